@@ -1,0 +1,99 @@
+// Package fault is the one kind of error that is meant for the people who use
+// Tallyman: it says what is wrong, where, and what to do, and carries a code
+// that programs can act on. Any other error is internal: it is logged for the
+// operator and shown to users only as such.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code names a kind of fault. Codes are part of the HTTP contract and never
+// change their meaning.
+type Code string
+
+// The codes that reading a document can end with.
+const (
+	NotAPDF        Code = "not_a_pdf"         // the content is no PDF
+	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is cut off or broken
+	EncryptedPDF   Code = "encrypted_pdf"     // it cannot be opened without a password
+	NoText         Code = "no_text"           // every page is without text: a scan
+	NoBills        Code = "no_bills"          // text, but no bill of lading in a known layout
+	EmptyFile      Code = "empty_file"        // nothing in it
+	TooLarge       Code = "too_large"         // over a limit of size
+	TooSlow        Code = "too_slow"          // over a limit of time
+	TooMuchMemory  Code = "too_much_memory"   // over a limit of memory
+	WorkerCrashed  Code = "worker_crashed"    // the content made its reader fail
+	NoSuchPage     Code = "no_such_page"      // a page number outside the document
+	NotAnOrderFile Code = "not_an_order_file" // neither CSV nor a workbook
+	DamagedOrders  Code = "damaged_orders"    // a workbook or CSV that cannot be read
+	OldXLS         Code = "xls_unsupported"   // a kind of XLS that is not read
+	MissingColumns Code = "missing_columns"   // an order export without its key columns
+	NoOrderRows    Code = "no_order_rows"     // an order export with a header only
+	Unreadable     Code = "unreadable"        // the file cannot be opened or read
+	Unwritable     Code = "unwritable"        // the output cannot be written
+	BadRequest     Code = "bad_request"       // the caller asked for something that makes no sense
+	Busy           Code = "busy"              // no room now, try again later
+	Cancelled      Code = "cancelled"         // the caller gave up
+	NotFound       Code = "not_found"         // nothing there by that name
+	Internal       Code = "internal"          // our own fault
+)
+
+// Error is an error to show to people.
+type Error struct {
+	// Code is what went wrong, for programs.
+	Code Code
+	// Message is a sentence for people, without a full stop: what is wrong,
+	// where, and what to do.
+	Message string
+	// Details, if any, is a JSON-able value that says more to programs.
+	Details any
+	// Err is the cause, for the operator's log. It may be nil.
+	Err error
+}
+
+// Error returns the message for people. The cause is not part of it.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an Error with a formatted message. If an argument is an error and
+// the format wraps it with %w, it becomes the cause.
+func New(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// With returns a copy of the error that carries details for programs.
+func (e *Error) With(details any) *Error {
+	c := *e
+	c.Details = details
+	return &c
+}
+
+// In returns err with "name: " before its message if it is a fault, for callers
+// that know which of several files it is about. Other errors are wrapped.
+func In(name string, err error) error {
+	var f *Error
+	if errors.As(err, &f) {
+		c := *f
+		c.Message = name + ": " + f.Message
+		return &c
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// CodeOf returns the code of the first Error in err's chain, Internal if there
+// is none, and "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var f *Error
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return Internal
+}

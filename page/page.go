@@ -1,0 +1,98 @@
+// Package page holds what a reader of documents sees: pages of words, each with
+// its place. It is the language that package pdf speaks and package bol listens
+// to, so that neither needs to know the other.
+//
+// All coordinates are in points (1/72 inch), measured from the top left corner
+// of the page as it is displayed: inside its visible box, after its rotation.
+// X grows to the right, Y grows downward.
+package page
+
+import "math"
+
+// Box is a rectangle in points, X0 ≤ X1 and Y0 ≤ Y1.
+type Box struct {
+	X0 float32 `json:"x0"`
+	Y0 float32 `json:"y0"`
+	X1 float32 `json:"x1"`
+	Y1 float32 `json:"y1"`
+}
+
+// Union returns the smallest box that holds both. An empty (zero) box adds
+// nothing.
+func (b Box) Union(o Box) Box {
+	if b == (Box{}) {
+		return o
+	}
+	if o == (Box{}) {
+		return b
+	}
+	return Box{min(b.X0, o.X0), min(b.Y0, o.Y0), max(b.X1, o.X1), max(b.Y1, o.Y1)}
+}
+
+// Overlaps reports whether the two boxes share an area, however small.
+func (b Box) Overlaps(o Box) bool {
+	return b.X0 < o.X1 && o.X0 < b.X1 && b.Y0 < o.Y1 && o.Y0 < b.Y1
+}
+
+// Round returns the box with its corners rounded to hundredths of a point:
+// finer than any printer, and short in JSON.
+func (b Box) Round() Box {
+	r := func(v float32) float32 { return float32(math.Round(float64(v)*100) / 100) }
+	return Box{r(b.X0), r(b.Y0), r(b.X1), r(b.Y1)}
+}
+
+// Word is a run of characters that stand together on one baseline, without
+// white space.
+type Word struct {
+	// Text is never empty and holds no white space or control characters.
+	Text string
+	// Box spans the advance widths of the characters and, vertically, the
+	// ascent and descent of the font.
+	Box Box
+	// Base is the y of the baseline.
+	Base float32
+	// Size is the font's size in points as it appears on the page.
+	Size float32
+	// Edges are the left edges of the characters, one per rune of Text, and at
+	// the end the right edge of the last: len(Edges) is the number of runes
+	// plus one.
+	Edges []float32
+	// Joints are the rune indexes, each between 0 and the number of runes, at
+	// which the word goes on in another text object of the page. A program that
+	// prints two cells so close that they read as one word still prints them
+	// apart.
+	Joints []int
+}
+
+// Split cuts the word before rune i, 0 < i < number of runes.
+func (w Word) Split(i int) (Word, Word) {
+	runes := []rune(w.Text)
+	l, r := w, w
+	l.Text, r.Text = string(runes[:i]), string(runes[i:])
+	l.Edges, r.Edges = w.Edges[:i+1], w.Edges[i:]
+	l.Box.X1, r.Box.X0 = w.Edges[i], w.Edges[i]
+	l.Joints, r.Joints = nil, nil
+	for _, j := range w.Joints {
+		switch {
+		case j < i:
+			l.Joints = append(l.Joints, j)
+		case j > i:
+			r.Joints = append(r.Joints, j-i)
+		}
+	}
+	return l, r
+}
+
+// Page is one page of a document.
+type Page struct {
+	// Number counts from 1 within its document.
+	Number int
+	// Width and Height are those of the visible box, in points.
+	Width, Height float32
+	// Damage says why the page could not be read, for people. It is "" if the
+	// page was read.
+	Damage string
+	// Words are in reading order: by line from top to bottom, within a line
+	// from left to right.
+	Words []Word
+}

@@ -1,0 +1,342 @@
+// Package worker runs hostile work in processes of its own: this same binary,
+// started again. A worker can be killed at any moment, cannot use more than its
+// memory, and sees no files: what it reads, it asks its parent for.
+//
+// A worker serves one call at a time. When it hangs, crashes or outgrows its
+// limits it is killed, the call ends with a fault that says so, and the next
+// call gets a fresh worker.
+//
+// What an operator should know: workers show as tallyman-worker; they end when
+// their parent does, however it ends; the limit of memory is enforced by the
+// worker itself and, on Linux, by the kernel (RLIMIT_DATA).
+package worker
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tallyman/fault"
+)
+
+// argv0 is the name that a worker is started under: what a list of processes
+// shows.
+const argv0 = "tallyman-worker"
+
+// The environment in which a worker finds its orders. Nothing else of the
+// parent's environment is passed on.
+const (
+	envWorker = "TALLYMAN_WORKER"
+	envMemory = "TALLYMAN_WORKER_MEMORY"
+	envCache  = "TALLYMAN_WORKER_CACHE"
+)
+
+// exitMemory is how a worker that outgrew its memory ends.
+const exitMemory = 86
+
+// Settings are what a worker's handlers may want to know.
+type Settings struct {
+	// Memory is the limit for the whole process, in bytes.
+	Memory int64
+	// Cache is a directory for compiled code, "" for none.
+	Cache string
+}
+
+// Handler serves the calls of one method, one at a time. An error that is not a
+// *fault.Error becomes fault.WorkerCrashed. An error wrapped by Retire makes this
+// call the worker's last.
+type Handler func(c *Call, args []byte) error
+
+// Call is one call as its handler sees it.
+type Call struct {
+	conn *conn
+	src  *source
+}
+
+// Reply sends one reply to the caller. The payload may be reused afterwards.
+func (c *Call) Reply(payload []byte) error {
+	return c.conn.out.write(frameReply, payload)
+}
+
+// Alive is a sign of life, for work that is slow for a reason.
+func (c *Call) Alive() error {
+	return c.conn.out.write(frameAlive)
+}
+
+// Ask puts a question to the caller and returns its answer.
+func (c *Call) Ask(question []byte) ([]byte, error) {
+	if err := c.conn.out.write(frameAsk, question); err != nil {
+		return nil, err
+	}
+	return c.conn.receive(frameTell)
+}
+
+// Source returns what the caller lets this call read, and its size in bytes. It
+// is valid until the handler returns.
+func (c *Call) Source(size int64) io.ReaderAt {
+	if c.src == nil {
+		c.src = &source{conn: c.conn, size: size}
+	}
+	return c.src
+}
+
+type retire struct{ err error }
+
+func (r retire) Error() string { return r.err.Error() }
+func (r retire) Unwrap() error { return r.err }
+
+// Retire marks the error as one after which the worker must not be used again.
+func Retire(err error) error { return retire{err} }
+
+// outcome is the payload of frameEnd.
+type outcome struct {
+	Code    fault.Code      `json:"code,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Details json.RawMessage `json:"details,omitempty"`
+	Cause   string          `json:"cause,omitempty"`
+	Retire  bool            `json:"retire,omitempty"`
+}
+
+func (o outcome) err() error {
+	if o.Code == "" {
+		return nil
+	}
+	f := &fault.Error{Code: o.Code, Message: o.Message}
+	if len(o.Details) > 0 {
+		f.Details = o.Details
+	}
+	if o.Cause != "" {
+		f.Err = errors.New(o.Cause)
+	}
+	return f
+}
+
+// Main serves calls if this process was started as a worker, and then never
+// returns. Otherwise it does nothing. It must be called first thing in main, and
+// in TestMain of tests that use workers.
+func Main(handlers func(Settings) map[string]Handler) {
+	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
+		return
+	}
+	memory, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
+	s := Settings{Memory: memory, Cache: os.Getenv(envCache)}
+	os.Exit(serve(handlers(s), s))
+}
+
+type conn struct {
+	out frameWriter
+	in  chan frame
+}
+
+type frame struct {
+	kind    byte
+	payload []byte
+}
+
+func serve(handlers map[string]Handler, s Settings) int {
+	// A terminal's Ctrl-C goes to the whole process group. Parent decides when
+	// its workers end.
+	signal.Ignore(syscall.SIGINT)
+	// Most of the heap is WebAssembly's memory, which has no pointers: looking
+	// through the rest often costs little, and keeps the process small.
+	debug.SetGCPercent(25)
+	if s.Memory > 0 {
+		limit(s.Memory)
+	}
+	c := &conn{
+		out: frameWriter{bufio.NewWriterSize(os.Stdout, 64<<10)},
+		in:  make(chan frame),
+	}
+	// Stdout is for frames alone: whatever a library prints must not break them.
+	os.Stdout = os.Stderr
+	go c.listen(os.Stdin)
+
+	for f := range c.in {
+		if f.kind != frameCall {
+			return 1
+		}
+		name, args, _ := strings.Cut(string(f.payload), "\x00")
+		h, ok := handlers[name]
+		if !ok {
+			return 1
+		}
+		out := result(h, &Call{conn: c}, []byte(args))
+		if outgrown(s.Memory / 2) {
+			out.Retire = true
+		}
+		payload, err := json.Marshal(out)
+		if err != nil {
+			return 1
+		}
+		if c.out.write(frameEnd, payload) != nil || out.Retire {
+			return 0
+		}
+	}
+	return 0
+}
+
+func result(h Handler, c *Call, args []byte) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = outcome{
+				Code:    fault.WorkerCrashed,
+				Message: "the file makes its reader fail; it is damaged or not what it seems",
+				Cause:   fmt.Sprintf("panic: %v\n%s", p, debug.Stack()),
+				Retire:  true,
+			}
+		}
+	}()
+	err := h(c, args)
+	if err == nil {
+		return outcome{}
+	}
+	var r retire
+	out.Retire = errors.As(err, &r)
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = &fault.Error{
+			Code:    fault.WorkerCrashed,
+			Message: "the file makes its reader fail; it is damaged or not what it seems",
+			Err:     err,
+		}
+		out.Retire = true
+	}
+	out.Code, out.Message = f.Code, f.Message
+	if f.Details != nil {
+		out.Details, _ = json.Marshal(f.Details)
+	}
+	if f.Err != nil {
+		out.Cause = f.Err.Error()
+	}
+	return out
+}
+
+// listen hands on what the parent sends, and ends the process when the parent
+// is gone: even while a call hangs, since it runs on a thread of its own.
+func (c *conn) listen(r io.Reader) {
+	in := frameReader{r: bufio.NewReaderSize(r, 64<<10)}
+	for {
+		kind, payload, err := in.read()
+		if err != nil {
+			os.Exit(0)
+		}
+		c.in <- frame{kind, payload}
+		in.buf = nil // the receiver keeps it
+	}
+}
+
+func (c *conn) receive(kind byte) ([]byte, error) {
+	f := <-c.in
+	if f.kind != kind {
+		return nil, fmt.Errorf("the parent sent a frame %q instead of %q", f.kind, kind)
+	}
+	return f.payload, nil
+}
+
+// blockSize is how much of a source is asked for at once.
+const (
+	blockSize = 256 << 10
+	maxBlocks = 32
+)
+
+// source reads what the parent offers, block by block, and remembers the last
+// few: PDFium reads in small steps and comes back.
+type source struct {
+	conn   *conn
+	size   int64
+	blocks map[int64][]byte
+	recent []int64 // least recently fetched first
+}
+
+func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("reading at negative offset %d", off)
+	}
+	n := 0
+	for n < len(p) {
+		if off >= s.size {
+			return n, io.EOF
+		}
+		b, err := s.block(off / blockSize)
+		if err != nil {
+			return n, err
+		}
+		in := off % blockSize
+		if in >= int64(len(b)) {
+			return n, io.ErrUnexpectedEOF
+		}
+		m := copy(p[n:], b[in:])
+		n += m
+		off += int64(m)
+	}
+	return n, nil
+}
+
+func (s *source) block(i int64) ([]byte, error) {
+	if b, ok := s.blocks[i]; ok {
+		return b, nil
+	}
+	var req [12]byte
+	off := i * blockSize
+	binary.LittleEndian.PutUint64(req[:], uint64(off))
+	binary.LittleEndian.PutUint32(req[8:], uint32(min(blockSize, s.size-off)))
+	if err := s.conn.out.write(frameRead, req[:]); err != nil {
+		return nil, err
+	}
+	b, err := s.conn.receive(frameData)
+	if err != nil {
+		return nil, err
+	}
+	if s.blocks == nil {
+		s.blocks = map[int64][]byte{}
+	}
+	if len(s.recent) == maxBlocks {
+		delete(s.blocks, s.recent[0])
+		s.recent = s.recent[1:]
+	}
+	s.blocks[i] = b
+	s.recent = append(s.recent, i)
+	return b, nil
+}
+
+// limit keeps the process within its memory: softly by collecting garbage
+// harder, then by a watch, and where the kernel can, by a wall behind that.
+func limit(memory int64) {
+	debug.SetMemoryLimit(memory * 3 / 4)
+	// Two threads at least: calls into WebAssembly cannot be preempted, and the
+	// watch and the listener must run beside them.
+	runtime.GOMAXPROCS(max(2, min(runtime.NumCPU(), 4)))
+	limitData(memory)
+	go func() {
+		for range time.Tick(5 * time.Millisecond) {
+			if outgrown(memory) {
+				os.Exit(exitMemory)
+			}
+		}
+	}()
+}
+
+// outgrown reports whether the process holds more than limit bytes.
+func outgrown(limit int64) bool {
+	if limit <= 0 {
+		return false
+	}
+	s := [...]metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(s[:])
+	return int64(s[0].Value.Uint64()-s[1].Value.Uint64()) > limit
+}
