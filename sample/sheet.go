@@ -1,0 +1,182 @@
+package sample
+
+import (
+	"cmp"
+	"encoding/csv"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// orderHeader is the header of the order export.
+var orderHeader = []string{
+	"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date", "Ship-to Name",
+	"Order No.", "Delivery Date", "Cancel Date",
+}
+
+// sheetHeader is the header of the load sheet (DESIGN.md §5).
+var sheetHeader = strings.Split("RTS ID,RTS Status,Load #,Wave #,Routed Date,Ready Date,Date of Pickup,"+
+	"Time of Pickup,Outbound BOL,Order Date,Customer,Ship To Name,Purchase Order No.,Cartons,Start Date,"+
+	"Cancel Date,BOL Cube,Final Cube,Burlington Cube,Pallet,Individual Pieces,Total Pieces,"+
+	"Individual Weight,Total Weight,Invoice No.,Style,Release,Assigned Trucking Co.", ",")
+
+// The columns of the load sheet that have a source, counted from 0.
+const (
+	colOrderDate      = 9
+	colShipTo         = 11
+	colPurchaseOrder  = 12
+	colCartons        = 13
+	colStartDate      = 14
+	colCancelDate     = 15
+	colCube           = 16
+	colFinalCube      = 17
+	colBurlingtonCube = 18
+	colPallet         = 19
+	colPieces         = 20
+	colTotalPieces    = 21
+	colWeight         = 22
+	colTotalWeight    = 23
+	colInvoiceNo      = 24
+	colStyle          = 25
+)
+
+// WriteOrders writes the order export: CSV, UTF-8, comma, and CRLF as real
+// exports have it.
+func (s *Sample) WriteOrders(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.UseCRLF = true
+	c.Write(orderHeader)
+	for _, o := range s.Orders {
+		c.Write([]string{o.InvoiceNo, o.Style, o.Cartons, o.Pieces, o.InvoiceDate, o.ShipTo, o.OrderNo, o.DeliveryDate, o.CancelDate})
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// WriteUnmatched writes the load sheet that must come of the document alone.
+func (s *Sample) WriteUnmatched(w io.Writer) error {
+	var rows []sheetRow
+	for _, b := range s.Bills {
+		for i := range b.Lines {
+			rows = append(rows, sheetRow{b, &b.Lines[i], nil})
+		}
+	}
+	return writeSheet(w, rows, false)
+}
+
+// WriteExpected writes the load sheet that must come of the document and the
+// order export.
+func (s *Sample) WriteExpected(w io.Writer) error {
+	rows := s.merge()
+	earliest := map[string]int{}
+	for _, r := range rows {
+		d, ok := earliest[r.shipTo()]
+		if !ok || r.cancel() < d {
+			earliest[r.shipTo()] = r.cancel()
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b sheetRow) int {
+		return cmp.Or(
+			cmp.Compare(earliest[a.shipTo()], earliest[b.shipTo()]),
+			cmp.Compare(a.shipTo(), b.shipTo()),
+			cmp.Compare(a.cancel(), b.cancel()),
+		)
+	})
+	return writeSheet(w, rows, true)
+}
+
+// sheetRow is a line of a bill with its order row, if it has one.
+type sheetRow struct {
+	bill  *Bill
+	line  *Line
+	order *Order
+}
+
+func (r sheetRow) shipTo() string {
+	if r.order == nil {
+		return ""
+	}
+	return r.order.ShipTo
+}
+
+// cancel returns the cancel date as a number that sorts: none, or one that is not
+// MMDDYYYY, after all others.
+func (r sheetRow) cancel() int {
+	const none = 99999999
+	if r.order == nil || len(r.order.CancelDate) != 8 {
+		return none
+	}
+	d, err := strconv.Atoi(r.order.CancelDate)
+	if err != nil {
+		return none
+	}
+	return d%10000*10000 + d/10000
+}
+
+// merge pairs lines with order rows, equal keys in order of appearance.
+func (s *Sample) merge() []sheetRow {
+	type key [4]string
+	same := func(v string) string {
+		return strings.ToLower(strings.TrimSpace(strings.ReplaceAll(v, ",", "")))
+	}
+	waiting := map[key][]*Order{}
+	for i := range s.Orders {
+		o := &s.Orders[i]
+		k := key{same(o.InvoiceNo), same(o.Style), same(o.Cartons), same(o.Pieces)}
+		waiting[k] = append(waiting[k], o)
+	}
+	var rows []sheetRow
+	for _, b := range s.Bills {
+		for i := range b.Lines {
+			l := &b.Lines[i]
+			k := key{same(b.Number), same(l.Style), strconv.Itoa(l.Cartons), strconv.Itoa(l.Pieces)}
+			r := sheetRow{b, l, nil}
+			if q := waiting[k]; len(q) > 0 {
+				r.order, waiting[k] = q[0], q[1:]
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func writeSheet(w io.Writer, rows []sheetRow, merged bool) error {
+	c := csv.NewWriter(w)
+	c.Write(sheetHeader)
+	seen := map[*Bill]bool{}
+	for _, r := range rows {
+		cells := make([]string, len(sheetHeader))
+		cells[colCartons] = strconv.Itoa(r.line.Cartons)
+		cells[colPieces] = strconv.Itoa(r.line.Pieces)
+		cells[colWeight] = plain(tenths(r.line.Weight))
+		cells[colStyle] = r.line.Style
+		cells[colInvoiceNo] = r.bill.Number
+		cells[colCube] = plain(hundredths(r.bill.Cube))
+		if r.order != nil {
+			cells[colOrderDate] = r.order.InvoiceDate
+			cells[colShipTo] = r.order.ShipTo
+			cells[colPurchaseOrder] = r.order.OrderNo
+			cells[colStartDate] = r.order.DeliveryDate
+			cells[colCancelDate] = r.order.CancelDate
+		}
+		if !seen[r.bill] {
+			seen[r.bill] = true
+			cells[colTotalPieces] = strconv.Itoa(r.bill.Pieces)
+			cells[colTotalWeight] = plain(tenths(r.bill.Weight))
+			if merged {
+				// A pallet is 80 cubic feet: 8,000 hundredths.
+				pallets := (r.bill.Cube + 7999) / 8000
+				cells[colPallet] = strconv.Itoa(pallets)
+				if strings.Contains(strings.ToLower(r.shipTo()), "burlington") {
+					cells[colBurlingtonCube] = strconv.Itoa(93 * pallets)
+				} else if r.shipTo() != "" {
+					cells[colFinalCube] = strconv.Itoa(130 * pallets)
+				}
+			}
+		}
+		c.Write(cells)
+	}
+	c.Flush()
+	return c.Error()
+}
