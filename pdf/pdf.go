@@ -63,7 +63,7 @@ func NewReader(pool *worker.Pool, l Limits) *Reader {
 // TooLarge, TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or
 // with what the function returned; some pages may have been handed over by then.
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.limits.Time)
+	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
 	args, err := json.Marshal(readArgs{Size: size})
 	if err != nil {
@@ -236,7 +236,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	if width < MinWidth || width > MaxWidth {
 		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", MinWidth, MaxWidth, width)
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.limits.Time)
+	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
 	args, err := json.Marshal(pictureArgs{Size: size, Page: number, Width: width})
 	if err != nil {

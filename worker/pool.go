@@ -188,12 +188,27 @@ func (l *Lease) Call(ctx context.Context, r Request) error {
 	return err
 }
 
+// WithTimeout returns a context whose calls end with fault.TooSlow, and a message
+// that names the limit, when the time is over.
+func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, &fault.Error{
+		Code:    fault.TooSlow,
+		Message: fmt.Sprintf("reading it takes longer than the %v that one file may take; split it or allow more time", limit),
+		Err:     context.DeadlineExceeded,
+	})
+}
+
 // ended says why a context is over, for people.
 func ended(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	var f *fault.Error
+	switch {
+	case errors.As(context.Cause(ctx), &f):
+		return f
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &fault.Error{Code: fault.TooSlow, Message: "reading it took longer than is allowed", Err: ctx.Err()}
+	default:
+		return &fault.Error{Code: fault.Cancelled, Message: "cancelled", Err: ctx.Err()}
 	}
-	return &fault.Error{Code: fault.Cancelled, Message: "cancelled", Err: ctx.Err()}
 }
 
 type process struct {
