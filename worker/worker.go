@@ -23,6 +23,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,6 +78,9 @@ func (c *Call) Alive() error {
 
 // Ask puts a question to the caller and returns its answer.
 func (c *Call) Ask(question []byte) ([]byte, error) {
+	if err := c.src.drain(); err != nil {
+		return nil, err
+	}
 	if err := c.conn.out.write(frameAsk, question); err != nil {
 		return nil, err
 	}
@@ -157,7 +161,9 @@ func serve(handlers map[string]Handler, s Settings) int {
 	}
 	c := &conn{
 		out: frameWriter{bufio.NewWriterSize(os.Stdout, 64<<10)},
-		in:  make(chan frame),
+		// As many as can come without having been waited for: with a full
+		// channel the parent could not send, nor read what is sent to it.
+		in: make(chan frame, 4),
 	}
 	// Stdout is for frames alone: whatever a library prints must not break them.
 	os.Stdout = os.Stderr
@@ -172,7 +178,11 @@ func serve(handlers map[string]Handler, s Settings) int {
 		if !ok {
 			return 1
 		}
-		out := result(h, &Call{conn: c}, []byte(args))
+		call := &Call{conn: c}
+		out := result(h, call, []byte(args))
+		if call.src.drain() != nil {
+			return 1
+		}
 		if outgrown(s.Memory / 2) {
 			out.Retire = true
 		}
@@ -245,19 +255,22 @@ func (c *conn) receive(kind byte) ([]byte, error) {
 	return f.payload, nil
 }
 
-// blockSize is how much of a source is asked for at once.
+// blockSize is how much of a source is asked for at once, and maxBlocks how many
+// blocks are remembered.
 const (
-	blockSize = 256 << 10
-	maxBlocks = 32
+	blockSize = 128 << 10
+	maxBlocks = 24
 )
 
 // source reads what the parent offers, block by block, and remembers the last
-// few: PDFium reads in small steps and comes back.
+// few: PDFium reads in small steps and comes back. With each block it asks for
+// the next one, too, which comes while this one is being worked on.
 type source struct {
 	conn   *conn
 	size   int64
 	blocks map[int64][]byte
-	recent []int64 // least recently fetched first
+	recent []int64 // the blocks that are there, least recently fetched first
+	asked  []int64 // the blocks that are on their way, in order
 }
 
 func (s *source) ReadAt(p []byte, off int64) (int, error) {
@@ -288,17 +301,46 @@ func (s *source) block(i int64) ([]byte, error) {
 	if b, ok := s.blocks[i]; ok {
 		return b, nil
 	}
-	var req [12]byte
+	if err := s.ask(i); err != nil {
+		return nil, err
+	}
+	if err := s.ask(i + 1); err != nil {
+		return nil, err
+	}
+	for {
+		if err := s.fetch(); err != nil {
+			return nil, err
+		}
+		if b, ok := s.blocks[i]; ok {
+			return b, nil
+		}
+	}
+}
+
+// ask asks for a block, unless it is there, on its way or beyond the end.
+func (s *source) ask(i int64) error {
 	off := i * blockSize
+	if _, ok := s.blocks[i]; ok || slices.Contains(s.asked, i) || off >= s.size {
+		return nil
+	}
+	var req [12]byte
 	binary.LittleEndian.PutUint64(req[:], uint64(off))
 	binary.LittleEndian.PutUint32(req[8:], uint32(min(blockSize, s.size-off)))
 	if err := s.conn.out.write(frameRead, req[:]); err != nil {
-		return nil, err
+		return err
 	}
+	s.asked = append(s.asked, i)
+	return nil
+}
+
+// fetch takes in the first of the blocks that were asked for.
+func (s *source) fetch() error {
 	b, err := s.conn.receive(frameData)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	i := s.asked[0]
+	s.asked = s.asked[1:]
 	if s.blocks == nil {
 		s.blocks = map[int64][]byte{}
 	}
@@ -308,7 +350,17 @@ func (s *source) block(i int64) ([]byte, error) {
 	}
 	s.blocks[i] = b
 	s.recent = append(s.recent, i)
-	return b, nil
+	return nil
+}
+
+// drain takes in all blocks that are on their way, before something else comes.
+func (s *source) drain() error {
+	for s != nil && len(s.asked) > 0 {
+		if err := s.fetch(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // limit keeps the process within its memory: softly by collecting garbage
