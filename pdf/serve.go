@@ -57,7 +57,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 				select {
 				case <-started:
 					waiting = false
-				case <-time.After(time.Second):
+				case <-time.After(100 * time.Millisecond):
 					if err := c.Alive(); err != nil {
 						return err
 					}

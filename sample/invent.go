@@ -179,6 +179,8 @@ func (l *Line) hold(p product, cartons int) {
 	l.Description = p.description
 	l.Volume = (cartons*p.volume + 5) / 10
 	l.Weight = (cartons*p.weight + 5) / 10
+	// What heavy prints is of what the line held before.
+	delete(l.Print, Weight)
 }
 
 // total adds the bill up, and lets some cubes and weights be off by what the

@@ -145,6 +145,13 @@ func writeSheet(w io.Writer, rows []sheetRow, merged bool) error {
 	c := csv.NewWriter(w)
 	c.Write(sheetHeader)
 	seen := map[*Bill]bool{}
+	// A bill goes to the first ship-to that its rows name: some may have no order.
+	shipTo := map[*Bill]string{}
+	for _, r := range rows {
+		if shipTo[r.bill] == "" {
+			shipTo[r.bill] = r.shipTo()
+		}
+	}
 	for _, r := range rows {
 		cells := make([]string, len(sheetHeader))
 		cells[colCartons] = strconv.Itoa(r.line.Cartons)
@@ -168,9 +175,9 @@ func writeSheet(w io.Writer, rows []sheetRow, merged bool) error {
 				// A pallet is 80 cubic feet: 8,000 hundredths.
 				pallets := (r.bill.Cube + 7999) / 8000
 				cells[colPallet] = strconv.Itoa(pallets)
-				if strings.Contains(strings.ToLower(r.shipTo()), "burlington") {
+				if strings.Contains(strings.ToLower(shipTo[r.bill]), "burlington") {
 					cells[colBurlingtonCube] = strconv.Itoa(93 * pallets)
-				} else if r.shipTo() != "" {
+				} else if shipTo[r.bill] != "" {
 					cells[colFinalCube] = strconv.Itoa(130 * pallets)
 				}
 			}

@@ -1,0 +1,126 @@
+package bol
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"slices"
+)
+
+// Pages are pages that were read, before they are put together to bills: what to
+// keep of a document, since pages of one bill can come in several documents.
+// They can be encoded with encoding/gob.
+type Pages struct {
+	// Files are the documents that the pages come from.
+	Files    []File
+	readings []*reading
+}
+
+// Append adds pages of further documents, whose indexes grow accordingly. The
+// pages of more are not changed; neither must be, afterwards.
+func (p *Pages) Append(more *Pages) {
+	base := len(p.Files)
+	p.Files = append(p.Files, more.Files...)
+	for _, r := range more.readings {
+		p.readings = append(p.readings, r.moved(base))
+	}
+}
+
+// moved returns the reading with all its file indexes moved up.
+func (r *reading) moved(by int) *reading {
+	if by == 0 {
+		return r
+	}
+	m := *r
+	m.file += by
+	m.bill.Lines = slices.Clone(r.bill.Lines)
+	for _, vs := range []*[]Value{&m.bill.Consignee, &m.bill.OfficeAddress, &m.bill.WarehouseAddress, &m.bill.Instructions, &m.bill.Notes} {
+		*vs = slices.Clone(*vs)
+	}
+	m.bill.eachValue(func(v *Value) {
+		if v.Page > 0 {
+			v.File += by
+		}
+	})
+	for i := range m.bill.Lines {
+		m.bill.Lines[i].File += by
+	}
+	m.problems = slices.Clone(r.problems)
+	for i := range m.problems {
+		m.problems[i].File += by
+	}
+	return &m
+}
+
+// eachValue calls the function for every value of the bill, those of its lines
+// and totals included.
+func (b *Bill) eachValue(each func(*Value)) {
+	for _, v := range []*Value{
+		&b.Number, &b.Date, &b.Shipper, &b.ShipperAddress, &b.CustomerCode,
+		&b.OrderNumber, &b.Store, &b.Dept, &b.Vendor, &b.SalesPerson, &b.ShippedVia, &b.Reference,
+		&b.Terms, &b.FOB, &b.InternalCode, &b.ControlNo, &b.Zone,
+		&b.Printed.Cartons.Value, &b.Printed.Pieces.Value, &b.Printed.Weight.Value, &b.Printed.Cube.Value,
+	} {
+		each(v)
+	}
+	for _, vs := range [][]Value{b.Consignee, b.OfficeAddress, b.WarehouseAddress, b.Instructions, b.Notes} {
+		for i := range vs {
+			each(&vs[i])
+		}
+	}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		for _, v := range []*Value{
+			&l.Cartons.Value, &l.Style, &l.Pieces.Value, &l.OrderNumber,
+			&l.CustStyle, &l.Description, &l.Volume.Value, &l.Weight.Value,
+		} {
+			each(v)
+		}
+	}
+}
+
+// stored is a Pages as it is encoded.
+type stored struct {
+	Files    []File
+	Readings []storedReading
+}
+
+type storedReading struct {
+	File, Page   int
+	Damage       string
+	Blank, Known bool
+	N, M         int
+	Text         string
+	Bill         Bill
+	Columns      []Place
+	Problems     []Problem
+}
+
+// GobEncode encodes the pages.
+func (p *Pages) GobEncode() ([]byte, error) {
+	s := stored{Files: p.Files, Readings: make([]storedReading, len(p.readings))}
+	for i, r := range p.readings {
+		s.Readings[i] = storedReading{r.file, r.page, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+		return nil, fmt.Errorf("encoding pages: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// GobDecode decodes what GobEncode encoded.
+func (p *Pages) GobDecode(b []byte) error {
+	var s stored
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+		return fmt.Errorf("decoding pages: %w", err)
+	}
+	*p = Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
+	for i, r := range s.Readings {
+		p.readings[i] = &reading{
+			file: r.File, page: r.Page, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
+			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package bol
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// Field is one of the four figures of a bill that are reconciled.
+type Field string
+
+// The fields, in the order in which they are reported.
+const (
+	Cartons Field = "cartons"
+	Pieces  Field = "pieces"
+	Weight  Field = "weight" // pounds, one decimal
+	Cube    Field = "cube"   // cubic feet, two decimals
+)
+
+// Fields are all the fields, in the order in which they are reported.
+var Fields = [...]Field{Cartons, Pieces, Weight, Cube}
+
+// Outcome is the result of comparing a bill's lines with its printed totals.
+type Outcome string
+
+// The outcomes (DESIGN.md §3).
+const (
+	Reconciled Outcome = "reconciled" // every printed total equals the sum of the lines
+	Mismatched Outcome = "mismatched" // at least one does not
+	Unchecked  Outcome = "unchecked"  // none differs, but not all are printed
+)
+
+// Check compares one field.
+type Check struct {
+	Field Field
+	// Printed is the total at the foot, without commas; "" if there is none.
+	Printed string
+	// Sum is the sum of the lines.
+	Sum string
+	// OK is false if both are there and differ by more than rounding explains.
+	OK bool
+}
+
+// Verdict is the outcome of a bill's reconciliation. Checks has one entry per
+// field, in the order of Fields.
+type Verdict struct {
+	Outcome Outcome
+	// Reason says why a bill is unchecked. It is "" otherwise.
+	Reason string
+	Checks []Check
+}
+
+// Differences returns the checks that failed.
+func (v Verdict) Differences() []Check {
+	var out []Check
+	for _, c := range v.Checks {
+		if !c.OK {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// String describes a failed check for people: "pieces: the lines add up to 12,
+// the bill prints 13".
+func (c Check) String() string {
+	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
+}
+
+// field returns the printed total of a field and the half unit of its last
+// printed digit by which each line may differ: cartons and pieces are exact,
+// weight and volume are rounded per line (DESIGN.md §3).
+func (t *Totals) field(f Field) (n Number, half decimal.Decimal) {
+	switch f {
+	case Cartons:
+		return t.Cartons, decimal.Zero
+	case Pieces:
+		return t.Pieces, decimal.Zero
+	case Weight:
+		return t.Weight, decimal.New(5, -2)
+	default:
+		return t.Cube, decimal.New(5, -3)
+	}
+}
+
+func (l *Line) field(f Field) Number {
+	switch f {
+	case Cartons:
+		return l.Cartons
+	case Pieces:
+		return l.Pieces
+	case Weight:
+		return l.Weight
+	default:
+		return l.Volume
+	}
+}
+
+// total is the sum of one field over a bill's lines.
+type total struct {
+	amount decimal.Decimal
+	places int32 // the most decimals that a line prints
+	lines  int   // lines that have the field
+}
+
+func (t total) text() string {
+	if t.lines == 0 {
+		return ""
+	}
+	return t.amount.StringFixed(t.places)
+}
+
+func (b *Bill) sum(f Field) total {
+	var t total
+	for i := range b.Lines {
+		n := b.Lines[i].field(f)
+		if !n.Valid {
+			continue
+		}
+		amount := n.Amount()
+		t.amount = t.amount.Add(amount)
+		t.places = max(t.places, -amount.Exponent())
+		t.lines++
+	}
+	return t
+}
+
+// reconcile compares the bill's lines with its printed totals. absent says why
+// totals that are not there might be missing; it becomes the reason if any is.
+func (b *Bill) reconcile(absent string) {
+	v := Verdict{Outcome: Reconciled}
+	var missing []string
+	for _, f := range Fields {
+		printed, half := b.Printed.field(f)
+		sum := b.sum(f)
+		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true}
+		switch {
+		case !printed.Valid:
+			missing = append(missing, string(f))
+		case printed.Amount().Sub(sum.amount).Abs().GreaterThan(half.Mul(decimal.NewFromInt(int64(sum.lines)))):
+			c.OK = false
+			v.Outcome = Mismatched
+		}
+		if c.Sum == "" {
+			c.Sum = "0"
+		}
+		v.Checks = append(v.Checks, c)
+	}
+	if len(missing) > 0 && v.Outcome == Reconciled {
+		v.Outcome = Unchecked
+		v.Reason = absent
+		if v.Reason == "" {
+			v.Reason = "no total is printed for " + strings.Join(missing, ", ")
+		}
+	}
+	b.Verdict = v
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"tallyman/aside"
+	"tallyman/fault"
+	"tallyman/intake"
+)
+
+// input is a file that a command reads.
+type input struct {
+	intake.File
+	close func()
+}
+
+// openInput opens the file of a name, or standard input for "-". What cannot be
+// read at any place, such as a pipe, is first copied to a temporary file. It
+// fails with fault.Unreadable, Unwritable if there is no room for the copy, or
+// Cancelled.
+func openInput(ctx context.Context, std streams, name string) (*input, error) {
+	type opened struct {
+		in  *input
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		in, err := open(std, name)
+		done <- opened{in, err}
+	}()
+	select {
+	case o := <-done:
+		return o.in, o.err
+	case <-ctx.Done():
+		// Whoever waits for a pipe that says nothing cannot be woken. The
+		// program ends without it.
+		return nil, fault.New(fault.Cancelled, "%s: cancelled", name)
+	}
+}
+
+func open(std streams, name string) (*input, error) {
+	if name == "-" {
+		return spool("standard input", std.in)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		f.Close()
+		return nil, unreadable(name, err)
+	case info.IsDir():
+		f.Close()
+		return nil, fault.New(fault.Unreadable, "%s is a directory; name a file in it", name)
+	case !info.Mode().IsRegular():
+		defer f.Close()
+		return spool(name, f)
+	}
+	return &input{
+		File:  intake.File{Name: name, ReaderAt: f, Size: info.Size()},
+		close: func() { f.Close() },
+	}, nil
+}
+
+func unreadable(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Unreadable, "%s: there is no such file", name)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.New(fault.Unreadable, "%s: you have no permission to read it", name)
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fault.New(fault.Unreadable, "%s cannot be read: %w", name, err)
+}
+
+// maxSpool is how much is taken from a pipe, in bytes: as much as a PDF may have.
+const maxSpool = 1<<32 - 1
+
+func spool(name string, r io.Reader) (*input, error) {
+	f, err := os.CreateTemp("", "tallyman-input-*")
+	if err != nil {
+		return nil, aside.Unwritable(os.TempDir(), err)
+	}
+	// Where a file without a name can still be read, nothing is left of it
+	// however the program ends. Elsewhere this fails.
+	os.Remove(f.Name())
+	in := &input{close: func() {
+		f.Close()
+		os.Remove(f.Name())
+	}}
+	n, err := io.Copy(f, io.LimitReader(r, maxSpool+1))
+	if err != nil {
+		in.close()
+		if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Path == f.Name() {
+			return nil, aside.Unwritable("the temporary copy of "+name+" in "+os.TempDir(), err)
+		}
+		return nil, unreadable(name, err)
+	}
+	in.File = intake.File{Name: name, ReaderAt: f, Size: n}
+	return in, nil
+}
+
+// notAnInput fails with fault.BadRequest if the output is one of the inputs: the
+// result would take the place of what it was made from.
+func notAnInput(output string, inputs []string) error {
+	out, err := os.Stat(output)
+	if err != nil || !out.Mode().IsRegular() {
+		return nil
+	}
+	for _, name := range inputs {
+		if in, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+			return fault.New(fault.BadRequest, "%s is read and would be replaced; name another file with -o", name)
+		}
+	}
+	return nil
+}

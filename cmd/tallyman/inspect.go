@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tallyman/aside"
+	"tallyman/bol"
+	"tallyman/fault"
+	"tallyman/intake"
+	"tallyman/overlay"
+)
+
+const inspectHelp = `Draws one page of a PDF of bills with everything that was read marked on it: the
+bill's fields, the columns of its table, its lines and totals; in red what could
+not be read. For the question "why is this line wrong?"
+
+Usage: tallyman inspect BOL.pdf --page N -o page.png [--width PIXELS]
+`
+
+func runInspect(ctx context.Context, std streams, args []string) (int, error) {
+	number, width, output, timeout := 1, 1600, "", 3*time.Minute
+	flags := newFlags(std, "inspect", inspectHelp)
+	flags.IntVarP(&number, "page", "p", number, "which page of the document, from 1")
+	flags.StringVarP(&output, "output", "o", "", "write the picture, a PNG, to `FILE`")
+	flags.IntVar(&width, "width", width, "width of the picture in pixels")
+	flags.DurationVar(&timeout, "timeout", timeout, "give up on a file after this `TIME`")
+	if err := parse(flags, args); err != nil {
+		return exitFailed, err
+	}
+	switch {
+	case flags.NArg() != 1 || output == "" || output == "-":
+		return exitFailed, misuse(flags, "name one PDF, and with -o the picture to write")
+	case timeout <= 0:
+		return exitFailed, misuse(flags, "--timeout must be more than nothing, such as 90s")
+	}
+	if err := notAnInput(output, flags.Args()); err != nil {
+		return exitFailed, err
+	}
+	in, err := openInput(ctx, std, flags.Arg(0))
+	if err != nil {
+		return exitFailed, err
+	}
+	defer in.close()
+	out, err := aside.Create(output)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer out.Discard()
+
+	reader := intake.New(intake.Config{Time: timeout})
+	defer reader.Close()
+	reader.Warm()
+	picture, err := reader.Picture(ctx, in.File, number, width)
+	if err != nil {
+		return exitFailed, fault.In(in.Name, err)
+	}
+	doc, err := reader.Bills(ctx, []intake.File{in.File}, nil)
+	switch code := fault.CodeOf(err); code {
+	case "":
+	case fault.NoBills, fault.NoText:
+		// The picture still shows why.
+		fmt.Fprintln(std.err, visible(fmt.Sprintf("%s: %v", in.Name, err)))
+		doc = &bol.Document{}
+	default:
+		return exitFailed, fault.In(in.Name, err)
+	}
+	drawn, err := overlay.Draw(picture.PNG, doc, 0, number, picture.PageWidth)
+	if err != nil {
+		return exitFailed, err
+	}
+	if _, err := out.Write(drawn); err != nil {
+		return exitFailed, err
+	}
+	if err := out.Commit(); err != nil {
+		return exitFailed, err
+	}
+	for _, p := range doc.Problems {
+		if p.Page == number {
+			fmt.Fprintln(std.err, visible(p.Message))
+		}
+	}
+	return exitOK, nil
+}

@@ -1,0 +1,164 @@
+// Tallyman turns bills of lading and order exports into load sheets.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/fault"
+	"tallyman/intake"
+)
+
+// The exit codes of all commands.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitStrict = 3 // sheet --strict: the sheet was written, but not all is well
+)
+
+// streams are the program's input and outputs.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is one of the program's commands.
+type command struct {
+	name  string
+	short string // one line for the list of commands
+	run   func(ctx context.Context, std streams, args []string) (exit int, err error)
+}
+
+var commands = []command{
+	{"sheet", "make a load sheet from a PDF of bills and an order export", runSheet},
+	{"inspect", "draw what was read over a page of a PDF, to see why a line is wrong", runInspect},
+	{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
+	{"serve", "run the service and the web page", runServe},
+	{"version", "print the version", runVersion},
+}
+
+const about = `Tallyman turns the bills of lading (one PDF) and the order export (CSV or Excel)
+of a shipment into its load sheet: every carton line of every bill, joined with
+its order, with pallets and cubes worked out. Every bill is compared with the
+totals printed on it, and what cannot be read is reported with its page.
+
+Usage: tallyman COMMAND …
+
+Commands:
+`
+
+func main() {
+	intake.RunIfWorker()
+	// A document of thousands of pages is a large heap that only grows.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Whoever asks a second time does not want to wait for a tidy end.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, streams{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run runs the command that the arguments name and returns the exit code.
+func run(ctx context.Context, std streams, args []string) int {
+	if len(args) == 0 {
+		usage(std.err)
+		return exitFailed
+	}
+	name, args := args[0], args[1:]
+	switch name {
+	case "help", "-h", "--help":
+		if len(args) > 0 {
+			return run(ctx, std, []string{args[0], "--help"})
+		}
+		usage(std.out)
+		return exitOK
+	case "--version", "-v":
+		name = "version"
+	}
+	for _, c := range commands {
+		if c.name != name {
+			continue
+		}
+		code, err := c.run(ctx, std, args)
+		if errors.Is(err, pflag.ErrHelp) {
+			return exitOK
+		}
+		if err != nil {
+			fmt.Fprintf(std.err, "tallyman %s: %s\n", name, visible(explain(ctx, err)))
+			return max(code, exitFailed)
+		}
+		return code
+	}
+	fmt.Fprintf(std.err, "tallyman: there is no command %q; \"tallyman help\" lists them\n", name)
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, about)
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, "\n\"tallyman COMMAND --help\" says more about one of them.\n")
+}
+
+// explain says what went wrong, for the person at the terminal.
+func explain(ctx context.Context, err error) string {
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return err.Error()
+	case ctx.Err() != nil:
+		return "stopped"
+	default:
+		return "internal error: " + err.Error()
+	}
+}
+
+// visible replaces what would do something to a terminal instead of being shown
+// on it. Names of files and texts in them may hold such characters.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+// newFlags returns the flags of a command whose help begins with the given text.
+func newFlags(std streams, name, help string) *pflag.FlagSet {
+	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {
+		fmt.Fprintf(std.out, "%s\nOptions:\n%s", help, flags.FlagUsagesWrapped(100))
+	}
+	return flags
+}
+
+// parse parses the arguments of a command. A mistake is a fault that says how to
+// get help.
+func parse(flags *pflag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	if err == nil || errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	return misuse(flags, "%v", err)
+}
+
+func misuse(flags *pflag.FlagSet, format string, args ...any) error {
+	return fault.New(fault.BadRequest, "%s; see \"tallyman %s --help\"", fmt.Sprintf(format, args...), flags.Name())
+}

@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tallyman/intake"
+	"tallyman/internal/hostile"
+)
+
+// The test binary stands in for the program: under the name tallyman it runs
+// main, and as a worker it serves calls.
+func TestMain(m *testing.M) {
+	intake.RunIfWorker()
+	testscript.Main(prepared{m}, map[string]func(){
+		"tallyman":     main,
+		"unprivileged": unprivileged,
+	})
+}
+
+// prepared runs the tests after what all of them need.
+type prepared struct{ *testing.M }
+
+func (p prepared) Run() int {
+	if err := warmCache(); err != nil {
+		fmt.Fprintln(os.Stderr, "reading a first page:", err)
+		return 1
+	}
+	// The unprivileged user of some tests must get to the program.
+	if program, err := exec.LookPath("tallyman"); err == nil {
+		bin := filepath.Dir(program)
+		os.Chmod(filepath.Dir(bin), 0o755)
+		os.Chmod(bin, 0o755)
+	}
+	return p.M.Run()
+}
+
+// warmCache compiles the PDF engine, which takes seconds. When all scripts begin
+// with it at once, before the first has put it into the cache, it takes all of
+// them long.
+func warmCache() error {
+	r := intake.New(intake.Config{Workers: 1})
+	defer r.Close()
+	doc := string(hostile.TextPDF("warm"))
+	_, err := r.Picture(context.Background(), intake.File{ReaderAt: strings.NewReader(doc), Size: int64(len(doc))}, 1, 100)
+	return err
+}

@@ -1,0 +1,295 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/xuri/excelize/v2"
+
+	"tallyman/internal/hostile"
+	"tallyman/sample"
+	"tallyman/sheet"
+)
+
+// The scripts read like a terminal. Beside the commands of testscript they use:
+//
+//	exits CODE PROGRAM [ARGUMENT…]   like exec, with the exit code; whatever is
+//	                                 said on standard error is for people
+//	holds DIRECTORY [NAME…]          these files are in the directory, and no other
+//	hostile KIND FILE                write a file that means harm
+//	wrong KIND DIRECTORY             write a sample with something wrong in it
+//	orders-as KIND FROM TO           save an order export (CSV) in another form
+//	replace OLD NEW FILE…            change a text in files
+//	xlsx-is FILE CSV                 a workbook opens and holds the cells of a CSV
+//	json-is FILE CSV                 JSON decodes and holds the cells of a CSV
+//	png-is FILE WIDTH                a picture decodes and is so wide, in pixels
+//	reading                          wait until a worker runs
+//	workers-gone                     no worker is left
+//	small-disk DIRECTORY             put a disk of a few kilobytes there
+//
+// The variable REAL is the directory of real documents, if the condition [real]
+// holds. The condition [mount] says that small-disk works.
+//
+// They need Linux: /proc tells which workers run.
+func TestScripts(t *testing.T) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, err := filepath.Abs("../../../shared/testdata/midas-2025-07-10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			// Scripts have a home of their own, and would compile the PDF engine
+			// anew each time.
+			env.Setenv("XDG_CACHE_HOME", cache)
+			env.Setenv("REAL", real)
+			return os.Chmod(filepath.Dir(env.WorkDir), 0o755) // for the unprivileged user
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "real":
+				_, err := os.Stat(real)
+				return err == nil, nil
+			case "mount":
+				return mayMount()
+			}
+			return false, fmt.Errorf("there is no condition %s", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":        exits,
+			"holds":        holds,
+			"hostile":      writeHostile,
+			"wrong":        writeWrong,
+			"orders-as":    ordersAs,
+			"replace":      replace,
+			"xlsx-is":      xlsxIs,
+			"json-is":      jsonIs,
+			"png-is":       pngIs,
+			"reading":      reading,
+			"workers-gone": workersGone,
+			"small-disk":   smallDisk,
+		},
+		RequireExplicitExec: false,
+		RequireUniqueNames:  true,
+	})
+}
+
+// arguments ends the script if a command has not as many arguments as its usage
+// says.
+func arguments(ts *testscript.TestScript, neg bool, args []string, usage string) {
+	if want := len(strings.Fields(usage)) - 1; neg || len(args) != want && !(strings.HasSuffix(usage, "…") && len(args) >= want) {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "exits CODE PROGRAM…")
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("the exit code is %d (%v)", code, err)
+	}
+	said := ts.ReadFile("stderr")
+	if code != 0 && said == "" {
+		ts.Fatalf("it failed and did not say why")
+	}
+	for _, internal := range []string{"goroutine ", "panic", "runtime error", "internal error", "%!"} {
+		if strings.Contains(said, internal) {
+			ts.Fatalf("%q is not for people", internal)
+		}
+	}
+}
+
+func holds(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "holds DIRECTORY…")
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var got []string
+	for _, e := range entries {
+		// The script's own: its temporary directory.
+		if e.Name() != ".tmp" {
+			got = append(got, e.Name())
+		}
+	}
+	want := slices.Sorted(slices.Values(args[1:]))
+	if !slices.Equal(got, want) {
+		ts.Fatalf("%s holds %q, not %q", args[0], got, want)
+	}
+}
+
+func writeHostile(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "hostile KIND FILE")
+	make, ok := map[string]func() []byte{
+		"text":       func() []byte { return hostile.TextPDF("Dear Sir or Madam") },
+		"encrypted":  func() []byte { return hostile.EncryptedPDF("secret", "owner", "locked") },
+		"form-bomb":  func() []byte { return hostile.FormBomb(10, 10) },
+		"space-bomb": func() []byte { return hostile.SpaceBomb(2 << 30) },
+		"endless":    func() []byte { return hostile.ManyPages(15_000, 40<<20) },
+		"pattern":    hostile.PatternLoop,
+		"too-many":   func() []byte { return hostile.ManyPages(50_000, 1) },
+		"zip-bomb":   func() []byte { return hostile.ZipBomb(64 << 20) },
+		"cell-bomb":  func() []byte { return hostile.CellBomb(10 << 20) },
+		"cell-text":  func() []byte { return hostile.CellText(10 << 20) },
+		"headings":   func() []byte { return hostile.TextBomb("STYLE", 50_000) },
+	}[args[0]]
+	if !ok {
+		ts.Fatalf("there is no hostile %s", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), make(), 0o666))
+}
+
+// invented is a sample with a bill of two pages.
+func invented(ts *testscript.TestScript) *sample.Sample {
+	s, err := sample.New(sample.Defaults())
+	ts.Check(err)
+	return s
+}
+
+func writeWrong(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "wrong KIND DIRECTORY")
+	s := invented(ts)
+	switch args[0] {
+	case "digit": // a line prints other pieces than it holds
+		b := s.Bills[0]
+		b.Lines[0].Print = sample.Print{sample.Pieces: strconv.Itoa(b.Lines[0].Pieces + 1)}
+	case "page": // the first page of the bill of two pages is missing
+		s.Pages = slices.DeleteFunc(s.BillPages(), func(p sample.Page) bool { return p.N == 1 && p.M == 2 })
+	case "row": // a line prints words where its pieces should be
+		s.Bills[0].Lines[0].Print = sample.Print{sample.Pieces: "1Z"}
+	case "totals": // a bill prints none
+		s.Bills[0].NoTotals = true
+	case "order": // a line has no order row
+		s.Orders = s.Orders[1:]
+	case "scan": // every page is a picture
+		s.Pages = []sample.Page{{Picture: true}, {Picture: true}, {Picture: true}}
+	case "letter": // a page of the document is none of a bill
+		s.Pages = append(s.BillPages(), sample.Page{Text: []string{"Please note our new bank account."}})
+	default:
+		ts.Fatalf("there is no wrong %s", args[0])
+	}
+	ts.Check(s.WriteDir(ts.MkAbs(args[1]), false))
+}
+
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "replace OLD NEW FILE…")
+	for _, name := range args[2:] {
+		text := ts.ReadFile(name)
+		if !strings.Contains(text, args[0]) {
+			ts.Fatalf("%s does not hold %q", name, args[0])
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o666))
+	}
+}
+
+// table is the sheet that a CSV holds.
+func table(ts *testscript.TestScript, name string) [][]string {
+	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(name))).ReadAll()
+	ts.Check(err)
+	return rows
+}
+
+// sameCells compares two sheets, numbers as numbers: a workbook does not keep
+// the zeros after a point.
+func sameCells(ts *testscript.TestScript, got, want [][]string) {
+	if len(got) != len(want) {
+		ts.Fatalf("it has %d rows, not %d", len(got), len(want))
+	}
+	for i, row := range want {
+		for j, w := range row {
+			g := ""
+			if j < len(got[i]) {
+				g = got[i][j]
+			}
+			gn, err1 := strconv.ParseFloat(g, 64)
+			wn, err2 := strconv.ParseFloat(w, 64)
+			if g != w && (err1 != nil || err2 != nil || gn != wn) {
+				ts.Fatalf("row %d, %s: %q is not %q", i+1, want[0][j], g, w)
+			}
+		}
+	}
+}
+
+func xlsxIs(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "xlsx-is FILE CSV")
+	f, err := excelize.OpenReader(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	defer f.Close()
+	name := f.GetSheetList()[0]
+	got, err := f.GetRows(name)
+	ts.Check(err)
+	raw, err := f.GetRows(name, excelize.Options{RawCellValue: true})
+	ts.Check(err)
+	// Dates are shown in a format of their own.
+	for i, row := range raw {
+		for j := range row {
+			if !strings.Contains(raw[0][j], "Date") {
+				got[i][j] = row[j]
+			}
+		}
+	}
+	sameCells(ts, withoutDates(got), withoutDates(table(ts, args[1])))
+}
+
+// withoutDates empties the cells of the columns of dates.
+func withoutDates(rows [][]string) [][]string {
+	for _, row := range rows[1:] {
+		for j := range row {
+			if strings.Contains(rows[0][j], "Date") {
+				row[j] = ""
+			}
+		}
+	}
+	return rows
+}
+
+func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "json-is FILE CSV")
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[0])))
+	d.DisallowUnknownFields()
+	var v sheet.View
+	ts.Check(d.Decode(&v))
+	if d.More() {
+		ts.Fatalf("something follows the JSON")
+	}
+	got := [][]string{v.Columns}
+	for _, r := range v.Rows {
+		var row []string
+		for _, c := range r.Cells {
+			row = append(row, c.Text)
+		}
+		got = append(got, row)
+	}
+	sameCells(ts, got, table(ts, args[1]))
+}
+
+func pngIs(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "png-is FILE WIDTH")
+	img, err := png.Decode(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	// Under the page, which is higher than wide, stands a legend.
+	if size := img.Bounds().Size(); strconv.Itoa(size.X) != args[1] || size.Y <= size.X {
+		ts.Fatalf("its size is %v", size)
+	}
+}

@@ -1,0 +1,388 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"tallyman/aside"
+	"tallyman/bol"
+	"tallyman/fault"
+	"tallyman/intake"
+	"tallyman/orders"
+	"tallyman/sheet"
+)
+
+const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
+
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json] [-o FILE] [--strict] BOL.pdf [BOL.pdf …]
+
+  tallyman sheet bol.pdf                              the bills alone, to the screen
+  tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
+
+The sheet goes to standard output, or with -o to a file, which appears whole or
+not at all. A summary and all problems go to standard error. "-" stands for
+standard input.
+
+Exit codes: 0 all went well; 1 no sheet was made; 3 with --strict, the sheet was
+made but a bill does not reconcile, a line has no order, or something could not
+be read.
+`
+
+type sheetOptions struct {
+	orders  string
+	format  string
+	output  string
+	strict  bool
+	quiet   bool
+	workers int
+	timeout time.Duration
+}
+
+// maxWorkers keeps a slip of the finger from starting so many processes that the
+// machine does nothing else.
+const maxWorkers = 256
+
+func runSheet(ctx context.Context, std streams, args []string) (int, error) {
+	var o sheetOptions
+	flags := newFlags(std, "sheet", sheetHelp)
+	flags.StringVar(&o.orders, "orders", "", "the order export: a CSV, XLSX or XLS `FILE`")
+	flags.StringVar(&o.format, "format", "", "csv, xlsx or json (default: by the ending of -o, else csv)")
+	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
+	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
+	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
+	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
+	if err := parse(flags, args); err != nil {
+		return exitFailed, err
+	}
+	names := flags.Args()
+	if len(names) == 0 {
+		return exitFailed, misuse(flags, "name at least one PDF of bills")
+	}
+	stdins := 0
+	for _, n := range append([]string{o.orders}, names...) {
+		if n == "-" {
+			stdins++
+		}
+	}
+	switch {
+	case stdins > 1:
+		return exitFailed, misuse(flags, "standard input can be read only once")
+	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "":
+		// From a script's variable that is not set: a sheet without the orders
+		// would look like one.
+		return exitFailed, misuse(flags, "--orders and -o need the name of a file")
+	case o.workers < 0 || o.workers > maxWorkers:
+		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
+	case o.timeout <= 0:
+		return exitFailed, misuse(flags, "--timeout must be more than nothing, such as 90s")
+	}
+	if o.output == "-" {
+		o.output = ""
+	}
+	if err := notAnInput(o.output, append(names, o.orders)); err != nil {
+		return exitFailed, err
+	}
+	format, err := o.outputFormat(std)
+	if err != nil {
+		return exitFailed, err
+	}
+
+	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout})
+	defer reader.Close()
+	reader.Warm() // while the files are being opened
+
+	files, closeAll, err := openInputs(ctx, std, names)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer closeAll()
+	var orderFile *input
+	if o.orders != "" {
+		if orderFile, err = openInput(ctx, std, o.orders); err != nil {
+			return exitFailed, err
+		}
+		defer orderFile.close()
+	}
+	// A place that cannot be written should not cost the time to read.
+	var out *aside.File
+	if o.output != "" {
+		if out, err = aside.Create(o.output); err != nil {
+			return exitFailed, err
+		}
+		defer out.Discard()
+	}
+
+	s, err := o.make(ctx, std, reader, files, orderFile)
+	if err != nil {
+		return exitFailed, err
+	}
+	if out != nil {
+		err = writeSheet(out, s, format)
+		if err == nil {
+			err = out.Commit()
+		}
+	} else {
+		err = writeSheet(standardOutput{std.out}, s, format)
+	}
+	if err != nil {
+		return exitFailed, err
+	}
+	if !o.quiet {
+		summarize(std.err, s)
+	}
+	if o.strict {
+		if doubts := doubts(s); len(doubts) > 0 {
+			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", strings.Join(doubts, "; "))
+			return exitStrict, nil
+		}
+	}
+	return exitOK, nil
+}
+
+// outputFormat is the format asked for, or else the one that the output's name
+// ends with.
+func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
+	f := sheet.CSV
+	var err error
+	if o.format != "" {
+		if f, err = sheet.ParseFormat(o.format); err != nil {
+			return "", err
+		}
+	} else if ext := filepath.Ext(o.output); ext != "" {
+		if byName, err := sheet.ParseFormat(ext[1:]); err == nil {
+			f = byName
+		}
+	}
+	if out, ok := std.out.(*os.File); ok && f == sheet.XLSX && o.output == "" && term.IsTerminal(int(out.Fd())) {
+		return "", fault.New(fault.BadRequest, "an XLSX file would only garble the screen; name a file with -o")
+	}
+	return f, nil
+}
+
+func openInputs(ctx context.Context, std streams, names []string) (files []intake.File, closeAll func(), err error) {
+	var inputs []*input
+	closeAll = func() {
+		for _, in := range inputs {
+			in.close()
+		}
+	}
+	for _, n := range names {
+		in, err := openInput(ctx, std, n)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		inputs = append(inputs, in)
+		files = append(files, in.File)
+	}
+	return files, closeAll, nil
+}
+
+// make reads the files and joins them.
+func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input) (*sheet.Sheet, error) {
+	var table *orders.Table
+	if orderFile != nil {
+		// First, since it is quick and a wrong file is a frequent mistake.
+		var err error
+		if table, err = reader.Orders(ctx, orderFile.File); err != nil {
+			return nil, fault.In(orderFile.Name, err)
+		}
+	}
+	p := newProgress(std.err, files, o.quiet)
+	doc, err := reader.Bills(ctx, files, p.show)
+	p.clear()
+	if err != nil {
+		if len(files) == 1 {
+			err = fault.In(files[0].Name, err)
+		}
+		return nil, err
+	}
+	return sheet.Make(doc, table), nil
+}
+
+// writeSheet writes through a buffer. The fault of a place that cannot be
+// written names it.
+func writeSheet(w io.Writer, s *sheet.Sheet, f sheet.Format) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := sheet.Write(b, s, f); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// standardOutput names itself when it cannot be written.
+type standardOutput struct{ w io.Writer }
+
+func (s standardOutput) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		err = aside.Unwritable("standard output", err)
+	}
+	return n, err
+}
+
+// progress shows on a terminal how far a long reading has come.
+type progress struct {
+	w     io.Writer // nil if nothing is shown
+	files []intake.File
+	start time.Time
+	last  time.Time
+	width int
+}
+
+// Work that is over sooner needs no progress.
+const progressAfter = 400 * time.Millisecond
+
+func newProgress(w io.Writer, files []intake.File, quiet bool) *progress {
+	p := &progress{files: files, start: time.Now()}
+	if f, ok := w.(*os.File); ok && !quiet && term.IsTerminal(int(f.Fd())) {
+		p.w = w
+	}
+	return p
+}
+
+func (p *progress) show(at intake.Progress) {
+	now := time.Now()
+	if p.w == nil || now.Sub(p.start) < progressAfter || now.Sub(p.last) < 100*time.Millisecond {
+		return
+	}
+	p.last = now
+	text := fmt.Sprintf("reading %s: %s, %s, %s", visible(filepath.Base(p.files[at.File].Name)),
+		count(at.Pages, "page"), count(at.Bills, "bill"), count(at.Lines, "line"))
+	fmt.Fprintf(p.w, "\r%-*s", p.width, text)
+	p.width = len(text)
+}
+
+func (p *progress) clear() {
+	if p.width > 0 {
+		fmt.Fprintf(p.w, "\r%-*s\r", p.width, "")
+	}
+}
+
+// count says how many: "1 page", "2 pages".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// listed is how many unmatched lines, orders and near misses the summary lists
+// each. Problems and mismatches are all listed.
+const listed = 20
+
+// summarize tells people what was read and what needs their eye.
+func summarize(w io.Writer, s *sheet.Sheet) {
+	var b summary
+	d := s.Document
+	b.line("%s, %s, %s", count(d.PageCount(), "page"), count(len(d.Bills), "bill"), count(d.Lines(), "line"))
+	b.line("%d reconciled, %d mismatched, %d unchecked",
+		d.Count(bol.Reconciled), d.Count(bol.Mismatched), d.Count(bol.Unchecked))
+	if s.Orders != nil {
+		m := s.Match
+		b.line("%s read (%s)", count(len(s.Orders.Rows), "order row"), s.Orders.Format)
+		b.line("%d matched, %s without order, %s without line, %s", m.Matched,
+			count(len(m.UnmatchedLines), "line"), count(len(m.UnmatchedOrders), "order row"),
+			strings.Replace(count(len(m.NearMisses), "near miss"), "misss", "misses", 1))
+	}
+	for _, bill := range d.Bills {
+		name := cmp.Or(bill.Number.Text, "without number")
+		where := place(d, bill.Sheets[0].File, bill.Sheets[0].Page)
+		switch v := bill.Verdict; v.Outcome {
+		case bol.Mismatched:
+			for _, c := range v.Differences() {
+				b.line("mismatch: bill %s (%s): %s", name, where, c)
+			}
+		case bol.Unchecked:
+			b.line("unchecked: bill %s (%s): %s; the sums of its lines stand in", name, where, v.Reason)
+		}
+	}
+	for _, p := range d.Problems {
+		b.line("problem: %s: %s", place(d, p.File, p.Page), p.Message)
+	}
+	list(&b, len(s.Match.NearMisses), func(i int) {
+		n := s.Match.NearMisses[i]
+		b.line("near miss: bill %s, style %s: the bill (%s) has %s cartons, %s pieces; order row %d has %s cartons, %s pieces",
+			n.Line.Bill, n.Line.Style, place(d, n.Line.File, n.Line.Page), n.Line.Cartons, n.Line.Pieces,
+			n.Order.Number, n.Order.Cartons, n.Order.Pieces)
+	})
+	// A near miss is among the lines and order rows without a partner, too.
+	nearLine, nearOrder := map[int]bool{}, map[int]bool{}
+	for _, n := range s.Match.NearMisses {
+		nearLine[n.Line.Row] = true
+		nearOrder[n.Order.Number] = true
+	}
+	lines := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedLines), func(l sheet.LineRef) bool { return nearLine[l.Row] })
+	list(&b, len(lines), func(i int) {
+		l := lines[i]
+		b.line("no order: bill %s, style %s, %s cartons, %s pieces (%s)",
+			l.Bill, l.Style, l.Cartons, l.Pieces, place(d, l.File, l.Page))
+	})
+	rows := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedOrders), func(o sheet.OrderRef) bool { return nearOrder[o.Number] })
+	list(&b, len(rows), func(i int) {
+		o := rows[i]
+		b.line("no line: order row %d: bill %s, style %s, %s cartons, %s pieces",
+			o.Number, o.Bill, o.Style, o.Cartons, o.Pieces)
+	})
+	w.Write(b.Bytes())
+}
+
+// summary is text for people, with words in it that come from hostile files.
+type summary struct{ bytes.Buffer }
+
+func (s *summary) line(format string, args ...any) {
+	s.WriteString(visible(fmt.Sprintf(format, args...)) + "\n")
+}
+
+// list calls the function for the first few of n things and says how many more
+// there are.
+func list(w io.Writer, n int, each func(int)) {
+	for i := range min(n, listed) {
+		each(i)
+	}
+	if n > listed {
+		fmt.Fprintf(w, "… and %d more; --format json lists all\n", n-listed)
+	}
+}
+
+// place names a page for people, with the file if there are several.
+func place(d *bol.Document, file, page int) string {
+	if len(d.Files) > 1 && file < len(d.Files) {
+		return fmt.Sprintf("%s, page %d", filepath.Base(d.Files[file].Name), page)
+	}
+	return fmt.Sprintf("page %d", page)
+}
+
+// doubts are the reasons why a person should look at the sheet before it is
+// used.
+func doubts(s *sheet.Sheet) []string {
+	d := s.Document
+	var out []string
+	say := func(n int, what, that string) {
+		if n > 0 {
+			out = append(out, count(n, what)+" "+that)
+		}
+	}
+	say(len(d.Bills)-d.Count(bol.Reconciled), "bill", "not reconciled")
+	say(len(s.Match.UnmatchedLines), "line", "without order")
+	unread := 0
+	for _, p := range d.Problems {
+		if p.Kind.Loses() {
+			unread++
+		}
+	}
+	say(unread, "problem", "of reading")
+	return out
+}

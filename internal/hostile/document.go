@@ -1,0 +1,191 @@
+// Package hostile makes files that are broken or meant to do harm, for the tests
+// of what reads them: PDFs that never end, workbooks that unpack to gigabytes,
+// files cut off or locked. Everything is made of bytes here, since libraries
+// that write such formats refuse to write nonsense.
+package hostile
+
+import (
+	"bytes"
+	"cmp"
+	deflate "compress/flate"
+	"compress/zlib"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// document is a PDF being put together: objects, numbered from 1 in the order
+// in which they are added.
+type document struct {
+	objects [][]byte
+}
+
+// add adds an object and returns its number.
+func (d *document) add(format string, args ...any) int {
+	d.objects = append(d.objects, fmt.Appendf(nil, format, args...))
+	return len(d.objects)
+}
+
+// stream adds a stream. dict is what stands in its dictionary beside its length.
+func (d *document) stream(dict string, data []byte) int {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "<< %s /Length %d >>\nstream\n", dict, len(data))
+	b.Write(data)
+	b.WriteString("\nendstream")
+	d.objects = append(d.objects, b.Bytes())
+	return len(d.objects)
+}
+
+// next returns the number of the object that is added n objects from now, 0 for
+// the next one.
+func (d *document) next(n int) int { return len(d.objects) + 1 + n }
+
+// pages adds a page tree with one page for each content stream, and returns the
+// number of the catalog.
+func (d *document) pages(resources string, contents ...int) int {
+	tree := d.next(len(contents))
+	var kids bytes.Buffer
+	for _, c := range contents {
+		page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", tree, c, resources)
+		fmt.Fprintf(&kids, "%d 0 R ", page)
+	}
+	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", kids.Bytes(), len(contents))
+	return d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
+}
+
+// bytes writes the document. trailer is what stands in the trailer beside its
+// size and root.
+func (d *document) bytes(root int, trailer string) []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+	offsets := make([]int, len(d.objects))
+	for i, o := range d.objects {
+		offsets[i] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	for _, o := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root %d 0 R %s >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, root, trailer, xref)
+	return b.Bytes()
+}
+
+const helvetica = "/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
+
+// flate packs data as a stream of the filter FlateDecode.
+func flate(data []byte) []byte {
+	var b bytes.Buffer
+	w, _ := zlib.NewWriterLevel(&b, zlib.BestCompression)
+	w.Write(data)
+	w.Close()
+	return b.Bytes()
+}
+
+// flateRun packs the text n times, rounded up to whole chunks of a mebibyte or so,
+// without ever holding or even packing them all.
+func flateRun(text string, n int) []byte {
+	run := bytes.Repeat([]byte(text), (1<<20)/len(text))
+	chunks := (n*len(text) + len(run) - 1) / len(run)
+	var b bytes.Buffer
+	w, err := deflate.NewWriter(&b, deflate.BestCompression)
+	if err != nil {
+		panic(err) // the level is one that there is
+	}
+	b.WriteString("\x78\xDA")
+	// Each chunk but the first two is packed by pointing to the one before, and so
+	// all of them are alike.
+	from := 0
+	for range min(chunks, 3) {
+		from = b.Len()
+		w.Write(run)
+		w.Flush()
+	}
+	again := bytes.Clone(b.Bytes()[from:])
+	for range chunks - 3 {
+		b.Write(again)
+	}
+	b.WriteString("\x01\x00\x00\xFF\xFF") // a last, empty block
+
+	// Adler-32 (RFC 1950, 8.2), chunk by chunk.
+	const mod = 65521
+	var sum, weighted uint64
+	for i, c := range run {
+		sum += uint64(c)
+		weighted += uint64(len(run)-i) * uint64(c) % mod
+	}
+	s1, s2 := uint64(1), uint64(0)
+	for range chunks {
+		s2 = (s2 + s1*uint64(len(run)) + weighted) % mod
+		s1 = (s1 + sum) % mod
+	}
+	return binary.BigEndian.AppendUint32(b.Bytes(), uint32(s2<<16|s1))
+}
+
+// RootFirst returns a sound PDF with the same objects, those that lead to its
+// pages in front, and a first trailer after them, much as a PDF that is made for
+// the web. When the end of such a document is cut off, what is left can be read as
+// a shorter one. The PDF must have a plain cross-reference table.
+func RootFirst(pdf []byte) ([]byte, error) {
+	at := bytes.LastIndex(pdf, []byte("\nxref\n"))
+	end := bytes.LastIndex(pdf, []byte("startxref"))
+	if at < 0 || end < at {
+		return nil, fmt.Errorf("the PDF has no cross-reference table")
+	}
+	var first, n int
+	table, trailer, _ := bytes.Cut(pdf[at+len("\nxref\n"):end], []byte("trailer"))
+	if _, err := fmt.Sscanf(string(table), "%d %d\n", &first, &n); err != nil || first != 0 {
+		return nil, fmt.Errorf("its cross-reference table has several parts (%v)", err)
+	}
+	entries := bytes.Split(bytes.TrimSpace(table), []byte("\n"))[1:]
+	if len(entries) != n {
+		return nil, fmt.Errorf("its cross-reference table has %d entries, not %d", len(entries), n)
+	}
+	offsets := make([]int, n)
+	for i, e := range entries {
+		if _, err := fmt.Sscanf(string(e), "%d", &offsets[i]); err != nil {
+			return nil, fmt.Errorf("its cross-reference table: %w", err)
+		}
+	}
+	object := func(i int) []byte {
+		o := pdf[offsets[i]:at]
+		return o[:bytes.Index(o, []byte("endobj"))+len("endobj\n")]
+	}
+	front := func(i int) int {
+		switch o := object(i); {
+		case bytes.Contains(o, []byte("/Type /Catalog")):
+			return 0
+		case bytes.Contains(o, []byte("/Type /Pages")):
+			return 1
+		case bytes.Contains(o, []byte("/Type /Page")):
+			return 2
+		}
+		return 3
+	}
+	order := make([]int, n-1)
+	for i := range order {
+		order[i] = i + 1
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(front(a), front(b)) })
+
+	var b bytes.Buffer
+	b.Write(pdf[:slices.Min(offsets[1:])])
+	moved := make([]int, n)
+	led := false
+	for _, i := range order {
+		if front(i) == 3 && !led {
+			led = true
+			fmt.Fprintf(&b, "trailer%sstartxref\n0\n%%%%EOF\n", trailer)
+		}
+		moved[i] = b.Len()
+		b.Write(object(i))
+	}
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", n)
+	for _, o := range moved[1:] {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref)
+	return b.Bytes(), nil
+}

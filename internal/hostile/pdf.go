@@ -1,0 +1,306 @@
+package hostile
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// TextPDF is a sound PDF of one page with a few words in no layout.
+func TextPDF(words string) []byte {
+	var d document
+	content := d.stream("", fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// FormBomb is a PDF whose page draws a form that draws the next form width
+// times, and so on: width to the power of levels texts, from a few hundred
+// bytes.
+func FormBomb(levels, width int) []byte {
+	var d document
+	form := d.stream("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << "+helvetica+" >>",
+		[]byte("BT /F1 12 Tf 72 700 Td (again) Tj ET"))
+	for range levels {
+		form = d.stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /XObject << /X %d 0 R >> >>", form),
+			[]byte(strings.Repeat("/X Do ", width)))
+	}
+	content := d.stream("", []byte("/X Do"))
+	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", form), content), "")
+}
+
+// FormLoop is a PDF with a form that draws itself.
+func FormLoop() []byte {
+	var d document
+	form := d.next(0)
+	d.stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /XObject << /X %d 0 R >> >>", form),
+		[]byte("/X Do /X Do"))
+	content := d.stream("", []byte("/X Do"))
+	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", form), content), "")
+}
+
+// PatternLoop is a PDF with a pattern that is painted with itself.
+func PatternLoop() []byte {
+	var d document
+	pattern := d.next(0)
+	d.stream(fmt.Sprintf("/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 1 1] /XStep 0.001 /YStep 0.001 "+
+		"/Resources << /Pattern << /P %d 0 R >> >>", pattern), []byte("/Pattern cs /P scn 0 0 612 792 re f"))
+	content := d.stream("", []byte("/Pattern cs /P scn 0 0 612 792 re f"))
+	return d.bytes(d.pages(fmt.Sprintf("/Pattern << /P %d 0 R >>", pattern), content), "")
+}
+
+// Type3Loop is a PDF with a font whose letter is written in the same font.
+func Type3Loop() []byte {
+	var d document
+	font := d.next(1)
+	glyph := d.stream("", []byte("1000 0 0 0 1000 1000 d1 BT /T 1 Tf (aaaa) Tj ET"))
+	d.add("<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1000 1000] /FontMatrix [0.001 0 0 0.001 0 0] "+
+		"/CharProcs << /a %d 0 R >> /Encoding << /Type /Encoding /Differences [97 /a] >> /FirstChar 97 /LastChar 97 /Widths [1000] "+
+		"/Resources << /Font << /T %d 0 R >> >> >>", glyph, font)
+	content := d.stream("", []byte("BT /T 12 Tf 72 700 Td (aaaa) Tj ET"))
+	return d.bytes(d.pages(fmt.Sprintf("/Font << /T %d 0 R >>", font), content), "")
+}
+
+// PageTreeLoop is a PDF whose tree of pages has itself for a branch.
+func PageTreeLoop() []byte {
+	var d document
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (round) Tj ET"))
+	tree := d.next(0)
+	d.add("<< /Type /Pages /Kids [%d 0 R %d 0 R] /Count 1000 /Parent %d 0 R >>", tree, tree+1, tree)
+	d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", tree, content, helvetica)
+	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
+	return d.bytes(root, "")
+}
+
+// PageTreeDeep is a PDF whose one page hangs from so many branches.
+func PageTreeDeep(levels int) []byte {
+	var d document
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (deep) Tj ET"))
+	first := d.next(0)
+	for i := range levels {
+		d.add("<< /Type /Pages /Kids [%d 0 R] /Count 1 /Parent %d 0 R >>", d.next(1), first+i-1)
+	}
+	d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", first+levels-1, content, helvetica)
+	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", first)
+	return d.bytes(root, "")
+}
+
+// PageCount is a PDF of one page that claims to have n.
+func PageCount(n int) []byte {
+	b := TextPDF("one page")
+	return bytes.Replace(b, []byte("/Count 1 "), fmt.Appendf(nil, "/Count %d ", n), 1)
+}
+
+// ManyPages is a PDF that shows one page n times. blanks are bytes of blanks
+// that stand in its content, packed, to make reading it take longer.
+func ManyPages(n, blanks int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun(" ", blanks))
+	page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", d.next(1), content, helvetica)
+	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Repeat(fmt.Sprintf("%d 0 R ", page), n), n)
+	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", d.next(-1))
+	return d.bytes(root, "")
+}
+
+// SpaceBomb is a PDF with a page whose content is n bytes of blanks, packed to a
+// thousandth of that, and then a word.
+func SpaceBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun(" ", n))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// NestedBomb is a PDF with a page whose content is packed twice over: a few
+// kilobytes, n bytes in the end.
+func NestedBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter [/FlateDecode /FlateDecode]", flate(flateRun(" ", n)))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// TextBomb is a PDF with a page that says the words n times, one beside the
+// other all over the page, in a size that nobody can read.
+func TextBomb(words string, n int) []byte {
+	const size = 0.3
+	var d document
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "BT /F1 %v Tf\n", size)
+	perLine := max(1, int(600/(float64(len(words)+1)*size*0.75)))
+	for y := 790.0; n > 0; y -= size * 1.2 {
+		fmt.Fprintf(&b, "1 0 0 1 2 %.2f Tm (%s) Tj\n", y, strings.Repeat(words+" ", min(n, perLine)))
+		n -= perLine
+	}
+	b.WriteString("ET")
+	content := d.stream("/Filter /FlateDecode", flate(b.Bytes()))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// TableBomb is a PDF of so many pages of one bill of lading in the first layout,
+// whose table has n words in it, perLine on a line, all in a size that nobody can
+// read. Nothing in it is a line.
+func TableBomb(pages, n, perLine int) []byte {
+	var d document
+	var b bytes.Buffer
+	text := func(x, y, size float64, words string) {
+		fmt.Fprintf(&b, "/F1 %v Tf 1 0 0 1 %.2f %.3f Tm (%s) Tj\n", size, x, 792-y, words)
+	}
+	b.WriteString("BT\n")
+	for _, h := range []struct {
+		x    float64
+		text string
+	}{
+		{15.6, "CARTONS"}, {63, "STYLE"}, {169.2, "PIECES"}, {229.2, "ORDER NUMBER"},
+		{334.2, "CUST. STYLE"}, {429, "DESCRIPTION"}, {528, "VOL./WEIGHT"},
+	} {
+		text(h.x, 339.4, 6, h.text)
+	}
+	text(58.2, 613.6, 6, "TOTAL CARTONS")
+	pitch := 250 / float64(n/perLine+1)
+	for y := 346.0; n > 0; y += pitch {
+		text(15, y, pitch*0.8, strings.Repeat("x ", min(n, perLine)))
+		n -= perLine
+	}
+	b.WriteString("ET")
+	content := d.stream("/Filter /FlateDecode", flate(b.Bytes()))
+	page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", d.next(1), content, helvetica)
+	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Repeat(fmt.Sprintf("%d 0 R ", page), pages), pages)
+	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", d.next(-1))
+	return d.bytes(root, "")
+}
+
+// NumberBomb is a PDF with a page of n operands without an operator.
+func NumberBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun("1 ", n))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// ArrayBomb is a PDF with a page whose content is n opening brackets.
+func ArrayBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun("[", n))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// DeepObject is a PDF whose catalog holds an array in an array, and so on.
+func DeepObject(n int) []byte {
+	var d document
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (deep) Tj ET"))
+	root := d.pages(helvetica, content)
+	d.objects[root-1] = bytes.Replace(d.objects[root-1], []byte(" >>"),
+		[]byte(" /Deep "+strings.Repeat("[", n)+strings.Repeat("]", n)+" >>"), 1)
+	return d.bytes(root, "")
+}
+
+// SaveBomb is a PDF with a page that saves its state n times and never restores
+// it.
+func SaveBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun("q ", n))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// PathBomb is a PDF with a page that draws one path of n points.
+func PathBomb(n int) []byte {
+	var d document
+	content := d.stream("/Filter /FlateDecode", flateRun("1 1 m 9 9 l ", n))
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// ImageBomb is a PDF with a picture that claims to be of side times side pixels
+// in the given filter, such as JPXDecode, JBIG2Decode or FlateDecode, and has
+// next to no data.
+func ImageBomb(filter string, side int) []byte {
+	var d document
+	data := flateRun("\x00", 1000)
+	switch filter {
+	case "JPXDecode":
+		data = jpx(side)
+	case "JBIG2Decode":
+		data = jbig2(side)
+	}
+	picture := d.stream(fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /%s",
+		side, side, filter), data)
+	content := d.stream("", []byte("q 612 0 0 792 0 0 cm /X Do Q"))
+	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", picture), content), "")
+}
+
+// jpx is the beginning of a JPEG 2000 code stream of side times side pixels: SOC
+// and SIZ (ISO/IEC 15444-1, A.5.1), and then nothing.
+func jpx(side int) []byte {
+	b := []byte{0xFF, 0x4F, 0xFF, 0x51, 0, 47, 0, 0}
+	u32 := func(vs ...int) {
+		for _, v := range vs {
+			b = append(b, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+		}
+	}
+	u32(side, side, 0, 0, side, side, 0, 0)
+	return append(b, 0, 3, 7, 1, 1, 7, 1, 1, 7, 1, 1, 0xFF, 0xD9)
+}
+
+// jbig2 is a page information segment of side times side pixels (ISO/IEC 14492,
+// 7.4.8), and then nothing.
+func jbig2(side int) []byte {
+	b := []byte{0, 0, 0, 0, 0x30, 0, 1, 0, 0, 0, 19}
+	for range 2 {
+		b = append(b, byte(side>>24), byte(side>>16), byte(side>>8), byte(side))
+	}
+	return append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
+// UnicodeBomb is a PDF with a font whose map to Unicode gives a long text to
+// every one of its 65,536 characters.
+func UnicodeBomb() []byte {
+	var d document
+	var b bytes.Buffer
+	b.WriteString("/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n" +
+		"1 begincodespacerange <0000> <FFFF> endcodespacerange\n")
+	for i := range 500 {
+		fmt.Fprintf(&b, "1 beginbfrange <0000> <FFFF> <%s> endbfrange\n", strings.Repeat(fmt.Sprintf("%04X", 0x41+i%26), 250))
+	}
+	b.WriteString("endcmap end end")
+	unicode := d.stream("/Filter /FlateDecode", flate(b.Bytes()))
+	font := d.add("<< /Type /Font /Subtype /Type0 /BaseFont /Helvetica /Encoding /Identity-H /ToUnicode %d 0 R "+
+		"/DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Helvetica /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "+
+		"/FontDescriptor << /Type /FontDescriptor /FontName /Helvetica /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >> >>] >>", unicode)
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td <"+strings.Repeat("00410042", 1000)+"> Tj ET"))
+	return d.bytes(d.pages(fmt.Sprintf("/Font << /F1 %d 0 R >>", font), content), "")
+}
+
+// PrevLoop is a PDF whose cross-reference table names itself as the one before.
+func PrevLoop() []byte {
+	var d document
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (round) Tj ET"))
+	root := d.pages(helvetica, content)
+	plain := d.bytes(root, "/Prev 0000000000")
+	at := bytes.LastIndex(plain, []byte("\nxref")) + 1
+	return bytes.Replace(plain, []byte("/Prev 0000000000"), fmt.Appendf(nil, "/Prev %010d", at), 1)
+}
+
+// XrefSize is a PDF whose cross-reference stream claims n entries.
+func XrefSize(n int) []byte {
+	var d document
+	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (many) Tj ET"))
+	root := d.pages(helvetica, content)
+	plain := d.bytes(root, "")
+	at := bytes.LastIndex(plain, []byte("\nxref")) + 1
+	b := bytes.Clone(plain[:at])
+	return fmt.Appendf(b, "%d 0 obj\n<< /Type /XRef /Size %d /W [1 4 2] /Index [0 %d] /Root %d 0 R /Length 7 >>\nstream\n\x00\x00\x00\x00\x00\x00\x00\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n",
+		d.next(0), n, n, root, at)
+}
+
+// LengthLoop is a PDF with a content stream that gives itself as its length.
+func LengthLoop() []byte {
+	var d document
+	content := d.next(0)
+	d.add("<< /Length %d 0 R >>\nstream\nBT /F1 12 Tf 72 700 Td (round) Tj ET\nendstream", content)
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
+// ObjectLoop is a PDF whose objects refer to each other and to nothing else.
+func ObjectLoop() []byte {
+	var d document
+	d.add("2 0 R")
+	d.add("1 0 R")
+	root := d.add("<< /Type /Catalog /Pages 1 0 R >>")
+	return d.bytes(root, "")
+}

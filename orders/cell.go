@@ -1,0 +1,188 @@
+package orders
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// numberFormat is what matters of a cell's number format: whether the number is
+// a date, and whether it is shown with zeros before it.
+type numberFormat struct {
+	date bool
+	// width is the least number of digits shown, if the format is nothing but
+	// zeros: 6 for 000000.
+	width int
+}
+
+// builtinFormat is the meaning of the number formats that workbooks use without
+// spelling them out, after ECMA-376 part 1, 18.8.30 (numFmt). Times of day
+// without a date are numbers here.
+func builtinFormat(id int) numberFormat {
+	switch {
+	case id >= 14 && id <= 17, id == 22,
+		id >= 27 && id <= 31, id == 36, id >= 50 && id <= 54, id == 57, id == 58: // East Asian dates
+		return numberFormat{date: true}
+	}
+	return numberFormat{}
+}
+
+// parseFormat finds the meaning of a format code such as m/d/yyyy or 000000.
+func parseFormat(code string) numberFormat {
+	var plain strings.Builder // the first section without what stands for itself
+	for i := 0; i < len(code); i++ {
+		switch b := code[i]; b {
+		case ';':
+			i = len(code)
+		case '"':
+			end := strings.IndexByte(code[i+1:], '"')
+			if end < 0 {
+				return numberFormat{}
+			}
+			i += end + 1
+		case '[':
+			end := strings.IndexByte(code[i:], ']')
+			if end < 0 {
+				return numberFormat{}
+			}
+			if in := strings.ToLower(code[i+1 : i+end]); strings.Trim(in, "hms") == "" {
+				plain.WriteString(in) // time that has passed, as [h]
+			}
+			i += end
+		case '\\', '_', '*':
+			i++
+		default:
+			plain.WriteByte(b | 0x20)
+		}
+	}
+	p := plain.String()
+	const widest = 32
+	if strings.Trim(p, "0") == "" && len(p) <= widest {
+		return numberFormat{width: len(p)}
+	}
+	if strings.HasPrefix(p, "general") {
+		return numberFormat{}
+	}
+	// An m without a day or a year is a month, unless it stands among hours and
+	// seconds.
+	date := strings.ContainsAny(p, "yd") || strings.Contains(p, "m") && !strings.ContainsAny(p, "hs")
+	return numberFormat{date: date}
+}
+
+// show writes a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4),
+// with zeros before it if the format asks for them, and otherwise without an
+// exponent, thousands or decimals of its own.
+func (nf numberFormat) show(v float64, date1904 bool) string {
+	if nf.date {
+		if s, ok := serialDate(v, date1904); ok {
+			return s
+		}
+	}
+	s := plainNumber(v)
+	if missing := nf.width - len(s); missing > 0 && digitsOnly(s) {
+		s = strings.Repeat("0", missing) + s
+	}
+	return s
+}
+
+// serialDate writes the date of a serial number: days since the beginning of
+// 1900 or of 1904. It is false for a number that no date has.
+func serialDate(v float64, date1904 bool) (string, bool) {
+	const end = 2_958_466 // the day after 9999-12-31, counted from 1900
+	if !(v >= 0 && v < end) {
+		return "", false
+	}
+	days := int(v)
+	epoch := time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
+	if !date1904 {
+		switch {
+		case days == 0, days == 60:
+			// Excel's 0 January and 29 February of 1900, which never were.
+			return "", false
+		case days < 60:
+			days++
+		}
+		epoch = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+	}
+	d := epoch.AddDate(0, 0, days)
+	if d.Year() > 9999 {
+		return "", false
+	}
+	return d.Format("01022006"), true
+}
+
+// plainNumber writes a number in the 15 digits that spreadsheets keep, without
+// an exponent unless it is out of all proportion.
+func plainNumber(v float64) string {
+	if v == 0 {
+		return "0" // and not -0
+	}
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatInt(int64(v), 10)
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 14, 64), 64)
+	if err != nil {
+		rounded = v // infinite, or on the brink of it
+	}
+	if a := math.Abs(rounded); a >= 1e21 || a < 1e-9 {
+		return strconv.FormatFloat(rounded, 'E', -1, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// parseNumber reads the number of a cell as XML has it. It is false for what is
+// no such number, as NaN or 0x10.
+func parseNumber(s string) (float64, bool) {
+	if strings.Trim(s, "0123456789+-.eE") != "" {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil
+}
+
+func digitsOnly(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// isoDate turns the date of a cell of type d, as 2025-07-10T00:00:00, into
+// MMDDYYYY. What is no such date stays as it is.
+func isoDate(s string) string {
+	if len(s) >= len(time.DateOnly) && (len(s) == len(time.DateOnly) || s[len(time.DateOnly)] == 'T') {
+		if d, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)]); err == nil {
+			return d.Format("01022006")
+		}
+	}
+	return s
+}
+
+// boolText is what spreadsheets show for a truth value.
+func boolText(v bool) string {
+	if v {
+		return "TRUE"
+	}
+	return "FALSE"
+}
+
+// stringTable holds the strings that the cells of a workbook share. There may
+// be millions of them, so they lie in one piece.
+type stringTable struct {
+	text []byte
+	ends []int
+}
+
+// end makes what was appended to text since the last call a string.
+func (t *stringTable) end() {
+	t.ends = append(t.ends, len(t.text))
+}
+
+func (t *stringTable) at(i uint64) (string, bool) {
+	if i >= uint64(len(t.ends)) {
+		return "", false
+	}
+	start := 0
+	if i > 0 {
+		start = t.ends[i-1]
+	}
+	return string(t.text[start:t.ends[i]]), true
+}

@@ -1,0 +1,478 @@
+package orders
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// xlsx is a workbook in Office Open XML (ECMA-376 part 1, 18).
+//
+// It is read here, from the standard library's zip and XML, rather than by
+// excelize, which writes our workbooks: that library's row iterator drops the
+// errors of both, so that a damaged workbook would lose rows in silence, and it
+// does not tell a date from a number without loading the whole sheet.
+type xlsx struct {
+	pkg      *pkg
+	list     []worksheet
+	paths    []string // of the parts, one for each of the list
+	date1904 bool
+	formats  []numberFormat // by style
+
+	stringsPart string       // "" if there is none
+	shared      *stringTable // once they are needed
+}
+
+func openXLSX(ctx context.Context, p *pkg, main string) (*xlsx, error) {
+	var doc struct {
+		XMLName xml.Name `xml:"workbook"`
+		Pr      struct {
+			Date1904 string `xml:"date1904,attr"`
+		} `xml:"workbookPr"`
+		Sheets []struct {
+			Name  string `xml:"name,attr"`
+			State string `xml:"state,attr"`
+			RelID string `xml:"id,attr"`
+		} `xml:"sheets>sheet"`
+	}
+	if err := p.decode(ctx, main, &doc); err != nil {
+		return nil, err
+	}
+	rels, err := p.rels(ctx, main)
+	if err != nil {
+		return nil, err
+	}
+	wb := &xlsx{pkg: p, date1904: xmlBool(doc.Pr.Date1904)}
+	sheets := map[string]string{}
+	for _, r := range rels {
+		switch {
+		case r.is("worksheet"):
+			sheets[r.ID] = r.Target
+		case r.is("sharedStrings"):
+			wb.stringsPart = r.Target
+		case r.is("styles"):
+			if err := wb.readStyles(ctx, r.Target); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, s := range doc.Sheets {
+		part, ok := sheets[s.RelID]
+		if !ok {
+			continue // a chart, a dialog or a macro
+		}
+		wb.list = append(wb.list, worksheet{name: s.Name, hidden: strings.HasSuffix(strings.ToLower(s.State), "hidden")})
+		wb.paths = append(wb.paths, part)
+	}
+	if len(wb.list) == 0 {
+		return nil, damaged("it has no sheets")
+	}
+	return wb, nil
+}
+
+func (wb *xlsx) readStyles(ctx context.Context, part string) error {
+	var doc struct {
+		Formats []struct {
+			ID   int    `xml:"numFmtId,attr"`
+			Code string `xml:"formatCode,attr"`
+		} `xml:"numFmts>numFmt"`
+		Cells []struct {
+			Format int `xml:"numFmtId,attr"`
+		} `xml:"cellXfs>xf"`
+	}
+	if err := wb.pkg.decode(ctx, part, &doc); err != nil {
+		return err
+	}
+	custom := map[int]numberFormat{}
+	for _, f := range doc.Formats {
+		custom[f.ID] = parseFormat(f.Code)
+	}
+	wb.formats = make([]numberFormat, len(doc.Cells))
+	for i, xf := range doc.Cells {
+		f, ok := custom[xf.Format]
+		if !ok {
+			f = builtinFormat(xf.Format)
+		}
+		wb.formats[i] = f
+	}
+	return nil
+}
+
+func (wb *xlsx) sheets() []worksheet { return wb.list }
+
+func (wb *xlsx) read(ctx context.Context, i int, c *collector) error {
+	p, err := wb.pkg.open(ctx, wb.paths[i])
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	s := &sheetReader{ctx: ctx, wb: wb, x: newScanner(p), c: c}
+	if err := s.rows(); err != nil {
+		if errors.Is(err, errNoHeader) {
+			return err
+		}
+		if errors.Is(err, errHugeToken) {
+			return c.cellTooLong(max(s.row, 1), max(s.col, 0))
+		}
+		return p.broken(err)
+	}
+	return p.drain()
+}
+
+// scanner reads the tokens of a part, and none that are endless.
+type scanner struct {
+	*xml.Decoder
+	part *part
+}
+
+func newScanner(p *part) scanner { return scanner{xml.NewDecoder(p), p} }
+
+func (s scanner) next() (xml.Token, error) {
+	s.part.token = 0
+	return s.Token()
+}
+
+// skip reads to the end of the element whose start was read.
+func (s scanner) skip() error {
+	for depth := 1; depth > 0; {
+		tok, err := s.next()
+		if err != nil {
+			return err
+		}
+		switch tok.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return nil
+}
+
+// text appends the text of the element whose start was read, without that of
+// elements in it, and no more of it than most bytes.
+func (s scanner) text(dst []byte, most int) ([]byte, error) {
+	for most += len(dst); ; {
+		tok, err := s.next()
+		if err != nil {
+			return dst, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if err := s.skip(); err != nil {
+				return dst, err
+			}
+		case xml.EndElement:
+			return dst, nil
+		case xml.CharData:
+			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
+		}
+	}
+}
+
+// rich appends the text of a string item (si or is) whose start was read: its
+// own and that of its runs, but not how it is pronounced.
+func (s scanner) rich(dst []byte, most int) ([]byte, error) {
+	start := len(dst)
+	for depth := 1; depth > 0; {
+		tok, err := s.next()
+		if err != nil {
+			return dst, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			switch t.Name.Local {
+			case "t":
+				dst, err = s.text(dst, max(0, most-(len(dst)-start)))
+			case "rPh":
+				err = s.skip()
+			default:
+				depth++
+			}
+			if err != nil {
+				return dst, err
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return dst, nil
+}
+
+// sharedString returns a string by its index, as a cell holds it.
+func (wb *xlsx) sharedString(ctx context.Context, index string, most int) (string, bool, error) {
+	if wb.shared == nil {
+		if err := wb.readStrings(ctx, most); err != nil {
+			return "", false, err
+		}
+	}
+	i, err := strconv.ParseUint(strings.TrimSpace(index), 10, 64)
+	if err != nil {
+		return "", false, nil
+	}
+	s, ok := wb.shared.at(i)
+	return unescape(s), ok, nil
+}
+
+func (wb *xlsx) readStrings(ctx context.Context, most int) error {
+	if wb.stringsPart == "" {
+		return damaged("its cells refer to shared strings, which it does not have")
+	}
+	p, err := wb.pkg.open(ctx, wb.stringsPart)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	x := newScanner(p)
+	table := &stringTable{}
+	for {
+		tok, err := x.next()
+		if err == io.EOF {
+			wb.shared = table
+			return nil
+		}
+		if t, ok := tok.(xml.StartElement); ok && t.Name.Local == "si" {
+			table.text, err = x.rich(table.text, most)
+			table.end()
+		}
+		if err != nil {
+			return p.broken(err)
+		}
+	}
+}
+
+// sheetReader reads the rows of one sheet.
+type sheetReader struct {
+	ctx      context.Context // of the one call to Read that it lives in
+	wb       *xlsx
+	x        scanner
+	c        *collector
+	row, col int // where it is: from 1, and from 0
+	cells    []string
+}
+
+func (s *sheetReader) rows() error {
+	began, inData := false, false
+	for {
+		tok, err := s.x.next()
+		if err == io.EOF && began {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			switch {
+			case !began && t.Name.Local != "worksheet":
+				return errors.New("it is no worksheet")
+			case !began:
+				began = true
+			case t.Name.Local == "sheetData":
+				inData = true
+			case inData && t.Name.Local == "row":
+				err = s.readRow(t)
+			default:
+				err = s.x.skip()
+			}
+			if err != nil {
+				return err
+			}
+		case xml.EndElement:
+			if t.Name.Local == "sheetData" {
+				return nil // what follows is layout
+			}
+		}
+	}
+}
+
+// maxRow is more than any spreadsheet has rows (1,048,576 in Excel), but still
+// a number to reckon with.
+const maxRow = 1 << 30
+
+func (s *sheetReader) readRow(start xml.StartElement) error {
+	s.row++
+	s.col = -1
+	for _, a := range start.Attr {
+		if a.Name.Local == "r" {
+			n, err := strconv.Atoi(a.Value)
+			if err != nil || n < 1 || n > maxRow {
+				return damaged("%s: its number is %q", s.c.where(s.row), label(a.Value))
+			}
+			s.row = n
+		}
+	}
+	s.cells = s.cells[:0]
+	for {
+		tok, err := s.x.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if t.Name.Local == "c" {
+				err = s.readCell(t)
+			} else {
+				err = s.x.skip()
+			}
+			if err != nil {
+				return err
+			}
+		case xml.EndElement:
+			return s.c.add(s.ctx, s.row, s.cells)
+		}
+	}
+}
+
+func (s *sheetReader) readCell(start xml.StartElement) error {
+	s.col++
+	var typ, styleID string
+	for _, a := range start.Attr {
+		switch a.Name.Local {
+		case "r":
+			col, ok := parseColumn(a.Value)
+			if !ok {
+				return damaged("%s: a cell is named %q", s.c.where(s.row), label(a.Value))
+			}
+			s.col = col
+		case "t":
+			typ = a.Value
+		case "s":
+			styleID = a.Value
+		}
+	}
+	if !s.c.wants(s.col) {
+		return s.x.skip()
+	}
+	if s.col >= s.c.lim.Columns {
+		s.cells = make([]string, s.c.lim.Columns+1) // for add to complain of
+		return s.x.skip()
+	}
+
+	var raw []byte
+	formula := false
+	for {
+		tok, err := s.x.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			switch t.Name.Local {
+			case "v":
+				raw, err = s.x.text(raw, s.c.cellBytes())
+			case "is":
+				raw, err = s.x.rich(raw, s.c.cellBytes())
+			case "f":
+				formula = true
+				err = s.x.skip()
+			default:
+				err = s.x.skip()
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		case xml.EndElement:
+		default:
+			continue
+		}
+		break
+	}
+	if formula && len(raw) == 0 && typ != "str" && s.c.header != nil {
+		return damaged("%s: the cell has a formula whose value was never computed", s.c.whereCell(s.row, s.col))
+	}
+	text, err := s.value(string(raw), typ, styleID)
+	if err != nil || text == "" {
+		return err
+	}
+	for len(s.cells) <= s.col {
+		s.cells = append(s.cells, "")
+	}
+	s.cells[s.col] = text
+	return nil
+}
+
+// value is what a cell shows, from what it holds (ECMA-376 part 1, 18.18.11,
+// ST_CellType).
+func (s *sheetReader) value(raw, typ, styleID string) (string, error) {
+	switch typ {
+	case "s":
+		if raw == "" {
+			return "", nil
+		}
+		text, ok, err := s.wb.sharedString(s.ctx, raw, s.c.cellBytes())
+		if err == nil && !ok {
+			err = damaged("%s: the cell refers to shared string %q, which is not there", s.c.whereCell(s.row, s.col), label(raw))
+		}
+		return text, err
+	case "str", "inlineStr":
+		return unescape(raw), nil
+	case "b":
+		return boolText(xmlBool(raw)), nil
+	case "d":
+		return isoDate(strings.TrimSpace(raw)), nil
+	case "n", "":
+	default: // e, an error
+		return raw, nil
+	}
+	raw = strings.TrimSpace(raw)
+	v, ok := parseNumber(raw)
+	if !ok {
+		return raw, nil
+	}
+	var format numberFormat
+	if id, err := strconv.Atoi(styleID); err == nil && id >= 0 && id < len(s.wb.formats) {
+		format = s.wb.formats[id]
+	}
+	if !format.date && len(raw) > 15 && digitsOnly(raw) {
+		return raw, nil // more digits than a number keeps
+	}
+	return format.show(v, s.wb.date1904), nil
+}
+
+// parseColumn reads the column of a cell's name: 0 for A1.
+func parseColumn(name string) (int, bool) {
+	col := 0
+	for i := 0; i < len(name); i++ {
+		switch b := name[i] | 0x20; {
+		case b >= 'a' && b <= 'z' && i < 3:
+			col = col*26 + int(b-'a') + 1
+		case name[i] >= '1' && name[i] <= '9' && i > 0:
+			return col - 1, true
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+func xmlBool(s string) bool {
+	switch strings.TrimSpace(s) {
+	case "1", "true", "on":
+		return true
+	}
+	return false
+}
+
+var escape = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+// unescape replaces the characters that strings of a workbook spell out, as
+// _x000D_ (ECMA-376 part 1, 22.9.2.19, ST_Xstring).
+func unescape(s string) string {
+	if !strings.Contains(s, "_x") {
+		return s
+	}
+	return escape.ReplaceAllStringFunc(s, func(e string) string {
+		n, err := strconv.ParseUint(e[2:6], 16, 16)
+		if err != nil || utf16.IsSurrogate(rune(n)) {
+			return e
+		}
+		return string(rune(n))
+	})
+}

@@ -1,0 +1,114 @@
+package sheet
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestKeysMatchWithoutRegardToCaseCommasAndSpaceAround(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		order   [4]string // bill, style, cartons, pieces
+		number  string
+		style   string
+		matches bool
+	}{
+		{"the same", [4]string{"G1", "A1", "1200", "2400"}, "G1", "A1", true},
+		{"commas in the export", [4]string{"G1", "A1", "1,200", "2,400"}, "G1", "A1", true},
+		{"space around", [4]string{" G1\t", "\u00a0A1 ", " 1200", "2400 "}, "G1", "A1", true},
+		{"small letters", [4]string{"g1", "a1", "1200", "2400"}, "G1", "A1", true},
+		{"letters beyond ASCII", [4]string{"G1", "ünï", "1200", "2400"}, "G1", "ÜNÏ", true},
+		{"a Kelvin sign is a k", [4]string{"G1", "k", "1200", "2400"}, "G1", "\u212a", true},
+		{"a final sigma is a sigma", [4]string{"G1", "ΛΌΓΟΣ", "1200", "2400"}, "G1", "λόγος", true},
+		{"a comma in a style", [4]string{"G1", "A,1", "1200", "2400"}, "G1", "A1", true},
+		{"another bill", [4]string{"G2", "A1", "1200", "2400"}, "G1", "A1", false},
+		{"another style", [4]string{"G1", "A2", "1200", "2400"}, "G1", "A1", false},
+		{"other cartons", [4]string{"G1", "A1", "1201", "2400"}, "G1", "A1", false},
+		{"other pieces", [4]string{"G1", "A1", "1200", "2401"}, "G1", "A1", false},
+		{"space inside", [4]string{"G1", "A 1", "1200", "2400"}, "G1", "A1", false},
+		{"two broken texts", [4]string{"G1", "\xfe", "1200", "2400"}, "G1", "\xff", false},
+		{"fields that flow into each other", [4]string{"G1A", "1", "1200", "2400"}, "G1", "A1", false},
+	} {
+		doc := document(bill(c.number, "1.00", "2,400", "1.0", line("1,200", c.style, "2,400", "1.0")))
+		s := Make(doc, table(order(c.order[0], c.order[1], c.order[2], c.order[3], "ROSS", "")))
+		if got := s.Match.Matched == 1; got != c.matches {
+			t.Errorf("%s: matched %t, want %t", c.name, got, c.matches)
+		}
+	}
+}
+
+func TestALineWithoutCartonsMatchesAnOrderRowWithout(t *testing.T) {
+	doc := document(bill("G1", "1.00", "5", "1.0", line("", "A", "5", "1.0")))
+	if m := Make(doc, table(order("G1", "A", "", "5", "ROSS", ""))).Match; m.Matched != 1 {
+		t.Errorf("matched %d", m.Matched)
+	}
+}
+
+func TestEqualKeysPairInOrderOfAppearance(t *testing.T) {
+	doc := document(bill("G1", "1.00", "5", "1.0",
+		line("1", "A", "5", "1.0"), line("1", "A", "5", "2.0"), line("1", "A", "5", "3.0")))
+	s := Make(doc, table(
+		order("G1", "A", "1", "5", "ONE", "07012025"),
+		order("G1", "A", "1", "5", "TWO", "07022025")))
+	if s.Match.Matched != 2 || len(s.Match.UnmatchedLines) != 1 || len(s.Match.UnmatchedOrders) != 0 {
+		t.Fatalf("match is %+v", s.Match)
+	}
+	for i, want := range [][2]string{{"1.0", "ONE"}, {"2.0", "TWO"}, {"3.0", ""}} {
+		c := s.Rows[i].Cells
+		if got := [2]string{c[individualWeight], c[shipToName]}; got != want {
+			t.Errorf("row %d is %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestTheReportListsWhatFoundNothing(t *testing.T) {
+	doc := document(
+		bill("G1", "1.00", "5", "1.0", line("1", "A", "1,005", "1.0"), line("1", "B", "5", "1.0")),
+		bill("G2", "1.00", "5", "1.0", line("1", "A", "5", "1.0"), line("2", "A", "6", "1.0"), line("3", "C", "7", "1.0")))
+	doc.Bills[1].Lines[0].Page, doc.Bills[1].Lines[0].File = 7, 1
+	s := Make(doc, table(
+		order("G1", "A", "1", "1005", "ROSS", "07012025"),
+		order("G2", "a", "9", "9", "ROSS", "07012025"), // pairs with the first of the two
+		order("G3", "A", "1", "5", "ROSS", "07012025"),
+		order("G2", "A", "5", "5", "ROSS", "07012025"),
+		order("G2", "A", "5", "6", "ROSS", "07012025"), // no line is left for it
+	))
+	lines := []LineRef{
+		{Row: 1, Bill: "G1", Style: "B", Cartons: "1", Pieces: "5", Page: 1},
+		{Row: 2, Bill: "G2", Style: "A", Cartons: "1", Pieces: "5", File: 1, Page: 7},
+		{Row: 3, Bill: "G2", Style: "A", Cartons: "2", Pieces: "6", Page: 1},
+		{Row: 4, Bill: "G2", Style: "C", Cartons: "3", Pieces: "7", Page: 1},
+	}
+	rows := []OrderRef{
+		{Number: 3, Bill: "G2", Style: "a", Cartons: "9", Pieces: "9", ShipTo: "ROSS", OrderNumber: "PO-G2"},
+		{Number: 4, Bill: "G3", Style: "A", Cartons: "1", Pieces: "5", ShipTo: "ROSS", OrderNumber: "PO-G3"},
+		{Number: 5, Bill: "G2", Style: "A", Cartons: "5", Pieces: "5", ShipTo: "ROSS", OrderNumber: "PO-G2"},
+		{Number: 6, Bill: "G2", Style: "A", Cartons: "5", Pieces: "6", ShipTo: "ROSS", OrderNumber: "PO-G2"},
+	}
+	want := Match{
+		Matched:         1,
+		UnmatchedLines:  lines,
+		UnmatchedOrders: rows,
+		NearMisses:      []NearMiss{{lines[1], rows[0]}, {lines[2], rows[2]}},
+	}
+	if !reflect.DeepEqual(s.Match, want) {
+		t.Errorf("the report is\n%+v\nwant\n%+v", s.Match, want)
+	}
+	for _, n := range s.Match.NearMisses {
+		if c := s.Rows[n.Line.Row].Cells; c[shipToName] != "" {
+			t.Errorf("a near miss was filled in: %q", c[shipToName])
+		}
+	}
+}
+
+func TestFoldIsThatOfEqualFold(t *testing.T) {
+	for r := rune(0); r < 0x20000; r++ {
+		up, low := strings.ToUpper(string(r)), strings.ToLower(string(r))
+		for _, other := range []string{up, low} {
+			if strings.EqualFold(string(r), other) != (normal("x"+string(r)+"x") == normal("x"+other+"x")) && r != ',' {
+				t.Errorf("%q and %q", r, other)
+			}
+		}
+	}
+}
