@@ -54,6 +54,10 @@ func Unwritable(path string, err error) error {
 	if errors.As(err, &p) {
 		err = p.Err // its path is the one beside, which would confuse
 	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
 	return fault.New(fault.Unwritable, "%s cannot be written: %w", path, err)
 }
 

@@ -3,7 +3,6 @@ package intake_test
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"io"
 	"os"
 	"strings"
@@ -81,16 +80,6 @@ func differing(got, want string) string {
 		return "one is longer"
 	}
 	return "none"
-}
-
-// lines returns the rows of a CSV without its header.
-func lines(t testing.TB, text string) [][]string {
-	t.Helper()
-	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows[1:]
 }
 
 // faultIs ends the test if the error is not a fault of one of the codes, or says

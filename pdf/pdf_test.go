@@ -275,6 +275,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"a web page", []byte("\n <!DOCTYPE html><p>Sign in"), fault.NotAPDF, "looks like a web page"},
 		{"a header alone", []byte("%PDF-1.4\n"), fault.DamagedPDF, "cut off"},
 		{"half a file", good[:len(good)/2], fault.DamagedPDF, "cut off"},
+		{"the beginning of a PDF for the web", []byte("%PDF-1.4\n1 0 obj\n<</Linearized 1/L 54321/H[1 2]>>\nendobj\nstartxref\n0\n%%EOF\n"), fault.DamagedPDF, "bytes of 54321"},
 		{"an end without a beginning", append([]byte("%PDF-1.4\n"), []byte("\n%%EOF\n")...), fault.DamagedPDF, "damaged"},
 		{"no pages", document(), fault.DamagedPDF, "no pages"},
 		{"too many pages", document([2]string{letter, ""}, [2]string{letter, ""}, [2]string{letter, ""}, [2]string{letter, ""}), fault.TooLarge, "has 4 pages, more than the 3"},

@@ -10,6 +10,8 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"regexp"
+	"strconv"
 	"time"
 
 	"tallyman/fault"
@@ -202,8 +204,8 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if size == 0 {
 		return fault.New(fault.EmptyFile, "the file is empty")
 	}
-	if size > maxSize {
-		return fault.New(fault.TooLarge, "the file has %d MB, more than the %d MB that a PDF may have", size>>20, int64(maxSize)>>20)
+	if size > MaxSize {
+		return fault.New(fault.TooLarge, "the file has %d MB, more than the %d MB that a PDF may have", size>>20, int64(MaxSize)>>20)
 	}
 	head := make([]byte, min(ends, size))
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
@@ -211,6 +213,12 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	}
 	if !bytes.Contains(head, []byte("%PDF-")) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s", looksLike(head))
+	}
+	// The end mark near the beginning of a file for the web is not its last.
+	if m := linearized.FindSubmatch(head); m != nil {
+		if whole, _ := strconv.ParseInt(string(m[1]), 10, 64); whole > size {
+			return fault.New(fault.DamagedPDF, "the PDF is cut off: it has %d bytes of %d; send or print it again", size, whole)
+		}
 	}
 	tail := make([]byte, min(ends, size))
 	if _, err := src.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
@@ -222,8 +230,12 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	return nil
 }
 
-// maxSize is what PDFium's 32-bit file offsets allow.
-const maxSize = 1<<32 - 1
+// linearized is how a PDF for the web begins; it tells the length of the file.
+var linearized = regexp.MustCompile(`<<[^>]*/Linearized\b[^>]*/L\s+(\d{1,18})\b`)
+
+// MaxSize is the size of the largest PDF that is read, in bytes: what PDFium's
+// 32-bit file offsets allow.
+const MaxSize = 1<<32 - 1
 
 // looksLike guesses what a file is that is not what was wanted.
 func looksLike(head []byte) string {

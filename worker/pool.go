@@ -28,8 +28,8 @@ type Config struct {
 	Workers int
 	// Memory is the limit of one worker, in bytes. 0 means 512 MiB.
 	Memory int64
-	// Stall is how long a worker may work without a sign of life: a reply, or
-	// a question for data. 0 means 20 seconds.
+	// Stall is how long a worker may work without a sign of life: a reply, a
+	// question for data, or Call.Alive. 0 means 20 seconds.
 	Stall time.Duration
 	// Cache is a directory for compiled code, so that every start after the
 	// first is fast. "" means none.

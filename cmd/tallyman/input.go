@@ -19,17 +19,18 @@ type input struct {
 }
 
 // openInput opens the file of a name, or standard input for "-". What cannot be
-// read at any place, such as a pipe, is first copied to a temporary file. It
-// fails with fault.Unreadable, Unwritable if there is no room for the copy, or
+// read at any place, such as a pipe, is first copied to a temporary file, but not
+// much more than most bytes of it: who reads it refuses what is larger. It fails
+// with fault.Unreadable, Unwritable if there is no room for the copy, or
 // Cancelled.
-func openInput(ctx context.Context, std streams, name string) (*input, error) {
+func openInput(ctx context.Context, std streams, name string, most int64) (*input, error) {
 	type opened struct {
 		in  *input
 		err error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		in, err := open(std, name)
+		in, err := open(std, name, most)
 		done <- opened{in, err}
 	}()
 	select {
@@ -42,9 +43,9 @@ func openInput(ctx context.Context, std streams, name string) (*input, error) {
 	}
 }
 
-func open(std streams, name string) (*input, error) {
+func open(std streams, name string, most int64) (*input, error) {
 	if name == "-" {
-		return spool("standard input", std.in)
+		return spool("standard input", std.in, most)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -60,7 +61,7 @@ func open(std streams, name string) (*input, error) {
 		return nil, fault.New(fault.Unreadable, "%s is a directory; name a file in it", name)
 	case !info.Mode().IsRegular():
 		defer f.Close()
-		return spool(name, f)
+		return spool(name, f, most)
 	}
 	return &input{
 		File:  intake.File{Name: name, ReaderAt: f, Size: info.Size()},
@@ -82,10 +83,7 @@ func unreadable(name string, err error) error {
 	return fault.New(fault.Unreadable, "%s cannot be read: %w", name, err)
 }
 
-// maxSpool is how much is taken from a pipe, in bytes: as much as a PDF may have.
-const maxSpool = 1<<32 - 1
-
-func spool(name string, r io.Reader) (*input, error) {
+func spool(name string, r io.Reader, most int64) (*input, error) {
 	f, err := os.CreateTemp("", "tallyman-input-*")
 	if err != nil {
 		return nil, aside.Unwritable(os.TempDir(), err)
@@ -97,7 +95,7 @@ func spool(name string, r io.Reader) (*input, error) {
 		f.Close()
 		os.Remove(f.Name())
 	}}
-	n, err := io.Copy(f, io.LimitReader(r, maxSpool+1))
+	n, err := io.Copy(f, io.LimitReader(r, most+1))
 	if err != nil {
 		in.close()
 		if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Path == f.Name() {

@@ -10,6 +10,7 @@ import (
 	"tallyman/fault"
 	"tallyman/intake"
 	"tallyman/overlay"
+	"tallyman/pdf"
 )
 
 const inspectHelp = `Draws one page of a PDF of bills with everything that was read marked on it: the
@@ -38,7 +39,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	if err := notAnInput(output, flags.Args()); err != nil {
 		return exitFailed, err
 	}
-	in, err := openInput(ctx, std, flags.Arg(0))
+	in, err := openInput(ctx, std, flags.Arg(0), pdf.MaxSize)
 	if err != nil {
 		return exitFailed, err
 	}

@@ -20,6 +20,7 @@ import (
 	"tallyman/fault"
 	"tallyman/intake"
 	"tallyman/orders"
+	"tallyman/pdf"
 	"tallyman/sheet"
 )
 
@@ -110,7 +111,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	defer closeAll()
 	var orderFile *input
 	if o.orders != "" {
-		if orderFile, err = openInput(ctx, std, o.orders); err != nil {
+		if orderFile, err = openInput(ctx, std, o.orders, orders.DefaultLimits().Bytes); err != nil {
 			return exitFailed, err
 		}
 		defer orderFile.close()
@@ -179,7 +180,7 @@ func openInputs(ctx context.Context, std streams, names []string) (files []intak
 		}
 	}
 	for _, n := range names {
-		in, err := openInput(ctx, std, n)
+		in, err := openInput(ctx, std, n, pdf.MaxSize)
 		if err != nil {
 			closeAll()
 			return nil, nil, err
@@ -279,9 +280,12 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// listed is how many unmatched lines, orders and near misses the summary lists
-// each. Problems and mismatches are all listed.
-const listed = 20
+// How many of each kind the summary lists: of what was read wrong everything that
+// people can use, of lines and orders that do not match the first few.
+const (
+	listedProblems = 1000
+	listedMatches  = 20
+)
 
 // summarize tells people what was read and what needs their eye.
 func summarize(w io.Writer, s *sheet.Sheet) {
@@ -297,22 +301,25 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 			count(len(m.UnmatchedLines), "line"), count(len(m.UnmatchedOrders), "order row"),
 			strings.Replace(count(len(m.NearMisses), "near miss"), "misss", "misses", 1))
 	}
+	var differences []string
 	for _, bill := range d.Bills {
 		name := cmp.Or(bill.Number.Text, "without number")
 		where := place(d, bill.Sheets[0].File, bill.Sheets[0].Page)
 		switch v := bill.Verdict; v.Outcome {
 		case bol.Mismatched:
 			for _, c := range v.Differences() {
-				b.line("mismatch: bill %s (%s): %s", name, where, c)
+				differences = append(differences, fmt.Sprintf("mismatch: bill %s (%s): %s", name, where, c))
 			}
 		case bol.Unchecked:
-			b.line("unchecked: bill %s (%s): %s; the sums of its lines stand in", name, where, v.Reason)
+			differences = append(differences, fmt.Sprintf("unchecked: bill %s (%s): %s; the sums of its lines stand in", name, where, v.Reason))
 		}
 	}
-	for _, p := range d.Problems {
+	list(&b, len(differences), listedProblems, func(i int) { b.line("%s", differences[i]) })
+	list(&b, len(d.Problems), listedProblems, func(i int) {
+		p := d.Problems[i]
 		b.line("problem: %s: %s", place(d, p.File, p.Page), p.Message)
-	}
-	list(&b, len(s.Match.NearMisses), func(i int) {
+	})
+	list(&b, len(s.Match.NearMisses), listedMatches, func(i int) {
 		n := s.Match.NearMisses[i]
 		b.line("near miss: bill %s, style %s: the bill (%s) has %s cartons, %s pieces; order row %d has %s cartons, %s pieces",
 			n.Line.Bill, n.Line.Style, place(d, n.Line.File, n.Line.Page), n.Line.Cartons, n.Line.Pieces,
@@ -325,13 +332,13 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 		nearOrder[n.Order.Number] = true
 	}
 	lines := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedLines), func(l sheet.LineRef) bool { return nearLine[l.Row] })
-	list(&b, len(lines), func(i int) {
+	list(&b, len(lines), listedMatches, func(i int) {
 		l := lines[i]
 		b.line("no order: bill %s, style %s, %s cartons, %s pieces (%s)",
 			l.Bill, l.Style, l.Cartons, l.Pieces, place(d, l.File, l.Page))
 	})
 	rows := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedOrders), func(o sheet.OrderRef) bool { return nearOrder[o.Number] })
-	list(&b, len(rows), func(i int) {
+	list(&b, len(rows), listedMatches, func(i int) {
 		o := rows[i]
 		b.line("no line: order row %d: bill %s, style %s, %s cartons, %s pieces",
 			o.Number, o.Bill, o.Style, o.Cartons, o.Pieces)
@@ -346,14 +353,14 @@ func (s *summary) line(format string, args ...any) {
 	s.WriteString(visible(fmt.Sprintf(format, args...)) + "\n")
 }
 
-// list calls the function for the first few of n things and says how many more
+// list calls the function for at most so many of n things, and says how many more
 // there are.
-func list(w io.Writer, n int, each func(int)) {
-	for i := range min(n, listed) {
+func list(w io.Writer, n, most int, each func(int)) {
+	for i := range min(n, most) {
 		each(i)
 	}
-	if n > listed {
-		fmt.Fprintf(w, "… and %d more; --format json lists all\n", n-listed)
+	if n > most {
+		fmt.Fprintf(w, "… and %d more; --format json lists all\n", n-most)
 	}
 }
 
