@@ -15,7 +15,7 @@ import (
 // goroutines.
 type Reader struct {
 	layouts    []*Layout
-	vocabulary map[string]bool
+	vocabulary *vocabulary
 
 	mu       sync.Mutex
 	readings []*reading
@@ -31,8 +31,10 @@ type Reader struct {
 const maxKept = 1_000_000
 
 // NewReader returns a Reader for the known Layouts.
-func NewReader() *Reader {
-	return &Reader{layouts: Layouts, vocabulary: vocabulary(Layouts), bills: map[string]bool{}, most: maxKept}
+func NewReader() *Reader { return newReader(Layouts) }
+
+func newReader(layouts []*Layout) *Reader {
+	return &Reader{layouts: layouts, vocabulary: newVocabulary(layouts), bills: map[string]bool{}, most: maxKept}
 }
 
 // Add reads a page of the file with the given index. Pages may come in any
@@ -107,6 +109,8 @@ func (p *Pages) Document() (*Document, error) {
 			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
 		case rd.blank:
 			d.Problems = append(d.Problems, rd.about(NoTextOnPage, "the page has no text: it is blank, or a scan, which cannot be read"))
+		case !rd.known && len(rd.problems) > 0:
+			d.Problems = append(d.Problems, rd.problems...)
 		case !rd.known:
 			p := rd.about(NotABill, "the page is not a bill of lading in a known layout")
 			p.Text = rd.text
@@ -169,7 +173,11 @@ func nothing(readings []*reading) error {
 	case len(blank) > 0:
 		return fault.New(fault.NoText, "there is no text on %s: it is a scan or a picture; print the bills to PDF from the billing system instead", pageList(blank)).With(details)
 	default:
-		return fault.New(fault.DamagedPDF, "%s cannot be read: the PDF is damaged; print or send it again", pageList(damaged)).With(details)
+		i := slices.IndexFunc(readings, func(r *reading) bool { return r.damage != "" })
+		if i < 0 {
+			return fault.New(fault.DamagedPDF, "the PDF has no pages; print or send it again").With(details)
+		}
+		return fault.New(fault.DamagedPDF, "%s cannot be read (%s); print or send it again", pageList(damaged), readings[i].damage).With(details)
 	}
 }
 
@@ -200,8 +208,10 @@ func pageList(pages []int) string {
 
 // assemble makes one bill of its pages, which are in the order of the document.
 func assemble(pages []*reading) (*Bill, []Problem) {
+	// A page that does not say which it is comes last; its n less one is the
+	// greatest of all.
 	pages = slices.Clone(pages)
-	slices.SortStableFunc(pages, func(a, b *reading) int { return cmp.Compare(a.n, b.n) })
+	slices.SortStableFunc(pages, func(a, b *reading) int { return cmp.Compare(uint(a.n-1), uint(b.n-1)) })
 	number := pages[0].bill.Number.Text
 	var problems []Problem
 	add := func(p Problem) {
@@ -209,59 +219,124 @@ func assemble(pages []*reading) (*Bill, []Problem) {
 		problems = append(problems, p)
 	}
 
-	var kept []*reading
-	for _, r := range pages {
-		if i := slices.IndexFunc(kept, func(k *reading) bool { return k.n == r.n && r.n > 0 }); i >= 0 {
-			first := where(kept[i], r)
-			if same(&kept[i].bill, &r.bill) {
-				add(r.about(DuplicatePage, fmt.Sprintf("page %d of %d of bill %s is there twice, first on %s; it was counted once", r.n, r.m, number, first)))
-				continue
-			}
-			add(r.about(DuplicatePage, fmt.Sprintf("page %d of %d of bill %s is there twice, first on %s, and they differ; both were counted", r.n, r.m, number, first)))
-		}
-		kept = append(kept, r)
-	}
-
+	kept, m, there := once(pages, add)
 	bill := kept[0].bill
 	b := &bill
 	b.Lines, b.Printed = nil, Totals{}
-	m := 0
-	for _, r := range kept {
+	b.Instructions, b.Notes = slices.Clip(b.Instructions), slices.Clip(b.Notes)
+	for i, r := range kept {
 		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
 		b.Lines = append(b.Lines, r.bill.Lines...)
 		b.Printed.take(&r.bill.Printed)
-		if r != kept[0] {
-			b.Instructions = append(b.Instructions, r.bill.Instructions...)
-			b.Notes = append(b.Notes, r.bill.Notes...)
+		if i > 0 {
+			// Most are printed on every page of a bill.
+			before := &kept[i-1].bill
+			if !sameText(before.Instructions, r.bill.Instructions) {
+				b.Instructions = append(b.Instructions, r.bill.Instructions...)
+			}
+			if !sameText(before.Notes, r.bill.Notes) {
+				b.Notes = append(b.Notes, r.bill.Notes...)
+			}
 		}
 		for _, p := range r.problems {
 			add(p)
 		}
-		m = max(m, r.m)
-	}
-	if number == "" {
-		p := kept[0].about(NoNumber, "the number of this bill cannot be read; its lines are in the sheet without one")
-		add(p)
 	}
 
 	var missing []int
 	for n := 1; n <= m; n++ {
-		if !slices.ContainsFunc(kept, func(r *reading) bool { return r.n == n }) {
+		if there[n] == nil {
 			missing = append(missing, n)
 		}
 	}
 	absent := ""
 	if len(missing) > 0 {
-		p := kept[0].about(MissingPage, fmt.Sprintf("%s of %d of bill %s %s missing",
-			pageList(missing), m, number, map[bool]string{true: "is", false: "are"}[len(missing) == 1]))
-		add(p)
-		absent = fmt.Sprintf("%s of %d is missing", pageList(missing), m)
-		if len(missing) > 1 {
-			absent = fmt.Sprintf("%s of %d are missing", pageList(missing), m)
+		are := "are"
+		if len(missing) == 1 {
+			are = "is"
 		}
+		add(kept[0].about(MissingPage, fmt.Sprintf("%s of %d of %s %s missing", pageList(missing), m, kept[0].called(), are)))
+		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
 	}
 	b.reconcile(absent)
 	return b, problems
+}
+
+// once returns the pages of a bill without those that are there twice, the number
+// of pages that the bill should have, and which are there.
+func once(pages []*reading, add func(Problem)) (kept []*reading, m int, there map[int]*reading) {
+	type content struct {
+		n    int
+		text string
+	}
+	seen := map[content]*reading{}
+	there = map[int]*reading{}
+	for _, r := range pages {
+		m = max(m, r.m)
+		page := fmt.Sprintf("page %d of %d of %s", r.n, r.m, r.called())
+		first := there[r.n]
+		c := content{r.n, ""}
+		if len(pages) > 1 {
+			c.text = r.content()
+		}
+		if r.n == 0 {
+			// Two pages of a bill look the same only if they have no totals, which
+			// stand on one of them.
+			page = "a page of " + r.called()
+			if first = seen[c]; r.bill.Printed == (Totals{}) {
+				first = nil
+			}
+		}
+		if first == nil {
+			there[r.n] = r
+		} else if seen[c] != nil {
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r))))
+			continue
+		} else {
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r))))
+		}
+		seen[c] = r
+		kept = append(kept, r)
+	}
+	return kept, m, there
+}
+
+// content is all that a page says of lines and totals, whether it was read or
+// not: what two copies of a page have in common.
+func (r *reading) content() string {
+	var b strings.Builder
+	cell := func(text string) {
+		b.WriteString(text)
+		b.WriteByte('\t')
+	}
+	for i := range r.bill.Lines {
+		l := &r.bill.Lines[i]
+		for _, v := range []*Value{&l.Style, &l.OrderNumber, &l.CustStyle, &l.Description} {
+			cell(v.Text)
+		}
+		for _, f := range Fields {
+			cell(l.field(f).Text)
+		}
+	}
+	for _, f := range Fields {
+		cell(r.bill.Printed.field(f).Text)
+	}
+	for i := range r.problems {
+		cell(r.problems[i].Text)
+	}
+	return b.String()
+}
+
+func sameText(a, b []Value) bool {
+	return slices.EqualFunc(a, b, func(x, y Value) bool { return x.Text == y.Text })
+}
+
+// called names the bill of a page for people.
+func (r *reading) called() string {
+	if r.bill.Number.Text == "" {
+		return "a bill without a number"
+	}
+	return "bill " + r.bill.Number.Text
 }
 
 // where names a page for a problem on page r.
@@ -270,17 +345,6 @@ func where(k, r *reading) string {
 		return fmt.Sprintf("page %d of the document", k.page)
 	}
 	return fmt.Sprintf("page %d of document %d", k.page, k.file+1)
-}
-
-// same reports whether two pages show the same lines and totals.
-func same(a, b *Bill) bool {
-	return slices.EqualFunc(a.Lines, b.Lines, func(x, y Line) bool {
-		return x.Style.Text == y.Style.Text && x.OrderNumber.Text == y.OrderNumber.Text &&
-			x.CustStyle.Text == y.CustStyle.Text && x.Description.Text == y.Description.Text &&
-			x.Cartons.Text == y.Cartons.Text && x.Pieces.Text == y.Pieces.Text &&
-			x.Volume.Text == y.Volume.Text && x.Weight.Text == y.Weight.Text
-	}) && a.Printed.Cartons.Text == b.Printed.Cartons.Text && a.Printed.Pieces.Text == b.Printed.Pieces.Text &&
-		a.Printed.Weight.Text == b.Printed.Weight.Text && a.Printed.Cube.Text == b.Printed.Cube.Text
 }
 
 // take adds the totals of another page: the foot is filled on the last page

@@ -131,7 +131,7 @@ type Place struct {
 // Total returns the figure that the bill stands for in the load sheet: what is
 // printed, or where nothing is printed the sum of the lines (DESIGN.md §3).
 func (b *Bill) Total(f Field) string {
-	p, _ := b.Printed.field(f)
+	p := b.Printed.field(f)
 	if p.Valid {
 		return p.Plain()
 	}
@@ -211,6 +211,7 @@ const (
 	NoNumber      ProblemKind = "no_number"      // a bill's page without a readable number
 	NoTextOnPage  ProblemKind = "no_text"        // a page without text: a scan or a picture
 	NotABill      ProblemKind = "not_a_bill"     // a page with text in no known layout
+	UnreadPage    ProblemKind = "unread_page"    // a page of a known layout whose table cannot be found
 	DamagedPage   ProblemKind = "damaged_page"   // a page that the PDF engine cannot read
 )
 
@@ -218,7 +219,7 @@ const (
 // may be missing from what was read.
 func (k ProblemKind) Loses() bool {
 	switch k {
-	case UnreadRow, UnreadTotal, MissingPage, NoNumber, NoTextOnPage, DamagedPage:
+	case UnreadRow, UnreadTotal, UnreadPage, MissingPage, NoNumber, NoTextOnPage, DamagedPage:
 		return true
 	}
 	return false

@@ -5,72 +5,117 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"tallyman/page"
+	"unicode/utf8"
 )
 
-// finder finds printed words on a page.
-type finder struct {
-	words []*page.Word
-	by    map[string][]int // upper-case text to indexes of words, in reading order
+// vocabulary holds the phrases that layouts look for on a page. They are found
+// all in one pass over its words.
+type vocabulary struct {
+	index map[string]int   // the phrases, by their text
+	words [][]string       // of each phrase, its words as key makes them
+	first map[string][]int // by their first word
+	// begins has, for each byte that a first word begins with, a bit for each
+	// length that it has, up to 31.
+	begins [256]uint32
 }
 
-// newFinder returns a finder of phrases whose words are in the vocabulary.
-func newFinder(words []*page.Word, vocabulary map[string]bool) *finder {
-	f := &finder{words: words, by: make(map[string][]int, len(vocabulary))}
-	for i, w := range words {
-		if k := strings.ToUpper(w.Text); vocabulary[k] {
-			f.by[k] = append(f.by[k], i)
-		}
-	}
-	return f
-}
-
-// vocabularyOf returns the upper-case words of phrases.
-func vocabularyOf(phrases ...string) map[string]bool {
-	v := map[string]bool{}
-	for _, p := range phrases {
-		for _, w := range strings.Fields(p) {
-			v[strings.ToUpper(w)] = true
+func newVocabulary(layouts []*Layout) *vocabulary {
+	v := &vocabulary{index: map[string]int{}, first: map[string][]int{}}
+	for _, l := range layouts {
+		for _, text := range l.phrases() {
+			if _, ok := v.index[text]; ok {
+				continue
+			}
+			var words []string
+			for _, w := range strings.Fields(text) {
+				words = append(words, key(w))
+			}
+			v.index[text] = len(v.words)
+			v.first[words[0]] = append(v.first[words[0]], len(v.words))
+			v.words = append(v.words, words)
+			c, length := words[0][0], uint32(1)<<min(len(words[0]), 31)
+			v.begins[c] |= length
+			if c >= 'A' && c <= 'Z' {
+				v.begins[c-'A'+'a'] |= length
+			}
 		}
 	}
 	return v
 }
 
-// phrase is a place where a phrase is printed.
-type phrase struct {
-	first, last int // indexes of its words
-	x, y        float32
+// key makes words the same that differ in case or in a colon or full stop at the
+// end.
+func key(word string) string {
+	return strings.ToUpper(strings.TrimRight(word, ".:"))
 }
 
-// all returns the places where the words of a text are printed one after the
-// other, in reading order, without regard to case.
-func (f *finder) all(text string) []phrase {
-	parts := strings.Fields(strings.ToUpper(text))
-	var out []phrase
-	for _, i := range f.by[parts[0]] {
-		last := i
-		for _, part := range parts[1:] {
-			last = f.after(last, part)
-			if last < 0 {
-				break
+// place is where a phrase is printed.
+type place struct {
+	first, last int     // indexes of its words
+	x, y        float32 // left edge and baseline
+	size        float32
+}
+
+// find returns the places of each phrase, in reading order. A phrase is printed
+// where its words follow each other on a line.
+func (v *vocabulary) find(words []*word) [][]place {
+	found := make([][]place, len(v.words))
+	room := make([]place, len(v.words)) // most are there once
+	for i := range found {
+		found[i] = room[i : i : i+1]
+	}
+	for i, w := range words {
+		if !v.mayBegin(w.Text) {
+			continue
+		}
+		for _, phrase := range v.first[key(w.Text)] {
+			last := i
+			for _, part := range v.words[phrase][1:] {
+				if last = next(words, last, part); last < 0 {
+					break
+				}
+			}
+			if last >= 0 {
+				found[phrase] = append(found[phrase], place{i, last, w.Box.X0, w.Base, w.Size})
 			}
 		}
-		if last >= 0 {
-			out = append(out, phrase{i, last, f.words[i].Box.X0, f.words[i].Base})
-		}
 	}
-	return out
+	return found
 }
 
-// after returns the word with the given upper-case text that goes on after word
-// i on its line, in the same size, or -1.
-func (f *finder) after(i int, part string) int {
-	w := f.words[i]
-	for _, j := range f.by[part] {
-		v := f.words[j]
+// mayBegin reports whether a word has the initial and, but for a colon or full
+// stop at the end, the length of the first word of a phrase. Most have not, and
+// are not looked up.
+func (v *vocabulary) mayBegin(text string) bool {
+	n := len(text)
+	for n > 0 && (text[n-1] == '.' || text[n-1] == ':') {
+		n--
+	}
+	return n > 0 && (text[0] >= utf8.RuneSelf || v.begins[text[0]]&(1<<min(n, 31)) != 0)
+}
+
+// mostOf reports whether most of what a layout prints was found.
+func (v *vocabulary) mostOf(l *Layout, found [][]place) bool {
+	phrases := map[string]bool{}
+	n := 0
+	for _, text := range l.phrases() {
+		if !phrases[text] && len(found[v.index[text]]) > 0 {
+			n++
+		}
+		phrases[text] = true
+	}
+	return 2*n > len(phrases)
+}
+
+// next returns the word with the given key that goes on after word i, in the
+// same size, or -1. Words of another text, printed over it, can come between.
+func next(words []*word, i int, part string) int {
+	w := words[i]
+	for j := i + 1; j < len(words) && j < i+6; j++ {
+		v := words[j]
 		gap := v.Box.X0 - w.Box.X1
-		if near(v.Base, w.Base, w.Size/4) && near(v.Size, w.Size, w.Size/4) && gap > -w.Size/4 && gap < w.Size {
+		if near(v.Base, w.Base, w.Size/4) && near(v.Size, w.Size, w.Size/4) &&
+			gap > -w.Size/4 && gap < w.Size && key(v.Text) == part {
 			return j
 		}
 	}
@@ -78,128 +123,125 @@ func (f *finder) after(i int, part string) int {
 }
 
 func near(a, b, tolerance float32) bool {
-	return math.Abs(float64(a-b)) <= float64(tolerance)
+	return a-b <= tolerance && b-a <= tolerance
 }
 
-// scale maps positions of a form as designed to positions on a page: exactly at
-// the points that were found, evenly between and beyond them.
-type scale struct {
-	design, actual []float32
-	factor         float32
+// frame is how a form lies on a page: where its top left corner is, in points of
+// the page, and how large a point of the form is.
+type frame struct {
+	x, y, k float32
 }
 
-// newScale makes a scale from at least two pairs of positions, which must grow
-// together.
-func newScale(design, actual []float32) (s scale, ok bool) {
-	n := len(design)
-	if n < 2 || !slices.IsSorted(design) || !slices.IsSorted(actual) {
-		return s, false
-	}
-	s = scale{design, actual, (actual[n-1] - actual[0]) / (design[n-1] - design[0])}
-	return s, s.factor > 0.2 && s.factor < 5
+func (f frame) at(x, y float32) (float32, float32) {
+	return f.x + x*f.k, f.y + y*f.k
 }
 
-func (s scale) at(v float32) float32 {
-	n := len(s.design)
-	i, _ := slices.BinarySearch(s.design, v)
-	switch i {
-	case 0:
-		return s.actual[0] + (v-s.design[0])*s.factor
-	case n:
-		return s.actual[n-1] + (v-s.design[n-1])*s.factor
-	}
-	d := s.design[i] - s.design[i-1]
-	if d == 0 {
-		return s.actual[i]
-	}
-	return s.actual[i-1] + (v-s.design[i-1])/d*(s.actual[i]-s.actual[i-1])
+// heading is a place where the heading of a column is printed.
+type heading struct {
+	*Column
+	place
 }
 
-// found is a grid that was found on a page.
-type found struct {
-	grid  *Grid
-	x     scale
-	y     float32 // baseline of the headings
-	edges []float32
-}
+// How far from its place by the other headings a heading can be, in points of
+// the form: far enough for another font, too near for another form.
+const headingDrift = 8
 
-// grid finds the headings of a grid: of all places where they stand on about
-// one line, the one that has the most of them.
-func (f *finder) grid(g *Grid) (best found, ok bool) {
-	type heading struct {
-		column int
-		phrase
-	}
-	var headings []heading
-	for i, c := range g.Columns {
-		if c.Heading == "" {
-			continue
-		}
-		for _, p := range f.all(c.Heading) {
-			headings = append(headings, heading{i, p})
+// frameOf finds the headings of a table and says how the form lies on the page.
+// It is false if too few of them stand where they should.
+func frameOf(table *Grid, places func(string) []place) (frame, []heading, bool) {
+	var all []heading
+	for i := range table.Columns {
+		c := &table.Columns[i]
+		for _, p := range places(c.Heading) {
+			all = append(all, heading{c, p})
 		}
 	}
-	most := 0
-	for _, anchor := range headings {
-		var design, actual []float32
-		tolerance := f.words[anchor.first].Size / 2
-		var y float32 = anchor.y
-		// Each column's heading that stands right of the one before it.
-		column := -1
-		for _, h := range headings {
-			if h.column == column || !near(h.y, anchor.y, tolerance) ||
-				len(actual) > 0 && h.x <= actual[len(actual)-1] {
+	slices.SortStableFunc(all, func(a, b heading) int { return cmp.Compare(a.y, b.y) })
+	var best []heading
+	for len(all) >= table.Need {
+		n := 1
+		for n < len(all) && all[n].y-all[0].y <= all[0].size {
+			n++
+		}
+		if row := inLine(all[:n], table.Need); len(row) > len(best) {
+			best = row
+		}
+		all = all[n:]
+	}
+	if len(best) < table.Need {
+		return frame{}, nil, false
+	}
+	// The line through all of them: none can lead the others astray.
+	var mx, mX, my float64
+	for _, h := range best {
+		mx, mX, my = mx+float64(h.x), mX+float64(h.X), my+float64(h.y)
+	}
+	n := float64(len(best))
+	mx, mX, my = mx/n, mX/n, my/n
+	var a, b float64
+	for _, h := range best {
+		a += (float64(h.X) - mX) * (float64(h.x) - mx)
+		b += (float64(h.X) - mX) * (float64(h.X) - mX)
+	}
+	k := a / b
+	return frame{float32(mx - k*mX), float32(my - k*float64(table.Y)), float32(k)}, best, true
+}
+
+// inLine returns the most headings, one for each column, that stand at the same
+// distances as on the form, larger or smaller as a whole.
+func inLine(row []heading, need int) (best []heading) {
+	columns := map[*Column]bool{}
+	for _, h := range row {
+		columns[h.Column] = true
+	}
+	// Real headings stand there once each. What repeats them many times over is
+	// no table, and would take long.
+	if len(columns) < need || len(row) > 24 {
+		return nil
+	}
+	for _, a := range row {
+		for _, b := range row {
+			k := (b.x - a.x) / (b.X - a.X)
+			if b.X <= a.X || k < 0.2 || k > 5 {
 				continue
 			}
-			column = h.column
-			design = append(design, g.Columns[column].X)
-			actual = append(actual, h.x)
-		}
-		if len(actual) <= most || len(actual) < g.Need {
-			continue
-		}
-		if x, good := newScale(design, actual); good {
-			most = len(actual)
-			best = found{grid: g, x: x, y: y}
+			agree := make([]heading, 0, len(columns))
+			for _, h := range row {
+				off := func(h heading) float64 { return math.Abs(float64(a.x + (h.X-a.X)*k - h.x)) }
+				if off(h) > float64(headingDrift*k) {
+					continue
+				}
+				i := slices.IndexFunc(agree, func(o heading) bool { return o.Column == h.Column })
+				if i < 0 {
+					agree = append(agree, h)
+				} else if off(h) < off(agree[i]) {
+					agree[i] = h
+				}
+			}
+			if len(agree) > len(best) {
+				best = agree
+			}
+			if len(best) == len(columns) {
+				return best
+			}
 		}
 	}
-	if most == 0 {
-		return best, false
-	}
-	for _, c := range g.Columns {
-		best.edges = append(best.edges, best.x.at(c.Left))
-	}
-	best.edges = append(best.edges, best.x.at(g.Columns[len(g.Columns)-1].Right))
-	return best, true
+	return best
 }
 
-// label finds the label of an area: of all places where it is printed, the one
-// nearest to where it should be. origin and factor tell where the page's own
-// zero is and how it is scaled.
-func (f *finder) label(a *Area, at func(x, y float32) (float32, float32)) (phrase, bool) {
-	places := f.all(a.Label)
-	if len(places) == 0 {
-		return phrase{}, false
-	}
-	x, y := at(a.X, a.Y)
-	distance := func(p phrase) float64 { return math.Hypot(float64(p.x-x), float64(p.y-y)) }
-	return slices.MinFunc(places, func(a, b phrase) int { return cmp.Compare(distance(a), distance(b)) }), true
-}
-
-// rows groups words by their baselines: those within four tenths of their size
-// stand on one row. The rows go from top to bottom, their words from left to
-// right.
-func rows(words []*page.Word) [][]*page.Word {
+// rows groups words by their baselines: those within half of their size stand on
+// one row. The rows go from top to bottom, their words from left to right.
+func rows(words []*word) [][]*word {
 	words = slices.Clone(words)
-	slices.SortStableFunc(words, func(a, b *page.Word) int { return cmp.Compare(a.Base, b.Base) })
-	var out [][]*page.Word
+	slices.SortStableFunc(words, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
+	var out [][]*word
 	for len(words) > 0 {
 		n := 1
-		for n < len(words) && words[n].Base-words[0].Base <= max(words[n].Size, words[0].Size)*0.4 {
+		for n < len(words) && words[n].Base-words[0].Base <= min(words[n].Size, words[0].Size)*0.55 {
 			n++
 		}
 		row := words[:n:n]
-		slices.SortStableFunc(row, func(a, b *page.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
+		slices.SortStableFunc(row, func(a, b *word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
 		out = append(out, row)
 		words = words[n:]
 	}

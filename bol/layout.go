@@ -1,5 +1,7 @@
 package bol
 
+import "slices"
+
 // A Layout describes a form: what is printed on every page of it, and where the
 // values stand. It is data; the reader knows nothing of any particular form.
 //
@@ -10,6 +12,10 @@ package bol
 type Layout struct {
 	// Name says which form this is, for people.
 	Name string
+	// Type is the size of the type that values are set in. Words smaller than a
+	// third of it or larger than twice are none: bar codes, stamps, what is too
+	// small to see.
+	Type float32
 	// Table is where the lines are. A page belongs to the layout if the
 	// headings of its table are there.
 	Table Grid
@@ -20,8 +26,11 @@ type Layout struct {
 	// End is the height above the first of the foot's labels at which the table
 	// ends, and Depth its height below the headings if there is no foot.
 	End, Depth float32
-	// Areas are the other values.
+	// Areas are the other values. A word belongs to the first area that claims
+	// it.
 	Areas []Area
+	// Printed are the form's other words that stand where values do.
+	Printed []Label
 }
 
 // Grid is a row of headings with columns under them.
@@ -39,34 +48,61 @@ type Grid struct {
 // Column is one column of a grid.
 type Column struct {
 	Name string
-	// Heading is what is printed above it. X is its left edge. A column
-	// without a heading of its own shares that of the one before.
+	// Heading is what is printed above it, "" if it shares the heading of the
+	// column before. X is the heading's left edge.
 	Heading string
 	X       float32
 	// Left and Right are the edges between which the column's values begin.
 	Left, Right float32
-	// Number says that the column holds numbers.
-	Number bool
+	// Number says that the column holds numbers, and Decimals how many digits
+	// they have after the point. Whole numbers have no point.
+	Number   bool
+	Decimals int
+	// Wraps says that a long text goes on in the next row.
+	Wraps bool
+}
+
+// Label is a text that the form prints. X and Y are its left edge and baseline.
+type Label struct {
+	Text string
+	X, Y float32
 }
 
 // Area is a place that is found by a label.
 type Area struct {
 	Name string
-	// Label is what is printed; X and Y are its left edge and baseline. Where
-	// the same words are printed more than once, the one nearest to its place
-	// is meant.
-	Label string
-	X, Y  float32
+	// Label is the text nearby from which the area is measured. Where the same
+	// words are printed more than once, those nearest to their place are meant.
+	Label Label
 	// Left, Right, Top and Bottom are the edges of the area. A word belongs to
 	// it if it begins between Left and Right, and its baseline is between Top
 	// and Bottom.
 	Left, Right, Top, Bottom float32
-	// Lines says that the area holds several lines, each a value.
-	Lines bool
-	// Number says that it holds one number; other words beside it do not matter.
-	Number bool
-	// Skip are printed words that stand in the area and are not part of it.
-	Skip []string
+	// Apart is where the area's text usually begins, if it shares its row with
+	// another text: it is what begins there, or a wide gap to the right of the
+	// other text. 0 says that it has the row for itself.
+	Apart float32
+	// Decimals is how many digits after the point a figure of the foot has.
+	Decimals int
+}
+
+// phrases returns the texts of all headings and labels.
+func (l *Layout) phrases() []string {
+	var all []string
+	for _, g := range append([]Grid{l.Table}, l.Strips...) {
+		for _, c := range g.Columns {
+			if c.Heading != "" {
+				all = append(all, c.Heading)
+			}
+		}
+	}
+	for _, a := range append(slices.Clone(l.Foot), l.Areas...) {
+		all = append(all, a.Label.Text)
+	}
+	for _, p := range l.Printed {
+		all = append(all, p.Text)
+	}
+	return all
 }
 
 // Layouts are the forms that are known, in the order in which they are tried.
@@ -76,6 +112,7 @@ var Layouts = []*Layout{&Straight}
 // by the order system that calls itself PLBWIN.
 var Straight = Layout{
 	Name: "uniform straight bill of lading",
+	Type: 9,
 	Table: Grid{
 		Y: 339.4, Need: 5,
 		Columns: []Column{
@@ -83,10 +120,10 @@ var Straight = Layout{
 			{Name: "style", Heading: "STYLE", X: 63, Left: 51.6, Right: 162.6},
 			{Name: "pieces", Heading: "PIECES", X: 169.2, Left: 162.6, Right: 202.2, Number: true},
 			{Name: "order_number", Heading: "ORDER NUMBER", X: 229.2, Left: 202.2, Right: 313.2},
-			{Name: "cust_style", Heading: "CUST. STYLE", X: 334.2, Left: 313.2, Right: 396.6},
-			{Name: "description", Heading: "DESCRIPTION", X: 429, Left: 396.6, Right: 509},
-			{Name: "volume", Heading: "VOL./WEIGHT", X: 528, Left: 509, Right: 540, Number: true},
-			{Name: "weight", Left: 540, Right: 579, Number: true},
+			{Name: "cust_style", Heading: "CUST. STYLE", X: 334.2, Left: 313.2, Right: 396.6, Wraps: true},
+			{Name: "description", Heading: "DESCRIPTION", X: 429, Left: 396.6, Right: 509, Wraps: true},
+			{Name: "volume", Heading: "VOL./WEIGHT", X: 528, Left: 509, Right: 540, Number: true, Decimals: 2},
+			{Name: "weight", Left: 540, Right: 579, Number: true, Decimals: 1},
 		},
 	},
 	Strips: []Grid{
@@ -113,42 +150,25 @@ var Straight = Layout{
 			},
 		},
 	},
-	End:   12,
+	End:   8,
 	Depth: 262,
 	Foot: []Area{
-		{Name: "cartons", Label: "TOTAL CARTONS", X: 58.2, Y: 613.6, Left: 10, Right: 57, Top: 608, Bottom: 619, Number: true},
-		{Name: "pieces", Label: "TOTAL PIECES", X: 210, Y: 613.6, Left: 160, Right: 209, Top: 608, Bottom: 619, Number: true},
-		{Name: "weight", Label: "TOTAL VOL / WGT", X: 453, Y: 613.6, Left: 507, Right: 579, Top: 608, Bottom: 619, Number: true},
-		{Name: "cube", Label: "SHIPPING INSTRUCTIONS:", X: 312, Y: 634.6, Left: 490, Right: 579, Top: 625, Bottom: 638, Number: true},
+		{Name: "cartons", Label: Label{"TOTAL CARTONS", 58.2, 613.6}, Left: 10, Right: 57, Top: 605.6, Bottom: 620},
+		{Name: "pieces", Label: Label{"TOTAL PIECES", 210, 613.6}, Left: 160, Right: 209, Top: 605.6, Bottom: 620},
+		{Name: "weight", Label: Label{"TOTAL VOL / WGT", 453, 613.6}, Left: 507, Right: 579, Top: 605.6, Bottom: 620, Decimals: 1},
+		{Name: "cube", Label: Label{"SHIPPING INSTRUCTIONS:", 312, 634.6}, Left: 490, Right: 579, Top: 625, Bottom: 638, Decimals: 2},
 	},
 	Areas: []Area{
-		{Name: "number", Label: "BILL OF LADING", X: 463.2, Y: 55, Left: 516, Right: 579, Top: 48, Bottom: 62},
-		{Name: "date", Label: "DATE", X: 477, Y: 75.4, Left: 516, Right: 579, Top: 69, Bottom: 81},
-		{Name: "page", Label: "DATE", X: 477, Y: 75.4, Left: 480, Right: 579, Top: 85, Bottom: 106},
-		{Name: "shipper", Label: "From:", X: 16.2, Y: 48.4, Left: 52, Right: 455, Top: 43, Bottom: 54},
-		{Name: "shipper_address", Label: "At:", X: 16.8, Y: 64, Left: 52, Right: 455, Top: 57.5, Bottom: 70},
-		{Name: "consignee", Label: "CONSIGNED TO:", X: 66, Y: 118.6, Left: 54, Right: 276, Top: 123, Bottom: 211, Lines: true},
-		{Name: "office_address", Label: "OFFICE ADDRESS", X: 318, Y: 184.6, Left: 312, Right: 579, Top: 188, Bottom: 216, Lines: true,
-			Skip: []string{"Permanent Post Office Address of Shipper"}},
-		{Name: "warehouse_address", Label: "WAREHOUSE ADDRESS:", X: 318, Y: 226.6, Left: 312, Right: 579, Top: 230, Bottom: 251, Lines: true},
-		{Name: "instructions", Label: "SHIPPING INSTRUCTIONS:", X: 312, Y: 634.6, Left: 308, Right: 612, Top: 638, Bottom: 728, Lines: true},
-		{Name: "notes", Label: "NOTES:", X: 15, Y: 664.6, Left: 10, Right: 308, Top: 630, Bottom: 750, Lines: true,
-			Skip: []string{"NOTES:"}},
-	},
-}
-
-// vocabulary returns the upper-case words of all headings and labels.
-func vocabulary(layouts []*Layout) map[string]bool {
-	var phrases []string
-	for _, l := range layouts {
-		for _, g := range append([]Grid{l.Table}, l.Strips...) {
-			for _, c := range g.Columns {
-				phrases = append(phrases, c.Heading)
-			}
-		}
-		for _, a := range append(append([]Area{}, l.Foot...), l.Areas...) {
-			phrases = append(phrases, a.Label)
-		}
-	}
-	return vocabularyOf(phrases...)
+		{Name: "number", Label: Label{"BILL OF LADING", 463.2, 55}, Left: 516, Right: 612, Top: 48, Bottom: 62},
+		{Name: "date", Label: Label{"DATE", 477, 75.4}, Left: 516, Right: 612, Top: 69, Bottom: 81},
+		{Name: "page", Label: Label{"DATE", 477, 75.4}, Left: 480, Right: 612, Top: 85, Bottom: 106},
+		{Name: "shipper", Label: Label{"From:", 16.2, 48.4}, Left: 52, Right: 455, Top: 43, Bottom: 54},
+		{Name: "shipper_address", Label: Label{"At:", 16.8, 64}, Left: 52, Right: 455, Top: 57.5, Bottom: 70},
+		{Name: "customer_code", Label: Label{"CONSIGNED TO:", 66, 118.6}, Left: 221, Right: 312, Top: 199, Bottom: 213, Apart: 243},
+		{Name: "consignee", Label: Label{"CONSIGNED TO:", 66, 118.6}, Left: 54, Right: 312, Top: 123, Bottom: 213},
+		{Name: "office_address", Label: Label{"OFFICE ADDRESS", 318, 184.6}, Left: 312, Right: 612, Top: 188, Bottom: 222},
+		{Name: "warehouse_address", Label: Label{"WAREHOUSE ADDRESS:", 318, 226.6}, Left: 312, Right: 612, Top: 230, Bottom: 259},
+		{Name: "instructions", Label: Label{"SHIPPING INSTRUCTIONS:", 312, 634.6}, Left: 308, Right: 612, Top: 628, Bottom: 750},
+		{Name: "notes", Label: Label{"NOTES:", 15, 664.6}, Left: 10, Right: 308, Top: 630, Bottom: 750},
+	}, Printed: []Label{{"Permanent Post Office Address of Shipper", 319.8, 191.8}},
 }

@@ -39,12 +39,12 @@ func TestThereIsAnEndToWhatADocumentMayHold(t *testing.T) {
 	r := NewReader()
 	r.most = 1000
 	for n := 1; n <= 5; n++ {
-		if err := r.Add(0, tablePage(n, 200)); err != nil {
+		if err := r.Add(0, tablePage(n, 199)); err != nil {
 			t.Fatalf("page %d, with %d problems so far: %v", n, r.kept, err)
 		}
 	}
 	if r.kept != 1000 {
-		t.Fatalf("what was kept comes to %d, not to a problem for each of 1,000 rows", r.kept)
+		t.Fatalf("what was kept comes to %d, not to a problem for each of 199 rows and one for the number, five times", r.kept)
 	}
 	if err := r.Add(0, tablePage(6, 1)); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("got %v, want too_large", fmt.Sprint(err))

@@ -68,19 +68,17 @@ func (c Check) String() string {
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
 }
 
-// field returns the printed total of a field and the half unit of its last
-// printed digit by which each line may differ: cartons and pieces are exact,
-// weight and volume are rounded per line (DESIGN.md §3).
-func (t *Totals) field(f Field) (n Number, half decimal.Decimal) {
+// field returns the printed total of a field.
+func (t *Totals) field(f Field) Number {
 	switch f {
 	case Cartons:
-		return t.Cartons, decimal.Zero
+		return t.Cartons
 	case Pieces:
-		return t.Pieces, decimal.Zero
+		return t.Pieces
 	case Weight:
-		return t.Weight, decimal.New(5, -2)
+		return t.Weight
 	default:
-		return t.Cube, decimal.New(5, -3)
+		return t.Cube
 	}
 }
 
@@ -102,6 +100,10 @@ type total struct {
 	amount decimal.Decimal
 	places int32 // the most decimals that a line prints
 	lines  int   // lines that have the field
+	// slack is how far rounding can put the sum off: not at all for cartons and
+	// pieces, by half the last printed digit of each line for weight and volume
+	// (DESIGN.md §3).
+	slack decimal.Decimal
 }
 
 func (t total) text() string {
@@ -113,6 +115,7 @@ func (t total) text() string {
 
 func (b *Bill) sum(f Field) total {
 	var t total
+	var places [5]int64 // lines with so many decimals
 	for i := range b.Lines {
 		n := b.Lines[i].field(f)
 		if !n.Valid {
@@ -122,6 +125,12 @@ func (b *Bill) sum(f Field) total {
 		t.amount = t.amount.Add(amount)
 		t.places = max(t.places, -amount.Exponent())
 		t.lines++
+		places[min(max(-amount.Exponent(), 0), 4)]++
+	}
+	if f == Weight || f == Cube {
+		for n, lines := range places {
+			t.slack = t.slack.Add(decimal.New(5*lines, -int32(n)-1))
+		}
 	}
 	return t
 }
@@ -130,16 +139,20 @@ func (b *Bill) sum(f Field) total {
 // totals that are not there might be missing; it becomes the reason if any is.
 func (b *Bill) reconcile(absent string) {
 	v := Verdict{Outcome: Reconciled}
-	var missing []string
+	var missing, unread []string
 	for _, f := range Fields {
-		printed, half := b.Printed.field(f)
+		printed := b.Printed.field(f)
 		sum := b.sum(f)
 		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true}
 		switch {
-		case !printed.Valid:
+		case printed.Valid:
+			c.OK = printed.Amount().Sub(sum.amount).Abs().LessThanOrEqual(sum.slack)
+		case printed.Text != "":
+			unread = append(unread, string(f))
+		default:
 			missing = append(missing, string(f))
-		case printed.Amount().Sub(sum.amount).Abs().GreaterThan(half.Mul(decimal.NewFromInt(int64(sum.lines)))):
-			c.OK = false
+		}
+		if !c.OK {
 			v.Outcome = Mismatched
 		}
 		if c.Sum == "" {
@@ -147,10 +160,14 @@ func (b *Bill) reconcile(absent string) {
 		}
 		v.Checks = append(v.Checks, c)
 	}
-	if len(missing) > 0 && v.Outcome == Reconciled {
+	if len(missing)+len(unread) > 0 && v.Outcome == Reconciled {
 		v.Outcome = Unchecked
-		v.Reason = absent
-		if v.Reason == "" {
+		switch {
+		case len(unread) > 0:
+			v.Reason = "the printed total of " + strings.Join(unread, ", ") + " cannot be read"
+		case absent != "":
+			v.Reason = absent
+		default:
 			v.Reason = "no total is printed for " + strings.Join(missing, ", ")
 		}
 	}

@@ -1,0 +1,255 @@
+package bol
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// grid is the columns of a grid as they lie on a page.
+type grid struct {
+	columns []Column
+	edges   []float32 // the left edges of the columns, and the right edge of the last
+	k       float32   // how large a point of the form is
+}
+
+func (s *scan) gridOf(g *Grid) *grid {
+	out := &grid{columns: g.Columns, k: s.k, edges: make([]float32, 0, len(g.Columns)+1)}
+	for _, c := range g.Columns {
+		out.edges = append(out.edges, s.x+c.Left*s.k)
+	}
+	out.edges = append(out.edges, s.x+g.Columns[len(g.Columns)-1].Right*s.k)
+	return out
+}
+
+// slack is how far left of its column's edge a word may begin, in points of the
+// form.
+const slack = 1.5
+
+// column returns the column in which a word belongs that begins at x.
+func (g *grid) column(x float32) int {
+	x += slack * g.k
+	c := 0
+	for c+1 < len(g.columns) && x >= g.edges[c+1] {
+		c++
+	}
+	return c
+}
+
+// split gives each word of a row to its column: by where it begins, since cells
+// can be empty, and texts can hold anything. A word that reaches into the next
+// column is cut where two cells run together; torn says that this place is not
+// certain, so that the row cannot be read.
+func (g *grid) split(row []*word) (cells [][]*word, torn string) {
+	cells = make([][]*word, len(g.columns))
+	begins := uint64(0) // a bit for each column in which a word begins
+	for _, w := range row {
+		begins |= 1 << g.column(w.Box.X0)
+	}
+	for _, w := range row {
+		c := g.column(w.Box.X0)
+		// The last word of a long text can begin in a column of numbers, and run
+		// into the number.
+		letters := strings.TrimRightFunc(w.Text, digital)
+		if g.columns[c].Number && letters != "" && !hasDigit(letters) && !g.atEdge(w.Box.X0, c) && fits(w.Text[len(letters):], g.columns[c].Decimals) {
+			l, r := w.Split(utf8.RuneCountInString(letters))
+			cells[c] = append(cells[c], &word{Word: &l})
+			w = &word{Word: &r}
+		}
+		for c+1 < len(g.columns) && w.Box.X1 > g.edges[c+1]+slack*g.k {
+			at, to := g.joint(w, c)
+			// Where the next column has a word of its own, it is printed over the
+			// end of this one.
+			if at == 0 && begins&(1<<(c+1)) == 0 {
+				at, to = g.seam(w, c), c+1
+				if at == 0 && g.doubtful(w, c) {
+					torn = fmt.Sprintf("%q runs across two columns", w.Text)
+				}
+			}
+			if at == 0 {
+				break
+			}
+			l, r := w.Split(at)
+			// Where characters are printed over each other, some can be lost.
+			if next := &g.columns[to]; next.Number && isNumber(r.Text) && !fits(r.Text, next.Decimals) {
+				torn = fmt.Sprintf("%q and %q run together", l.Text, r.Text)
+			}
+			cells[c] = append(cells[c], &word{Word: &l})
+			w, c = &word{Word: &r}, to
+		}
+		cells[c] = append(cells[c], w)
+	}
+	g.settle(cells)
+	return cells, torn
+}
+
+// joint returns where a word of column c goes on in another text object of the
+// page that begins in another column, and that column; 0 if nowhere. A program
+// that prints two cells without a gap still prints them apart.
+func (g *grid) joint(w *word, c int) (at, to int) {
+	if len(w.Joints) == 0 {
+		return 0, 0
+	}
+	runes := []rune(w.Text)
+	if len(w.Joints) == len(runes)-1 && len(runes) > 2 {
+		return 0, 0 // an object for each character says nothing
+	}
+	for i, j := range w.Joints {
+		if j < 1 || j >= len(runes) || g.column(w.Edges[j]) <= c {
+			continue
+		}
+		end := len(runes)
+		if i+1 < len(w.Joints) && w.Joints[i+1] > j && w.Joints[i+1] < end {
+			end = w.Joints[i+1]
+		}
+		d := g.column(w.Edges[j])
+		if !g.columns[d].Number || fits(string(runes[j:end]), g.columns[d].Decimals) {
+			return j, d
+		}
+		if at == 0 {
+			at, to = j, d
+		}
+	}
+	return at, to
+}
+
+// atEdge reports whether x is where the cells of a column begin: from a point
+// left of its edge to less than a character right of it.
+func (g *grid) atEdge(x float32, c int) bool {
+	return x >= g.edges[c]-g.k && x <= g.edges[c]+3.7*g.k
+}
+
+// digital reports whether a character can be part of a number.
+func digital(r rune) bool { return r >= '0' && r <= '9' || r == '.' || r == ',' }
+
+// signs are what can stand before a number and change it.
+const signs = "-+($#"
+
+// seam returns where in a word of column c, all in one text object, the cell of
+// the next column begins; 0 if nowhere, or if that is not certain.
+func (g *grid) seam(w *word, c int) int {
+	runes := []rune(w.Text)
+	n := len(runes)
+	if n > 64 {
+		return 0
+	}
+	own, next, edge := &g.columns[c], &g.columns[c+1], g.edges[c+1]
+	advance := (w.Box.X1 - w.Box.X0) / float32(n)
+	at := 0
+	switch {
+	case own.Number && next.Number:
+		// Only one place leaves both with their decimals.
+		for i := 1; i < n; i++ {
+			if fits(string(runes[:i]), own.Decimals) && fits(string(runes[i:]), next.Decimals) {
+				at = i
+			}
+		}
+	case own.Number:
+		for at < n && digital(runes[at]) {
+			at++
+		}
+		if at == n || !fits(string(runes[:at]), own.Decimals) || !near(w.Edges[at], edge, 1.5*advance) {
+			return 0
+		}
+	case next.Number:
+		first := n
+		for first > 0 && digital(runes[first-1]) {
+			first--
+		}
+		// By what is printed, the number begins after the last character that
+		// cannot be part of it; by the form, at the edge of the column. If these
+		// are two places, it may be either.
+		clean := 0
+		for i := max(first, 1); i < n; i++ {
+			if !fits(string(runes[i:]), next.Decimals) || i == first && strings.ContainsRune(signs, runes[i-1]) || i > first && runes[i] == '.' {
+				continue
+			}
+			if i == first && w.Edges[i] >= edge-2*advance {
+				clean = i
+			}
+			if g.atEdge(w.Edges[i], c+1) {
+				at = i
+			}
+		}
+		if clean > 0 && at > 0 && clean != at {
+			return 0
+		}
+		if at == 0 && clean > 0 && w.Edges[clean] >= edge-advance {
+			at = clean
+		}
+	}
+	return at
+}
+
+// doubtful reports whether what a word of column c has in the next column could
+// be part of a number.
+func (g *grid) doubtful(w *word, c int) bool {
+	own, next := &g.columns[c], &g.columns[c+1]
+	if !own.Number && !next.Number || own.Number && next.Number && fits(w.Text, own.Decimals) {
+		return false
+	}
+	i := 0
+	for _, r := range w.Text {
+		if r >= '0' && r <= '9' && (w.Edges[i]+w.Edges[i+1])/2 > g.edges[c+1]+slack*g.k {
+			return true
+		}
+		i++
+	}
+	return false
+}
+
+// settle gives words that begin in a column of numbers, and are the end of a
+// long text, back to the column of that text.
+func (g *grid) settle(cells [][]*word) {
+	text := -1 // the column of text to the left
+	for c := range g.columns {
+		if !g.columns[c].Number {
+			text = c
+			continue
+		}
+		cell := cells[c]
+		if text < 0 || len(cells[text]) == 0 || len(cell) == 0 {
+			continue
+		}
+		number := g.figure(cell, g.columns[c].Decimals)
+		if len(cell) == 1 && number != nil {
+			continue
+		}
+		cells[c] = nil
+		for _, w := range cell {
+			last := cells[text][len(cells[text])-1]
+			gap := w.Box.X0 - last.Box.X1
+			goesOn := gap < w.Size && gap > -w.Size/4
+			letters := strings.ContainsFunc(w.Text, unicode.IsLetter)
+			switch {
+			case number != nil && w != number && goesOn && w.Box.X0 < number.Box.X1 && (letters || hasDigit(w.Text)),
+				number == nil && goesOn && letters && !hasDigit(w.Text) && !g.atEdge(w.Box.X0, c):
+				cells[text] = append(cells[text], w)
+			default:
+				cells[c] = append(cells[c], w)
+			}
+		}
+	}
+}
+
+// figure returns the one word of a cell that is a number, or, of several, the
+// one with the column's decimals; nil if there is none, or not one.
+func (g *grid) figure(cell []*word, decimals int) *word {
+	var all, exact []*word
+	for _, w := range cell {
+		if isNumber(w.Text) {
+			all = append(all, w)
+			if decimalsOf(w.Text) == decimals {
+				exact = append(exact, w)
+			}
+		}
+	}
+	switch {
+	case len(all) == 1:
+		return all[0]
+	case len(exact) == 1:
+		return exact[0]
+	}
+	return nil
+}
