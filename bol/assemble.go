@@ -222,13 +222,13 @@ func assemble(pages []*reading) (*Bill, []Problem) {
 	kept, m, there := once(pages, add)
 	bill := kept[0].bill
 	b := &bill
-	b.Lines, b.Printed = nil, Totals{}
-	b.Instructions, b.Notes = slices.Clip(b.Instructions), slices.Clip(b.Notes)
+	// What is added must not be written behind what the page keeps.
+	b.Lines, b.Instructions, b.Notes = slices.Clip(b.Lines), slices.Clip(b.Instructions), slices.Clip(b.Notes)
 	for i, r := range kept {
 		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
-		b.Lines = append(b.Lines, r.bill.Lines...)
-		b.Printed.take(&r.bill.Printed)
 		if i > 0 {
+			b.Lines = append(b.Lines, r.bill.Lines...)
+			b.Printed.take(&r.bill.Printed)
 			// Most are printed on every page of a bill.
 			before := &kept[i-1].bill
 			if !sameText(before.Instructions, r.bill.Instructions) {

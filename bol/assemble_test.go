@@ -96,6 +96,7 @@ func TestPagesOfOneNumberAreOneBill(t *testing.T) {
 			problems: []problem{
 				{1, "the number of this bill cannot be read; its lines are in the sheet without one"}, {1, "page 2 of 2 of a bill without a number is missing"},
 				{2, "the number of this bill cannot be read; its lines are in the sheet without one"}, {2, "page 1 of 2 of a bill without a number is missing"}}},
+		{name: "totals on the first page", pages: []part{{"G1", "1/2", []string{"A"}, 2}, {"G1", "2/2", []string{"B"}, 0}}, want: "G1: A B reconciled"},
 		{name: "a bill without lines", pages: []part{{"G1", "1/1", nil, 0}}, want: "G1:  unchecked",
 			reason: "no total is printed for cartons, pieces, weight, cube"},
 	} {
@@ -178,25 +179,41 @@ func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
 	}
 }
 
-// Making a document changes nothing of the pages that it is made of.
-func TestDocumentsCanBeMadeTwice(t *testing.T) {
-	r := NewReader()
-	for i, p := range []page.Page{part{"G1", "1/2", []string{"A"}, 0}.page(), part{"G1", "2/2", []string{"B"}, 2}.page()} {
-		p.Number = i + 1
-		p.Words = append(p.Words, page.Word{Text: fmt.Sprint("NOTE", i), Size: 8, Base: 690, Box: page.Box{X0: 20, Y0: 684, X1: 60, Y1: 692}})
-		if err := r.Add(0, p); err != nil {
-			t.Fatal(err)
+// Making a document changes no other that was made of the same pages.
+func TestDocumentsShareNothing(t *testing.T) {
+	pagesOf := func(parts ...part) *Pages {
+		r := NewReader()
+		for i, part := range parts {
+			p := part.page()
+			p.Number = i + 1
+			for j, style := range part.styles { // each line is noted, too
+				w := page.Word{Text: style, Size: 8, Base: 680 + 12*float32(j), Box: page.Box{X0: 20, Y0: 672, X1: 60, Y1: 682}}
+				p.Words = append(p.Words, w)
+			}
+			if err := r.Add(0, p); err != nil {
+				t.Fatal(err)
+			}
 		}
+		return r.Pages([]File{{"a.pdf", len(parts)}})
 	}
-	pages := r.Pages([]File{{"a.pdf", 2}})
-	for range 2 {
-		d, err := pages.Document()
+	documentOf := func(p *Pages) *Document {
+		d, err := p.Document()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b := d.Bills[0]; textsOf(b.Notes) != "NOTE0 | NOTE1" || styles(b) != "A B" {
-			t.Errorf("notes %q, lines %s", textsOf(b.Notes), styles(b))
-		}
+		return d
+	}
+	first := pagesOf(part{"G1", "1/3", []string{"A", "B", "C"}, 0}, part{"G1", "3/3", []string{"Z"}, 0})
+	before := documentOf(first)
+	var both Pages
+	both.Append(first)
+	both.Append(pagesOf(part{"G1", "2/3", []string{"M"}, 0}))
+	after := documentOf(&both)
+	if b := before.Bills[0]; textsOf(b.Notes) != "A | B | C | Z" || styles(b) != "A B C Z" {
+		t.Errorf("notes %s, lines %s", textsOf(b.Notes), styles(b))
+	}
+	if b := after.Bills[0]; textsOf(b.Notes) != "A | B | C | M | Z" || styles(b) != "A B C M Z" {
+		t.Errorf("notes %s, lines %s", textsOf(b.Notes), styles(b))
 	}
 }
 

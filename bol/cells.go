@@ -2,6 +2,7 @@ package bol
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -42,76 +43,104 @@ func (g *grid) column(x float32) int {
 // column is cut where two cells run together; torn says that this place is not
 // certain, so that the row cannot be read.
 func (g *grid) split(row []*word) (cells [][]*word, torn string) {
-	cells = make([][]*word, len(g.columns))
-	begins := uint64(0) // a bit for each column in which a word begins
-	for _, w := range row {
-		begins |= 1 << g.column(w.Box.X0)
+	type piece struct {
+		*word
+		column int
 	}
-	for _, w := range row {
+	pieces := make([]piece, 0, len(row)+2)
+	filled := uint64(0) // a bit for each column in which a word begins
+	// From right to left: whether a word goes on in the next column depends on
+	// what begins there.
+	for i := len(row) - 1; i >= 0; i-- {
+		w := row[i]
 		c := g.column(w.Box.X0)
+		from := len(pieces)
 		// The last word of a long text can begin in a column of numbers, and run
 		// into the number.
 		letters := strings.TrimRightFunc(w.Text, digital)
 		if g.columns[c].Number && letters != "" && !hasDigit(letters) && !g.atEdge(w.Box.X0, c) && fits(w.Text[len(letters):], g.columns[c].Decimals) {
 			l, r := w.Split(utf8.RuneCountInString(letters))
-			cells[c] = append(cells[c], &word{Word: &l})
+			pieces = append(pieces, piece{&word{Word: &l}, c})
 			w = &word{Word: &r}
 		}
 		for c+1 < len(g.columns) && w.Box.X1 > g.edges[c+1]+slack*g.k {
 			at, to := g.joint(w, c)
 			// Where the next column has a word of its own, it is printed over the
 			// end of this one.
-			if at == 0 && begins&(1<<(c+1)) == 0 {
-				at, to = g.seam(w, c), c+1
-				if at == 0 && g.doubtful(w, c) {
+			if at < 0 && filled&(1<<(c+1)) == 0 {
+				at, to = g.seam(w, c, row[:i]), c+1
+				if at < 0 && g.doubtful(w, c) {
 					torn = fmt.Sprintf("%q runs across two columns", w.Text)
 				}
 			}
-			if at == 0 {
+			if at < 0 {
 				break
 			}
-			l, r := w.Split(at)
-			// Where characters are printed over each other, some can be lost.
-			if next := &g.columns[to]; next.Number && isNumber(r.Text) && !fits(r.Text, next.Decimals) {
-				torn = fmt.Sprintf("%q and %q run together", l.Text, r.Text)
+			if at > 0 {
+				l, r := w.Split(at)
+				// Where characters are printed over each other, some can be lost.
+				if next := &g.columns[to]; next.Number && isNumber(r.Text) && !fits(r.Text, next.Decimals) {
+					torn = fmt.Sprintf("%q and %q run together", l.Text, r.Text)
+				}
+				pieces = append(pieces, piece{&word{Word: &l}, c})
+				w = &word{Word: &r}
 			}
-			cells[c] = append(cells[c], &word{Word: &l})
-			w, c = &word{Word: &r}, to
+			c = to
 		}
-		cells[c] = append(cells[c], w)
+		pieces = append(pieces, piece{w, c})
+		slices.Reverse(pieces[from:])
+		for _, p := range pieces[from:] {
+			filled |= 1 << p.column
+		}
+	}
+	cells = make([][]*word, len(g.columns))
+	for _, p := range slices.Backward(pieces) {
+		cells[p.column] = append(cells[p.column], p.word)
 	}
 	g.settle(cells)
 	return cells, torn
 }
 
 // joint returns where a word of column c goes on in another text object of the
-// page that begins in another column, and that column; 0 if nowhere. A program
+// page that begins in another column, and that column; -1 if nowhere. A program
 // that prints two cells without a gap still prints them apart.
 func (g *grid) joint(w *word, c int) (at, to int) {
 	if len(w.Joints) == 0 {
-		return 0, 0
+		return -1, c
 	}
 	runes := []rune(w.Text)
 	if len(w.Joints) == len(runes)-1 && len(runes) > 2 {
-		return 0, 0 // an object for each character says nothing
+		return -1, c // an object for each character says nothing
 	}
+	at = -1
 	for i, j := range w.Joints {
-		if j < 1 || j >= len(runes) || g.column(w.Edges[j]) <= c {
+		if j < 1 || j >= len(runes) {
 			continue
 		}
 		end := len(runes)
 		if i+1 < len(w.Joints) && w.Joints[i+1] > j && w.Joints[i+1] < end {
 			end = w.Joints[i+1]
 		}
+		object := string(runes[j:end])
 		d := g.column(w.Edges[j])
-		if !g.columns[d].Number || fits(string(runes[j:end]), g.columns[d].Decimals) {
+		switch {
+		case g.belongs(object, w.Edges[j], w.Edges[end], c+1):
+			return j, c + 1
+		case d > c && (!g.columns[d].Number || fits(object, g.columns[d].Decimals)):
 			return j, d
-		}
-		if at == 0 {
+		case d > c && at < 0:
 			at, to = j, d
 		}
 	}
 	return at, to
+}
+
+// belongs reports whether a text that stands between x0 and x1 is a cell of
+// column c although it may begin left of it, as a number does that is set from
+// the right: it has the decimals that only this column has, and most of it stands
+// there.
+func (g *grid) belongs(text string, x0, x1 float32, c int) bool {
+	return g.columns[c].Decimals > 0 && (x0+x1)/2 >= g.edges[c] && fits(text, g.columns[c].Decimals)
 }
 
 // atEdge reports whether x is where the cells of a column begin: from a point
@@ -127,16 +156,22 @@ func digital(r rune) bool { return r >= '0' && r <= '9' || r == '.' || r == ',' 
 const signs = "-+($#"
 
 // seam returns where in a word of column c, all in one text object, the cell of
-// the next column begins; 0 if nowhere, or if that is not certain.
-func (g *grid) seam(w *word, c int) int {
+// the next column begins; -1 if nowhere, or if that is not certain. before are
+// the words to its left.
+func (g *grid) seam(w *word, c int, before []*word) int {
 	runes := []rune(w.Text)
 	n := len(runes)
 	if n > 64 {
-		return 0
+		return -1
 	}
 	own, next, edge := &g.columns[c], &g.columns[c+1], g.edges[c+1]
 	advance := (w.Box.X1 - w.Box.X0) / float32(n)
-	at := 0
+	// A word that stands apart from the text before it is a cell of its own.
+	if g.belongs(w.Text, w.Box.X0, w.Box.X1, c+1) && (len(before) == 0 ||
+		w.Box.X0 >= edge-advance || !near(w.Box.X0-before[len(before)-1].Box.X1, advance, advance/2)) {
+		return 0
+	}
+	at := -1
 	switch {
 	case own.Number && next.Number:
 		// Only one place leaves both with their decimals.
@@ -146,23 +181,24 @@ func (g *grid) seam(w *word, c int) int {
 			}
 		}
 	case own.Number:
-		for at < n && digital(runes[at]) {
-			at++
-		}
-		if at == n || !fits(string(runes[:at]), own.Decimals) || !near(w.Edges[at], edge, 1.5*advance) {
-			return 0
+		i := slices.IndexFunc(runes, func(r rune) bool { return !digital(r) })
+		if i > 0 && fits(string(runes[:i]), own.Decimals) && near(w.Edges[i], edge, 1.5*advance) {
+			at = i
 		}
 	case next.Number:
 		first := n
 		for first > 0 && digital(runes[first-1]) {
 			first--
 		}
+		if first > 0 && strings.ContainsRune(signs, runes[first-1]) {
+			return -1
+		}
 		// By what is printed, the number begins after the last character that
 		// cannot be part of it; by the form, at the edge of the column. If these
 		// are two places, it may be either.
-		clean := 0
-		for i := max(first, 1); i < n; i++ {
-			if !fits(string(runes[i:]), next.Decimals) || i == first && strings.ContainsRune(signs, runes[i-1]) || i > first && runes[i] == '.' {
+		clean := -1
+		for i := first; i < n; i++ {
+			if !fits(string(runes[i:]), next.Decimals) || i > first && runes[i] == '.' {
 				continue
 			}
 			if i == first && w.Edges[i] >= edge-2*advance {
@@ -172,10 +208,11 @@ func (g *grid) seam(w *word, c int) int {
 				at = i
 			}
 		}
-		if clean > 0 && at > 0 && clean != at {
-			return 0
-		}
-		if at == 0 && clean > 0 && w.Edges[clean] >= edge-advance {
+		switch {
+		case clean < 0 || clean == at:
+		case at >= 0:
+			return -1
+		case clean > 0 && w.Edges[clean] >= edge-advance:
 			at = clean
 		}
 	}
@@ -223,7 +260,7 @@ func (g *grid) settle(cells [][]*word) {
 			goesOn := gap < w.Size && gap > -w.Size/4
 			letters := strings.ContainsFunc(w.Text, unicode.IsLetter)
 			switch {
-			case number != nil && w != number && goesOn && w.Box.X0 < number.Box.X1 && (letters || hasDigit(w.Text)),
+			case number != nil && w != number && goesOn && (letters || hasDigit(w.Text)),
 				number == nil && goesOn && letters && !hasDigit(w.Text) && !g.atEdge(w.Box.X0, c):
 				cells[text] = append(cells[text], w)
 			default:

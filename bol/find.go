@@ -2,7 +2,6 @@ package bol
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -207,15 +206,11 @@ func inLine(row []heading, need int) (best []heading) {
 			}
 			agree := make([]heading, 0, len(columns))
 			for _, h := range row {
-				off := func(h heading) float64 { return math.Abs(float64(a.x + (h.X-a.X)*k - h.x)) }
-				if off(h) > float64(headingDrift*k) {
+				if !near(h.x, a.x+(h.X-a.X)*k, headingDrift*k) {
 					continue
 				}
-				i := slices.IndexFunc(agree, func(o heading) bool { return o.Column == h.Column })
-				if i < 0 {
+				if !slices.ContainsFunc(agree, func(o heading) bool { return o.Column == h.Column }) {
 					agree = append(agree, h)
-				} else if off(h) < off(agree[i]) {
-					agree[i] = h
 				}
 			}
 			if len(agree) > len(best) {
@@ -237,7 +232,7 @@ func rows(words []*word) [][]*word {
 	var out [][]*word
 	for len(words) > 0 {
 		n := 1
-		for n < len(words) && words[n].Base-words[0].Base <= min(words[n].Size, words[0].Size)*0.55 {
+		for n < len(words) && words[n].Base-words[0].Base <= min(words[n].Size, words[0].Size)*0.6 {
 			n++
 		}
 		row := words[:n:n]

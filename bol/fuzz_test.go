@@ -170,7 +170,7 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 	v := newVocabulary(Layouts)
 	r := &reading{page: p.Number}
 	s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: v.find(words), layout: &Straight}
-	if p.Damage != "" || !s.place() {
+	if p.Damage != "" || !s.locate() {
 		return
 	}
 	form := map[*word]bool{}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,7 +36,7 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) *reading
 	found := v.find(words)
 	for _, l := range layouts {
 		s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: found, layout: l}
-		if s.place() {
+		if s.locate() {
 			r.known = true
 			s.read()
 			return r
@@ -133,9 +132,9 @@ func (s *scan) places(text string) []place {
 	return nil
 }
 
-// place finds how the form lies on the page, and takes what the form prints
+// locate finds how the form lies on the page, and takes what the form prints
 // itself. It is false if the page is in another layout.
-func (s *scan) place() bool {
+func (s *scan) locate() bool {
 	frame, headings, ok := frameOf(&s.layout.Table, s.places)
 	if !ok {
 		return false
@@ -145,20 +144,22 @@ func (s *scan) place() bool {
 		s.take(h.place)
 	}
 	s.placeFoot()
-	labels := slices.Clone(s.layout.Printed)
+	take := func(l Label) {
+		if p, ok := s.label(l); ok {
+			s.take(p)
+		}
+	}
+	for _, l := range s.layout.Printed {
+		take(l)
+	}
 	for _, g := range s.layout.Strips {
 		for _, c := range g.Columns {
-			labels = append(labels, Label{c.Heading, c.X, g.Y})
+			take(Label{c.Heading, c.X, g.Y})
 		}
 	}
 	for _, areas := range [2][]Area{s.layout.Foot, s.layout.Areas} {
 		for i := range areas {
-			labels = append(labels, areas[i].Label)
-		}
-	}
-	for _, l := range labels {
-		if p, ok := s.label(l); ok {
-			s.take(p)
+			take(areas[i].Label)
 		}
 	}
 	return true
@@ -209,8 +210,7 @@ func (s *scan) placeFoot() {
 			}
 		}
 		n := len(together)
-		closer := abs(l.shift) < abs(s.below)
-		if (n > 1 || near(l.shift, 0, stray*s.k)) && (n > most || n == most && closer) {
+		if n > most && (n > 1 || near(l.shift, 0, stray*s.k)) {
 			most, s.below, s.foot = n, l.shift, true
 		}
 	}

@@ -101,6 +101,18 @@ func TestAPageIsReadWhereverItStands(t *testing.T) {
 		{"enlarged", func(p *typist) { p.move(1.1, 0, 0) }},
 		{"twice as large", func(p *typist) { p.move(2, 0, 0) }},
 		{"half as large", func(p *typist) { p.move(0.5, 153, 198) }},
+		{"a strip stands higher", func(p *typist) {
+			for i := range p.page.Words {
+				if w := &p.page.Words[i]; w.Base > 255 && w.Base < 290 {
+					w.Base -= 13
+				}
+			}
+		}},
+		{"another text is printed over labels", func(p *typist) {
+			p.put(246, 339.4, 6, "x x x")
+			p.put(350, 339.4, 6, "x x x")
+			p.put(75, 613.6, 6, "x")
+		}},
 		{"headings in lower case", func(p *typist) {
 			for i, w := range p.page.Words {
 				if w.Size == 6 && w.Base > 250 {
@@ -133,6 +145,18 @@ func TestAPageIsReadWhereverItStands(t *testing.T) {
 				t.Errorf("the page says of itself %+v", s)
 			}
 		})
+	}
+}
+
+// Values are not looked for under headings that are not there.
+func TestAStripWithoutItsHeadings(t *testing.T) {
+	p := fullPage()
+	for _, c := range Straight.Strips[0].Columns[:4] {
+		p.erase(Label{c.Heading, c.X, Straight.Strips[0].Y})
+	}
+	b, _ := oneBill(t, p)
+	if b.OrderNumber.Text+b.SalesPerson.Text+b.Reference.Text != "" || b.Terms.Text != "1%10 EOM+30" {
+		t.Errorf("the bill says\n%s", said(b))
 	}
 }
 
@@ -266,6 +290,7 @@ func TestTheConsigneeAndItsCode(t *testing.T) {
 			"CITY OF INDUSTRY, CA 91748-1234 USA", "COOKIE"},
 		{"a last line under the code", []text{{63, 205, "12345 SOUTH INDUSTRIAL BOULEVARD, CALIFORNIA"}, {243, 205, "COOKIE"}},
 			"12345 SOUTH INDUSTRIAL BOULEVARD, CALIFORNIA", "COOKIE"},
+		{"the code is not at its usual place", []text{{63, 205, "USA"}, {228, 205, "COOKIE"}}, "USA", "COOKIE"},
 		{"a long last line and no code", []text{{63, 205, "12345 SOUTH INDUSTRIAL BLVD STE 1100 UNIT 7"}},
 			"12345 SOUTH INDUSTRIAL BLVD STE 1100 UNIT 7", ""},
 		{"a long name", []text{{63, 193, "THE VERY LONG NAME OF A COMPANY THAT DOES NOT FIT"}, {63, 205, "USA"}, {243, 205, "B1920"}},
@@ -369,7 +394,7 @@ func TestAPageWithoutItsFoot(t *testing.T) {
 	for i := range 21 {
 		p.row(i, plain)
 	}
-	p.put(312.6, 660, 8, "CALL TOTAL PIECES FIRST")
+	p.put(210, 690, 8, "TOTAL PIECES WILL FOLLOW")
 	b, problems := oneBill(t, p)
 	if len(b.Lines) != 21 || len(problems) > 0 || b.Printed != (Totals{}) {
 		t.Errorf("%d lines, totals %+v, problems: %s", len(b.Lines), b.Printed, kindsOf(problems))

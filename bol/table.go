@@ -123,7 +123,7 @@ func (t *table) end() {
 		reason = unreadable(&l)
 	}
 	switch {
-	case l.Style.Text == "" && l.figures() == 0:
+	case t.torn == "" && l.Style.Text == "" && l.figures() == 0:
 		t.problem(TextInTable, whole, "a text in the table belongs to no line: %q", whole.Text)
 	case reason == "" && filled == 1:
 		reason = "there is nothing else on it"

@@ -110,11 +110,56 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE   12", "2.03"); p.put9(557.2, y, "22.0") },
 			cells{desc: "KNIT MITTENS SIZE 12", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description that ends in a number, one object: the volume begins at its edge", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE   122.03"); p.put9(557.2, y, "22.0") },
-			cells{desc: "KNIT MITTENS SIZE 12", vol: "2.03", wgt: "22.0"}, ""},
+			func(p *typist) { p.put9(399.6, y, "KNITTED MITTEN SIZE 122.03"); p.put9(557.2, y, "22.0") },
+			cells{desc: "KNITTED MITTEN SIZE 12", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description that ends in digits, one object: the volume may begin in two places", 0.549,
 			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE  PK12.03"); p.put9(557.2, y, "22.0") },
 			cells{}, "2 D95487LA 48 629493 KNIT MITTENS SIZE PK12.03 22.0"},
+		{"a description that ends in more digits, one object: only one place is near the edge", 0.549,
+			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE X4122.03"); p.put9(557.2, y, "22.0") },
+			cells{desc: "KNIT MITTENS SIZE X412", vol: "2.03", wgt: "22.0"}, ""},
+		{"a volume of several digits, one object", 0.549,
+			func(p *typist) { p.put9(399.6, y, `30x40" GIRLS PRINT BLA151.74`); p.put9(557.2, y, "22.0") },
+			cells{desc: `30x40" GIRLS PRINT BLA`, vol: "151.74", wgt: "22.0"}, ""},
+		{"a volume of several digits, one object in Courier", 0.6,
+			func(p *typist) { p.put9(399.6, y, `30x40" GIRLS PRINT BLA151.74`); p.put9(557.2, y, "22.0") },
+			cells{desc: `30x40" GIRLS PRINT BLA`, vol: "151.74", wgt: "22.0"}, ""},
+		{"a volume that begins a little early, one object", 4.8 / 9.0,
+			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
+		{"a number that begins too early may be of the description, one object", 4.8 / 9.0,
+			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3PC SS PANT2.03 22.0"},
+		{"numbers that are set from the right", 0.549,
+			func(p *typist) {
+				p.put9(399.6, y, "0-9M BOYS")
+				p.put9(538-9*4.941, y, "10,037.42")
+				p.put9(577-8*4.941, y, "16,123.4")
+			},
+			cells{desc: "0-9M BOYS", vol: "10,037.42", wgt: "16,123.4"}, ""},
+		{"numbers that are set from the right, in Courier", 0.6,
+			func(p *typist) {
+				p.put9(399.6, y, "0-9M BOYS 3 PC")
+				p.put9(538-8*5.4, y, "1,037.42")
+				p.put9(577-8*5.4, y, "16,123.4")
+			},
+			cells{desc: "0-9M BOYS 3 PC", vol: "1,037.42", wgt: "16,123.4"}, ""},
+		{"numbers that are set from the right, against the description", 0.6,
+			func(p *typist) {
+				p.put9(399.6, y, "GIRLS MITTENS SIZE", "231.59")
+				p.put9(577-6*5.4, y, "2629.1")
+			},
+			cells{desc: "GIRLS MITTENS SIZE", vol: "231.59", wgt: "2629.1"}, ""},
+		{"a volume that is printed a little left of its column", 0.549,
+			func(p *typist) {
+				p.put9(399.6, y, "0-9M BOYS 3 PC")
+				p.put9(505.5, y, "58.64")
+				p.put9(557.2, y, "22.0")
+			},
+			cells{desc: "0-9M BOYS 3 PC", vol: "58.64", wgt: "22.0"}, ""},
+		{"a number that begins a character early may be of the description in part", 0.549,
+			func(p *typist) { p.put9(399.6, y, "KNITTED MITTENS SIZE 12.03"); p.put9(557.2, y, "22.0") },
+			cells{}, "2 D95487LA 48 629493 KNITTED MITTENS SIZE 12.03 22.0"},
 		{"a volume under one, one object", 0.549,
 			func(p *typist) { p.put9(399.6, y, "OS GIRLS 4PK MITTENSSS.81"); p.put9(557.2, y, "22.0") },
 			cells{desc: "OS GIRLS 4PK MITTENSSS", vol: ".81", wgt: "22.0"}, ""},
@@ -139,6 +184,15 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 				p.put9(530, y, "2.03")
 			},
 			cells{desc: "0-9M BOYS 3 PC SS PANTALOON", vol: "2.03"}, ""},
+		{"a text object for each character, in Courier", 0.6,
+			func(p *typist) {
+				p.put9(399.6, y, strings.Split("0-9M BOYS 3 PC SS PANT2.03", "")...)
+				p.put9(557.2, y, "22.0")
+			},
+			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
+		{"a description of several objects", 0.6,
+			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PA", "NT", "2.03"); p.put9(557.2, y, "22.0") },
+			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description is printed over the volume", 0.6,
 			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORT S"); p.put9(511.2, y, "2.86") },
 			cells{desc: "0-9M GIRLS 3PK SHORT S", vol: "2.86"}, ""},
@@ -151,9 +205,18 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 		{"a long description over an empty volume", 0.549,
 			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLEEVES AND"); p.put9(557.2, y, "22.0") },
 			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVES AND", wgt: "22.0"}, ""},
+		{"a long description of several objects over an empty volume", 0.6,
+			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLE", "EVES"); p.put9(557.2, y, "22.0") },
+			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVES", wgt: "22.0"}, ""},
 		{"what stands where the volume begins is the volume", 0.549,
 			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT"); p.put9(511.2, y, "N/A") },
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PANT N/A"},
+		{"a minus before the volume is not the end of the description", 0.549,
+			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT"); p.put9(511.2, y, "- 2.03") },
+			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PANT - 2.03"},
+		{"digits where the volume is may be the volume", 0.549,
+			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLEEVES 2X") },
+			cells{}, "2 D95487LA 48 629493 0-9M GIRLS 3PK SHORTSLEEVES 2X"},
 		{"characters that are printed over each other can be lost", 0.549,
 			func(p *typist) { p.put9(399.6, y, "STORAGE BIN 10.50 GAL.", "81") },
 			cells{}, "2 D95487LA 48 629493 STORAGE BIN 10.50 GAL.81"},
@@ -190,6 +253,7 @@ func TestPiecesAndOrderNumberThatRunTogether(t *testing.T) {
 	}{
 		{"a letter begins the order number", "     48ALL0618A", "48", "ALL0618A"},
 		{"digits may belong to either", "     48629493", "", ""},
+		{"a letter far from the edge begins nothing", "48ABCDEFGHIJK", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newTypist().form("G24024")
@@ -197,7 +261,7 @@ func TestPiecesAndOrderNumberThatRunTogether(t *testing.T) {
 			p.put9(165, firstRow, tt.text)
 			b, problems := oneBill(t, p)
 			if tt.pieces == "" {
-				if len(b.Lines) != 0 || !strings.HasPrefix(kindsOf(problems), "unread_row: 2 D95487LA 48629493") {
+				if len(b.Lines) != 0 || !strings.HasPrefix(kindsOf(problems), "unread_row: 2 D95487LA "+strings.TrimSpace(tt.text)) {
 					t.Fatalf("%d lines, problems: %s", len(b.Lines), kindsOf(problems))
 				}
 				return
@@ -206,6 +270,16 @@ func TestPiecesAndOrderNumberThatRunTogether(t *testing.T) {
 				t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
 			}
 		})
+	}
+}
+
+func TestPiecesAndOrderNumberOfTwoObjects(t *testing.T) {
+	p := newTypist().form("G24024")
+	p.row(0, cells{cartons: "2", style: "D95487LA", desc: "BIBS", vol: "2.03", wgt: "22.0"})
+	p.put9(177, firstRow, "1,344", "45-04634-17")
+	b, problems := oneBill(t, p)
+	if len(b.Lines) != 1 || b.Lines[0].Pieces.Text != "1,344" || b.Lines[0].OrderNumber.Text != "45-04634-17" {
+		t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
 	}
 }
 
@@ -225,6 +299,7 @@ func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 		{"a number in parentheses", change(func(c *cells) { c.vol = "(2.03)" }), UnreadRow},
 		{"a currency", change(func(c *cells) { c.wgt = "$22.0" }), UnreadRow},
 		{"a unit", change(func(c *cells) { c.wgt = "22.0LB" }), UnreadRow},
+		{"a unit in front", change(func(c *cells) { c.pieces = "EA 48" }), UnreadRow},
 		{"a unit apart", change(func(c *cells) { c.pieces = "48 EA" }), UnreadRow},
 		{"digits of another script", change(func(c *cells) { c.pieces = "４８" }), UnreadRow},
 		{"a decimal comma", change(func(c *cells) { c.vol = "2,03" }), UnreadRow},
@@ -317,6 +392,17 @@ func TestTheRestOfARowThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A row that may hold a number does not go on from the one above.
+func TestATornRowIsReported(t *testing.T) {
+	p := newTypist().form("G24024")
+	p.row(0, plain)
+	p.row(1, cells{desc: "KNIT MITTENS SIZE  PK12.03"})
+	b, problems := oneBill(t, p)
+	if len(b.Lines) != 1 || cellsOf(&b.Lines[0]) != plain || kindsOf(problems) != "unread_row: KNIT MITTENS SIZE PK12.03" {
+		t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
+	}
+}
+
 func TestEveryRowOfTheTableIsRead(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -328,6 +414,7 @@ func TestEveryRowOfTheTableIsRead(t *testing.T) {
 		{"a full page", 21, pitch, 0},
 		{"one more, upon the frame", 22, pitch, 0},
 		{"single spacing", 24, 10, 0},
+		{"single spacing, every word a point off", 24, 10, 1},
 		{"every word a point off", 21, pitch, 1},
 		{"every word two points off", 20, pitch, 2},
 	} {
