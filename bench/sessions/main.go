@@ -1,0 +1,350 @@
+// Sessions measures the embedded session store: durable operations and reads per
+// second with few and with many live sessions, and what a sweep of expired
+// sessions costs those that go on. The disk's own rate of single syncs is measured
+// in the same run, before and after, since it is what durable rates hang on.
+//
+// It only prints; whether an aim is met is for the reader to judge on the machine
+// at hand.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tallyman/blob"
+	"tallyman/blob/files"
+	"tallyman/session"
+	"tallyman/sqlite"
+)
+
+var ctx = context.Background()
+
+func main() {
+	dir := flag.String("dir", os.TempDir(), "measure on the disk that holds this `directory`")
+	live := flag.Int("live", 100_000, "`number` of live sessions in the large case, and of those swept")
+	seconds := flag.Float64("seconds", 2, "time for each measurement")
+	flag.Parse()
+	if err := measure(*dir, *live, time.Duration(*seconds*float64(time.Second))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// few is the number of live sessions in the small case.
+const few = 10
+
+func measure(parent string, many int, each time.Duration) error {
+	dir, err := os.MkdirTemp(parent, "tallyman-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Printf("%s %s/%s, %d processors, %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), dir)
+	syncs, err := syncRate(dir, each)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("disk: %.0f single syncs/s (append 4 KiB, sync)\n", syncs)
+
+	small, err := house(dir, "few", few)
+	if err != nil {
+		return err
+	}
+	defer small.store.Close()
+	start := time.Now()
+	large, err := house(dir, "many", many)
+	if err != nil {
+		return err
+	}
+	defer large.store.Close()
+	fmt.Printf("began %d sessions in %v; memory in use %d MiB\n", many, time.Since(start).Round(time.Millisecond), memory()>>20)
+
+	fmt.Printf("\n%-34s %8s %14s %14s %9s %9s %9s\n", "operations per second", "clients", fmt.Sprint(few, " live"), fmt.Sprint(many, " live"), "cost", "of syncs", "p99")
+	var with16 float64
+	for _, op := range operations {
+		for _, clients := range op.clients {
+			// In turns, so that a disk that is busy for a while hits both.
+			var a, b result
+			for range 2 {
+				a.add(small.run(op.do, clients, each/2))
+				b.add(large.run(op.do, clients, each/2))
+			}
+			of := "-"
+			if op.durable {
+				of = fmt.Sprintf("%.2f", b.rate()/syncs)
+			}
+			fmt.Printf("%-34s %8d %14.0f %14.0f %8.2fx %9s %9v\n", op.name, clients, a.rate(), b.rate(), a.rate()/b.rate(), of, b.quantile(0.99))
+			if op.name == newFresh && clients == 16 {
+				with16 = b.rate()
+			}
+		}
+	}
+	again, err := syncRate(dir, each)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("disk: %.0f single syncs/s now\n", again)
+	disk := (syncs + again) / 2
+	fmt.Printf("aim: with 16 clients the smaller of 5 times the disk's rate of single syncs (%.0f) and 15000 durable new sessions a second: %.0f\n\n", 5*disk, with16)
+
+	return sweep(dir, many)
+}
+
+// syncRate returns how many times a second a file can be appended to and synced.
+func syncRate(dir string, d time.Duration) (float64, error) {
+	f, err := os.CreateTemp(dir, "sync-*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	page := make([]byte, 4096)
+	n := 0
+	start := time.Now()
+	for time.Since(start) < d {
+		if _, err := f.Write(page); err != nil {
+			return 0, err
+		}
+		if err := syncData(f); err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return float64(n) / time.Since(start).Seconds(), nil
+}
+
+func memory() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// sessions is a data directory with a number of live sessions.
+type sessions struct {
+	store    *sqlite.Store
+	contents *files.Store
+	keys     []session.Key
+	later    atomic.Int64 // how much the clock is ahead, in nanoseconds
+}
+
+func house(parent, name string, n int) (*sessions, error) {
+	s := &sessions{}
+	dir := filepath.Join(parent, name)
+	now := func() time.Time { return time.Now().Add(time.Duration(s.later.Load())) }
+	var err error
+	if s.store, err = sqlite.Open(ctx, dir, session.Settings{Now: now}); err != nil {
+		return nil, err
+	}
+	if s.contents, err = files.Open(filepath.Join(dir, "contents")); err != nil {
+		return nil, err
+	}
+	s.keys, err = s.begin(n)
+	return s, err
+}
+
+// begin begins sessions, as fast as can be.
+func (s *sessions) begin(n int) ([]session.Key, error) {
+	keys := make([]session.Key, n)
+	for i := range keys {
+		keys[i] = mint()
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	var failed atomic.Value
+	for range 256 {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if _, _, err := s.store.New(ctx, keys[i], session.Named); err != nil {
+					failed.Store(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err, ok := failed.Load().(error); ok {
+		return nil, err
+	}
+	return keys, nil
+}
+
+func mint() session.Key { return session.Key{Owner: session.Local, ID: session.Mint()} }
+
+func (s *sessions) any() session.Key { return s.keys[rand.IntN(len(s.keys))] }
+
+// operation is something to measure. do returns how many operations it did.
+type operation struct {
+	name    string
+	durable bool
+	clients []int
+	do      func(*sessions) (int, error)
+}
+
+const newFresh = "new session, and its clear"
+
+var operations = []operation{
+	{newFresh, true, []int{1, 16, 64}, func(s *sessions) (int, error) {
+		// The clear keeps the number of live sessions; it is durable as well.
+		k := mint()
+		if _, _, err := s.store.New(ctx, k, session.Named); err != nil {
+			return 0, err
+		}
+		_, err := s.store.Clear(ctx, k)
+		return 2, err
+	}},
+	{"new of a random live session", true, []int{1, 16, 64}, func(s *sessions) (int, error) {
+		_, _, err := s.store.New(ctx, s.any(), session.Named)
+		return 1, err
+	}},
+	{"attach to a random live session", true, []int{1, 16, 64}, func(s *sessions) (int, error) {
+		k := s.any()
+		st, err := s.store.Get(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		in := session.Input{Name: "bol.pdf", Summary: []byte(`{"pages":86,"bills":83,"lines":366}`)}
+		in.Content.Key, in.Reading.Key = blob.NewKey(), blob.NewKey()
+		_, _, err = s.store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
+		return 1, err
+	}},
+	{"state read of a random live session", false, []int{1, 16, 64}, func(s *sessions) (int, error) {
+		const n = 100
+		for range n {
+			if _, err := s.store.Get(ctx, s.any()); err != nil {
+				return 0, err
+			}
+		}
+		return n, nil
+	}},
+}
+
+// result is what a measurement found.
+type result struct {
+	ops  int
+	took time.Duration
+	each []time.Duration // of single calls
+}
+
+func (r *result) add(o result) {
+	r.ops += o.ops
+	r.took += o.took
+	r.each = append(r.each, o.each...)
+}
+
+func (r result) rate() float64 { return float64(r.ops) / r.took.Seconds() }
+
+func (r result) quantile(q float64) time.Duration {
+	if len(r.each) == 0 {
+		return 0
+	}
+	slices.Sort(r.each)
+	return r.each[int(q*float64(len(r.each)-1))].Round(time.Microsecond)
+}
+
+// run lets clients repeat an operation for a time.
+func (s *sessions) run(do func(*sessions) (int, error), clients int, d time.Duration) result {
+	var total result
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	start := time.Now()
+	for range clients {
+		all.Go(func() {
+			var mine result
+			for time.Since(start) < d {
+				t := time.Now()
+				n, err := do(s)
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+				mine.ops += n
+				mine.each = append(mine.each, time.Since(t))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total.add(mine)
+		})
+	}
+	all.Wait()
+	total.took = time.Since(start)
+	return total
+}
+
+// sweep measures how long it takes to sweep expired sessions, and what that does
+// to those who work meanwhile.
+func sweep(dir string, n int) error {
+	s, err := house(dir, "sweep", n)
+	if err != nil {
+		return err
+	}
+	defer s.store.Close()
+	s.later.Store(int64(24 * time.Hour)) // all of them have expired
+	if s.keys, err = s.begin(1000); err != nil {
+		return err
+	}
+	work := func(name string, during func()) {
+		stop := make(chan struct{})
+		go func() { during(); close(stop) }()
+		var mu sync.Mutex
+		var news, reads result
+		var all sync.WaitGroup
+		client := func(into *result, pause time.Duration, do func() error) {
+			all.Go(func() {
+				var mine []time.Duration
+				for {
+					select {
+					case <-stop:
+						mu.Lock()
+						defer mu.Unlock()
+						into.each = append(into.each, mine...)
+						return
+					case <-time.After(pause):
+					}
+					t := time.Now()
+					if err := do(); err != nil {
+						fmt.Fprintln(os.Stderr, err)
+						os.Exit(1)
+					}
+					mine = append(mine, time.Since(t))
+				}
+			})
+		}
+		for range 4 {
+			client(&news, 2*time.Millisecond, func() error {
+				_, _, err := s.store.New(ctx, s.any(), session.Named)
+				return err
+			})
+			client(&reads, time.Millisecond, func() error {
+				_, err := s.store.Get(ctx, s.any())
+				return err
+			})
+		}
+		all.Wait()
+		fmt.Printf("%-22s new p50 %v p99 %v worst %v; read p50 %v p99 %v worst %v\n", name,
+			news.quantile(.5), news.quantile(.99), news.quantile(1), reads.quantile(.5), reads.quantile(.99), reads.quantile(1))
+	}
+	work("nothing else going on:", func() { time.Sleep(3 * time.Second) })
+	j := session.Janitor{Store: s.store, Contents: s.contents}
+	var swept session.Swept
+	var took time.Duration
+	work("during a sweep:", func() {
+		start := time.Now()
+		swept, err = j.Expired(ctx)
+		took = time.Since(start)
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("swept %d expired sessions in %v, %d steps, resting in between\n", swept.Sessions, took.Round(time.Millisecond), swept.Steps)
+	return nil
+}

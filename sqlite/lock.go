@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"tallyman/fault"
+)
+
+// lockName is the file whose lock makes a process the owner of a data
+// directory. It holds that process's ID, for people. It is never deleted: a
+// process that waits for the lock would otherwise end up with another file's.
+const lockName = "LOCK"
+
+// lock takes a data directory for this process, or fails with InUse.
+func lock(dir string) (*flock.Flock, error) {
+	path := filepath.Join(dir, lockName)
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	if !ok {
+		who := "another process"
+		if b, err := os.ReadFile(path); err == nil {
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+				who = fmt.Sprintf("the process with ID %d", pid)
+			}
+		}
+		return nil, fault.New(InUse, "the data directory %s is in use by %s; end that one, or use another directory", dir, who)
+	}
+	// Only information for others: nothing hangs on its being written.
+	os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return l, nil
+}
+
+// unlock gives the data directory up.
+func unlock(l *flock.Flock) error {
+	os.Truncate(l.Path(), 0)
+	return l.Unlock()
+}
+
+// mkdirAll makes a folder for its owner only, and those above it, durably.
+func mkdirAll(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	parent := filepath.Dir(dir)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := mkdirAll(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	if err == nil {
+		return syncDir(parent)
+	}
+	if info, serr := os.Stat(dir); serr == nil && info.IsDir() {
+		return nil
+	}
+	return err
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there; NTFS journals names itself
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

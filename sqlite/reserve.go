@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The reserve is a file that only takes up room. When the disk is full it is
+// given up for a moment, so that sessions can still be cleared and swept: even a
+// deletion has to be written down first. If others take its room meanwhile it
+// comes back when there is room again.
+type reserve struct {
+	path  string
+	size  int64 // bytes, 0 for no reserve
+	there bool
+	tried time.Time
+}
+
+const (
+	reserveName = "RESERVE"
+	// reserveEvery is the pause between attempts to get the reserve back.
+	reserveEvery = 10 * time.Second
+)
+
+func newReserve(p place) *reserve {
+	return &reserve{path: filepath.Join(p.dir, reserveName), size: p.reserve}
+}
+
+// giveUp makes room, and reports whether it could.
+func (r *reserve) giveUp() bool {
+	if !r.there {
+		return false
+	}
+	r.there = false
+	return os.Remove(r.path) == nil
+}
+
+// restore tries to set the room aside, unless it is.
+func (r *reserve) restore() {
+	if r.there || r.size == 0 {
+		return
+	}
+	r.tried = time.Now()
+	if info, err := os.Stat(r.path); err == nil && info.Size() == r.size {
+		r.there = true
+		return
+	}
+	b := make([]byte, r.size)
+	rand.Read(b) // what can be compressed may take no room
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	r.there = err == nil
+	if err != nil {
+		os.Remove(r.path)
+	}
+}

@@ -1,0 +1,334 @@
+package sqlite
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// simDisk is a disk for SQLite, in memory, that can fail in every way that real
+// ones do: it can refuse writes, be full, fail a sync and then forget what it
+// had not written although it goes on showing it (as Linux does), and lose power.
+type simDisk struct {
+	mu    sync.Mutex
+	rng   *rand.Rand
+	files map[string]*simFile
+	name  string
+	// fault decides whether an operation fails: read, write, truncate, sync,
+	// open or delete, of a file. nil is for a disk in good health.
+	fault func(op, file string) error
+	// off is true after the power was cut, which happens when left operations
+	// that change something were done, unless left is 0.
+	off  bool
+	left int
+	// room is how many bytes all files may have together, 0 for any.
+	room int64
+
+	reads, writes, syncs atomic.Int64
+}
+
+// simFile is a file: what programs see, what is on the disk for good, and which
+// of its sectors were written since. Like the cache of a real system it writes
+// whole sectors.
+type simFile struct {
+	seen, durable []byte
+	dirty         map[int64]bool // by sector
+	synced        bool           // at least once, so its name is on the disk
+}
+
+// store writes a sector as it is seen.
+func (f *simFile) store(sector int64) {
+	from, to := sector*simSector, min((sector+1)*simSector, int64(len(f.seen)))
+	if from >= to {
+		return // cut off meanwhile
+	}
+	if to > int64(len(f.durable)) {
+		f.durable = resize(f.durable, to)
+	}
+	copy(f.durable[from:to], f.seen[from:to])
+}
+
+// touch notes that bytes were written.
+func (f *simFile) touch(from, to int64) {
+	for s := from / simSector; s*simSector < to; s++ {
+		f.dirty[s] = true
+	}
+}
+
+var simDisks atomic.Int64
+
+// newSimDisk returns an empty disk, known to SQLite by its name.
+func newSimDisk(t testing.TB, seed uint64) *simDisk {
+	d := &simDisk{
+		name:  fmt.Sprintf("sim%d", simDisks.Add(1)),
+		files: map[string]*simFile{},
+		rng:   rand.New(rand.NewPCG(seed, 7)),
+	}
+	vfs.Register(d.name, d)
+	t.Cleanup(func() { vfs.Unregister(d.name) })
+	return d
+}
+
+// setFault makes operations fail as f says from now on.
+func (d *simDisk) setFault(f func(op, file string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = f
+}
+
+// setRoom leaves room for n more bytes.
+func (d *simDisk) setRoom(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.room = d.used() + n
+}
+
+func (d *simDisk) used() (n int64) {
+	for _, f := range d.files {
+		n += int64(len(f.seen))
+	}
+	return n
+}
+
+// cutAfter switches the power off in the middle of the n-th write, truncation or
+// sync from now. Whatever is done after it fails.
+func (d *simDisk) cutAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = n
+}
+
+// isOff reports whether the power was cut.
+func (d *simDisk) isOff() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.off
+}
+
+// simSector is the size of the disk's sectors.
+const simSector = 4096
+
+// after returns the disk as it is when the power is back: with everything that
+// was synced, and any of the sectors that were written since. One of them may be
+// garbage, with all that it held before: it was being written.
+func (d *simDisk) after(t testing.TB) *simDisk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := newSimDisk(t, d.rng.Uint64())
+	for name, f := range d.files {
+		if !f.synced && d.rng.IntN(2) == 0 {
+			continue
+		}
+		if d.rng.IntN(2) == 0 && len(f.seen) < len(f.durable) {
+			f.durable = f.durable[:len(f.seen)]
+		}
+		garbage := d.rng.IntN(3) == 0
+		for s := range f.dirty {
+			if d.rng.IntN(2) == 0 {
+				continue
+			}
+			f.store(s)
+			if garbage {
+				garbage = false
+				for i := s * simSector; i < min((s+1)*simSector, int64(len(f.durable))); i++ {
+					f.durable[i] = byte(d.rng.Uint32())
+				}
+			}
+		}
+		n.files[name] = &simFile{seen: append([]byte(nil), f.durable...), durable: f.durable, dirty: map[int64]bool{}, synced: true}
+	}
+	return n
+}
+
+func resize(b []byte, n int64) []byte {
+	if n <= int64(len(b)) {
+		return b[:n:n]
+	}
+	return append(b, make([]byte, n-int64(len(b)))...)
+}
+
+var errIO = syscall.EIO
+
+// check is called with the lock held before every operation.
+func (d *simDisk) check(op, file string) error {
+	if d.left > 0 && op != "read" && op != "open" {
+		d.left--
+		d.off = d.off || d.left == 0
+	}
+	if d.off {
+		return errIO
+	}
+	if d.fault != nil {
+		return d.fault(op, file)
+	}
+	return nil
+}
+
+func (d *simDisk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("open", name); err != nil {
+		return nil, 0, vfs.SystemError(err, sqlite3.CANTOPEN)
+	}
+	f := d.files[name]
+	if f == nil {
+		if flags&vfs.OPEN_CREATE == 0 {
+			return nil, 0, sqlite3.CANTOPEN
+		}
+		f = &simFile{dirty: map[int64]bool{}}
+		d.files[name] = f
+	}
+	return &simHandle{disk: d, file: f, name: name, psow: true}, flags, nil
+}
+
+func (d *simDisk) Delete(name string, _ bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check("delete", name); err != nil {
+		return err
+	}
+	delete(d.files, name)
+	return nil
+}
+
+func (d *simDisk) Access(name string, _ vfs.AccessFlag) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.files[name]
+	return ok, nil
+}
+
+func (d *simDisk) FullPathname(name string) (string, error) { return name, nil }
+
+// simHandle is an open file.
+type simHandle struct {
+	disk *simDisk
+	file *simFile
+	name string
+	psow bool
+}
+
+func (h *simHandle) ReadAt(p []byte, off int64) (int, error) {
+	h.disk.reads.Add(1)
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	if err := h.disk.check("read", h.name); err != nil {
+		return 0, err
+	}
+	if off >= int64(len(h.file.seen)) {
+		return 0, io.EOF
+	}
+	n := copy(p, h.file.seen[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (h *simHandle) WriteAt(p []byte, off int64) (int, error) {
+	h.disk.writes.Add(1)
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	wasOff := h.disk.off
+	if err := h.disk.check("write", h.name); err != nil {
+		if h.disk.off && !wasOff {
+			h.write(p, off) // it may have arrived, or a part
+		}
+		return 0, err
+	}
+	if grows := off + int64(len(p)) - int64(len(h.file.seen)); h.disk.room > 0 && grows > 0 && h.disk.used()+grows > h.disk.room {
+		return 0, syscall.ENOSPC
+	}
+	h.write(p, off)
+	return len(p), nil
+}
+
+func (h *simHandle) Truncate(size int64) error {
+	h.disk.writes.Add(1)
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	if err := h.disk.check("truncate", h.name); err != nil {
+		return err
+	}
+	f := h.file
+	if size < int64(len(f.seen)) {
+		f.touch(size, int64(len(f.seen)))
+	} else {
+		f.touch(int64(len(f.seen)), size)
+	}
+	f.seen = resize(f.seen, size)
+	return nil
+}
+
+func (h *simHandle) write(p []byte, off int64) {
+	f := h.file
+	end := off + int64(len(p))
+	if end > int64(len(f.seen)) {
+		f.touch(int64(len(f.seen)), end)
+		f.seen = resize(f.seen, end)
+	}
+	copy(f.seen[off:], p)
+	f.touch(off, end)
+}
+
+func (h *simHandle) Sync(vfs.SyncFlag) error {
+	h.disk.syncs.Add(1)
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	f := h.file
+	err := h.disk.check("sync", h.name)
+	if h.disk.off {
+		return err
+	}
+	if err != nil {
+		// Some of it may have arrived. The rest never will, unless it is
+		// written again, but it is still seen, and the next sync succeeds.
+		for s := range f.dirty {
+			if h.disk.rng.IntN(2) == 0 {
+				f.store(s)
+			}
+		}
+		clear(f.dirty)
+		return err
+	}
+	for s := range f.dirty {
+		f.store(s)
+	}
+	clear(f.dirty)
+	f.durable = resize(f.durable, int64(len(f.seen)))
+	f.synced = true
+	return nil
+}
+
+func (h *simHandle) Size() (int64, error) {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	return int64(len(h.file.seen)), nil
+}
+
+// The lock file keeps others out, so these need not.
+func (h *simHandle) Lock(vfs.LockLevel) error         { return nil }
+func (h *simHandle) Unlock(vfs.LockLevel) error       { return nil }
+func (h *simHandle) CheckReservedLock() (bool, error) { return false, nil }
+func (h *simHandle) Close() error                     { return nil }
+
+func (h *simHandle) SectorSize() int { return simSector }
+
+// SQLite may only assume that a sector's other bytes survive if it is told so.
+func (h *simHandle) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	c := vfs.IOCAP_SUBPAGE_READ
+	if h.psow {
+		c |= vfs.IOCAP_POWERSAFE_OVERWRITE
+	}
+	return c
+}
+
+func (h *simHandle) PowersafeOverwrite() bool     { return h.psow }
+func (h *simHandle) SetPowersafeOverwrite(y bool) { h.psow = y }

@@ -1,0 +1,505 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"tallyman/blob"
+	"tallyman/fault"
+	"tallyman/session"
+)
+
+// BlobOpener opens the blob store at a place, a path that nothing else uses.
+// Opened again at the same place it must hold what it held; that it is opened
+// anew means that the process before has ended.
+type BlobOpener func(t testing.TB, place string) blob.Store
+
+// RunBlobs runs the suite for blob stores.
+func RunBlobs(t *testing.T, open BlobOpener) {
+	for _, c := range blobCases {
+		t.Run(c.name, func(t *testing.T) {
+			place := t.TempDir()
+			c.run(&blobBench{t, open, place, open(t, place)})
+		})
+	}
+}
+
+var blobCases = []struct {
+	name string
+	run  func(*blobBench)
+}{
+	{"what is put can be read, whatever its size", blobRoundTrip},
+	{"every content has a fresh key, even of the same bytes", blobFreshKeys},
+	{"a content is there after a restart", blobRestart},
+	{"reading from anywhere", blobReadAt},
+	{"a reader that fails leaves nothing", blobFailedReader},
+	{"a context that ends leaves nothing", blobCancelled},
+	{"what is not there is not found", blobNotFound},
+	{"what is not what was stored is called damaged", blobDamaged},
+	{"deleting gives back, and deleting nothing is success", blobDelete},
+	{"an open content can be read to its end although it is deleted", blobDeleteOpen},
+	{"listing shows what is not pending, in order, in pages", blobList},
+	{"a content is pending until it is released or deleted, and a restart forgets that", blobPending},
+	{"many at once do not disturb each other", blobConcurrent},
+	{"the check leaves nothing", blobCheck},
+	{"a sweep while uploads go on deletes orphans only", blobSweep},
+}
+
+type blobBench struct {
+	*testing.T
+	open  BlobOpener
+	place string
+	store blob.Store
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return b
+}
+
+func (b *blobBench) put(content []byte) blob.Ref {
+	b.Helper()
+	ref, err := b.store.Put(ctx, bytes.NewReader(content))
+	if err != nil {
+		b.Fatalf("put: %v", err)
+	}
+	return ref
+}
+
+func (b *blobBench) holds(ref blob.Ref, content []byte) {
+	b.Helper()
+	got, err := blob.ReadAll(ctx, b.store, ref)
+	if err != nil || !bytes.Equal(got, content) {
+		b.Errorf("a content of %d bytes reads back as %d others (%v)", len(content), len(got), err)
+	}
+	if err := blob.Verify(ctx, b.store, ref); err != nil {
+		b.Errorf("verify: %v", err)
+	}
+}
+
+func (b *blobBench) isGone(ref blob.Ref) {
+	b.Helper()
+	if r, err := b.store.Open(ctx, ref); fault.CodeOf(err) != fault.NotFound {
+		b.Errorf("open: %v, %v; want code not_found", r, err)
+	}
+}
+
+// list returns all that is listed.
+func (b *blobBench) list(limit int) []blob.Item {
+	b.Helper()
+	var all []blob.Item
+	for after := blob.Key(""); ; {
+		items, next, err := b.store.List(ctx, after, limit)
+		if err != nil {
+			b.Fatalf("list: %v", err)
+		}
+		if len(items) > limit {
+			b.Errorf("a page of at most %d has %d contents", limit, len(items))
+		}
+		all = append(all, items...)
+		if next == "" {
+			return all
+		}
+		if next <= after {
+			b.Fatalf("the page after %q is to be followed by that after %q", after, next)
+		}
+		after = next
+	}
+}
+
+func (b *blobBench) listed() []blob.Key {
+	b.Helper()
+	var keys []blob.Key
+	for _, it := range b.list(100) {
+		keys = append(keys, it.Key)
+	}
+	return keys
+}
+
+func blobRoundTrip(b *blobBench) {
+	for _, n := range []int{0, 1, 4095, 4096, 64 << 10, 64<<10 + 1, 3 << 20} {
+		content := randomBytes(n)
+		ref := b.put(content)
+		if ref.Size != int64(n) || !ref.Key.Valid() {
+			b.Errorf("%d bytes were stored as %+v", n, ref)
+		}
+		b.holds(ref, content)
+		// However the bytes come.
+		for _, slow := range []func(io.Reader) io.Reader{iotest.DataErrReader, iotest.HalfReader} {
+			again, err := b.store.Put(ctx, slow(bytes.NewReader(content)))
+			if err != nil || again.SHA256 != ref.SHA256 || again.Size != ref.Size {
+				b.Errorf("%+v (%v), want the sum and size of %+v", again, err, ref)
+			}
+			b.holds(again, content)
+		}
+		r, err := b.store.Open(ctx, ref)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if r.Size() != int64(n) {
+			b.Errorf("size %d, want %d", r.Size(), n)
+		}
+		if err := iotest.TestReader(readerOnly{r}, content); err != nil && n < 5000 {
+			b.Errorf("reading %d bytes: %v", n, err)
+		}
+		if n, err := r.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+			b.Errorf("reading after the end: %d, %v", n, err)
+		}
+		r.Close()
+	}
+}
+
+type readerOnly struct{ io.Reader }
+
+func blobFreshKeys(b *blobBench) {
+	content := []byte("the same")
+	seen := map[blob.Key]bool{}
+	for range 100 {
+		ref := b.put(content)
+		if seen[ref.Key] {
+			b.Fatalf("key %s for the second time", ref.Key)
+		}
+		seen[ref.Key] = true
+	}
+}
+
+func blobRestart(b *blobBench) {
+	contents := map[blob.Ref][]byte{}
+	for range 20 {
+		content := randomBytes(rand.IntN(10_000))
+		contents[b.put(content)] = content
+	}
+	b.store = b.open(b.T, b.place)
+	for ref, content := range contents {
+		b.holds(ref, content)
+	}
+}
+
+func blobReadAt(b *blobBench) {
+	content := randomBytes(100_000)
+	r, err := b.store.Open(ctx, b.put(content))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				off := rand.IntN(len(content))
+				p := make([]byte, rand.IntN(len(content)-off))
+				if n, err := r.ReadAt(p, int64(off)); n != len(p) || err != nil && err != io.EOF || !bytes.Equal(p, content[off:off+len(p)]) {
+					b.Errorf("ReadAt(%d bytes, %d) = %d, %v", len(p), off, n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n, err := r.ReadAt(make([]byte, 10), int64(len(content))-4); n != 4 || err != io.EOF {
+		b.Errorf("ReadAt over the end: %d, %v", n, err)
+	}
+	// It does not move where Read is.
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) {
+		b.Errorf("Read after ReadAt: %d bytes, %v", len(got), err)
+	}
+}
+
+func blobFailedReader(b *blobBench) {
+	broken := errors.New("the client hung up")
+	limit := fault.New(fault.TooLarge, "more than 64 MiB")
+	for _, err := range []error{broken, limit, io.ErrUnexpectedEOF} {
+		for _, n := range []int{0, 1, 200_000} {
+			ref, got := b.store.Put(ctx, io.MultiReader(bytes.NewReader(randomBytes(n)), iotest.ErrReader(err)))
+			if !errors.Is(got, err) || ref != (blob.Ref{}) {
+				b.Errorf("a reader that fails after %d bytes: %+v, %v", n, ref, got)
+			}
+			if err == error(limit) && fault.CodeOf(got) != fault.TooLarge {
+				b.Errorf("code %s, want that of the reader", fault.CodeOf(got))
+			}
+		}
+	}
+	b.nothing()
+}
+
+// nothing expects that nothing is stored, pending or not.
+func (b *blobBench) nothing() {
+	b.Helper()
+	b.store = b.open(b.T, b.place)
+	if keys := b.listed(); len(keys) > 0 {
+		b.Errorf("%d contents are left", len(keys))
+	}
+}
+
+func blobCancelled(b *blobBench) {
+	over, cancel := context.WithCancel(ctx)
+	part := func() io.Reader {
+		return io.MultiReader(bytes.NewReader(randomBytes(100_000)), readerFunc(func(p []byte) (int, error) {
+			cancel()
+			return len(p), nil // and never an end
+		}))
+	}
+	if ref, err := b.store.Put(over, part()); fault.CodeOf(err) != fault.Cancelled || ref != (blob.Ref{}) {
+		b.Errorf("put with a context that ends: %+v, %v", ref, err)
+	}
+	if ref, err := b.store.Put(over, part()); fault.CodeOf(err) != fault.Cancelled || ref != (blob.Ref{}) {
+		b.Errorf("put with a context that has ended: %+v, %v", ref, err)
+	}
+	if _, _, err := b.store.List(over, "", 10); fault.CodeOf(err) != fault.Cancelled {
+		b.Errorf("list: %v", err)
+	}
+	if _, err := b.store.Open(over, blob.Ref{Key: blob.NewKey()}); fault.CodeOf(err) != fault.Cancelled {
+		b.Errorf("open: %v", err)
+	}
+	b.nothing()
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func blobNotFound(b *blobBench) {
+	for _, k := range []blob.Key{blob.NewKey(), "", "x", "../../../../../../etc/passwd", "..", "ABCDEF0123456789ABCDEF0123456789", "0123456789abcdef0123456789abcde/", "\x00"} {
+		b.isGone(blob.Ref{Key: k})
+		if err := b.store.Delete(ctx, k); err != nil {
+			b.Errorf("deleting %q: %v", k, err)
+		}
+		b.store.Release(k)
+	}
+}
+
+func blobDamaged(b *blobBench) {
+	content := randomBytes(10_000)
+	ref := b.put(content)
+	for name, wrong := range map[string]blob.Ref{
+		"longer":    {Key: ref.Key, Size: ref.Size + 1, SHA256: ref.SHA256},
+		"shorter":   {Key: ref.Key, Size: ref.Size - 1, SHA256: ref.SHA256},
+		"different": {Key: ref.Key, Size: ref.Size, SHA256: blob.Sum{1}},
+	} {
+		if err := blob.Verify(ctx, b.store, wrong); fault.CodeOf(err) != blob.Damaged {
+			b.Errorf("%s: verify: %v", name, err)
+		}
+		if got, err := blob.ReadAll(ctx, b.store, wrong); fault.CodeOf(err) != blob.Damaged || got != nil {
+			b.Errorf("%s: read: %d bytes, %v", name, len(got), err)
+		}
+	}
+	b.holds(ref, content)
+}
+
+func blobDelete(b *blobBench) {
+	one, two, three := b.put([]byte("1")), b.put([]byte("2")), b.put([]byte("3"))
+	b.store.Release(one.Key, two.Key, three.Key)
+	if err := b.store.Delete(ctx, one.Key, blob.NewKey(), two.Key, "no key"); err != nil {
+		b.Errorf("delete: %v", err)
+	}
+	b.isGone(one)
+	b.isGone(two)
+	b.holds(three, []byte("3"))
+	if err := b.store.Delete(ctx, one.Key); err != nil {
+		b.Errorf("deleting again: %v", err)
+	}
+	if err := b.store.Delete(ctx); err != nil {
+		b.Errorf("deleting nothing: %v", err)
+	}
+	if got := b.listed(); !slices.Equal(got, []blob.Key{three.Key}) {
+		b.Errorf("listed %v, want %v", got, three.Key)
+	}
+}
+
+func blobDeleteOpen(b *blobBench) {
+	content := randomBytes(1 << 20)
+	ref := b.put(content)
+	r, err := b.store.Open(ctx, ref)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := io.CopyN(io.Discard, r, 1000); err != nil {
+		b.Fatal(err)
+	}
+	if err := b.store.Delete(ctx, ref.Key); err != nil {
+		b.Fatal(err)
+	}
+	if rest, err := io.ReadAll(r); err != nil || !bytes.Equal(rest, content[1000:]) {
+		b.Errorf("the rest: %d bytes, %v", len(rest), err)
+	}
+}
+
+func blobList(b *blobBench) {
+	want := map[blob.Key]int64{}
+	for i := range 100 {
+		ref := b.put(randomBytes(i))
+		b.store.Release(ref.Key)
+		want[ref.Key] = ref.Size
+	}
+	pending := b.put(nil)
+	for _, limit := range []int{1, 7, 1000} {
+		got := b.list(limit)
+		if len(got) != len(want) {
+			b.Errorf("in pages of %d: %d contents, want %d", limit, len(got), len(want))
+		}
+		for i, it := range got {
+			if size, ok := want[it.Key]; !ok || size != it.Size || it.Written.IsZero() {
+				b.Errorf("listed %+v, want %d bytes", it, size)
+			}
+			if i > 0 && got[i-1].Key >= it.Key {
+				b.Errorf("%s is listed after %s", it.Key, got[i-1].Key)
+			}
+		}
+	}
+	b.store.Release(pending.Key)
+	if n := len(b.list(100)); n != len(want)+1 {
+		b.Errorf("%d contents after a release, want %d", n, len(want)+1)
+	}
+	if _, _, err := b.store.List(ctx, "no key", 10); fault.CodeOf(err) != fault.BadRequest {
+		b.Errorf("listing after no key: %v", err)
+	}
+}
+
+func blobPending(b *blobBench) {
+	one, two, three := b.put([]byte("1")), b.put([]byte("2")), b.put([]byte("3"))
+	if got := b.listed(); len(got) != 0 {
+		b.Errorf("pending contents are listed: %v", got)
+	}
+	b.holds(one, []byte("1"))
+	b.store.Release(one.Key)
+	b.store.Release(one.Key, blob.NewKey())
+	if got := b.listed(); !slices.Equal(got, []blob.Key{one.Key}) {
+		b.Errorf("listed %v, want %v", got, one.Key)
+	}
+	b.store.Delete(ctx, two.Key)
+	b.store = b.open(b.T, b.place) // a crash: nobody releases what was pending
+	want := []blob.Key{one.Key, three.Key}
+	slices.Sort(want)
+	if got := b.listed(); !slices.Equal(got, want) {
+		b.Errorf("listed %v, want %v", got, want)
+	}
+}
+
+func blobConcurrent(b *blobBench) {
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				content := randomBytes(rand.IntN(100_000))
+				ref, err := b.store.Put(ctx, bytes.NewReader(content))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				b.holds(ref, content)
+				if rand.IntN(2) == 0 {
+					b.store.Release(ref.Key)
+				}
+				if err := b.store.Delete(ctx, ref.Key); err != nil {
+					b.Error(err)
+				}
+				b.isGone(ref)
+			}
+		})
+	}
+	all.Wait()
+	b.nothing()
+}
+
+func blobCheck(b *blobBench) {
+	ref := b.put([]byte("1"))
+	b.store.Release(ref.Key)
+	for range 3 {
+		if err := b.store.Check(ctx); err != nil {
+			b.Error(err)
+		}
+	}
+	b.store = b.open(b.T, b.place)
+	if got := b.listed(); len(got) != 1 {
+		b.Errorf("%d contents after checks, want 1", len(got))
+	}
+}
+
+// rows is as much of a session.Store as a sweep of orphans asks for.
+type rows struct {
+	session.Store
+	mu    sync.Mutex
+	named map[blob.Key]bool
+}
+
+func (r *rows) Named(_ context.Context, keys []blob.Key) ([]bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	named := make([]bool, len(keys))
+	for i, k := range keys {
+		named[i] = r.named[k]
+	}
+	return named, nil
+}
+
+func (r *rows) name(k blob.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.named[k] = true
+}
+
+func blobSweep(b *blobBench) {
+	// What a crash left.
+	var orphans []blob.Ref
+	for range 50 {
+		orphans = append(orphans, b.put(randomBytes(100)))
+	}
+	b.store = b.open(b.T, b.place)
+	r := &rows{named: map[blob.Key]bool{}}
+	j := session.Janitor{Store: r, Contents: b.store, Rest: -1, Step: 7}
+	uploading, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var kept []blob.Ref
+	for range 4 {
+		all.Go(func() {
+			for uploading.Err() == nil {
+				ref, err := b.store.Put(ctx, bytes.NewReader(randomBytes(100)))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				r.name(ref.Key) // as the row does that names it
+				b.store.Release(ref.Key)
+				mu.Lock()
+				kept = append(kept, ref)
+				mu.Unlock()
+			}
+		})
+	}
+	swept := 0
+	for range 10 {
+		s, err := j.Orphans(ctx)
+		if err != nil {
+			b.Error(err)
+		}
+		swept += s.Contents
+	}
+	cancel()
+	all.Wait()
+	if swept != len(orphans) {
+		b.Errorf("%d orphans were swept, want %d", swept, len(orphans))
+	}
+	for _, ref := range orphans {
+		b.isGone(ref)
+	}
+	for _, ref := range kept {
+		if err := blob.Verify(ctx, b.store, ref); err != nil {
+			b.Fatalf("a content that a row names, of %d: %v", len(kept), err)
+		}
+	}
+	if len(kept) == 0 {
+		b.Error("nothing was uploaded meanwhile")
+	}
+	b.Logf("%d uploads meanwhile", len(kept))
+}
