@@ -44,6 +44,7 @@ var commands = []command{
 	{"inspect", "draw what was read over a page of a PDF, to see why a line is wrong", runInspect},
 	{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
 	{"serve", "run the service and the web page", runServe},
+	{"key", "make, list and remove the keys that callers of the service need", runKey},
 	{"version", "print the version", runVersion},
 }
 

@@ -1,16 +1,298 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"tallyman/blob/files"
+	"tallyman/desk"
 	"tallyman/fault"
+	"tallyman/httpapi"
+	"tallyman/intake"
+	"tallyman/keys"
+	"tallyman/session"
+	"tallyman/sqlite"
 )
 
+const serveHelp = `Runs the service and the web page.
+
+Usage: tallyman serve [--listen ADDR] [--data DIR] [OPTION …]
+
+  tallyman serve                                    for this machine only, at http://127.0.0.1:8080
+  tallyman key add depot && tallyman serve --listen :8080   for others, who need a key
+
+Without keys the server listens for this machine only, unless it is told --open.
+
+Every option can be given as an environment variable, too: TALLYMAN_LISTEN for
+--listen, TALLYMAN_MAX_UPLOAD for --max-upload; lists are separated by commas. An
+option on the command line wins. PORT, which hosting platforms set, chooses the
+port if neither does: on all addresses if there are keys or --open is given, else
+for this machine only.
+
+SIGTERM and SIGINT end it: what was accepted is finished, within --grace.
+`
+
+type serveOptions struct {
+	listen       string
+	data         string
+	cache        string
+	open         bool
+	hosts        []string
+	embed        []string
+	cors         []string
+	maxUpload    int64 // MB
+	workers      int
+	workerMemory int64 // MB
+	timeout      time.Duration
+	queue        int
+	life         time.Duration
+	cookieLife   time.Duration
+	maxSessions  int
+	streams      int
+	grace        time.Duration
+	log          string
+}
+
+const defaultListen = "127.0.0.1:8080"
+
+func (o *serveOptions) flags(std streams) *pflag.FlagSet {
+	flags := newFlags(std, "serve", serveHelp)
+	flags.StringVar(&o.listen, "listen", defaultListen, "listen at this `ADDR`: HOST:PORT, or :PORT for all addresses")
+	flags.StringVar(&o.data, "data", dataDir(), "keep sessions and keys in this `DIR`")
+	flags.StringVar(&o.cache, "cache", "", "keep compiled code in this `DIR` (default: cache in the data directory)")
+	flags.BoolVar(&o.open, "open", false, "let anybody who can reach the server use it, without a key")
+	flags.StringSliceVar(&o.hosts, "host", nil, "answer requests for this `NAME` as well, without keys on loopback (a proxy's)")
+	flags.StringSliceVar(&o.embed, "embed", nil, "let this `ORIGIN` (https://example.com) show the page in a frame; needs HTTPS")
+	flags.StringSliceVar(&o.cors, "cors", nil, "let only pages of this `ORIGIN` read answers (default: any)")
+	flags.Int64Var(&o.maxUpload, "max-upload", 64, "take at most so many `MB` in one request")
+	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
+	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory")
+	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
+	flags.IntVar(&o.queue, "queue", 64, "let `N` uploads wait to be read; further ones are told to come again")
+	flags.DurationVar(&o.life, "life", 24*time.Hour, "forget a session that was not used for this `TIME`")
+	flags.DurationVar(&o.cookieLife, "cookie-life", time.Hour, "forget a browser's session that was not used for this `TIME`")
+	flags.IntVar(&o.maxSessions, "max-sessions", 1_000_000, "keep at most `N` sessions")
+	flags.IntVar(&o.streams, "streams", 1000, "keep at most `N` event streams open")
+	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
+	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
+	return flags
+}
+
+// dataDir is where data is kept if nobody says where.
+func dataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "tallyman")
+	}
+	if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
+		return filepath.Join(home, ".local", "share", "tallyman")
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(dir, "tallyman", "data")
+	}
+	return "tallyman-data"
+}
+
+// fromEnvironment gives options that are not on the command line the values of
+// their environment variables.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var first error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "TALLYMAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if !ok || value == "" || f.Changed || first != nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			first = misuse(flags, "%s: %v", name, err)
+		}
+	})
+	return first
+}
+
+// check looks for options that make no sense.
+func (o *serveOptions) check(flags *pflag.FlagSet) error {
+	switch {
+	case flags.NArg() > 0:
+		return misuse(flags, "there is no argument %q", flags.Arg(0))
+	case o.data == "":
+		return misuse(flags, "--data needs the name of a directory")
+	case o.maxUpload < 1 || o.maxUpload > 4095:
+		return misuse(flags, "--max-upload must be from 1 to 4095 (MB)")
+	case o.workers < 0 || o.workers > maxWorkers:
+		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
+	case o.workerMemory < 64:
+		return misuse(flags, "--worker-memory must be 64 (MB) or more")
+	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1:
+		return misuse(flags, "--queue, --max-sessions and --streams must be 1 or more")
+	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
+		return misuse(flags, "--timeout, --life and --cookie-life must be more than nothing, such as 90s")
+	case o.log != "auto" && o.log != "json" && o.log != "text":
+		return misuse(flags, "--log must be json, text or auto")
+	}
+	for _, list := range [][]string{o.embed, o.cors} {
+		for _, origin := range list {
+			u, err := url.Parse(origin)
+			if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+				return misuse(flags, "%q is no origin; give one as https://example.com, without a path", origin)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *serveOptions) logger(w io.Writer) *slog.Logger {
+	text := o.log == "text"
+	if f, ok := w.(*os.File); ok && o.log == "auto" {
+		text = term.IsTerminal(int(f.Fd()))
+	}
+	if text {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// address decides where to listen, and whether only this machine can get there.
+// It fails if that would be open by accident (DESIGN.md §8).
+func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address string, loopback bool, err error) {
+	if port := os.Getenv("PORT"); port != "" && !flags.Changed("listen") {
+		host := "127.0.0.1"
+		if haveKeys || o.open {
+			host = ""
+		}
+		return net.JoinHostPort(host, port), host != "", nil
+	}
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return "", false, misuse(flags, "--listen %q: %v; give HOST:PORT", o.listen, err)
+	}
+	ip := net.ParseIP(host)
+	loopback = host == "localhost" || ip != nil && ip.IsLoopback()
+	if !loopback && !haveKeys && !o.open {
+		return "", false, fault.New(fault.BadRequest, "%s can be reached by others, and there are no keys: make one with \"tallyman key add NAME --data %s\", "+
+			"listen on 127.0.0.1, or say --open to let anybody in", o.listen, o.data)
+	}
+	return o.listen, loopback, nil
+}
+
 func runServe(ctx context.Context, std streams, args []string) (int, error) {
-	flags := newFlags(std, "serve", "Runs the service and the web page.\n\nUsage: tallyman serve\n")
+	var o serveOptions
+	flags := o.flags(std)
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}
-	return exitFailed, fault.New(fault.BadRequest,
-		"the service is not part of this version yet; make load sheets with \"tallyman sheet --orders orders.csv bol.pdf -o load.xlsx\"")
+	if err := fromEnvironment(flags); err != nil {
+		return exitFailed, err
+	}
+	if err := o.check(flags); err != nil {
+		return exitFailed, err
+	}
+	dir, err := filepath.Abs(o.data)
+	if err != nil {
+		return exitFailed, fault.New(fault.Unwritable, "%s cannot be used for data: %w", o.data, err)
+	}
+	o.data = dir
+	ring := keys.Open(dir)
+	known, err := ring.All()
+	if err != nil {
+		return exitFailed, err
+	}
+	address, loopback, err := o.address(flags, len(known) > 0)
+	if err != nil {
+		return exitFailed, err
+	}
+	if err := o.serve(ctx, o.logger(std.err), ring, len(known), address, loopback); err != nil {
+		return exitFailed, err
+	}
+	return exitOK, nil
+}
+
+// serve runs the service until ctx ends, and then finishes what was accepted.
+func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.File, known int, address string, loopback bool) (err error) {
+	store, err := sqlite.Open(ctx, o.data, session.Settings{
+		Lives:       session.Lives{Named: o.life, Cookie: o.cookieLife},
+		MaxSessions: o.maxSessions,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	contents, err := files.Open(filepath.Join(o.data, "contents"))
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fault.New(fault.BadRequest, "the server cannot listen at %s: %w", address, err)
+	}
+	if o.workers == 0 {
+		o.workers = runtime.NumCPU()
+	}
+	reader := intake.New(intake.Config{
+		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
+		Cache: cmp.Or(o.cache, filepath.Join(o.data, "cache")), Log: log,
+	})
+	defer reader.Close()
+
+	api := httpapi.New(httpapi.Config{
+		Desk:     desk.New(store, contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue}),
+		Keys:     ring,
+		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
+		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log,
+	})
+	server := &http.Server{
+		Handler: api,
+		// Bodies have limits of their own, since a large one may take its time.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	server.RegisterOnShutdown(api.EndStreams)
+
+	var background sync.WaitGroup
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer background.Wait()
+	defer stop()
+	janitor := &session.Janitor{Store: store, Contents: contents, Log: log}
+	background.Go(func() { janitor.Run(sweeping) })
+	background.Go(reader.Warm)
+
+	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.data, "keys", known,
+		"loopback", loopback, "open", o.open, "workers", o.workers, "version", version)
+	if os.Getenv("PORT") != "" && loopback && known == 0 {
+		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or say --open")
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("ending", "grace", o.grace)
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.grace)
+	defer cancel()
+	if err := server.Shutdown(finish); err != nil {
+		server.Close()
+		log.Warn("ended before all requests were answered", "grace", o.grace)
+		return nil
+	}
+	log.Info("ended")
+	return nil
 }

@@ -1,0 +1,335 @@
+// Package client uses a Tallyman server: it runs the workflow of DESIGN.md §7 in
+// a session of its own.
+package client
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Client is one session of a server. It is safe for concurrent use once Session
+// is set.
+type Client struct {
+	// URL is where the server is, such as http://localhost:8080.
+	URL string
+	// Key is an API key, "" if the server needs none.
+	Key string
+	// Session is the session's ID. New sets it if it is "".
+	Session string
+	// HTTP makes the requests; nil for http.DefaultClient.
+	HTTP *http.Client
+	// Retries is how often a request is tried again while the server is busy: 5
+	// if it is 0, not at all if it is negative.
+	Retries int
+}
+
+// Error is what the server answers if it cannot do what was asked.
+type Error struct {
+	// Status is the HTTP status.
+	Status int `json:"-"`
+	// Message is a sentence for people.
+	Message string `json:"error"`
+	// Code is for programs.
+	Code string `json:"code"`
+	// Details say more to programs, for some codes.
+	Details json.RawMessage `json:"details"`
+	// SessionID is the session concerned, if it is known.
+	SessionID string `json:"session_id"`
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }
+
+// CodeOf returns the code of the Error in err's chain, "" if there is none.
+func CodeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// Created is the answer to New.
+type Created struct {
+	SessionID            string    `json:"session_id"`
+	Type                 string    `json:"type"`
+	PreviousFilesRemoved bool      `json:"previous_files_removed"`
+	ExpiresAt            time.Time `json:"expires_at"`
+}
+
+// Bills is the answer to UploadBills. The figures are of all bills that the
+// session now has.
+type Bills struct {
+	Filename   string   `json:"filename"`
+	SessionID  string   `json:"session_id"`
+	Pages      int      `json:"pages"`
+	Bills      int      `json:"bills"`
+	Lines      int      `json:"lines"`
+	Reconciled int      `json:"reconciled"`
+	Warnings   []string `json:"warnings"`
+}
+
+// Orders is the answer to UploadOrders.
+type Orders struct {
+	SessionID       string `json:"session_id"`
+	Rows            int    `json:"rows"`
+	Matched         int    `json:"matched"`
+	UnmatchedLines  int    `json:"unmatched_lines"`
+	UnmatchedOrders int    `json:"unmatched_orders"`
+	NearMisses      int    `json:"near_misses"`
+}
+
+// Cleared is the answer to Clear.
+type Cleared struct {
+	Status  string `json:"status"`
+	Removed struct {
+		Files int   `json:"files"`
+		Bytes int64 `json:"bytes"`
+	} `json:"removed"`
+}
+
+// Status is the state of a session.
+type Status struct {
+	Status           string `json:"status"`
+	SessionExists    bool   `json:"session_exists"`
+	HasProcessedData bool   `json:"has_processed_data"`
+	AvailableFiles   []File `json:"available_files"`
+}
+
+// File is one of a session's files.
+type File struct {
+	Name string `json:"name"`
+	// Size is in bytes.
+	Size int64  `json:"size"`
+	Type string `json:"type"`
+}
+
+// New begins a new, empty session: of the ID in Session, or with a minted one,
+// which is put there.
+func (c *Client) New(ctx context.Context) (*Created, error) {
+	var a Created
+	if err := c.json(ctx, http.MethodPost, "/new-session", nil, nil, &a); err != nil {
+		return nil, err
+	}
+	c.Session = a.SessionID
+	return &a, nil
+}
+
+// Upload is a file to send.
+type Upload struct {
+	Name string
+	// Content is read once; for retries it must be an io.Seeker, too.
+	Content io.Reader
+}
+
+// UploadBills attaches PDFs of bills: in place of the session's BOL, or with add
+// beside it.
+func (c *Client) UploadBills(ctx context.Context, add bool, files ...Upload) (*Bills, error) {
+	query := url.Values{}
+	if add {
+		query.Set("mode", "append")
+	}
+	var a Bills
+	if err := c.json(ctx, http.MethodPost, "/upload", query, files, &a); err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// UploadOrders attaches an order export.
+func (c *Client) UploadOrders(ctx context.Context, file Upload) (*Orders, error) {
+	var a Orders
+	if err := c.json(ctx, http.MethodPost, "/upload-csv", nil, []Upload{file}, &a); err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// Download writes the sheet in a format: "csv", "xlsx" or "json".
+func (c *Client) Download(ctx context.Context, w io.Writer, format string) error {
+	resp, err := c.do(ctx, http.MethodGet, "/download-bol", url.Values{"format": {format}}, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("downloading the sheet: %w", err)
+	}
+	return nil
+}
+
+// Status returns the state of the session.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	var a Status
+	if err := c.json(ctx, http.MethodGet, "/status", nil, nil, &a); err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// Clear ends the session and removes its files.
+func (c *Client) Clear(ctx context.Context) (*Cleared, error) {
+	var a Cleared
+	if err := c.json(ctx, http.MethodPost, "/clear-session", nil, nil, &a); err != nil {
+		return nil, err
+	}
+	return &a, nil
+}
+
+// Run is the whole workflow: clear, new, upload, upload-csv, download, clear. The
+// sheet comes as CSV. orders may be nil. The session is cleared however it ends.
+func (c *Client) Run(ctx context.Context, bills Upload, orders *Upload) (_ []byte, err error) {
+	if c.Session != "" {
+		if _, err := c.Clear(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := c.New(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		// Not bound to ctx: what was uploaded is to go even if that is over.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if _, cerr := c.Clear(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	if _, err := c.UploadBills(ctx, false, bills); err != nil {
+		return nil, err
+	}
+	if orders != nil {
+		if _, err := c.UploadOrders(ctx, *orders); err != nil {
+			return nil, err
+		}
+	}
+	var sheet bytes.Buffer
+	if err := c.Download(ctx, &sheet, "csv"); err != nil {
+		return nil, err
+	}
+	return sheet.Bytes(), nil
+}
+
+// json makes a request and decodes its answer.
+func (c *Client) json(ctx context.Context, method, path string, query url.Values, files []Upload, to any) error {
+	resp, err := c.do(ctx, method, path, query, files)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(to); err != nil {
+		return fmt.Errorf("understanding the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// do makes a request, again while the server is busy. The caller closes the
+// answer's body. It fails with an *Error for answers that are not 200.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
+	retries := cmp.Or(c.Retries, 5)
+	for attempt := 0; ; attempt++ {
+		resp, err := c.once(ctx, method, path, query, files)
+		if err != nil {
+			return nil, fmt.Errorf("asking the server for %s: %w", path, err)
+		}
+		if resp.StatusCode == http.StatusOK {
+			return resp, nil
+		}
+		e := &Error{Status: resp.StatusCode}
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		resp.Body.Close()
+		if json.Unmarshal(b, e) != nil || e.Message == "" {
+			e.Message = fmt.Sprintf("the server answered %s with %s", path, resp.Status)
+		}
+		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || !rewind(files) {
+			return nil, e
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Duration(after) * time.Second):
+		}
+	}
+}
+
+// rewind makes files ready to be sent again, if it can.
+func rewind(files []Upload) bool {
+	for _, f := range files {
+		s, ok := f.Content.(io.Seeker)
+		if !ok {
+			return false
+		}
+		if _, err := s.Seek(0, io.SeekStart); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Client) once(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
+	values := url.Values{}
+	for k, v := range query {
+		values[k] = v
+	}
+	if c.Session != "" {
+		values.Set("_sid", c.Session)
+	}
+	address := strings.TrimRight(c.URL, "/") + path
+	if len(values) > 0 {
+		address += "?" + values.Encode()
+	}
+	var body io.Reader
+	kind := ""
+	if files != nil {
+		r, w := io.Pipe()
+		form := multipart.NewWriter(w)
+		kind = form.FormDataContentType()
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			w.CloseWithError(write(form, files))
+		}()
+		defer func() {
+			r.Close() // ends the writer, if the answer came before all was sent
+			<-written // nobody else reads the files from now on
+		}()
+		body = r
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	if c.Key != "" {
+		req.Header.Set("X-API-Key", c.Key)
+	}
+	return cmp.Or(c.HTTP, http.DefaultClient).Do(req)
+}
+
+// write writes files as a form. They are never in memory as a whole.
+func write(form *multipart.Writer, files []Upload) error {
+	for _, f := range files {
+		part, err := form.CreateFormFile("file", f.Name)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(part, f.Content); err != nil {
+			return err
+		}
+	}
+	return form.Close()
+}

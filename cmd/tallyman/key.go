@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/fault"
+	"tallyman/keys"
+	"tallyman/session"
+)
+
+const keyHelp = `Makes, lists and removes the keys that callers of the service need. The name of a
+key is the owner of the sessions made with it: the same session ID under two keys
+is two sessions.
+
+Usage: tallyman key add NAME [--admin] [--data DIR]
+       tallyman key list [--data DIR]
+       tallyman key remove NAME [--data DIR]
+
+A key is shown once, when it is made; only its hash is kept. A running server
+notices changes at once.
+`
+
+func runKey(ctx context.Context, std streams, args []string) (int, error) {
+	var data string
+	var admin bool
+	flags := newFlags(std, "key", keyHelp)
+	flags.StringVar(&data, "data", dataDir(), "the server's data `DIR` (or TALLYMAN_DATA)")
+	flags.BoolVar(&admin, "admin", false, "with add: a key that sees what is going on in everybody's sessions")
+	if err := parse(flags, args); err != nil {
+		return exitFailed, err
+	}
+	if dir := os.Getenv("TALLYMAN_DATA"); dir != "" && !flags.Changed("data") {
+		data = dir
+	}
+	ring := keys.Open(data)
+	what := flags.Arg(0)
+	if admin && what != "add" {
+		return exitFailed, misuse(flags, "--admin belongs to \"key add\"")
+	}
+	switch {
+	case what == "add" && flags.NArg() == 2:
+		return addKey(std, ring, flags, admin)
+	case what == "list" && flags.NArg() == 1:
+		return listKeys(std, ring)
+	case what == "remove" && flags.NArg() == 2:
+		if err := ring.Remove(session.Owner(flags.Arg(1))); err != nil {
+			return exitFailed, err
+		}
+		fmt.Fprintf(std.err, "The key of %s is not valid any more.\n", visible(flags.Arg(1)))
+		return exitOK, nil
+	}
+	return exitFailed, misuse(flags, "say \"key add NAME\", \"key list\" or \"key remove NAME\"")
+}
+
+// addKey makes a key. The key itself goes to standard output, all else does not,
+// so that scripts can take it from there.
+func addKey(std streams, ring *keys.File, flags *pflag.FlagSet, admin bool) (int, error) {
+	name := flags.Arg(1)
+	secret, err := ring.Add(session.Owner(name), admin)
+	if err != nil {
+		return exitFailed, err
+	}
+	if _, err := fmt.Fprintln(standardOutput{std.out}, secret); err != nil {
+		// A key that nobody saw is of no use.
+		ring.Remove(session.Owner(name))
+		return exitFailed, err
+	}
+	fmt.Fprintf(std.err, "This is the key of %s. It is not shown again; callers send it as \"Authorization: Bearer KEY\".\n", visible(name))
+	return exitOK, nil
+}
+
+func listKeys(std streams, ring *keys.File) (int, error) {
+	all, err := ring.All()
+	if err != nil {
+		return exitFailed, err
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(std.err, "There are no keys.")
+		return exitOK, nil
+	}
+	table := tabwriter.NewWriter(standardOutput{std.out}, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tADMIN\tCREATED")
+	for _, k := range all {
+		admin := "no"
+		if k.Admin {
+			admin = "yes"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", visible(string(k.Name)), admin, k.Created.Format("2006-01-02"))
+	}
+	if err := table.Flush(); err != nil {
+		return exitFailed, fault.In("listing the keys", err)
+	}
+	return exitOK, nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"tallyman/client"
+	"tallyman/intake"
+	"tallyman/keys"
+	"tallyman/sample"
+)
+
+// server is the program, running.
+type server struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner // its log
+	start map[string]any // its start line
+	url   string
+}
+
+// startServer starts the program and waits for its start line.
+func startServer(t *testing.T, dir string, env []string, args ...string) *server {
+	t.Helper()
+	program, err := exec.LookPath("tallyman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{cmd: exec.Command(program, append([]string{"serve", "--data", dir, "--cache", intake.CacheDir()}, args...)...)}
+	s.cmd.Env = append(os.Environ(), env...)
+	out, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.cmd.Process.Kill(); s.cmd.Wait() })
+	s.lines = bufio.NewScanner(out)
+	if !s.lines.Scan() {
+		t.Fatal("the server said nothing")
+	}
+	if err := json.Unmarshal(s.lines.Bytes(), &s.start); err != nil || s.start["msg"] != "listening" {
+		t.Fatalf("the first line is %q (%v)", s.lines.Text(), err)
+	}
+	s.url, _ = s.start["url"].(string)
+	return s
+}
+
+// end tells the server to end, and waits until it has done so.
+func (s *server) end(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(t)
+}
+
+// ends waits until the server, which was told to end, has done so.
+func (s *server) ends(t *testing.T) {
+	t.Helper()
+	last := ""
+	for s.lines.Scan() {
+		last = s.lines.Text()
+	}
+	if err := s.cmd.Wait(); err != nil || !strings.Contains(last, `"msg":"ended"`) {
+		t.Errorf("the server ended with %v; its last line is %s", err, last)
+	}
+}
+
+// documents are a PDF of bills and the sheet that comes of it.
+func documents(t *testing.T) (bills, sheet []byte) {
+	t.Helper()
+	s, err := sample.New(sample.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b, u bytes.Buffer
+	if err := errors.Join(s.WritePDF(&b), s.WriteUnmatched(&u)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), u.Bytes()
+}
+
+func TestServeFinishesWhatWasAcceptedAndKeepsIt(t *testing.T) {
+	dir := t.TempDir()
+	bills, sheet := documents(t)
+	s := startServer(t, dir, nil, "--listen", "127.0.0.1:0")
+	if s.start["data"] != dir || s.start["loopback"] != true || s.start["keys"] != 0.0 || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
+		t.Errorf("the start line is %v", s.start)
+	}
+	// A stream that nobody ends must not hold the server up.
+	events, err := http.Get(s.url + "/events?_sid=kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+
+	sending, pipe := io.Pipe()
+	type result struct {
+		status int
+		body   []byte
+		err    error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		resp, err := http.Post(s.url+"/upload?_sid=kept", "application/pdf", sending)
+		if err != nil {
+			answered <- result{err: err}
+			return
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		answered <- result{resp.StatusCode, b, err}
+	}()
+	if _, err := pipe.Write(bills[:len(bills)/2]); err != nil {
+		t.Fatal(err)
+	}
+	// It was accepted once the session is there.
+	c := &client.Client{URL: s.url, Session: "kept"}
+	for {
+		if st, err := c.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if st.SessionExists {
+			break
+		}
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(events.Body); err != nil {
+		t.Errorf("the stream of events ended with %v", err)
+	}
+	if _, err := pipe.Write(bills[len(bills)/2:]); err != nil {
+		t.Fatal(err)
+	}
+	pipe.Close()
+	if r := <-answered; r.err != nil || r.status != 200 {
+		t.Errorf("the upload that was accepted: %d %s, %v", r.status, r.body, r.err)
+	}
+	s.ends(t)
+
+	s = startServer(t, dir, nil, "--listen", "127.0.0.1:0")
+	c = &client.Client{URL: s.url, Session: "kept"}
+	var b bytes.Buffer
+	if err := c.Download(t.Context(), &b, "csv"); err != nil || !bytes.Equal(b.Bytes(), sheet) {
+		t.Errorf("after a restart: %v, %.100s", err, b.Bytes())
+	}
+	if program, err := exec.LookPath("tallyman"); err == nil {
+		out, err := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "is in use by the process with ID "+fmt.Sprint(s.cmd.Process.Pid)) {
+			t.Errorf("a second server on the same data: %v, %s", err, out)
+		}
+	}
+	s.end(t)
+}
+
+func TestServeWithKeysListensForOthersAndNoticesNewOnes(t *testing.T) {
+	dir := t.TempDir()
+	ring := keys.Open(dir)
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, dir, []string{"PORT=0"})
+	if s.start["loopback"] != false || s.start["keys"] != 1.0 {
+		t.Errorf("the start line is %v", s.start)
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://127.0.0.1:" + port
+	ask := func(key string) string {
+		_, err := (&client.Client{URL: url, Key: key, Retries: -1}).Status(t.Context())
+		return client.CodeOf(err)
+	}
+	if code := ask(""); code != "unauthorized" {
+		t.Errorf("without a key: %q", code)
+	}
+	if code := ask(secret); code != "" {
+		t.Errorf("with the key: %q", code)
+	}
+	second, err := ring.Add("second", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := ask(second); code != "" {
+		t.Errorf("with a new key: %q", code)
+	}
+	if err := ring.Remove("depot"); err != nil {
+		t.Fatal(err)
+	}
+	if code := ask(secret); code != "unauthorized" {
+		t.Errorf("with a removed key: %q", code)
+	}
+	s.end(t)
+}
+
+func TestServeHonoursPORTForThisMachineWithoutKeys(t *testing.T) {
+	s := startServer(t, t.TempDir(), []string{"PORT=0", "TALLYMAN_WORKERS=1"})
+	if s.start["loopback"] != true || s.start["workers"] != 1.0 || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
+		t.Errorf("the start line is %v", s.start)
+	}
+	s.end(t)
+}
+
+// Connections that send their headers a byte at a time, or nothing at all, are
+// ended by the server, and others are served meanwhile.
+func TestServeEndsConnectionsThatSendNoRequest(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, t.TempDir(), nil, "--listen", "127.0.0.1:0")
+	var conns []net.Conn
+	for i := range 200 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if i%2 == 0 {
+			fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: localhost\r\nX-A: ")
+		}
+		conns = append(conns, conn)
+	}
+	if _, err := (&client.Client{URL: s.url}).Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, conn := range conns {
+		if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Error(err)
+		}
+	}
+	s.end(t)
+}

@@ -1,0 +1,174 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+
+	"tallyman/fault"
+)
+
+// coding is how the content of a file stands in a text field.
+type coding int
+
+const (
+	asBase64 coding = iota // base64, or a data: URL
+	asText                 // as it is
+	asEither               // text, base64 or a data: URL
+)
+
+// maxDataURLHead bounds what stands before the comma of a data: URL.
+const maxDataURLHead = 4 << 10
+
+// decoded returns the content that a text field holds, as a stream. In forms a
+// plus sign that was not escaped has become a space; fromForm undoes that where
+// it can only be meant so.
+func decoded(r io.Reader, e coding, fromForm bool) (io.Reader, error) {
+	if e == asText {
+		return r, nil
+	}
+	b := bufio.NewReaderSize(r, maxDataURLHead)
+	head, err := b.Peek(5)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if strings.EqualFold(string(head), "data:") {
+		return dataURL(b, fromForm)
+	}
+	if e == asEither {
+		// An order export has separators, and base64 has none of them.
+		head, err := b.Peek(1 << 10)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if bytes.ContainsFunc(head, func(r rune) bool { return !base64Rune(r, fromForm) }) {
+			return b, nil
+		}
+	}
+	return newBase64(b, fromForm), nil
+}
+
+func dataURL(b *bufio.Reader, fromForm bool) (io.Reader, error) {
+	head, err := b.ReadSlice(',')
+	if err != nil {
+		if errors.Is(err, bufio.ErrBufferFull) || err == io.EOF {
+			return nil, fault.New(BadBase64, "the data: URL has no comma before its content; send \"data:application/pdf;base64,\" and then the content")
+		}
+		return nil, err
+	}
+	if strings.Contains(strings.ToLower(string(head)), ";base64") {
+		return newBase64(b, fromForm), nil
+	}
+	return &percent{r: b}, nil
+}
+
+func base64Rune(r rune, fromForm bool) bool {
+	switch {
+	case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+		return true
+	case fromForm && r == ' ':
+		return true
+	}
+	return strings.ContainsRune("+/-_= \t\r\n", r)
+}
+
+// newBase64 decodes base64 as it is found in the wild: both alphabets, with
+// padding or without, with line breaks.
+func newBase64(r io.Reader, fromForm bool) io.Reader {
+	return &base64Reader{base64.NewDecoder(base64.RawStdEncoding, &base64Cleaner{r: r, fromForm: fromForm})}
+}
+
+// base64Reader makes what the decoder complains about a fault.
+type base64Reader struct{ io.Reader }
+
+func (b *base64Reader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	var corrupt base64.CorruptInputError
+	if errors.As(err, &corrupt) || err == io.ErrUnexpectedEOF {
+		err = badBase64()
+	}
+	return n, err
+}
+
+func badBase64() error {
+	return fault.New(BadBase64, "the file's content is not valid base64; encode the whole file, and send it with nothing around it")
+}
+
+// base64Cleaner turns every kind of base64 into the standard alphabet without
+// padding or white space.
+type base64Cleaner struct {
+	r        io.Reader
+	fromForm bool
+	padded   bool
+}
+
+func (c *base64Cleaner) Read(p []byte) (int, error) {
+	for {
+		n, err := c.r.Read(p)
+		kept := 0
+		for _, b := range p[:n] {
+			switch {
+			case b == ' ' && c.fromForm:
+				b = '+'
+			case b == ' ' || b == '\t' || b == '\r' || b == '\n':
+				continue
+			case b == '=':
+				c.padded = true
+				continue
+			case b == '-':
+				b = '+'
+			case b == '_':
+				b = '/'
+			}
+			if c.padded {
+				return kept, badBase64()
+			}
+			p[kept] = b
+			kept++
+		}
+		if kept > 0 || err != nil {
+			return kept, err
+		}
+	}
+}
+
+// percent decodes the percent-encoding of data: URLs.
+type percent struct{ r *bufio.Reader }
+
+func (d *percent) Read(p []byte) (int, error) {
+	for n := range p {
+		b, err := d.r.ReadByte()
+		if err == nil && b == '%' {
+			b, err = hexByte(d.r)
+		}
+		if err != nil {
+			return n, err
+		}
+		p[n] = b
+	}
+	return len(p), nil
+}
+
+// hexByte reads the two digits after a percent sign.
+func hexByte(r io.Reader) (byte, error) {
+	var digits [2]byte
+	var b [1]byte
+	if _, err := io.ReadFull(r, digits[:]); err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = badPercent()
+		}
+		return 0, err
+	}
+	if _, err := hex.Decode(b[:], digits[:]); err != nil {
+		return 0, badPercent()
+	}
+	return b[0], nil
+}
+
+func badPercent() error {
+	return fault.New(fault.BadRequest, "the body has a percent sign without two hexadecimal digits after it")
+}

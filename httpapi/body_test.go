@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"tallyman/fault"
+	"tallyman/session"
+)
+
+// read returns all fields of a body: names, and the texts of those that have
+// one.
+func read(b body) (names []string, texts []string, err error) {
+	for {
+		f, err := b.next()
+		if err == io.EOF {
+			return names, texts, nil
+		}
+		if err != nil {
+			return names, texts, err
+		}
+		names = append(names, f.name)
+		if f.value != nil {
+			text, err := io.ReadAll(f.value)
+			if err != nil {
+				return names, texts, err
+			}
+			texts = append(texts, string(text))
+		}
+	}
+}
+
+// encoding/json is what our reader of JSON must agree with.
+func FuzzJSONBody(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"a":"b"}`, ` { "a" : "b\n\u00e9\ud83d\ude00\ud83d" , "c":[1,{"d":null}],"e":-1.5e3 } `, `{"a":"b"`, `{"a":1,}`, `{"a":[1,]}`, `{,}`,
+		`{"a":{"b":{"c":[[],{}]}},"":""}`, "{\"a\":\"\x01\"}", `{"a":"\x"}`, `{"a":tru}`, `{"a":01}`, `{} {}`, `[]`, `""`, ``, "\ufeff{}", `{"\u0061":"\""}`,
+		`{"a":"b" "c":"d"}`, `{"a" "b"}`, `{"a":[1 2]}`, `{"a":{"b" 1}}`, `{"a":"\ud800\u0041"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		names, texts, err := read(newJSONBody(iotest.HalfReader(bytes.NewReader(b))))
+		if err != nil {
+			if fault.CodeOf(err) != fault.BadRequest {
+				t.Fatalf("%q: %v", b, err)
+			}
+		}
+		plain := bytes.TrimPrefix(b, []byte("\ufeff"))
+		var members map[string]json.RawMessage
+		valid := json.Unmarshal(plain, &members) == nil && members != nil
+		if valid && err != nil && !strings.Contains(err.Error(), "deep") && !strings.Contains(err.Error(), "longer") && !strings.Contains(err.Error(), "none") {
+			t.Fatalf("%q is valid: %v", b, err)
+		}
+		if !valid && err == nil {
+			t.Fatalf("%q is not valid", b)
+		}
+		if !valid || err != nil || !utf8.Valid(b) {
+			return
+		}
+		i := 0
+		for _, name := range names {
+			if _, ok := members[name]; !ok {
+				t.Fatalf("%q has no member %q", b, name)
+			}
+		}
+		if len(names) == len(members) { // no name twice
+			for _, name := range names {
+				var want string
+				if members[name][0] == '"' {
+					if err := json.Unmarshal(members[name], &want); err != nil || texts[i] != want {
+						t.Fatalf("%q: the member %q is %q, want %q", b, name, texts[i], want)
+					}
+					i++
+				}
+			}
+		}
+	})
+}
+
+// net/url is what our reader of forms must agree with.
+func FuzzFormBody(f *testing.F) {
+	for _, seed := range []string{"", "a=b", "a=b&c=d", "a", "&&", "=", "a=b=c", "a+b=c+d", "%41=%42", "a=%", "a=%zz", "a&b=", "a=b&"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if bytes.ContainsRune(b, ';') {
+			return // once a separator, now an error there and a character here
+		}
+		names, texts, err := read(newFormBody(iotest.HalfReader(bytes.NewReader(b))))
+		want, wantErr := url.ParseQuery(string(b))
+		if (err == nil) != (wantErr == nil) {
+			if len(b) > maxFormName {
+				return
+			}
+			t.Fatalf("%q: %v, want %v", b, err, wantErr)
+		}
+		if err != nil {
+			return
+		}
+		got := url.Values{}
+		i := 0
+		for pair := range strings.SplitSeq(string(b), "&") {
+			if pair == "" {
+				continue
+			}
+			for names[0] == "" && !strings.HasPrefix(pair, "=") {
+				names = names[1:] // an empty pair
+			}
+			text := ""
+			if strings.Contains(pair, "=") {
+				text = texts[i]
+				i++
+			}
+			got.Add(names[0], text)
+			names = names[1:]
+		}
+		if got.Encode() != want.Encode() {
+			t.Fatalf("%q: %v, want %v", b, got, want)
+		}
+	})
+}
+
+func FuzzBase64(f *testing.F) {
+	for _, seed := range []string{"", "a", "ab", "hello", "\xff\xfe\xfd", strings.Repeat("x", 5000)} {
+		f.Add([]byte(seed), seed)
+	}
+	f.Fuzz(func(t *testing.T, content []byte, junk string) {
+		for name, e := range map[string]*base64.Encoding{"std": base64.StdEncoding, "raw": base64.RawStdEncoding, "url": base64.URLEncoding} {
+			text := e.EncodeToString(content)
+			for _, in := range []string{text, "data:application/pdf;base64," + text, "DATA:;name=x;BASE64," + text, "\n" + text + "\r\n"} {
+				r, err := decoded(iotest.HalfReader(strings.NewReader(in)), asBase64, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(r)
+				if err != nil || !bytes.Equal(got, content) {
+					t.Fatalf("%s: %q gives %q, %v", name, in, got, err)
+				}
+			}
+		}
+		for _, e := range []coding{asBase64, asEither, asText} {
+			r, err := decoded(strings.NewReader(junk), e, true)
+			if err == nil {
+				_, err = io.Copy(io.Discard, r)
+			}
+			if c := fault.CodeOf(err); c != "" && c != BadBase64 && c != fault.BadRequest {
+				t.Fatalf("%q: %v", junk, err)
+			}
+		}
+	})
+}
+
+func TestATextIsNotTakenForBase64(t *testing.T) {
+	for in, want := range map[string]string{
+		"Invoice No.,Style\nA1,B2\n":              "Invoice No.,Style\nA1,B2\n",
+		"SW52b2ljZSBOby4sU3R5bGU=":                "Invoice No.,Style",
+		"data:text/csv;base64,SW52b2ljZSBOby4=":   "Invoice No.",
+		"data:text/csv,Invoice%20No.%2CStyle%0A1": "Invoice No.,Style\n1",
+		"\ufeffInvoice No.;Style":                 "\ufeffInvoice No.;Style",
+		"Style\tPieces":                           "Style\tPieces",
+	} {
+		r, err := decoded(strings.NewReader(in), asEither, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if in == "Style\tPieces" {
+			continue // a header alone, of two words: no export, whatever it is taken for
+		}
+		if err != nil || string(got) != want {
+			t.Errorf("%q gives %q, %v", in, got, err)
+		}
+	}
+}
+
+func TestEveryCodeHasAStatusAndEveryRouteKnowsItsCodes(t *testing.T) {
+	for _, rt := range routes() {
+		for _, code := range rt.allFaults() {
+			if statuses[code] == 0 {
+				t.Errorf("%s: the code %s has no status", rt.path, code)
+			}
+		}
+	}
+	for err, want := range map[error]int{
+		errors.New("/var/lib/secret: broken"):                            500,
+		fault.New(fault.Internal, "/var/lib/secret"):                     500,
+		fault.New(fault.Unreadable, "/var/lib/secret cannot be read"):    500,
+		fault.New(fault.Unwritable, "/var/lib/secret cannot be written"): 500,
+		session.ErrSuperseded():                                          409,
+	} {
+		status, a := translate(err)
+		if status != want || strings.Contains(a.Error, "secret") || a.Error == "" {
+			t.Errorf("%v is answered with %d: %+v", err, status, a)
+		}
+	}
+}
+
+func TestAPanicIsAnsweredLikeAnyFaultOfOurs(t *testing.T) {
+	s := New(Config{Loopback: true})
+	h := s.serve(func(*http.Request) *route {
+		return &route{path: "/panic", public: true, handle: func(*call) (any, error) { panic("secret") }}
+	})
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "http://localhost/panic", nil)
+	h.ServeHTTP(w, r)
+	if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), `"internal"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestDispositionsAreUnderstood(t *testing.T) {
+	for name, want := range map[string]string{
+		"a.pdf":   "attachment; filename=a.pdf",
+		"a b.pdf": `attachment; filename="a b.pdf"`,
+		"ü.pdf":   `attachment; filename="_.pdf"; filename*=UTF-8''%C3%BC.pdf`,
+		`a"b.pdf`: `attachment; filename="a_b.pdf"; filename*=UTF-8''a%22b.pdf`,
+		"a%41":    `attachment; filename="a_41"; filename*=UTF-8''a%2541`,
+	} {
+		if got := disposition(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"tallyman/blob"
+	"tallyman/fault"
+	"tallyman/session"
+)
+
+// call is one request on its way to its answer.
+type call struct {
+	s       *Server
+	w       *response
+	r       *http.Request
+	control *http.ResponseController
+	route   *route
+	began   time.Time
+
+	values url.Values // the query
+	caller caller
+	naming naming
+	body   *source // what was read of the body, nil if nothing was
+	attrs  []slog.Attr
+	err    error
+	broken bool // the answer ends in the middle
+}
+
+// errPanic is what a client gets to see of a panic, which was logged.
+var errPanic = errors.New("panic")
+
+// answer does what the request asks for.
+func (c *call) answer() error {
+	values, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return fault.New(fault.BadRequest, "the query of the URL is not well-formed; escape special characters as %%XX")
+	}
+	c.values = values
+	if err := c.s.checkHost(c.r); err != nil {
+		return err
+	}
+	action := c.query("_action") == "new_session" && !c.route.static
+	if !c.route.public || action {
+		if c.caller, err = c.s.identify(c.r); err != nil {
+			return err
+		}
+		if c.naming, err = c.name(); err != nil {
+			return err
+		}
+		if (c.route.changes || action) && c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
+			return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
+		}
+		if action && !c.route.begins {
+			if _, _, err := c.begin(); err != nil {
+				return err
+			}
+		}
+	}
+	if c.route.bodies == nil && c.route.methods != nil && !c.route.reads {
+		if err := c.ignoreBody(); err != nil {
+			return err
+		}
+	}
+	out, err := c.route.handle(c)
+	if err != nil {
+		return err
+	}
+	switch out := out.(type) {
+	case nil: // the handler has answered
+	case *file:
+		return c.send(out)
+	default:
+		if want := c.route.answer; want != nil && reflect.TypeOf(out) != want {
+			return fmt.Errorf("the route %s answered with %T, which it is not described by", c.route.path, out)
+		}
+		c.json(http.StatusOK, out)
+	}
+	return nil
+}
+
+// query returns a parameter of the URL's query, "" if it is not there.
+func (c *call) query(name string) string { return c.values.Get(name) }
+
+// json answers with JSON.
+func (c *call) json(status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		c.err = fmt.Errorf("encoding the answer: %w", err)
+		status, b = http.StatusInternalServerError, []byte(`{"error":"Something went wrong on the server.","code":"internal"}`)
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(b)+1))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		c.w.Write(append(b, '\n'))
+	}
+}
+
+// fail answers with an error.
+func (c *call) fail(err error) {
+	c.err = err
+	if c.w.status != 0 {
+		c.broken = true
+		return
+	}
+	status, a := translate(err)
+	if id := c.naming.id(); id != "" {
+		a.SessionID = string(id)
+	}
+	errorHeaders(c.w.Header(), err, a)
+	unread := c.r.ContentLength != 0 && (c.body == nil || c.body.err == nil)
+	if unread {
+		c.w.Header().Set("Connection", "close")
+		c.control.EnableFullDuplex() // or the answer would wait for the body
+	}
+	c.json(status, a)
+	if unread && status != statusClientGone {
+		c.control.Flush()
+		c.drain()
+	}
+}
+
+// finish counts the request and logs it, if it was one of a session.
+func (c *call) finish() {
+	took := time.Since(c.began)
+	status := c.w.status
+	c.s.metrics.observe(c, status, took)
+	var code fault.Code
+	if c.err != nil {
+		_, a := translate(c.err)
+		code = a.Code
+	}
+	switch code {
+	case fault.Internal, blob.StorageFull, blob.StorageUnavailable, blob.Damaged:
+		cause := errors.Unwrap(c.err)
+		var f *fault.Error
+		if errors.As(c.err, &f) {
+			cause = f.Err
+		}
+		c.s.log.Error("request failed", "route", c.route.path, "error", c.err, "cause", cause)
+		c.s.metrics.ours.WithLabelValues(string(code)).Inc()
+	}
+	if c.route.op == "" {
+		return
+	}
+	outcome := "ok"
+	if code != "" {
+		outcome = string(code)
+	}
+	attrs := []slog.Attr{
+		slog.String("op", c.route.op),
+		slog.String("outcome", outcome),
+		slog.Int("status", status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if id := c.naming.id(); id != "" {
+		attrs = append(attrs, slog.String("session", c.key().Hash()), slog.String("kind", string(c.naming.kind())))
+	}
+	if c.caller.owner != "" {
+		attrs = append(attrs, slog.String("owner", string(c.caller.owner)))
+	}
+	c.s.log.LogAttrs(c.r.Context(), slog.LevelInfo, "session", append(attrs, c.attrs...)...)
+}
+
+// note adds a count to the request's line in the log.
+func (c *call) note(name string, n int) { c.attrs = append(c.attrs, slog.Int(name, n)) }
+
+func (c *call) noteRemoved(r session.Removed) {
+	c.note("files_removed", r.Files)
+	c.attrs = append(c.attrs, slog.Int64("bytes_removed", r.Bytes))
+}
+
+// disposition is the header that gives a download its name. The name may hold
+// anything.
+func disposition(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '%' || r == '/' {
+			return '_'
+		}
+		return r
+	}, name)
+	if ascii == name {
+		return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	}
+	return fmt.Sprintf(`attachment; filename="%s"; filename*=UTF-8''%s`, ascii, strings.ReplaceAll(url.QueryEscape(name), "+", "%20"))
+}

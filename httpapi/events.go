@@ -1,0 +1,256 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"tallyman/fault"
+	"tallyman/intake"
+	"tallyman/session"
+)
+
+// event is something that happens in a session, as its watchers see it.
+type event struct {
+	// Type is "state" first of all, and then "new", "cleared", "reading",
+	// "progress", "attached" or "failed".
+	Type string `json:"type"`
+	// Kind is what is being uploaded: "bol" or "orders".
+	Kind string `json:"kind,omitempty"`
+	// File counts the files of an upload from 1.
+	File  int `json:"file,omitempty"`
+	Pages int `json:"pages,omitempty"`
+	Bills int `json:"bills,omitempty"`
+	Lines int `json:"lines,omitempty"`
+	Rows  int `json:"rows,omitempty"`
+	// Status is the session's, as /status gives it.
+	Status string     `json:"status,omitempty"`
+	Code   fault.Code `json:"code,omitempty"`
+	Error  string     `json:"error,omitempty"`
+}
+
+// hub brings what happens in sessions to those who watch them.
+type hub struct {
+	most int
+
+	mu     sync.Mutex
+	topics map[session.Key]map[*watcher]struct{}
+	count  int
+	closed bool
+}
+
+// watcher is one event stream. It never makes the work wait: progress that it
+// cannot take is replaced by later progress, and one that is far behind is cut
+// off.
+type watcher struct {
+	wake     chan struct{}
+	mu       sync.Mutex
+	queue    []event
+	progress *event
+	ended    bool
+}
+
+// maxBehind is how many events a watcher may be behind.
+const maxBehind = 256
+
+func newHub(most int) *hub {
+	return &hub{most: most, topics: map[session.Key]map[*watcher]struct{}{}}
+}
+
+// watch begins to watch a session. It fails with fault.Busy.
+func (h *hub) watch(key session.Key) (*watcher, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.count >= h.most {
+		return nil, fault.New(fault.Busy, "the server has no room for another event stream; try again later, or ask /status").
+			With(session.RetryAfter{Seconds: 5})
+	}
+	w := &watcher{wake: make(chan struct{}, 1)}
+	if h.topics[key] == nil {
+		h.topics[key] = map[*watcher]struct{}{}
+	}
+	h.topics[key][w] = struct{}{}
+	h.count++
+	return w, nil
+}
+
+func (h *hub) unwatch(key session.Key, w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.topics[key][w]; !ok {
+		return
+	}
+	delete(h.topics[key], w)
+	if len(h.topics[key]) == 0 {
+		delete(h.topics, key)
+	}
+	h.count--
+}
+
+// tell brings an event to all who watch a session.
+func (h *hub) tell(key session.Key, e event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.topics[key] {
+		w.put(e)
+	}
+}
+
+// close ends all streams, and lets none begin.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, watchers := range h.topics {
+		for w := range watchers {
+			w.end()
+		}
+	}
+}
+
+func (w *watcher) put(e event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.ended:
+		return
+	case e.Type == "progress":
+		w.progress = &e
+	case len(w.queue) >= maxBehind:
+		w.ended = true
+	default:
+		if w.progress != nil {
+			w.queue = append(w.queue, *w.progress)
+			w.progress = nil
+		}
+		w.queue = append(w.queue, e)
+	}
+	w.signal()
+}
+
+func (w *watcher) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.signal()
+}
+
+func (w *watcher) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has happened since it was called last. Progress that came
+// last is left, unless it is asked for; left says that it is there.
+func (w *watcher) take(progress bool) (events []event, left, ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events, w.queue = w.queue, nil
+	if w.progress != nil && progress {
+		events = append(events, *w.progress)
+		w.progress = nil
+	}
+	return events, w.progress != nil, w.ended
+}
+
+// heartbeat keeps streams open through proxies, and finds out who has hung up.
+const heartbeat = 15 * time.Second
+
+// progressEvery bounds how often progress is sent.
+const progressEvery = 100 * time.Millisecond
+
+// handleEvents streams what happens in a session as server-sent events. The
+// session need not be there yet.
+func handleEvents(c *call) (any, error) {
+	if c.naming.id() == "" {
+		return nil, errSessionRequired()
+	}
+	key := c.key()
+	w, err := c.s.hub.watch(key)
+	if err != nil {
+		return nil, err
+	}
+	defer c.s.hub.unwatch(key, w)
+	st, there, err := c.peek()
+	if err != nil {
+		return nil, err
+	}
+	first := event{Type: "state", Status: statusOf(st, there)}
+	for _, in := range st.BOL {
+		sum := summaryOf(in)
+		first.Pages, first.Bills, first.Lines = first.Pages+sum.Pages, first.Bills+sum.Bills, first.Lines+sum.Lines
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil, nil
+	}
+	send := func(events ...event) bool {
+		for _, e := range events {
+			b, err := json.Marshal(e)
+			if err != nil {
+				return false
+			}
+			if _, err := fmt.Fprintf(c.w, "event: %s\ndata: %s\n\n", e.Type, b); err != nil {
+				return false
+			}
+		}
+		return c.control.Flush() == nil
+	}
+	if !send(first) {
+		return nil, nil
+	}
+	c.s.metrics.streams.Inc()
+	defer c.s.metrics.streams.Dec()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	later := time.NewTimer(0)
+	defer later.Stop()
+	var sent time.Time // when progress was sent last
+	for {
+		select {
+		case <-c.r.Context().Done():
+			return nil, nil
+		case <-beat.C:
+			if _, err := c.w.Write([]byte(": still there\n\n")); err != nil || c.control.Flush() != nil {
+				return nil, nil
+			}
+		case <-w.wake:
+		case <-later.C:
+		}
+		due := time.Since(sent) >= progressEvery
+		events, left, ended := w.take(due)
+		if left {
+			later.Reset(progressEvery - time.Since(sent))
+		}
+		if len(events) == 0 && !ended {
+			continue
+		}
+		if due {
+			sent = time.Now()
+		}
+		if !send(events...) || ended {
+			return nil, nil
+		}
+	}
+}
+
+// progress returns what tells the session's watchers how far a reading has come.
+func (c *call) progress() func(intake.Progress) {
+	key := c.key()
+	return func(p intake.Progress) {
+		c.s.hub.tell(key, event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Bills: p.Bills, Lines: p.Lines})
+	}
+}
+
+// tellFailed tells the session's watchers that an upload came to nothing.
+func (c *call) tellFailed(kind string, err error) {
+	_, a := translate(err)
+	c.s.hub.tell(c.key(), event{Type: "failed", Kind: kind, Code: a.Code, Error: a.Error})
+}

@@ -1,0 +1,299 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"tallyman/blob"
+	"tallyman/desk"
+	"tallyman/fault"
+	"tallyman/session"
+	"tallyman/sheet"
+)
+
+// serviceName is what the service calls itself.
+const serviceName = "Tallyman"
+
+// route is one row of the table: what a request does, and all that its
+// description says of it.
+type route struct {
+	path    string
+	methods []string
+	// op is the name of the session operation in the log, "" if it is none.
+	op      string
+	summary string
+
+	public  bool // no key is needed
+	static  bool // it is a file, to which _action means nothing
+	page    bool // it is a page that runs scripts of ours
+	changes bool // it changes the session
+	begins  bool // it begins a session itself, or has no use for one
+	reads   bool // it reads the body, although it needs none
+
+	queries []parameter
+	bodies  []bodyDoc
+	answer  reflect.Type // of JSON
+	media   []string     // what it answers with instead, or as well
+	faults  []fault.Code // beside those of every route
+
+	handle func(*call) (any, error)
+}
+
+// parameter is one of a route's own, in its query or path.
+type parameter struct {
+	name, in, about string
+	values          []string
+}
+
+// bodyDoc describes one way of giving input.
+type bodyDoc struct {
+	media  string
+	about  string
+	fields []bodyField // nil for a body that is one file
+}
+
+type bodyField struct {
+	name, about string
+	file        bool // binary
+	many        bool
+	required    bool
+}
+
+// typed makes a handler with an answer of one type a route's.
+func typed[T any](rt route, f func(*call) (T, error)) *route {
+	rt.answer = reflect.TypeFor[T]()
+	rt.handle = func(c *call) (any, error) {
+		a, err := f(c)
+		if err != nil {
+			return nil, err
+		}
+		return a, nil
+	}
+	return &rt
+}
+
+// files makes a handler that answers with something else than JSON a route's.
+func files(rt route, f func(*call) (any, error)) *route {
+	rt.handle = f
+	return &rt
+}
+
+var (
+	get  = []string{http.MethodGet}
+	post = []string{http.MethodPost}
+)
+
+func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
+
+// The faults that routes have in common.
+var (
+	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, UnsupportedType, RequestTimeout, TooManyParts, desk.NoUpload}
+	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
+	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
+	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
+	ourFaults  = []fault.Code{fault.Busy, blob.StorageFull, blob.StorageUnavailable, blob.Damaged}
+)
+
+func codes(lists ...[]fault.Code) []fault.Code {
+	var all []fault.Code
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv if it is left out", values: []string{"csv", "xlsx", "json"}}
+
+var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
+
+// routes is the table of DESIGN.md §7.
+func routes() []*route {
+	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
+	modeField := bodyField{name: "mode", about: "append adds the bills to the session's and keeps its orders"}
+	named := []bodyField{{name: "filename", about: "the file's name"}, {name: "name", about: "the same"}, modeField}
+	base64Field := func(name string) bodyField {
+		return bodyField{name: name, about: "the PDF as base64, or as a data: URL"}
+	}
+	billFaults := codes(bodyFaults, readFaults, pdfFaults, ourFaults, []fault.Code{session.Superseded, session.TooManyFiles})
+
+	rs := []*route{
+		files(route{path: "/", methods: get, public: true, page: true, op: "open",
+			summary: "The page; with ?format=json or Accept: application/json, what there is",
+			queries: []parameter{{name: "format", in: "query", about: "json for programs", values: []string{"json"}}},
+			media:   []string{"text/html; charset=utf-8"},
+			faults:  codes(ourFaults),
+		}, handleRoot),
+		typed(route{path: "/new-session", methods: []string{http.MethodPost, http.MethodGet}, op: "new", changes: true, begins: true,
+			summary: "Begin a new, empty session: of the name given, or of a minted one",
+			faults:  codes(ourFaults),
+		}, handleNew),
+		typed(route{path: "/clear-session", methods: post, op: "clear", changes: true, begins: true,
+			summary: "End the session and remove its files",
+			faults:  codes(ourFaults),
+		}, handleClear),
+		typed(route{path: "/auto-reset", methods: post, op: "reset", changes: true, begins: true,
+			summary: "Clear and new in one step",
+			faults:  codes(ourFaults),
+		}, handleReset),
+		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL: one PDF or more",
+			queries: []parameter{modeParameter},
+			bodies: []bodyDoc{
+				{media: string(multipartForm), fields: []bodyField{{name: "file", about: "a PDF of bills; may be there several times", file: true, many: true, required: true}, modeField}},
+				{media: "application/pdf", about: "one PDF; ?filename= names it"},
+			},
+			faults: billFaults,
+		}, handleUpload),
+		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL from JSON",
+			queries: []parameter{modeParameter},
+			bodies:  []bodyDoc{{media: string(jsonObject), fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
+			faults:  codes(billFaults, []fault.Code{BadBase64}),
+		}, handleUploadBase64),
+		typed(route{path: "/upload-attachment", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL from JSON or a form",
+			queries: []parameter{modeParameter},
+			bodies: func() (bodies []bodyDoc) {
+				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
+				for _, f := range []form{jsonObject, urlEncoded, multipartForm} {
+					bodies = append(bodies, bodyDoc{media: string(f), fields: fields})
+				}
+				return bodies
+			}(),
+			faults: codes(billFaults, []fault.Code{BadBase64}),
+		}, handleUploadAttachment),
+		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
+			summary: "Attach the order export, which is joined with the bills",
+			bodies: func() (bodies []bodyDoc) {
+				text := []bodyField{
+					{name: "csv_data", about: "the export as text"},
+					{name: "file_data", about: "the export as text, as base64 or as a data: URL"},
+					{name: "filename", about: "the file's name"},
+				}
+				bodies = append(bodies,
+					bodyDoc{media: string(multipartForm), fields: append([]bodyField{{name: "file", about: "the export: CSV, XLSX or XLS", file: true}}, text...)},
+					bodyDoc{media: string(jsonObject), fields: text}, bodyDoc{media: string(urlEncoded), fields: text})
+				for _, kind := range exportTypes {
+					bodies = append(bodies, bodyDoc{media: kind, about: "the export as it is; ?filename= names it"})
+				}
+				return bodies
+			}(),
+			faults: codes(bodyFaults, readFaults, csvFaults, ourFaults, []fault.Code{desk.NoBOL, BadBase64, session.Superseded}),
+		}, handleUploadCSV),
+	}
+	for _, path := range []string{"/process", "/process-workflow"} {
+		rs = append(rs, typed(route{path: path, methods: post, op: "reread", changes: true,
+			summary: "Read the stored BOL again",
+			faults:  codes(readFaults, pdfFaults, ourFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
+		}, handleProcess))
+	}
+	return append(rs,
+		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as BOL_processed.csv",
+			queries: []parameter{formatParameter},
+			faults:  codes(ourFaults, []fault.Code{desk.NoSheet, fault.BadRequest}),
+		}, handleDownloadBOL),
+		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as combined_data.csv",
+			queries: []parameter{formatParameter},
+			faults:  codes(ourFaults, []fault.Code{desk.NoSheet, fault.BadRequest}),
+		}, handleDownload),
+		files(route{path: "/download-bol/{name}", methods: get, op: "file",
+			summary: "One of the session's files",
+			queries: []parameter{{name: "name", in: "path", about: "a name that /files gives"}},
+			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
+			faults:  codes(ourFaults, []fault.Code{fault.NotFound}),
+		}, handleDownloadFile),
+		typed(route{path: "/status", methods: get, op: "status",
+			summary: "The state of the session; creates none",
+			faults:  codes(ourFaults),
+		}, handleStatus),
+		typed(route{path: "/files", methods: get, op: "files",
+			summary: "The session's files",
+			faults:  codes(ourFaults),
+		}, handleFiles),
+		typed(route{path: "/validate-session", methods: get, op: "validate",
+			summary: "Is the session clean? _sid is required",
+			faults:  codes(ourFaults, []fault.Code{SessionRequired}),
+		}, handleValidate),
+		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
+			summary: "What happens in the session, as server-sent events: state, new, cleared, reading, progress, attached, failed",
+			faults:  codes(ourFaults, []fault.Code{SessionRequired}),
+		}, handleEvents),
+		files(route{path: "/convert", methods: post, op: "convert", begins: true, media: sheetMedia,
+			summary: "Make a sheet without a session",
+			queries: []parameter{formatParameter},
+			bodies: []bodyDoc{{media: string(multipartForm), fields: []bodyField{
+				{name: "pdf", about: "a PDF of bills; may be there several times", file: true, many: true},
+				{name: "file", about: "the same", file: true, many: true},
+				{name: "csv", about: "the order export: CSV, XLSX or XLS", file: true},
+				{name: "csv_file", about: "the same", file: true},
+				{name: "format", about: "csv, xlsx or json"},
+			}}},
+			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, ourFaults, []fault.Code{session.TooManyFiles}),
+		}, handleConvert),
+		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
+			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
+			queries: []parameter{
+				{name: "limit", in: "query", about: "sessions on a page, 1 to 1000; 100 if it is left out"},
+				{name: "after", in: "query", about: "the \"next\" of the page before"},
+			},
+			faults: codes(ourFaults, []fault.Code{fault.BadRequest}),
+		}, handleDebugSessions),
+		typed(route{path: "/debug-request", methods: anyMethod, begins: true, reads: true,
+			summary: "An echo of the request as it was received, without its secrets",
+			faults:  []fault.Code{fault.BadRequest, fault.TooLarge, RequestTimeout},
+		}, handleDebugRequest),
+		&route{path: "/ping", methods: get, public: true, summary: "Is the server alive?",
+			answer: reflect.TypeFor[aliveAnswer](), handle: handlePing},
+		&route{path: "/wake-up", methods: get, public: true, summary: "Is the server awake?",
+			answer: reflect.TypeFor[aliveAnswer](), handle: handleWakeUp},
+		&route{path: "/health", methods: get, public: true, summary: "Do storage and PDF workers really work? 503 if not",
+			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
+		&route{path: "/api/health", methods: get, public: true, summary: "The same as /health",
+			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
+		&route{path: "/api/docs", methods: get, public: true, summary: "All routes, for programs",
+			answer: reflect.TypeFor[docsAnswer](), handle: handleAPIDocs},
+		&route{path: "/openapi.json", methods: get, public: true, static: true, summary: "This description, as OpenAPI 3.1",
+			media: []string{"application/json"}, handle: handleOpenAPI},
+		&route{path: "/docs", methods: get, public: true, static: true, page: true, summary: "This description, for people",
+			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
+		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus", begins: true,
+			media: []string{"text/plain"}}, handleMetrics),
+		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
+			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},
+		&route{path: "/static/{name}", methods: get, public: true, static: true, summary: "Parts of the pages",
+			queries: []parameter{{name: "name", in: "path", about: "a part's name"}},
+			media:   []string{"text/javascript; charset=utf-8", "text/css; charset=utf-8"}, faults: []fault.Code{fault.NotFound},
+			handle: func(c *call) (any, error) { return nil, c.static(c.r.PathValue("name")) }},
+	)
+}
+
+// notFoundRoute answers for paths that are none.
+var notFoundRoute = &route{path: "(none)", public: true, static: true, handle: func(c *call) (any, error) {
+	return nil, fault.New(fault.NotFound, "there is nothing at %.80q; /docs lists what there is", c.r.URL.Path)
+}}
+
+// methodNotAllowedRoute answers for methods that a path does not have.
+func methodNotAllowedRoute(path, allow string) *route {
+	return &route{path: path, public: true, static: true, handle: func(c *call) (any, error) {
+		c.w.Header().Set("Allow", allow)
+		return nil, fault.New(MethodNotAllowed, "%.80s takes %s, not %.20s", path, allow, c.r.Method)
+	}}
+}
+
+// endpoints names the routes that programs use, for answers that list them:
+// "upload_csv" is /upload-csv.
+func endpoints(rs []*route) map[string]string {
+	all := map[string]string{}
+	for _, rt := range rs {
+		if rt.static || rt.page || strings.Contains(rt.path, "{") {
+			continue
+		}
+		name := strings.NewReplacer("/", "_", "-", "_").Replace(strings.TrimPrefix(rt.path, "/"))
+		all[name] = rt.path
+	}
+	return all
+}

@@ -1,0 +1,179 @@
+// A client of Tallyman's HTTP interface, for browsers and Node 18 or newer. It
+// depends on nothing.
+//
+//   import { Tallyman } from "http://localhost:8080/client.js";
+//   const sheet = await new Tallyman({ url: "http://localhost:8080" }).run(pdf, csv);
+
+/** What the server answers if it cannot do what was asked. */
+export class TallymanError extends Error {
+  /**
+   * @param {number} status the HTTP status, 0 if there was no answer
+   * @param {{error?: string, code?: string, details?: any, session_id?: string}} body
+   */
+  constructor(status, body) {
+    super(body.error || `the server answered with status ${status}`);
+    this.name = "TallymanError";
+    this.status = status;
+    this.code = body.code || "unknown";
+    this.details = body.details;
+    this.sessionId = body.session_id;
+  }
+}
+
+/** One workflow at a time, in a session of its own. */
+export class Tallyman {
+  /**
+   * @param {object} [options]
+   * @param {string} [options.url] where the server is; in a browser, where the page is from
+   * @param {string} [options.key] an API key, if the server needs one
+   * @param {string} [options.session] the session's ID; without it, start() has one minted
+   * @param {number} [options.retries] how often a request is tried again while the server is busy
+   * @param {typeof fetch} [options.fetch] another fetch, for tests
+   */
+  constructor({ url = "", key = "", session = "", retries = 5, fetch: f } = {}) {
+    this.url = url.replace(/\/+$/, "");
+    this.key = key;
+    this.session = session;
+    this.retries = retries;
+    this.fetch = f || ((...args) => fetch(...args));
+  }
+
+  /** Begins a new, empty session, and returns what the server says of it. */
+  async start() {
+    const answer = await this.json("POST", "/new-session");
+    this.session = answer.session_id;
+    return answer;
+  }
+
+  /**
+   * Attaches the BOL.
+   * @param {Blob | Blob[]} pdfs one PDF or more
+   * @param {{add?: boolean, names?: string[], signal?: AbortSignal}} [options]
+   */
+  async uploadBills(pdfs, { add = false, names = [], signal } = {}) {
+    const form = new FormData();
+    [pdfs].flat().forEach((pdf, i) => form.append("file", pdf, names[i] || pdf.name || "document.pdf"));
+    return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, signal });
+  }
+
+  /**
+   * Attaches the order export.
+   * @param {Blob | string} orders a CSV, XLSX or XLS file, or the text of a CSV
+   * @param {{name?: string, signal?: AbortSignal}} [options]
+   */
+  async uploadOrders(orders, { name, signal } = {}) {
+    if (typeof orders === "string") {
+      const body = JSON.stringify({ csv_data: orders, filename: name || "orders.csv" });
+      return this.json("POST", "/upload-csv", { body, type: "application/json", signal });
+    }
+    const form = new FormData();
+    form.append("file", orders, name || orders.name || "orders.csv");
+    return this.json("POST", "/upload-csv", { body: form, signal });
+  }
+
+  /** Returns the sheet: "csv", "xlsx" or "json". @returns {Promise<Blob>} */
+  async download(format = "csv", { signal } = {}) {
+    const response = await this.request("GET", "/download-bol", { query: { format }, signal });
+    return response.blob();
+  }
+
+  /** Returns the state of the session. */
+  status() {
+    return this.json("GET", "/status");
+  }
+
+  /** Returns the session's files. */
+  async files() {
+    return (await this.json("GET", "/files")).files;
+  }
+
+  /** Ends the session and removes its files. */
+  async clear() {
+    if (!this.session) return { status: "no_session" };
+    return this.json("POST", "/clear-session");
+  }
+
+  /**
+   * The whole workflow: clear, new, upload, upload-csv, download, clear. The
+   * session is cleared however it ends.
+   * @param {Blob | Blob[]} pdfs
+   * @param {Blob | string | null} [orders]
+   * @param {{format?: string, onProgress?: (event: object) => void, signal?: AbortSignal}} [options]
+   * @returns {Promise<{sheet: Blob, bills: object, orders: object | null}>}
+   */
+  async run(pdfs, orders = null, { format = "csv", onProgress, signal } = {}) {
+    await this.clear();
+    await this.start();
+    const watching = new AbortController();
+    if (onProgress) this.watch(onProgress, watching.signal).catch(() => {});
+    try {
+      const bills = await this.uploadBills(pdfs, { signal });
+      const matched = orders === null ? null : await this.uploadOrders(orders, { signal });
+      return { sheet: await this.download(format, { signal }), bills, orders: matched };
+    } finally {
+      watching.abort();
+      await this.clear().catch(() => {});
+    }
+  }
+
+  /**
+   * Calls the function with each event of the session (see GET /events) until the
+   * signal is aborted or the server ends the stream.
+   */
+  async watch(onEvent, signal) {
+    const response = await this.request("GET", "/events", { signal });
+    const decoder = new TextDecoder();
+    let text = "";
+    for (const reader = response.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+      const blocks = text.split("\n\n");
+      text = blocks.pop();
+      for (const block of blocks) {
+        const data = block.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
+        if (data) onEvent(JSON.parse(data));
+      }
+    }
+  }
+
+  /** Makes a request and returns its JSON. */
+  async json(method, path, options) {
+    return (await this.request(method, path, options)).json();
+  }
+
+  /**
+   * Makes a request in the session. While the server is busy it is made again,
+   * when the server says. @returns {Promise<Response>}
+   */
+  async request(method, path, { query = {}, body, type, signal } = {}) {
+    const params = new URLSearchParams(query);
+    if (this.session) params.set("_sid", this.session);
+    const headers = {};
+    if (this.key) headers["X-API-Key"] = this.key;
+    if (type) headers["Content-Type"] = type;
+    const search = params.size === 0 ? "" : `?${params}`;
+    for (let attempt = 0; ; attempt++) {
+      const response = await this.fetch(`${this.url}${path}${search}`, { method, headers, body, signal });
+      if (response.ok) return response;
+      const text = await response.text();
+      let answer;
+      try {
+        answer = JSON.parse(text);
+      } catch {
+        answer = { error: text.slice(0, 200) };
+      }
+      const after = Number(response.headers.get("Retry-After"));
+      if (response.status !== 503 || !after || attempt >= this.retries) {
+        throw new TallymanError(response.status, answer);
+      }
+      await new Promise((resolve, reject) => {
+        const timer = setTimeout(resolve, after * 1000);
+        signal?.addEventListener("abort", () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        }, { once: true });
+      });
+    }
+  }
+}

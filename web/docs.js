@@ -1,0 +1,58 @@
+// Shows the server's own description of itself.
+
+const element = (name, text, ...children) => {
+  const e = document.createElement(name);
+  if (text) e.textContent = text;
+  e.append(...children);
+  return e;
+};
+
+const row = (...cells) => element("tr", "", ...cells.map((c) => element("td", c)));
+
+function table(rows) {
+  return element("table", "", ...rows);
+}
+
+function kind(schema, all) {
+  if (!schema) return "";
+  if (schema.$ref) return kind(all[schema.$ref.split("/").pop()], all);
+  if (schema.anyOf) return schema.anyOf.map((s) => kind(s, all)).join(" or ");
+  if (schema.type === "array") return `list of ${kind(schema.items, all)}`;
+  if (schema.properties) return `{ ${Object.keys(schema.properties).join(", ")} }`;
+  if (schema.enum) return schema.enum.join(" | ");
+  return [schema.type || "anything"].flat().join(" or ");
+}
+
+function describe(path, method, op, all) {
+  const out = element("details", "", element("summary", "", element("code", `${method.toUpperCase()} ${path}`), ` ${op.summary}`));
+  if (op.parameters) {
+    out.append(element("h3", "Parameters"), table(op.parameters.map((p) => row(p.name, p.in, p.description || ""))));
+  }
+  for (const [media, { schema }] of Object.entries(op.requestBody?.content || {})) {
+    out.append(element("h3", `Body: ${media}`));
+    if (schema.properties) {
+      out.append(table(Object.entries(schema.properties).map(([name, p]) => row(name, p.description || p.items?.description || ""))));
+    } else {
+      out.append(element("p", schema.description));
+    }
+  }
+  for (const [status, response] of Object.entries(op.responses)) {
+    out.append(element("h3", `${status}: ${response.description}`));
+    for (const [media, { schema }] of Object.entries(response.content || {})) {
+      const target = schema?.$ref ? all[schema.$ref.split("/").pop()] : schema;
+      if (target?.properties && status === "200") {
+        out.append(table(Object.entries(target.properties).map(([name, p]) => row(name, kind(p, all)))));
+      } else if (status === "200") {
+        out.append(element("p", media));
+      }
+    }
+  }
+  return out;
+}
+
+const doc = await (await fetch("openapi.json")).json();
+document.getElementById("about").textContent = doc.info.description;
+const routes = document.getElementById("routes");
+for (const [path, item] of Object.entries(doc.paths)) {
+  for (const [method, op] of Object.entries(item)) routes.append(describe(path, method, op, doc.components.schemas));
+}
