@@ -142,6 +142,9 @@ func TestABillInTwoDocuments(t *testing.T) {
 			}
 		}
 	}
+	if pages, bills, lines := r.Progress(); pages != 3 || bills != 1 || lines != 3 {
+		t.Errorf("it has read %d pages, %d bills, %d lines", pages, bills, lines)
+	}
 	d, err := r.Document([]File{{"a.pdf", 1}, {"b.pdf", 2}})
 	if err != nil {
 		t.Fatal(err)

@@ -181,6 +181,9 @@ func (g *grid) seam(w *word, c int, before []*word) int {
 			}
 		}
 	case own.Number:
+		if w.Box.X0 >= edge-advance && (w.Box.X0+w.Box.X1)/2 >= edge+advance {
+			return 0 // all of it, a little off its place
+		}
 		i := slices.IndexFunc(runes, func(r rune) bool { return !digital(r) })
 		if i > 0 && fits(string(runes[:i]), own.Decimals) && near(w.Edges[i], edge, 1.5*advance) {
 			at = i

@@ -116,10 +116,10 @@ var Straight = Layout{
 	Table: Grid{
 		Y: 339.4, Need: 5,
 		Columns: []Column{
-			{Name: "cartons", Heading: "CARTONS", X: 15.6, Left: 12, Right: 51.6, Number: true},
-			{Name: "style", Heading: "STYLE", X: 63, Left: 51.6, Right: 162.6},
-			{Name: "pieces", Heading: "PIECES", X: 169.2, Left: 162.6, Right: 202.2, Number: true},
-			{Name: "order_number", Heading: "ORDER NUMBER", X: 229.2, Left: 202.2, Right: 313.2},
+			{Name: "cartons", Heading: "CARTONS", X: 15.6, Left: 12, Right: 53.1, Number: true},
+			{Name: "style", Heading: "STYLE", X: 63, Left: 53.1, Right: 162.6},
+			{Name: "pieces", Heading: "PIECES", X: 169.2, Left: 162.6, Right: 203.1, Number: true},
+			{Name: "order_number", Heading: "ORDER NUMBER", X: 229.2, Left: 203.1, Right: 313.2},
 			{Name: "cust_style", Heading: "CUST. STYLE", X: 334.2, Left: 313.2, Right: 396.6, Wraps: true},
 			{Name: "description", Heading: "DESCRIPTION", X: 429, Left: 396.6, Right: 509, Wraps: true},
 			{Name: "volume", Heading: "VOL./WEIGHT", X: 528, Left: 509, Right: 540, Number: true, Decimals: 2},

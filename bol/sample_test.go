@@ -144,6 +144,7 @@ func different(got *bol.Bill, want *sample.Bill) []string {
 func TestEveryValueIsReadAsItWasPrinted(t *testing.T) {
 	for _, o := range []sample.Options{
 		sample.Defaults(),
+		{Bills: 1, Lines: 1, Seed: 1},
 		{Bills: 12, Lines: 12, Seed: 2},
 		{Bills: 1, Lines: sample.RowsPerPage, Seed: 3},
 		{Bills: 2, Lines: 5 * sample.RowsPerPage, Seed: 4},

@@ -157,6 +157,16 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 				p.put9(557.2, y, "22.0")
 			},
 			cells{desc: "0-9M BOYS 3 PC", vol: "58.64", wgt: "22.0"}, ""},
+		{"a volume a little left of its column, and near the description", 0.549,
+			func(p *typist) {
+				p.put9(399.6, y, "0-9M BOYS 3 PC SS PA")
+				p.put9(504.5, y, "58.64")
+				p.put9(557.2, y, "22.0")
+			},
+			cells{desc: "0-9M BOYS 3 PC SS PA", vol: "58.64", wgt: "22.0"}, ""},
+		{"a number of the description that ends in the volume's column", 0.6,
+			func(p *typist) { p.put9(399.6, y, "STORAGE BIN     10.50"); p.put9(557.2, y, "22.0") },
+			cells{desc: "STORAGE BIN 10.50", wgt: "22.0"}, ""},
 		{"a number that begins a character early may be of the description in part", 0.549,
 			func(p *typist) { p.put9(399.6, y, "KNITTED MITTENS SIZE 12.03"); p.put9(557.2, y, "22.0") },
 			cells{}, "2 D95487LA 48 629493 KNITTED MITTENS SIZE 12.03 22.0"},
@@ -283,6 +293,30 @@ func TestPiecesAndOrderNumberOfTwoObjects(t *testing.T) {
 	}
 }
 
+func TestTextsThatBeginALittleLeftOfTheirColumn(t *testing.T) {
+	for _, order := range []string{"ALL0618A", "80598467"} {
+		p := newTypist().form("G24024")
+		p.row(0, cells{cartons: "2", pieces: "48", desc: "BIBS", vol: "2.03", wgt: "22.0"})
+		p.put9(50.5, firstRow, "D95487LA")
+		p.put9(200.5, firstRow, order)
+		b, problems := oneBill(t, p)
+		if len(b.Lines) != 1 || b.Lines[0].Style.Text != "D95487LA" || b.Lines[0].OrderNumber.Text != order || len(problems) > 0 {
+			t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
+		}
+	}
+}
+
+func TestPiecesThatReachOverTheirEdge(t *testing.T) {
+	p := newTypist().form("G24024")
+	p.row(0, cells{cartons: "2", style: "D95487LA", desc: "BIBS", vol: "2.03", wgt: "22.0"})
+	p.advance = 0.6
+	p.put9(167.2, firstRow, "    157")
+	b, problems := oneBill(t, p)
+	if len(b.Lines) != 1 || b.Lines[0].Pieces.Text != "157" || len(problems) > 0 {
+		t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
+	}
+}
+
 // A row that looks like a line and cannot be read is reported, and no line is
 // made of it.
 func TestRowsThatCannotBeReadAreReported(t *testing.T) {
@@ -307,6 +341,7 @@ func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 		{"a part of a carton", change(func(c *cells) { c.cartons = "2.5" }), UnreadRow},
 		{"a comma in the wrong place", change(func(c *cells) { c.pieces = "12,96" }), UnreadRow},
 		{"a thousands blank", change(func(c *cells) { c.pieces = "1 204" }), UnreadRow},
+		{"a letter before a number", change(func(c *cells) { c.vol = "O2.03" }), UnreadRow},
 		{"two points", change(func(c *cells) { c.vol = "2..03" }), UnreadRow},
 		{"an overflow", change(func(c *cells) { c.wgt = "######" }), UnreadRow},
 		{"a number without end", change(func(c *cells) { c.pieces = strings.Repeat("9", 17) }), UnreadRow},

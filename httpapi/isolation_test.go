@@ -149,6 +149,7 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 			if _, err := pipe.Write(body[:size/2]); err != nil {
 				t.Fatal(err)
 			}
+			p.underway(t, 0)
 			if a := p.do(t, reset); a.status != 200 {
 				t.Fatalf("%s", a.body)
 			}
@@ -186,6 +187,7 @@ func TestAResetSupersedesOrdersInFlight(t *testing.T) {
 	if _, err := pipe.Write(ship.orders[:100]); err != nil {
 		t.Fatal(err)
 	}
+	p.underway(t, 2)
 	p.post(t, "/new-session?_sid=s", "", nil)
 	p.uploadBills(t, "s", ship.bills)
 	if _, err := pipe.Write(ship.orders[100:]); err != nil {

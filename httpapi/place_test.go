@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -145,6 +146,29 @@ func (p *place) settles(t testing.TB, n int) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%d contents are stored, want %d", p.stored(t), n)
+}
+
+// underway waits until an upload is being stored beside the n contents that are
+// there: until then the server need not have looked at it.
+func (p *place) underway(t testing.TB, n int) {
+	t.Helper()
+	for range 1000 {
+		found := 0
+		err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
+				found++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found > n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the upload does not reach the storage")
 }
 
 // request is one to make.

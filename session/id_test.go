@@ -66,7 +66,7 @@ func TestMintedIDsAreFreshAndLegal(t *testing.T) {
 			t.Fatalf("%q is not %q and 26 characters of base 32", id, Minted)
 		}
 	}
-	if NewIncarnation() == NewIncarnation() {
+	if a, b := NewIncarnation(), NewIncarnation(); a == b {
 		t.Error("two incarnations are the same")
 	}
 }

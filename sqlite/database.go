@@ -54,13 +54,16 @@ type place struct {
 	// logPages is the length of the log, in pages, at which it is copied into
 	// the database file.
 	logPages int
+	// staleRows is how many stale rows there may be before commits have to wait
+	// for their removal, if that is more than half the number of sessions.
+	staleRows int
 	// reserve is the size of the reserve in bytes.
 	reserve int64
 }
 
 // safe is a directory in which nothing that was committed is lost.
 func safe(dir string) place {
-	return place{dir: dir, synchronous: "FULL", psow: "0", migrations: migrations, logPages: 2000, reserve: 1 << 20}
+	return place{dir: dir, synchronous: "FULL", psow: "0", migrations: migrations, logPages: 2000, staleRows: 4096, reserve: 1 << 20}
 }
 
 // openDatabase opens the database in a locked data directory and brings its

@@ -26,7 +26,7 @@ func keyOf(id string) session.Key { return session.Key{Owner: session.Local, ID:
 func onDisk(t testing.TB, disk *simDisk, dir string) *Store {
 	t.Helper()
 	p := safe(dir)
-	p.vfs, p.logPages, p.reserve = disk.name, 20, 0
+	p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0
 	s, err := open(ctx, p, session.Settings{})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"syscall"
 	"testing"
+	"time"
 
 	"tallyman/blob"
 	"tallyman/blob/files"
@@ -80,7 +81,16 @@ func TestAFullDiskLeavesEverythingAsItWasAndCanBeCleared(t *testing.T) {
 			if err := d.contents.Delete(ctx, removed.Contents...); err != nil {
 				t.Errorf("deleting contents on a full disk: %v", err)
 			}
-			// There is room again.
+			// There is room again, and soon a reserve for the next time.
+			for {
+				if _, err := os.Stat(filepath.Join(dir, reserveName)); err == nil {
+					break
+				}
+				if err := d.store.Check(ctx); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 			if err := d.store.Check(ctx); err != nil {
 				t.Error(err)
 			}

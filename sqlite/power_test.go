@@ -27,7 +27,7 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 			history = storetest.NewHistory() // of other sessions: old ones cost the checker time
 		}
 		p := safe(dir)
-		p.vfs, p.logPages, p.reserve = disk.name, 20, 0 // so that there are checkpoints
+		p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0 // so that there is housekeeping
 		change(&p)
 		disk.cutAfter(1 + rand.IntN(1000))
 		store, err := open(context.Background(), p, session.Settings{})

@@ -8,9 +8,8 @@ import (
 )
 
 // The reserve is a file that only takes up room. When the disk is full it is
-// given up for a moment, so that sessions can still be cleared and swept: even a
-// deletion has to be written down first. If others take its room meanwhile it
-// comes back when there is room again.
+// given up, so that sessions can still be cleared and swept: even a deletion has
+// to be written down first. It comes back when there is room again.
 type reserve struct {
 	path  string
 	size  int64 // bytes, 0 for no reserve
@@ -21,7 +20,7 @@ type reserve struct {
 const (
 	reserveName = "RESERVE"
 	// reserveEvery is the pause between attempts to get the reserve back.
-	reserveEvery = 10 * time.Second
+	reserveEvery = time.Second
 )
 
 func newReserve(p place) *reserve {
@@ -37,9 +36,9 @@ func (r *reserve) giveUp() bool {
 	return os.Remove(r.path) == nil
 }
 
-// restore tries to set the room aside, unless it is.
+// restore sets the room aside, unless it is or that was tried just now.
 func (r *reserve) restore() {
-	if r.there || r.size == 0 {
+	if r.there || r.size == 0 || time.Since(r.tried) < reserveEvery {
 		return
 	}
 	r.tried = time.Now()

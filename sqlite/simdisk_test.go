@@ -83,13 +83,6 @@ func (d *simDisk) setFault(f func(op, file string) error) {
 	d.fault = f
 }
 
-// setRoom leaves room for n more bytes.
-func (d *simDisk) setRoom(n int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.room = d.used() + n
-}
-
 func (d *simDisk) used() (n int64) {
 	for _, f := range d.files {
 		n += int64(len(f.seen))

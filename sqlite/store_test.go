@@ -406,8 +406,8 @@ func TestTheNumberOfStaleRowsIsBounded(t *testing.T) {
 	}
 	clients.Wait()
 	s.do(ctx, func(b *batch) error {
-		if n := s.stale.len(); n > staleRows+maxBatch {
-			t.Errorf("%d stale rows, want %d or so", n, staleRows)
+		if n := s.stale.len(); n > s.place.staleRows+maxBatch {
+			t.Errorf("%d stale rows, want %d or so", n, s.place.staleRows)
 		}
 		return nil
 	})

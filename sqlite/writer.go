@@ -27,11 +27,8 @@ const (
 	maxBatch = 256
 	// maxWaiting bounds how many operations may wait for the writer.
 	maxWaiting = 1024
-	// trimRows bounds how many stale rows are removed in one commit, and
-	// staleRows how many there may be (or half as many as sessions, if that is
-	// more) before commits have to wait for that.
-	trimRows  = 256
-	staleRows = 4096
+	// trimRows bounds how many stale rows are removed in one commit.
+	trimRows = 256
 	// shrinkPages bounds how many free pages the database file gives back at a
 	// time.
 	shrinkPages = 256
@@ -139,9 +136,9 @@ func (s *Store) carryOut(ops []*operation) {
 		err := s.try(one)
 		if isFull(err) && one[0].frees && s.reserve.giveUp() {
 			// Sessions can be cleared on a full disk.
-			s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
-			err = s.try(one)
-			s.reserve.restore()
+			if err = s.try(one); isFull(err) {
+				err = s.try(one) // now with a log that begins anew, if there was room for that
+			}
 		}
 		switch {
 		case err == nil:
@@ -224,7 +221,7 @@ func (s *Store) maintain() {
 	if s.unsure.Load() {
 		return
 	}
-	if s.stale.len() > max(staleRows, int(s.table.size.Load())/2) {
+	if s.stale.len() > max(s.place.staleRows, int(s.table.size.Load())/2) {
 		if old := s.stale.oldest(trimRows); s.db.apply(work{remove: old}) == nil {
 			s.stale.removed(len(old))
 		}
@@ -235,8 +232,6 @@ func (s *Store) maintain() {
 	if len(s.queue) == 0 && time.Since(s.shrunk) > time.Second {
 		s.shrunk = time.Now()
 		s.db.shrink(shrinkPages)
-		if time.Since(s.reserve.tried) > reserveEvery {
-			s.reserve.restore()
-		}
 	}
+	s.reserve.restore()
 }
