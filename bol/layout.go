@@ -110,6 +110,10 @@ var Layouts = []*Layout{&Straight}
 
 // Straight is the uniform straight bill of lading on US letter paper, as printed
 // by the order system that calls itself PLBWIN.
+//
+// Its numbers are padded to seven characters. Where a column of them ends, the
+// edge lies between its last digit and the first letter of the next column, in
+// type of eight to ten points.
 var Straight = Layout{
 	Name: "uniform straight bill of lading",
 	Type: 9,

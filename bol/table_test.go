@@ -307,13 +307,18 @@ func TestTextsThatBeginALittleLeftOfTheirColumn(t *testing.T) {
 }
 
 func TestPiecesThatReachOverTheirEdge(t *testing.T) {
-	p := newTypist().form("G24024")
-	p.row(0, cells{cartons: "2", style: "D95487LA", desc: "BIBS", vol: "2.03", wgt: "22.0"})
-	p.advance = 0.6
-	p.put9(167.2, firstRow, "    157")
-	b, problems := oneBill(t, p)
-	if len(b.Lines) != 1 || b.Lines[0].Pieces.Text != "157" || len(problems) > 0 {
-		t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
+	for _, tt := range []struct {
+		advance, x float32
+		pieces     string
+	}{{0.6, 167.2, "    157"}, {6 / 9.0, 165.4, "      8"}} {
+		p := newTypist().form("G24024")
+		p.row(0, cells{cartons: "2", style: "D95487LA", desc: "BIBS", vol: "2.03", wgt: "22.0"})
+		p.advance = tt.advance
+		p.put9(tt.x, firstRow, tt.pieces)
+		b, problems := oneBill(t, p)
+		if len(b.Lines) != 1 || b.Lines[0].Pieces.Text != strings.TrimSpace(tt.pieces) || len(problems) > 0 {
+			t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func crashingServer(dir, round, wrong string) {
 					case "contents first":
 						if st, err := store.Get(ctx, k); err == nil {
 							contents.Delete(ctx, st.Contents()...)
-							time.Sleep(time.Millisecond)
+							time.Sleep(20 * time.Millisecond)
 						}
 					case "answer first":
 						if st, err := store.Get(ctx, k); err == nil && st.Revision == 1 {
@@ -247,13 +247,10 @@ func crash(dir, round, wrong string, history *storetest.History, moment *int64) 
 		return 0, err
 	}
 	in := bufio.NewReader(stdout)
-	kill := func(after time.Duration) {
-		time.AfterFunc(after, func() { cmd.Process.Kill() })
-	}
+	// While it starts, or once it has told a number of things.
+	tell := 1 + rand.IntN(500)
 	if rand.IntN(4) == 0 {
-		kill(time.Duration(rand.IntN(30)) * time.Millisecond) // while it starts
-	} else if _, err := in.Peek(1); err == nil { // or once it works
-		kill(time.Duration(rand.IntN(150)) * time.Millisecond)
+		time.AfterFunc(time.Duration(rand.IntN(30))*time.Millisecond, func() { cmd.Process.Kill() })
 	}
 	type called struct {
 		line
@@ -268,6 +265,9 @@ func crash(dir, round, wrong string, history *storetest.History, moment *int64) 
 		}
 		if err != nil {
 			return 0, err
+		}
+		if tell--; tell == 0 {
+			cmd.Process.Kill()
 		}
 		*moment++
 		var l line
