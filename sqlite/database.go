@@ -38,6 +38,7 @@ const pragmas = `
 // Only one goroutine at a time may use it.
 type database struct {
 	conn *sqlite3.Conn
+	log  *logDisk
 	// logPages is the length of the log in pages.
 	logPages int
 
@@ -84,16 +85,19 @@ func openDatabase(p place) (_ *database, err error) {
 		// begins every commit in a sector of its own.
 		"psow": {p.psow},
 	}
-	if p.vfs != "" {
-		params.Set("vfs", p.vfs)
+	log, err := newLogDisk(p.vfs)
+	if err != nil {
+		return nil, err
 	}
+	params.Set("vfs", log.name)
 	// SQLite knows %20 but not + for a space.
 	query := strings.ReplaceAll(params.Encode(), "+", "%20")
 	conn, err := sqlite3.Open("file:" + slashed(fileName).EscapedPath() + "?" + query)
 	if err != nil {
+		log.forget()
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	db := &database{conn: conn}
+	db := &database{conn: conn, log: log}
 	if err := db.setUp(p); err != nil {
 		db.close()
 		return nil, err
@@ -172,6 +176,7 @@ func (db *database) close() (err error) {
 	}
 	err = db.conn.Close()
 	db.conn = nil
+	db.log.forget()
 	return err
 }
 
@@ -212,6 +217,7 @@ func (db *database) apply(w work) (err error) {
 			err = errors.Join(err, db.conn.Exec("ROLLBACK"))
 		}
 	}()
+	db.log.begin()
 	if err := db.begin.Exec(); err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}

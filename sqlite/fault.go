@@ -24,9 +24,8 @@ func noRoom(err error) bool {
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// isFull reports whether SQLite failed because a write found no room. In WAL
-// mode the frame that commits is the last one written, so this failure also
-// means that nothing was committed. The same from a sync does not.
+// isFull reports whether SQLite failed because a write found no room. The same
+// from a sync tells nothing about what was written.
 func isFull(err error) bool {
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE) && noRoom(err)
 }

@@ -155,6 +155,21 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 			t.Errorf("%s: gave up after a write found no room once", where)
 		}
 	}
+	// If it is certain what happened, a crash right now does not change it.
+	if got == nil || session.Settled(got) {
+		for _, crash := range []struct {
+			name string
+			disk *simDisk
+		}{{"a kill", disk.afterKill(t)}, {"a power cut", disk.after(t)}} {
+			other := t.TempDir()
+			crash.disk.move(dir, other)
+			again := onDisk(t, crash.disk, other)
+			if now := content(again.Get(ctx, target)); !reflect.DeepEqual(now, after) {
+				t.Errorf("%s (%v): after %s the session is %v, was %v", where, got, crash.name, now, after)
+			}
+			again.Close()
+		}
+	}
 
 	// The disk is well again.
 	disk.setFault(nil)
@@ -177,6 +192,48 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 		t.Errorf("%s: after a power cut another session is %v, was %v", where, now, z)
 	}
 	return failed && !t.Failed()
+}
+
+// On a disk without room, where what is there can still be written over, it is
+// always certain what happened, whatever a crash does right after it.
+func TestWithoutRoomItIsCertainThatNothingHappened(t *testing.T) {
+	dir := t.TempDir()
+	for room := int64(0); room < 20_000; room += 700 {
+		disk := newSimDisk(t, uint64(room))
+		s := onDisk(t, disk, dir)
+		k := keyOf("x")
+		st, _, err := s.Open(ctx, k, session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.setRoom(room)
+		for err == nil {
+			before := content(s.Get(ctx, k))
+			a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{storetest.NewInput("1.pdf")}}
+			if _, _, err = s.Attach(ctx, k, a); err == nil {
+				continue
+			}
+			if fault.CodeOf(err) != session.StorageFull {
+				t.Errorf("with room for %d bytes: %v", room, err)
+			}
+			for name, crashed := range map[string]*simDisk{"a kill": disk.afterKill(t), "a power cut": disk.after(t)} {
+				other := t.TempDir()
+				crashed.move(dir, other)
+				again := onDisk(t, crashed, other)
+				for what, now := range map[string]any{"now": content(s.Get(ctx, k)), "after " + name: content(again.Get(ctx, k))} {
+					if now != before {
+						t.Errorf("with room for %d bytes: the session is %v %s, was %v", room, now, what, before)
+					}
+				}
+				again.Close()
+			}
+		}
+		disk.setRoom(1 << 20)
+		if _, _, err := s.New(ctx, k, session.Named); err != nil {
+			t.Errorf("when there was room again: %v", err)
+		}
+		s.Close()
+	}
 }
 
 func contains(list, word string) bool {

@@ -29,7 +29,8 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 		p := safe(dir)
 		p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0 // so that there is housekeeping
 		change(&p)
-		disk.cutAfter(1 + rand.IntN(1000))
+		// Often while the store opens, or in its first commits.
+		disk.cutAfter(1 + rand.IntN([]int{20, 100, 1000}[rand.IntN(3)]))
 		store, err := open(context.Background(), p, session.Settings{})
 		if err != nil {
 			if !disk.isOff() {
@@ -53,9 +54,9 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 }
 
 func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
-	cycles := 150
+	cycles := 400
 	if storetest.Long() {
-		cycles = 1000
+		cycles = 5000
 	}
 	if err := powerCycles(t, cycles, func(*place) {}); err != nil {
 		t.Error(err)

@@ -3,7 +3,9 @@ package sqlite
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -83,6 +85,13 @@ func (d *simDisk) setFault(f func(op, file string) error) {
 	d.fault = f
 }
 
+// setRoom leaves room for n more bytes.
+func (d *simDisk) setRoom(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.room = d.used() + n
+}
+
 func (d *simDisk) used() (n int64) {
 	for _, f := range d.files {
 		n += int64(len(f.seen))
@@ -96,6 +105,16 @@ func (d *simDisk) cutAfter(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.left = n
+}
+
+// move gives all files of one folder to another.
+func (d *simDisk) move(from, to string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, f := range maps.Clone(d.files) {
+		delete(d.files, name)
+		d.files[strings.Replace(name, from, to, 1)] = f
+	}
 }
 
 // isOff reports whether the power was cut.
@@ -112,17 +131,11 @@ const simSector = 4096
 // was synced, and any of the sectors that were written since. One of them may be
 // garbage, with all that it held before: it was being written.
 func (d *simDisk) after(t testing.TB) *simDisk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := newSimDisk(t, d.rng.Uint64())
-	for name, f := range d.files {
-		if !f.synced && d.rng.IntN(2) == 0 {
-			continue
-		}
+	return d.image(t, func(f *simFile) {
 		if d.rng.IntN(2) == 0 && len(f.seen) < len(f.durable) {
 			f.durable = f.durable[:len(f.seen)]
 		}
-		garbage := d.rng.IntN(3) == 0
+		garbage := d.rng.IntN(2) == 0
 		for s := range f.dirty {
 			if d.rng.IntN(2) == 0 {
 				continue
@@ -135,7 +148,28 @@ func (d *simDisk) after(t testing.TB) *simDisk {
 				}
 			}
 		}
-		n.files[name] = &simFile{seen: append([]byte(nil), f.durable...), durable: f.durable, dirty: map[int64]bool{}, synced: true}
+	})
+}
+
+// afterKill returns the disk as another process finds it.
+func (d *simDisk) afterKill(t testing.TB) *simDisk {
+	return d.image(t, func(f *simFile) {
+		f.durable, f.synced = append([]byte(nil), f.seen...), true
+	})
+}
+
+// image returns a copy of the disk after something happened to its files.
+func (d *simDisk) image(t testing.TB, happen func(*simFile)) *simDisk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := newSimDisk(t, d.rng.Uint64())
+	for name, f := range d.files {
+		c := &simFile{seen: append([]byte(nil), f.seen...), durable: append([]byte(nil), f.durable...), dirty: maps.Clone(f.dirty), synced: f.synced}
+		happen(c)
+		if !c.synced && d.rng.IntN(2) == 0 {
+			continue // its name is lost
+		}
+		n.files[name] = &simFile{seen: append([]byte(nil), c.durable...), durable: c.durable, dirty: map[int64]bool{}, synced: true}
 	}
 	return n
 }

@@ -375,7 +375,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 		x = session.Expired{More: more}
 		for _, c := range found {
 			sl := b.at(c.key)
-			if sl.entry != c.entry || sl.changed || b.alive(sl) {
+			if sl.entry != c.entry || sl.changed {
 				continue // it was cleared or begun anew since
 			}
 			x.Sessions++

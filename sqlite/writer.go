@@ -126,28 +126,35 @@ func (s *Store) carryOut(ops []*operation) {
 	if s.try(ops) == nil {
 		return
 	}
-	for len(ops) > 0 {
+	for i, op := range ops {
 		if err := s.settle(); err != nil {
-			answer(ops, err)
+			answer(ops[i:], err)
 			return
 		}
-		one := ops[:1]
-		ops = ops[1:]
-		err := s.try(one)
-		if isFull(err) && one[0].frees && s.reserve.giveUp() {
-			// Sessions can be cleared on a full disk.
-			if err = s.try(one); isFull(err) {
-				err = s.try(one) // now with a log that begins anew, if there was room for that
-			}
-		}
-		switch {
-		case err == nil:
-		case isFull(err):
-			answer(one, storageFault("write the session", err))
-		default:
-			answer(one, unsettled(err))
+		s.alone(op)
+	}
+}
+
+// alone decides, commits and answers one operation after the commit of many
+// failed.
+func (s *Store) alone(op *operation) {
+	one := []*operation{op}
+	err := s.try(one)
+	if isFull(err) && op.frees && s.reserve.giveUp() && s.settle() == nil {
+		// Sessions can be cleared on a full disk.
+		err = s.try(one)
+		if isFull(err) && s.settle() == nil {
+			err = s.try(one) // the log may have begun anew in the room of the reserve
 		}
 	}
+	if err == nil {
+		return
+	}
+	if serr := s.settle(); serr != nil || !isFull(err) {
+		answer(one, unsettled(errors.Join(err, serr)))
+		return
+	}
+	answer(one, storageFault("write the session", err))
 }
 
 func answer(ops []*operation, err error) {
@@ -177,22 +184,22 @@ func (s *Store) try(ops []*operation) error {
 	return nil
 }
 
-// failed takes note of a commit that failed. Unless there was merely no room,
-// the log may by now hold the whole transaction, without SQLite counting it: a
-// crash would bring it to life. Its rows are suspect until a later commit has
-// written over that place in the log, and removed them to be sure.
+// failed takes note of a commit that failed. By now the log may hold the whole
+// transaction, without SQLite counting it: a crash would bring it to life. Its
+// rows are suspect until that place in the log is written over.
 func (s *Store) failed(w work, err error) {
+	if s.db.log.wrote() {
+		for _, r := range w.rows {
+			s.suspects = append(s.suspects, r.seq)
+		}
+		s.cause = err
+		s.unsure.Store(true)
+	}
 	if isFull(err) {
 		// The log cannot grow. If it can be copied into the database file it
 		// need not: the next commit begins it anew.
 		s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
-		return
 	}
-	for _, r := range w.rows {
-		s.suspects = append(s.suspects, r.seq)
-	}
-	s.cause = err
-	s.unsure.Store(true)
 }
 
 // settle sees to it that what failed to commit stays undone, if there is such.
@@ -207,7 +214,14 @@ func (s *Store) settle() error {
 	if !s.unsure.Load() {
 		return nil
 	}
-	if err := s.db.apply(work{remove: s.suspects, probe: true}); err != nil {
+	err := s.db.apply(work{remove: s.suspects, probe: true})
+	if isFull(err) && s.db.log.wrote() {
+		// There was no room for all of it. But it began where the other did,
+		// which is thereby written over; and what is left of this one does no
+		// harm, whether a crash brings it to life or not.
+		err = s.db.log.sync()
+	}
+	if err != nil {
 		return unsettled(errors.Join(s.cause, err))
 	}
 	s.suspects, s.cause = nil, nil
