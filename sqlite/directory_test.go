@@ -324,3 +324,27 @@ func TestWhatCannotBeADataDirectoryIsRefusedClearly(t *testing.T) {
 		}
 	}
 }
+
+func TestADataDirectoryMayBeALink(t *testing.T) {
+	world := t.TempDir()
+	if err := os.Mkdir(filepath.Join(world, "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(world, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	s := mustOpen(t, link)
+	st, _, err := s.New(ctx, keyOf("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(ctx, filepath.Join(world, "real"), session.Settings{}); fault.CodeOf(err) != InUse {
+		t.Errorf("the same directory by another name: %v", err)
+	}
+	s.Close()
+	again := mustOpen(t, filepath.Join(world, "real"))
+	if got, err := again.Get(ctx, keyOf("x")); err != nil || got.Incarnation != st.Incarnation {
+		t.Errorf("by its own name: %+v, %v", got, err)
+	}
+}
