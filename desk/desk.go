@@ -331,7 +331,7 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (session.Input, err
 		return in, err
 	}
 	defer content.Close()
-	pages, err := d.reader.Pages(ctx, []intake.File{{Name: in.Name, ReaderAt: content, Size: in.Content.Size}}, nil)
+	pages, err := d.reader.Pages(ctx, []intake.File{{Name: in.Name, ReaderAt: content, Size: content.Size()}}, nil)
 	if err != nil {
 		return in, fault.In(in.Name, err)
 	}

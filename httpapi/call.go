@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -119,13 +120,13 @@ func (c *call) fail(err error) {
 		a.SessionID = string(id)
 	}
 	errorHeaders(c.w.Header(), err, a)
-	unread := c.r.ContentLength != 0 && (c.body == nil || c.body.err == nil)
-	if unread {
+	whole := c.r.ContentLength == 0 || c.body != nil && c.body.err == io.EOF
+	if !whole {
 		c.w.Header().Set("Connection", "close")
-		c.control.EnableFullDuplex() // or the answer would wait for the body
+		c.control.EnableFullDuplex() // or the answer would wait for the body, which may never come
 	}
 	c.json(status, a)
-	if unread && status != statusClientGone {
+	if !whole && (c.body == nil || c.body.err == nil) {
 		c.control.Flush()
 		c.drain()
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/session"
 )
@@ -139,14 +140,18 @@ func requestBody(bodies []bodyDoc) object {
 	return object{"required": true, "content": content}
 }
 
-// commonFaults are those of every route that needs a key.
-var commonFaults = []fault.Code{fault.BadRequest, session.BadID, Unauthorized, CrossOrigin}
+// sessionFaults are those of every route that can do something to a session:
+// with _action that is any route which is not a file.
+var sessionFaults = []fault.Code{
+	session.BadID, Unauthorized, CrossOrigin, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
+}
 
-// allFaults are all codes that a route can answer with.
+// allFaults are all codes that a route can answer with. The tests provoke each
+// of them on each route.
 func (rt *route) allFaults() []fault.Code {
-	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, RequestTimeout, fault.Internal, fault.Cancelled}
+	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, RequestTimeout, fault.Cancelled}
 	if !rt.static {
-		all = append(all, commonFaults...) // public routes, too, with _action
+		all = append(all, sessionFaults...)
 	}
 	all = append(all, rt.faults...)
 	slices.Sort(all)
@@ -182,7 +187,9 @@ func responses(s schemas, rt *route) object {
 		out[strconv.Itoa(status)] = r
 	}
 	if rt.answer == reflect.TypeFor[healthAnswer]() {
-		out["503"] = object{"description": "storage or the PDF workers do not work", "content": object{"application/json": object{"schema": s.of(rt.answer)}}}
+		busy := out["503"].(object)
+		busy["description"] = "storage or the PDF workers do not work; or " + busy["description"].(string)
+		busy["content"] = object{"application/json": object{"schema": object{"anyOf": []any{s.of(rt.answer), s.of(reflect.TypeFor[errorAnswer]())}}}}
 	}
 	return out
 }

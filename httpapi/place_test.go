@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -42,20 +43,22 @@ func TestMain(m *testing.M) {
 	reader = intake.New(intake.Config{})
 	code := m.Run()
 	reader.Close()
+	if missing := provoked.missing(); code == 0 && len(missing) > 0 && everyTestRan() {
+		fmt.Printf("No test provokes these faults, which the description promises:\n\t%s\n", strings.Join(missing, "\n\t"))
+		code = 1
+	}
 	os.Exit(code)
 }
 
 // place is a server over stores of its own, reached over real HTTP.
 type place struct {
 	*httptest.Server
-	api      *httpapi.Server
-	dir      string
-	desk     *desk.Desk
-	contents blob.Store
-	store    session.Store
-	log      *logBuffer
-	client   *http.Client
-	schemas  *described
+	*stores
+	api     *httpapi.Server
+	desk    *desk.Desk
+	log     *logBuffer
+	client  *http.Client
+	schemas *described
 }
 
 // logBuffer keeps what was logged.
@@ -85,6 +88,19 @@ func newPlace(t testing.TB, change ...func(*httpapi.Config)) *place {
 
 func newPlaceWith(t testing.TB, limits desk.Limits, change ...func(*httpapi.Config)) *place {
 	t.Helper()
+	s := newStores(t)
+	return s.serve(t, desk.New(s.store, s.contents, reader, limits), change...)
+}
+
+// stores are where a server's sessions and contents are.
+type stores struct {
+	dir      string
+	store    session.Store
+	contents blob.Store
+}
+
+func newStores(t testing.TB) *stores {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
 	if err != nil {
@@ -95,9 +111,15 @@ func newPlaceWith(t testing.TB, limits desk.Limits, change ...func(*httpapi.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &place{dir: dir, contents: contents, store: store, log: &logBuffer{}}
+	return &stores{dir, store, contents}
+}
+
+// serve starts a server whose work a desk does.
+func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Config)) *place {
+	t.Helper()
+	p := &place{stores: s, log: &logBuffer{}}
 	config := httpapi.Config{
-		Desk:     desk.New(store, contents, reader, limits),
+		Desk:     d,
 		Loopback: true, Version: "test",
 		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 	}
@@ -135,17 +157,37 @@ func (p *place) stored(t testing.TB) int {
 	}
 }
 
-// settles waits until so many contents are stored: giving back disk space goes
-// on after an answer.
+// onDisk counts the contents that are on the disk, those that are on their way
+// in or out as well.
+func (p *place) onDisk(t testing.TB) int {
+	t.Helper()
+	found := 0
+	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it has just gone
+		}
+		if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
+			found++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// settles waits until so many contents are stored and no others are on the disk:
+// giving back disk space goes on after an answer.
 func (p *place) settles(t testing.TB, n int) {
 	t.Helper()
 	for range 500 {
-		if p.stored(t) == n {
+		if p.stored(t) == n && p.onDisk(t) == n {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("%d contents are stored, want %d", p.stored(t), n)
+	t.Errorf("%d contents are stored and %d on the disk, want %d", p.stored(t), p.onDisk(t), n)
 }
 
 // underway waits until an upload is being stored beside the n contents that are
@@ -153,17 +195,7 @@ func (p *place) settles(t testing.TB, n int) {
 func (p *place) underway(t testing.TB, n int) {
 	t.Helper()
 	for range 1000 {
-		found := 0
-		err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
-				found++
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if found > n {
+		if p.onDisk(t) > n {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -460,6 +492,7 @@ func (d *described) check(t testing.TB, r request, a answer) {
 	}
 	if a.status != http.StatusOK {
 		code, _ := decode(a.body).(map[string]any)["code"].(string)
+		provoked.note(method, path, code)
 		if about, _ := resp["description"].(string); !strings.Contains(about, code) && a.status != http.StatusServiceUnavailable {
 			t.Errorf("%s %s answers with the code %s, which is not described for %s: %s", method, path, code, status, about)
 		}

@@ -13,6 +13,8 @@ import (
 
 	"tallyman/internal/hostile"
 	"tallyman/sample"
+	"tallyman/session"
+	"tallyman/sheet"
 )
 
 // Every way of giving a BOL (DESIGN.md §7), and what its answer holds.
@@ -333,6 +335,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		}
 		p.get(t, "/api/docs").is(t, 200, fields{"service": "Tallyman", "version": "test", "description": anyText, "openapi": "/openapi.json", "endpoints": anyObject})
 		p.get(t, "/nothing/here").fails(t, 404, "not_found", nil)
+		p.get(t, "/static/nothing.js").fails(t, 404, "not_found", nil)
 		for path, kind := range map[string]string{
 			"/": "text/html; charset=utf-8", "/docs": "text/html; charset=utf-8", "/client.js": "text/javascript; charset=utf-8",
 			"/static/app.js": "text/javascript; charset=utf-8", "/static/style.css": "text/css; charset=utf-8", "/openapi.json": "application/json",
@@ -348,20 +351,36 @@ func TestTheSheetComesInEveryFormatUnderItsName(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
 	p.uploadOrders(t, "s", ship.orders)
-	for _, d := range []struct{ path, name, kind, begins string }{
-		{"/download-bol?_sid=s", "BOL_processed.csv", "text/csv; charset=utf-8", "RTS ID,RTS Status"},
-		{"/download-bol?_sid=s&format=csv", "BOL_processed.csv", "text/csv; charset=utf-8", "RTS ID,RTS Status"},
-		{"/download-bol?_sid=s&format=XLSX", "BOL_processed.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK"},
-		{"/download-bol?_sid=s&format=json", "BOL_processed.json", "application/json", `{"summary"`},
-		{"/download?_sid=s", "combined_data.csv", "text/csv; charset=utf-8", "RTS ID,RTS Status"},
-		{"/download?_sid=s&format=json", "combined_data.json", "application/json", `{"summary"`},
-		{"/download-bol/combined_data.csv?_sid=s", "combined_data.csv", "text/csv; charset=utf-8", "RTS ID,RTS Status"},
-		{"/download-bol/bol.pdf?_sid=s", "bol.pdf", "application/pdf", "%PDF-"},
-		{"/download-bol/orders.csv?_sid=s", "orders.csv", "text/csv; charset=utf-8", ""},
+	st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := p.desk.Sheet(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]byte{"csv": ship.expected, "bills": ship.bills, "orders": ship.orders}
+	for _, f := range []sheet.Format{sheet.XLSX, sheet.JSON} {
+		var b bytes.Buffer
+		if err := sheet.Write(&b, made, f); err != nil {
+			t.Fatal(err)
+		}
+		want[strings.TrimPrefix(f.Ext(), ".")] = b.Bytes()
+	}
+	for _, d := range []struct{ path, name, kind, body string }{
+		{"/download-bol?_sid=s", "BOL_processed.csv", "text/csv; charset=utf-8", "csv"},
+		{"/download-bol?_sid=s&format=csv", "BOL_processed.csv", "text/csv; charset=utf-8", "csv"},
+		{"/download-bol?_sid=s&format=XLSX", "BOL_processed.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"},
+		{"/download-bol?_sid=s&format=json", "BOL_processed.json", "application/json", "json"},
+		{"/download?_sid=s", "combined_data.csv", "text/csv; charset=utf-8", "csv"},
+		{"/download?_sid=s&format=json", "combined_data.json", "application/json", "json"},
+		{"/download-bol/combined_data.csv?_sid=s", "combined_data.csv", "text/csv; charset=utf-8", "csv"},
+		{"/download-bol/bol.pdf?_sid=s", "bol.pdf", "application/pdf", "bills"},
+		{"/download-bol/orders.csv?_sid=s", "orders.csv", "text/csv; charset=utf-8", "orders"},
 	} {
 		got := p.get(t, d.path)
-		if got.status != 200 || got.header.Get("Content-Type") != d.kind || got.header.Get("Content-Disposition") != "attachment; filename="+d.name || !bytes.HasPrefix(got.body, []byte(d.begins)) {
-			t.Errorf("%s: %d, %v, %.40q", d.path, got.status, got.header, got.body)
+		if got.status != 200 || got.header.Get("Content-Type") != d.kind || got.header.Get("Content-Disposition") != "attachment; filename="+d.name || !bytes.Equal(got.body, want[d.body]) {
+			t.Errorf("%s: %d, %v, %d bytes, %.40q", d.path, got.status, got.header, len(got.body), got.body)
 		}
 		head := p.do(t, request{method: "HEAD", path: d.path})
 		if head.status != 200 || len(head.body) != 0 || head.header.Get("Content-Disposition") != got.header.Get("Content-Disposition") {

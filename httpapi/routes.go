@@ -29,7 +29,7 @@ type route struct {
 	static  bool // it is a file, to which _action means nothing
 	page    bool // it is a page that runs scripts of ours
 	changes bool // it changes the session
-	begins  bool // it begins a session itself, or has no use for one
+	begins  bool // it begins or ends a session itself
 	reads   bool // it reads the body, although it needs none
 
 	queries []parameter
@@ -93,7 +93,8 @@ var (
 	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
 	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
-	ourFaults  = []fault.Code{fault.Busy, blob.StorageFull, blob.StorageUnavailable, blob.Damaged}
+	// What is stored may turn out to be damaged when it is read.
+	storedFaults = []fault.Code{blob.Damaged}
 )
 
 func codes(lists ...[]fault.Code) []fault.Code {
@@ -116,26 +117,22 @@ func routes() []*route {
 	base64Field := func(name string) bodyField {
 		return bodyField{name: name, about: "the PDF as base64, or as a data: URL"}
 	}
-	billFaults := codes(bodyFaults, readFaults, pdfFaults, ourFaults, []fault.Code{session.Superseded, session.TooManyFiles})
+	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded})
 
 	rs := []*route{
 		files(route{path: "/", methods: get, public: true, page: true, op: "open",
 			summary: "The page; with ?format=json or Accept: application/json, what there is",
 			queries: []parameter{{name: "format", in: "query", about: "json for programs", values: []string{"json"}}},
 			media:   []string{"text/html; charset=utf-8"},
-			faults:  codes(ourFaults),
 		}, handleRoot),
 		typed(route{path: "/new-session", methods: []string{http.MethodPost, http.MethodGet}, op: "new", changes: true, begins: true,
 			summary: "Begin a new, empty session: of the name given, or of a minted one",
-			faults:  codes(ourFaults),
 		}, handleNew),
 		typed(route{path: "/clear-session", methods: post, op: "clear", changes: true, begins: true,
 			summary: "End the session and remove its files",
-			faults:  codes(ourFaults),
 		}, handleClear),
 		typed(route{path: "/auto-reset", methods: post, op: "reset", changes: true, begins: true,
 			summary: "Clear and new in one step",
-			faults:  codes(ourFaults),
 		}, handleReset),
 		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL: one PDF or more",
@@ -144,7 +141,7 @@ func routes() []*route {
 				{media: string(multipartForm), fields: []bodyField{{name: "file", about: "a PDF of bills; may be there several times", file: true, many: true, required: true}, modeField}},
 				{media: "application/pdf", about: "one PDF; ?filename= names it"},
 			},
-			faults: billFaults,
+			faults: codes(billFaults, []fault.Code{session.TooManyFiles}),
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON",
@@ -162,7 +159,7 @@ func routes() []*route {
 				}
 				return bodies
 			}(),
-			faults: codes(billFaults, []fault.Code{BadBase64}),
+			faults: codes(billFaults, []fault.Code{BadBase64, session.TooManyFiles}),
 		}, handleUploadAttachment),
 		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
 			summary: "Attach the order export, which is joined with the bills",
@@ -180,49 +177,49 @@ func routes() []*route {
 				}
 				return bodies
 			}(),
-			faults: codes(bodyFaults, readFaults, csvFaults, ourFaults, []fault.Code{desk.NoBOL, BadBase64, session.Superseded}),
+			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, BadBase64, session.Superseded}),
 		}, handleUploadCSV),
 	}
 	for _, path := range []string{"/process", "/process-workflow"} {
 		rs = append(rs, typed(route{path: path, methods: post, op: "reread", changes: true,
 			summary: "Read the stored BOL again",
-			faults:  codes(readFaults, pdfFaults, ourFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
+			faults:  codes(readFaults, pdfFaults, storedFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
 		}, handleProcess))
 	}
 	return append(rs,
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as BOL_processed.csv",
 			queries: []parameter{formatParameter},
-			faults:  codes(ourFaults, []fault.Code{desk.NoSheet, fault.BadRequest}),
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
 		}, handleDownloadBOL),
 		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as combined_data.csv",
 			queries: []parameter{formatParameter},
-			faults:  codes(ourFaults, []fault.Code{desk.NoSheet, fault.BadRequest}),
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
 		}, handleDownload),
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
 			queries: []parameter{{name: "name", in: "path", about: "a name that /files gives"}},
 			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
-			faults:  codes(ourFaults, []fault.Code{fault.NotFound}),
+			faults:  codes(storedFaults, []fault.Code{fault.NotFound}),
 		}, handleDownloadFile),
 		typed(route{path: "/status", methods: get, op: "status",
 			summary: "The state of the session; creates none",
-			faults:  codes(ourFaults),
+			faults:  storedFaults,
 		}, handleStatus),
 		typed(route{path: "/files", methods: get, op: "files",
 			summary: "The session's files",
-			faults:  codes(ourFaults),
+			faults:  storedFaults,
 		}, handleFiles),
 		typed(route{path: "/validate-session", methods: get, op: "validate",
 			summary: "Is the session clean? _sid is required",
-			faults:  codes(ourFaults, []fault.Code{SessionRequired}),
+			faults:  codes(storedFaults, []fault.Code{SessionRequired}),
 		}, handleValidate),
 		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
 			summary: "What happens in the session, as server-sent events: state, new, cleared, reading, progress, attached, failed",
-			faults:  codes(ourFaults, []fault.Code{SessionRequired}),
+			faults:  []fault.Code{SessionRequired},
 		}, handleEvents),
-		files(route{path: "/convert", methods: post, op: "convert", begins: true, media: sheetMedia,
+		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
 			summary: "Make a sheet without a session",
 			queries: []parameter{formatParameter},
 			bodies: []bodyDoc{{media: string(multipartForm), fields: []bodyField{
@@ -232,7 +229,7 @@ func routes() []*route {
 				{name: "csv_file", about: "the same", file: true},
 				{name: "format", about: "csv, xlsx or json"},
 			}}},
-			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, ourFaults, []fault.Code{session.TooManyFiles}),
+			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{session.TooManyFiles}),
 		}, handleConvert),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
@@ -240,9 +237,8 @@ func routes() []*route {
 				{name: "limit", in: "query", about: "sessions on a page, 1 to 1000; 100 if it is left out"},
 				{name: "after", in: "query", about: "the \"next\" of the page before"},
 			},
-			faults: codes(ourFaults, []fault.Code{fault.BadRequest}),
 		}, handleDebugSessions),
-		typed(route{path: "/debug-request", methods: anyMethod, begins: true, reads: true,
+		typed(route{path: "/debug-request", methods: anyMethod, reads: true,
 			summary: "An echo of the request as it was received, without its secrets",
 			faults:  []fault.Code{fault.BadRequest, fault.TooLarge, RequestTimeout},
 		}, handleDebugRequest),
@@ -260,7 +256,7 @@ func routes() []*route {
 			media: []string{"application/json"}, handle: handleOpenAPI},
 		&route{path: "/docs", methods: get, public: true, static: true, page: true, summary: "This description, for people",
 			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
-		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus", begins: true,
+		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus",
 			media: []string{"text/plain"}}, handleMetrics),
 		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
 			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},

@@ -189,6 +189,38 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
+	a := p.get(t, "/metrics")
+	if kind := a.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
+		t.Errorf("measurements come as %q", kind)
+	}
+	// Every measurement says what it is, and each line is one that Prometheus reads.
+	sample := regexp.MustCompile(`^([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? ([-+0-9.e]+|\+Inf|NaN)$`)
+	explained := map[string]bool{}
+	for line := range strings.Lines(string(a.body)) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, _, _ = strings.Cut(name, " ")
+			explained[name] = true
+			continue
+		}
+		if strings.HasPrefix(line, "# TYPE ") {
+			continue
+		}
+		m := sample.FindStringSubmatch(line)
+		if m == nil {
+			t.Errorf("no measurement: %q", line)
+			continue
+		}
+		name := m[1]
+		for _, part := range []string{"_bucket", "_sum", "_count"} {
+			if base, ok := strings.CutSuffix(name, part); ok && explained[base] {
+				name = base
+			}
+		}
+		if !explained[name] {
+			t.Errorf("%s is not explained", name)
+		}
+	}
 	if p.metric(t, "tallyman_worker_restarts_total") < 0 || p.metric(t, "process_resident_memory_bytes") <= 0 {
 		t.Error("measurements of the workers or the process are missing")
 	}
