@@ -3,10 +3,8 @@ package desk
 import (
 	"bytes"
 	"container/list"
-	"strings"
 	"sync"
 
-	"tallyman/session"
 	"tallyman/sheet"
 )
 
@@ -14,9 +12,8 @@ import (
 // 2 kB each.
 const cacheRows = 20_000
 
-// cache keeps the last sheets that were asked for. Contents never change, so
-// that a sheet is known by the keys of what it is made of, and can never be that
-// of another session or of an earlier life of this one.
+// cache keeps the last sheets that were asked for, by what they are made of; see
+// inputsOf.
 type cache struct {
 	mu    sync.Mutex
 	byKey map[string]*list.Element
@@ -26,7 +23,7 @@ type cache struct {
 
 // entry is a sheet and, once somebody has asked for it, its CSV.
 type entry struct {
-	key   string
+	of    string // the inputs that it is made of
 	sheet *sheet.Sheet
 
 	once sync.Once
@@ -43,16 +40,14 @@ func (e *entry) bytes() ([]byte, error) {
 	return e.csv, e.err
 }
 
-func newCache() *cache {
-	return &cache{byKey: map[string]*list.Element{}, used: list.New()}
+// facts are what listings say of the sheet.
+func (e *entry) facts() (*sheetFacts, error) {
+	csv, err := e.bytes()
+	return &sheetFacts{Of: e.of, CSV: int64(len(csv))}, err
 }
 
-func cacheKey(st session.State) string {
-	var b strings.Builder
-	for _, in := range st.Inputs() {
-		b.WriteString(string(in.Reading.Key))
-	}
-	return b.String()
+func newCache() *cache {
+	return &cache{byKey: map[string]*list.Element{}, used: list.New()}
 }
 
 func (c *cache) get(key string) *entry {
@@ -67,21 +62,20 @@ func (c *cache) get(key string) *entry {
 }
 
 // put keeps a sheet, unless it is too large, and returns its entry.
-func (c *cache) put(key string, s *sheet.Sheet) *entry {
+func (c *cache) put(key string, e *entry) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if el, ok := c.byKey[key]; ok {
 		return el.Value.(*entry)
 	}
-	e := &entry{key: key, sheet: s}
-	if len(s.Rows) > cacheRows {
+	if len(e.sheet.Rows) > cacheRows {
 		return e
 	}
 	c.byKey[key] = c.used.PushFront(e)
-	c.rows += len(s.Rows)
+	c.rows += len(e.sheet.Rows)
 	for c.rows > cacheRows {
 		last := c.used.Remove(c.used.Back()).(*entry)
-		delete(c.byKey, last.key)
+		delete(c.byKey, last.of)
 		c.rows -= len(last.sheet.Rows)
 	}
 	return e

@@ -20,7 +20,6 @@ import (
 	"tallyman/bol"
 	"tallyman/fault"
 	"tallyman/intake"
-	"tallyman/orders"
 	"tallyman/session"
 	"tallyman/sheet"
 )
@@ -39,14 +38,14 @@ type Desk struct {
 	sessions session.Store
 	contents blob.Store
 	reader   *intake.Reader
-	cache    *cache
 	queue    *queue
+	sheets   *sheets
 }
 
 // New returns a desk over a store of sessions, one of contents, and the workers
 // that read files.
 func New(sessions session.Store, contents blob.Store, reader *intake.Reader, limits Limits) *Desk {
-	return &Desk{sessions: sessions, contents: contents, reader: reader, cache: newCache(), queue: newQueue(limits)}
+	return &Desk{sessions: sessions, contents: contents, reader: reader, queue: newQueue(limits), sheets: newSheets(limits)}
 }
 
 // Room fails with fault.Busy if an owner's next upload would find no room to
@@ -118,12 +117,16 @@ type BillsSummary struct {
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
 	Problems   int `json:"problems"`
+
+	Sheet *sheetFacts `json:"sheet,omitempty"`
 }
 
 // OrdersSummary is what a session's listing says of its order export.
 type OrdersSummary struct {
 	Rows   int    `json:"rows"`
 	Format string `json:"format"`
+
+	Sheet *sheetFacts `json:"sheet,omitempty"`
 }
 
 // AttachBills attaches PDFs of bills, together as one BOL: in place of what is
@@ -133,55 +136,50 @@ type OrdersSummary struct {
 // All of it is attached, or nothing. It fails with session.Superseded if the
 // session was reset, cleared or has expired since, with NoUpload, with
 // fault.Busy if there is no room to wait for reading, and with the codes of
-// storage and of intake.Reader.Bills; the session is then as it was.
-func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *Incoming, progress func(intake.Progress)) (session.State, error) {
+// storage and of intake.Reader.Bills; the session is then as it was. It returns
+// the state after the attach and its sheet.
+func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *Incoming, progress func(intake.Progress)) (session.State, *sheet.Sheet, error) {
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace}
 	if add {
 		a.Mode = session.Append
 	}
-	var docs []*bol.Document
-	st, err := d.attach(ctx, st.Key, a, in, func(files []intake.File) (readings, summaries []any, err error) {
-		var all []*bol.Pages
-		all, docs, err = d.readBills(ctx, files, progress)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i, doc := range docs {
-			readings = append(readings, all[i])
-			summaries = append(summaries, Summary(doc))
-		}
-		return readings, summaries, nil
+	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
+		return d.readBills(ctx, files, progress)
 	})
-	if err == nil && len(st.BOL) == 1 && st.Orders == nil && !add {
-		d.cache.put(cacheKey(st), sheet.Make(docs[0], nil))
-	}
-	return st, err
 }
 
 // readBills reads each PDF of bills by itself. The fault of one names it.
-func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func(intake.Progress)) ([]*bol.Pages, []*bol.Document, error) {
-	var readings []*bol.Pages
-	var docs []*bol.Document
+func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
+	var readings []reading
 	var before intake.Progress
 	for i := range files {
-		pages, err := d.reader.Pages(ctx, files[i:i+1], func(p intake.Progress) {
+		r, err := d.readFile(ctx, files[i], func(p intake.Progress) {
 			if progress != nil {
 				progress(intake.Progress{File: i, Pages: before.Pages + p.Pages, Bills: before.Bills + p.Bills, Lines: before.Lines + p.Lines})
 			}
 		})
 		if err != nil {
-			return nil, nil, fault.In(files[i].Name, err)
+			return nil, err
 		}
-		doc, err := pages.Document()
-		if err != nil {
-			return nil, nil, fault.In(files[i].Name, err)
-		}
-		before.Pages += doc.PageCount()
-		before.Bills += len(doc.Bills)
-		before.Lines += doc.Lines()
-		readings, docs = append(readings, pages), append(docs, doc)
+		before.Pages += r.doc.PageCount()
+		before.Bills += len(r.doc.Bills)
+		before.Lines += r.doc.Lines()
+		readings = append(readings, r)
 	}
-	return readings, docs, nil
+	return readings, nil
+}
+
+// readFile reads one PDF of bills.
+func (d *Desk) readFile(ctx context.Context, f intake.File, progress func(intake.Progress)) (reading, error) {
+	pages, err := d.reader.Pages(ctx, []intake.File{f}, progress)
+	if err != nil {
+		return reading{}, fault.In(f.Name, err)
+	}
+	doc, err := pages.Document()
+	if err != nil {
+		return reading{}, fault.In(f.Name, err)
+	}
+	return reading{pages: pages, doc: doc}, nil
 }
 
 // Summary counts what was read from PDFs of bills.
@@ -196,34 +194,20 @@ func Summary(doc *bol.Document) BillsSummary {
 // AttachOrders attaches an order export in place of what is there. It fails with
 // NoBOL if the session has no bills, with session.Superseded, with fault.Busy,
 // and with the codes of storage and of intake.Reader.Orders; the session is then
-// as it was.
-func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming) (session.State, error) {
+// as it was. It returns the state after the attach and its sheet.
+func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming) (session.State, *sheet.Sheet, error) {
 	if err := HasBills(st); err != nil {
-		return st, err
+		return st, nil, err
 	}
 	// The orders belong to the bills that were there when the upload began.
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
-	var table *orders.Table
-	st, err := d.attach(ctx, st.Key, a, in, func(files []intake.File) (_, _ []any, err error) {
-		if table, err = d.reader.Orders(ctx, files[0]); err != nil {
-			return nil, nil, fault.In(files[0].Name, err)
+	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
+		table, err := d.reader.Orders(ctx, files[0])
+		if err != nil {
+			return nil, fault.In(files[0].Name, err)
 		}
-		return []any{table}, []any{OrdersSummary{Rows: len(table.Rows), Format: table.Format}}, nil
+		return []reading{{table: table}}, nil
 	})
-	if err == nil {
-		d.join(st, table)
-	}
-	return st, err
-}
-
-// join keeps the sheet of a session whose orders were just read ready, if its
-// bills are still at hand.
-func (d *Desk) join(st session.State, table *orders.Table) {
-	bills := st
-	bills.Orders = nil
-	if e := d.cache.get(cacheKey(bills)); e != nil {
-		d.cache.put(cacheKey(st), sheet.Make(e.sheet.Document, table))
-	}
 }
 
 // HasBills fails with NoBOL if the session has no bills.
@@ -236,52 +220,117 @@ func HasBills(st session.State) error {
 
 // attach reads what was received, stores what was read, and attaches both.
 // Nothing is locked meanwhile: the incarnation decides in the end.
-func (d *Desk) attach(ctx context.Context, key session.Key, a session.Attachment, in *Incoming,
-	read func([]intake.File) (readings, summaries []any, err error)) (st session.State, err error) {
+func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachment, in *Incoming, read func([]intake.File) ([]reading, error)) (_ session.State, _ *sheet.Sheet, err error) {
 	if len(in.files) == 0 {
-		return st, fault.New(NoUpload, "there is no file in the request")
+		return st, nil, fault.New(NoUpload, "there is no file in the request")
 	}
 	stored := in.take()
-	defer func() {
-		if err != nil && session.Settled(err) {
-			d.drop(session.Removed{Contents: stored})
-			return
-		}
-		// It is attached, or nobody knows: then the row decides.
-		d.contents.Release(stored...)
-	}()
+	defer func() { d.settle(stored, err) }() // what is left of them
 	a.Files = in.inputs()
-	readings, summaries, err := inTurn(ctx, d, key.Owner, in, read)
+	readings, err := inTurn(ctx, d, st.Key.Owner, in, read)
 	if err != nil {
-		return st, err
+		return st, nil, err
 	}
-	for i := range a.Files {
-		if a.Files[i].Summary, err = json.Marshal(summaries[i]); err != nil {
-			return st, fmt.Errorf("summing up a reading: %w", err)
-		}
-		if a.Files[i].Reading, err = d.save(ctx, readings[i]); err != nil {
-			return st, err
-		}
-		stored = append(stored, a.Files[i].Reading.Key)
+	return d.commit(ctx, st, a, readings, &stored)
+}
+
+// settle gives contents back that were not attached.
+func (d *Desk) settle(stored []blob.Key, err error) {
+	if len(stored) == 0 {
+		return
 	}
-	st, removed, err := d.sessions.Attach(ctx, key, a)
+	if err != nil && session.Settled(err) {
+		d.drop(session.Removed{Contents: stored})
+		return
+	}
+	// They are attached, or nobody knows: then the row decides.
+	d.contents.Release(stored...)
+}
+
+// commit stores what was read from the files of an attachment, makes the sheet
+// that the session will have by it, and attaches them. What is stored is added
+// to stored; when it is attached there is nothing left in it.
+//
+// The sheet comes first, so that nothing is attached of which no sheet can be
+// made, and so that its size can be kept beside the files.
+func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, stored *[]blob.Key) (session.State, *sheet.Sheet, error) {
+	fresh := map[blob.Key]reading{}
+	for i, r := range readings {
+		ref, err := d.save(ctx, r.content())
+		if err != nil {
+			return st, nil, err
+		}
+		*stored = append(*stored, ref.Key)
+		a.Files[i].Reading = ref
+		fresh[ref.Key] = r
+	}
+	facts := make([]*sheetFacts, len(a.Files))
+	var e *entry
+	if next, err := d.foreseen(st, a, readings); err != nil {
+		return st, nil, err
+	} else if next != nil {
+		if e, err = d.sheets.get(ctx, d, *next, fresh); err != nil {
+			return st, nil, err
+		}
+		if facts[len(facts)-1], err = e.facts(); err != nil {
+			return st, nil, err
+		}
+	}
+	for i, r := range readings {
+		summary, err := json.Marshal(r.summary(facts[i]))
+		if err != nil {
+			return st, nil, fmt.Errorf("summing up a reading: %w", err)
+		}
+		a.Files[i].Summary = summary
+	}
+	st, removed, err := d.sessions.Attach(ctx, st.Key, a)
 	if err != nil {
-		return st, err
+		return st, nil, err
 	}
+	// From here on they are the session's, whatever comes.
+	d.contents.Release(*stored...)
+	*stored = nil
 	d.drop(removed)
-	return st, nil
+	if e == nil || e.of != inputsOf(st) {
+		// Another upload came between.
+		if e, err = d.entry(ctx, st); fault.CodeOf(err) == fault.NotFound {
+			err = session.ErrSuperseded() // and then a reset
+		}
+		if err != nil {
+			return st, nil, err
+		}
+	}
+	return st, e.sheet, nil
+}
+
+// foreseen returns the state that an attachment leads to if nothing comes
+// between, nil if that is not to be: the store will then say why. It fails with
+// fault.TooLarge if the session would hold too much for one sheet.
+func (d *Desk) foreseen(st session.State, a session.Attachment, readings []reading) (*session.State, error) {
+	for i := range a.Files {
+		summary, err := json.Marshal(readings[i].summary(nil))
+		if err != nil {
+			return nil, fmt.Errorf("summing up a reading: %w", err)
+		}
+		a.Files[i].Summary = summary
+	}
+	next, _, err := st.Attach(a, st.LastUsed)
+	if err != nil {
+		return nil, nil
+	}
+	return &next, d.sheets.check(linesOf(next))
 }
 
 // inTurn reads files when it is their owner's turn.
-func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, read func([]intake.File) ([]any, []any, error)) ([]any, []any, error) {
+func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, read func([]intake.File) ([]reading, error)) ([]reading, error) {
 	files, closeAll, err := in.open(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer closeAll()
 	leave, err := d.queue.enter(ctx, owner)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer leave()
 	return read(files)
@@ -290,115 +339,49 @@ func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, rea
 // Reread reads the stored bills again, as after an upgrade that reads better,
 // and keeps what is read now. It fails with NoBOL if there are none, with
 // session.Superseded or session.Changed if they were replaced meanwhile, and
-// with the codes of storage and of reading.
-func (d *Desk) Reread(ctx context.Context, st session.State) (session.State, error) {
+// with the codes of storage and of reading. It returns the state after that and
+// its sheet.
+func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _ *sheet.Sheet, err error) {
 	if err := HasBills(st); err != nil {
-		return st, err
+		return st, nil, err
 	}
-	leave, err := d.queue.enter(ctx, st.Key.Owner)
-	if err != nil {
-		return st, err
-	}
-	defer leave()
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Update}
 	var stored []blob.Key
-	defer func() {
-		if err != nil && session.Settled(err) {
-			d.drop(session.Removed{Contents: stored})
-			return
-		}
-		d.contents.Release(stored...)
-	}()
+	defer func() { d.settle(stored, err) }() // what is left of them
+	readings, err := d.rereadInTurn(ctx, st)
+	if err != nil {
+		return st, nil, err
+	}
 	for _, in := range st.BOL {
-		var again session.Input
-		if again, err = d.reread(ctx, in); err != nil {
-			return st, err
-		}
-		stored = append(stored, again.Reading.Key)
-		a.Files = append(a.Files, again)
+		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
 	}
-	var removed session.Removed
-	if st, removed, err = d.sessions.Attach(ctx, st.Key, a); err != nil {
-		return st, err
-	}
-	d.drop(removed)
-	return st, nil
+	return d.commit(ctx, st, a, readings, &stored)
 }
 
-func (d *Desk) reread(ctx context.Context, in session.Input) (session.Input, error) {
+func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
+	leave, err := d.queue.enter(ctx, st.Key.Owner)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var readings []reading
+	for _, in := range st.BOL {
+		r, err := d.reread(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		readings = append(readings, r)
+	}
+	return readings, nil
+}
+
+func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 	content, err := d.contents.Open(ctx, in.Content)
 	if err != nil {
-		return in, err
+		return reading{}, err
 	}
 	defer content.Close()
-	pages, err := d.reader.Pages(ctx, []intake.File{{Name: in.Name, ReaderAt: content, Size: content.Size()}}, nil)
-	if err != nil {
-		return in, fault.In(in.Name, err)
-	}
-	doc, err := pages.Document()
-	if err != nil {
-		return in, fault.In(in.Name, err)
-	}
-	if in.Summary, err = json.Marshal(Summary(doc)); err != nil {
-		return in, fmt.Errorf("summing up a reading: %w", err)
-	}
-	in.Reading, err = d.save(ctx, pages)
-	return in, err
-}
-
-// Sheet returns the session's sheet: of its bills alone, or joined with its
-// orders if there are any. Nothing is parsed for it. The sheet is shared and
-// must not be changed.
-//
-// It fails with NoSheet if the session has no bills, with fault.NotFound if its
-// contents went meanwhile, since it was reset or cleared, and with the codes of
-// storage.
-func (d *Desk) Sheet(ctx context.Context, st session.State) (*sheet.Sheet, error) {
-	e, err := d.entry(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	return e.sheet, nil
-}
-
-// CSV returns the session's sheet as CSV; see Sheet. The bytes are shared and
-// must not be changed.
-func (d *Desk) CSV(ctx context.Context, st session.State) ([]byte, error) {
-	e, err := d.entry(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	return e.bytes()
-}
-
-func (d *Desk) entry(ctx context.Context, st session.State) (*entry, error) {
-	if len(st.BOL) == 0 {
-		return nil, fault.New(NoSheet, "there is no sheet yet: the session has no bills; upload the BOL PDF first")
-	}
-	key := cacheKey(st)
-	if e := d.cache.get(key); e != nil {
-		return e, nil
-	}
-	var all bol.Pages
-	for _, in := range st.BOL {
-		var pages bol.Pages
-		if err := d.load(ctx, in.Reading, &pages); err != nil {
-			return nil, err
-		}
-		all.Append(&pages)
-	}
-	doc, err := all.Document()
-	if err != nil {
-		return nil, err
-	}
-	var table *orders.Table
-	if st.Orders != nil {
-		table = &orders.Table{}
-		if err := d.load(ctx, st.Orders.Reading, table); err != nil {
-			return nil, err
-		}
-	}
-	return d.cache.put(key, sheet.Make(doc, table)), nil
+	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 
 // Look runs a function on the session's live state. If the session changes

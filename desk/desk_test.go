@@ -126,7 +126,8 @@ func (p *place) attachBills(ctx context.Context, st session.State, add bool, fil
 	if err := p.receive(ctx, in, files); err != nil {
 		return st, err
 	}
-	return p.AttachBills(ctx, st, add, in, progress)
+	st, _, err := p.AttachBills(ctx, st, add, in, progress)
+	return st, err
 }
 
 func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
@@ -135,7 +136,8 @@ func (p *place) attachOrders(ctx context.Context, st session.State, f file) (ses
 	if err := p.receive(ctx, in, []file{f}); err != nil {
 		return st, err
 	}
-	return p.AttachOrders(ctx, st, in)
+	st, _, err := p.AttachOrders(ctx, st, in)
+	return st, err
 }
 
 func key(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
@@ -401,7 +403,7 @@ func TestReadingAgainKeepsTheSheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Reread(ctx, st); fault.CodeOf(err) != desk.NoBOL {
+	if _, _, err := p.Reread(ctx, st); fault.CodeOf(err) != desk.NoBOL {
 		t.Errorf("reading nothing again: %v", err)
 	}
 	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
@@ -411,7 +413,7 @@ func TestReadingAgainKeepsTheSheet(t *testing.T) {
 	if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
 		t.Fatal(err)
 	}
-	if st, err = p.Reread(ctx, st); err != nil {
+	if st, _, err = p.Reread(ctx, st); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.csv(t, st); got != string(ship.expected) {

@@ -40,11 +40,11 @@ func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
 	if len(st.BOL) == 0 {
 		return nil, nil
 	}
-	csv, err := d.CSV(ctx, st)
+	size, err := d.csvSize(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	return append([]File{{Name: SheetName, Size: int64(len(csv)), Type: "csv", Role: "sheet"}}, inputs(st)...), nil
+	return append([]File{{Name: SheetName, Size: size, Type: "csv", Role: "sheet"}}, inputs(st)...), nil
 }
 
 // inputs names the session's inputs.

@@ -148,16 +148,19 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *
 			return nil, fault.In(exports[0].Name, err)
 		}
 	}
-	readings, _, err := d.readBills(ctx, pdfs, nil)
+	readings, err := d.readBills(ctx, pdfs, nil)
 	if err != nil {
 		return nil, err
 	}
 	var all bol.Pages
-	for _, pages := range readings {
-		all.Append(pages)
+	for _, r := range readings {
+		all.Append(r.pages)
 	}
 	doc, err := all.Document()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.sheets.check(doc.Lines()); err != nil {
 		return nil, err
 	}
 	return sheet.Make(doc, table), nil

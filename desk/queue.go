@@ -17,6 +17,9 @@ type Limits struct {
 	Reading int
 	// Waiting is how many more may wait for their turn: 64 by default.
 	Waiting int
+	// Lines is how many lines the bills of one session may have together:
+	// 100,000 by default.
+	Lines int
 }
 
 // queue lends out places for reading, in turn among owners: whoever has waited

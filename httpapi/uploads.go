@@ -98,12 +98,9 @@ func (c *call) attachBills(how func(*desk.Incoming) reception) (a uploadAnswer, 
 	c.attrs = append(c.attrs, byteCount(a.FileSize))
 	c.note("files", in.Len())
 	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "bol"})
-	if st, err = c.s.desk.AttachBills(c.r.Context(), st, add, in, c.progress()); err != nil {
-		return a, err
-	}
-	s, err := c.s.desk.Sheet(c.r.Context(), st)
+	st, s, err := c.s.desk.AttachBills(c.r.Context(), st, add, in, c.progress())
 	if err != nil {
-		return a, afterAttach(err)
+		return a, err
 	}
 	sum := desk.Summary(s.Document)
 	for _, f := range st.BOL[len(st.BOL)-in.Len():] {
@@ -120,8 +117,8 @@ func (c *call) attachBills(how func(*desk.Incoming) reception) (a uploadAnswer, 
 	return a, nil
 }
 
-// afterAttach explains why a session that something was just attached to cannot
-// be read: it was reset or cleared right after. The attach was in between.
+// afterAttach explains why what a session holds cannot be read: it was reset or
+// cleared meanwhile.
 func afterAttach(err error) error {
 	if fault.CodeOf(err) == fault.NotFound {
 		return session.ErrSuperseded()
@@ -266,12 +263,9 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.Filename = in.First()
 	c.attrs = append(c.attrs, byteCount(in.Size()))
 	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
-	if st, err = c.s.desk.AttachOrders(c.r.Context(), st, in); err != nil {
-		return a, err
-	}
-	s, err := c.s.desk.Sheet(c.r.Context(), st)
+	st, s, err := c.s.desk.AttachOrders(c.r.Context(), st, in)
 	if err != nil {
-		return a, afterAttach(err)
+		return a, err
 	}
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
@@ -308,10 +302,7 @@ func handleProcess(c *call) (a processAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	if st, err = c.s.desk.Reread(c.r.Context(), st); err != nil {
-		return a, afterAttach(err)
-	}
-	s, err := c.s.desk.Sheet(c.r.Context(), st)
+	st, s, err := c.s.desk.Reread(c.r.Context(), st)
 	if err != nil {
 		return a, afterAttach(err)
 	}
