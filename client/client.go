@@ -238,6 +238,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 // answer's body. It fails with an *Error for answers that are not 200.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
 	retries := cmp.Or(c.Retries, 5)
+	starts := positions(files)
 	for attempt := 0; ; attempt++ {
 		resp, err := c.once(ctx, method, path, query, files)
 		if err != nil {
@@ -253,7 +254,10 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 			e.Message = fmt.Sprintf("the server answered %s with %s", path, resp.Status)
 		}
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || !rewind(files) {
+		// While storage fails it is not known whether anything was done. To do it
+		// again is harmless, except that files would be appended twice.
+		unsure := e.Code == "storage_unavailable" && query.Get("mode") == "append"
+		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || unsure || !rewind(files, starts) {
 			return nil, e
 		}
 		select {
@@ -264,14 +268,30 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 }
 
-// rewind makes files ready to be sent again, if it can.
-func rewind(files []Upload) bool {
-	for _, f := range files {
+// positions returns where each file stands, nil if one of them cannot go back
+// there.
+func positions(files []Upload) []int64 {
+	starts := make([]int64, len(files))
+	for i, f := range files {
 		s, ok := f.Content.(io.Seeker)
 		if !ok {
-			return false
+			return nil
 		}
-		if _, err := s.Seek(0, io.SeekStart); err != nil {
+		var err error
+		if starts[i], err = s.Seek(0, io.SeekCurrent); err != nil {
+			return nil
+		}
+	}
+	return starts
+}
+
+// rewind makes files ready to be sent again, if it can.
+func rewind(files []Upload, starts []int64) bool {
+	if len(starts) != len(files) {
+		return false
+	}
+	for i, f := range files {
+		if _, err := f.Content.(io.Seeker).Seek(starts[i], io.SeekStart); err != nil {
 			return false
 		}
 	}

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 // place is a desk over stores in a folder of its own.
 type place struct {
 	*desk.Desk
+	sessions session.Store
 	contents blob.Store
 	reader   *intake.Reader
 }
@@ -49,7 +50,7 @@ func newPlace(t *testing.T) *place {
 	}
 	reader := intake.New(intake.Config{})
 	t.Cleanup(reader.Close)
-	return &place{desk.New(store, contents, reader, desk.Limits{}), contents, reader}
+	return &place{desk.New(store, contents, reader, desk.Limits{}), store, contents, reader}
 }
 
 // stored returns how many contents there are.

@@ -25,6 +25,7 @@ const (
 	TooSlow        Code = "too_slow"          // over a limit of time
 	TooMuchMemory  Code = "too_much_memory"   // over a limit of memory
 	WorkerCrashed  Code = "worker_crashed"    // the content made its reader fail
+	WorkerStopped  Code = "worker_stopped"    // its reader was ended by somebody else; nothing is wrong with the content
 	NoSuchPage     Code = "no_such_page"      // a page number outside the document
 	NotAnOrderFile Code = "not_an_order_file" // neither CSV nor a workbook
 	DamagedOrders  Code = "damaged_orders"    // a workbook or CSV that cannot be read

@@ -407,3 +407,78 @@ func TestWaysOfNamingASession(t *testing.T) {
 		"session_age_seconds": nil, "expires_at": nil, "query_params": anyObject,
 	})
 }
+
+func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
+	ring := keys.Open(t.TempDir())
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring }) // on loopback
+	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if err := ring.Remove("depot"); err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range []http.Header{nil, apiKey(secret)} {
+		for _, path := range []string{"/status?_sid=x", "/debug-sessions", "/metrics"} {
+			p.do(t, request{method: "GET", path: path, header: header}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+		}
+	}
+}
+
+func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
+	ring := keys.Open(t.TempDir())
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
+	behindProxy := http.Header{"Host": {"tally.example.com"}}
+	if a := p.do(t, request{method: "GET", path: "/ping", header: behindProxy}); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+	behindProxy.Set("X-API-Key", secret)
+	if a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestThePageComesToThoseWhoHaveYetToSignIn(t *testing.T) {
+	p, _, _ := keyed(t, "depot")
+	for _, query := range []string{"", "?_action=new_session", "?_sid=x&_action=new_session"} {
+		a := p.do(t, request{method: "GET", path: "/" + query, header: http.Header{"Accept": {"text/html"}}})
+		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			t.Errorf("%q: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
+func TestHEADChangesNothing(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	for _, path := range []string{"/new-session?_sid=s", "/status?_sid=s&_action=new_session", "/download?_sid=s&_action=new_session"} {
+		p.do(t, request{method: "HEAD", path: path})
+		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+			t.Fatalf("HEAD %s changed the session: %d %.100s", path, a.status, a.body)
+		}
+	}
+}
+
+func TestASlashTooManyIsForgiven(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	kind, body := multi(t, part{name: "file", filename: "a/b.pdf", content: ship.bills})
+	for _, path := range []string{"//upload", "/upload/", "///upload//"} {
+		a, err := p.try(request{method: "POST", path: path + "?_sid=s", kind: kind, body: bytes.NewReader(body)})
+		if err != nil || a.status != 200 {
+			t.Errorf("%s: %v, %d %s", path, err, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"//download-bol//b.pdf", "/download-bol/b.pdf/"} {
+		if a, err := p.try(request{method: "GET", path: path + "?_sid=s"}); err != nil || !bytes.Equal(a.body, ship.bills) {
+			t.Errorf("%s: %v, %d %.100s", path, err, a.status, a.body)
+		}
+	}
+}

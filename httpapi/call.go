@@ -35,6 +35,7 @@ type call struct {
 	attrs  []slog.Attr
 	err    error
 	broken bool // the answer ends in the middle
+	noOp   bool // nothing was done to a session, although the route can
 }
 
 // errPanic is what a client gets to see of a panic, which was logged.
@@ -50,7 +51,13 @@ func (c *call) answer() error {
 	if err := c.s.checkHost(c.r); err != nil {
 		return err
 	}
-	action := c.query("_action") == "new_session" && !c.route.static
+	action := c.query("_action") == "new_session" && !c.route.static && c.r.Method != http.MethodHead
+	if action && c.route.page && !wantsJSON(c.r) {
+		// Who opens the page has yet to sign in; the page does it then.
+		if _, err := c.s.identify(c.r); fault.CodeOf(err) == Unauthorized {
+			action = false
+		}
+	}
 	if !c.route.public || action {
 		if c.caller, err = c.s.identify(c.r); err != nil {
 			return err
@@ -152,7 +159,7 @@ func (c *call) finish() {
 		c.s.log.Error("request failed", "route", c.route.path, "error", c.err, "cause", cause)
 		c.s.metrics.ours.WithLabelValues(string(code)).Inc()
 	}
-	if c.route.op == "" {
+	if c.route.op == "" || c.noOp {
 		return
 	}
 	outcome := "ok"
@@ -166,7 +173,7 @@ func (c *call) finish() {
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
 	if id := c.naming.id(); id != "" {
-		attrs = append(attrs, slog.String("session", c.key().Hash()), slog.String("kind", string(c.naming.kind())))
+		attrs = append(attrs, slog.String("session", c.key().Hash()), slog.String("kind", string(c.kind())))
 	}
 	if c.caller.owner != "" {
 		attrs = append(attrs, slog.String("owner", string(c.caller.owner)))

@@ -14,8 +14,8 @@ import (
 
 // event is something that happens in a session, as its watchers see it.
 type event struct {
-	// Type is "state" first of all, and then "new", "cleared", "reading",
-	// "progress", "attached" or "failed".
+	// Type is "state" first of all, and then "new", "cleared", "expired",
+	// "reading", "progress", "attached" or "failed".
 	Type string `json:"type"`
 	// Kind is what is being uploaded: "bol" or "orders".
 	Kind string `json:"kind,omitempty"`
@@ -37,6 +37,7 @@ type hub struct {
 
 	mu     sync.Mutex
 	topics map[session.Key]map[*watcher]struct{}
+	owners map[session.Owner]int // how many streams each has
 	count  int
 	closed bool
 }
@@ -56,14 +57,16 @@ type watcher struct {
 const maxBehind = 256
 
 func newHub(most int) *hub {
-	return &hub{most: most, topics: map[session.Key]map[*watcher]struct{}{}}
+	return &hub{most: most, topics: map[session.Key]map[*watcher]struct{}{}, owners: map[session.Owner]int{}}
 }
 
 // watch begins to watch a session. It fails with fault.Busy.
 func (h *hub) watch(key session.Key) (*watcher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || h.count >= h.most {
+	// Others cannot take all the room: an owner who has nothing gets a stream
+	// however full it is.
+	if h.closed || h.count >= h.most && h.owners[key.Owner] > 0 {
 		return nil, fault.New(fault.Busy, "the server has no room for another event stream; try again later, or ask /status").
 			With(session.RetryAfter{Seconds: 5})
 	}
@@ -72,6 +75,7 @@ func (h *hub) watch(key session.Key) (*watcher, error) {
 		h.topics[key] = map[*watcher]struct{}{}
 	}
 	h.topics[key][w] = struct{}{}
+	h.owners[key.Owner]++
 	h.count++
 	return w, nil
 }
@@ -85,6 +89,9 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 	delete(h.topics[key], w)
 	if len(h.topics[key]) == 0 {
 		delete(h.topics, key)
+	}
+	if h.owners[key.Owner]--; h.owners[key.Owner] == 0 {
+		delete(h.owners, key.Owner)
 	}
 	h.count--
 }
@@ -212,6 +219,8 @@ func handleEvents(c *call) (any, error) {
 	defer beat.Stop()
 	later := time.NewTimer(0)
 	defer later.Stop()
+	ending := time.NewTimer(endsIn(st, there))
+	defer ending.Stop()
 	var sent time.Time // when progress was sent last
 	for {
 		select {
@@ -221,6 +230,17 @@ func handleEvents(c *call) (any, error) {
 			if _, err := c.w.Write([]byte(": still there\n\n")); err != nil || c.control.Flush() != nil {
 				return nil, nil
 			}
+		case <-ending.C:
+			// A stream is no use of the session, but others may have used it.
+			was := there
+			if st, there, err = c.peek(); err != nil {
+				return nil, nil // the client comes again
+			}
+			if was && !there && !send(event{Type: "expired", Status: statusNone}) {
+				return nil, nil
+			}
+			ending.Reset(endsIn(st, there))
+			continue
 		case <-w.wake:
 		case <-later.C:
 		}
@@ -239,6 +259,14 @@ func handleEvents(c *call) (any, error) {
 			return nil, nil
 		}
 	}
+}
+
+// endsIn is how long to wait before looking whether a session is still there.
+func endsIn(st session.State, there bool) time.Duration {
+	if !there {
+		return time.Hour
+	}
+	return max(time.Second, time.Until(st.Expires)+time.Millisecond)
 }
 
 // progress returns what tells the session's watchers how far a reading has come.

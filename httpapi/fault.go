@@ -63,6 +63,7 @@ var statuses = map[fault.Code]int{
 	fault.NoOrderRows:       http.StatusUnprocessableEntity,
 	fault.Cancelled:         statusClientGone,
 	fault.Busy:              http.StatusServiceUnavailable,
+	fault.WorkerStopped:     http.StatusServiceUnavailable,
 	blob.StorageUnavailable: http.StatusServiceUnavailable,
 	blob.StorageFull:        http.StatusInsufficientStorage,
 	blob.Damaged:            http.StatusInternalServerError,
@@ -102,7 +103,7 @@ func translate(err error) (status int, a errorAnswer) {
 	}
 }
 
-// sentence makes a fault's message a whole sentence.
+// sentence ends a fault's message like a sentence.
 func sentence(s string) string {
 	if s == "" {
 		return s
@@ -116,8 +117,8 @@ func sentence(s string) string {
 
 // errorHeaders are the headers that belong to an error.
 func errorHeaders(h http.Header, err error, a errorAnswer) {
-	switch a.Code {
-	case fault.Busy, blob.StorageUnavailable:
+	switch {
+	case statuses[a.Code] == http.StatusServiceUnavailable:
 		seconds := 5
 		var f *fault.Error
 		if errors.As(err, &f) {
@@ -126,7 +127,7 @@ func errorHeaders(h http.Header, err error, a errorAnswer) {
 			}
 		}
 		h.Set("Retry-After", strconv.Itoa(seconds))
-	case Unauthorized:
+	case a.Code == Unauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="tallyman"`)
 	}
 }

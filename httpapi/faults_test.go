@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,6 +173,8 @@ type faulty struct {
 	err atomic.Pointer[error]
 	// attaching, if it is set, comes before each attach.
 	attaching func(session.Key)
+	// old stores what an earlier version did, which knew less of what it stored.
+	old bool
 }
 
 func (f *faulty) fail(err error) { f.err.Store(&err) }
@@ -208,6 +211,12 @@ func (f *faulty) Attach(ctx context.Context, key session.Key, a session.Attachme
 	if f.attaching != nil {
 		f.attaching(key)
 	}
+	if f.old {
+		a.Files = slices.Clone(a.Files)
+		for i := range a.Files {
+			a.Files[i].Summary = nil
+		}
+	}
 	return f.Store.Attach(ctx, key, a)
 }
 
@@ -243,7 +252,7 @@ func (f faultyContents) Open(ctx context.Context, ref blob.Ref) (blob.Reader, er
 func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
-	broken := &faulty{Store: at.store}
+	broken := &faulty{Store: at.store, old: true}
 	serve := func() *place {
 		// A new desk each time: it has nothing at hand.
 		return at.serve(t, desk.New(broken, faultyContents{at.contents, broken}, reader, desk.Limits{}))
@@ -316,7 +325,9 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 					return p, r, 400
 				},
 				"unauthorized": func() (*place, request, int) {
-					return locked, rt.request(t, ship, "_action=new_session"), 401
+					r := rt.request(t, ship, "_action=new_session")
+					r.header = http.Header{"Accept": {"application/json"}} // the page itself is for all
+					return locked, r, 401
 				},
 				"cross_origin": func() (*place, request, int) {
 					r := rt.request(t, ship, "_action=new_session")
@@ -505,11 +516,12 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 		config intake.Config
 		bills  []byte
 		orders []byte
-		killed bool // in the middle
+		signal os.Signal // to the worker, in the middle
 	}{
 		"too_slow":        {config: intake.Config{Workers: 1, Time: 250 * time.Millisecond}, bills: slowly, orders: wide},
 		"too_much_memory": {config: intake.Config{Workers: 1, Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), orders: wide},
-		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, orders: wide, killed: true},
+		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, orders: wide, signal: syscall.SIGABRT},
+		"worker_stopped":  {config: intake.Config{Workers: 1}, bills: slowly, orders: wide, signal: syscall.SIGKILL},
 	} {
 		at := newStores(t)
 		tight := intake.New(how.config)
@@ -532,7 +544,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 					defer swapped.content.Store(nil)
 				}
 				done := make(chan struct{})
-				if how.killed {
+				if how.signal != nil {
 					go func() {
 						for p.desk.Load().Reading == 0 {
 							select {
@@ -542,12 +554,16 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 							}
 						}
 						time.Sleep(50 * time.Millisecond)
-						kill(t, others)
+						kill(t, others, how.signal)
 					}()
 				}
 				a := p.do(t, r)
 				close(done)
-				a.fails(t, 422, code, fields{"session_id": "s"})
+				status := 422
+				if code == "worker_stopped" {
+					status = 503 // it is not the document's fault
+				}
+				a.fails(t, status, code, fields{"session_id": "s"})
 				if a := patient.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
 					t.Error("the session is not what it was")
 				}
@@ -658,15 +674,15 @@ func children(t *testing.T) map[int]bool {
 	return found
 }
 
-// kill kills the processes that are not among those before.
-func kill(t *testing.T, before map[int]bool) {
+// kill sends a signal to the processes that are not among those before.
+func kill(t *testing.T, before map[int]bool, signal os.Signal) {
 	t.Helper()
 	for pid := range children(t) {
 		if before[pid] {
 			continue
 		}
 		if process, err := os.FindProcess(pid); err == nil {
-			process.Kill()
+			process.Signal(signal)
 		}
 	}
 }

@@ -24,16 +24,15 @@ type caller struct {
 // identify finds out who the caller is (DESIGN.md §8). It fails with
 // Unauthorized.
 func (s *Server) identify(r *http.Request) (caller, error) {
-	var known []keys.Key
-	if s.config.Keys != nil {
-		var err error
-		if known, err = s.config.Keys.All(); err != nil {
-			// Not the caller's business, and nobody gets in meanwhile.
-			return caller{}, fmt.Errorf("looking up a key: %w", hidden{err})
-		}
+	known, err := s.keys()
+	if err != nil {
+		// Not the caller's business, and nobody gets in meanwhile.
+		return caller{}, fmt.Errorf("looking up a key: %w", hidden{err})
 	}
 	if len(known) == 0 {
 		switch {
+		case s.locked.Load():
+			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; its operator makes another with \"tallyman key add NAME\", or starts it anew to serve this machine without keys")
 		case s.config.Loopback:
 			// A page of any site can reach this machine through its browser.
 			ours := !foreign(r)
@@ -53,6 +52,19 @@ func (s *Server) identify(r *http.Request) (caller, error) {
 		return caller{}, fault.New(Unauthorized, "this server needs a key; send it as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"")
 	}
 	return caller{}, fault.New(Unauthorized, "the key is not valid here; it may have been removed")
+}
+
+// keys returns the keys that there are. Once there was one, none come in without
+// as long as the server runs: taking keys away must not open a door.
+func (s *Server) keys() ([]keys.Key, error) {
+	if s.config.Keys == nil {
+		return nil, nil
+	}
+	known, err := s.config.Keys.All()
+	if len(known) > 0 || err != nil {
+		s.locked.Store(true)
+	}
+	return known, err
 }
 
 // hidden is an error that is no fault to show to people.
@@ -94,17 +106,23 @@ func (s *Server) checkHost(r *http.Request) error {
 	if !s.config.Loopback {
 		return nil
 	}
+	if s.keys(); s.locked.Load() {
+		return nil // a page that reaches it by another name still has no key
+	}
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 	ip := net.ParseIP(host)
 	switch {
 	case host == "localhost", strings.HasSuffix(host, ".localhost"), ip != nil && ip.IsLoopback():
 		return nil
 	case slices.ContainsFunc(s.config.Hosts, func(h string) bool { return strings.EqualFold(h, host) }):
 		return nil
+	}
+	if host == "" {
+		return fault.New(BadHost, "the request does not say which host it is for")
 	}
 	return fault.New(BadHost, "this server is for localhost; if %.80q is its name behind a proxy, start it with --host %.80s", host, host)
 }
@@ -145,7 +163,7 @@ func (s *Server) cors(c *call) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", "Content-Disposition, Retry-After")
 	if c.r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, Content-Type, Expires, Last-Event-ID, Pragma, X-API-Key, X-Custom-Header, X-Requested-With, X-Session-ID")
 		h.Set("Access-Control-Max-Age", "86400")
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -9,14 +10,9 @@ import (
 	"tallyman/fault"
 )
 
-// health is the last check of storage and workers. It is kept for a moment, so
-// that nobody can keep the server busy by asking.
+// health is the last check of storage and workers.
 type health struct {
-	mu      sync.Mutex
-	at      time.Time
-	storage error
-	reading error
-	busy    bool
+	storage, reading probe
 }
 
 const (
@@ -25,43 +21,90 @@ const (
 	healthBusy = time.Second      // how long a worker is waited for while others are read
 )
 
-// check tries storage and a worker, unless it did so just now. A worker that is
-// busy with a reading is not waited for: it works.
-func (h *health) check(s *Server) (storage, reading error, busy bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if time.Since(h.at) < healthKept {
-		return h.storage, h.reading, h.busy
+// probe is a check that is made at most now and then, and one at a time, so that
+// nobody can keep the server busy by asking. It need not end: a disk that hangs
+// holds whoever touches it.
+type probe struct {
+	mu    sync.Mutex
+	done  chan struct{} // of the check under way, nil if there is none
+	began time.Time
+	at    time.Time // when the last one ended
+	err   error
+}
+
+// try makes the check, unless one was made just now, and waits for it. It fails
+// as the check does, and with errNoAnswer when the check takes too long.
+func (p *probe) try(limit time.Duration, check func(context.Context) error) error {
+	p.mu.Lock()
+	if p.done == nil && time.Since(p.at) < healthKept {
+		defer p.mu.Unlock()
+		return p.err
 	}
-	// Not the request's context: the outcome is for others, too.
-	h.storage = within(healthTime, s.desk.Check)
+	if p.done == nil {
+		done := make(chan struct{})
+		p.done, p.began = done, time.Now()
+		go func() {
+			// Not the request's context: the outcome is for others, too.
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			err := check(ctx)
+			cancel()
+			p.mu.Lock()
+			p.err, p.at, p.done = err, time.Now(), nil
+			p.mu.Unlock()
+			close(done)
+		}()
+	}
+	done, left := p.done, limit-time.Since(p.began)
+	p.mu.Unlock()
+	late := time.NewTimer(left)
+	defer late.Stop()
+	select {
+	case <-done:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.err
+	case <-late.C:
+		return errNoAnswer
+	}
+}
+
+// What a check can come to beside its own errors.
+var (
+	errNoAnswer = errors.New("it does not answer")
+	errBusy     = errors.New("all workers are busy reading")
+)
+
+// check tries storage and a worker. A worker that is busy with a reading is not
+// waited for: it works.
+func (h *health) check(s *Server) (storage, reading error, busy bool) {
+	storage = h.storage.try(healthTime, s.desk.Check)
 	load := s.desk.Load()
-	h.reading, h.busy = nil, load.Waiting > 0
-	if !h.busy {
+	switch {
+	case load.Waiting > 0:
+		busy = true
+	default:
 		limit := healthTime
 		if load.Reading > 0 {
 			limit = healthBusy
 		}
-		h.reading = within(limit, s.desk.CheckReading)
-		if fault.CodeOf(h.reading) == fault.TooSlow && load.Reading > 0 {
-			h.reading, h.busy = nil, true
+		reading = h.reading.try(limit, func(ctx context.Context) error {
+			err := s.desk.CheckReading(ctx)
+			if fault.CodeOf(err) == fault.TooSlow && s.desk.Load().Reading > 0 {
+				return errBusy
+			}
+			return err
+		})
+		if reading == errBusy || reading == errNoAnswer && load.Reading > 0 {
+			reading, busy = nil, true
 		}
 	}
-	h.at = time.Now()
-	if h.storage != nil {
-		s.log.Error("storage fails its check", "error", h.storage)
+	if storage != nil {
+		s.log.Error("storage fails its check", "error", storage)
 	}
-	if h.reading != nil {
-		s.log.Error("the PDF workers fail their check", "error", h.reading)
+	if reading != nil {
+		s.log.Error("the PDF workers fail their check", "error", reading)
 	}
-	return h.storage, h.reading, h.busy
-}
-
-// within runs a check for so long at most.
-func within(limit time.Duration, check func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	return check(ctx)
+	return storage, reading, busy
 }
 
 // healthAnswer is what /health says.

@@ -110,6 +110,9 @@ func (m *metrics) read(sum desk.BillsSummary) {
 }
 
 func handleMetrics(c *call) (any, error) {
+	if !c.caller.own && foreign(c.r) {
+		return nil, fault.New(CrossOrigin, "a page of another site cannot read the measurements")
+	}
 	c.s.metrics.handler.ServeHTTP(c.w, c.r)
 	return nil, nil
 }

@@ -27,14 +27,6 @@ func (n naming) id() session.ID {
 	}
 }
 
-// kind is how long the session lives unused.
-func (n naming) kind() session.Kind {
-	if n.given != "" {
-		return session.Named
-	}
-	return session.Cookie
-}
-
 // name finds out which session the request means: by _sid or session_id in the
 // query, else the header X-Session-ID, else the browser's cookie. What is empty
 // does not count. It fails with session.BadID, and with fault.BadRequest if the
@@ -160,6 +152,12 @@ func cookieOf(r *http.Request) session.ID {
 	return session.ID(cookie.Value)
 }
 
+// overTLS reports whether the browser's connection is encrypted, as far as a
+// proxy says so. Who claims it wrongly only loses a cookie.
+func (c *call) overTLS() bool {
+	return c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
 // setCookie gives the browser a session's ID; "" takes it away. A page of
 // another site cannot do that to it.
 func (c *call) setCookie(id session.ID) {
@@ -168,7 +166,7 @@ func (c *call) setCookie(id session.ID) {
 	}
 	cookie := &http.Cookie{
 		Name: cookieName, Value: string(id), Path: "/",
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.overTLS(),
 	}
 	if len(c.s.config.Embed) > 0 {
 		cookie.SameSite, cookie.Secure, cookie.Partitioned = http.SameSiteNoneMode, true, true

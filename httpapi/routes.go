@@ -90,7 +90,7 @@ func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
 // The faults that routes have in common.
 var (
 	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, UnsupportedType, RequestTimeout, TooManyParts, desk.NoUpload}
-	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
+	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
 	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
 	// What is stored may turn out to be damaged when it is read.
@@ -216,7 +216,7 @@ func routes() []*route {
 			faults:  codes(storedFaults, []fault.Code{SessionRequired}),
 		}, handleValidate),
 		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
-			summary: "What happens in the session, as server-sent events: state, new, cleared, reading, progress, attached, failed",
+			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, failed",
 			faults:  []fault.Code{SessionRequired},
 		}, handleEvents),
 		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,

@@ -11,8 +11,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tallyman/desk"
@@ -65,6 +67,7 @@ type Server struct {
 	routes  []*route
 	mux     http.Handler
 	openAPI []byte
+	locked  atomic.Bool // there were keys: no caller comes in without one any more
 }
 
 // New returns a server.
@@ -85,7 +88,32 @@ func New(c Config) *Server {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Many clients put a base URL and a path together with a slash too many. A
+	// redirect would lose them their body, and to pages of other origins the
+	// answer.
+	if path := r.URL.EscapedPath(); path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
+		as := *r
+		as.URL = &url.URL{}
+		*as.URL = *r.URL
+		if tidy(as.URL, path) {
+			r = &as
+		}
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// tidy takes superfluous slashes out of a path, which is escaped.
+func tidy(u *url.URL, path string) bool {
+	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	raw := "/" + strings.Join(parts, "/")
+	plain, err := url.PathUnescape(raw)
+	if err != nil {
+		return false
+	}
+	u.Path, u.RawPath = plain, raw
+	return true
+}
 
 // EndStreams ends all event streams, which would otherwise last as long as their
 // clients like. It is for the shutdown.
@@ -123,7 +151,7 @@ func (s *Server) methods(routes []*route) http.Handler {
 		for _, m := range rt.methods {
 			byMethod[m] = rt
 			allow = append(allow, m)
-			if m == http.MethodGet {
+			if m == http.MethodGet && !rt.changes { // HEAD must be safe
 				byMethod[http.MethodHead] = rt
 				allow = append(allow, http.MethodHead)
 			}
@@ -162,6 +190,12 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 		out.control.SetWriteDeadline(time.Time{})
 		s.headers(c)
 		if r.Method == http.MethodOptions {
+			if r.ContentLength != 0 {
+				// Nobody reads it; net/http would, for as long as it does not come.
+				h := c.w.Header()
+				h.Set("Connection", "close")
+				c.control.EnableFullDuplex()
+			}
 			c.w.WriteHeader(http.StatusOK)
 			return
 		}

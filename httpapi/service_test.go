@@ -3,7 +3,11 @@ package httpapi_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,8 +15,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"tallyman/desk"
+	"tallyman/httpapi"
 	"tallyman/internal/hostile"
+	"tallyman/session"
+	"tallyman/sqlite"
 )
 
 // stream is an event stream being read.
@@ -377,5 +386,128 @@ func TestAHostilePDFIsAnsweredAndTheNextOneIsRead(t *testing.T) {
 	}
 	if a := p.uploadBills(t, "s", ship.bills); a.status != 200 {
 		t.Errorf("after them: %d %s", a.status, a.body)
+	}
+}
+
+func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
+	p := newPlace(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: p.api}
+	go server.Serve(httpapi.Limit(listener, 2))
+	defer server.Close()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		return conn
+	}
+	ask := func(conn net.Conn) int {
+		fmt.Fprintf(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == 503 {
+			answer{503, resp.Header, body}.fails(t, 503, "busy", nil)
+			if resp.Header.Get("Retry-After") == "" || !resp.Close {
+				t.Errorf("%v", resp.Header)
+			}
+		}
+		return resp.StatusCode
+	}
+	first, second := dial(), dial()
+	if a, b := ask(first), ask(second); a != 200 || b != 200 {
+		t.Errorf("within the limit: %d, %d", a, b)
+	}
+	for range 10 {
+		third := dial()
+		if got := ask(third); got != 503 {
+			t.Errorf("over the limit: %d", got)
+		}
+		third.Close()
+	}
+	if got := ask(second); got != 200 {
+		t.Errorf("who is there stays: %d", got)
+	}
+	first.Close()
+	for got := 0; got != 200; time.Sleep(time.Millisecond) { // the server has yet to see that
+		next := dial()
+		got = ask(next)
+		next.Close()
+	}
+}
+
+func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	at := &stores{dir: dir, store: store}
+	p := at.serve(t, desk.New(store, nil, reader, desk.Limits{}))
+	p.post(t, "/new-session?_sid=s", "", nil)
+	s := p.stream(t, "/events?_sid=s", nil)
+	if all := s.until(t, "expired"); len(all) != 2 || all[0].Status != "empty" || all[1].Status != "no_session" {
+		t.Errorf("%+v", all)
+	}
+	p.post(t, "/new-session?_sid=s", "", nil)
+	s.until(t, "new")
+}
+
+func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
+	p, secrets, ring := keyed(t, "a", "b")
+	few := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback, c.Streams = ring, false, 2 })
+	few.stream(t, "/events?_sid=1", apiKey(secrets["a"])).until(t, "state")
+	few.stream(t, "/events?_sid=2", apiKey(secrets["a"])).until(t, "state")
+	few.do(t, request{method: "GET", path: "/events?_sid=3", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "3", "details": anyObject})
+	few.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
+	few.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["b"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+}
+
+// stuck is a store that hangs, as one on a disk that does not answer.
+type stuck struct {
+	session.Store
+	hangs chan struct{} // until it is closed
+}
+
+func (s stuck) Check(context.Context) error {
+	<-s.hangs
+	return nil
+}
+
+func TestHealthAnswersWhenStorageDoesNot(t *testing.T) {
+	at := newStores(t)
+	hanging := stuck{at.store, make(chan struct{})}
+	p := at.serve(t, desk.New(hanging, at.contents, reader, desk.Limits{}))
+	answers := make(chan answer, 4)
+	for range cap(answers) {
+		go func() {
+			a, err := p.try(request{method: "GET", path: "/health"})
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+		}()
+	}
+	for range cap(answers) {
+		(<-answers).is(t, 503, fields{
+			"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "workers": "working",
+			"reading": 0, "waiting": 0, "endpoints": anyObject,
+		})
+	}
+	close(hanging.hangs)
+	for p.get(t, "/health").status != 200 {
+		time.Sleep(10 * time.Millisecond)
 	}
 }

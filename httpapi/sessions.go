@@ -71,6 +71,7 @@ func handleRoot(c *call) (any, error) {
 	h := c.w.Header()
 	h.Add("Vary", "Accept")
 	if !wantsJSON(c.r) {
+		c.noOp = true
 		return nil, c.static("index.html")
 	}
 	var err error
@@ -100,9 +101,9 @@ type newAnswer struct {
 	// one.
 	Type    string `json:"type"`
 	Message string `json:"message"`
-	// CleanupPerformed is true if a session was there before.
+	// CleanupPerformed is true if a session was there before and had files.
 	CleanupPerformed bool `json:"cleanup_performed"`
-	// PreviousFilesRemoved is true if that session had files.
+	// PreviousFilesRemoved is the same.
 	PreviousFilesRemoved bool          `json:"previous_files_removed"`
 	Removed              removedAnswer `json:"removed"`
 	ExpiresAt            time.Time     `json:"expires_at"`
@@ -288,7 +289,9 @@ type fileAnswer struct {
 	// Type is "pdf", "csv", "xlsx" or "xls".
 	Type string `json:"type"`
 	// Role is "sheet", "bol" or "orders".
-	Role        string `json:"role"`
+	Role string `json:"role"`
+	// DownloadURL is the path of the file on this server. It does not name the
+	// session: the request for it does, as this one did.
 	DownloadURL string `json:"download_url"`
 }
 

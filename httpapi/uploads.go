@@ -284,7 +284,8 @@ type processAnswer struct {
 	Status     string `json:"status"`
 	Message    string `json:"message"`
 	OutputFile string `json:"output_file"`
-	// DownloadURL is where the sheet is, for the same session.
+	// DownloadURL is the path of the sheet on this server. It does not name the
+	// session: the request for it does, as this one did.
 	DownloadURL string `json:"download_url"`
 	SessionID   string `json:"session_id"`
 	// FileSize is that of the sheet as CSV, in bytes.

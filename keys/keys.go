@@ -127,6 +127,9 @@ func checkName(name session.Owner) error {
 	if err := (session.Key{Owner: name, ID: "x"}).Check(); err != nil {
 		return err
 	}
+	if name == session.Local {
+		return fault.New(fault.BadRequest, "%q is the owner of sessions made without a key; choose another name", name)
+	}
 	if strings.TrimSpace(string(name)) != string(name) {
 		return fault.New(fault.BadRequest, "the owner's name begins or ends with a space")
 	}
@@ -209,6 +212,10 @@ func (f *File) write(b []byte) error {
 	}
 	if err == nil {
 		err = os.Rename(w.Name(), f.path)
+	}
+	if err == nil {
+		// Or a power cut could bring a removed key back.
+		err = aside.SyncDir(filepath.Dir(f.path))
 	}
 	if err != nil {
 		os.Remove(w.Name())

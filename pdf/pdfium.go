@@ -226,11 +226,11 @@ func (p *pdfium) on(f api.Function, text uint32, char int, results ...uint32) (u
 	return p.stack[0], nil
 }
 
-// full reports whether the module has taken all the memory that it may.
+// full reports whether the module, which has failed, did so for want of memory.
 func (p *pdfium) full() bool {
-	// Memory grows by steps; within a few megabytes of the limit the next one
-	// has failed.
-	return p.mem.Size() > p.limit-p.limit/8
+	// Memory grows by steps, and a table that grows asks for twice its size: past
+	// half of the limit it is likely that such a step has failed.
+	return p.mem.Size() > p.limit/2
 }
 
 func (p *pdfium) float32At(at uint32) float32 {

@@ -6,12 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/gofrs/flock"
 
+	"tallyman/aside"
 	"tallyman/fault"
 )
 
@@ -59,23 +59,10 @@ func mkdirAll(dir string) error {
 		err = os.Mkdir(dir, 0o700)
 	}
 	if err == nil {
-		return syncDir(parent)
+		return aside.SyncDir(parent)
 	}
 	if info, serr := os.Stat(dir); serr == nil && info.IsDir() {
 		return nil
 	}
 	return err
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there; NTFS journals names itself
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -35,6 +35,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"tallyman/aside"
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/session"
@@ -124,7 +125,7 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 	if s.db, err = openDatabase(p); err != nil {
 		return nil, err
 	}
-	if err := syncDir(p.dir); err != nil {
+	if err := aside.SyncDir(p.dir); err != nil {
 		return nil, fmt.Errorf("syncing the data directory: %w", err)
 	}
 	if err := s.load(ctx); err != nil {

@@ -164,9 +164,13 @@ export class Tallyman {
         answer = { error: text.slice(0, 200) };
       }
       const after = Number(response.headers.get("Retry-After"));
-      if (response.status !== 503 || !after || attempt >= this.retries) {
+      // While storage fails it is not known whether anything was done. To do it
+      // again is harmless, except that files would be appended twice.
+      const unsure = answer.code === "storage_unavailable" && query.mode === "append";
+      if (response.status !== 503 || !after || attempt >= this.retries || unsure) {
         throw new TallymanError(response.status, answer);
       }
+      signal?.throwIfAborted();
       await new Promise((resolve, reject) => {
         const timer = setTimeout(resolve, after * 1000);
         signal?.addEventListener("abort", () => {

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"tallyman/fault"
@@ -389,6 +390,12 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged or hostile", c.Stall),
 			Err:     cause,
 		}
+	case killed(p.cmd.ProcessState):
+		return &fault.Error{
+			Code:    fault.WorkerStopped,
+			Message: "its reader was ended by somebody else, or the machine has no memory left; nothing is wrong with the file, try again",
+			Err:     cause,
+		}
 	default:
 		return &fault.Error{
 			Code:    fault.WorkerCrashed,
@@ -396,6 +403,13 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 			Err:     cause,
 		}
 	}
+}
+
+// killed reports whether a process was killed from outside. What a document does
+// to its worker ends otherwise.
+func killed(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // tail keeps the last words of a worker for the operator's log.

@@ -150,9 +150,9 @@ type frame struct {
 }
 
 func serve(handlers map[string]Handler, s Settings) int {
-	// A terminal's Ctrl-C goes to the whole process group. Parent decides when
-	// its workers end.
-	signal.Ignore(syscall.SIGINT)
+	// A terminal's Ctrl-C and a service manager's end go to all processes at once.
+	// The parent decides when its workers end: it may have something to finish.
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// Most of the heap is WebAssembly's memory, which has no pointers: looking
 	// through the rest often costs little, and keeps the process small.
 	debug.SetGCPercent(25)

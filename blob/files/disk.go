@@ -4,9 +4,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 
+	"tallyman/aside"
 	"tallyman/blob"
 )
 
@@ -76,17 +76,7 @@ func (osDisk) names(dir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-func (osDisk) syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there; NTFS journals names itself
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
+func (osDisk) syncDir(dir string) error { return aside.SyncDir(dir) }
 
 type osFile struct{ *os.File }
 

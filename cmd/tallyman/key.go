@@ -52,6 +52,9 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 			return exitFailed, err
 		}
 		fmt.Fprintf(std.err, "The key of %s is not valid any more.\n", visible(flags.Arg(1)))
+		if left, err := ring.All(); err == nil && len(left) == 0 {
+			fmt.Fprintln(std.err, "It was the last one. A running server lets nobody in now; started anew on this machine's own address it serves without keys.")
+		}
 		return exitOK, nil
 	}
 	return exitFailed, misuse(flags, "say \"key add NAME\", \"key list\" or \"key remove NAME\"")

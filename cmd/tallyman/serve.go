@@ -65,6 +65,8 @@ type serveOptions struct {
 	cookieLife   time.Duration
 	maxSessions  int
 	streams      int
+	connections  int
+	maxLines     int
 	grace        time.Duration
 	log          string
 }
@@ -89,6 +91,8 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.DurationVar(&o.cookieLife, "cookie-life", time.Hour, "forget a browser's session that was not used for this `TIME`")
 	flags.IntVar(&o.maxSessions, "max-sessions", 1_000_000, "keep at most `N` sessions")
 	flags.IntVar(&o.streams, "streams", 1000, "keep at most `N` event streams open")
+	flags.IntVar(&o.connections, "connections", 4096, "serve at most `N` connections at once; further ones are told to come again")
+	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
 	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
 	return flags
@@ -138,8 +142,8 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.workerMemory < 64:
 		return misuse(flags, "--worker-memory must be 64 (MB) or more")
-	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1:
-		return misuse(flags, "--queue, --max-sessions and --streams must be 1 or more")
+	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.maxLines < 1:
+		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
 		return misuse(flags, "--timeout, --life and --cookie-life must be more than nothing, such as 90s")
 	case o.log != "auto" && o.log != "json" && o.log != "text":
@@ -250,7 +254,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.F
 	defer reader.Close()
 
 	api := httpapi.New(httpapi.Config{
-		Desk:     desk.New(store, contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue}),
+		Desk:     desk.New(store, contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
 		Keys:     ring,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
 		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log,
@@ -261,7 +265,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.F
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	server.RegisterOnShutdown(api.EndStreams)
 
@@ -279,7 +283,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.F
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or say --open")
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(httpapi.Limit(listener, o.connections)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)
@@ -290,8 +294,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.F
 	defer cancel()
 	if err := server.Shutdown(finish); err != nil {
 		server.Close()
-		log.Warn("ended before all requests were answered", "grace", o.grace)
-		return nil
+		return fault.New(fault.TooSlow, "ended before all requests were answered, since that took longer than %v (--grace)", o.grace)
 	}
 	log.Info("ended")
 	return nil
