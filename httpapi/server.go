@@ -26,7 +26,7 @@ type Config struct {
 	Desk *desk.Desk
 	// Keys are the API keys; nil for none. As soon as there is one, every caller
 	// needs one.
-	Keys *keys.File
+	Keys keys.Ring
 	// Loopback is true if only this machine can reach the server. Without keys
 	// there is then one owner who may see everything; requests must be for a
 	// name of this machine, or one of Hosts.
