@@ -3,9 +3,13 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"tallyman/postgres/pgtest"
 	"tallyman/session"
@@ -67,3 +71,33 @@ func places() storetest.Opener {
 }
 
 func TestStoreKeepsTheRules(t *testing.T) { storetest.Run(t, places()) }
+
+func mustConnect(t testing.TB, address string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(ctx) })
+	return conn
+}
+
+func mustParse(t testing.TB, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// waitForLock waits until an operation on a database waits for a lock.
+func waitForLock(t testing.TB, database string) {
+	t.Helper()
+	conn := mustConnect(t, server.Address("postgres"))
+	for n := 0; n == 0; time.Sleep(time.Millisecond) {
+		if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`, database).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -269,7 +269,6 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 		params[name] = cmp.Or(params[name], value)
 	}
 	params["default_transaction_isolation"] = "read committed"
-	params["default_transaction_read_only"] = "off"
 	params["statement_timeout"] = millis(l.statement)
 	params["lock_timeout"] = millis(l.lock)
 	params["idle_in_transaction_session_timeout"] = millis(l.answer)

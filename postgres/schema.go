@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tallyman/fault"
-	"tallyman/session"
 )
 
 // migration takes the database from one version of the schema to the next.
@@ -173,7 +172,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	if err := errors.Join(s.checkGuarantees(g), v.suits(latest(s.options.schema()), s.where)); err != nil {
-		return &fault.Error{Code: session.StorageUnavailable, Message: "storage is not safe to use: " + err.Error(), Err: err}
+		return unavailable("use the database", err)
 	}
 	return nil
 }
