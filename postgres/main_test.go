@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"sync"
@@ -45,6 +46,7 @@ func address(t testing.TB) string { return server.Address(server.Database(t)) }
 func mustOpen(t testing.TB, address string, settings session.Settings, options Options) *Store {
 	t.Helper()
 	options.AllowUnsafe = true
+	options.Log = slog.New(slog.DiscardHandler)
 	s, err := Open(ctx, address, settings, options)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +64,7 @@ func places() storetest.Opener {
 			at = address(t)
 			databases.Store(place, at)
 		}
-		s, err := Open(ctx, at.(string), settings, Options{AllowUnsafe: true})
+		s, err := Open(ctx, at.(string), settings, Options{AllowUnsafe: true, migrations: brokenSchema(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -319,18 +319,10 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	if !kind.Valid() {
 		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
 	}
-	lease := s.room.take()
-	most := &s.room.most
-	if lease {
-		most = nil
-	}
-	used := false
-	defer func() {
-		if lease && !used {
-			s.room.giveBack()
-		}
-	}()
+	most, used := s.room.begin(), false
+	defer func() { s.room.end(most, used) }()
 	for wait := 0; ; wait++ {
+		counted := s.room.counting()
 		a, err := s.ask(ctx, call{
 			what: "begin the session",
 			sql:  `SELECT * FROM tallyman.begin_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -349,7 +341,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 		case "begun":
 			used = true
 			if most != nil {
-				s.room.counted(a.counted + 1)
+				counted(a.counted + 1)
 			}
 		case "counting":
 			// Another operation counts, since there is hardly any room left.
@@ -361,7 +353,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 			}
 			continue
 		case "full":
-			s.room.counted(a.counted)
+			counted(a.counted)
 			return fail(errBusy("there are as many sessions as it keeps"))
 		default:
 			return fail(errNonsense(a))

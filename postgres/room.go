@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,9 +11,14 @@ import (
 // room is how many sessions this process may begin without counting all.
 type room struct {
 	most int64
-	left atomic.Int64
-	from atomic.Int64  // what left was when it was counted last
 	low  chan struct{} // says that it is time to count
+
+	mu     sync.Mutex
+	left   int64 // sessions that may be begun without counting
+	from   int64 // what left was when they were counted
+	under  int64 // operations under way that may begin a session
+	leased int64 // those of them that do not count
+	begun  int64 // all operations of the kind so far
 }
 
 const (
@@ -24,33 +29,60 @@ const (
 	roomParts = 16
 )
 
-// take takes room for a session, and reports whether there was some.
-func (r *room) take() bool {
-	left := r.left.Add(-1)
-	if left < 0 {
-		r.left.Add(1)
-	}
-	if left < r.from.Load()/2 && r.from.Load() > 0 {
+// begin begins an operation that may begin a session. most is nil if there is room
+// for that, and else how many sessions there may be before; the operation is to
+// count them then.
+func (r *room) begin() (most *int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.under++
+	r.begun++
+	if 2*r.left < r.from {
 		select {
 		case r.low <- struct{}{}:
 		default:
 		}
 	}
-	return left >= 0
+	if r.left > 0 {
+		r.left--
+		r.leased++
+		return nil
+	}
+	// Those that did not count may not be seen yet by who does.
+	n := r.most - r.leased
+	return &n
 }
 
-// giveBack gives back room that was not needed.
-func (r *room) giveBack() { r.left.Add(1) }
+// end ends the operation. most is what begin returned.
+func (r *room) end(most *int64, used bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.under--
+	if most == nil {
+		r.leased--
+		if !used {
+			r.left++
+		}
+	}
+}
 
-// counted says how many sessions there are.
-func (r *room) counted(n int64) {
-	left := max((r.most-n)/roomParts, 0)
-	r.from.Store(left)
-	r.left.Store(left)
+// counting says that a count begins. counted is to be told how many there were:
+// what is under way meanwhile it may not have seen.
+func (r *room) counting() (counted func(n int64)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	under, begun := r.under, r.begun
+	return func(n int64) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.from = max((r.most-n-under)/roomParts, 0)
+		r.left = max(r.from-(r.begun-begun), 0)
+	}
 }
 
 // count counts the sessions.
 func (s *Store) count(ctx context.Context) error {
+	counted := s.room.counting()
 	return s.run(ctx, call{
 		what:  "count the sessions",
 		again: true,
@@ -62,7 +94,7 @@ func (s *Store) count(ctx context.Context) error {
 				if err := rows.Scan(&n); err != nil {
 					return err
 				}
-				s.room.counted(n)
+				counted(n)
 			}
 			return nil
 		},

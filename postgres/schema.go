@@ -217,13 +217,17 @@ func readVersion(ctx context.Context, q interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, where string) (v version, err error) {
 	var schema, table bool
-	if err := q.QueryRow(ctx, `SELECT to_regnamespace('tallyman') IS NOT NULL, to_regclass('tallyman.schema') IS NOT NULL`).Scan(&schema, &table); err != nil {
+	// Not to_regclass: what is cached of the catalogue does not notice what
+	// another program made while we waited for its lock.
+	if err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman'),
+		EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname = 'schema')`).
+		Scan(&schema, &table); err != nil {
 		return v, fmt.Errorf("looking for the schema: %w", err)
 	}
 	if !table {
 		var things int
 		if schema {
-			err = q.QueryRow(ctx, `SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('tallyman')`).Scan(&things)
+			err = q.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman'`).Scan(&things)
 		}
 		if err != nil {
 			return v, fmt.Errorf("looking for the schema: %w", err)
@@ -275,7 +279,7 @@ func (s *Store) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) 
 
 const bootstrap = `
 	DO $$ BEGIN
-		IF to_regnamespace('tallyman') IS NULL THEN
+		IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman') THEN
 			CREATE SCHEMA tallyman;
 		END IF;
 	END $$;
