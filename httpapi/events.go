@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"tallyman/bus"
 	"tallyman/fault"
 	"tallyman/intake"
 	"tallyman/session"
@@ -14,7 +15,7 @@ import (
 
 // event is something that happens in a session, as its watchers see it.
 type event struct {
-	// Type is "state" first of all, and then "new", "cleared", "reading",
+	// Type is "state" first of all and when events may have been missed, and else "new", "cleared", "reading",
 	// "progress", "attached" or "failed".
 	Type string `json:"type"`
 	// Kind is what is being uploaded: "bol" or "orders".
@@ -31,12 +32,16 @@ type event struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// hub brings what happens in sessions to those who watch them.
+// hub brings what happens in sessions to those who watch them, here and, if there
+// is a bus, in other processes.
 type hub struct {
 	most int
+	bus  bus.Bus
 
 	mu     sync.Mutex
 	topics map[session.Key]map[*watcher]struct{}
+	// deaf ends the subscriptions to what other processes tell of the topics.
+	deaf   map[session.Key]func()
 	count  int
 	closed bool
 }
@@ -50,14 +55,40 @@ type watcher struct {
 	queue    []event
 	progress *event
 	ended    bool
+	missed   bool // what others told may be missing
 }
 
 // maxBehind is how many events a watcher may be behind.
 const maxBehind = 256
 
-func newHub(most int) *hub {
-	return &hub{most: most, topics: map[session.Key]map[*watcher]struct{}{}}
+func newHub(most int, b bus.Bus) *hub {
+	return &hub{most: most, bus: b, topics: map[session.Key]map[*watcher]struct{}{}, deaf: map[session.Key]func(){}}
 }
+
+// listen has what other processes tell of a session brought to its watchers here.
+func (h *hub) listen(key session.Key) (deaf func()) {
+	if h.bus == nil {
+		return func() {}
+	}
+	return h.bus.Subscribe(topic(key), bus.Subscriber{
+		Message: func(payload []byte) {
+			var e event
+			if json.Unmarshal(payload, &e) == nil {
+				h.bring(key, e)
+			}
+		},
+		Missed: func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			for w := range h.topics[key] {
+				w.miss()
+			}
+		},
+	})
+}
+
+// topic names a session on the bus.
+func topic(key session.Key) string { return string(key.Owner) + "\x00" + string(key.ID) }
 
 // watch begins to watch a session. It fails with fault.Busy.
 func (h *hub) watch(key session.Key) (*watcher, error) {
@@ -70,6 +101,7 @@ func (h *hub) watch(key session.Key) (*watcher, error) {
 	w := &watcher{wake: make(chan struct{}, 1)}
 	if h.topics[key] == nil {
 		h.topics[key] = map[*watcher]struct{}{}
+		h.deaf[key] = h.listen(key)
 	}
 	h.topics[key][w] = struct{}{}
 	h.count++
@@ -85,12 +117,25 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 	delete(h.topics[key], w)
 	if len(h.topics[key]) == 0 {
 		delete(h.topics, key)
+		h.deaf[key]()
+		delete(h.deaf, key)
 	}
 	h.count--
 }
 
 // tell brings an event to all who watch a session.
 func (h *hub) tell(key session.Key, e event) {
+	h.bring(key, e)
+	if h.bus == nil {
+		return
+	}
+	if payload, err := json.Marshal(e); err == nil {
+		h.bus.Publish(bus.Message{Topic: topic(key), Payload: payload, Passing: e.Type == "progress"})
+	}
+}
+
+// bring brings an event to those who watch here.
+func (h *hub) bring(key session.Key, e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.topics[key] {
@@ -128,6 +173,23 @@ func (w *watcher) put(e event) {
 		w.queue = append(w.queue, e)
 	}
 	w.signal()
+}
+
+// miss has the watcher look at the session anew.
+func (w *watcher) miss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed = true
+	w.signal()
+}
+
+// hasMissed reports whether it is to look, once.
+func (w *watcher) hasMissed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	missed := w.missed
+	w.missed = false
+	return missed
 }
 
 func (w *watcher) end() {
@@ -175,14 +237,9 @@ func handleEvents(c *call) (any, error) {
 		return nil, err
 	}
 	defer c.s.hub.unwatch(key, w)
-	st, there, err := c.peek()
+	first, err := c.stateEvent()
 	if err != nil {
 		return nil, err
-	}
-	first := event{Type: "state", Status: statusOf(st, there)}
-	for _, in := range st.BOL {
-		sum := summaryOf(in)
-		first.Pages, first.Bills, first.Lines = first.Pages+sum.Pages, first.Bills+sum.Bills, first.Lines+sum.Lines
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -224,6 +281,12 @@ func handleEvents(c *call) (any, error) {
 		case <-w.wake:
 		case <-later.C:
 		}
+		if w.hasMissed() {
+			// Before what is taken next, which is newer.
+			if e, err := c.stateEvent(); err == nil && !send(e) {
+				return nil, nil
+			}
+		}
 		due := time.Since(sent) >= progressEvery
 		events, left, ended := w.take(due)
 		if left {
@@ -239,6 +302,20 @@ func handleEvents(c *call) (any, error) {
 			return nil, nil
 		}
 	}
+}
+
+// stateEvent tells how the session is now.
+func (c *call) stateEvent() (event, error) {
+	st, there, err := c.peek()
+	if err != nil {
+		return event{}, err
+	}
+	e := event{Type: "state", Status: statusOf(st, there)}
+	for _, in := range st.BOL {
+		sum := summaryOf(in)
+		e.Pages, e.Bills, e.Lines = e.Pages+sum.Pages, e.Bills+sum.Bills, e.Lines+sum.Lines
+	}
+	return e, nil
 }
 
 // progress returns what tells the session's watchers how far a reading has come.

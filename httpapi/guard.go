@@ -28,7 +28,11 @@ func (s *Server) identify(r *http.Request) (caller, error) {
 	if s.config.Keys != nil {
 		var err error
 		if known, err = s.config.Keys.All(); err != nil {
-			// Not the caller's business, and nobody gets in meanwhile.
+			// Nobody gets in meanwhile.
+			if c := fault.CodeOf(err); c == session.StorageUnavailable || c == fault.Busy {
+				return caller{}, err // it passes
+			}
+			// Not the caller's business.
 			return caller{}, fmt.Errorf("looking up a key: %w", hidden{err})
 		}
 	}

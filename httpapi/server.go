@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"tallyman/bus"
 	"tallyman/desk"
 	"tallyman/keys"
 	"tallyman/session"
@@ -47,6 +48,12 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Streams bounds the event streams of all clients together; 0 means 1,000.
 	Streams int
+	// Bus, if set, carries events to and from other processes that serve the same
+	// sessions.
+	Bus bus.Bus
+	// Secret is what listings seal their places with. Processes that serve the same
+	// sessions need the same; nil for one that is drawn.
+	Secret []byte
 	// Version is shown to clients.
 	Version string
 	// Log gets one line per session operation; nil for none.
@@ -76,7 +83,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams), seal: newSealer()}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret)}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)
