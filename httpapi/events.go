@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"tallyman/bus"
 	"tallyman/fault"
 	"tallyman/intake"
 	"tallyman/session"
@@ -14,8 +16,9 @@ import (
 
 // event is something that happens in a session, as its watchers see it.
 type event struct {
-	// Type is "state" first of all, and then "new", "cleared", "expired",
-	// "reading", "progress", "attached" or "failed".
+	// Type is "state" first of all and when events may have been missed, and
+	// else "new", "cleared", "expired", "reading", "progress", "attached" or
+	// "failed".
 	Type string `json:"type"`
 	// Kind is what is being uploaded: "bol" or "orders".
 	Kind string `json:"kind,omitempty"`
@@ -31,13 +34,17 @@ type event struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// hub brings what happens in sessions to those who watch them.
+// hub brings what happens in sessions to those who watch them, here and, if there
+// is a bus, in other processes.
 type hub struct {
 	most int
+	bus  bus.Bus
 
 	mu     sync.Mutex
 	topics map[session.Key]map[*watcher]struct{}
 	owners map[session.Owner]int // how many streams each has
+	// deaf ends the subscriptions to what other processes tell of the topics.
+	deaf   map[session.Key]func()
 	count  int
 	closed bool
 }
@@ -51,14 +58,43 @@ type watcher struct {
 	queue    []event
 	progress *event
 	ended    bool
+	missed   bool // what others told may be missing
 }
 
 // maxBehind is how many events a watcher may be behind.
 const maxBehind = 256
 
-func newHub(most int) *hub {
-	return &hub{most: most, topics: map[session.Key]map[*watcher]struct{}{}, owners: map[session.Owner]int{}}
+func newHub(most int, b bus.Bus) *hub {
+	return &hub{
+		most: most, bus: b, topics: map[session.Key]map[*watcher]struct{}{},
+		owners: map[session.Owner]int{}, deaf: map[session.Key]func(){},
+	}
 }
+
+// listen has what other processes tell of a session brought to its watchers here.
+func (h *hub) listen(key session.Key) (deaf func()) {
+	if h.bus == nil {
+		return func() {}
+	}
+	return h.bus.Subscribe(topic(key), bus.Subscriber{
+		Message: func(payload []byte) {
+			var e event
+			if json.Unmarshal(payload, &e) == nil {
+				h.bring(key, e)
+			}
+		},
+		Missed: func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			for w := range h.topics[key] {
+				w.miss()
+			}
+		},
+	})
+}
+
+// topic names a session on the bus.
+func topic(key session.Key) string { return string(key.Owner) + "\x00" + string(key.ID) }
 
 // watch begins to watch a session. It fails with fault.Busy.
 func (h *hub) watch(key session.Key) (*watcher, error) {
@@ -73,6 +109,7 @@ func (h *hub) watch(key session.Key) (*watcher, error) {
 	w := &watcher{wake: make(chan struct{}, 1)}
 	if h.topics[key] == nil {
 		h.topics[key] = map[*watcher]struct{}{}
+		h.deaf[key] = h.listen(key)
 	}
 	h.topics[key][w] = struct{}{}
 	h.owners[key.Owner]++
@@ -89,6 +126,8 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 	delete(h.topics[key], w)
 	if len(h.topics[key]) == 0 {
 		delete(h.topics, key)
+		h.deaf[key]()
+		delete(h.deaf, key)
 	}
 	if h.owners[key.Owner]--; h.owners[key.Owner] == 0 {
 		delete(h.owners, key.Owner)
@@ -98,6 +137,17 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 
 // tell brings an event to all who watch a session.
 func (h *hub) tell(key session.Key, e event) {
+	h.bring(key, e)
+	if h.bus == nil {
+		return
+	}
+	if payload, err := json.Marshal(e); err == nil {
+		h.bus.Publish(bus.Message{Topic: topic(key), Payload: payload, Passing: e.Type == "progress"})
+	}
+}
+
+// bring brings an event to those who watch here.
+func (h *hub) bring(key session.Key, e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for w := range h.topics[key] {
@@ -135,6 +185,23 @@ func (w *watcher) put(e event) {
 		w.queue = append(w.queue, e)
 	}
 	w.signal()
+}
+
+// miss has the watcher look at the session anew.
+func (w *watcher) miss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.missed = true
+	w.signal()
+}
+
+// hasMissed reports whether it is to look, once.
+func (w *watcher) hasMissed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	missed := w.missed
+	w.missed = false
+	return missed
 }
 
 func (w *watcher) end() {
@@ -182,14 +249,16 @@ func handleEvents(c *call) (any, error) {
 		return nil, err
 	}
 	defer c.s.hub.unwatch(key, w)
-	st, there, err := c.peek()
+	look := func() (session.State, bool, error) {
+		st, err := c.s.desk.State(c.r.Context(), key)
+		if fault.CodeOf(err) == fault.NotFound {
+			return st, false, nil
+		}
+		return st, err == nil, err
+	}
+	st, there, err := look()
 	if err != nil {
 		return nil, err
-	}
-	first := event{Type: "state", Status: statusOf(st, there)}
-	for _, in := range st.BOL {
-		sum := summaryOf(in)
-		first.Pages, first.Bills, first.Lines = first.Pages+sum.Pages, first.Bills+sum.Bills, first.Lines+sum.Lines
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -210,7 +279,7 @@ func handleEvents(c *call) (any, error) {
 		}
 		return c.control.Flush() == nil
 	}
-	if !send(first) {
+	if !send(stateEvent(st, there)) {
 		return nil, nil
 	}
 	c.s.metrics.streams.Inc()
@@ -233,7 +302,7 @@ func handleEvents(c *call) (any, error) {
 		case <-ending.C:
 			// A stream is no use of the session, but others may have used it.
 			was := there
-			if st, there, err = c.peek(); err != nil {
+			if st, there, err = look(); err != nil {
 				return nil, nil // the client comes again
 			}
 			if was && !there && !send(event{Type: "expired", Status: statusNone}) {
@@ -243,6 +312,15 @@ func handleEvents(c *call) (any, error) {
 			continue
 		case <-w.wake:
 		case <-later.C:
+		}
+		if w.hasMissed() {
+			// Before what is taken next, which is newer.
+			if now, is, err := look(); err == nil {
+				if st, there = now, is; !send(stateEvent(st, there)) {
+					return nil, nil
+				}
+				ending.Reset(endsIn(st, there))
+			}
 		}
 		due := time.Since(sent) >= progressEvery
 		events, left, ended := w.take(due)
@@ -258,6 +336,12 @@ func handleEvents(c *call) (any, error) {
 		if !send(events...) || ended {
 			return nil, nil
 		}
+		if slices.ContainsFunc(events, func(e event) bool { return e.Type == "new" || e.Type == "cleared" || e.Type == "attached" }) {
+			if now, is, err := look(); err == nil {
+				st, there = now, is
+				ending.Reset(endsIn(st, there))
+			}
+		}
 	}
 }
 
@@ -267,6 +351,16 @@ func endsIn(st session.State, there bool) time.Duration {
 		return time.Hour
 	}
 	return max(time.Second, time.Until(st.Expires)+time.Millisecond)
+}
+
+// stateEvent tells how a session is.
+func stateEvent(st session.State, there bool) event {
+	e := event{Type: "state", Status: statusOf(st, there)}
+	for _, in := range st.BOL {
+		sum := summaryOf(in)
+		e.Pages, e.Bills, e.Lines = e.Pages+sum.Pages, e.Bills+sum.Bills, e.Lines+sum.Lines
+	}
+	return e
 }
 
 // progress returns what tells the session's watchers how far a reading has come.

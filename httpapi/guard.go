@@ -26,7 +26,11 @@ type caller struct {
 func (s *Server) identify(r *http.Request) (caller, error) {
 	known, err := s.keys()
 	if err != nil {
-		// Not the caller's business, and nobody gets in meanwhile.
+		// Nobody gets in meanwhile.
+		if c := fault.CodeOf(err); c == session.StorageUnavailable || c == fault.Busy {
+			return caller{}, err // it passes
+		}
+		// Not the caller's business.
 		return caller{}, fmt.Errorf("looking up a key: %w", hidden{err})
 	}
 	if len(known) == 0 {
@@ -61,7 +65,7 @@ func (s *Server) keys() ([]keys.Key, error) {
 		return nil, nil
 	}
 	known, err := s.config.Keys.All()
-	if len(known) > 0 || err != nil {
+	if len(known) > 0 {
 		s.locked.Store(true)
 	}
 	return known, err

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,12 +15,16 @@ import (
 
 // sealer makes session keys opaque, so that a listing can tell where it goes on
 // without giving IDs away: they may be credentials. What one process sealed
-// another cannot open.
+// another can open only if it has the same secret.
 type sealer struct{ aead cipher.AEAD }
 
-func newSealer() sealer {
+// newSealer returns a sealer with a secret of any length, nil for one of its own.
+func newSealer(secret []byte) sealer {
 	var key [32]byte
 	rand.Read(key[:])
+	if secret != nil {
+		key = sha256.Sum256(secret)
+	}
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(fmt.Errorf("a key of 32 bytes is refused: %w", err))

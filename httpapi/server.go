@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tallyman/bus"
 	"tallyman/desk"
 	"tallyman/keys"
 	"tallyman/session"
@@ -28,7 +29,7 @@ type Config struct {
 	Desk *desk.Desk
 	// Keys are the API keys; nil for none. As soon as there is one, every caller
 	// needs one.
-	Keys *keys.File
+	Keys keys.Ring
 	// Loopback is true if only this machine can reach the server. Without keys
 	// there is then one owner who may see everything; requests must be for a
 	// name of this machine, or one of Hosts.
@@ -49,6 +50,12 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Streams bounds the event streams of all clients together; 0 means 1,000.
 	Streams int
+	// Bus, if set, carries events to and from other processes that serve the same
+	// sessions.
+	Bus bus.Bus
+	// Secret is what listings seal their places with. Processes that serve the same
+	// sessions need the same; nil for one that is drawn.
+	Secret []byte
 	// Version is shown to clients.
 	Version string
 	// Log gets one line per session operation; nil for none.
@@ -79,7 +86,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams), seal: newSealer()}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret)}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)

@@ -1,9 +1,10 @@
 // Package keys keeps the API keys of a server (DESIGN.md §8). A key's name is
 // the owner of the sessions that are made with it.
 //
-// On disk there is one file, readable by its owner only, that holds the names
-// and the SHA-256 of each key. Keys carry 130 random bits, so that a slow hash
-// would protect nothing that a fast one does not. The file is written aside and
+// What is kept of a key is its name and its SHA-256. Keys carry 130 random bits,
+// so that a slow hash would protect nothing that a fast one does not.
+//
+// File keeps them in one file, readable by its owner only. It is written aside and
 // moved into place; a running server notices.
 package keys
 
@@ -53,6 +54,48 @@ type Key struct {
 	SHA256 string `json:"sha256"`
 	// Created is when the key was made.
 	Created time.Time `json:"created"`
+}
+
+// Ring is the keys of a server, wherever they are kept. It is safe for concurrent
+// use.
+type Ring interface {
+	// All returns the keys, in order of their names. It is asked for each
+	// request. While it fails no key is valid.
+	All() ([]Key, error)
+
+	// Add makes a key for an owner and returns it; it cannot be shown again. It
+	// fails with Exists if the owner has one, and with fault.BadRequest for what
+	// cannot be a name.
+	Add(name session.Owner, admin bool) (string, error)
+
+	// Remove makes the key of an owner invalid, for running servers within
+	// seconds. It fails with fault.NotFound if there is none. The owner's sessions
+	// stay until they expire.
+	Remove(name session.Owner) error
+}
+
+var _ Ring = (*File)(nil)
+
+// ErrExists is the fault of adding a key for an owner who has one.
+func ErrExists(name session.Owner) error {
+	return fault.New(Exists, "there is a key for %q already; remove it first if it is lost: its sessions stay", name)
+}
+
+// ErrNone is the fault of removing a key that is not there.
+func ErrNone(name session.Owner) error {
+	return fault.New(fault.NotFound, "there is no key for %q", name)
+}
+
+// Make draws a key for an owner, and returns what is to be kept of it and the key
+// itself. It fails with fault.BadRequest for what cannot be a name. It is for those
+// who implement a Ring.
+func Make(name session.Owner, admin bool) (k Key, secret string, err error) {
+	if err := checkName(name); err != nil {
+		return Key{}, "", err
+	}
+	secret = Prefix + strings.ToLower(rand.Text())
+	sum := sha256.Sum256([]byte(secret))
+	return Key{Name: name, Admin: admin, SHA256: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}, secret, nil
 }
 
 // File is the keys of a data directory. It is safe for concurrent use.
@@ -140,16 +183,15 @@ func checkName(name session.Owner) error {
 // fails with Exists if the owner has one, with fault.BadRequest for what cannot
 // be a name, and with fault.Unwritable.
 func (f *File) Add(name session.Owner, admin bool) (string, error) {
-	if err := checkName(name); err != nil {
+	made, secret, err := Make(name, admin)
+	if err != nil {
 		return "", err
 	}
-	secret := Prefix + strings.ToLower(rand.Text())
-	err := f.change(func(keys []Key) ([]Key, error) {
+	err = f.change(func(keys []Key) ([]Key, error) {
 		if slices.ContainsFunc(keys, func(k Key) bool { return k.Name == name }) {
-			return nil, fault.New(Exists, "there is a key for %q already; remove it first if it is lost: its sessions stay", name)
+			return nil, ErrExists(name)
 		}
-		sum := sha256.Sum256([]byte(secret))
-		return append(keys, Key{Name: name, Admin: admin, SHA256: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}), nil
+		return append(keys, made), nil
 	})
 	if err != nil {
 		return "", err
@@ -164,7 +206,7 @@ func (f *File) Remove(name session.Owner) error {
 	return f.change(func(keys []Key) ([]Key, error) {
 		left := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Name == name })
 		if len(left) == len(keys) {
-			return nil, fault.New(fault.NotFound, "there is no key for %q", name)
+			return nil, ErrNone(name)
 		}
 		return left, nil
 	})

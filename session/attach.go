@@ -117,7 +117,7 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 		return State{}, Removed{}, ErrSuperseded()
 	}
 	if a.Revision != 0 && a.Revision != s.Revision {
-		return State{}, Removed{}, changed()
+		return State{}, Removed{}, ErrChanged()
 	}
 	files := make([]Input, len(a.Files))
 	for i, f := range a.Files {
@@ -129,7 +129,7 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	switch {
 	case a.Mode == Update:
 		if !next.update(a.Slot, files) {
-			return State{}, Removed{}, changed()
+			return State{}, Removed{}, ErrChanged()
 		}
 	case a.Slot == Orders:
 		next.Orders = &files[0]
@@ -139,7 +139,7 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 		next.BOL, next.Orders = files, nil
 	}
 	if len(next.BOL) > MaxFiles {
-		return State{}, Removed{}, fault.New(TooManyFiles, "the session's BOL would have %d files; at most %d fit, begin a new session", len(next.BOL), MaxFiles)
+		return State{}, Removed{}, ErrTooManyFiles(len(next.BOL))
 	}
 	return next, s.lost(next), nil
 }

@@ -53,8 +53,16 @@ func ErrNotFound() error {
 	return fault.New(fault.NotFound, "there is no such session: it was never used, or was cleared or has expired")
 }
 
-func changed() error {
+// ErrChanged makes the fault that an attach gets which depends on a state that is
+// not there any more.
+func ErrChanged() error {
 	return fault.New(Changed, "another upload to the session was faster; nothing was changed, try again")
+}
+
+// ErrTooManyFiles makes the fault that an attach gets after which the BOL would
+// have so many files.
+func ErrTooManyFiles(n int) error {
+	return fault.New(TooManyFiles, "the session's BOL would have %d files; at most %d fit, begin a new session", n, MaxFiles)
 }
 
 // RetryAfter is what Details of a fault with code fault.Busy hold.

@@ -62,7 +62,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 
 // addKey makes a key. The key itself goes to standard output, all else does not,
 // so that scripts can take it from there.
-func addKey(std streams, ring *keys.File, flags *pflag.FlagSet, admin bool) (int, error) {
+func addKey(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
 	name := flags.Arg(1)
 	secret, err := ring.Add(session.Owner(name), admin)
 	if err != nil {
@@ -77,7 +77,7 @@ func addKey(std streams, ring *keys.File, flags *pflag.FlagSet, admin bool) (int
 	return exitOK, nil
 }
 
-func listKeys(std streams, ring *keys.File) (int, error) {
+func listKeys(std streams, ring keys.Ring) (int, error) {
 	all, err := ring.All()
 	if err != nil {
 		return exitFailed, err

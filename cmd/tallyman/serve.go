@@ -227,7 +227,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 }
 
 // serve runs the service until ctx ends, and then finishes what was accepted.
-func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring *keys.File, known int, address string, loopback bool) (err error) {
+func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring keys.Ring, known int, address string, loopback bool) (err error) {
 	store, err := sqlite.Open(ctx, o.data, session.Settings{
 		Lives:       session.Lives{Named: o.life, Cookie: o.cookieLife},
 		MaxSessions: o.maxSessions,

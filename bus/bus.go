@@ -1,0 +1,209 @@
+// Package bus carries what happens in one process to the others that serve the
+// same sessions ("replicas"), so that a client connected to one of them sees what
+// another one works at.
+//
+// It is for news, not for truth: nothing may depend on a message to arrive. Who
+// subscribes is told when some may have been missed, and then asks the store.
+package bus
+
+import "sync"
+
+// MaxPayload is the largest payload in bytes. Larger ones are not carried.
+const MaxPayload = 4096
+
+// Message is something that happened.
+type Message struct {
+	// Topic is what it is about. It is not shown to anybody: where messages leave
+	// the process a keyed hash stands for it.
+	Topic   string
+	Payload []byte
+	// Passing is true for a message that a later one of the topic makes
+	// worthless, as progress is. It may be left out for it.
+	Passing bool
+}
+
+// Bus carries messages. It is safe for concurrent use.
+type Bus interface {
+	// Publish sends a message to the other replicas' subscribers of its topic,
+	// not to those of this one. It never waits and cannot fail: what there is no
+	// room for is left out, passing messages first. The payload must not be
+	// changed afterwards.
+	Publish(Message)
+
+	// Subscribe has messages of a topic delivered from now on until cancel is
+	// called, in the order in which each replica published them. One that is on
+	// its way meanwhile may still come just after cancel.
+	Subscribe(topic string, s Subscriber) (cancel func())
+
+	// Close ends it. Nothing is delivered after it returns, and publishing is
+	// without effect.
+	Close() error
+}
+
+// Subscriber is who gets messages. Its functions are called one at a time and
+// must return soon; they may be called before Subscribe returns.
+type Subscriber struct {
+	// Message gets a payload.
+	Message func(payload []byte)
+	// Missed says that messages may have been lost.
+	Missed func()
+}
+
+// Topics are the subscribers of a Bus, for those who implement one. The zero value
+// is fit for use.
+type Topics struct {
+	mu sync.Mutex
+	m  map[string]map[*Subscriber]struct{}
+}
+
+// Subscribe adds a subscriber to a topic.
+func (t *Topics) Subscribe(topic string, s Subscriber) (cancel func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.m == nil {
+		t.m = map[string]map[*Subscriber]struct{}{}
+	}
+	if t.m[topic] == nil {
+		t.m[topic] = map[*Subscriber]struct{}{}
+	}
+	t.m[topic][&s] = struct{}{}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.m[topic], &s)
+		if len(t.m[topic]) == 0 {
+			delete(t.m, topic)
+		}
+	}
+}
+
+// Deliver brings a payload to the subscribers of a topic.
+func (t *Topics) Deliver(topic string, payload []byte) {
+	t.mu.Lock()
+	var to []*Subscriber
+	for s := range t.m[topic] {
+		to = append(to, s)
+	}
+	t.mu.Unlock()
+	for _, s := range to {
+		s.Message(payload)
+	}
+}
+
+// Missed tells all subscribers that messages may have been lost.
+func (t *Topics) Missed() {
+	t.mu.Lock()
+	var to []*Subscriber
+	for _, all := range t.m {
+		for s := range all {
+			to = append(to, s)
+		}
+	}
+	t.mu.Unlock()
+	for _, s := range to {
+		s.Missed()
+	}
+}
+
+// Queue holds messages between who publishes and who carries them. It is bounded,
+// and putting something in never waits. The zero value is fit for use.
+type Queue struct {
+	mu       sync.Mutex
+	messages []Message
+	lost     bool
+	closed   bool
+	wake     chan struct{}
+}
+
+// queueMost bounds how many messages wait.
+const queueMost = 1024
+
+// Put adds a message. A passing one takes the place of one of its topic that waits
+// right before it; when the queue is full passing ones are left out, and then the
+// message itself.
+func (q *Queue) Put(m Message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(m.Payload) > MaxPayload {
+		return
+	}
+	defer q.signal()
+	if m.Passing {
+		for i := len(q.messages) - 1; i >= 0; i-- {
+			if q.messages[i].Topic == m.Topic {
+				if q.messages[i].Passing {
+					q.messages[i] = m
+					return
+				}
+				break
+			}
+		}
+	}
+	if len(q.messages) >= queueMost {
+		if m.Passing {
+			return
+		}
+		kept := q.messages[:0]
+		for _, old := range q.messages {
+			if !old.Passing {
+				kept = append(kept, old)
+			}
+		}
+		q.messages = kept
+	}
+	if len(q.messages) >= queueMost {
+		q.lost = true
+		return
+	}
+	q.messages = append(q.messages, m)
+}
+
+// Lose notes that messages that were taken did not arrive.
+func (q *Queue) Lose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost = true
+	q.signal()
+}
+
+// Ready receives when there may be something to take.
+func (q *Queue) Ready() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.channel()
+}
+
+// Take takes up to most messages, and says whether some were lost before them.
+func (q *Queue) Take(most int) (m []Message, lost bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(most, len(q.messages))
+	m = append(m, q.messages[:n]...)
+	q.messages = append(q.messages[:0], q.messages[n:]...)
+	lost, q.lost = q.lost, false
+	if len(q.messages) > 0 {
+		q.signal()
+	}
+	return m, lost
+}
+
+// Close lets nothing more in.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+func (q *Queue) channel() chan struct{} {
+	if q.wake == nil {
+		q.wake = make(chan struct{}, 1)
+	}
+	return q.wake
+}
+
+func (q *Queue) signal() {
+	select {
+	case q.channel() <- struct{}{}:
+	default:
+	}
+}

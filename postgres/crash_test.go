@@ -1,0 +1,415 @@
+package postgres
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyman/blob"
+	"tallyman/fault"
+	"tallyman/postgres/pgtest"
+	"tallyman/session"
+	"tallyman/storetest"
+)
+
+// line is what the process that is killed tells before and after each operation.
+// It tells the second only when the operation was answered, so what the parent
+// read was acknowledged.
+type line struct {
+	N      int               `json:"n"`
+	Client int               `json:"client"`
+	Op     *storetest.Op     `json:"op,omitempty"`
+	Answer *storetest.Answer `json:"answer,omitempty"`
+}
+
+const crashClients = 6
+
+func crashKey(round string, i int) session.Key {
+	return keyOf(fmt.Sprintf("round %s, session %d", round, i))
+}
+
+// crashingServer opens the database and works on few sessions with many clients,
+// while it sweeps, until it is killed.
+func crashingServer(address string) {
+	round, wrong := os.Getenv("TALLYMAN_CRASH_ROUND"), os.Getenv("TALLYMAN_CRASH_WRONG")
+	store, err := Open(ctx, address, session.Settings{}, Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	var mu sync.Mutex
+	out := json.NewEncoder(os.Stdout)
+	n := 0
+	say := func(l line) int {
+		mu.Lock()
+		defer mu.Unlock()
+		if l.Op != nil {
+			n++
+			l.N = n
+		}
+		out.Encode(l)
+		return l.N
+	}
+	for c := range crashClients {
+		go func() {
+			var known [3]session.Incarnation
+			for {
+				i := rand.IntN(len(known))
+				k := crashKey(round, i)
+				op := storetest.Op{Key: k}
+				var st session.State
+				var removed session.Removed
+				var err error
+				var n int
+				switch p := rand.IntN(100); {
+				case p < 15:
+					op.Kind = storetest.Open
+					n = say(line{Client: c, Op: &op})
+					st, removed, err = store.Open(ctx, k, session.Named)
+					known[i] = st.Incarnation
+				case p < 25:
+					op.Kind = storetest.New
+					n = say(line{Client: c, Op: &op})
+					st, removed, err = store.New(ctx, k, session.Named)
+					known[i] = st.Incarnation
+				case p < 35:
+					op.Kind = storetest.Clear
+					n = say(line{Client: c, Op: &op})
+					if wrong == "answer first" {
+						if st, err := store.Get(ctx, k); err == nil && st.Revision == 1 {
+							say(line{N: n, Client: c, Answer: &storetest.Answer{}})
+							n = 0
+						}
+					}
+					removed, err = store.Clear(ctx, k)
+				case p < 80:
+					a := session.Attachment{Incarnation: known[i], Slot: session.BOL, Mode: session.Replace, Files: []session.Input{storetest.NewInput("f")}}
+					switch rand.IntN(3) {
+					case 0:
+						a.Mode = session.Append
+					case 1:
+						a.Slot = session.Orders
+					}
+					op = storetest.OpOf(k, a)
+					n = say(line{Client: c, Op: &op})
+					st, removed, err = store.Attach(ctx, k, a)
+					if err != nil {
+						known[i] = session.Incarnation{}
+					}
+				default:
+					op.Kind = storetest.Get
+					n = say(line{Client: c, Op: &op})
+					st, err = store.Get(ctx, k)
+					known[i] = st.Incarnation
+				}
+				answer := storetest.AnswerOf(st, removed, err)
+				if n > 0 {
+					say(line{N: n, Client: c, Answer: &answer})
+				}
+			}
+		}()
+	}
+	for {
+		store.Expire(ctx, 10)
+	}
+}
+
+// durable starts a server that keeps what it commits.
+func durable(t *testing.T) *pgtest.Server {
+	t.Helper()
+	s, err := pgtest.Start(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// A real process is killed at random moments, also while it opens the database,
+// under a load on few sessions. What it acknowledged must be there afterwards;
+// what it did not must be there as a whole or not at all.
+func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
+	kills := 6
+	if storetest.Long() {
+		kills = 150
+	}
+	acknowledged, err := killAgainAndAgain(t, kills, "")
+	if err != nil {
+		t.Error(err)
+	}
+	if acknowledged < kills*10 {
+		t.Errorf("only %d operations were acknowledged", acknowledged)
+	}
+	t.Logf("%d kills, %d operations acknowledged", kills, acknowledged)
+}
+
+// The test above is able to fail: it finds a process that answers before it
+// commits.
+func TestKillingTheProcessShowsAnAnswerThatCameTooEarly(t *testing.T) {
+	if _, err := killAgainAndAgain(t, 100, "answer first"); err == nil {
+		t.Error("100 kills showed nothing")
+	} else {
+		t.Logf("%.300s", err)
+	}
+}
+
+func killAgainAndAgain(t *testing.T, kills int, wrong string) (acknowledged int, err error) {
+	s := durable(t)
+	address := s.Address(s.Database(t))
+	var history *storetest.History
+	var moment int64
+	for kill := range kills {
+		round := fmt.Sprint(kill / 3)
+		if kill%3 == 0 {
+			history, moment = storetest.NewHistory(), 0
+		}
+		n, err := crash(address, round, wrong, history, &moment, func() { waitUntilIdle(t, s, address) })
+		acknowledged += n
+		if err == nil {
+			err = afterCrash(address, round, history, &moment)
+		}
+		if err == nil {
+			err = history.Check()
+		}
+		if err != nil {
+			return acknowledged, fmt.Errorf("kill %d: %w", kill, err)
+		}
+	}
+	return acknowledged, nil
+}
+
+// crash runs the process and kills it. It adds to the history what the process
+// told, and returns how many operations were acknowledged. settled returns when
+// the server is done with what the process had sent.
+func crash(address, round, wrong string, history *storetest.History, moment *int64, settled func()) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), "TALLYMAN_CRASH_DATABASE="+address, "TALLYMAN_CRASH_ROUND="+round, "TALLYMAN_CRASH_WRONG="+wrong)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	in := bufio.NewReader(stdout)
+	// While it starts, or once it has told a number of things.
+	tell := 1 + rand.IntN(500)
+	if rand.IntN(4) == 0 {
+		time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { cmd.Process.Kill() })
+	}
+	type called struct {
+		line
+		at int64
+	}
+	pending := map[int]called{}
+	acknowledged := 0
+	for {
+		text, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			break // a line that was cut off was not told
+		}
+		if err != nil {
+			return 0, err
+		}
+		if tell--; tell == 0 {
+			cmd.Process.Kill()
+		}
+		*moment++
+		var l line
+		if err := json.Unmarshal(text, &l); err != nil {
+			return 0, fmt.Errorf("%s: %w", text, err)
+		}
+		if l.Op != nil {
+			pending[l.N] = called{l, *moment}
+			continue
+		}
+		c := pending[l.N]
+		delete(pending, l.N)
+		history.RecordAt(c.Client, *c.Op, *l.Answer, c.at, *moment)
+		acknowledged++
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
+		return 0, fmt.Errorf("the process ended before it was killed: %v\n%s", err, stderr.Bytes())
+	}
+	settled()
+	*moment++
+	for _, c := range pending {
+		history.RecordAt(c.Client, *c.Op, storetest.Answer{Unknown: true}, c.at, *moment)
+	}
+	return acknowledged, nil
+}
+
+// afterCrash reads all sessions of a round into the history, and checks that the
+// contents that are named are those of the sessions.
+func afterCrash(address, round string, history *storetest.History, moment *int64) error {
+	store, err := Open(ctx, address, session.Settings{}, Options{})
+	if err != nil {
+		return fmt.Errorf("opening after a kill: %w", err)
+	}
+	defer store.Close()
+	for i := range 3 {
+		*moment++
+		call := *moment
+		st, err := store.Get(ctx, crashKey(round, i))
+		*moment++
+		history.RecordAt(crashClients, storetest.Op{Kind: storetest.Get, Key: crashKey(round, i)}, storetest.AnswerOf(st, session.Removed{}, err), call, *moment)
+	}
+	return consistent(store)
+}
+
+// consistent checks that the rows agree with each other.
+func consistent(store *Store) error {
+	page, err := store.List(ctx, session.Query{})
+	if err != nil {
+		return err
+	}
+	var contents []blob.Key
+	for _, st := range page.Sessions {
+		contents = append(contents, st.Contents()...)
+	}
+	slices.Sort(contents)
+	contents = slices.Compact(contents) // a file may be in a BOL twice
+	named, err := store.Named(ctx, contents)
+	if err != nil {
+		return err
+	}
+	for i, is := range named {
+		if !is {
+			return fmt.Errorf("content %s is in a session, but nothing names it", contents[i])
+		}
+	}
+	var n, stray int
+	err = store.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM tallyman.content),
+		(SELECT count(*) FROM tallyman.file f WHERE NOT EXISTS (SELECT FROM tallyman.session s WHERE s.incarnation = f.incarnation))`).Scan(&n, &stray)
+	if err != nil {
+		return err
+	}
+	if n != len(contents) || stray > 0 {
+		return fmt.Errorf("%d contents are named, sessions have %d; %d files are of no session", n, len(contents), stray)
+	}
+	return nil
+}
+
+// The server is stopped as in a crash, and started again, in the middle of a load
+// by three replicas. Their stores go on without being opened again.
+func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
+	crashes := 4
+	if storetest.Long() {
+		crashes = 60
+	}
+	s := durable(t)
+	address := s.Address(s.Database(t))
+	stores := openReplicas(t, 3, address, session.Settings{}, Options{Connections: 4})
+	all := map[string]int{}
+	for round := range crashes {
+		h := storetest.NewHistory()
+		run := storetest.Load{Clients: 6, Operations: 1 << 20, Seed: rand.Uint64()}.Start(stores, h, round)
+		mode := pgtest.Immediate
+		if round%4 == 3 {
+			mode = pgtest.Fast
+		}
+		done := make(chan struct{})
+		go func() { defer close(done); run.Clients() }()
+		for want := 50 + rand.IntN(500); h.Len() < want; {
+			time.Sleep(time.Millisecond)
+		}
+		if err := s.Stop(mode); err != nil {
+			t.Fatal(err)
+		}
+		<-done // a client ends when an outcome is not told
+		if _, err := stores.Get(ctx, keyOf("x")); fault.CodeOf(err) != session.StorageUnavailable {
+			t.Errorf("while the server is stopped: %v", err)
+		}
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		h.Restarted()
+		run.ReadAll()
+		for k, n := range h.Outcomes() {
+			all[k] += n
+		}
+		if err := h.Check(); err != nil {
+			t.Fatalf("crash %d: %v", round, err)
+		}
+		if err := consistentSoon(stores.one()); err != nil {
+			t.Fatalf("crash %d: %v", round, err)
+		}
+	}
+	t.Logf("%v", all)
+}
+
+// consistentSoon is consistent for a store that does not trust itself yet.
+func consistentSoon(s *Store) error {
+	s.doubtful.Store(0)
+	return consistent(s)
+}
+
+// A power cut takes away what is not on the disk. Of every operation the log is on
+// the disk when it is answered, though the server is told to answer before that.
+func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
+	s := durable(t)
+	s.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_commit = off;; ALTER SYSTEM SET wal_writer_delay = '10s';; SELECT pg_reload_conf()")
+	address := s.Address(s.Database(t))
+	store := mustOpen(t, address, session.Settings{}, Options{})
+	watcher := mustConnect(t, address)
+	flushed := func(operation func() error) bool {
+		t.Helper()
+		var before string
+		if err := watcher.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()`).Scan(&before); err != nil {
+			t.Fatal(err)
+		}
+		if err := operation(); err != nil {
+			t.Fatal(err)
+		}
+		var is bool
+		if err := watcher.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn() > $1::pg_lsn`, before).Scan(&is); err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	k := keyOf("x")
+	for range 20 {
+		for name, operation := range map[string]func() error{
+			"new": func() error { _, _, err := store.New(ctx, k, session.Named); return err },
+			"attach": func() error {
+				st, _, err := store.Open(ctx, k, session.Named)
+				if err == nil {
+					_, _, err = store.Attach(ctx, k, bolOf(st))
+				}
+				return err
+			},
+			"check": func() error { return store.Check(ctx) },
+		} {
+			if !flushed(operation) {
+				t.Errorf("%s was answered before the log was on the disk", name)
+			}
+		}
+		if !flushed(func() error { _, err := store.Clear(ctx, k); return err }) {
+			t.Error("clear was answered before the log was on the disk")
+		}
+	}
+	// This can tell: who goes by the server's own setting is answered earlier.
+	early := 0
+	for range 20 {
+		if !flushed(func() error { _, err := watcher.Exec(ctx, "UPDATE tallyman.probe SET n = n + 1"); return err }) {
+			early++
+		}
+	}
+	if early == 0 {
+		t.Error("the log is always on the disk, whoever asks")
+	}
+}
