@@ -71,7 +71,7 @@ func refusal(err error) string {
 	switch code {
 	case "NoSuchBucket":
 		return "it does not exist; create it, or correct its name"
-	case "InvalidAccessKeyId", "InvalidClientTokenId", "XMinioInvalidAccessKeyId":
+	case "InvalidAccessKeyId", "InvalidClientTokenId", "XAdminUserNotFound":
 		return "the service does not know the access key; correct AWS_ACCESS_KEY_ID, or the role"
 	case "SignatureDoesNotMatch":
 		return "the secret key is wrong; correct AWS_SECRET_ACCESS_KEY"

@@ -38,10 +38,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -96,6 +98,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	pending map[blob.Key]*spool // the spool of Put's content, nil for Check's
+	ahead   *listing            // what the last List got and did not return
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -134,10 +137,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Prefix != "" {
 		s.prefix = c.Prefix + "/"
 	}
-	if _, err := s.page(opening, "", nil, 1); err != nil && ctx.Err() != nil {
+	if _, err := s.page(opening, "", nil); err != nil && ctx.Err() != nil {
 		return nil, blob.Fault("open the bucket", ctx.Err())
 	} else if why := refusal(err); why != "" {
 		return nil, unusable("the bucket "+c.Bucket+" cannot be used: "+why, err)
+	} else if code, status := codeOf(err); status/100 == 4 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests {
+		return nil, unusable(fmt.Sprintf("the bucket %s cannot be used: the service answers %d (%s)", c.Bucket, status, printable(code)), err)
 	}
 	return s, nil
 }
@@ -172,7 +177,9 @@ func newClient(cfg aws.Config, c Config) *s3.Client {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = attempts
 			o.MaxBackoff = longestPause
-			o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			o.Retryables = append(o.Retryables, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{
+				http.StatusConflict: {}, // with something else that goes on under the same prefix
+			}}, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 				if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errStalled) {
 					return aws.TrueTernary // an answer that was cut off
 				}
@@ -232,7 +239,7 @@ func signedWith(sum blob.Sum) func(*middleware.Stack) error {
 // takeBack deletes what a failed request may have stored nevertheless. The
 // context that ended does not end it.
 func (s *Store) takeBack(ctx context.Context, k blob.Key) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.timeout, 5*time.Second))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.timeout, 2*time.Second))
 	defer cancel()
 	s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(k)}, func(o *s3.Options) {
 		o.Retryer = aws.NopRetryer{}
@@ -427,11 +434,8 @@ func (s *Store) deleteEach(ctx context.Context, keys []blob.Key) error {
 
 // page asks for one page of names after the one given, or of those that go on at
 // a token.
-func (s *Store) page(ctx context.Context, after blob.Key, token *string, limit int) (*s3.ListObjectsV2Output, error) {
-	in := &s3.ListObjectsV2Input{
-		Bucket: &s.bucket, Delimiter: aws.String("/"), ContinuationToken: token,
-		MaxKeys: aws.Int32(int32(min(max(limit, 1), batch))),
-	}
+func (s *Store) page(ctx context.Context, after blob.Key, token *string) (*s3.ListObjectsV2Output, error) {
+	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Delimiter: aws.String("/"), ContinuationToken: token, MaxKeys: aws.Int32(batch)}
 	if s.prefix != "" {
 		in.Prefix = &s.prefix
 	}
@@ -441,56 +445,104 @@ func (s *Store) page(ctx context.Context, after blob.Key, token *string, limit i
 	return s.client.ListObjectsV2(ctx, in)
 }
 
-// List implements blob.Store.
+// List implements blob.Store. It asks for as many names as S3 gives at once and
+// keeps those that do not fit for the call that goes on there, which a sweep
+// makes next. So it may list what was deleted meanwhile.
 func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
 	const doing = "list stored files"
 	if after != "" && !after.Valid() {
 		return nil, "", fault.New(fault.BadRequest, "listing contents: the key to go on after is not one that a page ended with")
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, "", blob.Fault(doing, err)
+	}
+	l := s.takeAhead(after)
+	if l == nil {
+		var err error
+		if l, err = s.list(ctx, after); err != nil {
+			return nil, "", s.fault(ctx, doing, err)
+		}
+	}
+	n := min(max(limit, 1), len(l.items))
+	items := l.items[:n:n]
+	next := blob.Key("")
+	if n < len(l.items) || l.more {
+		next = items[n-1].Key
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n < len(l.items) {
+		s.ahead = &listing{after: next, items: l.items[n:], more: l.more}
+	}
+	// Pending is asked after the names were listed: a content whose name was
+	// listed was pending before it was there.
+	items = slices.DeleteFunc(items, func(it blob.Item) bool {
+		_, held := s.pending[it.Key]
+		return held
+	})
+	return items, next, nil
+}
+
+// listing is a page of contents after a key, pending or not.
+type listing struct {
+	after blob.Key
+	items []blob.Item
+	more  bool // there may be more after them
+}
+
+// takeAhead returns the listing after a key if it is there already, else nil.
+func (s *Store) takeAhead(after blob.Key) *listing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.ahead
+	if l == nil || after == "" || l.after != after {
+		return nil
+	}
+	s.ahead = nil
+	return l
+}
+
+// list returns a listing that is not empty unless it is the last.
+func (s *Store) list(ctx context.Context, after blob.Key) (*listing, error) {
+	l := &listing{after: after}
 	for token := (*string)(nil); ; {
-		out, err := s.page(ctx, after, token, limit)
+		out, err := s.page(ctx, after, token)
 		if err != nil {
-			return nil, "", s.fault(ctx, doing, err)
+			return nil, err
 		}
-		items, last, err := s.items(out.Contents, after)
-		if err != nil {
-			return nil, "", s.fault(ctx, doing, err)
+		if err := l.add(out.Contents, s.prefix); err != nil {
+			return nil, err
 		}
-		switch {
-		case !aws.ToBool(out.IsTruncated):
-			return items, "", nil
-		case last != "":
-			return items, last, nil
-		case aws.ToString(out.NextContinuationToken) == "":
-			return nil, "", s.fault(ctx, doing, errors.New("a listing is not complete and does not say how to go on"))
+		l.more = aws.ToBool(out.IsTruncated)
+		if len(l.items) > 0 || !l.more {
+			return l, nil
 		}
-		token = out.NextContinuationToken // nothing of ours on this page
+		// Nothing of ours is on this page.
+		if token = out.NextContinuationToken; aws.ToString(token) == "" {
+			return nil, errors.New("a listing is not complete and does not say how to go on")
+		}
 	}
 }
 
-// items returns those objects that are contents after the key given and not
-// pending, and the last key that was seen, pending or not. Pending is asked
-// after the objects were listed: one that was listed was pending before it was
-// there.
-func (s *Store) items(objects []types.Object, after blob.Key) (items []blob.Item, last blob.Key, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// add adds those objects that are contents.
+func (l *listing) add(objects []types.Object, prefix string) error {
+	last := l.after
 	for _, o := range objects {
-		name, ours := strings.CutPrefix(aws.ToString(o.Key), s.prefix)
+		name, ours := strings.CutPrefix(aws.ToString(o.Key), prefix)
 		k := blob.Key(name)
 		if !ours || !k.Valid() {
 			continue
 		}
-		if k <= max(last, after) {
-			return nil, "", errors.New("the bucket is not listed in the order of names, as directory buckets are not")
+		if k <= last {
+			return errors.New("the bucket is not listed in the order of names, as directory buckets are not")
 		}
+		if o.LastModified == nil {
+			return errors.New("a listing does not say when an object was written")
+		}
+		l.items = append(l.items, blob.Item{Key: k, Size: aws.ToInt64(o.Size), Written: *o.LastModified})
 		last = k
-		if _, held := s.pending[k]; held || o.LastModified == nil {
-			continue
-		}
-		items = append(items, blob.Item{Key: k, Size: aws.ToInt64(o.Size), Written: *o.LastModified})
 	}
-	return items, last, nil
+	return nil
 }
 
 // Check implements blob.Store. It does not use what Put keeps for Open.
