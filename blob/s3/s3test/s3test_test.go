@@ -1,0 +1,26 @@
+package s3test
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestTheServerForTestsCanBeBuiltStartedAndStartedAgain(t *testing.T) {
+	s := Start(t)
+	s.Bucket(t)
+	s.Kill()
+	if _, err := http.Get(s.Endpoint); err == nil {
+		t.Error("a server that was killed answers")
+	}
+	if err := s.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(); err == nil {
+		t.Error("it runs twice")
+	}
+	for _, signal := range []func() error{s.Stop, s.Continue} {
+		if err := signal(); err != nil {
+			t.Error(err)
+		}
+	}
+}
