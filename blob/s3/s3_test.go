@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -334,6 +335,16 @@ func TestRoundTrips(t *testing.T) {
 		t.Error(err)
 	}
 	expect("check", "PUT", "GET", "DELETE")
+	for _, k := range []blob.Key{"", "..", "../../x", "/", "x", blob.NewKey() + "/..", "0123456789abcdef0123456789abcde\x00", "0123456789ABCDEF0123456789ABCDEF"} {
+		if _, err := s.Open(ctx, blob.Ref{Key: k}); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("open %q: %v", k, err)
+		}
+		if err := s.Delete(ctx, k); err != nil {
+			t.Errorf("delete %q: %v", k, err)
+		}
+		s.Release(k)
+	}
+	expect("hostile keys")
 }
 
 type broken struct{}
@@ -479,6 +490,62 @@ func TestConnectionsThatBreakOffNeverGiveWrongBytes(t *testing.T) {
 		b.holds(s, ref, content)
 	}
 	b.spooled(c)
+}
+
+// A Put whose every answer is lost has failed, and what the server stored is
+// taken back.
+func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
+	b := newBench(t)
+	p := s3test.NewProxy(t, b.server)
+	c := b.config()
+	c.Endpoint = p.Endpoint
+	s := b.open(c)
+	for _, size := range []int{0, 1000, 3 << 20} {
+		p.Harm(s3test.Harm{After: 1}, attempts)
+		if _, err := s.Put(ctx, bytes.NewReader(randomBytes(size))); fault.CodeOf(err) != blob.StorageUnavailable {
+			t.Errorf("put %d bytes: %v (%v)", size, err, errors.Unwrap(err))
+		}
+		if !p.Done() {
+			t.Error("not all answers were lost")
+		}
+		if got := b.objects(); len(got) != 0 {
+			t.Errorf("%d objects are left", len(got))
+		}
+	}
+}
+
+// Over TLS, the SDK does not sign the body by default.
+func TestBodiesAreSignedOverTLS(t *testing.T) {
+	var sums []string
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			sums = append(sums, r.Header.Get("X-Amz-Content-Sha256"))
+			io.Copy(io.Discard, r.Body)
+			return
+		}
+		io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`)
+	}))
+	defer server.Close()
+	bundle := filepath.Join(t.TempDir(), "authorities.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "x")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 1000, 3 << 20} {
+		ref, err := s.Put(ctx, bytes.NewReader(randomBytes(size)))
+		if err != nil {
+			t.Fatalf("%v (%v)", err, errors.Unwrap(err))
+		}
+		if got := sums[len(sums)-1]; got != ref.SHA256.String() {
+			t.Errorf("the body of %d bytes is signed as %s, want %s", size, got, ref.SHA256)
+		}
+	}
 }
 
 func TestABitThatFlipsOnTheWayNeverBecomesAContent(t *testing.T) {
