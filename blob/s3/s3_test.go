@@ -514,6 +514,41 @@ func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 	}
 }
 
+// A client that gives up while the server writes: what it writes is taken back.
+func TestAPutThatIsCancelledIsTakenBack(t *testing.T) {
+	over, cancel := context.WithCancel(ctx)
+	stored := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet:
+			io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`)
+		case http.MethodPut:
+			io.Copy(io.Discard, r.Body)
+			stored = r.URL.Path
+			cancel()
+			<-r.Context().Done()
+		case http.MethodDelete:
+			if r.URL.Path == stored {
+				stored = ""
+			}
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("AWS_ACCESS_KEY_ID", "x")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
+	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(over, strings.NewReader("x")); fault.CodeOf(err) != fault.Cancelled {
+		t.Errorf("%v (%v)", err, errors.Unwrap(err))
+	}
+	if stored != "" {
+		t.Errorf("%s is left", stored)
+	}
+}
+
 // Over TLS, the SDK does not sign the body by default.
 func TestBodiesAreSignedOverTLS(t *testing.T) {
 	var sums []string
