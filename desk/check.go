@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -12,10 +11,13 @@ import (
 // Restarts returns how many workers were killed or crashed since the start.
 func (d *Desk) Restarts() int64 { return d.reader.Restarts() }
 
-// Check tries storage as a request would, and returns why it fails.
-func (d *Desk) Check(ctx context.Context) error {
-	return errors.Join(d.sessions.Check(ctx), d.contents.Check(ctx))
-}
+// CheckSessions tries the store of sessions as a request would, and returns why
+// it fails.
+func (d *Desk) CheckSessions(ctx context.Context) error { return d.sessions.Check(ctx) }
+
+// CheckContents tries the store of contents as a request would, and returns why
+// it fails.
+func (d *Desk) CheckContents(ctx context.Context) error { return d.contents.Check(ctx) }
 
 // CheckReading has a worker draw a page, and returns why it fails. It waits for
 // a worker like any reading, but not in the queue.

@@ -12,7 +12,7 @@ import (
 
 // health is the last check of storage and workers.
 type health struct {
-	storage, reading probe
+	sessions, contents, reading probe
 }
 
 const (
@@ -74,37 +74,53 @@ var (
 	errBusy     = errors.New("all workers are busy reading")
 )
 
-// check tries storage and a worker. A worker that is busy with a reading is not
-// waited for: it works.
-func (h *health) check(s *Server) (storage, reading error, busy bool) {
-	storage = h.storage.try(healthTime, s.desk.Check)
+// checked is what a check came to: why a part fails, nil if it works.
+type checked struct {
+	sessions, contents, reading error
+	busy                        bool // no worker was free to be tried
+}
+
+// check tries the parts of storage, both at once, and a worker. A worker that is
+// busy with a reading is not waited for: it works.
+func (h *health) check(s *Server) (c checked) {
+	var both sync.WaitGroup
+	both.Go(func() { c.sessions = h.sessions.try(healthTime, s.desk.CheckSessions) })
+	both.Go(func() { c.contents = h.contents.try(healthTime, s.desk.CheckContents) })
+	both.Wait()
 	load := s.desk.Load()
 	switch {
 	case load.Waiting > 0:
-		busy = true
+		c.busy = true
 	default:
 		limit := healthTime
 		if load.Reading > 0 {
 			limit = healthBusy
 		}
-		reading = h.reading.try(limit, func(ctx context.Context) error {
+		c.reading = h.reading.try(limit, func(ctx context.Context) error {
 			err := s.desk.CheckReading(ctx)
 			if fault.CodeOf(err) == fault.TooSlow && s.desk.Load().Reading > 0 {
 				return errBusy
 			}
 			return err
 		})
-		if reading == errBusy || reading == errNoAnswer && load.Reading > 0 {
-			reading, busy = nil, true
+		if c.reading == errBusy || c.reading == errNoAnswer && load.Reading > 0 {
+			c.reading, c.busy = nil, true
 		}
 	}
-	if storage != nil {
-		s.log.Error("storage fails its check", "error", storage)
+	for part, err := range map[string]error{"sessions": c.sessions, "contents": c.contents, "PDF workers": c.reading} {
+		if err != nil {
+			s.log.Error("a part of the server fails its check", "part", part, "error", err)
+		}
 	}
-	if reading != nil {
-		s.log.Error("the PDF workers fail their check", "error", reading)
+	return c
+}
+
+// state says in a word how a part is.
+func state(err error) string {
+	if err != nil {
+		return "failing"
 	}
-	return storage, reading, busy
+	return "working"
 }
 
 // healthAnswer is what /health says.
@@ -113,8 +129,11 @@ type healthAnswer struct {
 	Status  string `json:"status"`
 	Service string `json:"service"`
 	Version string `json:"version"`
-	// Storage and Workers are "working" or "failing"; workers may be "busy".
+	// Storage, its two parts and Workers are "working" or "failing"; workers may
+	// be "busy".
 	Storage   string            `json:"storage"`
+	Sessions  string            `json:"sessions"`
+	Contents  string            `json:"contents"`
 	Workers   string            `json:"workers"`
 	Reading   int               `json:"reading"`
 	Waiting   int               `json:"waiting"`
@@ -122,23 +141,18 @@ type healthAnswer struct {
 }
 
 func handleHealth(c *call) (any, error) {
-	storage, reading, busy := c.s.health.check(c.s)
+	found := c.s.health.check(c.s)
 	load := c.s.desk.Load()
+	storage := errors.Join(found.sessions, found.contents)
 	a := healthAnswer{
 		Status: "healthy", Service: serviceName, Version: c.s.config.Version,
-		Storage: "working", Workers: "working",
+		Storage: state(storage), Sessions: state(found.sessions), Contents: state(found.contents), Workers: state(found.reading),
 		Reading: load.Reading, Waiting: load.Waiting, Endpoints: endpoints(c.s.routes),
 	}
-	if busy {
+	if found.busy {
 		a.Workers = "busy"
 	}
-	if storage != nil {
-		a.Storage = "failing"
-	}
-	if reading != nil {
-		a.Workers = "failing"
-	}
-	if storage != nil || reading != nil {
+	if storage != nil || found.reading != nil {
 		a.Status = "unhealthy"
 		c.w.Header().Set("Retry-After", "5")
 		c.json(http.StatusServiceUnavailable, a)

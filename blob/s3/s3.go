@@ -75,14 +75,14 @@ type Config struct {
 	Region string
 	// PathStyle puts the bucket into the path of URLs, not into the host name.
 	PathStyle bool
-	// Timeout is how long a request may stand still, 0 means 10 seconds.
+	// Timeout is how long a request may stand still, 0 means 5 seconds.
 	Timeout time.Duration
 	// Spool is the folder for temporary files, "" for the system's.
 	Spool string
 }
 
 const (
-	defaultTimeout = 10 * time.Second
+	defaultTimeout = 5 * time.Second
 	attempts       = 3               // how often a request is sent in all
 	longestPause   = 2 * time.Second // between two of them
 	batch          = 1000            // the most that S3 deletes or lists at once

@@ -7,7 +7,7 @@
 // Of an s3 address the prefix may be left out, and these parameters may be
 // given: endpoint, the URL of a service other than Amazon's; region; path_style,
 // true or false (by default true with an endpoint and false without); timeout,
-// after which a request that stands still is given up (by default 10s).
+// after which a request that stands still is given up (by default 5s).
 //
 // Credentials are never part of an address. They come from where AWS tools take
 // them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. An address may be

@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"text/tabwriter"
 
 	"github.com/spf13/pflag"
@@ -17,31 +18,49 @@ const keyHelp = `Makes, lists and removes the keys that callers of the service n
 key is the owner of the sessions made with it: the same session ID under two keys
 is two sessions.
 
-Usage: tallyman key add NAME [--admin] [--data DIR]
-       tallyman key list [--data DIR]
-       tallyman key remove NAME [--data DIR]
+Usage: tallyman key add NAME [--admin] [--data DIR | --store ADDRESS]
+       tallyman key list [--data DIR | --store ADDRESS]
+       tallyman key remove NAME [--data DIR | --store ADDRESS]
 
 A key is shown once, when it is made; only its hash is kept. A running server
 notices changes at once.
 `
 
 func runKey(ctx context.Context, std streams, args []string) (int, error) {
-	var data string
+	var o storageOptions
 	var admin bool
 	flags := newFlags(std, "key", keyHelp)
-	flags.StringVar(&data, "data", dataDir(), "the server's data `DIR` (or TALLYMAN_DATA)")
+	flags.StringVar(&o.data, "data", dataDir(), "the server's data `DIR` (or TALLYMAN_DATA)")
+	flags.StringVar(&o.store, "store", "", "the `ADDRESS` of the server's sessions and keys, if it has one (or TALLYMAN_STORE)")
 	flags.BoolVar(&admin, "admin", false, "with add: a key that sees what is going on in everybody's sessions")
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}
-	if dir := os.Getenv("TALLYMAN_DATA"); dir != "" && !flags.Changed("data") {
-		data = dir
+	o.connections = 1
+	if err := fromEnvironment(flags, "data", "store"); err != nil {
+		return exitFailed, err
 	}
-	ring := keys.Open(data)
+	if err := o.check(flags); err != nil {
+		return exitFailed, err
+	}
 	what := flags.Arg(0)
 	if admin && what != "add" {
 		return exitFailed, misuse(flags, "--admin belongs to \"key add\"")
 	}
+	at, err := o.ring(ctx, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return exitFailed, err
+	}
+	code, err := changeKeys(std, at.keys, flags, admin)
+	if err = errors.Join(err, at.close()); err != nil {
+		return exitFailed, err
+	}
+	return code, nil
+}
+
+// changeKeys does what the command line says with the keys.
+func changeKeys(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
+	what := flags.Arg(0)
 	switch {
 	case what == "add" && flags.NArg() == 2:
 		return addKey(std, ring, flags, admin)

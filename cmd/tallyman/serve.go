@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,14 +21,12 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"tallyman/blob/files"
 	"tallyman/desk"
 	"tallyman/fault"
 	"tallyman/httpapi"
 	"tallyman/intake"
 	"tallyman/keys"
 	"tallyman/session"
-	"tallyman/sqlite"
 )
 
 const serveHelp = `Runs the service and the web page.
@@ -49,8 +48,8 @@ SIGTERM and SIGINT end it: what was accepted is finished, within --grace.
 `
 
 type serveOptions struct {
+	storage      storageOptions
 	listen       string
-	data         string
 	cache        string
 	open         bool
 	hosts        []string
@@ -76,7 +75,7 @@ const defaultListen = "127.0.0.1:8080"
 func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags := newFlags(std, "serve", serveHelp)
 	flags.StringVar(&o.listen, "listen", defaultListen, "listen at this `ADDR`: HOST:PORT, or :PORT for all addresses")
-	flags.StringVar(&o.data, "data", dataDir(), "keep sessions and keys in this `DIR`")
+	o.storage.flags(flags)
 	flags.StringVar(&o.cache, "cache", "", "keep compiled code in this `DIR` (default: cache in the data directory)")
 	flags.BoolVar(&o.open, "open", false, "let anybody who can reach the server use it, without a key")
 	flags.StringSliceVar(&o.hosts, "host", nil, "answer requests for this `NAME` as well, without keys on loopback (a proxy's)")
@@ -98,25 +97,14 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	return flags
 }
 
-// dataDir is where data is kept if nobody says where.
-func dataDir() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "tallyman")
-	}
-	if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
-		return filepath.Join(home, ".local", "share", "tallyman")
-	}
-	if dir, err := os.UserConfigDir(); err == nil {
-		return filepath.Join(dir, "tallyman", "data")
-	}
-	return "tallyman-data"
-}
-
 // fromEnvironment gives options that are not on the command line the values of
-// their environment variables.
-func fromEnvironment(flags *pflag.FlagSet) error {
+// their environment variables: all of them, or those that are named.
+func fromEnvironment(flags *pflag.FlagSet, names ...string) error {
 	var first error
 	flags.VisitAll(func(f *pflag.Flag) {
+		if len(names) > 0 && !slices.Contains(names, f.Name) {
+			return
+		}
 		name := "TALLYMAN_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
 		if !ok || value == "" || f.Changed || first != nil {
@@ -134,8 +122,6 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 	switch {
 	case flags.NArg() > 0:
 		return misuse(flags, "there is no argument %q", flags.Arg(0))
-	case o.data == "":
-		return misuse(flags, "--data needs the name of a directory")
 	case o.maxUpload < 1 || o.maxUpload > 4095:
 		return misuse(flags, "--max-upload must be from 1 to 4095 (MB)")
 	case o.workers < 0 || o.workers > maxWorkers:
@@ -188,8 +174,8 @@ func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address str
 	ip := net.ParseIP(host)
 	loopback = host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && !haveKeys && !o.open {
-		return "", false, fault.New(fault.BadRequest, "%s can be reached by others, and there are no keys: make one with \"tallyman key add NAME --data %s\", "+
-			"listen on 127.0.0.1, or say --open to let anybody in", o.listen, o.data)
+		return "", false, fault.New(fault.BadRequest, "%s can be reached by others, and there are no keys: make one with \"tallyman key add NAME%s\", "+
+			"listen on 127.0.0.1, or say --open to let anybody in", o.listen, o.storage.again())
 	}
 	return o.listen, loopback, nil
 }
@@ -203,40 +189,41 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	if err := fromEnvironment(flags); err != nil {
 		return exitFailed, err
 	}
-	if err := o.check(flags); err != nil {
+	if err := errors.Join(o.check(flags), o.storage.check(flags)); err != nil {
 		return exitFailed, err
 	}
-	dir, err := filepath.Abs(o.data)
-	if err != nil {
-		return exitFailed, fault.New(fault.Unwritable, "%s cannot be used for data: %w", o.data, err)
+	if o.storage.store == "" {
+		// Before anything is made: a start that is refused leaves nothing behind.
+		known, err := keys.Open(o.storage.data).All()
+		if err != nil {
+			return exitFailed, err
+		}
+		if _, _, err := o.address(flags, len(known) > 0); err != nil {
+			return exitFailed, err
+		}
 	}
-	o.data = dir
-	ring := keys.Open(dir)
-	known, err := ring.All()
+	log := o.logger(std.err)
+	at, err := o.storage.open(ctx, session.Settings{
+		Lives:       session.Lives{Named: o.life, Cookie: o.cookieLife},
+		MaxSessions: o.maxSessions,
+	}, log)
 	if err != nil {
 		return exitFailed, err
 	}
-	address, loopback, err := o.address(flags, len(known) > 0)
-	if err != nil {
-		return exitFailed, err
-	}
-	if err := o.serve(ctx, o.logger(std.err), ring, len(known), address, loopback); err != nil {
+	err = o.serve(ctx, log, flags, at)
+	if err = errors.Join(err, at.close()); err != nil {
 		return exitFailed, err
 	}
 	return exitOK, nil
 }
 
 // serve runs the service until ctx ends, and then finishes what was accepted.
-func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring keys.Ring, known int, address string, loopback bool) (err error) {
-	store, err := sqlite.Open(ctx, o.data, session.Settings{
-		Lives:       session.Lives{Named: o.life, Cookie: o.cookieLife},
-		MaxSessions: o.maxSessions,
-	})
+func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage) error {
+	known, err := at.keys.All()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	contents, err := files.Open(filepath.Join(o.data, "contents"))
+	address, loopback, err := o.address(flags, len(known) > 0)
 	if err != nil {
 		return err
 	}
@@ -249,13 +236,15 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring keys.Ri
 	}
 	reader := intake.New(intake.Config{
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
-		Cache: cmp.Or(o.cache, filepath.Join(o.data, "cache")), Log: log,
+		Cache: cmp.Or(o.cache, filepath.Join(o.storage.data, "cache")), Log: log,
 	})
 	defer reader.Close()
 
 	api := httpapi.New(httpapi.Config{
-		Desk:     desk.New(store, contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
-		Keys:     ring,
+		Desk:     desk.New(at.sessions, at.contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
+		Keys:     at.keys,
+		Bus:      at.bus,
+		Secret:   at.secret,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
 		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log,
 	})
@@ -273,13 +262,12 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, ring keys.Ri
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer background.Wait()
 	defer stop()
-	janitor := &session.Janitor{Store: store, Contents: contents, Log: log}
-	background.Go(func() { janitor.Run(sweeping) })
+	background.Go(func() { at.janitor(log).Run(sweeping) })
 	background.Go(reader.Warm)
 
-	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.data, "keys", known,
+	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),
 		"loopback", loopback, "open", o.open, "workers", o.workers, "version", version)
-	if os.Getenv("PORT") != "" && loopback && known == 0 {
+	if os.Getenv("PORT") != "" && loopback && len(known) == 0 {
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or say --open")
 	}
 	failed := make(chan error, 1)

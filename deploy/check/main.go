@@ -62,18 +62,7 @@ func containerfile(path string) error {
 	if err != nil {
 		return err
 	}
-	ast, err := parser.Parse(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, w := range ast.Warnings {
-		errs = append(errs, errors.New(w.Short))
-	}
-	lint := linter.New(&linter.Config{Warn: func(rule, description, _, text string, _ []parser.Range) {
-		errs = append(errs, fmt.Errorf("%s: %s (%s)", rule, text, description))
-	}})
-	stages, _, err := instructions.Parse(ast.AST, lint)
+	stages, err := lint(b)
 	if err != nil {
 		return err
 	}
@@ -84,9 +73,28 @@ func containerfile(path string) error {
 		}
 	}
 	if user == "" || strings.HasPrefix(user, "0") || strings.HasPrefix(user, "root") {
-		errs = append(errs, fmt.Errorf("the image would run as user %q", user))
+		return fmt.Errorf("the image would run as user %q", user)
 	}
-	return errors.Join(errs...)
+	return nil
+}
+
+func lint(containerfile []byte) ([]instructions.Stage, error) {
+	ast, err := parser.Parse(bytes.NewReader(containerfile))
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, w := range ast.Warnings {
+		errs = append(errs, errors.New(w.Short))
+	}
+	rules := linter.New(&linter.Config{Warn: func(rule, description, _, text string, _ []parser.Range) {
+		errs = append(errs, fmt.Errorf("%s: %s (%s)", rule, text, description))
+	}})
+	stages, _, err := instructions.Parse(ast.AST, rules)
+	if err != nil {
+		return nil, err
+	}
+	return stages, errors.Join(errs...)
 }
 
 // composeFile loads with the loader of docker compose, which checks against the
@@ -125,6 +133,11 @@ func composeFile(path string) error {
 		return err
 	}
 	for name, s := range project.Services {
+		if s.Build != nil && s.Build.DockerfileInline != "" {
+			if _, err := lint([]byte(s.Build.DockerfileInline)); err != nil {
+				return fmt.Errorf("service %s: %w", name, err)
+			}
+		}
 		for _, v := range s.Volumes {
 			if v.Type == compose.VolumeTypeBind {
 				if _, err := os.Stat(v.Source); err != nil {

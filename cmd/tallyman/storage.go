@@ -1,0 +1,218 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/blob"
+	"tallyman/blob/files"
+	"tallyman/blob/stores"
+	"tallyman/bus"
+	"tallyman/fault"
+	"tallyman/keys"
+	"tallyman/postgres"
+	"tallyman/session"
+	"tallyman/sqlite"
+)
+
+// storageOptions say where everything is kept.
+type storageOptions struct {
+	data        string
+	store       string
+	blobs       string
+	connections int
+}
+
+func (o *storageOptions) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.data, "data", dataDir(), "keep sessions and keys in this `DIR`")
+	flags.StringVar(&o.store, "store", "", "keep them at this `ADDRESS` instead: postgres://USER@HOST/DATABASE, or file:///DIR")
+	flags.StringVar(&o.blobs, "blobs", "", "keep the contents of files at this `ADDRESS`: s3://BUCKET/PREFIX?endpoint=URL&region=NAME, or file:///DIR (default: contents in the data directory)")
+	flags.IntVar(&o.connections, "store-connections", 16, "open at most `N` connections to PostgreSQL")
+}
+
+// check makes the data directory absolute, and looks for what makes no sense.
+func (o *storageOptions) check(flags *pflag.FlagSet) error {
+	if dir, ok, err := folder(o.store); err != nil {
+		return misuse(flags, "--store: %v", err)
+	} else if ok {
+		if flags.Changed("data") {
+			return misuse(flags, "--store file:// and --data name the same thing; give one of them")
+		}
+		o.data, o.store = dir, ""
+	}
+	switch {
+	case o.data == "":
+		return misuse(flags, "--data needs the name of a directory")
+	case o.store != "" && !isPostgres(o.store):
+		return misuse(flags, "--store must begin with postgres:// or file://")
+	case o.connections < 1 || o.connections > 1000:
+		return misuse(flags, "--store-connections must be from 1 to 1000")
+	}
+	if o.blobs != "" {
+		if _, err := stores.Parse(o.blobs); err != nil {
+			return misuse(flags, "--blobs: %v", err)
+		}
+	}
+	dir, err := filepath.Abs(o.data)
+	if err != nil {
+		return fault.New(fault.Unwritable, "%s cannot be used for data: %w", o.data, err)
+	}
+	o.data = dir
+	return nil
+}
+
+func isPostgres(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
+}
+
+// folder returns the folder that a file:// address names, and whether it is one.
+func folder(address string) (dir string, ok bool, err error) {
+	if !strings.HasPrefix(address, "file://") {
+		return "", false, nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host != "" || u.RawQuery != "" || len(u.Path) < 2 {
+		return "", false, errors.New("file:// is followed by the absolute path of a directory, which begins with a third slash")
+	}
+	return filepath.FromSlash(u.Path), true, nil
+}
+
+// where names the place of the sessions for people, without secrets.
+func (o *storageOptions) where() string {
+	if o.store == "" {
+		return o.data
+	}
+	u, err := url.Parse(o.store)
+	if err != nil {
+		return "PostgreSQL"
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+// again is what a command line needs to mean the same place.
+func (o *storageOptions) again() string {
+	if o.store == "" {
+		return " --data " + o.data
+	}
+	return " --store ADDRESS"
+}
+
+// storage is where everything is kept, open.
+type storage struct {
+	sessions session.Store
+	contents blob.Store
+	keys     keys.Ring
+	bus      bus.Bus // nil if this process is the only one
+	secret   []byte  // that all processes share; nil if this is the only one
+	shared   bool    // other processes may use it at the same time
+
+	closers []func() error
+}
+
+// orphanAge is how old a content must be to be an orphan where other processes
+// may be about to name it. A body that comes as slowly as is allowed, a full
+// queue and a reading that takes its time are hours less.
+const orphanAge = 24 * time.Hour
+
+// ring opens the keys alone. The caller closes the storage.
+func (o *storageOptions) ring(ctx context.Context, log *slog.Logger) (*storage, error) {
+	if o.store == "" {
+		return &storage{keys: keys.Open(o.data)}, nil
+	}
+	return o.open(ctx, session.Settings{}, log)
+}
+
+// open opens the storage; the caller closes it.
+func (o *storageOptions) open(ctx context.Context, settings session.Settings, log *slog.Logger) (*storage, error) {
+	s := &storage{}
+	if err := s.open(ctx, o, settings, log); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *storage) open(ctx context.Context, o *storageOptions, settings session.Settings, log *slog.Logger) (err error) {
+	if o.store == "" {
+		store, err := sqlite.Open(ctx, o.data, settings)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, store.Close)
+		s.sessions, s.keys = store, keys.Open(o.data)
+	} else {
+		store, err := postgres.Open(ctx, o.store, settings, postgres.Options{Connections: o.connections, Log: log})
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, store.Close)
+		s.sessions, s.keys, s.shared = store, store.Keys(), true
+		if s.secret, err = store.Secret(ctx, "listings"); err != nil {
+			return err
+		}
+		events, err := store.Bus(ctx)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, events.Close)
+		s.bus = events
+	}
+	if o.blobs == "" {
+		s.contents, err = files.Open(filepath.Join(o.data, "contents"))
+		return err
+	}
+	address, err := stores.Parse(o.blobs)
+	if err != nil {
+		return err
+	}
+	s.shared = s.shared || address.Shared()
+	s.contents, err = address.Open(ctx)
+	return err
+}
+
+// janitor sweeps the storage.
+func (s *storage) janitor(log *slog.Logger) *session.Janitor {
+	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Log: log}
+	if s.shared {
+		j.OrphanAge = orphanAge
+	}
+	return j
+}
+
+// close closes what was opened, the last first.
+func (s *storage) close() error {
+	var all error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		all = errors.Join(all, s.closers[i]())
+	}
+	return all
+}
+
+// dataDir is where data is kept if nobody says where.
+func dataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "tallyman")
+	}
+	home, err := os.UserHomeDir()
+	if err == nil && runtime.GOOS == "linux" {
+		return filepath.Join(home, ".local", "share", "tallyman")
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(dir, "tallyman", "data")
+	}
+	return "tallyman-data"
+}
+
+// contentsAt names the place of the contents for people.
+func (o *storageOptions) contentsAt() string {
+	return cmp.Or(o.blobs, filepath.Join(o.data, "contents"))
+}
