@@ -51,6 +51,9 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 		// The rest is for the Go side: the compiled code, pictures, and the
 		// copy that is made whenever the module's memory grows.
 		p, startErr = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
+		if startErr == nil {
+			startErr = s.Seal()
+		}
 	}()
 	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
 		return func(c *worker.Call, args []byte) error {

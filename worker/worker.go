@@ -136,7 +136,35 @@ func Main(handlers func(Settings) map[string]Handler) {
 	}
 	memory, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
 	s := Settings{Memory: memory, Cache: os.Getenv(envCache)}
+	if err := s.enter(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(serve(handlers(s), s))
+}
+
+// enter confines the process: to the folder of compiled code, and where tests
+// measure coverage to the folder of that.
+func (s Settings) enter() error {
+	var folders []string
+	if s.Cache != "" {
+		if err := os.MkdirAll(s.Cache, 0o700); err == nil {
+			folders = append(folders, s.Cache)
+		}
+	}
+	return confine(append(folders, coverage()...)...)
+}
+
+// Seal gives up the folder of compiled code as well, once nothing is left to
+// compile: from now on the worker opens no file at all.
+func (s Settings) Seal() error { return confineFiles(coverage()...) }
+
+// coverage is the folder in which Go's own test tools keep what they count.
+func coverage() []string {
+	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
+		return []string{dir}
+	}
+	return nil
 }
 
 type conn struct {

@@ -27,6 +27,7 @@ import (
 	"tallyman/intake"
 	"tallyman/keys"
 	"tallyman/session"
+	"tallyman/worker"
 )
 
 const serveHelp = `Runs the service and the web page.
@@ -266,7 +267,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	background.Go(reader.Warm)
 
 	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),
-		"loopback", loopback, "open", o.open, "workers", o.workers, "version", version)
+		"loopback", loopback, "open", o.open, "workers", o.workers, "sandbox", worker.Sandbox(), "version", version)
 	if os.Getenv("PORT") != "" && loopback && len(known) == 0 {
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or say --open")
 	}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package worker
+
+import "runtime"
+
+func confine(...string) error { return nil }
+
+func confineFiles(...string) error { return nil }
+
+// Sandbox says in a few words what keeps workers on this machine from files, the
+// network and other programs.
+func Sandbox() string {
+	return "none on " + runtime.GOOS + ": workers are processes with limits of memory and time, and no more"
+}
