@@ -21,9 +21,6 @@ const (
 	asEither               // an order export as it is; base64 or a data: URL if it can only be that
 )
 
-// maxDataURLHead bounds what stands before the comma of a data: URL.
-const maxDataURLHead = maxHead
-
 // decoded returns the content that a field or file holds, as a stream. In forms
 // a plus sign that was not escaped has become a space; fromForm undoes that where
 // it can only be meant so.

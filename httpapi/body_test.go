@@ -226,6 +226,18 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 			t.Errorf("%s: %.80q gives %.80q, %v", c.name, c.in, got, err)
 		}
 	}
+	// In a form, a plus sign that was not escaped has become a space.
+	for in, want := range map[string]string{
+		"YSxiPj4 Pj4+": "a,b>>>>>>", "YSxiPj4 ": "a,b>>>", "Style Cartons Pieces": "Style Cartons Pieces", "Invoice No.,Style": "Invoice No.,Style",
+	} {
+		r, err := decoded(strings.NewReader(in), asEither, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || string(got) != want {
+			t.Errorf("%q in a form gives %q, %v", in, got, err)
+		}
+	}
 	// What only shows far behind the beginning is an error, and not half an export.
 	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), asEither, false)
 	if err != nil {
