@@ -191,6 +191,8 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 		{"one word", "Invoice", same},
 		{"one word of base64's length", "Cartons1", same},
 		{"numbers", column("1234", "5678", "9012"), same},
+		{"base64 in lines of several lengths", "SW52b2lj\nZSBOby4sU3R5\nbGU=", same},
+		{"base64 in lines of no length that encoders make", "SW52b2\nljZSBO\nby4sU3\nR5bGU=", same},
 		{"words with a hyphen", column("AB-1", "CD_2"), same},
 		{"an equals sign in the middle", "aGVs=bG8s", same},
 		{"too much padding", "SW52b2ljZSBOby4sU3R5bGU===", same},
