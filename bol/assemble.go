@@ -3,6 +3,7 @@ package bol
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -132,7 +133,7 @@ func (p *Pages) Document() (*Document, error) {
 		return nil, nothing(p.readings)
 	}
 	for _, g := range groups {
-		b, problems := assemble(g)
+		b, problems := assemble(g, p.Files)
 		d.Bills = append(d.Bills, b)
 		d.Problems = append(d.Problems, problems...)
 	}
@@ -207,7 +208,8 @@ func pageList(pages []int) string {
 }
 
 // assemble makes one bill of its pages, which are in the order of the document.
-func assemble(pages []*reading) (*Bill, []Problem) {
+// files are the documents that they come from.
+func assemble(pages []*reading, files []File) (*Bill, []Problem) {
 	// A page that does not say which it is comes last; its n less one is the
 	// greatest of all.
 	pages = slices.Clone(pages)
@@ -219,7 +221,7 @@ func assemble(pages []*reading) (*Bill, []Problem) {
 		problems = append(problems, p)
 	}
 
-	kept, m, there := once(pages, add)
+	kept, m, there := once(pages, files, add)
 	bill := kept[0].bill
 	b := &bill
 	// What is added must not be written behind what the page keeps.
@@ -264,7 +266,7 @@ func assemble(pages []*reading) (*Bill, []Problem) {
 
 // once returns the pages of a bill without those that are there twice, the number
 // of pages that the bill should have, and which are there.
-func once(pages []*reading, add func(Problem)) (kept []*reading, m int, there map[int]*reading) {
+func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m int, there map[int]*reading) {
 	type content struct {
 		n    int
 		text string
@@ -290,10 +292,10 @@ func once(pages []*reading, add func(Problem)) (kept []*reading, m int, there ma
 		if first == nil {
 			there[r.n] = r
 		} else if seen[c] != nil {
-			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r))))
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r, files))))
 			continue
 		} else {
-			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r))))
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r, files))))
 		}
 		seen[c] = r
 		kept = append(kept, r)
@@ -340,11 +342,18 @@ func (r *reading) called() string {
 }
 
 // where names a page for a problem on page r.
-func where(k, r *reading) string {
+func where(k, r *reading, files []File) string {
 	if k.file == r.file {
 		return fmt.Sprintf("page %d of the document", k.page)
 	}
-	return fmt.Sprintf("page %d of document %d", k.page, k.file+1)
+	if k.file >= len(files) || r.file >= len(files) || files[k.file].Name == "" {
+		return fmt.Sprintf("page %d of document %d", k.page, k.file+1)
+	}
+	name := filepath.Base(files[k.file].Name)
+	if name == filepath.Base(files[r.file].Name) {
+		return fmt.Sprintf("page %d of document %d, which is called %s as well", k.page, k.file+1, name)
+	}
+	return fmt.Sprintf("page %d of %s", k.page, name)
 }
 
 // take adds the totals of another page: the foot is filled on the last page

@@ -53,6 +53,12 @@ func (in *Incoming) Name(name string) {
 	}
 }
 
+// Move takes over the files of another, which has none from then on.
+func (in *Incoming) Move(from *Incoming) {
+	in.files = append(in.files, from.files...)
+	from.files = nil
+}
+
 // Len returns the number of files.
 func (in *Incoming) Len() int { return len(in.files) }
 

@@ -17,39 +17,47 @@ type coding int
 
 const (
 	asBase64 coding = iota // base64, or a data: URL
-	asText                 // as it is
-	asEither               // text, base64 or a data: URL
+	asPDF                  // a PDF as it is; base64 or a data: URL if it begins so
+	asEither               // an order export as it is; base64 or a data: URL if it can only be that
 )
 
-// maxDataURLHead bounds what stands before the comma of a data: URL.
-const maxDataURLHead = 4 << 10
-
-// decoded returns the content that a text field holds, as a stream. In forms a
-// plus sign that was not escaped has become a space; fromForm undoes that where
+// decoded returns the content that a field or file holds, as a stream. In forms
+// a plus sign that was not escaped has become a space; fromForm undoes that where
 // it can only be meant so.
 func decoded(r io.Reader, e coding, fromForm bool) (io.Reader, error) {
-	if e == asText {
-		return r, nil
-	}
-	b := bufio.NewReaderSize(r, maxDataURLHead)
-	head, err := b.Peek(5)
-	if err != nil && err != io.EOF {
+	b := bufio.NewReaderSize(r, maxHead)
+	head, whole, err := peek(b, func(head []byte) bool { return decided(head, e) })
+	if err != nil {
 		return nil, err
 	}
-	if strings.EqualFold(string(head), "data:") {
-		return dataURL(b, fromForm)
+	text := bytes.TrimLeft(head, blanks)
+	url := dataURLHead.Match(text)
+	if e == asBase64 { // it can only be meant so, even if it is not well-formed
+		url = len(text) >= 5 && strings.EqualFold(string(text[:5]), "data:")
 	}
-	if e == asEither {
-		// An order export has separators, and base64 has none of them.
-		head, err := b.Peek(1 << 10)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if bytes.ContainsFunc(head, func(r rune) bool { return !base64Rune(r, fromForm) }) {
-			return b, nil
-		}
+	switch {
+	case url:
+		b.Discard(len(head) - len(text))
+		return dataURL(b, fromForm)
+	case e == asPDF && !bytes.HasPrefix(text, []byte(pdfMark64)), e == asEither && !looksBase64(head, whole, fromForm):
+		return b, nil
 	}
 	return newBase64(b, fromForm), nil
+}
+
+// decided reports whether a beginning says already how a content stands there,
+// whatever follows.
+func decided(head []byte, e coding) bool {
+	text := bytes.TrimLeft(head, blanks)
+	switch {
+	case len(text) < len(pdfMark64):
+		return false
+	case e == asBase64:
+		return true
+	case bytes.EqualFold(text[:5], []byte("data:")):
+		return false
+	}
+	return e == asPDF || bytes.ContainsFunc(text, func(r rune) bool { return !base64Rune(r) && !strings.ContainsRune("= \t\r\n", r) })
 }
 
 func dataURL(b *bufio.Reader, fromForm bool) (io.Reader, error) {
@@ -64,16 +72,6 @@ func dataURL(b *bufio.Reader, fromForm bool) (io.Reader, error) {
 		return newBase64(b, fromForm), nil
 	}
 	return &percent{r: b}, nil
-}
-
-func base64Rune(r rune, fromForm bool) bool {
-	switch {
-	case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-		return true
-	case fromForm && r == ' ':
-		return true
-	}
-	return strings.ContainsRune("+/-_= \t\r\n", r)
 }
 
 // newBase64 decodes base64 as it is found in the wild: both alphabets, with

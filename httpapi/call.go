@@ -43,11 +43,10 @@ var errPanic = errors.New("panic")
 
 // answer does what the request asks for.
 func (c *call) answer() error {
-	values, err := url.ParseQuery(c.r.URL.RawQuery)
+	err := c.parseQuery()
 	if err != nil {
-		return fault.New(fault.BadRequest, "the query of the URL is not well-formed; escape special characters as %%XX")
+		return err
 	}
-	c.values = values
 	if err := c.s.checkHost(c.r); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tallyman/fault"
+	"tallyman/keys"
 	"tallyman/session"
 )
 
@@ -192,8 +193,11 @@ const blank = "[blanked]"
 // screenshot.
 var secret = regexp.MustCompile(`(?i)auth|cookie|api[-_]?key|token|secret|passw|credential`)
 
+// keyText matches an API key wherever it stands.
+var keyText = regexp.MustCompile(`(?i)` + regexp.QuoteMeta(keys.Prefix) + `[a-z0-9]`)
+
 func echoed(name, value string) string {
-	if secret.MatchString(name) {
+	if secret.MatchString(name) || keyText.MatchString(value) {
 		return blank
 	}
 	if len(value) > maxEchoText {
@@ -206,7 +210,7 @@ func echoedValues(values url.Values) map[string]string {
 	out := map[string]string{}
 	for name, v := range values {
 		if len(v) > 0 {
-			out[name] = echoed(name, v[0])
+			out[echoedKey(name)] = echoed(name, v[0])
 		}
 	}
 	return out
@@ -223,18 +227,20 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 	for name, v := range info.QueryParams {
 		query.Set(name, v)
 	}
-	info.URL = (&url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: query.Encode()}).String()
+	info.Headers["Host"] = echoed("", r.Host)
+	info.URL = (&url.URL{Scheme: "http", Host: info.Headers["Host"], Path: r.URL.Path, RawQuery: query.Encode()}).String()
 	for name, v := range r.Header {
-		info.Headers[name] = echoed(name, strings.Join(v, ", "))
+		info.Headers[echoedKey(name)] = echoed(name, strings.Join(v, ", "))
 	}
-	info.Headers["Host"] = r.Host
-	if kind := r.Header.Get("Content-Type"); kind != "" {
-		info.ContentType = &kind
+	kind := r.Header.Get("Content-Type")
+	if kind != "" {
+		shown := echoed("", kind)
+		info.ContentType = &shown
 	}
 	if r.ContentLength >= 0 {
 		info.ContentLength = &r.ContentLength
 	}
-	in := c.source(c.s.config.MaxUpload + maxOverhead)
+	in := c.source(c.s.config.MaxUpload+maxOverhead, c.s.errTooLarge())
 	head, err := io.ReadAll(io.LimitReader(in, maxEcho))
 	if err != nil {
 		return debugRequestAnswer{}, err
@@ -244,15 +250,15 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 		return debugRequestAnswer{}, err
 	}
 	info.RawDataLength = int64(len(head)) + rest
-	echoBody(&info, head, rest == 0)
+	echoBody(&info, kind, head, rest == 0)
 	return debugRequestAnswer{Status: "debug_complete", Message: "Request debugging information captured", RequestInfo: info}, nil
 }
 
 // echoBody shows what a body holds. One that is too long to be looked into is
 // shown by its length only: it may hold secrets anywhere.
-func echoBody(info *requestInfo, body []byte, whole bool) {
-	kind, params, _ := mime.ParseMediaType(deref(info.ContentType))
-	info.IsJSON = kind == "application/json" || strings.HasSuffix(kind, "+json")
+func echoBody(info *requestInfo, contentType string, body []byte, whole bool) {
+	kind, params, _ := mime.ParseMediaType(contentType)
+	info.IsJSON = isJSON(kind)
 	switch {
 	case !whole:
 		info.RawData = "[" + strconv.FormatInt(info.RawDataLength, 10) + " bytes, too long to be shown]"
@@ -267,21 +273,13 @@ func echoBody(info *requestInfo, body []byte, whole bool) {
 			info.JSONData = "Error parsing JSON"
 		}
 	case kind == string(urlEncoded):
-		if values, err := url.ParseQuery(string(body)); err == nil {
-			info.FormData = echoedValues(values)
-		}
+		values, _ := parseValues(string(body)) // what cannot be decoded is shown as it is
+		info.FormData = echoedValues(values)
 	case kind == string(multipartForm):
 		echoMultipart(info, multipart.NewReader(strings.NewReader(string(body)), params["boundary"]))
 	default:
 		info.RawData = echoed("", string(body))
 	}
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // shallow reports whether JSON is nested no deeper than our own reader takes.
@@ -297,17 +295,26 @@ func shallow(b []byte) bool {
 	return j.skip(c) == nil
 }
 
+// echoedKey is echoed for the name of a member, which is shown whole.
+func echoedKey(name string) string {
+	if keyText.MatchString(name) {
+		return blank
+	}
+	return name
+}
+
 // redacted returns a JSON value without its secrets.
 func redacted(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
+		out := make(map[string]any, len(v))
 		for name, member := range v {
 			if secret.MatchString(name) {
-				v[name] = blank
-			} else {
-				v[name] = redacted(member)
+				member = blank
 			}
+			out[echoedKey(name)] = redacted(member)
 		}
+		return out
 	case []any:
 		for i := range v {
 			v[i] = redacted(v[i])
@@ -324,12 +331,13 @@ func echoMultipart(info *requestInfo, r *multipart.Reader) {
 		if err != nil {
 			return
 		}
-		if part.FileName() != "" {
-			info.Files = append(info.Files, echoed("", part.FormName()))
+		name, filename, _ := partName(part.Header.Get("Content-Disposition"))
+		if filename != "" || typeOfFile(part.Header.Get("Content-Type")) {
+			info.Files = append(info.Files, echoed("", name))
 			continue
 		}
 		if b, err := io.ReadAll(part); err == nil {
-			info.FormData[part.FormName()] = echoed(part.FormName(), string(b))
+			info.FormData[echoedKey(name)] = echoed(name, string(b))
 		}
 	}
 }

@@ -138,21 +138,31 @@ func escapeName(name string) string {
 }
 
 // handleConvert makes a sheet without a session.
-func handleConvert(c *call) (any, error) {
+func handleConvert(c *call) (out any, err error) {
+	defer func() { c.s.metrics.upload("convert", err) }()
+	if _, err := format(c.values); err != nil {
+		return nil, err // before the body comes
+	}
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return nil, err
 	}
 	bills, export := c.s.desk.Receive(), c.s.desk.Receive()
 	defer bills.Discard()
 	defer export.Discard()
-	pdf, csv := slot{in: bills, binary: true}, slot{in: export, coding: asText, most: 1}
+	pdf, csv := slot{in: bills, coding: asPDF}, slot{in: export, coding: asEither, most: 1}
 	values, _, err := c.receive(reception{
-		forms:    []form{multipartForm},
-		files:    map[string]slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
+		forms: []form{multipartForm},
+		files: map[string]slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
+		stray: func(isPDF bool) slot {
+			if isPDF {
+				return pdf
+			}
+			return csv
+		},
+		strict:   true,
 		fallback: "document",
 	})
 	if err != nil {
-		c.s.metrics.upload("convert", err)
 		return nil, err
 	}
 	if c.values.Has("format") {
@@ -163,7 +173,6 @@ func handleConvert(c *call) (any, error) {
 		return nil, err
 	}
 	s, err := c.s.desk.Convert(c.r.Context(), c.caller.owner, bills, export)
-	c.s.metrics.upload("convert", err)
 	if err != nil {
 		return nil, err
 	}

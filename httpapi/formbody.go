@@ -42,10 +42,10 @@ func (f *formBody) next() (*field, error) {
 	}
 	if name.valued {
 		f.value = &formText{r: f.r}
-		return &field{name: string(b), value: f.value, fromForm: true}, nil
+		return &field{name: string(b), value: f.value, in: urlEncoded}, nil
 	}
 	f.done = name.last
-	return &field{name: string(b)}, nil
+	return &field{name: string(b), in: urlEncoded, what: "without a value"}, nil
 }
 
 // formText decodes a field's name or value.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"strconv"
@@ -26,6 +27,8 @@ type jsonBody struct {
 	r     *bufio.Reader
 	begun bool
 	value *jsonString // the value that the caller may still be reading
+	// inside is true while that value is a member of an object in the body's own.
+	inside bool
 }
 
 func newJSONBody(r io.Reader) *jsonBody { return &jsonBody{r: bufio.NewReaderSize(r, 32<<10)} }
@@ -57,51 +60,107 @@ func (j *jsonBody) next() (*field, error) {
 		}
 		j.value = nil
 	}
-	c, err := j.token()
-	if err != nil {
-		return nil, cutOff(err)
-	}
-	if c == '}' {
-		return nil, j.end()
-	}
-	if !first {
-		if c != ',' {
-			return nil, badJSON("a comma or a closing brace is missing")
+	for j.inside {
+		_, c, end, err := j.member(false)
+		if err != nil {
+			return nil, err
 		}
-		if c, err = j.token(); err != nil {
-			return nil, cutOff(err)
+		if j.inside = !end; j.inside {
+			if err := j.skip(c); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if c != '"' {
-		return nil, badJSON("a member has no name in quotes")
-	}
-	name, err := j.small(maxJSONKey)
+	name, c, end, err := j.member(first)
 	if err != nil {
 		return nil, err
 	}
-	if c, err = j.token(); err != nil {
-		return nil, cutOff(err)
+	if end {
+		return nil, j.end()
 	}
-	if c != ':' {
-		return nil, badJSON("there is no colon after a member's name")
+	f := &field{name: name, in: jsonObject}
+	switch c {
+	case '"':
+		j.value = &jsonString{r: j.r}
+		f.value = j.value
+		return f, nil
+	case '{':
+		f.what = "an object"
+		return f, j.wrapped(f)
+	case '[':
+		f.what = "a list"
+	case 'n':
+		f.what = "null"
+	case 't', 'f':
+		f.what = "true or false"
+	default:
+		f.what = "a number"
 	}
+	return f, j.skip(c)
+}
+
+// member reads the beginning of an object's next member, the first or a later
+// one: its name, and the first byte of its value. end is true if there is none.
+func (j *jsonBody) member(first bool) (name string, c byte, end bool, err error) {
 	if c, err = j.token(); err != nil {
-		return nil, cutOff(err)
+		return "", 0, false, cutOff(err)
+	}
+	if c == '}' {
+		return "", 0, true, nil
+	}
+	if !first {
+		if c != ',' {
+			return "", 0, false, badJSON("a comma or a closing brace is missing")
+		}
+		if c, err = j.token(); err != nil {
+			return "", 0, false, cutOff(err)
+		}
 	}
 	if c != '"' {
-		if err := j.skip(c); err != nil {
-			return nil, err
-		}
-		return &field{name: name}, nil
+		return "", 0, false, badJSON("a member has no name in quotes")
 	}
-	j.value = &jsonString{r: j.r}
-	return &field{name: name, value: j.value}, nil
+	if name, err = j.small(maxJSONKey); err != nil {
+		return "", 0, false, err
+	}
+	if c, err = j.token(); err != nil {
+		return "", 0, false, cutOff(err)
+	}
+	if c != ':' {
+		return "", 0, false, badJSON("there is no colon after a member's name")
+	}
+	if c, err = j.token(); err != nil {
+		return "", 0, false, cutOff(err)
+	}
+	return name, c, false, nil
+}
+
+// wrapped reads an object that stands where a text should. Power Automate gives
+// a file as {"$content-type": …, "$content": base64}: then that is the field's
+// value.
+func (j *jsonBody) wrapped(f *field) error {
+	for first := true; ; first = false {
+		name, c, end, err := j.member(first)
+		if err != nil || end {
+			return err
+		}
+		if name == "$content" && c == '"' {
+			j.value, j.inside = &jsonString{r: j.r}, true
+			f.value = j.value
+			return nil
+		}
+		if err := j.skip(c); err != nil {
+			return err
+		}
+	}
 }
 
 // begin finds the object.
 func (j *jsonBody) begin() error {
 	if bom, err := j.r.Peek(3); err == nil && string(bom) == "\ufeff" {
 		j.r.Discard(3)
+	}
+	if two, err := j.r.Peek(2); err == nil && (bytes.ContainsRune(two, 0) || string(two) == "\xff\xfe" || string(two) == "\xfe\xff") {
+		return fault.New(fault.BadRequest, "the JSON is in UTF-16; send it in UTF-8")
 	}
 	c, err := j.token()
 	if err == io.EOF {
@@ -110,10 +169,13 @@ func (j *jsonBody) begin() error {
 	if err != nil {
 		return err
 	}
-	if c != '{' {
-		return fault.New(fault.BadRequest, "the body is not a JSON object")
+	switch c {
+	case '{':
+		return nil
+	case '[':
+		return fault.New(fault.BadRequest, "the body is a JSON list; send one object, without the brackets around it")
 	}
-	return nil
+	return fault.New(fault.BadRequest, "the body is not a JSON object")
 }
 
 // end makes sure that nothing follows the object.

@@ -498,6 +498,7 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 	p.post(t, "/upload-csv?_sid=s", emptyKind, empty).fails(t, 422, "empty_file", id)
 
 	other, otherForm := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
+	note, noteForm := multi(t, part{name: "note", content: ship.bills})
 	nobody, nobodyForm := multi(t, part{name: "file", file: true})
 	two, twoForm := multi(t, part{name: "file", filename: "1.csv", content: ship.orders}, part{name: "file", filename: "2.csv", content: ship.orders})
 	good := b64(ship.bills)
@@ -507,15 +508,16 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		status           int
 		code             string
 	}{
-		{"no body", "/upload", "", "", 415, "unsupported_media_type"},
+		{"no body", "/upload", "", "", 400, "no_upload"},
 		{"JSON where a form belongs", "/upload", jsonKind, "{}", 415, "unsupported_media_type"},
-		{"a field of another name", "/upload", other, string(otherForm), 400, "no_upload"},
+		{"a text field of another name", "/upload", note, string(noteForm), 400, "no_upload"},
 		{"a file that nobody chose", "/upload", nobody, string(nobodyForm), 400, "no_upload"},
 		{"no boundary", "/upload", "multipart/form-data", "x", 400, "bad_request"},
 		{"a form cut off", "/upload", other, string(otherForm[:len(otherForm)/2]), 400, "bad_request"},
 		{"no form at all", "/upload", other, "nothing like it", 400, "bad_request"},
 		{"a raw body without anything", "/upload", "application/pdf", "", 400, "no_upload"},
-		{"no JSON", "/upload-base64", jsonKind, "", 400, "bad_request"},
+		{"no JSON", "/upload-base64", jsonKind, "", 400, "no_upload"},
+		{"nothing but blanks", "/upload-base64", jsonKind, " ", 400, "bad_request"},
 		{"broken JSON", "/upload-base64", jsonKind, `{"file_data":`, 400, "bad_request"},
 		{"JSON cut off in the data", "/upload-base64", jsonKind, `{"file_data":"` + good[:5000], 400, "bad_request"},
 		{"JSON with something behind", "/upload-base64", jsonKind, `{"file_data":"` + good + `"} x`, 400, "bad_request"},
@@ -528,14 +530,14 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		{"something behind the padding", "/upload-base64", jsonKind, `{"file_data":"aGVsbG8=aGVsbG8="}`, 400, "bad_base64"},
 		{"a data: URL without a comma", "/upload-base64", jsonKind, `{"file_data":"data:application/pdf;base64"}`, 400, "bad_base64"},
 		{"a form where JSON belongs", "/upload-base64", formKind, "file_data=" + good, 415, "unsupported_media_type"},
-		{"text", "/upload-attachment", "text/plain", good, 415, "unsupported_media_type"},
+		{"text", "/upload-attachment", "text/plain", "hello", 415, "unsupported_media_type"},
 		{"a form without data", "/upload-attachment", formKind, "filename=x", 400, "no_upload"},
 		{"a form with a broken escape", "/upload-attachment", formKind, "data=%zz", 400, "bad_request"},
 		{"a name as long as a file", "/upload-base64", jsonKind, `{"filename":"` + strings.Repeat("x", 70_000) + `"}`, 400, "bad_request"},
 		{"two exports", "/upload-csv", two, string(twoForm), 400, "bad_request"},
 		{"no export", "/upload-csv", jsonKind, "{}", 400, "no_upload"},
 		{"a form without an export", "/upload-csv", formKind, "x=y", 400, "no_upload"},
-		{"no kind of body", "/upload-csv", "", "Invoice No.", 415, "unsupported_media_type"},
+		{"no kind of body", "/upload-base64", "", "Invoice No.", 415, "unsupported_media_type"},
 		{"a picture", "/upload-csv", "image/png", "x", 415, "unsupported_media_type"},
 		{"text that is no export", "/upload-csv", jsonKind, `{"csv_data":"hello"}`, 422, "missing_columns"},
 	} {

@@ -61,6 +61,14 @@ type bodyField struct {
 	required    bool
 }
 
+// rawDocs describes bodies that are one file.
+func rawDocs(kinds []string, about string) (docs []bodyDoc) {
+	for _, kind := range kinds {
+		docs = append(docs, bodyDoc{media: kind, about: about})
+	}
+	return docs
+}
+
 // typed makes a handler with an answer of one type a route's.
 func typed[T any](rt route, f func(*call) (T, error)) *route {
 	rt.answer = reflect.TypeFor[T]()
@@ -115,7 +123,7 @@ func routes() []*route {
 	modeField := bodyField{name: "mode", about: "append adds the bills to the session's and keeps its orders"}
 	named := []bodyField{{name: "filename", about: "the file's name"}, {name: "name", about: "the same"}, modeField}
 	base64Field := func(name string) bodyField {
-		return bodyField{name: name, about: "the PDF as base64, or as a data: URL"}
+		return bodyField{name: name, about: "the PDF as base64, as a data: URL, or in JSON as {\"$content\": base64}"}
 	}
 	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded})
 
@@ -137,11 +145,10 @@ func routes() []*route {
 		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL: one PDF or more",
 			queries: []parameter{modeParameter},
-			bodies: []bodyDoc{
-				{media: string(multipartForm), fields: []bodyField{{name: "file", about: "a PDF of bills; may be there several times", file: true, many: true, required: true}, modeField}},
-				{media: "application/pdf", about: "one PDF; ?filename= names it"},
-			},
-			faults: codes(billFaults, []fault.Code{session.TooManyFiles}),
+			bodies: append([]bodyDoc{
+				{media: string(multipartForm), fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be there several times. A file in another field is taken if it is the only one", file: true, many: true, required: true}}, named...)},
+			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
+			faults: codes(billFaults, []fault.Code{BadBase64, session.TooManyFiles}),
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON",
@@ -154,10 +161,10 @@ func routes() []*route {
 			queries: []parameter{modeParameter},
 			bodies: func() (bodies []bodyDoc) {
 				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
-				for _, f := range []form{jsonObject, urlEncoded, multipartForm} {
-					bodies = append(bodies, bodyDoc{media: string(f), fields: fields})
-				}
-				return bodies
+				bodies = []bodyDoc{{media: string(jsonObject), fields: fields}, {media: string(urlEncoded), fields: fields}}
+				file := bodyField{name: "file", about: "a PDF of bills, if the other fields have none", file: true}
+				bodies = append(bodies, bodyDoc{media: string(multipartForm), fields: append([]bodyField{file}, fields...)})
+				return append(bodies, rawDocs(billTypes, "one PDF; ?filename= names it")...)
 			}(),
 			faults: codes(billFaults, []fault.Code{BadBase64, session.TooManyFiles}),
 		}, handleUploadAttachment),
@@ -165,17 +172,20 @@ func routes() []*route {
 			summary: "Attach the order export, which is joined with the bills",
 			bodies: func() (bodies []bodyDoc) {
 				text := []bodyField{
-					{name: "csv_data", about: "the export as text"},
-					{name: "file_data", about: "the export as text, as base64 or as a data: URL"},
+					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
+					{name: "file_data", about: "the same"},
+					{name: "csv", about: "the same, if those have none"},
+					{name: "csv_file", about: "the same as csv"},
+					{name: "data", about: "the same as csv"},
+					{name: "attachmentData", about: "the same as csv"},
 					{name: "filename", about: "the file's name"},
+					{name: "name", about: "the same"},
 				}
+				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is taken if it is the only one", file: true}
 				bodies = append(bodies,
-					bodyDoc{media: string(multipartForm), fields: append([]bodyField{{name: "file", about: "the export: CSV, XLSX or XLS", file: true}}, text...)},
+					bodyDoc{media: string(multipartForm), fields: append([]bodyField{file}, text...)},
 					bodyDoc{media: string(jsonObject), fields: text}, bodyDoc{media: string(urlEncoded), fields: text})
-				for _, kind := range exportTypes {
-					bodies = append(bodies, bodyDoc{media: kind, about: "the export as it is; ?filename= names it"})
-				}
-				return bodies
+				return append(bodies, rawDocs(exportTypes, "the export as it is; ?filename= names it")...)
 			}(),
 			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, BadBase64, session.Superseded}),
 		}, handleUploadCSV),
@@ -225,11 +235,11 @@ func routes() []*route {
 			bodies: []bodyDoc{{media: string(multipartForm), fields: []bodyField{
 				{name: "pdf", about: "a PDF of bills; may be there several times", file: true, many: true},
 				{name: "file", about: "the same", file: true, many: true},
-				{name: "csv", about: "the order export: CSV, XLSX or XLS", file: true},
+				{name: "csv", about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true},
 				{name: "csv_file", about: "the same", file: true},
 				{name: "format", about: "csv, xlsx or json"},
 			}}},
-			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{session.TooManyFiles}),
+			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{BadBase64, session.TooManyFiles}),
 		}, handleConvert),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",

@@ -224,6 +224,9 @@ type response struct {
 // writeTimeout is how long a client may take for one piece of an answer.
 const writeTimeout = time.Minute
 
+// writePiece is the size of a piece, in bytes.
+const writePiece = 64 << 10
+
 // Unwrap lets http.ResponseController through.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -234,14 +237,22 @@ func (w *response) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *response) Write(p []byte) (int, error) {
+// Write writes in pieces, each of which has a deadline of its own: a slow client
+// may take as long as it likes for all of them.
+func (w *response) Write(p []byte) (written int, err error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
+	for {
+		piece := p[written:min(len(p), written+writePiece)]
+		w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		w.bytes += int64(n)
+		if err != nil || written == len(p) {
+			return written, err
+		}
+	}
 }
 
 // live counts sessions, for metrics.

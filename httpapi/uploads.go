@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"tallyman/bol"
 	"tallyman/desk"
@@ -33,13 +34,19 @@ type uploadAnswer struct {
 	FileSize int64 `json:"file_size"`
 }
 
+// The media types of PDFs that are sent as they are. The content decides.
+var billTypes = []string{pdfType, pdfTypeOld, octets}
+
 // handleUpload takes BOL files as they are.
 func handleUpload(c *call) (uploadAnswer, error) {
 	return c.attachBills(func(in *desk.Incoming) reception {
+		bills := slot{in: in, coding: asPDF}
 		return reception{
 			forms:    []form{multipartForm},
-			raw:      []string{"application/pdf"},
-			files:    map[string]slot{"file": {in: in, binary: true}},
+			raw:      billTypes,
+			rawField: "file",
+			files:    map[string]slot{"file": bills},
+			stray:    func(bool) slot { return bills },
 			fallback: "document.pdf",
 		}
 	})
@@ -48,9 +55,11 @@ func handleUpload(c *call) (uploadAnswer, error) {
 // handleUploadBase64 takes a BOL file in JSON.
 func handleUploadBase64(c *call) (uploadAnswer, error) {
 	return c.attachBills(func(in *desk.Incoming) reception {
+		bills := slot{in: in, coding: asBase64}
 		return reception{
 			forms:    []form{jsonObject},
-			files:    map[string]slot{"file_data": {in: in}, "attachmentData": {in: in}},
+			files:    map[string]slot{"file_data": bills, "attachmentData": bills},
+			stray:    func(bool) slot { return bills },
 			fallback: "attachment.pdf",
 		}
 	})
@@ -59,9 +68,14 @@ func handleUploadBase64(c *call) (uploadAnswer, error) {
 // handleUploadAttachment takes a BOL file as automation services send it.
 func handleUploadAttachment(c *call) (uploadAnswer, error) {
 	return c.attachBills(func(in *desk.Incoming) reception {
+		bills := slot{in: in, coding: asBase64}
 		return reception{
 			forms:    []form{jsonObject, urlEncoded, multipartForm},
-			files:    map[string]slot{"attachmentData": {in: in}, "file_data": {in: in}, "data": {in: in}},
+			raw:      billTypes,
+			rawField: "attachmentData",
+			files:    map[string]slot{"attachmentData": bills, "file_data": bills, "data": bills},
+			also:     []string{"file"},
+			stray:    func(bool) slot { return bills },
 			fallback: "attachment.pdf",
 		}
 	})
@@ -89,7 +103,11 @@ func (c *call) attachBills(how func(*desk.Incoming) reception) (a uploadAnswer, 
 	if err != nil {
 		return a, err
 	}
-	in.Name(cmp.Or(values.Get("filename"), values.Get("name")))
+	if name := cmp.Or(values.Get("filename"), values.Get("name")); in.Len() == 1 {
+		in.Name(name)
+	} else if name != "" {
+		warnings = append(warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", shorten(name, 40), in.Len()))
+	}
 	add, err := c.appends(values)
 	if err != nil {
 		return a, err
@@ -128,7 +146,8 @@ func afterAttach(err error) error {
 
 // appends reports whether the upload is to be added to the session's BOL.
 func (c *call) appends(values url.Values) (bool, error) {
-	switch mode := cmp.Or(c.query("mode"), values.Get("mode")); mode {
+	mode := cmp.Or(c.query("mode"), values.Get("mode"))
+	switch strings.ToLower(strings.TrimSpace(mode)) {
 	case "", "replace":
 		return false, nil
 	case "append":
@@ -222,8 +241,8 @@ type ordersAnswer struct {
 
 // The media types of order exports that are sent as they are.
 var exportTypes = []string{
-	"text/csv", "application/csv", "text/plain", "text/tab-separated-values", "application/vnd.ms-excel",
-	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	csvType, "application/csv", "text/plain", "text/tab-separated-values", "text/x-csv", "text/comma-separated-values",
+	"application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", octets,
 }
 
 func handleUploadCSV(c *call) (a ordersAnswer, err error) {
@@ -246,14 +265,14 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	}()
 	in := c.s.desk.Receive()
 	defer in.Discard()
-	values, ignored, err := c.receive(reception{
-		forms: []form{multipartForm, jsonObject, urlEncoded},
-		raw:   exportTypes,
-		files: map[string]slot{
-			"file":      {in: in, most: 1, coding: asEither},
-			"csv_data":  {in: in, most: 1, coding: asText},
-			"file_data": {in: in, most: 1, coding: asEither},
-		},
+	orders := slot{in: in, most: 1, coding: asEither}
+	values, warnings, err := c.receive(reception{
+		forms:    []form{multipartForm, jsonObject, urlEncoded},
+		raw:      exportTypes,
+		rawField: "file",
+		files:    map[string]slot{"file": orders, "csv_data": orders, "file_data": orders},
+		also:     []string{"csv", "csv_file", "data", "attachmentData"},
+		stray:    func(bool) slot { return orders },
 		fallback: "orders.csv",
 	})
 	if err != nil {
@@ -270,7 +289,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
-	a.Warnings = append([]string{}, ignored...)
+	a.Warnings = append([]string{}, warnings...)
 	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, count(a.Rows, "order row"))
 	c.note("rows", a.Rows)
 	c.note("matched", a.Matched)

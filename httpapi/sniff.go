@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxHead is how much of a body or file is looked at to find out what it is, in
+// bytes.
+const maxHead = 4 << 10
+
+const (
+	pdfMark    = "%PDF-"   // what a PDF begins with, after 1 kB of anything at most
+	pdfMark64  = "JVBERi0" // the same as base64
+	octets     = "application/octet-stream"
+	blanks     = " \t\r\n"
+	csvType    = "text/csv"
+	pdfType    = "application/pdf"
+	pdfTypeOld = "application/x-pdf"
+)
+
+// peek returns the beginning of what b reads: as much as enough asks for, and
+// maxHead bytes at most. It does not wait for more than that. whole says that
+// nothing follows.
+func peek(b *bufio.Reader, enough func(head []byte) bool) (head []byte, whole bool, err error) {
+	for n := 1; ; n = len(head) + 1 {
+		if _, err = b.Peek(min(n, maxHead)); err != nil && err != io.EOF {
+			return nil, false, err
+		}
+		head, _ = b.Peek(min(b.Buffered(), maxHead))
+		if err == io.EOF || len(head) == maxHead || enough(head) {
+			return head, err == io.EOF, nil
+		}
+	}
+}
+
+// vague reports whether a media type says little about a body: programs send it
+// when nobody told them better.
+func vague(kind string) bool {
+	return kind == "" || kind == octets || kind == "text/plain" || kind == string(urlEncoded)
+}
+
+func isJSON(kind string) bool {
+	return kind == string(jsonObject) || kind == "text/json" || strings.HasSuffix(kind, "+json")
+}
+
+// settle returns what a body is, of which head is the beginning and kind the
+// media type that the request gives: where that is vague, the content decides.
+func settle(kind string, head []byte, rc reception) string {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), blanks)
+	begins := func(mark string) bool { return bytes.HasPrefix(text, []byte(mark)) }
+	generic := kind
+	if generic == "" {
+		generic = octets
+	}
+	switch {
+	case isJSON(kind):
+		return string(jsonObject)
+	case !vague(kind):
+		return kind
+	case rc.reads(jsonObject) && (begins("{") || begins("[") && !rc.takes(generic)):
+		return string(jsonObject)
+	case rc.takes(pdfType) && (begins(pdfMark) || begins(pdfMark64)):
+		return pdfType
+	case kind == string(urlEncoded) && rc.takes(csvType) && noForm(head):
+		return csvType
+	}
+	return generic
+}
+
+// noForm reports whether what is said to be an URL-encoded form clearly is an
+// order export: curl says so of every --data-binary. In a form, line breaks are
+// escaped; even in one that is not, they come after the first equals sign.
+func noForm(head []byte) bool {
+	for _, mark := range workbookMarks {
+		if bytes.HasPrefix(head, []byte(mark)) {
+			return true
+		}
+	}
+	text := bytes.Trim(bytes.TrimPrefix(head, []byte("\ufeff")), blanks)
+	end := bytes.IndexAny(text, "\r\n")
+	if end < 0 {
+		return false
+	}
+	return !bytes.ContainsRune(text[:end], '=')
+}
+
+// workbookMarks are what order exports begin with that are no plain text: XLSX,
+// XLS in its container, UTF-16.
+var workbookMarks = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "\xff\xfe", "\xfe\xff"}
+
+// isPDF reports whether a file that begins like this is a PDF, as it is or as
+// base64.
+func isPDF(head []byte) bool {
+	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(pdfMark)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64))
+}
+
+// dataURLHead matches the beginning of a data: URL, and not a table whose first
+// cell is "data:".
+var dataURLHead = regexp.MustCompile(`^(?i)data:([a-z]+/[a-z0-9.+-]+)?(; ?[a-z0-9-]+(=[^\s,;]*)?)*,`)
+
+// looksBase64 reports whether a text that begins like this is base64 and not an
+// order export. whole says that nothing follows; in forms a space may have been
+// a plus sign.
+//
+// Almost every export gives itself away by a separator, a space or a full stop in
+// its header. What is left is a column of words, which base64 could be as well:
+// then it must come in lines as encoders make them, and hold what an export can
+// begin with.
+func looksBase64(head []byte, whole, fromForm bool) bool {
+	text := bytes.Trim(head, blanks)
+	if fromForm {
+		text = bytes.ReplaceAll(text, []byte(" "), []byte("+"))
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	for i := range lines {
+		lines[i] = bytes.TrimSuffix(lines[i], []byte("\r"))
+		last, width := i == len(lines)-1, len(lines[0])
+		if last && len(lines[i]) > width || !last && (len(lines[i]) != width || width%4 != 0) {
+			return false
+		}
+	}
+	padded := bytes.Join(lines, nil)
+	data := bytes.TrimRight(padded, "=")
+	urlSafe, standard := bytes.ContainsAny(data, "-_"), bytes.ContainsAny(data, "+/")
+	odd := bytes.ContainsFunc(data, func(r rune) bool { return !base64Rune(r) })
+	if len(data) == 0 || len(padded)-len(data) > 2 || odd || urlSafe && standard || whole && len(data)%4 == 1 {
+		return false
+	}
+	const long = 256 // no header of a table is so long without a separator
+	if len(data) >= long && (len(lines) == 1 || len(lines[0]) >= 60) {
+		return true
+	}
+	encoding := base64.RawStdEncoding
+	if urlSafe {
+		encoding = base64.RawURLEncoding
+	}
+	content := make([]byte, encoding.DecodedLen(len(data)))
+	if !whole {
+		data = data[:len(data)/4*4]
+	}
+	n, err := encoding.Decode(content, data)
+	return err == nil && beginsExport(content[:n])
+}
+
+func base64Rune(r rune) bool {
+	return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("+/-_", r)
+}
+
+// beginsExport reports whether an order export can begin like this: a workbook,
+// or text with a separator in it.
+func beginsExport(head []byte) bool {
+	if slices.ContainsFunc(workbookMarks, func(mark string) bool { return bytes.HasPrefix(head, []byte(mark)) }) {
+		return true
+	}
+	for range utf8.UTFMax - 1 { // the last character may be cut
+		if utf8.Valid(head) {
+			break
+		}
+		head = head[:len(head)-1]
+	}
+	control := func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n", r) }
+	return utf8.Valid(head) && !bytes.ContainsFunc(head, control) && bytes.ContainsAny(head, ",;\t")
+}
