@@ -448,8 +448,8 @@ func (s *Store) Get(ctx context.Context, key session.Key) (session.State, error)
 	return session.State{}, errNonsense(a)
 }
 
-// List implements session.Store. It counts sessions, 1 ms for 10,000 of them or
-// so.
+// List implements session.Store. It counts sessions, which takes 0.4 s for a
+// million of them.
 func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error) {
 	if q.Limit < 1 || q.Limit > session.MaxPage {
 		q.Limit = session.MaxPage

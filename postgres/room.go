@@ -66,6 +66,13 @@ func (r *room) end(most *int64, used bool) {
 	}
 }
 
+// worthCounting reports whether a count could make more room.
+func (r *room) worthCounting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left < r.from
+}
+
 // counting says that a count begins. counted is to be told how many there were:
 // what is under way meanwhile it may not have seen.
 func (r *room) counting() (counted func(n int64)) {
