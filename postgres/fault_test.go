@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/postgres/pgtest"
@@ -150,6 +152,7 @@ func TestAReadIsTriedAgainWhenAConnectionBreaks(t *testing.T) {
 func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 	at := address(t)
 	p, through := newProxy(t, at)
+	direct := mustOpen(t, at, session.Settings{}, Options{})
 	rounds := 8
 	if storetest.Long() {
 		rounds = 200
@@ -176,8 +179,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 		s.Close()
 		waitUntilIdle(t, server, at)
 		h.Restarted()
-		end := storetest.Load{Clients: 6}.Start(mustOpen(t, at, session.Settings{}, Options{}), h, round)
-		end.ReadAll()
+		storetest.Load{Clients: 6}.Start(direct, h, round).ReadAll()
 		for k, n := range h.Outcomes() {
 			all[k] += n
 		}
@@ -206,7 +208,11 @@ func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 		t.Fatal(err)
 	}
 	u.Path = "/postgres"
-	watcher := mustConnect(t, u.String())
+	watcher, err := pgx.Connect(ctx, u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close(ctx)
 	name := strings.TrimPrefix(mustParse(t, address).Path, "/")
 	for {
 		var busy int
