@@ -542,7 +542,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 	if got, err := s.Get(ctx, k); err != nil || got.Incarnation != st.Incarnation {
 		t.Errorf("reading while it is read only: %v", err)
 	}
-	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = off;; "+reset)
+	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = off")
 	for i := 0; ; i++ {
 		if err := s.Check(ctx); err == nil {
 			break

@@ -17,17 +17,22 @@
 // only if replication is synchronous. A program that is to follow a failover
 // names all hosts in its address, with target_session_attrs=read-write.
 //
+// A server that is restarted or away makes operations fail with StorageUnavailable
+// until it is back; nothing needs to be opened again.
+//
 // Each program opens up to Options.Connections connections, and one more for the
-// Bus. A pooler between them must pool by session: prepared statements and LISTEN
-// do not work through others.
+// Bus. A pooler between them must pool by session, since prepared statements and
+// LISTEN do not work through others, and let the settings through that programs ask
+// for when they connect (PgBouncer: ignore_startup_parameters does not do).
 //
 // # What is decided where
 //
 // No process knows anything about sessions that the database does not: every
 // operation is decided on the rows, by functions that the schema brings, each
 // called in one statement that is a transaction of its own. So an operation is
-// one round trip, nothing is locked while a client thinks, and a client that dies
-// leaves nothing locked. The isolation level is READ COMMITTED; what makes
+// one round trip (one more where a connection sees a statement for the first time,
+// and to try one that was idle for seconds or may be broken), nothing is locked
+// while a client thinks, and a client that dies leaves nothing locked. The isolation level is READ COMMITTED; what makes
 // operations linearizable is this:
 //
 //   - The session's row is locked (FOR UPDATE) before anything about the session
@@ -186,7 +191,9 @@ type Store struct {
 	ring *Ring
 	// doubtful is until when Named does not answer, in nanoseconds since start.
 	doubtful atomic.Int64
-	start    time.Time
+	// broke is when a connection broke last, likewise.
+	broke atomic.Int64
+	start time.Time
 
 	mu     sync.Mutex
 	inside int           // operations under way
@@ -234,6 +241,8 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 	s.room.most = int64(cmp.Or(settings.MaxSessions, 1_000_000))
 	s.room.low = make(chan struct{}, 1)
 	s.ring = &Ring{store: s}
+	s.broke.Store(math.MinInt64 / 2)
+	config.ShouldPing = s.suspect
 	if err := s.prepare(ctx); err != nil {
 		return nil, openFault(s.where, err)
 	}
@@ -285,10 +294,15 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	config.MaxConnLifetimeJitter = 5 * time.Minute
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.PingTimeout = l.acquire
-	// A connection that was idle may be dead without our knowing, and a statement
-	// sent on it would have an outcome that nobody knows.
-	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > 2*time.Second }
 	return config, nil
+}
+
+// suspect reports whether a connection is to be tried before it is used, which
+// costs a round trip: it may be dead without our knowing, and a statement sent on
+// it would have an outcome that nobody knows. That is so if it was idle for a
+// while, or has not been used since another one broke.
+func (s *Store) suspect(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	return p.IdleDuration > 2*time.Second || p.IdleDuration > time.Since(s.start)-time.Duration(s.broke.Load())
 }
 
 // whereIs names a database for people.
