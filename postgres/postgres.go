@@ -239,7 +239,7 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 		kept:     make(chan struct{}),
 	}
 	s.room.most = int64(cmp.Or(settings.MaxSessions, 1_000_000))
-	s.room.low = make(chan struct{}, 1)
+	s.room.low, s.room.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.ring = &Ring{store: s}
 	s.broke.Store(math.MinInt64 / 2)
 	config.ShouldPing = s.suspect
@@ -333,8 +333,40 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	if !kind.Valid() {
 		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
 	}
-	most, used := s.room.begin(), false
-	defer func() { s.room.end(most, used) }()
+	// Without room that was set aside, it may only take the place of a session that
+	// is there; and only if there is none the sessions are counted.
+	st, removed, outcome, err := session.State{}, session.Removed{}, "full", error(nil)
+	if s.room.take() {
+		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
+		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
+		return st, removed, err
+	}
+	var none int64
+	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &none); err != nil || outcome != "full" {
+		return st, removed, err
+	}
+	leased, most, err := s.room.makeSure(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if leased {
+		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
+		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
+		return st, removed, err
+	}
+	defer s.room.unsure()
+	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &most); err == nil && outcome == "full" {
+		return fail(errBusy("there are as many sessions as it keeps"))
+	}
+	return st, removed, err
+}
+
+// beginWith begins or opens a session, if there are less than most; nil means that
+// there is room for it. The outcome is found, begun or full.
+func (s *Store) beginWith(ctx context.Context, key session.Key, kind session.Kind, anew bool, most *int64) (st session.State, removed session.Removed, outcome string, err error) {
+	fail := func(err error) (session.State, session.Removed, string, error) {
+		return session.State{}, session.Removed{}, "", err
+	}
 	for wait := 0; ; wait++ {
 		counted := s.room.counting()
 		a, err := s.ask(ctx, call{
@@ -346,19 +378,17 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 			},
 		})
 		if err != nil {
-			used = !session.Settled(err)
 			return fail(err)
 		}
 		switch a.outcome {
 		case "found":
 			s.note(key, a)
 		case "begun":
-			used = true
-			if most != nil {
+			if a.counted > 0 {
 				counted(a.counted + 1)
 			}
 		case "counting":
-			// Another operation counts, since there is hardly any room left.
+			// Another program counts, since there is hardly any room left.
 			if wait == 50 {
 				return fail(errBusy("there are about as many sessions as it keeps"))
 			}
@@ -367,8 +397,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 			}
 			continue
 		case "full":
-			counted(a.counted)
-			return fail(errBusy("there are as many sessions as it keeps"))
+			return session.State{}, session.Removed{}, a.outcome, nil
 		default:
 			return fail(errNonsense(a))
 		}
@@ -376,7 +405,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 		if err != nil {
 			return fail(err)
 		}
-		return st, a.removed(), nil
+		return st, a.removed(), a.outcome, nil
 	}
 }
 
