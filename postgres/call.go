@@ -65,6 +65,9 @@ func (s *Store) run(ctx context.Context, c call) error {
 			return f
 		}
 		refused := refusal(err)
+		if refused == nil {
+			s.broke.Store(int64(time.Since(s.start)))
+		}
 		if refused == nil && sent && !c.again {
 			if c.attach {
 				s.doubtful.Store(int64(time.Since(s.start) + s.limits.doubt()))
@@ -99,14 +102,17 @@ func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
 	if err != nil {
 		return err, !pgconn.SafeToRetry(err)
 	}
-	defer rows.Close()
-	if err := c.scan(rows); err != nil {
-		return errors.Join(err, rows.Err()), true
-	}
+	err = c.scan(rows)
 	// The server commits after it has sent the rows: only the end of the answer
 	// tells whether it did.
 	rows.Close()
-	return rows.Err(), true
+	err = errors.Join(rows.Err(), err)
+	if p := refusal(err); p != nil && p.Code == readOnly {
+		// Another connection may lead to a server, or come at a time, that lets us
+		// write.
+		conn.Conn().Close(ctx)
+	}
+	return err, true
 }
 
 // acquire takes a connection from the pool. Its error is a fault: nothing was

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tallyman/blob"
 	"tallyman/fault"
@@ -350,6 +353,38 @@ func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 		}
 	}
 	t.Logf("%v", all)
+}
+
+// After a restart all connections of a pool are dead. One operation finds that out,
+// and not each of them in turn.
+func TestAfterARestartOneOperationFailsAtMost(t *testing.T) {
+	s := durable(t)
+	store := mustOpen(t, s.Address(s.Database(t)), session.Settings{}, Options{Connections: 8})
+	for range 3 {
+		var all []*pgxpool.Conn
+		for range 8 {
+			conn, err := store.pool.Acquire(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, conn)
+		}
+		for _, conn := range all {
+			conn.Release()
+		}
+		if err := errors.Join(s.Stop(pgtest.Fast), s.Start()); err != nil {
+			t.Fatal(err)
+		}
+		failed := 0
+		for i := range 30 {
+			if _, _, err := store.New(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
+				failed++
+			}
+		}
+		if failed > 1 {
+			t.Errorf("%d operations failed after a restart", failed)
+		}
+	}
 }
 
 // consistentSoon is consistent for a store that does not trust itself yet.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/postgres/pgtest"
@@ -150,6 +152,7 @@ func TestAReadIsTriedAgainWhenAConnectionBreaks(t *testing.T) {
 func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 	at := address(t)
 	p, through := newProxy(t, at)
+	direct := mustOpen(t, at, session.Settings{}, Options{})
 	rounds := 8
 	if storetest.Long() {
 		rounds = 200
@@ -176,8 +179,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 		s.Close()
 		waitUntilIdle(t, server, at)
 		h.Restarted()
-		end := storetest.Load{Clients: 6}.Start(mustOpen(t, at, session.Settings{}, Options{}), h, round)
-		end.ReadAll()
+		storetest.Load{Clients: 6}.Start(direct, h, round).ReadAll()
 		for k, n := range h.Outcomes() {
 			all[k] += n
 		}
@@ -206,7 +208,11 @@ func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 		t.Fatal(err)
 	}
 	u.Path = "/postgres"
-	watcher := mustConnect(t, u.String())
+	watcher, err := pgx.Connect(ctx, u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close(ctx)
 	name := strings.TrimPrefix(mustParse(t, address).Path, "/")
 	for {
 		var busy int
@@ -263,72 +269,106 @@ func everyOperation(s *Store, k session.Key, st session.State) map[string]error 
 	return errs
 }
 
-func TestADatabaseThatHangsHoldsNobodyForLongAndWaitingIsBounded(t *testing.T) {
+// hang has the database not answer any more until the function that it returns is
+// called.
+func (p *proxy) hang() (release func()) {
+	released := make(chan struct{})
+	p.watch(nil, func(b []byte) ([]byte, bool) { <-released; return b, true })
+	return sync.OnceFunc(func() {
+		p.watch(nil, nil)
+		close(released)
+	})
+}
+
+func TestWhileTheDatabaseHangsWaitingIsBoundedAndWhoWaitsMayGo(t *testing.T) {
 	p, through := newProxy(t, address(t))
-	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{acquire: 300 * time.Millisecond, answer: time.Second, waiting: 6}})
+	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{acquire: time.Minute, answer: time.Minute, statement: time.Minute, lock: time.Minute, waiting: 6}})
 	k := keyOf("x")
-	var warm sync.WaitGroup
-	for i := range 4 {
-		warm.Go(func() { s.New(ctx, keyOf(fmt.Sprint(i)), session.Named) })
-	}
-	warm.Wait()
 	if _, _, err := s.New(ctx, k, session.Named); err != nil {
 		t.Fatal(err)
 	}
-	released := make(chan struct{})
-	p.watch(nil, func(b []byte) ([]byte, bool) { <-released; return b, true })
+	release := p.hang()
+	defer release()
+	inside := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.inside
+	}
+	until := func(n int) {
+		for inside() != n {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	var clients sync.WaitGroup
-	var mu sync.Mutex
-	codes := map[fault.Code]int{}
-	for range 12 {
+	for range 5 {
 		clients.Go(func() {
-			_, _, err := s.New(ctx, k, session.Named)
-			var f *fault.Error
-			if !errors.As(err, &f) {
-				t.Errorf("while the database hangs: %v", err)
-				return
+			if _, _, err := s.New(ctx, k, session.Named); err != nil {
+				t.Error(err)
 			}
-			if f.Code == fault.Busy && f.Details != (session.RetryAfter{Seconds: 1}) {
-				t.Errorf("busy does not say when to try again: %+v", f.Details)
-			}
-			mu.Lock()
-			codes[f.Code]++
-			mu.Unlock()
 		})
 	}
-	clients.Wait()
-	if codes[fault.Busy] != 10 || codes[session.StorageUnavailable] != 2 {
-		t.Errorf("2 connections and 12 operations: %v", codes)
-	}
-	// Who is waiting for a connection may go.
-	held, cancel := context.WithCancel(ctx)
-	var held2 sync.WaitGroup
-	for range 2 {
-		held2.Go(func() { s.Clear(ctx, k) })
-	}
+	until(5)
+	impatient, cancel := context.WithCancel(ctx)
 	gone := make(chan error)
 	go func() {
-		_, _, err := s.New(held, keyOf("gone"), session.Named)
+		_, _, err := s.New(impatient, keyOf("gone"), session.Named)
 		gone <- err
 	}()
+	until(6)
+	for name, err := range everyOperation(s, k, session.State{Incarnation: session.NewIncarnation()}) {
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != fault.Busy || f.Details != (session.RetryAfter{Seconds: 1}) || !session.Settled(err) {
+			t.Errorf("%s, one too many: %v", name, err)
+		}
+	}
 	cancel()
 	if err := <-gone; fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("cancelled while waiting: %v", err)
 	}
-	p.watch(nil, nil)
-	close(released)
-	held2.Wait()
+	until(5)
+	release()
+	clients.Wait()
+	if _, err := s.Get(ctx, keyOf("gone")); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("what was cancelled: %v", err)
+	}
+}
+
+func TestADatabaseThatHangsHoldsNobodyForEver(t *testing.T) {
+	p, through := newProxy(t, address(t))
+	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{connect: 300 * time.Millisecond, acquire: 300 * time.Millisecond, answer: time.Second}})
+	k := keyOf("x")
+	if _, _, err := s.New(ctx, k, session.Named); err != nil {
+		t.Fatal(err)
+	}
+	release := p.hang()
+	defer release()
+	var clients sync.WaitGroup
+	var unsettled atomic.Int64
+	for range 12 {
+		clients.Go(func() {
+			_, _, err := s.New(ctx, k, session.Named)
+			switch fault.CodeOf(err) {
+			case session.StorageUnavailable:
+				unsettled.Add(1)
+			case fault.Busy:
+			default:
+				t.Errorf("while the database hangs: %v", err)
+			}
+		})
+	}
+	clients.Wait()
+	if unsettled.Load() == 0 {
+		t.Error("nobody waited in vain for an answer")
+	}
+	release()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		_, err := s.Get(ctx, keyOf("0"))
+		_, err := s.Get(ctx, k)
 		if err == nil {
 			break
 		}
 		if time.Now().After(end) {
 			t.Fatalf("it does not recover: %v", err)
 		}
-	}
-	if _, err := s.Get(ctx, keyOf("gone")); fault.CodeOf(err) != fault.NotFound {
-		t.Errorf("what was cancelled: %v", err)
 	}
 }
 
@@ -502,7 +542,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 	if got, err := s.Get(ctx, k); err != nil || got.Incarnation != st.Incarnation {
 		t.Errorf("reading while it is read only: %v", err)
 	}
-	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = off;; "+reset)
+	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = off")
 	for i := 0; ; i++ {
 		if err := s.Check(ctx); err == nil {
 			break

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -22,10 +23,15 @@ var ctx = context.Background()
 // server is the server that most tests share; it keeps nothing over a power cut.
 var server *pgtest.Server
 
-// TestMain starts the server, or lets the test binary be a process that is killed.
+// TestMain starts the server, unless another test binary did, or lets the test
+// binary be a process that is killed.
 func TestMain(m *testing.M) {
 	if address := os.Getenv("TALLYMAN_CRASH_DATABASE"); address != "" {
 		crashingServer(address)
+	}
+	if port, err := strconv.Atoi(os.Getenv("TALLYMAN_SERVER_PORT")); err == nil {
+		server = pgtest.At(port)
+		os.Exit(m.Run())
 	}
 	os.Exit(func() int {
 		var err error

@@ -17,17 +17,22 @@
 // only if replication is synchronous. A program that is to follow a failover
 // names all hosts in its address, with target_session_attrs=read-write.
 //
+// A server that is restarted or away makes operations fail with StorageUnavailable
+// until it is back; nothing needs to be opened again.
+//
 // Each program opens up to Options.Connections connections, and one more for the
-// Bus. A pooler between them must pool by session: prepared statements and LISTEN
-// do not work through others.
+// Bus. A pooler between them must pool by session, since prepared statements and
+// LISTEN do not work through others, and let the settings through that programs ask
+// for when they connect (PgBouncer: ignore_startup_parameters does not do).
 //
 // # What is decided where
 //
 // No process knows anything about sessions that the database does not: every
 // operation is decided on the rows, by functions that the schema brings, each
 // called in one statement that is a transaction of its own. So an operation is
-// one round trip, nothing is locked while a client thinks, and a client that dies
-// leaves nothing locked. The isolation level is READ COMMITTED; what makes
+// one round trip (one more where a connection sees a statement for the first time,
+// and to try one that was idle for seconds or may be broken), nothing is locked
+// while a client thinks, and a client that dies leaves nothing locked. The isolation level is READ COMMITTED; what makes
 // operations linearizable is this:
 //
 //   - The session's row is locked (FOR UPDATE) before anything about the session
@@ -186,7 +191,9 @@ type Store struct {
 	ring *Ring
 	// doubtful is until when Named does not answer, in nanoseconds since start.
 	doubtful atomic.Int64
-	start    time.Time
+	// broke is when a connection broke last, likewise.
+	broke atomic.Int64
+	start time.Time
 
 	mu     sync.Mutex
 	inside int           // operations under way
@@ -232,8 +239,10 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 		kept:     make(chan struct{}),
 	}
 	s.room.most = int64(cmp.Or(settings.MaxSessions, 1_000_000))
-	s.room.low = make(chan struct{}, 1)
+	s.room.low, s.room.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.ring = &Ring{store: s}
+	s.broke.Store(math.MinInt64 / 2)
+	config.ShouldPing = s.suspect
 	if err := s.prepare(ctx); err != nil {
 		return nil, openFault(s.where, err)
 	}
@@ -285,10 +294,15 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	config.MaxConnLifetimeJitter = 5 * time.Minute
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.PingTimeout = l.acquire
-	// A connection that was idle may be dead without our knowing, and a statement
-	// sent on it would have an outcome that nobody knows.
-	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > 2*time.Second }
 	return config, nil
+}
+
+// suspect reports whether a connection is to be tried before it is used, which
+// costs a round trip: it may be dead without our knowing, and a statement sent on
+// it would have an outcome that nobody knows. That is so if it was idle for a
+// while, or has not been used since another one broke.
+func (s *Store) suspect(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	return p.IdleDuration > 2*time.Second || p.IdleDuration > time.Since(s.start)-time.Duration(s.broke.Load())
 }
 
 // whereIs names a database for people.
@@ -319,8 +333,40 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	if !kind.Valid() {
 		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
 	}
-	most, used := s.room.begin(), false
-	defer func() { s.room.end(most, used) }()
+	// Without room that was set aside, it may only take the place of a session that
+	// is there; and only if there is none the sessions are counted.
+	st, removed, outcome, err := session.State{}, session.Removed{}, "full", error(nil)
+	if s.room.take() {
+		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
+		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
+		return st, removed, err
+	}
+	var none int64
+	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &none); err != nil || outcome != "full" {
+		return st, removed, err
+	}
+	leased, most, err := s.room.makeSure(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if leased {
+		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
+		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
+		return st, removed, err
+	}
+	defer s.room.unsure()
+	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &most); err == nil && outcome == "full" {
+		return fail(errBusy("there are as many sessions as it keeps"))
+	}
+	return st, removed, err
+}
+
+// beginWith begins or opens a session, if there are less than most; nil means that
+// there is room for it. The outcome is found, begun or full.
+func (s *Store) beginWith(ctx context.Context, key session.Key, kind session.Kind, anew bool, most *int64) (st session.State, removed session.Removed, outcome string, err error) {
+	fail := func(err error) (session.State, session.Removed, string, error) {
+		return session.State{}, session.Removed{}, "", err
+	}
 	for wait := 0; ; wait++ {
 		counted := s.room.counting()
 		a, err := s.ask(ctx, call{
@@ -332,19 +378,17 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 			},
 		})
 		if err != nil {
-			used = !session.Settled(err)
 			return fail(err)
 		}
 		switch a.outcome {
 		case "found":
 			s.note(key, a)
 		case "begun":
-			used = true
-			if most != nil {
+			if a.counted > 0 {
 				counted(a.counted + 1)
 			}
 		case "counting":
-			// Another operation counts, since there is hardly any room left.
+			// Another program counts, since there is hardly any room left.
 			if wait == 50 {
 				return fail(errBusy("there are about as many sessions as it keeps"))
 			}
@@ -353,8 +397,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 			}
 			continue
 		case "full":
-			counted(a.counted)
-			return fail(errBusy("there are as many sessions as it keeps"))
+			return session.State{}, session.Removed{}, a.outcome, nil
 		default:
 			return fail(errNonsense(a))
 		}
@@ -362,7 +405,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 		if err != nil {
 			return fail(err)
 		}
-		return st, a.removed(), nil
+		return st, a.removed(), a.outcome, nil
 	}
 }
 
@@ -448,8 +491,8 @@ func (s *Store) Get(ctx context.Context, key session.Key) (session.State, error)
 	return session.State{}, errNonsense(a)
 }
 
-// List implements session.Store. It counts sessions, 1 ms for 10,000 of them or
-// so.
+// List implements session.Store. It counts sessions, which takes 0.4 s for a
+// million of them.
 func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error) {
 	if q.Limit < 1 || q.Limit > session.MaxPage {
 		q.Limit = session.MaxPage

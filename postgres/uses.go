@@ -163,7 +163,7 @@ func (s *Store) keep() {
 				before = time.Now()
 			}
 			round(before)
-			if time.Since(counted) < countEvery {
+			if time.Since(counted) < countEvery || !s.room.worthCounting() {
 				continue
 			}
 		case <-s.room.low:

@@ -8,6 +8,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -20,7 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -38,17 +38,19 @@ type Server struct {
 	bin   string
 	dir   string
 	fsync bool
-	as    *syscall.Credential // nil for ourselves
+	as    *account // who runs it, nil for ourselves
 
 	mu      sync.Mutex
 	running *exec.Cmd
 	ended   chan struct{}
-
-	databases atomic.Int64
 }
 
 // Password is the password of the role guarded.
 const Password = "s3cret@/%word"
+
+// At is a server that another process started, by its Port. It can be used, but
+// neither be stopped nor started.
+func At(port int) *Server { return &Server{Port: port} }
 
 // Start makes a server and starts it. With fsync it keeps what it commits, as a
 // server in real use does; without, it is faster and only fit for tests that do
@@ -71,7 +73,7 @@ func Start(fsync bool) (_ *Server, err error) {
 		}
 	}()
 	if s.as != nil {
-		if err := os.Chown(s.dir, int(s.as.Uid), int(s.as.Gid)); err != nil {
+		if err := os.Chown(s.dir, int(s.as.uid), int(s.as.gid)); err != nil {
 			return nil, err
 		}
 	}
@@ -111,8 +113,11 @@ func binaries() (string, error) {
 	return "", errors.New("PostgreSQL is missing: install Debian's package postgresql, or have postgres and initdb in PATH")
 }
 
+// account is a user of the machine.
+type account struct{ uid, gid uint32 }
+
 // unprivileged is who runs the server, if we must not.
-func unprivileged() (*syscall.Credential, error) {
+func unprivileged() (*account, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
 	}
@@ -128,7 +133,7 @@ func unprivileged() (*syscall.Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	return &account{uint32(uid), uint32(gid)}, nil
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -137,7 +142,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + s.bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "TMPDIR=" + s.dir}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	s.as.prepare(cmd, name == "postgres")
 	return cmd
 }
 
@@ -173,7 +178,6 @@ func (s *Server) Start() error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	dieWithParent(cmd)
 	started := make(chan error)
 	ended := make(chan struct{})
 	go func() {
@@ -256,7 +260,7 @@ func (s *Server) Address(database string) string {
 // The test fails if it cannot.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	name := "test_" + strings.ToLower(rand.Text())
 	s.Exec(t, "postgres", "CREATE DATABASE "+name)
 	return name
 }

@@ -269,6 +269,10 @@ BEGIN
 			EXIT;
 		END IF;
 		IF p_max IS NOT NULL AND v_sessions IS NULL THEN
+			IF p_max <= 0 THEN
+				a.outcome := 'full';
+				RETURN a;
+			END IF;
 			-- Whoever counts holds the others off until it has committed, but
 			-- nobody waits for that in here.
 			IF NOT pg_try_advisory_xact_lock(8387794215404658785) THEN
