@@ -33,6 +33,9 @@ type Janitor struct {
 	// that several processes share does not know those of the others: there it
 	// must be longer than any upload may take.
 	OrphanAge time.Duration
+	// Owner is whose contents are swept, by blob.Own; "" sweeps whatever is
+	// there.
+	Owner string
 	// Step is the number of sessions or contents in one step, 0 means 100.
 	Step int
 	// Rest is how many times as long as a step took the janitor rests after
@@ -115,12 +118,18 @@ func (j *Janitor) Expired(ctx context.Context) (Swept, error) {
 }
 
 // Orphans makes one pass over all contents and deletes those that no row names.
+// It fails with blob.Foreign, and deletes nothing, if they are another's.
 //
 // A content is looked for in the rows only after the blob store said that it is
 // not pending. So if an upload was about to name it, the row is there by then.
 func (j *Janitor) Orphans(ctx context.Context) (Swept, error) {
 	var s Swept
 	var first error
+	if j.Owner != "" {
+		if err := blob.Own(ctx, j.Contents, j.Owner); err != nil {
+			return s, err
+		}
+	}
 	before := time.Now().Add(-j.OrphanAge)
 	for after := blob.Key(""); ; {
 		start := time.Now()

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -50,6 +52,55 @@ var blobCases = []struct {
 	{"many at once do not disturb each other", blobConcurrent},
 	{"the check leaves nothing", blobCheck},
 	{"a sweep while uploads go on deletes orphans only", blobSweep},
+	{"who claims the contents first has them", blobClaim},
+}
+
+// blobClaim is for stores that are a blob.Claimer; all that there are, are.
+func blobClaim(b *blobBench) {
+	claimer := func(s blob.Store) blob.Claimer {
+		c, ok := s.(blob.Claimer)
+		if !ok {
+			b.Fatal("the store is no blob.Claimer")
+		}
+		return c
+	}
+	b.put([]byte("a content"))
+	won := make(chan string, 8)
+	for i := range cap(won) {
+		go func() {
+			recorded, err := claimer(b.store).Claim(ctx, fmt.Sprintf("owner-%d", i))
+			if err != nil {
+				b.Error(err)
+			}
+			won <- recorded
+		}()
+	}
+	winner := <-won
+	for range cap(won) - 1 {
+		if other := <-won; other != winner || !strings.HasPrefix(other, "owner-") {
+			b.Errorf("one is told that %q has the contents, another %q", winner, other)
+		}
+	}
+	again := b.open(b.T, b.place)
+	if got, err := claimer(again).Claim(ctx, "late"); err != nil || got != winner {
+		b.Errorf("after a restart %q has them, %v", got, err)
+	}
+	if err := blob.Own(ctx, again, winner); err != nil {
+		b.Error(err)
+	}
+	if err := blob.Own(ctx, again, "late"); fault.CodeOf(err) != blob.Foreign {
+		b.Errorf("who does not have them is told %v", err)
+	}
+	// It is no content.
+	items, _, err := again.List(ctx, "", 1000)
+	for _, it := range items {
+		if !it.Key.Valid() {
+			b.Errorf("%v is listed", it)
+		}
+	}
+	if err != nil || len(items) > 1 {
+		b.Errorf("%d contents are listed, %v", len(items), err)
+	}
 }
 
 type blobBench struct {

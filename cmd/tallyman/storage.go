@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"tallyman/aside"
 	"tallyman/blob"
 	"tallyman/blob/files"
 	"tallyman/blob/stores"
@@ -115,6 +119,7 @@ type storage struct {
 	bus      bus.Bus // nil if this process is the only one
 	secret   []byte  // that all processes share; nil if this is the only one
 	shared   bool    // other processes may use it at the same time
+	owner    string  // whose contents these are; "" in a data directory
 
 	closers []func() error
 }
@@ -159,6 +164,7 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		if s.secret, err = store.Secret(ctx, "listings"); err != nil {
 			return err
 		}
+		s.owner = blob.OwnerOf(s.secret)
 		events, err := store.Bus(ctx)
 		if err != nil {
 			return err
@@ -167,6 +173,9 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		s.bus = events
 	}
 	if o.blobs == "" {
+		if s.shared {
+			log.Warn("the contents of files are on this machine: other servers of the same database cannot read them; give all of them --blobs", "contents", o.contentsAt())
+		}
 		s.contents, err = files.Open(filepath.Join(o.data, "contents"))
 		return err
 	}
@@ -175,13 +184,49 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		return err
 	}
 	s.shared = s.shared || address.Shared()
-	s.contents, err = address.Open(ctx)
+	if s.contents, err = address.Open(ctx); err != nil {
+		return err
+	}
+	// What lies at an address of its own may be another's, whose sweep would
+	// take our contents for orphans, and ours its.
+	if s.owner == "" {
+		if s.owner, err = identity(o.data); err != nil {
+			return err
+		}
+	}
+	err = blob.Own(ctx, s.contents, s.owner)
+	if fault.CodeOf(err) == blob.StorageUnavailable {
+		log.Warn("the contents of files cannot be reached yet", "contents", o.contentsAt(), "error", err)
+		return nil // the sweep asks again
+	}
 	return err
+}
+
+// identity returns the name under which the sessions of a data directory have
+// contents elsewhere. It is made when it is first needed, and goes where the
+// directory goes. The directory must be locked.
+func identity(dir string) (string, error) {
+	path := filepath.Join(dir, "identity")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = []byte(rand.Text())
+		err = aside.WriteFile(path, func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+		if err == nil {
+			err = aside.SyncDir(dir)
+		}
+	}
+	if err != nil {
+		return "", fault.New(fault.Unreadable, "the identity of the data directory in %s cannot be read: %w", path, err)
+	}
+	return blob.OwnerOf(b), nil
 }
 
 // janitor sweeps the storage.
 func (s *storage) janitor(log *slog.Logger) *session.Janitor {
-	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Log: log}
+	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, Log: log}
 	if s.shared {
 		j.OrphanAge = orphanAge
 	}
