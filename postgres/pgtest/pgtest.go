@@ -1,6 +1,6 @@
 // Package pgtest starts throwaway PostgreSQL servers for tests, from the binaries
-// that Debian's package postgresql installs. Nothing of them stays: data is in a
-// temporary directory, and a server ends with the test binary, however that ends.
+// that Debian's package postgresql installs. Data is in a temporary directory, which
+// Close removes; on Linux a server ends with the test binary, however that ends.
 //
 // PostgreSQL refuses to run as root; a test that does has it run as the user
 // postgres, which the package makes.
