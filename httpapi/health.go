@@ -109,7 +109,7 @@ func (h *health) check(s *Server) (c checked) {
 	}
 	for part, err := range map[string]error{"sessions": c.sessions, "contents": c.contents, "PDF workers": c.reading} {
 		if err != nil {
-			s.log.Error("a part of the server fails its check", "part", part, "error", err)
+			s.log.Error("a part of the server fails its check", "part", part, "error", err, "cause", errors.Unwrap(err))
 		}
 	}
 	return c
