@@ -88,10 +88,32 @@ CREATE TYPE tallyman.answer_1 AS (
 	counted         bigint
 );
 
--- clock_1 is the time: the one that is given, or the database's.
-CREATE FUNCTION tallyman.clock_1(p_now bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-	SELECT coalesce(p_now, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)
-$$;
+-- given is the latest time that a program has given. A sequence, since what is
+-- seen of it does not wait for a commit.
+CREATE SEQUENCE tallyman.given MINVALUE 0 START 0;
+
+-- clock_1 is the time: the database's, or one that is given. A time that is given
+-- was read before its operation waited for its turn; it counts as no earlier than
+-- what operations before it have been given, or a session that another one has
+-- just ended would begin again in the past.
+CREATE FUNCTION tallyman.clock_1(p_now bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	v_latest bigint;
+BEGIN
+	IF p_now IS NULL THEN
+		RETURN floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+	END IF;
+	SELECT last_value INTO v_latest FROM tallyman.given;
+	IF p_now > v_latest THEN
+		PERFORM pg_advisory_lock(8387794215404658786);
+		SELECT last_value INTO v_latest FROM tallyman.given;
+		IF p_now > v_latest THEN
+			PERFORM setval('tallyman.given', p_now);
+		END IF;
+		PERFORM pg_advisory_unlock(8387794215404658786);
+	END IF;
+	RETURN greatest(p_now, v_latest);
+END $$;
 
 -- files_1 are the files of an incarnation, in order.
 CREATE FUNCTION tallyman.files_1(
