@@ -1,0 +1,3 @@
+package main
+
+func (m *maker) measure(rows int) error { return nil }
