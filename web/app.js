@@ -47,7 +47,7 @@ function notice(name, content) {
 }
 
 const endings = {
-  expired: ["This session has expired", "It was not used for its whole life, so its bills, orders and sheet were removed. Downloads that you saved are yours. Begin a fresh session to go on."],
+  expired: ["This session has expired", "It was not used for too long, so its bills, orders and sheet were removed. Downloads that you saved are yours. Begin a fresh session to go on."],
   cleared: ["This session was cleared", "Another tab or program ended it, and its bills, orders and sheet were removed. Begin a fresh session to go on."],
   gone: ["This session has ended", "It has expired, or was cleared elsewhere; its bills, orders and sheet were removed. Begin a fresh session to go on."],
 };
@@ -116,8 +116,8 @@ steps.trust = (sheet) => {
   }
   const list = [];
   if (found.length) list.push(go("bills", `${plural(found.length, "thing")} to check in the bills`));
-  if (loose) list.push(list.length ? " · " : "", go("matching", `${plural(loose, "line")} without order`));
-  return h("p", { class: `trust ${bad || loose ? "bad" : "warn"}` }, icon("bad"), h("span", {}, list));
+  if (loose) list.push(go("matching", `${plural(loose, "line")} without order`));
+  return h("p", { class: `trust ${bad || loose ? "bad" : "warn"}` }, icon("bad"), h("span", { class: "links" }, list));
 };
 
 let counting;

@@ -43,7 +43,7 @@ export class BillsView {
       return h("p", { class: "allwell" }, icon("ok"), `All ${plural(this.sheet.bills.length, "bill")} add up to the totals printed on them, and every row was read.`);
     }
     const list = h("ol", { class: "issues" });
-    const more = pieces(list, issues, (issue) => h("li", {}, h("button", { type: "button", class: `issue ${issue.kind}`, disabled: !issue.place, onclick: () => this.views.inspect(issue) },
+    const more = pieces(list, issues, (issue) => h("li", {}, h("button", { type: "button", class: `issue ${issue.kind}`, "data-issue": String(issue.n), disabled: !issue.place, onclick: () => this.views.inspect(issue) },
       icon("bad"),
       h("span", { class: "what" }, h("strong", {}, issue.title), h("span", { class: "unseen" }, ". "), issue.text),
       h("span", { class: "where" }, issue.number && h("span", {}, `Bill ${issue.number}`), issue.place && h("span", {}, pageName(this.sheet, issue.place))))), 12);
@@ -72,7 +72,7 @@ export class BillsView {
     const issues = this.issues.get(i) || [];
     const [kind, text] = issues.some((x) => x.kind === "bad") && bill.verdict.outcome !== "mismatched" ? ["bad", "Look at it"] : verdicts[bill.verdict.outcome];
     const t = bill.totals;
-    const cell = (name, text) => h("span", { class: "num" }, h("span", { class: "label" }, `${name} `), text);
+    const cell = (name, text) => h("span", { class: `num ${name.split(" ")[0].toLowerCase()}` }, h("span", { class: "label" }, `${name} `), text);
     const details = h("details", { class: "bill", ontoggle: () => details.open && !details.filled && this.open(details, i) },
       h("summary", {},
         h("span", { class: "id" }, icon("right"), bill.number?.text || "No number"),

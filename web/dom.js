@@ -35,7 +35,7 @@ export function svg(tag, attributes, ...children) {
 
 const paths = {
   ok: "M4.5 10.5l3.7 3.7 7.3-8",
-  bad: "M10 5v6.2M10 14.2v.3",
+  bad: "M10 3l7.5 13.5h-15zM10 8v4M10 14.2v.1",
   cross: "M5.5 5.5l9 9M14.5 5.5l-9 9",
   up: "M5 12.5l5-5 5 5",
   down: "M5 7.5l5 5 5-5",

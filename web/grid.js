@@ -10,8 +10,8 @@ const spare = 8; // rows beyond what is in sight, above and below
 
 // How columns are written; those not named are text. Widths are in pixels.
 const kinds = {
-  "Order Date": ["date", 112], "Start Date": ["date", 112], "Cancel Date": ["date", 112],
-  "Ship To Name": ["text", 236], "Purchase Order No.": ["text", 150], "Invoice No.": ["text", 92], Style: ["text", 122],
+  "Order Date": ["date", 116], "Start Date": ["date", 116], "Cancel Date": ["date", 116],
+  "Ship To Name": ["text", 250], "Purchase Order No.": ["text", 150], "Invoice No.": ["text", 92], Style: ["text", 122],
   Cartons: [0, 84], "BOL Cube": [2, 98], "Final Cube": [0, 98], "Burlington Cube": [0, 130], Pallet: [0, 76],
   "Individual Pieces": [0, 136], "Total Pieces": [0, 108], "Individual Weight": [1, 142], "Total Weight": [1, 112],
 };

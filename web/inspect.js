@@ -58,6 +58,7 @@ export class Inspector {
     this.target = target;
     if (!this.dialog.open) {
       this.opener = document.activeElement;
+      this.z = innerWidth < 640 ? 2 : 1; // on a phone a whole page is too small to read
       this.place();
     }
     this.at = { file: target.place.file, page: target.place.page };
@@ -81,7 +82,16 @@ export class Inspector {
     this.message.replaceChildren(target.number && !target.title.includes(target.number) ? `Bill ${target.number}. ` : "", target.text);
     const i = this.issues.findIndex((x) => x.n === target.n && target.n !== undefined);
     this.position.textContent = this.issues.length ? (i < 0 ? `${count(this.issues.length)} to check` : `${count(i + 1)} of ${count(this.issues.length)} to check`) : "Nothing to check";
+    this.current(target.n);
     this.previous.disabled = this.next.disabled = this.issues.length === 0 || (this.issues.length === 1 && i === 0);
+  }
+
+  // Shows in the list which problem it is.
+  current(n) {
+    for (const e of document.querySelectorAll("[data-issue]")) {
+      if (n !== undefined && e.dataset.issue === String(n)) e.setAttribute("aria-current", "true");
+      else e.removeAttribute("aria-current");
+    }
   }
 
   step(by) {
@@ -174,6 +184,7 @@ export class Inspector {
     }
     for (const issue of this.issues) if (issue.place.box && here(issue.place) && issue !== this.target) marks.push(rect(issue.place.box, "other", 2));
     const { place, kind } = this.target;
+    for (const other of this.target.also || []) if (other.box && here(other)) marks.push(rect(other.box, `here ${kind}`, 4));
     if (here(place)) marks.push(rect(place.box || { x0: 6, y0: 6, x1: w - 6, y1: h - 6 }, `here ${kind}`, place.box ? 4 : 0));
     this.marks.replaceChildren(...marks);
   }
@@ -231,6 +242,7 @@ export class Inspector {
       return;
     }
     document.body.classList.remove("inspecting");
+    this.current();
     this.loading = null;
     if (this.opener?.isConnected) this.opener.focus();
     this.opener = null;

@@ -28,10 +28,11 @@ export function issuesOf(sheet) {
     const number = bill.number?.text || "";
     if (number) byNumber.set(number, i);
     if (bill.verdict.outcome === "mismatched") {
-      for (const check of bill.verdict.checks.filter((c) => !c.ok)) {
-        issues.push({ kind: "bad", title: "Does not add up", bill: i, number, text: difference(check), place: bill.totals[check.field].value || foot(bill) });
-      }
-    } else if (bill.verdict.outcome === "unchecked") {
+      // One thing to look at, however many totals are off: they have one cause.
+      const off = bill.verdict.checks.filter((c) => !c.ok);
+      const places = off.map((c) => bill.totals[c.field].value).filter(Boolean);
+      issues.push({ kind: "bad", title: "Does not add up", bill: i, number, text: off.map(difference).join("; "), place: places[0] || foot(bill), also: places.slice(1) });
+    } else if (bill.verdict.outcome === "unchecked" && !sheet.problems.some((p) => p.bill === number && p.kind === "missing_page")) {
       issues.push({ kind: "warn", title: "Not checked", bill: i, number, text: `${sentence(bill.verdict.reason)} The sums of its lines stand in.`, place: foot(bill) });
     }
   });
@@ -44,7 +45,8 @@ export function issuesOf(sheet) {
   }
   const rank = (i) => (i.kind === "bad" ? 0 : 1);
   const at = (i) => (i.place ? i.place.file * 1e6 + i.place.page : 0);
-  return issues.map((issue, n) => ({ ...issue, n })).sort((a, b) => rank(a) - rank(b) || at(a) - at(b) || a.n - b.n);
+  const cause = (i) => (i.also ? 1 : 0); // what was not read is why a bill does not add up
+  return issues.map((issue, n) => ({ ...issue, n })).sort((a, b) => rank(a) - rank(b) || at(a) - at(b) || cause(a) - cause(b) || a.n - b.n);
 }
 
 const titles = {

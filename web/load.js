@@ -105,7 +105,8 @@ export class LoadView {
       figure("Cartons by cancel date", load.undated ? `${count(load.undated)} cartons more have no cancel date.` : "Every carton has a cancel date.", `Bar chart: cartons by cancel date, ${byDay.length} dates. The figures follow as a table.`, 300, true, [...byDay.map(([d, n]) => [writeDay(d), count(n)]), ...(load.undated ? [["No date", count(load.undated)]] : [])], ["Cancel date", "Cartons"])));
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     const common = { text: this.resolve("--text"), muted: this.resolve("--muted"), line: this.resolve("--line"), fill: this.resolve("--accent-fill") };
-    const short = (text) => (text.length > 26 ? `${text.slice(0, 25)}…` : text);
+    const room = this.root.clientWidth < 560 ? 14 : 26;
+    const short = (text) => (text.length > room ? `${text.slice(0, room - 1)}…` : text);
     this.bars(canvases[0], common, ships.map((s) => short(s.name)), ships.map((s) => s.pallets), "y", "Pallets", decimals[0].format);
     this.bars(canvases[1], common, ships.map((s) => short(s.name)), ships.map((s) => s.cube), "y", "Cubic feet", decimals[0].format);
     this.bars(canvases[2], common, byDay.map(([d]) => writeShortDay(d)), byDay.map(([, n]) => n), "x", "Cartons", decimals[0].format);

@@ -2,7 +2,7 @@
 // doing, and what went wrong with it.
 
 import { $, h, icon, say, ask } from "./dom.js";
-import { bytes, count, figure, plural } from "./format.js";
+import { bytes, count, plural } from "./format.js";
 import { words } from "./session.js";
 import { totals } from "./issues.js";
 
@@ -312,8 +312,8 @@ function renderSheet(steps, sheet) {
     h("dl", { class: "facts" },
       fact(count(sheet.rows.length), "rows"),
       sheet.match ? fact(count(t.pallets), "pallets") : fact(count(t.cartons), "cartons"),
-      fact(figure("cube", t.cube), "cu ft"),
-      fact(figure("weight", t.weight), "lb")),
+      fact(count(t.cube), "cu ft"),
+      fact(count(t.weight), "lb")),
     steps.trust(sheet),
     h("div", { class: "buttons downloads" }, save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON")),
   );

@@ -143,7 +143,7 @@ var states = []state{
 		if err := t.Files("#bills-files", path); err != nil {
 			return err
 		}
-		return t.Until("/page/.test(document.querySelector('#step-bills .detail').textContent)")
+		return t.Until("/pages? read/.test(document.querySelector('#step-bills .detail').textContent)")
 	}},
 	{name: "04-bills", reach: func(m *maker, t *browser.Tab) error {
 		s, err := sample.New(sample.Defaults())
