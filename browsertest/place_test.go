@@ -141,10 +141,10 @@ func value[T any](w *window, expression string) T {
 	return v
 }
 
-// text is what a selector's element shows.
+// text is what a selector's element shows, "" if it is hidden.
 func (w *window) text(selector string) string {
 	w.t.Helper()
-	return strings.Join(strings.Fields(value[string](w, fmt.Sprintf("document.querySelector(%q)?.innerText ?? '(not there)'", selector))), " ")
+	return strings.Join(strings.Fields(value[string](w, fmt.Sprintf("((e) => !e ? '(not there)' : e.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector))), " ")
 }
 
 // says fails if an element does not show all of the texts.
@@ -252,15 +252,19 @@ type held struct {
 }
 
 func (h *held) Read(p []byte) (int, error) {
-	if !h.told {
-		h.told = true
-		h.gate.arrived <- struct{}{}
+	n, err := h.ReadCloser.Read(p)
+	// The end is held back and not the beginning: only then does the server see
+	// that a client hangs up.
+	if err != io.EOF || h.told {
+		return n, err
 	}
+	h.told = true
+	h.gate.arrived <- struct{}{}
 	select {
 	case <-h.gate.open:
-		return h.ReadCloser.Read(p)
+		return n, err
 	case <-h.r.Context().Done():
 		h.gate.hungUp <- struct{}{}
-		return 0, h.r.Context().Err()
+		return n, h.r.Context().Err()
 	}
 }

@@ -111,7 +111,13 @@ export class Session extends EventTarget {
     const turn = (this.turn = (this.turn || 0) + 1);
     try {
       const before = this.view?.session_id;
-      const there = await this.load();
+      let there = await this.load();
+      // Another tab that starts over ends this session before the browser has the
+      // cookie of the next.
+      for (let i = 0; !there && ending === "cleared" && !this.named && i < 6; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        there = await this.load();
+      }
       if (turn !== this.turn && there) return;
       if (!there) return this.end(ending);
       if (ending === "cleared" && before) this.changed("replaced");
@@ -215,7 +221,9 @@ export class Session extends EventTarget {
 
   heard({ id, life }) {
     if (this.phase === "signin" || this.phase === "loading") return;
-    if (id === this.view?.session_id) this.expire(Date.now() + life, life);
+    if (this.phase === "ended") {
+      if (!this.named) this.start();
+    } else if (id === this.view?.session_id) this.expire(Date.now() + life, life);
     else if (!this.named && !this.signedIn && this.phase === "open") this.refresh("cleared");
   }
 
@@ -267,6 +275,9 @@ export class Session extends EventTarget {
   }
 
   happened(event) {
+    // What the server still tells of an upload of this tab that is over.
+    const late = !this.own[event.kind] && Date.now() - (this.over?.[event.kind] || 0) < 3000;
+    if (late && event.type !== "attached") return;
     switch (event.type) {
       case "reading":
       case "progress":

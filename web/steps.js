@@ -234,6 +234,7 @@ class Upload {
 
   done() {
     delete this.session.own[this.kind];
+    (this.session.over ||= {})[this.kind] = Date.now();
     this.abort = null;
   }
 
