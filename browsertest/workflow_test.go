@@ -266,7 +266,9 @@ func TestAResetDuringAnUploadIsExplained(t *testing.T) {
 	b.ready()
 	a.must(a.Files("#bills-files", p.shipment(small, "").bills))
 	<-g.arrived
+	b.run("window.was = (await (await fetch('view')).json()).session_id")
 	b.click("#start-over")
+	b.run("while ((await (await fetch('view')).json()).session_id === was) await new Promise((r) => setTimeout(r, 20));")
 	b.until(fresh)
 	close(g.open)
 	a.until("document.querySelector('#step-bills .error')")

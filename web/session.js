@@ -110,7 +110,6 @@ export class Session extends EventTarget {
     if (this.phase !== "open" && this.phase !== "away") return;
     const turn = (this.turn = (this.turn || 0) + 1);
     try {
-      const before = this.view?.session_id;
       let there = await this.load();
       // Another tab that starts over ends this session before the browser has the
       // cookie of the next.
@@ -120,7 +119,7 @@ export class Session extends EventTarget {
       }
       if (turn !== this.turn && there) return;
       if (!there) return this.end(ending);
-      if (ending === "cleared" && before) this.changed("replaced");
+      if (ending === "cleared") this.changed("replaced");
       if (this.phase === "away") this.opened();
       else this.changed();
     } catch (error) {
@@ -246,6 +245,7 @@ export class Session extends EventTarget {
 
   rewatch() {
     this.stop();
+    this.remote = {}; // of the stream before
     const watching = (this.watching = new AbortController());
     this.follow(watching);
   }
