@@ -20,6 +20,7 @@ import (
 	"tallyman/bol"
 	"tallyman/fault"
 	"tallyman/intake"
+	"tallyman/pdf"
 	"tallyman/session"
 	"tallyman/sheet"
 )
@@ -431,9 +432,10 @@ func (d *Desk) load(ctx context.Context, ref blob.Ref, to any) error {
 }
 
 // Picture renders one page, from 1, of one of the session's BOL files, an index
-// in State.BOL; see pdf.Reader.Picture. It fails with fault.NotFound if there is
-// no such file.
-func (d *Desk) Picture(ctx context.Context, st session.State, file, number, width int) ([]byte, error) {
+// in State.BOL; see pdf.Reader.Picture. It waits for its owner's turn like a
+// reading. It fails with fault.NotFound if there is no such file, and with
+// fault.Busy if there is no room to wait.
+func (d *Desk) Picture(ctx context.Context, st session.State, file, number, width int) (*pdf.Picture, error) {
 	if file < 0 || file >= len(st.BOL) {
 		return nil, fault.New(fault.NotFound, "the session has no BOL file %d", file)
 	}
@@ -443,9 +445,10 @@ func (d *Desk) Picture(ctx context.Context, st session.State, file, number, widt
 		return nil, err
 	}
 	defer content.Close()
-	p, err := d.reader.Picture(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: in.Content.Size}, number, width)
+	leave, err := d.queue.enter(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
-	return p.PNG, nil
+	defer leave()
+	return d.reader.Picture(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, number, width)
 }

@@ -468,9 +468,9 @@ func TestAPageOfASessionAsAPicture(t *testing.T) {
 	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	png, err := p.Picture(ctx, st, 0, 1, 300)
-	if err != nil || !bytes.HasPrefix(png, []byte("\x89PNG")) {
-		t.Errorf("%d bytes, %v", len(png), err)
+	pic, err := p.Picture(ctx, st, 0, 1, 300)
+	if err != nil || !bytes.HasPrefix(pic.PNG, []byte("\x89PNG")) || pic.PageWidth != 612 || pic.PageHeight != 792 {
+		t.Errorf("%+v, %v", pic, err)
 	}
 	for _, at := range [][2]int{{1, 1}, {-1, 1}, {0, 99}} {
 		if _, err := p.Picture(ctx, st, at[0], at[1], 300); err == nil {

@@ -145,7 +145,7 @@ func (s *Server) headers(c *call) {
 	}
 	policy := "default-src 'none'; frame-ancestors " + frames
 	if c.route.page {
-		policy += "; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'"
+		policy += "; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'"
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 	h.Set("Content-Security-Policy", policy)

@@ -97,7 +97,7 @@ func operation(s schemas, rt *route, method string) object {
 		if p.values != nil {
 			schema["enum"] = p.values
 		}
-		params = append(params, object{"name": p.name, "in": p.in, "description": p.about, "schema": schema, "required": p.in == "path"})
+		params = append(params, object{"name": p.name, "in": p.in, "description": p.about, "schema": schema, "required": p.required || p.in == "path"})
 	}
 	if params != nil {
 		op["parameters"] = params

@@ -455,8 +455,12 @@ func (d *described) check(t testing.TB, r request, a answer) {
 		switch {
 		case strings.HasPrefix(path, "/download-bol/"):
 			path = "/download-bol/{name}"
+		case strings.HasPrefix(path, "/static/") && strings.Count(path, "/") == 3:
+			path = "/static/{version}/{name}"
 		case strings.HasPrefix(path, "/static/"):
 			path = "/static/{name}"
+		case strings.HasPrefix(path, "/sample/"):
+			path = "/sample/{name}"
 		default:
 			if a.status == http.StatusOK {
 				t.Errorf("%s is not described", path)

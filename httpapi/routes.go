@@ -45,6 +45,7 @@ type route struct {
 type parameter struct {
 	name, in, about string
 	values          []string
+	required        bool // parts of paths are in any case
 }
 
 // bodyDoc describes one way of giving input.
@@ -116,6 +117,8 @@ func codes(lists ...[]fault.Code) []fault.Code {
 var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv if it is left out", values: []string{"csv", "xlsx", "json"}}
 
 var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
+
+var staticMedia = []string{"text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml", "text/html; charset=utf-8"}
 
 // routes is the table of DESIGN.md §7.
 func routes() []*route {
@@ -270,9 +273,30 @@ func routes() []*route {
 			media: []string{"text/plain"}}, handleMetrics),
 		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
 			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},
+		files(route{path: "/view", methods: get, op: "view", answer: reflect.TypeFor[viewAnswer](),
+			summary: "The session and its sheet as of one instant, for the page; creates none",
+			queries: []parameter{{name: "have", in: "query", about: "the version of the sheet that the caller has; if it is still that, the sheet is left out"}},
+			faults:  storedFaults,
+		}, handleView),
+		files(route{path: "/page-picture", methods: get, op: "picture", media: []string{"image/png"},
+			summary: "A page of the session's BOL as a picture; the header Page-Size says how wide and high the page is, in points",
+			queries: []parameter{
+				{name: "of", in: "query", about: "the version of the sheet, as /view gives it: never is a page of another document answered", required: true},
+				{name: "file", in: "query", about: "the file, counted from 0; the first if it is left out"},
+				{name: "page", in: "query", about: "the page, counted from 1; the first if it is left out"},
+				{name: "width", in: "query", about: "how wide the picture is to be, in pixels; 1200 if it is left out"},
+			},
+			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NotFound, fault.NoSuchPage, session.Changed}),
+		}, handlePicture),
+		&route{path: "/sample/{name}", methods: get, public: true, static: true, summary: "Invented bills and orders to try things with: bol.pdf and orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv",
+			queries: []parameter{{name: "name", in: "path", about: "the file's name"}},
+			media:   []string{"application/pdf", sheet.CSV.ContentType()}, faults: []fault.Code{fault.NotFound}, handle: handleSample},
+		&route{path: "/static/{version}/{name}", methods: get, public: true, static: true, summary: "Parts of the pages of one build, which never change",
+			queries: []parameter{{name: "version", in: "path", about: "the build"}, {name: "name", in: "path", about: "a part's name"}},
+			media:   staticMedia, faults: []fault.Code{fault.NotFound}, handle: handleVersioned},
 		&route{path: "/static/{name}", methods: get, public: true, static: true, summary: "Parts of the pages",
 			queries: []parameter{{name: "name", in: "path", about: "a part's name"}},
-			media:   []string{"text/javascript; charset=utf-8", "text/css; charset=utf-8"}, faults: []fault.Code{fault.NotFound},
+			media:   staticMedia, faults: []fault.Code{fault.NotFound},
 			handle: func(c *call) (any, error) { return nil, c.static(c.r.PathValue("name")) }},
 	)
 }

@@ -1,52 +1,229 @@
-import { Tallyman, TallymanError } from "../client.js";
+// The page: it brings the session, the three steps and the views together.
 
-const $ = (id) => document.getElementById(id);
-const say = (text) => { $("state").textContent = text; };
-const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+import { $, h, icon, ask, say } from "./dom.js";
+import { clock, plural } from "./format.js";
+import { Session, words } from "./session.js";
+import { Steps } from "./steps.js";
+import { issuesOf } from "./issues.js";
 
-$("key").value = sessionStorage.getItem("key") || "";
-$("key-row").hidden = !$("key").value;
+const session = new Session();
+const steps = new Steps(session);
+let views; // loaded when there is something to show
+let issues = [];
+let shown = null;
 
-$("work").addEventListener("submit", async (submitted) => {
-  submitted.preventDefault();
-  const button = submitted.target.querySelector("button");
-  button.disabled = true;
-  $("warnings").replaceChildren();
-  say("Uploading …");
-  sessionStorage.setItem("key", $("key").value);
-  const format = $("format").value;
+// The session in the bar.
+
+const states = { empty: "Fresh session", ready: "Bills read, sheet without orders", merged: "Bills and orders, sheet complete" };
+
+function renderBar() {
+  const bar = $("session");
+  bar.dataset.phase = session.phase;
+  const name = session.named ? `Session “${session.named.slice(0, 40)}” · ` : "";
+  let text = "Connecting …";
+  if (session.phase === "open") {
+    bar.dataset.phase = session.view.status;
+    text = `${name}${states[session.view.status]} · expires at ${clock(session.expires)}`;
+  } else if (session.phase === "ended") text = `${name}Session ended`;
+  else if (session.phase === "signin") text = "Not signed in";
+  else if (session.phase === "away") text = "Not connected";
+  if ($("session-text").textContent !== text) $("session-text").textContent = text;
+  $("start-over").disabled = session.phase !== "open";
+  $("sign-out").hidden = !session.signedIn;
+}
+
+// Notices under the bar.
+
+const notices = new Map();
+
+function notice(name, content) {
+  notices.get(name)?.remove();
+  notices.delete(name);
+  if (!content) return;
+  const at = h("div", { class: `notice ${content.kind}`, role: content.kind === "warn" ? "alert" : "status" }, h("p", {}, content.text), content.buttons || [],
+    h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => notice(name) }, icon("cross")));
+  notices.set(name, at);
+  $("notices").append(at);
+}
+
+const endings = {
+  expired: ["This session has expired", "It was not used for too long, so its bills, orders and sheet were removed. Downloads that you saved are yours. Begin a fresh session to go on."],
+  cleared: ["This session was cleared", "Another tab or program ended it, and its bills, orders and sheet were removed. Begin a fresh session to go on."],
+  gone: ["This session has ended", "It has expired, or was cleared elsewhere; its bills, orders and sheet were removed. Begin a fresh session to go on."],
+};
+
+function render() {
+  renderBar();
+  const { phase } = session;
+  const ended = phase === "ended";
+  $("ended").hidden = !ended;
+  $("signin").hidden = phase !== "signin";
+  $("steps").hidden = phase === "signin" || ended;
+  $("results").hidden = phase === "signin" || ended;
+  if (ended && shown !== "ended") {
+    [$("ended-title").textContent, $("ended-text").textContent] = endings[session.ending] || endings.gone;
+    say(`${$("ended-title").textContent}.`);
+    $("begin").focus();
+  }
+  if (phase === "signin" && shown !== "signin") {
+    signInError(session.problem);
+    $("key").focus();
+  }
+  shown = phase;
+  if (phase !== "open") notice("expiring");
+  if (phase === "away") renderAway();
+  else notice("away");
+  if (phase === "away" && session.view) return; // what is shown stays until we know better
+  const sheet = phase === "open" ? session.sheet : null;
+  issues = sheet ? issuesFor(sheet) : [];
+  steps.render();
+  const have = phase === "open" && !sheet;
+  for (const id of ["try-sample", "try-flawed"]) $(id).disabled = !have || steps.bills.busy || steps.orders.busy;
+  $("empty").hidden = Boolean(sheet);
+  $("views").hidden = !sheet;
+  renderViews(sheet);
+}
+
+let last = { sheet: null, issues: [] };
+function issuesFor(sheet) {
+  if (last.sheet !== sheet) last = { sheet, issues: issuesOf(sheet) };
+  return last.issues;
+}
+
+async function renderViews(sheet) {
+  if (!sheet) return views?.render(null, []);
   try {
-    const result = await new Tallyman({ key: $("key").value }).run([...$("bills").files], $("orders").files[0] || null, {
-      format,
-      onProgress: (e) => {
-        if (e.type === "progress") say(`Reading: ${plural(e.pages || 0, "page")}, ${plural(e.bills || 0, "bill")} …`);
-      },
-    });
-    save(result.sheet, `BOL_processed.${format}`);
-    show(result);
+    if (!views) {
+      const { Views } = await import("./views.js");
+      views ||= new Views($("views"), session);
+    }
+    views.render(session.sheet, session.sheet ? issuesFor(session.sheet) : []);
   } catch (error) {
-    if (error instanceof TallymanError && error.code === "unauthorized") $("key-row").hidden = false;
-    say(error.message);
+    if (!(error instanceof TypeError)) throw error;
+    // A part of the page is not there any more: the server was updated.
+    notice("updated", { kind: "warn", text: "The page could not be loaded completely; the server may have been updated.", buttons: [h("button", { type: "button", onclick: () => location.reload() }, "Load it again")] });
+  }
+}
+
+/** What step 3 says of how far the sheet can be trusted. */
+steps.trust = (sheet) => {
+  const found = issuesFor(sheet);
+  const bad = found.filter((i) => i.kind === "bad").length;
+  const loose = sheet.match ? sheet.match.unmatched_lines.length : 0;
+  const go = (tab, text) => h("button", { type: "button", class: "link", onclick: () => views?.open(tab) }, text);
+  if (!found.length && !loose) {
+    return h("p", { class: "trust ok" }, icon("ok"), h("span", {}, sheet.match ? "Every bill adds up and every line has its order." : "Every bill adds up. Add the order export for ship-to, dates and pallets."));
+  }
+  const list = [];
+  if (found.length) list.push(go("bills", `${plural(found.length, "thing")} to check in the bills`));
+  if (loose) list.push(go("matching", `${plural(loose, "line")} without order`));
+  return h("p", { class: `trust ${bad || loose ? "bad" : "warn"}` }, icon("bad"), h("span", { class: "links" }, list));
+};
+
+let counting;
+function renderAway() {
+  clearInterval(counting);
+  const text = h("span");
+  const tick = () => {
+    if (session.phase !== "away") return clearInterval(counting);
+    const left = Math.max(0, Math.ceil((session.retryAt - Date.now()) / 1000));
+    text.textContent = `${session.problem} It will be tried again in ${plural(left, "second")}.`;
+  };
+  tick();
+  notice("away", { kind: "warn", text, buttons: [h("button", { type: "button", onclick: () => (session.view ? session.refresh() : session.start()) }, "Try now")] });
+  counting = setInterval(tick, 500);
+}
+
+session.addEventListener("changed", render);
+session.addEventListener("kept", () => { renderBar(); notice("expiring"); });
+session.addEventListener("replaced", () => notice("replaced", { kind: "info", text: "The session was started over in another tab or program. You see the fresh one." }));
+session.addEventListener("expiring", () => {
+  if (session.phase !== "open") return;
+  const keep = h("button", { type: "button", onclick: () => { notice("expiring"); session.refresh("expired"); } }, "Keep it");
+  notice("expiring", { kind: "warn", text: `This session expires at ${clock(session.expires)}; its files are removed then.`, buttons: [keep] });
+});
+document.addEventListener("busy", render);
+
+// Start over, and a fresh session after one that ended.
+
+async function fresh() {
+  notice("replaced");
+  steps.bills.cancel();
+  steps.orders.cancel();
+  try {
+    await session.startOver();
+    steps.bills.clear();
+    steps.orders.clear();
+    say("A fresh session has begun.");
+    $("step-bills").querySelector(".choose").focus();
+  } catch (error) {
+    if (error?.status === 401) return session.failed(error);
+    notice("fresh", { kind: "warn", text: words(error) });
+  }
+}
+
+$("begin").addEventListener("click", fresh);
+$("start-over").addEventListener("click", async () => {
+  const busy = steps.bills.busy || steps.orders.busy;
+  if (session.sheet || busy) {
+    const answer = await ask("Start over?", "The bills, orders and sheet of this session are removed, and a clean one begins. Downloads that you saved stay.",
+      [{ value: "yes", label: "Start over", class: "primary" }, { value: "", label: "Keep working" }]);
+    if (answer !== "yes") return;
+  }
+  fresh();
+});
+$("try-sample").addEventListener("click", () => steps.sample(""));
+$("try-flawed").addEventListener("click", () => steps.sample("-with-mistakes"));
+
+// Signing in and out.
+
+function signInError(text) {
+  $("signin-error").textContent = text || "";
+  $("signin-error").hidden = !text;
+  if (text) $("key").setAttribute("aria-invalid", "true");
+  else $("key").removeAttribute("aria-invalid");
+}
+
+$("signin-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  signInError("");
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    await session.signIn($("key").value.trim());
+    $("key").value = "";
+  } catch (error) {
+    signInError(words(error));
+    $("key").focus();
   } finally {
     button.disabled = false;
   }
 });
+$("sign-out").addEventListener("click", () => session.signOut());
 
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+// Light and dark.
+
+const themes = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
+const theme = () => document.documentElement.dataset.theme || "";
+
+function labelTheme() {
+  $("theme").setAttribute("aria-label", `Appearance: ${themes.find(([t]) => t === theme())[1]}`);
 }
 
-function show({ bills, orders }) {
-  let text = `${plural(bills.pages, "page")}, ${plural(bills.bills, "bill")}, ${plural(bills.lines, "line")}; ${bills.reconciled} reconciled`;
-  if (orders) text += `; ${orders.matched} matched, ${plural(orders.unmatched_lines, "line")} without order, ${plural(orders.near_misses, "near miss")}`;
-  say(`${text}. The sheet was saved.`);
-  for (const warning of bills.warnings) {
-    const item = document.createElement("li");
-    item.textContent = warning;
-    $("warnings").append(item);
+$("theme").addEventListener("click", () => {
+  const next = themes[(themes.findIndex(([t]) => t === theme()) + 1) % themes.length][0];
+  if (next) document.documentElement.dataset.theme = next;
+  else delete document.documentElement.dataset.theme;
+  try {
+    localStorage.setItem("tallyman.theme", next);
+  } catch {
+    // It holds until the page is closed.
   }
-}
+  labelTheme();
+  say($("theme").getAttribute("aria-label"));
+  views?.recolour();
+});
+labelTheme();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => views?.recolour());
+
+session.start();

@@ -28,13 +28,15 @@ export class Tallyman {
    * @param {string} [options.key] an API key, if the server needs one
    * @param {string} [options.session] the session's ID; without it, start() has one minted
    * @param {number} [options.retries] how often a request is tried again while the server is busy
+   * @param {(seconds: number) => void} [options.onWait] is told how long it waits before it tries again
    * @param {typeof fetch} [options.fetch] another fetch, for tests
    */
-  constructor({ url = "", key = "", session = "", retries = 5, fetch: f } = {}) {
+  constructor({ url = "", key = "", session = "", retries = 5, onWait, fetch: f } = {}) {
     this.url = url.replace(/\/+$/, "");
     this.key = key;
     this.session = session;
     this.retries = retries;
+    this.onWait = onWait;
     this.fetch = f || ((...args) => fetch(...args));
   }
 
@@ -48,27 +50,27 @@ export class Tallyman {
   /**
    * Attaches the BOL.
    * @param {Blob | Blob[]} pdfs one PDF or more
-   * @param {{add?: boolean, names?: string[], signal?: AbortSignal}} [options]
+   * @param {{add?: boolean, names?: string[], signal?: AbortSignal, onSent?: Sent, onWait?: (seconds: number) => void}} [options]
    */
-  async uploadBills(pdfs, { add = false, names = [], signal } = {}) {
+  async uploadBills(pdfs, { add = false, names = [], ...options } = {}) {
     const form = new FormData();
     [pdfs].flat().forEach((pdf, i) => form.append("file", pdf, names[i] || pdf.name || "document.pdf"));
-    return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, signal });
+    return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, ...options });
   }
 
   /**
    * Attaches the order export.
    * @param {Blob | string} orders a CSV, XLSX or XLS file, or the text of a CSV
-   * @param {{name?: string, signal?: AbortSignal}} [options]
+   * @param {{name?: string, signal?: AbortSignal, onSent?: Sent, onWait?: (seconds: number) => void}} [options]
    */
-  async uploadOrders(orders, { name, signal } = {}) {
+  async uploadOrders(orders, { name, ...options } = {}) {
     if (typeof orders === "string") {
       const body = JSON.stringify({ csv_data: orders, filename: name || "orders.csv" });
-      return this.json("POST", "/upload-csv", { body, type: "application/json", signal });
+      return this.json("POST", "/upload-csv", { body, type: "application/json", ...options });
     }
     const form = new FormData();
     form.append("file", orders, name || orders.name || "orders.csv");
-    return this.json("POST", "/upload-csv", { body: form, signal });
+    return this.json("POST", "/upload-csv", { body: form, ...options });
   }
 
   /** Returns the sheet: "csv", "xlsx" or "json". @returns {Promise<Blob>} */
@@ -118,7 +120,7 @@ export class Tallyman {
 
   /**
    * Calls the function with each event of the session (see GET /events) until the
-   * signal is aborted or the server ends the stream.
+   * signal is aborted or the server ends the stream. The first event is the state.
    */
   async watch(onEvent, signal) {
     const response = await this.request("GET", "/events", { signal });
@@ -144,17 +146,19 @@ export class Tallyman {
 
   /**
    * Makes a request in the session. While the server is busy it is made again,
-   * when the server says. @returns {Promise<Response>}
+   * when the server says. With onSent it tells how much of the body was sent,
+   * where the platform knows that. @returns {Promise<Response>}
    */
-  async request(method, path, { query = {}, body, type, signal } = {}) {
+  async request(method, path, { query = {}, body, type, signal, onSent, onWait = this.onWait } = {}) {
     const params = new URLSearchParams(query);
     if (this.session) params.set("_sid", this.session);
     const headers = {};
     if (this.key) headers["X-API-Key"] = this.key;
     if (type) headers["Content-Type"] = type;
     const search = params.size === 0 ? "" : `?${params}`;
+    const send = onSent && typeof XMLHttpRequest === "function" ? sendCounting(onSent) : this.fetch;
     for (let attempt = 0; ; attempt++) {
-      const response = await this.fetch(`${this.url}${path}${search}`, { method, headers, body, signal });
+      const response = await send(`${this.url}${path}${search}`, { method, headers, body, signal });
       if (response.ok) return response;
       const text = await response.text();
       let answer;
@@ -170,8 +174,9 @@ export class Tallyman {
       if (response.status !== 503 || !after || attempt >= this.retries || unsure) {
         throw new TallymanError(response.status, answer);
       }
-      signal?.throwIfAborted();
+      onWait?.(after);
       await new Promise((resolve, reject) => {
+        signal?.throwIfAborted();
         const timer = setTimeout(resolve, after * 1000);
         signal?.addEventListener("abort", () => {
           clearTimeout(timer);
@@ -180,4 +185,33 @@ export class Tallyman {
       });
     }
   }
+}
+
+/**
+ * Is told how much of a request's body was sent, in bytes.
+ * @callback Sent
+ * @param {number} sent
+ * @param {number} total
+ */
+
+// Returns a fetch that tells how much was sent, which the platform's does not.
+function sendCounting(onSent) {
+  return (url, { method, headers, body, signal }) => new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    request.responseType = "blob";
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (e) => onSent(e.loaded, e.total);
+    const abort = () => request.abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    request.onload = () => {
+      const after = request.getResponseHeader("Retry-After");
+      resolve(new Response(request.response, { status: request.status, headers: after ? { "Retry-After": after } : {} }));
+    };
+    request.onerror = () => reject(new TypeError("the connection was lost"));
+    request.onabort = () => reject(signal?.reason || new DOMException("aborted", "AbortError"));
+    request.onloadend = () => signal?.removeEventListener("abort", abort);
+    request.send(body);
+  });
 }

@@ -1,0 +1,312 @@
+// Package browser drives a headless Chromium, for tests of the page, pictures of
+// it and measurements. Whatever a page reports as going wrong is kept: scripts
+// that fail, errors on the console, violations of the Content-Security-Policy.
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long anything is waited for. It is a bound for what never
+// comes, not a measure.
+const patience = 30 * time.Second
+
+// Browser is a running Chromium with a profile of its own, which is removed when
+// it ends.
+type Browser struct {
+	ctx  context.Context
+	stop []func()
+	dir  string
+}
+
+// find returns the path of a Chromium.
+func find() (string, error) {
+	if path := os.Getenv("CHROMIUM"); path != "" {
+		return path, nil
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is no Chromium: install it (apt-get install chromium), or say where it is in the variable CHROMIUM")
+}
+
+// Start starts Chromium. Close must be called.
+func Start(ctx context.Context) (*Browser, error) {
+	path, err := find()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "tallyman-chromium")
+	if err != nil {
+		return nil, err
+	}
+	b := &Browser{dir: dir}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(dir),
+		chromedp.Flag("headless", "new"), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("lang", "en-US"), chromedp.Env("LANGUAGE=en_US"),
+	)
+	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
+	b.stop = append(b.stop, stop)
+	b.ctx, stop = chromedp.NewContext(ctx)
+	b.stop = append(b.stop, stop)
+	if err := chromedp.Do(b.ctx); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("starting %s: %w", path, err)
+	}
+	return b, nil
+}
+
+// Close ends Chromium.
+func (b *Browser) Close() {
+	chromedp.Cancel(b.ctx)
+	for i := len(b.stop) - 1; i >= 0; i-- {
+		b.stop[i]()
+	}
+	os.RemoveAll(b.dir)
+}
+
+// Tab is a page in a window of its own.
+type Tab struct {
+	ctx  context.Context
+	stop func()
+
+	mu     sync.Mutex
+	faults []string
+}
+
+// Tab opens a tab with cookies and storage of its own, like another person's.
+func (b *Browser) Tab() (*Tab, error) {
+	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	return newTab(ctx, stop)
+}
+
+// Another opens a tab beside this one, of the same person.
+func (t *Tab) Another() (*Tab, error) {
+	ctx, stop := chromedp.NewContext(t.ctx)
+	return newTab(ctx, stop)
+}
+
+func newTab(ctx context.Context, stop func()) (*Tab, error) {
+	t := &Tab{ctx: ctx, stop: stop}
+	err := chromedp.Listen(ctx, t.hear)
+	if err == nil {
+		_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
+	}
+	if err == nil {
+		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	}
+	if err == nil {
+		err = t.Size(1440, 900, false)
+	}
+	if err == nil {
+		err = t.Prefer("light")
+	}
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("opening a tab: %w", err)
+	}
+	return t, nil
+}
+
+// Close closes the tab.
+func (t *Tab) Close() { t.stop() }
+
+func (t *Tab) hear(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		d := e.ExceptionDetails
+		text := d.Text
+		if d.Exception != nil {
+			text += " " + d.Exception.Description
+		}
+		t.fault("script: %s (%s:%d)", text, d.URL, d.LineNumber+1)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
+			var words []string
+			for _, a := range e.Args {
+				words = append(words, string(a.Value)+a.Description)
+			}
+			t.fault("console: %s", strings.Join(words, " "))
+		}
+	case *log.EventEntryAdded:
+		// That a request was answered with an error is no fault of the page.
+		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
+			t.fault("%s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	}
+}
+
+func (t *Tab) fault(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults = append(t.faults, fmt.Sprintf(format, args...))
+}
+
+// Faults returns what went wrong in the tab so far.
+func (t *Tab) Faults() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]string(nil), t.faults...)
+}
+
+// patient returns a context for one thing to do.
+func (t *Tab) patient() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.ctx, patience)
+}
+
+// command sends a command of the protocol whose answer does not matter.
+func command[P, R any](t *Tab, c cdp.Command[P, R], params P) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	_, err := chromedp.Call(ctx, c, params)
+	return err
+}
+
+func (t *Tab) do(steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
+}
+
+// Go loads an address, and waits until it is loaded.
+func (t *Tab) Go(url string) error { return t.do(chromedp.Navigate(url)) }
+
+// Reload loads the page again.
+func (t *Tab) Reload() error { return t.do(chromedp.Reload()) }
+
+// Value evaluates an expression in the page, waits for it if it is a promise,
+// and returns its value.
+func Value[T any](t *Tab, expression string) (T, error) {
+	ctx, cancel := t.patient()
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// Run evaluates an expression for what it does.
+func (t *Tab) Run(expression string) error {
+	_, err := Value[bool](t, "(async () => { "+expression+"; return true; })()")
+	return err
+}
+
+// Until waits until an expression is true. The error says what the page shows
+// instead.
+func (t *Tab) Until(expression string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		ok, err := Value[bool](t, "Boolean("+expression+")")
+		if err == nil && ok {
+			return nil
+		}
+		if time.Now().After(end) || t.ctx.Err() != nil {
+			text, _ := Value[string](t, "document.body ? document.body.innerText.slice(0, 1500) : ''")
+			return fmt.Errorf("it never came about that %s (%v); the page says:\n%s", expression, err, text)
+		}
+	}
+}
+
+// Files gives files to an input that takes them.
+func (t *Tab) Files(selector string, paths ...string) error {
+	return t.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
+}
+
+// point is a place in the window, in CSS pixels.
+type point struct{ X, Y float64 }
+
+// middle brings what a selector finds into sight and returns its middle.
+func (t *Tab) middle(selector string) (point, error) {
+	if err := t.Until(fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector)); err != nil {
+		return point{}, err
+	}
+	return Value[point](t, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.scrollIntoView({ block: "center", inline: "nearest" });
+		const r = e.getBoundingClientRect();
+		return { X: r.x + r.width / 2, Y: r.y + r.height / 2 };
+	})()`, selector))
+}
+
+// Click clicks what a selector finds, with the mouse.
+func (t *Tab) Click(selector string) error {
+	at, err := t.middle(selector)
+	if err != nil {
+		return err
+	}
+	return t.do(chromedp.MouseClickXY(at.X, at.Y))
+}
+
+// Press presses keys: characters, or those of package kb.
+func (t *Tab) Press(keys string, modifiers ...chromedp.Modifier) error {
+	return t.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+}
+
+// Drop drops files on what a selector finds.
+func (t *Tab) Drop(selector string, paths ...string) error {
+	at, err := t.middle(selector)
+	if err != nil {
+		return err
+	}
+	data := &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1}
+	for _, kind := range []input.DispatchDragEventType{"dragEnter", "dragOver", "drop"} {
+		if err := command(t, input.DispatchDragEvent, input.DispatchDragEventParams{Type: kind, X: at.X, Y: at.Y, Data: data}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Size makes the window as large as said, in CSS pixels.
+func (t *Tab) Size(width, height int64, phone bool) error {
+	if err := command(t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone}); err != nil {
+		return err
+	}
+	return command(t, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: phone})
+}
+
+// Prefer makes the reader one who prefers a colour scheme, "light" or "dark",
+// and no motion.
+func (t *Tab) Prefer(scheme string) error {
+	return command(t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+}
+
+// Speak makes the reader one of a locale, such as "de_DE".
+func (t *Tab) Speak(locale string) error {
+	return command(t, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: locale})
+}
+
+// Save has downloads go to a directory.
+func (t *Tab) Save(dir string) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	c := chromedp.FromContext(ctx)
+	_, err := cdp.Call(ctx, c.Browser, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: c.BrowserContextID, DownloadPath: dir,
+	})
+	return err
+}
+
+// Picture returns the window as a PNG.
+func (t *Tab) Picture() ([]byte, error) {
+	ctx, cancel := t.patient()
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
+}

@@ -1,0 +1,293 @@
+// The sheet as a table of any length. Only the rows in sight are elements, and
+// those are used again while the table is scrolled.
+
+import { h, icon, say } from "./dom.js";
+import { count, dayOf, decimals, plural, writeDay } from "./format.js";
+import { column, lineTarget } from "./issues.js";
+
+const rowHeight = 30;
+const spare = 8; // rows beyond what is in sight, above and below
+
+// How columns are written; those not named are text. Widths are in pixels.
+const kinds = {
+  "Order Date": ["date", 116], "Start Date": ["date", 116], "Cancel Date": ["date", 116],
+  "Ship To Name": ["text", 250], "Purchase Order No.": ["text", 150], "Invoice No.": ["text", 92], Style: ["text", 122],
+  Cartons: [0, 84], "BOL Cube": [2, 98], "Final Cube": [0, 98], "Burlington Cube": [0, 130], Pallet: [0, 76],
+  "Individual Pieces": [0, 136], "Total Pieces": [0, 108], "Individual Weight": [1, 142], "Total Weight": [1, 112],
+};
+const pinned = ["Invoice No.", "Style"];
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+export class SheetView {
+  constructor(root, views) {
+    Object.assign(this, { root, views, text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } });
+    this.resized = new ResizeObserver(() => this.paint());
+  }
+
+  clear() {
+    this.resized.disconnect();
+    this.root.replaceChildren();
+    Object.assign(this, { text: "", shipTo: null, sort: null, stale: true, sheet: null, active: { row: 0, col: 0 } });
+  }
+
+  render(sheet) {
+    this.sheet = sheet;
+    this.shipToColumn = column(sheet, "Ship To Name");
+    this.texts = new Array(sheet.rows.length);
+    const used = sheet.columns.map((_, c) => sheet.rows.some((r) => r.cells[c] !== null));
+    this.hiddenCount = used.filter((u) => !u).length;
+    this.used = used;
+    const ships = new Map();
+    for (const r of sheet.rows) {
+      const name = r.cells[this.shipToColumn] ?? "";
+      ships.set(name, (ships.get(name) || 0) + 1);
+    }
+    if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
+    const search = h("input", { type: "search", id: "sheet-search", value: this.text, placeholder: "Any cell", oninput: () => { this.text = search.value; this.select(); } });
+    const names = [...ships.keys()].sort((a, b) => (a === "") - (b === "") || collator.compare(a, b));
+    const filter = h("select", { id: "sheet-ship", onchange: () => { this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1]; this.select(); } },
+      h("option", { selected: this.shipTo === null }, "All"), names.map((n) => h("option", { selected: n === this.shipTo }, `${n || "None"} (${count(ships.get(n))})`)));
+    const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: () => { this.empty = empties.checked; this.columns(); } });
+    this.found = h("p", { class: "found", role: "status" });
+    this.head = h("div", { class: "gridhead", role: "row", "aria-rowindex": "1" });
+    this.body = h("div", { class: "gridbody", role: "rowgroup" });
+    this.grid = h("div", {
+      class: "grid", role: "grid", tabIndex: 0, "aria-label": "Load sheet", "aria-describedby": "grid-help",
+      onscroll: () => this.schedule(), onkeydown: (e) => this.key(e), onclick: (e) => this.click(e), ondblclick: (e) => this.cellOf(e) && this.look(this.cellOf(e).row),
+      onfocus: () => this.mark(),
+    }, h("div", { role: "rowgroup", class: "headgroup" }, this.head), this.body);
+    this.root.replaceChildren(
+      h("div", { class: "tools" },
+        h("div", { class: "field" }, h("label", { for: "sheet-search" }, "Find"), search),
+        h("div", { class: "field" }, h("label", { for: "sheet-ship" }, "Ship to"), filter),
+        this.hiddenCount > 0 && h("label", { class: "check" }, empties, ` ${plural(this.hiddenCount, "empty column")}`),
+        this.found),
+      this.grid,
+      h("p", { class: "hint", id: "grid-help" }, "A heading sorts. Arrow keys move; Enter, a double click or the row number shows the line on its page."));
+    this.columns();
+    this.resized.disconnect();
+    this.resized.observe(this.grid);
+  }
+
+  // Which columns are shown: the bill and the style first, which stay in sight,
+  // then the others in the order of the file.
+  columns() {
+    const { sheet } = this;
+    const first = pinned.map((n) => column(sheet, n));
+    this.shown = [-1, ...first, ...sheet.columns.map((_, c) => c).filter((c) => !first.includes(c) && (this.empty || this.used[c]))];
+    const widths = this.shown.map((c) => (c < 0 ? 58 : (kinds[sheet.columns[c]] || ["text", Math.max(96, sheet.columns[c].length * 8 + 24)])[1]));
+    const total = widths.reduce((a, b) => a + b, 0);
+    this.grid.style.setProperty("--columns", widths.map((w) => `${w}px`).join(" "));
+    this.grid.style.setProperty("--width", `${total}px`);
+    this.grid.style.setProperty("--second", `${widths[0]}px`);
+    this.grid.style.setProperty("--third", `${widths[0] + widths[1]}px`);
+    this.grid.setAttribute("aria-colcount", this.shown.length);
+    this.pool = [];
+    this.body.replaceChildren();
+    this.active.col = Math.min(this.active.col, this.shown.length - 1);
+    this.select();
+  }
+
+  kind(c) { return c < 0 ? 0 : (kinds[this.sheet.columns[c]] || ["text"])[0]; }
+
+  heads() {
+    this.head.replaceChildren(...this.shown.map((c, i) => {
+      const sorted = this.sort?.column === c ? this.sort.down ? "descending" : "ascending" : "none";
+      const name = c < 0 ? "#" : this.sheet.columns[c];
+      return h("div", { class: `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`, role: "columnheader", id: `gh-${i}`, "aria-colindex": String(i + 1), "aria-sort": sorted, title: c < 0 ? "Order of the file" : name },
+        h("span", {}, name), sorted !== "none" && icon(sorted === "ascending" ? "up" : "down"));
+    }));
+  }
+
+  // Which rows are shown, in which order.
+  select() {
+    const { sheet } = this;
+    const words = this.text.trim().toLowerCase();
+    let rows = [];
+    for (let i = 0; i < sheet.rows.length; i++) {
+      if (this.shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== this.shipTo) continue;
+      if (words && !this.searchable(i).includes(words)) continue;
+      rows.push(i);
+    }
+    if (this.sort) rows = this.sorted(rows);
+    this.rows = rows;
+    this.found.textContent = rows.length === sheet.rows.length ? plural(rows.length, "row") : `${count(rows.length)} of ${plural(sheet.rows.length, "row")}`;
+    this.grid.setAttribute("aria-rowcount", rows.length + 1);
+    this.body.style.height = `${Math.max(1, rows.length) * rowHeight}px`;
+    this.active.row = Math.min(this.active.row, rows.length - 1);
+    for (const slot of this.pool) slot.index = -1;
+    this.heads();
+    this.paint();
+  }
+
+  searchable(i) {
+    return (this.texts[i] ??= this.sheet.rows[i].cells.map((v, c) => (v === null ? "" : `${v} ${this.write(c, v)}`)).join("\n").toLowerCase());
+  }
+
+  sorted(rows) {
+    const { column: c, down } = this.sort;
+    const kind = this.kind(c);
+    const keyed = rows.map((i) => {
+      const v = this.sheet.rows[i].cells[c];
+      return [kind === "date" ? v === null ? null : dayOf(String(v)) : v, i];
+    });
+    const way = down ? -1 : 1;
+    const compare = kind === "text" ? (a, b) => collator.compare(a, b) : (a, b) => a - b;
+    keyed.sort(([a, i], [b, j]) => {
+      if (a === null || b === null) return (a === null) - (b === null) || i - j; // what is empty stays last
+      return way * compare(a, b) || i - j;
+    });
+    return keyed.map(([, i]) => i);
+  }
+
+  sortBy(c) {
+    if (c < 0) this.sort = null;
+    else if (this.sort?.column !== c) this.sort = { column: c, down: false };
+    else this.sort = this.sort.down ? null : { column: c, down: true };
+    this.select();
+    this.grid.scrollTop = 0;
+    const name = c < 0 ? "" : this.sheet.columns[c];
+    say(this.sort ? `Sorted by ${name}, ${this.sort.down ? "descending" : "ascending"}` : "In the order of the file");
+    this.mark();
+  }
+
+  write(c, v) {
+    if (v === null) return "";
+    const kind = this.kind(c);
+    if (kind === "date") {
+      const day = dayOf(String(v));
+      return day === null ? String(v) : writeDay(day);
+    }
+    if (kind === "text" || typeof v !== "number") return String(v);
+    return decimals[kind].format(v);
+  }
+
+  schedule() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      this.paint();
+    });
+  }
+
+  slot() {
+    const texts = [], cells = this.shown.map((c, i) => {
+      const text = document.createTextNode("");
+      texts.push(text);
+      return h("div", { class: `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`, role: i === 0 ? "rowheader" : "gridcell", "aria-colindex": String(i + 1) }, text);
+    });
+    const row = h("div", { class: "gridrow", role: "row" }, cells);
+    this.body.append(row);
+    return { row, cells, texts, index: -1 };
+  }
+
+  // Draws the rows in sight.
+  paint() {
+    if (!this.sheet || !this.grid.clientHeight) return;
+    const room = Math.ceil(this.grid.clientHeight / rowHeight) + 2 * spare;
+    while (this.pool.length < Math.min(room, this.rows.length)) this.pool.push(this.slot());
+    for (const slot of this.pool.splice(Math.max(room, 0))) slot.row.remove();
+    const n = this.pool.length;
+    const first = Math.max(0, Math.min(this.rows.length - n, Math.floor(this.grid.scrollTop / rowHeight) - spare));
+    for (let i = first; i < first + n; i++) {
+      const slot = this.pool[i % n];
+      if (slot.index !== i) this.fill(slot, i);
+    }
+    this.mark();
+  }
+
+  fill(slot, i) {
+    slot.index = i;
+    if (i >= this.rows.length) {
+      slot.row.hidden = true;
+      return;
+    }
+    const at = this.rows[i], row = this.sheet.rows[at];
+    slot.row.hidden = false;
+    slot.row.style.transform = `translateY(${i * rowHeight}px)`;
+    slot.row.setAttribute("aria-rowindex", i + 2);
+    slot.row.className = `gridrow${at % 2 ? " odd" : ""}${this.sheet.match && row.order_row === null ? " loose" : ""}`;
+    for (let j = 0; j < this.shown.length; j++) {
+      const c = this.shown[j];
+      let text = c < 0 ? count(at + 1) : this.write(c, row.cells[c]);
+      if (c === this.shipToColumn && text === "" && this.sheet.match && row.order_row === null) text = "No order";
+      if (slot.texts[j].data !== text) slot.texts[j].data = text;
+      slot.cells[j].id = `g-${i}-${j}`;
+    }
+  }
+
+  // The active cell, which the arrow keys move. Row -1 is the heading.
+  mark() {
+    this.grid.querySelectorAll(".active").forEach((e) => e.classList.remove("active"));
+    if (document.activeElement !== this.grid) return;
+    const id = this.active.row < 0 ? `gh-${this.active.col}` : `g-${this.active.row}-${this.active.col}`;
+    const cell = document.getElementById(id);
+    if (cell) {
+      cell.classList.add("active");
+      this.grid.setAttribute("aria-activedescendant", id);
+    } else this.grid.removeAttribute("aria-activedescendant");
+  }
+
+  key(e) {
+    if (e.altKey || e.metaKey) return;
+    const { active } = this;
+    const page = Math.max(1, Math.floor((this.grid.clientHeight - rowHeight) / rowHeight) - 1);
+    const last = this.rows.length - 1, end = this.shown.length - 1;
+    const move = {
+      ArrowDown: () => active.row++, ArrowUp: () => active.row--, ArrowRight: () => active.col++, ArrowLeft: () => active.col--,
+      PageDown: () => (active.row += page), PageUp: () => (active.row = Math.max(0, active.row - page)),
+      Home: () => { active.col = 0; if (e.ctrlKey) active.row = 0; }, End: () => { active.col = end; if (e.ctrlKey) active.row = last; },
+    }[e.key];
+    if (move) {
+      e.preventDefault();
+      move();
+      active.row = Math.max(-1, Math.min(last, active.row));
+      active.col = Math.max(0, Math.min(end, active.col));
+      this.reveal();
+    } else if (e.key === "Enter" || e.key === " ") {
+      e.preventDefault();
+      if (active.row < 0) this.sortBy(this.shown[active.col]);
+      else this.look(active.row);
+    }
+  }
+
+  reveal() {
+    const { active, grid } = this;
+    if (active.row >= 0) {
+      const top = active.row * rowHeight, bottom = top + rowHeight, sight = grid.clientHeight - this.head.offsetHeight;
+      if (top < grid.scrollTop) grid.scrollTop = top;
+      else if (bottom > grid.scrollTop + sight) grid.scrollTop = bottom - sight;
+    } else grid.scrollTop = 0;
+    this.paint();
+    const head = this.head.children[active.col];
+    if (active.col > 2) {
+      const frozen = this.head.children[2].offsetLeft + this.head.children[2].offsetWidth - grid.scrollLeft;
+      const left = head.offsetLeft, right = left + head.offsetWidth;
+      if (left < grid.scrollLeft + frozen) grid.scrollLeft = left - frozen;
+      else if (right > grid.scrollLeft + grid.clientWidth) grid.scrollLeft = right - grid.clientWidth;
+    }
+    this.mark();
+  }
+
+  cellOf(e) {
+    const cell = e.target.closest(".cell");
+    if (!cell) return null;
+    const col = Number(cell.getAttribute("aria-colindex")) - 1;
+    return { row: Number(cell.parentNode.getAttribute("aria-rowindex")) - 2, col };
+  }
+
+  click(e) {
+    const at = this.cellOf(e);
+    if (!at) return;
+    this.active = at;
+    if (at.row < 0) this.sortBy(this.shown[at.col]);
+    else if (at.col === 0) this.look(at.row);
+    this.mark();
+  }
+
+  look(i) {
+    const row = this.sheet.rows[this.rows[i]];
+    if (row) this.views.inspect(lineTarget(this.sheet, row.bill, row.line));
+  }
+}

@@ -1,0 +1,321 @@
+// The three steps: bills, orders, sheet. Each shows what it has, what it is
+// doing, and what went wrong with it.
+
+import { $, h, icon, say, ask } from "./dom.js";
+import { bytes, count, plural } from "./format.js";
+import { words } from "./session.js";
+import { totals } from "./issues.js";
+
+export class Steps {
+  constructor(session) {
+    this.session = session;
+    this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
+    this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
+    this.orders.ready = () => this.session.view?.bills.length > 0;
+    this.sheet = $("step-sheet");
+    this.choose($("step-bills"), this.bills);
+    this.choose($("step-orders"), this.orders);
+    this.dragging();
+    session.addEventListener("failed", ({ detail }) => {
+      const step = detail.kind === "bol" ? this.bills : this.orders;
+      if (detail.code !== "cancelled") step.fail(`An upload from another tab or program failed. ${detail.error}`);
+    });
+  }
+
+  choose(section, upload) {
+    section.querySelector(".choose").addEventListener("click", () => upload.input.click());
+    upload.input.addEventListener("change", () => {
+      const files = [...upload.input.files];
+      upload.input.value = "";
+      if (files.length) this.give(upload, files);
+    });
+  }
+
+  /** Uploads files as one step's. PDFs beside bills may be added or take their place. */
+  async give(upload, files) {
+    if (upload.busy) return;
+    let add = false;
+    if (upload === this.bills && this.session.view?.bills.length) {
+      const have = this.session.sheet?.summary.bills ?? 0;
+      const answer = await ask("There are bills already",
+        `Add ${files.length === 1 ? files[0].name : plural(files.length, "file")} to the ${plural(have, "bill")} that are here, or replace them? ` +
+          (this.session.view.orders ? "Replacing removes the order export, too; adding keeps it." : ""),
+        [{ value: "add", label: "Add", class: "primary" }, { value: "replace", label: "Replace" }, { value: "", label: "Cancel", class: "quiet" }]);
+      if (!answer) return;
+      add = answer === "add";
+    }
+    return upload.send(files, add);
+  }
+
+  // Files may be dropped anywhere. On a step they are its own, elsewhere they go
+  // where they belong.
+  dragging() {
+    let depth = 0;
+    const has = (e) => e.dataTransfer?.types.includes("Files");
+    const end = () => {
+      depth = 0;
+      $("dropping").hidden = true;
+      document.querySelectorAll(".over").forEach((e) => e.classList.remove("over"));
+    };
+    const over = (e) => {
+      document.querySelectorAll(".over").forEach((o) => o.classList.remove("over"));
+      e.target.closest?.("#step-bills, #step-orders")?.classList.add("over");
+    };
+    document.addEventListener("dragenter", (e) => {
+      if (!has(e)) return;
+      e.preventDefault();
+      depth++;
+      $("dropping").hidden = this.session.phase !== "open";
+      over(e);
+    });
+    document.addEventListener("dragover", (e) => has(e) && e.preventDefault());
+    document.addEventListener("dragleave", (e) => has(e) && --depth <= 0 && end());
+    document.addEventListener("drop", (e) => {
+      if (!has(e)) return;
+      e.preventDefault();
+      const step = e.target.closest?.("#step-bills, #step-orders");
+      end();
+      if (this.session.phase === "open") this.drop([...e.dataTransfer.files], step);
+    });
+  }
+
+  async drop(files, step) {
+    if (step) return this.give(step.id === "step-bills" ? this.bills : this.orders, step.id === "step-bills" ? files : files.slice(0, 1));
+    const pdfs = [], exports = [];
+    for (const f of files) ((await isPDF(f)) ? pdfs : exports).push(f);
+    if (pdfs.length && (await this.give(this.bills, pdfs)) === false) return;
+    if (exports.length > 1) this.orders.fail(`${plural(exports.length, "file")} that are not PDFs were dropped; there is one order export. Choose which.`);
+    else if (exports.length) await this.give(this.orders, exports);
+  }
+
+  /** Tries a sample: the files come from the server and take the same way as the reader's own. */
+  async sample(suffix) {
+    this.bills.clear();
+    try {
+      const fetched = await Promise.all([`bol${suffix}.pdf`, `orders${suffix}.csv`].map(async (name) => {
+        const response = await this.session.client.request("GET", `/sample/${name}`);
+        return new File([await response.blob()], name);
+      }));
+      if ((await this.bills.send(fetched.slice(0, 1), false)) === true) await this.orders.send(fetched.slice(1), false);
+    } catch (error) {
+      this.bills.fail(words(error));
+    }
+  }
+
+  render() {
+    const { view, sheet, phase } = this.session;
+    const open = phase === "open";
+    this.bills.render(open, open && view.bills.length > 0 && sheet ? billsDone(this, view, sheet) : null);
+    this.orders.render(open && view.bills.length > 0, open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null);
+    renderSheet(this, open && sheet ? sheet : null);
+  }
+
+  /** Saves the sheet as a file. */
+  async download(format, button) {
+    const trouble = this.sheet.querySelector(".trouble");
+    trouble.replaceChildren();
+    button.disabled = true;
+    try {
+      const blob = await this.session.client.download(format);
+      const link = h("a", { href: URL.createObjectURL(blob), download: `load-sheet.${format}` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      say(`The sheet was saved as ${link.download}.`);
+    } catch (error) {
+      trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
+      this.session.refresh();
+    } finally {
+      button.disabled = false;
+    }
+  }
+}
+
+/** Looks at what a file begins with, since names say little. */
+async function isPDF(file) {
+  if (/\.pdf$/i.test(file.name) || file.type === "application/pdf") return true;
+  const head = new TextDecoder("latin1").decode(await file.slice(0, 1024).arrayBuffer());
+  return head.includes("%PDF-");
+}
+
+/** One upload at a time into one step. */
+class Upload {
+  constructor(session, kind, section, input) {
+    Object.assign(this, { session, kind, section, input });
+    this.body = section.querySelector(".body");
+    this.work = section.querySelector(".work");
+    this.trouble = section.querySelector(".trouble");
+    this.chip = section.querySelector(".chip");
+    this.ask = [...this.body.childNodes];
+    this.label = h("p", { class: "doing" });
+    this.detail = h("p", { class: "detail" });
+    this.bar = h("progress", { max: 1, "aria-label": "Progress" });
+    this.stop = h("button", { type: "button", onclick: () => this.cancel() }, "Cancel");
+    this.work.append(this.label, this.bar, this.detail, this.stop);
+  }
+
+  get busy() { return Boolean(this.abort); }
+
+  clear() { this.trouble.replaceChildren(); }
+
+  fail(text) {
+    this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"), h("p", {}, text),
+      h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => this.clear() }, icon("cross"))));
+  }
+
+  note(text) {
+    this.trouble.replaceChildren(h("p", { class: "hint" }, text));
+    say(text);
+  }
+
+  cancel() { this.abort?.abort(new DOMException("cancelled", "AbortError")); }
+
+  show(label, detail, part) {
+    this.label.textContent = label;
+    this.detail.textContent = detail || "";
+    if (part === undefined) this.bar.removeAttribute("value");
+    else this.bar.value = part;
+  }
+
+  /** Sends files and waits until they are read. Returns true if they were. */
+  async send(files, add) {
+    this.clear();
+    this.abort = new AbortController();
+    const total = files.reduce((n, f) => n + f.size, 0);
+    const what = files.length === 1 ? files[0].name : plural(files.length, "file");
+    let ticking;
+    const still = () => clearInterval(ticking);
+    const reading = (e) => {
+      still();
+      const which = files.length > 1 && e.file ? `, file ${e.file} of ${files.length}` : "";
+      if (this.kind === "orders") this.show(`Reading ${what}`, "Joining rows with lines");
+      else this.show(`Reading ${what}`, e.pages ? `${plural(e.pages, "page")} read, ${plural(e.bills || 0, "bill")} and ${plural(e.lines || 0, "line")} found${which}` : "Waiting for the first page");
+    };
+    this.session.own[this.kind] = reading;
+    this.show(`Sending ${what}`, `0 of ${bytes(total)}`, 0);
+    say(`Sending ${what}`);
+    this.section.dispatchEvent(new Event("busy", { bubbles: true }));
+    try {
+      const options = {
+        signal: this.abort.signal,
+        onSent: (sent, all) => {
+          if (sent < all) this.show(`Sending ${what}`, `${bytes(Math.min(total, sent))} of ${bytes(total)}`, sent / all);
+          else this.show(`Sent ${what}`, `All ${bytes(total)} sent; waiting for the server to read them`);
+        },
+        onWait: (seconds) => {
+          still();
+          const until = Date.now() + seconds * 1000;
+          const tick = () => this.show("The server is busy", `It will be tried again in ${plural(Math.max(0, Math.ceil((until - Date.now()) / 1000)), "second")}`);
+          tick();
+          say(`The server is busy. It will be tried again in ${seconds} seconds.`);
+          ticking = setInterval(tick, 250);
+        },
+      };
+      const { client } = this.session;
+      const answer = this.kind === "bol" ? await client.uploadBills(files, { ...options, add }) : await client.uploadOrders(files[0], options);
+      this.done();
+      await this.session.refresh();
+      say(answer.message);
+      return true;
+    } catch (error) {
+      this.done();
+      if (error?.name === "AbortError") this.note("Cancelled. What was here before is unchanged.");
+      else {
+        this.fail(words(error));
+        if (error?.status === 401) this.session.failed(error);
+        else this.session.refresh();
+      }
+      return false;
+    } finally {
+      still();
+      this.done();
+      this.section.dispatchEvent(new Event("busy", { bubbles: true }));
+    }
+  }
+
+  done() {
+    delete this.session.own[this.kind];
+    (this.session.over ||= {})[this.kind] = Date.now();
+    this.abort = null;
+  }
+
+  render(able, done) {
+    const remote = this.session.remote[this.kind];
+    const busy = this.busy || Boolean(remote);
+    this.section.classList.toggle("busy", busy);
+    this.section.classList.toggle("has", Boolean(done));
+    this.section.classList.toggle("waiting", !able && !busy);
+    if (remote && !this.busy) {
+      this.show("Being uploaded from another tab or program", remote.pages ? `${plural(remote.pages, "page")} read, ${plural(remote.bills || 0, "bill")} found` : "");
+    }
+    this.stop.hidden = !this.busy;
+    this.work.hidden = !busy;
+    this.body.hidden = busy;
+    if (done) this.body.replaceChildren(...done);
+    else if (this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
+    this.body.querySelectorAll(".choose").forEach((b) => { b.disabled = !able; });
+    this.chip.hidden = !done;
+    if (done) this.chip.replaceChildren(icon("ok"), "Read");
+  }
+}
+
+const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
+
+const fileList = (inputs) => h("ul", { class: "files" },
+  inputs.slice(0, 3).map((f) => h("li", {}, h("span", { class: "name", title: f.name }, f.name), h("span", { class: "size" }, bytes(f.size)))),
+  inputs.length > 3 && h("li", {}, h("span", { class: "size" }, `and ${plural(inputs.length - 3, "more file")}`)));
+
+function billsDone(steps, view, sheet) {
+  const { summary } = sheet;
+  return [
+    fileList(view.bills),
+    h("dl", { class: "facts" }, fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines")),
+    parts([["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"], ["warn", summary.unchecked, "unchecked"]]),
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "choose small", onclick: () => steps.bills.input.click() }, "Add or replace")),
+  ];
+}
+
+function ordersDone(steps, view, sheet) {
+  const { match } = sheet;
+  return [
+    fileList([view.orders]),
+    h("dl", { class: "facts" }, fact(count(sheet.orders.rows), "rows"), fact(count(match.matched), "matched"), fact(count(match.near_misses.length), match.near_misses.length === 1 ? "near miss" : "near misses")),
+    parts([["ok", match.matched, "matched"], ["bad", match.unmatched_lines.length, "lines without order"], ["warn", match.unmatched_orders.length, "orders without line"]]),
+    h("div", { class: "buttons" }, h("button", { type: "button", class: "choose small", onclick: () => steps.orders.input.click() }, "Replace")),
+  ];
+}
+
+/** A bar of parts of a whole, each with its words. */
+function parts(list) {
+  const some = list.filter(([, n]) => n > 0);
+  const bar = h("div", { class: "parts", "aria-hidden": "true" }, some.map(([kind, n]) => {
+    const part = h("span", { class: kind });
+    part.style.flexGrow = n;
+    return part;
+  }));
+  return h("div", { class: "verdicts" }, bar, h("p", {}, some.flatMap(([kind, n, name], i) => [i > 0 && " ", h("span", { class: `key ${kind}` }, `${count(n)} ${name}`)])));
+}
+
+function renderSheet(steps, sheet) {
+  const body = steps.sheet.querySelector(".body");
+  const chip = steps.sheet.querySelector(".chip");
+  steps.sheet.classList.toggle("has", Boolean(sheet));
+  steps.sheet.classList.toggle("waiting", !sheet);
+  steps.empty ||= [...body.childNodes];
+  chip.hidden = !sheet;
+  if (steps.drawn === sheet && sheet) return;
+  steps.drawn = sheet;
+  steps.sheet.querySelector(".trouble").replaceChildren();
+  if (!sheet) return body.replaceChildren(...steps.empty);
+  chip.replaceChildren(icon("ok"), sheet.match ? "Joined" : "Bills only");
+  const t = totals(sheet);
+  const save = (format, name, kind) => h("button", { type: "button", class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget) }, icon("save"), name);
+  body.replaceChildren(
+    h("dl", { class: "facts" },
+      fact(count(sheet.rows.length), "rows"),
+      sheet.match ? fact(count(t.pallets), "pallets") : fact(count(t.cartons), "cartons"),
+      fact(count(t.cube), "cu ft"),
+      fact(count(t.weight), "lb")),
+    steps.trust(sheet),
+    h("div", { class: "buttons downloads" }, save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON")),
+  );
+}

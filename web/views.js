@@ -1,0 +1,112 @@
+// The results, in four views behind tabs. A view is drawn when it is looked at.
+
+import { h } from "./dom.js";
+import { count } from "./format.js";
+import { BillsView } from "./bills.js";
+import { MatchingView } from "./matching.js";
+
+const tabs = [
+  ["bills", "Bills", async () => BillsView],
+  ["matching", "Matching", async () => MatchingView],
+  ["sheet", "Sheet", async () => (await import("./grid.js")).SheetView],
+  ["load", "Load", async () => (await import("./load.js")).LoadView],
+];
+
+export class Views {
+  constructor(root, session) {
+    this.session = session;
+    this.sheet = null;
+    this.made = {};
+    this.list = h("div", { class: "tabs", role: "tablist", "aria-label": "Results", onkeydown: (e) => this.key(e) });
+    this.tabs = {};
+    this.panels = {};
+    root.append(this.list);
+    for (const [id, name] of tabs) {
+      const badge = h("span", { class: "badge" });
+      this.tabs[id] = h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}`, onclick: () => this.open(id) }, name, badge);
+      this.tabs[id].badge = badge;
+      this.panels[id] = h("div", { class: "panel", role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, hidden: true });
+      this.list.append(this.tabs[id]);
+      root.append(this.panels[id]);
+    }
+    const asked = location.hash.slice(1);
+    this.current = this.tabs[asked] ? asked : "bills";
+    addEventListener("hashchange", () => this.tabs[location.hash.slice(1)] && this.open(location.hash.slice(1)));
+  }
+
+  key(e) {
+    const ids = tabs.map(([id]) => id);
+    const at = ids.indexOf(this.current);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: ids.length - 1 }[e.key];
+    if (next === undefined) return;
+    e.preventDefault();
+    const id = ids[(next + ids.length) % ids.length];
+    this.open(id);
+    this.tabs[id].focus();
+  }
+
+  open(id) {
+    this.current = id;
+    if (location.hash !== `#${id}`) history.replaceState(null, "", `#${id}`);
+    this.draw();
+  }
+
+  badge(id, n, kind, words) {
+    const { badge } = this.tabs[id];
+    badge.hidden = !n;
+    badge.className = `badge ${kind}`;
+    badge.replaceChildren(count(n), h("span", { class: "unseen" }, ` ${words}`));
+  }
+
+  render(sheet, issues) {
+    if (sheet === this.sheet) return;
+    this.sheet = sheet;
+    this.issues = issues;
+    if (!sheet) {
+      this.inspector?.close();
+      for (const id of Object.keys(this.made)) this.made[id].clear();
+      return;
+    }
+    this.inspector?.reset(sheet, issues);
+    this.badge("bills", issues.length, issues.some((i) => i.kind === "bad") ? "bad" : "warn", "to check");
+    const loose = sheet.match ? sheet.match.unmatched_lines.length + sheet.match.unmatched_orders.length : 0;
+    this.badge("matching", loose, "bad", "without partner");
+    this.badge("sheet", sheet.rows.length, "", "rows");
+    this.badge("load", 0, "", "");
+    for (const view of Object.values(this.made)) view.stale = true;
+    this.draw();
+  }
+
+  async draw() {
+    if (!this.sheet) return;
+    for (const [id] of tabs) {
+      const on = id === this.current;
+      this.tabs[id].setAttribute("aria-selected", on);
+      this.tabs[id].tabIndex = on ? 0 : -1;
+      this.panels[id].hidden = !on;
+    }
+    const id = this.current;
+    if (!this.made[id]) {
+      this.panels[id].setAttribute("aria-busy", "true");
+      const View = await tabs.find(([t]) => t === id)[2]();
+      this.panels[id].removeAttribute("aria-busy");
+      this.made[id] ||= Object.assign(new View(this.panels[id], this), { stale: true });
+    }
+    if (this.made[id].stale && this.sheet && id === this.current) {
+      this.made[id].stale = false;
+      this.made[id].render(this.sheet, this.issues);
+    }
+  }
+
+  recolour() { this.made.load?.recolour(); }
+
+  /** Opens the picture of a page with a place marked. */
+  async inspect(target) {
+    if (!this.inspector) {
+      const { Inspector } = await import("./inspect.js");
+      this.inspector ||= new Inspector(this.session);
+      this.inspector.reset(this.sheet, this.issues);
+    }
+    this.inspector.show(target);
+  }
+}
