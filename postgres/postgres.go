@@ -134,6 +134,13 @@ type Options struct {
 	// AllowUnsafe accepts a server that may lose what it committed: one whose
 	// fsync or full_page_writes is off. It is for tests.
 	AllowUnsafe bool
+	// Existing has Open fail with NoSchema where there is no schema, instead of
+	// making one.
+	Existing bool
+	// Alone has Open fail with InUse if other programs are connected to the
+	// database: those that the role may see, its own or all if it may read all
+	// statistics. It does not keep them from connecting later.
+	Alone bool
 	// Log is told what goes wrong in the background; nil for slog.Default.
 	Log *slog.Logger
 
@@ -198,7 +205,7 @@ type Store struct {
 	ending sync.Once
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.Importer = (*Store)(nil)
 
 // Open returns the store in the database at an address like
 // postgres://user:password@host:5432/database?sslmode=verify-full, or any other
@@ -207,7 +214,8 @@ var _ session.Store = (*Store)(nil)
 //
 // It fails with fault.BadRequest if the address cannot be understood, with
 // Refused if the server does not let us in, with NoDatabase, ReadOnly, Unsafe,
-// Foreign, NewerSchema or OlderProgram if the database is not one to use, and with
+// Foreign, NewerSchema or OlderProgram if the database is not one to use, with
+// NoSchema or InUse if Options ask for that, and with
 // session.StorageUnavailable if it cannot be reached. No fault repeats the
 // password. ctx bounds the opening only.
 func Open(ctx context.Context, address string, settings session.Settings, options Options) (*Store, error) {
@@ -319,50 +327,67 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	if !kind.Valid() {
 		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
 	}
-	most, used := s.room.begin(), false
-	defer func() { s.room.end(most, used) }()
-	for wait := 0; ; wait++ {
-		counted := s.room.counting()
-		a, err := s.ask(ctx, call{
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
 			what: "begin the session",
 			sql:  `SELECT * FROM tallyman.begin_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			args: func() []any {
 				return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts(),
 					anew, string(kind), uuid(session.NewIncarnation()), most}
 			},
-		})
+		}
+	})
+	if err != nil {
+		return fail(err)
+	}
+	switch a.outcome {
+	case "found":
+		s.note(key, a)
+	case "begun":
+	default:
+		return fail(errNonsense(a))
+	}
+	st, err := s.state(key, a)
+	if err != nil {
+		return fail(err)
+	}
+	return st, a.removed(), nil
+}
+
+// within makes a call that may begin a session, and keeps the bound on them. most
+// is what the call is to pass: how many there may be, or nil if they need not be
+// counted. The outcome of the answer is begun if the session is a new one, and
+// neither full nor counting.
+func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, error) {
+	most, used := s.room.begin(), false
+	defer func() { s.room.end(most, used) }()
+	for wait := 0; ; wait++ {
+		counted := s.room.counting()
+		a, err := s.ask(ctx, c(most))
 		if err != nil {
 			used = !session.Settled(err)
-			return fail(err)
+			return answer{}, err
 		}
 		switch a.outcome {
-		case "found":
-			s.note(key, a)
 		case "begun":
 			used = true
-			if most != nil {
+			if a.counted > 0 { // it did count: what takes another's place need not
 				counted(a.counted + 1)
 			}
 		case "counting":
 			// Another operation counts, since there is hardly any room left.
 			if wait == 50 {
-				return fail(errBusy("there are about as many sessions as it keeps"))
+				return answer{}, errBusy("there are about as many sessions as it keeps")
 			}
 			if err := pause(ctx, 10*time.Millisecond); err != nil {
-				return fail(err)
+				return answer{}, err
 			}
 			continue
 		case "full":
 			counted(a.counted)
-			return fail(errBusy("there are as many sessions as it keeps"))
-		default:
-			return fail(errNonsense(a))
+			return answer{}, errBusy("there are as many sessions as it keeps")
 		}
-		st, err := s.state(key, a)
-		if err != nil {
-			return fail(err)
-		}
-		return st, a.removed(), nil
+		return a, nil
 	}
 }
 
@@ -421,6 +446,35 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 		return fail(session.ErrTooManyFiles(int(got.counted)))
 	}
 	return fail(errNonsense(got))
+}
+
+// Import implements session.Importer.
+func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	if err := st.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	f := inputsOf(st)
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
+			what:   "import the session",
+			attach: true,
+			sql:    `SELECT * FROM tallyman.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+			args: func() []any {
+				return []any{string(st.Key.Owner), string(st.Key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), most,
+					string(st.Kind), uuid(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
+					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached}
+			},
+		}
+	})
+	switch {
+	case err != nil:
+		return session.Removed{}, err
+	case a.outcome == "conflict":
+		return session.Removed{}, session.ErrExists()
+	case a.outcome == "there", a.outcome == "replaced", a.outcome == "begun":
+		return a.removed(), nil
+	}
+	return session.Removed{}, errNonsense(a)
 }
 
 // Get implements session.Store.
