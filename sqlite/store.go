@@ -28,6 +28,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -452,4 +455,16 @@ func (s *Store) Close() error {
 		}
 	})
 	return s.ended
+}
+
+// Exists reports whether a data directory has sessions, without making anything.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.New(session.StorageUnavailable, "the session store in %s cannot be read: %w", dir, err)
+	}
+	return true, nil
 }

@@ -166,6 +166,10 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		s.closers = append(s.closers, events.Close)
 		s.bus = events
 	}
+	return s.openContents(ctx, o)
+}
+
+func (s *storage) openContents(ctx context.Context, o *storageOptions) (err error) {
 	if o.blobs == "" {
 		s.contents, err = files.Open(filepath.Join(o.data, "contents"))
 		return err
