@@ -225,11 +225,9 @@ func (s *Store) Doctor(ctx context.Context) ([]string, error) {
 	return found, err
 }
 
-// othersWait is how long a program that was ended may go on showing: its server
-// process finishes what it was doing.
-const othersWait = 10 * time.Second
-
-// refuseOthers fails with InUse if other programs are connected.
+// refuseOthers fails with InUse if other programs are connected. One that was ended
+// just now may go on showing for a moment: its server process finishes what it was
+// doing.
 func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
 	for start := time.Now(); ; {
 		var n int
@@ -242,7 +240,7 @@ func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
 			return fmt.Errorf("looking for other programs: %w", err)
 		case n == 0:
 			return nil
-		case time.Since(start) > othersWait:
+		case time.Since(start) > 2*s.limits.acquire:
 			return fault.New(InUse, "the database %s is in use by other Tallyman programs (%d connections, from %s); stop them first", s.where, n, who)
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
