@@ -140,7 +140,7 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 }
 
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
-	from, to := Open(t.TempDir()), Open(t.TempDir())
+	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
 	secret, err := from.Add("depot", true)
 	if err != nil {
 		t.Fatal(err)
@@ -155,11 +155,11 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 		}
 	}
 	got, err := to.All()
-	if k, ok := Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {
+	if k, ok := keys.Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {
 		t.Errorf("%+v, %v; want %+v", got, err, all)
 	}
-	other, _, _ := Make("depot", false)
-	if err := to.Import(other); fault.CodeOf(err) != Exists {
+	other, _, _ := keys.Make("depot", false)
+	if err := to.Import(other); fault.CodeOf(err) != keys.Exists {
 		t.Errorf("another key of the same owner: %v", err)
 	}
 	other.Name, other.SHA256 = "x", "x"

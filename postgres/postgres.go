@@ -138,8 +138,7 @@ type Options struct {
 	// making one.
 	Existing bool
 	// Alone has Open fail with InUse if other programs are connected to the
-	// database: those that the role may see, its own or all if it may read all
-	// statistics. It does not keep them from connecting later.
+	// database. It does not keep them from connecting later.
 	Alone bool
 	// Log is told what goes wrong in the background; nil for slog.Default.
 	Log *slog.Logger
