@@ -527,11 +527,11 @@ func TestTheCheckFindsASchemaThatIsNotOursAnyMore(t *testing.T) {
 	if err := s.Check(ctx); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(t, name, "UPDATE tallyman.schema SET version = 2, oldest = 1")
+	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+1, latest(migrations)))
 	if err := s.Check(ctx); err != nil {
 		t.Errorf("the next schema, which suits us: %v", err)
 	}
-	server.Exec(t, name, "UPDATE tallyman.schema SET version = 3, oldest = 2")
+	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+2, latest(migrations)+1))
 	if err := s.Check(ctx); fault.CodeOf(err) != session.StorageUnavailable || !strings.Contains(errors.Unwrap(err).Error(), "newer Tallyman") {
 		t.Errorf("one that does not: %v", err)
 	}
