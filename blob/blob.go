@@ -25,6 +25,7 @@ const (
 	StorageFull        fault.Code = "storage_full"        // no room on the disk, or a quota is used up
 	StorageUnavailable fault.Code = "storage_unavailable" // storage cannot be read or written
 	Damaged            fault.Code = "damaged_content"     // a content is not what was stored
+	Taken              fault.Code = "content_exists"      // there is a content under the key already
 )
 
 // Key names a content: 32 lower-case hexadecimal digits, 128 random bits. Who
@@ -143,6 +144,42 @@ type Store interface {
 	Check(ctx context.Context) error
 }
 
+// Importer is a Store that also takes contents over from another store, under the
+// keys that they have there, so that the rows which name them stay as they are. A
+// key is as fresh here as it was there: nothing is ever written over. Not every
+// Store must; package storetest tries those that do.
+type Importer interface {
+	Store
+
+	// Import stores what it reads from r until io.EOF under ref.Key. It is Put in
+	// everything else: durable when it returns, and pending until Release or
+	// Delete.
+	//
+	// It fails with Damaged if what it read is not what ref says, with Taken if
+	// there is something under the key, whatever that is, and with
+	// fault.BadRequest if there cannot be such a key. Then nothing was stored. An
+	// error of storage may leave a content, or a part of one, as an orphan.
+	Import(ctx context.Context, ref Ref, r io.Reader) error
+}
+
+// ErrTaken makes the fault of importing what would have to be written over
+// something.
+func ErrTaken(cause error) error {
+	return &fault.Error{Code: Taken, Message: "there is a stored file under that key already; it was left as it is", Err: cause}
+}
+
+// Check returns a fault with code Damaged if a content that was read is not the
+// one that r stands for.
+func (r Ref) Check(size int64, sum Sum) error {
+	if size != r.Size {
+		return fault.New(Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", size, r.Size)
+	}
+	if sum != r.SHA256 {
+		return fault.New(Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged on disk, upload it again")
+	}
+	return nil
+}
+
 // Checked wraps the reader of a stored content into one that checks size and
 // SHA-256, as Reader asks for. Implementations of Store use it.
 func Checked(r Reader, ref Ref) Reader {
@@ -175,11 +212,8 @@ func (c *checked) Read(p []byte) (int, error) {
 }
 
 func (c *checked) verdict() error {
-	if c.read != c.ref.Size {
-		return fault.New(Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", c.read, c.ref.Size)
-	}
-	if Sum(c.sum.Sum(nil)) != c.ref.SHA256 {
-		return fault.New(Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged on disk, upload it again")
+	if err := c.ref.Check(c.read, Sum(c.sum.Sum(nil))); err != nil {
+		return err
 	}
 	return io.EOF
 }

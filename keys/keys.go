@@ -74,7 +74,17 @@ type Ring interface {
 	Remove(name session.Owner) error
 }
 
-var _ Ring = (*File)(nil)
+// Importer is a Ring that also takes keys over from another.
+type Importer interface {
+	Ring
+
+	// Import adds a key as another ring has it, so that those who have the key can
+	// go on using it. If it is there already that is success. It fails with Exists
+	// if the owner has another key, and with fault.BadRequest if k makes no sense.
+	Import(k Key) error
+}
+
+var _ Importer = (*File)(nil)
 
 // ErrExists is the fault of adding a key for an owner who has one.
 func ErrExists(name session.Owner) error {
@@ -84,6 +94,20 @@ func ErrExists(name session.Owner) error {
 // ErrNone is the fault of removing a key that is not there.
 func ErrNone(name session.Owner) error {
 	return fault.New(fault.NotFound, "there is no key for %q", name)
+}
+
+// Same reports whether two keys are the same secret of the same owner.
+func (k Key) Same(o Key) bool { return k.Name == o.Name && strings.EqualFold(k.SHA256, o.SHA256) }
+
+// Check returns a fault with code fault.BadRequest if there cannot be such a key.
+func (k Key) Check() error {
+	if err := checkName(k.Name); err != nil {
+		return err
+	}
+	if sum, err := hex.DecodeString(k.SHA256); err != nil || len(sum) != sha256.Size {
+		return fault.New(fault.BadRequest, "the key of %q has no SHA-256", k.Name)
+	}
+	return nil
 }
 
 // Make draws a key for an owner, and returns what is to be kept of it and the key
@@ -143,8 +167,7 @@ func read(path string) ([]Key, error) {
 		return nil, fault.New(Damaged, "the keys in %s are damaged (%w); repair the file, or remove it and make new keys", path, err)
 	}
 	for _, k := range keys {
-		sum, err := hex.DecodeString(k.SHA256)
-		if err != nil || len(sum) != sha256.Size || checkName(k.Name) != nil {
+		if k.Check() != nil {
 			return nil, fault.New(Damaged, "the keys in %s are damaged: the entry of %q makes no sense; repair the file, or remove it and make new keys", path, k.Name)
 		}
 	}
@@ -197,6 +220,22 @@ func (f *File) Add(name session.Owner, admin bool) (string, error) {
 		return "", err
 	}
 	return secret, nil
+}
+
+// Import implements Importer.
+func (f *File) Import(k Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return f.change(func(keys []Key) ([]Key, error) {
+		if i := slices.IndexFunc(keys, func(o Key) bool { return o.Name == k.Name }); i >= 0 {
+			if keys[i].Same(k) {
+				return keys, nil
+			}
+			return nil, ErrExists(k.Name)
+		}
+		return append(keys, k), nil
+	})
 }
 
 // Remove makes the key of an owner invalid. It fails with fault.NotFound if

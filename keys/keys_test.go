@@ -138,3 +138,32 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 		t.Errorf("%d of 8 keys are there", n)
 	}
 }
+
+func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
+	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
+	secret, err := from.Add("depot", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := from.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := to.Import(all[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := to.All()
+	if k, ok := keys.Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {
+		t.Errorf("%+v, %v; want %+v", got, err, all)
+	}
+	other, _, _ := keys.Make("depot", false)
+	if err := to.Import(other); fault.CodeOf(err) != keys.Exists {
+		t.Errorf("another key of the same owner: %v", err)
+	}
+	other.Name, other.SHA256 = "x", "x"
+	if err := to.Import(other); fault.CodeOf(err) != fault.BadRequest {
+		t.Errorf("a key without a hash: %v", err)
+	}
+}

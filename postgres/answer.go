@@ -135,6 +135,21 @@ func filesOf(files []session.Input) columns {
 	return l
 }
 
+// inputsOf is what an import passes: all files of a state.
+func inputsOf(st session.State) columns {
+	l := filesOf(st.Inputs())
+	for range st.BOL {
+		l.slots = append(l.slots, string(session.BOL))
+	}
+	if st.Orders != nil {
+		l.slots = append(l.slots, string(session.Orders))
+	}
+	for _, in := range st.Inputs() {
+		l.attached = append(l.attached, in.Attached.UnixMilli())
+	}
+	return l
+}
+
 // at is the time of so many milliseconds since 1970.
 func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 

@@ -19,6 +19,8 @@ const (
 	Unsafe       fault.Code = "database_unsafe"         // it may lose what it committed
 	Foreign      fault.Code = "not_a_tallyman_database" // what is there is something else's
 	NewerSchema  fault.Code = "newer_schema"            // a later Tallyman wrote it
+	NoSchema     fault.Code = "no_tallyman_schema"      // Options.Existing, and nothing is there
+	InUse        fault.Code = "database_in_use"         // Options.Alone, and others are connected
 	OlderProgram fault.Code = "older_program_connected" // one that could not work with the schema to come
 )
 

@@ -466,8 +466,8 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 	for _, db := range []string{newer, next} {
 		mustOpen(t, server.Address(db), session.Settings{}, Options{}).Close()
 	}
-	server.Exec(t, newer, "UPDATE tallyman.schema SET version = 2, oldest = 2")
-	server.Exec(t, next, "UPDATE tallyman.schema SET version = 3, oldest = 1")
+	server.Exec(t, newer, "UPDATE tallyman.schema SET version = version + 1, oldest = version + 1")
+	server.Exec(t, next, "UPDATE tallyman.schema SET version = version + 2, oldest = 1")
 	as := func(user, database string) string {
 		return strings.Replace(server.Address(database), "postgres@", user+"@", 1)
 	}
@@ -567,11 +567,11 @@ func TestTheCheckFindsASchemaThatIsNotOursAnyMore(t *testing.T) {
 	if err := s.Check(ctx); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(t, name, "UPDATE tallyman.schema SET version = 2, oldest = 1")
+	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+1, latest(migrations)))
 	if err := s.Check(ctx); err != nil {
 		t.Errorf("the next schema, which suits us: %v", err)
 	}
-	server.Exec(t, name, "UPDATE tallyman.schema SET version = 3, oldest = 2")
+	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+2, latest(migrations)+1))
 	if err := s.Check(ctx); fault.CodeOf(err) != session.StorageUnavailable || !strings.Contains(errors.Unwrap(err).Error(), "newer Tallyman") {
 		t.Errorf("one that does not: %v", err)
 	}

@@ -139,6 +139,12 @@ type Options struct {
 	// AllowUnsafe accepts a server that may lose what it committed: one whose
 	// fsync or full_page_writes is off. It is for tests.
 	AllowUnsafe bool
+	// Existing has Open fail with NoSchema where there is no schema, instead of
+	// making one.
+	Existing bool
+	// Alone has Open fail with InUse if other programs are connected to the
+	// database. It does not keep them from connecting later.
+	Alone bool
 	// Log is told what goes wrong in the background; nil for slog.Default.
 	Log *slog.Logger
 
@@ -205,7 +211,7 @@ type Store struct {
 	ending sync.Once
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.Importer = (*Store)(nil)
 
 // Open returns the store in the database at an address like
 // postgres://user:password@host:5432/database?sslmode=verify-full, or any other
@@ -214,7 +220,8 @@ var _ session.Store = (*Store)(nil)
 //
 // It fails with fault.BadRequest if the address cannot be understood, with
 // Refused if the server does not let us in, with NoDatabase, ReadOnly, Unsafe,
-// Foreign, NewerSchema or OlderProgram if the database is not one to use, and with
+// Foreign, NewerSchema or OlderProgram if the database is not one to use, with
+// NoSchema or InUse if Options ask for that, and with
 // session.StorageUnavailable if it cannot be reached. No fault repeats the
 // password. ctx bounds the opening only.
 func Open(ctx context.Context, address string, settings session.Settings, options Options) (*Store, error) {
@@ -333,56 +340,77 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	if !kind.Valid() {
 		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
 	}
-	// Without room that was set aside, it may only take the place of a session that
-	// is there; and only if there is none the sessions are counted.
-	st, removed, outcome, err := session.State{}, session.Removed{}, "full", error(nil)
-	if s.room.take() {
-		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
-		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
-		return st, removed, err
-	}
-	var none int64
-	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &none); err != nil || outcome != "full" {
-		return st, removed, err
-	}
-	leased, most, err := s.room.makeSure(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	if leased {
-		st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, nil)
-		s.room.untake(outcome == "begun" || err != nil && !session.Settled(err))
-		return st, removed, err
-	}
-	defer s.room.unsure()
-	if st, removed, outcome, err = s.beginWith(ctx, key, kind, anew, &most); err == nil && outcome == "full" {
-		return fail(errBusy("there are as many sessions as it keeps"))
-	}
-	return st, removed, err
-}
-
-// beginWith begins or opens a session, if there are less than most; nil means that
-// there is room for it. The outcome is found, begun or full.
-func (s *Store) beginWith(ctx context.Context, key session.Key, kind session.Kind, anew bool, most *int64) (st session.State, removed session.Removed, outcome string, err error) {
-	fail := func(err error) (session.State, session.Removed, string, error) {
-		return session.State{}, session.Removed{}, "", err
-	}
-	for wait := 0; ; wait++ {
-		counted := s.room.counting()
-		a, err := s.ask(ctx, call{
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
 			what: "begin the session",
 			sql:  `SELECT * FROM tallyman.begin_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			args: func() []any {
 				return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts(),
 					anew, string(kind), uuid(session.NewIncarnation()), most}
 			},
-		})
+		}
+	})
+	if err != nil {
+		return fail(err)
+	}
+	switch a.outcome {
+	case "found":
+		s.note(key, a)
+	case "begun":
+	default:
+		return fail(errNonsense(a))
+	}
+	st, err := s.state(key, a)
+	if err != nil {
+		return fail(err)
+	}
+	return st, a.removed(), nil
+}
+
+// within makes a call that may begin a session, and keeps the bound on them. most
+// is what the call is to pass: how many there may be before it, or nil if there is
+// room for it. The outcome of the answer is begun if the session is a new one, and
+// neither full nor counting.
+func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, error) {
+	leased := func() (answer, error) {
+		a, err := s.bounded(ctx, c, nil)
+		s.room.untake(a.outcome == "begun" || err != nil && !session.Settled(err))
+		return a, err
+	}
+	if s.room.take() {
+		return leased()
+	}
+	// Without room that was set aside, it may only take the place of a session that
+	// is there; and only if there is none the sessions are counted.
+	var none int64
+	if a, err := s.bounded(ctx, c, &none); err != nil || a.outcome != "full" {
+		return a, err
+	}
+	took, most, err := s.room.makeSure(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if took {
+		return leased()
+	}
+	defer s.room.unsure()
+	a, err := s.bounded(ctx, c, &most)
+	if err == nil && a.outcome == "full" {
+		return answer{}, errBusy("there are as many sessions as it keeps")
+	}
+	return a, err
+}
+
+// bounded makes a call that may begin a session if there are less than most, again
+// while another program counts. The outcome may be full.
+func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int64) (answer, error) {
+	for wait := 0; ; wait++ {
+		counted := s.room.counting()
+		a, err := s.ask(ctx, c(most))
 		if err != nil {
-			return fail(err)
+			return answer{}, err
 		}
 		switch a.outcome {
-		case "found":
-			s.note(key, a)
 		case "begun":
 			if a.counted > 0 {
 				counted(a.counted + 1)
@@ -390,22 +418,14 @@ func (s *Store) beginWith(ctx context.Context, key session.Key, kind session.Kin
 		case "counting":
 			// Another program counts, since there is hardly any room left.
 			if wait == 50 {
-				return fail(errBusy("there are about as many sessions as it keeps"))
+				return answer{}, errBusy("there are about as many sessions as it keeps")
 			}
 			if err := pause(ctx, 10*time.Millisecond); err != nil {
-				return fail(err)
+				return answer{}, err
 			}
 			continue
-		case "full":
-			return session.State{}, session.Removed{}, a.outcome, nil
-		default:
-			return fail(errNonsense(a))
 		}
-		st, err := s.state(key, a)
-		if err != nil {
-			return fail(err)
-		}
-		return st, a.removed(), a.outcome, nil
+		return a, nil
 	}
 }
 
@@ -464,6 +484,35 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 		return fail(session.ErrTooManyFiles(int(got.counted)))
 	}
 	return fail(errNonsense(got))
+}
+
+// Import implements session.Importer.
+func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	if err := st.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	f := inputsOf(st)
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
+			what:   "import the session",
+			attach: true,
+			sql:    `SELECT * FROM tallyman.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+			args: func() []any {
+				return []any{string(st.Key.Owner), string(st.Key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), most,
+					string(st.Kind), uuid(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
+					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached}
+			},
+		}
+	})
+	switch {
+	case err != nil:
+		return session.Removed{}, err
+	case a.outcome == "conflict":
+		return session.Removed{}, session.ErrExists()
+	case a.outcome == "there", a.outcome == "replaced", a.outcome == "begun":
+		return a.removed(), nil
+	}
+	return session.Removed{}, errNonsense(a)
 }
 
 // Get implements session.Store.

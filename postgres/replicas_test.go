@@ -55,6 +55,9 @@ func (r replicas) Expire(ctx context.Context, limit int) (session.Expired, error
 func (r replicas) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	return r.one().Named(ctx, keys)
 }
+func (r replicas) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	return r.one().Import(ctx, st)
+}
 func (r replicas) Check(ctx context.Context) error { return r.one().Check(ctx) }
 func (r replicas) Close() error {
 	var errs []error

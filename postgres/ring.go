@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type Ring struct {
 	err  error
 }
 
-var _ keys.Ring = (*Ring)(nil)
+var _ keys.Importer = (*Ring)(nil)
 
 // KeysKept is for how long a program goes by the keys that it saw last.
 const KeysKept = 2 * time.Second
@@ -82,12 +83,7 @@ func (r *Ring) Add(name session.Owner, admin bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum, err := hex.DecodeString(k.SHA256)
-	if err != nil {
-		return "", err
-	}
-	added, err := r.change(`INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
-		string(k.Name), k.Admin, sum, k.Created)
+	added, err := r.insert(k)
 	switch {
 	case err != nil:
 		return "", err
@@ -95,6 +91,32 @@ func (r *Ring) Add(name session.Owner, admin bool) (string, error) {
 		return "", keys.ErrExists(name)
 	}
 	return secret, nil
+}
+
+// insert adds a key unless its owner has one.
+func (r *Ring) insert(k keys.Key) (added bool, err error) {
+	sum, err := hex.DecodeString(k.SHA256)
+	if err != nil {
+		return false, err
+	}
+	return r.change(`INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
+		string(k.Name), k.Admin, sum, k.Created)
+}
+
+// Import implements keys.Importer.
+func (r *Ring) Import(k keys.Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	added, err := r.insert(k)
+	if err != nil || added {
+		return err
+	}
+	all, err := r.All() // change saw to it that they are read anew
+	if err == nil && !slices.ContainsFunc(all, k.Same) {
+		err = keys.ErrExists(k.Name)
+	}
+	return err
 }
 
 // Remove implements keys.Ring.

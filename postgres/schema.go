@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,10 +27,14 @@ type migration struct {
 //go:embed schema/1.sql
 var schema1 string
 
+//go:embed schema/2.sql
+var schema2 string
+
 // migrations are all there are; the version of the schema is the number of those
 // that ran. They are never changed once released, only added to.
 var migrations = []migration{
 	{sql: schema1, oldest: 1},
+	{sql: schema2, oldest: 1},
 }
 
 // schemaLock is the advisory lock of who changes the schema.
@@ -49,7 +54,7 @@ func latest(m []migration) int { return len(m) }
 // schema it was written for. Migrations look for programs that are too old.
 func programName(version int) string { return "tallyman schema " + strconv.Itoa(version) }
 
-var programNamePattern = regexp.MustCompile(`^tallyman schema (\d+)$`)
+var programNamePattern = regexp.MustCompile(`^tallyman schema ([0-9]+)$`)
 
 // version is what the database says of its schema.
 type version struct {
@@ -83,6 +88,14 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	steps := s.options.schema()
+	if v.is == 0 && s.options.Existing {
+		return fault.New(NoSchema, "there is nothing of Tallyman in the database %s", s.where)
+	}
+	if s.options.Alone {
+		if err := s.refuseOthers(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if v.is < latest(steps) {
 		if v, err = s.migrate(ctx, conn, steps); err != nil {
 			return err
@@ -210,6 +223,30 @@ func (s *Store) Doctor(ctx context.Context) ([]string, error) {
 		},
 	})
 	return found, err
+}
+
+// refuseOthers fails with InUse if other programs are connected. One that was ended
+// just now may go on showing for a moment: its server process finishes what it was
+// doing.
+func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
+	for start := time.Now(); ; {
+		var n int
+		var who string
+		err := conn.QueryRow(ctx, `SELECT count(*), coalesce(string_agg(DISTINCT coalesce(host(client_addr), 'its own machine'), ', '), '')
+			FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name ~ $1`,
+			programNamePattern.String()).Scan(&n, &who)
+		switch {
+		case err != nil:
+			return fmt.Errorf("looking for other programs: %w", err)
+		case n == 0:
+			return nil
+		case time.Since(start) > 2*s.limits.acquire:
+			return fault.New(InUse, "the database %s is in use by other Tallyman programs (%d connections, from %s); stop them first", s.where, n, who)
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // readVersion returns the version of the schema, or fails with Foreign.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 	"unicode"
@@ -79,26 +78,8 @@ func (a Attachment) Check() error {
 	}
 	seen := map[blob.Key]bool{}
 	for _, f := range a.Files {
-		refs := []blob.Ref{f.Content}
-		if !f.Reading.IsZero() {
-			refs = append(refs, f.Reading)
-		}
-		for _, r := range refs {
-			if !r.Key.Valid() || r.Size < 0 {
-				return bad("a file has no stored content")
-			}
-			if seen[r.Key] {
-				return bad("two files share a stored content")
-			}
-			seen[r.Key] = true
-		}
-		switch {
-		case FileName(f.Name) != f.Name:
-			return bad("a file's name is not clean")
-		case len(f.Summary) > MaxSummary:
-			return bad("a summary has %d bytes; at most %d are kept", len(f.Summary), MaxSummary)
-		case f.Summary != nil && !json.Valid(f.Summary):
-			return bad("a summary is not JSON")
+		if err := f.check(seen, bad); err != nil {
+			return err
 		}
 	}
 	return nil

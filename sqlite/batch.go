@@ -109,6 +109,11 @@ func (b *batch) lives(sl *slot, inTable func() bool) bool {
 // end leaves the slot without a session and returns what that removes.
 func (b *batch) end(sl *slot) session.Removed {
 	var r session.Removed
+	if sl.state != nil {
+		for _, c := range sl.state.Contents() {
+			delete(b.claimed, c)
+		}
+	}
 	switch {
 	case b.alive(sl):
 		r = sl.state.Remove()
@@ -119,13 +124,66 @@ func (b *batch) end(sl *slot) session.Removed {
 	return r
 }
 
+// room fails if there are too many sessions for one more in the slot. What it
+// returns nil for must be begun.
+func (b *batch) room(sl *slot) error {
+	if sl.entry != nil || sl.state != nil {
+		return nil // it has its place already
+	}
+	if b.store.table.size.Load()+int64(b.begun) >= int64(b.store.maxSessions) {
+		return errBusy("there are as many sessions as it keeps")
+	}
+	b.begun++
+	return nil
+}
+
+// take leaves the slot with an imported session, and returns what that removes.
+func (b *batch) take(sl *slot, st session.State) (session.Removed, error) {
+	used := st.ImportTime(b.now)
+	st.Created = st.Created.UTC().Truncate(time.Millisecond)
+	st.LastUsed, st.Expires = time.Time{}, time.Time{}
+	// What this session names here, before the batch or by what came up in it, it
+	// may name again.
+	var mine session.State
+	if sl.entry != nil {
+		mine = *sl.entry.state.Load()
+	}
+	if b.alive(sl) {
+		next, removed, changed, err := sl.state.Import(st)
+		if err != nil {
+			return session.Removed{}, err
+		}
+		if changed {
+			if err := b.claim(&next, sl.state, &mine); err != nil {
+				return session.Removed{}, err
+			}
+		}
+		if !sl.fresh {
+			sl.entry.use(used) // the later of the two
+			used = max(used, sl.entry.used.Load())
+		}
+		sl.used = max(sl.used, used)
+		if changed {
+			sl.state, sl.changed = &next, true
+		}
+		return removed, nil
+	}
+	if err := b.claim(&st, sl.state, &mine); err != nil {
+		return session.Removed{}, err
+	}
+	if err := b.room(sl); err != nil {
+		return session.Removed{}, err
+	}
+	removed := b.end(sl)
+	removed.Contents = slices.DeleteFunc(removed.Contents, func(k blob.Key) bool { return slices.Contains(st.Contents(), k) })
+	sl.state, sl.fresh, sl.used = &st, true, used
+	return removed, nil
+}
+
 // begin leaves the slot with a new incarnation, and returns what that removes.
 func (b *batch) begin(sl *slot, kind session.Kind) (session.Removed, error) {
-	if sl.entry == nil && sl.state == nil {
-		if b.store.table.size.Load()+int64(b.begun) >= int64(b.store.maxSessions) {
-			return session.Removed{}, errBusy("there are as many sessions as it keeps")
-		}
-		b.begun++
+	if err := b.room(sl); err != nil {
+		return session.Removed{}, err
 	}
 	r := b.end(sl)
 	s := session.Begin(sl.key, kind, b.now)
@@ -133,9 +191,15 @@ func (b *batch) begin(sl *slot, kind session.Kind) (session.Removed, error) {
 	return r, nil
 }
 
-// claim refuses contents that are new to a session but named already.
-func (b *batch) claim(now, next *session.State) error {
-	old := now.Contents()
+// claim refuses contents that are new to a session but named already. states are
+// those in which the session named some itself; they may be nil.
+func (b *batch) claim(next *session.State, states ...*session.State) error {
+	var old []blob.Key
+	for _, s := range states {
+		if s != nil {
+			old = append(old, s.Contents()...)
+		}
+	}
 	for _, c := range next.Contents() {
 		if slices.Contains(old, c) {
 			continue

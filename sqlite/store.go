@@ -28,6 +28,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -76,7 +79,7 @@ type Store struct {
 	reserve  *reserve
 }
 
-var _ session.Store = (*Store)(nil)
+var _ session.Importer = (*Store)(nil)
 
 // Open returns the store in a data directory, which is created if need be. It
 // fails with InUse if another process has it, with NewerSchema if a later
@@ -257,7 +260,7 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 		if err != nil {
 			return err
 		}
-		if err := b.claim(sl.state, &next); err != nil {
+		if err := b.claim(&next, sl.state); err != nil {
 			return err
 		}
 		if !b.use(sl) {
@@ -271,6 +274,22 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 		return session.State{}, session.Removed{}, err
 	}
 	return st, removed, nil
+}
+
+// Import implements session.Importer.
+func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	if err := st.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	var removed session.Removed
+	err := s.do(ctx, func(b *batch) (err error) {
+		removed, err = b.take(b.at(st.Key), st)
+		return err
+	})
+	if err != nil {
+		return session.Removed{}, err
+	}
+	return removed, nil
 }
 
 // Get implements session.Store.
@@ -436,4 +455,16 @@ func (s *Store) Close() error {
 		}
 	})
 	return s.ended
+}
+
+// Exists reports whether a data directory has sessions, without making anything.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.New(session.StorageUnavailable, "the session store in %s cannot be read: %w", dir, err)
+	}
+	return true, nil
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -23,9 +25,14 @@ import (
 // anew means that the process before has ended.
 type BlobOpener func(t testing.TB, place string) blob.Store
 
-// RunBlobs runs the suite for blob stores.
+// RunBlobs runs the suite for blob stores: all cases that a blob.Store must pass,
+// and those of what this one can do beside that.
 func RunBlobs(t *testing.T, open BlobOpener) {
-	for _, c := range blobCases {
+	all := blobCases
+	if _, ok := open(t, t.TempDir()).(blob.Importer); ok {
+		all = slices.Concat(blobCases, blobImportCases)
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			place := t.TempDir()
 			c.run(&blobBench{t, open, place, open(t, place)})
@@ -33,10 +40,12 @@ func RunBlobs(t *testing.T, open BlobOpener) {
 	}
 }
 
-var blobCases = []struct {
+type blobCase struct {
 	name string
 	run  func(*blobBench)
-}{
+}
+
+var blobCases = []blobCase{
 	{"what is put can be read, whatever its size", blobRoundTrip},
 	{"every content has a fresh key, even of the same bytes", blobFreshKeys},
 	{"a content is there after a restart", blobRestart},
@@ -101,6 +110,15 @@ func blobClaim(b *blobBench) {
 	if err != nil || len(items) > 1 {
 		b.Errorf("%d contents are listed, %v", len(items), err)
 	}
+}
+
+// blobImportCases are for a store that is a blob.Importer.
+var blobImportCases = []blobCase{
+	{"an import stores under the key that is given", blobImport},
+	{"an import never writes over anything", blobImportTaken},
+	{"what is not what was to be imported is refused, and nothing stays", blobImportDamaged},
+	{"an imported content is pending like any other", blobImportPending},
+	{"of imports under one key at once, one stores", blobImportRace},
 }
 
 type blobBench struct {
@@ -553,4 +571,130 @@ func blobSweep(b *blobBench) {
 		b.Error("nothing was uploaded meanwhile")
 	}
 	b.Logf("%d uploads meanwhile", len(kept))
+}
+
+// refOf is what another store may have of a content.
+func refOf(content []byte) blob.Ref {
+	return blob.Ref{Key: blob.NewKey(), Size: int64(len(content)), SHA256: sha256.Sum256(content)}
+}
+
+func (b *blobBench) imports(ref blob.Ref, r io.Reader) error {
+	return b.store.(blob.Importer).Import(ctx, ref, r)
+}
+
+func blobImport(b *blobBench) {
+	for _, n := range []int{0, 1, 64<<10 + 1, 3 << 20} {
+		content := randomBytes(n)
+		ref := refOf(content)
+		if err := b.imports(ref, iotest.HalfReader(bytes.NewReader(content))); err != nil {
+			b.Fatal(err)
+		}
+		b.holds(ref, content)
+		b.store.Release(ref.Key)
+		b.holds(ref, content)
+		b.store = b.open(b, b.place)
+		b.holds(ref, content)
+		if err := b.store.Delete(ctx, ref.Key); err != nil {
+			b.Error(err)
+		}
+		b.isGone(ref)
+	}
+	for _, k := range []blob.Key{"", "x", "../../../../../../../../../../x/y", "ABCDEF01234567890123456789012345"} {
+		ref := refOf(nil)
+		ref.Key = k
+		if err := b.imports(ref, bytes.NewReader(nil)); fault.CodeOf(err) != fault.BadRequest {
+			b.Errorf("under the key %q: %v", k, err)
+		}
+	}
+}
+
+func blobImportTaken(b *blobBench) {
+	there := randomBytes(1000)
+	pending, released := b.put(there), b.put(there)
+	b.store.Release(released.Key)
+	for _, ref := range []blob.Ref{pending, released} {
+		for _, content := range [][]byte{there, randomBytes(2000)} {
+			as := refOf(content)
+			as.Key = ref.Key
+			if err := b.imports(as, bytes.NewReader(content)); fault.CodeOf(err) != blob.Taken {
+				b.Errorf("importing over a content: %v", err)
+			}
+			b.holds(ref, there)
+		}
+	}
+	if got := b.listed(); !slices.Equal(got, []blob.Key{released.Key}) {
+		b.Errorf("%v are listed: the one is pending, the other is not", got)
+	}
+}
+
+func blobImportDamaged(b *blobBench) {
+	content := randomBytes(300 << 10)
+	for name, wrong := range map[string][]byte{
+		"cut off": content[:len(content)-1], "with more": append(slices.Clone(content), 0), "another byte": append(slices.Clone(content[:len(content)-1]), content[len(content)-1]^1), "nothing": nil,
+	} {
+		ref := refOf(content)
+		if err := b.imports(ref, bytes.NewReader(wrong)); fault.CodeOf(err) != blob.Damaged {
+			b.Errorf("%s: %v", name, err)
+		}
+		b.isGone(ref)
+		// Nor is the key used up.
+		if err := b.imports(ref, bytes.NewReader(content)); err != nil {
+			b.Errorf("%s, and then right: %v", name, err)
+		}
+		b.holds(ref, content)
+	}
+	broken := errors.New("the reader broke")
+	ref := refOf(content)
+	if err := b.imports(ref, io.MultiReader(bytes.NewReader(content[:1000]), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+		b.Errorf("a reader that fails: %v", err)
+	}
+	b.isGone(ref)
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := b.store.(blob.Importer).Import(ended, ref, bytes.NewReader(content)); fault.CodeOf(err) != fault.Cancelled {
+		b.Errorf("with a context that has ended: %v", err)
+	}
+	b.isGone(ref)
+}
+
+func blobImportPending(b *blobBench) {
+	content := randomBytes(100)
+	one, two := refOf(content), refOf(content)
+	for _, ref := range []blob.Ref{one, two} {
+		if err := b.imports(ref, bytes.NewReader(content)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if got := b.listed(); len(got) > 0 {
+		b.Errorf("%v are pending and listed", got)
+	}
+	b.store.Release(one.Key)
+	if got := b.listed(); !slices.Equal(got, []blob.Key{one.Key}) {
+		b.Errorf("%v are listed", got)
+	}
+}
+
+func blobImportRace(b *blobBench) {
+	for range 10 {
+		content := randomBytes(5000)
+		ref := refOf(content)
+		var stored atomic.Int32
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				switch err := b.imports(ref, bytes.NewReader(content)); fault.CodeOf(err) {
+				case "":
+					stored.Add(1)
+				case blob.Taken:
+				default:
+					b.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := stored.Load(); n != 1 {
+			b.Errorf("%d imports under one key stored", n)
+		}
+		b.holds(ref, content)
+	}
 }

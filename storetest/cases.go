@@ -20,11 +20,14 @@ import (
 	"tallyman/session"
 )
 
-// cases are the suite, in the order of DESIGN.md §6.
-var cases = []struct {
+// testCase is one of the suite's.
+type testCase struct {
 	name string
 	run  func(*bench)
-}{
+}
+
+// cases are the suite, in the order of DESIGN.md §6.
+var cases = []testCase{
 	{"open begins an empty incarnation where there is none", openBegins},
 	{"open returns the session that is there, and keeps its kind", openReturns},
 	{"new always begins an empty incarnation, and nothing of an earlier one is visible", newBegins},

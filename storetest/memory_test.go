@@ -345,6 +345,78 @@ func (m *memory) Attach(ctx context.Context, k session.Key, a session.Attachment
 	return m.put(next), r, nil
 }
 
+func (m *memory) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	fail := func(err error) (session.Removed, error) { return session.Removed{}, err }
+	if err := st.Check(); err != nil && m.broken != "imports are not checked" {
+		return fail(err)
+	}
+	if err := m.ready(ctx, st.Key); err != nil {
+		return fail(err)
+	}
+	defer m.mu.Unlock()
+	used := time.UnixMilli(st.ImportTime(m.now())).UTC()
+	switch m.broken {
+	case "an import counts as use":
+		used = m.now()
+	case "an import may have been used in a time to come":
+		used = st.LastUsed
+	}
+	now, alive := m.live(st.Key)
+	old := m.rows[m.fold(st.Key)]
+	var removed session.Removed
+	if alive {
+		next, r, changed, err := now.Import(st)
+		switch {
+		case err != nil && m.broken == "an import takes another session's place":
+			next, r = st, now.Remove()
+		case err != nil:
+			return fail(err)
+		case !changed && m.broken == "importing again fails":
+			return fail(session.ErrExists())
+		}
+		st, removed = next, r
+		if now.LastUsed.After(used) && m.broken != "an import brings an earlier use back" {
+			used = now.LastUsed
+		}
+	} else {
+		if err := m.full(st.Key); err != nil && m.broken != "imports know no bound" {
+			return fail(err)
+		}
+		removed.Contents = slices.DeleteFunc(old.Contents(), func(k blob.Key) bool { return slices.Contains(st.Contents(), k) })
+		if len(removed.Contents) == 0 {
+			removed.Contents = nil
+		}
+	}
+	for _, c := range st.Contents() {
+		if m.names(c) && !slices.Contains(old.Contents(), c) && m.broken != "imports share contents" {
+			return fail(fault.New(fault.BadRequest, "shared"))
+		}
+	}
+	switch m.broken {
+	case "an import begins a new incarnation":
+		st.Incarnation = session.NewIncarnation()
+	case "an import counts from 1":
+		st.Revision = 1
+	case "an import attaches now":
+		st.BOL = slices.Clone(st.BOL)
+		for i := range st.BOL {
+			st.BOL[i].Attached = m.now()
+		}
+	case "an import reads, waits and writes":
+		m.mu.Unlock()
+		time.Sleep(100 * time.Microsecond)
+		m.mu.Lock()
+	case "an import forgets contents":
+		removed.Contents = nil
+	}
+	st.LastUsed = used
+	m.rows[m.fold(st.Key)] = st
+	if m.broken != "imports are not durable" {
+		m.disk.rows[m.fold(st.Key)] = st
+	}
+	return removed, nil
+}
+
 func (m *memory) Get(ctx context.Context, k session.Key) (session.State, error) {
 	if err := m.ready(ctx, k); err != nil {
 		return session.State{}, err

@@ -60,9 +60,18 @@ func (c *Clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// Run runs the suite.
+// Run runs the suite: all cases that a session.Store must pass, and those of what
+// this one can do beside that.
 func Run(t *testing.T, open Opener) {
-	for _, c := range cases {
+	all := cases
+	first := open(t, t.TempDir(), session.Settings{})
+	if _, ok := first.(session.Importer); ok {
+		all = slices.Concat(cases, importCases)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			b := &bench{t, &subject{open: open, place: t.TempDir(), clock: NewClock()}}
 			b.reopen()

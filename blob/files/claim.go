@@ -18,14 +18,14 @@ var _ blob.Claimer = (*Store)(nil)
 // Claim implements blob.Claimer: the owner stands in a file beside the folders
 // of contents.
 func (s *Store) Claim(_ context.Context, owner string) (string, error) {
-	recorded, err := s.claim(owner)
+	recorded, err := s.record(owner)
 	if err != nil {
 		return "", blob.Fault("look whose contents these are", fmt.Errorf("claiming %s: %w", s.dir, err))
 	}
 	return recorded, nil
 }
 
-func (s *Store) claim(owner string) (string, error) {
+func (s *Store) record(owner string) (string, error) {
 	path := filepath.Join(s.dir, blob.ClaimName)
 	b, err := os.ReadFile(path)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {

@@ -44,7 +44,7 @@ type Store struct {
 	pending map[blob.Key]struct{}
 }
 
-var _ blob.Store = (*Store)(nil)
+var _ blob.Importer = (*Store)(nil)
 
 // Open returns the store in dir, which is created if need be. It only adds
 // folders; whatever is there stays.
@@ -121,6 +121,9 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 	const doing = "store a file"
 	path := s.path(ref.Key)
 	f, err := s.disk.create(path)
+	if errors.Is(err, fs.ErrExist) {
+		return blob.ErrTaken(err)
+	}
 	if err != nil {
 		return blob.Fault(doing, err)
 	}
@@ -174,6 +177,43 @@ func (s *Store) hold(k blob.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending[k] = struct{}{}
+}
+
+// Import implements blob.Importer. A crash may leave a part of the content under
+// its key.
+func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
+	if err := ctx.Err(); err != nil {
+		return blob.Fault("store a file", err)
+	}
+	if !ref.Key.Valid() {
+		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
+	}
+	if !s.claim(ref.Key) {
+		return blob.ErrTaken(nil)
+	}
+	got := blob.Ref{Key: ref.Key}
+	err := s.write(ctx, &got, r)
+	if err == nil {
+		err = ref.Check(got.Size, got.SHA256)
+	}
+	if err != nil {
+		if fault.CodeOf(err) != blob.Taken {
+			s.disk.remove(s.path(ref.Key))
+		}
+		s.Release(ref.Key)
+	}
+	return err
+}
+
+// claim makes a key pending, unless it is.
+func (s *Store) claim(k blob.Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, held := s.pending[k]; held {
+		return false
+	}
+	s.pending[k] = struct{}{}
+	return true
 }
 
 // Release implements blob.Store.

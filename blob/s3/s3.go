@@ -101,7 +101,7 @@ type Store struct {
 	ahead   *listing            // what the last List got and did not return
 }
 
-var _ blob.Store = (*Store)(nil)
+var _ blob.Importer = (*Store)(nil)
 
 // Open returns the store in a bucket. Credentials come from where AWS tools take
 // them: the environment, configuration files, the machine's or the pod's role.
@@ -208,7 +208,9 @@ func (s *Store) put(ctx context.Context, sp, keep *spool) (blob.Ref, error) {
 	s.mu.Lock()
 	s.pending[ref.Key] = keep
 	s.mu.Unlock()
-	if err := s.send(ctx, ref, sp); err != nil {
+	// There is no need for a condition that the key be new: it is. With one, a
+	// request that is sent again after its answer was lost would fail.
+	if err := s.send(ctx, ref, sp, nil); err != nil {
 		s.takeBack(ctx, ref.Key)
 		s.Release(ref.Key)
 		return blob.Ref{}, err
@@ -216,14 +218,49 @@ func (s *Store) put(ctx context.Context, sp, keep *spool) (blob.Ref, error) {
 	return ref, nil
 }
 
-func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool) error {
-	// There is no need for a condition that the key be new: it is. With one, a
-	// request that is sent again after its answer was lost would fail.
+// send sends a spool. unless, if it is not nil, is a condition: that there be no
+// object which it fits.
+func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool, unless *string) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.name(ref.Key), Body: sp.seeker(), ContentLength: &ref.Size,
-		ContentType: aws.String("application/octet-stream"),
+		ContentType: aws.String("application/octet-stream"), IfNoneMatch: unless,
 	}, s3.WithAPIOptions(signedWith(ref.SHA256)))
+	if _, status := codeOf(err); unless != nil && status == http.StatusPreconditionFailed {
+		return blob.ErrTaken(err)
+	}
 	return s.fault(ctx, "store a file", err)
+}
+
+// Import implements blob.Importer. The service must know conditional writes
+// (If-None-Match), or it would write over what is there. A request that is sent
+// again after its answer was lost finds its own object, and fails with
+// blob.Taken.
+func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
+	if !ref.Key.Valid() {
+		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
+	}
+	sp, err := fill(ctx, s.spool, r)
+	if err != nil {
+		return err
+	}
+	if err := sp.is(ref); err != nil {
+		sp.done()
+		return err
+	}
+	s.mu.Lock()
+	if _, held := s.pending[ref.Key]; held {
+		s.mu.Unlock()
+		sp.done()
+		return blob.ErrTaken(nil)
+	}
+	s.pending[ref.Key] = sp
+	s.mu.Unlock()
+	if err := s.send(ctx, ref, sp, aws.String("*")); err != nil {
+		// Whose object is there now is not certain: it is left to the sweep.
+		s.Release(ref.Key)
+		return err
+	}
+	return nil
 }
 
 // signedWith makes the SHA-256 of the body part of the signature, which it is not

@@ -23,7 +23,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1
-	exitStrict = 3 // sheet --strict: the sheet was written, but not all is well
+	exitStrict = 3 // sheet --strict: the sheet was written, but not all is well; copy: likewise
 )
 
 // streams are the program's input and outputs.
@@ -45,6 +45,7 @@ var commands = []command{
 	{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
 	{"serve", "run the service and the web page", runServe},
 	{"key", "make, list and remove the keys that callers of the service need", runKey},
+	{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
 	{"version", "print the version", runVersion},
 }
 

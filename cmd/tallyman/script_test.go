@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -20,9 +21,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
+	"tallyman/blob"
+	"tallyman/blob/files"
 	"tallyman/internal/hostile"
 	"tallyman/sample"
+	"tallyman/session"
 	"tallyman/sheet"
+	"tallyman/sqlite"
 )
 
 // The scripts read like a terminal. Beside the commands of testscript they use:
@@ -40,6 +45,8 @@ import (
 //	reading                          wait until a worker runs
 //	workers-gone                     no worker is left
 //	small-disk DIRECTORY             put a disk of a few kilobytes there
+//	sessions DIRECTORY N             put N sessions with two files each there
+//	damage DIRECTORY                 flip a bit of the first file of the first session
 //
 // The variable REAL is the directory of real documents, if the condition [real]
 // holds. The condition [mount] says that small-disk works.
@@ -86,6 +93,8 @@ func TestScripts(t *testing.T) {
 			"reading":      reading,
 			"workers-gone": workersGone,
 			"small-disk":   smallDisk,
+			"sessions":     makeSessions,
+			"damage":       damage,
 		},
 		RequireExplicitExec: false,
 		RequireUniqueNames:  true,
@@ -284,4 +293,59 @@ func pngIs(ts *testscript.TestScript, neg bool, args []string) {
 	if size := img.Bounds().Size(); strconv.Itoa(size.X) != args[1] || size.Y <= size.X {
 		ts.Fatalf("its size is %v", size)
 	}
+}
+
+func makeSessions(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "sessions DIRECTORY N")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(inDirectory(ts.MkAbs(args[0]), func(sessions session.Store, contents blob.Store) error {
+		for i := range n {
+			k := session.Key{Owner: "depot", ID: session.ID(strconv.Itoa(i))}
+			st, _, err := sessions.Open(context.Background(), k, session.Named)
+			if err != nil {
+				return err
+			}
+			var in []session.Input
+			for _, name := range []string{"bol 0.pdf", "bol 1.pdf"} {
+				f := session.Input{Name: name}
+				for _, ref := range []*blob.Ref{&f.Content, &f.Reading} {
+					if *ref, err = contents.Put(context.Background(), strings.NewReader(strings.Repeat("x", 50))); err != nil {
+						return err
+					}
+				}
+				in = append(in, f)
+			}
+			if _, _, err := sessions.Attach(context.Background(), k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: in}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "damage DIRECTORY")
+	dir := ts.MkAbs(args[0])
+	ts.Check(inDirectory(dir, func(sessions session.Store, _ blob.Store) error {
+		page, err := sessions.List(context.Background(), session.Query{Limit: 1})
+		if err != nil {
+			return err
+		}
+		k := string(page.Sessions[0].BOL[0].Content.Key)
+		return os.WriteFile(filepath.Join(dir, "contents", k[:2], k), []byte(strings.Repeat("x", 49)+"y"), 0o600)
+	}))
+}
+
+// inDirectory opens a data directory for a while.
+func inDirectory(dir string, do func(session.Store, blob.Store) error) error {
+	store, err := sqlite.Open(context.Background(), dir, session.Settings{})
+	if err != nil {
+		return err
+	}
+	contents, err := files.Open(filepath.Join(dir, "contents"))
+	if err == nil {
+		err = do(store, contents)
+	}
+	return errors.Join(err, store.Close())
 }

@@ -161,10 +161,9 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		}
 		s.closers = append(s.closers, store.Close)
 		s.sessions, s.keys, s.shared = store, store.Keys(), true
-		if s.secret, err = store.Secret(ctx, "listings"); err != nil {
+		if err := s.identify(ctx, store); err != nil {
 			return err
 		}
-		s.owner = blob.OwnerOf(s.secret)
 		events, err := store.Bus(ctx)
 		if err != nil {
 			return err
@@ -172,10 +171,31 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		s.closers = append(s.closers, events.Close)
 		s.bus = events
 	}
+	if o.blobs == "" && s.shared {
+		log.Warn("the contents of files are on this machine: other servers of the same database cannot read them; give all of them --blobs", "contents", o.contentsAt())
+	}
+	if err := s.openContents(ctx, o); err != nil {
+		return err
+	}
+	err = s.ownContents(ctx, o)
+	if fault.CodeOf(err) == blob.StorageUnavailable {
+		log.Warn("the contents of files cannot be reached yet", "contents", o.contentsAt(), "error", err)
+		return nil // the sweep asks again
+	}
+	return err
+}
+
+// identify takes from a database what all who share it know of each other.
+func (s *storage) identify(ctx context.Context, store *postgres.Store) (err error) {
+	if s.secret, err = store.Secret(ctx, "listings"); err != nil {
+		return err
+	}
+	s.owner = blob.OwnerOf(s.secret)
+	return nil
+}
+
+func (s *storage) openContents(ctx context.Context, o *storageOptions) (err error) {
 	if o.blobs == "" {
-		if s.shared {
-			log.Warn("the contents of files are on this machine: other servers of the same database cannot read them; give all of them --blobs", "contents", o.contentsAt())
-		}
 		s.contents, err = files.Open(filepath.Join(o.data, "contents"))
 		return err
 	}
@@ -184,22 +204,22 @@ func (s *storage) open(ctx context.Context, o *storageOptions, settings session.
 		return err
 	}
 	s.shared = s.shared || address.Shared()
-	if s.contents, err = address.Open(ctx); err != nil {
-		return err
+	s.contents, err = address.Open(ctx)
+	return err
+}
+
+// ownContents makes sure that contents at an address of their own are not those
+// of others, whose sweep would take ours for orphans, and ours theirs.
+func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error) {
+	if o.blobs == "" {
+		return nil // in the data directory, which is locked
 	}
-	// What lies at an address of its own may be another's, whose sweep would
-	// take our contents for orphans, and ours its.
 	if s.owner == "" {
 		if s.owner, err = identity(o.data); err != nil {
 			return err
 		}
 	}
-	err = blob.Own(ctx, s.contents, s.owner)
-	if fault.CodeOf(err) == blob.StorageUnavailable {
-		log.Warn("the contents of files cannot be reached yet", "contents", o.contentsAt(), "error", err)
-		return nil // the sweep asks again
-	}
-	return err
+	return blob.Own(ctx, s.contents, s.owner)
 }
 
 // identity returns the name under which the sessions of a data directory have

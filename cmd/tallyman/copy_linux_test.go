@@ -1,0 +1,417 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/blob"
+	"tallyman/blob/files"
+	"tallyman/blob/s3/s3test"
+	"tallyman/blob/stores"
+	"tallyman/client"
+	"tallyman/desk"
+	"tallyman/intake"
+	"tallyman/keys"
+	"tallyman/postgres"
+	"tallyman/postgres/pgtest"
+	"tallyman/sample"
+	"tallyman/session"
+	"tallyman/sqlite"
+)
+
+// house is all that a server keeps, open.
+type house struct {
+	sessions session.Store
+	contents blob.Store
+	keys     keys.Ring
+}
+
+func (h house) close(t *testing.T) {
+	t.Helper()
+	if err := h.sessions.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func embeddedHouse(t *testing.T, dir string, settings session.Settings) house {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), dir, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents, err := files.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return house{store, contents, keys.Open(dir)}
+}
+
+func sharedHouse(t *testing.T, database, bucket string) house {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), database, session.Settings{}, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents, err := stores.Open(t.Context(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return house{store, contents, store.Keys()}
+}
+
+// put attaches bytes that are no documents: the stores do not care.
+func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...string) session.State {
+	t.Helper()
+	st, _, err := h.sessions.Open(t.Context(), k, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		in := session.Input{Name: name, Summary: json.RawMessage(`{"rows":7,"format":"<&>"}`)}
+		for _, ref := range []*blob.Ref{&in.Content, &in.Reading} {
+			b := make([]byte, 100+i*70_000)
+			rand.Read(b)
+			if *ref, err = h.contents.Put(t.Context(), bytes.NewReader(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}}
+		if strings.HasSuffix(name, ".csv") {
+			a.Slot, a.Mode = session.Orders, session.Replace
+		}
+		if st, _, err = h.sessions.Attach(t.Context(), k, a); err != nil {
+			t.Fatal(err)
+		}
+		h.contents.Release(in.Content.Key, in.Reading.Key)
+	}
+	return st
+}
+
+// states are all live sessions, in a form that can be compared.
+func (h house) states(t *testing.T) []session.State {
+	t.Helper()
+	var all []session.State
+	for q := (session.Query{}); ; {
+		page, err := h.sessions.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, st := range page.Sessions {
+			st.BOL = append([]session.Input{}, st.BOL...)
+			for i := range st.BOL {
+				st.BOL[i].Summary = plainJSON(t, st.BOL[i].Summary)
+			}
+			if st.Orders != nil {
+				o := *st.Orders
+				o.Summary = plainJSON(t, o.Summary)
+				st.Orders = &o
+			}
+			all = append(all, st)
+			q.After = st.Key
+		}
+		if !page.More {
+			return all
+		}
+	}
+}
+
+func plainJSON(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// bytesOf are all contents of sessions.
+func (h house) bytesOf(t *testing.T, all []session.State) map[blob.Key][]byte {
+	t.Helper()
+	got := map[blob.Key][]byte{}
+	for _, st := range all {
+		for _, in := range st.Inputs() {
+			for _, ref := range []blob.Ref{in.Content, in.Reading} {
+				b, err := blob.ReadAll(t.Context(), h.contents, ref)
+				if err != nil {
+					t.Fatalf("%q: %v", in.Name, err)
+				}
+				got[ref.Key] = b
+			}
+		}
+	}
+	return got
+}
+
+// furnish fills a data directory with sessions of all kinds, real ones among them,
+// and returns the sheets of those and a key.
+func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret string) {
+	t.Helper()
+	past := func() time.Time { return time.Now().Add(-25 * time.Hour) }
+	h := embeddedHouse(t, dir, session.Settings{Now: past})
+	h.put(t, session.Key{Owner: session.Local, ID: "forgotten"}, session.Named, "old.pdf")
+	h.close(t)
+
+	h = embeddedHouse(t, dir, session.Settings{})
+	defer h.close(t)
+	for i, id := range []session.ID{"../x", "x", "X", "a b", "\u202e", "'; DROP TABLE session; --", session.ID(strings.Repeat("é", 127)), session.Mint()} {
+		for _, owner := range []session.Owner{session.Local, "depot", "head office"} {
+			h.put(t, session.Key{Owner: owner, ID: id}, session.Named, []string{"a.pdf", "Lieferschein ä.pdf", "orders.csv", ""}[:i%5%4+i/7]...)
+		}
+	}
+	h.put(t, session.Key{Owner: session.Local, ID: "cookie"}, session.Cookie, "one.pdf", "orders.csv", "two.pdf")
+
+	reader := intake.New(intake.Config{Workers: 1})
+	defer reader.Close()
+	d := desk.New(h.sessions, h.contents, reader, desk.Limits{})
+	sheets = map[session.Key][]byte{}
+	for i, k := range []session.Key{{Owner: "depot", ID: "real"}, {Owner: "depot", ID: "appended"}, {Owner: session.Local, ID: "real"}} {
+		st, err := d.Open(t.Context(), k, session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 1 + i%2 {
+			s, err := sample.New(sample.Options{Bills: 3, Lines: 9, Seed: uint64(10*i + n)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var bills, orders bytes.Buffer
+			if err := errors.Join(s.WritePDF(&bills), s.WriteOrders(&orders)); err != nil {
+				t.Fatal(err)
+			}
+			in := d.Receive()
+			if err := in.Add(t.Context(), "bol.pdf", &bills); err != nil {
+				t.Fatal(err)
+			}
+			if st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil); err != nil {
+				t.Fatal(err)
+			}
+			in = d.Receive()
+			if err := in.Add(t.Context(), "orders.csv", &orders); err != nil {
+				t.Fatal(err)
+			}
+			if st, _, err = d.AttachOrders(t.Context(), st, in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sheets[k], err = d.CSV(t.Context(), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret, err := h.keys.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.keys.Add("head office", true); err != nil {
+		t.Fatal(err)
+	}
+	return sheets, secret
+}
+
+// copyCommand is the program, copying.
+func copyCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	program, err := exec.LookPath("tallyman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(program, append([]string{"copy"}, args...)...)
+}
+
+// copies runs a copy that exits with a code, and returns what it said.
+func copies(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd := copyCommand(t, args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("tallyman copy %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// shared starts servers of PostgreSQL and S3 and returns addresses on them that
+// nobody uses.
+func shared(t *testing.T) (database, bucket string, objects func() int) {
+	t.Helper()
+	pg, err := pgtest.Start(true) // the program insists on a server that keeps what it commits
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pg.Close() })
+	s3 := s3test.Start(t)
+	s3.Setenv(t)
+	name := s3.Bucket(t)
+	objects = func() int {
+		n := 0
+		filepath.WalkDir(filepath.Join(s3.Root, name), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && blob.Key(filepath.Base(path)).Valid() {
+				n++
+			}
+			return nil
+		})
+		return n
+	}
+	return pg.Address(pg.Database(t)), s3.Address(name, "moved"), objects
+}
+
+func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
+	database, bucket, _ := shared(t)
+	from, back := t.TempDir(), filepath.Join(t.TempDir(), "back")
+	sheets, secret := furnish(t, from)
+	h := embeddedHouse(t, from, session.Settings{})
+	want := h.states(t)
+	contents := h.bytesOf(t, want)
+	ring, err := h.keys.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := copies(t, 1, "--from", from, "--to", database, "--to-blobs", bucket); !strings.Contains(said, "the source: the data directory "+from+" is in use by the process with ID ") {
+		t.Errorf("a source in use: %s", said)
+	}
+	h.close(t)
+
+	same := func(what string, h house) {
+		t.Helper()
+		got := h.states(t)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the sessions are not the same\n got %+v\nwant %+v", what, got, want)
+		}
+		if !reflect.DeepEqual(h.bytesOf(t, got), contents) {
+			t.Errorf("%s: the contents are not the same", what)
+		}
+		if got, err := h.keys.All(); err != nil || !reflect.DeepEqual(got, ring) {
+			t.Errorf("%s: the keys are %+v, %v, not %+v", what, got, err, ring)
+		}
+		if _, err := h.sessions.Get(t.Context(), session.Key{Owner: session.Local, ID: "forgotten"}); err == nil {
+			t.Errorf("%s: a session that had expired is there", what)
+		}
+	}
+	there := []string{"--from", from, "--to", database, "--to-blobs", bucket}
+	if said := copies(t, 0, append(there, "--dry-run")...); !strings.Contains(said, fmt.Sprintf("%d sessions with ", len(want))) || !strings.Contains(said, "1 expired session left out") {
+		t.Errorf("a dry run says %s", said)
+	}
+	said := copies(t, 0, there...)
+	if !strings.Contains(said, fmt.Sprintf("%d sessions, %d contents of ", len(want), len(contents))) || !strings.Contains(said, "1 expired session left out") || strings.Contains(said, "postgres@") {
+		t.Errorf("a copy says %s", said)
+	}
+	if said := copies(t, 0, there...); !strings.Contains(said, "0 sessions, 0 contents of 0 bytes, 0 keys copied") || !strings.Contains(said, fmt.Sprintf("%d sessions and 2 keys were there already", len(want))) {
+		t.Errorf("a second copy says %s", said)
+	}
+	h = sharedHouse(t, database, bucket)
+	same("in PostgreSQL and S3", h)
+	home := []string{"--from", database, "--from-blobs", bucket, "--to", back}
+	if said := copies(t, 1, home...); !strings.Contains(said, "is in use by other Tallyman programs") {
+		t.Errorf("a source in use: %s", said)
+	}
+	h.close(t)
+	copies(t, 0, home...)
+	h = embeddedHouse(t, back, session.Settings{})
+	same("back again", h)
+	h.close(t)
+
+	// And it is served from there: the same sheets to those who have the key.
+	s := startServer(t, back, nil, "--listen", "127.0.0.1:0")
+	for k, sheet := range sheets {
+		if k.Owner != "depot" {
+			continue
+		}
+		var b bytes.Buffer
+		c := &client.Client{URL: s.url, Key: secret, Session: string(k.ID)}
+		if err := c.Download(t.Context(), &b, "csv"); err != nil || !bytes.Equal(b.Bytes(), sheet) {
+			t.Errorf("the sheet of %q: %v, %.100s", k.ID, err, b.Bytes())
+		}
+	}
+	s.end(t)
+}
+
+// A copy is killed again and again, at moments that come later each time. What can
+// be seen in the target meanwhile is whole, and in the end everything is there.
+func TestACopyThatIsKilledIsTakenUpAgain(t *testing.T) {
+	database, bucket, objects := shared(t)
+	from := t.TempDir()
+	h := embeddedHouse(t, from, session.Settings{})
+	for i := range 60 {
+		h.put(t, session.Key{Owner: "depot", ID: session.ID(fmt.Sprintf("session %d", i))}, session.Named, "a.pdf", "b.pdf", "orders.csv")
+	}
+	want := h.states(t)
+	contents := h.bytesOf(t, want)
+	if _, err := h.keys.Add("depot", false); err != nil {
+		t.Fatal(err)
+	}
+	h.close(t)
+	args := []string{"--from", from, "--to", database, "--to-blobs", bucket}
+	kills := 0
+	for _, at := range []int{1, 30, 100, 101, 200, 300, 350} {
+		cmd := copyCommand(t, args...)
+		out, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() { io.Copy(io.Discard, out); close(ended) }()
+	watch:
+		for objects() < at {
+			select {
+			case <-ended:
+				break watch
+			default:
+			}
+		}
+		cmd.Process.Kill()
+		<-ended
+		if err := cmd.Wait(); err != nil {
+			kills++
+		}
+		h := sharedHouse(t, database, bucket)
+		got := h.states(t)
+		visible := map[session.Key]session.State{}
+		for _, st := range got {
+			visible[st.Key] = st
+		}
+		for _, st := range want {
+			if v, ok := visible[st.Key]; ok && !reflect.DeepEqual(v, st) {
+				t.Errorf("a part of a session is visible: %+v of %+v", v, st)
+			}
+		}
+		for k, b := range h.bytesOf(t, got) { // fails if one is missing
+			if !bytes.Equal(b, contents[k]) {
+				t.Error("a content is not what it was")
+			}
+		}
+		t.Logf("killed at %d contents: %d sessions are visible", objects(), len(got))
+		if ring, err := h.keys.All(); err != nil || len(ring) > 0 && len(got) < len(want) {
+			t.Errorf("keys before all sessions: %v, %v", ring, err)
+		}
+		h.close(t)
+	}
+	if kills < 5 {
+		t.Errorf("only %d copies were killed before they ended", kills)
+	}
+	t.Log(copies(t, 0, args...))
+	h = sharedHouse(t, database, bucket)
+	defer h.close(t)
+	got := h.states(t)
+	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(h.bytesOf(t, got), contents) {
+		t.Error("in the end not everything is there")
+	}
+	if n := objects(); n != len(contents) {
+		t.Errorf("%d contents are stored, and %d are named", n, len(contents))
+	}
+}
