@@ -14,6 +14,7 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"tallyman/blob"
@@ -382,6 +383,10 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 		return reading{}, err
 	}
 	defer content.Close()
+	// Reading to the end checks it; the workers read here and there.
+	if _, err := io.Copy(io.Discard, content); err != nil {
+		return reading{}, err
+	}
 	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 

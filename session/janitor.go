@@ -15,7 +15,8 @@ import (
 // interrupted, by a crash as well, the next pass goes on: rows go before the
 // contents that they name, and contents that no row names are orphans.
 //
-// Start it with Run, and run only one for a store.
+// Start it with Run: one in a process. Those of several processes that share a
+// store do not get in each other's way.
 type Janitor struct {
 	Store    Store
 	Contents blob.Store

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"os"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -10,10 +11,11 @@ import (
 
 // refused are the system calls that a worker has no use for and a hostile file
 // might: the network, other programs and processes, and ways around Landlock or
-// deep into the kernel. They fail with EPERM.
+// deep into the kernel. They fail with EPERM. Not tkill, by which Landlock's
+// library reaches all threads of the process; newer kernels confine it themselves.
 var refused = []string{
 	"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
-	"execve", "execveat", "kill", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
+	"execve", "execveat", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
 	"io_uring_setup", "open_by_handle_at", "userfaultfd", "bpf", "perf_event_open", "memfd_create",
 	"add_key", "request_key", "keyctl", "unshare", "setns", "chroot", "pivot_root", "mount", "umount2",
 	"init_module", "finit_module", "delete_module", "kexec_load", "reboot",
@@ -34,7 +36,14 @@ func confine(folders ...string) error {
 		Flag:       seccomp.FilterFlagTSync,
 		Policy: seccomp.Policy{
 			DefaultAction: seccomp.ActionAllow,
-			Syscalls:      []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, Names: refused}},
+			Syscalls: []seccomp.SyscallGroup{
+				{Action: seccomp.ActionErrno, Names: refused},
+				{Action: seccomp.ActionErrno, NamesWithCondtions: []seccomp.NameWithConditions{{
+					// Go signals its own threads.
+					Name:       "tgkill",
+					Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.NotEqual, Value: uint64(os.Getpid())}},
+				}}},
+			},
 		},
 	})
 	if err != nil {

@@ -48,7 +48,13 @@ var escapes = map[string]func(dir string) error{
 	"open a UDP socket":   func(string) error { return socket(syscall.AF_INET, syscall.SOCK_DGRAM) },
 	"open a local socket": func(string) error { return socket(syscall.AF_UNIX, syscall.SOCK_STREAM) },
 	"start a program":     func(string) error { return exec.Command("/bin/true").Run() },
-	"signal its parent":   func(string) error { return syscall.Kill(os.Getppid(), 0) },
+	"signal a thread of its parent": func(string) error {
+		if _, _, errno := syscall.Syscall(syscall.SYS_TGKILL, uintptr(os.Getppid()), uintptr(os.Getppid()), 0); errno != 0 {
+			return errno
+		}
+		return nil
+	},
+	"signal its parent": func(string) error { return syscall.Kill(os.Getppid(), 0) },
 }
 
 func socket(domain, kind int) error {
@@ -126,7 +132,7 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 func TestWithoutTheSandboxTheyWouldSucceed(t *testing.T) {
 	dir := prey(t)
 	for name, attempt := range escapes {
-		if strings.Contains(name, "parent's") {
+		if strings.Contains(name, "parent") {
 			continue // up to who runs the tests
 		}
 		if err := attempt(dir); err != nil {

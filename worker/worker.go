@@ -1,6 +1,7 @@
 // Package worker runs hostile work in processes of its own: this same binary,
 // started again. A worker can be killed at any moment, cannot use more than its
-// memory, and sees no files: what it reads, it asks its parent for.
+// memory, and needs no files: what it reads, it asks its parent for. On Linux it
+// gives up files, the network and other programs for good; see Sandbox.
 //
 // A worker serves one call at a time. When it hangs, crashes or outgrows its
 // limits it is killed, the call ends with a fault that says so, and the next
