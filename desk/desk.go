@@ -384,28 +384,25 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 
-// Look runs a function on the session's live state. If the session changes
-// meanwhile, so that contents which the function needs are gone, it is run
-// again on the state after that: what it sees is always one state that really
-// was. It fails with fault.NotFound if there is no session, and with whatever
-// the function returns.
-func (d *Desk) Look(ctx context.Context, key session.Key, look func(session.State) error) error {
+// Look runs a function on a live session's state, which was read just now. If the
+// session changes meanwhile, so that contents which the function needs are gone,
+// it is run again on the state after that: what it sees is always one state that
+// really was. It fails with fault.NotFound if the session is gone then, and with
+// whatever the function returns.
+func (d *Desk) Look(ctx context.Context, st session.State, look func(session.State) error) error {
 	for {
-		st, err := d.State(ctx, key)
-		if err != nil {
-			return err
-		}
-		err = look(st)
+		err := look(st)
 		if fault.CodeOf(err) != fault.NotFound {
 			return err
 		}
-		now, gone := d.State(ctx, key)
+		now, gone := d.State(ctx, st.Key)
 		if gone != nil {
 			return gone
 		}
 		if now.Incarnation == st.Incarnation && now.Revision == st.Revision {
 			return err
 		}
+		st = now
 	}
 }
 
