@@ -265,13 +265,11 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		fresh[ref.Key] = r
 	}
 	facts := make([]*sheetFacts, len(a.Files))
-	var e *entry
-	if next, err := d.foreseen(st, a, readings); err != nil {
+	e, err := d.foresee(ctx, st, a, readings, fresh)
+	if err != nil {
 		return st, nil, err
-	} else if next != nil {
-		if e, err = d.sheets.get(ctx, d, *next, fresh); err != nil {
-			return st, nil, err
-		}
+	}
+	if e != nil {
 		if facts[len(facts)-1], err = e.facts(); err != nil {
 			return st, nil, err
 		}
@@ -293,14 +291,55 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	d.drop(removed)
 	if e == nil || e.of != inputsOf(st) {
 		// Another upload came between.
-		if e, err = d.entry(ctx, st); fault.CodeOf(err) == fault.NotFound {
-			err = session.ErrSuperseded() // and then a reset
-		}
-		if err != nil {
+		if e, err = d.entryNow(ctx, st); err != nil {
 			return st, nil, err
 		}
 	}
 	return st, e.sheet, nil
+}
+
+// foresee makes the sheet that a session will have by an attachment, nil if there
+// will be no attachment: the store will then say why. If other uploads come between,
+// so that contents are gone, it looks again.
+func (d *Desk) foresee(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading) (*entry, error) {
+	for {
+		next, err := d.foreseen(st, a, readings)
+		if next == nil || err != nil {
+			return nil, err
+		}
+		e, err := d.sheets.get(ctx, d, *next, fresh)
+		if fault.CodeOf(err) != fault.NotFound {
+			return e, err
+		}
+		now, gone := d.State(ctx, st.Key)
+		switch {
+		case fault.CodeOf(gone) == fault.NotFound:
+			return nil, session.ErrSuperseded()
+		case gone != nil:
+			return nil, gone
+		case now.Incarnation == st.Incarnation && now.Revision == st.Revision:
+			return nil, err
+		}
+		st = now
+	}
+}
+
+// entryNow makes the sheet of a state, or that of a later one of the same
+// incarnation if uploads that came after it have removed what it needs. It fails
+// with session.Superseded if a reset has.
+func (d *Desk) entryNow(ctx context.Context, st session.State) (e *entry, err error) {
+	incarnation := st.Incarnation
+	err = d.Look(ctx, st, func(now session.State) (err error) {
+		if now.Incarnation != incarnation || len(now.BOL) == 0 {
+			return session.ErrSuperseded()
+		}
+		e, err = d.entry(ctx, now)
+		return err
+	})
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil, session.ErrSuperseded()
+	}
+	return e, err
 }
 
 // foreseen returns the state that an attachment leads to if nothing comes
