@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -264,12 +265,48 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
+	// What is attached beside other files depends on them: it is attached to what it
+	// was foreseen for, or foreseen again. Each turn means that another upload got
+	// through.
+	beside := a.Slot != session.BOL || a.Mode != session.Replace
+	for {
+		if beside {
+			a.Revision = st.Revision
+		}
+		now, e, err := d.tryCommit(ctx, st, a, readings, fresh, stored)
+		switch code := fault.CodeOf(err); {
+		case err == nil:
+			return now, e.sheet, nil
+		case code != fault.NotFound && (code != session.Changed || !beside):
+			return st, nil, err
+		}
+		now, gone := d.State(ctx, st.Key)
+		switch {
+		case fault.CodeOf(gone) == fault.NotFound, gone == nil && now.Incarnation != a.Incarnation:
+			return st, nil, session.ErrSuperseded()
+		case gone != nil:
+			return st, nil, gone
+		case now.Revision == st.Revision:
+			return st, nil, err
+		}
+		st = now
+	}
+}
+
+// tryCommit attaches to a state. It fails with session.Changed if a names its
+// revision and that is over, and with fault.NotFound if contents of the state are
+// gone already.
+func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading, stored *[]blob.Key) (session.State, *entry, error) {
 	facts := make([]*sheetFacts, len(a.Files))
-	e, err := d.foresee(ctx, st, a, readings, fresh)
+	next, err := d.foreseen(st, a, readings)
 	if err != nil {
 		return st, nil, err
 	}
-	if e != nil {
+	var e *entry
+	if next != nil {
+		if e, err = d.sheets.get(ctx, d, *next, fresh); err != nil {
+			return st, nil, err
+		}
 		if facts[len(facts)-1], err = e.facts(); err != nil {
 			return st, nil, err
 		}
@@ -281,7 +318,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		}
 		a.Files[i].Summary = summary
 	}
-	st, removed, err := d.sessions.Attach(ctx, st.Key, a)
+	now, removed, err := d.sessions.Attach(ctx, st.Key, a)
 	if err != nil {
 		return st, nil, err
 	}
@@ -289,57 +326,10 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	d.contents.Release(*stored...)
 	*stored = nil
 	d.drop(removed)
-	if e == nil || e.of != inputsOf(st) {
-		// Another upload came between.
-		if e, err = d.entryNow(ctx, st); err != nil {
-			return st, nil, err
-		}
+	if e == nil || e.of != inputsOf(now) {
+		return st, nil, errors.New("files were attached to another state than was foreseen")
 	}
-	return st, e.sheet, nil
-}
-
-// foresee makes the sheet that a session will have by an attachment, nil if there
-// will be no attachment: the store will then say why. If other uploads come between,
-// so that contents are gone, it looks again.
-func (d *Desk) foresee(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading) (*entry, error) {
-	for {
-		next, err := d.foreseen(st, a, readings)
-		if next == nil || err != nil {
-			return nil, err
-		}
-		e, err := d.sheets.get(ctx, d, *next, fresh)
-		if fault.CodeOf(err) != fault.NotFound {
-			return e, err
-		}
-		now, gone := d.State(ctx, st.Key)
-		switch {
-		case fault.CodeOf(gone) == fault.NotFound:
-			return nil, session.ErrSuperseded()
-		case gone != nil:
-			return nil, gone
-		case now.Incarnation == st.Incarnation && now.Revision == st.Revision:
-			return nil, err
-		}
-		st = now
-	}
-}
-
-// entryNow makes the sheet of a state, or that of a later one of the same
-// incarnation if uploads that came after it have removed what it needs. It fails
-// with session.Superseded if a reset has.
-func (d *Desk) entryNow(ctx context.Context, st session.State) (e *entry, err error) {
-	incarnation := st.Incarnation
-	err = d.Look(ctx, st, func(now session.State) (err error) {
-		if now.Incarnation != incarnation || len(now.BOL) == 0 {
-			return session.ErrSuperseded()
-		}
-		e, err = d.entry(ctx, now)
-		return err
-	})
-	if fault.CodeOf(err) == fault.NotFound {
-		return nil, session.ErrSuperseded()
-	}
-	return e, err
+	return now, e, nil
 }
 
 // foreseen returns the state that an attachment leads to if nothing comes

@@ -260,14 +260,19 @@ func TestChaos(t *testing.T) {
 		// Each replica works again: it stores a file, and gives a sheet.
 		for _, r := range c.cluster.Replicas {
 			sid := "probe-" + r.Name
-			until(t, fmt.Sprintf("fault %d, %s: %s works again", i, bad.name, r.Name), func() bool {
+			works := func() bool {
 				a, err := try(c.cluster, request{at: r.URL(), method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: docs["T"].bills})
 				if err != nil || a.status != 200 {
 					return false
 				}
 				a, err = try(c.cluster, request{at: r.URL(), method: "GET", path: "/download", sid: sid})
 				return err == nil && bytes.Equal(a.body, docs["T"].unmatched)
-			})
+			}
+			for end := time.Now().Add(time.Minute); !works(); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("fault %d, %s: %s does not work again; it is at\n%s", i, bad.name, r.Name, r.Dump())
+				}
+			}
 		}
 		turning.Lock()
 		done, number := h, int(round.Load())

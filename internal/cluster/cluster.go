@@ -105,6 +105,9 @@ type Config struct {
 	// Patience is the parameter timeout of the address of the contents, such as
 	// "1s"; "" for the program's default.
 	Patience string
+	// Direct has replicas reach the servers without links, which take processor
+	// time and count.
+	Direct bool
 	// Database and Bucket are what to use; "" for new ones.
 	Database, Bucket string
 }
@@ -160,6 +163,10 @@ func (s *Servers) New(config Config) (_ *Cluster, err error) {
 // Add starts one more replica.
 func (c *Cluster) Add() (*Replica, error) {
 	r := &Replica{Name: "replica-" + strconv.Itoa(len(c.Replicas)+1), Program: c.Config.Program, cluster: c}
+	c.Replicas = append(c.Replicas, r)
+	if c.Config.Direct {
+		return r, r.Start()
+	}
 	var err error
 	if r.ToPostgres, err = NewLink(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Servers.Postgres.Port)), c.Statements.postgres); err != nil {
 		return nil, err
@@ -167,7 +174,6 @@ func (c *Cluster) Add() (*Replica, error) {
 	if r.ToS3, err = NewLink(strings.TrimPrefix(c.Servers.S3.Endpoint, "http://"), c.Requests.http); err != nil {
 		return nil, err
 	}
-	c.Replicas = append(c.Replicas, r)
 	return r, r.Start()
 }
 
@@ -202,20 +208,28 @@ func (c *Cluster) Close() error {
 	}
 	for _, r := range c.Replicas {
 		r.Kill()
-		r.ToPostgres.Close()
-		if r.ToS3 != nil {
-			r.ToS3.Close()
+		for _, l := range []*Link{r.ToPostgres, r.ToS3} {
+			if l != nil {
+				l.Close()
+			}
 		}
 	}
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
-// through is an address whose host is a link instead.
-func through(address string, l *Link) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		panic(err) // made here
+// addresses are where a replica finds sessions and contents.
+func (c *Cluster) addresses(r *Replica) (store, contents string) {
+	through := func(address string, l *Link) string {
+		u, err := url.Parse(address)
+		if err != nil || l == nil {
+			return address
+		}
+		u.Host = l.Address
+		return u.String()
 	}
-	u.Host = l.Address
-	return u.String()
+	contents = "s3://" + c.Bucket + "/tallyman?endpoint=" + through(c.Servers.S3.Endpoint, r.ToS3)
+	if c.Config.Patience != "" {
+		contents += "&timeout=" + c.Config.Patience
+	}
+	return through(c.Store(), r.ToPostgres), contents
 }

@@ -28,8 +28,8 @@ func children(pid int) (pids []int) {
 }
 
 func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
-	c := start(t, cluster.Config{Replicas: 2, Patience: "1s"})
-	r, other := c.Replicas[0], c.Replicas[1]
+	c := start(t, cluster.Config{Replicas: 5, Patience: "1s"})
+	other := c.Replicas[4]
 	ship := shipmentOf(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
 	type parts struct{ Status, Sessions, Contents, Workers string }
 	health := func(r *cluster.Replica) (p parts) {
@@ -44,34 +44,37 @@ func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
 		return p
 	}
 	well := parts{"healthy", "working", "working", "working"}
-	for _, part := range []struct {
+	stand := func(r *cluster.Replica, sig syscall.Signal) {
+		for _, pid := range children(r.PID()) {
+			syscall.Kill(pid, sig)
+		}
+	}
+	for i, part := range []struct {
 		name       string
-		harm, mend func()
+		harm, mend func(*cluster.Replica)
 		want       parts
 	}{
-		{"no way to PostgreSQL", func() { r.ToPostgres.Refuse(true) }, func() { r.ToPostgres.Refuse(false) }, parts{"unhealthy", "failing", "working", "working"}},
-		{"no way to S3", func() { r.ToS3.Refuse(true) }, func() { r.ToS3.Refuse(false) }, parts{"unhealthy", "working", "failing", "working"}},
-		{"S3 stands still", func() { r.ToS3.Stall(true) }, func() { r.ToS3.Stall(false) }, parts{"unhealthy", "working", "failing", "working"}},
-		{"the workers stand still", func() {
-			for _, pid := range children(r.PID()) {
-				syscall.Kill(pid, syscall.SIGSTOP)
-			}
-		}, func() {
-			for _, pid := range children(r.PID()) {
-				syscall.Kill(pid, syscall.SIGCONT)
-			}
-		}, parts{"unhealthy", "working", "working", "failing"}},
+		{"no way to PostgreSQL", func(r *cluster.Replica) { r.ToPostgres.Refuse(true) }, func(r *cluster.Replica) { r.ToPostgres.Refuse(false) },
+			parts{"unhealthy", "failing", "working", "working"}},
+		{"no way to S3", func(r *cluster.Replica) { r.ToS3.Refuse(true) }, func(r *cluster.Replica) { r.ToS3.Refuse(false) },
+			parts{"unhealthy", "working", "failing", "working"}},
+		{"S3 stands still", func(r *cluster.Replica) { r.ToS3.Stall(true) }, func(r *cluster.Replica) { r.ToS3.Stall(false) },
+			parts{"unhealthy", "working", "failing", "working"}},
+		{"the workers stand still", func(r *cluster.Replica) { stand(r, syscall.SIGSTOP) }, func(r *cluster.Replica) { stand(r, syscall.SIGCONT) },
+			parts{"unhealthy", "working", "working", "failing"}},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			t.Cleanup(part.mend)
+			t.Parallel()
+			r := c.Replicas[i]
+			t.Cleanup(func() { part.mend(r) })
 			until(t, "it is well", func() bool { return health(r) == well })
 			ask(t, c, request{at: r.URL(), method: "POST", path: "/upload", sid: "x", kind: "application/pdf", body: ship.bills})
-			part.harm()
+			part.harm(r)
 			until(t, "health tells", func() bool { return health(r) == part.want })
 			if got := health(other); got != well {
 				t.Errorf("another replica says %+v", got)
 			}
-			part.mend()
+			part.mend(r)
 			until(t, "it is well again", func() bool { return health(r) == well })
 		})
 	}

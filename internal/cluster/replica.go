@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"tallyman/intake"
 )
@@ -21,7 +23,8 @@ type Replica struct {
 	Name string
 	// Program is the path of the program at its next start.
 	Program string
-	// ToPostgres and ToS3 are what it reaches its servers by.
+	// ToPostgres and ToS3 are what it reaches its servers by, nil if Config.Direct
+	// says so.
 	ToPostgres, ToS3 *Link
 
 	cluster *Cluster
@@ -40,13 +43,10 @@ func (r *Replica) Start() error {
 		return fmt.Errorf("%s runs already", r.Name)
 	}
 	c := r.cluster
-	contents := "s3://" + c.Bucket + "/tallyman?endpoint=http://" + r.ToS3.Address
-	if c.Config.Patience != "" {
-		contents += "&timeout=" + c.Config.Patience
-	}
+	store, contents := c.addresses(r)
 	cmd := exec.Command(r.Program, append([]string{
 		"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(c.dir, r.Name), "--cache", intake.CacheDir(), "--log", "json",
-		"--store", through(c.Store(), r.ToPostgres), "--blobs", contents, "--workers", "1",
+		"--store", store, "--blobs", contents, "--workers", "1",
 	}, c.Config.Args...)...)
 	cmd.Env = append(os.Environ(), c.Servers.S3.Environment()...)
 	dieWithParent(cmd)
@@ -54,22 +54,35 @@ func (r *Replica) Start() error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
+	started, read, ended := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		// The kernel ends it when the thread is gone that started it, so this one
+		// is for nobody else.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			<-read
+			cmd.Wait()
+		}
+		close(ended)
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadBytes('\n')
 	var first struct{ Msg, URL string }
 	if err != nil || json.Unmarshal(line, &first) != nil || first.URL == "" {
+		cmd.Process.Kill()
 		rest, _ := io.ReadAll(lines)
-		cmd.Wait()
+		close(read)
+		<-ended
 		return fmt.Errorf("%s does not start: %s%s", r.Name, line, rest)
 	}
-	ended := make(chan struct{})
 	go func() {
 		r.read(lines)
-		cmd.Wait()
-		close(ended)
+		close(read)
 	}()
 	r.cmd, r.ended, r.url = cmd, ended, first.URL
 	return nil
@@ -122,18 +135,27 @@ func (r *Replica) PID() int {
 	return r.cmd.Process.Pid
 }
 
+// Dump ends it, and returns what its goroutines were at.
+func (r *Replica) Dump() string {
+	from := len(r.Log())
+	r.stop(syscall.SIGQUIT, 0)
+	return strings.Join(r.Log()[from:], "")
+}
+
 // Kill ends it at once, as kill -9 does.
-func (r *Replica) Kill() { r.stop(syscall.SIGKILL) }
+func (r *Replica) Kill() { r.stop(syscall.SIGKILL, 0) }
 
-// End tells it to end, and waits until it has finished what it accepted.
-func (r *Replica) End() { r.stop(syscall.SIGTERM) }
+// End tells it to end, and waits until it has finished what it accepted. The
+// balancer is told a moment before, as orchestrators do.
+func (r *Replica) End() { r.stop(syscall.SIGTERM, 100*time.Millisecond) }
 
-func (r *Replica) stop(sig syscall.Signal) {
+func (r *Replica) stop(sig syscall.Signal, after time.Duration) {
 	r.mu.Lock()
 	cmd, ended := r.cmd, r.ended
 	r.cmd = nil
 	r.mu.Unlock()
 	if cmd != nil {
+		time.Sleep(after)
 		cmd.Process.Signal(sig)
 		<-ended
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -194,14 +195,21 @@ func (s *Server) Run() error {
 	s.log = &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	setDeathSignal(cmd)
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting the S3 server for tests: %w", err)
-	}
-	done := make(chan struct{})
+	started, done := make(chan error), make(chan struct{})
 	go func() {
-		cmd.Wait()
+		// The kernel ends it when the thread is gone that started it, so this one
+		// is for nobody else.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
 		close(done)
 	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("starting the S3 server for tests: %w", err)
+	}
 	s.cmd, s.done = cmd, done
 	for {
 		resp, err := http.Get(s.Endpoint + "/health")
