@@ -67,6 +67,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 // while clients work; and from the two a service somewhere else, whose every
 // session serves its sheet.
 func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
+	t.Parallel()
 	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
 	docs := documents(t)
 	var ledger, passing ledger

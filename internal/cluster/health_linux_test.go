@@ -28,6 +28,7 @@ func children(pid int) (pids []int) {
 }
 
 func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 5, Patience: "1s"})
 	other := c.Replicas[4]
 	ship := shipmentOf(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")

@@ -70,6 +70,7 @@ func workflow(t *testing.T, c *cluster.Cluster, ship shipment, sid string, clien
 }
 
 func TestTheWorkflowOverThreeReplicas(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	run := func(name string, ship shipment) {
 		t.Run(name+" with an ID of the client's", func(t *testing.T) { workflow(t, c, ship, "external_1720_ab/../c d", nil, false) })
@@ -139,6 +140,7 @@ func locked(t *testing.T, c *cluster.Cluster, secret string) {
 // and y are for one document only; in the session "mixed" its clients attach
 // either, so that each sheet must be of one document or the other.
 func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	var secrets []string
 	for _, owner := range []string{"a", "b", "c", "d"} {
@@ -260,6 +262,7 @@ func stream(t *testing.T, at, sid string) (next func() (kind string, data map[st
 }
 
 func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	ship := shipmentOf(t, sample.Options{Bills: 40, Lines: 200, Seed: 1}, "T")
 	if r, ok := real(t); ok {
@@ -317,6 +320,7 @@ func query(t testing.TB, c *cluster.Cluster, sql string, to ...any) {
 }
 
 func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	for i := range 25 {
 		ask(t, c, request{method: "POST", path: "/new-session", sid: fmt.Sprintf("s%02d", i)})
@@ -357,6 +361,7 @@ func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
 // A key works at all replicas within seconds, and a removed one nowhere. They
 // notice by themselves.
 func TestKeysHoldForAllReplicas(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	status := func(r *cluster.Replica, key string) int {
 		a, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: key})
@@ -401,6 +406,7 @@ func TestKeysHoldForAllReplicas(t *testing.T) {
 
 // Sessions expire for all replicas, which sweep at once and leave nothing.
 func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
+	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3, Args: []string{"--life", "5s", "--cookie-life", "5s"}})
 	ship := shipmentOf(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T")
 	const n = 60

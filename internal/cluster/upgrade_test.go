@@ -53,6 +53,7 @@ func nextProgram(t *testing.T) string {
 // Replicas are replaced one by one by a program of the next schema while clients
 // work. Old and new ones serve the same sessions, and nobody is refused.
 func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
+	t.Parallel()
 	next := nextProgram(t)
 	c := start(t, cluster.Config{Replicas: 3})
 	ships := []shipment{
