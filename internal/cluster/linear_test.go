@@ -2,11 +2,9 @@ package cluster_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -247,7 +245,6 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 	if long() {
 		rounds = 100
 	}
-	var last *history
 	for round := range rounds {
 		h := newHistory(docs)
 		var all sync.WaitGroup
@@ -264,55 +261,10 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		if err := h.check(); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		last = h
 	}
 	t.Log(c.counts)
 	if c.counts.get("superseded") == 0 || c.counts.get("downloads") == 0 {
 		t.Error("the load has no collisions")
-	}
-	// The checker is no rubber stamp: what was not so it finds.
-	for _, forge := range []struct {
-		name   string
-		change func(*op, *told) bool
-	}{
-		{"a file that nobody attached", func(o *op, a *told) bool {
-			ok := o.kind == status && a.exists && a.files != ""
-			a.files += fileOf("T", 1000, 1)
-			return ok
-		}},
-		{"a lost file", func(o *op, a *told) bool {
-			ok := o.kind == status && a.files != ""
-			a.files = ""
-			return ok
-		}},
-		{"a reset that removed less", func(o *op, a *told) bool {
-			ok := o.kind == begin && a.removed > 0
-			a.removed--
-			return ok
-		}},
-		{"another document's sheet", func(o *op, a *told) bool {
-			ok := o.kind == download && a.sheet != "none"
-			a.sheet = "X3 false"
-			return ok
-		}},
-	} {
-		found := false
-		for i := len(last.ops) - 1; i >= 0 && !found; i-- {
-			o, a := last.ops[i].Input.(op), last.ops[i].Output.(told)
-			if !forge.change(&o, &a) {
-				continue
-			}
-			found = true
-			forged := newHistory(docs)
-			forged.ops = slices.Clone(last.ops)
-			forged.ops[i] = porcupine.Operation{Input: o, Output: a, Call: last.ops[i].Call, Return: last.ops[i].Return}
-			if err := forged.check(); !errors.Is(err, errNotLinearizable) {
-				t.Errorf("%s is not found: %v", forge.name, err)
-			}
-		}
-		if !found {
-			t.Errorf("%s: the history has nothing to forge", forge.name)
-		}
 	}
 }
 
@@ -344,6 +296,10 @@ func TestTheCheckerKnowsTheRules(t *testing.T) {
 			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
 		{"an acknowledged file that is lost", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
+		{"a sheet of another document", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: download, id: 4}, told{sheet: "U6 false"}, 8, 9}}},
+		{"a reset that tells of fewer files than it removes", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: begin, id: 4}, told{}, 8, 9}}},
 		{"a file of an upload of unknown outcome, not there", true, []step{
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"the same, there and gone again", false, []step{
