@@ -23,7 +23,7 @@ Usage: tallyman key add NAME [--admin] [--data DIR | --store ADDRESS]
        tallyman key remove NAME [--data DIR | --store ADDRESS]
 
 A key is shown once, when it is made; only its hash is kept. A running server
-notices changes at once.
+notices changes within seconds.
 `
 
 func runKey(ctx context.Context, std streams, args []string) (int, error) {
