@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -266,11 +267,45 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
+	// What is attached beside other files depends on them: it is attached to what it
+	// was foreseen for, or foreseen again. Each turn means that another upload got
+	// through.
+	beside := a.Slot != session.BOL || a.Mode != session.Replace
+	for {
+		if beside {
+			a.Revision = st.Revision
+		}
+		now, e, err := d.tryCommit(ctx, st, a, readings, fresh, stored)
+		switch code := fault.CodeOf(err); {
+		case err == nil:
+			return now, e.sheet, nil
+		case code != fault.NotFound && (code != session.Changed || !beside):
+			return st, nil, err
+		}
+		now, gone := d.State(ctx, st.Key)
+		switch {
+		case fault.CodeOf(gone) == fault.NotFound, gone == nil && now.Incarnation != a.Incarnation:
+			return st, nil, session.ErrSuperseded()
+		case gone != nil:
+			return st, nil, gone
+		case now.Revision == st.Revision:
+			return st, nil, err
+		}
+		st = now
+	}
+}
+
+// tryCommit attaches to a state. It fails with session.Changed if a names its
+// revision and that is over, and with fault.NotFound if contents of the state are
+// gone already.
+func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading, stored *[]blob.Key) (session.State, *entry, error) {
 	facts := make([]*sheetFacts, len(a.Files))
-	var e *entry
-	if next, err := d.foreseen(st, a, readings); err != nil {
+	next, err := d.foreseen(st, a, readings)
+	if err != nil {
 		return st, nil, err
-	} else if next != nil {
+	}
+	var e *entry
+	if next != nil {
 		if e, err = d.sheets.get(ctx, d, *next, fresh); err != nil {
 			return st, nil, err
 		}
@@ -285,7 +320,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		}
 		a.Files[i].Summary = summary
 	}
-	st, removed, err := d.sessions.Attach(ctx, st.Key, a)
+	now, removed, err := d.sessions.Attach(ctx, st.Key, a)
 	if err != nil {
 		return st, nil, err
 	}
@@ -293,16 +328,10 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	d.contents.Release(*stored...)
 	*stored = nil
 	d.drop(removed)
-	if e == nil || e.of != inputsOf(st) {
-		// Another upload came between.
-		if e, err = d.entry(ctx, st); fault.CodeOf(err) == fault.NotFound {
-			err = session.ErrSuperseded() // and then a reset
-		}
-		if err != nil {
-			return st, nil, err
-		}
+	if e == nil || e.of != inputsOf(now) {
+		return st, nil, errors.New("files were attached to another state than was foreseen")
 	}
-	return st, e.sheet, nil
+	return now, e, nil
 }
 
 // foreseen returns the state that an attachment leads to if nothing comes
@@ -390,28 +419,25 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 
-// Look runs a function on the session's live state. If the session changes
-// meanwhile, so that contents which the function needs are gone, it is run
-// again on the state after that: what it sees is always one state that really
-// was. It fails with fault.NotFound if there is no session, and with whatever
-// the function returns.
-func (d *Desk) Look(ctx context.Context, key session.Key, look func(session.State) error) error {
+// Look runs a function on a live session's state, which was read just now. If the
+// session changes meanwhile, so that contents which the function needs are gone,
+// it is run again on the state after that: what it sees is always one state that
+// really was. It fails with fault.NotFound if the session is gone then, and with
+// whatever the function returns.
+func (d *Desk) Look(ctx context.Context, st session.State, look func(session.State) error) error {
 	for {
-		st, err := d.State(ctx, key)
-		if err != nil {
-			return err
-		}
-		err = look(st)
+		err := look(st)
 		if fault.CodeOf(err) != fault.NotFound {
 			return err
 		}
-		now, gone := d.State(ctx, key)
+		now, gone := d.State(ctx, st.Key)
 		if gone != nil {
 			return gone
 		}
 		if now.Incarnation == st.Incarnation && now.Revision == st.Revision {
 			return err
 		}
+		st = now
 	}
 }
 

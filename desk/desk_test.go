@@ -506,3 +506,45 @@ func TestSessionsAtOnceDoNotMix(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Another server may have replaced the bills that an upload was going to add to,
+// and deleted them, when it comes to see what it will be added to.
+func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testing.T) {
+	ctx := t.Context()
+	p, first, second, third := newPlace(t), newShipment(t, 1), newShipment(t, 2), newShipment(t, 3)
+	// It has not seen what it is not told.
+	other := *p
+	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := p.attachBills(ctx, st, false, []file{upload("1.pdf", first.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.attachBills(ctx, st, false, []file{upload("2.pdf", second.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 2)
+	got, err := other.attachOrders(ctx, old, upload("o.csv", second.orders))
+	if err != nil || got.BOL[0].Name != "2.pdf" {
+		t.Fatalf("orders: %+v, %v", got, err)
+	}
+	if sheet := other.csv(t, got); sheet != string(second.expected) {
+		t.Error("the sheet is not that of the new bills and their orders")
+	}
+	if got, err = other.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); err != nil || len(got.BOL) != 2 {
+		t.Errorf("bills to add: %+v, %v", got, err)
+	}
+	// After a reset there is nothing to be added to.
+	if _, _, err := p.Begin(ctx, key("x"), session.Named); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 0)
+	fresh := *p
+	fresh.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
+	if _, err := fresh.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); fault.CodeOf(err) != session.Superseded {
+		t.Errorf("after a reset: %v", err)
+	}
+}

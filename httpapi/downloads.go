@@ -65,7 +65,8 @@ func (c *call) download(base string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, there, err := c.peek(); !there || err != nil {
+	first, there, err := c.peek()
+	if !there || err != nil {
 		if err == nil {
 			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // says that there is none
 		}
@@ -73,7 +74,7 @@ func (c *call) download(base string) (any, error) {
 	}
 	var s *sheet.Sheet
 	var csv []byte
-	err = c.s.desk.Look(c.r.Context(), c.key(), func(st session.State) (err error) {
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
 		if s, err = c.s.desk.Sheet(c.r.Context(), st); err == nil && f == sheet.CSV {
 			csv, err = c.s.desk.CSV(c.r.Context(), st)
 		}
@@ -94,14 +95,16 @@ func handleDownload(c *call) (any, error) { return c.download("combined_data") }
 // /files gives it. A name is looked up in the session and is never a path.
 func handleDownloadFile(c *call) (any, error) {
 	name := c.r.PathValue("name")
-	if _, there, err := c.peek(); err != nil {
+	first, there, err := c.peek()
+	if err != nil {
 		return nil, err
-	} else if !there {
+	}
+	if !there {
 		return nil, session.ErrNotFound()
 	}
 	var f desk.File
 	var r io.ReadCloser
-	err := c.s.desk.Look(c.r.Context(), c.key(), func(st session.State) (err error) {
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
 		f, r, err = c.s.desk.OpenFile(c.r.Context(), st, name)
 		return err
 	})

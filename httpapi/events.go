@@ -363,11 +363,25 @@ func stateEvent(st session.State, there bool) event {
 	return e
 }
 
+// progressAbroad bounds how often other processes are told of progress. Each time
+// is a transaction of the database that all of them share.
+const progressAbroad = 250 * time.Millisecond
+
 // progress returns what tells the session's watchers how far a reading has come.
 func (c *call) progress() func(intake.Progress) {
 	key := c.key()
+	var mu sync.Mutex
+	var abroad time.Time // when others were told last
 	return func(p intake.Progress) {
-		c.s.hub.tell(key, event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Bills: p.Bills, Lines: p.Lines})
+		mu.Lock()
+		defer mu.Unlock()
+		e := event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Bills: p.Bills, Lines: p.Lines}
+		if time.Since(abroad) < progressAbroad {
+			c.s.hub.bring(key, e) // what comes in the end tells others, too
+			return
+		}
+		abroad = time.Now()
+		c.s.hub.tell(key, e)
 	}
 }
 

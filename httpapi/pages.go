@@ -67,7 +67,7 @@ func handleView(c *call) (any, error) {
 	}
 	var s *sheet.Sheet
 	if there {
-		err = c.s.desk.Look(c.r.Context(), c.key(), func(now session.State) (err error) {
+		err = c.s.desk.Look(c.r.Context(), st, func(now session.State) (err error) {
 			st, s = now, nil
 			if len(now.BOL) > 0 && c.query("have") != versionOf(now) {
 				s, err = c.s.desk.Sheet(c.r.Context(), now)
@@ -183,13 +183,15 @@ func handlePicture(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	if _, there, err := c.peek(); err != nil {
+	first, there, err := c.peek()
+	if err != nil {
 		return nil, err
-	} else if !there {
+	}
+	if !there {
 		return nil, session.ErrNotFound()
 	}
 	var png []byte
-	err := c.s.desk.Look(c.r.Context(), c.key(), func(st session.State) error {
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) error {
 		if versionOf(st) != of {
 			return fault.New(session.Changed, "the session changed since its bills were shown; the page is of what was there before")
 		}

@@ -239,10 +239,11 @@ func (c *call) param(name string) *string {
 // files returns the session that the request means and its files, as of one
 // instant. The session need not be there.
 func (c *call) files() (st session.State, there bool, files []desk.File, err error) {
-	if _, there, err := c.peek(); !there || err != nil {
+	first, there, err := c.peek()
+	if !there || err != nil {
 		return st, false, nil, err
 	}
-	err = c.s.desk.Look(c.r.Context(), c.key(), func(now session.State) (err error) {
+	err = c.s.desk.Look(c.r.Context(), first, func(now session.State) (err error) {
 		st = now
 		files, err = c.s.desk.Files(c.r.Context(), now)
 		return err

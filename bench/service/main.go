@@ -15,24 +15,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"tallyman/client"
-	"tallyman/sample"
+	"tallyman/internal/load"
 )
 
 func main() {
@@ -44,28 +41,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench/service:", err)
 		os.Exit(1)
 	}
-}
-
-// documents are what is sent.
-type documents struct{ bills, orders []byte }
-
-func load(bol, orders string) (d documents, err error) {
-	if bol != "" {
-		if d.bills, err = os.ReadFile(bol); err == nil {
-			d.orders, err = os.ReadFile(orders)
-		}
-		return d, err
-	}
-	s, err := sample.New(sample.Options{Bills: 83, Lines: 366, Seed: 1})
-	if err != nil {
-		return d, err
-	}
-	var b, o bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		return d, err
-	}
-	err = s.WriteOrders(&o)
-	return documents{b.Bytes(), o.Bytes()}, err
 }
 
 // server is the program, running.
@@ -110,27 +85,7 @@ func (s *server) end() {
 }
 
 // memory is the resident memory of the server and its workers, in MB.
-func (s *server) memory() (total float64, processes int) {
-	pid := strconv.Itoa(s.cmd.Process.Pid)
-	stats, _ := filepath.Glob("/proc/[0-9]*/status")
-	for _, path := range stats {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		field := func(name string) string {
-			_, after, _ := strings.Cut(string(b), "\n"+name+":")
-			value, _, _ := strings.Cut(after, "\n")
-			return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB"))
-		}
-		if field("Pid") == pid || field("PPid") == pid {
-			kB, _ := strconv.ParseFloat(field("VmRSS"), 64)
-			total += kB / 1024
-			processes++
-		}
-	}
-	return total, processes
-}
+func (s *server) memory() (total float64, processes int) { return load.Memory(s.cmd.Process.Pid) }
 
 // peak watches memory until it is stopped.
 func (s *server) peak() (stop func() float64) {
@@ -149,96 +104,15 @@ func (s *server) peak() (stop func() float64) {
 }
 
 // workflow is clear, new, upload, upload-csv, download-bol, clear.
-func (s *server) workflow(ctx context.Context, sid string, d documents) error {
+func (s *server) workflow(ctx context.Context, sid string, d load.Documents) error {
 	c := &client.Client{URL: s.url, Session: sid, Retries: 100}
-	_, err := c.Run(ctx, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(d.bills)},
-		&client.Upload{Name: "orders.csv", Content: bytes.NewReader(d.orders)})
+	_, err := c.Run(ctx, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(d.Bills)},
+		&client.Upload{Name: "orders.csv", Content: bytes.NewReader(d.Orders)})
 	return err
-}
-
-// clients runs a function in n goroutines, again and again for a time, and
-// returns how often it ran in a second.
-func clients(n int, d time.Duration, f func(client, round int) error) (float64, error) {
-	var all sync.WaitGroup
-	var ran atomic.Int64
-	var failed atomic.Pointer[error]
-	began := time.Now()
-	for i := range n {
-		all.Go(func() {
-			for round := 0; time.Since(began) < d && failed.Load() == nil; round++ {
-				if err := f(i, round); err != nil {
-					failed.Store(&err)
-					return
-				}
-				ran.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	took := time.Since(began)
-	if err := failed.Load(); err != nil {
-		return 0, *err
-	}
-	return float64(ran.Load()) / took.Seconds(), nil
-}
-
-// wire is a connection that sends ready-made requests: net/http's client takes
-// more of a processor than the server does.
-type wire struct {
-	conn net.Conn
-	r    *bufio.Reader
-}
-
-func dial(url string) (*wire, error) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		return nil, err
-	}
-	return &wire{conn, bufio.NewReader(conn)}, nil
-}
-
-// ask sends a request and reads its answer, which must be 200.
-func (w *wire) ask(request []byte) error {
-	if _, err := w.conn.Write(request); err != nil {
-		return err
-	}
-	length := 0
-	for first := true; ; first = false {
-		line, err := w.r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
-			return fmt.Errorf("the server answered %q", line)
-		}
-		if n, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			length, _ = strconv.Atoi(string(bytes.TrimSpace(n)))
-		}
-		if len(line) == 2 {
-			break
-		}
-	}
-	_, err := w.r.Discard(length)
-	return err
-}
-
-// rate measures requests of one kind over n connections.
-func (s *server) rate(n int, d time.Duration, request func(client, round int) string) (float64, error) {
-	wires := make([]*wire, n)
-	for i := range wires {
-		var err error
-		if wires[i], err = dial(s.url); err != nil {
-			return 0, err
-		}
-		defer wires[i].conn.Close()
-	}
-	return clients(n, d, func(client, round int) error {
-		return wires[client].ask([]byte(request(client, round) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
-	})
 }
 
 func run(bol, orders string, each time.Duration) error {
-	d, err := load(bol, orders)
+	d, err := load.Read(bol, orders)
 	if err != nil {
 		return err
 	}
@@ -255,7 +129,7 @@ func run(bol, orders string, each time.Duration) error {
 	}
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
 	ctx := context.Background()
-	fmt.Printf("%d processors, %s, document of %d kB, %v for each figure\n\n", runtime.NumCPU(), runtime.Version(), len(d.bills)>>10, each)
+	fmt.Printf("%d processors, %s, document of %d kB, %v for each figure\n\n", runtime.NumCPU(), runtime.Version(), len(d.Bills)>>10, each)
 
 	s, cold, err := start(program, dir)
 	if err != nil {
@@ -285,7 +159,7 @@ func run(bol, orders string, each time.Duration) error {
 	}
 	for _, n := range []int{1, 4, 32} {
 		stop := s.peak()
-		rate, err := clients(n, each, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
+		rate, err := load.Clients(n, each, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
 		peak := stop()
 		if err != nil {
 			return err
@@ -293,7 +167,7 @@ func run(bol, orders string, each time.Duration) error {
 		fmt.Printf("%-52s %8.1f /s, memory up to %.0f MB\n", fmt.Sprintf("whole workflows, %d clients", n), rate, peak)
 	}
 	for _, n := range []int{1, 16, 64} {
-		rate, err := s.rate(n, each, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) })
+		rate, err := load.Rate([]string{s.url}, n, each, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) })
 		if err != nil {
 			return err
 		}
@@ -303,7 +177,7 @@ func run(bol, orders string, each time.Duration) error {
 		return err
 	}
 	for _, sid := range []string{"n0.0", "full"} {
-		rate, err := s.rate(16, each, func(int, int) string { return "GET /status?_sid=" + sid })
+		rate, err := load.Rate([]string{s.url}, 16, each, func(int, int) string { return "GET /status?_sid=" + sid })
 		if err != nil {
 			return err
 		}
@@ -317,12 +191,12 @@ func run(bol, orders string, each time.Duration) error {
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // uploads compares an upload with pdftotext -layout on the same file.
-func uploads(ctx context.Context, s *server, dir string, d documents) error {
+func uploads(ctx context.Context, s *server, dir string, d load.Documents) error {
 	var took []time.Duration
 	c := &client.Client{URL: s.url, Session: "u"}
 	for range 7 {
 		began := time.Now()
-		if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.bills)}); err != nil {
+		if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
 			return err
 		}
 		took = append(took, time.Since(began))
@@ -330,7 +204,7 @@ func uploads(ctx context.Context, s *server, dir string, d documents) error {
 	slices.Sort(took)
 	fmt.Printf("%-52s %8.0f ms (median of 7; fastest %.0f)\n", "upload of the document, answered", ms(took[3]), ms(took[0]))
 	path := filepath.Join(dir, "bol.pdf")
-	if err := os.WriteFile(path, d.bills, 0o600); err != nil {
+	if err := os.WriteFile(path, d.Bills, 0o600); err != nil {
 		return err
 	}
 	if _, err := exec.LookPath("pdftotext"); err != nil {
@@ -351,17 +225,17 @@ func uploads(ctx context.Context, s *server, dir string, d documents) error {
 }
 
 // workflowWithoutClear leaves a session called full.
-func (s *server) workflowWithoutClear(ctx context.Context, d documents) error {
+func (s *server) workflowWithoutClear(ctx context.Context, d load.Documents) error {
 	c := &client.Client{URL: s.url, Session: "full"}
-	if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.bills)}); err != nil {
+	if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
 		return err
 	}
-	_, err := c.UploadOrders(ctx, client.Upload{Name: "o.csv", Content: bytes.NewReader(d.orders)})
+	_, err := c.UploadOrders(ctx, client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)})
 	return err
 }
 
 // latency measures status while all workers are busy with PDFs.
-func latency(ctx context.Context, s *server, d documents, each time.Duration) error {
+func latency(ctx context.Context, s *server, d load.Documents, each time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, each)
 	defer cancel()
 	var busy sync.WaitGroup
@@ -372,15 +246,15 @@ func latency(ctx context.Context, s *server, d documents, each time.Duration) er
 			}
 		})
 	}
-	w, err := dial(s.url)
+	w, err := load.Dial(s.url)
 	if err != nil {
 		return err
 	}
-	defer w.conn.Close()
+	defer w.Close()
 	var took []time.Duration
 	for ctx.Err() == nil {
 		began := time.Now()
-		if err := w.ask([]byte("GET /status?_sid=full HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		if err := w.Ask([]byte("GET /status?_sid=full HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
 			return err
 		}
 		took = append(took, time.Since(began))

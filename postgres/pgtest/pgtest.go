@@ -7,6 +7,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -260,9 +261,56 @@ func (s *Server) Address(database string) string {
 // The test fails if it cannot.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := "test_" + strings.ToLower(rand.Text())
-	s.Exec(t, "postgres", "CREATE DATABASE "+name)
+	name, err := s.NewDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return name
+}
+
+// NewDatabase is Database where there is no test.
+func (s *Server) NewDatabase() (string, error) {
+	name := "test_" + strings.ToLower(rand.Text())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.Address("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
+	return name, err
+}
+
+// Dump returns what pg_dump says of a database, in its custom format.
+func (s *Server) Dump(database string) ([]byte, error) {
+	var out, text bytes.Buffer
+	cmd := s.command("pg_dump", "--format=custom", "--dbname="+s.Address(database))
+	cmd.Stdout, cmd.Stderr = &out, &text
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("pg_dump: %w\n%s", err, tail(text.String()))
+	}
+	return out.Bytes(), nil
+}
+
+// Restore puts a dump into an empty database.
+func (s *Server) Restore(database string, dump []byte) error {
+	cmd := s.command("pg_restore", "--exit-on-error", "--dbname="+s.Address(database))
+	cmd.Stdin = bytes.NewReader(dump)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_restore: %w\n%s", err, tail(string(out)))
+	}
+	return nil
+}
+
+// PID is the server's first process, 0 if it does not run.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return 0
+	}
+	return s.running.Process.Pid
 }
 
 // Exec carries out SQL in a database as the superuser. The test fails if it

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -83,27 +84,46 @@ type Server struct {
 // Start starts a server that ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	program, err := Build(context.Background())
+	s, err := New(t.TempDir())
 	if err != nil {
-		t.Fatal(err)
-	}
-	root := t.TempDir()
-	address, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{
-		Endpoint: "http://" + address, Access: "TEST" + random(8), Secret: random(20),
-		Root: filepath.Join(root, "buckets"), program: program, address: address,
-	}
-	if err := os.Mkdir(s.Root, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
-	if err := s.Run(); err != nil {
-		t.Fatal(err)
-	}
 	return s
+}
+
+// New starts a server that keeps what it has in a folder. Kill it in the end; it
+// ends with this process in any case.
+func New(dir string) (*Server, error) {
+	program, err := Build(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	address, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Endpoint: "http://" + address, Access: "TEST" + random(8), Secret: random(20),
+		Root: filepath.Join(dir, "buckets"), program: program, address: address,
+	}
+	if err := os.Mkdir(s.Root, 0o755); err != nil {
+		return nil, err
+	}
+	if err := s.Run(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// PID is the server's process, 0 if it does not run.
+func (s *Server) PID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
 }
 
 // freePort returns an address that nobody listens at just now.
@@ -125,11 +145,17 @@ func random(bytes int) string {
 // Bucket makes a new bucket and returns its name. The server may be stopped.
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
-	name := "bucket-" + random(8)
-	if err := os.Mkdir(filepath.Join(s.Root, name), 0o755); err != nil {
+	name, err := s.NewBucket()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// NewBucket is Bucket where there is no test.
+func (s *Server) NewBucket() (string, error) {
+	name := "bucket-" + random(8)
+	return name, os.Mkdir(filepath.Join(s.Root, name), 0o755)
 }
 
 // Address returns the address of a store for tallyman/blob/stores.
@@ -169,14 +195,21 @@ func (s *Server) Run() error {
 	s.log = &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	setDeathSignal(cmd)
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting the S3 server for tests: %w", err)
-	}
-	done := make(chan struct{})
+	started, done := make(chan error), make(chan struct{})
 	go func() {
-		cmd.Wait()
+		// The kernel ends it when the thread is gone that started it, so this one
+		// is for nobody else.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
 		close(done)
 	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("starting the S3 server for tests: %w", err)
+	}
 	s.cmd, s.done = cmd, done
 	for {
 		resp, err := http.Get(s.Endpoint + "/health")

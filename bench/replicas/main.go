@@ -1,0 +1,444 @@
+// Replicas measures the service over PostgreSQL and S3 with 1, 2 and 3 replicas,
+// beside the embedded store in the same run: requests and whole workflows a second,
+// round trips of each operation, and what a workflow costs each part. It builds the
+// program and starts everything on this machine.
+//
+//	go run ./bench/replicas [--bol FILE --orders FILE] [--time 5s]
+//
+// Without files it uses an invented document of 86 pages.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/pflag"
+
+	"tallyman/client"
+	"tallyman/intake"
+	"tallyman/internal/cluster"
+	"tallyman/internal/load"
+)
+
+func main() {
+	bol := pflag.String("bol", "", "the PDF of bills")
+	orders := pflag.String("orders", "", "its order export")
+	each := pflag.Duration("time", 5*time.Second, "how long each measurement lasts")
+	pflag.Parse()
+	err := run(*bol, *orders, min(*each, time.Minute))
+	cluster.Forget()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/replicas:", err)
+		os.Exit(1)
+	}
+}
+
+// workers is how many workers each server has.
+const workers = "2"
+
+func run(bol, orders string, each time.Duration) (err error) {
+	d, err := load.Read(bol, orders)
+	if err != nil {
+		return err
+	}
+	program, err := cluster.Program()
+	if err != nil {
+		return err
+	}
+	servers, err := cluster.StartServers()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, servers.Close()) }()
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
+	fmt.Printf("%s, document of %d kB, %v for each figure.\n", runtime.Version(), len(d.Bills)>>10, each)
+	fmt.Printf("Clients, replicas, workers, PostgreSQL and the S3 server share the %d processors of this machine\nand its one disk: the figures show what replicas cost, not what several machines would do.\n\n", runtime.NumCPU())
+
+	fmt.Printf("%-20s %10s %7s %10s %7s %10s %7s %10s\n", "", "new/s", "", "status/s", "", "workflow/s", "", "MB each")
+	var base rates
+	embedded, err := embed(program)
+	if err != nil {
+		return err
+	}
+	base, err = measure([]string{embedded.url}, []int{embedded.cmd.Process.Pid}, each, d)
+	embedded.end()
+	if err != nil {
+		return err
+	}
+	base.print("embedded", base)
+	for n := 1; n <= 3; n++ {
+		r, err := replicas(servers, n, each, d)
+		if err != nil {
+			return err
+		}
+		r.print(fmt.Sprintf("%d of PostgreSQL + S3", n), base)
+	}
+	fmt.Println()
+	if err := trips(servers, d); err != nil {
+		return err
+	}
+	return costs(servers, d, each)
+}
+
+// server is the program over the embedded store.
+type server struct {
+	cmd *exec.Cmd
+	url string
+	dir string
+}
+
+func embed(program string) (*server, error) {
+	dir, err := os.MkdirTemp("", "tallyman-bench-*")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{dir: dir, cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--log", "json", "--workers", workers)}
+	out, err := s.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadBytes('\n')
+	var first struct{ URL string }
+	if err != nil || json.Unmarshal(line, &first) != nil || first.URL == "" {
+		s.end()
+		return nil, fmt.Errorf("the server said %s", line)
+	}
+	go io.Copy(io.Discard, lines)
+	s.url = first.URL
+	return s, nil
+}
+
+func (s *server) end() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.cmd.Wait()
+	os.RemoveAll(s.dir)
+}
+
+// rates are what servers do in a second, and the most memory that one of them and
+// its workers take, in MB.
+type rates struct{ created, status, workflows, memory float64 }
+
+func (r rates) print(name string, base rates) {
+	fmt.Printf("%-20s %10.0f %6.2fx %10.0f %6.2fx %10.1f %6.2fx %10.0f\n", name,
+		r.created, r.created/base.created, r.status, r.status/base.status, r.workflows, r.workflows/base.workflows, r.memory)
+}
+
+// connections is how many connections ask at once.
+const connections = 16
+
+func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r rates, err error) {
+	if err := warm(urls, d); err != nil {
+		return r, err
+	}
+	if r.created, err = load.Rate(urls, connections, each, func(client, round int) string {
+		return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50)
+	}); err != nil {
+		return r, err
+	}
+	if r.status, err = load.Rate(urls, connections, each, func(int, int) string { return "GET /status?_sid=full" }); err != nil {
+		return r, err
+	}
+	stop := make(chan struct{})
+	peak := make(chan float64)
+	go func() {
+		most := 0.0
+		for {
+			for _, pid := range pids {
+				now, _ := load.Memory(pid)
+				most = max(most, now)
+			}
+			select {
+			case <-stop:
+				peak <- most
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	hc := spread(urls)
+	r.workflows, err = load.Clients(8, each, func(n, round int) error { return workflow(hc, fmt.Sprint("w", n), d) })
+	close(stop)
+	r.memory = <-peak
+	return r, err
+}
+
+// warm runs a workflow at each server, and leaves a session called full.
+func warm(urls []string, d load.Documents) error {
+	for _, url := range urls {
+		if err := workflow(spread([]string{url}), "warm", d); err != nil {
+			return err
+		}
+	}
+	return fill(spread(urls), "full", d)
+}
+
+// fill leaves a session with bills and orders.
+func fill(hc *http.Client, sid string, d load.Documents) error {
+	c := &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
+	if _, err := c.UploadBills(context.Background(), false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
+		return err
+	}
+	_, err := c.UploadOrders(context.Background(), client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)})
+	return err
+}
+
+// workflow is clear, new, upload, upload-csv, download-bol, clear.
+func workflow(hc *http.Client, sid string, d load.Documents) error {
+	c := &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
+	_, err := c.Run(context.Background(), client.Upload{Name: "bol.pdf", Content: bytes.NewReader(d.Bills)},
+		&client.Upload{Name: "orders.csv", Content: bytes.NewReader(d.Orders)})
+	return err
+}
+
+// spread is a client that sends each request to the next server in turn.
+func spread(urls []string) *http.Client { return &http.Client{Transport: &turns{urls: urls}} }
+
+type turns struct {
+	urls []string
+	next atomic.Uint64
+}
+
+func (t *turns) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	out.URL.Host = strings.TrimPrefix(t.urls[int(t.next.Add(1))%len(t.urls)], "http://")
+	return http.DefaultTransport.RoundTrip(out)
+}
+
+func replicas(servers *cluster.Servers, n int, each time.Duration, d load.Documents) (rates, error) {
+	c, err := servers.New(cluster.Config{Replicas: n, Direct: true, Args: []string{"--workers", workers}})
+	if err != nil {
+		return rates{}, err
+	}
+	defer c.Close()
+	urls, pids := where(c)
+	return measure(urls, pids, each, d)
+}
+
+func where(c *cluster.Cluster) (urls []string, pids []int) {
+	for _, r := range c.Replicas {
+		urls, pids = append(urls, r.URL()), append(pids, r.PID())
+	}
+	return urls, pids
+}
+
+// trips counts the round trips of each operation, on links that see them all.
+func trips(servers *cluster.Servers, d load.Documents) error {
+	c, err := servers.New(cluster.Config{Replicas: 2, Args: []string{"--workers", workers}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	urls, _ := where(c)
+	if err := warm(urls, d); err != nil {
+		return err
+	}
+	here, there := urls[:1], urls[1:]
+	const times = 10
+	get := func(at []string, method, path string) func(int) error {
+		hc := spread(at)
+		return func(i int) error {
+			req, err := http.NewRequest(method, strings.ReplaceAll("http://localhost"+path, "{}", fmt.Sprint(i)), nil)
+			if err != nil {
+				return err
+			}
+			resp, err := hc.Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+				return fmt.Errorf("%s: %s %s (%v)", path, resp.Status, b, err)
+			}
+			return nil
+		}
+	}
+	upload := func(at []string, orders bool) func(int) error {
+		return func(i int) error {
+			cl := &client.Client{URL: "http://localhost", Session: fmt.Sprint("t", i), HTTP: spread(at)}
+			if orders {
+				_, err := cl.UploadOrders(context.Background(), client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)})
+				return err
+			}
+			_, err := cl.UploadBills(context.Background(), false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)})
+			return err
+		}
+	}
+	fmt.Printf("round trips, mean of %d each, of all that the replicas did meanwhile\n", times)
+	for _, o := range []struct {
+		name string
+		do   func(int) error
+	}{
+		{"new-session, nothing there", get(here, "POST", "/new-session?_sid=t{}")},
+		{"new-session, an empty one there", get(here, "POST", "/new-session?_sid=t{}")},
+		{"status, empty", get(here, "GET", "/status?_sid=t{}")},
+		{"upload", upload(here, false)},
+		{"upload-csv, same replica", upload(here, true)},
+		{"status, with sheet, same replica", get(here, "GET", "/status?_sid=t{}")},
+		{"status, with sheet, other replica", get(there, "GET", "/status?_sid=t{}")},
+		{"download, same replica", get(here, "GET", "/download-bol?_sid=t{}")},
+		{"download, other replica, first", get(there, "GET", "/download-bol?_sid=t{}")},
+		{"download, other replica, again", get(there, "GET", "/download-bol?_sid=t{}")},
+		{"new-session, with files", get(here, "POST", "/new-session?_sid=t{}")},
+		{"upload again", upload(here, false)},
+		{"upload-csv, other replica", upload(there, true)},
+		{"clear, with files", get(there, "POST", "/clear-session?_sid=t{}")},
+		{"clear, nothing there", get(there, "POST", "/clear-session?_sid=t{}")},
+	} {
+		time.Sleep(500 * time.Millisecond) // what goes on after an answer
+		c.Statements.Take()
+		c.Requests.Take()
+		for i := range times {
+			if err := o.do(i); err != nil {
+				return fmt.Errorf("%s: %w", o.name, err)
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+		fmt.Printf("%-36s PostgreSQL: %-44s S3: %s\n", o.name, each(c.Statements.Take(), times), each(c.Requests.Take(), times))
+	}
+	fmt.Println()
+	return nil
+}
+
+// each says how often things happened for each of n operations.
+func each(counts map[string]int, n int) string {
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%s %.1f", what, float64(counts[what])/float64(n)))
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ", ")
+}
+
+// costs measures what a workflow costs each part, with three replicas of which each
+// request goes to the next.
+func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error {
+	c, err := servers.New(cluster.Config{Replicas: 3, Args: []string{"--workers", workers}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	urls, pids := where(c)
+	if err := warm(urls, d); err != nil {
+		return err
+	}
+	hc := spread(urls)
+	commits := func() (n float64, err error) {
+		time.Sleep(1500 * time.Millisecond) // the server reports late
+		conn, err := pgx.Connect(context.Background(), c.Store())
+		if err != nil {
+			return 0, err
+		}
+		defer conn.Close(context.Background())
+		err = conn.QueryRow(context.Background(), `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
+		return n, err
+	}
+	bytesOf := func() (up, down float64) {
+		for _, r := range c.Replicas {
+			up, down = up+float64(r.ToS3.Up.Load()), down+float64(r.ToS3.Down.Load())
+		}
+		return up, down
+	}
+	from, err := commits()
+	if err != nil {
+		return err
+	}
+	c.Statements.Take()
+	c.Requests.Take()
+	up, down := bytesOf()
+	program, postgres, s3 := load.CPU(pids...), load.CPU(servers.Postgres.PID()), load.CPU(servers.S3.PID())
+	var ran atomic.Int64
+	if _, err := load.Clients(4, 2*each, func(n, round int) error {
+		ran.Add(1)
+		return workflow(hc, fmt.Sprint("c", n), d)
+	}); err != nil {
+		return err
+	}
+	time.Sleep(500 * time.Millisecond)
+	n := float64(ran.Load())
+	program, postgres, s3 = load.CPU(pids...)-program, load.CPU(servers.Postgres.PID())-postgres, load.CPU(servers.S3.PID())-s3
+	statements, requests := c.Statements.Take(), c.Requests.Take()
+	upTo, downTo := bytesOf()
+	to, err := commits()
+	if err != nil {
+		return err
+	}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / n }
+	fmt.Printf("a workflow costs, mean of %.0f over 3 replicas, each request at the next\n", n)
+	fmt.Printf("  processor: replicas and workers %.1f ms, PostgreSQL %.2f ms, S3 server %.1f ms\n", ms(program), ms(postgres), ms(s3))
+	fmt.Printf("  PostgreSQL: %.1f transactions; round trips: %s\n", (to-from)/n, eachOf(statements, n))
+	fmt.Printf("  S3: %.0f kB written, %.0f kB read; requests: %s\n", (upTo-up)/n/1000, (downTo-down)/n/1000, eachOf(requests, n))
+	return size(c, hc, d)
+}
+
+func eachOf(counts map[string]int, n float64) string {
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%s %.2f", what, float64(counts[what])/n))
+	}
+	return strings.Join(all, ", ")
+}
+
+// size measures the room that sessions take.
+func size(c *cluster.Cluster, hc *http.Client, d load.Documents) error {
+	const sessions = 100
+	conn, err := pgx.Connect(context.Background(), c.Store())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	bytes := func() (n float64, err error) {
+		if _, err := conn.Exec(context.Background(), `VACUUM FULL tallyman.session, tallyman.file, tallyman.content`); err != nil {
+			return 0, err
+		}
+		err = conn.QueryRow(context.Background(), `SELECT sum(pg_total_relation_size(r)) FROM unnest('{tallyman.session,tallyman.file,tallyman.content}'::regclass[]) r`).Scan(&n)
+		return n, err
+	}
+	before, err := bytes()
+	if err != nil {
+		return err
+	}
+	for i := range sessions {
+		if err := fill(hc, fmt.Sprint("z", i), d); err != nil {
+			return err
+		}
+	}
+	after, err := bytes()
+	if err != nil {
+		return err
+	}
+	total, objects := 0.0, 0
+	err = filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if info, err := e.Info(); err == nil {
+				total, objects = total+float64(info.Size()), objects+1
+			}
+		}
+		return nil
+	})
+	fmt.Printf("  room of a session with bills and orders: database %.1f kB, bucket %.0f kB in 4 objects (%d sessions; %d objects in all)\n",
+		(after-before)/sessions/1000, total/float64(objects)*4/1000, sessions, objects)
+	return err
+}

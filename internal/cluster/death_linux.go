@@ -1,0 +1,11 @@
+package cluster
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// dieWithParent has the kernel end a replica when this process is gone.
+func dieWithParent(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
