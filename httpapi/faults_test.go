@@ -130,7 +130,7 @@ func (d *described) with(t *testing.T, code string) []route {
 // and orders. query, if not empty, is added to its own.
 func (rt route) request(t *testing.T, ship shipment, query string) request {
 	t.Helper()
-	r := request{method: strings.ToUpper(rt.method), path: strings.ReplaceAll(rt.path, "{name}", "bol.pdf") + "?_sid=s"}
+	r := request{method: strings.ToUpper(rt.method), path: strings.NewReplacer("{name}", "bol.pdf", "{version}", "x").Replace(rt.path) + "?_sid=s"}
 	switch rt.path {
 	case "/upload-csv":
 		r.kind, r.body = "text/csv", bytes.NewReader(ship.orders)
@@ -139,6 +139,9 @@ func (rt route) request(t *testing.T, ship shipment, query string) request {
 			r.kind, r.body = kind, bytes.NewReader(body)
 		}
 	}
+	if rt.path == "/page-picture" && ship.version != "" {
+		r.path += "&of=" + ship.version
+	}
 	if rt.path == "/upload" {
 		query = strings.TrimSuffix("mode=append&"+query, "&") // so that what is stored is read
 	}
@@ -146,6 +149,13 @@ func (rt route) request(t *testing.T, ship shipment, query string) request {
 		r.path += "&" + query
 	}
 	return r
+}
+
+// version is that of the sheet of the session s, as the page knows it.
+func (p *place) version(t *testing.T) string {
+	t.Helper()
+	v, _ := decode(p.get(t, "/view?_sid=s").body).(map[string]any)["version"].(string)
+	return v
 }
 
 // bills is the body of a request to a route that takes a PDF of bills.
@@ -271,14 +281,15 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 				p := serve()
 				p.uploadBills(t, "s", ship.bills)
 				p.uploadOrders(t, "s", ship.orders)
+				ship.version = p.version(t)
 				p = serve()
 				broken.fail(err)
 				defer broken.fail(nil)
-				// What a route does not need by itself it needs for _action.
-				a := p.do(t, rt.request(t, ship, "_action=new_session"))
+				query := "_action=new_session" // what a route does not need by itself it needs for that
 				if code == "damaged_content" {
-					a = p.do(t, rt.request(t, ship, ""))
+					query = ""
 				}
+				a := p.do(t, rt.request(t, ship, query))
 				if got, _ := decode(a.body).(map[string]any); got["code"] != code || a.status < 500 || got["error"] == "" {
 					t.Errorf("%d %.300s", a.status, a.body)
 				}
@@ -433,6 +444,7 @@ func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
 			}
 			t.Run(code+" "+rt.path, func(t *testing.T) {
 				p.uploadBills(t, "s", ship.bills)
+				ship.version = p.version(t)
 				r := rt.request(t, ship, "")
 				if kind, body, ok := rt.bills(t, pdf); ok {
 					if len(pdf) == 0 && kind == "application/json" {
@@ -513,18 +525,19 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 	ship := small(t, 1)
 	wide := append([]byte("Invoice No.,Style,Cartons,Pieces\n"), bytes.Repeat([]byte("T1,S1,1,1\n"), 2_000_000)...)
-	slowly := hostile.ManyPages(15_000, 1<<20)
+	slowly, endless := hostile.ManyPages(15_000, 1<<20), hostile.FormBomb(10, 10)
 	others := children(t)
 	for code, how := range map[string]struct {
 		config intake.Config
 		bills  []byte
+		page   []byte // the first page of which does it alone
 		orders []byte
 		signal os.Signal // to the worker, in the middle
 	}{
-		"too_slow":        {config: intake.Config{Workers: 1, Time: 250 * time.Millisecond}, bills: slowly, orders: wide},
-		"too_much_memory": {config: intake.Config{Workers: 1, Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), orders: wide},
-		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, orders: wide, signal: syscall.SIGABRT},
-		"worker_stopped":  {config: intake.Config{Workers: 1}, bills: slowly, orders: wide, signal: syscall.SIGKILL},
+		"too_slow":        {config: intake.Config{Workers: 1, Time: 250 * time.Millisecond}, bills: slowly, page: endless, orders: wide},
+		"too_much_memory": {config: intake.Config{Workers: 1, Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), page: hostile.NumberBomb(100 << 20), orders: wide},
+		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGABRT},
+		"worker_stopped":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGKILL},
 	} {
 		at := newStores(t)
 		tight := intake.New(how.config)
@@ -534,6 +547,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 		// The session is made by another reader, which takes its time.
 		patient := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}))
 		patient.uploadBills(t, "s", ship.bills)
+		ship.version = patient.version(t)
 		tight.Warm()
 		for _, rt := range p.schemas.with(t, code) {
 			t.Run(code+" "+rt.path, func(t *testing.T) {
@@ -543,7 +557,11 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 				} else if rt.path == "/upload-csv" {
 					r.body = bytes.NewReader(how.orders)
 				} else {
-					swapped.content.Store(&how.bills)
+					stored := how.bills
+					if rt.path == "/page-picture" {
+						stored = how.page
+					}
+					swapped.content.Store(&stored)
 					defer swapped.content.Store(nil)
 				}
 				done := make(chan struct{})
@@ -593,6 +611,9 @@ func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
 	}
 	for code, interfere := range map[string]func(session.Key){"session_superseded": reset, "session_changed": replace} {
 		for _, rt := range p.schemas.with(t, code) {
+			if rt.path == "/page-picture" {
+				continue // attaches nothing; see TestAPictureIsOfTheVersionThatIsAskedFor
+			}
 			t.Run(code+" "+rt.path, func(t *testing.T) {
 				p.uploadBills(t, "s", ship.bills)
 				late.attaching = interfere

@@ -524,7 +524,11 @@ func (d *described) check(t testing.TB, r request, a answer) {
 }
 
 // shipment is a sample as a user has it: two files and the sheets to expect.
-type shipment struct{ bills, orders, expected, unmatched []byte }
+type shipment struct {
+	bills, orders, expected, unmatched []byte
+
+	version string // of the sheet, once it is in a session
+}
 
 func newShipment(t testing.TB, o sample.Options) shipment {
 	t.Helper()
@@ -554,7 +558,7 @@ func shipmentOf(t testing.TB, o sample.Options, letter string) shipment {
 		}
 		return b.Bytes()
 	}
-	return shipment{write(s.WritePDF), write(s.WriteOrders), write(s.WriteExpected), write(s.WriteUnmatched)}
+	return shipment{bills: write(s.WritePDF), orders: write(s.WriteOrders), expected: write(s.WriteExpected), unmatched: write(s.WriteUnmatched)}
 }
 
 // small is a shipment of 6 bills and 30 lines.

@@ -628,5 +628,5 @@ func real(t *testing.T) shipment {
 		}
 		return b
 	}
-	return shipment{read("bol.pdf"), read("orders.csv"), read("expected-sheet.csv"), read("expected-unmatched.csv")}
+	return shipment{bills: read("bol.pdf"), orders: read("orders.csv"), expected: read("expected-sheet.csv"), unmatched: read("expected-unmatched.csv")}
 }
