@@ -15,9 +15,11 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -227,6 +229,33 @@ func (t *Tab) Files(selector string, paths ...string) error {
 	return t.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
 }
 
+// Pick does what makes the page ask the reader for files, and gives it those. It
+// fails if the page does not ask.
+func (t *Tab) Pick(ask func() error, paths ...string) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	asked := make(chan cdp.BackendNodeID, 1)
+	if err := chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*page.EventFileChooserOpened); ok {
+			asked <- e.BackendNodeID
+		}
+	}); err != nil {
+		return err
+	}
+	if err := command(t, page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: true}); err != nil {
+		return err
+	}
+	if err := ask(); err != nil {
+		return err
+	}
+	select {
+	case node := <-asked:
+		return command(t, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: paths, BackendNodeID: node})
+	case <-ctx.Done():
+		return errors.New("the page does not ask for files")
+	}
+}
+
 // point is a place in the window, in CSS pixels.
 type point struct{ X, Y float64 }
 
@@ -250,6 +279,18 @@ func (t *Tab) Click(selector string) error {
 		return err
 	}
 	return t.do(chromedp.MouseClickXY(at.X, at.Y))
+}
+
+// Tap touches what a selector finds, with a finger. The window must be a phone's.
+func (t *Tab) Tap(selector string) error {
+	at, err := t.middle(selector)
+	if err != nil {
+		return err
+	}
+	if err := command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: at.X, Y: at.Y}}}); err != nil {
+		return err
+	}
+	return command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
 }
 
 // Press presses keys: characters, or those of package kb.
