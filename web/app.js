@@ -50,6 +50,7 @@ const endings = {
   expired: ["This session has expired", "It was not used for too long, so its bills, orders and sheet were removed. Downloads that you saved are yours. Begin a fresh session to go on."],
   cleared: ["This session was cleared", "Another tab or program ended it, and its bills, orders and sheet were removed. Begin a fresh session to go on."],
   gone: ["This session has ended", "It has expired, or was cleared elsewhere; its bills, orders and sheet were removed. Begin a fresh session to go on."],
+  cookies: ["No session can begin", "The browser did not keep the cookie that names it. Allow cookies for this address and try again. Inside the page of another site this works only if the server is reached by HTTPS; otherwise open it in a tab of its own."],
 };
 
 function render() {
@@ -60,7 +61,8 @@ function render() {
   $("signin").hidden = phase !== "signin";
   $("steps").hidden = phase === "signin" || ended;
   $("results").hidden = phase === "signin" || ended;
-  if (ended && shown !== "ended") {
+  const state = ended ? `ended ${session.ending}` : phase;
+  if (ended && shown !== state) {
     [$("ended-title").textContent, $("ended-text").textContent] = endings[session.ending] || endings.gone;
     say(`${$("ended-title").textContent}.`);
     $("begin").focus();
@@ -69,7 +71,7 @@ function render() {
     signInError(session.problem);
     $("key").focus();
   }
-  shown = phase;
+  shown = state;
   if (phase !== "open") notice("expiring");
   if (phase === "away") renderAway();
   else notice("away");
@@ -154,6 +156,7 @@ async function fresh() {
     await session.startOver();
     steps.bills.clear();
     steps.orders.clear();
+    if (session.phase !== "open") return;
     say("A fresh session has begun.");
     $("step-bills").querySelector(".choose").focus();
   } catch (error) {

@@ -64,8 +64,14 @@ export function say(text) {
   saying = setTimeout(() => { at.textContent = text; }, 50);
 }
 
-/** Asks a question in a dialog and returns the value of the button pressed, "" for none. */
+let asked = Promise.resolve();
+
+/** Asks a question in a dialog and returns the value of the button pressed, "" for none. One question at a time. */
 export function ask(title, text, buttons) {
+  return (asked = asked.then(() => question(title, text, buttons)));
+}
+
+function question(title, text, buttons) {
   const dialog = $("ask");
   $("ask-title").textContent = title;
   $("ask-text").textContent = text;

@@ -72,7 +72,7 @@ export class Session extends EventTarget {
       if (this.view.status === "no_session") {
         if (stored("tallyman.had")) return this.end("gone");
         await this.client.json("GET", "/", { query: { format: "json" } });
-        await this.load();
+        if (!(await this.load())) return this.end("cookies");
       }
       this.opened();
     } catch (error) {
@@ -181,8 +181,8 @@ export class Session extends EventTarget {
       this.remote = {};
       this.version = "";
       stored("tallyman.had", "");
-      await this.load();
-      this.opened();
+      if (await this.load()) this.opened();
+      else this.end("cookies");
     } finally {
       this.mine--;
     }

@@ -91,12 +91,15 @@ export class Steps {
   /** Tries a sample: the files come from the server and take the same way as the reader's own. */
   async sample(suffix) {
     this.bills.clear();
+    const held = $("empty").contains(document.activeElement);
     try {
       const fetched = await Promise.all([`bol${suffix}.pdf`, `orders${suffix}.csv`].map(async (name) => {
         const response = await this.session.client.request("GET", `/sample/${name}`);
         return new File([await response.blob()], name);
       }));
       if ((await this.bills.send(fetched.slice(0, 1), false)) === true) await this.orders.send(fetched.slice(1), false);
+      // What was pressed is not there any more.
+      if (held && document.activeElement === document.body) $("results").focus({ preventScroll: true });
     } catch (error) {
       this.bills.fail(words(error));
     }
@@ -112,9 +115,11 @@ export class Steps {
 
   /** Saves the sheet as a file. */
   async download(format, button) {
+    // A button that is disabled would lose the focus.
+    if (button.ariaBusy === "true") return;
+    button.ariaBusy = "true";
     const trouble = this.sheet.querySelector(".trouble");
     trouble.replaceChildren();
-    button.disabled = true;
     try {
       const blob = await this.session.client.download(format);
       const link = h("a", { href: URL.createObjectURL(blob), download: `load-sheet.${format}` });
@@ -125,7 +130,7 @@ export class Steps {
       trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
       this.session.refresh();
     } finally {
-      button.disabled = false;
+      button.ariaBusy = null;
     }
   }
 }
@@ -159,13 +164,16 @@ class Upload {
 
   fail(text) {
     this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"), h("p", {}, text),
-      h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => this.clear() }, icon("cross"))));
+      h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => { this.clear(); this.focus(); } }, icon("cross"))));
   }
 
   note(text) {
     this.trouble.replaceChildren(h("p", { class: "hint" }, text));
     say(text);
   }
+
+  /** Brings the focus to what can be done next. */
+  focus() { this.section.querySelector(this.busy ? ".work button" : ".choose")?.focus({ preventScroll: true }); }
 
   cancel() { this.abort?.abort(new DOMException("cancelled", "AbortError")); }
 
@@ -180,6 +188,7 @@ class Upload {
   async send(files, add) {
     this.clear();
     this.abort = new AbortController();
+    const held = this.section.contains(document.activeElement);
     const total = files.reduce((n, f) => n + f.size, 0);
     const what = files.length === 1 ? files[0].name : plural(files.length, "file");
     let ticking;
@@ -194,6 +203,7 @@ class Upload {
     this.show(`Sending ${what}`, `0 of ${bytes(total)}`, 0);
     say(`Sending ${what}`);
     this.section.dispatchEvent(new Event("busy", { bubbles: true }));
+    if (held) this.focus();
     try {
       const options = {
         signal: this.abort.signal,
@@ -228,7 +238,9 @@ class Upload {
     } finally {
       still();
       this.done();
+      const here = document.activeElement === this.stop || document.activeElement === document.body;
       this.section.dispatchEvent(new Event("busy", { bubbles: true }));
+      if (held && here) this.focus();
     }
   }
 

@@ -15,9 +15,11 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -62,6 +64,8 @@ func Start(ctx context.Context) (*Browser, error) {
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir),
 		chromedp.Flag("headless", "new"), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		// Names under example are this machine, and no browser trusts them without HTTPS.
+		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"),
 		chromedp.Flag("lang", "en-US"), chromedp.Env("LANGUAGE=en_US"),
 	)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
@@ -105,15 +109,50 @@ func (t *Tab) Another() (*Tab, error) {
 	return newTab(ctx, stop)
 }
 
+// Frame returns the frame in the page that shows an address beginning with start,
+// as a tab of its own. It must be of another site than the page, and what it does
+// in the frame is by script: it has no window.
+func (t *Tab) Frame(start string) (*Tab, error) {
+	waiting, cancel := t.patient()
+	defer cancel()
+	for {
+		all, err := chromedp.Targets(waiting)
+		if err != nil {
+			return nil, fmt.Errorf("looking for a frame of %s: %w", start, err)
+		}
+		for _, one := range all {
+			if one.Type == "iframe" && strings.HasPrefix(one.URL, start) {
+				ctx, stop := chromedp.NewContext(t.ctx, chromedp.WithTargetID(one.TargetID))
+				f := &Tab{ctx: ctx, stop: stop}
+				if err := f.listen(); err != nil {
+					stop()
+					return nil, fmt.Errorf("opening a frame: %w", err)
+				}
+				return f, nil
+			}
+		}
+		select {
+		case <-waiting.Done():
+			return nil, fmt.Errorf("there is no frame of %s", start)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (t *Tab) listen() error {
+	if err := chromedp.Listen(t.ctx, t.hear); err != nil {
+		return err
+	}
+	if _, err := chromedp.Call(t.ctx, runtime.Enable, cdp.Empty{}); err != nil {
+		return err
+	}
+	_, err := chromedp.Call(t.ctx, log.Enable, cdp.Empty{})
+	return err
+}
+
 func newTab(ctx context.Context, stop func()) (*Tab, error) {
 	t := &Tab{ctx: ctx, stop: stop}
-	err := chromedp.Listen(ctx, t.hear)
-	if err == nil {
-		_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
-	}
-	if err == nil {
-		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	}
+	err := t.listen()
 	if err == nil {
 		err = t.Size(1440, 900, false)
 	}
@@ -227,6 +266,33 @@ func (t *Tab) Files(selector string, paths ...string) error {
 	return t.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
 }
 
+// Pick does what makes the page ask the reader for files, and gives it those. It
+// fails if the page does not ask.
+func (t *Tab) Pick(ask func() error, paths ...string) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	asked := make(chan cdp.BackendNodeID, 1)
+	if err := chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*page.EventFileChooserOpened); ok {
+			asked <- e.BackendNodeID
+		}
+	}); err != nil {
+		return err
+	}
+	if err := command(t, page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: true}); err != nil {
+		return err
+	}
+	if err := ask(); err != nil {
+		return err
+	}
+	select {
+	case node := <-asked:
+		return command(t, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: paths, BackendNodeID: node})
+	case <-ctx.Done():
+		return errors.New("the page does not ask for files")
+	}
+}
+
 // point is a place in the window, in CSS pixels.
 type point struct{ X, Y float64 }
 
@@ -250,6 +316,18 @@ func (t *Tab) Click(selector string) error {
 		return err
 	}
 	return t.do(chromedp.MouseClickXY(at.X, at.Y))
+}
+
+// Tap touches what a selector finds, with a finger. The window must be a phone's.
+func (t *Tab) Tap(selector string) error {
+	at, err := t.middle(selector)
+	if err != nil {
+		return err
+	}
+	if err := command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: at.X, Y: at.Y}}}); err != nil {
+		return err
+	}
+	return command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
 }
 
 // Press presses keys: characters, or those of package kb.

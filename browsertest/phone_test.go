@@ -1,0 +1,113 @@
+package browsertest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// fits fails if the page is wider than the phone, which a phone's browser answers
+// with a wider window, and says what sticks out; and if what can be touched is
+// smaller than 24 by 24 pixels. Links in sentences may be.
+func (w *window) fits(width int) {
+	w.t.Helper()
+	if wide := value[string](w, `((room) => {
+		const page = document.scrollingElement;
+		if (page.scrollWidth <= room && innerWidth === room) return "";
+		const out = [...document.body.querySelectorAll("*")].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > room + 0.5);
+		return page.scrollWidth + " of " + room + " pixels: " + out.slice(0, 8).map((e) => e.tagName + "." + e.className + " " + Math.round(e.getBoundingClientRect().right)).join(", ");
+	})(`+strconv.Itoa(width)+")"); wide != "" {
+		w.t.Errorf("the page is wider than the window, %s", wide)
+	}
+	if small := value[[]string](w, `[...document.querySelectorAll("a[href], button, input, select, summary, label:has(input), [role=tab], [role=gridcell], [role=rowheader], [role=columnheader]")].flatMap((e) => {
+		if (!e.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true }) || e.closest(".unseen, .skip") || e.matches("p a, td a") || e.type === "file") return [];
+		const at = e.matches("input[type=checkbox], input[type=radio]") && e.closest("label") || e;
+		const r = at.getBoundingClientRect();
+		return r.width >= 24 && r.height >= 24 ? [] : [at.tagName + "." + at.className + " " + (at.ariaLabel || at.textContent).slice(0, 30) + " is " + r.width.toFixed(1) + " by " + r.height.toFixed(1)];
+	})`); len(small) > 0 {
+		w.t.Errorf("too small for a finger:\n%s", strings.Join(small, "\n"))
+	}
+}
+
+func TestAPhoneShowsEveryStateInItsWidth(t *testing.T) {
+	for _, s := range scenes {
+		t.Run(s.name, func(t *testing.T) {
+			w := s.in(t, 390, 844)
+			w.fits(390)
+			// 320 pixels are a window of 1280 at four times its size.
+			w.must(w.Size(320, 640, true))
+			w.until("screen.width === 320")
+			w.until("[...document.querySelectorAll('canvas')].every((c) => c.getBoundingClientRect().right <= 320)") // they are drawn anew
+			w.fits(320)
+		})
+	}
+}
+
+// tap touches what a selector finds, with a finger.
+func (w *window) tap(selectors ...string) {
+	w.t.Helper()
+	for _, s := range selectors {
+		w.must(w.Tab.Tap(s))
+	}
+}
+
+func TestTheWorkflowOnAPhone(t *testing.T) {
+	p := newPlace(t)
+	w := p.openAs(func(w *window) { w.must(w.Size(390, 844, true)) }, "")
+	w.ready()
+	w.fits(390)
+	ship := p.shipment(small, "p-")
+	w.must(w.Tab.Pick(func() error { return w.Tab.Tap("#step-bills .choose") }, ship.bills))
+	w.until(bills)
+	w.must(w.Tab.Pick(func() error { return w.Tab.Tap("#step-orders .choose") }, ship.orders))
+	w.until(joined)
+	w.says("#step-orders", "matched 30")
+	w.fits(390)
+
+	down := t.TempDir()
+	w.must(w.Save(down))
+	w.tap("#step-sheet button[aria-label='Download Excel']")
+	saved(t, filepath.Join(down, "load-sheet.xlsx"))
+	w.tap("#start-over")
+	w.until("document.getElementById('ask').open")
+	w.fits(390)
+	w.tap("#ask button[value=yes]")
+	w.until(fresh)
+
+	w.tap("#try-flawed")
+	w.until(joined)
+	w.tap(".issues .issue.bad")
+	w.until(inspected)
+	w.fits(390)
+	for _, f := range []struct{ side, size string }{{"clientWidth", "innerWidth"}, {"clientHeight", "innerHeight"}} {
+		if !value[bool](w, fmt.Sprintf("document.querySelector('.inspector').%s === %s", f.side, f.size)) {
+			t.Errorf("the picture does not take all of the phone's %s", f.size)
+		}
+	}
+	first := w.text(".inspector-tools")
+	w.tap(".inspector [aria-label='Next problem']")
+	if now := w.text(".inspector-tools"); now == first || !strings.Contains(now, "2 of") {
+		t.Errorf("after the next problem it says %q", now)
+	}
+	w.until(inspected)
+	w.until(`((m, v) => m.left < v.right && m.right > v.left && m.top >= v.top - 1 && m.top < v.bottom)(document.querySelector(".marks .here").getBoundingClientRect(), document.querySelector(".viewport").getBoundingClientRect())`)
+	w.tap(".inspector [aria-label='Close']")
+	w.until("!document.querySelector('.inspector').open")
+
+	w.tap("#tab-matching", "input[value=lines]")
+	w.until("document.querySelector('.group h2').textContent === 'Lines without order'")
+	w.tap("#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	// What does not fit is reached by scrolling the table, and not the page.
+	w.run("document.querySelector('.grid').scrollLeft = 1e6")
+	w.until("document.querySelector('.grid').scrollLeft > 0")
+	w.fits(390)
+	w.tap("#g-0-0")
+	w.until(inspected)
+	w.tap(".inspector [aria-label='Close']")
+	w.tap("#tab-load")
+	w.until("document.querySelectorAll('canvas').length === 3")
+	w.fits(390)
+}
