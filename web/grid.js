@@ -34,6 +34,7 @@ export class SheetView {
     this.sheet = sheet;
     this.shipToColumn = column(sheet, "Ship To Name");
     this.texts = new Array(sheet.rows.length);
+    this.writing = new Map();
     const used = sheet.columns.map((_, c) => sheet.rows.some((r) => r.cells[c] !== null));
     this.hiddenCount = used.filter((u) => !u).length;
     this.used = used;
@@ -77,6 +78,8 @@ export class SheetView {
     this.shown = [-1, ...first, ...sheet.columns.map((_, c) => c).filter((c) => !first.includes(c) && (this.empty || this.used[c]))];
     const widths = this.shown.map((c) => (c < 0 ? 58 : (kinds[sheet.columns[c]] || ["text", Math.max(96, sheet.columns[c].length * 8 + 24)])[1]));
     const total = widths.reduce((a, b) => a + b, 0);
+    let right = 0;
+    this.rights = widths.map((w) => (right += w));
     this.grid.style.setProperty("--columns", widths.map((w) => `${w}px`).join(" "));
     this.grid.style.setProperty("--width", `${total}px`);
     this.grid.style.setProperty("--second", `${widths[0]}px`);
@@ -154,12 +157,20 @@ export class SheetView {
   write(c, v) {
     if (v === null) return "";
     const kind = this.kind(c);
-    if (kind === "date") {
-      const day = dayOf(String(v));
-      return day === null ? String(v) : writeDay(day);
-    }
-    if (kind === "text" || typeof v !== "number") return String(v);
-    return decimals[kind].format(v);
+    if (kind === "text" || (kind !== "date" && typeof v !== "number")) return String(v);
+    // To write a date or a number takes longer than all else that a cell needs,
+    // and most of them come again and again.
+    let known = this.writing.get(kind);
+    if (!known) this.writing.set(kind, (known = new Map()));
+    let text = known.get(v);
+    if (text === undefined) known.set(v, (text = this.format(kind, v)));
+    return text;
+  }
+
+  format(kind, v) {
+    if (kind !== "date") return decimals[kind].format(v);
+    const day = dayOf(String(v));
+    return day === null ? String(v) : writeDay(day);
   }
 
   schedule() {
@@ -177,28 +188,41 @@ export class SheetView {
       texts.push(text);
       return h("div", { class: `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`, role: i === 0 ? "rowheader" : "gridcell", "aria-colindex": String(i + 1) }, text);
     });
-    const row = h("div", { class: "gridrow", role: "row" }, cells);
+    // The frozen cells are in one box: each box that stays in sight is a layer of
+    // its own, and one for each cell would be three times as many.
+    const row = h("div", { class: "gridrow", role: "row" }, h("div", { class: "pins", role: "presentation" }, cells.slice(0, 3)), cells.slice(3));
     this.body.append(row);
     return { row, cells, texts, index: -1 };
   }
 
-  // Draws the rows in sight.
+  // Draws the rows in sight, and those that may come next. After a jump only what
+  // is in sight is drawn, and the rest in the next frame that has no jump.
   paint() {
-    if (!this.sheet || !this.grid.clientHeight) return;
-    const room = Math.ceil(this.grid.clientHeight / rowHeight) + 2 * spare;
+    const { grid } = this;
+    if (!this.sheet || !grid.clientHeight) return;
+    const high = Math.ceil(grid.clientHeight / rowHeight), from = Math.floor(grid.scrollTop / rowHeight);
+    const left = grid.scrollLeft, right = left + grid.clientWidth;
+    const room = high + 2 * spare;
     while (this.pool.length < Math.min(room, this.rows.length)) this.pool.push(this.slot());
-    for (const slot of this.pool.splice(Math.max(room, 0))) slot.row.remove();
+    for (const slot of this.pool.splice(room)) slot.row.remove();
     const n = this.pool.length;
-    const first = Math.max(0, Math.min(this.rows.length - n, Math.floor(this.grid.scrollTop / rowHeight) - spare));
+    const first = Math.max(0, Math.min(this.rows.length - n, from - spare));
+    const jump = Math.abs(first - this.first) >= n;
+    this.first = first;
+    const sight = (c) => c < 3 || (this.rights[c] > left && this.rights[c - 1] < right);
     for (let i = first; i < first + n; i++) {
       const slot = this.pool[i % n];
-      if (slot.index !== i) this.fill(slot, i);
+      if (slot.index === i && !slot.part) continue;
+      if (!jump) this.fill(slot, i);
+      else if (i >= from && i <= from + high) this.fill(slot, i, sight);
     }
+    if (jump) this.schedule();
     this.mark();
   }
 
-  fill(slot, i) {
+  fill(slot, i, sight) {
     slot.index = i;
+    slot.part = Boolean(sight);
     if (i >= this.rows.length) {
       slot.row.hidden = true;
       return;
@@ -207,26 +231,36 @@ export class SheetView {
     slot.row.hidden = false;
     slot.row.style.transform = `translateY(${i * rowHeight}px)`;
     slot.row.setAttribute("aria-rowindex", i + 2);
-    slot.row.className = `gridrow${at % 2 ? " odd" : ""}${this.sheet.match && row.order_row === null ? " loose" : ""}`;
+    const name = `gridrow${at % 2 ? " odd" : ""}${this.sheet.match && row.order_row === null ? " loose" : ""}`;
+    if (slot.row.className !== name) slot.row.className = name;
     for (let j = 0; j < this.shown.length; j++) {
+      if (sight && !sight(j)) continue;
       const c = this.shown[j];
-      let text = c < 0 ? count(at + 1) : this.write(c, row.cells[c]);
+      let text = this.write(c, c < 0 ? at + 1 : row.cells[c]);
       if (c === this.shipToColumn && text === "" && this.sheet.match && row.order_row === null) text = "No order";
       if (slot.texts[j].data !== text) slot.texts[j].data = text;
-      slot.cells[j].id = `g-${i}-${j}`;
     }
   }
 
   // The active cell, which the arrow keys move. Row -1 is the heading.
   mark() {
-    this.grid.querySelectorAll(".active").forEach((e) => e.classList.remove("active"));
-    if (document.activeElement !== this.grid) return;
-    const id = this.active.row < 0 ? `gh-${this.active.col}` : `g-${this.active.row}-${this.active.col}`;
-    const cell = document.getElementById(id);
-    if (cell) {
+    const { row, col } = this.active;
+    const on = document.activeElement === this.grid;
+    const slot = row < 0 ? null : this.pool[row % this.pool.length];
+    const cell = !on ? null : row < 0 ? this.head.children[col] : slot?.index === row ? slot.cells[col] : null;
+    const id = cell ? row < 0 ? cell.id : `g-${row}-${col}` : "";
+    if (this.marked && (this.marked !== cell || this.marked.id !== id)) {
+      this.marked.classList.remove("active");
+      if (!this.marked.id.startsWith("gh-")) this.marked.removeAttribute("id");
+    }
+    if (cell && (this.marked !== cell || cell.id !== id)) {
+      // The name is of this row and column, so that it is another one when the
+      // element is used for another row.
+      cell.id = id;
       cell.classList.add("active");
       this.grid.setAttribute("aria-activedescendant", id);
-    } else this.grid.removeAttribute("aria-activedescendant");
+    } else if (!cell) this.grid.removeAttribute("aria-activedescendant");
+    this.marked = cell;
   }
 
   key(e) {
@@ -274,7 +308,7 @@ export class SheetView {
     const cell = e.target.closest(".cell");
     if (!cell) return null;
     const col = Number(cell.getAttribute("aria-colindex")) - 1;
-    return { row: Number(cell.parentNode.getAttribute("aria-rowindex")) - 2, col };
+    return { row: Number(cell.closest("[role=row]").getAttribute("aria-rowindex")) - 2, col };
   }
 
   click(e) {

@@ -63,6 +63,8 @@ export class Inspector {
     }
     this.at = { file: target.place.file, page: target.place.page };
     this.describe();
+    // What is said now must not stand beside the mark of something else.
+    for (const mark of this.marks.querySelectorAll(".here")) mark.remove();
     this.load(true);
   }
 

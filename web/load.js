@@ -34,6 +34,20 @@ export function loadOf(sheet) {
   };
 }
 
+// Writes the figures over standing bars, the highest first; one that would run into
+// another, or into a higher bar, is left to the table.
+function standing(ctx, bars, texts) {
+  const high = 16, taken = [];
+  const order = bars.map((_, i) => i).sort((a, b) => bars[a].y - bars[b].y);
+  for (const i of order) {
+    const { x, y } = bars[i], half = ctx.measureText(texts[i]).width / 2;
+    const higher = bars.some((b) => b.y < y && Math.abs(b.x - x) < half + b.width / 2);
+    if (higher || taken.some((t) => Math.abs(t.x - x) < half + t.half + 4 && Math.abs(t.y - y) < high)) continue;
+    taken.push({ x, y, half });
+    ctx.fillText(texts[i], x, y - 3);
+  }
+}
+
 // The figure at the end of each bar.
 const ends = {
   id: "ends",
@@ -45,11 +59,9 @@ const ends = {
     const flat = chart.options.indexAxis === "y";
     ctx.textAlign = flat ? "left" : "center";
     ctx.textBaseline = flat ? "middle" : "bottom";
-    chart.getDatasetMeta(0).data.forEach((bar, i) => {
-      const text = write(chart.data.datasets[0].data[i]);
-      if (flat) ctx.fillText(text, bar.x + 6, bar.y);
-      else if (bar.width > ctx.measureText(text).width - 6) ctx.fillText(text, bar.x, bar.y - 3);
-    });
+    const { data } = chart.data.datasets[0], bars = chart.getDatasetMeta(0).data;
+    if (flat) bars.forEach((bar, i) => ctx.fillText(write(data[i]), bar.x + 6, bar.y));
+    else standing(ctx, bars, data.map(write));
     ctx.restore();
   },
 };

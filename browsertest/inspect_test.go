@@ -1,0 +1,130 @@
+package browsertest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// spot is a place on a page, in points, and how large that page is.
+type spot struct {
+	File, Page int
+	X0, Y0, X1, Y1,
+	Width, Height float64
+}
+
+// box is a rectangle in the window, in CSS pixels.
+type box struct{ X, Y, Width, Height float64 }
+
+// marked fails unless the very place is marked: the marker's rectangle on the
+// screen is the place's box, scaled as the picture is, with a border around it.
+func (w *window) marked(what string, s spot) {
+	w.t.Helper()
+	w.until(inspected)
+	got := value[struct{ Paper, Mark, View box }](w, `(() => { const b = (s) => { const r = [...document.querySelectorAll(s)].at(-1).getBoundingClientRect(); return { X: r.x, Y: r.y, Width: r.width, Height: r.height }; }; return { Paper: b(".paper"), Mark: b(".marks .here"), View: b(".viewport") }; })()`)
+	// The mark is 4 points larger than the place on each side.
+	f := got.Paper.Width / s.Width
+	want := box{got.Paper.X + (s.X0-4)*f, got.Paper.Y + (s.Y0-4)*f, (s.X1 - s.X0 + 8) * f, (s.Y1 - s.Y0 + 8) * f}
+	near := func(a, b float64) bool { return math.Abs(a-b) < 4 }
+	if m := got.Mark; !near(m.X, want.X) || !near(m.Y, want.Y) || !near(m.Width, want.Width) || !near(m.Height, want.Height) {
+		w.t.Errorf("%s: what is marked is %+v, the place %+v", what, m, want)
+	}
+	if !near(got.Paper.Height, s.Height*f) {
+		w.t.Errorf("%s: the picture is %+v of a page of %g by %g", what, got.Paper, s.Width, s.Height)
+	}
+	if mid := got.Mark.Y + got.Mark.Height/2; mid < got.View.Y || mid > got.View.Y+got.View.Height {
+		w.t.Errorf("%s: the mark %+v is out of sight of %+v", what, got.Mark, got.View)
+	}
+}
+
+// findSpot makes window.spot, which gives a place in the sheet as the API has it its
+// page's size, which comes with the picture.
+const findSpot = `window.spot = async (p) => {
+	const v = window.theView ??= await (await fetch("view")).json();
+	const r = await fetch("page-picture?" + new URLSearchParams({ of: v.version, file: p.file, page: p.page, width: 1200 }));
+	const [w, h] = r.headers.get("Page-Size").split(" ").map(Number);
+	return { File: p.file, Page: p.page, X0: p.box.x0, Y0: p.box.y0, X1: p.box.x1, Y1: p.box.y1, Width: w, Height: h };
+};
+window.theSheet = async () => (window.theView ??= await (await fetch("view")).json()).sheet;`
+
+func TestTheMistakesOfADocumentAreFound(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-flawed")
+	w.until(joined + " && document.querySelector('.bill')")
+	w.run(findSpot)
+
+	// What does not add up or was not read comes before what is only to be known,
+	// and the bills of it before those that add up.
+	kinds := value[[]string](w, `[...document.querySelectorAll(".issues .issue")].map((e) => e.className)`)
+	if len(kinds) < 2 {
+		t.Fatalf("there are %d things to check", len(kinds))
+	}
+	for i := 1; i < len(kinds); i++ {
+		if kinds[i] == "issue bad" && kinds[i-1] != "issue bad" {
+			t.Errorf("the worst is not first: %q", kinds)
+		}
+	}
+	said := value[[]string](w, `[...document.querySelectorAll(".issues .what strong")].map((e) => e.textContent)`)
+	for _, want := range []string{"Does not add up", "Row not read"} {
+		if !value[bool](w, fmt.Sprintf("[...document.querySelectorAll('.issues .issue.bad strong')].some((e) => e.textContent === %q)", want)) {
+			t.Errorf("nothing of %q is among %q", want, said)
+		}
+	}
+	verdicts := value[[]string](w, `[...document.querySelectorAll(".bill .verdict")].map((e) => e.innerText.trim())`)
+	for i := 1; i < len(verdicts); i++ {
+		if verdicts[i-1] == "Adds up" && verdicts[i] == "Does not add up" {
+			t.Errorf("a bill that does not add up comes after one that does: %q", verdicts)
+		}
+	}
+	off := value[int](w, `theSheet().then((s) => s.bills.filter((b) => b.verdict.outcome === "mismatched").length)`)
+	if n := value[int](w, `[...document.querySelectorAll(".bill .verdict")].filter((e) => e.innerText.trim() === "Does not add up").length`); n != off || n == 0 {
+		t.Errorf("%d bills do not add up, %d are said to", off, n)
+	}
+
+	// The row that was not read, at its very place.
+	unread := value[spot](w, `theSheet().then((s) => spot(s.problems.find((p) => p.kind === "unread_row")))`)
+	at := value[int](w, `[...document.querySelectorAll(".issues .issue")].findIndex((e) => e.innerText.includes("Row not read"))`)
+	w.click(fmt.Sprintf(".issues li:nth-child(%d) .issue", at+1))
+	w.marked("the row that was not read", unread)
+	w.says("#inspector-title", "Row not read")
+	for _, zoom := range []string{"Zoom in", "Zoom in", "Zoom out", "Fit the width"} {
+		w.click(fmt.Sprintf(".inspector-tools button[aria-label=%q]", zoom))
+		w.marked(zoom, unread)
+	}
+
+	// Next goes through everything and comes back to where it began.
+	first := w.text(".inspector .message")
+	seen := map[string]bool{}
+	for range len(kinds) {
+		w.click(".inspector-tools button[aria-label='Next problem']")
+		w.until(inspected)
+		seen[w.text(".inspector-tools .position")] = true
+	}
+	if w.text(".inspector .message") != first || len(seen) != len(kinds) {
+		t.Errorf("next goes through %d of %d and ends at %q", len(seen), len(kinds), w.text(".inspector .message"))
+	}
+	w.click(".inspector-tools button[aria-label='Next problem']", ".inspector-tools button[aria-label='Previous problem']")
+	w.marked("previous after next", unread)
+	w.click(".inspector-head button[aria-label='Close']")
+	w.until("!document.querySelector('.inspector').open && !document.body.classList.contains('inspecting')")
+
+	// A line of a bill that does not add up, and the total that is off.
+	w.until("document.querySelector('.bill:first-child[open] tr.line')") // it is open from the beginning
+	number := value[string](w, "document.querySelector('.bill:first-child .id').innerText.trim()")
+	w.run(fmt.Sprintf("window.theBill = (await theSheet()).bills.find((b) => b.number?.text === %q)", number))
+	lines := value[int](w, "theBill.lines.length")
+	if n := value[int](w, "document.querySelectorAll('.bill:first-child tr.line').length"); n != lines {
+		t.Errorf("bill %s shows %d lines of %d", number, n, lines)
+	}
+	for i := range lines {
+		line := value[spot](w, fmt.Sprintf("spot(theBill.lines[%d])", i))
+		w.click(fmt.Sprintf(".bill:first-child tr.line:nth-child(%d) button", i+1))
+		w.until(fmt.Sprintf("document.getElementById('inspector-title').textContent.startsWith('Line %d of bill')", i+1))
+		w.marked(fmt.Sprintf("line %d of bill %s", i+1, number), line)
+	}
+	w.click(".bill:first-child .totals .link")
+	w.until("document.querySelector('.inspector .message').textContent.includes('Printed:')")
+	w.marked("the printed cartons of bill "+number, value[spot](w, "spot(theBill.totals.cartons.value)"))
+}
