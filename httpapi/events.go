@@ -43,6 +43,9 @@ type hub struct {
 	mu     sync.Mutex
 	topics map[session.Key]map[*watcher]struct{}
 	owners map[session.Owner]int // how many streams each has
+	// expires is when the sessions that are watched end, as far as this process
+	// knows.
+	expires map[session.Key]time.Time
 	// deaf ends the subscriptions to what other processes tell of the topics.
 	deaf   map[session.Key]func()
 	count  int
@@ -67,7 +70,7 @@ const maxBehind = 256
 func newHub(most int, b bus.Bus) *hub {
 	return &hub{
 		most: most, bus: b, topics: map[session.Key]map[*watcher]struct{}{},
-		owners: map[session.Owner]int{}, deaf: map[session.Key]func(){},
+		owners: map[session.Owner]int{}, deaf: map[session.Key]func(){}, expires: map[session.Key]time.Time{},
 	}
 }
 
@@ -128,11 +131,30 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 		delete(h.topics, key)
 		h.deaf[key]()
 		delete(h.deaf, key)
+		delete(h.expires, key)
 	}
 	if h.owners[key.Owner]--; h.owners[key.Owner] == 0 {
 		delete(h.owners, key.Owner)
 	}
 	h.count--
+}
+
+// seen notes that a session was used: its watchers need not look for its end
+// before the time that it has now.
+func (h *hub) seen(st session.State) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.topics[st.Key]) > 0 && st.Expires.After(h.expires[st.Key]) {
+		h.expires[st.Key] = st.Expires
+	}
+}
+
+// endsIn is how long a session that is watched lives yet, as far as this process
+// knows.
+func (h *hub) endsIn(key session.Key) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Until(h.expires[key])
 }
 
 // tell brings an event to all who watch a session.
@@ -254,6 +276,9 @@ func handleEvents(c *call) (any, error) {
 		if fault.CodeOf(err) == fault.NotFound {
 			return st, false, nil
 		}
+		if err == nil {
+			c.s.hub.seen(st)
+		}
 		return st, err == nil, err
 	}
 	st, there, err := look()
@@ -300,7 +325,12 @@ func handleEvents(c *call) (any, error) {
 				return nil, nil
 			}
 		case <-ending.C:
-			// A stream is no use of the session, but others may have used it.
+			if left := c.s.hub.endsIn(key); there && left > 0 {
+				ending.Reset(left + time.Millisecond) // it was used since
+				continue
+			}
+			// To look is to use it, if it was used through another process: once
+			// is enough then, or who watches would keep it alive.
 			was := there
 			if st, there, err = look(); err != nil {
 				return nil, nil // the client comes again
@@ -308,7 +338,6 @@ func handleEvents(c *call) (any, error) {
 			if was && !there && !send(event{Type: "expired", Status: statusNone}) {
 				return nil, nil
 			}
-			ending.Reset(endsIn(st, there))
 			continue
 		case <-w.wake:
 		case <-later.C:

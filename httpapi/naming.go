@@ -72,6 +72,9 @@ func (c *call) peek() (session.State, bool, error) {
 		}
 		return st, false, nil
 	}
+	if err == nil {
+		c.s.hub.seen(st)
+	}
 	return st, err == nil, err
 }
 
@@ -90,6 +93,9 @@ func (c *call) open() (session.State, error) {
 		c.naming.minted = session.Mint()
 	}
 	st, err := c.s.desk.Open(c.r.Context(), c.key(), c.kind())
+	if err == nil {
+		c.s.hub.seen(st)
+	}
 	if err == nil && c.naming.minted != "" {
 		c.setCookie(c.naming.minted)
 	}
@@ -120,6 +126,7 @@ func (c *call) begin() (session.State, session.Removed, error) {
 	if c.naming.minted != "" {
 		c.setCookie(c.naming.minted)
 	}
+	c.s.hub.seen(st)
 	c.s.hub.tell(c.key(), event{Type: "new"})
 	return st, removed, nil
 }

@@ -463,6 +463,12 @@ func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
 	}
 	p.post(t, "/new-session?_sid=s", "", nil)
 	s.until(t, "new")
+	// Somebody uses it now and then; the stream itself does not keep it alive.
+	for range 3 {
+		time.Sleep(400 * time.Millisecond)
+		p.get(t, "/status?_sid=s")
+	}
+	s.until(t, "expired")
 }
 
 func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
