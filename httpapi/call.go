@@ -16,6 +16,7 @@ import (
 
 	"tallyman/blob"
 	"tallyman/fault"
+	"tallyman/keys"
 	"tallyman/session"
 )
 
@@ -27,6 +28,10 @@ type call struct {
 	control *http.ResponseController
 	route   *route
 	began   time.Time
+
+	known     []keys.Key // what keys returns
+	keysErr   error
+	keysKnown bool
 
 	values url.Values // the query
 	caller caller
@@ -47,18 +52,18 @@ func (c *call) answer() error {
 	if err != nil {
 		return err
 	}
-	if err := c.s.checkHost(c.r); err != nil {
+	if err := c.checkHost(); err != nil {
 		return err
 	}
 	action := c.query("_action") == "new_session" && !c.route.static && c.r.Method != http.MethodHead
 	if action && c.route.page && !wantsJSON(c.r) {
 		// Who opens the page has yet to sign in; the page does it then.
-		if _, err := c.s.identify(c.r); fault.CodeOf(err) == Unauthorized {
+		if _, err := c.identify(); fault.CodeOf(err) == Unauthorized {
 			action = false
 		}
 	}
 	if !c.route.public || action {
-		if c.caller, err = c.s.identify(c.r); err != nil {
+		if c.caller, err = c.identify(); err != nil {
 			return err
 		}
 		if c.naming, err = c.name(); err != nil {

@@ -23,8 +23,9 @@ type caller struct {
 
 // identify finds out who the caller is (DESIGN.md §8). It fails with
 // Unauthorized.
-func (s *Server) identify(r *http.Request) (caller, error) {
-	known, err := s.keys()
+func (c *call) identify() (caller, error) {
+	s, r := c.s, c.r
+	known, err := c.keys()
 	if err != nil {
 		// Nobody gets in meanwhile.
 		if c := fault.CodeOf(err); c == session.StorageUnavailable || c == fault.Busy {
@@ -58,17 +59,19 @@ func (s *Server) identify(r *http.Request) (caller, error) {
 	return caller{}, fault.New(Unauthorized, "the key is not valid here; it may have been removed")
 }
 
-// keys returns the keys that there are. Once there was one, none come in without
-// as long as the server runs: taking keys away must not open a door.
-func (s *Server) keys() ([]keys.Key, error) {
-	if s.config.Keys == nil {
-		return nil, nil
+// keys returns the keys that there are; they are looked up once for a request.
+// Once there was one, none come in without as long as the server runs: taking
+// keys away must not open a door.
+func (c *call) keys() ([]keys.Key, error) {
+	if c.s.config.Keys == nil || c.keysKnown {
+		return c.known, c.keysErr
 	}
-	known, err := s.config.Keys.All()
-	if len(known) > 0 {
-		s.locked.Store(true)
+	c.keysKnown = true
+	c.known, c.keysErr = c.s.config.Keys.All()
+	if len(c.known) > 0 {
+		c.s.locked.Store(true)
 	}
-	return known, err
+	return c.known, c.keysErr
 }
 
 // hidden is an error that is no fault to show to people.
@@ -106,14 +109,15 @@ func foreign(r *http.Request) bool {
 // checkHost refuses requests that reach a keyless server on this machine under a
 // stranger's name: that is how a web site makes a browser believe that the
 // server is part of it (DNS rebinding). It fails with BadHost.
-func (s *Server) checkHost(r *http.Request) error {
+func (c *call) checkHost() error {
+	s := c.s
 	if !s.config.Loopback {
 		return nil
 	}
-	if s.keys(); s.locked.Load() {
+	if c.keys(); s.locked.Load() {
 		return nil // a page that reaches it by another name still has no key
 	}
-	host := r.Host
+	host := c.r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

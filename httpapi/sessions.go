@@ -75,7 +75,7 @@ func handleRoot(c *call) (any, error) {
 		return nil, c.static("index.html")
 	}
 	var err error
-	if c.caller, err = c.s.identify(c.r); err != nil {
+	if c.caller, err = c.identify(); err != nil {
 		return nil, err
 	}
 	if c.naming.id() == "" {
