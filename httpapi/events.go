@@ -332,7 +332,7 @@ func handleEvents(c *call) (any, error) {
 			// To look is to use it, if it was used through another process: once
 			// is enough then, or who watches would keep it alive.
 			was := there
-			if st, there, err = look(); err != nil {
+			if _, there, err = look(); err != nil {
 				return nil, nil // the client comes again
 			}
 			if was && !there && !send(event{Type: "expired", Status: statusNone}) {
@@ -345,10 +345,10 @@ func handleEvents(c *call) (any, error) {
 		if w.hasMissed() {
 			// Before what is taken next, which is newer.
 			if now, is, err := look(); err == nil {
-				if st, there = now, is; !send(stateEvent(st, there)) {
+				if there = is; !send(stateEvent(now, is)) {
 					return nil, nil
 				}
-				ending.Reset(endsIn(st, there))
+				ending.Reset(endsIn(now, is))
 			}
 		}
 		due := time.Since(sent) >= progressEvery
@@ -367,8 +367,8 @@ func handleEvents(c *call) (any, error) {
 		}
 		if slices.ContainsFunc(events, func(e event) bool { return e.Type == "new" || e.Type == "cleared" || e.Type == "attached" }) {
 			if now, is, err := look(); err == nil {
-				st, there = now, is
-				ending.Reset(endsIn(st, there))
+				there = is
+				ending.Reset(endsIn(now, is))
 			}
 		}
 	}
