@@ -213,7 +213,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.tabTo("#sheet-search")
 	w.tabTo(".grid")
 	cell := func() string {
-		return value[string](w, "((e) => e ? `${e.parentNode.getAttribute('aria-rowindex') ?? 1},${e.getAttribute('aria-colindex')}` : 'none')(document.getElementById(document.querySelector('.grid').getAttribute('aria-activedescendant')))")
+		return value[string](w, "((e) => e ? `${e.closest('[role=row]').getAttribute('aria-rowindex') ?? 1},${e.getAttribute('aria-colindex')}` : 'none')(document.getElementById(document.querySelector('.grid').getAttribute('aria-activedescendant')))")
 	}
 	rows := value[int](w, "Number(document.querySelector('.grid').getAttribute('aria-rowcount'))")
 	cols := value[int](w, "Number(document.querySelector('.grid').getAttribute('aria-colcount'))")

@@ -42,7 +42,7 @@ func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 			w.click("#tab-sheet")
 			w.until("document.querySelector('.gridrow')")
 			cells := func(name string) []string {
-				return value[[]string](w, `((i) => [...document.querySelectorAll(".gridrow")].map((r) => r.children[i].textContent).filter(Boolean))([...document.querySelectorAll(".gridhead .cell")].findIndex((c) => c.title === "`+name+`"))`)
+				return value[[]string](w, `((i) => [...document.querySelectorAll(".gridrow")].map((r) => r.querySelectorAll(".cell")[i].textContent).filter(Boolean))([...document.querySelectorAll(".gridhead .cell")].findIndex((c) => c.title === "`+name+`"))`)
 			}
 			some := func(name, pattern string) {
 				t.Helper()

@@ -104,7 +104,7 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	w.run("document.querySelector('.grid').scrollLeft = 1e6")
 	w.until("document.querySelector('.grid').scrollLeft > 0")
 	w.fits(390)
-	w.tap("#g-0-0")
+	w.tap(".gridrow[aria-rowindex='2'] [role=rowheader]")
 	w.until(inspected)
 	w.tap(".inspector [aria-label='Close']")
 	w.tap("#tab-load")
