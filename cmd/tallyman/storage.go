@@ -134,7 +134,11 @@ func (o *storageOptions) ring(ctx context.Context, log *slog.Logger) (*storage, 
 	if o.store == "" {
 		return &storage{keys: keys.Open(o.data)}, nil
 	}
-	return o.open(ctx, session.Settings{}, log)
+	store, err := postgres.Open(ctx, o.store, session.Settings{}, postgres.Options{Connections: o.connections, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &storage{keys: store.Keys(), closers: []func() error{store.Close}}, nil
 }
 
 // open opens the storage; the caller closes it.
