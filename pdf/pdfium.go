@@ -2,9 +2,9 @@ package pdf
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"os"
@@ -123,8 +123,9 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 	if cacheDir == "" {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
-	sum := sha256.Sum256(pdfiumModule)
-	mark := filepath.Join(cacheDir, fmt.Sprintf("compiled-%x", sum[:8]))
+	// A cheap sum will do: a wrong mark costs a wait, and every worker needs it.
+	sum := crc32.Checksum(pdfiumModule, crc32.MakeTable(crc32.Castagnoli))
+	mark := filepath.Join(cacheDir, fmt.Sprintf("compiled-%08x", sum))
 	if _, err := os.Stat(mark); err == nil {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
