@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/load"
 	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
@@ -47,7 +48,7 @@ func nextProgram(t *testing.T) string {
 		}
 	}
 	program := filepath.Join(dir, "tallyman")
-	if err := cluster.Build(program, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
+	if err := load.Build(program, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
 		t.Fatal(err)
 	}
 	return program
