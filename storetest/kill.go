@@ -125,7 +125,7 @@ func (v Victim) Work() {
 					case 1:
 						a.Slot = session.Orders
 					}
-					op = OpOf(k, a)
+					op = opOf(k, a)
 					n = say(telling{Client: c, Op: &op})
 					st, removed, err = v.Store.Attach(ctx, k, a)
 					if err != nil {
@@ -140,7 +140,7 @@ func (v Victim) Work() {
 					st, err = v.Store.Get(ctx, k)
 					known[i] = st.Incarnation
 				}
-				answer := AnswerOf(st, removed, err)
+				answer := answerOf(st, removed, err)
 				if n > 0 {
 					say(telling{N: n, Client: c, Answer: &answer})
 				}
@@ -246,7 +246,7 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 		}
 		c := pending[t.N]
 		delete(pending, t.N)
-		history.RecordAt(c.Client, *c.Op, *t.Answer, c.at, *moment)
+		history.recordAt(c.Client, *c.Op, *t.Answer, c.at, *moment)
 		acknowledged++
 	}
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
@@ -257,7 +257,7 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 	}
 	*moment++
 	for _, c := range pending {
-		history.RecordAt(c.Client, *c.Op, Answer{Unknown: true}, c.at, *moment)
+		history.recordAt(c.Client, *c.Op, Answer{Unknown: true}, c.at, *moment)
 	}
 	return acknowledged, nil
 }
@@ -275,7 +275,7 @@ func (k Killer) look(round string, history *History, moment *int64) (err error) 
 		call := *moment
 		st, err := store.Get(context.Background(), victimKey(round, i))
 		*moment++
-		history.RecordAt(victimClients, Op{Kind: Get, Key: victimKey(round, i)}, AnswerOf(st, session.Removed{}, err), call, *moment)
+		history.recordAt(victimClients, Op{Kind: Get, Key: victimKey(round, i)}, answerOf(st, session.Removed{}, err), call, *moment)
 	}
 	return check()
 }
