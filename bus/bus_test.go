@@ -3,23 +3,10 @@ package bus_test
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"tallyman/bus"
-	"tallyman/bus/bustest"
 )
-
-func TestLocalKeepsTheRules(t *testing.T) {
-	bustest.Run(t, func(t testing.TB, n int) []bus.Bus {
-		var local bus.Local
-		var all []bus.Bus
-		for range n {
-			all = append(all, local.Join())
-		}
-		return all
-	})
-}
 
 // texts takes all that a queue has.
 func texts(q *bus.Queue, most int) (all []string, lost bool) {
@@ -96,25 +83,4 @@ func numbered(n int) (all []string) {
 		all = append(all, fmt.Sprint(i, "x"))
 	}
 	return all
-}
-
-// A replica that does not keep up costs the others nothing, and is told.
-func TestASubscriberThatDoesNotKeepUpIsToldThatItMissedMessages(t *testing.T) {
-	var local bus.Local
-	from, to := local.Join(), local.Join()
-	defer from.Close()
-	defer to.Close()
-	started, release, missed := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var once, twice sync.Once
-	to.Subscribe("x", bus.Subscriber{
-		Message: func([]byte) { once.Do(func() { close(started); <-release }) },
-		Missed:  func() { twice.Do(func() { close(missed) }) },
-	})
-	from.Publish(bus.Message{Topic: "x"})
-	<-started
-	for range 3000 {
-		from.Publish(bus.Message{Topic: "x"})
-	}
-	close(release)
-	<-missed
 }

@@ -17,6 +17,7 @@ import (
 	"tallyman/desk"
 	"tallyman/fault"
 	"tallyman/intake"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 	"tallyman/session"
 	"tallyman/sheet"
@@ -88,18 +89,8 @@ type shipment struct{ bills, orders, expected, unmatched []byte }
 
 func newShipment(t *testing.T, seed uint64) shipment {
 	t.Helper()
-	s, err := sample.New(sample.Options{Bills: 6, Lines: 30, Seed: seed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(f func(io.Writer) error) []byte {
-		var b bytes.Buffer
-		if err := f(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	return shipment{write(s.WritePDF), write(s.WriteOrders), write(s.WriteExpected), write(s.WriteUnmatched)}
+	s := shipments.New(t, sample.Options{Bills: 6, Lines: 30, Seed: seed}, "")
+	return shipment{s.Bills, s.Orders, s.Expected, s.Unmatched}
 }
 
 // file is a file to upload.

@@ -4,11 +4,14 @@ package docs
 
 import (
 	"errors"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -119,4 +122,158 @@ func hasHeading(doc, anchor string) bool {
 		}
 	}
 	return false
+}
+
+// room is a folder with a package, and the packages of ours that it imports
+// outside of its tests.
+type room struct {
+	path    string
+	imports []string
+}
+
+// rooms finds all of the module.
+func rooms(t *testing.T) map[string]room {
+	t.Helper()
+	all := map[string]room{}
+	err := filepath.WalkDir("..", func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() && (e.Name() == "testdata" || e.Name() == "node_modules" || strings.HasPrefix(e.Name(), ".") && file != "..") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
+		r := all[name]
+		r.path = name
+		if !strings.HasSuffix(file, "_test.go") {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, i := range f.Imports {
+				if p, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "tallyman/"); ours && !slices.Contains(r.imports, p) {
+					r.imports = append(r.imports, p)
+				}
+			}
+		}
+		all[name] = r
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// trees are the packages in README's two trees, in their order.
+func trees(t *testing.T) (product, tests []string) {
+	t.Helper()
+	_, chapter, _ := strings.Cut(text(t, "../README.md"), "## How it is built")
+	blocks := strings.Split(chapter, "```")
+	if len(blocks) < 5 {
+		t.Fatal("README has no two trees of packages")
+	}
+	read := func(block string) (names []string) {
+		for line := range strings.Lines(block) {
+			first, _, found := strings.Cut(strings.TrimSpace(line), "  ")
+			if !found {
+				continue
+			}
+			for _, name := range strings.Split(first, ", ") {
+				switch name {
+				case "body":
+					name = "httpapi/body"
+				case "stores", "files", "s3":
+					name = "blob/" + name
+				}
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	return read(blocks[1]), read(blocks[3])
+}
+
+// implements says which interfaces of rooms above it a package implements, and may
+// know therefore.
+var implements = map[string][]string{
+	"sqlite":      {"session"},
+	"postgres":    {"session", "keys", "bus"},
+	"blob/files":  {"blob"},
+	"blob/s3":     {"blob"},
+	"blob/stores": {"blob"},
+}
+
+func TestTheTreeInREADMEIsThatOfThePackages(t *testing.T) {
+	all := rooms(t)
+	product, tests := trees(t)
+	under := func(tree []string, name string) bool {
+		return slices.ContainsFunc(tree, func(row string) bool { return row == name || row == "bench" && strings.HasPrefix(name, "bench/") })
+	}
+	for name := range all {
+		if !under(product, name) && !under(tests, name) {
+			t.Errorf("README's tree does not name %s", name)
+		}
+	}
+	for _, name := range append(slices.Clone(product), tests...) {
+		if _, ok := all[name]; !ok && name != "bench" {
+			t.Errorf("README's tree names %s, which is not there", name)
+		}
+	}
+	for i, name := range product {
+		for _, to := range all[name].imports {
+			if !slices.Contains(product[i+1:], to) && !slices.Contains(implements[name], to) {
+				t.Errorf("%s imports %s, which is not below it in README's tree", name, to)
+			}
+		}
+	}
+}
+
+var quoted = regexp.MustCompile("`([a-z0-9/]+)`")
+
+// What all may use is not in the table.
+func TestTheTableOfRoomsSaysWhatEachUses(t *testing.T) {
+	all := rooms(t)
+	_, table, _ := strings.Cut(text(t, "architecture.md"), "| room | uses |")
+	n := 0
+	for line := range strings.Lines(table) {
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+		cells := strings.Split(line, "|")
+		names := quoted.FindAllStringSubmatch(cells[1], -1)
+		if len(names) == 0 || strings.TrimSpace(cells[2]) == "everything" {
+			continue
+		}
+		n++
+		said, real := map[string]bool{}, map[string]bool{}
+		for _, m := range quoted.FindAllStringSubmatch(cells[2], -1) {
+			said[m[1]] = true
+		}
+		for _, m := range names {
+			if _, ok := all[m[1]]; !ok {
+				t.Errorf("the room %s is not there", m[1])
+			}
+			for _, to := range all[m[1]].imports {
+				if to == "fault" || to == "aside" {
+					continue
+				}
+				real[to] = true
+				if !said[to] {
+					t.Errorf("the table does not say that %s uses %s", m[1], to)
+				}
+			}
+		}
+		for to := range said {
+			if !real[to] {
+				t.Errorf("the table says that %s uses %s, which it does not", strings.TrimSpace(cells[1]), to)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d rooms were found in the table", n)
+	}
 }

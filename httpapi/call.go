@@ -16,6 +16,7 @@ import (
 
 	"tallyman/blob"
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/keys"
 	"tallyman/session"
 )
@@ -36,7 +37,7 @@ type call struct {
 	values url.Values // the query
 	caller caller
 	naming naming
-	body   *source // what was read of the body, nil if nothing was
+	body   *body.Body
 	attrs  []slog.Attr
 	err    error
 	broken bool // the answer ends in the middle
@@ -79,7 +80,7 @@ func (c *call) answer() error {
 		}
 	}
 	if c.route.bodies == nil && c.route.methods != nil && !c.route.reads {
-		if err := c.ignoreBody(); err != nil {
+		if err := c.body.Ignore(); err != nil {
 			return err
 		}
 	}
@@ -131,15 +132,15 @@ func (c *call) fail(err error) {
 		a.SessionID = string(id)
 	}
 	errorHeaders(c.w.Header(), err, a)
-	whole := c.r.ContentLength == 0 || c.body != nil && c.body.err == io.EOF
+	whole := c.r.ContentLength == 0 || c.body.Err() == io.EOF
 	if !whole {
 		c.w.Header().Set("Connection", "close")
 		c.control.EnableFullDuplex() // or the answer would wait for the body, which may never come
 	}
 	c.json(status, a)
-	if !whole && (c.body == nil || c.body.err == nil) {
+	if !whole && c.body.Err() == nil {
 		c.control.Flush()
-		c.drain()
+		c.body.Drain()
 	}
 }
 

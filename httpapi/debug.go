@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/keys"
 	"tallyman/session"
 )
@@ -240,12 +241,11 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 	if r.ContentLength >= 0 {
 		info.ContentLength = &r.ContentLength
 	}
-	in := c.source(c.s.config.MaxUpload+maxOverhead, c.s.errTooLarge())
-	head, err := io.ReadAll(io.LimitReader(in, maxEcho))
+	head, err := io.ReadAll(io.LimitReader(c.body, maxEcho))
 	if err != nil {
 		return debugRequestAnswer{}, err
 	}
-	rest, err := io.Copy(io.Discard, in)
+	rest, err := io.Copy(io.Discard, c.body)
 	if err != nil {
 		return debugRequestAnswer{}, err
 	}
@@ -256,43 +256,30 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 
 // echoBody shows what a body holds. One that is too long to be looked into is
 // shown by its length only: it may hold secrets anywhere.
-func echoBody(info *requestInfo, contentType string, body []byte, whole bool) {
+func echoBody(info *requestInfo, contentType string, content []byte, whole bool) {
 	kind, params, _ := mime.ParseMediaType(contentType)
-	info.IsJSON = isJSON(kind)
+	info.IsJSON = body.IsJSON(kind)
 	switch {
 	case !whole:
 		info.RawData = "[" + strconv.FormatInt(info.RawDataLength, 10) + " bytes, too long to be shown]"
 	case info.IsJSON:
 		var v any
-		if shallow(body) && json.Unmarshal(body, &v) == nil {
+		if body.Shallow(content) && json.Unmarshal(content, &v) == nil {
 			info.JSONData = redacted(v)
 			if b, err := json.Marshal(info.JSONData); err == nil {
 				info.RawData = echoed("", string(b))
 			}
-		} else if len(body) > 0 {
+		} else if len(content) > 0 {
 			info.JSONData = "Error parsing JSON"
 		}
-	case kind == string(urlEncoded):
-		values, _ := parseValues(string(body)) // what cannot be decoded is shown as it is
+	case kind == body.URLEncoded:
+		values, _ := parseValues(string(content)) // what cannot be decoded is shown as it is
 		info.FormData = echoedValues(values)
-	case kind == string(multipartForm):
-		echoMultipart(info, multipart.NewReader(strings.NewReader(string(body)), params["boundary"]))
+	case kind == body.Multipart:
+		echoMultipart(info, multipart.NewReader(strings.NewReader(string(content)), params["boundary"]))
 	default:
-		info.RawData = echoed("", string(body))
+		info.RawData = echoed("", string(content))
 	}
-}
-
-// shallow reports whether JSON is nested no deeper than our own reader takes.
-func shallow(b []byte) bool {
-	j := newJSONBody(strings.NewReader(string(b)))
-	c, err := j.token()
-	if err != nil {
-		return false
-	}
-	if c == '"' {
-		return true
-	}
-	return j.skip(c) == nil
 }
 
 // echoedKey is echoed for the name of a member, which is shown whole.
@@ -326,13 +313,13 @@ func redacted(v any) any {
 }
 
 func echoMultipart(info *requestInfo, r *multipart.Reader) {
-	for range maxParts {
+	for range body.MaxParts {
 		part, err := r.NextPart()
 		if err != nil {
 			return
 		}
-		name, filename, _ := partName(part.Header.Get("Content-Disposition"))
-		if filename != "" || typeOfFile(part.Header.Get("Content-Type")) {
+		name, _, file := body.Part(part.Header)
+		if file {
 			info.Files = append(info.Files, echoed("", name))
 			continue
 		}

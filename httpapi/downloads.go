@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tallyman/desk"
+	"tallyman/httpapi/body"
 	"tallyman/session"
 	"tallyman/sheet"
 )
@@ -152,19 +153,19 @@ func handleConvert(c *call) (out any, err error) {
 	bills, export := c.s.desk.Receive(), c.s.desk.Receive()
 	defer bills.Discard()
 	defer export.Discard()
-	pdf, csv := slot{in: bills, coding: asPDF}, slot{in: export, coding: asEither, most: 1}
-	values, _, err := c.receive(reception{
-		forms: []form{multipartForm},
-		files: map[string]slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
-		stray: func(isPDF bool) slot {
+	pdf, csv := body.Slot{In: bills, Coding: body.AsPDF}, body.Slot{In: export, Coding: body.AsEither, Most: 1}
+	values, _, err := c.body.Receive(body.Reception{
+		Forms: []string{body.Multipart},
+		Files: map[string]body.Slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
+		Stray: func(isPDF bool) body.Slot {
 			if isPDF {
 				return pdf
 			}
 			return csv
 		},
-		strict:   true,
-		fallback: "document",
-	})
+		Strict:   true,
+		Fallback: "document",
+	}, c.s.desk, c.query("filename"))
 	if err != nil {
 		return nil, err
 	}

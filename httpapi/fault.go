@@ -8,20 +8,17 @@ import (
 	"tallyman/blob"
 	"tallyman/desk"
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/session"
 )
 
 // The codes that the HTTP interface adds.
 const (
-	Unauthorized     fault.Code = "unauthorized"           // no key, or one that is not valid
-	CrossOrigin      fault.Code = "cross_origin"           // a browser's cookie, sent on behalf of another site
-	BadHost          fault.Code = "host_not_allowed"       // a request for another name than the server's
-	MethodNotAllowed fault.Code = "method_not_allowed"     // the path is there, not for this method
-	UnsupportedType  fault.Code = "unsupported_media_type" // a body of a kind that the route does not read
-	BadBase64        fault.Code = "bad_base64"             // content that should be base64 is not
-	RequestTimeout   fault.Code = "request_timeout"        // the body came too slowly
-	SessionRequired  fault.Code = "session_required"       // the route needs a session to be named
-	TooManyParts     fault.Code = "too_many_parts"         // a body of more parts than anybody needs
+	Unauthorized     fault.Code = "unauthorized"       // no key, or one that is not valid
+	CrossOrigin      fault.Code = "cross_origin"       // a browser's cookie, sent on behalf of another site
+	BadHost          fault.Code = "host_not_allowed"   // a request for another name than the server's
+	MethodNotAllowed fault.Code = "method_not_allowed" // the path is there, not for this method
+	SessionRequired  fault.Code = "session_required"   // the route needs a session to be named
 )
 
 // statuses are what codes mean in HTTP. A code that is not here is our own
@@ -32,9 +29,9 @@ var statuses = map[fault.Code]int{
 	desk.NoUpload:           http.StatusBadRequest,
 	desk.NoBOL:              http.StatusBadRequest,
 	session.TooManyFiles:    http.StatusBadRequest,
-	BadBase64:               http.StatusBadRequest,
+	body.BadBase64:          http.StatusBadRequest,
 	SessionRequired:         http.StatusBadRequest,
-	TooManyParts:            http.StatusBadRequest,
+	body.TooManyParts:       http.StatusBadRequest,
 	Unauthorized:            http.StatusUnauthorized,
 	CrossOrigin:             http.StatusForbidden,
 	BadHost:                 http.StatusForbidden,
@@ -42,11 +39,11 @@ var statuses = map[fault.Code]int{
 	fault.NoSuchPage:        http.StatusNotFound,
 	desk.NoSheet:            http.StatusNotFound,
 	MethodNotAllowed:        http.StatusMethodNotAllowed,
-	RequestTimeout:          http.StatusRequestTimeout,
+	body.RequestTimeout:     http.StatusRequestTimeout,
 	session.Superseded:      http.StatusConflict,
 	session.Changed:         http.StatusConflict,
 	fault.TooLarge:          http.StatusRequestEntityTooLarge,
-	UnsupportedType:         http.StatusUnsupportedMediaType,
+	body.UnsupportedType:    http.StatusUnsupportedMediaType,
 	fault.NotAPDF:           http.StatusUnprocessableEntity,
 	fault.DamagedPDF:        http.StatusUnprocessableEntity,
 	fault.EncryptedPDF:      http.StatusUnprocessableEntity,

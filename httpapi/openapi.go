@@ -12,6 +12,7 @@ import (
 
 	"tallyman/blob"
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/session"
 )
 
@@ -149,7 +150,7 @@ var sessionFaults = []fault.Code{
 // allFaults are all codes that a route can answer with. The tests provoke each
 // of them on each route.
 func (rt *route) allFaults() []fault.Code {
-	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, RequestTimeout, fault.Cancelled}
+	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, body.RequestTimeout, fault.Cancelled}
 	if !rt.static {
 		all = append(all, sessionFaults...)
 	}

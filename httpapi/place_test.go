@@ -30,6 +30,7 @@ import (
 	"tallyman/desk"
 	"tallyman/httpapi"
 	"tallyman/intake"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 	"tallyman/session"
 	"tallyman/sqlite"
@@ -539,26 +540,11 @@ func newShipment(t testing.TB, o sample.Options) shipment {
 // numbers begin with.
 func shipmentOf(t testing.TB, o sample.Options, letter string) shipment {
 	t.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if letter != "" {
-		for _, b := range s.Bills {
-			b.Number = letter + b.Number[1:]
-		}
-		for i := range s.Orders {
-			s.Orders[i].InvoiceNo = letter + s.Orders[i].InvoiceNo[1:]
-		}
-	}
-	write := func(f func(io.Writer) error) []byte {
-		var b bytes.Buffer
-		if err := f(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	return shipment{bills: write(s.WritePDF), orders: write(s.WriteOrders), expected: write(s.WriteExpected), unmatched: write(s.WriteUnmatched)}
+	return sheetsOf(shipments.New(t, o, letter))
+}
+
+func sheetsOf(s shipments.Shipment) shipment {
+	return shipment{bills: s.Bills, orders: s.Orders, expected: s.Expected, unmatched: s.Unmatched}
 }
 
 // small is a shipment of 6 bills and 30 lines.

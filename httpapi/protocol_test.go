@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"tallyman/internal/hostile"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 	"tallyman/session"
 	"tallyman/sheet"
@@ -617,16 +616,9 @@ func TestWarningsSayWhatAPersonShouldLookAt(t *testing.T) {
 // real returns the real documents, which are not part of the repository.
 func real(t *testing.T) shipment {
 	t.Helper()
-	dir := "../../shared/testdata/midas-2025-07-10"
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the real documents are not here: ", dir)
+	s, ok := shipments.Real(t, "..")
+	if !ok {
+		t.Skip("the real documents are not here")
 	}
-	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	return shipment{bills: read("bol.pdf"), orders: read("orders.csv"), expected: read("expected-sheet.csv"), unmatched: read("expected-unmatched.csv")}
+	return sheetsOf(s)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tallyman/bus"
+	"tallyman/bus/bustest"
 	"tallyman/fault"
 	"tallyman/httpapi"
 	"tallyman/keys"
@@ -37,7 +38,7 @@ func (h *holding) missed() {
 
 // Two servers over one desk, as two processes over one database.
 func TestEventsReachClientsOfAnotherServer(t *testing.T) {
-	var local bus.Local
+	var local bustest.Local
 	here, there := local.Join(), &holding{Bus: local.Join()}
 	t.Cleanup(func() { here.Close(); there.Close() })
 	p := newPlace(t, func(c *httpapi.Config) { c.Bus = here })

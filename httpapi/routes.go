@@ -9,6 +9,7 @@ import (
 	"tallyman/blob"
 	"tallyman/desk"
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/session"
 	"tallyman/sheet"
 )
@@ -98,7 +99,7 @@ func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
 
 // The faults that routes have in common.
 var (
-	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, UnsupportedType, RequestTimeout, TooManyParts, desk.NoUpload}
+	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, desk.NoUpload}
 	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
 	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
@@ -149,27 +150,27 @@ func routes() []*route {
 			summary: "Attach the BOL: one PDF or more",
 			queries: []parameter{modeParameter},
 			bodies: append([]bodyDoc{
-				{media: string(multipartForm), fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be there several times. A file in another field is taken if it is the only one", file: true, many: true, required: true}}, named...)},
+				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be there several times. A file in another field is taken if it is the only one", file: true, many: true, required: true}}, named...)},
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
-			faults: codes(billFaults, []fault.Code{BadBase64, session.TooManyFiles}),
+			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON",
 			queries: []parameter{modeParameter},
-			bodies:  []bodyDoc{{media: string(jsonObject), fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
-			faults:  codes(billFaults, []fault.Code{BadBase64}),
+			bodies:  []bodyDoc{{media: body.JSON, fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
+			faults:  codes(billFaults, []fault.Code{body.BadBase64}),
 		}, handleUploadBase64),
 		typed(route{path: "/upload-attachment", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON or a form",
 			queries: []parameter{modeParameter},
 			bodies: func() (bodies []bodyDoc) {
 				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
-				bodies = []bodyDoc{{media: string(jsonObject), fields: fields}, {media: string(urlEncoded), fields: fields}}
+				bodies = []bodyDoc{{media: body.JSON, fields: fields}, {media: body.URLEncoded, fields: fields}}
 				file := bodyField{name: "file", about: "a PDF of bills, if the other fields have none", file: true}
-				bodies = append(bodies, bodyDoc{media: string(multipartForm), fields: append([]bodyField{file}, fields...)})
+				bodies = append(bodies, bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, fields...)})
 				return append(bodies, rawDocs(billTypes, "one PDF; ?filename= names it")...)
 			}(),
-			faults: codes(billFaults, []fault.Code{BadBase64, session.TooManyFiles}),
+			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
 		}, handleUploadAttachment),
 		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
 			summary: "Attach the order export, which is joined with the bills",
@@ -186,11 +187,11 @@ func routes() []*route {
 				}
 				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is taken if it is the only one", file: true}
 				bodies = append(bodies,
-					bodyDoc{media: string(multipartForm), fields: append([]bodyField{file}, text...)},
-					bodyDoc{media: string(jsonObject), fields: text}, bodyDoc{media: string(urlEncoded), fields: text})
+					bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, text...)},
+					bodyDoc{media: body.JSON, fields: text}, bodyDoc{media: body.URLEncoded, fields: text})
 				return append(bodies, rawDocs(exportTypes, "the export as it is; ?filename= names it")...)
 			}(),
-			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, BadBase64, session.Superseded}),
+			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded}),
 		}, handleUploadCSV),
 	}
 	for _, path := range []string{"/process", "/process-workflow"} {
@@ -235,14 +236,14 @@ func routes() []*route {
 		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
 			summary: "Make a sheet without a session",
 			queries: []parameter{formatParameter},
-			bodies: []bodyDoc{{media: string(multipartForm), fields: []bodyField{
+			bodies: []bodyDoc{{media: body.Multipart, fields: []bodyField{
 				{name: "pdf", about: "a PDF of bills; may be there several times", file: true, many: true},
 				{name: "file", about: "the same", file: true, many: true},
 				{name: "csv", about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true},
 				{name: "csv_file", about: "the same", file: true},
 				{name: "format", about: "csv, xlsx or json"},
 			}}},
-			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{BadBase64, session.TooManyFiles}),
+			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
 		}, handleConvert),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
@@ -253,7 +254,7 @@ func routes() []*route {
 		}, handleDebugSessions),
 		typed(route{path: "/debug-request", methods: anyMethod, reads: true,
 			summary: "An echo of the request as it was received, without its secrets",
-			faults:  []fault.Code{fault.BadRequest, fault.TooLarge, RequestTimeout},
+			faults:  []fault.Code{fault.BadRequest, fault.TooLarge, body.RequestTimeout},
 		}, handleDebugRequest),
 		&route{path: "/ping", methods: get, public: true, summary: "Is the server alive?",
 			answer: reflect.TypeFor[aliveAnswer](), handle: handlePing},

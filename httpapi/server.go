@@ -1,6 +1,6 @@
 // Package httpapi is the HTTP interface of Tallyman (DESIGN.md §7 and §8): it
-// decodes requests, finds out whose session they mean, has package desk do the
-// work, and turns what comes of it into answers.
+// finds out who asks and whose session is meant, has package body read what was
+// sent and package desk do the work, and turns what comes of it into answers.
 //
 // All routes stand in one table, from which the OpenAPI description and the
 // documentation are made as well.
@@ -19,6 +19,7 @@ import (
 
 	"tallyman/bus"
 	"tallyman/desk"
+	"tallyman/httpapi/body"
 	"tallyman/keys"
 	"tallyman/session"
 )
@@ -177,7 +178,7 @@ func (s *Server) methods(routes []*route) http.Handler {
 func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
-		c := &call{s: s, w: out, r: r, control: out.control, route: find(r), began: time.Now()}
+		c := &call{s: s, w: out, r: r, control: out.control, route: find(r), began: time.Now(), body: body.New(r, out.control, s.bodyLimits())}
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		defer func() {
@@ -210,6 +211,10 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 			c.fail(err)
 		}
 	})
+}
+
+func (s *Server) bodyLimits() body.Limits {
+	return body.Limits{Upload: s.config.MaxUpload, Timeout: s.config.BodyTimeout}
 }
 
 // response notes what was answered, and sees to it that a client which does not

@@ -9,6 +9,7 @@ import (
 	"tallyman/bol"
 	"tallyman/desk"
 	"tallyman/fault"
+	"tallyman/httpapi/body"
 	"tallyman/session"
 )
 
@@ -35,53 +36,53 @@ type uploadAnswer struct {
 }
 
 // The media types of PDFs that are sent as they are. The content decides.
-var billTypes = []string{pdfType, pdfTypeOld, octets}
+var billTypes = []string{body.PDF, body.OldPDF, body.Octets}
 
 // handleUpload takes BOL files as they are.
 func handleUpload(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) reception {
-		bills := slot{in: in, coding: asPDF}
-		return reception{
-			forms:    []form{multipartForm},
-			raw:      billTypes,
-			rawField: "file",
-			files:    map[string]slot{"file": bills},
-			stray:    func(bool) slot { return bills },
-			fallback: "document.pdf",
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsPDF}
+		return body.Reception{
+			Forms:    []string{body.Multipart},
+			Raw:      billTypes,
+			RawField: "file",
+			Files:    map[string]body.Slot{"file": bills},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "document.pdf",
 		}
 	})
 }
 
 // handleUploadBase64 takes a BOL file in JSON.
 func handleUploadBase64(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) reception {
-		bills := slot{in: in, coding: asBase64}
-		return reception{
-			forms:    []form{jsonObject},
-			files:    map[string]slot{"file_data": bills, "attachmentData": bills},
-			stray:    func(bool) slot { return bills },
-			fallback: "attachment.pdf",
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsBase64}
+		return body.Reception{
+			Forms:    []string{body.JSON},
+			Files:    map[string]body.Slot{"file_data": bills, "attachmentData": bills},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "attachment.pdf",
 		}
 	})
 }
 
 // handleUploadAttachment takes a BOL file as automation services send it.
 func handleUploadAttachment(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) reception {
-		bills := slot{in: in, coding: asBase64}
-		return reception{
-			forms:    []form{jsonObject, urlEncoded, multipartForm},
-			raw:      billTypes,
-			rawField: "attachmentData",
-			files:    map[string]slot{"attachmentData": bills, "file_data": bills, "data": bills},
-			also:     []string{"file"},
-			stray:    func(bool) slot { return bills },
-			fallback: "attachment.pdf",
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsBase64}
+		return body.Reception{
+			Forms:    []string{body.JSON, body.URLEncoded, body.Multipart},
+			Raw:      billTypes,
+			RawField: "attachmentData",
+			Files:    map[string]body.Slot{"attachmentData": bills, "file_data": bills, "data": bills},
+			Also:     []string{"file"},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "attachment.pdf",
 		}
 	})
 }
 
-func (c *call) attachBills(how func(*desk.Incoming) reception) (a uploadAnswer, err error) {
+func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAnswer, err error) {
 	defer func() { c.s.metrics.upload("bol", err) }()
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return a, err
@@ -99,14 +100,14 @@ func (c *call) attachBills(how func(*desk.Incoming) reception) (a uploadAnswer, 
 	}()
 	in := c.s.desk.Receive()
 	defer in.Discard()
-	values, warnings, err := c.receive(how(in))
+	values, warnings, err := c.body.Receive(how(in), c.s.desk, c.query("filename"))
 	if err != nil {
 		return a, err
 	}
 	if name := cmp.Or(values.Get("filename"), values.Get("name")); in.Len() == 1 {
 		in.Name(name)
 	} else if name != "" {
-		warnings = append(warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", shorten(name, 40), in.Len()))
+		warnings = append(warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", body.Shorten(name, 40), in.Len()))
 	}
 	add, err := c.appends(values)
 	if err != nil {
@@ -241,8 +242,8 @@ type ordersAnswer struct {
 
 // The media types of order exports that are sent as they are.
 var exportTypes = []string{
-	csvType, "application/csv", "text/plain", "text/tab-separated-values", "text/x-csv", "text/comma-separated-values",
-	"application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", octets,
+	body.CSV, "application/csv", "text/plain", "text/tab-separated-values", "text/x-csv", "text/comma-separated-values",
+	"application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body.Octets,
 }
 
 func handleUploadCSV(c *call) (a ordersAnswer, err error) {
@@ -265,16 +266,16 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	}()
 	in := c.s.desk.Receive()
 	defer in.Discard()
-	orders := slot{in: in, most: 1, coding: asEither}
-	values, warnings, err := c.receive(reception{
-		forms:    []form{multipartForm, jsonObject, urlEncoded},
-		raw:      exportTypes,
-		rawField: "file",
-		files:    map[string]slot{"file": orders, "csv_data": orders, "file_data": orders},
-		also:     []string{"csv", "csv_file", "data", "attachmentData"},
-		stray:    func(bool) slot { return orders },
-		fallback: "orders.csv",
-	})
+	orders := body.Slot{In: in, Most: 1, Coding: body.AsEither}
+	values, warnings, err := c.body.Receive(body.Reception{
+		Forms:    []string{body.Multipart, body.JSON, body.URLEncoded},
+		Raw:      exportTypes,
+		RawField: "file",
+		Files:    map[string]body.Slot{"file": orders, "csv_data": orders, "file_data": orders},
+		Also:     []string{"csv", "csv_file", "data", "attachmentData"},
+		Stray:    func(bool) body.Slot { return orders },
+		Fallback: "orders.csv",
+	}, c.s.desk, c.query("filename"))
 	if err != nil {
 		return a, err
 	}

@@ -29,11 +29,6 @@ func (b Box) Union(o Box) Box {
 	return Box{min(b.X0, o.X0), min(b.Y0, o.Y0), max(b.X1, o.X1), max(b.Y1, o.Y1)}
 }
 
-// Overlaps reports whether the two boxes share an area, however small.
-func (b Box) Overlaps(o Box) bool {
-	return b.X0 < o.X1 && o.X0 < b.X1 && b.Y0 < o.Y1 && o.Y0 < b.Y1
-}
-
 // Round returns the box with its corners rounded to hundredths of a point:
 // finer than any printer, and short in JSON.
 func (b Box) Round() Box {

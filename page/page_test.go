@@ -18,24 +18,6 @@ func TestBoxesJoin(t *testing.T) {
 	}
 }
 
-func TestBoxesOverlapOnlyWithAnArea(t *testing.T) {
-	a := Box{10, 10, 20, 20}
-	for _, c := range []struct {
-		b    Box
-		want bool
-	}{
-		{Box{15, 15, 30, 30}, true},
-		{Box{11, 11, 12, 12}, true},
-		{Box{20, 10, 30, 20}, false}, // side by side
-		{Box{10, 20, 20, 30}, false}, // one under the other
-		{Box{30, 30, 40, 40}, false},
-	} {
-		if got := a.Overlaps(c.b); got != c.want || c.b.Overlaps(a) != c.want {
-			t.Errorf("%v and %v: %v", a, c.b, got)
-		}
-	}
-}
-
 func TestAWordSplitsBetweenRunes(t *testing.T) {
 	w := Word{
 		Text: "ÄB2.03", Box: Box{0, 0, 36, 9}, Base: 7, Size: 10,

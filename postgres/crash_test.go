@@ -1,18 +1,11 @@
 package postgres
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,106 +18,20 @@ import (
 	"tallyman/storetest"
 )
 
-// line is what the process that is killed tells before and after each operation.
-// It tells the second only when the operation was answered, so what the parent
-// read was acknowledged.
-type line struct {
-	N      int               `json:"n"`
-	Client int               `json:"client"`
-	Op     *storetest.Op     `json:"op,omitempty"`
-	Answer *storetest.Answer `json:"answer,omitempty"`
-}
-
-const crashClients = 6
-
-func crashKey(round string, i int) session.Key {
-	return keyOf(fmt.Sprintf("round %s, session %d", round, i))
-}
-
 // crashingServer opens the database and works on few sessions with many clients,
 // while it sweeps, until it is killed.
 func crashingServer(address string) {
-	round, wrong := os.Getenv("TALLYMAN_CRASH_ROUND"), os.Getenv("TALLYMAN_CRASH_WRONG")
 	store, err := Open(ctx, address, session.Settings{}, Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	var mu sync.Mutex
-	out := json.NewEncoder(os.Stdout)
-	n := 0
-	say := func(l line) int {
-		mu.Lock()
-		defer mu.Unlock()
-		if l.Op != nil {
-			n++
-			l.N = n
+	go func() {
+		for {
+			store.Expire(ctx, 10)
 		}
-		out.Encode(l)
-		return l.N
-	}
-	for c := range crashClients {
-		go func() {
-			var known [3]session.Incarnation
-			for {
-				i := rand.IntN(len(known))
-				k := crashKey(round, i)
-				op := storetest.Op{Key: k}
-				var st session.State
-				var removed session.Removed
-				var err error
-				var n int
-				switch p := rand.IntN(100); {
-				case p < 15:
-					op.Kind = storetest.Open
-					n = say(line{Client: c, Op: &op})
-					st, removed, err = store.Open(ctx, k, session.Named)
-					known[i] = st.Incarnation
-				case p < 25:
-					op.Kind = storetest.New
-					n = say(line{Client: c, Op: &op})
-					st, removed, err = store.New(ctx, k, session.Named)
-					known[i] = st.Incarnation
-				case p < 35:
-					op.Kind = storetest.Clear
-					n = say(line{Client: c, Op: &op})
-					if wrong == "answer first" {
-						if st, err := store.Get(ctx, k); err == nil && st.Revision == 1 {
-							say(line{N: n, Client: c, Answer: &storetest.Answer{}})
-							n = 0
-						}
-					}
-					removed, err = store.Clear(ctx, k)
-				case p < 80:
-					a := session.Attachment{Incarnation: known[i], Slot: session.BOL, Mode: session.Replace, Files: []session.Input{storetest.NewInput("f")}}
-					switch rand.IntN(3) {
-					case 0:
-						a.Mode = session.Append
-					case 1:
-						a.Slot = session.Orders
-					}
-					op = storetest.OpOf(k, a)
-					n = say(line{Client: c, Op: &op})
-					st, removed, err = store.Attach(ctx, k, a)
-					if err != nil {
-						known[i] = session.Incarnation{}
-					}
-				default:
-					op.Kind = storetest.Get
-					n = say(line{Client: c, Op: &op})
-					st, err = store.Get(ctx, k)
-					known[i] = st.Incarnation
-				}
-				answer := storetest.AnswerOf(st, removed, err)
-				if n > 0 {
-					say(line{N: n, Client: c, Answer: &answer})
-				}
-			}
-		}()
-	}
-	for {
-		store.Expire(ctx, 10)
-	}
+	}()
+	storetest.Victim{Store: store, Input: func() session.Input { return storetest.NewInput("f") }}.Work()
 }
 
 // durable starts a server that keeps what it commits.
@@ -159,7 +66,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 // The test above is able to fail: it finds a process that answers before it
 // commits.
 func TestKillingTheProcessShowsAnAnswerThatCameTooEarly(t *testing.T) {
-	if _, err := killAgainAndAgain(t, 100, "answer first"); err == nil {
+	if _, err := killAgainAndAgain(t, 100, storetest.AnswerFirst); err == nil {
 		t.Error("100 kills showed nothing")
 	} else {
 		t.Logf("%.300s", err)
@@ -169,109 +76,14 @@ func TestKillingTheProcessShowsAnAnswerThatCameTooEarly(t *testing.T) {
 func killAgainAndAgain(t *testing.T, kills int, wrong string) (acknowledged int, err error) {
 	s := durable(t)
 	address := s.Address(s.Database(t))
-	var history *storetest.History
-	var moment int64
-	for kill := range kills {
-		round := fmt.Sprint(kill / 3)
-		if kill%3 == 0 {
-			history, moment = storetest.NewHistory(), 0
-		}
-		n, err := crash(address, round, wrong, history, &moment, func() { waitUntilIdle(t, s, address) })
-		acknowledged += n
-		if err == nil {
-			err = afterCrash(address, round, history, &moment)
-		}
-		if err == nil {
-			err = history.Check()
-		}
-		if err != nil {
-			return acknowledged, fmt.Errorf("kill %d: %w", kill, err)
-		}
-	}
-	return acknowledged, nil
-}
-
-// crash runs the process and kills it. It adds to the history what the process
-// told, and returns how many operations were acknowledged. settled returns when
-// the server is done with what the process had sent.
-func crash(address, round, wrong string, history *storetest.History, moment *int64, settled func()) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), "TALLYMAN_CRASH_DATABASE="+address, "TALLYMAN_CRASH_ROUND="+round, "TALLYMAN_CRASH_WRONG="+wrong)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	in := bufio.NewReader(stdout)
-	// While it starts, or once it has told a number of things.
-	tell := 1 + rand.IntN(500)
-	if rand.IntN(4) == 0 {
-		time.AfterFunc(time.Duration(rand.IntN(60))*time.Millisecond, func() { cmd.Process.Kill() })
-	}
-	type called struct {
-		line
-		at int64
-	}
-	pending := map[int]called{}
-	acknowledged := 0
-	for {
-		text, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			break // a line that was cut off was not told
-		}
-		if err != nil {
-			return 0, err
-		}
-		if tell--; tell == 0 {
-			cmd.Process.Kill()
-		}
-		*moment++
-		var l line
-		if err := json.Unmarshal(text, &l); err != nil {
-			return 0, fmt.Errorf("%s: %w", text, err)
-		}
-		if l.Op != nil {
-			pending[l.N] = called{l, *moment}
-			continue
-		}
-		c := pending[l.N]
-		delete(pending, l.N)
-		history.RecordAt(c.Client, *c.Op, *l.Answer, c.at, *moment)
-		acknowledged++
-	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
-		return 0, fmt.Errorf("the process ended before it was killed: %v\n%s", err, stderr.Bytes())
-	}
-	settled()
-	*moment++
-	for _, c := range pending {
-		history.RecordAt(c.Client, *c.Op, storetest.Answer{Unknown: true}, c.at, *moment)
-	}
-	return acknowledged, nil
-}
-
-// afterCrash reads all sessions of a round into the history, and checks that the
-// contents that are named are those of the sessions.
-func afterCrash(address, round string, history *storetest.History, moment *int64) error {
-	store, err := Open(ctx, address, session.Settings{}, Options{})
-	if err != nil {
-		return fmt.Errorf("opening after a kill: %w", err)
-	}
-	defer store.Close()
-	for i := range 3 {
-		*moment++
-		call := *moment
-		st, err := store.Get(ctx, crashKey(round, i))
-		*moment++
-		history.RecordAt(crashClients, storetest.Op{Kind: storetest.Get, Key: crashKey(round, i)}, storetest.AnswerOf(st, session.Removed{}, err), call, *moment)
-	}
-	return consistent(store)
+	return storetest.Killer{
+		Place: address, Wrong: wrong, Start: 60 * time.Millisecond,
+		Settled: func() { waitUntilIdle(t, s, address) },
+		Open: func() (session.Store, func() error, error) {
+			store, err := Open(ctx, address, session.Settings{}, Options{})
+			return store, func() error { return consistent(store) }, err
+		},
+	}.Kill(kills)
 }
 
 // consistent checks that the rows agree with each other.

@@ -26,7 +26,7 @@ var server *pgtest.Server
 // TestMain starts the server, unless another test binary did, or lets the test
 // binary be a process that is killed.
 func TestMain(m *testing.M) {
-	if address := os.Getenv("TALLYMAN_CRASH_DATABASE"); address != "" {
+	if address, _ := storetest.VictimOf(); address != "" {
 		crashingServer(address)
 	}
 	if port, err := strconv.Atoi(os.Getenv("TALLYMAN_SERVER_PORT")); err == nil {

@@ -16,11 +16,7 @@
 // Sample.Pages leaves pages out, repeats them, moves them, or adds others.
 package sample
 
-import (
-	"fmt"
-
-	"tallyman/fault"
-)
+import "tallyman/fault"
 
 // The limits of Options. They keep WritePDF under two gigabytes of memory.
 const (
@@ -142,9 +138,4 @@ func (s *Sample) Lines() int {
 		n += len(b.Lines)
 	}
 	return n
-}
-
-// String describes the sample for people: "12 bills, 60 lines, 60 order rows".
-func (s *Sample) String() string {
-	return fmt.Sprintf("%d bills, %d lines, %d order rows", len(s.Bills), s.Lines(), len(s.Orders))
 }

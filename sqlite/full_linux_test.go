@@ -6,49 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
-	"syscall"
 	"testing"
 	"time"
 
 	"tallyman/blob"
 	"tallyman/blob/files"
 	"tallyman/fault"
+	"tallyman/internal/smalldisk"
 	"tallyman/session"
 )
 
-// withSmallDisk runs a test in a process of its own, in which dir is a file
-// system of a few MiB that nothing else sees. It needs to be root, or a kernel
-// that lets users have name spaces.
-func withSmallDisk(t *testing.T, size string, run func(t *testing.T, dir string)) {
-	if dir := os.Getenv("TALLYMAN_SMALL_DISK"); dir != "" {
-		if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-			t.Fatalf("making mounts private: %v", err)
-		}
-		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-			t.Fatalf("mounting a small disk: %v", err)
-		}
-		run(t, dir)
-		return
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), "TALLYMAN_SMALL_DISK="+t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
 func TestAFullDiskLeavesEverythingAsItWasAndCanBeCleared(t *testing.T) {
-	withSmallDisk(t, "6m", func(t *testing.T, dir string) {
+	smalldisk.Run(t, "6m", func(t *testing.T, dir string) {
 		store, err := Open(ctx, dir, session.Settings{})
 		if err != nil {
 			t.Fatal(err)

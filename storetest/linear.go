@@ -140,37 +140,37 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 	h := r.history
 	switch p := rng.IntN(1000); {
 	case p < 4 && r.load.Clock != nil:
-		call := h.Call()
+		call := h.call()
 		r.load.Clock.Advance(r.load.Life + time.Millisecond)
-		h.Record(client, Op{Kind: Tick}, Answer{}, call)
+		h.record(client, Op{Kind: Tick}, Answer{}, call)
 	case p < 10:
 		x, err := r.store.Expire(ctx, 1+rng.IntN(3)) // changes nothing that a client sees
 		r.note(nil, x.Contents, err)
 	case p < 150:
-		call := h.Call()
+		call := h.call()
 		st, removed, err := r.store.Open(ctx, k, session.Named)
-		h.Record(client, Op{Kind: Open, Key: k}, AnswerOf(st, removed, err), call)
+		h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
 		r.note(nil, removed.Contents, err)
 		known[i] = st.Incarnation
 	case p < 240:
-		call := h.Call()
+		call := h.call()
 		st, removed, err := r.store.New(ctx, k, session.Named)
-		h.Record(client, Op{Kind: New, Key: k}, AnswerOf(st, removed, err), call)
+		h.record(client, Op{Kind: New, Key: k}, answerOf(st, removed, err), call)
 		r.note(nil, removed.Contents, err)
 		if rng.IntN(3) > 0 {
 			known[i] = st.Incarnation // else an attach will be late
 		}
 	case p < 320:
-		call := h.Call()
+		call := h.call()
 		removed, err := r.store.Clear(ctx, k)
-		h.Record(client, Op{Kind: Clear, Key: k}, AnswerOf(session.State{}, removed, err), call)
+		h.record(client, Op{Kind: Clear, Key: k}, answerOf(session.State{}, removed, err), call)
 		r.note(nil, removed.Contents, err)
 	case p < 640:
 		// Most uploads begin with an open; some go on where the client was.
 		if known[i] == (session.Incarnation{}) || rng.IntN(3) > 0 {
-			call := h.Call()
+			call := h.call()
 			st, removed, err := r.store.Open(ctx, k, session.Named)
-			h.Record(client, Op{Kind: Open, Key: k}, AnswerOf(st, removed, err), call)
+			h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
 			r.note(nil, removed.Contents, err)
 			if err != nil {
 				return
@@ -178,9 +178,9 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 			known[i] = st.Incarnation
 		}
 		a := r.attachment(rng, known[i])
-		call := h.Call()
+		call := h.call()
 		st, removed, err := r.store.Attach(ctx, k, a)
-		h.Record(client, OpOf(k, a), AnswerOf(st, removed, err), call)
+		h.record(client, opOf(k, a), answerOf(st, removed, err), call)
 		var contents []blob.Key
 		for _, f := range a.Files {
 			contents = append(contents, f.Content.Key, f.Reading.Key)
@@ -190,9 +190,9 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 			known[i] = session.Incarnation{}
 		}
 	default:
-		call := h.Call()
+		call := h.call()
 		st, err := r.store.Get(ctx, k)
-		h.Record(client, Op{Kind: Get, Key: k}, AnswerOf(st, session.Removed{}, err), call)
+		h.record(client, Op{Kind: Get, Key: k}, answerOf(st, session.Removed{}, err), call)
 		if err == nil && rng.IntN(4) == 0 {
 			known[i] = st.Incarnation
 		}
@@ -234,9 +234,9 @@ func (r *Round) note(attached, removed []blob.Key, err error) {
 // ReadAll reads every session of the round.
 func (r *Round) ReadAll() {
 	for i := range loadKeys {
-		call := r.history.Call()
+		call := r.history.call()
 		st, err := r.store.Get(context.Background(), r.key(i))
-		r.history.Record(r.load.Clients, Op{Kind: Get, Key: r.key(i)}, AnswerOf(st, session.Removed{}, err), call)
+		r.history.record(r.load.Clients, Op{Kind: Get, Key: r.key(i)}, answerOf(st, session.Removed{}, err), call)
 	}
 }
 
@@ -329,8 +329,8 @@ func (o Op) String() string {
 // Files are attached files, each as "name:bytes;".
 type Files string
 
-// FilesOf describes files.
-func FilesOf(in []session.Input) Files {
+// filesOf describes files.
+func filesOf(in []session.Input) Files {
 	var s strings.Builder
 	for _, f := range in {
 		fmt.Fprintf(&s, "%s/%s:%d;", f.Name, f.Content.Key[:8], f.Content.Size)
@@ -338,9 +338,9 @@ func FilesOf(in []session.Input) Files {
 	return Files(s.String())
 }
 
-// OpOf describes an attach.
-func OpOf(k session.Key, a session.Attachment) Op {
-	return Op{Kind: Attach, Key: k, Incarnation: a.Incarnation.String(), Slot: a.Slot, Mode: a.Mode, Files: FilesOf(a.Files)}
+// opOf describes an attach.
+func opOf(k session.Key, a session.Attachment) Op {
+	return Op{Kind: Attach, Key: k, Incarnation: a.Incarnation.String(), Slot: a.Slot, Mode: a.Mode, Files: filesOf(a.Files)}
 }
 
 // Answer is what an operation was answered.
@@ -374,17 +374,17 @@ func (a Answer) String() string {
 	return s
 }
 
-// AnswerOf describes what an operation was answered.
-func AnswerOf(st session.State, removed session.Removed, err error) Answer {
+// answerOf describes what an operation was answered.
+func answerOf(st session.State, removed session.Removed, err error) Answer {
 	if err != nil {
 		return Answer{Code: fault.CodeOf(err), Unknown: !session.Settled(err)}
 	}
-	a := Answer{Revision: st.Revision, BOL: FilesOf(st.BOL), RemovedFiles: removed.Files, RemovedBytes: removed.Bytes}
+	a := Answer{Revision: st.Revision, BOL: filesOf(st.BOL), RemovedFiles: removed.Files, RemovedBytes: removed.Bytes}
 	if st.Revision > 0 {
 		a.Incarnation = st.Incarnation.String()
 	}
 	if st.Orders != nil {
-		a.Orders = FilesOf([]session.Input{*st.Orders})
+		a.Orders = filesOf([]session.Input{*st.Orders})
 	}
 	return a
 }
@@ -410,23 +410,23 @@ func (h *History) Len() int {
 	return len(h.ops)
 }
 
-// Call returns the moment at which an operation is called, for Record. Take it
+// call returns the moment at which an operation is called, for record. Take it
 // just before.
-func (h *History) Call() int64 { return h.now() }
+func (h *History) call() int64 { return h.now() }
 
-// Record adds an operation that returned just now. If its outcome is unknown it
+// record adds an operation that returned just now. If its outcome is unknown it
 // may take effect at any time until Restarted.
-func (h *History) Record(client int, op Op, a Answer, call int64) {
-	ret := h.Call()
+func (h *History) record(client int, op Op, a Answer, call int64) {
+	ret := h.call()
 	if a.Unknown {
 		ret = never
 	}
-	h.RecordAt(client, op, a, call, ret)
+	h.recordAt(client, op, a, call, ret)
 }
 
-// RecordAt adds an operation that took effect between two moments, if at all.
+// recordAt adds an operation that took effect between two moments, if at all.
 // The moments of a history are either all chosen by the caller or none.
-func (h *History) RecordAt(client int, op Op, a Answer, call, ret int64) {
+func (h *History) recordAt(client int, op Op, a Answer, call, ret int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: op, Output: a, Call: call, Return: ret})
@@ -438,7 +438,7 @@ const never = math.MaxInt64
 // Restarted says that the store was opened anew: what was under way has taken
 // effect by now, or never will.
 func (h *History) Restarted() {
-	now := h.Call()
+	now := h.call()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range h.ops {

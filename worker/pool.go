@@ -71,9 +71,6 @@ func NewPool(c Config) *Pool {
 	return p
 }
 
-// Size returns how many workers run at once at most.
-func (p *Pool) Size() int { return cap(p.slots) }
-
 // Restarts returns how many workers were killed or crashed since the start.
 func (p *Pool) Restarts() int64 { return p.restarts.Load() }
 

@@ -77,8 +77,8 @@ func TestMain(m *testing.M) {
 				}
 			},
 			"slow": func(c *worker.Call, args []byte) error {
-				for range 6 {
-					time.Sleep(50 * time.Millisecond)
+				for range 8 {
+					time.Sleep(250 * time.Millisecond)
 					if err := c.Alive(); err != nil {
 						return err
 					}
@@ -237,7 +237,9 @@ func TestDetailsOfAFaultCross(t *testing.T) {
 }
 
 func TestSignsOfLifeKeepASlowCallAlive(t *testing.T) {
-	p := pool(t, worker.Config{Workers: 1, Stall: 200 * time.Millisecond})
+	// All of it takes longer than that, and each piece so little that a busy
+	// machine makes no difference.
+	p := pool(t, worker.Config{Workers: 1, Stall: 1500 * time.Millisecond})
 	if _, err := call(t.Context(), t, p, "slow", "", nil); err != nil {
 		t.Error(err)
 	}

@@ -9,27 +9,22 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/spf13/pflag"
 
 	"tallyman/client"
 	"tallyman/intake"
@@ -38,11 +33,7 @@ import (
 )
 
 func main() {
-	bol := pflag.String("bol", "", "the PDF of bills")
-	orders := pflag.String("orders", "", "its order export")
-	each := pflag.Duration("time", 5*time.Second, "how long each measurement lasts")
-	pflag.Parse()
-	err := run(*bol, *orders, min(*each, time.Minute))
+	err := run()
 	cluster.Forget()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/replicas:", err)
@@ -53,8 +44,8 @@ func main() {
 // workers is how many workers each server has.
 const workers = "2"
 
-func run(bol, orders string, each time.Duration) (err error) {
-	d, err := load.Read(bol, orders)
+func run() (err error) {
+	d, each, err := load.Parse()
 	if err != nil {
 		return err
 	}
@@ -73,13 +64,7 @@ func run(bol, orders string, each time.Duration) (err error) {
 
 	fmt.Printf("%-20s %10s %7s %10s %7s %10s %7s %10s\n", "", "new/s", "", "status/s", "", "workflow/s", "", "MB each")
 	var base rates
-	embedded, err := embed(program)
-	if err != nil {
-		return err
-	}
-	base, err = measure([]string{embedded.url}, []int{embedded.cmd.Process.Pid}, each, d)
-	embedded.end()
-	if err != nil {
+	if base, err = embedded(program, each, d); err != nil {
 		return err
 	}
 	base.print("embedded", base)
@@ -97,42 +82,19 @@ func run(bol, orders string, each time.Duration) (err error) {
 	return costs(servers, d, each)
 }
 
-// server is the program over the embedded store.
-type server struct {
-	cmd *exec.Cmd
-	url string
-	dir string
-}
-
-func embed(program string) (*server, error) {
+// embedded measures one server over the embedded store.
+func embedded(program string, each time.Duration, d load.Documents) (rates, error) {
 	dir, err := os.MkdirTemp("", "tallyman-bench-*")
 	if err != nil {
-		return nil, err
+		return rates{}, err
 	}
-	s := &server{dir: dir, cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--log", "json", "--workers", workers)}
-	out, err := s.cmd.StderrPipe()
+	defer os.RemoveAll(dir)
+	s, err := load.Serve(program, "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--workers", workers)
 	if err != nil {
-		return nil, err
+		return rates{}, err
 	}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadBytes('\n')
-	var first struct{ URL string }
-	if err != nil || json.Unmarshal(line, &first) != nil || first.URL == "" {
-		s.end()
-		return nil, fmt.Errorf("the server said %s", line)
-	}
-	go io.Copy(io.Discard, lines)
-	s.url = first.URL
-	return s, nil
-}
-
-func (s *server) end() {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	s.cmd.Wait()
-	os.RemoveAll(s.dir)
+	defer s.End()
+	return measure([]string{s.URL}, []int{s.PID}, each, d)
 }
 
 // rates are what servers do in a second, and the most memory that one of them and
@@ -159,56 +121,26 @@ func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r
 	if r.status, err = load.Rate(urls, connections, each, func(int, int) string { return "GET /status?_sid=full" }); err != nil {
 		return r, err
 	}
-	stop := make(chan struct{})
-	peak := make(chan float64)
-	go func() {
-		most := 0.0
-		for {
-			for _, pid := range pids {
-				now, _ := load.Memory(pid)
-				most = max(most, now)
-			}
-			select {
-			case <-stop:
-				peak <- most
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-	}()
+	peak := load.Peak(pids...)
 	hc := spread(urls)
-	r.workflows, err = load.Clients(8, each, func(n, round int) error { return workflow(hc, fmt.Sprint("w", n), d) })
-	close(stop)
-	r.memory = <-peak
+	r.workflows, err = load.Clients(8, each, func(n, round int) error { return d.Workflow(context.Background(), clientOf(hc, fmt.Sprint("w", n))) })
+	r.memory = peak()
 	return r, err
 }
 
 // warm runs a workflow at each server, and leaves a session called full.
 func warm(urls []string, d load.Documents) error {
 	for _, url := range urls {
-		if err := workflow(spread([]string{url}), "warm", d); err != nil {
+		if err := d.Workflow(context.Background(), clientOf(spread([]string{url}), "warm")); err != nil {
 			return err
 		}
 	}
-	return fill(spread(urls), "full", d)
+	return d.Fill(context.Background(), clientOf(spread(urls), "full"))
 }
 
-// fill leaves a session with bills and orders.
-func fill(hc *http.Client, sid string, d load.Documents) error {
-	c := &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
-	if _, err := c.UploadBills(context.Background(), false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
-		return err
-	}
-	_, err := c.UploadOrders(context.Background(), client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)})
-	return err
-}
-
-// workflow is clear, new, upload, upload-csv, download-bol, clear.
-func workflow(hc *http.Client, sid string, d load.Documents) error {
-	c := &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
-	_, err := c.Run(context.Background(), client.Upload{Name: "bol.pdf", Content: bytes.NewReader(d.Bills)},
-		&client.Upload{Name: "orders.csv", Content: bytes.NewReader(d.Orders)})
-	return err
+// clientOf is a client of one session.
+func clientOf(hc *http.Client, sid string) *client.Client {
+	return &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
 }
 
 // spread is a client that sends each request to the next server in turn.
@@ -372,7 +304,7 @@ func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error
 	var ran atomic.Int64
 	if _, err := load.Clients(4, 2*each, func(n, round int) error {
 		ran.Add(1)
-		return workflow(hc, fmt.Sprint("c", n), d)
+		return d.Workflow(context.Background(), clientOf(hc, fmt.Sprint("c", n)))
 	}); err != nil {
 		return err
 	}
@@ -421,7 +353,7 @@ func size(c *cluster.Cluster, hc *http.Client, d load.Documents) error {
 		return err
 	}
 	for i := range sessions {
-		if err := fill(hc, fmt.Sprint("z", i), d); err != nil {
+		if err := d.Fill(context.Background(), clientOf(hc, fmt.Sprint("z", i))); err != nil {
 			return err
 		}
 	}

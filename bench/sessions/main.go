@@ -3,6 +3,8 @@
 // sessions costs those that go on. The disk's own rate of single syncs is measured
 // in the same run, before and after, since it is what durable rates hang on.
 //
+//	go run ./bench/sessions [-dir DIR] [-live N] [-seconds S]
+//
 // It only prints; whether an aim is met is for the reader to judge on the machine
 // at hand.
 package main

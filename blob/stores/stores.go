@@ -49,15 +49,6 @@ func (a Address) String() string { return a.text }
 // Shared reports whether other machines can use the same contents.
 func (a Address) Shared() bool { return a.Dir == "" }
 
-// Open opens the store at an address, see Parse and Address.Open.
-func Open(ctx context.Context, address string) (blob.Store, error) {
-	a, err := Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	return a.Open(ctx)
-}
-
 // Open opens the store. A folder is created if need be; a bucket must exist. The
 // errors are those of files.Open and s3.Open.
 func (a Address) Open(ctx context.Context) (blob.Store, error) {

@@ -39,6 +39,14 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func open(ctx context.Context, address string) (blob.Store, error) {
+	a, err := Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	return a.Open(ctx)
+}
+
 func TestMalformedAddressesAreExplained(t *testing.T) {
 	for address, want := range map[string]string{
 		"":                                 "it must begin with file:// or s3://",
@@ -86,7 +94,7 @@ func TestMalformedAddressesAreExplained(t *testing.T) {
 				t.Errorf("%q: a secret is shown: %v", address, err)
 			}
 		}
-		if _, err := Open(context.Background(), address); fault.CodeOf(err) != fault.BadRequest {
+		if _, err := open(context.Background(), address); fault.CodeOf(err) != fault.BadRequest {
 			t.Errorf("%q: open: %v", address, err)
 		}
 	}
@@ -99,7 +107,7 @@ func TestAddressesAreOpened(t *testing.T) {
 	for _, address := range []string{
 		"file://" + filepath.ToSlash(dir), server.Address(server.Bucket(t), "some/where"), server.Address(server.Bucket(t), ""),
 	} {
-		s, err := Open(t.Context(), address)
+		s, err := open(t.Context(), address)
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 			continue
@@ -116,7 +124,7 @@ func TestAddressesAreOpened(t *testing.T) {
 		t.Error(err)
 	}
 	for _, address := range []string{server.Address("no-such-bucket", ""), "file:///proc/version/contents"} {
-		if s, err := Open(t.Context(), address); fault.CodeOf(err) != blob.StorageUnavailable || s != nil {
+		if s, err := open(t.Context(), address); fault.CodeOf(err) != blob.StorageUnavailable || s != nil {
 			t.Errorf("%s: %v, %v", address, s, err)
 		}
 	}

@@ -63,7 +63,11 @@ func sharedHouse(t *testing.T, database, bucket string) house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contents, err := stores.Open(t.Context(), bucket)
+	at, err := stores.Parse(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents, err := at.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
 			random := rand.New(rand.NewPCG(5, uint64(n)))
 			for i := 0; !over.Load() && !t.Failed(); i++ {
 				ship := docs[[]string{"T", "U", "V"}[random.IntN(3)]]
-				sid := fmt.Sprintf("kept-%d-%d-%s", n, i, ship.letter)
+				sid := fmt.Sprintf("kept-%d-%d-%s", n, i, ship.Letter)
 				c.keep(&ledger, sid, ship, func() bool { return t.Failed() })
 				if n == 0 { // these are cleared, so that files go meanwhile
 					gone := fmt.Sprintf("gone-%d", i)
@@ -149,7 +149,7 @@ func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
 			continue
 		}
 		ship := docs[s.ID[len(s.ID)-1:]]
-		want := map[int][]byte{0: nil, 1: ship.unmatched, 2: ship.expected}[s.Files]
+		want := map[int][]byte{0: nil, 1: ship.Unmatched, 2: ship.Expected}[s.Files]
 		if s.Files == 0 && a.status == 404 {
 			continue
 		}

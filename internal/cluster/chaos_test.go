@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/shipments"
 	"tallyman/postgres/pgtest"
 )
 
@@ -22,15 +23,15 @@ type ledger struct {
 
 // kept is what a session of the ledger must serve.
 type kept struct {
-	ship   shipment
+	ship   shipments.Shipment
 	merged bool
 }
 
 func (k kept) sheet() []byte {
 	if k.merged {
-		return k.ship.expected
+		return k.ship.Expected
 	}
-	return k.ship.unmatched
+	return k.ship.Unmatched
 }
 
 func (l *ledger) add(sid string, k kept) {
@@ -57,7 +58,7 @@ func (l *ledger) some(random *rand.Rand) (sid string, k kept, ok bool) {
 
 // keep runs one workflow in a session of its own, each request again until it is
 // acknowledged, and enters it into the ledger. It gives up when over says so.
-func (c clients) keep(l *ledger, sid string, ship shipment, over func() bool) {
+func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func() bool) {
 	again := func(r request) bool {
 		for !over() {
 			a, known := c.ask(r)
@@ -72,11 +73,11 @@ func (c clients) keep(l *ledger, sid string, ship shipment, over func() bool) {
 		}
 		return false
 	}
-	kind, body := form(c.t, "bol.pdf", ship.bills)
+	kind, body := form(c.t, "bol.pdf", ship.Bills)
 	if !again(request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body}) {
 		return
 	}
-	kind, body = form(c.t, "orders.csv", ship.orders)
+	kind, body = form(c.t, "orders.csv", ship.Orders)
 	if !again(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body}) {
 		// The orders may be there or not: not what was acknowledged.
 		return
@@ -261,12 +262,12 @@ func TestChaos(t *testing.T) {
 		for _, r := range c.cluster.Replicas {
 			sid := "probe-" + r.Name
 			works := func() bool {
-				a, err := try(c.cluster, request{at: r.URL(), method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: docs["T"].bills})
+				a, err := try(c.cluster, request{at: r.URL(), method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: docs["T"].Bills})
 				if err != nil || a.status != 200 {
 					return false
 				}
 				a, err = try(c.cluster, request{at: r.URL(), method: "GET", path: "/download", sid: sid})
-				return err == nil && bytes.Equal(a.body, docs["T"].unmatched)
+				return err == nil && bytes.Equal(a.body, docs["T"].Unmatched)
 			}
 			for end := time.Now().Add(time.Minute); !works(); time.Sleep(20 * time.Millisecond) {
 				if time.Now().After(end) {

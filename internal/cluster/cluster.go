@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"tallyman/blob/s3/s3test"
+	"tallyman/internal/load"
 	"tallyman/postgres/pgtest"
 )
 
@@ -71,7 +72,7 @@ func Program() (string, error) {
 	p := &program
 	p.once.Do(func() {
 		if p.dir, p.err = os.MkdirTemp("", "tallyman-program-"); p.err == nil {
-			p.err = Build(filepath.Join(p.dir, "tallyman"))
+			p.err = load.Build(filepath.Join(p.dir, "tallyman"))
 		}
 	})
 	return filepath.Join(p.dir, "tallyman"), p.err
@@ -82,16 +83,6 @@ func Forget() {
 	if program.dir != "" {
 		os.RemoveAll(program.dir)
 	}
-}
-
-// Build builds the program at a path. Arguments are for go build.
-func Build(path string, args ...string) error {
-	cmd := exec.Command("go", append(append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, args...), "tallyman/cmd/tallyman")...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the program: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // Config says what a cluster is like. The zero value is one of one replica.

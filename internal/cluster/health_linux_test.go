@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
 
@@ -31,7 +32,7 @@ func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 5, Patience: "1s"})
 	other := c.Replicas[4]
-	ship := shipmentOf(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
+	ship := shipments.New(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
 	type parts struct{ Status, Sessions, Contents, Workers string }
 	health := func(r *cluster.Replica) (p parts) {
 		a, err := try(c, request{at: r.URL(), method: "GET", path: "/health"})
@@ -69,7 +70,7 @@ func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
 			r := c.Replicas[i]
 			t.Cleanup(func() { part.mend(r) })
 			until(t, "it is well", func() bool { return health(r) == well })
-			ask(t, c, request{at: r.URL(), method: "POST", path: "/upload", sid: "x", kind: "application/pdf", body: ship.bills})
+			ask(t, c, request{at: r.URL(), method: "POST", path: "/upload", sid: "x", kind: "application/pdf", body: ship.Bills})
 			part.harm(r)
 			until(t, "health tells", func() bool { return health(r) == part.want })
 			if got := health(other); got != well {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"tallyman/internal/shipments"
 )
 
 // The model here is DESIGN.md §6 as HTTP shows it. Unlike storetest's it sees no
@@ -135,14 +137,14 @@ func (w world) attached(o op) world {
 }
 
 // model knows how many bills and lines a document has, by its letter.
-type model map[string]shipment
+type model map[string]shipments.Shipment
 
 // sheetOf is what a sheet must hold: the lines of each letter, in order of the
 // letters, and whether any has an order.
 func (m model) sheetOf(bol, orders string) string {
 	lines := map[string]int{}
 	for _, f := range split(bol) {
-		lines[f[:1]] = m[f[:1]].lines // bills that are there twice count once
+		lines[f[:1]] = m[f[:1]].Lines // bills that are there twice count once
 	}
 	return sheetOf(lines, orders != "" && lines[orders[:1]] > 0)
 }
@@ -207,7 +209,7 @@ func (m model) step(w world, o op, a told) []world {
 		bills, seen := 0, map[string]bool{}
 		for _, f := range split(w.bol) {
 			if letter := f[:1]; !seen[letter] {
-				bills, seen[letter] = bills+m[letter].count, true
+				bills, seen[letter] = bills+m[letter].Count, true
 			}
 		}
 		return if_(w.forget(o.id), current && a.bills == bills)

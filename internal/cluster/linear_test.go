@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
 
@@ -21,7 +22,7 @@ import (
 func documents(t testing.TB) model {
 	m := model{}
 	for i, letter := range []string{"T", "U", "V"} {
-		m[letter] = shipmentOf(t, sample.Options{Bills: i + 1, Lines: 3 * (i + 1), Seed: 1}, letter)
+		m[letter] = shipments.New(t, sample.Options{Bills: i + 1, Lines: 3 * (i + 1), Seed: 1}, letter)
 	}
 	return m
 }
@@ -129,25 +130,25 @@ func (c clients) reset(h *history, o op, at int64, path string) {
 func (c clients) upload(h *history, sid string, id int, at int64, letter string, add bool) {
 	ship := h.model[letter]
 	name := fmt.Sprintf("%s-%d", letter, id)
-	kind, body := form(c.t, name+".pdf", ship.bills)
+	kind, body := form(c.t, name+".pdf", ship.Bills)
 	path := "/upload"
 	if add {
 		path += "?mode=append"
 	}
 	a, known := c.ask(request{method: "POST", path: path, sid: sid, kind: kind, body: body})
-	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.bills)), add: add}
+	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Bills)), add: add}
 	c.attached(h, first, second, at, a, known)
 }
 
 func (c clients) uploadOrders(h *history, sid string, id int, at int64, letter string) {
 	ship := h.model[letter]
-	kind, body := form(c.t, fmt.Sprintf("%s-%d.csv", letter, id), ship.orders)
+	kind, body := form(c.t, fmt.Sprintf("%s-%d.csv", letter, id), ship.Orders)
 	a, known := c.ask(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body})
 	if known && a.status == 400 && a.code() == "no_bol" {
 		h.record(op{kind: noBills, sid: sid, id: id}, told{}, at)
 		return
 	}
-	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.orders)), orders: true}
+	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Orders)), orders: true}
 	c.attached(h, first, second, at, a, known)
 }
 
@@ -217,7 +218,7 @@ func (c clients) download(h *history, sid string, id int, at int64) {
 	case a.status == 404:
 		h.record(op{kind: download, sid: sid, id: id}, told{sheet: "none"}, at)
 	case a.status == 200:
-		lines, merged, err := origin(a.body)
+		lines, merged, err := shipments.Origin(a.body)
 		if err != nil {
 			c.t.Error(err)
 			return

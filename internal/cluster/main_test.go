@@ -9,14 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"tallyman/internal/cluster"
-	"tallyman/sample"
 )
 
 // servers are what all tests share.
@@ -168,55 +166,6 @@ func form(t testing.TB, name string, content []byte) (kind string, body []byte) 
 		t.Fatal(err)
 	}
 	return w.FormDataContentType(), b.Bytes()
-}
-
-// shipment is a sample as a user has it: two files and the sheets to expect.
-type shipment struct {
-	letter                             string // that its bills' numbers begin with
-	count                              int    // of bills
-	lines                              int
-	bills, orders, expected, unmatched []byte
-}
-
-// shipmentOf invents one.
-func shipmentOf(t testing.TB, o sample.Options, letter string) shipment {
-	t.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range s.Bills {
-		b.Number = letter + b.Number[1:]
-	}
-	for i := range s.Orders {
-		s.Orders[i].InvoiceNo = letter + s.Orders[i].InvoiceNo[1:]
-	}
-	write := func(f func(io.Writer) error) []byte {
-		var b bytes.Buffer
-		if err := f(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	return shipment{letter, len(s.Bills), s.Lines(), write(s.WritePDF), write(s.WriteOrders), write(s.WriteExpected), write(s.WriteUnmatched)}
-}
-
-// real is the real sample, if it is there.
-func real(t testing.TB) (shipment, bool) {
-	t.Helper()
-	dir := "../../../shared/testdata/midas-2025-07-10"
-	if _, err := os.Stat(dir); err != nil {
-		t.Log("the real documents are not here: ", dir)
-		return shipment{}, false
-	}
-	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	return shipment{"G", 83, 366, read("bol.pdf"), read("orders.csv"), read("expected-sheet.csv"), read("expected-unmatched.csv")}, true
 }
 
 // until waits until something holds, and fails the test if it never does.

@@ -8,13 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"tallyman/intake"
+	"tallyman/internal/child"
 )
 
 // Replica is the program, running or not.
@@ -30,7 +30,7 @@ type Replica struct {
 	cluster *Cluster
 	mu      sync.Mutex
 	cmd     *exec.Cmd
-	ended   chan struct{}
+	ended   <-chan struct{}
 	url     string
 	log     []string
 }
@@ -49,25 +49,13 @@ func (r *Replica) Start() error {
 		"--store", store, "--blobs", contents, "--workers", "1",
 	}, c.Config.Args...)...)
 	cmd.Env = append(os.Environ(), c.Servers.S3.Environment()...)
-	dieWithParent(cmd)
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		return err
 	}
-	started, read, ended := make(chan error), make(chan struct{}), make(chan struct{})
-	go func() {
-		// The kernel ends it when the thread is gone that started it, so this one
-		// is for nobody else.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			<-read
-			cmd.Wait()
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
+	read := make(chan struct{})
+	ended, err := child.Start(cmd, syscall.SIGKILL, func() error { <-read; return cmd.Wait() })
+	if err != nil {
 		return err
 	}
 	lines := bufio.NewReader(out)

@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,12 +19,13 @@ import (
 
 	"tallyman/blob"
 	"tallyman/internal/cluster"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
 
 // workflow runs clear, new, upload, upload-csv, download-bol, clear, each request
 // at another replica.
-func workflow(t *testing.T, c *cluster.Cluster, ship shipment, sid string, client *http.Client, minted bool) {
+func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid string, client *http.Client, minted bool) {
 	t.Helper()
 	seen := map[string]bool{}
 	do := func(method, path, kind string, body []byte) answer {
@@ -44,15 +42,15 @@ func workflow(t *testing.T, c *cluster.Cluster, ship shipment, sid string, clien
 	if minted {
 		sid = created.ID
 	}
-	kind, body := form(t, "bol.pdf", ship.bills)
+	kind, body := form(t, "bol.pdf", ship.Bills)
 	do("POST", "/upload", kind, body)
-	if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.unmatched) {
+	if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Unmatched) {
 		t.Error("the sheet without orders is not the expected one")
 	}
-	kind, body = form(t, "orders.csv", ship.orders)
+	kind, body = form(t, "orders.csv", ship.Orders)
 	do("POST", "/upload-csv", kind, body)
 	for range 3 { // from each replica
-		if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.expected) {
+		if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Expected) {
 			t.Error("the sheet is not the expected one")
 		}
 	}
@@ -72,7 +70,7 @@ func workflow(t *testing.T, c *cluster.Cluster, ship shipment, sid string, clien
 func TestTheWorkflowOverThreeReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
-	run := func(name string, ship shipment) {
+	run := func(name string, ship shipments.Shipment) {
 		t.Run(name+" with an ID of the client's", func(t *testing.T) { workflow(t, c, ship, "external_1720_ab/../c d", nil, false) })
 		t.Run(name+" with a minted ID", func(t *testing.T) { workflow(t, c, ship, "", nil, true) })
 		t.Run(name+" by cookie", func(t *testing.T) {
@@ -83,8 +81,8 @@ func TestTheWorkflowOverThreeReplicas(t *testing.T) {
 			workflow(t, c, ship, "", &http.Client{Jar: jar}, false)
 		})
 	}
-	run("invented", shipmentOf(t, sample.Options{Bills: 6, Lines: 30, Seed: 1}, "T"))
-	if ship, ok := real(t); ok {
+	run("invented", shipments.New(t, sample.Options{Bills: 6, Lines: 30, Seed: 1}, "T"))
+	if ship, ok := shipments.Real(t, "../.."); ok {
 		run("real", ship)
 	}
 	until(t, "the bucket is empty", func() bool { return stored(t, c) == 0 })
@@ -102,25 +100,6 @@ func stored(t testing.TB, c *cluster.Cluster) (n int) {
 	return n
 }
 
-// origin tells whose lines a sheet holds, by the letter that the numbers of its
-// bills begin with, how many, and whether any has an order.
-func origin(sheet []byte) (lines map[string]int, merged bool, err error) {
-	rows, err := csv.NewReader(bytes.NewReader(sheet)).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return nil, false, fmt.Errorf("a sheet is not CSV: %w: %.100s", err, sheet)
-	}
-	number, ship := slices.Index(rows[0], "Invoice No."), slices.Index(rows[0], "Ship To Name")
-	if number < 0 || ship < 0 {
-		return nil, false, fmt.Errorf("a sheet has the columns %q", rows[0])
-	}
-	lines = map[string]int{}
-	for _, r := range rows[1:] {
-		lines[r[number][:1]]++
-		merged = merged || r[ship] != ""
-	}
-	return lines, merged, nil
-}
-
 // locked waits until all replicas know a key, and let nobody in without one.
 func locked(t *testing.T, c *cluster.Cluster, secret string) {
 	t.Helper()
@@ -136,23 +115,16 @@ func locked(t *testing.T, c *cluster.Cluster, secret string) {
 	}
 }
 
-// 32 clients of 4 owners use the same session IDs at once. Each owner's sessions x
-// and y are for one document only; in the session "mixed" its clients attach
-// either, so that each sheet must be of one document or the other.
 func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	var secrets []string
-	for _, owner := range []string{"a", "b", "c", "d"} {
-		secret, err := c.Key(owner)
+	for i := range shipments.MixOwners {
+		secret, err := c.Key(fmt.Sprint("owner", i))
 		if err != nil {
 			t.Fatal(err)
 		}
 		secrets = append(secrets, secret)
-	}
-	ships := []shipment{
-		shipmentOf(t, sample.Options{Bills: 3, Lines: 12, Seed: 1}, "T"),
-		shipmentOf(t, sample.Options{Bills: 3, Lines: 12, Seed: 1}, "U"),
 	}
 	for _, secret := range secrets {
 		locked(t, c, secret)
@@ -161,73 +133,10 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	if long() {
 		rounds = 100
 	}
-	var counts tally
-	var all sync.WaitGroup
-	for n := range 32 {
-		all.Go(func() {
-			owner := n % 4
-			random := rand.New(rand.NewPCG(1, uint64(n)))
-			do := func(method, path, sid, kind string, body []byte) answer {
-				for {
-					a, err := try(c, request{method: method, path: path, sid: sid, key: secrets[owner], kind: kind, body: body})
-					if err != nil {
-						t.Error(err)
-						return a
-					}
-					counts.add("requests", 1)
-					switch a.status {
-					case 503: // busy: again, like any client
-						counts.add("retries", 1)
-						time.Sleep(time.Duration(random.IntN(50)) * time.Millisecond)
-						continue
-					case 200, 404, 409, 400:
-					default:
-						t.Errorf("%s %s: %d %s", method, path, a.status, a.body)
-					}
-					return a
-				}
-			}
-			for range rounds {
-				sid := []string{"x", "y", "mixed"}[random.IntN(3)]
-				which := owner % 2
-				if sid == "mixed" {
-					which = random.IntN(2)
-				}
-				ship := ships[which]
-				switch random.IntN(10) {
-				case 0:
-					do("POST", []string{"/new-session", "/clear-session", "/auto-reset"}[random.IntN(3)], sid, "", nil)
-				case 1, 2, 3, 4, 5:
-					do("POST", "/upload", sid, "application/pdf", ship.bills)
-				case 6, 7:
-					do("POST", "/upload-csv", sid, "text/csv", ship.orders)
-				}
-				a := do("GET", []string{"/download", "/download-bol", "/download-bol/combined_data.csv"}[random.IntN(3)], sid, "", nil)
-				if a.status != 200 {
-					continue
-				}
-				counts.add("downloads", 1)
-				from, _, err := origin(a.body)
-				if err != nil {
-					t.Error(err)
-				}
-				for letter, n := range from {
-					counts.add("lines", n)
-					if sid != "mixed" && letter != ship.letter {
-						counts.add("lines of the wrong document", n)
-					}
-				}
-				if len(from) > 1 || from["T"]+from["U"] != 12 {
-					counts.add("sheets that are not one whole document", 1)
-				}
-			}
-		})
-	}
-	all.Wait()
-	t.Log(&counts)
-	if counts.get("lines of the wrong document") != 0 || counts.get("sheets that are not one whole document") != 0 || counts.get("downloads") < 100 {
-		t.Error("documents were mixed, or there was too little to see")
-	}
+	shipments.Mix(t, rounds, func(r shipments.Request) (int, []byte, error) {
+		a, err := try(c, request{method: r.Method, path: r.Path, sid: r.Sid, key: secrets[r.Owner], kind: r.ContentType, body: r.Body})
+		return a.status, a.body, err
+	})
 }
 
 // stream reads the events of a session at one replica.
@@ -264,8 +173,8 @@ func stream(t *testing.T, at, sid string) (next func() (kind string, data map[st
 func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
-	ship := shipmentOf(t, sample.Options{Bills: 40, Lines: 200, Seed: 1}, "T")
-	if r, ok := real(t); ok {
+	ship := shipments.New(t, sample.Options{Bills: 40, Lines: 200, Seed: 1}, "T")
+	if r, ok := shipments.Real(t, "../.."); ok {
 		ship = r
 	}
 	here, there, direct := c.Replicas[0], c.Replicas[1], c.Replicas[2]
@@ -279,7 +188,7 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 			t.Fatalf("first comes %v", e)
 		}
 	}
-	ask(t, c, request{at: there.URL(), method: "POST", path: "/upload", sid: "s", kind: "application/pdf", body: ship.bills})
+	ask(t, c, request{at: there.URL(), method: "POST", path: "/upload", sid: "s", kind: "application/pdf", body: ship.Bills})
 	ask(t, c, request{at: there.URL(), method: "POST", path: "/clear-session", sid: "s"})
 	for i, next := range []func() (string, map[string]any){a, b} {
 		seen := map[string]int{}
@@ -289,7 +198,7 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 				t.Fatalf("stream %d ended after %v", i, seen)
 			}
 			seen[kind]++
-			if kind == "attached" && (e["bills"] != float64(ship.count) || e["status"] != "ready") {
+			if kind == "attached" && (e["bills"] != float64(ship.Count) || e["status"] != "ready") {
 				t.Errorf("stream %d: %v", i, e)
 			}
 		}
@@ -408,12 +317,12 @@ func TestKeysHoldForAllReplicas(t *testing.T) {
 func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3, Args: []string{"--life", "5s", "--cookie-life", "5s"}})
-	ship := shipmentOf(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T")
+	ship := shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T")
 	const n = 60
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			ask(t, c, request{method: "POST", path: "/upload", sid: fmt.Sprint("s", i), kind: "application/pdf", body: ship.bills})
+			ask(t, c, request{method: "POST", path: "/upload", sid: fmt.Sprint("s", i), kind: "application/pdf", body: ship.Bills})
 		})
 	}
 	all.Wait()

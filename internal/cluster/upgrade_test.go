@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/load"
+	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
 
@@ -46,7 +48,7 @@ func nextProgram(t *testing.T) string {
 		}
 	}
 	program := filepath.Join(dir, "tallyman")
-	if err := cluster.Build(program, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
+	if err := load.Build(program, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
 		t.Fatal(err)
 	}
 	return program
@@ -58,9 +60,9 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	t.Parallel()
 	next := nextProgram(t)
 	c := start(t, cluster.Config{Replicas: 3})
-	ships := []shipment{
-		shipmentOf(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T"),
-		shipmentOf(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "U"),
+	ships := []shipments.Shipment{
+		shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T"),
+		shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "U"),
 	}
 	version := func() (n int) {
 		query(t, c, `SELECT version FROM tallyman.schema`, &n)
@@ -76,8 +78,8 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 				sid, ship := fmt.Sprintf("u%d-%d", n, i%4), ships[i%2]
 				for _, r := range []request{
 					{method: "POST", path: "/new-session"},
-					{method: "POST", path: "/upload", kind: "application/pdf", body: ship.bills},
-					{method: "POST", path: "/upload-csv", kind: "text/csv", body: ship.orders},
+					{method: "POST", path: "/upload", kind: "application/pdf", body: ship.Bills},
+					{method: "POST", path: "/upload-csv", kind: "text/csv", body: ship.Orders},
 					{method: "GET", path: "/download"},
 				} {
 					r.sid = sid
@@ -86,7 +88,7 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 						t.Errorf("%s: %v, %d %s", r.path, err, a.status, a.body)
 						return
 					}
-					if r.path == "/download" && !bytes.Equal(a.body, ship.expected) {
+					if r.path == "/download" && !bytes.Equal(a.body, ship.Expected) {
 						t.Errorf("the sheet is not the expected one: %.100s", a.body)
 					}
 				}
@@ -97,12 +99,12 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	defer all.Wait()
 	defer over.Store(true)
 	// A session that lives through it.
-	ask(t, c, request{method: "POST", path: "/upload", sid: "long", kind: "application/pdf", body: ships[0].bills})
-	ask(t, c, request{method: "POST", path: "/upload-csv", sid: "long", kind: "text/csv", body: ships[0].orders})
+	ask(t, c, request{method: "POST", path: "/upload", sid: "long", kind: "application/pdf", body: ships[0].Bills})
+	ask(t, c, request{method: "POST", path: "/upload-csv", sid: "long", kind: "text/csv", body: ships[0].Orders})
 	serves := func() {
 		t.Helper()
 		for _, r := range c.Replicas {
-			if got := ask(t, c, request{at: r.URL(), method: "GET", path: "/download", sid: "long"}).body; !bytes.Equal(got, ships[0].expected) {
+			if got := ask(t, c, request{at: r.URL(), method: "GET", path: "/download", sid: "long"}).body; !bytes.Equal(got, ships[0].Expected) {
 				t.Errorf("%s serves another sheet", r.Name)
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +26,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/child"
 )
 
 // Server is a PostgreSQL server on a loopback port. Whoever can reach the port is
@@ -43,7 +44,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	running *exec.Cmd
-	ended   chan struct{}
+	ended   <-chan struct{}
 }
 
 // Password is the password of the role guarded.
@@ -143,7 +144,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + s.bin + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "TMPDIR=" + s.dir}
-	s.as.prepare(cmd, name == "postgres")
+	s.as.run(cmd)
 	return cmd
 }
 
@@ -179,19 +180,9 @@ func (s *Server) Start() error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	started := make(chan error)
-	ended := make(chan struct{})
-	go func() {
-		// The server is told that we are gone when the thread is that started it.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			cmd.Wait()
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
+	// Told so, it ends its own processes, too.
+	ended, err := child.Start(cmd, syscall.SIGQUIT, cmd.Wait)
+	if err != nil {
 		return err
 	}
 	s.running, s.ended = cmd, ended

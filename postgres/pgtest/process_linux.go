@@ -5,14 +5,9 @@ import (
 	"syscall"
 )
 
-// prepare has a command run as the user, nil for ourselves, and with mortal has the
-// kernel stop it when the test binary is gone.
-func (u *account) prepare(cmd *exec.Cmd, mortal bool) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
+// run has a command run as the user, nil for ourselves.
+func (u *account) run(cmd *exec.Cmd) {
 	if u != nil {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: u.uid, Gid: u.gid}
-	}
-	if mortal {
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: u.uid, Gid: u.gid}}
 	}
 }

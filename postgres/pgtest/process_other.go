@@ -4,6 +4,5 @@ package pgtest
 
 import "os/exec"
 
-// prepare does nothing: only on Linux can another user be chosen, and the kernel be
-// asked to stop what we leave.
-func (u *account) prepare(*exec.Cmd, bool) {}
+// run does nothing: only on Linux can another user be chosen.
+func (u *account) run(*exec.Cmd) {}

@@ -17,12 +17,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"tallyman/internal/child"
 )
 
 const (
@@ -77,7 +79,7 @@ type Server struct {
 	address string
 	mu      sync.Mutex
 	cmd     *exec.Cmd
-	done    chan struct{}
+	done    <-chan struct{}
 	log     *bytes.Buffer
 }
 
@@ -194,20 +196,8 @@ func (s *Server) Run() error {
 	cmd.Dir = filepath.Dir(s.Root) // where it puts what it needs
 	s.log = &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	setDeathSignal(cmd)
-	started, done := make(chan error), make(chan struct{})
-	go func() {
-		// The kernel ends it when the thread is gone that started it, so this one
-		// is for nobody else.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			cmd.Wait()
-		}
-		close(done)
-	}()
-	if err := <-started; err != nil {
+	done, err := child.Start(cmd, syscall.SIGKILL, cmd.Wait)
+	if err != nil {
 		return fmt.Errorf("starting the S3 server for tests: %w", err)
 	}
 	s.cmd, s.done = cmd, done

@@ -1,7 +1,8 @@
-package httpapi
+package body
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -13,38 +14,52 @@ import (
 	"tallyman/fault"
 )
 
-// reception says how a route takes its files.
-type reception struct {
-	forms []form   // bodies of fields
-	raw   []string // media types of bodies that are one file
-	// rawField is the field that such a file counts as.
-	rawField string
-	// files are the fields that hold files, and where they go.
-	files map[string]slot
-	// also are names that some programs use instead. They count only if there is
-	// nothing in files.
-	also []string
-	// stray says where a file goes whose field is in neither, by what it is. It is
+// Reception says how a route takes its files.
+type Reception struct {
+	// Forms are the media types of bodies of fields that are read: Multipart, JSON,
+	// URLEncoded.
+	Forms []string
+	// Raw are the media types of bodies that are one file.
+	Raw []string
+	// RawField is the field that such a file counts as.
+	RawField string
+	// Files are the fields that hold files, and where they go.
+	Files map[string]Slot
+	// Also are names that some programs use instead. They count only if there is
+	// nothing in Files.
+	Also []string
+	// Stray says where a file goes whose field is in neither, by what it is. It is
 	// taken if that leaves no doubt.
-	stray func(pdf bool) slot
-	// strict makes a file that is not needed a fault: the answer has no place for a
+	Stray func(pdf bool) Slot
+	// Strict makes a file that is not needed a fault: the answer has no place for a
 	// warning.
-	strict bool
-	// fallback is the name of a file that has none.
-	fallback string
+	Strict bool
+	// Fallback is the name of a file that has none.
+	Fallback string
 }
 
-// reads reports whether bodies of that form are read.
-func (rc reception) reads(f form) bool { return slices.Contains(rc.forms, f) }
+// reads reports whether forms of that media type are read.
+func (rc Reception) reads(kind string) bool { return slices.Contains(rc.Forms, kind) }
 
 // takes reports whether bodies of that media type are taken as one file.
-func (rc reception) takes(kind string) bool { return slices.Contains(rc.raw, kind) }
+func (rc Reception) takes(kind string) bool { return slices.Contains(rc.Raw, kind) }
 
-// slot is where the file of a field goes.
-type slot struct {
-	in     *desk.Incoming
-	coding coding // in text fields
-	most   int    // how many files, 0 for any number
+// Slot is where the file of a field goes.
+type Slot struct {
+	In *desk.Incoming
+	// Coding says how a file stands in text fields.
+	Coding Coding
+	// Most is how many files it takes, 0 for any number.
+	Most int
+}
+
+// receiver takes the files of one body in.
+type receiver struct {
+	Reception
+	ctx  context.Context
+	body *Body
+	desk *desk.Desk
+	name string // of the file, as the URL gives it
 }
 
 // maxText bounds the fields that are read as a whole, in bytes.
@@ -53,34 +68,39 @@ const maxText = 64 << 10
 // texts are the fields that requests use beside their files.
 var texts = []string{"filename", "name", "mode", "format"}
 
-// receive reads the request's body and stores its files. It returns the text
-// fields, and sentences on what was ignored or guessed.
-func (c *call) receive(rc reception) (values url.Values, warnings []string, err error) {
-	b, kind, err := c.openBody(rc)
+// Receive reads the body and stores its files in the slots of the reception. name
+// is what the request's URL calls a file that the body gives no name, "" if it
+// says nothing. It returns the text fields, and sentences on what was ignored or
+// guessed. It fails with the codes of this package, with fault.BadRequest,
+// fault.TooLarge and fault.Cancelled, with desk.NoUpload, and as Incoming.Add
+// does.
+func (b *Body) Receive(rc Reception, d *desk.Desk, name string) (values url.Values, warnings []string, err error) {
+	fields, kind, err := b.open(rc, name)
 	if err != nil {
 		return nil, nil, err
 	}
+	rv := &receiver{Reception: rc, ctx: b.r.Context(), body: b, desk: d, name: name}
 	values = url.Values{}
-	strays := &strays{c: c, rc: rc}
+	strays := &strays{rv: rv}
 	defer strays.discard()
 	var others, misfits []string
 	for {
-		f, err := b.next()
+		f, err := fields.next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return nil, nil, rc.hinted(kind, err)
 		}
-		to, isFile := rc.files[f.name]
+		to, isFile := rc.Files[f.name]
 		why := ""
 		switch {
 		case isFile && f.value == nil:
 			misfits = append(misfits, fmt.Sprintf("the field %s is %s", f.name, f.what))
 		case isFile:
-			why, err = c.store(to, f, rc.fallback)
+			why, err = rv.store(to, f)
 		case f.value != nil && f.filename == "" && slices.Contains(texts, f.name):
-			err = c.text(values, f)
+			err = f.text(values)
 		case f.value != nil && (f.file || strays.mayBeText(f)):
 			why, err = strays.take(f)
 		case len(others) < 10:
@@ -98,17 +118,17 @@ func (c *call) receive(rc reception) (values url.Values, warnings []string, err 
 		return nil, nil, err
 	}
 	total := 0
-	for _, to := range rc.files {
-		total += to.in.Len()
+	for _, to := range rc.Files {
+		total += to.In.Len()
 	}
 	if total == 0 {
-		return nil, nil, rc.hinted(kind, c.nothing(rc, others, misfits))
+		return nil, nil, rc.hinted(kind, rv.nothing(others, misfits))
 	}
 	return values, append(warnings, guesses...), nil
 }
 
 // text reads one of the texts.
-func (c *call) text(values url.Values, f *field) error {
+func (f *field) text(values url.Values) error {
 	text, err := io.ReadAll(io.LimitReader(f.value, maxText+1))
 	if err != nil {
 		return err
@@ -123,7 +143,7 @@ func (c *call) text(values url.Values, f *field) error {
 // store takes the file of one field in. Fields that are empty do not count: a
 // browser sends them for files that nobody chose. why says why a field was
 // ignored.
-func (c *call) store(to slot, f *field, fallback string) (why string, err error) {
+func (rv *receiver) store(to Slot, f *field) (why string, err error) {
 	file, empty, err := isEmpty(f.value)
 	if err != nil {
 		return "", err
@@ -131,39 +151,40 @@ func (c *call) store(to slot, f *field, fallback string) (why string, err error)
 	if empty && f.filename == "" {
 		return "", nil
 	}
-	coding := to.coding
-	if !f.file && coding != asPDF && to.in.Len() > 0 {
+	coding := to.Coding
+	if !f.file && coding != AsPDF && to.In.Len() > 0 {
 		// The same file is often given under several names.
 		return "The request gives the file's content more than once; only the first was used.", nil
 	}
-	if coding == asBase64 {
+	if coding == AsBase64 {
 		head, err := file.Peek(len(pdfMark))
 		if err != nil && err != io.EOF {
 			return "", err
 		}
-		if string(head) == pdfMark && f.in == jsonObject {
+		if string(head) == pdfMark && f.in == JSON {
 			return "", fault.New(BadBase64, "the field %s holds the PDF itself, which JSON cannot carry unharmed; encode it as base64", f.name)
 		}
 		if f.file || string(head) == pdfMark {
-			coding = asPDF
+			coding = AsPDF
 		}
 	}
-	if to.most > 0 && to.in.Len() >= to.most {
+	if to.Most > 0 && to.In.Len() >= to.Most {
 		return "", fault.New(fault.BadRequest, "the request has more than one order export; send one")
 	}
-	content, err := decoded(file, coding, f.in == urlEncoded)
+	content, err := decoded(file, coding, f.in == URLEncoded)
 	if err != nil {
 		return "", err
 	}
-	limited := &limitedFile{r: content, left: c.s.config.MaxUpload - to.in.Size(), server: c.s}
-	return "", to.in.Add(c.r.Context(), cmp.Or(f.filename, c.query("filename"), fallback), limited)
+	limits := rv.body.limits
+	limited := &limitedFile{r: content, left: limits.Upload - to.In.Size(), limits: limits}
+	return "", to.In.Add(rv.ctx, cmp.Or(f.filename, rv.name, rv.Fallback), limited)
 }
 
 // limitedFile refuses what is over the limit of an upload once it is decoded.
 type limitedFile struct {
 	r      io.Reader
 	left   int64
-	server *Server
+	limits Limits
 }
 
 func (l *limitedFile) Read(p []byte) (int, error) {
@@ -172,16 +193,16 @@ func (l *limitedFile) Read(p []byte) (int, error) {
 	}
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return 0, l.server.errTooLarge()
+		return 0, l.limits.exceeded()
 	}
 	return n, err
 }
 
 // nothing is the fault of a request without a file.
-func (c *call) nothing(rc reception, others, misfits []string) error {
-	names := strings.Join(slices.Sorted(maps.Keys(rc.files)), " or ")
+func (rv *receiver) nothing(others, misfits []string) error {
+	names := strings.Join(slices.Sorted(maps.Keys(rv.Files)), " or ")
 	switch {
-	case c.body.read == 0:
+	case rv.body.read == 0:
 		return fault.New(desk.NoUpload, "the request has no body, and so no file; send it in the field %s", names)
 	case len(misfits) > 0:
 		return fault.New(desk.NoUpload, "there is no file in the request: %s; it must be a text that holds the file", strings.Join(misfits, ", and "))
@@ -193,12 +214,12 @@ func (c *call) nothing(rc reception, others, misfits []string) error {
 
 // hinted adds to what is wrong with an URL-encoded form that the body may be none:
 // some programs call everything that.
-func (rc reception) hinted(kind string, err error) error {
+func (rc Reception) hinted(kind string, err error) error {
 	code := fault.CodeOf(err)
-	if kind != string(urlEncoded) || code != fault.BadRequest && code != desk.NoUpload {
+	if kind != URLEncoded || code != fault.BadRequest && code != desk.NoUpload {
 		return err
 	}
-	for _, raw := range []string{csvType, pdfType} {
+	for _, raw := range []string{CSV, PDF} {
 		if rc.takes(raw) {
 			return fault.New(code, "%w; if the body is the file itself, send it with Content-Type: %s", err, raw)
 		}
@@ -208,14 +229,14 @@ func (rc reception) hinted(kind string, err error) error {
 
 // fieldName names a field for people.
 func fieldName(name string) string {
-	if name = shorten(name, 40); name == "" {
+	if name = Shorten(name, 40); name == "" {
 		return "a field whose name cannot be read"
 	}
 	return name
 }
 
-// shorten cuts a text for people.
-func shorten(s string, most int) string {
+// Shorten cuts a text of a request for people.
+func Shorten(s string, most int) string {
 	r := []rune(strings.ToValidUTF8(s, "\uFFFD"))
 	if len(r) <= most {
 		return string(r)

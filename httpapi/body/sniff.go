@@ -1,4 +1,4 @@
-package httpapi
+package body
 
 import (
 	"bufio"
@@ -16,13 +16,20 @@ import (
 const maxHead = 4 << 10
 
 const (
-	pdfMark    = "%PDF-"   // what a PDF begins with, after 1 kB of anything at most
-	pdfMark64  = "JVBERi0" // the same as base64
-	octets     = "application/octet-stream"
-	blanks     = " \t\r\n"
-	csvType    = "text/csv"
-	pdfType    = "application/pdf"
-	pdfTypeOld = "application/x-pdf"
+	pdfMark   = "%PDF-"   // what a PDF begins with, after 1 kB of anything at most
+	pdfMark64 = "JVBERi0" // the same as base64
+	blanks    = " \t\r\n"
+)
+
+// The media types that routes and bodies have in common.
+const (
+	Multipart  = "multipart/form-data"
+	JSON       = "application/json"
+	URLEncoded = "application/x-www-form-urlencoded"
+	PDF        = "application/pdf"
+	OldPDF     = "application/x-pdf"
+	CSV        = "text/csv"
+	Octets     = "application/octet-stream" // anything
 )
 
 // peek returns the beginning of what b reads: as much as enough asks for, and
@@ -43,33 +50,34 @@ func peek(b *bufio.Reader, enough func(head []byte) bool) (head []byte, whole bo
 // vague reports whether a media type says little about a body: programs send it
 // when nobody told them better.
 func vague(kind string) bool {
-	return kind == "" || kind == octets || kind == "text/plain" || kind == string(urlEncoded)
+	return kind == "" || kind == Octets || kind == "text/plain" || kind == URLEncoded
 }
 
-func isJSON(kind string) bool {
-	return kind == string(jsonObject) || kind == "text/json" || strings.HasSuffix(kind, "+json")
+// IsJSON reports whether a media type says that a body is JSON.
+func IsJSON(kind string) bool {
+	return kind == JSON || kind == "text/json" || strings.HasSuffix(kind, "+json")
 }
 
 // settle returns what a body is, of which head is the beginning and kind the
 // media type that the request gives: where that is vague, the content decides.
-func settle(kind string, head []byte, rc reception) string {
+func settle(kind string, head []byte, rc Reception) string {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), blanks)
 	begins := func(mark string) bool { return bytes.HasPrefix(text, []byte(mark)) }
 	generic := kind
 	if generic == "" {
-		generic = octets
+		generic = Octets
 	}
 	switch {
-	case isJSON(kind):
-		return string(jsonObject)
+	case IsJSON(kind):
+		return JSON
 	case !vague(kind):
 		return kind
-	case rc.reads(jsonObject) && (begins("{") || begins("[") && !rc.takes(generic)):
-		return string(jsonObject)
-	case rc.takes(pdfType) && (begins(pdfMark) || begins(pdfMark64)):
-		return pdfType
-	case kind == string(urlEncoded) && rc.takes(csvType) && noForm(head):
-		return csvType
+	case rc.reads(JSON) && (begins("{") || begins("[") && !rc.takes(generic)):
+		return JSON
+	case rc.takes(PDF) && (begins(pdfMark) || begins(pdfMark64)):
+		return PDF
+	case kind == URLEncoded && rc.takes(CSV) && noForm(head):
+		return CSV
 	}
 	return generic
 }

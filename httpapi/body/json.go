@@ -1,4 +1,4 @@
-package httpapi
+package body
 
 import (
 	"bufio"
@@ -21,9 +21,9 @@ const (
 	maxJSONWord  = 1 << 10 // bytes of a number
 )
 
-// jsonBody reads an object of which single strings may be as large as a file.
+// jsonFields reads an object of which single strings may be as large as a file.
 // encoding/json would hold each of them in memory several times over.
-type jsonBody struct {
+type jsonFields struct {
 	r     *bufio.Reader
 	begun bool
 	value *jsonString // the value that the caller may still be reading
@@ -31,7 +31,7 @@ type jsonBody struct {
 	inside bool
 }
 
-func newJSONBody(r io.Reader) *jsonBody { return &jsonBody{r: bufio.NewReaderSize(r, 32<<10)} }
+func newJSON(r io.Reader) *jsonFields { return &jsonFields{r: bufio.NewReaderSize(r, 32<<10)} }
 
 func badJSON(what string) error {
 	return fault.New(fault.BadRequest, "the body is not valid JSON: %s", what)
@@ -45,8 +45,8 @@ func cutOff(err error) error {
 	return err
 }
 
-// next implements body.
-func (j *jsonBody) next() (*field, error) {
+// next implements fields.
+func (j *jsonFields) next() (*field, error) {
 	if !j.begun {
 		if err := j.begin(); err != nil {
 			return nil, err
@@ -78,7 +78,7 @@ func (j *jsonBody) next() (*field, error) {
 	if end {
 		return nil, j.end()
 	}
-	f := &field{name: name, in: jsonObject}
+	f := &field{name: name, in: JSON}
 	switch c {
 	case '"':
 		j.value = &jsonString{r: j.r}
@@ -101,7 +101,7 @@ func (j *jsonBody) next() (*field, error) {
 
 // member reads the beginning of an object's next member, the first or a later
 // one: its name, and the first byte of its value. end is true if there is none.
-func (j *jsonBody) member(first bool) (name string, c byte, end bool, err error) {
+func (j *jsonFields) member(first bool) (name string, c byte, end bool, err error) {
 	if c, err = j.token(); err != nil {
 		return "", 0, false, cutOff(err)
 	}
@@ -137,7 +137,7 @@ func (j *jsonBody) member(first bool) (name string, c byte, end bool, err error)
 // wrapped reads an object that stands where a text should. Power Automate gives
 // a file as {"$content-type": …, "$content": base64}: then that is the field's
 // value.
-func (j *jsonBody) wrapped(f *field) error {
+func (j *jsonFields) wrapped(f *field) error {
 	for first := true; ; first = false {
 		name, c, end, err := j.member(first)
 		if err != nil || end {
@@ -155,7 +155,7 @@ func (j *jsonBody) wrapped(f *field) error {
 }
 
 // begin finds the object.
-func (j *jsonBody) begin() error {
+func (j *jsonFields) begin() error {
 	if bom, err := j.r.Peek(3); err == nil && string(bom) == "\ufeff" {
 		j.r.Discard(3)
 	}
@@ -179,7 +179,7 @@ func (j *jsonBody) begin() error {
 }
 
 // end makes sure that nothing follows the object.
-func (j *jsonBody) end() error {
+func (j *jsonFields) end() error {
 	_, err := j.token()
 	if err == nil {
 		return badJSON("something follows the object")
@@ -188,7 +188,7 @@ func (j *jsonBody) end() error {
 }
 
 // token returns the next byte that is not white space.
-func (j *jsonBody) token() (byte, error) {
+func (j *jsonFields) token() (byte, error) {
 	for {
 		c, err := j.r.ReadByte()
 		if err != nil {
@@ -203,7 +203,7 @@ func (j *jsonBody) token() (byte, error) {
 }
 
 // small reads the rest of a short string.
-func (j *jsonBody) small(limit int64) (string, error) {
+func (j *jsonFields) small(limit int64) (string, error) {
 	var b strings.Builder
 	s := &jsonString{r: j.r}
 	n, err := io.Copy(&b, io.LimitReader(s, limit+1))
@@ -217,7 +217,7 @@ func (j *jsonBody) small(limit int64) (string, error) {
 }
 
 // skip reads over a value that is no string and begins with c.
-func (j *jsonBody) skip(c byte) error {
+func (j *jsonFields) skip(c byte) error {
 	var open []byte // what is not closed yet
 	const (
 		value = iota // a value must come
@@ -284,7 +284,7 @@ func (j *jsonBody) skip(c byte) error {
 }
 
 // word reads the rest of a number or literal.
-func (j *jsonBody) word(c byte) error {
+func (j *jsonFields) word(c byte) error {
 	text := []byte{c}
 	for {
 		c, err := j.r.ReadByte()
@@ -305,6 +305,19 @@ func (j *jsonBody) word(c byte) error {
 		}
 		text = append(text, c)
 	}
+}
+
+// Shallow reports whether JSON is nested no deeper than bodies may be.
+func Shallow(b []byte) bool {
+	j := newJSON(strings.NewReader(string(b)))
+	c, err := j.token()
+	if err != nil {
+		return false
+	}
+	if c == '"' {
+		return true
+	}
+	return j.skip(c) == nil
 }
 
 // jsonString reads the rest of a string, up to its closing quote, and undoes its

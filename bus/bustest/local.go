@@ -1,6 +1,11 @@
-package bus
+package bustest
 
-import "sync"
+import (
+	"math"
+	"sync"
+
+	"tallyman/bus"
+)
 
 // Local is a bus between replicas in one process. The zero value is fit for use.
 type Local struct {
@@ -11,15 +16,15 @@ type Local struct {
 // replica is one end of a Local.
 type replica struct {
 	local  *Local
-	topics Topics
-	queue  Queue
+	topics bus.Topics
+	queue  bus.Queue
 	stop   chan struct{}
 	ended  chan struct{}
 	once   sync.Once
 }
 
 // Join returns the bus of one replica.
-func (l *Local) Join() Bus {
+func (l *Local) Join() bus.Bus {
 	r := &replica{local: l, stop: make(chan struct{}), ended: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -31,8 +36,8 @@ func (l *Local) Join() Bus {
 	return r
 }
 
-// Publish implements Bus.
-func (r *replica) Publish(m Message) {
+// Publish implements bus.Bus.
+func (r *replica) Publish(m bus.Message) {
 	r.local.mu.Lock()
 	defer r.local.mu.Unlock()
 	if _, ok := r.local.all[r]; !ok {
@@ -45,8 +50,8 @@ func (r *replica) Publish(m Message) {
 	}
 }
 
-// Subscribe implements Bus.
-func (r *replica) Subscribe(topic string, s Subscriber) (cancel func()) {
+// Subscribe implements bus.Bus.
+func (r *replica) Subscribe(topic string, s bus.Subscriber) (cancel func()) {
 	return r.topics.Subscribe(topic, s)
 }
 
@@ -59,7 +64,7 @@ func (r *replica) deliver() {
 			return
 		case <-r.queue.Ready():
 		}
-		messages, lost := r.queue.Take(queueMost)
+		messages, lost := r.queue.Take(math.MaxInt)
 		if lost {
 			r.topics.Missed()
 		}
@@ -69,7 +74,7 @@ func (r *replica) deliver() {
 	}
 }
 
-// Close implements Bus.
+// Close implements bus.Bus.
 func (r *replica) Close() error {
 	r.once.Do(func() {
 		r.local.mu.Lock()

@@ -1,13 +1,10 @@
-package httpapi
+package body
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,12 +12,11 @@ import (
 	"unicode/utf8"
 
 	"tallyman/fault"
-	"tallyman/session"
 )
 
 // read returns all fields of a body: names, and the texts of those that have
 // one.
-func read(b body) (names []string, texts []string, err error) {
+func read(b fields) (names []string, texts []string, err error) {
 	for {
 		f, err := b.next()
 		if err == io.EOF {
@@ -50,7 +46,7 @@ func FuzzJSONBody(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		names, texts, err := read(newJSONBody(iotest.HalfReader(bytes.NewReader(b))))
+		names, texts, err := read(newJSON(iotest.HalfReader(bytes.NewReader(b))))
 		if err != nil {
 			if fault.CodeOf(err) != fault.BadRequest {
 				t.Fatalf("%q: %v", b, err)
@@ -97,7 +93,7 @@ func FuzzFormBody(f *testing.F) {
 		if bytes.ContainsRune(b, ';') {
 			return // once a separator, now an error there and a character here
 		}
-		names, texts, err := read(newFormBody(iotest.HalfReader(bytes.NewReader(b))))
+		names, texts, err := read(newURLEncoded(iotest.HalfReader(bytes.NewReader(b))))
 		want, wantErr := url.ParseQuery(string(b))
 		if (err == nil) != (wantErr == nil) {
 			if len(b) > maxFormName {
@@ -139,7 +135,7 @@ func FuzzBase64(f *testing.F) {
 		for name, e := range map[string]*base64.Encoding{"std": base64.StdEncoding, "raw": base64.RawStdEncoding, "url": base64.URLEncoding} {
 			text := e.EncodeToString(content)
 			for _, in := range []string{text, "data:application/pdf;base64," + text, "DATA:;name=x;BASE64," + text, "\n" + text + "\r\n"} {
-				r, err := decoded(iotest.HalfReader(strings.NewReader(in)), asBase64, false)
+				r, err := decoded(iotest.HalfReader(strings.NewReader(in)), AsBase64, false)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -149,7 +145,7 @@ func FuzzBase64(f *testing.F) {
 				}
 			}
 		}
-		for _, e := range []coding{asBase64, asEither, asPDF} {
+		for _, e := range []Coding{AsBase64, AsEither, AsPDF} {
 			r, err := decoded(strings.NewReader(junk), e, true)
 			if err == nil {
 				_, err = io.Copy(io.Discard, r)
@@ -219,7 +215,7 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 		if c.want == same {
 			c.want = c.in
 		}
-		r, err := decoded(iotest.HalfReader(strings.NewReader(c.in)), asEither, false)
+		r, err := decoded(iotest.HalfReader(strings.NewReader(c.in)), AsEither, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +228,7 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 	for in, want := range map[string]string{
 		"YSxiPj4 Pj4+": "a,b>>>>>>", "YSxiPj4 ": "a,b>>>", "Style Cartons Pieces": "Style Cartons Pieces", "Invoice No.,Style": "Invoice No.,Style",
 	} {
-		r, err := decoded(strings.NewReader(in), asEither, true)
+		r, err := decoded(strings.NewReader(in), AsEither, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,60 +237,11 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 		}
 	}
 	// What only shows far behind the beginning is an error, and not half an export.
-	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), asEither, false)
+	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), AsEither, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(r); fault.CodeOf(err) != BadBase64 {
 		t.Errorf("base64 with a comma at its end: %v", err)
-	}
-}
-
-func TestEveryCodeHasAStatusAndEveryRouteKnowsItsCodes(t *testing.T) {
-	for _, rt := range routes() {
-		for _, code := range rt.allFaults() {
-			if statuses[code] == 0 {
-				t.Errorf("%s: the code %s has no status", rt.path, code)
-			}
-		}
-	}
-	for err, want := range map[error]int{
-		errors.New("/var/lib/secret: broken"):                            500,
-		fault.New(fault.Internal, "/var/lib/secret"):                     500,
-		fault.New(fault.Unreadable, "/var/lib/secret cannot be read"):    500,
-		fault.New(fault.Unwritable, "/var/lib/secret cannot be written"): 500,
-		session.ErrSuperseded():                                          409,
-	} {
-		status, a := translate(err)
-		if status != want || strings.Contains(a.Error, "secret") || a.Error == "" {
-			t.Errorf("%v is answered with %d: %+v", err, status, a)
-		}
-	}
-}
-
-func TestAPanicIsAnsweredLikeAnyFaultOfOurs(t *testing.T) {
-	s := New(Config{Loopback: true})
-	h := s.serve(func(*http.Request) *route {
-		return &route{path: "/panic", public: true, handle: func(*call) (any, error) { panic("secret") }}
-	})
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest("GET", "http://localhost/panic", nil)
-	h.ServeHTTP(w, r)
-	if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Body.String(), `"internal"`) {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-}
-
-func TestDispositionsAreUnderstood(t *testing.T) {
-	for name, want := range map[string]string{
-		"a.pdf":   "attachment; filename=a.pdf",
-		"a b.pdf": `attachment; filename="a b.pdf"`,
-		"ü.pdf":   `attachment; filename="_.pdf"; filename*=UTF-8''%C3%BC.pdf`,
-		`a"b.pdf`: `attachment; filename="a_b.pdf"; filename*=UTF-8''a%22b.pdf`,
-		"a%41":    `attachment; filename="a_41"; filename*=UTF-8''a%2541`,
-	} {
-		if got := disposition(name); got != want {
-			t.Errorf("%q: %s, want %s", name, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package httpapi
+package body
 
 import (
 	"bufio"
@@ -12,19 +12,19 @@ import (
 	"tallyman/fault"
 )
 
-// coding is how the content of a file stands in a text field.
-type coding int
+// Coding is how the content of a file stands in a text field.
+type Coding int
 
 const (
-	asBase64 coding = iota // base64, or a data: URL
-	asPDF                  // a PDF as it is; base64 or a data: URL if it begins so
-	asEither               // an order export as it is; base64 or a data: URL if it can only be that
+	AsBase64 Coding = iota // base64, or a data: URL
+	AsPDF                  // a PDF as it is; base64 or a data: URL if it begins so
+	AsEither               // an order export as it is; base64 or a data: URL if it can only be that
 )
 
 // decoded returns the content that a field or file holds, as a stream. In forms
 // a plus sign that was not escaped has become a space; fromForm undoes that where
 // it can only be meant so.
-func decoded(r io.Reader, e coding, fromForm bool) (io.Reader, error) {
+func decoded(r io.Reader, e Coding, fromForm bool) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, maxHead)
 	head, whole, err := peek(b, func(head []byte) bool { return decided(head, e) })
 	if err != nil {
@@ -32,14 +32,14 @@ func decoded(r io.Reader, e coding, fromForm bool) (io.Reader, error) {
 	}
 	text := bytes.TrimLeft(head, blanks)
 	url := dataURLHead.Match(text)
-	if e == asBase64 { // it can only be meant so, even if it is not well-formed
+	if e == AsBase64 { // it can only be meant so, even if it is not well-formed
 		url = len(text) >= 5 && strings.EqualFold(string(text[:5]), "data:")
 	}
 	switch {
 	case url:
 		b.Discard(len(head) - len(text))
 		return dataURL(b, fromForm)
-	case e == asPDF && !bytes.HasPrefix(text, []byte(pdfMark64)), e == asEither && !looksBase64(head, whole, fromForm):
+	case e == AsPDF && !bytes.HasPrefix(text, []byte(pdfMark64)), e == AsEither && !looksBase64(head, whole, fromForm):
 		return b, nil
 	}
 	return newBase64(b, fromForm), nil
@@ -47,17 +47,17 @@ func decoded(r io.Reader, e coding, fromForm bool) (io.Reader, error) {
 
 // decided reports whether a beginning says already how a content stands there,
 // whatever follows.
-func decided(head []byte, e coding) bool {
+func decided(head []byte, e Coding) bool {
 	text := bytes.TrimLeft(head, blanks)
 	switch {
 	case len(text) < len(pdfMark64):
 		return false
-	case e == asBase64:
+	case e == AsBase64:
 		return true
 	case bytes.EqualFold(text[:5], []byte("data:")):
 		return false
 	}
-	return e == asPDF || bytes.ContainsFunc(text, func(r rune) bool { return !base64Rune(r) && !strings.ContainsRune("= \t\r\n", r) })
+	return e == AsPDF || bytes.ContainsFunc(text, func(r rune) bool { return !base64Rune(r) && !strings.ContainsRune("= \t\r\n", r) })
 }
 
 func dataURL(b *bufio.Reader, fromForm bool) (io.Reader, error) {

@@ -1,4 +1,4 @@
-package httpapi
+package body
 
 import (
 	"bufio"
@@ -10,18 +10,18 @@ import (
 // maxFormName bounds the names of form fields, in bytes.
 const maxFormName = 1 << 10
 
-// formBody reads application/x-www-form-urlencoded as a stream: a file may stand
+// urlEncoded reads application/x-www-form-urlencoded as a stream: a file may stand
 // in one of its fields.
-type formBody struct {
+type urlEncoded struct {
 	r     *bufio.Reader
 	value *formText
 	done  bool
 }
 
-func newFormBody(r io.Reader) *formBody { return &formBody{r: bufio.NewReaderSize(r, 32<<10)} }
+func newURLEncoded(r io.Reader) *urlEncoded { return &urlEncoded{r: bufio.NewReaderSize(r, 32<<10)} }
 
-// next implements body.
-func (f *formBody) next() (*field, error) {
+// next implements fields.
+func (f *urlEncoded) next() (*field, error) {
 	if f.value != nil {
 		if _, err := io.Copy(io.Discard, f.value); err != nil {
 			return nil, err
@@ -42,10 +42,10 @@ func (f *formBody) next() (*field, error) {
 	}
 	if name.valued {
 		f.value = &formText{r: f.r}
-		return &field{name: string(b), value: f.value, in: urlEncoded}, nil
+		return &field{name: string(b), value: f.value, in: URLEncoded}, nil
 	}
 	f.done = name.last
-	return &field{name: string(b), in: urlEncoded, what: "without a value"}, nil
+	return &field{name: string(b), in: URLEncoded, what: "without a value"}, nil
 }
 
 // formText decodes a field's name or value.
