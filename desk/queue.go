@@ -8,6 +8,7 @@ import (
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/session"
+	"tallyman/span"
 )
 
 // Limits bound the work that waits. A field that is zero stands for its default.
@@ -85,11 +86,14 @@ func (q *queue) check(owner session.Owner) error {
 // enter waits for a place to read; leave gives it back. It fails with fault.Busy
 // at once if there is no room to wait, and with fault.Cancelled if ctx ends.
 func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), err error) {
+	_, sp := span.Start(ctx, "queue.wait")
+	defer func() { sp.End(err) }()
 	q.mu.Lock()
 	if q.full(owner) {
 		defer q.mu.Unlock()
 		return nil, q.errFull()
 	}
+	sp.Int("waiting", int64(q.queued))
 	l := q.owners[owner]
 	if l == nil {
 		l = &line{}

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"tallyman/bus"
 	"tallyman/desk"
 	"tallyman/keys"
@@ -60,6 +62,8 @@ type Config struct {
 	Version string
 	// Log gets one line per session operation; nil for none.
 	Log *slog.Logger
+	// Tracer makes a span of each session operation; nil for none.
+	Tracer trace.Tracer
 }
 
 // Server answers HTTP requests. It is an http.Handler.
@@ -185,7 +189,7 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.log.Error("panic", "route", c.route.path, "panic", p, "stack", string(debug.Stack()))
+				s.log.ErrorContext(c.r.Context(), "panic", "route", c.route.path, "panic", p, "stack", string(debug.Stack()))
 				c.fail(errPanic)
 			}
 			c.finish()
