@@ -22,6 +22,7 @@ const (
 	RequestTimeout   fault.Code = "request_timeout"        // the body came too slowly
 	SessionRequired  fault.Code = "session_required"       // the route needs a session to be named
 	TooManyParts     fault.Code = "too_many_parts"         // a body of more parts than anybody needs
+	AdminOnly        fault.Code = "admin_only"             // the key is valid, and none of the operator's
 )
 
 // statuses are what codes mean in HTTP. A code that is not here is our own
@@ -38,6 +39,7 @@ var statuses = map[fault.Code]int{
 	Unauthorized:            http.StatusUnauthorized,
 	CrossOrigin:             http.StatusForbidden,
 	BadHost:                 http.StatusForbidden,
+	AdminOnly:               http.StatusForbidden,
 	fault.NotFound:          http.StatusNotFound,
 	fault.NoSuchPage:        http.StatusNotFound,
 	desk.NoSheet:            http.StatusNotFound,

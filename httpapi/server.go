@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +79,8 @@ type Server struct {
 	routes  []*route
 	mux     http.Handler
 	openAPI []byte
+	ending  chan struct{} // closed by EndStreams
+	end     sync.Once
 	locked  atomic.Bool // there were keys: no caller comes in without one any more
 }
 
@@ -90,7 +93,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret)}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)
@@ -127,8 +130,11 @@ func tidy(u *url.URL, path string) bool {
 }
 
 // EndStreams ends all event streams, which would otherwise last as long as their
-// clients like. It is for the shutdown.
-func (s *Server) EndStreams() { s.hub.close() }
+// clients like, and the measuring of profiles. It is for the shutdown.
+func (s *Server) EndStreams() {
+	s.hub.close()
+	s.end.Do(func() { close(s.ending) })
+}
 
 // newMux makes the table of routes a handler. Paths are matched by the standard
 // library; methods here, so that a wrong one gets an answer like every other

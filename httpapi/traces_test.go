@@ -27,7 +27,7 @@ type traced struct {
 	tracing *tracing.Tracing
 }
 
-func newTraced(t *testing.T, change ...func(*httpapi.Config)) *traced {
+func newTraced(t testing.TB, change ...func(*httpapi.Config)) *traced {
 	t.Helper()
 	c := tracingtest.New(t)
 	tr, err := tracing.Open(t.Context(), tracing.Config{URL: c.URL, Version: "test"})
