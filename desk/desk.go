@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"tallyman/blob"
@@ -45,6 +46,7 @@ type Desk struct {
 	reader   *intake.Reader
 	queue    *queue
 	sheets   *sheets
+	watcher  atomic.Pointer[Watcher]
 }
 
 // New returns a desk over a store of sessions, one of contents, and the workers
@@ -388,7 +390,7 @@ func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, rea
 		return nil, err
 	}
 	defer closeAll()
-	leave, err := d.queue.enter(ctx, owner)
+	leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -419,7 +421,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
-	leave, err := d.queue.enter(ctx, st.Key.Owner)
+	leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
@@ -505,7 +507,7 @@ func (d *Desk) Picture(ctx context.Context, st session.State, file, number, widt
 		return nil, err
 	}
 	defer content.Close()
-	leave, err := d.queue.enter(ctx, st.Key.Owner)
+	leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}

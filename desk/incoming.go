@@ -143,7 +143,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *
 		return nil, err
 	}
 	defer closeExports()
-	leave, err := d.queue.enter(ctx, owner)
+	leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
