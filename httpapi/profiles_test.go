@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"tallyman/httpapi"
 )
 
@@ -141,9 +143,34 @@ func TestMeasuringEndsWithTheServer(t *testing.T) {
 	if err != nil || a.status != 200 {
 		t.Fatalf("%d: %v", a.status, err)
 	}
-	if _, err := io.Copy(io.Discard, z); err != nil {
-		t.Error(err)
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if took := duration(t, b); took <= 0 || took >= time.Minute {
+		t.Errorf("it measured for %v, so that it was not cut short", took)
+	}
+}
+
+// duration is how long a profile says that it measured: field 10 of its message.
+func duration(t *testing.T, profile []byte) time.Duration {
+	t.Helper()
+	for len(profile) > 0 {
+		number, kind, n := protowire.ConsumeTag(profile)
+		if n < 0 {
+			t.Fatal(protowire.ParseError(n))
+		}
+		profile = profile[n:]
+		if number == 10 && kind == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(profile)
+			return time.Duration(v)
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, profile); n < 0 {
+			t.Fatal(protowire.ParseError(n))
+		}
+		profile = profile[n:]
+	}
+	return 0
 }
 
 // measures waits until something is being measured, or nothing is.

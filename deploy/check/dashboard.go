@@ -20,7 +20,8 @@ import (
 const source = "${datasource}"
 
 // dashboardFile decodes into the types that Grafana makes of its schema, strictly,
-// and parses every question as Prometheus does.
+// and parses every question as Prometheus does. The schema is the classic one, which
+// every Grafana of today imports.
 func dashboardFile(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
