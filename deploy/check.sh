@@ -31,7 +31,7 @@ quietly() {
 	out=$("$@" 2>&1) || { echo "$out" >&2; fail "$* fails"; }
 }
 
-# Containerfile, compose.yaml, kubernetes.yaml: see check/main.go.
+# Containerfile, compose.yaml, kubernetes.yaml, dashboard.json: see check/main.go.
 (cd check && unset GOFLAGS && go vet . && go run . ..)
 
 quietly promtool check rules alerts.yaml

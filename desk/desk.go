@@ -16,15 +16,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"tallyman/blob"
 	"tallyman/bol"
 	"tallyman/fault"
 	"tallyman/intake"
+	"tallyman/orders"
 	"tallyman/pdf"
 	"tallyman/session"
 	"tallyman/sheet"
+	"tallyman/span"
 )
 
 // The codes that the desk adds.
@@ -43,6 +46,7 @@ type Desk struct {
 	reader   *intake.Reader
 	queue    *queue
 	sheets   *sheets
+	watcher  atomic.Pointer[Watcher]
 }
 
 // New returns a desk over a store of sessions, one of contents, and the workers
@@ -63,7 +67,7 @@ func (d *Desk) Load() Load { return d.queue.load() }
 // session.Store.Open.
 func (d *Desk) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, error) {
 	st, removed, err := d.sessions.Open(ctx, key, kind)
-	d.drop(removed)
+	d.drop(ctx, removed)
 	return st, err
 }
 
@@ -71,7 +75,7 @@ func (d *Desk) Open(ctx context.Context, key session.Key, kind session.Kind) (se
 // tells what was removed.
 func (d *Desk) Begin(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
 	st, removed, err := d.sessions.New(ctx, key, kind)
-	d.drop(removed)
+	d.drop(ctx, removed)
 	return st, removed, err
 }
 
@@ -79,7 +83,7 @@ func (d *Desk) Begin(ctx context.Context, key session.Key, kind session.Kind) (s
 // is success.
 func (d *Desk) Clear(ctx context.Context, key session.Key) (session.Removed, error) {
 	removed, err := d.sessions.Clear(ctx, key)
-	d.drop(removed)
+	d.drop(ctx, removed)
 	return removed, err
 }
 
@@ -100,14 +104,15 @@ const dropTime = time.Minute
 // drop deletes contents that no session names any more. The request that
 // removed them has done its part: it does not wait, and what fails here the
 // janitor finds.
-func (d *Desk) drop(removed session.Removed) {
+func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	if len(removed.Contents) == 0 {
 		return
 	}
+	ctx, sp := span.Start(context.WithoutCancel(ctx), "files.drop") // here: the request's own may end any moment
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), dropTime)
+		ctx, cancel := context.WithTimeout(ctx, dropTime)
 		defer cancel()
-		_ = d.contents.Delete(ctx, removed.Contents...)
+		sp.End(d.contents.Delete(ctx, removed.Contents...))
 	}()
 }
 
@@ -173,7 +178,17 @@ func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func
 }
 
 // readFile reads one PDF of bills.
-func (d *Desk) readFile(ctx context.Context, f intake.File, progress func(intake.Progress)) (reading, error) {
+func (d *Desk) readFile(ctx context.Context, f intake.File, progress func(intake.Progress)) (r reading, err error) {
+	ctx, sp := span.Start(ctx, "bills.read")
+	sp.Int("bytes", f.Size)
+	defer func() {
+		if r.doc != nil {
+			sp.Int("pages", int64(r.doc.PageCount()))
+			sp.Int("bills", int64(len(r.doc.Bills)))
+			sp.Int("lines", int64(r.doc.Lines()))
+		}
+		sp.End(err)
+	}()
 	pages, err := d.reader.Pages(ctx, []intake.File{f}, progress)
 	if err != nil {
 		return reading{}, fault.In(f.Name, err)
@@ -205,12 +220,28 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 	// The orders belong to the bills that were there when the upload began.
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
 	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
-		table, err := d.reader.Orders(ctx, files[0])
+		table, err := d.readOrders(ctx, files[0])
 		if err != nil {
-			return nil, fault.In(files[0].Name, err)
+			return nil, err
 		}
 		return []reading{{table: table}}, nil
 	})
+}
+
+// readOrders reads an order export. Its fault names the file.
+func (d *Desk) readOrders(ctx context.Context, f intake.File) (table *orders.Table, err error) {
+	ctx, sp := span.Start(ctx, "orders.read")
+	sp.Int("bytes", f.Size)
+	defer func() {
+		if table != nil {
+			sp.Int("rows", int64(len(table.Rows)))
+		}
+		sp.End(err)
+	}()
+	if table, err = d.reader.Orders(ctx, f); err != nil {
+		return nil, fault.In(f.Name, err)
+	}
+	return table, nil
 }
 
 // HasBills fails with NoBOL if the session has no bills.
@@ -228,7 +259,7 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 		return st, nil, fault.New(NoUpload, "there is no file in the request")
 	}
 	stored := in.take()
-	defer func() { d.settle(stored, err) }() // what is left of them
+	defer func() { d.settle(ctx, stored, err) }() // what is left of them
 	a.Files = in.inputs()
 	readings, err := inTurn(ctx, d, st.Key.Owner, in, read)
 	if err != nil {
@@ -238,12 +269,12 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 }
 
 // settle gives contents back that were not attached.
-func (d *Desk) settle(stored []blob.Key, err error) {
+func (d *Desk) settle(ctx context.Context, stored []blob.Key, err error) {
 	if len(stored) == 0 {
 		return
 	}
 	if err != nil && session.Settled(err) {
-		d.drop(session.Removed{Contents: stored})
+		d.drop(ctx, session.Removed{Contents: stored})
 		return
 	}
 	// They are attached, or nobody knows: then the row decides.
@@ -327,7 +358,7 @@ func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attach
 	// From here on they are the session's, whatever comes.
 	d.contents.Release(*stored...)
 	*stored = nil
-	d.drop(removed)
+	d.drop(ctx, removed)
 	if e == nil || e.of != inputsOf(now) {
 		return st, nil, errors.New("files were attached to another state than was foreseen")
 	}
@@ -359,7 +390,7 @@ func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, rea
 		return nil, err
 	}
 	defer closeAll()
-	leave, err := d.queue.enter(ctx, owner)
+	leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -378,7 +409,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Update}
 	var stored []blob.Key
-	defer func() { d.settle(stored, err) }() // what is left of them
+	defer func() { d.settle(ctx, stored, err) }() // what is left of them
 	readings, err := d.rereadInTurn(ctx, st)
 	if err != nil {
 		return st, nil, err
@@ -390,7 +421,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
-	leave, err := d.queue.enter(ctx, st.Key.Owner)
+	leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
@@ -476,7 +507,7 @@ func (d *Desk) Picture(ctx context.Context, st session.State, file, number, widt
 		return nil, err
 	}
 	defer content.Close()
-	leave, err := d.queue.enter(ctx, st.Key.Owner)
+	leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}

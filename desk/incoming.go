@@ -11,6 +11,7 @@ import (
 	"tallyman/orders"
 	"tallyman/session"
 	"tallyman/sheet"
+	"tallyman/span"
 )
 
 // Incoming are files on their way in: stored, but part of no session yet. Only
@@ -83,7 +84,7 @@ func (in *Incoming) First() string {
 // to those that were.
 func (in *Incoming) Discard() {
 	if !in.taken {
-		in.desk.drop(session.Removed{Contents: in.take()})
+		in.desk.drop(context.Background(), session.Removed{Contents: in.take()})
 	}
 }
 
@@ -142,7 +143,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *
 		return nil, err
 	}
 	defer closeExports()
-	leave, err := d.queue.enter(ctx, owner)
+	leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +151,8 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *
 	var table *orders.Table
 	if len(exports) > 0 {
 		// First, since it is quick and a wrong file is a frequent mistake.
-		if table, err = d.reader.Orders(ctx, exports[0]); err != nil {
-			return nil, fault.In(exports[0].Name, err)
+		if table, err = d.readOrders(ctx, exports[0]); err != nil {
+			return nil, err
 		}
 	}
 	readings, err := d.readBills(ctx, pdfs, nil)
@@ -169,5 +170,8 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *
 	if err := d.sheets.check(doc.Lines()); err != nil {
 		return nil, err
 	}
+	_, sp := span.Start(ctx, "sheet.make")
+	defer sp.End(nil)
+	sp.Int("lines", int64(doc.Lines()))
 	return sheet.Make(doc, table), nil
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/session"
+	"tallyman/span"
 )
 
 // Limits bound the work that waits. A field that is zero stands for its default.
@@ -82,14 +84,44 @@ func (q *queue) check(owner session.Owner) error {
 	return nil
 }
 
+// Watcher hears how long work takes, for measurements. Its functions must be quick.
+type Watcher struct {
+	// Waited gets how long something waited for its turn to be read, if it got it.
+	Waited func(time.Duration)
+	// Read gets how long it then had its turn.
+	Read func(time.Duration)
+}
+
+// Watch sets who hears how long work takes, in place of who did.
+func (d *Desk) Watch(w Watcher) { d.watcher.Store(&w) }
+
+// turn waits for an owner's turn to read; done ends it. It fails as queue.enter does.
+func (d *Desk) turn(ctx context.Context, owner session.Owner) (done func(), err error) {
+	began := time.Now()
+	leave, err := d.queue.enter(ctx, owner)
+	w := d.watcher.Load()
+	if err != nil || w == nil {
+		return leave, err
+	}
+	turn := time.Now()
+	w.Waited(turn.Sub(began))
+	return func() {
+		w.Read(time.Since(turn))
+		leave()
+	}, nil
+}
+
 // enter waits for a place to read; leave gives it back. It fails with fault.Busy
 // at once if there is no room to wait, and with fault.Cancelled if ctx ends.
 func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), err error) {
+	_, sp := span.Start(ctx, "queue.wait")
+	defer func() { sp.End(err) }()
 	q.mu.Lock()
 	if q.full(owner) {
 		defer q.mu.Unlock()
 		return nil, q.errFull()
 	}
+	sp.Int("waiting", int64(q.queued))
 	l := q.owners[owner]
 	if l == nil {
 		l = &line{}

@@ -16,6 +16,7 @@ import (
 	"tallyman/orders"
 	"tallyman/session"
 	"tallyman/sheet"
+	"tallyman/span"
 )
 
 // reading is what was read from a file: bills or orders.
@@ -182,7 +183,11 @@ func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[
 }
 
 // compose makes a sheet, when there is room.
-func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading) (*entry, error) {
+func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading) (_ *entry, err error) {
+	// Of the request that asked first; the others wait for it.
+	ctx, sp := span.Start(ctx, "sheet.make")
+	sp.Int("lines", int64(linesOf(st)))
+	defer func() { sp.End(err) }()
 	weight := int64(min(1+linesOf(st), roomForSheets))
 	waiting, cancel := context.WithTimeout(ctx, sheetWait)
 	defer cancel()

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"tallyman/blob"
 	"tallyman/fault"
 	"tallyman/httpapi/body"
@@ -29,6 +31,7 @@ type call struct {
 	control *http.ResponseController
 	route   *route
 	began   time.Time
+	span    trace.Span // of a request that is traced, else nil
 
 	known     []keys.Key // what keys returns
 	keysErr   error
@@ -70,6 +73,7 @@ func (c *call) answer() error {
 		if c.naming, err = c.name(); err != nil {
 			return err
 		}
+		c.trace()
 		if (c.route.changes || action) && c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
 			return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
 		}
@@ -149,11 +153,14 @@ func (c *call) finish() {
 	took := time.Since(c.began)
 	status := c.w.status
 	c.s.metrics.observe(c, status, took)
+	outcome := "ok"
 	var code fault.Code
 	if c.err != nil {
 		_, a := translate(c.err)
 		code = a.Code
+		outcome = string(code)
 	}
+	defer c.endTrace(status, outcome)
 	switch code {
 	case fault.Internal, blob.StorageFull, blob.StorageUnavailable, blob.Damaged:
 		cause := errors.Unwrap(c.err)
@@ -161,15 +168,11 @@ func (c *call) finish() {
 		if errors.As(c.err, &f) {
 			cause = f.Err
 		}
-		c.s.log.Error("request failed", "route", c.route.path, "error", c.err, "cause", cause)
+		c.s.log.ErrorContext(c.r.Context(), "request failed", "route", c.route.path, "error", c.err, "cause", cause)
 		c.s.metrics.ours.WithLabelValues(string(code)).Inc()
 	}
 	if c.route.op == "" || c.noOp {
 		return
-	}
-	outcome := "ok"
-	if code != "" {
-		outcome = string(code)
 	}
 	attrs := []slog.Attr{
 		slog.String("op", c.route.op),

@@ -13,6 +13,7 @@ import (
 	"tallyman/httpapi/body"
 	"tallyman/session"
 	"tallyman/sheet"
+	"tallyman/span"
 )
 
 // file is an answer that is a file.
@@ -24,7 +25,7 @@ type file struct {
 }
 
 // send answers with a file.
-func (c *call) send(f *file) error {
+func (c *call) send(f *file) (err error) {
 	h := c.w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Content-Disposition", disposition(f.name))
@@ -35,6 +36,11 @@ func (c *call) send(f *file) error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
+	_, sp := span.Start(c.r.Context(), "answer.send")
+	defer func() {
+		sp.Int("bytes", c.w.bytes)
+		sp.End(err)
+	}()
 	return f.write(c.w)
 }
 

@@ -19,6 +19,7 @@ const (
 	BadHost          fault.Code = "host_not_allowed"   // a request for another name than the server's
 	MethodNotAllowed fault.Code = "method_not_allowed" // the path is there, not for this method
 	SessionRequired  fault.Code = "session_required"   // the route needs a session to be named
+	AdminOnly        fault.Code = "admin_only"         // the key is valid, and none of the operator's
 )
 
 // statuses are what codes mean in HTTP. A code that is not here is our own
@@ -35,6 +36,7 @@ var statuses = map[fault.Code]int{
 	Unauthorized:            http.StatusUnauthorized,
 	CrossOrigin:             http.StatusForbidden,
 	BadHost:                 http.StatusForbidden,
+	AdminOnly:               http.StatusForbidden,
 	fault.NotFound:          http.StatusNotFound,
 	fault.NoSuchPage:        http.StatusNotFound,
 	desk.NoSheet:            http.StatusNotFound,

@@ -27,6 +27,8 @@ type metrics struct {
 	pages    prometheus.Counter
 	bills    *prometheus.CounterVec // outcome of reconciliation
 	ours     *prometheus.CounterVec // code of faults that are our own
+	waited   prometheus.Histogram
+	reading  prometheus.Histogram
 }
 
 func newMetrics(s *Server) *metrics {
@@ -57,11 +59,27 @@ func newMetrics(s *Server) *metrics {
 		ours: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallyman_errors_total", Help: "Requests that failed by the server's own fault (storage, internal), by code.",
 		}, []string{"code"}),
+		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tallyman_wait_seconds", Help: "How long uploads, stored bills and pages waited for their turn to be read.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
+		}),
+		reading: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tallyman_read_seconds", Help: "How long reading them then took.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
+		}),
 	}
+	s.desk.Watch(desk.Watcher{
+		Waited: func(d time.Duration) { m.waited.Observe(d.Seconds()) },
+		Read:   func(d time.Duration) { m.reading.Observe(d.Seconds()) },
+	})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tallyman_build_info", Help: "Always 1, with the version of the program.", ConstLabels: prometheus.Labels{"version": s.config.Version},
+	})
+	build.Set(1)
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours,
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.waited, m.reading, build,
 		gauge("tallyman_sessions_live", "Sessions that are live.", s.live),
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),

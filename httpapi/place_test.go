@@ -462,6 +462,8 @@ func (d *described) check(t testing.TB, r request, a answer) {
 			path = "/static/{name}"
 		case strings.HasPrefix(path, "/sample/"):
 			path = "/sample/{name}"
+		case strings.HasPrefix(path, "/debug/pprof/"):
+			path = "/debug/pprof/{name}"
 		default:
 			if a.status == http.StatusOK {
 				t.Errorf("%s is not described", path)

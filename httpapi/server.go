@@ -14,8 +14,11 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"tallyman/bus"
 	"tallyman/desk"
@@ -61,6 +64,8 @@ type Config struct {
 	Version string
 	// Log gets one line per session operation; nil for none.
 	Log *slog.Logger
+	// Tracer makes a span of each session operation; nil for none.
+	Tracer trace.Tracer
 }
 
 // Server answers HTTP requests. It is an http.Handler.
@@ -75,6 +80,8 @@ type Server struct {
 	routes  []*route
 	mux     http.Handler
 	openAPI []byte
+	ending  chan struct{} // closed by EndStreams
+	end     sync.Once
 	locked  atomic.Bool // there were keys: no caller comes in without one any more
 }
 
@@ -87,7 +94,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret)}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)
@@ -124,8 +131,11 @@ func tidy(u *url.URL, path string) bool {
 }
 
 // EndStreams ends all event streams, which would otherwise last as long as their
-// clients like. It is for the shutdown.
-func (s *Server) EndStreams() { s.hub.close() }
+// clients like, and the measuring of profiles. It is for the shutdown.
+func (s *Server) EndStreams() {
+	s.hub.close()
+	s.end.Do(func() { close(s.ending) })
+}
 
 // newMux makes the table of routes a handler. Paths are matched by the standard
 // library; methods here, so that a wrong one gets an answer like every other
@@ -186,7 +196,7 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.log.Error("panic", "route", c.route.path, "panic", p, "stack", string(debug.Stack()))
+				s.log.ErrorContext(c.r.Context(), "panic", "route", c.route.path, "panic", p, "stack", string(debug.Stack()))
 				c.fail(errPanic)
 			}
 			c.finish()

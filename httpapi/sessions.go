@@ -83,6 +83,9 @@ func handleRoot(c *call) (any, error) {
 			return nil, err
 		}
 	}
+	if c.span == nil {
+		c.trace()
+	}
 	if _, err := c.open(); err != nil {
 		return nil, err
 	}

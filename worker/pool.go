@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"tallyman/fault"
+	"tallyman/span"
 )
 
 // Config says how many workers there are and what each may use. The zero value
@@ -108,12 +109,19 @@ type Lease struct {
 
 // Lease waits for a free worker. The caller must Release it. It fails with
 // fault.Cancelled if the context ends first.
-func (p *Pool) Lease(ctx context.Context) (*Lease, error) {
+func (p *Pool) Lease(ctx context.Context) (_ *Lease, err error) {
 	select {
 	case <-p.closed:
 		return nil, errors.New("the worker pool is closed")
 	default:
 	}
+	select {
+	case s := <-p.slots:
+		return &Lease{p, s}, nil
+	default:
+	}
+	ctx, sp := span.Start(ctx, "worker.wait")
+	defer func() { sp.End(err) }()
 	select {
 	case s := <-p.slots:
 		return &Lease{p, s}, nil
@@ -165,7 +173,10 @@ type Request struct {
 // fault.TooMuchMemory or fault.WorkerCrashed when the worker dies; with what the
 // request's own functions return. Unless the handler returned, the worker is
 // killed, and the next call starts a fresh one.
-func (l *Lease) Call(ctx context.Context, r Request) error {
+func (l *Lease) Call(ctx context.Context, r Request) (err error) {
+	ctx, sp := span.Start(ctx, "worker.call")
+	sp.Text("method", r.Method)
+	defer func() { sp.End(err) }()
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
@@ -173,14 +184,18 @@ func (l *Lease) Call(ctx context.Context, r Request) error {
 		return err
 	}
 	proc := l.slot.proc
+	sp.Int("pid", int64(proc.cmd.Process.Pid))
 	keep, err := proc.call(ctx, l.pool.config.Stall, r)
+	sp.Int("bytes", proc.handed)
+	sp.Int("replies", proc.replies)
 	if !keep {
 		l.slot.proc = nil
 		proc.kill()
 		err = proc.autopsy(ctx, l.pool.config, err)
 		if err != nil {
+			sp.Int("killed", 1)
 			l.pool.restarts.Add(1)
-			l.pool.config.Log.Warn("worker ended", "method", r.Method, "error", err, "cause", errors.Unwrap(err))
+			l.pool.config.Log.WarnContext(ctx, "worker ended", "method", r.Method, "error", err, "cause", errors.Unwrap(err))
 		}
 	}
 	return err
@@ -215,6 +230,8 @@ type process struct {
 	out    frameWriter
 	in     frameReader
 	stderr *tail
+	// What passed in the last call: bytes of its source, replies of the worker.
+	handed, replies int64
 	// stalled is set by the clock that killed the process.
 	stalled atomic.Bool
 }
@@ -273,6 +290,7 @@ func (e errOurs) Unwrap() error { return e.error }
 // call talks with the worker until the call ends. keep says whether the worker
 // can be used again.
 func (p *process) call(ctx context.Context, stall time.Duration, r Request) (keep bool, err error) {
+	p.handed, p.replies = 0, 0
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
 	clock := time.AfterFunc(stall, func() {
@@ -311,10 +329,12 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 			if m, err := r.Source.ReadAt(buf[:n], off); err != nil && m < n {
 				return false, errOurs{fault.New(fault.Unreadable, "it cannot be read: %w", err)}
 			}
+			p.handed += int64(n)
 			if err := p.out.write(frameData, buf[:n]); err != nil {
 				return false, err
 			}
 		case frameReply:
+			p.replies++
 			if r.Reply == nil {
 				return false, fmt.Errorf("the worker replied where nothing was asked")
 			}

@@ -32,7 +32,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	flags := newFlags(std, "key", keyHelp)
 	flags.StringVar(&o.data, "data", dataDir(), "the server's data `DIR` (or TALLYMAN_DATA)")
 	flags.StringVar(&o.store, "store", "", "the `ADDRESS` of the server's sessions and keys, if it has one (or TALLYMAN_STORE)")
-	flags.BoolVar(&admin, "admin", false, "with add: a key that sees what is going on in everybody's sessions")
+	flags.BoolVar(&admin, "admin", false, "with add: a key that sees what is going on in everybody's sessions, and may profile the server")
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}

@@ -27,6 +27,7 @@ import (
 	"tallyman/intake"
 	"tallyman/keys"
 	"tallyman/session"
+	"tallyman/tracing"
 	"tallyman/worker"
 )
 
@@ -69,6 +70,7 @@ type serveOptions struct {
 	maxLines     int
 	grace        time.Duration
 	log          string
+	traces       string
 }
 
 const defaultListen = "127.0.0.1:8080"
@@ -94,6 +96,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.connections, "connections", 4096, "serve at most `N` connections at once; further ones are told to come again")
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
+	flags.StringVar(&o.traces, "traces", "", "send traces to this `URL` of an OpenTelemetry collector (http://localhost:4318); OTEL_… variables say what else (default: none)")
 	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
 	return flags
 }
@@ -135,6 +138,11 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--timeout, --life and --cookie-life must be more than nothing, such as 90s")
 	case o.log != "auto" && o.log != "json" && o.log != "text":
 		return misuse(flags, "--log must be json, text or auto")
+	}
+	if o.traces != "" {
+		if err := tracing.CheckURL(o.traces); err != nil {
+			return misuse(flags, "--traces: %v", err)
+		}
 	}
 	for _, list := range [][]string{o.embed, o.cors} {
 		for _, origin := range list {
@@ -204,6 +212,12 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 		}
 	}
 	log := o.logger(std.err)
+	traces, err := o.trace(ctx, log)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer traces.close()
+	log = traces.log
 	at, err := o.storage.open(ctx, session.Settings{
 		Lives:       session.Lives{Named: o.life, Cookie: o.cookieLife},
 		MaxSessions: o.maxSessions,
@@ -211,7 +225,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	err = o.serve(ctx, log, flags, at)
+	err = o.serve(ctx, log, flags, at, traces)
 	if err = errors.Join(err, at.close()); err != nil {
 		return exitFailed, err
 	}
@@ -219,7 +233,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 }
 
 // serve runs the service until ctx ends, and then finishes what was accepted.
-func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage) error {
+func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage, traces traces) error {
 	known, err := at.keys.All()
 	if err != nil {
 		return err
@@ -242,12 +256,12 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	defer reader.Close()
 
 	api := httpapi.New(httpapi.Config{
-		Desk:     desk.New(at.sessions, at.contents, reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
+		Desk:     desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
 		Keys:     at.keys,
 		Bus:      at.bus,
 		Secret:   at.secret,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
-		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log,
+		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log, Tracer: traces.tracer,
 	})
 	server := &http.Server{
 		Handler: api,

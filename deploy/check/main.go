@@ -42,6 +42,7 @@ func main() {
 		{"Containerfile", containerfile},
 		{"compose.yaml", composeFile},
 		{"kubernetes.yaml", kubernetes},
+		{"dashboard.json", dashboardFile},
 	} {
 		if err := c.check(filepath.Join(dir, c.name)); err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", c.name, err)
