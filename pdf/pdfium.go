@@ -123,8 +123,7 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 	if cacheDir == "" {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
-	sum := sha256.Sum256(pdfiumModule)
-	mark := filepath.Join(cacheDir, fmt.Sprintf("compiled-%x", sum[:8]))
+	mark := compiledMark(cacheDir)
 	if _, err := os.Stat(mark); err == nil {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
@@ -139,6 +138,18 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 		_ = os.WriteFile(mark, nil, 0o600)
 	}
 	return compiled, err
+}
+
+// compiledMark is the file that says that a folder has the compiled code.
+func compiledMark(cacheDir string) string {
+	sum := sha256.Sum256(pdfiumModule)
+	return filepath.Join(cacheDir, fmt.Sprintf("compiled-%x", sum[:8]))
+}
+
+// Compiled reports whether a folder has the compiled code of this build's PDFium.
+func Compiled(cacheDir string) bool {
+	_, err := os.Stat(compiledMark(cacheDir))
+	return err == nil
 }
 
 // exportHost offers the module the functions that it imports. Of PDFium's
