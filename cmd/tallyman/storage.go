@@ -22,6 +22,7 @@ import (
 	"tallyman/blob/files"
 	"tallyman/blob/stores"
 	"tallyman/bus"
+	"tallyman/doctor"
 	"tallyman/fault"
 	"tallyman/keys"
 	"tallyman/postgres"
@@ -257,7 +258,7 @@ func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error
 // contents elsewhere. It is made when it is first needed, and goes where the
 // directory goes. The directory must be locked.
 func identity(dir string) (string, error) {
-	path := filepath.Join(dir, "identity")
+	path := filepath.Join(dir, doctor.IdentityName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = []byte(rand.Text())
