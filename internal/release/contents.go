@@ -89,7 +89,7 @@ func (r *release) parts(modules []module) ([]part, error) {
 			parts = append(parts, part{
 				name: "PDFium", version: "as in " + m.String(), licence: "Apache-2.0",
 				about: "reads PDFs, as WebAssembly; the work of the PDFium authors under the Apache License 2.0, whose text is in LICENSE. " +
-					"It includes FreeType, libjpeg-turbo, OpenJPEG, Little CMS, zlib, Anti-Grain Geometry, Abseil and ICU under their own licences: " +
+					"It includes libraries (libjpeg-turbo, OpenJPEG, ICU, Anti-Grain Geometry and others) under their own licences: " +
 					"https://pdfium.googlesource.com/pdfium/+/refs/heads/main/third_party/",
 				file: filepath.Join(m.dir, "internal", "pdfium_wasm", "pdfium.wasm"),
 			})
