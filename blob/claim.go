@@ -17,6 +17,9 @@ type Claimer interface {
 	// wins, and all are told who. What is recorded is durable. An owner is 1 to
 	// 64 of the characters a-z, 0-9 and -.
 	Claim(ctx context.Context, owner string) (string, error)
+
+	// Claimed returns what is recorded, "" for nobody. It changes nothing.
+	Claimed(ctx context.Context) (string, error)
 }
 
 // Foreign is the fault of contents that belong to others.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -55,6 +56,45 @@ func CacheDir() string {
 		return ""
 	}
 	return filepath.Join(dir, "tallyman")
+}
+
+// Cache is what a directory for compiled code is good for.
+type Cache int
+
+// What it can be good for.
+const (
+	Ready    Cache = iota // it has the code of this program: workers start at once
+	Cold                  // the first worker has to compile
+	Unusable              // nothing can be written to it: every worker has to
+)
+
+// Compiled tells what a directory for compiled code is good for. It leaves nothing
+// there.
+func Compiled(dir string) Cache {
+	if dir == "" {
+		return Unusable
+	}
+	if pdf.Compiled(dir) {
+		return Ready
+	}
+	// Up to the first folder that is there: the others are made by who needs them.
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+			dir = filepath.Dir(dir)
+			continue
+		case err != nil || !info.IsDir():
+			return Unusable
+		}
+		f, err := os.CreateTemp(dir, ".tallyman-probe-*.part")
+		if err != nil {
+			return Unusable
+		}
+		f.Close()
+		os.Remove(f.Name())
+		return Cold
+	}
 }
 
 // RunIfWorker serves calls if this process was started as a worker, and then

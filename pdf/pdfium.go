@@ -123,9 +123,7 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 	if cacheDir == "" {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
-	// A cheap sum will do: a wrong mark costs a wait, and every worker needs it.
-	sum := crc32.Checksum(pdfiumModule, crc32.MakeTable(crc32.Castagnoli))
-	mark := filepath.Join(cacheDir, fmt.Sprintf("compiled-%08x", sum))
+	mark := compiledMark(cacheDir)
 	if _, err := os.Stat(mark); err == nil {
 		return p.runtime.CompileModule(ctx, pdfiumModule)
 	}
@@ -140,6 +138,19 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 		_ = os.WriteFile(mark, nil, 0o600)
 	}
 	return compiled, err
+}
+
+// compiledMark is the file that says that a folder has the compiled code.
+func compiledMark(cacheDir string) string {
+	// A cheap sum will do: a wrong mark costs a wait, and every worker needs it.
+	sum := crc32.Checksum(pdfiumModule, crc32.MakeTable(crc32.Castagnoli))
+	return filepath.Join(cacheDir, fmt.Sprintf("compiled-%08x", sum))
+}
+
+// Compiled reports whether a folder has the compiled code of this build's PDFium.
+func Compiled(cacheDir string) bool {
+	_, err := os.Stat(compiledMark(cacheDir))
+	return err == nil
 }
 
 // exportHost offers the module the functions that it imports. Of PDFium's

@@ -145,6 +145,11 @@ type Options struct {
 	// Alone has Open fail with InUse if other programs are connected to the
 	// database. It does not keep them from connecting later.
 	Alone bool
+	// Look opens the store for reading only: the server refuses every change, of the
+	// schema as well, and other programs do not take this one for one of theirs. It
+	// implies Existing. A server that Open would refuse for its settings is
+	// accepted; Doctor tells of them.
+	Look bool
 	// Log is told what goes wrong in the background; nil for slog.Default.
 	Log *slog.Logger
 
@@ -285,6 +290,9 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 		params[name] = cmp.Or(params[name], value)
 	}
 	params["default_transaction_isolation"] = "read committed"
+	if o.Look {
+		params["default_transaction_read_only"], params["application_name"] = "on", "tallyman doctor"
+	}
 	params["statement_timeout"] = millis(l.statement)
 	params["lock_timeout"] = millis(l.lock)
 	params["idle_in_transaction_session_timeout"] = millis(l.answer)

@@ -88,13 +88,16 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	steps := s.options.schema()
-	if v.is == 0 && s.options.Existing {
+	if v.is == 0 && (s.options.Existing || s.options.Look) {
 		return fault.New(NoSchema, "there is nothing of Tallyman in the database %s", s.where)
 	}
 	if s.options.Alone {
 		if err := s.refuseOthers(ctx, conn); err != nil {
 			return err
 		}
+	}
+	if s.options.Look {
+		return v.suits(latest(steps), s.where)
 	}
 	if v.is < latest(steps) {
 		if v, err = s.migrate(ctx, conn, steps); err != nil {
@@ -158,7 +161,7 @@ func (g guarantees) lacking() []string {
 }
 
 func (s *Store) checkGuarantees(g guarantees) error {
-	if lacking := g.lacking(); len(lacking) > 0 && !s.options.AllowUnsafe {
+	if lacking := g.lacking(); len(lacking) > 0 && !s.options.AllowUnsafe && !s.options.Look {
 		return fault.New(Unsafe, "the server of %s does not keep what it committed: %s; turn that on in its configuration", s.where, strings.Join(lacking, "; "))
 	}
 	return nil

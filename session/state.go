@@ -97,14 +97,23 @@ func (s State) Inputs() []Input {
 	return in
 }
 
+// Stored returns everything that the session has in storage.
+func (s State) Stored() []blob.Ref {
+	var refs []blob.Ref
+	for _, in := range s.Inputs() {
+		refs = append(refs, in.Content)
+		if !in.Reading.IsZero() {
+			refs = append(refs, in.Reading)
+		}
+	}
+	return refs
+}
+
 // Contents returns the keys of everything that the session has in storage.
 func (s State) Contents() []blob.Key {
 	var keys []blob.Key
-	for _, in := range s.Inputs() {
-		keys = append(keys, in.Content.Key)
-		if !in.Reading.IsZero() {
-			keys = append(keys, in.Reading.Key)
-		}
+	for _, ref := range s.Stored() {
+		keys = append(keys, ref.Key)
 	}
 	return keys
 }

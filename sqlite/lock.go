@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,4 +66,32 @@ func mkdirAll(dir string) error {
 		return nil
 	}
 	return err
+}
+
+// Holder is the process that uses a data directory.
+type Holder struct {
+	// PID is the ID of the process, 0 if nobody uses the directory.
+	PID int
+	// Sure is false if the process only said so itself and cannot be seen from
+	// here: it runs elsewhere, or was killed.
+	Sure bool
+}
+
+// UsedBy tells who uses a data directory. It takes no lock, so that it never gets
+// in the way of a server that starts.
+func UsedBy(dir string) (Holder, error) {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Holder{Sure: true}, nil
+	}
+	if err != nil {
+		return Holder{}, err
+	}
+	defer f.Close()
+	if pid, err := holder(f); err == nil && pid > 0 {
+		return Holder{PID: pid, Sure: true}, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return Holder{PID: pid, Sure: pid == 0}, err
 }

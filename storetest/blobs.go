@@ -74,6 +74,9 @@ func blobClaim(b *blobBench) {
 		return c
 	}
 	b.put([]byte("a content"))
+	if got, err := claimer(b.store).Claimed(ctx); err != nil || got != "" {
+		b.Errorf("before anybody claims them %q has them, %v", got, err)
+	}
 	won := make(chan string, 8)
 	for i := range cap(won) {
 		go func() {
@@ -93,6 +96,9 @@ func blobClaim(b *blobBench) {
 	again := b.open(b.T, b.place)
 	if got, err := claimer(again).Claim(ctx, "late"); err != nil || got != winner {
 		b.Errorf("after a restart %q has them, %v", got, err)
+	}
+	if got, err := claimer(again).Claimed(ctx); err != nil || got != winner {
+		b.Errorf("%q is said to have them, %v", got, err)
 	}
 	if err := blob.Own(ctx, again, winner); err != nil {
 		b.Error(err)

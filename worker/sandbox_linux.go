@@ -61,6 +61,13 @@ func confineFiles(folders ...string) error {
 	return nil
 }
 
+// Confined reports whether workers on this machine are kept from files, the
+// network and other programs alike.
+func Confined() bool {
+	abi, err := ll.LandlockGetABIVersion()
+	return err == nil && abi > 0 && seccomp.Supported()
+}
+
 // Sandbox says in a few words what keeps workers on this machine from files, the
 // network and other programs.
 func Sandbox() string {

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -56,6 +57,33 @@ func open(dir string, d disk) (*Store, error) {
 		return nil, blob.Fault("prepare the folder for uploaded files", fmt.Errorf("preparing %s: %w", dir, err))
 	}
 	return s, nil
+}
+
+// Look returns the store in a folder without adding anything to it, for reading. It
+// fails with fault.NotFound if there is no such folder.
+func Look(dir string) (*Store, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NotFound, "there is no folder %s", dir)
+	case err == nil && !info.IsDir():
+		err = errors.New("it is not a folder")
+	}
+	if err != nil {
+		return nil, fault.New(fault.Unreadable, "the folder %s cannot be read: %w", dir, err)
+	}
+	return &Store{dir: filepath.Clean(dir), disk: partial{}, pending: map[blob.Key]struct{}{}}, nil
+}
+
+// partial is a disk on which folders may be missing.
+type partial struct{ osDisk }
+
+func (d partial) names(dir string) ([]string, error) {
+	names, err := d.osDisk.names(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // prepare makes all folders at once, so that no upload has to create one and

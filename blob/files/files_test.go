@@ -361,3 +361,34 @@ func BenchmarkPut(b *testing.B) {
 		s.Release(ref.Key)
 	}
 }
+
+func TestLookingAddsNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "contents")
+	if _, err := Look(dir); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Look(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if items, next, err := s.List(context.Background(), "", 10); err != nil || len(items) > 0 || next != "" {
+		t.Errorf("%v %q %v", items, next, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("it added %v, %v", entries, err)
+	}
+	whole, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := whole.Put(context.Background(), strings.NewReader("a content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if items, _, err := s.List(context.Background(), "", 10); err != nil || len(items) != 1 || items[0].Key != ref.Key {
+		t.Errorf("%v %v", items, err)
+	}
+}

@@ -37,6 +37,15 @@ func (s *Store) Claim(ctx context.Context, owner string) (string, error) {
 	return recorded, s.fault(ctx, doing, err)
 }
 
+// Claimed implements blob.Claimer.
+func (s *Store) Claimed(ctx context.Context) (string, error) {
+	recorded, err := s.owner(ctx)
+	if err != nil && absent(err) == nil {
+		return "", nil
+	}
+	return recorded, s.fault(ctx, "look whose contents these are", err)
+}
+
 // owner returns who is recorded.
 func (s *Store) owner(ctx context.Context) (string, error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + blob.ClaimName)})

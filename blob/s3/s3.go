@@ -49,6 +49,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -603,6 +604,21 @@ func (s *Store) Check(ctx context.Context) error {
 		err = derr
 	}
 	return late(ctx, err)
+}
+
+// Skew returns how far the service's clock is ahead of ours, to the second.
+func (s *Store) Skew(ctx context.Context) (time.Duration, error) {
+	out, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	if err != nil {
+		return 0, s.fault(ctx, "ask for the time", err)
+	}
+	theirs, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
+	at, ok2 := awsmiddleware.GetResponseAt(out.ResultMetadata)
+	if !ok || !ok2 {
+		return 0, unavailable("ask for the time", "the storage service does not say what time it is", nil)
+	}
+	// Its time has no fractions.
+	return theirs.Add(time.Second / 2).Sub(at).Round(time.Second), nil
 }
 
 // late says of a check that took too long that storage does not work. The caller

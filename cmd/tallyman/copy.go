@@ -19,9 +19,7 @@ import (
 	"tallyman/blob/stores"
 	"tallyman/fault"
 	"tallyman/keys"
-	"tallyman/postgres"
 	"tallyman/session"
-	"tallyman/sqlite"
 	"tallyman/transfer"
 )
 
@@ -167,55 +165,18 @@ func sameDir(a, b string) bool {
 	return xerr == nil && yerr == nil && os.SameFile(x, y)
 }
 
-// errNothing is what opening an existing place fails with if there is none.
-const errNothing fault.Code = "nothing_there"
-
-// openForCopy opens one side of a copy, while nobody else uses it. It must exist,
-// or it fails with errNothing, if that is asked for.
+// openForCopy opens the sessions of one side of a copy, while nobody else uses
+// them. It fails with errNothing if they must exist and do not.
 func (o *storageOptions) openForCopy(ctx context.Context, existing bool) (*storage, error) {
-	s := &storage{}
-	if err := s.openForCopy(ctx, o, existing); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	return s, nil
-}
-
-func (s *storage) openForCopy(ctx context.Context, o *storageOptions, existing bool) error {
-	settings := session.Settings{
-		// Which sessions live is decided by the copy, and how many there may be
-		// by the servers.
-		Lives:       session.Lives{Named: always, Cookie: always},
-		MaxSessions: math.MaxInt32,
-	}
-	if o.store == "" {
-		there, err := sqlite.Exists(o.data)
-		if err != nil {
-			return err
-		}
-		if !there && existing {
-			return fault.New(errNothing, "there are no sessions in %s; name the data directory of a server", o.data)
-		}
-		store, err := sqlite.Open(ctx, o.data, settings)
-		if err != nil {
-			return err
-		}
-		s.closers = append(s.closers, store.Close)
-		s.sessions, s.keys = store, keys.Open(o.data)
-	} else {
-		store, err := postgres.Open(ctx, o.store, settings, postgres.Options{
-			Connections: o.connections, Log: slog.New(slog.DiscardHandler), Existing: existing, Alone: true,
-		})
-		if fault.CodeOf(err) == postgres.NoSchema {
-			return fault.New(errNothing, "%s; name the database of a server", err.Error())
-		}
-		if err != nil {
-			return err
-		}
-		s.closers = append(s.closers, store.Close)
-		s.sessions, s.keys = store, store.Keys()
-		return s.identify(ctx, store)
-	}
-	return nil
+	return o.sessions(ctx, opening{
+		settings: session.Settings{
+			// Which sessions live is decided by the copy, and how many there may be
+			// by the servers.
+			Lives:       session.Lives{Named: always, Cookie: always},
+			MaxSessions: math.MaxInt32,
+		},
+		existing: existing, alone: true, log: slog.New(slog.DiscardHandler),
+	})
 }
 
 // always is longer than any session lives.

@@ -46,6 +46,7 @@ var commands = []command{
 	{"serve", "run the service and the web page", runServe},
 	{"key", "make, list and remove the keys that callers of the service need", runKey},
 	{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
+	{"doctor", "examine an installation, and say what is to be fixed", runDoctor},
 	{"version", "print the version", runVersion},
 }
 

@@ -34,6 +34,7 @@ import (
 //
 //	exits CODE PROGRAM [ARGUMENT…]   like exec, with the exit code; whatever is
 //	                                 said on standard error is for people
+//	runs PROGRAM [ARGUMENT…]         like exec, with any exit code
 //	holds DIRECTORY [NAME…]          these files are in the directory, and no other
 //	hostile KIND FILE                write a file that means harm
 //	wrong KIND DIRECTORY             write a sample with something wrong in it
@@ -82,6 +83,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":        exits,
+			"runs":         runs,
 			"holds":        holds,
 			"hostile":      writeHostile,
 			"wrong":        writeWrong,
@@ -129,6 +131,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		if strings.Contains(said, internal) {
 			ts.Fatalf("%q is not for people", internal)
 		}
+	}
+}
+
+func runs(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "runs PROGRAM…")
+	if err := ts.Exec(args[0], args[1:]...); err != nil && !errors.As(err, new(*exec.ExitError)) {
+		ts.Check(err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -251,7 +249,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	}
 	reader := intake.New(intake.Config{
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
-		Cache: cmp.Or(o.cache, filepath.Join(o.storage.data, "cache")), Log: log,
+		Cache: o.cacheDir(o.storage.data), Log: log,
 	})
 	defer reader.Close()
 

@@ -22,6 +22,7 @@ import (
 	"tallyman/blob/files"
 	"tallyman/blob/stores"
 	"tallyman/bus"
+	"tallyman/doctor"
 	"tallyman/fault"
 	"tallyman/keys"
 	"tallyman/postgres"
@@ -141,61 +142,88 @@ func (o *storageOptions) ring(ctx context.Context, log *slog.Logger) (*storage, 
 	return &storage{keys: store.Keys(), closers: []func() error{store.Close}}, nil
 }
 
-// open opens the storage; the caller closes it.
+// opening says how the sessions of a place are opened.
+type opening struct {
+	settings session.Settings
+	// existing fails with errNothing where there is nothing.
+	existing bool
+	// alone fails where others use the place. A data directory always does.
+	alone bool
+	log   *slog.Logger
+}
+
+// errNothing is what opening an existing place fails with if there is none.
+const errNothing fault.Code = "nothing_there"
+
+// sessions opens the sessions and keys of a place, and what its processes share,
+// but not its contents. The caller closes the storage.
+func (o *storageOptions) sessions(ctx context.Context, how opening) (*storage, error) {
+	if o.store == "" {
+		if how.existing {
+			if there, err := sqlite.Exists(o.data); err != nil {
+				return nil, err
+			} else if !there {
+				return nil, fault.New(errNothing, "there are no sessions in %s; name the data directory of a server", o.data)
+			}
+		}
+		store, err := sqlite.Open(ctx, o.data, how.settings)
+		if err != nil {
+			return nil, err
+		}
+		return &storage{sessions: store, keys: keys.Open(o.data), closers: []func() error{store.Close}}, nil
+	}
+	store, err := postgres.Open(ctx, o.store, how.settings, postgres.Options{
+		Connections: o.connections, Log: how.log, Existing: how.existing, Alone: how.alone,
+	})
+	if fault.CodeOf(err) == postgres.NoSchema {
+		return nil, fault.New(errNothing, "%s; name the database of a server", err.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &storage{sessions: store, keys: store.Keys(), shared: true, closers: []func() error{store.Close}}
+	if s.secret, err = store.Secret(ctx, "listings"); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.owner = blob.OwnerOf(s.secret)
+	return s, nil
+}
+
+// open opens the storage for a server; the caller closes it.
 func (o *storageOptions) open(ctx context.Context, settings session.Settings, log *slog.Logger) (*storage, error) {
-	s := &storage{}
-	if err := s.open(ctx, o, settings, log); err != nil {
+	s, err := o.sessions(ctx, opening{settings: settings, log: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.complete(ctx, o, log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *storage) open(ctx context.Context, o *storageOptions, settings session.Settings, log *slog.Logger) (err error) {
-	if o.store == "" {
-		store, err := sqlite.Open(ctx, o.data, settings)
-		if err != nil {
-			return err
-		}
-		s.closers = append(s.closers, store.Close)
-		s.sessions, s.keys = store, keys.Open(o.data)
-	} else {
-		store, err := postgres.Open(ctx, o.store, settings, postgres.Options{Connections: o.connections, Log: log})
-		if err != nil {
-			return err
-		}
-		s.closers = append(s.closers, store.Close)
-		s.sessions, s.keys, s.shared = store, store.Keys(), true
-		if err := s.identify(ctx, store); err != nil {
-			return err
-		}
+// complete adds what a server needs beside the sessions: what its processes tell
+// each other, and the contents of files.
+func (s *storage) complete(ctx context.Context, o *storageOptions, log *slog.Logger) error {
+	if store, ok := s.sessions.(*postgres.Store); ok {
 		events, err := store.Bus(ctx)
 		if err != nil {
 			return err
 		}
 		s.closers = append(s.closers, events.Close)
 		s.bus = events
-	}
-	if o.blobs == "" && s.shared {
-		log.Warn("the contents of files are on this machine: other servers of the same database cannot read them; give all of them --blobs", "contents", o.contentsAt())
+		if o.blobs == "" {
+			log.Warn("the contents of files are on this machine: other servers of the same database cannot read them; give all of them --blobs", "contents", o.contentsAt())
+		}
 	}
 	if err := s.openContents(ctx, o); err != nil {
 		return err
 	}
-	err = s.ownContents(ctx, o)
+	err := s.ownContents(ctx, o)
 	if fault.CodeOf(err) == blob.StorageUnavailable {
 		log.Warn("the contents of files cannot be reached yet", "contents", o.contentsAt(), "error", err)
 		return nil // the sweep asks again
 	}
 	return err
-}
-
-// identify takes from a database what all who share it know of each other.
-func (s *storage) identify(ctx context.Context, store *postgres.Store) (err error) {
-	if s.secret, err = store.Secret(ctx, "listings"); err != nil {
-		return err
-	}
-	s.owner = blob.OwnerOf(s.secret)
-	return nil
 }
 
 func (s *storage) openContents(ctx context.Context, o *storageOptions) (err error) {
@@ -230,7 +258,7 @@ func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error
 // contents elsewhere. It is made when it is first needed, and goes where the
 // directory goes. The directory must be locked.
 func identity(dir string) (string, error) {
-	path := filepath.Join(dir, "identity")
+	path := filepath.Join(dir, doctor.IdentityName)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = []byte(rand.Text())

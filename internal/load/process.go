@@ -31,6 +31,22 @@ func Memory(pid int) (total float64, processes int) {
 	return total, processes
 }
 
+// Resident is the resident memory of one process, in MB. It is 0 where there is no
+// /proc.
+func Resident(pid int) float64 {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(b), "\nVmRSS:")
+	fields := strings.Fields(after)
+	if len(fields) == 0 {
+		return 0
+	}
+	kB, _ := strconv.ParseFloat(fields[0], 64)
+	return kB / 1024
+}
+
 // tick is the unit of times in /proc: USER_HZ, which is 100 on every system that
 // has it.
 const tick = 10 * time.Millisecond

@@ -1,0 +1,136 @@
+// Binary measures the program itself: its size, how fast it starts, and what it
+// takes when it has nothing to do. It builds the program as a release does, and
+// starts /bin/true beside it, in turn, for something to compare with.
+//
+//	go run ./bench/binary [--idle 10s]
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/internal/load"
+)
+
+func main() {
+	idle := pflag.Duration("idle", 10*time.Second, "how long the server rests before its memory is looked at")
+	pflag.Parse()
+	if err := run(min(*idle, 10*time.Minute)); err != nil {
+		fmt.Fprintln(os.Stderr, "bench/binary:", err)
+		os.Exit(1)
+	}
+}
+
+func run(idle time.Duration) error {
+	dir, err := os.MkdirTemp("", "tallyman-bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "tallyman")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", program, "./cmd/tallyman")
+	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the program: %w", err)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d processors, %s %s/%s\n\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("%-48s %8.1f MB\n", "size of the binary", float64(info.Size())/1e6)
+	ours, theirs, err := starts(program)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-48s %8.1f ms (median of 21)\n%-48s %8.1f ms, between these\n", "start to end of tallyman version", ms(ours), "start to end of /bin/true", ms(theirs))
+	for _, cache := range []string{"cold", "warm"} {
+		if err := serve(program, dir, cache, idle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// starts measures both programs in turn, so that both meet the same machine.
+func starts(program string) (ours, theirs time.Duration, err error) {
+	var a, b []time.Duration
+	for range 21 {
+		for _, p := range []struct {
+			took *[]time.Duration
+			args []string
+		}{{&a, []string{program, "version"}}, {&b, []string{"/bin/true"}}} {
+			began := time.Now()
+			if err := exec.Command(p.args[0], p.args[1:]...).Run(); err != nil {
+				return 0, 0, err
+			}
+			*p.took = append(*p.took, time.Since(began))
+		}
+	}
+	slices.Sort(a)
+	slices.Sort(b)
+	return a[len(a)/2], b[len(b)/2], nil
+}
+
+// serve measures the server: the first answers, and with a warm cache its memory
+// when it rests.
+func serve(program, dir, cache string, idle time.Duration) error {
+	cmd := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--log", "json")
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	}()
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("the server did not start: %w", err)
+	}
+	var first struct{ URL string }
+	if err := json.Unmarshal(line, &first); err != nil || first.URL == "" {
+		return fmt.Errorf("the server said %s", line)
+	}
+	go io.Copy(io.Discard, lines)
+	for _, path := range []string{"/ping", "/health"} {
+		resp, err := http.Get(first.URL + path)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		note := ""
+		if path == "/health" {
+			note = ", which tries storage and a worker: " + resp.Status
+		}
+		fmt.Printf("%-48s %8.0f ms%s\n", "start of serve to the answer of "+path+", "+cache, ms(time.Since(began)), note)
+	}
+	if cache == "cold" {
+		return nil
+	}
+	time.Sleep(idle)
+	if total, processes := load.Memory(cmd.Process.Pid); processes > 0 {
+		server := load.Resident(cmd.Process.Pid)
+		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), server, total-server, processes-1)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/blob/stores"
+	"tallyman/doctor"
+	"tallyman/fault"
+)
+
+const doctorHelp = `Examines an installation, and says what is to be fixed: data directory or PostgreSQL,
+contents, disk, clocks, workers and their sandbox, limits of memory and files; and
+with --url the running service as its callers meet it, through whatever proxy.
+
+Usage: tallyman doctor [--data DIR | --store ADDRESS] [--blobs ADDRESS] [--url URL] [OPTION …]
+
+  tallyman doctor --data /srv/tallyman                         the storage and the machine
+  tallyman doctor --url https://tallyman.example.com           and the service, with the sample
+
+Run it as the server's user, with the options and environment of "tallyman serve",
+while the server runs or not: it changes nothing, takes no lock and upgrades nothing.
+It works on a copy of the session database, in TMPDIR. What it has to write it
+removes: a file in the data directory, an object in the bucket, a session of its own.
+
+The key that --url may need is read from TALLYMAN_KEY or --key-file.
+
+Exit codes: 0 all is well, or there are only warnings; 1 something must be fixed.
+`
+
+type doctorOptions struct {
+	storage  storageOptions
+	server   serveOptions // those options of a server that matter here
+	replicas int
+	url      string
+	keyFile  string
+	deep     bool
+	json     bool
+}
+
+func (o *doctorOptions) flags(std streams) *pflag.FlagSet {
+	flags := newFlags(std, "doctor", doctorHelp)
+	o.storage.flags(flags)
+	serve := o.server.flags(std)
+	for _, name := range []string{"cache", "max-upload", "workers", "worker-memory", "queue", "connections"} {
+		flags.AddFlag(serve.Lookup(name))
+	}
+	flags.IntVar(&o.replicas, "replicas", 1, "reckon with `N` servers on the database")
+	flags.StringVar(&o.url, "url", "", "try the service at this `URL` as well")
+	flags.StringVar(&o.keyFile, "key-file", "", "the `FILE` with the key for it (default: TALLYMAN_KEY)")
+	flags.BoolVar(&o.deep, "deep", false, "read all contents, and compare them with what was stored")
+	flags.BoolVar(&o.json, "json", false, "answer in JSON")
+	return flags
+}
+
+func runDoctor(ctx context.Context, std streams, args []string) (int, error) {
+	var o doctorOptions
+	flags := o.flags(std)
+	if err := parse(flags, args); err != nil {
+		return exitFailed, err
+	}
+	if err := fromEnvironment(flags, "data", "store", "blobs", "store-connections", "cache", "max-upload", "workers", "worker-memory", "queue", "connections"); err != nil {
+		return exitFailed, err
+	}
+	if o.replicas < 1 || o.replicas > 1000 {
+		return exitFailed, misuse(flags, "--replicas must be from 1 to 1000")
+	}
+	if err := o.server.check(flags); err != nil {
+		return exitFailed, err
+	}
+	if err := o.storage.check(flags); err != nil {
+		return exitFailed, err
+	}
+	config, err := o.config()
+	if err != nil {
+		return exitFailed, err
+	}
+	out := standardOutput{std.out}
+	var unwritten error
+	tell := func(f doctor.Finding) {
+		_, err := fmt.Fprintln(out, visible(f.String()))
+		unwritten = cmp.Or(unwritten, err)
+	}
+	if o.json {
+		tell = nil
+	}
+	findings := doctor.Examine(ctx, config, tell)
+	if err := cmp.Or(ctx.Err(), unwritten); err != nil {
+		return exitFailed, err
+	}
+	failed, warned := 0, 0
+	for _, f := range findings {
+		switch f.Verdict {
+		case doctor.Fail:
+			failed++
+		case doctor.Warn:
+			warned++
+		}
+	}
+	if o.json {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(map[string]any{"healthy": failed == 0, "findings": findings}); err != nil {
+			return exitFailed, err
+		}
+	}
+	fmt.Fprintf(std.err, "%s to fix, %s\n", count(failed, "thing"), count(warned, "warning"))
+	if failed > 0 {
+		return exitFailed, nil
+	}
+	return exitOK, nil
+}
+
+// config is what the options ask for.
+func (o *doctorOptions) config() (doctor.Config, error) {
+	c := doctor.Config{
+		Program: describe(), Version: version,
+		Data: o.storage.data, Store: o.storage.store, Where: o.storage.where(),
+		Connections: o.storage.connections, Replicas: o.replicas,
+		Cache:   o.server.cacheDir(o.storage.data),
+		Workers: o.server.workers, Memory: o.server.workerMemory << 20,
+		Upload: o.server.maxUpload << 20, Queue: o.server.queue, Clients: o.server.connections,
+		URL: o.url, Key: os.Getenv("TALLYMAN_KEY"), Deep: o.deep,
+	}
+	if o.storage.blobs != "" {
+		a, err := stores.Parse(o.storage.blobs)
+		if err != nil {
+			return c, err
+		}
+		c.Blobs = &a
+	}
+	if o.keyFile != "" {
+		b, err := os.ReadFile(o.keyFile)
+		if err != nil {
+			return c, fault.New(fault.Unreadable, "the key cannot be read: %w", err)
+		}
+		c.Key = strings.TrimSpace(string(b))
+	}
+	return c, nil
+}
+
+// cacheDir is where compiled code is kept.
+func (o *serveOptions) cacheDir(data string) string {
+	return cmp.Or(o.cache, filepath.Join(data, "cache"))
+}

@@ -1,0 +1,24 @@
+package doctor
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// inMemory is a folder in memory, with little room.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k,mode=700"); err == nil {
+		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+		return dir
+	}
+	// Where this user may not mount there is a small one that all have.
+	dir, err := os.MkdirTemp("/dev/shm", "tallyman-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package doctor
+
+import (
+	"fmt"
+	"io/fs"
+)
+
+// Of other systems nothing is known but what Go itself says.
+
+func statDisk(string) (*disk, error) { return nil, nil }
+
+func owner(fs.FileInfo) (uid int, name string, known bool) { return 0, "", false }
+
+func userName(uid int) string { return fmt.Sprint(uid) }
+
+func sameProgram(int) (same, replaced, known bool) { return false, false, false }
+
+func memoryLimit(int) (limit int64, by string) { return 0, "" }
+
+func fileLimit(int) int64 { return 0 }

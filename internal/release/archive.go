@@ -1,0 +1,89 @@
+package main
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// entry is a file of an archive: in memory, or at a path.
+type entry struct {
+	name    string
+	path    string
+	data    []byte
+	program bool
+}
+
+// pack writes an archive: a zip, or else a compressed tar. Everything is in a
+// folder, in order of names, of one time and of nobody.
+func pack(path string, zipped bool, folder string, at time.Time, files []entry) (string, error) {
+	files = slices.Clone(files)
+	slices.SortFunc(files, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	for i := range files {
+		if files[i].path != "" {
+			b, err := os.ReadFile(files[i].path)
+			if err != nil {
+				return "", err
+			}
+			files[i].data = b
+		}
+	}
+	write := packTar
+	path += ".tar.gz"
+	if zipped {
+		write = packZip
+		path = strings.TrimSuffix(path, ".tar.gz") + ".zip"
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	return path, errors.Join(write(f, folder, at, files), f.Close())
+}
+
+func (e entry) mode() int64 {
+	if e.program {
+		return 0o755
+	}
+	return 0o644
+}
+
+func packTar(w io.Writer, folder string, at time.Time, files []entry) error {
+	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(z)
+	for _, e := range files {
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: folder + "/" + e.name, Size: int64(len(e.data)), Mode: e.mode(), ModTime: at, Format: tar.FormatUSTAR}
+		if err := t.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := t.Write(e.data); err != nil {
+			return err
+		}
+	}
+	return errors.Join(t.Close(), z.Close())
+}
+
+func packZip(w io.Writer, folder string, at time.Time, files []entry) error {
+	z := zip.NewWriter(w)
+	for _, e := range files {
+		h := &zip.FileHeader{Name: folder + "/" + e.name, Method: zip.Deflate, Modified: at}
+		h.SetMode(os.FileMode(e.mode()))
+		out, err := z.CreateHeader(h)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(e.data); err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}

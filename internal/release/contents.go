@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The SBOMs are made by the CycloneDX project's own tool for Go. Its version is
+// pinned here and nowhere else.
+const (
+	sbomModule  = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod"
+	sbomVersion = "v1.10.0"
+)
+
+// sbomTool builds the tool, once for all targets.
+func (r *release) sbomTool(ctx context.Context, work string) (string, error) {
+	bin := filepath.Join(work, "bin")
+	on := *r
+	on.env = append(slices.Clip(r.env), "GOBIN="+bin, "CGO_ENABLED=")
+	_, err := on.goTool(ctx, "install", sbomModule+"@"+sbomVersion)
+	return filepath.Join(bin, "cyclonedx-gomod"), err
+}
+
+// linked are the modules that are in a binary, with their folders.
+func (r *release) linked(ctx context.Context, binary string) ([]module, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"list", "-m", "-f", "{{.Path}}\t{{.Version}}\t{{.Dir}}"}
+	for _, d := range info.Deps {
+		args = append(args, d.Path)
+	}
+	out, err := r.goTool(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	var all []module
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if len(f) != 3 || f[2] == "" {
+			return nil, fmt.Errorf("the source of a module is not here: %s", line)
+		}
+		all = append(all, module{f[0], f[1], f[2]})
+	}
+	return all, nil
+}
+
+type module struct{ path, version, dir string }
+
+func (m module) String() string { return m.path + " " + m.version }
+
+// part is what is in the binaries and no Go module of its own.
+type part struct {
+	name, version, about, licence, purl string
+	file                                string // its bytes, which the SBOM has the hash of
+	text                                string // its licence, "" if the text is elsewhere in the list
+}
+
+// parts lists them.
+func (r *release) parts(modules []module) ([]part, error) {
+	fetch, err := os.ReadFile(filepath.Join(r.source, "web", "vendor", "fetch"))
+	if err != nil {
+		return nil, err
+	}
+	m := regexp.MustCompile(`(?m)^version=(\S+)$`).FindSubmatch(fetch)
+	if m == nil {
+		return nil, fmt.Errorf("web/vendor/fetch names no version")
+	}
+	chart := string(m[1])
+	parts := []part{{
+		name: "chart.js", version: chart, about: "charts of the page", licence: "MIT", purl: "pkg:npm/chart.js@" + chart,
+		file: filepath.Join(r.source, "web", "vendor", "chart.umd.min.js"), text: filepath.Join(r.source, "web", "vendor", "chart.js-LICENSE.md"),
+	}}
+	for _, m := range modules {
+		switch m.path {
+		case "github.com/klippa-app/go-pdfium":
+			parts = append(parts, part{
+				name: "PDFium", version: "as in " + m.String(), licence: "Apache-2.0",
+				about: "reads PDFs, as WebAssembly; the work of the PDFium authors under the Apache License 2.0, whose text is in LICENSE. " +
+					"It includes libraries (libjpeg-turbo, OpenJPEG, ICU, Anti-Grain Geometry and others) under their own licences: " +
+					"https://pdfium.googlesource.com/pdfium/+/refs/heads/main/third_party/",
+				file: filepath.Join(m.dir, "internal", "pdfium_wasm", "pdfium.wasm"),
+			})
+		case "github.com/ncruces/go-sqlite3-wasm/v6":
+			parts = append(parts, part{
+				name: "SQLite", version: "as in " + m.String(), licence: "blessing",
+				about: "keeps sessions; its authors gave it to the public domain, https://sqlite.org/copyright.html",
+				file:  filepath.Join(m.dir, "sqlite3.dat"),
+			})
+		}
+	}
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("of Chart.js, PDFium and SQLite only %d are where they were: look at parts", len(parts))
+	}
+	return parts, nil
+}
+
+var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)`)
+
+// licences is the text that goes with a binary: the licences of everything in it.
+func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
+	modules, err := r.linked(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	goroot, err := r.goTool(ctx, "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := r.parts(modules)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string][]string{} // of whom each text is
+	add := func(who, dir string) error {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		found := 0
+		for _, e := range entries {
+			if e.IsDir() || !licenceName.MatchString(e.Name()) {
+				continue
+			}
+			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return err
+			}
+			text := strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", "\n"))
+			texts[text] = append(texts[text], who)
+			found++
+		}
+		if found == 0 {
+			return fmt.Errorf("%s has no licence", who)
+		}
+		return nil
+	}
+	if err := add("the Go standard library", strings.TrimSpace(string(goroot))); err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		if err := add(m.String(), m.dir); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Tallyman is under the Apache License 2.0, see LICENSE. In this binary there is also\nthe work of others, under the licences below.\n")
+	for _, p := range parts {
+		fmt.Fprintf(&b, "\n%s, %s (%s): %s\n", p.name, p.version, p.licence, p.about)
+		if p.text != "" {
+			text, err := os.ReadFile(p.text)
+			if err != nil {
+				return nil, err
+			}
+			texts[strings.TrimSpace(string(text))] = []string{p.name + " " + p.version}
+		}
+	}
+	type block struct{ who, text string }
+	var blocks []block
+	for text, who := range texts {
+		slices.Sort(who)
+		blocks = append(blocks, block{strings.Join(slices.Compact(who), "\n"), text})
+	}
+	slices.SortFunc(blocks, func(a, b block) int { return strings.Compare(a.who+"\x00"+a.text, b.who+"\x00"+b.text) })
+	for _, l := range blocks {
+		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), l.who, l.text)
+	}
+	return b.Bytes(), nil
+}
+
+// sbom is the list of what is in a binary, in CycloneDX's JSON: what its tool says,
+// with the parts that are no modules, and without what differs from build to build.
+func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, tool, "bin", "-json", "-licenses", "-std", "-noserial", "-notimestamp", "-version", r.version, "-output", "-", filepath.Base(binary))
+	// Everything is in the module cache by now.
+	cmd.Dir, cmd.Env = filepath.Dir(binary), append(slices.Clip(r.env), "GOPROXY=off")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", sbomModule, err, said.Bytes())
+	}
+	var bom map[string]any
+	if err := json.Unmarshal(out, &bom); err != nil {
+		return nil, err
+	}
+	meta, _ := bom["metadata"].(map[string]any)
+	main, _ := meta["component"].(map[string]any)
+	components, _ := bom["components"].([]any)
+	if main == nil || len(components) == 0 {
+		return nil, fmt.Errorf("%s made something else", sbomModule)
+	}
+	// The tool's own hash is that of this machine's build of it.
+	meta["tools"] = []any{map[string]any{"vendor": "CycloneDX", "name": "cyclonedx-gomod", "version": sbomVersion}}
+	licence := func(id string) []any { return []any{map[string]any{"license": map[string]any{"id": id}}} }
+	main["licenses"] = licence("Apache-2.0")
+	modules, err := r.linked(ctx, binary)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := r.parts(modules)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		b, err := os.ReadFile(p.file)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(b)
+		c := map[string]any{
+			"bom-ref": "part:" + p.name, "type": "library", "name": p.name, "version": p.version, "scope": "required", "description": p.about,
+			"hashes":   []any{map[string]any{"alg": "SHA-256", "content": hex.EncodeToString(sum[:])}},
+			"licenses": licence(p.licence),
+		}
+		if p.purl != "" {
+			c["bom-ref"], c["purl"] = p.purl, p.purl
+		}
+		components = append(components, c)
+	}
+	bom["components"] = components
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err = e.Encode(bom)
+	return b.Bytes(), err
+}

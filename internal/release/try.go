@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// How long a try may take. An emulator compiles the PDF engine slowly.
+const tryTime = 10 * time.Minute
+
+// emulators run programs of other systems, if they are here.
+var emulators = map[target][]string{
+	{"linux", "arm64"}:   {"qemu-aarch64-static", "qemu-aarch64"},
+	{"linux", "amd64"}:   {"qemu-x86_64-static", "qemu-x86_64"},
+	{"windows", "amd64"}: {"wine64", "wine"},
+}
+
+// tryOut starts a binary and makes the load sheet of the sample with it, where that
+// can be done here. It says in words what was tried. It fails if a binary does not
+// do on its own system what it must.
+func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
+	if t.native() {
+		if err := runSample(ctx, nil, nil, binary, dir); err != nil {
+			return "", err
+		}
+		return "here: started, and made the sample's sheet", nil
+	}
+	for _, e := range emulators[t] {
+		path, err := exec.LookPath(e)
+		if err != nil {
+			continue
+		}
+		env := []string{"WINEPREFIX=" + filepath.Join(dir, "wine"), "WINEDEBUG=-all", "DISPLAY="}
+		if _, err := output(ctx, env, path, binary, "version"); err != nil {
+			return fmt.Sprintf("does not start under %s: %v", e, err), nil
+		}
+		if err := runSample(ctx, env, []string{path}, binary, dir); err != nil {
+			return fmt.Sprintf("started under %s; sheet: %v", e, err), nil
+		}
+		return "under " + e + ": started, and made the sample's sheet", nil
+	}
+	if names := emulators[t]; names != nil {
+		return "no: there is no " + strings.Join(names, " or "), nil
+	}
+	return "no: nothing here runs it", nil
+}
+
+// runSample has a program write the sample and make its sheet, and compares that
+// with the one that must come of it.
+func runSample(ctx context.Context, env, prefix []string, binary, dir string) error {
+	at := filepath.Join(dir, "sample")
+	if err := os.Mkdir(at, 0o755); err != nil {
+		return err
+	}
+	program := append(prefix, binary)
+	run := func(args ...string) error {
+		all := append(append([]string{}, program...), args...)
+		_, err := output(ctx, env, all[0], all[1:]...)
+		return err
+	}
+	rel := func(name string) string { return filepath.Join("sample", name) }
+	if err := run("sample", "-o", "sample"); err != nil {
+		return err
+	}
+	if err := run("sheet", "--orders", rel("orders.csv"), "-o", rel("sheet.csv"), "--strict", rel("bol.pdf")); err != nil {
+		return err
+	}
+	got, err1 := os.ReadFile(filepath.Join(at, "sheet.csv"))
+	want, err2 := os.ReadFile(filepath.Join(at, "expected-sheet.csv"))
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return errors.New("the sheet is not the one that must come of the sample")
+	}
+	return nil
+}
+
+// output runs a program in its own folder. An error has the last line that it said.
+func output(ctx context.Context, env []string, name string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	for i, a := range append([]string{name}, args...) {
+		// The binary, which is in the folder that all works in.
+		if i < 2 && filepath.IsAbs(a) && strings.HasPrefix(filepath.Base(a), "tallyman") {
+			cmd.Dir = filepath.Dir(a)
+			break
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return nil, fmt.Errorf("%w: %.200s", err, lines[len(lines)-1])
+	}
+	return out, nil
+}

@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is what an operator may want to know of a database and its server.
+type Server struct {
+	// Version is the server's, as it says it.
+	Version string
+	// Schema is the version of the schema, Known the latest that this program
+	// knows. Open brings an older one up to date.
+	Schema, Known int
+	// Connections is how many the server allows, Reserved how many of those are
+	// not for everybody, and Used how many there are.
+	Connections, Reserved, Used int
+	// Programs is how many connections other Tallyman programs have to this
+	// database.
+	Programs int
+	// Ahead is how far the server's clock is ahead of ours, give or take Doubt.
+	Ahead, Doubt time.Duration
+	// Standby is true of a server that takes no changes.
+	Standby bool
+	// MayWrite is true if the role may change what the schema holds, and MayMigrate
+	// if it may change the schema.
+	MayWrite, MayMigrate bool
+}
+
+// Server asks for what an operator may want to know. It changes nothing.
+func (s *Store) Server(ctx context.Context) (Server, error) {
+	srv := Server{Known: latest(s.options.schema())}
+	var now time.Time
+	var sent, received time.Time
+	err := s.run(ctx, call{
+		what:  "ask for the server's state",
+		again: true,
+		sql: `SELECT clock_timestamp(), current_setting('server_version'), (SELECT version FROM tallyman.schema),
+			current_setting('max_connections')::integer, current_setting('superuser_reserved_connections')::integer,
+			(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+			(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ $1),
+			pg_is_in_recovery(),
+			(SELECT bool_and(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname IN ('session', 'file', 'content')),
+			(SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'tallyman')`,
+		args: func() []any { sent = time.Now(); return []any{programNamePattern.String()} },
+		scan: func(rows pgx.Rows) error {
+			received = time.Now()
+			if !rows.Next() {
+				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+			}
+			return rows.Scan(&now, &srv.Version, &srv.Schema, &srv.Connections, &srv.Reserved, &srv.Used, &srv.Programs, &srv.Standby, &srv.MayWrite, &srv.MayMigrate)
+		},
+	})
+	srv.Doubt = received.Sub(sent) / 2
+	srv.Ahead = now.Sub(sent.Add(srv.Doubt))
+	return srv, err
+}
+
+// FindSecret returns the secret of a name like Secret, but nil if there is none
+// yet.
+func (s *Store) FindSecret(ctx context.Context, name string) (secret []byte, err error) {
+	err = s.run(ctx, call{
+		what:  "look a secret up",
+		again: true,
+		sql:   `SELECT value FROM tallyman.secret WHERE name = $1`,
+		args:  func() []any { return []any{name} },
+		scan: func(rows pgx.Rows) error {
+			secret = nil
+			for rows.Next() {
+				if err := rows.Scan(&secret); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	return secret, err
+}
