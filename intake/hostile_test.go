@@ -201,6 +201,7 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 		{"a workbook that unpacks to a thousand times its size", hostile.ZipBomb(64 << 20), []fault.Code{fault.TooLarge}},
 		{"a workbook that unpacks to more than it says", hostile.LyingZipBomb(64 << 20), []fault.Code{fault.TooLarge, fault.DamagedOrders}},
 		{"a workbook with a cell of ten million characters", hostile.CellBomb(10 << 20), []fault.Code{fault.TooLarge}},
+		{"a workbook whose parts lie before its beginning", hostile.DisplacedWorkbook(), []fault.Code{fault.DamagedOrders}},
 		{"a workbook whose text multiplies", hostile.EntityBomb(), []fault.Code{fault.DamagedOrders, fault.MissingColumns}},
 		{"a CSV with a cell of ten million characters", hostile.CellText(10 << 20), []fault.Code{fault.TooLarge}},
 		{"a CSV of nothing but commas", bytes.Repeat([]byte(","), 10<<20), []fault.Code{fault.TooLarge, fault.MissingColumns}},
