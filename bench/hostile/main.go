@@ -44,6 +44,7 @@ type options struct {
 	mutate   int
 	seed     uint64
 	save     string
+	say      int
 }
 
 func main() {
@@ -60,6 +61,7 @@ func main() {
 	pflag.IntVar(&o.mutate, "mutate", 0, "send `N` mutants of each invented document, too")
 	pflag.Uint64Var(&o.seed, "seed", 1, "of the mutants")
 	pflag.StringVar(&o.save, "save", "", "write files with which something was wrong into this `DIR`")
+	pflag.IntVar(&o.say, "sentences", 0, "show `N` of the sentences of each code, to see whether they make sense to people")
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o, pflag.Args())
@@ -105,6 +107,7 @@ func run(ctx context.Context, o options, paths []string) error {
 	}
 	r.leftOut = leftOut
 	r.print(os.Stdout)
+	r.printSentences(os.Stdout, o.say)
 	if o.save != "" {
 		if err := r.saveBad(o.save); err != nil {
 			return err

@@ -175,7 +175,7 @@ func (r *report) add(d document, content []byte, sent *sender) {
 		} else if a.status == 200 && a.way != another {
 			r.accepted[a.way]++
 		}
-		if known := r.sentences[a.code]; a.code != "" && len(known) < 400 && !slices.Contains(known, a.says) {
+		if known := r.sentences[a.code]; a.code != "" && len(known) < sentencesKept && !slices.Contains(known, a.says) {
 			r.sentences[a.code] = append(known, a.says)
 		}
 		a.body = nil
@@ -243,6 +243,23 @@ func (r *report) print(w io.Writer) {
 	p("\n%d violations\n", len(r.violations))
 	for _, v := range r.violations {
 		p("  %s: %s\n    %s\n", v.document, v.what, v.answer)
+	}
+}
+
+// sentencesKept bounds how many sentences of each code are kept.
+const sentencesKept = 2000
+
+// printSentences prints n sentences of each code, from all over the run.
+func (r *report) printSentences(w io.Writer, n int) {
+	for _, code := range slices.Sorted(maps.Keys(r.sentences)) {
+		all := r.sentences[code]
+		some := min(n, len(all))
+		if some > 0 {
+			fmt.Fprintf(w, "\n%s: %d different sentences\n", code, len(all))
+		}
+		for i := range some {
+			fmt.Fprintf(w, "  %s\n", all[i*len(all)/some])
+		}
 	}
 }
 
