@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/xuri/excelize/v2"
 
@@ -128,7 +128,7 @@ func kind(b []byte) string {
 		return "zip"
 	case bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")):
 		return "OLE (XLS, DOC)"
-	case bytes.IndexByte(head, 0) < 0 && utf8.Valid(head[:max(0, len(head)-utf8.UTFMax)]):
+	case !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }):
 		return "text (CSV, XML)"
 	}
 	return "other"
