@@ -3,6 +3,10 @@ package intake_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
+	"encoding/xml"
+	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -216,6 +220,71 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 			faultIs(t, err, tt.want...)
 			if _, err := r.Orders(context.Background(), file("good.csv", good)); err != nil {
 				t.Errorf("the next export was not read: %v", err)
+			}
+		})
+	}
+}
+
+// Nothing that becomes of a sound document may be taken for a fault of the server
+// or of its disk.
+func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
+	s := invented(t, sample.Options{Bills: 2, Lines: 10, Seed: 7})
+	export := written(t, s.WriteOrders)
+	rows, err := csv.NewReader(bytes.NewReader(export)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	workbook := hostile.Workbook(func(w io.Writer) {
+		for _, row := range rows[1:] {
+			fmt.Fprint(w, `<row>`)
+			for _, cell := range row[:4] {
+				fmt.Fprint(w, `<c t="inlineStr"><is><t>`)
+				xml.EscapeText(w, []byte(cell))
+				fmt.Fprint(w, `</t></is></c>`)
+			}
+			fmt.Fprint(w, `</row>`)
+		}
+	})
+	r := newReader(t, tight)
+	orders := func(f intake.File) error {
+		_, err := r.Orders(context.Background(), f)
+		return err
+	}
+	stopped := []fault.Code{fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
+	damagedExport := append([]fault.Code{"", fault.EmptyFile, fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}, stopped...)
+	for _, tt := range []struct {
+		name  string
+		whole []byte
+		read  func(intake.File) error
+		want  []fault.Code
+	}{
+		{"bol.pdf", written(t, s.WritePDF), func(f intake.File) error {
+			_, err := r.Bills(context.Background(), []intake.File{f}, nil)
+			if err == nil {
+				_, err = r.Picture(context.Background(), f, 1, 400)
+			}
+			return err
+		}, append([]fault.Code{"", fault.EmptyFile, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}, stopped...)},
+		{"orders.csv", export, orders, damagedExport},
+		{"orders.xlsx", workbook, orders, damagedExport},
+		{"orders.xls", hostile.OldWorkbook(rows), orders, damagedExport},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.read(file(tt.name, tt.whole)); err != nil {
+				t.Fatalf("as it is: %v", err)
+			}
+			read := 0
+			for seed := range uint64(80) {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					err := tt.read(file(tt.name, hostile.Mutant(tt.whole, seed)))
+					faultIs(t, err, tt.want...)
+					if err == nil {
+						read++
+					}
+				})
+			}
+			if read == 0 || read == 80 {
+				t.Errorf("%d of 80 were read, so that they are too much alike", read)
 			}
 		})
 	}
