@@ -38,6 +38,7 @@ type options struct {
 	deadline time.Duration
 	all      time.Duration
 	atOnce   int
+	warm     int     // how often sound documents are sent before everything
 	largest  int64   // MB
 	growth   float64 // MB
 	patience time.Duration
@@ -63,6 +64,7 @@ func main() {
 	pflag.StringVar(&o.save, "save", "", "write files with which something was wrong into this `DIR`")
 	pflag.IntVar(&o.say, "sentences", 0, "show `N` of the sentences of each code, to see whether they make sense to people")
 	pflag.Parse()
+	o.warm = 4 * o.atOnce
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o, pflag.Args())
 	stop()

@@ -43,7 +43,7 @@ func started(t *testing.T) *server {
 	return s
 }
 
-var usual = options{deadline: 2 * time.Minute, all: 5 * time.Minute, atOnce: 2, growth: 64, patience: 2 * time.Minute}
+var usual = options{deadline: 2 * time.Minute, all: 5 * time.Minute, atOnce: 2, warm: 4, growth: 64, patience: 2 * time.Minute}
 
 func content(b []byte) func() ([]byte, error) { return func() ([]byte, error) { return b, nil } }
 
@@ -83,7 +83,7 @@ func TestHostileFilesAreAnsweredAndHarmNothing(t *testing.T) {
 	if err != nil || len(leftOut) > 0 {
 		t.Fatal(err, leftOut)
 	}
-	more, err := mutants(6, 1)
+	more, err := mutants(4, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +194,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 			}))
 			defer proxy.Close()
 			o := usual
+			o.warm = 1
 			if tt.want != "" {
 				o.patience = time.Second
 			}

@@ -79,7 +79,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	// called at rest.
 	var all sync.WaitGroup
 	var mu sync.Mutex
-	for i := range 2 * o.atOnce {
+	for i := range o.warm {
 		all.Go(func() {
 			for j, b := range [][]byte{sound.bills, sound.workbook} {
 				warm := sender(document{name: "a sound document"}, b, -1-2*i-j)

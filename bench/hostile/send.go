@@ -268,7 +268,7 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 }
 
 // pictureWidth is how wide pictures of pages are, in pixels.
-const pictureWidth = 800
+const pictureWidth = 400
 
 // draw has the first page of the session's PDF drawn.
 func (s *sender) draw(ctx context.Context) {

@@ -39,7 +39,7 @@ func TestAMutantIsAnotherDocumentAndTheSameForOneSeed(t *testing.T) {
 		before := bytes.Clone(whole)
 		seen := map[string]bool{}
 		same := 0
-		for seed := range uint64(200) {
+		for seed := range uint64(60) {
 			m := hostile.Mutant(whole, seed)
 			if !bytes.Equal(m, hostile.Mutant(whole, seed)) {
 				t.Errorf("%s: seed %d makes different mutants", kind, seed)
@@ -50,8 +50,8 @@ func TestAMutantIsAnotherDocumentAndTheSameForOneSeed(t *testing.T) {
 			seen[string(m)] = true
 		}
 		// Now and then nothing is found to change, or the change is undone.
-		if same > 10 || len(seen) < 180 {
-			t.Errorf("%s: of 200 mutants %d are different, and %d are as the document is", kind, len(seen), same)
+		if same > 4 || len(seen) < 54 {
+			t.Errorf("%s: of 60 mutants %d are different, and %d are as the document is", kind, len(seen), same)
 		}
 		if !bytes.Equal(before, whole) {
 			t.Errorf("%s: the document itself was changed", kind)
