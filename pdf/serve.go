@@ -206,7 +206,7 @@ const ends = 4 << 10
 // there any more would be lost in silence.
 func checkEnds(src io.ReaderAt, size int64) error {
 	if size == 0 {
-		return fault.New(fault.EmptyFile, "the file is empty")
+		return fault.New(fault.EmptyFile, "the file is empty; send it again")
 	}
 	if size > MaxSize {
 		return fault.New(fault.TooLarge, "the file has %d MB, more than the %d MB that a PDF may have", size>>20, int64(MaxSize)>>20)
