@@ -7,6 +7,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -287,5 +289,44 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 				t.Errorf("%d of 80 were read, so that they are too much alike", read)
 			}
 		})
+	}
+}
+
+// Texts of a bill cannot be checked, its figures and lines can: whatever becomes of
+// a document, none of them is another, or missing, unless a verdict or a problem
+// says so.
+func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
+	s := invented(t, sample.Options{Bills: 4, Lines: 24, Seed: 5})
+	whole := written(t, s.WritePDF)
+	figures := func(sheet string) [][]string {
+		rows, err := csv.NewReader(strings.NewReader(sheet)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows[1:] {
+			for i, name := range rows[0] {
+				if name == "Style" || name == "Invoice No." {
+					row[i] = ""
+				}
+			}
+		}
+		return rows
+	}
+	want := figures(string(written(t, s.WriteUnmatched)))
+	r := newReader(t, tight)
+	noticed, unharmed := 0, 0
+	for seed := range uint64(150) {
+		d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.Mutant(whole, seed))}, nil)
+		switch {
+		case err != nil || d.Count(bol.Reconciled) < len(d.Bills) || len(d.Problems) > 0:
+			noticed++
+		case !reflect.DeepEqual(figures(unmatched(t, d)), want):
+			t.Errorf("mutant %d: figures changed in silence: %s", seed, differing(unmatched(t, d), string(written(t, s.WriteUnmatched))))
+		default:
+			unharmed++
+		}
+	}
+	if noticed == 0 || unharmed == 0 {
+		t.Errorf("%d noticed, %d unharmed: the mutants are too much alike", noticed, unharmed)
 	}
 }
