@@ -170,7 +170,7 @@ func nothing(readings []*reading) error {
 				break
 			}
 		}
-		return fault.New(fault.NoBills, "%s", message).With(details)
+		return fault.New(fault.NoBills, "%s; is it the right document?", message).With(details)
 	case len(blank) > 0:
 		return fault.New(fault.NoText, "there is no text on %s: it is a scan or a picture; print the bills to PDF from the billing system instead", pageList(blank)).With(details)
 	default:

@@ -3,8 +3,10 @@ package desk
 import (
 	"bytes"
 	"container/list"
+	"slices"
 	"sync"
 
+	"tallyman/blob"
 	"tallyman/sheet"
 )
 
@@ -15,16 +17,18 @@ const cacheRows = 20_000
 // cache keeps the last sheets that were asked for, by what they are made of; see
 // inputsOf.
 type cache struct {
-	mu    sync.Mutex
-	byKey map[string]*list.Element
-	used  *list.List // of *entry, last used first
-	rows  int
+	mu      sync.Mutex
+	byKey   map[string]*list.Element
+	byInput map[blob.Key][]*list.Element
+	used    *list.List // of *entry, last used first
+	rows    int
 }
 
 // entry is a sheet and, once somebody has asked for it, its CSV.
 type entry struct {
-	of    string // the inputs that it is made of
-	sheet *sheet.Sheet
+	of     string     // the inputs that it is made of
+	inputs []blob.Key // the same, one by one
+	sheet  *sheet.Sheet
 
 	once sync.Once
 	csv  []byte
@@ -47,7 +51,7 @@ func (e *entry) facts() (*sheetFacts, error) {
 }
 
 func newCache() *cache {
-	return &cache{byKey: map[string]*list.Element{}, used: list.New()}
+	return &cache{byKey: map[string]*list.Element{}, byInput: map[blob.Key][]*list.Element{}, used: list.New()}
 }
 
 func (c *cache) get(key string) *entry {
@@ -71,12 +75,38 @@ func (c *cache) put(key string, e *entry) *entry {
 	if len(e.sheet.Rows) > cacheRows {
 		return e
 	}
-	c.byKey[key] = c.used.PushFront(e)
+	el := c.used.PushFront(e)
+	c.byKey[key] = el
+	for _, in := range e.inputs {
+		c.byInput[in] = append(c.byInput[in], el)
+	}
 	c.rows += len(e.sheet.Rows)
 	for c.rows > cacheRows {
-		last := c.used.Remove(c.used.Back()).(*entry)
-		delete(c.byKey, last.of)
-		c.rows -= len(last.sheet.Rows)
+		c.remove(c.used.Back())
 	}
 	return e
+}
+
+func (c *cache) remove(el *list.Element) {
+	e := c.used.Remove(el).(*entry)
+	delete(c.byKey, e.of)
+	for _, in := range e.inputs {
+		left := slices.DeleteFunc(c.byInput[in], func(other *list.Element) bool { return other == el })
+		if c.byInput[in] = left; len(left) == 0 {
+			delete(c.byInput, in)
+		}
+	}
+	c.rows -= len(e.sheet.Rows)
+}
+
+// forget lets go of the sheets that are made of contents which are gone: nobody
+// will ask for them again, and what was cleared is not to stay in memory.
+func (c *cache) forget(gone []blob.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, in := range gone {
+		for _, el := range slices.Clone(c.byInput[in]) {
+			c.remove(el)
+		}
+	}
 }

@@ -101,13 +101,14 @@ func (d *Desk) List(ctx context.Context, q session.Query) (session.Page, error) 
 // caused it is over.
 const dropTime = time.Minute
 
-// drop deletes contents that no session names any more. The request that
-// removed them has done its part: it does not wait, and what fails here the
-// janitor finds.
+// drop deletes contents that no session names any more, and the sheets of them
+// that are kept ready. The request that removed them has done its part: it does
+// not wait, and what fails here the janitor finds.
 func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	if len(removed.Contents) == 0 {
 		return
 	}
+	d.sheets.cache.forget(removed.Contents)
 	ctx, sp := span.Start(context.WithoutCancel(ctx), "files.drop") // here: the request's own may end any moment
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, dropTime)

@@ -206,7 +206,11 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	if err != nil {
 		return nil, err
 	}
-	return &entry{of: inputsOf(st), sheet: sheet.Make(doc, table)}, nil
+	e := &entry{of: inputsOf(st), sheet: sheet.Make(doc, table)}
+	for _, in := range st.Inputs() {
+		e.inputs = append(e.inputs, in.Reading.Key)
+	}
+	return e, nil
 }
 
 // billsOf puts the session's bills together.

@@ -175,3 +175,46 @@ func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
 	}
 	p.settles(t, 2)
 }
+
+// What a session held must not stay in memory when the session is over.
+func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	gone := func(st session.State, when string) {
+		t.Helper()
+		if _, err := p.Sheet(ctx, st); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("%s, and there is a sheet (%v)", when, err)
+		}
+	}
+	attach := func(id string) (bills, both session.State) {
+		t.Helper()
+		st, _, err := p.Begin(ctx, key(id), session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bills, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if both, err = p.attachOrders(ctx, bills, upload("orders.csv", ship.orders)); err != nil {
+			t.Fatal(err)
+		}
+		return bills, both
+	}
+	other, otherBoth := attach("other")
+	bills, both := attach("s")
+	again, err := p.attachBills(ctx, both, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 6) // each file, and what was read from it
+	gone(bills, "the bills were replaced")
+	gone(both, "the bills were replaced and the orders dropped")
+	if _, err := p.Clear(ctx, key("s")); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 4)
+	gone(again, "the session was cleared")
+	if p.csv(t, other) != string(ship.unmatched) || p.csv(t, otherBoth) != string(ship.expected) {
+		t.Error("another session's sheet is another now")
+	}
+}

@@ -3,6 +3,12 @@ package intake_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +207,7 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 		{"a workbook that unpacks to a thousand times its size", hostile.ZipBomb(64 << 20), []fault.Code{fault.TooLarge}},
 		{"a workbook that unpacks to more than it says", hostile.LyingZipBomb(64 << 20), []fault.Code{fault.TooLarge, fault.DamagedOrders}},
 		{"a workbook with a cell of ten million characters", hostile.CellBomb(10 << 20), []fault.Code{fault.TooLarge}},
+		{"a workbook whose parts lie before its beginning", hostile.DisplacedWorkbook(), []fault.Code{fault.DamagedOrders}},
 		{"a workbook whose text multiplies", hostile.EntityBomb(), []fault.Code{fault.DamagedOrders, fault.MissingColumns}},
 		{"a CSV with a cell of ten million characters", hostile.CellText(10 << 20), []fault.Code{fault.TooLarge}},
 		{"a CSV of nothing but commas", bytes.Repeat([]byte(","), 10<<20), []fault.Code{fault.TooLarge, fault.MissingColumns}},
@@ -217,5 +224,109 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 				t.Errorf("the next export was not read: %v", err)
 			}
 		})
+	}
+}
+
+// Nothing that becomes of a sound document may be taken for a fault of the server
+// or of its disk.
+func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
+	s := invented(t, sample.Options{Bills: 2, Lines: 10, Seed: 7})
+	export := written(t, s.WriteOrders)
+	rows, err := csv.NewReader(bytes.NewReader(export)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	workbook := hostile.Workbook(func(w io.Writer) {
+		for _, row := range rows[1:] {
+			fmt.Fprint(w, `<row>`)
+			for _, cell := range row[:4] {
+				fmt.Fprint(w, `<c t="inlineStr"><is><t>`)
+				xml.EscapeText(w, []byte(cell))
+				fmt.Fprint(w, `</t></is></c>`)
+			}
+			fmt.Fprint(w, `</row>`)
+		}
+	})
+	r := newReader(t, tight)
+	orders := func(f intake.File) error {
+		_, err := r.Orders(context.Background(), f)
+		return err
+	}
+	stopped := []fault.Code{fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
+	damagedExport := append([]fault.Code{"", fault.EmptyFile, fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}, stopped...)
+	for _, tt := range []struct {
+		name  string
+		whole []byte
+		read  func(intake.File) error
+		want  []fault.Code
+	}{
+		{"bol.pdf", written(t, s.WritePDF), func(f intake.File) error {
+			_, err := r.Bills(context.Background(), []intake.File{f}, nil)
+			if err == nil {
+				_, err = r.Picture(context.Background(), f, 1, 400)
+			}
+			return err
+		}, append([]fault.Code{"", fault.EmptyFile, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}, stopped...)},
+		{"orders.csv", export, orders, damagedExport},
+		{"orders.xlsx", workbook, orders, damagedExport},
+		{"orders.xls", hostile.OldWorkbook(rows), orders, damagedExport},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.read(file(tt.name, tt.whole)); err != nil {
+				t.Fatalf("as it is: %v", err)
+			}
+			read := 0
+			for seed := range uint64(80) {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					err := tt.read(file(tt.name, hostile.Mutant(tt.whole, seed)))
+					faultIs(t, err, tt.want...)
+					if err == nil {
+						read++
+					}
+				})
+			}
+			if read == 0 || read == 80 {
+				t.Errorf("%d of 80 were read, so that they are too much alike", read)
+			}
+		})
+	}
+}
+
+// Texts of a bill cannot be checked, its figures and lines can: whatever becomes of
+// a document, none of them is another, or missing, unless a verdict or a problem
+// says so.
+func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
+	s := invented(t, sample.Options{Bills: 4, Lines: 24, Seed: 5})
+	whole := written(t, s.WritePDF)
+	figures := func(sheet string) [][]string {
+		rows, err := csv.NewReader(strings.NewReader(sheet)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows[1:] {
+			for i, name := range rows[0] {
+				if name == "Style" || name == "Invoice No." {
+					row[i] = ""
+				}
+			}
+		}
+		return rows
+	}
+	want := figures(string(written(t, s.WriteUnmatched)))
+	r := newReader(t, tight)
+	noticed, unharmed := 0, 0
+	for seed := range uint64(150) {
+		d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.Mutant(whole, seed))}, nil)
+		switch {
+		case err != nil || d.Count(bol.Reconciled) < len(d.Bills) || len(d.Problems) > 0:
+			noticed++
+		case !reflect.DeepEqual(figures(unmatched(t, d)), want):
+			t.Errorf("mutant %d: figures changed in silence: %s", seed, differing(unmatched(t, d), string(written(t, s.WriteUnmatched))))
+		default:
+			unharmed++
+		}
+	}
+	if noticed == 0 || unharmed == 0 {
+		t.Errorf("%d noticed, %d unharmed: the mutants are too much alike", noticed, unharmed)
 	}
 }

@@ -125,7 +125,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 			}
 		}
 	}()
-	src := &source{r: r}
+	src := &source{r: r, size: size}
 	t, err = read(ctx, src, size, lim.orDefaults())
 	if err != nil {
 		return nil, asFault(ctx, src, err)
@@ -137,11 +137,15 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 // source remembers why its reader failed, so that a disk that fails is not
 // taken for a file that is damaged.
 type source struct {
-	r   io.ReaderAt
-	err error
+	r    io.ReaderAt
+	size int64
+	err  error
 }
 
 func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= s.size {
+		return 0, io.EOF // a damaged file leads anywhere
+	}
 	n, err := s.r.ReadAt(p, off)
 	if err != nil && !errors.Is(err, io.EOF) && s.err == nil {
 		s.err = err

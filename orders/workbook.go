@@ -66,7 +66,7 @@ func readWorkbook(ctx context.Context, format string, wb workbook, lim Limits) (
 }
 
 // damaged is the fault for a workbook that breaks the rules of its format.
-func damaged(what string, args ...any) error {
+func damaged(what string, args ...any) *fault.Error {
 	f := fault.New(fault.DamagedOrders, "the workbook is damaged: "+what+"; "+saveAsXLSX, args...)
 	// The decoders' own errors quote the file's bytes.
 	f.Message = strings.Map(func(r rune) rune {
@@ -75,5 +75,12 @@ func damaged(what string, args ...any) error {
 		}
 		return r
 	}, strings.ToValidUTF8(f.Message, "\ufffd"))
+	return f
+}
+
+// because gives a fault a cause that says nothing to people: mscfb's speak of its
+// own inside.
+func because(cause error, f *fault.Error) error {
+	f.Err = cause
 	return f
 }

@@ -18,7 +18,7 @@ import (
 func readCompound(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
 	doc, err := mscfb.New(io.NewSectionReader(r, 0, size))
 	if err != nil {
-		return nil, damaged("it begins as a file of an old Office, but is cut off or broken (%w)", err)
+		return nil, because(err, damaged("it begins as a file of an old Office, but is cut off or broken"))
 	}
 	streams := map[string]*mscfb.File{}
 	for _, f := range doc.File {
@@ -61,7 +61,7 @@ func readXLS(ctx context.Context, stream *mscfb.File, size int64, lim Limits) (*
 			break
 		}
 		if err != nil {
-			return nil, damaged("its contents cannot be read (%w)", err)
+			return nil, because(err, damaged("its contents cannot be read"))
 		}
 	}
 	wb, err := openXLS(ctx, data, lim)

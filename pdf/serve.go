@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+	"unicode"
 
 	"tallyman/fault"
 	"tallyman/page"
@@ -192,7 +193,7 @@ func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
 	case errSecurity:
 		return nil, fault.New(fault.EncryptedPDF, "the PDF is encrypted in a way that cannot be read; save it without protection and try again")
 	default:
-		return nil, fault.New(fault.DamagedPDF, "the PDF is damaged and cannot be opened; print or send it again (%w)", err)
+		return nil, &fault.Error{Code: fault.DamagedPDF, Message: "the PDF is damaged and cannot be opened; print or send it again", Err: err}
 	}
 }
 
@@ -205,7 +206,7 @@ const ends = 4 << 10
 // there any more would be lost in silence.
 func checkEnds(src io.ReaderAt, size int64) error {
 	if size == 0 {
-		return fault.New(fault.EmptyFile, "the file is empty")
+		return fault.New(fault.EmptyFile, "the file is empty; send it again")
 	}
 	if size > MaxSize {
 		return fault.New(fault.TooLarge, "the file has %d MB, more than the %d MB that a PDF may have", size>>20, int64(MaxSize)>>20)
@@ -215,7 +216,7 @@ func checkEnds(src io.ReaderAt, size int64) error {
 		return err
 	}
 	if !bytes.Contains(head, []byte("%PDF-")) {
-		return fault.New(fault.NotAPDF, "the file is not a PDF: %s", looksLike(head))
+		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
 	// The end mark near the beginning of a file for the web is not its last.
 	if m := linearized.FindSubmatch(head); m != nil {
@@ -250,7 +251,7 @@ func looksLike(head []byte) string {
 		{"II*\x00", "it looks like a TIFF picture"},
 		{"MM\x00*", "it looks like a TIFF picture"},
 		{"{\\rtf", "it looks like an RTF document"},
-		{"%!PS", "it looks like PostScript; print it to PDF"},
+		{"%!PS", "it looks like PostScript"},
 	} {
 		if bytes.HasPrefix(head, []byte(k.magic)) {
 			return k.name
@@ -260,7 +261,10 @@ func looksLike(head []byte) string {
 	if bytes.HasPrefix(lower, []byte("<!doctype html")) || bytes.HasPrefix(lower, []byte("<html")) {
 		return "it looks like a web page"
 	}
-	return "it does not begin with %PDF-"
+	if !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
+		return "it looks like plain text, such as an order export"
+	}
+	return "it does not begin as one"
 }
 
 // The most pixels that a picture of a page may have.

@@ -105,7 +105,7 @@ func (d *document) load(number int) (l *loaded, err error) {
 	l.chars = max(0, int(int32(n)))
 	if l.chars > maxChars {
 		return nil, cmp.Or(l.close(), error(errDamaged{fmt.Sprintf(
-			"the page has %d characters, more than the %d that are read", l.chars, maxChars)}))
+			"the page has %d characters, more than the %d that a page of bills may have", l.chars, maxChars)}))
 	}
 	return l, l.findTurns()
 }

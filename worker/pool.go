@@ -404,7 +404,7 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	case p.stalled.Load():
 		return &fault.Error{
 			Code:    fault.TooSlow,
-			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged or hostile", c.Stall),
+			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: print it again, or without that page", c.Stall),
 			Err:     cause,
 		}
 	case killed(p.cmd.ProcessState):

@@ -128,26 +128,11 @@ func flateRun(text string, n int) []byte {
 // the web. When the end of such a document is cut off, what is left can be read as
 // a shorter one. The PDF must have a plain cross-reference table.
 func RootFirst(pdf []byte) ([]byte, error) {
-	at := bytes.LastIndex(pdf, []byte("\nxref\n"))
-	end := bytes.LastIndex(pdf, []byte("startxref"))
-	if at < 0 || end < at {
-		return nil, fmt.Errorf("the PDF has no cross-reference table")
+	at, offsets, trailer, err := crossReferences(pdf)
+	if err != nil {
+		return nil, err
 	}
-	var first, n int
-	table, trailer, _ := bytes.Cut(pdf[at+len("\nxref\n"):end], []byte("trailer"))
-	if _, err := fmt.Sscanf(string(table), "%d %d\n", &first, &n); err != nil || first != 0 {
-		return nil, fmt.Errorf("its cross-reference table has several parts (%v)", err)
-	}
-	entries := bytes.Split(bytes.TrimSpace(table), []byte("\n"))[1:]
-	if len(entries) != n {
-		return nil, fmt.Errorf("its cross-reference table has %d entries, not %d", len(entries), n)
-	}
-	offsets := make([]int, n)
-	for i, e := range entries {
-		if _, err := fmt.Sscanf(string(e), "%d", &offsets[i]); err != nil {
-			return nil, fmt.Errorf("its cross-reference table: %w", err)
-		}
-	}
+	n := len(offsets)
 	object := func(i int) []byte {
 		o := pdf[offsets[i]:at]
 		return o[:bytes.Index(o, []byte("endobj"))+len("endobj\n")]
@@ -188,4 +173,30 @@ func RootFirst(pdf []byte) ([]byte, error) {
 	}
 	fmt.Fprintf(&b, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref)
 	return b.Bytes(), nil
+}
+
+// crossReferences reads the plain cross-reference table of a PDF: where it begins,
+// where each object does, and what stands after the word trailer.
+func crossReferences(pdf []byte) (at int, offsets []int, trailer []byte, err error) {
+	at = bytes.LastIndex(pdf, []byte("\nxref\n"))
+	end := bytes.LastIndex(pdf, []byte("startxref"))
+	if at < 0 || end < at {
+		return 0, nil, nil, fmt.Errorf("the PDF has no cross-reference table")
+	}
+	var first, n int
+	table, trailer, _ := bytes.Cut(pdf[at+len("\nxref\n"):end], []byte("trailer"))
+	if _, err := fmt.Sscanf(string(table), "%d %d\n", &first, &n); err != nil || first != 0 {
+		return 0, nil, nil, fmt.Errorf("its cross-reference table has several parts (%v)", err)
+	}
+	entries := bytes.Split(bytes.TrimSpace(table), []byte("\n"))[1:]
+	if len(entries) != n {
+		return 0, nil, nil, fmt.Errorf("its cross-reference table has %d entries, not %d", len(entries), n)
+	}
+	offsets = make([]int, n)
+	for i, e := range entries {
+		if _, err := fmt.Sscanf(string(e), "%d", &offsets[i]); err != nil {
+			return 0, nil, nil, fmt.Errorf("its cross-reference table: %w", err)
+		}
+	}
+	return at, offsets, trailer, nil
 }

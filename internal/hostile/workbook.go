@@ -3,6 +3,7 @@ package hostile
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -80,6 +81,15 @@ func LyingZipBomb(n int) []byte {
 	name := []byte("xl/worksheets/sheet1.xml")
 	at := bytes.LastIndex(b, name) - 46
 	copy(b[at+24:], []byte{0, 16, 0, 0})
+	return b
+}
+
+// DisplacedWorkbook is an XLSX whose end record says that the directory is further
+// on than it is, so that all parts seem to begin before the file does.
+func DisplacedWorkbook() []byte {
+	b := Workbook(func(io.Writer) {})
+	at := bytes.LastIndex(b, []byte("PK\x05\x06")) + 16
+	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)+1000))
 	return b
 }
 

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unicode"
+
+	"github.com/xuri/excelize/v2"
+
+	"tallyman/internal/hostile"
+	"tallyman/sample"
+)
+
+// document is one file to send.
+type document struct {
+	name string // for people; its last part is the name that it is sent under
+	read func() ([]byte, error)
+}
+
+// collect lists the regular files below some folders. leftOut says which were left
+// out, and why.
+func collect(paths []string, largest int64) (documents []document, leftOut []string, err error) {
+	for _, root := range paths {
+		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case e.IsDir():
+				return nil
+			case !e.Type().IsRegular():
+				leftOut = append(leftOut, path+": it is no regular file")
+				return nil
+			}
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			if info.Size() > largest {
+				leftOut = append(leftOut, fmt.Sprintf("%s: it has %d MB", path, info.Size()>>20))
+				return nil
+			}
+			documents = append(documents, document{path, func() ([]byte, error) { return os.ReadFile(path) }})
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return documents, leftOut, nil
+}
+
+// invented is a sample as it is sent: small, so that much of it is changed by a
+// little change.
+type invented struct {
+	bills, orders, workbook, oldWorkbook []byte
+}
+
+func invent(o sample.Options) (d invented, err error) {
+	s, err := sample.New(o)
+	if err != nil {
+		return d, err
+	}
+	write := func(f func(io.Writer) error) (b []byte) {
+		var out bytes.Buffer
+		if err == nil {
+			err = f(&out)
+		}
+		return out.Bytes()
+	}
+	d = invented{bills: write(s.WritePDF), orders: write(s.WriteOrders)}
+	if err != nil {
+		return d, err
+	}
+	rows, err := csv.NewReader(bytes.NewReader(d.orders)).ReadAll()
+	if err != nil {
+		return d, err
+	}
+	d.oldWorkbook = hostile.OldWorkbook(rows)
+	d.workbook = write(func(w io.Writer) error {
+		f := excelize.NewFile()
+		defer f.Close()
+		for i, row := range rows {
+			if err := f.SetSheetRow("Sheet1", fmt.Sprint("A", i+1), &row); err != nil {
+				return err
+			}
+		}
+		return f.Write(w)
+	})
+	return d, err
+}
+
+// mutants are n changed copies of each kind of invented document. They are made
+// when they are sent.
+func mutants(n int, seed uint64) (documents []document, err error) {
+	d, err := invent(sample.Options{Bills: 4, Lines: 24, Seed: seed, MissingOrders: 1, NearMisses: 1, ExtraOrders: 1})
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range []struct {
+		name    string
+		content []byte
+	}{{"bol.pdf", d.bills}, {"orders.csv", d.orders}, {"orders.xlsx", d.workbook}, {"orders.xls", d.oldWorkbook}} {
+		for i := range uint64(n) {
+			documents = append(documents, document{fmt.Sprintf("mutants/%d-%d-%s", seed, i, of.name), func() ([]byte, error) {
+				return hostile.Mutant(of.content, seed<<32+i), nil
+			}})
+		}
+	}
+	return documents, nil
+}
+
+// kind is what a document is, by its first bytes.
+func kind(b []byte) string {
+	head := b[:min(len(b), 1024)]
+	switch {
+	case len(b) == 0:
+		return "empty"
+	case bytes.Contains(head, []byte("%PDF-")):
+		return "PDF"
+	case bytes.HasPrefix(b, []byte("PK\x03\x04")) && bytes.Contains(b, []byte("xl/")):
+		return "XLSX"
+	case bytes.HasPrefix(b, []byte("PK")):
+		return "zip"
+	case bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")):
+		return "OLE (XLS, DOC)"
+	case !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }):
+		return "text (CSV, XML)"
+	}
+	return "other"
+}

@@ -1,0 +1,122 @@
+// Hostile sends every file of some folders to a server, as a BOL and as an order
+// export, each in a session of its own, and looks whether that harms it. Each
+// request must be answered with 2xx or 4xx, in time, and with JSON where JSON is
+// promised; what is accepted must be there whole, as every kind of sheet and as a
+// picture. The first page of every other PDF that can be opened is drawn as well, by
+// workers of this program, since a server draws only what it accepted. And in the end the server must be as it was: the same process, with the
+// memory, goroutines, files and workers that it had, and nothing left on the disk.
+//
+//	go run ./bench/hostile DIR...
+//	go run ./bench/hostile --mutate 500 [--seed 7] [DIR...]
+//
+// bench/hostile/corpora.sh DIR fetches a few thousand files that are worth trying.
+// With --mutate it sends mutants of invented documents as well. It builds the
+// program, starts it on a free port of this machine, and ends it; everything of it
+// is in a temporary folder. It fails if anything was not as it must be, and says
+// with which file.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/intake"
+	"tallyman/internal/load"
+)
+
+// options are what the command line says.
+type options struct {
+	deadline time.Duration
+	all      time.Duration
+	atOnce   int
+	warm     int     // how often sound documents are sent before everything
+	largest  int64   // MB
+	growth   float64 // MB
+	patience time.Duration
+	mutate   int
+	seed     uint64
+	save     string
+	say      int
+}
+
+func main() {
+	intake.RunIfWorker()
+	var o options
+	// The server gives up on a file after 3 minutes, and then must still say so.
+	pflag.DurationVar(&o.deadline, "deadline", 200*time.Second, "how long one answer may take")
+	pflag.DurationVar(&o.all, "time", 3*time.Hour, "how long everything may take; what was not sent by then is a failure")
+	pflag.IntVar(&o.atOnce, "at-once", runtime.NumCPU(), "how many files are sent at once")
+	pflag.Int64Var(&o.largest, "largest", 64, "leave out files of more than so many `MB`")
+	// Go gives memory back after two minutes or three.
+	pflag.DurationVar(&o.patience, "patience", 4*time.Minute, "how long the server may take to come to rest in the end")
+	pflag.Float64Var(&o.growth, "growth", 48, "how many `MB` the server's memory at rest may grow by")
+	pflag.IntVar(&o.mutate, "mutate", 0, "send `N` mutants of each invented document, too")
+	pflag.Uint64Var(&o.seed, "seed", 1, "of the mutants")
+	pflag.StringVar(&o.save, "save", "", "write files with which something was wrong into this `DIR`")
+	pflag.IntVar(&o.say, "sentences", 0, "show `N` of the sentences of each code, to see whether they make sense to people")
+	pflag.Parse()
+	o.warm = 4 * o.atOnce
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o, pflag.Args())
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/hostile:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options, paths []string) error {
+	if o.atOnce < 1 || o.mutate < 0 || o.deadline <= 0 || o.all <= 0 || len(paths) == 0 && o.mutate == 0 {
+		return errors.New("give folders to send the files of, or --mutate N; times and numbers are more than nothing")
+	}
+	documents, leftOut, err := collect(paths, o.largest<<20)
+	if err != nil {
+		return err
+	}
+	if o.mutate > 0 {
+		mutants, err := mutants(o.mutate, o.seed)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, mutants...)
+	}
+	dir, err := os.MkdirTemp("", "tallyman-hostile-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "tallyman")
+	if err := load.Build(program); err != nil {
+		return err
+	}
+	s, err := start(program, dir, o.atOnce)
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	r, err := try(ctx, s, s.url, documents, o)
+	if err != nil {
+		return err
+	}
+	r.leftOut = leftOut
+	r.print(os.Stdout)
+	r.printSentences(os.Stdout, o.say)
+	if o.save != "" {
+		if err := r.saveBad(o.save); err != nil {
+			return err
+		}
+	}
+	if n := len(r.violations); n > 0 {
+		return fmt.Errorf("%d things were not as they must be", n)
+	}
+	return nil
+}

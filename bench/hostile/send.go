@@ -1,0 +1,360 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tallyman/fault"
+	"tallyman/intake"
+)
+
+// The ways in which a document is sent.
+const (
+	asBOL     = "BOL"
+	asOrders  = "order export"
+	asPicture = "picture"
+	another   = "reading back" // what is asked after that
+)
+
+// answer is what a request was answered with.
+type answer struct {
+	way     string
+	request string
+	status  int // 0 if there was none
+	code    string
+	says    string // the sentence of an error
+	took    time.Duration
+	body    []byte
+	err     error // why there was no answer
+	kind    string
+}
+
+// String is the answer for people.
+func (a answer) String() string {
+	switch {
+	case a.err != nil:
+		return fmt.Sprintf("%s: no answer after %v: %v", a.request, a.took.Round(time.Millisecond), a.err)
+	case a.code != "":
+		return fmt.Sprintf("%s: %d %s: %s", a.request, a.status, a.code, a.says)
+	}
+	return fmt.Sprintf("%s: %d %s, %d bytes: %.200q", a.request, a.status, a.kind, len(a.body), a.body)
+}
+
+// sender sends one document, in all ways.
+type sender struct {
+	url      string
+	client   *http.Client
+	reader   *intake.Reader // draws what the server does not
+	deadline time.Duration
+	sound    invented
+	name     string // the document's
+	content  []byte
+	session  string
+
+	answers    []answer
+	violations []violation
+}
+
+// violation is something that was not as it must be.
+type violation struct {
+	document string
+	what     string
+	answer   string
+}
+
+func (s *sender) wrong(a answer, format string, args ...any) {
+	s.violations = append(s.violations, violation{s.name, fmt.Sprintf(format, args...), a.String()})
+}
+
+// file is one that is sent in a form.
+type file struct {
+	name    string
+	content []byte
+}
+
+// ask makes a request. kind is the media type that a success is promised to be of,
+// "" if it depends. There is an answer in any case; what is wrong with it is noted.
+func (s *sender) ask(ctx context.Context, way, method, path, kind string, files ...file) answer {
+	a := answer{way: way, request: method + " " + path}
+	glue := "?"
+	if strings.Contains(path, "?") {
+		glue = "&"
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for _, f := range files {
+		if part, err := form.CreateFormFile("file", f.name); err == nil {
+			part.Write(f.content)
+		}
+	}
+	form.Close()
+	limited, cancel := context.WithTimeout(ctx, s.deadline)
+	defer cancel()
+	req, err := http.NewRequestWithContext(limited, method, s.url+path+glue+"_sid="+url.QueryEscape(s.session), nil)
+	if err != nil {
+		a.err = err
+		s.wrong(a, "the request cannot be made")
+		return a
+	}
+	if len(files) > 0 {
+		req.Body, req.ContentLength = io.NopCloser(&body), int64(body.Len())
+		req.Header.Set("Content-Type", form.FormDataContentType())
+	}
+	began := time.Now()
+	resp, err := s.client.Do(req)
+	if err == nil {
+		a.status = resp.StatusCode
+		a.kind, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		a.body, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	a.took, a.err = time.Since(began), err
+	if ctx.Err() != nil {
+		return a // the run was given up, which is nobody's fault here
+	}
+	s.check(&a, kind)
+	s.answers = append(s.answers, a)
+	return a
+}
+
+// check notes what is wrong with an answer whatever the document is.
+func (s *sender) check(a *answer, kind string) {
+	switch {
+	case errors.Is(a.err, context.DeadlineExceeded):
+		s.wrong(*a, overDeadline)
+		return
+	case a.err != nil:
+		s.wrong(*a, "no answer")
+		return
+	}
+	if a.status >= 400 {
+		kind = "application/json"
+	}
+	var says struct{ Error, Code string }
+	if kind == "application/json" {
+		if err := json.Unmarshal(a.body, &says); err != nil || a.kind != kind {
+			s.wrong(*a, notJSON)
+		} else if a.status >= 400 && (says.Error == "" || says.Code == "") {
+			s.wrong(*a, "an error without a sentence or a code")
+		}
+		a.code, a.says = says.Code, says.Error
+	} else if a.kind != kind && kind != "" {
+		s.wrong(*a, "it is of another type than %s", kind)
+	}
+	if a.status/100 != 2 && a.status/100 != 4 {
+		s.wrong(*a, ours)
+	}
+	// What a program says of itself is nothing for people.
+	for _, inside := range []string{"goroutine ", "runtime error", "panic:", "wasm error", "%!", "/proc/", ".go:"} {
+		if strings.Contains(a.says, inside) {
+			s.wrong(*a, "the sentence shows the inside")
+			break
+		}
+	}
+}
+
+// The violations that are counted.
+const (
+	ours         = "neither 2xx nor 4xx"
+	notJSON      = "no JSON"
+	overDeadline = "over the deadline"
+)
+
+// send sends the document in all ways.
+func (s *sender) send(ctx context.Context) {
+	id := s.session
+	// The name that it is sent under is the document's own: it may be hostile, too.
+	as := file{filepath.Base(s.name), s.content}
+
+	s.session = id + "-bol"
+	a := s.ask(ctx, asBOL, http.MethodPost, "/upload", "application/json", as)
+	s.readBack(ctx, a, as)
+	if a.status == 200 {
+		s.draw(ctx)
+	}
+	s.clear(ctx)
+	if a.code == "no_bills" || a.code == "no_text" {
+		s.drawHere(ctx)
+	}
+
+	s.session = id + "-orders"
+	if a := s.ask(ctx, another, http.MethodPost, "/upload", "application/json", file{"sound.pdf", s.sound.bills}); a.err == nil && a.status != 200 {
+		s.wrong(a, "a sound document was not accepted")
+	}
+	a = s.ask(ctx, asOrders, http.MethodPost, "/upload-csv", "application/json", as)
+	s.readBack(ctx, a, as)
+	s.clear(ctx)
+}
+
+// clear ends the session.
+func (s *sender) clear(ctx context.Context) {
+	if a := s.ask(ctx, another, http.MethodPost, "/clear-session", "application/json"); a.err == nil && a.status != 200 {
+		s.wrong(a, "the session was not cleared")
+	}
+}
+
+// readBack gets everything of the session, and looks whether it is whole. up is
+// the answer to the upload of a file.
+func (s *sender) readBack(ctx context.Context, up answer, as file) {
+	if up.err != nil {
+		return // there is no telling what should be there
+	}
+	a := s.ask(ctx, another, http.MethodGet, "/status", "application/json")
+	if a.err == nil && a.status != 200 {
+		s.wrong(a, "there is no state")
+	}
+	kinds := []struct {
+		format, kind string
+		whole        func([]byte) error
+	}{
+		{"csv", "text/csv", wholeCSV},
+		{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", wholeXLSX},
+		{"json", "application/json", nil},
+	}
+	for _, f := range kinds {
+		a := s.ask(ctx, another, http.MethodGet, "/download-bol?format="+f.format, f.kind)
+		switch {
+		case a.err != nil:
+			return
+		case up.status == 200 && a.status != 200:
+			s.wrong(a, "it was accepted, and there is no sheet")
+		case a.status == 200 && f.whole != nil:
+			if err := f.whole(a.body); err != nil {
+				s.wrong(a, "the sheet is not whole: %v", err)
+			}
+		}
+		if up.status != 200 {
+			return // one is enough to see what the session says
+		}
+	}
+	a = s.ask(ctx, another, http.MethodGet, "/files", "application/json")
+	var list struct {
+		Files []struct {
+			Role        string
+			DownloadURL string `json:"download_url"`
+		}
+	}
+	if a.err != nil || json.Unmarshal(a.body, &list) != nil {
+		return
+	}
+	// The last input is the one that was sent last.
+	for _, f := range slices.Backward(list.Files) {
+		if f.Role == "sheet" || (f.Role == "orders") != (up.way == asOrders) {
+			continue
+		}
+		a := s.ask(ctx, another, http.MethodGet, f.DownloadURL, "")
+		if a.err == nil && (a.status != 200 || !bytes.Equal(a.body, as.content)) {
+			a.body = a.body[:min(len(a.body), 20)]
+			s.wrong(a, "what comes back is not what was sent")
+		}
+		break
+	}
+}
+
+// pictureWidth is how wide pictures of pages are, in pixels.
+const pictureWidth = 400
+
+// draw has the first page of the session's PDF drawn.
+func (s *sender) draw(ctx context.Context) {
+	a := s.ask(ctx, another, http.MethodGet, "/view", "application/json")
+	var view struct{ Version string }
+	if a.err != nil || json.Unmarshal(a.body, &view) != nil {
+		return
+	}
+	a = s.ask(ctx, another, http.MethodGet, fmt.Sprintf("/page-picture?page=1&width=%d&of=%s", pictureWidth, url.QueryEscape(view.Version)), "image/png")
+	if a.err == nil && a.status == 200 {
+		if _, err := png.Decode(bytes.NewReader(a.body)); err != nil {
+			s.wrong(a, "the picture is none: %v", err)
+		}
+	}
+}
+
+// drawHere draws the first page of the document with a worker of this program.
+func (s *sender) drawHere(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, s.deadline)
+	defer cancel()
+	a := answer{way: asPicture, request: "drawing page 1"}
+	began := time.Now()
+	p, err := s.reader.Picture(limited, intake.File{Name: s.name, ReaderAt: bytes.NewReader(s.content), Size: int64(len(s.content))}, 1, pictureWidth)
+	a.took = time.Since(began)
+	if ctx.Err() != nil {
+		return
+	}
+	a.code = string(fault.CodeOf(err))
+	switch {
+	case err != nil:
+		a.says = err.Error()
+		if limited.Err() != nil {
+			s.wrong(a, overDeadline)
+		} else if !slices.Contains(undrawn, fault.CodeOf(err)) {
+			s.wrong(a, ours)
+		}
+	default:
+		a.status = 200
+		if _, err := png.Decode(bytes.NewReader(p.PNG)); err != nil {
+			s.wrong(a, "the picture is none: %v", err)
+		}
+	}
+	s.answers = append(s.answers, a)
+}
+
+// undrawn are the faults that drawing may end with, all of them the document's.
+var undrawn = []fault.Code{fault.DamagedPDF, fault.EncryptedPDF, fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
+
+// columns is how many a load sheet has (DESIGN.md §5).
+const columns = 28
+
+// wholeCSV checks a load sheet: its columns, and that no cell is a formula.
+func wholeCSV(b []byte) error {
+	r := csv.NewReader(bytes.NewReader(b))
+	r.FieldsPerRecord = columns
+	rows, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 || rows[0][0] != "RTS ID" || rows[0][columns-1] != "Assigned Trucking Co." {
+		return errors.New("its header is another")
+	}
+	for i, row := range rows {
+		for _, cell := range row {
+			if _, err := strconv.ParseFloat(strings.ReplaceAll(cell, ",", ""), 64); err != nil && strings.IndexAny(cell, "=+-@\t\r") == 0 && cell != "-" {
+				return fmt.Errorf("row %d has a formula, %.40q", i+1, cell)
+			}
+		}
+	}
+	return nil
+}
+
+// wholeXLSX unpacks a workbook.
+func wholeXLSX(b []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
