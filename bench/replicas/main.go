@@ -35,6 +35,7 @@ import (
 	"tallyman/intake"
 	"tallyman/internal/cluster"
 	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 func main() {
@@ -43,7 +44,7 @@ func main() {
 	each := pflag.Duration("time", 5*time.Second, "how long each measurement lasts")
 	pflag.Parse()
 	err := run(*bol, *orders, min(*each, time.Minute))
-	cluster.Forget()
+	program.Forget()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/replicas:", err)
 		os.Exit(1)
@@ -58,7 +59,7 @@ func run(bol, orders string, each time.Duration) (err error) {
 	if err != nil {
 		return err
 	}
-	program, err := cluster.Program()
+	built, err := program.Path()
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func run(bol, orders string, each time.Duration) (err error) {
 
 	fmt.Printf("%-20s %10s %7s %10s %7s %10s %7s %10s\n", "", "new/s", "", "status/s", "", "workflow/s", "", "MB each")
 	var base rates
-	embedded, err := embed(program)
+	embedded, err := embed(built)
 	if err != nil {
 		return err
 	}

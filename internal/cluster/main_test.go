@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/program"
 	"tallyman/sample"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if s, err := servers(); err == nil {
 		s.Close()
 	}
-	cluster.Forget()
+	program.Forget()
 	os.Exit(code)
 }
 

@@ -1,0 +1,318 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tallyman/blob"
+	"tallyman/internal/program"
+)
+
+// All tests run where a disk of their own can be mounted.
+func TestMain(m *testing.M) {
+	if runtime.GOOS == "linux" {
+		if code, started, err := Privately(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		} else if started {
+			os.Exit(code)
+		}
+	}
+	code := m.Run()
+	program.Forget()
+	os.Exit(code)
+}
+
+// options are those of a short run.
+func options(t *testing.T) Options {
+	t.Helper()
+	path, err := program.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Processes are told apart by the path of their program, so each run has its own.
+	dir := t.TempDir()
+	own := filepath.Join(dir, "tallyman")
+	if err := os.Link(path, own); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(LogPath(dir))
+			t.Logf("the end of the server's log: %s", b[max(0, len(b)-1000):])
+		}
+	})
+	return Options{Program: own, Dir: dir, Time: 2 * time.Second, Clients: 6, Pause: 10 * time.Millisecond, Seed: 1, NoFullDisk: true}
+}
+
+// Clients work while the server is killed, restarted and stopped, its workers killed,
+// its disk filled, and others are slow, hang up, flood it and send what is hostile:
+// every answer is what that client uploaded, and in the end nothing is left.
+func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
+	o := options(t)
+	o.Time, o.Faults = 6*time.Second, 2*16
+	if runtime.GOOS == "linux" {
+		o.NoFullDisk = false
+		data := filepath.Join(o.Dir, "data")
+		if err := os.Mkdir(data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := SmallDisk(data, 64); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := unmount(data); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, v := range report.Violations() {
+		t.Error(v)
+	}
+	for _, kind := range (&Soak{o: o}).faults() {
+		if report.Count(kind.name) == 0 {
+			t.Errorf("there was no fault of the kind %q", kind.name)
+		}
+	}
+	if n := report.Count("downloads compared"); n < 20 {
+		t.Errorf("only %d downloads were compared", n)
+	}
+	var summary strings.Builder
+	report.Write(&summary)
+	t.Log(summary.String())
+}
+
+// liar is something between clients and server that lies.
+type liar func(next http.Handler, w http.ResponseWriter, r *http.Request)
+
+// pass has the server answer, and returns what it answered instead of sending it.
+func pass(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	next.ServeHTTP(w, r)
+	return w
+}
+
+func send(w http.ResponseWriter, a *httptest.ResponseRecorder, body []byte) {
+	for k, v := range a.Header() {
+		w.Header()[k] = v
+	}
+	w.Header().Del("Content-Length")
+	w.WriteHeader(a.Code)
+	w.Write(body)
+}
+
+// isSheet says that a request is for a sheet as CSV.
+func isSheet(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == "")
+}
+
+// A run that cannot find anything would find nothing: each of these breaks one promise
+// on purpose.
+func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
+	var mu sync.Mutex
+	swapped := []byte(nil)
+	first := map[string][]byte{}
+	var n atomic.Int64
+	for _, c := range []struct {
+		name string
+		lie  liar
+		// set changes the options, unless nil.
+		set  func(*Options)
+		want []string // one of these counts
+	}{
+		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			a := pass(next, r)
+			body := a.Body.Bytes()
+			if isSheet(r) && a.Code == http.StatusOK {
+				mu.Lock()
+				body, swapped = swapped, body
+				mu.Unlock()
+				if body == nil {
+					body = a.Body.Bytes()
+				}
+			}
+			send(w, a, body)
+		}},
+		{name: "a client gets an earlier sheet of its session", want: []string{string(contaminated), string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			a := pass(next, r)
+			body := a.Body.Bytes()
+			if isSheet(r) && a.Code == http.StatusOK {
+				mu.Lock()
+				if old := first[r.URL.Query().Get("_sid")]; old != nil {
+					body = old
+				} else {
+					first[r.URL.Query().Get("_sid")] = body
+				}
+				mu.Unlock()
+			}
+			send(w, a, body)
+		}},
+		{name: "an upload that was acknowledged is gone", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			a := pass(next, r)
+			if r.URL.Path == "/upload" && a.Code == http.StatusOK && n.Add(1)%3 == 0 {
+				pass(next, httptest.NewRequestWithContext(r.Context(), http.MethodPost, "/clear-session?"+r.URL.RawQuery, nil))
+			}
+			send(w, a, a.Body.Bytes())
+		}},
+		{name: "the last line of a sheet is missing", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			a := pass(next, r)
+			body := a.Body.Bytes()
+			if isSheet(r) && a.Code == http.StatusOK {
+				body = body[:bytes.LastIndexByte(body[:len(body)-1], '\n')+1]
+			}
+			send(w, a, body)
+		}},
+		{name: "an error of the server's own", want: []string{unpromised}, lie: instead(500, `{"error":"Something went wrong.","code":"internal"}`)},
+		{name: "an error that is not JSON", want: []string{unpromised}, lie: instead(404, "404 page not found")},
+		{name: "busy, without a time to come again", want: []string{unpromised}, lie: instead(503, `{"error":"Busy.","code":"busy"}`)},
+		{name: "a full disk that is not full", want: []string{unpromised}, lie: instead(507, `{"error":"Full.","code":"storage_full"}`)},
+		{name: "a connection that breaks", want: []string{unpromised}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			if n.Add(1)%10 == 0 {
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		}},
+		{name: "an answer that never comes", want: []string{hangs}, set: func(o *Options) { o.Deadline = time.Second }, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && n.Add(1)%30 == 0 {
+				<-r.Context().Done()
+			}
+			next.ServeHTTP(w, r)
+		}},
+		{name: "a content that no session names", want: []string{leakedFiles}, set: func(o *Options) {
+			o.planted = func(s *Soak) {
+				key := string(blob.NewKey())
+				os.WriteFile(filepath.Join(s.server.data, "contents", key[:2], key), nil, 0o600)
+			}
+		}},
+		{name: "a temporary file", want: []string{leakedFiles}, set: func(o *Options) {
+			o.planted = func(s *Soak) { os.WriteFile(filepath.Join(s.server.temp, "upload-1"), nil, 0o600) }
+		}},
+		{name: "a worker without a server", want: []string{leakedProcesses}, set: func(o *Options) {
+			o.planted = func(s *Soak) {
+				cmd := exec.Command(s.server.Program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(s.o.Dir, "stray"))
+				if err := cmd.Start(); err == nil {
+					t.Cleanup(func() {
+						cmd.Process.Kill()
+						cmd.Wait()
+					})
+				}
+			}
+		}},
+		{name: "a panic in the log", want: []string{panics}, set: func(o *Options) {
+			o.planted = func(s *Soak) { s.server.hear(`{"level":"ERROR","msg":"panic","stack":"goroutine 1 [running]"}`) }
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t)
+			o.brief, o.leak = true, 500*time.Millisecond
+			if c.lie != nil {
+				o.between = func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.URL.Path == "/events" { // which never ends
+							next.ServeHTTP(w, r)
+							return
+						}
+						c.lie(next, w, r)
+					})
+				}
+			}
+			if c.set != nil {
+				c.set(&o)
+			}
+			// A lie needs some luck to be met; what is planted is looked for in the end.
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.lie != nil {
+				o.Time = 30 * time.Second
+				o.Progress = writer(func(line []byte) {
+					for _, what := range c.want {
+						if bytes.Contains(line, []byte(": "+what+": ")) {
+							cancel()
+						}
+					}
+				})
+			}
+			report, err := Run(ctx, o)
+			if err != nil {
+				t.Error(err)
+			}
+			found := 0
+			for _, what := range c.want {
+				found += report.Count(what)
+			}
+			if found == 0 {
+				t.Errorf("it was not found; there are these violations: %v", report.Violations())
+			} else {
+				t.Log(report.Violations()[0])
+			}
+		})
+	}
+}
+
+// writer hears what is written.
+type writer func(b []byte)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
+}
+
+// instead has one of twenty requests answered with something else.
+func instead(status int, body string) liar {
+	var n atomic.Int64
+	return func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		if n.Add(1)%20 != 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}
+}
+
+func TestWhatAServerKeepsAtRestIsFound(t *testing.T) {
+	s := &Soak{report: newReport(nil)}
+	before := rest{goroutines: 20, files: 10}
+	s.compare(before, rest{goroutines: 20, files: 9}, nil)
+	if v := s.report.Violations(); len(v) > 0 {
+		t.Errorf("nothing grew, and yet %v", v)
+	}
+	s.compare(before, rest{goroutines: 23, files: 12}, nil)
+	if g, f := s.report.Count(leakedGoroutines), s.report.Count(leakedFDs); g != 3 || f != 2 {
+		t.Errorf("%d goroutines and %d file descriptors were found to be leaked, want 3 and 2", g, f)
+	}
+}
+
+func TestASlopeIsThatOfALine(t *testing.T) {
+	var x, y []float64
+	for i := range 100 {
+		x = append(x, float64(i)/10)
+		y = append(y, 3+2*float64(i)/10+math.Pow(-1, float64(i)))
+	}
+	b, se, mean := slope(x, y)
+	if math.Abs(b-2) > .01 || math.Abs(mean-12.9) > .01 || math.Abs(se-.035) > .001 {
+		t.Errorf("the slope is %v ± %v and the mean %v, want 2 ± 0.035 and 12.9", b, se, mean)
+	}
+	if b, _, _ := slope(x[:2], y[:2]); !math.IsNaN(b) {
+		t.Errorf("two points have the slope %v", b)
+	}
+}
