@@ -73,10 +73,13 @@ func run() int {
 	if err != nil {
 		return complain(err)
 	}
-	clean := false
+	// The log is kept if anything was wrong.
+	clean, unmount := true, func() error { return nil }
 	defer func() {
 		if clean {
-			os.RemoveAll(place)
+			if err := errors.Join(unmount(), os.RemoveAll(place)); err != nil {
+				fmt.Fprintln(os.Stderr, "bench/soak:", err)
+			}
 		} else {
 			fmt.Fprintf(os.Stderr, "the server's log is %s\n", soak.LogPath(o.Dir))
 		}
@@ -86,7 +89,7 @@ func run() int {
 		return complain(err)
 	}
 	if !o.NoFullDisk {
-		if err := soak.SmallDisk(filepath.Join(o.Dir, "data"), diskSize); err != nil {
+		if unmount, err = soak.SmallDisk(filepath.Join(o.Dir, "data"), diskSize); err != nil {
 			return complain(err)
 		}
 	}
@@ -100,15 +103,14 @@ func run() int {
 	fmt.Printf("%s\n%s, %d processors, %s/%s\n\n", command, runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	report, err := soak.Run(ctx, o)
 	report.Write(os.Stdout)
+	clean = err == nil && len(report.Violations()) == 0
 	switch {
 	case err != nil:
 		return complain(err)
-	case len(report.Violations()) > 0:
+	case !clean:
 		return 1
 	case ctx.Err() != nil:
-		clean = true
-		return complain(errors.New("ended before its time"))
+		return complain(errors.New("ended before its time, so nothing was looked for that may be left"))
 	}
-	clean = true
 	return 0
 }

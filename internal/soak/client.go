@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"time"
@@ -157,8 +158,10 @@ func (c *client) one(ctx context.Context) {
 		c.picture(ctx, s)
 	case n < 96:
 		c.watch(ctx, s)
-	case n < 98:
+	case n < 97:
 		c.process(ctx, s)
+	case n < 99:
+		c.browse(ctx)
 	default:
 		c.gone(ctx)
 	}
@@ -558,6 +561,38 @@ func (c *client) convert(ctx context.Context) {
 		s.set([]state{{alive: true, bills: []*Document{d}, orders: d}})
 		c.found(s.seesCSV(a.body), s, "/convert", a.body)
 	}
+}
+
+// browse does as the page in a browser: only the cookie names the session.
+func (c *client) browse(ctx context.Context) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		panic(err) // there are no options
+	}
+	browser := &http.Client{Transport: c.hc.Transport, Jar: jar}
+	a := c.ask(ctx, browser, request{method: "POST", path: "/new-session"})
+	if a.outcome != done {
+		return // a session whose name nobody was told expires, and has no files
+	}
+	var v figures
+	if err := a.into(&v); err != nil || !c.remember(v.SessionID) {
+		c.report.violated(string(contaminated), "client %s: /new-session without a name was answered %.300q", c.name, a.body)
+		return
+	}
+	s := newSession(v.SessionID)
+	s.set([]state{{alive: true}})
+	d := c.docs(1)
+	r := request{method: "POST", path: "/upload"}
+	r.kind, r.body = pdfs(d...)
+	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, r), opened, replaced(d...))
+	if a := c.ask(ctx, browser, request{method: "GET", path: "/download"}, "no_sheet"); a.outcome == done {
+		c.report.count("downloads compared")
+		c.found(s.seesCSV(a.body), s, "/download by the cookie", a.body)
+	}
+	c.look(ctx, s)
+	a = c.ask(ctx, browser, request{method: "POST", path: "/clear-session"})
+	c.beginning(s, "/clear-session by the cookie", a, ended)
+	c.look(ctx, s)
 }
 
 // workflow is what front ends do: clear, new, upload, upload-csv, download, clear.

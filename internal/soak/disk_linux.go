@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 )
 
@@ -31,6 +32,10 @@ func Privately() (code int, started bool, err error) {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
+	// It is not to go on alone. The kernel looks at the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if err := cmd.Start(); err != nil {
@@ -38,9 +43,7 @@ func Privately() (code int, started bool, err error) {
 	}
 	go func() {
 		for s := range signals {
-			if s == syscall.SIGTERM { // a terminal sends an interrupt to both
-				cmd.Process.Signal(s)
-			}
+			cmd.Process.Signal(s)
 		}
 	}()
 	err = cmd.Wait()
@@ -50,12 +53,13 @@ func Privately() (code int, started bool, err error) {
 	return 0, true, err
 }
 
-// SmallDisk mounts a disk of a few megabytes at a directory, until this process ends.
-func SmallDisk(dir string, megabytes int) error {
+// SmallDisk mounts a disk of a few megabytes at a directory, until the function that it
+// returns is called or this process ends.
+func SmallDisk(dir string, megabytes int) (unmount func() error, err error) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
-		return fmt.Errorf("mounting a small disk at %s: %w", dir, err)
+		return nil, fmt.Errorf("mounting a small disk at %s: %w", dir, err)
 	}
-	return nil
+	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
 }
 
 // fill takes all the room of a disk; the function that it returns gives it back.
@@ -76,6 +80,3 @@ func fill(dir string) (empty func(), err error) {
 	}
 	return func() { os.Remove(path) }, nil
 }
-
-// unmount takes a disk away again.
-func unmount(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH) }

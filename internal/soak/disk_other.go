@@ -10,8 +10,6 @@ var errNoDisk = errors.New("filling a disk of its own works on Linux only; leave
 func Privately() (code int, started bool, err error) { return 0, false, errNoDisk }
 
 // SmallDisk fails.
-func SmallDisk(string, int) error { return errNoDisk }
+func SmallDisk(string, int) (unmount func() error, err error) { return nil, errNoDisk }
 
 func fill(string) (empty func(), err error) { return nil, errNoDisk }
-
-func unmount(string) error { return errNoDisk }

@@ -167,9 +167,7 @@ func each(states []state, f func(state) state) (next []state) {
 
 // did says that a change was acknowledged.
 func (s *session) did(f func(state) state) {
-	for _, st := range s.may {
-		s.was = append(s.was, st)
-	}
+	s.was = append(s.was, s.may...)
 	s.was = s.was[max(0, len(s.was)-16):]
 	s.set(each(s.may, f))
 }

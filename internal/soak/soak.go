@@ -198,8 +198,8 @@ func (s *Soak) run(ctx context.Context) error {
 
 	begin := time.Now()
 	faults := s.faults()
-	chaos := s.o.Faults / 2
-	if err := s.harm(ctx, faults, chaos, begin.Add(s.o.Time/2)); err != nil {
+	chaos := min(s.o.Faults, max(s.o.Faults*2/5, len(faults))) // each kind at least once
+	if err := s.harm(ctx, faults, chaos, begin.Add(s.o.Time*2/5)); err != nil {
 		return stillThere(ctx, err)
 	}
 	if !s.o.brief {
@@ -244,7 +244,8 @@ func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error 
 		whole = s.o.Time / 4
 		end = time.Now().Add(whole)
 	}
-	sleep(ctx, min(time.Minute, whole/5)) // until it has used what it uses
+	// Until it has used what it uses: it keeps the last sheets that were asked for.
+	sleep(ctx, min(6*time.Minute, whole/3))
 	first, err := s.atRest(ctx, nil)
 	if err != nil {
 		return err

@@ -64,18 +64,19 @@ func options(t *testing.T) Options {
 // every answer is what that client uploaded, and in the end nothing is left.
 func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
 	o := options(t)
-	o.Time, o.Faults = 6*time.Second, 2*16
+	o.Time, o.Faults = 5*time.Second, 18
 	if runtime.GOOS == "linux" {
 		o.NoFullDisk = false
 		data := filepath.Join(o.Dir, "data")
 		if err := os.Mkdir(data, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := SmallDisk(data, 64); err != nil {
+		unmount, err := SmallDisk(data, 64)
+		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := unmount(data); err != nil {
+			if err := unmount(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -314,5 +315,28 @@ func TestASlopeIsThatOfALine(t *testing.T) {
 	}
 	if b, _, _ := slope(x[:2], y[:2]); !math.IsNaN(b) {
 		t.Errorf("two points have the slope %v", b)
+	}
+}
+
+// Each of the wrong requests is answered as the run expects.
+func TestWrongRequestsAreAnsweredInJSON(t *testing.T) {
+	o := options(t)
+	if err := o.defaults(); err != nil {
+		t.Fatal(err)
+	}
+	s := &Soak{o: o, report: newReport(nil), hc: newHTTP(), ids: map[string]bool{}}
+	var err error
+	if s.server, err = newServer(s); err != nil {
+		t.Fatal(err)
+	}
+	defer s.server.close()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrongRequests {
+		s.wrong(t.Context(), w.text, w.status)
+	}
+	for _, v := range s.report.Violations() {
+		t.Error(v)
 	}
 }
