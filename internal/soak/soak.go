@@ -151,7 +151,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}))
 		defer s.proxy.Close()
 	}
-	return report, s.run(ctx)
+	// However the server behaves, the run comes to an end.
+	most := 2*o.Time + 10*time.Minute
+	bounded, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err = s.run(bounded)
+	if ctx.Err() == nil && bounded.Err() != nil {
+		report.violated(hangs, "the run was not over after %v", most)
+	}
+	return report, err
 }
 
 // start starts the server.

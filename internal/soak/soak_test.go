@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"tallyman/blob"
+	"tallyman/intake"
 	"tallyman/internal/program"
 )
 
@@ -63,6 +63,7 @@ func options(t *testing.T) Options {
 // its disk filled, and others are slow, hang up, flood it and send what is hostile:
 // every answer is what that client uploaded, and in the end nothing is left.
 func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
+	t.Parallel()
 	o := options(t)
 	o.Time, o.Faults = 5*time.Second, 18
 	if runtime.GOOS == "linux" {
@@ -136,8 +137,8 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 		name string
 		lie  liar
 		// set changes the options, unless nil.
-		set  func(*Options)
-		want []string // one of these counts
+		set  func(*testing.T, *Options)
+		want []string // the counts of which none may be 0
 	}{
 		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			a := pass(next, r)
@@ -152,7 +153,7 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 			}
 			send(w, a, body)
 		}},
-		{name: "a client gets an earlier sheet of its session", want: []string{string(contaminated), string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		{name: "a client gets an earlier sheet of its session", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			a := pass(next, r)
 			body := a.Body.Bytes()
 			if isSheet(r) && a.Code == http.StatusOK {
@@ -182,43 +183,15 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 			send(w, a, body)
 		}},
 		{name: "an error of the server's own", want: []string{unpromised}, lie: instead(500, `{"error":"Something went wrong.","code":"internal"}`)},
-		{name: "an error that is not JSON", want: []string{unpromised}, lie: instead(404, "404 page not found")},
-		{name: "busy, without a time to come again", want: []string{unpromised}, lie: instead(503, `{"error":"Busy.","code":"busy"}`)},
-		{name: "a full disk that is not full", want: []string{unpromised}, lie: instead(507, `{"error":"Full.","code":"storage_full"}`)},
-		{name: "a connection that breaks", want: []string{unpromised}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
-			if n.Add(1)%10 == 0 {
-				panic(http.ErrAbortHandler)
-			}
-			next.ServeHTTP(w, r)
-		}},
-		{name: "an answer that never comes", want: []string{hangs}, set: func(o *Options) { o.Deadline = time.Second }, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		{name: "an answer that never comes", want: []string{hangs}, set: func(_ *testing.T, o *Options) { o.Deadline = time.Second }, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet && n.Add(1)%30 == 0 {
 				<-r.Context().Done()
 			}
 			next.ServeHTTP(w, r)
 		}},
-		{name: "a content that no session names", want: []string{leakedFiles}, set: func(o *Options) {
-			o.planted = func(s *Soak) {
-				key := string(blob.NewKey())
-				os.WriteFile(filepath.Join(s.server.data, "contents", key[:2], key), nil, 0o600)
-			}
-		}},
-		{name: "a temporary file", want: []string{leakedFiles}, set: func(o *Options) {
-			o.planted = func(s *Soak) { os.WriteFile(filepath.Join(s.server.temp, "upload-1"), nil, 0o600) }
-		}},
-		{name: "a worker without a server", want: []string{leakedProcesses}, set: func(o *Options) {
-			o.planted = func(s *Soak) {
-				cmd := exec.Command(s.server.Program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(s.o.Dir, "stray"))
-				if err := cmd.Start(); err == nil {
-					t.Cleanup(func() {
-						cmd.Process.Kill()
-						cmd.Wait()
-					})
-				}
-			}
-		}},
-		{name: "a panic in the log", want: []string{panics}, set: func(o *Options) {
-			o.planted = func(s *Soak) { s.server.hear(`{"level":"ERROR","msg":"panic","stack":"goroutine 1 [running]"}`) }
+		{name: "files, processes and a panic are left behind", want: []string{leakedFiles, leakedProcesses, panics}, set: func(t *testing.T, o *Options) {
+			o.Time = time.Second
+			o.planted = func(s *Soak) { leave(t, s) }
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,7 +210,7 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 				}
 			}
 			if c.set != nil {
-				c.set(&o)
+				c.set(t, &o)
 			}
 			// A lie needs some luck to be met; what is planted is looked for in the end.
 			ctx, cancel := context.WithCancel(t.Context())
@@ -256,17 +229,32 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			found := 0
 			for _, what := range c.want {
-				found += report.Count(what)
-			}
-			if found == 0 {
-				t.Errorf("it was not found; there are these violations: %v", report.Violations())
-			} else {
-				t.Log(report.Violations()[0])
+				if report.Count(what) == 0 {
+					t.Errorf("%s: none was found; there are these violations: %v", what, report.Violations())
+				}
 			}
 		})
 	}
+}
+
+// leave leaves behind a content that no session names, a temporary file, a server with
+// its workers, and a line in the log.
+func leave(t *testing.T, s *Soak) {
+	key := string(blob.NewKey())
+	for _, path := range []string{filepath.Join(s.server.data, "contents", key[:2], key), filepath.Join(s.server.temp, "upload-1")} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	stray := &program.Server{Name: "a stray server", Program: s.server.Program, Args: []string{
+		"--listen", "127.0.0.1:0", "--data", filepath.Join(s.o.Dir, "stray"), "--cache", intake.CacheDir(), "--log", "json",
+	}}
+	if err := stray.Start(); err != nil {
+		t.Error(err)
+	}
+	t.Cleanup(stray.Kill)
+	s.server.hear(`{"level":"ERROR","msg":"panic","stack":"goroutine 1 [running]"}`)
 }
 
 // writer hears what is written.
@@ -287,6 +275,50 @@ func instead(status int, body string) liar {
 		}
 		w.WriteHeader(status)
 		io.WriteString(w, body)
+	}
+}
+
+func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
+	const busyBody, fullBody = `{"error":"Busy.","code":"busy"}`, `{"error":"Full.","code":"storage_full"}`
+	after := http.Header{"Retry-After": {"1"}}
+	for _, c := range []struct {
+		name    string
+		trouble kind
+		answer  answer
+		err     error
+		want    outcome
+		count   string // of the violation, "" for none
+	}{
+		{name: "what was asked for", answer: answer{status: 200}, want: done},
+		{name: "a refusal that the request may get", answer: answer{status: 404, body: []byte(`{"error":"None.","code":"no_sheet"}`)}, want: refused},
+		{name: "a refusal that it may not get", answer: answer{status: 409, body: []byte(`{"error":"Lost.","code":"session_superseded"}`)}, want: refused, count: unpromised},
+		{name: "an error that is not JSON", answer: answer{status: 404, body: []byte("404 page not found")}, want: unknown, count: unpromised},
+		{name: "an error without a sentence", answer: answer{status: 404, body: []byte(`{"code":"no_sheet"}`)}, want: unknown, count: unpromised},
+		{name: "an error of its own", trouble: full, answer: answer{status: 500, body: []byte(`{"error":"Oh.","code":"internal"}`)}, want: unknown, count: unpromised},
+		{name: "busy", answer: answer{status: 503, header: after, body: []byte(busyBody)}, want: busy},
+		{name: "busy, without a time to come again", answer: answer{status: 503, body: []byte(busyBody)}, want: busy, count: unpromised},
+		{name: "a full disk", trouble: full, answer: answer{status: 507, body: []byte(fullBody)}, want: busy},
+		{name: "a full disk that is not full", answer: answer{status: 507, body: []byte(fullBody)}, want: unknown, count: unpromised},
+		{name: "a worker that was killed", trouble: harmed, answer: answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}, want: busy},
+		{name: "a worker that nobody killed", answer: answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}, want: unknown, count: unpromised},
+		{name: "storage that fails with a sound disk", answer: answer{status: 503, header: after, body: []byte(`{"error":"Away.","code":"storage_unavailable"}`)}, want: unknown, count: unpromised},
+		{name: "a connection that is cut off by the end of the server", trouble: down, err: io.ErrUnexpectedEOF, want: unknown},
+		{name: "a connection that breaks by itself", err: io.ErrUnexpectedEOF, want: unknown, count: unpromised},
+		{name: "an answer that is overdue", trouble: down, err: context.DeadlineExceeded, want: unknown, count: hangs},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &Soak{report: newReport(nil)}
+			began := time.Now()
+			if c.trouble != "" {
+				s.trouble.begin(c.trouble)()
+			}
+			if a := s.judge(t.Context(), "GET /download", began, c.answer, c.err, []string{"no_sheet"}); a.outcome != c.want {
+				t.Errorf("the outcome is %d, want %d", a.outcome, c.want)
+			}
+			if v := s.report.Violations(); len(v) > 0 != (c.count != "") || c.count != "" && s.report.Count(c.count) != 1 {
+				t.Errorf("the violations are %v, want one that counts as %q", v, c.count)
+			}
+		})
 	}
 }
 
