@@ -67,7 +67,7 @@ func (v *server) living(life string) {
 	}
 	v.Args = []string{
 		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", grace.String(),
-		"--workers", "2", "--worker-memory", "256", "--timeout", "30s", "--connections", strconv.Itoa(connections),
+		"--workers", "2", "--timeout", "1m", "--connections", strconv.Itoa(connections),
 		"--life", life, "--cookie-life", life,
 	}
 }

@@ -178,7 +178,8 @@ func (s *Soak) start() error {
 
 // run is the whole of it.
 func (s *Soak) run(ctx context.Context) error {
-	if err := s.probe(ctx, "the first start"); err != nil {
+	// Where the PDF engine was not compiled yet, that comes first.
+	if err := s.probeWithin(ctx, "the first start", s.o.Deadline+3*time.Minute); err != nil {
 		return stillThere(ctx, err)
 	}
 	known, err := s.server.files()

@@ -222,8 +222,12 @@ func newHTTP() *http.Client {
 }
 
 // probe uploads a document to a session of nobody and downloads it, until that works
-// or a time is over.
+// or the deadline is over.
 func (s *Soak) probe(ctx context.Context, after string) error {
+	return s.probeWithin(ctx, after, s.o.Deadline)
+}
+
+func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration) error {
 	d, err := s.strays.next()
 	if err != nil {
 		return err
@@ -232,7 +236,7 @@ func (s *Soak) probe(ctx context.Context, after string) error {
 	sid := "probe/" + d.Mark
 	s.remember(sid)
 	want, last := state{bills: []*Document{d}}.sheet(), ""
-	for end := time.Now().Add(s.o.Deadline); time.Now().Before(end); {
+	for end := time.Now().Add(most); time.Now().Before(end); {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -250,6 +254,6 @@ func (s *Soak) probe(ctx context.Context, after string) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	s.report.violated(hangs, "the server does not work again within %v after: %s; it answers %s", s.o.Deadline, after, last)
+	s.report.violated(hangs, "the server does not work within %v after: %s; it answers %s", most, after, last)
 	return nil
 }
