@@ -6,22 +6,19 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 func main() {
@@ -39,25 +36,23 @@ func run(idle time.Duration) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "tallyman")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", program, "./cmd/tallyman")
-	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("building the program: %w", err)
+	built := filepath.Join(dir, "tallyman")
+	if err := program.Build(built); err != nil {
+		return err
 	}
-	info, err := os.Stat(program)
+	info, err := os.Stat(built)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d processors, %s %s/%s\n\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Printf("%-48s %8.1f MB\n", "size of the binary", float64(info.Size())/1e6)
-	ours, theirs, err := starts(program)
+	ours, theirs, err := starts(built)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%-48s %8.1f ms (median of 21)\n%-48s %8.1f ms, between these\n", "start to end of tallyman version", ms(ours), "start to end of /bin/true", ms(theirs))
 	for _, cache := range []string{"cold", "warm"} {
-		if err := serve(program, dir, cache, idle); err != nil {
+		if err := serve(built, dir, cache, idle); err != nil {
 			return err
 		}
 	}
@@ -88,49 +83,35 @@ func starts(program string) (ours, theirs time.Duration, err error) {
 
 // serve measures the server: the first answers, and with a warm cache its memory
 // when it rests.
-func serve(program, dir, cache string, idle time.Duration) error {
-	cmd := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data"), "--log", "json")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
+func serve(path, dir, cache string, idle time.Duration) error {
+	s := program.New(path, "--data", filepath.Join(dir, "data"))
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	if err := s.Start(); err != nil {
 		return err
 	}
-	defer func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-	}()
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("the server did not start: %w", err)
-	}
-	var first struct{ URL string }
-	if err := json.Unmarshal(line, &first); err != nil || first.URL == "" {
-		return fmt.Errorf("the server said %s", line)
-	}
-	go io.Copy(io.Discard, lines)
-	for _, path := range []string{"/ping", "/health"} {
-		resp, err := http.Get(first.URL + path)
+	defer s.End(0)
+	for _, route := range []string{"/ping", "/health"} {
+		resp, err := http.Get(s.URL() + route)
 		if err != nil {
 			return err
 		}
 		resp.Body.Close()
 		note := ""
-		if path == "/health" {
+		if route == "/health" {
 			note = ", which tries storage and a worker: " + resp.Status
 		}
-		fmt.Printf("%-48s %8.0f ms%s\n", "start of serve to the answer of "+path+", "+cache, ms(time.Since(began)), note)
+		fmt.Printf("%-48s %8.0f ms%s\n", "start of serve to the answer of "+route+", "+cache, ms(time.Since(began)), note)
 	}
 	if cache == "cold" {
 		return nil
 	}
 	time.Sleep(idle)
-	if total, processes := load.Memory(cmd.Process.Pid); processes > 0 {
-		server := load.Resident(cmd.Process.Pid)
-		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), server, total-server, processes-1)
+	if self, workers := load.Family(s.PID()); self.PID > 0 {
+		theirs := 0.0
+		for _, w := range workers {
+			theirs += w.MB
+		}
+		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), self.MB, theirs, len(workers))
 	}
 	return nil
 }

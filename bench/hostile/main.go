@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -30,7 +29,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tallyman/intake"
-	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 // options are what the command line says.
@@ -68,6 +67,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o, pflag.Args())
 	stop()
+	program.Forget()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/hostile:", err)
 		os.Exit(1)
@@ -94,16 +94,16 @@ func run(ctx context.Context, o options, paths []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "tallyman")
-	if err := load.Build(program); err != nil {
+	built, err := program.Path()
+	if err != nil {
 		return err
 	}
-	s, err := start(program, dir, o.atOnce)
+	s, err := start(built, dir, o.atOnce)
 	if err != nil {
 		return err
 	}
 	defer s.end()
-	r, err := try(ctx, s, s.url, documents, o)
+	r, err := try(ctx, s, s.URL(), documents, o)
 	if err != nil {
 		return err
 	}

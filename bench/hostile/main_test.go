@@ -16,26 +16,26 @@ import (
 	"time"
 
 	"tallyman/intake"
-	"tallyman/internal/cluster"
 	"tallyman/internal/hostile"
+	"tallyman/internal/program"
 	"tallyman/sample"
 )
 
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
 	code := m.Run()
-	cluster.Forget()
+	program.Forget()
 	os.Exit(code)
 }
 
 // started is a server for one test.
 func started(t *testing.T) *server {
 	t.Helper()
-	program, err := cluster.Program()
+	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := start(program, t.TempDir(), 2)
+	s, err := start(path, t.TempDir(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestHostileFilesAreAnsweredAndHarmNothing(t *testing.T) {
 	}
 	documents = append(documents, more...)
 	s := started(t)
-	r, err := try(t.Context(), s, s.url, documents, usual)
+	r, err := try(t.Context(), s, s.URL(), documents, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 		}, "temporary files are left: [\""},
 		{"a connection that stays", "/upload", true, func(t *testing.T, s *server, _ http.ResponseWriter, _ *http.Request) bool {
 			// The server ends it itself, but only after the patience is over.
-			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 			if err != nil {
 				t.Error(err)
 				return false
@@ -169,8 +169,12 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 			return false
 		}, " files open, "},
 		{"a server that ends", "/upload-csv", true, func(t *testing.T, s *server, _ http.ResponseWriter, _ *http.Request) bool {
-			s.cmd.Process.Kill()
-			<-s.ended
+			if p, err := os.FindProcess(s.PID()); err == nil {
+				p.Kill()
+			}
+			for !s.Fell() {
+				time.Sleep(10 * time.Millisecond)
+			}
 			return false
 		}, "it ended"},
 	} {
@@ -180,7 +184,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 				t.Parallel()
 				s = started(t)
 			}
-			to, err := url.Parse(s.url)
+			to, err := url.Parse(s.URL())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +271,7 @@ func TestARunThatIsGivenUpSaysSo(t *testing.T) {
 	s := started(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	documents := []document{{"first", func() ([]byte, error) { cancel(); return nil, nil }}, {"second", content(nil)}, {"third", content(nil)}, {"fourth", content(nil)}}
-	r, err := try(ctx, s, s.url, documents, usual)
+	r, err := try(ctx, s, s.URL(), documents, usual)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	go func() {
 		defer close(watched)
 		for watching.Err() == nil {
-			now, _ := load.Memory(s.cmd.Process.Pid)
+			now, _ := load.Memory(s.PID())
 			r.most = max(r.most, now)
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -112,7 +112,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 			for {
 				mu.Lock()
 				i := next
-				if i == len(documents) || ctx.Err() != nil || s.gone() {
+				if i == len(documents) || ctx.Err() != nil || s.Fell() {
 					mu.Unlock()
 					return
 				}
@@ -142,8 +142,8 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	client.CloseIdleConnections()
 
 	server := func(what, says string) { r.violations = append(r.violations, violation{"the server", what, says}) }
-	if s.gone() {
-		server("it ended", s.cmd.ProcessState.String())
+	if s.Fell() {
+		server("it ended", s.How())
 	} else if ctx.Err() != nil {
 		server(fmt.Sprintf("the run was given up: %d of %d files were sent", r.documents, len(documents)), context.Cause(ctx).Error())
 	} else if r.after, err = s.rest(ctx, r.before, o.growth, o.patience); err != nil {

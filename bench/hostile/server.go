@@ -1,119 +1,62 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"tallyman/intake"
 	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 // server is the program, running, with folders of its own.
 type server struct {
-	url  string
+	*program.Server
 	data string
 	tmp  string
-
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when its process is gone
 
 	mu       sync.Mutex
 	warnings map[string]int // what its log says beyond information, how often
 	errors   []string       // lines of its log about faults of its own
 }
 
-// start starts the program and waits for its first line.
-func start(program, dir string, atOnce int) (*server, error) {
-	s := &server{
-		data: filepath.Join(dir, "data"), tmp: filepath.Join(dir, "tmp"),
-		ended: make(chan struct{}), warnings: map[string]int{},
-	}
+// start starts the program and waits until it listens.
+func start(path, dir string, atOnce int) (*server, error) {
+	s := &server{data: filepath.Join(dir, "data"), tmp: filepath.Join(dir, "tmp"), warnings: map[string]int{}}
 	if err := os.Mkdir(s.tmp, 0o700); err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", s.data, "--cache", intake.CacheDir(),
-		"--log", "json", "--workers", strconv.Itoa(atOnce))
-	s.cmd.Env = append(os.Environ(), "TMPDIR="+s.tmp)
-	out, err := s.cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadBytes('\n')
-	var first struct{ URL string }
-	if err != nil || json.Unmarshal(line, &first) != nil || first.URL == "" {
-		s.cmd.Process.Kill()
-		rest, _ := io.ReadAll(lines)
-		s.cmd.Wait()
-		return nil, fmt.Errorf("the server does not start: %s%s", line, rest)
-	}
-	s.url = first.URL
-	go func() {
-		s.listen(lines)
-		s.cmd.Wait()
-		close(s.ended)
-	}()
-	return s, nil
+	s.Server = program.New(path, "--data", s.data, "--cache", intake.CacheDir(), "--workers", strconv.Itoa(atOnce))
+	s.Env, s.Heard = []string{"TMPDIR=" + s.tmp}, s.hear
+	return s, s.Start()
 }
 
-// listen reads the log to its end.
-func (s *server) listen(lines *bufio.Reader) {
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		var says struct{ Level, Msg, Error, Cause string }
-		if json.Unmarshal([]byte(line), &says) == nil && says.Level == "INFO" {
-			continue
-		}
-		s.mu.Lock()
-		if says.Level == "WARN" {
-			s.warnings[says.Msg+": "+says.Error]++
-		} else if len(s.errors) < 100 {
-			s.errors = append(s.errors, strings.TrimSpace(line))
-		}
-		s.mu.Unlock()
+// hear keeps what the log says beyond information.
+func (s *server) hear(line string) {
+	var says struct{ Level, Msg, Error, Cause string }
+	if json.Unmarshal([]byte(line), &says) == nil && says.Level == "INFO" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if says.Level == "WARN" {
+		s.warnings[says.Msg+": "+says.Error]++
+	} else if len(s.errors) < 100 {
+		s.errors = append(s.errors, line)
 	}
 }
 
 // end ends the server, if it runs still, and waits until it is gone.
-func (s *server) end() {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.ended:
-	case <-time.After(30 * time.Second):
-		s.cmd.Process.Kill()
-		<-s.ended
-	}
-}
-
-// gone reports whether the process has ended.
-func (s *server) gone() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
-	}
-}
+func (s *server) end() { s.EndWithin(30 * time.Second) }
 
 // state is how a server is while it has nothing to do.
 type state struct {
@@ -136,24 +79,9 @@ var alone = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Ti
 
 // look asks the server how it is.
 func (s *server) look(ctx context.Context) (state, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/metrics", nil)
+	values, err := load.Metrics(ctx, alone, s.URL())
 	if err != nil {
 		return state{}, err
-	}
-	resp, err := alone.Do(req)
-	if err != nil {
-		return state{}, err
-	}
-	defer resp.Body.Close()
-	values := map[string]float64{}
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok && !strings.HasPrefix(name, "#") {
-			values[name], _ = strconv.ParseFloat(value, 64)
-		}
-	}
-	if err := lines.Err(); err != nil || resp.StatusCode != http.StatusOK {
-		return state{}, fmt.Errorf("/metrics: %s, %w", resp.Status, err)
 	}
 	now := state{
 		started:    values["process_start_time_seconds"],
@@ -164,7 +92,7 @@ func (s *server) look(ctx context.Context) (state, error) {
 		sessions:   int(values["tallyman_sessions_live"]),
 		restarts:   int(values["tallyman_worker_restarts_total"]),
 	}
-	all, processes := load.Memory(s.cmd.Process.Pid)
+	all, processes := load.Memory(s.PID())
 	now.workers, now.ofWorkers = processes-1, all-now.memory
 	if now.temporary, err = files(s.tmp); err != nil {
 		return state{}, err

@@ -30,11 +30,12 @@ import (
 	"tallyman/intake"
 	"tallyman/internal/cluster"
 	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 func main() {
 	err := run()
-	cluster.Forget()
+	program.Forget()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/replicas:", err)
 		os.Exit(1)
@@ -49,7 +50,7 @@ func run() (err error) {
 	if err != nil {
 		return err
 	}
-	program, err := cluster.Program()
+	built, err := program.Path()
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func run() (err error) {
 
 	fmt.Printf("%-20s %10s %7s %10s %7s %10s %7s %10s\n", "", "new/s", "", "status/s", "", "workflow/s", "", "MB each")
 	var base rates
-	if base, err = embedded(program, each, d); err != nil {
+	if base, err = embedded(built, each, d); err != nil {
 		return err
 	}
 	base.print("embedded", base)
@@ -83,18 +84,18 @@ func run() (err error) {
 }
 
 // embedded measures one server over the embedded store.
-func embedded(program string, each time.Duration, d load.Documents) (rates, error) {
+func embedded(built string, each time.Duration, d load.Documents) (rates, error) {
 	dir, err := os.MkdirTemp("", "tallyman-bench-*")
 	if err != nil {
 		return rates{}, err
 	}
 	defer os.RemoveAll(dir)
-	s, err := load.Serve(program, "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--workers", workers)
-	if err != nil {
+	s := program.New(built, "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--workers", workers)
+	if err := s.Start(); err != nil {
 		return rates{}, err
 	}
-	defer s.End()
-	return measure([]string{s.URL}, []int{s.PID}, each, d)
+	defer s.End(0)
+	return measure([]string{s.URL()}, []int{s.PID()}, each, d)
 }
 
 // rates are what servers do in a second, and the most memory that one of them and

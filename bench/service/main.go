@@ -24,26 +24,29 @@ import (
 
 	"tallyman/client"
 	"tallyman/internal/load"
+	"tallyman/internal/program"
 )
 
 func main() {
-	if err := run(); err != nil {
+	err := run()
+	program.Forget()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/service:", err)
 		os.Exit(1)
 	}
 }
 
 // server is the program, running.
-type server struct{ *load.Server }
+type server struct{ *program.Server }
 
 // start starts the program and waits for its first answer.
-func start(program, dir string) (server, time.Duration, error) {
+func start(path, dir string) (server, time.Duration, error) {
 	began := time.Now()
-	s, err := load.Serve(program, "--data", filepath.Join(dir, "data"))
-	if err != nil {
+	s := program.New(path, "--data", filepath.Join(dir, "data"))
+	if err := s.Start(); err != nil {
 		return server{}, 0, err
 	}
-	resp, err := http.Get(s.URL + "/ping")
+	resp, err := http.Get(s.URL() + "/ping")
 	if err != nil {
 		return server{}, 0, err
 	}
@@ -52,7 +55,7 @@ func start(program, dir string) (server, time.Duration, error) {
 }
 
 func (s server) workflow(ctx context.Context, sid string, d load.Documents) error {
-	return d.Workflow(ctx, &client.Client{URL: s.URL, Session: sid, Retries: 100})
+	return d.Workflow(ctx, &client.Client{URL: s.URL(), Session: sid, Retries: 100})
 }
 
 func run() error {
@@ -65,15 +68,15 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "tallyman")
-	if err := load.Build(program); err != nil {
+	built, err := program.Path()
+	if err != nil {
 		return err
 	}
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
 	ctx := context.Background()
 	fmt.Printf("%d processors, %s, document of %d kB, %v for each figure\n\n", runtime.NumCPU(), runtime.Version(), len(d.Bills)>>10, each)
 
-	s, cold, err := start(program, dir)
+	s, cold, err := start(built, dir)
 	if err != nil {
 		return err
 	}
@@ -82,25 +85,25 @@ func run() error {
 		return err
 	}
 	fmt.Printf("%-52s %8.0f ms, first workflow after %.0f ms (compiles the PDF engine)\n", "start to first answer, cold", ms(cold), ms(time.Since(began)))
-	s.End()
-	s, warm, err := start(program, dir)
+	s.End(0)
+	s, warm, err := start(built, dir)
 	if err != nil {
 		return err
 	}
-	defer s.End()
+	defer s.End(0)
 	began = time.Now()
 	if err := s.workflow(ctx, "first", d); err != nil {
 		return err
 	}
 	fmt.Printf("%-52s %8.0f ms, first workflow after %.0f ms\n", "start to first answer, warm cache", ms(warm), ms(time.Since(began)))
-	rest, processes := load.Memory(s.PID)
+	rest, processes := load.Memory(s.PID())
 	fmt.Printf("%-52s %8.0f MB in %d processes\n", "memory at rest, after one workflow", rest, processes)
 
 	if err := uploads(ctx, s, dir, d); err != nil {
 		return err
 	}
 	for _, n := range []int{1, 4, 32} {
-		stop := load.Peak(s.PID)
+		stop := load.Peak(s.PID())
 		rate, err := load.Clients(n, each, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
 		peak := stop()
 		if err != nil {
@@ -109,24 +112,24 @@ func run() error {
 		fmt.Printf("%-52s %8.1f /s, memory up to %.0f MB\n", fmt.Sprintf("whole workflows, %d clients", n), rate, peak)
 	}
 	for _, n := range []int{1, 16, 64} {
-		rate, err := load.Rate([]string{s.URL}, n, each, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) })
+		rate, err := load.Rate([]string{s.URL()}, n, each, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) })
 		if err != nil {
 			return err
 		}
 		fmt.Printf("%-52s %8.0f /s\n", fmt.Sprintf("new-session, durable, %d connections", n), rate)
 	}
-	if err := d.Fill(ctx, &client.Client{URL: s.URL, Session: "full"}); err != nil {
+	if err := d.Fill(ctx, &client.Client{URL: s.URL(), Session: "full"}); err != nil {
 		return err
 	}
 	for _, sid := range []string{"n0.0", "full"} {
-		rate, err := load.Rate([]string{s.URL}, 16, each, func(int, int) string { return "GET /status?_sid=" + sid })
+		rate, err := load.Rate([]string{s.URL()}, 16, each, func(int, int) string { return "GET /status?_sid=" + sid })
 		if err != nil {
 			return err
 		}
 		what := map[string]string{"n0.0": "an empty session", "full": "a session with a sheet"}[sid]
 		fmt.Printf("%-52s %8.0f /s\n", "status of "+what+", 16 connections", rate)
 	}
-	wrk(s.URL+"/status?_sid=n0.0", each)
+	wrk(s.URL()+"/status?_sid=n0.0", each)
 	return latency(ctx, s, d, each)
 }
 
@@ -135,7 +138,7 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 // uploads compares an upload with pdftotext -layout on the same file.
 func uploads(ctx context.Context, s server, dir string, d load.Documents) error {
 	var took []time.Duration
-	c := &client.Client{URL: s.URL, Session: "u"}
+	c := &client.Client{URL: s.URL(), Session: "u"}
 	for range 7 {
 		began := time.Now()
 		if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
@@ -178,7 +181,7 @@ func latency(ctx context.Context, s server, d load.Documents, each time.Duration
 			}
 		})
 	}
-	w, err := load.Dial(s.URL)
+	w, err := load.Dial(s.URL())
 	if err != nil {
 		return err
 	}

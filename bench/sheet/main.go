@@ -25,6 +25,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tallyman/intake"
+	"tallyman/internal/program"
 	"tallyman/sample"
 	"tallyman/sheet"
 )
@@ -52,8 +53,8 @@ func measure(runs int, scale bool, file string) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "tallyman")
-	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/tallyman").CombinedOutput(); err != nil {
-		return fmt.Errorf("building tallyman: %w: %s", err, out)
+	if err := program.Build(binary); err != nil {
+		return err
 	}
 	if file == "" {
 		file = realPDF

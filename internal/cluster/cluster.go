@@ -12,13 +12,11 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 
 	"tallyman/blob/s3/s3test"
-	"tallyman/internal/load"
+	"tallyman/internal/program"
 	"tallyman/postgres/pgtest"
 )
 
@@ -60,36 +58,11 @@ func (s *Servers) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// program is the program as it was built, once for this process.
-var program struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
-// Program builds the program, once, and returns its path. Forget removes it.
-func Program() (string, error) {
-	p := &program
-	p.once.Do(func() {
-		if p.dir, p.err = os.MkdirTemp("", "tallyman-program-"); p.err == nil {
-			p.err = load.Build(filepath.Join(p.dir, "tallyman"))
-		}
-	})
-	return filepath.Join(p.dir, "tallyman"), p.err
-}
-
-// Forget removes what Program built.
-func Forget() {
-	if program.dir != "" {
-		os.RemoveAll(program.dir)
-	}
-}
-
 // Config says what a cluster is like. The zero value is one of one replica.
 type Config struct {
 	// Replicas is how many there are; 0 means 1.
 	Replicas int
-	// Program is the program's path; "" for what Program builds.
+	// Program is the program's path; "" for what package program builds.
 	Program string
 	// Args are further arguments of each replica.
 	Args []string
@@ -120,7 +93,7 @@ type Cluster struct {
 func (s *Servers) New(config Config) (_ *Cluster, err error) {
 	c := &Cluster{Servers: s, Config: config, Statements: &Counts{}, Requests: &Counts{}, Database: config.Database, Bucket: config.Bucket}
 	if c.Config.Program == "" {
-		if c.Config.Program, err = Program(); err != nil {
+		if c.Config.Program, err = program.Path(); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +126,8 @@ func (s *Servers) New(config Config) (_ *Cluster, err error) {
 
 // Add starts one more replica.
 func (c *Cluster) Add() (*Replica, error) {
-	r := &Replica{Name: "replica-" + strconv.Itoa(len(c.Replicas)+1), Program: c.Config.Program, cluster: c}
+	r := &Replica{cluster: c}
+	r.Name, r.Program, r.Heard = "replica-"+strconv.Itoa(len(c.Replicas)+1), c.Config.Program, r.hear
 	c.Replicas = append(c.Replicas, r)
 	if c.Config.Direct {
 		return r, r.Start()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tallyman/internal/cluster"
+	"tallyman/internal/program"
 )
 
 // servers are what all tests share.
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	if s, err := servers(); err == nil {
 		s.Close()
 	}
-	cluster.Forget()
+	program.Forget()
 	os.Exit(code)
 }
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"tallyman/internal/cluster"
-	"tallyman/internal/load"
+	"tallyman/internal/program"
 	"tallyman/internal/shipments"
 	"tallyman/sample"
 )
@@ -47,11 +47,11 @@ func nextProgram(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	program := filepath.Join(dir, "tallyman")
-	if err := load.Build(program, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
+	newer := filepath.Join(dir, "tallyman")
+	if err := program.Build(newer, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
 		t.Fatal(err)
 	}
-	return program
+	return newer
 }
 
 // Replicas are replaced one by one by a program of the next schema while clients

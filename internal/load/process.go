@@ -8,9 +8,16 @@ import (
 	"time"
 )
 
-// Memory is the resident memory of a process and those that it started, in MB. It
-// is 0 where there is no /proc.
-func Memory(pid int) (total float64, processes int) {
+// Process is one that was there when somebody looked.
+type Process struct {
+	PID int
+	// MB is its resident memory.
+	MB float64
+}
+
+// Family is a process and those that it started. There are none where there is no
+// /proc.
+func Family(pid int) (self Process, started []Process) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/status")
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
@@ -22,29 +29,44 @@ func Memory(pid int) (total float64, processes int) {
 			value, _, _ := strings.Cut(after, "\n")
 			return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB"))
 		}
-		if is := strconv.Itoa(pid); field("Pid") == is || field("PPid") == is {
-			kB, _ := strconv.ParseFloat(field("VmRSS"), 64)
-			total += kB / 1024
-			processes++
+		kB, _ := strconv.ParseFloat(field("VmRSS"), 64)
+		p := Process{MB: kB / 1024}
+		p.PID, _ = strconv.Atoi(field("Pid"))
+		switch is := strconv.Itoa(pid); {
+		case p.PID == pid:
+			self = p
+		case field("PPid") == is:
+			started = append(started, p)
 		}
 	}
-	return total, processes
+	return self, started
 }
 
-// Resident is the resident memory of one process, in MB. It is 0 where there is no
-// /proc.
-func Resident(pid int) float64 {
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		return 0
+// Memory is the resident memory of a process and those that it started, in MB. It
+// is 0 where there is no /proc.
+func Memory(pid int) (total float64, processes int) {
+	self, started := Family(pid)
+	if self.PID == pid {
+		processes = 1
 	}
-	_, after, _ := strings.Cut(string(b), "\nVmRSS:")
-	fields := strings.Fields(after)
-	if len(fields) == 0 {
-		return 0
+	for _, p := range started {
+		self.MB += p.MB
+		processes++
 	}
-	kB, _ := strconv.ParseFloat(fields[0], 64)
-	return kB / 1024
+	return self.MB, processes
+}
+
+// Running are the processes that run a program, by its path. There are none where
+// there is no /proc.
+func Running(program string) (pids []int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil && to == program {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // tick is the unit of times in /proc: USER_HZ, which is 100 on every system that

@@ -1,0 +1,116 @@
+// Soak holds the server under load and faults: clients work in sessions whose content
+// each of them knows, while the server is killed, restarted and stopped, its disk
+// filled, its workers killed, and while other clients are slow, hang up, flood it, or
+// send what is hostile or wrong. Every download is compared with what that very client
+// uploaded; in the end nothing may be left. Whatever must not be makes it fail.
+//
+//	go run ./bench/soak [--time 30m --faults 300] [--seed N]
+//
+// It builds the program and talks to it on this machine only. The disk to fill is one
+// of its own, for which it must be root on Linux, or the kernel let users have name
+// spaces; --no-full-disk does without.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/internal/program"
+	"tallyman/internal/soak"
+)
+
+// diskSize is the size of the disk of its own, in MB: room for what the clients have,
+// and quickly filled.
+const diskSize = 192
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	var o soak.Options
+	pflag.DurationVar(&o.Time, "time", time.Minute, "let clients work for this `TIME`; starting and looking for leaks comes on top")
+	pflag.IntVar(&o.Faults, "faults", 0, "do `N` faults (default: 10 a minute)")
+	pflag.IntVar(&o.Clients, "clients", 12, fmt.Sprintf("have `N` clients work at once, at most %d", soak.MaxClients))
+	pflag.DurationVar(&o.Pause, "pause", 300*time.Millisecond, "have each client wait for this `TIME` on average after an operation")
+	pflag.DurationVar(&o.Deadline, "deadline", time.Minute, "call an answer overdue after this `TIME`")
+	pflag.Uint64Var(&o.Seed, "seed", 0, "choose documents, operations and faults by this `NUMBER` (default: by chance)")
+	pflag.BoolVar(&o.NoFullDisk, "no-full-disk", false, "leave out the faults that need a disk of its own")
+	dir := pflag.String("dir", os.TempDir(), "put everything into a new directory in this `DIR`")
+	pflag.Parse()
+
+	complain := func(err error) int {
+		fmt.Fprintln(os.Stderr, "bench/soak:", err)
+		return 2
+	}
+	if !o.NoFullDisk {
+		code, started, err := soak.Privately()
+		if err != nil {
+			return complain(errors.Join(err, errors.New("--no-full-disk does without a disk of its own")))
+		}
+		if started {
+			return code
+		}
+	}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64N(1 << 32)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	place, err := os.MkdirTemp(*dir, "tallyman-soak-")
+	if err != nil {
+		return complain(err)
+	}
+	// The log is kept if anything was wrong.
+	clean, unmount := true, func() error { return nil }
+	defer func() {
+		if clean {
+			if err := errors.Join(unmount(), os.RemoveAll(place)); err != nil {
+				fmt.Fprintln(os.Stderr, "bench/soak:", err)
+			}
+		} else {
+			fmt.Fprintf(os.Stderr, "the server's log is %s\n", soak.LogPath(o.Dir))
+		}
+	}()
+	o.Dir, o.Program, o.Progress = filepath.Join(place, "run"), filepath.Join(place, "tallyman"), os.Stderr
+	if err := os.MkdirAll(filepath.Join(o.Dir, "data"), 0o700); err != nil {
+		return complain(err)
+	}
+	if !o.NoFullDisk {
+		if unmount, err = soak.SmallDisk(filepath.Join(o.Dir, "data"), diskSize); err != nil {
+			return complain(err)
+		}
+	}
+	if err := program.Build(o.Program); err != nil {
+		return complain(err)
+	}
+	command := fmt.Sprintf("go run ./bench/soak %s", strings.Join(os.Args[1:], " "))
+	if !pflag.CommandLine.Changed("seed") {
+		command += fmt.Sprintf(" --seed %d", o.Seed)
+	}
+	fmt.Printf("%s\n%s, %d processors, %s/%s\n\n", command, runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	report, err := soak.Run(ctx, o)
+	report.Write(os.Stdout)
+	clean = err == nil && len(report.Violations()) == 0
+	switch {
+	case err != nil:
+		return complain(err)
+	case !clean:
+		return 1
+	case ctx.Err() != nil:
+		return complain(errors.New("ended before its time, so nothing was looked for that may be left"))
+	}
+	return 0
+}

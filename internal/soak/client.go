@@ -1,0 +1,689 @@
+package soak
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image/png"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// client is somebody who works with sessions of their own, one operation after the
+// other, and knows what each must hold.
+type client struct {
+	*Soak
+	name   string
+	hc     *http.Client
+	random *rand.Rand
+	press  *press
+	// named are sessions under names of the client's choice, minted one under a name
+	// that the server made. kept is a session that is looked at more often than it is
+	// changed.
+	named        []*session
+	minted, kept *session
+	seen         int // how often the server had been started when the client looked last
+}
+
+// names are what a client calls its sessions: different from those of others in the
+// smallest of ways, and never what a careless server would take them for.
+func names(n int) []string {
+	return []string{
+		fmt.Sprintf("c%d", n), fmt.Sprintf("C%d", n), fmt.Sprintf("c%d ", n), fmt.Sprintf("../c%d", n),
+		fmt.Sprintf("c%d&_sid=c%d", n, n+1), fmt.Sprintf("ç%d/☂/%%2e%%2e", n),
+	}
+}
+
+func (s *Soak) newClient(n int) (*client, error) {
+	letter := byte('A' + n)
+	p, err := newPress(letter, s.o.Seed+uint64(n)*1000, 12)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Soak: s, name: string(letter), hc: newHTTP(), random: rand.New(rand.NewPCG(s.o.Seed, uint64(n))), press: p}
+	for _, id := range names(n) {
+		c.named = append(c.named, newSession(id))
+		s.remember(id)
+	}
+	kept := fmt.Sprintf("kept by %d", n)
+	s.remember(kept)
+	c.kept = newSession(kept)
+	return c, nil
+}
+
+// work works until the run is over. The gate is held while an operation is under way.
+func (c *client) work(ctx context.Context) {
+	defer c.hc.CloseIdleConnections()
+	for ctx.Err() == nil {
+		c.gate.RLock()
+		if ctx.Err() == nil {
+			if starts := int(c.starts.Load()); starts != c.seen {
+				c.seen = starts
+				c.recall(ctx)
+			}
+			c.one(ctx)
+		}
+		c.gate.RUnlock()
+		sleep(ctx, time.Duration(1+c.random.Int64N(2*int64(c.o.Pause))))
+	}
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// sessions are all that the client has.
+func (c *client) sessions() []*session {
+	all := append([]*session{c.kept}, c.named...)
+	if c.minted != nil {
+		all = append(all, c.minted)
+	}
+	return all
+}
+
+// recall looks at all sessions: what was acknowledged is there.
+func (c *client) recall(ctx context.Context) {
+	for _, s := range c.sessions() {
+		c.look(ctx, s)
+		c.report.count("sessions looked at after a restart")
+	}
+}
+
+// one does one thing of many.
+func (c *client) one(ctx context.Context) {
+	s := c.named[c.random.IntN(len(c.named))]
+	switch c.random.IntN(5) {
+	case 0:
+		if c.minted != nil {
+			s = c.minted
+		}
+	case 1:
+		s = c.kept
+	}
+	n := c.random.IntN(100)
+	if s == c.kept && n < 40 && c.random.IntN(5) > 0 {
+		n += 40 // look at it
+	}
+	switch {
+	case n < 4:
+		c.begin(ctx, s, "/new-session")
+	case n < 6:
+		c.begin(ctx, s, "/auto-reset")
+	case n < 8:
+		c.clear(ctx, s)
+		c.look(ctx, s)
+	case n < 11:
+		c.mint(ctx)
+	case n < 18:
+		c.upload(ctx, s, 1, false)
+	case n < 21:
+		c.upload(ctx, s, 2+c.random.IntN(2), false)
+	case n < 25:
+		c.upload(ctx, s, 1, true)
+	case n < 27:
+		c.uploadAnew(ctx, s)
+	case n < 29:
+		c.uploadBase64(ctx, s)
+	case n < 32:
+		c.race(ctx, s)
+	case n < 34:
+		c.convert(ctx)
+	case n < 40:
+		c.workflow(ctx, s)
+	case n < 50:
+		c.order(ctx, s)
+	case n < 66:
+		c.look(ctx, s)
+	case n < 72:
+		c.download(ctx, s, "xlsx")
+	case n < 79:
+		c.download(ctx, s, "json")
+	case n < 86:
+		c.status(ctx, s)
+	case n < 91:
+		c.files(ctx, s)
+	case n < 93:
+		c.picture(ctx, s)
+	case n < 96:
+		c.watch(ctx, s)
+	case n < 97:
+		c.process(ctx, s)
+	case n < 99:
+		c.browse(ctx)
+	default:
+		c.gone(ctx)
+	}
+}
+
+// found reports a finding about a session. "" is none.
+func (c *client) found(f finding, s *session, what string, body []byte) {
+	if f != "" {
+		c.report.violated(string(f), "client %s, %s: %s was answered %.400q", c.name, s, what, body)
+		s.lostTrack = true
+	}
+}
+
+// broken reports an answer of 200 that is not what such an answer is.
+func (c *client) broken(s *session, what string, a answer, err error) {
+	c.report.violated(unpromised, "client %s, %s: the answer to %s cannot be understood (%v): %.300q", c.name, s, what, err, a.body)
+}
+
+type removed struct {
+	Removed struct {
+		Files int
+		Bytes int64
+	}
+}
+
+// begin begins a session anew, by one of the routes that do.
+func (c *client) begin(ctx context.Context, s *session, path string) {
+	a := c.ask(ctx, c.hc, request{method: "POST", path: path, sid: s.id})
+	c.beginning(s, path, a, begun)
+}
+
+func (c *client) clear(ctx context.Context, s *session) {
+	a := c.ask(ctx, c.hc, request{method: "POST", path: "/clear-session", sid: s.id})
+	c.beginning(s, "/clear-session", a, ended)
+}
+
+// beginning enters that a life of a session ended.
+func (c *client) beginning(s *session, what string, a answer, change func(state) state) {
+	switch a.outcome {
+	case unknown:
+		s.mayHave(change)
+	case done:
+		var v removed
+		if err := a.into(&v); err != nil {
+			c.broken(s, what, a, err)
+		} else {
+			c.found(s.seesRemoved(v.Removed.Files, v.Removed.Bytes), s, what, a.body)
+		}
+		s.set([]state{change(state{})})
+		s.anew()
+	}
+}
+
+// mint begins a session under a name of the server's choice, and ends the one that
+// the client had.
+func (c *client) mint(ctx context.Context) {
+	old := c.minted
+	if old != nil && c.random.IntN(2) == 0 {
+		c.clear(ctx, old)
+		c.look(ctx, old)
+	}
+	a := c.ask(ctx, c.hc, request{method: "POST", path: "/new-session"})
+	if a.outcome != done {
+		return // a session whose name nobody was told expires
+	}
+	var v struct {
+		SessionID string `json:"session_id"`
+	}
+	if err := a.into(&v); err != nil || !strings.HasPrefix(v.SessionID, "s_") {
+		c.report.violated(unpromised, "client %s: /new-session without a name was answered %.300q", c.name, a.body)
+		return
+	}
+	if !c.remember(v.SessionID) {
+		c.report.violated(string(contaminated), "client %s: /new-session minted %q, which there was before", c.name, v.SessionID)
+	}
+	c.minted = newSession(v.SessionID)
+	c.minted.set([]state{{alive: true}})
+}
+
+// docs makes n documents.
+func (c *client) docs(n int) []*Document {
+	var docs []*Document
+	for range n {
+		d, err := c.press.next()
+		if err != nil {
+			panic(fmt.Sprintf("inventing a document: %v", err)) // a mistake in this program
+		}
+		docs = append(docs, d)
+	}
+	return docs
+}
+
+// figures are what an upload of bills is answered.
+type figures struct {
+	SessionID string `json:"session_id"`
+	Bills     int
+	Lines     int
+}
+
+// attached enters what an upload of bills was answered. before are the changes that it
+// may have made whatever became of it, and change what it makes if it succeeds.
+func (c *client) attached(s *session, what string, a answer, before, change func(state) state) {
+	switch a.outcome {
+	case unknown:
+		s.mayHave(before, change)
+	case busy, refused:
+		s.mayHave(before)
+	case done:
+		s.did(change)
+		var v figures
+		if err := a.into(&v); err != nil || v.SessionID != s.id {
+			c.broken(s, what, a, err)
+			return
+		}
+		c.found(s.seesFigures(v.Bills, v.Lines), s, what, a.body)
+	}
+}
+
+// upload uploads n documents in one request, in place of what is there or beside it.
+func (c *client) upload(ctx context.Context, s *session, n int, add bool) {
+	docs := c.docs(n)
+	r := request{method: "POST", path: "/upload", sid: s.id}
+	change := replaced(docs...)
+	if st, ok := s.sure(); add && ok && len(st.bills) < 6 {
+		r.query = url.Values{"mode": {"append"}}
+		change = appended(docs...)
+	}
+	r.kind, r.body = pdfs(docs...)
+	c.attached(s, r.String(), c.ask(ctx, c.hc, r), opened, change)
+	if c.random.IntN(2) == 0 {
+		c.look(ctx, s)
+	}
+}
+
+// uploadAnew begins the session anew and uploads in one request.
+func (c *client) uploadAnew(ctx context.Context, s *session) {
+	d := c.docs(1)
+	r := request{method: "POST", path: "/upload", sid: s.id, query: url.Values{"_action": {"new_session"}, "_t": {"1"}}}
+	r.kind, r.body = "application/pdf", d[0].PDF
+	r.query.Set("filename", d[0].Name())
+	a := c.ask(ctx, c.hc, r)
+	c.attached(s, r.String(), a, begun, replaced(d...))
+	if a.outcome == done {
+		s.anew()
+	}
+	c.look(ctx, s)
+}
+
+func (c *client) uploadBase64(ctx context.Context, s *session) {
+	d := c.docs(1)
+	body, err := json.Marshal(map[string]any{"file_data": d[0].PDF, "filename": d[0].Name()}) // base64
+	if err != nil {
+		panic(err)
+	}
+	r := request{method: "POST", path: "/upload-base64", sid: s.id, kind: "application/json", body: body}
+	c.attached(s, r.String(), c.ask(ctx, c.hc, r), opened, replaced(d...))
+}
+
+// race uploads and resets at the same time: the upload is in the session from before
+// the reset, and gone; or from after it, and there; or it is told that it lost.
+func (c *client) race(ctx context.Context, s *session) {
+	d := c.docs(1)
+	up := request{method: "POST", path: "/upload", sid: s.id}
+	up.kind, up.body = pdfs(d...)
+	answered := make(chan answer)
+	go func() { answered <- c.ask(ctx, c.hc, up, "session_superseded") }()
+	sleep(ctx, time.Duration(c.random.Int64N(int64(40*time.Millisecond))))
+	path, change := "/new-session", begun
+	if c.random.IntN(2) == 0 {
+		path, change = "/clear-session", ended
+	}
+	reset := c.ask(ctx, c.hc, request{method: "POST", path: path, sid: s.id})
+	a := <-answered
+	before := s.may
+	var after []state
+	add := func(states ...state) { after = append(after, states...) }
+	there := state{alive: true, bills: d}
+	switch {
+	case reset.outcome == done && a.outcome == done:
+		add(change(state{}), there)
+	case reset.outcome == done && a.code == "session_superseded":
+		add(change(state{}))
+	case reset.outcome == done:
+		add(change(state{}), state{alive: true})
+		if a.outcome == unknown {
+			add(there)
+		}
+	case reset.outcome == unknown:
+		add(change(state{}), there, state{alive: true})
+		fallthrough
+	default:
+		// The upload may have been superseded only by a reset.
+		if a.outcome == done {
+			add(there)
+		} else {
+			add(before...)
+			add(each(before, opened)...)
+			if a.outcome == unknown {
+				add(there)
+			}
+		}
+	}
+	s.set(after)
+	if reset.outcome == done {
+		s.anew()
+	}
+	c.look(ctx, s)
+}
+
+// order uploads the order export of one of the session's documents.
+func (c *client) order(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok || len(st.bills) == 0 {
+		if ok {
+			// Orders without bills are refused.
+			d := c.docs(1)[0]
+			a := c.ask(ctx, c.hc, request{method: "POST", path: "/upload-csv", sid: s.id, kind: "text/csv", body: d.CSV}, "no_bol")
+			if a.outcome == done {
+				c.found(lost, s, "/upload-csv without bills", a.body)
+			}
+			return
+		}
+		c.look(ctx, s)
+		return
+	}
+	d, xlsx := st.bills[c.random.IntN(len(st.bills))], c.random.IntN(2) == 0
+	change := ordered(d, xlsx)
+	name, content := change(st).export()
+	r := request{method: "POST", path: "/upload-csv", sid: s.id}
+	r.kind, r.body = form(part{"file", name, content})
+	a := c.ask(ctx, c.hc, r)
+	switch a.outcome {
+	case unknown:
+		s.mayHave(change)
+	case done:
+		s.did(change)
+		var v struct{ Rows int }
+		if err := a.into(&v); err != nil {
+			c.broken(s, r.String(), a, err)
+		} else if v.Rows != len(d.sample.Orders) {
+			c.found(wrong, s, r.String(), a.body)
+		}
+	}
+	if c.random.IntN(2) == 0 {
+		c.look(ctx, s)
+	}
+}
+
+// look downloads the sheet as CSV, by one of the routes that have it.
+func (c *client) look(ctx context.Context, s *session) {
+	path := []string{"/download", "/download-bol", "/download-bol/combined_data.csv"}[c.random.IntN(3)]
+	a := c.ask(ctx, c.hc, request{method: "GET", path: path, sid: s.id}, "no_sheet", "not_found")
+	switch a.outcome {
+	case done:
+		c.report.count("downloads compared")
+		c.found(s.seesCSV(a.body), s, path, a.body)
+	case refused:
+		if a.code == "no_sheet" || a.code == "not_found" {
+			c.report.count("downloads of sessions without a sheet")
+			c.found(s.seesNone(), s, path, a.body)
+		}
+	}
+}
+
+func (c *client) download(ctx context.Context, s *session, format string) {
+	what := "/download-bol as " + format
+	a := c.ask(ctx, c.hc, request{method: "GET", path: "/download-bol", sid: s.id, query: url.Values{"format": {format}}}, "no_sheet", "not_found")
+	switch a.outcome {
+	case done:
+		c.report.count("downloads compared")
+		if format == "xlsx" {
+			c.found(s.seesXLSX(a.body), s, what, a.body)
+		} else {
+			c.found(s.seesJSON(a.body), s, what, a.body)
+		}
+	case refused:
+		if a.code == "no_sheet" || a.code == "not_found" {
+			c.found(s.seesNone(), s, what, a.body)
+		}
+	}
+}
+
+// uploadedOf leaves the sheet out of a list of files.
+func uploadedOf(files []listed) []listed {
+	var rest []listed
+	for _, f := range files {
+		if f.Name != "combined_data.csv" {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}
+
+func (c *client) status(ctx context.Context, s *session) {
+	a := c.ask(ctx, c.hc, request{method: "GET", path: "/status", sid: s.id})
+	if a.outcome != done {
+		return
+	}
+	var v struct {
+		SessionExists  bool     `json:"session_exists"`
+		AvailableFiles []listed `json:"available_files"`
+	}
+	if err := a.into(&v); err != nil {
+		c.broken(s, "/status", a, err)
+		return
+	}
+	c.found(s.seesFiles(v.SessionExists, uploadedOf(v.AvailableFiles)), s, "/status", a.body)
+}
+
+// files lists the files and downloads one of them, which must be what was uploaded.
+func (c *client) files(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok || len(st.bills) == 0 {
+		c.look(ctx, s)
+		return
+	}
+	all := st.files()
+	f := all[c.random.IntN(len(all))]
+	what := "/download-bol/" + f.Name
+	a := c.ask(ctx, c.hc, request{method: "GET", path: what, sid: s.id}, "not_found")
+	switch a.outcome {
+	case done:
+		c.report.count("downloads compared")
+		want := st.bills[0].PDF
+		for _, d := range st.bills {
+			if d.Name() == f.Name {
+				want = d.PDF
+			}
+		}
+		if st.orders != nil {
+			if name, content := st.export(); name == f.Name {
+				want = content
+			}
+		}
+		if !bytes.Equal(a.body, want) {
+			c.found(contaminated, s, what, a.body)
+		}
+	case refused:
+		c.found(lost, s, what, a.body)
+	}
+}
+
+// picture looks at the session as the page does, and at a picture of a page.
+func (c *client) picture(ctx context.Context, s *session) {
+	a := c.ask(ctx, c.hc, request{method: "GET", path: "/view", sid: s.id})
+	if a.outcome != done {
+		return
+	}
+	var v struct {
+		Version string
+		Bills   []listed
+	}
+	if err := a.into(&v); err != nil {
+		c.broken(s, "/view", a, err)
+		return
+	}
+	if len(v.Bills) == 0 {
+		c.found(s.seesNone(), s, "/view", a.body)
+		return
+	}
+	a = c.ask(ctx, c.hc, request{method: "GET", path: "/page-picture", sid: s.id, query: url.Values{"of": {v.Version}, "width": {"200"}}})
+	if a.outcome == done {
+		if _, err := png.Decode(bytes.NewReader(a.body)); err != nil {
+			c.report.violated(unpromised, "client %s, %s: /page-picture answered what is no picture: %v", c.name, s, err)
+		}
+	}
+}
+
+// process has the bills read again.
+func (c *client) process(ctx context.Context, s *session) {
+	a := c.ask(ctx, c.hc, request{method: "POST", path: "/process", sid: s.id}, "no_bol")
+	switch a.outcome {
+	case done:
+		var v struct {
+			Rows int `json:"row_count"`
+		}
+		if err := a.into(&v); err != nil {
+			c.broken(s, "/process", a, err)
+		} else if !s.narrow(func(st state) bool { _, lines := st.lines(); return lines == v.Rows }) {
+			c.found(wrong, s, "/process", a.body)
+		}
+	case refused:
+		if a.code == "no_bol" {
+			c.found(s.seesNone(), s, "/process", a.body)
+		}
+	}
+}
+
+// convert has a sheet made without a session.
+func (c *client) convert(ctx context.Context) {
+	d := c.docs(1)[0]
+	r := request{method: "POST", path: "/convert"}
+	r.kind, r.body = form(part{"pdf", d.Name(), d.PDF}, part{"csv", d.Mark + ".csv", d.CSV})
+	if a := c.ask(ctx, c.hc, r); a.outcome == done {
+		c.report.count("downloads compared")
+		s := newSession("none")
+		s.set([]state{{alive: true, bills: []*Document{d}, orders: d}})
+		c.found(s.seesCSV(a.body), s, "/convert", a.body)
+	}
+}
+
+// browse does as the page in a browser: only the cookie names the session.
+func (c *client) browse(ctx context.Context) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		panic(err) // there are no options
+	}
+	browser := &http.Client{Transport: c.hc.Transport, Jar: jar}
+	a := c.ask(ctx, browser, request{method: "POST", path: "/new-session"})
+	if a.outcome != done {
+		return // a session whose name nobody was told expires, and has no files
+	}
+	var v figures
+	if err := a.into(&v); err != nil || !c.remember(v.SessionID) {
+		c.report.violated(string(contaminated), "client %s: /new-session without a name was answered %.300q", c.name, a.body)
+		return
+	}
+	s := newSession(v.SessionID)
+	s.set([]state{{alive: true}})
+	d := c.docs(1)
+	r := request{method: "POST", path: "/upload"}
+	r.kind, r.body = pdfs(d...)
+	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, r), opened, replaced(d...))
+	if a := c.ask(ctx, browser, request{method: "GET", path: "/download"}, "no_sheet"); a.outcome == done {
+		c.report.count("downloads compared")
+		c.found(s.seesCSV(a.body), s, "/download by the cookie", a.body)
+	}
+	c.look(ctx, s)
+	a = c.ask(ctx, browser, request{method: "POST", path: "/clear-session"})
+	c.beginning(s, "/clear-session by the cookie", a, ended)
+	c.look(ctx, s)
+}
+
+// workflow is what front ends do: clear, new, upload, upload-csv, download, clear.
+func (c *client) workflow(ctx context.Context, s *session) {
+	c.clear(ctx, s)
+	c.begin(ctx, s, "/new-session")
+	c.upload(ctx, s, 1, false)
+	c.order(ctx, s)
+	c.look(ctx, s)
+	if s != c.kept && c.random.IntN(2) == 0 {
+		c.clear(ctx, s)
+		c.look(ctx, s)
+	}
+}
+
+// gone asks for sessions that nobody ever had.
+func (c *client) gone(ctx context.Context) {
+	s := newSession(fmt.Sprintf("never %s %d", c.name, c.random.Int64()))
+	c.look(ctx, s)
+	c.status(ctx, s)
+}
+
+// watch reads the events of a session while it uploads to it: the stream begins with
+// the state, and tells of an upload that succeeded.
+func (c *client) watch(run context.Context, s *session) {
+	ctx, cancel := context.WithTimeout(run, c.o.Deadline)
+	defer cancel()
+	r := request{method: "GET", path: "/events", sid: s.id}
+	c.report.operation("GET /events")
+	began := time.Now()
+	req, err := http.NewRequestWithContext(ctx, r.method, r.address(c.at()), nil)
+	if err != nil {
+		panic(err)
+	}
+	resp, err := c.hc.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		a := answer{}
+		if err == nil {
+			a.status, a.header = resp.StatusCode, resp.Header
+			b := bufio.NewReader(resp.Body)
+			a.body, _ = b.Peek(1000)
+			resp.Body.Close()
+		}
+		c.judge(ctx, r.String(), began, a, err, nil)
+		return
+	}
+	defer resp.Body.Close()
+	type event struct {
+		Type, Kind   string
+		Bills, Lines int
+	}
+	events := make(chan event, 100)
+	go func() {
+		defer close(events)
+		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				var e event
+				if json.Unmarshal([]byte(data), &e) == nil {
+					select {
+					case events <- e:
+					default: // more than anybody needs
+					}
+				}
+			}
+		}
+	}()
+	excused := func() bool {
+		return run.Err() != nil || c.trouble.since(down, began) || c.trouble.since(crowded, began)
+	}
+	first, ok := <-events
+	if !ok && excused() {
+		return
+	}
+	if first.Type != "state" || !s.narrow(func(st state) bool { b, l := st.lines(); return b == first.Bills && l == first.Lines }) {
+		c.report.violated(string(wrong), "client %s, %s: its events began with %+v", c.name, s, first)
+	}
+	d := c.docs(1)
+	up := request{method: "POST", path: "/upload", sid: s.id}
+	up.kind, up.body = pdfs(d...)
+	a := c.ask(ctx, c.hc, up)
+	c.attached(s, up.String(), a, opened, replaced(d...))
+	if a.outcome != done {
+		return
+	}
+	for e := range events {
+		if e.Type == "attached" && e.Kind == "bol" && e.Bills == d[0].Bills() && e.Lines == d[0].Lines() {
+			c.report.count("uploads that events told of")
+			return
+		}
+	}
+	if !excused() {
+		c.report.violated(unpromised, "client %s, %s: the stream of events ended and had not told of an upload that was acknowledged", c.name, s)
+	}
+}

@@ -1,0 +1,82 @@
+package soak
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+// inPrivate is set in the environment of a process that may mount disks which nobody
+// else sees.
+const inPrivate = "TALLYMAN_SOAK_PRIVATE"
+
+// Privately starts this program again, with the same arguments, where it may mount
+// disks that nobody else sees and that are gone when it ends: as root, or where the
+// kernel lets users have name spaces. It returns the exit code of that program, and
+// false if this is already the one that was started.
+func Privately() (code int, started bool, err error) {
+	if os.Getenv(inPrivate) != "" {
+		return 0, false, syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inPrivate+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if os.Getuid() != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	// It is not to go on alone. The kernel looks at the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if err := cmd.Start(); err != nil {
+		return 0, false, fmt.Errorf("no disk of its own can be mounted here, so it cannot be filled: %w", err)
+	}
+	go func() {
+		for s := range signals {
+			cmd.Process.Signal(s)
+		}
+	}()
+	err = cmd.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return exit.ExitCode(), true, nil
+	}
+	return 0, true, err
+}
+
+// SmallDisk mounts a disk of a few megabytes at a directory, until the function that it
+// returns is called or this process ends.
+func SmallDisk(dir string, megabytes int) (unmount func() error, err error) {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
+		return nil, fmt.Errorf("mounting a small disk at %s: %w", dir, err)
+	}
+	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
+}
+
+// fill takes all the room of a disk; the function that it returns gives it back.
+func fill(dir string) (empty func(), err error) {
+	path := filepath.Join(dir, ballast)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 4
+		} else if err != nil {
+			os.Remove(path)
+			return nil, err
+		}
+	}
+	return func() { os.Remove(path) }, nil
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package soak
+
+import "errors"
+
+var errNoDisk = errors.New("filling a disk of its own works on Linux only; leave it out with --no-full-disk")
+
+// Privately fails: there are no disks that only one program sees.
+func Privately() (code int, started bool, err error) { return 0, false, errNoDisk }
+
+// SmallDisk fails.
+func SmallDisk(string, int) (unmount func() error, err error) { return nil, errNoDisk }
+
+func fill(string) (empty func(), err error) { return nil, errNoDisk }

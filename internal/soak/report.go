@@ -1,0 +1,171 @@
+package soak
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Report is what a run found. It is safe for concurrent use.
+type Report struct {
+	// Out is told of violations as they happen; nil for nobody.
+	Out io.Writer
+
+	mu         sync.Mutex
+	began      time.Time
+	operations map[string]int
+	faults     map[string]int
+	answers    map[string]int // 4xx and 5xx by status and code
+	counts     map[string]int
+	violations []string
+	many       int // violations in all
+	figures    []figure
+}
+
+// figure is a line of the summary.
+type figure struct{ name, value string }
+
+// The counts that must be 0.
+const (
+	leakedFiles      = "leaked files"
+	leakedProcesses  = "leaked processes"
+	leakedGoroutines = "leaked goroutines"
+	leakedFDs        = "leaked file descriptors"
+	unpromised       = "unpromised answers" // 5xx, errors that are not JSON, answers that no state explains
+	hangs            = "hangs"
+	panics           = "panics and internal errors in the log"
+)
+
+// promises are the counts that must be 0, in the order of the summary.
+var promises = []string{
+	string(contaminated), string(lost), string(wrong), leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, unpromised, hangs, panics,
+}
+
+func newReport(out io.Writer) *Report {
+	return &Report{Out: out, began: time.Now(), operations: map[string]int{}, faults: map[string]int{}, answers: map[string]int{}, counts: map[string]int{}}
+}
+
+func (r *Report) add(m map[string]int, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m[name]++
+}
+
+func (r *Report) operation(name string) { r.add(r.operations, name) }
+func (r *Report) fault(name string)     { r.add(r.faults, name) }
+func (r *Report) answer(name string)    { r.add(r.answers, name) }
+func (r *Report) count(name string)     { r.add(r.counts, name) }
+
+// most is how many violations are kept and printed.
+const most = 200
+
+// violated counts what must not be. what is one of promises, and the sentence says
+// what was done and what came of it.
+func (r *Report) violated(what, format string, args ...any) { r.violatedBy(what, 1, format, args...) }
+
+func (r *Report) violatedBy(what string, n int, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[what] += n
+	r.many++
+	if len(r.violations) >= most {
+		return
+	}
+	line := fmt.Sprintf("%v after the start: %s: %s", time.Since(r.began).Round(time.Millisecond), what, fmt.Sprintf(format, args...))
+	r.violations = append(r.violations, line)
+	if r.Out != nil {
+		fmt.Fprintln(r.Out, "VIOLATION", line)
+	}
+}
+
+func (r *Report) figure(name, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.figures = append(r.figures, figure{name, fmt.Sprintf(format, args...)})
+}
+
+// Violations are sentences about what must not be, the first ones if there are many.
+func (r *Report) Violations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
+}
+
+// Count is how often something was counted: one of what the summary lists.
+func (r *Report) Count(name string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range []map[string]int{r.counts, r.faults, r.operations, r.answers} {
+		if n, ok := m[name]; ok {
+			return n
+		}
+	}
+	return 0
+}
+
+// Operations and Faults are how many there were in all.
+func (r *Report) Operations() int { return r.sum(r.operations) }
+
+// Faults is how many faults there were in all.
+func (r *Report) Faults() int { return r.sum(r.faults) }
+
+func (r *Report) sum(m map[string]int) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range m {
+		n += k
+	}
+	return n
+}
+
+// line says in a few words how things stand.
+func (r *Report) line() string {
+	return fmt.Sprintf("%d operations, %d faults, contaminated %d, lost %d, violations %d",
+		r.Operations(), r.Faults(), r.Count(string(contaminated)), r.Count(string(lost)), r.total())
+}
+
+func (r *Report) total() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.many
+}
+
+// Write writes the summary.
+func (r *Report) Write(w io.Writer) {
+	operations, faults := r.Operations(), r.Faults()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	section := func(title string, m map[string]int) {
+		if len(m) == 0 {
+			return
+		}
+		fmt.Fprintf(w, "\n%s\n", title)
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			fmt.Fprintf(w, "  %-52s %9d\n", name, m[name])
+		}
+	}
+	fmt.Fprintf(w, "%-54s %9d\n", "operations", operations)
+	fmt.Fprintf(w, "%-54s %9d\n", "faults", faults)
+	for _, name := range promises {
+		fmt.Fprintf(w, "%-54s %9d\n", name, r.counts[name])
+	}
+	fmt.Fprintln(w)
+	for _, f := range r.figures {
+		fmt.Fprintf(w, "%-54s %s\n", f.name, f.value)
+	}
+	section("operations", r.operations)
+	section("faults", r.faults)
+	section("answers that were not 200", r.answers)
+	others := maps.Clone(r.counts)
+	for _, name := range promises {
+		delete(others, name)
+	}
+	section("beside that", others)
+	if r.many > 0 {
+		fmt.Fprintf(w, "\n%d violations; the first of them:\n  %s\n", r.many, strings.Join(r.violations[:min(len(r.violations), 20)], "\n  "))
+	}
+}

@@ -1,0 +1,354 @@
+// Package soak holds a server under load and faults: it starts the real program, has
+// many clients work in sessions whose content each of them knows, does harm to the
+// server meanwhile, and compares all that it answers with what that very client had
+// uploaded.
+//
+// A run has two phases. In the first the server is also killed and restarted. In the
+// second one process serves all the time, under all other faults: what it uses at rest
+// is compared between the beginning and the end, and memory is sampled. In the end all
+// sessions are cleared or expire, and nothing must be left.
+//
+// The rooms: document.go invents what is uploaded; model.go knows what a session may
+// hold and judges answers; wire.go makes requests; client.go works; server.go is the
+// process and its directory; faults.go does harm, trouble.go says what excuses what;
+// leaks.go and memory.go measure; report.go counts.
+package soak
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what a run is like. A field that is zero stands for its default.
+type Options struct {
+	// Program is the path of the program. It must be given.
+	Program string
+	// Dir is an empty directory for all that the run needs. It must be given.
+	Dir string
+	// Time is how long clients work, a minute by default; what comes before and after
+	// that is bounded, too.
+	Time time.Duration
+	// Faults is how many there are to be, 10 a minute by default.
+	Faults int
+	// Clients is how many work at once, from 1 to MaxClients; 12 by default.
+	Clients int
+	// Pause is how long a client waits after an operation on average, 300 ms by default.
+	Pause time.Duration
+	// Deadline is when an answer is overdue, a minute by default.
+	Deadline time.Duration
+	// Seed chooses documents, operations and faults.
+	Seed uint64
+	// NoFullDisk leaves out the faults that need a disk of its own.
+	NoFullDisk bool
+	// Progress is told how things stand once a minute, and of violations; nil for nobody.
+	Progress io.Writer
+
+	// between stands between clients and server, for tests that have it lie.
+	between func(http.Handler) http.Handler
+	// planted is called when all has been cleared, before anybody looks for leaks.
+	planted func(s *Soak)
+	// brief leaves the second phase and expiry out.
+	brief bool
+	// leak is how long what is left may take to go, if it is not 0.
+	leak time.Duration
+}
+
+// MaxClients is how many clients there may be: each has a letter of its own.
+const MaxClients = 24
+
+func (o *Options) defaults() error {
+	o.Time = cmp.Or(o.Time, time.Minute)
+	o.Faults = cmp.Or(o.Faults, max(1, int(o.Time.Minutes()*10)))
+	o.Clients = cmp.Or(o.Clients, 12)
+	o.Pause = cmp.Or(o.Pause, 300*time.Millisecond)
+	o.Deadline = cmp.Or(o.Deadline, time.Minute)
+	if o.Program == "" || o.Dir == "" {
+		return errors.New("a run needs a program and a directory")
+	}
+	if o.Clients < 1 || o.Clients > MaxClients || o.Time < time.Second || o.Faults < 0 || o.Pause < time.Millisecond {
+		return fmt.Errorf("a run has 1 to %d clients, lasts a second or more, and pauses for a millisecond or more", MaxClients)
+	}
+	return nil
+}
+
+// Soak is a run.
+type Soak struct {
+	o       Options
+	report  *Report
+	trouble trouble
+	server  *server
+	hc      *http.Client // of the run itself, straight to the server
+	strays  *press       // documents of nobody
+	// gate is held for reading while a client is at something.
+	gate   sync.RWMutex
+	starts atomic.Int64 // how often the server was started
+	proxy  *httptest.Server
+	target atomic.Pointer[url.URL]
+	// background are faults that take their time.
+	background sync.WaitGroup
+
+	mu      sync.Mutex
+	ids     map[string]bool // of all sessions that there ever were
+	clients []*client
+}
+
+// remember enters the ID of a session that is to be cleared in the end. It returns
+// false if it is known.
+func (s *Soak) remember(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.ids[id]
+	s.ids[id] = true
+	return !known
+}
+
+// at is where clients find the server.
+func (s *Soak) at() string {
+	if s.proxy != nil {
+		return s.proxy.URL
+	}
+	return s.server.url()
+}
+
+// Run makes a run. When ctx ends it ends early, and measures what it has. The error is
+// of the run itself, such as a server that does not start; what is wrong with the
+// server is in the report, which is never nil.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	report := newReport(o.Progress)
+	if err := o.defaults(); err != nil {
+		return report, err
+	}
+	s := &Soak{o: o, report: report, hc: newHTTP(), ids: map[string]bool{}}
+	var err error
+	if s.strays, err = newPress('Z', o.Seed+999_999, 12); err != nil {
+		return report, err
+	}
+	if s.server, err = newServer(s); err != nil {
+		return report, err
+	}
+	defer s.server.close()
+	if err := s.start(); err != nil {
+		return report, err
+	}
+	if o.between != nil {
+		s.proxy = httptest.NewServer(o.between(&httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.target.Load()) },
+			// What breaks behind it is to break before it, too.
+			ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+			FlushInterval: -1,
+		}))
+		defer s.proxy.Close()
+	}
+	// However the server behaves, the run comes to an end.
+	most := 2*o.Time + 10*time.Minute
+	bounded, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err = s.run(bounded)
+	if ctx.Err() == nil && bounded.Err() != nil {
+		report.violated(hangs, "the run was not over after %v", most)
+	}
+	return report, err
+}
+
+// start starts the server.
+func (s *Soak) start() error {
+	if err := s.server.Start(); err != nil {
+		return err
+	}
+	u, err := url.Parse(s.server.url())
+	if err != nil {
+		return err
+	}
+	s.target.Store(u)
+	s.starts.Add(1)
+	return nil
+}
+
+// run is the whole of it.
+func (s *Soak) run(ctx context.Context) error {
+	// Where the PDF engine was not compiled yet, that comes first.
+	if err := s.probeWithin(ctx, "the first start", s.o.Deadline+3*time.Minute); err != nil {
+		return stillThere(ctx, err)
+	}
+	known, err := s.server.files()
+	if err != nil {
+		return err
+	}
+	for n := range s.o.Clients {
+		c, err := s.newClient(n)
+		if err != nil {
+			return err
+		}
+		s.clients = append(s.clients, c)
+	}
+	working, rest := context.WithCancel(ctx)
+	defer rest()
+	var all sync.WaitGroup
+	for _, c := range s.clients {
+		all.Go(func() { c.work(working) })
+	}
+	watching, see := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { s.tell(watching) })
+	defer watch.Wait()
+	defer see()
+
+	begin := time.Now()
+	faults := s.faults()
+	chaos := min(s.o.Faults, max(s.o.Faults*2/5, len(faults))) // each kind at least once
+	if err := s.harm(ctx, faults, chaos, begin.Add(s.o.Time*2/5)); err != nil {
+		return stillThere(ctx, err)
+	}
+	if !s.o.brief {
+		if err := s.steady(ctx, faults, begin.Add(s.o.Time)); err != nil {
+			return stillThere(ctx, err)
+		}
+	}
+	rest()
+	all.Wait()
+	return s.finish(known)
+}
+
+// stillThere is an error, unless it only says that the run was to end.
+func stillThere(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// tell says how things stand, once a minute.
+func (s *Soak) tell(ctx context.Context) {
+	for {
+		sleep(ctx, time.Minute)
+		if ctx.Err() != nil {
+			return
+		}
+		if s.o.Progress != nil {
+			fmt.Fprintf(s.o.Progress, "%6v  %s, %s\n", time.Since(s.report.began).Round(time.Second), s.report.line(), s.server.memory())
+		}
+	}
+}
+
+// steady is the phase in which one process serves.
+func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error {
+	// The process begins with this phase, and with a sweep of what was before.
+	if err := s.restart(ctx); err != nil {
+		return err
+	}
+	whole := time.Until(end)
+	if whole <= 0 { // the first phase took longer
+		whole = s.o.Time / 4
+		end = time.Now().Add(whole)
+	}
+	// Until it has used what it uses: it keeps the last sheets that were asked for.
+	sleep(ctx, min(6*time.Minute, whole/3))
+	first, err := s.atRest(ctx, nil)
+	if err != nil {
+		return err
+	}
+	sampling, stop := context.WithCancel(ctx)
+	samples := make(chan []reading)
+	go func() { samples <- s.sample(sampling, max(500*time.Millisecond, min(5*time.Second, whole/100))) }()
+	var gentle []fault
+	for _, f := range faults {
+		if !f.ends {
+			gentle = append(gentle, f)
+		}
+	}
+	err = s.harm(ctx, gentle, s.o.Faults-s.report.Faults(), end)
+	stop()
+	seen := <-samples
+	if err != nil {
+		return err
+	}
+	last, err := s.atRest(ctx, &first)
+	if err != nil {
+		return err
+	}
+	s.compare(first, last, seen)
+	return nil
+}
+
+// harm does so many faults, of each kind in turn, and is over at a time: the faults
+// are spread over what is left until then.
+func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) error {
+	var turn []fault
+	for i := range n {
+		if len(turn) == 0 {
+			turn = append(turn, kinds...)
+			s.server.random.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
+		}
+		f := turn[0]
+		turn = turn[1:]
+		wait := max(0, time.Until(end)/time.Duration(n-i))
+		sleep(ctx, wait/2+time.Duration(s.server.random.Int64N(int64(wait)+1))/2)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.server.Fell() {
+			return s.fell()
+		}
+		s.report.fault(f.name)
+		if err := f.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	sleep(ctx, time.Until(end))
+	s.background.Wait()
+	if s.server.Fell() {
+		return s.fell()
+	}
+	return ctx.Err()
+}
+
+// fell is what a server's end is that nobody brought about: nothing can go on.
+func (s *Soak) fell() error {
+	s.report.violated(panics, "the server ended although nobody ended it; its log is %s", s.server.logPath)
+	return errors.New("the server ended although nobody ended it")
+}
+
+// finish clears the sessions, and looks for what is left.
+func (s *Soak) finish(known map[string]bool) error {
+	ctx := context.Background()
+	for _, c := range s.clients {
+		c.recall(ctx) // all that was acknowledged is there
+		c.hc.CloseIdleConnections()
+	}
+	if err := s.clearAll(ctx); err != nil {
+		return err
+	}
+	if s.o.planted != nil {
+		s.o.planted(s)
+	}
+	s.leftFiles(known, "after all sessions were cleared", 15*time.Second)
+	s.processes("while the server runs", s.server.PID())
+	if s.o.brief {
+		return nil
+	}
+	return s.expire(ctx, known)
+}
+
+// LogPath is where the server's log is in a run's directory.
+func LogPath(dir string) string { return filepath.Join(dir, "server.log") }
+
+func makeDirs(dirs ...string) error {
+	for _, d := range dirs {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}

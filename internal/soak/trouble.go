@@ -1,0 +1,66 @@
+package soak
+
+import (
+	"sync"
+	"time"
+)
+
+// trouble is what is being done to the server, or was just now: what answers may be
+// excused by.
+type trouble struct {
+	mu    sync.Mutex
+	kinds map[kind]*window
+}
+
+// kind is a kind of trouble.
+type kind string
+
+// The kinds that excuse something.
+const (
+	down    kind = "the server is down"           // connections break and are refused
+	full    kind = "the disk is full"             // 507, and 503 storage_unavailable
+	harmed  kind = "a worker was killed"          // 503 worker_stopped
+	crowded kind = "there are many connections"   // 503, and connections that are not taken
+	stopped kind = "the server or a worker stops" // answers take longer
+)
+
+// lasting is how long after its end a kind excuses what begins then: that an idle
+// connection is dead shows a moment later, and a worker that was killed while it was
+// idle is missed only by the next upload that gets it.
+var lasting = map[kind]time.Duration{
+	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second, stopped: 0,
+}
+
+type window struct {
+	open   int
+	closed time.Time // when the last one ended
+}
+
+// begin says that trouble begins; the function that it returns, that it is over.
+func (t *trouble) begin(k kind) (over func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kinds == nil {
+		t.kinds = map[kind]*window{}
+	}
+	w := t.kinds[k]
+	if w == nil {
+		w = &window{}
+		t.kinds[k] = w
+	}
+	w.open++
+	return sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		w.open--
+		w.closed = time.Now()
+	})
+}
+
+// since reports whether there was such trouble at some time since then.
+func (t *trouble) since(k kind, then time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := t.kinds[k]
+	return w != nil && (w.open > 0 || w.closed.Add(lasting[k]).After(then))
+}
