@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tallyman/desk"
 	"tallyman/fault"
 	"tallyman/session"
 )
@@ -34,7 +35,7 @@ func TestEveryCodeHasAStatusAndEveryRouteKnowsItsCodes(t *testing.T) {
 }
 
 func TestAPanicIsAnsweredLikeAnyFaultOfOurs(t *testing.T) {
-	s := New(Config{Loopback: true})
+	s := New(Config{Desk: &desk.Desk{}, Loopback: true})
 	h := s.serve(func(*http.Request) *route {
 		return &route{path: "/panic", public: true, handle: func(*call) (any, error) { panic("secret") }}
 	})
