@@ -16,16 +16,29 @@ import (
 type Document struct {
 	// Mark is what the numbers of its bills begin with.
 	Mark string
-	// PDF, CSV and XLSX are the files. The last two are the same orders.
-	PDF, CSV, XLSX []byte
+	// PDF and CSV are the files.
+	PDF, CSV []byte
 
 	sample *sample.Sample
+	once   sync.Once
+	xlsx   []byte
+}
+
+// XLSX are the orders as a workbook. It is made when it is first asked for.
+func (d *Document) XLSX() []byte {
+	d.once.Do(func() {
+		var err error
+		if d.xlsx, err = workbook(d.sample.Orders); err != nil {
+			panic(err) // a buffer takes everything
+		}
+	})
+	return d.xlsx
 }
 
 // Name is what its PDF is called when it is uploaded.
 func (d *Document) Name() string { return d.Mark + ".pdf" }
 
-// Bills and Lines are how many it has.
+// Bills is the number of its bills.
 func (d *Document) Bills() int { return len(d.sample.Bills) }
 
 // Lines is the number of lines of all its bills.
@@ -95,9 +108,7 @@ func (p *press) next() (*Document, error) {
 		return nil, err
 	}
 	d.PDF, d.CSV = pdf.Bytes(), csv.Bytes()
-	var err error
-	d.XLSX, err = workbook(d.sample.Orders)
-	return d, err
+	return d, nil
 }
 
 // workbook writes orders as XLSX, all cells as texts.

@@ -86,7 +86,7 @@ type listed struct {
 // export is the order export as it was uploaded.
 func (s state) export() (name string, content []byte) {
 	if s.xlsx {
-		return s.orders.Mark + ".xlsx", s.orders.XLSX
+		return s.orders.Mark + ".xlsx", s.orders.XLSX()
 	}
 	return s.orders.Mark + ".csv", s.orders.CSV
 }

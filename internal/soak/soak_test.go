@@ -56,7 +56,7 @@ func options(t *testing.T) Options {
 			t.Logf("the end of the server's log: %s", b[max(0, len(b)-1000):])
 		}
 	})
-	return Options{Program: own, Dir: dir, Time: 2 * time.Second, Clients: 6, Pause: 10 * time.Millisecond, Seed: 1, NoFullDisk: true}
+	return Options{Program: own, Dir: dir, Time: 2 * time.Second, Clients: 5, Pause: 20 * time.Millisecond, Seed: 1, NoFullDisk: true}
 }
 
 // Clients work while the server is killed, restarted and stopped, its workers killed,
