@@ -47,6 +47,9 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 	var p *pdfium
 	var startErr error
 	started := make(chan struct{})
+	if !Compiled(s.Cache) {
+		s.Widen()
+	}
 	go func() {
 		defer close(started)
 		// The rest is for the Go side: the compiled code, pictures, and the

@@ -21,14 +21,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"tallyman/fault"
 )
@@ -135,8 +132,8 @@ func Main(handlers func(Settings) map[string]Handler) {
 	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
 		return
 	}
-	memory, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
-	s := Settings{Memory: memory, Cache: os.Getenv(envCache)}
+	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
+	s := Settings{Memory: limit, Cache: os.Getenv(envCache)}
 	if err := s.enter(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -156,9 +153,17 @@ func (s Settings) enter() error {
 	return confine(append(folders, coverage()...)...)
 }
 
+// Widen lets the process have more memory than documents may take, for what has to
+// be done before any is read: compiling. It must be called before the handlers are
+// returned, and Seal takes it back.
+func (s Settings) Widen() { memory.widen() }
+
 // Seal gives up the folder of compiled code as well, once nothing is left to
-// compile: from now on the worker opens no file at all.
-func (s Settings) Seal() error { return confineFiles(coverage()...) }
+// compile, and the memory for that: from now on the worker opens no file at all.
+func (s Settings) Seal() error {
+	memory.narrow()
+	return confineFiles(coverage()...)
+}
 
 // coverage is the folder in which Go's own test tools keep what they count.
 func coverage() []string {
@@ -186,7 +191,7 @@ func serve(handlers map[string]Handler, s Settings) int {
 	// through the rest often costs little, and keeps the process small.
 	debug.SetGCPercent(25)
 	if s.Memory > 0 {
-		limit(s.Memory)
+		memory.watch(s.Memory)
 	}
 	c := &conn{
 		out: frameWriter{bufio.NewWriterSize(os.Stdout, 64<<10)},
@@ -390,34 +395,4 @@ func (s *source) drain() error {
 		}
 	}
 	return nil
-}
-
-// limit keeps the process within its memory: softly by collecting garbage
-// harder, then by a watch, and where the kernel can, by a wall behind that.
-func limit(memory int64) {
-	debug.SetMemoryLimit(memory * 3 / 4)
-	// Two threads at least: calls into WebAssembly cannot be preempted, and the
-	// watch and the listener must run beside them.
-	runtime.GOMAXPROCS(max(2, min(runtime.NumCPU(), 4)))
-	limitData(memory)
-	go func() {
-		for range time.Tick(5 * time.Millisecond) {
-			if outgrown(memory) {
-				os.Exit(exitMemory)
-			}
-		}
-	}()
-}
-
-// outgrown reports whether the process holds more than limit bytes.
-func outgrown(limit int64) bool {
-	if limit <= 0 {
-		return false
-	}
-	s := [...]metrics.Sample{
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"},
-	}
-	metrics.Read(s[:])
-	return int64(s[0].Value.Uint64()-s[1].Value.Uint64()) > limit
 }

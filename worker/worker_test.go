@@ -33,6 +33,9 @@ var escape func(*worker.Call, []byte) error
 
 func TestMain(m *testing.M) {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
+		if filepath.Base(s.Cache) == "widened" {
+			s.Widen()
+		}
 		return map[string]worker.Handler{
 			"escape": func(c *worker.Call, args []byte) error { return escape(c, args) },
 			"seal":   func(c *worker.Call, args []byte) error { return s.Seal() },
@@ -92,6 +95,14 @@ func TestMain(m *testing.M) {
 			},
 			"gulp": func(c *worker.Call, args []byte) error {
 				return c.Reply(bytes.Repeat([]byte{1}, 2<<30)[:1])
+			},
+			"compile": func(c *worker.Call, args []byte) error {
+				for range 30 { // bit by bit, so that the watch and not the wall sees it
+					eaten = append(eaten, bytes.Repeat([]byte{1}, 10<<20))
+					time.Sleep(10 * time.Millisecond)
+				}
+				eaten = nil
+				return s.Seal()
 			},
 			"chatter": func(c *worker.Call, args []byte) error {
 				fmt.Println("a library prints to what it thinks is the screen")
@@ -207,6 +218,29 @@ func TestFailuresAreTold(t *testing.T) {
 				t.Errorf("worker %s before, %s after %s", before, after, c.method)
 			}
 		})
+	}
+}
+
+// What has to be compiled before the first document may take more than documents
+// may, and only until then: it is not the document's fault.
+func TestCompilingHasMemoryOfItsOwn(t *testing.T) {
+	narrow := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: t.TempDir()})
+	if _, err := call(t.Context(), t, narrow, "compile", "", nil); fault.CodeOf(err) != fault.TooMuchMemory {
+		t.Errorf("300 MB with a limit of 160 MB end with %v", err)
+	}
+	p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: filepath.Join(t.TempDir(), "widened")})
+	before, err := call(t.Context(), t, p, "pid", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call(t.Context(), t, p, "compile", "", nil); err != nil {
+		t.Fatalf("compiling fails: %v", err)
+	}
+	if after, err := call(t.Context(), t, p, "pid", "", nil); err != nil || after != before {
+		t.Errorf("the worker %s is gone after compiling: %s, %v", before, after, err)
+	}
+	if _, err := call(t.Context(), t, p, "eat", "", nil); fault.CodeOf(err) != fault.TooMuchMemory || !strings.Contains(err.Error(), "more than the 160 MB") {
+		t.Errorf("a document that eats memory after that ends with %v", err)
 	}
 }
 

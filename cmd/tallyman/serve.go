@@ -84,7 +84,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.StringSliceVar(&o.cors, "cors", nil, "let only pages of this `ORIGIN` read answers (default: any)")
 	flags.Int64Var(&o.maxUpload, "max-upload", 64, "take at most so many `MB` in one request")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
-	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory")
+	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory, 128 or more")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
 	flags.IntVar(&o.queue, "queue", 64, "let `N` uploads wait to be read; further ones are told to come again")
 	flags.DurationVar(&o.life, "life", 24*time.Hour, "forget a session that was not used for this `TIME`")
@@ -128,8 +128,8 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--max-upload must be from 1 to 4095 (MB)")
 	case o.workers < 0 || o.workers > maxWorkers:
 		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
-	case o.workerMemory < 64:
-		return misuse(flags, "--worker-memory must be 64 (MB) or more")
+	case o.workerMemory < 128:
+		return misuse(flags, "--worker-memory must be 128 (MB) or more: the PDF engine and an ordinary document need that")
 	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.maxLines < 1:
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
