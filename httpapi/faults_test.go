@@ -526,6 +526,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 	ship := small(t, 1)
 	wide := append([]byte("Invoice No.,Style,Cartons,Pieces\n"), bytes.Repeat([]byte("T1,S1,1,1\n"), 2_000_000)...)
 	slowly, endless := hostile.ManyPages(15_000, 1<<20), hostile.FormBomb(10, 10)
+	reader.Warm() // or its workers would be taken for those that are to be killed
 	others := children(t)
 	for code, how := range map[string]struct {
 		config intake.Config
