@@ -46,6 +46,7 @@ func run() int {
 	pflag.DurationVar(&o.Pause, "pause", 300*time.Millisecond, "have each client wait for this `TIME` on average after an operation")
 	pflag.DurationVar(&o.Deadline, "deadline", time.Minute, "call an answer overdue after this `TIME`")
 	pflag.Uint64Var(&o.Seed, "seed", 0, "choose documents, operations and faults by this `NUMBER` (default: by chance)")
+	pflag.Float64Var(&o.Growth, "growth", 24, "how many `MB` more the server may have at rest in the end than at the beginning of the second phase, 0 for any")
 	pflag.BoolVar(&o.NoFullDisk, "no-full-disk", false, "leave out the faults that need a disk of its own")
 	dir := pflag.String("dir", os.TempDir(), "put everything into a new directory in this `DIR`")
 	pflag.Parse()
@@ -105,10 +106,13 @@ func run() int {
 	report.Write(os.Stdout)
 	clean = err == nil && len(report.Violations()) == 0
 	switch {
+	case len(report.Violations()) > 0:
+		if err != nil {
+			complain(err)
+		}
+		return 1
 	case err != nil:
 		return complain(err)
-	case !clean:
-		return 1
 	case ctx.Err() != nil:
 		return complain(errors.New("ended before its time, so nothing was looked for that may be left"))
 	}

@@ -40,6 +40,9 @@ func New(program string, args ...string) *Server {
 	return &Server{Name: "the server", Program: program, Args: append([]string{"--listen", "127.0.0.1:0", "--log", "json"}, args...)}
 }
 
+// startTime is how long it may take to listen.
+const startTime = 2 * time.Minute
+
 // ErrRuns says that the server runs already.
 var ErrRuns = errors.New("it runs already")
 
@@ -61,6 +64,9 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
+	// One that hangs before it listens is a fault, too.
+	hung := time.AfterFunc(startTime, func() { cmd.Process.Kill() })
+	defer hung.Stop()
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadBytes('\n')
 	var first struct{ Msg, URL string }
@@ -158,31 +164,33 @@ func (s *Server) Dump() { s.stop(syscall.SIGQUIT, 0, 0) }
 // it has no URL; it hears of the end a while after, as with orchestrators.
 func (s *Server) End(after time.Duration) { s.stop(syscall.SIGTERM, after, 0) }
 
-// EndWithin tells it to end, kills it if it has not within a time, and reports
-// whether it ended by itself.
-func (s *Server) EndWithin(most time.Duration) bool { return s.stop(syscall.SIGTERM, 0, most) }
+// EndWithin tells it to end, and kills it if it has not within a time. It returns how it
+// ended by itself, nil if it did not or does not run.
+func (s *Server) EndWithin(most time.Duration) *os.ProcessState {
+	return s.stop(syscall.SIGTERM, 0, most)
+}
 
 // stop sends a signal and waits for the end, for at most a time unless that is 0.
-func (s *Server) stop(sig syscall.Signal, after, most time.Duration) bool {
+func (s *Server) stop(sig syscall.Signal, after, most time.Duration) *os.ProcessState {
 	s.mu.Lock()
 	cmd, ended := s.cmd, s.ended
 	s.cmd = nil
 	s.mu.Unlock()
 	if cmd == nil {
-		return true
+		return nil
 	}
 	time.Sleep(after)
 	cmd.Process.Signal(sig)
 	if most > 0 {
 		select {
 		case <-ended:
-			return true
+			return cmd.ProcessState
 		case <-time.After(most):
 			cmd.Process.Kill()
 			<-ended
-			return false
+			return nil
 		}
 	}
 	<-ended
-	return true
+	return cmd.ProcessState
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type fault struct {
 	ends bool // the server ends by it
 	do   func(ctx context.Context) error
 }
+
+// errMissed says that a fault did nothing, so that it does not count.
+var errMissed = errors.New("it missed")
 
 // ballast is the file that fills a disk.
 const ballast = "BALLAST"
@@ -83,10 +87,17 @@ func (s *Soak) killServer(ctx context.Context) error {
 }
 
 func (s *Soak) killWorker(ctx context.Context) error {
-	s.trouble.begin(harmed)()
-	if pid := s.server.worker(); pid != 0 {
-		kill(pid)
+	pid := s.server.worker()
+	if pid == 0 {
+		return errMissed
 	}
+	over := s.trouble.begin(harmed)
+	defer over()
+	if err := kill(pid); err != nil {
+		return errMissed // it ended meanwhile
+	}
+	s.trouble.allow(harmed)
+	over()
 	return s.probe(ctx, "kill -9 of a worker")
 }
 
@@ -98,14 +109,14 @@ func (s *Soak) stopWorker(ctx context.Context) error {
 	if pid := s.server.worker(); pid != 0 {
 		return s.pause(ctx, pid)
 	}
-	return nil
+	return errMissed
 }
 
 // pause stops a process for a while.
 func (s *Soak) pause(ctx context.Context, pid int) error {
 	defer s.trouble.begin(stopped)()
 	if err := stop(pid); err != nil {
-		return nil // a worker that ended meanwhile
+		return errMissed // a worker that ended meanwhile
 	}
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(4*time.Second)))
 	goOn(pid)
@@ -124,10 +135,33 @@ func (s *Soak) fullDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	met, err := s.meets(ctx)
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(3*time.Second)))
 	empty()
 	over()
-	return s.probe(ctx, "the disk was full")
+	if err == nil {
+		err = s.probe(ctx, "the disk was full")
+	}
+	if err == nil && !met {
+		err = errMissed
+	}
+	return err
+}
+
+// meets uploads a document to a full disk, and reports whether that had no room.
+func (s *Soak) meets(ctx context.Context) (bool, error) {
+	d, err := s.strays.next()
+	if err != nil {
+		return false, err
+	}
+	sid := "no room/" + d.Mark
+	s.remember(sid)
+	kind, body := pdfs(d)
+	a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body})
+	if a.outcome == done {
+		s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+	}
+	return a.status == http.StatusInsufficientStorage || a.code == "storage_unavailable", nil
 }
 
 func (s *Soak) killOnFullDisk(ctx context.Context) error {
@@ -184,7 +218,7 @@ func (s *Soak) slowHeader(ctx context.Context, n int) {
 		return
 	}
 	c.SetReadDeadline(time.Now().Add(5 * time.Second))
-	if _, err := io.Copy(io.Discard, c); err != nil && errors.Is(err, context.DeadlineExceeded) {
+	if _, err := io.Copy(io.Discard, c); err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		s.report.violated(hangs, "a connection whose header never ends was still open after %v", limit)
 	}
 }
@@ -227,6 +261,7 @@ func (s *Soak) slowBody(ctx context.Context, n int) {
 	if b.outcome == done && !bytes.Equal(b.body, (state{bills: []*Document{d}}).sheet()) {
 		s.report.violated(string(wrong), "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.body)
 	}
+	s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
 }
 
 // read reads an answer from a connection.
@@ -253,6 +288,7 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 	if a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: d.PDF}); a.outcome != done {
 		return
 	}
+	defer s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
 	c, err := s.dial()
 	if err != nil {
 		return
@@ -287,7 +323,7 @@ func (s *Soak) abort(ctx context.Context) error {
 	kind, body := pdfs(d)
 	c, err := s.dial()
 	if err != nil {
-		return nil
+		return errMissed
 	}
 	fmt.Fprintf(c, "POST /upload?_sid=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", url.QueryEscape(sid), kind, len(body))
 	c.Write(body[:s.server.random.IntN(len(body)-1)])
@@ -305,9 +341,9 @@ func (s *Soak) abort(ctx context.Context) error {
 func (s *Soak) abortDownload(ctx context.Context) error {
 	c, err := s.dial()
 	if err != nil {
-		return nil
+		return errMissed
 	}
-	path := []string{"/download?format=xlsx", "/view?x=1", "/events?x=1", "/convert?x=1"}[s.server.random.IntN(4)]
+	path := []string{"/download?format=xlsx", "/view?x=1", "/events?x=1"}[s.server.random.IntN(3)]
 	sid := names(s.server.random.IntN(s.o.Clients))[s.server.random.IntN(6)]
 	fmt.Fprintf(c, "GET %s&_sid=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", path, url.QueryEscape(sid))
 	sleep(ctx, s.between(0, 20*time.Millisecond))
@@ -356,7 +392,7 @@ func (s *Soak) hostileOrders(ctx context.Context) error {
 	sid := "hostile orders/" + d.Mark
 	s.remember(sid)
 	if a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: d.PDF}); a.outcome != done {
-		return nil
+		return errMissed
 	}
 	attack := hostileExports[s.server.random.IntN(len(hostileExports))]
 	s.harmless(ctx, request{method: "POST", path: "/upload-csv", sid: sid, kind: "application/octet-stream", body: attack()})

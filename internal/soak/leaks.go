@@ -121,11 +121,12 @@ func (s *Soak) processes(when string, server int) {
 
 // rest is what a server uses when nobody uses it.
 type rest struct {
-	goroutines, files int
-	server, workers   float64 // MB
-	heap, processors  float64 // MB in use by Go; seconds of processor time
-	operations        int
-	at                time.Time
+	goroutines, files  int
+	children, sessions int
+	server, workers    float64 // MB
+	heap, processors   float64 // MB in use by Go; seconds of processor time
+	operations         int
+	at                 time.Time
 }
 
 // atRest has the clients wait, gives the server something to do so that it has all that
@@ -153,6 +154,7 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 			goroutines: int(m["go_goroutines"]), files: int(m["process_open_fds"]), server: self.MB,
 			heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20), processors: m["process_cpu_seconds_total"],
 			operations: s.report.Operations(), at: time.Now(),
+			children: len(workers), sessions: int(m["tallyman_sessions_live"]),
 		}
 		for _, w := range workers {
 			r.workers += w.MB
@@ -197,6 +199,14 @@ func (s *Soak) compare(first, last rest, seen []reading) {
 	r.figure("file descriptors at rest", "%d, then %d", first.files, last.files)
 	r.figure("server at rest, MB resident", "%.1f, then %.1f", first.server, last.server)
 	r.figure("workers at rest, MB resident", "%.1f, then %.1f", first.workers, last.workers)
+	r.figure("sessions at rest", "%d, then %d", first.sessions, last.sessions)
+	r.figure("workers at rest", "%d, then %d", first.children, last.children)
+	if n := last.children - first.children; n > 0 {
+		r.violatedBy(leakedProcesses, n, "at rest the server had %d workers, and %d in the end", first.children, last.children)
+	}
+	if g := last.server - first.server; s.o.Growth > 0 && g > s.o.Growth {
+		r.violated(grown, "the server had %.1f MB at rest, and %.1f MB in the end", first.server, last.server)
+	}
 	r.figure("heap of the server at rest, MB in use", "%.1f, then %.1f", first.heap, last.heap)
 	if n := last.goroutines - first.goroutines; n > 0 {
 		r.violatedBy(leakedGoroutines, n, "at rest there were %d goroutines, and %d in the end", first.goroutines, last.goroutines)

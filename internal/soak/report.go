@@ -35,6 +35,7 @@ const (
 	leakedProcesses  = "leaked processes"
 	leakedGoroutines = "leaked goroutines"
 	leakedFDs        = "leaked file descriptors"
+	grown            = "memory that grew"
 	unpromised       = "unpromised answers" // 5xx, errors that are not JSON, answers that no state explains
 	hangs            = "hangs"
 	panics           = "panics and internal errors in the log"
@@ -42,7 +43,7 @@ const (
 
 // promises are the counts that must be 0, in the order of the summary.
 var promises = []string{
-	string(contaminated), string(lost), string(wrong), leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, unpromised, hangs, panics,
+	string(contaminated), string(lost), string(wrong), leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, grown, unpromised, hangs, panics,
 }
 
 func newReport(out io.Writer) *Report {

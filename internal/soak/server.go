@@ -162,6 +162,7 @@ func (s *Soak) metrics(ctx context.Context) (map[string]float64, error) {
 
 // restart has the server end and starts it again.
 func (s *Soak) restart(ctx context.Context) error {
+	s.background.Wait() // what slow clients began need not be over within the grace
 	over := s.trouble.begin(down)
 	defer over()
 	s.end()
@@ -174,7 +175,10 @@ func (s *Soak) restart(ctx context.Context) error {
 
 // end has the server finish what it accepted.
 func (s *Soak) end() {
-	if !s.server.EndWithin(grace + 15*time.Second) {
+	how := s.server.EndWithin(grace + 15*time.Second)
+	if how == nil {
 		s.report.violated(hangs, "the server did not end within %v of SIGTERM", grace+15*time.Second)
+	} else if !how.Success() {
+		s.report.violated(unpromised, "the server ended with %v after SIGTERM: not all that it had accepted was finished", how)
 	}
 }

@@ -311,6 +311,7 @@ func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
 			began := time.Now()
 			if c.trouble != "" {
 				s.trouble.begin(c.trouble)()
+				s.trouble.allow(c.trouble)
 			}
 			if a := s.judge(t.Context(), "GET /download", began, c.answer, c.err, []string{"no_sheet"}); a.outcome != c.want {
 				t.Errorf("the outcome is %d, want %d", a.outcome, c.want)
@@ -322,16 +323,33 @@ func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
 	}
 }
 
-func TestWhatAServerKeepsAtRestIsFound(t *testing.T) {
+// A worker that dies by itself must not hide behind one that was killed.
+func TestAKilledWorkerExplainsOneAnswer(t *testing.T) {
 	s := &Soak{report: newReport(nil)}
-	before := rest{goroutines: 20, files: 10}
-	s.compare(before, rest{goroutines: 20, files: 9}, nil)
+	s.trouble.begin(harmed)()
+	s.trouble.allow(harmed)
+	stopped := answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}
+	for n := range 2 {
+		s.judge(t.Context(), "POST /upload", time.Now(), stopped, nil, nil)
+		if got := s.report.Count(unpromised); got != n {
+			t.Errorf("after %d answers %d are not explained", n+1, got)
+		}
+	}
+}
+
+func TestWhatAServerKeepsAtRestIsFound(t *testing.T) {
+	s := &Soak{o: Options{Growth: 10}, report: newReport(nil)}
+	before := rest{goroutines: 20, files: 10, children: 2, server: 50}
+	s.compare(before, rest{goroutines: 20, files: 9, children: 2, server: 59}, nil)
 	if v := s.report.Violations(); len(v) > 0 {
 		t.Errorf("nothing grew, and yet %v", v)
 	}
-	s.compare(before, rest{goroutines: 23, files: 12}, nil)
+	s.compare(before, rest{goroutines: 23, files: 12, children: 3, server: 61}, nil)
 	if g, f := s.report.Count(leakedGoroutines), s.report.Count(leakedFDs); g != 3 || f != 2 {
 		t.Errorf("%d goroutines and %d file descriptors were found to be leaked, want 3 and 2", g, f)
+	}
+	if w, m := s.report.Count(leakedProcesses), s.report.Count(grown); w != 1 || m != 1 {
+		t.Errorf("%d workers were found to be leaked and memory to have grown %d times, want 1 and 1", w, m)
 	}
 }
 

@@ -10,6 +10,29 @@ import (
 type trouble struct {
 	mu    sync.Mutex
 	kinds map[kind]*window
+	// allowed is how many answers each kind still excuses, where they can be counted.
+	allowed map[kind]int
+}
+
+// allow adds an answer that a kind excuses.
+func (t *trouble) allow(k kind) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.allowed == nil {
+		t.allowed = map[kind]int{}
+	}
+	t.allowed[k]++
+}
+
+// excuse takes one of them, and reports whether there was one.
+func (t *trouble) excuse(k kind) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.allowed[k] == 0 {
+		return false
+	}
+	t.allowed[k]--
+	return true
 }
 
 // kind is a kind of trouble.

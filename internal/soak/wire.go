@@ -155,7 +155,7 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		if retry < 1 {
 			complain(", without Retry-After")
 		}
-	case a.status == http.StatusServiceUnavailable && a.code == "worker_stopped" && since(harmed):
+	case a.status == http.StatusServiceUnavailable && a.code == "worker_stopped" && since(harmed) && s.trouble.excuse(harmed):
 		a.outcome = busy
 	case a.status == http.StatusInsufficientStorage && a.code == "storage_full" && since(full):
 		a.outcome = busy
@@ -240,15 +240,18 @@ func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		a, err := s.exchange(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body})
-		if err == nil && a.status == http.StatusOK {
-			a, err = s.exchange(ctx, s.hc, request{method: "GET", path: "/download", sid: sid})
-			if err == nil && a.status == http.StatusOK && bytes.Equal(a.body, want) {
-				s.exchange(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+		a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body})
+		if a.outcome == done {
+			a = s.ask(ctx, s.hc, request{method: "GET", path: "/download", sid: sid})
+			if a.outcome == done {
+				if !bytes.Equal(a.body, want) {
+					s.report.violated(string(wrong), "after %s the document %s uploaded to %q gave the sheet %.300q", after, d.Mark, sid, a.body)
+				}
+				s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
 				return nil
 			}
 		}
-		last = fmt.Sprintf("%d %.200q %v", a.status, a.body, err)
+		last = fmt.Sprintf("%d %.200q", a.status, a.body)
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
