@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	_ "unsafe" // for go:linkname
 
 	"github.com/gofrs/flock"
@@ -140,12 +142,25 @@ func (p *pdfium) compile(cacheDir string) (wazero.CompiledModule, error) {
 	return compiled, err
 }
 
-// compiledMark is the file that says that a folder has the compiled code.
+// compiledMark is the file that says that a folder has the compiled code: for this
+// module, compiler and processor.
 func compiledMark(cacheDir string) string {
-	// A cheap sum will do: a wrong mark costs a wait, and every worker needs it.
+	// A cheap sum will do: every worker needs it, and a wrong mark costs a wait.
 	sum := crc32.Checksum(pdfiumModule, crc32.MakeTable(crc32.Castagnoli))
-	return filepath.Join(cacheDir, fmt.Sprintf("compiled-%08x", sum))
+	return filepath.Join(cacheDir, fmt.Sprintf("compiled-%08x-%s-%s-%s", sum, compiler(), runtime.GOARCH, runtime.GOOS))
 }
+
+// compiler is the version of wazero.
+var compiler = sync.OnceValue(func() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/tetratelabs/wazero" {
+				return m.Version
+			}
+		}
+	}
+	return "dev"
+})
 
 // Compiled reports whether a folder has the compiled code of this build's PDFium.
 func Compiled(cacheDir string) bool {

@@ -12,7 +12,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"time"
 	"unicode"
 
 	"tallyman/fault"
@@ -46,32 +45,14 @@ type pictureArgs struct {
 func Handlers(s worker.Settings) map[string]worker.Handler {
 	var p *pdfium
 	var startErr error
-	started := make(chan struct{})
-	if !Compiled(s.Cache) {
-		s.Widen()
-	}
-	go func() {
-		defer close(started)
+	// The very first start compiles the engine, which takes seconds.
+	s.Prepare(func() {
 		// The rest is for the Go side: the compiled code, pictures, and the
 		// copy that is made whenever the module's memory grows.
 		p, startErr = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
-		if startErr == nil {
-			startErr = s.Seal()
-		}
-	}()
+	})
 	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
 		return func(c *worker.Call, args []byte) error {
-			// The very first start compiles the engine, which takes seconds.
-			for waiting := true; waiting; {
-				select {
-				case <-started:
-					waiting = false
-				case <-time.After(100 * time.Millisecond):
-					if err := c.Alive(); err != nil {
-						return err
-					}
-				}
-			}
 			if err := startErr; err != nil {
 				return worker.Retire(&fault.Error{Code: fault.Internal, Message: "the PDF engine does not start", Err: err})
 			}

@@ -32,8 +32,6 @@ func (g *guard) watch(limit int64) {
 	defer g.mu.Unlock()
 	g.limit = limit
 	debug.SetMemoryLimit(g.now() * 3 / 4)
-	// The wall stays where it is: it counts addresses, and those that compiling
-	// has used stay taken, whether there is memory behind them or not.
 	limitData(g.now())
 	go func() {
 		for range time.Tick(5 * time.Millisecond) {
@@ -58,8 +56,14 @@ func (g *guard) narrow() {
 	}
 	debug.FreeOSMemory() // or the garbage of compiling would count
 	g.wide = false
-	if g.limit > 0 {
-		debug.SetMemoryLimit(g.limit * 3 / 4)
+	if g.limit == 0 {
+		return
+	}
+	debug.SetMemoryLimit(g.limit * 3 / 4)
+	// The wall counts addresses, and those that compiling has used stay taken, whether
+	// there is memory behind them or not: it moves only if there is room before it.
+	if taken, _ := held(); taken < g.limit {
+		limitData(g.limit)
 	}
 }
 
@@ -82,10 +86,18 @@ func outgrown(limit int64) bool {
 	if limit <= 0 {
 		return false
 	}
+	_, backed := held()
+	return backed > limit
+}
+
+// held is how many bytes of addresses Go has taken, and how many of these have memory
+// behind them.
+func held() (taken, backed int64) {
 	s := [...]metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},
 	}
 	metrics.Read(s[:])
-	return int64(s[0].Value.Uint64()-s[1].Value.Uint64()) > limit
+	taken = int64(s[0].Value.Uint64())
+	return taken, taken - int64(s[1].Value.Uint64())
 }

@@ -26,6 +26,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"tallyman/fault"
 )
@@ -153,17 +154,45 @@ func (s Settings) enter() error {
 	return confine(append(folders, coverage()...)...)
 }
 
-// Widen lets the process have more memory than documents may take, for what has to
-// be done before any is read: compiling. It must be called before the handlers are
-// returned, and Seal takes it back.
-func (s Settings) Widen() { memory.widen() }
+// prepared is closed when what Prepare runs is done; nil if there is nothing.
+var prepared chan struct{}
+
+// Prepare runs what has to be done once before documents are read, such as
+// compiling, beside everything else, and with more memory than they may take. Calls
+// wait for it. After it the process is sealed. It must be called before the handlers
+// are returned.
+func (s Settings) Prepare(f func()) {
+	memory.widen()
+	prepared = make(chan struct{})
+	go func() {
+		f()
+		memory.narrow()
+		if err := s.Seal(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		close(prepared)
+	}()
+}
+
+// ready waits until the process is prepared.
+func (c *Call) ready() error {
+	for prepared != nil {
+		select {
+		case <-prepared:
+			return nil
+		case <-time.After(100 * time.Millisecond):
+			if err := c.Alive(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // Seal gives up the folder of compiled code as well, once nothing is left to
-// compile, and the memory for that: from now on the worker opens no file at all.
-func (s Settings) Seal() error {
-	memory.narrow()
-	return confineFiles(coverage()...)
-}
+// compile: from now on the worker opens no file at all.
+func (s Settings) Seal() error { return confineFiles(coverage()...) }
 
 // coverage is the folder in which Go's own test tools keep what they count.
 func coverage() []string {
@@ -213,6 +242,9 @@ func serve(handlers map[string]Handler, s Settings) int {
 			return 1
 		}
 		call := &Call{conn: c}
+		if call.ready() != nil {
+			return 1
+		}
 		out := result(h, call, []byte(args))
 		if call.src.drain() != nil {
 			return 1

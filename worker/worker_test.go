@@ -33,8 +33,15 @@ var escape func(*worker.Call, []byte) error
 
 func TestMain(m *testing.M) {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
-		if filepath.Base(s.Cache) == "widened" {
-			s.Widen()
+		compile := func() {
+			for range 30 { // bit by bit, so that the watch and not the wall sees it
+				eaten = append(eaten, bytes.Repeat([]byte{1}, 10<<20))
+				time.Sleep(10 * time.Millisecond)
+			}
+			eaten = nil
+		}
+		if filepath.Base(s.Cache) == "prepared" {
+			s.Prepare(compile)
 		}
 		return map[string]worker.Handler{
 			"escape": func(c *worker.Call, args []byte) error { return escape(c, args) },
@@ -96,14 +103,7 @@ func TestMain(m *testing.M) {
 			"gulp": func(c *worker.Call, args []byte) error {
 				return c.Reply(bytes.Repeat([]byte{1}, 2<<30)[:1])
 			},
-			"compile": func(c *worker.Call, args []byte) error {
-				for range 30 { // bit by bit, so that the watch and not the wall sees it
-					eaten = append(eaten, bytes.Repeat([]byte{1}, 10<<20))
-					time.Sleep(10 * time.Millisecond)
-				}
-				eaten = nil
-				return s.Seal()
-			},
+			"compile": func(c *worker.Call, args []byte) error { compile(); return nil },
 			"chatter": func(c *worker.Call, args []byte) error {
 				fmt.Println("a library prints to what it thinks is the screen")
 				return c.Reply(args)
@@ -228,13 +228,10 @@ func TestCompilingHasMemoryOfItsOwn(t *testing.T) {
 	if _, err := call(t.Context(), t, narrow, "compile", "", nil); fault.CodeOf(err) != fault.TooMuchMemory {
 		t.Errorf("300 MB with a limit of 160 MB end with %v", err)
 	}
-	p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: filepath.Join(t.TempDir(), "widened")})
+	p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: filepath.Join(t.TempDir(), "prepared")})
 	before, err := call(t.Context(), t, p, "pid", "", nil)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := call(t.Context(), t, p, "compile", "", nil); err != nil {
-		t.Fatalf("compiling fails: %v", err)
+		t.Fatalf("a call that comes while it is compiled: %v", err)
 	}
 	if after, err := call(t.Context(), t, p, "pid", "", nil); err != nil || after != before {
 		t.Errorf("the worker %s is gone after compiling: %s, %v", before, after, err)
