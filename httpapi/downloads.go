@@ -160,7 +160,7 @@ func handleConvert(c *call) (out any, err error) {
 	defer bills.Discard()
 	defer export.Discard()
 	pdf, csv := body.Slot{In: bills, Coding: body.AsPDF}, body.Slot{In: export, Coding: body.AsEither, Most: 1}
-	values, _, err := c.body.Receive(body.Reception{
+	values, _, err := c.body.Receive(c.r.Context(), body.Reception{
 		Forms: []string{body.Multipart},
 		Files: map[string]body.Slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
 		Stray: func(isPDF bool) body.Slot {

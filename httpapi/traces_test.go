@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -114,6 +115,7 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	}
 	// What is below which, by name.
 	tree := map[string]bool{}
+	stored := map[string]bool{} // what a request stored, by its name and the size
 	requests := map[string]tracingtest.Span{}
 	for _, s := range spans {
 		above, ok := byID[s.Parent]
@@ -130,6 +132,9 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 			t.Errorf("%s has a parent that is none", s.Name)
 		default:
 			tree[above.Name+" > "+s.Name] = true
+			if s.Name == "contents.put" {
+				stored[fmt.Sprint(above.Name, " ", s.Attributes["tallyman.bytes"])] = true
+			}
 			if s.Start < above.Start {
 				t.Errorf("%s began before %s", s.Name, above.Name)
 			}
@@ -156,6 +161,11 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	} {
 		if !tree[want] {
 			t.Errorf("missing: %s; there is %v", want, tree)
+		}
+	}
+	for _, want := range []string{fmt.Sprint("POST /upload ", len(ship.bills)), fmt.Sprint("POST /upload-csv ", len(ship.orders))} {
+		if !stored[want] {
+			t.Errorf("nothing was stored as %q; there is %v", want, stored)
 		}
 	}
 	var replies int64

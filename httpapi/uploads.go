@@ -100,7 +100,7 @@ func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAns
 	}()
 	in := c.s.desk.Receive()
 	defer in.Discard()
-	values, warnings, err := c.body.Receive(how(in), c.s.desk, c.query("filename"))
+	values, warnings, err := c.body.Receive(c.r.Context(), how(in), c.s.desk, c.query("filename"))
 	if err != nil {
 		return a, err
 	}
@@ -267,7 +267,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	in := c.s.desk.Receive()
 	defer in.Discard()
 	orders := body.Slot{In: in, Most: 1, Coding: body.AsEither}
-	values, warnings, err := c.body.Receive(body.Reception{
+	values, warnings, err := c.body.Receive(c.r.Context(), body.Reception{
 		Forms:    []string{body.Multipart, body.JSON, body.URLEncoded},
 		Raw:      exportTypes,
 		RawField: "file",

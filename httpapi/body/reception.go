@@ -68,18 +68,19 @@ const maxText = 64 << 10
 // texts are the fields that requests use beside their files.
 var texts = []string{"filename", "name", "mode", "format"}
 
-// Receive reads the body and stores its files in the slots of the reception. name
-// is what the request's URL calls a file that the body gives no name, "" if it
+// Receive reads the body and stores its files in the slots of the reception. ctx is
+// the request's as it is now: it may have a span that it had not when the body was
+// made. name is what the request's URL calls a file that the body gives no name, "" if it
 // says nothing. It returns the text fields, and sentences on what was ignored or
 // guessed. It fails with the codes of this package, with fault.BadRequest,
 // fault.TooLarge and fault.Cancelled, with desk.NoUpload, and as Incoming.Add
 // does.
-func (b *Body) Receive(rc Reception, d *desk.Desk, name string) (values url.Values, warnings []string, err error) {
+func (b *Body) Receive(ctx context.Context, rc Reception, d *desk.Desk, name string) (values url.Values, warnings []string, err error) {
 	fields, kind, err := b.open(rc, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	rv := &receiver{Reception: rc, ctx: b.r.Context(), body: b, desk: d, name: name}
+	rv := &receiver{Reception: rc, ctx: ctx, body: b, desk: d, name: name}
 	values = url.Values{}
 	strays := &strays{rv: rv}
 	defer strays.discard()
