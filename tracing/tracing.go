@@ -60,7 +60,10 @@ func endpoint(address string) (string, error) {
 	case err == nil && u.User != nil:
 		// It would be seen by all who see the processes of this machine.
 		return "", fault.New(fault.BadRequest, "the address of a collector holds no name and password; give them in OTEL_EXPORTER_OTLP_HEADERS")
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "":
+	case err == nil && (u.RawQuery != "" || u.ForceQuery || u.Fragment != ""):
+		// It may be a token, and the log has the address.
+		return "", fault.New(fault.BadRequest, "the address of a collector ends with its path, without ? and #; give a token in OTEL_EXPORTER_OTLP_HEADERS")
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return "", fault.New(fault.BadRequest, "a collector's address looks like http://localhost:4318")
 	}
 	if u.Path == "" || u.Path == "/" {

@@ -204,13 +204,18 @@ func TestAHungCollectorHoldsNobody(t *testing.T) {
 }
 
 func TestWhatMakesNoSenseIsRefused(t *testing.T) {
-	for _, url := range []string{"", "localhost:4318", "collector", "ftp://x", "http://", "http://x/#y", "http://user:secret@x", "://secret"} {
+	for _, url := range []string{"", "localhost:4318", "collector", "ftp://x", "http://", "http://x/#y", "http://x?token=secret", "http://x/v1/traces?", "http://x#secret", "http://user:secret@x", "://secret"} {
 		err := CheckURL(url)
 		if fault.CodeOf(err) != fault.BadRequest || strings.Contains(fmt.Sprint(err), "secret") {
 			t.Errorf("%q: %v", url, err)
 		}
 		if _, err := Open(t.Context(), Config{URL: url}); fault.CodeOf(err) != fault.BadRequest {
 			t.Errorf("%q is opened: %v", url, err)
+		}
+	}
+	for _, url := range []string{"http://user:secret@x", "http://x?token=secret", "http://x#secret"} {
+		if err := CheckURL(url); !strings.Contains(fmt.Sprint(err), "OTEL_EXPORTER_OTLP_HEADERS") {
+			t.Errorf("%q: it is not said where a secret belongs: %v", url, err)
 		}
 	}
 	for name, values := range map[string][]string{
