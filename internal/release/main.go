@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -76,7 +77,7 @@ type result struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
@@ -219,24 +220,61 @@ func (r *release) goTool(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
+// sumLine is a line of the checksums of a release.
+var sumLine = regexp.MustCompile(`^[0-9a-f]{64}  tallyman_\S+$`)
+
+// clearOut removes an earlier release. It removes no folder that holds anything else.
+func clearOut(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	known := []string{"SHA256SUMS"}
+	for line := range strings.Lines(string(sums)) {
+		if line = strings.TrimSpace(line); sumLine.MatchString(line) {
+			known = append(known, strings.Fields(line)[1])
+		}
+	}
+	for _, e := range entries {
+		if len(known) == 1 || e.IsDir() || !slices.Contains(known, e.Name()) {
+			return fmt.Errorf("%s holds %s, which is not of an earlier release by its SHA256SUMS, and would be removed; name an empty or a new folder with -o, or remove it yourself", dir, e.Name())
+		}
+	}
+	return os.RemoveAll(dir)
+}
+
 // build builds all archives and their checksums.
-func (r *release) build(ctx context.Context) ([]result, error) {
+func (r *release) build(ctx context.Context) (results []result, err error) {
 	work, err := os.MkdirTemp("", "tallyman-release-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	if err := os.RemoveAll(r.out); err != nil {
+	if err := clearOut(r.out); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(r.out) // half a release is none, and would be in the way of the next
+		}
+	}()
 	tool, err := r.sbomTool(ctx, work)
 	if err != nil {
 		return nil, err
 	}
-	var results []result
 	for _, t := range r.targets {
 		res, err := r.one(ctx, work, tool, t)
 		if err != nil {
@@ -361,13 +399,37 @@ func (r *release) again(ctx context.Context) error {
 	return nil
 }
 
-// copySource copies the files that git knows, as they are now.
-func copySource(from, to string) error {
-	out, err := exec.Command("git", "-C", from, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
-	if err != nil {
-		return fmt.Errorf("git ls-files: %w", err)
+// sourceFiles names the files that git knows, or without git all regular ones but
+// those of earlier releases.
+func sourceFiles(root string) (names []string, err error) {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
+		out, err := exec.Command("git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+		if err != nil {
+			return nil, fmt.Errorf("git ls-files: %w", err)
+		}
+		return strings.Split(strings.TrimRight(string(out), "\x00"), "\x00"), nil
 	}
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+	err = fs.WalkDir(os.DirFS(root), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == "dist" && e.IsDir():
+			return fs.SkipDir
+		case e.Type().IsRegular():
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names, err
+}
+
+// copySource copies the source as it is now.
+func copySource(from, to string) error {
+	names, err := sourceFiles(from)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed, and not committed

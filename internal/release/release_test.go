@@ -1,7 +1,14 @@
 package main
 
 import (
+	"archive/tar"
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,8 +18,10 @@ import (
 )
 
 // The same source in two folders makes the same binary, which has its version, is
-// static, and comes with the licence of everything in it.
-func TestABuildDependsOnItsSourceAlone(t *testing.T) {
+// static, and comes with the licence of everything in it. Both builds share a cache,
+// so this shows that neither folders nor linking matter; "./release --check" compiles
+// everything again with an empty cache, which takes too long here.
+func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -20,12 +29,14 @@ func TestABuildDependsOnItsSourceAlone(t *testing.T) {
 	target := target{"linux", runtime.GOARCH}
 	var made [2][]byte
 	var binary string
+	from := root
 	for i, folder := range []string{"a", "another/deeper/place"} {
 		dir := t.TempDir()
 		r := release{source: filepath.Join(dir, folder), version: "1.2.3", revision: "abc"}
-		if err := copySource(root, r.source); err != nil {
+		if err := copySource(from, r.source); err != nil {
 			t.Fatal(err)
 		}
+		from = r.source // somebody may be at work in the source
 		if _, err := r.toolchain(); err != nil {
 			t.Fatal(err)
 		}
@@ -87,6 +98,119 @@ func TestArchivesDependOnNothingButWhatIsInThem(t *testing.T) {
 		if !bytes.Equal(made[0], made[1]) || len(made[0]) == 0 {
 			t.Errorf("two archives of the same files differ (zip: %v)", zipped)
 		}
+	}
+}
+
+// unpack reads an archive: what is in each file, with its mode before it.
+func unpack(t *testing.T, path string) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	add := func(name string, mode fs.FileMode, r io.Reader) {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := found[name]; twice {
+			t.Errorf("%s is there twice", name)
+		}
+		found[name] = mode.String() + " " + string(text)
+	}
+	if filepath.Ext(path) == ".zip" {
+		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(f.Name, f.Mode(), r)
+			r.Close()
+		}
+		return found
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(h.Name, h.FileInfo().Mode(), r)
+	}
+}
+
+func TestAnArchiveHoldsWhatWasPacked(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "built")
+	if err := os.WriteFile(program, []byte("a program"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := []entry{{name: "tallyman", path: program, program: true}, {name: "LICENSE", data: []byte("a licence")}}
+	want := map[string]string{"x/tallyman": "-rwxr-xr-x a program", "x/LICENSE": "-rw-r--r-- a licence"}
+	for _, zipped := range []bool{false, true} {
+		path, err := pack(filepath.Join(t.TempDir(), "x"), zipped, "x", time.Unix(1_700_000_000, 0), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := unpack(t, path); !maps.Equal(got, want) {
+			t.Errorf("%s holds %q, not %q", filepath.Base(path), got, want)
+		}
+	}
+}
+
+func TestOnlyAnEarlierReleaseIsRemoved(t *testing.T) {
+	sum := strings.Repeat("0a", 32) + "  tallyman_1_linux_amd64.tar.gz\n"
+	for _, c := range []struct {
+		files   map[string]string
+		removed bool
+	}{
+		{nil, true},
+		{map[string]string{"SHA256SUMS": sum, "tallyman_1_linux_amd64.tar.gz": ""}, true},
+		{map[string]string{"letter.txt": ""}, false},
+		{map[string]string{"SHA256SUMS": sum, "letter.txt": ""}, false},
+		{map[string]string{"SHA256SUMS": strings.Repeat("0a", 32) + "  letter.txt\n", "letter.txt": ""}, false},
+	} {
+		dir := t.TempDir()
+		for name, text := range c.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := clearOut(dir)
+		left, _ := os.ReadDir(dir)
+		if (err == nil) != c.removed || !c.removed && len(left) != len(c.files) || c.removed && len(left) > 0 {
+			t.Errorf("of %v %d are left, %v", c.files, len(left), err)
+		}
+	}
+	if err := clearOut(filepath.Join(t.TempDir(), "new")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASourceWithoutGitIsCopied(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	for _, name := range []string{"go.mod", "a/b.go", "dist/old.zip"} {
+		path := filepath.Join(from, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copySource(from, to); err != nil {
+		t.Fatal(err)
+	}
+	names, err := sourceFiles(to)
+	if err != nil || strings.Join(names, " ") != "a/b.go go.mod" {
+		t.Errorf("%q were copied, %v", names, err)
 	}
 }
 

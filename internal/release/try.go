@@ -23,8 +23,8 @@ var emulators = map[target][]string{
 }
 
 // tryOut starts a binary and makes the load sheet of the sample with it, where that
-// can be done here. It says in words what was tried. It fails if a binary does not
-// do on its own system what it must.
+// can be done here. It says in words what was tried. It fails if a binary that starts
+// does not do what it must; that an emulator does not start it is said only.
 func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 	if t.native() {
 		if err := runSample(ctx, nil, nil, binary, dir); err != nil {
@@ -42,7 +42,7 @@ func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 			return fmt.Sprintf("does not start under %s: %v", e, err), nil
 		}
 		if err := runSample(ctx, env, []string{path}, binary, dir); err != nil {
-			return fmt.Sprintf("started under %s; sheet: %v", e, err), nil
+			return "", fmt.Errorf("started under %s; sheet: %w", e, err)
 		}
 		return "under " + e + ": started, and made the sample's sheet", nil
 	}
