@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -89,6 +90,9 @@ func run(ctx context.Context, o options, paths []string) error {
 		}
 		documents = append(documents, mutants...)
 	}
+	if len(documents) == 0 {
+		return fmt.Errorf("nothing to send in %s", strings.Join(paths, ", "))
+	}
 	dir, err := os.MkdirTemp("", "tallyman-hostile-*")
 	if err != nil {
 		return err
@@ -107,7 +111,7 @@ func run(ctx context.Context, o options, paths []string) error {
 	if err != nil {
 		return err
 	}
-	r.leftOut = leftOut
+	r.leftOut = append(leftOut, r.leftOut...)
 	r.print(os.Stdout)
 	r.printSentences(os.Stdout, o.say)
 	if o.save != "" {

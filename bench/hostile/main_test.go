@@ -149,6 +149,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 		{"a sheet of another type", "/download-bol", false, answers(200, "application/pdf", ""), "it is of another type than text/csv"},
 		{"no sheet of what was accepted", "/download-bol", false, answers(404, "application/json", `{"error":"x","code":"no_sheet"}`), "it was accepted, and there is no sheet"},
 		{"another document's file", "/download-bol/bol.pdf", false, answers(200, "application/pdf", "%PDF-"), "what comes back is not what was sent"},
+		{"a file that is not listed", "/files", false, answers(200, "application/json", `{"files":[]}`), "accepted, and not listed"},
 		{"no picture", "/page-picture", false, answers(200, "image/png", "none"), "the picture is none: unexpected EOF"},
 		{"a session that stays", "/clear-session", true, answers(200, "application/json", `{"status":"cleared"}`), "there are 2 sessions, 0 before"},
 		{"a session whose files stay", "/clear-session", true, answers(200, "application/json", `{"status":"cleared"}`), " files of sessions are left, 0 before"},
@@ -263,6 +264,28 @@ func TestFilesThatAreLeftOutAreNamed(t *testing.T) {
 	}
 	if _, _, err := collect([]string{filepath.Join(dir, "missing")}, 1); err == nil {
 		t.Error("a folder that is not there is none")
+	}
+}
+
+func TestAFileThatCannotBeReadIsAViolation(t *testing.T) {
+	t.Parallel()
+	s := started(t)
+	o := usual
+	o.warm = 1
+	r, err := try(t.Context(), s, s.URL(), []document{{"gone.pdf", func() ([]byte, error) { return nil, os.ErrNotExist }}}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.violations) != 1 || r.violations[0].document != "gone.pdf" || len(r.leftOut) != 1 {
+		t.Errorf("the violations are %q, left out are %q", r.violations, r.leftOut)
+	}
+}
+
+func TestNothingToSendIsAnError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := run(t.Context(), usual, []string{dir}); err == nil || err.Error() != "nothing to send in "+dir {
+		t.Error(err)
 	}
 }
 

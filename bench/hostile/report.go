@@ -122,6 +122,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 				if err != nil {
 					mu.Lock()
 					r.leftOut = append(r.leftOut, fmt.Sprintf("%s: %v", documents[i].name, err))
+					r.violations = append(r.violations, violation{document: documents[i].name, what: "it cannot be read", answer: err.Error()})
 					mu.Unlock()
 					continue
 				}

@@ -263,8 +263,9 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 			a.body = a.body[:min(len(a.body), 20)]
 			s.wrong(a, "what comes back is not what was sent")
 		}
-		break
+		return
 	}
+	s.wrong(a, "accepted, and not listed")
 }
 
 // pictureWidth is how wide pictures of pages are, in pixels.
