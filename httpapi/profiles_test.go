@@ -76,8 +76,8 @@ func TestProfilesAreWhatTheirToolsRead(t *testing.T) {
 			}
 		})
 	}
-	a := p.get(t, "/debug/pprof/goroutine?debug=2")
-	if a.status != 200 || !bytes.Contains(a.body, []byte("goroutine ")) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+	a := p.get(t, "/debug/pprof/goroutine?debug=1")
+	if a.status != 200 || !bytes.Contains(a.body, []byte("goroutine profile: ")) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
 		t.Errorf("as text: %d %v %.100s", a.status, a.header, a.body)
 	}
 }
@@ -88,7 +88,7 @@ func TestWhatIsNoProfileIsRefused(t *testing.T) {
 		p.get(t, "/debug/pprof/"+name).fails(t, 404, "not_found", nil)
 	}
 	p.get(t, "/debug/pprof/").fails(t, 404, "not_found", nil)
-	for _, query := range []string{"profile?seconds=0", "profile?seconds=61", "trace?seconds=11", "block?seconds=-1", "mutex?seconds=x", "heap?debug=3"} {
+	for _, query := range []string{"profile?seconds=0", "profile?seconds=61", "trace?seconds=11", "block?seconds=-1", "mutex?seconds=x", "heap?debug=2", "goroutine?debug=2", "goroutine?debug=-1"} {
 		p.get(t, "/debug/pprof/"+query).fails(t, 400, "bad_request", nil)
 	}
 }
@@ -177,7 +177,7 @@ func duration(t *testing.T, profile []byte) time.Duration {
 func (p *place) measures(t *testing.T, something bool) {
 	t.Helper()
 	for range 500 {
-		if p.get(t, "/debug/pprof/goroutine?debug=2").has("(*call).pass(") == something {
+		if p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+") == something {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -277,7 +277,7 @@ func routes() []*route {
 			queries: []parameter{
 				{name: "name", in: "path", about: "which", values: profileNames()},
 				{name: "seconds", in: "query", about: "how long to measure: profile 1 to 60 (30 if it is left out), block and mutex 1 to 60 (10), trace 1 to 10 (1)"},
-				{name: "debug", in: "query", about: "1 or 2 for text; not of profile and trace", values: []string{"0", "1", "2"}},
+				{name: "debug", in: "query", about: "1 for text; not of profile and trace", values: []string{"0", "1"}},
 			},
 			media:  []string{body.Octets, "text/plain; charset=utf-8"},
 			faults: []fault.Code{AdminOnly, fault.NotFound},

@@ -91,7 +91,7 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 // stacks returns what the server's goroutines are at.
 func stacks(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url + "/debug/pprof/goroutine?debug=2")
+	resp, err := http.Get(url + "/debug/pprof/goroutine?debug=1")
 	if err != nil {
 		t.Fatal(err)
 	}
