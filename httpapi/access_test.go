@@ -213,6 +213,37 @@ func TestAKeylessServerOnLoopbackShowsAllButNotToOtherSites(t *testing.T) {
 	}
 }
 
+// Whoever comes through a proxy on the same machine is not on it.
+func TestAKeylessServerBehindAProxyShowsOnlyWhatTheCallerNames(t *testing.T) {
+	p := newPlace(t, behindProxy)
+	p.post(t, "/new-session?_sid=one", "", nil)
+	p.post(t, "/new-session?_sid=two", "", nil)
+	if _, _, total := listed(t, p.get(t, "/debug-sessions")); total != 2 {
+		t.Errorf("this machine sees %d", total)
+	}
+	for name, h := range proxiedHeaders() {
+		if ids, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?_sid=one", header: h})); total != 1 || ids[0] != "one" {
+			t.Errorf("%s: seen: %v of %d", name, ids, total)
+		}
+	}
+}
+
+func behindProxy(c *httpapi.Config) { c.Hosts = []string{"tally.example", "tally.localhost"} }
+
+// proxiedHeaders are what proxies on the server's machine send.
+func proxiedHeaders() map[string]http.Header {
+	return map[string]http.Header{
+		"its name":          {"Host": {"tally.example"}},
+		"its local name":    {"Host": {"tally.localhost:80"}},
+		"X-Forwarded-For":   {"X-Forwarded-For": {"192.0.2.1"}},
+		"X-Forwarded-Proto": {"X-Forwarded-Proto": {"https"}},
+		"X-Forwarded-Host":  {"X-Forwarded-Host": {"localhost"}},
+		"X-Real-IP":         {"X-Real-Ip": {""}},
+		"Forwarded":         {"Forwarded": {"for=127.0.0.1"}},
+		"Via":               {"Via": {"1.1 proxy"}},
+	}
+}
+
 // foreignHeaders are what browsers send on behalf of pages of other sites.
 func foreignHeaders() map[string]http.Header {
 	return map[string]http.Header{

@@ -39,8 +39,9 @@ func (c *call) identify() (caller, error) {
 		case s.locked.Load():
 			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; its operator makes another with \"tallyman key add NAME\", or starts it anew to serve this machine without keys")
 		case s.config.Loopback:
-			// A page of any site can reach this machine through its browser.
-			ours := !foreign(r)
+			// A page of any site can reach this machine through its browser, and
+			// anybody through a proxy on it.
+			ours := !foreign(r) && c.direct()
 			return caller{owner: session.Local, all: ours, own: ours}, nil
 		case s.config.Open:
 			return caller{owner: session.Local}, nil
@@ -117,22 +118,47 @@ func (c *call) checkHost() error {
 	if c.keys(); s.locked.Load() {
 		return nil // a page that reaches it by another name still has no key
 	}
-	host := c.r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	ip := net.ParseIP(host)
-	switch {
-	case host == "localhost", strings.HasSuffix(host, ".localhost"), ip != nil && ip.IsLoopback():
-		return nil
-	case slices.ContainsFunc(s.config.Hosts, func(h string) bool { return strings.EqualFold(h, host) }):
+	host := c.host()
+	if s.named(host) || ofThisMachine(host) {
 		return nil
 	}
 	if host == "" {
 		return fault.New(BadHost, "the request does not say which host it is for")
 	}
 	return fault.New(BadHost, "this server is for localhost; if %.80q is its name behind a proxy, start it with --host %.80s", host, host)
+}
+
+// host is the name that the request is for, without its port.
+func (c *call) host() string {
+	host := c.r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+// named reports whether the server is reached by a name through a proxy.
+func (s *Server) named(host string) bool {
+	return slices.ContainsFunc(s.config.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// ofThisMachine reports whether a name is every machine's for itself.
+func ofThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// proxied are headers that proxies add. One of them tells that the request may be
+// anybody's, although it comes from this machine.
+var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
+// direct reports whether a request to a server on loopback is for this machine's own
+// name, and shows no proxy. One that goes through a proxy which hides both cannot be
+// told from others.
+func (c *call) direct() bool {
+	host := c.host()
+	return ofThisMachine(host) && !c.s.named(host) &&
+		!slices.ContainsFunc(proxied, func(name string) bool { return len(c.r.Header.Values(name)) > 0 })
 }
 
 // headers sets what all answers have in common.

@@ -46,6 +46,15 @@ func TestProfilesAreForAdminKeys(t *testing.T) {
 		})
 	}
 	local.do(t, request{method: "GET", path: path, header: http.Header{"Host": {"rebound.example"}}}).fails(t, 403, "host_not_allowed", nil)
+	for name, h := range proxiedHeaders() {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, behindProxy)
+			p.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "admin_only", nil)
+			if a := p.get(t, path); a.status != 200 {
+				t.Errorf("who comes without the proxy gets %d", a.status)
+			}
+		})
+	}
 	if a := local.do(t, request{method: "GET", path: path, header: http.Header{"Sec-Fetch-Site": {"none"}}}); a.status != 200 {
 		t.Errorf("who types the address gets %d", a.status)
 	}

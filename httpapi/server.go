@@ -35,8 +35,8 @@ type Config struct {
 	// needs one.
 	Keys keys.Ring
 	// Loopback is true if only this machine can reach the server. Without keys
-	// there is then one owner who may see everything; requests must be for a
-	// name of this machine, or one of Hosts.
+	// there is then one owner, who may see everything unless the request comes
+	// through a proxy; requests must be for a name of this machine, or one of Hosts.
 	Loopback bool
 	// Open serves callers without keys although others can reach the server.
 	Open bool

@@ -17,7 +17,7 @@ import (
 // makes none.
 //
 // The span is part of the caller's trace, and the caller decides whether it is
-// sampled, only if it has a key or is on this machine. Others could make the
+// sampled, only if it has a key or is on this machine, not behind a proxy on it. Others could make the
 // server send as much as they like, and mix their spans with those of others.
 func (c *call) trace() {
 	tracer := c.s.config.Tracer

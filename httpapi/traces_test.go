@@ -236,6 +236,11 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 	withKeys := func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false }
 	open := func(c *httpapi.Config) { c.Open, c.Loopback = true, false }
 	local := func(*httpapi.Config) {}
+	through := func(by string) http.Header {
+		h := proxiedHeaders()[by]
+		h.Set("Traceparent", parent("01").Get("Traceparent"))
+		return h
+	}
 	for name, c := range map[string]struct {
 		server       func(*httpapi.Config)
 		key          string
@@ -250,6 +255,8 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 		"open, not sampled":         {open, "", parent("00"), true, false},
 		"this machine":              {local, "", parent("01"), true, true},
 		"a page of another site":    {local, "", http.Header{"Traceparent": parent("01")["Traceparent"], "Origin": {"https://elsewhere.example"}}, true, false},
+		"a proxy's name":            {behindProxy, "", through("its name"), true, false},
+		"a proxy's header":          {behindProxy, "", through("X-Forwarded-For"), true, false},
 		"what is no parent":         {withKeys, key, http.Header{"Traceparent": {"00-" + trace + "-0000000000000000-01"}}, true, false},
 		"a version that is none":    {withKeys, key, http.Header{"Traceparent": {"ff-" + trace + "-" + above + "-01"}}, true, false},
 		"a parent in capitals":      {withKeys, key, http.Header{"Traceparent": {strings.ToUpper(parent("01").Get("Traceparent"))}}, true, false},
