@@ -127,6 +127,16 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	// Building takes minutes, in which somebody may go on working.
+	snapshot, err := os.MkdirTemp("", "tallyman-release-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(snapshot)
+	if err := copySource(r.source, filepath.Join(snapshot, "source")); err != nil {
+		return err
+	}
+	r.source = filepath.Join(snapshot, "source")
 	fmt.Printf("tallyman %s of %s (%s), %s\n\n", r.version, r.revision, r.time.Format(time.RFC3339), toolchain)
 	results, err := r.build(ctx)
 	if err != nil {

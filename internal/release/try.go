@@ -41,7 +41,12 @@ func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 		if _, err := output(ctx, env, path, binary, "version"); err != nil {
 			return fmt.Sprintf("does not start under %s: %v", e, err), nil
 		}
-		if err := runSample(ctx, env, []string{path}, binary, dir); err != nil {
+		err = runSample(ctx, env, []string{path}, binary, dir)
+		if err != nil && strings.Contains(err.Error(), "exec format error") {
+			// Workers are started by their own name, which the kernel must know how to run.
+			return fmt.Sprintf("started under %s; not the sheet: binfmt_misc has no handler for its workers", e), nil
+		}
+		if err != nil {
 			return "", fmt.Errorf("started under %s; sheet: %w", e, err)
 		}
 		return "under " + e + ": started, and made the sample's sheet", nil
