@@ -49,7 +49,11 @@ func statDisk(dir string) (*disk, error) {
 	if !ok {
 		d.name = fmt.Sprintf("a file system of kind %#x", uint32(st.Type))
 	}
-	d.free, d.size = int64(st.Bavail)*st.Bsize, int64(st.Blocks)*st.Bsize
+	unit := st.Frsize // of blocks; Bsize is what is best read at once
+	if unit == 0 {
+		unit = st.Bsize
+	}
+	d.free, d.size = int64(st.Bavail)*unit, int64(st.Blocks)*unit
 	d.inodes, d.inodesFree = int64(st.Files), int64(st.Ffree)
 	d.readOnly = st.Flags&unix.ST_RDONLY != 0
 	return &d, nil

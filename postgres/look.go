@@ -32,6 +32,9 @@ type Server struct {
 
 // Server asks for what an operator may want to know. It changes nothing.
 func (s *Store) Server(ctx context.Context) (Server, error) {
+	// pg_stat_activity hides the kind of others' connections from ordinary roles,
+	// pg_stat_database counts them for everybody. reserved_connections is of
+	// PostgreSQL 16.
 	srv := Server{Known: latest(s.options.schema())}
 	var now time.Time
 	var sent, received time.Time
@@ -39,8 +42,8 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
 		what:  "ask for the server's state",
 		again: true,
 		sql: `SELECT clock_timestamp(), current_setting('server_version'), (SELECT version FROM tallyman.schema),
-			current_setting('max_connections')::integer, current_setting('superuser_reserved_connections')::integer,
-			(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+			current_setting('max_connections')::integer, current_setting('superuser_reserved_connections')::integer + coalesce(nullif(current_setting('reserved_connections', true), '')::integer, 0),
+			(SELECT sum(numbackends) FROM pg_stat_database WHERE datname IS NOT NULL),
 			(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ $1),
 			pg_is_in_recovery(),
 			(SELECT bool_and(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname IN ('session', 'file', 'content')),

@@ -45,6 +45,10 @@ func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 	}
 	defer os.RemoveAll(copied)
 	if err := copyDatabase(ctx, dir, copied); err != nil {
+		var w *scratchError
+		if errors.As(err, &w) {
+			return nil, openFault(scratch, w.err)
+		}
 		var f *fault.Error
 		if errors.As(err, &f) || ctx.Err() != nil {
 			return nil, blob.Fault("copy the session database", err)
@@ -52,8 +56,11 @@ func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 		return nil, openFault(dir, err)
 	}
 	s, err := look(copied, dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
 		return nil, openFault(dir, err)
+	case err != nil: // all else is of the copy
+		return nil, openFault(scratch, err)
 	}
 	return s, nil
 }
@@ -171,6 +178,23 @@ func stamp(path string) (string, error) {
 	return fmt.Sprint(info.Size(), info.ModTime().UnixNano()), nil
 }
 
+// scratchError is an error of the copy, not of what is copied.
+type scratchError struct{ err error }
+
+func (e *scratchError) Error() string { return e.err.Error() }
+func (e *scratchError) Unwrap() error { return e.err }
+
+// scratchFile is a file whose errors of writing are told from those of reading.
+type scratchFile struct{ file *os.File }
+
+func (f scratchFile) Write(p []byte) (int, error) {
+	n, err := f.file.Write(p)
+	if err != nil {
+		err = &scratchError{err}
+	}
+	return n, err
+}
+
 func copyFile(ctx context.Context, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -179,15 +203,18 @@ func copyFile(ctx context.Context, from, to string) error {
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return &scratchError{err}
 	}
 	for err == nil {
 		if err = ctx.Err(); err == nil {
-			_, err = io.CopyN(out, in, 4<<20)
+			_, err = io.CopyN(scratchFile{out}, in, 4<<20)
 		}
 	}
 	if err == io.EOF {
 		err = nil
 	}
-	return errors.Join(err, out.Close())
+	if closed := out.Close(); err == nil && closed != nil {
+		err = &scratchError{closed}
+	}
+	return err
 }
