@@ -159,7 +159,7 @@ func (d *doctor) leftovers() {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
 			n := e.Name()
-			ours := strings.HasPrefix(n, ".tallyman-look-") || dir != d.Scratch && strings.HasPrefix(n, ".") && strings.HasSuffix(n, ".part")
+			ours := strings.HasPrefix(n, ".tallyman-look-") || strings.HasPrefix(n, ".tallyman-doctor-") || dir != d.Scratch && strings.HasPrefix(n, ".") && strings.HasSuffix(n, ".part")
 			if info, err := e.Info(); ours && err == nil && time.Since(info.ModTime()) > time.Hour {
 				old = append(old, filepath.Join(dir, n))
 			}
