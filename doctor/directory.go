@@ -189,6 +189,12 @@ func (d *doctor) users(context.Context) {
 	case err != nil:
 		d.fail(check, "whether a server uses %s cannot be told: %v — run this as the server's user", d.Data, err)
 		return
+	case h.Hidden:
+		d.ok(check, "a process uses this data directory, whose ID cannot be read")
+		return
+	case h.PID == 0 && !h.Sure:
+		d.ok(check, "whether one runs on this data directory cannot be told on this system")
+		return
 	case h.PID == 0:
 		d.ok(check, "none runs on this data directory")
 		return

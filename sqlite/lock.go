@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -70,11 +72,15 @@ func mkdirAll(dir string) error {
 
 // Holder is the process that uses a data directory.
 type Holder struct {
-	// PID is the ID of the process, 0 if nobody uses the directory.
+	// PID is the ID of the process, 0 if nobody uses the directory or if it cannot
+	// be told who does.
 	PID int
 	// Sure is false if the process only said so itself and cannot be seen from
-	// here: it runs elsewhere, or was killed.
+	// here: it runs elsewhere, or was killed. With no PID it is false if it cannot
+	// be told whether anybody uses the directory.
 	Sure bool
+	// Hidden is true if somebody uses the directory whose ID cannot be read.
+	Hidden bool
 }
 
 // UsedBy tells who uses a data directory. It takes no lock, so that it never gets
@@ -92,6 +98,11 @@ func UsedBy(dir string) (Holder, error) {
 		return Holder{PID: pid, Sure: true}, nil
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 32))
+	// Locks of Windows keep others from reading, and the owner from writing its ID.
+	const windows, lockViolation = runtime.GOOS == "windows", syscall.Errno(33)
+	if windows && errors.Is(err, lockViolation) {
+		return Holder{Hidden: true}, nil
+	}
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
-	return Holder{PID: pid, Sure: pid == 0}, err
+	return Holder{PID: pid, Sure: pid == 0 && err == nil && !windows}, err
 }

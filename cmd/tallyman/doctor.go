@@ -28,7 +28,8 @@ Usage: tallyman doctor [--data DIR | --store ADDRESS] [--blobs ADDRESS] [--url U
 Run it as the server's user, with the options and environment of "tallyman serve",
 while the server runs or not: it changes nothing, takes no lock and upgrades nothing.
 It works on a copy of the session database, in TMPDIR. What it has to write it
-removes: a file in the data directory, an object in the bucket, a session of its own.
+removes: a file in the data directory, in TMPDIR and in the cache folder or the nearest
+one above it, an object in the bucket, a session of its own.
 
 The key that --url may need is read from TALLYMAN_KEY or --key-file.
 
