@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tallyman/fault"
 	"tallyman/session"
 )
 
@@ -247,9 +248,15 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 		c := pending[t.N]
 		delete(pending, t.N)
 		history.recordAt(c.Client, *c.Op, *t.Answer, c.at, *moment)
-		acknowledged++
+		if !t.Answer.Unknown && t.Answer.Code == "" {
+			acknowledged++
+		}
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != -1 {
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("the process hung, and was killed for that\n%s", stderr.Bytes())
+	}
+	if cmd.ProcessState.ExitCode() != -1 {
 		return 0, fmt.Errorf("the process ended before it was killed: %v\n%s", err, stderr.Bytes())
 	}
 	if k.Settled != nil {
@@ -275,6 +282,9 @@ func (k Killer) look(round string, history *History, moment *int64) (err error) 
 		call := *moment
 		st, err := store.Get(context.Background(), victimKey(round, i))
 		*moment++
+		if err != nil && fault.CodeOf(err) != fault.NotFound {
+			return fmt.Errorf("reading after a kill: %w", err) // the history would take it for anything
+		}
 		history.recordAt(victimClients, Op{Kind: Get, Key: victimKey(round, i)}, answerOf(st, session.Removed{}, err), call, *moment)
 	}
 	return check()
