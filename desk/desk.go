@@ -101,6 +101,10 @@ func (d *Desk) List(ctx context.Context, q session.Query) (session.Page, error) 
 // caused it is over.
 const dropTime = time.Minute
 
+// Forget lets go of the sheets that are kept ready and made of contents which are gone.
+// What the desk removes itself it forgets by itself.
+func (d *Desk) Forget(gone []blob.Key) { d.sheets.cache.forget(gone) }
+
 // drop deletes contents that no session names any more, and the sheets of them
 // that are kept ready. The request that removed them has done its part: it does
 // not wait, and what fails here the janitor finds.
@@ -108,7 +112,7 @@ func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	if len(removed.Contents) == 0 {
 		return
 	}
-	d.sheets.cache.forget(removed.Contents)
+	d.Forget(removed.Contents)
 	ctx, sp := span.Start(context.WithoutCancel(ctx), "files.drop") // here: the request's own may end any moment
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, dropTime)

@@ -217,4 +217,10 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	if p.csv(t, other) != string(ship.unmatched) || p.csv(t, otherBoth) != string(ship.expected) {
 		t.Error("another session's sheet is another now")
 	}
+	// What expires is removed by another, who says so.
+	if err := p.contents.Delete(ctx, otherBoth.Contents()...); err != nil {
+		t.Fatal(err)
+	}
+	p.Forget(otherBoth.Contents())
+	gone(otherBoth, "the session expired")
 }

@@ -20,6 +20,9 @@ import (
 type Janitor struct {
 	Store    Store
 	Contents blob.Store
+	// Gone, if not nil, is told of the contents of sessions that expired, before they
+	// are deleted: whoever keeps something that was made of them lets go of it.
+	Gone func([]blob.Key)
 	// Log is told what was swept and what failed; nil for slog.Default.
 	Log *slog.Logger
 
@@ -101,6 +104,9 @@ func (j *Janitor) Expired(ctx context.Context) (Swept, error) {
 		x, err := j.Store.Expire(ctx, j.step())
 		if err != nil {
 			return s, err
+		}
+		if j.Gone != nil && len(x.Contents) > 0 {
+			j.Gone(x.Contents)
 		}
 		if err := j.Contents.Delete(ctx, x.Contents...); err != nil && first == nil {
 			first = err

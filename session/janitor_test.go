@@ -109,9 +109,18 @@ func TestExpiredSessionsGiveBackTheirDisk(t *testing.T) {
 		kept = append(kept, in.Content.Key, in.Reading.Key)
 	}
 	h.clock.Advance(life / 2)
+	gone := map[blob.Key]bool{}
+	h.Gone = func(keys []blob.Key) {
+		for _, k := range keys {
+			gone[k] = true
+		}
+	}
 	s, err := h.Expired(ctx)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(gone) != 60 || slices.ContainsFunc(kept, func(k blob.Key) bool { return gone[k] }) {
+		t.Errorf("it was told of %d contents that are gone, want 60, and none that is kept", len(gone))
 	}
 	if s.Sessions != 30 || s.Contents != 60 || s.Bytes != 30*int64(len("content")) {
 		t.Errorf("swept %+v, want 30 sessions and 60 contents", s)

@@ -253,8 +253,9 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	})
 	defer reader.Close()
 
+	work := desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines})
 	api := httpapi.New(httpapi.Config{
-		Desk:     desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines}),
+		Desk:     work,
 		Keys:     at.keys,
 		Bus:      at.bus,
 		Secret:   at.secret,
@@ -275,7 +276,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer background.Wait()
 	defer stop()
-	background.Go(func() { at.janitor(log).Run(sweeping) })
+	background.Go(func() { at.janitor(log, work.Forget).Run(sweeping) })
 	background.Go(reader.Warm)
 
 	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),

@@ -276,9 +276,9 @@ func identity(dir string) (string, error) {
 	return blob.OwnerOf(b), nil
 }
 
-// janitor sweeps the storage.
-func (s *storage) janitor(log *slog.Logger) *session.Janitor {
-	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, Log: log}
+// janitor sweeps the storage, and tells gone what contents expired.
+func (s *storage) janitor(log *slog.Logger, gone func([]blob.Key)) *session.Janitor {
+	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, Gone: gone, Log: log}
 	if s.shared {
 		j.OrphanAge = orphanAge
 	}
