@@ -107,11 +107,7 @@ func serve(path, dir, cache string, idle time.Duration) error {
 	}
 	time.Sleep(idle)
 	if self, workers := load.Family(s.PID()); self.PID > 0 {
-		theirs := 0.0
-		for _, w := range workers {
-			theirs += w.MB
-		}
-		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), self.MB, theirs, len(workers))
+		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), self.MB, load.Sum(workers), len(workers))
 	}
 	return nil
 }

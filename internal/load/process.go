@@ -46,14 +46,19 @@ func Family(pid int) (self Process, started []Process) {
 // is 0 where there is no /proc.
 func Memory(pid int) (total float64, processes int) {
 	self, started := Family(pid)
+	processes = len(started)
 	if self.PID == pid {
-		processes = 1
-	}
-	for _, p := range started {
-		self.MB += p.MB
 		processes++
 	}
-	return self.MB, processes
+	return self.MB + Sum(started), processes
+}
+
+// Sum is the resident memory of processes together, in MB.
+func Sum(of []Process) (total float64) {
+	for _, p := range of {
+		total += p.MB
+	}
+	return total
 }
 
 // Running are the processes that run a program, by its path. There are none where

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -100,15 +101,8 @@ func (s *Server) Start() error {
 
 func (s *Server) hear(line []byte) {
 	if s.Heard != nil {
-		s.Heard(string(trimNewline(line)))
+		s.Heard(strings.TrimSuffix(string(line), "\n"))
 	}
-}
-
-func trimNewline(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\n' {
-		return b[:n-1]
-	}
-	return b
 }
 
 // URL is where it listens, "" if it does not run.

@@ -151,13 +151,10 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 		}
 		self, workers := load.Family(s.server.PID())
 		r = rest{
-			goroutines: int(m["go_goroutines"]), files: int(m["process_open_fds"]), server: self.MB,
+			goroutines: int(m["go_goroutines"]), files: int(m["process_open_fds"]), server: self.MB, workers: load.Sum(workers),
 			heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20), processors: m["process_cpu_seconds_total"],
 			operations: s.report.Operations(), at: time.Now(),
 			children: len(workers), sessions: int(m["tallyman_sessions_live"]),
-		}
-		for _, w := range workers {
-			r.workers += w.MB
 		}
 		// A first measurement is of what remains when connections have ended.
 		calm := m["tallyman_requests_in_flight"] <= 1 && m["tallyman_event_streams"] == 0

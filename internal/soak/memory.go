@@ -29,11 +29,7 @@ func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading)
 		if self.PID == 0 {
 			continue
 		}
-		p := reading{at: time.Now(), server: self.MB, heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20)}
-		for _, w := range workers {
-			p.workers += w.MB
-		}
-		seen = append(seen, p)
+		seen = append(seen, reading{at: time.Now(), server: self.MB, workers: load.Sum(workers), heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20)})
 	}
 }
 

@@ -111,11 +111,7 @@ func (v *server) close() {
 // memory says for people what the server and its workers use.
 func (v *server) memory() string {
 	self, workers := load.Family(v.PID())
-	all := 0.0
-	for _, w := range workers {
-		all += w.MB
-	}
-	return fmt.Sprintf("server %.0f MB, %d workers %.0f MB", self.MB, len(workers), all)
+	return fmt.Sprintf("server %.0f MB, %d workers %.0f MB", self.MB, len(workers), load.Sum(workers))
 }
 
 // worker is one of the server's workers by chance, 0 if there is none.
