@@ -236,6 +236,19 @@ func (b *Bus) receive(text string) {
 	b.topics.Deliver(f[3], payload)
 }
 
+// scanSecret keeps the value that comes, nil if none does.
+func scanSecret(secret *[]byte) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		*secret = nil
+		for rows.Next() {
+			if err := rows.Scan(secret); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // Secret returns the 32 random bytes that all programs on the database have under
 // a name, and draws them if there are none. To replace a secret delete its row in
 // tallyman.secret and start all programs again.
@@ -253,15 +266,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 			sql: `WITH made AS (INSERT INTO tallyman.secret (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING value)
 				SELECT value FROM made UNION ALL SELECT value FROM tallyman.secret WHERE name = $1`,
 			args: func() []any { return []any{name, drawn} },
-			scan: func(rows pgx.Rows) error {
-				secret = nil
-				for rows.Next() {
-					if err := rows.Scan(&secret); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
+			scan: scanSecret(&secret),
 		})
 		// None comes if another program made it at the same moment.
 		if err != nil || secret != nil {

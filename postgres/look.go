@@ -70,15 +70,7 @@ func (s *Store) FindSecret(ctx context.Context, name string) (secret []byte, err
 		again: true,
 		sql:   `SELECT value FROM tallyman.secret WHERE name = $1`,
 		args:  func() []any { return []any{name} },
-		scan: func(rows pgx.Rows) error {
-			secret = nil
-			for rows.Next() {
-				if err := rows.Scan(&secret); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		scan:  scanSecret(&secret),
 	})
 	return secret, err
 }
