@@ -114,7 +114,6 @@ func (s *Soak) stopWorker(ctx context.Context) error {
 
 // pause stops a process for a while.
 func (s *Soak) pause(ctx context.Context, pid int) error {
-	defer s.trouble.begin(stopped)()
 	if err := stop(pid); err != nil {
 		return errMissed // a worker that ended meanwhile
 	}

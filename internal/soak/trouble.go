@@ -40,18 +40,17 @@ type kind string
 
 // The kinds that excuse something.
 const (
-	down    kind = "the server is down"           // connections break and are refused
-	full    kind = "the disk is full"             // 507, and 503 storage_unavailable
-	harmed  kind = "a worker was killed"          // 503 worker_stopped
-	crowded kind = "there are many connections"   // 503, and connections that are not taken
-	stopped kind = "the server or a worker stops" // answers take longer
+	down    kind = "the server is down"         // connections break and are refused
+	full    kind = "the disk is full"           // 507, and 503 storage_unavailable
+	harmed  kind = "a worker was killed"        // 503 worker_stopped
+	crowded kind = "there are many connections" // 503, and connections that are not taken
 )
 
 // lasting is how long after its end a kind excuses what begins then: that an idle
 // connection is dead shows a moment later, and a worker that was killed while it was
 // idle is missed only by the next upload that gets it.
 var lasting = map[kind]time.Duration{
-	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second, stopped: 0,
+	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second,
 }
 
 type window struct {
