@@ -35,7 +35,10 @@ func TestEveryTestOfTheGuaranteesIsThere(t *testing.T) {
 	tests := map[string]string{} // the test files of a package
 	of := func(pkg string) string {
 		if _, ok := tests[pkg]; !ok {
-			files, err := filepath.Glob("../" + pkg + "/*_test.go")
+			files, err := filepath.Glob("../internal/" + pkg + "/*_test.go")
+			if len(files) == 0 && err == nil {
+				files, err = filepath.Glob("../" + pkg + "/*_test.go")
+			}
 			if err != nil || len(files) == 0 {
 				t.Errorf("the package %s has no tests (%v)", pkg, err)
 			}
@@ -45,7 +48,7 @@ func TestEveryTestOfTheGuaranteesIsThere(t *testing.T) {
 		}
 		return tests[pkg]
 	}
-	suites := text(t, "../storetest/cases.go") + text(t, "../storetest/blobs.go")
+	suites := text(t, "../internal/session/sessiontest/cases.go") + text(t, "../internal/blob/blobtest/blobtest.go")
 	n := 0
 	for line := range strings.Lines(text(t, "guarantees.md")) {
 		if !strings.HasPrefix(line, "|") {
@@ -73,7 +76,7 @@ var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../*.md", "*.md", "../deploy/*.md"} {
+	for _, pattern := range []string{"../*.md", "*.md", "deploy/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +148,7 @@ func rooms(t *testing.T) map[string]room {
 		if !strings.HasSuffix(file, ".go") {
 			return nil
 		}
-		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
+		name := short(strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../"))
 		r := all[name]
 		r.path = name
 		if !strings.HasSuffix(file, "_test.go") {
@@ -154,8 +157,8 @@ func rooms(t *testing.T) map[string]room {
 				return err
 			}
 			for _, i := range f.Imports {
-				if p, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "tallyman/"); ours && !slices.Contains(r.imports, p) {
-					r.imports = append(r.imports, p)
+				if p, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "tallyman/"); ours && !slices.Contains(r.imports, short(p)) {
+					r.imports = append(r.imports, short(p))
 				}
 			}
 		}
@@ -168,67 +171,93 @@ func rooms(t *testing.T) map[string]room {
 	return all
 }
 
-// trees are the packages in README's two trees, in their order.
-func trees(t *testing.T) (product, tests []string) {
+// short is the path of a room as the documents name it, without internal.
+func short(path string) string { return strings.TrimPrefix(path, "internal/") }
+
+// tree returns the paths in README's tree, in their order. A row that is indented
+// further than the one before it lies in that one's folder.
+func tree(t *testing.T) (paths []string) {
 	t.Helper()
 	_, chapter, _ := strings.Cut(text(t, "../README.md"), "## How it is built")
 	blocks := strings.Split(chapter, "```")
-	if len(blocks) < 5 {
-		t.Fatal("README has no two trees of packages")
+	if len(blocks) < 3 {
+		t.Fatal("README has no tree of packages")
 	}
-	read := func(block string) (names []string) {
-		for line := range strings.Lines(block) {
-			first, _, found := strings.Cut(strings.TrimSpace(line), "  ")
-			if !found {
-				continue
-			}
-			for _, name := range strings.Split(first, ", ") {
-				switch name {
-				case "body":
-					name = "httpapi/body"
-				case "stores", "files", "s3":
-					name = "blob/" + name
-				}
-				names = append(names, name)
-			}
+	var above []string
+	for line := range strings.Lines(strings.TrimPrefix(blocks[1], "\n")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		depth := (len(line) - len(strings.TrimLeft(line, " "))) / 2
+		if depth > len(above) {
+			t.Fatalf("the row %q of README's tree is indented too far", line)
 		}
-		return names
+		above = append(above[:depth], name)
+		paths = append(paths, strings.Join(above, "/"))
 	}
-	return read(blocks[1]), read(blocks[3])
+	return paths
 }
 
 // implements says which interfaces of rooms above it a package implements, and may
 // know therefore.
 var implements = map[string][]string{
-	"sqlite":      {"session"},
-	"postgres":    {"session", "keys", "bus"},
-	"blob/files":  {"blob"},
-	"blob/s3":     {"blob"},
-	"blob/stores": {"blob"},
+	"session/sqlite":   {"session"},
+	"session/postgres": {"session", "keys", "bus"},
+	"blob/files":       {"blob"},
+	"blob/s3":          {"blob"},
+	"blob/stores":      {"blob"},
+}
+
+// onlyForTests reports whether the product must not import a room, and the room may
+// import what it likes.
+func onlyForTests(room string) bool {
+	return strings.HasPrefix(room, "testing/") || strings.HasPrefix(room, "bench/") || strings.HasSuffix(room, "test")
 }
 
 func TestTheTreeInREADMEIsThatOfThePackages(t *testing.T) {
 	all := rooms(t)
-	product, tests := trees(t)
-	under := func(tree []string, name string) bool {
-		return slices.ContainsFunc(tree, func(row string) bool { return row == name || row == "bench" && strings.HasPrefix(name, "bench/") })
+	paths := tree(t)
+	var order []string
+	for _, path := range paths {
+		order = append(order, short(path))
+		if info, err := os.Stat("../" + path); err != nil || !info.IsDir() {
+			t.Errorf("README's tree names %s, which is not there", path)
+		}
 	}
 	for name := range all {
-		if !under(product, name) && !under(tests, name) {
+		if !slices.ContainsFunc(order, func(row string) bool {
+			return row == name || row == "bench" && strings.HasPrefix(name, "bench/") || row == "docs/deploy" && strings.HasPrefix(name, "docs/deploy/")
+		}) {
 			t.Errorf("README's tree does not name %s", name)
 		}
 	}
-	for _, name := range append(slices.Clone(product), tests...) {
-		if _, ok := all[name]; !ok && name != "bench" {
-			t.Errorf("README's tree names %s, which is not there", name)
+	for i, name := range order {
+		if onlyForTests(name) {
+			continue
 		}
-	}
-	for i, name := range product {
 		for _, to := range all[name].imports {
-			if !slices.Contains(product[i+1:], to) && !slices.Contains(implements[name], to) {
+			if onlyForTests(to) {
+				t.Errorf("%s imports %s, which is only for tests", name, to)
+			}
+			if !slices.Contains(order[i+1:], to) && !slices.Contains(implements[name], to) {
 				t.Errorf("%s imports %s, which is not below it in README's tree", name, to)
 			}
 		}
+	}
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	visible := 0
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == "dist" || e.Name() == "tallyman" || e.Name() == "tallyman-data" {
+			continue // settings, and what commands leave, which git ignores
+		}
+		visible++
+		if e.IsDir() && !slices.ContainsFunc(paths, func(path string) bool { return path == e.Name() || strings.HasPrefix(path, e.Name()+"/") }) {
+			t.Errorf("README's tree does not name the folder %s", e.Name())
+		}
+	}
+	if visible >= 12 {
+		t.Errorf("the top folder has %d entries; keep it under a dozen", visible)
 	}
 }
 
@@ -258,7 +287,7 @@ func TestTheTableOfRoomsSaysWhatEachUses(t *testing.T) {
 				t.Errorf("the room %s is not there", m[1])
 			}
 			for _, to := range all[m[1]].imports {
-				if to == "fault" || to == "aside" || to == "span" {
+				if to == "fault" || to == "atomicfile" || to == "span" {
 					continue
 				}
 				real[to] = true

@@ -17,8 +17,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/internal/load"
-	"tallyman/internal/program"
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/program"
 )
 
 func main() {

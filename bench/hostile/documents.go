@@ -12,8 +12,8 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
-	"tallyman/internal/hostile"
-	"tallyman/sample"
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/hostile"
 )
 
 // document is one file to send.

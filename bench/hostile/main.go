@@ -29,8 +29,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/intake"
-	"tallyman/internal/program"
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/program"
 )
 
 // options are what the command line says.

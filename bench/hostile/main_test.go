@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"tallyman/intake"
-	"tallyman/internal/hostile"
-	"tallyman/internal/program"
-	"tallyman/sample"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/program"
 )
 
 func TestMain(m *testing.M) {

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"tallyman/intake"
-	"tallyman/internal/load"
-	"tallyman/sample"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/load"
 )
 
 // report is what came of a run.

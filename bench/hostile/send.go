@@ -20,8 +20,8 @@ import (
 	"strings"
 	"time"
 
-	"tallyman/fault"
-	"tallyman/intake"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
 )
 
 // The ways in which a document is sent.

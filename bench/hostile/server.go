@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
-	"tallyman/intake"
-	"tallyman/internal/load"
-	"tallyman/internal/program"
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/program"
 )
 
 // server is the program, running, with folders of its own.

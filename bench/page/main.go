@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/intake"
-	"tallyman/internal/browser"
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/browser"
 )
 
 func main() {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"tallyman/internal/browser"
-	"tallyman/internal/service"
-	"tallyman/sample"
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/service"
 )
 
 const (

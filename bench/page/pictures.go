@@ -13,13 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tallyman/httpapi"
-	"tallyman/intake"
-	"tallyman/internal/browser"
-	"tallyman/internal/service"
-	"tallyman/keys"
-	"tallyman/sample"
-	"tallyman/session"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/intake"
+	"tallyman/internal/keys"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/service"
 )
 
 // maker makes pictures and measurements.

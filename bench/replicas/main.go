@@ -27,10 +27,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tallyman/client"
-	"tallyman/intake"
-	"tallyman/internal/cluster"
-	"tallyman/internal/load"
-	"tallyman/internal/program"
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/program"
 )
 
 func main() {

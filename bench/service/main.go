@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"tallyman/client"
-	"tallyman/internal/load"
-	"tallyman/internal/program"
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/program"
 )
 
 func main() {

@@ -22,10 +22,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tallyman/blob"
-	"tallyman/blob/files"
-	"tallyman/session"
-	"tallyman/sqlite"
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sqlite"
 )
 
 var ctx = context.Background()

@@ -24,10 +24,10 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/intake"
-	"tallyman/internal/program"
-	"tallyman/sample"
-	"tallyman/sheet"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/sheet"
+	"tallyman/internal/testing/program"
 )
 
 func main() {

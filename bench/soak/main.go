@@ -26,8 +26,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/internal/program"
-	"tallyman/internal/soak"
+	"tallyman/internal/testing/program"
+	"tallyman/internal/testing/soak"
 )
 
 // diskSize is the size of the disk of its own, in MB: room for what the clients have,

@@ -15,12 +15,12 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"tallyman/blob"
-	"tallyman/blob/stores"
-	"tallyman/fault"
-	"tallyman/keys"
-	"tallyman/session"
-	"tallyman/transfer"
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/stores"
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/ops/transfer"
+	"tallyman/internal/session"
 )
 
 const copyHelp = `Copies all that a server keeps to another place: live sessions with their files,

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/blob/stores"
-	"tallyman/doctor"
-	"tallyman/fault"
+	"tallyman/internal/blob/stores"
+	"tallyman/internal/fault"
+	"tallyman/internal/ops/doctor"
 )
 
 const doctorHelp = `Examines an installation, and says what is to be fixed: data directory or PostgreSQL,

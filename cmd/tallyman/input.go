@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 
-	"tallyman/aside"
-	"tallyman/fault"
-	"tallyman/intake"
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
 )
 
 // input is a file that a command reads.
@@ -86,7 +86,7 @@ func unreadable(name string, err error) error {
 func spool(name string, r io.Reader, most int64) (*input, error) {
 	f, err := os.CreateTemp("", "tallyman-input-*")
 	if err != nil {
-		return nil, aside.Unwritable(os.TempDir(), err)
+		return nil, atomicfile.Unwritable(os.TempDir(), err)
 	}
 	// Where a file without a name can still be read, nothing is left of it
 	// however the program ends. Elsewhere this fails.
@@ -99,7 +99,7 @@ func spool(name string, r io.Reader, most int64) (*input, error) {
 	if err != nil {
 		in.close()
 		if p := (*fs.PathError)(nil); errors.As(err, &p) && p.Path == f.Name() {
-			return nil, aside.Unwritable("the temporary copy of "+name+" in "+os.TempDir(), err)
+			return nil, atomicfile.Unwritable("the temporary copy of "+name+" in "+os.TempDir(), err)
 		}
 		return nil, unreadable(name, err)
 	}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"tallyman/aside"
-	"tallyman/bol"
-	"tallyman/fault"
-	"tallyman/intake"
-	"tallyman/overlay"
-	"tallyman/pdf"
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/bol"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/pdf"
+	"tallyman/internal/overlay"
 )
 
 const inspectHelp = `Draws one page of a PDF of bills with everything that was read marked on it: the
@@ -44,7 +44,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	defer in.close()
-	out, err := aside.Create(output)
+	out, err := atomicfile.Create(output)
 	if err != nil {
 		return exitFailed, err
 	}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/fault"
-	"tallyman/keys"
-	"tallyman/session"
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
 )
 
 const keyHelp = `Makes, lists and removes the keys that callers of the service need. The name of a

@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/fault"
-	"tallyman/intake"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
 )
 
 // The exit codes of all commands.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"tallyman/intake"
-	"tallyman/internal/hostile"
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/hostile"
 )
 
 // The test binary stands in for the program: under the name tallyman it runs

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"tallyman/sample"
+	"tallyman/internal/sample"
 )
 
 const sampleHelp = `Writes a sample: a PDF of bills of invented companies (bol.pdf), its order export

@@ -21,13 +21,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/xuri/excelize/v2"
 
-	"tallyman/blob"
-	"tallyman/blob/files"
-	"tallyman/internal/hostile"
-	"tallyman/sample"
-	"tallyman/session"
-	"tallyman/sheet"
-	"tallyman/sqlite"
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sqlite"
+	"tallyman/internal/sheet"
+	"tallyman/internal/testing/hostile"
 )
 
 // The scripts read like a terminal. Beside the commands of testscript they use:

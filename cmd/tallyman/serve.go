@@ -19,14 +19,14 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"tallyman/desk"
-	"tallyman/fault"
-	"tallyman/httpapi"
-	"tallyman/intake"
-	"tallyman/keys"
-	"tallyman/session"
-	"tallyman/tracing"
-	"tallyman/worker"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/keys"
+	"tallyman/internal/ops/tracing"
+	"tallyman/internal/session"
 )
 
 const serveHelp = `Runs the service and the web page.

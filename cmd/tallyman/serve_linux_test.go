@@ -16,9 +16,9 @@ import (
 	"testing"
 
 	"tallyman/client"
-	"tallyman/intake"
-	"tallyman/keys"
-	"tallyman/sample"
+	"tallyman/internal/intake"
+	"tallyman/internal/keys"
+	"tallyman/internal/sample"
 )
 
 // server is the program, running.

@@ -15,13 +15,13 @@ import (
 
 	"golang.org/x/term"
 
-	"tallyman/aside"
-	"tallyman/bol"
-	"tallyman/fault"
-	"tallyman/intake"
-	"tallyman/orders"
-	"tallyman/pdf"
-	"tallyman/sheet"
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/bol"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/pdf"
+	"tallyman/internal/orders"
+	"tallyman/internal/sheet"
 )
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
@@ -117,9 +117,9 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		defer orderFile.close()
 	}
 	// A place that cannot be written should not cost the time to read.
-	var out *aside.File
+	var out *atomicfile.File
 	if o.output != "" {
-		if out, err = aside.Create(o.output); err != nil {
+		if out, err = atomicfile.Create(o.output); err != nil {
 			return exitFailed, err
 		}
 		defer out.Discard()
@@ -229,7 +229,7 @@ type standardOutput struct{ w io.Writer }
 func (s standardOutput) Write(p []byte) (int, error) {
 	n, err := s.w.Write(p)
 	if err != nil {
-		err = aside.Unwritable("standard output", err)
+		err = atomicfile.Unwritable("standard output", err)
 	}
 	return n, err
 }

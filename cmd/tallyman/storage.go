@@ -17,17 +17,17 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tallyman/aside"
-	"tallyman/blob"
-	"tallyman/blob/files"
-	"tallyman/blob/stores"
-	"tallyman/bus"
-	"tallyman/doctor"
-	"tallyman/fault"
-	"tallyman/keys"
-	"tallyman/postgres"
-	"tallyman/session"
-	"tallyman/sqlite"
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/blob/stores"
+	"tallyman/internal/bus"
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/ops/doctor"
+	"tallyman/internal/session"
+	"tallyman/internal/session/postgres"
+	"tallyman/internal/session/sqlite"
 )
 
 // storageOptions say where everything is kept.
@@ -262,12 +262,12 @@ func identity(dir string) (string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = []byte(rand.Text())
-		err = aside.WriteFile(path, func(w io.Writer) error {
+		err = atomicfile.WriteFile(path, func(w io.Writer) error {
 			_, err := w.Write(b)
 			return err
 		})
 		if err == nil {
-			err = aside.SyncDir(dir)
+			err = atomicfile.SyncDir(dir)
 		}
 	}
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"tallyman/blob"
-	"tallyman/session"
-	"tallyman/tracing"
+	"tallyman/internal/blob"
+	"tallyman/internal/ops/tracing"
+	"tallyman/internal/session"
 )
 
 // traces is what --traces adds to the service: nothing without it.

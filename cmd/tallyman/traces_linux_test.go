@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tallyman/tracing/tracingtest"
+	"tallyman/internal/testing/tracingtest"
 )
 
 // The program sends what it did to the collector before it ends.

@@ -70,7 +70,7 @@ type part struct {
 
 // parts lists them.
 func (r *release) parts(modules []module) ([]part, error) {
-	fetch, err := os.ReadFile(filepath.Join(r.source, "web", "vendor", "fetch"))
+	fetch, err := os.ReadFile(filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "fetch"))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (r *release) parts(modules []module) ([]part, error) {
 	chart := string(m[1])
 	parts := []part{{
 		name: "chart.js", version: chart, about: "charts of the page", licence: "MIT", purl: "pkg:npm/chart.js@" + chart,
-		file: filepath.Join(r.source, "web", "vendor", "chart.umd.min.js"), text: filepath.Join(r.source, "web", "vendor", "chart.js-LICENSE.md"),
+		file: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.umd.min.js"), text: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.js-LICENSE.md"),
 	}}
 	for _, m := range modules {
 		switch m.path {

@@ -1,0 +1,132 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"tallyman/internal/fault"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := WriteFile(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
+	}
+}
+
+func alone(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(names) {
+		t.Errorf("%s holds %v, %v; want %v", dir, entries, err, names)
+	}
+}
+
+func TestAFileAppearsWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.csv")
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte("half")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("before the commit there is something: %v", err)
+	}
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.Discard()
+	holds(t, path, "half")
+	alone(t, dir, "out.csv")
+}
+
+func TestAFailureLeavesWhatWasThere(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out.csv")
+	write(t, path, "old")
+	mine := errors.New("mine")
+	err := WriteFile(path, func(w io.Writer) error {
+		io.WriteString(w, "new")
+		return mine
+	})
+	if !errors.Is(err, mine) {
+		t.Errorf("got %v", err)
+	}
+	holds(t, path, "old")
+	alone(t, dir, "out.csv")
+}
+
+func TestReplacingKeepsTheMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	path := filepath.Join(t.TempDir(), "out.csv")
+	write(t, path, "old")
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "new")
+	holds(t, path, "new")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestALinkIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.csv"), filepath.Join(dir, "link.csv")
+	write(t, real, "old")
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	write(t, link, "new")
+	holds(t, real, "new")
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link was replaced by a file")
+	}
+}
+
+func TestPlacesThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ path, message string }{
+		{dir, "is a directory"},
+		{filepath.Join(dir, "no", "such", "out.csv"), "no such file or directory"},
+	} {
+		_, err := Create(c.path)
+		if fault.CodeOf(err) != fault.Unwritable || !strings.Contains(err.Error(), c.path) || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: %v", c.path, err)
+		}
+	}
+}
+
+func TestAFullDiskIsTold(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	f, err := Create("/dev/full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	if _, err := f.Write([]byte("x")); fault.CodeOf(err) != fault.Unwritable || !strings.Contains(err.Error(), "no space") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,61 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/blob"
+)
+
+var _ blob.Claimer = (*Store)(nil)
+
+// Claim implements blob.Claimer: the owner stands in a file beside the folders
+// of contents.
+func (s *Store) Claim(_ context.Context, owner string) (string, error) {
+	recorded, err := s.record(owner)
+	if err != nil {
+		return "", blob.Fault("look whose contents these are", fmt.Errorf("claiming %s: %w", s.dir, err))
+	}
+	return recorded, nil
+}
+
+// Claimed implements blob.Claimer.
+func (s *Store) Claimed(context.Context) (string, error) {
+	b, err := os.ReadFile(filepath.Join(s.dir, blob.ClaimName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(b)), blob.Fault("look whose contents these are", err)
+}
+
+func (s *Store) record(owner string) (string, error) {
+	path := filepath.Join(s.dir, blob.ClaimName)
+	b, err := os.ReadFile(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return strings.TrimSpace(string(b)), err
+	}
+	f, err := os.CreateTemp(s.dir, "."+blob.ClaimName+".*.part")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(owner + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", err
+	}
+	// A link, unlike a rename, never replaces what another put there meanwhile.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	if err := atomicfile.SyncDir(s.dir); err != nil {
+		return "", err
+	}
+	b, err = os.ReadFile(path)
+	return strings.TrimSpace(string(b)), err
+}

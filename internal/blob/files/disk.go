@@ -1,0 +1,91 @@
+package files
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/blob"
+)
+
+// disk is what the store needs of a file system. Tests put one in its place
+// that fails, or that forgets what was not synced.
+type disk interface {
+	// mkdir makes a folder for its owner only, and says whether it had to.
+	mkdir(path string) (made bool, err error)
+	// create makes a file that was not there, for its owner only.
+	create(path string) (writeFile, error)
+	open(path string) (readFile, error)
+	stat(path string) (fs.FileInfo, error)
+	remove(path string) error
+	names(dir string) ([]string, error)
+	// syncDir makes the names in a folder durable.
+	syncDir(dir string) error
+}
+
+type writeFile interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+type readFile interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	size() (int64, error)
+}
+
+type osDisk struct{}
+
+func (osDisk) mkdir(path string) (bool, error) {
+	err := os.Mkdir(path, 0o700)
+	if err == nil {
+		return true, nil
+	}
+	if info, serr := os.Stat(path); serr == nil && info.IsDir() {
+		return false, nil
+	}
+	return false, err
+}
+
+func (osDisk) create(path string) (writeFile, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (osDisk) open(path string) (readFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osDisk) stat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+
+func (osDisk) remove(path string) error { return os.Remove(path) }
+
+func (osDisk) names(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+func (osDisk) syncDir(dir string) error { return atomicfile.SyncDir(dir) }
+
+type osFile struct{ *os.File }
+
+func (f osFile) size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func newProbe(k blob.Key) io.Reader { return strings.NewReader(string(k)) }

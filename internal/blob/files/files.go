@@ -1,0 +1,400 @@
+// Package files keeps contents as files in a folder.
+//
+// On disk there are 256 folders, named by the first two digits of the keys in
+// them, and in each a file per content, named by its key:
+//
+//	DIR/3f/3f9c0b7e5d1a48c2b6e0f4a79d218c53
+//
+// Folders have mode 0700 and files 0600. A file is written under its final
+// name: until a session's row names it nobody looks for it, and a crash leaves
+// an orphan, whole or cut off, for the sweep. Put syncs the file and then its
+// folder before it returns, so that a row never names a file that a power cut
+// takes away. Deletions are not synced: a file that a power cut brings back is
+// an orphan too.
+//
+// One process at a time may write to a folder, since only that process knows
+// which contents are pending. Package sqlite holds the lock on the data
+// directory that sees to it; open it first.
+//
+// Files and folders with other names are ignored and left alone.
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+)
+
+// Store is a blob.Store in a folder.
+type Store struct {
+	dir  string
+	disk disk
+
+	mu      sync.Mutex
+	pending map[blob.Key]struct{}
+}
+
+var _ blob.Importer = (*Store)(nil)
+
+// Open returns the store in dir, which is created if need be. It only adds
+// folders; whatever is there stays.
+func Open(dir string) (*Store, error) { return open(dir, osDisk{}) }
+
+func open(dir string, d disk) (*Store, error) {
+	s := &Store{dir: dir, disk: d, pending: map[blob.Key]struct{}{}}
+	if err := s.prepare(); err != nil {
+		return nil, blob.Fault("prepare the folder for uploaded files", fmt.Errorf("preparing %s: %w", dir, err))
+	}
+	return s, nil
+}
+
+// Look returns the store in a folder without adding anything to it, for reading. It
+// fails with fault.NotFound if there is no such folder.
+func Look(dir string) (*Store, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NotFound, "there is no folder %s", dir)
+	case err == nil && !info.IsDir():
+		err = errors.New("it is not a folder")
+	}
+	if err != nil {
+		return nil, fault.New(fault.Unreadable, "the folder %s cannot be read: %w", dir, err)
+	}
+	return &Store{dir: filepath.Clean(dir), disk: partial{}, pending: map[blob.Key]struct{}{}}, nil
+}
+
+// partial is a disk on which folders may be missing.
+type partial struct{ osDisk }
+
+func (d partial) names(dir string) ([]string, error) {
+	names, err := d.osDisk.names(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
+}
+
+// prepare makes all folders at once, so that no upload has to create one and
+// sync its parent.
+func (s *Store) prepare() error {
+	if err := s.mkdirAll(filepath.Clean(s.dir)); err != nil {
+		return err
+	}
+	made := false
+	for i := range 256 {
+		m, err := s.disk.mkdir(filepath.Join(s.dir, shardName(i)))
+		if err != nil {
+			return err
+		}
+		made = made || m
+	}
+	if made {
+		return s.disk.syncDir(s.dir)
+	}
+	return nil
+}
+
+// mkdirAll makes a folder and those above it durably.
+func (s *Store) mkdirAll(dir string) error {
+	parent := filepath.Dir(dir)
+	made, err := s.disk.mkdir(dir)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := s.mkdirAll(parent); err != nil {
+			return err
+		}
+		made, err = s.disk.mkdir(dir)
+	}
+	if err != nil || !made {
+		return err
+	}
+	return s.disk.syncDir(parent)
+}
+
+func shardName(i int) string { return fmt.Sprintf("%02x", i) }
+
+// path returns where the content of a key is. The key must be valid.
+func (s *Store) path(k blob.Key) string {
+	return filepath.Join(s.dir, string(k[:2]), string(k))
+}
+
+// Put implements blob.Store.
+func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
+	if err := ctx.Err(); err != nil {
+		return blob.Ref{}, blob.Fault("store a file", err)
+	}
+	ref := blob.Ref{Key: blob.NewKey()}
+	// Pending before there is a file, so that List can never show it.
+	s.hold(ref.Key)
+	if err := s.write(ctx, &ref, r); err != nil {
+		s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep does it
+		s.Release(ref.Key)
+		return blob.Ref{}, err
+	}
+	return ref, nil
+}
+
+func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
+	const doing = "store a file"
+	path := s.path(ref.Key)
+	f, err := s.disk.create(path)
+	if errors.Is(err, fs.ErrExist) {
+		return blob.ErrTaken(err)
+	}
+	if err != nil {
+		return blob.Fault(doing, err)
+	}
+	closed := false
+	defer func() {
+		if !closed {
+			f.Close()
+		}
+	}()
+
+	buf := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buf)
+	sum := sha256.New()
+	for {
+		if err := ctx.Err(); err != nil {
+			return blob.Fault(doing, err)
+		}
+		n, rerr := r.Read(buf[:])
+		if n > 0 {
+			if _, err := f.Write(buf[:n]); err != nil {
+				return blob.Fault(doing, err)
+			}
+			sum.Write(buf[:n])
+			ref.Size += int64(n)
+		}
+		if rerr == io.EOF {
+			break
+		}
+		if rerr != nil {
+			return fmt.Errorf("reading what is to be stored: %w", rerr)
+		}
+	}
+	sum.Sum(ref.SHA256[:0])
+
+	if err := f.Sync(); err != nil {
+		return blob.Fault(doing, err)
+	}
+	closed = true
+	if err := f.Close(); err != nil {
+		return blob.Fault(doing, err)
+	}
+	if err := s.disk.syncDir(filepath.Dir(path)); err != nil {
+		return blob.Fault(doing, err)
+	}
+	return nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+func (s *Store) hold(k blob.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending[k] = struct{}{}
+}
+
+// Import implements blob.Importer. A crash may leave a part of the content under
+// its key.
+func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
+	if err := ctx.Err(); err != nil {
+		return blob.Fault("store a file", err)
+	}
+	if !ref.Key.Valid() {
+		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
+	}
+	if !s.claim(ref.Key) {
+		return blob.ErrTaken(nil)
+	}
+	got := blob.Ref{Key: ref.Key}
+	err := s.write(ctx, &got, r)
+	if err == nil {
+		err = ref.Check(got.Size, got.SHA256)
+	}
+	if err != nil {
+		if fault.CodeOf(err) != blob.Taken {
+			s.disk.remove(s.path(ref.Key))
+		}
+		s.Release(ref.Key)
+	}
+	return err
+}
+
+// claim makes a key pending, unless it is.
+func (s *Store) claim(k blob.Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, held := s.pending[k]; held {
+		return false
+	}
+	s.pending[k] = struct{}{}
+	return true
+}
+
+// Release implements blob.Store.
+func (s *Store) Release(keys ...blob.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		delete(s.pending, k)
+	}
+}
+
+// Open implements blob.Store.
+func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	const doing = "read a stored file"
+	if err := ctx.Err(); err != nil {
+		return nil, blob.Fault(doing, err)
+	}
+	if !ref.Key.Valid() {
+		return nil, notThere(nil)
+	}
+	f, err := s.disk.open(s.path(ref.Key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notThere(err)
+	}
+	if err != nil {
+		return nil, blob.Fault(doing, err)
+	}
+	size, err := f.size()
+	if err != nil {
+		f.Close()
+		return nil, blob.Fault(doing, err)
+	}
+	if size != ref.Size {
+		f.Close()
+		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", size, ref.Size)
+	}
+	return blob.Checked(content{f, size}, ref), nil
+}
+
+func notThere(cause error) error {
+	return &fault.Error{Code: fault.NotFound, Message: "this file is not stored any more: its session was reset, cleared or has expired", Err: cause}
+}
+
+// content is an open file as a blob.Reader.
+type content struct {
+	readFile
+	n int64
+}
+
+func (c content) Size() int64 { return c.n }
+
+// Delete implements blob.Store.
+func (s *Store) Delete(_ context.Context, keys ...blob.Key) error {
+	var first error
+	for _, k := range keys {
+		if !k.Valid() {
+			continue // nothing can be stored under it
+		}
+		if err := s.disk.remove(s.path(k)); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
+			first = blob.Fault("remove a stored file", err)
+		}
+	}
+	// Only now, so that the sweep does not come across them meanwhile.
+	s.Release(keys...)
+	return first
+}
+
+// List implements blob.Store. Each page reads one folder or more as a whole, so
+// its cost is that of a folder: a 256th of all contents.
+func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
+	if after != "" && !after.Valid() {
+		return nil, "", fault.New(fault.BadRequest, "listing contents: the key to go on after is not one that a page ended with")
+	}
+	limit = max(limit, 1)
+	first := 0
+	if after != "" {
+		shard, _ := hex.DecodeString(string(after[:2])) // valid, so never an error
+		first = int(shard[0])
+	}
+	for i := first; i < 256; i++ {
+		if err := ctx.Err(); err != nil {
+			return nil, "", blob.Fault("list stored files", err)
+		}
+		names, err := s.disk.names(filepath.Join(s.dir, shardName(i)))
+		if err != nil {
+			return nil, "", blob.Fault("list stored files", err)
+		}
+		keys := s.listable(shardName(i), names, after)
+		if len(keys) == 0 {
+			continue
+		}
+		more := len(keys) > limit
+		keys = keys[:min(limit, len(keys))]
+		items, err := s.items(keys)
+		if err != nil {
+			return nil, "", blob.Fault("list stored files", err)
+		}
+		if !more && i == 255 {
+			return items, "", nil
+		}
+		return items, keys[len(keys)-1], nil
+	}
+	return nil, "", nil
+}
+
+// listable returns in order those names of a folder that are keys, come after
+// the one given and are not pending. Pending is asked after the folder was
+// read: a content whose name was read was pending before its file was there.
+func (s *Store) listable(shard string, names []string, after blob.Key) []blob.Key {
+	var keys []blob.Key
+	for _, n := range names {
+		if k := blob.Key(n); k.Valid() && n[:2] == shard && k > after {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(keys, func(k blob.Key) bool {
+		_, held := s.pending[k]
+		return held
+	})
+}
+
+func (s *Store) items(keys []blob.Key) ([]blob.Item, error) {
+	items := make([]blob.Item, 0, len(keys))
+	for _, k := range keys {
+		info, err := s.disk.stat(s.path(k))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, blob.Item{Key: k, Size: info.Size(), Written: info.ModTime()})
+	}
+	return items, nil
+}
+
+// Check implements blob.Store.
+func (s *Store) Check(ctx context.Context) error {
+	probe := blob.NewKey()
+	ref, err := s.Put(ctx, newProbe(probe))
+	if err != nil {
+		return err
+	}
+	b, err := blob.ReadAll(ctx, s, ref)
+	derr := s.Delete(ctx, ref.Key)
+	switch {
+	case err != nil:
+		return err
+	case string(b) != string(probe):
+		return fault.New(blob.Damaged, "a stored file reads back as something else: the server's disk is not to be trusted")
+	}
+	return derr
+}

@@ -1,0 +1,61 @@
+package s3
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"testing"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/testing/s3test"
+	"tallyman/internal/testing/smalldisk"
+)
+
+// The server's disk is a file system of a few MiB.
+func TestAFullServerIsSaidToBeFullAndWorksWhenThereIsRoom(t *testing.T) {
+	smalldisk.Run(t, "6m", func(t *testing.T, small string) {
+		// Not t.TempDir, which would make the server's folder there, too.
+		spool, err := os.MkdirTemp("", "tallyman-spool-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(spool)
+		t.Setenv("TMPDIR", small)
+		server := s3test.Start(t)
+		server.Setenv(t)
+		b := &bench{t, server, server.Bucket(t)}
+		c := b.config()
+		c.Spool = spool
+		s := b.open(c)
+
+		kept := randomBytes(100_000)
+		ref := b.put(s, kept)
+		var filling []blob.Key
+		for {
+			big, err := s.Put(ctx, bytes.NewReader(randomBytes(1<<20)))
+			if err == nil {
+				filling = append(filling, big.Key)
+				if len(filling) > 6 {
+					t.Fatal("the disk does not fill up")
+				}
+				continue
+			}
+			if fault.CodeOf(err) != blob.StorageFull {
+				t.Errorf("on a full disk: %v (%v)", err, errors.Unwrap(err))
+			}
+			break
+		}
+		if n := len(b.objects()); n != len(filling)+1 {
+			t.Errorf("%d objects, want %d", n, len(filling)+1)
+		}
+		b.holds(s, ref, kept)
+		if err := s.Delete(ctx, filling...); err != nil {
+			t.Errorf("deleting on a full disk: %v (%v)", err, errors.Unwrap(err))
+		}
+		b.holds(s, b.put(s, kept), kept)
+		if err := s.Check(ctx); err != nil {
+			t.Errorf("%v (%v)", err, errors.Unwrap(err))
+		}
+	})
+}

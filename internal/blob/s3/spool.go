@@ -1,0 +1,141 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+)
+
+const (
+	// inMemory is the largest content, in bytes, that is spooled in memory.
+	inMemory = 256 << 10
+	// maxSize is the most, in bytes, that S3 stores with one request.
+	maxSize = 5 << 30
+)
+
+// spool is a copy of a content on this machine: in memory if it is small, else
+// in a temporary file without a name, which is gone when the process ends,
+// however it ends. It is used by several readers at once, and given back by the
+// last of them.
+type spool struct {
+	io.ReaderAt
+	size int64
+	sum  blob.Sum
+
+	file  *os.File // nil if it is in memory
+	users atomic.Int32
+}
+
+var buffers = sync.Pool{New: func() any { return new([inMemory]byte) }}
+
+// fill copies what r has until io.EOF, in pieces. The spool has one user.
+func fill(ctx context.Context, dir string, r io.Reader) (*spool, error) {
+	const doing = "store a file"
+	buf := buffers.Get().(*[inMemory]byte)
+	defer buffers.Put(buf)
+	s := &spool{}
+	s.users.Store(1)
+	sum := sha256.New()
+	held := 0 // bytes of buf that are not in the file
+	for {
+		if err := ctx.Err(); err != nil {
+			s.done()
+			return nil, blob.Fault(doing, err)
+		}
+		n, rerr := r.Read(buf[held:])
+		sum.Write(buf[held : held+n])
+		held += n
+		s.size += int64(n)
+		switch {
+		case s.size > maxSize:
+			s.done()
+			return nil, fault.New(fault.TooLarge, "a file of more than 5 GiB cannot be stored")
+		case rerr == io.EOF:
+			sum.Sum(s.sum[:0])
+			if s.file == nil {
+				s.ReaderAt = bytes.NewReader(bytes.Clone(buf[:held]))
+				return s, nil
+			}
+			if err := s.write(dir, buf[:held]); err != nil {
+				s.done()
+				return nil, blob.Fault(doing, err)
+			}
+			s.ReaderAt = s.file
+			return s, nil
+		case rerr != nil:
+			s.done()
+			return nil, fmt.Errorf("reading what is to be stored: %w", rerr)
+		}
+		if held == len(buf) {
+			if err := s.write(dir, buf[:held]); err != nil {
+				s.done()
+				return nil, blob.Fault(doing, err)
+			}
+			held = 0
+		}
+	}
+}
+
+// write adds to the file, which it makes first if need be.
+func (s *spool) write(dir string, p []byte) error {
+	if s.file == nil {
+		f, err := os.CreateTemp(dir, "tallyman-content-")
+		if err != nil {
+			return err
+		}
+		s.file = f
+		os.Remove(f.Name()) // where that does not work on open files, done does it
+	}
+	_, err := s.file.Write(p)
+	return err
+}
+
+// use adds a user. The caller must know that there is one.
+func (s *spool) use() *spool {
+	s.users.Add(1)
+	return s
+}
+
+// done takes a user away.
+func (s *spool) done() {
+	if s.users.Add(-1) == 0 && s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name())
+	}
+}
+
+// seeker returns a new reader over the whole.
+func (s *spool) seeker() io.ReadSeeker { return io.NewSectionReader(s, 0, s.size) }
+
+// content is a blob.Reader over a spool whose bytes are known to be those of
+// the Ref. It takes over one use of it.
+type content struct {
+	*io.SectionReader
+	spool *spool
+	once  sync.Once
+}
+
+func newContent(s *spool) *content {
+	return &content{SectionReader: io.NewSectionReader(s, 0, s.size), spool: s}
+}
+
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.SectionReader.Read(p)
+	if err != nil && err != io.EOF {
+		err = blob.Fault("read a stored file", err)
+	}
+	return n, err
+}
+
+func (c *content) Close() error {
+	c.once.Do(c.spool.done)
+	return nil
+}

@@ -1,0 +1,369 @@
+package bol
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/page"
+)
+
+// Reader puts pages together to bills. Its methods may be called from several
+// goroutines.
+type Reader struct {
+	layouts    []*Layout
+	vocabulary *vocabulary
+
+	mu       sync.Mutex
+	readings []*reading
+	bills    map[string]bool
+	lines    int
+	kept     int // how much the readings hold, in the measure of maxKept
+	most     int // maxKept, but in tests
+}
+
+// maxKept bounds what is kept of a document: lines, problems, lines of free
+// text, and each 256 bytes of text in problems and free text. 8,600 pages of
+// bills come to 120,000.
+const maxKept = 1_000_000
+
+// NewReader returns a Reader for the known Layouts.
+func NewReader() *Reader { return newReader(Layouts) }
+
+func newReader(layouts []*Layout) *Reader {
+	return &Reader{layouts: layouts, vocabulary: newVocabulary(layouts), bills: map[string]bool{}, most: maxKept}
+}
+
+// Add reads a page of the file with the given index. Pages may come in any
+// order, each once. It fails with fault.TooLarge when the pages hold more than
+// any document of bills does.
+func (r *Reader) Add(file int, p page.Page) error {
+	reading := readPage(file, &p, r.layouts, r.vocabulary)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept += reading.size(); r.kept > r.most {
+		return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+	}
+	r.readings = append(r.readings, reading)
+	if reading.known {
+		r.bills[reading.bill.Number.Text] = true
+		r.lines += len(reading.bill.Lines)
+	}
+	return nil
+}
+
+// size is what a reading counts for maxKept.
+func (r *reading) size() int {
+	b := &r.bill
+	n := len(b.Lines)
+	for _, p := range r.problems {
+		n += 1 + len(p.Text)/256
+	}
+	for _, vs := range [][]Value{b.Consignee, b.OfficeAddress, b.WarehouseAddress, b.Instructions, b.Notes} {
+		for _, v := range vs {
+			n += 1 + len(v.Text)/256
+		}
+	}
+	return n
+}
+
+// Progress says how much has been read so far.
+func (r *Reader) Progress() (pages, bills, lines int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.readings), len(r.bills), r.lines
+}
+
+// Document makes bills of the pages that were added; see Pages.Document. files
+// are the documents that they come from.
+func (r *Reader) Document(files []File) (*Document, error) {
+	return r.Pages(files).Document()
+}
+
+// Pages returns the pages that were added. files are the documents that they
+// come from.
+func (r *Reader) Pages(files []File) *Pages {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.SortFunc(r.readings, func(a, b *reading) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.page, b.page))
+	})
+	return &Pages{Files: files, readings: slices.Clone(r.readings)}
+}
+
+// Document makes bills of the pages.
+//
+// It fails with fault.NoText if no page has text, and with fault.NoBills if
+// there is text but no bill in a known layout.
+func (p *Pages) Document() (*Document, error) {
+	d := &Document{Files: p.Files}
+	// Pages of one number belong together; a page without one stands alone.
+	var groups [][]*reading
+	group := map[string]int{}
+	for _, rd := range p.readings {
+		switch {
+		case rd.damage != "":
+			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
+		case rd.blank:
+			d.Problems = append(d.Problems, rd.about(NoTextOnPage, "the page has no text: it is blank, or a scan, which cannot be read"))
+		case !rd.known && len(rd.problems) > 0:
+			d.Problems = append(d.Problems, rd.problems...)
+		case !rd.known:
+			p := rd.about(NotABill, "the page is not a bill of lading in a known layout")
+			p.Text = rd.text
+			d.Problems = append(d.Problems, p)
+		case rd.bill.Number.Text == "":
+			groups = append(groups, []*reading{rd})
+		default:
+			number := rd.bill.Number.Text
+			i, ok := group[number]
+			if !ok {
+				i = len(groups)
+				group[number] = i
+				groups = append(groups, nil)
+			}
+			groups[i] = append(groups[i], rd)
+		}
+	}
+	if len(groups) == 0 {
+		return nil, nothing(p.readings)
+	}
+	for _, g := range groups {
+		b, problems := assemble(g, p.Files)
+		d.Bills = append(d.Bills, b)
+		d.Problems = append(d.Problems, problems...)
+	}
+	slices.SortStableFunc(d.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Page, b.Page))
+	})
+	return d, nil
+}
+
+func (r *reading) about(kind ProblemKind, message string) Problem {
+	return Problem{Kind: kind, File: r.file, Page: r.page, Message: message}
+}
+
+// nothing says why there is not one bill.
+func nothing(readings []*reading) error {
+	var blank, damaged, other []int
+	for _, r := range readings {
+		switch {
+		case r.damage != "":
+			damaged = append(damaged, r.page)
+		case r.blank:
+			blank = append(blank, r.page)
+		default:
+			other = append(other, r.page)
+		}
+	}
+	details := map[string][]int{"pages_without_text": blank, "damaged_pages": damaged, "other_pages": other}
+	switch {
+	case len(other) > 0:
+		message := "no bill of lading in a known layout was found"
+		for _, r := range readings {
+			if r.text != "" {
+				message += fmt.Sprintf("; page %d begins %q", r.page, r.text)
+				break
+			}
+		}
+		return fault.New(fault.NoBills, "%s; is it the right document?", message).With(details)
+	case len(blank) > 0:
+		return fault.New(fault.NoText, "there is no text on %s: it is a scan or a picture; print the bills to PDF from the billing system instead", pageList(blank)).With(details)
+	default:
+		i := slices.IndexFunc(readings, func(r *reading) bool { return r.damage != "" })
+		if i < 0 {
+			return fault.New(fault.DamagedPDF, "the PDF has no pages; print or send it again").With(details)
+		}
+		return fault.New(fault.DamagedPDF, "%s cannot be read (%s); print or send it again", pageList(damaged), readings[i].damage).With(details)
+	}
+}
+
+// pageList names pages for people: "page 3", "pages 1 to 4, 7".
+func pageList(pages []int) string {
+	var parts []string
+	for i := 0; i < len(pages); {
+		j := i
+		for j+1 < len(pages) && pages[j+1] == pages[j]+1 {
+			j++
+		}
+		if j > i {
+			parts = append(parts, fmt.Sprintf("%d to %d", pages[i], pages[j]))
+		} else {
+			parts = append(parts, fmt.Sprint(pages[i]))
+		}
+		i = j + 1
+		if len(parts) == 12 && i < len(pages) {
+			parts = append(parts, "…")
+			break
+		}
+	}
+	if len(pages) == 1 {
+		return "page " + parts[0]
+	}
+	return "pages " + strings.Join(parts, ", ")
+}
+
+// assemble makes one bill of its pages, which are in the order of the document.
+// files are the documents that they come from.
+func assemble(pages []*reading, files []File) (*Bill, []Problem) {
+	// A page that does not say which it is comes last; its n less one is the
+	// greatest of all.
+	pages = slices.Clone(pages)
+	slices.SortStableFunc(pages, func(a, b *reading) int { return cmp.Compare(uint(a.n-1), uint(b.n-1)) })
+	number := pages[0].bill.Number.Text
+	var problems []Problem
+	add := func(p Problem) {
+		p.Bill = number
+		problems = append(problems, p)
+	}
+
+	kept, m, there := once(pages, files, add)
+	bill := kept[0].bill
+	b := &bill
+	// What is added must not be written behind what the page keeps.
+	b.Lines, b.Instructions, b.Notes = slices.Clip(b.Lines), slices.Clip(b.Instructions), slices.Clip(b.Notes)
+	for i, r := range kept {
+		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
+		if i > 0 {
+			b.Lines = append(b.Lines, r.bill.Lines...)
+			b.Printed.take(&r.bill.Printed)
+			// Most are printed on every page of a bill.
+			before := &kept[i-1].bill
+			if !sameText(before.Instructions, r.bill.Instructions) {
+				b.Instructions = append(b.Instructions, r.bill.Instructions...)
+			}
+			if !sameText(before.Notes, r.bill.Notes) {
+				b.Notes = append(b.Notes, r.bill.Notes...)
+			}
+		}
+		for _, p := range r.problems {
+			add(p)
+		}
+	}
+
+	var missing []int
+	for n := 1; n <= m; n++ {
+		if there[n] == nil {
+			missing = append(missing, n)
+		}
+	}
+	absent := ""
+	if len(missing) > 0 {
+		are := "are"
+		if len(missing) == 1 {
+			are = "is"
+		}
+		add(kept[0].about(MissingPage, fmt.Sprintf("%s of %d of %s %s missing", pageList(missing), m, kept[0].called(), are)))
+		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
+	}
+	b.reconcile(absent)
+	return b, problems
+}
+
+// once returns the pages of a bill without those that are there twice, the number
+// of pages that the bill should have, and which are there.
+func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m int, there map[int]*reading) {
+	type content struct {
+		n    int
+		text string
+	}
+	seen := map[content]*reading{}
+	there = map[int]*reading{}
+	for _, r := range pages {
+		m = max(m, r.m)
+		page := fmt.Sprintf("page %d of %d of %s", r.n, r.m, r.called())
+		first := there[r.n]
+		c := content{r.n, ""}
+		if len(pages) > 1 {
+			c.text = r.content()
+		}
+		if r.n == 0 {
+			// Two pages of a bill look the same only if they have no totals, which
+			// stand on one of them.
+			page = "a page of " + r.called()
+			if first = seen[c]; r.bill.Printed == (Totals{}) {
+				first = nil
+			}
+		}
+		if first == nil {
+			there[r.n] = r
+		} else if seen[c] != nil {
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r, files))))
+			continue
+		} else {
+			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r, files))))
+		}
+		seen[c] = r
+		kept = append(kept, r)
+	}
+	return kept, m, there
+}
+
+// content is all that a page says of lines and totals, whether it was read or
+// not: what two copies of a page have in common.
+func (r *reading) content() string {
+	var b strings.Builder
+	cell := func(text string) {
+		b.WriteString(text)
+		b.WriteByte('\t')
+	}
+	for i := range r.bill.Lines {
+		l := &r.bill.Lines[i]
+		for _, v := range []*Value{&l.Style, &l.OrderNumber, &l.CustStyle, &l.Description} {
+			cell(v.Text)
+		}
+		for _, f := range Fields {
+			cell(l.field(f).Text)
+		}
+	}
+	for _, f := range Fields {
+		cell(r.bill.Printed.field(f).Text)
+	}
+	for i := range r.problems {
+		cell(r.problems[i].Text)
+	}
+	return b.String()
+}
+
+func sameText(a, b []Value) bool {
+	return slices.EqualFunc(a, b, func(x, y Value) bool { return x.Text == y.Text })
+}
+
+// called names the bill of a page for people.
+func (r *reading) called() string {
+	if r.bill.Number.Text == "" {
+		return "a bill without a number"
+	}
+	return "bill " + r.bill.Number.Text
+}
+
+// where names a page for a problem on page r.
+func where(k, r *reading, files []File) string {
+	if k.file == r.file {
+		return fmt.Sprintf("page %d of the document", k.page)
+	}
+	if k.file >= len(files) || r.file >= len(files) || files[k.file].Name == "" {
+		return fmt.Sprintf("page %d of document %d", k.page, k.file+1)
+	}
+	name := filepath.Base(files[k.file].Name)
+	if name == filepath.Base(files[r.file].Name) {
+		return fmt.Sprintf("page %d of document %d, which is called %s as well", k.page, k.file+1, name)
+	}
+	return fmt.Sprintf("page %d of %s", k.page, name)
+}
+
+// take adds the totals of another page: the foot is filled on the last page
+// only, so that the last one that says something counts.
+func (t *Totals) take(o *Totals) {
+	for _, f := range []struct{ to, from *Number }{
+		{&t.Cartons, &o.Cartons}, {&t.Pieces, &o.Pieces}, {&t.Weight, &o.Weight}, {&t.Cube, &o.Cube},
+	} {
+		if f.from.Text != "" {
+			*f.to = *f.from
+		}
+	}
+}

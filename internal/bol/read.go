@@ -1,0 +1,472 @@
+package bol
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"tallyman/internal/page"
+)
+
+// reading is what one page says.
+type reading struct {
+	file, page int
+	damage     string
+	blank      bool // no words at all
+	known      bool // in a known layout
+	n, m       int  // "Page n of m", 0 if it does not say
+	text       string
+	bill       Bill // fields, lines and totals of this page alone
+	columns    []Place
+	problems   []Problem
+}
+
+// readPage reads one page. It never fails: what cannot be read is among the
+// problems.
+func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) *reading {
+	r := &reading{file: file, page: p.Number, damage: p.Damage}
+	words := usable(p.Words)
+	r.blank = len(words) == 0
+	if r.damage != "" || r.blank {
+		return r
+	}
+	found := v.find(words)
+	for _, l := range layouts {
+		s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: found, layout: l}
+		if s.locate() {
+			r.known = true
+			s.read()
+			return r
+		}
+	}
+	r.text = excerpt(words)
+	for _, l := range layouts {
+		if v.mostOf(l, found) {
+			r.problems = []Problem{r.about(UnreadPage, "the page is a "+l.Name+", but the headings of its table are not where they should be; its lines cannot be read")}
+		}
+	}
+	return r
+}
+
+// word is a word of the page that is being read.
+type word struct {
+	*page.Word
+	taken bool // it is printed by the form itself, or part of a value
+}
+
+// usable returns the words that stand somewhere on the page, once each: a fake
+// bold is the same word twice, a hair apart.
+func usable(all []page.Word) []*word {
+	backing := make([]word, 0, len(all))
+	out := make([]*word, 0, len(all))
+	for i := range all {
+		w := &all[i]
+		sum := w.Box.X0 + w.Box.Y0 + w.Box.X1 + w.Box.Y1 + w.Base + w.Size
+		if sum-sum != 0 || w.Size <= 0 || w.Text == "" { // sum is NaN or infinite
+			continue
+		}
+		if n := utf8.RuneCountInString(w.Text); len(w.Edges) != n+1 || len(w.Joints) > n {
+			w = &page.Word{Text: w.Text, Box: w.Box, Base: w.Base, Size: w.Size, Edges: evenEdges(w.Box, n)}
+		}
+		again := false
+		for _, o := range out[max(0, len(out)-2):] {
+			again = again || o.Text == w.Text && near(o.Box.X0, w.Box.X0, w.Size*0.1) && near(o.Base, w.Base, w.Size*0.1)
+		}
+		if !again {
+			backing = append(backing, word{Word: w})
+			out = append(out, &backing[len(backing)-1])
+		}
+	}
+	return out
+}
+
+// evenEdges divides a box among n characters.
+func evenEdges(b page.Box, n int) []float32 {
+	edges := make([]float32, n+1)
+	for i := range edges {
+		edges[i] = b.X0 + (b.X1-b.X0)*float32(i)/float32(n)
+	}
+	return edges
+}
+
+// excerpt is the beginning of a page's text, for people.
+func excerpt(words []*word) string {
+	const most = 60
+	var b strings.Builder
+	for _, w := range words {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		if b.Len()+len(w.Text) > most {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(w.Text)
+	}
+	return b.String()
+}
+
+// scan reads one page in one layout.
+type scan struct {
+	*reading
+	*vocabulary
+	sheet  *page.Page
+	words  []*word
+	found  [][]place
+	layout *Layout
+	frame
+	foot  bool    // the foot was found
+	below float32 // how much lower it, and what is below it, stands than on the form
+}
+
+// stray is how far a label may be from its place, in points of the form.
+const stray = 18
+
+func (s *scan) places(text string) []place {
+	if i, ok := s.index[text]; ok {
+		return s.found[i]
+	}
+	return nil
+}
+
+// locate finds how the form lies on the page, and takes what the form prints
+// itself. It is false if the page is in another layout.
+func (s *scan) locate() bool {
+	frame, headings, ok := frameOf(&s.layout.Table, s.places)
+	if !ok {
+		return false
+	}
+	s.frame = frame
+	for _, h := range headings {
+		s.take(h.place)
+	}
+	s.placeFoot()
+	take := func(l Label) {
+		if p, ok := s.label(l); ok {
+			s.take(p)
+		}
+	}
+	for _, l := range s.layout.Printed {
+		take(l)
+	}
+	for _, g := range s.layout.Strips {
+		for _, c := range g.Columns {
+			take(Label{c.Heading, c.X, g.Y})
+		}
+	}
+	for _, areas := range [2][]Area{s.layout.Foot, s.layout.Areas} {
+		for i := range areas {
+			take(areas[i].Label)
+		}
+	}
+	return true
+}
+
+func (s *scan) take(p place) {
+	for _, w := range s.words[p.first : p.last+1] {
+		w.taken = w.taken || w.Base == p.y
+	}
+}
+
+// at maps a position of the form to the page.
+func (s *scan) at(x, y float32) (float32, float32) {
+	px, py := s.frame.at(x, y)
+	if y > s.layout.Table.Y {
+		py += s.below
+	}
+	return px, py
+}
+
+// placeFoot finds the foot where most of its labels stand together, since a
+// table of another height ends in the same foot.
+func (s *scan) placeFoot() {
+	type label struct {
+		*Area
+		shift float32 // how much lower it stands than on the form
+	}
+	var labels []label
+	_, top := s.at(0, s.layout.Table.Y)
+	for i := range s.layout.Foot {
+		a := &s.layout.Foot[i]
+		x, y := s.at(a.Label.X, a.Label.Y)
+		n := 0
+		for _, p := range s.places(a.Label.Text) {
+			// A foot has each once; more are no foot, and would take long.
+			if n < 20 && p.y > top && near(p.x, x, stray*s.k) {
+				labels = append(labels, label{a, p.y - y})
+				n++
+			}
+		}
+	}
+	most := 0
+	for _, l := range labels {
+		together := map[*Area]bool{}
+		for _, o := range labels {
+			if near(o.shift, l.shift, 4*s.k) {
+				together[o.Area] = true
+			}
+		}
+		n := len(together)
+		if n > most && (n > 1 || near(l.shift, 0, stray*s.k)) {
+			most, s.below, s.foot = n, l.shift, true
+		}
+	}
+}
+
+// label finds a label of the form: of all places where it is printed, the one
+// nearest to its own.
+func (s *scan) label(l Label) (best place, ok bool) {
+	x, y := s.at(l.X, l.Y)
+	nearest := stray * s.k
+	for _, p := range s.places(l.Text) {
+		if d := max(abs(p.x-x), abs(p.y-y)); d <= nearest {
+			best, nearest, ok = p, d, true
+		}
+	}
+	return best, ok
+}
+
+func abs(v float32) float32 { return max(v, -v) }
+
+// sized reports whether a word is set in the type of values.
+func (s *scan) sized(w *word) bool {
+	t := s.layout.Type * s.k
+	return w.Size > t/3 && w.Size < t*2
+}
+
+func (s *scan) read() {
+	for i := range s.layout.Foot {
+		s.total(&s.layout.Foot[i])
+	}
+	for i := range s.layout.Areas {
+		s.area(&s.layout.Areas[i])
+	}
+	for i := range s.layout.Strips {
+		s.strip(&s.layout.Strips[i])
+	}
+	s.table()
+}
+
+// within returns the words that begin in a box and are not taken.
+func (s *scan) within(b page.Box) []*word {
+	var out []*word
+	for _, w := range s.words {
+		if w.Base >= b.Y0 && w.Base < b.Y1 && w.Box.X0 >= b.X0 && w.Box.X0 < b.X1 && !w.taken && s.sized(w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// wordsOf returns the words of an area, measured from its label.
+func (s *scan) wordsOf(a *Area) []*word {
+	p, ok := s.label(a.Label)
+	if !ok {
+		return nil
+	}
+	x := func(v float32) float32 { return p.x + (v-a.Label.X)*s.k }
+	y := func(v float32) float32 { return p.y + (v-a.Label.Y)*s.k }
+	words := s.within(page.Box{X0: x(a.Left), Y0: y(a.Top), X1: x(a.Right), Y1: y(a.Bottom)})
+	if a.Apart != 0 {
+		words = s.apart(words, x(a.Apart))
+	}
+	return words
+}
+
+// apart returns the words of the lowest row from the one on that begins at x or
+// stands a wide gap away from what is left of it.
+func (s *scan) apart(words []*word, x float32) []*word {
+	grouped := rows(words)
+	if len(grouped) == 0 {
+		return nil
+	}
+	row := grouped[len(grouped)-1]
+	end := float32(math.Inf(-1))
+	for _, w := range s.words {
+		if w.Box.X0 < row[0].Box.X0 && near(w.Base, row[0].Base, w.Size/2) && s.sized(w) {
+			end = max(end, w.Box.X1)
+		}
+	}
+	for i, w := range row {
+		if near(w.Box.X0, x, 2.5*s.k) || w.Box.X0-end > w.Size {
+			return row[i:]
+		}
+		end = max(end, w.Box.X1)
+	}
+	return nil
+}
+
+// area reads one of the values into the bill's field of the same name.
+func (s *scan) area(a *Area) {
+	words := s.wordsOf(a)
+	for _, w := range words {
+		w.taken = true
+	}
+	b := &s.bill
+	switch a.Name {
+	case "number":
+		b.Number = s.billNumber(words)
+	case "date":
+		b.Date = s.value(words)
+	case "page":
+		s.n, s.m = pageOf(s.value(words).Text)
+	case "shipper":
+		b.Shipper = s.value(words)
+	case "shipper_address":
+		b.ShipperAddress = s.value(words)
+	case "consignee":
+		b.Consignee = s.values(words)
+	case "customer_code":
+		b.CustomerCode = s.value(words)
+	case "office_address":
+		b.OfficeAddress = s.values(words)
+	case "warehouse_address":
+		b.WarehouseAddress = s.values(words)
+	case "instructions":
+		b.Instructions = s.values(words)
+	case "notes":
+		b.Notes = s.values(words)
+	}
+}
+
+// A bill's number is a letter and digits; other programs' numbers have several
+// letters, or a dash, or digits alone.
+var (
+	numberOfBill = regexp.MustCompile(`^[A-Za-z]{1,4}-?\d[0-9A-Za-z-]*$`)
+	digitsOfBill = regexp.MustCompile(`^\d[0-9A-Za-z-]*$`)
+)
+
+// billNumber returns the bill's number. Where other words stand beside it, it is
+// the one that looks like a number; where none does, there is none, since a
+// wrong one would put the lines under another bill.
+func (s *scan) billNumber(words []*word) Value {
+	var numbers []*word
+	for _, w := range words {
+		if numberOfBill.MatchString(w.Text) || len(words) == 1 && digitsOfBill.MatchString(w.Text) {
+			numbers = append(numbers, w)
+		}
+	}
+	if len(numbers) == 1 {
+		return s.value(numbers)
+	}
+	at := s.value(words)
+	what := "the number of this bill cannot be read"
+	if at.Text != "" {
+		what += fmt.Sprintf(" (%q)", at.Text)
+	}
+	s.problem(NoNumber, at, "%s; its lines are in the sheet without one", what)
+	return Value{}
+}
+
+var pageOfM = regexp.MustCompile(`(?i)\bpage:?\s*(\d{1,4})\s*(?:of|/)\s*(\d{1,4})\b`)
+
+// pageOf reads "Page n of m". It returns zeros if that is not what it says, or
+// makes no sense.
+func pageOf(text string) (n, m int) {
+	match := pageOfM.FindStringSubmatch(text)
+	if match == nil {
+		return 0, 0
+	}
+	n, _ = strconv.Atoi(match[1])
+	m, _ = strconv.Atoi(match[2])
+	if n < 1 || n > m {
+		return 0, 0
+	}
+	return n, m
+}
+
+// total reads one of the figures at the foot. Free text can come near; the figure
+// is then the one word that has the form of it.
+func (s *scan) total(a *Area) {
+	words := s.wordsOf(a)
+	var figures []*word
+	digits := false
+	for _, w := range words {
+		digits = digits || hasDigit(w.Text)
+		if fits(w.Text, a.Decimals) {
+			figures = append(figures, w)
+		}
+	}
+	switch {
+	case len(figures) == 1:
+		words = figures
+	case len(words) == 0, len(words) > 1 && !digits:
+		return
+	}
+	for _, w := range words {
+		w.taken = true
+	}
+	n := s.number(words)
+	if !n.Valid {
+		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %q", a.Name, n.Text)
+	}
+	switch t := &s.bill.Printed; a.Name {
+	case "cartons":
+		t.Cartons = n
+	case "pieces":
+		t.Pieces = n
+	case "weight":
+		t.Weight = n
+	case "cube":
+		t.Cube = n
+	}
+}
+
+// strip reads a grid of one row.
+func (s *scan) strip(g *Grid) {
+	var n, shift float32
+	for _, c := range g.Columns {
+		_, y := s.at(c.X, g.Y)
+		if p, ok := s.label(Label{c.Heading, c.X, g.Y}); ok {
+			n, shift = n+1, shift+p.y-y
+		}
+	}
+	if int(n) < g.Need {
+		return
+	}
+	grid := s.gridOf(g)
+	_, y := s.at(0, g.Y)
+	y += shift / n
+	cells := make([][]*word, len(g.Columns))
+	for _, row := range rows(s.within(page.Box{
+		X0: grid.edges[0] - 4*s.k, Y0: y + g.From*s.k, X1: grid.edges[len(g.Columns)], Y1: y + g.To*s.k,
+	})) {
+		rowCells, _ := grid.split(row)
+		for i, cell := range rowCells {
+			cells[i] = append(cells[i], cell...)
+		}
+	}
+	b := &s.bill
+	for i, c := range g.Columns {
+		v := s.value(cells[i])
+		switch c.Name {
+		case "order_number":
+			b.OrderNumber = v
+		case "store":
+			b.Store = v
+		case "dept":
+			b.Dept = v
+		case "vendor":
+			b.Vendor = v
+		case "sales_person":
+			b.SalesPerson = v
+		case "shipped_via":
+			b.ShippedVia = v
+		case "reference":
+			b.Reference = v
+		case "terms":
+			b.Terms = v
+		case "fob":
+			b.FOB = v
+		case "internal_code":
+			b.InternalCode = v
+		case "control_no":
+			b.ControlNo = v
+		case "zone":
+			b.Zone = v
+		}
+	}
+}

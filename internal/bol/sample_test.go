@@ -1,0 +1,176 @@
+package bol_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/page"
+	"tallyman/internal/sample"
+)
+
+// read reads the pages of one document.
+func read(tb testing.TB, pages []page.Page) *bol.Document {
+	tb.Helper()
+	r := bol.NewReader()
+	for _, p := range pages {
+		if err := r.Add(0, p); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	d, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// invented returns a sample and its pages as the PDF engine sees them.
+func invented(tb testing.TB, o sample.Options, change func(*sample.Sample)) (*sample.Sample, []page.Page) {
+	tb.Helper()
+	s, err := sample.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if change != nil {
+		change(s)
+	}
+	var doc bytes.Buffer
+	if err := s.WritePDF(&doc); err != nil {
+		tb.Fatal(err)
+	}
+	return s, pagesOf(tb, doc.Bytes())
+}
+
+// spaced is a text as values have it.
+func spaced(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// lines are the texts of values, or of printed lines, that are not blank.
+func lines(texts []string) string {
+	var out []string
+	for _, t := range texts {
+		if t = spaced(t); t != "" {
+			out = append(out, t)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func texts(vs []bol.Value) string {
+	var out []string
+	for _, v := range vs {
+		out = append(out, v.Text)
+	}
+	return strings.Join(out, "\n")
+}
+
+// fixed reckons with n units of 10^-places, as the form prints them.
+func fixed(n, places int) string {
+	whole, part := n, ""
+	for range places {
+		part = fmt.Sprint(whole%10) + part
+		whole /= 10
+	}
+	text := fmt.Sprint(whole)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	if places == 0 {
+		return text
+	}
+	if places == 2 && whole == 0 {
+		text = ""
+	}
+	return text + "." + part
+}
+
+// different lists what a bill does not say as the sample printed it.
+func different(got *bol.Bill, want *sample.Bill) []string {
+	var out []string
+	is := func(name, got, want string) {
+		if got != want {
+			out = append(out, fmt.Sprintf("%s is %q, want %q", name, got, want))
+		}
+	}
+	is("number", got.Number.Text, want.Number)
+	is("date", got.Date.Text, want.Date)
+	is("shipper", got.Shipper.Text, "QUILLBROOK TEXTILE IMPORTS INC")
+	is("shipper's address", got.ShipperAddress.Text, "4417 OLD ROPEWALK LANE, PORT HALDEN, CA 90099")
+	is("consignee", texts(got.Consignee), lines(want.Consignee))
+	is("customer code", got.CustomerCode.Text, want.CustomerCode)
+	is("office", texts(got.OfficeAddress), "88 CANDLEWICK SQUARE, SUITE 12, EAST FENMOOR, NY 10099\n"+
+		"Phone: 555-555-0142 Fax: 555-555-0143 Email: Billing@quillbrook.example")
+	is("warehouse", texts(got.WarehouseAddress), "NORTH PIER CROSSDOCK CO\n4417 OLD ROPEWALK LANE, PORT HALDEN, CA 90099")
+	is("order number", got.OrderNumber.Text, want.OrderNumber)
+	is("store", got.Store.Text, want.Store)
+	is("dept", got.Dept.Text, want.Dept)
+	is("vendor", got.Vendor.Text, want.Vendor)
+	is("sales person", got.SalesPerson.Text, want.SalesPerson)
+	is("shipped via", got.ShippedVia.Text, want.ShippedVia)
+	is("reference", got.Reference.Text, want.Reference)
+	is("terms", got.Terms.Text, spaced(want.Terms))
+	is("f.o.b.", got.FOB.Text, "OUR WAREHOUSE - PORT HALDEN, CA 90099")
+	is("internal code", got.InternalCode.Text, want.InternalCode)
+	is("control no", got.ControlNo.Text, want.ControlNo)
+	is("zone", got.Zone.Text, want.Zone)
+	is("instructions", texts(got.Instructions), lines(want.Instructions))
+	is("notes", texts(got.Notes), lines(want.Notes))
+	if want.NoTotals {
+		is("totals", got.Printed.Cartons.Text+got.Printed.Pieces.Text+got.Printed.Weight.Text+got.Printed.Cube.Text, "")
+	} else {
+		is("total cartons", got.Printed.Cartons.Text, fixed(want.Cartons, 0))
+		is("total pieces", got.Printed.Pieces.Text, fixed(want.Pieces, 0))
+		is("total weight", got.Printed.Weight.Text, fixed(want.Weight, 1))
+		is("cube", got.Printed.Cube.Text, fixed(want.Cube, 2))
+	}
+	is("number of lines", fmt.Sprint(len(got.Lines)), fmt.Sprint(len(want.Lines)))
+	for i := range min(len(got.Lines), len(want.Lines)) {
+		g, w := &got.Lines[i], &want.Lines[i]
+		row := fmt.Sprintf("line %d, ", i+1)
+		is(row+"cartons", g.Cartons.Text, fixed(w.Cartons, 0))
+		is(row+"style", g.Style.Text, w.Style)
+		is(row+"pieces", g.Pieces.Text, fixed(w.Pieces, 0))
+		is(row+"order number", g.OrderNumber.Text, w.OrderNumber)
+		is(row+"cust. style", g.CustStyle.Text, w.CustStyle)
+		is(row+"description", g.Description.Text, spaced(w.Description))
+		is(row+"volume", g.Volume.Text, fixed(w.Volume, 2))
+		is(row+"weight", g.Weight.Plain(), strings.ReplaceAll(fixed(w.Weight, 1), ",", ""))
+	}
+	return out
+}
+
+func TestEveryValueIsReadAsItWasPrinted(t *testing.T) {
+	for _, o := range []sample.Options{
+		sample.Defaults(),
+		{Bills: 1, Lines: 1, Seed: 1},
+		{Bills: 12, Lines: 12, Seed: 2},
+		{Bills: 1, Lines: sample.RowsPerPage, Seed: 3},
+		{Bills: 2, Lines: 5 * sample.RowsPerPage, Seed: 4},
+		{Bills: 60, Lines: 300, Seed: 5},
+		{Bills: 60, Lines: 200, Seed: 6},
+	} {
+		t.Run(fmt.Sprintf("%d bills of seed %d", o.Bills, o.Seed), func(t *testing.T) {
+			s, pages := invented(t, o, nil)
+			d := read(t, pages)
+			if len(d.Bills) != len(s.Bills) {
+				t.Fatalf("%d bills, want %d", len(d.Bills), len(s.Bills))
+			}
+			for i, b := range d.Bills {
+				for _, what := range different(b, s.Bills[i]) {
+					t.Errorf("bill %s: %s", s.Bills[i].Number, what)
+				}
+				if b.Verdict.Outcome != bol.Reconciled {
+					t.Errorf("bill %s is %s: %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Differences())
+				}
+			}
+			for _, p := range d.Problems {
+				t.Errorf("page %d: %s", p.Page, p.Message)
+			}
+			for what := range misplaced(d, pages) {
+				t.Error(what)
+			}
+		})
+	}
+}

@@ -1,0 +1,174 @@
+package bol
+
+import (
+	"fmt"
+
+	"tallyman/internal/page"
+)
+
+// table reads the lines.
+func (s *scan) table() {
+	g := s.gridOf(&s.layout.Table)
+	n := len(g.columns)
+	top, bottom := s.region()
+	for i, c := range g.columns {
+		box := page.Box{X0: g.edges[i], Y0: top, X1: g.edges[i+1], Y1: bottom}
+		s.columns = append(s.columns, Place{c.Name, s.onPage(box)})
+	}
+	var words, other []*word
+	for _, w := range s.words {
+		switch {
+		case w.taken || w.Base <= top || w.Base > bottom || w.Box.X0 < g.edges[0]-4*s.k || w.Box.X0 >= g.edges[n]+12*s.k:
+		case s.sized(w):
+			words = append(words, w)
+		default:
+			other = append(other, w)
+		}
+	}
+	t := table{scan: s, grid: g}
+	for _, row := range rows(words) {
+		t.row(row)
+	}
+	t.end()
+	for _, row := range rows(other) {
+		at := s.value(row)
+		s.problem(TextInTable, at, "a text in the table is much smaller or larger than its lines: %q", at.Text)
+	}
+}
+
+// region returns the height from which and down to which baselines are in the
+// table.
+func (s *scan) region() (top, bottom float32) {
+	_, y := s.frame.at(0, s.layout.Table.Y)
+	// The headings are taken, but perhaps not all of them.
+	top, bottom = y+4*s.k, y+s.layout.Depth*s.k
+	if s.foot {
+		_, bottom = s.at(0, s.layout.Foot[0].Label.Y-s.layout.End)
+	}
+	return top, bottom
+}
+
+// table gathers the rows of a table to lines.
+type table struct {
+	*scan
+	*grid
+	// cells and words are those of the line that is being gathered: a long
+	// description goes on in the next row.
+	cells [][]*word
+	words []*word
+	torn  string
+}
+
+// row adds a row.
+func (t *table) row(words []*word) {
+	cells, torn := t.split(words)
+	if t.cells != nil && torn == "" && t.goesOn(cells, words) {
+		for i, cell := range cells {
+			t.cells[i] = append(t.cells[i], cell...)
+		}
+		t.words = append(t.words, words...)
+		return
+	}
+	t.end()
+	t.cells, t.words, t.torn = cells, words, torn
+}
+
+// goesOn reports whether a row continues the one above it: it fills columns
+// alone whose text wraps, and stands next to it.
+func (t *table) goesOn(cells [][]*word, words []*word) bool {
+	for i, c := range t.columns {
+		if len(cells[i]) > 0 && !c.Wraps {
+			return false
+		}
+	}
+	last := t.words[len(t.words)-1]
+	return words[0].Base-last.Base < 2.2*t.layout.Type*t.k
+}
+
+// end makes a line of the rows that were gathered, or a problem.
+func (t *table) end() {
+	if t.cells == nil {
+		return
+	}
+	l := Line{File: t.file, Page: t.page}
+	filled := 0
+	for i, c := range t.columns {
+		words := t.cells[i]
+		if len(words) > 0 {
+			filled++
+		}
+		switch c.Name {
+		case "cartons":
+			l.Cartons = t.number(words)
+		case "style":
+			l.Style = t.value(words)
+		case "pieces":
+			l.Pieces = t.number(words)
+		case "order_number":
+			l.OrderNumber = t.value(words)
+		case "cust_style":
+			l.CustStyle = t.value(words)
+		case "description":
+			l.Description = t.value(words)
+		case "volume":
+			l.Volume = t.number(words)
+		case "weight":
+			l.Weight = t.number(words)
+		}
+	}
+	whole := t.value(t.words)
+	l.Box = whole.Box
+	reason := t.torn
+	if reason == "" {
+		reason = unreadable(&l)
+	}
+	switch {
+	case t.torn == "" && l.Style.Text == "" && l.figures() == 0:
+		t.problem(TextInTable, whole, "a text in the table belongs to no line: %q", whole.Text)
+	case reason == "" && filled == 1:
+		reason = "there is nothing else on it"
+		fallthrough
+	case reason != "":
+		t.problem(UnreadRow, whole, "a row of the table cannot be read (%s): %q", reason, whole.Text)
+	default:
+		t.bill.Lines = append(t.bill.Lines, l)
+	}
+	t.cells = nil
+}
+
+// figures is how many of the line's columns of numbers are filled.
+func (l *Line) figures() int {
+	n := 0
+	for _, f := range Fields {
+		if l.field(f).Text != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// unreadable says why a row is not a line, or "" if it is one. Any cell may be
+// empty, but cartons and pieces not both: a line counts something.
+func unreadable(l *Line) string {
+	for _, f := range Fields {
+		n := l.field(f)
+		switch {
+		case n.Text != "" && !n.Valid:
+			return fmt.Sprintf("%s is not a number: %q", columnOf(f), n.Text)
+		case (f == Cartons || f == Pieces) && decimalsOf(n.Text) > 0:
+			return fmt.Sprintf("%s is not a whole number: %q", columnOf(f), n.Text)
+		}
+	}
+	if !l.Cartons.Valid && !l.Pieces.Valid {
+		return "it has neither cartons nor pieces"
+	}
+	return ""
+}
+
+// columnOf names the column of a line that a field is summed over.
+func columnOf(f Field) string {
+	if f == Cube {
+		return "volume"
+	}
+	return string(f)
+}

@@ -1,0 +1,112 @@
+package desk
+
+import (
+	"bytes"
+	"container/list"
+	"slices"
+	"sync"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/sheet"
+)
+
+// cacheRows bounds the sheets that are kept ready, by the sum of their rows: some
+// 2 kB each.
+const cacheRows = 20_000
+
+// cache keeps the last sheets that were asked for, by what they are made of; see
+// inputsOf.
+type cache struct {
+	mu      sync.Mutex
+	byKey   map[string]*list.Element
+	byInput map[blob.Key][]*list.Element
+	used    *list.List // of *entry, last used first
+	rows    int
+}
+
+// entry is a sheet and, once somebody has asked for it, its CSV.
+type entry struct {
+	of     string     // the inputs that it is made of
+	inputs []blob.Key // the same, one by one
+	sheet  *sheet.Sheet
+
+	once sync.Once
+	csv  []byte
+	err  error
+}
+
+func (e *entry) bytes() ([]byte, error) {
+	e.once.Do(func() {
+		var b bytes.Buffer
+		e.err = sheet.WriteCSV(&b, e.sheet)
+		e.csv = b.Bytes()
+	})
+	return e.csv, e.err
+}
+
+// facts are what listings say of the sheet.
+func (e *entry) facts() (*sheetFacts, error) {
+	csv, err := e.bytes()
+	return &sheetFacts{Of: e.of, CSV: int64(len(csv))}, err
+}
+
+func newCache() *cache {
+	return &cache{byKey: map[string]*list.Element{}, byInput: map[blob.Key][]*list.Element{}, used: list.New()}
+}
+
+func (c *cache) get(key string) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	el, ok := c.byKey[key]
+	if !ok {
+		return nil
+	}
+	c.used.MoveToFront(el)
+	return el.Value.(*entry)
+}
+
+// put keeps a sheet, unless it is too large, and returns its entry.
+func (c *cache) put(key string, e *entry) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el, ok := c.byKey[key]; ok {
+		return el.Value.(*entry)
+	}
+	if len(e.sheet.Rows) > cacheRows {
+		return e
+	}
+	el := c.used.PushFront(e)
+	c.byKey[key] = el
+	for _, in := range e.inputs {
+		c.byInput[in] = append(c.byInput[in], el)
+	}
+	c.rows += len(e.sheet.Rows)
+	for c.rows > cacheRows {
+		c.remove(c.used.Back())
+	}
+	return e
+}
+
+func (c *cache) remove(el *list.Element) {
+	e := c.used.Remove(el).(*entry)
+	delete(c.byKey, e.of)
+	for _, in := range e.inputs {
+		left := slices.DeleteFunc(c.byInput[in], func(other *list.Element) bool { return other == el })
+		if c.byInput[in] = left; len(left) == 0 {
+			delete(c.byInput, in)
+		}
+	}
+	c.rows -= len(e.sheet.Rows)
+}
+
+// forget lets go of the sheets that are made of contents which are gone: nobody
+// will ask for them again, and what was cleared is not to stay in memory.
+func (c *cache) forget(gone []blob.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, in := range gone {
+		for _, el := range slices.Clone(c.byInput[in]) {
+			c.remove(el)
+		}
+	}
+}

@@ -1,0 +1,541 @@
+package desk_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sqlite"
+	"tallyman/internal/sheet"
+	"tallyman/internal/testing/shipments"
+)
+
+func TestMain(m *testing.M) {
+	intake.RunIfWorker()
+	os.Exit(m.Run())
+}
+
+// place is a desk over stores in a folder of its own.
+type place struct {
+	*desk.Desk
+	sessions session.Store
+	contents blob.Store
+	reader   *intake.Reader
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	contents, err := files.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := intake.New(intake.Config{})
+	t.Cleanup(reader.Close)
+	return &place{desk.New(store, contents, reader, desk.Limits{}), store, contents, reader}
+}
+
+// stored returns how many contents there are.
+func (p *place) stored(t *testing.T) int {
+	t.Helper()
+	n := 0
+	for after := blob.Key(""); ; {
+		items, next, err := p.contents.List(t.Context(), after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(items)
+		if next == "" {
+			return n
+		}
+		after = next
+	}
+}
+
+// settles waits until there are n contents: giving back disk space goes on after
+// an answer.
+func (p *place) settles(t *testing.T, n int) {
+	t.Helper()
+	for range 500 {
+		if p.stored(t) == n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d contents are stored, want %d", p.stored(t), n)
+}
+
+// shipment is a sample as a user has it: two files and the sheets to expect.
+type shipment struct{ bills, orders, expected, unmatched []byte }
+
+func newShipment(t *testing.T, seed uint64) shipment {
+	t.Helper()
+	s := shipments.New(t, sample.Options{Bills: 6, Lines: 30, Seed: seed}, "")
+	return shipment{s.Bills, s.Orders, s.Expected, s.Unmatched}
+}
+
+// file is a file to upload.
+type file struct {
+	name    string
+	content io.Reader
+}
+
+func upload(name string, b []byte) file {
+	return file{name: name, content: bytes.NewReader(b)}
+}
+
+func (p *place) receive(ctx context.Context, in *desk.Incoming, files []file) error {
+	for _, f := range files {
+		if err := in.Add(ctx, f.name, f.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *place) attachBills(ctx context.Context, st session.State, add bool, files []file, progress func(intake.Progress)) (session.State, error) {
+	in := p.Receive()
+	defer in.Discard()
+	if err := p.receive(ctx, in, files); err != nil {
+		return st, err
+	}
+	st, _, err := p.AttachBills(ctx, st, add, in, progress)
+	return st, err
+}
+
+func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
+	in := p.Receive()
+	defer in.Discard()
+	if err := p.receive(ctx, in, []file{f}); err != nil {
+		return st, err
+	}
+	st, _, err := p.AttachOrders(ctx, st, in)
+	return st, err
+}
+
+func key(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
+
+func (p *place) csv(t *testing.T, st session.State) string {
+	t.Helper()
+	s, err := p.Sheet(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sheet.WriteCSV(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTheWholeWorkflow(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	st, _, err := p.Begin(ctx, key("w1"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Sheet(ctx, st); fault.CodeOf(err) != desk.NoSheet {
+		t.Errorf("a sheet without bills: %v", err)
+	}
+	if _, err := p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); fault.CodeOf(err) != desk.NoBOL {
+		t.Errorf("orders before bills: %v", err)
+	}
+	var last intake.Progress
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, func(at intake.Progress) { last = at })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.Bills != 6 || last.Lines != 30 {
+		t.Errorf("the last progress was %+v", last)
+	}
+	if got := p.csv(t, st); got != string(ship.unmatched) {
+		t.Error("the sheet without orders is not the expected one")
+	}
+	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.csv(t, st); got != string(ship.expected) {
+		t.Error("the sheet with orders is not the expected one")
+	}
+
+	// A download parses nothing: it works with no worker left, and from disk.
+	p.reader.Close()
+	fresh := desk.New(nil, p.contents, nil, desk.Limits{})
+	s, err := fresh.Sheet(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sheet.WriteCSV(&b, s); err != nil || b.String() != string(ship.expected) {
+		t.Errorf("the sheet from what was kept is not the expected one (%v)", err)
+	}
+
+	list, err := p.Files(ctx, st)
+	if err != nil || len(list) != 3 || list[0].Name != desk.SheetName || list[0].Size != int64(len(ship.expected)) ||
+		list[1].Name != "bol.pdf" || list[2].Name != "orders.csv" {
+		t.Errorf("files are %+v, %v", list, err)
+	}
+	for name, want := range map[string][]byte{desk.SheetName: ship.expected, "bol.pdf": ship.bills, "orders.csv": ship.orders} {
+		_, r, err := p.OpenFile(ctx, st, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+	if _, _, err := p.OpenFile(ctx, st, "../sessions.db"); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("a path for a name: %v", err)
+	}
+
+	removed, err := p.Clear(ctx, key("w1"))
+	if err != nil || removed.Files != 2 || removed.Bytes != int64(len(ship.bills)+len(ship.orders)) {
+		t.Errorf("clear removed %+v, %v", removed, err)
+	}
+	p.settles(t, 0)
+	if _, err := p.State(ctx, key("w1")); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("the cleared session: %v", err)
+	}
+}
+
+func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
+	p, a, b := newPlace(t), newShipment(t, 1), newShipment(t, 2)
+	ctx := t.Context()
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(next session.State, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		st = next
+	}
+	must(p.attachBills(ctx, st, false, []file{upload("a.pdf", a.bills)}, nil))
+	must(p.attachOrders(ctx, st, upload("a.csv", a.orders)))
+	must(p.attachBills(ctx, st, true, []file{upload("b.pdf", b.bills)}, nil))
+	if len(st.BOL) != 2 || st.Orders == nil {
+		t.Fatalf("after adding: %d files, orders %v", len(st.BOL), st.Orders)
+	}
+	s, err := p.Sheet(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Rows) != 60 || len(s.Document.Files) != 2 {
+		t.Errorf("%d rows of %d files", len(s.Rows), len(s.Document.Files))
+	}
+	for _, row := range s.Rows {
+		if row.Line.File != row.Line.Style.File || row.Line.Style.File > 1 {
+			t.Errorf("a line of file %d has its style in file %d", row.Line.File, row.Line.Style.File)
+		}
+	}
+	must(p.attachBills(ctx, st, false, []file{upload("b.pdf", b.bills)}, nil))
+	if len(st.BOL) != 1 || st.Orders != nil {
+		t.Errorf("after replacing: %d files, orders %v", len(st.BOL), st.Orders)
+	}
+	if got := p.csv(t, st); got != string(b.unmatched) {
+		t.Error("the sheet of the new bills holds something else")
+	}
+	p.settles(t, 2)
+}
+
+func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the client hung up")
+	for _, c := range []struct {
+		name string
+		do   func() error
+		code fault.Code
+	}{
+		{"not a PDF", func() error {
+			_, err := p.attachBills(ctx, st, false, []file{upload("x.pdf", []byte("hello"))}, nil)
+			return err
+		}, fault.NotAPDF},
+		{"the second of two is not a PDF", func() error {
+			_, err := p.attachBills(ctx, st, true, []file{upload("b.pdf", ship.bills), upload("x.pdf", []byte("hello"))}, nil)
+			return err
+		}, fault.NotAPDF},
+		{"half a PDF", func() error {
+			_, err := p.attachBills(ctx, st, false, []file{upload("x.pdf", ship.bills[:len(ship.bills)/2])}, nil)
+			return err
+		}, fault.DamagedPDF},
+		{"orders without key columns", func() error {
+			_, err := p.attachOrders(ctx, st, upload("x.csv", []byte("a,b\n1,2\n")))
+			return err
+		}, fault.MissingColumns},
+		{"an upload that breaks off", func() error {
+			_, err := p.attachBills(ctx, st, false, []file{{name: "x.pdf",
+				content: io.MultiReader(bytes.NewReader(ship.bills[:100]), errReader{broken})}}, nil)
+			return err
+		}, fault.Internal},
+		{"nothing", func() error {
+			_, err := p.attachBills(ctx, st, false, nil, nil)
+			return err
+		}, desk.NoUpload},
+	} {
+		if err := c.do(); fault.CodeOf(err) != c.code {
+			t.Errorf("%s: got %s, %v; want %s", c.name, fault.CodeOf(err), err, c.code)
+		}
+		now, err := p.State(ctx, key("x"))
+		if err != nil || now.Revision != st.Revision {
+			t.Errorf("%s: the session changed: %+v, %v", c.name, now, err)
+		}
+		if got := p.csv(t, now); got != string(ship.expected) {
+			t.Errorf("%s: the sheet changed", c.name)
+		}
+	}
+	p.settles(t, 4)
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// gate is an upload that waits in the middle until it is told to go on.
+type gate struct {
+	io.Reader
+	reached, open chan struct{}
+	once          sync.Once
+}
+
+func newGate(b []byte) *gate {
+	g := &gate{reached: make(chan struct{}), open: make(chan struct{})}
+	g.Reader = io.MultiReader(bytes.NewReader(b[:len(b)/2]), g.stop(), bytes.NewReader(b[len(b)/2:]))
+	return g
+}
+
+func (g *gate) stop() io.Reader {
+	return readerFunc(func([]byte) (int, error) {
+		g.once.Do(func() { close(g.reached) })
+		<-g.open
+		return 0, io.EOF
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestAResetDuringAnUploadWins(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	for name, reset := range map[string]func() error{
+		"new":   func() error { _, _, err := p.Begin(ctx, key("x"), session.Named); return err },
+		"clear": func() error { _, err := p.Clear(ctx, key("x")); return err },
+		"clear and open": func() error {
+			_, err := p.Clear(ctx, key("x"))
+			_, err2 := p.Open(ctx, key("x"), session.Named)
+			return errors.Join(err, err2)
+		},
+	} {
+		st, err := p.Open(ctx, key("x"), session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := newGate(ship.bills)
+		done := make(chan error)
+		go func() {
+			_, err := p.attachBills(ctx, st, false, []file{{name: "bol.pdf", content: g}}, nil)
+			done <- err
+		}()
+		<-g.reached
+		if err := reset(); err != nil {
+			t.Fatal(err)
+		}
+		close(g.open)
+		if err := <-done; fault.CodeOf(err) != session.Superseded {
+			t.Errorf("%s: the upload ends with %v", name, err)
+		}
+		if now, err := p.State(ctx, key("x")); err == nil && len(now.Inputs()) > 0 {
+			t.Errorf("%s: something of the upload is in the session", name)
+		}
+	}
+	p.settles(t, 0)
+}
+
+func TestReadingAgainKeepsTheSheet(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Reread(ctx, st); fault.CodeOf(err) != desk.NoBOL {
+		t.Errorf("reading nothing again: %v", err)
+	}
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
+		t.Fatal(err)
+	}
+	if st, _, err = p.Reread(ctx, st); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.csv(t, st); got != string(ship.expected) {
+		t.Error("the sheet is another one after reading again")
+	}
+	p.settles(t, 4)
+}
+
+func TestFilesOfOneNameAreToldApart(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err = p.attachBills(ctx, st, false, []file{
+		upload("bol.pdf", ship.bills), upload("bol.pdf", ship.bills), upload(desk.SheetName, ship.bills), upload("../../etc/passwd", ship.bills),
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := p.Files(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range list {
+		if seen[f.Name] || strings.ContainsAny(f.Name, "/\x00") {
+			t.Errorf("a file is called %q among %+v", f.Name, list)
+		}
+		seen[f.Name] = true
+		_, r, err := p.OpenFile(ctx, st, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r)
+		r.Close()
+		if err != nil || n != f.Size {
+			t.Errorf("%q: %d bytes of %d, %v", f.Name, n, f.Size, err)
+		}
+	}
+}
+
+func TestAPageOfASessionAsAPicture(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	pic, err := p.Picture(ctx, st, 0, 1, 300)
+	if err != nil || !bytes.HasPrefix(pic.PNG, []byte("\x89PNG")) || pic.PageWidth != 612 || pic.PageHeight != 792 {
+		t.Errorf("%+v, %v", pic, err)
+	}
+	for _, at := range [][2]int{{1, 1}, {-1, 1}, {0, 99}} {
+		if _, err := p.Picture(ctx, st, at[0], at[1], 300); err == nil {
+			t.Errorf("there is a picture of file %d, page %d", at[0], at[1])
+		}
+	}
+}
+
+func TestSessionsAtOnceDoNotMix(t *testing.T) {
+	p := newPlace(t)
+	ships := []shipment{newShipment(t, 1), newShipment(t, 2)}
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			ctx := context.Background()
+			ship := ships[i%2]
+			k := key(string(rune('a' + i)))
+			st, _, err := p.Begin(ctx, k, session.Named)
+			if err == nil {
+				st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+			}
+			if err == nil {
+				st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got := p.csv(t, st); got != string(ship.expected) {
+				t.Errorf("session %s has another one's sheet", k.ID)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Another server may have replaced the bills that an upload was going to add to,
+// and deleted them, when it comes to see what it will be added to.
+func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testing.T) {
+	ctx := t.Context()
+	p, first, second, third := newPlace(t), newShipment(t, 1), newShipment(t, 2), newShipment(t, 3)
+	// It has not seen what it is not told.
+	other := *p
+	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
+	st, err := p.Open(ctx, key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := p.attachBills(ctx, st, false, []file{upload("1.pdf", first.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.attachBills(ctx, st, false, []file{upload("2.pdf", second.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 2)
+	got, err := other.attachOrders(ctx, old, upload("o.csv", second.orders))
+	if err != nil || got.BOL[0].Name != "2.pdf" {
+		t.Fatalf("orders: %+v, %v", got, err)
+	}
+	if sheet := other.csv(t, got); sheet != string(second.expected) {
+		t.Error("the sheet is not that of the new bills and their orders")
+	}
+	if got, err = other.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); err != nil || len(got.BOL) != 2 {
+		t.Errorf("bills to add: %+v, %v", got, err)
+	}
+	// After a reset there is nothing to be added to.
+	if _, _, err := p.Begin(ctx, key("x"), session.Named); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 0)
+	fresh := *p
+	fresh.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
+	if _, err := fresh.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); fault.CodeOf(err) != session.Superseded {
+		t.Errorf("after a reset: %v", err)
+	}
+}

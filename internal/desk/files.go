@@ -1,0 +1,105 @@
+package desk
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// SheetName is the name of the sheet among a session's files.
+const SheetName = "combined_data.csv"
+
+// File is one of a session's files as clients see it.
+type File struct {
+	// Name is unique within the session.
+	Name string
+	// Size is in bytes.
+	Size int64
+	// Type is what kind of file it is: "pdf", "csv", "xlsx" or "xls".
+	Type string
+	// Role is what the file is for: "sheet", "bol" or "orders".
+	Role string
+
+	input *session.Input // nil for the sheet
+}
+
+// Files returns the session's files: the sheet, if there are bills, and the
+// inputs under the names that they were uploaded by. Names that occur twice are
+// told apart by a number.
+//
+// A session without bills has none.
+func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
+	if len(st.BOL) == 0 {
+		return nil, nil
+	}
+	size, err := d.csvSize(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	return append([]File{{Name: SheetName, Size: size, Type: "csv", Role: "sheet"}}, inputs(st)...), nil
+}
+
+// inputs names the session's inputs.
+func inputs(st session.State) []File {
+	taken := map[string]bool{SheetName: true}
+	unique := func(name string) string {
+		ext := path.Ext(name)
+		base := strings.TrimSuffix(name, ext)
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s (%d)%s", base, n, ext)
+		}
+		taken[name] = true
+		return name
+	}
+	var files []File
+	for i := range st.BOL {
+		in := &st.BOL[i]
+		files = append(files, File{unique(cmp.Or(in.Name, "bol.pdf")), in.Content.Size, "pdf", "bol", in})
+	}
+	if in := st.Orders; in != nil {
+		kind := ordersKind(in.Summary)
+		files = append(files, File{unique(cmp.Or(in.Name, "orders."+kind)), in.Content.Size, kind, "orders", in})
+	}
+	return files
+}
+
+// ordersKind tells from its summary what kind of file an order export is.
+func ordersKind(summary json.RawMessage) string {
+	var s OrdersSummary
+	if json.Unmarshal(summary, &s) == nil {
+		for _, kind := range []string{"xlsx", "xls"} {
+			if strings.HasPrefix(strings.ToLower(s.Format), kind) {
+				return kind
+			}
+		}
+	}
+	return "csv"
+}
+
+// OpenFile opens one of the session's files by the name that Files gives it. It
+// fails with fault.NotFound if there is none. Reading an input to its end checks
+// it against what was uploaded.
+func (d *Desk) OpenFile(ctx context.Context, st session.State, name string) (File, io.ReadCloser, error) {
+	if name == SheetName && len(st.BOL) > 0 {
+		csv, err := d.CSV(ctx, st)
+		if err != nil {
+			return File{}, nil, err
+		}
+		return File{Name: name, Size: int64(len(csv)), Type: "csv", Role: "sheet"}, io.NopCloser(bytes.NewReader(csv)), nil
+	}
+	for _, f := range inputs(st) {
+		if f.Name == name {
+			r, err := d.contents.Open(ctx, f.input.Content)
+			return f, r, err
+		}
+	}
+	return File{}, nil, fault.New(fault.NotFound, "the session has no file of that name; /files lists what it has")
+}

@@ -1,0 +1,226 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// counting is contents that count how often one is opened, and that can be held.
+type counting struct {
+	blob.Store
+	opened atomic.Int64
+	held   chan struct{} // opening waits until it is closed, unless it is nil
+}
+
+func (c *counting) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	c.opened.Add(1)
+	if c.held != nil {
+		select {
+		case <-c.held:
+		case <-ctx.Done():
+			return nil, blob.Fault("", ctx.Err())
+		}
+	}
+	return c.Store.Open(ctx, ref)
+}
+
+// cold is a desk over the same stores, with nothing at hand.
+func (p *place) cold(contents blob.Store, limits desk.Limits) *desk.Desk {
+	return desk.New(p.sessions, contents, p.reader, limits)
+}
+
+func withOrders(t *testing.T, p *place, id string) (session.State, shipment) {
+	t.Helper()
+	ship := newShipment(t, 1)
+	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: session.ID(id)}, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders)); err != nil {
+		t.Fatal(err)
+	}
+	return st, ship
+}
+
+func TestListingFilesMakesNoSheet(t *testing.T) {
+	p := newPlace(t)
+	st, ship := withOrders(t, p, "s")
+	contents := &counting{Store: p.contents}
+	cold := p.cold(contents, desk.Limits{})
+	size := func(st session.State) int64 {
+		t.Helper()
+		files, err := cold.Files(t.Context(), st)
+		if err != nil || len(files) < 2 || files[0].Name != desk.SheetName {
+			t.Fatal(files, err)
+		}
+		return files[0].Size
+	}
+	if got := size(st); got != int64(len(ship.expected)) || contents.opened.Load() != 0 {
+		t.Errorf("the sheet has %d bytes, want %d; %d contents were opened", got, len(ship.expected), contents.opened.Load())
+	}
+	// Reading again keeps it so.
+	st, _, err := p.Reread(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := size(st); got != int64(len(ship.expected)) || contents.opened.Load() != 0 {
+		t.Errorf("after reading again: %d bytes, %d contents were opened", got, contents.opened.Load())
+	}
+	// Where the size was kept for other files it is worked out.
+	more := newShipment(t, 2)
+	late, err := p.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.BOL = []session.Input{late.BOL[1], late.BOL[0]}
+	csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := size(late); got != int64(len(csv)) || contents.opened.Load() == 0 {
+		t.Errorf("of other files: %d bytes, want %d; %d contents were opened", got, len(csv), contents.opened.Load())
+	}
+}
+
+func TestASheetIsMadeOnceForAllWhoWait(t *testing.T) {
+	p := newPlace(t)
+	st, ship := withOrders(t, p, "s")
+	contents := &counting{Store: p.contents, held: make(chan struct{})}
+	cold := p.cold(contents, desk.Limits{})
+	var all sync.WaitGroup
+	hungUp, hangUp := context.WithCancel(t.Context())
+	for i := range 20 {
+		all.Go(func() {
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = hungUp
+			}
+			csv, err := cold.CSV(ctx, st)
+			if i%2 == 0 && fault.CodeOf(err) == fault.Cancelled {
+				return
+			}
+			if err != nil || string(csv) != string(ship.expected) {
+				t.Errorf("%v, %d bytes", err, len(csv))
+			}
+		})
+	}
+	for contents.opened.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	hangUp()
+	close(contents.held)
+	all.Wait()
+	if n := contents.opened.Load(); n != 2 { // bills and orders
+		t.Errorf("%d contents were opened", n)
+	}
+}
+
+func TestASheetThatNobodyWaitsForIsNotMade(t *testing.T) {
+	p := newPlace(t)
+	st, ship := withOrders(t, p, "s")
+	contents := &counting{Store: p.contents, held: make(chan struct{})}
+	cold := p.cold(contents, desk.Limits{})
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() {
+		_, err := cold.Sheet(ctx, st)
+		failed <- err
+	}()
+	for contents.opened.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-failed; fault.CodeOf(err) != fault.Cancelled {
+		t.Errorf("%v", err)
+	}
+	// The next one who asks is not served the other's end.
+	go close(contents.held)
+	if csv, err := cold.CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
+		t.Errorf("%v, %d bytes", err, len(csv))
+	}
+}
+
+func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
+	p := newPlace(t) // shipments have 30 lines
+	ship, more := newShipment(t, 1), newShipment(t, 2)
+	limited := &place{Desk: p.cold(p.contents, desk.Limits{Lines: 40}), contents: p.contents, reader: p.reader, sessions: p.sessions}
+	st, err := limited.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = limited.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = limited.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.TooLarge || !strings.Contains(f.Message, "60 lines") {
+		t.Errorf("%v", err)
+	}
+	csv, err := limited.CSV(t.Context(), st)
+	if err != nil || string(csv) != string(ship.unmatched) {
+		t.Errorf("the session is not what it was: %v", err)
+	}
+	p.settles(t, 2)
+}
+
+// What a session held must not stay in memory when the session is over.
+func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	ctx := t.Context()
+	gone := func(st session.State, when string) {
+		t.Helper()
+		if _, err := p.Sheet(ctx, st); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("%s, and there is a sheet (%v)", when, err)
+		}
+	}
+	attach := func(id string) (bills, both session.State) {
+		t.Helper()
+		st, _, err := p.Begin(ctx, key(id), session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bills, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if both, err = p.attachOrders(ctx, bills, upload("orders.csv", ship.orders)); err != nil {
+			t.Fatal(err)
+		}
+		return bills, both
+	}
+	other, otherBoth := attach("other")
+	bills, both := attach("s")
+	again, err := p.attachBills(ctx, both, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 6) // each file, and what was read from it
+	gone(bills, "the bills were replaced")
+	gone(both, "the bills were replaced and the orders dropped")
+	if _, err := p.Clear(ctx, key("s")); err != nil {
+		t.Fatal(err)
+	}
+	p.settles(t, 4)
+	gone(again, "the session was cleared")
+	if p.csv(t, other) != string(ship.unmatched) || p.csv(t, otherBoth) != string(ship.expected) {
+		t.Error("another session's sheet is another now")
+	}
+	// What expires is removed by another, who says so.
+	if err := p.contents.Delete(ctx, otherBoth.Contents()...); err != nil {
+		t.Fatal(err)
+	}
+	p.Forget(otherBoth.Contents())
+	gone(otherBoth, "the session expired")
+}

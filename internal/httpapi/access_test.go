@@ -1,0 +1,517 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"tallyman/internal/httpapi"
+	"tallyman/internal/httpapi/web"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+// keyed starts a server that others can reach, with a key for each name; admin
+// is an admin's.
+func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File) {
+	t.Helper()
+	ring := keys.Open(t.TempDir())
+	secrets := map[string]string{}
+	for _, n := range names {
+		secret, err := ring.Add(session.Owner(n), n == "admin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[n] = secret
+	}
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
+	return p, secrets, ring
+}
+
+func apiKey(secret string) http.Header { return http.Header{"X-Api-Key": {secret}} }
+
+func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
+	p, secrets, ring := keyed(t, "depot", "admin")
+	public := map[string]bool{
+		"/": true, "/ping": true, "/wake-up": true, "/health": true, "/api/health": true, "/api/docs": true,
+		"/openapi.json": true, "/docs": true, "/client.js": true, "/static/{name}": true,
+		"/static/{version}/{name}": true, "/sample/{name}": true,
+	}
+	n := 0
+	for path, item := range p.schemas.doc["paths"].(map[string]any) {
+		for method := range item.(map[string]any) {
+			at := strings.NewReplacer("/sample/{name}", "/sample/bol.pdf", "{name}", "style.css", "{version}", web.Version()).Replace(path)
+			r := request{method: strings.ToUpper(method), path: at + "?_sid=x"}
+			if public[path] {
+				if a := p.do(t, r); a.status != 200 {
+					t.Errorf("%s %s: %d", method, path, a.status)
+				}
+				continue
+			}
+			n++
+			for name, header := range map[string]http.Header{
+				"no key":       nil,
+				"a wrong key":  apiKey("tmk_" + strings.Repeat("a", 26)),
+				"an empty one": apiKey(""),
+				"Basic":        {"Authorization": {"Basic " + secrets["depot"]}},
+				"a hash":       apiKey(strings.Repeat("0", 64)),
+			} {
+				r.header = header
+				a := p.do(t, r)
+				if a.status != 401 || a.header.Get("WWW-Authenticate") == "" {
+					t.Errorf("%s %s with %s: %d %s", method, path, name, a.status, a.body)
+				}
+				a.fails(t, 401, "unauthorized", nil)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d routes were tried", n)
+	}
+	p.do(t, request{method: "GET", path: "/?format=json"}).fails(t, 401, "unauthorized", nil)
+	p.do(t, request{method: "GET", path: "/ping?_action=new_session"}).fails(t, 401, "unauthorized", nil)
+
+	for name, header := range map[string]http.Header{
+		"X-API-Key": apiKey(secrets["depot"]),
+		"Bearer":    {"Authorization": {"Bearer " + secrets["depot"]}},
+		"bearer":    {"Authorization": {"bearer  " + secrets["depot"]}},
+		"both":      {"Authorization": {"Bearer x"}, "X-Api-Key": {secrets["depot"]}},
+	} {
+		if a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: header}); a.status != 200 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if err := ring.Remove("depot"); err != nil {
+		t.Fatal(err)
+	}
+	p.do(t, request{method: "GET", path: "/status", header: apiKey(secrets["depot"])}).fails(t, 401, "unauthorized", nil)
+	if err := ring.Remove("admin"); err != nil {
+		t.Fatal(err)
+	}
+	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // not open by accident
+	if log := p.log.String(); strings.Contains(log, secrets["depot"]) || strings.Contains(log, secrets["admin"]) {
+		t.Error("a key is in the log")
+	}
+}
+
+func TestTheSameIDUnderTwoKeysIsTwoSessions(t *testing.T) {
+	p, secrets, _ := keyed(t, "a", "b", "admin")
+	ships := map[string]shipment{"a": small(t, 1), "b": other(t, 2)}
+	for name, ship := range ships {
+		kind, body := multi(t, part{name: "file", filename: name + ".pdf", content: ship.bills})
+		a := p.do(t, request{method: "POST", path: "/upload?_sid=shared", header: apiKey(secrets[name]), kind: kind, body: bytes.NewReader(body)})
+		if a.status != 200 {
+			t.Fatalf("%s: %s", name, a.body)
+		}
+	}
+	for name, ship := range ships {
+		a := p.do(t, request{method: "GET", path: "/download-bol?_sid=shared", header: apiKey(secrets[name])})
+		if !bytes.Equal(a.body, ship.unmatched) {
+			t.Errorf("%s got another sheet", name)
+		}
+	}
+	if a := p.do(t, request{method: "GET", path: "/status?_sid=shared", header: apiKey(secrets["admin"])}); !bytes.Contains(a.body, []byte(`"no_session"`)) {
+		t.Errorf("an admin's session of that ID: %s", a.body)
+	}
+	p.do(t, request{method: "POST", path: "/clear-session?_sid=shared", header: apiKey(secrets["a"])})
+	if a := p.do(t, request{method: "GET", path: "/download-bol?_sid=shared", header: apiKey(secrets["b"])}); !bytes.Equal(a.body, ships["b"].unmatched) {
+		t.Error("clearing one owner's session cleared the other's")
+	}
+}
+
+func listed(t *testing.T, a answer) (ids []string, next *string, total int) {
+	t.Helper()
+	var l struct {
+		All []struct {
+			ID string `json:"session_id"`
+		} `json:"all_sessions"`
+		Total int     `json:"total_sessions"`
+		Next  *string `json:"next"`
+	}
+	if err := json.Unmarshal(a.body, &l); err != nil || a.status != 200 {
+		t.Fatalf("%d %s: %v", a.status, a.body, err)
+	}
+	for _, s := range l.All {
+		ids = append(ids, s.ID)
+	}
+	return ids, l.Next, l.Total
+}
+
+func TestDebugSessionsShowsCallersTheirOwn(t *testing.T) {
+	p, secrets, _ := keyed(t, "a", "b", "admin")
+	minted := ""
+	for _, owner := range []string{"a", "b"} {
+		for _, id := range []string{"one.one", "two.two", ""} {
+			a := p.do(t, request{method: "POST", path: "/new-session?_sid=" + id, header: apiKey(secrets[owner])})
+			if id == "" {
+				minted = decode(a.body).(map[string]any)["session_id"].(string)
+			}
+		}
+	}
+	for owner, want := range map[string]int{"a": 3, "b": 3, "admin": 6} {
+		var all []string
+		after := ""
+		for range 10 {
+			ids, next, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?limit=2&after=" + after, header: apiKey(secrets[owner])}))
+			if total != want || len(ids) > 2 {
+				t.Errorf("%s sees %d on this page of %d", owner, len(ids), total)
+			}
+			all = append(all, ids...)
+			if next == nil {
+				break
+			}
+			after = *next
+			// A full stop is no part of what sealed text is written in.
+			if strings.Contains(after, "one.one") || strings.Contains(after, minted) {
+				t.Errorf("the place in the listing gives an ID away: %s", after)
+			}
+		}
+		if len(all) != want {
+			t.Errorf("%s sees %v", owner, all)
+		}
+		for _, id := range all {
+			if strings.HasPrefix(id, session.Minted) && len(id) > 12 {
+				t.Errorf("%s sees a whole minted ID", owner)
+			}
+		}
+	}
+	a := p.do(t, request{method: "GET", path: "/debug-sessions?_sid=" + minted, header: apiKey(secrets["b"])})
+	if ids, _, _ := listed(t, a); !strings.Contains(strings.Join(ids, " "), minted) {
+		t.Errorf("the ID that the caller presented is shortened: %v", ids)
+	}
+	for _, bad := range []string{"limit=0", "limit=x", "limit=1001", "after=x", "after=" + strings.Repeat("A", 60)} {
+		p.do(t, request{method: "GET", path: "/debug-sessions?" + bad, header: apiKey(secrets["a"])}).fails(t, 400, "bad_request", nil)
+	}
+}
+
+func TestAnOpenServerShowsOnlyWhatTheCallerNames(t *testing.T) {
+	p := newPlace(t, func(c *httpapi.Config) { c.Loopback, c.Open = false, true })
+	p.post(t, "/new-session?_sid=mine", "", nil)
+	p.post(t, "/new-session?_sid=theirs", "", nil)
+	if ids, _, total := listed(t, p.get(t, "/debug-sessions?_sid=mine")); total != 1 || len(ids) != 1 || ids[0] != "mine" {
+		t.Errorf("seen: %v of %d", ids, total)
+	}
+	if ids, _, total := listed(t, p.get(t, "/debug-sessions")); total != 0 || len(ids) != 0 {
+		t.Errorf("seen without a session: %v of %d", ids, total)
+	}
+}
+
+func TestAKeylessServerOnLoopbackShowsAllButNotToOtherSites(t *testing.T) {
+	p := newPlace(t)
+	p.post(t, "/new-session?_sid=one", "", nil)
+	p.post(t, "/new-session?_sid=two", "", nil)
+	if ids, _, total := listed(t, p.get(t, "/debug-sessions")); total != 2 || len(ids) != 2 {
+		t.Errorf("seen: %v of %d", ids, total)
+	}
+	for name, h := range foreignHeaders() {
+		if ids, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?_sid=one", header: h})); total != 1 || ids[0] != "one" {
+			t.Errorf("%s: seen: %v of %d", name, ids, total)
+		}
+	}
+}
+
+// Whoever comes through a proxy on the same machine is not on it.
+func TestAKeylessServerBehindAProxyShowsOnlyWhatTheCallerNames(t *testing.T) {
+	p := newPlace(t, behindProxy)
+	p.post(t, "/new-session?_sid=one", "", nil)
+	p.post(t, "/new-session?_sid=two", "", nil)
+	if _, _, total := listed(t, p.get(t, "/debug-sessions")); total != 2 {
+		t.Errorf("this machine sees %d", total)
+	}
+	for name, h := range proxiedHeaders() {
+		if ids, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?_sid=one", header: h})); total != 1 || ids[0] != "one" {
+			t.Errorf("%s: seen: %v of %d", name, ids, total)
+		}
+	}
+}
+
+func behindProxy(c *httpapi.Config) { c.Hosts = []string{"tally.example", "tally.localhost"} }
+
+// proxiedHeaders are what proxies on the server's machine send.
+func proxiedHeaders() map[string]http.Header {
+	return map[string]http.Header{
+		"its name":          {"Host": {"tally.example"}},
+		"its local name":    {"Host": {"tally.localhost:80"}},
+		"X-Forwarded-For":   {"X-Forwarded-For": {"192.0.2.1"}},
+		"X-Forwarded-Proto": {"X-Forwarded-Proto": {"https"}},
+		"X-Forwarded-Host":  {"X-Forwarded-Host": {"localhost"}},
+		"X-Real-IP":         {"X-Real-Ip": {""}},
+		"Forwarded":         {"Forwarded": {"for=127.0.0.1"}},
+		"Via":               {"Via": {"1.1 proxy"}},
+	}
+}
+
+// foreignHeaders are what browsers send on behalf of pages of other sites.
+func foreignHeaders() map[string]http.Header {
+	return map[string]http.Header{
+		"cross-site":       {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}},
+		"same-site":        {"Sec-Fetch-Site": {"same-site"}},
+		"an old browser":   {"Origin": {"https://evil.example"}},
+		"a sandboxed page": {"Origin": {"null"}},
+		"another port":     {"Origin": {"http://127.0.0.1:1"}},
+	}
+}
+
+func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	jar := newJar(t)
+	p.do(t, request{method: "POST", path: "/new-session", jar: jar})
+	id := p.cookie(t, jar)
+	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	if a := p.do(t, request{method: "POST", path: "/upload", jar: jar, kind: kind, body: bytes.NewReader(body)}); a.status != 200 {
+		t.Fatal(string(a.body))
+	}
+	for name, h := range foreignHeaders() {
+		for _, r := range []request{
+			{method: "POST", path: "/clear-session"}, {method: "POST", path: "/new-session"}, {method: "GET", path: "/new-session"},
+			{method: "POST", path: "/auto-reset"}, {method: "POST", path: "/upload", kind: kind, body: bytes.NewReader(body)},
+			{method: "POST", path: "/upload-csv", kind: "text/plain", body: bytes.NewReader(ship.orders)},
+			{method: "POST", path: "/process"}, {method: "GET", path: "/status?_action=new_session"}, {method: "GET", path: "/?_action=new_session"},
+			{method: "POST", path: "/upload-attachment", kind: "application/x-www-form-urlencoded", body: strings.NewReader("data=x")},
+		} {
+			r.header, r.jar = h, jar
+			a := p.do(t, r)
+			a.fails(t, 403, "cross_origin", fields{"session_id": id})
+			if a.header.Get("Set-Cookie") != "" {
+				t.Errorf("%s: %s %s sets a cookie", name, r.method, r.path)
+			}
+		}
+		// Without the cookie, as SameSite has it, nothing of the browser's is touched
+		// either: not even its cookie.
+		if a := p.do(t, request{method: "POST", path: "/new-session", header: h}); a.status != 200 || a.header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %d, cookie %q", name, a.status, a.header.Get("Set-Cookie"))
+		}
+	}
+	if a := p.do(t, request{method: "GET", path: "/download", jar: jar}); !bytes.Equal(a.body, ship.unmatched) {
+		t.Error("another site changed the session")
+	}
+	for _, h := range []http.Header{{"Sec-Fetch-Site": {"same-origin"}, "Origin": {p.URL}}, {"Origin": {p.URL}}, {"Sec-Fetch-Site": {"none"}}} {
+		if a := p.do(t, request{method: "POST", path: "/process", header: h, jar: jar}); a.status != 200 {
+			t.Errorf("%v: the page itself is refused: %s", h, a.body)
+		}
+	}
+	// With the session named, the ID is the credential, wherever the page is from.
+	if a := p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: http.Header{"Origin": {"https://evil.example"}}}); a.status != 200 {
+		t.Errorf("a front end of another origin is refused: %s", a.body)
+	}
+}
+
+func TestCookiesAreSafeAndOnlyOursCount(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	set := p.do(t, request{method: "POST", path: "/new-session"}).header.Get("Set-Cookie")
+	if !strings.Contains(set, "HttpOnly") || !strings.Contains(set, "SameSite=Lax") || !strings.Contains(set, "Path=/") || strings.Contains(set, "Domain") {
+		t.Errorf("the cookie is %q", set)
+	}
+	embedded := newPlace(t, func(c *httpapi.Config) { c.Embed = []string{"https://front.example"} })
+	a := embedded.do(t, request{method: "POST", path: "/new-session"})
+	if set := a.header.Get("Set-Cookie"); !strings.Contains(set, "SameSite=None") || !strings.Contains(set, "Secure") || !strings.Contains(set, "Partitioned") || !strings.Contains(set, "HttpOnly") {
+		t.Errorf("the embedded cookie is %q", set)
+	}
+	if policy := a.header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'self' https://front.example") || a.header.Get("X-Frame-Options") != "" {
+		t.Errorf("framing: %q", policy)
+	}
+
+	p.uploadBills(t, "named", ship.bills)
+	minted := decode(p.post(t, "/new-session", "", nil).body).(map[string]any)["session_id"].(string)
+	p.uploadBills(t, minted, ship.bills)
+	p.post(t, "/clear-session?_sid="+minted, "", nil)
+	for _, guess := range []string{"named", "s_" + strings.Repeat("a", 26), minted, "../" + minted, "s_", strings.Repeat("s", 28), "s_" + strings.Repeat("A", 26)} {
+		h := http.Header{"Cookie": {"tallyman_session=" + guess}}
+		p.do(t, request{method: "GET", path: "/download-bol", header: h}).fails(t, 404, "no_sheet", nil)
+		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+		got := p.do(t, request{method: "POST", path: "/upload", header: h, kind: kind, body: bytes.NewReader(body)})
+		if id := decode(got.body).(map[string]any)["session_id"]; id == guess || got.status != 200 {
+			t.Errorf("the cookie %q makes a session of its name: %d %s", guess, got.status, got.body)
+		}
+	}
+}
+
+func TestAKeylessServerAnswersOnlyForThisMachinesNames(t *testing.T) {
+	p := newPlace(t, func(c *httpapi.Config) { c.Hosts = []string{"tally.example"} })
+	u, _ := url.Parse(p.URL)
+	for host, want := range map[string]int{
+		"localhost:" + u.Port(): 200, "127.0.0.1": 200, "[::1]:80": 200, "a.localhost": 200, "tally.example": 200, "TALLY.example:443": 200,
+		"evil.example": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "192.168.1.5": 403, "tally.example.evil": 403,
+	} {
+		a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: http.Header{"Host": {host}}})
+		if a.status != want {
+			t.Errorf("for %s: %d %s", host, a.status, a.body)
+		}
+		if want == 403 {
+			a.fails(t, 403, "host_not_allowed", nil)
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	p := newPlace(t)
+	for _, path := range []string{"/upload", "/download-bol", "/status", "/nothing", "/events"} {
+		a := p.do(t, request{method: "OPTIONS", path: path, header: http.Header{
+			"Origin": {"https://front.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"x-session-id"},
+		}})
+		if a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %d %v", path, a.status, a.header)
+		}
+		allowed := strings.Split(a.header.Get("Access-Control-Allow-Headers"), ", ")
+		for _, want := range []string{"Content-Type", "Authorization", "Cache-Control", "Pragma", "Expires", "X-Requested-With", "X-API-Key", "X-Session-ID"} {
+			if !contains(allowed, want) {
+				t.Errorf("%s: the header %s is not allowed", path, want)
+			}
+		}
+		for _, want := range []string{"GET", "POST"} {
+			if !contains(strings.Split(a.header.Get("Access-Control-Allow-Methods"), ", "), want) {
+				t.Errorf("%s: %s is not allowed", path, want)
+			}
+		}
+	}
+	for _, path := range []string{"/status", "/nothing", "/download-bol", "/docs"} {
+		a := p.do(t, request{method: "GET", path: path, header: http.Header{"Origin": {"https://front.example"}}})
+		if a.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(a.header.Get("Access-Control-Expose-Headers"), "Content-Disposition") {
+			t.Errorf("%s: %v", path, a.header)
+		}
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+		if policy := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+	}
+	only := newPlace(t, func(c *httpapi.Config) { c.Origins = []string{"https://front.example"} })
+	for origin, want := range map[string]string{"https://front.example": "https://front.example", "https://evil.example": "", "": ""} {
+		a := only.do(t, request{method: "GET", path: "/status", header: http.Header{"Origin": {origin}}})
+		if got := a.header.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(a.header.Get("Vary"), "Origin") {
+			t.Errorf("for %q: %q, Vary %q", origin, got, a.header.Get("Vary"))
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWaysOfNamingASession(t *testing.T) {
+	p := newPlace(t)
+	name := func(query string, header http.Header) answer {
+		t.Helper()
+		return p.do(t, request{method: "GET", path: "/status" + query, header: header})
+	}
+	id := func(a answer) any {
+		t.Helper()
+		if a.status != 200 {
+			t.Errorf("%d %s", a.status, a.body)
+			return nil
+		}
+		return decode(a.body).(map[string]any)["session_id"]
+	}
+	for want, got := range map[string]any{
+		"a":     id(name("?_sid=a", nil)),
+		"b":     id(name("?session_id=b", nil)),
+		"c":     id(name("", http.Header{"X-Session-Id": {"c"}})),
+		"d":     id(name("?_sid=&session_id=d", nil)),
+		"e":     id(name("?_sid=e&session_id=e&_sid=e", nil)),
+		"f":     id(name("?_sid=f", http.Header{"X-Session-Id": {"other"}})),
+		"ü ../": id(name("?_sid="+url.QueryEscape("ü ../"), nil)),
+	} {
+		if got != want {
+			t.Errorf("the session is %v, want %v", got, want)
+		}
+	}
+	if got := id(name("?_sid=", nil)); got != nil {
+		t.Errorf("an empty name names %v", got)
+	}
+	for _, q := range []string{"?_sid=a&session_id=b", "?_sid=a&_sid=b", "?_sid=%zz"} {
+		name(q, nil).fails(t, 400, "bad_request", nil)
+	}
+	for _, bad := range []string{strings.Repeat("x", 256), "a\x00b", "a\nb", "\xff", "a\x7f", "\u0085"} {
+		name("?_sid="+url.QueryEscape(bad), nil).fails(t, 400, "bad_session_id", nil)
+	}
+	name("?_sid="+strings.Repeat("x", 255), nil).is(t, 200, fields{
+		"session_id": strings.Repeat("x", 255), "status": "no_session", "has_processed_data": false, "session_exists": false, "available_files": []any{},
+		"session_age_seconds": nil, "expires_at": nil, "query_params": anyObject,
+	})
+}
+
+func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
+	ring := keys.Open(t.TempDir())
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring }) // on loopback
+	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if err := ring.Remove("depot"); err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range []http.Header{nil, apiKey(secret)} {
+		for _, path := range []string{"/status?_sid=x", "/debug-sessions", "/metrics"} {
+			p.do(t, request{method: "GET", path: path, header: header}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+		}
+	}
+}
+
+func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
+	ring := keys.Open(t.TempDir())
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
+	behindProxy := http.Header{"Host": {"tally.example.com"}}
+	if a := p.do(t, request{method: "GET", path: "/ping", header: behindProxy}); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+	behindProxy.Set("X-API-Key", secret)
+	if a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestThePageComesToThoseWhoHaveYetToSignIn(t *testing.T) {
+	p, _, _ := keyed(t, "depot")
+	for _, query := range []string{"", "?_action=new_session", "?_sid=x&_action=new_session"} {
+		a := p.do(t, request{method: "GET", path: "/" + query, header: http.Header{"Accept": {"text/html"}}})
+		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			t.Errorf("%q: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
+func TestHEADChangesNothing(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	for _, path := range []string{"/new-session?_sid=s", "/status?_sid=s&_action=new_session", "/download?_sid=s&_action=new_session"} {
+		p.do(t, request{method: "HEAD", path: path})
+		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+			t.Fatalf("HEAD %s changed the session: %d %.100s", path, a.status, a.body)
+		}
+	}
+}
+
+func TestASlashTooManyIsForgiven(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	kind, body := multi(t, part{name: "file", filename: "a/b.pdf", content: ship.bills})
+	for _, path := range []string{"//upload", "/upload/", "///upload//"} {
+		a, err := p.try(request{method: "POST", path: path + "?_sid=s", kind: kind, body: bytes.NewReader(body)})
+		if err != nil || a.status != 200 {
+			t.Errorf("%s: %v, %d %s", path, err, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"//download-bol//b.pdf", "/download-bol/b.pdf/"} {
+		if a, err := p.try(request{method: "GET", path: path + "?_sid=s"}); err != nil || !bytes.Equal(a.body, ship.bills) {
+			t.Errorf("%s: %v, %d %.100s", path, err, a.status, a.body)
+		}
+	}
+}

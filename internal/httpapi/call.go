@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi/body"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+// call is one request on its way to its answer.
+type call struct {
+	s       *Server
+	w       *response
+	r       *http.Request
+	control *http.ResponseController
+	route   *route
+	began   time.Time
+	span    trace.Span // of a request that is traced, else nil
+
+	known     []keys.Key // what keys returns
+	keysErr   error
+	keysKnown bool
+
+	values url.Values // the query
+	caller caller
+	naming naming
+	body   *body.Body
+	attrs  []slog.Attr
+	err    error
+	broken bool // the answer ends in the middle
+	noOp   bool // nothing was done to a session, although the route can
+}
+
+// errPanic is what a client gets to see of a panic, which was logged.
+var errPanic = errors.New("panic")
+
+// answer does what the request asks for.
+func (c *call) answer() error {
+	err := c.parseQuery()
+	if err != nil {
+		return err
+	}
+	if err := c.checkHost(); err != nil {
+		return err
+	}
+	action := c.query("_action") == "new_session" && !c.route.static && c.r.Method != http.MethodHead
+	if action && c.route.page && !wantsJSON(c.r) {
+		// Who opens the page has yet to sign in; the page does it then.
+		if _, err := c.identify(); fault.CodeOf(err) == Unauthorized {
+			action = false
+		}
+	}
+	if !c.route.public || action {
+		if c.caller, err = c.identify(); err != nil {
+			return err
+		}
+		if c.naming, err = c.name(); err != nil {
+			return err
+		}
+		c.trace()
+		if (c.route.changes || action) && c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
+			return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
+		}
+		if action && !c.route.begins {
+			if _, _, err := c.begin(); err != nil {
+				return err
+			}
+		}
+	}
+	if c.route.bodies == nil && c.route.methods != nil && !c.route.reads {
+		if err := c.body.Ignore(); err != nil {
+			return err
+		}
+	}
+	out, err := c.route.handle(c)
+	if err != nil {
+		return err
+	}
+	switch out := out.(type) {
+	case nil: // the handler has answered
+	case *file:
+		return c.send(out)
+	default:
+		if want := c.route.answer; want != nil && reflect.TypeOf(out) != want {
+			return fmt.Errorf("the route %s answered with %T, which it is not described by", c.route.path, out)
+		}
+		c.json(http.StatusOK, out)
+	}
+	return nil
+}
+
+// query returns a parameter of the URL's query, "" if it is not there.
+func (c *call) query(name string) string { return c.values.Get(name) }
+
+// json answers with JSON.
+func (c *call) json(status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		c.err = fmt.Errorf("encoding the answer: %w", err)
+		status, b = http.StatusInternalServerError, []byte(`{"error":"Something went wrong on the server.","code":"internal"}`)
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(b)+1))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		c.w.Write(append(b, '\n'))
+	}
+}
+
+// fail answers with an error.
+func (c *call) fail(err error) {
+	c.err = err
+	if c.w.status != 0 {
+		c.broken = true
+		return
+	}
+	status, a := translate(err)
+	if id := c.naming.id(); id != "" {
+		a.SessionID = string(id)
+	}
+	errorHeaders(c.w.Header(), err, a)
+	whole := c.r.ContentLength == 0 || c.body.Err() == io.EOF
+	if !whole {
+		c.w.Header().Set("Connection", "close")
+		c.control.EnableFullDuplex() // or the answer would wait for the body, which may never come
+	}
+	c.json(status, a)
+	if !whole && c.body.Err() == nil {
+		c.control.Flush()
+		c.body.Drain()
+	}
+}
+
+// finish counts the request and logs it, if it was one of a session.
+func (c *call) finish() {
+	took := time.Since(c.began)
+	status := c.w.status
+	c.s.metrics.observe(c, status, took)
+	outcome := "ok"
+	var code fault.Code
+	if c.err != nil {
+		_, a := translate(c.err)
+		code = a.Code
+		outcome = string(code)
+	}
+	defer c.endTrace(status, outcome)
+	switch code {
+	case fault.Internal, blob.StorageFull, blob.StorageUnavailable, blob.Damaged:
+		cause := errors.Unwrap(c.err)
+		var f *fault.Error
+		if errors.As(c.err, &f) {
+			cause = f.Err
+		}
+		c.s.log.ErrorContext(c.r.Context(), "request failed", "route", c.route.path, "error", c.err, "cause", cause)
+		c.s.metrics.ours.WithLabelValues(string(code)).Inc()
+	}
+	if c.route.op == "" || c.noOp {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("op", c.route.op),
+		slog.String("outcome", outcome),
+		slog.Int("status", status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if id := c.naming.id(); id != "" {
+		attrs = append(attrs, slog.String("session", c.key().Hash()), slog.String("kind", string(c.kind())))
+	}
+	if c.caller.owner != "" {
+		attrs = append(attrs, slog.String("owner", string(c.caller.owner)))
+	}
+	c.s.log.LogAttrs(c.r.Context(), slog.LevelInfo, "session", append(attrs, c.attrs...)...)
+}
+
+// note adds a count to the request's line in the log.
+func (c *call) note(name string, n int) { c.attrs = append(c.attrs, slog.Int(name, n)) }
+
+func (c *call) noteRemoved(r session.Removed) {
+	c.note("files_removed", r.Files)
+	c.attrs = append(c.attrs, slog.Int64("bytes_removed", r.Bytes))
+}
+
+// disposition is the header that gives a download its name. The name may hold
+// anything.
+func disposition(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '%' || r == '/' {
+			return '_'
+		}
+		return r
+	}, name)
+	if ascii == name {
+		return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	}
+	return fmt.Sprintf(`attachment; filename="%s"; filename*=UTF-8''%s`, ascii, strings.ReplaceAll(url.QueryEscape(name), "+", "%20"))
+}

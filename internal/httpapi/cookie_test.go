@@ -1,0 +1,45 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"tallyman/internal/session"
+)
+
+// A minted ID that only a browser's cookie holds is short-lived; one that a program
+// was told lives as long as a name of its own.
+func TestWhoNamesASessionDecidesHowLongItLives(t *testing.T) {
+	p := newPlace(t)
+	own, foreign := http.Header{"Sec-Fetch-Site": {"same-origin"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}
+	for _, c := range []struct {
+		name, path string
+		header     http.Header
+		want       session.Kind
+	}{
+		{"a browser", "/new-session", own, session.Cookie},
+		{"a program", "/new-session", nil, session.Named},
+		{"a page of another site", "/new-session", foreign, session.Named},
+		{"a browser that names it", "/new-session?_sid=x", own, session.Named},
+		{"a browser that resets", "/auto-reset", own, session.Cookie},
+		{"a browser by _action", "/process?_action=new_session", own, session.Cookie},
+	} {
+		a := p.do(t, request{method: "POST", path: c.path, header: c.header})
+		id, _ := decode(a.body).(map[string]any)["session_id"].(string)
+		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: session.ID(id)})
+		if err != nil || st.Kind != c.want {
+			t.Errorf("%s: the session is %q (%v), want %q", c.name, st.Kind, err, c.want)
+		}
+	}
+}
+
+func TestTheCookieIsForHTTPSOnlyWhereAProxySpeaksIt(t *testing.T) {
+	p := newPlace(t)
+	for proto, want := range map[string]bool{"": false, "http": false, "https": true, "HTTPS": true} {
+		set := p.do(t, request{method: "POST", path: "/new-session", header: http.Header{"X-Forwarded-Proto": {proto}}}).header.Get("Set-Cookie")
+		if set == "" || strings.Contains(set, "; Secure") != want {
+			t.Errorf("for a proxy that speaks %q the cookie is %q", proto, set)
+		}
+	}
+}

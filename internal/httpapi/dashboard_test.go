@@ -1,0 +1,72 @@
+package httpapi_test
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tallyman/internal/desk"
+)
+
+// A measurement, as questions and /metrics write it. The check of what is in deploy
+// sees to it that questions parse.
+var metricName = regexp.MustCompile(`\b(?:tallyman|go|process)_[a-z_]+\b`)
+
+// What dashboards and alerts ask for must be there, or they show nothing for ever;
+// and what the service measures must be on the dashboard.
+func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
+	ship := small(t, 1)
+	at := newStores(t)
+	broken := &faulty{Store: at.store}
+	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}))
+	p.uploadBills(t, "s", ship.bills)
+	broken.fail(errors.New("broken")) // there is an error to count
+	p.get(t, "/debug-sessions")
+	broken.fail(nil)
+
+	measured := map[string]bool{}
+	for line := range strings.Lines(string(p.get(t, "/metrics").body)) {
+		if name, _, ok := strings.Cut(line, "{"); ok && !strings.HasPrefix(line, "#") {
+			measured[name] = true
+		} else if name, _, ok := strings.Cut(line, " "); ok && !strings.HasPrefix(line, "#") {
+			measured[name] = true
+		}
+	}
+	asked := map[string]bool{}
+	for _, file := range []string{"../../docs/deploy/dashboard.json", "../../docs/deploy/alerts.yaml", "../../docs/operations.md"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := metricName.FindAllString(string(b), -1)
+		if len(names) < 10 {
+			t.Errorf("%s names %d measurements", file, len(names))
+		}
+		for _, name := range names {
+			// The manual names a histogram without what Prometheus makes of it.
+			if !measured[name] && !(strings.HasSuffix(file, ".md") && measured[name+"_bucket"]) {
+				t.Errorf("%s asks for %s, which nobody measures", file, name)
+			}
+			if strings.HasSuffix(file, "dashboard.json") {
+				asked[name] = true
+			}
+		}
+	}
+	parts := []string{"_bucket", "_sum", "_count"}
+	for name := range measured {
+		if !strings.HasPrefix(name, "tallyman_") || asked[name] {
+			continue
+		}
+		// Of a histogram one part is enough.
+		base := name
+		for _, part := range parts {
+			base = strings.TrimSuffix(base, part)
+		}
+		if !slices.ContainsFunc(parts, func(part string) bool { return base != name && asked[base+part] }) {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"tallyman/internal/desk"
+	"tallyman/internal/httpapi/body"
+	"tallyman/internal/session"
+	"tallyman/internal/sheet"
+	"tallyman/internal/span"
+)
+
+// file is an answer that is a file.
+type file struct {
+	name        string
+	contentType string
+	size        int64 // -1 if it is not known
+	write       func(io.Writer) error
+}
+
+// send answers with a file.
+func (c *call) send(f *file) (err error) {
+	h := c.w.Header()
+	h.Set("Content-Type", f.contentType)
+	h.Set("Content-Disposition", disposition(f.name))
+	if f.size >= 0 {
+		h.Set("Content-Length", strconv.FormatInt(f.size, 10))
+	}
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	_, sp := span.Start(c.r.Context(), "answer.send")
+	defer func() {
+		sp.Int("bytes", c.w.bytes)
+		sp.End(err)
+	}()
+	return f.write(c.w)
+}
+
+// format returns the format that the request asks for, CSV if none.
+func format(values url.Values) (sheet.Format, error) {
+	name := values.Get("format")
+	if name == "" {
+		return sheet.CSV, nil
+	}
+	return sheet.ParseFormat(name)
+}
+
+// sheetFile is a sheet as a file called base. A CSV is at hand as a whole; the
+// other formats are made while they are sent.
+func sheetFile(base string, f sheet.Format, s *sheet.Sheet, csv []byte) *file {
+	out := &file{name: base + f.Ext(), contentType: f.ContentType(), size: -1}
+	if f == sheet.CSV {
+		out.size = int64(len(csv))
+		out.write = func(w io.Writer) error { _, err := w.Write(csv); return err }
+	} else {
+		out.write = func(w io.Writer) error { return sheet.Write(w, s, f) }
+	}
+	return out
+}
+
+// download answers with the session's sheet, in a file called base.
+func (c *call) download(base string) (any, error) {
+	f, err := format(c.values)
+	if err != nil {
+		return nil, err
+	}
+	first, there, err := c.peek()
+	if !there || err != nil {
+		if err == nil {
+			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // says that there is none
+		}
+		return nil, err
+	}
+	var s *sheet.Sheet
+	var csv []byte
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+		if s, err = c.s.desk.Sheet(c.r.Context(), st); err == nil && f == sheet.CSV {
+			csv, err = c.s.desk.CSV(c.r.Context(), st)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.note("rows", len(s.Rows))
+	return sheetFile(base, f, s, csv), nil
+}
+
+func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed") }
+
+func handleDownload(c *call) (any, error) { return c.download("combined_data") }
+
+// handleDownloadFile answers with one of the session's files, by the name that
+// /files gives it. A name is looked up in the session and is never a path.
+func handleDownloadFile(c *call) (any, error) {
+	name := c.r.PathValue("name")
+	first, there, err := c.peek()
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, session.ErrNotFound()
+	}
+	var f desk.File
+	var r io.ReadCloser
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+		f, r, err = c.s.desk.OpenFile(c.r.Context(), st, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &file{name: f.Name, contentType: contentType(f.Type), size: f.Size, write: func(w io.Writer) error {
+		defer r.Close()
+		_, err := io.Copy(w, r)
+		return err
+	}}, nil
+}
+
+func contentType(kind string) string {
+	switch kind {
+	case "pdf":
+		return "application/pdf"
+	case "csv":
+		return sheet.CSV.ContentType()
+	case "xlsx":
+		return sheet.XLSX.ContentType()
+	case "xls":
+		return "application/vnd.ms-excel"
+	}
+	return "application/octet-stream"
+}
+
+// escapeName makes a file's name a part of a path.
+func escapeName(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
+}
+
+// handleConvert makes a sheet without a session.
+func handleConvert(c *call) (out any, err error) {
+	defer func() { c.s.metrics.upload("convert", err) }()
+	if _, err := format(c.values); err != nil {
+		return nil, err // before the body comes
+	}
+	if err := c.s.desk.Room(c.caller.owner); err != nil {
+		return nil, err
+	}
+	bills, export := c.s.desk.Receive(), c.s.desk.Receive()
+	defer bills.Discard()
+	defer export.Discard()
+	pdf, csv := body.Slot{In: bills, Coding: body.AsPDF}, body.Slot{In: export, Coding: body.AsEither, Most: 1}
+	values, _, err := c.body.Receive(c.r.Context(), body.Reception{
+		Forms: []string{body.Multipart},
+		Files: map[string]body.Slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
+		Stray: func(isPDF bool) body.Slot {
+			if isPDF {
+				return pdf
+			}
+			return csv
+		},
+		Strict:   true,
+		Fallback: "document",
+	}, c.s.desk, c.query("filename"))
+	if err != nil {
+		return nil, err
+	}
+	if c.values.Has("format") {
+		values.Set("format", c.query("format"))
+	}
+	f, err := format(values)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.s.desk.Convert(c.r.Context(), c.caller.owner, bills, export)
+	if err != nil {
+		return nil, err
+	}
+	c.note("pages", s.Document.PageCount())
+	c.note("rows", len(s.Rows))
+	c.s.metrics.read(desk.Summary(s.Document))
+	var b bytes.Buffer
+	if f == sheet.CSV {
+		if err := sheet.WriteCSV(&b, s); err != nil {
+			return nil, fmt.Errorf("writing the sheet: %w", err)
+		}
+	}
+	return sheetFile("BOL_processed", f, s, b.Bytes()), nil
+}

@@ -1,0 +1,714 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/intake"
+	"tallyman/internal/keys"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/testing/hostile"
+)
+
+// provoked are the faults that the tests have seen. In the end they must be all
+// that the server's description promises, so that it promises nothing which
+// cannot happen; place.do sees to the reverse.
+var provoked = ledger{seen: map[string]bool{}}
+
+type ledger struct {
+	mu       sync.Mutex
+	seen     map[string]bool
+	promised map[string]bool
+}
+
+func (l *ledger) note(method, path, code string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen[method+" "+path+": "+code] = true
+}
+
+// promise notes what a description says.
+func (l *ledger) promise(rs []route) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.promised != nil {
+		return
+	}
+	l.promised = map[string]bool{}
+	for _, rt := range rs {
+		for _, code := range rt.codes {
+			l.promised[rt.method+" "+rt.path+": "+code] = true
+		}
+	}
+}
+
+func (l *ledger) missing() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missing []string
+	for what := range l.promised {
+		if !l.seen[what] {
+			missing = append(missing, what)
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+// everyTestRan reports whether no test was left out by a flag.
+func everyTestRan() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// route is one operation of the server's description.
+type route struct {
+	method, path string
+	codes        []string
+}
+
+// routes returns all operations that the server describes.
+func (d *described) routes() []route {
+	var all []route
+	for path, item := range d.doc["paths"].(map[string]any) {
+		for method, op := range item.(map[string]any) {
+			rt := route{method: method, path: path}
+			for status, r := range op.(map[string]any)["responses"].(map[string]any) {
+				if status == "200" {
+					continue
+				}
+				about := r.(map[string]any)["description"].(string)
+				rt.codes = append(rt.codes, strings.Split(about[strings.LastIndex(about, ": ")+2:], ", ")...)
+			}
+			all = append(all, rt)
+		}
+	}
+	slices.SortFunc(all, func(a, b route) int { return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.method, b.method)) })
+	return all
+}
+
+// with returns the routes that can answer with a code.
+func (d *described) with(t *testing.T, code string) []route {
+	t.Helper()
+	rs := slices.DeleteFunc(d.routes(), func(rt route) bool { return !slices.Contains(rt.codes, code) })
+	if len(rs) == 0 {
+		t.Errorf("no route is said to answer with %s", code)
+	}
+	return rs
+}
+
+// request is one that the route would do well, of the session s, which has a BOL
+// and orders. query, if not empty, is added to its own.
+func (rt route) request(t *testing.T, ship shipment, query string) request {
+	t.Helper()
+	r := request{method: strings.ToUpper(rt.method), path: strings.NewReplacer("{name}", "bol.pdf", "{version}", "x").Replace(rt.path) + "?_sid=s"}
+	switch rt.path {
+	case "/upload-csv":
+		r.kind, r.body = "text/csv", bytes.NewReader(ship.orders)
+	default:
+		if kind, body, ok := rt.bills(t, ship.bills); ok {
+			r.kind, r.body = kind, bytes.NewReader(body)
+		}
+	}
+	if rt.path == "/page-picture" && ship.version != "" {
+		r.path += "&of=" + ship.version
+	}
+	if rt.path == "/upload" {
+		query = strings.TrimSuffix("mode=append&"+query, "&") // so that what is stored is read
+	}
+	if query != "" {
+		r.path += "&" + query
+	}
+	return r
+}
+
+// version is that of the sheet of the session s, as the page knows it.
+func (p *place) version(t *testing.T) string {
+	t.Helper()
+	v, _ := decode(p.get(t, "/view?_sid=s").body).(map[string]any)["version"].(string)
+	return v
+}
+
+// bills is the body of a request to a route that takes a PDF of bills.
+func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bool) {
+	t.Helper()
+	switch rt.path {
+	case "/upload":
+		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: pdf})
+	case "/convert":
+		kind, body = multi(t, part{name: "pdf", filename: "b.pdf", content: pdf})
+	case "/upload-base64":
+		kind, body = "application/json", jsonOf(t, map[string]any{"file_data": base64.StdEncoding.EncodeToString(pdf)})
+	case "/upload-attachment":
+		kind, body = "application/json", jsonOf(t, map[string]any{"attachmentData": base64.StdEncoding.EncodeToString(pdf)})
+	default:
+		return "", nil, false
+	}
+	return kind, body, true
+}
+
+// faulty is stores that fail when they are told to.
+type faulty struct {
+	session.Store
+	// err is what everything fails with, nil for nothing.
+	err atomic.Pointer[error]
+	// attaching, if it is set, comes before each attach.
+	attaching func(session.Key)
+	// old stores what an earlier version did, which knew less of what it stored.
+	old bool
+}
+
+func (f *faulty) fail(err error) { f.err.Store(&err) }
+
+func (f *faulty) failure() error {
+	if err := f.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (f *faulty) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	if err := f.failure(); err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	return f.Store.Open(ctx, key, kind)
+}
+
+func (f *faulty) New(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	if err := f.failure(); err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	return f.Store.New(ctx, key, kind)
+}
+
+func (f *faulty) Clear(ctx context.Context, key session.Key) (session.Removed, error) {
+	if err := f.failure(); err != nil {
+		return session.Removed{}, err
+	}
+	return f.Store.Clear(ctx, key)
+}
+
+func (f *faulty) Attach(ctx context.Context, key session.Key, a session.Attachment) (session.State, session.Removed, error) {
+	if f.attaching != nil {
+		f.attaching(key)
+	}
+	if f.old {
+		a.Files = slices.Clone(a.Files)
+		for i := range a.Files {
+			a.Files[i].Summary = nil
+		}
+	}
+	return f.Store.Attach(ctx, key, a)
+}
+
+func (f *faulty) List(ctx context.Context, q session.Query) (session.Page, error) {
+	if err := f.failure(); err != nil {
+		return session.Page{}, err
+	}
+	return f.Store.List(ctx, q)
+}
+
+// faultyContents are the contents of faulty stores.
+type faultyContents struct {
+	blob.Store
+	of *faulty
+}
+
+func (f faultyContents) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
+	if err := f.of.failure(); err != nil {
+		return blob.Ref{}, err
+	}
+	return f.Store.Put(ctx, r)
+}
+
+func (f faultyContents) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	if err := f.of.failure(); err != nil {
+		return nil, err
+	}
+	return f.Store.Open(ctx, ref)
+}
+
+// Storage can fail in several ways; every route passes each of them on with its
+// own code and without a word on what is inside.
+func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
+	ship := small(t, 1)
+	at := newStores(t)
+	broken := &faulty{Store: at.store, old: true}
+	serve := func() *place {
+		// A new desk each time: it has nothing at hand.
+		return at.serve(t, desk.New(broken, faultyContents{at.contents, broken}, reader, desk.Limits{}))
+	}
+	all := serve()
+	provoked.promise(all.schemas.routes())
+	for code, err := range map[string]error{
+		"busy":                fault.New(fault.Busy, "too much is going on").With(session.RetryAfter{Seconds: 3}),
+		"storage_full":        fault.New(blob.StorageFull, "there is no room"),
+		"storage_unavailable": fault.New(blob.StorageUnavailable, "storage cannot be reached"),
+		"damaged_content":     fault.New(blob.Damaged, "a stored file is damaged"),
+		"internal":            errors.New("/var/lib/secret is broken"),
+	} {
+		for _, rt := range all.schemas.with(t, code) {
+			t.Run(code+" "+rt.method+" "+rt.path, func(t *testing.T) {
+				p := serve()
+				p.uploadBills(t, "s", ship.bills)
+				p.uploadOrders(t, "s", ship.orders)
+				ship.version = p.version(t)
+				p = serve()
+				broken.fail(err)
+				defer broken.fail(nil)
+				query := "_action=new_session" // what a route does not need by itself it needs for that
+				if code == "damaged_content" {
+					query = ""
+				}
+				a := p.do(t, rt.request(t, ship, query))
+				if got, _ := decode(a.body).(map[string]any); got["code"] != code || a.status < 500 || got["error"] == "" {
+					t.Errorf("%d %.300s", a.status, a.body)
+				}
+				if bytes.Contains(a.body, []byte("secret")) {
+					t.Errorf("the client is told what is inside: %s", a.body)
+				}
+				if code == "busy" && a.header.Get("Retry-After") != "3" || code == "storage_unavailable" && a.header.Get("Retry-After") == "" {
+					t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+				}
+			})
+		}
+	}
+	if a := serve().get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
+		t.Errorf("the session is not what it was: %d %.100s", a.status, a.body)
+	}
+}
+
+// What every route refuses in the same way.
+func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
+	ship := small(t, 1)
+	at := newStores(t)
+	d := desk.New(at.store, at.contents, reader, desk.Limits{})
+	p := at.serve(t, d, func(c *httpapi.Config) { c.MaxUpload = 1 << 20 })
+	hasty := at.serve(t, d, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
+	ring := keys.Open(t.TempDir())
+	if _, err := ring.Add("depot", false); err != nil {
+		t.Fatal(err)
+	}
+	locked := at.serve(t, d, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
+	p.uploadBills(t, "s", ship.bills)
+
+	for _, rt := range p.schemas.routes() {
+		t.Run(rt.method+" "+rt.path, func(t *testing.T) {
+			plain := func() request { return rt.request(t, ship, "") }
+			tries := map[string]func() (*place, request, int){
+				"bad_request": func() (*place, request, int) {
+					r := plain()
+					if rt.path == "/debug-request" { // shows it, unless something is to be done
+						r = rt.request(t, ship, "_action=new_session")
+					}
+					r.path += "&x=%zz"
+					return p, r, 400
+				},
+				"bad_session_id": func() (*place, request, int) {
+					r := rt.request(t, ship, "_action=new_session")
+					r.path = strings.Replace(r.path, "_sid=s", "_sid=a%00b", 1)
+					return p, r, 400
+				},
+				"unauthorized": func() (*place, request, int) {
+					r := rt.request(t, ship, "_action=new_session")
+					r.header = http.Header{"Accept": {"application/json"}} // the page itself is for all
+					return locked, r, 401
+				},
+				"cross_origin": func() (*place, request, int) {
+					r := rt.request(t, ship, "_action=new_session")
+					r.path = strings.Replace(r.path, "_sid=s", "", 1)
+					r.header = http.Header{"Cookie": {"tallyman_session=s_" + strings.Repeat("a", 26)}, "Origin": {"https://elsewhere.example"}}
+					return p, r, 403
+				},
+				"host_not_allowed": func() (*place, request, int) {
+					r := plain()
+					r.header = http.Header{"Host": {"rebound.example"}}
+					return p, r, 403
+				},
+				"too_large": func() (*place, request, int) {
+					r := plain()
+					r.kind = cmp.Or(r.kind, "text/plain")
+					head := ""
+					switch rt.path {
+					case "/upload", "/convert":
+						r.kind, head = "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+					case "/upload-base64", "/upload-attachment":
+						head = `{"file_data":"`
+					}
+					r.body = io.LimitReader(&endless{head: head}, 4<<20) // without a length
+					return p, r, 413
+				},
+			}
+			for code, try := range tries {
+				if !slices.Contains(rt.codes, code) {
+					continue
+				}
+				where, r, status := try()
+				a := where.do(t, r)
+				if got, _ := decode(a.body).(map[string]any); a.status != status || got["code"] != code {
+					t.Errorf("%s: %d %.300s", code, a.status, a.body)
+				}
+			}
+			hasty.silence(t, rt)
+		})
+	}
+}
+
+// silence begins a request and sends nothing of its body.
+func (p *place) silence(t *testing.T, rt route) {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute)) // or a fault would hang the tests
+	r := rt.request(t, shipment{}, "")
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n", r.method, r.path, r.kind)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	a := answer{resp.StatusCode, resp.Header, b}
+	p.schemas.check(t, r, a)
+	if got, _ := decode(b).(map[string]any); resp.StatusCode != 408 || got["code"] != "request_timeout" {
+		t.Errorf("a body that does not come: %d %.300s", resp.StatusCode, b)
+	}
+}
+
+// unreadable are documents that are refused, by the code that says why.
+func unreadable(t *testing.T) map[string][]byte {
+	t.Helper()
+	s, err := sample.New(sample.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Pages = []sample.Page{{Picture: true}}
+	var scan bytes.Buffer
+	if err := s.WritePDF(&scan); err != nil {
+		t.Fatal(err)
+	}
+	whole := small(t, 1).bills
+	return map[string][]byte{
+		"not_a_pdf":     []byte("hello"),
+		"damaged_pdf":   whole[:len(whole)/2],
+		"encrypted_pdf": hostile.LockedPDF(),
+		"no_text":       scan.Bytes(),
+		"no_bills":      hostile.TextPDF("no bill of lading"),
+		"empty_file":    nil,
+	}
+}
+
+// A document that cannot be read is refused for the same reason on every route
+// that takes one, and so is a stored one that today's program cannot read.
+func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
+	ship := small(t, 1)
+	at := newStores(t)
+	swapped := &swap{Store: at.contents}
+	p := at.serve(t, desk.New(at.store, swapped, reader, desk.Limits{}))
+	for code, pdf := range unreadable(t) {
+		for _, rt := range p.schemas.with(t, code) {
+			if rt.path == "/upload-csv" {
+				continue
+			}
+			t.Run(code+" "+rt.path, func(t *testing.T) {
+				p.uploadBills(t, "s", ship.bills)
+				ship.version = p.version(t)
+				r := rt.request(t, ship, "")
+				if kind, body, ok := rt.bills(t, pdf); ok {
+					if len(pdf) == 0 && kind == "application/json" {
+						// In JSON nothing at all is no file; an empty data: URL is an empty one.
+						body = bytes.Replace(body, []byte(`""`), []byte(`"data:application/pdf;base64,"`), 1)
+					}
+					r.kind, r.body = kind, bytes.NewReader(body)
+				} else {
+					swapped.content.Store(&pdf)
+					defer swapped.content.Store(nil)
+				}
+				a := p.do(t, r)
+				want := fields{}
+				if code == "no_text" || code == "no_bills" {
+					want["details"] = anyObject
+				}
+				if strings.Contains(r.path, "_sid") {
+					want["session_id"] = "s"
+				}
+				a.fails(t, 422, code, want)
+				swapped.content.Store(nil)
+				if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+					t.Error("the session is not what it was")
+				}
+			})
+		}
+	}
+}
+
+// swap is contents one of which was stored when the program took something else
+// for a bill.
+type swap struct {
+	blob.Store
+	content atomic.Pointer[[]byte]
+}
+
+type swapped struct {
+	*bytes.Reader
+	io.Closer
+}
+
+func (s *swap) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	r, err := s.Store.Open(ctx, ref)
+	if content := s.content.Load(); content != nil && err == nil {
+		return swapped{bytes.NewReader(*content), r}, nil
+	}
+	return r, err
+}
+
+func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	for code, export := range map[string][]byte{
+		"empty_file":        nil,
+		"not_an_order_file": ship.bills[:2000],
+		"damaged_orders":    []byte("PK\x03\x04 and no more"),
+		"xls_unsupported":   []byte("\x09\x00\x04\x00\x02\x00\x10\x00"), /* Excel 2 */
+		"missing_columns":   []byte("Invoice No.,Style\nA1,B\n"),
+		"no_order_rows":     []byte("Invoice No.,Style,Cartons,Pieces\n"),
+	} {
+		extra := fields{}
+		if code == "missing_columns" {
+			extra["details"] = anyObject
+		}
+		kind, body := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "o.csv", content: export})
+		p.post(t, "/convert", kind, body).fails(t, 422, code, extra)
+		extra["session_id"] = "s"
+		kind, body = multi(t, part{name: "file", filename: "o.csv", content: export})
+		p.post(t, "/upload-csv?_sid=s", kind, body).fails(t, 422, code, extra)
+		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+			t.Errorf("%s: the session is not what it was", code)
+		}
+	}
+}
+
+// What a document does to its worker is told apart, on every route that reads
+// one: it takes too long, it takes too much memory, or it kills the worker.
+func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
+	ship := small(t, 1)
+	wide := append([]byte("Invoice No.,Style,Cartons,Pieces\n"), bytes.Repeat([]byte("T1,S1,1,1\n"), 2_000_000)...)
+	slowly, endless := hostile.ManyPages(15_000, 1<<20), hostile.FormBomb(10, 10)
+	reader.Warm() // or its workers would be taken for those that are to be killed
+	others := children(t)
+	for code, how := range map[string]struct {
+		config intake.Config
+		bills  []byte
+		page   []byte // the first page of which does it alone
+		orders []byte
+		signal os.Signal // to the worker, in the middle
+	}{
+		"too_slow":        {config: intake.Config{Workers: 1, Time: 250 * time.Millisecond}, bills: slowly, page: endless, orders: wide},
+		"too_much_memory": {config: intake.Config{Workers: 1, Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), page: hostile.NumberBomb(100 << 20), orders: wide},
+		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGABRT},
+		"worker_stopped":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGKILL},
+	} {
+		at := newStores(t)
+		tight := intake.New(how.config)
+		t.Cleanup(tight.Close)
+		swapped := &swap{Store: at.contents}
+		p := at.serve(t, desk.New(at.store, swapped, tight, desk.Limits{}))
+		// The session is made by another reader, which takes its time.
+		patient := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}))
+		patient.uploadBills(t, "s", ship.bills)
+		ship.version = patient.version(t)
+		tight.Warm()
+		for _, rt := range p.schemas.with(t, code) {
+			t.Run(code+" "+rt.path, func(t *testing.T) {
+				r := rt.request(t, ship, "")
+				if kind, body, ok := rt.bills(t, how.bills); ok {
+					r.kind, r.body = kind, bytes.NewReader(body)
+				} else if rt.path == "/upload-csv" {
+					r.body = bytes.NewReader(how.orders)
+				} else {
+					stored := how.bills
+					if rt.path == "/page-picture" {
+						stored = how.page
+					}
+					swapped.content.Store(&stored)
+					defer swapped.content.Store(nil)
+				}
+				done := make(chan struct{})
+				if how.signal != nil {
+					go func() {
+						for p.desk.Load().Reading == 0 {
+							select {
+							case <-done:
+								return
+							case <-time.After(time.Millisecond):
+							}
+						}
+						time.Sleep(50 * time.Millisecond)
+						kill(t, others, how.signal)
+					}()
+				}
+				a := p.do(t, r)
+				close(done)
+				status := 422
+				if code == "worker_stopped" {
+					status = 503 // it is not the document's fault
+				}
+				a.fails(t, status, code, fields{"session_id": "s"})
+				if a := patient.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+					t.Error("the session is not what it was")
+				}
+			})
+		}
+	}
+}
+
+// Whatever changes a session in the last moment, nothing crosses.
+func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
+	ship := small(t, 1)
+	at := newStores(t)
+	late := &faulty{Store: at.store}
+	p := at.serve(t, desk.New(late, at.contents, reader, desk.Limits{}))
+	reset := func(key session.Key) {
+		late.attaching = nil
+		if _, _, err := at.store.New(context.Background(), key, session.Named); err != nil {
+			t.Error(err)
+		}
+	}
+	replace := func(session.Key) {
+		late.attaching = nil
+		p.uploadBills(t, "s", ship.bills)
+	}
+	for code, interfere := range map[string]func(session.Key){"session_superseded": reset, "session_changed": replace} {
+		for _, rt := range p.schemas.with(t, code) {
+			if rt.path == "/page-picture" {
+				continue // attaches nothing; see TestAPictureIsOfTheVersionThatIsAskedFor
+			}
+			t.Run(code+" "+rt.path, func(t *testing.T) {
+				p.uploadBills(t, "s", ship.bills)
+				late.attaching = interfere
+				p.do(t, rt.request(t, ship, "")).fails(t, 409, code, fields{"session_id": "s"})
+				if late.attaching != nil {
+					t.Error("nothing was attached")
+				}
+				a := p.get(t, "/validate-session?_sid=s")
+				if clean := bytes.Contains(a.body, []byte(`"is_clean":true`)); clean != (code == "session_superseded") {
+					t.Errorf("after it: %s", a.body)
+				}
+			})
+		}
+	}
+}
+
+// What is wrong with the wrapping of a file, on every route that takes one.
+func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	var parts, files []part
+	for i := range 1100 {
+		parts = append(parts, part{name: "x" + strconv.Itoa(i), content: []byte("y")})
+	}
+	for range session.MaxFiles + 1 {
+		files = append(files, part{name: "file", filename: "a.pdf", content: []byte("x")}, part{name: "attachmentData", filename: "a.pdf", content: []byte("x")})
+	}
+	manyKind, many := multi(t, parts...)
+	filesKind, tooMany := multi(t, files...)
+	brokenKind, broken := multi(t, part{name: "file", filename: "a.pdf", content: []byte("JVBERi0x" + strings.Repeat("LjQK", 2000) + "%%%")})
+	noneKind, none := multi(t, part{name: "note", content: []byte("x")})
+	members := []byte(`{` + strings.Repeat(`"a":"b",`, 1100) + `"c":"d"}`)
+	const jsonKind = "application/json"
+	tries := map[string]map[string][]byte{
+		"unsupported_media_type": {"image/png": []byte("x")},
+		"too_many_parts":         {manyKind: many, jsonKind: members},
+		"no_upload":              {noneKind: none, jsonKind: []byte("{}")},
+		"bad_base64":             {jsonKind: []byte(`{"file_data":"data:;base64,%%%"}`), brokenKind: broken},
+		"too_many_files":         {filesKind: tooMany},
+	}
+	for code, bodies := range tries {
+		for _, rt := range p.schemas.with(t, code) {
+			kinds := slices.Sorted(maps.Keys(bodies))
+			ok := false
+			for _, kind := range kinds {
+				a := p.do(t, request{method: "POST", path: rt.path + "?_sid=s", kind: kind, body: bytes.NewReader(bodies[kind])})
+				got, _ := decode(a.body).(map[string]any)
+				if got["code"] == "unsupported_media_type" && code != "unsupported_media_type" {
+					continue // the route has no such bodies
+				}
+				ok = true
+				if got["code"] != code || a.status/100 != 4 {
+					t.Errorf("%s, %s: %d %.200s, want %s", rt.path, kind, a.status, a.body, code)
+				}
+			}
+			if !ok {
+				t.Errorf("%s: nothing was tried for %s", rt.path, code)
+			}
+		}
+	}
+}
+
+// children returns the processes that this one has started and that still run.
+func children(t *testing.T) map[int]bool {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]bool{}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		pid, after, _ := strings.Cut(string(b), " ")
+		rest := strings.Fields(after[strings.LastIndex(after, ")")+1:]) // the name may hold anything
+		if parent, _ := strconv.Atoi(rest[1]); parent == os.Getpid() {
+			n, _ := strconv.Atoi(pid)
+			found[n] = true
+		}
+	}
+	return found
+}
+
+// kill sends a signal to the processes that are not among those before.
+func kill(t *testing.T, before map[int]bool, signal os.Signal) {
+	t.Helper()
+	for pid := range children(t) {
+		if before[pid] {
+			continue
+		}
+		if process, err := os.FindProcess(pid); err == nil {
+			process.Signal(signal)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"tallyman/internal/fault"
+)
+
+// health is the last check of storage and workers.
+type health struct {
+	sessions, contents, reading probe
+}
+
+const (
+	healthKept = 5 * time.Second  // how long a check is good for
+	healthTime = 10 * time.Second // how long each part of it may take
+	healthBusy = time.Second      // how long a worker is waited for while others are read
+)
+
+// probe is a check that is made at most now and then, and one at a time, so that
+// nobody can keep the server busy by asking. It need not end: a disk that hangs
+// holds whoever touches it.
+type probe struct {
+	mu    sync.Mutex
+	done  chan struct{} // of the check under way, nil if there is none
+	began time.Time
+	at    time.Time // when the last one ended
+	err   error
+}
+
+// try makes the check, unless one was made just now, and waits for it. It fails
+// as the check does, and with errNoAnswer when the check takes too long.
+func (p *probe) try(limit time.Duration, check func(context.Context) error) error {
+	p.mu.Lock()
+	if p.done == nil && time.Since(p.at) < healthKept {
+		defer p.mu.Unlock()
+		return p.err
+	}
+	if p.done == nil {
+		done := make(chan struct{})
+		p.done, p.began = done, time.Now()
+		go func() {
+			// Not the request's context: the outcome is for others, too.
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			err := check(ctx)
+			cancel()
+			p.mu.Lock()
+			p.err, p.at, p.done = err, time.Now(), nil
+			p.mu.Unlock()
+			close(done)
+		}()
+	}
+	done, left := p.done, limit-time.Since(p.began)
+	p.mu.Unlock()
+	late := time.NewTimer(left)
+	defer late.Stop()
+	select {
+	case <-done:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.err
+	case <-late.C:
+		return errNoAnswer
+	}
+}
+
+// What a check can come to beside its own errors.
+var (
+	errNoAnswer = errors.New("it does not answer")
+	errBusy     = errors.New("all workers are busy reading")
+)
+
+// checked is what a check came to: why a part fails, nil if it works.
+type checked struct {
+	sessions, contents, reading error
+	busy                        bool // no worker was free to be tried
+}
+
+// check tries the parts of storage, both at once, and a worker. A worker that is
+// busy with a reading is not waited for: it works.
+func (h *health) check(s *Server) (c checked) {
+	var both sync.WaitGroup
+	both.Go(func() { c.sessions = h.sessions.try(healthTime, s.desk.CheckSessions) })
+	both.Go(func() { c.contents = h.contents.try(healthTime, s.desk.CheckContents) })
+	both.Wait()
+	load := s.desk.Load()
+	switch {
+	case load.Waiting > 0:
+		c.busy = true
+	default:
+		limit := healthTime
+		if load.Reading > 0 {
+			limit = healthBusy
+		}
+		c.reading = h.reading.try(limit, func(ctx context.Context) error {
+			err := s.desk.CheckReading(ctx)
+			if fault.CodeOf(err) == fault.TooSlow && s.desk.Load().Reading > 0 {
+				return errBusy
+			}
+			return err
+		})
+		if c.reading == errBusy || c.reading == errNoAnswer && load.Reading > 0 {
+			c.reading, c.busy = nil, true
+		}
+	}
+	for part, err := range map[string]error{"sessions": c.sessions, "contents": c.contents, "PDF workers": c.reading} {
+		if err != nil {
+			s.log.Error("a part of the server fails its check", "part", part, "error", err, "cause", errors.Unwrap(err))
+		}
+	}
+	return c
+}
+
+// state says in a word how a part is.
+func state(err error) string {
+	if err != nil {
+		return "failing"
+	}
+	return "working"
+}
+
+// healthAnswer is what /health says.
+type healthAnswer struct {
+	// Status is "healthy" or "unhealthy".
+	Status  string `json:"status"`
+	Service string `json:"service"`
+	Version string `json:"version"`
+	// Storage, its two parts and Workers are "working" or "failing"; workers may
+	// be "busy".
+	Storage   string            `json:"storage"`
+	Sessions  string            `json:"sessions"`
+	Contents  string            `json:"contents"`
+	Workers   string            `json:"workers"`
+	Reading   int               `json:"reading"`
+	Waiting   int               `json:"waiting"`
+	Endpoints map[string]string `json:"endpoints"`
+}
+
+func handleHealth(c *call) (any, error) {
+	found := c.s.health.check(c.s)
+	load := c.s.desk.Load()
+	storage := errors.Join(found.sessions, found.contents)
+	a := healthAnswer{
+		Status: "healthy", Service: serviceName, Version: c.s.config.Version,
+		Storage: state(storage), Sessions: state(found.sessions), Contents: state(found.contents), Workers: state(found.reading),
+		Reading: load.Reading, Waiting: load.Waiting, Endpoints: endpoints(c.s.routes),
+	}
+	if found.busy {
+		a.Workers = "busy"
+	}
+	if storage != nil || found.reading != nil {
+		a.Status = "unhealthy"
+		c.w.Header().Set("Retry-After", "5")
+		c.json(http.StatusServiceUnavailable, a)
+		return nil, nil
+	}
+	return a, nil
+}
+
+// aliveAnswer is what /ping and /wake-up say.
+type aliveAnswer struct {
+	// Status is "alive" or "awake".
+	Status    string            `json:"status"`
+	Message   string            `json:"message"`
+	Service   string            `json:"service"`
+	Version   string            `json:"version"`
+	Endpoints map[string]string `json:"endpoints"`
+}
+
+func alive(c *call, status, message string) (any, error) {
+	return aliveAnswer{
+		Status: status, Message: message, Service: serviceName, Version: c.s.config.Version, Endpoints: endpoints(c.s.routes),
+	}, nil
+}
+
+func handlePing(c *call) (any, error) { return alive(c, "alive", "The service is running.") }
+
+func handleWakeUp(c *call) (any, error) {
+	return alive(c, "awake", "The service is awake and ready.")
+}

@@ -1,0 +1,117 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"testing"
+
+	"tallyman/internal/testing/shipments"
+)
+
+func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
+	owners := []string{"a", "b", "c", "d"}
+	p, secrets, _ := keyed(t, owners...)
+	shipments.Mix(t, 12, func(r shipments.Request) (int, []byte, error) {
+		a, err := p.try(request{
+			method: r.Method, path: r.Path + "?_sid=" + url.QueryEscape(r.Sid), header: apiKey(secrets[owners[r.Owner]]),
+			kind: r.ContentType, body: bytes.NewReader(r.Body),
+		})
+		return a.status, a.body, err
+	})
+}
+
+// padded is a document made larger, to so many bytes.
+func padded(t *testing.T, pdf []byte, size int) []byte {
+	t.Helper()
+	at := bytes.LastIndex(pdf, []byte("startxref"))
+	if at < 0 {
+		t.Fatal("the document has no startxref")
+	}
+	var b bytes.Buffer
+	b.Grow(size)
+	b.Write(pdf[:at])
+	b.WriteString("%")
+	b.Write(bytes.Repeat([]byte("x"), size-len(pdf)-2))
+	b.WriteString("\n")
+	b.Write(pdf[at:])
+	return b.Bytes()
+}
+
+func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	for i, reset := range []request{
+		{method: "POST", path: "/new-session?_sid=s"},
+		{method: "POST", path: "/clear-session?_sid=s"},
+		{method: "POST", path: "/auto-reset?_sid=s"},
+		{method: "GET", path: "/status?_sid=s&_action=new_session"},
+	} {
+		size := 1 << 20
+		if i == 0 {
+			size = 64 << 20
+		}
+		t.Run(fmt.Sprintf("%s with %d MB", reset.path, size>>20), func(t *testing.T) {
+			body := padded(t, ship.bills, size)
+			sending, pipe := io.Pipe()
+			answered := make(chan answer, 1)
+			go func() {
+				a, err := p.try(request{method: "POST", path: "/upload?_sid=s", kind: "application/pdf", body: sending})
+				if err != nil {
+					t.Error(err)
+				}
+				answered <- a
+			}()
+			if _, err := pipe.Write(body[:size/2]); err != nil {
+				t.Fatal(err)
+			}
+			p.underway(t, 0)
+			if a := p.do(t, reset); a.status != 200 {
+				t.Fatalf("%s", a.body)
+			}
+			if _, err := pipe.Write(body[size/2:]); err != nil {
+				t.Fatal(err)
+			}
+			pipe.Close()
+			a := <-answered
+			p.schemas.check(t, request{method: "POST", path: "/upload"}, a)
+			a.fails(t, 409, "session_superseded", fields{"session_id": "s"})
+			if a := p.get(t, "/validate-session?_sid=s"); !bytes.Contains(a.body, []byte(`"is_clean":true`)) {
+				t.Errorf("the session is not clean: %s", a.body)
+			}
+			p.settles(t, 0)
+		})
+	}
+	// The same upload without a reset goes through: it is not the padding.
+	if a := p.post(t, "/upload?_sid=s", "application/pdf", padded(t, ship.bills, 1<<20)); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestAResetSupersedesOrdersInFlight(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	sending, pipe := io.Pipe()
+	answered := make(chan answer, 1)
+	go func() {
+		a, err := p.try(request{method: "POST", path: "/upload-csv?_sid=s", kind: "text/csv", body: sending})
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a
+	}()
+	if _, err := pipe.Write(ship.orders[:100]); err != nil {
+		t.Fatal(err)
+	}
+	p.underway(t, 2)
+	p.post(t, "/new-session?_sid=s", "", nil)
+	p.uploadBills(t, "s", ship.bills)
+	if _, err := pipe.Write(ship.orders[100:]); err != nil {
+		t.Fatal(err)
+	}
+	pipe.Close()
+	(<-answered).fails(t, 409, "session_superseded", fields{"session_id": "s"})
+	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+		t.Error("orders of an earlier life are in the sheet")
+	}
+}

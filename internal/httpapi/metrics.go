@@ -1,0 +1,136 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+)
+
+// metrics are what an operator's Prometheus reads.
+type metrics struct {
+	registry *prometheus.Registry
+	handler  http.Handler
+
+	requests *prometheus.CounterVec   // route, method, status
+	seconds  *prometheus.HistogramVec // route
+	inFlight prometheus.Gauge
+	streams  prometheus.Gauge
+	uploads  *prometheus.CounterVec // kind, outcome
+	pages    prometheus.Counter
+	bills    *prometheus.CounterVec // outcome of reconciliation
+	ours     *prometheus.CounterVec // code of faults that are our own
+	waited   prometheus.Histogram
+	reading  prometheus.Histogram
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_requests_total", Help: "Requests answered.",
+		}, []string{"route", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tallyman_request_seconds", Help: "How long requests took, their uploads included.",
+			Buckets: []float64{.0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
+		}, []string{"route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tallyman_requests_in_flight", Help: "Requests being answered.",
+		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tallyman_event_streams", Help: "Event streams that are open.",
+		}),
+		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_uploads_total", Help: "Uploads by kind (bol, orders, convert) and outcome (ok, or the code of the error).",
+		}, []string{"kind", "outcome"}),
+		pages: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tallyman_pages_read_total", Help: "Pages of bills read.",
+		}),
+		bills: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_bills_total", Help: "Bills read, by the outcome of their reconciliation.",
+		}, []string{"outcome"}),
+		ours: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_errors_total", Help: "Requests that failed by the server's own fault (storage, internal), by code.",
+		}, []string{"code"}),
+		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tallyman_wait_seconds", Help: "How long uploads, stored bills and pages waited for their turn to be read.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
+		}),
+		reading: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tallyman_read_seconds", Help: "How long reading them then took.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
+		}),
+	}
+	s.desk.Watch(desk.Watcher{
+		Waited: func(d time.Duration) { m.waited.Observe(d.Seconds()) },
+		Read:   func(d time.Duration) { m.reading.Observe(d.Seconds()) },
+	})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tallyman_build_info", Help: "Always 1, with the version of the program.", ConstLabels: prometheus.Labels{"version": s.config.Version},
+	})
+	build.Set(1)
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.waited, m.reading, build,
+		gauge("tallyman_sessions_live", "Sessions that are live.", s.live),
+		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
+		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or crashed.",
+		}, func() float64 { return float64(s.desk.Restarts()) }),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked} {
+		m.bills.WithLabelValues(string(o))
+	}
+	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	return m
+}
+
+// observe counts a request. The route is one of the table, and the method one
+// that it has: clients cannot make series up.
+func (m *metrics) observe(c *call, status int, took time.Duration) {
+	method := c.r.Method
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+	default:
+		method = "other"
+	}
+	m.requests.WithLabelValues(c.route.path, method, strconv.Itoa(status)).Inc()
+	if c.route.path != "/events" {
+		m.seconds.WithLabelValues(c.route.path).Observe(took.Seconds())
+	}
+}
+
+// upload counts an upload.
+func (m *metrics) upload(kind string, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = string(fault.CodeOf(err))
+	}
+	m.uploads.WithLabelValues(kind, outcome).Inc()
+}
+
+// read counts what was read.
+func (m *metrics) read(sum desk.BillsSummary) {
+	m.pages.Add(float64(sum.Pages))
+	m.bills.WithLabelValues(string(bol.Reconciled)).Add(float64(sum.Reconciled))
+	m.bills.WithLabelValues(string(bol.Mismatched)).Add(float64(sum.Mismatched))
+	m.bills.WithLabelValues(string(bol.Unchecked)).Add(float64(sum.Unchecked))
+}
+
+func handleMetrics(c *call) (any, error) {
+	if !c.caller.own && foreign(c.r) {
+		return nil, fault.New(CrossOrigin, "a page of another site cannot read the measurements")
+	}
+	c.s.metrics.handler.ServeHTTP(c.w, c.r)
+	return nil, nil
+}

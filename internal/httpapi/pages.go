@@ -1,0 +1,263 @@
+package httpapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/sheet"
+)
+
+// viewAnswer is all that the page shows of a session, as of one instant.
+type viewAnswer struct {
+	// SessionID is null if the request names no session.
+	SessionID *string `json:"session_id"`
+	// Status is as in /status.
+	Status string `json:"status"`
+	// Now is the server's clock, beside which ExpiresAt is to be read.
+	Now       time.Time  `json:"now"`
+	CreatedAt *time.Time `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	// Bills are the files of the BOL, Orders is the order export; null if there
+	// is none.
+	Bills  []inputView `json:"bills"`
+	Orders *inputView  `json:"orders"`
+	// Version tells this sheet from every other, of this session or another.
+	Version string `json:"version"`
+	// Sheet is as /download-bol?format=json gives it; null if there is none, or
+	// if the caller has this version.
+	Sheet any `json:"sheet"`
+}
+
+// inputView is one of a session's inputs.
+type inputView struct {
+	Name string `json:"name"`
+	// Size is in bytes.
+	Size       int64     `json:"size"`
+	AttachedAt time.Time `json:"attached_at"`
+}
+
+// versionOf tells what a session holds from everything that it, or another
+// session, ever held. Nothing can be learnt from it.
+func versionOf(st session.State) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "view\x00%s\x00%d", st.Incarnation, st.Revision))
+	return base64.RawURLEncoding.EncodeToString(sum[:18])
+}
+
+func viewInput(in session.Input) inputView {
+	return inputView{Name: in.Name, Size: in.Content.Size, AttachedAt: in.Attached}
+}
+
+// handleView answers with the session and its sheet.
+func handleView(c *call) (any, error) {
+	st, there, err := c.peek()
+	if err != nil {
+		return nil, err
+	}
+	var s *sheet.Sheet
+	if there {
+		err = c.s.desk.Look(c.r.Context(), st, func(now session.State) (err error) {
+			st, s = now, nil
+			if len(now.BOL) > 0 && c.query("have") != versionOf(now) {
+				s, err = c.s.desk.Sheet(c.r.Context(), now)
+			}
+			return err
+		})
+		if fault.CodeOf(err) == fault.NotFound {
+			st, there, err = session.State{}, false, nil // it ended meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	a := viewAnswer{Status: statusOf(st, there), Now: time.Now().UTC(), Bills: []inputView{}}
+	if id := c.naming.id(); id != "" {
+		a.SessionID = (*string)(&id)
+	}
+	if there {
+		a.CreatedAt, a.ExpiresAt, a.Version = &st.Created, &st.Expires, versionOf(st)
+	}
+	for _, in := range st.BOL {
+		a.Bills = append(a.Bills, viewInput(in))
+	}
+	if st.Orders != nil {
+		in := viewInput(*st.Orders)
+		a.Orders = &in
+	}
+	if s == nil {
+		return a, nil
+	}
+	c.note("rows", len(s.Rows))
+	return nil, c.sendView(a, s)
+}
+
+// sendView writes the sheet bill by bill, since it may be long, and compressed
+// if the client takes that: most of it are names of members.
+func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
+	head, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encoding the state of a session: %w", err)
+	}
+	head, ok := bytes.CutSuffix(head, []byte("null}"))
+	if !ok {
+		return fmt.Errorf("the state of a session does not end with its sheet")
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Add("Vary", "Accept-Encoding")
+	var w io.Writer = c.w
+	zip := takesGzip(c.r)
+	if zip {
+		h.Set("Content-Encoding", "gzip")
+	}
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	var zipped *gzip.Writer
+	if zip {
+		if zipped, err = gzip.NewWriterLevel(c.w, gzip.BestSpeed); err != nil {
+			return fmt.Errorf("compressing a sheet: %w", err)
+		}
+		w = zipped
+	}
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	if err := sheet.WriteJSON(w, s); err != nil {
+		return err
+	}
+	if _, err := w.Write([]byte("}\n")); err != nil {
+		return err
+	}
+	if zipped != nil {
+		return zipped.Close()
+	}
+	return nil
+}
+
+// pictureWidth is how wide a picture is unless the request says, in pixels.
+const pictureWidth = 1200
+
+// number returns a parameter that is a whole number. It fails with
+// fault.BadRequest.
+func (c *call) number(name string, otherwise int) (int, error) {
+	text := c.query(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fault.New(fault.BadRequest, "%q must be a whole number, not %.40q", name, text)
+	}
+	return n, nil
+}
+
+// handlePicture answers with a page of the session's BOL as a picture. The
+// request says of what it wants a page: after a change of the session it gets
+// none, rather than one of another document. Pictures are not to be kept by
+// browsers, where they would outlive the session.
+func handlePicture(c *call) (any, error) {
+	of := c.query("of")
+	if of == "" {
+		return nil, fault.New(fault.BadRequest, "the request does not say of which version it wants a page; give \"version\" of /view as ?of=")
+	}
+	var at [3]int
+	for i, p := range []struct {
+		name      string
+		otherwise int
+	}{{"file", 0}, {"page", 1}, {"width", pictureWidth}} {
+		var err error
+		if at[i], err = c.number(p.name, p.otherwise); err != nil {
+			return nil, err
+		}
+	}
+	first, there, err := c.peek()
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, session.ErrNotFound()
+	}
+	var png []byte
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) error {
+		if versionOf(st) != of {
+			return fault.New(session.Changed, "the session changed since its bills were shown; the page is of what was there before")
+		}
+		p, err := c.s.desk.Picture(c.r.Context(), st, at[0], at[1], at[2])
+		if err != nil {
+			return err
+		}
+		png = p.PNG
+		c.w.Header().Set("Page-Size", fmt.Sprintf("%g %g", p.PageWidth, p.PageHeight))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "image/png")
+	h.Set("Content-Length", strconv.Itoa(len(png)))
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method != http.MethodHead {
+		c.w.Write(png)
+	}
+	return nil, nil
+}
+
+// samples are the invented files that the page offers to try, by name. They are
+// made when the first is asked for.
+var samples = sync.OnceValues(func() (map[string][]byte, error) {
+	good, err := sample.New(sample.Defaults())
+	if err != nil {
+		return nil, err
+	}
+	flawed, err := sample.Flawed()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{}
+	for name, write := range map[string]func(io.Writer) error{
+		"bol.pdf": good.WritePDF, "orders.csv": good.WriteOrders,
+		"bol-with-mistakes.pdf": flawed.WritePDF, "orders-with-mistakes.csv": flawed.WriteOrders,
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			return nil, fmt.Errorf("inventing %s: %w", name, err)
+		}
+		all[name] = b.Bytes()
+	}
+	return all, nil
+})
+
+// handleSample answers with one of the samples.
+func handleSample(c *call) (any, error) {
+	all, err := samples()
+	if err != nil {
+		return nil, err
+	}
+	name := c.r.PathValue("name")
+	b, ok := all[name]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "there is no sample called %.80q; there are bol.pdf, orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv", name)
+	}
+	kind := "application/pdf"
+	if name[len(name)-4:] == ".csv" {
+		kind = sheet.CSV.ContentType()
+	}
+	return &file{name: name, contentType: kind, size: int64(len(b)), write: func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}}, nil
+}

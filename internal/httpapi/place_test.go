@@ -1,0 +1,622 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/textproto"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/desk"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/shipments"
+)
+
+// reader is one for all tests: its workers take a moment to start.
+var reader *intake.Reader
+
+func TestMain(m *testing.M) {
+	intake.RunIfWorker()
+	reader = intake.New(intake.Config{})
+	code := m.Run()
+	reader.Close()
+	if missing := provoked.missing(); code == 0 && len(missing) > 0 && everyTestRan() {
+		fmt.Printf("No test provokes these faults, which the description promises:\n\t%s\n", strings.Join(missing, "\n\t"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// place is a server over stores of its own, reached over real HTTP.
+type place struct {
+	*httptest.Server
+	*stores
+	api     *httpapi.Server
+	desk    *desk.Desk
+	log     *logBuffer
+	client  *http.Client
+	schemas *described
+}
+
+// logBuffer keeps what was logged.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newPlace starts a server for this machine without keys; change may make it
+// another.
+func newPlace(t testing.TB, change ...func(*httpapi.Config)) *place {
+	t.Helper()
+	return newPlaceWith(t, desk.Limits{}, change...)
+}
+
+func newPlaceWith(t testing.TB, limits desk.Limits, change ...func(*httpapi.Config)) *place {
+	t.Helper()
+	s := newStores(t)
+	return s.serve(t, desk.New(s.store, s.contents, reader, limits), change...)
+}
+
+// stores are where a server's sessions and contents are.
+type stores struct {
+	dir      string
+	store    session.Store
+	contents blob.Store
+}
+
+func newStores(t testing.TB) *stores {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	contents, err := files.Open(filepath.Join(dir, "contents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &stores{dir, store, contents}
+}
+
+// serve starts a server whose work a desk does.
+func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Config)) *place {
+	t.Helper()
+	p := &place{stores: s, log: &logBuffer{}}
+	config := httpapi.Config{
+		Desk:     d,
+		Loopback: true, Version: "test",
+		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	p.desk = config.Desk
+	p.api = httpapi.New(config)
+	p.Server = httptest.NewServer(p.api)
+	t.Cleanup(p.Server.Close)
+	t.Cleanup(p.api.EndStreams)
+	p.client = &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(p.client.CloseIdleConnections)
+	p.schemas = describedBy(t, p)
+	return p
+}
+
+// stored counts the contents that are stored.
+func (p *place) stored(t testing.TB) int {
+	t.Helper()
+	n := 0
+	for after := blob.Key(""); ; {
+		items, next, err := p.contents.List(t.Context(), after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(items)
+		if next == "" {
+			return n
+		}
+		after = next
+	}
+}
+
+// onDisk counts the contents that are on the disk, those that are on their way
+// in or out as well.
+func (p *place) onDisk(t testing.TB) int {
+	t.Helper()
+	found := 0
+	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it has just gone
+		}
+		if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
+			found++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// settles waits until so many contents are stored and no others are on the disk:
+// giving back disk space goes on after an answer.
+func (p *place) settles(t testing.TB, n int) {
+	t.Helper()
+	for range 500 {
+		if p.stored(t) == n && p.onDisk(t) == n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d contents are stored and %d on the disk, want %d", p.stored(t), p.onDisk(t), n)
+}
+
+// underway waits until an upload is being stored beside the n contents that are
+// there: until then the server need not have looked at it.
+func (p *place) underway(t testing.TB, n int) {
+	t.Helper()
+	for range 1000 {
+		if p.onDisk(t) > n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the upload does not reach the storage")
+}
+
+// request is one to make.
+type request struct {
+	method, path string
+	header       http.Header
+	kind         string // Content-Type
+	body         io.Reader
+	jar          http.CookieJar
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do makes a request, and holds the answer against the server's own description.
+func (p *place) do(t testing.TB, r request) answer {
+	t.Helper()
+	a, err := p.try(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", r.method, r.path, err)
+	}
+	p.schemas.check(t, r, a)
+	return a
+}
+
+func (p *place) try(r request) (answer, error) {
+	req, err := http.NewRequest(r.method, p.URL+r.path, r.body)
+	if err != nil {
+		return answer{}, err
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+		req.Header.Del("Host")
+	}
+	if r.kind != "" {
+		req.Header.Set("Content-Type", r.kind)
+	}
+	client := *p.client
+	client.Jar = r.jar
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, b}, err
+}
+
+func (p *place) get(t testing.TB, path string) answer {
+	t.Helper()
+	return p.do(t, request{method: "GET", path: path})
+}
+
+func (p *place) post(t testing.TB, path, kind string, body []byte) answer {
+	t.Helper()
+	return p.do(t, request{method: "POST", path: path, kind: kind, body: bytes.NewReader(body)})
+}
+
+// newJar keeps cookies like a browser.
+func newJar(t testing.TB) http.CookieJar {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jar
+}
+
+func (p *place) cookie(t testing.TB, jar http.CookieJar) string {
+	t.Helper()
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range jar.Cookies(u) {
+		if c.Name == "tallyman_session" {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// fields is a JSON object to expect. Values are what encoding/json would read,
+// or a check.
+type fields map[string]any
+
+type check func(v any) error
+
+// Checks of a field's value.
+var (
+	anyText check = func(v any) error {
+		if s, ok := v.(string); !ok || s == "" {
+			return fmt.Errorf("is %v, want some text", v)
+		}
+		return nil
+	}
+	anyTime check = func(v any) error {
+		s, _ := v.(string)
+		_, err := time.Parse(time.RFC3339, s)
+		return err
+	}
+	anyNumber check = func(v any) error {
+		if n, ok := v.(float64); !ok || n < 0 {
+			return fmt.Errorf("is %v, want a number", v)
+		}
+		return nil
+	}
+	mintedID check = func(v any) error {
+		if s, _ := v.(string); len(s) != 28 || !strings.HasPrefix(s, "s_") {
+			return fmt.Errorf("is %v, want a minted ID", v)
+		}
+		return nil
+	}
+	anything check = func(any) error { return nil }
+	anyList  check = func(v any) error {
+		if l, ok := v.([]any); !ok || len(l) == 0 {
+			return fmt.Errorf("is %v, want a list", v)
+		}
+		return nil
+	}
+	anyObject check = func(v any) error {
+		if o, ok := v.(map[string]any); !ok || len(o) == 0 {
+			return fmt.Errorf("is %v, want an object", v)
+		}
+		return nil
+	}
+)
+
+// is holds an answer against a status and the fields of its body: all of them,
+// and no others.
+func (a answer) is(t testing.TB, status int, want fields) map[string]any {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("the status is %d, want %d: %.300s", a.status, status, a.body)
+		return nil
+	}
+	var got map[string]any
+	if err := json.Unmarshal(a.body, &got); err != nil {
+		t.Errorf("the body is not a JSON object: %v: %.300s", err, a.body)
+		return nil
+	}
+	if kind := a.header.Get("Content-Type"); kind != "application/json" {
+		t.Errorf("JSON comes as %q", kind)
+	}
+	compare(t, "", got, want)
+	return got
+}
+
+func compare(t testing.TB, at string, got map[string]any, want fields) {
+	t.Helper()
+	for name, w := range want {
+		g, ok := got[name]
+		if !ok {
+			t.Errorf("the field %s%s is missing", at, name)
+			continue
+		}
+		switch w := w.(type) {
+		case check:
+			if err := w(g); err != nil {
+				t.Errorf("the field %s%s: %v", at, name, err)
+			}
+		case fields:
+			if inner, ok := g.(map[string]any); ok {
+				compare(t, at+name+".", inner, w)
+			} else {
+				t.Errorf("the field %s%s is %v, want an object", at, name, g)
+			}
+		case []fields:
+			list, _ := g.([]any)
+			if len(list) != len(w) {
+				t.Errorf("the field %s%s has %d elements, want %d: %v", at, name, len(list), len(w), g)
+				continue
+			}
+			for i := range w {
+				inner, _ := list[i].(map[string]any)
+				compare(t, fmt.Sprintf("%s%s[%d].", at, name, i), inner, w[i])
+			}
+		default:
+			if b, _ := json.Marshal(w); !reflect.DeepEqual(decode(b), g) {
+				t.Errorf("the field %s%s is %v, want %s", at, name, g, b)
+			}
+		}
+	}
+	for name, g := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("there is a field %s%s that nobody expects: %v", at, name, g)
+		}
+	}
+}
+
+func decode(b []byte) (v any) {
+	json.Unmarshal(b, &v)
+	return v
+}
+
+// fails holds an answer against an error. extra are further fields.
+func (a answer) fails(t testing.TB, status int, code string, extra fields) {
+	t.Helper()
+	want := fields{"error": anyText, "code": code}
+	for k, v := range extra {
+		want[k] = v
+	}
+	a.is(t, status, want)
+}
+
+// described is the server's own description of its answers, as schemas.
+type described struct {
+	mu       sync.Mutex
+	doc      map[string]any
+	compiler *jsonschema.Compiler
+	compiled map[string]*jsonschema.Schema
+}
+
+func describedBy(t testing.TB, p *place) *described {
+	t.Helper()
+	a, err := p.try(request{method: "GET", path: "/openapi.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource("openapi.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return &described{doc: doc.(map[string]any), compiler: c, compiled: map[string]*jsonschema.Schema{}}
+}
+
+// check fails if an answer is not one that the description has.
+func (d *described) check(t testing.TB, r request, a answer) {
+	t.Helper()
+	if r.method == http.MethodOptions || a.status == http.StatusMethodNotAllowed {
+		return
+	}
+	method := strings.ToLower(r.method)
+	if method == "head" {
+		return
+	}
+	path, _, _ := strings.Cut(r.path, "?")
+	paths := d.doc["paths"].(map[string]any)
+	if paths[path] == nil {
+		switch {
+		case strings.HasPrefix(path, "/download-bol/"):
+			path = "/download-bol/{name}"
+		case strings.HasPrefix(path, "/static/") && strings.Count(path, "/") == 3:
+			path = "/static/{version}/{name}"
+		case strings.HasPrefix(path, "/static/"):
+			path = "/static/{name}"
+		case strings.HasPrefix(path, "/sample/"):
+			path = "/sample/{name}"
+		case strings.HasPrefix(path, "/debug/pprof/"):
+			path = "/debug/pprof/{name}"
+		default:
+			if a.status == http.StatusOK {
+				t.Errorf("%s is not described", path)
+			}
+			return
+		}
+	}
+	item := paths[path].(map[string]any)
+	op, _ := item[method].(map[string]any)
+	if op == nil {
+		t.Errorf("%s %s is not described", method, path)
+		return
+	}
+	status := strconv.Itoa(a.status)
+	resp, _ := op["responses"].(map[string]any)[status].(map[string]any)
+	if resp == nil {
+		t.Errorf("%s %s answers with %s, which is not described: %.200s", method, path, status, a.body)
+		return
+	}
+	kind := a.header.Get("Content-Type")
+	content := resp["content"].(map[string]any)
+	if content[kind] == nil {
+		for described := range content { // a parameter of the media type may be left out
+			if strings.HasPrefix(kind, described) {
+				return
+			}
+		}
+		t.Errorf("%s %s answers with %s, which is not described", method, path, kind)
+		return
+	}
+	if kind != "application/json" {
+		return
+	}
+	if a.status != http.StatusOK {
+		code, _ := decode(a.body).(map[string]any)["code"].(string)
+		provoked.note(method, path, code)
+		if about, _ := resp["description"].(string); !strings.Contains(about, code) && a.status != http.StatusServiceUnavailable {
+			t.Errorf("%s %s answers with the code %s, which is not described for %s: %s", method, path, code, status, about)
+		}
+	}
+	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace
+	where := "openapi.json#/paths/" + escape(path) + "/" + method + "/responses/" + status + "/content/application~1json/schema"
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	schema := d.compiled[where]
+	if schema == nil {
+		var err error
+		if schema, err = d.compiler.Compile(where); err != nil {
+			t.Fatalf("the schema of %s %s: %v", method, path, err)
+		}
+		d.compiled[where] = schema
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(a.body))
+	if err != nil {
+		t.Errorf("%s %s: %v", method, path, err)
+		return
+	}
+	if err := schema.Validate(v); err != nil {
+		t.Errorf("%s %s: the answer is not as it is described: %v", method, path, err)
+	}
+}
+
+// shipment is a sample as a user has it: two files and the sheets to expect.
+type shipment struct {
+	bills, orders, expected, unmatched []byte
+
+	version string // of the sheet, once it is in a session
+}
+
+func newShipment(t testing.TB, o sample.Options) shipment {
+	t.Helper()
+	return shipmentOf(t, o, "")
+}
+
+// shipmentOf makes a shipment; letter, unless it is "", is what its bills'
+// numbers begin with.
+func shipmentOf(t testing.TB, o sample.Options, letter string) shipment {
+	t.Helper()
+	return sheetsOf(shipments.New(t, o, letter))
+}
+
+func sheetsOf(s shipments.Shipment) shipment {
+	return shipment{bills: s.Bills, orders: s.Orders, expected: s.Expected, unmatched: s.Unmatched}
+}
+
+// small is a shipment of 6 bills and 30 lines.
+func small(t testing.TB, seed uint64) shipment {
+	t.Helper()
+	return newShipment(t, sample.Options{Bills: 6, Lines: 30, Seed: seed})
+}
+
+// other is a shipment like small, none of whose bills is in that.
+func other(t testing.TB, seed uint64) shipment {
+	t.Helper()
+	return shipmentOf(t, sample.Options{Bills: 6, Lines: 30, Seed: seed}, "U")
+}
+
+// part is a part of a multipart form: a file if it has a file name, or says that
+// it has an empty one.
+type part struct {
+	name, filename string
+	content        []byte
+	file           bool
+}
+
+func multi(t testing.TB, parts ...part) (kind string, body []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		h := textproto.MIMEHeader{}
+		disposition := `form-data; name="` + p.name + `"`
+		if p.filename != "" || p.file {
+			disposition += `; filename="` + p.filename + `"`
+			h.Set("Content-Type", "application/octet-stream")
+		}
+		h.Set("Content-Disposition", disposition)
+		pw, err := w.CreatePart(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pw.Write(p.content)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w.FormDataContentType(), b.Bytes()
+}
+
+func jsonOf(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// uploadBills attaches a BOL to a session.
+func (p *place) uploadBills(t testing.TB, sid string, bills []byte) answer {
+	t.Helper()
+	kind, body := multi(t, part{name: "file", filename: "bol.pdf", content: bills})
+	return p.post(t, "/upload?_sid="+url.QueryEscape(sid), kind, body)
+}
+
+// uploadOrders attaches an order export to a session.
+func (p *place) uploadOrders(t testing.TB, sid string, orders []byte) answer {
+	t.Helper()
+	return p.post(t, "/upload-csv?_sid="+url.QueryEscape(sid), "text/csv", orders)
+}
+
+func (l *logBuffer) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}

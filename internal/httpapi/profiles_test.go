@@ -1,0 +1,207 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/trace"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"tallyman/internal/httpapi"
+)
+
+// Profiles are for the operator alone.
+func TestProfilesAreForAdminKeys(t *testing.T) {
+	p, secrets, _ := keyed(t, "depot", "admin")
+	const path = "/debug/pprof/heap"
+	p.get(t, path).fails(t, 401, "unauthorized", nil)
+	p.do(t, request{method: "GET", path: path, header: apiKey(secrets["depot"])}).fails(t, 403, "admin_only", nil)
+	if a := p.do(t, request{method: "GET", path: path, header: apiKey(secrets["admin"])}); a.status != 200 {
+		t.Errorf("an admin gets %d %.200s", a.status, a.body)
+	}
+
+	open := newPlace(t, func(c *httpapi.Config) { c.Open, c.Loopback = true, false })
+	open.get(t, path).fails(t, 403, "admin_only", nil)
+
+	// Without keys the machine is its user's; what its browser does for a page of
+	// another site is not.
+	local := newPlace(t)
+	for name, h := range map[string]http.Header{
+		"a script of another site":         {"Origin": {"https://elsewhere.example"}},
+		"a picture of another site":        {"Sec-Fetch-Site": {"cross-site"}},
+		"another program's page":           {"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://localhost:1"}},
+		"a page that knows a name of ours": {"Origin": {"null"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			local.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "cross_origin", nil)
+		})
+	}
+	local.do(t, request{method: "GET", path: path, header: http.Header{"Host": {"rebound.example"}}}).fails(t, 403, "host_not_allowed", nil)
+	for name, h := range proxiedHeaders() {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, behindProxy)
+			p.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "admin_only", nil)
+			if a := p.get(t, path); a.status != 200 {
+				t.Errorf("who comes without the proxy gets %d", a.status)
+			}
+		})
+	}
+	if a := local.do(t, request{method: "GET", path: path, header: http.Header{"Sec-Fetch-Site": {"none"}}}); a.status != 200 {
+		t.Errorf("who types the address gets %d", a.status)
+	}
+}
+
+func TestProfilesAreWhatTheirToolsRead(t *testing.T) {
+	p := newPlace(t)
+	dir := t.TempDir()
+	for _, name := range []string{"allocs", "goroutine", "heap", "threadcreate", "block?seconds=1", "mutex?seconds=1", "profile?seconds=1", "trace?seconds=1"} {
+		t.Run(name, func(t *testing.T) {
+			a := p.get(t, "/debug/pprof/"+name)
+			if a.status != 200 || a.header.Get("Content-Type") != "application/octet-stream" {
+				t.Fatalf("%d %s %.200s", a.status, a.header, a.body)
+			}
+			file := filepath.Join(dir, strings.TrimRight(name, "?=1second"))
+			if err := os.WriteFile(file, a.body, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			tool := exec.Command("go", "tool", "pprof", "-raw", file)
+			if strings.HasPrefix(name, "trace") {
+				tool = exec.Command("go", "tool", "trace", "-d=footprint", file)
+			}
+			if out, err := tool.CombinedOutput(); err != nil {
+				t.Errorf("its tool: %v\n%.1000s", err, out)
+			}
+			if head := p.do(t, request{method: "HEAD", path: "/debug/pprof/" + name}); head.status != 200 || head.header.Get("Content-Type") != a.header.Get("Content-Type") {
+				t.Errorf("HEAD: %d %v", head.status, head.header)
+			}
+		})
+	}
+	a := p.get(t, "/debug/pprof/goroutine?debug=1")
+	if a.status != 200 || !bytes.Contains(a.body, []byte("goroutine profile: ")) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+		t.Errorf("as text: %d %v %.100s", a.status, a.header, a.body)
+	}
+}
+
+func TestWhatIsNoProfileIsRefused(t *testing.T) {
+	p := newPlace(t)
+	for _, name := range []string{"cmdline", "symbol", "nothing", "..%2Fheap", "index"} {
+		p.get(t, "/debug/pprof/"+name).fails(t, 404, "not_found", nil)
+	}
+	p.get(t, "/debug/pprof/").fails(t, 404, "not_found", nil)
+	for _, query := range []string{"profile?seconds=0", "profile?seconds=61", "trace?seconds=11", "block?seconds=-1", "mutex?seconds=x", "heap?debug=2", "goroutine?debug=2", "goroutine?debug=-1"} {
+		p.get(t, "/debug/pprof/"+query).fails(t, 400, "bad_request", nil)
+	}
+}
+
+// Only one thing is measured at once, and it ends when its client goes.
+func TestMeasuringEndsWithItsClient(t *testing.T) {
+	p := newPlace(t)
+	for _, name := range []string{"profile", "block", "mutex"} {
+		ctx, hangUp := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, "GET", p.URL+"/debug/pprof/"+name+"?seconds=60", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := make(chan error, 1)
+		go func() {
+			resp, err := http.DefaultClient.Do(r)
+			if err == nil {
+				resp.Body.Close()
+			}
+			gone <- err
+		}()
+		p.measures(t, true)
+		a := p.get(t, "/debug/pprof/trace")
+		a.fails(t, 503, "busy", fields{"details": anyObject})
+		if a.header.Get("Retry-After") == "" {
+			t.Error("it is not said when to come again")
+		}
+		if a := p.get(t, "/debug/pprof/heap"); a.status != 200 {
+			t.Errorf("what takes no time waits for it: %d", a.status)
+		}
+		hangUp()
+		if err := <-gone; err == nil {
+			t.Error("it was answered")
+		}
+		p.measures(t, false)
+	}
+}
+
+// The end of the server does not wait for a measurement, whose client gets what
+// there is.
+func TestMeasuringEndsWithTheServer(t *testing.T) {
+	p := newPlace(t)
+	got := make(chan answer, 1)
+	go func() {
+		a, _ := p.try(request{method: "GET", path: "/debug/pprof/profile?seconds=60"})
+		got <- a
+	}()
+	p.measures(t, true)
+	p.api.EndStreams()
+	a := <-got
+	z, err := gzip.NewReader(bytes.NewReader(a.body))
+	if err != nil || a.status != 200 {
+		t.Fatalf("%d: %v", a.status, err)
+	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := duration(t, b); took <= 0 || took >= time.Minute {
+		t.Errorf("it measured for %v, so that it was not cut short", took)
+	}
+}
+
+// duration is how long a profile says that it measured: field 10 of its message.
+func duration(t *testing.T, profile []byte) time.Duration {
+	t.Helper()
+	for len(profile) > 0 {
+		number, kind, n := protowire.ConsumeTag(profile)
+		if n < 0 {
+			t.Fatal(protowire.ParseError(n))
+		}
+		profile = profile[n:]
+		if number == 10 && kind == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(profile)
+			return time.Duration(v)
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, profile); n < 0 {
+			t.Fatal(protowire.ParseError(n))
+		}
+		profile = profile[n:]
+	}
+	return 0
+}
+
+// measures waits until something is being measured, or nothing is.
+func (p *place) measures(t *testing.T, something bool) {
+	t.Helper()
+	for range 500 {
+		if p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+") == something {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("something is being measured: %v", !something)
+}
+
+// has reports whether a text is in the answer.
+func (a answer) has(text string) bool { return bytes.Contains(a.body, []byte(text)) }
+
+// What somebody else measures in this process is told, too.
+func TestATraceOfSomebodyElseIsLeftAlone(t *testing.T) {
+	if err := trace.Start(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	defer trace.Stop()
+	newPlace(t).get(t, "/debug/pprof/trace").fails(t, 503, "busy", fields{"details": anyObject})
+}

@@ -1,0 +1,340 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi/body"
+	"tallyman/internal/session"
+	"tallyman/internal/sheet"
+)
+
+// serviceName is what the service calls itself.
+const serviceName = "Tallyman"
+
+// route is one row of the table: what a request does, and all that its
+// description says of it.
+type route struct {
+	path    string
+	methods []string
+	// op is the name of the session operation in the log, "" if it is none.
+	op      string
+	summary string
+
+	public  bool // no key is needed
+	static  bool // it is a file, to which _action means nothing
+	page    bool // it is a page that runs scripts of ours
+	changes bool // it changes the session
+	begins  bool // it begins or ends a session itself
+	reads   bool // it reads the body, although it needs none
+
+	queries []parameter
+	bodies  []bodyDoc
+	answer  reflect.Type // of JSON
+	media   []string     // what it answers with instead, or as well
+	faults  []fault.Code // beside those of every route
+
+	handle func(*call) (any, error)
+}
+
+// parameter is one of a route's own, in its query or path.
+type parameter struct {
+	name, in, about string
+	values          []string
+	required        bool // parts of paths are in any case
+}
+
+// bodyDoc describes one way of giving input.
+type bodyDoc struct {
+	media  string
+	about  string
+	fields []bodyField // nil for a body that is one file
+}
+
+type bodyField struct {
+	name, about string
+	file        bool // binary
+	many        bool
+	required    bool
+}
+
+// rawDocs describes bodies that are one file.
+func rawDocs(kinds []string, about string) (docs []bodyDoc) {
+	for _, kind := range kinds {
+		docs = append(docs, bodyDoc{media: kind, about: about})
+	}
+	return docs
+}
+
+// typed makes a handler with an answer of one type a route's.
+func typed[T any](rt route, f func(*call) (T, error)) *route {
+	rt.answer = reflect.TypeFor[T]()
+	rt.handle = func(c *call) (any, error) {
+		a, err := f(c)
+		if err != nil {
+			return nil, err
+		}
+		return a, nil
+	}
+	return &rt
+}
+
+// files makes a handler that answers with something else than JSON a route's.
+func files(rt route, f func(*call) (any, error)) *route {
+	rt.handle = f
+	return &rt
+}
+
+var (
+	get  = []string{http.MethodGet}
+	post = []string{http.MethodPost}
+)
+
+func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
+
+// The faults that routes have in common.
+var (
+	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, desk.NoUpload}
+	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
+	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
+	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
+	// What is stored may turn out to be damaged when it is read.
+	storedFaults = []fault.Code{blob.Damaged}
+)
+
+func codes(lists ...[]fault.Code) []fault.Code {
+	var all []fault.Code
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv if it is left out", values: []string{"csv", "xlsx", "json"}}
+
+var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
+
+var staticMedia = []string{"text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml", "text/html; charset=utf-8"}
+
+// routes is the table of DESIGN.md §7.
+func routes() []*route {
+	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
+	modeField := bodyField{name: "mode", about: "append adds the bills to the session's and keeps its orders"}
+	named := []bodyField{{name: "filename", about: "the file's name"}, {name: "name", about: "the same"}, modeField}
+	base64Field := func(name string) bodyField {
+		return bodyField{name: name, about: "the PDF as base64, as a data: URL, or in JSON as {\"$content\": base64}"}
+	}
+	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded})
+
+	rs := []*route{
+		files(route{path: "/", methods: get, public: true, page: true, op: "open",
+			summary: "The page; with ?format=json or Accept: application/json, what there is",
+			queries: []parameter{{name: "format", in: "query", about: "json for programs", values: []string{"json"}}},
+			media:   []string{"text/html; charset=utf-8"},
+		}, handleRoot),
+		typed(route{path: "/new-session", methods: []string{http.MethodPost, http.MethodGet}, op: "new", changes: true, begins: true,
+			summary: "Begin a new, empty session: of the name given, or of a minted one",
+		}, handleNew),
+		typed(route{path: "/clear-session", methods: post, op: "clear", changes: true, begins: true,
+			summary: "End the session and remove its files",
+		}, handleClear),
+		typed(route{path: "/auto-reset", methods: post, op: "reset", changes: true, begins: true,
+			summary: "Clear and new in one step",
+		}, handleReset),
+		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL: one PDF or more",
+			queries: []parameter{modeParameter},
+			bodies: append([]bodyDoc{
+				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be there several times. A file in another field is taken if it is the only one", file: true, many: true, required: true}}, named...)},
+			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
+			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
+		}, handleUpload),
+		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL from JSON",
+			queries: []parameter{modeParameter},
+			bodies:  []bodyDoc{{media: body.JSON, fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
+			faults:  codes(billFaults, []fault.Code{body.BadBase64}),
+		}, handleUploadBase64),
+		typed(route{path: "/upload-attachment", methods: post, op: "attach_bol", changes: true,
+			summary: "Attach the BOL from JSON or a form",
+			queries: []parameter{modeParameter},
+			bodies: func() (bodies []bodyDoc) {
+				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
+				bodies = []bodyDoc{{media: body.JSON, fields: fields}, {media: body.URLEncoded, fields: fields}}
+				file := bodyField{name: "file", about: "a PDF of bills, if the other fields have none", file: true}
+				bodies = append(bodies, bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, fields...)})
+				return append(bodies, rawDocs(billTypes, "one PDF; ?filename= names it")...)
+			}(),
+			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
+		}, handleUploadAttachment),
+		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
+			summary: "Attach the order export, which is joined with the bills",
+			bodies: func() (bodies []bodyDoc) {
+				text := []bodyField{
+					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
+					{name: "file_data", about: "the same"},
+					{name: "csv", about: "the same, if those have none"},
+					{name: "csv_file", about: "the same as csv"},
+					{name: "data", about: "the same as csv"},
+					{name: "attachmentData", about: "the same as csv"},
+					{name: "filename", about: "the file's name"},
+					{name: "name", about: "the same"},
+				}
+				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is taken if it is the only one", file: true}
+				bodies = append(bodies,
+					bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, text...)},
+					bodyDoc{media: body.JSON, fields: text}, bodyDoc{media: body.URLEncoded, fields: text})
+				return append(bodies, rawDocs(exportTypes, "the export as it is; ?filename= names it")...)
+			}(),
+			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded}),
+		}, handleUploadCSV),
+	}
+	for _, path := range []string{"/process", "/process-workflow"} {
+		rs = append(rs, typed(route{path: path, methods: post, op: "reread", changes: true,
+			summary: "Read the stored BOL again",
+			faults:  codes(readFaults, pdfFaults, storedFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
+		}, handleProcess))
+	}
+	return append(rs,
+		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as BOL_processed.csv",
+			queries: []parameter{formatParameter},
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
+		}, handleDownloadBOL),
+		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as combined_data.csv",
+			queries: []parameter{formatParameter},
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
+		}, handleDownload),
+		files(route{path: "/download-bol/{name}", methods: get, op: "file",
+			summary: "One of the session's files",
+			queries: []parameter{{name: "name", in: "path", about: "a name that /files gives"}},
+			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
+			faults:  codes(storedFaults, []fault.Code{fault.NotFound}),
+		}, handleDownloadFile),
+		typed(route{path: "/status", methods: get, op: "status",
+			summary: "The state of the session; creates none",
+			faults:  storedFaults,
+		}, handleStatus),
+		typed(route{path: "/files", methods: get, op: "files",
+			summary: "The session's files",
+			faults:  storedFaults,
+		}, handleFiles),
+		typed(route{path: "/validate-session", methods: get, op: "validate",
+			summary: "Is the session clean? _sid is required",
+			faults:  codes(storedFaults, []fault.Code{SessionRequired}),
+		}, handleValidate),
+		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
+			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, failed",
+			faults:  []fault.Code{SessionRequired},
+		}, handleEvents),
+		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
+			summary: "Make a sheet without a session",
+			queries: []parameter{formatParameter},
+			bodies: []bodyDoc{{media: body.Multipart, fields: []bodyField{
+				{name: "pdf", about: "a PDF of bills; may be there several times", file: true, many: true},
+				{name: "file", about: "the same", file: true, many: true},
+				{name: "csv", about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true},
+				{name: "csv_file", about: "the same", file: true},
+				{name: "format", about: "csv, xlsx or json"},
+			}}},
+			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
+		}, handleConvert),
+		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
+			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
+			queries: []parameter{
+				{name: "limit", in: "query", about: "sessions on a page, 1 to 1000; 100 if it is left out"},
+				{name: "after", in: "query", about: "the \"next\" of the page before"},
+			},
+		}, handleDebugSessions),
+		typed(route{path: "/debug-request", methods: anyMethod, reads: true,
+			summary: "An echo of the request as it was received, without its secrets",
+			faults:  []fault.Code{fault.BadRequest, fault.TooLarge, body.RequestTimeout},
+		}, handleDebugRequest),
+		&route{path: "/ping", methods: get, public: true, summary: "Is the server alive?",
+			answer: reflect.TypeFor[aliveAnswer](), handle: handlePing},
+		&route{path: "/wake-up", methods: get, public: true, summary: "Is the server awake?",
+			answer: reflect.TypeFor[aliveAnswer](), handle: handleWakeUp},
+		&route{path: "/health", methods: get, public: true, summary: "Do storage and PDF workers really work? 503 if not",
+			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
+		&route{path: "/api/health", methods: get, public: true, summary: "The same as /health",
+			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
+		&route{path: "/api/docs", methods: get, public: true, summary: "All routes, for programs",
+			answer: reflect.TypeFor[docsAnswer](), handle: handleAPIDocs},
+		&route{path: "/openapi.json", methods: get, public: true, static: true, summary: "This description, as OpenAPI 3.1",
+			media: []string{"application/json"}, handle: handleOpenAPI},
+		&route{path: "/docs", methods: get, public: true, static: true, page: true, summary: "This description, for people",
+			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
+		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus",
+			media: []string{"text/plain"}}, handleMetrics),
+		files(route{path: "/debug/pprof/{name}", methods: get,
+			summary: "A profile of the server, as go tool pprof and go tool trace read it; for admin keys, and without keys on this machine",
+			queries: []parameter{
+				{name: "name", in: "path", about: "which", values: profileNames()},
+				{name: "seconds", in: "query", about: "how long to measure: profile 1 to 60 (30 if it is left out), block and mutex 1 to 60 (10), trace 1 to 10 (1)"},
+				{name: "debug", in: "query", about: "1 for text; not of profile and trace", values: []string{"0", "1"}},
+			},
+			media:  []string{body.Octets, "text/plain; charset=utf-8"},
+			faults: []fault.Code{AdminOnly, fault.NotFound},
+		}, handleProfile),
+		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
+			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},
+		files(route{path: "/view", methods: get, op: "view", answer: reflect.TypeFor[viewAnswer](),
+			summary: "The session and its sheet as of one instant, for the page; creates none",
+			queries: []parameter{{name: "have", in: "query", about: "the version of the sheet that the caller has; if it is still that, the sheet is left out"}},
+			faults:  storedFaults,
+		}, handleView),
+		files(route{path: "/page-picture", methods: get, op: "picture", media: []string{"image/png"},
+			summary: "A page of the session's BOL as a picture; the header Page-Size says how wide and high the page is, in points",
+			queries: []parameter{
+				{name: "of", in: "query", about: "the version of the sheet, as /view gives it: never is a page of another document answered", required: true},
+				{name: "file", in: "query", about: "the file, counted from 0; the first if it is left out"},
+				{name: "page", in: "query", about: "the page, counted from 1; the first if it is left out"},
+				{name: "width", in: "query", about: "how wide the picture is to be, in pixels; 1200 if it is left out"},
+			},
+			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NotFound, fault.NoSuchPage, session.Changed}),
+		}, handlePicture),
+		&route{path: "/sample/{name}", methods: get, public: true, static: true, summary: "Invented bills and orders to try things with: bol.pdf and orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv",
+			queries: []parameter{{name: "name", in: "path", about: "the file's name"}},
+			media:   []string{"application/pdf", sheet.CSV.ContentType()}, faults: []fault.Code{fault.NotFound}, handle: handleSample},
+		&route{path: "/static/{version}/{name}", methods: get, public: true, static: true, summary: "Parts of the pages of one build, which never change",
+			queries: []parameter{{name: "version", in: "path", about: "the build"}, {name: "name", in: "path", about: "a part's name"}},
+			media:   staticMedia, faults: []fault.Code{fault.NotFound}, handle: handleVersioned},
+		&route{path: "/static/{name}", methods: get, public: true, static: true, summary: "Parts of the pages",
+			queries: []parameter{{name: "name", in: "path", about: "a part's name"}},
+			media:   staticMedia, faults: []fault.Code{fault.NotFound},
+			handle: func(c *call) (any, error) { return nil, c.static(c.r.PathValue("name")) }},
+	)
+}
+
+// notFoundRoute answers for paths that are none.
+var notFoundRoute = &route{path: "(none)", public: true, static: true, handle: func(c *call) (any, error) {
+	return nil, fault.New(fault.NotFound, "there is nothing at %.80q; /docs lists what there is", c.r.URL.Path)
+}}
+
+// methodNotAllowedRoute answers for methods that a path does not have.
+func methodNotAllowedRoute(path, allow string) *route {
+	return &route{path: path, public: true, static: true, handle: func(c *call) (any, error) {
+		c.w.Header().Set("Allow", allow)
+		return nil, fault.New(MethodNotAllowed, "%.80s takes %s, not %.20s", path, allow, c.r.Method)
+	}}
+}
+
+// endpoints names the routes that programs use, for answers that list them:
+// "upload_csv" is /upload-csv.
+func endpoints(rs []*route) map[string]string {
+	all := map[string]string{}
+	for _, rt := range rs {
+		if rt.static || rt.page || strings.Contains(rt.path, "{") {
+			continue
+		}
+		name := strings.NewReplacer("/", "_", "-", "_").Replace(strings.TrimPrefix(rt.path, "/"))
+		all[name] = rt.path
+	}
+	return all
+}

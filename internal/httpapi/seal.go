@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// sealer makes session keys opaque, so that a listing can tell where it goes on
+// without giving IDs away: they may be credentials. What one process sealed
+// another can open only if it has the same secret.
+type sealer struct{ aead cipher.AEAD }
+
+// newSealer returns a sealer with a secret of any length, nil for one of its own.
+func newSealer(secret []byte) sealer {
+	var key [32]byte
+	rand.Read(key[:])
+	if secret != nil {
+		key = sha256.Sum256(secret)
+	}
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(fmt.Errorf("a key of 32 bytes is refused: %w", err))
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(fmt.Errorf("AES is refused: %w", err))
+	}
+	return sealer{aead}
+}
+
+func (s sealer) seal(k session.Key) string {
+	plain, _ := json.Marshal([2]string{string(k.Owner), string(k.ID)})
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, nil))
+}
+
+// open fails with fault.BadRequest for anything that seal did not make.
+func (s sealer) open(text string) (session.Key, error) {
+	bad := fault.New(fault.BadRequest, "the value of \"after\" is not one that a page ended with; begin again without it")
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return session.Key{}, bad
+	}
+	plain, err := s.aead.Open(nil, nil, sealed, nil)
+	if err != nil {
+		return session.Key{}, bad
+	}
+	var pair [2]string
+	if err := json.Unmarshal(plain, &pair); err != nil {
+		return session.Key{}, bad
+	}
+	return session.Key{Owner: session.Owner(pair[0]), ID: session.ID(pair[1])}, nil
+}

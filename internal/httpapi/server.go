@@ -1,0 +1,282 @@
+// Package httpapi is the HTTP interface of Tallyman (DESIGN.md §7 and §8): it
+// finds out who asks and whose session is meant, has package body read what was
+// sent and package desk do the work, and turns what comes of it into answers.
+//
+// All routes stand in one table, from which the OpenAPI description and the
+// documentation are made as well.
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"tallyman/internal/bus"
+	"tallyman/internal/desk"
+	"tallyman/internal/httpapi/body"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+// Config says what a Server does. Only Desk must be set.
+type Config struct {
+	// Desk does the work.
+	Desk *desk.Desk
+	// Keys are the API keys; nil for none. As soon as there is one, every caller
+	// needs one.
+	Keys keys.Ring
+	// Loopback is true if only this machine can reach the server. Without keys
+	// there is then one owner, who may see everything unless the request comes
+	// through a proxy; requests must be for a name of this machine, or one of Hosts.
+	Loopback bool
+	// Open serves callers without keys although others can reach the server.
+	Open bool
+	// Hosts are further names that a loopback server without keys is reached by,
+	// through a proxy on the same machine.
+	Hosts []string
+	// Embed are the origins that may frame the page.
+	Embed []string
+	// Origins are the origins whose pages may read answers; empty for any.
+	Origins []string
+	// MaxUpload bounds the files of one request, in bytes; 0 means 64 MiB.
+	MaxUpload int64
+	// BodyTimeout is how long a body may stand still, and half of what it may
+	// take in all before it must come at a fair rate; 0 means 30 seconds.
+	BodyTimeout time.Duration
+	// Streams bounds the event streams of all clients together; 0 means 1,000.
+	Streams int
+	// Bus, if set, carries events to and from other processes that serve the same
+	// sessions.
+	Bus bus.Bus
+	// Secret is what listings seal their places with. Processes that serve the same
+	// sessions need the same; nil for one that is drawn.
+	Secret []byte
+	// Version is shown to clients.
+	Version string
+	// Log gets one line per session operation; nil for none.
+	Log *slog.Logger
+	// Tracer makes a span of each session operation; nil for none.
+	Tracer trace.Tracer
+}
+
+// Server answers HTTP requests. It is an http.Handler.
+type Server struct {
+	config  Config
+	desk    *desk.Desk
+	log     *slog.Logger
+	hub     *hub
+	metrics *metrics
+	health  health
+	seal    sealer
+	routes  []*route
+	mux     http.Handler
+	openAPI []byte
+	ending  chan struct{} // closed by EndStreams
+	end     sync.Once
+	locked  atomic.Bool // there were keys: no caller comes in without one any more
+}
+
+// New returns a server.
+func New(c Config) *Server {
+	c.MaxUpload = cmp.Or(c.MaxUpload, 64<<20)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
+	c.Streams = cmp.Or(c.Streams, 1000)
+	c.Version = cmp.Or(c.Version, "development")
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
+	s.metrics = newMetrics(s)
+	s.routes = routes()
+	s.openAPI = describe(s.routes, c)
+	s.mux = s.newMux()
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Many clients put a base URL and a path together with a slash too many. A
+	// redirect would lose them their body, and to pages of other origins the
+	// answer.
+	if path := r.URL.EscapedPath(); path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
+		as := *r
+		as.URL = &url.URL{}
+		*as.URL = *r.URL
+		if tidy(as.URL, path) {
+			r = &as
+		}
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// tidy takes superfluous slashes out of a path, which is escaped.
+func tidy(u *url.URL, path string) bool {
+	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	raw := "/" + strings.Join(parts, "/")
+	plain, err := url.PathUnescape(raw)
+	if err != nil {
+		return false
+	}
+	u.Path, u.RawPath = plain, raw
+	return true
+}
+
+// EndStreams ends all event streams, which would otherwise last as long as their
+// clients like, and the measuring of profiles. It is for the shutdown.
+func (s *Server) EndStreams() {
+	s.hub.close()
+	s.end.Do(func() { close(s.ending) })
+}
+
+// newMux makes the table of routes a handler. Paths are matched by the standard
+// library; methods here, so that a wrong one gets an answer like every other
+// fault.
+func (s *Server) newMux() http.Handler {
+	mux := http.NewServeMux()
+	byPath := map[string][]*route{}
+	var paths []string
+	for _, rt := range s.routes {
+		if byPath[rt.path] == nil {
+			paths = append(paths, rt.path)
+		}
+		byPath[rt.path] = append(byPath[rt.path], rt)
+	}
+	for _, path := range paths {
+		pattern := path
+		if path == "/" {
+			pattern = "/{$}"
+		}
+		mux.Handle(pattern, s.methods(byPath[path]))
+	}
+	mux.Handle("/", s.serve(func(*http.Request) *route { return notFoundRoute }))
+	return mux
+}
+
+// methods serves the routes of one path.
+func (s *Server) methods(routes []*route) http.Handler {
+	byMethod := map[string]*route{}
+	allow := []string{http.MethodOptions}
+	for _, rt := range routes {
+		for _, m := range rt.methods {
+			byMethod[m] = rt
+			allow = append(allow, m)
+			if m == http.MethodGet && !rt.changes { // HEAD must be safe
+				byMethod[http.MethodHead] = rt
+				allow = append(allow, http.MethodHead)
+			}
+		}
+	}
+	wrong := methodNotAllowedRoute(routes[0].path, strings.Join(allow, ", "))
+	return s.serve(func(r *http.Request) *route {
+		if rt := byMethod[r.Method]; rt != nil {
+			return rt
+		}
+		return wrong
+	})
+}
+
+// serve answers a request by the route that it is for.
+func (s *Server) serve(find func(*http.Request) *route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
+		c := &call{s: s, w: out, r: r, control: out.control, route: find(r), began: time.Now(), body: body.New(r, out.control, s.bodyLimits())}
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.log.ErrorContext(c.r.Context(), "panic", "route", c.route.path, "panic", p, "stack", string(debug.Stack()))
+				c.fail(errPanic)
+			}
+			c.finish()
+			if c.broken {
+				panic(http.ErrAbortHandler) // the client must see that the answer is not whole
+			}
+		}()
+		// A connection may still have the deadline of its last answer.
+		out.control.SetWriteDeadline(time.Time{})
+		s.headers(c)
+		if r.Method == http.MethodOptions {
+			if r.ContentLength != 0 {
+				// Nobody reads it; net/http would, for as long as it does not come.
+				h := c.w.Header()
+				h.Set("Connection", "close")
+				c.control.EnableFullDuplex()
+			}
+			c.w.WriteHeader(http.StatusOK)
+			return
+		}
+		if err := c.answer(); err != nil {
+			c.fail(err)
+		}
+	})
+}
+
+func (s *Server) bodyLimits() body.Limits {
+	return body.Limits{Upload: s.config.MaxUpload, Timeout: s.config.BodyTimeout}
+}
+
+// response notes what was answered, and sees to it that a client which does not
+// read its answer does not hold it for ever.
+type response struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	status  int
+	bytes   int64
+}
+
+// writeTimeout is how long a client may take for one piece of an answer.
+const writeTimeout = time.Minute
+
+// writePiece is the size of a piece, in bytes.
+const writePiece = 64 << 10
+
+// Unwrap lets http.ResponseController through.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes in pieces, each of which has a deadline of its own: a slow client
+// may take as long as it likes for all of them.
+func (w *response) Write(p []byte) (written int, err error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	for {
+		piece := p[written:min(len(p), written+writePiece)]
+		w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		w.bytes += int64(n)
+		if err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// live counts sessions, for metrics.
+func (s *Server) live() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	page, err := s.desk.List(ctx, session.Query{Limit: 1})
+	if err != nil {
+		return 0
+	}
+	return float64(page.Total)
+}

@@ -1,0 +1,519 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/internal/desk"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/hostile"
+)
+
+// stream is an event stream being read.
+type stream struct {
+	*bufio.Scanner
+	close func()
+}
+
+type event struct {
+	Type, Kind, Status, Code, Error string
+	Pages, Bills, Lines, Rows, File int
+}
+
+func (p *place) stream(t *testing.T, path string, header http.Header) *stream {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", p.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || kind != "text/event-stream" {
+		t.Fatalf("%d, %s", resp.StatusCode, kind)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return &stream{bufio.NewScanner(resp.Body), func() { resp.Body.Close() }}
+}
+
+// next returns the next event, and false at the end of the stream.
+func (s *stream) next(t *testing.T) (e event, ok bool) {
+	t.Helper()
+	name := ""
+	for s.Scan() {
+		if n, found := strings.CutPrefix(s.Text(), "event: "); found {
+			name = n
+		}
+		if data, found := strings.CutPrefix(s.Text(), "data: "); found {
+			if err := json.Unmarshal([]byte(data), &e); err != nil || e.Type != name {
+				t.Errorf("event %q with %q: %v", name, data, err)
+			}
+			return e, true
+		}
+	}
+	return e, false
+}
+
+// until returns the events up to the first of a type.
+func (s *stream) until(t *testing.T, kind string) (all []event) {
+	t.Helper()
+	for {
+		e, ok := s.next(t)
+		if !ok {
+			t.Fatalf("the stream ended before %q; there was %+v", kind, all)
+		}
+		if all = append(all, e); e.Type == kind {
+			return all
+		}
+	}
+}
+
+func TestEventsTellWhatHappensInASession(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	s := p.stream(t, "/events?_sid=s", nil)
+	elsewhere := p.stream(t, "/events?_sid=other", nil)
+	elsewhere.until(t, "state")
+	if all := s.until(t, "state"); len(all) != 1 || all[0].Status != "no_session" {
+		t.Errorf("first comes %+v", all)
+	}
+	p.post(t, "/new-session?_sid=s", "", nil)
+	s.until(t, "new")
+	p.uploadBills(t, "s", ship.bills)
+	all := s.until(t, "attached")
+	last := all[len(all)-1]
+	if all[0].Type != "reading" || last.Kind != "bol" || last.Pages != 6 || last.Bills != 6 || last.Lines != 30 || last.Status != "ready" {
+		t.Errorf("an upload tells %+v", all)
+	}
+	pages := 0
+	for _, e := range all {
+		if e.Type == "progress" {
+			if e.Pages < pages || e.Pages > 6 || e.File != 1 {
+				t.Errorf("progress goes from %d to %+v", pages, e)
+			}
+			pages = e.Pages
+		}
+	}
+	if pages != 6 {
+		t.Errorf("progress ends at page %d", pages)
+	}
+	p.uploadOrders(t, "s", ship.orders)
+	all = s.until(t, "attached")
+	if last := all[len(all)-1]; last.Kind != "orders" || last.Rows != 30 || last.Status != "merged" {
+		t.Errorf("orders tell %+v", all)
+	}
+	p.post(t, "/upload?_sid=s", "application/pdf", []byte("hello"))
+	all = s.until(t, "failed")
+	if last := all[len(all)-1]; last.Code != "not_a_pdf" || last.Error == "" {
+		t.Errorf("a failed upload tells %+v", all)
+	}
+	late := p.stream(t, "/events?_sid=s", nil)
+	if all := late.until(t, "state"); all[0].Status != "merged" || all[0].Bills != 6 {
+		t.Errorf("who comes late is told %+v", all)
+	}
+	p.post(t, "/clear-session?_sid=s", "", nil)
+	s.until(t, "cleared")
+
+	p.api.EndStreams()
+	if e, ok := elsewhere.next(t); ok {
+		t.Errorf("another session's events came through: %+v", e)
+	}
+	if e, ok := s.next(t); ok {
+		t.Errorf("the stream goes on after the end: %+v", e)
+	}
+	p.get(t, "/events?_sid=s").fails(t, 503, "busy", fields{"session_id": "s", "details": anyObject})
+}
+
+func TestEventsOfAnotherOwnersSessionAreNotShown(t *testing.T) {
+	p, secrets, _ := keyed(t, "a", "b")
+	s := p.stream(t, "/events?_sid=x", apiKey(secrets["a"]))
+	s.until(t, "state")
+	p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secrets["b"])})
+	p.do(t, request{method: "POST", path: "/upload?_sid=x", header: apiKey(secrets["b"]), kind: "application/pdf", body: strings.NewReader("hello")})
+	p.api.EndStreams()
+	if e, ok := s.next(t); ok {
+		t.Errorf("another owner's event: %+v", e)
+	}
+}
+
+// metric returns a measurement, -1 if it is not there.
+func (p *place) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(string(p.get(t, "/metrics").body)) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			f, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+	}
+	return -1
+}
+
+func TestMetricsCountWhatHappens(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "a", ship.bills)
+	p.uploadBills(t, "b", ship.bills)
+	p.uploadOrders(t, "b", ship.orders)
+	p.uploadBills(t, "b", []byte("hello"))
+	p.get(t, "/nowhere/"+strings.Repeat("x", 50))
+	p.do(t, request{method: "BREW", path: "/status"})
+	for name, want := range map[string]float64{
+		`tallyman_requests_total{method="POST",route="/upload",status="200"}`:  2,
+		`tallyman_requests_total{method="POST",route="/upload",status="422"}`:  1,
+		`tallyman_requests_total{method="GET",route="(none)",status="404"}`:    1,
+		`tallyman_requests_total{method="other",route="/status",status="405"}`: 1,
+		`tallyman_request_seconds_count{route="/upload"}`:                      3,
+		`tallyman_uploads_total{kind="bol",outcome="ok"}`:                      2,
+		`tallyman_uploads_total{kind="bol",outcome="not_a_pdf"}`:               1,
+		`tallyman_uploads_total{kind="orders",outcome="ok"}`:                   1,
+		`tallyman_pages_read_total`:                                            12,
+		`tallyman_bills_total{outcome="reconciled"}`:                           12,
+		`tallyman_bills_total{outcome="mismatched"}`:                           0,
+		`tallyman_sessions_live`:                                               2,
+		`tallyman_reading`:                                                     0,
+		`tallyman_waiting`:                                                     0,
+		`tallyman_event_streams`:                                               0,
+	} {
+		if got := p.metric(t, name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	a := p.get(t, "/metrics")
+	if kind := a.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
+		t.Errorf("measurements come as %q", kind)
+	}
+	// Every measurement says what it is, and each line is one that Prometheus reads.
+	sample := regexp.MustCompile(`^([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? ([-+0-9.e]+|\+Inf|NaN)$`)
+	explained := map[string]bool{}
+	for line := range strings.Lines(string(a.body)) {
+		line = strings.TrimSuffix(line, "\n")
+		if name, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, _, _ = strings.Cut(name, " ")
+			explained[name] = true
+			continue
+		}
+		if strings.HasPrefix(line, "# TYPE ") {
+			continue
+		}
+		m := sample.FindStringSubmatch(line)
+		if m == nil {
+			t.Errorf("no measurement: %q", line)
+			continue
+		}
+		name := m[1]
+		for _, part := range []string{"_bucket", "_sum", "_count"} {
+			if base, ok := strings.CutSuffix(name, part); ok && explained[base] {
+				name = base
+			}
+		}
+		if !explained[name] {
+			t.Errorf("%s is not explained", name)
+		}
+	}
+	if p.metric(t, "tallyman_worker_restarts_total") < 0 || p.metric(t, "process_resident_memory_bytes") <= 0 {
+		t.Error("measurements of the workers or the process are missing")
+	}
+}
+
+func TestEverySessionOperationIsOneLineWithoutIDsOrSecrets(t *testing.T) {
+	p, secrets, _ := keyed(t, "depot")
+	ship := small(t, 1)
+	h := apiKey(secrets["depot"])
+	const sid = "very-secret-session"
+	kind, body := multi(t, part{name: "file", filename: "secret-name.pdf", content: ship.bills})
+	for _, r := range []struct {
+		request
+		op, outcome string
+		has         []string
+	}{
+		{request{method: "POST", path: "/new-session"}, "new", "ok", []string{"files_removed"}},
+		{request{method: "POST", path: "/upload", kind: kind, body: bytes.NewReader(body)}, "attach_bol", "ok", []string{"pages", "bills", "lines", "bytes"}},
+		{request{method: "POST", path: "/upload-csv", kind: "text/csv", body: bytes.NewReader(ship.orders)}, "attach_orders", "ok", []string{"rows", "matched"}},
+		{request{method: "GET", path: "/download-bol"}, "sheet", "ok", []string{"rows"}},
+		{request{method: "GET", path: "/status"}, "status", "ok", nil},
+		{request{method: "POST", path: "/process"}, "reread", "ok", []string{"pages"}},
+		{request{method: "POST", path: "/upload", kind: "application/pdf", body: strings.NewReader("x")}, "attach_bol", "not_a_pdf", nil},
+		{request{method: "POST", path: "/auto-reset"}, "reset", "ok", []string{"files_removed"}},
+		{request{method: "POST", path: "/clear-session"}, "clear", "ok", []string{"bytes_removed"}},
+	} {
+		p.log.reset()
+		r.path += "?_sid=" + sid
+		r.header = h
+		p.do(t, r.request)
+		lines := strings.Split(strings.TrimSpace(p.log.String()), "\n")
+		var line map[string]any
+		if err := json.Unmarshal([]byte(lines[0]), &line); err != nil || len(lines) != 1 {
+			t.Errorf("%s: %d lines, %v: %s", r.op, len(lines), err, p.log.String())
+			continue
+		}
+		if line["op"] != r.op || line["outcome"] != r.outcome || line["kind"] != "named" || line["owner"] != "depot" || line["ms"] == nil {
+			t.Errorf("%s: %s", r.op, lines[0])
+		}
+		if hash, _ := line["session"].(string); !regexp.MustCompile(`^[0-9a-f]{12}$`).MatchString(hash) {
+			t.Errorf("%s: the session is %q", r.op, hash)
+		}
+		for _, name := range r.has {
+			if line[name] == nil {
+				t.Errorf("%s: %s is missing: %s", r.op, name, lines[0])
+			}
+		}
+		for _, secret := range []string{sid, secrets["depot"], "secret-name"} {
+			if strings.Contains(p.log.String(), secret) {
+				t.Errorf("%s: %q is in the log", r.op, secret)
+			}
+		}
+	}
+}
+
+func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	// Somebody shortens a stored file.
+	stored, err := filepath.Glob(filepath.Join(p.dir, "contents", "*", "*"))
+	if err != nil || len(stored) != 2 {
+		t.Fatal(stored, err)
+	}
+	for _, path := range stored {
+		if err := os.Truncate(path, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := p.get(t, "/download-bol/bol.pdf?_sid=s")
+	if a.status != 500 || bytes.Contains(a.body, []byte(p.dir)) {
+		t.Errorf("a damaged file: %d %s", a.status, a.body)
+	}
+	if !strings.Contains(p.log.String(), `"level":"ERROR"`) {
+		t.Errorf("the operator is not told: %s", p.log.String())
+	}
+	if p.metric(t, `tallyman_errors_total{code="damaged_content"}`) != 1 {
+		t.Error("it is not counted")
+	}
+	p.store.Close()
+	for _, r := range []request{
+		{method: "POST", path: "/new-session?_sid=s"}, {method: "GET", path: "/status?_sid=s"},
+		{method: "POST", path: "/upload?_sid=n", kind: "application/pdf", body: bytes.NewReader(ship.bills)},
+	} {
+		a := p.do(t, r)
+		a.fails(t, 503, "storage_unavailable", fields{"session_id": anyText})
+		if a.header.Get("Retry-After") == "" || bytes.Contains(a.body, []byte("sqlite")) || bytes.Contains(a.body, []byte(p.dir)) {
+			t.Errorf("%s: %v %s", r.path, a.header, a.body)
+		}
+	}
+	a = p.get(t, "/health")
+	a.is(t, 503, fields{
+		"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working",
+		"reading": 0, "waiting": 0, "endpoints": anyObject,
+	})
+	if a := p.get(t, "/ping"); a.status != 200 {
+		t.Errorf("ping: %d", a.status)
+	}
+}
+
+func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
+	p, secrets, _ := keyed(t, "depot")
+	key := secrets["depot"]
+	header := func(more http.Header) http.Header {
+		h := http.Header{"Authorization": {"Bearer " + key}, "Cookie": {"a=hidden"}, "X-Secret-Thing": {"hidden"}, "X-Custom-Header": {"shown"}}
+		for k, v := range more {
+			h[k] = v
+		}
+		return h
+	}
+	kind, form := multi(t, part{name: "file", filename: "b.pdf", content: []byte("x")}, part{name: "note", content: []byte("shown")}, part{name: "password", content: []byte("hidden")})
+	for _, e := range []struct {
+		method, query, kind, body string
+		want                      fields // of request_info
+	}{
+		{"GET", "?_sid=x&api_key=hidden&t=shown", "", "", fields{"query_params": fields{"_sid": "x", "api_key": "[blanked]", "t": "shown"}, "raw_data_length": 0, "content_type": nil}},
+		{"POST", "", "application/json", `{"csv_data":"shown","token":"hidden","in":[{"password":"hidden"}]}`,
+			fields{"is_json": true, "json_data": fields{"csv_data": "shown", "token": "[blanked]", "in": []fields{{"password": "[blanked]"}}}, "raw_data_length": 66}},
+		{"PUT", "", "application/x-www-form-urlencoded", "a=shown&secret=hidden", fields{"form_data": fields{"a": "shown", "secret": "[blanked]"}, "raw_data": "", "raw_data_length": 21}},
+		{"POST", "", kind, string(form), fields{"files": []string{"file"}, "form_data": fields{"note": "shown", "password": "[blanked]"}, "raw_data": ""}},
+		{"DELETE", "", "text/plain", "shown", fields{"raw_data": "shown", "raw_data_length": 5, "content_length": 5}},
+		{"POST", "", "application/json", "{", fields{"is_json": true, "json_data": "Error parsing JSON"}},
+	} {
+		a := p.do(t, request{method: e.method, path: "/debug-request" + e.query, header: header(nil), kind: e.kind, body: strings.NewReader(e.body)})
+		want := fields{
+			"method": e.method, "url": anyText, "path": "/debug-request", "query_params": anything, "headers": anyObject, "content_type": anything,
+			"content_length": anything, "is_json": e.kind == "application/json", "json_data": anything, "form_data": anything, "files": anything,
+			"raw_data": anything, "raw_data_length": anyNumber, "timestamp": anyNumber,
+		}
+		for k, v := range e.want {
+			want[k] = v
+		}
+		a.is(t, 200, fields{"status": "debug_complete", "message": anyText, "request_info": want})
+		if bytes.Contains(a.body, []byte("hidden")) || bytes.Contains(a.body, []byte(key)) {
+			t.Errorf("%s %s: a secret is shown: %s", e.method, e.kind, a.body)
+		}
+		if !bytes.Contains(a.body, []byte(`"X-Custom-Header":"shown"`)) {
+			t.Errorf("a header is missing: %s", a.body)
+		}
+	}
+	long := p.do(t, request{method: "POST", path: "/debug-request", header: apiKey(key), kind: "text/plain", body: bytes.NewReader(bytes.Repeat([]byte("hidden"), 100_000))})
+	if bytes.Contains(long.body, []byte("hidden")) || !bytes.Contains(long.body, []byte(`"raw_data_length":600000`)) {
+		t.Errorf("a long body: %.300s", long.body)
+	}
+}
+
+func TestAHostilePDFIsAnsweredAndTheNextOneIsRead(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	for name, pdf := range map[string][]byte{
+		"a page tree in a ring": hostile.PageTreeLoop(), "a form in itself": hostile.FormLoop(), "a page of blanks": hostile.SpaceBomb(16 << 20),
+	} {
+		if a := p.post(t, "/upload?_sid=s", "application/pdf", pdf); a.status != 422 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := p.uploadBills(t, "s", ship.bills); a.status != 200 {
+		t.Errorf("after them: %d %s", a.status, a.body)
+	}
+}
+
+func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
+	p := newPlace(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: p.api}
+	go server.Serve(httpapi.Limit(listener, 2))
+	defer server.Close()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		return conn
+	}
+	ask := func(conn net.Conn) int {
+		fmt.Fprintf(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == 503 {
+			answer{503, resp.Header, body}.fails(t, 503, "busy", nil)
+			if resp.Header.Get("Retry-After") == "" || !resp.Close {
+				t.Errorf("%v", resp.Header)
+			}
+		}
+		return resp.StatusCode
+	}
+	first, second := dial(), dial()
+	if a, b := ask(first), ask(second); a != 200 || b != 200 {
+		t.Errorf("within the limit: %d, %d", a, b)
+	}
+	for range 10 {
+		third := dial()
+		if got := ask(third); got != 503 {
+			t.Errorf("over the limit: %d", got)
+		}
+		third.Close()
+	}
+	if got := ask(second); got != 200 {
+		t.Errorf("who is there stays: %d", got)
+	}
+	first.Close()
+	for got := 0; got != 200; time.Sleep(time.Millisecond) { // the server has yet to see that
+		next := dial()
+		got = ask(next)
+		next.Close()
+	}
+}
+
+func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
+	dir := t.TempDir()
+	store, err := sqlite.Open(t.Context(), dir, session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	at := &stores{dir: dir, store: store}
+	p := at.serve(t, desk.New(store, nil, reader, desk.Limits{}))
+	p.post(t, "/new-session?_sid=s", "", nil)
+	s := p.stream(t, "/events?_sid=s", nil)
+	if all := s.until(t, "expired"); len(all) != 2 || all[0].Status != "empty" || all[1].Status != "no_session" {
+		t.Errorf("%+v", all)
+	}
+	p.post(t, "/new-session?_sid=s", "", nil)
+	s.until(t, "new")
+	// Somebody uses it now and then; the stream itself does not keep it alive.
+	for range 3 {
+		time.Sleep(400 * time.Millisecond)
+		p.get(t, "/status?_sid=s")
+	}
+	s.until(t, "expired")
+}
+
+func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
+	p, secrets, ring := keyed(t, "a", "b")
+	few := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback, c.Streams = ring, false, 2 })
+	few.stream(t, "/events?_sid=1", apiKey(secrets["a"])).until(t, "state")
+	few.stream(t, "/events?_sid=2", apiKey(secrets["a"])).until(t, "state")
+	few.do(t, request{method: "GET", path: "/events?_sid=3", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "3", "details": anyObject})
+	few.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
+	few.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["b"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+}
+
+// stuck is a store that hangs, as one on a disk that does not answer.
+type stuck struct {
+	session.Store
+	hangs chan struct{} // until it is closed
+}
+
+func (s stuck) Check(context.Context) error {
+	<-s.hangs
+	return nil
+}
+
+func TestHealthAnswersWhenStorageDoesNot(t *testing.T) {
+	at := newStores(t)
+	hanging := stuck{at.store, make(chan struct{})}
+	p := at.serve(t, desk.New(hanging, at.contents, reader, desk.Limits{}))
+	answers := make(chan answer, 4)
+	for range cap(answers) {
+		go func() {
+			a, err := p.try(request{method: "GET", path: "/health"})
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+		}()
+	}
+	for range cap(answers) {
+		(<-answers).is(t, 503, fields{
+			"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working",
+			"reading": 0, "waiting": 0, "endpoints": anyObject,
+		})
+	}
+	close(hanging.hangs)
+	for p.get(t, "/health").status != 200 {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

@@ -1,0 +1,371 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// The statuses of a session, as /status gives them.
+const (
+	statusNone   = "no_session" // it is not there
+	statusEmpty  = "empty"      // nothing is attached
+	statusReady  = "ready"      // bills, no orders: there is a sheet
+	statusMerged = "merged"     // bills and orders
+)
+
+func statusOf(st session.State, there bool) string {
+	switch {
+	case !there:
+		return statusNone
+	case len(st.BOL) == 0:
+		return statusEmpty
+	case st.Orders == nil:
+		return statusReady
+	default:
+		return statusMerged
+	}
+}
+
+// summaryOf returns what is known of an attached BOL file.
+func summaryOf(in session.Input) desk.BillsSummary {
+	var sum desk.BillsSummary
+	json.Unmarshal(in.Summary, &sum) // made by the desk; the zero value is no harm
+	return sum
+}
+
+// removedAnswer is what an operation took away.
+type removedAnswer struct {
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+// readyAnswer is what GET / says to programs.
+type readyAnswer struct {
+	// Status is "ready".
+	Status    string            `json:"status"`
+	SessionID string            `json:"session_id"`
+	Message   string            `json:"message"`
+	Service   string            `json:"service"`
+	Version   string            `json:"version"`
+	Endpoints map[string]string `json:"endpoints"`
+}
+
+// wantsJSON reports whether a request for the page asks for JSON instead.
+func wantsJSON(r *http.Request) bool {
+	if strings.EqualFold(r.URL.Query().Get("format"), "json") {
+		return true
+	}
+	accept := strings.ToLower(r.Header.Get("Accept"))
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
+}
+
+// handleRoot serves the page, or says what there is.
+func handleRoot(c *call) (any, error) {
+	h := c.w.Header()
+	h.Add("Vary", "Accept")
+	if !wantsJSON(c.r) {
+		c.noOp = true
+		return nil, c.static("index.html")
+	}
+	var err error
+	if c.caller, err = c.identify(); err != nil {
+		return nil, err
+	}
+	if c.naming.id() == "" {
+		if c.naming, err = c.name(); err != nil {
+			return nil, err
+		}
+	}
+	if c.span == nil {
+		c.trace()
+	}
+	if _, err := c.open(); err != nil {
+		return nil, err
+	}
+	return readyAnswer{
+		Status: "ready", SessionID: string(c.naming.id()), Message: "Tallyman is ready.",
+		Service: serviceName, Version: c.s.config.Version, Endpoints: endpoints(c.s.routes),
+	}, nil
+}
+
+// newAnswer is what /new-session says.
+type newAnswer struct {
+	// Status is "created".
+	Status    string `json:"status"`
+	SessionID string `json:"session_id"`
+	// Type is "external" for an ID that the caller gave, "internal" for a minted
+	// one.
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	// CleanupPerformed is true if a session was there before and had files.
+	CleanupPerformed bool `json:"cleanup_performed"`
+	// PreviousFilesRemoved is the same.
+	PreviousFilesRemoved bool          `json:"previous_files_removed"`
+	Removed              removedAnswer `json:"removed"`
+	ExpiresAt            time.Time     `json:"expires_at"`
+}
+
+func handleNew(c *call) (newAnswer, error) {
+	st, removed, err := c.begin()
+	if err != nil {
+		return newAnswer{}, err
+	}
+	c.noteRemoved(removed)
+	a := newAnswer{
+		Status: "created", SessionID: string(c.naming.id()), Type: "external", Message: "A new, empty session was created.",
+		CleanupPerformed: removed.Files > 0, PreviousFilesRemoved: removed.Files > 0,
+		Removed: removedAnswer{removed.Files, removed.Bytes}, ExpiresAt: st.Expires,
+	}
+	if c.naming.given == "" {
+		a.Type = "internal"
+	}
+	if removed.Files > 0 {
+		a.Message = fmt.Sprintf("A new, empty session was created; %s of an earlier one removed.", were(removed.Files, "file"))
+	}
+	return a, nil
+}
+
+// were counts things that something was done to: "1 file was", "2 files were".
+func were(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return fmt.Sprintf("%d %ss were", n, what)
+}
+
+// clearAnswer is what /clear-session says.
+type clearAnswer struct {
+	// Status is "cleared", or "no_session" if the request named none.
+	Status    string        `json:"status"`
+	SessionID string        `json:"session_id,omitempty"`
+	Message   string        `json:"message"`
+	Removed   removedAnswer `json:"removed"`
+}
+
+func handleClear(c *call) (clearAnswer, error) {
+	if c.naming.id() == "" {
+		return clearAnswer{Status: "no_session", Message: "The request names no session, so there was nothing to clear."}, nil
+	}
+	removed, err := c.s.desk.Clear(c.r.Context(), c.key())
+	if err != nil {
+		return clearAnswer{}, err
+	}
+	c.noteRemoved(removed)
+	c.s.hub.tell(c.key(), event{Type: "cleared"})
+	if c.naming.given == "" {
+		c.setCookie("")
+	}
+	return clearAnswer{
+		Status: "cleared", SessionID: string(c.naming.id()),
+		Message: fmt.Sprintf("The session was cleared; %s removed.", were(removed.Files, "file")),
+		Removed: removedAnswer{removed.Files, removed.Bytes},
+	}, nil
+}
+
+// resetAnswer is what /auto-reset says.
+type resetAnswer struct {
+	// Status is "success".
+	Status string `json:"status"`
+	// OldSessionID is null if the request named no session.
+	OldSessionID *string       `json:"old_session_id"`
+	NewSessionID string        `json:"new_session_id"`
+	SessionID    string        `json:"session_id"`
+	Ready        bool          `json:"ready_for_next_workflow"`
+	Message      string        `json:"message"`
+	Removed      removedAnswer `json:"removed"`
+}
+
+func handleReset(c *call) (resetAnswer, error) {
+	old := c.naming.id()
+	_, removed, err := c.begin()
+	if err != nil {
+		return resetAnswer{}, err
+	}
+	c.noteRemoved(removed)
+	a := resetAnswer{
+		Status: "success", NewSessionID: string(c.naming.id()), SessionID: string(c.naming.id()), Ready: true,
+		Message: fmt.Sprintf("Ready for the next workflow; %s removed.", were(removed.Files, "file")),
+		Removed: removedAnswer{removed.Files, removed.Bytes},
+	}
+	if old != "" {
+		a.OldSessionID = (*string)(&old)
+	}
+	return a, nil
+}
+
+// statusAnswer is what /status says.
+type statusAnswer struct {
+	// SessionID is null if the request names no session.
+	SessionID *string `json:"session_id"`
+	// Status is "no_session", "empty", "ready" (there is a sheet) or "merged"
+	// (with orders).
+	Status           string      `json:"status"`
+	HasProcessedData bool        `json:"has_processed_data"`
+	SessionExists    bool        `json:"session_exists"`
+	AvailableFiles   []fileShort `json:"available_files"`
+	// SessionAge is in seconds, null for a session that is not there.
+	SessionAge  *float64    `json:"session_age_seconds"`
+	ExpiresAt   *time.Time  `json:"expires_at"`
+	QueryParams queryParams `json:"query_params"`
+}
+
+// fileShort is one of a session's files.
+type fileShort struct {
+	Name string `json:"name"`
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Type is "pdf", "csv", "xlsx" or "xls".
+	Type string `json:"type"`
+}
+
+type queryParams struct {
+	SID    *string `json:"_sid"`
+	Action *string `json:"_action"`
+	T      *string `json:"_t"`
+}
+
+func (c *call) param(name string) *string {
+	if !c.values.Has(name) {
+		return nil
+	}
+	v := c.values.Get(name)
+	return &v
+}
+
+// files returns the session that the request means and its files, as of one
+// instant. The session need not be there.
+func (c *call) files() (st session.State, there bool, files []desk.File, err error) {
+	first, there, err := c.peek()
+	if !there || err != nil {
+		return st, false, nil, err
+	}
+	err = c.s.desk.Look(c.r.Context(), first, func(now session.State) (err error) {
+		st = now
+		files, err = c.s.desk.Files(c.r.Context(), now)
+		return err
+	})
+	if fault.CodeOf(err) == fault.NotFound {
+		return session.State{}, false, nil, nil // it ended meanwhile
+	}
+	return st, err == nil, files, err
+}
+
+func handleStatus(c *call) (statusAnswer, error) {
+	st, there, files, err := c.files()
+	if err != nil {
+		return statusAnswer{}, err
+	}
+	a := statusAnswer{
+		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: []fileShort{},
+		QueryParams: queryParams{c.param("_sid"), c.param("_action"), c.param("_t")},
+	}
+	if id := c.naming.id(); id != "" {
+		a.SessionID = (*string)(&id)
+	}
+	for _, f := range files {
+		a.AvailableFiles = append(a.AvailableFiles, fileShort{f.Name, f.Size, f.Type})
+	}
+	if there {
+		age := max(0, time.Since(st.Created).Seconds())
+		a.SessionAge, a.ExpiresAt = &age, &st.Expires
+	}
+	return a, nil
+}
+
+// filesAnswer is what /files says.
+type filesAnswer struct {
+	SessionID *string      `json:"session_id"`
+	Files     []fileAnswer `json:"files"`
+}
+
+// fileAnswer is one of a session's files, and where to get it.
+type fileAnswer struct {
+	Name string `json:"name"`
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Type is "pdf", "csv", "xlsx" or "xls".
+	Type string `json:"type"`
+	// Role is "sheet", "bol" or "orders".
+	Role string `json:"role"`
+	// DownloadURL is the path of the file on this server. It does not name the
+	// session: the request for it does, as this one did.
+	DownloadURL string `json:"download_url"`
+}
+
+func handleFiles(c *call) (filesAnswer, error) {
+	_, _, files, err := c.files()
+	if err != nil {
+		return filesAnswer{}, err
+	}
+	a := filesAnswer{Files: []fileAnswer{}}
+	if id := c.naming.id(); id != "" {
+		a.SessionID = (*string)(&id)
+	}
+	for _, f := range files {
+		a.Files = append(a.Files, fileAnswer{f.Name, f.Size, f.Type, f.Role, "/download-bol/" + escapeName(f.Name)})
+	}
+	return a, nil
+}
+
+// validateAnswer is what /validate-session says.
+type validateAnswer struct {
+	SessionID string `json:"session_id"`
+	// Status is "valid", or "contaminated" if the session should be reset before
+	// another workflow.
+	Status  string `json:"status"`
+	IsClean bool   `json:"is_clean"`
+	// Risk is that of taking the session for an empty one: "none", "low" (one
+	// BOL), "medium" (with orders) or "high" (several BOLs).
+	Risk            string   `json:"contamination_risk"`
+	FilesFound      []string `json:"files_found"`
+	Recommendations []string `json:"recommendations"`
+	DirectoryExists bool     `json:"directory_exists"`
+}
+
+func errSessionRequired() error {
+	return fault.New(SessionRequired, "the request names no session; give its ID as ?_sid=ID")
+}
+
+func handleValidate(c *call) (validateAnswer, error) {
+	if c.naming.given == "" && c.naming.minted == "" {
+		return validateAnswer{}, errSessionRequired()
+	}
+	st, there, files, err := c.files()
+	if err != nil {
+		return validateAnswer{}, err
+	}
+	a := validateAnswer{
+		SessionID: string(c.naming.id()), Status: "valid", IsClean: len(files) == 0, Risk: "none",
+		FilesFound: []string{}, DirectoryExists: there,
+	}
+	for _, f := range files {
+		a.FilesFound = append(a.FilesFound, f.Name)
+	}
+	switch {
+	case len(st.BOL) > 1:
+		a.Risk = "high"
+		a.Recommendations = []string{"The session holds several BOL files, whose bills are in one sheet."}
+	case st.Orders != nil:
+		a.Risk = "medium"
+		a.Recommendations = []string{"The session holds a finished workflow."}
+	case len(st.BOL) == 1:
+		a.Risk = "low"
+		a.Recommendations = []string{"The session holds a BOL; uploading another replaces it."}
+	case there:
+		a.Recommendations = []string{"The session is empty and ready for a workflow."}
+	default:
+		a.Recommendations = []string{"The session is not there yet; its first use begins it, empty."}
+	}
+	if !a.IsClean {
+		a.Status = "contaminated"
+		a.Recommendations = append(a.Recommendations, "Call POST /new-session with this _sid before the next workflow; nothing of this one is visible then.")
+	}
+	return a, nil
+}

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi/web"
+)
+
+// static answers with a part of the pages, which are built in. Browsers ask
+// every time whether theirs is still the right one.
+func (c *call) static(name string) error { return c.part(name, "no-cache") }
+
+// part answers with a part of the pages, to be kept as cache says.
+func (c *call) part(name, cache string) error {
+	p, ok := web.Find(name)
+	if !ok {
+		return fault.New(fault.NotFound, "there is no page or part of one called %.80q", name)
+	}
+	h := c.w.Header()
+	h.Set("Cache-Control", cache)
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("ETag", p.ETag)
+	if known(c.r.Header.Get("If-None-Match"), p.ETag) {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", p.Type)
+	body := p.Plain
+	if p.Gzip != nil && takesGzip(c.r) {
+		h.Set("Content-Encoding", "gzip")
+		body = p.Gzip
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method != http.MethodHead {
+		c.w.Write(body)
+	}
+	return nil
+}
+
+// handleVersioned answers with a part of the pages of this very build. Another
+// build's parts have other addresses, so that browsers may keep these for good.
+func handleVersioned(c *call) (any, error) {
+	if c.r.PathValue("version") != web.Version() {
+		return nil, fault.New(fault.NotFound, "the server was updated since the page was loaded; load the page again")
+	}
+	return nil, c.part(c.r.PathValue("name"), "public, max-age=31536000, immutable")
+}
+
+// known reports whether an If-None-Match header has a tag.
+func known(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// takesGzip reports whether the client takes gzip, which it may also refuse by
+// q=0.
+func takesGzip(r *http.Request) bool {
+	for one := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, q, _ := strings.Cut(one, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			continue
+		}
+		_, weight, given := strings.Cut(strings.ReplaceAll(q, " ", ""), "q=")
+		if f, err := strconv.ParseFloat(weight, 64); !given || err != nil || f > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func staticFile(name string) func(*call) (any, error) {
+	return func(c *call) (any, error) { return nil, c.static(name) }
+}

@@ -1,0 +1,339 @@
+package httpapi
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/desk"
+	"tallyman/internal/fault"
+	"tallyman/internal/httpapi/body"
+	"tallyman/internal/session"
+)
+
+// uploadAnswer is what the routes that take a BOL say. The figures are of all
+// bills that the session now has.
+type uploadAnswer struct {
+	// Status is "success".
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	// Filename is the name of the file, the first if there were several.
+	Filename  string `json:"filename"`
+	SessionID string `json:"session_id"`
+	Pages     int    `json:"pages"`
+	Bills     int    `json:"bills"`
+	Lines     int    `json:"lines"`
+	// Reconciled, Mismatched and Unchecked count bills.
+	Reconciled int `json:"reconciled"`
+	Mismatched int `json:"mismatched"`
+	Unchecked  int `json:"unchecked"`
+	// Warnings are sentences about what a person should look at.
+	Warnings []string `json:"warnings"`
+	// FileSize is of what was uploaded, in bytes.
+	FileSize int64 `json:"file_size"`
+}
+
+// The media types of PDFs that are sent as they are. The content decides.
+var billTypes = []string{body.PDF, body.OldPDF, body.Octets}
+
+// handleUpload takes BOL files as they are.
+func handleUpload(c *call) (uploadAnswer, error) {
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsPDF}
+		return body.Reception{
+			Forms:    []string{body.Multipart},
+			Raw:      billTypes,
+			RawField: "file",
+			Files:    map[string]body.Slot{"file": bills},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "document.pdf",
+		}
+	})
+}
+
+// handleUploadBase64 takes a BOL file in JSON.
+func handleUploadBase64(c *call) (uploadAnswer, error) {
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsBase64}
+		return body.Reception{
+			Forms:    []string{body.JSON},
+			Files:    map[string]body.Slot{"file_data": bills, "attachmentData": bills},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "attachment.pdf",
+		}
+	})
+}
+
+// handleUploadAttachment takes a BOL file as automation services send it.
+func handleUploadAttachment(c *call) (uploadAnswer, error) {
+	return c.attachBills(func(in *desk.Incoming) body.Reception {
+		bills := body.Slot{In: in, Coding: body.AsBase64}
+		return body.Reception{
+			Forms:    []string{body.JSON, body.URLEncoded, body.Multipart},
+			Raw:      billTypes,
+			RawField: "attachmentData",
+			Files:    map[string]body.Slot{"attachmentData": bills, "file_data": bills, "data": bills},
+			Also:     []string{"file"},
+			Stray:    func(bool) body.Slot { return bills },
+			Fallback: "attachment.pdf",
+		}
+	})
+}
+
+func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAnswer, err error) {
+	defer func() { c.s.metrics.upload("bol", err) }()
+	if err := c.s.desk.Room(c.caller.owner); err != nil {
+		return a, err
+	}
+	// Before the first byte: what comes belongs to the life that the session is
+	// in now.
+	st, err := c.open()
+	if err != nil {
+		return a, err
+	}
+	defer func() {
+		if err != nil {
+			c.tellFailed("bol", err)
+		}
+	}()
+	in := c.s.desk.Receive()
+	defer in.Discard()
+	values, warnings, err := c.body.Receive(c.r.Context(), how(in), c.s.desk, c.query("filename"))
+	if err != nil {
+		return a, err
+	}
+	if name := cmp.Or(values.Get("filename"), values.Get("name")); in.Len() == 1 {
+		in.Name(name)
+	} else if name != "" {
+		warnings = append(warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", body.Shorten(name, 40), in.Len()))
+	}
+	add, err := c.appends(values)
+	if err != nil {
+		return a, err
+	}
+	a.Filename, a.FileSize = in.First(), in.Size()
+	c.attrs = append(c.attrs, byteCount(a.FileSize))
+	c.note("files", in.Len())
+	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "bol"})
+	st, s, err := c.s.desk.AttachBills(c.r.Context(), st, add, in, c.progress())
+	if err != nil {
+		return a, err
+	}
+	sum := desk.Summary(s.Document)
+	for _, f := range st.BOL[len(st.BOL)-in.Len():] {
+		c.s.metrics.read(summaryOf(f))
+	}
+	c.noteSummary(sum)
+	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "bol", Status: statusOf(st, true), Pages: sum.Pages, Bills: sum.Bills, Lines: sum.Lines})
+	a.Status, a.SessionID = "success", string(c.naming.id())
+	a.Pages, a.Bills, a.Lines = sum.Pages, sum.Bills, sum.Lines
+	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
+	a.Warnings = append(warningsOf(s.Document), warnings...)
+	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
+		count(sum.Lines, "line"), count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
+	return a, nil
+}
+
+// afterAttach explains why what a session holds cannot be read: it was reset or
+// cleared meanwhile.
+func afterAttach(err error) error {
+	if fault.CodeOf(err) == fault.NotFound {
+		return session.ErrSuperseded()
+	}
+	return err
+}
+
+// appends reports whether the upload is to be added to the session's BOL.
+func (c *call) appends(values url.Values) (bool, error) {
+	mode := cmp.Or(c.query("mode"), values.Get("mode"))
+	switch strings.ToLower(strings.TrimSpace(mode)) {
+	case "", "replace":
+		return false, nil
+	case "append":
+		return true, nil
+	default:
+		return false, fault.New(fault.BadRequest, "there is no mode %.40q; use append, or leave it out to replace what is there", mode)
+	}
+}
+
+func (c *call) noteSummary(sum desk.BillsSummary) {
+	c.note("pages", sum.Pages)
+	c.note("bills", sum.Bills)
+	c.note("lines", sum.Lines)
+	c.note("reconciled", sum.Reconciled)
+	c.note("problems", sum.Problems)
+}
+
+// count says how many: "1 page", "2 pages".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// maxWarnings bounds the warnings of an answer. The JSON of the sheet has all.
+const maxWarnings = 200
+
+// warningsOf says in sentences what a person should look at. It is never nil.
+func warningsOf(doc *bol.Document) []string {
+	warnings := []string{}
+	left := 0
+	say := func(format string, args ...any) {
+		if len(warnings) < maxWarnings {
+			warnings = append(warnings, sentence(fmt.Sprintf(format, args...)))
+		} else {
+			left++
+		}
+	}
+	for _, b := range doc.Bills {
+		where := place(doc, b.Sheets[0].File, b.Sheets[0].Page)
+		switch b.Verdict.Outcome {
+		case bol.Mismatched:
+			for _, d := range b.Verdict.Differences() {
+				say("Bill %s (%s) does not reconcile: %s", b.Number.Text, where, d)
+			}
+		case bol.Unchecked:
+			say("Bill %s (%s) was not checked: %s; the sums of its lines stand in", b.Number.Text, where, b.Verdict.Reason)
+		}
+	}
+	for _, p := range doc.Problems {
+		if p.Page > 0 {
+			say("On %s: %s", place(doc, p.File, p.Page), p.Message)
+		} else {
+			say("%s", p.Message)
+		}
+	}
+	if left > 0 {
+		warnings = append(warnings, fmt.Sprintf("There are %d more; the sheet as JSON lists all.", left))
+	}
+	return warnings
+}
+
+// place names a page for people, with the file if there are several.
+func place(doc *bol.Document, file, page int) string {
+	if len(doc.Files) > 1 && file < len(doc.Files) {
+		return fmt.Sprintf("page %d of %s", page, doc.Files[file].Name)
+	}
+	return fmt.Sprintf("page %d", page)
+}
+
+// ordersAnswer is what /upload-csv says.
+type ordersAnswer struct {
+	// Status is "success".
+	Status    string `json:"status"`
+	Message   string `json:"message"`
+	SessionID string `json:"session_id"`
+	Filename  string `json:"filename"`
+	// Rows is the number of order rows.
+	Rows int `json:"rows"`
+	// Matched is the number of lines that have their order row.
+	Matched int `json:"matched"`
+	// UnmatchedLines and UnmatchedOrders count what found no partner, near misses
+	// included.
+	UnmatchedLines  int `json:"unmatched_lines"`
+	UnmatchedOrders int `json:"unmatched_orders"`
+	// NearMisses counts pairs of the same bill and style with other quantities.
+	NearMisses int      `json:"near_misses"`
+	Warnings   []string `json:"warnings"`
+}
+
+// The media types of order exports that are sent as they are.
+var exportTypes = []string{
+	body.CSV, "application/csv", "text/plain", "text/tab-separated-values", "text/x-csv", "text/comma-separated-values",
+	"application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body.Octets,
+}
+
+func handleUploadCSV(c *call) (a ordersAnswer, err error) {
+	defer func() { c.s.metrics.upload("orders", err) }()
+	if err := c.s.desk.Room(c.caller.owner); err != nil {
+		return a, err
+	}
+	// Orders belong to bills that are there: no session is begun for them.
+	st, _, err := c.peek()
+	if err != nil {
+		return a, err
+	}
+	if err := desk.HasBills(st); err != nil {
+		return a, err
+	}
+	defer func() {
+		if err != nil {
+			c.tellFailed("orders", err)
+		}
+	}()
+	in := c.s.desk.Receive()
+	defer in.Discard()
+	orders := body.Slot{In: in, Most: 1, Coding: body.AsEither}
+	values, warnings, err := c.body.Receive(c.r.Context(), body.Reception{
+		Forms:    []string{body.Multipart, body.JSON, body.URLEncoded},
+		Raw:      exportTypes,
+		RawField: "file",
+		Files:    map[string]body.Slot{"file": orders, "csv_data": orders, "file_data": orders},
+		Also:     []string{"csv", "csv_file", "data", "attachmentData"},
+		Stray:    func(bool) body.Slot { return orders },
+		Fallback: "orders.csv",
+	}, c.s.desk, c.query("filename"))
+	if err != nil {
+		return a, err
+	}
+	in.Name(cmp.Or(values.Get("filename"), values.Get("name")))
+	a.Filename = in.First()
+	c.attrs = append(c.attrs, byteCount(in.Size()))
+	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
+	st, s, err := c.s.desk.AttachOrders(c.r.Context(), st, in)
+	if err != nil {
+		return a, err
+	}
+	a.Status, a.SessionID = "success", string(c.naming.id())
+	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
+	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
+	a.Warnings = append([]string{}, warnings...)
+	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, count(a.Rows, "order row"))
+	c.note("rows", a.Rows)
+	c.note("matched", a.Matched)
+	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "orders", Status: statusOf(st, true), Rows: a.Rows})
+	return a, nil
+}
+
+// processAnswer is what /process says.
+type processAnswer struct {
+	// Status is "success".
+	Status     string `json:"status"`
+	Message    string `json:"message"`
+	OutputFile string `json:"output_file"`
+	// DownloadURL is the path of the sheet on this server. It does not name the
+	// session: the request for it does, as this one did.
+	DownloadURL string `json:"download_url"`
+	SessionID   string `json:"session_id"`
+	// FileSize is that of the sheet as CSV, in bytes.
+	FileSize int `json:"file_size"`
+	// RowCount is without the header.
+	RowCount int `json:"row_count"`
+}
+
+// handleProcess reads the stored BOL again.
+func handleProcess(c *call) (a processAnswer, err error) {
+	if err := c.s.desk.Room(c.caller.owner); err != nil {
+		return a, err
+	}
+	st, _, err := c.peek()
+	if err != nil {
+		return a, err
+	}
+	st, s, err := c.s.desk.Reread(c.r.Context(), st)
+	if err != nil {
+		return a, afterAttach(err)
+	}
+	csv, err := c.s.desk.CSV(c.r.Context(), st)
+	if err != nil {
+		return a, afterAttach(err)
+	}
+	c.noteSummary(desk.Summary(s.Document))
+	return processAnswer{
+		Status: "success", Message: "Processing completed successfully", OutputFile: desk.SheetName, DownloadURL: "/download-bol",
+		SessionID: string(c.naming.id()), FileSize: len(csv), RowCount: len(s.Rows),
+	}, nil
+}

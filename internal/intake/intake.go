@@ -1,0 +1,305 @@
+// Package intake reads what people send: PDFs of bills and order exports. It is
+// where hostile files meet the parsers, and it keeps them apart from the rest:
+// everything is parsed in worker processes with limits of time, memory and size.
+//
+// The command line and the service read through it alike.
+package intake
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/orders"
+	"tallyman/internal/page"
+)
+
+// Config says what reading may take. The zero value is usable.
+type Config struct {
+	// Workers is how many processes read at once. 0 means one per processor.
+	Workers int
+	// Memory is the limit of one worker, in bytes. 0 means 512 MiB.
+	Memory int64
+	// Time is how long one document may take. 0 means 3 minutes.
+	Time time.Duration
+	// Stall is how long a worker may work without a sign of life. 0 means
+	// 20 seconds.
+	Stall time.Duration
+	// Pages is how many pages a document may have. 0 means 20,000.
+	Pages int
+	// Orders are the limits of an order export. The zero value means the
+	// defaults.
+	Orders orders.Limits
+	// Cache is a directory for compiled code. "" means CacheDir().
+	Cache string
+	// Log hears of workers that were killed or crashed. nil means nobody does.
+	Log *slog.Logger
+}
+
+// CacheDir returns the directory for compiled code in the user's cache
+// directory, or "" if the user has none.
+func CacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "tallyman")
+}
+
+// Cache is what a directory for compiled code is good for.
+type Cache int
+
+// What it can be good for.
+const (
+	Ready    Cache = iota // it has the code of this program: workers start at once
+	Cold                  // the first worker has to compile
+	Unusable              // nothing can be written to it: every worker has to
+)
+
+// Compiled tells what a directory for compiled code is good for. It leaves nothing
+// there.
+func Compiled(dir string) Cache {
+	if dir == "" {
+		return Unusable
+	}
+	if pdf.Compiled(dir) {
+		return Ready
+	}
+	// Up to the first folder that is there: the others are made by who needs them.
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+			dir = filepath.Dir(dir)
+			continue
+		case err != nil || !info.IsDir():
+			return Unusable
+		}
+		f, err := os.CreateTemp(dir, ".tallyman-probe-*.part")
+		if err != nil {
+			return Unusable
+		}
+		f.Close()
+		os.Remove(f.Name())
+		return Cold
+	}
+}
+
+// RunIfWorker serves calls if this process was started as a worker, and then
+// never returns. It must be called first thing in main, and in TestMain of tests
+// that read files.
+func RunIfWorker() {
+	worker.Main(func(s worker.Settings) map[string]worker.Handler {
+		handlers := pdf.Handlers(s)
+		handlers[methodOrders] = serveOrders
+		return handlers
+	})
+}
+
+// Reader reads files with worker processes. It is safe for concurrent use.
+type Reader struct {
+	pool   *worker.Pool
+	pdf    *pdf.Reader
+	orders orders.Limits
+	time   time.Duration
+}
+
+// New returns a Reader. Its workers start when they are first needed, or by
+// Warm.
+func New(c Config) *Reader {
+	pool := worker.NewPool(worker.Config{
+		Workers: c.Workers,
+		Memory:  c.Memory,
+		Stall:   c.Stall,
+		Cache:   cmp.Or(c.Cache, CacheDir()),
+		Log:     c.Log,
+	})
+	return &Reader{
+		pool:   pool,
+		pdf:    pdf.NewReader(pool, pdf.Limits{Time: c.Time, Pages: c.Pages}),
+		orders: c.Orders,
+		time:   cmp.Or(c.Time, 3*time.Minute),
+	}
+}
+
+// Warm starts the workers now.
+func (r *Reader) Warm() { r.pool.Warm() }
+
+// Restarts returns how many workers were killed or crashed since the start.
+func (r *Reader) Restarts() int64 { return r.pool.Restarts() }
+
+// Close ends the workers.
+func (r *Reader) Close() { r.pool.Close() }
+
+// File is a file to read.
+type File struct {
+	// Name is what people call it. It decides nothing.
+	Name string
+	io.ReaderAt
+	// Size is in bytes.
+	Size int64
+}
+
+// Progress is how far the reading of bills has come.
+type Progress struct {
+	File  int // index of the file being read
+	Pages int // pages read so far, of all files
+	Bills int // bills found so far
+	Lines int // lines found so far
+}
+
+// Bills reads one or more PDFs of bills as one document. progress, if it is not
+// nil, is called after each page, one call at a time.
+//
+// It fails with the codes of pdf.Reader.Read and bol.Pages.Document, with the
+// file's name before the message if there is more than one file.
+func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress)) (*bol.Document, error) {
+	pages, err := r.Pages(ctx, files, progress)
+	if err != nil {
+		return nil, err
+	}
+	return pages.Document()
+}
+
+// Pages reads the pages of one or more PDFs of bills, to be put together later;
+// see Bills.
+func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress)) (*bol.Pages, error) {
+	reader := bol.NewReader()
+	docs := make([]bol.File, len(files))
+	name := func(i int, err error) error {
+		if len(files) > 1 {
+			return fault.In(files[i].Name, err)
+		}
+		return err
+	}
+	turn := make(chan struct{}, 1)
+	for i, f := range files {
+		pages, err := r.pdf.Read(ctx, f, f.Size, func(p page.Page) error {
+			if err := reader.Add(i, p); err != nil {
+				return err
+			}
+			if progress != nil {
+				turn <- struct{}{}
+				pages, bills, lines := reader.Progress()
+				progress(Progress{File: i, Pages: pages, Bills: bills, Lines: lines})
+				<-turn
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, name(i, err)
+		}
+		docs[i] = bol.File{Name: f.Name, Pages: pages}
+	}
+	return reader.Pages(docs), nil
+}
+
+// Picture renders one page of a PDF; see pdf.Reader.Picture.
+func (r *Reader) Picture(ctx context.Context, f File, number, width int) (*pdf.Picture, error) {
+	return r.pdf.Picture(ctx, f, f.Size, number, width)
+}
+
+// methodOrders reads an order export. The replies are the table without its
+// rows, then the rows in batches.
+const methodOrders = "orders.read"
+
+type ordersArgs struct {
+	Name   string
+	Size   int64
+	Limits orders.Limits
+}
+
+// ordersReply is one of the worker's replies.
+type ordersReply struct {
+	Table *orders.Table `json:",omitempty"`
+	Rows  []orders.Row  `json:",omitempty"`
+}
+
+// rowsPerReply keeps replies small whatever the export's size.
+const rowsPerReply = 2000
+
+func serveOrders(c *worker.Call, args []byte) error {
+	var a ordersArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return err
+	}
+	t, err := orders.Read(context.Background(), c.Source(a.Size), a.Size, a.Name, a.Limits)
+	if err != nil {
+		return err
+	}
+	head := *t
+	head.Rows = nil
+	reply := func(r ordersReply) error {
+		payload, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		return c.Reply(payload)
+	}
+	if err := reply(ordersReply{Table: &head}); err != nil {
+		return err
+	}
+	for rows := t.Rows; len(rows) > 0; {
+		n := min(rowsPerReply, len(rows))
+		if err := reply(ordersReply{Rows: rows[:n]}); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// Orders reads an order export. It fails with the codes of orders.Read, and with
+// fault.TooSlow, TooMuchMemory, WorkerCrashed or Cancelled.
+func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
+	ctx, cancel := worker.WithTimeout(ctx, r.time)
+	defer cancel()
+	args, err := json.Marshal(ordersArgs{Name: f.Name, Size: f.Size, Limits: r.orders})
+	if err != nil {
+		return nil, fmt.Errorf("reading orders: %w", err)
+	}
+	lease, err := r.pool.Lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	var t *orders.Table
+	err = lease.Call(ctx, worker.Request{
+		Method: methodOrders,
+		Args:   args,
+		Source: f,
+		Reply: func(payload []byte) error {
+			var reply ordersReply
+			if err := json.Unmarshal(payload, &reply); err != nil {
+				return fmt.Errorf("reading orders: %w", err)
+			}
+			if reply.Table != nil {
+				t = reply.Table
+			}
+			if t == nil {
+				return errors.New("reading orders: the worker sent rows before the table")
+			}
+			t.Rows = append(t.Rows, reply.Rows...)
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, errors.New("reading orders: the worker sent nothing")
+	}
+	return t, nil
+}

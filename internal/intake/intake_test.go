@@ -1,0 +1,104 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/fault"
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
+	"tallyman/internal/sheet"
+)
+
+func TestMain(m *testing.M) {
+	intake.RunIfWorker()
+	os.Exit(m.Run())
+}
+
+// newReader returns a Reader for one test.
+func newReader(t testing.TB, c intake.Config) *intake.Reader {
+	t.Helper()
+	r := intake.New(c)
+	t.Cleanup(r.Close)
+	return r
+}
+
+func file(name string, content []byte) intake.File {
+	return intake.File{Name: name, ReaderAt: bytes.NewReader(content), Size: int64(len(content))}
+}
+
+// invented returns a sample, or ends the test.
+func invented(t testing.TB, o sample.Options) *sample.Sample {
+	t.Helper()
+	s, err := sample.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// written returns what a Write method writes, or ends the test.
+func written(t testing.TB, write func(io.Writer) error) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// read reads one PDF, or ends the test.
+func read(t testing.TB, r *intake.Reader, pdf []byte) *bol.Document {
+	t.Helper()
+	d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", pdf)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// unmatched returns the load sheet of a document without orders.
+func unmatched(t testing.TB, d *bol.Document) string {
+	t.Helper()
+	return string(written(t, func(w io.Writer) error { return sheet.WriteCSV(w, sheet.Make(d, nil)) }))
+}
+
+// differing returns the first line in which two texts differ.
+func differing(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return "got  " + g[i] + "\nwant " + w[i]
+		}
+	}
+	if len(g) != len(w) {
+		return "one is longer"
+	}
+	return "none"
+}
+
+// faultIs ends the test if the error is not a fault of one of the codes, or says
+// nothing to people.
+func faultIs(t testing.TB, err error, codes ...fault.Code) {
+	t.Helper()
+	got := fault.CodeOf(err)
+	for _, c := range codes {
+		if got == c && err == nil {
+			return
+		}
+		if got == c {
+			for _, internal := range []string{"panic", "goroutine", "runtime error", "wasm", "%!"} {
+				if strings.Contains(err.Error(), internal) {
+					t.Errorf("%q is not for people", err)
+				}
+			}
+			return
+		}
+	}
+	t.Fatalf("got %q (%v), want %q", got, err, codes)
+}

@@ -1,0 +1,272 @@
+// Package pdf turns PDF documents into pages of words with their places, and
+// into pictures of pages. It does not know what a bill is.
+//
+// The engine is PDFium, compiled to WebAssembly and run by wazero, in worker
+// processes: a document that makes it hang, crash or eat memory ends with a
+// clear fault, and harms no other. The pages of one document are spread over
+// the workers that are idle.
+//
+// Only text inside a page's visible box counts; these PDFs carry junk text far
+// outside of it.
+package pdf
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/page"
+)
+
+// Reader reads documents with the workers of a pool. It is safe for concurrent
+// use.
+type Reader struct {
+	pool   *worker.Pool
+	limits Limits
+}
+
+// Limits are what one document may take. A zero field means its default.
+type Limits struct {
+	// Time is how long reading one document may take: 3 minutes by default.
+	Time time.Duration
+	// Pages is how many pages a document may have: 20,000 by default.
+	Pages int
+}
+
+// NewReader returns a Reader. The processes of the pool must offer Handlers.
+func NewReader(pool *worker.Pool, l Limits) *Reader {
+	if l.Time <= 0 {
+		l.Time = 3 * time.Minute
+	}
+	if l.Pages <= 0 {
+		l.Pages = 20_000
+	}
+	return &Reader{pool: pool, limits: l}
+}
+
+// Read reads all pages of a document and returns how many there are. Each page
+// is handed to the function as soon as it is read: in no particular order, and
+// from several goroutines at once. A page that alone is damaged is handed over
+// with its Damage. Memory does not grow with the number of pages.
+//
+// It fails with the codes fault.EmptyFile, NotAPDF, DamagedPDF, EncryptedPDF,
+// TooLarge, TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or
+// with what the function returned; some pages may have been handed over by then.
+func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
+	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
+	defer cancel()
+	args, err := json.Marshal(readArgs{Size: size})
+	if err != nil {
+		return 0, fmt.Errorf("reading a PDF: %w", err)
+	}
+	lease, err := r.pool.Lease(ctx)
+	if err != nil {
+		return 0, err
+	}
+	j := &job{reader: r, ctx: ctx, src: src, args: args, each: each}
+	if size > 1<<20 {
+		// Large enough for a second worker to be worth while before it is known
+		// how many pages there are.
+		j.help()
+	}
+	j.work(lease)
+	j.helpers.Wait()
+	if j.err != nil {
+		return 0, j.err
+	}
+	if j.read != j.pages {
+		return 0, fmt.Errorf("reading a PDF: %d of %d pages were read", j.read, j.pages)
+	}
+	return j.pages, nil
+}
+
+// job is one document being read by one or more workers.
+type job struct {
+	reader *Reader
+	ctx    context.Context
+	src    io.ReaderAt
+	args   []byte
+	each   func(page.Page) error
+
+	helpers sync.WaitGroup
+
+	mu    sync.Mutex
+	err   error   // the first that ended a worker's part
+	pages int     // 0 until a worker has opened the document
+	left  []*span // what has not been given out: one for each worker that came
+	read  int     // how many pages have been handed over
+}
+
+// span is a run of pages that one worker is to read: from next up to, not
+// including, end.
+type span struct{ next, end int }
+
+// help takes another worker for the document, if one is idle.
+func (j *job) help() {
+	lease := j.reader.pool.TryLease()
+	if lease == nil {
+		return
+	}
+	j.helpers.Go(func() { j.work(lease) })
+}
+
+// work lets one worker read until no page is left.
+func (j *job) work(lease *worker.Lease) {
+	defer lease.Release()
+	own := &span{}
+	current := 0 // the page that the worker is at, 0 before the first
+	err := lease.Call(j.ctx, worker.Request{
+		Method: methodRead,
+		Args:   j.args,
+		Source: j.src,
+		Answer: func(question []byte) ([]byte, error) {
+			pages, n := binary.Uvarint(question)
+			if n <= 0 {
+				return nil, errWire
+			}
+			first, count, err := j.take(own, int(pages))
+			if count == 0 || err != nil {
+				return nil, err
+			}
+			current = first
+			return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(first)), uint64(count)), nil
+		},
+		Reply: func(payload []byte) error {
+			p, err := parsePage(payload)
+			if err != nil {
+				return err
+			}
+			if p.Number != current {
+				return errWire
+			}
+			current++
+			if err := j.each(p); err != nil {
+				return err
+			}
+			j.mu.Lock()
+			j.read++
+			j.mu.Unlock()
+			return nil
+		},
+	})
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err == nil || j.err != nil {
+		return
+	}
+	if code := fault.CodeOf(err); current > 0 &&
+		(code == fault.TooSlow || code == fault.TooMuchMemory || code == fault.WorkerCrashed) {
+		err = fault.In(fmt.Sprintf("page %d", current), err)
+	}
+	j.err = err
+}
+
+// chunk is how many pages a worker is given at once at most: few enough that
+// the others are not kept waiting at the end.
+const chunk = 8
+
+// take gives a worker its next pages; count is 0 when none are left or the job
+// has failed. A worker goes on in its own span, so that it reads one part of
+// the file and not all of it; when that is done, or when it is new, it takes
+// over half of the longest span that is left.
+func (j *job) take(own *span, pages int) (first, count int, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return 0, 0, nil
+	}
+	if j.pages == 0 {
+		if pages > j.reader.limits.Pages {
+			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split it", pages, j.reader.limits.Pages)
+		}
+		j.pages = pages
+		j.left = append(j.left, &span{1, pages + 1})
+	}
+	if pages != j.pages {
+		return 0, 0, errors.New("the workers do not agree on the number of pages")
+	}
+	if own.next == own.end {
+		longest := slices.MaxFunc(j.left, func(a, b *span) int { return cmp.Compare(a.end-a.next, b.end-b.next) })
+		middle := longest.next + (longest.end-longest.next)/2
+		own.next, own.end, longest.end = middle, longest.end, middle
+		if !slices.Contains(j.left, own) {
+			j.left = append(j.left, own)
+		}
+		if own.next == own.end {
+			return 0, 0, nil
+		}
+		j.help()
+	}
+	first = own.next
+	count = min(chunk, max(1, (own.end-own.next)/2))
+	own.next += count
+	return first, count, nil
+}
+
+// The bounds of a picture's width, in pixels.
+const (
+	MinWidth = 16
+	MaxWidth = 4000
+)
+
+// Picture is a page as a picture.
+type Picture struct {
+	PNG []byte
+	// PageWidth and PageHeight are those of the page in points.
+	PageWidth, PageHeight float32
+}
+
+// Picture renders one page, from 1, as a PNG of the given width in pixels. It
+// shows what Read sees: the visible box, upright, so that a point of a word's
+// box is at the same place in both, scaled by width over the page's width.
+//
+// Beside the codes of Read it fails with fault.NoSuchPage, and with
+// fault.BadRequest if the width is outside MinWidth and MaxWidth.
+func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, number, width int) (*Picture, error) {
+	if width < MinWidth || width > MaxWidth {
+		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", MinWidth, MaxWidth, width)
+	}
+	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
+	defer cancel()
+	args, err := json.Marshal(pictureArgs{Size: size, Page: number, Width: width})
+	if err != nil {
+		return nil, fmt.Errorf("rendering a page: %w", err)
+	}
+	lease, err := r.pool.Lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	p := &Picture{}
+	err = lease.Call(ctx, worker.Request{
+		Method: methodPicture,
+		Args:   args,
+		Source: src,
+		Reply: func(payload []byte) error {
+			if p.PageWidth == 0 {
+				r := &wireReader{b: payload}
+				p.PageWidth, p.PageHeight = r.float(), r.float()
+				return nil
+			}
+			p.PNG = bytes.Clone(payload)
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(p.PNG) == 0 || !(p.PageWidth > 0) {
+		return nil, errWire
+	}
+	return p, nil
+}

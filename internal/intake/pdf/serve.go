@@ -1,0 +1,342 @@
+package pdf
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"regexp"
+	"strconv"
+	"unicode"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/page"
+)
+
+// The methods of a worker.
+const (
+	methodRead    = "pdf.read"
+	methodPicture = "pdf.picture"
+)
+
+// readArgs are the arguments of methodRead. The worker then asks which pages to
+// read, telling how many there are (a uvarint), and is answered with the first
+// and the number of them (two uvarints), or with nothing.
+type readArgs struct {
+	Size int64
+}
+
+// pictureArgs are the arguments of methodPicture. The replies are the page's
+// width and height in points (two little-endian float32), then a PNG.
+type pictureArgs struct {
+	Size  int64
+	Page  int // from 1
+	Width int // pixels
+}
+
+// Handlers returns the methods that a worker offers. PDFium starts at once, so
+// that it is ready when the first call comes.
+func Handlers(s worker.Settings) map[string]worker.Handler {
+	var p *pdfium
+	var startErr error
+	// The very first start compiles the engine, which takes seconds.
+	s.Prepare(func() {
+		// The rest is for the Go side: the compiled code, pictures, and the
+		// copy that is made whenever the module's memory grows.
+		p, startErr = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
+	})
+	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
+		return func(c *worker.Call, args []byte) error {
+			if err := startErr; err != nil {
+				return worker.Retire(&fault.Error{Code: fault.Internal, Message: "the PDF engine does not start", Err: err})
+			}
+			err := serve(p, c, args)
+			var t trap
+			if errors.As(err, &t) {
+				return worker.Retire(p.trapped(t))
+			}
+			return err
+		}
+	}
+	return map[string]worker.Handler{
+		methodRead:    with(serveRead),
+		methodPicture: with(servePicture),
+	}
+}
+
+// trapped says for people why PDFium stopped.
+func (p *pdfium) trapped(t trap) error {
+	if p.full() {
+		return &fault.Error{
+			Code:    fault.TooMuchMemory,
+			Message: fmt.Sprintf("reading it needs more than %d MB of memory; the file is damaged or hostile", p.limit>>20),
+			Err:     t,
+		}
+	}
+	return &fault.Error{
+		Code:    fault.WorkerCrashed,
+		Message: "the file makes the PDF engine fail; it is damaged or hostile",
+		Err:     t,
+	}
+}
+
+// reopenAfter is how many bytes are read of a document before it is opened
+// anew. PDFium keeps what it has read, so that its memory would grow with the
+// document.
+const reopenAfter = 32 << 20
+
+func serveRead(p *pdfium, c *worker.Call, args []byte) error {
+	var a readArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return err
+	}
+	src := c.Source(a.Size)
+	doc, err := openChecked(p, src, a.Size)
+	if err != nil {
+		return err
+	}
+	var buf []byte
+	for {
+		answer, err := c.Ask(binary.AppendUvarint(buf[:0], uint64(doc.pages)))
+		if err != nil {
+			return err
+		}
+		if len(answer) == 0 {
+			return doc.close()
+		}
+		first, n := binary.Uvarint(answer)
+		count, m := binary.Uvarint(answer[max(n, 0):])
+		if n <= 0 || m <= 0 {
+			return fmt.Errorf("the parent's answer makes no sense")
+		}
+		for i := range count {
+			if p.fileRead > reopenAfter {
+				if err := doc.close(); err != nil {
+					return err
+				}
+				if doc, err = p.open(src, a.Size); err != nil {
+					return err
+				}
+			}
+			pg, err := doc.read(int(first + i))
+			if err != nil {
+				return err
+			}
+			buf = appendPage(buf[:0], &pg)
+			if err := c.Reply(buf); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// read reads one page, from 1.
+func (d *document) read(number int) (page.Page, error) {
+	pg := page.Page{Number: number}
+	l, err := d.load(number)
+	if err == nil {
+		pg.Width, pg.Height = l.frame.size()
+		if pg.Words, err = l.words(); err != nil {
+			return pg, err
+		}
+		return pg, l.close()
+	}
+	var damaged errDamaged
+	if errors.As(err, &damaged) {
+		pg.Damage = damaged.why
+		return pg, nil
+	}
+	return pg, err
+}
+
+// openChecked opens a document and says for people why it cannot be opened.
+func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
+	if err := checkEnds(src, size); err != nil {
+		return nil, err
+	}
+	doc, err := p.open(src, size)
+	if err == nil {
+		if doc.pages > 0 {
+			return doc, nil
+		}
+		return nil, errors.Join(fault.New(fault.DamagedPDF, "the PDF has no pages; print it again"), doc.close())
+	}
+	var refused errOpen
+	if !errors.As(err, &refused) {
+		return nil, err
+	}
+	switch refused.code {
+	case errPassword:
+		return nil, fault.New(fault.EncryptedPDF, "the PDF is protected by a password; save it without one and try again")
+	case errSecurity:
+		return nil, fault.New(fault.EncryptedPDF, "the PDF is encrypted in a way that cannot be read; save it without protection and try again")
+	default:
+		return nil, &fault.Error{Code: fault.DamagedPDF, Message: "the PDF is damaged and cannot be opened; print or send it again", Err: err}
+	}
+}
+
+// ends is how much of a file's beginning and end may stand before and after the
+// PDF proper: some programs and mail systems add a few lines.
+const ends = 4 << 10
+
+// checkEnds looks at the two marks between which a PDF stands. PDFium opens a
+// file that is cut off, too, and shows what is left of it; a bill that is not
+// there any more would be lost in silence.
+func checkEnds(src io.ReaderAt, size int64) error {
+	if size == 0 {
+		return fault.New(fault.EmptyFile, "the file is empty; send it again")
+	}
+	if size > MaxSize {
+		return fault.New(fault.TooLarge, "the file has %d MB, more than the %d MB that a PDF may have", size>>20, int64(MaxSize)>>20)
+	}
+	head := make([]byte, min(ends, size))
+	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	if !bytes.Contains(head, []byte("%PDF-")) {
+		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
+	}
+	// The end mark near the beginning of a file for the web is not its last.
+	if m := linearized.FindSubmatch(head); m != nil {
+		if whole, _ := strconv.ParseInt(string(m[1]), 10, 64); whole > size {
+			return fault.New(fault.DamagedPDF, "the PDF is cut off: it has %d bytes of %d; send or print it again", size, whole)
+		}
+	}
+	tail := make([]byte, min(ends, size))
+	if _, err := src.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
+		return err
+	}
+	if !bytes.Contains(tail, []byte("%%EOF")) && !bytes.Contains(tail, []byte("startxref")) {
+		return fault.New(fault.DamagedPDF, "the PDF is cut off: its end mark is missing; send or print it again")
+	}
+	return nil
+}
+
+// linearized is how a PDF for the web begins; it tells the length of the file.
+var linearized = regexp.MustCompile(`<<[^>]*/Linearized\b[^>]*/L\s+(\d{1,18})\b`)
+
+// MaxSize is the size of the largest PDF that is read, in bytes: what PDFium's
+// 32-bit file offsets allow.
+const MaxSize = 1<<32 - 1
+
+// looksLike guesses what a file is that is not what was wanted.
+func looksLike(head []byte) string {
+	for _, k := range []struct{ magic, name string }{
+		{"PK\x03\x04", "it looks like a ZIP archive or an Office document"},
+		{"\xD0\xCF\x11\xE0", "it looks like an old Office document"},
+		{"\x89PNG", "it looks like a PNG picture"},
+		{"\xFF\xD8\xFF", "it looks like a JPEG picture"},
+		{"II*\x00", "it looks like a TIFF picture"},
+		{"MM\x00*", "it looks like a TIFF picture"},
+		{"{\\rtf", "it looks like an RTF document"},
+		{"%!PS", "it looks like PostScript"},
+	} {
+		if bytes.HasPrefix(head, []byte(k.magic)) {
+			return k.name
+		}
+	}
+	lower := bytes.ToLower(bytes.TrimSpace(head))
+	if bytes.HasPrefix(lower, []byte("<!doctype html")) || bytes.HasPrefix(lower, []byte("<html")) {
+		return "it looks like a web page"
+	}
+	if !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
+		return "it looks like plain text, such as an order export"
+	}
+	return "it does not begin as one"
+}
+
+// The most pixels that a picture of a page may have.
+const maxPixels = 40 << 20
+
+func servePicture(p *pdfium, c *worker.Call, args []byte) error {
+	var a pictureArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return err
+	}
+	doc, err := openChecked(p, c.Source(a.Size), a.Size)
+	if err != nil {
+		return err
+	}
+	if a.Page < 1 || a.Page > doc.pages {
+		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, doc.pages), doc.close())
+	}
+	l, err := doc.load(a.Page)
+	var damaged errDamaged
+	if errors.As(err, &damaged) {
+		return errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
+	}
+	if err != nil {
+		return err
+	}
+	w, h := l.frame.size()
+	if err := c.Reply(appendFloats(nil, w, h)); err != nil {
+		return err
+	}
+	img, err := l.picture(a.Width)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(l.close(), doc.close()); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := enc.Encode(&out, img); err != nil {
+		return fmt.Errorf("encoding the picture: %w", err)
+	}
+	return c.Reply(out.Bytes())
+}
+
+// picture renders the page, upright, on white.
+func (l *loaded) picture(width int) (*image.RGBA, error) {
+	p := l.p
+	w, h := l.frame.size()
+	height := max(1, int(float32(width)*h/w+0.5))
+	if width < 1 || width*height > maxPixels {
+		return nil, fault.New(fault.TooLarge, "a picture of %d by %d pixels is too large; ask for a smaller width", width, height)
+	}
+	bitmap, err := p.call("FPDFBitmap_Create", uint64(width), uint64(height), 0)
+	if err != nil {
+		return nil, err
+	}
+	if bitmap == 0 {
+		return nil, fault.New(fault.TooMuchMemory, "a picture of %d by %d pixels needs more memory than there is; ask for a smaller width", width, height)
+	}
+	if _, err := p.call("FPDFBitmap_FillRect", uint64(bitmap), 0, 0, uint64(width), uint64(height), 0xFFFFFFFF); err != nil {
+		return nil, err
+	}
+	const annotations = 1
+	turn := uint64((l.frame.turns - l.rotation) & 3)
+	if _, err := p.call("FPDF_RenderPageBitmap", uint64(bitmap), uint64(l.page), 0, 0,
+		uint64(width), uint64(height), turn, annotations); err != nil {
+		return nil, err
+	}
+	buffer, err := p.call("FPDFBitmap_GetBuffer", uint64(bitmap))
+	if err != nil {
+		return nil, err
+	}
+	stride, err := p.call("FPDFBitmap_GetStride", uint64(bitmap))
+	if err != nil {
+		return nil, err
+	}
+	pixels, ok := p.mem.Read(buffer, stride*uint32(height))
+	if !ok {
+		return nil, trap{errors.New("the picture is outside PDFium's memory")}
+	}
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		from, to := pixels[y*int(stride):], img.Pix[y*img.Stride:]
+		for x := range width {
+			// PDFium's pixels are BGRx.
+			to[x*4], to[x*4+1], to[x*4+2], to[x*4+3] = from[x*4+2], from[x*4+1], from[x*4], 0xFF
+		}
+	}
+	_, err = p.call("FPDFBitmap_Destroy", uint64(bitmap))
+	return img, err
+}

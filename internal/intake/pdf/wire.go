@@ -1,0 +1,117 @@
+package pdf
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"unicode/utf8"
+
+	"tallyman/internal/page"
+)
+
+// A page crosses from a worker to its parent in a form of our own, since a
+// general encoding takes longer than reading the page. The parent believes
+// nothing: lengths are checked against what is there.
+
+func appendPage(b []byte, p *page.Page) []byte {
+	b = binary.AppendUvarint(b, uint64(p.Number))
+	b = appendFloats(b, p.Width, p.Height)
+	b = appendString(b, p.Damage)
+	b = binary.AppendUvarint(b, uint64(len(p.Words)))
+	for i := range p.Words {
+		w := &p.Words[i]
+		b = appendString(b, w.Text)
+		b = appendFloats(b, w.Box.X0, w.Box.Y0, w.Box.X1, w.Box.Y1, w.Base, w.Size)
+		b = appendFloats(b, w.Edges...)
+		b = binary.AppendUvarint(b, uint64(len(w.Joints)))
+		for _, j := range w.Joints {
+			b = binary.AppendUvarint(b, uint64(j))
+		}
+	}
+	return b
+}
+
+func appendFloats(b []byte, fs ...float32) []byte {
+	for _, f := range fs {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// errWire is a page that a worker sent in a form that makes no sense.
+var errWire = errors.New("the worker sent a page that makes no sense")
+
+type wireReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *wireReader) uint() int {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > math.MaxInt32 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return int(v)
+}
+
+func (r *wireReader) float() float32 {
+	if len(r.b) < 4 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	v := math.Float32frombits(binary.LittleEndian.Uint32(r.b))
+	r.b = r.b[4:]
+	return v
+}
+
+func (r *wireReader) string() string {
+	n := r.uint()
+	if n > len(r.b) {
+		r.bad, r.b = true, nil
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func parsePage(b []byte) (page.Page, error) {
+	r := &wireReader{b: b}
+	p := page.Page{Number: r.uint(), Width: r.float(), Height: r.float(), Damage: r.string()}
+	n := r.uint()
+	if n > len(r.b) { // a word takes more than a byte
+		return p, errWire
+	}
+	p.Words = make([]page.Word, n)
+	edges := make([]float32, 0, len(b)/8)
+	for i := range p.Words {
+		w := &p.Words[i]
+		w.Text = r.string()
+		w.Box = page.Box{X0: r.float(), Y0: r.float(), X1: r.float(), Y1: r.float()}
+		w.Base, w.Size = r.float(), r.float()
+		from := len(edges)
+		for range utf8.RuneCountInString(w.Text) + 1 {
+			edges = append(edges, r.float())
+		}
+		w.Edges = edges[from:len(edges):len(edges)]
+		for range r.uint() {
+			if r.bad {
+				return p, errWire
+			}
+			w.Joints = append(w.Joints, r.uint())
+		}
+		if r.bad || w.Text == "" {
+			return p, errWire
+		}
+	}
+	if r.bad || len(r.b) > 0 {
+		return p, errWire
+	}
+	return p, nil
+}

@@ -1,0 +1,455 @@
+package worker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/span"
+)
+
+// Config says how many workers there are and what each may use. The zero value
+// is usable.
+type Config struct {
+	// Workers is how many run at once at most. 0 means one per processor.
+	Workers int
+	// Memory is the limit of one worker, in bytes. 0 means 512 MiB.
+	Memory int64
+	// Stall is how long a worker may work without a sign of life: a reply, a
+	// question for data, or Call.Alive. 0 means 20 seconds.
+	Stall time.Duration
+	// Cache is a directory for compiled code, so that every start after the
+	// first is fast. "" means none.
+	Cache string
+	// Log hears of workers that were killed or crashed. nil means nobody does.
+	Log *slog.Logger
+}
+
+// Pool keeps workers and lends them out. It is safe for concurrent use.
+type Pool struct {
+	config   Config
+	slots    chan *slot
+	closed   chan struct{}
+	once     sync.Once
+	restarts atomic.Int64
+}
+
+type slot struct{ proc *process }
+
+// NewPool returns a pool whose workers start when they are first needed.
+func NewPool(c Config) *Pool {
+	if c.Workers <= 0 {
+		c.Workers = runtime.NumCPU()
+	}
+	if c.Memory <= 0 {
+		c.Memory = 512 << 20
+	}
+	if c.Stall <= 0 {
+		c.Stall = 20 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{config: c, slots: make(chan *slot, c.Workers), closed: make(chan struct{})}
+	for range c.Workers {
+		p.slots <- &slot{}
+	}
+	return p
+}
+
+// Restarts returns how many workers were killed or crashed since the start.
+func (p *Pool) Restarts() int64 { return p.restarts.Load() }
+
+// Warm starts all idle workers now, so that the first calls need not wait.
+func (p *Pool) Warm() {
+	for range cap(p.slots) {
+		select {
+		case s := <-p.slots:
+			s.start(p)
+			p.slots <- s
+		default:
+			return
+		}
+	}
+}
+
+// Close ends all workers, waiting for running calls. Later calls fail.
+func (p *Pool) Close() {
+	p.once.Do(func() {
+		close(p.closed)
+		for range cap(p.slots) {
+			s := <-p.slots
+			if s.proc != nil {
+				s.proc.end()
+			}
+		}
+	})
+}
+
+// Lease is one worker, lent to one caller at a time.
+type Lease struct {
+	pool *Pool
+	slot *slot
+}
+
+// Lease waits for a free worker. The caller must Release it. It fails with
+// fault.Cancelled if the context ends first.
+func (p *Pool) Lease(ctx context.Context) (_ *Lease, err error) {
+	select {
+	case <-p.closed:
+		return nil, errors.New("the worker pool is closed")
+	default:
+	}
+	select {
+	case s := <-p.slots:
+		return &Lease{p, s}, nil
+	default:
+	}
+	ctx, sp := span.Start(ctx, "worker.wait")
+	defer func() { sp.End(err) }()
+	select {
+	case s := <-p.slots:
+		return &Lease{p, s}, nil
+	case <-p.closed:
+		return nil, errors.New("the worker pool is closed")
+	case <-ctx.Done():
+		return nil, ended(ctx)
+	}
+}
+
+// TryLease returns a worker if one is idle and nobody waits for it, else nil.
+func (p *Pool) TryLease() *Lease {
+	select {
+	case <-p.closed:
+		return nil
+	default:
+	}
+	select {
+	case s := <-p.slots:
+		return &Lease{p, s}
+	default:
+		return nil
+	}
+}
+
+// Release gives the worker back.
+func (l *Lease) Release() {
+	l.pool.slots <- l.slot
+}
+
+// Request is what a caller wants of a worker, and how it serves it meanwhile.
+// The slices handed to the functions are valid during the call only.
+type Request struct {
+	Method string
+	Args   []byte
+	// Source is what the worker may read. It may be nil.
+	Source io.ReaderAt
+	// Reply gets each of the worker's replies. An error ends the call.
+	Reply func(payload []byte) error
+	// Answer answers the worker's questions. An error ends the call.
+	Answer func(question []byte) ([]byte, error)
+}
+
+// Call runs a method in the worker.
+//
+// It fails with the fault that the handler returned; with fault.TooSlow when
+// the worker gives no sign of life for Config.Stall or the context's deadline
+// passes; with fault.Cancelled when the context is cancelled; with
+// fault.TooMuchMemory or fault.WorkerCrashed when the worker dies; with what the
+// request's own functions return. Unless the handler returned, the worker is
+// killed, and the next call starts a fresh one.
+func (l *Lease) Call(ctx context.Context, r Request) (err error) {
+	ctx, sp := span.Start(ctx, "worker.call")
+	sp.Text("method", r.Method)
+	defer func() { sp.End(err) }()
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	if err := l.slot.start(l.pool); err != nil {
+		return err
+	}
+	proc := l.slot.proc
+	sp.Int("pid", int64(proc.cmd.Process.Pid))
+	keep, err := proc.call(ctx, l.pool.config.Stall, r)
+	sp.Int("bytes", proc.handed)
+	sp.Int("replies", proc.replies)
+	if !keep {
+		l.slot.proc = nil
+		proc.kill()
+		err = proc.autopsy(ctx, l.pool.config, err)
+		if err != nil {
+			sp.Int("killed", 1)
+			l.pool.restarts.Add(1)
+			l.pool.config.Log.WarnContext(ctx, "worker ended", "method", r.Method, "error", err, "cause", errors.Unwrap(err))
+		}
+	}
+	return err
+}
+
+// WithTimeout returns a context whose calls end with fault.TooSlow, and a message
+// that names the limit, when the time is over.
+func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, &fault.Error{
+		Code:    fault.TooSlow,
+		Message: fmt.Sprintf("reading it takes longer than the %v that one file may take; split it or allow more time", limit),
+		Err:     context.DeadlineExceeded,
+	})
+}
+
+// ended says why a context is over, for people.
+func ended(ctx context.Context) error {
+	var f *fault.Error
+	switch {
+	case errors.As(context.Cause(ctx), &f):
+		return f
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &fault.Error{Code: fault.TooSlow, Message: "reading it took longer than is allowed", Err: ctx.Err()}
+	default:
+		return &fault.Error{Code: fault.Cancelled, Message: "cancelled", Err: ctx.Err()}
+	}
+}
+
+type process struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	out    frameWriter
+	in     frameReader
+	stderr *tail
+	// What passed in the last call: bytes of its source, replies of the worker.
+	handed, replies int64
+	// stalled is set by the clock that killed the process.
+	stalled atomic.Bool
+}
+
+func (s *slot) start(p *Pool) error {
+	if s.proc != nil {
+		return nil
+	}
+	exe := "/proc/self/exe" // the running binary, even if its file was replaced
+	if runtime.GOOS != "linux" {
+		var err error
+		if exe, err = os.Executable(); err != nil {
+			return fmt.Errorf("finding this program to start it as a worker: %w", err)
+		}
+	}
+	cmd := exec.Command(exe)
+	cmd.Args = []string{argv0}
+	cmd.Env = []string{
+		envWorker + "=1",
+		envMemory + "=" + strconv.FormatInt(p.config.Memory, 10),
+		envCache + "=" + p.config.Cache,
+	}
+	// Windows programs cannot start without knowing where Windows is. The others
+	// are settings of Go's own test tools.
+	for _, name := range []string{"SystemRoot", "GORACE", "GOCOVERDIR"} {
+		if v := os.Getenv(name); v != "" {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	dieWithParent(cmd)
+	proc := &process{cmd: cmd, stderr: &tail{}}
+	cmd.Stderr = proc.stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("starting a worker: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("starting a worker: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting a worker: %w", err)
+	}
+	proc.stdin = stdin
+	proc.out = frameWriter{bufio.NewWriterSize(stdin, 64<<10)}
+	proc.in = frameReader{r: bufio.NewReaderSize(stdout, 64<<10)}
+	s.proc = proc
+	return nil
+}
+
+// errOurs marks an error that is not the worker's doing.
+type errOurs struct{ error }
+
+func (e errOurs) Unwrap() error { return e.error }
+
+// call talks with the worker until the call ends. keep says whether the worker
+// can be used again.
+func (p *process) call(ctx context.Context, stall time.Duration, r Request) (keep bool, err error) {
+	p.handed, p.replies = 0, 0
+	stop := context.AfterFunc(ctx, p.kill)
+	defer stop()
+	clock := time.AfterFunc(stall, func() {
+		p.stalled.Store(true)
+		p.kill()
+	})
+	defer clock.Stop()
+
+	if err := p.out.write(frameCall, []byte(r.Method), []byte{0}, r.Args); err != nil {
+		return false, err
+	}
+	var buf []byte
+	for {
+		// The clock runs while the worker works, not while its replies are
+		// being used.
+		clock.Reset(stall)
+		kind, payload, err := p.in.read()
+		if err != nil {
+			return false, err
+		}
+		clock.Stop()
+		switch kind {
+		case frameAlive:
+		case frameRead:
+			if len(payload) != 12 || r.Source == nil {
+				return false, fmt.Errorf("the worker asked for data in a wrong way")
+			}
+			off := int64(binary.LittleEndian.Uint64(payload))
+			n := int(binary.LittleEndian.Uint32(payload[8:]))
+			if off < 0 || n > blockSize {
+				return false, fmt.Errorf("the worker asked for %d bytes at %d", n, off)
+			}
+			if cap(buf) < n {
+				buf = make([]byte, blockSize)
+			}
+			if m, err := r.Source.ReadAt(buf[:n], off); err != nil && m < n {
+				return false, errOurs{fault.New(fault.Unreadable, "it cannot be read: %w", err)}
+			}
+			p.handed += int64(n)
+			if err := p.out.write(frameData, buf[:n]); err != nil {
+				return false, err
+			}
+		case frameReply:
+			p.replies++
+			if r.Reply == nil {
+				return false, fmt.Errorf("the worker replied where nothing was asked")
+			}
+			if err := r.Reply(payload); err != nil {
+				return false, errOurs{err}
+			}
+		case frameAsk:
+			if r.Answer == nil {
+				return false, fmt.Errorf("the worker asked a question that nobody answers")
+			}
+			answer, err := r.Answer(payload)
+			if err != nil {
+				return false, errOurs{err}
+			}
+			if err := p.out.write(frameTell, answer); err != nil {
+				return false, err
+			}
+		case frameEnd:
+			var out outcome
+			if err := json.Unmarshal(payload, &out); err != nil {
+				return false, fmt.Errorf("the worker's last word makes no sense: %w", err)
+			}
+			if out.Retire {
+				return false, errOurs{out.err()}
+			}
+			// The worker cannot be kept if somebody is about to kill it.
+			return stop() && !p.stalled.Load(), out.err()
+		default:
+			return false, fmt.Errorf("the worker sent a frame of unknown kind %q", kind)
+		}
+	}
+}
+
+func (p *process) kill() { p.cmd.Process.Kill() }
+
+// end ends an idle worker, which holds nothing that would be lost.
+func (p *process) end() {
+	p.stdin.Close()
+	p.kill()
+	p.cmd.Wait()
+}
+
+// autopsy says for people why a worker died during a call.
+func (p *process) autopsy(ctx context.Context, c Config, err error) error {
+	p.stdin.Close()
+	p.cmd.Wait()
+	var ours errOurs
+	if errors.As(err, &ours) {
+		return ours.error
+	}
+	words := p.stderr.String()
+	cause := fmt.Errorf("worker %s: %w: %s", p.cmd.ProcessState, err, words)
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case err == nil:
+		return nil
+	// First, since a Go process that is out of memory may hang while it says so.
+	case p.cmd.ProcessState.ExitCode() == exitMemory,
+		bytes.Contains([]byte(words), []byte("out of memory")),
+		bytes.Contains([]byte(words), []byte("cannot allocate memory")):
+		return &fault.Error{
+			Code:    fault.TooMuchMemory,
+			Message: fmt.Sprintf("reading it needs more than the %d MB of memory that a worker may use; the file is damaged or hostile", c.Memory>>20),
+			Err:     cause,
+		}
+	case p.stalled.Load():
+		return &fault.Error{
+			Code:    fault.TooSlow,
+			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: print it again, or without that page", c.Stall),
+			Err:     cause,
+		}
+	case killed(p.cmd.ProcessState):
+		return &fault.Error{
+			Code:    fault.WorkerStopped,
+			Message: "its reader was ended by somebody else, or the machine has no memory left; nothing is wrong with the file, try again",
+			Err:     cause,
+		}
+	default:
+		return &fault.Error{
+			Code:    fault.WorkerCrashed,
+			Message: "the file makes its reader fail; it is damaged or not what it seems",
+			Err:     cause,
+		}
+	}
+}
+
+// killed reports whether a process was killed from outside. What a document does
+// to its worker ends otherwise.
+func killed(s *os.ProcessState) bool {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// tail keeps the last words of a worker for the operator's log.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const tailSize = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	// A crash says what it is first, and then how it got there at length.
+	if len(t.buf) > tailSize {
+		t.buf = t.buf[:tailSize]
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.buf))
+}

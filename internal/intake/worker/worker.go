@@ -1,0 +1,430 @@
+// Package worker runs hostile work in processes of its own: this same binary,
+// started again. A worker can be killed at any moment, cannot use more than its
+// memory, and needs no files: what it reads, it asks its parent for. On Linux it
+// gives up files, the network and other programs for good; see Sandbox.
+//
+// A worker serves one call at a time. When it hangs, crashes or outgrows its
+// limits it is killed, the call ends with a fault that says so, and the next
+// call gets a fresh worker.
+//
+// What an operator should know: workers show as tallyman-worker; they end when
+// their parent does, however it ends; the limit of memory is enforced by the
+// worker itself and, on Linux, by the kernel (RLIMIT_DATA).
+package worker
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tallyman/internal/fault"
+)
+
+// argv0 is the name that a worker is started under: what a list of processes
+// shows.
+const argv0 = "tallyman-worker"
+
+// The environment in which a worker finds its orders. Nothing else of the
+// parent's environment is passed on.
+const (
+	envWorker = "TALLYMAN_WORKER"
+	envMemory = "TALLYMAN_WORKER_MEMORY"
+	envCache  = "TALLYMAN_WORKER_CACHE"
+)
+
+// exitMemory is how a worker that outgrew its memory ends.
+const exitMemory = 86
+
+// Settings are what a worker's handlers may want to know.
+type Settings struct {
+	// Memory is the limit for the whole process, in bytes.
+	Memory int64
+	// Cache is a directory for compiled code, "" for none.
+	Cache string
+}
+
+// Handler serves the calls of one method, one at a time. An error that is not a
+// *fault.Error becomes fault.WorkerCrashed. An error wrapped by Retire makes this
+// call the worker's last.
+type Handler func(c *Call, args []byte) error
+
+// Call is one call as its handler sees it.
+type Call struct {
+	conn *conn
+	src  *source
+}
+
+// Reply sends one reply to the caller. The payload may be reused afterwards.
+func (c *Call) Reply(payload []byte) error {
+	return c.conn.out.write(frameReply, payload)
+}
+
+// Alive is a sign of life, for work that is slow for a reason.
+func (c *Call) Alive() error {
+	return c.conn.out.write(frameAlive)
+}
+
+// Ask puts a question to the caller and returns its answer.
+func (c *Call) Ask(question []byte) ([]byte, error) {
+	if err := c.src.drain(); err != nil {
+		return nil, err
+	}
+	if err := c.conn.out.write(frameAsk, question); err != nil {
+		return nil, err
+	}
+	return c.conn.receive(frameTell)
+}
+
+// Source returns what the caller lets this call read, and its size in bytes. It
+// is valid until the handler returns.
+func (c *Call) Source(size int64) io.ReaderAt {
+	if c.src == nil {
+		c.src = &source{conn: c.conn, size: size}
+	}
+	return c.src
+}
+
+type retire struct{ err error }
+
+func (r retire) Error() string { return r.err.Error() }
+func (r retire) Unwrap() error { return r.err }
+
+// Retire marks the error as one after which the worker must not be used again.
+func Retire(err error) error { return retire{err} }
+
+// outcome is the payload of frameEnd.
+type outcome struct {
+	Code    fault.Code      `json:"code,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Details json.RawMessage `json:"details,omitempty"`
+	Cause   string          `json:"cause,omitempty"`
+	Retire  bool            `json:"retire,omitempty"`
+}
+
+func (o outcome) err() error {
+	if o.Code == "" {
+		return nil
+	}
+	f := &fault.Error{Code: o.Code, Message: o.Message}
+	if len(o.Details) > 0 {
+		f.Details = o.Details
+	}
+	if o.Cause != "" {
+		f.Err = errors.New(o.Cause)
+	}
+	return f
+}
+
+// Main serves calls if this process was started as a worker, and then never
+// returns. Otherwise it does nothing. It must be called first thing in main, and
+// in TestMain of tests that use workers.
+func Main(handlers func(Settings) map[string]Handler) {
+	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
+		return
+	}
+	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
+	s := Settings{Memory: limit, Cache: os.Getenv(envCache)}
+	if err := s.enter(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(serve(handlers(s), s))
+}
+
+// enter confines the process: to the folder of compiled code, and where tests
+// measure coverage to the folder of that.
+func (s Settings) enter() error {
+	var folders []string
+	if s.Cache != "" {
+		if err := os.MkdirAll(s.Cache, 0o700); err == nil {
+			folders = append(folders, s.Cache)
+		}
+	}
+	return confine(append(folders, coverage()...)...)
+}
+
+// prepared is closed when what Prepare runs is done; nil if there is nothing.
+var prepared chan struct{}
+
+// Prepare runs what has to be done once before documents are read, such as
+// compiling, beside everything else, and with more memory than they may take. Calls
+// wait for it. After it the process is sealed. It must be called before the handlers
+// are returned.
+func (s Settings) Prepare(f func()) {
+	memory.widen()
+	prepared = make(chan struct{})
+	go func() {
+		f()
+		memory.narrow()
+		if err := s.Seal(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		close(prepared)
+	}()
+}
+
+// ready waits until the process is prepared.
+func (c *Call) ready() error {
+	for prepared != nil {
+		select {
+		case <-prepared:
+			return nil
+		case <-time.After(100 * time.Millisecond):
+			if err := c.Alive(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Seal gives up the folder of compiled code as well, once nothing is left to
+// compile: from now on the worker opens no file at all.
+func (s Settings) Seal() error { return confineFiles(coverage()...) }
+
+// coverage is the folder in which Go's own test tools keep what they count.
+func coverage() []string {
+	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
+		return []string{dir}
+	}
+	return nil
+}
+
+type conn struct {
+	out frameWriter
+	in  chan frame
+}
+
+type frame struct {
+	kind    byte
+	payload []byte
+}
+
+func serve(handlers map[string]Handler, s Settings) int {
+	// A terminal's Ctrl-C and a service manager's end go to all processes at once.
+	// The parent decides when its workers end: it may have something to finish.
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Most of the heap is WebAssembly's memory, which has no pointers: looking
+	// through the rest often costs little, and keeps the process small.
+	debug.SetGCPercent(25)
+	if s.Memory > 0 {
+		memory.watch(s.Memory)
+	}
+	c := &conn{
+		out: frameWriter{bufio.NewWriterSize(os.Stdout, 64<<10)},
+		// As many as can come without having been waited for: with a full
+		// channel the parent could not send, nor read what is sent to it.
+		in: make(chan frame, 4),
+	}
+	// Stdout is for frames alone: whatever a library prints must not break them.
+	os.Stdout = os.Stderr
+	go c.listen(os.Stdin)
+
+	for f := range c.in {
+		if f.kind != frameCall {
+			return 1
+		}
+		name, args, _ := strings.Cut(string(f.payload), "\x00")
+		h, ok := handlers[name]
+		if !ok {
+			return 1
+		}
+		call := &Call{conn: c}
+		if call.ready() != nil {
+			return 1
+		}
+		out := result(h, call, []byte(args))
+		if call.src.drain() != nil {
+			return 1
+		}
+		if outgrown(s.Memory / 2) {
+			out.Retire = true
+		}
+		payload, err := json.Marshal(out)
+		if err != nil {
+			return 1
+		}
+		if c.out.write(frameEnd, payload) != nil || out.Retire {
+			return 0
+		}
+	}
+	return 0
+}
+
+func result(h Handler, c *Call, args []byte) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = outcome{
+				Code:    fault.WorkerCrashed,
+				Message: "the file makes its reader fail; it is damaged or not what it seems",
+				Cause:   fmt.Sprintf("panic: %v\n%s", p, debug.Stack()),
+				Retire:  true,
+			}
+		}
+	}()
+	err := h(c, args)
+	if err == nil {
+		return outcome{}
+	}
+	var r retire
+	out.Retire = errors.As(err, &r)
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = &fault.Error{
+			Code:    fault.WorkerCrashed,
+			Message: "the file makes its reader fail; it is damaged or not what it seems",
+			Err:     err,
+		}
+		out.Retire = true
+	}
+	out.Code, out.Message = f.Code, f.Message
+	if f.Details != nil {
+		out.Details, _ = json.Marshal(f.Details)
+	}
+	if f.Err != nil {
+		out.Cause = f.Err.Error()
+	}
+	return out
+}
+
+// listen hands on what the parent sends, and ends the process when the parent
+// is gone: even while a call hangs, since it runs on a thread of its own.
+func (c *conn) listen(r io.Reader) {
+	in := frameReader{r: bufio.NewReaderSize(r, 64<<10)}
+	for {
+		kind, payload, err := in.read()
+		if err != nil {
+			os.Exit(0)
+		}
+		c.in <- frame{kind, payload}
+		in.buf = nil // the receiver keeps it
+	}
+}
+
+func (c *conn) receive(kind byte) ([]byte, error) {
+	f := <-c.in
+	if f.kind != kind {
+		return nil, fmt.Errorf("the parent sent a frame %q instead of %q", f.kind, kind)
+	}
+	return f.payload, nil
+}
+
+// blockSize is how much of a source is asked for at once, and maxBlocks how many
+// blocks are remembered.
+const (
+	blockSize = 128 << 10
+	maxBlocks = 24
+)
+
+// source reads what the parent offers, block by block, and remembers the last
+// few: PDFium reads in small steps and comes back. With each block it asks for
+// the next one, too, which comes while this one is being worked on.
+type source struct {
+	conn   *conn
+	size   int64
+	blocks map[int64][]byte
+	recent []int64 // the blocks that are there, least recently fetched first
+	asked  []int64 // the blocks that are on their way, in order
+}
+
+func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("reading at negative offset %d", off)
+	}
+	n := 0
+	for n < len(p) {
+		if off >= s.size {
+			return n, io.EOF
+		}
+		b, err := s.block(off / blockSize)
+		if err != nil {
+			return n, err
+		}
+		in := off % blockSize
+		if in >= int64(len(b)) {
+			return n, io.ErrUnexpectedEOF
+		}
+		m := copy(p[n:], b[in:])
+		n += m
+		off += int64(m)
+	}
+	return n, nil
+}
+
+func (s *source) block(i int64) ([]byte, error) {
+	if b, ok := s.blocks[i]; ok {
+		return b, nil
+	}
+	if err := s.ask(i); err != nil {
+		return nil, err
+	}
+	if err := s.ask(i + 1); err != nil {
+		return nil, err
+	}
+	for {
+		if err := s.fetch(); err != nil {
+			return nil, err
+		}
+		if b, ok := s.blocks[i]; ok {
+			return b, nil
+		}
+	}
+}
+
+// ask asks for a block, unless it is there, on its way or beyond the end.
+func (s *source) ask(i int64) error {
+	off := i * blockSize
+	if _, ok := s.blocks[i]; ok || slices.Contains(s.asked, i) || off >= s.size {
+		return nil
+	}
+	var req [12]byte
+	binary.LittleEndian.PutUint64(req[:], uint64(off))
+	binary.LittleEndian.PutUint32(req[8:], uint32(min(blockSize, s.size-off)))
+	if err := s.conn.out.write(frameRead, req[:]); err != nil {
+		return err
+	}
+	s.asked = append(s.asked, i)
+	return nil
+}
+
+// fetch takes in the first of the blocks that were asked for.
+func (s *source) fetch() error {
+	b, err := s.conn.receive(frameData)
+	if err != nil {
+		return err
+	}
+	i := s.asked[0]
+	s.asked = s.asked[1:]
+	if s.blocks == nil {
+		s.blocks = map[int64][]byte{}
+	}
+	if len(s.recent) == maxBlocks {
+		delete(s.blocks, s.recent[0])
+		s.recent = s.recent[1:]
+	}
+	s.blocks[i] = b
+	s.recent = append(s.recent, i)
+	return nil
+}
+
+// drain takes in all blocks that are on their way, before something else comes.
+func (s *source) drain() error {
+	for s != nil && len(s.asked) > 0 {
+		if err := s.fetch(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

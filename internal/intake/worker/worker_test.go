@@ -1,0 +1,385 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/intake/worker"
+)
+
+// What the greedy handlers of a worker process leave behind.
+var (
+	spins int
+	eaten [][]byte
+)
+
+// escape tries to get out of a worker, where that can be tried.
+var escape func(*worker.Call, []byte) error
+
+func TestMain(m *testing.M) {
+	worker.Main(func(s worker.Settings) map[string]worker.Handler {
+		compile := func() {
+			for range 30 { // bit by bit, so that the watch and not the wall sees it
+				eaten = append(eaten, bytes.Repeat([]byte{1}, 10<<20))
+				time.Sleep(10 * time.Millisecond)
+			}
+			eaten = nil
+		}
+		if filepath.Base(s.Cache) == "prepared" {
+			s.Prepare(compile)
+		}
+		return map[string]worker.Handler{
+			"escape": func(c *worker.Call, args []byte) error { return escape(c, args) },
+			"seal":   func(c *worker.Call, args []byte) error { return s.Seal() },
+			"peek": func(c *worker.Call, args []byte) error {
+				b, err := os.ReadFile(filepath.Join(string(args), "secret"))
+				if err != nil {
+					b = []byte(err.Error())
+				}
+				return c.Reply(b)
+			},
+			"echo": func(c *worker.Call, args []byte) error {
+				return errors.Join(c.Reply(args), c.Reply(args))
+			},
+			"sum": func(c *worker.Call, args []byte) error {
+				size, _ := strconv.ParseInt(string(args), 10, 64)
+				h := sha256.New()
+				if _, err := io.Copy(h, io.NewSectionReader(c.Source(size), 0, size)); err != nil {
+					return err
+				}
+				return c.Reply(h.Sum(nil))
+			},
+			"ask": func(c *worker.Call, args []byte) error {
+				answer, err := c.Ask(args)
+				if err != nil {
+					return err
+				}
+				return c.Reply(answer)
+			},
+			"pid": func(c *worker.Call, args []byte) error {
+				return c.Reply([]byte(strconv.Itoa(os.Getpid())))
+			},
+			"fault": func(c *worker.Call, args []byte) error {
+				return fault.New(fault.NoBills, "nothing to see: %w", io.ErrUnexpectedEOF).With(map[string]int{"page": 3})
+			},
+			"error":  func(c *worker.Call, args []byte) error { return errors.New("secret of the house") },
+			"retire": func(c *worker.Call, args []byte) error { return worker.Retire(fault.New(fault.NoBills, "enough")) },
+			"panic":  func(c *worker.Call, args []byte) error { panic("oh no") },
+			"exit":   func(c *worker.Call, args []byte) error { os.Exit(3); return nil },
+			"hang": func(c *worker.Call, args []byte) error {
+				for { // like a loop in WebAssembly: nothing can stop it but a kill
+					spins++
+				}
+			},
+			"slow": func(c *worker.Call, args []byte) error {
+				for range 8 {
+					time.Sleep(250 * time.Millisecond)
+					if err := c.Alive(); err != nil {
+						return err
+					}
+				}
+				return c.Reply(nil)
+			},
+			"eat": func(c *worker.Call, args []byte) error {
+				for {
+					eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+				}
+			},
+			"gulp": func(c *worker.Call, args []byte) error {
+				return c.Reply(bytes.Repeat([]byte{1}, 2<<30)[:1])
+			},
+			"compile": func(c *worker.Call, args []byte) error { compile(); return nil },
+			"chatter": func(c *worker.Call, args []byte) error {
+				fmt.Println("a library prints to what it thinks is the screen")
+				return c.Reply(args)
+			},
+			"env": func(c *worker.Call, args []byte) error {
+				return c.Reply([]byte(strings.Join(os.Environ(), "\n")))
+			},
+		}
+	})
+	os.Exit(m.Run())
+}
+
+func pool(t *testing.T, c worker.Config) *worker.Pool {
+	t.Helper()
+	p := worker.NewPool(c)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// call makes one call and returns the replies, put together.
+func call(ctx context.Context, t *testing.T, p *worker.Pool, method, args string, src io.ReaderAt) (string, error) {
+	t.Helper()
+	l, err := p.Lease(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer l.Release()
+	var out strings.Builder
+	err = l.Call(ctx, worker.Request{
+		Method: method, Args: []byte(args), Source: src,
+		Reply:  func(b []byte) error { out.Write(b); return nil },
+		Answer: func(b []byte) ([]byte, error) { return append([]byte("re: "), b...), nil },
+	})
+	return out.String(), err
+}
+
+func TestCallsAreAnswered(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	data := make([]byte, 3_000_001)
+	for i := range data {
+		data[i] = byte(rand.IntN(256))
+	}
+	sum := sha256.Sum256(data)
+	for _, c := range []struct{ method, args, want string }{
+		{"echo", "x\x00y", "x\x00yx\x00y"},
+		{"sum", fmt.Sprint(len(data)), string(sum[:])},
+		{"ask", "why", "re: why"},
+		{"chatter", "done", "done"},
+		{"echo", "", ""},
+	} {
+		got, err := call(t.Context(), t, p, c.method, c.args, bytes.NewReader(data))
+		if err != nil || got != c.want {
+			t.Errorf("%s(%q) = %q, %v; want %q", c.method, c.args, got, err, c.want)
+		}
+	}
+}
+
+func TestAWorkerSeesNothingOfItsParentsEnvironment(t *testing.T) {
+	t.Setenv("SECRET_KEY", "hunter2")
+	p := pool(t, worker.Config{Workers: 1})
+	got, err := call(t.Context(), t, p, "env", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(got) {
+		name, _, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, "TALLYMAN_WORKER") && !slices.Contains([]string{"SystemRoot", "GORACE", "GOCOVERDIR"}, name) {
+			t.Errorf("the worker's environment holds %q", line)
+		}
+	}
+}
+
+func TestFailuresAreTold(t *testing.T) {
+	for _, c := range []struct {
+		method  string
+		code    fault.Code
+		message string
+		fresh   bool // the next call gets another process
+	}{
+		{"fault", fault.NoBills, "nothing to see: unexpected EOF", false},
+		{"retire", fault.NoBills, "enough", true},
+		{"error", fault.WorkerCrashed, "damaged", true},
+		{"panic", fault.WorkerCrashed, "damaged", true},
+		{"exit", fault.WorkerCrashed, "damaged", true},
+		{"no such method", fault.WorkerCrashed, "damaged", true},
+		{"hang", fault.TooSlow, "no progress for 1s", true},
+		{"eat", fault.TooMuchMemory, "more than the 160 MB", true},
+	} {
+		t.Run(c.method, func(t *testing.T) {
+			// Only what hangs is to run into the clock, however slow the machine is.
+			config := worker.Config{Workers: 1, Memory: 160 << 20}
+			if c.code == fault.TooSlow {
+				config.Stall = time.Second
+			}
+			p := pool(t, config)
+			before, err := call(t.Context(), t, p, "pid", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = call(t.Context(), t, p, c.method, "", nil)
+			if fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("%s ends with %s, %v; want %s, %q", c.method, fault.CodeOf(err), err, c.code, c.message)
+			}
+			if strings.Contains(err.Error(), "goroutine") || strings.Contains(err.Error(), "secret") {
+				t.Errorf("the message shows the inside: %v", err)
+			}
+			after, err := call(t.Context(), t, p, "pid", "", nil)
+			if err != nil {
+				t.Fatalf("the call after %s fails: %v", c.method, err)
+			}
+			if (before != after) != c.fresh {
+				t.Errorf("worker %s before, %s after %s", before, after, c.method)
+			}
+		})
+	}
+}
+
+// What has to be compiled before the first document may take more than documents
+// may, and only until then: it is not the document's fault.
+func TestCompilingHasMemoryOfItsOwn(t *testing.T) {
+	narrow := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: t.TempDir()})
+	if _, err := call(t.Context(), t, narrow, "compile", "", nil); fault.CodeOf(err) != fault.TooMuchMemory {
+		t.Errorf("300 MB with a limit of 160 MB end with %v", err)
+	}
+	p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: filepath.Join(t.TempDir(), "prepared")})
+	before, err := call(t.Context(), t, p, "pid", "", nil)
+	if err != nil {
+		t.Fatalf("a call that comes while it is compiled: %v", err)
+	}
+	if after, err := call(t.Context(), t, p, "pid", "", nil); err != nil || after != before {
+		t.Errorf("the worker %s is gone after compiling: %s, %v", before, after, err)
+	}
+	if _, err := call(t.Context(), t, p, "eat", "", nil); fault.CodeOf(err) != fault.TooMuchMemory || !strings.Contains(err.Error(), "more than the 160 MB") {
+		t.Errorf("a document that eats memory after that ends with %v", err)
+	}
+}
+
+func TestAllMemoryAtOnceIsRefusedByTheKernel(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has such a wall")
+	}
+	p := pool(t, worker.Config{Workers: 1, Stall: time.Second, Memory: 160 << 20})
+	_, err := call(t.Context(), t, p, "gulp", "", nil)
+	switch code := fault.CodeOf(err); code {
+	case fault.TooMuchMemory, fault.WorkerCrashed, fault.TooSlow:
+		// A Go process at the wall cannot always say what happened to it.
+	default:
+		t.Errorf("taking 2 GB at once ends with %q, %v", code, err)
+	}
+	if _, err := call(t.Context(), t, p, "echo", "next", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDetailsOfAFaultCross(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	_, err := call(t.Context(), t, p, "fault", "", nil)
+	var f *fault.Error
+	if !errors.As(err, &f) || fmt.Sprintf("%s", f.Details) != `{"page":3}` {
+		t.Errorf("details are %s", f.Details)
+	}
+}
+
+func TestSignsOfLifeKeepASlowCallAlive(t *testing.T) {
+	// All of it takes longer than that, and each piece so little that a busy
+	// machine makes no difference.
+	p := pool(t, worker.Config{Workers: 1, Stall: 1500 * time.Millisecond})
+	if _, err := call(t.Context(), t, p, "slow", "", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACancelledCallEndsAtOnceAndItsWorkerWithIt(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	if _, err := call(t.Context(), t, p, "pid", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := call(ctx, t, p, "hang", "", nil); fault.CodeOf(err) != fault.Cancelled {
+		t.Errorf("a cancelled call ends with %v", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := call(ctx, t, p, "hang", "", nil); fault.CodeOf(err) != fault.TooSlow {
+		t.Errorf("a call past its deadline ends with %v", err)
+	}
+	if _, err := call(t.Context(), t, p, "echo", "still there", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACallersOwnErrorsComeBack(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	l, err := p.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Release()
+	mine := errors.New("mine")
+	err = l.Call(t.Context(), worker.Request{Method: "echo", Reply: func([]byte) error { return mine }})
+	if !errors.Is(err, mine) {
+		t.Errorf("got %v", err)
+	}
+	err = l.Call(t.Context(), worker.Request{Method: "sum", Args: []byte("10"), Source: brokenDisk{}})
+	if fault.CodeOf(err) != fault.Unreadable || !errors.Is(err, errDisk) {
+		t.Errorf("a source that cannot be read ends the call with %v", err)
+	}
+}
+
+var errDisk = errors.New("disk on fire")
+
+type brokenDisk struct{}
+
+func (brokenDisk) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
+
+func TestLeasesAreBounded(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 2})
+	a, err := p.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := p.TryLease()
+	if b == nil {
+		t.Fatal("one of two workers is idle, and not to be had")
+	}
+	if p.TryLease() != nil {
+		t.Error("there are three of two workers")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := p.Lease(ctx); fault.CodeOf(err) != fault.TooSlow {
+		t.Errorf("waiting for a worker ends with %v", err)
+	}
+	a.Release()
+	c, err := p.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Release()
+	c.Release()
+}
+
+func TestManyCallersAtOnceGetTheirOwnAnswers(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 3, Stall: time.Second})
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			if i%20 == 7 {
+				if _, err := call(t.Context(), t, p, "exit", "", nil); fault.CodeOf(err) != fault.WorkerCrashed {
+					t.Errorf("a crash ends with %v", err)
+				}
+				return
+			}
+			want := strings.Repeat(fmt.Sprint(i, " "), 1000)
+			got, err := call(t.Context(), t, p, "ask", want, nil)
+			if err != nil || got != "re: "+want {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if p.Restarts() != 3 {
+		t.Errorf("%d restarts after 3 crashes", p.Restarts())
+	}
+}
+
+func TestAClosedPoolRefuses(t *testing.T) {
+	p := worker.NewPool(worker.Config{Workers: 2})
+	p.Warm()
+	p.Close()
+	p.Close()
+	if _, err := p.Lease(t.Context()); err == nil {
+		t.Error("a closed pool lends workers")
+	}
+	if p.TryLease() != nil {
+		t.Error("a closed pool lends workers")
+	}
+}

@@ -1,0 +1,306 @@
+// Package keys keeps the API keys of a server (DESIGN.md §8). A key's name is
+// the owner of the sessions that are made with it.
+//
+// What is kept of a key is its name and its SHA-256. Keys carry 130 random bits,
+// so that a slow hash would protect nothing that a fast one does not.
+//
+// File keeps them in one file, readable by its owner only. It is written aside and
+// moved into place; a running server notices.
+package keys
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// FileName is the name of the file of keys in a data directory.
+const FileName = "keys.json"
+
+// Prefix is what keys begin with, so that people and scanners for leaked secrets
+// recognise them.
+const Prefix = "tmk_"
+
+// The codes that changing keys can fail with, beside fault.Unwritable.
+const (
+	Exists  fault.Code = "key_exists"  // there is a key of that name
+	Damaged fault.Code = "keys_broken" // the file of keys cannot be understood
+)
+
+// Key is what is kept of a key.
+type Key struct {
+	// Name is the owner of the sessions made with the key.
+	Name session.Owner `json:"name"`
+	// Admin keys see what is going on in everybody's sessions.
+	Admin bool `json:"admin,omitempty"`
+	// SHA256 is the hash of the key, in hexadecimal.
+	SHA256 string `json:"sha256"`
+	// Created is when the key was made.
+	Created time.Time `json:"created"`
+}
+
+// Ring is the keys of a server, wherever they are kept. It is safe for concurrent
+// use.
+type Ring interface {
+	// All returns the keys, in order of their names. It is asked for each
+	// request. While it fails no key is valid.
+	All() ([]Key, error)
+
+	// Add makes a key for an owner and returns it; it cannot be shown again. It
+	// fails with Exists if the owner has one, and with fault.BadRequest for what
+	// cannot be a name.
+	Add(name session.Owner, admin bool) (string, error)
+
+	// Remove makes the key of an owner invalid, for running servers within
+	// seconds. It fails with fault.NotFound if there is none. The owner's sessions
+	// stay until they expire.
+	Remove(name session.Owner) error
+}
+
+// Importer is a Ring that also takes keys over from another.
+type Importer interface {
+	Ring
+
+	// Import adds a key as another ring has it, so that those who have the key can
+	// go on using it. If it is there already that is success. It fails with Exists
+	// if the owner has another key, and with fault.BadRequest if k makes no sense.
+	Import(k Key) error
+}
+
+var _ Importer = (*File)(nil)
+
+// ErrExists is the fault of adding a key for an owner who has one.
+func ErrExists(name session.Owner) error {
+	return fault.New(Exists, "there is a key for %q already; remove it first if it is lost: its sessions stay", name)
+}
+
+// ErrNone is the fault of removing a key that is not there.
+func ErrNone(name session.Owner) error {
+	return fault.New(fault.NotFound, "there is no key for %q", name)
+}
+
+// Same reports whether two keys are the same secret of the same owner.
+func (k Key) Same(o Key) bool { return k.Name == o.Name && strings.EqualFold(k.SHA256, o.SHA256) }
+
+// Check returns a fault with code fault.BadRequest if there cannot be such a key.
+func (k Key) Check() error {
+	if err := checkName(k.Name); err != nil {
+		return err
+	}
+	if sum, err := hex.DecodeString(k.SHA256); err != nil || len(sum) != sha256.Size {
+		return fault.New(fault.BadRequest, "the key of %q has no SHA-256", k.Name)
+	}
+	return nil
+}
+
+// Make draws a key for an owner, and returns what is to be kept of it and the key
+// itself. It fails with fault.BadRequest for what cannot be a name. It is for those
+// who implement a Ring.
+func Make(name session.Owner, admin bool) (k Key, secret string, err error) {
+	if err := checkName(name); err != nil {
+		return Key{}, "", err
+	}
+	secret = Prefix + strings.ToLower(rand.Text())
+	sum := sha256.Sum256([]byte(secret))
+	return Key{Name: name, Admin: admin, SHA256: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}, secret, nil
+}
+
+// File is the keys of a data directory. It is safe for concurrent use.
+type File struct {
+	path string
+
+	mu   sync.Mutex
+	info fs.FileInfo // of the file that keys were read from, nil for none
+	keys []Key
+	err  error // why the file cannot be used
+}
+
+// Open returns the keys of a data directory. Neither need exist.
+func Open(dir string) *File { return &File{path: filepath.Join(dir, FileName)} }
+
+// All returns the keys, in order of their names. It looks at the file each time
+// and reads it again when it has changed. While the file cannot be used it
+// fails with Damaged or fault.Unreadable: no key is valid then.
+func (f *File) All() ([]Key, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, err := os.Stat(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		f.info, f.keys, f.err = nil, nil, nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.New(fault.Unreadable, "the keys in %s cannot be read: %w", f.path, err)
+	}
+	if f.info != nil && os.SameFile(f.info, info) && f.info.ModTime().Equal(info.ModTime()) && f.info.Size() == info.Size() {
+		return f.keys, f.err
+	}
+	f.keys, f.err = read(f.path)
+	f.info = info
+	return f.keys, f.err
+}
+
+func read(path string) ([]Key, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.Unreadable, "the keys in %s cannot be read: %w", path, err)
+	}
+	var keys []Key
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return nil, fault.New(Damaged, "the keys in %s are damaged (%w); repair the file, or remove it and make new keys", path, err)
+	}
+	for _, k := range keys {
+		if k.Check() != nil {
+			return nil, fault.New(Damaged, "the keys in %s are damaged: the entry of %q makes no sense; repair the file, or remove it and make new keys", path, k.Name)
+		}
+	}
+	return keys, nil
+}
+
+// Find returns the key that a caller presented. All keys are compared, each in
+// constant time.
+func Find(all []Key, presented string) (Key, bool) {
+	sum := sha256.Sum256([]byte(presented))
+	hash := []byte(hex.EncodeToString(sum[:]))
+	var found Key
+	ok := 0
+	for _, k := range all {
+		if subtle.ConstantTimeCompare(hash, []byte(strings.ToLower(k.SHA256))) == 1 {
+			found, ok = k, 1
+		}
+	}
+	return found, ok == 1
+}
+
+func checkName(name session.Owner) error {
+	if err := (session.Key{Owner: name, ID: "x"}).Check(); err != nil {
+		return err
+	}
+	if name == session.Local {
+		return fault.New(fault.BadRequest, "%q is the owner of sessions made without a key; choose another name", name)
+	}
+	if strings.TrimSpace(string(name)) != string(name) {
+		return fault.New(fault.BadRequest, "the owner's name begins or ends with a space")
+	}
+	return nil
+}
+
+// Add makes a key for an owner and returns it; it cannot be shown again. It
+// fails with Exists if the owner has one, with fault.BadRequest for what cannot
+// be a name, and with fault.Unwritable.
+func (f *File) Add(name session.Owner, admin bool) (string, error) {
+	made, secret, err := Make(name, admin)
+	if err != nil {
+		return "", err
+	}
+	err = f.change(func(keys []Key) ([]Key, error) {
+		if slices.ContainsFunc(keys, func(k Key) bool { return k.Name == name }) {
+			return nil, ErrExists(name)
+		}
+		return append(keys, made), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// Import implements Importer.
+func (f *File) Import(k Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	return f.change(func(keys []Key) ([]Key, error) {
+		if i := slices.IndexFunc(keys, func(o Key) bool { return o.Name == k.Name }); i >= 0 {
+			if keys[i].Same(k) {
+				return keys, nil
+			}
+			return nil, ErrExists(k.Name)
+		}
+		return append(keys, k), nil
+	})
+}
+
+// Remove makes the key of an owner invalid. It fails with fault.NotFound if
+// there is none, and with fault.Unwritable. The owner's sessions stay until they
+// expire.
+func (f *File) Remove(name session.Owner) error {
+	return f.change(func(keys []Key) ([]Key, error) {
+		left := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Name == name })
+		if len(left) == len(keys) {
+			return nil, ErrNone(name)
+		}
+		return left, nil
+	})
+}
+
+// change rewrites the file. Another process that changes it waits.
+func (f *File) change(to func([]Key) ([]Key, error)) error {
+	dir := filepath.Dir(f.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return atomicfile.Unwritable(dir, err)
+	}
+	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return atomicfile.Unwritable(f.path, err)
+	}
+	defer lock.Unlock()
+	all, err := f.All()
+	if err != nil {
+		return err
+	}
+	next, err := to(slices.Clone(all))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(next, func(a, b Key) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	b, err := json.MarshalIndent(next, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the keys: %w", err)
+	}
+	return f.write(append(b, '\n'))
+}
+
+// write replaces the file with one that only its owner can read.
+func (f *File) write(b []byte) error {
+	w, err := os.CreateTemp(filepath.Dir(f.path), "."+FileName+".*.part") // mode 0600
+	if err != nil {
+		return atomicfile.Unwritable(f.path, err)
+	}
+	_, err = w.Write(b)
+	if err == nil {
+		err = w.Sync()
+	}
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(w.Name(), f.path)
+	}
+	if err == nil {
+		// Or a power cut could bring a removed key back.
+		err = atomicfile.SyncDir(filepath.Dir(f.path))
+	}
+	if err != nil {
+		os.Remove(w.Name())
+		return atomicfile.Unwritable(f.path, err)
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tallyman/internal/keys"
+	"tallyman/internal/session/sqlite"
+)
+
+// directory looks at the folders of the data: who may see them, and the disk.
+func (d *doctor) directory(context.Context) {
+	const check = "data directory"
+	info, err := os.Stat(d.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.fail(check, "there is no directory %s — name the server's with --data; the server makes it when it first starts", d.Data)
+		return
+	case err != nil:
+		d.fail(check, "%s cannot be looked at: %v — run this as the server's user, or give that one access", d.Data, err)
+		return
+	case !info.IsDir():
+		d.fail(check, "%s is not a directory — name another with --data", d.Data)
+		return
+	}
+	owner := d.modes(check, d.Data, info)
+	if !d.disk("disk of the data", d.Data) {
+		return
+	}
+	d.sync(d.Data, owner)
+	d.leftovers()
+	if d.Blobs != nil && d.Blobs.Dir != "" {
+		if info, err := os.Stat(d.Blobs.Dir); err != nil {
+			d.fail("contents", "the folder of the contents cannot be looked at: %v — correct --blobs", err)
+		} else {
+			d.modes("contents", d.Blobs.Dir, info)
+			d.disk("disk of the contents", d.Blobs.Dir)
+		}
+	}
+}
+
+// modes tells who may see a folder, and reports whether it is ours.
+func (d *doctor) modes(check, dir string, info fs.FileInfo) (ours bool) {
+	uid, name, known := owner(info)
+	mode := info.Mode().Perm()
+	switch {
+	case !known:
+		d.ok(check, "%s", dir)
+		return true
+	case mode&0o007 != 0:
+		d.fail(check, "everybody on this machine has rights in %s (mode %03o), which holds people's documents — chmod 700 %s", dir, mode, dir)
+	case mode&0o070 != 0:
+		d.warn(check, "a group has rights in %s (mode %03o), which holds people's documents — chmod 700 %s, unless that is meant", dir, mode, dir)
+	default:
+		d.ok(check, "%s belongs to %s, mode %03o", dir, name, mode)
+	}
+	if uid != os.Geteuid() {
+		d.warn("user", "%s belongs to %s, and this is run by %s — run it as %s (sudo -u %s): what that one may do is what counts", dir, name, userName(os.Geteuid()), name, name)
+		return false
+	}
+	return true
+}
+
+// How much room there has to be.
+const (
+	roomLow    = 1 << 30
+	inodesLow  = 10_000
+	inodesNone = 500
+)
+
+// disk looks at the file system under a folder, and reports whether it is of use.
+func (d *doctor) disk(check, dir string) bool {
+	s, err := statDisk(dir)
+	if err != nil {
+		d.fail(check, "the file system of %s does not answer: %v", dir, err)
+		return false
+	}
+	if s != nil { // else not told on this system
+		d.judge(check, dir, s)
+	}
+	return true
+}
+
+// judge says what a file system is good for.
+func (d *doctor) judge(check, dir string, s *disk) {
+	switch s.kind {
+	case kindNetwork:
+		d.fail(check, "%s is on a network file system (%s): its locks and syncs do not keep SQLite's data safe — use a disk of this machine, or --store postgres://… with --blobs s3://…", dir, s.name)
+	case kindMemory:
+		d.fail(check, "%s is in memory (%s): a restart of the machine loses everything — use a disk", dir, s.name)
+	case kindLayer:
+		d.warn(check, "%s is in the layer of a container (%s): it goes when the container goes — mount a volume there", dir, s.name)
+	case kindUser:
+		d.warn(check, "%s is on a file system that a program provides (%s): whether it keeps what it synced is up to that one — use a disk of this machine if you are not sure", dir, s.name)
+	default:
+		d.ok(check, "%s", s.name)
+	}
+	room := max(d.Upload, 64<<20)
+	switch {
+	case s.readOnly:
+		d.fail(check, "%s is mounted for reading only — mount it for writing; look into the kernel's log first: that is what it does with a disk that fails", dir)
+	case s.free < room:
+		d.fail(check, "only %s of %s are free, less than one upload may take — make room, or clear sessions", size(s.free), size(s.size))
+	case s.free < roomLow:
+		d.warn(check, "only %s of %s are free — make room before uploads are refused", size(s.free), size(s.size))
+	default:
+		d.ok(check, "%s of %s are free", size(s.free), size(s.size))
+	}
+	switch {
+	case s.inodes == 0: // made as they are needed
+	case s.inodesFree < inodesNone:
+		d.fail(check, "only %d of %d inodes are free: no file can be made without one — remove files, or make the file system anew with more", s.inodesFree, s.inodes)
+	case s.inodesFree < inodesLow:
+		d.warn(check, "only %d of %d inodes are free; a session takes up to 4 — remove files", s.inodesFree, s.inodes)
+	}
+}
+
+// sync makes a file and syncs it, as the server does for everything that it
+// acknowledges. How fast that is tells nothing about whether the disk lies: good
+// ones take microseconds.
+func (d *doctor) sync(dir string, ours bool) {
+	const check = "sync"
+	f, err := os.CreateTemp(dir, ".tallyman-doctor-*.part")
+	if err != nil {
+		advice := "let the server's user write there"
+		if !ours {
+			advice = "run this as the server's user"
+		}
+		d.fail(check, "no file can be made in %s: %v — %s", dir, err, advice)
+		return
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	var took []time.Duration
+	for range 9 {
+		_, err := f.Write(make([]byte, 4096))
+		began := time.Now()
+		if err = errors.Join(err, f.Sync()); err != nil {
+			d.fail(check, "writing and syncing a file in %s fails: %v — the disk is full or broken; the server cannot acknowledge anything", dir, err)
+			return
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	d.ok(check, "a write is on the disk after %s (median of %d)", brief(took[len(took)/2]), len(took))
+}
+
+// leftovers looks for temporary files of programs that were killed.
+func (d *doctor) leftovers() {
+	var old []string
+	for _, dir := range []string{d.Data, filepath.Join(d.Data, "contents"), d.Scratch} {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			n := e.Name()
+			ours := strings.HasPrefix(n, ".tallyman-look-") || strings.HasPrefix(n, ".tallyman-doctor-") || dir != d.Scratch && strings.HasPrefix(n, ".") && strings.HasSuffix(n, ".part")
+			if info, err := e.Info(); ours && err == nil && time.Since(info.ModTime()) > time.Hour {
+				old = append(old, filepath.Join(dir, n))
+			}
+		}
+	}
+	if len(old) > 0 {
+		d.warn("temporary files", "%s of programs that were killed: %s — remove them", count(len(old), "file"), listed(old))
+	}
+}
+
+func listed(all []string) string {
+	const most = 5
+	if len(all) > most {
+		return strings.Join(all[:most], ", ") + fmt.Sprintf(" and %d more", len(all)-most)
+	}
+	return strings.Join(all, ", ")
+}
+
+// users tells whether a server runs on the data directory, and which.
+func (d *doctor) users(context.Context) {
+	const check = "server"
+	if _, err := os.Stat(d.Data); err != nil {
+		return // said already
+	}
+	h, err := sqlite.UsedBy(d.Data)
+	switch {
+	case err != nil:
+		d.fail(check, "whether a server uses %s cannot be told: %v — run this as the server's user", d.Data, err)
+		return
+	case h.Hidden:
+		d.ok(check, "a process uses this data directory, whose ID cannot be read")
+		return
+	case h.PID == 0 && !h.Sure:
+		d.ok(check, "whether one runs on this data directory cannot be told on this system")
+		return
+	case h.PID == 0:
+		d.ok(check, "none runs on this data directory")
+		return
+	case !h.Sure:
+		d.warn(check, "the process with ID %d said that it uses %s and cannot be seen from here — it runs in another container, or was killed; then the next start takes the directory over", h.PID, d.Data)
+		return
+	}
+	d.pid = h.PID
+	switch same, replaced, known := sameProgram(h.PID); {
+	case !known:
+		d.ok(check, "the process with ID %d uses this data directory", h.PID)
+	case replaced:
+		d.warn(check, "the process with ID %d uses this data directory, and its program was replaced since it started — restart it to have the new one", h.PID)
+	case !same:
+		d.warn(check, "the process with ID %d uses this data directory and is another program than this one — examine it with its own, or restart it with this one", h.PID)
+	default:
+		d.ok(check, "the process with ID %d uses this data directory; it is this very program", h.PID)
+	}
+}
+
+// keys looks at the file of keys.
+func (d *doctor) keys(context.Context) {
+	const check = "keys"
+	path := filepath.Join(d.Data, keys.FileName)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(d.Data); err == nil {
+			d.ok(check, "there are none: a server lets this machine in and nobody else, unless it is told --open")
+		}
+		return
+	}
+	all, err := keys.Open(d.Data).All()
+	if err != nil {
+		d.fail(check, "%s", because(err))
+		return
+	}
+	if _, _, known := owner(info); known && info.Mode().Perm()&0o077 != 0 {
+		d.warn(check, "others may read the hashes of the keys in %s (mode %03o) — chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	d.tellKeys(check, all)
+}
+
+func (d *doctor) tellKeys(check string, all []keys.Key) {
+	admins := 0
+	for _, k := range all {
+		if k.Admin {
+			admins++
+		}
+	}
+	d.ok(check, "%s, of which %d for administrators", count(len(all), "key"), admins)
+}

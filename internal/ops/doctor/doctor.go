@@ -1,0 +1,196 @@
+// Package doctor examines an installation of Tallyman and says what is to be fixed:
+// its storage, its workers, the limits that the machine sets them, and the service
+// as callers meet it through whatever stands before it.
+//
+// It is meant to run beside servers. It changes nothing that is theirs, takes no
+// lock, upgrades no schema and sweeps nothing. What it must write to learn
+// something, it writes under a fresh name and removes: a file in the data
+// directory, an object in the bucket, a session called doctor-… at the service.
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"tallyman/internal/blob/stores"
+	"tallyman/internal/fault"
+)
+
+// Verdict is how serious a finding is.
+type Verdict string
+
+// The verdicts.
+const (
+	OK   Verdict = "ok"   // as it should be
+	Warn Verdict = "warn" // it works, and there is something to know
+	Fail Verdict = "fail" // it must be fixed
+)
+
+// Finding is what a check found.
+type Finding struct {
+	// Check names what was looked at, such as "data directory".
+	Check   string  `json:"check"`
+	Verdict Verdict `json:"verdict"`
+	// Found is a sentence without a full stop: how things are.
+	Found string `json:"found"`
+	// Advice says what to do, "" if nothing is to be done.
+	Advice string `json:"advice,omitempty"`
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	s := f.Found
+	if f.Advice != "" {
+		s += " — " + f.Advice
+	}
+	return fmt.Sprintf("%-4s  %s: %s", f.Verdict, f.Check, s)
+}
+
+// Config says what to examine: the options of the server, as its command has them.
+type Config struct {
+	// Program describes the program, as its version command does, and Version is
+	// what its servers call themselves.
+	Program, Version string
+
+	// Data is the data directory. With Store it holds no sessions.
+	Data string
+	// Store is the address of a PostgreSQL database, "" for none, and Where the
+	// same for people, without secrets.
+	Store, Where string
+	// Blobs is where contents are, nil for "contents" in the data directory.
+	Blobs *stores.Address
+	// Connections is how many a server opens to PostgreSQL at most, Replicas how
+	// many servers there are.
+	Connections, Replicas int
+	// Cache is the folder of compiled code.
+	Cache string
+
+	// Workers are the server's worker processes, 0 for one per processor, and
+	// Memory the limit of each, in bytes.
+	Workers int
+	Memory  int64
+	// Upload is the largest body that the server takes, in bytes, and Queue how
+	// many uploads may wait.
+	Upload int64
+	Queue  int
+	// Clients is how many connections the server serves at once.
+	Clients int
+
+	// URL is where callers meet the service, "" not to try it, and Key what they
+	// show.
+	URL, Key string
+	// Deep has every content read and compared with what was stored.
+	Deep bool
+	// Scratch is a folder for copies, "" for the system's temporary one.
+	Scratch string
+}
+
+// doctor is one examination.
+type doctor struct {
+	Config
+	tell     func(Finding)
+	findings []Finding
+	// pid is the server that uses the data directory, 0 if none can be seen.
+	pid int
+}
+
+// Examine makes all checks that make sense for an installation, one after the
+// other. tell, if it is not nil, hears of each finding at once.
+//
+// What cannot be examined is a finding. Examine ends early only with ctx.
+func Examine(ctx context.Context, c Config, tell func(Finding)) []Finding {
+	c.Scratch = cmp.Or(c.Scratch, os.TempDir())
+	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
+	d := &doctor{Config: c, tell: tell}
+	d.ok("program", "%s", c.Program)
+	checks := []func(context.Context){d.temporary, d.limits, d.reading}
+	if c.Store == "" {
+		checks = append([]func(context.Context){d.directory, d.users, d.keys, d.sessions}, checks...)
+	} else {
+		checks = append([]func(context.Context){d.database}, checks...)
+	}
+	if c.URL != "" {
+		checks = append(checks, d.service)
+	}
+	for _, check := range checks {
+		if ctx.Err() != nil {
+			break
+		}
+		check(ctx)
+	}
+	return d.findings
+}
+
+func (d *doctor) found(f Finding) {
+	d.findings = append(d.findings, f)
+	if d.tell != nil {
+		d.tell(f)
+	}
+}
+
+func (d *doctor) ok(check, format string, args ...any) {
+	d.found(Finding{Check: check, Verdict: OK, Found: fmt.Sprintf(format, args...)})
+}
+
+// warn reports something to know. The advice stands behind " — ".
+func (d *doctor) warn(check, format string, args ...any) { d.bad(Warn, check, format, args...) }
+
+// fail reports something to fix, likewise.
+func (d *doctor) fail(check, format string, args ...any) { d.bad(Fail, check, format, args...) }
+
+func (d *doctor) bad(v Verdict, check, format string, args ...any) {
+	found, advice, _ := strings.Cut(fmt.Sprintf(format, args...), " — ")
+	d.found(Finding{Check: check, Verdict: v, Found: found, Advice: advice})
+}
+
+// because is an error with what it came from, which stands in no log here.
+func because(err error) string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	message := strings.TrimSuffix(f.Message, "; try again later, the server's log says why")
+	if f.Err != nil && !strings.Contains(message, f.Err.Error()) {
+		message += " (" + f.Err.Error() + ")"
+	}
+	return message
+}
+
+// fresh returns a name that nobody else has.
+func fresh(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+func size(n int64) string {
+	for _, u := range []struct {
+		bytes int64
+		name  string
+	}{{1 << 40, "TB"}, {1 << 30, "GB"}, {1 << 20, "MB"}, {1 << 10, "kB"}} {
+		if n >= u.bytes {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
+		}
+	}
+	return count(int(n), "byte")
+}
+
+func brief(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}

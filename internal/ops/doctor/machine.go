@@ -1,0 +1,188 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/sample"
+	"tallyman/internal/sheet"
+)
+
+// temporary looks at the folder for temporary files.
+func (d *doctor) temporary(context.Context) {
+	const check = "temporary files"
+	f, err := os.CreateTemp(d.Scratch, ".tallyman-doctor-*.part")
+	if err != nil {
+		d.fail(check, "no file can be made in %s: %v — give TMPDIR a folder that the server's user may write to", d.Scratch, err)
+		return
+	}
+	f.Close()
+	os.Remove(f.Name())
+	s, err := statDisk(d.Scratch)
+	if err != nil || s == nil {
+		d.ok(check, "%s can be written to", d.Scratch)
+		return
+	}
+	// Only shared storage makes copies there.
+	need := int64(64 << 20)
+	if d.Blobs != nil && d.Blobs.Shared() {
+		need = d.Upload * int64(d.Workers+d.Queue)
+	}
+	in := ""
+	if s.kind == kindMemory {
+		in = ", in memory,"
+	}
+	switch {
+	case s.free < d.Upload:
+		d.fail(check, "only %s are free in %s%s less than one upload (%s) — give TMPDIR a place with more", size(s.free), d.Scratch, orComma(in), size(d.Upload))
+	case s.free < need:
+		d.warn(check, "%s are free in %s%s and uploads may take %s at the worst (--max-upload times --workers and --queue) — give TMPDIR a place with more, or lower those", size(s.free), d.Scratch, orComma(in), size(need))
+	default:
+		d.ok(check, "%s are free in %s%s", size(s.free), d.Scratch, map[bool]string{true: ", in memory"}[in != ""])
+	}
+}
+
+func orComma(s string) string {
+	if s == "" {
+		return ","
+	}
+	return s
+}
+
+// serverMemory is what a server takes beside its workers, with some thousands of
+// sessions, in bytes.
+const serverMemory = 256 << 20
+
+// limits looks at what the machine lets the server have.
+func (d *doctor) limits(context.Context) {
+	if limit, by := memoryLimit(d.pid); limit > 0 {
+		need := int64(d.Workers)*d.Memory + serverMemory
+		say := fmt.Sprintf("%s of up to %s and the server may take %s; %s gives %s", count(d.Workers, "worker"), size(d.Memory), size(need), by, size(limit))
+		switch {
+		case limit < d.Memory+serverMemory:
+			d.fail("memory", "%s — not even one worker fits: give it more, or lower --worker-memory", say)
+		case limit < need:
+			d.warn("memory", "%s — the kernel may end it under load: give it more, or fewer --workers", say)
+		default:
+			d.ok("memory", "%s", say)
+		}
+	}
+	if limit := fileLimit(d.pid); limit > 0 {
+		// Beside clients: storage, workers' pipes, the database, the log.
+		need := int64(d.Clients + 200)
+		if limit < need {
+			d.warn("open files", "%d are allowed, and %d connections need %d — raise the limit (ulimit -n, LimitNOFILE), or lower --connections", limit, d.Clients, need)
+		} else {
+			d.ok("open files", "%d are allowed; %d connections need %d", limit, d.Clients, need)
+		}
+	}
+}
+
+// reading reads the built-in sample with a worker, from end to end.
+func (d *doctor) reading(ctx context.Context) {
+	const check = "workers"
+	switch box := worker.Sandbox(); {
+	case worker.Confined():
+		d.ok("sandbox", "workers are confined by %s", box)
+	default:
+		d.warn("sandbox", "workers are not wholly confined: %s — see docs/SECURITY.md; a newer Linux kernel has both", box)
+	}
+	cache := d.Cache
+	state := intake.Compiled(cache)
+	if state != intake.Ready {
+		// Nothing is put where a server will look for it.
+		tmp, err := os.MkdirTemp(d.Scratch, ".tallyman-doctor-*")
+		if err != nil {
+			return // said already
+		}
+		defer os.RemoveAll(tmp)
+		cache = tmp
+	}
+	var log lines
+	reader := intake.New(intake.Config{Workers: 1, Memory: d.Memory, Time: 2 * time.Minute, Cache: cache, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	defer reader.Close()
+	started := time.Now()
+	made, err := makeSample(ctx, reader)
+	took := time.Since(started)
+	if err != nil {
+		why := ""
+		if said := log.last(); said != "" {
+			why = " (" + said + ")"
+		}
+		d.fail(check, "the built-in sample cannot be read: %s%s — look at the limits of memory, at what else keeps programs from starting, and at the log", because(err), why)
+		return
+	}
+	if !made {
+		d.fail(check, "the sheet of the built-in sample is not what it must be — this program or this machine is broken: do not use it")
+		return
+	}
+	d.ok(check, "a worker started and made the sheet of the built-in sample, as it must be, in %s", brief(took))
+	switch state {
+	case intake.Ready:
+		d.ok("compiled code", "it is in %s: workers start at once", d.Cache)
+	case intake.Cold:
+		d.ok("compiled code", "%s has none yet: the first start of a server compiles, which took %s here", d.Cache, brief(took))
+	default:
+		d.warn("compiled code", "%s cannot be used: each start of a worker compiles, which took %s here — let the server's user write there, or name another place with --cache", d.Cache, brief(took))
+	}
+}
+
+// makeSample makes the sheet of the sample, and reports whether it is the one that
+// must come of it.
+func makeSample(ctx context.Context, reader *intake.Reader) (right bool, err error) {
+	bills, orders, want, err := sampleFiles()
+	if err != nil {
+		return false, err
+	}
+	table, err := reader.Orders(ctx, intake.File{Name: sample.OrdersName, ReaderAt: bytes.NewReader(orders), Size: int64(len(orders))})
+	if err != nil {
+		return false, err
+	}
+	doc, err := reader.Bills(ctx, []intake.File{{Name: sample.PDFName, ReaderAt: bytes.NewReader(bills), Size: int64(len(bills))}}, nil)
+	if err != nil {
+		return false, err
+	}
+	var got bytes.Buffer
+	if err := sheet.WriteCSV(&got, sheet.Make(doc, table)); err != nil {
+		return false, err
+	}
+	return bytes.Equal(got.Bytes(), want), nil
+}
+
+// sampleFiles are the sample's bills and orders, and the sheet that comes of them.
+func sampleFiles() (bills, orders, want []byte, err error) {
+	s, err := sample.New(sample.Defaults())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var b, o, w bytes.Buffer
+	err = errors.Join(s.WritePDF(&b), s.WriteOrders(&o), s.WriteExpected(&w))
+	return b.Bytes(), o.Bytes(), w.Bytes(), err
+}
+
+// lines keeps the last line of a log.
+type lines struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text[:0], p...)
+	return len(p), nil
+}
+
+func (l *lines) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(bytes.TrimSpace(l.text))
+}

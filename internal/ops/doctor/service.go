@@ -1,0 +1,354 @@
+package doctor
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"tallyman/client"
+	"tallyman/internal/sample"
+)
+
+const (
+	patience   = 15 * time.Second // for one answer
+	eventTime  = 10 * time.Second // for an event that is sent at once
+	uploadTime = 5 * time.Minute  // for the largest body
+	expirySoon = 14 * 24 * time.Hour
+)
+
+// caller is one who uses the service as others do.
+type caller struct {
+	*doctor
+	http *http.Client
+	url  *url.URL
+	sid  string
+}
+
+// service tries the service at the URL that callers use.
+func (d *doctor) service(ctx context.Context) {
+	const check = "service"
+	u, err := url.Parse(d.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		d.fail(check, "the URL cannot be used — give one such as https://tallyman.example.com, without user and password")
+		return
+	}
+	u.RawQuery, u.Fragment, u.Path = "", "", strings.TrimRight(u.Path, "/")
+	s := &caller{
+		doctor: d, url: u, sid: fresh("doctor-"),
+		// Where a redirect leads the key has no business.
+		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+	defer s.http.CloseIdleConnections()
+	if !s.health(ctx) {
+		return
+	}
+	if !s.workflow(ctx) {
+		return
+	}
+	s.names(ctx)
+	s.events(ctx)
+	s.bodies(ctx)
+}
+
+// answer is an answer, whole.
+type answer struct {
+	*http.Response
+	body []byte
+	took time.Duration
+}
+
+// code is the code of an error that the server itself answers, "" if somebody
+// else did.
+func (a answer) code() (code, sentence string) {
+	var e struct{ Error, Code string }
+	if json.Unmarshal(a.body, &e) != nil {
+		return "", ""
+	}
+	return e.Code, e.Error
+}
+
+// says is an answer in a few words.
+func (a answer) says() string {
+	if code, sentence := a.code(); code != "" {
+		return fmt.Sprintf("%s (%s)", sentence, code)
+	}
+	return a.Status
+}
+
+func (s *caller) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Request, error) {
+	u := *s.url
+	u.Path += path
+	u.RawQuery = query.Encode()
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err == nil && s.Key != "" {
+		r.Header.Set("Authorization", "Bearer "+s.Key)
+	}
+	return r, err
+}
+
+func (s *caller) do(r *http.Request, limit time.Duration) (a answer, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	a.Response, err = s.http.Do(r.WithContext(ctx))
+	if err != nil {
+		return a, err
+	}
+	defer a.Body.Close()
+	a.took = time.Since(began)
+	a.body, err = io.ReadAll(io.LimitReader(a.Body, 4<<20))
+	return a, err
+}
+
+// plain is an error of HTTP without the URL around it.
+func plain(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		if u.Timeout() {
+			return "it does not answer in time"
+		}
+		err = u.Err
+	}
+	return err.Error()
+}
+
+// health asks how the server is, which tells what stands before it as well.
+func (s *caller) health(ctx context.Context) bool {
+	const check = "service"
+	r, err := s.request(ctx, http.MethodGet, "/health", nil, nil)
+	if err != nil {
+		s.fail(check, "%v", err)
+		return false
+	}
+	// It is for everybody, and who answers is not known yet.
+	r.Header.Del("Authorization")
+	before := time.Now()
+	a, err := s.do(r, 2*patience)
+	if err != nil {
+		s.fail(check, "%s cannot be reached: %s — is the server running, and the proxy before it? Is the name right?", s.url, plain(err))
+		return false
+	}
+	var h struct{ Status, Version, Sessions, Contents, Workers string }
+	code, sentence := a.code()
+	switch err := json.Unmarshal(a.body, &h); {
+	case a.StatusCode/100 == 3:
+		s.fail(check, "%s redirects to %s — give --url where it really is; clients lose their uploads in a redirect", s.url, a.Header.Get("Location"))
+		return false
+	case code != "":
+		s.fail(check, "%s", sentence)
+		return false
+	case err != nil || h.Status == "":
+		s.fail(check, "what answers at %s is no Tallyman (%s) — correct the URL, or where the proxy leads", s.url, a.Status)
+		return false
+	case h.Status != "healthy":
+		s.fail(check, "it is unhealthy: sessions %s, contents %s, workers %s — its log says why", h.Sessions, h.Contents, h.Workers)
+		return false
+	}
+	s.ok(check, "%s is healthy: sessions %s, contents %s, workers %s", s.url, h.Sessions, h.Contents, h.Workers)
+	if h.Version != s.Version {
+		s.warn(check, "it runs version %s, and this program is %s — examine it with its own, or replace and restart it", h.Version, s.Version)
+	}
+	if date, err := http.ParseTime(a.Header.Get("Date")); err == nil {
+		// Without fractions, and of some moment in between.
+		s.clock(check, "the service", date.Add(time.Second/2).Sub(before.Add(a.took/2)), a.took/2+time.Second)
+	}
+	s.tls(a.Response)
+	return true
+}
+
+// tls looks at how the connection is protected.
+func (s *caller) tls(r *http.Response) {
+	const check = "TLS"
+	if r.TLS == nil {
+		if host := s.url.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+			s.warn(check, "the connection is not encrypted: keys and documents can be read on the way — put a proxy with TLS before it, and give its https:// URL")
+		}
+		return
+	}
+	left := time.Until(r.TLS.PeerCertificates[0].NotAfter)
+	if left < expirySoon {
+		s.warn(check, "the certificate ends in %.0f days — have it renewed", left.Hours()/24)
+		return
+	}
+	s.ok(check, "the certificate is valid for another %.0f days", left.Hours()/24)
+}
+
+// workflow runs a whole workflow with the sample in a session of its own.
+func (s *caller) workflow(ctx context.Context) bool {
+	const check = "workflow"
+	bills, orders, want, err := sampleFiles()
+	if err != nil {
+		s.fail(check, "%v", err)
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, uploadTime)
+	defer cancel()
+	began := time.Now()
+	c := &client.Client{URL: s.url.String(), Key: s.Key, Session: s.sid, HTTP: s.http}
+	got, err := c.Run(ctx, client.Upload{Name: sample.PDFName, Content: bytes.NewReader(bills)}, &client.Upload{Name: sample.OrdersName, Content: bytes.NewReader(orders)})
+	var e *client.Error
+	switch {
+	case errors.As(err, &e) && e.Code == "unauthorized" && s.Key == "":
+		s.fail(check, "the server wants a key — put one into the environment as TALLYMAN_KEY, or name a file that holds it with --key-file")
+		return false
+	case errors.As(err, &e) && e.Code == "unauthorized":
+		s.fail(check, "the server does not take the key — make one with \"tallyman key add NAME\"; a proxy that takes Authorization or X-API-Key away must let it pass")
+		return false
+	case errors.As(err, &e) && e.Code == "":
+		s.fail(check, "%s, which is not the server's own answer — look at the proxy before it", e.Message)
+		return false
+	case err != nil:
+		s.fail(check, "the sample did not get through: %s", plain(err))
+		return false
+	case !bytes.Equal(got, want):
+		s.fail(check, "the sheet that came back is not the one that must come of the sample — something on the way changes bodies, or the server is broken")
+		return false
+	}
+	s.ok(check, "the sample went in and its sheet came out, as it must be, in %s; the session was cleared", brief(time.Since(began)))
+	return true
+}
+
+// names looks at what of a request's names and headers arrives.
+func (s *caller) names(ctx context.Context) {
+	const check = "headers"
+	r, err := s.request(ctx, http.MethodGet, "/debug-request", url.Values{"_t": {"1"}}, nil)
+	if err != nil {
+		return
+	}
+	r.Header.Set("X-Session-ID", s.sid)
+	r.AddCookie(&http.Cookie{Name: "tallyman_doctor", Value: "1"})
+	a, err := s.do(r, patience)
+	if err != nil || a.StatusCode != http.StatusOK {
+		s.warn(check, "an echo of a request cannot be had: %s", said(a, err))
+		return
+	}
+	var echo struct {
+		Info struct {
+			Headers map[string]string `json:"headers"`
+		} `json:"request_info"`
+	}
+	if err := json.Unmarshal(a.body, &echo); err != nil {
+		s.warn(check, "the echo of a request cannot be understood: %v", err)
+		return
+	}
+	arrived := echo.Info.Headers
+	bad := false
+	if arrived["X-Session-Id"] != s.sid {
+		s.fail(check, "X-Session-ID does not arrive — let the proxy pass it on; clients that name their session by it would all share one, or get new ones")
+		bad = true
+	}
+	if arrived["Cookie"] == "" {
+		s.fail(check, "cookies do not arrive — let the proxy pass them on; browsers lose their sessions")
+		bad = true
+	}
+	if host := arrived["Host"]; !strings.EqualFold(host, s.url.Host) {
+		s.warn(check, "the server is told the name %s instead of %s — let the proxy pass Host on; browsers' requests may be taken for another site's", host, s.url.Host)
+		bad = true
+	}
+	if s.url.Scheme == "https" && !strings.EqualFold(arrived["X-Forwarded-Proto"], "https") {
+		s.warn(check, "the server is not told that the connection is encrypted — let the proxy set X-Forwarded-Proto: https; cookies are not Secure without")
+		bad = true
+	}
+	if !bad {
+		s.ok(check, "session, cookies and the name of the server arrive")
+	}
+}
+
+func said(a answer, err error) string {
+	if err != nil {
+		return plain(err)
+	}
+	return a.says()
+}
+
+// events looks whether events come when they happen.
+func (s *caller) events(ctx context.Context) {
+	const check = "events"
+	ctx, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
+	r, err := s.request(ctx, http.MethodGet, "/events", url.Values{"_sid": {s.sid}}, nil)
+	if err != nil {
+		return
+	}
+	began := time.Now()
+	resp, err := s.http.Do(r)
+	if err == nil {
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			s.warn(check, "the stream of events is refused: %s", resp.Status)
+			return
+		}
+		var line string
+		if line, err = bufio.NewReader(resp.Body).ReadString('\n'); err == nil && strings.HasPrefix(line, "event:") {
+			s.ok(check, "they come as they happen, the first after %s", brief(time.Since(began)))
+			return
+		}
+	}
+	if err == nil {
+		err = errors.New("what came is no event")
+	}
+	why := plain(err)
+	if ctx.Err() != nil {
+		why = "none came in " + brief(eventTime)
+	}
+	s.warn(check, "they are held back on the way: %s — switch buffering of answers off in the proxy (nginx: proxy_buffering off; Caddy: flush_interval -1); the page shows no progress, and asks instead", why)
+}
+
+// bodies looks whether a body of the largest size gets through.
+func (s *caller) bodies(ctx context.Context) {
+	const check = "upload size"
+	sizes := []int64{s.Upload}
+	// What proxies are set to by themselves, to tell which of them it is.
+	if s.Upload > 2<<20 {
+		sizes = []int64{1<<20 + 1, s.Upload}
+	}
+	for i, n := range sizes {
+		r, err := s.request(ctx, http.MethodPut, "/debug-request", nil, io.LimitReader(zeros{}, n))
+		if err != nil {
+			return
+		}
+		r.ContentLength = n
+		r.Header.Set("Content-Type", "application/octet-stream")
+		// A proxy says no before the body is sent, if it does.
+		r.Header.Set("Expect", "100-continue")
+		a, err := s.do(r, uploadTime)
+		code := ""
+		if err == nil {
+			code, _ = a.code()
+		}
+		switch {
+		case err == nil && a.StatusCode == http.StatusOK:
+			if i == len(sizes)-1 {
+				s.ok(check, "a body of %s gets through, in %s", size(n), brief(a.took))
+			}
+			continue
+		case code == "too_large":
+			s.warn(check, "the server takes less than %s (it says: %s) — give this the --max-upload that the server has", size(n), a.says())
+		case code != "":
+			s.warn(check, "a body of %s is refused: %s", size(n), a.says())
+		case err == nil && slices.Contains([]int{http.StatusRequestEntityTooLarge, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout}, a.StatusCode):
+			s.fail(check, "something before the server refuses a body of %s (%s) — raise the proxy's limit to %s (nginx: client_max_body_size; its timeouts, if it was those)", size(n), a.Status, size(s.Upload))
+		default:
+			s.fail(check, "a body of %s does not get through: %s — look at the proxy's limits of size and time; the server takes %s", size(n), said(a, err), size(s.Upload))
+		}
+		return
+	}
+}
+
+// zeros is an endless body.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

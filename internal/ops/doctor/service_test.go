@@ -1,0 +1,176 @@
+//go:build linux
+
+package doctor
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/internal/intake"
+	"tallyman/internal/keys"
+	"tallyman/internal/testing/service"
+)
+
+// proxied is a service behind a proxy that does something.
+func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Request, http.Handler)) string {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(u)
+			r.Out.Host = r.In.Host
+			r.SetXForwarded()
+			if v := r.In.Header.Get("X-Test-Host"); v != "" {
+				r.Out.Host = v
+			}
+		},
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, proxy) }))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// looked is what the doctor finds at a URL, of the service alone.
+func looked(t *testing.T, target, key, version string) []Finding {
+	t.Helper()
+	d := &doctor{Config: Config{URL: target, Key: key, Version: version, Upload: 8 << 20}}
+	d.service(ctx)
+	return d.findings
+}
+
+// whole keeps an answer back until it is whole.
+type whole struct {
+	http.ResponseWriter
+	body   bytes.Buffer
+	status int
+}
+
+func (w *whole) WriteHeader(status int)      { w.status = status }
+func (w *whole) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *whole) Flush()                      {}
+
+func TestWhatStandsBeforeTheServiceIsFound(t *testing.T) {
+	s := running(t, filepath.Join(t.TempDir(), "data"))
+	well(t, looked(t, s.URL, "", "test"))
+	through := func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
+	well(t, looked(t, proxied(t, s.URL, through), "", "test"))
+	for name, c := range map[string]struct {
+		proxy   func(w http.ResponseWriter, r *http.Request, next http.Handler)
+		verdict Verdict
+		check   string
+		says    string
+	}{
+		"it redirects": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			http.Redirect(w, r, "https://elsewhere.example"+r.URL.Path, http.StatusMovedPermanently)
+		}, Fail, "service", "redirects to https://elsewhere.example/health"},
+		"it is something else": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			io.WriteString(w, "<h1>It works!</h1>")
+		}, Fail, "service", "is no Tallyman"},
+		"it has nothing behind it": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			http.Error(w, "Bad Gateway", http.StatusBadGateway)
+		}, Fail, "service", "502"},
+		"its clock is wrong": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			next.ServeHTTP(w, r)
+		}, Warn, "service", "behind of this machine's"},
+		"it is unhealthy": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, `{"status":"unhealthy","sessions":"failing","contents":"working","workers":"working"}`)
+		}, Fail, "service", "sessions failing"},
+		"it takes small bodies only": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.ContentLength > 1<<20 {
+				http.Error(w, "<h1>413</h1>", http.StatusRequestEntityTooLarge)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}, Fail, "upload size", "client_max_body_size"},
+		"it hangs up on large bodies": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.ContentLength > 1<<20 {
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		}, Fail, "upload size", "does not get through"},
+		"it keeps events back": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.URL.Path != "/events" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			kept := &whole{ResponseWriter: w, status: http.StatusOK}
+			next.ServeHTTP(kept, r)
+			w.WriteHeader(kept.status)
+			w.Write(kept.body.Bytes())
+		}, Warn, "events", "held back"},
+		"it drops headers": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			r.Header.Del("X-Session-Id")
+			next.ServeHTTP(w, r)
+		}, Fail, "headers", "X-Session-ID does not arrive"},
+		"it drops cookies": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			r.Header.Del("Cookie")
+			next.ServeHTTP(w, r)
+		}, Fail, "headers", "cookies do not arrive"},
+		"it gives another name": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			r.Header.Set("X-Test-Host", "localhost:1234")
+			next.ServeHTTP(w, r)
+		}, Warn, "headers", "localhost:1234"},
+		"it gives a name that the server does not have": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			r.Header.Set("X-Test-Host", "tallyman.example")
+			next.ServeHTTP(w, r)
+		}, Fail, "service", "--host tallyman.example"},
+		"it changes bodies": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.URL.Path == "/download-bol" {
+				io.WriteString(w, "RTS ID\n")
+				return
+			}
+			next.ServeHTTP(w, r)
+		}, Fail, "workflow", "not the one that must come"},
+		"it refuses uploads": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.URL.Path == "/upload" {
+				http.Error(w, "blocked by a rule", http.StatusForbidden)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}, Fail, "workflow", "not the server's own answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wants(t, looked(t, proxied(t, s.URL, c.proxy), "", "test"), c.verdict, c.check, c.says)
+		})
+	}
+	wants(t, looked(t, s.URL, "", "another"), Warn, "service", "it runs version test, and this program is another")
+}
+
+func TestAKeyIsUsedAndNeverShown(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	reader := intake.New(intake.Config{Workers: 1})
+	defer reader.Close()
+	ring := keys.Open(dir)
+	o := service.Options{Dir: dir, Reader: reader}
+	o.Config.Version, o.Config.MaxUpload, o.Config.Keys = "test", 8<<20, ring
+	s, err := service.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, looked(t, s.URL, "", "test"), Fail, "workflow", "TALLYMAN_KEY")
+	wants(t, looked(t, s.URL, "tmk_wrong", "test"), Fail, "workflow", "tallyman key add")
+	found := looked(t, s.URL, secret, "test")
+	well(t, found)
+	if strings.Contains(all(found), secret) {
+		t.Errorf("it gives the key away:\n%s", all(found))
+	}
+}

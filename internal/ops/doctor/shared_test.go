@@ -1,0 +1,143 @@
+//go:build linux
+
+package doctor
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/session"
+	"tallyman/internal/session/postgres"
+	"tallyman/internal/testing/pgtest"
+	"tallyman/internal/testing/s3test"
+)
+
+// An installation over PostgreSQL and S3, whole at first, and then with one thing
+// after the other wrong.
+func TestSharedStorageIsExamined(t *testing.T) {
+	db, err := pgtest.Start(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	bucket := s3test.Start(t)
+	bucket.Setenv(t)
+	at := db.Address(db.Database(t))
+	c := config(t, t.TempDir())
+	c.Store, c.Where, c.Blobs = at, "postgres://db", address(t, bucket.Address(bucket.Bucket(t), "p"))
+
+	wants(t, Examine(ctx, c, nil), Warn, "PostgreSQL", "has nothing of Tallyman yet")
+
+	store, err := postgres.Open(ctx, at, session.Settings{}, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	contents, err := c.Blobs.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := store.Secret(ctx, "listings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, Examine(ctx, c, nil), OK, "contents", "nobody's yet")
+	if err := blob.Own(ctx, contents, blob.OwnerOf(secret)); err != nil {
+		t.Fatal(err)
+	}
+	k := session.Key{Owner: session.Local, ID: "kept"}
+	st, _, err := store.New(ctx, k, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := contents.Put(ctx, strings.NewReader("a content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace,
+		Files: []session.Input{{Name: "b.pdf", Content: ref}}}); err != nil {
+		t.Fatal(err)
+	}
+	c.Deep = true
+	found := Examine(ctx, c, nil)
+	well(t, found)
+	wants(t, found, OK, "PostgreSQL", "connections are taken")
+	wants(t, found, OK, "contents", "1 content of 9 bytes: all there and as they were stored")
+	wants(t, found, OK, "contents", "was stored, read and removed")
+	if items, _, err := contents.List(ctx, "", 10); err != nil || len(items) != 0 { // the one is pending here
+		t.Errorf("%v, %v", items, err)
+	}
+
+	many := c
+	many.Replicas = 100
+	wants(t, Examine(ctx, many, nil), Fail, "PostgreSQL", "raise max_connections")
+	lost := c
+	lost.Blobs = address(t, bucket.Address("no-such-bucket", "p"))
+	wants(t, Examine(ctx, lost, nil), Fail, "contents", "no-such-bucket")
+	own := c
+	own.Blobs = nil
+	wants(t, Examine(ctx, own, nil), Fail, "contents", "--blobs")
+	other := c
+	other.Store = db.Address(db.Database(t))
+	second, err := postgres.Open(ctx, other.Store, session.Settings{}, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if _, err := second.Secret(ctx, "listings"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, Examine(ctx, other, nil), Fail, "contents", "belong to another Tallyman")
+
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("guarded", "wrongpassword")
+	refused := c
+	refused.Store = u.String()
+	found = Examine(ctx, refused, nil)
+	wants(t, found, Fail, "PostgreSQL", "does not let us in")
+	if strings.Contains(all(found), "wrongpassword") {
+		t.Errorf("it gives the password away:\n%s", all(found))
+	}
+
+	contents.Release(ref.Key)
+	if err := contents.Delete(ctx, ref.Key); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, Examine(ctx, c, nil), Fail, "contents", "1 of the 1 contents that sessions name are missing")
+
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "mistyped")
+	wants(t, Examine(ctx, c, nil), Fail, "contents", "cannot be used")
+	bucket.Setenv(t)
+	bucket.Kill()
+	wants(t, Examine(ctx, c, nil), Fail, "contents", "cannot be stored, read and removed")
+}
+
+func TestADatabaseThatLosesDataIsFound(t *testing.T) {
+	db, err := pgtest.Start(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	c := config(t, t.TempDir())
+	c.Store, c.Where = db.Address(db.Database(t)), "postgres://db"
+	store, err := postgres.Open(ctx, c.Store, session.Settings{}, postgres.Options{AllowUnsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	d := &doctor{Config: c}
+	d.database(ctx)
+	wants(t, d.findings, Fail, "PostgreSQL", "fsync is off: a power cut may lose")
+	wants(t, d.findings, Fail, "PostgreSQL", "full_page_writes is off")
+	gone := &doctor{Config: c}
+	if err := db.Stop(pgtest.Fast); err != nil {
+		t.Fatal(err)
+	}
+	gone.database(ctx)
+	wants(t, gone.findings, Fail, "PostgreSQL", "cannot be reached")
+}

@@ -1,0 +1,133 @@
+package tracing
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"tallyman/internal/fault"
+)
+
+// sender brings spans to a collector: an otlptrace.Client. OpenTelemetry's own
+// brings gRPC with it, 5 MB that nothing here needs.
+type sender struct {
+	to     string
+	header http.Header
+	http   *http.Client
+	// ended ends with abandon, and what is being sent with it.
+	ended   context.Context
+	abandon context.CancelFunc
+}
+
+// The limits of sending a batch.
+const (
+	sendTime  = 10 * time.Second // for one try
+	sendTries = 3
+	sendPause = time.Second // before the second try; the next is twice that
+	pauseMost = 10 * time.Second
+)
+
+func newSender(to string, header http.Header) *sender {
+	s := &sender{to: to, header: header, http: &http.Client{
+		Timeout: sendTime,
+		// Headers may hold a credential.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+	}}
+	s.ended, s.abandon = context.WithCancel(context.Background())
+	return s
+}
+
+// Start implements otlptrace.Client. The connection is made when there is something
+// to send.
+func (s *sender) Start(context.Context) error { return nil }
+
+// Stop implements otlptrace.Client.
+func (s *sender) Stop(context.Context) error {
+	s.abandon()
+	s.http.CloseIdleConnections()
+	return nil
+}
+
+// UploadTraces sends a batch, again if the collector asks for that.
+func (s *sender) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(s.ended, cancel)
+	defer stop()
+	// On the wire TracesData is what an export request is.
+	body, err := proto.Marshal(&otlp.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return fmt.Errorf("encoding spans: %w", err)
+	}
+	pause := sendPause
+	for try := 1; ; try++ {
+		after, again, err := s.send(ctx, body)
+		if err == nil || !again || try == sendTries {
+			return err
+		}
+		select {
+		case <-time.After(min(max(pause, after), pauseMost)):
+		case <-ctx.Done():
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// send makes one try. again says that another may do, after so long.
+func (s *sender) send(ctx context.Context, body []byte) (after time.Duration, again bool, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to, bytes.NewReader(body))
+	if err != nil {
+		return 0, false, err
+	}
+	for name, values := range s.header {
+		r.Header[name] = values
+	}
+	r.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := s.http.Do(r)
+	if err != nil {
+		return 0, true, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
+		return 0, false, nil
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			after = time.Duration(min(seconds, 3600)) * time.Second
+		}
+		again = true
+	}
+	return after, again, fmt.Errorf("the collector answers %s", resp.Status)
+}
+
+// headers reads headers as OpenTelemetry's variables have them: a=b,c=d, with
+// values that are escaped like those of a URL.
+func headers(text string) (http.Header, error) {
+	h := http.Header{}
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if !ok || name == "" || err != nil || strings.ContainsAny(name+value, "\r\n\x00") || strings.ContainsAny(name, " \t:") {
+			// Without its text, which may be a credential.
+			return nil, fault.New(fault.BadRequest, "OTEL_EXPORTER_OTLP_HEADERS makes no sense; give NAME=VALUE, and commas between several")
+		}
+		h.Add(name, value)
+	}
+	return h, nil
+}

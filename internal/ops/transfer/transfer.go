@@ -1,0 +1,664 @@
+// Package transfer copies all that a server keeps from one place to another, so
+// that its clients notice nothing: live sessions with their files, readings and
+// times, the contents of the files, and the API keys.
+//
+// Both places must stand still meanwhile: no server may use either. The embedded
+// store sees to that with its lock, PostgreSQL with postgres.Options.Alone; who
+// changes a source nevertheless is told in the end (Changed).
+//
+// Contents keep their keys, incarnations and revisions their numbers. So a copy
+// that was broken off, even by kill -9, is taken up by doing it again: what is
+// there is left alone, what is missing comes. A session's contents are durable
+// before the import of its row, which is one step, so that no part of a session is
+// ever visible. Keys come last: before them nobody gets in who might see a part of
+// the sessions, or begin others in their place.
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+// The codes that a copy can fail with, beside those of storage.
+const (
+	Occupied  fault.Code = "target_occupied" // the target has sessions or keys that the source has not
+	SamePlace fault.Code = "same_place"      // source and target keep contents in one place
+	Changed   fault.Code = "source_changed"  // somebody used the source while it was copied
+)
+
+// Source is where everything comes from. Nothing of it is changed.
+type Source struct {
+	// Sessions must list sessions whose life is over as well, as far as they are
+	// there: which sessions live is decided by Options.Lives.
+	Sessions session.Store
+	Contents blob.Store
+	Keys     keys.Ring
+}
+
+// Target is where everything goes.
+type Target struct {
+	// Sessions must list sessions whose life is over as well, as far as they are
+	// there.
+	Sessions session.Importer
+	Contents blob.Importer
+	Keys     keys.Importer
+}
+
+// Options are what a copy is told. The zero value is fit for use.
+type Options struct {
+	// Lives decide which sessions of the source live. They are those of the
+	// servers.
+	Lives session.Lives
+	// Now is the clock, nil for the system's.
+	Now func() time.Time
+	// Merge lets the target have sessions and keys that the source has not. Those
+	// stay as they are, and what they are in the way of is left out (Problem).
+	Merge bool
+	// Parallel is how many sessions are copied at once, 0 means 8.
+	Parallel int
+	// Progress, if set, is told how far the copy has come. Calls do not overlap.
+	Progress func(Report)
+}
+
+// Report tells what a copy did, or is to do.
+type Report struct {
+	// Sessions, Files and Bytes are the live sessions of the source, with the files
+	// that are attached to them and their sizes as uploaded.
+	Sessions, Files int
+	Bytes           int64
+	// Expired sessions of the source are left out.
+	Expired int
+	// Keys are the API keys of the source.
+	Keys int
+
+	// There is how many of the sessions were in the target already, in this
+	// revision, and KeysThere how many of the keys.
+	There, KeysThere int
+	// Others and OtherKeys are what the target has and the source has not.
+	Others, OtherKeys int
+
+	// Copied counts sessions that were imported, Contents what was stored for
+	// them, readings included, and ContentBytes its size.
+	Copied, Contents int
+	ContentBytes     int64
+	KeysCopied       int
+	// Problems are what could not be copied. All else was.
+	Problems []Problem
+}
+
+// Problem is something that could not be copied.
+type Problem struct {
+	// Session is the session, zero if it is about a key.
+	Session session.Key
+	// File is the name of the file of which a content is missing or damaged. The
+	// session was copied without that.
+	File    string
+	Reading bool // it is about what was read from the file
+	// Key is the owner of the API key that it is about.
+	Key session.Owner
+	Err error
+
+	content *blob.Ref // which one, if it is about a content
+}
+
+// String says in a sentence what could not be copied. It does not give the
+// session's ID away, which may be a credential.
+func (p Problem) String() string {
+	switch {
+	case p.Key != "":
+		return fmt.Sprintf("key of %s: %v", p.Key, p.Err)
+	case p.Whole():
+		return fmt.Sprintf("session %s of %s: %v", p.Session.Hash(), p.Session.Owner, p.Err)
+	case p.Reading:
+		return fmt.Sprintf("session %s of %s, what was read from the file %q: %v", p.Session.Hash(), p.Session.Owner, p.File, p.Err)
+	}
+	return fmt.Sprintf("session %s of %s, file %q: %v", p.Session.Hash(), p.Session.Owner, p.File, p.Err)
+}
+
+// Whole reports whether the problem is that a whole session was left out.
+func (p Problem) Whole() bool { return p.Key == "" && p.File == "" && !p.Reading && p.content == nil }
+
+// Survey counts what a copy would do, and changes nothing. It needs no contents, and
+// of a target that is yet to be made nothing at all. It fails with Occupied where
+// Copy would.
+func Survey(ctx context.Context, from Source, to Target, o Options) (Report, error) {
+	c := newCopier(from, to, o)
+	if err := c.survey(ctx); err != nil {
+		return c.report, err
+	}
+	return c.report, c.occupied()
+}
+
+// Copy copies everything. What could not be copied since it is damaged, or since
+// something else is in its place, is in Report.Problems; all else was copied then.
+//
+// It fails with Occupied if the target has something that the source has not,
+// unless that is to be merged; with SamePlace; with Changed if somebody used the
+// source meanwhile; and with the codes of storage. Then the same call again goes on
+// where this one ended.
+func Copy(ctx context.Context, from Source, to Target, o Options) (Report, error) {
+	c := newCopier(from, to, o)
+	err := c.copy(ctx)
+	return c.report, err
+}
+
+// copier is one copy.
+type copier struct {
+	from Source
+	to   Target
+	o    Options
+	now  time.Time
+	// stored are the contents that the target had when the copy began, with their
+	// sizes.
+	stored map[blob.Key]int64
+
+	mu     sync.Mutex
+	report Report
+}
+
+func newCopier(from Source, to Target, o Options) *copier {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 8
+	}
+	if o.Progress == nil {
+		o.Progress = func(Report) {}
+	}
+	return &copier{from: from, to: to, o: o, now: o.Now(), stored: map[blob.Key]int64{}}
+}
+
+func (c *copier) copy(ctx context.Context) error {
+	if err := c.survey(ctx); err != nil {
+		return err
+	}
+	if err := c.occupied(); err != nil {
+		return err
+	}
+	if err := c.differ(ctx); err != nil {
+		return err
+	}
+	if c.report.There > 0 {
+		if err := c.listStored(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.sessions(ctx); err != nil {
+		return err
+	}
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
+	return c.keys(ctx)
+}
+
+// note changes the report.
+func (c *copier) note(change func(*Report)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.report)
+	c.o.Progress(c.report)
+}
+
+func (c *copier) problem(p Problem) {
+	c.note(func(r *Report) { r.Problems = append(r.Problems, p) })
+}
+
+// lives reports whether a session of the source is to be copied.
+func (c *copier) lives(st session.State) bool {
+	return c.now.Before(st.LastUsed.Add(c.o.Lives.Of(st.Kind)))
+}
+
+// pair is a session of the source, and what the target has under its key. One of
+// them may be nil.
+type pair struct{ from, to *session.State }
+
+// conflict reports whether something else is in the session's place.
+func (p pair) conflict() bool {
+	return p.from != nil && p.to != nil && (p.from.Incarnation != p.to.Incarnation || p.from.Revision < p.to.Revision)
+}
+
+// pairs walks through the sessions of both sides. Both list them in the order of
+// their keys.
+func (c *copier) pairs(ctx context.Context, yield func(pair) error) error {
+	from := &walk{store: c.from.Sessions}
+	to := &walk{}
+	if c.to.Sessions != nil {
+		to.store = c.to.Sessions
+	}
+	for {
+		a, err := from.look(ctx)
+		if err != nil {
+			return fault.In("reading the source", err)
+		}
+		b, err := to.look(ctx)
+		if err != nil {
+			return fault.In("reading the target", err)
+		}
+		var p pair
+		switch {
+		case a == nil && b == nil:
+			return nil
+		case b == nil || a != nil && a.Key.Compare(b.Key) < 0:
+			p.from = from.take()
+		case a == nil || a.Key.Compare(b.Key) > 0:
+			p.to = to.take()
+		default:
+			p = pair{from.take(), to.take()}
+		}
+		if err := yield(p); err != nil {
+			return err
+		}
+	}
+}
+
+// walk walks through the sessions of a store; a nil one has none.
+type walk struct {
+	store session.Store
+	page  session.Page
+	after session.Key
+	begun bool
+}
+
+// look returns the next session without taking it, nil at the end.
+func (w *walk) look(ctx context.Context) (*session.State, error) {
+	if len(w.page.Sessions) == 0 && w.store != nil && (!w.begun || w.page.More) {
+		page, err := w.store.List(ctx, session.Query{After: w.after})
+		if err != nil {
+			return nil, err
+		}
+		w.page, w.begun = page, true
+	}
+	if len(w.page.Sessions) == 0 {
+		return nil, nil
+	}
+	return &w.page.Sessions[0], nil
+}
+
+func (w *walk) take() *session.State {
+	st := &w.page.Sessions[0]
+	w.after = st.Key
+	w.page.Sessions = w.page.Sessions[1:]
+	return st
+}
+
+// survey counts what there is.
+func (c *copier) survey(ctx context.Context) error {
+	err := c.pairs(ctx, func(p pair) error {
+		r := &c.report
+		switch {
+		case p.from == nil:
+			r.Others++
+			return nil
+		case p.conflict():
+			r.Others++
+		}
+		if !c.lives(*p.from) {
+			r.Expired++
+			return nil
+		}
+		r.Sessions++
+		for _, in := range p.from.Inputs() {
+			r.Files++
+			r.Bytes += in.Content.Size
+		}
+		if p.to != nil && !p.conflict() && p.to.Revision == p.from.Revision {
+			r.There++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	mine, theirs, err := c.bothKeys()
+	if err != nil {
+		return err
+	}
+	c.report.Keys = len(mine)
+	for _, k := range theirs {
+		if slices.ContainsFunc(mine, k.Same) {
+			c.report.KeysThere++
+		} else {
+			c.report.OtherKeys++
+		}
+	}
+	return nil
+}
+
+func (c *copier) bothKeys() (from, to []keys.Key, err error) {
+	if from, err = c.from.Keys.All(); err != nil {
+		return nil, nil, fault.In("reading the source's keys", err)
+	}
+	if c.to.Keys == nil {
+		return from, nil, nil
+	}
+	if to, err = c.to.Keys.All(); err != nil {
+		return nil, nil, fault.In("reading the target's keys", err)
+	}
+	return from, to, nil
+}
+
+// occupied fails with Occupied if the target must be left alone.
+func (c *copier) occupied() error {
+	if r := c.report; (r.Others > 0 || r.OtherKeys > 0) && !c.o.Merge {
+		return fault.New(Occupied, "the target has sessions (%d) or keys (%d) that are not the source's, or later states of them; name an empty place, or say --merge to add to what is there", r.Others, r.OtherKeys)
+	}
+	return nil
+}
+
+// differ fails with SamePlace if both sides keep contents in one place: clearing a
+// session of one would then take the file of the other.
+func (c *copier) differ(ctx context.Context) error {
+	const probe = "tallyman copy"
+	ref, err := c.to.Contents.Put(ctx, strings.NewReader(probe+" "+string(blob.NewKey())))
+	if err != nil {
+		return fault.In("trying the target", err)
+	}
+	there, err := c.from.Contents.Open(ctx, ref)
+	if err == nil {
+		there.Close()
+	}
+	if derr := c.to.Contents.Delete(ctx, ref.Key); derr != nil {
+		return fault.In("trying the target", derr)
+	}
+	switch {
+	case err == nil:
+		return fault.New(SamePlace, "source and target keep the contents of files in the same place: each would delete the other's; name another folder, or another prefix of the bucket")
+	case fault.CodeOf(err) != fault.NotFound:
+		return fault.In("trying the source", err)
+	}
+	return nil
+}
+
+// listStored notes what the target has, so that what is missing of sessions that
+// are there can come.
+func (c *copier) listStored(ctx context.Context) error {
+	for after := blob.Key(""); ; {
+		items, next, err := c.to.Contents.List(ctx, after, 1000)
+		if err != nil {
+			return fault.In("reading the target", err)
+		}
+		for _, it := range items {
+			c.stored[it.Key] = it.Size
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
+
+// sessions copies all sessions, with their contents.
+func (c *copier) sessions(ctx context.Context) error {
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(c.o.Parallel)
+	err := c.pairs(working, func(p pair) error {
+		if p.from == nil || !c.lives(*p.from) {
+			return nil
+		}
+		if p.conflict() {
+			c.problem(Problem{Session: p.from.Key, Err: session.ErrExists()})
+			return nil
+		}
+		group.Go(func() error { return c.session(working, p) })
+		return working.Err()
+	})
+	// What a session failed with comes before what that did to the others.
+	if first := group.Wait(); first != nil {
+		return first
+	}
+	return err
+}
+
+// session copies one session.
+func (c *copier) session(ctx context.Context, p pair) error {
+	st := *p.from
+	var stored []blob.Key
+	settled := func(err error) {
+		if err != nil && session.Settled(err) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			defer cancel()
+			c.to.Contents.Delete(ctx, stored...) // what stays is an orphan
+			return
+		}
+		c.to.Contents.Release(stored...)
+	}
+	for _, in := range st.Inputs() {
+		for _, ref := range []blob.Ref{in.Content, in.Reading} {
+			if ref.IsZero() {
+				continue
+			}
+			if size, ok := c.stored[ref.Key]; ok && size == ref.Size && p.to != nil && slices.Contains(p.to.Contents(), ref.Key) {
+				continue
+			}
+			fresh, err := c.content(ctx, p, ref)
+			if isDamage(err) {
+				c.problem(Problem{Session: st.Key, File: in.Name, Reading: ref == in.Reading, Err: err, content: &ref})
+				continue
+			}
+			if err != nil {
+				settled(err)
+				return err
+			}
+			if fresh {
+				stored = append(stored, ref.Key)
+				c.note(func(r *Report) { r.Contents++; r.ContentBytes += ref.Size })
+			}
+		}
+	}
+	removed, err := c.importState(ctx, st)
+	settled(err)
+	switch code := fault.CodeOf(err); {
+	case code == session.Exists, code == fault.BadRequest, code == session.BadID:
+		c.problem(Problem{Session: st.Key, Err: err})
+		return nil
+	case err != nil:
+		return fault.In("writing to the target", err)
+	}
+	if p.to == nil || p.to.Revision != st.Revision {
+		c.note(func(r *Report) { r.Copied++ })
+	}
+	if err := c.to.Contents.Delete(ctx, removed.Contents...); err != nil {
+		return fault.In("writing to the target", err)
+	}
+	return nil
+}
+
+// busyTries is how often a target is asked again that is busy.
+const busyTries = 20
+
+// importState imports a session, when the target gets to it.
+func (c *copier) importState(ctx context.Context, st session.State) (session.Removed, error) {
+	for try := 1; ; try++ {
+		removed, err := c.to.Sessions.Import(ctx, st)
+		if fault.CodeOf(err) != fault.Busy || try == busyTries {
+			return removed, err
+		}
+		select {
+		case <-ctx.Done():
+			return session.Removed{}, blob.Fault("", ctx.Err())
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// isDamage reports whether a content of the source is no good, for ever.
+func isDamage(err error) bool {
+	code := fault.CodeOf(err)
+	return code == blob.Damaged || code == fault.NotFound
+}
+
+// content copies one content. stored is false if it is there already. Its error is
+// damage only if the source's content is damaged.
+func (c *copier) content(ctx context.Context, p pair, ref blob.Ref) (stored bool, err error) {
+	for try := 1; ; try++ {
+		err := c.send(ctx, ref)
+		if fault.CodeOf(err) != blob.Taken {
+			return err == nil, err
+		}
+		// A copy that was broken off left it, whole or in part, or an answer was
+		// lost. Who names it is asked before anything is done to it.
+		err = blob.Verify(ctx, c.to.Contents, ref)
+		if err == nil {
+			return false, nil
+		}
+		if !isDamage(err) || try == 3 {
+			return false, fault.New(blob.StorageUnavailable, "writing to the target: a stored file cannot be replaced there: %w", err)
+		}
+		named, nerr := c.to.Sessions.Named(ctx, []blob.Key{ref.Key})
+		if nerr != nil {
+			return false, fault.In("writing to the target", nerr)
+		}
+		mine := p.to != nil && p.to.Incarnation == p.from.Incarnation && slices.Contains(p.to.Contents(), ref.Key)
+		if named[0] && !mine {
+			// The import will say so.
+			return false, nil
+		}
+		if err := c.to.Contents.Delete(ctx, ref.Key); err != nil {
+			return false, fault.In("writing to the target", err)
+		}
+	}
+}
+
+// send sends one content. Its error is damage only if the source's content is
+// damaged.
+func (c *copier) send(ctx context.Context, ref blob.Ref) error {
+	r, err := c.from.Contents.Open(ctx, ref)
+	if isDamage(err) {
+		return err
+	}
+	if err != nil {
+		return fault.In("reading the source", err)
+	}
+	defer r.Close()
+	watched := &watched{r: r}
+	err = c.to.Contents.Import(ctx, ref, watched)
+	switch {
+	case isDamage(watched.err):
+		return watched.err
+	case watched.err != nil:
+		return fault.In("reading the source", watched.err)
+	case err != nil && fault.CodeOf(err) != blob.Taken:
+		return fault.In("writing to the target", err)
+	}
+	return err
+}
+
+// watched tells the errors of a reader from those of who reads it.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+// verify looks whether the target has what the source has now, to the last field.
+func (c *copier) verify(ctx context.Context) error {
+	left := map[session.Key]bool{}
+	for _, p := range c.report.Problems {
+		if p.Whole() {
+			left[p.Session] = true
+		}
+	}
+	missing, sessions := 0, 0
+	err := c.pairs(ctx, func(p pair) error {
+		if p.from == nil || !c.lives(*p.from) || left[p.from.Key] {
+			return nil
+		}
+		sessions++
+		if p.to == nil || p.conflict() || p.to.Revision != p.from.Revision {
+			missing++
+			return nil
+		}
+		if !c.same(*p.from, *p.to) {
+			return fmt.Errorf("session %s is not the same in the target", p.from.Key.Hash())
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if missing > 0 || sessions+len(left) != c.report.Sessions {
+		return fault.New(Changed, "the source was used while it was copied: %d of its sessions are not in the target as they are now; stop its servers and copy again", missing)
+	}
+	return nil
+}
+
+// same reports whether the target has a session as the source has it. Its last use
+// may be later there, or was taken for now if the clocks differ.
+func (c *copier) same(from, to session.State) bool {
+	if to.LastUsed.Before(from.LastUsed) && from.LastUsed.Before(c.now.Add(-clockSkew)) {
+		return false
+	}
+	return reflect.DeepEqual(plain(from), plain(to))
+}
+
+// clockSkew is by how much clocks may differ.
+const clockSkew = time.Hour
+
+// plain brings a state into a form in which equal ones are deeply equal. Stores
+// may write the JSON of summaries in another way.
+func plain(st session.State) session.State {
+	st.LastUsed, st.Expires = time.Time{}, time.Time{}
+	in := slices.Clone(st.Inputs())
+	for i := range in {
+		in[i].Attached = in[i].Attached.UTC().Truncate(time.Millisecond)
+		var v any
+		if json.Unmarshal(in[i].Summary, &v) == nil {
+			in[i].Summary, _ = json.Marshal(v)
+		}
+	}
+	if st.Orders != nil {
+		st.Orders = &in[len(in)-1]
+	}
+	st.BOL = in
+	st.Created = st.Created.UTC()
+	return st
+}
+
+// keys copies the API keys.
+func (c *copier) keys(ctx context.Context) error {
+	mine, theirs, err := c.bothKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range mine {
+		if err := ctx.Err(); err != nil {
+			return blob.Fault("", err)
+		}
+		if slices.ContainsFunc(theirs, k.Same) {
+			continue
+		}
+		err := c.to.Keys.Import(k)
+		switch fault.CodeOf(err) {
+		case "":
+			c.note(func(r *Report) { r.KeysCopied++ })
+		case keys.Exists, fault.BadRequest:
+			c.problem(Problem{Key: k.Name, Err: err})
+		default:
+			return fault.In("writing the keys to the target", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"tallyman/internal/fault"
+)
+
+// headerRows is how many rows that are not empty are searched for the header:
+// exports put titles and dates above it.
+const headerRows = 20
+
+// errNoHeader ends the reading of a sheet, or of a CSV under some delimiter,
+// once it is clear that it has no header.
+var errNoHeader = errors.New("no header row")
+
+// collector turns the rows of one sheet into a table: it finds the header, then
+// keeps the cells of the columns that are read.
+type collector struct {
+	lim Limits
+	// sheet is the name of the workbook's sheet; "" in a CSV.
+	sheet string
+
+	seen   int // rows that are not empty, up to the header
+	cols   columns
+	header []string // nil until it is found
+	rows   []Row
+
+	// closest is the row most like a header, while there is none.
+	closest struct {
+		number, keys int
+		cols         columns
+		cells        []string
+	}
+}
+
+// wants reports whether add will look at the cell of a column, so that readers
+// can leave the others out.
+func (c *collector) wants(col int) bool {
+	if c.header == nil {
+		return true
+	}
+	for _, k := range c.cols {
+		if k == col {
+			return true
+		}
+	}
+	return false
+}
+
+// add takes the next row. Its number is that which a spreadsheet shows; the
+// cells are in the order of columns, and may be used again after the call.
+func (c *collector) add(ctx context.Context, number int, cells []string) error {
+	if len(c.rows)%1024 == 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if len(cells) > c.lim.Columns {
+		return fault.New(fault.TooLarge, "%s: more than %d columns; take away those that are not needed",
+			c.where(number), c.lim.Columns)
+	}
+	if c.header == nil {
+		return c.search(number, cells)
+	}
+
+	var values [numFields]string
+	total := 0
+	for f, col := range c.cols {
+		if col < 0 || col >= len(cells) {
+			continue
+		}
+		if err := c.checkCell(number, col, cells[col]); err != nil {
+			return err
+		}
+		values[f] = strings.TrimFunc(cells[col], blank)
+		total += len(values[f])
+	}
+	if total == 0 {
+		return nil
+	}
+	if len(c.rows) >= c.lim.Rows {
+		return fault.New(fault.TooLarge, "%s: more than %d order rows; split the export, or raise the limit",
+			c.where(number), c.lim.Rows)
+	}
+	// One string for the whole row: the cells may be parts of something much
+	// larger, which the row must not hold on to.
+	var all strings.Builder
+	all.Grow(total)
+	for _, v := range values {
+		all.WriteString(v)
+	}
+	rest := all.String()
+	for f, v := range values {
+		values[f], rest = rest[:len(v)], rest[len(v):]
+	}
+	c.rows = append(c.rows, Row{
+		Number:       number,
+		InvoiceNo:    values[invoiceNo],
+		Style:        values[style],
+		Cartons:      values[cartons],
+		Pieces:       values[pieces],
+		InvoiceDate:  values[invoiceDate],
+		ShipTo:       values[shipTo],
+		OrderNo:      values[orderNo],
+		DeliveryDate: values[deliveryDate],
+		CancelDate:   values[cancelDate],
+	})
+	return nil
+}
+
+func (c *collector) search(number int, cells []string) error {
+	if allBlank(cells) {
+		return nil
+	}
+	c.seen++
+	cols, keys := locate(cells)
+	if keys < numKeys {
+		if c.seen == 1 || keys > c.closest.keys {
+			c.closest.number, c.closest.keys, c.closest.cols = number, keys, cols
+			c.closest.cells = labels(cells)
+		}
+		if c.seen >= headerRows {
+			return errNoHeader
+		}
+		return nil
+	}
+	header := make([]string, len(cells))
+	for col, cell := range cells {
+		if err := c.checkCell(number, col, cell); err != nil {
+			return err
+		}
+		header[col] = strings.Clone(strings.TrimFunc(cell, blank))
+	}
+	for len(header) > 0 && header[len(header)-1] == "" {
+		header = header[:len(header)-1]
+	}
+	c.cols, c.header = cols, header
+	return nil
+}
+
+func allBlank(cells []string) bool {
+	for _, cell := range cells {
+		if strings.TrimLeftFunc(cell, blank) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *collector) checkCell(number, col int, cell string) error {
+	if len(cell) <= c.lim.CellChars || utf8.RuneCountInString(cell) <= c.lim.CellChars {
+		return nil
+	}
+	return c.cellTooLong(number, col)
+}
+
+func (c *collector) cellTooLong(number, col int) error {
+	return fault.New(fault.TooLarge, "%s: the cell has more than %d characters; shorten it",
+		c.whereCell(number, col), c.lim.CellChars)
+}
+
+// cellBytes is the length from which on a cell is certainly too long, whatever
+// its characters: what a reader needs to keep of it at most.
+func (c *collector) cellBytes() int {
+	return (c.lim.CellChars + 1) * utf8.UTFMax
+}
+
+// where names a row for people.
+func (c *collector) where(number int) string {
+	if c.sheet == "" {
+		return fmt.Sprintf("row %d", number)
+	}
+	return fmt.Sprintf("sheet %q, row %d", label(c.sheet), number)
+}
+
+// whereCell names a cell for people.
+func (c *collector) whereCell(number, col int) string {
+	if col < len(c.header) && c.header[col] != "" {
+		return fmt.Sprintf("%s, column %s (%q)", c.where(number), columnName(col), label(c.header[col]))
+	}
+	return fmt.Sprintf("%s, column %s", c.where(number), columnName(col))
+}
+
+// table returns what was collected under a header that was found.
+func (c *collector) table(format string) (*Table, error) {
+	if len(c.rows) == 0 {
+		in := ""
+		if c.sheet != "" {
+			in = fmt.Sprintf("sheet %q of ", label(c.sheet))
+		}
+		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
+	}
+	return &Table{Format: format, Header: c.header, Rows: c.rows}, nil
+}
+
+// closer reports whether c came closer to a header than o did.
+func (c *collector) closer(o *collector) bool {
+	if o == nil || c.closest.keys != o.closest.keys {
+		return o == nil || c.closest.keys > o.closest.keys
+	}
+	return len(c.closest.cells) > len(o.closest.cells)
+}
+
+// MissingColumns are the details of a fault.MissingColumns.
+type MissingColumns struct {
+	// Missing are the key columns that were not found.
+	Missing []Column `json:"missing"`
+	// Found are the cells of the row that was most like a header.
+	Found []string `json:"found"`
+}
+
+// Column is a column of an order export.
+type Column struct {
+	// Meaning is what it holds: "bill number".
+	Meaning string `json:"meaning"`
+	// Names are the names under which it is found.
+	Names []string `json:"names"`
+}
+
+// missing is the fault for a sheet without a header.
+func (c *collector) missing() error {
+	d := MissingColumns{Found: append([]string{}, c.closest.cells...)}
+	var list []string
+	for f, k := range known {
+		if k.key && (c.closest.keys == 0 || c.closest.cols[f] < 0) {
+			d.Missing = append(d.Missing, Column{k.meaning, k.names})
+			list = append(list, fmt.Sprintf("%s (%s)", k.meaning, quoted(k.names, " or ")))
+		}
+	}
+	return fault.New(fault.MissingColumns,
+		"the order export lacks columns: %s; %s has: %s; name them so, in one of the first %d rows, and give the file again",
+		strings.Join(list, ", "), c.where(c.closest.number), quoted(d.Found, ", "), headerRows).With(d)
+}

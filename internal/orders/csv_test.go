@@ -1,0 +1,171 @@
+package orders
+
+import (
+	"encoding/csv"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+
+	"tallyman/internal/fault"
+)
+
+// inventedCSV writes the invented rows with a delimiter and ends of lines.
+func inventedCSV(t testing.TB, comma rune, eol string) string {
+	t.Helper()
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	w.Comma = comma
+	w.Write(inventedHeader)
+	for _, r := range invented {
+		w.Write(r.cells())
+	}
+	w.Flush()
+	if err := w.Error(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(b.String(), "\n", eol)
+}
+
+// inventedFile makes a file of the invented rows, of the kind that its name
+// tells.
+func inventedFile(t testing.TB, name string) []byte {
+	t.Helper()
+	encode := func(e encoding.Encoding, text string) []byte {
+		b, err := e.NewEncoder().Bytes([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	little, big := unicode.LittleEndian, unicode.BigEndian
+	switch name {
+	case "invented.csv":
+		return []byte(inventedCSV(t, ',', "\n"))
+	case "bom.csv":
+		return []byte("\ufeff" + inventedCSV(t, ',', "\r\n"))
+	case "cr.csv":
+		return []byte(inventedCSV(t, ',', "\r"))
+	case "semicolon-1252.csv":
+		return encode(charmap.Windows1252, inventedCSV(t, ';', "\r\n"))
+	case "sep.csv":
+		return []byte("sep=;\r\n" + inventedCSV(t, ';', "\r\n"))
+	case "tab.txt":
+		return []byte(inventedCSV(t, '\t', "\n"))
+	case "utf16le.txt":
+		return encode(unicode.UTF16(little, unicode.UseBOM), inventedCSV(t, '\t', "\r\n"))
+	case "utf16be.txt":
+		return encode(unicode.UTF16(big, unicode.UseBOM), inventedCSV(t, ',', "\r\n"))
+	case "utf16le-no-bom.txt":
+		return encode(unicode.UTF16(little, unicode.IgnoreBOM), inventedCSV(t, ';', "\n"))
+	case "utf16be-no-bom.txt":
+		return encode(unicode.UTF16(big, unicode.IgnoreBOM), inventedCSV(t, ',', "\n"))
+	case "invented.xlsx":
+		return inventedXLSX(t, false)
+	case "invented-1904.xlsx":
+		return inventedXLSX(t, true)
+	case "invented.xls", "invented-95.xls":
+		return fixture(t, name)
+	}
+	t.Fatalf("no file %s", name)
+	return nil
+}
+
+const keyHeader = "Invoice No.,Style,Cartons,Pieces,Ship-to Name\n"
+
+func TestQuotationMarks(t *testing.T) {
+	one := func(shipTo string) []Row {
+		return []Row{{Number: 2, InvoiceNo: "G1", Style: "S1", Cartons: "1", Pieces: "10", ShipTo: shipTo},
+			{Number: 3, InvoiceNo: "G2", Style: "S2", Cartons: "2", Pieces: "20", ShipTo: "Z"}}
+	}
+	for _, tt := range []struct {
+		name, cell string
+		want       string
+	}{
+		{"around a cell", `"A, B"`, "A, B"},
+		{"doubled within", `"the ""A"" store"`, `the "A" store`},
+		{"around a line break", "\"A\nB\"", "A\nB"},
+		{"after a space", ` "A, B"`, "A, B"},
+		{"within a cell that has none around it", `5" PIPE`, `5" PIPE`},
+		{"forgotten to be doubled", `"the "A" store"`, `the "A" store`},
+		{"around nothing", `""`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantRows(t, mustRead(t, []byte(keyHeader+"G1,S1,1,10,"+tt.cell+"\nG2,S2,2,20,Z\n")), one(tt.want))
+		})
+	}
+}
+
+func TestAnOpenQuotationMarkSwallowsNoRowsInSilence(t *testing.T) {
+	for _, tt := range []struct {
+		name, rows string
+		row        string
+	}{
+		{"to the end of the file", "G1,S1,1,10,X\nG2,S2,2,20,\"Y\nG3,S3,3,30,Z\n", "row 3"},
+		{"to a later quoted cell", "G1,S1,1,10,\"X\nG2,S2,2,20,\"Y\"\nG3,S3,3,30,Z\n", "row 2"},
+		{"in the last row", "G1,S1,1,10,X\n\nG2,S2,2,20,\"Y", "row 4"},
+		{"in a column that is ignored", "G1,S1,1,10,X,\"\nG2,S2,2,20,Y,\nG3,S3,3,30,Z,\n", "row 2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := readBytes(t, []byte(keyHeader+tt.rows), Limits{})
+			wantFault(t, err, fault.DamagedOrders, tt.row, "quotation mark")
+		})
+	}
+	_, err := readBytes(t, []byte(`"Invoice No.,Style,Cartons,Pieces`+"\nG1,S1,1,10\n"), Limits{})
+	wantFault(t, err, fault.DamagedOrders, "row 1", "quotation mark")
+}
+
+func TestDelimiterIsTheOneUnderWhichTheKeyColumnsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		name, data string
+		format     string
+	}{
+		{"commas in a title above semicolons", "Orders, open, all, of them\nInvoice No.;Style;Cartons;Pieces\nG1;S,1;1;10\n", "CSV, semicolon, UTF-8"},
+		{"commas in the cells between tabs", "Invoice No.\tStyle\tCartons\tPieces\nG1\tS,1\t1\t10\n", "CSV, tab, UTF-8"},
+		{"semicolons in quoted headers between commas", "\"a;b;c;d;e\",Invoice No.,Style,Cartons,Pieces\nx,G1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
+		{"quoted cells between semicolons", "\"Invoice No.\";\"Style\";\"Cartons\";\"Pieces\"\n\"G1\";\"S,1\";\"1\";\"10\"\n", "CSV, semicolon, UTF-8"},
+		{"sep= tells of a bar", "sep=|\nInvoice No.|Style|Cartons|Pieces\nG1|S,1|1|10\n", "CSV, '|', UTF-8"},
+		{"sep= in capitals and quotes", "\"SEP=;\"\r\nInvoice No.;Style;Cartons;Pieces\r\nG1;S,1;1;10\r\n", "CSV, semicolon, UTF-8"},
+		{"sep= tells wrong", "sep=;\nInvoice No.,Style,Cartons,Pieces\nG1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			table := mustRead(t, []byte(tt.data))
+			if table.Format != tt.format {
+				t.Errorf("the format is %q, want %q", table.Format, tt.format)
+			}
+			if len(table.Rows) != 1 || table.Rows[0].Style != "S,1" || table.Rows[0].Pieces != "10" {
+				t.Errorf("the rows are %+v", table.Rows)
+			}
+		})
+	}
+}
+
+func TestEmptyCellsBetweenTabsStayEmpty(t *testing.T) {
+	table := mustRead(t, []byte("Invoice No.\tStyle\tCartons\tPieces\tShip-to Name\nG1\tS1\t\t\tX\n"))
+	wantRows(t, table, []Row{{Number: 2, InvoiceNo: "G1", Style: "S1", ShipTo: "X"}})
+}
+
+func TestEndsOfLines(t *testing.T) {
+	want := []Row{{Number: 2, InvoiceNo: "G1", Style: "S1", Cartons: "1", Pieces: "10", ShipTo: "X"},
+		{Number: 3, InvoiceNo: "G2", Style: "S2", Cartons: "2", Pieces: "20", ShipTo: "Y"}}
+	for name, eol := range map[string]string{"LF": "\n", "CRLF": "\r\n", "CR": "\r", "CRCRLF": "\r\r\n"} {
+		for _, last := range []string{"", eol} {
+			t.Run(name, func(t *testing.T) {
+				lines := strings.TrimSuffix(keyHeader, "\n") + eol + `G1,S1,1,10,"X"` + eol + `G2,S2,2,20,Y` + last
+				wantRows(t, mustRead(t, []byte(lines)), want)
+			})
+		}
+	}
+}
+
+func TestBytesThatAreNotUTF8AreWindows1252(t *testing.T) {
+	table := mustRead(t, []byte(keyHeader+"G1,S1,1,10,CAF\xc9 \x80 \x93X\x94\n"))
+	if got := table.Rows[0].ShipTo; got != "CAFÉ € “X”" {
+		t.Errorf("the ship-to is %q", got)
+	}
+	if table.Format != "CSV, comma, Windows-1252" {
+		t.Errorf("the format is %q", table.Format)
+	}
+}

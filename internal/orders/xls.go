@@ -1,0 +1,425 @@
+package orders
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/richardlehane/mscfb"
+
+	"tallyman/internal/fault"
+)
+
+// readCompound reads an OLE compound file, which may be an XLS workbook, or one
+// of many other things.
+func readCompound(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
+	doc, err := mscfb.New(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return nil, because(err, damaged("it begins as a file of an old Office, but is cut off or broken"))
+	}
+	streams := map[string]*mscfb.File{}
+	for _, f := range doc.File {
+		// What is deeper down is embedded in the document.
+		if name := strings.ToLower(f.Name); len(f.Path) == 0 && streams[name] == nil {
+			streams[name] = f
+		}
+	}
+	switch {
+	case streams["encryptedpackage"] != nil:
+		return nil, locked()
+	case streams["workbook"] != nil:
+		return readXLS(ctx, streams["workbook"], size, lim)
+	case streams["book"] != nil:
+		return readXLS(ctx, streams["book"], size, lim)
+	case streams["worddocument"] != nil:
+		return nil, notOrders("a Word document")
+	case streams["powerpoint document"] != nil:
+		return nil, notOrders("a PowerPoint presentation")
+	case streams["__properties_version1.0"] != nil:
+		return nil, notOrders("an Outlook message")
+	}
+	return nil, notOrders("a file of an old Office that is no workbook")
+}
+
+func readXLS(ctx context.Context, stream *mscfb.File, size int64, lim Limits) (*Table, error) {
+	if stream.Size > size {
+		return nil, damaged("its contents are said to be larger than the file")
+	}
+	var data []byte
+	// In small pieces: mscfb's work grows with the square of what it is asked
+	// for at once.
+	for buf := make([]byte, 32<<10); ; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := stream.Read(buf)
+		data = append(data, buf[:n]...)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, because(err, damaged("its contents cannot be read"))
+		}
+	}
+	wb, err := openXLS(ctx, data, lim)
+	if err != nil {
+		return nil, err
+	}
+	return readWorkbook(ctx, "XLS", wb, lim)
+}
+
+// Numbers of the records that are read ([MS-XLS] 2.3.2).
+const (
+	recFormula  = 0x0006
+	recEOF      = 0x000A
+	rec1904     = 0x0022
+	recFilePass = 0x002F
+	recContinue = 0x003C
+	recCodePage = 0x0042
+	recSheet    = 0x0085
+	recMulRk    = 0x00BD
+	recRString  = 0x00D6
+	recXF       = 0x00E0
+	recSST      = 0x00FC
+	recLabelSST = 0x00FD
+	recNumber   = 0x0203
+	recLabel    = 0x0204
+	recBoolErr  = 0x0205
+	recString   = 0x0207
+	recRk       = 0x027E
+	recFormat   = 0x041E
+	recBOF      = 0x0809
+)
+
+const (
+	biff5 = 0x0500 // Excel 5 and 95
+	biff8 = 0x0600 // Excel 97 and later
+)
+
+// xls is a workbook in the binary format of Excel 5 to 2003 ([MS-XLS]).
+type xls struct {
+	data     []byte // the stream of records
+	version  uint16
+	page     codePage
+	date1904 bool
+	formats  []numberFormat // by style (XF)
+	shared   stringTable
+
+	list    []worksheet
+	offsets []uint32 // where the sheets begin, one for each of the list
+	left    int64    // bytes of sheets that may still be read
+}
+
+func openXLS(ctx context.Context, data []byte, lim Limits) (*xls, error) {
+	wb := &xls{data: data, page: windows1252, left: lim.Unpacked}
+	custom := map[uint16]numberFormat{}
+	var styles []uint16
+	r := &records{data: data}
+	version, _, err := r.bof()
+	if err != nil {
+		return nil, err
+	}
+	wb.version = version
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rec, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		switch rec.id {
+		case recEOF:
+			for _, id := range styles {
+				f, ok := custom[id]
+				if !ok {
+					f = builtinFormat(int(id))
+				}
+				wb.formats = append(wb.formats, f)
+			}
+			if len(wb.list) == 0 {
+				return nil, damaged("it has no sheets")
+			}
+			return wb, nil
+		case recFilePass:
+			return nil, locked()
+		case recCodePage:
+			if wb.version == biff5 {
+				if wb.page, err = findCodePage(rec.u16(0)); err != nil {
+					return nil, err
+				}
+			}
+		case rec1904:
+			wb.date1904 = rec.u16(0) == 1
+		case recFormat:
+			id := rec.u16(0)
+			size := 2
+			if wb.version == biff5 {
+				size = 1
+			}
+			custom[id] = parseFormat(wb.text(&rec, 2, size))
+		case recXF:
+			styles = append(styles, rec.u16(2))
+		case recSheet:
+			if rec.u8(5) != 0 {
+				break // a chart, a macro sheet or a module
+			}
+			wb.list = append(wb.list, worksheet{name: wb.text(&rec, 6, 1), hidden: rec.u8(4)&3 != 0})
+			wb.offsets = append(wb.offsets, rec.u32(0))
+		case recSST:
+			r.join(&rec)
+			if err := wb.readStrings(rec); err != nil {
+				return nil, err
+			}
+		}
+		if rec.short {
+			return nil, damaged("one of its records (%#x) is cut off", rec.id)
+		}
+	}
+}
+
+// text reads a string of a record, whose length takes a number of bytes.
+func (wb *xls) text(rec *record, at, size int) string {
+	if wb.version == biff5 {
+		return rec.bytes(wb.page, at, size)
+	}
+	return rec.unicode(at, size)
+}
+
+// readStrings reads the table of shared strings ([MS-XLS] 2.4.265, SST). A
+// count that is too high does no harm: what matters is whether the strings that
+// cells refer to are there.
+func (wb *xls) readStrings(rec record) error {
+	count := rec.u32(4)
+	pos := 8
+	for range count {
+		if pos >= len(rec.data) {
+			break
+		}
+		var s string
+		s, pos = rec.richString(pos)
+		if rec.short {
+			return damaged("its table of strings is cut off")
+		}
+		wb.shared.text = append(wb.shared.text, s...)
+		wb.shared.end()
+	}
+	return nil
+}
+
+func (wb *xls) sheets() []worksheet { return wb.list }
+
+// xlsCell is a cell as its record has it. There can be millions of them, and
+// most are in columns that nobody wants.
+type xlsCell struct {
+	row, col, style uint16
+	kind            uint8
+	bits            uint64 // a float64, or an index, by kind
+}
+
+const (
+	cellNumber uint8 = iota
+	cellShared       // index among the workbook's shared strings
+	cellText         // index among the sheet's own strings
+	cellBool
+	cellError
+)
+
+func (wb *xls) read(ctx context.Context, i int, c *collector) error {
+	if int64(wb.offsets[i]) > int64(len(wb.data)) {
+		return damaged("sheet %q is missing", label(c.sheet))
+	}
+	r := &records{data: wb.data, pos: int(wb.offsets[i])}
+	version, kind, err := r.bof()
+	if err != nil {
+		return err
+	}
+	if version != wb.version || kind != 0x10 {
+		return damaged("where sheet %q should begin, something else does", label(c.sheet))
+	}
+	start := r.pos
+	cells, own, err := wb.readCells(ctx, r)
+	if err != nil {
+		return err
+	}
+	// Any number of sheets can be said to begin at the same place.
+	if wb.left -= int64(r.pos - start); wb.left < 0 {
+		return fault.New(fault.TooLarge, "the workbook's sheets come to more than is allowed when they are unpacked; %s", saveAsXLSX)
+	}
+	// Excel writes cells in order; others write them as they come.
+	slices.SortStableFunc(cells, func(a, b xlsCell) int {
+		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.col, b.col))
+	})
+	var line []string
+	for len(cells) > 0 {
+		row := cells[0].row
+		line = line[:0]
+		for len(cells) > 0 && cells[0].row == row {
+			cell := cells[0]
+			cells = cells[1:]
+			if !c.wants(int(cell.col)) {
+				continue
+			}
+			text, ok := wb.show(cell, own)
+			if !ok {
+				return damaged("%s: the cell refers to a shared string that is not there", c.whereCell(int(row)+1, int(cell.col)))
+			}
+			if text == "" {
+				continue
+			}
+			for len(line) <= int(cell.col) {
+				line = append(line, "")
+			}
+			line[cell.col] = text
+		}
+		if err := c.add(ctx, int(row)+1, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readCells reads the cells of the sheet whose beginning r is just after, with
+// the texts that they hold themselves.
+func (wb *xls) readCells(ctx context.Context, r *records) (cells []xlsCell, own []string, err error) {
+	pending := -1 // the formula whose text comes in a record of its own
+	depth := 1    // charts lie within sheets, as streams of their own
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		rec, err := r.next()
+		if err != nil {
+			return nil, nil, err
+		}
+		switch rec.id {
+		case recBOF:
+			depth++
+			continue
+		case recEOF:
+			if depth--; depth == 0 {
+				return cells, own, nil
+			}
+			continue
+		}
+		if depth > 1 {
+			continue
+		}
+		if rec.id == recString {
+			if pending < 0 {
+				continue
+			}
+			r.join(&rec)
+			if own[pending] = wb.text(&rec, 0, 2); rec.short {
+				return nil, nil, damaged("the text of a formula is cut off")
+			}
+			pending = -1
+			continue
+		}
+		cell := xlsCell{row: rec.u16(0), col: rec.u16(2), style: rec.u16(4)}
+		switch rec.id {
+		case recLabelSST:
+			cell.kind, cell.bits = cellShared, uint64(rec.u32(6))
+		case recLabel, recRString:
+			cell.kind, cell.bits = cellText, uint64(len(own))
+			own = append(own, wb.text(&rec, 6, 2))
+		case recNumber:
+			cell.bits = rec.u64(6)
+		case recRk:
+			cell.bits = math.Float64bits(rk(rec.u32(6)))
+		case recMulRk:
+			// Row, first column, pairs of style and number, last column.
+			for at := 4; at+6 <= len(rec.data)-2; at += 6 {
+				cell.style = rec.u16(at)
+				cell.bits = math.Float64bits(rk(rec.u32(at + 2)))
+				cells = append(cells, cell)
+				cell.col++
+			}
+			continue
+		case recBoolErr:
+			cell.kind, cell.bits = cellBool, uint64(rec.u8(6))
+			if rec.u8(7) != 0 {
+				cell.kind = cellError
+			}
+		case recFormula:
+			pending = -1
+			switch {
+			case rec.u16(12) != 0xFFFF:
+				cell.bits = rec.u64(6)
+			case rec.u8(6) == 0:
+				cell.kind, cell.bits = cellText, uint64(len(own))
+				own = append(own, "")
+				pending = len(own) - 1
+			case rec.u8(6) == 1:
+				cell.kind, cell.bits = cellBool, uint64(rec.u8(8))
+			case rec.u8(6) == 2:
+				cell.kind, cell.bits = cellError, uint64(rec.u8(8))
+			default: // an empty text
+				continue
+			}
+		default:
+			continue
+		}
+		if rec.short {
+			return nil, nil, damaged("the record of a cell in row %d is cut off", int(cell.row)+1)
+		}
+		cells = append(cells, cell)
+	}
+}
+
+// show is what a cell shows. It is false if the cell refers to a shared string
+// that is not there.
+func (wb *xls) show(cell xlsCell, own []string) (string, bool) {
+	switch cell.kind {
+	case cellShared:
+		return wb.shared.at(cell.bits)
+	case cellText:
+		return own[cell.bits], true
+	case cellBool:
+		return boolText(cell.bits != 0), true
+	case cellError:
+		return errorText(byte(cell.bits)), true
+	}
+	var format numberFormat
+	if int(cell.style) < len(wb.formats) {
+		format = wb.formats[cell.style]
+	}
+	return format.show(math.Float64frombits(cell.bits), wb.date1904), true
+}
+
+// rk unpacks a number from 30 bits: an integer or the top of a float64, perhaps
+// times a hundred ([MS-XLS] 2.5.217, RkNumber).
+func rk(bits uint32) float64 {
+	v := math.Float64frombits(uint64(bits&^3) << 32)
+	if bits&2 != 0 {
+		v = float64(int32(bits) >> 2)
+	}
+	if bits&1 != 0 {
+		v /= 100
+	}
+	return v
+}
+
+// errorText is what a cell with an error shows ([MS-XLS] 2.5.10, BErr).
+func errorText(code byte) string {
+	switch code {
+	case 0x00:
+		return "#NULL!"
+	case 0x07:
+		return "#DIV/0!"
+	case 0x0F:
+		return "#VALUE!"
+	case 0x17:
+		return "#REF!"
+	case 0x1D:
+		return "#NAME?"
+	case 0x24:
+		return "#NUM!"
+	case 0x2A:
+		return "#N/A"
+	}
+	return "#ERROR!"
+}

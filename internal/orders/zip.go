@@ -1,0 +1,261 @@
+package orders
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	"tallyman/internal/fault"
+)
+
+const (
+	// smallPart bounds the parts that are read whole: the list of sheets, the
+	// styles, the relationships. In bytes, unpacked.
+	smallPart = 16 << 20
+	// ratioFrom is the unpacked size of a part, in bytes, under which its ratio
+	// does not matter.
+	ratioFrom = 16 << 20
+	// tokenBytes bounds one tag or one run of text, which the XML decoder holds
+	// in memory.
+	tokenBytes = 16 << 20
+	// maxParts bounds the number of an archive's entries. A workbook has some
+	// dozens.
+	maxParts = 10_000
+)
+
+// errHugeToken ends the reading of a part that holds a tag or text of more than
+// tokenBytes.
+var errHugeToken = errors.New("a tag or text is too long")
+
+// pkg is an archive of the Open Packaging Conventions: parts, and relationships
+// between them.
+type pkg struct {
+	lim   Limits
+	parts map[string]*zip.File // by lower-case name
+	left  int64                // what may still be unpacked
+}
+
+func readZip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
+	zr, err := zip.NewReader(r, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are never used as paths
+		return nil, damaged("it begins as one, but is cut off or broken (%w)", err)
+	}
+	p := &pkg{lim: lim, parts: map[string]*zip.File{}, left: lim.Unpacked}
+	if len(zr.File) > maxParts {
+		return nil, fault.New(fault.TooLarge, "the workbook has more than %d parts; %s", maxParts, saveAsXLSX)
+	}
+	var total uint64
+	for _, f := range zr.File {
+		if f.Flags&1 != 0 {
+			return nil, locked()
+		}
+		if total += f.UncompressedSize64; total > uint64(lim.Unpacked) || f.UncompressedSize64 > uint64(lim.Unpacked) {
+			return nil, p.tooBig()
+		}
+		if f.UncompressedSize64 > ratioFrom && f.UncompressedSize64/uint64(lim.Ratio) > f.CompressedSize64 {
+			return nil, p.bomb()
+		}
+		name := strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/"))
+		if p.parts[name] == nil {
+			p.parts[name] = f
+		}
+	}
+	main, err := p.mainPart(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if main == "" {
+		return nil, p.foreign()
+	}
+	wb, err := openXLSX(ctx, p, main)
+	if err != nil {
+		return nil, err
+	}
+	return readWorkbook(ctx, "XLSX", wb, lim)
+}
+
+func (p *pkg) tooBig() error {
+	return fault.New(fault.TooLarge, "the workbook unpacks to more than %s; split it, or raise the limit", bytesText(p.lim.Unpacked))
+}
+
+func (p *pkg) bomb() error {
+	return fault.New(fault.TooLarge, "a part of the workbook unpacks to more than %d times its size, as no real workbook does; %s",
+		p.lim.Ratio, saveAsXLSX)
+}
+
+// mainPart returns the name of the XLSX workbook's part, "" if there is none.
+func (p *pkg) mainPart(ctx context.Context) (string, error) {
+	if !p.has("_rels/.rels") {
+		if p.has("xl/workbook.xml") {
+			return "xl/workbook.xml", nil
+		}
+		return "", nil
+	}
+	rels, err := p.rels(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	for _, rel := range rels {
+		target := strings.ToLower(rel.Target)
+		other := strings.HasPrefix(target, "word/") || strings.HasPrefix(target, "ppt/") || strings.HasPrefix(target, "visio/")
+		if rel.is("officeDocument") && strings.HasSuffix(target, ".xml") && !other {
+			return rel.Target, nil
+		}
+	}
+	return "", nil
+}
+
+// foreign is the fault for an archive that is no XLSX.
+func (p *pkg) foreign() error {
+	switch {
+	case p.has("xl/workbook.bin"):
+		return notRead("a binary workbook (XLSB)")
+	case p.has("content.xml"):
+		return notRead("an OpenDocument file (ODS or similar)")
+	case p.has("index/document.iwa"):
+		return notRead("a document of Apple's Numbers, Pages or Keynote")
+	case p.has("word/document.xml"):
+		return notOrders("a Word document")
+	case p.has("ppt/presentation.xml"):
+		return notOrders("a PowerPoint presentation")
+	}
+	return notOrders("a ZIP archive that is no workbook itself (what is in it has to be unpacked first)")
+}
+
+func (p *pkg) has(name string) bool {
+	return p.parts[strings.ToLower(name)] != nil
+}
+
+// open opens a part. What it reads counts against the package's budget.
+func (p *pkg) open(ctx context.Context, name string) (*part, error) {
+	f := p.parts[strings.ToLower(name)]
+	if f == nil {
+		return nil, damaged("its part %s is missing", label(name))
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, damaged("its part %s cannot be unpacked (%w)", label(name), err)
+	}
+	return &part{ctx: ctx, pkg: p, name: name, packed: int64(f.CompressedSize64), r: r}, nil
+}
+
+// part is a part that is being read. It enforces the limits by what is really
+// unpacked, whatever the archive declares.
+type part struct {
+	ctx    context.Context // of the one call to Read that this part lives in
+	pkg    *pkg
+	name   string
+	packed int64
+	r      io.ReadCloser
+	n      int64 // read so far
+	token  int64 // read since the last token
+}
+
+func (p *part) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	p.token += int64(n)
+	p.pkg.left -= int64(n)
+	switch {
+	case p.pkg.left < 0:
+		return 0, p.pkg.tooBig()
+	case p.n > ratioFrom && p.n/p.pkg.lim.Ratio > p.packed:
+		return 0, p.pkg.bomb()
+	case p.token > tokenBytes:
+		return 0, errHugeToken
+	case err != nil && err != io.EOF:
+		return n, p.broken(err)
+	}
+	return n, err
+}
+
+func (p *part) Close() error { return p.r.Close() }
+
+// drain reads the rest, so that the part's checksum is verified.
+func (p *part) drain() error {
+	for {
+		p.token = 0
+		if _, err := io.CopyN(io.Discard, p, tokenBytes/2); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// broken makes an error of reading or parsing the part a fault, unless it is
+// one, or the end of the context.
+func (p *part) broken(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) || p.ctx.Err() != nil {
+		return err
+	}
+	return damaged("its part %s cannot be read (%w)", label(p.name), err)
+}
+
+// decode reads a small part into a struct.
+func (p *pkg) decode(ctx context.Context, name string, into any) error {
+	r, err := p.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	limited := &io.LimitedReader{R: r, N: smallPart}
+	if err := xml.NewDecoder(limited).Decode(into); err != nil {
+		if limited.N <= 0 {
+			return fault.New(fault.TooLarge, "the workbook's part %s is larger than %s; %s", label(name), bytesText(smallPart), saveAsXLSX)
+		}
+		return r.broken(err)
+	}
+	return nil
+}
+
+// relationship points from one part to another.
+type relationship struct {
+	ID     string `xml:"Id,attr"`
+	Type   string `xml:"Type,attr"`
+	Target string `xml:"Target,attr"`
+	Mode   string `xml:"TargetMode,attr"`
+}
+
+// is compares the type's last element: what is before it differs between the
+// transitional and the strict flavour of the format.
+func (r relationship) is(kind string) bool {
+	return path.Base(r.Type) == kind
+}
+
+// rels returns the relationships of a part, or of the package for "". Targets
+// are names of parts.
+func (p *pkg) rels(ctx context.Context, name string) ([]relationship, error) {
+	dir, base := path.Split(name)
+	file := dir + "_rels/" + base + ".rels"
+	if !p.has(file) {
+		return nil, nil
+	}
+	var doc struct {
+		Relationships []relationship `xml:"Relationship"`
+	}
+	if err := p.decode(ctx, file, &doc); err != nil {
+		return nil, err
+	}
+	var out []relationship
+	for _, r := range doc.Relationships {
+		if strings.EqualFold(r.Mode, "External") {
+			continue
+		}
+		target := strings.ReplaceAll(r.Target, `\`, "/")
+		if !strings.HasPrefix(target, "/") {
+			target = dir + target
+		}
+		r.Target = strings.TrimPrefix(path.Clean("/"+target), "/")
+		out = append(out, r)
+	}
+	return out, nil
+}

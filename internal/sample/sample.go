@@ -1,0 +1,141 @@
+// Package sample invents bills of lading: a document in the layout of the
+// uniform straight bill of lading (DESIGN.md §3), the order export that goes
+// with it (§4), and the load sheets that must come of the two (§5). It is the
+// fixture of the tests, the demonstration in the README, and the generator of
+// documents large enough to measure with.
+//
+// It reckons for itself, in whole numbers (hundredths of a cubic foot, tenths of
+// a pound), and knows nothing of packages bol, orders and sheet: only so does it
+// prove something when they read its files and arrive at its sheets.
+//
+// Everything is invented: companies, places, people, numbers. The same Options
+// give the same bytes.
+//
+// Tests that want a document with something wrong change the Sample before they
+// write it. What a Bill's and a Line's Print says stands in the PDF only;
+// Sample.Pages leaves pages out, repeats them, moves them, or adds others.
+package sample
+
+import "tallyman/internal/fault"
+
+// The limits of Options. They keep WritePDF under two gigabytes of memory.
+const (
+	MaxBills        = 20_000
+	MaxLines        = 200_000
+	MaxLinesPerBill = 100 * RowsPerPage
+)
+
+// RowsPerPage is how many lines the layout prints on a page.
+const RowsPerPage = 21
+
+// Options say what to invent. The zero value is not valid; begin with Defaults.
+type Options struct {
+	// Bills is the number of bills, from 1 to MaxBills.
+	Bills int
+	// Lines is the number of lines in all, spread over the bills unevenly: at
+	// least one per bill, at most MaxLinesPerBill per bill and MaxLines in all.
+	// Some bills run over several pages if there are lines enough.
+	Lines int
+	// Seed chooses among samples of the same size.
+	Seed uint64
+
+	// MissingOrders is the number of lines that the order export leaves out.
+	MissingOrders int
+	// NearMisses is the number of order rows that have other pieces than their
+	// line.
+	NearMisses int
+	// ExtraOrders is the number of order rows of bills and styles that are not
+	// in the document.
+	ExtraOrders int
+}
+
+// Defaults returns the options of a small sample that holds at least one of
+// everything that makes a bill hard to read: a bill of two pages, a cube over
+// 1,000 and one over 10,000 cubic feet, a ship-to in Burlington, descriptions
+// that run against the volume, empty cells, equal lines. Every line has its
+// order row.
+func Defaults() Options {
+	return Options{Bills: 12, Lines: 60, Seed: 1}
+}
+
+// check returns a fault of code bad_request for options that make no sense.
+func (o Options) check() error {
+	bad := func(format string, args ...any) error {
+		return fault.New(fault.BadRequest, format, args...)
+	}
+	perBill := o.Bills * MaxLinesPerBill
+	switch {
+	case o.Bills < 1 || o.Bills > MaxBills:
+		return bad("a sample has 1 to %d bills, not %d", MaxBills, o.Bills)
+	case o.Lines < o.Bills:
+		return bad("%d lines are too few for %d bills; give at least one line per bill", o.Lines, o.Bills)
+	case o.Lines > MaxLines:
+		return bad("a sample has at most %d lines, not %d", MaxLines, o.Lines)
+	case o.Lines > perBill:
+		return bad("%d lines are too many for %d bills; give at most %d lines per bill", o.Lines, o.Bills, MaxLinesPerBill)
+	case o.MissingOrders < 0 || o.NearMisses < 0 || o.ExtraOrders < 0:
+		return bad("the numbers of missing orders (%d), near misses (%d) and extra orders (%d) cannot be negative",
+			o.MissingOrders, o.NearMisses, o.ExtraOrders)
+	case o.MissingOrders > o.Lines || o.NearMisses > o.Lines-o.MissingOrders:
+		return bad("%d missing orders and %d near misses are more than the %d lines", o.MissingOrders, o.NearMisses, o.Lines)
+	case o.ExtraOrders > MaxLines:
+		return bad("a sample has at most %d extra orders, not %d", MaxLines, o.ExtraOrders)
+	}
+	return nil
+}
+
+// Sample is a document of bills and its order export. Its fields may be changed
+// before it is written.
+type Sample struct {
+	// Bills are in the order of the document, which is not that of their numbers.
+	Bills []*Bill
+	// Orders are in the order of the export, which is not that of the document.
+	Orders []Order
+	// Pages, if not nil, are what WritePDF writes instead of BillPages. The
+	// sheets are of all Bills, whatever Pages leaves out.
+	Pages []Page
+}
+
+// New invents a sample. It returns a fault of code bad_request for options that
+// are out of range.
+func New(o Options) (*Sample, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return invent(o), nil
+}
+
+// Page is one page of the document: of a bill if Bill is not nil, else of Text,
+// else a picture. The zero Page is blank.
+type Page struct {
+	Bill *Bill
+	// N and M are printed as "Page N of M". Page N shows the Nth RowsPerPage
+	// lines of the bill, page M its totals.
+	N, M int
+	// Text is printed line by line, in no layout.
+	Text []string
+	// Picture fills the page with an image and no text.
+	Picture bool
+}
+
+// BillPages returns the pages of all bills, in order: what to begin with when
+// making Pages.
+func (s *Sample) BillPages() []Page {
+	var pages []Page
+	for _, b := range s.Bills {
+		m := max(1, (len(b.Lines)+RowsPerPage-1)/RowsPerPage)
+		for n := 1; n <= m; n++ {
+			pages = append(pages, Page{Bill: b, N: n, M: m})
+		}
+	}
+	return pages
+}
+
+// Lines returns the number of lines of all bills.
+func (s *Sample) Lines() int {
+	n := 0
+	for _, b := range s.Bills {
+		n += len(b.Lines)
+	}
+	return n
+}

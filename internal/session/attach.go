@@ -1,0 +1,206 @@
+package session
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+)
+
+// Slot is a place for files in a session.
+type Slot string
+
+// The slots.
+const (
+	BOL    Slot = "bol"
+	Orders Slot = "orders"
+)
+
+// Mode says what an attach does with the files that the slot holds.
+type Mode string
+
+// The modes.
+const (
+	// Replace puts the new files in place of the old. Replacing the BOL also
+	// drops the order export: other bills mean another workflow.
+	Replace Mode = "replace"
+	// Append adds files to the BOL and keeps the order export.
+	Append Mode = "append"
+	// Update puts a new reading and summary to files that are there, told by
+	// their Content, and keeps everything else. It fails with Changed if one
+	// of them is not there any more.
+	Update Mode = "update"
+)
+
+// Limits on what is attached.
+const (
+	MaxFiles   = 100     // files of one BOL
+	MaxSummary = 8 << 10 // bytes of an Input's Summary
+	MaxName    = 255     // bytes of an Input's Name
+)
+
+// Attachment is a change to the inputs of a session. All of it takes effect, or
+// nothing.
+type Attachment struct {
+	// Incarnation is the one in which the upload began: that of the State that
+	// Open, New or Get returned before the upload's first byte was stored.
+	Incarnation Incarnation
+	// Revision, unless 0, must be the State's for the attach to take effect; it
+	// fails with Changed otherwise. It is for changes that depend on what was
+	// there.
+	Revision int64
+	Slot     Slot
+	Mode     Mode
+	// Files are what is attached: for Orders exactly one, for BOL one or more.
+	Files []Input
+}
+
+// Check returns a fault with code fault.BadRequest if the attachment makes no
+// sense, whatever the session's state. Every Store calls it first.
+func (a Attachment) Check() error {
+	bad := func(format string, args ...any) error {
+		return fault.New(fault.BadRequest, "attaching files: "+format, args...)
+	}
+	switch {
+	case a.Slot != BOL && a.Slot != Orders:
+		return bad("there is no slot %q", a.Slot)
+	case a.Mode != Replace && a.Mode != Append && a.Mode != Update:
+		return bad("there is no mode %q", a.Mode)
+	case a.Slot == Orders && a.Mode == Append:
+		return bad("a session has one order export, to which nothing can be appended")
+	case len(a.Files) == 0:
+		return bad("there is no file")
+	case a.Slot == Orders && len(a.Files) > 1:
+		return bad("a session has one order export, not %d", len(a.Files))
+	}
+	seen := map[blob.Key]bool{}
+	for _, f := range a.Files {
+		if err := f.check(seen, bad); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Attach returns the state after the attachment took effect at a time, and what
+// it removed. It is the rule that every Store applies when it commits an
+// attach, to the live state of that instant; a, which must have passed Check,
+// is left alone.
+//
+// It fails with Superseded if the state is of another incarnation, with Changed
+// if it has another revision than asked for or lacks a file to update, and with
+// TooManyFiles.
+func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
+	if a.Incarnation != s.Incarnation {
+		return State{}, Removed{}, ErrSuperseded()
+	}
+	if a.Revision != 0 && a.Revision != s.Revision {
+		return State{}, Removed{}, ErrChanged()
+	}
+	files := make([]Input, len(a.Files))
+	for i, f := range a.Files {
+		f.Attached = at
+		files[i] = f
+	}
+	next := s
+	next.Revision++
+	switch {
+	case a.Mode == Update:
+		if !next.update(a.Slot, files) {
+			return State{}, Removed{}, ErrChanged()
+		}
+	case a.Slot == Orders:
+		next.Orders = &files[0]
+	case a.Mode == Append:
+		next.BOL = append(s.BOL[:len(s.BOL):len(s.BOL)], files...)
+	default:
+		next.BOL, next.Orders = files, nil
+	}
+	if len(next.BOL) > MaxFiles {
+		return State{}, Removed{}, ErrTooManyFiles(len(next.BOL))
+	}
+	return next, s.lost(next), nil
+}
+
+// update puts new readings to files of a slot. It returns false if one of them
+// is not there.
+func (s *State) update(slot Slot, files []Input) bool {
+	put := func(in *Input) bool {
+		for _, f := range files {
+			if f.Content == in.Content {
+				f.Name, f.Attached = in.Name, in.Attached
+				*in = f
+				return true
+			}
+		}
+		return false
+	}
+	if slot == Orders {
+		if s.Orders == nil {
+			return false
+		}
+		orders := *s.Orders
+		s.Orders = &orders
+		return put(&orders)
+	}
+	s.BOL = append([]Input(nil), s.BOL...)
+	n := 0
+	for i := range s.BOL {
+		if put(&s.BOL[i]) {
+			n++
+		}
+	}
+	return n == len(files)
+}
+
+// lost returns what s has and next has not.
+func (s State) lost(next State) Removed {
+	kept := map[blob.Key]bool{}
+	for _, k := range next.Contents() {
+		kept[k] = true
+	}
+	var r Removed
+	for _, in := range s.Inputs() {
+		if !kept[in.Content.Key] {
+			r.Files++
+			r.Bytes += in.Content.Size
+		}
+	}
+	for _, k := range s.Contents() {
+		if !kept[k] {
+			r.Contents = append(r.Contents, k)
+		}
+	}
+	return r
+}
+
+// FileName makes a file's name as a client sent it fit to be an Input's: valid
+// UTF-8 without control characters, at most MaxName bytes, only the part after
+// the last slash or backslash (browsers of old send whole paths). It may be "".
+func FileName(raw string) string {
+	if len(raw) > 64<<10 {
+		raw = raw[len(raw)-64<<10:]
+	}
+	name := strings.ToValidUTF8(raw, "\uFFFD")
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, name)
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	name = strings.TrimSpace(name)
+	if len(name) > MaxName {
+		cut := MaxName
+		for !utf8.RuneStart(name[cut]) {
+			cut--
+		}
+		name = strings.TrimSpace(name[:cut])
+	}
+	return name
+}

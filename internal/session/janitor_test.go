@@ -1,0 +1,309 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/blob/files"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/session/sqlite"
+)
+
+var ctx = context.Background()
+
+// house is a data directory with its janitor and a clock.
+type house struct {
+	*testing.T
+	clock    *sessiontest.Clock
+	store    *sqlite.Store
+	contents *files.Store
+	session.Janitor
+}
+
+const life = 24 * time.Hour
+
+func newHouse(t *testing.T) *house {
+	h := &house{T: t, clock: sessiontest.NewClock()}
+	dir := t.TempDir()
+	var err error
+	if h.store, err = sqlite.Open(ctx, dir, session.Settings{Now: h.clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.store.Close() })
+	if h.contents, err = files.Open(filepath.Join(dir, "contents")); err != nil {
+		t.Fatal(err)
+	}
+	h.Janitor = session.Janitor{Store: h.store, Contents: h.contents, Rest: -1, Step: 7}
+	return h
+}
+
+func (h *house) key(i int) session.Key {
+	return session.Key{Owner: session.Local, ID: session.ID(fmt.Sprint(i))}
+}
+
+func (h *house) put() blob.Ref {
+	h.Helper()
+	ref, err := h.contents.Put(ctx, strings.NewReader("content"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return ref
+}
+
+// upload attaches a file to a session.
+func (h *house) upload(k session.Key) session.Input {
+	h.Helper()
+	st, _, err := h.store.Open(ctx, k, session.Named)
+	if err != nil {
+		h.Fatal(err)
+	}
+	in := session.Input{Name: "bol.pdf", Content: h.put(), Reading: h.put()}
+	_, removed, err := h.store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.contents.Release(in.Content.Key, in.Reading.Key)
+	h.contents.Delete(ctx, removed.Contents...)
+	return in
+}
+
+// left returns the contents that are stored and not pending.
+func (h *house) left() []blob.Key {
+	h.Helper()
+	var keys []blob.Key
+	for after := blob.Key(""); ; {
+		items, next, err := h.contents.List(ctx, after, 100)
+		if err != nil {
+			h.Fatal(err)
+		}
+		for _, it := range items {
+			keys = append(keys, it.Key)
+		}
+		if next == "" {
+			return keys
+		}
+		after = next
+	}
+}
+
+func TestExpiredSessionsGiveBackTheirDisk(t *testing.T) {
+	h := newHouse(t)
+	for i := range 30 {
+		h.upload(h.key(i))
+	}
+	h.clock.Advance(life / 2)
+	var kept []blob.Key
+	for i := 30; i < 40; i++ {
+		in := h.upload(h.key(i))
+		kept = append(kept, in.Content.Key, in.Reading.Key)
+	}
+	h.clock.Advance(life / 2)
+	gone := map[blob.Key]bool{}
+	h.Gone = func(keys []blob.Key) {
+		for _, k := range keys {
+			gone[k] = true
+		}
+	}
+	s, err := h.Expired(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(gone) != 60 || slices.ContainsFunc(kept, func(k blob.Key) bool { return gone[k] }) {
+		t.Errorf("it was told of %d contents that are gone, want 60, and none that is kept", len(gone))
+	}
+	if s.Sessions != 30 || s.Contents != 60 || s.Bytes != 30*int64(len("content")) {
+		t.Errorf("swept %+v, want 30 sessions and 60 contents", s)
+	}
+	if s.Steps < 30/7 {
+		t.Errorf("30 sessions were swept in %d steps of at most 7", s.Steps)
+	}
+	slices.Sort(kept)
+	if got := h.left(); !slices.Equal(got, kept) {
+		t.Errorf("%d contents are left, want %d", len(got), len(kept))
+	}
+	if s, err := h.Expired(ctx); err != nil || s.Sessions != 0 {
+		t.Errorf("a second pass swept %+v, %v", s, err)
+	}
+}
+
+func TestOrphansAreSweptAndNothingElse(t *testing.T) {
+	h := newHouse(t)
+	var kept []blob.Key
+	for i := range 10 {
+		in := h.upload(h.key(i))
+		kept = append(kept, in.Content.Key, in.Reading.Key)
+	}
+	for range 20 {
+		h.contents.Release(h.put().Key) // of an upload that crashed
+	}
+	pending := h.put() // of one under way
+	s, err := h.Orphans(ctx)
+	if err != nil || s.Contents != 20 {
+		t.Errorf("swept %+v, %v; want 20 contents", s, err)
+	}
+	if err := blob.Verify(ctx, h.contents, pending); err != nil {
+		t.Errorf("a content of an upload under way: %v", err)
+	}
+	slices.Sort(kept)
+	if got := h.left(); !slices.Equal(got, kept) {
+		t.Errorf("%d contents are left, want %d", len(got), len(kept))
+	}
+	// An upload that took effect is safe from the next pass on.
+	st, _, err := h.store.Open(ctx, h.key(0), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{{Content: pending}}}
+	if _, _, err := h.store.Attach(ctx, h.key(0), a); err != nil {
+		t.Fatal(err)
+	}
+	h.contents.Release(pending.Key)
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 {
+		t.Errorf("swept %+v, %v; want nothing", s, err)
+	}
+}
+
+func TestYoungOrphansAreLeftWhereOthersMayBeUploading(t *testing.T) {
+	h := newHouse(t)
+	h.contents.Release(h.put().Key)
+	h.OrphanAge = time.Hour
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 {
+		t.Errorf("swept %+v, %v; want nothing", s, err)
+	}
+	h.OrphanAge = 0
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 1 {
+		t.Errorf("swept %+v, %v; want one", s, err)
+	}
+}
+
+// While a janitor never rests, no session that is in use loses anything.
+func TestSweepingDisturbsNobody(t *testing.T) {
+	h := newHouse(t)
+	sweeping, stop := context.WithCancel(ctx)
+	h.Every, h.OrphansEvery = time.Nanosecond, time.Nanosecond
+	h.Log = slog.New(slog.DiscardHandler)
+	ended := make(chan struct{})
+	go func() {
+		h.Janitor.Run(sweeping)
+		close(ended)
+	}()
+	var clients sync.WaitGroup
+	for c := range 4 {
+		clients.Go(func() {
+			k := h.key(c)
+			for i := range 40 {
+				in := h.upload(k)
+				st, err := h.store.Get(ctx, k)
+				if err != nil || len(st.BOL) != 1 {
+					t.Errorf("after an upload: %+v, %v", st, err)
+					return
+				}
+				for _, ref := range []blob.Ref{in.Content, in.Reading} {
+					if err := blob.Verify(ctx, h.contents, ref); err != nil {
+						t.Errorf("upload %d of client %d: %v", i, c, err)
+					}
+				}
+				if i%10 == 9 {
+					r, err := h.store.Clear(ctx, k)
+					if err != nil || r.Files != 1 {
+						t.Errorf("clear: %+v, %v", r, err)
+					}
+					h.contents.Delete(ctx, r.Contents...)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	stop()
+	<-ended
+	if s, err := h.Orphans(ctx); err != nil || s.Contents > 0 {
+		t.Errorf("afterwards: %+v, %v", s, err)
+	}
+	if got := h.left(); len(got) > 0 {
+		t.Errorf("%d contents are left of cleared sessions", len(got))
+	}
+}
+
+func TestAPassThatIsCutOffIsTakenUpByTheNext(t *testing.T) {
+	h := newHouse(t)
+	for i := range 30 {
+		h.upload(h.key(i))
+	}
+	h.clock.Advance(life)
+	for range 100 {
+		cut, cancel := context.WithCancel(ctx)
+		h.Contents = cancelling{h.contents, cancel}
+		s, err := h.Expired(cut)
+		if err == nil {
+			break
+		}
+		if fault.CodeOf(err) != fault.Cancelled {
+			t.Fatalf("cut off: %+v, %v", s, err)
+		}
+	}
+	h.Contents = h.contents
+	if _, err := h.Expired(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Orphans(ctx); err != nil {
+		t.Error(err)
+	}
+	if got := h.left(); len(got) > 0 {
+		t.Errorf("%d contents are left", len(got))
+	}
+}
+
+// cancelling ends the pass after a step, like a crash between it and the next.
+type cancelling struct {
+	blob.Store
+	cancel func()
+}
+
+func (c cancelling) Delete(ctx context.Context, keys ...blob.Key) error {
+	c.cancel()
+	return c.Store.Delete(ctx, keys[:len(keys)/2]...)
+}
+
+// failing cannot delete.
+type failing struct{ blob.Store }
+
+func (failing) Delete(context.Context, ...blob.Key) error {
+	return fault.New(blob.StorageUnavailable, "the disk is broken")
+}
+
+func TestWhatCannotBeDeletedNowIsSweptLater(t *testing.T) {
+	h := newHouse(t)
+	for i := range 10 {
+		h.upload(h.key(i))
+	}
+	h.clock.Advance(life)
+	var log bytes.Buffer
+	h.Contents, h.Log = failing{h.contents}, slog.New(slog.NewTextHandler(&log, nil))
+	if s, err := h.Expired(ctx); fault.CodeOf(err) != blob.StorageUnavailable || s.Sessions != 10 {
+		t.Errorf("with a broken disk: %+v, %v; want all 10 sessions removed all the same", s, err)
+	}
+	if _, err := h.Orphans(ctx); fault.CodeOf(err) != blob.StorageUnavailable {
+		t.Errorf("with a broken disk: %v", err)
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	h.Janitor.Run(short)
+	if !strings.Contains(log.String(), "the disk is broken") {
+		t.Errorf("the log does not tell: %s", log.String())
+	}
+	h.Contents = h.contents
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 20 {
+		t.Errorf("with a disk that is well again: %+v, %v", s, err)
+	}
+}

@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+	"tallyman/internal/testing/pgtest"
+)
+
+func TestAProgramThatWantsToBeAloneIsRefusedWhileOthersAreConnected(t *testing.T) {
+	database := server.Database(t)
+	at := server.Address(database)
+	alone := func(at string) (*Store, error) {
+		return Open(ctx, at, session.Settings{}, Options{AllowUnsafe: true, Alone: true, limits: limits{acquire: 500 * time.Millisecond}})
+	}
+	other := mustOpen(t, at, session.Settings{}, Options{})
+	bus, err := other.Bus(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone(at); fault.CodeOf(err) != InUse || !strings.Contains(err.Error(), "stop them first") {
+		t.Errorf("with another: %v", err)
+	}
+	// Whatever role the other one has.
+	server.Exec(t, database, "GRANT USAGE ON SCHEMA tallyman TO guarded;; GRANT ALL ON ALL TABLES IN SCHEMA tallyman TO guarded")
+	guarded := fmt.Sprintf("postgres://guarded:%s@127.0.0.1:%d/%s?sslmode=disable", url.QueryEscape(pgtest.Password), server.Port, database)
+	if _, err := alone(guarded); fault.CodeOf(err) != InUse {
+		t.Errorf("with another of another role: %v", err)
+	}
+	bus.Close()
+	other.Close()
+	s, err := alone(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	// One in another database is none of its business.
+	mustOpen(t, address(t), session.Settings{}, Options{})
+	if s, err = alone(guarded); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
+func TestWhatMustExistIsNotMade(t *testing.T) {
+	at := address(t)
+	existing := Options{AllowUnsafe: true, Existing: true}
+	for range 2 {
+		if _, err := Open(ctx, at, session.Settings{}, existing); fault.CodeOf(err) != NoSchema {
+			t.Errorf("an empty database: %v", err)
+		}
+	}
+	mustOpen(t, at, session.Settings{}, Options{}).Close()
+	mustOpen(t, at, session.Settings{}, existing)
+}
+
+func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
+	ring := mustOpen(t, address(t), session.Settings{}, Options{}).Keys()
+	k, secret, err := keys.Make("depot", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := ring.Import(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := ring.All()
+	if got, ok := keys.Find(all, secret); err != nil || !ok || len(all) != 1 || got != k {
+		t.Errorf("%+v, %v; want %+v", all, err, k)
+	}
+	other, _, _ := keys.Make("depot", false)
+	if err := ring.Import(other); fault.CodeOf(err) != keys.Exists {
+		t.Errorf("another key of the same owner: %v", err)
+	}
+	other.SHA256 = "x"
+	if err := ring.Import(other); fault.CodeOf(err) != fault.BadRequest {
+		t.Errorf("a key without a hash: %v", err)
+	}
+}
+
+// What takes the place of a session that is there was counted as the only one.
+func TestABoundThatIsReachedStaysReachedWhenSessionsBeginAnew(t *testing.T) {
+	s := mustOpen(t, address(t), session.Settings{MaxSessions: 40}, Options{})
+	for i := range 40 {
+		if _, _, err := s.Open(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 40 {
+		if _, _, err := s.New(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Open(ctx, keyOf("more"), session.Named); fault.CodeOf(err) != fault.Busy {
+			t.Fatalf("one more than there may be: %v", err)
+		}
+	}
+}

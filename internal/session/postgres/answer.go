@@ -1,0 +1,181 @@
+package postgres
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/session"
+)
+
+// answer is what the functions of the schema answer: tallyman.answer_1.
+type answer struct {
+	outcome, kind     string
+	incarnation       [16]byte
+	revision, created int64
+	at, used          int64 // milliseconds since 1970
+
+	list columns
+
+	removedFiles, removedBytes int64
+	removedContents            [][16]byte
+	counted                    int64
+}
+
+// columns are files as the database's functions take and give them: an element of
+// each list for each file.
+type columns struct {
+	slots, names   []string
+	contents       [][16]byte
+	sizes          []int64
+	sha256s        [][]byte
+	readings       []pgtype.UUID
+	readingSizes   []int64
+	readingSHA256s [][]byte
+	summaries      [][]byte
+	attached       []int64
+}
+
+// row are the targets of what a session's row says.
+func (a *answer) row() []any {
+	return []any{
+		(*zeronull.Text)(&a.kind), (*zeronull.UUID)(&a.incarnation), (*zeronull.Int8)(&a.revision),
+		(*zeronull.Int8)(&a.created), (*zeronull.Int8)(&a.used),
+	}
+}
+
+// files are the targets of its files.
+func (a *answer) files() []any {
+	l := &a.list
+	return []any{
+		&l.slots, &l.names, &l.contents, &l.sizes, &l.sha256s,
+		&l.readings, &l.readingSizes, &l.readingSHA256s, &l.summaries, &l.attached,
+	}
+}
+
+// targets are those of all of the answer.
+func (a *answer) targets() []any {
+	t := []any{
+		(*zeronull.Text)(&a.outcome), (*zeronull.Text)(&a.kind), (*zeronull.UUID)(&a.incarnation), (*zeronull.Int8)(&a.revision),
+		(*zeronull.Int8)(&a.created), (*zeronull.Int8)(&a.at), (*zeronull.Int8)(&a.used),
+	}
+	t = append(t, a.files()...)
+	return append(t,
+		(*zeronull.Int8)(&a.removedFiles), (*zeronull.Int8)(&a.removedBytes), &a.removedContents, (*zeronull.Int8)(&a.counted))
+}
+
+func (a *answer) removed() session.Removed {
+	return session.Removed{Files: int(a.removedFiles), Bytes: a.removedBytes, Contents: blobKeys(a.removedContents)}
+}
+
+// state is the session that an answer tells, last used when the answer says that
+// it took effect.
+func (s *Store) state(key session.Key, a answer) (session.State, error) {
+	st := session.State{
+		Key:         key,
+		Kind:        session.Kind(a.kind),
+		Incarnation: a.incarnation,
+		Revision:    a.revision,
+		Created:     at(a.created),
+		LastUsed:    at(a.at),
+	}
+	st.Expires = st.LastUsed.Add(s.settings.Lives.Of(st.Kind))
+	l := a.list
+	n := len(l.slots)
+	for _, m := range []int{len(l.names), len(l.contents), len(l.sizes), len(l.sha256s), len(l.readings), len(l.readingSizes), len(l.readingSHA256s), len(l.summaries), len(l.attached)} {
+		if m != n {
+			return session.State{}, errNonsense(a)
+		}
+	}
+	for i := range n {
+		in := session.Input{Name: l.names[i], Attached: at(l.attached[i])}
+		in.Content = blob.Ref{Key: blobKey(l.contents[i]), Size: l.sizes[i]}
+		if copy(in.Content.SHA256[:], l.sha256s[i]) != len(in.Content.SHA256) {
+			return session.State{}, errNonsense(a)
+		}
+		if l.readings[i].Valid {
+			in.Reading = blob.Ref{Key: blobKey(l.readings[i].Bytes), Size: l.readingSizes[i]}
+			copy(in.Reading.SHA256[:], l.readingSHA256s[i])
+		}
+		if l.summaries[i] != nil {
+			in.Summary = json.RawMessage(l.summaries[i])
+		}
+		if session.Slot(l.slots[i]) == session.BOL {
+			st.BOL = append(st.BOL, in)
+		} else {
+			st.Orders = &in
+		}
+	}
+	if !st.Kind.Valid() {
+		return session.State{}, errNonsense(a)
+	}
+	return st, nil
+}
+
+// filesOf is what an attach passes.
+func filesOf(files []session.Input) columns {
+	var l columns
+	for _, f := range files {
+		content, _ := uuidOf(f.Content.Key) // checked
+		reading, ok := uuidOf(f.Reading.Key)
+		l.names = append(l.names, f.Name)
+		l.contents = append(l.contents, content)
+		l.sizes = append(l.sizes, f.Content.Size)
+		l.sha256s = append(l.sha256s, f.Content.SHA256[:])
+		l.readings = append(l.readings, pgtype.UUID{Bytes: reading, Valid: ok})
+		l.readingSizes = append(l.readingSizes, f.Reading.Size)
+		l.readingSHA256s = append(l.readingSHA256s, f.Reading.SHA256[:])
+		l.summaries = append(l.summaries, f.Summary)
+	}
+	return l
+}
+
+// inputsOf is what an import passes: all files of a state.
+func inputsOf(st session.State) columns {
+	l := filesOf(st.Inputs())
+	for range st.BOL {
+		l.slots = append(l.slots, string(session.BOL))
+	}
+	if st.Orders != nil {
+		l.slots = append(l.slots, string(session.Orders))
+	}
+	for _, in := range st.Inputs() {
+		l.attached = append(l.attached, in.Attached.UnixMilli())
+	}
+	return l
+}
+
+// at is the time of so many milliseconds since 1970.
+func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// uuid is an incarnation as the database takes it.
+func uuid(i session.Incarnation) [16]byte { return i }
+
+// uuidOf is a content's key as the database keeps it.
+func uuidOf(k blob.Key) (id [16]byte, ok bool) {
+	if !k.Valid() {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(k))
+	return id, err == nil
+}
+
+func blobKey(id [16]byte) blob.Key { return blob.Key(hex.EncodeToString(id[:])) }
+
+func blobKeys(ids [][16]byte) []blob.Key {
+	var keys []blob.Key
+	for _, id := range ids {
+		keys = append(keys, blobKey(id))
+	}
+	return keys
+}
+
+// errNonsense is the error of an answer that no function of the schema gives.
+func errNonsense(a answer) error {
+	return fmt.Errorf("the database answered what makes no sense: outcome %q, kind %q, %d files", a.outcome, a.kind, len(a.list.slots))
+}

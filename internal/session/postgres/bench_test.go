@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+
+	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/pgtest"
+)
+
+// The server keeps what it commits, as one in real use does, on the same machine
+// as the clients.
+func Benchmark(b *testing.B) {
+	s, err := pgtest.Start(true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	store, err := Open(ctx, s.Address(s.Database(b)), session.Settings{}, Options{Connections: 32})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	for _, op := range []struct {
+		name string
+		do   func(*session.State) error
+	}{
+		{"New", func(*session.State) error {
+			_, _, err := store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
+			return err
+		}},
+		{"Get", func(st *session.State) error {
+			_, err := store.Get(ctx, st.Key)
+			return err
+		}},
+		{"Attach", func(st *session.State) error {
+			_, _, err := store.Attach(ctx, st.Key, session.Attachment{
+				Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{sessiontest.NewInput("bol.pdf")},
+			})
+			return err
+		}},
+	} {
+		for _, clients := range []int{1, 16, 64} {
+			b.Run(fmt.Sprintf("%s/clients=%d", op.name, clients), func(b *testing.B) {
+				work, done := make(chan struct{}, clients), make(chan struct{})
+				for range clients {
+					st, _, err := store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
+					if err != nil {
+						b.Fatal(err)
+					}
+					go func() {
+						for range work {
+							if err := op.do(&st); err != nil {
+								b.Error(err)
+							}
+						}
+						done <- struct{}{}
+					}()
+				}
+				for b.Loop() {
+					work <- struct{}{}
+				}
+				close(work)
+				for range clients {
+					<-done
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+)
+
+// call is one statement. Each is a transaction of its own, so that it is one
+// round trip, and so that it ends with the statement whatever becomes of us.
+type call struct {
+	what string // completes "could not …"
+	sql  string
+	args func() []any         // asked anew for each attempt
+	scan func(pgx.Rows) error // reads what it returns; likewise
+	// again is true if doing it twice is as good as once, so that it can be tried
+	// again when a connection breaks.
+	again bool
+	// attach is true if it makes contents named.
+	attach bool
+}
+
+// attempts bounds how often a statement is tried.
+const attempts = 6
+
+// ask makes a call that returns one answer.
+func (s *Store) ask(ctx context.Context, c call) (answer, error) {
+	var a answer
+	c.scan = func(rows pgx.Rows) error {
+		a = answer{}
+		if !rows.Next() {
+			return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+		}
+		return rows.Scan(a.targets()...)
+	}
+	err := s.run(ctx, c)
+	return a, err
+}
+
+// run makes a call. If ctx ends before the statement is sent nothing was done;
+// after that its outcome is awaited.
+func (s *Store) run(ctx context.Context, c call) error {
+	if err := ctx.Err(); err != nil {
+		return blob.Fault("", err)
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	for attempt := 1; ; attempt++ {
+		err, sent := s.try(ctx, c)
+		if err == nil {
+			return nil
+		}
+		var f *fault.Error
+		if errors.As(err, &f) {
+			return f
+		}
+		refused := refusal(err)
+		if refused == nil {
+			s.broke.Store(int64(time.Since(s.start)))
+		}
+		if refused == nil && sent && !c.again {
+			if c.attach {
+				s.doubtful.Store(int64(time.Since(s.start) + s.limits.doubt()))
+			}
+			return unavailable(c.what, err)
+		}
+		if attempt == attempts || refused != nil && !worthAnother(refused) || refused == nil && sent && attempt > 2 {
+			return failed(c.what, err)
+		}
+		if err := pause(ctx, time.Duration(1<<attempt)*time.Millisecond/2+rand.N(2*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// try makes one attempt at a call. sent is false if it is certain that the
+// statement did not reach the server.
+func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err, false
+	}
+	defer conn.Release()
+	if err := ctx.Err(); err != nil {
+		return blob.Fault("", err), false
+	}
+	// Not the caller's context from here on: pgx can only give a statement up by
+	// giving the connection up, and then nobody knows the outcome.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.answer)
+	defer cancel()
+	rows, err := conn.Query(ctx, c.sql, c.args()...)
+	if err != nil {
+		return err, !pgconn.SafeToRetry(err)
+	}
+	err = c.scan(rows)
+	// The server commits after it has sent the rows: only the end of the answer
+	// tells whether it did.
+	rows.Close()
+	err = errors.Join(rows.Err(), err)
+	if p := refusal(err); p != nil && p.Code == readOnly {
+		// Another connection may lead to a server, or come at a time, that lets us
+		// write.
+		conn.Conn().Close(ctx)
+	}
+	return err, true
+}
+
+// acquire takes a connection from the pool. Its error is a fault: nothing was
+// done.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	soon, cancel := context.WithTimeout(ctx, s.limits.acquire)
+	defer cancel()
+	conn, err := s.pool.Acquire(soon)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, blob.Fault("", ctx.Err())
+	case soon.Err() != nil && s.pool.Stat().AcquiredConns() >= s.pool.Config().MaxConns:
+		return nil, errBusy("all its connections to the database are in use")
+	default:
+		return nil, failed("reach the database", err)
+	}
+}
+
+// enter begins an operation, unless the store is closed or too many are under
+// way.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fault.New(blob.StorageUnavailable, "the session store is closed: the server is shutting down")
+	}
+	if s.inside >= s.limits.waiting {
+		return errBusy("too many operations on sessions are waiting")
+	}
+	s.inside++
+	return nil
+}
+
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inside--
+	if s.closed && s.inside == 0 {
+		close(s.idle)
+	}
+}
+
+// pause waits, or fails with fault.Cancelled.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return blob.Fault("", ctx.Err())
+	}
+}

@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// The codes that opening a store can fail with, beside fault.BadRequest and
+// session.StorageUnavailable.
+const (
+	Refused      fault.Code = "database_refused"        // the server does not let us in
+	NoDatabase   fault.Code = "no_such_database"        // there is no database of that name
+	ReadOnly     fault.Code = "database_read_only"      // a standby, or a role that may not write
+	Unsafe       fault.Code = "database_unsafe"         // it may lose what it committed
+	Foreign      fault.Code = "not_a_tallyman_database" // what is there is something else's
+	NewerSchema  fault.Code = "newer_schema"            // a later Tallyman wrote it
+	NoSchema     fault.Code = "no_tallyman_schema"      // Options.Existing, and nothing is there
+	InUse        fault.Code = "database_in_use"         // Options.Alone, and others are connected
+	OlderProgram fault.Code = "older_program_connected" // one that could not work with the schema to come
+)
+
+// What PostgreSQL says (its manual, appendix A), and the functions of our schema.
+const (
+	contentTaken = "TM001" // a content belongs to another session
+	fileMissing  = "TM002" // a file to update is not there
+
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	cachedPlanChanged    = "0A000"
+	noSuchStatement      = "26000"
+	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014"
+	outOfMemory          = "53200"
+	tooManyConnections   = "53300"
+	diskFull             = "53100"
+	readOnly             = "25006"
+	noPrivilege          = "42501"
+	noSuchDatabase       = "3D000"
+)
+
+// refusal returns what the server said if it is certain that the transaction was
+// rolled back. An error that ends the connection as well does not say that: the
+// server may have committed just before.
+func refusal(err error) *pgconn.PgError {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) || p.SeverityUnlocalized != "ERROR" && p.Severity != "ERROR" {
+		return nil
+	}
+	return p
+}
+
+// worthAnother reports whether the same statement may well succeed if it is tried
+// again.
+func worthAnother(p *pgconn.PgError) bool {
+	switch p.Code {
+	case serializationFailure, deadlockDetected, noSuchStatement:
+		return true
+	case cachedPlanChanged:
+		return strings.Contains(p.Message, "cached plan") // the code stands for more than that
+	}
+	return false
+}
+
+// failed turns an error of the database into a fault for people.
+func failed(what string, err error) error {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) {
+		return unavailable(what, err)
+	}
+	switch p.Code {
+	case contentTaken:
+		return fault.New(fault.BadRequest, "attaching files: a stored content belongs to a session already")
+	case fileMissing:
+		return session.ErrChanged()
+	case tooManyConnections:
+		return errBusy("its database has no connection to spare")
+	case serializationFailure, deadlockDetected, lockNotAvailable, queryCanceled, outOfMemory:
+		if refusal(err) != nil {
+			busy := errBusy("its database did not get to it in time")
+			busy.Err = err
+			return busy
+		}
+	case diskFull:
+		if refusal(err) != nil {
+			return &fault.Error{
+				Code:    session.StorageFull,
+				Message: "storage is full: could not " + what + "; nothing was changed, clear sessions that are done or make room on the database's disk",
+				Err:     err,
+			}
+		}
+	}
+	return unavailable(what, err)
+}
+
+// unavailable is what operations get while the database does not work, and if
+// nobody knows what became of them. The cause is for the log.
+func unavailable(what string, err error) error {
+	return &fault.Error{
+		Code:    session.StorageUnavailable,
+		Message: "storage does not work: could not " + what + "; try again later, the server's log says why",
+		Err:     err,
+	}
+}
+
+func errBusy(what string) *fault.Error {
+	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
+}
+
+// openFault is what the operator gets to see if the store cannot be opened: the
+// cause in full, unlike at run time. Neither PostgreSQL nor pgx repeat passwords.
+func openFault(where string, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code != session.StorageUnavailable {
+		return f
+	}
+	var p *pgconn.PgError
+	if errors.As(err, &p) {
+		switch {
+		case p.Code[:2] == "28":
+			return fault.New(Refused, "the database %s does not let us in (%w); check user and password in its address, and the server's pg_hba.conf", where, err)
+		case p.Code == noSuchDatabase:
+			return fault.New(NoDatabase, "there is no database %s (%w); make it with CREATE DATABASE, or correct its address", where, err)
+		case p.Code == readOnly:
+			return fault.New(ReadOnly, "the database %s cannot be written to (%w); it may be a standby: name the primary, or all hosts and target_session_attrs=read-write", where, err)
+		case p.Code == noPrivilege:
+			return fault.New(Refused, "the role may not do in the database %s what it must (%w); let it create the schema tallyman, or make it the schema's owner", where, err)
+		}
+	}
+	if f != nil && f.Err != nil {
+		err = f.Err
+	}
+	return fault.New(session.StorageUnavailable, "the database %s cannot be reached or used: %w", where, err)
+}

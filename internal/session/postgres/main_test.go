@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/pgtest"
+)
+
+var ctx = context.Background()
+
+// server is the server that most tests share; it keeps nothing over a power cut.
+var server *pgtest.Server
+
+// TestMain starts the server, unless another test binary did, or lets the test
+// binary be a process that is killed.
+func TestMain(m *testing.M) {
+	if address, _ := sessiontest.VictimOf(); address != "" {
+		crashingServer(address)
+	}
+	if port, err := strconv.Atoi(os.Getenv("TALLYMAN_SERVER_PORT")); err == nil {
+		server = pgtest.At(port)
+		os.Exit(m.Run())
+	}
+	os.Exit(func() int {
+		var err error
+		if server, err = pgtest.Start(false); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer server.Close()
+		return m.Run()
+	}())
+}
+
+func keyOf(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
+
+// address returns the address of a fresh database.
+func address(t testing.TB) string { return server.Address(server.Database(t)) }
+
+func mustOpen(t testing.TB, address string, settings session.Settings, options Options) *Store {
+	t.Helper()
+	options.AllowUnsafe = true
+	options.Log = slog.New(slog.DiscardHandler)
+	s, err := Open(ctx, address, settings, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// places gives each place of the suite a database.
+func places() sessiontest.Opener {
+	var databases sync.Map
+	return func(t testing.TB, place string, settings session.Settings) session.Store {
+		at, ok := databases.Load(place)
+		if !ok {
+			at = address(t)
+			databases.Store(place, at)
+		}
+		s, err := Open(ctx, at.(string), settings, Options{AllowUnsafe: true, migrations: brokenSchema(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+}
+
+func TestStoreKeepsTheRules(t *testing.T) { sessiontest.Run(t, places()) }
+
+func mustConnect(t testing.TB, address string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(ctx) })
+	return conn
+}
+
+func mustParse(t testing.TB, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// waitForLock waits until an operation on a database waits for a lock.
+func waitForLock(t testing.TB, database string) {
+	t.Helper()
+	conn := mustConnect(t, server.Address("postgres"))
+	for n := 0; n == 0; time.Sleep(time.Millisecond) {
+		if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`, database).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,712 @@
+// Package postgres keeps sessions in a PostgreSQL database, for any number of
+// processes ("replicas") that serve the same sessions at once. Beside the
+// sessions it keeps what replicas must agree on: API keys (Ring) and secrets
+// (Store.Secret), and it carries events between them (Bus).
+//
+// # For operators
+//
+// Everything is in one schema of the database, called tallyman, which is made
+// when a program first connects; its role must be allowed to create it. The
+// database must be UTF-8, its server PostgreSQL 14 or newer. A dump of that
+// schema is a whole backup of what exists; the contents of files are elsewhere.
+//
+// What is acknowledged was committed with synchronous_commit on, so neither
+// kill -9 nor a power cut of the server takes it back. That needs fsync and
+// full_page_writes on: Open refuses a server that has them off, and Check fails
+// on one that turns them off later. Failing over to a standby keeps that promise
+// only if replication is synchronous. A program that is to follow a failover
+// names all hosts in its address, with target_session_attrs=read-write.
+//
+// A server that is restarted or away makes operations fail with StorageUnavailable
+// until it is back; nothing needs to be opened again.
+//
+// Each program opens up to Options.Connections connections, and one more for the
+// Bus. A pooler between them must pool by session, since prepared statements and
+// LISTEN do not work through others, and let the settings through that programs ask
+// for when they connect (PgBouncer: ignore_startup_parameters does not do).
+//
+// # What is decided where
+//
+// No process knows anything about sessions that the database does not: every
+// operation is decided on the rows, by functions that the schema brings, each
+// called in one statement that is a transaction of its own. So an operation is
+// one round trip (one more where a connection sees a statement for the first time,
+// and to try one that was idle for seconds or may be broken), nothing is locked
+// while a client thinks, and a client that dies leaves nothing locked. The isolation level is READ COMMITTED; what makes
+// operations linearizable is this:
+//
+//   - The session's row is locked (FOR UPDATE) before anything about the session
+//     is decided or changed, its files included. New, Open that begins, Clear,
+//     Attach, Expire and the use of a session that is written down are therefore
+//     one after the other, and each sees what the one before committed.
+//   - Where there is no row there is nothing to lock. Who wants to begin a session
+//     inserts it; the primary key lets one of them through, and the others look
+//     again. A Clear or an Attach that finds no row changes nothing, and is right
+//     about the instant at which it looked. No tombstone is needed: an Attach
+//     names its incarnation, 128 random bits that never come back, so it cannot
+//     land in a row that was begun meanwhile.
+//   - Get looks without a lock, at row and files in one statement, which is one
+//     snapshot. It sees whole commits only, and all that were acknowledged before
+//     it was called. PostgreSQL shows a commit to others only once it is durable.
+//   - A session that is found expired is marked so in its row, under the lock: the
+//     finding is good for everybody, for ever, whatever their clocks show. Where
+//     that may matter, the clock is read after the lock was obtained, and never
+//     taken to be before what the row has seen.
+//   - Expire and the writing down of uses skip rows that others have locked. So
+//     nobody who holds one session's lock waits for another's, and there are no
+//     deadlocks over rows; contents are claimed in the order of their keys.
+//   - Every content has a row in a table of its own, whose primary key makes it
+//     belong to one session.
+//
+// PostgreSQL may still give up on a transaction and ask to try again, which
+// happens a few times before the caller is told.
+//
+// If the connection breaks while a statement is under way nobody knows whether it
+// was committed, or still will be: the operation fails with StorageUnavailable.
+// A statement in flight ends within the server's statement_timeout, which is
+// shorter than the time for which Named then refuses to answer. That is this
+// process's knowledge only: a sweep of orphans that several replicas run needs an
+// age below which it spares contents (session.Janitor.OrphanAge), longer than any
+// upload takes.
+//
+// # Uses
+//
+// A Get that finds the last use in the row older than a 16th of the session's life
+// writes the new one in the same round trip, durably. Later uses are noted in
+// memory and written down together, within a 32nd of the life or so; a crash loses
+// those.
+//
+// # Clocks
+//
+// Time is the database's, since those of several machines differ; it is only what
+// Settings.Now says if that is set, which is for tests. Lives are each program's
+// own setting: give all replicas the same.
+//
+// # The bound on sessions
+//
+// Counting all sessions for each new one would be slow. A process counts them now
+// and then, and then may begin a 16th of what is still free without counting
+// again; when less than 16 are free every new session is counted. So a process
+// alone keeps Settings.MaxSessions exactly, and each further one may go over it by
+// a 16th.
+//
+// # Upgrades
+//
+// The schema has a version, and each version says with which programs it works:
+// those written for it, and those written for the version before. So:
+//
+//   - A migration only adds: tables, columns with a default, functions under new
+//     names. What it makes superfluous is dropped by the migration after it, when
+//     the programs that used it are no longer accepted.
+//   - A program written for version N accepts a database of version N, and one of
+//     N+1 that says it works with N. A lower one it brings up to N when it starts,
+//     under a lock, unless programs are connected that were written for less than
+//     N-1. Any other it refuses with NewerSchema, at the start, and at run time in
+//     Check.
+//   - There is no way back but a backup.
+//
+// Old and new programs may so run side by side over one step of the schema:
+// replace the replicas one by one. Over several steps, go through a release of
+// each, or stop all first.
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// Options are what a Store is told beside session.Settings. The zero value is fit
+// for use.
+type Options struct {
+	// Connections bounds the connections to the database; 0 means 16.
+	Connections int
+	// AllowUnsafe accepts a server that may lose what it committed: one whose
+	// fsync or full_page_writes is off. It is for tests.
+	AllowUnsafe bool
+	// Existing has Open fail with NoSchema where there is no schema, instead of
+	// making one.
+	Existing bool
+	// Alone has Open fail with InUse if other programs are connected to the
+	// database. It does not keep them from connecting later.
+	Alone bool
+	// Look opens the store for reading only: the server refuses every change, of the
+	// schema as well, and other programs do not take this one for one of theirs. It
+	// implies Existing. A server that Open would refuse for its settings is
+	// accepted; Doctor tells of them.
+	Look bool
+	// Log is told what goes wrong in the background; nil for slog.Default.
+	Log *slog.Logger
+
+	// For tests of this package.
+	dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+	migrations []migration
+	limits     limits
+}
+
+// limits bound how long things may take, and how many may wait.
+type limits struct {
+	connect   time.Duration // for making a connection
+	acquire   time.Duration // for getting a connection to be free
+	statement time.Duration // for the server to carry a statement out
+	lock      time.Duration // for the server to get a lock
+	answer    time.Duration // for the answer to arrive; longer than statement
+	waiting   int           // operations at once
+}
+
+func (l limits) orDefault() limits {
+	return limits{
+		connect:   cmp.Or(l.connect, 5*time.Second),
+		acquire:   cmp.Or(l.acquire, 5*time.Second),
+		statement: cmp.Or(l.statement, 5*time.Second),
+		lock:      cmp.Or(l.lock, 3*time.Second),
+		answer:    cmp.Or(l.answer, 10*time.Second),
+		waiting:   cmp.Or(l.waiting, 1024),
+	}
+}
+
+// doubt is for how long after an attach whose outcome nobody knows Named does not
+// answer.
+func (l limits) doubt() time.Duration { return l.answer + 2*l.statement }
+
+// parts is how many parts of a session's life a use in its row may be behind.
+const parts = 16
+
+// Store is a session.Store in a PostgreSQL database.
+type Store struct {
+	pool     *pgxpool.Pool
+	config   *pgxpool.Config
+	settings session.Settings
+	options  Options
+	limits   limits
+	log      *slog.Logger
+	where    string // the database as people know it, without secrets
+
+	uses uses
+	room room
+	ring *Ring
+	// doubtful is until when Named does not answer, in nanoseconds since start.
+	doubtful atomic.Int64
+	// broke is when a connection broke last, likewise.
+	broke atomic.Int64
+	start time.Time
+
+	mu     sync.Mutex
+	inside int           // operations under way
+	closed bool          // none may begin any more
+	idle   chan struct{} // closed when it is closed and none is under way
+
+	stop   chan struct{}
+	kept   chan struct{} // closed when the keeper ended
+	ending sync.Once
+}
+
+var _ session.Importer = (*Store)(nil)
+
+// Open returns the store in the database at an address like
+// postgres://user:password@host:5432/database?sslmode=verify-full, or any other
+// form that libpq knows; what is not in it comes from PGHOST, PGPASSWORD and so
+// on. The schema is made or brought up to date if need be.
+//
+// It fails with fault.BadRequest if the address cannot be understood, with
+// Refused if the server does not let us in, with NoDatabase, ReadOnly, Unsafe,
+// Foreign, NewerSchema or OlderProgram if the database is not one to use, with
+// NoSchema or InUse if Options ask for that, and with
+// session.StorageUnavailable if it cannot be reached. No fault repeats the
+// password. ctx bounds the opening only.
+func Open(ctx context.Context, address string, settings session.Settings, options Options) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, blob.Fault("", err)
+	}
+	limits := options.limits.orDefault()
+	config, err := configure(address, options, limits)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		config:   config,
+		settings: settings,
+		options:  options,
+		limits:   limits,
+		log:      cmp.Or(options.Log, slog.Default()),
+		where:    whereIs(config.ConnConfig),
+		start:    time.Now(),
+		idle:     make(chan struct{}),
+		stop:     make(chan struct{}),
+		kept:     make(chan struct{}),
+	}
+	s.room.most = int64(cmp.Or(settings.MaxSessions, 1_000_000))
+	s.room.low, s.room.turn = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.ring = &Ring{store: s}
+	s.broke.Store(math.MinInt64 / 2)
+	config.ShouldPing = s.suspect
+	if err := s.prepare(ctx); err != nil {
+		return nil, openFault(s.where, err)
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, openFault(s.where, err)
+	}
+	if err := s.count(ctx); err != nil {
+		s.pool.Close()
+		return nil, openFault(s.where, err)
+	}
+	go s.keep()
+	return s, nil
+}
+
+// configure reads an address. No part of it gets into an error.
+func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		// The error may repeat the address, and so a password.
+		return nil, fault.New(fault.BadRequest, "the address of the database cannot be understood; write it like postgres://user:password@host:5432/database?sslmode=verify-full, with characters like @ and / in the password as %%40 and %%2F")
+	}
+	params := config.ConnConfig.RuntimeParams
+	if params["synchronous_commit"] == "off" {
+		return nil, fault.New(Unsafe, "the address of the database says synchronous_commit=off, which may lose what was acknowledged; remove that")
+	}
+	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	for name, value := range map[string]string{
+		"synchronous_commit": "on",
+		"application_name":   programName(latest(o.schema())),
+		// Statements are short; compiling them is not.
+		"jit": "off",
+	} {
+		params[name] = cmp.Or(params[name], value)
+	}
+	params["default_transaction_isolation"] = "read committed"
+	if o.Look {
+		params["default_transaction_read_only"], params["application_name"] = "on", "tallyman doctor"
+	}
+	params["statement_timeout"] = millis(l.statement)
+	params["lock_timeout"] = millis(l.lock)
+	params["idle_in_transaction_session_timeout"] = millis(l.answer)
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, l.connect)
+	if o.dial == nil {
+		o.dial = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3,
+		}}).DialContext
+	}
+	config.ConnConfig.DialFunc = o.dial
+	config.MaxConns = int32(cmp.Or(o.Connections, 16))
+	config.MinConns = 0
+	config.MaxConnLifetime = 30 * time.Minute
+	config.MaxConnLifetimeJitter = 5 * time.Minute
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.PingTimeout = l.acquire
+	return config, nil
+}
+
+// suspect reports whether a connection is to be tried before it is used, which
+// costs a round trip: it may be dead without our knowing, and a statement sent on
+// it would have an outcome that nobody knows. That is so if it was idle for a
+// while, or has not been used since another one broke.
+func (s *Store) suspect(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	return p.IdleDuration > 2*time.Second || p.IdleDuration > time.Since(s.start)-time.Duration(s.broke.Load())
+}
+
+// whereIs names a database for people.
+func whereIs(c *pgx.ConnConfig) string {
+	return c.Database + " at " + net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
+}
+
+// Keys returns the API keys in the database.
+func (s *Store) Keys() *Ring { return s.ring }
+
+// Open implements session.Store.
+func (s *Store) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	return s.begin(ctx, key, kind, false)
+}
+
+// New implements session.Store.
+func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	return s.begin(ctx, key, kind, true)
+}
+
+func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (session.State, session.Removed, error) {
+	fail := func(err error) (session.State, session.Removed, error) {
+		return session.State{}, session.Removed{}, err
+	}
+	if err := key.Check(); err != nil {
+		return fail(err)
+	}
+	if !kind.Valid() {
+		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
+	}
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
+			what: "begin the session",
+			sql:  `SELECT * FROM tallyman.begin_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			args: func() []any {
+				return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts(),
+					anew, string(kind), uuid(session.NewIncarnation()), most}
+			},
+		}
+	})
+	if err != nil {
+		return fail(err)
+	}
+	switch a.outcome {
+	case "found":
+		s.note(key, a)
+	case "begun":
+	default:
+		return fail(errNonsense(a))
+	}
+	st, err := s.state(key, a)
+	if err != nil {
+		return fail(err)
+	}
+	return st, a.removed(), nil
+}
+
+// within makes a call that may begin a session, and keeps the bound on them. most
+// is what the call is to pass: how many there may be before it, or nil if there is
+// room for it. The outcome of the answer is begun if the session is a new one, and
+// neither full nor counting.
+func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, error) {
+	leased := func() (answer, error) {
+		a, err := s.bounded(ctx, c, nil)
+		s.room.untake(a.outcome == "begun" || err != nil && !session.Settled(err))
+		return a, err
+	}
+	if s.room.take() {
+		return leased()
+	}
+	// Without room that was set aside, it may only take the place of a session that
+	// is there; and only if there is none the sessions are counted.
+	var none int64
+	if a, err := s.bounded(ctx, c, &none); err != nil || a.outcome != "full" {
+		return a, err
+	}
+	took, most, err := s.room.makeSure(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if took {
+		return leased()
+	}
+	defer s.room.unsure()
+	a, err := s.bounded(ctx, c, &most)
+	if err == nil && a.outcome == "full" {
+		return answer{}, errBusy("there are as many sessions as it keeps")
+	}
+	return a, err
+}
+
+// bounded makes a call that may begin a session if there are less than most, again
+// while another program counts. The outcome may be full.
+func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int64) (answer, error) {
+	for wait := 0; ; wait++ {
+		counted := s.room.counting()
+		a, err := s.ask(ctx, c(most))
+		if err != nil {
+			return answer{}, err
+		}
+		switch a.outcome {
+		case "begun":
+			if a.counted > 0 {
+				counted(a.counted + 1)
+			}
+		case "counting":
+			// Another program counts, since there is hardly any room left.
+			if wait == 50 {
+				return answer{}, errBusy("there are about as many sessions as it keeps")
+			}
+			if err := pause(ctx, 10*time.Millisecond); err != nil {
+				return answer{}, err
+			}
+			continue
+		}
+		return a, nil
+	}
+}
+
+// Clear implements session.Store.
+func (s *Store) Clear(ctx context.Context, key session.Key) (session.Removed, error) {
+	if err := key.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	a, err := s.ask(ctx, call{
+		what: "clear the session",
+		sql:  `SELECT * FROM tallyman.clear_1($1, $2, $3, $4, $5)`,
+		args: func() []any {
+			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie)}
+		},
+	})
+	if err != nil {
+		return session.Removed{}, err
+	}
+	return a.removed(), nil
+}
+
+// Attach implements session.Store.
+func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachment) (session.State, session.Removed, error) {
+	fail := func(err error) (session.State, session.Removed, error) {
+		return session.State{}, session.Removed{}, err
+	}
+	if err := errors.Join(key.Check(), a.Check()); err != nil {
+		return fail(err)
+	}
+	f := filesOf(a.Files)
+	got, err := s.ask(ctx, call{
+		what:   "attach the files",
+		attach: true,
+		sql:    `SELECT * FROM tallyman.attach_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		args: func() []any {
+			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie),
+				uuid(a.Incarnation), a.Revision, string(a.Slot), string(a.Mode), session.MaxFiles,
+				f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries}
+		},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	switch got.outcome {
+	case "attached":
+		st, err := s.state(key, got)
+		if err != nil {
+			return fail(err)
+		}
+		return st, got.removed(), nil
+	case "superseded":
+		return fail(session.ErrSuperseded())
+	case "changed":
+		return fail(session.ErrChanged())
+	case "too_many":
+		return fail(session.ErrTooManyFiles(int(got.counted)))
+	}
+	return fail(errNonsense(got))
+}
+
+// Import implements session.Importer.
+func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	if err := st.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	f := inputsOf(st)
+	a, err := s.within(ctx, func(most *int64) call {
+		return call{
+			what:   "import the session",
+			attach: true,
+			sql:    `SELECT * FROM tallyman.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+			args: func() []any {
+				return []any{string(st.Key.Owner), string(st.Key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), most,
+					string(st.Kind), uuid(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
+					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached}
+			},
+		}
+	})
+	switch {
+	case err != nil:
+		return session.Removed{}, err
+	case a.outcome == "conflict":
+		return session.Removed{}, session.ErrExists()
+	case a.outcome == "there", a.outcome == "replaced", a.outcome == "begun":
+		return a.removed(), nil
+	}
+	return session.Removed{}, errNonsense(a)
+}
+
+// Get implements session.Store.
+func (s *Store) Get(ctx context.Context, key session.Key) (session.State, error) {
+	if err := key.Check(); err != nil {
+		return session.State{}, err
+	}
+	a, err := s.ask(ctx, call{
+		what:  "read the session",
+		again: true,
+		sql:   `SELECT * FROM tallyman.get_1($1, $2, $3, $4, $5, $6)`,
+		args: func() []any {
+			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts()}
+		},
+	})
+	switch {
+	case err != nil:
+		return session.State{}, err
+	case a.outcome == "gone":
+		return session.State{}, session.ErrNotFound()
+	case a.outcome == "found":
+		s.note(key, a)
+		return s.state(key, a)
+	}
+	return session.State{}, errNonsense(a)
+}
+
+// List implements session.Store. It counts sessions, which takes 0.4 s for a
+// million of them.
+func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error) {
+	if q.Limit < 1 || q.Limit > session.MaxPage {
+		q.Limit = session.MaxPage
+	}
+	var page session.Page
+	err := s.run(ctx, call{
+		what:  "list sessions",
+		again: true,
+		sql: `
+			WITH live AS NOT MATERIALIZED (
+				SELECT * FROM tallyman.session WHERE ended IS NULL AND ($1 = '' OR owner = $1) AND used >
+					coalesce($2::bigint, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint) - tallyman.life_1(kind, $3, $4)
+			), page AS (
+				SELECT * FROM live WHERE (owner, id) > ($5, $6) ORDER BY owner, id LIMIT $7
+			)
+			SELECT t.n, p.owner, p.id, p.kind, p.incarnation, p.revision, p.created, p.used, f.*
+				FROM (SELECT count(*) AS n FROM live) t LEFT JOIN page p ON true
+					LEFT JOIN LATERAL tallyman.files_1(p.incarnation) f ON p.incarnation IS NOT NULL
+				ORDER BY p.owner, p.id`,
+		args: func() []any {
+			return []any{string(q.Owner), s.now(), s.life(session.Named), s.life(session.Cookie), string(q.After.Owner), string(q.After.ID), q.Limit + 1}
+		},
+		scan: func(rows pgx.Rows) error {
+			page = session.Page{}
+			for rows.Next() {
+				var owner, id pgtype.Text
+				var a answer
+				targets := append([]any{&page.Total, &owner, &id}, a.row()...)
+				if err := rows.Scan(append(targets, a.files()...)...); err != nil {
+					return err
+				}
+				if !owner.Valid {
+					return nil // there is no session on this page
+				}
+				if len(page.Sessions) == q.Limit {
+					page.More = true
+					continue
+				}
+				a.at = a.used
+				st, err := s.state(session.Key{Owner: session.Owner(owner.String), ID: session.ID(id.String)}, a)
+				if err != nil {
+					return err
+				}
+				page.Sessions = append(page.Sessions, st)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return session.Page{}, err
+	}
+	return page, nil
+}
+
+// Expire implements session.Store.
+func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) {
+	limit = max(limit, 1)
+	var x session.Expired
+	err := s.run(ctx, call{
+		what: "remove expired sessions",
+		sql:  `SELECT * FROM tallyman.expire_1($1, $2, $3, $4)`,
+		args: func() []any {
+			return []any{s.now(), s.life(session.Named), s.life(session.Cookie), limit}
+		},
+		scan: func(rows pgx.Rows) error {
+			x = session.Expired{}
+			var contents [][16]byte
+			if rows.Next() {
+				if err := rows.Scan(&x.Sessions, &x.Files, &x.Bytes, &contents); err != nil {
+					return err
+				}
+			}
+			x.Contents = blobKeys(contents)
+			x.More = x.Sessions >= limit
+			return nil
+		},
+	})
+	if err != nil {
+		return session.Expired{}, err
+	}
+	return x, nil
+}
+
+// Named implements session.Store. It fails for a while after an attach of this
+// process came to an end that nobody knows; see the package comment.
+func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
+	named := make([]bool, len(keys))
+	at := map[[16]byte][]int{}
+	var ask [][16]byte
+	for i, k := range keys {
+		if id, ok := uuidOf(k); ok {
+			at[id] = append(at[id], i)
+			ask = append(ask, id)
+		}
+	}
+	err := s.run(ctx, call{
+		what:  "look contents up",
+		again: true,
+		sql:   `SELECT key FROM tallyman.content WHERE key = ANY ($1)`,
+		args:  func() []any { return []any{ask} },
+		scan: func(rows pgx.Rows) error {
+			clear(named)
+			for rows.Next() {
+				var id [16]byte
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				for _, i := range at[id] {
+					named[i] = true
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	// After the look: an attach that was given up before it has said so by now.
+	if time.Since(s.start) < time.Duration(s.doubtful.Load()) {
+		return nil, unavailable("look contents up", errors.New("the outcome of an attach is not certain yet"))
+	}
+	return named, nil
+}
+
+// Close implements session.Store. It also writes down all last uses that it can.
+func (s *Store) Close() error {
+	s.ending.Do(func() {
+		close(s.stop)
+		<-s.kept
+		s.mu.Lock()
+		s.closed = true
+		if s.inside == 0 {
+			close(s.idle)
+		}
+		s.mu.Unlock()
+		<-s.idle
+		s.pool.Close()
+	})
+	return nil
+}
+
+// now is the time that operations are told: nil for the database's.
+func (s *Store) now() *int64 {
+	if s.settings.Now == nil {
+		return nil
+	}
+	ms := s.settings.Now().UnixMilli()
+	return &ms
+}
+
+// life returns for how many milliseconds sessions of a kind live unused.
+func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milliseconds() }
+
+// parts says how far behind the row a use may be: so many parts of the life.
+func (s *Store) parts() int64 {
+	if s.uses.full() {
+		return math.MaxInt64 // nothing can be noted, so it is written
+	}
+	return parts
+}

@@ -1,0 +1,325 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
+)
+
+// replicas are stores on one database, of which each operation takes the next.
+type replicas struct {
+	all  []*Store
+	next *atomic.Int64
+}
+
+func openReplicas(t testing.TB, n int, address string, settings session.Settings, options Options) replicas {
+	r := replicas{next: new(atomic.Int64)}
+	for range n {
+		r.all = append(r.all, mustOpen(t, address, settings, options))
+	}
+	return r
+}
+
+func (r replicas) one() *Store { return r.all[int(r.next.Add(1))%len(r.all)] }
+
+func (r replicas) Open(ctx context.Context, k session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	return r.one().Open(ctx, k, kind)
+}
+func (r replicas) New(ctx context.Context, k session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	return r.one().New(ctx, k, kind)
+}
+func (r replicas) Clear(ctx context.Context, k session.Key) (session.Removed, error) {
+	return r.one().Clear(ctx, k)
+}
+func (r replicas) Attach(ctx context.Context, k session.Key, a session.Attachment) (session.State, session.Removed, error) {
+	return r.one().Attach(ctx, k, a)
+}
+func (r replicas) Get(ctx context.Context, k session.Key) (session.State, error) {
+	return r.one().Get(ctx, k)
+}
+func (r replicas) List(ctx context.Context, q session.Query) (session.Page, error) {
+	return r.one().List(ctx, q)
+}
+func (r replicas) Expire(ctx context.Context, limit int) (session.Expired, error) {
+	return r.one().Expire(ctx, limit)
+}
+func (r replicas) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
+	return r.one().Named(ctx, keys)
+}
+func (r replicas) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	return r.one().Import(ctx, st)
+}
+func (r replicas) Check(ctx context.Context) error { return r.one().Check(ctx) }
+func (r replicas) Close() error {
+	var errs []error
+	for _, s := range r.all {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Three replicas with pools of their own are one store: the whole suite holds when
+// every operation goes to the next of them.
+func TestThreeReplicasKeepTheRules(t *testing.T) {
+	var databases sync.Map
+	sessiontest.Run(t, func(t testing.TB, place string, settings session.Settings) session.Store {
+		at, ok := databases.Load(place)
+		if !ok {
+			at = address(t)
+			databases.Store(place, at)
+		}
+		// The bound is exact for one program only.
+		n := 3
+		if settings.MaxSessions > 0 {
+			n = 1
+		}
+		return openReplicas(t, n, at.(string), settings, Options{Connections: 6})
+	})
+}
+
+// With the database's own clock, which nobody stops, sessions live for so short
+// that they end in the middle of everything.
+func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
+	for _, life := range []time.Duration{0, 40 * time.Millisecond} {
+		store := openReplicas(t, 3, address(t), session.Settings{Lives: session.Lives{Named: life}}, Options{})
+		load := sessiontest.Load{Clients: 8, Operations: 1200, Rounds: 2, Cancel: true}
+		if sessiontest.Long() {
+			load.Rounds = 40
+		}
+		if life == 0 {
+			if done, err := sessiontest.Linearizable(store, load); err != nil {
+				t.Errorf("%d operations: %v", done, err)
+			}
+			continue
+		}
+		// The checker knows no clock: what lives for so short is checked by what
+		// may not happen at all.
+		var clients sync.WaitGroup
+		for range 8 {
+			clients.Go(func() {
+				for i := range 150 {
+					k := keyOf([]string{"a", "b"}[i%2])
+					st, _, err := store.Open(ctx, k, session.Named)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if i%5 == 0 {
+						time.Sleep(life)
+					}
+					in := sessiontest.NewInput(st.Incarnation.String())
+					got, _, err := store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace, Files: []session.Input{in}})
+					if code := fault.CodeOf(err); code != "" && code != session.Superseded {
+						t.Error(err)
+					}
+					if err == nil && (got.Incarnation != st.Incarnation || got.Orders.Name != st.Incarnation.String()) {
+						t.Errorf("an attach to %s landed in %+v", st.Incarnation, got)
+					}
+					if got, err := store.Get(ctx, k); err == nil && got.Orders != nil && got.Orders.Name != got.Incarnation.String() {
+						t.Errorf("a file of incarnation %s is in %s", got.Orders.Name, got.Incarnation)
+					}
+					store.Expire(ctx, 2)
+				}
+			})
+		}
+		clients.Wait()
+	}
+}
+
+// The tests here break a rule in the database's functions, to show that the
+// linearizability check finds out.
+func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
+	for _, c := range []struct{ name, old, new string }{
+		{"an attach does not look at the incarnation",
+			"a.outcome IS DISTINCT FROM 'alive' OR a.incarnation <> p_incarnation", "a.outcome IS DISTINCT FROM 'alive'"},
+		{"no row is locked",
+			"WHERE s.owner = p_owner AND s.id = p_id FOR UPDATE;", "WHERE s.owner = p_owner AND s.id = p_id;"},
+		{"a read takes row and files from two snapshots",
+			"WHERE s.owner = p_owner AND s.id = p_id;\n\tIF NOT FOUND OR v_ended", "WHERE s.owner = p_owner AND s.id = p_id;\n\ta := tallyman.filled_1(a);\n\tIF NOT FOUND OR v_ended"},
+		{"new leaves files", "a := tallyman.ended_1(a);\n\t\t\tUPDATE tallyman.session\n\t\t\t\tSET kind = p_kind, incarnation = p_incarnation,", "UPDATE tallyman.session\n\t\t\t\tSET kind = p_kind,"},
+		{"the files of what had expired count", "IF a.outcome = 'expired' THEN\n\t\ta.removed_files := 0;", "IF false THEN\n\t\ta.removed_files := 0;"},
+		{"an expired session lives until it is swept", "a.at - a.used < tallyman.life_1(a.kind, p_named, p_cookie) THEN\n\t\ta.outcome := 'alive'", "true THEN\n\t\ta.outcome := 'alive'"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if strings.Count(schema1, c.old) != 1 {
+				t.Fatalf("the schema has %d times %q", strings.Count(schema1, c.old), c.old)
+			}
+			options := Options{migrations: []migration{{sql: strings.Replace(schema1, c.old, c.new, 1), oldest: 1}}}
+			clock := sessiontest.NewClock()
+			settings := session.Settings{Now: clock.Now}
+			store := openReplicas(t, 2, address(t), settings, options)
+			_, err := sessiontest.Linearizable(store, sessiontest.Load{Clients: 8, Operations: 1500, Rounds: 20, Clock: clock, Life: settings.Lives.Of(session.Named)})
+			if err == nil {
+				t.Error("not found")
+			} else {
+				t.Logf("%.200s", err)
+			}
+		})
+	}
+}
+
+// A session that somebody found expired is gone for everybody, whatever their
+// clocks show: one that is late does not bring it back.
+func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
+	at := address(t)
+	fast, slow := sessiontest.NewClock(), sessiontest.NewClock()
+	one := mustOpen(t, at, session.Settings{Now: fast.Now}, Options{})
+	two := mustOpen(t, at, session.Settings{Now: slow.Now}, Options{})
+	k := keyOf("x")
+	st, _, err := two.Open(ctx, k, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := sessiontest.NewInput("1.pdf")
+	attach := func() error {
+		_, _, err := two.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}})
+		return err
+	}
+	if err := attach(); err != nil {
+		t.Fatal(err)
+	}
+	life := session.Lives{}.Of(session.Named)
+	fast.Advance(life)
+	if _, err := one.Get(ctx, k); fault.CodeOf(err) != fault.NotFound {
+		t.Fatalf("after its life: %v", err)
+	}
+	if _, err := two.Get(ctx, k); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("a late clock finds it: %v", err)
+	}
+	if err := attach(); fault.CodeOf(err) != session.Superseded {
+		t.Errorf("a late clock attaches to it: %v", err)
+	}
+	if page, err := two.List(ctx, session.Query{}); err != nil || page.Total != 0 {
+		t.Errorf("a late clock lists it: %+v, %v", page, err)
+	}
+	again, removed, err := two.Open(ctx, k, session.Named)
+	if err != nil || again.Incarnation == st.Incarnation || len(removed.Contents) != 2 || removed.Files != 0 {
+		t.Errorf("opened again: %+v, %+v, %v", again, removed, err)
+	}
+	// What begins then is not born too old, whoever's clock is asked.
+	if got, err := one.Get(ctx, k); err != nil || got.Incarnation != again.Incarnation {
+		t.Errorf("what began after it: %+v, %v", got, err)
+	}
+}
+
+func TestUsesAreWrittenSeldomAndTogetherAndNoneIsLostForLong(t *testing.T) {
+	at := address(t)
+	clock := sessiontest.NewClock()
+	settings := session.Settings{Now: clock.Now}
+	life := settings.Lives.Of(session.Named)
+	one, two := mustOpen(t, at, settings, Options{}), mustOpen(t, at, settings, Options{})
+	k := keyOf("x")
+	one.New(ctx, k, session.Named)
+	written := func() int64 {
+		var n int64
+		row := one.pool.QueryRow(ctx, `SELECT used FROM tallyman.session`)
+		if err := row.Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const uses = 1000
+	writes, last := 0, written()
+	for range uses { // over three lives
+		clock.Advance(3 * life / uses)
+		st, err := one.Get(ctx, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := written()
+		if now != last {
+			writes++
+			last = now
+		}
+		if behind := st.LastUsed.Sub(time.UnixMilli(now)); behind < 0 || behind >= life/parts {
+			t.Fatalf("the row is %v behind, of a life of %v", behind, life)
+		}
+	}
+	if writes > 3*parts {
+		t.Errorf("%d uses in three lives were written %d times", uses, writes)
+	}
+	// What was only noted is written in the background, so that it counts for all.
+	clock.Advance(life / 100)
+	st, err := one.Get(ctx, k)
+	if err != nil || written() == st.LastUsed.UnixMilli() {
+		t.Fatalf("a use just after another: %v, %v", st.LastUsed, err)
+	}
+	if err := one.saveUses(ctx, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if got := written(); got != st.LastUsed.UnixMilli() {
+		t.Errorf("the row says %d, want %d", got, st.LastUsed.UnixMilli())
+	}
+	clock.Advance(life - time.Millisecond)
+	if _, err := two.Get(ctx, k); err != nil {
+		t.Errorf("another replica, a life after the last use: %v", err)
+	}
+	// A use that was noted for one incarnation says nothing of the next.
+	clock.Advance(life / 100)
+	one.Get(ctx, k)
+	two.Clear(ctx, k)
+	clock.Advance(life / 100)
+	begun, _, _ := two.Open(ctx, k, session.Named)
+	if err := one.saveUses(ctx, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if got := written(); got != begun.LastUsed.UnixMilli() {
+		t.Errorf("the row says %d, want %d", got, begun.LastUsed.UnixMilli())
+	}
+	if one.saveUses(ctx, time.Now().Add(time.Second)); len(one.uses.m) != 0 {
+		t.Errorf("%d uses of sessions that are gone are still noted", len(one.uses.m))
+	}
+}
+
+func TestClosingWritesUsesDown(t *testing.T) {
+	at := address(t)
+	clock := sessiontest.NewClock()
+	settings := session.Settings{Now: clock.Now}
+	s := mustOpen(t, at, settings, Options{})
+	s.New(ctx, keyOf("x"), session.Named)
+	clock.Advance(time.Minute)
+	used, err := s.Get(ctx, keyOf("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	page, err := mustOpen(t, at, settings, Options{}).List(ctx, session.Query{})
+	if err != nil || len(page.Sessions) != 1 || !page.Sessions[0].LastUsed.Equal(used.LastUsed) {
+		t.Errorf("after closing: %+v, %v; want last used %v", page, err, used.LastUsed)
+	}
+}
+
+func TestTheKeeperWritesUsesDownByItself(t *testing.T) {
+	s := mustOpen(t, address(t), session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond, Cookie: 1500 * time.Millisecond}}, Options{})
+	k := keyOf("x")
+	st, _, err := s.New(ctx, k, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := st.LastUsed
+	for {
+		page, err := s.List(ctx, session.Query{})
+		if err != nil || page.Total != 1 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		// By how much less than a part the row moved, a Get did not write it.
+		if by := page.Sessions[0].LastUsed.Sub(first); by > 0 && by < st.Expires.Sub(st.LastUsed)/parts {
+			return
+		} else if by > 0 {
+			first = page.Sessions[0].LastUsed
+		}
+		if _, err := s.Get(ctx, k); err != nil {
+			t.Fatal(err) // it lives as long as it is used
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+// Ring is the API keys in the database. A key that one program adds or removes is
+// valid or not for all others within KeysKept, and for that program at once.
+type Ring struct {
+	store *Store
+
+	mu   sync.Mutex
+	at   time.Time // when keys were asked for last, zero for never
+	keys []keys.Key
+	err  error
+}
+
+var _ keys.Importer = (*Ring)(nil)
+
+// KeysKept is for how long a program goes by the keys that it saw last.
+const KeysKept = 2 * time.Second
+
+// All implements keys.Ring. While the database does not answer it fails with
+// session.StorageUnavailable or fault.Busy: no key is valid then.
+func (r *Ring) All() ([]keys.Key, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.at.IsZero() && time.Since(r.at) < KeysKept {
+		return r.keys, r.err
+	}
+	at := time.Now() // before the look
+	r.keys, r.err = r.read()
+	r.at = at
+	if r.err != nil {
+		// Those who waited meanwhile are not to wait as long again, one after the
+		// other.
+		r.at = time.Now().Add(time.Second - KeysKept)
+	}
+	return r.keys, r.err
+}
+
+func (r *Ring) read() ([]keys.Key, error) {
+	var all []keys.Key
+	err := r.store.run(context.Background(), call{
+		what:  "look the keys up",
+		again: true,
+		sql:   `SELECT name, admin, sha256, created FROM tallyman.api_key ORDER BY name`,
+		args:  func() []any { return nil },
+		scan: func(rows pgx.Rows) error {
+			all = nil
+			for rows.Next() {
+				var k keys.Key
+				var sum []byte
+				if err := rows.Scan((*string)(&k.Name), &k.Admin, &sum, &k.Created); err != nil {
+					return err
+				}
+				k.SHA256, k.Created = hex.EncodeToString(sum), k.Created.UTC()
+				all = append(all, k)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Add implements keys.Ring.
+func (r *Ring) Add(name session.Owner, admin bool) (string, error) {
+	k, secret, err := keys.Make(name, admin)
+	if err != nil {
+		return "", err
+	}
+	added, err := r.insert(k)
+	switch {
+	case err != nil:
+		return "", err
+	case !added:
+		return "", keys.ErrExists(name)
+	}
+	return secret, nil
+}
+
+// insert adds a key unless its owner has one.
+func (r *Ring) insert(k keys.Key) (added bool, err error) {
+	sum, err := hex.DecodeString(k.SHA256)
+	if err != nil {
+		return false, err
+	}
+	return r.change(`INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
+		string(k.Name), k.Admin, sum, k.Created)
+}
+
+// Import implements keys.Importer.
+func (r *Ring) Import(k keys.Key) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	added, err := r.insert(k)
+	if err != nil || added {
+		return err
+	}
+	all, err := r.All() // change saw to it that they are read anew
+	if err == nil && !slices.ContainsFunc(all, k.Same) {
+		err = keys.ErrExists(k.Name)
+	}
+	return err
+}
+
+// Remove implements keys.Ring.
+func (r *Ring) Remove(name session.Owner) error {
+	removed, err := r.change(`DELETE FROM tallyman.api_key WHERE name = $1 RETURNING true`, string(name))
+	if err == nil && !removed {
+		return keys.ErrNone(name)
+	}
+	return err
+}
+
+// change carries out a statement that returns a row if it changed something.
+func (r *Ring) change(sql string, args ...any) (changed bool, err error) {
+	err = r.store.run(context.Background(), call{
+		what: "change the keys",
+		sql:  sql,
+		args: func() []any { return args },
+		scan: func(rows pgx.Rows) error {
+			changed = rows.Next()
+			rows.Close()
+			return nil
+		},
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = time.Time{}
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == session.StorageUnavailable {
+		return false, fault.New(session.StorageUnavailable, "the keys in %s could not be changed, or the answer was lost: look with \"tallyman key list\": %w", r.store.where, f.Err)
+	}
+	return changed, err
+}

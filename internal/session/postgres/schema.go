@@ -1,0 +1,356 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/fault"
+)
+
+// migration takes the database from one version of the schema to the next.
+type migration struct {
+	sql string
+	// oldest is the lowest version for which a program may have been written to
+	// work with the schema afterwards: the version before, or its own if the
+	// programs before cannot work with it.
+	oldest int
+}
+
+//go:embed schema/1.sql
+var schema1 string
+
+//go:embed schema/2.sql
+var schema2 string
+
+// migrations are all there are; the version of the schema is the number of those
+// that ran. They are never changed once released, only added to.
+var migrations = []migration{
+	{sql: schema1, oldest: 1},
+	{sql: schema2, oldest: 1},
+}
+
+// schemaLock is the advisory lock of who changes the schema.
+const schemaLock = 8387794215404658784
+
+// schema returns the migrations that the program knows.
+func (o Options) schema() []migration {
+	if o.migrations != nil {
+		return o.migrations
+	}
+	return migrations
+}
+
+func latest(m []migration) int { return len(m) }
+
+// programName is how a program calls itself to the server: which version of the
+// schema it was written for. Migrations look for programs that are too old.
+func programName(version int) string { return "tallyman schema " + strconv.Itoa(version) }
+
+var programNamePattern = regexp.MustCompile(`^tallyman schema ([0-9]+)$`)
+
+// version is what the database says of its schema.
+type version struct {
+	is int // 0 if there is none yet
+	// oldest is the lowest version that a program may be written for to use it.
+	oldest int
+}
+
+// suits fails with NewerSchema if a program that was written for a version must
+// leave the database alone.
+func (v version) suits(program int, where string) error {
+	if v.is > program+1 || v.is > program && v.oldest > program {
+		return fault.New(NewerSchema, "the data in %s was written by a newer Tallyman (its schema is %d, for programs from %d on; this program was written for %d); use the newer program, or another database", where, v.is, v.oldest, program)
+	}
+	return nil
+}
+
+// prepare checks the server and brings the schema up to date, on a connection of
+// its own.
+func (s *Store) prepare(ctx context.Context) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := s.checkServer(ctx, conn); err != nil {
+		return err
+	}
+	v, err := readVersion(ctx, conn, s.where)
+	if err != nil {
+		return err
+	}
+	steps := s.options.schema()
+	if v.is == 0 && (s.options.Existing || s.options.Look) {
+		return fault.New(NoSchema, "there is nothing of Tallyman in the database %s", s.where)
+	}
+	if s.options.Alone {
+		if err := s.refuseOthers(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if s.options.Look {
+		return v.suits(latest(steps), s.where)
+	}
+	if v.is < latest(steps) {
+		if v, err = s.migrate(ctx, conn, steps); err != nil {
+			return err
+		}
+	}
+	if err := v.suits(latest(steps), s.where); err != nil {
+		return err
+	}
+	// Whether it can be written to shows only when it is.
+	if _, err := conn.Exec(ctx, "UPDATE tallyman.probe SET n = n"); err != nil {
+		return fmt.Errorf("trying to write: %w", err)
+	}
+	return nil
+}
+
+// connect makes a connection outside the pool.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, s.config.ConnConfig.Copy())
+}
+
+// oldestServer is the first major version of PostgreSQL that will do.
+const oldestServer = 140000
+
+// checkServer refuses servers that will not do.
+func (s *Store) checkServer(ctx context.Context, conn *pgx.Conn) error {
+	var number int
+	var encoding string
+	var g guarantees
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),
+		current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')`).
+		Scan(&number, &encoding, &g.fsync, &g.fullPageWrites, &g.synchronousCommit)
+	switch {
+	case err != nil:
+		return fmt.Errorf("asking for the server's settings: %w", err)
+	case number < oldestServer:
+		return fault.New(Unsafe, "the server of %s is PostgreSQL %d; 14 or newer is needed", s.where, number/10000)
+	case encoding != "UTF8":
+		return fault.New(Foreign, "the database %s has the encoding %s; make one with ENCODING 'UTF8'", s.where, encoding)
+	}
+	return s.checkGuarantees(g)
+}
+
+// guarantees are the settings of the server on which it depends whether what it
+// committed is safe.
+type guarantees struct{ fsync, fullPageWrites, synchronousCommit string }
+
+// lacking says in sentences what is wrong with the settings.
+func (g guarantees) lacking() []string {
+	var lacking []string
+	for _, s := range []struct{ name, is, loses string }{
+		{"fsync", g.fsync, "a power cut may lose sessions that were acknowledged, or all"},
+		{"full_page_writes", g.fullPageWrites, "a power cut may break the database"},
+		{"synchronous_commit", g.synchronousCommit, "a crash may lose sessions that were acknowledged"},
+	} {
+		if s.is == "off" {
+			lacking = append(lacking, s.name+" is off: "+s.loses)
+		}
+	}
+	return lacking
+}
+
+func (s *Store) checkGuarantees(g guarantees) error {
+	if lacking := g.lacking(); len(lacking) > 0 && !s.options.AllowUnsafe && !s.options.Look {
+		return fault.New(Unsafe, "the server of %s does not keep what it committed: %s; turn that on in its configuration", s.where, strings.Join(lacking, "; "))
+	}
+	return nil
+}
+
+// Check implements session.Store. It also fails if the server came to be one that
+// Open would refuse, or the schema one that is not for this program.
+func (s *Store) Check(ctx context.Context) error {
+	var g guarantees
+	var v version
+	err := s.run(ctx, call{
+		what: "write to the database",
+		sql:  `SELECT * FROM tallyman.check_1()`,
+		args: func() []any { return nil },
+		scan: func(rows pgx.Rows) error {
+			if !rows.Next() {
+				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+			}
+			return rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &v.is, &v.oldest)
+		},
+		again: true,
+	})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.checkGuarantees(g), v.suits(latest(s.options.schema()), s.where)); err != nil {
+		return unavailable("use the database", err)
+	}
+	return nil
+}
+
+// Doctor tells in sentences what an operator should know of the server: settings
+// that put at risk what was acknowledged, and limits that are near. It returns
+// none if all is well.
+func (s *Store) Doctor(ctx context.Context) ([]string, error) {
+	var found []string
+	err := s.run(ctx, call{
+		what:  "ask for the server's settings",
+		again: true,
+		sql: `SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+			current_setting('max_connections')::integer, current_setting('synchronous_standby_names'),
+			(SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup')`,
+		args: func() []any { return nil },
+		scan: func(rows pgx.Rows) error {
+			var g guarantees
+			var connections, standbys int
+			var synchronous string
+			if !rows.Next() {
+				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+			}
+			if err := rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &connections, &synchronous, &standbys); err != nil {
+				return err
+			}
+			found = g.lacking()
+			if mine := int(s.config.MaxConns) + 1; 2*mine > connections {
+				found = append(found, fmt.Sprintf("the server allows %d connections, and this program alone opens up to %d: further ones may be refused", connections, mine))
+			}
+			if standbys > 0 && synchronous == "" {
+				found = append(found, "replication is asynchronous: failing over to a standby may lose sessions that were acknowledged; set synchronous_standby_names")
+			}
+			return nil
+		},
+	})
+	return found, err
+}
+
+// refuseOthers fails with InUse if other programs are connected. One that was ended
+// just now may go on showing for a moment: its server process finishes what it was
+// doing.
+func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
+	for start := time.Now(); ; {
+		var n int
+		var who string
+		err := conn.QueryRow(ctx, `SELECT count(*), coalesce(string_agg(DISTINCT coalesce(host(client_addr), 'its own machine'), ', '), '')
+			FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name ~ $1`,
+			programNamePattern.String()).Scan(&n, &who)
+		switch {
+		case err != nil:
+			return fmt.Errorf("looking for other programs: %w", err)
+		case n == 0:
+			return nil
+		case time.Since(start) > 2*s.limits.acquire:
+			return fault.New(InUse, "the database %s is in use by other Tallyman programs (%d connections, from %s); stop them first", s.where, n, who)
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// readVersion returns the version of the schema, or fails with Foreign.
+func readVersion(ctx context.Context, q interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+}, where string) (v version, err error) {
+	var schema, table bool
+	// Not to_regclass: what is cached of the catalogue does not notice what
+	// another program made while we waited for its lock.
+	if err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman'),
+		EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname = 'schema')`).
+		Scan(&schema, &table); err != nil {
+		return v, fmt.Errorf("looking for the schema: %w", err)
+	}
+	if !table {
+		var things int
+		if schema {
+			err = q.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman'`).Scan(&things)
+		}
+		if err != nil {
+			return v, fmt.Errorf("looking for the schema: %w", err)
+		}
+		if things > 0 {
+			return v, fault.New(Foreign, "the schema tallyman of %s is not ours; choose another database", where)
+		}
+		return v, nil
+	}
+	if err := q.QueryRow(ctx, `SELECT version, oldest FROM tallyman.schema`).Scan(&v.is, &v.oldest); err != nil {
+		return v, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return v, nil
+}
+
+// migrate brings the schema up to date, all or nothing, while others who want to
+// do the same wait.
+func (s *Store) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) (v version, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// A step may take its time; ctx bounds it.
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(schemaLock)); err != nil {
+			return fmt.Errorf("waiting for others who change the schema: %w", err)
+		}
+		if v, err = readVersion(ctx, tx, s.where); err != nil || v.is >= latest(steps) {
+			return err
+		}
+		if v.is > 0 {
+			if err := s.refuseOlder(ctx, tx, latest(steps)); err != nil {
+				return err
+			}
+		} else if _, err := tx.Exec(ctx, bootstrap); err != nil {
+			return fmt.Errorf("making the schema: %w", err)
+		}
+		for ; v.is < latest(steps); v.is++ {
+			step := steps[v.is]
+			if _, err := tx.Exec(ctx, step.sql); err != nil {
+				return fmt.Errorf("bringing the schema from version %d to %d: %w", v.is, v.is+1, err)
+			}
+			v.oldest = step.oldest
+		}
+		_, err := tx.Exec(ctx, `UPDATE tallyman.schema SET version = $1, oldest = $2`, v.is, v.oldest)
+		return err
+	})
+	return v, err
+}
+
+const bootstrap = `
+	DO $$ BEGIN
+		IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman') THEN
+			CREATE SCHEMA tallyman;
+		END IF;
+	END $$;
+	-- Which schema this is: one row. Programs written for a version below oldest
+	-- cannot use it.
+	CREATE TABLE tallyman.schema (
+		one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+		version integer NOT NULL,
+		oldest  integer NOT NULL
+	);
+	INSERT INTO tallyman.schema (version, oldest) VALUES (0, 0);`
+
+// refuseOlder fails with OlderProgram if programs are connected that could not
+// work with a version of the schema.
+func (s *Store) refuseOlder(ctx context.Context, tx pgx.Tx, version int) error {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name IS NOT NULL`)
+	if err != nil {
+		return fmt.Errorf("looking for other programs: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("looking for other programs: %w", err)
+	}
+	for _, name := range names {
+		m := programNamePattern.FindStringSubmatch(name)
+		if m == nil {
+			continue
+		}
+		if n, err := strconv.Atoi(m[1]); err == nil && n < version-1 {
+			return fault.New(OlderProgram, "a Tallyman is using the data in %s that was written for schema %d and could not go on with %d; stop all of those first, or take the releases between one after the other", s.where, n, version)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package postgres
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tallyman/internal/bus"
+	"tallyman/internal/bus/bustest"
+	"tallyman/internal/fault"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+)
+
+func TestKeysHoldForAllProgramsAndARemovedOneForNone(t *testing.T) {
+	at := address(t)
+	one, two := mustOpen(t, at, session.Settings{}, Options{}), mustOpen(t, at, session.Settings{}, Options{})
+	find := func(s *Store, secret string) (keys.Key, bool) {
+		t.Helper()
+		all, err := s.Keys().All()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys.Find(all, secret)
+	}
+	if _, ok := find(two, ""); ok {
+		t.Error("no key is a key")
+	}
+	secret, err := one.Keys().Add("dépôt 'x'", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Keys().Add("Acme", false); err != nil {
+		t.Fatal(err)
+	}
+	k, ok := find(one, secret)
+	if !ok || k.Name != "dépôt 'x'" || !k.Admin || time.Since(k.Created) > time.Hour {
+		t.Errorf("for who added it: %+v, %v", k, ok)
+	}
+	if _, ok := find(one, secret+"x"); ok {
+		t.Error("another key is found")
+	}
+	until := func(want bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			if _, ok := find(two, secret); ok == want {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("another program never finds that the key is valid: %v", want)
+			}
+		}
+	}
+	until(true)
+	if _, err := two.Keys().Add("dépôt 'x'", false); fault.CodeOf(err) != keys.Exists {
+		t.Errorf("a second key for an owner: %v", err)
+	}
+	for _, bad := range []session.Owner{"", " a", "a\x00", "\xff"} {
+		if _, err := one.Keys().Add(bad, false); fault.CodeOf(err) != fault.BadRequest {
+			t.Errorf("a key for %q: %v", bad, err)
+		}
+		if err := one.Keys().Remove(bad); err == nil {
+			t.Errorf("removed the key of %q", bad)
+		}
+	}
+	all, err := one.Keys().All()
+	if err != nil || len(all) != 2 || all[0].Name != "Acme" {
+		t.Errorf("the keys: %+v, %v", all, err)
+	}
+	if err := one.Keys().Remove("dépôt 'x'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := find(one, secret); ok {
+		t.Error("who removed a key goes on taking it")
+	}
+	until(false)
+	if err := two.Keys().Remove("dépôt 'x'"); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("removing a key twice: %v", err)
+	}
+	// Only hashes are in the database.
+	var n int
+	if err := one.pool.QueryRow(ctx, `SELECT count(*) FROM tallyman.api_key k WHERE k::text LIKE '%tmk_%'`).Scan(&n); err != nil || n > 0 {
+		t.Errorf("%d keys are in the clear (%v)", n, err)
+	}
+}
+
+func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
+	p, through := newProxy(t, address(t))
+	s := mustOpen(t, through, session.Settings{}, Options{})
+	if _, err := s.Keys().Add("depot", false); err != nil {
+		t.Fatal(err)
+	}
+	p.refuse(true)
+	p.cut()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		all, err := s.Keys().All()
+		if err != nil {
+			if fault.CodeOf(err) != session.StorageUnavailable || len(all) > 0 {
+				t.Errorf("%v, %v", all, err)
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the keys are valid for ever")
+		}
+	}
+	p.refuse(false)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if all, err := s.Keys().All(); err == nil && len(all) == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the keys do not come back")
+		}
+	}
+}
+
+func TestProgramsAgreeOnASecret(t *testing.T) {
+	at := address(t)
+	var mu sync.Mutex
+	drawn := map[string]bool{}
+	var all sync.WaitGroup
+	for range 6 {
+		s := mustOpen(t, at, session.Settings{}, Options{})
+		all.Go(func() {
+			for range 3 {
+				b, err := s.Secret(ctx, "seal")
+				if err != nil || len(b) != 32 || bytes.Equal(b, make([]byte, 32)) {
+					t.Errorf("%x, %v", b, err)
+				}
+				mu.Lock()
+				drawn[string(b)] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if len(drawn) != 1 {
+		t.Errorf("%d secrets under one name", len(drawn))
+	}
+	s := mustOpen(t, at, session.Settings{}, Options{})
+	other, err := s.Secret(ctx, "another")
+	if err != nil || drawn[string(other)] {
+		t.Errorf("another name has the same secret (%v)", err)
+	}
+	if _, err := s.Secret(ctx, ""); fault.CodeOf(err) != fault.BadRequest {
+		t.Errorf("a secret without a name: %v", err)
+	}
+}
+
+func mustBus(t testing.TB, s *Store) *Bus {
+	t.Helper()
+	b, err := s.Bus(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestTheBusKeepsTheRules(t *testing.T) {
+	bustest.Run(t, func(t testing.TB, n int) []bus.Bus {
+		at := address(t)
+		var all []bus.Bus
+		for range n {
+			all = append(all, mustBus(t, mustOpen(t, at, session.Settings{}, Options{})))
+		}
+		return all
+	})
+}
+
+func TestTheBusConnectsAgainAndSaysThatMessagesWereMissed(t *testing.T) {
+	at := address(t)
+	p, through := newProxy(t, at)
+	from := mustBus(t, mustOpen(t, at, session.Settings{}, Options{}))
+	to := mustBus(t, mustOpen(t, through, session.Settings{}, Options{}))
+	in := bustest.Subscribe(t, to, "x")
+	arrives := func(text string) {
+		t.Helper()
+		done := make(chan struct{})
+		defer close(done)
+		go func() {
+			for {
+				from.Publish(bus.Message{Topic: "x", Payload: []byte(text)})
+				select {
+				case <-done:
+					return
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+		}()
+		in.Until(t, text+" arrives", func() bool {
+			m := in.Messages()
+			return len(m) > 0 && string(m[len(m)-1]) == text
+		})
+	}
+	arrives("first")
+	for i := range 3 {
+		missed := in.Missed()
+		p.cut()
+		in.Until(t, "it is told that messages may be missing", func() bool { return in.Missed() > missed })
+		arrives(fmt.Sprint("after cut ", i))
+	}
+	// Who publishes does not notice that the database is away; the others are told
+	// when it is back.
+	here := bustest.Subscribe(t, from, "y")
+	missed := here.Missed()
+	p.refuse(true)
+	p.cut()
+	for i := range 5000 {
+		to.Publish(bus.Message{Topic: "y", Payload: fmt.Append(nil, i)})
+	}
+	time.Sleep(50 * time.Millisecond)
+	p.refuse(false)
+	here.Until(t, "the others are told what was lost", func() bool { return here.Missed() > missed })
+}
+
+// Whoever can listen in the database learns no session's name, and what strangers
+// send there does no harm.
+func TestTheChannelTellsNoTopicsAndTakesNothingFromStrangers(t *testing.T) {
+	at := address(t)
+	from, to := mustBus(t, mustOpen(t, at, session.Settings{}, Options{})), mustBus(t, mustOpen(t, at, session.Settings{}, Options{}))
+	topic := "acme\x00s_secretsecretsecret"
+	in := bustest.Subscribe(t, to, topic)
+	in.Until(t, "it listens", func() bool { return in.Missed() > 0 })
+	stranger := mustConnect(t, at)
+	if _, err := stranger.Exec(ctx, "LISTEN tallyman"); err != nil {
+		t.Fatal(err)
+	}
+	from.Publish(bus.Message{Topic: topic, Payload: []byte("hello")})
+	n, err := stranger.WaitForNotification(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(n.Payload, "secret") || strings.Contains(n.Payload, "acme") {
+		t.Errorf("the channel tells: %s", n.Payload)
+	}
+	in.Until(t, "the message arrives", func() bool { return in.Len() == 1 })
+	for _, hostile := range []string{"", " ", "1", "1 a", "1 a b", "1 a 1 x", "1 a 1 x !!!", "2 a 1 x aGVsbG8", "1 a 1 x y z", strings.Repeat("x", 7000), "1 a 1 " + topicOf(to, topic) + " !!!"} {
+		if _, err := stranger.Exec(ctx, "SELECT pg_notify('tallyman', $1)", hostile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from.Publish(bus.Message{Topic: topic, Payload: []byte("end")})
+	in.Until(t, "the end arrives", func() bool { return in.Len() >= 2 })
+	if m := in.Messages(); len(m) != 2 || string(m[1]) != "end" {
+		t.Errorf("%q", m)
+	}
+}
+
+func topicOf(b *Bus, topic string) string { return b.hidden(topic) }

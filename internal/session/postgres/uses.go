@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/session"
+)
+
+// uses are last uses that rows do not tell yet. Nothing is decided on them: a
+// session lives as long as its row says. They are written down long before that
+// can matter.
+type uses struct {
+	mu sync.Mutex
+	m  map[session.Key]use
+}
+
+// use is when an incarnation was used last, in milliseconds since 1970.
+type use struct {
+	incarnation session.Incarnation
+	used        int64
+	noted       time.Time // when the first of the uses since the row's was noted
+	tried       int       // how often it was tried to write it down
+}
+
+const (
+	// usesMost bounds how many sessions have uses noted. Those of more are written
+	// with each read.
+	usesMost = 100_000
+	// usesStep bounds how many are written in one statement.
+	usesStep = 500
+	// usesParts is how many parts of a life a use is kept before it is written.
+	usesParts = 32
+)
+
+func (u *uses) full() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.m) >= usesMost
+}
+
+// note remembers the use that an answer tells, unless the row has it.
+func (s *Store) note(key session.Key, a answer) {
+	if a.at <= a.used {
+		return
+	}
+	u := &s.uses
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.m == nil {
+		u.m = map[session.Key]use{}
+	}
+	old, ok := u.m[key]
+	if !ok || old.incarnation != a.incarnation {
+		old = use{incarnation: a.incarnation, noted: time.Now()}
+	}
+	old.used = max(old.used, a.at)
+	u.m[key] = old
+}
+
+// late takes out uses that were noted before a time, up to usesStep.
+func (u *uses) late(before time.Time) map[session.Key]use {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	late := map[session.Key]use{}
+	for k, e := range u.m {
+		if e.noted.Before(before) {
+			late[k] = e
+			delete(u.m, k)
+			if len(late) == usesStep {
+				break
+			}
+		}
+	}
+	return late
+}
+
+// putBack notes uses again that could not be written. One that cannot be written
+// twice is of a session that is gone, or that somebody else is using.
+func (u *uses) putBack(late map[session.Key]use) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for k, e := range late {
+		if _, ok := u.m[k]; !ok && e.tried < 1 {
+			e.tried++
+			u.m[k] = e
+		}
+	}
+}
+
+// saveUses writes down the uses that were noted before a time.
+func (s *Store) saveUses(ctx context.Context, before time.Time) error {
+	for {
+		late := s.uses.late(before)
+		if len(late) == 0 {
+			return nil
+		}
+		var owners, ids []string
+		var incarnations [][16]byte
+		var used []int64
+		for k, e := range late {
+			owners, ids = append(owners, string(k.Owner)), append(ids, string(k.ID))
+			incarnations, used = append(incarnations, e.incarnation), append(used, e.used)
+		}
+		written := map[session.Incarnation]bool{}
+		err := s.run(ctx, call{
+			what:  "write last uses down",
+			again: true,
+			sql:   `SELECT * FROM tallyman.uses_1($1, $2, $3, $4)`,
+			args:  func() []any { return []any{owners, ids, incarnations, used} },
+			scan: func(rows pgx.Rows) error {
+				for rows.Next() {
+					var id [16]byte
+					if err := rows.Scan(&id); err != nil {
+						return err
+					}
+					written[id] = true
+				}
+				return nil
+			},
+		})
+		for k, e := range late {
+			if written[e.incarnation] {
+				delete(late, k)
+			}
+		}
+		s.uses.putBack(late)
+		if err != nil {
+			return err
+		}
+		if len(late) > 0 {
+			return nil // the rest is for the next round
+		}
+	}
+}
+
+// keep writes uses down and counts sessions, until the store is closed.
+func (s *Store) keep() {
+	defer close(s.kept)
+	shortest := min(s.settings.Lives.Of(session.Named), s.settings.Lives.Of(session.Cookie))
+	every := min(max(shortest/(2*usesParts), 10*time.Millisecond), 10*time.Second)
+	t := time.NewTicker(every)
+	defer t.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	round := func(before time.Time) {
+		if err := s.saveUses(ctx, before); err != nil {
+			s.log.Warn("last uses of sessions could not be written down", "error", err)
+		}
+	}
+	var counted time.Time
+	for {
+		select {
+		case <-s.stop:
+			round(time.Now().Add(time.Hour)) // all of them
+			return
+		case <-t.C:
+			before := time.Now().Add(-shortest / usesParts)
+			if s.uses.full() {
+				before = time.Now()
+			}
+			round(before)
+			if time.Since(counted) < countEvery || !s.room.worthCounting() {
+				continue
+			}
+		case <-s.room.low:
+		}
+		counted = time.Now()
+		if err := s.count(ctx); err != nil {
+			s.log.Warn("the sessions could not be counted", "error", err)
+		}
+	}
+}

@@ -1,0 +1,732 @@
+package sessiontest
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// Load is a random load of many clients on few sessions, so that they collide.
+type Load struct {
+	Clients    int
+	Operations int // in each round, by all clients together
+	Rounds     int // each on other sessions
+	// Clock, if set, is the store's clock. Now and then it jumps by Life, so
+	// that everything expires in the middle of what is under way.
+	Clock *Clock
+	Life  time.Duration
+	// Cancel has contexts end at random moments.
+	Cancel bool
+	// Stubborn clients go on when storage fails.
+	Stubborn bool
+	// Reopen, if set, closes and opens the store between rounds.
+	Reopen func() session.Store
+	// Seed chooses the load, as far as it can be chosen; 0 for a random one.
+	Seed uint64
+	// Log, if set, is told how the operations of a round ended.
+	Log func(outcomes map[string]int)
+}
+
+// Linearizable puts a load on a store, records every operation with what it was
+// answered, and has porcupine look for an order of all of them, consistent with
+// when each was called and answered, in which each answer is the one that the
+// rules of DESIGN.md §6 give. It returns the number of operations, and an error
+// if there is no such order, or if a content was lost sight of: it must be named
+// by a row, or have been handed to exactly one caller to delete.
+func Linearizable(store session.Store, l Load) (operations int, err error) {
+	seed := l.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	for round := range max(l.Rounds, 1) {
+		l.Seed = seed + uint64(round)<<32
+		h := NewHistory()
+		run := l.Start(store, h, round)
+		run.Clients()
+		if l.Reopen != nil {
+			store = l.Reopen()
+			run.store = store
+			h.Restarted()
+		}
+		run.ReadAll()
+		operations += h.Len()
+		if l.Log != nil {
+			l.Log(h.Outcomes())
+		}
+		if err := h.Check(); err != nil {
+			return operations, fmt.Errorf("round %d (seed %d): %w", round, seed, err)
+		}
+		if err := run.account(); err != nil {
+			return operations, fmt.Errorf("round %d (seed %d): %w", round, seed, err)
+		}
+	}
+	return operations, nil
+}
+
+// loadKeys is the number of sessions in a round.
+const loadKeys = 3
+
+// Round is one round of a load, for tests that do more than Linearizable: that
+// end a store in the middle of it.
+type Round struct {
+	load    Load
+	store   session.Store
+	history *History
+	round   int
+
+	mu       sync.Mutex
+	attached map[blob.Key]bool // by an attach that was acknowledged
+	handed   map[blob.Key]int  // to callers, to delete
+	unsure   bool              // an outcome was not told
+}
+
+// Start prepares a round. The number chooses the sessions; what is called and
+// answered is added to the history.
+func (l Load) Start(store session.Store, h *History, round int) *Round {
+	return &Round{load: l, store: store, history: h, round: round, attached: map[blob.Key]bool{}, handed: map[blob.Key]int{}}
+}
+
+func (r *Round) key(i int) session.Key { return key(fmt.Sprintf("round %d, session %d", r.round, i)) }
+
+// Clients lets all clients do their operations. A client ends early when storage
+// fails.
+func (r *Round) Clients() {
+	var all sync.WaitGroup
+	for c := range r.load.Clients {
+		all.Go(func() {
+			rng := rand.New(rand.NewPCG(r.load.Seed, uint64(c)))
+			var known [loadKeys]session.Incarnation
+			for range r.load.Operations / r.load.Clients {
+				r.one(c, rng, &known)
+				if !r.load.Stubborn && r.failed() {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// failed reports whether an outcome was not told.
+func (r *Round) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unsure
+}
+
+// one does one random operation.
+func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarnation) {
+	i := rng.IntN(loadKeys)
+	k := r.key(i)
+	ctx, cancel := context.Background(), func() {}
+	if r.load.Cancel && rng.IntN(10) == 0 {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(2000))*time.Microsecond)
+	}
+	defer cancel()
+	h := r.history
+	switch p := rng.IntN(1000); {
+	case p < 4 && r.load.Clock != nil:
+		call := h.call()
+		r.load.Clock.Advance(r.load.Life + time.Millisecond)
+		h.record(client, Op{Kind: Tick}, Answer{}, call)
+	case p < 10:
+		x, err := r.store.Expire(ctx, 1+rng.IntN(3)) // changes nothing that a client sees
+		r.note(nil, x.Contents, err)
+	case p < 150:
+		call := h.call()
+		st, removed, err := r.store.Open(ctx, k, session.Named)
+		h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
+		r.note(nil, removed.Contents, err)
+		known[i] = st.Incarnation
+	case p < 240:
+		call := h.call()
+		st, removed, err := r.store.New(ctx, k, session.Named)
+		h.record(client, Op{Kind: New, Key: k}, answerOf(st, removed, err), call)
+		r.note(nil, removed.Contents, err)
+		if rng.IntN(3) > 0 {
+			known[i] = st.Incarnation // else an attach will be late
+		}
+	case p < 320:
+		call := h.call()
+		removed, err := r.store.Clear(ctx, k)
+		h.record(client, Op{Kind: Clear, Key: k}, answerOf(session.State{}, removed, err), call)
+		r.note(nil, removed.Contents, err)
+	case p < 640:
+		// Most uploads begin with an open; some go on where the client was.
+		if known[i] == (session.Incarnation{}) || rng.IntN(3) > 0 {
+			call := h.call()
+			st, removed, err := r.store.Open(ctx, k, session.Named)
+			h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
+			r.note(nil, removed.Contents, err)
+			if err != nil {
+				return
+			}
+			known[i] = st.Incarnation
+		}
+		a := r.attachment(rng, known[i])
+		call := h.call()
+		st, removed, err := r.store.Attach(ctx, k, a)
+		h.record(client, opOf(k, a), answerOf(st, removed, err), call)
+		var contents []blob.Key
+		for _, f := range a.Files {
+			contents = append(contents, f.Content.Key, f.Reading.Key)
+		}
+		r.note(contents, removed.Contents, err)
+		if fault.CodeOf(err) == session.Superseded && rng.IntN(2) == 0 {
+			known[i] = session.Incarnation{}
+		}
+	default:
+		call := h.call()
+		st, err := r.store.Get(ctx, k)
+		h.record(client, Op{Kind: Get, Key: k}, answerOf(st, session.Removed{}, err), call)
+		if err == nil && rng.IntN(4) == 0 {
+			known[i] = st.Incarnation
+		}
+	}
+}
+
+func (r *Round) attachment(rng *rand.Rand, inc session.Incarnation) session.Attachment {
+	file := func() session.Input {
+		f := NewInput("")
+		f.Name = string(f.Content.Key[:8])
+		return f
+	}
+	switch rng.IntN(3) {
+	case 0:
+		return ordersOf(inc, file())
+	case 1:
+		return bolOf(inc, file())
+	default:
+		return appendOf(inc, file(), file())
+	}
+}
+
+// note keeps book of contents.
+func (r *Round) note(attached, removed []blob.Key, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.unsure = r.unsure || !session.Settled(err)
+		return
+	}
+	for _, c := range attached {
+		r.attached[c] = true
+	}
+	for _, c := range removed {
+		r.handed[c]++
+	}
+}
+
+// ReadAll reads every session of the round.
+func (r *Round) ReadAll() {
+	for i := range loadKeys {
+		call := r.history.call()
+		st, err := r.store.Get(context.Background(), r.key(i))
+		r.history.record(r.load.Clients, Op{Kind: Get, Key: r.key(i)}, answerOf(st, session.Removed{}, err), call)
+	}
+}
+
+// account checks that no content was lost sight of.
+func (r *Round) account() error {
+	if r.unsure {
+		return nil // nobody knows
+	}
+	for {
+		x, err := r.store.Expire(context.Background(), 100)
+		if err != nil {
+			return err
+		}
+		r.note(nil, x.Contents, nil)
+		if !x.More {
+			break
+		}
+	}
+	here := map[blob.Key]bool{}
+	for i := range loadKeys {
+		if st, err := r.store.Get(context.Background(), r.key(i)); err == nil {
+			for _, c := range st.Contents() {
+				here[c] = true
+			}
+		}
+	}
+	for c, n := range r.handed {
+		switch {
+		case !r.attached[c]:
+			return fmt.Errorf("content %s, which nobody attached, was handed out to be deleted", c)
+		case n > 1:
+			return fmt.Errorf("content %s was handed out to be deleted %d times", c, n)
+		case here[c]:
+			return fmt.Errorf("content %s was handed out to be deleted, but is in a session", c)
+		}
+	}
+	for c := range r.attached {
+		named, err := r.store.Named(context.Background(), []blob.Key{c})
+		switch {
+		case err != nil:
+			return err
+		case here[c] != named[0]:
+			return fmt.Errorf("content %s: in a session %v, named %v", c, here[c], named[0])
+		case !here[c] && r.handed[c] == 0:
+			return fmt.Errorf("content %s is in no session and was handed to nobody to be deleted", c)
+		}
+	}
+	// The next round is not to come across these.
+	for i := range loadKeys {
+		if _, err := r.store.Clear(context.Background(), r.key(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OpKind is a kind of operation in a History.
+type OpKind string
+
+// The operations. Tick is a jump of the clock after which nothing that was last
+// used before it lives.
+const (
+	Open   OpKind = "open"
+	New    OpKind = "new"
+	Clear  OpKind = "clear"
+	Attach OpKind = "attach"
+	Get    OpKind = "get"
+	Tick   OpKind = "tick"
+)
+
+// Op is an operation as it was called.
+type Op struct {
+	Kind OpKind      `json:"kind"`
+	Key  session.Key `json:"key"`
+	// For an attach: the incarnation in hexadecimal, slot, mode, and the files.
+	Incarnation string       `json:"incarnation,omitempty"`
+	Slot        session.Slot `json:"slot,omitempty"`
+	Mode        session.Mode `json:"mode,omitempty"`
+	Files       Files        `json:"files,omitempty"`
+}
+
+// String shows the operation without its session.
+func (o Op) String() string {
+	if o.Kind != Attach {
+		return string(o.Kind)
+	}
+	return fmt.Sprintf("attach %s %s %q in %.6s", o.Slot, o.Mode, o.Files, o.Incarnation)
+}
+
+// Files are attached files, each as "name:bytes;".
+type Files string
+
+// filesOf describes files.
+func filesOf(in []session.Input) Files {
+	var s strings.Builder
+	for _, f := range in {
+		fmt.Fprintf(&s, "%s/%s:%d;", f.Name, f.Content.Key[:8], f.Content.Size)
+	}
+	return Files(s.String())
+}
+
+// opOf describes an attach.
+func opOf(k session.Key, a session.Attachment) Op {
+	return Op{Kind: Attach, Key: k, Incarnation: a.Incarnation.String(), Slot: a.Slot, Mode: a.Mode, Files: filesOf(a.Files)}
+}
+
+// Answer is what an operation was answered.
+type Answer struct {
+	// Code is the fault's, "" if there was none.
+	Code fault.Code `json:"code,omitempty"`
+	// Unknown is true if there was no answer, or one that leaves the outcome
+	// open.
+	Unknown bool `json:"unknown,omitempty"`
+
+	Incarnation  string `json:"incarnation,omitempty"`
+	Revision     int64  `json:"revision,omitempty"`
+	BOL          Files  `json:"bol,omitempty"`
+	Orders       Files  `json:"orders,omitempty"`
+	RemovedFiles int    `json:"removed_files,omitempty"`
+	RemovedBytes int64  `json:"removed_bytes,omitempty"`
+}
+
+// String shows the answer.
+func (a Answer) String() string {
+	switch {
+	case a.Unknown:
+		return "unknown"
+	case a.Code != "":
+		return string(a.Code)
+	}
+	s := fmt.Sprintf("%.6s revision %d, BOL %q, orders %q", a.Incarnation, a.Revision, a.BOL, a.Orders)
+	if a.RemovedFiles > 0 {
+		s += fmt.Sprintf(", removed %d files of %d bytes", a.RemovedFiles, a.RemovedBytes)
+	}
+	return s
+}
+
+// answerOf describes what an operation was answered.
+func answerOf(st session.State, removed session.Removed, err error) Answer {
+	if err != nil {
+		return Answer{Code: fault.CodeOf(err), Unknown: !session.Settled(err)}
+	}
+	a := Answer{Revision: st.Revision, BOL: filesOf(st.BOL), RemovedFiles: removed.Files, RemovedBytes: removed.Bytes}
+	if st.Revision > 0 {
+		a.Incarnation = st.Incarnation.String()
+	}
+	if st.Orders != nil {
+		a.Orders = filesOf([]session.Input{*st.Orders})
+	}
+	return a
+}
+
+// History is what clients called and were answered. It is safe for concurrent
+// use.
+type History struct {
+	now func() int64
+	mu  sync.Mutex
+	ops []porcupine.Operation
+}
+
+// NewHistory returns an empty history.
+func NewHistory() *History {
+	start := time.Now()
+	return &History{now: func() int64 { return int64(time.Since(start)) }}
+}
+
+// Len returns the number of operations.
+func (h *History) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.ops)
+}
+
+// call returns the moment at which an operation is called, for record. Take it
+// just before.
+func (h *History) call() int64 { return h.now() }
+
+// record adds an operation that returned just now. If its outcome is unknown it
+// may take effect at any time until Restarted.
+func (h *History) record(client int, op Op, a Answer, call int64) {
+	ret := h.call()
+	if a.Unknown {
+		ret = never
+	}
+	h.recordAt(client, op, a, call, ret)
+}
+
+// recordAt adds an operation that took effect between two moments, if at all.
+// The moments of a history are either all chosen by the caller or none.
+func (h *History) recordAt(client int, op Op, a Answer, call, ret int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: op, Output: a, Call: call, Return: ret})
+}
+
+// never is the return of an operation that nobody heard of any more.
+const never = math.MaxInt64
+
+// Restarted says that the store was opened anew: what was under way has taken
+// effect by now, or never will.
+func (h *History) Restarted() {
+	now := h.call()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.ops {
+		if h.ops[i].Return == never {
+			h.ops[i].Return = now
+		}
+	}
+}
+
+// Outcomes counts the operations by what they were and how they ended.
+func (h *History) Outcomes() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := map[string]int{}
+	for _, op := range h.ops {
+		outcome := "ok"
+		if a := op.Output.(Answer); a.Unknown || a.Code != "" {
+			outcome = a.String()
+		}
+		n[string(op.Input.(Op).Kind)+": "+outcome]++
+	}
+	return n
+}
+
+// checkTimeout bounds the search for an order in one history.
+const checkTimeout = 5 * time.Minute
+
+// ErrNotLinearizable is the error of a history for which there is no order.
+var ErrNotLinearizable = errors.New("the history is not linearizable")
+
+// Check returns an error that wraps ErrNotLinearizable if no order of the
+// operations explains the answers.
+func (h *History) Check() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	result, info := porcupine.CheckOperationsVerbose(model(), h.ops, checkTimeout)
+	switch result {
+	case porcupine.Ok:
+		return nil
+	case porcupine.Unknown:
+		return fmt.Errorf("no decision on the history of %d operations within %v", len(h.ops), checkTimeout)
+	}
+	return fmt.Errorf("%w: %s", ErrNotLinearizable, h.explain(info))
+}
+
+// explain shows the operations around the place where every order gets stuck.
+func (h *History) explain(info porcupine.LinearizationInfo) string {
+	var s strings.Builder
+	show := func(op porcupine.Operation) {
+		fmt.Fprintf(&s, "\n\t[%d, %d] client %d: %v -> %v", op.Call, op.Return, op.ClientId, op.Input, op.Output)
+	}
+	for _, partition := range info.PartialLinearizationsOperations() {
+		var longest []porcupine.Operation
+		for _, p := range partition {
+			if len(p) > len(longest) {
+				longest = p
+			}
+		}
+		placed := map[porcupine.Operation]bool{}
+		var k session.Key
+		for _, op := range longest {
+			placed[op] = true
+			if in := op.Input.(Op); in.Kind != Tick {
+				k = in.Key
+			}
+		}
+		var left []porcupine.Operation
+		for _, op := range h.ops {
+			if in := op.Input.(Op); !placed[op] && (in.Key == k || in.Kind == Tick) {
+				left = append(left, op)
+			}
+		}
+		if len(left) == 0 {
+			continue
+		}
+		slices.SortFunc(left, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
+		fmt.Fprintf(&s, "\nsession %q: after %d operations in an order that ends with", k.ID, len(longest))
+		for _, op := range longest[max(0, len(longest)-12):] {
+			show(op)
+		}
+		s.WriteString("\nnone of these can follow")
+		for _, op := range left[:min(len(left), 12)] {
+			show(op)
+		}
+	}
+	return s.String()
+}
+
+// life is the model's state of one session ID: what DESIGN.md §6 says there is
+// of it. It is compared with ==.
+type life struct {
+	alive bool
+	// incarnation is "" if nobody was told it yet.
+	incarnation string
+	revision    int64
+	bol, orders Files
+	// told are the incarnations that were told so far; a new one must not be
+	// among them. They follow from which operations came before, so that the
+	// checker need not compare them.
+	told *told
+}
+
+func (l life) equal(o life) bool {
+	l.told, o.told = nil, nil
+	return l == o
+}
+
+// told is a list of incarnations, newest first.
+type told struct {
+	incarnation string
+	before      *told
+}
+
+func (t *told) has(inc string) bool {
+	for ; t != nil; t = t.before {
+		if t.incarnation == inc {
+			return true
+		}
+	}
+	return false
+}
+
+func count(f Files) int { return strings.Count(string(f), ";") }
+
+func bytesOf(f Files) (sum int64) {
+	for _, one := range strings.Split(string(f), ";") {
+		var n int64
+		if i := strings.LastIndexByte(one, ':'); i >= 0 {
+			fmt.Sscan(one[i+1:], &n)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// removes reports whether an answer tells that all files of the life were
+// removed.
+func (l life) removes(a Answer) bool {
+	if !l.alive {
+		return a.RemovedFiles == 0 && a.RemovedBytes == 0
+	}
+	return a.RemovedFiles == count(l.bol)+count(l.orders) && a.RemovedBytes == bytesOf(l.bol)+bytesOf(l.orders)
+}
+
+// is reports whether an answer tells the life as it is, and returns it with
+// what the answer adds to it: the incarnation, if nobody knew it.
+func (l life) is(a Answer) (life, bool) {
+	if !l.alive || a.Revision != l.revision || a.BOL != l.bol || a.Orders != l.orders {
+		return l, false
+	}
+	if l.incarnation == "" {
+		return l.tell(a.Incarnation)
+	}
+	return l, a.Incarnation == l.incarnation
+}
+
+// tell names the life's incarnation, unless the name was used before.
+func (l life) tell(inc string) (life, bool) {
+	if b, err := hex.DecodeString(inc); err != nil || len(b) != 16 || l.told.has(inc) {
+		return l, false
+	}
+	l.incarnation = inc
+	l.told = &told{inc, l.told}
+	return l, true
+}
+
+// begun is the life that a reset leads to.
+func (l life) begun() life { return life{alive: true, revision: 1, told: l.told} }
+
+// ended is what is left after a clear or expiry.
+func (l life) ended() life { return life{told: l.told} }
+
+// attached is the life after an attach, which must be of its incarnation.
+func (l life) attached(op Op) (life, Answer) {
+	var a Answer
+	was := l
+	l.revision++
+	switch {
+	case op.Slot == session.Orders:
+		a.RemovedFiles, a.RemovedBytes = count(l.orders), bytesOf(l.orders)
+		l.orders = op.Files
+	case op.Mode == session.Append:
+		l.bol += op.Files
+	default:
+		a.RemovedFiles = count(was.bol) + count(was.orders)
+		a.RemovedBytes = bytesOf(was.bol) + bytesOf(was.orders)
+		l.bol, l.orders = op.Files, ""
+	}
+	a.Incarnation, a.Revision, a.BOL, a.Orders = l.incarnation, l.revision, l.bol, l.orders
+	return l, a
+}
+
+// step returns the lives that an operation with that answer can lead to.
+func step(l life, op Op, a Answer) []life {
+	switch {
+	case a.Unknown:
+		return append([]life{l}, effects(l, op)...)
+	case op.Kind == Tick:
+		return []life{l.ended()}
+	case a.Code == fault.NotFound && op.Kind == Get:
+		return if_(l, !l.alive)
+	case a.Code == session.Superseded && op.Kind == Attach:
+		return if_(l, !l.alive || l.incarnation != op.Incarnation)
+	case a.Code == session.TooManyFiles && op.Kind == Attach:
+		return if_(l, l.alive && l.incarnation == op.Incarnation && count(l.bol)+count(op.Files) > session.MaxFiles)
+	case a.Code == fault.Cancelled, a.Code == fault.Busy, a.Code == session.StorageFull:
+		return []life{l} // refused, so nothing was done
+	case a.Code != "":
+		return nil
+	}
+	switch op.Kind {
+	case Get:
+		next, ok := l.is(a)
+		return if_(next, ok)
+	case Open:
+		if l.alive {
+			next, ok := l.is(a)
+			return if_(next, ok && a.RemovedFiles == 0)
+		}
+		next, ok := l.begun().is(a)
+		return if_(next, ok && a.RemovedFiles == 0)
+	case New:
+		next, ok := l.begun().is(a)
+		return if_(next, ok && l.removes(a))
+	case Clear:
+		return if_(l.ended(), l.removes(a))
+	case Attach:
+		if !l.alive || l.incarnation != op.Incarnation {
+			return nil
+		}
+		next, want := l.attached(op)
+		return if_(next, a == want)
+	}
+	return nil
+}
+
+// effects are the lives that an operation can lead to if it took effect and
+// nobody was told.
+func effects(l life, op Op) []life {
+	switch op.Kind {
+	case Open:
+		return if_(l.begun(), !l.alive)
+	case New:
+		return []life{l.begun()}
+	case Clear:
+		return if_(l.ended(), l.alive)
+	case Attach:
+		next, _ := l.attached(op)
+		return if_(next, l.alive && l.incarnation == op.Incarnation && count(next.bol) <= session.MaxFiles)
+	}
+	return nil
+}
+
+func if_(l life, ok bool) []life {
+	if !ok {
+		return nil
+	}
+	return []life{l}
+}
+
+// model is DESIGN.md §6 for the checker.
+func model() porcupine.Model {
+	m := porcupine.NondeterministicModel{
+		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+			keys := map[session.Key][]porcupine.Operation{}
+			var ticks []porcupine.Operation
+			for _, op := range history {
+				if in := op.Input.(Op); in.Kind == Tick {
+					ticks = append(ticks, op)
+				} else {
+					keys[in.Key] = append(keys[in.Key], op)
+				}
+			}
+			var parts [][]porcupine.Operation
+			for _, ops := range keys {
+				parts = append(parts, append(ops, ticks...))
+			}
+			return parts
+		},
+		Init: func() []any { return []any{life{}} },
+		Step: func(state, input, output any) []any {
+			var next []any
+			for _, l := range step(state.(life), input.(Op), output.(Answer)) {
+				next = append(next, l)
+			}
+			return next
+		},
+		Equal: func(a, b any) bool { return a.(life).equal(b.(life)) },
+	}
+	return m.ToModel()
+}

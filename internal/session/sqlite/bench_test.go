@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"tallyman/internal/session"
+)
+
+// bench/sessions measures more, beside the disk's own rate of syncs.
+
+func BenchmarkNew(b *testing.B) {
+	for _, clients := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			s := mustOpen(b, b.TempDir())
+			work := make(chan struct{}, clients)
+			done := make(chan struct{})
+			for range clients {
+				go func() {
+					for range work {
+						if _, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named); err != nil {
+							b.Error(err)
+						}
+					}
+					done <- struct{}{}
+				}()
+			}
+			for b.Loop() {
+				work <- struct{}{}
+			}
+			close(work)
+			for range clients {
+				<-done
+			}
+		})
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, live := range []int{10, 100_000} {
+		b.Run(fmt.Sprintf("live=%d", live), func(b *testing.B) {
+			s := mustOpen(b, b.TempDir())
+			keys := make([]session.Key, live)
+			for i := range keys {
+				keys[i] = session.Key{Owner: session.Local, ID: session.Mint()}
+				st := session.Begin(keys[i], session.Named, s.now())
+				s.table.set(keys[i], newEntry(int64(i), s.life(session.Named), &st, s.now().UnixMilli()))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Get(ctx, keys[rand.IntN(live)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for _, k := range keys {
+				s.table.remove(k) // they have no rows
+			}
+		})
+	}
+}

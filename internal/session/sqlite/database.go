@@ -1,0 +1,357 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/session"
+)
+
+// fileName is the database's; SQLite puts its log beside it, with "-wal" added.
+const fileName = "sessions.db"
+
+// pragmas set a connection up.
+//
+// synchronous=FULL makes every commit sync the log before it returns. NORMAL,
+// which is often advised for WAL mode, syncs only checkpoints: a power cut then
+// takes commits back.
+const pragmas = `
+	PRAGMA journal_mode=WAL;
+	PRAGMA synchronous=%s;
+	PRAGMA fullfsync=ON;
+	PRAGMA checkpoint_fullfsync=ON;
+	PRAGMA journal_size_limit=16777216;
+	PRAGMA cache_size=-16384;
+	PRAGMA temp_store=MEMORY;
+	PRAGMA cell_size_check=ON;
+	PRAGMA trusted_schema=OFF;
+`
+
+// database is the one connection to the file, with the statements that it runs.
+// Only one goroutine at a time may use it.
+type database struct {
+	conn *sqlite3.Conn
+	log  *logDisk
+	// logPages is the length of the log in pages.
+	logPages int
+
+	begin, commit, put, remove, use, probe *sqlite3.Stmt
+}
+
+// place says where a database is and how it is written to.
+type place struct {
+	dir         string
+	vfs         string // the operating system's if ""
+	synchronous string
+	psow        string
+	migrations  []string
+	// logPages is the length of the log, in pages, at which it is copied into
+	// the database file.
+	logPages int
+	// staleRows is how many stale rows there may be before commits have to wait
+	// for their removal, if that is more than half the number of sessions.
+	staleRows int
+	// reserve is the size of the reserve in bytes.
+	reserve int64
+}
+
+// safe is a directory in which nothing that was committed is lost.
+func safe(dir string) place {
+	return place{dir: dir, synchronous: "FULL", psow: "0", migrations: migrations, logPages: 2000, staleRows: 4096, reserve: 1 << 20}
+}
+
+// openDatabase opens the database in a locked data directory and brings its
+// schema up to date.
+func openDatabase(p place) (_ *database, err error) {
+	defer recoverAs(&err)
+	dir, err := filepath.Abs(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	slashed := func(name string) *url.URL {
+		return &url.URL{Path: filepath.ToSlash(filepath.Join(dir, name))}
+	}
+	params := url.Values{
+		// The lock file's mode is what the database's files get.
+		"modeof": {slashed(lockName).Path},
+		// A power cut during a write may spoil the whole sector: SQLite then
+		// begins every commit in a sector of its own.
+		"psow": {p.psow},
+	}
+	log, err := newLogDisk(p.vfs)
+	if err != nil {
+		return nil, err
+	}
+	params.Set("vfs", log.name)
+	// SQLite knows %20 but not + for a space.
+	query := strings.ReplaceAll(params.Encode(), "+", "%20")
+	conn, err := sqlite3.Open("file:" + slashed(fileName).EscapedPath() + "?" + query)
+	if err != nil {
+		log.forget()
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	db := &database{conn: conn, log: log}
+	if err := db.setUp(p); err != nil {
+		db.close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// setUp prepares the connection and the schema.
+func (db *database) setUp(p place) (err error) {
+	defer recoverAs(&err)
+	// First of all: only then the index of the log is kept in memory, since
+	// nobody else reads it.
+	if err := db.conn.Exec("PRAGMA locking_mode=EXCLUSIVE"); err != nil {
+		return fmt.Errorf("locking the database: %w", err)
+	}
+	version, err := version(db.conn, p.dir, len(p.migrations))
+	if err != nil {
+		return err
+	}
+	if version == 0 {
+		// Not again: it would make a commit.
+		if err := db.conn.Exec("PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
+			return err
+		}
+	}
+	if err := db.conn.Exec(fmt.Sprintf(pragmas, p.synchronous)); err != nil {
+		return fmt.Errorf("setting the database up: %w", err)
+	}
+	db.conn.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
+		db.logPages = pages
+		return nil
+	})
+	// After a power cut the log may end within a sector, which the next commit
+	// would write to and so put at risk once more. So it begins anew, unless
+	// there is no room for that.
+	if err := db.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil && !noRoom(err) {
+		return fmt.Errorf("copying the log into the database: %w", err)
+	}
+	if err := migrate(db.conn, version, p.migrations); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		to  **sqlite3.Stmt
+		sql string
+	}{
+		{&db.begin, `BEGIN IMMEDIATE`},
+		{&db.commit, `COMMIT`},
+		{&db.put, `INSERT INTO session (seq, owner, id, kind, incarnation, revision, created, used, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&db.remove, `DELETE FROM session WHERE seq = ?`},
+		{&db.use, `UPDATE session SET used = ? WHERE seq = ?`},
+		{&db.probe, `UPDATE probe SET n = n + 1`},
+	} {
+		if *s.to, _, err = db.conn.PrepareFlags(s.sql, sqlite3.PREPARE_PERSISTENT); err != nil {
+			return fmt.Errorf("preparing %s: %w", s.sql, err)
+		}
+	}
+	return nil
+}
+
+// recoverAs turns a panic into an error: the driver panics when SQLite runs out
+// of the memory that it may have.
+func recoverAs(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("SQLite gave up: %v", p)
+	}
+}
+
+// close ends the connection. It checkpoints the log if it can.
+func (db *database) close() (err error) {
+	defer recoverAs(&err)
+	if db.conn == nil {
+		return nil
+	}
+	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe} {
+		s.Close()
+	}
+	err = db.conn.Close()
+	db.conn = nil
+	db.log.forget()
+	return err
+}
+
+// errGone is what a database says that was closed and could not be reopened.
+var errGone = errors.New("the connection to the database is closed")
+
+// row says what a session is from seq on.
+type row struct {
+	seq int64
+	key session.Key
+	// state is nil if the session ends. It is without LastUsed and Expires.
+	state *session.State
+	used  int64 // milliseconds since 1970
+}
+
+// work is what a commit does.
+type work struct {
+	rows   []row
+	uses   map[int64]int64 // rows of which only the last use changes
+	remove []int64         // rows to remove, oldest first
+	// probe makes the commit write even if there is nothing to do.
+	probe bool
+}
+
+func (w work) empty() bool {
+	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe
+}
+
+// apply commits all of the work, or nothing. When it fails the transaction was
+// rolled back if that is possible.
+func (db *database) apply(w work) (err error) {
+	if db.conn == nil {
+		return errGone
+	}
+	defer recoverAs(&err)
+	defer func() {
+		if err != nil && !db.conn.GetAutocommit() {
+			err = errors.Join(err, db.conn.Exec("ROLLBACK"))
+		}
+	}()
+	db.log.begin()
+	if err := db.begin.Exec(); err != nil {
+		return fmt.Errorf("beginning: %w", err)
+	}
+	for i := range w.rows {
+		if err := db.append(&w.rows[i]); err != nil {
+			return fmt.Errorf("writing: %w", err)
+		}
+	}
+	for seq, used := range w.uses {
+		if err := errors.Join(db.use.BindInt64(1, used), db.use.BindInt64(2, seq), db.use.Exec()); err != nil {
+			return fmt.Errorf("writing a last use: %w", err)
+		}
+	}
+	for _, seq := range w.remove {
+		if err := errors.Join(db.remove.BindInt64(1, seq), db.remove.Exec()); err != nil {
+			return fmt.Errorf("removing: %w", err)
+		}
+	}
+	if w.probe {
+		if err := db.probe.Exec(); err != nil {
+			return fmt.Errorf("writing: %w", err)
+		}
+	}
+	if err := db.commit.Exec(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+func (db *database) append(r *row) error {
+	st := db.put
+	err := errors.Join(
+		st.ClearBindings(),
+		st.BindInt64(1, r.seq),
+		st.BindText(2, string(r.key.Owner)),
+		st.BindText(3, string(r.key.ID)),
+	)
+	if s := r.state; s != nil {
+		err = errors.Join(err,
+			st.BindText(4, string(s.Kind)),
+			st.BindBlob(5, s.Incarnation[:]),
+			st.BindInt64(6, s.Revision),
+			st.BindInt64(7, s.Created.UnixMilli()),
+			st.BindInt64(8, r.used),
+		)
+		if len(s.BOL) > 0 || s.Orders != nil {
+			b, jerr := json.Marshal(inputs{s.BOL, s.Orders})
+			err = errors.Join(err, jerr, st.BindRawText(9, b))
+		}
+	}
+	return errors.Join(err, st.Exec())
+}
+
+// inputs is the form of a row's inputs.
+type inputs struct {
+	BOL    []session.Input `json:"bol,omitempty"`
+	Orders *session.Input  `json:"orders,omitempty"`
+}
+
+// load reads all rows, oldest first.
+func (db *database) load(yield func(row) error) (err error) {
+	defer recoverAs(&err)
+	st, _, err := db.conn.Prepare(`SELECT seq, owner, id, kind, incarnation, revision, created, used, inputs FROM session ORDER BY seq`)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for st.Step() {
+		r := row{seq: st.ColumnInt64(0), used: st.ColumnInt64(7)}
+		r.key = session.Key{Owner: session.Owner(st.ColumnText(1)), ID: session.ID(st.ColumnText(2))}
+		if err := r.key.Check(); err != nil {
+			return fmt.Errorf("row %d: %w", r.seq, err)
+		}
+		if st.ColumnType(3) != sqlite3.NULL {
+			if r.state, err = scan(st, r.key); err != nil {
+				return fmt.Errorf("row %d: %w", r.seq, err)
+			}
+		}
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+	return st.Err()
+}
+
+// scan reads the state that a row holds.
+func scan(st *sqlite3.Stmt, key session.Key) (*session.State, error) {
+	s := &session.State{
+		Key:      key,
+		Kind:     session.Kind(st.ColumnText(3)),
+		Revision: st.ColumnInt64(5),
+		Created:  time.UnixMilli(st.ColumnInt64(6)).UTC(),
+	}
+	if n := copy(s.Incarnation[:], st.ColumnRawBlob(4)); n != len(s.Incarnation) || !s.Kind.Valid() {
+		return nil, errors.New("it is not a session")
+	}
+	if b := st.ColumnRawText(8); len(b) > 0 {
+		var in inputs
+		if err := json.Unmarshal(b, &in); err != nil {
+			return nil, fmt.Errorf("its inputs: %w", err)
+		}
+		s.BOL, s.Orders = in.BOL, in.Orders
+	}
+	return s, nil
+}
+
+// checkpoint copies the log into the database file, so that the log starts
+// afresh with the next commit.
+func (db *database) checkpoint(mode sqlite3.CheckpointMode) (err error) {
+	if db.conn == nil {
+		return errGone
+	}
+	defer recoverAs(&err)
+	_, _, err = db.conn.WALCheckpoint("", mode)
+	if err == nil {
+		db.logPages = 0
+	}
+	return err
+}
+
+// shrink gives up to n pages of the file back to the file system, if a good part
+// of it is free.
+func (db *database) shrink(n int64) (err error) {
+	if db.conn == nil {
+		return errGone
+	}
+	defer recoverAs(&err)
+	free, err := pragma(db.conn, "freelist_count")
+	if err != nil || free < n {
+		return err
+	}
+	all, err := pragma(db.conn, "page_count")
+	if err != nil || free < all/4 {
+		return err
+	}
+	return db.conn.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", n))
+}

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// The codes that opening a data directory can fail with.
+const (
+	InUse       fault.Code = "data_directory_in_use" // another process has it
+	NewerSchema fault.Code = "newer_schema"          // a later Tallyman wrote it
+	Foreign     fault.Code = "not_a_data_directory"  // its database is something else's
+	DamagedData fault.Code = "damaged_data"          // its database is broken
+)
+
+// noRoom reports whether SQLite failed for lack of room.
+func noRoom(err error) bool {
+	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// isFull reports whether SQLite failed because a write found no room. The same
+// from a sync tells nothing about what was written.
+func isFull(err error) bool {
+	return errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE) && noRoom(err)
+}
+
+// storageFault turns an error of SQLite into one for people.
+func storageFault(doing string, err error) error {
+	if isFull(err) {
+		err = errors.Join(err, syscall.ENOSPC)
+	}
+	return blob.Fault(doing, err)
+}
+
+// unsettled is what an operation gets whose commit failed in a way that leaves
+// open whether it will be there after a restart.
+func unsettled(err error) error {
+	return &fault.Error{
+		Code:    session.StorageUnavailable,
+		Message: "storage does not work: the session could not be written; try again later, the server's log says why",
+		Err:     err,
+	}
+}
+
+func errClosed() error {
+	return fault.New(session.StorageUnavailable, "the session store is closed: the server is shutting down")
+}
+
+func errBusy(what string) error {
+	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
+}
+
+// openFault is what the operator gets to see if the store cannot be opened: the
+// cause in full, unlike at run time.
+func openFault(dir string, err error) error {
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+		return fault.New(DamagedData, "the session database in %s is damaged (%w); move the directory away or restore it from a backup", dir, err)
+	case noRoom(err):
+		return fault.New(session.StorageFull, "there is no room to open the session store in %s: %w", dir, err)
+	default:
+		return fault.New(session.StorageUnavailable, "the session store in %s cannot be opened: %w", dir, err)
+	}
+}

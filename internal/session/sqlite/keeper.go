@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"tallyman/internal/session"
+)
+
+// The keeper writes last uses down. A read only notes its time in memory; a row
+// is written when what it says has fallen behind by a 32nd of the session's
+// life, so at most 32 times in a life however often it is read. The keeper looks
+// every minute, or every 32nd of the shortest life if that is less, so that no
+// row is ever behind by more than a 16th, which is what a crash can cost.
+const keepParts = 32
+
+// keepStep bounds how many uses are written in one commit.
+const keepStep = 256
+
+// keep is the keeper. It ends, after a last round, when stop is closed.
+func (s *Store) keep() {
+	defer close(s.kept)
+	shortest := min(s.life(session.Named), s.life(session.Cookie))
+	every := time.Duration(shortest/keepParts) * time.Millisecond
+	t := time.NewTicker(min(max(every, 10*time.Millisecond), time.Minute))
+	defer t.Stop()
+	for {
+		select {
+		case <-s.stop:
+			s.saveUses(func(life int64) int64 { return 1 })
+			s.trim()
+			return
+		case <-t.C:
+			s.saveUses(func(life int64) int64 { return life / keepParts })
+			s.trim()
+		}
+	}
+}
+
+// saveUses writes down the last uses of which the rows are behind by as many
+// milliseconds as behind says, or more. What cannot be written now is behind
+// the next time too.
+func (s *Store) saveUses(behind func(life int64) int64) {
+	var late []use
+	save := func() {
+		step := late
+		late = nil
+		s.do(context.Background(), func(b *batch) error {
+			for _, u := range step {
+				sl := b.at(u.entry.state.Load().Key)
+				if sl.entry == u.entry && !sl.changed {
+					b.uses = append(b.uses, u)
+				}
+			}
+			return nil
+		})
+	}
+	for i := range shardCount {
+		s.table.each(i, func(_ session.Key, e *entry) bool {
+			if used := e.used.Load(); used != sealed && used-e.saved.Load() >= behind(e.life) {
+				late = append(late, use{e, used})
+			}
+			return true
+		})
+		if len(late) >= keepStep {
+			save()
+		}
+	}
+	if len(late) > 0 {
+		save()
+	}
+}
+
+// trim removes all stale rows, in small steps.
+func (s *Store) trim() {
+	for more := true; more; {
+		var old []int64
+		err := s.do(context.Background(), func(b *batch) error {
+			old = s.stale.oldest(trimRows)
+			b.trim = old
+			return nil
+		})
+		if err != nil {
+			return // the next round tries again
+		}
+		more = len(old) > 0
+	}
+}

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/gofrs/flock"
+
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/fault"
+)
+
+// lockName is the file whose lock makes a process the owner of a data
+// directory. It holds that process's ID, for people. It is never deleted: a
+// process that waits for the lock would otherwise end up with another file's.
+const lockName = "LOCK"
+
+// lock takes a data directory for this process, or fails with InUse.
+func lock(dir string) (*flock.Flock, error) {
+	path := filepath.Join(dir, lockName)
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	if !ok {
+		who := "another process"
+		if b, err := os.ReadFile(path); err == nil {
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+				who = fmt.Sprintf("the process with ID %d", pid)
+			}
+		}
+		return nil, fault.New(InUse, "the data directory %s is in use by %s; end that one, or use another directory", dir, who)
+	}
+	// Only information for others: nothing hangs on its being written.
+	os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return l, nil
+}
+
+// unlock gives the data directory up.
+func unlock(l *flock.Flock) error {
+	os.Truncate(l.Path(), 0)
+	return l.Unlock()
+}
+
+// mkdirAll makes a folder for its owner only, and those above it, durably.
+func mkdirAll(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	parent := filepath.Dir(dir)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := mkdirAll(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	if err == nil {
+		return atomicfile.SyncDir(parent)
+	}
+	if info, serr := os.Stat(dir); serr == nil && info.IsDir() {
+		return nil
+	}
+	return err
+}
+
+// Holder is the process that uses a data directory.
+type Holder struct {
+	// PID is the ID of the process, 0 if nobody uses the directory or if it cannot
+	// be told who does.
+	PID int
+	// Sure is false if the process only said so itself and cannot be seen from
+	// here: it runs elsewhere, or was killed. With no PID it is false if it cannot
+	// be told whether anybody uses the directory.
+	Sure bool
+	// Hidden is true if somebody uses the directory whose ID cannot be read.
+	Hidden bool
+}
+
+// UsedBy tells who uses a data directory. It takes no lock, so that it never gets
+// in the way of a server that starts.
+func UsedBy(dir string) (Holder, error) {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Holder{Sure: true}, nil
+	}
+	if err != nil {
+		return Holder{}, err
+	}
+	defer f.Close()
+	if pid, err := holder(f); err == nil && pid > 0 {
+		return Holder{PID: pid, Sure: true}, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	// Locks of Windows keep others from reading, and the owner from writing its ID.
+	const windows, lockViolation = runtime.GOOS == "windows", syscall.Errno(33)
+	if windows && errors.Is(err, lockViolation) {
+		return Holder{Hidden: true}, nil
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return Holder{PID: pid, Sure: pid == 0 && err == nil && !windows}, err
+}

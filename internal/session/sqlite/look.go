@@ -1,0 +1,220 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// Seen is what Look found in a data directory.
+type Seen struct {
+	// Schema is the version of the schema, Known the latest that this program
+	// knows. Open brings an older one up to date.
+	Schema, Known int
+	// Damage is what SQLite's check says, a sentence each; none if all is well.
+	Damage []string
+	// Sessions is how many there are, expired ones included.
+	Sessions int
+	// Contents are those that the sessions name.
+	Contents []blob.Ref
+}
+
+// Look examines the sessions of a data directory, whether or not a server is using
+// them. It changes nothing there and takes no lock: it works on a copy, which it
+// makes in scratch, a folder with room for it, and removes.
+//
+// It fails with fault.NotFound if there are no sessions, with Foreign, NewerSchema,
+// DamagedData and session.StorageFull as Open does, and with fault.Busy if the
+// server left no moment to make a copy.
+func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
+	copied, err := os.MkdirTemp(scratch, ".tallyman-look-*")
+	if err != nil {
+		return nil, openFault(scratch, err)
+	}
+	defer os.RemoveAll(copied)
+	if err := copyDatabase(ctx, dir, copied); err != nil {
+		var w *scratchError
+		if errors.As(err, &w) {
+			return nil, openFault(scratch, w.err)
+		}
+		var f *fault.Error
+		if errors.As(err, &f) || ctx.Err() != nil {
+			return nil, blob.Fault("copy the session database", err)
+		}
+		return nil, openFault(dir, err)
+	}
+	s, err := look(copied, dir)
+	switch {
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+		return nil, openFault(dir, err)
+	case err != nil: // all else is of the copy
+		return nil, openFault(scratch, err)
+	}
+	return s, nil
+}
+
+func look(copied, dir string) (s *Seen, err error) {
+	defer recoverAs(&err)
+	conn, err := sqlite3.Open(filepath.Join(copied, fileName))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if err := conn.Exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF"); err != nil {
+		return nil, err
+	}
+	s = &Seen{Known: len(migrations)}
+	if s.Schema, err = version(conn, dir, s.Known); err != nil {
+		return nil, err
+	}
+	if err := s.check(conn); err != nil {
+		return nil, err
+	}
+	if s.Schema == 0 || len(s.Damage) > 0 {
+		return s, nil
+	}
+	newest := map[session.Key]*session.State{}
+	db := &database{conn: conn}
+	err = db.load(func(r row) error {
+		if newest[r.key] = r.state; r.state == nil {
+			delete(newest, r.key)
+		}
+		return nil
+	})
+	for _, st := range newest {
+		s.Sessions++
+		s.Contents = append(s.Contents, st.Stored()...)
+	}
+	return s, err
+}
+
+func (s *Seen) check(conn *sqlite3.Conn) error {
+	st, _, err := conn.Prepare("PRAGMA quick_check(10)")
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for st.Step() {
+		if said := st.ColumnText(0); said != "ok" {
+			s.Damage = append(s.Damage, said)
+		}
+	}
+	return st.Err()
+}
+
+// copyDatabase copies the database with its log as of one moment.
+//
+// A server writes to the database file only what is in the log as well, and begins
+// the log anew, with another header, only after that. So if the log that was
+// copied last still has the header of before, it covers all that was written to
+// the file meanwhile.
+func copyDatabase(ctx context.Context, dir, to string) error {
+	path := filepath.Join(dir, fileName)
+	for attempt := range 20 {
+		if attempt > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		before, err := stamp(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "there are no sessions in %s; name the data directory of a server", dir)
+		}
+		if err != nil {
+			return err
+		}
+		for _, suffix := range []string{"", "-wal"} {
+			if err := copyFile(ctx, path+suffix, filepath.Join(to, fileName+suffix)); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+				return err
+			}
+		}
+		after, err := stamp(path)
+		if err != nil {
+			return err
+		}
+		if before == after {
+			return nil
+		}
+		os.Remove(filepath.Join(to, fileName+"-wal"))
+	}
+	return fault.New(fault.Busy, "the sessions in %s change too fast to be looked at; try again when the server has less to do", dir)
+}
+
+// stamp identifies the log by its header. Without a log it is the state of the
+// database file that must not have changed.
+func stamp(path string) (string, error) {
+	log, err := os.Open(path + "-wal")
+	if err == nil {
+		defer log.Close()
+		header := make([]byte, 32)
+		n, err := io.ReadFull(log, header)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return "", err
+		}
+		if n == len(header) && !bytes.Equal(header, make([]byte, 32)) {
+			return string(header), nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano()), nil
+}
+
+// scratchError is an error of the copy, not of what is copied.
+type scratchError struct{ err error }
+
+func (e *scratchError) Error() string { return e.err.Error() }
+func (e *scratchError) Unwrap() error { return e.err }
+
+// scratchFile is a file whose errors of writing are told from those of reading.
+type scratchFile struct{ file *os.File }
+
+func (f scratchFile) Write(p []byte) (int, error) {
+	n, err := f.file.Write(p)
+	if err != nil {
+		err = &scratchError{err}
+	}
+	return n, err
+}
+
+func copyFile(ctx context.Context, from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return &scratchError{err}
+	}
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = io.CopyN(scratchFile{out}, in, 4<<20)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	if closed := out.Close(); err == nil && closed != nil {
+		err = &scratchError{closed}
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package sqlite
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// snapshot is what can be seen of a folder from outside.
+func snapshot(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano(), info.Mode())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// While a server writes, and begins its log anew every few commits, what Look sees
+// is sound and holds all that was acknowledged before.
+func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
+	p := safe(t.TempDir())
+	p.logPages, p.synchronous = 8, "OFF"
+	s, err := open(ctx, p, session.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var acknowledged atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; i < 20_000; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			// Large IDs make large pages of what is new.
+			k := session.Key{Owner: session.Local, ID: session.ID(fmt.Sprintf("%0200d", i))}
+			if _, _, err := s.New(ctx, k, session.Named); err != nil {
+				t.Error(err)
+				return
+			}
+			acknowledged.Add(1)
+		}
+	}()
+	scratch := t.TempDir()
+	seen := 0
+	for range 100 {
+		before := int(acknowledged.Load())
+		got, err := Look(ctx, p.dir, scratch)
+		if fault.CodeOf(err) == fault.Busy {
+			continue // no wrong answer is given
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := int(acknowledged.Load()) + 1
+		if len(got.Damage) > 0 || got.Sessions < before || got.Sessions > after || got.Schema != got.Known {
+			t.Fatalf("it sees %+v, between %d and %d sessions", got, before, after)
+		}
+		seen++
+	}
+	close(stop)
+	<-stopped
+	if seen < 10 {
+		t.Errorf("only %d of 100 looks saw something", seen)
+	}
+	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
+	}
+}
+
+func TestLookChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir)
+	k := session.Key{Owner: session.Local, ID: "a"}
+	st, _, err := s.New(ctx, k, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := session.Input{Name: "b.pdf", Content: blob.Ref{Key: blob.NewKey(), Size: 3}, Reading: blob.Ref{Key: blob.NewKey(), Size: 4}}
+	if _, _, err := s.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{"in use", "closed"} {
+		before := snapshot(t, dir)
+		got, err := Look(ctx, dir, t.TempDir())
+		if err != nil || got.Sessions != 1 || len(got.Contents) != 2 || got.Contents[0] != in.Content || got.Contents[1] != in.Reading {
+			t.Errorf("%s: %+v, %v", state, got, err)
+		}
+		if after := snapshot(t, dir); after != before {
+			t.Errorf("%s: it was\n%sand is\n%s", state, before, after)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLookSaysWhatIsWrong(t *testing.T) {
+	fresh := func() string {
+		dir := t.TempDir()
+		s := mustOpen(t, dir)
+		for i := range 200 {
+			if _, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.ID(strconv.Itoa(i))}, session.Named); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	change := func(sql string) string {
+		dir := fresh()
+		c, err := sqlite3.Open(filepath.Join(dir, fileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.Exec(sql); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	spoil := func(at int64) string {
+		dir := fresh()
+		f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt([]byte(strings.Repeat("\xa5", 3000)), at); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	for name, c := range map[string]struct {
+		dir  string
+		code fault.Code
+	}{
+		"nothing there":     {t.TempDir(), fault.NotFound},
+		"of a newer one":    {change("PRAGMA user_version=99"), NewerSchema},
+		"something else's":  {change("PRAGMA application_id=1"), Foreign},
+		"spoilt from start": {spoil(0), DamagedData},
+	} {
+		if _, err := Look(ctx, c.dir, t.TempDir()); fault.CodeOf(err) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := Look(ctx, spoil(4*4096), t.TempDir()); err == nil && len(got.Damage) == 0 || err != nil && fault.CodeOf(err) != DamagedData {
+		t.Errorf("a spoilt page: %+v, %v", got, err)
+	}
+	if got, err := Look(ctx, change("DELETE FROM session; PRAGMA user_version=0"), t.TempDir()); err != nil || got.Schema != 0 {
+		t.Errorf("an older schema: %+v, %v", got, err)
+	}
+}
+
+func TestWhoUsesADirectoryIsTold(t *testing.T) {
+	dir := t.TempDir()
+	tell := func(want Holder) {
+		t.Helper()
+		if got, err := UsedBy(dir); err != nil || got != want {
+			t.Errorf("%+v, %v, not %+v", got, err, want)
+		}
+	}
+	tell(Holder{Sure: true})
+	s := mustOpen(t, dir)
+	tell(Holder{PID: os.Getpid(), Sure: sureHere})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tell(Holder{Sure: true})
+	// As a process leaves it that was killed.
+	if err := os.WriteFile(filepath.Join(dir, lockName), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tell(Holder{PID: 1})
+}

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/fault"
+)
+
+// applicationID marks the database as Tallyman's in the file's header: "TLYM".
+const applicationID = 0x544c594d
+
+// migrations take the database from one version of the schema to the next; the
+// version is the number of those that ran. They are never changed once
+// released, only added to.
+var migrations = []string{
+	// Every change of a session appends a row that says what it is from then
+	// on. The newest row of a session is its state, or if it has no kind, says
+	// that there is none. Older rows are trimmed now and then, oldest first.
+	//
+	// So a commit writes to one place however many sessions there are, and
+	// needs no index: the only reader is the load at start.
+	`CREATE TABLE session (
+		seq         INTEGER PRIMARY KEY,
+		owner       TEXT    NOT NULL,
+		id          TEXT    NOT NULL,
+		kind        TEXT,    -- named, cookie; NULL in a row that ends the session
+		incarnation BLOB,    -- 16 random bytes
+		revision    INTEGER,
+		created     INTEGER, -- milliseconds since 1970, UTC
+		used        INTEGER, -- likewise, behind the truth by 1/16 of the life at most
+		inputs      TEXT     -- JSON, NULL if there are none
+	) STRICT;
+	-- A write that changes nothing, to find out whether writes work.
+	CREATE TABLE probe (n INTEGER NOT NULL) STRICT;
+	INSERT INTO probe VALUES (0);`,
+}
+
+// version returns the schema's version, or fails with NewerSchema or Foreign if
+// the database in dir must be left alone.
+func version(c *sqlite3.Conn, dir string, known int) (int, error) {
+	app, err := pragma(c, "application_id")
+	if err != nil {
+		return 0, err
+	}
+	version, err := pragma(c, "user_version")
+	if err != nil {
+		return 0, err
+	}
+	tables, err := number(c, "SELECT count(*) FROM sqlite_schema")
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case app != applicationID && (app != 0 || version != 0 || tables != 0):
+		return 0, fault.New(Foreign, "%s in %s is not Tallyman's; choose another data directory", fileName, dir)
+	case version > int64(known):
+		return 0, fault.New(NewerSchema, "the data in %s was written by a newer Tallyman (its schema is %d, this program knows up to %d); use the newer program, or another data directory", dir, version, known)
+	}
+	return int(version), nil
+}
+
+// migrate takes the database from a version of the schema to the last.
+func migrate(c *sqlite3.Conn, from int, steps []string) error {
+	for v := from; v < len(steps); v++ {
+		sql := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", steps[v], applicationID, v+1)
+		if err := c.Exec(sql); err != nil {
+			if !c.GetAutocommit() {
+				c.Exec("ROLLBACK")
+			}
+			return fmt.Errorf("bringing the schema from version %d to %d: %w", v, v+1, err)
+		}
+	}
+	return nil
+}
+
+// pragma returns the number that a pragma holds.
+func pragma(c *sqlite3.Conn, name string) (int64, error) { return number(c, "PRAGMA "+name) }
+
+// number returns the one number that a query answers.
+func number(c *sqlite3.Conn, sql string) (int64, error) {
+	st, _, err := c.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	var n int64
+	if st.Step() {
+		n = st.ColumnInt64(0)
+	}
+	return n, st.Err()
+}

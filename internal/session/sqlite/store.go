@@ -1,0 +1,470 @@
+// Package sqlite keeps sessions in a data directory: the store that is used
+// when nothing else is configured.
+//
+// On disk there are
+//
+//	DIR/LOCK             locked by the process that uses the directory; holds its ID
+//	DIR/sessions.db      the sessions, an SQLite database
+//	DIR/sessions.db-wal  its log: what was committed since the last checkpoint
+//	DIR/RESERVE          1 MiB of nothing, given up when the disk is full so that
+//	                     sessions can still be cleared; may be deleted
+//
+// all readable by their owner only; package files usually keeps the contents of
+// files beside them. To back the directory up, stop the server and copy all of
+// it; a copy of sessions.db without its log lacks the latest sessions.
+//
+// What is acknowledged is on the disk: every commit syncs the log, and many
+// small ones that come at once share one sync. Neither kill -9 nor a power cut
+// takes it back, if the disk does not lie about what it synced. Last uses are
+// the exception that session.Store allows.
+//
+// Every live session is also held in memory (see table), so that reads never
+// wait for the disk. The store does not delete contents; its callers do, and a
+// session.Janitor.
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"tallyman/internal/atomicfile"
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+	"tallyman/internal/session"
+)
+
+// Store is a session.Store in a data directory.
+type Store struct {
+	table       *table
+	settings    session.Settings
+	maxSessions int
+
+	queue   chan *operation
+	written chan struct{} // closed when the writer ended
+	stop    chan struct{} // closed when the store is to be closed
+	kept    chan struct{} // closed when the keeper ended
+	closing sync.RWMutex  // held for reading while something is put in the queue
+	closed  atomic.Bool
+	ending  sync.Once
+	ended   error // what Close returns
+
+	// unsure is true while the outcome of a commit is not certain.
+	unsure atomic.Bool
+
+	sweep struct {
+		sync.Mutex
+		shard int // where Expire goes on looking
+	}
+
+	// The rest is the writer's.
+	place    place
+	lock     *flock.Flock
+	db       *database
+	seq      int64   // the highest row number given
+	stale    stale   // rows to trim
+	suspects []int64 // rows of commits that failed
+	cause    error   // why unsure is true
+	shrunk   time.Time
+	reserve  *reserve
+}
+
+var _ session.Importer = (*Store)(nil)
+
+// Open returns the store in a data directory, which is created if need be. It
+// fails with InUse if another process has it, with NewerSchema if a later
+// Tallyman wrote it, with Foreign or DamagedData if what is there cannot be
+// used, and with blob.StorageFull or blob.StorageUnavailable if the disk does
+// not let it. ctx bounds the opening only.
+func Open(ctx context.Context, dir string, settings session.Settings) (*Store, error) {
+	return open(ctx, safe(dir), settings)
+}
+
+func open(ctx context.Context, p place, settings session.Settings) (_ *Store, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, blob.Fault("", err)
+	}
+	if settings.Now == nil {
+		settings.Now = time.Now
+	}
+	s := &Store{
+		table:       newTable(),
+		settings:    settings,
+		maxSessions: cmp.Or(settings.MaxSessions, 1_000_000),
+		queue:       make(chan *operation, maxWaiting),
+		written:     make(chan struct{}),
+		stop:        make(chan struct{}),
+		kept:        make(chan struct{}),
+		place:       p,
+		reserve:     newReserve(p),
+	}
+	defer func() {
+		if err != nil {
+			if s.db != nil {
+				s.db.close()
+			}
+			if s.lock != nil {
+				unlock(s.lock)
+			}
+			err = openFault(p.dir, err)
+		}
+	}()
+	if err := mkdirAll(p.dir); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	if s.lock, err = lock(p.dir); err != nil {
+		return nil, err
+	}
+	if s.db, err = openDatabase(p); err != nil {
+		return nil, err
+	}
+	if err := atomicfile.SyncDir(p.dir); err != nil {
+		return nil, fmt.Errorf("syncing the data directory: %w", err)
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, fmt.Errorf("reading the sessions: %w", err)
+	}
+	s.reserve.restore()
+	go s.write()
+	go s.keep()
+	return s, nil
+}
+
+// load fills the table from the database.
+func (s *Store) load(ctx context.Context) error {
+	return s.db.load(func(r row) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.seq = r.seq
+		var before *session.State
+		if old := s.table.get(r.key); old != nil {
+			before = old.state.Load()
+			s.stale.add(old.seq)
+		}
+		s.table.rename(before, r.state)
+		if r.state == nil {
+			s.table.remove(r.key)
+			s.stale.add(r.seq)
+			return nil
+		}
+		s.table.set(r.key, newEntry(r.seq, s.life(r.state.Kind), r.state, r.used))
+		return nil
+	})
+}
+
+func isNotFound(err error) bool { return fault.CodeOf(err) == fault.NotFound }
+
+func checkKind(k session.Kind) error {
+	if !k.Valid() {
+		return fault.New(fault.BadRequest, "there is no kind of session called %q", k)
+	}
+	return nil
+}
+
+// now is the time of an operation, to the millisecond.
+func (s *Store) now() time.Time { return s.settings.Now().UTC().Truncate(time.Millisecond) }
+
+// life returns for how many milliseconds sessions of a kind live unused.
+func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milliseconds() }
+
+// Open implements session.Store.
+func (s *Store) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	var none session.Removed
+	st, err := s.read(ctx, key)
+	if err == nil || !isNotFound(err) {
+		return st, none, err
+	}
+	if err := checkKind(kind); err != nil {
+		return session.State{}, none, err
+	}
+	var removed session.Removed
+	err = s.do(ctx, func(b *batch) (err error) {
+		sl := b.at(key)
+		removed = session.Removed{}
+		if !b.use(sl) {
+			if removed, err = b.begin(sl, kind); err != nil {
+				return err
+			}
+		}
+		st = b.view(sl)
+		return nil
+	})
+	if err != nil {
+		return session.State{}, none, err
+	}
+	return st, removed, nil
+}
+
+// New implements session.Store.
+func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	if err := errors.Join(key.Check(), checkKind(kind)); err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	var st session.State
+	var removed session.Removed
+	err := s.do(ctx, func(b *batch) (err error) {
+		sl := b.at(key)
+		if removed, err = b.begin(sl, kind); err != nil {
+			return err
+		}
+		st = b.view(sl)
+		return nil
+	})
+	if err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	return st, removed, nil
+}
+
+// Clear implements session.Store.
+func (s *Store) Clear(ctx context.Context, key session.Key) (session.Removed, error) {
+	if err := key.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	var removed session.Removed
+	err := s.free(ctx, func(b *batch) error {
+		removed = b.end(b.at(key))
+		return nil
+	})
+	if err != nil {
+		return session.Removed{}, err
+	}
+	return removed, nil
+}
+
+// Attach implements session.Store.
+func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachment) (session.State, session.Removed, error) {
+	if err := errors.Join(key.Check(), a.Check()); err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	var st session.State
+	var removed session.Removed
+	err := s.do(ctx, func(b *batch) error {
+		sl := b.at(key)
+		// Asked before it is used: an attach that fails does not count.
+		if !b.alive(sl) {
+			return session.ErrSuperseded()
+		}
+		next, lost, err := sl.state.Attach(a, b.now)
+		if err != nil {
+			return err
+		}
+		if err := b.claim(&next, sl.state); err != nil {
+			return err
+		}
+		if !b.use(sl) {
+			return session.ErrSuperseded()
+		}
+		sl.state, sl.changed, removed = &next, true, lost
+		st = b.view(sl)
+		return nil
+	})
+	if err != nil {
+		return session.State{}, session.Removed{}, err
+	}
+	return st, removed, nil
+}
+
+// Import implements session.Importer.
+func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, error) {
+	if err := st.Check(); err != nil {
+		return session.Removed{}, err
+	}
+	var removed session.Removed
+	err := s.do(ctx, func(b *batch) (err error) {
+		removed, err = b.take(b.at(st.Key), st)
+		return err
+	})
+	if err != nil {
+		return session.Removed{}, err
+	}
+	return removed, nil
+}
+
+// Get implements session.Store.
+func (s *Store) Get(ctx context.Context, key session.Key) (session.State, error) {
+	return s.read(ctx, key)
+}
+
+// read answers from memory.
+func (s *Store) read(ctx context.Context, key session.Key) (session.State, error) {
+	if err := key.Check(); err != nil {
+		return session.State{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return session.State{}, blob.Fault("", err)
+	}
+	if s.closed.Load() {
+		return session.State{}, errClosed()
+	}
+	// The clock before the table: what is found then lived at that time.
+	now := s.settings.Now().UnixMilli()
+	e := s.table.get(key)
+	if e == nil || !e.use(now) {
+		return session.State{}, session.ErrNotFound()
+	}
+	return view(e.state.Load(), now, e.life), nil
+}
+
+// List implements session.Store. It looks at every session, 1 ms for 20,000 of
+// them or so, one shard after the other.
+func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error) {
+	if q.Limit < 1 || q.Limit > session.MaxPage {
+		q.Limit = session.MaxPage
+	}
+	now := s.settings.Now().UnixMilli()
+	var page session.Page
+	var first []session.State // the first in order so far, and at times some more
+	cut := func() {
+		slices.SortFunc(first, func(a, b session.State) int { return a.Key.Compare(b.Key) })
+		page.More = page.More || len(first) > q.Limit
+		first = first[:min(len(first), q.Limit)]
+	}
+	for i := range shardCount {
+		if err := ctx.Err(); err != nil {
+			return session.Page{}, blob.Fault("", err)
+		}
+		if s.closed.Load() {
+			return session.Page{}, errClosed()
+		}
+		s.table.each(i, func(k session.Key, e *entry) bool {
+			if q.Owner != "" && k.Owner != q.Owner || !e.alive(now) {
+				return true
+			}
+			page.Total++
+			if k.Compare(q.After) > 0 {
+				first = append(first, view(e.state.Load(), max(e.used.Load(), 0), e.life))
+			}
+			return true
+		})
+		if len(first) > 2*session.MaxPage {
+			cut()
+		}
+	}
+	cut()
+	page.Sessions = first
+	return page, nil
+}
+
+// Expire implements session.Store.
+func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) {
+	type candidate struct {
+		key   session.Key
+		entry *entry
+	}
+	var found []candidate
+	more := false
+	now := s.settings.Now().UnixMilli()
+	s.sweep.Lock()
+	for range shardCount {
+		s.table.each(s.sweep.shard, func(k session.Key, e *entry) bool {
+			if !e.alive(now) {
+				if len(found) >= max(limit, 1) {
+					more = true
+					return false
+				}
+				found = append(found, candidate{k, e})
+			}
+			return true
+		})
+		if more {
+			break
+		}
+		s.sweep.shard = (s.sweep.shard + 1) % shardCount
+	}
+	s.sweep.Unlock()
+	if len(found) == 0 {
+		if s.closed.Load() {
+			return session.Expired{}, errClosed()
+		}
+		return session.Expired{}, nil
+	}
+	var x session.Expired
+	err := s.free(ctx, func(b *batch) error {
+		x = session.Expired{More: more}
+		for _, c := range found {
+			sl := b.at(c.key)
+			if sl.entry != c.entry || sl.changed {
+				continue // it was cleared or begun anew since
+			}
+			x.Sessions++
+			x.Removed.Add(sl.state.Remove())
+			b.end(sl)
+		}
+		return nil
+	})
+	if err != nil {
+		return session.Expired{}, err
+	}
+	return x, nil
+}
+
+// Named implements session.Store.
+func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, blob.Fault("", err)
+	}
+	if s.closed.Load() {
+		return nil, errClosed()
+	}
+	if s.unsure.Load() {
+		return nil, unsettled(errors.New("a commit failed, and whether it took effect is not certain yet"))
+	}
+	named := make([]bool, len(keys))
+	s.table.mu.RLock()
+	defer s.table.mu.RUnlock()
+	for i, k := range keys {
+		_, named[i] = s.table.named[k]
+	}
+	return named, nil
+}
+
+// Check implements session.Store.
+func (s *Store) Check(ctx context.Context) error {
+	return s.do(ctx, func(b *batch) error {
+		b.probe = true
+		return nil
+	})
+}
+
+// Close implements session.Store. It also writes down all last uses, and gives
+// the data directory up.
+func (s *Store) Close() error {
+	s.ending.Do(func() {
+		close(s.stop)
+		<-s.kept
+		s.closing.Lock()
+		s.closed.Store(true)
+		close(s.queue)
+		s.closing.Unlock()
+		<-s.written
+		err := errors.Join(s.settle(), s.db.close(), unlock(s.lock))
+		if err != nil {
+			s.ended = storageFault("close the session store", err)
+		}
+	})
+	return s.ended
+}
+
+// Exists reports whether a data directory has sessions, without making anything.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.New(session.StorageUnavailable, "the session store in %s cannot be read: %w", dir, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/session"
+)
+
+// table is what readers see: every session that the database holds, in memory.
+// The writer changes it after each commit and before it answers, so it is never
+// ahead of the disk, and never behind what anybody was told.
+//
+// It costs some 500 bytes for a session without files, and 1 to 2 KB for one
+// with a BOL and an order export.
+type table struct {
+	seed   maphash.Seed
+	shards [shardCount]shard
+	size   atomic.Int64
+
+	mu    sync.RWMutex
+	named map[blob.Key]struct{} // the contents that rows name
+}
+
+// shardCount divides the table so that readers do not meet at one lock, and so
+// that walking through it can stop in between.
+const shardCount = 256
+
+type shard struct {
+	mu sync.RWMutex
+	m  map[session.Key]*entry
+}
+
+// entry is one incarnation. Its fields change, but never the incarnation.
+type entry struct {
+	// seq is the number of its newest row. It is the writer's alone.
+	seq int64
+	// life is the time for which it lives unused, in milliseconds.
+	life int64
+	// used is when it was last used, in milliseconds since 1970, or sealed.
+	used atomic.Int64
+	// saved is what the row says of used.
+	saved atomic.Int64
+	// state is what was committed last, without LastUsed and Expires.
+	state atomic.Pointer[session.State]
+}
+
+func newEntry(seq, life int64, state *session.State, used int64) *entry {
+	e := &entry{seq: seq, life: life}
+	e.state.Store(state)
+	e.used.Store(used)
+	e.saved.Store(used)
+	return e
+}
+
+// sealed is the used of an entry that somebody found expired. It never lives
+// again: a use that was under way could otherwise bring back what another
+// caller was told is gone.
+const sealed = math.MinInt64
+
+func newTable() *table {
+	t := &table{seed: maphash.MakeSeed(), named: map[blob.Key]struct{}{}}
+	for i := range t.shards {
+		t.shards[i].m = map[session.Key]*entry{}
+	}
+	return t
+}
+
+func (t *table) shard(k session.Key) *shard {
+	return &t.shards[maphash.Comparable(t.seed, k)%shardCount]
+}
+
+// get returns the entry of a key, expired or not, or nil.
+func (t *table) get(k session.Key) *entry {
+	s := t.shard(k)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.m[k]
+}
+
+// set puts an entry in the place of any other of its key.
+func (t *table) set(k session.Key, e *entry) {
+	s := t.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.m[k]; !there {
+		t.size.Add(1)
+	}
+	s.m[k] = e
+}
+
+// remove takes a key out.
+func (t *table) remove(k session.Key) {
+	s := t.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.m[k]; there {
+		t.size.Add(-1)
+		delete(s.m, k)
+	}
+}
+
+// each calls f for every entry of one shard, until it returns false.
+func (t *table) each(shard int, f func(session.Key, *entry) bool) {
+	s := &t.shards[shard]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for k, e := range s.m {
+		if !f(k, e) {
+			return
+		}
+	}
+}
+
+// use counts a use at a time, in milliseconds since 1970, and reports whether
+// the entry is alive then. If not, it never will be again.
+func (e *entry) use(now int64) bool {
+	for {
+		used := e.used.Load()
+		switch {
+		case used == sealed:
+			return false
+		case now >= used+e.life:
+			if e.used.CompareAndSwap(used, sealed) {
+				return false
+			}
+		case now <= used || e.used.CompareAndSwap(used, now):
+			return true
+		}
+	}
+}
+
+// alive reports whether the entry is alive at a time, without using it. If not,
+// it never will be again.
+func (e *entry) alive(now int64) bool {
+	for {
+		used := e.used.Load()
+		switch {
+		case used == sealed:
+			return false
+		case now < used+e.life:
+			return true
+		case e.used.CompareAndSwap(used, sealed):
+			return false
+		}
+	}
+}
+
+// view returns the entry's state for an answer. used must not be sealed.
+func view(s *session.State, used, life int64) session.State {
+	v := *s
+	v.LastUsed = time.UnixMilli(used).UTC()
+	v.Expires = time.UnixMilli(used + life).UTC()
+	return v
+}
+
+// rename notes that a row which named some contents now names others.
+func (t *table) rename(before, after *session.State) {
+	var was, is []blob.Key
+	if before != nil {
+		was = before.Contents()
+	}
+	if after != nil {
+		is = after.Contents()
+	}
+	if len(was) == 0 && len(is) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range was {
+		delete(t.named, c)
+	}
+	for _, c := range is {
+		t.named[c] = struct{}{}
+	}
+}
+
+// names reports whether a row names a content.
+func (t *table) names(c blob.Key) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.named[c]
+	return ok
+}

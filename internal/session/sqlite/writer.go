@@ -1,0 +1,251 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"tallyman/internal/blob"
+)
+
+// The writer is the one goroutine that decides and commits. It takes all
+// operations that are waiting, decides them one after the other on the state
+// that the ones before leave, commits their changes in one transaction (one
+// sync for all), publishes them to the table, and only then answers.
+//
+// Decisions are made in memory, so an operation that fails by its own fault has
+// changed nothing and disturbs no other. If the commit fails nothing was
+// published, and every operation is decided and committed again alone, so that
+// one for which there is no room does not take others with it.
+
+const (
+	// maxBatch bounds how many operations share a commit.
+	maxBatch = 256
+	// maxWaiting bounds how many operations may wait for the writer.
+	maxWaiting = 1024
+	// trimRows bounds how many stale rows are removed in one commit.
+	trimRows = 256
+	// shrinkPages bounds how many free pages the database file gives back at a
+	// time.
+	shrinkPages = 256
+)
+
+// The phases of an operation.
+const (
+	waiting int32 = iota // in the queue
+	taken                // being decided: its outcome is settled from here on
+	dropped              // its context ended in the queue
+)
+
+// operation is something to decide and commit.
+type operation struct {
+	decide func(*batch) error
+	frees  bool // it only takes away: it may have the reserve
+	phase  atomic.Int32
+	err    error
+	done   chan struct{} // closed when err and what decide set are final
+}
+
+// do has the writer carry out an operation and returns its outcome. decide may
+// be called more than once; its last call counts.
+func (s *Store) do(ctx context.Context, decide func(*batch) error) error {
+	return s.await(ctx, &operation{decide: decide, done: make(chan struct{})})
+}
+
+// free does the same with an operation that only takes away.
+func (s *Store) free(ctx context.Context, decide func(*batch) error) error {
+	return s.await(ctx, &operation{decide: decide, frees: true, done: make(chan struct{})})
+}
+
+func (s *Store) await(ctx context.Context, op *operation) error {
+	if err := ctx.Err(); err != nil {
+		return blob.Fault("", err)
+	}
+	if err := s.enqueue(op); err != nil {
+		return err
+	}
+	select {
+	case <-op.done:
+		return op.err
+	case <-ctx.Done():
+	}
+	if op.phase.CompareAndSwap(waiting, dropped) {
+		return blob.Fault("", ctx.Err())
+	}
+	<-op.done
+	return op.err
+}
+
+func (s *Store) enqueue(op *operation) error {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed.Load() {
+		return errClosed()
+	}
+	select {
+	case s.queue <- op:
+		return nil
+	default:
+		return errBusy("too many operations on sessions are waiting")
+	}
+}
+
+// write is the writer. It ends when the queue is closed and empty.
+func (s *Store) write() {
+	defer close(s.written)
+	ops := make([]*operation, 0, maxBatch)
+	for op := range s.queue {
+		// Those who were answered just now are about to ask again: let them
+		// come in before the batch is closed.
+		runtime.Gosched()
+		ops = append(ops[:0], op)
+		for len(ops) < maxBatch && len(s.queue) > 0 {
+			ops = append(ops, <-s.queue)
+		}
+		live := ops[:0]
+		for _, op := range ops {
+			if op.phase.CompareAndSwap(waiting, taken) {
+				live = append(live, op)
+			}
+		}
+		s.carryOut(live)
+		s.maintain()
+	}
+}
+
+// carryOut decides, commits and answers operations.
+func (s *Store) carryOut(ops []*operation) {
+	if err := s.settle(); err != nil {
+		answer(ops, err)
+		return
+	}
+	if s.try(ops) == nil {
+		return
+	}
+	for i, op := range ops {
+		if err := s.settle(); err != nil {
+			answer(ops[i:], err)
+			return
+		}
+		s.alone(op)
+	}
+}
+
+// alone decides, commits and answers one operation after the commit of many
+// failed.
+func (s *Store) alone(op *operation) {
+	one := []*operation{op}
+	err := s.try(one)
+	if isFull(err) && op.frees && s.reserve.giveUp() && s.settle() == nil {
+		// Sessions can be cleared on a full disk.
+		err = s.try(one)
+		if isFull(err) && s.settle() == nil {
+			err = s.try(one) // the log may have begun anew in the room of the reserve
+		}
+	}
+	if err == nil {
+		return
+	}
+	if serr := s.settle(); serr != nil || !isFull(err) {
+		answer(one, unsettled(errors.Join(err, serr)))
+		return
+	}
+	answer(one, storageFault("write the session", err))
+}
+
+func answer(ops []*operation, err error) {
+	for _, op := range ops {
+		op.err = err
+		close(op.done)
+	}
+}
+
+// try decides, commits and answers operations together. If it fails nothing was
+// done and nobody was answered.
+func (s *Store) try(ops []*operation) error {
+	b := newBatch(s)
+	for _, op := range ops {
+		op.err = op.decide(b)
+	}
+	if w := b.work(); !w.empty() {
+		if err := s.db.apply(w); err != nil {
+			s.failed(w, err)
+			return err
+		}
+	}
+	b.publish()
+	for _, op := range ops {
+		close(op.done)
+	}
+	return nil
+}
+
+// failed takes note of a commit that failed. By now the log may hold the whole
+// transaction, without SQLite counting it: a crash would bring it to life. Its
+// rows are suspect until that place in the log is written over.
+func (s *Store) failed(w work, err error) {
+	if s.db.log.wrote() {
+		for _, r := range w.rows {
+			s.suspects = append(s.suspects, r.seq)
+		}
+		s.cause = err
+		s.unsure.Store(true)
+	}
+	if isFull(err) {
+		// The log cannot grow. If it can be copied into the database file it
+		// need not: the next commit begins it anew.
+		s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
+	}
+}
+
+// settle sees to it that what failed to commit stays undone, if there is such.
+// It returns an error as long as it cannot.
+//
+// It must do so on the connection that failed. That one knows how far the log
+// was good and writes over the rest. Another would read the rest from the
+// system's cache, take it for written, and go on after it; but Linux drops what
+// a sync could not write and reports success to the next one, so that a power
+// cut would then break the log at that place and take all that followed.
+func (s *Store) settle() error {
+	if !s.unsure.Load() {
+		return nil
+	}
+	err := s.db.apply(work{remove: s.suspects, probe: true})
+	if isFull(err) && s.db.log.wrote() {
+		// There was no room for all of it. But it began where the other did,
+		// which is thereby written over; and what is left of this one does no
+		// harm, whether a crash brings it to life or not.
+		err = s.db.log.sync()
+	}
+	if err != nil {
+		return unsettled(errors.Join(s.cause, err))
+	}
+	s.suspects, s.cause = nil, nil
+	s.unsure.Store(false)
+	return nil
+}
+
+// maintain does between commits what nobody waits for. If something of it fails
+// the next commit will show whether that matters.
+func (s *Store) maintain() {
+	if s.unsure.Load() {
+		return
+	}
+	if s.stale.len() > max(s.place.staleRows, int(s.table.size.Load())/2) {
+		if old := s.stale.oldest(trimRows); s.db.apply(work{remove: old}) == nil {
+			s.stale.removed(len(old))
+		}
+	}
+	if s.db.logPages >= s.place.logPages {
+		s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
+	}
+	if len(s.queue) == 0 && time.Since(s.shrunk) > time.Second {
+		s.shrunk = time.Now()
+		s.db.shrink(shrinkPages)
+	}
+	s.reserve.restore()
+}

@@ -1,0 +1,197 @@
+// Package session keeps the isolated places of workflows apart (DESIGN.md §6):
+// who owns them, what they are called, which life of theirs it is, what is
+// attached to them and when they end.
+//
+// Sessions live in a Store and the contents of their files in a blob.Store. An
+// upload goes like this, and nothing is locked while it lasts:
+//
+//	st, _, err := store.Open(ctx, key, session.Named) // the incarnation it belongs to
+//	ref, err := contents.Put(ctx, upload)             // durable, but named by no row
+//	st, removed, err := store.Attach(ctx, key, session.Attachment{
+//		Incarnation: st.Incarnation,
+//		Slot:        session.BOL,
+//		Mode:        session.Replace,
+//		Files:       []session.Input{{Name: name, Content: ref}},
+//	})
+//	if err != nil && session.Settled(err) {
+//		contents.Delete(ctx, ref.Key) // nothing of it stays
+//	} else {
+//		contents.Release(ref.Key) // the row decides
+//	}
+//	contents.Delete(ctx, removed.Contents...) // what it replaced
+//
+// What a crash leaves behind between these steps a Janitor sweeps up.
+package session
+
+import (
+	"context"
+	"time"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/fault"
+)
+
+// The codes that operations on sessions can fail with, beside fault.NotFound,
+// fault.BadRequest, fault.Busy and fault.Cancelled.
+const (
+	BadID        fault.Code = "bad_session_id"     // the ID cannot name a session
+	Superseded   fault.Code = "session_superseded" // the incarnation in which the upload began is over
+	Changed      fault.Code = "session_changed"    // another attach came first
+	TooManyFiles fault.Code = "too_many_files"     // over MaxFiles
+
+	StorageFull        = blob.StorageFull        // no room; nothing was changed
+	StorageUnavailable = blob.StorageUnavailable // storage fails; whether anything was changed is not known
+)
+
+// ErrSuperseded makes the fault that an attach gets whose incarnation is over.
+func ErrSuperseded() error {
+	return fault.New(Superseded, "the session was reset, cleared or has expired since this upload began; nothing of it was kept, upload it again")
+}
+
+// ErrNotFound makes the fault for a session that is not there.
+func ErrNotFound() error {
+	return fault.New(fault.NotFound, "there is no such session: it was never used, or was cleared or has expired")
+}
+
+// ErrChanged makes the fault that an attach gets which depends on a state that is
+// not there any more.
+func ErrChanged() error {
+	return fault.New(Changed, "another upload to the session was faster; nothing was changed, try again")
+}
+
+// ErrTooManyFiles makes the fault that an attach gets after which the BOL would
+// have so many files.
+func ErrTooManyFiles(n int) error {
+	return fault.New(TooManyFiles, "the session's BOL would have %d files; at most %d fit, begin a new session", n, MaxFiles)
+}
+
+// RetryAfter is what Details of a fault with code fault.Busy hold.
+type RetryAfter struct {
+	Seconds int `json:"retry_after_seconds"`
+}
+
+// Settled reports whether it is certain that the operation that returned err
+// had no effect, now or later. That holds for every error but
+// StorageUnavailable, and internal ones.
+func Settled(err error) bool {
+	c := fault.CodeOf(err)
+	return c != "" && c != StorageUnavailable && c != fault.Internal
+}
+
+// Settings are what a Store is told when it is opened. The zero value is fit
+// for use.
+type Settings struct {
+	// Lives are the times after which unused sessions expire.
+	Lives Lives
+	// Now is the clock, nil for the system's.
+	Now func() time.Time
+	// MaxSessions bounds the number of sessions in the store, 0 means
+	// 1,000,000. Beginning one more fails with fault.Busy until others are
+	// cleared or swept.
+	MaxSessions int
+}
+
+// Store keeps sessions. It is safe for concurrent use. Package sessiontest is
+// its definition: an implementation is one if it passes.
+//
+// Every method on a key is linearizable: it takes effect at one instant between
+// call and return, and that is durable before it returns. A session that
+// nothing used for its kind's life does not exist: from the instant State.Expires
+// on, no method finds it, whether it was swept or not. Where a method "counts
+// as use" it moves that instant. Uses are not written one by one: a crash may
+// make a session's last use seem earlier, by at most a sixteenth of its life.
+//
+// All methods check keys first and fail with BadID for what cannot be one.
+// They fail with fault.Cancelled if ctx ends before they take effect, and then
+// nothing was done; once an operation is being committed its outcome is
+// awaited, ctx or not. They fail with fault.Busy if too many operations are
+// waiting (Details is a RetryAfter), and with StorageFull if there is no room;
+// then nothing was done either. They fail with StorageUnavailable if storage
+// does: it is then not known whether the operation took effect, or will turn
+// out to have done so after a restart, but nothing between is possible.
+//
+// No method waits for an upload, its own or another session's.
+type Store interface {
+	// Open returns the live session of that exact key. If there is none it
+	// begins an empty incarnation of the kind given; the kind of a live session
+	// stays. It counts as use. Removed has Contents only: those of an expired
+	// session of that key.
+	Open(ctx context.Context, key Key, kind Kind) (State, Removed, error)
+
+	// New begins an empty incarnation, whatever was there, and returns what it
+	// removed. Nothing of an earlier incarnation is ever visible again.
+	// Clearing and beginning anew in one step is New.
+	New(ctx context.Context, key Key, kind Kind) (State, Removed, error)
+
+	// Clear ends the session and returns what it removed. If there is none
+	// that is success, with nothing removed.
+	Clear(ctx context.Context, key Key) (Removed, error)
+
+	// Attach changes the inputs of the session by the rule of State.Attach and
+	// returns the state after it. It counts as use. If the session is not
+	// there, or in another incarnation than the attachment says, it fails with
+	// Superseded; it never begins one. Contents that another session names are
+	// refused with fault.BadRequest: every content belongs to one.
+	Attach(ctx context.Context, key Key, a Attachment) (State, Removed, error)
+
+	// Get returns the live session or fails with fault.NotFound. It counts as
+	// use, but does not wait for storage.
+	Get(ctx context.Context, key Key) (State, error)
+
+	// List returns live sessions in the order of their keys. It does not count
+	// as use. Each State really was at some instant between call and return,
+	// but not all at the same; a session that lives all the while is not left
+	// out.
+	List(ctx context.Context, q Query) (Page, error)
+
+	// Expire removes up to limit expired sessions for good, and returns what
+	// it removed: Removed.Contents are to be deleted by the caller. It is the
+	// janitor's; a session is gone when it expires, not when it is removed.
+	Expire(ctx context.Context, limit int) (Expired, error)
+
+	// Named tells of each key whether a session's row names it (expired
+	// sessions that were not removed included), as of one instant between call
+	// and return. It fails with StorageUnavailable while that is not certain.
+	Named(ctx context.Context, keys []blob.Key) ([]bool, error)
+
+	// Check makes a durable write that changes nothing, and returns why it
+	// could not.
+	Check(ctx context.Context) error
+
+	// Close waits for the operations under way and ends the store. Methods
+	// called after it fail with StorageUnavailable, and had no effect.
+	Close() error
+}
+
+// Query selects sessions to list.
+type Query struct {
+	// Owner is whose sessions are listed, "" for everybody's.
+	Owner Owner
+	// After is the key after which the page begins; the zero Key asks for the
+	// first page.
+	After Key
+	// Limit is the size of the page: 1 to MaxPage. Others are taken as MaxPage.
+	Limit int
+}
+
+// MaxPage is the largest page of a listing.
+const MaxPage = 1000
+
+// Page is a part of a listing.
+type Page struct {
+	Sessions []State
+	// More is true if there are sessions after the last of these. Its Key is
+	// where to go on.
+	More bool
+	// Total counts the owner's (or everybody's) live sessions.
+	Total int
+}
+
+// Expired tells what a step of the sweep removed.
+type Expired struct {
+	Removed
+	// Sessions is the number of sessions.
+	Sessions int
+	// More is true if there may be further ones to remove now.
+	More bool
+}

@@ -1,0 +1,84 @@
+package sheet
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"tallyman/internal/fault"
+)
+
+// Format is a file format that a sheet is written in.
+type Format string
+
+// The formats. Their names are what callers ask for, and part of the HTTP
+// contract.
+const (
+	CSV  Format = "csv"
+	XLSX Format = "xlsx"
+	JSON Format = "json"
+)
+
+// Formats are all formats, in the order in which they are offered.
+var Formats = [...]Format{CSV, XLSX, JSON}
+
+// ParseFormat returns the format of a name, without regard to case. Anything
+// else, "" included, is a fault.BadRequest that lists the formats.
+func ParseFormat(name string) (Format, error) {
+	f := Format(strings.ToLower(name))
+	for _, known := range Formats {
+		if f == known {
+			return f, nil
+		}
+	}
+	return "", unknown(name)
+}
+
+// ContentType returns the format's media type.
+func (f Format) ContentType() string {
+	switch f {
+	case CSV:
+		return "text/csv; charset=utf-8"
+	case XLSX:
+		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	case JSON:
+		return "application/json"
+	}
+	return "application/octet-stream"
+}
+
+// Ext returns the format's file name extension, with its dot.
+func (f Format) Ext() string { return "." + string(f) }
+
+// Write writes the sheet in the given format. See WriteCSV, WriteXLSX and
+// WriteJSON for the errors; an unknown format is a fault.BadRequest.
+func Write(w io.Writer, s *Sheet, f Format) error {
+	switch f {
+	case CSV:
+		return WriteCSV(w, s)
+	case XLSX:
+		return WriteXLSX(w, s)
+	case JSON:
+		return WriteJSON(w, s)
+	}
+	return unknown(string(f))
+}
+
+func unknown(name string) error {
+	return fault.New(fault.BadRequest, "there is no format %s; ask for csv, xlsx or json", quote(name))
+}
+
+// unwritable is the fault of an output that does not take the sheet.
+func unwritable(f Format, err error) error {
+	return fault.New(fault.Unwritable, "the sheet could not be written as %s: %w", strings.ToUpper(string(f)), err)
+}
+
+// quote returns s in quotes, shortened: it comes from outside and goes into a
+// sentence.
+func quote(s string) string {
+	const most = 40
+	if r := []rune(s[:min(len(s), 4*most+4)]); len(r) > most {
+		return fmt.Sprintf("%q…", string(r[:most]))
+	}
+	return fmt.Sprintf("%q", s)
+}

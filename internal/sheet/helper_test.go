@@ -1,0 +1,91 @@
+package sheet
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/shopspring/decimal"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/orders"
+	"tallyman/internal/page"
+)
+
+func value(text string) bol.Value {
+	if text == "" {
+		return bol.Value{}
+	}
+	return bol.Value{Text: text, Page: 1, Box: page.Box{X0: 10.004, Y0: 20, X1: 30, Y1: 40}}
+}
+
+// num is a number as the parser makes it: valid if the text is one.
+func num(text string) bol.Number {
+	n := bol.Number{Value: value(text)}
+	_, err := decimal.NewFromString(strings.ReplaceAll(text, ",", ""))
+	n.Valid = err == nil
+	return n
+}
+
+// line is a line of a bill: cartons, style, pieces, weight, all as printed.
+func line(cartons, style, pieces, weight string) bol.Line {
+	return bol.Line{
+		Cartons: num(cartons), Style: value(style), Pieces: num(pieces), Weight: num(weight),
+		Page: 1, Box: page.Box{X0: 10, Y0: 20, X1: 400, Y1: 30},
+	}
+}
+
+// bill is a bill with printed totals; "" for one that is not printed.
+func bill(number, cube, pieces, weight string, lines ...bol.Line) *bol.Bill {
+	return &bol.Bill{
+		Number:  value(number),
+		Lines:   lines,
+		Printed: bol.Totals{Cube: num(cube), Pieces: num(pieces), Weight: num(weight)},
+		Sheets:  []bol.Sheet{{Page: 1, N: 1, M: 1}},
+	}
+}
+
+func document(bills ...*bol.Bill) *bol.Document {
+	return &bol.Document{Files: []bol.File{{Name: "bol.pdf", Pages: len(bills)}}, Bills: bills}
+}
+
+// order is an order row; number them with table.
+func order(invoice, style, cartons, pieces, shipTo, cancel string) orders.Row {
+	return orders.Row{
+		InvoiceNo: invoice, Style: style, Cartons: cartons, Pieces: pieces,
+		InvoiceDate: "07102025", ShipTo: shipTo, OrderNo: "PO-" + invoice, DeliveryDate: "07152025", CancelDate: cancel,
+	}
+}
+
+func table(rows ...orders.Row) *orders.Table {
+	for i := range rows {
+		rows[i].Number = i + 2
+	}
+	return &orders.Table{Name: "orders.csv", Format: "CSV", Header: []string{"Invoice No."}, Rows: rows}
+}
+
+// column returns one column of the sheet, by its name.
+func column(t *testing.T, s *Sheet, name string) []string {
+	t.Helper()
+	for col, n := range Columns {
+		if n != name {
+			continue
+		}
+		var cells []string
+		for i := range s.Rows {
+			cells = append(cells, s.Rows[i].Cells[col])
+		}
+		return cells
+	}
+	t.Fatalf("no column %q", name)
+	return nil
+}
+
+func csvOf(t testing.TB, s *Sheet) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteCSV(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

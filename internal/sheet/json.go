@@ -1,0 +1,118 @@
+package sheet
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"tallyman/internal/bol"
+)
+
+// WriteJSON writes the sheet as the JSON of a View, in UTF-8, one bill or row
+// per line of text. It holds no more than one bill or row of it in memory. If w
+// fails, the error is a fault.Unwritable.
+func WriteJSON(w io.Writer, s *Sheet) error {
+	doc := s.Document
+	if doc == nil {
+		doc = &bol.Document{}
+	}
+	rowOf := make(map[*bol.Line]int, len(s.Rows))
+	for i := range s.Rows {
+		rowOf[s.Rows[i].Line] = i
+	}
+	type place struct{ bill, line int }
+	placeOf := make(map[*bol.Line]place, len(s.Rows))
+	for i, b := range doc.Bills {
+		for j := range b.Lines {
+			placeOf[&b.Lines[j]] = place{i, j}
+		}
+	}
+	var match *Match
+	if s.Orders != nil {
+		match = &s.Match
+	}
+
+	j := &jsonWriter{w: bufio.NewWriter(w)}
+	j.member("summary", viewSummary(doc))
+	j.member("files", viewFiles(doc.Files))
+	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
+	j.members("problems", len(doc.Problems), func(i int) any { return viewProblem(doc.Problems[i]) })
+	j.member("orders", viewOrders(s.Orders))
+	j.member("match", match)
+	j.member("columns", Columns)
+	j.members("rows", len(s.Rows), func(i int) any {
+		r := &s.Rows[i]
+		at := placeOf[r.Line]
+		return RowView{Bill: at.bill, Line: at.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
+	})
+	return j.end()
+}
+
+// jsonWriter writes one JSON object, member by member. It keeps its first error
+// and writes nothing after it.
+type jsonWriter struct {
+	w     *bufio.Writer
+	begun bool
+	err   error
+	own   bool // err is not the writer's
+}
+
+func (j *jsonWriter) text(s string) {
+	if j.err == nil {
+		_, j.err = j.w.WriteString(s)
+	}
+}
+
+func (j *jsonWriter) value(v any) {
+	if j.err != nil {
+		return
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		j.err, j.own = fmt.Errorf("encode the sheet as JSON: %w", err), true
+		return
+	}
+	_, j.err = j.w.Write(b)
+}
+
+func (j *jsonWriter) name(name string) {
+	if j.begun {
+		j.text(",\n")
+	} else {
+		j.text("{")
+		j.begun = true
+	}
+	j.text(`"` + name + `":`)
+}
+
+// member writes a member of the object.
+func (j *jsonWriter) member(name string, v any) {
+	j.name(name)
+	j.value(v)
+}
+
+// members writes a member that is an array of n elements.
+func (j *jsonWriter) members(name string, n int, element func(int) any) {
+	j.name(name)
+	j.text("[")
+	for i := 0; i < n && j.err == nil; i++ {
+		if i > 0 {
+			j.text(",")
+		}
+		j.text("\n")
+		j.value(element(i))
+	}
+	j.text("]")
+}
+
+func (j *jsonWriter) end() error {
+	j.text("}\n")
+	if j.err == nil {
+		j.err = j.w.Flush()
+	}
+	if j.err != nil && !j.own {
+		return unwritable(JSON, j.err)
+	}
+	return j.err
+}

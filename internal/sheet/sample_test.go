@@ -1,0 +1,119 @@
+package sheet
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/orders"
+)
+
+// sampleFile reads a file of the sample. It skips the test only where there is
+// no sample at all.
+func sampleFile(t testing.TB, name string) []byte {
+	t.Helper()
+	dir := filepath.Join("..", "..", "..", "shared", "testdata", "midas-2025-07-10")
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the sample is not here")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func records(t testing.TB, b []byte) []map[string]string {
+	t.Helper()
+	all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []map[string]string
+	for _, r := range all[1:] {
+		row := map[string]string{}
+		for col, cell := range r {
+			row[all[0][col]] = cell
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// thousands puts the commas back that a bill prints.
+func thousands(s string) string {
+	whole, rest, _ := strings.Cut(s, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest != "" {
+		rest = "." + rest
+	}
+	return whole + rest
+}
+
+// sample makes the document and the order export of the sample from the sheet
+// that is expected before a merge, which has every figure of both that matters
+// here.
+func sample(t testing.TB) (*bol.Document, *orders.Table) {
+	t.Helper()
+	var bills []*bol.Bill
+	for _, r := range records(t, sampleFile(t, "expected-unmatched.csv")) {
+		if len(bills) == 0 || bills[len(bills)-1].Number.Text != r["Invoice No."] {
+			bills = append(bills, bill(r["Invoice No."],
+				thousands(r["BOL Cube"]), thousands(r["Total Pieces"]), thousands(r["Total Weight"])))
+		}
+		b := bills[len(bills)-1]
+		b.Lines = append(b.Lines, line(
+			thousands(r["Cartons"]), r["Style"], thousands(r["Individual Pieces"]), thousands(r["Individual Weight"])))
+	}
+	var rows []orders.Row
+	for _, r := range records(t, sampleFile(t, "orders.csv")) {
+		rows = append(rows, orders.Row{
+			InvoiceNo: r["Invoice No."], Style: r["Style"], Cartons: r["Cartons*"], Pieces: r["Pieces*"],
+			InvoiceDate: r["Invoice Date"], ShipTo: r["Ship-to Name"], OrderNo: r["Order No."],
+			DeliveryDate: r["Delivery Date"], CancelDate: r["Cancel Date"],
+		})
+	}
+	return document(bills...), table(rows...)
+}
+
+func TestTheSampleGivesTheExpectedSheet(t *testing.T) {
+	doc, orderTable := sample(t)
+	if len(doc.Bills) != 83 || doc.Lines() != 366 || len(orderTable.Rows) != 366 {
+		t.Fatalf("the sample has %d bills, %d lines and %d order rows, want 83, 366 and 366",
+			len(doc.Bills), doc.Lines(), len(orderTable.Rows))
+	}
+	s := Make(doc, orderTable)
+	sameText(t, csvOf(t, s), string(sampleFile(t, "expected-sheet.csv")))
+	if m := s.Match; m.Matched != 366 || len(m.UnmatchedLines)+len(m.UnmatchedOrders)+len(m.NearMisses) != 0 {
+		t.Errorf("matched %d, %d lines and %d orders left, %d near misses; want all 366 matched",
+			m.Matched, len(m.UnmatchedLines), len(m.UnmatchedOrders), len(m.NearMisses))
+	}
+}
+
+func TestTheSampleWithoutOrdersGivesTheExpectedSheet(t *testing.T) {
+	doc, _ := sample(t)
+	sameText(t, csvOf(t, Make(doc, nil)), string(sampleFile(t, "expected-unmatched.csv")))
+}
+
+// sameText compares line by line, to show the first that differs.
+func sameText(t *testing.T, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Fatalf("line %d is\n%s\nwant\n%s", i+1, g[i], w[i])
+		}
+	}
+	t.Fatalf("%d lines, want %d", len(g), len(w))
+}

@@ -1,0 +1,197 @@
+// Package sheet joins bills with order rows into the load sheet: 28 columns, one
+// row per line of every bill (DESIGN.md §5), and writes it as CSV, XLSX and JSON.
+//
+// It is pure: the same inputs give the same bytes, always.
+package sheet
+
+import (
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/orders"
+)
+
+// Columns are the load sheet's, in order.
+var Columns = [28]string{
+	"RTS ID", "RTS Status", "Load #", "Wave #", "Routed Date", "Ready Date",
+	"Date of Pickup", "Time of Pickup", "Outbound BOL", "Order Date", "Customer",
+	"Ship To Name", "Purchase Order No.", "Cartons", "Start Date", "Cancel Date",
+	"BOL Cube", "Final Cube", "Burlington Cube", "Pallet", "Individual Pieces",
+	"Total Pieces", "Individual Weight", "Total Weight", "Invoice No.", "Style",
+	"Release", "Assigned Trucking Co.",
+}
+
+// The columns that have a source, by their place in Columns. People fill in the
+// others later.
+const (
+	orderDate        = 9
+	shipToName       = 11
+	purchaseOrderNo  = 12
+	cartons          = 13
+	startDate        = 14
+	cancelDate       = 15
+	bolCube          = 16
+	finalCube        = 17
+	burlingtonCube   = 18
+	pallet           = 19
+	individualPieces = 20
+	totalPieces      = 21
+	individualWeight = 22
+	totalWeight      = 23
+	invoiceNo        = 24
+	style            = 25
+)
+
+// kind is what the cells of a column hold.
+type kind uint8
+
+const (
+	text kind = iota
+	number
+	date
+)
+
+// kinds are the kinds of the columns; those not named are text. Invoice, style
+// and purchase order numbers are names, however much they look like numbers.
+var kinds = [len(Columns)]kind{
+	orderDate: date, startDate: date, cancelDate: date,
+	cartons: number, bolCube: number, finalCube: number, burlingtonCube: number,
+	pallet: number, individualPieces: number, totalPieces: number,
+	individualWeight: number, totalWeight: number,
+}
+
+// Row is one row of the sheet: its cells, and what it was made from.
+type Row struct {
+	Cells [28]string
+	Bill  *bol.Bill
+	Line  *bol.Line
+	// Order is the matching order row, nil if there is none or no orders were
+	// given.
+	Order *orders.Row
+}
+
+// Sheet is the load sheet and how it came about. Make makes it; the zero Sheet
+// is one without bills.
+type Sheet struct {
+	Document *bol.Document
+	Orders   *orders.Table // nil before a merge
+	Rows     []Row
+	Match    Match // zero before a merge
+}
+
+// entry is a line of the document on its way to a row.
+type entry struct {
+	line  *bol.Line
+	order *orders.Row
+	bill  int // index in the document
+	seq   int // place among the lines of the document, from 0
+}
+
+// Make makes the sheet of a document and, unless table is nil, its order export
+// (DESIGN.md §5). It depends on nothing else and changes neither; the sheet
+// points into both, so they must not change while it is in use. A nil document
+// is one without bills.
+func Make(doc *bol.Document, table *orders.Table) *Sheet {
+	if doc == nil {
+		doc = &bol.Document{}
+	}
+	entries := make([]entry, 0, doc.Lines())
+	for i, b := range doc.Bills {
+		for j := range b.Lines {
+			entries = append(entries, entry{line: &b.Lines[j], bill: i, seq: len(entries)})
+		}
+	}
+	s := &Sheet{Document: doc, Orders: table}
+	if table == nil {
+		s.Rows = fill(doc, entries, false)
+		return s
+	}
+	unclaimed := pair(doc, entries, table)
+	lonely := unmatched(entries)
+	arrange(entries)
+	s.Rows = fill(doc, entries, true)
+	s.Match = report(doc, table, entries, lonely, unclaimed)
+	return s
+}
+
+// load is what the rows of one bill share.
+type load struct {
+	cube   string
+	shipTo string
+	begun  bool // its first row is out
+}
+
+// fill makes the rows, in the order of the entries.
+func fill(doc *bol.Document, entries []entry, merged bool) []Row {
+	loads := make([]load, len(doc.Bills))
+	for i := range entries {
+		// A bill may have lines with no order row, or with several ship-tos; the
+		// first that the sheet shows for it decides which kind of cube it gets.
+		e := &entries[i]
+		if l := &loads[e.bill]; l.shipTo == "" && e.order != nil {
+			l.shipTo = strings.TrimSpace(e.order.ShipTo)
+		}
+	}
+	rows := make([]Row, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		b, l := doc.Bills[e.bill], &loads[e.bill]
+		rows[i].Bill, rows[i].Line, rows[i].Order = b, e.line, e.order
+		c := &rows[i].Cells
+		c[cartons] = e.line.Cartons.Plain()
+		c[individualPieces] = e.line.Pieces.Plain()
+		c[individualWeight] = e.line.Weight.Plain()
+		c[invoiceNo] = b.Number.Text
+		c[style] = e.line.Style.Text
+		if o := e.order; o != nil {
+			c[orderDate] = o.InvoiceDate
+			c[shipToName] = o.ShipTo
+			c[purchaseOrderNo] = o.OrderNo
+			c[startDate] = o.DeliveryDate
+			c[cancelDate] = o.CancelDate
+		}
+		if !l.begun {
+			l.begun = true
+			l.cube = b.Total(bol.Cube)
+			c[totalPieces] = b.Total(bol.Pieces)
+			c[totalWeight] = b.Total(bol.Weight)
+			if merged {
+				book(c, b, l.shipTo)
+			}
+		}
+		c[bolCube] = l.cube
+	}
+	return rows
+}
+
+// The rules of booking floor space (DESIGN.md §5), in cubic feet.
+var (
+	cubePerPallet    = decimal.NewFromInt(80)
+	finalPerPallet   = decimal.NewFromInt(130)
+	burlingtonPallet = decimal.NewFromInt(93)
+)
+
+// book fills in a bill's pallets and the cube that they are booked as. A bill
+// without any cube, printed or of its lines, books nothing.
+func book(c *[len(Columns)]string, b *bol.Bill, shipTo string) {
+	cube := b.Printed.Cube.Amount()
+	if !b.Printed.Cube.Valid {
+		var err error
+		if cube, err = decimal.NewFromString(b.Total(bol.Cube)); err != nil {
+			return
+		}
+	}
+	pallets, rest := cube.QuoRem(cubePerPallet, 0)
+	if rest.IsPositive() {
+		pallets = pallets.Add(decimal.NewFromInt(1))
+	}
+	c[pallet] = pallets.String()
+	switch {
+	case strings.Contains(strings.ToLower(shipTo), "burlington"):
+		c[burlingtonCube] = pallets.Mul(burlingtonPallet).String()
+	case shipTo != "":
+		c[finalCube] = pallets.Mul(finalPerPallet).String()
+	}
+}

@@ -1,0 +1,407 @@
+package sheet
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/orders"
+	"tallyman/internal/page"
+)
+
+// View is the JSON of a sheet: all that a page needs to show the bills beside
+// the document, and where each figure of the sheet comes from. WriteJSON writes
+// it; a program in Go reads it back with encoding/json.
+//
+// Indices count from 0, page and row numbers from 1. What is not there is null.
+type View struct {
+	Summary SummaryView `json:"summary"`
+	// Files are the documents read. Every "file" below is an index in them.
+	Files []FileView `json:"files"`
+	Bills []BillView `json:"bills"`
+	// Problems are what people should look at in the document.
+	Problems []ProblemView `json:"problems"`
+	// Orders is the order export; null before a merge.
+	Orders *OrdersView `json:"orders"`
+	// Match is how lines and order rows found each other; null before a merge.
+	Match *Match `json:"match"`
+	// Columns are the names of the sheet's columns.
+	Columns []string `json:"columns"`
+	// Rows are the sheet's rows, in order.
+	Rows []RowView `json:"rows"`
+}
+
+// SummaryView counts what was read.
+type SummaryView struct {
+	Pages      int `json:"pages"`
+	Bills      int `json:"bills"`
+	Lines      int `json:"lines"`
+	Reconciled int `json:"reconciled"` // bills, as the next two
+	Mismatched int `json:"mismatched"`
+	Unchecked  int `json:"unchecked"`
+}
+
+// FileView is one of the documents read.
+type FileView struct {
+	Name  string `json:"name"`
+	Pages int    `json:"pages"`
+}
+
+// OrdersView is the order export that was read.
+type OrdersView struct {
+	Name   string   `json:"name"`
+	Format string   `json:"format"` // what it was found to be, for people
+	Header []string `json:"header"`
+	Rows   int      `json:"rows"`
+}
+
+// PlaceView is where something stands in the documents.
+type PlaceView struct {
+	File int `json:"file"`
+	Page int `json:"page"`
+	// Box is in points from the top left corner of the page, rounded to
+	// hundredths; null if the place is the whole page.
+	Box *page.Box `json:"box"`
+}
+
+// ValueView is a text as printed and its place.
+type ValueView struct {
+	Text string `json:"text"`
+	PlaceView
+}
+
+// NumberView is a printed number and its place. Number is null if the text is
+// not a number.
+type NumberView struct {
+	Number Figure `json:"number"`
+	ValueView
+}
+
+// TotalView is a figure that a bill stands for in the sheet. Printed is false if
+// none is printed and the sum of the lines stands in for it.
+type TotalView struct {
+	Number  Figure `json:"number"`
+	Printed bool   `json:"printed"`
+	// Value is what is printed in its place; null if nothing is.
+	Value *ValueView `json:"value"`
+}
+
+// TotalsView are the four totals of a bill.
+type TotalsView struct {
+	Cartons TotalView `json:"cartons"`
+	Pieces  TotalView `json:"pieces"`
+	Weight  TotalView `json:"weight"` // pounds
+	Cube    TotalView `json:"cube"`   // cubic feet
+}
+
+// VerdictView is the outcome of a bill's reconciliation.
+type VerdictView struct {
+	Outcome bol.Outcome `json:"outcome"`
+	// Reason says why a bill is unchecked; otherwise "".
+	Reason string      `json:"reason"`
+	Checks []CheckView `json:"checks"`
+}
+
+// CheckView compares one total of a bill with the sum of its lines.
+type CheckView struct {
+	Field   bol.Field `json:"field"`
+	Printed Figure    `json:"printed"`
+	Sum     Figure    `json:"sum"`
+	OK      bool      `json:"ok"`
+}
+
+// BillView is one bill of lading.
+type BillView struct {
+	Number           *ValueView  `json:"number"`
+	Date             *ValueView  `json:"date"`
+	Shipper          *ValueView  `json:"shipper"`
+	ShipperAddress   *ValueView  `json:"shipper_address"`
+	Consignee        []ValueView `json:"consignee"` // one per printed line
+	CustomerCode     *ValueView  `json:"customer_code"`
+	OfficeAddress    []ValueView `json:"office_address"`
+	WarehouseAddress []ValueView `json:"warehouse_address"`
+	OrderNumber      *ValueView  `json:"order_number"`
+	Store            *ValueView  `json:"store"`
+	Dept             *ValueView  `json:"dept"`
+	Vendor           *ValueView  `json:"vendor"`
+	SalesPerson      *ValueView  `json:"sales_person"`
+	ShippedVia       *ValueView  `json:"shipped_via"`
+	Reference        *ValueView  `json:"reference"`
+	Terms            *ValueView  `json:"terms"`
+	FOB              *ValueView  `json:"fob"`
+	InternalCode     *ValueView  `json:"internal_code"`
+	ControlNo        *ValueView  `json:"control_no"`
+	Zone             *ValueView  `json:"zone"`
+	Instructions     []ValueView `json:"instructions"`
+	Notes            []ValueView `json:"notes"`
+	Totals           TotalsView  `json:"totals"`
+	Verdict          VerdictView `json:"verdict"`
+	Pages            []LeafView  `json:"pages"`
+	Lines            []LineView  `json:"lines"`
+}
+
+// LeafView is one page of a bill and its "Page n of m", 0 if it does not say.
+type LeafView struct {
+	File int `json:"file"`
+	Page int `json:"page"`
+	N    int `json:"n"`
+	M    int `json:"m"`
+}
+
+// LineView is one line of a bill. Its place is that of the whole row.
+type LineView struct {
+	// Row is the line's row in the sheet, an index in Rows.
+	Row int `json:"row"`
+	// OrderRow is the number that a spreadsheet shows beside the matching order
+	// row; null if there is none.
+	OrderRow    *int        `json:"order_row"`
+	Cartons     *NumberView `json:"cartons"`
+	Style       *ValueView  `json:"style"`
+	Pieces      *NumberView `json:"pieces"`
+	OrderNumber *ValueView  `json:"order_number"`
+	CustStyle   *ValueView  `json:"cust_style"`
+	Description *ValueView  `json:"description"`
+	Volume      *NumberView `json:"volume"` // cubic feet
+	Weight      *NumberView `json:"weight"` // pounds
+	PlaceView
+}
+
+// ProblemView is something in a document that was not read, or not as expected.
+// Page is 0 if it is about no page that is there.
+type ProblemView struct {
+	Kind    bol.ProblemKind `json:"kind"`
+	Bill    string          `json:"bill"` // its number; "" if not known
+	Text    string          `json:"text"`
+	Message string          `json:"message"`
+	PlaceView
+}
+
+// RowView is one row of the sheet.
+type RowView struct {
+	Bill     int  `json:"bill"`      // index in Bills
+	Line     int  `json:"line"`      // index in that bill's lines
+	OrderRow *int `json:"order_row"` // as in LineView
+	// Cells are by column: a number where the column holds numbers, null where a
+	// cell is empty, else a string as it stands.
+	Cells []Cell `json:"cells"`
+}
+
+// Cell is a cell of the sheet as a JSON value.
+type Cell struct {
+	Text   string // "" is null
+	Number bool   // Text is a number, as Figure holds it
+}
+
+// MarshalJSON returns the cell as a number, a string or null.
+func (c Cell) MarshalJSON() ([]byte, error) {
+	if c.Number || c.Text == "" {
+		return Figure(c.Text).MarshalJSON()
+	}
+	return json.Marshal(c.Text)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *Cell) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		c.Number = false
+		return json.Unmarshal(b, &c.Text)
+	}
+	var f Figure
+	err := f.UnmarshalJSON(b)
+	*c = Cell{Text: string(f), Number: f != ""}
+	return err
+}
+
+// Figure is a number as printed, without thousands commas, so that none of its
+// digits is lost: "1037.40". In JSON it is a number; "" is null.
+type Figure string
+
+// MarshalJSON returns the number or null.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	if f == "" {
+		return []byte("null"), nil
+	}
+	return []byte(f), nil
+}
+
+// UnmarshalJSON reads a number or null.
+func (f *Figure) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte("null")) {
+		*f = ""
+		return nil
+	}
+	var n json.Number
+	err := json.Unmarshal(b, &n)
+	*f = Figure(n)
+	return err
+}
+
+// figure returns a plain number as JSON wants it: "007" is 7 and ".5" is 0.5.
+// It is "" for anything else.
+func figure(s string) Figure {
+	if !isPlain(s) {
+		return ""
+	}
+	digits, negative := strings.CutPrefix(s, "-")
+	whole, fraction, point := strings.Cut(digits, ".")
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	if negative {
+		whole = "-" + whole
+	}
+	if point {
+		whole += "." + fraction
+	}
+	return Figure(whole)
+}
+
+func viewBox(b page.Box) *page.Box {
+	for _, v := range [...]float32{b.X0, b.Y0, b.X1, b.Y1} {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil
+		}
+	}
+	if b == (page.Box{}) {
+		return nil
+	}
+	b = b.Round()
+	return &b
+}
+
+func viewPlace(file, pageNumber int, box page.Box) PlaceView {
+	return PlaceView{File: file, Page: pageNumber, Box: viewBox(box)}
+}
+
+func viewText(v bol.Value) ValueView {
+	return ValueView{Text: v.Text, PlaceView: viewPlace(v.File, v.Page, v.Box)}
+}
+
+// viewValue returns nil for a value that is not there.
+func viewValue(v bol.Value) *ValueView {
+	if v.Text == "" && v.Page == 0 {
+		return nil
+	}
+	view := viewText(v)
+	return &view
+}
+
+func viewValues(vs []bol.Value) []ValueView {
+	views := make([]ValueView, len(vs))
+	for i, v := range vs {
+		views[i] = viewText(v)
+	}
+	return views
+}
+
+// viewNumber returns nil for a cell that is empty.
+func viewNumber(n bol.Number) *NumberView {
+	v := viewValue(n.Value)
+	if v == nil {
+		return nil
+	}
+	return &NumberView{Number: figure(n.Plain()), ValueView: *v}
+}
+
+func viewTotal(b *bol.Bill, f bol.Field, printed bol.Number) TotalView {
+	return TotalView{Number: figure(b.Total(f)), Printed: printed.Valid, Value: viewValue(printed.Value)}
+}
+
+func viewVerdict(v bol.Verdict) VerdictView {
+	view := VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: make([]CheckView, len(v.Checks))}
+	for i, c := range v.Checks {
+		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum), OK: c.OK}
+	}
+	return view
+}
+
+func orderRow(o *orders.Row) *int {
+	if o == nil {
+		return nil
+	}
+	return &o.Number
+}
+
+func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
+	view := BillView{
+		Number: viewValue(b.Number), Date: viewValue(b.Date),
+		Shipper: viewValue(b.Shipper), ShipperAddress: viewValue(b.ShipperAddress),
+		Consignee: viewValues(b.Consignee), CustomerCode: viewValue(b.CustomerCode),
+		OfficeAddress: viewValues(b.OfficeAddress), WarehouseAddress: viewValues(b.WarehouseAddress),
+		OrderNumber: viewValue(b.OrderNumber), Store: viewValue(b.Store), Dept: viewValue(b.Dept),
+		Vendor: viewValue(b.Vendor), SalesPerson: viewValue(b.SalesPerson),
+		ShippedVia: viewValue(b.ShippedVia), Reference: viewValue(b.Reference),
+		Terms: viewValue(b.Terms), FOB: viewValue(b.FOB), InternalCode: viewValue(b.InternalCode),
+		ControlNo: viewValue(b.ControlNo), Zone: viewValue(b.Zone),
+		Instructions: viewValues(b.Instructions), Notes: viewValues(b.Notes),
+		Totals: TotalsView{
+			Cartons: viewTotal(b, bol.Cartons, b.Printed.Cartons),
+			Pieces:  viewTotal(b, bol.Pieces, b.Printed.Pieces),
+			Weight:  viewTotal(b, bol.Weight, b.Printed.Weight),
+			Cube:    viewTotal(b, bol.Cube, b.Printed.Cube),
+		},
+		Verdict: viewVerdict(b.Verdict),
+		Pages:   make([]LeafView, len(b.Sheets)),
+		Lines:   make([]LineView, len(b.Lines)),
+	}
+	for i, s := range b.Sheets {
+		view.Pages[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
+	}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		row := rowOf[l]
+		view.Lines[i] = LineView{
+			Row: row, OrderRow: orderRow(rows[row].Order),
+			Cartons: viewNumber(l.Cartons), Style: viewValue(l.Style), Pieces: viewNumber(l.Pieces),
+			OrderNumber: viewValue(l.OrderNumber), CustStyle: viewValue(l.CustStyle),
+			Description: viewValue(l.Description), Volume: viewNumber(l.Volume), Weight: viewNumber(l.Weight),
+			PlaceView: viewPlace(l.File, l.Page, l.Box),
+		}
+	}
+	return view
+}
+
+func viewProblem(p bol.Problem) ProblemView {
+	return ProblemView{
+		Kind: p.Kind, Bill: p.Bill, Text: p.Text, Message: p.Message,
+		PlaceView: viewPlace(p.File, p.Page, p.Box),
+	}
+}
+
+func viewSummary(d *bol.Document) SummaryView {
+	return SummaryView{
+		Pages: d.PageCount(), Bills: len(d.Bills), Lines: d.Lines(),
+		Reconciled: d.Count(bol.Reconciled), Mismatched: d.Count(bol.Mismatched), Unchecked: d.Count(bol.Unchecked),
+	}
+}
+
+func viewFiles(files []bol.File) []FileView {
+	views := make([]FileView, len(files))
+	for i, f := range files {
+		views[i] = FileView(f)
+	}
+	return views
+}
+
+// viewOrders returns nil before a merge.
+func viewOrders(t *orders.Table) *OrdersView {
+	if t == nil {
+		return nil
+	}
+	return &OrdersView{Name: t.Name, Format: t.Format, Header: append([]string{}, t.Header...), Rows: len(t.Rows)}
+}
+
+func viewCells(cells *[len(Columns)]string) []Cell {
+	views := make([]Cell, len(cells))
+	for col, s := range cells {
+		views[col].Text = s
+		if kinds[col] == number {
+			if f := figure(s); f != "" {
+				views[col] = Cell{Text: string(f), Number: true}
+			}
+		}
+	}
+	return views
+}

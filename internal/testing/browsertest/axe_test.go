@@ -1,0 +1,273 @@
+package browsertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"tallyman/internal/httpapi"
+	"tallyman/internal/keys"
+	"tallyman/internal/session"
+	"tallyman/internal/testing/axe"
+	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/service"
+)
+
+// scene is a state of the page, and how a reader comes to it.
+type scene struct {
+	name string
+	// change makes the server what it must be; nil for a plain one.
+	change func(*testing.T, *service.Options)
+	reach  func(*place, *window)
+	// path is what is opened; "" for the page.
+	path string
+}
+
+func withKeys(t *testing.T, o *service.Options) {
+	t.Helper()
+	ring := keys.Open(t.TempDir())
+	if _, err := ring.Add("depot", false); err != nil {
+		t.Fatal(err)
+	}
+	o.Config = httpapi.Config{Keys: ring}
+}
+
+// try tries one of the samples.
+func try(button string, then ...string) func(*place, *window) {
+	return func(_ *place, w *window) {
+		w.t.Helper()
+		w.ready()
+		w.click(button)
+		w.until(joined)
+		w.until("document.querySelector('.bill')")
+		for _, s := range then {
+			if expression, ok := strings.CutPrefix(s, "until:"); ok {
+				w.until(expression)
+			} else {
+				w.click(s)
+			}
+		}
+	}
+}
+
+// scenes are the states that a reader may meet.
+var scenes = []scene{
+	{name: "empty", reach: func(_ *place, w *window) { w.until(fresh); w.ready() }},
+	{name: "bills only", reach: func(p *place, w *window) {
+		w.ready()
+		w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+		w.until(bills)
+	}},
+	{name: "complete", reach: try("#try-sample")},
+	{name: "mistakes", reach: try("#try-flawed", "until:document.querySelectorAll('.issue').length > 3", "until:document.querySelector('.bill[open] .lines')")},
+	{name: "inspector", reach: try("#try-flawed", ".issues .issue.bad", "until:"+inspected)},
+	{name: "matching, nothing amiss", reach: try("#try-sample", "#tab-matching", "until:document.querySelector('.list td')")},
+	{name: "matching, near misses", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')")},
+	{name: "matching, lines without order", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=lines]", "until:document.querySelector('.why')")},
+	{name: "matching, orders without line", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=orders]", "until:document.querySelector('.why')")},
+	{name: "matching without orders", reach: func(p *place, w *window) {
+		w.ready()
+		w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+		w.until(bills)
+		w.click("#tab-matching")
+		w.until("document.querySelector('#panel-matching .empty')")
+	}},
+	{name: "sheet", reach: try("#try-flawed", "#tab-sheet", "until:document.querySelector('.gridrow')")},
+	{name: "sheet, a cell chosen", reach: func(p *place, w *window) {
+		try("#try-flawed", "#tab-sheet", "until:document.querySelector('.gridrow')")(p, w)
+		w.run("document.querySelector('.grid').focus()")
+		w.must(w.Press(kb.ArrowDown + kb.ArrowRight))
+		w.until("document.querySelector('.cell.active')")
+	}},
+	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
+	{name: "error", reach: func(p *place, w *window) {
+		w.ready()
+		w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
+		w.until("document.querySelector('#step-bills .error')")
+	}},
+	{name: "a question", reach: try("#try-sample", "#start-over", "until:document.getElementById('ask').open")},
+	{name: "sign-in", change: withKeys, reach: func(_ *place, w *window) { w.until("!document.getElementById('signin').hidden") }},
+	{name: "sign-in refused", change: withKeys, reach: func(_ *place, w *window) {
+		w.until("!document.getElementById('signin').hidden")
+		w.click("#key")
+		w.must(w.Press("tmk_wrong\r"))
+		w.until("!document.getElementById('signin-error').hidden")
+	}},
+	{name: "expired", change: func(_ *testing.T, o *service.Options) { o.Lives = session.Lives{Cookie: 3 * time.Second} }, reach: func(_ *place, w *window) {
+		w.until("!document.getElementById('ended').hidden")
+	}},
+	{name: "for programs", path: "/docs", reach: func(_ *place, w *window) { w.until("document.querySelector('.doc details, .doc table')") }},
+}
+
+// in brings a window to a scene.
+func (s scene) in(t *testing.T, width, height int64) *window {
+	t.Helper()
+	p := newPlace(t, func(o *service.Options) {
+		if s.change != nil {
+			s.change(t, o)
+		}
+	})
+	w := p.openAs(func(w *window) { w.must(w.Size(width, height, width < 600)) }, s.path)
+	s.reach(p, w)
+	return w
+}
+
+// openAs opens a page as another person, of whom something is to be set before.
+func (p *place) openAs(before func(*window), path string) *window {
+	p.t.Helper()
+	tab, err := chromium.Tab()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	before(&window{tab, p.t})
+	w := p.show(tab)
+	if path != "" {
+		w.must(w.Go(p.URL + path))
+	}
+	return w
+}
+
+// violation is what axe found wrong.
+type violation struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		Target         []any
+		HTML           string
+		FailureSummary string
+	}
+}
+
+func (v violation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s): %s", v.ID, v.Impact, v.Help)
+	for i, n := range v.Nodes {
+		if i == 4 {
+			fmt.Fprintf(&b, "\n    and %d more", len(v.Nodes)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n    %v %.160s: %s", n.Target, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " "))
+	}
+	return b.String()
+}
+
+// axe checks what the window shows. Besides the rules of WCAG 2.2 A and AA it
+// applies those that are good practice.
+func (w *window) axe(script string) []violation {
+	w.t.Helper()
+	if !value[bool](w, "Boolean(window.axe)") {
+		w.must(w.Run(script))
+	}
+	text := value[string](w, `axe.run(document, {
+		runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] },
+		rules: { "target-size": { enabled: true } }, resultTypes: ["violations"],
+	}).then((r) => r.passes.length < 10 ? Promise.reject(new Error("axe looked at next to nothing")) : JSON.stringify(r.violations))`)
+	var found []violation
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		w.t.Fatalf("%v: %.300s", err, text)
+	}
+	return found
+}
+
+func axeScript(t *testing.T) string {
+	t.Helper()
+	script, err := axe.Script(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
+
+func TestAxeFindsNothingAmiss(t *testing.T) {
+	script := axeScript(t)
+	for _, s := range scenes {
+		t.Run(s.name, func(t *testing.T) {
+			w := s.in(t, 1440, 900)
+			check := func(how string) {
+				for _, scheme := range []string{"light", "dark"} {
+					w.must(w.Prefer(scheme))
+					w.until(fmt.Sprintf("matchMedia('(prefers-color-scheme: %s)').matches", scheme))
+					for _, v := range w.axe(script) {
+						t.Errorf("%s, %s: %s", how, scheme, v)
+					}
+				}
+			}
+			check("wide")
+			w.must(w.Size(390, 844, true))
+			w.until("innerWidth === 390")
+			check("a phone")
+		})
+	}
+}
+
+// What would the test above be worth if it saw nothing?
+func TestAxeFindsWhatIsAmiss(t *testing.T) {
+	script := axeScript(t)
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.run(`document.querySelector("#theme").removeAttribute("aria-label");
+		document.querySelector("#empty h2").style.color = "#bbb";
+		const small = document.createElement("div");
+		small.innerHTML = "<button>a</button><button>b</button>";
+		for (const b of small.children) b.style.cssText = "min-height:0;height:10px;width:10px;padding:0;font-size:6px";
+		document.querySelector("main").append(small)`)
+	var ids []string
+	for _, v := range w.axe(script) {
+		ids = append(ids, v.ID)
+	}
+	for _, want := range []string{"button-name", "color-contrast", "target-size"} {
+		if !strings.Contains(strings.Join(ids, " "), want) {
+			t.Errorf("axe finds %v, and not %s", ids, want)
+		}
+	}
+}
+
+func TestErrorsOfThePageAreNoticed(t *testing.T) {
+	p := newPlace(t)
+	for name, c := range map[string]struct{ script, want string }{
+		"an exception":                   {`setTimeout(() => { throw new Error("planted one"); })`, "script: Uncaught Error: planted one"},
+		"a promise that nobody heard of": {`Promise.reject(new Error("planted two"))`, "planted two"},
+		"an error on the console":        {`console.error("planted three")`, `console: "planted three"`},
+		"a failed assertion":             {`console.assert(false, "planted four")`, "planted four"},
+		"a script in the page":           {`const s = document.createElement("script"); s.textContent = "window.ran = true"; document.body.append(s)`, "Content Security Policy"},
+		"a style in the page":            {`document.body.insertAdjacentHTML("beforeend", "<p style='color:red'>x</p>")`, "Content Security Policy"},
+		"a picture from elsewhere":       {`new Image().src = "http://localhost:9/x.png"`, "Content Security Policy"},
+		"a request elsewhere":            {`fetch("http://localhost:9/").catch(() => {})`, "Content Security Policy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab, err := chromium.Tab()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tab.Close()
+			w := &window{tab, t}
+			w.must(w.Go(p.URL))
+			w.ready()
+			if f := w.Faults(); len(f) > 0 {
+				t.Fatalf("before anything was planted it reports %q", f)
+			}
+			w.run(c.script)
+			if !comes(func() bool { return strings.Contains(strings.Join(w.Faults(), "\n"), c.want) }) {
+				t.Errorf("it reports %q, and nothing of %q", w.Faults(), c.want)
+			}
+			if ran, _ := browser.Value[bool](tab, "Boolean(window.ran)"); ran {
+				t.Error("the script in the page ran")
+			}
+		})
+	}
+}
+
+// comes waits until something is true, and gives up some time.
+func comes(f func() bool) bool {
+	for range 1500 {
+		if f() {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}

@@ -1,0 +1,286 @@
+package browsertest
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"tallyman/internal/testing/service"
+)
+
+// at fails unless the focus is on what a selector finds, and can be seen there.
+func (w *window) at(selector string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("document.activeElement?.matches(%q)", selector))
+	if !value[bool](w, "document.activeElement.matches(':focus-visible') && document.activeElement.checkVisibility()") {
+		w.t.Errorf("nobody sees that the focus is on %s", selector)
+	}
+}
+
+// tabTo presses Tab, or Shift and Tab, until the focus is on what a selector
+// finds.
+func (w *window) tabTo(selector string, modifiers ...chromedp.Modifier) {
+	w.t.Helper()
+	var seen []string
+	for range 80 {
+		w.must(w.Press(kb.Tab, modifiers...))
+		if value[bool](w, fmt.Sprintf("document.activeElement.matches(%q)", selector)) {
+			w.at(selector)
+			return
+		}
+		seen = append(seen, value[string](w, "((e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '.' + e.className) + ' ' + (e.getAttribute('aria-label') || e.textContent).slice(0, 30))(document.activeElement)"))
+	}
+	w.t.Fatalf("Tab does not come to %s, but to %q", selector, seen)
+}
+
+func (w *window) press(keys string) {
+	w.t.Helper()
+	w.must(w.Press(keys))
+}
+
+// pick answers the browser's dialog that asks for files, which a key opens.
+func (w *window) pick(key string, paths ...string) {
+	w.t.Helper()
+	w.must(w.Tab.Pick(func() error { return w.Press(key) }, paths...))
+}
+
+func TestTheWorkflowByKeyboardAlone(t *testing.T) {
+	p := newPlace(t)
+	ship := p.shipment(small, "k-")
+	w := p.open()
+	w.ready()
+
+	// The first thing that Tab comes to leads past everything else.
+	w.press(kb.Tab)
+	w.at(".skip")
+	w.press(kb.Enter)
+	w.until("location.hash === '#results'")
+	w.tabTo("#try-sample")
+	w.tabTo("#step-bills .choose", chromedp.ModifierShift)
+	w.pick(" ", ship.bills)
+	w.until(bills)
+	w.at("#step-bills .choose")
+	w.tabTo("#step-orders .choose")
+	w.pick(kb.Enter, ship.orders)
+	w.until(joined)
+	w.at("#step-orders .choose")
+	w.says("#step-orders", "k-orders.csv", "matched 30")
+
+	down := t.TempDir()
+	w.must(w.Save(down))
+	w.tabTo("#step-sheet button[aria-label='Download CSV']")
+	w.press(kb.Enter)
+	var want bytes.Buffer
+	if err := ship.WriteExpected(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got := saved(t, filepath.Join(down, "load-sheet.csv")); !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
+	}
+	w.at("#step-sheet button[aria-label='Download CSV']")
+
+	// Starting over asks; Escape is no; the focus comes back.
+	w.tabTo("#start-over", chromedp.ModifierShift)
+	w.press(kb.Enter)
+	w.until("document.getElementById('ask').open && document.getElementById('ask').contains(document.activeElement)")
+	w.press(kb.Escape)
+	w.until("!document.getElementById('ask').open")
+	w.at("#start-over")
+	w.press(kb.Enter)
+	w.until("document.getElementById('ask').open")
+	w.at("#ask button[value=yes]")
+	w.press(kb.Enter)
+	w.until(fresh)
+	w.at("#step-bills .choose")
+}
+
+func TestProblemsByKeyboardAlone(t *testing.T) {
+	for name, px := range map[string][2]int64{"beside the results": {1440, 900}, "over the results": {1024, 768}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			w := p.open()
+			w.must(w.Size(px[0], px[1], false))
+			w.ready()
+			w.tabTo("#try-flawed")
+			w.press(kb.Enter)
+			w.until(joined)
+			w.until("document.querySelector('.issue')")
+
+			w.at("#results")
+			w.tabTo("#tab-bills")
+			w.tabTo(".issue")
+			w.press(kb.Enter)
+			w.until(inspected)
+			if !value[bool](w, "document.querySelector('.inspector').contains(document.activeElement)") {
+				t.Error("the focus is not in what was opened")
+			}
+			title := func() string { return w.text("#inspector-title") + " " + w.text("#inspector-message") }
+			first := title()
+			w.press("n")
+			w.says(".inspector-tools", "2 of")
+			if title() == first {
+				t.Errorf("the next problem is the same: %s", first)
+			}
+			w.press("p")
+			w.says(".inspector-tools", "1 of")
+			if title() != first {
+				t.Errorf("the problem before is %q, not %q", title(), first)
+			}
+			// The same by buttons, for whoever does not know the keys.
+			w.tabTo(".inspector [aria-label='Next problem']")
+			w.press(" ")
+			w.says(".inspector-tools", "2 of")
+			width := func() float64 { return value[float64](w, "document.querySelector('.paper').clientWidth") }
+			w.until(inspected)
+			small := width()
+			w.press("+")
+			if width() <= small {
+				t.Error("it is not larger after +")
+			}
+			w.press("-")
+			if width() != small {
+				t.Errorf("after + and - it is %g wide, and was %g", width(), small)
+			}
+			w.tabTo(".inspector [aria-label='Zoom in']")
+			w.press(kb.Enter + kb.Enter)
+			w.until("document.querySelector('.viewport').scrollHeight > document.querySelector('.viewport').clientHeight")
+			w.tabTo(".viewport")
+			w.run("document.querySelector('.viewport').scrollTop = 0")
+			w.press(kb.ArrowDown)
+			w.until("document.querySelector('.viewport').scrollTop > 0")
+			w.press("]")
+			w.press("[")
+			w.press(kb.Escape)
+			w.until("!document.querySelector('.inspector').open")
+			w.at(".issue")
+			if !value[bool](w, "document.activeElement === document.querySelector('.issue')") {
+				t.Error("the focus does not come back to what was opened")
+			}
+
+			// A bill's lines.
+			w.tabTo(".bill:not([open]) summary")
+			w.press(kb.Enter)
+			w.until("document.activeElement.parentNode.open && document.activeElement.parentNode.querySelector('.lines')")
+			w.tabTo(".lines button")
+			w.press(kb.Enter)
+			w.until(inspected)
+			w.press(kb.Escape)
+			w.at(".lines button")
+		})
+	}
+}
+
+func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.tabTo("#try-flawed")
+	w.press(kb.Enter)
+	w.until(joined)
+	w.until("document.querySelector('.issue')")
+
+	// Arrows move between tabs, and around; Tab leads into what a tab shows.
+	w.tabTo("#tab-bills")
+	for _, step := range []struct{ key, to string }{
+		{kb.ArrowRight, "matching"}, {kb.ArrowRight, "sheet"}, {kb.ArrowRight, "load"}, {kb.ArrowRight, "bills"},
+		{kb.ArrowLeft, "load"}, {kb.Home, "bills"}, {kb.End, "load"}, {kb.Home, "bills"}, {kb.ArrowRight, "matching"},
+	} {
+		w.press(step.key)
+		w.at("#tab-" + step.to + "[aria-selected=true][tabindex='0']")
+		if n := value[int](w, "document.querySelectorAll('[role=tab][aria-selected=true]').length * 10 + document.querySelectorAll('[role=tabpanel]:not([hidden])').length"); n != 11 {
+			t.Errorf("at %s the tabs and panels shown are %d", step.to, n)
+		}
+	}
+	w.until("document.querySelector('.tile')")
+	w.press(kb.Tab)
+	w.at("#panel-matching input[type=radio]:checked")
+	w.press(kb.ArrowDown)
+	w.until("document.querySelector('.group h2').textContent === 'Lines without order'")
+	w.at("#panel-matching input[value=lines]:checked")
+	w.tabTo("#panel-matching .link")
+	w.press(kb.Enter)
+	w.until(inspected)
+	w.press(kb.Escape)
+	w.at("#panel-matching .link")
+
+	w.tabTo("#tab-matching", chromedp.ModifierShift)
+	w.press(kb.ArrowRight)
+	w.until("document.querySelector('.gridrow')")
+	w.tabTo("#sheet-search")
+	w.tabTo(".grid")
+	cell := func() string {
+		return value[string](w, "((e) => e ? `${e.closest('[role=row]').getAttribute('aria-rowindex') ?? 1},${e.getAttribute('aria-colindex')}` : 'none')(document.getElementById(document.querySelector('.grid').getAttribute('aria-activedescendant')))")
+	}
+	rows := value[int](w, "Number(document.querySelector('.grid').getAttribute('aria-rowcount'))")
+	cols := value[int](w, "Number(document.querySelector('.grid').getAttribute('aria-colcount'))")
+	for _, step := range []struct {
+		keys string
+		mod  []chromedp.Modifier
+		want string
+	}{
+		{kb.ArrowDown, nil, "3,1"}, {kb.ArrowRight, nil, "3,2"}, {kb.ArrowUp, nil, "2,2"}, {kb.ArrowLeft, nil, "2,1"}, {kb.ArrowLeft, nil, "2,1"},
+		{kb.End, nil, fmt.Sprintf("2,%d", cols)},
+		{kb.End, []chromedp.Modifier{chromedp.ModifierCtrl}, fmt.Sprintf("%d,%d", rows, cols)},
+		{kb.ArrowDown, nil, fmt.Sprintf("%d,%d", rows, cols)},
+		{kb.Home, nil, fmt.Sprintf("%d,1", rows)},
+		{kb.Home, []chromedp.Modifier{chromedp.ModifierCtrl}, "2,1"},
+		{kb.ArrowUp, nil, "1,1"},
+	} {
+		w.must(w.Press(step.keys, step.mod...))
+		w.until("document.querySelector('.cell.active')")
+		if got := cell(); got != step.want {
+			t.Errorf("after %q %v the cell is %s, not %s", step.keys, step.mod, got, step.want)
+		}
+		if !value[bool](w, `(() => {
+			const g = document.querySelector(".grid").getBoundingClientRect(), c = document.querySelector(".cell.active").getBoundingClientRect();
+			return c.left >= g.left - 1 && c.right <= g.right + 1 && c.top >= g.top - 1 && c.bottom <= g.bottom + 1;
+		})()`) {
+			t.Errorf("after %q %v the cell is out of sight", step.keys, step.mod)
+		}
+	}
+	w.press(kb.ArrowRight + kb.Enter)
+	w.until("document.querySelector('.gridhead [aria-sort=ascending]')")
+	w.press(kb.ArrowDown + kb.Enter)
+	w.until(inspected)
+	w.press(kb.Escape)
+	w.at(".grid")
+
+	w.tabTo("#tab-sheet", chromedp.ModifierShift)
+	w.press(kb.ArrowRight)
+	w.until("document.querySelectorAll('canvas').length === 3")
+	w.tabTo(".figures summary")
+	w.press(" ")
+	w.until("document.querySelector('.figures[open] td')")
+}
+
+// Signing in, an error and the end of a session, which move the focus.
+func TestTheFocusGoesToWhatIsNew(t *testing.T) {
+	p := newPlace(t, func(o *service.Options) { withKeys(t, o) })
+	w := p.open()
+	w.until("!document.getElementById('signin').hidden")
+	w.at("#key")
+	w.press("tmk_wrong" + kb.Enter)
+	w.until("!document.getElementById('signin-error').hidden")
+	w.at("#key[aria-invalid=true]")
+
+	p = newPlace(t)
+	w = p.open()
+	w.ready()
+	w.tabTo("#step-bills .choose")
+	w.pick(kb.Enter, p.words("letter.pdf", "Dear Sirs, this is a letter."))
+	w.until("document.querySelector('#step-bills .error')")
+	w.tabTo("#step-bills .error button")
+	w.press(kb.Enter)
+	w.until("!document.querySelector('#step-bills .error')")
+	w.at("#step-bills .choose")
+	w.run("await fetch('clear-session', { method: 'POST' })")
+	w.until("!document.getElementById('ended').hidden")
+	w.at("#begin")
+	w.press(kb.Enter)
+	w.until(fresh)
+	w.at("#step-bills .choose")
+}

@@ -1,0 +1,87 @@
+package browsertest
+
+import (
+	"bytes"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"tallyman/internal/sample"
+)
+
+// What is on screen is written as the reader's language has it; files are for
+// programs, and the same for all.
+func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
+	p := newPlace(t)
+	down := t.TempDir()
+	want, err := sample.New(sample.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var csv bytes.Buffer
+	if err := want.WriteExpected(&csv); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []struct {
+		locale             string
+		number, date, hour string // patterns
+	}{
+		{"de_DE", `^\d{1,3}\.\d{3},\d{2}$`, `^\d{1,2}\. \pL+\.? \d{4}$`, `expires at \d{1,2}:\d{2}$`},
+		{"en_US", `^\d{1,3},\d{3}\.\d{2}$`, `^\pL{3} \d{1,2}, \d{4}$`, `expires at \d{1,2}:\d{2}\s(AM|PM)$`},
+	} {
+		t.Run(l.locale, func(t *testing.T) {
+			w := p.openAs(func(w *window) { w.must(w.Speak(l.locale)) }, "")
+			w.t = t
+			w.ready()
+			w.click("#try-sample")
+			w.until(joined)
+			if got := w.text("#session"); !regexp.MustCompile(l.hour).MatchString(got) {
+				t.Errorf("the session says %q", got)
+			}
+			w.click("#tab-sheet")
+			w.until("document.querySelector('.gridrow')")
+			cells := func(name string) []string {
+				return value[[]string](w, `((i) => [...document.querySelectorAll(".gridrow")].map((r) => r.querySelectorAll(".cell")[i].textContent).filter(Boolean))([...document.querySelectorAll(".gridhead .cell")].findIndex((c) => c.title === "`+name+`"))`)
+			}
+			some := func(name, pattern string) {
+				t.Helper()
+				got := cells(name)
+				if !anyMatches(got, pattern) {
+					t.Errorf("no %s looks like %s: %q", name, pattern, got)
+				}
+			}
+			some("BOL Cube", l.number)
+			for _, name := range []string{"Order Date", "Start Date", "Cancel Date"} {
+				for _, got := range cells(name) {
+					if !regexp.MustCompile(l.date).MatchString(got) {
+						t.Errorf("a %s is written %q", name, got)
+					}
+				}
+			}
+			w.click("#tab-bills")
+			if got := value[[]string](w, `[...document.querySelectorAll(".bill summary .cube")].map((e) => e.lastChild.textContent)`); !anyMatches(got, l.number) {
+				t.Errorf("no bill's cube looks like %s: %q", l.number, got)
+			}
+			w.click("#tab-load")
+			w.until("document.querySelectorAll('canvas').length === 3")
+			if got := value[[]string](w, `[...document.querySelectorAll(".chart.wide .figures tbody th")].map((e) => e.textContent)`); !anyMatches(got, l.date) {
+				t.Errorf("no date of the charts looks like %s: %q", l.date, got)
+			}
+			if got := value[[]string](w, `[...document.querySelectorAll(".chart:nth-child(2) .figures td")].map((e) => e.textContent)`); !anyMatches(got, l.number) {
+				t.Errorf("no cube of the charts looks like %s: %q", l.number, got)
+			}
+
+			dir := filepath.Join(down, l.locale)
+			w.must(w.Save(dir))
+			w.click("#step-sheet button[aria-label='Download CSV']")
+			if got := saved(t, filepath.Join(dir, "load-sheet.csv")); !bytes.Equal(got, csv.Bytes()) {
+				t.Errorf("the CSV depends on the reader: %.300s", got)
+			}
+		})
+	}
+}
+
+func anyMatches(texts []string, pattern string) bool {
+	return slices.ContainsFunc(texts, regexp.MustCompile(pattern).MatchString)
+}

@@ -1,0 +1,52 @@
+package browsertest
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"tallyman/internal/sample"
+)
+
+func TestAMismatchIsFoundCorrectedAndGone(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	good := p.shipment(small, "good-")
+	s, err := sample.New(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Bills[3].Print = sample.Print{sample.Pieces: "999"}
+	number := s.Bills[3].Number
+	w.load(shipment{bills: p.file("wrong-bol.pdf", s.WritePDF), orders: good.orders})
+	w.says("#step-bills", "wrong-bol.pdf", "5 reconciled", "1 mismatched")
+	w.says("#step-sheet", "1 thing to check in the bills")
+	w.says(".issues", "Does not add up", "Pieces: the lines add up to", "the bill prints 999", "Bill "+number)
+	if got := value[string](w, "document.querySelector('.bill .id').innerText.trim()"); got != number {
+		t.Errorf("the first bill is %s, and %s does not add up", got, number)
+	}
+	w.says(".bill tr.off", "Pieces", "999")
+
+	// From step 3 it is one way to the very figure on the page.
+	w.click("#tab-sheet", "#step-sheet .trust .link", ".issues .issue")
+	w.run(findSpot)
+	w.marked("the printed pieces", value[spot](w, fmt.Sprintf("theSheet().then((s) => spot(s.bills.find((b) => b.number.text === %q).totals.pieces.value))", number)))
+	w.click(".inspector-head button[aria-label='Close']")
+	w.until("!document.body.classList.contains('inspecting')") // what is beside it moves then
+
+	// The sheet can be had all the same.
+	down := t.TempDir()
+	w.must(w.Save(down))
+	w.click("#step-sheet button[aria-label='Download CSV']")
+	saved(t, filepath.Join(down, "load-sheet.csv"))
+
+	w.must(w.Files("#bills-files", good.bills))
+	w.click("#ask button[value=replace]")
+	w.until(bills + " && document.querySelector('#step-bills .files').innerText.includes('good-bol.pdf')")
+	w.until("document.querySelector('.allwell')")
+	w.must(w.Files("#orders-files", good.orders))
+	w.until(joined)
+	w.says("#step-bills", "6 reconciled")
+	w.says("#step-sheet", "Every bill adds up and every line has its order.")
+	w.says("#panel-bills", "All 6 bills add up")
+}

@@ -1,0 +1,415 @@
+package browsertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tallyman/internal/httpapi"
+	"tallyman/internal/keys"
+	"tallyman/internal/sample"
+	"tallyman/internal/session"
+	"tallyman/internal/testing/service"
+)
+
+// saved waits for a download and returns it.
+func saved(t *testing.T, path string) []byte {
+	t.Helper()
+	for range 1500 {
+		if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
+			return b
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("%s was not saved", filepath.Base(path))
+	return nil
+}
+
+func TestTheWorkflowOnTheSample(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.until(fresh)
+	w.says("#session", "Fresh session", "expires at")
+	w.click("#try-sample")
+	w.until(joined)
+	w.says("#step-bills", "bol.pdf", "bills 12", "pages 13", "lines 60", "12 reconciled")
+	w.says("#step-orders", "orders.csv", "rows 60", "matched 60")
+	w.says("#step-sheet", "rows 60", "pallets 200", "Every bill adds up and every line has its order.")
+	w.says("#session", "sheet complete")
+	w.says("#panel-bills", "All 12 bills add up", "Adds up")
+
+	down := t.TempDir()
+	w.must(w.Save(down))
+	w.click("#step-sheet button[aria-label='Download CSV']", "#step-sheet button[aria-label='Download Excel']", "#step-sheet button[aria-label='Download JSON']")
+	s, err := sample.New(sample.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	if err := s.WriteExpected(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got := saved(t, filepath.Join(down, "load-sheet.csv")); !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
+	}
+	if got := saved(t, filepath.Join(down, "load-sheet.xlsx")); !bytes.HasPrefix(got, []byte("PK")) {
+		t.Errorf("the workbook begins with %q", got[:2])
+	}
+	if got := saved(t, filepath.Join(down, "load-sheet.json")); !json.Valid(got) {
+		t.Errorf("the JSON is none: %.100s", got)
+	}
+
+	// Reload loses nothing: neither what was read nor where the reader was.
+	w.click("#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	w.must(w.Reload())
+	w.until(joined)
+	w.until("document.querySelector('#tab-sheet[aria-selected=true]') && document.querySelector('.gridrow')")
+	w.says("#step-bills", "12 reconciled")
+
+	w.click("#start-over", "#ask button[value=yes]")
+	w.until(fresh)
+	if v := w.view(); v.Status != "empty" || len(v.Bills) > 0 {
+		t.Errorf("after starting over the session is %+v", v)
+	}
+}
+
+func TestStartingOverAsksFirst(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-sample")
+	w.until(joined)
+	w.click("#start-over")
+	w.says("#ask", "The bills, orders and sheet of this session are removed")
+	w.click("#ask button[value='']")
+	w.until("!document.getElementById('ask').open")
+	if v := w.view(); v.Status != "merged" {
+		t.Errorf("the session is %s", v.Status)
+	}
+}
+
+func TestFilesMayBeDroppedAnywhere(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	ship := p.shipment(small, "a-")
+	w.must(w.Drop("#results", ship.orders, ship.bills)) // in whatever order
+	w.until(joined)
+	w.says("#step-bills", "a-bol.pdf", "bills 6", "lines 30")
+	w.says("#step-orders", "a-orders.csv", "matched 30")
+	if w.text("#dropping") != "" {
+		t.Error("the hint to drop stays")
+	}
+}
+
+func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	all := p.shipment(sample.Options{Bills: 9, Lines: 27, Seed: 7}, "all-")
+	split := func(name string, from, to int) string {
+		part := *all.Sample
+		part.Bills = all.Bills[from:to]
+		return p.file(name, part.WritePDF)
+	}
+	w.must(w.Files("#bills-files", split("one.pdf", 0, 3), split("two.pdf", 3, 6)))
+	w.until(bills)
+	w.says("#step-bills", "one.pdf", "two.pdf", "bills 6")
+	w.must(w.Files("#orders-files", all.orders))
+	w.until(joined)
+	third := split("three.pdf", 6, 9)
+	w.must(w.Files("#bills-files", third))
+	w.says("#ask", "Add three.pdf to the 6 bills")
+	w.click("#ask button[value=add]")
+	w.until("/9\\s*bills|bills\\s*9/.test(document.querySelector('#step-bills .facts').innerText)")
+	w.says("#step-orders", "matched 27")
+	w.must(w.Files("#bills-files", third))
+	w.click("#ask button[value=replace]")
+	w.until("document.querySelectorAll('#step-bills .files li').length === 1")
+	w.says("#step-sheet", "Bills only")
+	w.says("#step-orders", "Choose a file")
+}
+
+func TestProgressIsTrue(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	ship := p.shipment(sample.Options{Bills: 400, Lines: 800, Seed: 2}, "")
+	w.run(`window.seen = []; new MutationObserver(() => { const s = document.querySelector("#step-bills"); seen.push(s.querySelector(".doing").textContent + " | " + s.querySelector(".detail").textContent); }).observe(document.querySelector("#step-bills .work"), { subtree: true, childList: true, characterData: true });`)
+	w.must(w.Files("#bills-files", ship.bills))
+	w.until(bills)
+	seen := value[string](w, "seen.join('\\n')")
+	for _, pattern := range []string{`/Sending bol\.pdf \| [\d.]+( [kM]?B)? of [\d.]+ [kM]B/`, `/All [\d.]+ [kM]B sent/`, `/Reading bol\.pdf \| [\d,]+ pages? read, [\d,]+ bills? and [\d,]+ lines? found/`} {
+		if !value[bool](w, pattern+".test(seen.join('\\n'))") {
+			t.Errorf("nothing like %s was shown:\n%.2000s", pattern, seen)
+		}
+	}
+	// What is read never becomes less, nor more than there is.
+	if !value[bool](w, `(() => { const n = seen.map((s) => /([\d,]+) pages? read/.exec(s)).filter(Boolean).map((m) => Number(m[1].replace(",", ""))); return n.every((v, i) => v <= `+strconv.Itoa(len(ship.BillPages()))+` && (i === 0 || v >= n[i - 1])); })()`) {
+		t.Errorf("the pages read go back:\n%s", seen)
+	}
+}
+
+func TestCancelStopsTheWork(t *testing.T) {
+	g := newGate()
+	p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
+	w := p.open()
+	w.ready()
+	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+	<-g.arrived
+	w.click("#step-bills .work button")
+	w.until("!document.querySelector('#step-bills .body').hidden")
+	w.says("#step-bills", "Cancelled. What was here before is unchanged.")
+	<-g.hungUp
+	if v := w.view(); v.Status != "empty" {
+		t.Errorf("after cancelling the session is %+v", v)
+	}
+}
+
+func TestGarbageIsRefusedInTheServersWords(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	if !value[bool](w, "document.querySelector('#step-orders .choose').disabled") {
+		t.Error("orders can be chosen before there are bills")
+	}
+	w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
+	w.until("document.querySelector('#step-bills .error')")
+	w.says("#step-bills .error", "letter.pdf", "is not a PDF")
+	if got := value[string](w, "document.querySelector('#step-bills .error').getAttribute('role')"); got != "alert" {
+		t.Errorf("the error's role is %q", got)
+	}
+
+	scan, err := sample.New(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scan.Pages = []sample.Page{{Picture: true}}
+	w.must(w.Files("#bills-files", p.file("scan.pdf", scan.WritePDF)))
+	w.until("document.querySelector('#step-bills .error')?.innerText.includes('scan.pdf')")
+
+	w.click("#step-bills .error button")
+	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+	w.until(bills)
+	w.must(w.Files("#orders-files", p.words("orders.csv", "Apples,Pears\n1,2\n")))
+	w.until("document.querySelector('#step-orders .error')")
+	w.says("#step-orders .error", "Invoice No.", "Apples")
+	w.says("#step-bills", "bills 6") // which stay
+}
+
+func TestABusyServerIsAskedAgainWithACountdown(t *testing.T) {
+	var refused atomic.Int32
+	p := newPlace(t, func(o *service.Options) {
+		o.Wrap = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/upload" && refused.Add(1) == 1 {
+					io.Copy(io.Discard, r.Body)
+					w.Header().Set("Retry-After", "1")
+					w.Header().Set("Content-Type", "application/json")
+					w.WriteHeader(http.StatusServiceUnavailable)
+					io.WriteString(w, `{"error":"The server is busy.","code":"busy"}`)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+	})
+	w := p.open()
+	w.ready()
+	w.run(`window.seen = []; new MutationObserver(() => seen.push(document.querySelector("#step-bills .work").innerText)).observe(document.querySelector("#step-bills .work"), { subtree: true, childList: true, characterData: true });`)
+	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+	w.until(bills)
+	if !value[bool](w, `seen.some((s) => /The server is busy[^]*tried again in 1 second/.test(s))`) {
+		t.Errorf("no countdown was shown: %s", value[string](w, "seen.join('\\n')"))
+	}
+}
+
+func TestTwoTabsShowTheSame(t *testing.T) {
+	p := newPlace(t)
+	a := p.open()
+	a.ready()
+	b := p.beside(a)
+	b.ready()
+	ship := p.shipment(small, "")
+	a.must(a.Files("#bills-files", ship.bills))
+	a.until(bills)
+	b.until(bills)
+	b.says("#step-bills", "bol.pdf", "bills 6")
+	b.must(b.Files("#orders-files", ship.orders))
+	b.until(joined)
+	a.until(joined)
+	a.says("#step-orders", "matched 30")
+	a.click("#start-over", "#ask button[value=yes]")
+	a.until(fresh)
+	b.until(fresh)
+	b.says("#notices", "started over in another tab")
+	b.must(b.Files("#bills-files", ship.bills)) // in the new session, not the old
+	b.until(bills)
+	a.until(bills)
+}
+
+func TestAResetDuringAnUploadIsExplained(t *testing.T) {
+	g := newGate()
+	p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
+	a := p.open()
+	a.ready()
+	b := p.beside(a)
+	b.ready()
+	a.must(a.Files("#bills-files", p.shipment(small, "").bills))
+	<-g.arrived
+	b.run("window.was = (await (await fetch('view')).json()).session_id")
+	b.click("#start-over")
+	b.run("while ((await (await fetch('view')).json()).session_id === was) await new Promise((r) => setTimeout(r, 20));")
+	b.until(fresh)
+	close(g.open)
+	a.until("document.querySelector('#step-bills .error')")
+	a.says("#step-bills .error", "reset", "nothing of it was kept")
+	for _, w := range []*window{a, b} {
+		if v := w.view(); v.Status != "empty" || len(v.Bills) != 0 {
+			t.Errorf("after the reset the session is %+v", v)
+		}
+		w.says("#step-bills", "Choose PDF files")
+	}
+	a.must(a.Files("#bills-files", p.shipment(small, "").bills)) // and now it works
+	a.until(bills)
+	b.until(bills)
+}
+
+func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
+	p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: 3 * time.Second} })
+	w := p.open()
+	w.ready()
+	w.click("#try-sample")
+	w.until("!document.getElementById('ended').hidden")
+	w.says("#ended", "This session has expired", "removed")
+	w.says("#session", "Session ended")
+	if w.text("#steps") != "" || w.text("#results") != "" {
+		t.Error("what is gone is still shown")
+	}
+	w.must(w.Reload())
+	w.until("!document.getElementById('ended').hidden")
+	w.says("#ended", "This session has ended")
+	w.click("#begin")
+	w.until("document.getElementById('ended').hidden && " + fresh)
+}
+
+func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
+	p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: 8 * time.Second} })
+	w := p.open()
+	w.until(fresh)
+	// As soon as it is offered, and then until the time that it would have ended.
+	w.run(`const end = Date.now() + 9000;
+		while (!document.querySelector("#notices .notice.warn button")) await new Promise((r) => setTimeout(r, 20));
+		window.said = document.querySelector("#notices .notice").innerText;
+		document.querySelector("#notices .notice.warn button").click();
+		while (Date.now() < end) await new Promise((r) => setTimeout(r, 20));`)
+	if said := value[string](w, "said"); !strings.Contains(said, "This session expires at") || !strings.Contains(said, "Keep it") {
+		t.Errorf("the notice says %q", said)
+	}
+	if !value[bool](w, "document.getElementById('ended').hidden") {
+		t.Error("the session was kept, and is not there")
+	}
+}
+
+func TestASessionClearedByAProgramSaysSo(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-sample")
+	w.until(joined)
+	w.run("await fetch('clear-session', { method: 'POST' })")
+	w.until("!document.getElementById('ended').hidden")
+	w.says("#ended", "This session was cleared")
+	w.click("#begin")
+	w.until(fresh)
+}
+
+func TestAPageOfANamedSessionWorksInIt(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.must(w.Go(p.URL + "/?_sid=dock%207"))
+	w.ready()
+	w.says("#session", "dock 7")
+	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
+	w.until(bills)
+	resp, err := http.Get(p.URL + "/status?_sid=dock%207")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	if !bytes.Contains(b, []byte(`"status":"ready"`)) {
+		t.Errorf("the session is %s", b)
+	}
+}
+
+func TestSignInWhenKeysAreOn(t *testing.T) {
+	ring := keys.Open(t.TempDir())
+	secret, err := ring.Add("depot", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t, func(o *service.Options) { o.Config = httpapi.Config{Keys: ring} })
+	w := p.open()
+	w.until("!document.getElementById('signin').hidden")
+	if w.text("#steps") != "" {
+		t.Error("the steps are shown before anybody signed in")
+	}
+	enter := func(key string) {
+		w.click("#key")
+		w.must(w.Press(key + "\r"))
+	}
+	enter("tmk_wrong")
+	w.until("!document.getElementById('signin-error').hidden")
+	w.says("#signin-error", "not valid here")
+	w.run("document.getElementById('key').value = ''")
+	enter(secret)
+	w.until("document.getElementById('signin').hidden")
+	w.ready()
+	w.click("#try-flawed")
+	w.until(joined)
+	w.click(".issues .issue")
+	w.until(inspected)
+	down := t.TempDir()
+	w.must(w.Save(down))
+	w.click("#step-sheet button[aria-label='Download CSV']")
+	saved(t, filepath.Join(down, "load-sheet.csv"))
+	w.must(w.Reload())
+	w.until(joined)
+	if err := ring.Remove("depot"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Add("other", false); err != nil {
+		t.Fatal(err)
+	}
+	w.must(w.Reload())
+	w.until("!document.getElementById('signin').hidden")
+	w.says("#signin-error", "not valid here")
+}
+
+func TestAServerThatIsAwayComesBack(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlace(t, func(o *service.Options) { o.Dir = dir })
+	w := p.open()
+	w.ready()
+	w.click("#try-sample")
+	w.until(joined)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("document.getElementById('session-text').textContent === 'Not connected'")
+	w.says("#notices", "The server did not answer", "tried again in")
+	newPlace(t, func(o *service.Options) { o.Dir, o.Address = dir, p.Address })
+	w.until("document.getElementById('session-text').textContent.includes('sheet complete')")
+	w.until("!document.querySelector('.notice')")
+	w.says("#step-orders", "matched 60")
+}

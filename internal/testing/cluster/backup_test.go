@@ -1,0 +1,172 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/s3test"
+)
+
+// copyBucket copies what is in a bucket, as "aws s3 sync" does, and returns how
+// many objects were copied and how many went meanwhile.
+func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, gone int) {
+	t.Helper()
+	ctx := context.Background()
+	client := s3.New(s3.Options{
+		BaseEndpoint: &server.Endpoint, Region: "us-east-1", UsePathStyle: true,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: server.Access, SecretAccessKey: server.Secret}, nil
+		}),
+	})
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &from})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &from, Key: o.Key})
+			var none *types.NoSuchKey
+			if errors.As(err, &none) {
+				gone++
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(got.Body)
+			got.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &to, Key: o.Key, Body: bytes.NewReader(b), ContentType: got.ContentType, Metadata: got.Metadata}); err != nil {
+				t.Fatal(err)
+			}
+			copied++
+		}
+	}
+	return copied, gone
+}
+
+// docs/operations.md, backup and restore: first the database, then the bucket,
+// while clients work; and from the two a service somewhere else, whose every
+// session serves its sheet.
+func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
+	t.Parallel()
+	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
+	docs := documents(t)
+	var ledger, passing ledger
+	var over atomic.Bool
+	var all sync.WaitGroup
+	for n := range 3 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(5, uint64(n)))
+			for i := 0; !over.Load() && !t.Failed(); i++ {
+				ship := docs[[]string{"T", "U", "V"}[random.IntN(3)]]
+				sid := fmt.Sprintf("kept-%d-%d-%s", n, i, ship.Letter)
+				c.keep(&ledger, sid, ship, func() bool { return t.Failed() })
+				if n == 0 { // these are cleared, so that files go meanwhile
+					gone := fmt.Sprintf("gone-%d", i)
+					c.keep(&passing, gone, ship, func() bool { return t.Failed() })
+					c.ask(request{method: "POST", path: "/clear-session", sid: gone})
+				}
+			}
+		})
+	}
+	stop := func() {
+		over.Store(true)
+		all.Wait()
+	}
+	defer stop()
+	size := func() int {
+		ledger.mu.Lock()
+		defer ledger.mu.Unlock()
+		return len(ledger.of)
+	}
+	until(t, "there are sessions", func() bool { return size() >= 40 })
+	ledger.mu.Lock()
+	acknowledged := maps.Clone(ledger.of)
+	ledger.mu.Unlock()
+
+	dump, err := c.cluster.Servers.Postgres.Dump(c.cluster.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := size()
+	until(t, "clients go on", func() bool { return size() >= before+10 })
+	bucket := c.cluster.Servers.S3.Bucket(t)
+	copied, gone := copyBucket(t, c.cluster.Servers.S3, c.cluster.Bucket, bucket)
+	stop()
+
+	database := c.cluster.Servers.Postgres.Database(t)
+	if err := c.cluster.Servers.Postgres.Restore(database, dump); err != nil {
+		t.Fatal(err)
+	}
+	restored := start(t, cluster.Config{Replicas: 2, Database: database, Bucket: bucket})
+	conn, err := pgx.Connect(t.Context(), restored.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(t.Context(), `SELECT s.id, (SELECT count(*) FROM tallyman.file f WHERE f.incarnation = s.incarnation) FROM tallyman.session s`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		ID    string
+		Files int
+	}
+	sessions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, cleared := 0, 0
+	seen := map[string]bool{}
+	for _, s := range sessions {
+		seen[s.ID] = true
+		a, err := try(restored, request{method: "GET", path: "/download", sid: s.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(s.ID, "kept-") {
+			// In the database, and cleared before its files were copied.
+			cleared++
+			continue
+		}
+		ship := docs[s.ID[len(s.ID)-1:]]
+		want := map[int][]byte{0: nil, 1: ship.Unmatched, 2: ship.Expected}[s.Files]
+		if s.Files == 0 && a.status == 404 {
+			continue
+		}
+		if a.status != 200 || !bytes.Equal(a.body, want) {
+			t.Errorf("session %s of the dump, with %d files: %d %.200s", s.ID, s.Files, a.status, a.body)
+			continue
+		}
+		served++
+	}
+	for sid := range acknowledged {
+		if !seen[sid] {
+			t.Errorf("session %s, acknowledged before the dump, is not in it", sid)
+		}
+	}
+	t.Logf("dump of %d kB with %d sessions, %d of them acknowledged before; %d objects copied, %d went meanwhile; %d sessions served their sheet, %d had been cleared since the dump",
+		len(dump)>>10, len(sessions), len(acknowledged), copied, gone, served, cleared)
+	if served < len(acknowledged) {
+		t.Errorf("%d sessions served their sheet", served)
+	}
+}

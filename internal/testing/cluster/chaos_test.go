@@ -1,0 +1,302 @@
+package cluster_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/pgtest"
+	"tallyman/internal/testing/shipments"
+)
+
+// ledger are workflows that were acknowledged and never cleared.
+type ledger struct {
+	mu   sync.Mutex
+	sids []string
+	of   map[string]kept
+}
+
+// kept is what a session of the ledger must serve.
+type kept struct {
+	ship   shipments.Shipment
+	merged bool
+}
+
+func (k kept) sheet() []byte {
+	if k.merged {
+		return k.ship.Expected
+	}
+	return k.ship.Unmatched
+}
+
+func (l *ledger) add(sid string, k kept) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[string]kept{}
+	}
+	if _, ok := l.of[sid]; !ok {
+		l.sids = append(l.sids, sid)
+	}
+	l.of[sid] = k
+}
+
+func (l *ledger) some(random *rand.Rand) (sid string, k kept, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.sids) == 0 {
+		return "", kept{}, false
+	}
+	sid = l.sids[random.IntN(len(l.sids))]
+	return sid, l.of[sid], true
+}
+
+// keep runs one workflow in a session of its own, each request again until it is
+// acknowledged, and enters it into the ledger. It gives up when over says so.
+func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func() bool) {
+	again := func(r request) bool {
+		for !over() {
+			a, known := c.ask(r)
+			switch {
+			case known && a.status == 200:
+				return true
+			case known && a.status != 503:
+				c.wrong(r.path+" of a workflow", a)
+				return false
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return false
+	}
+	kind, body := form(c.t, "bol.pdf", ship.Bills)
+	if !again(request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body}) {
+		return
+	}
+	kind, body = form(c.t, "orders.csv", ship.Orders)
+	if !again(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body}) {
+		// The orders may be there or not: not what was acknowledged.
+		return
+	}
+	l.add(sid, kept{ship, true})
+	c.counts.add("workflows acknowledged", 1)
+}
+
+// look downloads a session of the ledger, and counts what is lost or mixed up. It
+// returns false if there was no answer to tell.
+func (c clients) look(sid string, k kept) bool {
+	a, known := c.ask(request{method: "GET", path: "/download", sid: sid})
+	if !known || a.status == 503 {
+		return false
+	}
+	c.counts.add("downloads of acknowledged workflows", 1)
+	if a.status != 200 {
+		c.counts.add("lost", 1)
+		c.t.Errorf("session %s is lost: %d %s", sid, a.status, a.body)
+		return true
+	}
+	if !bytes.Equal(a.body, k.sheet()) {
+		c.counts.add("contaminated", 1)
+		c.t.Errorf("session %s serves another sheet: %.300s", sid, a.body)
+	}
+	return true
+}
+
+// harm is something that goes wrong. It returns when it is over.
+type harm struct {
+	name string
+	do   func(c *cluster.Cluster, random *rand.Rand) error
+}
+
+// between is a random time.
+func between(random *rand.Rand, least, most int) time.Duration {
+	return time.Duration(least+random.IntN(most-least)) * time.Millisecond
+}
+
+func one(c *cluster.Cluster, random *rand.Rand) *cluster.Replica {
+	return c.Replicas[random.IntN(len(c.Replicas))]
+}
+
+// onLink harms a link of a replica for a time.
+func onLink(link func(*cluster.Replica) *cluster.Link, least, most int, begin, end func(*cluster.Link)) func(*cluster.Cluster, *rand.Rand) error {
+	return func(c *cluster.Cluster, random *rand.Rand) error {
+		l := link(one(c, random))
+		begin(l)
+		time.Sleep(between(random, least, most))
+		end(l)
+		return nil
+	}
+}
+
+func toPostgres(r *cluster.Replica) *cluster.Link { return r.ToPostgres }
+func toS3(r *cluster.Replica) *cluster.Link       { return r.ToS3 }
+func cut(l *cluster.Link)                         { l.Cut() }
+func refuse(l *cluster.Link)                      { l.Refuse(true) }
+func accept(l *cluster.Link)                      { l.Refuse(false) }
+func stall(l *cluster.Link)                       { l.Stall(true) }
+func goOn(l *cluster.Link)                        { l.Stall(false) }
+func slow(l *cluster.Link)                        { l.Delay(30 * time.Millisecond) }
+func quick(l *cluster.Link)                       { l.Delay(0) }
+
+func restartPostgres(mode pgtest.Mode) func(*cluster.Cluster, *rand.Rand) error {
+	return func(c *cluster.Cluster, random *rand.Rand) error {
+		if err := c.Servers.Postgres.Stop(mode); err != nil {
+			return err
+		}
+		time.Sleep(between(random, 0, 300))
+		return c.Servers.Postgres.Start()
+	}
+}
+
+var harms = []harm{
+	{"kill -9 of a replica", func(c *cluster.Cluster, random *rand.Rand) error {
+		r := one(c, random)
+		r.Kill()
+		time.Sleep(between(random, 0, 300))
+		return r.Start()
+	}},
+	{"PostgreSQL restarted, fast", restartPostgres(pgtest.Fast)},
+	{"PostgreSQL restarted, immediate", restartPostgres(pgtest.Immediate)},
+	{"S3 server stopped and continued", func(c *cluster.Cluster, random *rand.Rand) error {
+		if err := c.Servers.S3.Stop(); err != nil {
+			return err
+		}
+		time.Sleep(between(random, 200, 4500))
+		return c.Servers.S3.Continue()
+	}},
+	{"connections to PostgreSQL cut", onLink(toPostgres, 0, 200, cut, cut)},
+	{"connections to S3 cut", onLink(toS3, 0, 200, cut, cut)},
+	{"kill -9 of two replicas", func(c *cluster.Cluster, random *rand.Rand) error {
+		i := random.IntN(3)
+		a, b := c.Replicas[i], c.Replicas[(i+1)%3]
+		a.Kill()
+		b.Kill()
+		time.Sleep(between(random, 0, 300))
+		if err := a.Start(); err != nil {
+			return err
+		}
+		return b.Start()
+	}},
+	{"S3 server killed and started", func(c *cluster.Cluster, random *rand.Rand) error {
+		c.Servers.S3.Kill()
+		time.Sleep(between(random, 0, 500))
+		return c.Servers.S3.Run()
+	}},
+	{"connections to PostgreSQL delayed", onLink(toPostgres, 300, 1000, slow, quick)},
+	{"connections to S3 delayed", onLink(toS3, 300, 1000, slow, quick)},
+	{"connections to PostgreSQL stalled", onLink(toPostgres, 200, 3000, stall, goOn)},
+	{"connections to S3 refused", onLink(toS3, 200, 1500, refuse, accept)},
+	{"connections to PostgreSQL refused", onLink(toPostgres, 200, 1500, refuse, accept)},
+	{"connections to S3 stalled", onLink(toS3, 200, 3000, stall, goOn)},
+}
+
+// While clients work, replicas are killed, PostgreSQL is restarted, the S3 server
+// stopped, and connections cut, refused, stalled and delayed. The history of every
+// session is linearizable, nothing acknowledged is lost, no sheet holds another's
+// lines, every 5xx says what it is and when to come again, and all works again by
+// itself.
+func TestChaos(t *testing.T) {
+	faults := len(harms)
+	if long() {
+		faults = 15 * len(harms) // 210
+	}
+	// Less patience than in real use, so that storage that stands still shows.
+	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &tally{}}
+	docs := documents(t)
+	var ledger ledger
+
+	var round atomic.Int64
+	// Clients hold it for reading while they are at one request of a history.
+	var turning sync.RWMutex
+	h := newHistory(docs)
+	var over atomic.Bool
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(2, uint64(n)))
+			for !over.Load() && !t.Failed() {
+				turning.RLock()
+				c.one(h, int(round.Load()), random)
+				turning.RUnlock()
+				time.Sleep(between(random, 1, 60))
+			}
+		})
+	}
+	for n := range 2 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(3, uint64(n)))
+			for i := 0; !over.Load() && !t.Failed(); i++ {
+				ship := docs[[]string{"T", "U", "V"}[random.IntN(3)]]
+				c.keep(&ledger, fmt.Sprintf("kept-%d-%d", n, i), ship, func() bool { return over.Load() || t.Failed() })
+				if sid, k, ok := ledger.some(random); ok {
+					c.look(sid, k)
+				}
+				time.Sleep(between(random, 1, 100))
+			}
+		})
+	}
+	defer all.Wait()
+	defer over.Store(true)
+
+	random := rand.New(rand.NewPCG(4, 4))
+	var order []harm
+	kinds := map[string]int{}
+	began := time.Now()
+	for i := range faults {
+		if len(order) == 0 {
+			order = append(order, harms...)
+			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		}
+		bad := order[0]
+		order = order[1:]
+		time.Sleep(between(random, 50, 200))
+		if err := bad.do(c.cluster, random); err != nil {
+			t.Fatalf("fault %d, %s: %v", i, bad.name, err)
+		}
+		kinds[bad.name]++
+		// Each replica works again: it stores a file, and gives a sheet.
+		for _, r := range c.cluster.Replicas {
+			sid := "probe-" + r.Name
+			works := func() bool {
+				a, err := try(c.cluster, request{at: r.URL(), method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: docs["T"].Bills})
+				if err != nil || a.status != 200 {
+					return false
+				}
+				a, err = try(c.cluster, request{at: r.URL(), method: "GET", path: "/download", sid: sid})
+				return err == nil && bytes.Equal(a.body, docs["T"].Unmatched)
+			}
+			for end := time.Now().Add(time.Minute); !works(); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("fault %d, %s: %s does not work again; it is at\n%s", i, bad.name, r.Name, r.Dump())
+				}
+			}
+		}
+		turning.Lock()
+		done, number := h, int(round.Load())
+		c.readAll(done, number)
+		h = newHistory(docs)
+		round.Add(1)
+		turning.Unlock()
+		if err := done.check(); err != nil {
+			t.Errorf("fault %d, %s: %v", i, bad.name, err)
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	over.Store(true)
+	all.Wait()
+	for sid, k := range ledger.of {
+		until(t, "the session "+sid+" answers", func() bool { return c.look(sid, k) })
+	}
+	t.Logf("%d faults in %v: %v", faults, time.Since(began).Round(time.Second), kinds)
+	t.Logf("%v; %d sessions of the ledger looked at in the end; contaminated %d, lost %d, unclear answers %d",
+		c.counts, len(ledger.of), c.counts.get("contaminated"), c.counts.get("lost"), c.counts.get("unclear answers"))
+	if len(ledger.of) == 0 {
+		t.Error("no workflow was acknowledged")
+	}
+}

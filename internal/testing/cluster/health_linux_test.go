@@ -1,0 +1,83 @@
+package cluster_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/shipments"
+)
+
+// children are the processes that a process started.
+func children(pid int) (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", pid)) {
+			if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}
+
+func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 5, Patience: "1s"})
+	other := c.Replicas[4]
+	ship := shipments.New(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
+	type parts struct{ Status, Sessions, Contents, Workers string }
+	health := func(r *cluster.Replica) (p parts) {
+		a, err := try(c, request{at: r.URL(), method: "GET", path: "/health"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.into(t, &p)
+		if p.Status == "healthy" != (a.status == 200) || a.status != 200 && (a.status != 503 || a.header.Get("Retry-After") == "") {
+			t.Errorf("%d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.body)
+		}
+		return p
+	}
+	well := parts{"healthy", "working", "working", "working"}
+	stand := func(r *cluster.Replica, sig syscall.Signal) {
+		for _, pid := range children(r.PID()) {
+			syscall.Kill(pid, sig)
+		}
+	}
+	for i, part := range []struct {
+		name       string
+		harm, mend func(*cluster.Replica)
+		want       parts
+	}{
+		{"no way to PostgreSQL", func(r *cluster.Replica) { r.ToPostgres.Refuse(true) }, func(r *cluster.Replica) { r.ToPostgres.Refuse(false) },
+			parts{"unhealthy", "failing", "working", "working"}},
+		{"no way to S3", func(r *cluster.Replica) { r.ToS3.Refuse(true) }, func(r *cluster.Replica) { r.ToS3.Refuse(false) },
+			parts{"unhealthy", "working", "failing", "working"}},
+		{"S3 stands still", func(r *cluster.Replica) { r.ToS3.Stall(true) }, func(r *cluster.Replica) { r.ToS3.Stall(false) },
+			parts{"unhealthy", "working", "failing", "working"}},
+		{"the workers stand still", func(r *cluster.Replica) { stand(r, syscall.SIGSTOP) }, func(r *cluster.Replica) { stand(r, syscall.SIGCONT) },
+			parts{"unhealthy", "working", "working", "failing"}},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel()
+			r := c.Replicas[i]
+			t.Cleanup(func() { part.mend(r) })
+			until(t, "it is well", func() bool { return health(r) == well })
+			ask(t, c, request{at: r.URL(), method: "POST", path: "/upload", sid: "x", kind: "application/pdf", body: ship.Bills})
+			part.harm(r)
+			until(t, "health tells", func() bool { return health(r) == part.want })
+			if got := health(other); got != well {
+				t.Errorf("another replica says %+v", got)
+			}
+			part.mend(r)
+			until(t, "it is well again", func() bool { return health(r) == well })
+		})
+	}
+}

@@ -1,0 +1,341 @@
+package cluster_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"tallyman/internal/testing/shipments"
+)
+
+// The model here is DESIGN.md §6 as HTTP shows it. Unlike sessiontest's it sees no
+// incarnations: an upload is an open or a look, which notes the incarnation, and
+// later an attach to that one, two operations of one request. The third is the state
+// that the answer tells of, or if that is session_superseded, the moment at which the
+// incarnation was over.
+
+// kind is a kind of operation.
+type kind string
+
+const (
+	begin    kind = "begin"    // /new-session, /auto-reset
+	clearing kind = "clear"    // /clear-session
+	open     kind = "open"     // the first part of an upload of bills
+	look     kind = "look"     // the first part of an upload of orders
+	attach   kind = "attach"   // the second part of either
+	figures  kind = "figures"  // the third, if it succeeded: the sheet that it tells of
+	over     kind = "over"     // the third, if it was superseded
+	noBills  kind = "no bills" // orders that are refused
+	status   kind = "status"
+	download kind = "download"
+)
+
+// op is an operation as it was called.
+type op struct {
+	kind kind
+	sid  string
+	id   int // of the request
+	// For an attach.
+	file   string // see fileOf
+	orders bool
+	add    bool
+}
+
+// told is what an operation was answered.
+type told struct {
+	unknown bool // nobody knows, or it failed before or after it took effect
+	exists  bool // status
+	// files are those that status lists, or how many of what size were removed.
+	files   string
+	removed int
+	bytes   int64
+	bills   int    // that an upload says the session has
+	sheet   string // what a download holds, see sheetOf; "none" for 404
+}
+
+// fileOf names an attached file, which ends with ";".
+func fileOf(letter string, id, size int) string { return fmt.Sprintf("%s-%d:%d;", letter, id, size) }
+
+func split(files string) []string {
+	if files == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(files, ";"), ";")
+}
+
+// world is the state of one session ID.
+type world struct {
+	alive       bool
+	incarnation int    // the request that began it
+	bol, orders string // files
+	// pending are the incarnations of uploads under way, "REQUEST=INCARNATION;"
+	// in order.
+	pending string
+}
+
+func (w world) removes(a told) bool {
+	n, bytes := 0, int64(0)
+	if w.alive {
+		for _, f := range split(w.bol + w.orders) {
+			_, size, _ := strings.Cut(f, ":")
+			b, _ := strconv.ParseInt(size, 10, 64)
+			n, bytes = n+1, bytes+b
+		}
+	}
+	return a.removed == n && a.bytes == bytes
+}
+
+// note remembers the incarnation that an upload is for.
+func (w world) note(id int) world {
+	all := append(split(w.pending), fmt.Sprintf("%d=%d", id, w.incarnation))
+	slices.Sort(all)
+	w.pending = strings.Join(all, ";") + ";"
+	return w
+}
+
+// noted is the incarnation that an upload is for.
+func (w world) noted(id int) (incarnation int, ok bool) {
+	for _, p := range split(w.pending) {
+		if who, inc, _ := strings.Cut(p, "="); who == strconv.Itoa(id) {
+			incarnation, _ = strconv.Atoi(inc)
+			return incarnation, true
+		}
+	}
+	return 0, false
+}
+
+func (w world) forget(id int) world {
+	all := slices.DeleteFunc(split(w.pending), func(p string) bool { return strings.HasPrefix(p, strconv.Itoa(id)+"=") })
+	if w.pending = strings.Join(all, ";"); w.pending != "" {
+		w.pending += ";"
+	}
+	return w
+}
+
+func (w world) begun(id int) world {
+	return world{alive: true, incarnation: id, pending: w.pending}
+}
+
+func (w world) ended() world { return world{pending: w.pending} }
+
+func (w world) attached(o op) world {
+	switch {
+	case o.orders:
+		w.orders = o.file
+	case o.add:
+		w.bol += o.file
+	default:
+		w.bol, w.orders = o.file, ""
+	}
+	return w
+}
+
+// model knows how many bills and lines a document has, by its letter.
+type model map[string]shipments.Shipment
+
+// sheetOf is what a sheet must hold: the lines of each letter, in order of the
+// letters, and whether any has an order.
+func (m model) sheetOf(bol, orders string) string {
+	lines := map[string]int{}
+	for _, f := range split(bol) {
+		lines[f[:1]] = m[f[:1]].Lines // bills that are there twice count once
+	}
+	return sheetOf(lines, orders != "" && lines[orders[:1]] > 0)
+}
+
+func sheetOf(lines map[string]int, merged bool) string {
+	var letters []string
+	for letter := range lines {
+		letters = append(letters, letter)
+	}
+	slices.Sort(letters)
+	var s strings.Builder
+	for _, letter := range letters {
+		fmt.Fprintf(&s, "%s%d ", letter, lines[letter])
+	}
+	fmt.Fprint(&s, merged)
+	return s.String()
+}
+
+// step returns the worlds that an operation with that answer can lead to.
+func (m model) step(w world, o op, a told) []world {
+	if_ := func(w world, ok bool) []world {
+		if !ok {
+			return nil
+		}
+		return []world{w}
+	}
+	inc, pending := w.noted(o.id)
+	current := pending && w.alive && inc == w.incarnation
+	switch o.kind {
+	case begin:
+		if a.unknown {
+			return []world{w, w.begun(o.id)}
+		}
+		return if_(w.begun(o.id), w.removes(a))
+	case clearing:
+		if a.unknown {
+			return []world{w, w.ended()}
+		}
+		return if_(w.ended(), w.removes(a))
+	case open:
+		next := w
+		if !w.alive {
+			next = w.begun(o.id)
+		}
+		next = next.note(o.id)
+		if a.unknown {
+			return []world{w, next}
+		}
+		return []world{next}
+	case look:
+		if a.unknown {
+			return append([]world{w}, if_(w.note(o.id), w.alive && w.bol != "")...)
+		}
+		return if_(w.note(o.id), w.alive && w.bol != "")
+	case attach:
+		next := w.attached(o)
+		if a.unknown {
+			return append([]world{w}, if_(next, current)...)
+		}
+		return if_(next, current)
+	case figures:
+		bills, seen := 0, map[string]bool{}
+		for _, f := range split(w.bol) {
+			if letter := f[:1]; !seen[letter] {
+				bills, seen[letter] = bills+m[letter].Count, true
+			}
+		}
+		return if_(w.forget(o.id), current && a.bills == bills)
+	case over:
+		return if_(w.forget(o.id), pending && !current)
+	case noBills:
+		return if_(w, !w.alive || w.bol == "")
+	case status:
+		return if_(w, a.exists == w.alive && (!w.alive || a.files == w.bol+w.orders))
+	case download:
+		if a.sheet == "none" {
+			return if_(w, !w.alive || w.bol == "")
+		}
+		return if_(w, w.alive && w.bol != "" && a.sheet == m.sheetOf(w.bol, w.orders))
+	}
+	return nil
+}
+
+// history is what clients called and were answered. It is safe for concurrent use.
+type history struct {
+	model model
+	start time.Time
+
+	mu      sync.Mutex
+	ops     []porcupine.Operation
+	ids     int
+	unknown int
+}
+
+func newHistory(m model) *history { return &history{model: m, start: time.Now()} }
+
+// call begins a request: its number and when it was made.
+func (h *history) call() (id int, at int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ids++
+	return h.ids, int64(time.Since(h.start))
+}
+
+// record adds an operation that was answered just now. If nobody knows what became
+// of it, it may take effect at any time.
+func (h *history) record(o op, a told, at int64) { h.recordUntil(o, a, at, !a.unknown) }
+
+// recordUntil is record where it is certain that all is over by now.
+func (h *history) recordUntil(o op, a told, at int64, over bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	end := int64(time.Since(h.start))
+	if !over {
+		end = 1 << 62
+		h.unknown++
+	}
+	h.ops = append(h.ops, porcupine.Operation{Input: o, Output: a, Call: at, Return: end})
+}
+
+var errNotLinearizable = errors.New("the history is not linearizable")
+
+// check fails if no order of the operations explains the answers.
+func (h *history) check() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := porcupine.NondeterministicModel{
+		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
+			by := map[string][]porcupine.Operation{}
+			for _, o := range all {
+				sid := o.Input.(op).sid
+				by[sid] = append(by[sid], o)
+			}
+			var parts [][]porcupine.Operation
+			for _, part := range by {
+				parts = append(parts, part)
+			}
+			return parts
+		},
+		Init: func() []any { return []any{world{}} },
+		Step: func(state, input, output any) (next []any) {
+			for _, w := range h.model.step(state.(world), input.(op), output.(told)) {
+				next = append(next, w)
+			}
+			return next
+		},
+		Equal: func(a, b any) bool { return a == b },
+	}
+	switch result, info := porcupine.CheckOperationsVerbose(m.ToModel(), h.ops, 2*time.Minute); result {
+	case porcupine.Ok:
+		return nil
+	case porcupine.Unknown:
+		return fmt.Errorf("no decision on a history of %d operations, %d of unknown outcome", len(h.ops), h.unknown)
+	default:
+		return fmt.Errorf("%w: %s", errNotLinearizable, explain(h.ops, info))
+	}
+}
+
+// explain shows where every order gets stuck.
+func explain(all []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	var s strings.Builder
+	for _, partition := range info.PartialLinearizationsOperations() {
+		var longest []porcupine.Operation
+		for _, p := range partition {
+			if len(p) > len(longest) {
+				longest = p
+			}
+		}
+		placed := map[porcupine.Operation]bool{}
+		sid := ""
+		for _, o := range longest {
+			placed[o], sid = true, o.Input.(op).sid
+		}
+		var left []porcupine.Operation
+		for _, o := range all {
+			if !placed[o] && o.Input.(op).sid == sid {
+				left = append(left, o)
+			}
+		}
+		if len(left) == 0 {
+			continue
+		}
+		slices.SortFunc(left, func(a, b porcupine.Operation) int { return int(min(max(a.Return-b.Return, -1), 1)) })
+		fmt.Fprintf(&s, "\nsession %s: after %d operations, which end with", sid, len(longest))
+		for _, o := range longest[max(0, len(longest)-12):] {
+			fmt.Fprintf(&s, "\n\t[%d, %d] %+v -> %+v", o.Call, o.Return, o.Input, o.Output)
+		}
+		s.WriteString("\nnone of these can follow")
+		for _, o := range left[:min(len(left), 12)] {
+			fmt.Fprintf(&s, "\n\t[%d, %d] %+v -> %+v", o.Call, o.Return, o.Input, o.Output)
+		}
+	}
+	return s.String()
+}

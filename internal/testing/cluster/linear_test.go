@@ -1,0 +1,319 @@
+package cluster_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/shipments"
+)
+
+// documents are few and small, so that there are many operations in a second. Each
+// has another number of bills.
+func documents(t testing.TB) model {
+	m := model{}
+	for i, letter := range []string{"T", "U", "V"} {
+		m[letter] = shipments.New(t, sample.Options{Bills: i + 1, Lines: 3 * (i + 1), Seed: 1}, letter)
+	}
+	return m
+}
+
+// clients collide on a few sessions, and record what happens.
+type clients struct {
+	t       testing.TB
+	cluster *cluster.Cluster
+	counts  *tally
+}
+
+// loadKeys is the number of session IDs in a history.
+const loadKeys = 3
+
+// one makes one random request. It returns false if nobody knows what became of
+// it.
+func (c clients) one(h *history, round int, random *rand.Rand) {
+	sid := fmt.Sprintf("round-%d-%d", round, random.IntN(loadKeys))
+	letter := []string{"T", "U", "V"}[random.IntN(3)]
+	id, at := h.call()
+	switch p := random.IntN(100); {
+	case p < 12:
+		path := []string{"/new-session", "/auto-reset"}[random.IntN(2)]
+		c.reset(h, op{kind: begin, sid: sid, id: id}, at, path)
+	case p < 20:
+		c.reset(h, op{kind: clearing, sid: sid, id: id}, at, "/clear-session")
+	case p < 45:
+		c.upload(h, sid, id, at, letter, random.IntN(3) == 0)
+	case p < 60:
+		c.uploadOrders(h, sid, id, at, letter)
+	case p < 85:
+		c.status(h, sid, id, at)
+	default:
+		c.download(h, sid, id, at)
+	}
+}
+
+// ask makes a request through the proxy. known is false if nobody knows what
+// became of it. It checks what every answer must be.
+func (c clients) ask(r request) (a answer, known bool) {
+	c.counts.add("operations", 1)
+	a, err := try(c.cluster, r)
+	if err != nil || a.header.Get(cluster.ByHeader) == "" {
+		c.counts.add("unknown: no answer", 1)
+		c.rest()
+		return a, false
+	}
+	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" {
+		switch code := a.code(); code {
+		case "busy", "worker_stopped":
+			c.counts.add("refused: "+code, 1)
+			return a, true
+		case "storage_unavailable":
+			// What it says it could not do may have been done all the same.
+			// Nothing else that changes something was.
+			for _, what := range []string{"begin the session", "clear the session", "attach the files"} {
+				if bytes.Contains(a.body, []byte("could not "+what)) {
+					c.counts.add("unknown: storage_unavailable", 1)
+					c.rest()
+					return a, false
+				}
+			}
+			c.counts.add("refused: storage_unavailable", 1)
+			c.rest()
+			return a, true
+		}
+	}
+	if a.status >= 500 {
+		c.counts.add("unclear answers", 1)
+		c.t.Errorf("%s %s: %d %s, Retry-After %q", r.method, r.path, a.status, a.body, a.header.Get("Retry-After"))
+		return a, false
+	}
+	return a, true
+}
+
+// rest keeps a client from piling up operations whose outcome nobody knows: the
+// checker has to try them at every place.
+func (c clients) rest() { time.Sleep(300 * time.Millisecond) }
+
+// wrong reports an answer that nothing explains.
+func (c clients) wrong(r string, a answer) {
+	c.counts.add("unclear answers", 1)
+	c.t.Errorf("%s: %d %s", r, a.status, a.body)
+}
+
+func (c clients) reset(h *history, o op, at int64, path string) {
+	a, known := c.ask(request{method: "POST", path: path, sid: o.sid})
+	switch {
+	case !known:
+		h.record(o, told{unknown: true}, at)
+	case a.status == 200:
+		var removed struct {
+			Removed struct {
+				Files int
+				Bytes int64
+			}
+		}
+		a.into(c.t, &removed)
+		h.record(o, told{removed: removed.Removed.Files, bytes: removed.Removed.Bytes}, at)
+	case a.status != 503: // nothing was done
+		c.wrong(path, a)
+	}
+}
+
+func (c clients) upload(h *history, sid string, id int, at int64, letter string, add bool) {
+	ship := h.model[letter]
+	name := fmt.Sprintf("%s-%d", letter, id)
+	kind, body := form(c.t, name+".pdf", ship.Bills)
+	path := "/upload"
+	if add {
+		path += "?mode=append"
+	}
+	a, known := c.ask(request{method: "POST", path: path, sid: sid, kind: kind, body: body})
+	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Bills)), add: add}
+	c.attached(h, first, second, at, a, known)
+}
+
+func (c clients) uploadOrders(h *history, sid string, id int, at int64, letter string) {
+	ship := h.model[letter]
+	kind, body := form(c.t, fmt.Sprintf("%s-%d.csv", letter, id), ship.Orders)
+	a, known := c.ask(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body})
+	if known && a.status == 400 && a.code() == "no_bol" {
+		h.record(op{kind: noBills, sid: sid, id: id}, told{}, at)
+		return
+	}
+	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Orders)), orders: true}
+	c.attached(h, first, second, at, a, known)
+}
+
+// attached records the parts of an upload.
+func (c clients) attached(h *history, first, second op, at int64, a answer, known bool) {
+	switch {
+	case !known:
+		h.record(first, told{unknown: true}, at)
+		h.record(second, told{unknown: true}, at)
+	case a.status == 200:
+		var said struct{ Bills int }
+		a.into(c.t, &said)
+		h.record(first, told{}, at)
+		h.record(second, told{}, at)
+		if !second.orders {
+			third := second
+			third.kind = figures
+			h.record(third, told{bills: said.Bills}, at)
+		}
+	case a.code() == "session_superseded":
+		h.record(first, told{}, at)
+		// It may have been there for a moment: another upload came between, and
+		// then the reset.
+		h.recordUntil(second, told{unknown: true}, at, true)
+		third := second
+		third.kind = over
+		h.record(third, told{}, at)
+		c.counts.add("superseded", 1)
+	case a.status == 503: // it may have begun the session
+		h.recordUntil(first, told{unknown: true}, at, true)
+	default:
+		c.wrong("an upload", a)
+	}
+}
+
+func (c clients) status(h *history, sid string, id int, at int64) {
+	a, known := c.ask(request{method: "GET", path: "/status", sid: sid})
+	if !known || a.status == 503 {
+		return
+	}
+	if a.status != 200 {
+		c.wrong("/status", a)
+		return
+	}
+	var said struct {
+		Exists bool `json:"session_exists"`
+		Files  []struct {
+			Name string
+			Size int64
+		} `json:"available_files"`
+	}
+	a.into(c.t, &said)
+	got := told{exists: said.Exists}
+	for _, f := range said.Files {
+		if f.Name != "combined_data.csv" {
+			name, _, _ := strings.Cut(f.Name, ".")
+			got.files += fmt.Sprintf("%s:%d;", name, f.Size)
+		}
+	}
+	h.record(op{kind: status, sid: sid, id: id}, got, at)
+}
+
+func (c clients) download(h *history, sid string, id int, at int64) {
+	a, known := c.ask(request{method: "GET", path: "/download", sid: sid})
+	switch {
+	case !known || a.status == 503:
+	case a.status == 404:
+		h.record(op{kind: download, sid: sid, id: id}, told{sheet: "none"}, at)
+	case a.status == 200:
+		lines, merged, err := shipments.Origin(a.body)
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		c.counts.add("downloads", 1)
+		h.record(op{kind: download, sid: sid, id: id}, told{sheet: sheetOf(lines, merged)}, at)
+	default:
+		c.wrong("/download", a)
+	}
+}
+
+// readAll looks at all sessions of a history.
+func (c clients) readAll(h *history, round int) {
+	for i := range loadKeys {
+		id, at := h.call()
+		c.status(h, fmt.Sprintf("round-%d-%d", round, i), id, at)
+	}
+}
+
+func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
+	t.Parallel()
+	c := clients{t, start(t, cluster.Config{Replicas: 3}), &tally{}}
+	docs := documents(t)
+	rounds := 8
+	if long() {
+		rounds = 100
+	}
+	for round := range rounds {
+		h := newHistory(docs)
+		var all sync.WaitGroup
+		for n := range 8 {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(round), uint64(n)))
+				for range 20 {
+					c.one(h, round, random)
+				}
+			})
+		}
+		all.Wait()
+		c.readAll(h, round)
+		if err := h.check(); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+	t.Log(c.counts)
+	if c.counts.get("superseded") == 0 || c.counts.get("downloads") == 0 {
+		t.Error("the load has no collisions")
+	}
+}
+
+// Histories that break a rule, one each, and their like that do not.
+func TestTheCheckerKnowsTheRules(t *testing.T) {
+	docs := documents(t)
+	type step struct {
+		op
+		told
+		call, end int64
+	}
+	const sid = "s"
+	file := fileOf("T", 2, 10)
+	for _, c := range []struct {
+		name  string
+		want  bool
+		steps []step
+	}{
+		{"an attach in its life", true, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
+		{"an attach that landed in another life", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: attach, id: 2, file: file}, told{}, 5, 6}}},
+		{"one that was superseded by a reset", true, []step{
+			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: over, id: 2}, told{}, 1, 6}}},
+		{"one that was superseded by nothing", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: over, id: 2}, told{}, 1, 6}}},
+		{"a cleared session that comes back", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4},
+			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
+		{"an acknowledged file that is lost", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
+		{"a sheet of another document", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: download, id: 4}, told{sheet: "U6 false"}, 8, 9}}},
+		{"a reset that tells of fewer files than it removes", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: begin, id: 4}, told{}, 8, 9}}},
+		{"a file of an upload of unknown outcome, not there", true, []step{
+			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
+		{"the same, there and gone again", false, []step{
+			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100},
+			{op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
+	} {
+		h := newHistory(docs)
+		for _, s := range c.steps {
+			s.op.sid = sid
+			h.ops = append(h.ops, porcupine.Operation{Input: s.op, Output: s.told, Call: s.call, Return: s.end})
+		}
+		if err := h.check(); (err == nil) != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

@@ -1,0 +1,388 @@
+package cluster_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/cookiejar"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/shipments"
+)
+
+// workflow runs clear, new, upload, upload-csv, download-bol, clear, each request
+// at another replica.
+func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid string, client *http.Client, minted bool) {
+	t.Helper()
+	seen := map[string]bool{}
+	do := func(method, path, kind string, body []byte) answer {
+		t.Helper()
+		a := ask(t, c, request{method: method, path: path, sid: sid, kind: kind, body: body, client: client})
+		seen[a.header.Get(cluster.ByHeader)] = true
+		return a
+	}
+	do("POST", "/clear-session", "", nil)
+	var created struct {
+		ID string `json:"session_id"`
+	}
+	do("POST", "/new-session", "", nil).into(t, &created)
+	if minted {
+		sid = created.ID
+	}
+	kind, body := form(t, "bol.pdf", ship.Bills)
+	do("POST", "/upload", kind, body)
+	if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Unmatched) {
+		t.Error("the sheet without orders is not the expected one")
+	}
+	kind, body = form(t, "orders.csv", ship.Orders)
+	do("POST", "/upload-csv", kind, body)
+	for range 3 { // from each replica
+		if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Expected) {
+			t.Error("the sheet is not the expected one")
+		}
+	}
+	var cleared struct {
+		Status  string
+		Removed struct{ Files int }
+	}
+	do("POST", "/clear-session", "", nil).into(t, &cleared)
+	if cleared.Status != "cleared" || cleared.Removed.Files != 2 {
+		t.Errorf("cleared: %+v", cleared)
+	}
+	if len(seen) != len(c.Replicas) {
+		t.Errorf("of %d replicas only %v were asked", len(c.Replicas), seen)
+	}
+}
+
+func TestTheWorkflowOverThreeReplicas(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3})
+	run := func(name string, ship shipments.Shipment) {
+		t.Run(name+" with an ID of the client's", func(t *testing.T) { workflow(t, c, ship, "external_1720_ab/../c d", nil, false) })
+		t.Run(name+" with a minted ID", func(t *testing.T) { workflow(t, c, ship, "", nil, true) })
+		t.Run(name+" by cookie", func(t *testing.T) {
+			jar, err := cookiejar.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			workflow(t, c, ship, "", &http.Client{Jar: jar}, false)
+		})
+	}
+	run("invented", shipments.New(t, sample.Options{Bills: 6, Lines: 30, Seed: 1}, "T"))
+	if ship, ok := shipments.Real(t, "../../.."); ok {
+		run("real", ship)
+	}
+	until(t, "the bucket is empty", func() bool { return stored(t, c) == 0 })
+}
+
+// stored counts the objects in the bucket.
+func stored(t testing.TB, c *cluster.Cluster) (n int) {
+	t.Helper()
+	filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
+			n++
+		}
+		return nil
+	})
+	return n
+}
+
+// locked waits until all replicas know a key, and let nobody in without one.
+func locked(t *testing.T, c *cluster.Cluster, secret string) {
+	t.Helper()
+	for _, r := range c.Replicas {
+		until(t, "a key that was added is valid", func() bool {
+			with, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: secret})
+			if err != nil {
+				t.Fatal(err)
+			}
+			without, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x"})
+			return err == nil && with.status == 200 && without.status == 401
+		})
+	}
+}
+
+func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3})
+	var secrets []string
+	for i := range shipments.MixOwners {
+		secret, err := c.Key(fmt.Sprint("owner", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, secret)
+	}
+	for _, secret := range secrets {
+		locked(t, c, secret)
+	}
+	rounds := 12
+	if long() {
+		rounds = 100
+	}
+	shipments.Mix(t, rounds, func(r shipments.Request) (int, []byte, error) {
+		a, err := try(c, request{method: r.Method, path: r.Path, sid: r.Sid, key: secrets[r.Owner], kind: r.ContentType, body: r.Body})
+		return a.status, a.body, err
+	})
+}
+
+// stream reads the events of a session at one replica.
+func stream(t *testing.T, at, sid string) (next func() (kind string, data map[string]any)) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", at+"/events?_sid="+sid, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	if resp.StatusCode != 200 {
+		t.Fatal(resp.Status)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	return func() (string, map[string]any) {
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				var e map[string]any
+				if err := json.Unmarshal([]byte(data), &e); err != nil {
+					t.Error(err)
+				}
+				kind, _ := e["type"].(string)
+				return kind, e
+			}
+		}
+		return "", nil
+	}
+}
+
+func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3})
+	ship := shipments.New(t, sample.Options{Bills: 40, Lines: 200, Seed: 1}, "T")
+	if r, ok := shipments.Real(t, "../../.."); ok {
+		ship = r
+	}
+	here, there, direct := c.Replicas[0], c.Replicas[1], c.Replicas[2]
+	// A bus begins to listen some time after its replica.
+	until(t, "all listen to the others", func() bool {
+		return listening(t, c) == 3
+	})
+	a, b := stream(t, here.URL(), "s"), stream(t, direct.URL(), "s")
+	for _, next := range []func() (string, map[string]any){a, b} {
+		if kind, e := next(); kind != "state" || e["status"] != "no_session" {
+			t.Fatalf("first comes %v", e)
+		}
+	}
+	ask(t, c, request{at: there.URL(), method: "POST", path: "/upload", sid: "s", kind: "application/pdf", body: ship.Bills})
+	ask(t, c, request{at: there.URL(), method: "POST", path: "/clear-session", sid: "s"})
+	for i, next := range []func() (string, map[string]any){a, b} {
+		seen := map[string]int{}
+		for seen["cleared"] == 0 {
+			kind, e := next()
+			if kind == "" {
+				t.Fatalf("stream %d ended after %v", i, seen)
+			}
+			seen[kind]++
+			if kind == "attached" && (e["bills"] != float64(ship.Count) || e["status"] != "ready") {
+				t.Errorf("stream %d: %v", i, e)
+			}
+		}
+		if seen["reading"] != 1 || seen["progress"] == 0 || seen["attached"] != 1 {
+			t.Errorf("stream %d tells %v", i, seen)
+		}
+	}
+}
+
+// listening counts the connections that LISTEN in the cluster's database.
+func listening(t testing.TB, c *cluster.Cluster) (n int) {
+	t.Helper()
+	query(t, c, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`, &n)
+	return n
+}
+
+func query(t testing.TB, c *cluster.Cluster, sql string, to ...any) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, c.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if err := conn.QueryRow(ctx, sql).Scan(to...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3})
+	for i := range 25 {
+		ask(t, c, request{method: "POST", path: "/new-session", sid: fmt.Sprintf("s%02d", i)})
+	}
+	seen := map[string]int{}
+	by := map[string]bool{}
+	for after := ""; ; {
+		var page struct {
+			All []struct {
+				CreatedAt time.Time `json:"created_at"`
+			} `json:"all_sessions"`
+			Total int `json:"total_sessions"`
+			Next  *string
+		}
+		a := ask(t, c, request{method: "GET", path: "/debug-sessions?limit=7&after=" + after})
+		a.into(t, &page)
+		by[a.header.Get(cluster.ByHeader)] = true
+		if page.Total != 25 {
+			t.Fatalf("%s", a.body)
+		}
+		for _, s := range page.All {
+			seen[s.CreatedAt.String()]++
+		}
+		if page.Next == nil {
+			break
+		}
+		after = *page.Next
+	}
+	n := 0
+	for _, times := range seen {
+		n += times
+	}
+	if n != 25 || len(by) != 3 {
+		t.Errorf("a listing of 25 sessions showed %d, over %v", n, by)
+	}
+}
+
+// A key works at all replicas within seconds, and a removed one nowhere. They
+// notice by themselves.
+func TestKeysHoldForAllReplicas(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3})
+	status := func(r *cluster.Replica, key string) int {
+		a, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.status
+	}
+	admin, err := c.Key("admin", "--admin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	depot, err := c.Key("depot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked(t, c, admin)
+	locked(t, c, depot)
+	ask(t, c, request{method: "POST", path: "/new-session", sid: "x", key: depot})
+	if err := c.RemoveKey("depot"); err != nil {
+		t.Fatal(err)
+	}
+	removed := time.Now()
+	for _, r := range c.Replicas {
+		until(t, "a key that was removed is not valid", func() bool { return status(r, depot) == 401 })
+		if got := status(r, admin); got != 200 {
+			t.Errorf("%s answers %d with another key", r.Name, got)
+		}
+	}
+	t.Logf("a removed key was valid nowhere %v later", time.Since(removed).Round(10*time.Millisecond))
+	again, err := c.Key("depot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range c.Replicas {
+		until(t, "the new key is valid, and owns the sessions", func() bool {
+			a, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: again})
+			return err == nil && bytes.Contains(a.body, []byte(`"session_exists":true`))
+		})
+	}
+}
+
+// Sessions expire for all replicas, which sweep at once and leave nothing.
+func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
+	t.Parallel()
+	c := start(t, cluster.Config{Replicas: 3, Args: []string{"--life", "5s", "--cookie-life", "5s"}})
+	ship := shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T")
+	const n = 60
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			ask(t, c, request{method: "POST", path: "/upload", sid: fmt.Sprint("s", i), kind: "application/pdf", body: ship.Bills})
+		})
+	}
+	all.Wait()
+	exists := func(sid string) bool {
+		return bytes.Contains(ask(t, c, request{method: "GET", path: "/status", sid: sid}).body, []byte(`"session_exists":true`))
+	}
+	// One is used all the time, at whatever replica, and lives.
+	var kept sync.WaitGroup
+	stop := make(chan struct{})
+	kept.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+				if a, err := try(c, request{method: "GET", path: "/status", sid: "s0"}); err == nil && !bytes.Contains(a.body, []byte(`"session_exists":true`)) {
+					t.Errorf("a session that is used is gone: %s", a.body)
+					return
+				}
+			}
+		}
+	})
+	var rows int
+	live := func() int {
+		query(t, c, `SELECT count(*) FROM tallyman.session WHERE used > extract(epoch FROM clock_timestamp()) * 1000 - 5000`, &rows)
+		return rows
+	}
+	until(t, "all but one have expired", func() bool { return live() == 1 })
+	if exists(fmt.Sprint("s", n-1)) {
+		t.Error("an expired session is there")
+	}
+	// A janitor begins with its replica: three of them, at the same time.
+	for _, r := range c.Replicas[1:] {
+		r.End()
+	}
+	var starting sync.WaitGroup
+	for _, r := range c.Replicas[1:] {
+		starting.Go(func() {
+			if err := r.Start(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	c.Replicas[0].End()
+	if err := c.Replicas[0].Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "one session and its two contents are left", func() bool {
+		query(t, c, `SELECT count(*) FROM tallyman.session`, &rows)
+		return rows == 1 && stored(t, c) == 2
+	})
+	close(stop)
+	kept.Wait()
+	if !exists("s0") {
+		t.Error("the session in use is gone")
+	}
+	var contents int
+	query(t, c, `SELECT count(*) FROM tallyman.content`, &contents)
+	if contents != 2 {
+		t.Errorf("%d contents are named", contents)
+	}
+}

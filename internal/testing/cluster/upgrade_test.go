@@ -1,0 +1,141 @@
+package cluster_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"tallyman/internal/sample"
+	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/program"
+	"tallyman/internal/testing/shipments"
+)
+
+// nextProgram builds the program as it will be after one more step of the schema:
+// the same source with one more migration.
+func nextProgram(t *testing.T) string {
+	t.Helper()
+	source, err := filepath.Abs("../../session/postgres/schema.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := regexp.MustCompile(`\n\t\{sql: schema\d+, oldest: \d+\},\n\}`).FindIndex(b)
+	if steps == nil {
+		t.Fatalf("%s does not end its list of steps as expected: this test adds one after the last", source)
+	}
+	at := steps[1] - len("}")
+	last := bytes.Count(b[:at], []byte("{sql: schema"))
+	next := string(b[:at]) + fmt.Sprintf("\t{sql: `ALTER TABLE tallyman.session ADD COLUMN note text NOT NULL DEFAULT ''`, oldest: %d},\n", last) + string(b[at:])
+	dir := t.TempDir()
+	changed := filepath.Join(dir, "schema.go")
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string][]byte{changed: []byte(next), filepath.Join(dir, "overlay.json"): overlay} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newer := filepath.Join(dir, "tallyman")
+	if err := program.Build(newer, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
+		t.Fatal(err)
+	}
+	return newer
+}
+
+// Replicas are replaced one by one by a program of the next schema while clients
+// work. Old and new ones serve the same sessions, and nobody is refused.
+func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
+	t.Parallel()
+	next := nextProgram(t)
+	c := start(t, cluster.Config{Replicas: 3})
+	ships := []shipments.Shipment{
+		shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "T"),
+		shipments.New(t, sample.Options{Bills: 2, Lines: 6, Seed: 1}, "U"),
+	}
+	version := func() (n int) {
+		query(t, c, `SELECT version FROM tallyman.schema`, &n)
+		return n
+	}
+	before := version()
+	var workflows atomic.Int64
+	var over atomic.Bool
+	var all sync.WaitGroup
+	for n := range 3 {
+		all.Go(func() {
+			for i := 0; !over.Load(); i++ {
+				sid, ship := fmt.Sprintf("u%d-%d", n, i%4), ships[i%2]
+				for _, r := range []request{
+					{method: "POST", path: "/new-session"},
+					{method: "POST", path: "/upload", kind: "application/pdf", body: ship.Bills},
+					{method: "POST", path: "/upload-csv", kind: "text/csv", body: ship.Orders},
+					{method: "GET", path: "/download"},
+				} {
+					r.sid = sid
+					a, err := try(c, r)
+					if err != nil || a.status != 200 {
+						t.Errorf("%s: %v, %d %s", r.path, err, a.status, a.body)
+						return
+					}
+					if r.path == "/download" && !bytes.Equal(a.body, ship.Expected) {
+						t.Errorf("the sheet is not the expected one: %.100s", a.body)
+					}
+				}
+				workflows.Add(1)
+			}
+		})
+	}
+	defer all.Wait()
+	defer over.Store(true)
+	// A session that lives through it.
+	ask(t, c, request{method: "POST", path: "/upload", sid: "long", kind: "application/pdf", body: ships[0].Bills})
+	ask(t, c, request{method: "POST", path: "/upload-csv", sid: "long", kind: "text/csv", body: ships[0].Orders})
+	serves := func() {
+		t.Helper()
+		for _, r := range c.Replicas {
+			if got := ask(t, c, request{at: r.URL(), method: "GET", path: "/download", sid: "long"}).body; !bytes.Equal(got, ships[0].Expected) {
+				t.Errorf("%s serves another sheet", r.Name)
+			}
+		}
+	}
+	progress := func() {
+		from := workflows.Load()
+		until(t, "clients go on", func() bool { return t.Failed() || workflows.Load() >= from+6 })
+	}
+	progress()
+	for i, r := range c.Replicas {
+		r.Program = next
+		r.End()
+		if err := r.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if got := version(); got != before+1 {
+			t.Errorf("with %d new replicas the schema is %d, was %d", i+1, got, before)
+		}
+		serves()
+		progress()
+	}
+	// A replica of the old program can still start beside the new ones.
+	old := c.Replicas[0]
+	old.End()
+	old.Program = c.Config.Program
+	if err := old.Start(); err != nil {
+		t.Fatal(err)
+	}
+	serves()
+	progress()
+	over.Store(true)
+	all.Wait()
+	t.Logf("%d workflows while the replicas were replaced", workflows.Load())
+}

@@ -1,0 +1,128 @@
+// Package load is what the programs that measure servers share: documents to send,
+// clients, connections that cost little, and what processes use.
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tallyman/internal/sample"
+)
+
+// Documents are what is sent.
+type Documents struct{ Bills, Orders []byte }
+
+// Read reads a PDF of bills and its order export, or invents both, of 86 pages or
+// so, if there is no name of a PDF.
+func Read(bol, orders string) (d Documents, err error) {
+	if bol != "" {
+		if d.Bills, err = os.ReadFile(bol); err == nil {
+			d.Orders, err = os.ReadFile(orders)
+		}
+		return d, err
+	}
+	s, err := sample.New(sample.Options{Bills: 83, Lines: 366, Seed: 1})
+	if err != nil {
+		return d, err
+	}
+	var b, o bytes.Buffer
+	if err := s.WritePDF(&b); err != nil {
+		return d, err
+	}
+	err = s.WriteOrders(&o)
+	return Documents{b.Bytes(), o.Bytes()}, err
+}
+
+// Clients runs a function in n goroutines, again and again for a time, and returns
+// how often it ran in a second.
+func Clients(n int, d time.Duration, f func(client, round int) error) (float64, error) {
+	var all sync.WaitGroup
+	var ran atomic.Int64
+	var failed atomic.Pointer[error]
+	began := time.Now()
+	for i := range n {
+		all.Go(func() {
+			for round := 0; time.Since(began) < d && failed.Load() == nil; round++ {
+				if err := f(i, round); err != nil {
+					failed.Store(&err)
+					return
+				}
+				ran.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(began)
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(ran.Load()) / took.Seconds(), nil
+}
+
+// Wire is a connection that sends ready-made requests: net/http's client takes
+// more of a processor than the server does.
+type Wire struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+// Dial connects to a server at http://HOST:PORT.
+func Dial(url string) (*Wire, error) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	return &Wire{conn, bufio.NewReader(conn)}, nil
+}
+
+// Close ends the connection.
+func (w *Wire) Close() error { return w.conn.Close() }
+
+// Ask sends a request and reads its answer, which must be 200.
+func (w *Wire) Ask(request []byte) error {
+	if _, err := w.conn.Write(request); err != nil {
+		return err
+	}
+	length := 0
+	for first := true; ; first = false {
+		line, err := w.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
+			return fmt.Errorf("the server answered %q", line)
+		}
+		if n, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			length, _ = strconv.Atoi(string(bytes.TrimSpace(n)))
+		}
+		if len(line) == 2 {
+			break
+		}
+	}
+	_, err := w.r.Discard(length)
+	return err
+}
+
+// Rate measures requests of one kind over n connections, spread evenly over
+// servers, in requests a second. request is the method and the path.
+func Rate(urls []string, n int, d time.Duration, request func(client, round int) string) (float64, error) {
+	wires := make([]*Wire, n)
+	for i := range wires {
+		var err error
+		if wires[i], err = Dial(urls[i%len(urls)]); err != nil {
+			return 0, err
+		}
+		defer wires[i].Close()
+	}
+	return Clients(n, d, func(client, round int) error {
+		return wires[client].Ask([]byte(request(client, round) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+	})
+}

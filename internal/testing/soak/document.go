@@ -1,0 +1,147 @@
+package soak
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/xuri/excelize/v2"
+
+	"tallyman/internal/sample"
+)
+
+// Document is an invented PDF of bills with its order export. The numbers of its
+// bills are in no other document, and say whose it is.
+type Document struct {
+	// Mark is what the numbers of its bills begin with.
+	Mark string
+	// PDF and CSV are the files.
+	PDF, CSV []byte
+
+	sample *sample.Sample
+	once   sync.Once
+	xlsx   []byte
+}
+
+// XLSX are the orders as a workbook. It is made when it is first asked for.
+func (d *Document) XLSX() []byte {
+	d.once.Do(func() {
+		var err error
+		if d.xlsx, err = workbook(d.sample.Orders); err != nil {
+			panic(err) // a buffer takes everything
+		}
+	})
+	return d.xlsx
+}
+
+// Name is what its PDF is called when it is uploaded.
+func (d *Document) Name() string { return d.Mark + ".pdf" }
+
+// Bills is the number of its bills.
+func (d *Document) Bills() int { return len(d.sample.Bills) }
+
+// Lines is the number of lines of all its bills.
+func (d *Document) Lines() int { return d.sample.Lines() }
+
+// mostBills is how many bills a document has at most: they share a mark, and differ
+// in one digit.
+const mostBills = 6
+
+// press invents documents of one client, each with a mark of its own.
+type press struct {
+	letter byte
+
+	mu   sync.Mutex
+	made int
+	pool []*Document
+}
+
+// newPress invents the samples that its documents will be made of: n of them, from a
+// seed. letter is what all marks begin with.
+func newPress(letter byte, seed uint64, n int) (*press, error) {
+	p := &press{letter: letter}
+	for i := range n {
+		o := sample.Options{Bills: 1 + i%mostBills, Seed: seed + uint64(i)}
+		o.Lines = o.Bills + 2*(i%5)
+		if i%3 == 1 && o.Lines > 3 {
+			o.MissingOrders, o.NearMisses, o.ExtraOrders = 1, 1, 1
+		}
+		s, err := sample.New(o)
+		if err != nil {
+			return nil, err
+		}
+		p.pool = append(p.pool, &Document{sample: s})
+	}
+	return p, nil
+}
+
+// next makes a document that there was not before.
+func (p *press) next() (*Document, error) {
+	p.mu.Lock()
+	p.made++
+	n := p.made
+	from := p.pool[n%len(p.pool)].sample
+	p.mu.Unlock()
+	d := &Document{Mark: fmt.Sprintf("%c%06d", p.letter, n), sample: &sample.Sample{Orders: append([]sample.Order(nil), from.Orders...)}}
+	numbers := map[string]string{}
+	for i, b := range from.Bills {
+		renamed := *b
+		renamed.Number = d.Mark + strconv.Itoa(i)
+		numbers[b.Number] = renamed.Number
+		d.sample.Bills = append(d.sample.Bills, &renamed)
+	}
+	for i := range d.sample.Orders {
+		o := &d.sample.Orders[i]
+		// Rows of bills that are not in the document get a number that is no bill's.
+		if number, ok := numbers[o.InvoiceNo]; ok {
+			o.InvoiceNo = number
+		} else {
+			o.InvoiceNo = d.Mark + "9"
+		}
+	}
+	var pdf, csv bytes.Buffer
+	if err := d.sample.WritePDF(&pdf); err != nil {
+		return nil, err
+	}
+	if err := d.sample.WriteOrders(&csv); err != nil {
+		return nil, err
+	}
+	d.PDF, d.CSV = pdf.Bytes(), csv.Bytes()
+	return d, nil
+}
+
+// workbook writes orders as XLSX, all cells as texts.
+func workbook(orders []sample.Order) ([]byte, error) {
+	f := excelize.NewFile()
+	defer f.Close()
+	rows := [][]string{{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date", "Ship-to Name", "Order No.", "Delivery Date", "Cancel Date"}}
+	for _, o := range orders {
+		rows = append(rows, []string{o.InvoiceNo, o.Style, o.Cartons, o.Pieces, o.InvoiceDate, o.ShipTo, o.OrderNo, o.DeliveryDate, o.CancelDate})
+	}
+	for i, row := range rows {
+		if err := f.SetSheetRow("Sheet1", "A"+strconv.Itoa(i+1), &row); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	err := f.Write(&b)
+	return b.Bytes(), err
+}
+
+// together is the sheet of some documents with the orders of one, or of none, as
+// package sample reckons it.
+func together(docs []*Document, orders *Document) ([]byte, error) {
+	all := &sample.Sample{}
+	for _, d := range docs {
+		all.Bills = append(all.Bills, d.sample.Bills...)
+	}
+	write := all.WriteUnmatched
+	if orders != nil {
+		all.Orders = orders.sample.Orders
+		write = all.WriteExpected
+	}
+	var b bytes.Buffer
+	err := write(&b)
+	return b.Bytes(), err
+}

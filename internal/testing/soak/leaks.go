@@ -1,0 +1,215 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tallyman/internal/testing/load"
+)
+
+// clearAll clears all sessions that there ever were.
+func (s *Soak) clearAll(ctx context.Context) error {
+	s.mu.Lock()
+	var ids []string
+	for id := range s.ids {
+		ids = append(ids, id)
+	}
+	s.mu.Unlock()
+	slices.Sort(ids)
+	for _, id := range ids {
+		a := s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: id})
+		if a.outcome != done {
+			return fmt.Errorf("clearing the session %q: %d %s", id, a.status, a.body)
+		}
+	}
+	s.report.figure("sessions cleared in the end", "%d", len(ids))
+	return nil
+}
+
+// leftFiles counts the files that were not there in the beginning, when those of
+// sessions that are gone have had time to go.
+func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Duration) {
+	if s.o.leak > 0 {
+		patience = s.o.leak
+	}
+	var left []string
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		now, err := s.server.files()
+		if err != nil {
+			s.report.violated(leakedFiles, "the data directory cannot be read: %v", err)
+			return
+		}
+		left = nil
+		for path := range now {
+			if !known[path] {
+				left = append(left, path)
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			break
+		}
+	}
+	slices.Sort(left)
+	s.report.violatedBy(leakedFiles, len(left), "%s there are %d files that no session names, such as %v", when, len(left), left[:min(5, len(left))])
+}
+
+// expire leaves sessions to expire, ends the server, and looks for what is left.
+func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
+	const n = 5
+	for i := range n {
+		d, err := s.strays.next()
+		if err != nil {
+			return err
+		}
+		kind, body := pdfs(d)
+		a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: fmt.Sprint("expires ", i), kind: kind, body: body})
+		if a.outcome != done {
+			return fmt.Errorf("uploading to a session that is to expire: %d %s", a.status, a.body)
+		}
+	}
+	s.hc.CloseIdleConnections()
+	s.end()
+	// A shorter life holds for sessions that are there.
+	const short = time.Second
+	s.server.living(short.String())
+	time.Sleep(short + 100*time.Millisecond)
+	if err := s.start(); err != nil {
+		return err
+	}
+	s.leftFiles(known, fmt.Sprintf("after %d sessions expired", n), 90*time.Second)
+	if m, err := s.metrics(ctx); err != nil {
+		return err
+	} else if live := m["tallyman_sessions_live"]; live != 0 {
+		s.report.violated(string(wrong), "%v sessions are live after all expired", live)
+	}
+	s.processes("while the server runs again", s.server.PID())
+	s.hc.CloseIdleConnections()
+	s.end()
+	s.processes("after the server ended", 0)
+	s.leftFiles(known, "after the server ended", 0)
+	return nil
+}
+
+// processes counts processes of the program that do not belong to the server.
+func (s *Soak) processes(when string, server int) {
+	patience := 10 * time.Second
+	if s.o.leak > 0 {
+		patience = s.o.leak
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		_, own := load.Family(server)
+		var stray []int
+		for _, pid := range load.Running(s.server.Program) {
+			if pid != server && !slices.ContainsFunc(own, func(p load.Process) bool { return server != 0 && p.PID == pid }) {
+				stray = append(stray, pid)
+			}
+		}
+		if len(stray) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			s.report.violatedBy(leakedProcesses, len(stray), "%s there are processes that are not its own: %v", when, stray)
+			return
+		}
+	}
+}
+
+// rest is what a server uses when nobody uses it.
+type rest struct {
+	goroutines, files  int
+	children, sessions int
+	server, workers    float64 // MB
+	heap, processors   float64 // MB in use by Go; seconds of processor time
+	operations         int
+	at                 time.Time
+}
+
+// atRest has the clients wait, gives the server something to do so that it has all that
+// it has, and measures. If it is given an earlier measurement it waits for a while for
+// the server to come to that.
+func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	s.background.Wait()
+	for _, c := range s.clients {
+		c.hc.CloseIdleConnections()
+	}
+	if err := s.warm(ctx); err != nil {
+		return rest{}, err
+	}
+	var r rest
+	for end := time.Now().Add(30 * time.Second); ; sleep(ctx, 100*time.Millisecond) {
+		s.hc.CloseIdleConnections()
+		m, err := s.metrics(ctx)
+		if err != nil {
+			return r, err
+		}
+		self, workers := load.Family(s.server.PID())
+		r = rest{
+			goroutines: int(m["go_goroutines"]), files: int(m["process_open_fds"]), server: self.MB, workers: load.Sum(workers),
+			heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20), processors: m["process_cpu_seconds_total"],
+			operations: s.report.Operations(), at: time.Now(),
+			children: len(workers), sessions: int(m["tallyman_sessions_live"]),
+		}
+		// A first measurement is of what remains when connections have ended.
+		calm := m["tallyman_requests_in_flight"] <= 1 && m["tallyman_event_streams"] == 0
+		if before == nil && calm && time.Until(end) < 28*time.Second {
+			return r, nil
+		}
+		if before != nil && calm && r.goroutines <= before.goroutines && r.files <= before.files {
+			return r, nil
+		}
+		if time.Now().After(end) || ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+	}
+}
+
+// warm uploads several documents at once, so that every worker runs.
+func (s *Soak) warm(ctx context.Context) error {
+	errs := make(chan error)
+	const n = 4
+	for range n {
+		go func() { errs <- s.probe(ctx, "a rest") }()
+	}
+	var err error
+	for range n {
+		if e := <-errs; e != nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// compare enters what differs between the rests at the beginning and at the end of the
+// time that one process served.
+func (s *Soak) compare(first, last rest, seen []reading) {
+	r := s.report
+	r.figure("one process served", "%v, %d operations, %.1f s of processor", last.at.Sub(first.at).Round(time.Second),
+		last.operations-first.operations, last.processors-first.processors)
+	r.figure("goroutines at rest", "%d, then %d", first.goroutines, last.goroutines)
+	r.figure("file descriptors at rest", "%d, then %d", first.files, last.files)
+	r.figure("server at rest, MB resident", "%.1f, then %.1f", first.server, last.server)
+	r.figure("workers at rest, MB resident", "%.1f, then %.1f", first.workers, last.workers)
+	r.figure("sessions at rest", "%d, then %d", first.sessions, last.sessions)
+	r.figure("workers at rest", "%d, then %d", first.children, last.children)
+	if n := last.children - first.children; n > 0 {
+		r.violatedBy(leakedProcesses, n, "at rest the server had %d workers, and %d in the end", first.children, last.children)
+	}
+	if g := last.server - first.server; s.o.Growth > 0 && g > s.o.Growth {
+		r.violated(grown, "the server had %.1f MB at rest, and %.1f MB in the end", first.server, last.server)
+	}
+	r.figure("heap of the server at rest, MB in use", "%.1f, then %.1f", first.heap, last.heap)
+	if n := last.goroutines - first.goroutines; n > 0 {
+		r.violatedBy(leakedGoroutines, n, "at rest there were %d goroutines, and %d in the end", first.goroutines, last.goroutines)
+	}
+	if n := last.files - first.files; n > 0 {
+		r.violatedBy(leakedFDs, n, "at rest there were %d file descriptors, and %d in the end", first.files, last.files)
+	}
+	s.slopes(seen)
+}

@@ -1,0 +1,180 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tallyman/internal/intake"
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/program"
+)
+
+// server is the process and its directories.
+type server struct {
+	program.Server
+	data, temp, logPath string
+	random              *rand.Rand // of the faults
+
+	report *Report
+	log    *os.File
+	mu     sync.Mutex
+	last   string // where it was found last
+}
+
+// connections is how many the server takes, and grace how long it may take to end.
+const (
+	connections = 160
+	grace       = 5 * time.Second
+)
+
+// life is how long sessions live: longer than a run, until its end.
+const life = "24h"
+
+func newServer(s *Soak) (*server, error) {
+	v := &server{
+		data: filepath.Join(s.o.Dir, "data"), temp: filepath.Join(s.o.Dir, "tmp"), logPath: LogPath(s.o.Dir),
+		random: rand.New(rand.NewPCG(s.o.Seed, 0xFA17)), report: s.report,
+	}
+	if err := makeDirs(v.data, v.temp); err != nil {
+		return nil, err
+	}
+	var err error
+	if v.log, err = os.OpenFile(v.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	v.Name, v.Program, v.Heard = "the server", s.o.Program, v.hear
+	v.Env = []string{"TMPDIR=" + v.temp}
+	v.living(life)
+	return v, nil
+}
+
+// living sets how long sessions live, from the next start on.
+func (v *server) living(life string) {
+	at := "127.0.0.1:0"
+	if u := v.url(); u != "" { // at the same place as before
+		at = strings.TrimPrefix(u, "http://")
+	}
+	v.Args = []string{
+		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", grace.String(),
+		"--workers", "2", "--timeout", "1m", "--connections", strconv.Itoa(connections),
+		"--life", life, "--cookie-life", life,
+	}
+}
+
+// Start starts the server, from the second time on where it was.
+func (v *server) Start() error {
+	if err := v.Server.Start(); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	first := v.last == ""
+	v.last = v.URL()
+	v.mu.Unlock()
+	if first {
+		v.living(life)
+	}
+	return nil
+}
+
+// url is where the server is, or was when it ran.
+func (v *server) url() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last
+}
+
+// hear keeps the log, and looks for what must not be in it.
+func (v *server) hear(line string) {
+	fmt.Fprintln(v.log, line)
+	for _, bad := range []string{"panic", "goroutine ", `"code":"internal"`, "fatal error", "DATA RACE", `"code":"damaged_content"`} {
+		if strings.Contains(line, bad) {
+			v.report.violated(panics, "the server's log has %.600s", line)
+			return
+		}
+	}
+}
+
+func (v *server) close() {
+	v.Kill()
+	v.log.Close()
+}
+
+// memory says for people what the server and its workers use.
+func (v *server) memory() string {
+	self, workers := load.Family(v.PID())
+	return fmt.Sprintf("server %.0f MB, %d workers %.0f MB", self.MB, len(workers), load.Sum(workers))
+}
+
+// worker is one of the server's workers by chance, 0 if there is none.
+func (v *server) worker() int {
+	_, workers := load.Family(v.PID())
+	if len(workers) == 0 {
+		return 0
+	}
+	return workers[v.random.IntN(len(workers))].PID
+}
+
+// files are the files of the data directory and of the directory for temporary files,
+// by their paths. What belongs to the database is left out, since it comes and goes.
+func (v *server) files() (map[string]bool, error) {
+	found := map[string]bool{}
+	for _, dir := range []string{v.data, v.temp} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // gone meanwhile
+			}
+			if err != nil || d.IsDir() {
+				return err
+			}
+			if name := d.Name(); filepath.Dir(path) == v.data &&
+				(strings.HasPrefix(name, "sessions.db") || name == "RESERVE" || name == "LOCK" || name == ballast) {
+				return nil
+			}
+			found[path] = true
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// metrics returns measurements of the server by name, those without labels.
+func (s *Soak) metrics(ctx context.Context) (map[string]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
+	defer cancel()
+	return load.Metrics(ctx, s.hc, s.server.url())
+}
+
+// restart has the server end and starts it again.
+func (s *Soak) restart(ctx context.Context) error {
+	s.background.Wait() // what slow clients began need not be over within the grace
+	over := s.trouble.begin(down)
+	defer over()
+	s.end()
+	if err := s.start(); err != nil {
+		return err
+	}
+	over()
+	return s.probe(ctx, "SIGTERM and a start")
+}
+
+// end has the server finish what it accepted.
+func (s *Soak) end() {
+	how := s.server.EndWithin(grace + 15*time.Second)
+	if how == nil {
+		s.report.violated(hangs, "the server did not end within %v of SIGTERM", grace+15*time.Second)
+	} else if !how.Success() {
+		s.report.violated(unpromised, "the server ended with %v after SIGTERM: not all that it had accepted was finished", how)
+	}
+}
