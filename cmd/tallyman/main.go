@@ -30,6 +30,9 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	// describe, if not nil, takes what a command says of itself, instead of printing
+	// it.
+	describe func(help string, flags *pflag.FlagSet)
 }
 
 // command is one of the program's commands.
@@ -39,15 +42,20 @@ type command struct {
 	run   func(ctx context.Context, std streams, args []string) (exit int, err error)
 }
 
-var commands = []command{
-	{"sheet", "make a load sheet from a PDF of bills and an order export", runSheet},
-	{"inspect", "draw what was read over a page of a PDF, to see why a line is wrong", runInspect},
-	{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
-	{"serve", "run the service and the web page", runServe},
-	{"key", "make, list and remove the keys that callers of the service need", runKey},
-	{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
-	{"doctor", "examine an installation, and say what is to be fixed", runDoctor},
-	{"version", "print the version", runVersion},
+// commands are in the order in which the help lists them.
+func commands() []command {
+	return []command{
+		{"sheet", "make a load sheet from a PDF of bills and an order export", runSheet},
+		{"inspect", "draw what was read over a page of a PDF, to see why a line is wrong", runInspect},
+		{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
+		{"serve", "run the service and the web page", runServe},
+		{"key", "make, list and remove the keys that callers of the service need", runKey},
+		{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
+		{"doctor", "examine an installation, and say what is to be fixed", runDoctor},
+		{"completion", "print a script that completes commands and options in a shell", runCompletion},
+		{"man", "print the manual page", runMan},
+		{"version", "print the version", runVersion},
+	}
 }
 
 const about = `Tallyman turns the bills of lading (one PDF) and the order export (CSV or Excel)
@@ -69,7 +77,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Whoever asks a second time does not want to wait for a tidy end.
 	context.AfterFunc(ctx, stop)
-	code := run(ctx, streams{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -91,7 +99,7 @@ func run(ctx context.Context, std streams, args []string) int {
 	case "--version", "-v":
 		name = "version"
 	}
-	for _, c := range commands {
+	for _, c := range commands() {
 		if c.name != name {
 			continue
 		}
@@ -105,14 +113,14 @@ func run(ctx context.Context, std streams, args []string) int {
 		}
 		return code
 	}
-	fmt.Fprintf(std.err, "tallyman: there is no command %q; \"tallyman help\" lists them\n", name)
+	fmt.Fprintf(std.err, "tallyman: %s\n", visible(unknownCommand(name).Error()))
 	return exitFailed
 }
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, about)
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.short)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.short)
 	}
 	fmt.Fprint(w, "\n\"tallyman COMMAND --help\" says more about one of them.\n")
 }
@@ -147,6 +155,10 @@ func newFlags(std streams, name, help string) *pflag.FlagSet {
 	flags.SortFlags = false
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
+		if std.describe != nil {
+			std.describe(help, flags)
+			return
+		}
 		fmt.Fprintf(std.out, "%s\nOptions:\n%s", help, flags.FlagUsagesWrapped(100))
 	}
 	return flags
@@ -158,6 +170,14 @@ func parse(flags *pflag.FlagSet, args []string) error {
 	err := flags.Parse(args)
 	if err == nil || errors.Is(err, pflag.ErrHelp) {
 		return err
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var names []string
+		flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if meant := nearest(unknown.GetSpecifiedName(), names); meant != "" {
+			return misuse(flags, "%v (did you mean --%s?)", err, meant)
+		}
 	}
 	return misuse(flags, "%v", err)
 }

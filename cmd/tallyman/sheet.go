@@ -161,9 +161,9 @@ func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
 		if f, err = sheet.ParseFormat(o.format); err != nil {
 			return "", err
 		}
-	} else if ext := filepath.Ext(o.output); ext != "" {
-		if byName, err := sheet.ParseFormat(ext[1:]); err == nil {
-			f = byName
+	} else if ext := filepath.Ext(o.output); ext != "" && !strings.EqualFold(ext, ".txt") {
+		if f, err = sheet.ParseFormat(ext[1:]); err != nil {
+			return "", fault.New(fault.BadRequest, "%s: no sheet can be written as %q; end the name with .csv, .xlsx or .json, or choose one with --format", o.output, ext)
 		}
 	}
 	if out, ok := std.out.(*os.File); ok && f == sheet.XLSX && o.output == "" && term.IsTerminal(int(out.Fd())) {
@@ -198,6 +198,9 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		// First, since it is quick and a wrong file is a frequent mistake.
 		var err error
 		if table, err = reader.Orders(ctx, orderFile.File); err != nil {
+			if fault.CodeOf(err) == fault.NotAnOrderFile {
+				err = fault.New(fault.NotAnOrderFile, "%w (bills are named without --orders: tallyman sheet --orders ORDERS BOL.pdf)", err)
+			}
 			return nil, fault.In(orderFile.Name, err)
 		}
 	}
@@ -205,6 +208,9 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 	doc, err := reader.Bills(ctx, files, p.show)
 	p.clear()
 	if err != nil {
+		if fault.CodeOf(err) == fault.NotAPDF && orderFile == nil {
+			err = fault.New(fault.NotAPDF, "%w (an order export is named with --orders: tallyman sheet --orders ORDERS BOL.pdf)", err)
+		}
 		if len(files) == 1 {
 			err = fault.In(files[0].Name, err)
 		}
