@@ -2,21 +2,17 @@ package orders
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
 // headerRows is how many rows that are not empty are searched for the header:
 // exports put titles and dates above it.
 const headerRows = 20
-
-// errNoHeader ends the reading of a sheet, or of a CSV under some delimiter,
-// once it is clear that it has no header.
-var errNoHeader = errors.New("no header row")
 
 // collector turns the rows of one sheet into a table: it finds the header, then
 // keeps the cells of the columns that are read.
@@ -38,9 +34,9 @@ type collector struct {
 	}
 }
 
-// wants reports whether add will look at the cell of a column, so that readers
+// Wants reports whether Add will look at the cell of a column, so that readers
 // can leave the others out.
-func (c *collector) wants(col int) bool {
+func (c *collector) Wants(col int) bool {
 	if c.header == nil {
 		return true
 	}
@@ -52,9 +48,12 @@ func (c *collector) wants(col int) bool {
 	return false
 }
 
-// add takes the next row. Its number is that which a spreadsheet shows; the
+// InData reports whether the header has been found.
+func (c *collector) InData() bool { return c.header != nil }
+
+// Add takes the next row. Its number is that which a spreadsheet shows; the
 // cells are in the order of columns, and may be used again after the call.
-func (c *collector) add(ctx context.Context, number int, cells []string) error {
+func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) error {
 	if len(c.rows)%1024 == 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -62,10 +61,10 @@ func (c *collector) add(ctx context.Context, number int, cells []string) error {
 	}
 	if len(cells) > c.lim.Columns {
 		return fault.New(fault.TooLarge, "%s: more than %d columns; take away those that are not needed",
-			c.where(number), c.lim.Columns)
+			c.Where(number), c.lim.Columns)
 	}
 	if c.header == nil {
-		return c.search(number, cells)
+		return c.search(number, texts(cells))
 	}
 
 	var values [numFields]string
@@ -74,10 +73,10 @@ func (c *collector) add(ctx context.Context, number int, cells []string) error {
 		if col < 0 || col >= len(cells) {
 			continue
 		}
-		if err := c.checkCell(number, col, cells[col]); err != nil {
+		if err := c.checkCell(number, col, cells[col].Text); err != nil {
 			return err
 		}
-		values[f] = strings.TrimFunc(cells[col], blank)
+		values[f] = strings.TrimFunc(cells[col].Text, grid.Blank)
 		total += len(values[f])
 	}
 	if total == 0 {
@@ -85,7 +84,7 @@ func (c *collector) add(ctx context.Context, number int, cells []string) error {
 	}
 	if len(c.rows) >= c.lim.Rows {
 		return fault.New(fault.TooLarge, "%s: more than %d order rows; split the export, or raise the limit",
-			c.where(number), c.lim.Rows)
+			c.Where(number), c.lim.Rows)
 	}
 	// One string for the whole row: the cells may be parts of something much
 	// larger, which the row must not hold on to.
@@ -125,7 +124,7 @@ func (c *collector) search(number int, cells []string) error {
 			c.closest.cells = labels(cells)
 		}
 		if c.seen >= headerRows {
-			return errNoHeader
+			return grid.ErrStop
 		}
 		return nil
 	}
@@ -134,7 +133,7 @@ func (c *collector) search(number int, cells []string) error {
 		if err := c.checkCell(number, col, cell); err != nil {
 			return err
 		}
-		header[col] = strings.Clone(strings.TrimFunc(cell, blank))
+		header[col] = strings.Clone(strings.TrimFunc(cell, grid.Blank))
 	}
 	for len(header) > 0 && header[len(header)-1] == "" {
 		header = header[:len(header)-1]
@@ -143,9 +142,17 @@ func (c *collector) search(number int, cells []string) error {
 	return nil
 }
 
+func texts(cells []grid.Cell) []string {
+	t := make([]string, len(cells))
+	for i, c := range cells {
+		t[i] = c.Text
+	}
+	return t
+}
+
 func allBlank(cells []string) bool {
 	for _, cell := range cells {
-		if strings.TrimLeftFunc(cell, blank) != "" {
+		if strings.TrimLeftFunc(cell, grid.Blank) != "" {
 			return false
 		}
 	}
@@ -156,34 +163,28 @@ func (c *collector) checkCell(number, col int, cell string) error {
 	if len(cell) <= c.lim.CellChars || utf8.RuneCountInString(cell) <= c.lim.CellChars {
 		return nil
 	}
-	return c.cellTooLong(number, col)
+	return c.CellTooLong(number, col)
 }
 
-func (c *collector) cellTooLong(number, col int) error {
+func (c *collector) CellTooLong(number, col int) error {
 	return fault.New(fault.TooLarge, "%s: the cell has more than %d characters; shorten it",
-		c.whereCell(number, col), c.lim.CellChars)
+		c.WhereCell(number, col), c.lim.CellChars)
 }
 
-// cellBytes is the length from which on a cell is certainly too long, whatever
-// its characters: what a reader needs to keep of it at most.
-func (c *collector) cellBytes() int {
-	return (c.lim.CellChars + 1) * utf8.UTFMax
-}
-
-// where names a row for people.
-func (c *collector) where(number int) string {
+// Where names a row for people.
+func (c *collector) Where(number int) string {
 	if c.sheet == "" {
 		return fmt.Sprintf("row %d", number)
 	}
-	return fmt.Sprintf("sheet %q, row %d", label(c.sheet), number)
+	return fmt.Sprintf("sheet %q, row %d", grid.Label(c.sheet), number)
 }
 
-// whereCell names a cell for people.
-func (c *collector) whereCell(number, col int) string {
+// WhereCell names a cell for people.
+func (c *collector) WhereCell(number, col int) string {
 	if col < len(c.header) && c.header[col] != "" {
-		return fmt.Sprintf("%s, column %s (%q)", c.where(number), columnName(col), label(c.header[col]))
+		return fmt.Sprintf("%s, column %s (%q)", c.Where(number), grid.ColumnName(col), grid.Label(c.header[col]))
 	}
-	return fmt.Sprintf("%s, column %s", c.where(number), columnName(col))
+	return fmt.Sprintf("%s, column %s", c.Where(number), grid.ColumnName(col))
 }
 
 // table returns what was collected under a header that was found.
@@ -191,7 +192,7 @@ func (c *collector) table(format string) (*Table, error) {
 	if len(c.rows) == 0 {
 		in := ""
 		if c.sheet != "" {
-			in = fmt.Sprintf("sheet %q of ", label(c.sheet))
+			in = fmt.Sprintf("sheet %q of ", grid.Label(c.sheet))
 		}
 		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
 	}
@@ -234,5 +235,5 @@ func (c *collector) missing() error {
 	}
 	return fault.New(fault.MissingColumns,
 		"the order export lacks columns: %s; %s has: %s; name them so, in one of the first %d rows, and give the file again",
-		strings.Join(list, ", "), c.where(c.closest.number), quoted(d.Found, ", "), headerRows).With(d)
+		strings.Join(list, ", "), c.Where(c.closest.number), quoted(d.Found, ", "), headerRows).With(d)
 }

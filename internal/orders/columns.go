@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"tallyman/internal/orders/grid"
 )
 
 // field is one of the meanings that a column can have.
@@ -72,22 +74,12 @@ var byName = func() map[string]nameRank {
 // (DESIGN.md §4).
 func fold(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if blank(r) {
+		if grid.Blank(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
 	}, name)
 	return strings.TrimRight(name, "*.")
-}
-
-// blank reports whether a rune shows nothing: white space of any kind, and the
-// marks of no width that exports carry along.
-func blank(r rune) bool {
-	switch r {
-	case '\ufeff', '\u200b', '\u2060':
-		return true
-	}
-	return unicode.IsSpace(r)
 }
 
 // columns says in which column each field is, from 0; -1 if in none.
@@ -116,33 +108,12 @@ func locate(cells []string) (cols columns, keys int) {
 	return cols, keys
 }
 
-// columnName is the name that spreadsheets give to a column: 0 is A, 26 is AA.
-func columnName(col int) string {
-	var b [8]byte
-	i := len(b)
-	for col++; col > 0 && i > 0; col = (col - 1) / 26 {
-		i--
-		b[i] = byte('A' + (col-1)%26)
-	}
-	return string(b[i:])
-}
-
-// label shortens a text of the file so that it can stand in a sentence.
-func label(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return blank(r) || unicode.IsControl(r) }), " ")
-	const most = 60
-	if runes := []rune(s[:min(len(s), 4*most+4)]); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return s
-}
-
-// labels is label for a list, which it shortens too.
+// labels is grid.Label for a list, which it shortens too.
 func labels(list []string) []string {
 	const most = 60
 	var out []string
 	for _, s := range list {
-		if s = label(s); s == "" {
+		if s = grid.Label(s); s == "" {
 			continue
 		}
 		if len(out) == most {

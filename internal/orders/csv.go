@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
 // delimiters are those that are tried, in this order.
@@ -20,7 +21,7 @@ var delimiters = []rune{',', ';', '\t'}
 // found.
 func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, error) {
 	if what := textKind(text); what != "" {
-		return nil, notRead(what)
+		return nil, grid.NotRead(what)
 	}
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n")
@@ -31,8 +32,8 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 	if comma, rest, ok := cutSep(text); ok {
 		text, try = rest, append([]rune{comma}, try...)
 	}
-	if strings.TrimLeftFunc(text, blank) == "" {
-		return nil, emptyFile()
+	if strings.TrimLeftFunc(text, grid.Blank) == "" {
+		return nil, grid.EmptyFile()
 	}
 
 	var closest *collector
@@ -40,8 +41,8 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 	empty := false
 	for _, comma := range try {
 		c := &collector{lim: lim}
-		err := eachRecord(text, comma, lim.Columns, func(number int, cells []string) error {
-			return c.add(ctx, number, cells)
+		err := eachRecord(text, comma, lim.Columns, func(number int, cells []grid.Cell) error {
+			return c.Add(ctx, number, cells)
 		})
 		if c.header != nil {
 			if err != nil {
@@ -52,7 +53,7 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err != nil && !errors.Is(err, errNoHeader) && damage == nil {
+		if err != nil && !errors.Is(err, grid.ErrStop) && damage == nil {
 			damage = err
 		}
 		empty = empty || err == nil && c.seen == 0 // nothing but this delimiter
@@ -63,14 +64,14 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 	switch {
 	case closest.closest.keys > 0:
 		return nil, closest.missing()
-	case strings.IndexByte("{[", strings.TrimLeftFunc(text, blank)[0]) >= 0:
-		return nil, notOrders("what looks like JSON")
+	case strings.IndexByte("{[", strings.TrimLeftFunc(text, grid.Blank)[0]) >= 0:
+		return nil, grid.NotOrders("what looks like JSON")
 	case damage != nil:
 		// What stands before the damage is no header, and what comes after it
 		// is not known.
 		return nil, damage
 	case empty:
-		return nil, emptyFile()
+		return nil, grid.EmptyFile()
 	}
 	return nil, closest.missing()
 }
@@ -105,7 +106,7 @@ func delimiterName(comma rune) string {
 // eachRecord calls emit for every record that is not an empty line, with the
 // number of the row that a spreadsheet would show it in. The cells are only good
 // until emit returns.
-func eachRecord(text string, comma rune, maxColumns int, emit func(number int, cells []string) error) error {
+func eachRecord(text string, comma rune, maxColumns int, emit func(number int, cells []grid.Cell) error) error {
 	if line := tooWide(text, comma, maxColumns); line > 0 {
 		return fault.New(fault.TooLarge, "line %d: more than %d columns; take away those that are not needed",
 			line, maxColumns)
@@ -114,6 +115,7 @@ func eachRecord(text string, comma rune, maxColumns int, emit func(number int, c
 	configure(r, comma)
 	r.LazyQuotes = true
 	r.ReuseRecord = true
+	var row []grid.Cell
 	number := 1
 	start, line := 0, 1 // where the next record is looked for
 	for {
@@ -134,7 +136,11 @@ func eachRecord(text string, comma rune, maxColumns int, emit func(number int, c
 			return fault.New(fault.DamagedOrders,
 				"row %d: a cell begins with a quotation mark (\") and is not closed by one, so that it is not clear where it ends; mend it, or export the orders again", number)
 		}
-		if err := emit(number, cells); err != nil {
+		row = row[:0]
+		for _, text := range cells {
+			row = append(row, grid.Cell{Text: text})
+		}
+		if err := emit(number, row); err != nil {
 			return err
 		}
 		number++

@@ -3,6 +3,8 @@ package orders
 import (
 	"bytes"
 	"strings"
+
+	"tallyman/internal/orders/grid"
 )
 
 // What magic finds that is read, or that needs more than a word.
@@ -63,7 +65,7 @@ func magic(head []byte) string {
 // textKind names what a text gives away that is no CSV, "" if nothing. Web
 // systems often export such files under the name .xls or .csv.
 func textKind(text string) string {
-	head := strings.ToLower(strings.TrimLeftFunc(text[:min(len(text), 4096)], blank))
+	head := strings.ToLower(strings.TrimLeftFunc(text[:min(len(text), 4096)], grid.Blank))
 	switch {
 	case strings.HasPrefix(head, "<?xml") && strings.Contains(head, "urn:schemas-microsoft-com:office:spreadsheet"):
 		return "an Excel 2003 XML workbook"

@@ -1,6 +1,10 @@
 // Package orders reads order exports: CSV in its real-world variants, XLSX and
 // XLS workbooks in, order rows out (DESIGN.md §4).
 //
+// It knows what columns, rows and texts mean. Packages orders/xlsx and orders/xls
+// turn workbooks into sheets of cells and know nothing of orders; orders/grid is
+// what the three share.
+//
 // It is pure: no files but the reader that it is given, no clock, no globals
 // that change. Content decides what a file is, never its name.
 //
@@ -17,6 +21,9 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
+	"tallyman/internal/orders/xls"
+	"tallyman/internal/orders/xlsx"
 )
 
 // Row is one row of an order export. Fields are cell values as they stand,
@@ -52,60 +59,11 @@ type Table struct {
 	Rows []Row
 }
 
-// Limits bound what reading an order export may cost. A field that is zero
-// stands for its default.
-type Limits struct {
-	// Bytes is the size of the file; 64 MiB.
-	Bytes int64
-	// Unpacked is what the parts of a workbook may come to together when they
-	// are unpacked, in bytes; 512 MiB.
-	Unpacked int64
-	// Ratio is how many times its packed size a workbook's part may be when it
-	// is unpacked, once it is over 16 MiB; 200. Real sheets stay under 50.
-	Ratio int64
-	// Rows is the number of order rows; 1,000,000.
-	Rows int
-	// Columns is the number of columns; 16,384, which is Excel's own limit.
-	Columns int
-	// CellChars is the length in characters of a cell that is kept; 32,767,
-	// which is Excel's own limit.
-	CellChars int
-}
+// Limits bound what reading an order export may cost.
+type Limits = grid.Limits
 
 // DefaultLimits are the limits that a zero Limits stands for.
-func DefaultLimits() Limits {
-	return Limits{
-		Bytes:     64 << 20,
-		Unpacked:  512 << 20,
-		Ratio:     200,
-		Rows:      1_000_000,
-		Columns:   16_384,
-		CellChars: 32_767,
-	}
-}
-
-func (l Limits) orDefaults() Limits {
-	d := DefaultLimits()
-	if l.Bytes == 0 {
-		l.Bytes = d.Bytes
-	}
-	if l.Unpacked == 0 {
-		l.Unpacked = d.Unpacked
-	}
-	if l.Ratio == 0 {
-		l.Ratio = d.Ratio
-	}
-	if l.Rows == 0 {
-		l.Rows = d.Rows
-	}
-	if l.Columns == 0 {
-		l.Columns = d.Columns
-	}
-	if l.CellChars == 0 {
-		l.CellChars = d.CellChars
-	}
-	return l
-}
+func DefaultLimits() Limits { return grid.DefaultLimits() }
 
 // Read reads the order export of size bytes in r. The name is only handed on to
 // the table; what the file is, its content decides.
@@ -120,13 +78,13 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 		if p := recover(); p != nil {
 			t, err = nil, &fault.Error{
 				Code:    fault.WorkerCrashed,
-				Message: "the order export made its reader fail; it is probably damaged: " + saveAsXLSX,
+				Message: "the order export made its reader fail; it is probably damaged: " + grid.SaveAsXLSX,
 				Err:     fmt.Errorf("panic: %v\n%s", p, debug.Stack()),
 			}
 		}
 	}()
 	src := &source{r: r, size: size}
-	t, err = read(ctx, src, size, lim.orDefaults())
+	t, err = read(ctx, src, size, lim.OrDefaults())
 	if err != nil {
 		return nil, asFault(ctx, src, err)
 	}
@@ -172,11 +130,11 @@ func asFault(ctx context.Context, src *source, err error) error {
 
 func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
 	if size <= 0 {
-		return nil, emptyFile()
+		return nil, grid.EmptyFile()
 	}
 	if size > lim.Bytes {
 		return nil, fault.New(fault.TooLarge,
-			"the order export is larger than %s; split it, or raise the limit", bytesText(lim.Bytes))
+			"the order export is larger than %s; split it, or raise the limit", grid.BytesText(lim.Bytes))
 	}
 	head := make([]byte, min(size, 4096))
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {
@@ -184,14 +142,22 @@ func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, e
 	}
 	switch what := magic(head); what {
 	case zipArchive:
-		return readZip(ctx, r, size, lim)
+		wb, err := xlsx.Open(ctx, r, size, lim)
+		if err != nil {
+			return nil, err
+		}
+		return readWorkbook(ctx, "XLSX", wb, lim)
 	case compoundFile:
-		return readCompound(ctx, r, size, lim)
+		wb, err := xls.Open(ctx, r, size, lim)
+		if err != nil {
+			return nil, err
+		}
+		return readWorkbook(ctx, "XLS", wb, lim)
 	case oldWorkbook:
-		return nil, oldXLS("a workbook of Excel 4 or earlier")
+		return nil, grid.OldXLS("a workbook of Excel 4 or earlier")
 	case "":
 	default:
-		return nil, notOrders(what)
+		return nil, grid.NotOrders(what)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -206,42 +172,4 @@ func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, e
 		return nil, err
 	}
 	return readCSV(ctx, text, encoding, lim)
-}
-
-// saveAsXLSX says how to turn what is not read into what is.
-const saveAsXLSX = `open it in Excel, choose File, Save As, "Excel Workbook (*.xlsx)" ` +
-	`(or save it as XLSX in LibreOffice), and give that file`
-
-func emptyFile() error {
-	return fault.New(fault.EmptyFile, "the order export is empty; export it again")
-}
-
-func notOrders(what string) error {
-	return fault.New(fault.NotAnOrderFile,
-		"the file is no order export but %s; give the CSV, XLSX or XLS file that the order system exports", what)
-}
-
-// notRead is for what may well hold the orders, in a form that is not read.
-func notRead(what string) error {
-	return fault.New(fault.NotAnOrderFile, "the file is %s, which is not read; %s", what, saveAsXLSX)
-}
-
-func oldXLS(what string) error {
-	return fault.New(fault.OldXLS, "the file is %s, which is not read; %s", what, saveAsXLSX)
-}
-
-func locked() error {
-	return fault.New(fault.DamagedOrders, "the workbook is protected by a password; open it in Excel, "+
-		"take the password away (File, Info, Protect Workbook, Encrypt with Password, leave it empty), save it, and give that file")
-}
-
-// bytesText writes a size for people.
-func bytesText(n int64) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MiB", n>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%d KiB", n>>10)
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

@@ -254,10 +254,10 @@ func TestLimits(t *testing.T) {
 }
 
 func TestZeroLimitsAreTheDefaults(t *testing.T) {
-	if got := (Limits{}).orDefaults(); got != DefaultLimits() {
+	if got := (Limits{}).OrDefaults(); got != DefaultLimits() {
 		t.Errorf("a zero Limits stands for %+v", got)
 	}
-	if got := (Limits{Rows: 7}).orDefaults(); got.Rows != 7 || got.Columns != DefaultLimits().Columns {
+	if got := (Limits{Rows: 7}).OrDefaults(); got.Rows != 7 || got.Columns != DefaultLimits().Columns {
 		t.Errorf("Limits{Rows: 7} stands for %+v", got)
 	}
 }

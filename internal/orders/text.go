@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
 // decode turns the contents of a text file into text, without a byte order mark,
@@ -47,7 +48,7 @@ func decode(data string) (text, name string, err error) {
 		}
 	}
 	if !plausible(text) {
-		return "", "", notOrders("neither text nor a workbook")
+		return "", "", grid.NotOrders("neither text nor a workbook")
 	}
 	return text, name, nil
 }

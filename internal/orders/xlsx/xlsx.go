@@ -1,4 +1,4 @@
-package orders
+package xlsx
 
 import (
 	"context"
@@ -9,26 +9,28 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"tallyman/internal/orders/grid"
 )
 
-// xlsx is a workbook in Office Open XML (ECMA-376 part 1, 18).
+// workbook is one in Office Open XML (ECMA-376 part 1, 18).
 //
 // It is read here, from the standard library's zip and XML, rather than by
 // excelize, which writes our workbooks: that library's row iterator drops the
 // errors of both, so that a damaged workbook would lose rows in silence, and it
 // does not tell a date from a number without loading the whole sheet.
-type xlsx struct {
+type workbook struct {
 	pkg      *pkg
-	list     []worksheet
+	list     []grid.Sheet
 	paths    []string // of the parts, one for each of the list
 	date1904 bool
-	formats  []numberFormat // by style
+	formats  []grid.NumberFormat // by style
 
-	stringsPart string       // "" if there is none
-	shared      *stringTable // once they are needed
+	stringsPart string            // "" if there is none
+	shared      *grid.StringTable // once they are needed
 }
 
-func openXLSX(ctx context.Context, p *pkg, main string) (*xlsx, error) {
+func openWorkbook(ctx context.Context, p *pkg, main string) (*workbook, error) {
 	var doc struct {
 		XMLName xml.Name `xml:"workbook"`
 		Pr      struct {
@@ -47,7 +49,7 @@ func openXLSX(ctx context.Context, p *pkg, main string) (*xlsx, error) {
 	if err != nil {
 		return nil, err
 	}
-	wb := &xlsx{pkg: p, date1904: xmlBool(doc.Pr.Date1904)}
+	wb := &workbook{pkg: p, date1904: xmlBool(doc.Pr.Date1904)}
 	sheets := map[string]string{}
 	for _, r := range rels {
 		switch {
@@ -66,16 +68,16 @@ func openXLSX(ctx context.Context, p *pkg, main string) (*xlsx, error) {
 		if !ok {
 			continue // a chart, a dialog or a macro
 		}
-		wb.list = append(wb.list, worksheet{name: s.Name, hidden: strings.HasSuffix(strings.ToLower(s.State), "hidden")})
+		wb.list = append(wb.list, grid.Sheet{Name: s.Name, Hidden: strings.HasSuffix(strings.ToLower(s.State), "hidden")})
 		wb.paths = append(wb.paths, part)
 	}
 	if len(wb.list) == 0 {
-		return nil, damaged("it has no sheets")
+		return nil, grid.Damaged("it has no sheets")
 	}
 	return wb, nil
 }
 
-func (wb *xlsx) readStyles(ctx context.Context, part string) error {
+func (wb *workbook) readStyles(ctx context.Context, part string) error {
 	var doc struct {
 		Formats []struct {
 			ID   int    `xml:"numFmtId,attr"`
@@ -88,24 +90,24 @@ func (wb *xlsx) readStyles(ctx context.Context, part string) error {
 	if err := wb.pkg.decode(ctx, part, &doc); err != nil {
 		return err
 	}
-	custom := map[int]numberFormat{}
+	custom := map[int]grid.NumberFormat{}
 	for _, f := range doc.Formats {
-		custom[f.ID] = parseFormat(f.Code)
+		custom[f.ID] = grid.ParseFormat(f.Code)
 	}
-	wb.formats = make([]numberFormat, len(doc.Cells))
+	wb.formats = make([]grid.NumberFormat, len(doc.Cells))
 	for i, xf := range doc.Cells {
 		f, ok := custom[xf.Format]
 		if !ok {
-			f = builtinFormat(xf.Format)
+			f = grid.BuiltinFormat(xf.Format)
 		}
 		wb.formats[i] = f
 	}
 	return nil
 }
 
-func (wb *xlsx) sheets() []worksheet { return wb.list }
+func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
-func (wb *xlsx) read(ctx context.Context, i int, c *collector) error {
+func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	p, err := wb.pkg.open(ctx, wb.paths[i])
 	if err != nil {
 		return err
@@ -113,11 +115,11 @@ func (wb *xlsx) read(ctx context.Context, i int, c *collector) error {
 	defer p.Close()
 	s := &sheetReader{ctx: ctx, wb: wb, x: newScanner(p), c: c}
 	if err := s.rows(); err != nil {
-		if errors.Is(err, errNoHeader) {
+		if errors.Is(err, grid.ErrStop) {
 			return err
 		}
 		if errors.Is(err, errHugeToken) {
-			return c.cellTooLong(max(s.row, 1), max(s.col, 0))
+			return c.CellTooLong(max(s.row, 1), max(s.col, 0))
 		}
 		return p.broken(err)
 	}
@@ -205,7 +207,7 @@ func (s scanner) rich(dst []byte, most int) ([]byte, error) {
 }
 
 // sharedString returns a string by its index, as a cell holds it.
-func (wb *xlsx) sharedString(ctx context.Context, index string, most int) (string, bool, error) {
+func (wb *workbook) sharedString(ctx context.Context, index string, most int) (string, bool, error) {
 	if wb.shared == nil {
 		if err := wb.readStrings(ctx, most); err != nil {
 			return "", false, err
@@ -215,13 +217,13 @@ func (wb *xlsx) sharedString(ctx context.Context, index string, most int) (strin
 	if err != nil {
 		return "", false, nil
 	}
-	s, ok := wb.shared.at(i)
+	s, ok := wb.shared.At(i)
 	return unescape(s), ok, nil
 }
 
-func (wb *xlsx) readStrings(ctx context.Context, most int) error {
+func (wb *workbook) readStrings(ctx context.Context, most int) error {
 	if wb.stringsPart == "" {
-		return damaged("its cells refer to shared strings, which it does not have")
+		return grid.Damaged("its cells refer to shared strings, which it does not have")
 	}
 	p, err := wb.pkg.open(ctx, wb.stringsPart)
 	if err != nil {
@@ -229,7 +231,7 @@ func (wb *xlsx) readStrings(ctx context.Context, most int) error {
 	}
 	defer p.Close()
 	x := newScanner(p)
-	table := &stringTable{}
+	table := &grid.StringTable{}
 	for {
 		tok, err := x.next()
 		if err == io.EOF {
@@ -237,8 +239,8 @@ func (wb *xlsx) readStrings(ctx context.Context, most int) error {
 			return nil
 		}
 		if t, ok := tok.(xml.StartElement); ok && t.Name.Local == "si" {
-			table.text, err = x.rich(table.text, most)
-			table.end()
+			table.Text, err = x.rich(table.Text, most)
+			table.End()
 		}
 		if err != nil {
 			return p.broken(err)
@@ -249,11 +251,11 @@ func (wb *xlsx) readStrings(ctx context.Context, most int) error {
 // sheetReader reads the rows of one sheet.
 type sheetReader struct {
 	ctx      context.Context // of the one call to Read that it lives in
-	wb       *xlsx
+	wb       *workbook
 	x        scanner
-	c        *collector
+	c        grid.Rows
 	row, col int // where it is: from 1, and from 0
-	cells    []string
+	cells    []grid.Cell
 }
 
 func (s *sheetReader) rows() error {
@@ -302,7 +304,7 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 		if a.Name.Local == "r" {
 			n, err := strconv.Atoi(a.Value)
 			if err != nil || n < 1 || n > maxRow {
-				return damaged("%s: its number is %q", s.c.where(s.row), label(a.Value))
+				return grid.Damaged("%s: its number is %q", s.c.Where(s.row), grid.Label(a.Value))
 			}
 			s.row = n
 		}
@@ -324,7 +326,7 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 				return err
 			}
 		case xml.EndElement:
-			return s.c.add(s.ctx, s.row, s.cells)
+			return s.c.Add(s.ctx, s.row, s.cells)
 		}
 	}
 }
@@ -337,7 +339,7 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		case "r":
 			col, ok := parseColumn(a.Value)
 			if !ok {
-				return damaged("%s: a cell is named %q", s.c.where(s.row), label(a.Value))
+				return grid.Damaged("%s: a cell is named %q", s.c.Where(s.row), grid.Label(a.Value))
 			}
 			s.col = col
 		case "t":
@@ -346,11 +348,11 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 			styleID = a.Value
 		}
 	}
-	if !s.c.wants(s.col) {
+	if !s.c.Wants(s.col) {
 		return s.x.skip()
 	}
-	if s.col >= s.c.lim.Columns {
-		s.cells = make([]string, s.c.lim.Columns+1) // for add to complain of
+	if s.col >= s.wb.pkg.lim.Columns {
+		s.cells = make([]grid.Cell, s.wb.pkg.lim.Columns+1) // for add to complain of
 		return s.x.skip()
 	}
 
@@ -365,9 +367,9 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		case xml.StartElement:
 			switch t.Name.Local {
 			case "v":
-				raw, err = s.x.text(raw, s.c.cellBytes())
+				raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes())
 			case "is":
-				raw, err = s.x.rich(raw, s.c.cellBytes())
+				raw, err = s.x.rich(raw, s.wb.pkg.lim.CellBytes())
 			case "f":
 				formula = true
 				err = s.x.skip()
@@ -384,56 +386,58 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		}
 		break
 	}
-	if formula && len(raw) == 0 && typ != "str" && s.c.header != nil {
-		return damaged("%s: the cell has a formula whose value was never computed", s.c.whereCell(s.row, s.col))
+	if formula && len(raw) == 0 && typ != "str" && s.c.InData() {
+		return grid.Damaged("%s: the cell has a formula whose value was never computed", s.c.WhereCell(s.row, s.col))
 	}
-	text, err := s.value(string(raw), typ, styleID)
-	if err != nil || text == "" {
+	cell, err := s.value(string(raw), typ, styleID)
+	if err != nil || cell.Text == "" {
 		return err
 	}
 	for len(s.cells) <= s.col {
-		s.cells = append(s.cells, "")
+		s.cells = append(s.cells, grid.Cell{})
 	}
-	s.cells[s.col] = text
+	s.cells[s.col] = cell
 	return nil
 }
 
 // value is what a cell shows, from what it holds (ECMA-376 part 1, 18.18.11,
 // ST_CellType).
-func (s *sheetReader) value(raw, typ, styleID string) (string, error) {
+func (s *sheetReader) value(raw, typ, styleID string) (grid.Cell, error) {
 	switch typ {
 	case "s":
 		if raw == "" {
-			return "", nil
+			return grid.Cell{}, nil
 		}
-		text, ok, err := s.wb.sharedString(s.ctx, raw, s.c.cellBytes())
+		text, ok, err := s.wb.sharedString(s.ctx, raw, s.wb.pkg.lim.CellBytes())
 		if err == nil && !ok {
-			err = damaged("%s: the cell refers to shared string %q, which is not there", s.c.whereCell(s.row, s.col), label(raw))
+			err = grid.Damaged("%s: the cell refers to shared string %q, which is not there", s.c.WhereCell(s.row, s.col), grid.Label(raw))
 		}
-		return text, err
+		return grid.Cell{Text: text}, err
 	case "str", "inlineStr":
-		return unescape(raw), nil
+		return grid.Cell{Text: unescape(raw)}, nil
 	case "b":
-		return boolText(xmlBool(raw)), nil
+		return grid.Cell{Text: grid.BoolText(xmlBool(raw)), Kind: grid.Bool}, nil
 	case "d":
-		return isoDate(strings.TrimSpace(raw)), nil
+		return grid.ISODate(strings.TrimSpace(raw)), nil
 	case "n", "":
-	default: // e, an error
-		return raw, nil
+	case "e":
+		return grid.Cell{Text: raw, Kind: grid.Error}, nil
+	default:
+		return grid.Cell{Text: raw}, nil
 	}
 	raw = strings.TrimSpace(raw)
-	v, ok := parseNumber(raw)
+	v, ok := grid.ParseNumber(raw)
 	if !ok {
-		return raw, nil
+		return grid.Cell{Text: raw}, nil
 	}
-	var format numberFormat
+	var format grid.NumberFormat
 	if id, err := strconv.Atoi(styleID); err == nil && id >= 0 && id < len(s.wb.formats) {
 		format = s.wb.formats[id]
 	}
-	if !format.date && len(raw) > 15 && digitsOnly(raw) {
-		return raw, nil // more digits than a number keeps
+	if !format.Date && len(raw) > 15 && grid.DigitsOnly(raw) {
+		return grid.Cell{Text: raw, Kind: grid.Number}, nil // more digits than a number keeps
 	}
-	return format.show(v, s.wb.date1904), nil
+	return format.Show(v, s.wb.date1904), nil
 }
 
 // parseColumn reads the column of a cell's name: 0 for A1.

@@ -1,4 +1,6 @@
-package orders
+// Package xls reads workbooks in the binary format of Excel 5 to 2003 ([MS-XLS]):
+// an OLE compound file with a stream of records in, sheets of cells out.
+package xls
 
 import (
 	"cmp"
@@ -11,14 +13,16 @@ import (
 	"github.com/richardlehane/mscfb"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
-// readCompound reads an OLE compound file, which may be an XLS workbook, or one
-// of many other things.
-func readCompound(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
+// Open opens an OLE compound file, which may be an XLS workbook, or one of many
+// other things. Its errors are faults: grid.Damaged, grid.Locked, grid.OldXLS, or
+// grid.NotOrders for other files; or that of ctx.
+func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid.Workbook, error) {
 	doc, err := mscfb.New(io.NewSectionReader(r, 0, size))
 	if err != nil {
-		return nil, because(err, damaged("it begins as a file of an old Office, but is cut off or broken"))
+		return nil, grid.Because(err, grid.Damaged("it begins as a file of an old Office, but is cut off or broken"))
 	}
 	streams := map[string]*mscfb.File{}
 	for _, f := range doc.File {
@@ -29,24 +33,24 @@ func readCompound(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*
 	}
 	switch {
 	case streams["encryptedpackage"] != nil:
-		return nil, locked()
+		return nil, grid.Locked()
 	case streams["workbook"] != nil:
-		return readXLS(ctx, streams["workbook"], size, lim)
+		return openBook(ctx, streams["workbook"], size, lim)
 	case streams["book"] != nil:
-		return readXLS(ctx, streams["book"], size, lim)
+		return openBook(ctx, streams["book"], size, lim)
 	case streams["worddocument"] != nil:
-		return nil, notOrders("a Word document")
+		return nil, grid.NotOrders("a Word document")
 	case streams["powerpoint document"] != nil:
-		return nil, notOrders("a PowerPoint presentation")
+		return nil, grid.NotOrders("a PowerPoint presentation")
 	case streams["__properties_version1.0"] != nil:
-		return nil, notOrders("an Outlook message")
+		return nil, grid.NotOrders("an Outlook message")
 	}
-	return nil, notOrders("a file of an old Office that is no workbook")
+	return nil, grid.NotOrders("a file of an old Office that is no workbook")
 }
 
-func readXLS(ctx context.Context, stream *mscfb.File, size int64, lim Limits) (*Table, error) {
+func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limits) (grid.Workbook, error) {
 	if stream.Size > size {
-		return nil, damaged("its contents are said to be larger than the file")
+		return nil, grid.Damaged("its contents are said to be larger than the file")
 	}
 	var data []byte
 	// In small pieces: mscfb's work grows with the square of what it is asked
@@ -61,14 +65,10 @@ func readXLS(ctx context.Context, stream *mscfb.File, size int64, lim Limits) (*
 			break
 		}
 		if err != nil {
-			return nil, because(err, damaged("its contents cannot be read"))
+			return nil, grid.Because(err, grid.Damaged("its contents cannot be read"))
 		}
 	}
-	wb, err := openXLS(ctx, data, lim)
-	if err != nil {
-		return nil, err
-	}
-	return readWorkbook(ctx, "XLS", wb, lim)
+	return openStream(ctx, data, lim)
 }
 
 // Numbers of the records that are read ([MS-XLS] 2.3.2).
@@ -99,23 +99,24 @@ const (
 	biff8 = 0x0600 // Excel 97 and later
 )
 
-// xls is a workbook in the binary format of Excel 5 to 2003 ([MS-XLS]).
-type xls struct {
+// workbook is one in the binary format of Excel 5 to 2003 ([MS-XLS]).
+type workbook struct {
 	data     []byte // the stream of records
 	version  uint16
 	page     codePage
 	date1904 bool
-	formats  []numberFormat // by style (XF)
-	shared   stringTable
+	formats  []grid.NumberFormat // by style (XF)
+	shared   grid.StringTable
 
-	list    []worksheet
+	list    []grid.Sheet
 	offsets []uint32 // where the sheets begin, one for each of the list
 	left    int64    // bytes of sheets that may still be read
 }
 
-func openXLS(ctx context.Context, data []byte, lim Limits) (*xls, error) {
-	wb := &xls{data: data, page: windows1252, left: lim.Unpacked}
-	custom := map[uint16]numberFormat{}
+// openStream opens the stream of records that is a workbook.
+func openStream(ctx context.Context, data []byte, lim grid.Limits) (*workbook, error) {
+	wb := &workbook{data: data, page: windows1252, left: lim.Unpacked}
+	custom := map[uint16]grid.NumberFormat{}
 	var styles []uint16
 	r := &records{data: data}
 	version, _, err := r.bof()
@@ -136,16 +137,16 @@ func openXLS(ctx context.Context, data []byte, lim Limits) (*xls, error) {
 			for _, id := range styles {
 				f, ok := custom[id]
 				if !ok {
-					f = builtinFormat(int(id))
+					f = grid.BuiltinFormat(int(id))
 				}
 				wb.formats = append(wb.formats, f)
 			}
 			if len(wb.list) == 0 {
-				return nil, damaged("it has no sheets")
+				return nil, grid.Damaged("it has no sheets")
 			}
 			return wb, nil
 		case recFilePass:
-			return nil, locked()
+			return nil, grid.Locked()
 		case recCodePage:
 			if wb.version == biff5 {
 				if wb.page, err = findCodePage(rec.u16(0)); err != nil {
@@ -160,14 +161,14 @@ func openXLS(ctx context.Context, data []byte, lim Limits) (*xls, error) {
 			if wb.version == biff5 {
 				size = 1
 			}
-			custom[id] = parseFormat(wb.text(&rec, 2, size))
+			custom[id] = grid.ParseFormat(wb.text(&rec, 2, size))
 		case recXF:
 			styles = append(styles, rec.u16(2))
 		case recSheet:
 			if rec.u8(5) != 0 {
 				break // a chart, a macro sheet or a module
 			}
-			wb.list = append(wb.list, worksheet{name: wb.text(&rec, 6, 1), hidden: rec.u8(4)&3 != 0})
+			wb.list = append(wb.list, grid.Sheet{Name: wb.text(&rec, 6, 1), Hidden: rec.u8(4)&3 != 0})
 			wb.offsets = append(wb.offsets, rec.u32(0))
 		case recSST:
 			r.join(&rec)
@@ -176,13 +177,13 @@ func openXLS(ctx context.Context, data []byte, lim Limits) (*xls, error) {
 			}
 		}
 		if rec.short {
-			return nil, damaged("one of its records (%#x) is cut off", rec.id)
+			return nil, grid.Damaged("one of its records (%#x) is cut off", rec.id)
 		}
 	}
 }
 
 // text reads a string of a record, whose length takes a number of bytes.
-func (wb *xls) text(rec *record, at, size int) string {
+func (wb *workbook) text(rec *record, at, size int) string {
 	if wb.version == biff5 {
 		return rec.bytes(wb.page, at, size)
 	}
@@ -192,7 +193,7 @@ func (wb *xls) text(rec *record, at, size int) string {
 // readStrings reads the table of shared strings ([MS-XLS] 2.4.265, SST). A
 // count that is too high does no harm: what matters is whether the strings that
 // cells refer to are there.
-func (wb *xls) readStrings(rec record) error {
+func (wb *workbook) readStrings(rec record) error {
 	count := rec.u32(4)
 	pos := 8
 	for range count {
@@ -202,15 +203,15 @@ func (wb *xls) readStrings(rec record) error {
 		var s string
 		s, pos = rec.richString(pos)
 		if rec.short {
-			return damaged("its table of strings is cut off")
+			return grid.Damaged("its table of strings is cut off")
 		}
-		wb.shared.text = append(wb.shared.text, s...)
-		wb.shared.end()
+		wb.shared.Text = append(wb.shared.Text, s...)
+		wb.shared.End()
 	}
 	return nil
 }
 
-func (wb *xls) sheets() []worksheet { return wb.list }
+func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
 // xlsCell is a cell as its record has it. There can be millions of them, and
 // most are in columns that nobody wants.
@@ -228,9 +229,9 @@ const (
 	cellError
 )
 
-func (wb *xls) read(ctx context.Context, i int, c *collector) error {
+func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	if int64(wb.offsets[i]) > int64(len(wb.data)) {
-		return damaged("sheet %q is missing", label(c.sheet))
+		return grid.Damaged("sheet %q is missing", grid.Label(wb.list[i].Name))
 	}
 	r := &records{data: wb.data, pos: int(wb.offsets[i])}
 	version, kind, err := r.bof()
@@ -238,7 +239,7 @@ func (wb *xls) read(ctx context.Context, i int, c *collector) error {
 		return err
 	}
 	if version != wb.version || kind != 0x10 {
-		return damaged("where sheet %q should begin, something else does", label(c.sheet))
+		return grid.Damaged("where sheet %q should begin, something else does", grid.Label(wb.list[i].Name))
 	}
 	start := r.pos
 	cells, own, err := wb.readCells(ctx, r)
@@ -247,35 +248,35 @@ func (wb *xls) read(ctx context.Context, i int, c *collector) error {
 	}
 	// Any number of sheets can be said to begin at the same place.
 	if wb.left -= int64(r.pos - start); wb.left < 0 {
-		return fault.New(fault.TooLarge, "the workbook's sheets come to more than is allowed when they are unpacked; %s", saveAsXLSX)
+		return fault.New(fault.TooLarge, "the workbook's sheets come to more than is allowed when they are unpacked; %s", grid.SaveAsXLSX)
 	}
 	// Excel writes cells in order; others write them as they come.
 	slices.SortStableFunc(cells, func(a, b xlsCell) int {
 		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.col, b.col))
 	})
-	var line []string
+	var line []grid.Cell
 	for len(cells) > 0 {
 		row := cells[0].row
 		line = line[:0]
 		for len(cells) > 0 && cells[0].row == row {
 			cell := cells[0]
 			cells = cells[1:]
-			if !c.wants(int(cell.col)) {
+			if !c.Wants(int(cell.col)) {
 				continue
 			}
-			text, ok := wb.show(cell, own)
+			shown, ok := wb.show(cell, own)
 			if !ok {
-				return damaged("%s: the cell refers to a shared string that is not there", c.whereCell(int(row)+1, int(cell.col)))
+				return grid.Damaged("%s: the cell refers to a shared string that is not there", c.WhereCell(int(row)+1, int(cell.col)))
 			}
-			if text == "" {
+			if shown.Text == "" {
 				continue
 			}
 			for len(line) <= int(cell.col) {
-				line = append(line, "")
+				line = append(line, grid.Cell{})
 			}
-			line[cell.col] = text
+			line[cell.col] = shown
 		}
-		if err := c.add(ctx, int(row)+1, line); err != nil {
+		if err := c.Add(ctx, int(row)+1, line); err != nil {
 			return err
 		}
 	}
@@ -284,7 +285,7 @@ func (wb *xls) read(ctx context.Context, i int, c *collector) error {
 
 // readCells reads the cells of the sheet whose beginning r is just after, with
 // the texts that they hold themselves.
-func (wb *xls) readCells(ctx context.Context, r *records) (cells []xlsCell, own []string, err error) {
+func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell, own []string, err error) {
 	pending := -1 // the formula whose text comes in a record of its own
 	depth := 1    // charts lie within sheets, as streams of their own
 	for n := 0; ; n++ {
@@ -314,7 +315,7 @@ func (wb *xls) readCells(ctx context.Context, r *records) (cells []xlsCell, own 
 			}
 			r.join(&rec)
 			if own[pending] = wb.text(&rec, 0, 2); rec.short {
-				return nil, nil, damaged("the text of a formula is cut off")
+				return nil, nil, grid.Damaged("the text of a formula is cut off")
 			}
 			pending = -1
 			continue
@@ -364,7 +365,7 @@ func (wb *xls) readCells(ctx context.Context, r *records) (cells []xlsCell, own 
 			continue
 		}
 		if rec.short {
-			return nil, nil, damaged("the record of a cell in row %d is cut off", int(cell.row)+1)
+			return nil, nil, grid.Damaged("the record of a cell in row %d is cut off", int(cell.row)+1)
 		}
 		cells = append(cells, cell)
 	}
@@ -372,22 +373,23 @@ func (wb *xls) readCells(ctx context.Context, r *records) (cells []xlsCell, own 
 
 // show is what a cell shows. It is false if the cell refers to a shared string
 // that is not there.
-func (wb *xls) show(cell xlsCell, own []string) (string, bool) {
+func (wb *workbook) show(cell xlsCell, own []string) (grid.Cell, bool) {
 	switch cell.kind {
 	case cellShared:
-		return wb.shared.at(cell.bits)
+		text, ok := wb.shared.At(cell.bits)
+		return grid.Cell{Text: text}, ok
 	case cellText:
-		return own[cell.bits], true
+		return grid.Cell{Text: own[cell.bits]}, true
 	case cellBool:
-		return boolText(cell.bits != 0), true
+		return grid.Cell{Text: grid.BoolText(cell.bits != 0), Kind: grid.Bool}, true
 	case cellError:
-		return errorText(byte(cell.bits)), true
+		return grid.Cell{Text: errorText(byte(cell.bits)), Kind: grid.Error}, true
 	}
-	var format numberFormat
+	var format grid.NumberFormat
 	if int(cell.style) < len(wb.formats) {
 		format = wb.formats[cell.style]
 	}
-	return format.show(math.Float64frombits(cell.bits), wb.date1904), true
+	return format.Show(math.Float64frombits(cell.bits), wb.date1904), true
 }
 
 // rk unpacks a number from 30 bits: an integer or the top of a float64, perhaps

@@ -1,4 +1,6 @@
-package orders
+// Package xlsx reads workbooks in Office Open XML (ECMA-376 part 1, 18): a ZIP
+// archive of XML parts in, sheets of cells out. What it unpacks is metered.
+package xlsx
 
 import (
 	"archive/zip"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
 const (
@@ -34,24 +37,27 @@ var errHugeToken = errors.New("a tag or text is too long")
 // pkg is an archive of the Open Packaging Conventions: parts, and relationships
 // between them.
 type pkg struct {
-	lim   Limits
+	lim   grid.Limits
 	parts map[string]*zip.File // by lower-case name
 	left  int64                // what may still be unpacked
 }
 
-func readZip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
+// Open opens a ZIP archive that should be an XLSX workbook. Its errors are faults:
+// grid.Damaged, grid.Locked, grid.NotRead or grid.NotOrders for other archives,
+// fault.TooLarge for what unpacks to more than lim allows; or that of ctx.
+func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid.Workbook, error) {
 	zr, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are never used as paths
-		return nil, damaged("it begins as one, but is cut off or broken (%w)", err)
+		return nil, grid.Damaged("it begins as one, but is cut off or broken (%w)", err)
 	}
 	p := &pkg{lim: lim, parts: map[string]*zip.File{}, left: lim.Unpacked}
 	if len(zr.File) > maxParts {
-		return nil, fault.New(fault.TooLarge, "the workbook has more than %d parts; %s", maxParts, saveAsXLSX)
+		return nil, fault.New(fault.TooLarge, "the workbook has more than %d parts; %s", maxParts, grid.SaveAsXLSX)
 	}
 	var total uint64
 	for _, f := range zr.File {
 		if f.Flags&1 != 0 {
-			return nil, locked()
+			return nil, grid.Locked()
 		}
 		if total += f.UncompressedSize64; total > uint64(lim.Unpacked) || f.UncompressedSize64 > uint64(lim.Unpacked) {
 			return nil, p.tooBig()
@@ -71,20 +77,16 @@ func readZip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table
 	if main == "" {
 		return nil, p.foreign()
 	}
-	wb, err := openXLSX(ctx, p, main)
-	if err != nil {
-		return nil, err
-	}
-	return readWorkbook(ctx, "XLSX", wb, lim)
+	return openWorkbook(ctx, p, main)
 }
 
 func (p *pkg) tooBig() error {
-	return fault.New(fault.TooLarge, "the workbook unpacks to more than %s; split it, or raise the limit", bytesText(p.lim.Unpacked))
+	return fault.New(fault.TooLarge, "the workbook unpacks to more than %s; split it, or raise the limit", grid.BytesText(p.lim.Unpacked))
 }
 
 func (p *pkg) bomb() error {
 	return fault.New(fault.TooLarge, "a part of the workbook unpacks to more than %d times its size, as no real workbook does; %s",
-		p.lim.Ratio, saveAsXLSX)
+		p.lim.Ratio, grid.SaveAsXLSX)
 }
 
 // mainPart returns the name of the XLSX workbook's part, "" if there is none.
@@ -113,17 +115,17 @@ func (p *pkg) mainPart(ctx context.Context) (string, error) {
 func (p *pkg) foreign() error {
 	switch {
 	case p.has("xl/workbook.bin"):
-		return notRead("a binary workbook (XLSB)")
+		return grid.NotRead("a binary workbook (XLSB)")
 	case p.has("content.xml"):
-		return notRead("an OpenDocument file (ODS or similar)")
+		return grid.NotRead("an OpenDocument file (ODS or similar)")
 	case p.has("index/document.iwa"):
-		return notRead("a document of Apple's Numbers, Pages or Keynote")
+		return grid.NotRead("a document of Apple's Numbers, Pages or Keynote")
 	case p.has("word/document.xml"):
-		return notOrders("a Word document")
+		return grid.NotOrders("a Word document")
 	case p.has("ppt/presentation.xml"):
-		return notOrders("a PowerPoint presentation")
+		return grid.NotOrders("a PowerPoint presentation")
 	}
-	return notOrders("a ZIP archive that is no workbook itself (what is in it has to be unpacked first)")
+	return grid.NotOrders("a ZIP archive that is no workbook itself (what is in it has to be unpacked first)")
 }
 
 func (p *pkg) has(name string) bool {
@@ -134,11 +136,11 @@ func (p *pkg) has(name string) bool {
 func (p *pkg) open(ctx context.Context, name string) (*part, error) {
 	f := p.parts[strings.ToLower(name)]
 	if f == nil {
-		return nil, damaged("its part %s is missing", label(name))
+		return nil, grid.Damaged("its part %s is missing", grid.Label(name))
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, damaged("its part %s cannot be unpacked (%w)", label(name), err)
+		return nil, grid.Damaged("its part %s cannot be unpacked (%w)", grid.Label(name), err)
 	}
 	return &part{ctx: ctx, pkg: p, name: name, packed: int64(f.CompressedSize64), r: r}, nil
 }
@@ -197,7 +199,7 @@ func (p *part) broken(err error) error {
 	if errors.As(err, &f) || p.ctx.Err() != nil {
 		return err
 	}
-	return damaged("its part %s cannot be read (%w)", label(p.name), err)
+	return grid.Damaged("its part %s cannot be read (%w)", grid.Label(p.name), err)
 }
 
 // decode reads a small part into a struct.
@@ -210,7 +212,7 @@ func (p *pkg) decode(ctx context.Context, name string, into any) error {
 	limited := &io.LimitedReader{R: r, N: smallPart}
 	if err := xml.NewDecoder(limited).Decode(into); err != nil {
 		if limited.N <= 0 {
-			return fault.New(fault.TooLarge, "the workbook's part %s is larger than %s; %s", label(name), bytesText(smallPart), saveAsXLSX)
+			return fault.New(fault.TooLarge, "the workbook's part %s is larger than %s; %s", grid.Label(name), grid.BytesText(smallPart), grid.SaveAsXLSX)
 		}
 		return r.broken(err)
 	}

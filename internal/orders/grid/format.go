@@ -1,4 +1,4 @@
-package orders
+package grid
 
 import (
 	"math"
@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// numberFormat is what matters of a cell's number format: whether the number is
+// NumberFormat is what matters of a cell's number format: whether the number is
 // a date, and whether it is shown with zeros before it.
-type numberFormat struct {
-	date bool
+type NumberFormat struct {
+	Date bool
 	// width is the least number of digits shown, if the format is nothing but
 	// zeros: 6 for 000000.
 	width int
 }
 
-// builtinFormat is the meaning of the number formats that workbooks use without
+// BuiltinFormat is the meaning of the number formats that workbooks use without
 // spelling them out, after ECMA-376 part 1, 18.8.30 (numFmt). Times of day
 // without a date are numbers here.
-func builtinFormat(id int) numberFormat {
+func BuiltinFormat(id int) NumberFormat {
 	switch {
 	case id >= 14 && id <= 17, id == 22,
 		id >= 27 && id <= 31, id == 36, id >= 50 && id <= 54, id == 57, id == 58: // East Asian dates
-		return numberFormat{date: true}
+		return NumberFormat{Date: true}
 	}
-	return numberFormat{}
+	return NumberFormat{}
 }
 
-// parseFormat finds the meaning of a format code such as m/d/yyyy or 000000.
-func parseFormat(code string) numberFormat {
+// ParseFormat finds the meaning of a format code such as m/d/yyyy or 000000.
+func ParseFormat(code string) NumberFormat {
 	var plain strings.Builder // the first section without what stands for itself
 	for i := 0; i < len(code); i++ {
 		switch b := code[i]; b {
@@ -38,13 +38,13 @@ func parseFormat(code string) numberFormat {
 		case '"':
 			end := strings.IndexByte(code[i+1:], '"')
 			if end < 0 {
-				return numberFormat{}
+				return NumberFormat{}
 			}
 			i += end + 1
 		case '[':
 			end := strings.IndexByte(code[i:], ']')
 			if end < 0 {
-				return numberFormat{}
+				return NumberFormat{}
 			}
 			if in := strings.ToLower(code[i+1 : i+end]); strings.Trim(in, "hms") == "" {
 				plain.WriteString(in) // time that has passed, as [h]
@@ -59,31 +59,31 @@ func parseFormat(code string) numberFormat {
 	p := plain.String()
 	const widest = 32
 	if strings.Trim(p, "0") == "" && len(p) <= widest {
-		return numberFormat{width: len(p)}
+		return NumberFormat{width: len(p)}
 	}
 	if strings.HasPrefix(p, "general") {
-		return numberFormat{}
+		return NumberFormat{}
 	}
 	// An m without a day or a year is a month, unless it stands among hours and
 	// seconds.
 	date := strings.ContainsAny(p, "yd") || strings.Contains(p, "m") && !strings.ContainsAny(p, "hs")
-	return numberFormat{date: date}
+	return NumberFormat{Date: date}
 }
 
-// show writes a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4),
+// Show writes a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4),
 // with zeros before it if the format asks for them, and otherwise without an
 // exponent, thousands or decimals of its own.
-func (nf numberFormat) show(v float64, date1904 bool) string {
-	if nf.date {
+func (nf NumberFormat) Show(v float64, date1904 bool) Cell {
+	if nf.Date {
 		if s, ok := serialDate(v, date1904); ok {
-			return s
+			return Cell{s, Date}
 		}
 	}
 	s := plainNumber(v)
-	if missing := nf.width - len(s); missing > 0 && digitsOnly(s) {
+	if missing := nf.width - len(s); missing > 0 && DigitsOnly(s) {
 		s = strings.Repeat("0", missing) + s
 	}
-	return s
+	return Cell{s, Number}
 }
 
 // serialDate writes the date of a serial number: days since the beginning of
@@ -131,9 +131,9 @@ func plainNumber(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// parseNumber reads the number of a cell as XML has it. It is false for what is
+// ParseNumber reads the number of a cell as XML has it. It is false for what is
 // no such number, as NaN or 0x10.
-func parseNumber(s string) (float64, bool) {
+func ParseNumber(s string) (float64, bool) {
 	if strings.Trim(s, "0123456789+-.eE") != "" {
 		return 0, false
 	}
@@ -141,42 +141,45 @@ func parseNumber(s string) (float64, bool) {
 	return v, err == nil
 }
 
-func digitsOnly(s string) bool {
+// DigitsOnly reports whether s is made of digits, one at least.
+func DigitsOnly(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// isoDate turns the date of a cell of type d, as 2025-07-10T00:00:00, into
+// ISODate turns the date of a cell of type d, as 2025-07-10T00:00:00, into
 // MMDDYYYY. What is no such date stays as it is.
-func isoDate(s string) string {
+func ISODate(s string) Cell {
 	if len(s) >= len(time.DateOnly) && (len(s) == len(time.DateOnly) || s[len(time.DateOnly)] == 'T') {
 		if d, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)]); err == nil {
-			return d.Format("01022006")
+			return Cell{d.Format("01022006"), Date}
 		}
 	}
-	return s
+	return Cell{Text: s}
 }
 
-// boolText is what spreadsheets show for a truth value.
-func boolText(v bool) string {
+// BoolText is what spreadsheets show for a truth value.
+func BoolText(v bool) string {
 	if v {
 		return "TRUE"
 	}
 	return "FALSE"
 }
 
-// stringTable holds the strings that the cells of a workbook share. There may
+// StringTable holds the strings that the cells of a workbook share. There may
 // be millions of them, so they lie in one piece.
-type stringTable struct {
-	text []byte
+type StringTable struct {
+	// Text is what they are appended to.
+	Text []byte
 	ends []int
 }
 
-// end makes what was appended to text since the last call a string.
-func (t *stringTable) end() {
-	t.ends = append(t.ends, len(t.text))
+// End makes what was appended to Text since the last call a string.
+func (t *StringTable) End() {
+	t.ends = append(t.ends, len(t.Text))
 }
 
-func (t *stringTable) at(i uint64) (string, bool) {
+// At returns a string by its index. It is false if there is none.
+func (t *StringTable) At(i uint64) (string, bool) {
 	if i >= uint64(len(t.ends)) {
 		return "", false
 	}
@@ -184,5 +187,5 @@ func (t *stringTable) at(i uint64) (string, bool) {
 	if i > 0 {
 		start = t.ends[i-1]
 	}
-	return string(t.text[start:t.ends[i]]), true
+	return string(t.Text[start:t.ends[i]]), true
 }

@@ -1,4 +1,4 @@
-package orders
+package xls
 
 import (
 	"encoding/binary"
@@ -6,6 +6,8 @@ import (
 	"unicode/utf16"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"tallyman/internal/orders/grid"
 )
 
 // records goes through the records of an XLS workbook: number, length, data.
@@ -25,12 +27,12 @@ type record struct {
 
 func (r *records) next() (record, error) {
 	if r.pos < 0 || r.pos+4 > len(r.data) {
-		return record{}, damaged("it is cut off")
+		return record{}, grid.Damaged("it is cut off")
 	}
 	id := binary.LittleEndian.Uint16(r.data[r.pos:])
 	end := r.pos + 4 + int(binary.LittleEndian.Uint16(r.data[r.pos+2:]))
 	if end > len(r.data) {
-		return record{}, damaged("it is cut off")
+		return record{}, grid.Damaged("it is cut off")
 	}
 	rec := record{id: id, data: r.data[r.pos+4 : end : end]}
 	r.pos = end
@@ -47,15 +49,15 @@ func (r *records) bof() (version, kind uint16, err error) {
 	switch rec.id {
 	case recBOF:
 	case 0x0009, 0x0209, 0x0409:
-		return 0, 0, oldXLS("a workbook of Excel 4 or earlier")
+		return 0, 0, grid.OldXLS("a workbook of Excel 4 or earlier")
 	default:
-		return 0, 0, damaged("it does not begin as one")
+		return 0, 0, grid.Damaged("it does not begin as one")
 	}
 	switch version = rec.u16(0); version {
 	case biff5, biff8:
 		return version, rec.u16(2), nil
 	}
-	return 0, 0, oldXLS("a workbook of an unknown version")
+	return 0, 0, grid.OldXLS("a workbook of an unknown version")
 }
 
 // join adds the continuations that follow a record.
@@ -194,7 +196,7 @@ func findCodePage(number uint16) (codePage, error) {
 		1258: charmap.Windows1258, 10000: charmap.Macintosh, 32768: charmap.Macintosh, 32769: charmap.Windows1252,
 	}[number]
 	if !ok {
-		return codePage{}, oldXLS("a workbook of Excel 95 or earlier in an East Asian or unknown character set")
+		return codePage{}, grid.OldXLS("a workbook of Excel 95 or earlier in an East Asian or unknown character set")
 	}
 	return codePage{m}, nil
 }

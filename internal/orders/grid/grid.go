@@ -1,0 +1,176 @@
+// Package grid is what the readers of workbooks and package orders have in
+// common: sheets as rows of cells, what a cell shows, the limits of reading, and
+// the faults of files that are no order exports. It does not know what columns
+// mean.
+package grid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Kind says what a cell holds.
+type Kind uint8
+
+// The kinds. Every cell of a CSV is a text.
+const (
+	Text   Kind = iota
+	Number      // a number that is no date
+	Date        // a date; its text is MMDDYYYY
+	Bool        // TRUE or FALSE
+	Error       // an error that a formula ended with: #N/A
+)
+
+// Cell is one cell of a sheet.
+type Cell struct {
+	// Text is what the cell shows; of a date MMDDYYYY (DESIGN.md §4).
+	Text string
+	Kind Kind
+}
+
+// Sheet is one worksheet of a workbook.
+type Sheet struct {
+	Name   string
+	Hidden bool
+}
+
+// Workbook is an opened workbook.
+type Workbook interface {
+	// Sheets are the worksheets, in the order of their tabs.
+	Sheets() []Sheet
+	// Read hands the rows of the i-th sheet to rows, until Add returns an error,
+	// which Read returns. Other errors are of package fault, or that of ctx.
+	Read(ctx context.Context, i int, rows Rows) error
+}
+
+// ErrStop is returned by Rows.Add when it needs no more rows, and by
+// Workbook.Read then.
+var ErrStop = errors.New("no more rows are needed")
+
+// Rows takes the rows of one sheet.
+type Rows interface {
+	// Wants reports whether Add will look at the cells of a column, counted from
+	// 0, so that readers can leave the others out.
+	Wants(col int) bool
+	// Add takes the next row that has cells. Its number counts from 1, as a
+	// spreadsheet shows it. The cells are in the order of columns, those left
+	// out and those after the last may be missing; the slice may be used again
+	// after the call.
+	Add(ctx context.Context, number int, cells []Cell) error
+	// InData reports whether the header has been found: what comes before it is
+	// not part of the orders.
+	InData() bool
+	// Where names a row, and WhereCell a cell, in a sentence for people.
+	Where(number int) string
+	WhereCell(number, col int) string
+	// CellTooLong is the fault for a cell with more than Limits.CellChars.
+	CellTooLong(number, col int) error
+}
+
+// Limits bound what reading an order export may cost. A field that is zero
+// stands for its default.
+type Limits struct {
+	// Bytes is the size of the file; 64 MiB.
+	Bytes int64
+	// Unpacked is the size of a workbook's parts together when they are
+	// unpacked, in bytes; 512 MiB.
+	Unpacked int64
+	// Ratio is how many times its packed size a workbook's part may be when it
+	// is unpacked, once it is over 16 MiB; 200. Real sheets stay under 50.
+	Ratio int64
+	// Rows is the number of order rows; 1,000,000.
+	Rows int
+	// Columns is the number of columns; 16,384, which is Excel's own limit.
+	Columns int
+	// CellChars is the length in characters of a cell that is kept; 32,767,
+	// which is Excel's own limit.
+	CellChars int
+}
+
+// DefaultLimits are the limits that a zero Limits stands for.
+func DefaultLimits() Limits {
+	return Limits{
+		Bytes:     64 << 20,
+		Unpacked:  512 << 20,
+		Ratio:     200,
+		Rows:      1_000_000,
+		Columns:   16_384,
+		CellChars: 32_767,
+	}
+}
+
+// OrDefaults returns the limits with their defaults filled in.
+func (l Limits) OrDefaults() Limits {
+	d := DefaultLimits()
+	if l.Bytes == 0 {
+		l.Bytes = d.Bytes
+	}
+	if l.Unpacked == 0 {
+		l.Unpacked = d.Unpacked
+	}
+	if l.Ratio == 0 {
+		l.Ratio = d.Ratio
+	}
+	if l.Rows == 0 {
+		l.Rows = d.Rows
+	}
+	if l.Columns == 0 {
+		l.Columns = d.Columns
+	}
+	if l.CellChars == 0 {
+		l.CellChars = d.CellChars
+	}
+	return l
+}
+
+// CellBytes is the length in bytes from which on a cell is certainly too long:
+// readers need not keep more of it.
+func (l Limits) CellBytes() int {
+	return (l.CellChars + 1) * utf8.UTFMax
+}
+
+// ColumnName is the name that spreadsheets give to a column: 0 is A, 26 is AA.
+func ColumnName(col int) string {
+	var b [8]byte
+	i := len(b)
+	for col++; col > 0 && i > 0; col = (col - 1) / 26 {
+		i--
+		b[i] = byte('A' + (col-1)%26)
+	}
+	return string(b[i:])
+}
+
+// Blank reports whether a rune shows nothing: white space of any kind, and the
+// marks of no width that exports carry along.
+func Blank(r rune) bool {
+	switch r {
+	case '\ufeff', '\u200b', '\u2060':
+		return true
+	}
+	return unicode.IsSpace(r)
+}
+
+// Label shortens a text of the file so that it can stand in a sentence.
+func Label(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return Blank(r) || unicode.IsControl(r) }), " ")
+	const most = 60
+	if runes := []rune(s[:min(len(s), 4*most+4)]); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
+}
+
+// BytesText writes a size for people.
+func BytesText(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,48 @@
+package xlsx
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
+)
+
+func wantTooLarge(t *testing.T, err error, says string) {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.TooLarge || !strings.Contains(f.Message, says) {
+		t.Errorf("the error is %v, want %s that says %q", err, fault.TooLarge, says)
+	}
+}
+
+// TestPartsAreMeteredByWhatIsUnpacked does not trust the archive package to
+// hold an archive to what it declares.
+func TestPartsAreMeteredByWhatIsUnpacked(t *testing.T) {
+	lim := grid.Limits{Ratio: 10, Unpacked: 40 << 20}
+	open := func(packed int64) *part {
+		p := &pkg{lim: lim, left: lim.Unpacked}
+		return &part{ctx: t.Context(), pkg: p, name: "x", packed: packed, r: io.NopCloser(zeros{})}
+	}
+	_, err := io.Copy(io.Discard, struct{ io.Reader }{tokens{open(1000)}})
+	wantTooLarge(t, err, "more than 10 times")
+	_, err = io.Copy(io.Discard, struct{ io.Reader }{tokens{open(1 << 40)}})
+	wantTooLarge(t, err, "more than 40 MiB")
+	if _, err = io.Copy(io.Discard, open(1<<40)); !errors.Is(err, errHugeToken) {
+		t.Errorf("an endless token ends with %v", err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// tokens reads a part as if every read were a token.
+type tokens struct{ p *part }
+
+func (r tokens) Read(b []byte) (int, error) {
+	r.p.token = 0
+	return r.p.Read(b)
+}
