@@ -57,6 +57,9 @@ type Table struct {
 	// Rows are in the order of the file. Rows that are empty in every column
 	// that is read are left out.
 	Rows []Row
+	// Notes are what people should know of how the file was read, those about the
+	// whole file first.
+	Notes []Note
 }
 
 // Limits bound what reading an order export may cost.
