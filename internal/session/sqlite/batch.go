@@ -13,11 +13,10 @@ import (
 // committed together.
 type batch struct {
 	store *Store
-	// now is the time of the operation that is being decided. It is that of the
-	// batch's beginning unless somebody with a later clock found a session
-	// expired that the batch takes for alive: then it is later for all that
-	// follow. An operation that found a session dead of a later time than its
-	// own would begin a new one that is too old already.
+	// now is the time of the operation that is being decided: the time at which the
+	// batch began. If a reader with a later clock has found a session expired that
+	// the batch takes for alive, now moves to the reader's time for all operations
+	// that follow: a session begun with the earlier time would already be too old.
 	now   time.Time
 	slots map[session.Key]*slot
 	order []*slot // the slots, in the order in which they came up
@@ -81,7 +80,7 @@ func (b *batch) alive(sl *slot) bool {
 	return b.lives(sl, func() bool { return sl.entry.alive(b.millis()) })
 }
 
-// use does too, and counts as a use of the session.
+// use is alive, and records a use of the session.
 func (b *batch) use(sl *slot) bool {
 	if !b.lives(sl, func() bool { return sl.entry.use(b.millis()) }) {
 		return false
@@ -124,8 +123,8 @@ func (b *batch) end(sl *slot) session.Removed {
 	return r
 }
 
-// room fails if there are too many sessions for one more in the slot. What it
-// returns nil for must be begun.
+// room fails if there are too many sessions for one more in the slot. On nil the
+// caller must begin the session.
 func (b *batch) room(sl *slot) error {
 	if sl.entry != nil || sl.state != nil {
 		return nil // it has its place already
@@ -142,8 +141,7 @@ func (b *batch) take(sl *slot, st session.State) (session.Removed, error) {
 	used := st.ImportTime(b.now)
 	st.Created = st.Created.UTC().Truncate(time.Millisecond)
 	st.LastUsed, st.Expires = time.Time{}, time.Time{}
-	// What this session names here, before the batch or by what came up in it, it
-	// may name again.
+	// The session may name again what it names already, before the batch or within it.
 	var mine session.State
 	if sl.entry != nil {
 		mine = *sl.entry.state.Load()
@@ -191,8 +189,8 @@ func (b *batch) begin(sl *slot, kind session.Kind) (session.Removed, error) {
 	return r, nil
 }
 
-// claim refuses contents that are new to a session but named already. states are
-// those in which the session named some itself; they may be nil.
+// claim refuses contents that another session's row names. states are the session's
+// own states, whose contents it may keep; they may be nil.
 func (b *batch) claim(next *session.State, states ...*session.State) error {
 	var old []blob.Key
 	for _, s := range states {
@@ -216,7 +214,7 @@ func (b *batch) claim(next *session.State, states ...*session.State) error {
 	return nil
 }
 
-// view returns the slot's state for an answer that counts as use.
+// view returns the slot's state for an answer that records a use.
 func (b *batch) view(sl *slot) session.State {
 	return view(sl.state, sl.used, b.store.life(sl.state.Kind))
 }

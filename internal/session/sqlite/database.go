@@ -62,7 +62,7 @@ type place struct {
 	reserve int64
 }
 
-// safe is a directory in which nothing that was committed is lost.
+// safe describes a database in a directory that loses no commit.
 func safe(dir string) place {
 	return place{dir: dir, synchronous: "FULL", psow: "0", migrations: migrations, logPages: 2000, staleRows: 4096, reserve: 1 << 20}
 }
@@ -108,8 +108,8 @@ func openDatabase(p place) (_ *database, err error) {
 // setUp prepares the connection and the schema.
 func (db *database) setUp(p place) (err error) {
 	defer recoverAs(&err)
-	// First of all: only then the index of the log is kept in memory, since
-	// nobody else reads it.
+	// This comes first: SQLite keeps the index of the log in memory only if the
+	// database is locked exclusively from the start.
 	if err := db.conn.Exec("PRAGMA locking_mode=EXCLUSIVE"); err != nil {
 		return fmt.Errorf("locking the database: %w", err)
 	}
@@ -118,7 +118,7 @@ func (db *database) setUp(p place) (err error) {
 		return err
 	}
 	if version == 0 {
-		// Not again: it would make a commit.
+		// The schema is up to date. Writing it again would cost a commit.
 		if err := db.conn.Exec("PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (db *database) close() (err error) {
 	return err
 }
 
-// errGone is what a database says that was closed and could not be reopened.
+// errGone is returned by a database that was closed and could not be reopened.
 var errGone = errors.New("the connection to the database is closed")
 
 // row says what a session is from seq on.

@@ -38,8 +38,8 @@ func storageFault(doing string, err error) error {
 	return blob.Fault(doing, err)
 }
 
-// unsettled is what an operation gets whose commit failed in a way that leaves
-// open whether it will be there after a restart.
+// unsettled is the fault of an operation whose commit failed so that nobody knows
+// whether it will be there after a restart.
 func unsettled(err error) error {
 	return &fault.Error{
 		Code:    session.StorageUnavailable,
@@ -56,8 +56,8 @@ func errBusy(what string) error {
 	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
 }
 
-// openFault is what the operator gets to see if the store cannot be opened: the
-// cause in full, unlike at run time.
+// openFault is the fault of a store that cannot be opened. Operators see it, so it
+// names the cause in full.
 func openFault(dir string, err error) error {
 	var f *fault.Error
 	switch {

@@ -54,7 +54,7 @@ func holder(lock *os.File) (pid int, err error) {
 	return likely, lines.Err()
 }
 
-// alive tells whether there is such a process, whoever's it is.
+// alive reports whether the process exists, whichever user runs it.
 func alive(pid int) bool {
 	err := unix.Kill(pid, 0)
 	return err == nil || err == unix.EPERM

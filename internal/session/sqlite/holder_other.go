@@ -7,5 +7,5 @@ import "os"
 // sureHere is whether the holder of a lock can be seen.
 const sureHere = false
 
-// holder knows nothing here: to ask for the lock would be to take it.
+// holder returns nothing on this system: asking for the lock would take it.
 func holder(*os.File) (int, error) { return 0, nil }

@@ -7,11 +7,11 @@ import (
 	"tallyman/internal/session"
 )
 
-// The keeper writes last uses down. A read only notes its time in memory; a row
-// is written when what it says has fallen behind by a 32nd of the session's
-// life, so at most 32 times in a life however often it is read. The keeper looks
-// every minute, or every 32nd of the shortest life if that is less, so that no
-// row is ever behind by more than a 16th, which is what a crash can cost.
+// The keeper writes last uses to the database. A read notes its time in memory only.
+// The keeper writes a row when its last use is behind by a 32nd of the session's
+// life, so at most 32 times in a life, however often the session is read. It looks
+// every minute, or every 32nd of the shortest life if that is less. So a row is never
+// behind by more than a 16th of a life, which is what a crash can cost.
 const keepParts = 32
 
 // keepStep bounds how many uses are written in one commit.
@@ -37,9 +37,8 @@ func (s *Store) keep() {
 	}
 }
 
-// saveUses writes down the last uses of which the rows are behind by as many
-// milliseconds as behind says, or more. What cannot be written now is behind
-// the next time too.
+// saveUses writes the last uses whose rows are at least behind milliseconds late.
+// Uses that cannot be written now are written in a later round.
 func (s *Store) saveUses(behind func(life int64) int64) {
 	var late []use
 	save := func() {

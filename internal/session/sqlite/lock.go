@@ -40,12 +40,12 @@ func lock(dir string) (*flock.Flock, error) {
 		}
 		return nil, fault.New(InUse, "the data directory %s is in use by %s; end that one, or use another directory", dir, who)
 	}
-	// Only information for others: nothing hangs on its being written.
+	// The ID informs people only; a failure to write it does no harm.
 	os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 	return l, nil
 }
 
-// unlock gives the data directory up.
+// unlock releases the data directory.
 func unlock(l *flock.Flock) error {
 	os.Truncate(l.Path(), 0)
 	return l.Unlock()
@@ -72,19 +72,19 @@ func mkdirAll(dir string) error {
 
 // Holder is the process that uses a data directory.
 type Holder struct {
-	// PID is the ID of the process, 0 if nobody uses the directory or if it cannot
-	// be told who does.
+	// PID is the ID of the process. It is 0 if no process uses the directory, or if
+	// the process cannot be identified.
 	PID int
-	// Sure is false if the process only said so itself and cannot be seen from
-	// here: it runs elsewhere, or was killed. With no PID it is false if it cannot
-	// be told whether anybody uses the directory.
+	// Sure is false if only the lock file names the process and the process cannot be
+	// seen from here: it runs elsewhere, or was killed. Without a PID it is false if
+	// it is unknown whether a process uses the directory.
 	Sure bool
-	// Hidden is true if somebody uses the directory whose ID cannot be read.
+	// Hidden is true if a process uses the directory but its ID cannot be read.
 	Hidden bool
 }
 
-// UsedBy tells who uses a data directory. It takes no lock, so that it never gets
-// in the way of a server that starts.
+// UsedBy returns the process that uses a data directory. It takes no lock, so it
+// never delays a server that starts.
 func UsedBy(dir string) (Holder, error) {
 	f, err := os.Open(filepath.Join(dir, lockName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +98,8 @@ func UsedBy(dir string) (Holder, error) {
 		return Holder{PID: pid, Sure: true}, nil
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 32))
-	// Locks of Windows keep others from reading, and the owner from writing its ID.
+	// On Windows the lock keeps other processes from reading the file, and its owner
+	// from writing the ID.
 	const windows, lockViolation = runtime.GOOS == "windows", syscall.Errno(33)
 	if windows && errors.Is(err, lockViolation) {
 		return Holder{Hidden: true}, nil

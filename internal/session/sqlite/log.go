@@ -8,9 +8,9 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// logDisk is the disk as SQLite sees it, with an eye on what is written to the
-// log. Whether a commit that failed can come to life after a crash depends on
-// that, and SQLite does not tell.
+// logDisk is the disk as SQLite sees it. It counts the writes to the log: whether a
+// failed commit can reappear after a crash depends on them, and SQLite does not
+// report them.
 type logDisk struct {
 	vfs.VFS
 	name   string
@@ -30,7 +30,7 @@ func newLogDisk(under string) (*logDisk, error) {
 	return d, nil
 }
 
-// forget takes the disk out of the register.
+// forget unregisters the disk.
 func (d *logDisk) forget() { vfs.Unregister(d.name) }
 
 // OpenFilename implements vfs.VFSFilename.
@@ -64,8 +64,7 @@ func (d *logDisk) sync() error {
 	return d.log.Sync(vfs.SYNC_FULL)
 }
 
-// logFile is the log. What else SQLite may ask a file for, it does not ask of
-// the log.
+// logFile is the log. It implements only the operations that SQLite uses on a log.
 type logFile struct {
 	vfs.File
 	disk *logDisk

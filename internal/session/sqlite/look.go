@@ -59,7 +59,7 @@ func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 	switch {
 	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
 		return nil, openFault(dir, err)
-	case err != nil: // all else is of the copy
+	case err != nil: // any other error concerns the copy
 		return nil, openFault(scratch, err)
 	}
 	return s, nil
@@ -178,13 +178,13 @@ func stamp(path string) (string, error) {
 	return fmt.Sprint(info.Size(), info.ModTime().UnixNano()), nil
 }
 
-// scratchError is an error of the copy, not of what is copied.
+// scratchError is an error of writing the copy, not of reading the original.
 type scratchError struct{ err error }
 
 func (e *scratchError) Error() string { return e.err.Error() }
 func (e *scratchError) Unwrap() error { return e.err }
 
-// scratchFile is a file whose errors of writing are told from those of reading.
+// scratchFile is a file that marks its errors of writing as scratchError.
 type scratchFile struct{ file *os.File }
 
 func (f scratchFile) Write(p []byte) (int, error) {

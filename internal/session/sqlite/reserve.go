@@ -27,7 +27,7 @@ func newReserve(p place) *reserve {
 	return &reserve{path: filepath.Join(p.dir, reserveName), size: p.reserve}
 }
 
-// giveUp makes room, and reports whether it could.
+// giveUp deletes the reserve, and reports whether that made room.
 func (r *reserve) giveUp() bool {
 	if !r.there {
 		return false
@@ -36,7 +36,7 @@ func (r *reserve) giveUp() bool {
 	return os.Remove(r.path) == nil
 }
 
-// restore sets the room aside, unless it is or that was tried just now.
+// restore creates the reserve again, unless it exists or was tried moments ago.
 func (r *reserve) restore() {
 	if r.there || r.size == 0 || time.Since(r.tried) < reserveEvery {
 		return

@@ -3,12 +3,11 @@ package sqlite
 import "slices"
 
 // stale are the numbers of rows that newer ones have replaced, and of rows that
-// end sessions. They are taken out in order, oldest first: a row must not be
-// removed before those that it replaces, or they would count again after a
-// restart.
+// end sessions. They are removed in order, oldest first: if a row were removed before
+// the rows that it replaces, those would be valid again after a restart.
 //
-// It does not matter that rows come in while others are being taken out: the
-// rows that a row replaces always come in before it does, or with it.
+// Rows may be added while others are being removed: the rows that a row replaces are
+// always added before it, or with it.
 type stale struct {
 	ready []int64 // sorted
 	later []int64

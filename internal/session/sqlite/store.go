@@ -6,17 +6,17 @@
 //	DIR/LOCK             locked by the process that uses the directory; holds its ID
 //	DIR/sessions.db      the sessions, an SQLite database
 //	DIR/sessions.db-wal  its log: what was committed since the last checkpoint
-//	DIR/RESERVE          1 MiB of nothing, given up when the disk is full so that
+//	DIR/RESERVE          1 MiB that is freed when the disk is full, so that
 //	                     sessions can still be cleared; may be deleted
 //
 // all readable by their owner only; package files usually keeps the contents of
 // files beside them. To back the directory up, stop the server and copy all of
 // it; a copy of sessions.db without its log lacks the latest sessions.
 //
-// What is acknowledged is on the disk: every commit syncs the log, and many
-// small ones that come at once share one sync. Neither kill -9 nor a power cut
-// takes it back, if the disk does not lie about what it synced. Last uses are
-// the exception that session.Store allows.
+// An acknowledged operation is on the disk: every commit syncs the log, and many
+// small ones that come at once share one sync. Neither kill -9 nor a power cut loses
+// it, provided that the disk keeps what it reports as synced. Last uses are the
+// exception that session.Store allows.
 //
 // Every live session is also held in memory (see table), so that reads never
 // wait for the disk. The store does not delete contents; its callers do, and a
@@ -54,7 +54,7 @@ type Store struct {
 	written chan struct{} // closed when the writer ended
 	stop    chan struct{} // closed when the store is to be closed
 	kept    chan struct{} // closed when the keeper ended
-	closing sync.RWMutex  // held for reading while something is put in the queue
+	closing sync.RWMutex  // held for reading while an operation is put in the queue
 	closed  atomic.Bool
 	ending  sync.Once
 	ended   error // what Close returns
@@ -252,7 +252,7 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 	var removed session.Removed
 	err := s.do(ctx, func(b *batch) error {
 		sl := b.at(key)
-		// Asked before it is used: an attach that fails does not count.
+		// This is checked before the use is recorded: a failed attach records none.
 		if !b.alive(sl) {
 			return session.ErrSuperseded()
 		}
@@ -308,7 +308,8 @@ func (s *Store) read(ctx context.Context, key session.Key) (session.State, error
 	if s.closed.Load() {
 		return session.State{}, errClosed()
 	}
-	// The clock before the table: what is found then lived at that time.
+	// Read the clock before the table: a session that is found then was alive at
+	// that time.
 	now := s.settings.Now().UnixMilli()
 	e := s.table.get(key)
 	if e == nil || !e.use(now) {
@@ -438,8 +439,8 @@ func (s *Store) Check(ctx context.Context) error {
 	})
 }
 
-// Close implements session.Store. It also writes down all last uses, and gives
-// the data directory up.
+// Close implements session.Store. It also writes all last uses, and releases the
+// data directory.
 func (s *Store) Close() error {
 	s.ending.Do(func() {
 		close(s.stop)

@@ -13,7 +13,7 @@ import (
 
 // table is what readers see: every session that the database holds, in memory.
 // The writer changes it after each commit and before it answers, so it is never
-// ahead of the disk, and never behind what anybody was told.
+// ahead of the disk and never behind an answer.
 //
 // It costs some 500 bytes for a session without files, and 1 to 2 KB for one
 // with a BOL and an order export.
@@ -26,8 +26,8 @@ type table struct {
 	named map[blob.Key]struct{} // the contents that rows name
 }
 
-// shardCount divides the table so that readers do not meet at one lock, and so
-// that walking through it can stop in between.
+// shardCount divides the table so that readers do not share one lock, and so that
+// a walk through it can pause between shards.
 const shardCount = 256
 
 type shard struct {
@@ -35,7 +35,7 @@ type shard struct {
 	m  map[session.Key]*entry
 }
 
-// entry is one incarnation. Its fields change, but never the incarnation.
+// entry is one incarnation. Its other fields change; the incarnation never does.
 type entry struct {
 	// seq is the number of its newest row. It is the writer's alone.
 	seq int64
@@ -57,8 +57,8 @@ func newEntry(seq, life int64, state *session.State, used int64) *entry {
 	return e
 }
 
-// sealed is the used of an entry that somebody found expired. It never lives
-// again: a use that was under way could otherwise bring back what another
+// sealed is the value of used for an entry that a caller found expired. Such an entry
+// stays dead: otherwise a use under way could bring back a session that another
 // caller was told is gone.
 const sealed = math.MinInt64
 
@@ -116,8 +116,8 @@ func (t *table) each(shard int, f func(session.Key, *entry) bool) {
 	}
 }
 
-// use counts a use at a time, in milliseconds since 1970, and reports whether
-// the entry is alive then. If not, it never will be again.
+// use records a use at a time, in milliseconds since 1970, and reports whether the
+// entry is alive then. A dead entry never lives again.
 func (e *entry) use(now int64) bool {
 	for {
 		used := e.used.Load()
@@ -134,8 +134,8 @@ func (e *entry) use(now int64) bool {
 	}
 }
 
-// alive reports whether the entry is alive at a time, without using it. If not,
-// it never will be again.
+// alive reports whether the entry is alive at a time, without recording a use. A dead
+// entry never lives again.
 func (e *entry) alive(now int64) bool {
 	for {
 		used := e.used.Load()

@@ -17,10 +17,10 @@ import (
 // that the ones before leave, commits their changes in one transaction (one
 // sync for all), publishes them to the table, and only then answers.
 //
-// Decisions are made in memory, so an operation that fails by its own fault has
-// changed nothing and disturbs no other. If the commit fails nothing was
-// published, and every operation is decided and committed again alone, so that
-// one for which there is no room does not take others with it.
+// Decisions are made in memory, so an operation that fails by its own fault changes
+// nothing and disturbs no other. If the commit fails, nothing was published, and each
+// operation is decided and committed again by itself: one that finds no room does not
+// make the others fail.
 
 const (
 	// maxBatch bounds how many operations share a commit.
@@ -44,7 +44,7 @@ const (
 // operation is something to decide and commit.
 type operation struct {
 	decide func(*batch) error
-	frees  bool // it only takes away: it may have the reserve
+	frees  bool // the operation only deletes, so it may use the reserve
 	phase  atomic.Int32
 	err    error
 	done   chan struct{} // closed when err and what decide set are final
@@ -56,7 +56,7 @@ func (s *Store) do(ctx context.Context, decide func(*batch) error) error {
 	return s.await(ctx, &operation{decide: decide, done: make(chan struct{})})
 }
 
-// free does the same with an operation that only takes away.
+// free is do for operations that only delete.
 func (s *Store) free(ctx context.Context, decide func(*batch) error) error {
 	return s.await(ctx, &operation{decide: decide, frees: true, done: make(chan struct{})})
 }
@@ -99,8 +99,8 @@ func (s *Store) write() {
 	defer close(s.written)
 	ops := make([]*operation, 0, maxBatch)
 	for op := range s.queue {
-		// Those who were answered just now are about to ask again: let them
-		// come in before the batch is closed.
+		// Callers that were just answered are about to send their next operation:
+		// let these join the batch.
 		runtime.Gosched()
 		ops = append(ops[:0], op)
 		for len(ops) < maxBatch && len(s.queue) > 0 {
@@ -164,8 +164,8 @@ func answer(ops []*operation, err error) {
 	}
 }
 
-// try decides, commits and answers operations together. If it fails nothing was
-// done and nobody was answered.
+// try decides, commits and answers operations together. If it fails, nothing was
+// changed and no operation was answered.
 func (s *Store) try(ops []*operation) error {
 	b := newBatch(s)
 	for _, op := range ops {
@@ -184,9 +184,9 @@ func (s *Store) try(ops []*operation) error {
 	return nil
 }
 
-// failed takes note of a commit that failed. By now the log may hold the whole
-// transaction, without SQLite counting it: a crash would bring it to life. Its
-// rows are suspect until that place in the log is written over.
+// failed records a commit that failed. The log may now hold the whole transaction
+// although SQLite does not count it, and a crash would bring it to life. Its rows are
+// suspect until that place in the log is overwritten.
 func (s *Store) failed(w work, err error) {
 	if s.db.log.wrote() {
 		for _, r := range w.rows {
@@ -202,23 +202,23 @@ func (s *Store) failed(w work, err error) {
 	}
 }
 
-// settle sees to it that what failed to commit stays undone, if there is such.
-// It returns an error as long as it cannot.
+// settle makes sure that failed commits stay undone. It returns an error as long as
+// it cannot.
 //
-// It must do so on the connection that failed. That one knows how far the log
-// was good and writes over the rest. Another would read the rest from the
-// system's cache, take it for written, and go on after it; but Linux drops what
-// a sync could not write and reports success to the next one, so that a power
-// cut would then break the log at that place and take all that followed.
+// It must use the connection that failed. That connection knows how far the log was
+// good and overwrites the rest. Another connection would read the rest from the
+// system's cache, take it for written, and continue after it. But Linux drops pages
+// that a sync could not write and reports success to the next sync, so a power cut
+// would then break the log at that place and lose everything after it.
 func (s *Store) settle() error {
 	if !s.unsure.Load() {
 		return nil
 	}
 	err := s.db.apply(work{remove: s.suspects, probe: true})
 	if isFull(err) && s.db.log.wrote() {
-		// There was no room for all of it. But it began where the other did,
-		// which is thereby written over; and what is left of this one does no
-		// harm, whether a crash brings it to life or not.
+		// There was no room for the whole commit. But it began where the failed one
+		// did and so overwrote it, and this one does no harm whether or not a crash
+		// brings it to life.
 		err = s.db.log.sync()
 	}
 	if err != nil {
@@ -229,8 +229,8 @@ func (s *Store) settle() error {
 	return nil
 }
 
-// maintain does between commits what nobody waits for. If something of it fails
-// the next commit will show whether that matters.
+// maintain does the work between commits that no caller waits for. It ignores
+// errors: if one matters, the next commit fails too.
 func (s *Store) maintain() {
 	if s.unsure.Load() {
 		return
