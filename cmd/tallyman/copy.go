@@ -21,6 +21,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/ops/transfer"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 const copyHelp = `Copies all that a server keeps to another place: live sessions with their files,
@@ -283,18 +284,8 @@ func amountCopied(r transfer.Report) string {
 	return fmt.Sprintf("%s, %s of %s, %s", count(r.Copied, "session"), count(r.Contents, "content"), size(r.ContentBytes), count(r.KeysCopied, "key"))
 }
 
-// size says how many bytes.
-func size(n int64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f kB", float64(n)/(1<<10))
-	}
-	return count(int(n), "byte")
-}
+// How numbers and sizes are said.
+var count, size = text.Count, text.Size
 
 // copyProgress tells people on standard error what a copy does: on a terminal in
 // one line that changes, elsewhere in a line now and then.

@@ -52,6 +52,7 @@ func commands() []command {
 		{"key", "make, list and remove the keys that callers of the service need", runKey},
 		{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
 		{"doctor", "examine an installation, and say what is to be fixed", runDoctor},
+		{"ping", "ask a running server whether it is healthy, for health checks of containers", runPing},
 		{"completion", "print a script that completes commands and options in a shell", runCompletion},
 		{"man", "print the manual page", runMan},
 		{"version", "print the version", runVersion},

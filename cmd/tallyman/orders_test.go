@@ -30,13 +30,13 @@ func ordersAs(ts *testscript.TestScript, neg bool, args []string) {
 	case "typed-xlsx":
 		out, err = workbook(rows, true)
 	case "windows-1252":
-		out, err = text(rows, ';', true, charmap.Windows1252)
+		out, err = textOf(rows, ';', true, charmap.Windows1252)
 	case "utf-16":
-		out, err = text(rows, '\t', true, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
+		out, err = textOf(rows, '\t', true, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
 	case "utf-16-big-endian":
-		out, err = text(rows, ',', false, unicode.UTF16(unicode.BigEndian, unicode.UseBOM))
+		out, err = textOf(rows, ',', false, unicode.UTF16(unicode.BigEndian, unicode.UseBOM))
 	case "utf-8-mark":
-		out, err = text(rows, ',', false, unicode.UTF8BOM)
+		out, err = textOf(rows, ',', false, unicode.UTF8BOM)
 	default:
 		ts.Fatalf("there is no form %s", args[0])
 	}
@@ -44,7 +44,7 @@ func ordersAs(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), out, 0o666))
 }
 
-func text(rows [][]string, comma rune, crlf bool, enc encoding.Encoding) ([]byte, error) {
+func textOf(rows [][]string, comma rune, crlf bool, enc encoding.Encoding) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Comma, w.UseCRLF = comma, crlf

@@ -278,14 +278,6 @@ func (p *progress) clear() {
 	}
 }
 
-// count says how many: "1 page", "2 pages".
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
-}
-
 // How many of each kind the summary lists: of what was read wrong everything that
 // people can use, of lines and orders that do not match the first few.
 const (

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -262,13 +261,7 @@ func identity(dir string) (string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b = []byte(rand.Text())
-		err = atomicfile.WriteFile(path, func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
-		if err == nil {
-			err = atomicfile.SyncDir(dir)
-		}
+		err = atomicfile.WritePrivate(path, b)
 	}
 	if err != nil {
 		return "", fault.New(fault.Unreadable, "the identity of the data directory in %s cannot be read: %w", path, err)

@@ -1,5 +1,5 @@
 // Package atomicfile writes files that are either whole or not there: beside their
-// final place first, then moved.
+// final place first, then moved. It also makes folders and names durable.
 //
 // An operator may find a file named ".NAME.*.part" if the program was killed
 // while it wrote; it can be deleted.
@@ -7,12 +7,11 @@ package atomicfile
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"tallyman/internal/fault"
 )
@@ -30,10 +29,45 @@ func SyncDir(dir string) error {
 	return d.Sync()
 }
 
+// syncDir is what Commit syncs a folder with. Tests watch it.
+var syncDir = SyncDir
+
+// Mkdir makes a folder for its owner only, and says whether it was not there before.
+func Mkdir(dir string) (made bool, err error) {
+	err = os.Mkdir(dir, 0o700)
+	if err == nil {
+		return true, nil
+	}
+	if info, serr := os.Stat(dir); serr == nil && info.IsDir() {
+		return false, nil
+	}
+	return false, err
+}
+
+// MkdirAll makes a folder for its owner only, and those above it, durably.
+func MkdirAll(dir string) error { return MkdirAllBy(dir, Mkdir, SyncDir) }
+
+// MkdirAllBy is MkdirAll on a file system that has its own Mkdir and SyncDir.
+func MkdirAllBy(dir string, mkdir func(string) (bool, error), sync func(string) error) error {
+	parent := filepath.Dir(dir)
+	made, err := mkdir(dir)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := MkdirAllBy(parent, mkdir, sync); err != nil {
+			return err
+		}
+		made, err = mkdir(dir)
+	}
+	if err != nil || !made {
+		return err
+	}
+	return sync(parent)
+}
+
 // File is a file being written.
 type File struct {
 	f    *os.File
-	path string // the final place; "" if f is that place already
+	path string      // the final place; "" if f is that place already
+	mode fs.FileMode // of the file; 0 for that of the file it replaces, or else the usual
 	done bool
 }
 
@@ -91,8 +125,9 @@ func (f *File) name() string {
 	return f.path
 }
 
-// Commit makes the file appear at its place, whole and on disk. It fails with
-// fault.Unwritable, and then nothing has changed.
+// Commit makes the file appear at its place, whole and on disk: a power cut after it
+// loses neither the content nor the name. It fails with fault.Unwritable, and then
+// nothing has changed, unless only the last step failed, which makes the name durable.
 func (f *File) Commit() error {
 	if f.path == "" {
 		f.done = true
@@ -101,9 +136,11 @@ func (f *File) Commit() error {
 		}
 		return nil
 	}
-	mode := fs.FileMode(0o666) &^ umask()
-	if info, err := os.Stat(f.path); err == nil {
+	mode := f.mode
+	if info, err := os.Stat(f.path); mode == 0 && err == nil {
 		mode = info.Mode().Perm()
+	} else if mode == 0 {
+		mode = 0o666 &^ umask()
 	}
 	err := errors.Join(f.f.Chmod(mode), f.f.Sync(), f.f.Close())
 	if err == nil {
@@ -113,6 +150,12 @@ func (f *File) Commit() error {
 		return Unwritable(f.path, err)
 	}
 	f.done = true
+	// Who may write in a folder need not be allowed to open it, and some file systems
+	// cannot sync one.
+	err = syncDir(filepath.Dir(f.path))
+	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return Unwritable(f.path, err)
+	}
 	return nil
 }
 
@@ -127,16 +170,17 @@ func (f *File) Discard() {
 	}
 }
 
-// WriteFile writes a whole file by a function. It fails with what the function
-// returns, or with fault.Unwritable, and then nothing has changed.
-func WriteFile(path string, write func(io.Writer) error) error {
+// WritePrivate writes a whole file that only its owner can read, in place of what is
+// there. It fails with fault.Unwritable, as Create and Commit do.
+func WritePrivate(path string, b []byte) error {
 	f, err := Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Discard()
-	if err := write(f); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	f.mode = 0o600
+	if _, err := f.Write(b); err != nil {
+		return err
 	}
 	return f.Commit()
 }

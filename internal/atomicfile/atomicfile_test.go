@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tallyman/internal/fault"
@@ -14,10 +15,15 @@ import (
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := WriteFile(path, func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
-		return err
-	}); err != nil {
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	if _, err := io.WriteString(f, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -62,16 +68,64 @@ func TestAFailureLeavesWhatWasThere(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.csv")
 	write(t, path, "old")
-	mine := errors.New("mine")
-	err := WriteFile(path, func(w io.Writer) error {
-		io.WriteString(w, "new")
-		return mine
-	})
-	if !errors.Is(err, mine) {
-		t.Errorf("got %v", err)
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
 	}
+	io.WriteString(f, "new")
+	f.Discard()
 	holds(t, path, "old")
 	alone(t, dir, "out.csv")
+}
+
+// watchSync has Commit's syncs of folders recorded, and fail with err.
+func watchSync(t *testing.T, err error) *[]string {
+	var synced []string
+	syncDir = func(dir string) error {
+		synced = append(synced, dir)
+		return err
+	}
+	t.Cleanup(func() { syncDir = SyncDir })
+	return &synced
+}
+
+// Without it a power cut after the commit may leave the old file, or none.
+func TestACommitMakesTheNameDurable(t *testing.T) {
+	dir := t.TempDir()
+	synced := watchSync(t, nil)
+	write(t, filepath.Join(dir, "out.csv"), "new")
+	if len(*synced) != 1 || (*synced)[0] != dir {
+		t.Errorf("these folders were synced: %q, want %q", *synced, dir)
+	}
+}
+
+func TestANameThatIsNotDurableIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.csv")
+	watchSync(t, syscall.EIO)
+	if err := WritePrivate(path, []byte("new")); fault.CodeOf(err) != fault.Unwritable {
+		t.Errorf("got %v", err)
+	}
+	for _, cannot := range []error{syscall.EACCES, syscall.EINVAL} { // there is no way to do better
+		watchSync(t, cannot)
+		if err := WritePrivate(path, []byte("newer")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAPrivateFileIsItsOwnersOnly(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	path := filepath.Join(t.TempDir(), "keys.json")
+	write(t, path, "old") // for all
+	if err := WritePrivate(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, path, "new")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
 }
 
 func TestReplacingKeepsTheMode(t *testing.T) {

@@ -9,9 +9,8 @@ import (
 )
 
 // Fault turns an error of the disk or the service under a store into one for
-// people: StorageFull if room is what lacks, StorageUnavailable otherwise.
-// Faults are returned as they are, and the end of a context becomes
-// fault.Cancelled. doing completes "storage could not …". The cause, with its
+// people: StorageFull if there is no room, StorageUnavailable otherwise. Faults are
+// returned as they are, and the end of a context becomes fault.Ended. doing completes "storage could not …". The cause, with its
 // paths, is for the log only.
 func Fault(doing string, err error) error {
 	var f *fault.Error
@@ -21,7 +20,7 @@ func Fault(doing string, err error) error {
 	case errors.As(err, &f):
 		return f
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &fault.Error{Code: fault.Cancelled, Message: "the request ended before its work was done; nothing was changed", Err: err}
+		return fault.Ended(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &fault.Error{
 			Code:    StorageFull,

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/span"
@@ -143,7 +142,7 @@ func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), e
 		} else {
 			q.abandon(owner, t)
 		}
-		return nil, blob.Fault("", ctx.Err())
+		return nil, fault.Ended(ctx.Err())
 	}
 	var once sync.Once
 	return func() {

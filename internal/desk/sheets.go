@@ -164,7 +164,7 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 			delete(s.under, of) // who comes now begins anew
 		}
 	}
-	return nil, blob.Fault("", ctx.Err())
+	return nil, fault.Ended(ctx.Err())
 }
 
 func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading, of string, m *making) {
@@ -193,7 +193,7 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	defer cancel()
 	if err := s.room.Acquire(waiting, weight); err != nil {
 		if ctx.Err() != nil {
-			return nil, blob.Fault("", ctx.Err())
+			return nil, fault.Ended(ctx.Err())
 		}
 		return nil, fault.New(fault.Busy, "the server is busy making other sheets; try again in 5 seconds").With(session.RetryAfter{Seconds: 5})
 	}
@@ -235,7 +235,7 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, blob.Fault("", err)
+			return nil, fault.Ended(err)
 		}
 		var pages bol.Pages
 		if err := d.load(ctx, in.Reading, &pages); err != nil {

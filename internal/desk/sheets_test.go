@@ -28,7 +28,7 @@ func (c *counting) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) 
 		select {
 		case <-c.held:
 		case <-ctx.Done():
-			return nil, blob.Fault("", ctx.Err())
+			return nil, fault.Ended(ctx.Err())
 		}
 	}
 	return c.Store.Open(ctx, ref)

@@ -86,6 +86,12 @@ func In(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
+// Ended is the fault of a context that ended, by err, before the work for it was done:
+// the caller gave up or its time was over, and nothing was changed.
+func Ended(err error) error {
+	return &Error{Code: Cancelled, Message: "the request ended before its work was done; nothing was changed", Err: err}
+}
+
 // CodeOf returns the code of the first Error in err's chain, Internal if there
 // is none, and "" for nil.
 func CodeOf(err error) Code {

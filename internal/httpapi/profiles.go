@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
@@ -144,7 +143,7 @@ func (c *call) pass(seconds int) error {
 	case <-t.C:
 	case <-c.s.ending:
 	case <-c.r.Context().Done():
-		return blob.Fault("", c.r.Context().Err())
+		return fault.Ended(c.r.Context().Err())
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 // The statuses of a session, as /status gives them.
@@ -135,9 +136,9 @@ func handleNew(c *call) (newAnswer, error) {
 // were counts things that something was done to: "1 file was", "2 files were".
 func were(n int, what string) string {
 	if n == 1 {
-		return "1 " + what + " was"
+		return text.Count(n, what) + " was"
 	}
-	return fmt.Sprintf("%d %ss were", n, what)
+	return text.Count(n, what) + " were"
 }
 
 // clearAnswer is what /clear-session says.

@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 // uploadAnswer is what the routes that take a BOL say. The figures are of all
@@ -132,7 +133,7 @@ func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAns
 	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
 	a.Warnings = append(warningsOf(s.Document), warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
-		count(sum.Lines, "line"), count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
+		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
 	return a, nil
 }
 
@@ -164,14 +165,6 @@ func (c *call) noteSummary(sum desk.BillsSummary) {
 	c.note("lines", sum.Lines)
 	c.note("reconciled", sum.Reconciled)
 	c.note("problems", sum.Problems)
-}
-
-// count says how many: "1 page", "2 pages".
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }
 
 // maxWarnings bounds the warnings of an answer. The JSON of the sheet has all.
@@ -291,7 +284,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
 	a.Warnings = append([]string{}, warnings...)
-	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, count(a.Rows, "order row"))
+	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, text.Count(a.Rows, "order row"))
 	c.note("rows", a.Rows)
 	c.note("matched", a.Matched)
 	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "orders", Status: statusOf(st, true), Rows: a.Rows})

@@ -254,7 +254,7 @@ func (f *File) Remove(name session.Owner) error {
 // change rewrites the file. Another process that changes it waits.
 func (f *File) change(to func([]Key) ([]Key, error)) error {
 	dir := filepath.Dir(f.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return atomicfile.Unwritable(dir, err)
 	}
 	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
@@ -275,32 +275,5 @@ func (f *File) change(to func([]Key) ([]Key, error)) error {
 	if err != nil {
 		return fmt.Errorf("encoding the keys: %w", err)
 	}
-	return f.write(append(b, '\n'))
-}
-
-// write replaces the file with one that only its owner can read.
-func (f *File) write(b []byte) error {
-	w, err := os.CreateTemp(filepath.Dir(f.path), "."+FileName+".*.part") // mode 0600
-	if err != nil {
-		return atomicfile.Unwritable(f.path, err)
-	}
-	_, err = w.Write(b)
-	if err == nil {
-		err = w.Sync()
-	}
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(w.Name(), f.path)
-	}
-	if err == nil {
-		// Or a power cut could bring a removed key back.
-		err = atomicfile.SyncDir(filepath.Dir(f.path))
-	}
-	if err != nil {
-		os.Remove(w.Name())
-		return atomicfile.Unwritable(f.path, err)
-	}
-	return nil
+	return atomicfile.WritePrivate(f.path, append(b, '\n')) // durable, or a power cut could bring a removed key back
 }

@@ -19,6 +19,7 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // The colours: chosen to be told apart by colour-blind eyes, too; each also has
@@ -88,7 +89,7 @@ func notesOf(doc *bol.Document, file, number int) []note {
 			if s.File != file || s.Page != number {
 				continue
 			}
-			n := note{fmt.Sprintf("Bill %s, %s, %s: %s", b.Number.Text, count(len(b.Lines), "line"), count(len(b.Sheets), "page"), b.Verdict.Outcome), green}
+			n := note{fmt.Sprintf("Bill %s, %s, %s: %s", b.Number.Text, text.Count(len(b.Lines), "line"), text.Count(len(b.Sheets), "page"), b.Verdict.Outcome), green}
 			if b.Verdict.Reason != "" {
 				n.text += ": " + b.Verdict.Reason
 			}
@@ -264,11 +265,4 @@ func (c *canvas) legend(top int) {
 		draw.Draw(c.img, box, image.NewUniform(e.color), image.Point{}, draw.Over)
 		x = c.text(c.regular, x+side+side/2, y, e.text, e.color) + c.lineHeight
 	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/fault"
 )
 
 // Janitor gives back what expired sessions and crashes leave (DESIGN.md §6:
@@ -190,7 +191,7 @@ func (j *Janitor) rest(ctx context.Context, start time.Time) error {
 		times = 4
 	}
 	if !sleep(ctx, time.Duration(times)*time.Since(start)) {
-		return blob.Fault("", ctx.Err())
+		return fault.Ended(ctx.Err())
 	}
 	return nil
 }

@@ -40,16 +40,7 @@ type readFile interface {
 
 type osDisk struct{}
 
-func (osDisk) mkdir(path string) (bool, error) {
-	err := os.Mkdir(path, 0o700)
-	if err == nil {
-		return true, nil
-	}
-	if info, serr := os.Stat(path); serr == nil && info.IsDir() {
-		return false, nil
-	}
-	return false, err
-}
+func (osDisk) mkdir(path string) (bool, error) { return atomicfile.Mkdir(path) }
 
 func (osDisk) create(path string) (writeFile, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

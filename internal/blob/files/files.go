@@ -32,6 +32,7 @@ import (
 	"slices"
 	"sync"
 
+	"tallyman/internal/atomicfile"
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 )
@@ -89,7 +90,7 @@ func (d partial) names(dir string) ([]string, error) {
 // prepare makes all folders at once, so that no upload has to create one and
 // sync its parent.
 func (s *Store) prepare() error {
-	if err := s.mkdirAll(filepath.Clean(s.dir)); err != nil {
+	if err := atomicfile.MkdirAllBy(filepath.Clean(s.dir), s.disk.mkdir, s.disk.syncDir); err != nil {
 		return err
 	}
 	made := false
@@ -104,22 +105,6 @@ func (s *Store) prepare() error {
 		return s.disk.syncDir(s.dir)
 	}
 	return nil
-}
-
-// mkdirAll makes a folder and those above it durably.
-func (s *Store) mkdirAll(dir string) error {
-	parent := filepath.Dir(dir)
-	made, err := s.disk.mkdir(dir)
-	if errors.Is(err, fs.ErrNotExist) && parent != dir {
-		if err := s.mkdirAll(parent); err != nil {
-			return err
-		}
-		made, err = s.disk.mkdir(dir)
-	}
-	if err != nil || !made {
-		return err
-	}
-	return s.disk.syncDir(parent)
 }
 
 func shardName(i int) string { return fmt.Sprintf("%02x", i) }

@@ -21,6 +21,7 @@ import (
 
 	"tallyman/internal/blob/stores"
 	"tallyman/internal/fault"
+	"tallyman/internal/text"
 )
 
 // Verdict is how serious a finding is.
@@ -166,24 +167,8 @@ func because(err error) string {
 // fresh returns a name that nobody else has.
 func fresh(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
 
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
-}
-
-func size(n int64) string {
-	for _, u := range []struct {
-		bytes int64
-		name  string
-	}{{1 << 40, "TB"}, {1 << 30, "GB"}, {1 << 20, "MB"}, {1 << 10, "kB"}} {
-		if n >= u.bytes {
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(u.bytes), u.name)
-		}
-	}
-	return count(int(n), "byte")
-}
+// How numbers and sizes are said.
+var count, size = text.Count, text.Size
 
 func brief(d time.Duration) string {
 	switch {

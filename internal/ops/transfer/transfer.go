@@ -491,7 +491,7 @@ func (c *copier) importState(ctx context.Context, st session.State) (session.Rem
 		}
 		select {
 		case <-ctx.Done():
-			return session.Removed{}, blob.Fault("", ctx.Err())
+			return session.Removed{}, fault.Ended(ctx.Err())
 		case <-time.After(250 * time.Millisecond):
 		}
 	}
@@ -645,7 +645,7 @@ func (c *copier) keys(ctx context.Context) error {
 	}
 	for _, k := range mine {
 		if err := ctx.Err(); err != nil {
-			return blob.Fault("", err)
+			return fault.Ended(err)
 		}
 		if slices.ContainsFunc(theirs, k.Same) {
 			continue

@@ -49,7 +49,7 @@ func (s *Store) ask(ctx context.Context, c call) (answer, error) {
 // after that its outcome is awaited.
 func (s *Store) run(ctx context.Context, c call) error {
 	if err := ctx.Err(); err != nil {
-		return blob.Fault("", err)
+		return fault.Ended(err)
 	}
 	if err := s.enter(); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
 	}
 	defer conn.Release()
 	if err := ctx.Err(); err != nil {
-		return blob.Fault("", err), false
+		return fault.Ended(err), false
 	}
 	// Not the caller's context from here on: pgx can only give a statement up by
 	// giving the connection up, and then nobody knows the outcome.
@@ -125,7 +125,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	case err == nil:
 		return conn, nil
 	case ctx.Err() != nil:
-		return nil, blob.Fault("", ctx.Err())
+		return nil, fault.Ended(ctx.Err())
 	case soon.Err() != nil && s.pool.Stat().AcquiredConns() >= s.pool.Config().MaxConns:
 		return nil, errBusy("all its connections to the database are in use")
 	default:
@@ -165,6 +165,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return blob.Fault("", ctx.Err())
+		return fault.Ended(ctx.Err())
 	}
 }

@@ -231,7 +231,7 @@ var _ session.Importer = (*Store)(nil)
 // password. ctx bounds the opening only.
 func Open(ctx context.Context, address string, settings session.Settings, options Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, blob.Fault("", err)
+		return nil, fault.Ended(err)
 	}
 	limits := options.limits.orDefault()
 	config, err := configure(address, options, limits)

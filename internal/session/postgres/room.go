@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"tallyman/internal/blob"
+	"tallyman/internal/fault"
 )
 
 // room is how many sessions this process may begin without counting all.
@@ -73,7 +73,7 @@ func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error
 	case <-late.C:
 		return false, 0, errBusy("there are about as many sessions as it keeps")
 	case <-ctx.Done():
-		return false, 0, blob.Fault("", ctx.Err())
+		return false, 0, fault.Ended(ctx.Err())
 	}
 	if r.take() {
 		<-r.turn

@@ -72,7 +72,7 @@ func (m *memory) ready(ctx context.Context, k session.Key) error {
 
 func (m *memory) begin(ctx context.Context) error {
 	if ctx.Err() != nil && m.broken != "a context that has ended does not matter" {
-		return blob.Fault("", ctx.Err())
+		return fault.Ended(ctx.Err())
 	}
 	m.mu.Lock()
 	if m.closed {

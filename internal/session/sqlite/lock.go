@@ -14,7 +14,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"tallyman/internal/atomicfile"
 	"tallyman/internal/fault"
 )
 
@@ -49,25 +48,6 @@ func lock(dir string) (*flock.Flock, error) {
 func unlock(l *flock.Flock) error {
 	os.Truncate(l.Path(), 0)
 	return l.Unlock()
-}
-
-// mkdirAll makes a folder for its owner only, and those above it, durably.
-func mkdirAll(dir string) error {
-	err := os.Mkdir(dir, 0o700)
-	parent := filepath.Dir(dir)
-	if errors.Is(err, fs.ErrNotExist) && parent != dir {
-		if err := mkdirAll(parent); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, 0o700)
-	}
-	if err == nil {
-		return atomicfile.SyncDir(parent)
-	}
-	if info, serr := os.Stat(dir); serr == nil && info.IsDir() {
-		return nil
-	}
-	return err
 }
 
 // Holder is the process that uses a data directory.

@@ -92,7 +92,7 @@ func Open(ctx context.Context, dir string, settings session.Settings) (*Store, e
 
 func open(ctx context.Context, p place, settings session.Settings) (_ *Store, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, blob.Fault("", err)
+		return nil, fault.Ended(err)
 	}
 	if settings.Now == nil {
 		settings.Now = time.Now
@@ -119,7 +119,7 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 			err = openFault(p.dir, err)
 		}
 	}()
-	if err := mkdirAll(p.dir); err != nil {
+	if err := atomicfile.MkdirAll(p.dir); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	if s.lock, err = lock(p.dir); err != nil {
@@ -303,7 +303,7 @@ func (s *Store) read(ctx context.Context, key session.Key) (session.State, error
 		return session.State{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return session.State{}, blob.Fault("", err)
+		return session.State{}, fault.Ended(err)
 	}
 	if s.closed.Load() {
 		return session.State{}, errClosed()
@@ -334,7 +334,7 @@ func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error)
 	}
 	for i := range shardCount {
 		if err := ctx.Err(); err != nil {
-			return session.Page{}, blob.Fault("", err)
+			return session.Page{}, fault.Ended(err)
 		}
 		if s.closed.Load() {
 			return session.Page{}, errClosed()
@@ -414,7 +414,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 // Named implements session.Store.
 func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, blob.Fault("", err)
+		return nil, fault.Ended(err)
 	}
 	if s.closed.Load() {
 		return nil, errClosed()

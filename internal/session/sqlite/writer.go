@@ -9,7 +9,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
-	"tallyman/internal/blob"
+	"tallyman/internal/fault"
 )
 
 // The writer is the one goroutine that decides and commits. It takes all
@@ -63,7 +63,7 @@ func (s *Store) free(ctx context.Context, decide func(*batch) error) error {
 
 func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
-		return blob.Fault("", err)
+		return fault.Ended(err)
 	}
 	if err := s.enqueue(op); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	case <-ctx.Done():
 	}
 	if op.phase.CompareAndSwap(waiting, dropped) {
-		return blob.Fault("", ctx.Err())
+		return fault.Ended(ctx.Err())
 	}
 	<-op.done
 	return op.err

@@ -1,0 +1,28 @@
+// Package text says numbers and sizes to people.
+package text
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Count says how many: "1 page", "2 pages".
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// Size says how many bytes: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.
+func Size(bytes int64) string {
+	for _, u := range []struct {
+		bytes int64
+		name  string
+	}{{1 << 40, "TB"}, {1 << 30, "GB"}, {1 << 20, "MB"}, {1 << 10, "kB"}} {
+		if bytes >= u.bytes {
+			return fmt.Sprintf("%.1f %s", float64(bytes)/float64(u.bytes), u.name)
+		}
+	}
+	return Count(int(bytes), "byte")
+}
