@@ -32,10 +32,22 @@ type Reader struct {
 const maxKept = 1_000_000
 
 // NewReader returns a Reader for the known Layouts.
-func NewReader() *Reader { return newReader(Layouts) }
+func NewReader() *Reader {
+	r, err := newReader(Layouts)
+	if err != nil {
+		panic(err) // one of our own, which a test checks
+	}
+	return r
+}
 
-func newReader(layouts []*Layout) *Reader {
-	return &Reader{layouts: layouts, vocabulary: newVocabulary(layouts), bills: map[string]bool{}, most: maxKept}
+// newReader fails if one of the layouts does; see Layout.Check.
+func newReader(layouts []*Layout) (*Reader, error) {
+	for _, l := range layouts {
+		if err := l.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return &Reader{layouts: layouts, vocabulary: newVocabulary(layouts), bills: map[string]bool{}, most: maxKept}, nil
 }
 
 // Add reads a page of the file with the given index. Pages may come in any
@@ -63,8 +75,8 @@ func (r *reading) size() int {
 	for _, p := range r.problems {
 		n += 1 + len(p.Text)/256
 	}
-	for _, vs := range [][]Value{b.Consignee, b.OfficeAddress, b.WarehouseAddress, b.Instructions, b.Notes} {
-		for _, v := range vs {
+	for _, vs := range b.texts() {
+		for _, v := range *vs {
 			n += 1 + len(v.Text)/256
 		}
 	}
@@ -230,7 +242,7 @@ func assemble(pages []*reading, files []File) (*Bill, []Problem) {
 		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
 		if i > 0 {
 			b.Lines = append(b.Lines, r.bill.Lines...)
-			b.Printed.take(&r.bill.Printed)
+			takeTotals(&b.Printed, &r.bill.Printed)
 			// Most are printed on every page of a bill.
 			before := &kept[i-1].bill
 			if !sameText(before.Instructions, r.bill.Instructions) {
@@ -313,15 +325,12 @@ func (r *reading) content() string {
 	}
 	for i := range r.bill.Lines {
 		l := &r.bill.Lines[i]
-		for _, v := range []*Value{&l.Style, &l.OrderNumber, &l.CustStyle, &l.Description} {
+		for _, v := range Values(&l.Cells) {
 			cell(v.Text)
 		}
-		for _, f := range Fields {
-			cell(l.field(f).Text)
-		}
 	}
-	for _, f := range Fields {
-		cell(r.bill.Printed.field(f).Text)
+	for _, v := range Values(&r.bill.Printed) {
+		cell(v.Text)
 	}
 	for i := range r.problems {
 		cell(r.problems[i].Text)
@@ -356,14 +365,12 @@ func where(k, r *reading, files []File) string {
 	return fmt.Sprintf("page %d of %s", k.page, name)
 }
 
-// take adds the totals of another page: the foot is filled on the last page
+// takeTotals adds the totals of another page: the foot is filled on the last page
 // only, so that the last one that says something counts.
-func (t *Totals) take(o *Totals) {
-	for _, f := range []struct{ to, from *Number }{
-		{&t.Cartons, &o.Cartons}, {&t.Pieces, &o.Pieces}, {&t.Weight, &o.Weight}, {&t.Cube, &o.Cube},
-	} {
-		if f.from.Text != "" {
-			*f.to = *f.from
+func takeTotals(t, o *Totals) {
+	for _, f := range Fields {
+		if n := totalOf(o, f); n.Text != "" {
+			*totalOf(t, f) = *n
 		}
 	}
 }

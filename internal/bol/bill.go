@@ -51,56 +51,17 @@ func (n Number) Plain() string {
 
 // Line is one row of a bill's table: cartons of one style.
 type Line struct {
-	Cartons     Number // shipping boxes; empty in some rows of mixed cartons
-	Style       Value
-	Pieces      Number // sellable units
-	OrderNumber Value
-	CustStyle   Value
-	Description Value
-	Volume      Number // cubic feet
-	Weight      Number // pounds
+	Cells
 	// File, Page and Box say where the whole row stands.
 	File int
 	Page int
 	Box  page.Box
 }
 
-// Totals are the figures at the foot of a bill.
-type Totals struct {
-	Cartons Number
-	Pieces  Number
-	Weight  Number // pounds
-	Cube    Number // cubic feet
-}
-
 // Bill is one bill of lading. Pages of one number are one bill, whatever their
 // order in the document.
 type Bill struct {
-	Number Value // a letter and digits; the order system's Invoice No.
-	Date   Value // as printed, MM/DD/YYYY
-
-	Shipper          Value
-	ShipperAddress   Value
-	Consignee        []Value // name and address, a value per printed line
-	CustomerCode     Value
-	OfficeAddress    []Value
-	WarehouseAddress []Value
-
-	OrderNumber  Value
-	Store        Value
-	Dept         Value
-	Vendor       Value
-	SalesPerson  Value
-	ShippedVia   Value
-	Reference    Value
-	Terms        Value
-	FOB          Value
-	InternalCode Value // start and cancel date, MMDDYY-MMDDYY
-	ControlNo    Value
-	Zone         Value
-
-	Instructions []Value // free text under SHIPPING INSTRUCTIONS, a value per line
-	Notes        []Value // free text under NOTES, a value per line
+	FieldsOf[Value, []Value]
 
 	// Lines are in the order of the bill's pages, top to bottom.
 	Lines []Line
@@ -131,7 +92,7 @@ type Place struct {
 // Total returns the figure that the bill stands for in the load sheet: what is
 // printed, or where nothing is printed the sum of the lines (DESIGN.md §3).
 func (b *Bill) Total(f Field) string {
-	p := b.Printed.field(f)
+	p := totalOf(&b.Printed, f)
 	if p.Valid {
 		return p.Plain()
 	}

@@ -135,12 +135,12 @@ func check(t *testing.T, pages []page.Page) {
 				t.Fatalf("a line was made although %s", why)
 			}
 			for _, f := range Fields {
-				if n := b.Lines[i].field(f); n.Valid != (n.Text != "") {
+				if n := cellOf(&b.Lines[i], f); n.Valid != (n.Text != "") {
 					t.Fatalf("%s of a line is %+v", f, n)
 				}
 			}
 		}
-		b.eachValue(func(v *Value) {
+		for v := range b.values() {
 			p := page.Page{}
 			if v.Page > 0 {
 				p = pages[v.Page-1]
@@ -149,7 +149,7 @@ func check(t *testing.T, pages []page.Page) {
 			if !(x.X0 >= 0 && x.Y0 >= 0 && x.X1 <= p.Width && x.Y1 <= p.Height) || (v.Text == "") != (*v == Value{}) {
 				t.Fatalf("a value is %+v on a page of %v by %v", *v, p.Width, p.Height)
 			}
-		})
+		}
 		problems += len(b.Sheets)
 	}
 	for _, p := range d.Problems {
@@ -185,7 +185,9 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 			said[c]++
 		}
 	}
-	s.bill.eachValue(func(v *Value) { count(v.Text) })
+	for v := range s.bill.values() {
+		count(v.Text)
+	}
 	for _, p := range s.problems {
 		count(p.Text)
 	}

@@ -63,7 +63,10 @@ func TestALayoutIsData(t *testing.T) {
 	p.move(1.3, 12, -4)
 
 	read := func(layouts ...*Layout) (*Document, error) {
-		r := newReader(layouts)
+		r, err := newReader(layouts)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := r.Add(0, p.done()); err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +113,9 @@ func TestALayoutIsData(t *testing.T) {
 // are missing.
 func TestLayoutsHoldTogether(t *testing.T) {
 	for _, l := range append(slices.Clone(Layouts), &manifest) {
+		if err := l.Check(); err != nil {
+			t.Error(err)
+		}
 		for _, g := range append([]Grid{l.Table}, l.Strips...) {
 			headings := 0
 			for i, c := range g.Columns {
@@ -128,6 +134,24 @@ func TestLayoutsHoldTogether(t *testing.T) {
 			if a.Label.Text == "" || a.Left >= a.Right || a.Top >= a.Bottom {
 				t.Errorf("%s: area %+v", l.Name, a)
 			}
+		}
+	}
+}
+
+func TestALayoutWithAnUnknownNameIsAnError(t *testing.T) {
+	for what, spoil := range map[string]func(l *Layout){
+		"column":         func(l *Layout) { l.Table.Columns[0].Name = "styles" },
+		"kind of column": func(l *Layout) { l.Table.Columns[0].Number = true },
+		"strip":          func(l *Layout) { l.Strips[0].Columns[1].Name = "style" },
+		"total":          func(l *Layout) { l.Foot[0].Name = "volume" },
+		"area":           func(l *Layout) { l.Areas[2].Name = "weight" },
+	} {
+		l := manifest
+		l.Table.Columns, l.Foot, l.Areas = slices.Clone(l.Table.Columns), slices.Clone(l.Foot), slices.Clone(l.Areas)
+		l.Strips = []Grid{{Columns: slices.Clone(manifest.Strips[0].Columns)}}
+		spoil(&l)
+		if _, err := newReader([]*Layout{&l}); err == nil {
+			t.Errorf("a wrong %s is no error", what)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/gob"
 	"fmt"
 	"slices"
+
+	"tallyman/internal/fault"
 )
 
 // Pages are pages that were read, before they are put together to bills: what to
@@ -34,14 +36,14 @@ func (r *reading) moved(by int) *reading {
 	m := *r
 	m.file += by
 	m.bill.Lines = slices.Clone(r.bill.Lines)
-	for _, vs := range []*[]Value{&m.bill.Consignee, &m.bill.OfficeAddress, &m.bill.WarehouseAddress, &m.bill.Instructions, &m.bill.Notes} {
+	for _, vs := range m.bill.texts() {
 		*vs = slices.Clone(*vs)
 	}
-	m.bill.eachValue(func(v *Value) {
+	for v := range m.bill.values() {
 		if v.Page > 0 {
 			v.File += by
 		}
-	})
+	}
 	for i := range m.bill.Lines {
 		m.bill.Lines[i].File += by
 	}
@@ -52,35 +54,13 @@ func (r *reading) moved(by int) *reading {
 	return &m
 }
 
-// eachValue calls the function for every value of the bill, those of its lines
-// and totals included.
-func (b *Bill) eachValue(each func(*Value)) {
-	for _, v := range []*Value{
-		&b.Number, &b.Date, &b.Shipper, &b.ShipperAddress, &b.CustomerCode,
-		&b.OrderNumber, &b.Store, &b.Dept, &b.Vendor, &b.SalesPerson, &b.ShippedVia, &b.Reference,
-		&b.Terms, &b.FOB, &b.InternalCode, &b.ControlNo, &b.Zone,
-		&b.Printed.Cartons.Value, &b.Printed.Pieces.Value, &b.Printed.Weight.Value, &b.Printed.Cube.Value,
-	} {
-		each(v)
-	}
-	for _, vs := range [][]Value{b.Consignee, b.OfficeAddress, b.WarehouseAddress, b.Instructions, b.Notes} {
-		for i := range vs {
-			each(&vs[i])
-		}
-	}
-	for i := range b.Lines {
-		l := &b.Lines[i]
-		for _, v := range []*Value{
-			&l.Cartons.Value, &l.Style, &l.Pieces.Value, &l.OrderNumber,
-			&l.CustStyle, &l.Description, &l.Volume.Value, &l.Weight.Value,
-		} {
-			each(v)
-		}
-	}
-}
+// storedVersion changes with what stored holds: gob leaves out in silence what
+// another version calls otherwise.
+const storedVersion = 2
 
 // stored is a Pages as it is encoded.
 type stored struct {
+	Version  int
 	Files    []File
 	Readings []storedReading
 }
@@ -98,7 +78,7 @@ type storedReading struct {
 
 // GobEncode encodes the pages.
 func (p *Pages) GobEncode() ([]byte, error) {
-	s := stored{Files: p.Files, Readings: make([]storedReading, len(p.readings))}
+	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
 		s.Readings[i] = storedReading{r.file, r.page, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
 	}
@@ -114,6 +94,9 @@ func (p *Pages) GobDecode(b []byte) error {
 	var s stored
 	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
 		return fmt.Errorf("decoding pages: %w", err)
+	}
+	if s.Version != storedVersion {
+		return fault.New(fault.NotFound, "the bills were read by another version of the program; process them again, or upload them again")
 	}
 	*p = Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"tallyman/internal/fault"
 	"tallyman/internal/page"
 )
 
@@ -95,5 +96,15 @@ func TestAppendedPagesKeepApart(t *testing.T) {
 	files(reflect.ValueOf(b.readings[0].bill), found)
 	if len(found) != 1 || found[0] == 0 {
 		t.Errorf("appending changed what was appended: files %v", found)
+	}
+}
+
+func TestPagesOfAnotherVersionAreRefused(t *testing.T) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(stored{Version: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := new(Pages).GobDecode(b.Bytes()); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("got %v, want not_found", err)
 	}
 }

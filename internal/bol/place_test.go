@@ -12,35 +12,13 @@ import (
 // valuesOf returns every value of a bill, with a name for people.
 func valuesOf(b *bol.Bill) iter.Seq2[string, bol.Value] {
 	return func(yield func(string, bol.Value) bool) {
-		for name, v := range map[string]bol.Value{
-			"number": b.Number, "date": b.Date, "shipper": b.Shipper, "shipper's address": b.ShipperAddress,
-			"customer code": b.CustomerCode, "order number": b.OrderNumber, "store": b.Store, "dept": b.Dept,
-			"vendor": b.Vendor, "sales person": b.SalesPerson, "shipped via": b.ShippedVia, "reference": b.Reference,
-			"terms": b.Terms, "f.o.b.": b.FOB, "internal code": b.InternalCode, "control no": b.ControlNo, "zone": b.Zone,
-			"total cartons": b.Printed.Cartons.Value, "total pieces": b.Printed.Pieces.Value,
-			"total weight": b.Printed.Weight.Value, "cube": b.Printed.Cube.Value,
-		} {
-			if !yield(name, v) {
-				return
-			}
-		}
-		for name, vs := range map[string][]bol.Value{
-			"consignee": b.Consignee, "office": b.OfficeAddress, "warehouse": b.WarehouseAddress,
-			"instructions": b.Instructions, "notes": b.Notes,
-		} {
-			for _, v := range vs {
-				if !yield(name, v) {
-					return
-				}
-			}
-		}
+		tables := map[string]any{"": &b.FieldsOf, "total ": &b.Printed}
 		for i := range b.Lines {
-			l := &b.Lines[i]
-			for name, v := range map[string]bol.Value{
-				"cartons": l.Cartons.Value, "style": l.Style, "pieces": l.Pieces.Value, "order number": l.OrderNumber,
-				"cust. style": l.CustStyle, "description": l.Description, "volume": l.Volume.Value, "weight": l.Weight.Value,
-			} {
-				if !yield(fmt.Sprintf("%s of line %d", name, i+1), v) {
+			tables[fmt.Sprintf("line %d, ", i+1)] = &b.Lines[i].Cells
+		}
+		for of, table := range tables {
+			for name, v := range bol.Values(table) {
+				if !yield(of+name, *v) {
 					return
 				}
 			}

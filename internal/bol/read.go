@@ -305,30 +305,13 @@ func (s *scan) area(a *Area) {
 	for _, w := range words {
 		w.taken = true
 	}
-	b := &s.bill
 	switch a.Name {
-	case "number":
-		b.Number = s.billNumber(words)
-	case "date":
-		b.Date = s.value(words)
-	case "page":
+	case pageOfArea:
 		s.n, s.m = pageOf(s.value(words).Text)
-	case "shipper":
-		b.Shipper = s.value(words)
-	case "shipper_address":
-		b.ShipperAddress = s.value(words)
-	case "consignee":
-		b.Consignee = s.values(words)
-	case "customer_code":
-		b.CustomerCode = s.value(words)
-	case "office_address":
-		b.OfficeAddress = s.values(words)
-	case "warehouse_address":
-		b.WarehouseAddress = s.values(words)
-	case "instructions":
-		b.Instructions = s.values(words)
-	case "notes":
-		b.Notes = s.values(words)
+	case "number":
+		s.bill.Number = s.billNumber(words)
+	default:
+		s.set(&s.bill.FieldsOf, fieldIndex[a.Name], words)
 	}
 }
 
@@ -403,16 +386,7 @@ func (s *scan) total(a *Area) {
 	if !n.Valid {
 		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %q", a.Name, n.Text)
 	}
-	switch t := &s.bill.Printed; a.Name {
-	case "cartons":
-		t.Cartons = n
-	case "pieces":
-		t.Pieces = n
-	case "weight":
-		t.Weight = n
-	case "cube":
-		t.Cube = n
-	}
+	*totalOf(&s.bill.Printed, Field(a.Name)) = n
 }
 
 // strip reads a grid of one row.
@@ -439,34 +413,7 @@ func (s *scan) strip(g *Grid) {
 			cells[i] = append(cells[i], cell...)
 		}
 	}
-	b := &s.bill
 	for i, c := range g.Columns {
-		v := s.value(cells[i])
-		switch c.Name {
-		case "order_number":
-			b.OrderNumber = v
-		case "store":
-			b.Store = v
-		case "dept":
-			b.Dept = v
-		case "vendor":
-			b.Vendor = v
-		case "sales_person":
-			b.SalesPerson = v
-		case "shipped_via":
-			b.ShippedVia = v
-		case "reference":
-			b.Reference = v
-		case "terms":
-			b.Terms = v
-		case "fob":
-			b.FOB = v
-		case "internal_code":
-			b.InternalCode = v
-		case "control_no":
-			b.ControlNo = v
-		case "zone":
-			b.Zone = v
-		}
+		s.set(&s.bill.FieldsOf, fieldIndex[c.Name], cells[i])
 	}
 }

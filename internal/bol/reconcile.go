@@ -68,33 +68,6 @@ func (c Check) String() string {
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
 }
 
-// field returns the printed total of a field.
-func (t *Totals) field(f Field) Number {
-	switch f {
-	case Cartons:
-		return t.Cartons
-	case Pieces:
-		return t.Pieces
-	case Weight:
-		return t.Weight
-	default:
-		return t.Cube
-	}
-}
-
-func (l *Line) field(f Field) Number {
-	switch f {
-	case Cartons:
-		return l.Cartons
-	case Pieces:
-		return l.Pieces
-	case Weight:
-		return l.Weight
-	default:
-		return l.Volume
-	}
-}
-
 // total is the sum of one field over a bill's lines.
 type total struct {
 	amount decimal.Decimal
@@ -117,7 +90,7 @@ func (b *Bill) sum(f Field) total {
 	var t total
 	var places [5]int64 // lines with so many decimals
 	for i := range b.Lines {
-		n := b.Lines[i].field(f)
+		n := cellOf(&b.Lines[i], f)
 		if !n.Valid {
 			continue
 		}
@@ -141,7 +114,7 @@ func (b *Bill) reconcile(absent string) {
 	v := Verdict{Outcome: Reconciled}
 	var missing, unread []string
 	for _, f := range Fields {
-		printed := b.Printed.field(f)
+		printed := totalOf(&b.Printed, f)
 		sum := b.sum(f)
 		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true}
 		switch {

@@ -20,7 +20,7 @@ func lineOf(figures string) Line {
 			f[i] = ""
 		}
 	}
-	return Line{Cartons: num(f[0]), Pieces: num(f[1]), Volume: num(f[2]), Weight: num(f[3])}
+	return Line{Cells: Cells{Cartons: num(f[0]), Pieces: num(f[1]), Volume: num(f[2]), Weight: num(f[3])}}
 }
 
 func billOf(totals string, lines ...string) *Bill {

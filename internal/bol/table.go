@@ -97,24 +97,7 @@ func (t *table) end() {
 		if len(words) > 0 {
 			filled++
 		}
-		switch c.Name {
-		case "cartons":
-			l.Cartons = t.number(words)
-		case "style":
-			l.Style = t.value(words)
-		case "pieces":
-			l.Pieces = t.number(words)
-		case "order_number":
-			l.OrderNumber = t.value(words)
-		case "cust_style":
-			l.CustStyle = t.value(words)
-		case "description":
-			l.Description = t.value(words)
-		case "volume":
-			l.Volume = t.number(words)
-		case "weight":
-			l.Weight = t.number(words)
-		}
+		t.set(&l.Cells, cellIndex[c.Name], words)
 	}
 	whole := t.value(t.words)
 	l.Box = whole.Box
@@ -140,7 +123,7 @@ func (t *table) end() {
 func (l *Line) figures() int {
 	n := 0
 	for _, f := range Fields {
-		if l.field(f).Text != "" {
+		if cellOf(l, f).Text != "" {
 			n++
 		}
 	}
@@ -151,7 +134,7 @@ func (l *Line) figures() int {
 // empty, but cartons and pieces not both: a line counts something.
 func unreadable(l *Line) string {
 	for _, f := range Fields {
-		n := l.field(f)
+		n := cellOf(l, f)
 		switch {
 		case n.Text != "" && !n.Valid:
 			return fmt.Sprintf("%s is not a number: %q", columnOf(f), n.Text)

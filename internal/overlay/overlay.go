@@ -220,39 +220,23 @@ func (c *canvas) bill(b *bol.Bill, file, number int) {
 			c.text(c.small, r.Min.X+3, r.Max.Y-4, col.Name, grey)
 		}
 	}
-	for name, v := range map[string]bol.Value{
-		"number": b.Number, "date": b.Date, "shipper": b.Shipper, "address": b.ShipperAddress,
-		"customer": b.CustomerCode, "order": b.OrderNumber, "store": b.Store, "dept": b.Dept,
-		"vendor": b.Vendor, "sales": b.SalesPerson, "via": b.ShippedVia, "reference": b.Reference,
-		"terms": b.Terms, "f.o.b.": b.FOB, "internal code": b.InternalCode, "control": b.ControlNo, "zone": b.Zone,
-	} {
-		c.field(v, name, blue, file, number)
-	}
-	for name, vs := range map[string][]bol.Value{
-		"consignee": b.Consignee, "office": b.OfficeAddress, "warehouse": b.WarehouseAddress,
-		"instructions": b.Instructions, "notes": b.Notes,
-	} {
-		for _, v := range vs {
-			c.field(v, name, blue, file, number)
-			name = ""
-		}
+	for name, v := range bol.Values(&b.FieldsOf) {
+		c.field(*v, name, blue, file, number)
 	}
 	for _, l := range b.Lines {
 		if l.File != file || l.Page != number {
 			continue
 		}
 		c.fill(l.Box, green, 0x18)
-		for _, v := range []bol.Value{l.Cartons.Value, l.Style, l.Pieces.Value, l.OrderNumber,
-			l.CustStyle, l.Description, l.Volume.Value, l.Weight.Value} {
+		for _, v := range bol.Values(&l.Cells) {
 			if v.Text != "" {
 				c.outline(v.Box, green, 1)
 			}
 		}
 	}
-	c.field(b.Printed.Cartons.Value, "total cartons", violet, file, number)
-	c.field(b.Printed.Pieces.Value, "total pieces", violet, file, number)
-	c.field(b.Printed.Weight.Value, "total weight", violet, file, number)
-	c.field(b.Printed.Cube.Value, "cube", violet, file, number)
+	for name, v := range bol.Values(&b.Printed) {
+		c.field(*v, name, violet, file, number)
+	}
 }
 
 func (c *canvas) legend(top int) {

@@ -35,9 +35,8 @@ func TestWhatWasReadAndWhatWasNotIsMarked(t *testing.T) {
 	unread := page.Box{X0: 20, Y0: 200, X1: 500, Y1: 210}
 	doc := &bol.Document{
 		Bills: []*bol.Bill{{
-			Number: bol.Value{Text: "G1", Page: 2, Box: page.Box{X0: 520, Y0: 50, X1: 560, Y1: 60}},
 			Sheets: []bol.Sheet{{Page: 2}},
-			Lines:  []bol.Line{{Page: 2, Box: line, Style: bol.Value{Text: "S", Page: 2, Box: line}}},
+			Lines:  []bol.Line{{Page: 2, Box: line, Cells: bol.Cells{Style: bol.Value{Text: "S", Page: 2, Box: line}}}},
 		}},
 		Problems: []bol.Problem{{Kind: bol.UnreadRow, Page: 2, Box: unread, Message: "a row cannot be read"}},
 	}
@@ -76,5 +75,26 @@ func TestWhatWasReadAndWhatWasNotIsMarked(t *testing.T) {
 func TestAPictureThatIsNoneIsAnError(t *testing.T) {
 	if _, err := overlay.Draw([]byte("not a picture"), &bol.Document{}, 0, 1, 612); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestMarksThatOverlapAreDrawnInOneOrder(t *testing.T) {
+	var b bol.Bill
+	for i, v := range []*bol.Value{&b.Number, &b.Date, &b.Shipper, &b.Store, &b.Dept, &b.Vendor, &b.Terms, &b.Zone} {
+		at := float32(20 + i)
+		*v = bol.Value{Text: "x", Page: 1, Box: page.Box{X0: at, Y0: at, X1: at + 60, Y1: at + 40}}
+	}
+	var first []byte
+	for range 20 {
+		out, err := overlay.Draw(blank(t, 200, 200), &bol.Document{Bills: []*bol.Bill{&b}}, 0, 1, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = out
+		}
+		if !bytes.Equal(out, first) {
+			t.Fatal("the same page was drawn in two ways")
+		}
 	}
 }

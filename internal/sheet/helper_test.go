@@ -30,19 +30,20 @@ func num(text string) bol.Number {
 // line is a line of a bill: cartons, style, pieces, weight, all as printed.
 func line(cartons, style, pieces, weight string) bol.Line {
 	return bol.Line{
-		Cartons: num(cartons), Style: value(style), Pieces: num(pieces), Weight: num(weight),
-		Page: 1, Box: page.Box{X0: 10, Y0: 20, X1: 400, Y1: 30},
+		Cells: bol.Cells{Cartons: num(cartons), Style: value(style), Pieces: num(pieces), Weight: num(weight)},
+		Page:  1, Box: page.Box{X0: 10, Y0: 20, X1: 400, Y1: 30},
 	}
 }
 
 // bill is a bill with printed totals; "" for one that is not printed.
 func bill(number, cube, pieces, weight string, lines ...bol.Line) *bol.Bill {
-	return &bol.Bill{
-		Number:  value(number),
+	b := &bol.Bill{
 		Lines:   lines,
 		Printed: bol.Totals{Cube: num(cube), Pieces: num(pieces), Weight: num(weight)},
 		Sheets:  []bol.Sheet{{Page: 1, N: 1, M: 1}},
 	}
+	b.Number = value(number)
+	return b
 }
 
 func document(bills ...*bol.Bill) *bol.Document {

@@ -88,14 +88,6 @@ type TotalView struct {
 	Value *ValueView `json:"value"`
 }
 
-// TotalsView are the four totals of a bill.
-type TotalsView struct {
-	Cartons TotalView `json:"cartons"`
-	Pieces  TotalView `json:"pieces"`
-	Weight  TotalView `json:"weight"` // pounds
-	Cube    TotalView `json:"cube"`   // cubic feet
-}
-
 // VerdictView is the outcome of a bill's reconciliation.
 type VerdictView struct {
 	Outcome bol.Outcome `json:"outcome"`
@@ -114,32 +106,11 @@ type CheckView struct {
 
 // BillView is one bill of lading.
 type BillView struct {
-	Number           *ValueView  `json:"number"`
-	Date             *ValueView  `json:"date"`
-	Shipper          *ValueView  `json:"shipper"`
-	ShipperAddress   *ValueView  `json:"shipper_address"`
-	Consignee        []ValueView `json:"consignee"` // one per printed line
-	CustomerCode     *ValueView  `json:"customer_code"`
-	OfficeAddress    []ValueView `json:"office_address"`
-	WarehouseAddress []ValueView `json:"warehouse_address"`
-	OrderNumber      *ValueView  `json:"order_number"`
-	Store            *ValueView  `json:"store"`
-	Dept             *ValueView  `json:"dept"`
-	Vendor           *ValueView  `json:"vendor"`
-	SalesPerson      *ValueView  `json:"sales_person"`
-	ShippedVia       *ValueView  `json:"shipped_via"`
-	Reference        *ValueView  `json:"reference"`
-	Terms            *ValueView  `json:"terms"`
-	FOB              *ValueView  `json:"fob"`
-	InternalCode     *ValueView  `json:"internal_code"`
-	ControlNo        *ValueView  `json:"control_no"`
-	Zone             *ValueView  `json:"zone"`
-	Instructions     []ValueView `json:"instructions"`
-	Notes            []ValueView `json:"notes"`
-	Totals           TotalsView  `json:"totals"`
-	Verdict          VerdictView `json:"verdict"`
-	Pages            []LeafView  `json:"pages"`
-	Lines            []LineView  `json:"lines"`
+	bol.FieldsOf[*ValueView, []ValueView]
+	Totals  bol.TotalsOf[TotalView] `json:"totals"`
+	Verdict VerdictView             `json:"verdict"`
+	Pages   []LeafView              `json:"pages"`
+	Lines   []LineView              `json:"lines"`
 }
 
 // LeafView is one page of a bill and its "Page n of m", 0 if it does not say.
@@ -156,15 +127,8 @@ type LineView struct {
 	Row int `json:"row"`
 	// OrderRow is the number that a spreadsheet shows beside the matching order
 	// row; null if there is none.
-	OrderRow    *int        `json:"order_row"`
-	Cartons     *NumberView `json:"cartons"`
-	Style       *ValueView  `json:"style"`
-	Pieces      *NumberView `json:"pieces"`
-	OrderNumber *ValueView  `json:"order_number"`
-	CustStyle   *ValueView  `json:"cust_style"`
-	Description *ValueView  `json:"description"`
-	Volume      *NumberView `json:"volume"` // cubic feet
-	Weight      *NumberView `json:"weight"` // pounds
+	OrderRow *int `json:"order_row"`
+	bol.CellsOf[*ValueView, *NumberView]
 	PlaceView
 }
 
@@ -305,6 +269,18 @@ func viewNumber(n bol.Number) *NumberView {
 	return &NumberView{Number: figure(n.Plain()), ValueView: *v}
 }
 
+// viewField shows a field of a bill or a cell of a line.
+func viewField(_ string, field any) any {
+	switch field := field.(type) {
+	case *bol.Number:
+		return viewNumber(*field)
+	case *[]bol.Value:
+		return viewValues(*field)
+	default:
+		return viewValue(*field.(*bol.Value))
+	}
+}
+
 func viewTotal(b *bol.Bill, f bol.Field, printed bol.Number) TotalView {
 	return TotalView{Number: figure(b.Total(f)), Printed: printed.Valid, Value: viewValue(printed.Value)}
 }
@@ -326,26 +302,14 @@ func orderRow(o *orders.Row) *int {
 
 func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	view := BillView{
-		Number: viewValue(b.Number), Date: viewValue(b.Date),
-		Shipper: viewValue(b.Shipper), ShipperAddress: viewValue(b.ShipperAddress),
-		Consignee: viewValues(b.Consignee), CustomerCode: viewValue(b.CustomerCode),
-		OfficeAddress: viewValues(b.OfficeAddress), WarehouseAddress: viewValues(b.WarehouseAddress),
-		OrderNumber: viewValue(b.OrderNumber), Store: viewValue(b.Store), Dept: viewValue(b.Dept),
-		Vendor: viewValue(b.Vendor), SalesPerson: viewValue(b.SalesPerson),
-		ShippedVia: viewValue(b.ShippedVia), Reference: viewValue(b.Reference),
-		Terms: viewValue(b.Terms), FOB: viewValue(b.FOB), InternalCode: viewValue(b.InternalCode),
-		ControlNo: viewValue(b.ControlNo), Zone: viewValue(b.Zone),
-		Instructions: viewValues(b.Instructions), Notes: viewValues(b.Notes),
-		Totals: TotalsView{
-			Cartons: viewTotal(b, bol.Cartons, b.Printed.Cartons),
-			Pieces:  viewTotal(b, bol.Pieces, b.Printed.Pieces),
-			Weight:  viewTotal(b, bol.Weight, b.Printed.Weight),
-			Cube:    viewTotal(b, bol.Cube, b.Printed.Cube),
-		},
 		Verdict: viewVerdict(b.Verdict),
 		Pages:   make([]LeafView, len(b.Sheets)),
 		Lines:   make([]LineView, len(b.Lines)),
 	}
+	bol.Convert(&b.FieldsOf, &view.FieldsOf, viewField)
+	bol.Convert(&b.Printed, &view.Totals, func(name string, printed any) any {
+		return viewTotal(b, bol.Field(name), *printed.(*bol.Number))
+	})
 	for i, s := range b.Sheets {
 		view.Pages[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
 	}
@@ -354,11 +318,9 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		row := rowOf[l]
 		view.Lines[i] = LineView{
 			Row: row, OrderRow: orderRow(rows[row].Order),
-			Cartons: viewNumber(l.Cartons), Style: viewValue(l.Style), Pieces: viewNumber(l.Pieces),
-			OrderNumber: viewValue(l.OrderNumber), CustStyle: viewValue(l.CustStyle),
-			Description: viewValue(l.Description), Volume: viewNumber(l.Volume), Weight: viewNumber(l.Weight),
 			PlaceView: viewPlace(l.File, l.Page, l.Box),
 		}
+		bol.Convert(&l.Cells, &view.Lines[i].CellsOf, viewField)
 	}
 	return view
 }

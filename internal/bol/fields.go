@@ -1,0 +1,224 @@
+package bol
+
+import (
+	"fmt"
+	"iter"
+	"reflect"
+)
+
+// The tables of a bill's fields. A field is one row of them: its name, which
+// layouts and the JSON use, its kind, which its type says, and if that is
+// another, the word that marks it on a picture. The reader, the JSON and the
+// overlay follow.
+//
+// The tables are generic: what is read has a Value or a Number in each row, what
+// is shown of it has other types.
+
+// FieldsOf are the fields of a bill outside of its table. One is a text, Many
+// one per printed line.
+type FieldsOf[One, Many any] struct {
+	Number           One  `json:"number"` // a letter and digits; the order system's Invoice No.
+	Date             One  `json:"date"`   // as printed, MM/DD/YYYY
+	Shipper          One  `json:"shipper"`
+	ShipperAddress   One  `json:"shipper_address" mark:"address"`
+	Consignee        Many `json:"consignee"` // name and address
+	CustomerCode     One  `json:"customer_code" mark:"customer"`
+	OfficeAddress    Many `json:"office_address" mark:"office"`
+	WarehouseAddress Many `json:"warehouse_address" mark:"warehouse"`
+	OrderNumber      One  `json:"order_number" mark:"order"`
+	Store            One  `json:"store"`
+	Dept             One  `json:"dept"`
+	Vendor           One  `json:"vendor"`
+	SalesPerson      One  `json:"sales_person" mark:"sales"`
+	ShippedVia       One  `json:"shipped_via" mark:"via"`
+	Reference        One  `json:"reference"`
+	Terms            One  `json:"terms"`
+	FOB              One  `json:"fob" mark:"f.o.b."`
+	InternalCode     One  `json:"internal_code" mark:"internal code"` // start and cancel date, MMDDYY-MMDDYY
+	ControlNo        One  `json:"control_no" mark:"control"`
+	Zone             One  `json:"zone"`
+	Instructions     Many `json:"instructions"` // free text under SHIPPING INSTRUCTIONS
+	Notes            Many `json:"notes"`        // free text under NOTES
+}
+
+// CellsOf are the cells of a line. Text is a text, Figure a number.
+type CellsOf[Text, Figure any] struct {
+	Cartons     Figure `json:"cartons"` // shipping boxes; empty in some rows of mixed cartons
+	Style       Text   `json:"style"`
+	Pieces      Figure `json:"pieces"` // sellable units
+	OrderNumber Text   `json:"order_number"`
+	CustStyle   Text   `json:"cust_style"`
+	Description Text   `json:"description"`
+	Volume      Figure `json:"volume"` // cubic feet
+	Weight      Figure `json:"weight"` // pounds
+}
+
+// TotalsOf are the totals of a bill. The names are those of the Fields.
+type TotalsOf[Figure any] struct {
+	Cartons Figure `json:"cartons" mark:"total cartons"`
+	Pieces  Figure `json:"pieces" mark:"total pieces"`
+	Weight  Figure `json:"weight" mark:"total weight"` // pounds
+	Cube    Figure `json:"cube"`                       // cubic feet
+}
+
+// Cells are those of a line as they were read.
+type Cells = CellsOf[Value, Number]
+
+// Totals are the figures at the foot of a bill.
+type Totals = TotalsOf[Number]
+
+// indexes has, by the name of each row, its place in the table.
+func indexes[Table any]() map[string]int {
+	t := reflect.TypeFor[Table]()
+	out := make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		out[t.Field(i).Tag.Get("json")] = i
+	}
+	return out
+}
+
+var (
+	fieldIndex = indexes[FieldsOf[Value, []Value]]()
+	cellIndex  = indexes[Cells]()
+	totalIndex = indexes[Totals]()
+)
+
+// totalOf returns the total of that name.
+func totalOf(t *Totals, f Field) *Number {
+	return reflect.ValueOf(t).Elem().Field(totalIndex[string(f)]).Addr().Interface().(*Number)
+}
+
+// cellOf returns the cell of a line that a total is the sum of.
+func cellOf(l *Line, f Field) *Number {
+	return reflect.ValueOf(&l.Cells).Elem().Field(cellIndex[columnOf(f)]).Addr().Interface().(*Number)
+}
+
+// set fills the field with that index of a table: with the value, values or
+// number that the words are.
+func (s *scan) set(table any, index int, words []*word) {
+	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
+	case *Value:
+		*v = s.value(words)
+	case *[]Value:
+		*v = s.values(words)
+	case *Number:
+		*v = s.number(words)
+	}
+}
+
+// Values are the values in one of the tables, given by its address: each with
+// the word that marks it on a picture, which of several of one field only the
+// first has. The value of a field that is not there is empty.
+func Values(table any) iter.Seq2[string, *Value] {
+	return func(yield func(string, *Value) bool) {
+		t := reflect.ValueOf(table).Elem()
+		for i := range t.NumField() {
+			tag := t.Type().Field(i).Tag
+			mark := tag.Get("mark")
+			if mark == "" {
+				mark = tag.Get("json")
+			}
+			switch v := t.Field(i).Addr().Interface().(type) {
+			case *Value:
+				if !yield(mark, v) {
+					return
+				}
+			case *Number:
+				if !yield(mark, &v.Value) {
+					return
+				}
+			case *[]Value:
+				for j := range *v {
+					if !yield(mark, &(*v)[j]) {
+						return
+					}
+					mark = ""
+				}
+			}
+		}
+	}
+}
+
+// Convert fills a table with what each returns for the fields of another with
+// the same rows: it gets the field's name and a *Value, *[]Value or *Number. Both
+// tables are given by their addresses.
+func Convert(from, to any, each func(name string, field any) any) {
+	f, t := reflect.ValueOf(from).Elem(), reflect.ValueOf(to).Elem()
+	for i := range f.NumField() {
+		t.Field(i).Set(reflect.ValueOf(each(f.Type().Field(i).Tag.Get("json"), f.Field(i).Addr().Interface())))
+	}
+}
+
+// texts are the values of the fields with one per printed line.
+func (b *Bill) texts() []*[]Value {
+	t := reflect.ValueOf(&b.FieldsOf).Elem()
+	var out []*[]Value
+	for i := range t.NumField() {
+		if v, ok := t.Field(i).Addr().Interface().(*[]Value); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// values are all values of the bill, those of its lines and totals included.
+func (b *Bill) values() iter.Seq[*Value] {
+	return func(yield func(*Value) bool) {
+		tables := []any{&b.FieldsOf, &b.Printed}
+		for i := range b.Lines {
+			tables = append(tables, &b.Lines[i].Cells)
+		}
+		for _, t := range tables {
+			for _, v := range Values(t) {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Check reports the first name in the layout that no field has, and a field whose
+// kind does not suit its place.
+func (l *Layout) Check() error {
+	known := func(what string, names map[string]int, got ...string) error {
+		for _, name := range got {
+			if _, ok := names[name]; !ok {
+				return fmt.Errorf("layout %q: there is no %s called %q", l.Name, what, name)
+			}
+		}
+		return nil
+	}
+	for _, c := range l.Table.Columns {
+		if err := known("column of a table", cellIndex, c.Name); err != nil {
+			return err
+		}
+		if kind := reflect.TypeFor[Cells]().Field(cellIndex[c.Name]).Type; c.Number != (kind == reflect.TypeFor[Number]()) {
+			return fmt.Errorf("layout %q: only numbers stand in columns of numbers; column %q is wrong", l.Name, c.Name)
+		}
+	}
+	for _, g := range l.Strips {
+		for _, c := range g.Columns {
+			if err := known("field", fieldIndex, c.Name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range l.Foot {
+		if err := known("total", totalIndex, a.Name); err != nil {
+			return err
+		}
+	}
+	for _, a := range l.Areas {
+		if a.Name == pageOfArea {
+			continue
+		}
+		if err := known("field", fieldIndex, a.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pageOfArea is the area of "Page n of m", which is no field.
+const pageOfArea = "page"
