@@ -1,3 +1,4 @@
+// @ts-check
 // The page: it brings the session, the three steps and the views together.
 
 import { $, h, icon, ask, say } from "./dom.js";

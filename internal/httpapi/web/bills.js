@@ -1,3 +1,4 @@
+// @ts-check
 // Every bill with its lines, its totals and a verdict; what should be looked at
 // comes first.
 
@@ -11,7 +12,9 @@ const chip = (kind, text) => h("span", { class: `chip ${kind}` }, icon(kind === 
 
 export class BillsView {
   constructor(root, views) {
-    Object.assign(this, { root, views, text: "", only: "" });
+    this.root = root;
+    this.views = views;
+    Object.assign(this, { text: "", only: "" });
   }
 
   clear() {

@@ -1,3 +1,4 @@
+// @ts-check
 // A client of Tallyman's HTTP interface, for browsers and Node 18 or newer. It
 // depends on nothing.
 //
@@ -54,7 +55,7 @@ export class Tallyman {
    */
   async uploadBills(pdfs, { add = false, names = [], ...options } = {}) {
     const form = new FormData();
-    [pdfs].flat().forEach((pdf, i) => form.append("file", pdf, names[i] || pdf.name || "document.pdf"));
+    [pdfs].flat().forEach((pdf, i) => form.append("file", pdf, names[i] || /** @type {File} */ (pdf).name || "document.pdf"));
     return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, ...options });
   }
 
@@ -69,11 +70,16 @@ export class Tallyman {
       return this.json("POST", "/upload-csv", { body, type: "application/json", ...options });
     }
     const form = new FormData();
-    form.append("file", orders, name || orders.name || "orders.csv");
+    form.append("file", orders, name || /** @type {File} */ (orders).name || "orders.csv");
     return this.json("POST", "/upload-csv", { body: form, ...options });
   }
 
-  /** Returns the sheet: "csv", "xlsx" or "json". @returns {Promise<Blob>} */
+  /**
+   * Returns the sheet: "csv", "xlsx" or "json".
+   * @param {string} [format]
+   * @param {{signal?: AbortSignal}} [options]
+   * @returns {Promise<Blob>}
+   */
   async download(format = "csv", { signal } = {}) {
     const response = await this.request("GET", "/download-bol", { query: { format }, signal });
     return response.blob();
@@ -139,7 +145,13 @@ export class Tallyman {
     }
   }
 
-  /** Makes a request and returns its JSON. */
+  /**
+   * Makes a request and returns its JSON.
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
   async json(method, path, options) {
     return (await this.request(method, path, options)).json();
   }
@@ -147,11 +159,16 @@ export class Tallyman {
   /**
    * Makes a request in the session. While the server is busy it is made again,
    * when the server says. With onSent it tells how much of the body was sent,
-   * where the platform knows that. @returns {Promise<Response>}
+   * where the platform knows that.
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} [options]
+   * @returns {Promise<Response>}
    */
   async request(method, path, { query = {}, body, type, signal, onSent, onWait = this.onWait } = {}) {
     const params = new URLSearchParams(query);
     if (this.session) params.set("_sid", this.session);
+    /** @type {Record<string, string>} */
     const headers = {};
     if (this.key) headers["X-API-Key"] = this.key;
     if (type) headers["Content-Type"] = type;
@@ -186,6 +203,17 @@ export class Tallyman {
     }
   }
 }
+
+/**
+ * How a request is made.
+ * @typedef {object} Options
+ * @property {Record<string, string>} [query] parameters beside the session's ID
+ * @property {XMLHttpRequestBodyInit} [body]
+ * @property {string} [type] the body's media type
+ * @property {AbortSignal} [signal]
+ * @property {Sent} [onSent]
+ * @property {(seconds: number) => void} [onWait] is told how long it waits before it tries again
+ */
 
 /**
  * Is told how much of a request's body was sent, in bytes.

@@ -1,3 +1,4 @@
+// @ts-check
 // Shows the server's own description of itself.
 
 const element = (name, text, ...children) => {
@@ -56,3 +57,5 @@ const routes = document.getElementById("routes");
 for (const [path, item] of Object.entries(doc.paths)) {
   for (const [method, op] of Object.entries(item)) routes.append(describe(path, method, op, doc.components.schemas));
 }
+
+export {};

@@ -1,3 +1,4 @@
+// @ts-check
 // Numbers and dates as the reader's locale writes them, on screen only: files
 // keep what the server makes.
 

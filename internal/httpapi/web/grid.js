@@ -1,3 +1,4 @@
+// @ts-check
 // The sheet as a table of any length. Only the rows in sight are elements, and
 // those are used again while the table is scrolled.
 
@@ -20,7 +21,9 @@ const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "bas
 
 export class SheetView {
   constructor(root, views) {
-    Object.assign(this, { root, views, text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } });
+    this.root = root;
+    this.views = views;
+    Object.assign(this, { text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } });
     this.resized = new ResizeObserver(() => this.paint());
   }
 
@@ -45,7 +48,7 @@ export class SheetView {
     }
     if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
     const search = h("input", { type: "search", id: "sheet-search", value: this.text, placeholder: "Any cell", oninput: () => { this.text = search.value; this.select(); } });
-    const names = [...ships.keys()].sort((a, b) => (a === "") - (b === "") || collator.compare(a, b));
+    const names = [...ships.keys()].sort((a, b) => Number(a === "") - Number(b === "") || collator.compare(a, b));
     const filter = h("select", { id: "sheet-ship", onchange: () => { this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1]; this.select(); } },
       h("option", { selected: this.shipTo === null }, "All"), names.map((n) => h("option", { selected: n === this.shipTo }, `${n || "None"} (${count(ships.get(n))})`)));
     const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: () => { this.empty = empties.checked; this.columns(); } });
@@ -137,7 +140,7 @@ export class SheetView {
     const way = down ? -1 : 1;
     const compare = kind === "text" ? (a, b) => collator.compare(a, b) : (a, b) => a - b;
     keyed.sort(([a, i], [b, j]) => {
-      if (a === null || b === null) return (a === null) - (b === null) || i - j; // what is empty stays last
+      if (a === null || b === null) return Number(a === null) - Number(b === null) || i - j; // what is empty stays last
       return way * compare(a, b) || i - j;
     });
     return keyed.map(([, i]) => i);

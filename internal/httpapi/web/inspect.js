@@ -1,3 +1,4 @@
+// @ts-check
 // A page as a picture, with a place marked on it: beside the results where there
 // is room, over them where there is not.
 
@@ -90,7 +91,7 @@ export class Inspector {
 
   // Shows in the list which problem it is.
   current(n) {
-    for (const e of document.querySelectorAll("[data-issue]")) {
+    for (const e of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-issue]"))) {
       if (n !== undefined && e.dataset.issue === String(n)) e.setAttribute("aria-current", "true");
       else e.removeAttribute("aria-current");
     }
@@ -246,7 +247,7 @@ export class Inspector {
     document.body.classList.remove("inspecting");
     this.current();
     this.loading = null;
-    if (this.opener?.isConnected) this.opener.focus();
+    if (this.opener?.isConnected) /** @type {HTMLElement} */ (this.opener).focus();
     this.opener = null;
   }
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // What a person should look at: where it is, how bad it is, in which words.
 
 import { fields, figure } from "./format.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // A picture of the load: pallets and cube per ship-to, cartons by cancel date.
 // Each chart has the same figures as a table beside it.
 
@@ -6,7 +7,8 @@ import { count, dayOf, decimals, writeDay, writeShortDay } from "./format.js";
 import { column } from "./issues.js";
 import "./chart.umd.min.js";
 
-const { Chart } = globalThis;
+/** @type {any} The vendored script defines it. */
+const Chart = globalThis["Chart"];
 const most = 14; // bars
 
 /** Adds up what a sheet says of its ship-tos and dates. */
@@ -68,7 +70,9 @@ const ends = {
 
 export class LoadView {
   constructor(root, views) {
-    Object.assign(this, { root, views, charts: [] });
+    this.root = root;
+    this.views = views;
+    Object.assign(this, { charts: [] });
   }
 
   clear() {

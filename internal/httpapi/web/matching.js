@@ -1,3 +1,4 @@
+// @ts-check
 // How lines and order rows found each other: near misses side by side, what is
 // left over on either side, and the pairs.
 
@@ -12,7 +13,9 @@ const written = (text) => (text.trim() !== "" && Number.isInteger(plain(text)) ?
 
 export class MatchingView {
   constructor(root, views) {
-    Object.assign(this, { root, views, current: "" });
+    this.root = root;
+    this.views = views;
+    Object.assign(this, { current: "" });
   }
 
   clear() {

@@ -1,3 +1,4 @@
+// @ts-check
 // The session as the server has it. The page keeps nothing of its own that
 // matters: what it shows is what GET /view says, and GET /events tells when to
 // ask again. So two tabs show the same, and a reload loses nothing.
@@ -7,6 +8,7 @@
 // is kept for this tab only.
 
 import { Tallyman, TallymanError } from "./client.js";
+import { Machine, Order, Uploads, backoff } from "./state.js";
 
 const address = new URLSearchParams(location.search);
 
@@ -33,17 +35,16 @@ export class Session extends EventTarget {
     super();
     this.named = address.get("_sid") || address.get("session_id") || "";
     this.client = new Tallyman({ url: new URL(".", location.href).href, key: stored("tallyman.key"), session: this.named });
-    /** "loading", "open", "ended", "signin" or "away" */
-    this.phase = "loading";
+    this.machine = new Machine();
+    this.asked = new Order();
+    this.uploads = new Uploads();
+    /** @type {Record<string, ReturnType<typeof setTimeout>>} the timers that are set, by name */
+    this.timers = {};
     this.view = null; // what GET /view said last
     this.sheet = null; // the sheet of it
     this.version = "";
     this.expires = 0; // by this browser's clock
     this.life = 0;
-    this.remote = {}; // what other tabs are uploading, by kind
-    this.own = {}; // what this tab is uploading, by kind
-    this.ending = ""; // why the session ended
-    this.retryAt = 0;
     this.watching = null;
     this.mine = 0; // resets that this tab makes
     try {
@@ -55,20 +56,47 @@ export class Session extends EventTarget {
     document.addEventListener("visibilitychange", () => this.visible());
   }
 
-  /** Whether the session is one that this page was given by name. */
+  get phase() { return this.machine.state.phase; }
+
+  /** What is wrong while the session is away, or wants a key. */
+  get problem() { return this.machine.state.problem || ""; }
+
+  /** Why the session ended. */
+  get ending() { return this.machine.state.why || ""; }
+
+  /** When the server is asked again, while the session is away. */
+  get retryAt() { return this.machine.state.retryAt || 0; }
+
+  /** Whether the reader signed in with a key. */
   get signedIn() { return this.client.key !== ""; }
 
   changed(what = "changed", detail) { this.dispatchEvent(new CustomEvent(what, { detail })); }
 
-  set(phase) {
-    this.phase = phase;
+  /**
+   * @param {import("./state.js").Phase} phase
+   * @param {object} [detail]
+   */
+  enter(phase, detail) {
+    this.machine.enter(phase, detail);
+    this.cancel("retry");
+    if (phase === "ended" || phase === "signin") this.cancel("expiry", "warning");
     this.changed();
+  }
+
+  after(name, milliseconds, run) {
+    this.cancel(name);
+    this.timers[name] = setTimeout(run, milliseconds);
+  }
+
+  cancel(...names) {
+    for (const name of names) clearTimeout(this.timers[name]);
   }
 
   /** Finds the session, or begins one if this tab never had any. */
   async start() {
     try {
       await this.load();
+      if (!this.view) return; // ended meanwhile
       if (this.view.status === "no_session") {
         if (stored("tallyman.had")) return this.end("gone");
         await this.client.json("GET", "/", { query: { format: "json" } });
@@ -81,14 +109,17 @@ export class Session extends EventTarget {
   }
 
   opened() {
-    this.set("open");
+    this.enter("open");
     this.rewatch();
   }
 
-  /** Asks the server what there is now. */
+  /** Asks the server what there is now. Returns whether there is a session. */
   async load() {
     const query = this.version ? { have: this.version } : {};
+    const number = this.asked.send();
     const view = await this.client.json("GET", "/view", { query });
+    // A later request was answered first: what this one says is out of date.
+    if (!this.asked.take(number)) return Boolean(this.view) && this.view.status !== "no_session";
     const another = this.view && view.session_id !== this.view.session_id;
     if (view.version !== this.version || !view.version) {
       this.sheet = view.sheet;
@@ -108,7 +139,6 @@ export class Session extends EventTarget {
   /** Asks again, and says if the session is not there any more. */
   async refresh(ending = "gone") {
     if (this.phase !== "open" && this.phase !== "away") return;
-    const turn = (this.turn = (this.turn || 0) + 1);
     try {
       let there = await this.load();
       // Another tab that starts over ends this session before the browser has the
@@ -117,7 +147,6 @@ export class Session extends EventTarget {
         await new Promise((resolve) => setTimeout(resolve, 250));
         there = await this.load();
       }
-      if (turn !== this.turn && there) return;
       if (!there) return this.end(ending);
       if (ending === "cleared") this.changed("replaced");
       if (this.phase === "away") this.opened();
@@ -131,9 +160,9 @@ export class Session extends EventTarget {
     if (error?.name === "AbortError") return;
     if (error instanceof TallymanError && error.status === 401) {
       this.stop();
-      this.problem = this.client.key ? error.message : "";
+      const problem = this.client.key ? error.message : "";
       this.client.key = stored("tallyman.key", "");
-      this.set("signin");
+      this.enter("signin", { problem });
       return;
     }
     this.away(error);
@@ -142,13 +171,10 @@ export class Session extends EventTarget {
   /** Tries again later, and says when. */
   away(error) {
     this.stop();
-    this.problem = words(error);
-    this.tries = this.phase === "away" ? this.tries + 1 : 1;
-    const seconds = Math.min(30, 2 ** this.tries);
-    this.retryAt = Date.now() + seconds * 1000;
-    clearTimeout(this.retry);
-    this.retry = setTimeout(() => (this.view ? this.refresh() : this.start()), seconds * 1000);
-    this.set("away");
+    const tries = (this.machine.state.tries || 0) + 1;
+    const pause = backoff(tries) * 1000;
+    this.enter("away", { problem: words(error), tries, retryAt: Date.now() + pause });
+    this.after("retry", pause, () => (this.view ? this.refresh() : this.start()));
   }
 
   /** Signs in with a key. It throws what the server says if it is none. */
@@ -161,7 +187,7 @@ export class Session extends EventTarget {
       throw error;
     }
     stored("tallyman.key", key);
-    this.phase = "loading";
+    this.enter("loading");
     await this.start();
   }
 
@@ -177,9 +203,7 @@ export class Session extends EventTarget {
     this.mine++;
     try {
       await this.client.json("POST", "/new-session");
-      this.ending = "";
-      this.remote = {};
-      this.version = "";
+      this.forget();
       stored("tallyman.had", "");
       if (await this.load()) this.opened();
       else this.end("cookies");
@@ -188,17 +212,20 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Forgets what was shown, and ignores what was asked about it. */
+  forget() {
+    this.asked.drop();
+    this.version = "";
+    this.uploads.forget();
+  }
+
   /** The session is over: nothing of it is shown any more. */
   end(why) {
     this.stop();
+    this.forget();
     this.view = null;
     this.sheet = null;
-    this.version = "";
-    this.remote = {};
-    this.ending = why;
-    clearTimeout(this.timer);
-    clearTimeout(this.warning);
-    this.set("ended");
+    this.enter("ended", { why });
   }
 
   // Expiry. Every request puts it off, so the server is asked only when the time
@@ -206,12 +233,10 @@ export class Session extends EventTarget {
   expire(at, life) {
     this.expires = at;
     this.life = life;
-    clearTimeout(this.timer);
-    clearTimeout(this.warning);
     const left = at - Date.now();
     const far = 2 ** 31 - 1; // what timers can count
-    this.timer = setTimeout(() => this.refresh("expired"), Math.min(far, Math.max(0, left) + 250));
-    this.warning = setTimeout(() => this.changed("expiring"), Math.min(far, Math.max(0, left - this.notice)));
+    this.after("expiry", Math.min(far, Math.max(0, left) + 250), () => this.refresh("expired"));
+    this.after("warning", Math.min(far, Math.max(0, left - this.notice)), () => this.changed("expiring"));
     this.changed("kept");
   }
 
@@ -231,7 +256,7 @@ export class Session extends EventTarget {
   visible() {
     if (this.phase !== "open") return;
     if (document.hidden) {
-      if (!this.own.bol && !this.own.orders) this.stop();
+      if (!this.uploads.any) this.stop();
     } else if (!this.watching) {
       this.refresh();
       this.rewatch();
@@ -245,12 +270,14 @@ export class Session extends EventTarget {
 
   rewatch() {
     this.stop();
-    this.remote = {}; // of the stream before
+    this.uploads.forget();
     const watching = (this.watching = new AbortController());
     this.follow(watching);
   }
 
+  /** Follows the events of the session until another stream takes its place. */
   async follow(watching) {
+    let lost = false; // events may have been missed
     for (let pause = 500; this.watching === watching; pause = Math.min(pause * 2, 15_000)) {
       let first = true;
       try {
@@ -259,8 +286,8 @@ export class Session extends EventTarget {
           pause = 500;
           if (first && event.type === "state") {
             first = false;
-            if (event.status !== this.view?.status || this.lost) this.refresh();
-            this.lost = false;
+            if (event.status !== this.view?.status || lost) this.refresh();
+            lost = false;
           } else this.happened(event);
         }, watching.signal);
       } catch (error) {
@@ -269,40 +296,21 @@ export class Session extends EventTarget {
         if (error instanceof TypeError) return this.away(error);
       }
       if (this.watching !== watching) return;
-      this.lost = true;
+      lost = true;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
 
   happened(event) {
-    // What the server still tells of an upload of this tab that is over.
-    const late = !this.own[event.kind] && Date.now() - (this.over?.[event.kind] || 0) < 3000;
-    if (late && event.type !== "attached") return;
-    switch (event.type) {
-      case "reading":
-      case "progress":
-        if (this.own[event.kind]) this.own[event.kind](event);
-        else {
-          this.remote[event.kind] = event;
-          this.changed();
-        }
-        break;
-      case "attached":
-        delete this.remote[event.kind];
-        if (!this.own[event.kind]) this.refresh();
-        break;
-      case "failed":
-        delete this.remote[event.kind];
-        if (!this.own[event.kind]) this.changed("failed", event);
-        this.changed();
-        break;
-      case "new":
-      case "cleared":
-        if (!this.mine) {
-          this.version = "";
-          this.refresh("cleared");
-        }
-        break;
+    if (event.type === "new" || event.type === "cleared") {
+      if (this.mine) return;
+      this.version = "";
+      this.refresh("cleared");
+      return;
     }
+    const what = this.uploads.heard(event, Date.now());
+    if (what === "refresh") this.refresh();
+    if (what === "failed") this.changed("failed", event);
+    if (what === "failed" || what === "changed") this.changed();
   }
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // The three steps: bills, orders, sheet. Each shows what it has, what it is
 // doing, and what went wrong with it.
 
@@ -9,6 +10,8 @@ import { totals } from "./issues.js";
 export class Steps {
   constructor(session) {
     this.session = session;
+    /** What step 3 says of how far a sheet can be trusted. @type {(sheet: any) => any} */
+    this.trust = () => undefined;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
     this.orders.ready = () => this.session.view?.bills.length > 0;
@@ -73,7 +76,7 @@ export class Steps {
     document.addEventListener("drop", (e) => {
       if (!has(e)) return;
       e.preventDefault();
-      const step = e.target.closest?.("#step-bills, #step-orders");
+      const step = /** @type {Element} */ (e.target).closest?.("#step-bills, #step-orders");
       end();
       if (this.session.phase === "open") this.drop([...e.dataTransfer.files], step);
     });
@@ -145,7 +148,12 @@ async function isPDF(file) {
 /** One upload at a time into one step. */
 class Upload {
   constructor(session, kind, section, input) {
-    Object.assign(this, { session, kind, section, input });
+    this.session = session;
+    this.kind = kind;
+    this.section = section;
+    this.input = input;
+    /** Whether files may be chosen now. */
+    this.ready = () => true;
     this.body = section.querySelector(".body");
     this.work = section.querySelector(".work");
     this.trouble = section.querySelector(".trouble");
@@ -199,7 +207,7 @@ class Upload {
       if (this.kind === "orders") this.show(`Reading ${what}`, "Joining rows with lines");
       else this.show(`Reading ${what}`, e.pages ? `${plural(e.pages, "page")} read, ${plural(e.bills || 0, "bill")} and ${plural(e.lines || 0, "line")} found${which}` : "Waiting for the first page");
     };
-    this.session.own[this.kind] = reading;
+    this.session.uploads.begin(this.kind, reading);
     this.show(`Sending ${what}`, `0 of ${bytes(total)}`, 0);
     say(`Sending ${what}`);
     this.section.dispatchEvent(new Event("busy", { bubbles: true }));
@@ -245,13 +253,12 @@ class Upload {
   }
 
   done() {
-    delete this.session.own[this.kind];
-    (this.session.over ||= {})[this.kind] = Date.now();
+    this.session.uploads.end(this.kind, Date.now());
     this.abort = null;
   }
 
   render(able, done) {
-    const remote = this.session.remote[this.kind];
+    const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
     this.section.classList.toggle("busy", busy);
     this.section.classList.toggle("has", Boolean(done));

@@ -1,3 +1,4 @@
+// @ts-check
 // The results, in four views behind tabs. A view is drawn when it is looked at.
 
 import { h } from "./dom.js";
@@ -16,6 +17,8 @@ export class Views {
   constructor(root, session) {
     this.session = session;
     this.sheet = null;
+    /** @type {any} The inspector, once somebody wanted it. */
+    this.inspector = null;
     this.made = {};
     this.list = h("div", { class: "tabs", role: "tablist", "aria-label": "Results", onkeydown: (e) => this.key(e) });
     this.tabs = {};
@@ -88,7 +91,8 @@ export class Views {
     const id = this.current;
     if (!this.made[id]) {
       this.panels[id].setAttribute("aria-busy", "true");
-      const View = await tabs.find(([t]) => t === id)[2]();
+      const load = /** @type {() => Promise<any>} */ (tabs.find(([t]) => t === id)[2]);
+      const View = await load();
       this.panels[id].removeAttribute("aria-busy");
       this.made[id] ||= Object.assign(new View(this.panels[id], this), { stale: true });
     }

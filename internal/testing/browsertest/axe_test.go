@@ -12,8 +12,8 @@ import (
 	"tallyman/internal/httpapi"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
-	"tallyman/internal/testing/axe"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/node"
 	"tallyman/internal/testing/service"
 )
 
@@ -174,7 +174,7 @@ func (w *window) axe(script string) []violation {
 
 func axeScript(t *testing.T) string {
 	t.Helper()
-	script, err := axe.Script(t.Context())
+	script, err := node.Axe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
