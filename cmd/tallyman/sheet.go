@@ -167,7 +167,7 @@ func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
 		}
 	}
 	if out, ok := std.out.(*os.File); ok && f == sheet.XLSX && o.output == "" && term.IsTerminal(int(out.Fd())) {
-		return "", fault.New(fault.BadRequest, "an XLSX file would only garble the screen; name a file with -o")
+		return "", fault.New(fault.BadRequest, "a workbook cannot be shown on a terminal; name a file with -o")
 	}
 	return f, nil
 }

@@ -252,7 +252,7 @@ func (d *Desk) readOrders(ctx context.Context, f intake.File) (table *orders.Tab
 // HasBills fails with NoBOL if the session has no bills.
 func HasBills(st session.State) error {
 	if len(st.BOL) == 0 {
-		return fault.New(NoBOL, "the session has no bills yet; upload the BOL PDF first")
+		return fault.New(NoBOL, "upload the BOL PDF first: the session has no bills")
 	}
 	return nil
 }

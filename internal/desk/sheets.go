@@ -285,7 +285,7 @@ func (d *Desk) CSV(ctx context.Context, st session.State) ([]byte, error) {
 
 func (d *Desk) entry(ctx context.Context, st session.State) (*entry, error) {
 	if len(st.BOL) == 0 {
-		return nil, fault.New(NoSheet, "there is no sheet yet: the session has no bills; upload the BOL PDF first")
+		return nil, fault.New(NoSheet, "upload the BOL PDF first: without bills there is no sheet")
 	}
 	return d.sheets.get(ctx, d, st, nil)
 }

@@ -37,7 +37,7 @@ func (c *call) identify() (caller, error) {
 	if len(known) == 0 {
 		switch {
 		case s.locked.Load():
-			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; its operator makes another with \"tallyman key add NAME\", or starts it anew to serve this machine without keys")
+			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; its operator makes a new one with \"tallyman key add NAME\", or starts it anew to serve this machine without keys")
 		case s.config.Loopback:
 			// A page of any site can reach this machine through its browser, and
 			// anybody through a proxy on it.
@@ -46,7 +46,7 @@ func (c *call) identify() (caller, error) {
 		case s.config.Open:
 			return caller{owner: session.Local}, nil
 		}
-		return caller{}, fault.New(Unauthorized, "this server has no keys, so nobody can use it; its operator makes one with \"tallyman key add NAME\"")
+		return caller{}, fault.New(Unauthorized, "this server has no keys and refuses all requests; its operator makes a key with \"tallyman key add NAME\"")
 	}
 	presented := presentedKeys(r)
 	for _, p := range presented {

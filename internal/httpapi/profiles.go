@@ -130,7 +130,7 @@ func handleProfile(c *call) (any, error) {
 
 // errMeasuring is what who asks second gets.
 func errMeasuring(seconds int) error {
-	return fault.New(fault.Busy, "something is being measured already, and only one thing can be at once; try again when that is done").
+	return fault.New(fault.Busy, "another profile is running; try again when it has ended").
 		With(session.RetryAfter{Seconds: seconds})
 }
 

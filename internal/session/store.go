@@ -56,7 +56,7 @@ func ErrNotFound() error {
 // ErrChanged makes the fault that an attach gets which depends on a state that is
 // not there any more.
 func ErrChanged() error {
-	return fault.New(Changed, "another upload to the session was faster; nothing was changed, try again")
+	return fault.New(Changed, "another upload changed the session first; this one changed nothing, try again")
 }
 
 // ErrTooManyFiles makes the fault that an attach gets after which the BOL would

@@ -379,7 +379,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case err != nil:
 		return err
 	case string(b) != string(probe):
-		return fault.New(blob.Damaged, "a stored file reads back as something else: the server's disk is not to be trusted")
+		return fault.New(blob.Damaged, "a stored file reads back with other bytes; check the server's disk")
 	}
 	return derr
 }

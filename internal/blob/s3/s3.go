@@ -598,7 +598,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		got.done()
 	} else if fault.CodeOf(err) == fault.NotFound {
-		err = fault.New(blob.Damaged, "a file that was just stored is not there: the storage service is not to be trusted")
+		err = fault.New(blob.Damaged, "a file that was just stored is missing; check the storage service")
 	}
 	if derr := s.Delete(ctx, ref.Key); err == nil {
 		err = derr

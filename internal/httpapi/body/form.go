@@ -48,7 +48,7 @@ func (b *Body) open(rc Reception, name string) (f fields, kind string, err error
 	switch coding := strings.ToLower(strings.TrimSpace(b.r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity", "utf-8": // the last is none, but some send it
 	default:
-		return nil, "", fault.New(UnsupportedType, "the body has the Content-Encoding %.40q, which this server does not undo; send the body as it is, without that header", coding)
+		return nil, "", fault.New(UnsupportedType, "the body has the Content-Encoding %.40q, which this server cannot decode; send the body unencoded, without that header", coding)
 	}
 	kind, params, err := mime.ParseMediaType(b.r.Header.Get("Content-Type"))
 	if err != nil && kind == "" {

@@ -99,7 +99,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	refused := c
 	refused.Store = u.String()
 	found = Examine(ctx, refused, nil)
-	wants(t, found, Fail, "PostgreSQL", "does not let us in")
+	wants(t, found, Fail, "PostgreSQL", "refuses the login")
 	if strings.Contains(all(found), "wrongpassword") {
 		t.Errorf("it gives the password away:\n%s", all(found))
 	}

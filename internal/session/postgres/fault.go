@@ -122,13 +122,13 @@ func openFault(where string, err error) error {
 	if errors.As(err, &p) {
 		switch {
 		case p.Code[:2] == "28":
-			return fault.New(Refused, "the database %s does not let us in (%w); check user and password in its address, and the server's pg_hba.conf", where, err)
+			return fault.New(Refused, "the database %s refuses the login (%w); check the user and password in its address, and the server's pg_hba.conf", where, err)
 		case p.Code == noSuchDatabase:
 			return fault.New(NoDatabase, "there is no database %s (%w); make it with CREATE DATABASE, or correct its address", where, err)
 		case p.Code == readOnly:
 			return fault.New(ReadOnly, "the database %s cannot be written to (%w); it may be a standby: name the primary, or all hosts and target_session_attrs=read-write", where, err)
 		case p.Code == noPrivilege:
-			return fault.New(Refused, "the role may not do in the database %s what it must (%w); let it create the schema tallyman, or make it the schema's owner", where, err)
+			return fault.New(Refused, "the role lacks rights in the database %s (%w); grant it CREATE on the database, or make it the owner of the schema tallyman", where, err)
 		}
 	}
 	if f != nil && f.Err != nil {

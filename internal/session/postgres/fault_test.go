@@ -476,9 +476,9 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 		code          fault.Code
 		says          string
 	}{
-		{"wrong password", as("guarded:wrong"+password, name), Refused, "does not let us in"},
-		{"no password", as("guarded", name), Refused, "does not let us in"},
-		{"no such user", as("nobody:"+password, name), Refused, "does not let us in"},
+		{"wrong password", as("guarded:wrong"+password, name), Refused, "refuses the login"},
+		{"no password", as("guarded", name), Refused, "refuses the login"},
+		{"no such user", as("nobody:"+password, name), Refused, "refuses the login"},
 		{"may not make the schema", as("guarded:"+password, name), Refused, "let it create the schema"},
 		{"no such database", as("postgres:"+password, "nothing"), NoDatabase, "there is no database"},
 		{"nobody listens", fmt.Sprintf("postgres://guarded:%s@127.0.0.1:1/x", password), session.StorageUnavailable, "cannot be reached"},

@@ -224,7 +224,7 @@ var _ session.Importer = (*Store)(nil)
 // on. The schema is made or brought up to date if need be.
 //
 // It fails with fault.BadRequest if the address cannot be understood, with
-// Refused if the server does not let us in, with NoDatabase, ReadOnly, Unsafe,
+// Refused if the server refuses the login, with NoDatabase, ReadOnly, Unsafe,
 // Foreign, NewerSchema or OlderProgram if the database is not one to use, with
 // NoSchema or InUse if Options ask for that, and with
 // session.StorageUnavailable if it cannot be reached. No fault repeats the
@@ -278,7 +278,7 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	}
 	params := config.ConnConfig.RuntimeParams
 	if params["synchronous_commit"] == "off" {
-		return nil, fault.New(Unsafe, "the address of the database says synchronous_commit=off, which may lose what was acknowledged; remove that")
+		return nil, fault.New(Unsafe, "the address of the database sets synchronous_commit=off, which can lose acknowledged work; remove that setting")
 	}
 	millis := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	for name, value := range map[string]string{

@@ -89,7 +89,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	steps := s.options.schema()
 	if v.is == 0 && (s.options.Existing || s.options.Look) {
-		return fault.New(NoSchema, "there is nothing of Tallyman in the database %s", s.where)
+		return fault.New(NoSchema, "the database %s has no schema of Tallyman", s.where)
 	}
 	if s.options.Alone {
 		if err := s.refuseOthers(ctx, conn); err != nil {
@@ -162,7 +162,7 @@ func (g guarantees) lacking() []string {
 
 func (s *Store) checkGuarantees(g guarantees) error {
 	if lacking := g.lacking(); len(lacking) > 0 && !s.options.AllowUnsafe && !s.options.Look {
-		return fault.New(Unsafe, "the server of %s does not keep what it committed: %s; turn that on in its configuration", s.where, strings.Join(lacking, "; "))
+		return fault.New(Unsafe, "the server of %s can lose committed data: %s; turn that on in its configuration", s.where, strings.Join(lacking, "; "))
 	}
 	return nil
 }
@@ -349,7 +349,7 @@ func (s *Store) refuseOlder(ctx context.Context, tx pgx.Tx, version int) error {
 			continue
 		}
 		if n, err := strconv.Atoi(m[1]); err == nil && n < version-1 {
-			return fault.New(OlderProgram, "a Tallyman is using the data in %s that was written for schema %d and could not go on with %d; stop all of those first, or take the releases between one after the other", s.where, n, version)
+			return fault.New(OlderProgram, "a running Tallyman uses the data in %s with schema %d and cannot work with schema %d; stop all such programs first, or upgrade release by release", s.where, n, version)
 		}
 	}
 	return nil

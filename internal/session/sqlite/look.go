@@ -151,7 +151,7 @@ func copyDatabase(ctx context.Context, dir, to string) error {
 		}
 		os.Remove(filepath.Join(to, fileName+"-wal"))
 	}
-	return fault.New(fault.Busy, "the sessions in %s change too fast to be looked at; try again when the server has less to do", dir)
+	return fault.New(fault.Busy, "the sessions in %s change too fast to be copied for a look; try again when the server is less busy", dir)
 }
 
 // stamp identifies the log by its header. Without a log it is the state of the
