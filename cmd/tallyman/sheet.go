@@ -317,6 +317,12 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 		p := d.Problems[i]
 		b.line("problem: %s: %s", place(d, p.File, p.Page), p.Message)
 	})
+	if s.Orders != nil {
+		list(&b, len(s.Orders.Notes), listedProblems, func(i int) {
+			n := s.Orders.Notes[i]
+			b.line("orders: %s", strings.TrimSpace(n.Message+". "+n.Action))
+		})
+	}
 	list(&b, len(s.Match.NearMisses), listedMatches, func(i int) {
 		n := s.Match.NearMisses[i]
 		b.line("near miss: bill %s, style %s: the bill (%s) has %s cartons, %s pieces; order row %d has %s cartons, %s pieces",
@@ -389,5 +395,14 @@ func doubts(s *sheet.Sheet) []string {
 		}
 	}
 	say(unread, "problem", "of reading")
+	if s.Orders != nil {
+		doubts := 0
+		for _, n := range s.Orders.Notes {
+			if !n.Info {
+				doubts++
+			}
+		}
+		say(doubts, "doubt", "about the order export")
+	}
 	return out
 }

@@ -26,6 +26,16 @@ type collector struct {
 	header []string // nil until it is found
 	rows   []Row
 
+	// Of delimited text: its delimiter, and the name of that for people.
+	comma, delimiter string
+	guess            *guess // of the text's encoding, nil if that is certain
+
+	troubles troubles
+	filled   [numFields]int // cells with a value, by field
+	// unknown are the fields of rows, by index, whose cells hold what is no
+	// value. They are empty, but must not be taken for it.
+	unknown map[int]fields
+
 	// closest is the row most like a header, while there is none.
 	closest struct {
 		number, keys int
@@ -66,6 +76,14 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 	if c.header == nil {
 		return c.search(number, texts(cells))
 	}
+	if c.troubles == nil {
+		c.troubles = troubles{}
+	}
+	if c.comma != "" {
+		if leaveOut, err := c.checkWidth(number, cells); err != nil || leaveOut {
+			return err
+		}
+	}
 
 	var values [numFields]string
 	total := 0
@@ -76,10 +94,14 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 		if err := c.checkCell(number, col, cells[col].Text); err != nil {
 			return err
 		}
-		values[f] = strings.TrimFunc(cells[col].Text, grid.Blank)
+		values[f] = c.value(field(f), number, col, cells[col])
+		if values[f] != "" {
+			c.filled[f]++
+		}
 		total += len(values[f])
 	}
 	if total == 0 {
+		delete(c.unknown, len(c.rows))
 		return nil
 	}
 	if len(c.rows) >= c.lim.Rows {
@@ -196,7 +218,15 @@ func (c *collector) table(format string) (*Table, error) {
 		}
 		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
 	}
-	return &Table{Format: format, Header: c.header, Rows: c.rows}, nil
+	for f, col := range c.cols {
+		// Programs that write workbooks without computing them leave out all.
+		if n := c.troubles.count(Uncomputed, col); n > 0 && c.filled[f] == 0 {
+			return nil, fault.New(fault.DamagedOrders,
+				"%s: none of the column's %s has a value: they were never computed; open the workbook in Excel, save it, and give that file",
+				c.WhereCell(c.troubles.row(Uncomputed, col), col), count(n, "formula"))
+		}
+	}
+	return &Table{Format: format, Header: c.header, Rows: c.rows, Notes: c.troubleNotes()}, nil
 }
 
 // closer reports whether c came closer to a header than o did.

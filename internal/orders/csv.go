@@ -2,15 +2,12 @@ package orders
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
 )
 
@@ -19,10 +16,8 @@ var delimiters = []rune{',', ';', '\t'}
 
 // readCSV reads a text. Its delimiter is the first under which a header is
 // found.
-func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, error) {
-	if what := textKind(text); what != "" {
-		return nil, grid.NotRead(what)
-	}
+func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
+	text := d.text
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n")
 	} else if strings.Contains(text, "\r\r\n") {
@@ -33,6 +28,9 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 		text, try = rest, append([]rune{comma}, try...)
 	}
 	if strings.TrimLeftFunc(text, grid.Blank) == "" {
+		if !plausible(text) {
+			return nil, grid.NotOrders("neither text nor a workbook")
+		}
 		return nil, grid.EmptyFile()
 	}
 
@@ -40,15 +38,13 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 	var damage error
 	empty := false
 	for _, comma := range try {
-		c := &collector{lim: lim}
-		err := eachRecord(text, comma, lim.Columns, func(number int, cells []grid.Cell) error {
-			return c.Add(ctx, number, cells)
-		})
+		c := &collector{lim: lim, comma: string(comma), delimiter: delimiterName(comma), guess: d.guess()}
+		err := eachRecord(ctx, text, comma, c)
 		if c.header != nil {
 			if err != nil {
 				return nil, err
 			}
-			return c.table(fmt.Sprintf("CSV, %s, %s", delimiterName(comma), encoding))
+			return c.table(fmt.Sprintf("CSV, %s, %s", delimiterName(comma), d.encoding))
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -62,6 +58,8 @@ func readCSV(ctx context.Context, text, encoding string, lim Limits) (*Table, er
 		}
 	}
 	switch {
+	case !plausible(text):
+		return nil, grid.NotOrders("neither text nor a workbook")
 	case closest.closest.keys > 0:
 		return nil, closest.missing()
 	case strings.IndexByte("{[", strings.TrimLeftFunc(text, grid.Blank)[0]) >= 0:
@@ -85,7 +83,7 @@ func cutSep(text string) (comma rune, rest string, ok bool) {
 		return 0, text, false
 	}
 	comma, size := utf8.DecodeRuneInString(line[4:])
-	if len(line) != 4+size || comma == utf8.RuneError || comma == '"' || comma == '\r' {
+	if len(line) != 4+size || !validComma(comma) {
 		return 0, text, false
 	}
 	return comma, rest, true
@@ -103,86 +101,24 @@ func delimiterName(comma rune) string {
 	return fmt.Sprintf("%q", comma)
 }
 
-// eachRecord calls emit for every record that is not an empty line, with the
-// number of the row that a spreadsheet would show it in. The cells are only good
-// until emit returns.
-func eachRecord(text string, comma rune, maxColumns int, emit func(number int, cells []grid.Cell) error) error {
-	if line := tooWide(text, comma, maxColumns); line > 0 {
-		return fault.New(fault.TooLarge, "line %d: more than %d columns; take away those that are not needed",
-			line, maxColumns)
-	}
-	r := csv.NewReader(strings.NewReader(text))
-	configure(r, comma)
-	r.LazyQuotes = true
-	r.ReuseRecord = true
+// eachRecord hands the records of a text to a collector, until that returns an
+// error, which it returns.
+func eachRecord(ctx context.Context, text string, comma rune, c *collector) error {
 	var row []grid.Cell
-	number := 1
-	start, line := 0, 1 // where the next record is looked for
-	for {
-		cells, err := r.Read()
+	for r := newRecords(text, comma, c.lim.Columns); ; {
+		number, cells, err := r.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return fault.New(fault.DamagedOrders, "row %d: the row cannot be read: %w", number, err)
-		}
-		// The reader passes over empty lines, which are rows all the same.
-		at, _ := r.FieldPos(0)
-		number += at - line
-		end := int(r.InputOffset())
-		raw := text[start:end]
-		next := line + strings.Count(raw, "\n")
-		if openQuote(raw, comma, next-at > 1) {
-			return fault.New(fault.DamagedOrders,
-				"row %d: a cell begins with a quotation mark (\") and is not closed by one, so that it is not clear where it ends; mend it, or export the orders again", number)
+			return err
 		}
 		row = row[:0]
 		for _, text := range cells {
 			row = append(row, grid.Cell{Text: text})
 		}
-		if err := emit(number, row); err != nil {
+		if err := c.Add(ctx, number, row); err != nil {
 			return err
 		}
-		number++
-		start, line = end, next
 	}
-}
-
-func configure(r *csv.Reader, comma rune) {
-	r.Comma = comma
-	r.FieldsPerRecord = -1
-	// A space before a quotation mark does not make it a part of the value; but
-	// where the delimiter is white space itself it is not to be skipped.
-	r.TrimLeadingSpace = !unicode.IsSpace(comma)
-}
-
-// openQuote reports whether a record holds a quoted cell that is not closed.
-// The csv package, made to accept stray quotation marks, would let such a cell
-// swallow the rows after it. That shows in records of several lines, and at the
-// end of the file.
-func openQuote(raw string, comma rune, lines bool) bool {
-	if !lines && (strings.HasSuffix(raw, "\n") || strings.Count(raw, `"`)%2 == 0) {
-		return false
-	}
-	strict := csv.NewReader(strings.NewReader(raw))
-	configure(strict, comma)
-	_, err := strict.Read()
-	return errors.Is(err, csv.ErrQuote)
-}
-
-// tooWide returns the first line with more columns than allowed, 0 if there is
-// none. The csv package would make room for all of them at once.
-func tooWide(text string, comma rune, most int) int {
-	sep := string(comma)
-	for line := 1; text != ""; line++ {
-		end := strings.IndexByte(text, '\n') + 1
-		if end == 0 {
-			end = len(text)
-		}
-		if end > most && strings.Count(text[:end], sep) >= most {
-			return line
-		}
-		text = text[end:]
-	}
-	return 0
 }

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"tallyman/internal/orders/grid"
@@ -12,6 +13,10 @@ const (
 	zipArchive   = "a ZIP archive"
 	compoundFile = "an OLE compound file"
 	oldWorkbook  = "an old workbook"
+	bareWorkbook = "a workbook of Excel 5 without its compound file"
+	gzipArchive  = "a gzip archive"
+	xmlWorkbook  = "a workbook in XML"
+	htmlPage     = "an HTML page"
 )
 
 var magics = []struct {
@@ -22,13 +27,13 @@ var magics = []struct {
 	{"PK\x05\x06", zipArchive}, // an archive with nothing in it
 	{"PK\x07\x08", zipArchive},
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", compoundFile},
-	// BOF records of BIFF 2, 3 and 4 (and 5 without its compound file): record,
+	// BOF records of BIFF 2, 3 and 4, and of 5 without its compound file: record,
 	// length, version or substream type.
 	{"\x09\x00\x04\x00", oldWorkbook},
 	{"\x09\x02\x06\x00", oldWorkbook},
 	{"\x09\x04\x06\x00", oldWorkbook},
-	{"\x09\x08\x08\x00", oldWorkbook},
-	{"\x09\x08\x10\x00", oldWorkbook},
+	{"\x09\x08\x08\x00", bareWorkbook},
+	{"\x09\x08\x10\x00", bareWorkbook},
 	{"%PDF-", "a PDF document"},
 	{"%!PS", "a PostScript document"},
 	{"\x89PNG\r\n", "a PNG picture"},
@@ -37,7 +42,7 @@ var magics = []struct {
 	{"GIF89a", "a GIF picture"},
 	{"II*\x00", "a TIFF picture"},
 	{"MM\x00*", "a TIFF picture"},
-	{"\x1f\x8b", "a gzip archive"},
+	{"\x1f\x8b", gzipArchive},
 	{"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"},
 	{"Rar!\x1a\x07", "a RAR archive"},
 	{"SQLite format 3\x00", "an SQLite database"},
@@ -66,17 +71,37 @@ func magic(head []byte) string {
 // systems often export such files under the name .xls or .csv.
 func textKind(text string) string {
 	head := strings.ToLower(strings.TrimLeftFunc(text[:min(len(text), 4096)], grid.Blank))
+	isXML := strings.HasPrefix(head, "<?xml") || strings.HasPrefix(head, "<!--")
 	switch {
-	case strings.HasPrefix(head, "<?xml") && strings.Contains(head, "urn:schemas-microsoft-com:office:spreadsheet"):
-		return "an Excel 2003 XML workbook"
-	case strings.HasPrefix(head, "<?xml") && !containsAny(head, "<html", "<!doctype html"):
-		return "an XML document"
-	case strings.HasPrefix(head, "<") && containsAny(head, "<!doctype html", "<html", "<head", "<body", "<meta", "<table", "<style", "<script", "<div"):
-		return "an HTML page, whatever its name says"
 	case strings.HasPrefix(head, "mime-version:"):
 		return "a web archive (MHTML), whatever its name says"
+	case !strings.HasPrefix(head, "<"):
+		return ""
+	case containsAny(head, "urn:schemas-microsoft-com:office:spreadsheet") && !containsAny(head, "<html", "<!doctype html"),
+		containsAny(head, "<office:document") && containsAny(head, "urn:oasis:names:tc:opendocument"):
+		return xmlWorkbook
+	case isXML && !containsAny(head, "<html", "<!doctype html", "<table"):
+		return "an XML document"
+	case isXML, containsAny(head, "<!doctype html", "<html", "<head", "<body", "<meta", "<table", "<tr", "<style", "<script", "<div", "<font", "<center"):
+		return htmlPage
 	}
 	return ""
+}
+
+// declaration is how HTML pages and XML documents name their encoding.
+var declaration = regexp.MustCompile(`(?i)(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
+
+// declaredCharset finds the single-byte character set that an HTML page or an XML
+// document says it is in, nil if it says none.
+func declaredCharset(data string) *charset {
+	if !strings.HasPrefix(strings.TrimLeftFunc(data[:min(len(data), 4096)], grid.Blank), "<") {
+		return nil
+	}
+	m := declaration.FindStringSubmatch(data[:min(len(data), 4096)])
+	if m == nil {
+		return nil
+	}
+	return byLabel(m[1])
 }
 
 func containsAny(s string, subs ...string) bool {

@@ -13,6 +13,7 @@
 package orders
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/orders/html"
 	"tallyman/internal/orders/xls"
 	"tallyman/internal/orders/xlsx"
 )
@@ -132,6 +134,11 @@ func asFault(ctx context.Context, src *source, err error) error {
 }
 
 func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
+	return readLayer(ctx, r, size, lim, 0)
+}
+
+// readLayer reads a file that so many archives were around.
+func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layers int) (*Table, error) {
 	if size <= 0 {
 		return nil, grid.EmptyFile()
 	}
@@ -145,34 +152,73 @@ func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, e
 	}
 	switch what := magic(head); what {
 	case zipArchive:
-		wb, err := xlsx.Open(ctx, r, size, lim)
-		if err != nil {
-			return nil, err
+		if in, err := unzip(ctx, r, size, lim); in != nil || err != nil {
+			return readUnpacked(ctx, in, err, lim, layers)
 		}
-		return readWorkbook(ctx, "XLSX", wb, lim)
+		wb, err := xlsx.Open(ctx, r, size, lim)
+		return readOpened(ctx, wb, err, "", nil, lim)
+	case gzipArchive:
+		in, err := gunzip(ctx, r, size, lim)
+		return readUnpacked(ctx, in, err, lim, layers)
 	case compoundFile:
 		wb, err := xls.Open(ctx, r, size, lim)
-		if err != nil {
-			return nil, err
-		}
-		return readWorkbook(ctx, "XLS", wb, lim)
+		return readOpened(ctx, wb, err, "", nil, lim)
 	case oldWorkbook:
 		return nil, grid.OldXLS("a workbook of Excel 4 or earlier")
-	case "":
+	case "", bareWorkbook:
 	default:
 		return nil, grid.NotOrders(what)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var data strings.Builder // which gives its contents away without a copy
-	data.Grow(int(size))
-	if _, err := io.CopyN(&data, io.NewSectionReader(r, 0, size), size); err != nil {
+	var all strings.Builder // which gives its contents away without a copy
+	all.Grow(int(size))
+	if _, err := io.CopyN(&all, io.NewSectionReader(r, 0, size), size); err != nil {
 		return nil, fmt.Errorf("reading all of it: %w", err)
 	}
-	text, encoding, err := decode(data.String())
+	data := all.String()
+	if magic(head) == bareWorkbook {
+		wb, err := xls.OpenStream(ctx, []byte(data), lim)
+		return readOpened(ctx, wb, err, "", nil, lim)
+	}
+	d, err := decode(data, declaredCharset(data))
 	if err != nil {
 		return nil, err
 	}
-	return readCSV(ctx, text, encoding, lim)
+	switch what := textKind(d.text); what {
+	case "":
+		return readCSV(ctx, d, lim)
+	case htmlPage:
+		wb, err := html.Open(ctx, d.text, lim)
+		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), lim)
+	case xmlWorkbook:
+		wb, err := xlsx.OpenText(ctx, d.text, lim)
+		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), lim)
+	default:
+		return nil, grid.NotRead(what)
+	}
+}
+
+func readOpened(ctx context.Context, wb grid.Workbook, err error, encoding string, g *guess, lim Limits) (*Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	return readWorkbook(ctx, wb.Format()+encoding, wb, g, lim)
+}
+
+// readUnpacked reads a file that an archive was around.
+func readUnpacked(ctx context.Context, in *unpackedFile, err error, lim Limits, layers int) (*Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	if layers == maxLayers {
+		return nil, fault.New(fault.NotAnOrderFile, "the file is an archive within archives; unpack it, and give the order export in it")
+	}
+	t, err := readLayer(ctx, bytes.NewReader(in.data), int64(len(in.data)), lim, layers+1)
+	if err != nil {
+		return nil, err
+	}
+	t.Format += ", " + in.how
+	return t, nil
 }

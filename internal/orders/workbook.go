@@ -3,14 +3,13 @@ package orders
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
 )
 
 // readWorkbook reads the first visible sheet that has a header.
-func readWorkbook(ctx context.Context, format string, wb grid.Workbook, lim Limits) (*Table, error) {
+func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, lim Limits) (*Table, error) {
 	var closest *collector
 	all := wb.Sheets()
 	for _, hidden := range []bool{false, true} {
@@ -18,7 +17,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, lim Limi
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: lim, sheet: s.Name}
+			c := &collector{lim: lim, sheet: s.Name, guess: g}
 			err := wb.Read(ctx, i, c)
 			if hidden {
 				// Only to say why there is nothing; what goes wrong in a sheet
@@ -34,7 +33,10 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, lim Limi
 				return nil, err
 			}
 			if c.header != nil {
-				return c.table(fmt.Sprintf("%s, sheet %s", format, grid.Label(s.Name)))
+				if s.Name != "" {
+					format += ", sheet " + grid.Label(s.Name)
+				}
+				return c.table(format)
 			}
 			if c.seen > 0 && c.closer(closest) {
 				closest = c

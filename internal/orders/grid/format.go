@@ -14,6 +14,8 @@ type NumberFormat struct {
 	// width is the least number of digits shown, if the format is nothing but
 	// zeros: 6 for 000000.
 	width int
+	// text is the template of a format that shows a text of its own.
+	text string
 }
 
 // BuiltinFormat is the meaning of the number formats that workbooks use without
@@ -59,15 +61,17 @@ func ParseFormat(code string) NumberFormat {
 	p := plain.String()
 	const widest = 32
 	if strings.Trim(p, "0") == "" && len(p) <= widest {
-		return NumberFormat{width: len(p)}
+		return NumberFormat{width: len(p), text: template(code)}
 	}
 	if strings.HasPrefix(p, "general") {
-		return NumberFormat{}
+		return NumberFormat{text: template(code)}
 	}
 	// An m without a day or a year is a month, unless it stands among hours and
 	// seconds.
-	date := strings.ContainsAny(p, "yd") || strings.Contains(p, "m") && !strings.ContainsAny(p, "hs")
-	return NumberFormat{Date: date}
+	if strings.ContainsAny(p, "yd") || strings.Contains(p, "m") && !strings.ContainsAny(p, "hs") {
+		return NumberFormat{Date: true}
+	}
+	return NumberFormat{text: template(code)}
 }
 
 // Show writes a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4),
@@ -77,6 +81,11 @@ func (nf NumberFormat) Show(v float64, date1904 bool) Cell {
 	if nf.Date {
 		if s, ok := serialDate(v, date1904); ok {
 			return Cell{s, Date}
+		}
+	}
+	if nf.text != "" {
+		if s, ok := fill(nf.text, v); ok {
+			return Cell{s, Number}
 		}
 	}
 	s := plainNumber(v)

@@ -23,6 +23,9 @@ const (
 	Date        // a date; its text is MMDDYYYY
 	Bool        // TRUE or FALSE
 	Error       // an error that a formula ended with: #N/A
+	// Uncomputed is a formula without a value, or with the 0 that programs which
+	// cannot compute write in its place.
+	Uncomputed
 )
 
 // Cell is one cell of a sheet.
@@ -30,6 +33,18 @@ type Cell struct {
 	// Text is what the cell shows; of a date MMDDYYYY (DESIGN.md §4).
 	Text string
 	Kind Kind
+}
+
+// Computed returns the cell of a formula, from what the cell would be without it
+// and the value as it is stored. It must not be a text.
+func Computed(c Cell, value string) Cell {
+	if c.Kind == Bool || c.Kind == Error {
+		return c
+	}
+	if v, ok := ParseNumber(value); value == "" || ok && v == 0 {
+		c.Kind = Uncomputed
+	}
+	return c
 }
 
 // Sheet is one worksheet of a workbook.
@@ -40,7 +55,10 @@ type Sheet struct {
 
 // Workbook is an opened workbook.
 type Workbook interface {
-	// Sheets are the worksheets, in the order of their tabs.
+	// Format says what the file is, for people: "XLSX".
+	Format() string
+	// Sheets are the worksheets, in the order of their tabs. The only table of a
+	// file without tabs has no name.
 	Sheets() []Sheet
 	// Read hands the rows of the i-th sheet to rows, until Add returns an error,
 	// which Read returns. Other errors are of package fault, or that of ctx.
@@ -144,14 +162,15 @@ func ColumnName(col int) string {
 	return string(b[i:])
 }
 
-// Blank reports whether a rune shows nothing: white space of any kind, and the
+// Blank reports whether a rune shows nothing: white space of any kind, control
+// characters (some systems pad cells with NUL), and the
 // marks of no width that exports carry along.
 func Blank(r rune) bool {
 	switch r {
 	case '\ufeff', '\u200b', '\u2060':
 		return true
 	}
-	return unicode.IsSpace(r)
+	return unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
 // Label shortens a text of the file so that it can stand in a sentence.

@@ -71,6 +71,12 @@ func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limi
 	return openStream(ctx, data, lim)
 }
 
+// OpenStream opens the records of a workbook of Excel 5 that is in no compound
+// file. Its errors are those of Open.
+func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workbook, error) {
+	return openStream(ctx, data, lim)
+}
+
 // Numbers of the records that are read ([MS-XLS] 2.3.2).
 const (
 	recFormula  = 0x0006
@@ -211,6 +217,8 @@ func (wb *workbook) readStrings(rec record) error {
 	return nil
 }
 
+func (wb *workbook) Format() string { return "XLS" }
+
 func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
 // xlsCell is a cell as its record has it. There can be millions of them, and
@@ -227,6 +235,7 @@ const (
 	cellText         // index among the sheet's own strings
 	cellBool
 	cellError
+	cellUncomputed // a formula
 )
 
 func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
@@ -234,11 +243,12 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 		return grid.Damaged("sheet %q is missing", grid.Label(wb.list[i].Name))
 	}
 	r := &records{data: wb.data, pos: int(wb.offsets[i])}
-	version, kind, err := r.bof()
+	_, kind, err := r.bof()
 	if err != nil {
 		return err
 	}
-	if version != wb.version || kind != 0x10 {
+	// Excel 97 writes workbooks for Excel 95 whose sheets tell its own version.
+	if kind != 0x10 {
 		return grid.Damaged("where sheet %q should begin, something else does", grid.Label(wb.list[i].Name))
 	}
 	start := r.pos
@@ -349,7 +359,10 @@ func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell,
 			pending = -1
 			switch {
 			case rec.u16(12) != 0xFFFF:
-				cell.bits = rec.u64(6)
+				// Programs that cannot compute write 0.
+				if cell.bits = rec.u64(6); cell.bits<<1 == 0 {
+					cell.kind = cellUncomputed
+				}
 			case rec.u8(6) == 0:
 				cell.kind, cell.bits = cellText, uint64(len(own))
 				own = append(own, "")
@@ -382,6 +395,8 @@ func (wb *workbook) show(cell xlsCell, own []string) (grid.Cell, bool) {
 		return grid.Cell{Text: own[cell.bits]}, true
 	case cellBool:
 		return grid.Cell{Text: grid.BoolText(cell.bits != 0), Kind: grid.Bool}, true
+	case cellUncomputed:
+		return grid.Cell{Text: "0", Kind: grid.Uncomputed}, true
 	case cellError:
 		return grid.Cell{Text: errorText(byte(cell.bits)), Kind: grid.Error}, true
 	}

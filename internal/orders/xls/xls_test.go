@@ -357,3 +357,37 @@ func FuzzXLS(f *testing.F) {
 		}
 	})
 }
+
+func TestFormulasWithoutAValue(t *testing.T) {
+	formula := func(row, col uint16, v float64) []byte {
+		return rec(recFormula, row, col, uint16(0), v, uint16(0), uint32(0), uint16(0))
+	}
+	data := book8(nil, header8(), row8(1), formula(1, 4, 0), row8(2), formula(2, 4, math.Copysign(0, -1)), row8(3), formula(3, 4, 7))
+	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &rows{columns: 100}
+	if err := wb.Read(t.Context(), 0, got); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []grid.Kind{grid.Uncomputed, grid.Uncomputed, grid.Number} {
+		if kind := got.cells[i+1][4].Kind; kind != want {
+			t.Errorf("row %d: the kind is %d, want %d", i+2, kind, want)
+		}
+	}
+}
+
+func TestSheetsThatTellAnotherVersionThanTheirWorkbook(t *testing.T) {
+	data := book8(nil, header8(), row8(1))
+	i := bytes.LastIndex(data, bof(biff8, 0x10))
+	copy(data[i:], bof(biff5, 0x10))
+	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &rows{columns: 100}
+	if err := wb.Read(t.Context(), 0, got); err != nil || len(got.cells) != 2 || got.cells[1][0].Text != "G1" {
+		t.Errorf("%v: %v", err, got.cells)
+	}
+}

@@ -105,6 +105,8 @@ func (wb *workbook) readStyles(ctx context.Context, part string) error {
 	return nil
 }
 
+func (wb *workbook) Format() string { return "XLSX" }
+
 func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
 func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
@@ -115,95 +117,12 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	defer p.Close()
 	s := &sheetReader{ctx: ctx, wb: wb, x: newScanner(p), c: c}
 	if err := s.rows(); err != nil {
-		if errors.Is(err, grid.ErrStop) {
-			return err
-		}
 		if errors.Is(err, errHugeToken) {
 			return c.CellTooLong(max(s.row, 1), max(s.col, 0))
 		}
-		return p.broken(err)
+		return s.x.broken(err)
 	}
 	return p.drain()
-}
-
-// scanner reads the tokens of a part, and none that are endless.
-type scanner struct {
-	*xml.Decoder
-	part *part
-}
-
-func newScanner(p *part) scanner { return scanner{xml.NewDecoder(p), p} }
-
-func (s scanner) next() (xml.Token, error) {
-	s.part.token = 0
-	return s.Token()
-}
-
-// skip reads to the end of the element whose start was read.
-func (s scanner) skip() error {
-	for depth := 1; depth > 0; {
-		tok, err := s.next()
-		if err != nil {
-			return err
-		}
-		switch tok.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
-			depth--
-		}
-	}
-	return nil
-}
-
-// text appends the text of the element whose start was read, without that of
-// elements in it, and no more of it than most bytes.
-func (s scanner) text(dst []byte, most int) ([]byte, error) {
-	for most += len(dst); ; {
-		tok, err := s.next()
-		if err != nil {
-			return dst, err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if err := s.skip(); err != nil {
-				return dst, err
-			}
-		case xml.EndElement:
-			return dst, nil
-		case xml.CharData:
-			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
-		}
-	}
-}
-
-// rich appends the text of a string item (si or is) whose start was read: its
-// own and that of its runs, but not how it is pronounced.
-func (s scanner) rich(dst []byte, most int) ([]byte, error) {
-	start := len(dst)
-	for depth := 1; depth > 0; {
-		tok, err := s.next()
-		if err != nil {
-			return dst, err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "t":
-				dst, err = s.text(dst, max(0, most-(len(dst)-start)))
-			case "rPh":
-				err = s.skip()
-			default:
-				depth++
-			}
-			if err != nil {
-				return dst, err
-			}
-		case xml.EndElement:
-			depth--
-		}
-	}
-	return dst, nil
 }
 
 // sharedString returns a string by its index, as a cell holds it.
@@ -252,7 +171,7 @@ func (wb *workbook) readStrings(ctx context.Context, most int) error {
 type sheetReader struct {
 	ctx      context.Context // of the one call to Read that it lives in
 	wb       *workbook
-	x        scanner
+	x        *scanner
 	c        grid.Rows
 	row, col int // where it is: from 1, and from 0
 	cells    []grid.Cell
@@ -351,11 +270,6 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 	if !s.c.Wants(s.col) {
 		return s.x.skip()
 	}
-	if s.col >= s.wb.pkg.lim.Columns {
-		s.cells = make([]grid.Cell, s.wb.pkg.lim.Columns+1) // for add to complain of
-		return s.x.skip()
-	}
-
 	var raw []byte
 	formula := false
 	for {
@@ -386,17 +300,14 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		}
 		break
 	}
-	if formula && len(raw) == 0 && typ != "str" && s.c.InData() {
-		return grid.Damaged("%s: the cell has a formula whose value was never computed", s.c.WhereCell(s.row, s.col))
-	}
 	cell, err := s.value(string(raw), typ, styleID)
-	if err != nil || cell.Text == "" {
+	if err != nil {
 		return err
 	}
-	for len(s.cells) <= s.col {
-		s.cells = append(s.cells, grid.Cell{})
+	if formula && typ != "str" {
+		cell = grid.Computed(cell, strings.TrimSpace(string(raw)))
 	}
-	s.cells[s.col] = cell
+	s.cells = place(s.cells, s.c, s.col, cell, s.wb.pkg.lim)
 	return nil
 }
 

@@ -1,5 +1,6 @@
-// Package xlsx reads workbooks in Office Open XML (ECMA-376 part 1, 18): a ZIP
-// archive of XML parts in, sheets of cells out. What it unpacks is metered.
+// Package xlsx reads workbooks in XML: Office Open XML (ECMA-376 part 1, 18) and
+// OpenDocument, which are ZIP archives of XML, and Excel 2003 XML, which is one
+// text. Sheets of cells come out. What it unpacks is metered.
 package xlsx
 
 import (
@@ -75,6 +76,9 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid
 		return nil, err
 	}
 	if main == "" {
+		if p.has("content.xml") {
+			return openODS(ctx, p)
+		}
 		return nil, p.foreign()
 	}
 	return openWorkbook(ctx, p, main)
@@ -116,8 +120,6 @@ func (p *pkg) foreign() error {
 	switch {
 	case p.has("xl/workbook.bin"):
 		return grid.NotRead("a binary workbook (XLSB)")
-	case p.has("content.xml"):
-		return grid.NotRead("an OpenDocument file (ODS or similar)")
 	case p.has("index/document.iwa"):
 		return grid.NotRead("a document of Apple's Numbers, Pages or Keynote")
 	case p.has("word/document.xml"):

@@ -1,0 +1,169 @@
+package orders
+
+import (
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
+)
+
+// records reads the records of delimited text. It takes the place of package
+// encoding/csv, which either refuses every stray quotation mark or lets one
+// swallow the cells after it in silence.
+type records struct {
+	text  string
+	comma string
+	most  int // columns
+
+	pos   int
+	row   int // number of the last record, as a spreadsheet shows it
+	cells []string
+}
+
+func newRecords(text string, comma rune, maxColumns int) *records {
+	return &records{text: text, comma: string(comma), most: maxColumns}
+}
+
+// next returns the next record that is not an empty line, or io.EOF. The number
+// counts empty lines too. The slice is only good until the next call. A
+// quotation mark that leaves open where a cell ends is a fault that names the
+// row.
+func (r *records) next() (number int, cells []string, err error) {
+	for r.pos < len(r.text) {
+		r.row++
+		if r.endOfLine() {
+			continue
+		}
+		r.cells = r.cells[:0]
+		for {
+			cell, err := r.cell()
+			if err != nil {
+				return r.row, nil, err
+			}
+			if len(r.cells) == r.most {
+				return r.row, nil, fault.New(fault.TooLarge, "row %d: more than %d columns; take away those that are not needed",
+					r.row, r.most)
+			}
+			r.cells = append(r.cells, cell)
+			if r.pos == len(r.text) || r.endOfLine() {
+				return r.row, r.cells, nil
+			}
+			r.pos += len(r.comma)
+		}
+	}
+	return r.row, nil, io.EOF
+}
+
+// endOfLine passes over the end of a line: LF, CRLF or CR.
+func (r *records) endOfLine() bool {
+	switch {
+	case r.pos == len(r.text):
+		return false
+	case r.text[r.pos] == '\n':
+		r.pos++
+		return true
+	case r.text[r.pos] == '\r':
+		r.pos++
+		if r.pos < len(r.text) && r.text[r.pos] == '\n' {
+			r.pos++
+		}
+		return true
+	}
+	return false
+}
+
+// atEnd reports whether a cell ends at a place.
+func (r *records) atEnd(pos int) bool {
+	return pos == len(r.text) || r.text[pos] == '\n' || r.text[pos] == '\r' || strings.HasPrefix(r.text[pos:], r.comma)
+}
+
+// space returns the first place from pos on that holds no space. Spaces, and NUL
+// with which some systems pad cells, are no part of a cell in quotation marks.
+func (r *records) space(pos int) int {
+	for pos < len(r.text) && (r.text[pos] == ' ' || r.text[pos] == '\t' || r.text[pos] == 0) && !strings.HasPrefix(r.text[pos:], r.comma) {
+		pos++
+	}
+	return pos
+}
+
+// cell reads up to the delimiter or the end of the line.
+func (r *records) cell() (string, error) {
+	if open := r.space(r.pos); open < len(r.text) && r.text[open] == '"' {
+		return r.quoted(open + 1)
+	}
+	start, first := r.pos, r.comma[0]
+	for i := r.pos; i < len(r.text); i++ {
+		if b := r.text[i]; b == '\n' || b == '\r' || b == first && strings.HasPrefix(r.text[i:], r.comma) {
+			r.pos = i
+			return r.text[start:i], nil
+		}
+	}
+	r.pos = len(r.text)
+	return r.text[start:], nil
+}
+
+// quoted reads a cell in quotation marks, from after the first. The mark that a
+// delimiter or the end of the line follows closes the cell. Marks within that
+// are not doubled are part of the text, unless the cell also holds a delimiter
+// or a line break: then it may be that another cell was meant to begin there.
+func (r *records) quoted(start int) (string, error) {
+	doubled, stray := false, false
+	for i := start; ; {
+		n := strings.IndexByte(r.text[i:], '"')
+		if n < 0 {
+			return "", fault.New(fault.DamagedOrders,
+				"row %d, column %s: a cell begins with a quotation mark (\") and is not closed by one, so that it is not clear where it ends; mend it, or export the orders again",
+				r.row, grid.ColumnName(len(r.cells)))
+		}
+		i += n + 1
+		if i < len(r.text) && r.text[i] == '"' {
+			doubled = true
+			i++
+			continue
+		}
+		end := r.space(i)
+		if !r.atEnd(end) {
+			stray = true
+			continue
+		}
+		cell := r.text[start : i-1]
+		if stray && (strings.Contains(cell, r.comma) || strings.ContainsAny(cell, "\r\n")) {
+			how := ""
+			if strings.Contains(cell, `\"`) {
+				how = ` (a backslash before it is not enough)`
+			}
+			return "", fault.New(fault.DamagedOrders,
+				"row %d, column %s: a quotation mark (\") stands within a cell and is not doubled%s, so that it is not clear where the cell ends; mend it, or export the orders again",
+				r.row, grid.ColumnName(len(r.cells)), how)
+		}
+		r.pos = end
+		cell = strings.ReplaceAll(cell, "\r\n", "\n")
+		if stray {
+			cell = strings.ReplaceAll(cell, `\"`, `"`)
+		}
+		if doubled {
+			cell = strings.ReplaceAll(cell, `""`, `"`)
+		}
+		return cell, nil
+	}
+}
+
+// swallowed reports whether a cell of several lines may hold the end of its own
+// row and the beginning of a later one, between two stray quotation marks: as
+// many delimiters before its first line break, and after its last, as there are
+// columns after and before its own.
+func swallowed(cell, comma string, col, width int) bool {
+	first := strings.IndexByte(cell, '\n')
+	if first < 0 || width < 2 {
+		return false
+	}
+	last := strings.LastIndexByte(cell, '\n')
+	return strings.Count(cell[:first], comma) >= width-1-col && strings.Count(cell[last:], comma) >= col
+}
+
+// validComma reports whether a rune can separate cells.
+func validComma(r rune) bool {
+	return r != utf8.RuneError && r != '"' && r != '\r' && r != '\n'
+}

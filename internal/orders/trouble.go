@@ -1,0 +1,113 @@
+package orders
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"tallyman/internal/orders/grid"
+)
+
+// The kinds of notes about single cells and rows.
+const (
+	ErrorCell    NoteKind = "error_cell"    // #N/A and the like
+	Uncomputed   NoteKind = "uncomputed"    // a formula without a value
+	FormulaText  NoteKind = "formula_text"  // a formula where its value should be
+	SpoiltNumber NoteKind = "spoilt_number" // digits are lost: 6.55177E+11
+	LostText     NoteKind = "lost_text"     // characters are lost, or were read in a wrong encoding
+	DoubtfulText NoteKind = "doubtful_text" // the encoding had to be guessed
+	ControlMarks NoteKind = "control_marks" // control characters within a cell
+	NullText     NoteKind = "null_text"     // NULL and the like, taken for an empty cell
+	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is no order row
+)
+
+// trouble is something that cells of one column, or rows, have wrong with them.
+type trouble struct {
+	kind NoteKind
+	col  int // -1 for rows
+}
+
+// troubles are the cells found for each.
+type troubles map[trouble]*troubled
+
+type troubled struct {
+	found
+	was string // what the first cell may have been, "" if that is not known
+}
+
+func (t troubles) add(kind NoteKind, row, col int, text, was string) {
+	x := t[trouble{kind, col}]
+	if x == nil {
+		x = &troubled{was: was}
+		t[trouble{kind, col}] = x
+	}
+	x.found.add(row, text)
+}
+
+// count is how many cells of a column have a trouble.
+func (t troubles) count(kind NoteKind, col int) int {
+	if x := t[trouble{kind, col}]; x != nil {
+		return x.n
+	}
+	return 0
+}
+
+func (t troubles) row(kind NoteKind, col int) int { return t[trouble{kind, col}].row() }
+
+// troubleNotes tells the troubles, one note for each, in the order of rows.
+func (c *collector) troubleNotes() []Note {
+	var notes []Note
+	for key, x := range c.troubles {
+		n := Note{Kind: key.kind, Row: x.row()}
+		place := x.where()
+		if key.col >= 0 {
+			n.Column = c.header[key.col]
+			place += ", " + columnLabel(key.col, n.Column)
+		}
+		if c.sheet != "" {
+			place = fmt.Sprintf("sheet %q, %s", grid.Label(c.sheet), place)
+		}
+		texts := x.texts()
+		switch key.kind {
+		case ErrorCell:
+			n.Message = fmt.Sprintf("an error (%s) stands in place of a value, and was left out", texts)
+			n.Action = "Mend the formula or type the value in, save the file, and give it again."
+		case Uncomputed:
+			n.Message = "a formula has no computed value, and was left out"
+			n.Action = "Open the workbook in Excel, save it, and give that file."
+		case FormulaText:
+			n.Message = fmt.Sprintf("a formula (%s) stands in place of its value, and was left out", texts)
+			n.Action = "Export the values in place of the formulas, and give that file."
+		case SpoiltNumber:
+			n.Message = fmt.Sprintf("digits of %s are lost, as happens when Excel opens and saves a file", texts)
+			n.Action = "Export the orders again, and give the file without opening it in Excel, or with the column formatted as text."
+		case LostText:
+			n.Message = fmt.Sprintf("characters of %s are lost", texts)
+			if x.was != "" {
+				n.Message = fmt.Sprintf("%s was read in a wrong encoding before it was exported, and was probably %q", texts, grid.Label(x.was))
+			}
+			n.Action = "Correct the cells, or export the orders again as UTF-8, and give that file."
+		case DoubtfulText:
+			n.Message = fmt.Sprintf("%s is read as %s, which is a guess", texts, c.guess.charset.name)
+			if x.was != "" {
+				n.Message += fmt.Sprintf(": in %s it is %q", c.guess.other.name, grid.Label(x.was))
+			}
+			n.Action = "Compare the names with the order system; if they are wrong, export the orders as UTF-8, and give that file."
+		case ControlMarks:
+			n.Message = fmt.Sprintf("control characters within %s were left out", texts)
+			n.Action = "Compare the cells with the order system."
+		case NullText:
+			n.Info = true
+			n.Message = fmt.Sprintf("%s was taken for an empty cell", texts)
+		case RowLeftOut:
+			n.Message = fmt.Sprintf("a row that holds nothing but %s was left out", texts)
+			n.Action = "Look whether it is part of a row that was cut in two; if it is, mend the export, and give it again."
+		}
+		n.Message = place + ": " + n.Message
+		notes = append(notes, n)
+	}
+	slices.SortFunc(notes, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Kind, b.Kind))
+	})
+	return notes
+}

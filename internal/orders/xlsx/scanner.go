@@ -1,0 +1,200 @@
+package xlsx
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
+)
+
+const (
+	// maxDepth bounds elements within elements, each of which the decoder
+	// remembers.
+	maxDepth = 256
+	// maxSheets bounds the sheets of a workbook that is one text, each of which
+	// is searched for a header.
+	maxSheets = 1000
+)
+
+// scanner reads the tokens of a part, or of a text in memory, and none that are
+// endless. Entities that a document declares are not known to encoding/xml, so
+// that they cannot multiply.
+type scanner struct {
+	*xml.Decoder
+	ctx   context.Context // of the one call that it lives in
+	part  *part           // nil for a text in memory
+	n     int
+	depth int
+}
+
+func newScanner(p *part) *scanner {
+	return &scanner{Decoder: xml.NewDecoder(p), ctx: p.ctx, part: p}
+}
+
+// newTextScanner reads a text that is in UTF-8, whatever encoding it declares.
+func newTextScanner(ctx context.Context, text string) *scanner {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	return &scanner{Decoder: d, ctx: ctx}
+}
+
+func (s *scanner) close() {
+	if s.part != nil {
+		s.part.Close()
+	}
+}
+
+func (s *scanner) next() (xml.Token, error) {
+	if s.part != nil {
+		s.part.token = 0
+	} else if s.n++; s.n%4096 == 0 && s.ctx.Err() != nil {
+		return nil, s.ctx.Err()
+	}
+	tok, err := s.Token()
+	switch tok.(type) {
+	case xml.StartElement:
+		if s.depth++; s.depth > maxDepth {
+			return nil, grid.Damaged("its elements lie more than %d deep within one another", maxDepth)
+		}
+	case xml.EndElement:
+		s.depth--
+	}
+	return tok, err
+}
+
+// broken makes an error of reading or parsing a fault, unless it is one, the
+// end of the context, or grid.ErrStop.
+func (s *scanner) broken(err error) error {
+	var f *fault.Error
+	switch {
+	case err == nil, errors.Is(err, grid.ErrStop), errors.As(err, &f), s.ctx.Err() != nil:
+		return err
+	case s.part != nil:
+		return s.part.broken(err)
+	}
+	line, _ := s.InputPos()
+	if err == io.EOF {
+		return grid.Damaged("it ends in line %d, before its cells do", line)
+	}
+	return grid.Damaged("line %d cannot be read (%w)", line, err)
+}
+
+func tooManySheets() error {
+	return fault.New(fault.TooLarge, "the workbook has more than %d sheets; %s", maxSheets, grid.SaveAsXLSX)
+}
+
+// place puts a cell into a row, unless it is empty or in a column that nobody
+// wants.
+func place(cells []grid.Cell, rows grid.Rows, col int, cell grid.Cell, lim grid.Limits) []grid.Cell {
+	if cell == (grid.Cell{}) || !rows.Wants(col) {
+		return cells
+	}
+	if col >= lim.Columns {
+		return make([]grid.Cell, lim.Columns+1) // for Add to complain of
+	}
+	for len(cells) <= col {
+		cells = append(cells, grid.Cell{})
+	}
+	cells[col] = cell
+	return cells
+}
+
+func attr(t xml.StartElement, name string) string {
+	for _, a := range t.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// skip reads to the end of the element whose start was read.
+func (s *scanner) skip() error {
+	for depth := 1; depth > 0; {
+		tok, err := s.next()
+		if err != nil {
+			return err
+		}
+		switch tok.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return nil
+}
+
+// text appends the text of the element whose start was read, without that of
+// elements in it, and no more of it than most bytes.
+func (s *scanner) text(dst []byte, most int) ([]byte, error) {
+	for most += len(dst); ; {
+		tok, err := s.next()
+		if err != nil {
+			return dst, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if err := s.skip(); err != nil {
+				return dst, err
+			}
+		case xml.EndElement:
+			return dst, nil
+		case xml.CharData:
+			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
+		}
+	}
+}
+
+// rich appends the text of a string item (si or is) whose start was read: its
+// own and that of its runs, but not how it is pronounced.
+func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
+	start := len(dst)
+	for depth := 1; depth > 0; {
+		tok, err := s.next()
+		if err != nil {
+			return dst, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			switch t.Name.Local {
+			case "t":
+				dst, err = s.text(dst, max(0, most-(len(dst)-start)))
+			case "rPh":
+				err = s.skip()
+			default:
+				depth++
+			}
+			if err != nil {
+				return dst, err
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+	return dst, nil
+}
+
+// allText appends the text of the element whose start was read, with that of
+// elements in it, and no more of it than most bytes.
+func (s *scanner) allText(dst []byte, most int) ([]byte, error) {
+	for depth := 1; depth > 0; {
+		tok, err := s.next()
+		if err != nil {
+			return dst, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
+		}
+	}
+	return dst, nil
+}

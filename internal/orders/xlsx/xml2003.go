@@ -1,0 +1,228 @@
+package xlsx
+
+import (
+	"context"
+	"encoding/xml"
+	"io"
+	"strconv"
+	"strings"
+
+	"tallyman/internal/orders/grid"
+)
+
+// xml2003 is a workbook in one XML text, as Excel 2002 introduced it and many
+// web systems write it (SpreadsheetML 2003).
+type xml2003 struct {
+	text    string
+	lim     grid.Limits
+	list    []grid.Sheet
+	starts  []int64 // of the sheets in the text
+	formats map[string]grid.NumberFormat
+}
+
+// OpenText opens a workbook that is one XML text in UTF-8, whatever encoding it
+// declares: an Excel 2003 XML workbook or a flat OpenDocument spreadsheet. Its
+// errors are those of Open.
+func OpenText(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
+	if strings.Contains(text[:min(len(text), 4096)], "urn:oasis:names:tc:opendocument") {
+		return openFlatODS(ctx, text, lim)
+	}
+	return openXML2003(ctx, text, lim)
+}
+
+func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
+	wb := &xml2003{text: text, lim: lim, formats: map[string]grid.NumberFormat{}}
+	x := newTextScanner(ctx, text)
+	style := ""
+	for {
+		start := x.InputOffset()
+		tok, err := x.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, x.broken(err)
+		}
+		t, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		switch t.Name.Local {
+		case "Style":
+			style = attr(t, "ID")
+		case "NumberFormat":
+			wb.formats[style] = format2003(attr(t, "Format"))
+		case "Worksheet":
+			if len(wb.list) == maxSheets {
+				return nil, tooManySheets()
+			}
+			wb.list = append(wb.list, grid.Sheet{Name: attr(t, "Name")})
+			wb.starts = append(wb.starts, start)
+		case "Visible": // one of a sheet's options, which follow its cells
+			state, err := x.text(nil, 64)
+			if err != nil {
+				return nil, x.broken(err)
+			}
+			if n := len(wb.list); n > 0 {
+				wb.list[n-1].Hidden = strings.HasSuffix(string(state), "Hidden")
+			}
+		}
+	}
+	if len(wb.list) == 0 {
+		return nil, grid.Damaged("it has no sheets")
+	}
+	return wb, nil
+}
+
+// format2003 is the meaning of a format's code, or of its English name.
+func format2003(code string) grid.NumberFormat {
+	switch code {
+	case "General Date", "Short Date", "Medium Date", "Long Date":
+		return grid.NumberFormat{Date: true}
+	case "Standard", "Fixed", "Currency", "Euro Currency", "Percent", "Scientific",
+		"Yes/No", "True/False", "On/Off", "General Number", "Short Time", "Medium Time", "Long Time":
+		return grid.NumberFormat{}
+	}
+	return grid.ParseFormat(code)
+}
+
+func (wb *xml2003) Format() string { return "Excel 2003 XML" }
+
+func (wb *xml2003) Sheets() []grid.Sheet { return wb.list }
+
+func (wb *xml2003) Read(ctx context.Context, i int, rows grid.Rows) error {
+	s := &sheet2003{wb: wb, x: newTextScanner(ctx, wb.text[wb.starts[i]:]), c: rows}
+	return s.x.broken(s.rows())
+}
+
+type sheet2003 struct {
+	wb       *xml2003
+	x        *scanner
+	c        grid.Rows
+	row, col int // the last ones, from 1
+	cells    []grid.Cell
+}
+
+func (s *sheet2003) rows() error {
+	for {
+		tok, err := s.x.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			switch t.Name.Local {
+			case "Worksheet", "Table":
+			case "Row":
+				err = s.readRow(t)
+			default:
+				err = s.x.skip()
+			}
+			if err != nil {
+				return err
+			}
+		case xml.EndElement:
+			if t.Name.Local == "Worksheet" {
+				return nil
+			}
+		}
+	}
+}
+
+// place reads where a row or a cell is, which says so only if it does not
+// follow the last one.
+func (s *sheet2003) place(t xml.StartElement, last int) (int, error) {
+	index := attr(t, "Index")
+	if index == "" {
+		return last + 1, nil
+	}
+	n, err := strconv.Atoi(index)
+	if err != nil || n <= last || n > maxRow {
+		return 0, grid.Damaged("%s: the place of a row or cell is %q", s.c.Where(max(s.row, 1)), grid.Label(index))
+	}
+	return n, nil
+}
+
+func (s *sheet2003) readRow(start xml.StartElement) (err error) {
+	if s.row, err = s.place(start, s.row); err != nil {
+		return err
+	}
+	s.col, s.cells = 0, s.cells[:0]
+	for {
+		tok, err := s.x.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if t.Name.Local == "Cell" {
+				err = s.readCell(t)
+			} else {
+				err = s.x.skip()
+			}
+			if err != nil {
+				return err
+			}
+		case xml.EndElement:
+			return s.c.Add(s.x.ctx, s.row, s.cells)
+		}
+	}
+}
+
+func (s *sheet2003) readCell(start xml.StartElement) error {
+	n, err := s.place(start, s.col)
+	if err != nil {
+		return err
+	}
+	// The cells that a merged one covers are not written.
+	across, _ := strconv.Atoi(attr(start, "MergeAcross"))
+	s.col = min(n+min(max(across, 0), maxRow), maxRow)
+	var typ string
+	var raw []byte
+	for {
+		tok, err := s.x.next()
+		if err != nil {
+			return err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if t.Name.Local == "Data" {
+				typ = attr(t, "Type")
+				raw, err = s.x.allText(raw, s.wb.lim.CellBytes())
+			} else {
+				err = s.x.skip() // a comment
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		case xml.EndElement:
+		default:
+			continue
+		}
+		break
+	}
+	cell := s.value(string(raw), typ, s.wb.formats[attr(start, "StyleID")])
+	if attr(start, "Formula") != "" && typ != "String" {
+		cell = grid.Computed(cell, strings.TrimSpace(string(raw)))
+	}
+	s.cells = place(s.cells, s.c, n-1, cell, s.wb.lim)
+	return nil
+}
+
+// value is what a cell shows, from what it holds.
+func (s *sheet2003) value(raw, typ string, format grid.NumberFormat) grid.Cell {
+	switch typ {
+	case "Number":
+		if v, ok := grid.ParseNumber(strings.TrimSpace(raw)); ok {
+			return format.Show(v, false)
+		}
+	case "DateTime":
+		return grid.ISODate(strings.TrimSpace(raw))
+	case "Boolean":
+		return grid.Cell{Text: grid.BoolText(xmlBool(raw)), Kind: grid.Bool}
+	case "Error":
+		return grid.Cell{Text: raw, Kind: grid.Error}
+	}
+	return grid.Cell{Text: raw}
+}
