@@ -246,57 +246,31 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 	p.onlyOurs(t)
 }
 
-func TestBodiesThatComeTooSlowly(t *testing.T) {
+// The server's clock for bodies is tried in package body, and silence on every route
+// by TestEveryRouteRefusesWhatNoRouteTakes.
+func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 	p := newPlace(t, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
-	p.uploadBills(t, "s", small(t, 1).bills)
-	for _, e := range []struct {
-		name, path, kind, head string
-		every                  time.Duration // between single bytes, 0 for silence
-	}{
-		{"silence", "/upload", "application/pdf", "%PDF-", 0},
-		{"silence in JSON", "/upload-base64", "application/json", `{"file_data":"aGVs`, 0},
-		{"silence in a form", "/upload", "multipart/form-data; boundary=x", "--x\r\n", 0},
-		{"silence where no body is needed", "/clear-session", "application/json", "{", 0},
-		{"silence where a file is processed", "/process", "", "", 0},
-		{"silence with GET", "/status", "", "", 0},
-		{"a byte now and then", "/upload", "application/pdf", "%PDF-", 20 * time.Millisecond},
-		{"a byte of an export now and then", "/upload-csv", "text/csv", "Invoice", 20 * time.Millisecond},
-	} {
-		t.Run(e.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", p.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			method := "POST"
-			if e.path == "/status" {
-				method = "GET"
-			}
-			fmt.Fprintf(conn, "%s %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n%s", method, e.path, e.kind, e.head)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			if e.every > 0 {
-				go func() {
-					for ctx.Err() == nil {
-						conn.Write([]byte("a"))
-						time.Sleep(e.every)
-					}
-				}()
-			}
-			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, _ := io.ReadAll(resp.Body)
-			if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
-				t.Errorf("%d %s", resp.StatusCode, body)
-			}
-		})
+	const path, head = "/upload", "%PDF-"
+	conn, err := net.Dial("tcp", p.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
 	}
-	// A body that takes its time for a reason is not cut off while it is read.
-	if a := p.post(t, "/upload?_sid=s", "application/pdf", hostile.ManyPages(300, 1<<16)); a.status != 422 {
-		t.Errorf("%d %s", a.status, a.body)
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000000\r\n\r\n%s", path, head)
+	go func() {
+		for t.Context().Err() == nil {
+			conn.Write([]byte("a"))
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
+		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }
 
@@ -340,13 +314,7 @@ func slow() []byte { return hostile.ManyPages(15_000, 1<<20) }
 // reads waits until so many uploads are being read.
 func (p *place) reads(t *testing.T, n int) {
 	t.Helper()
-	for range 1000 {
-		if p.desk.Load().Reading == n {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("being read: %+v, want %d", p.desk.Load(), n)
+	until(func() bool { return p.desk.Load().Reading == n })
 }
 
 // uploads begins an upload; what it returns hangs up and waits for the end.
@@ -378,9 +346,7 @@ func TestNothingWaitsForReadingAndAFullQueueSaysSo(t *testing.T) {
 	first := p.uploads(t, "slow1", slow())
 	p.reads(t, 1)
 	second := p.uploads(t, "slow2", slow())
-	for p.desk.Load().Waiting == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	until(func() bool { return p.desk.Load().Waiting > 0 })
 	p.get(t, "/status?_sid=slow1").is(t, 200, fields{
 		"session_id": "slow1", "status": "empty", "has_processed_data": false, "session_exists": true, "available_files": []any{},
 		"session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": anyObject,
@@ -428,9 +394,7 @@ func TestAClientThatHangsUpLeavesNothing(t *testing.T) {
 		fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n{\"file_data\":\"", path, kind)
 		conn.Write(bytes.Repeat([]byte("A"), 100_000))
 		conn.Close()
-		for !strings.Contains(p.log.String(), `"outcome":"cancelled"`) {
-			time.Sleep(time.Millisecond)
-		}
+		until(func() bool { return strings.Contains(p.log.String(), `"outcome":"cancelled"`) })
 		p.settles(t, 2)
 		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
 			t.Errorf("%s: the session changed", path)

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
+	"tallyman/internal/session"
 )
 
 // metrics are what an operator's Prometheus reads.
@@ -80,7 +83,7 @@ func newMetrics(s *Server) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.waited, m.reading, build,
-		gauge("tallyman_sessions_live", "Sessions that are live.", s.live),
+		live{s},
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -93,6 +96,29 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 	return m
+}
+
+// live counts the sessions for each scrape. While the storage does not tell, their
+// number is unknown, and the metric is absent.
+type live struct{ s *Server }
+
+var sessionsLive = prometheus.NewDesc("tallyman_sessions_live", "Sessions that are live; absent while the storage does not answer.", nil, nil)
+
+// liveTime is how long a scrape waits for the number: half of what Prometheus gives
+// the whole scrape by default.
+const liveTime = 5 * time.Second
+
+func (live) Describe(ch chan<- *prometheus.Desc) { ch <- sessionsLive }
+
+func (l live) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), liveTime)
+	defer cancel()
+	page, err := l.s.desk.List(ctx, session.Query{Limit: 1})
+	if err != nil {
+		l.s.log.Warn("the sessions cannot be counted; tallyman_sessions_live is left out", "error", err, "cause", errors.Unwrap(err))
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(sessionsLive, prometheus.GaugeValue, float64(page.Total))
 }
 
 // observe counts a request. The route is one of the table, and the method one

@@ -182,26 +182,22 @@ func (p *place) onDisk(t testing.TB) int {
 // giving back disk space goes on after an answer.
 func (p *place) settles(t testing.TB, n int) {
 	t.Helper()
-	for range 500 {
-		if p.stored(t) == n && p.onDisk(t) == n {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	until(func() bool { return p.stored(t) == n && p.onDisk(t) == n })
+}
+
+// until waits for an event that only a look can tell. Its limit is that of the
+// whole test.
+func until(happened func() bool) {
+	for !happened() {
+		time.Sleep(5 * time.Millisecond)
 	}
-	t.Errorf("%d contents are stored and %d on the disk, want %d", p.stored(t), p.onDisk(t), n)
 }
 
 // underway waits until an upload is being stored beside the n contents that are
 // there: until then the server need not have looked at it.
 func (p *place) underway(t testing.TB, n int) {
 	t.Helper()
-	for range 1000 {
-		if p.onDisk(t) > n {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the upload does not reach the storage")
+	until(func() bool { return p.onDisk(t) > n })
 }
 
 // request is one to make.

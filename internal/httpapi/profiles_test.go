@@ -185,13 +185,7 @@ func duration(t *testing.T, profile []byte) time.Duration {
 // measures waits until something is being measured, or nothing is.
 func (p *place) measures(t *testing.T, something bool) {
 	t.Helper()
-	for range 500 {
-		if p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+") == something {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("something is being measured: %v", !something)
+	until(func() bool { return p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+") == something })
 }
 
 // has reports whether a text is in the answer.

@@ -8,7 +8,6 @@ package httpapi
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -24,7 +23,6 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/keys"
-	"tallyman/internal/session"
 )
 
 // Config says what a Server does. Only Desk must be set.
@@ -268,15 +266,4 @@ func (w *response) Write(p []byte) (written int, err error) {
 			return written, err
 		}
 	}
-}
-
-// live counts sessions, for metrics.
-func (s *Server) live() float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	page, err := s.desk.List(ctx, session.Query{Limit: 1})
-	if err != nil {
-		return 0
-	}
-	return float64(page.Total)
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tallyman/internal/desk"
+	"tallyman/internal/fault"
 	"tallyman/internal/httpapi"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
@@ -235,6 +236,25 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	}
 }
 
+// A number of sessions that is not known is not told, since 0 is a number too.
+func TestTheSessionsAreNotCountedWhileStorageFails(t *testing.T) {
+	at := newStores(t)
+	broken := &faulty{Store: at.store}
+	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}))
+	broken.fail(fault.New(session.StorageUnavailable, "storage cannot be reached"))
+	a := p.get(t, "/metrics")
+	if a.status != 200 || a.has("tallyman_sessions_live ") || !a.has("tallyman_reading ") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if log := p.log.String(); !strings.Contains(log, "tallyman_sessions_live is left out") || !strings.Contains(log, "storage cannot be reached") {
+		t.Errorf("the log says %s", log)
+	}
+	broken.fail(nil)
+	if got := p.metric(t, "tallyman_sessions_live"); got != 0 {
+		t.Errorf("afterwards there are %v", got)
+	}
+}
+
 func TestEverySessionOperationIsOneLineWithoutIDsOrSecrets(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot")
 	ship := small(t, 1)
@@ -403,7 +423,6 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(time.Minute))
 		return conn
 	}
 	ask := func(conn net.Conn) int {
@@ -440,11 +459,11 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 		t.Errorf("who is there stays: %d", got)
 	}
 	first.Close()
-	for got := 0; got != 200; time.Sleep(time.Millisecond) { // the server has yet to see that
+	until(func() bool { // the server has yet to see that
 		next := dial()
-		got = ask(next)
-		next.Close()
-	}
+		defer next.Close()
+		return ask(next) == 200
+	})
 }
 
 func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
@@ -513,7 +532,5 @@ func TestHealthAnswersWhenStorageDoesNot(t *testing.T) {
 		})
 	}
 	close(hanging.hangs)
-	for p.get(t, "/health").status != 200 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(func() bool { return p.get(t, "/health").status == 200 })
 }

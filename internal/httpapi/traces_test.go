@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi"
@@ -60,13 +59,7 @@ func (p *place) settle(t *testing.T) {
 	t.Helper()
 	p.settles(t, 0)
 	stacks := make([]byte, 1<<20)
-	for range 500 {
-		if !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("desk.(*Desk).drop")) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("deleting does not end")
+	until(func() bool { return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("desk.(*Desk).drop")) })
 }
 
 func TestAWorkflowIsATreeOfSpans(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +16,22 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
+	"tallyman/internal/intake/worker"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/hostile"
 )
 
-// The limits of these tests: half the memory that there is by default.
-var tight = intake.Config{Workers: 1, Memory: 256 << 20, Time: time.Minute}
+// The limits of these tests: half the memory that there is by default, a tenth of the
+// pages, and no limit of time that a slow machine would reach.
+var tight = intake.Config{Workers: 1, Memory: 256 << 20, Pages: 2000, Time: never, Stall: never}
+
+// brief is a context for documents that nothing but a limit ends. That of time may
+// come before that of memory.
+func brief(t *testing.T) context.Context {
+	ctx, cancel := worker.WithTimeout(t.Context(), time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
 
 func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 	harmless := []fault.Code{fault.NoBills, fault.NoText, fault.DamagedPDF}
@@ -40,12 +51,12 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 		{"a tree of pages with itself for a branch", hostile.PageTreeLoop, harmless},
 		{"a tree of pages a hundred thousand branches deep", func() []byte { return hostile.PageTreeDeep(100_000) }, harmless},
 		{"a page that claims to be a billion", func() []byte { return hostile.PageCount(1_000_000_000) }, append(harmless, fault.TooLarge)},
-		{"a page that claims to be fifteen thousand", func() []byte { return hostile.PageCount(15_000) }, harmless},
+		{"a page that claims to be as many as there may be", func() []byte { return hostile.PageCount(2000) }, harmless},
 		{"a page that claims to be minus one", func() []byte { return hostile.PageCount(-1) }, harmless},
-		{"fifty thousand pages", func() []byte { return hostile.ManyPages(50_000, 1) }, []fault.Code{fault.TooLarge}},
+		{"more pages than there may be", func() []byte { return hostile.ManyPages(2001, 1) }, []fault.Code{fault.TooLarge}},
 		{"two gigabytes of blanks", func() []byte { return hostile.SpaceBomb(2 << 30) }, stopped},
 		{"two gigabytes of blanks, packed twice", func() []byte { return hostile.NestedBomb(2 << 30) }, stopped},
-		{"a hundred million numbers", func() []byte { return hostile.NumberBomb(100 << 20) }, stopped},
+		{"a hundred million numbers", func() []byte { return hostile.NumberBomb(100 << 20) }, []fault.Code{fault.TooMuchMemory}},
 		{"a hundred million brackets", func() []byte { return hostile.ArrayBomb(100 << 20) }, stopped},
 		{"a state saved thirty million times", func() []byte { return hostile.SaveBomb(30 << 20) }, stopped},
 		{"a path of ten million points", func() []byte { return hostile.PathBomb(10 << 20) }, stopped},
@@ -57,7 +68,6 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 		{"a cross-reference stream of two billion entries", func() []byte { return hostile.XrefSize(2_000_000_000) }, harmless},
 		{"a stream that is its own length", hostile.LengthLoop, harmless},
 		{"objects that are each other", hostile.ObjectLoop, harmless},
-		{"fifty thousand headings on a page", func() []byte { return hostile.TextBomb("STYLE", 50_000) }, harmless},
 		{"ten thousand headings on a page", func() []byte { return hostile.TextBomb("STYLE", 10_000) }, harmless},
 		{"a thousand rows of headings on a page", func() []byte {
 			return hostile.TextBomb("CARTONS STYLE PIECES ORDER NUMBER CUST. STYLE DESCRIPTION VOL./WEIGHT", 900)
@@ -71,7 +81,11 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 		{"a mark at its beginning and one at its end, and nothing between", func() []byte { return []byte("%PDF-1.7\n%%EOF\n") }, []fault.Code{fault.DamagedPDF}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", tt.pdf())}, nil)
+			ctx := t.Context()
+			if slices.Contains(tt.want, fault.TooSlow) {
+				ctx = brief(t)
+			}
+			_, err := r.Bills(ctx, []intake.File{file("bol.pdf", tt.pdf())}, nil)
 			faultIs(t, err, tt.want...)
 			if d := read(t, r, good); d.Count(bol.Reconciled) != 1 {
 				t.Errorf("the next document was not read well")
@@ -82,9 +96,7 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 
 func TestAHostilePictureEndsWithAFaultOrAPicture(t *testing.T) {
 	stopped := []fault.Code{"", fault.TooMuchMemory, fault.TooSlow, fault.WorkerCrashed, fault.TooLarge}
-	impatient := tight
-	impatient.Stall = 3 * time.Second
-	r := newReader(t, impatient)
+	r := newReader(t, tight)
 	good := written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
 	for _, tt := range []struct {
 		name string
@@ -99,7 +111,7 @@ func TestAHostilePictureEndsWithAFaultOrAPicture(t *testing.T) {
 		{"a path of ten million points", hostile.PathBomb(10 << 20)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := r.Picture(context.Background(), file("bol.pdf", tt.pdf), 1, 400)
+			_, err := r.Picture(brief(t), file("bol.pdf", tt.pdf), 1, 400)
 			faultIs(t, err, stopped...)
 			if _, err := r.Picture(context.Background(), file("good.pdf", good), 1, 400); err != nil {
 				t.Errorf("the next page has no picture: %v", err)
@@ -109,32 +121,22 @@ func TestAHostilePictureEndsWithAFaultOrAPicture(t *testing.T) {
 }
 
 func TestADocumentThatTakesTooLongIsStopped(t *testing.T) {
-	r := newReader(t, intake.Config{Workers: 2, Time: time.Second})
-	_, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.ManyPages(15_000, 40<<20))}, nil)
+	r := newReader(t, intake.Config{Workers: 2, Time: 250 * time.Millisecond, Stall: never})
+	_, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.ManyPages(15_000, 1<<20))}, nil)
 	faultIs(t, err, fault.TooSlow)
-}
-
-// The first start of all compiles the PDF engine, which says nothing about the
-// document.
-func TestAStartThatTakesLongerThanAStallIsNone(t *testing.T) {
-	r := newReader(t, intake.Config{Workers: 1, Stall: 1500 * time.Millisecond, Cache: t.TempDir()})
-	d := read(t, r, written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF))
-	if d.Count(bol.Reconciled) != 1 || r.Restarts() > 0 {
-		t.Errorf("%d bills reconcile, after %d restarts", d.Count(bol.Reconciled), r.Restarts())
-	}
 }
 
 func TestADocumentIsGivenUpWhenItsCallerIs(t *testing.T) {
 	r := newReader(t, tight)
 	ctx, cancel := context.WithCancel(context.Background())
-	_, err := r.Bills(ctx, []intake.File{file("bol.pdf", hostile.ManyPages(15_000, 4<<20))}, func(intake.Progress) { cancel() })
+	_, err := r.Bills(ctx, []intake.File{file("bol.pdf", hostile.ManyPages(1000, 1<<20))}, func(intake.Progress) { cancel() })
 	faultIs(t, err, fault.Cancelled)
 }
 
 // A document that is cut off lacks bills. It must not be read as if it were
 // whole; if nothing but its very last bytes are gone, it may be.
 func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
-	s := invented(t, sample.Options{Bills: 30, Lines: 120, Seed: 4})
+	s := invented(t, sample.Options{Bills: 10, Lines: 40, Seed: 4})
 	pdf := written(t, s.WritePDF)
 	rootFirst, err := hostile.RootFirst(pdf)
 	if err != nil {
@@ -147,10 +149,10 @@ func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 			t.Fatalf("with %s, and whole: %s", name, differing(got, want))
 		}
 		cuts := []int{1, 2, 5, 8, 9, 100}
-		for permille := 1; permille < 1000; permille += 9 {
+		for permille := 1; permille < 1000; permille += 18 {
 			cuts = append(cuts, len(whole)*permille/1000)
 		}
-		for last := 1; last <= 200; last += 3 {
+		for last := 1; last <= 200; last += 7 {
 			cuts = append(cuts, len(whole)-last)
 		}
 		for _, n := range cuts {
@@ -174,7 +176,7 @@ func TestADamagedPDFDoesNotLoseLinesInSilence(t *testing.T) {
 	want := string(written(t, s.WriteUnmatched))
 	r := newReader(t, tight)
 	refused, noticed, unharmed := 0, 0, 0
-	for at := 20; at < len(whole); at += len(whole) / 120 {
+	for at := 20; at < len(whole); at += len(whole) / 60 {
 		damaged := bytes.Clone(whole)
 		copy(damaged[at:], bytes.Repeat([]byte{0}, 40))
 		d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", damaged)}, nil)
@@ -276,7 +278,7 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 				t.Fatalf("as it is: %v", err)
 			}
 			read := 0
-			for seed := range uint64(80) {
+			for seed := range uint64(40) {
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
 					err := tt.read(file(tt.name, hostile.Mutant(tt.whole, seed)))
 					faultIs(t, err, tt.want...)
@@ -285,8 +287,8 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 					}
 				})
 			}
-			if read == 0 || read == 80 {
-				t.Errorf("%d of 80 were read, so that they are too much alike", read)
+			if read == 0 || read == 40 {
+				t.Errorf("%d of 40 were read, so that they are too much alike", read)
 			}
 		})
 	}
@@ -315,7 +317,7 @@ func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
 	want := figures(string(written(t, s.WriteUnmatched)))
 	r := newReader(t, tight)
 	noticed, unharmed := 0, 0
-	for seed := range uint64(150) {
+	for seed := range uint64(80) {
 		d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.Mutant(whole, seed))}, nil)
 		switch {
 		case err != nil || d.Count(bol.Reconciled) < len(d.Bills) || len(d.Problems) > 0:

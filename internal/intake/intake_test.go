@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
@@ -17,8 +18,20 @@ import (
 
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
-	os.Exit(m.Run())
+	shared = intake.New(patient)
+	code := m.Run()
+	shared.Close()
+	os.Exit(code)
 }
+
+// shared reads for all tests that do not kill workers: each takes a moment to start.
+var shared *intake.Reader
+
+// patient is a Config without limits of time: a slow machine is no fault of a
+// document.
+var patient = intake.Config{Time: never, Stall: never}
+
+const never = 1000 * time.Hour
 
 // newReader returns a Reader for one test.
 func newReader(t testing.TB, c intake.Config) *intake.Reader {

@@ -18,8 +18,8 @@ import (
 )
 
 func TestEverySampleReconcilesAndGivesItsSheets(t *testing.T) {
-	r := newReader(t, intake.Config{})
-	for seed := range uint64(20) {
+	r := shared
+	for seed := range uint64(10) {
 		o := sample.Options{Bills: 1 + int(seed)%7, Seed: seed, MissingOrders: int(seed) % 3, NearMisses: int(seed) % 2, ExtraOrders: int(seed) % 4}
 		o.Lines = o.Bills * (3 + 5*int(seed%4))
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
@@ -120,9 +120,9 @@ func sum(b *sample.Bill, of func(*sample.Line) int) int {
 }
 
 func TestOneDigitOfOneLineMakesItsBillMismatched(t *testing.T) {
-	r := newReader(t, intake.Config{})
-	for seed := range uint64(3) {
-		s := invented(t, sample.Options{Bills: 8, Lines: 60, Seed: seed})
+	r := shared
+	for seed := range uint64(2) {
+		s := invented(t, sample.Options{Bills: 4, Lines: 30, Seed: seed})
 		for i, b := range s.Bills {
 			for _, c := range summed {
 				// Of the line with the most, the first digit: less than that may
@@ -162,7 +162,7 @@ func TestOneDigitOfOneLineMakesItsBillMismatched(t *testing.T) {
 }
 
 func TestAWrongTotalMakesItsBillMismatched(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	for _, c := range summed {
 		t.Run(string(c.field), func(t *testing.T) {
 			s := invented(t, sample.Options{Bills: 5, Lines: 25, Seed: 2})
@@ -191,7 +191,7 @@ func long(t testing.TB) (*sample.Sample, *sample.Bill) {
 }
 
 func TestAMissingPageIsNamed(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	for missing := 1; missing <= 3; missing++ {
 		t.Run(fmt.Sprintf("page %d of 3", missing), func(t *testing.T) {
 			s, b := long(t)
@@ -223,7 +223,7 @@ func TestAMissingPageIsNamed(t *testing.T) {
 }
 
 func TestARowThatCannotBeReadIsReportedWithItsPageAndText(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	for _, tt := range []struct {
 		name  string
 		print sample.Print
@@ -259,7 +259,7 @@ func TestARowThatCannotBeReadIsReportedWithItsPageAndText(t *testing.T) {
 }
 
 func TestAPageThatIsThereTwice(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	t.Run("is counted once if it is the same", func(t *testing.T) {
 		s, b := long(t)
 		s.Pages = append(s.BillPages(), sample.Page{Bill: b, N: 2, M: 3})
@@ -288,7 +288,7 @@ func TestAPageThatIsThereTwice(t *testing.T) {
 }
 
 func TestABillWithoutTotalsStandsForTheSumsOfItsLines(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	s := invented(t, sample.Options{Bills: 4, Lines: 30, Seed: 8})
 	b := s.Bills[1]
 	b.NoTotals = true
@@ -304,7 +304,7 @@ func TestABillWithoutTotalsStandsForTheSumsOfItsLines(t *testing.T) {
 }
 
 func TestATotalThatIsEmptyOrNoNumberIsNamed(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	for _, c := range summed {
 		t.Run(string(c.field), func(t *testing.T) {
 			s := invented(t, sample.Options{Bills: 4, Lines: 30, Seed: 8})
@@ -325,7 +325,7 @@ func TestATotalThatIsEmptyOrNoNumberIsNamed(t *testing.T) {
 }
 
 func TestAPageOfSomethingElse(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	for _, tt := range []struct {
 		name string
 		page sample.Page
@@ -356,10 +356,10 @@ func TestAPageOfSomethingElse(t *testing.T) {
 }
 
 func TestPagesMayComeInAnyOrder(t *testing.T) {
-	r := newReader(t, intake.Config{})
-	s := invented(t, sample.Options{Bills: 6, Lines: 200, Seed: 10})
+	r := shared
+	s := invented(t, sample.Options{Bills: 6, Lines: 120, Seed: 10})
 	whole := read(t, r, written(t, s.WritePDF))
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		s.Pages = s.BillPages()
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(s.Pages), func(i, j int) { s.Pages[i], s.Pages[j] = s.Pages[j], s.Pages[i] })
 		d := read(t, r, written(t, s.WritePDF))
@@ -379,7 +379,7 @@ func TestPagesMayComeInAnyOrder(t *testing.T) {
 }
 
 func TestABillWhoseNumberCannotBeReadIsInTheSheetWithoutOne(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	s := invented(t, sample.Options{Bills: 4, Lines: 20, Seed: 11})
 	i := slices.IndexFunc(s.Bills, func(b *sample.Bill) bool { return len(b.Lines) <= sample.RowsPerPage })
 	s.Bills[i].Number = ""
@@ -397,7 +397,7 @@ func TestABillWhoseNumberCannotBeReadIsInTheSheetWithoutOne(t *testing.T) {
 }
 
 func TestSeveralDocumentsAreReadAsOne(t *testing.T) {
-	r := newReader(t, intake.Config{})
+	r := shared
 	s, b := long(t)
 	pages := s.BillPages()
 	s.Pages = pages[:2]
@@ -418,8 +418,8 @@ func TestSeveralDocumentsAreReadAsOne(t *testing.T) {
 }
 
 func TestReadingTheSameDocumentTwiceGivesTheSameBytes(t *testing.T) {
-	r := newReader(t, intake.Config{})
-	s := invented(t, sample.Options{Bills: 40, Lines: 200, Seed: 12})
+	r := shared
+	s := invented(t, sample.Options{Bills: 12, Lines: 60, Seed: 12})
 	pdf := written(t, s.WritePDF)
 	json := func() []byte {
 		d := read(t, r, pdf)

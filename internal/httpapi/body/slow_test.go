@@ -1,0 +1,77 @@
+package body
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tallyman/internal/fault"
+)
+
+// line is a connection on which n pieces come, one each time, and then the end. It
+// keeps its deadline as those of package net do.
+type line struct {
+	*httptest.ResponseRecorder
+	n, size  int
+	every    time.Duration
+	deadline time.Time
+}
+
+func (l *line) SetReadDeadline(t time.Time) error { l.deadline = t; return nil }
+
+func (l *line) Read(p []byte) (int, error) {
+	wait := l.every
+	if !l.deadline.IsZero() {
+		wait = min(wait, time.Until(l.deadline))
+	}
+	time.Sleep(wait)
+	if !l.deadline.IsZero() && !time.Now().Before(l.deadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	if l.n == 0 {
+		return 0, io.EOF
+	}
+	l.n--
+	return min(l.size, len(p)), nil
+}
+
+func (l *line) Close() error { return nil }
+
+func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
+	const timeout = 30 * time.Second
+	for name, c := range map[string]struct {
+		n     int
+		size  int // of each piece, in bytes
+		every time.Duration
+		code  fault.Code
+		after time.Duration // when the body is given up, or has come
+	}{
+		"silence":             {1, 1, time.Hour, RequestTimeout, timeout},
+		"a byte now and then": {1000, 1, 7 * time.Second, RequestTimeout, 2 * timeout},
+		"one that pauses":     {1, 1, timeout - time.Second, "", 2 * (timeout - time.Second)},
+		"half the least rate": {1000, minRate, 2 * time.Second, RequestTimeout, 118 * time.Second},
+		"twice that rate":     {1000, minRate, time.Second / 2, "", 1001 * time.Second / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &line{ResponseRecorder: httptest.NewRecorder(), n: c.n, size: c.size, every: c.every}
+				r := httptest.NewRequest("POST", "/", l)
+				b := New(r, http.NewResponseController(l), Limits{Upload: 64 << 20, Timeout: timeout})
+				began := time.Now()
+				_, err := io.Copy(io.Discard, b)
+				took := time.Since(began)
+				if fault.CodeOf(err) != c.code || took != c.after {
+					t.Errorf("after %v it ends with %v", took, err)
+				}
+				// What is done with the body then may take any time.
+				if !l.deadline.IsZero() {
+					t.Errorf("the deadline stays %v", l.deadline.Sub(began))
+				}
+			})
+		})
+	}
+}
