@@ -91,6 +91,9 @@ type Config struct {
 	Deep bool
 	// Scratch is a folder for copies, "" for the system's temporary one.
 	Scratch string
+
+	// waits are those of tests, nil for the usual ones.
+	waits *waits
 }
 
 // doctor is one examination.
@@ -98,9 +101,19 @@ type doctor struct {
 	Config
 	tell     func(Finding)
 	findings []Finding
+	waits
 	// pid is the server that uses the data directory, 0 if none can be seen.
 	pid int
 }
+
+// waits are how long the doctor waits for the service that it tries.
+type waits struct {
+	answer time.Duration // to a small request
+	event  time.Duration // that is sent at once
+	upload time.Duration // of the largest body
+}
+
+var usual = waits{answer: 15 * time.Second, event: 10 * time.Second, upload: 5 * time.Minute}
 
 // Examine makes all checks that make sense for an installation, one after the
 // other. tell, if it is not nil, hears of each finding at once.
@@ -109,7 +122,10 @@ type doctor struct {
 func Examine(ctx context.Context, c Config, tell func(Finding)) []Finding {
 	c.Scratch = cmp.Or(c.Scratch, os.TempDir())
 	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
-	d := &doctor{Config: c, tell: tell}
+	d := &doctor{Config: c, tell: tell, waits: usual}
+	if c.waits != nil {
+		d.waits = *c.waits
+	}
 	d.ok("program", "%s", c.Program)
 	checks := []func(context.Context){d.temporary, d.limits, d.reading}
 	if c.Store == "" {
@@ -140,15 +156,17 @@ func (d *doctor) ok(check, format string, args ...any) {
 	d.found(Finding{Check: check, Verdict: OK, Found: fmt.Sprintf(format, args...)})
 }
 
-// warn reports something to know. The advice stands behind " — ".
+// warn reports something to know. The advice stands behind " — " in the format.
 func (d *doctor) warn(check, format string, args ...any) { d.bad(Warn, check, format, args...) }
 
 // fail reports something to fix, likewise.
 func (d *doctor) fail(check, format string, args ...any) { d.bad(Fail, check, format, args...) }
 
 func (d *doctor) bad(v Verdict, check, format string, args ...any) {
-	found, advice, _ := strings.Cut(fmt.Sprintf(format, args...), " — ")
-	d.found(Finding{Check: check, Verdict: v, Found: found, Advice: advice})
+	found, advice, _ := strings.Cut(format, " — ")
+	// The arguments are divided with the format: one may hold a dash of its own.
+	n := strings.Count(found, "%") - 2*strings.Count(found, "%%")
+	d.found(Finding{Check: check, Verdict: v, Found: fmt.Sprintf(found, args[:n]...), Advice: fmt.Sprintf(advice, args[n:]...)})
 }
 
 // because is an error with what it came from, which stands in no log here.

@@ -19,12 +19,9 @@ import (
 	"tallyman/internal/sample"
 )
 
-const (
-	patience   = 15 * time.Second // for one answer
-	eventTime  = 10 * time.Second // for an event that is sent at once
-	uploadTime = 5 * time.Minute  // for the largest body
-	expirySoon = 14 * 24 * time.Hour
-)
+// expirySoon is when a certificate should have been renewed: most are a month before
+// they end.
+const expirySoon = 14 * 24 * time.Hour
 
 // caller is one who uses the service as others do.
 type caller struct {
@@ -45,7 +42,7 @@ func (d *doctor) service(ctx context.Context) {
 	u.RawQuery, u.Fragment, u.Path = "", "", strings.TrimRight(u.Path, "/")
 	s := &caller{
 		doctor: d, url: u, sid: fresh("doctor-"),
-		// Where a redirect leads the key has no business.
+		// Never send the key to the target of a redirect.
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	defer s.http.CloseIdleConnections()
@@ -60,8 +57,8 @@ func (d *doctor) service(ctx context.Context) {
 	s.bodies(ctx)
 }
 
-// answer is an answer, whole.
-type answer struct {
+// reply is an answer, whole.
+type reply struct {
 	*http.Response
 	body []byte
 	took time.Duration
@@ -69,7 +66,7 @@ type answer struct {
 
 // code is the code of an error that the server itself answers, "" if somebody
 // else did.
-func (a answer) code() (code, sentence string) {
+func (a reply) code() (code, sentence string) {
 	var e struct{ Error, Code string }
 	if json.Unmarshal(a.body, &e) != nil {
 		return "", ""
@@ -78,7 +75,7 @@ func (a answer) code() (code, sentence string) {
 }
 
 // says is an answer in a few words.
-func (a answer) says() string {
+func (a reply) says() string {
 	if code, sentence := a.code(); code != "" {
 		return fmt.Sprintf("%s (%s)", sentence, code)
 	}
@@ -96,7 +93,7 @@ func (s *caller) request(ctx context.Context, method, path string, query url.Val
 	return r, err
 }
 
-func (s *caller) do(r *http.Request, limit time.Duration) (a answer, err error) {
+func (s *caller) do(r *http.Request, limit time.Duration) (a reply, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	began := time.Now()
@@ -133,7 +130,7 @@ func (s *caller) health(ctx context.Context) bool {
 	// It is for everybody, and who answers is not known yet.
 	r.Header.Del("Authorization")
 	before := time.Now()
-	a, err := s.do(r, 2*patience)
+	a, err := s.do(r, 2*s.answer)
 	if err != nil {
 		s.fail(check, "%s cannot be reached: %s — is the server running, and the proxy before it? Is the name right?", s.url, plain(err))
 		return false
@@ -191,7 +188,7 @@ func (s *caller) workflow(ctx context.Context) bool {
 		s.fail(check, "%v", err)
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, uploadTime)
+	ctx, cancel := context.WithTimeout(ctx, s.upload)
 	defer cancel()
 	began := time.Now()
 	c := &client.Client{URL: s.url.String(), Key: s.Key, Session: s.sid, HTTP: s.http}
@@ -227,7 +224,7 @@ func (s *caller) names(ctx context.Context) {
 	}
 	r.Header.Set("X-Session-ID", s.sid)
 	r.AddCookie(&http.Cookie{Name: "tallyman_doctor", Value: "1"})
-	a, err := s.do(r, patience)
+	a, err := s.do(r, s.answer)
 	if err != nil || a.StatusCode != http.StatusOK {
 		s.warn(check, "an echo of a request cannot be had: %s", said(a, err))
 		return
@@ -264,7 +261,7 @@ func (s *caller) names(ctx context.Context) {
 	}
 }
 
-func said(a answer, err error) string {
+func said(a reply, err error) string {
 	if err != nil {
 		return plain(err)
 	}
@@ -274,7 +271,7 @@ func said(a answer, err error) string {
 // events looks whether events come when they happen.
 func (s *caller) events(ctx context.Context) {
 	const check = "events"
-	ctx, cancel := context.WithTimeout(ctx, eventTime)
+	ctx, cancel := context.WithTimeout(ctx, s.event)
 	defer cancel()
 	r, err := s.request(ctx, http.MethodGet, "/events", url.Values{"_sid": {s.sid}}, nil)
 	if err != nil {
@@ -299,7 +296,7 @@ func (s *caller) events(ctx context.Context) {
 	}
 	why := plain(err)
 	if ctx.Err() != nil {
-		why = "none came in " + brief(eventTime)
+		why = "none came in " + brief(s.event)
 	}
 	s.warn(check, "they are held back on the way: %s — switch buffering of answers off in the proxy (nginx: proxy_buffering off; Caddy: flush_interval -1); the page shows no progress, and asks instead", why)
 }
@@ -321,7 +318,7 @@ func (s *caller) bodies(ctx context.Context) {
 		r.Header.Set("Content-Type", "application/octet-stream")
 		// A proxy says no before the body is sent, if it does.
 		r.Header.Set("Expect", "100-continue")
-		a, err := s.do(r, uploadTime)
+		a, err := s.do(r, s.upload)
 		code := ""
 		if err == nil {
 			code, _ = a.code()

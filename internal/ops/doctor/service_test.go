@@ -42,10 +42,16 @@ func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Req
 	return s.URL
 }
 
+// patient waits for the service however slow the machine is.
+var patient = waits{answer: time.Hour, event: time.Hour, upload: time.Hour}
+
 // looked is what the doctor finds at a URL, of the service alone.
 func looked(t *testing.T, target, key, version string) []Finding {
 	t.Helper()
-	d := &doctor{Config: Config{URL: target, Key: key, Version: version, Upload: 8 << 20}}
+	d := &doctor{Config: Config{URL: target, Key: key, Version: version, Upload: 8 << 20}, waits: patient}
+	if strings.HasSuffix(t.Name(), "it_keeps_events_back") {
+		d.event = 100 * time.Millisecond
+	}
 	d.service(ctx)
 	return d.findings
 }

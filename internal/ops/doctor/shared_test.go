@@ -14,6 +14,13 @@ import (
 	"tallyman/internal/testing/s3test"
 )
 
+// stored is what the doctor finds of shared storage alone.
+func stored(c Config) []Finding {
+	d := &doctor{Config: c}
+	d.database(ctx)
+	return d.findings
+}
+
 // An installation over PostgreSQL and S3, whole at first, and then with one thing
 // after the other wrong.
 func TestSharedStorageIsExamined(t *testing.T) {
@@ -28,7 +35,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	c := config(t, t.TempDir())
 	c.Store, c.Where, c.Blobs = at, "postgres://db", address(t, bucket.Address(bucket.Bucket(t), "p"))
 
-	wants(t, Examine(ctx, c, nil), Warn, "PostgreSQL", "has nothing of Tallyman yet")
+	wants(t, stored(c), Warn, "PostgreSQL", "has nothing of Tallyman yet")
 
 	store, err := postgres.Open(ctx, at, session.Settings{}, postgres.Options{})
 	if err != nil {
@@ -43,7 +50,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, Examine(ctx, c, nil), OK, "contents", "nobody's yet")
+	wants(t, stored(c), OK, "contents", "nobody's yet")
 	if err := blob.Own(ctx, contents, blob.OwnerOf(secret)); err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +79,13 @@ func TestSharedStorageIsExamined(t *testing.T) {
 
 	many := c
 	many.Replicas = 100
-	wants(t, Examine(ctx, many, nil), Fail, "PostgreSQL", "raise max_connections")
+	wants(t, stored(many), Fail, "PostgreSQL", "raise max_connections")
 	lost := c
 	lost.Blobs = address(t, bucket.Address("no-such-bucket", "p"))
-	wants(t, Examine(ctx, lost, nil), Fail, "contents", "no-such-bucket")
+	wants(t, stored(lost), Fail, "contents", "no-such-bucket")
 	own := c
 	own.Blobs = nil
-	wants(t, Examine(ctx, own, nil), Fail, "contents", "--blobs")
+	wants(t, stored(own), Fail, "contents", "--blobs")
 	other := c
 	other.Store = db.Address(db.Database(t))
 	second, err := postgres.Open(ctx, other.Store, session.Settings{}, postgres.Options{})
@@ -89,7 +96,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	if _, err := second.Secret(ctx, "listings"); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, Examine(ctx, other, nil), Fail, "contents", "belong to another Tallyman")
+	wants(t, stored(other), Fail, "contents", "belong to another Tallyman")
 
 	u, err := url.Parse(at)
 	if err != nil {
@@ -98,7 +105,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	u.User = url.UserPassword("guarded", "wrongpassword")
 	refused := c
 	refused.Store = u.String()
-	found = Examine(ctx, refused, nil)
+	found = stored(refused)
 	wants(t, found, Fail, "PostgreSQL", "refuses the login")
 	if strings.Contains(all(found), "wrongpassword") {
 		t.Errorf("it gives the password away:\n%s", all(found))
@@ -108,13 +115,13 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	if err := contents.Delete(ctx, ref.Key); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, Examine(ctx, c, nil), Fail, "contents", "1 of the 1 contents that sessions name are missing")
+	wants(t, stored(c), Fail, "contents", "1 of the 1 contents that sessions name are missing")
 
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "mistyped")
-	wants(t, Examine(ctx, c, nil), Fail, "contents", "cannot be used")
+	wants(t, stored(c), Fail, "contents", "cannot be used")
 	bucket.Setenv(t)
 	bucket.Kill()
-	wants(t, Examine(ctx, c, nil), Fail, "contents", "cannot be stored, read and removed")
+	wants(t, stored(c), Fail, "contents", "cannot be stored, read and removed")
 }
 
 func TestADatabaseThatLosesDataIsFound(t *testing.T) {

@@ -117,18 +117,18 @@ func (d *doctor) database(ctx context.Context) {
 		d.fail(check, "%s", because(err))
 		return
 	}
-	lacking, err := store.Doctor(ctx)
+	risks, err := store.Doctor(ctx)
 	if err != nil {
 		d.fail(check, "%s", because(err))
 		return
 	}
 	d.ok(check, "%s is PostgreSQL %s, with schema %d", d.Where, srv.Version, srv.Schema)
-	for _, what := range lacking {
-		if strings.Contains(what, " is off") {
-			d.fail(check, "%s — turn it on in the server's configuration; Tallyman refuses to start with it", what)
-		} else {
-			d.warn(check, "%s", strings.Replace(what, "; ", " — ", 1))
+	for _, r := range risks {
+		v := Warn
+		if r.Refused {
+			v = Fail
 		}
+		d.bad(v, check, "%s — %s", r.Found, r.Advice)
 	}
 	d.schema(check, srv.Schema, srv.Known)
 	switch {

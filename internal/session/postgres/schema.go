@@ -193,34 +193,42 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// Doctor tells in sentences what an operator should know of the server: settings
-// that put at risk what was acknowledged, and limits that are near. It returns
-// none if all is well.
-func (s *Store) Doctor(ctx context.Context) ([]string, error) {
-	var found []string
+// Risk is a setting of the database server that puts at risk what was acknowledged.
+type Risk struct {
+	// Refused says that servers do not start with it.
+	Refused bool
+	// Found says in a sentence without a full stop how things are, and Advice what to
+	// do.
+	Found, Advice string
+}
+
+// Doctor tells which settings of the server put at risk what was acknowledged. It
+// fails with session.StorageUnavailable or fault.Busy.
+func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
+	var found []Risk
 	err := s.run(ctx, call{
 		what:  "ask for the server's settings",
 		again: true,
 		sql: `SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
-			current_setting('max_connections')::integer, current_setting('synchronous_standby_names'),
+			current_setting('synchronous_standby_names'),
 			(SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup')`,
 		args: func() []any { return nil },
 		scan: func(rows pgx.Rows) error {
 			var g guarantees
-			var connections, standbys int
+			var standbys int
 			var synchronous string
 			if !rows.Next() {
 				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
 			}
-			if err := rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &connections, &synchronous, &standbys); err != nil {
+			if err := rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys); err != nil {
 				return err
 			}
-			found = g.lacking()
-			if mine := int(s.config.MaxConns) + 1; 2*mine > connections {
-				found = append(found, fmt.Sprintf("the server allows %d connections, and this program alone opens up to %d: further ones may be refused", connections, mine))
+			found = nil
+			for _, what := range g.lacking() {
+				found = append(found, Risk{true, what, "turn it on in the server's configuration; Tallyman refuses to start with it"})
 			}
 			if standbys > 0 && synchronous == "" {
-				found = append(found, "replication is asynchronous: failing over to a standby may lose sessions that were acknowledged; set synchronous_standby_names")
+				found = append(found, Risk{false, "replication is asynchronous: failing over to a standby may lose sessions that were acknowledged", "set synchronous_standby_names"})
 			}
 			return nil
 		},
