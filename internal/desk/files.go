@@ -37,14 +37,22 @@ type File struct {
 //
 // A session without bills has none.
 func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
-	if len(st.BOL) == 0 {
+	files := Named(st)
+	if len(files) == 0 {
 		return nil, nil
 	}
-	size, err := d.csvSize(ctx, st)
-	if err != nil {
-		return nil, err
+	var err error
+	files[0].Size, err = d.csvSize(ctx, st)
+	return files, err
+}
+
+// Named returns the session's files as Desk.Files does, but for the size of the sheet,
+// which may have to be made for that.
+func Named(st session.State) []File {
+	if len(st.BOL) == 0 {
+		return nil
 	}
-	return append([]File{{Name: SheetName, Size: size, Type: "csv", Role: "sheet"}}, inputs(st)...), nil
+	return append([]File{{Name: SheetName, Type: "csv", Role: "sheet"}}, inputs(st)...)
 }
 
 // inputs names the session's inputs.

@@ -28,6 +28,13 @@ type debugSessionsAnswer struct {
 	TotalSessions int `json:"total_sessions"`
 	// Next is what to give as "after" for the next page, null on the last.
 	Next *string `json:"next"`
+	// ExternalSessionID is the ID that the caller gave, BrowserSessionID the one of the
+	// browser's cookie; null for none.
+	ExternalSessionID *string     `json:"external_session_id"`
+	BrowserSessionID  *string     `json:"flask_session_id"`
+	QueryParams       queryParams `json:"query_params"`
+	// Timestamp is in seconds since 1970.
+	Timestamp float64 `json:"debug_timestamp"`
 }
 
 // currentSession is the session that the request means.
@@ -68,7 +75,17 @@ type debugSession struct {
 // defaultPage is how many sessions a page of the listing has.
 const defaultPage = 100
 
+// now is the time in seconds since 1970, to the millisecond.
+func now() float64 { return float64(time.Now().UnixMilli()) / 1000 }
+
 func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
+	a.QueryParams, a.Timestamp = c.queryParams(), now()
+	if id := c.naming.given; id != "" {
+		a.ExternalSessionID = (*string)(&id)
+	}
+	if id := c.naming.cookie; id != "" {
+		a.BrowserSessionID = (*string)(&id)
+	}
 	st, there, err := c.peek()
 	if err != nil {
 		return a, err
@@ -222,7 +239,7 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 	r := c.r
 	info := requestInfo{
 		Method: r.Method, Path: r.URL.Path, QueryParams: echoedValues(c.values), Headers: map[string]string{},
-		FormData: map[string]string{}, Files: []string{}, Timestamp: float64(time.Now().UnixMilli()) / 1000,
+		FormData: map[string]string{}, Files: []string{}, Timestamp: now(),
 	}
 	query := url.Values{}
 	for name, v := range info.QueryParams {

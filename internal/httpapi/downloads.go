@@ -2,18 +2,22 @@ package httpapi
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"tallyman/internal/desk"
+	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
+	"tallyman/internal/text"
 )
 
 // file is an answer that is a file.
@@ -147,22 +151,40 @@ func escapeName(name string) string {
 	return url.PathEscape(name)
 }
 
-// handleConvert makes a sheet without a session.
-func handleConvert(c *call) (out any, err error) {
-	defer func() { c.s.metrics.upload("convert", err) }()
+// conversion is how a route takes files whose sheet it answers with, without a session.
+type conversion struct {
+	bills, orders []string // the fields of the files
+	optional      bool     // the request need not have any
+}
+
+// convert receives files and makes their sheet, in the format that the request asks
+// for. The sheet is nil if there are no files and there need not be any.
+func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err error) {
+	defer func() {
+		if s != nil || err != nil {
+			c.s.metrics.upload("convert", err)
+		}
+	}()
 	if _, err := format(c.values); err != nil {
-		return nil, err // before the body comes
+		return nil, f, err // before the body comes
 	}
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
-		return nil, err
+		return nil, f, err
 	}
 	bills, export := c.s.desk.Receive(), c.s.desk.Receive()
 	defer bills.Discard()
 	defer export.Discard()
 	pdf, csv := body.Slot{In: bills, Coding: body.AsPDF}, body.Slot{In: export, Coding: body.AsEither, Most: 1}
+	fields := map[string]body.Slot{}
+	for _, name := range how.bills {
+		fields[name] = pdf
+	}
+	for _, name := range how.orders {
+		fields[name] = csv
+	}
 	values, _, err := c.body.Receive(c.r.Context(), body.Reception{
 		Forms: []string{body.Multipart},
-		Files: map[string]body.Slot{"pdf": pdf, "file": pdf, "csv": csv, "csv_file": csv},
+		Files: fields,
 		Stray: func(isPDF bool) body.Slot {
 			if isPDF {
 				return pdf
@@ -170,30 +192,90 @@ func handleConvert(c *call) (out any, err error) {
 			return csv
 		},
 		Strict:   true,
+		Optional: how.optional,
 		Fallback: "document",
 	}, c.s.desk, c.query("filename"))
 	if err != nil {
-		return nil, err
+		return nil, f, err
+	}
+	if how.optional && bills.Len()+export.Len() == 0 {
+		return nil, f, nil
 	}
 	if c.values.Has("format") {
 		values.Set("format", c.query("format"))
 	}
-	f, err := format(values)
-	if err != nil {
-		return nil, err
+	if f, err = format(values); err != nil {
+		return nil, f, err
 	}
-	s, err := c.s.desk.Convert(c.r.Context(), c.caller.owner, bills, export)
-	if err != nil {
-		return nil, err
+	if s, err = c.s.desk.Convert(c.r.Context(), c.caller.owner, bills, export); err != nil {
+		return nil, f, err
 	}
 	c.note("pages", s.Document.PageCount())
 	c.note("rows", len(s.Rows))
 	c.s.metrics.read(desk.Summary(s.Document))
+	return s, f, nil
+}
+
+// converted is the sheet of a conversion as a file.
+func converted(s *sheet.Sheet, f sheet.Format) (any, error) {
 	var b bytes.Buffer
 	if f == sheet.CSV {
 		if err := sheet.WriteCSV(&b, s); err != nil {
 			return nil, fmt.Errorf("writing the sheet: %w", err)
 		}
 	}
-	return sheetFile("BOL_processed", f, s, b.Bytes()), nil
+	return sheetFile(convertedName, f, s, b.Bytes()), nil
+}
+
+// convertedName is what the sheet of a conversion is called, without its ending.
+const convertedName = "BOL_processed"
+
+// handleConvert makes a sheet without a session.
+func handleConvert(c *call) (any, error) {
+	s, f, err := c.convert(conversion{bills: []string{"pdf", "file"}, orders: []string{"csv", "csv_file"}})
+	if err != nil {
+		return nil, err
+	}
+	return converted(s, f)
+}
+
+// statelessAnswer is a sheet in JSON.
+type statelessAnswer struct {
+	// Status is "success".
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	// RequestID stands in the server's log, too.
+	RequestID string `json:"request_id"`
+	// CSV is the sheet, and Filename a name for it.
+	CSV      string `json:"csv_data"`
+	Filename string `json:"filename"`
+	// RowCount is without the header.
+	RowCount int `json:"row_count"`
+	// Merged is true if the request had an order export.
+	Merged bool `json:"has_csv_merge"`
+	// Warnings are sentences about what a person should look at.
+	Warnings []string `json:"warnings"`
+}
+
+// handleStateless makes a sheet without a session, which stands in the answer.
+func handleStateless(bills string) func(*call) (statelessAnswer, error) {
+	return func(c *call) (a statelessAnswer, err error) {
+		s, f, err := c.convert(conversion{bills: []string{bills}, orders: []string{"csv_file"}})
+		if err != nil {
+			return a, err
+		}
+		if f != sheet.CSV {
+			return a, fault.New(fault.BadRequest, "this route answers with CSV in JSON; send the files to /convert?format=%s", f)
+		}
+		var b strings.Builder
+		if err := sheet.WriteCSV(&b, s); err != nil {
+			return a, fmt.Errorf("writing the sheet: %w", err)
+		}
+		a = statelessAnswer{
+			Status: "success", Message: fmt.Sprintf("PDF processed successfully: %s", text.Count(len(s.Rows), "row")), RequestID: "r_" + strings.ToLower(rand.Text()),
+			CSV: b.String(), Filename: convertedName + f.Ext(), RowCount: len(s.Rows), Merged: s.Orders != nil, Warnings: warningsOf(s.Document),
+		}
+		c.attrs = append(c.attrs, slog.String("request", a.RequestID))
+		return a, nil
+	}
 }

@@ -166,6 +166,10 @@ func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bo
 		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: pdf})
 	case "/convert":
 		kind, body = multi(t, part{name: "pdf", filename: "b.pdf", content: pdf})
+	case "/upload-stateless":
+		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: pdf})
+	case "/upload-stateless-multipart":
+		kind, body = multi(t, part{name: "pdf_file", filename: "b.pdf", content: pdf})
 	case "/upload-base64":
 		kind, body = "application/json", jsonOf(t, map[string]any{"file_data": base64.StdEncoding.EncodeToString(pdf)})
 	case "/upload-attachment":
@@ -359,7 +363,7 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 					r.kind = cmp.Or(r.kind, "text/plain")
 					head := ""
 					switch rt.path {
-					case "/upload", "/convert":
+					case "/upload", "/convert", "/upload-stateless", "/upload-stateless-multipart":
 						r.kind, head = "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
 					case "/upload-base64", "/upload-attachment":
 						head = `{"file_data":"`
@@ -493,6 +497,15 @@ func (s *swap) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 	return r, err
 }
 
+// converting are the routes that make a sheet without a session, and their fields.
+var converting = map[string]struct{ bills, orders string }{
+	"/convert":                    {"pdf", "csv"},
+	"/process":                    {"pdf", "csv"},
+	"/process-workflow":           {"pdf", "csv"},
+	"/upload-stateless":           {"file", "csv_file"},
+	"/upload-stateless-multipart": {"pdf_file", "csv_file"},
+}
+
 func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
@@ -508,10 +521,12 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 		if code == "missing_columns" {
 			extra["details"] = anyObject
 		}
-		kind, body := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "o.csv", content: export})
-		p.post(t, "/convert", kind, body).fails(t, 422, code, extra)
+		for path, names := range converting {
+			kind, body := multi(t, part{name: names.bills, filename: "b.pdf", content: ship.bills}, part{name: names.orders, filename: "o.csv", content: export})
+			p.post(t, path, kind, body).fails(t, 422, code, extra)
+		}
 		extra["session_id"] = "s"
-		kind, body = multi(t, part{name: "file", filename: "o.csv", content: export})
+		kind, body := multi(t, part{name: "file", filename: "o.csv", content: export})
 		p.post(t, "/upload-csv?_sid=s", kind, body).fails(t, 422, code, extra)
 		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
 			t.Errorf("%s: the session is not what it was", code)
@@ -645,6 +660,7 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	filesKind, tooMany := multi(t, files...)
 	brokenKind, broken := multi(t, part{name: "file", filename: "a.pdf", content: []byte("JVBERi0x" + strings.Repeat("LjQK", 2000) + "%%%")})
 	noneKind, none := multi(t, part{name: "note", content: []byte("x")})
+	orderKind, order := multi(t, part{name: "csv", filename: "o.csv", content: ship.orders})
 	members := []byte(`{` + strings.Repeat(`"a":"b",`, 1100) + `"c":"d"}`)
 	const jsonKind = "application/json"
 	tries := map[string]map[string][]byte{
@@ -656,10 +672,22 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	}
 	for code, bodies := range tries {
 		for _, rt := range p.schemas.with(t, code) {
+			bodies, header := bodies, http.Header{}
+			if strings.HasPrefix(rt.path, "/process") { // which needs no file, and ignores what is no form
+				switch code {
+				case "unsupported_media_type":
+					bodies, header = map[string][]byte{noneKind: none}, http.Header{"Content-Encoding": {"gzip"}}
+				case "no_upload":
+					bodies = map[string][]byte{orderKind: order}
+				default:
+					bodies = maps.Clone(bodies)
+					delete(bodies, jsonKind)
+				}
+			}
 			kinds := slices.Sorted(maps.Keys(bodies))
 			ok := false
 			for _, kind := range kinds {
-				a := p.do(t, request{method: "POST", path: rt.path + "?_sid=s", kind: kind, body: bytes.NewReader(bodies[kind])})
+				a := p.do(t, request{method: "POST", path: rt.path + "?_sid=s", kind: kind, header: header, body: bytes.NewReader(bodies[kind])})
 				got, _ := decode(a.body).(map[string]any)
 				if got["code"] == "unsupported_media_type" && code != "unsupported_media_type" {
 					continue // the route has no such bodies

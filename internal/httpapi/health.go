@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/session"
 )
 
 // health is the last check of storage and workers.
@@ -138,6 +140,30 @@ type healthAnswer struct {
 	Reading   int               `json:"reading"`
 	Waiting   int               `json:"waiting"`
 	Endpoints map[string]string `json:"endpoints"`
+	// Environment is "production" for a release, "development" for any other build.
+	Environment string       `json:"environment"`
+	Cookie      cookieConfig `json:"cookie_config"`
+}
+
+// cookieConfig is how the session's cookie is set for the request at hand.
+type cookieConfig struct {
+	// SameSite is "Lax", or "None" if pages of other origins may frame the page.
+	SameSite string `json:"samesite"`
+	Secure   bool   `json:"secure"`
+	HTTPOnly bool   `json:"httponly"`
+	// Valid is false if browsers refuse the cookie, since it is for HTTPS only and the
+	// request came without.
+	Valid bool `json:"cookies_valid"`
+}
+
+func (c *call) cookieConfig() cookieConfig {
+	cookie := c.cookie()
+	a := cookieConfig{SameSite: "Lax", Secure: cookie.Secure, HTTPOnly: cookie.HttpOnly}
+	if cookie.SameSite == http.SameSiteNoneMode {
+		a.SameSite = "None"
+	}
+	a.Valid = !a.Secure || c.overTLS() || c.s.config.Loopback // which browsers trust without HTTPS
+	return a
 }
 
 func handleHealth(c *call) (any, error) {
@@ -148,6 +174,10 @@ func handleHealth(c *call) (any, error) {
 		Status: "healthy", Service: serviceName, Version: c.s.config.Version,
 		Storage: state(storage), Sessions: state(found.sessions), Contents: state(found.contents), Workers: state(found.reading),
 		Reading: load.Reading, Waiting: load.Waiting, Endpoints: endpoints(c.s.routes),
+		Environment: "production", Cookie: c.cookieConfig(),
+	}
+	if a.Version == DevelopmentVersion {
+		a.Environment = "development"
 	}
 	if found.busy {
 		a.Workers = "busy"
@@ -161,9 +191,9 @@ func handleHealth(c *call) (any, error) {
 	return a, nil
 }
 
-// aliveAnswer is what /ping and /wake-up say.
+// aliveAnswer is what /ping says.
 type aliveAnswer struct {
-	// Status is "alive" or "awake".
+	// Status is "alive".
 	Status    string            `json:"status"`
 	Message   string            `json:"message"`
 	Service   string            `json:"service"`
@@ -171,14 +201,51 @@ type aliveAnswer struct {
 	Endpoints map[string]string `json:"endpoints"`
 }
 
-func alive(c *call, status, message string) (any, error) {
+func handlePing(c *call) (any, error) {
 	return aliveAnswer{
-		Status: status, Message: message, Service: serviceName, Version: c.s.config.Version, Endpoints: endpoints(c.s.routes),
+		Status: "alive", Message: "The service is running.", Service: serviceName, Version: c.s.config.Version, Endpoints: endpoints(c.s.routes),
 	}, nil
 }
 
-func handlePing(c *call) (any, error) { return alive(c, "alive", "The service is running.") }
+// wakeAnswer is what /wake-up says.
+type wakeAnswer struct {
+	// Status is "awake".
+	Status    string            `json:"status"`
+	Message   string            `json:"message"`
+	Service   string            `json:"service"`
+	Version   string            `json:"version"`
+	Endpoints map[string]string `json:"endpoints"`
+	// SessionID is the one that the request names, or else a minted one. The session
+	// need not be there: its first use begins it. It is null if there cannot be a
+	// session of the name that the request gives.
+	SessionID *string   `json:"session_id"`
+	WakeTime  time.Time `json:"wake_time"`
+	// Instructions are the requests of a workflow, in their order.
+	Instructions []string `json:"instructions"`
+}
 
+// workflow is what front ends do, for those who ask.
+var workflow = []string{
+	"POST /clear-session?_sid=ID",
+	"POST /new-session?_sid=ID",
+	"POST /upload?_sid=ID with the BOL PDF as file",
+	"POST /upload-csv?_sid=ID with the order export as file",
+	"GET /download-bol?_sid=ID",
+	"POST /clear-session?_sid=ID",
+}
+
+// handleWakeUp begins no session and asks for no key, so that anybody may keep the
+// service awake.
 func handleWakeUp(c *call) (any, error) {
-	return alive(c, "awake", "The service is awake and ready.")
+	a := wakeAnswer{
+		Status: "awake", Message: "The service is awake and ready.", Service: serviceName, Version: c.s.config.Version,
+		Endpoints: endpoints(c.s.routes), WakeTime: time.Now().UTC(), Instructions: workflow,
+	}
+	if n, err := c.named(); err == nil {
+		id := cmp.Or(c.naming.id(), n.id(), session.Mint())
+		if (session.Key{Owner: "anybody", ID: id}).Check() == nil {
+			a.SessionID = (*string)(&id)
+		}
+	}
+	return a, nil
 }

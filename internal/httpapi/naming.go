@@ -32,6 +32,18 @@ func (n naming) id() session.ID {
 // does not count. It fails with session.BadID, and with fault.BadRequest if the
 // query names two.
 func (c *call) name() (naming, error) {
+	n, err := c.named()
+	if err == nil && n.given != "" {
+		err = session.Key{Owner: c.caller.owner, ID: n.given}.Check()
+	}
+	if err != nil {
+		return naming{}, err
+	}
+	return n, nil
+}
+
+// named is name without a look at the ID.
+func (c *call) named() (naming, error) {
 	var n naming
 	for _, param := range []string{"_sid", "session_id"} {
 		for _, v := range c.values[param] {
@@ -46,11 +58,6 @@ func (c *call) name() (naming, error) {
 	}
 	if n.given == "" {
 		n.given = session.ID(c.r.Header.Get("X-Session-ID"))
-	}
-	if n.given != "" {
-		if err := (session.Key{Owner: c.caller.owner, ID: n.given}).Check(); err != nil {
-			return naming{}, err
-		}
 	}
 	n.cookie = cookieOf(c.r)
 	return n, nil
@@ -165,19 +172,23 @@ func (c *call) overTLS() bool {
 	return c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
+// cookie is the browser's cookie, without its value.
+func (c *call) cookie() *http.Cookie {
+	cookie := &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.overTLS()}
+	if len(c.s.config.Embed) > 0 {
+		cookie.SameSite, cookie.Secure, cookie.Partitioned = http.SameSiteNoneMode, true, true
+	}
+	return cookie
+}
+
 // setCookie gives the browser a session's ID; "" takes it away. A page of
 // another site cannot do that to it.
 func (c *call) setCookie(id session.ID) {
 	if foreign(c.r) {
 		return
 	}
-	cookie := &http.Cookie{
-		Name: cookieName, Value: string(id), Path: "/",
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.overTLS(),
-	}
-	if len(c.s.config.Embed) > 0 {
-		cookie.SameSite, cookie.Secure, cookie.Partitioned = http.SameSiteNoneMode, true, true
-	}
+	cookie := c.cookie()
+	cookie.Value = string(id)
 	if id == "" {
 		cookie.MaxAge = -1
 	}

@@ -104,7 +104,7 @@ func operation(s schemas, rt *route, method string) object {
 		op["parameters"] = params
 	}
 	if rt.bodies != nil {
-		op["requestBody"] = requestBody(rt.bodies)
+		op["requestBody"] = requestBody(rt.bodies, !rt.reads)
 	}
 	if rt.public {
 		op["security"] = []any{}
@@ -115,7 +115,7 @@ func operation(s schemas, rt *route, method string) object {
 	return op
 }
 
-func requestBody(bodies []bodyDoc) object {
+func requestBody(bodies []bodyDoc, required bool) object {
 	content := object{}
 	for _, b := range bodies {
 		if b.fields == nil {
@@ -138,7 +138,7 @@ func requestBody(bodies []bodyDoc) object {
 		}
 		content[b.media] = object{"schema": object{"type": "object", "properties": properties, "required": required}}
 	}
-	return object{"required": true, "content": content}
+	return object{"required": required, "content": content}
 }
 
 // sessionFaults are those of every route that can do something to a session:

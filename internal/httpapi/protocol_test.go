@@ -148,6 +148,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		}
 		return all
 	}
+	noFiles := fields{"pdf_files": []any{}, "csv_files": []any{}, "other_files": []any{}}
 	noParams := fields{"_sid": "s", "_action": nil, "_t": nil}
 	bol, orders := len(ship.bills), len(ship.orders)
 
@@ -158,7 +159,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		}))
 		p.get(t, "/files?_sid=s").is(t, 200, with(fields{"files": []any{}}))
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
-			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{},
+			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{}, "file_breakdown": noFiles, "proper_workflow": anyList,
 			"recommendations": []string{"The session is not there yet; its first use begins it, empty."}, "directory_exists": false,
 		}))
 		p.get(t, "/download-bol?_sid=s").fails(t, 404, "no_sheet", id)
@@ -192,7 +193,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 			"session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": noParams,
 		}))
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
-			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{},
+			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{}, "file_breakdown": noFiles, "proper_workflow": anyList,
 			"recommendations": []string{"The session is empty and ready for a workflow."}, "directory_exists": true,
 		}))
 		p.get(t, "/download-bol?_sid=s").fails(t, 404, "no_sheet", id)
@@ -202,7 +203,9 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.uploadBills(t, "s", ship.bills)
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
 			"status": "contaminated", "is_clean": false, "contamination_risk": "low",
-			"files_found": []string{"combined_data.csv", "bol.pdf"}, "recommendations": check(func(any) error { return nil }), "directory_exists": true,
+			"files_found": []string{"combined_data.csv", "bol.pdf"}, "proper_workflow": anyList,
+			"file_breakdown":  fields{"pdf_files": []string{"bol.pdf"}, "csv_files": []string{"combined_data.csv"}, "other_files": []any{}},
+			"recommendations": check(func(any) error { return nil }), "directory_exists": true,
 		}))
 		p.get(t, "/download-bol?_sid=s&format=tsv").fails(t, 400, "bad_request", id)
 	})
@@ -235,11 +238,12 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 				"created_at": anyTime, "last_used_at": anyTime, "expires_at": anyTime,
 				"files": []fields{{"name": "bol.pdf", "size": bol, "type": "pdf"}, {"name": "orders.csv", "size": orders, "type": "csv"}},
 			}},
-			"total_sessions": 1, "next": nil,
+			"total_sessions": 1, "next": nil, "external_session_id": "s", "flask_session_id": nil, "query_params": noParams, "debug_timestamp": anyNumber,
 		})
 		p.get(t, "/validate-session?session_id=s").is(t, 200, with(fields{
 			"status": "contaminated", "is_clean": false, "contamination_risk": "medium",
 			"files_found": []string{"combined_data.csv", "bol.pdf", "orders.csv"}, "recommendations": anyList, "directory_exists": true,
+			"proper_workflow": anyList, "file_breakdown": fields{"pdf_files": []string{"bol.pdf"}, "csv_files": []string{"combined_data.csv", "orders.csv"}, "other_files": []any{}},
 		}))
 	})
 	t.Run("with more bills", func(t *testing.T) {
@@ -262,6 +266,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		names := []string{"combined_data.csv", "bol.pdf", "bol (2).pdf", "bol (3).pdf", "orders.csv"}
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
 			"status": "contaminated", "is_clean": false, "contamination_risk": "high", "files_found": names, "recommendations": anyList, "directory_exists": true,
+			"proper_workflow": anyList, "file_breakdown": fields{"pdf_files": names[1:4], "csv_files": []string{"combined_data.csv", "orders.csv"}, "other_files": []any{}},
 		}))
 		if got := p.get(t, "/download-bol/bol%20(2).pdf?_sid=s"); !bytes.Equal(got.body, more.bills) {
 			t.Error("the second file is not the one that was appended")
@@ -324,12 +329,13 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 	t.Run("the server itself", func(t *testing.T) {
 		alive := fields{"status": "alive", "message": anyText, "service": "Tallyman", "version": "test", "endpoints": anyObject}
 		p.get(t, "/ping").is(t, 200, alive)
-		alive["status"] = "awake"
+		alive["status"], alive["session_id"], alive["wake_time"], alive["instructions"] = "awake", mintedID, anyTime, anyList
 		p.get(t, "/wake-up").is(t, 200, alive)
 		for _, path := range []string{"/health", "/api/health"} {
 			p.get(t, path).is(t, 200, fields{
 				"status": "healthy", "service": "Tallyman", "version": "test", "storage": "working", "sessions": "working", "contents": "working", "workers": "working",
-				"reading": 0, "waiting": 0, "endpoints": anyObject,
+				"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production",
+				"cookie_config": fields{"samesite": "Lax", "secure": false, "httponly": true, "cookies_valid": true},
 			})
 		}
 		p.get(t, "/api/docs").is(t, 200, fields{"service": "Tallyman", "version": "test", "description": anyText, "openapi": "/openapi.json", "endpoints": anyObject})
@@ -581,6 +587,7 @@ func TestAllRoutesOfTheContractAreThere(t *testing.T) {
 		"get /download-bol/{name}", "get /status", "get /files", "get /validate-session", "get /debug-sessions", "get /debug-request",
 		"post /debug-request", "put /debug-request", "delete /debug-request", "post /convert", "get /ping", "get /wake-up", "get /health",
 		"get /api/health", "get /api/docs", "get /openapi.json", "get /docs", "get /metrics",
+		"post /auto-clean-session", "post /upload-stateless", "post /upload-stateless-multipart",
 	} {
 		method, path, _ := strings.Cut(want, " ")
 		if item, _ := paths[path].(map[string]any); item[method] == nil {

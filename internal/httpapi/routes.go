@@ -31,7 +31,7 @@ type route struct {
 	page    bool // it is a page that runs scripts of ours
 	changes bool // it changes the session
 	begins  bool // it begins or ends a session itself
-	reads   bool // it reads the body, although it needs none
+	reads   bool // it reads the body itself, and needs none
 
 	queries []parameter
 	bodies  []bodyDoc
@@ -69,6 +69,20 @@ func rawDocs(kinds []string, about string) (docs []bodyDoc) {
 		docs = append(docs, bodyDoc{media: kind, about: about})
 	}
 	return docs
+}
+
+// conversionDocs describes the files of a conversion by the names of their fields, the
+// second of which may be "".
+func conversionDocs(bills, billsToo, orders, ordersToo string) []bodyDoc {
+	fields := []bodyField{{name: bills, about: "a PDF of bills; may be there several times", file: true, many: true}}
+	if billsToo != "" {
+		fields = append(fields, bodyField{name: billsToo, about: "the same", file: true, many: true})
+	}
+	fields = append(fields, bodyField{name: orders, about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true})
+	if ordersToo != "" {
+		fields = append(fields, bodyField{name: ordersToo, about: "the same", file: true}, bodyField{name: "format", about: "csv, xlsx or json"})
+	}
+	return []bodyDoc{{media: body.Multipart, fields: fields}}
 }
 
 // typed makes a handler with an answer of one type a route's.
@@ -194,11 +208,21 @@ func routes() []*route {
 			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded}),
 		}, handleUploadCSV),
 	}
+	convertFaults := codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles})
 	for _, path := range []string{"/process", "/process-workflow"} {
-		rs = append(rs, typed(route{path: path, methods: post, op: "reread", changes: true,
-			summary: "Read the stored BOL again",
-			faults:  codes(readFaults, pdfFaults, storedFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
+		rs = append(rs, files(route{path: path, methods: post, op: "reread", changes: true, reads: true,
+			summary: "Read the stored BOL again; with files make their sheet without a session, as /convert does",
+			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
+			answer:  reflect.TypeFor[processAnswer](), media: sheetMedia,
+			faults: codes(convertFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
 		}, handleProcess))
+	}
+	for _, r := range []struct{ path, bills string }{{"/upload-stateless", "file"}, {"/upload-stateless-multipart", "pdf_file"}} {
+		rs = append(rs, typed(route{path: r.path, methods: post, op: "convert",
+			summary: "Make a sheet without a session, and answer it as CSV in JSON",
+			bodies:  conversionDocs(r.bills, "", "csv_file", ""),
+			faults:  convertFaults,
+		}, handleStateless(r.bills)))
 	}
 	return append(rs,
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
@@ -229,6 +253,10 @@ func routes() []*route {
 			summary: "Is the session clean? _sid is required",
 			faults:  codes(storedFaults, []fault.Code{SessionRequired}),
 		}, handleValidate),
+		typed(route{path: "/auto-clean-session", methods: post, op: "clean", changes: true,
+			summary: "Empty the session, if it has files. _sid is required",
+			faults:  []fault.Code{SessionRequired},
+		}, handleClean),
 		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
 			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, failed",
 			faults:  []fault.Code{SessionRequired},
@@ -236,14 +264,8 @@ func routes() []*route {
 		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
 			summary: "Make a sheet without a session",
 			queries: []parameter{formatParameter},
-			bodies: []bodyDoc{{media: body.Multipart, fields: []bodyField{
-				{name: "pdf", about: "a PDF of bills; may be there several times", file: true, many: true},
-				{name: "file", about: "the same", file: true, many: true},
-				{name: "csv", about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true},
-				{name: "csv_file", about: "the same", file: true},
-				{name: "format", about: "csv, xlsx or json"},
-			}}},
-			faults: codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
+			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
+			faults:  convertFaults,
 		}, handleConvert),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
@@ -259,7 +281,7 @@ func routes() []*route {
 		&route{path: "/ping", methods: get, public: true, summary: "Is the server alive?",
 			answer: reflect.TypeFor[aliveAnswer](), handle: handlePing},
 		&route{path: "/wake-up", methods: get, public: true, summary: "Is the server awake?",
-			answer: reflect.TypeFor[aliveAnswer](), handle: handleWakeUp},
+			answer: reflect.TypeFor[wakeAnswer](), handle: handleWakeUp},
 		&route{path: "/health", methods: get, public: true, summary: "Do storage and PDF workers really work? 503 if not",
 			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
 		&route{path: "/api/health", methods: get, public: true, summary: "The same as /health",

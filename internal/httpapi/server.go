@@ -66,6 +66,9 @@ type Config struct {
 	Tracer trace.Tracer
 }
 
+// DevelopmentVersion is the version of a build that is no release.
+const DevelopmentVersion = "development"
+
 // Server answers HTTP requests. It is an http.Handler.
 type Server struct {
 	config  Config
@@ -88,7 +91,7 @@ func New(c Config) *Server {
 	c.MaxUpload = cmp.Or(c.MaxUpload, 64<<20)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	c.Streams = cmp.Or(c.Streams, 1000)
-	c.Version = cmp.Or(c.Version, "development")
+	c.Version = cmp.Or(c.Version, DevelopmentVersion)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -240,6 +240,10 @@ func (c *call) param(name string) *string {
 	return &v
 }
 
+func (c *call) queryParams() queryParams {
+	return queryParams{c.param("_sid"), c.param("_action"), c.param("_t")}
+}
+
 // files returns the session that the request means and its files, as of one
 // instant. The session need not be there.
 func (c *call) files() (st session.State, there bool, files []desk.File, err error) {
@@ -265,7 +269,7 @@ func handleStatus(c *call) (statusAnswer, error) {
 	}
 	a := statusAnswer{
 		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: []fileShort{},
-		QueryParams: queryParams{c.param("_sid"), c.param("_action"), c.param("_t")},
+		QueryParams: c.queryParams(),
 	}
 	if id := c.naming.id(); id != "" {
 		a.SessionID = (*string)(&id)
@@ -324,10 +328,39 @@ type validateAnswer struct {
 	IsClean bool   `json:"is_clean"`
 	// Risk is that of taking the session for an empty one: "none", "low" (one
 	// BOL), "medium" (with orders) or "high" (several BOLs).
-	Risk            string   `json:"contamination_risk"`
-	FilesFound      []string `json:"files_found"`
-	Recommendations []string `json:"recommendations"`
+	Risk            string        `json:"contamination_risk"`
+	FilesFound      []string      `json:"files_found"`
+	FileBreakdown   fileBreakdown `json:"file_breakdown"`
+	Recommendations []string      `json:"recommendations"`
+	// ProperWorkflow are the requests of a workflow, in their order.
+	ProperWorkflow  []string `json:"proper_workflow"`
 	DirectoryExists bool     `json:"directory_exists"`
+}
+
+// fileBreakdown are the names of a session's files by their kind.
+type fileBreakdown struct {
+	PDF []string `json:"pdf_files"`
+	// CSV has the sheet, and an order export that is one.
+	CSV []string `json:"csv_files"`
+	// Other has an order export that is a workbook.
+	Other []string `json:"other_files"`
+}
+
+// breakDown returns the names of files, all of them and by kind.
+func breakDown(files []desk.File) (names []string, by fileBreakdown) {
+	names, by = []string{}, fileBreakdown{[]string{}, []string{}, []string{}}
+	for _, f := range files {
+		kind := &by.Other
+		switch f.Type {
+		case "pdf":
+			kind = &by.PDF
+		case "csv":
+			kind = &by.CSV
+		}
+		*kind = append(*kind, f.Name)
+		names = append(names, f.Name)
+	}
+	return names, by
 }
 
 func errSessionRequired() error {
@@ -344,11 +377,9 @@ func handleValidate(c *call) (validateAnswer, error) {
 	}
 	a := validateAnswer{
 		SessionID: string(c.naming.id()), Status: "valid", IsClean: len(files) == 0, Risk: "none",
-		FilesFound: []string{}, DirectoryExists: there,
+		DirectoryExists: there, ProperWorkflow: workflow,
 	}
-	for _, f := range files {
-		a.FilesFound = append(a.FilesFound, f.Name)
-	}
+	a.FilesFound, a.FileBreakdown = breakDown(files)
 	switch {
 	case len(st.BOL) > 1:
 		a.Risk = "high"
@@ -367,6 +398,59 @@ func handleValidate(c *call) (validateAnswer, error) {
 	if !a.IsClean {
 		a.Status = "contaminated"
 		a.Recommendations = append(a.Recommendations, "Call POST /new-session with this _sid before the next workflow; nothing of this one is visible then.")
+	}
+	return a, nil
+}
+
+// cleanAnswer is what /auto-clean-session says.
+type cleanAnswer struct {
+	SessionID string `json:"session_id"`
+	// Status is "cleaned" if there were files, "already_clean" if there were none, and
+	// "no_directory" if the session was not there.
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	// Contaminated and CleanupPerformed are true if there were files.
+	Contaminated     bool `json:"contamination_detected"`
+	CleanupPerformed bool `json:"cleanup_performed"`
+	// FilesRemoved has the sheet, too, which is no file of its own; Removed has not.
+	FilesRemoved []string      `json:"files_removed"`
+	Analysis     cleanAnalysis `json:"detailed_analysis"`
+	Removed      removedAnswer `json:"removed"`
+	// Ready is always true.
+	Ready bool `json:"ready_for_processing"`
+}
+
+// cleanAnalysis is what the session held before it was cleaned.
+type cleanAnalysis struct {
+	FileBreakdown   fileBreakdown `json:"file_breakdown"`
+	TotalFiles      int           `json:"total_files"`
+	DirectoryExists bool          `json:"directory_exists"`
+}
+
+// handleClean empties the session. A session that is empty or not there stays as it is.
+func handleClean(c *call) (cleanAnswer, error) {
+	if c.naming.given == "" && c.naming.minted == "" {
+		return cleanAnswer{}, errSessionRequired()
+	}
+	st, there, err := c.peek()
+	if err != nil {
+		return cleanAnswer{}, err
+	}
+	a := cleanAnswer{SessionID: string(c.naming.id()), Status: "no_directory", Message: "The session is not there; its first use begins it, empty.", Ready: true}
+	a.FilesRemoved, a.Analysis.FileBreakdown = breakDown(desk.Named(st))
+	a.Analysis.TotalFiles, a.Analysis.DirectoryExists = len(a.FilesRemoved), there
+	switch {
+	case len(a.FilesRemoved) > 0:
+		_, removed, err := c.begin()
+		if err != nil {
+			return cleanAnswer{}, err
+		}
+		c.noteRemoved(removed)
+		a.Status, a.Contaminated, a.CleanupPerformed = "cleaned", true, true
+		a.Message = fmt.Sprintf("The session was emptied; %s removed.", were(removed.Files, "file"))
+		a.Removed = removedAnswer{removed.Files, removed.Bytes}
+	case there:
+		a.Status, a.Message = "already_clean", "The session is empty and ready for a workflow."
 	}
 	return a, nil
 }

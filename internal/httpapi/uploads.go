@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"fmt"
+	"mime"
 	"net/url"
 	"strings"
 
@@ -307,22 +308,34 @@ type processAnswer struct {
 	RowCount int `json:"row_count"`
 }
 
-// handleProcess reads the stored BOL again.
-func handleProcess(c *call) (a processAnswer, err error) {
+// handleProcess reads the stored BOL again, or makes the sheet of the files in the
+// request, without a session.
+func handleProcess(c *call) (any, error) {
+	if kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type")); kind == body.Multipart {
+		s, f, err := c.convert(conversion{bills: []string{"pdf", "file"}, orders: []string{"csv", "csv_file"}, optional: true})
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			return converted(s, f)
+		}
+	} else if err := c.body.Ignore(); err != nil {
+		return nil, err
+	}
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
-		return a, err
+		return nil, err
 	}
 	st, _, err := c.peek()
 	if err != nil {
-		return a, err
+		return nil, err
 	}
 	st, s, err := c.s.desk.Reread(c.r.Context(), st)
 	if err != nil {
-		return a, afterAttach(err)
+		return nil, afterAttach(err)
 	}
 	csv, err := c.s.desk.CSV(c.r.Context(), st)
 	if err != nil {
-		return a, afterAttach(err)
+		return nil, afterAttach(err)
 	}
 	c.noteSummary(desk.Summary(s.Document))
 	return processAnswer{

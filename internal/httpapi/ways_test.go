@@ -428,6 +428,8 @@ func TestWhatMayBeSentIsDescribed(t *testing.T) {
 		"/upload-attachment": {"multipart/form-data", "application/json", "application/x-www-form-urlencoded", "application/pdf", "application/x-pdf", "application/octet-stream"},
 		"/upload-csv":        {"multipart/form-data", "application/json", "application/x-www-form-urlencoded", "text/csv", "text/x-csv", "text/comma-separated-values", "application/octet-stream"},
 		"/convert":           {"multipart/form-data"},
+		"/process":           {"multipart/form-data"},
+		"/upload-stateless":  {"multipart/form-data"},
 	} {
 		for _, kind := range kinds {
 			if content(path)[kind] == nil {
@@ -436,9 +438,13 @@ func TestWhatMayBeSentIsDescribed(t *testing.T) {
 		}
 	}
 	for path, names := range map[string][]string{
-		"/upload":            {"file", "mode", "filename"},
-		"/upload-attachment": {"file", "attachmentData", "file_data", "data"},
-		"/upload-csv":        {"file", "csv_data", "file_data", "csv", "csv_file", "data", "attachmentData", "name"},
+		"/upload":           {"file", "mode", "filename"},
+		"/process":          {"pdf", "file", "csv", "csv_file", "format"},
+		"/upload-stateless": {"file", "csv_file"},
+
+		"/upload-stateless-multipart": {"pdf_file", "csv_file"},
+		"/upload-attachment":          {"file", "attachmentData", "file_data", "data"},
+		"/upload-csv":                 {"file", "csv_data", "file_data", "csv", "csv_file", "data", "attachmentData", "name"},
 	} {
 		schema := content(path)["multipart/form-data"].(map[string]any)["schema"].(map[string]any)
 		properties := schema["properties"].(map[string]any)

@@ -34,6 +34,8 @@ type Reception struct {
 	// Strict makes a file that is not needed a fault: the answer has no place for a
 	// warning.
 	Strict bool
+	// Optional makes a body without files no fault.
+	Optional bool
 	// Fallback is the name of a file that has none.
 	Fallback string
 }
@@ -122,7 +124,7 @@ func (b *Body) Receive(ctx context.Context, rc Reception, d *desk.Desk, name str
 	for _, to := range rc.Files {
 		total += to.In.Len()
 	}
-	if total == 0 {
+	if total == 0 && !rc.Optional {
 		return nil, nil, rc.hinted(kind, rv.nothing(others, misfits))
 	}
 	return values, append(warnings, guesses...), nil
