@@ -200,14 +200,14 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 				t.Fatal(err)
 			}
 			in := d.Receive()
-			if err := in.Add(t.Context(), "bol.pdf", &bills); err != nil {
+			if err := in.Add(t.Context(), session.BOL, "bol.pdf", &bills); err != nil {
 				t.Fatal(err)
 			}
 			if st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil); err != nil {
 				t.Fatal(err)
 			}
 			in = d.Receive()
-			if err := in.Add(t.Context(), "orders.csv", &orders); err != nil {
+			if err := in.Add(t.Context(), session.Orders, "orders.csv", &orders); err != nil {
 				t.Fatal(err)
 			}
 			if st, _, err = d.AttachOrders(t.Context(), st, in); err != nil {

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"io"
 	"slices"
-
-	"tallyman/internal/fault"
 )
 
 // Pages are pages that were read, before they are put together to bills: what to
 // keep of a document, since pages of one bill can come in several documents.
-// They can be encoded with encoding/gob.
+// Encode and DecodePages store them.
 type Pages struct {
 	// Files are the documents that the pages come from.
 	Files    []File
@@ -76,34 +75,34 @@ type storedReading struct {
 	Problems     []Problem
 }
 
-// GobEncode encodes the pages.
-func (p *Pages) GobEncode() ([]byte, error) {
+// Encode writes the pages, to be read by DecodePages.
+func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
 		s.Readings[i] = storedReading{r.file, r.page, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("encoding pages: %w", err)
+	if err := gob.NewEncoder(w).Encode(s); err != nil {
+		return fmt.Errorf("encoding pages: %w", err)
 	}
-	return b.Bytes(), nil
+	return nil
 }
 
-// GobDecode decodes what GobEncode encoded.
-func (p *Pages) GobDecode(b []byte) error {
+// DecodePages reads what Encode wrote. It fails for what another version of the program
+// wrote, unless the form is still the same: the document must then be read again.
+func DecodePages(b []byte) (*Pages, error) {
 	var s stored
 	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
-		return fmt.Errorf("decoding pages: %w", err)
+		return nil, fmt.Errorf("decoding pages: %w", err)
 	}
 	if s.Version != storedVersion {
-		return fault.New(fault.NotFound, "the bills were read by another version of the program; process them again, or upload them again")
+		return nil, fmt.Errorf("decoding pages: they are of version %d, not %d", s.Version, storedVersion)
 	}
-	*p = Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
+	p := &Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
 			file: r.File, page: r.Page, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
 			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems,
 		}
 	}
-	return nil
+	return p, nil
 }

@@ -3,10 +3,10 @@ package bol
 import (
 	"bytes"
 	"encoding/gob"
+	"errors"
 	"reflect"
 	"testing"
 
-	"tallyman/internal/fault"
 	"tallyman/internal/page"
 )
 
@@ -64,17 +64,22 @@ func fullReading() *reading {
 func TestPagesSurviveStorage(t *testing.T) {
 	p := &Pages{Files: []File{{"a.pdf", 1}}, readings: []*reading{fullReading()}}
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(p); err != nil {
+	if err := p.Encode(&b); err != nil {
 		t.Fatal(err)
 	}
-	var got Pages
-	if err := gob.NewDecoder(&b).Decode(&got); err != nil {
+	got, err := DecodePages(b.Bytes())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(&got, p) {
+	if !reflect.DeepEqual(got, p) {
 		t.Errorf("got  %+v\nwant %+v", got.readings[0], p.readings[0])
 	}
 }
+
+// encodedBefore is encoded as version 0.1.0 encoded pages: as a gob within a gob.
+type encodedBefore []byte
+
+func (e encodedBefore) GobEncode() ([]byte, error) { return e, nil }
 
 func TestAppendedPagesKeepApart(t *testing.T) {
 	a := &Pages{Files: []File{{"a.pdf", 1}}, readings: []*reading{fullReading()}}
@@ -100,11 +105,15 @@ func TestAppendedPagesKeepApart(t *testing.T) {
 }
 
 func TestPagesOfAnotherVersionAreRefused(t *testing.T) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(stored{Version: 1}); err != nil {
+	var now, other, before bytes.Buffer
+	p := &Pages{Files: []File{{"a.pdf", 1}}, readings: []*reading{fullReading()}}
+	err := errors.Join(p.Encode(&now), gob.NewEncoder(&other).Encode(stored{Version: 1}), gob.NewEncoder(&before).Encode(encodedBefore(now.Bytes())))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := new(Pages).GobDecode(b.Bytes()); fault.CodeOf(err) != fault.NotFound {
-		t.Errorf("got %v, want not_found", err)
+	for name, b := range map[string][]byte{"another version": other.Bytes(), "version 0.1.0": before.Bytes(), "half": now.Bytes()[:now.Len()/2], "nothing": nil} {
+		if got, err := DecodePages(b); err == nil {
+			t.Errorf("%s is read as %+v", name, got)
+		}
 	}
 }

@@ -9,9 +9,7 @@
 package desk
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,9 +30,8 @@ import (
 
 // The codes that the desk adds.
 const (
-	NoBOL    fault.Code = "no_bol"    // orders or a reading were asked for before any bills
-	NoSheet  fault.Code = "no_sheet"  // there is no sheet before there are bills
-	NoUpload fault.Code = "no_upload" // an attach without a file
+	NoBOL   fault.Code = "no_bol"   // orders or a reading were asked for before any bills
+	NoSheet fault.Code = "no_sheet" // there is no sheet before there are bills
 )
 
 // Desk does the work of sessions. It is safe for concurrent use; what it does
@@ -147,7 +144,7 @@ type OrdersSummary struct {
 // session as it was when the upload began. progress may be nil.
 //
 // All of it is attached, or nothing. It fails with session.Superseded if the
-// session was reset, cleared or has expired since, with NoUpload, with
+// session was reset, cleared or has expired since, with fault.NoUpload, with
 // fault.Busy if there is no room to wait for reading, and with the codes of
 // storage and of intake.Reader.Bills; the session is then as it was. It returns
 // the state after the attach and its sheet.
@@ -260,46 +257,33 @@ func HasBills(st session.State) error {
 // attach reads what was received, stores what was read, and attaches both.
 // Nothing is locked meanwhile: the incarnation decides in the end.
 func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachment, in *Incoming, read func([]intake.File) ([]reading, error)) (_ session.State, _ *sheet.Sheet, err error) {
-	if len(in.files) == 0 {
-		return st, nil, fault.New(NoUpload, "there is no file in the request")
+	defer func() { in.end(ctx, err) }()
+	for _, f := range in.of(a.Slot) {
+		a.Files = append(a.Files, session.Input{Name: f.name, Content: f.ref})
 	}
-	stored := in.take()
-	defer func() { d.settle(ctx, stored, err) }() // what is left of them
-	a.Files = in.inputs()
-	readings, err := inTurn(ctx, d, st.Key.Owner, in, read)
+	if len(a.Files) == 0 {
+		return st, nil, fault.New(fault.NoUpload, "there is no file in the request")
+	}
+	readings, err := d.inTurn(ctx, st.Key.Owner, in, a.Slot, read)
 	if err != nil {
 		return st, nil, err
 	}
-	return d.commit(ctx, st, a, readings, &stored)
-}
-
-// settle gives contents back that were not attached.
-func (d *Desk) settle(ctx context.Context, stored []blob.Key, err error) {
-	if len(stored) == 0 {
-		return
-	}
-	if err != nil && session.Settled(err) {
-		d.drop(ctx, session.Removed{Contents: stored})
-		return
-	}
-	// They are attached, or nobody knows: then the row decides.
-	d.contents.Release(stored...)
+	return d.commit(ctx, st, a, readings, &in.custody)
 }
 
 // commit stores what was read from the files of an attachment, makes the sheet
-// that the session will have by it, and attaches them. What is stored is added
-// to stored; when it is attached there is nothing left in it.
+// session will have by it, and attaches them. What it stores it adds to the custody,
+// which hands everything over when it is attached.
 //
 // The sheet comes first, so that nothing is attached of which no sheet can be
 // made, and so that its size can be kept beside the files.
-func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, stored *[]blob.Key) (session.State, *sheet.Sheet, error) {
+func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, own *custody) (session.State, *sheet.Sheet, error) {
 	fresh := map[blob.Key]reading{}
 	for i, r := range readings {
-		ref, err := d.save(ctx, r.content())
+		ref, err := r.save(ctx, own)
 		if err != nil {
 			return st, nil, err
 		}
-		*stored = append(*stored, ref.Key)
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
@@ -311,7 +295,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		if beside {
 			a.Revision = st.Revision
 		}
-		now, e, err := d.tryCommit(ctx, st, a, readings, fresh, stored)
+		now, e, err := d.tryCommit(ctx, st, a, readings, fresh, own)
 		switch code := fault.CodeOf(err); {
 		case err == nil:
 			return now, e.sheet, nil
@@ -334,7 +318,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 // tryCommit attaches to a state. It fails with session.Changed if a names its
 // revision and that is over, and with fault.NotFound if contents of the state are
 // gone already.
-func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading, stored *[]blob.Key) (session.State, *entry, error) {
+func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading, own *custody) (session.State, *entry, error) {
 	facts := make([]*sheetFacts, len(a.Files))
 	next, err := d.foreseen(st, a, readings)
 	if err != nil {
@@ -360,9 +344,7 @@ func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attach
 	if err != nil {
 		return st, nil, err
 	}
-	// From here on they are the session's, whatever comes.
-	d.contents.Release(*stored...)
-	*stored = nil
+	own.hand() // to the session, whatever comes
 	d.drop(ctx, removed)
 	if e == nil || e.of != inputsOf(now) {
 		return st, nil, errors.New("files were attached to another state than was foreseen")
@@ -389,8 +371,8 @@ func (d *Desk) foreseen(st session.State, a session.Attachment, readings []readi
 }
 
 // inTurn reads files when it is their owner's turn.
-func inTurn(ctx context.Context, d *Desk, owner session.Owner, in *Incoming, read func([]intake.File) ([]reading, error)) ([]reading, error) {
-	files, closeAll, err := in.open(ctx)
+func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, slot session.Slot, read func([]intake.File) ([]reading, error)) ([]reading, error) {
+	files, closeAll, err := in.open(ctx, slot)
 	if err != nil {
 		return nil, err
 	}
@@ -413,8 +395,8 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 		return st, nil, err
 	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Update}
-	var stored []blob.Key
-	defer func() { d.settle(ctx, stored, err) }() // what is left of them
+	own := custody{desk: d}
+	defer func() { own.end(ctx, err) }()
 	readings, err := d.rereadInTurn(ctx, st)
 	if err != nil {
 		return st, nil, err
@@ -422,7 +404,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	for _, in := range st.BOL {
 		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
 	}
-	return d.commit(ctx, st, a, readings, &stored)
+	return d.commit(ctx, st, a, readings, &own)
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
@@ -475,27 +457,6 @@ func (d *Desk) Look(ctx context.Context, st session.State, look func(session.Sta
 		}
 		st = now
 	}
-}
-
-// save stores what was read from a file, to be loaded by load. The contents are
-// ours alone, so that the form is one that is quick.
-func (d *Desk) save(ctx context.Context, reading any) (blob.Ref, error) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(reading); err != nil {
-		return blob.Ref{}, fmt.Errorf("keeping what was read: %w", err)
-	}
-	return d.contents.Put(ctx, &b)
-}
-
-func (d *Desk) load(ctx context.Context, ref blob.Ref, to any) error {
-	b, err := blob.ReadAll(ctx, d.contents, ref)
-	if err != nil {
-		return err
-	}
-	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(to); err != nil {
-		return fmt.Errorf("understanding what was read before: %w", err)
-	}
-	return nil
 }
 
 // Picture renders one page, from 1, of one of the session's BOL files, an index

@@ -103,9 +103,9 @@ func upload(name string, b []byte) file {
 	return file{name: name, content: bytes.NewReader(b)}
 }
 
-func (p *place) receive(ctx context.Context, in *desk.Incoming, files []file) error {
+func (p *place) receive(ctx context.Context, in *desk.Incoming, slot session.Slot, files []file) error {
 	for _, f := range files {
-		if err := in.Add(ctx, f.name, f.content); err != nil {
+		if err := in.Add(ctx, slot, f.name, f.content); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (p *place) receive(ctx context.Context, in *desk.Incoming, files []file) er
 func (p *place) attachBills(ctx context.Context, st session.State, add bool, files []file, progress func(intake.Progress)) (session.State, error) {
 	in := p.Receive()
 	defer in.Discard()
-	if err := p.receive(ctx, in, files); err != nil {
+	if err := p.receive(ctx, in, session.BOL, files); err != nil {
 		return st, err
 	}
 	st, _, err := p.AttachBills(ctx, st, add, in, progress)
@@ -125,7 +125,7 @@ func (p *place) attachBills(ctx context.Context, st session.State, add bool, fil
 func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
 	in := p.Receive()
 	defer in.Discard()
-	if err := p.receive(ctx, in, []file{f}); err != nil {
+	if err := p.receive(ctx, in, session.Orders, []file{f}); err != nil {
 		return st, err
 	}
 	st, _, err := p.AttachOrders(ctx, st, in)
@@ -306,7 +306,7 @@ func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 		{"nothing", func() error {
 			_, err := p.attachBills(ctx, st, false, nil, nil)
 			return err
-		}, desk.NoUpload},
+		}, fault.NoUpload},
 	} {
 		if err := c.do(); fault.CodeOf(err) != c.code {
 			t.Errorf("%s: got %s, %v; want %s", c.name, fault.CodeOf(err), err, c.code)

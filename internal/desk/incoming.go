@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"io"
+	"slices"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/bol"
@@ -17,33 +18,49 @@ import (
 // Incoming are files on their way in: stored, but part of no session yet. Only
 // attaching them makes them so; whatever is not attached must be discarded.
 type Incoming struct {
-	desk  *Desk
+	custody
 	files []received
-	taken bool
 }
 
 type received struct {
+	slot session.Slot
 	name string
 	ref  blob.Ref
 }
 
 // Receive begins to take files in.
-func (d *Desk) Receive() *Incoming { return &Incoming{desk: d} }
+func (d *Desk) Receive() *Incoming { return &Incoming{custody: custody{desk: d}} }
 
-// Add stores the next file, which is read once, to its end, and never held in
-// memory as a whole. The name is as the client gave it, for display only. It
-// fails with the codes of storage, with session.TooManyFiles, and with whatever
-// the reader returns; then nothing of this file is kept.
-func (in *Incoming) Add(ctx context.Context, name string, content io.Reader) error {
-	if len(in.files) >= session.MaxFiles {
+// Add stores the next file of a slot, which is read once, to its end, and never held
+// in memory as a whole. The name is as the client gave it, for display only. It fails
+// with the codes of storage, with session.TooManyFiles, and with whatever the reader
+// returns; then nothing of this file is kept.
+func (in *Incoming) Add(ctx context.Context, slot session.Slot, name string, content io.Reader) error {
+	if len(in.of(slot)) >= session.MaxFiles {
 		return fault.New(session.TooManyFiles, "the request has more than %d files; send fewer at once", session.MaxFiles)
 	}
-	ref, err := in.desk.contents.Put(ctx, content)
+	ref, err := in.put(ctx, content)
 	if err != nil {
 		return err
 	}
-	in.files = append(in.files, received{session.FileName(name), ref})
+	in.files = append(in.files, received{slot, session.FileName(name), ref})
 	return nil
+}
+
+// Leave gives files back that turned out not to be meant, by their numbers: 0 for the
+// first that was added.
+func (in *Incoming) Leave(numbers ...int) {
+	var gone []blob.Key
+	var left []received
+	for i, f := range in.files {
+		if slices.Contains(numbers, i) {
+			gone = append(gone, f.ref.Key)
+		} else {
+			left = append(left, f)
+		}
+	}
+	in.files = left
+	in.giveBack(context.Background(), gone)
 }
 
 // Name gives the last file added another name, for requests that name a file
@@ -52,12 +69,6 @@ func (in *Incoming) Name(name string) {
 	if name = session.FileName(name); name != "" && len(in.files) > 0 {
 		in.files[len(in.files)-1].name = name
 	}
-}
-
-// Move takes over the files of another, which has none from then on.
-func (in *Incoming) Move(from *Incoming) {
-	in.files = append(in.files, from.files...)
-	from.files = nil
 }
 
 // Len returns the number of files.
@@ -82,39 +93,27 @@ func (in *Incoming) First() string {
 
 // Discard gives back the room of files that were not attached. It does nothing
 // to those that were.
-func (in *Incoming) Discard() {
-	if !in.taken {
-		in.desk.drop(context.Background(), session.Removed{Contents: in.take()})
+func (in *Incoming) Discard() { in.end(context.Background(), nil) }
+
+// of returns the files of a slot.
+func (in *Incoming) of(slot session.Slot) (files []received) {
+	for _, f := range in.files {
+		if f.slot == slot {
+			files = append(files, f)
+		}
 	}
+	return files
 }
 
-// take returns the keys of the files, which are the caller's from now on.
-func (in *Incoming) take() []blob.Key {
-	in.taken = true
-	keys := make([]blob.Key, len(in.files))
-	for i, f := range in.files {
-		keys[i] = f.ref.Key
-	}
-	return keys
-}
-
-func (in *Incoming) inputs() []session.Input {
-	inputs := make([]session.Input, len(in.files))
-	for i, f := range in.files {
-		inputs[i] = session.Input{Name: f.name, Content: f.ref}
-	}
-	return inputs
-}
-
-// open opens all files to be read.
-func (in *Incoming) open(ctx context.Context) (files []intake.File, closeAll func(), err error) {
+// open opens the files of a slot to be read.
+func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake.File, closeAll func(), err error) {
 	var open []io.Closer
 	closeAll = func() {
 		for _, c := range open {
 			c.Close()
 		}
 	}
-	for _, f := range in.files {
+	for _, f := range in.of(slot) {
 		content, err := in.desk.contents.Open(ctx, f.ref)
 		if err != nil {
 			closeAll()
@@ -126,19 +125,19 @@ func (in *Incoming) open(ctx context.Context) (files []intake.File, closeAll fun
 	return files, closeAll, nil
 }
 
-// Convert makes a sheet without a session: of PDFs of bills and, if there is a
-// file in it, an order export. Neither is kept. It fails with NoUpload, with
-// fault.Busy, and with the codes of storage and of reading.
-func (d *Desk) Convert(ctx context.Context, owner session.Owner, bills, export *Incoming) (*sheet.Sheet, error) {
-	if bills.Len() == 0 {
-		return nil, fault.New(NoUpload, "there is no PDF of bills in the request")
-	}
-	pdfs, closePDFs, err := bills.open(ctx)
+// Convert makes a sheet without a session: of PDFs of bills and of an order export, if
+// there is one. Neither is kept. It fails with fault.NoUpload, with fault.Busy, and with
+// the codes of storage and of reading.
+func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (*sheet.Sheet, error) {
+	pdfs, closePDFs, err := in.open(ctx, session.BOL)
 	if err != nil {
 		return nil, err
 	}
 	defer closePDFs()
-	exports, closeExports, err := export.open(ctx)
+	if len(pdfs) == 0 {
+		return nil, fault.New(fault.NoUpload, "there is no PDF of bills in the request")
+	}
+	exports, closeExports, err := in.open(ctx, session.Orders)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,13 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,12 +29,52 @@ type reading struct {
 	table *orders.Table
 }
 
-// content is what is kept of a reading.
-func (r reading) content() any {
+// save stores a reading, to be loaded by loadPages or loadOrders. Nobody else reads the
+// contents: the form is one that is quick.
+func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
+	var b bytes.Buffer
+	var err error
 	if r.table != nil {
-		return r.table
+		err = gob.NewEncoder(&b).Encode(r.table)
+	} else {
+		err = r.pages.Encode(&b)
 	}
-	return r.pages
+	if err != nil {
+		return blob.Ref{}, fmt.Errorf("keeping what was read: %w", err)
+	}
+	return own.put(ctx, &b)
+}
+
+// loadPages loads what was read from a file of bills. What another version of the program
+// stored, and this one does not understand, is read again from the file, when it is the
+// owner's turn; to store it again is what Reread is for.
+func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.Input) (*bol.Pages, error) {
+	b, err := blob.ReadAll(ctx, d.contents, in.Reading)
+	if err != nil {
+		return nil, err
+	}
+	if pages, err := bol.DecodePages(b); err == nil {
+		return pages, nil
+	}
+	leave, err := d.turn(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	r, err := d.reread(ctx, in)
+	return r.pages, err
+}
+
+func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, error) {
+	b, err := blob.ReadAll(ctx, d.contents, ref)
+	if err != nil {
+		return nil, err
+	}
+	table := &orders.Table{}
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(table); err != nil {
+		return nil, fmt.Errorf("understanding what was read before: %w", err)
+	}
+	return table, nil
 }
 
 // summary is what a listing says of a reading.
@@ -237,11 +280,11 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 		if err := ctx.Err(); err != nil {
 			return nil, fault.Ended(err)
 		}
-		var pages bol.Pages
-		if err := d.load(ctx, in.Reading, &pages); err != nil {
+		pages, err := d.loadPages(ctx, st.Key.Owner, in)
+		if err != nil {
 			return nil, err
 		}
-		all.Append(&pages)
+		all.Append(pages)
 	}
 	return all.Document()
 }
@@ -254,8 +297,7 @@ func (d *Desk) ordersOf(ctx context.Context, st session.State, fresh map[blob.Ke
 	if r, ok := fresh[st.Orders.Reading.Key]; ok {
 		return r.table, nil
 	}
-	table := &orders.Table{}
-	return table, d.load(ctx, st.Orders.Reading, table)
+	return d.loadOrders(ctx, st.Orders.Reading)
 }
 
 // Sheet returns the session's sheet: of its bills alone, or joined with its

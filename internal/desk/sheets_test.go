@@ -3,6 +3,7 @@ package desk_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -223,4 +224,39 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	}
 	p.Forget(otherBoth.Contents())
 	gone(otherBoth, "the session expired")
+}
+
+// upgraded is contents in which what was read has a form of another version.
+type upgraded struct {
+	blob.Store
+	reading blob.Key
+}
+
+type otherForm struct {
+	*strings.Reader
+	io.Closer
+}
+
+func (u upgraded) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	r, err := u.Store.Open(ctx, ref)
+	if err == nil && ref.Key == u.reading {
+		return otherForm{strings.NewReader("a form that nobody knows"), r}, nil
+	}
+	return r, err
+}
+
+func TestWhatAnotherVersionStoredIsReadAgain(t *testing.T) {
+	p := newPlace(t)
+	st, ship := withOrders(t, p, "s")
+	d := p.cold(upgraded{p.contents, st.BOL[0].Reading.Key}, desk.Limits{})
+	if csv, err := d.CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
+		t.Errorf("the sheet after an upgrade: %v, %.100s", err, csv)
+	}
+	st, _, err := d.Reread(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
+		t.Errorf("the sheet after reading again: %v, %.100s", err, csv)
+	}
 }

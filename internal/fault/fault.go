@@ -35,6 +35,7 @@ const (
 	Unreadable     Code = "unreadable"        // the file cannot be opened or read
 	Unwritable     Code = "unwritable"        // the output cannot be written
 	BadRequest     Code = "bad_request"       // the caller asked for something that makes no sense
+	NoUpload       Code = "no_upload"         // the caller sent no file, or it is not clear which
 	Busy           Code = "busy"              // no room now, try again later
 	Cancelled      Code = "cancelled"         // the caller gave up
 	NotFound       Code = "not_found"         // nothing there by that name

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -171,43 +172,37 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return nil, f, err
 	}
-	bills, export := c.s.desk.Receive(), c.s.desk.Receive()
-	defer bills.Discard()
-	defer export.Discard()
-	pdf, csv := body.Slot{In: bills, Coding: body.AsPDF}, body.Slot{In: export, Coding: body.AsEither, Most: 1}
-	fields := map[string]body.Slot{}
-	for _, name := range how.bills {
-		fields[name] = pdf
-	}
-	for _, name := range how.orders {
-		fields[name] = csv
-	}
-	values, _, err := c.body.Receive(c.r.Context(), body.Reception{
+	pdf := bills(body.AsPDF)
+	fields := slots(pdf, how.bills...)
+	maps.Copy(fields, slots(orders, how.orders...))
+	in, got, err := c.receive(body.Reception{
 		Forms: []string{body.Multipart},
 		Files: fields,
 		Stray: func(isPDF bool) body.Slot {
 			if isPDF {
 				return pdf
 			}
-			return csv
+			return orders
 		},
 		Strict:   true,
 		Optional: how.optional,
 		Fallback: "document",
-	}, c.s.desk, c.query("filename"))
+	})
 	if err != nil {
 		return nil, f, err
 	}
-	if how.optional && bills.Len()+export.Len() == 0 {
+	defer in.Discard()
+	if how.optional && in.Len() == 0 {
 		return nil, f, nil
 	}
+	values := got.Values
 	if c.values.Has("format") {
 		values.Set("format", c.query("format"))
 	}
 	if f, err = format(values); err != nil {
 		return nil, f, err
 	}
-	if s, err = c.s.desk.Convert(c.r.Context(), c.caller.owner, bills, export); err != nil {
+	if s, err = c.s.desk.Convert(c.r.Context(), c.caller.owner, in); err != nil {
 		return nil, f, err
 	}
 	c.note("pages", s.Document.PageCount())

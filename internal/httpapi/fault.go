@@ -27,7 +27,7 @@ const (
 var statuses = map[fault.Code]int{
 	session.BadID:           http.StatusBadRequest,
 	fault.BadRequest:        http.StatusBadRequest,
-	desk.NoUpload:           http.StatusBadRequest,
+	fault.NoUpload:          http.StatusBadRequest,
 	desk.NoBOL:              http.StatusBadRequest,
 	session.TooManyFiles:    http.StatusBadRequest,
 	body.BadBase64:          http.StatusBadRequest,

@@ -654,7 +654,9 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 		parts = append(parts, part{name: "x" + strconv.Itoa(i), content: []byte("y")})
 	}
 	for range session.MaxFiles + 1 {
-		files = append(files, part{name: "file", filename: "a.pdf", content: []byte("x")}, part{name: "attachmentData", filename: "a.pdf", content: []byte("x")})
+		for _, name := range []string{"file", "attachmentData", "pdf_file"} {
+			files = append(files, part{name: name, filename: "a.pdf", content: []byte("x")})
+		}
 	}
 	manyKind, many := multi(t, parts...)
 	filesKind, tooMany := multi(t, files...)

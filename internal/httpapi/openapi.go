@@ -104,7 +104,7 @@ func operation(s schemas, rt *route, method string) object {
 		op["parameters"] = params
 	}
 	if rt.bodies != nil {
-		op["requestBody"] = requestBody(rt.bodies, !rt.reads)
+		op["requestBody"] = requestBody(rt.bodies, !rt.optional)
 	}
 	if rt.public {
 		op["security"] = []any{}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -38,6 +39,23 @@ type viewAnswer struct {
 	// Sheet is as /download-bol?format=json gives it; null if there is none, or
 	// if the caller has this version.
 	Sheet any `json:"sheet"`
+}
+
+// state encodes the members of the answer, each with a comma after it, but for the sheet.
+func (a viewAnswer) state() (b []byte, err error) {
+	v := reflect.ValueOf(a)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Tag.Get("json")
+		if name == "sheet" {
+			continue
+		}
+		value, err := json.Marshal(v.Field(i).Interface())
+		if err != nil {
+			return nil, err
+		}
+		b = fmt.Appendf(b, "%q:%s,", name, value)
+	}
+	return b, nil
 }
 
 // inputView is one of a session's inputs.
@@ -105,13 +123,9 @@ func handleView(c *call) (any, error) {
 // sendView writes the sheet bill by bill, since it may be long, and compressed
 // if the client takes that: most of it are names of members.
 func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
-	head, err := json.Marshal(a)
+	head, err := a.state()
 	if err != nil {
 		return fmt.Errorf("encoding the state of a session: %w", err)
-	}
-	head, ok := bytes.CutSuffix(head, []byte("null}"))
-	if !ok {
-		return fmt.Errorf("the state of a session does not end with its sheet")
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/json")
@@ -132,7 +146,7 @@ func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
 		}
 		w = zipped
 	}
-	if _, err := w.Write(head); err != nil {
+	if _, err := fmt.Fprintf(w, `{%s"sheet":`, head); err != nil {
 		return err
 	}
 	if err := sheet.WriteJSON(w, s); err != nil {

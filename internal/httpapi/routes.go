@@ -31,7 +31,9 @@ type route struct {
 	page    bool // it is a page that runs scripts of ours
 	changes bool // it changes the session
 	begins  bool // it begins or ends a session itself
-	reads   bool // it reads the body itself, and needs none
+	reads   bool // it reads the body, although it needs none
+
+	optional bool // its bodies may be left out
 
 	queries []parameter
 	bodies  []bodyDoc
@@ -113,7 +115,7 @@ func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
 
 // The faults that routes have in common.
 var (
-	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, desk.NoUpload}
+	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, fault.NoUpload}
 	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
 	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
@@ -210,7 +212,7 @@ func routes() []*route {
 	}
 	convertFaults := codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles})
 	for _, path := range []string{"/process", "/process-workflow"} {
-		rs = append(rs, files(route{path: path, methods: post, op: "reread", changes: true, reads: true,
+		rs = append(rs, files(route{path: path, methods: post, op: "reread", changes: true, optional: true,
 			summary: "Read the stored BOL again; with files make their sheet without a session, as /convert does",
 			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
 			answer:  reflect.TypeFor[processAnswer](), media: sheetMedia,

@@ -40,51 +40,73 @@ type uploadAnswer struct {
 // The media types of PDFs that are sent as they are. The content decides.
 var billTypes = []string{body.PDF, body.OldPDF, body.Octets}
 
+// bills is a Slot for PDFs of bills, orders one for an order export.
+func bills(coding body.Coding) body.Slot { return body.Slot{For: string(session.BOL), Coding: coding} }
+
+var orders = body.Slot{For: string(session.Orders), Coding: body.AsEither, Most: 1}
+
+// slots gives all fields the same slot.
+func slots(to body.Slot, fields ...string) map[string]body.Slot {
+	all := map[string]body.Slot{}
+	for _, name := range fields {
+		all[name] = to
+	}
+	return all
+}
+
+// only is a Reception.Stray of a route that takes one kind of file.
+func only(to body.Slot) func(bool) body.Slot { return func(bool) body.Slot { return to } }
+
+// receive stores the files of the request. They must be discarded.
+func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error) {
+	in := c.s.desk.Receive()
+	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
+		return in.Add(c.r.Context(), session.Slot(f.For), f.Name, f.Content)
+	})
+	if err != nil {
+		in.Discard()
+		return nil, got, err
+	}
+	in.Leave(got.Unused...)
+	return in, got, nil
+}
+
 // handleUpload takes BOL files as they are.
 func handleUpload(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) body.Reception {
-		bills := body.Slot{In: in, Coding: body.AsPDF}
-		return body.Reception{
-			Forms:    []string{body.Multipart},
-			Raw:      billTypes,
-			RawField: "file",
-			Files:    map[string]body.Slot{"file": bills},
-			Stray:    func(bool) body.Slot { return bills },
-			Fallback: "document.pdf",
-		}
+	return c.attachBills(body.Reception{
+		Forms:    []string{body.Multipart},
+		Raw:      billTypes,
+		RawField: "file",
+		Files:    slots(bills(body.AsPDF), "file"),
+		Stray:    only(bills(body.AsPDF)),
+		Fallback: "document.pdf",
 	})
 }
 
 // handleUploadBase64 takes a BOL file in JSON.
 func handleUploadBase64(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) body.Reception {
-		bills := body.Slot{In: in, Coding: body.AsBase64}
-		return body.Reception{
-			Forms:    []string{body.JSON},
-			Files:    map[string]body.Slot{"file_data": bills, "attachmentData": bills},
-			Stray:    func(bool) body.Slot { return bills },
-			Fallback: "attachment.pdf",
-		}
+	return c.attachBills(body.Reception{
+		Forms:    []string{body.JSON},
+		Files:    slots(bills(body.AsBase64), "file_data", "attachmentData"),
+		Stray:    only(bills(body.AsBase64)),
+		Fallback: "attachment.pdf",
 	})
 }
 
 // handleUploadAttachment takes a BOL file as automation services send it.
 func handleUploadAttachment(c *call) (uploadAnswer, error) {
-	return c.attachBills(func(in *desk.Incoming) body.Reception {
-		bills := body.Slot{In: in, Coding: body.AsBase64}
-		return body.Reception{
-			Forms:    []string{body.JSON, body.URLEncoded, body.Multipart},
-			Raw:      billTypes,
-			RawField: "attachmentData",
-			Files:    map[string]body.Slot{"attachmentData": bills, "file_data": bills, "data": bills},
-			Also:     []string{"file"},
-			Stray:    func(bool) body.Slot { return bills },
-			Fallback: "attachment.pdf",
-		}
+	return c.attachBills(body.Reception{
+		Forms:    []string{body.JSON, body.URLEncoded, body.Multipart},
+		Raw:      billTypes,
+		RawField: "attachmentData",
+		Files:    slots(bills(body.AsBase64), "attachmentData", "file_data", "data"),
+		Also:     []string{"file"},
+		Stray:    only(bills(body.AsBase64)),
+		Fallback: "attachment.pdf",
 	})
 }
 
-func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAnswer, err error) {
+func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	defer func() { c.s.metrics.upload("bol", err) }()
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return a, err
@@ -100,18 +122,17 @@ func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAns
 			c.tellFailed("bol", err)
 		}
 	}()
-	in := c.s.desk.Receive()
-	defer in.Discard()
-	values, warnings, err := c.body.Receive(c.r.Context(), how(in), c.s.desk, c.query("filename"))
+	in, got, err := c.receive(rc)
 	if err != nil {
 		return a, err
 	}
-	if name := cmp.Or(values.Get("filename"), values.Get("name")); in.Len() == 1 {
+	defer in.Discard()
+	if name := cmp.Or(got.Values.Get("filename"), got.Values.Get("name")); in.Len() == 1 {
 		in.Name(name)
 	} else if name != "" {
-		warnings = append(warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", body.Shorten(name, 40), in.Len()))
+		got.Warnings = append(got.Warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", body.Shorten(name, 40), in.Len()))
 	}
-	add, err := c.appends(values)
+	add, err := c.appends(got.Values)
 	if err != nil {
 		return a, err
 	}
@@ -132,7 +153,7 @@ func (c *call) attachBills(how func(*desk.Incoming) body.Reception) (a uploadAns
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Pages, a.Bills, a.Lines = sum.Pages, sum.Bills, sum.Lines
 	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
-	a.Warnings = append(warningsOf(s.Document), warnings...)
+	a.Warnings = append(warningsOf(s.Document), got.Warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
 		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
 	return a, nil
@@ -258,22 +279,20 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 			c.tellFailed("orders", err)
 		}
 	}()
-	in := c.s.desk.Receive()
-	defer in.Discard()
-	orders := body.Slot{In: in, Most: 1, Coding: body.AsEither}
-	values, warnings, err := c.body.Receive(c.r.Context(), body.Reception{
+	in, got, err := c.receive(body.Reception{
 		Forms:    []string{body.Multipart, body.JSON, body.URLEncoded},
 		Raw:      exportTypes,
 		RawField: "file",
-		Files:    map[string]body.Slot{"file": orders, "csv_data": orders, "file_data": orders},
+		Files:    slots(orders, "file", "csv_data", "file_data"),
 		Also:     []string{"csv", "csv_file", "data", "attachmentData"},
-		Stray:    func(bool) body.Slot { return orders },
+		Stray:    only(orders),
 		Fallback: "orders.csv",
-	}, c.s.desk, c.query("filename"))
+	})
 	if err != nil {
 		return a, err
 	}
-	in.Name(cmp.Or(values.Get("filename"), values.Get("name")))
+	defer in.Discard()
+	in.Name(cmp.Or(got.Values.Get("filename"), got.Values.Get("name")))
 	a.Filename = in.First()
 	c.attrs = append(c.attrs, byteCount(in.Size()))
 	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
@@ -284,7 +303,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
-	a.Warnings = append([]string{}, warnings...)
+	a.Warnings = append([]string{}, got.Warnings...)
 	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, text.Count(a.Rows, "order row"))
 	c.note("rows", a.Rows)
 	c.note("matched", a.Matched)

@@ -2,9 +2,9 @@
 // fields and files: multipart and URL-encoded forms, JSON, base64, and files as
 // they are, named rightly, wrongly or not at all.
 //
-// A body is read once, as a stream, under limits of size and of time. Files go
-// straight to where the reception of a route wants them; nothing but short texts
-// is ever held in memory as a whole.
+// A body is read once, as a stream, under limits of size and of time. Each file goes
+// straight to whoever stores it; nothing but short texts is ever held in memory as a
+// whole. The package knows nothing of sessions or of what files are for.
 package body
 
 import (

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
@@ -243,5 +248,52 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 	}
 	if _, err := io.ReadAll(r); fault.CodeOf(err) != BadBase64 {
 		t.Errorf("base64 with a comma at its end: %v", err)
+	}
+}
+
+// A body gives its files one after the other, and says at the end which were not meant.
+func TestABodyGivesItsFilesAsAStream(t *testing.T) {
+	slot := Slot{For: "bills", Coding: AsPDF}
+	rc := Reception{
+		Forms: []string{Multipart}, Raw: []string{PDF}, RawField: "file", Fallback: "none.pdf",
+		Files: map[string]Slot{"file": slot}, Stray: func(bool) Slot { return slot },
+	}
+	part := func(head, content string) string {
+		return "--x\r\nContent-Disposition: form-data; " + head + "\r\n\r\n" + content + "\r\n"
+	}
+	first, second, stray := part(`name="file"; filename="1.pdf"`, "one"), part(`name="file"`+"\r\nContent-Type: application/pdf", "two"), part(`name="x"; filename="s.pdf"`, "stray")
+	for _, c := range []struct {
+		name, kind, body string
+		files            string
+		unused           []int
+	}{
+		{"raw", PDF, "%PDF-1", "none.pdf=%PDF-1", nil},
+		{"two files", "multipart/form-data; boundary=x", first + second + "--x--", "1.pdf=one none.pdf=two", nil},
+		{"a file of another name alone", "multipart/form-data; boundary=x", stray + "--x--", "s.pdf=stray", nil},
+		{"a file of another name first", "multipart/form-data; boundary=x", stray + first + second + "--x--", "s.pdf=stray 1.pdf=one none.pdf=two", []int{0}},
+		{"a file of another name after", "multipart/form-data; boundary=x", first + stray + "--x--", "1.pdf=one", nil},
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.kind)
+		b := New(r, http.NewResponseController(httptest.NewRecorder()), Limits{Upload: 1 << 20, Timeout: time.Minute})
+		var files []string
+		got, err := b.Receive(rc, "", func(f File) error {
+			content, err := io.ReadAll(f.Content)
+			if f.For != "bills" {
+				t.Errorf("%s: a file is for %q", c.name, f.For)
+			}
+			files = append(files, f.Name+"="+string(content))
+			return err
+		})
+		if err != nil || strings.Join(files, " ") != c.files || !slices.Equal(got.Unused, c.unused) {
+			t.Errorf("%s: %q, %v not used, %v; want %q, %v", c.name, files, got.Unused, err, c.files, c.unused)
+		}
+		// What storing fails with, the request fails with.
+		full := errors.New("full")
+		r.Body = io.NopCloser(strings.NewReader(c.body))
+		b = New(r, http.NewResponseController(httptest.NewRecorder()), Limits{Upload: 1 << 20, Timeout: time.Minute})
+		if _, err := b.Receive(rc, "", func(File) error { return full }); err != full {
+			t.Errorf("%s: storing fails, and receiving with %v", c.name, err)
+		}
 	}
 }

@@ -61,7 +61,7 @@ func (b *Body) open(rc Reception, name string) (f fields, kind string, err error
 	if b.r.ContentLength > b.left {
 		return nil, kind, b.tooLarge()
 	}
-	r := bufio.NewReaderSize(b, 32<<10)
+	r := bufio.NewReaderSize(b, window)
 	need := 1
 	if vague(kind) {
 		need = maxHead
@@ -94,6 +94,10 @@ func (b *Body) open(rc Reception, name string) (f fields, kind string, err error
 	}
 	return nil, kind, fault.New(UnsupportedType, "this route does not read %.80q; it reads %s", said, accepted)
 }
+
+// window is how much is buffered of a body or of a file in it, in bytes. It is one size,
+// so that a body that is one file is buffered once.
+const window = 64 << 10
 
 // counted bounds the number of fields.
 type counted struct {
@@ -251,7 +255,7 @@ func (p *partReader) Read(b []byte) (int, error) {
 // isEmpty reports whether nothing can be read from r, and returns a reader of
 // all there is.
 func isEmpty(r io.Reader) (*bufio.Reader, bool, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+	b := bufio.NewReaderSize(r, window) // r itself, if it is the body as it is
 	_, err := b.Peek(1)
 	if err == io.EOF {
 		return b, true, nil

@@ -2,7 +2,6 @@ package body
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 )
 
@@ -23,13 +21,13 @@ type Reception struct {
 	Raw []string
 	// RawField is the field that such a file counts as.
 	RawField string
-	// Files are the fields that hold files, and where they go.
+	// Files are the fields that hold files, and what those are.
 	Files map[string]Slot
 	// Also are names that some programs use instead. They count only if there is
 	// nothing in Files.
 	Also []string
-	// Stray says where a file goes whose field is in neither, by what it is. It is
-	// taken if that leaves no doubt.
+	// Stray says what a file is whose field is in neither, by its content. It is taken
+	// if that leaves no doubt.
 	Stray func(pdf bool) Slot
 	// Strict makes a file that is not needed a fault: the answer has no place for a
 	// warning.
@@ -46,22 +44,57 @@ func (rc Reception) reads(kind string) bool { return slices.Contains(rc.Forms, k
 // takes reports whether bodies of that media type are taken as one file.
 func (rc Reception) takes(kind string) bool { return slices.Contains(rc.Raw, kind) }
 
-// Slot is where the file of a field goes.
+// Slot is what the file of a field is.
 type Slot struct {
-	In *desk.Incoming
+	// For is the route's word for what the file is for. Files with the same word belong
+	// together.
+	For string
 	// Coding says how a file stands in text fields.
 	Coding Coding
-	// Most is how many files it takes, 0 for any number.
+	// Most is how many files there may be, 0 for any number.
 	Most int
 }
 
-// receiver takes the files of one body in.
+// File is a file of a body. Its content is decoded, and read before the next file comes.
+type File struct {
+	For     string // as its Slot says
+	Name    string // as the client gave it, for display only
+	Content io.Reader
+}
+
+// Received is what a body held beside its files.
+type Received struct {
+	// Values are its text fields.
+	Values url.Values
+	// Warnings are sentences on what was ignored or guessed.
+	Warnings []string
+	// Unused are the files that turned out at the end not to be meant, by their numbers
+	// in the order in which they were stored, from 0.
+	Unused []int
+}
+
+// receiver hands the files of one body out.
 type receiver struct {
 	Reception
-	ctx  context.Context
-	body *Body
-	desk *desk.Desk
-	name string // of the file, as the URL gives it
+	body   *Body
+	name   string // of the file, as the URL gives it
+	store  func(File) error
+	stored int               // files
+	known  map[string]*tally // what came in the fields of Reception.Files, by Slot.For
+}
+
+// tally counts files.
+type tally struct {
+	files int
+	bytes int64
+}
+
+// of returns the tally of a slot.
+func (rv *receiver) of(s Slot) *tally {
+	if rv.known[s.For] == nil {
+		rv.known[s.For] = &tally{}
+	}
+	return rv.known[s.For]
 }
 
 // maxText bounds the fields that are read as a whole, in bytes.
@@ -70,22 +103,22 @@ const maxText = 64 << 10
 // texts are the fields that requests use beside their files.
 var texts = []string{"filename", "name", "mode", "format"}
 
-// Receive reads the body and stores its files in the slots of the reception. ctx is
-// the request's as it is now: it may have a span that it had not when the body was
-// made. name is what the request's URL calls a file that the body gives no name, "" if it
-// says nothing. It returns the text fields, and sentences on what was ignored or
-// guessed. It fails with the codes of this package, with fault.BadRequest,
-// fault.TooLarge and fault.Cancelled, with desk.NoUpload, and as Incoming.Add
-// does.
-func (b *Body) Receive(ctx context.Context, rc Reception, d *desk.Desk, name string) (values url.Values, warnings []string, err error) {
+// Receive reads the body and has its files stored, one after the other. name is what the
+// request's URL calls a file that the body gives no name, "" if it says nothing. store
+// reads the content of a file to its end, and fails with what the reader returns, wrapped
+// or not.
+//
+// It fails with the codes of this package, with fault.BadRequest, fault.TooLarge,
+// fault.Cancelled and fault.NoUpload, and as store does. What was stored is then of no
+// use.
+func (b *Body) Receive(rc Reception, name string, store func(File) error) (got Received, err error) {
 	fields, kind, err := b.open(rc, name)
 	if err != nil {
-		return nil, nil, err
+		return got, err
 	}
-	rv := &receiver{Reception: rc, ctx: ctx, body: b, desk: d, name: name}
-	values = url.Values{}
+	rv := &receiver{Reception: rc, body: b, name: name, store: store, known: map[string]*tally{}}
+	got.Values = url.Values{}
 	strays := &strays{rv: rv}
-	defer strays.discard()
 	var others, misfits []string
 	for {
 		f, err := fields.next()
@@ -93,7 +126,7 @@ func (b *Body) Receive(ctx context.Context, rc Reception, d *desk.Desk, name str
 			break
 		}
 		if err != nil {
-			return nil, nil, rc.hinted(kind, err)
+			return got, rc.hinted(kind, err)
 		}
 		to, isFile := rc.Files[f.name]
 		why := ""
@@ -101,33 +134,28 @@ func (b *Body) Receive(ctx context.Context, rc Reception, d *desk.Desk, name str
 		case isFile && f.value == nil:
 			misfits = append(misfits, fmt.Sprintf("the field %s is %s", f.name, f.what))
 		case isFile:
-			why, err = rv.store(to, f)
+			why, err = rv.take(to, f, rv.of(to))
 		case f.value != nil && f.filename == "" && slices.Contains(texts, f.name):
-			err = f.text(values)
+			err = f.text(got.Values)
 		case f.value != nil && (f.file || strays.mayBeText(f)):
 			why, err = strays.take(f)
 		case len(others) < 10:
 			others = append(others, fieldName(f.name))
 		}
 		if err != nil {
-			return nil, nil, rc.hinted(kind, err)
+			return got, rc.hinted(kind, err)
 		}
-		if why != "" && !slices.Contains(warnings, why) {
-			warnings = append(warnings, why)
+		if why != "" && !slices.Contains(got.Warnings, why) {
+			got.Warnings = append(got.Warnings, why)
 		}
 	}
-	guesses, err := strays.settle()
-	if err != nil {
-		return nil, nil, err
+	if err := strays.settle(&got); err != nil {
+		return got, err
 	}
-	total := 0
-	for _, to := range rc.Files {
-		total += to.In.Len()
+	if rv.stored == len(got.Unused) && !rc.Optional {
+		return got, rc.hinted(kind, rv.nothing(others, misfits))
 	}
-	if total == 0 && !rc.Optional {
-		return nil, nil, rc.hinted(kind, rv.nothing(others, misfits))
-	}
-	return values, append(warnings, guesses...), nil
+	return got, nil
 }
 
 // text reads one of the texts.
@@ -143,10 +171,10 @@ func (f *field) text(values url.Values) error {
 	return nil
 }
 
-// store takes the file of one field in. Fields that are empty do not count: a
-// browser sends them for files that nobody chose. why says why a field was
+// take has the file of one field stored, and counts it. Fields that are empty do not
+// count: a browser sends them for files that nobody chose. why says why a field was
 // ignored.
-func (rv *receiver) store(to Slot, f *field) (why string, err error) {
+func (rv *receiver) take(to Slot, f *field, count *tally) (why string, err error) {
 	file, empty, err := isEmpty(f.value)
 	if err != nil {
 		return "", err
@@ -155,7 +183,7 @@ func (rv *receiver) store(to Slot, f *field) (why string, err error) {
 		return "", nil
 	}
 	coding := to.Coding
-	if !f.file && coding != AsPDF && to.In.Len() > 0 {
+	if !f.file && coding != AsPDF && count.files > 0 {
 		// The same file is often given under several names.
 		return "The request gives the file's content more than once; only the first was used.", nil
 	}
@@ -171,31 +199,36 @@ func (rv *receiver) store(to Slot, f *field) (why string, err error) {
 			coding = AsPDF
 		}
 	}
-	if to.Most > 0 && to.In.Len() >= to.Most {
+	if to.Most > 0 && count.files >= to.Most {
 		return "", fault.New(fault.BadRequest, "the request has more than one order export; send one")
 	}
 	content, err := decoded(file, coding, f.in == URLEncoded)
 	if err != nil {
 		return "", err
 	}
-	limits := rv.body.limits
-	limited := &limitedFile{r: content, left: limits.Upload - to.In.Size(), limits: limits}
-	return "", to.In.Add(rv.ctx, cmp.Or(f.filename, rv.name, rv.Fallback), limited)
+	limited := &limitedFile{r: content, count: count, limits: rv.body.limits}
+	if err := rv.store(File{to.For, cmp.Or(f.filename, rv.name, rv.Fallback), limited}); err != nil {
+		return "", err
+	}
+	rv.stored++
+	count.files++
+	return "", nil
 }
 
-// limitedFile refuses what is over the limit of an upload once it is decoded.
+// limitedFile counts the bytes of a file once it is decoded, and refuses those over the
+// limit of an upload.
 type limitedFile struct {
 	r      io.Reader
-	left   int64
+	count  *tally
 	limits Limits
 }
 
 func (l *limitedFile) Read(p []byte) (int, error) {
-	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1]
+	if left := l.limits.Upload - l.count.bytes; int64(len(p)) > left+1 {
+		p = p[:left+1]
 	}
 	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
+	if l.count.bytes += int64(n); l.count.bytes > l.limits.Upload {
 		return 0, l.limits.exceeded()
 	}
 	return n, err
@@ -206,20 +239,20 @@ func (rv *receiver) nothing(others, misfits []string) error {
 	names := strings.Join(slices.Sorted(maps.Keys(rv.Files)), " or ")
 	switch {
 	case rv.body.read == 0:
-		return fault.New(desk.NoUpload, "the request has no body, and so no file; send it in the field %s", names)
+		return fault.New(fault.NoUpload, "the request has no body, and so no file; send it in the field %s", names)
 	case len(misfits) > 0:
-		return fault.New(desk.NoUpload, "there is no file in the request: %s; it must be a text that holds the file", strings.Join(misfits, ", and "))
+		return fault.New(fault.NoUpload, "there is no file in the request: %s; it must be a text that holds the file", strings.Join(misfits, ", and "))
 	case len(others) > 0:
-		return fault.New(desk.NoUpload, "there is no file in the request; send it in the field %s (found instead: %s)", names, strings.Join(others, ", "))
+		return fault.New(fault.NoUpload, "there is no file in the request; send it in the field %s (found instead: %s)", names, strings.Join(others, ", "))
 	}
-	return fault.New(desk.NoUpload, "there is no file in the request; send it in the field %s", names)
+	return fault.New(fault.NoUpload, "there is no file in the request; send it in the field %s", names)
 }
 
 // hinted adds to what is wrong with an URL-encoded form that the body may be none:
 // some programs call everything that.
 func (rc Reception) hinted(kind string, err error) error {
 	code := fault.CodeOf(err)
-	if kind != URLEncoded || code != fault.BadRequest && code != desk.NoUpload {
+	if kind != URLEncoded || code != fault.BadRequest && code != fault.NoUpload {
 		return err
 	}
 	for _, raw := range []string{CSV, PDF} {

@@ -1,0 +1,50 @@
+package desk
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/session"
+)
+
+// custody owns contents from the moment in which they are stored until a session's row
+// names them, or until they are given back.
+type custody struct {
+	desk *Desk
+	keys []blob.Key
+}
+
+// put stores what it reads from r.
+func (c *custody) put(ctx context.Context, r io.Reader) (blob.Ref, error) {
+	ref, err := c.desk.contents.Put(ctx, r)
+	if err == nil {
+		c.keys = append(c.keys, ref.Key)
+	}
+	return ref, err
+}
+
+// hand leaves the contents to the row of a session, which alone decides about them.
+func (c *custody) hand() {
+	c.desk.contents.Release(c.keys...)
+	c.keys = nil
+}
+
+// giveBack deletes contents.
+func (c *custody) giveBack(ctx context.Context, keys []blob.Key) {
+	c.keys = slices.DeleteFunc(slices.Clone(c.keys), func(k blob.Key) bool { return slices.Contains(keys, k) })
+	c.desk.drop(ctx, session.Removed{Contents: keys})
+}
+
+// end ends the custody of what was not attached because of err: it is given back, unless
+// nobody knows whether it was attached.
+func (c *custody) end(ctx context.Context, err error) {
+	switch {
+	case len(c.keys) == 0:
+	case err != nil && !session.Settled(err):
+		c.hand()
+	default:
+		c.giveBack(ctx, c.keys)
+	}
+}
