@@ -12,22 +12,22 @@ import (
 // value returns what the cell of a column that is read holds, and notes what is
 // wrong with it. Of a cell whose value is not known nothing is left: a sheet
 // would reckon with #N/A as with any ship-to.
-func (c *collector) value(f field, number, col int, cell grid.Cell) string {
+func (c *collector) value(number, col int, cell grid.Cell) string {
 	text := strings.TrimFunc(cell.Text, grid.Blank)
 	switch {
 	case cell.Kind == grid.Uncomputed:
-		return c.unread(Uncomputed, f, number, col, text)
+		return c.unread(Uncomputed, number, col, text)
 	case text == "":
 		return ""
 	case cell.Kind == grid.Error || isError(text):
-		return c.unread(ErrorCell, f, number, col, text)
+		return c.unread(ErrorCell, number, col, text)
 	case nulls[text]:
 		c.troubles.add(NullText, number, col, text, "")
 		return ""
 	case text[0] == '=' && cell.Kind == grid.Text:
 		proofed, ok := unproof(text[1:])
 		if !ok {
-			return c.unread(FormulaText, f, number, col, text)
+			return c.unread(FormulaText, number, col, text)
 		}
 		text = proofed
 	case text[0] == '\'':
@@ -56,20 +56,10 @@ func (c *collector) value(f field, number, col int, cell grid.Cell) string {
 }
 
 // unread notes a cell whose value is not known.
-func (c *collector) unread(kind NoteKind, f field, number, col int, shown string) string {
+func (c *collector) unread(kind NoteKind, number, col int, shown string) string {
 	c.troubles.add(kind, number, col, shown, "")
-	if c.unknown == nil {
-		c.unknown = map[int]fields{}
-	}
-	c.unknown[len(c.rows)] |= 1 << f
 	return ""
 }
-
-// fields is a set of them.
-type fields uint16
-
-// has reports whether a field is in the set.
-func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 
 // isError reports whether a text is the error of a formula, as Excel,
 // LibreOffice and Google Sheets write it in any language, or the hash marks of
@@ -128,6 +118,9 @@ func unapostrophe(s string) string {
 // digits after the fifteenth are zeros, which is all that spreadsheets keep.
 func spoilt(s string, kind grid.Kind) bool {
 	s = strings.TrimLeft(s, "+-")
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		return false
+	}
 	if grid.DigitsOnly(s) {
 		const kept = 15
 		least := kept + 2 // a text may well end with one zero

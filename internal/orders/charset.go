@@ -152,6 +152,9 @@ func mark(fits, within bool) int {
 // misread finds a text in UTF-8 that was read in another character set on its
 // way, such as "CAFÃ‰", and returns what it was: "CAFÉ".
 func misread(s string) (string, bool) {
+	if !adjacent(s) {
+		return "", false
+	}
 	for i := range charsets[:guessed] {
 		b, ok := charsets[i].encode(s)
 		if !ok || !utf8.ValidString(b) {
@@ -172,4 +175,17 @@ func misread(s string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// adjacent reports whether two characters beyond ASCII stand side by side, as
+// those that a character of UTF-8 is misread as do.
+func adjacent(s string) bool {
+	before := false
+	for _, r := range s {
+		if r >= utf8.RuneSelf && before {
+			return true
+		}
+		before = r >= utf8.RuneSelf
+	}
+	return false
 }

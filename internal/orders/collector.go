@@ -32,9 +32,6 @@ type collector struct {
 
 	troubles troubles
 	filled   [numFields]int // cells with a value, by field
-	// unknown are the fields of rows, by index, whose cells hold what is no
-	// value. They are empty, but must not be taken for it.
-	unknown map[int]fields
 
 	// closest is the row most like a header, while there is none.
 	closest struct {
@@ -94,14 +91,13 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 		if err := c.checkCell(number, col, cells[col].Text); err != nil {
 			return err
 		}
-		values[f] = c.value(field(f), number, col, cells[col])
+		values[f] = c.value(number, col, cells[col])
 		if values[f] != "" {
 			c.filled[f]++
 		}
 		total += len(values[f])
 	}
 	if total == 0 {
-		delete(c.unknown, len(c.rows))
 		return nil
 	}
 	if len(c.rows) >= c.lim.Rows {
