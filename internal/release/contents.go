@@ -23,13 +23,13 @@ const (
 	sbomVersion = "v1.10.0"
 )
 
-// sbomTool builds the tool, once for all targets.
-func (r *release) sbomTool(ctx context.Context, work string) (string, error) {
+// install builds a tool, once for all targets, and returns its path.
+func (r *release) install(ctx context.Context, work, module, version string) (string, error) {
 	bin := filepath.Join(work, "bin")
 	on := *r
 	on.env = append(slices.Clip(r.env), "GOBIN="+bin, "CGO_ENABLED=")
-	_, err := on.goTool(ctx, "install", sbomModule+"@"+sbomVersion)
-	return filepath.Join(bin, "cyclonedx-gomod"), err
+	_, err := on.goTool(ctx, "install", module+"@"+version)
+	return filepath.Join(bin, filepath.Base(module)), err
 }
 
 // linked are the modules that are in a binary, with their folders.

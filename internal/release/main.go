@@ -1,6 +1,6 @@
 // Release builds what is handed out: static binaries for six systems, each in an
-// archive with its licences and the list of what is in it (an SBOM), and their
-// checksums. The script release at the top calls it.
+// archive with its licences and the list of what is in it (an SBOM), packages for
+// Linux, and the checksums of all. The script release at the top calls it.
 //
 // The same source, version and toolchain give the same bytes, in whatever folder
 // and whenever: paths and times are left out, and what is written is in order.
@@ -30,8 +30,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const about = `Builds a release: an archive for each system, with the binary, licences and SBOM, and
-SHA256SUMS.
+const about = `Builds a release: an archive for each system, with the binary, licences and SBOM, .deb
+and .rpm packages for Linux, and SHA256SUMS.
 
 Usage: ./release [VERSION] [OPTION …]
 
@@ -281,12 +281,16 @@ func (r *release) build(ctx context.Context) (results []result, err error) {
 			os.RemoveAll(r.out) // half a release is none, and would be in the way of the next
 		}
 	}()
-	tool, err := r.sbomTool(ctx, work)
+	sbom, err := r.install(ctx, work, sbomModule, sbomVersion)
+	if err != nil {
+		return nil, err
+	}
+	nfpm, err := r.install(ctx, work, packageModule, packageVersion)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range r.targets {
-		res, err := r.one(ctx, work, tool, t)
+		res, err := r.one(ctx, work, sbom, nfpm, t)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t, err)
 		}
@@ -296,7 +300,7 @@ func (r *release) build(ctx context.Context) (results []result, err error) {
 }
 
 // one builds one target.
-func (r *release) one(ctx context.Context, work, tool string, t target) (res result, err error) {
+func (r *release) one(ctx context.Context, work, sbom, nfpm string, t target) (res result, err error) {
 	res.target = t
 	dir := filepath.Join(work, t.os+"_"+t.arch)
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -307,7 +311,7 @@ func (r *release) one(ctx context.Context, work, tool string, t target) (res res
 		return res, err
 	}
 	name := fmt.Sprintf("tallyman_%s_%s_%s", r.version, t.os, t.arch)
-	bom, err := r.sbom(ctx, tool, binary)
+	bom, err := r.sbom(ctx, sbom, binary)
 	if err != nil {
 		return res, err
 	}
@@ -325,6 +329,11 @@ func (r *release) one(ctx context.Context, work, tool string, t target) (res res
 	}
 	if err := os.WriteFile(filepath.Join(r.out, name+".cdx.json"), bom, 0o644); err != nil {
 		return res, err
+	}
+	if t.os == "linux" {
+		if err := r.packages(ctx, nfpm, dir, t, binary, licences); err != nil {
+			return res, err
+		}
 	}
 	for path, n := range map[string]*int64{binary: &res.binary, archive: &res.archive} {
 		info, err := os.Stat(path)
