@@ -37,7 +37,7 @@ func run(idle time.Duration) error {
 	}
 	defer os.RemoveAll(dir)
 	built := filepath.Join(dir, "tallyman")
-	if err := program.Build(built); err != nil {
+	if err := program.Build(built, program.Released); err != nil {
 		return err
 	}
 	info, err := os.Stat(built)

@@ -53,7 +53,7 @@ func measure(runs int, scale bool, file string) error {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "tallyman")
-	if err := program.Build(binary); err != nil {
+	if err := program.Build(binary, program.Released); err != nil {
 		return err
 	}
 	if file == "" {

@@ -164,7 +164,6 @@ func writeHostile(ts *testscript.TestScript, neg bool, args []string) {
 		"text":       func() []byte { return hostile.TextPDF("Dear Sir or Madam") },
 		"encrypted":  func() []byte { return hostile.EncryptedPDF("secret", "owner", "locked") },
 		"form-bomb":  func() []byte { return hostile.FormBomb(10, 10) },
-		"space-bomb": func() []byte { return hostile.SpaceBomb(2 << 30) },
 		"endless":    func() []byte { return hostile.ManyPages(15_000, 40<<20) },
 		"pattern":    hostile.PatternLoop,
 		"too-many":   func() []byte { return hostile.ManyPages(50_000, 1) },

@@ -3,7 +3,6 @@ package s3
 import (
 	"bytes"
 	"errors"
-	"os"
 	"testing"
 
 	"tallyman/internal/blob"
@@ -15,19 +14,14 @@ import (
 // The server's disk is a file system of a few MiB.
 func TestAFullServerIsSaidToBeFullAndWorksWhenThereIsRoom(t *testing.T) {
 	smalldisk.Run(t, "6m", func(t *testing.T, small string) {
-		// Not t.TempDir, which would make the server's folder there, too.
-		spool, err := os.MkdirTemp("", "tallyman-spool-")
+		server, err := s3test.New(small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.RemoveAll(spool)
-		t.Setenv("TMPDIR", small)
-		server := s3test.Start(t)
+		t.Cleanup(server.Kill)
 		server.Setenv(t)
 		b := &bench{t, server, server.Bucket(t)}
-		c := b.config()
-		c.Spool = spool
-		s := b.open(c)
+		s := b.open(b.config())
 
 		kept := randomBytes(100_000)
 		ref := b.put(s, kept)

@@ -265,7 +265,22 @@ func (h *history) recordUntil(o op, a told, at int64, over bool) {
 	h.ops = append(h.ops, porcupine.Operation{Input: o, Output: a, Call: at, Return: end})
 }
 
-var errNotLinearizable = errors.New("the history is not linearizable")
+var (
+	errNotLinearizable = errors.New("the history is not linearizable")
+	// errUndecided says that the checker gave up. Record a smaller history.
+	errUndecided = errors.New("no decision")
+)
+
+// checkTime is when the checker gives up on a history.
+const checkTime = time.Minute
+
+// full reports whether the history is as large as the checker surely decides. Each
+// operation of unknown outcome has to be tried at every place.
+func (h *history) full(most int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.ops) >= most || h.unknown >= most/10
+}
 
 // check fails if no order of the operations explains the answers.
 func (h *history) check() error {
@@ -293,11 +308,11 @@ func (h *history) check() error {
 		},
 		Equal: func(a, b any) bool { return a == b },
 	}
-	switch result, info := porcupine.CheckOperationsVerbose(m.ToModel(), h.ops, 2*time.Minute); result {
+	switch result, info := porcupine.CheckOperationsVerbose(m.ToModel(), h.ops, checkTime); result {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Unknown:
-		return fmt.Errorf("no decision on a history of %d operations, %d of unknown outcome", len(h.ops), h.unknown)
+		return fmt.Errorf("%w on a history of %d operations, %d of unknown outcome", errUndecided, len(h.ops), h.unknown)
 	default:
 		return fmt.Errorf("%w: %s", errNotLinearizable, explain(h.ops, info))
 	}

@@ -91,9 +91,6 @@ func (a answer) into(t testing.TB, v any) {
 	}
 }
 
-// patient is a client that gives up only on what hangs.
-var patient = &http.Client{Timeout: 2 * time.Minute}
-
 // try makes a request. An error says that nobody knows what became of it.
 func try(c *cluster.Cluster, r request) (answer, error) {
 	at := r.at
@@ -127,7 +124,7 @@ func try(c *cluster.Cluster, r request) (answer, error) {
 	}
 	client := r.client
 	if client == nil {
-		client = patient
+		client = http.DefaultClient
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -172,11 +169,19 @@ func form(t testing.TB, name string, content []byte) (kind string, body []byte) 
 // until waits until something holds, and fails the test if it never does.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
+	for !holds() {
+		if ended(t) {
 			t.Fatalf("it never came to this: %s", what)
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// ended reports whether the time of all tests is nearly over, so that one that waits
+// in vain can still say for what.
+func ended(t testing.TB) bool {
+	end, ok := t.(*testing.T).Deadline()
+	return ok && time.Until(end) < 20*time.Second
 }
 
 func long() bool { return os.Getenv("TALLYMAN_LONG") != "" }

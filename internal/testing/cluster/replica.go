@@ -65,4 +65,4 @@ func (r *Replica) Dump() string {
 
 // End tells it to end, and waits until it has finished what it accepted. The
 // balancer is told a moment before, as orchestrators do.
-func (r *Replica) End() { r.Server.End(100 * time.Millisecond) }
+func (r *Replica) End() { r.Server.End(500 * time.Millisecond) }

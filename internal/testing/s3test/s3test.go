@@ -53,10 +53,16 @@ func Build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	fresh := filepath.Join(dir, "new")
+	// Not in TMPDIR, which a test may have made small.
+	temporary, err := os.MkdirTemp(dir, "build-")
+	if err != nil {
+		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
+	}
+	defer os.RemoveAll(temporary)
+	fresh := filepath.Join(temporary, "bin")
 	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", module+"@"+version)
 	cmd.Dir = dir // outside of this module
-	cmd.Env = append(os.Environ(), "GOBIN="+fresh, "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOBIN="+fresh, "TMPDIR="+temporary, "GOFLAGS=-mod=mod", "GOWORK=off", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the S3 server for tests is missing, and \"go install %s@%s\" fails (%w): it needs the Go module proxy, once\n%s", module, version, err, out)
 	}

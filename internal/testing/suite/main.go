@@ -1,0 +1,288 @@
+// Suite checks everything and runs all tests, for the script test at the top, and ends
+// with one table: the packages with their times, the slowest tests, and what was skipped
+// and why. It exits with 1 if anything failed, and shows what failing tests printed.
+//
+//	go run ./internal/testing/suite                      everything
+//	go run ./internal/testing/suite --quick              what is tested after each change
+//	go run ./internal/testing/suite ./internal/bol …     the arguments of go test
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"tallyman/internal/testing/node"
+	"tallyman/internal/testing/program"
+	"tallyman/internal/testing/s3test"
+)
+
+// Versions of the tools are pinned here and nowhere else.
+const (
+	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+	govulncheck = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
+)
+
+// timeout ends a package whose tests hang. No machine is so slow that it is met
+// otherwise.
+const timeout = "-timeout=60m"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if dir := os.Getenv("TALLYMAN_SUITE"); dir != "" {
+		os.RemoveAll(dir) // where the script test put this program
+	}
+	began := time.Now()
+	r := newResults(os.Stdout)
+	err := run(ctx, r, os.Args[1:])
+	if !r.close(time.Since(began), err) {
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, r *results, args []string) error {
+	switch {
+	case len(args) == 0:
+		return everything(ctx, r)
+	case args[0] == "--quick" && len(args) == 1:
+		return quick(ctx, r)
+	case args[0] == "--quick":
+		return errors.New("--quick takes no arguments")
+	}
+	var flags, patterns []string
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") {
+			flags = append(flags, a)
+		} else {
+			patterns = append(patterns, a)
+		}
+	}
+	some, err := packages(ctx, patterns...)
+	if err != nil {
+		// What only go test understands, such as "-run NAME": all that it says is of use.
+		return r.test(ctx, plain, args...)
+	}
+	return tests(ctx, r, some, append([]string{"-vet=all", timeout}, flags...)...)
+}
+
+const module = "tallyman/"
+
+// quick tests what needs no service, no browser and no root. What did not change since
+// it passed is not run again.
+func quick(ctx context.Context, r *results) error {
+	if err := formatted(ctx); err != nil {
+		return err
+	}
+	all, err := packages(ctx, "./...")
+	if err != nil {
+		return err
+	}
+	var some []string
+	for _, p := range all {
+		if why, slow := slow[p]; slow {
+			r.skip("./"+p, "", "only in the whole run: "+why)
+			continue
+		}
+		some = append(some, "./"+p)
+	}
+	return errors.Join(
+		command(ctx, plain, "go", "vet", "./..."),
+		r.test(ctx, plain, append([]string{"-short", timeout}, some...)...))
+}
+
+// everything checks the source and the deployments beside the tests.
+func everything(ctx context.Context, r *results) error {
+	if err := formatted(ctx); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "tallyman-suite-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	all, err := packages(ctx, "./...")
+	if err != nil {
+		return err
+	}
+	// The program, for all tests that run it. It also compiles what all else is made of.
+	built := filepath.Join(dir, "tallyman")
+	if err := program.Build(built); err != nil {
+		return err
+	}
+	os.Setenv(program.Variable, built)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var beside sync.WaitGroup
+	var errs [3]error
+	beside.Go(func() {
+		_, errs[0] = s3test.Build(ctx)
+		if errs[0] == nil {
+			_, errs[0] = node.Modules(ctx)
+		}
+	})
+	beside.Go(func() {
+		errs[1] = r.timed("staticcheck", func() error { return command(ctx, plain, "go", "run", staticcheck, "./...") })
+	})
+	beside.Go(func() {
+		errs[2] = errors.Join(
+			r.timed("docs/deploy/check.sh", func() error { return command(ctx, nil, "docs/deploy/check.sh") }),
+			r.timed("govulncheck", func() error { return vulnerabilities(ctx, r) }))
+	})
+	// One test binary more than there are processors: some wait for others.
+	err = tests(ctx, r, all, "-count=1", "-vet=all", timeout, "-p="+strconv.Itoa(runtime.NumCPU()+1))
+	if ctx.Err() != nil {
+		err = errors.Join(err, context.Cause(ctx))
+	}
+	beside.Wait()
+	return errors.Join(append(errs[:], err)...)
+}
+
+// tests runs the tests of packages, with flags of go test. Those that take long are
+// first, so that no processor is idle in the end.
+func tests(ctx context.Context, r *results, pkgs []string, flags ...string) error {
+	var withRace, without []string
+	var parts []group
+	for _, g := range raced {
+		if i := slices.Index(pkgs, g.pkg); i >= 0 && g.run == "" {
+			withRace = append(withRace, "./"+g.pkg)
+			pkgs = slices.Delete(pkgs, i, i+1)
+		} else if i >= 0 {
+			parts = append(parts, g)
+		}
+	}
+	for _, p := range long {
+		if i := slices.Index(pkgs, p); i >= 0 {
+			without = append(without, "./"+p)
+			pkgs = slices.Delete(pkgs, i, i+1)
+		}
+	}
+	for _, p := range pkgs {
+		without = append(without, "./"+p)
+	}
+	var errs []error
+	run := func(env []string, args ...string) {
+		if len(args) > 0 {
+			errs = append(errs, r.test(ctx, env, append(slices.Clone(flags), args...)...))
+		}
+	}
+	run(race, withRace...)
+	run(plain, without...)
+	for _, g := range parts {
+		if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "-run") }) {
+			run(race, "-run="+g.run, "./"+g.pkg)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// packages are the folders of packages, by the patterns of the Go tool.
+func packages(ctx context.Context, patterns ...string) ([]string, error) {
+	out, err := output(ctx, nil, "go", append([]string{"list"}, patterns...)...)
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, out)
+	}
+	all := strings.Fields(string(out))
+	for i := range all {
+		all[i] = strings.TrimPrefix(all[i], module)
+	}
+	return all, nil
+}
+
+// The environments of the Go tool. Without the race detector nothing needs a C
+// compiler. Workers are processes of the test binaries; the race detector would let
+// each sleep for a second when it ends.
+var (
+	plain = []string{"CGO_ENABLED=0"}
+	race  = []string{"CGO_ENABLED=1", "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE")}
+)
+
+// command runs a command, whose output is shown if it fails.
+func command(ctx context.Context, env []string, name string, args ...string) error {
+	out, err := output(ctx, env, name, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(append([]string{name}, args...), " "), err, out)
+	}
+	return nil
+}
+
+func output(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	endAll(cmd)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// endAll has a command end with all that it started when its context ends.
+func endAll(cmd *exec.Cmd) {
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return endGroup(cmd.Process) }
+	cmd.WaitDelay = time.Minute
+}
+
+func formatted(ctx context.Context) error {
+	out, err := output(ctx, nil, "gofmt", "-l", ".")
+	if err != nil || strings.TrimSpace(out) != "" {
+		return fmt.Errorf("these files are not formatted, run gofmt -w (%v):\n%s", err, out)
+	}
+	return nil
+}
+
+// vulnerabilities asks a database that is not everywhere in reach. GOVULNDB may name a
+// copy of it.
+func vulnerabilities(ctx context.Context, r *results) error {
+	out, err := output(ctx, plain, "go", "run", govulncheck, "./...")
+	if err == nil {
+		return nil
+	}
+	for _, unreachable := range []string{"vuln.go.dev", "fetching vulnerabilities", "no such host"} {
+		if strings.Contains(out, unreachable) {
+			r.skip("govulncheck", "", "its database is out of reach")
+			return nil
+		}
+	}
+	return fmt.Errorf("govulncheck: %w\n%s", err, out)
+}
+
+// test runs go test. Its error is one of go test itself: what fails is in the results.
+func (r *results) test(ctx context.Context, env []string, args ...string) error {
+	with := ""
+	if env[0] == race[0] {
+		with = "race"
+		args = append([]string{"-race"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	endAll(cmd)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	readErr := r.read(out, with)
+	io.Copy(io.Discard, out)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() && r.failed() {
+		err = nil // the results say what failed
+	}
+	return errors.Join(readErr, err)
+}

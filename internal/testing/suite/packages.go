@@ -1,0 +1,59 @@
+package main
+
+// group is a package whose tests run with the race detector, or some of its tests.
+type group struct {
+	pkg string
+	// run chooses tests, as go test does; all others of the package, and all without
+	// the race detector, are in the main run. "" runs all of them, and only so.
+	run string
+}
+
+// raced are the packages in which goroutines share memory. The race detector makes a
+// test some five times as slow, and needs everything to be compiled once more, so it is
+// for these only. What is not here has no goroutines of its own, has only some that
+// share nothing but a channel or a sync.Once, or is machinery of tests. Those that take
+// long come first.
+var raced = []group{
+	{pkg: "internal/session/postgres"}, // the watcher of keys, uses that are saved late, the bus
+	{pkg: "internal/session/sqlite"},   // readers beside the writer, uses that are saved late
+	{pkg: "internal/desk"},             // queues, sheets and readings that several wait for
+	{pkg: "internal/blob/s3"},          // transfers with deadlines, deletions in the background
+	{pkg: "internal/ops/tracing"},      // spans that are exported while others begin
+	{pkg: "internal/ops/transfer"},     // copies several contents at once
+	{pkg: "internal/blob/files"},       // contents that are written, swept and read at once
+	{pkg: "internal/blob/stores"},      // opens what is tested above, concurrently
+	{pkg: "internal/httpapi/body"},     // a body that is read while it is stored
+	{pkg: "internal/session/sessiontest"},
+	{pkg: "internal/bus"},        // publishers and subscribers
+	{pkg: "internal/keys"},       // the ring, which is read anew while it is asked
+	{pkg: "internal/atomicfile"}, // writers of one name
+	// The pool of processes. Its memory limit cannot be tested so, hence also without.
+	{pkg: "internal/intake/worker", run: "."},
+	// Most of its tests are of single requests. These are of requests at once, of event
+	// streams, and of what goes on beside requests.
+	{pkg: "internal/httpapi", run: "TestNothingWaits|TestAClientThatHangsUp|TestNoDownloadHolds|TestAReset|TestTheViewIs|TestEvents|TestAnEventStream|TestOneOwner|TestConnections|TestHealth|TestMeasuring|TestServersWith|TestALongAnswer|TestMetricsCount|TestAWorkflowIs"},
+}
+
+// long are the packages that are started first, since they take long.
+var long = []string{
+	"internal/testing/cluster", "cmd/tallyman", "internal/testing/browsertest", "internal/httpapi", "internal/intake",
+	"internal/ops/doctor", "bench/hostile", "internal/testing/soak", "internal/orders",
+}
+
+// slow are the packages that --quick leaves out, and why.
+var slow = map[string]string{
+	"bench/hostile":                "it attacks a server for a minute",
+	"cmd/tallyman":                 "it starts the program hundreds of times",
+	"internal/blob/s3":             "it needs an S3 server",
+	"internal/blob/stores":         "it needs an S3 server",
+	"internal/httpapi":             "it takes a minute",
+	"internal/intake":              "its documents take all memory",
+	"internal/intake/worker":       "its documents take all memory",
+	"internal/ops/doctor":          "it needs PostgreSQL",
+	"internal/release":             "it builds the program",
+	"internal/session/postgres":    "it needs PostgreSQL",
+	"internal/session/sqlite":      "it kills processes for a minute",
+	"internal/testing/browsertest": "it needs Chromium",
+	"internal/testing/cluster":     "it needs PostgreSQL and an S3 server",
+	"internal/testing/soak":        "it needs a disk of its own",
+}
