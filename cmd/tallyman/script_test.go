@@ -69,6 +69,8 @@ func TestScripts(t *testing.T) {
 			// anew each time.
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("REAL", real)
+			// One worker, unless a script wants more: each takes half a second to start.
+			env.Setenv("GOMAXPROCS", "1")
 			return os.Chmod(filepath.Dir(env.WorkDir), 0o755) // for the unprivileged user
 		},
 		Condition: func(cond string) (bool, error) {
@@ -161,16 +163,16 @@ func holds(ts *testscript.TestScript, neg bool, args []string) {
 func writeHostile(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "hostile KIND FILE")
 	make, ok := map[string]func() []byte{
-		"text":       func() []byte { return hostile.TextPDF("Dear Sir or Madam") },
-		"encrypted":  func() []byte { return hostile.EncryptedPDF("secret", "owner", "locked") },
-		"form-bomb":  func() []byte { return hostile.FormBomb(10, 10) },
-		"endless":    func() []byte { return hostile.ManyPages(15_000, 40<<20) },
-		"pattern":    hostile.PatternLoop,
-		"too-many":   func() []byte { return hostile.ManyPages(50_000, 1) },
-		"zip-bomb":   func() []byte { return hostile.ZipBomb(64 << 20) },
-		"cell-bomb":  func() []byte { return hostile.CellBomb(10 << 20) },
-		"cell-text":  func() []byte { return hostile.CellText(10 << 20) },
-		"headings":   func() []byte { return hostile.TextBomb("STYLE", 50_000) },
+		"text":      func() []byte { return hostile.TextPDF("Dear Sir or Madam") },
+		"encrypted": func() []byte { return hostile.EncryptedPDF("secret", "owner", "locked") },
+		"form-bomb": func() []byte { return hostile.FormBomb(10, 10) },
+		"endless":   func() []byte { return hostile.ManyPages(15_000, 40<<20) },
+		"pattern":   hostile.PatternLoop,
+		"too-many":  func() []byte { return hostile.ManyPages(50_000, 1) },
+		"zip-bomb":  func() []byte { return hostile.ZipBomb(64 << 20) },
+		"cell-bomb": func() []byte { return hostile.CellBomb(10 << 20) },
+		"cell-text": func() []byte { return hostile.CellText(10 << 20) },
+		"headings":  func() []byte { return hostile.TextBomb("STYLE", 50_000) },
 	}[args[0]]
 	if !ok {
 		ts.Fatalf("there is no hostile %s", args[0])

@@ -245,7 +245,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		return fault.New(fault.BadRequest, "the server cannot listen at %s: %w", address, err)
 	}
 	if o.workers == 0 {
-		o.workers = runtime.NumCPU()
+		o.workers = runtime.GOMAXPROCS(0)
 	}
 	reader := intake.New(intake.Config{
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,

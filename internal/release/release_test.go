@@ -15,21 +15,40 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	built "tallyman/internal/testing/program"
 )
 
-// The same source in two folders makes the same binary, which has its version, is
-// static, and comes with the licence of everything in it. Both builds share a cache,
-// so this shows that neither folders nor linking matter; "./release --check" compiles
-// everything again with an empty cache, which takes too long here.
+// program is a source as small as one can be that is built as the product is.
+func program(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range map[string]string{
+		"go.mod": "module small\n\ngo 1.26.0\n\ntoolchain " + runtime.Version() + "\n",
+		"cmd/tallyman/main.go": "package main\n\nimport \"runtime\"\n\nvar version, revision string\n\n" +
+			"func main() { _, file, _, _ := runtime.Caller(0); println(version, revision, file) }\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The same source in two folders makes the same binary, which has its version and is
+// static. The long form takes the product for a source. Both builds share a cache, so
+// this shows that neither folders nor linking matter; "./release --check" compiles
+// everything again with an empty cache.
 func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
-	root, err := filepath.Abs("../..")
+	from, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if os.Getenv("TALLYMAN_LONG") == "" {
+		from = t.TempDir()
+		program(t, from)
+	}
 	target := target{"linux", runtime.GOARCH}
 	var made [2][]byte
-	var binary string
-	from := root
 	for i, folder := range []string{"a", "another/deeper/place"} {
 		dir := t.TempDir()
 		r := release{source: filepath.Join(dir, folder), version: "1.2.3", revision: "abc"}
@@ -40,7 +59,7 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 		if _, err := r.toolchain(); err != nil {
 			t.Fatal(err)
 		}
-		binary = filepath.Join(dir, "tallyman")
+		binary := filepath.Join(dir, "tallyman")
 		if err := r.compile(t.Context(), target, binary); err != nil {
 			t.Fatal(err)
 		}
@@ -57,6 +76,18 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	if !bytes.Contains(made[0], []byte("1.2.3")) || bytes.Contains(made[0], []byte("ld-linux")) {
 		t.Error("the binary has not its version, or is not static")
 	}
+}
+
+func TestTheLicenceOfEverythingLinkedInComesWithIt(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := built.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(built.Forget)
 	r := release{source: root, version: "1.2.3"}
 	if _, err := r.toolchain(); err != nil {
 		t.Fatal(err)

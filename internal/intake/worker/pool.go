@@ -54,7 +54,7 @@ type slot struct{ proc *process }
 // NewPool returns a pool whose workers start when they are first needed.
 func NewPool(c Config) *Pool {
 	if c.Workers <= 0 {
-		c.Workers = runtime.NumCPU()
+		c.Workers = runtime.GOMAXPROCS(0) // which minds a container's share
 	}
 	if c.Memory <= 0 {
 		c.Memory = 512 << 20

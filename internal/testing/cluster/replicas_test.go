@@ -318,7 +318,7 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3, Args: []string{"--life", "1h"}})
 	ship := shipments.New(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
-	const n = 40
+	const n = 20
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
