@@ -67,7 +67,7 @@ func TestWhateverFailsTheSessionIsAsItWasAndTheStoreGoesOn(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s, lasting=%v, %s", failure.name, lasting, op), func(t *testing.T) {
 					dir := t.TempDir()
-					for n := 1; ; n += 1 + n/6 {
+					for n := 1; ; n += 1 + n/3 {
 						if !failNth(t, dir, n, failure.ops, failure.err, failure.code, lasting, op) {
 							if n == 1 {
 								t.Error("nothing failed")

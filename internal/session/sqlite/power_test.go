@@ -54,7 +54,7 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 }
 
 func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
-	cycles := 400
+	cycles := 200 // as many as show each wrong setting below
 	if sessiontest.Long() {
 		cycles = 5000
 	}
