@@ -98,35 +98,7 @@ func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 		if len(late) == 0 {
 			return nil
 		}
-		var owners, ids []string
-		var incarnations [][16]byte
-		var used []int64
-		for k, e := range late {
-			owners, ids = append(owners, string(k.Owner)), append(ids, string(k.ID))
-			incarnations, used = append(incarnations, e.incarnation), append(used, e.used)
-		}
-		written := map[session.Incarnation]bool{}
-		err := s.run(ctx, call{
-			what:  "write last uses down",
-			again: true,
-			sql:   `SELECT * FROM tallyman.uses_1($1, $2, $3, $4)`,
-			args:  func() []any { return []any{owners, ids, incarnations, used} },
-			scan: func(rows pgx.Rows) error {
-				for rows.Next() {
-					var id [16]byte
-					if err := rows.Scan(&id); err != nil {
-						return err
-					}
-					written[id] = true
-				}
-				return nil
-			},
-		})
-		for k, e := range late {
-			if written[e.incarnation] {
-				delete(late, k)
-			}
-		}
+		err := s.writeUses(ctx, late)
 		s.uses.putBack(late)
 		if err != nil {
 			return err
@@ -135,6 +107,68 @@ func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 			return nil // the rest is for the next round
 		}
 	}
+}
+
+// saveAllUses writes down all uses that it can, for the last time. A step that cannot
+// be written is tried use by use. When two in a row fail, the database is away, and it
+// gives up.
+func (s *Store) saveAllUses(ctx context.Context) error {
+	var first error
+	failed := 0
+	end := time.Now().Add(time.Hour)
+	for late := s.uses.late(end); len(late) > 0; late = s.uses.late(end) {
+		if s.writeUses(ctx, late) == nil {
+			continue
+		}
+		for k, e := range late {
+			err := s.writeUses(ctx, map[session.Key]use{k: e})
+			if err == nil {
+				failed = 0
+				continue
+			}
+			if first == nil {
+				first = err
+			}
+			if failed++; failed == 2 {
+				return first
+			}
+		}
+	}
+	return first
+}
+
+// writeUses writes uses down and takes out those that were written.
+func (s *Store) writeUses(ctx context.Context, late map[session.Key]use) error {
+	var owners, ids []string
+	var incarnations [][16]byte
+	var used []int64
+	for k, e := range late {
+		owners, ids = append(owners, string(k.Owner)), append(ids, string(k.ID))
+		incarnations, used = append(incarnations, e.incarnation), append(used, e.used)
+	}
+	written := map[session.Incarnation]bool{}
+	err := s.run(ctx, call{
+		what:  "write last uses down",
+		again: true,
+		sql:   `SELECT * FROM tallyman.uses_1($1, $2, $3, $4)`,
+		args:  func() []any { return []any{owners, ids, incarnations, used} },
+		scan: func(rows pgx.Rows) error {
+			for rows.Next() {
+				var id [16]byte
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				written[id] = true
+			}
+			return nil
+		},
+	})
+	for k, e := range late {
+		if written[e.incarnation] {
+			delete(late, k)
+		}
+	}
+	return err
 }
 
 // keep writes uses down and counts sessions, until the store is closed.
@@ -146,8 +180,8 @@ func (s *Store) keep() {
 	defer t.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	round := func(before time.Time) {
-		if err := s.saveUses(ctx, before); err != nil {
+	told := func(err error) {
+		if err != nil {
 			s.log.Warn("last uses of sessions could not be written down", "error", err)
 		}
 	}
@@ -155,14 +189,14 @@ func (s *Store) keep() {
 	for {
 		select {
 		case <-s.stop:
-			round(time.Now().Add(time.Hour)) // all of them
+			told(s.saveAllUses(ctx))
 			return
 		case <-t.C:
 			before := time.Now().Add(-shortest / usesParts)
 			if s.uses.full() {
 				before = time.Now()
 			}
-			round(before)
+			told(s.saveUses(ctx, before))
 			if time.Since(counted) < countEvery || !s.room.worthCounting() {
 				continue
 			}
