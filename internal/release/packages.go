@@ -42,7 +42,7 @@ func (r *release) packages(ctx context.Context, tool, dir string, t target, bina
 	}
 	files := map[string][]byte{
 		"/usr/lib/systemd/system/tallyman.service":         unit,
-		"/usr/lib/sysusers.d/tallyman.conf":               []byte("u tallyman - \"Tallyman\" /var/lib/tallyman\n"),
+		"/usr/lib/sysusers.d/tallyman.conf":                []byte("u tallyman - \"Tallyman\" /var/lib/tallyman\n"),
 		"/usr/share/doc/tallyman/copyright":                licence,
 		"/usr/share/doc/tallyman/THIRD-PARTY-LICENCES.txt": licences,
 	}
