@@ -320,7 +320,11 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 	if s.Orders != nil {
 		list(&b, len(s.Orders.Notes), listedProblems, func(i int) {
 			n := s.Orders.Notes[i]
-			b.line("orders: %s", strings.TrimSpace(n.Message+". "+n.Action))
+			text := n.Message
+			if n.Action != "" {
+				text += "; " + n.Action
+			}
+			b.line("orders: %s", text)
 		})
 	}
 	list(&b, len(s.Match.NearMisses), listedMatches, func(i int) {

@@ -71,37 +71,37 @@ func (c *collector) troubleNotes() []Note {
 		switch key.kind {
 		case ErrorCell:
 			n.Message = fmt.Sprintf("an error (%s) stands in place of a value, and was left out", texts)
-			n.Action = "Mend the formula or type the value in, save the file, and give it again."
+			n.Action = "mend the formula or type the value in, save the file, and give it again"
 		case Uncomputed:
 			n.Message = "a formula has no computed value, and was left out"
-			n.Action = "Open the workbook in Excel, save it, and give that file."
+			n.Action = "open the workbook in Excel, save it, and give that file"
 		case FormulaText:
 			n.Message = fmt.Sprintf("a formula (%s) stands in place of its value, and was left out", texts)
-			n.Action = "Export the values in place of the formulas, and give that file."
+			n.Action = "export the values in place of the formulas, and give that file"
 		case SpoiltNumber:
 			n.Message = fmt.Sprintf("digits of %s are lost, as happens when Excel opens and saves a file", texts)
-			n.Action = "Export the orders again, and give the file without opening it in Excel, or with the column formatted as text."
+			n.Action = "export the orders again, and give the file without opening it in Excel, or with the column formatted as text"
 		case LostText:
 			n.Message = fmt.Sprintf("characters of %s are lost", texts)
 			if x.was != "" {
 				n.Message = fmt.Sprintf("%s was read in a wrong encoding before it was exported, and was probably %q", texts, grid.Label(x.was))
 			}
-			n.Action = "Correct the cells, or export the orders again as UTF-8, and give that file."
+			n.Action = "correct the cells, or export the orders again as UTF-8, and give that file"
 		case DoubtfulText:
 			n.Message = fmt.Sprintf("%s is read as %s, which is a guess", texts, c.guess.charset.name)
 			if x.was != "" {
 				n.Message += fmt.Sprintf(": in %s it is %q", c.guess.other.name, grid.Label(x.was))
 			}
-			n.Action = "Compare the names with the order system; if they are wrong, export the orders as UTF-8, and give that file."
+			n.Action = "compare the names with the order system; if they are wrong, export the orders as UTF-8, and give that file"
 		case ControlMarks:
 			n.Message = fmt.Sprintf("control characters within %s were left out", texts)
-			n.Action = "Compare the cells with the order system."
+			n.Action = "compare the cells with the order system"
 		case NullText:
 			n.Info = true
 			n.Message = fmt.Sprintf("%s was taken for an empty cell", texts)
 		case RowLeftOut:
 			n.Message = fmt.Sprintf("a row that holds nothing but %s was left out", texts)
-			n.Action = "Look whether it is part of a row that was cut in two; if it is, mend the export, and give it again."
+			n.Action = "look whether it is part of a row that was cut in two; if it is, mend the export, and give it again"
 		}
 		n.Message = place + ": " + n.Message
 		notes = append(notes, n)
