@@ -43,7 +43,7 @@ func started(t *testing.T) *server {
 	return s
 }
 
-var usual = options{deadline: 2 * time.Minute, all: 5 * time.Minute, atOnce: 2, warm: 4, growth: 64, patience: 2 * time.Minute}
+var usual = options{deadline: 30 * time.Minute, all: 50 * time.Minute, atOnce: 2, warm: 4, growth: 64, patience: 30 * time.Minute}
 
 func content(b []byte) func() ([]byte, error) { return func() ([]byte, error) { return b, nil } }
 

@@ -54,7 +54,7 @@ func workers(ts *testscript.TestScript) []string {
 // soon waits until what must come to pass does. It ends the script after a time
 // that is long enough for any machine.
 func soon(ts *testscript.TestScript, what string, done func() bool) {
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("%s", what)
 		}

@@ -26,7 +26,7 @@ import (
 
 // patience is how long anything is waited for. It is a bound for what never
 // comes, not a measure.
-const patience = 90 * time.Second
+const patience = 30 * time.Minute
 
 // Browser is a running Chromium with a profile of its own, which is removed when
 // it ends.

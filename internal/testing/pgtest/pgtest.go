@@ -186,8 +186,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.running, s.ended = cmd, ended
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	for {
 		conn, err := pgx.Connect(ctx, s.Address("postgres"))
 		if err == nil {
@@ -198,8 +197,6 @@ func (s *Server) Start() error {
 			s.running = nil
 			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return fmt.Errorf("the server does not start:\n%s", tail(string(text)))
-		case <-ctx.Done():
-			return fmt.Errorf("the server does not answer: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -226,14 +223,7 @@ func (s *Server) Stop(m Mode) error {
 	if err := s.running.Process.Signal(syscall.Signal(m)); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	select {
-	case <-s.ended:
-	case <-time.After(time.Minute):
-		s.running.Process.Kill()
-		<-s.ended
-		s.running = nil
-		return errors.New("the server did not end within a minute")
-	}
+	<-s.ended
 	s.running = nil
 	return nil
 }
@@ -262,8 +252,7 @@ func (s *Server) Database(t testing.TB) string {
 // NewDatabase is Database where there is no test.
 func (s *Server) NewDatabase() (string, error) {
 	name := "test_" + strings.ToLower(rand.Text())
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, s.Address("postgres"))
 	if err != nil {
 		return "", err
@@ -308,8 +297,7 @@ func (s *Server) PID() int {
 // cannot.
 func (s *Server) Exec(t testing.TB, database, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, s.Address(database))
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func New(program string, args ...string) *Server {
 }
 
 // startTime is how long it may take to listen.
-const startTime = 2 * time.Minute
+const startTime = 30 * time.Minute
 
 // ErrRuns says that the server runs already.
 var ErrRuns = errors.New("it runs already")
