@@ -2,14 +2,11 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +33,8 @@ not at all. A summary and all problems go to standard error. "-" stands for
 standard input.
 
 Exit codes: 0 all went well; 1 no sheet was made; 3 with --strict, the sheet was
-made but a bill does not reconcile, a line has no order, or something could not
-be read.
+made but something in it needs a person's eye: a bill that does not add up, a line
+without order, a row that could not be read.
 `
 
 type sheetOptions struct {
@@ -144,8 +141,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		summarize(std.err, s)
 	}
 	if o.strict {
-		if doubts := doubts(s); len(doubts) > 0 {
-			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", strings.Join(doubts, "; "))
+		if why := strictly(s); why != "" {
+			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", why)
 			return exitStrict, nil
 		}
 	}
@@ -278,135 +275,51 @@ func (p *progress) clear() {
 	}
 }
 
-// How many of each kind the summary lists: of what was read wrong everything that
-// people can use, of lines and orders that do not match the first few.
-const (
-	listedProblems = 1000
-	listedMatches  = 20
-)
-
 // summarize tells people what was read and what needs their eye.
 func summarize(w io.Writer, s *sheet.Sheet) {
-	var b summary
 	d := s.Document
-	b.line("%s, %s, %s", count(d.PageCount(), "page"), count(len(d.Bills), "bill"), count(d.Lines(), "line"))
-	b.line("%d reconciled, %d mismatched, %d unchecked",
+	line := func(format string, args ...any) {
+		// Some of the words come from hostile files.
+		fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
+	}
+	line("%s, %s, %s", count(d.PageCount(), "page"), count(len(d.Bills), "bill"), count(d.Lines(), "line"))
+	line("%d reconciled, %d mismatched, %d unchecked",
 		d.Count(bol.Reconciled), d.Count(bol.Mismatched), d.Count(bol.Unchecked))
 	if s.Orders != nil {
 		m := s.Match
-		b.line("%s read (%s)", count(len(s.Orders.Rows), "order row"), s.Orders.Format)
-		b.line("%d matched, %s without order, %s without line, %s", m.Matched,
+		line("%s read (%s)", count(len(s.Orders.Rows), "order row"), s.Orders.Format)
+		line("%d matched, %s without order, %s without line, %s", m.Matched,
 			count(len(m.UnmatchedLines), "line"), count(len(m.UnmatchedOrders), "order row"),
-			strings.Replace(count(len(m.NearMisses), "near miss"), "misss", "misses", 1))
+			count(len(m.NearMisses), "near miss"))
 	}
-	var differences []string
-	for _, bill := range d.Bills {
-		name := cmp.Or(bill.Number.Text, "without number")
-		where := place(d, bill.Sheets[0].File, bill.Sheets[0].Page)
-		switch v := bill.Verdict; v.Outcome {
-		case bol.Mismatched:
-			for _, c := range v.Differences() {
-				differences = append(differences, fmt.Sprintf("mismatch: bill %s (%s): %s", name, where, c))
-			}
-		case bol.Unchecked:
-			differences = append(differences, fmt.Sprintf("unchecked: bill %s (%s): %s; the sums of its lines stand in", name, where, v.Reason))
+	for i, f := range s.Findings {
+		if i == sheet.Listed {
+			line("… and %d more; --format json lists all", len(s.Findings)-i)
+			break
 		}
-	}
-	list(&b, len(differences), listedProblems, func(i int) { b.line("%s", differences[i]) })
-	list(&b, len(d.Problems), listedProblems, func(i int) {
-		p := d.Problems[i]
-		b.line("problem: %s: %s", place(d, p.File, p.Page), p.Message)
-	})
-	if s.Orders != nil {
-		list(&b, len(s.Orders.Notes), listedProblems, func(i int) {
-			n := s.Orders.Notes[i]
-			text := n.Message
-			if n.Action != "" {
-				text += "; " + n.Action
-			}
-			b.line("orders: %s", text)
-		})
-	}
-	list(&b, len(s.Match.NearMisses), listedMatches, func(i int) {
-		n := s.Match.NearMisses[i]
-		b.line("near miss: bill %s, style %s: the bill (%s) has %s cartons, %s pieces; order row %d has %s cartons, %s pieces",
-			n.Line.Bill, n.Line.Style, place(d, n.Line.File, n.Line.Page), n.Line.Cartons, n.Line.Pieces,
-			n.Order.Number, n.Order.Cartons, n.Order.Pieces)
-	})
-	// A near miss is among the lines and order rows without a partner, too.
-	nearLine, nearOrder := map[int]bool{}, map[int]bool{}
-	for _, n := range s.Match.NearMisses {
-		nearLine[n.Line.Row] = true
-		nearOrder[n.Order.Number] = true
-	}
-	lines := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedLines), func(l sheet.LineRef) bool { return nearLine[l.Row] })
-	list(&b, len(lines), listedMatches, func(i int) {
-		l := lines[i]
-		b.line("no order: bill %s, style %s, %s cartons, %s pieces (%s)",
-			l.Bill, l.Style, l.Cartons, l.Pieces, place(d, l.File, l.Page))
-	})
-	rows := slices.DeleteFunc(slices.Clone(s.Match.UnmatchedOrders), func(o sheet.OrderRef) bool { return nearOrder[o.Number] })
-	list(&b, len(rows), listedMatches, func(i int) {
-		o := rows[i]
-		b.line("no line: order row %d: bill %s, style %s, %s cartons, %s pieces",
-			o.Number, o.Bill, o.Style, o.Cartons, o.Pieces)
-	})
-	w.Write(b.Bytes())
-}
-
-// summary is text for people, with words in it that come from hostile files.
-type summary struct{ bytes.Buffer }
-
-func (s *summary) line(format string, args ...any) {
-	s.WriteString(visible(fmt.Sprintf(format, args...)) + "\n")
-}
-
-// list calls the function for at most so many of n things, and says how many more
-// there are.
-func list(w io.Writer, n, most int, each func(int)) {
-	for i := range min(n, most) {
-		each(i)
-	}
-	if n > most {
-		fmt.Fprintf(w, "… and %d more; --format json lists all\n", n-most)
+		line("%s", f)
 	}
 }
 
-// place names a page for people, with the file if there are several.
-func place(d *bol.Document, file, page int) string {
-	if len(d.Files) > 1 && file < len(d.Files) {
-		return fmt.Sprintf("%s, page %d", filepath.Base(d.Files[file].Name), page)
-	}
-	return fmt.Sprintf("page %d", page)
-}
-
-// doubts are the reasons why a person should look at the sheet before it is
-// used.
-func doubts(s *sheet.Sheet) []string {
-	d := s.Document
-	var out []string
-	say := func(n int, what, that string) {
-		if n > 0 {
-			out = append(out, count(n, what)+" "+that)
+// strictly sums up what --strict counts, "" if there is nothing.
+func strictly(s *sheet.Sheet) string {
+	var titles []string
+	counts := map[string]int{}
+	total := 0
+	for _, f := range s.Findings {
+		if !f.Severity.Strict() {
+			continue
+		}
+		total++
+		if counts[f.Title]++; counts[f.Title] == 1 {
+			titles = append(titles, f.Title)
 		}
 	}
-	say(len(d.Bills)-d.Count(bol.Reconciled), "bill", "not reconciled")
-	say(len(s.Match.UnmatchedLines), "line", "without order")
-	unread := 0
-	for _, p := range d.Problems {
-		if p.Kind.Loses() {
-			unread++
-		}
+	if total == 0 {
+		return ""
 	}
-	say(unread, "problem", "of reading")
-	if s.Orders != nil {
-		doubts := 0
-		for _, n := range s.Orders.Notes {
-			if !n.Info {
-				doubts++
-			}
-		}
-		say(doubts, "doubt", "about the order export")
+	for i, title := range titles {
+		titles[i] = fmt.Sprintf("%s (%d)", title, counts[title])
 	}
-	return out
+	return fmt.Sprintf("%s to check: %s", count(total, "finding"), strings.Join(titles, ", "))
 }

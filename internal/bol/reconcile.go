@@ -68,6 +68,9 @@ func (c Check) String() string {
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
 }
 
+// PrintedTotal returns what is printed as the total of a field.
+func (b *Bill) PrintedTotal(f Field) Number { return *totalOf(&b.Printed, f) }
+
 // total is the sum of one field over a bill's lines.
 type total struct {
 	amount decimal.Decimal

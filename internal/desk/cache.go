@@ -37,6 +37,7 @@ type entry struct {
 
 func (e *entry) bytes() ([]byte, error) {
 	e.once.Do(func() {
+		defer unbroken(&e.err)
 		var b bytes.Buffer
 		e.err = sheet.WriteCSV(&b, e.sheet)
 		e.csv = b.Bytes()

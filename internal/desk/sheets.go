@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -231,6 +232,7 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	ctx, sp := span.Start(ctx, "sheet.make")
 	sp.Int("lines", int64(linesOf(st)))
 	defer func() { sp.End(err) }()
+	defer unbroken(&err)
 	weight := int64(min(1+linesOf(st), roomForSheets))
 	waiting, cancel := context.WithTimeout(ctx, sheetWait)
 	defer cancel()
@@ -254,6 +256,14 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 		e.inputs = append(e.inputs, in.Reading.Key)
 	}
 	return e, nil
+}
+
+// unbroken turns a panic in the making of a sheet into an error, for the one who asked
+// for it: the server goes on.
+func unbroken(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("making a sheet: panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // billsOf puts the session's bills together.

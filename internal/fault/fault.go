@@ -7,6 +7,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code names a kind of fault. Codes are part of the HTTP contract and never
@@ -104,4 +105,12 @@ func CodeOf(err error) Code {
 		return f.Code
 	}
 	return Internal
+}
+
+// Sentence ends a message with a full stop, unless it ends like a sentence.
+func Sentence(message string) string {
+	if message == "" || strings.ContainsAny(message[len(message)-1:], ".!?") {
+		return message
+	}
+	return message + "."
 }

@@ -27,10 +27,14 @@ type file struct {
 	contentType string
 	size        int64 // -1 if it is not known
 	write       func(io.Writer) error
+	close       func() // gives back what write reads, whether it was called or not; may be nil
 }
 
 // send answers with a file.
 func (c *call) send(f *file) (err error) {
+	if f.close != nil {
+		defer f.close()
+	}
 	h := c.w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Content-Disposition", disposition(f.name))
@@ -123,11 +127,13 @@ func handleDownloadFile(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{name: f.Name, contentType: contentType(f.Type), size: f.Size, write: func(w io.Writer) error {
-		defer r.Close()
-		_, err := io.Copy(w, r)
-		return err
-	}}, nil
+	return &file{
+		name: f.Name, contentType: contentType(f.Type), size: f.Size, close: func() { r.Close() },
+		write: func(w io.Writer) error {
+			_, err := io.Copy(w, r)
+			return err
+		},
+	}, nil
 }
 
 func contentType(kind string) string {
@@ -268,7 +274,7 @@ func handleStateless(bills string) func(*call) (statelessAnswer, error) {
 		}
 		a = statelessAnswer{
 			Status: "success", Message: fmt.Sprintf("PDF processed successfully: %s", text.Count(len(s.Rows), "row")), RequestID: "r_" + strings.ToLower(rand.Text()),
-			CSV: b.String(), Filename: convertedName + f.Ext(), RowCount: len(s.Rows), Merged: s.Orders != nil, Warnings: warningsOf(s.Document),
+			CSV: b.String(), Filename: convertedName + f.Ext(), RowCount: len(s.Rows), Merged: s.Orders != nil, Warnings: warningsOf(s),
 		}
 		c.attrs = append(c.attrs, slog.String("request", a.RequestID))
 		return a, nil

@@ -93,25 +93,13 @@ func translate(err error) (status int, a errorAnswer) {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		if status, ok := statuses[f.Code]; ok && f.Code != fault.Internal {
-			return status, errorAnswer{Error: sentence(f.Message), Code: f.Code, Details: f.Details}
+			return status, errorAnswer{Error: fault.Sentence(f.Message), Code: f.Code, Details: f.Details}
 		}
 	}
 	return http.StatusInternalServerError, errorAnswer{
 		Error: "Something went wrong on the server. Try again; if it stays, its operator finds the cause in the log.",
 		Code:  fault.Internal,
 	}
-}
-
-// sentence ends a fault's message like a sentence.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	switch s[len(s)-1] {
-	case '.', '!', '?':
-		return s
-	}
-	return s + "."
 }
 
 // errorHeaders are the headers that belong to an error.

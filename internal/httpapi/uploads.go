@@ -7,11 +7,11 @@ import (
 	"net/url"
 	"strings"
 
-	"tallyman/internal/bol"
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
+	"tallyman/internal/sheet"
 	"tallyman/internal/text"
 )
 
@@ -153,7 +153,7 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Pages, a.Bills, a.Lines = sum.Pages, sum.Bills, sum.Lines
 	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
-	a.Warnings = append(warningsOf(s.Document), got.Warnings...)
+	a.Warnings = append(warningsOf(s), got.Warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
 		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
 	return a, nil
@@ -189,50 +189,19 @@ func (c *call) noteSummary(sum desk.BillsSummary) {
 	c.note("problems", sum.Problems)
 }
 
-// maxWarnings bounds the warnings of an answer. The JSON of the sheet has all.
-const maxWarnings = 200
-
-// warningsOf says in sentences what a person should look at. It is never nil.
-func warningsOf(doc *bol.Document) []string {
-	warnings := []string{}
-	left := 0
-	say := func(format string, args ...any) {
-		if len(warnings) < maxWarnings {
-			warnings = append(warnings, sentence(fmt.Sprintf(format, args...)))
-		} else {
-			left++
-		}
+// warningsOf are what people should look at in a sheet, as sentences. It is never
+// nil.
+func warningsOf(s *sheet.Sheet) []string {
+	all := s.ToCheck()
+	some := all[:min(len(all), sheet.Listed)]
+	warnings := make([]string, len(some))
+	for i, f := range some {
+		warnings[i] = f.String()
 	}
-	for _, b := range doc.Bills {
-		where := place(doc, b.Sheets[0].File, b.Sheets[0].Page)
-		switch b.Verdict.Outcome {
-		case bol.Mismatched:
-			for _, d := range b.Verdict.Differences() {
-				say("Bill %s (%s) does not reconcile: %s", b.Number.Text, where, d)
-			}
-		case bol.Unchecked:
-			say("Bill %s (%s) was not checked: %s; the sums of its lines stand in", b.Number.Text, where, b.Verdict.Reason)
-		}
-	}
-	for _, p := range doc.Problems {
-		if p.Page > 0 {
-			say("On %s: %s", place(doc, p.File, p.Page), p.Message)
-		} else {
-			say("%s", p.Message)
-		}
-	}
-	if left > 0 {
+	if left := len(all) - len(some); left > 0 {
 		warnings = append(warnings, fmt.Sprintf("There are %d more; the sheet as JSON lists all.", left))
 	}
 	return warnings
-}
-
-// place names a page for people, with the file if there are several.
-func place(doc *bol.Document, file, page int) string {
-	if len(doc.Files) > 1 && file < len(doc.Files) {
-		return fmt.Sprintf("page %d of %s", page, doc.Files[file].Name)
-	}
-	return fmt.Sprintf("page %d", page)
 }
 
 // ordersAnswer is what /upload-csv says.
@@ -251,8 +220,13 @@ type ordersAnswer struct {
 	UnmatchedLines  int `json:"unmatched_lines"`
 	UnmatchedOrders int `json:"unmatched_orders"`
 	// NearMisses counts pairs of the same bill and style with other quantities.
-	NearMisses int      `json:"near_misses"`
-	Warnings   []string `json:"warnings"`
+	NearMisses int `json:"near_misses"`
+	// State is "joined", or "wrong_orders" if the export looks like that of another
+	// shipment; Reason then says why.
+	State  string `json:"state"`
+	Reason string `json:"reason"`
+	// Warnings are sentences about what a person should look at in the sheet.
+	Warnings []string `json:"warnings"`
 }
 
 // The media types of order exports that are sent as they are.
@@ -303,8 +277,12 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
-	a.Warnings = append([]string{}, got.Warnings...)
+	a.State, a.Reason = s.Match.State, s.Match.Reason
+	a.Warnings = append(warningsOf(s), got.Warnings...)
 	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, text.Count(a.Rows, "order row"))
+	if a.State == sheet.WrongOrders {
+		a.Message = "Wrong orders? " + a.Reason
+	}
 	c.note("rows", a.Rows)
 	c.note("matched", a.Matched)
 	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "orders", Status: statusOf(st, true), Rows: a.Rows})

@@ -21,13 +21,6 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	for i := range s.Rows {
 		rowOf[s.Rows[i].Line] = i
 	}
-	type place struct{ bill, line int }
-	placeOf := make(map[*bol.Line]place, len(s.Rows))
-	for i, b := range doc.Bills {
-		for j := range b.Lines {
-			placeOf[&b.Lines[j]] = place{i, j}
-		}
-	}
 	var match *Match
 	if s.Orders != nil {
 		match = &s.Match
@@ -38,13 +31,13 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("files", viewFiles(doc.Files))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
 	j.members("problems", len(doc.Problems), func(i int) any { return viewProblem(doc.Problems[i]) })
+	j.members("findings", len(s.Findings), func(i int) any { return s.Findings[i] })
 	j.member("orders", viewOrders(s.Orders))
 	j.member("match", match)
 	j.member("columns", Columns)
 	j.members("rows", len(s.Rows), func(i int) any {
 		r := &s.Rows[i]
-		at := placeOf[r.Line]
-		return RowView{Bill: at.bill, Line: at.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
+		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
 	})
 	return j.end()
 }

@@ -15,6 +15,10 @@ import (
 // add up to all lines, Matched and the length of UnmatchedOrders to all order
 // rows.
 type Match struct {
+	// State is Joined, or WrongOrders if the export looks like that of another
+	// shipment; Reason then says why.
+	State  string `json:"state"`
+	Reason string `json:"reason"`
 	// Matched is the number of pairs.
 	Matched int `json:"matched"`
 	// UnmatchedLines are the lines with no order row, in the document's order.
@@ -27,6 +31,9 @@ type Match struct {
 	// Nothing of a near miss is filled into the sheet.
 	NearMisses []NearMiss `json:"near_misses"`
 }
+
+// Joined is the state of a match with the order export of this shipment.
+const Joined = "joined"
 
 // LineRef names a line of a bill. Its texts are as printed.
 type LineRef struct {

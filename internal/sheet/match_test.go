@@ -87,6 +87,7 @@ func TestTheReportListsWhatFoundNothing(t *testing.T) {
 		{Number: 6, Bill: "G2", Style: "A", Cartons: "5", Pieces: "6", ShipTo: "ROSS", OrderNumber: "PO-G2"},
 	}
 	want := Match{
+		State:           Joined,
 		Matched:         1,
 		UnmatchedLines:  lines,
 		UnmatchedOrders: rows,

@@ -48,7 +48,7 @@ const (
 type kind uint8
 
 const (
-	text kind = iota
+	textual kind = iota
 	number
 	date
 )
@@ -70,6 +70,8 @@ type Row struct {
 	// Order is the matching order row, nil if there is none or no orders were
 	// given.
 	Order *orders.Row
+
+	bill, line int // where both are in the document
 }
 
 // Sheet is the load sheet and how it came about. Make makes it; the zero Sheet
@@ -79,6 +81,8 @@ type Sheet struct {
 	Orders   *orders.Table // nil before a merge
 	Rows     []Row
 	Match    Match // zero before a merge
+	// Findings are all that people should know before they use the sheet.
+	Findings []Finding
 }
 
 // entry is a line of the document on its way to a row.
@@ -86,6 +90,7 @@ type entry struct {
 	line  *bol.Line
 	order *orders.Row
 	bill  int // index in the document
+	at    int // index in the bill
 	seq   int // place among the lines of the document, from 0
 }
 
@@ -100,19 +105,21 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 	entries := make([]entry, 0, doc.Lines())
 	for i, b := range doc.Bills {
 		for j := range b.Lines {
-			entries = append(entries, entry{line: &b.Lines[j], bill: i, seq: len(entries)})
+			entries = append(entries, entry{line: &b.Lines[j], bill: i, at: j, seq: len(entries)})
 		}
 	}
 	s := &Sheet{Document: doc, Orders: table}
 	if table == nil {
 		s.Rows = fill(doc, entries, false)
-		return s
+	} else {
+		unclaimed := pair(doc, entries, table)
+		lonely := unmatched(entries)
+		arrange(entries)
+		s.Rows = fill(doc, entries, true)
+		s.Match = report(doc, table, entries, lonely, unclaimed)
+		s.Match.State, s.Match.Reason = s.state()
 	}
-	unclaimed := pair(doc, entries, table)
-	lonely := unmatched(entries)
-	arrange(entries)
-	s.Rows = fill(doc, entries, true)
-	s.Match = report(doc, table, entries, lonely, unclaimed)
+	s.Findings = s.find()
 	return s
 }
 
@@ -138,7 +145,7 @@ func fill(doc *bol.Document, entries []entry, merged bool) []Row {
 	for i := range entries {
 		e := &entries[i]
 		b, l := doc.Bills[e.bill], &loads[e.bill]
-		rows[i].Bill, rows[i].Line, rows[i].Order = b, e.line, e.order
+		rows[i] = Row{Bill: b, Line: e.line, Order: e.order, bill: e.bill, line: e.at}
 		c := &rows[i].Cells
 		c[cartons] = e.line.Cartons.Plain()
 		c[individualPieces] = e.line.Pieces.Plain()

@@ -23,6 +23,8 @@ type View struct {
 	Bills []BillView `json:"bills"`
 	// Problems are what people should look at in the document.
 	Problems []ProblemView `json:"problems"`
+	// Findings are all that people should know, the gravest first.
+	Findings []Finding `json:"findings"`
 	// Orders is the order export; null before a merge.
 	Orders *OrdersView `json:"orders"`
 	// Match is how lines and order rows found each other; null before a merge.

@@ -1,6 +1,8 @@
 package sheet
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -24,13 +26,17 @@ const (
 // is written as text, which loses none.
 const mostDigits = 15
 
-// tabName is the name of the workbook's only worksheet.
-const tabName = "Load sheet"
+// The worksheets of a workbook.
+const (
+	tabName  = "Load sheet"
+	checkTab = "To check" // the findings
+)
 
-// WriteXLSX writes the sheet as an Excel workbook of one worksheet, with a
-// frozen, filtered header row. Numbers are numbers that show the decimals
-// printed, dates are dates where they parse, everything else is text, never a
-// formula. Characters that XML cannot hold become U+FFFD.
+// WriteXLSX writes the sheet as an Excel workbook. Its first worksheet is the
+// sheet, its second the findings; both have a frozen, filtered header row. Rows
+// that somebody must look at are coloured. Numbers are numbers that show the
+// decimals printed, dates are dates where they parse, everything else is text,
+// never a formula. Characters that XML cannot hold become U+FFFD.
 //
 // A sheet that does not fit into the format, by rows or by characters in a cell,
 // is a fault.TooLarge before anything is written. If w fails, the error is a
@@ -48,10 +54,27 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 	if err != nil {
 		return fmt.Errorf("pack the workbook: %w", err)
 	}
-	if _, err := w.Write(b.Bytes()); err != nil {
+	if err := inOrder(w, b.Bytes()); err != nil {
 		return unwritable(XLSX, err)
 	}
 	return nil
+}
+
+// inOrder writes a workbook with its parts in the order of their names: the
+// library packs worksheets in any order, and the same sheet gives the same bytes.
+func inOrder(w io.Writer, workbook []byte) error {
+	from, err := zip.NewReader(bytes.NewReader(workbook), int64(len(workbook)))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(from.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	to := zip.NewWriter(w)
+	for _, part := range from.File {
+		if err := to.Copy(part); err != nil {
+			return err
+		}
+	}
+	return to.Close()
 }
 
 // fits reports what of the sheet is too large for a workbook. The library would
@@ -89,48 +112,81 @@ func units(s string) int {
 	return n
 }
 
-// styles are the formats of a workbook's cells, made as they are needed.
+// mark is the colour of a row.
+type mark uint8
+
+const (
+	unmarked mark = iota
+	doubtful      // concerned by a finding that is a warning
+	wrong         // concerned by an error
+	marks
+)
+
+var fills = [marks]string{doubtful: "FFF2CC", wrong: "FFD9D6"}
+
+// marksOf returns how the rows of the sheet are marked.
+func marksOf(s *Sheet) []mark {
+	rows := make([]mark, len(s.Rows))
+	bills := map[int]mark{}
+	for _, f := range s.Findings {
+		m := doubtful
+		switch {
+		case !f.Severity.Strict():
+			continue
+		case f.Severity == Error:
+			m = wrong
+		}
+		for _, row := range f.Rows {
+			rows[row] = max(rows[row], m)
+		}
+		if len(f.Rows) == 0 {
+			for _, b := range f.Bills {
+				bills[b] = max(bills[b], m)
+			}
+		}
+	}
+	for i := range rows {
+		rows[i] = max(rows[i], bills[s.Rows[i].bill])
+	}
+	return rows
+}
+
+// styles makes the formats of a workbook's cells, each once.
 type styles struct {
-	file    *excelize.File
-	header  int
-	text    int
-	date    int
-	numbers [mostDigits + 1]int // by decimals; 0 if not made yet
+	file *excelize.File
+	made map[styleKey]int
 }
 
-func newStyles(f *excelize.File) (*styles, error) {
-	st := &styles{file: f}
-	var err error
-	if st.header, err = f.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}}); err != nil {
-		return nil, err
-	}
-	// "@" keeps a text a text when somebody edits the cell: without it, Excel
-	// would then run what begins like a formula.
-	if st.text, err = st.custom("@"); err != nil {
-		return nil, err
-	}
-	st.date, err = st.custom("mm/dd/yyyy")
-	return st, err
+type styleKey struct {
+	format string // of numbers; "" for the header
+	mark   mark
+	wrap   bool
 }
 
-func (st *styles) custom(format string) (int, error) {
-	return st.file.NewStyle(&excelize.Style{CustomNumFmt: &format})
-}
+const (
+	// textFormat keeps a text a text when somebody edits the cell: without it,
+	// Excel would then run what begins like a formula.
+	textFormat = "@"
+	dateFormat = "mm/dd/yyyy"
+)
 
-// number returns the style that shows so many decimals.
-func (st *styles) number(decimals int) (int, error) {
-	if st.numbers[decimals] == 0 {
-		format := "0"
-		if decimals > 0 {
-			format += "." + strings.Repeat("0", decimals)
-		}
-		id, err := st.custom(format)
-		if err != nil {
-			return 0, err
-		}
-		st.numbers[decimals] = id
+func (st *styles) get(k styleKey) (int, error) {
+	if id, ok := st.made[k]; ok {
+		return id, nil
 	}
-	return st.numbers[decimals], nil
+	style := &excelize.Style{CustomNumFmt: &k.format}
+	if k.format == "" {
+		style = &excelize.Style{Font: &excelize.Font{Bold: true}}
+	}
+	if fill := fills[k.mark]; fill != "" {
+		style.Fill = excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{fill}}
+	}
+	if k.wrap {
+		style.Alignment = &excelize.Alignment{WrapText: true, Vertical: "top"}
+	}
+	id, err := st.file.NewStyle(style)
+	st.made[k] = id
+	return id, err
 }
 
 // workbook makes the workbook of a sheet that fits.
@@ -148,35 +204,106 @@ func workbook(s *Sheet) (*excelize.File, error) {
 
 func compose(f *excelize.File, s *Sheet) error {
 	const epoch = "2000-01-01T00:00:00Z" // the same sheet gives the same bytes
-	last, err := excelize.CoordinatesToCellName(len(Columns), len(s.Rows)+1)
-	if err != nil {
-		return err
-	}
-	area := "A1:" + last
-	st, err := newStyles(f)
-	if err != nil {
-		return err
-	}
 	if err := f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch}); err != nil {
 		return err
 	}
 	if err := f.SetSheetName("Sheet1", tabName); err != nil {
 		return err
 	}
-	// Programs that read row by row trust the dimension.
-	if err := f.SetSheetDimension(tabName, area); err != nil {
-		return err
-	}
-	sw, err := f.NewStreamWriter(tabName)
+	st := &styles{file: f, made: map[styleKey]int{}}
+	rows := marksOf(s)
+	err := st.tab(tabName, Columns[:], widths(s), len(s.Rows), func(i int, values []any) (err error) {
+		for col, cell := range s.Rows[i].Cells {
+			if values[col], err = st.cell(kinds[col], cell, rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	if err := f.AutoFilter(tabName, area, nil); err != nil {
+	if _, err := f.NewSheet(checkTab); err != nil {
+		return err
+	}
+	ofBill := map[int][]int{}
+	for i := range s.Rows {
+		ofBill[s.Rows[i].bill] = append(ofBill[s.Rows[i].bill], i)
+	}
+	return st.tab(checkTab, checkColumns[:], checkWidths[:], min(len(s.Findings), mostRows-1), func(i int, values []any) error {
+		id, err := st.get(styleKey{format: textFormat, wrap: true})
+		for col, cell := range checkCells(&s.Findings[i], ofBill) {
+			values[col] = excelize.Cell{StyleID: id, Value: cell}
+		}
+		return err
+	})
+}
+
+// The columns of the findings, and how wide they are in characters.
+var (
+	checkColumns = [...]string{"Severity", "What", "Where", "Found", "What to do", "Rows of the load sheet", "Order rows"}
+	checkWidths  = [len(checkColumns)]int{12, 22, 30, 70, 50, 26, 16}
+)
+
+var severityNames = map[Severity]string{Error: "Error", Warning: "Warning", Notice: "Notice", Info: "For information"}
+
+// checkCells are the cells of a finding. Texts are cut where a cell ends.
+func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
+	rows := f.Rows
+	if len(rows) == 0 && len(f.Bills) == 1 {
+		rows = ofBill[f.Bills[0]]
+	}
+	const most = 20
+	numbers := func(list []int, first int) string {
+		var b strings.Builder
+		for i, n := range list {
+			if i == most {
+				fmt.Fprintf(&b, " and %d more", len(list)-most)
+				break
+			}
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(strconv.Itoa(n + first))
+		}
+		return b.String()
+	}
+	text := f.Text
+	if units(text) > mostChars {
+		text = string([]rune(text)[:mostChars/2-1]) + "…" // a rune is two units at most
+	}
+	return [...]string{severityNames[f.Severity], f.Title, f.Where, text, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
+}
+
+// tab writes a worksheet: a header, and n rows whose cells row fills in.
+func (st *styles) tab(name string, header []string, widths []int, n int, row func(i int, values []any) error) error {
+	f := st.file
+	last, err := excelize.CoordinatesToCellName(len(header), n+1)
+	if err != nil {
+		return err
+	}
+	area := "A1:" + last
+	// Programs that read row by row trust the dimension.
+	if err := f.SetSheetDimension(name, area); err != nil {
+		return err
+	}
+	landscape, onePage, unbounded := "landscape", 1, 0
+	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &landscape, FitToWidth: &onePage, FitToHeight: &unbounded}); err != nil {
+		return err
+	}
+	sw, err := f.NewStreamWriter(name)
+	if err != nil {
+		return err
+	}
+	if err := f.AutoFilter(name, area, nil); err != nil {
+		return err
+	}
+	if err := f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}); err != nil {
 		return err
 	}
 	// Numbers of invoices and orders are text on purpose, so Excel needs not
 	// warn of each.
-	if err := f.AddIgnoredErrors(tabName, area, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
+	if err := f.AddIgnoredErrors(name, area, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
 		return err
 	}
 	if err := sw.SetPanes(&excelize.Panes{
@@ -186,24 +313,25 @@ func compose(f *excelize.File, s *Sheet) error {
 	}
 	// From the last to the first: the library writes the newest first, and the
 	// format wants them in order.
-	for col, width := range slices.Backward(widths(s)) {
+	for col, width := range slices.Backward(widths) {
 		if err := sw.SetColWidth(col+1, col+1, float64(width)); err != nil {
 			return err
 		}
 	}
-
-	values := make([]any, len(Columns))
-	for col, name := range Columns {
-		values[col] = excelize.Cell{StyleID: st.header, Value: name}
+	id, err := st.get(styleKey{})
+	if err != nil {
+		return err
+	}
+	values := make([]any, len(header))
+	for col, text := range header {
+		values[col] = excelize.Cell{StyleID: id, Value: text}
 	}
 	if err := sw.SetRow("A1", values); err != nil {
 		return err
 	}
-	for i := range s.Rows {
-		for col, cell := range s.Rows[i].Cells {
-			if values[col], err = st.cell(kinds[col], cell); err != nil {
-				return err
-			}
+	for i := range n {
+		if err := row(i, values); err != nil {
+			return err
 		}
 		if err := sw.SetRow("A"+strconv.Itoa(i+2), values); err != nil {
 			return err
@@ -213,27 +341,30 @@ func compose(f *excelize.File, s *Sheet) error {
 }
 
 // cell returns what to put into a cell of the worksheet; nil leaves it empty.
-func (st *styles) cell(k kind, s string) (any, error) {
-	if s == "" {
+func (st *styles) cell(k kind, s string, m mark) (any, error) {
+	var value any = s
+	format := textFormat
+	switch {
+	case s == "" && m == unmarked:
 		return nil, nil
-	}
-	switch k {
-	case number:
-		if isPlain(s) && len(s) <= mostDigits {
-			v, err := strconv.ParseFloat(s, 64)
-			if err != nil {
-				return nil, err
-			}
-			_, fraction, _ := strings.Cut(s, ".")
-			id, err := st.number(len(fraction))
-			return excelize.Cell{StyleID: id, Value: v}, err
+	case s == "":
+		value = nil
+	case k == number && isPlain(s) && len(s) <= mostDigits:
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, err
 		}
-	case date:
+		value, format = v, "0"
+		if _, fraction, _ := strings.Cut(s, "."); fraction != "" {
+			format += "." + strings.Repeat("0", len(fraction))
+		}
+	case k == date:
 		if t, ok := parseDate(s); ok && isExcelDay(t) {
-			return excelize.Cell{StyleID: st.date, Value: t}, nil
+			value, format = t, dateFormat
 		}
 	}
-	return excelize.Cell{StyleID: st.text, Value: s}, nil
+	id, err := st.get(styleKey{format: format, mark: m})
+	return excelize.Cell{StyleID: id, Value: value}, err
 }
 
 // isExcelDay reports whether t is a day that a workbook can hold and a date

@@ -45,7 +45,7 @@ func openXLSX(t *testing.T, b []byte) *excelize.File {
 		t.Fatalf("the workbook does not open: %v", err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if tabs := f.GetSheetList(); !slices.Equal(tabs, []string{tabName}) {
+	if tabs := f.GetSheetList(); !slices.Equal(tabs, []string{tabName, checkTab}) {
 		t.Fatalf("the worksheets are %q", tabs)
 	}
 	return f

@@ -4,14 +4,19 @@ package text
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
-// Count says how many: "1 page", "2 pages".
+// Count says how many: "1 page", "2 pages", "3 near misses".
 func Count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	switch {
+	case n == 1:
+	case strings.HasSuffix(what, "s"):
+		what += "es"
+	default:
+		what += "s"
 	}
-	return strconv.Itoa(n) + " " + what + "s"
+	return strconv.Itoa(n) + " " + what
 }
 
 // Size says how many bytes: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.

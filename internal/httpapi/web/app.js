@@ -5,7 +5,7 @@ import { $, h, icon, ask, say } from "./dom.js";
 import { clock, plural } from "./format.js";
 import { Session, words } from "./session.js";
 import { Steps } from "./steps.js";
-import { issuesOf } from "./issues.js";
+import { issuesOf, toCheck } from "./issues.js";
 
 const session = new Session();
 const steps = new Steps(session);
@@ -15,7 +15,7 @@ let shown = null;
 
 // The session in the bar.
 
-const states = { empty: "Fresh session", ready: "Bills read, sheet without orders", merged: "Bills and orders, sheet complete" };
+const states = { empty: "Fresh session", ready: "Bills read, sheet without orders", merged: "Bills and orders, sheet complete", wrong: "Wrong orders?" };
 
 function renderBar() {
   const bar = $("session");
@@ -23,8 +23,9 @@ function renderBar() {
   const name = session.named ? `Session “${session.named.slice(0, 40)}” · ` : "";
   let text = "Connecting …";
   if (session.phase === "open") {
-    bar.dataset.phase = session.view.status;
-    text = `${name}${states[session.view.status]} · expires at ${clock(session.expires)}`;
+    const state = session.sheet?.match?.state === "wrong_orders" ? "wrong" : session.view.status;
+    bar.dataset.phase = state;
+    text = `${name}${states[state]} · expires at ${clock(session.expires)}`;
   } else if (session.phase === "ended") text = `${name}Session ended`;
   else if (session.phase === "signin") text = "Not signed in";
   else if (session.phase === "away") text = "Not connected";
@@ -110,17 +111,14 @@ async function renderViews(sheet) {
 
 /** What step 3 says of how far the sheet can be trusted. */
 steps.trust = (sheet) => {
-  const found = issuesFor(sheet);
-  const bad = found.filter((i) => i.kind === "bad").length;
-  const loose = sheet.match ? sheet.match.unmatched_lines.length : 0;
-  const go = (tab, text) => h("button", { type: "button", class: "link", onclick: () => views?.open(tab) }, text);
-  if (!found.length && !loose) {
+  const found = toCheck(issuesFor(sheet));
+  if (!found.length) {
     return h("p", { class: "trust ok" }, icon("ok"), h("span", {}, sheet.match ? "Every bill adds up and every line has its order." : "Every bill adds up. Add the order export for ship-to, dates and pallets."));
   }
-  const list = [];
-  if (found.length) list.push(go("bills", `${plural(found.length, "thing")} to check in the bills`));
-  if (loose) list.push(go("matching", `${plural(loose, "line")} without order`));
-  return h("p", { class: `trust ${bad || loose ? "bad" : "warn"}` }, icon("bad"), h("span", { class: "links" }, list));
+  const bad = found.some((i) => i.kind === "bad");
+  const wrong = sheet.match?.state === "wrong_orders" && h("span", {}, `Wrong orders? ${sheet.match.reason}.`);
+  return h("p", { class: `trust ${bad ? "bad" : "warn"}` }, icon("bad"), h("span", { class: "links" }, wrong,
+    h("button", { type: "button", class: "link", onclick: () => views?.open("bills") }, `${plural(found.length, "thing")} to check`)));
 };
 
 let counting;

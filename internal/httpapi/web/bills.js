@@ -4,7 +4,7 @@
 
 import { h, icon, pieces } from "./dom.js";
 import { count, fields, figure, plural, capital } from "./format.js";
-import { billOrder, lineTarget } from "./issues.js";
+import { billOrder, lineTarget, toCheck } from "./issues.js";
 
 const verdicts = { reconciled: ["ok", "Adds up"], mismatched: ["bad", "Does not add up"], unchecked: ["warn", "Not checked"] };
 
@@ -42,23 +42,34 @@ export class BillsView {
   }
 
   attention(issues) {
-    if (!issues.length) {
-      return h("p", { class: "allwell" }, icon("ok"), `All ${plural(this.sheet.bills.length, "bill")} add up to the totals printed on them, and every row was read.`);
-    }
-    const list = h("ol", { class: "issues" });
-    const more = pieces(list, issues, (issue) => h("li", {}, h("button", { type: "button", class: `issue ${issue.kind}`, "data-issue": String(issue.n), disabled: !issue.place, onclick: () => this.views.inspect(issue) },
-      icon("bad"),
-      h("span", { class: "what" }, h("strong", {}, issue.title), h("span", { class: "unseen" }, ". "), issue.text),
-      h("span", { class: "where" }, issue.number && h("span", {}, `Bill ${issue.number}`), issue.place && h("span", {}, pageName(this.sheet, issue.place))))), 12);
-    return h("section", { class: "attention", "aria-labelledby": "attention-title" }, h("h2", { id: "attention-title" }, `To check `, h("span", { class: "n" }, count(issues.length))),
-      h("p", { class: "hint" }, "Each opens the page with the place marked."), list, more);
+    const check = toCheck(issues), known = issues.filter((i) => i.kind === "info");
+    const list = (some, name, className) => {
+      const items = h("ol", { class: className, "aria-label": name });
+      const more = pieces(items, some, (issue) => h("li", {}, this.issue(issue)), 12);
+      return [items, more];
+    };
+    const proved = this.sheet.bills.every((b) => b.verdict.outcome === "reconciled");
+    return h("div", {},
+      check.length
+        ? h("section", { class: "attention", "aria-labelledby": "attention-title" }, h("h2", { id: "attention-title" }, "To check ", h("span", { class: "n" }, count(check.length))),
+          h("p", { class: "hint" }, "Click a finding to see its place."), list(check, "To check", "issues"))
+        : proved && h("p", { class: "allwell" }, icon("ok"), `All ${plural(this.sheet.bills.length, "bill")} add up to the totals printed on them, and every row was read.`),
+      known.length > 0 && h("details", { class: "known" }, h("summary", {}, `For information (${count(known.length)})`), list(known, "For information", "information")));
+  }
+
+  issue(issue) {
+    const go = issue.place ? () => this.views.inspect(issue) : () => this.views.open("matching");
+    return h("button", { type: "button", class: `issue ${issue.kind}`, "data-issue": String(issue.n), onclick: go },
+      icon(issue.kind === "info" ? "look" : "bad"),
+      h("span", { class: "what" }, h("strong", {}, issue.title), h("span", { class: "unseen" }, ". "), issue.text, issue.action && h("small", {}, ` ${issue.action}`)),
+      h("span", { class: "where" }, issue.where));
   }
 
   fill() {
     const words = this.text.trim().toLowerCase();
     const match = (i) => {
       const b = this.sheet.bills[i];
-      if (this.only === "look" ? !this.issues.has(i) : this.only && b.verdict.outcome !== this.only) return false;
+      if (this.only === "look" ? !toCheck(this.issues.get(i) || []).length : this.only && b.verdict.outcome !== this.only) return false;
       return !words || [b.number?.text, ...b.consignee.map((c) => c.text), ...b.lines.map((l) => l.style?.text)].some((t) => t?.toLowerCase().includes(words));
     };
     const some = this.order.filter(match);
@@ -73,7 +84,7 @@ export class BillsView {
   bill(i, shown) {
     const bill = this.sheet.bills[i];
     const issues = this.issues.get(i) || [];
-    const [kind, text] = issues.some((x) => x.kind === "bad") && bill.verdict.outcome !== "mismatched" ? ["bad", "Look at it"] : verdicts[bill.verdict.outcome];
+    const [kind, text] = issues.some((x) => x.kind === "bad") && bill.verdict.outcome !== "mismatched" ? ["bad", "To check"] : verdicts[bill.verdict.outcome];
     const t = bill.totals;
     const cell = (name, text) => h("span", { class: `num ${name.split(" ")[0].toLowerCase()}` }, h("span", { class: "label" }, `${name} `), text);
     const details = h("details", { class: "bill", ontoggle: () => details.open && !details.filled && this.open(details, i) },
@@ -93,14 +104,15 @@ export class BillsView {
     details.filled = true;
     const bill = this.sheet.bills[i];
     const number = bill.number?.text || "";
-    const show = (title, text, place) => () => this.views.inspect({ bill: i, number, title, text, kind: "info", place });
+    const show = (title, text, place) => () => this.views.inspect({ bill: i, title, text, kind: "info", place });
     const facts = [["Date", bill.date], ["Order no.", bill.order_number], ["Store", bill.store], ["Shipped via", bill.shipped_via], ["Start and cancel", bill.internal_code], ["Terms", bill.terms]].filter(([, v]) => v);
     const address = bill.consignee.slice(1).map((c) => c.text).join(", ");
     details.append(h("div", { class: "inside" },
       h("div", { class: "side" },
         this.totals(bill, show),
         bill.verdict.reason && h("p", { class: "hint" }, capital(bill.verdict.reason)),
-        (this.issues.get(i) || []).filter((x) => x.title !== "Does not add up" && x.title !== "Not checked").map((x) => h("button", { type: "button", class: `issue ${x.kind}`, disabled: !x.place, onclick: () => this.views.inspect(x) }, icon("bad"), h("span", { class: "what" }, h("strong", {}, x.title), " ", x.text))),
+        // The totals above show these two.
+        (this.issues.get(i) || []).filter((x) => x.code !== "mismatch" && x.code !== "unchecked").map((x) => this.issue(x)),
         h("dl", { class: "about" }, address && [h("dt", {}, "To"), h("dd", {}, address)], facts.map(([name, v]) => [h("dt", {}, name), h("dd", {}, v.text)]).flat())),
       this.lines(i, bill)));
   }
@@ -119,7 +131,7 @@ export class BillsView {
         h("td", { class: "num" }, figure(field, check ? check.sum : total.printed ? null : total.number)),
         h("td", { class: "num" }, printed),
         h("td", { class: "num" }, off ? signed(field, check.printed - check.sum) : ""),
-        h("td", {}, check ? h("span", { class: `mark ${check.ok ? "ok" : "bad"}` }, icon(check.ok ? "ok" : "bad"), h("span", { class: "unseen" }, check.ok ? "adds up" : "does not add up")) : ""));
+        h("td", {}, check ? outcome(check) : ""));
     });
     return h("table", { class: "totals" }, h("caption", { class: "unseen" }, "Totals"),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Total"), h("th", { scope: "col", class: "num" }, "Lines"), h("th", { scope: "col", class: "num" }, "Printed"), h("th", { scope: "col", class: "num" }, "Off by"), h("td", {}))),
@@ -144,6 +156,13 @@ export class BillsView {
         h("thead", {}, h("tr", {}, heads.map(([t, c]) => t ? h("th", { scope: "col", class: c }, t) : h("td", {})))), body),
       more);
   }
+}
+
+// Three states: a total that is not printed was compared with nothing.
+function outcome(check) {
+  if (check.printed === null) return h("span", { class: "mark" }, h("span", { class: "unseen" }, "not compared"), "–");
+  const [kind, words] = check.ok ? ["ok", "adds up"] : ["bad", "does not add up"];
+  return h("span", { class: `mark ${kind}` }, icon(kind), h("span", { class: "unseen" }, words));
 }
 
 const signed = (field, n) => (n > 0 ? "+" : "−") + figure(field, Math.abs(n));

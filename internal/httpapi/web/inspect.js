@@ -6,6 +6,7 @@ import { h, icon, svg, say } from "./dom.js";
 import { count } from "./format.js";
 import { words } from "./session.js";
 import { pageName } from "./bills.js";
+import { toCheck } from "./issues.js";
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 const kept = 16; // pictures
@@ -20,8 +21,8 @@ export class Inspector {
     this.message = h("p", { class: "message", id: "inspector-message" });
     this.position = h("span", { class: "position" });
     this.page = h("span", { class: "position" });
-    this.previous = tool("up", "Previous problem", () => this.step(-1), "p");
-    this.next = tool("down", "Next problem", () => this.step(1), "n");
+    this.previous = tool("up", "Previous finding", () => this.step(-1), "p");
+    this.next = tool("down", "Next finding", () => this.step(1), "n");
     this.back = tool("left", "Previous page", () => this.turn(-1), "[");
     this.forth = tool("right", "Next page", () => this.turn(1), "]");
     this.out = tool("minus", "Zoom out", () => this.zoom(-1), "−");
@@ -51,7 +52,7 @@ export class Inspector {
     for (const p of this.pictures.values()) p.then((got) => URL.revokeObjectURL(got.url), () => {});
     this.pictures.clear();
     this.sheet = sheet;
-    this.issues = issues.filter((i) => i.place);
+    this.issues = toCheck(issues).filter((i) => i.place);
     if (this.dialog.open) this.close();
   }
 
@@ -82,14 +83,14 @@ export class Inspector {
     const { target } = this;
     this.title.textContent = target.title;
     this.title.className = target.kind;
-    this.message.replaceChildren(target.number && !target.title.includes(target.number) ? `Bill ${target.number}. ` : "", target.text);
+    this.message.replaceChildren(target.where ? `${target.where}. ` : "", target.text, target.action ? ` ${target.action}` : "");
     const i = this.issues.findIndex((x) => x.n === target.n && target.n !== undefined);
     this.position.textContent = this.issues.length ? (i < 0 ? `${count(this.issues.length)} to check` : `${count(i + 1)} of ${count(this.issues.length)} to check`) : "Nothing to check";
     this.current(target.n);
     this.previous.disabled = this.next.disabled = this.issues.length === 0 || (this.issues.length === 1 && i === 0);
   }
 
-  // Shows in the list which problem it is.
+  // Shows in the list which finding it is.
   current(n) {
     for (const e of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-issue]"))) {
       if (n !== undefined && e.dataset.issue === String(n)) e.setAttribute("aria-current", "true");

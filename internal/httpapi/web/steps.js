@@ -112,7 +112,7 @@ export class Steps {
     const { view, sheet, phase } = this.session;
     const open = phase === "open";
     this.bills.render(open, open && view.bills.length > 0 && sheet ? billsDone(this, view, sheet) : null);
-    this.orders.render(open && view.bills.length > 0, open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null);
+    this.orders.render(open && view.bills.length > 0, open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null, wrongOrders(sheet));
     renderSheet(this, open && sheet ? sheet : null);
   }
 
@@ -257,7 +257,8 @@ class Upload {
     this.abort = null;
   }
 
-  render(able, done) {
+  /** Shows what the step has; doubt is what is wrong with it, if anything is. */
+  render(able, done, doubt) {
     const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
     this.section.classList.toggle("busy", busy);
@@ -273,8 +274,16 @@ class Upload {
     else if (this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
     this.body.querySelectorAll(".choose").forEach((b) => { b.disabled = !able; });
     this.chip.hidden = !done;
-    if (done) this.chip.replaceChildren(icon("ok"), "Read");
+    if (done) mark(this.chip, doubt, "Read");
   }
+}
+
+const wrongOrders = (sheet) => sheet?.match?.state === "wrong_orders" && "Wrong orders?";
+
+/** Makes a chip say what is wrong, or that all is well. */
+function mark(chip, doubt, well) {
+  chip.classList.toggle("bad", Boolean(doubt));
+  chip.replaceChildren(icon(doubt ? "bad" : "ok"), doubt || well);
 }
 
 const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
@@ -325,7 +334,7 @@ function renderSheet(steps, sheet) {
   steps.drawn = sheet;
   steps.sheet.querySelector(".trouble").replaceChildren();
   if (!sheet) return body.replaceChildren(...steps.empty);
-  chip.replaceChildren(icon("ok"), sheet.match ? "Joined" : "Bills only");
+  mark(chip, wrongOrders(sheet), sheet.match ? "Joined" : "Bills only");
   const t = totals(sheet);
   const save = (format, name, kind) => h("button", { type: "button", class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget) }, icon("save"), name);
   body.replaceChildren(

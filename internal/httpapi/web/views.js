@@ -4,6 +4,7 @@
 import { h } from "./dom.js";
 import { count } from "./format.js";
 import { BillsView } from "./bills.js";
+import { toCheck } from "./issues.js";
 import { MatchingView } from "./matching.js";
 
 const tabs = [
@@ -71,7 +72,8 @@ export class Views {
       return;
     }
     this.inspector?.reset(sheet, issues);
-    this.badge("bills", issues.length, issues.some((i) => i.kind === "bad") ? "bad" : "warn", "to check");
+    const check = toCheck(issues);
+    this.badge("bills", check.length, check.some((i) => i.kind === "bad") ? "bad" : "warn", "to check");
     const loose = sheet.match ? sheet.match.unmatched_lines.length + sheet.match.unmatched_orders.length : 0;
     this.badge("matching", loose, "bad", "without partner");
     this.badge("sheet", sheet.rows.length, "", "rows");

@@ -131,7 +131,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 				t.Errorf("the problem before is %q, not %q", title(), first)
 			}
 			// The same by buttons, for whoever does not know the keys.
-			w.tabTo(".inspector [aria-label='Next problem']")
+			w.tabTo(".inspector [aria-label='Next finding']")
 			w.press(" ")
 			w.says(".inspector-tools", "2 of")
 			width := func() float64 { return value[float64](w, "document.querySelector('.paper').clientWidth") }

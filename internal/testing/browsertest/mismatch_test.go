@@ -20,7 +20,7 @@ func TestAMismatchIsFoundCorrectedAndGone(t *testing.T) {
 	number := s.Bills[3].Number
 	w.load(shipment{bills: p.file("wrong-bol.pdf", s.WritePDF), orders: good.orders})
 	w.says("#step-bills", "wrong-bol.pdf", "5 reconciled", "1 mismatched")
-	w.says("#step-sheet", "1 thing to check in the bills")
+	w.says("#step-sheet", "1 thing to check")
 	w.says(".issues", "Does not add up", "Pieces: the lines add up to", "the bill prints 999", "Bill "+number)
 	if got := value[string](w, "document.querySelector('.bill .id').innerText.trim()"); got != number {
 		t.Errorf("the first bill is %s, and %s does not add up", got, number)

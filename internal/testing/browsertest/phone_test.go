@@ -87,7 +87,7 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 		}
 	}
 	first := w.text(".inspector-tools")
-	w.tap(".inspector [aria-label='Next problem']")
+	w.tap(".inspector [aria-label='Next finding']")
 	if now := w.text(".inspector-tools"); now == first || !strings.Contains(now, "2 of") {
 		t.Errorf("after the next problem it says %q", now)
 	}

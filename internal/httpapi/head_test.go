@@ -1,0 +1,52 @@
+package httpapi_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"tallyman/internal/blob"
+	"tallyman/internal/desk"
+)
+
+// counted are contents whose open readers are counted.
+type counted struct {
+	blob.Store
+	open atomic.Int64
+}
+
+func (c *counted) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
+	r, err := c.Store.Open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c.open.Add(1)
+	return closing{r, c}, nil
+}
+
+type closing struct {
+	blob.Reader
+	of *counted
+}
+
+func (c closing) Close() error {
+	c.of.open.Add(-1)
+	return c.Reader.Close()
+}
+
+func TestHeadOfAFileLeavesNoReaderOpen(t *testing.T) {
+	at := newStores(t)
+	contents := &counted{Store: at.contents}
+	p := at.serve(t, desk.New(at.store, contents, reader, desk.Limits{}))
+	p.uploadBills(t, "s", small(t, 1).bills)
+	for range 3 {
+		for _, method := range []string{"HEAD", "GET"} {
+			if a := p.do(t, request{method: method, path: "/download-bol/bol.pdf?_sid=s"}); a.status != 200 {
+				t.Fatalf("%s: %d %s", method, a.status, a.body)
+			}
+		}
+	}
+	if n := contents.open.Load(); n != 0 {
+		t.Errorf("%d readers are open", n)
+	}
+}

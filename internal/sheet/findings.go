@@ -1,0 +1,519 @@
+package sheet
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/fault"
+	"tallyman/internal/orders"
+	"tallyman/internal/text"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities, the gravest first.
+const (
+	Error   Severity = "error"   // something is missing from the sheet, or figures differ
+	Warning Severity = "warning" // something could not be proved
+	Notice  Severity = "notice"  // something is unusual; the sheet is right as it stands
+	Info    Severity = "info"    // for information
+)
+
+var severities = []Severity{Error, Warning, Notice, Info}
+
+// Strict reports whether a person must look before the sheet is used: --strict
+// counts findings of this severity.
+func (s Severity) Strict() bool { return s == Error || s == Warning }
+
+// The kinds of findings beside those of bol.ProblemKind.
+const (
+	Mismatch         = "mismatch"           // a bill's lines do not add up to its printed totals
+	Unchecked        = "unchecked"          // totals of a bill are not printed or not readable
+	NearMissFound    = "near_miss"          // a line and an order row differ in quantities only
+	LineWithoutOrder = "line_without_order" // lines of a bill have no order row
+	OrderWithoutLine = "order_without_line" // order rows of a bill have no line
+	OrdersOfOthers   = "orders_of_others"   // order rows of bills that are not in the document
+	WrongOrders      = "wrong_orders"       // the order export is of another shipment
+	Instructions     = "instructions"       // shipping instructions on bills
+	Notes            = "notes"              // notes on bills
+)
+
+// Finding is one thing that people should know about a sheet (DESIGN.md §2).
+// Indices count from 0, page and row numbers from 1.
+type Finding struct {
+	// Kind is for programs; it never changes its meaning.
+	Kind     string   `json:"kind"`
+	Severity Severity `json:"severity"`
+	// Title names the kind for people, as "Row not read".
+	Title string `json:"title"`
+	// Where names the place for people, as "bill T20425, page 4".
+	Where string `json:"where"`
+	// Text says what was found, in one sentence; Action what to do about it, "" if
+	// there is nothing to do.
+	Text   string `json:"text"`
+	Action string `json:"action"`
+	// Bills are the bills concerned, as indices in the document.
+	Bills []int `json:"bills"`
+	// Rows are the lines concerned, as rows of the sheet. A finding about a whole
+	// bill has none.
+	Rows []int `json:"rows"`
+	// OrderRows are the numbers of the order rows concerned, Column the name of the
+	// column there.
+	OrderRows []int  `json:"order_rows"`
+	Column    string `json:"column"`
+	// Places are where to look in the document, the first one first.
+	Places []PlaceView `json:"places"`
+}
+
+// String returns the finding as one line for people.
+func (f Finding) String() string {
+	title := f.Title
+	if !strings.HasSuffix(title, "?") {
+		title += ":"
+	}
+	if f.Where != "" {
+		title += " " + f.Where + ":"
+	}
+	line := title + " " + fault.Sentence(f.Text)
+	if f.Action != "" {
+		line += " " + f.Action
+	}
+	return line
+}
+
+// about is what all findings of a kind have in common.
+type about struct {
+	severity Severity
+	title    string
+	action   string
+}
+
+// kindsOfFindings has every kind. One of bol that is not in it still is found, as
+// a thing to look at.
+var kindsOfFindings = map[string]about{
+	string(bol.UnreadRow):     {Error, "Row not read", "Read the row on the page and add it to the sheet by hand."},
+	string(bol.TextInTable):   {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
+	string(bol.UnreadTotal):   {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
+	string(bol.MissingPage):   {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
+	string(bol.DuplicatePage): {Notice, "Page twice", "Nothing to do if the page was copied by mistake."},
+	string(bol.NoNumber):      {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
+	string(bol.NoTextOnPage):  {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
+	string(bol.NotABill):      {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
+	string(bol.UnreadPage):    {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
+	string(bol.DamagedPage):   {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
+
+	Mismatch:         {Error, "Does not add up", "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill."},
+	Unchecked:        {Warning, "Not checked", "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them."},
+	NearMissFound:    {Error, "Near miss", "Compare both, and correct the one that is wrong; nothing of the order is filled in."},
+	LineWithoutOrder: {Error, "No order", "Look for the bill and the style in the order export, and export it again if rows are missing."},
+	OrderWithoutLine: {Warning, "No line", "Look at the bill: the line is missing on it, or the order was not shipped."},
+	OrdersOfOthers:   {Notice, "Orders of other bills", "Nothing to do if these orders travel with another shipment."},
+	WrongOrders:      {Error, "Wrong orders?", "Give the order export of this shipment, or the bills of this export."},
+	Instructions:     {Info, "Shipping instructions", ""},
+	Notes:            {Info, "Notes", ""},
+}
+
+// finder collects the findings of a sheet.
+type finder struct {
+	s        *Sheet
+	found    []Finding
+	byNumber map[string]int // bills by their number
+}
+
+// find returns all findings, the gravest first, and of each severity in the order
+// of the document.
+func (s *Sheet) find() []Finding {
+	f := &finder{s: s, found: []Finding{}, byNumber: map[string]int{}}
+	for i, b := range s.Document.Bills {
+		if _, ok := f.byNumber[b.Number.Text]; !ok {
+			f.byNumber[b.Number.Text] = i
+		}
+	}
+	// What was not read comes before the bill that does not add up because of it.
+	incomplete := map[string]bool{}
+	for _, p := range s.Document.Problems {
+		f.problem(p)
+		if p.Kind == bol.MissingPage {
+			incomplete[p.Bill] = true
+		}
+	}
+	for i, b := range s.Document.Bills {
+		f.verdict(i, b, incomplete[b.Number.Text])
+	}
+	f.texts(Instructions, func(b *bol.Bill) []bol.Value { return b.Instructions })
+	f.texts(Notes, func(b *bol.Bill) []bol.Value { return b.Notes })
+	if s.Orders != nil {
+		for _, o := range s.Orders.Notes {
+			f.note(o)
+		}
+		f.match()
+	}
+	slices.SortStableFunc(f.found, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, b.Severity)),
+			cmp.Compare(a.file(), b.file()), cmp.Compare(a.page(), b.page()),
+		)
+	})
+	return f.found
+}
+
+// file and page are the place of a finding in the list: one about the whole
+// comes first, one about order rows only comes last.
+func (f *Finding) file() int {
+	switch {
+	case len(f.Places) > 0:
+		return f.Places[0].File
+	case len(f.OrderRows) > 0:
+		return math.MaxInt
+	}
+	return -1
+}
+
+func (f *Finding) page() int {
+	if len(f.Places) == 0 {
+		return 0
+	}
+	return f.Places[0].Page
+}
+
+// add completes a finding from what its kind has in common.
+func (f *finder) add(n Finding) {
+	k, ok := kindsOfFindings[n.Kind]
+	if !ok {
+		k = about{Warning, "Look at this", "Look at the page."}
+		if bol.ProblemKind(n.Kind).Loses() {
+			k.severity = Error
+		}
+	}
+	if n.Severity == "" {
+		n.Severity, n.Title, n.Action = k.severity, k.title, k.action
+	}
+	// Lists are empty, not null, in JSON.
+	n.Bills, n.Rows, n.OrderRows = append([]int{}, n.Bills...), append([]int{}, n.Rows...), append([]int{}, n.OrderRows...)
+	n.Places = append([]PlaceView{}, n.Places...)
+	if n.Where == "" {
+		n.Where = f.where(&n)
+	}
+	f.found = append(f.found, n)
+}
+
+// where names the bill, the page and the order rows of a finding.
+func (f *finder) where(n *Finding) string {
+	var parts []string
+	switch len(n.Bills) {
+	case 0:
+	case 1:
+		parts = append(parts, "bill "+cmp.Or(f.s.Document.Bills[n.Bills[0]].Number.Text, "without number"))
+	default:
+		parts = append(parts, text.Count(len(n.Bills), "bill"))
+	}
+	if len(n.Places) > 0 && len(n.Bills) < 2 {
+		parts = append(parts, f.s.PageName(n.Places[0].File, n.Places[0].Page))
+	}
+	if len(n.OrderRows) > 0 {
+		some, word := n.OrderRows, "order row"
+		if len(some) > 1 {
+			word += "s"
+		}
+		parts = append(parts, word+" "+listed(len(some), func(i int) string { return fmt.Sprint(some[i]) }))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// PageName names a page for people, with its file if there are several.
+func (s *Sheet) PageName(file, page int) string {
+	name := fmt.Sprintf("page %d", page)
+	if files := s.Document.Files; len(files) > 1 && file < len(files) {
+		name += " of " + filepath.Base(files[file].Name)
+	}
+	return name
+}
+
+// listed writes the first few of n things and says how many more there are.
+func listed(n int, each func(int) string) string {
+	const most = 3
+	var parts []string
+	for i := range min(n, most) {
+		parts = append(parts, each(i))
+	}
+	text := strings.Join(parts, ", ")
+	if n > most {
+		text += fmt.Sprintf(" and %d more", n-most)
+	}
+	return text
+}
+
+func (f *finder) problem(p bol.Problem) {
+	n := Finding{Kind: string(p.Kind), Text: p.Message}
+	if i, ok := f.byNumber[p.Bill]; ok && p.Bill != "" {
+		n.Bills = []int{i}
+	}
+	if p.Page > 0 {
+		n.Places = []PlaceView{viewPlace(p.File, p.Page, p.Box)}
+	}
+	f.add(n)
+}
+
+// verdict tells of a bill that is not reconciled. incomplete bills lack a page,
+// which is a finding of its own.
+func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
+	n := Finding{Bills: []int{i}}
+	switch b.Verdict.Outcome {
+	case bol.Mismatched:
+		// One finding, however many totals differ: they have one cause.
+		var texts []string
+		for _, c := range b.Verdict.Differences() {
+			texts = append(texts, c.String())
+			if v := b.PrintedTotal(c.Field); v.Page > 0 {
+				n.Places = append(n.Places, viewPlace(v.File, v.Page, v.Box))
+			}
+		}
+		n.Kind, n.Text = Mismatch, strings.Join(texts, "; ")
+	case bol.Unchecked:
+		if incomplete {
+			return
+		}
+		n.Kind, n.Text = Unchecked, b.Verdict.Reason
+	default:
+		return
+	}
+	if len(n.Places) == 0 && len(b.Sheets) > 0 {
+		last := b.Sheets[0] // totals stand on the last page
+		for _, s := range b.Sheets {
+			if s.N > last.N {
+				last = s
+			}
+		}
+		n.Places = []PlaceView{{File: last.File, Page: last.Page}}
+	}
+	f.add(n)
+}
+
+// texts tells what is written on bills, once for all bills that say the same.
+func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
+	same := map[string]int{} // index in all
+	var all []Finding
+	for i, b := range f.s.Document.Bills {
+		vs := of(b)
+		if len(vs) == 0 {
+			continue
+		}
+		words := make([]string, len(vs))
+		for j, v := range vs {
+			words[j] = v.Text
+		}
+		text := strings.Join(words, " / ")
+		j, ok := same[text]
+		if !ok {
+			j = len(all)
+			same[text] = j
+			all = append(all, Finding{Kind: kind, Text: text})
+		}
+		all[j].Bills = append(all[j].Bills, i)
+		all[j].Places = append(all[j].Places, viewPlace(vs[0].File, vs[0].Page, vs[0].Box))
+	}
+	for _, n := range all {
+		f.add(n)
+	}
+}
+
+// note tells how the order export was read.
+func (f *finder) note(o orders.Note) {
+	n := Finding{Kind: string(o.Kind), Severity: Warning, Title: "Order export", Text: o.Message, Column: o.Column}
+	if o.Action != "" {
+		n.Action = fault.Sentence(strings.ToUpper(o.Action[:1]) + o.Action[1:])
+	}
+	if o.Info {
+		n.Severity = Info
+	}
+	if o.Row > 0 {
+		n.OrderRows = []int{o.Row}
+	}
+	f.add(n)
+}
+
+// match tells which lines and order rows found nothing, bill by bill.
+func (f *finder) match() {
+	m := f.s.Match
+	if m.State == WrongOrders {
+		// What found nothing is all of one cause.
+		f.add(Finding{Kind: WrongOrders, Text: m.Reason, Where: f.s.Orders.Name})
+		return
+	}
+	// Both parts of a near miss are among what found nothing.
+	nearLine, nearOrder := map[int]bool{}, map[int]bool{}
+	for _, n := range m.NearMisses {
+		nearLine[n.Line.Row], nearOrder[n.Order.Number] = true, true
+		f.add(Finding{
+			Kind: NearMissFound, Bills: f.billOf(n.Line.Row), Rows: []int{n.Line.Row},
+			OrderRows: []int{n.Order.Number}, Places: []PlaceView{f.lineAt(n.Line.Row)},
+			Text: fmt.Sprintf("style %s: the bill has %s, the order %s",
+				n.Line.Style, quantities(n.Line.Cartons, n.Line.Pieces), quantities(n.Order.Cartons, n.Order.Pieces)),
+		})
+	}
+	lines := grouped(m.UnmatchedLines, func(l LineRef) (int, bool) { return f.billOf(l.Row)[0], !nearLine[l.Row] })
+	for _, group := range lines {
+		n := Finding{Kind: LineWithoutOrder, Bills: f.billOf(group[0].Row)}
+		for _, l := range group {
+			n.Rows = append(n.Rows, l.Row)
+			n.Places = append(n.Places, f.lineAt(l.Row))
+		}
+		n.Text = fmt.Sprintf("%s no order row: %s", has(len(group), "line"), listed(len(group), func(i int) string {
+			return styleAndQuantities(group[i].Style, group[i].Cartons, group[i].Pieces)
+		}))
+		f.add(n)
+	}
+	numbers := map[string]int{}
+	for i, b := range f.s.Document.Bills {
+		numbers[normal(b.Number.Text)] = i
+	}
+	const others = -1
+	rows := grouped(m.UnmatchedOrders, func(o OrderRef) (int, bool) {
+		i, ok := numbers[normal(o.Bill)]
+		if !ok {
+			i = others
+		}
+		return i, !nearOrder[o.Number]
+	})
+	for _, group := range rows {
+		n := Finding{Kind: OrderWithoutLine, OrderRows: make([]int, len(group))}
+		for i, o := range group {
+			n.OrderRows[i] = o.Number
+		}
+		if i, ok := numbers[normal(group[0].Bill)]; ok {
+			n.Bills = []int{i}
+			n.Text = fmt.Sprintf("%s no line on the bill: %s", has(len(group), "order row"), listed(len(group), func(i int) string {
+				return styleAndQuantities(group[i].Style, group[i].Cartons, group[i].Pieces)
+			}))
+		} else {
+			n.Kind = OrdersOfOthers
+			var names []string
+			seen := map[string]bool{}
+			for _, o := range group {
+				if !seen[o.Bill] {
+					seen[o.Bill] = true
+					names = append(names, cmp.Or(o.Bill, "no bill"))
+				}
+			}
+			n.Text = fmt.Sprintf("%s for bills that are not in the document: %s", is(len(group), "order row"),
+				listed(len(names), func(i int) string { return names[i] }))
+		}
+		f.add(n)
+	}
+}
+
+// grouped puts together what has the same group, in order of appearance, and
+// leaves out what is not wanted.
+func grouped[T any](list []T, group func(T) (int, bool)) [][]T {
+	var groups [][]T
+	at := map[int]int{}
+	for _, e := range list {
+		g, wanted := group(e)
+		if !wanted {
+			continue
+		}
+		i, ok := at[g]
+		if !ok {
+			i = len(groups)
+			at[g] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// billOf returns the index of the bill of a row of the sheet.
+func (f *finder) billOf(row int) []int { return []int{f.s.Rows[row].bill} }
+
+func (f *finder) lineAt(row int) PlaceView {
+	l := f.s.Rows[row].Line
+	return viewPlace(l.File, l.Page, l.Box)
+}
+
+// quantities writes cartons and pieces as they stand: "4 cartons, 1 piece".
+func quantities(cartons, pieces string) string {
+	one := func(n, what string) string {
+		switch strings.TrimSpace(n) {
+		case "":
+			return "no " + what + "s"
+		case "1":
+			return n + " " + what
+		}
+		return n + " " + what + "s"
+	}
+	return one(cartons, "carton") + ", " + one(pieces, "piece")
+}
+
+func styleAndQuantities(style, cartons, pieces string) string {
+	return fmt.Sprintf("style %s (%s)", cmp.Or(style, "not given"), quantities(cartons, pieces))
+}
+
+func has(n int, what string) string { return verb(n, what, "has", "have") }
+func is(n int, what string) string  { return verb(n, what, "is", "are") }
+
+func verb(n int, what, one, many string) string {
+	if n != 1 {
+		one = many
+	}
+	return text.Count(n, what) + " " + one
+}
+
+// nearly is the share of lines, and of bills, from which on an order export is
+// of this shipment: fewer than one in so many is chance.
+const nearly = 10
+
+// state tells whether the order export is of another shipment, and why it looks
+// so: hardly a line matched, and hardly a bill's number is in the export.
+func (s *Sheet) state() (state, reason string) {
+	lines := len(s.Rows)
+	if lines == 0 || s.Match.Matched*nearly > lines {
+		return Joined, ""
+	}
+	inExport := map[string]bool{}
+	var theirs []string
+	for i := range s.Orders.Rows {
+		text := s.Orders.Rows[i].InvoiceNo
+		if k := normal(text); !inExport[k] {
+			inExport[k] = true
+			theirs = append(theirs, text)
+		}
+	}
+	var ours []string
+	known := 0
+	for _, b := range s.Document.Bills {
+		if b.Number.Text == "" {
+			continue
+		}
+		ours = append(ours, b.Number.Text)
+		if inExport[normal(b.Number.Text)] {
+			known++
+		}
+	}
+	if len(ours) == 0 || known*nearly > len(ours) {
+		return Joined, ""
+	}
+	of := func(list []string) string { return listed(len(list), func(i int) string { return list[i] }) }
+	return WrongOrders, fmt.Sprintf("%d of %s matched, and %d of %s in the order export: the document has %s, the export %s",
+		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), of(ours), of(theirs))
+}
+
+// Listed is how many findings a list for people has at most. JSON and the workbook
+// have all.
+const Listed = 200
+
+// ToCheck returns the findings that people should look at: all but those for
+// information.
+func (s *Sheet) ToCheck() []Finding {
+	n := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Severity == Info })
+	if n < 0 {
+		n = len(s.Findings)
+	}
+	return s.Findings[:n]
+}
