@@ -22,6 +22,7 @@ type Reader struct {
 	readings []*reading
 	bills    map[string]bool
 	lines    int
+	pages    int
 	kept     int // how much the readings hold, in the measure of maxKept
 	most     int // maxKept, but in tests
 }
@@ -54,17 +55,20 @@ func newReader(layouts []*Layout) (*Reader, error) {
 // order, each once. It fails with fault.TooLarge when the pages hold more than
 // any document of bills does.
 func (r *Reader) Add(file int, p page.Page) error {
-	reading := readPage(file, &p, r.layouts, r.vocabulary)
+	readings := readPage(file, &p, r.layouts, r.vocabulary)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.kept += reading.size(); r.kept > r.most {
-		return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+	for _, reading := range readings {
+		if r.kept += reading.size(); r.kept > r.most {
+			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+		}
+		r.readings = append(r.readings, reading)
+		if reading.known {
+			r.bills[reading.bill.Number.Text] = true
+			r.lines += len(reading.bill.Lines)
+		}
 	}
-	r.readings = append(r.readings, reading)
-	if reading.known {
-		r.bills[reading.bill.Number.Text] = true
-		r.lines += len(reading.bill.Lines)
-	}
+	r.pages++
 	return nil
 }
 
@@ -87,7 +91,7 @@ func (r *reading) size() int {
 func (r *Reader) Progress() (pages, bills, lines int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.readings), len(r.bills), r.lines
+	return r.pages, len(r.bills), r.lines
 }
 
 // Document makes bills of the pages that were added; see Pages.Document. files
@@ -102,7 +106,7 @@ func (r *Reader) Pages(files []File) *Pages {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.readings, func(a, b *reading) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.page, b.page))
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.page, b.page), cmp.Compare(a.part, b.part))
 	})
 	return &Pages{Files: files, readings: slices.Clone(r.readings)}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tallyman/internal/page"
 )
 
 // vocabulary holds the phrases that layouts look for on a page. They are found
@@ -42,10 +44,10 @@ func newVocabulary(layouts []*Layout) *vocabulary {
 	return v
 }
 
-// key makes words the same that differ in case or in a colon or full stop at the
-// end.
+// key makes words the same that look the same, but for case and a colon or full
+// stop at the end.
 func key(word string) string {
-	return strings.ToUpper(strings.TrimRight(word, ".:"))
+	return strings.ToUpper(strings.TrimRight(page.Seen(word), ".:"))
 }
 
 // place is where a phrase is printed.
@@ -84,13 +86,17 @@ func (v *vocabulary) find(words []*word) [][]place {
 
 // mayBegin reports whether a word has the initial and, but for a colon or full
 // stop at the end, the length of the first word of a phrase. Most have not, and
-// are not looked up.
+// are not looked up. Other characters can look like any of a phrase's.
 func (v *vocabulary) mayBegin(text string) bool {
 	n := len(text)
 	for n > 0 && (text[n-1] == '.' || text[n-1] == ':') {
 		n--
 	}
-	return n > 0 && (text[0] >= utf8.RuneSelf || v.begins[text[0]]&(1<<min(n, 31)) != 0)
+	if n == 0 || text[0] >= utf8.RuneSelf {
+		return n > 0
+	}
+	lengths := v.begins[text[0]]
+	return lengths&(1<<min(n, 31)) != 0 || lengths != 0 && strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // mostOf reports whether most of what a layout prints was found.
@@ -104,6 +110,18 @@ func (v *vocabulary) mostOf(l *Layout, found [][]place) bool {
 		phrases[text] = true
 	}
 	return 2*n > len(phrases)
+}
+
+// someOf reports whether so much of what a layout prints was found that it is no
+// accident: as many headings and labels as a table needs headings.
+func (v *vocabulary) someOf(l *Layout, found [][]place) bool {
+	n := 0
+	for text, i := range v.index {
+		if slices.Contains(l.phrases(), text) && len(found[i]) > 0 {
+			n++
+		}
+	}
+	return n >= l.Table.Need
 }
 
 // next returns the word with the given key that goes on after word i, in the
@@ -145,9 +163,18 @@ type heading struct {
 // the form: far enough for another font, too near for another form.
 const headingDrift = 8
 
-// frameOf finds the headings of a table and says how the form lies on the page.
-// It is false if too few of them stand where they should.
-func frameOf(table *Grid, places func(string) []place) (frame, []heading, bool) {
+// maxForms is how many forms of one page are read.
+const maxForms = 16
+
+// located is a form that was found on a page.
+type located struct {
+	frame
+	headings []heading
+}
+
+// framesOf finds the headings of a table, and says how the form lies on the page:
+// once for each time that enough of them stand where they should.
+func framesOf(table *Grid, places func(string) []place) []located {
 	var all []heading
 	for i := range table.Columns {
 		c := &table.Columns[i]
@@ -156,34 +183,42 @@ func frameOf(table *Grid, places func(string) []place) (frame, []heading, bool) 
 		}
 	}
 	slices.SortStableFunc(all, func(a, b heading) int { return cmp.Compare(a.y, b.y) })
-	var best []heading
+	var out []located
 	for len(all) >= table.Need {
 		n := 1
 		for n < len(all) && all[n].y-all[0].y <= all[0].size {
 			n++
 		}
-		if row := inLine(all[:n], table.Need); len(row) > len(best) {
-			best = row
+		row := slices.Clone(all[:n])
+		for len(out) < maxForms {
+			best := inLine(row, table.Need)
+			if len(best) < table.Need {
+				break
+			}
+			out = append(out, located{lying(table, best), best})
+			row = slices.DeleteFunc(row, func(h heading) bool { return slices.Contains(best, h) })
 		}
 		all = all[n:]
 	}
-	if len(best) < table.Need {
-		return frame{}, nil, false
-	}
-	// The line through all of them: none can lead the others astray.
+	return out
+}
+
+// lying says how the form lies on the page. The line goes through all of its
+// headings: none can lead the others astray.
+func lying(table *Grid, headings []heading) frame {
 	var mx, mX, my float64
-	for _, h := range best {
+	for _, h := range headings {
 		mx, mX, my = mx+float64(h.x), mX+float64(h.X), my+float64(h.y)
 	}
-	n := float64(len(best))
+	n := float64(len(headings))
 	mx, mX, my = mx/n, mX/n, my/n
 	var a, b float64
-	for _, h := range best {
+	for _, h := range headings {
 		a += (float64(h.X) - mX) * (float64(h.x) - mx)
 		b += (float64(h.X) - mX) * (float64(h.X) - mX)
 	}
 	k := a / b
-	return frame{float32(mx - k*mX), float32(my - k*float64(table.Y)), float32(k)}, best, true
+	return frame{float32(mx - k*mX), float32(my - k*float64(table.Y)), float32(k)}
 }
 
 // inLine returns the most headings, one for each column, that stand at the same
@@ -195,7 +230,7 @@ func inLine(row []heading, need int) (best []heading) {
 	}
 	// Real headings stand there once each. What repeats them many times over is
 	// no table, and would take long.
-	if len(columns) < need || len(row) > 24 {
+	if len(columns) < need || len(row) > 48 {
 		return nil
 	}
 	for _, a := range row {

@@ -166,13 +166,16 @@ func check(t *testing.T, pages []page.Page) {
 // nothingIsLost ends the test if a word in the table of a page is neither part of
 // the form, nor in a line, nor in a problem.
 func nothingIsLost(t *testing.T, p *page.Page) {
-	words := usable(p.Words)
+	words := joined(usable(p.Words))
 	v := newVocabulary(Layouts)
 	r := &reading{page: p.Number}
 	s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: v.find(words), layout: &Straight}
-	if p.Damage != "" || !s.locate() {
+	forms := framesOf(&Straight.Table, s.places)
+	if p.Damage != "" || len(forms) != 1 {
 		return
 	}
+	s.located = forms[0]
+	s.claim()
 	form := map[*word]bool{}
 	for _, w := range words {
 		form[w] = w.taken
@@ -181,7 +184,7 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 
 	said := map[rune]int{}
 	count := func(text string) {
-		for _, c := range text {
+		for _, c := range page.Seen(text) {
 			said[c]++
 		}
 	}
@@ -196,7 +199,7 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 	for _, w := range words {
 		if !form[w] && w.Base > top && w.Base <= bottom && w.Box.X0 >= s.x+s.k*12 && w.Box.X0 < s.x+s.k*579 {
 			there = append(there, w.Text)
-			for _, c := range w.Text {
+			for _, c := range page.Seen(w.Text) {
 				said[c]--
 			}
 		}

@@ -16,6 +16,8 @@ type Layout struct {
 	// third of it or larger than twice are none: bar codes, stamps, what is too
 	// small to see.
 	Type float32
+	// Width and Height are those of the form's paper.
+	Width, Height float32
 	// Table is where the lines are. A page belongs to the layout if the
 	// headings of its table are there.
 	Table Grid
@@ -116,7 +118,7 @@ var Layouts = []*Layout{&Straight}
 // type of eight to ten points.
 var Straight = Layout{
 	Name: "uniform straight bill of lading",
-	Type: 9,
+	Type: 9, Width: 612, Height: 792,
 	Table: Grid{
 		Y: 339.4, Need: 5,
 		Columns: []Column{

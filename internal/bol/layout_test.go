@@ -9,7 +9,7 @@ import (
 // columns in another order, its foot on the left, its header at the bottom.
 var manifest = Layout{
 	Name: "manifest",
-	Type: 6,
+	Type: 6, Width: 400, Height: 300,
 	Table: Grid{Y: 40, Need: 4, Columns: []Column{
 		{Name: "style", Heading: "ARTICLE", X: 20, Left: 18, Right: 80},
 		{Name: "description", Heading: "GOODS", X: 80, Left: 78, Right: 200, Wraps: true},

@@ -66,6 +66,7 @@ type stored struct {
 
 type storedReading struct {
 	File, Page   int
+	Part         int
 	Damage       string
 	Blank, Known bool
 	N, M         int
@@ -79,7 +80,7 @@ type storedReading struct {
 func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
+		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
 	}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
@@ -100,7 +101,7 @@ func DecodePages(b []byte) (*Pages, error) {
 	p := &Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
-			file: r.File, page: r.Page, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
+			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
 			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems,
 		}
 	}

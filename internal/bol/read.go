@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ import (
 // reading is what one page says.
 type reading struct {
 	file, page int
+	part       int // which of the forms on the page
 	damage     string
 	blank      bool // no words at all
 	known      bool // in a known layout
@@ -24,22 +26,28 @@ type reading struct {
 	problems   []Problem
 }
 
-// readPage reads one page. It never fails: what cannot be read is among the
-// problems.
-func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) *reading {
+// readPage reads one page, which can hold several forms: a reading for each. It
+// never fails: what cannot be read is among the problems.
+func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*reading {
 	r := &reading{file: file, page: p.Number, damage: p.Damage}
 	words := usable(p.Words)
 	r.blank = len(words) == 0
 	if r.damage != "" || r.blank {
-		return r
+		return []*reading{r}
 	}
+	var lies plane
+	if tan := slant(words); tan != 0 {
+		words, lies = turned(words, tan)
+	}
+	words = joined(words)
 	found := v.find(words)
 	for _, l := range layouts {
-		s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: found, layout: l}
-		if s.locate() {
-			r.known = true
-			s.read()
-			return r
+		forms, unsure := l.real(framesOf(&l.Table, v.in(found)), v.in(found))
+		if len(forms) > 0 {
+			if unsure {
+				r.problems = append(r.problems, r.about(UnreadPage, "the page has the headings of a second table without the rest of its form; its lines cannot be read"))
+			}
+			return v.readForms(r, p, l, forms, words, found, lies)
 		}
 	}
 	r.text = excerpt(words)
@@ -48,17 +56,129 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) *reading
 			r.problems = []Problem{r.about(UnreadPage, "the page is a "+l.Name+", but the headings of its table are not where they should be; its lines cannot be read")}
 		}
 	}
-	return r
+	return []*reading{r}
+}
+
+// readForms reads the forms of one layout that were found on a page.
+func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []located, words []*word, found [][]place, lies plane) []*reading {
+	if tall := l.tallness(forms[0].frame, v.in(found)); math.Abs(tall-1) > 0.01 {
+		words, lies = flattened(words, lies, tall)
+		found = v.find(words)
+		if again, _ := l.real(framesOf(&l.Table, v.in(found)), v.in(found)); len(again) == len(forms) {
+			forms = again
+		}
+	}
+	of, rest := l.share(words, forms)
+	var out []*reading
+	for i, f := range forms {
+		s := scan{
+			reading: &reading{file: r.file, page: r.page, part: i, known: true}, sheet: p, plane: lies,
+			words: words, vocabulary: v, found: found, layout: l, located: f,
+		}
+		if len(forms) > 1 {
+			// Its own words alone, so that no label of another form is taken for one
+			// of its own.
+			s.words = of[i]
+			s.found = v.find(s.words)
+			own, _ := l.real(framesOf(&l.Table, s.places), s.places)
+			if len(own) != 1 {
+				r.problems = append(r.problems, r.about(UnreadPage, "the page has several forms, and one of them cannot be told from the others; its lines cannot be read"))
+				continue
+			}
+			s.located = own[0]
+		}
+		s.claim()
+		s.read()
+		out = append(out, s.reading)
+	}
+	if len(rest) > 0 && v.someOf(l, v.find(rest)) {
+		r.problems = append(r.problems, r.about(UnreadPage, "the page has another "+l.Name+" beside what was read, but the headings of its table are not where they should be; its lines cannot be read"))
+	}
+	if len(forms) == maxForms {
+		r.problems = append(r.problems, r.about(UnreadPage, fmt.Sprintf("the page has more than %d forms; what follows is not read", maxForms-1)))
+	}
+	if len(out) == 0 {
+		return []*reading{r}
+	}
+	out[0].problems = append(out[0].problems, r.problems...)
+	return out
+}
+
+// real returns those of the rows of headings around which other labels of the form
+// stand in their places; if there are none, the one with the most headings. A
+// free text can hold all headings. unsure says that one of those left out is as
+// large as a form that is there.
+func (l *Layout) real(all []located, places func(string) []place) (forms []located, unsure bool) {
+	if len(all) < 2 {
+		return all, false
+	}
+	const need = 3
+	var most located
+	var other []located
+	for _, f := range all {
+		if len(f.headings) > len(most.headings) {
+			most = f
+		}
+		n := 0
+		for _, areas := range [2][]Area{l.Areas, l.Foot} {
+			for i := range areas {
+				x, y := f.at(areas[i].Label.X, areas[i].Label.Y)
+				if slices.ContainsFunc(places(areas[i].Label.Text), func(p place) bool {
+					return near(p.x, x, stray*f.k) && near(p.y, y, f.k*(stray+0.3*abs(areas[i].Label.Y-l.Table.Y)))
+				}) {
+					n++
+				}
+			}
+		}
+		if n >= need {
+			forms = append(forms, f)
+		} else {
+			other = append(other, f)
+		}
+	}
+	if forms == nil {
+		forms = []located{most}
+		other = slices.DeleteFunc(other, func(f located) bool { return f.frame == most.frame })
+	}
+	return forms, slices.ContainsFunc(other, func(f located) bool { return near(f.k, forms[0].k, 0.1*forms[0].k) })
+}
+
+// share gives each word to the form on whose paper it stands; rest are those on
+// none. Where papers overlap, a word belongs to the form whose middle is nearer.
+func (l *Layout) share(words []*word, forms []located) (of [][]*word, rest []*word) {
+	const margin = 24
+	of = make([][]*word, len(forms))
+	for _, w := range words {
+		best, nearest := -1, float32(math.MaxFloat32)
+		for i, f := range forms {
+			x, y := (w.Box.X0-f.x)/f.k, (w.Base-f.y)/f.k
+			if x < -margin || x > l.Width+margin || y < -margin || y > l.Height+margin {
+				continue
+			}
+			if d := max(abs(x/l.Width-0.5), abs(y/l.Height-0.5)); d < nearest {
+				best, nearest = i, d
+			}
+		}
+		if best < 0 {
+			rest = append(rest, w)
+		} else if len(forms) > 1 {
+			of[best] = append(of[best], w)
+		}
+	}
+	return of, rest
 }
 
 // word is a word of the page that is being read.
 type word struct {
 	*page.Word
 	taken bool // it is printed by the form itself, or part of a value
+	// pieces are the words of the file that it is joined of; nil if it is one.
+	pieces []*word
 }
 
 // usable returns the words that stand somewhere on the page, once each: a fake
-// bold is the same word twice, a hair apart.
+// bold, or a second layer of the same text, is the same word twice, up to two
+// points apart.
 func usable(all []page.Word) []*word {
 	backing := make([]word, 0, len(all))
 	out := make([]*word, 0, len(all))
@@ -72,8 +192,8 @@ func usable(all []page.Word) []*word {
 			w = &page.Word{Text: w.Text, Box: w.Box, Base: w.Base, Size: w.Size, Edges: evenEdges(w.Box, n)}
 		}
 		again := false
-		for _, o := range out[max(0, len(out)-2):] {
-			again = again || o.Text == w.Text && near(o.Box.X0, w.Box.X0, w.Size*0.1) && near(o.Base, w.Base, w.Size*0.1)
+		for j := len(out) - 1; j >= max(0, len(out)-40) && !again && out[j].Base > w.Base-w.Size; j-- {
+			again = sameAgain(out[j].Word, w)
 		}
 		if !again {
 			backing = append(backing, word{Word: w})
@@ -81,6 +201,14 @@ func usable(all []page.Word) []*word {
 		}
 	}
 	return out
+}
+
+// sameAgain reports whether a word is another one printed again: the same text in
+// the same type, closer than any word could stand beside or below itself.
+func sameAgain(a, b *page.Word) bool {
+	const apart = 2.1
+	return near(a.Box.X0, b.Box.X0, min(apart, 0.7*(a.Box.X1-a.Box.X0))) && near(a.Base, b.Base, min(apart, 0.4*a.Size)) &&
+		a.Text == b.Text && near(a.Size, b.Size, 0.1*a.Size)
 }
 
 // evenEdges divides a box among n characters.
@@ -117,7 +245,8 @@ type scan struct {
 	words  []*word
 	found  [][]place
 	layout *Layout
-	frame
+	plane
+	located
 	foot  bool    // the foot was found
 	below float32 // how much lower it, and what is below it, stands than on the form
 }
@@ -125,22 +254,21 @@ type scan struct {
 // stray is how far a label may be from its place, in points of the form.
 const stray = 18
 
-func (s *scan) places(text string) []place {
-	if i, ok := s.index[text]; ok {
-		return s.found[i]
+func (s *scan) places(text string) []place { return s.in(s.found)(text) }
+
+// in returns the function that looks up the places of a phrase.
+func (v *vocabulary) in(found [][]place) func(text string) []place {
+	return func(text string) []place {
+		if i, ok := v.index[text]; ok {
+			return found[i]
+		}
+		return nil
 	}
-	return nil
 }
 
-// locate finds how the form lies on the page, and takes what the form prints
-// itself. It is false if the page is in another layout.
-func (s *scan) locate() bool {
-	frame, headings, ok := frameOf(&s.layout.Table, s.places)
-	if !ok {
-		return false
-	}
-	s.frame = frame
-	for _, h := range headings {
+// claim takes what the form prints itself.
+func (s *scan) claim() {
+	for _, h := range s.headings {
 		s.take(h.place)
 	}
 	s.placeFoot()
@@ -162,12 +290,11 @@ func (s *scan) locate() bool {
 			take(areas[i].Label)
 		}
 	}
-	return true
 }
 
 func (s *scan) take(p place) {
 	for _, w := range s.words[p.first : p.last+1] {
-		w.taken = w.taken || w.Base == p.y
+		w.taken = w.taken || near(w.Base, p.y, p.size/10)
 	}
 }
 
@@ -307,7 +434,7 @@ func (s *scan) area(a *Area) {
 	}
 	switch a.Name {
 	case pageOfArea:
-		s.n, s.m = pageOf(s.value(words).Text)
+		s.n, s.m = pageOf(page.Seen(s.value(words).Text))
 	case "number":
 		s.bill.Number = s.billNumber(words)
 	default:
@@ -328,12 +455,14 @@ var (
 func (s *scan) billNumber(words []*word) Value {
 	var numbers []*word
 	for _, w := range words {
-		if numberOfBill.MatchString(w.Text) || len(words) == 1 && digitsOfBill.MatchString(w.Text) {
+		if text := page.Seen(w.Text); numberOfBill.MatchString(text) || len(words) == 1 && digitsOfBill.MatchString(text) {
 			numbers = append(numbers, w)
 		}
 	}
-	if len(numbers) == 1 {
-		return s.value(numbers)
+	if len(numbers) == 1 && !goesOnBeside(numbers[0], words) {
+		v := s.value(numbers)
+		v.Text = page.Seen(v.Text)
+		return v
 	}
 	at := s.value(words)
 	what := "the number of this bill cannot be read"
@@ -342,6 +471,18 @@ func (s *scan) billNumber(words []*word) Value {
 	}
 	s.problem(NoNumber, at, "%s; its lines are in the sheet without one", what)
 	return Value{}
+}
+
+// goesOnBeside reports whether what stands beside a bill's number may be the rest
+// of it: it stands nearer than a word would.
+func goesOnBeside(number *word, words []*word) bool {
+	for _, w := range words {
+		gap := max(w.Box.X0-number.Box.X1, number.Box.X0-w.Box.X1)
+		if w != number && near(w.Base, number.Base, w.Size/2) && gap < w.Size*0.5 && hasDigit(w.Text) {
+			return true
+		}
+	}
+	return false
 }
 
 var pageOfM = regexp.MustCompile(`(?i)\bpage:?\s*(\d{1,4})\s*(?:of|/)\s*(\d{1,4})\b`)

@@ -203,7 +203,7 @@ func TestTheNumberOfABill(t *testing.T) {
 		{"G24024 G24025", ""},
 		{"07/10/2025", ""},
 		{"########", ""},
-		{"G２４０２４", ""},
+		{"G２４０２４", "G24024"},
 	} {
 		t.Run(tt.printed, func(t *testing.T) {
 			p := newTypist().form("")

@@ -40,7 +40,29 @@ type Check struct {
 	Sum string
 	// OK is false if both are there and differ by more than rounding explains.
 	OK bool
+	// State says whether they were compared at all, and how it came out.
+	State State
+	// Difference is by how much the printed total is above the sum, or below it if
+	// it is negative; "" if there is none. In a proved total it is what rounding
+	// explains.
+	Difference string
+	// Unit is what the figures count, for people.
+	Unit string
 }
+
+// State is what comparing a total with the sum of its lines says.
+type State string
+
+// The states (DESIGN.md §3).
+const (
+	Proved     State = "proved"      // the lines add up to the printed total
+	Differs    State = "differs"     // they do not
+	NotPrinted State = "not_printed" // no total is printed; nothing was compared
+	Unread     State = "unread"      // what is printed is not a number; nothing was compared
+)
+
+// units are what the fields count.
+var units = map[Field]string{Cartons: "cartons", Pieces: "pieces", Weight: "lb", Cube: "cu ft"}
 
 // Verdict is the outcome of a bill's reconciliation. Checks has one entry per
 // field, in the order of Fields.
@@ -119,11 +141,19 @@ func (b *Bill) reconcile(absent string) {
 	for _, f := range Fields {
 		printed := totalOf(&b.Printed, f)
 		sum := b.sum(f)
-		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true}
+		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true, State: NotPrinted, Unit: units[f]}
 		switch {
 		case printed.Valid:
-			c.OK = printed.Amount().Sub(sum.amount).Abs().LessThanOrEqual(sum.slack)
+			off := printed.Amount().Sub(sum.amount)
+			if !off.IsZero() {
+				c.Difference = off.String()
+			}
+			c.State = Proved
+			if off.Abs().GreaterThan(sum.slack) {
+				c.OK, c.State = false, Differs
+			}
 		case printed.Text != "":
+			c.State = Unread
 			unread = append(unread, string(f))
 		default:
 			missing = append(missing, string(f))

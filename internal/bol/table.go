@@ -16,7 +16,7 @@ func (s *scan) table() {
 		s.columns = append(s.columns, Place{c.Name, s.onPage(box)})
 	}
 	var words, other []*word
-	for _, w := range s.words {
+	for _, w := range g.rejoined(s.words) {
 		switch {
 		case w.taken || w.Base <= top || w.Base > bottom || w.Box.X0 < g.edges[0]-4*s.k || w.Box.X0 >= g.edges[n]+12*s.k:
 		case s.sized(w):
@@ -62,6 +62,9 @@ type table struct {
 // row adds a row.
 func (t *table) row(words []*word) {
 	cells, torn := t.split(words)
+	if torn == "" && !level(words) {
+		torn = "its words do not stand on one line"
+	}
 	if t.cells != nil && torn == "" && t.goesOn(cells, words) {
 		for i, cell := range cells {
 			t.cells[i] = append(t.cells[i], cell...)
@@ -71,6 +74,16 @@ func (t *table) row(words []*word) {
 	}
 	t.end()
 	t.cells, t.words, t.torn = cells, words, torn
+}
+
+// level reports whether the words of a row stand on one line. Where they do not,
+// the page is slanted in a way that was not found, and the row may be of two.
+func level(row []*word) bool {
+	low, high := row[0].Base, row[0].Base
+	for _, w := range row {
+		low, high = min(low, w.Base), max(high, w.Base)
+	}
+	return high-low <= 0.45*row[0].Size
 }
 
 // goesOn reports whether a row continues the one above it: it fills columns
@@ -101,6 +114,7 @@ func (t *table) end() {
 	}
 	whole := t.value(t.words)
 	l.Box = whole.Box
+	l.Style.Text = page.Seen(l.Style.Text)
 	reason := t.torn
 	if reason == "" {
 		reason = unreadable(&l)
@@ -130,8 +144,9 @@ func (l *Line) figures() int {
 	return n
 }
 
-// unreadable says why a row is not a line, or "" if it is one. Any cell may be
-// empty, but cartons and pieces not both: a line counts something.
+// unreadable says why a row is not a line, or "" if it is one. A line has a style,
+// since the halves of a row that is torn in two must not add up to its bill's
+// totals, and it counts something: cartons and pieces are not both empty.
 func unreadable(l *Line) string {
 	for _, f := range Fields {
 		n := cellOf(l, f)
@@ -142,7 +157,10 @@ func unreadable(l *Line) string {
 			return fmt.Sprintf("%s is not a whole number: %q", columnOf(f), n.Text)
 		}
 	}
-	if !l.Cartons.Valid && !l.Pieces.Valid {
+	switch {
+	case l.Style.Text == "":
+		return "it has no style"
+	case !l.Cartons.Valid && !l.Pieces.Valid:
 		return "it has neither cartons nor pieces"
 	}
 	return ""

@@ -103,7 +103,14 @@ type CheckView struct {
 	Field   bol.Field `json:"field"`
 	Printed Figure    `json:"printed"`
 	Sum     Figure    `json:"sum"`
-	OK      bool      `json:"ok"`
+	// OK is false only if both are there and differ by more than rounding
+	// explains; State tells whether they were compared.
+	OK    bool      `json:"ok"`
+	State bol.State `json:"state"`
+	// Difference is the printed figure less the sum, in Unit; null if there is
+	// none. In a proved total it is what rounding explains.
+	Difference Figure `json:"difference"`
+	Unit       string `json:"unit"`
 }
 
 // BillView is one bill of lading.
@@ -290,7 +297,8 @@ func viewTotal(b *bol.Bill, f bol.Field, printed bol.Number) TotalView {
 func viewVerdict(v bol.Verdict) VerdictView {
 	view := VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: make([]CheckView, len(v.Checks))}
 	for i, c := range v.Checks {
-		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum), OK: c.OK}
+		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum), OK: c.OK,
+			State: c.State, Difference: figure(c.Difference), Unit: c.Unit}
 	}
 	return view
 }

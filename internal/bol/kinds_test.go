@@ -1,0 +1,297 @@
+package bol
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"tallyman/internal/page"
+)
+
+// billRows are those of a bill of several lines whose figures all differ, so that a cell
+// in a wrong row shows.
+var billRows = []cells{
+	{"2", "D95487LA", "48", "629493", "0-9M", "PANT SET", "2.03", "22.0"},
+	{"13", "AX-100/2", "1,560", "00748936", "00123", "LITTLE LAMB DRESS", "40.11", "312.5"},
+	{"1", "Q00007LX-XL/2", "24", "45-83672-42", "", "CREEPER", ".81", "10.4"},
+	{"27", "Z1", "3,240", "629494", "12", "5 PACK SOCKS BOY", "37.40", "1,204.6"},
+	{"5", "M-77", "60", "629499", "", "BIB", "6.25", "31.7"},
+}
+
+func sheetOf(number string) *typist {
+	t := newTypist().form(number)
+	for i, c := range billRows {
+		t.row(i, c)
+	}
+	t.foot("48", "4,932", "1,581.2", "86.60")
+	t.put9(67, 150, "LAKE BURLINGTON OUTFITTERS")
+	t.put9(67, 162, "CARTER, NJ")
+	t.put(312.6, 648, 8, "HOLD 3 CTNS FOR QC")
+	return t
+}
+
+// mapped puts the page through a map of its points, cut into pieces of at most n
+// characters as slanted text is; each has the box of its characters.
+func mapped(p page.Page, n int, at func(x, y float64) (float64, float64), scale float64) page.Page {
+	out := page.Page{Number: p.Number, Width: p.Width * 2, Height: p.Height * 2}
+	for _, w := range p.Words {
+		runes := []rune(w.Text)
+		for from := 0; from < len(runes); from += n {
+			to := min(from+n, len(runes))
+			piece := page.Word{Text: string(runes[from:to]), Size: w.Size * float32(scale)}
+			box := func(x0, x1 float32) page.Box {
+				b := page.Box{X0: math.MaxFloat32, Y0: math.MaxFloat32, X1: -math.MaxFloat32, Y1: -math.MaxFloat32}
+				for _, c := range [][2]float32{{x0, w.Box.Y0}, {x1, w.Box.Y0}, {x0, w.Box.Y1}, {x1, w.Box.Y1}} {
+					x, y := at(float64(c[0]), float64(c[1]))
+					b = page.Box{X0: min(b.X0, float32(x)), Y0: min(b.Y0, float32(y)), X1: max(b.X1, float32(x)), Y1: max(b.Y1, float32(y))}
+				}
+				return b
+			}
+			for i := from; i < to; i++ {
+				char := box(w.Edges[i], w.Edges[i+1])
+				piece.Edges = append(piece.Edges, char.X0)
+				piece.Box = piece.Box.Union(char)
+				if i == to-1 {
+					piece.Edges = append(piece.Edges, char.X1)
+				}
+			}
+			_, y := at(float64(w.Edges[from]), float64(w.Base))
+			piece.Base = float32(y)
+			out.Words = append(out.Words, piece)
+		}
+	}
+	inOrder(out.Words)
+	return out
+}
+
+// slanted turns a page about its top left corner, clockwise in degrees.
+func slanted(p page.Page, degrees float64, pieces int) page.Page {
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	return mapped(p, pieces, func(x, y float64) (float64, float64) {
+		return x*cos - y*sin + 100, x*sin + y*cos + 100
+	}, 1)
+}
+
+func stretched(p page.Page, kx, ky float64) page.Page {
+	return mapped(p, 64, func(x, y float64) (float64, float64) { return x * kx, y * ky }, ky)
+}
+
+// sameBills ends the test unless the page holds the bills of these numbers, each
+// as sheetOf prints it.
+func sameBills(t *testing.T, d *Document, numbers ...string) {
+	t.Helper()
+	for _, p := range d.Problems {
+		t.Errorf("problem: %s", p.Message)
+	}
+	var got []string
+	for _, b := range d.Bills {
+		got = append(got, b.Number.Text)
+		var lines []cells
+		for i := range b.Lines {
+			lines = append(lines, cellsOf(&b.Lines[i]))
+		}
+		if !slices.Equal(lines, billRows) {
+			t.Errorf("bill %s has the lines\n%q, not\n%q", b.Number.Text, lines, billRows)
+		}
+		if b.Verdict.Outcome != Reconciled {
+			t.Errorf("bill %s is %s: %s %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Reason, b.Verdict.Checks)
+		}
+		if c := textsOf(b.Consignee); c != "LAKE BURLINGTON OUTFITTERS | CARTER, NJ" {
+			t.Errorf("bill %s goes to %q", b.Number.Text, c)
+		}
+		if c := textsOf(b.Instructions); c != "HOLD 3 CTNS FOR QC" {
+			t.Errorf("bill %s has the instructions %q", b.Number.Text, c)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(numbers)
+	if !slices.Equal(got, numbers) {
+		t.Errorf("the bills are %q, want %q", got, numbers)
+	}
+}
+
+func TestASlantedPageReadsAsALevelOne(t *testing.T) {
+	for tenths := -50; tenths <= 50; tenths++ {
+		for _, pieces := range []int{1, 2, 64} {
+			t.Run(fmt.Sprintf("%.1f degrees in pieces of %d", float64(tenths)/10, pieces), func(t *testing.T) {
+				p := slanted(sheetOf("T20417").done(), float64(tenths)/10, pieces)
+				d := documentOf(t, p)
+				sameBills(t, d, "T20417")
+				// Every value's box is where it is printed.
+				for _, b := range d.Bills {
+					for i := range b.Lines {
+						style := b.Lines[i].Style
+						if !slices.ContainsFunc(p.Words, func(w page.Word) bool {
+							return strings.HasPrefix(style.Text, w.Text) && near(w.Box.X0, style.Box.X0, 2) && near(w.Box.Y0, style.Box.Y0, 12)
+						}) {
+							t.Errorf("the style %s is said to be at %v", style.Text, style.Box)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestAPageStretchedUnevenlyReadsAsAnyOther(t *testing.T) {
+	for _, kx := range []float64{0.6, 0.85, 1, 1.2, 1.6} {
+		for _, ratio := range []float64{0.75, 0.85, 0.95, 0.98, 1, 1.02, 1.05, 1.15, 1.3} {
+			t.Run(fmt.Sprintf("%v by %v", kx, kx*ratio), func(t *testing.T) {
+				sameBills(t, documentOf(t, stretched(sheetOf("T20417").done(), kx, kx*ratio)), "T20417")
+			})
+		}
+	}
+}
+
+// nUp puts pages on one, in columns and rows, each so many times its size.
+func nUp(columns int, k, margin float64, pages ...page.Page) page.Page {
+	out := page.Page{Number: 1, Width: 3000, Height: 3000}
+	for i, p := range pages {
+		dx, dy := float64(i%columns)*(612*k+margin), float64(i/columns)*(792*k+margin)
+		m := mapped(p, 64, func(x, y float64) (float64, float64) { return x*k + dx, y*k + dy }, k)
+		out.Words = append(out.Words, m.Words...)
+	}
+	inOrder(out.Words)
+	return out
+}
+
+func TestAllFormsOnAPageAreRead(t *testing.T) {
+	numbers := []string{"T20411", "T20412", "T20413", "T20414", "T20415", "T20416", "T20417", "T20418", "T20419"}
+	for _, forms := range []int{2, 3, 4, 6, 9} {
+		for columns := 1; columns <= min(forms, 4); columns++ {
+			for _, k := range []float64{0.4, 0.647, 1} {
+				for _, margin := range []float64{-8, 0, 20} {
+					for _, degrees := range []float64{0, 1.7} {
+						t.Run(fmt.Sprintf("%d forms in %d columns at %v, %v apart, slanted by %v", forms, columns, k, margin, degrees), func(t *testing.T) {
+							var pages []page.Page
+							for _, n := range numbers[:forms] {
+								pages = append(pages, sheetOf(n).done())
+							}
+							p := nUp(columns, k, margin*k, pages...)
+							if degrees != 0 {
+								p = slanted(p, degrees, 64)
+							}
+							sameBills(t, documentOf(t, p), numbers[:forms]...)
+						})
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAFormBesideAnotherIsNotDroppedWithoutItsHeadings(t *testing.T) {
+	broken := sheetOf("T20412")
+	for _, c := range Straight.Table.Columns {
+		broken.erase(Label{c.Heading, c.X, Straight.Table.Y})
+	}
+	for _, columns := range []int{1, 2} {
+		d := documentOf(t, nUp(columns, 0.6, 10, sheetOf("T20411").done(), broken.done()))
+		if len(d.Bills) != 1 || !slices.ContainsFunc(d.Problems, func(p Problem) bool { return p.Kind == UnreadPage }) {
+			t.Errorf("%d bills and the problems %s", len(d.Bills), kindsOf(d.Problems))
+		}
+	}
+}
+
+// cut cuts each word of a page that begins with text before its rune i, with a
+// gap of so many sizes of its type.
+func cut(p page.Page, text string, i int, gap float32) page.Page {
+	for n := range p.Words {
+		w := p.Words[n]
+		if w.Text != text {
+			continue
+		}
+		l, r := w.Split(i)
+		r.Edges = slices.Clone(r.Edges)
+		for j := range r.Edges {
+			r.Edges[j] += gap * w.Size
+		}
+		r.Box.X0, r.Box.X1 = r.Box.X0+gap*w.Size, r.Box.X1+gap*w.Size
+		p.Words = append(append(slices.Clone(p.Words[:n]), l, r), p.Words[n+1:]...)
+		break
+	}
+	return p
+}
+
+func TestAValueInPiecesIsOneValueOrIsReported(t *testing.T) {
+	for _, text := range []string{"T20417", "Q00007LX-XL/2", "1,560", "37.40", "1,204.6", "4,932", "1,581.2", "CARTONS", "VOL./WEIGHT", "STYLE"} {
+		for i := 1; i < len(text); i++ {
+			for _, gap := range []float32{-0.2, -0.1, 0, 0.05, 0.13, 0.19, 0.3, 0.45} {
+				t.Run(fmt.Sprintf("%s cut at %d with a gap of %v", text, i, gap), func(t *testing.T) {
+					d := documentOf(t, cut(sheetOf("T20417").done(), text, i, gap))
+					if gap < 0.2 {
+						sameBills(t, d, "T20417")
+						return
+					}
+					b := d.Bills[0]
+					same := b.Number.Text == "T20417" && len(b.Lines) == len(billRows)
+					for j := range min(len(b.Lines), len(billRows)) {
+						got := cellsOf(&b.Lines[j])
+						got.style = strings.ReplaceAll(got.style, " ", "") // a gap as wide as a space is one
+						same = same && got == billRows[j]
+					}
+					if !same && len(d.Problems) == 0 && b.Verdict.Outcome == Reconciled {
+						t.Errorf("silent: %q, %+v", b.Number.Text, b.Lines)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestTextInTwoLayersIsReadOnce(t *testing.T) {
+	for _, dx := range []float32{-2, -1, 0, 0.5, 1, 2} {
+		for _, dy := range []float32{-2, -1, 0, 0.5, 1, 2} {
+			p := sheetOf("T20417").done()
+			for _, w := range slices.Clone(p.Words) {
+				w.Box = page.Box{X0: w.Box.X0 + dx, Y0: w.Box.Y0 + dy, X1: w.Box.X1 + dx, Y1: w.Box.Y1 + dy}
+				w.Base += dy
+				w.Edges = slices.Clone(w.Edges)
+				for i := range w.Edges {
+					w.Edges[i] += dx
+				}
+				p.Words = append(p.Words, w)
+			}
+			inOrder(p.Words)
+			t.Run(fmt.Sprintf("%v, %v apart", dx, dy), func(t *testing.T) { sameBills(t, documentOf(t, p), "T20417") })
+		}
+	}
+}
+
+// everyHyphen are the characters that look like one, and other look-alikes.
+var looks = map[string][]string{
+	"-": {"\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212", "\uF02D"},
+	"/": {"\u2044", "\u2215", "\uF02F"},
+	"2": {"\uF032", "\uFF12"},
+	"A": {"\uF041", "\uFF21"},
+}
+
+func TestKeysFiguresAndLabelsAreReadAsTheyLook(t *testing.T) {
+	for plain, others := range looks {
+		for _, other := range others {
+			p := sheetOf("T-20412A").done()
+			for i := range p.Words {
+				if !strings.HasPrefix(p.Words[i].Text, "*") {
+					p.Words[i].Text = strings.ReplaceAll(p.Words[i].Text, plain, other)
+				}
+			}
+			t.Run(fmt.Sprintf("%U for %s", []rune(other)[0], plain), func(t *testing.T) {
+				d := documentOf(t, p)
+				for _, p := range d.Problems {
+					t.Errorf("problem: %s", p.Message)
+				}
+				b := d.Bills[0]
+				if b.Number.Text != "T-20412A" || b.Verdict.Outcome != Reconciled || len(b.Lines) != len(billRows) {
+					t.Fatalf("bill %q is %s, with %d lines", b.Number.Text, b.Verdict.Outcome, len(b.Lines))
+				}
+				for i, l := range b.Lines {
+					if l.Style.Text != billRows[i].style {
+						t.Errorf("the style is %q, want %q", l.Style.Text, billRows[i].style)
+					}
+				}
+			})
+		}
+	}
+}
