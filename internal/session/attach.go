@@ -19,19 +19,19 @@ const (
 	Orders Slot = "orders"
 )
 
-// Mode says what an attach does with the files that the slot holds.
+// Mode says what an attach does with the files that are in the slot.
 type Mode string
 
 // The modes.
 const (
-	// Replace puts the new files in place of the old. Replacing the BOL also
-	// drops the order export: other bills mean another workflow.
+	// Replace puts the new files in place of the old ones. Replacing the BOL also
+	// drops the order export, which belongs to the old bills.
 	Replace Mode = "replace"
 	// Append adds files to the BOL and keeps the order export.
 	Append Mode = "append"
-	// Update puts a new reading and summary to files that are there, told by
-	// their Content, and keeps everything else. It fails with Changed if one
-	// of them is not there any more.
+	// Update gives files that are in the slot a new reading and summary, and keeps
+	// everything else. Files are matched by their Content. It fails with Changed if
+	// one of them is gone.
 	Update Mode = "update"
 )
 
@@ -45,16 +45,15 @@ const (
 // Attachment is a change to the inputs of a session. All of it takes effect, or
 // nothing.
 type Attachment struct {
-	// Incarnation is the one in which the upload began: that of the State that
-	// Open, New or Get returned before the upload's first byte was stored.
+	// Incarnation is the incarnation in which the upload began: that of the State
+	// that Open, New or Get returned before the upload's first byte was stored.
 	Incarnation Incarnation
-	// Revision, unless 0, must be the State's for the attach to take effect; it
-	// fails with Changed otherwise. It is for changes that depend on what was
-	// there.
+	// Revision, unless 0, must equal the State's revision; otherwise the attach fails
+	// with Changed. It is for changes that depend on an earlier state.
 	Revision int64
 	Slot     Slot
 	Mode     Mode
-	// Files are what is attached: for Orders exactly one, for BOL one or more.
+	// Files are the files to attach: exactly one for Orders, one or more for BOL.
 	Files []Input
 }
 
@@ -85,13 +84,12 @@ func (a Attachment) Check() error {
 	return nil
 }
 
-// Attach returns the state after the attachment took effect at a time, and what
-// it removed. It is the rule that every Store applies when it commits an
-// attach, to the live state of that instant; a, which must have passed Check,
-// is left alone.
+// Attach returns the state after the attachment took effect at a time, and what it
+// removed. Every Store applies this rule when it commits an attach, to the live state
+// of that instant. a must have passed Check and is not changed.
 //
-// It fails with Superseded if the state is of another incarnation, with Changed
-// if it has another revision than asked for or lacks a file to update, and with
+// It fails with Superseded if the state is of another incarnation, with Changed if it
+// has another revision than a asks for or lacks a file to update, and with
 // TooManyFiles.
 func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	if a.Incarnation != s.Incarnation {
@@ -125,8 +123,8 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	return next, s.lost(next), nil
 }
 
-// update puts new readings to files of a slot. It returns false if one of them
-// is not there.
+// update gives files of a slot new readings. It returns false if one of them is
+// missing.
 func (s *State) update(slot Slot, files []Input) bool {
 	put := func(in *Input) bool {
 		for _, f := range files {
@@ -156,7 +154,7 @@ func (s *State) update(slot Slot, files []Input) bool {
 	return n == len(files)
 }
 
-// lost returns what s has and next has not.
+// lost returns what s holds and next does not.
 func (s State) lost(next State) Removed {
 	kept := map[blob.Key]bool{}
 	for _, k := range next.Contents() {

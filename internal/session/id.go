@@ -10,44 +10,44 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Owner is whose a session is: the name of an API key, or Local. Like an ID it
-// is an opaque string of 1 to 255 bytes of UTF-8 without control characters.
+// Owner is the owner of a session: the name of an API key, or Local. Like an ID it is
+// an opaque string of 1 to 255 bytes of UTF-8 without control characters.
 type Owner string
 
-// Local is the one owner of a server without keys (DESIGN.md §8).
+// Local is the only owner on a server without keys (DESIGN.md §8).
 const Local Owner = "local"
 
-// ID is a session's name within its owner: exactly what the front end gave, or
-// what Mint made. It is an opaque string of 1 to 255 bytes of UTF-8 without
-// control characters (DESIGN.md §6), a key and never a path or part of one.
+// ID is a session's name within its owner: exactly what the front end sent, or what
+// Mint made. It is an opaque string of 1 to 255 bytes of UTF-8 without control
+// characters (DESIGN.md §6), a key and never a path or part of one.
 //
-// IDs are the same only if their bytes are: no case is folded, no space
-// trimmed, no Unicode form normalised. Control characters are those that
-// Unicode calls so (general category Cc: U+0000 to U+001F, U+007F to U+009F).
-// Invisible or direction-changing ones (category Cf, such as U+202E) are
-// ordinary parts of a key; whoever shows an ID to people must escape it.
+// IDs are equal only if their bytes are: no case is folded, no space trimmed, no
+// Unicode form normalised. Control characters are those of Unicode's general category
+// Cc (U+0000 to U+001F, U+007F to U+009F). Invisible and direction-changing
+// characters (category Cf, such as U+202E) are ordinary parts of a key; escape an ID
+// before people see it.
 type ID string
 
 // MaxIDBytes is the length of the longest ID and Owner.
 const MaxIDBytes = 255
 
-// Minted is what the IDs made by Mint begin with. Clients may choose such an ID
-// for themselves; it is then a name like any other.
+// Minted is the prefix of the IDs that Mint makes. Clients may choose such an ID for
+// themselves; it has no special meaning.
 const Minted = "s_"
 
 // Mint makes an ID that cannot be guessed: Minted and 26 characters a-z, 2-7
 // that carry 130 random bits.
 func Mint() ID { return Minted + ID(strings.ToLower(rand.Text())) }
 
-// Key names one session of all: the same ID under two owners is two sessions.
+// Key identifies one session: the same ID under two owners is two sessions.
 type Key struct {
 	Owner Owner
 	ID    ID
 }
 
-// Check returns nil if the key can name a session, and otherwise a fault with
-// code BadID (or fault.BadRequest for the owner) that says what is wrong
-// without repeating the ID. Every Store checks every key that it is given.
+// Check returns nil if the key can name a session, and otherwise a fault with code
+// BadID (or fault.BadRequest for the owner) that says what is wrong without repeating
+// the ID. Every Store checks every key.
 func (k Key) Check() error {
 	if why := wrong(string(k.ID)); why != "" {
 		return fault.New(BadID, "the session ID %s; use 1 to %d bytes of UTF-8 without control characters", why, MaxIDBytes)
@@ -58,7 +58,7 @@ func (k Key) Check() error {
 	return nil
 }
 
-// wrong says why s is neither an ID nor an owner's name, "" if it is.
+// wrong says why s is not an ID or an owner's name; it returns "" if it is one.
 func wrong(s string) string {
 	switch {
 	case s == "":
@@ -99,12 +99,12 @@ func (k Key) Compare(o Key) int {
 	return strings.Compare(string(k.ID), string(o.ID))
 }
 
-// Incarnation names one life of a session ID (DESIGN.md §1): 128 random bits,
-// drawn when the life begins. A counter would not do: one that restarts after a
-// clear makes two lives look the same.
+// Incarnation identifies one life of a session ID (DESIGN.md §1): 128 random bits,
+// drawn when the life begins. A counter that restarts after a clear would make two
+// lives look the same.
 type Incarnation [16]byte
 
-// NewIncarnation draws one.
+// NewIncarnation draws a new incarnation.
 func NewIncarnation() Incarnation {
 	var i Incarnation
 	rand.Read(i[:]) // never fails; it ends the process instead

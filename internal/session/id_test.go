@@ -36,7 +36,7 @@ func TestWhatIsAnIDAndWhatIsNot(t *testing.T) {
 	}
 }
 
-// The rule of DESIGN.md §6, said in another way.
+// The rule of DESIGN.md §6, written independently.
 func FuzzCheckRefusesJustWhatTheDesignSays(f *testing.F) {
 	for _, s := range []string{"", "x", "../x", "a\x00", "\u0085", "\xed\xa0\x80", "\u202e", strings.Repeat("é", 128)} {
 		f.Add(s)

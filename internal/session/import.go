@@ -9,36 +9,35 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Exists is the code of an import of a session in whose place there is another.
+// Exists is the code of an import that fails because another session has the key.
 const Exists fault.Code = "session_exists"
 
-// ErrExists makes the fault that an import gets if there is another session under
-// its key, or a later revision of the same.
+// ErrExists returns the fault of an import whose key has another session, or a later
+// revision of the same session.
 func ErrExists() error {
 	return fault.New(Exists, "there is another session of that ID, or a later state of it; nothing was changed")
 }
 
-// Importer is a Store that also takes sessions over from another store, as they
-// were there. Not every Store must; package sessiontest tries those that do.
+// Importer is a Store that can take over sessions from another store unchanged. It is
+// optional; package sessiontest tests the stores that implement it.
 type Importer interface {
 	Store
 
-	// Import makes the session what st says: its key, kind, incarnation, revision,
-	// files and times. It does not count as use: the session's life goes on from
-	// st.LastUsed, taken to be now if that is yet to come, by the lives of this
-	// store, and st.Expires is ignored. One whose life is over by then is imported
+	// Import stores the session as st describes it: its key, kind, incarnation,
+	// revision, files and times. It does not record a use: the session's life
+	// continues from st.LastUsed (now, if that lies in the future) by the lives of
+	// this store; st.Expires is ignored. If its life is over by then, it is imported
 	// as an expired session, which no method finds.
 	//
-	// If the same incarnation lives here with a lower revision, st takes its place,
-	// and the later of their last uses counts. If it lives here with the same
-	// revision, only that is done. If it has a higher one, or if another
-	// incarnation lives under the key, Import fails with Exists.
+	// If the same incarnation lives here with a lower revision, st replaces it, and
+	// the later of the two last uses counts. If it has the same revision, only the
+	// last use is updated. If it has a higher one, or if another incarnation lives
+	// under the key, Import fails with Exists.
 	//
-	// Like all that a Store does with a key it is linearizable, durable when it
-	// returns, all or nothing, and keeps the bound on sessions. It refuses contents
-	// that another session names, and states that make no sense (State.Check), with
-	// fault.BadRequest. It returns what it removed, for the caller to delete, as
-	// Attach and Open do.
+	// Like every method on a key, Import is linearizable, durable when it returns,
+	// and all or nothing, and keeps the bound on sessions. It refuses contents that
+	// another session names, and invalid states (State.Check), with fault.BadRequest.
+	// It returns what it removed, for the caller to delete, as Attach and Open do.
 	Import(ctx context.Context, st State) (Removed, error)
 }
 
@@ -70,7 +69,7 @@ func (s State) Check() error {
 	return nil
 }
 
-// check looks for what cannot be attached. seen are the contents of the files
+// check reports why a file cannot be attached. seen are the contents of the files
 // before it.
 func (in Input) check(seen map[blob.Key]bool, bad func(string, ...any) error) error {
 	refs := []blob.Ref{in.Content}
@@ -97,10 +96,10 @@ func (in Input) check(seen map[blob.Key]bool, bad func(string, ...any) error) er
 	return nil
 }
 
-// Import returns the state that an import of st leaves where the session in the
-// state s lives, without LastUsed and Expires, what that removes, and whether it
-// differs from s. It is the rule that every Importer applies; where no session
-// lives the state is st. It fails with Exists.
+// Import returns the state after an import of st over the live session s, without
+// LastUsed and Expires, what the import removes, and whether the result differs from
+// s. Every Importer applies this rule; where no session lives the state is st. It
+// fails with Exists.
 func (s State) Import(st State) (next State, removed Removed, changed bool, err error) {
 	switch {
 	case s.Incarnation != st.Incarnation || s.Revision > st.Revision:
@@ -112,8 +111,8 @@ func (s State) Import(st State) (next State, removed Removed, changed bool, err 
 	return st, s.lost(st), true, nil
 }
 
-// ImportTime is when a state to import was last used, in milliseconds since 1970,
-// if it is now.
+// ImportTime returns the last use of an imported state, in milliseconds since 1970,
+// at the time now.
 func (s State) ImportTime(now time.Time) int64 {
 	return min(s.LastUsed.UnixMilli(), now.UnixMilli())
 }

@@ -10,54 +10,53 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Janitor gives back what expired sessions and crashes leave (DESIGN.md §6:
-// nothing leaks). It works in small steps and rests after each for a multiple of
-// the time that the step took, so that requests hardly notice it. Wherever it is
-// interrupted, by a crash as well, the next pass goes on: rows go before the
-// contents that they name, and contents that no row names are orphans.
+// Janitor frees the storage of expired sessions and of crashes (DESIGN.md §6: nothing
+// leaks). It works in small steps and rests after each for a multiple of the step's
+// duration, so that it hardly slows requests. If a pass is interrupted, even by a
+// crash, the next one continues: rows are removed before the contents that they name,
+// and contents that no row names are orphans.
 //
-// Start it with Run: one in a process. Those of several processes that share a
-// store do not get in each other's way.
+// Start one with Run in each process. The janitors of processes that share a store do
+// not disturb each other.
 type Janitor struct {
 	Store    Store
 	Contents blob.Store
-	// Gone, if not nil, is told of the contents of sessions that expired, before they
-	// are deleted: whoever keeps something that was made of them lets go of it.
+	// Gone, if not nil, receives the contents of expired sessions before they are
+	// deleted, so that caches can drop what was made from them.
 	Gone func([]blob.Key)
-	// Log is told what was swept and what failed; nil for slog.Default.
+	// Log receives what was swept and what failed; nil means slog.Default.
 	Log *slog.Logger
 
 	// Every is the pause between passes over expired sessions, 0 means a
 	// minute.
 	Every time.Duration
-	// OrphansEvery is the pause between passes over all contents, 0 means an
-	// hour. The first pass begins with Run, since a crash may have been before.
+	// OrphansEvery is the pause between passes over all contents, 0 means an hour.
+	// The first pass begins with Run, because the last process may have crashed.
 	OrphansEvery time.Duration
-	// OrphanAge is how old a content must be for the sweep of orphans to take
-	// it. A blob store that knows which contents are pending needs none. One
-	// that several processes share does not know those of the others: there it
-	// must be longer than any upload may take.
+	// OrphanAge is the age from which the sweep of orphans deletes a content. It may
+	// be 0 if the blob store knows all pending contents. A blob store that several
+	// processes share does not know those of the others: there it must be longer than
+	// any upload may take.
 	OrphanAge time.Duration
-	// Owner is whose contents are swept, by blob.Own; "" sweeps whatever is
-	// there.
+	// Owner is the owner whose contents are swept (see blob.Own); "" sweeps all
+	// contents.
 	Owner string
 	// Step is the number of sessions or contents in one step, 0 means 100.
 	Step int
-	// Rest is how many times as long as a step took the janitor rests after
-	// it; negative for not at all, 0 means 4.
+	// Rest is the rest after a step, as a multiple of the step's duration; negative
+	// means no rest, 0 means 4.
 	Rest int
 }
 
-// Swept tells what a pass did.
+// Swept is the result of a pass.
 type Swept struct {
 	Sessions int   // expired sessions removed
 	Contents int   // contents deleted
-	Bytes    int64 // their size, as far as the pass knows it
+	Bytes    int64 // Bytes    int64 // their size, as far as it is known
 	Steps    int
 }
 
-// Run sweeps until ctx ends. What fails is logged, and tried again in the next
-// pass.
+// Run sweeps until ctx ends. Failures are logged, and retried in the next pass.
 func (j *Janitor) Run(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() { j.repeat(ctx, "expired sessions", orDefault(j.Every, time.Minute), j.Expired) })
@@ -125,11 +124,12 @@ func (j *Janitor) Expired(ctx context.Context) (Swept, error) {
 	}
 }
 
-// Orphans makes one pass over all contents and deletes those that no row names.
-// It fails with blob.Foreign, and deletes nothing, if they are another's.
+// Orphans makes one pass over all contents and deletes those that no row names. It
+// fails with blob.Foreign, and deletes nothing, if the contents belong to another
+// owner.
 //
-// A content is looked for in the rows only after the blob store said that it is
-// not pending. So if an upload was about to name it, the row is there by then.
+// A content is looked up in the rows only after the blob store reported that it is
+// not pending. So if an upload was about to name it, the row exists by then.
 func (j *Janitor) Orphans(ctx context.Context) (Swept, error) {
 	var s Swept
 	var first error
@@ -196,7 +196,7 @@ func (j *Janitor) rest(ctx context.Context, start time.Time) error {
 	return nil
 }
 
-// sleep waits, and reports whether ctx is still alive after that.
+// sleep waits, and reports whether ctx is still alive afterwards.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -22,7 +22,7 @@ import (
 
 var ctx = context.Background()
 
-// house is a data directory with its janitor and a clock.
+// house is a data directory with a janitor and a clock.
 type house struct {
 	*testing.T
 	clock    *sessiontest.Clock
@@ -187,7 +187,7 @@ func TestYoungOrphansAreLeftWhereOthersMayBeUploading(t *testing.T) {
 	}
 }
 
-// While a janitor never rests, no session that is in use loses anything.
+// While a janitor sweeps without rest, no session in use loses anything.
 func TestSweepingDisturbsNobody(t *testing.T) {
 	h := newHouse(t)
 	sweeping, stop := context.WithCancel(ctx)
@@ -264,7 +264,7 @@ func TestAPassThatIsCutOffIsTakenUpByTheNext(t *testing.T) {
 	}
 }
 
-// cancelling ends the pass after a step, like a crash between it and the next.
+// cancelling ends the pass after one step, like a crash between two steps.
 type cancelling struct {
 	blob.Store
 	cancel func()
@@ -275,7 +275,7 @@ func (c cancelling) Delete(ctx context.Context, keys ...blob.Key) error {
 	return c.Store.Delete(ctx, keys[:len(keys)/2]...)
 }
 
-// failing cannot delete.
+// failing is a blob store whose Delete fails.
 type failing struct{ blob.Store }
 
 func (failing) Delete(context.Context, ...blob.Key) error {
@@ -304,7 +304,7 @@ func TestWhatCannotBeDeletedNowIsSweptLater(t *testing.T) {
 	}
 }
 
-// until is a log that calls a function when it is told something.
+// until is a log that calls a function at its first message.
 type until struct {
 	text string
 	then func()

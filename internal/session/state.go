@@ -25,8 +25,7 @@ const (
 func (k Kind) Valid() bool { return k == Named || k == Cookie }
 
 // Lives are the times for which sessions live after their last use. They are
-// settings: a changed one holds for sessions that are already there as well.
-// Zero means the default.
+// settings: a change also applies to existing sessions. Zero means the default.
 type Lives struct {
 	Named  time.Duration // default 24 h
 	Cookie time.Duration // default 1 h
@@ -51,10 +50,10 @@ type Input struct {
 	// Name is the file's name as the client gave it, cleaned by FileName. It is
 	// for display only and may be anything.
 	Name string `json:"name"`
-	// Content are the bytes as they were uploaded.
+	// Content is the file as it was uploaded.
 	Content blob.Ref `json:"content"`
-	// Reading is what was read from them, in a form that only package desk
-	// knows; zero if it is not kept.
+	// Reading is what was read from the file, in a form that only package desk knows;
+	// zero if it is not kept.
 	Reading blob.Ref `json:"reading,omitzero"`
 	// Summary is a small JSON value that describes the reading in listings: at
 	// most MaxSummary bytes, nil if there is none.
@@ -68,8 +67,8 @@ func Begin(key Key, kind Kind, at time.Time) State {
 	return State{Key: key, Kind: kind, Incarnation: NewIncarnation(), Revision: 1, Created: at}
 }
 
-// State is all there is to know of a session at one instant. What it points at
-// is shared and must not be changed.
+// State is the complete description of a session at one instant. What it points at is
+// shared and must not be changed.
 type State struct {
 	Key         Key
 	Kind        Kind
@@ -82,9 +81,9 @@ type State struct {
 	BOL []Input
 	// Orders is the order export, nil if there is none.
 	Orders *Input
-	// Created is when the incarnation began, LastUsed when it was last used
-	// (now, in the answer of an operation that counts as use), and Expires when
-	// it ends unless it is used before. To the millisecond, in UTC.
+	// Created is when the incarnation began, LastUsed when it was last used (now, in
+	// the answer of an operation that records a use), and Expires when it ends unless
+	// it is used before. To the millisecond, in UTC.
 	Created, LastUsed, Expires time.Time
 }
 
@@ -118,20 +117,19 @@ func (s State) Contents() []blob.Key {
 	return keys
 }
 
-// Removed tells what an operation took away.
+// Removed is what an operation removed.
 type Removed struct {
-	// Files is the number of attached files, and Bytes the sum of their sizes
-	// as uploaded. Both are 0 for a session that had expired: it had no files
-	// any more.
+	// Files is the number of attached files, and Bytes the sum of their sizes as
+	// uploaded. Both are 0 for an expired session, whose files no longer exist.
 	Files int
 	Bytes int64
-	// Contents are the keys that no row names any longer, those of an expired
-	// session included. The caller deletes them from the blob store; what it
-	// leaves behind the sweep of orphans finds.
+	// Contents are the keys that no row names any longer, including those of an
+	// expired session. The caller deletes them from the blob store; the sweep of
+	// orphans deletes the rest.
 	Contents []blob.Key
 }
 
-// Remove is what ending a session in this state removes.
+// Remove returns what ending a session in this state removes.
 func (s State) Remove() Removed {
 	r := Removed{Contents: s.Contents()}
 	for _, in := range s.Inputs() {

@@ -1,9 +1,9 @@
-// Package session keeps the isolated places of workflows apart (DESIGN.md §6):
-// who owns them, what they are called, which life of theirs it is, what is
-// attached to them and when they end.
+// Package session keeps workflows in isolated sessions (DESIGN.md §6): who owns them,
+// what they are called, which incarnation they are in, what is attached to them and
+// when they end.
 //
-// Sessions live in a Store and the contents of their files in a blob.Store. An
-// upload goes like this, and nothing is locked while it lasts:
+// Sessions live in a Store and the contents of their files in a blob.Store. An upload
+// works like this, without holding a lock:
 //
 //	st, _, err := store.Open(ctx, key, session.Named) // the incarnation it belongs to
 //	ref, err := contents.Put(ctx, upload)             // durable, but named by no row
@@ -14,13 +14,13 @@
 //		Files:       []session.Input{{Name: name, Content: ref}},
 //	})
 //	if err != nil && session.Settled(err) {
-//		contents.Delete(ctx, ref.Key) // nothing of it stays
+//		contents.Delete(ctx, ref.Key) // the attach had no effect
 //	} else {
 //		contents.Release(ref.Key) // the row decides
 //	}
 //	contents.Delete(ctx, removed.Contents...) // what it replaced
 //
-// What a crash leaves behind between these steps a Janitor sweeps up.
+// A Janitor deletes what a crash between these steps leaves behind.
 package session
 
 import (
@@ -43,29 +43,28 @@ const (
 	StorageUnavailable = blob.StorageUnavailable // storage fails; whether anything was changed is not known
 )
 
-// ErrSuperseded makes the fault that an attach gets whose incarnation is over.
+// ErrSuperseded returns the fault of an attach whose incarnation is over.
 func ErrSuperseded() error {
 	return fault.New(Superseded, "the session was reset, cleared or has expired since this upload began; nothing of it was kept, upload it again")
 }
 
-// ErrNotFound makes the fault for a session that is not there.
+// ErrNotFound returns the fault of a session that does not exist.
 func ErrNotFound() error {
 	return fault.New(fault.NotFound, "there is no such session: it was never used, or was cleared or has expired")
 }
 
-// ErrChanged makes the fault that an attach gets which depends on a state that is
-// not there any more.
+// ErrChanged returns the fault of an attach that depends on a state that has changed.
 func ErrChanged() error {
 	return fault.New(Changed, "another upload changed the session first; this one changed nothing, try again")
 }
 
-// ErrTooManyFiles makes the fault that an attach gets after which the BOL would
-// have so many files.
+// ErrTooManyFiles returns the fault of an attach after which the BOL would have n
+// files.
 func ErrTooManyFiles(n int) error {
 	return fault.New(TooManyFiles, "the session's BOL would have %d files; at most %d fit, begin a new session", n, MaxFiles)
 }
 
-// RetryAfter is what Details of a fault with code fault.Busy hold.
+// RetryAfter is the Details of a fault with code fault.Busy.
 type RetryAfter struct {
 	Seconds int `json:"retry_after_seconds"`
 }
@@ -78,8 +77,7 @@ func Settled(err error) bool {
 	return c != "" && c != StorageUnavailable && c != fault.Internal
 }
 
-// Settings are what a Store is told when it is opened. The zero value is fit
-// for use.
+// Settings are the settings of a Store. The zero value is valid.
 type Settings struct {
 	// Lives are the times after which unused sessions expire.
 	Lives Lives
@@ -91,86 +89,86 @@ type Settings struct {
 	MaxSessions int
 }
 
-// Store keeps sessions. It is safe for concurrent use. Package sessiontest is
-// its definition: an implementation is one if it passes.
+// Store keeps sessions. It is safe for concurrent use. Package sessiontest defines
+// it: a store is correct if it passes that suite.
 //
-// Every method on a key is linearizable: it takes effect at one instant between
-// call and return, and that is durable before it returns. A session that
-// nothing used for its kind's life does not exist: from the instant State.Expires
-// on, no method finds it, whether it was swept or not. Where a method "counts
-// as use" it moves that instant. Uses are not written one by one: a crash may
-// make a session's last use seem earlier, by at most a sixteenth of its life.
+// Every method on a key is linearizable: it takes effect at one instant between call
+// and return, and is durable before it returns. A session that was not used for its
+// kind's life does not exist: from the instant State.Expires on, no method finds it,
+// whether it was swept or not. A method that "records a use" moves that instant. Uses
+// are not written one by one: a crash may make a session's last use seem earlier, by
+// at most a sixteenth of its life.
 //
-// All methods check keys first and fail with BadID for what cannot be one.
-// They fail with fault.Cancelled if ctx ends before they take effect, and then
-// nothing was done; once an operation is being committed its outcome is
-// awaited, ctx or not. They fail with fault.Busy if too many operations are
-// waiting (Details is a RetryAfter), and with StorageFull if there is no room;
-// then nothing was done either. They fail with StorageUnavailable if storage
-// does: it is then not known whether the operation took effect, or will turn
-// out to have done so after a restart, but nothing between is possible.
+// All methods check keys first and fail with BadID for an invalid one. They fail with
+// fault.Cancelled if ctx ends before they take effect, and then nothing was done;
+// once an operation is being committed, the method waits for its outcome, whether ctx
+// ends or not. They fail with fault.Busy if too many operations are waiting (Details
+// is a RetryAfter), and with StorageFull if there is no room; nothing was done then
+// either. They fail with StorageUnavailable if storage fails: it is then unknown
+// whether the operation took effect, or will turn out to have done so after a
+// restart, but it never takes effect in part.
 //
 // No method waits for an upload, its own or another session's.
 type Store interface {
-	// Open returns the live session of that exact key. If there is none it
-	// begins an empty incarnation of the kind given; the kind of a live session
-	// stays. It counts as use. Removed has Contents only: those of an expired
-	// session of that key.
+	// Open returns the live session of exactly that key. If there is none it begins
+	// an empty incarnation of the given kind; a live session keeps its kind. It
+	// records a use. Removed has Contents only: those of an expired session of that
+	// key.
 	Open(ctx context.Context, key Key, kind Kind) (State, Removed, error)
 
-	// New begins an empty incarnation, whatever was there, and returns what it
-	// removed. Nothing of an earlier incarnation is ever visible again.
-	// Clearing and beginning anew in one step is New.
+	// New begins an empty incarnation, whether or not the session exists, and returns
+	// what it removed. Nothing of an earlier incarnation is ever visible again. New
+	// clears and begins in one step.
 	New(ctx context.Context, key Key, kind Kind) (State, Removed, error)
 
-	// Clear ends the session and returns what it removed. If there is none
-	// that is success, with nothing removed.
+	// Clear ends the session and returns what it removed. If the session does not
+	// exist, Clear succeeds and removes nothing.
 	Clear(ctx context.Context, key Key) (Removed, error)
 
 	// Attach changes the inputs of the session by the rule of State.Attach and
-	// returns the state after it. It counts as use. If the session is not
-	// there, or in another incarnation than the attachment says, it fails with
-	// Superseded; it never begins one. Contents that another session names are
-	// refused with fault.BadRequest: every content belongs to one.
+	// returns the state after it. It records a use. If the session does not exist, or
+	// is in another incarnation than the attachment says, it fails with Superseded;
+	// it never begins one. Contents that another session names are refused with
+	// fault.BadRequest: every content belongs to one session.
 	Attach(ctx context.Context, key Key, a Attachment) (State, Removed, error)
 
-	// Get returns the live session or fails with fault.NotFound. It counts as
-	// use, but does not wait for storage.
+	// Get returns the live session or fails with fault.NotFound. It records a use,
+	// but does not wait for storage.
 	Get(ctx context.Context, key Key) (State, error)
 
-	// List returns live sessions in the order of their keys. It does not count
-	// as use. Each State really was at some instant between call and return,
-	// but not all at the same; a session that lives all the while is not left
-	// out.
+	// List returns live sessions in the order of their keys. It does not record a
+	// use. Each State was the session's at some instant between call and return, but
+	// not all at the same instant; a session that lives throughout the call is always
+	// listed.
 	List(ctx context.Context, q Query) (Page, error)
 
-	// Expire removes up to limit expired sessions for good, and returns what
-	// it removed: Removed.Contents are to be deleted by the caller. It is the
-	// janitor's; a session is gone when it expires, not when it is removed.
+	// Expire removes up to limit expired sessions for good, and returns what it
+	// removed; the caller deletes Removed.Contents. Only the janitor calls it: a
+	// session is gone when it expires, not when it is removed.
 	Expire(ctx context.Context, limit int) (Expired, error)
 
-	// Named tells of each key whether a session's row names it (expired
-	// sessions that were not removed included), as of one instant between call
-	// and return. It fails with StorageUnavailable while that is not certain.
+	// Named reports for each content whether a session's row names it (expired
+	// sessions that were not removed included), as of one instant between call and
+	// return. It fails with StorageUnavailable while that is not certain.
 	Named(ctx context.Context, keys []blob.Key) ([]bool, error)
 
-	// Check makes a durable write that changes nothing, and returns why it
-	// could not.
+	// Check makes a durable write that changes nothing, and returns the error if that
+	// fails.
 	Check(ctx context.Context) error
 
-	// Close waits for the operations under way and ends the store. Methods
-	// called after it fail with StorageUnavailable, and had no effect.
+	// Close waits for the operations under way and ends the store. Methods called
+	// after it fail with StorageUnavailable and have no effect.
 	Close() error
 }
 
 // Query selects sessions to list.
 type Query struct {
-	// Owner is whose sessions are listed, "" for everybody's.
+	// Owner is the owner whose sessions are listed, "" for all owners.
 	Owner Owner
 	// After is the key after which the page begins; the zero Key asks for the
 	// first page.
 	After Key
-	// Limit is the size of the page: 1 to MaxPage. Others are taken as MaxPage.
+	// Limit is the size of the page: 1 to MaxPage. Other values mean MaxPage.
 	Limit int
 }
 
@@ -180,18 +178,18 @@ const MaxPage = 1000
 // Page is a part of a listing.
 type Page struct {
 	Sessions []State
-	// More is true if there are sessions after the last of these. Its Key is
-	// where to go on.
+	// More is true if further sessions follow. The Key of the last session is the
+	// After of the next page.
 	More bool
-	// Total counts the owner's (or everybody's) live sessions.
+	// Total counts the live sessions of the owner, or of all owners.
 	Total int
 }
 
-// Expired tells what a step of the sweep removed.
+// Expired is the result of a step of the sweep.
 type Expired struct {
 	Removed
 	// Sessions is the number of sessions.
 	Sessions int
-	// More is true if there may be further ones to remove now.
+	// More is true if there may be more sessions to remove now.
 	More bool
 }

@@ -27,7 +27,7 @@ func TestAProgramThatWantsToBeAloneIsRefusedWhileOthersAreConnected(t *testing.T
 	if _, err := alone(at); fault.CodeOf(err) != InUse || !strings.Contains(err.Error(), "stop them first") {
 		t.Errorf("with another: %v", err)
 	}
-	// Whatever role the other one has.
+	// The role of the other program does not matter.
 	server.Exec(t, database, "GRANT USAGE ON SCHEMA tallyman TO guarded;; GRANT ALL ON ALL TABLES IN SCHEMA tallyman TO guarded")
 	guarded := fmt.Sprintf("postgres://guarded:%s@127.0.0.1:%d/%s?sslmode=disable", url.QueryEscape(pgtest.Password), server.Port, database)
 	if _, err := alone(guarded); fault.CodeOf(err) != InUse {
@@ -40,7 +40,7 @@ func TestAProgramThatWantsToBeAloneIsRefusedWhileOthersAreConnected(t *testing.T
 		t.Fatal(err)
 	}
 	s.Close()
-	// One in another database is none of its business.
+	// A program in another database does not count.
 	mustOpen(t, address(t), session.Settings{}, Options{})
 	if s, err = alone(guarded); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	}
 }
 
-// What takes the place of a session that is there was counted as the only one.
+// A new session that replaces an existing one was counted already.
 func TestABoundThatIsReachedStaysReachedWhenSessionsBeginAnew(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{MaxSessions: 40}, Options{})
 	for i := range 40 {

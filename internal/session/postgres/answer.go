@@ -13,7 +13,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// answer is what the functions of the schema answer: tallyman.answer_1.
+// answer is the result of the schema's functions: tallyman.answer_1.
 type answer struct {
 	outcome, kind     string
 	incarnation       [16]byte
@@ -27,8 +27,8 @@ type answer struct {
 	counted                    int64
 }
 
-// columns are files as the database's functions take and give them: an element of
-// each list for each file.
+// columns are files as the database's functions take and return them: one element of
+// each list per file.
 type columns struct {
 	slots, names   []string
 	contents       [][16]byte
@@ -41,7 +41,7 @@ type columns struct {
 	attached       []int64
 }
 
-// row are the targets of what a session's row says.
+// row returns the scan targets of a session's row.
 func (a *answer) row() []any {
 	return []any{
 		(*zeronull.Text)(&a.kind), (*zeronull.UUID)(&a.incarnation), (*zeronull.Int8)(&a.revision),
@@ -49,7 +49,7 @@ func (a *answer) row() []any {
 	}
 }
 
-// files are the targets of its files.
+// files returns the scan targets of the files.
 func (a *answer) files() []any {
 	l := &a.list
 	return []any{
@@ -58,7 +58,7 @@ func (a *answer) files() []any {
 	}
 }
 
-// targets are those of all of the answer.
+// targets returns the scan targets of the whole answer.
 func (a *answer) targets() []any {
 	t := []any{
 		(*zeronull.Text)(&a.outcome), (*zeronull.Text)(&a.kind), (*zeronull.UUID)(&a.incarnation), (*zeronull.Int8)(&a.revision),
@@ -73,8 +73,8 @@ func (a *answer) removed() session.Removed {
 	return session.Removed{Files: int(a.removedFiles), Bytes: a.removedBytes, Contents: blobKeys(a.removedContents)}
 }
 
-// state is the session that an answer tells, last used when the answer says that
-// it took effect.
+// state returns the session that an answer describes, last used when the answer says
+// that it took effect.
 func (s *Store) state(key session.Key, a answer) (session.State, error) {
 	st := session.State{
 		Key:         key,
@@ -117,7 +117,7 @@ func (s *Store) state(key session.Key, a answer) (session.State, error) {
 	return st, nil
 }
 
-// filesOf is what an attach passes.
+// filesOf returns the files that an attach passes.
 func filesOf(files []session.Input) columns {
 	var l columns
 	for _, f := range files {
@@ -135,7 +135,7 @@ func filesOf(files []session.Input) columns {
 	return l
 }
 
-// inputsOf is what an import passes: all files of a state.
+// inputsOf returns the files that an import passes: all files of a state.
 func inputsOf(st session.State) columns {
 	l := filesOf(st.Inputs())
 	for range st.BOL {
@@ -150,13 +150,13 @@ func inputsOf(st session.State) columns {
 	return l
 }
 
-// at is the time of so many milliseconds since 1970.
+// at returns the time that is ms milliseconds after 1970.
 func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// uuid is an incarnation as the database takes it.
+// uuid converts an incarnation to the form that the database takes.
 func uuid(i session.Incarnation) [16]byte { return i }
 
-// uuidOf is a content's key as the database keeps it.
+// uuidOf converts a content's key to the form that the database keeps.
 func uuidOf(k blob.Key) (id [16]byte, ok bool) {
 	if !k.Valid() {
 		return id, false
@@ -175,7 +175,7 @@ func blobKeys(ids [][16]byte) []blob.Key {
 	return keys
 }
 
-// errNonsense is the error of an answer that no function of the schema gives.
+// errNonsense is the error of an answer that no function of the schema returns.
 func errNonsense(a answer) error {
 	return fmt.Errorf("the database answered what makes no sense: outcome %q, kind %q, %d files", a.outcome, a.kind, len(a.list.slots))
 }

@@ -9,8 +9,7 @@ import (
 	"tallyman/internal/testing/pgtest"
 )
 
-// The server keeps what it commits, as one in real use does, on the same machine
-// as the clients.
+// The server is durable, as in real use, and runs on the same machine as the clients.
 func Benchmark(b *testing.B) {
 	s, err := pgtest.Start(true)
 	if err != nil {

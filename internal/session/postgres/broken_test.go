@@ -13,7 +13,7 @@ import (
 // broken are faults in the database's functions, and the case of the suite that
 // must find each.
 var broken = []struct {
-	step                  int // the migration that brings the function, from 1
+	step                  int // the migration that defines the function, from 1
 	rule, finds, old, new string
 }{
 	{1, "a content may belong to two sessions", "a content belongs to one session", "RAISE EXCEPTION 'a content belongs to another session' USING ERRCODE = 'TM001';", "NULL;"},
@@ -40,7 +40,7 @@ var broken = []struct {
 	{2, "an import knows no bound", "[a-z ]*import", "v_sessions >= p_max", "false"},
 }
 
-// brokenSchema is the schema with the fault that a test wants, nil for none.
+// brokenSchema returns the schema with the fault that a test wants, nil for none.
 func brokenSchema(t testing.TB) []migration {
 	for _, b := range broken {
 		if b.rule != os.Getenv("TALLYMAN_BROKEN") {

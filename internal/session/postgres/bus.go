@@ -20,16 +20,15 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Bus is a bus.Bus over LISTEN and NOTIFY. It has one connection of its own, on
-// which it listens, and borrows one of the store's for a moment to publish a
-// number of messages together.
+// Bus is a bus.Bus over LISTEN and NOTIFY. It listens on one connection of its own,
+// and borrows one of the store's to publish a batch of messages.
 //
-// All messages of a database go over one channel, which everybody with access to
-// the database can read. Payloads are in the clear there, topics are not: a hash
-// with a key that only the schema has stands for them.
+// All messages of a database use one channel, which everybody with access to the
+// database can read. Payloads are in the clear there; topics are replaced by a hash
+// whose key only the schema has.
 //
-// When the connection breaks it is made again, after a pause that grows up to some
-// seconds; subscribers are told then that they may have missed messages.
+// A broken connection is opened again after a pause that grows up to some seconds;
+// subscribers are then told that they may have missed messages.
 type Bus struct {
 	store  *Store
 	key    []byte
@@ -47,23 +46,23 @@ var _ bus.Bus = (*Bus)(nil)
 
 const (
 	channel = "tallyman"
-	// wireVersion begins every notification. Those of another version are left
-	// alone, so that old and new programs can share the channel.
+	// wireVersion begins every notification. Notifications of another version are
+	// ignored, so that old and new programs can share the channel.
 	wireVersion = "1"
 	// busStep bounds how many messages are published in one transaction.
 	busStep = 100
-	// busPause is how long messages are gathered before the next transaction: all
-	// those that notify commit one after the other.
+	// busPause is how long messages are gathered before the next transaction:
+	// PostgreSQL commits notifying transactions one after the other.
 	busPause = 20 * time.Millisecond
-	// busIdle is how long the connection may be silent before it is tried.
+	// busIdle is how long the connection may be silent before it is probed.
 	busIdle = 15 * time.Second
-	// busBackoff bounds the pause before a broken connection is made again.
+	// busBackoff bounds the pause before a broken connection is opened again.
 	busBackoff = 5 * time.Second
 )
 
-// Bus returns a new end of the bus between all programs on the database. It is to
-// be closed before the store. It works as soon as it can reach the database; ctx
-// bounds the look for its key only.
+// Bus returns a new end of the bus between all programs on the database. Close it
+// before the store. It works as soon as it can reach the database; ctx bounds only
+// the query for its key.
 func (s *Store) Bus(ctx context.Context) (*Bus, error) {
 	key, err := s.Secret(ctx, "bus")
 	if err != nil {
@@ -78,7 +77,7 @@ func (s *Store) Bus(ctx context.Context) (*Bus, error) {
 	return b, nil
 }
 
-// hidden is what stands for a topic outside the process.
+// hidden returns the hash that replaces a topic outside the process.
 func (b *Bus) hidden(topic string) string {
 	h := hmac.New(sha256.New, b.key)
 	h.Write([]byte(topic))
@@ -93,7 +92,7 @@ func (b *Bus) Subscribe(topic string, s bus.Subscriber) (cancel func()) {
 	return b.topics.Subscribe(b.hidden(topic), s)
 }
 
-// Close implements bus.Bus. Messages that were published and not sent are lost.
+// Close implements bus.Bus. Messages that are still in the queue are lost.
 func (b *Bus) Close() error {
 	b.queue.Close()
 	b.cancel()
@@ -101,8 +100,8 @@ func (b *Bus) Close() error {
 	return nil
 }
 
-// publish sends what is in the queue. What cannot be sent is lost, and the others
-// are told so as soon as possible.
+// publish sends the messages in the queue. If that fails they are lost, and the
+// subscribers are told so as soon as possible.
 func (b *Bus) publish(ctx context.Context) {
 	sequence := 0
 	for {
@@ -114,8 +113,8 @@ func (b *Bus) publish(ctx context.Context) {
 		messages, lost := b.queue.Take(busStep)
 		var lines []string
 		line := func(what string) {
-			// The number makes each different: equal ones of one transaction
-			// would arrive as one.
+			// The number makes each line different: PostgreSQL delivers equal
+			// notifications of one transaction once.
 			sequence++
 			lines = append(lines, strings.Join([]string{wireVersion, b.sender, strconv.Itoa(sequence), what}, " "))
 		}
@@ -155,7 +154,8 @@ func (b *Bus) notify(ctx context.Context, lines []string) error {
 	})
 }
 
-// listen delivers what others send, and connects again whenever that ends.
+// listen delivers the messages of other programs, and reconnects whenever listening
+// ends.
 func (b *Bus) listen(ctx context.Context) {
 	wait := 50 * time.Millisecond
 	for ctx.Err() == nil {
@@ -174,8 +174,8 @@ func (b *Bus) listen(ctx context.Context) {
 	}
 }
 
-// listenOnce delivers until the connection breaks. listened is true if it came to
-// listen.
+// listenOnce delivers until the connection breaks. listened is true if listening
+// began.
 func (b *Bus) listenOnce(ctx context.Context) (listened bool, err error) {
 	soon, cancel := context.WithTimeout(ctx, 2*b.store.limits.connect)
 	defer cancel()
@@ -204,7 +204,7 @@ func (b *Bus) listenOnce(ctx context.Context) (listened bool, err error) {
 		case silent.Err() == nil:
 			return true, err
 		default:
-			// Nothing happened, or the connection is dead without our knowing.
+			// No message came, or the connection is dead without our knowledge.
 			alive, cancel := context.WithTimeout(ctx, b.store.limits.acquire)
 			err := conn.Ping(alive)
 			cancel()
@@ -215,8 +215,8 @@ func (b *Bus) listenOnce(ctx context.Context) (listened bool, err error) {
 	}
 }
 
-// receive delivers one notification. Anybody can send some, so what does not look
-// like ours is left alone.
+// receive delivers one notification. Anybody can send on the channel, so malformed
+// notifications are ignored.
 func (b *Bus) receive(text string) {
 	f := strings.Split(text, " ")
 	if len(f) < 4 || f[0] != wireVersion || f[1] == b.sender {
@@ -236,7 +236,7 @@ func (b *Bus) receive(text string) {
 	b.topics.Deliver(f[3], payload)
 }
 
-// scanSecret keeps the value that comes, nil if none does.
+// scanSecret keeps the returned value, nil if there is none.
 func scanSecret(secret *[]byte) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		*secret = nil
@@ -249,9 +249,9 @@ func scanSecret(secret *[]byte) func(pgx.Rows) error {
 	}
 }
 
-// Secret returns the 32 random bytes that all programs on the database have under
-// a name, and draws them if there are none. To replace a secret delete its row in
-// tallyman.secret and start all programs again.
+// Secret returns the 32 random bytes that all programs on the database share under a
+// name, and draws them if there are none. To replace a secret, delete its row in
+// tallyman.secret and restart all programs.
 func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	if name == "" {
 		return nil, fault.New(fault.BadRequest, "a secret needs a name")
@@ -268,7 +268,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 			args: func() []any { return []any{name, drawn} },
 			scan: scanSecret(&secret),
 		})
-		// None comes if another program made it at the same moment.
+		// No row is returned if another program inserted one at the same moment.
 		if err != nil || secret != nil {
 			return secret, err
 		}

@@ -14,15 +14,15 @@ import (
 	"tallyman/internal/fault"
 )
 
-// call is one statement. Each is a transaction of its own, so that it is one
-// round trip, and so that it ends with the statement whatever becomes of us.
+// call is one statement. Each is a transaction of its own: it takes one round trip,
+// and it ends with the statement whatever happens to this process.
 type call struct {
 	what string // completes "could not …"
 	sql  string
 	args func() []any         // asked anew for each attempt
 	scan func(pgx.Rows) error // reads what it returns; likewise
-	// again is true if doing it twice is as good as once, so that it can be tried
-	// again when a connection breaks.
+	// again is true if the statement is idempotent, so that it can be retried when a
+	// connection breaks.
 	again bool
 	// attach is true if it makes contents named.
 	attach bool
@@ -45,8 +45,8 @@ func (s *Store) ask(ctx context.Context, c call) (answer, error) {
 	return a, err
 }
 
-// run makes a call. If ctx ends before the statement is sent nothing was done;
-// after that its outcome is awaited.
+// run makes a call. If ctx ends before the statement is sent nothing was done; after
+// that run waits for its outcome.
 func (s *Store) run(ctx context.Context, c call) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Ended(err)
@@ -94,8 +94,8 @@ func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
 	if err := ctx.Err(); err != nil {
 		return fault.Ended(err), false
 	}
-	// Not the caller's context from here on: pgx can only give a statement up by
-	// giving the connection up, and then nobody knows the outcome.
+	// The caller's context is not used from here on: pgx can abandon a statement only
+	// by closing the connection, and then nobody knows the outcome.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.answer)
 	defer cancel()
 	rows, err := conn.Query(ctx, c.sql, c.args()...)
@@ -103,20 +103,20 @@ func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
 		return err, !pgconn.SafeToRetry(err)
 	}
 	err = c.scan(rows)
-	// The server commits after it has sent the rows: only the end of the answer
-	// tells whether it did.
+	// The server commits after it has sent the rows: only the end of the answer shows
+	// whether it did.
 	rows.Close()
 	err = errors.Join(rows.Err(), err)
 	if p := refusal(err); p != nil && p.Code == readOnly {
-		// Another connection may lead to a server, or come at a time, that lets us
-		// write.
+		// Another connection may lead to a server that accepts writes, or this server
+		// may accept them later.
 		conn.Conn().Close(ctx)
 	}
 	return err, true
 }
 
-// acquire takes a connection from the pool. Its error is a fault: nothing was
-// done.
+// acquire takes a connection from the pool. If it returns an error, which is a fault,
+// nothing was done.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	soon, cancel := context.WithTimeout(ctx, s.limits.acquire)
 	defer cancel()

@@ -34,7 +34,7 @@ func crashingServer(address string) {
 	sessiontest.Victim{Store: store, Input: func() session.Input { return sessiontest.NewInput("f") }}.Work()
 }
 
-// durable starts a server that keeps what it commits.
+// durable starts a server with fsync on.
 func durable(t *testing.T) *pgtest.Server {
 	t.Helper()
 	s, err := pgtest.Start(true)
@@ -45,9 +45,9 @@ func durable(t *testing.T) *pgtest.Server {
 	return s
 }
 
-// A real process is killed at random moments, also while it opens the database,
-// under a load on few sessions. What it acknowledged must be there afterwards;
-// what it did not must be there as a whole or not at all.
+// A real process is killed at random moments, some while it opens the database, under
+// a load on few sessions. Afterwards every acknowledged operation must be there; any
+// other must be there as a whole or not at all.
 func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	kills := 6
 	if sessiontest.Long() {
@@ -63,8 +63,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Logf("%d kills, %d operations acknowledged", kills, acknowledged)
 }
 
-// The test above is able to fail: it finds a process that answers before it
-// commits.
+// The test above can fail: it finds a process that answers before it commits.
 func TestKillingTheProcessShowsAnAnswerThatCameTooEarly(t *testing.T) {
 	if _, err := killAgainAndAgain(t, 100, sessiontest.AnswerFirst); err == nil {
 		t.Error("100 kills showed nothing")
@@ -119,8 +118,8 @@ func consistent(store *Store) error {
 	return nil
 }
 
-// The server is stopped as in a crash, and started again, in the middle of a load
-// by three replicas. Their stores go on without being opened again.
+// The server is crashed and restarted in the middle of a load by three replicas.
+// Their stores continue without being opened again.
 func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 	crashes := 4
 	if sessiontest.Long() {
@@ -167,8 +166,8 @@ func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Logf("%v", all)
 }
 
-// After a restart all connections of a pool are dead. One operation finds that out,
-// and not each of them in turn.
+// After a restart all connections of a pool are dead. One operation discovers that,
+// and not each in turn.
 func TestAfterARestartOneOperationFailsAtMost(t *testing.T) {
 	s := durable(t)
 	store := mustOpen(t, s.Address(s.Database(t)), session.Settings{}, Options{Connections: 8})
@@ -199,14 +198,14 @@ func TestAfterARestartOneOperationFailsAtMost(t *testing.T) {
 	}
 }
 
-// consistentSoon is consistent for a store that does not trust itself yet.
+// consistentSoon is consistent for a store in which Named may still refuse to answer.
 func consistentSoon(s *Store) error {
 	s.doubtful.Store(0)
 	return consistent(s)
 }
 
-// A power cut takes away what is not on the disk. Of every operation the log is on
-// the disk when it is answered, though the server is told to answer before that.
+// A power cut loses what is not on the disk. The log of every operation is on the
+// disk before the answer, although the server's own setting is to answer earlier.
 func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
 	s := durable(t)
 	s.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_commit = off;; ALTER SYSTEM SET wal_writer_delay = '10s';; SELECT pg_reload_conf()")
@@ -249,7 +248,7 @@ func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
 			t.Error("clear was answered before the log was on the disk")
 		}
 	}
-	// This can tell: who goes by the server's own setting is answered earlier.
+	// The test can fail: with the server's own setting, answers come earlier.
 	early := 0
 	for range 20 {
 		if !flushed(func() error { _, err := watcher.Exec(ctx, "UPDATE tallyman.probe SET n = n + 1"); return err }) {

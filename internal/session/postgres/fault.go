@@ -10,7 +10,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// The codes that opening a store can fail with, beside fault.BadRequest and
+// The codes that opening a store can fail with, in addition to fault.BadRequest and
 // session.StorageUnavailable.
 const (
 	Refused      fault.Code = "database_refused"        // the server does not let us in
@@ -24,7 +24,8 @@ const (
 	OlderProgram fault.Code = "older_program_connected" // one that could not work with the schema to come
 )
 
-// What PostgreSQL says (its manual, appendix A), and the functions of our schema.
+// Error codes of PostgreSQL (its manual, appendix A), and of the functions of our
+// schema.
 const (
 	contentTaken = "TM001" // a content belongs to another session
 	fileMissing  = "TM002" // a file to update is not there
@@ -43,9 +44,9 @@ const (
 	noSuchDatabase       = "3D000"
 )
 
-// refusal returns what the server said if it is certain that the transaction was
-// rolled back. An error that ends the connection as well does not say that: the
-// server may have committed just before.
+// refusal returns the server's error if it is certain that the transaction was rolled
+// back. An error that also ends the connection leaves that open: the server may have
+// committed just before.
 func refusal(err error) *pgconn.PgError {
 	var p *pgconn.PgError
 	if !errors.As(err, &p) || p.SeverityUnlocalized != "ERROR" && p.Severity != "ERROR" {
@@ -54,8 +55,7 @@ func refusal(err error) *pgconn.PgError {
 	return p
 }
 
-// worthAnother reports whether the same statement may well succeed if it is tried
-// again.
+// worthAnother reports whether the same statement may succeed when it is retried.
 func worthAnother(p *pgconn.PgError) bool {
 	switch p.Code {
 	case serializationFailure, deadlockDetected, noSuchStatement:
@@ -97,8 +97,8 @@ func failed(what string, err error) error {
 	return unavailable(what, err)
 }
 
-// unavailable is what operations get while the database does not work, and if
-// nobody knows what became of them. The cause is for the log.
+// unavailable is the fault of operations while the database does not work, and of
+// those with an unknown outcome. The cause is for the log.
 func unavailable(what string, err error) error {
 	return &fault.Error{
 		Code:    session.StorageUnavailable,
@@ -111,8 +111,8 @@ func errBusy(what string) *fault.Error {
 	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
 }
 
-// openFault is what the operator gets to see if the store cannot be opened: the
-// cause in full, unlike at run time. Neither PostgreSQL nor pgx repeat passwords.
+// openFault is the fault of a store that cannot be opened. Operators see it, so it
+// names the cause in full. Neither PostgreSQL nor pgx repeats passwords.
 func openFault(where string, err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code != session.StorageUnavailable {

@@ -27,8 +27,8 @@ func bolOf(st session.State) session.Attachment {
 	return session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{sessiontest.NewInput("1.pdf")}}
 }
 
-// A connection that breaks around a commit makes no wrong answer: the operation
-// says that nobody knows, and took effect as a whole or not at all.
+// A connection that breaks around a commit causes no wrong answer: the operation
+// reports an unknown outcome, and took effect as a whole or not at all.
 func TestAConnectionThatBreaksInACommitMakesNoWrongAnswer(t *testing.T) {
 	at := address(t)
 	direct := mustOpen(t, at, session.Settings{}, Options{})
@@ -53,7 +53,7 @@ func TestAConnectionThatBreaksInACommitMakesNoWrongAnswer(t *testing.T) {
 				p, through := newProxy(t, at)
 				s := mustOpen(t, through, session.Settings{}, Options{Connections: 1})
 				k := keyOf(t.Name())
-				// Each statement is prepared once on the connection before it
+				// Each statement is prepared once on the connection before the test
 				// counts.
 				before, _, err := s.New(ctx, k, session.Named)
 				if err == nil {
@@ -107,12 +107,12 @@ func TestAConnectionThatBreaksInACommitMakesNoWrongAnswer(t *testing.T) {
 						t.Fatal("it never took effect, so the test cuts at the wrong place")
 					}
 				}
-				// Whether the contents are orphans is not certain now.
+				// It is not certain now whether the contents are orphans.
 				_, err = s.Named(ctx, []blob.Key{a.Files[0].Content.Key})
 				if unsure := fault.CodeOf(err) == session.StorageUnavailable; unsure != (op == "attach") {
 					t.Errorf("named: %v", err)
 				}
-				// And it goes on.
+				// The store continues to work.
 				if _, _, err := s.New(ctx, k, session.Named); err != nil {
 					t.Errorf("afterwards: %v", err)
 				}
@@ -164,7 +164,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 		h := sessiontest.NewHistory()
 		run := sessiontest.Load{Clients: 6, Operations: operations, Stubborn: true, Seed: rand.Uint64()}.Start(s, h, round)
 		var left atomic.Int64
-		left.Store(5) // more unknown outcomes are more than the checker can try
+		left.Store(5) // the checker cannot try more unknown outcomes
 		trouble := func(b []byte) ([]byte, bool) {
 			switch p := rand.IntN(200); {
 			case p < 4 && left.Add(-1) >= 0:
@@ -186,7 +186,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 		}
 		switch err := h.Check(); {
 		case errors.Is(err, sessiontest.ErrUndecided) && operations > 6:
-			rounds, operations = rounds+1, operations/2 // another round, of less
+			rounds, operations = rounds+1, operations/2 // a further, smaller round
 		case err != nil:
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -203,8 +203,8 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 	}
 }
 
-// waitUntilIdle waits until the server works at no statement of others on a
-// database: nothing that a client gave up can take effect after that.
+// waitUntilIdle waits until the server runs no statement of other clients on a
+// database: after that, no statement that a client abandoned can take effect.
 func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -273,8 +273,7 @@ func everyOperation(s *Store, k session.Key, st session.State) map[string]error 
 	return errs
 }
 
-// hang has the database not answer any more until the function that it returns is
-// called.
+// hang stops all answers of the database until the returned function is called.
 func (p *proxy) hang() (release func()) {
 	released := make(chan struct{})
 	p.watch(nil, func(b []byte) ([]byte, bool) { <-released; return b, true })
@@ -376,8 +375,8 @@ func TestADatabaseThatHangsHoldsNobodyForEver(t *testing.T) {
 	}
 }
 
-// Once a statement is under way its outcome is awaited, whatever becomes of the
-// caller.
+// Once a statement is under way its outcome is awaited, even if the caller's context
+// ends.
 func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 	at := address(t)
 	s := mustOpen(t, at, session.Settings{}, Options{})
@@ -401,7 +400,7 @@ func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 	}()
 	waitForLock(t, locker.Config().Database)
 	cancel()
-	// Other sessions do not notice.
+	// Other sessions are not affected.
 	if _, _, err := s.New(ctx, keyOf("y"), session.Named); err != nil {
 		t.Errorf("another session meanwhile: %v", err)
 	}
@@ -419,8 +418,8 @@ func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-// A lock that somebody holds for ever (an operator's psql) makes operations on that
-// session busy, and no other.
+// A lock that is never released (an operator's psql) makes operations on that session
+// busy, and on no other.
 func TestALockThatIsHeldMakesOneSessionBusy(t *testing.T) {
 	at := address(t)
 	s := mustOpen(t, at, session.Settings{}, Options{limits: limits{lock: 200 * time.Millisecond}})
@@ -509,7 +508,7 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 			if fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("code %q, want %q and %q: %v", fault.CodeOf(err), c.code, c.says, err)
 			}
-			// Neither what people see nor what the log gets.
+			// Neither people nor the log may see it.
 			for e := err; e != nil; e = errors.Unwrap(e) {
 				for _, secret := range []string{pgtest.Password, password, "s3cret"} {
 					if text := fmt.Sprintf("%v %+v %#v", e, e, e); strings.Contains(e.Error(), secret) || strings.Contains(text, secret) {

@@ -8,33 +8,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Server is what an operator may want to know of a database and its server.
+// Server describes a database and its server for operators.
 type Server struct {
-	// Version is the server's, as it says it.
+	// Version is the server's version, as it reports it.
 	Version string
-	// Schema is the version of the schema, Known the latest that this program
-	// knows. Open brings an older one up to date.
+	// Schema is the version of the schema, Known the latest version that this program
+	// knows. Open upgrades an older one.
 	Schema, Known int
-	// Connections is how many the server allows, Reserved how many of those are
-	// not for everybody, and Used how many there are.
+	// Connections is the number of connections that the server allows, Reserved the
+	// number of those that are kept for privileged roles, and Used the number in use.
 	Connections, Reserved, Used int
-	// Programs is how many connections other Tallyman programs have to this
+	// Programs is the number of connections that other Tallyman programs have to this
 	// database.
 	Programs int
-	// Ahead is how far the server's clock is ahead of ours, give or take Doubt.
+	// Ahead is how far the server's clock is ahead of ours, to within Doubt.
 	Ahead, Doubt time.Duration
-	// Standby is true of a server that takes no changes.
+	// Standby is true of a server that accepts no changes.
 	Standby bool
 	// MayWrite is true if the role may change what the schema holds, and MayMigrate
 	// if it may change the schema.
 	MayWrite, MayMigrate bool
 }
 
-// Server asks for what an operator may want to know. It changes nothing.
+// Server returns what operators may want to know. It changes nothing.
 func (s *Store) Server(ctx context.Context) (Server, error) {
-	// pg_stat_activity hides the kind of others' connections from ordinary roles,
-	// pg_stat_database counts them for everybody. reserved_connections is of
-	// PostgreSQL 16.
+	// pg_stat_activity hides the kind of other roles' connections from ordinary
+	// roles, whereas pg_stat_database counts them for everybody. reserved_connections
+	// exists from PostgreSQL 16 on.
 	srv := Server{Known: latest(s.options.schema())}
 	var now time.Time
 	var sent, received time.Time
@@ -62,7 +62,7 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
 	return srv, err
 }
 
-// FindSecret returns the secret of a name like Secret, but nil if there is none
+// FindSecret returns the secret of a name like Secret does, but nil if there is none
 // yet.
 func (s *Store) FindSecret(ctx context.Context, name string) (secret []byte, err error) {
 	err = s.run(ctx, call{

@@ -42,7 +42,7 @@ func TestLookingChangesNothing(t *testing.T) {
 	if _, _, err := s.New(ctx, keyOf("b"), session.Named); err == nil || !strings.Contains(err.Error(), "storage does not work") {
 		t.Errorf("it lets itself be changed: %v", err)
 	}
-	// It is none of those for whom an upgrade or a copy waits.
+	// An upgrade or a copy does not wait for it.
 	alone := mustOpen(t, address(t), session.Settings{}, Options{})
 	alone.Close()
 	looking := mustOpen(t, at, session.Settings{}, Options{Look: true})

@@ -20,11 +20,11 @@ import (
 
 var ctx = context.Background()
 
-// server is the server that most tests share; it keeps nothing over a power cut.
+// server is the server that most tests share; it is not durable.
 var server *pgtest.Server
 
-// TestMain starts the server, unless another test binary did, or lets the test
-// binary be a process that is killed.
+// TestMain starts the server, unless another test binary did, or makes the test
+// binary the process that is killed.
 func TestMain(m *testing.M) {
 	if address, _ := sessiontest.VictimOf(); address != "" {
 		crashingServer(address)

@@ -1,113 +1,111 @@
 // Package postgres keeps sessions in a PostgreSQL database, for any number of
-// processes ("replicas") that serve the same sessions at once. Beside the
+// processes ("replicas") that serve the same sessions at once. In addition to
 // sessions it keeps what replicas must agree on: API keys (Ring) and secrets
-// (Store.Secret), and it carries events between them (Bus).
+// (Store.Secret). It also carries events between them (Bus).
 //
 // # For operators
 //
-// Everything is in one schema of the database, called tallyman, which is made
-// when a program first connects; its role must be allowed to create it. The
-// database must be UTF-8, its server PostgreSQL 14 or newer. A dump of that
-// schema is a whole backup of what exists; the contents of files are elsewhere.
+// Everything is in one schema of the database, called tallyman. It is created when a
+// program first connects; the program's role must be allowed to create it. The
+// database must be UTF-8, its server PostgreSQL 14 or newer. A dump of that schema is
+// a complete backup of the sessions; the contents of files are elsewhere.
 //
-// What is acknowledged was committed with synchronous_commit on, so neither
-// kill -9 nor a power cut of the server takes it back. That needs fsync and
-// full_page_writes on: Open refuses a server that has them off, and Check fails
-// on one that turns them off later. Failing over to a standby keeps that promise
-// only if replication is synchronous. A program that is to follow a failover
-// names all hosts in its address, with target_session_attrs=read-write.
+// Acknowledged operations were committed with synchronous_commit on, so neither kill
+// -9 nor a power cut of the server loses them. That needs fsync and full_page_writes
+// on: Open refuses a server that has them off, and Check fails on one that turns them
+// off later. A failover to a standby keeps that promise only if replication is
+// synchronous. A program that is to follow a failover names all hosts in its address,
+// with target_session_attrs=read-write.
 //
-// A server that is restarted or away makes operations fail with StorageUnavailable
-// until it is back; nothing needs to be opened again.
+// While the server is away or restarting, operations fail with StorageUnavailable;
+// afterwards they work again without opening the store anew.
 //
-// Each program opens up to Options.Connections connections, and one more for the
-// Bus. A pooler between them must pool by session, since prepared statements and
-// LISTEN do not work through others, and let the settings through that programs ask
-// for when they connect (PgBouncer: ignore_startup_parameters does not do).
+// Each program opens up to Options.Connections connections, and one more for the Bus.
+// A pooler between programs and server must pool by session, since prepared
+// statements and LISTEN do not work through other modes, and must pass on the
+// settings that programs request when they connect (PgBouncer's
+// ignore_startup_parameters does not).
 //
 // # What is decided where
 //
 // No process knows anything about sessions that the database does not: every
-// operation is decided on the rows, by functions that the schema brings, each
-// called in one statement that is a transaction of its own. So an operation is
-// one round trip (one more where a connection sees a statement for the first time,
-// and to try one that was idle for seconds or may be broken), nothing is locked
-// while a client thinks, and a client that dies leaves nothing locked. The isolation level is READ COMMITTED; what makes
-// operations linearizable is this:
+// operation is decided on the rows, by functions of the schema, each called in one
+// statement that is a transaction of its own. So an operation is one round trip (one
+// more where a connection sees a statement for the first time, and to probe a
+// connection that was idle for seconds or may be broken), nothing is locked while a
+// client thinks, and a client that dies leaves nothing locked. The isolation level is
+// READ COMMITTED. These rules make operations linearizable:
 //
 //   - The session's row is locked (FOR UPDATE) before anything about the session
 //     is decided or changed, its files included. New, Open that begins, Clear,
-//     Attach, Expire and the use of a session that is written down are therefore
-//     one after the other, and each sees what the one before committed.
-//   - Where there is no row there is nothing to lock. Who wants to begin a session
-//     inserts it; the primary key lets one of them through, and the others look
-//     again. A Clear or an Attach that finds no row changes nothing, and is right
-//     about the instant at which it looked. No tombstone is needed: an Attach
-//     names its incarnation, 128 random bits that never come back, so it cannot
-//     land in a row that was begun meanwhile.
-//   - Get looks without a lock, at row and files in one statement, which is one
+//     Attach, Expire and the writing of a session's use are therefore one after
+//     the other, and each sees what the one before committed.
+//   - Where there is no row there is nothing to lock. To begin a session, a
+//     program inserts the row; the primary key lets one program succeed, and the
+//     others look again. A Clear or an Attach that finds no row changes nothing,
+//     and is right about the instant at which it looked. No tombstone is needed:
+//     an Attach names its incarnation, 128 random bits that never recur, so it
+//     cannot land in a row that was begun meanwhile.
+//   - Get reads without a lock, row and files in one statement, which is one
 //     snapshot. It sees whole commits only, and all that were acknowledged before
 //     it was called. PostgreSQL shows a commit to others only once it is durable.
 //   - A session that is found expired is marked so in its row, under the lock: the
-//     finding is good for everybody, for ever, whatever their clocks show. Where
-//     that may matter, the clock is read after the lock was obtained, and never
-//     taken to be before what the row has seen.
-//   - Expire and the writing down of uses skip rows that others have locked. So
-//     nobody who holds one session's lock waits for another's, and there are no
-//     deadlocks over rows; contents are claimed in the order of their keys.
+//     mark holds for all programs for ever, whatever their clocks show. Where
+//     that may matter, the clock is read after the lock was obtained, and the time
+//     is never taken to be before the latest that the row has seen.
+//   - Expire and the writing of uses skip rows that others have locked. So no
+//     transaction that holds one session's lock waits for another's, and there are
+//     no deadlocks over rows; contents are claimed in the order of their keys.
 //   - Every content has a row in a table of its own, whose primary key makes it
 //     belong to one session.
 //
-// PostgreSQL may still give up on a transaction and ask to try again, which
-// happens a few times before the caller is told.
+// PostgreSQL may still abort a transaction and ask for a retry; the store retries a
+// few times before it tells the caller.
 //
-// If the connection breaks while a statement is under way nobody knows whether it
-// was committed, or still will be: the operation fails with StorageUnavailable.
-// A statement in flight ends within the server's statement_timeout, which is
-// shorter than the time for which Named then refuses to answer. That is this
-// process's knowledge only: a sweep of orphans that several replicas run needs an
-// age below which it spares contents (session.Janitor.OrphanAge), longer than any
-// upload takes.
+// If the connection breaks while a statement is under way nobody knows whether it was
+// committed, or still will be: the operation fails with StorageUnavailable. A
+// statement in flight ends within the server's statement_timeout, which is shorter
+// than the time for which Named then refuses to answer. Only this process knows that:
+// a sweep of orphans that several replicas run needs an age below which it spares
+// contents (session.Janitor.OrphanAge), longer than any upload takes.
 //
 // # Uses
 //
 // A Get that finds the last use in the row older than a 16th of the session's life
-// writes the new one in the same round trip, durably. Later uses are noted in
-// memory and written down together, within a 32nd of the life or so; a crash loses
-// those.
+// writes the new one in the same round trip, durably. Later uses are noted in memory
+// and written together, within about a 32nd of the life; a crash loses those.
 //
 // # Clocks
 //
-// Time is the database's, since those of several machines differ; it is only what
-// Settings.Now says if that is set, which is for tests. Lives are each program's
-// own setting: give all replicas the same.
+// Time is the database's, since the clocks of several machines differ. Settings.Now
+// replaces it in tests. Lives are each program's own setting: give all replicas the
+// same.
 //
 // # The bound on sessions
 //
-// Counting all sessions for each new one would be slow. A process counts them now
-// and then, and then may begin a 16th of what is still free without counting
-// again; when less than 16 are free every new session is counted. So a process
-// alone keeps Settings.MaxSessions exactly, and each further one may go over it by
-// a 16th.
+// Counting all sessions for each new one would be slow. A process counts them now and
+// then, and may then begin a 16th of the free number without counting again; when
+// fewer than 16 are free every new session is counted. So a process alone keeps
+// Settings.MaxSessions exactly, and each further process may exceed it by a 16th.
 //
 // # Upgrades
 //
-// The schema has a version, and each version says with which programs it works:
-// those written for it, and those written for the version before. So:
+// The schema has a version, and each version says which programs it works with: those
+// written for it, and those written for the version before. So:
 //
 //   - A migration only adds: tables, columns with a default, functions under new
 //     names. What it makes superfluous is dropped by the migration after it, when
 //     the programs that used it are no longer accepted.
 //   - A program written for version N accepts a database of version N, and one of
-//     N+1 that says it works with N. A lower one it brings up to N when it starts,
-//     under a lock, unless programs are connected that were written for less than
-//     N-1. Any other it refuses with NewerSchema, at the start, and at run time in
-//     Check.
-//   - There is no way back but a backup.
+//     N+1 that says it works with N. It upgrades a lower version to N when it
+//     starts, under a lock, unless programs are connected that were written for
+//     less than N-1. It refuses any other with NewerSchema, at the start, and at
+//     run time in Check.
+//   - The only way back is a backup.
 //
-// Old and new programs may so run side by side over one step of the schema:
-// replace the replicas one by one. Over several steps, go through a release of
-// each, or stop all first.
+// So old and new programs can run side by side over one step of the schema: replace
+// the replicas one by one. Over several steps, go through a release of each, or stop
+// all first.
 package postgres
 
 import (
@@ -131,40 +129,40 @@ import (
 	"tallyman/internal/session"
 )
 
-// Options are what a Store is told beside session.Settings. The zero value is fit
-// for use.
+// Options are settings of a Store in addition to session.Settings. The zero value is
+// valid.
 type Options struct {
 	// Connections bounds the connections to the database; 0 means 16.
 	Connections int
-	// AllowUnsafe accepts a server that may lose what it committed: one whose
-	// fsync or full_page_writes is off. It is for tests.
+	// AllowUnsafe accepts a server that may lose commits: one whose fsync or
+	// full_page_writes is off. It is for tests.
 	AllowUnsafe bool
-	// Existing has Open fail with NoSchema where there is no schema, instead of
-	// making one.
+	// Existing makes Open fail with NoSchema if there is no schema, instead of
+	// creating one.
 	Existing bool
-	// Alone has Open fail with InUse if other programs are connected to the
+	// Alone makes Open fail with InUse if other programs are connected to the
 	// database. It does not keep them from connecting later.
 	Alone bool
 	// Look opens the store for reading only: the server refuses every change, of the
-	// schema as well, and other programs do not take this one for one of theirs. It
-	// implies Existing. A server that Open would refuse for its settings is
-	// accepted; Doctor tells of them.
+	// schema as well, and other programs do not count this one as a Tallyman program.
+	// It implies Existing. Servers that Open would refuse for their settings are
+	// accepted; Doctor reports those settings.
 	Look bool
-	// Log is told what goes wrong in the background; nil for slog.Default.
+	// Log receives failures in the background; nil means slog.Default.
 	Log *slog.Logger
 
-	// For tests of this package.
+	// For this package's tests.
 	dial       func(ctx context.Context, network, addr string) (net.Conn, error)
 	migrations []migration
 	limits     limits
 }
 
-// limits bound how long things may take, and how many may wait.
+// limits bounds how long operations may take, and how many may wait.
 type limits struct {
 	connect   time.Duration // for making a connection
 	acquire   time.Duration // for getting a connection to be free
-	statement time.Duration // for the server to carry a statement out
-	lock      time.Duration // for the server to get a lock
+	statement time.Duration // for the server to execute a statement
+	lock      time.Duration // for the server to obtain a lock
 	answer    time.Duration // for the answer to arrive; longer than statement
 	waiting   int           // operations at once
 }
@@ -180,11 +178,11 @@ func (l limits) orDefault() limits {
 	}
 }
 
-// doubt is for how long after an attach whose outcome nobody knows Named does not
-// answer.
+// doubt is how long Named refuses to answer after an attach with an unknown outcome.
 func (l limits) doubt() time.Duration { return l.answer + 2*l.statement }
 
-// parts is how many parts of a session's life a use in its row may be behind.
+// parts is the number of parts into which a life is divided: the use in a session's
+// row may be behind by one of them.
 const parts = 16
 
 // Store is a session.Store in a PostgreSQL database.
@@ -200,15 +198,15 @@ type Store struct {
 	uses uses
 	room room
 	ring *Ring
-	// doubtful is until when Named does not answer, in nanoseconds since start.
+	// doubtful is until when Named refuses to answer, in nanoseconds since start.
 	doubtful atomic.Int64
-	// broke is when a connection broke last, likewise.
+	// broke is when a connection last broke, likewise.
 	broke atomic.Int64
 	start time.Time
 
 	mu     sync.Mutex
 	inside int           // operations under way
-	closed bool          // none may begin any more
+	closed bool          // no operation may begin any more
 	idle   chan struct{} // closed when it is closed and none is under way
 
 	stop   chan struct{}
@@ -219,16 +217,15 @@ type Store struct {
 var _ session.Importer = (*Store)(nil)
 
 // Open returns the store in the database at an address like
-// postgres://user:password@host:5432/database?sslmode=verify-full, or any other
-// form that libpq knows; what is not in it comes from PGHOST, PGPASSWORD and so
-// on. The schema is made or brought up to date if need be.
+// postgres://user:password@host:5432/database?sslmode=verify-full, or any other form
+// that libpq accepts; missing parts come from PGHOST, PGPASSWORD and so on. Open
+// creates or upgrades the schema if necessary.
 //
-// It fails with fault.BadRequest if the address cannot be understood, with
-// Refused if the server refuses the login, with NoDatabase, ReadOnly, Unsafe,
-// Foreign, NewerSchema or OlderProgram if the database is not one to use, with
-// NoSchema or InUse if Options ask for that, and with
-// session.StorageUnavailable if it cannot be reached. No fault repeats the
-// password. ctx bounds the opening only.
+// It fails with fault.BadRequest if the address cannot be parsed, with Refused if the
+// server refuses the login, with NoDatabase, ReadOnly, Unsafe, Foreign, NewerSchema
+// or OlderProgram if the database cannot be used, with NoSchema or InUse if Options
+// ask for that, and with session.StorageUnavailable if it cannot be reached. No fault
+// repeats the password. ctx bounds the opening only.
 func Open(ctx context.Context, address string, settings session.Settings, options Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Ended(err)
@@ -269,11 +266,11 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 	return s, nil
 }
 
-// configure reads an address. No part of it gets into an error.
+// configure parses an address. No error repeats a part of it.
 func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		// The error may repeat the address, and so a password.
+		// The error may repeat the address, and with it a password.
 		return nil, fault.New(fault.BadRequest, "the address of the database cannot be understood; write it like postgres://user:password@host:5432/database?sslmode=verify-full, with characters like @ and / in the password as %%40 and %%2F")
 	}
 	params := config.ConnConfig.RuntimeParams
@@ -284,7 +281,7 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	for name, value := range map[string]string{
 		"synchronous_commit": "on",
 		"application_name":   programName(latest(o.schema())),
-		// Statements are short; compiling them is not.
+		// Statements are short; compiling them would take longer.
 		"jit": "off",
 	} {
 		params[name] = cmp.Or(params[name], value)
@@ -312,10 +309,10 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// suspect reports whether a connection is to be tried before it is used, which
-// costs a round trip: it may be dead without our knowing, and a statement sent on
-// it would have an outcome that nobody knows. That is so if it was idle for a
-// while, or has not been used since another one broke.
+// suspect reports whether to probe a connection before use, which costs a round trip:
+// it may be dead without our knowledge, and a statement sent on it would have an
+// unknown outcome. A connection is suspect if it was idle for a while, or has not
+// been used since another one broke.
 func (s *Store) suspect(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return p.IdleDuration > 2*time.Second || p.IdleDuration > time.Since(s.start)-time.Duration(s.broke.Load())
 }
@@ -375,10 +372,10 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	return st, a.removed(), nil
 }
 
-// within makes a call that may begin a session, and keeps the bound on them. most
-// is what the call is to pass: how many there may be before it, or nil if there is
-// room for it. The outcome of the answer is begun if the session is a new one, and
-// neither full nor counting.
+// within makes a call that may begin a session, and keeps the bound on sessions. most
+// is the call's argument: how many sessions there may be before it, or nil if room is
+// reserved for it. The outcome of the answer is begun if the session is a new one,
+// and neither full nor counting.
 func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, error) {
 	leased := func() (answer, error) {
 		a, err := s.bounded(ctx, c, nil)
@@ -388,8 +385,8 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	if s.room.take() {
 		return leased()
 	}
-	// Without room that was set aside, it may only take the place of a session that
-	// is there; and only if there is none the sessions are counted.
+	// Without reserved room, the call may only replace an existing session; the
+	// sessions are counted only if there is none.
 	var none int64
 	if a, err := s.bounded(ctx, c, &none); err != nil || a.outcome != "full" {
 		return a, err
@@ -409,8 +406,8 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	return a, err
 }
 
-// bounded makes a call that may begin a session if there are less than most, again
-// while another program counts. The outcome may be full.
+// bounded makes a call that may begin a session if there are fewer than most, and
+// retries while another program counts. The outcome may be full.
 func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int64) (answer, error) {
 	for wait := 0; ; wait++ {
 		counted := s.room.counting()
@@ -424,7 +421,7 @@ func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int
 				counted(a.counted + 1)
 			}
 		case "counting":
-			// Another program counts, since there is hardly any room left.
+			// Another program counts, since hardly any room is left.
 			if wait == 50 {
 				return answer{}, errBusy("there are about as many sessions as it keeps")
 			}
@@ -634,7 +631,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 }
 
 // Named implements session.Store. It fails for a while after an attach of this
-// process came to an end that nobody knows; see the package comment.
+// process had an unknown outcome; see the package comment.
 func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	named := make([]bool, len(keys))
 	at := map[[16]byte][]int{}
@@ -667,14 +664,15 @@ func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	// After the look: an attach that was given up before it has said so by now.
+	// This comes after the query: an attach that was abandoned before the query is
+	// recorded here by now.
 	if time.Since(s.start) < time.Duration(s.doubtful.Load()) {
 		return nil, unavailable("look contents up", errors.New("the outcome of an attach is not certain yet"))
 	}
 	return named, nil
 }
 
-// Close implements session.Store. It also writes down all last uses that it can.
+// Close implements session.Store. It also writes all last uses that it can.
 func (s *Store) Close() error {
 	s.ending.Do(func() {
 		close(s.stop)
@@ -691,7 +689,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// now is the time that operations are told: nil for the database's.
+// now is the time that is passed to operations: nil for the database's.
 func (s *Store) now() *int64 {
 	if s.settings.Now == nil {
 		return nil
@@ -700,13 +698,14 @@ func (s *Store) now() *int64 {
 	return &ms
 }
 
-// life returns for how many milliseconds sessions of a kind live unused.
+// life returns the life of unused sessions of a kind, in milliseconds.
 func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milliseconds() }
 
-// parts says how far behind the row a use may be: so many parts of the life.
+// parts returns the number of parts of a life of which the row's use may be behind by
+// one.
 func (s *Store) parts() int64 {
 	if s.uses.full() {
-		return math.MaxInt64 // nothing can be noted, so it is written
+		return math.MaxInt64 // no use can be noted, so it is written
 	}
 	return parts
 }

@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// proxy stands between a store and the server, and can do what networks do.
+// proxy stands between a store and the server, and simulates faults of the network.
 type proxy struct {
 	listener net.Listener
 	server   string
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
-	// toServer and toClient see what goes by before it is passed on. They return
-	// what to pass on, and false to cut the connection then.
+	// toServer and toClient receive the data before it is passed on. They return what
+	// to pass on, and false to cut the connection afterwards.
 	toServer, toClient func([]byte) ([]byte, bool)
 	refuses            bool
 }
@@ -94,14 +94,14 @@ func (p *proxy) serve(client net.Conn) {
 	pass(server, client, func() func([]byte) ([]byte, bool) { p.mu.Lock(); defer p.mu.Unlock(); return p.toClient })
 }
 
-// watch sets what sees the traffic.
+// watch sets the functions that receive the traffic.
 func (p *proxy) watch(toServer, toClient func([]byte) ([]byte, bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.toServer, p.toClient = toServer, toClient
 }
 
-// refuse has new connections closed at once, or not.
+// refuse makes the proxy close new connections at once, or not.
 func (p *proxy) refuse(yes bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

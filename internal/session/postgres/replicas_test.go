@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/session/sessiontest"
 )
 
-// replicas are stores on one database, of which each operation takes the next.
+// replicas are stores on one database. Each operation uses the next one.
 type replicas struct {
 	all  []*Store
 	next *atomic.Int64
@@ -67,8 +67,8 @@ func (r replicas) Close() error {
 	return errors.Join(errs...)
 }
 
-// Three replicas with pools of their own are one store: the whole suite holds when
-// every operation goes to the next of them.
+// Three replicas with separate pools behave as one store: the whole suite passes when
+// each operation uses the next replica.
 func TestThreeReplicasKeepTheRules(t *testing.T) {
 	var databases sync.Map
 	sessiontest.Run(t, func(t testing.TB, place string, settings session.Settings) session.Store {
@@ -86,8 +86,8 @@ func TestThreeReplicasKeepTheRules(t *testing.T) {
 	})
 }
 
-// With the database's own clock, which nobody stops, sessions live for so short
-// that they end in the middle of everything.
+// With the database's own clock, which tests cannot stop, sessions live for so short
+// a time that they expire during other operations.
 func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 	for _, life := range []time.Duration{0, 40 * time.Millisecond} {
 		store := openReplicas(t, 3, address(t), session.Settings{Lives: session.Lives{Named: life}}, Options{})
@@ -101,8 +101,8 @@ func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 			}
 			continue
 		}
-		// The checker knows no clock: what lives for so short is checked by what
-		// may not happen at all.
+		// The checker knows no clock. For such short lives the test checks only what
+		// must never happen.
 		var clients sync.WaitGroup
 		for range 8 {
 			clients.Go(func() {
@@ -135,8 +135,8 @@ func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 	}
 }
 
-// The tests here break a rule in the database's functions, to show that the
-// linearizability check finds out.
+// These tests break a rule in the database's functions, to show that the
+// linearizability check finds it.
 func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
 	for _, c := range []struct{ name, old, new string }{
 		{"an attach does not look at the incarnation",
@@ -167,8 +167,8 @@ func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
 	}
 }
 
-// A session that somebody found expired is gone for everybody, whatever their
-// clocks show: one that is late does not bring it back.
+// A session that a program found expired is gone for all programs, whatever their
+// clocks show: one whose clock is slow does not revive it.
 func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
 	at := address(t)
 	fast, slow := sessiontest.NewClock(), sessiontest.NewClock()
@@ -205,7 +205,8 @@ func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
 	if err != nil || again.Incarnation == st.Incarnation || len(removed.Contents) != 2 || removed.Files != 0 {
 		t.Errorf("opened again: %+v, %+v, %v", again, removed, err)
 	}
-	// What begins then is not born too old, whoever's clock is asked.
+	// A session that begins then is not too old from the start, by any program's
+	// clock.
 	if got, err := one.Get(ctx, k); err != nil || got.Incarnation != again.Incarnation {
 		t.Errorf("what began after it: %+v, %v", got, err)
 	}
@@ -247,7 +248,8 @@ func TestUsesAreWrittenSeldomAndTogetherAndNoneIsLostForLong(t *testing.T) {
 	if writes > 3*parts {
 		t.Errorf("%d uses in three lives were written %d times", uses, writes)
 	}
-	// What was only noted is written in the background, so that it counts for all.
+	// A use that was only noted is written in the background, so that all programs
+	// see it.
 	clock.Advance(life / 100)
 	st, err := one.Get(ctx, k)
 	if err != nil || written() == st.LastUsed.UnixMilli() {
@@ -263,7 +265,7 @@ func TestUsesAreWrittenSeldomAndTogetherAndNoneIsLostForLong(t *testing.T) {
 	if _, err := two.Get(ctx, k); err != nil {
 		t.Errorf("another replica, a life after the last use: %v", err)
 	}
-	// A use that was noted for one incarnation says nothing of the next.
+	// A use that was noted for one incarnation does not apply to the next.
 	clock.Advance(life / 100)
 	one.Get(ctx, k)
 	two.Clear(ctx, k)
@@ -291,7 +293,7 @@ func TestClosingWritesDownAllUsesThatItCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A use that the database refuses does not keep the others from being written.
+	// A use that the database refuses does not prevent the others from being written.
 	s.note(session.Key{Owner: "\xff", ID: "x"}, answer{incarnation: session.NewIncarnation(), at: 1})
 	s.Close()
 	page, err := mustOpen(t, at, settings, Options{}).List(ctx, session.Query{})
@@ -313,14 +315,14 @@ func TestTheKeeperWritesUsesDownByItself(t *testing.T) {
 		if err != nil || page.Total != 1 {
 			t.Fatalf("%+v, %v", page, err)
 		}
-		// By how much less than a part the row moved, a Get did not write it.
+		// If the row moved by less than a part, a Get did not write it.
 		if by := page.Sessions[0].LastUsed.Sub(first); by > 0 && by < st.Expires.Sub(st.LastUsed)/parts {
 			return
 		} else if by > 0 {
 			first = page.Sessions[0].LastUsed
 		}
 		if _, err := s.Get(ctx, k); err != nil {
-			t.Fatal(err) // it lives as long as it is used
+			t.Fatal(err) // sessions live as long as they are used
 		}
 		time.Sleep(time.Millisecond)
 	}

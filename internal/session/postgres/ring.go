@@ -15,20 +15,20 @@ import (
 	"tallyman/internal/session"
 )
 
-// Ring is the API keys in the database. A key that one program adds or removes is
-// valid or not for all others within KeysKept, and for that program at once.
+// Ring holds the API keys in the database. When one program adds or removes a key, it
+// sees the change at once, and the others within KeysKept.
 type Ring struct {
 	store *Store
 
 	mu   sync.Mutex
-	at   time.Time // when keys were asked for last, zero for never
+	at   time.Time // when the keys were last read, zero for never
 	keys []keys.Key
 	err  error
 }
 
 var _ keys.Importer = (*Ring)(nil)
 
-// KeysKept is for how long a program goes by the keys that it saw last.
+// KeysKept is how long a program uses the keys that it last read.
 const KeysKept = 2 * time.Second
 
 // All implements keys.Ring. While the database does not answer it fails with
@@ -39,11 +39,11 @@ func (r *Ring) All() ([]keys.Key, error) {
 	if !r.at.IsZero() && time.Since(r.at) < KeysKept {
 		return r.keys, r.err
 	}
-	at := time.Now() // before the look
+	at := time.Now() // taken before the query
 	r.keys, r.err = r.read()
 	r.at = at
 	if r.err != nil {
-		// Those who waited meanwhile are not to wait as long again, one after the
+		// Callers that waited meanwhile must not wait as long again, one after the
 		// other.
 		r.at = time.Now().Add(time.Second - KeysKept)
 	}
@@ -112,7 +112,7 @@ func (r *Ring) Import(k keys.Key) error {
 	if err != nil || added {
 		return err
 	}
-	all, err := r.All() // change saw to it that they are read anew
+	all, err := r.All() // change made sure that they are read anew
 	if err == nil && !slices.ContainsFunc(all, k.Same) {
 		err = keys.ErrExists(k.Name)
 	}
@@ -128,7 +128,7 @@ func (r *Ring) Remove(name session.Owner) error {
 	return err
 }
 
-// change carries out a statement that returns a row if it changed something.
+// change executes a statement that returns a row if it changed something.
 func (r *Ring) change(sql string, args ...any) (changed bool, err error) {
 	err = r.store.run(context.Background(), call{
 		what: "change the keys",

@@ -10,29 +10,29 @@ import (
 	"tallyman/internal/fault"
 )
 
-// room is how many sessions this process may begin without counting all.
+// room counts the sessions that this process may begin without counting all sessions.
 type room struct {
 	most int64
-	low  chan struct{} // says that it is time to count
-	turn chan struct{} // holds something while an operation counts for sure
+	low  chan struct{} // signals that it is time to count
+	turn chan struct{} // holds a token while an operation counts exactly
 
 	mu     sync.Mutex
 	left   int64 // sessions that may be begun without counting
-	from   int64 // what left was when they were counted
+	from   int64 // what left was after the last count
 	leased int64 // operations under way that took room
-	sure   bool  // an operation is under way that counts for sure
+	sure   bool  // an operation that counts exactly is under way
 	begun  int64 // all operations of both kinds so far
 }
 
 const (
-	// countEvery is the pause between counts, if no more are needed.
+	// countEvery is the pause between counts, unless room runs short.
 	countEvery = 10 * time.Second
-	// roomParts is the part of what is free that one process may fill before it
-	// counts again.
+	// roomParts is the divisor of the free number: one process may fill that part
+	// before it counts again.
 	roomParts = 16
 )
 
-// take takes room for a session, if some is left and nobody is counting for sure.
+// take reserves room for a session, if some is left and no operation counts exactly.
 func (r *room) take() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,7 +51,7 @@ func (r *room) take() bool {
 	return true
 }
 
-// untake ends what take began. used is false if the room was not needed.
+// untake ends the reservation of take. used is false if the room was not needed.
 func (r *room) untake(used bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,10 +61,10 @@ func (r *room) untake(used bool) {
 	}
 }
 
-// makeSure waits until no other operation of this process counts for sure. Then it
-// takes room, if some is left by now; else it returns how many sessions there may
-// be before another one, which is to be counted. Until unsure is called no room is
-// taken then. It fails with fault.Busy or fault.Cancelled.
+// makeSure waits until no other operation of this process counts exactly. Then it
+// reserves room, if some is left by now; else it returns how many sessions there may
+// be before another one, which the database must count. No room is reserved then
+// until unsure is called. It fails with fault.Busy or fault.Cancelled.
 func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error) {
 	late := time.NewTimer(time.Second)
 	defer late.Stop()
@@ -83,11 +83,11 @@ func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error
 	defer r.mu.Unlock()
 	r.sure = true
 	r.begun++
-	// Those that took room may not be seen yet.
+	// The sessions of the operations that reserved room may not be visible yet.
 	return false, r.most - r.leased, nil
 }
 
-// unsure ends what makeSure began.
+// unsure ends makeSure.
 func (r *room) unsure() {
 	r.mu.Lock()
 	r.sure = false
@@ -102,12 +102,12 @@ func (r *room) worthCounting() bool {
 	return r.left < r.from
 }
 
-// counting says that a count begins. counted is to be told how many there were:
-// what is under way meanwhile it may not have seen.
+// counting begins a count. The caller passes the number to counted; it may miss
+// operations that are under way meanwhile.
 func (r *room) counting() (counted func(n int64)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	under, begun := r.leased+1, r.begun // and the one that counts, if any
+	under, begun := r.leased+1, r.begun // and the operation that counts, if any
 	return func(n int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -15,12 +15,12 @@ import (
 	"tallyman/internal/fault"
 )
 
-// migration takes the database from one version of the schema to the next.
+// migration upgrades the database from one version of the schema to the next.
 type migration struct {
 	sql string
-	// oldest is the lowest version for which a program may have been written to
-	// work with the schema afterwards: the version before, or its own if the
-	// programs before cannot work with it.
+	// oldest is the lowest version whose programs can work with the schema
+	// afterwards: the version before, or its own if earlier programs cannot work with
+	// it.
 	oldest int
 }
 
@@ -30,14 +30,14 @@ var schema1 string
 //go:embed schema/2.sql
 var schema2 string
 
-// migrations are all there are; the version of the schema is the number of those
-// that ran. They are never changed once released, only added to.
+// migrations are all migrations; the version of the schema is the number of those
+// that ran. Released migrations never change; new ones are appended.
 var migrations = []migration{
 	{sql: schema1, oldest: 1},
 	{sql: schema2, oldest: 1},
 }
 
-// schemaLock is the advisory lock of who changes the schema.
+// schemaLock is the advisory lock that a program holds while it changes the schema.
 const schemaLock = 8387794215404658784
 
 // schema returns the migrations that the program knows.
@@ -50,21 +50,22 @@ func (o Options) schema() []migration {
 
 func latest(m []migration) int { return len(m) }
 
-// programName is how a program calls itself to the server: which version of the
-// schema it was written for. Migrations look for programs that are too old.
+// programName is the application name of a program's connections: it contains the
+// version of the schema that the program was written for. Migrations look for
+// programs that are too old.
 func programName(version int) string { return "tallyman schema " + strconv.Itoa(version) }
 
 var programNamePattern = regexp.MustCompile(`^tallyman schema ([0-9]+)$`)
 
-// version is what the database says of its schema.
+// version is the version of the database's schema.
 type version struct {
 	is int // 0 if there is none yet
-	// oldest is the lowest version that a program may be written for to use it.
+	// oldest is the lowest version of a program that may use the schema.
 	oldest int
 }
 
-// suits fails with NewerSchema if a program that was written for a version must
-// leave the database alone.
+// suits fails with NewerSchema if a program of the given version must not use the
+// database.
 func (v version) suits(program int, where string) error {
 	if v.is > program+1 || v.is > program && v.oldest > program {
 		return fault.New(NewerSchema, "the data in %s was written by a newer Tallyman (its schema is %d, for programs from %d on; this program was written for %d); use the newer program, or another database", where, v.is, v.oldest, program)
@@ -72,8 +73,7 @@ func (v version) suits(program int, where string) error {
 	return nil
 }
 
-// prepare checks the server and brings the schema up to date, on a connection of
-// its own.
+// prepare checks the server and upgrades the schema, on a connection of its own.
 func (s *Store) prepare(ctx context.Context) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := v.suits(latest(steps), s.where); err != nil {
 		return err
 	}
-	// Whether it can be written to shows only when it is.
+	// Only a write shows whether the database can be written to.
 	if _, err := conn.Exec(ctx, "UPDATE tallyman.probe SET n = n"); err != nil {
 		return fmt.Errorf("trying to write: %w", err)
 	}
@@ -119,10 +119,10 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, s.config.ConnConfig.Copy())
 }
 
-// oldestServer is the first major version of PostgreSQL that will do.
+// oldestServer is the first supported major version of PostgreSQL.
 const oldestServer = 140000
 
-// checkServer refuses servers that will not do.
+// checkServer refuses unsupported servers.
 func (s *Store) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	var number int
 	var encoding string
@@ -141,11 +141,11 @@ func (s *Store) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	return s.checkGuarantees(g)
 }
 
-// guarantees are the settings of the server on which it depends whether what it
-// committed is safe.
+// guarantees are the settings of the server on which the durability of commits
+// depends.
 type guarantees struct{ fsync, fullPageWrites, synchronousCommit string }
 
-// lacking says in sentences what is wrong with the settings.
+// lacking describes in sentences the settings that are wrong.
 func (g guarantees) lacking() []string {
 	var lacking []string
 	for _, s := range []struct{ name, is, loses string }{
@@ -167,8 +167,8 @@ func (s *Store) checkGuarantees(g guarantees) error {
 	return nil
 }
 
-// Check implements session.Store. It also fails if the server came to be one that
-// Open would refuse, or the schema one that is not for this program.
+// Check implements session.Store. It also fails if Open would now refuse the server,
+// or if the schema no longer suits this program.
 func (s *Store) Check(ctx context.Context) error {
 	var g guarantees
 	var v version
@@ -193,16 +193,16 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// Risk is a setting of the database server that puts at risk what was acknowledged.
+// Risk is a setting of the database server that may lose acknowledged operations.
 type Risk struct {
-	// Refused says that servers do not start with it.
+	// Refused is true if servers do not start with this setting.
 	Refused bool
-	// Found says in a sentence without a full stop how things are, and Advice what to
-	// do.
+	// Found describes the setting in a sentence without a full stop, and Advice says
+	// what to do.
 	Found, Advice string
 }
 
-// Doctor tells which settings of the server put at risk what was acknowledged. It
+// Doctor returns the settings of the server that may lose acknowledged operations. It
 // fails with session.StorageUnavailable or fault.Busy.
 func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
 	var found []Risk
@@ -236,9 +236,8 @@ func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
 	return found, err
 }
 
-// refuseOthers fails with InUse if other programs are connected. One that was ended
-// just now may go on showing for a moment: its server process finishes what it was
-// doing.
+// refuseOthers fails with InUse if other programs are connected. A program that has
+// just ended may be visible for a moment: its server process finishes its work.
 func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
 	for start := time.Now(); ; {
 		var n int
@@ -265,8 +264,8 @@ func readVersion(ctx context.Context, q interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, where string) (v version, err error) {
 	var schema, table bool
-	// Not to_regclass: what is cached of the catalogue does not notice what
-	// another program made while we waited for its lock.
+	// Do not use to_regclass: its cached catalogue does not show what another program
+	// created while we waited for its lock.
 	if err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman'),
 		EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname = 'schema')`).
 		Scan(&schema, &table); err != nil {
@@ -291,11 +290,11 @@ func readVersion(ctx context.Context, q interface {
 	return v, nil
 }
 
-// migrate brings the schema up to date, all or nothing, while others who want to
-// do the same wait.
+// migrate upgrades the schema, all or nothing. Other programs that want to do the
+// same wait.
 func (s *Store) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) (v version, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// A step may take its time; ctx bounds it.
+		// A step may take long; ctx bounds it.
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
@@ -340,8 +339,8 @@ const bootstrap = `
 	);
 	INSERT INTO tallyman.schema (version, oldest) VALUES (0, 0);`
 
-// refuseOlder fails with OlderProgram if programs are connected that could not
-// work with a version of the schema.
+// refuseOlder fails with OlderProgram if connected programs could not work with a
+// version of the schema.
 func (s *Store) refuseOlder(ctx context.Context, tx pgx.Tx, version int) error {
 	rows, err := tx.Query(ctx, `SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name IS NOT NULL`)
 	if err != nil {

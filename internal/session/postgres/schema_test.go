@@ -33,7 +33,7 @@ func TestManyProgramsThatStartAtOnceMakeOneSchema(t *testing.T) {
 	}
 }
 
-// steps are schemas of programs to come: the second adds a column and works with
+// steps are schemas of future programs: the second adds a column and works with
 // programs for the first, the third drops what those need.
 var steps = append(migrations[:1:1],
 	migration{sql: `ALTER TABLE tallyman.session ADD COLUMN note text NOT NULL DEFAULT ''`, oldest: 1},
@@ -72,14 +72,14 @@ func TestOldAndNewProgramsRunSideBySideOverOneStep(t *testing.T) {
 	works(old, "a")
 	next := open(2)
 	works(next, "a")
-	works(old, "a") // its connections and statements are older than the step
+	works(old, "a") // prepared before the step
 	works(open(1), "a")
 	st, err := old.Get(ctx, keyOf("a"))
 	if err != nil || len(st.BOL) != 4 {
 		t.Errorf("what both attached: %+v, %v", st, err)
 	}
 
-	// Not over two steps, in either direction.
+	// Two steps do not work, in either direction.
 	if _, err := try(3); fault.CodeOf(err) != OlderProgram || !strings.Contains(err.Error(), "schema 1") {
 		t.Errorf("a third schema while programs for the first are connected: %v", err)
 	}

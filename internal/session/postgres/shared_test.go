@@ -204,8 +204,8 @@ func TestTheBusConnectsAgainAndSaysThatMessagesWereMissed(t *testing.T) {
 		in.Until(t, "it is told that messages may be missing", func() bool { return in.Missed() > missed })
 		arrives(fmt.Sprint("after cut ", i))
 	}
-	// Who publishes does not notice that the database is away; the others are told
-	// when it is back.
+	// Publishers do not notice that the database is away; subscribers learn it when
+	// it is back.
 	here := bustest.Subscribe(t, from, "y")
 	missed := here.Missed()
 	p.refuse(true)
@@ -218,8 +218,8 @@ func TestTheBusConnectsAgainAndSaysThatMessagesWereMissed(t *testing.T) {
 	here.Until(t, "the others are told what was lost", func() bool { return here.Missed() > missed })
 }
 
-// Whoever can listen in the database learns no session's name, and what strangers
-// send there does no harm.
+// Listeners on the channel learn no session's name, and foreign notifications do no
+// harm.
 func TestTheChannelTellsNoTopicsAndTakesNothingFromStrangers(t *testing.T) {
 	at := address(t)
 	from, to := mustBus(t, mustOpen(t, at, session.Settings{}, Options{})), mustBus(t, mustOpen(t, at, session.Settings{}, Options{}))

@@ -20,7 +20,7 @@ import (
 	"tallyman/internal/session/sessiontest"
 )
 
-// trips counts how often somebody wrote on a connection and then waited for an
+// trips counts the round trips of a connection: a write followed by a wait for an
 // answer.
 type trips struct {
 	net.Conn
@@ -43,8 +43,7 @@ func (c trips) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// What the network sees: one question and one answer for each operation, however
-// large.
+// On the network each operation is one question and one answer, whatever its size.
 func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	var n atomic.Int64
 	options := Options{Connections: 1, dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -106,8 +105,8 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	}
 }
 
-// The rule of attaching is session.State.Attach; the database has it in its own
-// words. Random attachments must have the same outcome by both.
+// The rule of attaching is session.State.Attach; the database implements it again in
+// SQL. Random attachments must have the same outcome in both.
 func TestTheDatabaseAttachesByTheRule(t *testing.T) {
 	clock := sessiontest.NewClock()
 	s := mustOpen(t, address(t), session.Settings{Now: clock.Now}, Options{})
@@ -186,7 +185,7 @@ func TestTheDatabaseAttachesByTheRule(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("attach %d of %+v:\n got %+v\nwant %+v", i, a, got, want)
 		}
-		// A content that was there twice is given back once.
+		// A content that was there twice is returned once.
 		slices.Sort(lost.Contents)
 		lost.Contents = slices.Compact(lost.Contents)
 		slices.Sort(removed.Contents)
@@ -212,8 +211,8 @@ func TestTheDatabaseAttachesByTheRule(t *testing.T) {
 	}
 }
 
-// One program alone keeps the bound exactly, however many clients begin sessions,
-// and those that are there already are not held up by it.
+// One program alone keeps the bound exactly, however many clients begin sessions, and
+// the bound does not delay the use of existing sessions.
 func TestTheBoundOnSessionsIsKeptByManyClients(t *testing.T) {
 	for _, most := range []int{1, 5, 200} {
 		s := mustOpen(t, address(t), session.Settings{MaxSessions: most}, Options{})

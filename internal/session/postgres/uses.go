@@ -10,9 +10,8 @@ import (
 	"tallyman/internal/session"
 )
 
-// uses are last uses that rows do not tell yet. Nothing is decided on them: a
-// session lives as long as its row says. They are written down long before that
-// can matter.
+// uses are last uses that rows do not hold yet. Nothing is decided on them: a session
+// lives as long as its row says. They are written long before that can matter.
 type uses struct {
 	mu sync.Mutex
 	m  map[session.Key]use
@@ -22,17 +21,18 @@ type uses struct {
 type use struct {
 	incarnation session.Incarnation
 	used        int64
-	noted       time.Time // when the first of the uses since the row's was noted
-	tried       int       // how often it was tried to write it down
+	noted       time.Time // when the first use since the row's was noted
+	tried       int       // how often writing it was tried
 }
 
 const (
-	// usesMost bounds how many sessions have uses noted. Those of more are written
-	// with each read.
+	// usesMost bounds the number of sessions with noted uses. Beyond it, each read
+	// writes its use.
 	usesMost = 100_000
-	// usesStep bounds how many are written in one statement.
+	// usesStep bounds the number of uses in one statement.
 	usesStep = 500
-	// usesParts is how many parts of a life a use is kept before it is written.
+	// usesParts is the divisor of a life that gives the time after which a noted use
+	// is written.
 	usesParts = 32
 )
 
@@ -42,7 +42,7 @@ func (u *uses) full() bool {
 	return len(u.m) >= usesMost
 }
 
-// note remembers the use that an answer tells, unless the row has it.
+// note remembers the use that an answer reports, unless the row has it.
 func (s *Store) note(key session.Key, a answer) {
 	if a.at <= a.used {
 		return
@@ -61,7 +61,7 @@ func (s *Store) note(key session.Key, a answer) {
 	u.m[key] = old
 }
 
-// late takes out uses that were noted before a time, up to usesStep.
+// late removes and returns uses that were noted before a time, up to usesStep.
 func (u *uses) late(before time.Time) map[session.Key]use {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -78,8 +78,8 @@ func (u *uses) late(before time.Time) map[session.Key]use {
 	return late
 }
 
-// putBack notes uses again that could not be written. One that cannot be written
-// twice is of a session that is gone, or that somebody else is using.
+// putBack restores uses that could not be written. A use that fails twice is of a
+// session that is gone, or that another program is using.
 func (u *uses) putBack(late map[session.Key]use) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -91,7 +91,7 @@ func (u *uses) putBack(late map[session.Key]use) {
 	}
 }
 
-// saveUses writes down the uses that were noted before a time.
+// saveUses writes the uses that were noted before a time.
 func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 	for {
 		late := s.uses.late(before)
@@ -109,9 +109,9 @@ func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 	}
 }
 
-// saveAllUses writes down all uses that it can, for the last time. A step that cannot
-// be written is tried use by use. When two in a row fail, the database is away, and it
-// gives up.
+// saveAllUses writes all uses that it can, for the last time. If a step cannot be
+// written, each of its uses is tried separately. After two failures in a row the
+// database is away, and it gives up.
 func (s *Store) saveAllUses(ctx context.Context) error {
 	var first error
 	failed := 0
@@ -137,7 +137,7 @@ func (s *Store) saveAllUses(ctx context.Context) error {
 	return first
 }
 
-// writeUses writes uses down and takes out those that were written.
+// writeUses writes uses and removes those that were written.
 func (s *Store) writeUses(ctx context.Context, late map[session.Key]use) error {
 	var owners, ids []string
 	var incarnations [][16]byte
@@ -171,7 +171,7 @@ func (s *Store) writeUses(ctx context.Context, late map[session.Key]use) error {
 	return err
 }
 
-// keep writes uses down and counts sessions, until the store is closed.
+// keep writes uses and counts sessions, until the store is closed.
 func (s *Store) keep() {
 	defer close(s.kept)
 	shortest := min(s.settings.Lives.Of(session.Named), s.settings.Lives.Of(session.Cookie))
