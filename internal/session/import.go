@@ -52,7 +52,7 @@ func (s State) Check() error {
 	}
 	switch {
 	case !s.Kind.Valid():
-		return bad("there is no kind of session called %q", s.Kind)
+		return bad("unknown kind of session %q", s.Kind)
 	case s.Incarnation == Incarnation{}:
 		return bad("it has no incarnation")
 	case s.Revision < 1:

@@ -177,5 +177,5 @@ func blobKeys(ids [][16]byte) []blob.Key {
 
 // errNonsense is the error of an answer that no function of the schema returns.
 func errNonsense(a answer) error {
-	return fmt.Errorf("the database answered what makes no sense: outcome %q, kind %q, %d files", a.outcome, a.kind, len(a.list.slots))
+	return fmt.Errorf("the database gave an invalid answer: outcome %q, kind %q, %d files", a.outcome, a.kind, len(a.list.slots))
 }

@@ -37,7 +37,7 @@ func (s *Store) ask(ctx context.Context, c call) (answer, error) {
 	c.scan = func(rows pgx.Rows) error {
 		a = answer{}
 		if !rows.Next() {
-			return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+			return errors.Join(rows.Err(), errors.New("the database returned no row"))
 		}
 		return rows.Scan(a.targets()...)
 	}

@@ -124,7 +124,7 @@ func openFault(where string, err error) error {
 		case p.Code[:2] == "28":
 			return fault.New(Refused, "the database %s refuses the login (%w); check the user and password in its address, and the server's pg_hba.conf", where, err)
 		case p.Code == noSuchDatabase:
-			return fault.New(NoDatabase, "there is no database %s (%w); make it with CREATE DATABASE, or correct its address", where, err)
+			return fault.New(NoDatabase, "there is no database %s (%w); create it with CREATE DATABASE, or correct its address", where, err)
 		case p.Code == readOnly:
 			return fault.New(ReadOnly, "the database %s cannot be written to (%w); it may be a standby: name the primary, or all hosts and target_session_attrs=read-write", where, err)
 		case p.Code == noPrivilege:

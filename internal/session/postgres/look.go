@@ -52,7 +52,7 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
 		scan: func(rows pgx.Rows) error {
 			received = time.Now()
 			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+				return errors.Join(rows.Err(), errors.New("the database returned no row"))
 			}
 			return rows.Scan(&now, &srv.Version, &srv.Schema, &srv.Connections, &srv.Reserved, &srv.Used, &srv.Programs, &srv.Standby, &srv.MayWrite, &srv.MayMigrate)
 		},

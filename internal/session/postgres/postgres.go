@@ -343,7 +343,7 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 		return fail(err)
 	}
 	if !kind.Valid() {
-		return fail(fault.New(fault.BadRequest, "there is no kind of session called %q", kind))
+		return fail(fault.New(fault.BadRequest, "unknown kind of session %q", kind))
 	}
 	a, err := s.within(ctx, func(most *int64) call {
 		return call{

@@ -89,7 +89,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	steps := s.options.schema()
 	if v.is == 0 && (s.options.Existing || s.options.Look) {
-		return fault.New(NoSchema, "the database %s has no schema of Tallyman", s.where)
+		return fault.New(NoSchema, "the database %s has no Tallyman schema", s.where)
 	}
 	if s.options.Alone {
 		if err := s.refuseOthers(ctx, conn); err != nil {
@@ -178,7 +178,7 @@ func (s *Store) Check(ctx context.Context) error {
 		args: func() []any { return nil },
 		scan: func(rows pgx.Rows) error {
 			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+				return errors.Join(rows.Err(), errors.New("the database returned no row"))
 			}
 			return rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &v.is, &v.oldest)
 		},
@@ -218,7 +218,7 @@ func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
 			var standbys int
 			var synchronous string
 			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database answered nothing"))
+				return errors.Join(rows.Err(), errors.New("the database returned no row"))
 			}
 			if err := rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys); err != nil {
 				return err
@@ -280,7 +280,7 @@ func readVersion(ctx context.Context, q interface {
 			return v, fmt.Errorf("looking for the schema: %w", err)
 		}
 		if things > 0 {
-			return v, fault.New(Foreign, "the schema tallyman of %s is not ours; choose another database", where)
+			return v, fault.New(Foreign, "the schema tallyman of %s is not Tallyman's; choose another database", where)
 		}
 		return v, nil
 	}
@@ -299,7 +299,7 @@ func (s *Store) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) 
 			return err
 		}
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(schemaLock)); err != nil {
-			return fmt.Errorf("waiting for others who change the schema: %w", err)
+			return fmt.Errorf("waiting for other programs that change the schema: %w", err)
 		}
 		if v, err = readVersion(ctx, tx, s.where); err != nil || v.is >= latest(steps) {
 			return err
@@ -314,7 +314,7 @@ func (s *Store) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) 
 		for ; v.is < latest(steps); v.is++ {
 			step := steps[v.is]
 			if _, err := tx.Exec(ctx, step.sql); err != nil {
-				return fmt.Errorf("bringing the schema from version %d to %d: %w", v.is, v.is+1, err)
+				return fmt.Errorf("upgrading the schema from version %d to %d: %w", v.is, v.is+1, err)
 			}
 			v.oldest = step.oldest
 		}

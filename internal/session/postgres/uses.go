@@ -182,7 +182,7 @@ func (s *Store) keep() {
 	defer cancel()
 	told := func(err error) {
 		if err != nil {
-			s.log.Warn("last uses of sessions could not be written down", "error", err)
+			s.log.Warn("last uses of sessions could not be written", "error", err)
 		}
 	}
 	var counted time.Time

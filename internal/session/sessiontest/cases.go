@@ -20,7 +20,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// testCase is one of the suite's.
+// testCase is one case of the suite.
 type testCase struct {
 	name string
 	run  func(*bench)
@@ -166,7 +166,7 @@ func clearEnds(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
 	f, g, o := NewInput("1.pdf"), NewInput("2.pdf"), NewInput("orders.csv")
-	g.Reading = blob.Ref{} // not every file has one
+	g.Reading = blob.Ref{} // a file without a reading
 	b.attach(k, bolOf(st.Incarnation, f, g))
 	b.attach(k, ordersOf(st.Incarnation, o))
 	b.removes(b.clear(k), f, g, o)
@@ -434,7 +434,7 @@ func contentsBelong(b *bench) {
 	b.isEmpty(b.get(key("2")))
 	b.named(true, f.Content.Key, f.Reading.Key)
 
-	// Of many that try at once, one may have it.
+	// Of many attaches at once, one may have it.
 	g := NewInput("shared.pdf")
 	var won atomic.Int64
 	var all sync.WaitGroup
@@ -595,7 +595,7 @@ func restart(b *bench) {
 			b.named(true, st.Contents()...)
 		}
 	}
-	// And they go on living.
+	// They live on afterwards.
 	st := want[len(want)-1]
 	b.attach(st.Key, ordersOf(st.Incarnation, NewInput("after.csv")))
 }
@@ -751,7 +751,7 @@ func expiredIsGone(b *bench) {
 	anew("new", st, r, err)
 	r, err = b.store.Clear(ctx, key("clear"))
 	anew("clear", session.State{}, r, err)
-	// Nothing brings them back: neither use nor time.
+	// Nothing revives them: neither use nor time.
 	for _, id := range []string{"get", "attach", "clear", "list", "sweep"} {
 		b.isGone(key(id))
 	}
@@ -819,8 +819,8 @@ func sweepRace(b *bench) {
 	k := key("x")
 	for range 200 {
 		st := b.openSession(k)
-		// On the last millisecond a use and the sweep meet: whoever comes
-		// first, a use that found the session keeps it.
+		// In the last millisecond a use and the sweep race: if the use finds the
+		// session, the session stays.
 		b.clock.Advance(life - time.Millisecond)
 		var all sync.WaitGroup
 		var used atomic.Bool
@@ -860,8 +860,8 @@ func namedContents(b *bench) {
 	b.attach(k, bolOf(st.Incarnation, g))
 	b.named(false, all(f, o)...)
 	b.named(true, all(g)...)
-	// Until an expired session's row is removed its contents are not orphans:
-	// who removes the row gets them.
+	// Until an expired session's row is removed its contents are not orphans: the
+	// caller that removes the row receives them.
 	b.clock.Advance(b.settings.Lives.Of(session.Named))
 	b.named(true, all(g)...)
 	b.sweep(1)
@@ -998,7 +998,8 @@ func cancelled(b *bench) {
 }
 
 func uploadsHoldNothing(b *bench) {
-	// Uploads under way everywhere: opened, contents stored, not yet attached.
+	// Uploads are under way in all sessions: opened, contents stored, not yet
+	// attached.
 	var uploads []session.State
 	for i := range 50 {
 		st := b.openSession(key(fmt.Sprint(i)))
@@ -1101,7 +1102,7 @@ func appendRace(b *bench) {
 
 func crossingRace(b *bench) {
 	k := key("x")
-	// Every file's name tells the incarnation in which its upload began.
+	// Every file's name contains the incarnation in which its upload began.
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
@@ -1169,8 +1170,8 @@ func wholeStates(b *bench) {
 					b.Error(err)
 					return
 				}
-				// Each attach is of three files of one name, the orders follow
-				// with the same one.
+				// Each attach has three files of one name, and the orders that follow
+				// have the same name.
 				for _, f := range got.Inputs() {
 					if len(got.BOL) != 3 || f.Name != got.BOL[0].Name {
 						b.Errorf("a torn state: %+v", got)
@@ -1210,7 +1211,7 @@ func bound(b *bench) {
 	if _, _, err := b.store.New(ctx, key("4"), session.Named); fault.CodeOf(err) != fault.Busy {
 		b.Errorf("one session too many: %v", err)
 	}
-	b.newSession(key("1")) // is none more
+	b.newSession(key("1")) // not one session more
 	b.openSession(key("2"))
 	b.clear(key("0"))
 	b.openSession(key("3"))
@@ -1274,7 +1275,7 @@ func linearizable(b *bench) {
 	if err != nil {
 		b.Error(err)
 	}
-	// A load that does not get into trouble proves nothing.
+	// A load without conflicts proves nothing.
 	for _, must := range []string{"attach: ok", "attach: session_superseded", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok"} {
 		if all[must] == 0 {
 			b.Errorf("the load had no %q", must)

@@ -27,7 +27,7 @@ var importCases = []testCase{
 	{"of an import and others that begin the session one comes first", importBeginRace},
 }
 
-// elsewhere is a state as another store may have it.
+// elsewhere returns a state that another store may hold.
 func (b *bench) elsewhere(k session.Key) session.State {
 	at := b.clock.Now().UTC()
 	st := session.Begin(k, session.Named, at.Add(-5*time.Hour))
@@ -47,7 +47,7 @@ func (b *bench) elsewhere(k session.Key) session.State {
 	o.Attached = at.Add(-3 * time.Hour)
 	st.Orders = &o
 	st.LastUsed = at.Add(-2 * time.Hour)
-	st.Expires = at.Add(1000 * time.Hour) // not what counts
+	st.Expires = at.Add(1000 * time.Hour) // ignored by an import
 	return st
 }
 
@@ -60,7 +60,7 @@ func (b *bench) imports(st session.State) session.Removed {
 	return removed
 }
 
-// importFails expects an import to fail and to leave everything as it was.
+// importFails expects an import to fail and to change nothing.
 func (b *bench) importFails(code fault.Code, st session.State) {
 	b.Helper()
 	before := b.list("", 100)
@@ -73,7 +73,7 @@ func (b *bench) importFails(code fault.Code, st session.State) {
 	}
 }
 
-// sameTimes expects two states that differ in nothing.
+// sameTimes expects two equal states.
 func (b *bench) sameTimes(got, want session.State) {
 	b.Helper()
 	b.same(got, want)
@@ -82,8 +82,7 @@ func (b *bench) sameTimes(got, want session.State) {
 	}
 }
 
-// listed returns the one session of a key as a listing shows it, which does not
-// count as use.
+// listed returns the session of a key from a listing, which does not record a use.
 func (b *bench) listed(k session.Key) session.State {
 	b.Helper()
 	for _, st := range b.list(k.Owner, 100) {
@@ -125,7 +124,7 @@ func importKeepsAll(b *bench) {
 		}
 		b.reopen()
 	}
-	// It goes on as the session that it was.
+	// It continues as the same session.
 	st := all[0]
 	next, _ := b.attach(st.Key, appendOf(st.Incarnation, NewInput("more.pdf")))
 	if next.Revision != st.Revision+1 || len(next.BOL) != len(st.BOL)+1 {
@@ -145,7 +144,7 @@ func importIsNoUse(b *bench) {
 	b.clock.Advance(time.Millisecond)
 	b.isGone(st.Key)
 
-	// Nor does one from a clock that is ahead give it a longer life.
+	// A last use from a clock that is ahead does not give it a longer life either.
 	st = b.elsewhere(key("y"))
 	st.LastUsed = b.clock.Now().Add(time.Hour)
 	b.imports(st)
@@ -185,7 +184,7 @@ func importAgain(b *bench) {
 	b.imports(used)
 	b.sameTimes(b.listed(first.Key), used)
 
-	// A file was kept, others were replaced, one was read anew.
+	// One file was kept, others were replaced, one has a new reading.
 	next := used
 	next.Revision += 3
 	kept, reread, fresh := first.BOL[3], first.BOL[0], NewInput("fresh.pdf")
@@ -208,7 +207,7 @@ func importAgain(b *bench) {
 	b.reopen()
 	b.sameTimes(b.listed(first.Key), next)
 	b.removes(b.clear(first.Key), next.Inputs()...)
-	// Cleared is not there: then it can come again.
+	// A cleared session does not exist, so it can be imported again.
 	b.imports(first)
 	b.sameTimes(b.listed(first.Key), first)
 }
@@ -221,7 +220,7 @@ func importRefused(b *bench) {
 	b.attach(k, bolOf(there.Incarnation, NewInput("f")))
 	st.Incarnation, st.Revision = there.Incarnation, 1
 	b.importFails(session.Exists, st)
-	// Contents belong to one session.
+	// Contents belong to one session each.
 	other := b.elsewhere(key("other"))
 	other.BOL[2].Reading = b.listed(k).BOL[0].Content
 	b.importFails(fault.BadRequest, other)
@@ -363,13 +362,13 @@ func importBeginRace(b *bench) {
 		switch {
 		case imported != nil && fault.CodeOf(imported) != session.Exists:
 			b.Error(imported)
-		case i%3 == 0 && imported == nil: // the import first, and opened is what came
+		case i%3 == 0 && imported == nil: // the import came first, and the opened session is the imported one
 			b.same(opened, st)
 			b.same(now, st)
 		case i%3 == 0:
 			b.isEmpty(opened)
 			b.same(now, opened)
-		case i%3 == 1: // whoever came first, the new one is there now
+		case i%3 == 1: // in either order the new session is there now
 			b.isEmpty(begun)
 			b.same(now, begun)
 			b.named(false, st.Contents()...)

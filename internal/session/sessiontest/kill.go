@@ -18,24 +18,24 @@ import (
 	"tallyman/internal/session"
 )
 
-// The variables that make a test binary the process that is killed.
+// The variables that make a test binary the process to be killed.
 const (
 	victimPlace = "TALLYMAN_VICTIM_PLACE"
 	victimRound = "TALLYMAN_VICTIM_ROUND"
 	victimWrong = "TALLYMAN_VICTIM_WRONG"
 )
 
-// AnswerFirst is a mistake that victims can make: a clear is answered before it
-// is committed.
+// AnswerFirst is a mistake that victims can make: they answer a clear before they
+// commit it.
 const AnswerFirst = "answer first"
 
-// victimClients is how many clients a victim has, and victimKeys how many
+// victimClients is the number of a victim's clients, and victimKeys that of its
 // sessions.
 const victimClients, victimKeys = 6, 3
 
-// telling is what a victim tells before and after each operation. It tells the
-// second only when the operation was answered, so what was read of it was
-// acknowledged.
+// telling is what a victim writes before and after each operation. It writes the
+// second line only when the operation was answered, so an operation with a second
+// line was acknowledged.
 type telling struct {
 	N      int     `json:"n"`
 	Client int     `json:"client"`
@@ -43,22 +43,22 @@ type telling struct {
 	Answer *Answer `json:"answer,omitempty"`
 }
 
-// Victim is the work of a process that is killed: many clients that upload to a
-// few sessions, clear and read them.
+// Victim is the work of a process to be killed: many clients that upload to a few
+// sessions, and clear and read them.
 type Victim struct {
 	Store session.Store
-	// Input stores what the next file is to hold.
+	// Input stores and returns the next file.
 	Input func() session.Input
-	// Attached, if set, is told what became of a file.
+	// Attached, if set, receives the outcome of each file's attach.
 	Attached func(session.Input, error)
-	// Removed, if set, is told what each operation took away, after its answer.
+	// Removed, if set, receives what each operation removed, after its answer.
 	Removed func(session.Removed)
-	// Clearing, if set, is told of a clear before it is done.
+	// Clearing, if set, is called before each clear.
 	Clearing func(session.Key)
 }
 
-// VictimOf returns where the store of this process is, if it was started to be
-// killed, and the mistake that it is to make; "" if it was not.
+// VictimOf returns the place of this process's store, if the process was started to
+// be killed, and the mistake that it is to make; "" if it was not.
 func VictimOf() (place, wrong string) { return os.Getenv(victimPlace), os.Getenv(victimWrong) }
 
 func victimKey(round string, i int) session.Key {
@@ -154,26 +154,25 @@ func (v Victim) Work() {
 	select {}
 }
 
-// Killer starts the test binary as a victim, kills it, and looks at what it left,
-// again and again.
+// Killer repeatedly starts the test binary as a victim, kills it, and checks what it
+// left.
 type Killer struct {
-	// Place is where the store is, and Wrong the mistake to be made, if any. The
-	// victim gets both of VictimOf.
+	// Place is where the store is, and Wrong the mistake to make, if any. The victim
+	// gets both from VictimOf.
 	Place, Wrong string
-	// Start is about how long a victim takes to open its store. Some are killed
-	// within that time.
+	// Start is about how long a victim takes to open its store. Some victims are
+	// killed within that time.
 	Start time.Duration
-	// Settled, if set, returns when nothing is under way any more that the victim
-	// had asked for.
+	// Settled, if set, waits until no operation of the victim is under way any more.
 	Settled func()
-	// Open opens the store, which is closed afterwards, after a kill. check says
-	// what is wrong with it, beside the answers that it gives.
+	// Open opens the store after a kill; the store is closed afterwards. check
+	// reports other faults than those that its answers show.
 	Open func() (_ session.Store, check func() error, err error)
 }
 
-// Kill kills so many victims, at random moments. What they acknowledged must be
-// there afterwards; what they did not must be there as a whole or not at all. It
-// returns how many operations were acknowledged.
+// Kill kills that many victims, at random moments. Afterwards every acknowledged
+// operation must be there; any other must be there as a whole or not at all. It
+// returns the number of acknowledged operations.
 func (k Killer) Kill(kills int) (acknowledged int, err error) {
 	var history *History
 	var moment int64
@@ -197,8 +196,8 @@ func (k Killer) Kill(kills int) (acknowledged int, err error) {
 	return acknowledged, nil
 }
 
-// one runs a victim and kills it. It adds to the history what the victim told, and
-// returns how many operations were acknowledged.
+// one runs a victim and kills it. It adds the victim's operations to the history, and
+// returns how many were acknowledged.
 func (k Killer) one(round string, history *History, moment *int64) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -214,7 +213,7 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 		return 0, err
 	}
 	in := bufio.NewReader(stdout)
-	// While it starts, or once it has told a number of things.
+	// It is killed while it starts, or after a number of lines.
 	tell := 1 + rand.IntN(500)
 	if rand.IntN(4) == 0 {
 		time.AfterFunc(rand.N(k.Start), func() { cmd.Process.Kill() })
@@ -228,7 +227,7 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 	for {
 		text, err := in.ReadBytes('\n')
 		if err == io.EOF {
-			break // a line that was cut off was not told
+			break // a truncated line does not count
 		}
 		if err != nil {
 			return 0, err
@@ -283,7 +282,7 @@ func (k Killer) look(round string, history *History, moment *int64) (err error) 
 		st, err := store.Get(context.Background(), victimKey(round, i))
 		*moment++
 		if err != nil && fault.CodeOf(err) != fault.NotFound {
-			return fmt.Errorf("reading after a kill: %w", err) // the history would take it for anything
+			return fmt.Errorf("reading after a kill: %w", err) // the history would accept any answer
 		}
 		history.recordAt(victimClients, Op{Kind: Get, Key: victimKey(round, i)}, answerOf(st, session.Removed{}, err), call, *moment)
 	}

@@ -20,33 +20,34 @@ import (
 	"tallyman/internal/session"
 )
 
-// Load is a random load of many clients on few sessions, so that they collide.
+// Load is a random load of many clients on few sessions, so that their operations
+// collide.
 type Load struct {
 	Clients    int
 	Operations int // in each round, by all clients together
 	Rounds     int // each on other sessions
-	// Clock, if set, is the store's clock. Now and then it jumps by Life, so
-	// that everything expires in the middle of what is under way.
+	// Clock, if set, is the store's clock. Now and then it jumps by Life, so that all
+	// sessions expire during other operations.
 	Clock *Clock
 	Life  time.Duration
-	// Cancel has contexts end at random moments.
+	// Cancel makes contexts end at random moments.
 	Cancel bool
 	// Stubborn clients go on when storage fails.
 	Stubborn bool
 	// Reopen, if set, closes and opens the store between rounds.
 	Reopen func() session.Store
-	// Seed chooses the load, as far as it can be chosen; 0 for a random one.
+	// Seed chooses the load, as far as concurrency allows; 0 for a random one.
 	Seed uint64
-	// Log, if set, is told how the operations of a round ended.
+	// Log, if set, receives how the operations of a round ended.
 	Log func(outcomes map[string]int)
 }
 
-// Linearizable puts a load on a store, records every operation with what it was
-// answered, and has porcupine look for an order of all of them, consistent with
-// when each was called and answered, in which each answer is the one that the
-// rules of DESIGN.md §6 give. It returns the number of operations, and an error
-// if there is no such order, or if a content was lost sight of: it must be named
-// by a row, or have been handed to exactly one caller to delete.
+// Linearizable puts a load on a store, records every operation with its answer, and
+// has porcupine look for an order of all operations, consistent with when each was
+// called and answered, in which each answer follows the rules of DESIGN.md §6. It
+// returns the number of operations, and an error if there is no such order, or if a
+// content was lost: each must be named by a row, or have been returned to exactly one
+// caller to delete.
 func Linearizable(store session.Store, l Load) (operations int, err error) {
 	seed := l.Seed
 	if seed == 0 {
@@ -70,7 +71,7 @@ func Linearizable(store session.Store, l Load) (operations int, err error) {
 		}
 		switch err := h.Check(); {
 		case errors.Is(err, ErrUndecided) && l.Operations > l.Clients:
-			// That says nothing of the store. A smaller round is added, on other
+			// Undecided says nothing about the store. Add a smaller round, on other
 			// sessions, until one is decided.
 			l.Operations = max(l.Clients, l.Operations/2)
 			less++
@@ -87,8 +88,8 @@ func Linearizable(store session.Store, l Load) (operations int, err error) {
 // loadKeys is the number of sessions in a round.
 const loadKeys = 3
 
-// Round is one round of a load, for tests that do more than Linearizable: that
-// end a store in the middle of it.
+// Round is one round of a load, for tests that do more than Linearizable, such as
+// ending a store in the middle of it.
 type Round struct {
 	load    Load
 	store   session.Store
@@ -97,20 +98,19 @@ type Round struct {
 
 	mu       sync.Mutex
 	attached map[blob.Key]bool // by an attach that was acknowledged
-	handed   map[blob.Key]int  // to callers, to delete
-	unsure   bool              // an outcome was not told
+	handed   map[blob.Key]int  // returned to callers, to delete
+	unsure   bool              // an outcome is unknown
 }
 
-// Start prepares a round. The number chooses the sessions; what is called and
-// answered is added to the history.
+// Start prepares a round. The number chooses the sessions; calls and answers are
+// added to the history.
 func (l Load) Start(store session.Store, h *History, round int) *Round {
 	return &Round{load: l, store: store, history: h, round: round, attached: map[blob.Key]bool{}, handed: map[blob.Key]int{}}
 }
 
 func (r *Round) key(i int) session.Key { return key(fmt.Sprintf("round %d, session %d", r.round, i)) }
 
-// Clients lets all clients do their operations. A client ends early when storage
-// fails.
+// Clients runs all clients. A client ends early when storage fails.
 func (r *Round) Clients() {
 	var all sync.WaitGroup
 	for c := range r.load.Clients {
@@ -128,14 +128,14 @@ func (r *Round) Clients() {
 	all.Wait()
 }
 
-// failed reports whether an outcome was not told.
+// failed reports whether an outcome is unknown.
 func (r *Round) failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.unsure
 }
 
-// one does one random operation.
+// one runs one random operation.
 func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarnation) {
 	i := rng.IntN(loadKeys)
 	k := r.key(i)
@@ -151,7 +151,7 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 		r.load.Clock.Advance(r.load.Life + time.Millisecond)
 		h.record(client, Op{Kind: Tick}, Answer{}, call)
 	case p < 10:
-		x, err := r.store.Expire(ctx, 1+rng.IntN(3)) // changes nothing that a client sees
+		x, err := r.store.Expire(ctx, 1+rng.IntN(3)) // changes nothing that clients see
 		r.note(nil, x.Contents, err)
 	case p < 150:
 		call := h.call()
@@ -165,7 +165,7 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 		h.record(client, Op{Kind: New, Key: k}, answerOf(st, removed, err), call)
 		r.note(nil, removed.Contents, err)
 		if rng.IntN(3) > 0 {
-			known[i] = st.Incarnation // else an attach will be late
+			known[i] = st.Incarnation // otherwise an attach will come too late
 		}
 	case p < 320:
 		call := h.call()
@@ -173,7 +173,8 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 		h.record(client, Op{Kind: Clear, Key: k}, answerOf(session.State{}, removed, err), call)
 		r.note(nil, removed.Contents, err)
 	case p < 640:
-		// Most uploads begin with an open; some go on where the client was.
+		// Most uploads begin with an open; some continue with the client's last
+		// incarnation.
 		if known[i] == (session.Incarnation{}) || rng.IntN(3) > 0 {
 			call := h.call()
 			st, removed, err := r.store.Open(ctx, k, session.Named)
@@ -222,7 +223,7 @@ func (r *Round) attachment(rng *rand.Rand, inc session.Incarnation) session.Atta
 	}
 }
 
-// note keeps book of contents.
+// note records attached and removed contents.
 func (r *Round) note(attached, removed []blob.Key, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -247,7 +248,7 @@ func (r *Round) ReadAll() {
 	}
 }
 
-// account checks that no content was lost sight of.
+// account checks that no content was lost.
 func (r *Round) account() error {
 	if r.unsure {
 		return nil // nobody knows
@@ -291,7 +292,7 @@ func (r *Round) account() error {
 			return fmt.Errorf("content %s is in no session and was handed to nobody to be deleted", c)
 		}
 	}
-	// The next round is not to come across these.
+	// The next round must not find these sessions.
 	for i := range loadKeys {
 		if _, err := r.store.Clear(context.Background(), r.key(i)); err != nil {
 			return err
@@ -303,8 +304,8 @@ func (r *Round) account() error {
 // OpKind is a kind of operation in a History.
 type OpKind string
 
-// The operations. Tick is a jump of the clock after which nothing that was last
-// used before it lives.
+// The operations. Tick is a jump of the clock that ends every session last used
+// before it.
 const (
 	Open   OpKind = "open"
 	New    OpKind = "new"
@@ -381,7 +382,7 @@ func (a Answer) String() string {
 	return s
 }
 
-// answerOf describes what an operation was answered.
+// answerOf describes an operation's answer.
 func answerOf(st session.State, removed session.Removed, err error) Answer {
 	if err != nil {
 		return Answer{Code: fault.CodeOf(err), Unknown: !session.Settled(err)}
@@ -396,8 +397,8 @@ func answerOf(st session.State, removed session.Removed, err error) Answer {
 	return a
 }
 
-// History is what clients called and were answered. It is safe for concurrent
-// use.
+// History is what clients called and which answers they got. It is safe for
+// concurrent use.
 type History struct {
 	now func() int64
 	mu  sync.Mutex
@@ -417,12 +418,12 @@ func (h *History) Len() int {
 	return len(h.ops)
 }
 
-// call returns the moment at which an operation is called, for record. Take it
-// just before.
+// call returns the moment at which an operation is called, for record. Call it just
+// before the operation.
 func (h *History) call() int64 { return h.now() }
 
-// record adds an operation that returned just now. If its outcome is unknown it
-// may take effect at any time until Restarted.
+// record adds an operation that has just returned. If its outcome is unknown it may
+// take effect at any time until Restarted.
 func (h *History) record(client int, op Op, a Answer, call int64) {
 	ret := h.call()
 	if a.Unknown {
@@ -431,18 +432,18 @@ func (h *History) record(client int, op Op, a Answer, call int64) {
 	h.recordAt(client, op, a, call, ret)
 }
 
-// recordAt adds an operation that took effect between two moments, if at all.
-// The moments of a history are either all chosen by the caller or none.
+// recordAt adds an operation that took effect between two moments, if at all. The
+// caller chooses either all moments of a history or none.
 func (h *History) recordAt(client int, op Op, a Answer, call, ret int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: op, Output: a, Call: call, Return: ret})
 }
 
-// never is the return of an operation that nobody heard of any more.
+// never is the return of an operation without an answer.
 const never = math.MaxInt64
 
-// Restarted says that the store was opened anew: what was under way has taken
+// Restarted records that the store was reopened: operations under way have taken
 // effect by now, or never will.
 func (h *History) Restarted() {
 	now := h.call()
@@ -455,7 +456,7 @@ func (h *History) Restarted() {
 	}
 }
 
-// Outcomes counts the operations by what they were and how they ended.
+// Outcomes counts the operations by kind and outcome.
 func (h *History) Outcomes() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -476,8 +477,8 @@ const checkTimeout = 5 * time.Minute
 // ErrNotLinearizable is the error of a history for which there is no order.
 var ErrNotLinearizable = errors.New("the history is not linearizable")
 
-// ErrUndecided is the error of a history that was too much for the checker on this
-// machine. It says nothing of the store: a shorter history is to be tried.
+// ErrUndecided is the error of a history that was too large for the checker on this
+// machine. It says nothing about the store: try a shorter history.
 var ErrUndecided = errors.New("no decision on the history")
 
 // Check returns an error that wraps ErrUndecided, or ErrNotLinearizable if no order of the
@@ -495,7 +496,7 @@ func (h *History) Check() error {
 	return fmt.Errorf("%w: %s", ErrNotLinearizable, h.explain(info))
 }
 
-// explain shows the operations around the place where every order gets stuck.
+// explain shows the operations around the place where every order fails.
 func (h *History) explain(info porcupine.LinearizationInfo) string {
 	var s strings.Builder
 	show := func(op porcupine.Operation) {
@@ -538,17 +539,17 @@ func (h *History) explain(info porcupine.LinearizationInfo) string {
 	return s.String()
 }
 
-// life is the model's state of one session ID: what DESIGN.md §6 says there is
-// of it. It is compared with ==.
+// life is the model's state of one session ID according to DESIGN.md §6. It is
+// compared with ==.
 type life struct {
 	alive bool
-	// incarnation is "" if nobody was told it yet.
+	// incarnation is "" if no answer has named it yet.
 	incarnation string
 	revision    int64
 	bol, orders Files
-	// told are the incarnations that were told so far; a new one must not be
-	// among them. They follow from which operations came before, so that the
-	// checker need not compare them.
+	// told are the incarnations that answers have named so far; a new one must not be
+	// among them. They follow from the earlier operations, so the checker need not
+	// compare them.
 	told *told
 }
 
@@ -585,8 +586,7 @@ func bytesOf(f Files) (sum int64) {
 	return sum
 }
 
-// removes reports whether an answer tells that all files of the life were
-// removed.
+// removes reports whether an answer says that all files of the life were removed.
 func (l life) removes(a Answer) bool {
 	if !l.alive {
 		return a.RemovedFiles == 0 && a.RemovedBytes == 0
@@ -594,8 +594,8 @@ func (l life) removes(a Answer) bool {
 	return a.RemovedFiles == count(l.bol)+count(l.orders) && a.RemovedBytes == bytesOf(l.bol)+bytesOf(l.orders)
 }
 
-// is reports whether an answer tells the life as it is, and returns it with
-// what the answer adds to it: the incarnation, if nobody knew it.
+// is reports whether an answer matches the life, and returns the life with what the
+// answer adds to it: the incarnation, if it was unknown.
 func (l life) is(a Answer) (life, bool) {
 	if !l.alive || a.Revision != l.revision || a.BOL != l.bol || a.Orders != l.orders {
 		return l, false
@@ -616,13 +616,13 @@ func (l life) tell(inc string) (life, bool) {
 	return l, true
 }
 
-// begun is the life that a reset leads to.
+// begun is the life after a reset.
 func (l life) begun() life { return life{alive: true, revision: 1, told: l.told} }
 
-// ended is what is left after a clear or expiry.
+// ended is the life after a clear or expiry.
 func (l life) ended() life { return life{told: l.told} }
 
-// attached is the life after an attach, which must be of its incarnation.
+// attached is the life after an attach, which must name its incarnation.
 func (l life) attached(op Op) (life, Answer) {
 	var a Answer
 	was := l
@@ -656,7 +656,7 @@ func step(l life, op Op, a Answer) []life {
 	case a.Code == session.TooManyFiles && op.Kind == Attach:
 		return if_(l, l.alive && l.incarnation == op.Incarnation && count(l.bol)+count(op.Files) > session.MaxFiles)
 	case a.Code == fault.Cancelled, a.Code == fault.Busy, a.Code == session.StorageFull:
-		return []life{l} // refused, so nothing was done
+		return []life{l} // refused, so nothing changed
 	case a.Code != "":
 		return nil
 	}
@@ -686,8 +686,8 @@ func step(l life, op Op, a Answer) []life {
 	return nil
 }
 
-// effects are the lives that an operation can lead to if it took effect and
-// nobody was told.
+// effects returns the lives that an operation without an answer can lead to if it
+// took effect.
 func effects(l life, op Op) []life {
 	switch op.Kind {
 	case Open:
@@ -710,7 +710,7 @@ func if_(l life, ok bool) []life {
 	return []life{l}
 }
 
-// model is DESIGN.md §6 for the checker.
+// model describes DESIGN.md §6 to the checker.
 func model() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {

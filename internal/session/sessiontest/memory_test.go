@@ -17,9 +17,9 @@ import (
 	"tallyman/internal/session"
 )
 
-// memory is the plainest store that passes the suite: a map under a lock. What
-// "the disk" has is what survives Close. broken names the rule that it breaks,
-// to show that the suite finds out.
+// memory is the simplest store that passes the suite: a map under a lock. "The disk"
+// is what survives Close. broken names the rule that it breaks, to show that the
+// suite finds it.
 type memory struct {
 	settings session.Settings
 	broken   string
@@ -50,9 +50,9 @@ func openMemory(broken string) Opener {
 	}
 }
 
-// now is the time of the operation under way. Each looks at the clock once: one
-// that found a session alive at one time and counted its use at a later one
-// would keep a session that had expired between.
+// now is the time of the operation under way. Each operation reads the clock once: if
+// it found a session alive at one time and recorded its use at a later one, it would
+// keep a session that expired between.
 func (m *memory) now() time.Time { return m.at }
 
 func (m *memory) life(st session.State) time.Duration {
@@ -62,7 +62,7 @@ func (m *memory) life(st session.State) time.Duration {
 	return m.settings.Lives.Of(st.Kind)
 }
 
-// ready checks what every operation checks first, and takes the lock.
+// ready makes the checks of every operation, and takes the lock.
 func (m *memory) ready(ctx context.Context, k session.Key) error {
 	if err := k.Check(); err != nil && m.broken != "any string is an ID" {
 		return err
@@ -100,7 +100,7 @@ func (m *memory) fold(k session.Key) session.Key {
 	return k
 }
 
-// live returns the row of a key if it is alive, with its times set.
+// live returns the row of a key if the session is alive, with its times set.
 func (m *memory) live(k session.Key) (session.State, bool) {
 	st, ok := m.rows[m.fold(k)]
 	if !ok {
@@ -136,7 +136,7 @@ func (m *memory) drop(k session.Key) {
 	}
 }
 
-// end removes what is there, and returns what that removed.
+// end removes a session, and returns what that removed.
 func (m *memory) end(k session.Key) session.Removed {
 	st, alive := m.live(k)
 	old, there := m.rows[m.fold(k)]

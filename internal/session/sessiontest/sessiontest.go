@@ -1,11 +1,10 @@
-// Package sessiontest is the definition of a session.Store: an implementation is one
-// if it passes Run (DESIGN.md §6).
+// Package sessiontest defines session.Store: an implementation is correct if it
+// passes Run (DESIGN.md §6).
 //
-// Run tries each sentence of §6 and of the interface's comments. Where the order
-// of concurrent operations matters it records what they were answered and has a
-// linearizability checker decide (Linearizable). What only a dying process or a
-// failing disk can show is up to the implementation's own tests, which can use
-// Linearizable for it too.
+// Run tests each sentence of §6 and of the interface's comments. Where the order of
+// concurrent operations matters it records their answers and has a linearizability
+// checker decide (Linearizable). The implementation's own tests cover killed
+// processes and failing disks; they can use Linearizable as well.
 package sessiontest
 
 import (
@@ -26,16 +25,15 @@ import (
 	"tallyman/internal/session"
 )
 
-// Opener opens the store at a place, a path that nothing else uses. Opened again
-// at the same place after Close, the store must hold what it held. The Opener
-// fails t if it cannot; closing is up to the caller.
+// Opener opens the store at a place, a path that nothing else uses. Reopened at the
+// same place after Close, the store must hold what it held. The Opener fails t if it
+// cannot open the store; the caller closes it.
 type Opener func(t testing.TB, place string, settings session.Settings) session.Store
 
-// Long reports whether tests are to take their time: if the environment has
-// TALLYMAN_LONG=1.
+// Long reports whether tests may take long: if the environment has TALLYMAN_LONG=1.
 func Long() bool { return os.Getenv("TALLYMAN_LONG") == "1" }
 
-// Clock is a clock that stands still unless it is told to go.
+// Clock is a clock that moves only when it is told to.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -53,15 +51,15 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Advance lets the clock go by d.
+// Advance moves the clock forward by d.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Run runs the suite: all cases that a session.Store must pass, and those of what
-// this one can do beside that.
+// Run runs the suite: all cases that a session.Store must pass, and those of the
+// optional interfaces that this one implements.
 func Run(t *testing.T, open Opener) {
 	all := cases
 	first := open(t, t.TempDir(), session.Settings{})
@@ -85,7 +83,7 @@ func Run(t *testing.T, open Opener) {
 	}
 }
 
-// bench is what a case of the suite works with.
+// bench is the environment of a case of the suite.
 type bench struct {
 	*testing.T
 	*subject
@@ -100,7 +98,7 @@ type subject struct {
 	store    session.Store
 }
 
-// with is the same bench for a part of a case.
+// with returns the same bench for a part of a case.
 func (b *bench) with(t *testing.T) *bench { return &bench{t, b.subject} }
 
 var ctx = context.Background()
@@ -108,7 +106,7 @@ var ctx = context.Background()
 // key returns the key of an ID of the owner Local.
 func key(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
 
-// reopen closes the store, if it is open, and opens it at the same place.
+// reopen closes the store, if it is open, and reopens it at the same place.
 func (b *bench) reopen() {
 	b.Helper()
 	if b.store != nil {
@@ -184,8 +182,8 @@ func (b *bench) attach(k session.Key, a session.Attachment) (session.State, sess
 	return st, removed
 }
 
-// attachFails expects an attach to fail with a code, and that nothing of it
-// stays: neither in the session nor as a named content.
+// attachFails expects an attach to fail with a code, and to leave nothing: neither in
+// the session nor as a named content.
 func (b *bench) attachFails(code fault.Code, k session.Key, a session.Attachment) {
 	b.Helper()
 	before, berr := b.store.Get(ctx, k)
@@ -240,7 +238,7 @@ func (b *bench) isEmpty(st session.State) {
 	}
 }
 
-// same expects two states that differ in nothing but their last use.
+// same expects two states that are equal but for their last use.
 func (b *bench) same(got, want session.State) {
 	b.Helper()
 	got, want = comparable(got), comparable(want)
@@ -249,7 +247,7 @@ func (b *bench) same(got, want session.State) {
 	}
 }
 
-// comparable brings a state into a form in which equal ones are deeply equal.
+// comparable converts a state so that equal states are deeply equal.
 func comparable(s session.State) session.State {
 	s.LastUsed, s.Expires = time.Time{}, time.Time{}
 	s.Created = s.Created.UTC()
@@ -275,7 +273,7 @@ func comparableInput(f session.Input) session.Input {
 	return f
 }
 
-// holds expects a session's files by their names and contents.
+// holds expects a session to hold files with these names and contents.
 func (b *bench) holds(st session.State, orders *session.Input, bol ...session.Input) {
 	b.Helper()
 	bare := func(f session.Input) session.Input {
@@ -318,7 +316,7 @@ func (b *bench) removes(r session.Removed, files ...session.Input) {
 	b.contents(r.Contents, contents)
 }
 
-// contents expects the same keys, in whatever order.
+// contents expects the same keys, in any order.
 func (b *bench) contents(got, want []blob.Key) {
 	b.Helper()
 	got, want = slices.Clone(got), slices.Clone(want)
@@ -345,7 +343,7 @@ func (b *bench) named(want bool, keys ...blob.Key) {
 	}
 }
 
-// list returns the whole listing of an owner, read in pages.
+// list returns all sessions of an owner, read in pages.
 func (b *bench) list(owner session.Owner, limit int) []session.State {
 	b.Helper()
 	all, err := listAll(b.store, owner, limit)
@@ -396,14 +394,14 @@ func (b *bench) sweep(limit int) session.Expired {
 	}
 }
 
-// soon returns a context that ends only if something hangs.
+// soon returns a context that ends only if a test hangs.
 func (b *bench) soon() context.Context {
 	c, cancel := context.WithTimeout(ctx, time.Minute)
 	b.Cleanup(cancel)
 	return c
 }
 
-// hostile are IDs that are ordinary keys, each different from all others.
+// hostile are unusual but valid IDs, all different.
 var hostile = []string{
 	"../x", "../../etc/passwd", "/etc/passwd", `..\x`, "x/../y", ".", "..", "~", "-rf", "%2e%2e%2f", "con", "nul.db", "sessions.db", "LOCK",
 	"x", "X", " x", "x ", "x.", "\u00a0x", "\u200bx", "x\u200d", "\ufeffx",

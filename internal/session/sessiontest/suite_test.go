@@ -12,7 +12,7 @@ import (
 
 func TestTheSuitePassesAStoreThatKeepsTheRules(t *testing.T) { Run(t, openMemory("")) }
 
-// broken are rules that a memory store can break. The suite must find each.
+// broken are rules that a memory store can break. The suite must find each of them.
 var broken = []string{
 	"a BOL keeps the orders",
 	"a cleared session comes back after a restart",
@@ -111,8 +111,8 @@ func TestTheSuiteFindsEveryBrokenRule(t *testing.T) {
 
 func tail(b []byte) string { return string(b[max(0, len(b)-2000):]) }
 
-// The linearizability checker alone finds what crosses incarnations and what
-// reads late.
+// The linearizability checker alone finds operations that cross incarnations and
+// stale reads.
 func TestTheCheckerFindsHistoriesThatAreNotLinearizable(t *testing.T) {
 	for _, rule := range []string{
 		"no incarnation is checked", "incarnations count from 1 after a clear", "reads come from a cache that is late",

@@ -8,7 +8,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// bench/sessions measures more, beside the disk's own rate of syncs.
+// bench/sessions measures more, and the disk's own rate of syncs.
 
 func BenchmarkNew(b *testing.B) {
 	for _, clients := range []int{1, 16, 64} {

@@ -10,10 +10,10 @@ import (
 	"tallyman/internal/session/sessiontest"
 )
 
-// The tests here break a rule of the real store from outside, to show that the
-// linearizability test finds out.
+// These tests break a rule of the real store from outside, to show that the
+// linearizability test finds it.
 
-// unchecked lets an attach land in whatever incarnation is there.
+// unchecked lets an attach change any incarnation.
 type unchecked struct{ *Store }
 
 func (s unchecked) Attach(ctx context.Context, k session.Key, a session.Attachment) (session.State, session.Removed, error) {
@@ -23,8 +23,7 @@ func (s unchecked) Attach(ctx context.Context, k session.Key, a session.Attachme
 	return s.Store.Attach(ctx, k, a)
 }
 
-// counted has incarnations that are numbers, which start again at 1 after a
-// clear.
+// counted has numbers for incarnations, which start again at 1 after a clear.
 type counted struct {
 	*Store
 	mu    *sync.Mutex
@@ -95,8 +94,8 @@ func (s counted) Attach(ctx context.Context, k session.Key, a session.Attachment
 	return s.number(st), r, nil
 }
 
-// early publishes what is not committed yet: readers see an attach before it is
-// decided whether it takes effect.
+// early publishes uncommitted changes: readers see an attach before it is decided
+// whether it takes effect.
 type early struct {
 	*Store
 	mu    *sync.Mutex
@@ -128,8 +127,7 @@ func (s early) Get(ctx context.Context, k session.Key) (session.State, error) {
 	return st, err
 }
 
-// late reads from a cache that is brought up to date after writers were
-// answered, not before.
+// late reads from a cache that is updated after writers were answered, not before.
 type late struct {
 	*Store
 	mu    *sync.Mutex

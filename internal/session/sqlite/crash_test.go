@@ -16,7 +16,7 @@ import (
 	"tallyman/internal/session/sessiontest"
 )
 
-// TestMain lets the test binary be the process that is killed.
+// TestMain can make the test binary the process to be killed.
 func TestMain(m *testing.M) {
 	if dir, wrong := sessiontest.VictimOf(); dir != "" {
 		crashingServer(dir, wrong)
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crashingServer opens a data directory and works on it as package desk does,
-// until it is killed. A janitor sweeps meanwhile.
+// crashingServer opens a data directory and works on it as package desk does, until
+// it is killed. A janitor sweeps at the same time.
 func crashingServer(dir, wrong string) {
 	store, contents, err := openBoth(dir)
 	if err != nil {
@@ -57,11 +57,10 @@ func crashingServer(dir, wrong string) {
 	v.Work()
 }
 
-// contentsFirst is a mistake: contents are deleted before the row that names
-// them.
+// contentsFirst is a mistake: contents are deleted before the row that names them.
 const contentsFirst = "contents first"
 
-// put stores a small file and something that was read from it.
+// put stores a small file and its reading.
 func put(contents blob.Store) session.Input {
 	store := func(n int) blob.Ref {
 		b := make([]byte, n)
@@ -90,10 +89,10 @@ func openBoth(dir string) (*Store, *files.Store, error) {
 	return store, contents, nil
 }
 
-// A real process is killed at random moments, also while it starts, under a load
-// on few sessions. What it acknowledged must be there afterwards, with all its
-// contents; what it did not must be there as a whole or not at all; and after a
-// sweep no content is left that no row names.
+// A real process is killed at random moments, some while it starts, under a load on
+// few sessions. Afterwards every acknowledged operation must be there, with all its
+// contents; any other must be there as a whole or not at all; and after a sweep no
+// content is left that no row names.
 func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	kills := 6
 	if sessiontest.Long() {
@@ -109,8 +108,8 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Logf("%d kills, %d operations acknowledged", kills, acknowledged)
 }
 
-// The test above is able to fail: it finds a server that deletes contents before
-// the row that names them, and one that answers before it commits.
+// The test above can fail: it finds a server that deletes contents before the row
+// that names them, and one that answers before it commits.
 func TestKillingTheProcessShowsAWrongOrder(t *testing.T) {
 	for _, wrong := range []string{contentsFirst, sessiontest.AnswerFirst} {
 		t.Run(wrong, func(t *testing.T) {
@@ -134,8 +133,8 @@ func killAgainAndAgain(t *testing.T, kills int, wrong string) (acknowledged int,
 	}.Kill(kills)
 }
 
-// consistent checks that all contents that rows name are there and whole, and
-// after a sweep no others.
+// consistent checks that all contents that rows name exist and are whole, and that a
+// sweep leaves no others.
 func consistent(dir string, store *Store, contents *files.Store) error {
 	page, err := store.List(ctx, session.Query{})
 	if err != nil {

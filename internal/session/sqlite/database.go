@@ -124,7 +124,7 @@ func (db *database) setUp(p place) (err error) {
 		}
 	}
 	if err := db.conn.Exec(fmt.Sprintf(pragmas, p.synchronous)); err != nil {
-		return fmt.Errorf("setting the database up: %w", err)
+		return fmt.Errorf("preparing the database: %w", err)
 	}
 	db.conn.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error {
 		db.logPages = pages

@@ -54,7 +54,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 			t.Errorf("the refusal does not say %q: %s", want, out)
 		}
 	}
-	// In the same process too.
+	// The same holds within one process.
 	if _, err := Open(ctx, dir, session.Settings{}); fault.CodeOf(err) != InUse {
 		t.Errorf("a second store in one process: %v", err)
 	}
@@ -68,7 +68,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 }
 
 func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "data dir?#%20&x=1") // no name upsets it
+	dir := filepath.Join(t.TempDir(), "a", "data dir?#%20&x=1") // names with special characters work
 	s := mustOpen(t, dir)
 	s.New(ctx, keyOf("x"), session.Named)
 	want := map[string]bool{lockName: true, fileName: true, fileName + "-wal": true, reserveName: true}
@@ -115,7 +115,7 @@ func TestNothingOutsideTheDataDirectoryIsTouched(t *testing.T) {
 			rel, _ := filepath.Rel(world, path)
 			switch {
 			case strings.HasPrefix(rel, "deep/data/"):
-				// Inside, only names count.
+				// Inside the directory only the names are compared.
 				seen[rel] = ""
 			case !e.IsDir():
 				b, err := os.ReadFile(path)
@@ -202,7 +202,7 @@ func TestAnOlderSchemaIsBroughtUpToDateAndKeepsItsSessions(t *testing.T) {
 	s.Close()
 
 	p := safe(dir)
-	// A step that fails half-way leaves the version that was there.
+	// A step that fails half-way leaves the old version.
 	p.migrations = append(slices.Clone(migrations), `CREATE TABLE half (n INTEGER); INSERT INTO nowhere VALUES (1)`)
 	if _, err := open(ctx, p, session.Settings{}); err == nil {
 		t.Fatal("a migration that fails succeeded")
@@ -279,7 +279,7 @@ func TestADatabaseThatIsNotTallymansIsRefusedAndLeftAlone(t *testing.T) {
 			if after, _ := os.ReadFile(path); !slices.Equal(after, before) {
 				t.Error("it was changed")
 			}
-			// And the directory is free again.
+			// The directory is free again.
 			l, err := lock(dir)
 			if err != nil {
 				t.Fatal(err)

@@ -35,7 +35,7 @@ func onDisk(t testing.TB, disk *simDisk, dir string) *Store {
 	return s
 }
 
-// content is a state without what every use changes.
+// content returns a state without the fields that every use changes.
 func content(st session.State, err error) any {
 	if err != nil {
 		return fault.CodeOf(err)
@@ -48,7 +48,7 @@ func content(st session.State, err error) any {
 func TestWhateverFailsTheSessionIsAsItWasAndTheStoreGoesOn(t *testing.T) {
 	for _, failure := range []struct {
 		name string
-		ops  string // which fail
+		ops  string // the operations that fail
 		err  error
 		code fault.Code
 	}{
@@ -63,7 +63,7 @@ func TestWhateverFailsTheSessionIsAsItWasAndTheStoreGoesOn(t *testing.T) {
 		for _, lasting := range []bool{false, true} {
 			for _, op := range []string{"new", "new of another", "clear", "attach", "many"} {
 				if op != "attach" && failure.err == syscall.EDQUOT {
-					continue // one is enough to know that it is told
+					continue // one report is enough
 				}
 				t.Run(fmt.Sprintf("%s, lasting=%v, %s", failure.name, lasting, op), func(t *testing.T) {
 					dir := t.TempDir()
@@ -81,8 +81,8 @@ func TestWhateverFailsTheSessionIsAsItWasAndTheStoreGoesOn(t *testing.T) {
 	}
 }
 
-// failNth makes the n-th operation of a kind on the disk fail during an
-// operation on a session. It returns false if there were not so many.
+// failNth makes the n-th operation of a kind on the disk fail during an operation on
+// a session. It returns false if there were fewer.
 func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.Code, lasting bool, op string) bool {
 	disk := newSimDisk(t, uint64(n))
 	s := onDisk(t, disk, dir)
@@ -147,7 +147,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 		if !reflect.DeepEqual(after, before) {
 			t.Errorf("%s: %v, but the session is %v, was %v", where, got, after, before)
 		}
-		// Among many, another's failure may be what this one meets.
+		// In a batch, an operation may fail with another one's error.
 		if c := fault.CodeOf(got); c != code && !(c == session.StorageUnavailable && lasting) && op != "many" {
 			t.Errorf("%s: code %s (%v), want %s", where, c, got, code)
 		}
@@ -155,7 +155,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 			t.Errorf("%s: gave up after a write found no room once", where)
 		}
 	}
-	// If it is certain what happened, a crash right now does not change it.
+	// If the outcome is certain, a crash now does not change it.
 	if got == nil || session.Settled(got) {
 		for _, crash := range []struct {
 			name string
@@ -171,7 +171,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 		}
 	}
 
-	// The disk is well again.
+	// The disk works again.
 	disk.setFault(nil)
 	if _, _, err := s.New(ctx, keyOf("z"), session.Named); err != nil {
 		t.Errorf("%s: when the disk was well again: %v", where, err)
@@ -180,7 +180,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 		t.Errorf("%s: the attached content is named: %v, %v; the attach: %v", where, named, err, got)
 	}
 	z := content(s.Get(ctx, keyOf("z")))
-	// And after that a power cut takes nothing away and brings nothing back.
+	// After that a power cut neither loses nor revives anything.
 	disk.cutAfter(1)
 	s.Close()
 	again := onDisk(t, disk.after(t), dir)
@@ -194,8 +194,8 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 	return failed && !t.Failed()
 }
 
-// On a disk without room, where what is there can still be written over, it is
-// always certain what happened, whatever a crash does right after it.
+// On a full disk whose files can still be overwritten, the outcome is always certain,
+// even if a crash follows at once.
 func TestWithoutRoomItIsCertainThatNothingHappened(t *testing.T) {
 	dir := t.TempDir()
 	for room := int64(0); room < 20_000; room += 700 {

@@ -33,7 +33,7 @@ func TestAFullDiskLeavesEverythingAsItWasAndCanBeCleared(t *testing.T) {
 		for round := range 3 {
 			d.fill(round)
 			d.same(keyOf("kept"), kept)
-			if round == 2 { // a restart changes nothing about that
+			if round == 2 { // a restart makes no difference
 				if err := d.store.Close(); err != nil {
 					t.Errorf("closing on a full disk: %v", err)
 				}
@@ -84,7 +84,7 @@ type fullDisk struct {
 	contents *files.Store
 }
 
-// upload attaches a file of random bytes to a session, and expects to succeed.
+// upload attaches a file of random bytes to a session, and must succeed.
 func (d *fullDisk) upload(k session.Key, size int) session.State {
 	d.Helper()
 	st, err := d.try(k, size)
@@ -122,8 +122,8 @@ func (d *fullDisk) try(k session.Key, size int) (session.State, error) {
 	return after, nil
 }
 
-// fill uploads smaller and smaller files, and begins sessions, until there is
-// room for nothing.
+// fill uploads smaller and smaller files, and begins sessions, until nothing fits any
+// more.
 func (d *fullDisk) fill(round int) {
 	d.Helper()
 	k := keyOf(fmt.Sprint("big ", round))
@@ -143,7 +143,7 @@ func (d *fullDisk) fill(round int) {
 			files++
 		}
 	}
-	// Sessions that the full disk has no room for.
+	// The full disk has no room for these sessions.
 	for i := 0; ; i++ {
 		if i > 100_000 {
 			d.Fatal("the disk never got full")
@@ -163,7 +163,7 @@ func (d *fullDisk) fill(round int) {
 	d.orphans(0)
 }
 
-// same expects a session to be as it was, and its files to be whole.
+// same expects a session to be unchanged, and its files to be whole.
 func (d *fullDisk) same(k session.Key, want session.State) {
 	d.Helper()
 	got, err := d.store.Get(ctx, k)
@@ -180,7 +180,7 @@ func (d *fullDisk) same(k session.Key, want session.State) {
 	}
 }
 
-// orphans expects so many contents that no row names.
+// orphans expects that many contents that no row names.
 func (d *fullDisk) orphans(want int) {
 	d.Helper()
 	j := session.Janitor{Store: d.store, Contents: d.contents, Rest: -1}

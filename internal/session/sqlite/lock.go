@@ -37,7 +37,7 @@ func lock(dir string) (*flock.Flock, error) {
 				who = fmt.Sprintf("the process with ID %d", pid)
 			}
 		}
-		return nil, fault.New(InUse, "the data directory %s is in use by %s; end that one, or use another directory", dir, who)
+		return nil, fault.New(InUse, "the data directory %s is in use by %s; stop that process, or use another directory", dir, who)
 	}
 	// The ID informs people only; a failure to write it does no harm.
 	os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)

@@ -17,7 +17,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// snapshot is what can be seen of a folder from outside.
+// snapshot describes a folder as seen from outside.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -35,8 +35,8 @@ func snapshot(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// While a server writes, and begins its log anew every few commits, what Look sees
-// is sound and holds all that was acknowledged before.
+// While a server writes, and restarts its log every few commits, Look sees a
+// consistent state with everything that was acknowledged before.
 func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
 	p := safe(t.TempDir())
 	p.logPages, p.synchronous = 8, "OFF"
@@ -46,8 +46,8 @@ func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
 	}
 	defer s.Close()
 	var acknowledged atomic.Int64
-	// Each look comes with as many sessions as keep the server busy, so that the
-	// database grows with the looks, and not with the time that they take.
+	// Each look comes with a fixed number of sessions that keep the server busy, so
+	// that the database grows with the number of looks, not with their duration.
 	const each = 200
 	begin, stopped := make(chan struct{}, each), make(chan struct{})
 	go func() {
@@ -56,7 +56,7 @@ func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
 			if _, more := <-begin; !more {
 				return
 			}
-			// Large IDs make large pages of what is new.
+			// Large IDs make large pages in the log.
 			k := session.Key{Owner: session.Local, ID: session.ID(fmt.Sprintf("%0200d", i))}
 			if _, _, err := s.New(ctx, k, session.Named); err != nil {
 				t.Error(err)
@@ -72,7 +72,7 @@ func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
 		before := int(acknowledged.Load())
 		got, err := Look(ctx, p.dir, scratch)
 		if fault.CodeOf(err) == fault.Busy {
-			continue // no wrong answer is given
+			continue // it gives no wrong answer
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -191,7 +191,7 @@ func TestWhoUsesADirectoryIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell(Holder{Sure: true})
-	// As a process leaves it that was killed.
+	// A killed process leaves this file.
 	if err := os.WriteFile(filepath.Join(dir, lockName), []byte("1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,12 @@ import (
 	"tallyman/internal/session/sessiontest"
 )
 
-// The tests here cut the power of a simulated disk at random moments of a load,
-// and look at what is there when it is back. A real process that is killed
-// cannot show what a power cut takes: the system keeps what was not synced.
+// These tests cut the power of a simulated disk at random moments of a load, and
+// check what is there afterwards. Killing a real process cannot show what a power cut
+// loses: the system keeps what was not synced.
 
-// powerCycles lets a load run on a simulated disk through a number of power
-// cuts, and returns an error if what was found after them contradicts what
-// clients were told before.
+// powerCycles runs a load on a simulated disk through a number of power cuts, and
+// returns an error if the state after them contradicts an earlier answer.
 func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 	seed := rand.Uint64()
 	disk := newSimDisk(t, seed)
@@ -24,19 +23,19 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 	var history *sessiontest.History
 	for cycle := range cycles {
 		if cycle%4 == 0 {
-			history = sessiontest.NewHistory() // of other sessions: old ones cost the checker time
+			history = sessiontest.NewHistory() // a history of other sessions: old ones cost the checker time
 		}
 		p := safe(dir)
-		p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0 // so that there is housekeeping
+		p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0 // this forces housekeeping
 		change(&p)
-		// Often while the store opens, or in its first commits.
+		// Many cuts come while the store opens, or in its first commits.
 		disk.cutAfter(1 + rand.IntN([]int{20, 100, 1000}[rand.IntN(3)]))
 		store, err := open(context.Background(), p, session.Settings{})
 		if err != nil {
 			if !disk.isOff() {
 				return errors.Join(errors.New("opening the store after a power cut"), err)
 			}
-			disk = disk.after(t) // again, while it was being opened
+			disk = disk.after(t) // cut again, while the store was opening
 			continue
 		}
 		load := sessiontest.Load{Clients: 6, Operations: 1 << 30, Seed: seed + uint64(cycle)}
@@ -54,7 +53,7 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 }
 
 func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
-	cycles := 200 // as many as show each wrong setting below
+	cycles := 200 // enough to show each wrong setting below
 	if sessiontest.Long() {
 		cycles = 5000
 	}
@@ -63,8 +62,8 @@ func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
 	}
 }
 
-// Settings that are often recommended lose what was acknowledged: the test above
-// is able to fail, and the store's are chosen rightly.
+// Settings that are often recommended lose acknowledged operations. So the test above
+// can fail, and the store's own settings are right.
 func TestAPowerCutShowsWrongSettings(t *testing.T) {
 	for name, change := range map[string]func(*place){
 		"synchronous=NORMAL syncs checkpoints only":     func(p *place) { p.synchronous = "NORMAL" },

@@ -69,7 +69,7 @@ func migrate(c *sqlite3.Conn, from int, steps []string) error {
 			if !c.GetAutocommit() {
 				c.Exec("ROLLBACK")
 			}
-			return fmt.Errorf("bringing the schema from version %d to %d: %w", v, v+1, err)
+			return fmt.Errorf("upgrading the schema from version %d to %d: %w", v, v+1, err)
 		}
 	}
 	return nil

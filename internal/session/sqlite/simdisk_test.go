@@ -15,41 +15,41 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// simDisk is a disk for SQLite, in memory, that can fail in every way that real
-// ones do: it can refuse writes, be full, fail a sync and then forget what it
-// had not written although it goes on showing it (as Linux does), and lose power.
+// simDisk is a disk for SQLite, in memory, that fails like real disks: it can refuse
+// writes, be full, fail a sync and then lose what it had not written although reads
+// still show it (as on Linux), and lose power.
 type simDisk struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	files map[string]*simFile
 	name  string
-	// fault decides whether an operation fails: read, write, truncate, sync,
-	// open or delete, of a file. nil is for a disk in good health.
+	// fault decides whether an operation fails: read, write, truncate, sync, open or
+	// delete, of a file. nil means a working disk.
 	fault func(op, file string) error
-	// off is true after the power was cut, which happens when left operations
-	// that change something were done, unless left is 0.
+	// off is true after the power was cut, which happens after left operations that
+	// change something, unless left is 0.
 	off  bool
 	left int
-	// room is how many bytes all files may have together, 0 for any.
+	// room is the number of bytes that all files may have together, 0 for no bound.
 	room int64
 
 	reads, writes, syncs atomic.Int64
 }
 
-// simFile is a file: what programs see, what is on the disk for good, and which
-// of its sectors were written since. Like the cache of a real system it writes
-// whole sectors.
+// simFile is a file: what programs see, what is permanently on the disk, and which
+// sectors were written since. Like the cache of a real system it writes whole
+// sectors.
 type simFile struct {
 	seen, durable []byte
 	dirty         map[int64]bool // by sector
 	synced        bool           // at least once, so its name is on the disk
 }
 
-// store writes a sector as it is seen.
+// store writes a sector to the disk as programs see it.
 func (f *simFile) store(sector int64) {
 	from, to := sector*simSector, min((sector+1)*simSector, int64(len(f.seen)))
 	if from >= to {
-		return // cut off meanwhile
+		return // truncated meanwhile
 	}
 	if to > int64(len(f.durable)) {
 		f.durable = resize(f.durable, to)
@@ -57,7 +57,7 @@ func (f *simFile) store(sector int64) {
 	copy(f.durable[from:to], f.seen[from:to])
 }
 
-// touch notes that bytes were written.
+// touch marks the sectors of written bytes.
 func (f *simFile) touch(from, to int64) {
 	for s := from / simSector; s*simSector < to; s++ {
 		f.dirty[s] = true
@@ -66,7 +66,7 @@ func (f *simFile) touch(from, to int64) {
 
 var simDisks atomic.Int64
 
-// newSimDisk returns an empty disk, known to SQLite by its name.
+// newSimDisk returns an empty disk, registered with SQLite by its name.
 func newSimDisk(t testing.TB, seed uint64) *simDisk {
 	d := &simDisk{
 		name:  fmt.Sprintf("sim%d", simDisks.Add(1)),
@@ -78,7 +78,7 @@ func newSimDisk(t testing.TB, seed uint64) *simDisk {
 	return d
 }
 
-// setFault makes operations fail as f says from now on.
+// setFault makes operations fail from now on as f decides.
 func (d *simDisk) setFault(f func(op, file string) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -99,15 +99,15 @@ func (d *simDisk) used() (n int64) {
 	return n
 }
 
-// cutAfter switches the power off in the middle of the n-th write, truncation or
-// sync from now. Whatever is done after it fails.
+// cutAfter cuts the power in the middle of the n-th write, truncation or sync from
+// now. All operations after it fail.
 func (d *simDisk) cutAfter(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.left = n
 }
 
-// move gives all files of one folder to another.
+// move moves all files of one folder to another.
 func (d *simDisk) move(from, to string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,9 +127,9 @@ func (d *simDisk) isOff() bool {
 // simSector is the size of the disk's sectors.
 const simSector = 4096
 
-// after returns the disk as it is when the power is back: with everything that
-// was synced, and any of the sectors that were written since. One of them may be
-// garbage, with all that it held before: it was being written.
+// after returns the disk as it is when the power returns: with everything that was
+// synced, and any of the sectors that were written since. One of those may be
+// garbage, since it was being written.
 func (d *simDisk) after(t testing.TB) *simDisk {
 	return d.image(t, func(f *simFile) {
 		if d.rng.IntN(2) == 0 && len(f.seen) < len(f.durable) {
@@ -158,7 +158,7 @@ func (d *simDisk) afterKill(t testing.TB) *simDisk {
 	})
 }
 
-// image returns a copy of the disk after something happened to its files.
+// image returns a copy of the disk after applying a function to its files.
 func (d *simDisk) image(t testing.TB, happen func(*simFile)) *simDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -266,7 +266,7 @@ func (h *simHandle) WriteAt(p []byte, off int64) (int, error) {
 	wasOff := h.disk.off
 	if err := h.disk.check("write", h.name); err != nil {
 		if h.disk.off && !wasOff {
-			h.write(p, off) // it may have arrived, or a part
+			h.write(p, off) // all or part of it may have arrived
 		}
 		return 0, err
 	}
@@ -315,8 +315,8 @@ func (h *simHandle) Sync(vfs.SyncFlag) error {
 		return err
 	}
 	if err != nil {
-		// Some of it may have arrived. The rest never will, unless it is
-		// written again, but it is still seen, and the next sync succeeds.
+		// Some of it may have arrived. The rest never will, unless it is written
+		// again, but reads still show it, and the next sync succeeds.
 		for s := range f.dirty {
 			if h.disk.rng.IntN(2) == 0 {
 				f.store(s)
@@ -340,7 +340,7 @@ func (h *simHandle) Size() (int64, error) {
 	return int64(len(h.file.seen)), nil
 }
 
-// The lock file keeps others out, so these need not.
+// The lock file excludes other processes, so these do nothing.
 func (h *simHandle) Lock(vfs.LockLevel) error         { return nil }
 func (h *simHandle) Unlock(vfs.LockLevel) error       { return nil }
 func (h *simHandle) CheckReservedLock() (bool, error) { return false, nil }
@@ -348,7 +348,7 @@ func (h *simHandle) Close() error                     { return nil }
 
 func (h *simHandle) SectorSize() int { return simSector }
 
-// SQLite may only assume that a sector's other bytes survive if it is told so.
+// SQLite may assume that a sector's other bytes survive only if this flag is set.
 func (h *simHandle) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	c := vfs.IOCAP_SUBPAGE_READ
 	if h.psow {

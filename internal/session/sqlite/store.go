@@ -167,7 +167,7 @@ func isNotFound(err error) bool { return fault.CodeOf(err) == fault.NotFound }
 
 func checkKind(k session.Kind) error {
 	if !k.Valid() {
-		return fault.New(fault.BadRequest, "there is no kind of session called %q", k)
+		return fault.New(fault.BadRequest, "unknown kind of session %q", k)
 	}
 	return nil
 }

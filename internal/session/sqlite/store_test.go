@@ -29,8 +29,8 @@ func TestStoreKeepsTheRules(t *testing.T) {
 	})
 }
 
-// hang makes syncs wait until the function that it returns is called. started
-// is closed when the first one waits.
+// hang makes syncs wait until the returned function is called. started is closed when
+// the first one waits.
 func hang(disk *simDisk) (started chan struct{}, release func()) {
 	started, released := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -67,7 +67,7 @@ func TestManyCommitsAtOnceShareASync(t *testing.T) {
 	}
 	release()
 	clients.Wait()
-	// One for the batch, and at most a few for a checkpoint of the log.
+	// There is one sync for the batch, and at most a few for a checkpoint of the log.
 	if syncs := disk.syncs.Load() - before; syncs > 5 {
 		t.Errorf("%d operations at once took %d syncs", n, syncs)
 	}
@@ -79,7 +79,7 @@ func TestReadsNeverTouchTheDisk(t *testing.T) {
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
 	s.Check(ctx)
-	time.Sleep(10 * time.Millisecond) // what the writer does after a commit is done
+	time.Sleep(10 * time.Millisecond) // the writer's work after a commit is done
 	writes, syncs, reads := disk.writes.Load(), disk.syncs.Load(), disk.reads.Load()
 	for range 10_000 {
 		if _, err := s.Get(ctx, k); err != nil {
@@ -107,7 +107,8 @@ func TestWhileTheDiskHangsReadsGoOnAndWaitingIsBounded(t *testing.T) {
 	clients.Go(func() { s.New(ctx, keyOf("first"), session.Named) })
 	<-started
 
-	// Who is taken up already waits for the outcome, who is waiting may go.
+	// An operation that the writer has taken waits for its outcome; one in the queue
+	// may leave.
 	impatient, cancel := context.WithCancel(ctx)
 	gone := make(chan error)
 	go func() {
@@ -155,8 +156,8 @@ func TestWhileTheDiskHangsReadsGoOnAndWaitingIsBounded(t *testing.T) {
 	}
 }
 
-// A reader with a later clock finds a session expired that a batch takes for
-// alive. What the batch begins after that must not be as old as the batch.
+// A reader with a later clock finds a session expired that a batch takes for alive. A
+// session that the batch begins after that must not be as old as the batch.
 func TestASessionThatBeginsAfterAnotherExpiredLives(t *testing.T) {
 	clock := sessiontest.NewClock()
 	s, err := Open(ctx, t.TempDir(), session.Settings{Now: clock.Now})
@@ -260,7 +261,7 @@ func TestTheKeeperWritesUsesDownByItself(t *testing.T) {
 	before := disk.syncs.Load()
 	for disk.syncs.Load() < before+3 {
 		if _, err := s.Get(ctx, k); err != nil {
-			t.Fatal(err) // it lives as long as it is used
+			t.Fatal(err) // sessions live as long as they are used
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -311,8 +312,7 @@ func TestTheDatabaseFileShrinksWhenSessionsAreGone(t *testing.T) {
 	}
 }
 
-// The rows of a session are a story of which the last word counts, wherever its
-// beginning was forgotten.
+// The newest row of a session decides, whichever older rows were removed.
 func TestTheNewestRowOfASessionCounts(t *testing.T) {
 	a := session.Begin(keyOf("x"), session.Named, time.Now().UTC())
 	b := session.Begin(keyOf("x"), session.Named, time.Now().UTC())
