@@ -1,8 +1,9 @@
-// Package atomicfile writes files that are either whole or not there: beside their
-// final place first, then moved. It also makes folders and names durable.
+// Package atomicfile writes files that either appear whole or not at all: beside
+// their final place first, then renamed. It also creates folders and makes names
+// durable.
 //
-// An operator may find a file named ".NAME.*.part" if the program was killed
-// while it wrote; it can be deleted.
+// An operator may find a file named ".NAME.*.part" if the program was killed while it
+// wrote; it can be deleted.
 package atomicfile
 
 import (
@@ -29,10 +30,11 @@ func SyncDir(dir string) error {
 	return d.Sync()
 }
 
-// syncDir is what Commit syncs a folder with. Tests watch it.
+// syncDir is the function with which Commit syncs a folder. Tests replace it.
 var syncDir = SyncDir
 
-// Mkdir makes a folder for its owner only, and says whether it was not there before.
+// Mkdir creates a folder for its owner only, and reports whether it did not exist
+// before.
 func Mkdir(dir string) (made bool, err error) {
 	err = os.Mkdir(dir, 0o700)
 	if err == nil {
@@ -44,7 +46,7 @@ func Mkdir(dir string) (made bool, err error) {
 	return false, err
 }
 
-// MkdirAll makes a folder for its owner only, and those above it, durably.
+// MkdirAll creates a folder and its parents for their owner only, durably.
 func MkdirAll(dir string) error { return MkdirAllBy(dir, Mkdir, SyncDir) }
 
 // MkdirAllBy is MkdirAll on a file system that has its own Mkdir and SyncDir.
@@ -66,14 +68,14 @@ func MkdirAllBy(dir string, mkdir func(string) (bool, error), sync func(string) 
 // File is a file being written.
 type File struct {
 	f    *os.File
-	path string      // the final place; "" if f is that place already
-	mode fs.FileMode // of the file; 0 for that of the file it replaces, or else the usual
+	path string      // the final path; "" if f writes there directly
+	mode fs.FileMode // of the file; 0 for the mode of the file that it replaces, or else the usual one
 	done bool
 }
 
-// Create begins a file that Commit puts at path, replacing what is there. A path
-// to something that is not a regular file, such as a device or a pipe, is
-// written directly. It fails with fault.Unwritable.
+// Create begins a file that Commit puts at path, replacing an existing file. A path
+// to something that is not a regular file, such as a device or a pipe, is written
+// directly. It fails with fault.Unwritable.
 func Create(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {
@@ -85,7 +87,7 @@ func Create(path string) (*File, error) {
 		}
 		return &File{f: f}, nil
 	}
-	// Where a link points is where the file belongs.
+	// The file belongs at the target of a link.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -96,11 +98,11 @@ func Create(path string) (*File, error) {
 	return &File{f: f, path: path}, nil
 }
 
-// Unwritable says for people why path cannot be written.
+// Unwritable returns a fault that says why path cannot be written.
 func Unwritable(path string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		err = p.Err // its path is the one beside, which would confuse
+		err = p.Err // its path is the temporary one, which would confuse
 	}
 	var call *os.SyscallError
 	if errors.As(err, &call) {
@@ -109,7 +111,7 @@ func Unwritable(path string, err error) error {
 	return fault.New(fault.Unwritable, "%s cannot be written: %w", path, err)
 }
 
-// Write writes on. It fails with fault.Unwritable.
+// Write appends to the file. It fails with fault.Unwritable.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
 	if err != nil {
@@ -125,9 +127,9 @@ func (f *File) name() string {
 	return f.path
 }
 
-// Commit makes the file appear at its place, whole and on disk: a power cut after it
-// loses neither the content nor the name. It fails with fault.Unwritable, and then
-// nothing has changed, unless only the last step failed, which makes the name durable.
+// Commit makes the file appear at its path, whole and durable: a power cut after it
+// loses neither the content nor the name. It fails with fault.Unwritable. Nothing has
+// changed then, unless only the last step failed, which makes the name durable.
 func (f *File) Commit() error {
 	if f.path == "" {
 		f.done = true
@@ -150,8 +152,8 @@ func (f *File) Commit() error {
 		return Unwritable(f.path, err)
 	}
 	f.done = true
-	// Who may write in a folder need not be allowed to open it, and some file systems
-	// cannot sync one.
+	// A user may be allowed to write in a folder but not to open it, and some file
+	// systems cannot sync one.
 	err = syncDir(filepath.Dir(f.path))
 	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return Unwritable(f.path, err)
@@ -170,8 +172,8 @@ func (f *File) Discard() {
 	}
 }
 
-// WritePrivate writes a whole file that only its owner can read, in place of what is
-// there. It fails with fault.Unwritable, as Create and Commit do.
+// WritePrivate writes a whole file that only its owner can read, and replaces an
+// existing one. It fails with fault.Unwritable, as Create and Commit do.
 func WritePrivate(path string, b []byte) error {
 	f, err := Create(path)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestAFailureLeavesWhatWasThere(t *testing.T) {
 	alone(t, dir, "out.csv")
 }
 
-// watchSync has Commit's syncs of folders recorded, and fail with err.
+// watchSync records Commit's syncs of folders, and makes them fail with err.
 func watchSync(t *testing.T, err error) *[]string {
 	var synced []string
 	syncDir = func(dir string) error {
@@ -89,7 +89,7 @@ func watchSync(t *testing.T, err error) *[]string {
 	return &synced
 }
 
-// Without it a power cut after the commit may leave the old file, or none.
+// Without that sync a power cut after the commit may leave the old file, or none.
 func TestACommitMakesTheNameDurable(t *testing.T) {
 	dir := t.TempDir()
 	synced := watchSync(t, nil)
@@ -105,7 +105,7 @@ func TestANameThatIsNotDurableIsTold(t *testing.T) {
 	if err := WritePrivate(path, []byte("new")); fault.CodeOf(err) != fault.Unwritable {
 		t.Errorf("got %v", err)
 	}
-	for _, cannot := range []error{syscall.EACCES, syscall.EINVAL} { // there is no way to do better
+	for _, cannot := range []error{syscall.EACCES, syscall.EINVAL} { // nothing better is possible
 		watchSync(t, cannot)
 		if err := WritePrivate(path, []byte("newer")); err != nil {
 			t.Error(err)
@@ -118,7 +118,7 @@ func TestAPrivateFileIsItsOwnersOnly(t *testing.T) {
 		t.Skip("Windows has no such modes")
 	}
 	path := filepath.Join(t.TempDir(), "keys.json")
-	write(t, path, "old") // for all
+	write(t, path, "old") // readable by all
 	if err := WritePrivate(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// umask returns the process's mask, which can only be read by setting it. That
-// is done once, at a time when nothing is being created yet.
+// umask returns the process's mask, which can only be read by setting it. That is
+// done once, while no file is being created.
 var umask = sync.OnceValue(func() fs.FileMode {
 	m := syscall.Umask(0o077)
 	syscall.Umask(m)

@@ -8,26 +8,26 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Claimer is what a Store may also be: one that remembers whose contents it
-// holds. Who sweeps orphans asks it first: contents that no row of one's own
-// names may be another's.
+// Claimer is an optional interface of a Store that records the owner of its contents.
+// A sweep of orphans checks the owner first: contents that none of its own rows name
+// may belong to another installation.
 type Claimer interface {
-	// Claim records whose contents the store holds, unless somebody has
-	// before, and returns what is recorded. Of several who claim at once one
-	// wins, and all are told who. What is recorded is durable. An owner is 1 to
-	// 64 of the characters a-z, 0-9 and -.
+	// Claim records the owner of the contents, unless one is recorded already, and
+	// returns the recorded owner. Of several concurrent claims one wins, and all
+	// return the winner. The record is durable. An owner is 1 to 64 of the characters
+	// a-z, 0-9 and -.
 	Claim(ctx context.Context, owner string) (string, error)
 
-	// Claimed returns what is recorded, "" for nobody. It changes nothing.
+	// Claimed returns the recorded owner, "" if there is none. It changes nothing.
 	Claimed(ctx context.Context) (string, error)
 }
 
-// Foreign is the fault of contents that belong to others.
+// Foreign is the code of a fault about contents that belong to another owner.
 const Foreign fault.Code = "foreign_contents"
 
-// Own makes sure that contents are an owner's, and claims them if they are
-// nobody's. It fails with Foreign, and with the codes of storage. Of a Store
-// that is no Claimer it knows nothing, and says so by nil.
+// Own makes sure that contents belong to an owner, and claims them if they have none.
+// It fails with Foreign, and with the codes of storage. It returns nil for a Store
+// that is not a Claimer.
 func Own(ctx context.Context, s Store, owner string) error {
 	c, ok := s.(Claimer)
 	if !ok {
@@ -43,13 +43,12 @@ func Own(ctx context.Context, s Store, owner string) error {
 	return nil
 }
 
-// OwnerOf makes an owner's name of a secret that all who share the contents
-// have. It does not give the secret away.
+// OwnerOf derives an owner's name from a secret that all processes with the same
+// contents share. It does not reveal the secret.
 func OwnerOf(secret []byte) string {
 	sum := sha256.Sum256(append([]byte("tallyman contents\x00"), secret...))
 	return hex.EncodeToString(sum[:16])
 }
 
-// ClaimName is what Claimers call the place where they record the owner. It is
-// not a key.
+// ClaimName is the name under which Claimers record the owner. It is not a key.
 const ClaimName = "tallyman-owner"

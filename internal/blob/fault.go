@@ -8,10 +8,10 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Fault turns an error of the disk or the service under a store into one for
+// Fault turns an error of the disk or of the service that a store uses into one for
 // people: StorageFull if there is no room, StorageUnavailable otherwise. Faults are
-// returned as they are, and the end of a context becomes fault.Ended. doing completes "storage could not …". The cause, with its
-// paths, is for the log only.
+// returned unchanged, and the end of a context becomes fault.Ended. doing completes
+// "storage could not …". The cause, with its paths, is for the log only.
 func Fault(doing string, err error) error {
 	var f *fault.Error
 	switch {

@@ -1,56 +1,56 @@
-// Package bus carries what happens in one process to the others that serve the
-// same sessions ("replicas"), so that a client connected to one of them sees what
-// another one works at.
+// Package bus carries events of one process to the others that serve the same
+// sessions ("replicas"), so that a client of one replica sees the progress of
+// another.
 //
-// It is for news, not for truth: nothing may depend on a message to arrive. Who
-// subscribes is told when some may have been missed, and then asks the store.
+// Delivery is not guaranteed: nothing may depend on the arrival of a message.
+// Subscribers are told when messages may have been missed, and then ask the store.
 package bus
 
 import "sync"
 
-// MaxPayload is the largest payload in bytes. Larger ones are not carried.
+// MaxPayload is the largest payload in bytes. Larger ones are dropped.
 const MaxPayload = 4096
 
-// Message is something that happened.
+// Message is an event.
 type Message struct {
-	// Topic is what it is about. It is not shown to anybody: where messages leave
-	// the process a keyed hash stands for it.
+	// Topic is the subject of the message. It stays secret: outside the process a
+	// keyed hash replaces it.
 	Topic   string
 	Payload []byte
-	// Passing is true for a message that a later one of the topic makes
-	// worthless, as progress is. It may be left out for it.
+	// Passing is true if a later message of the topic makes this one worthless, as
+	// with progress. The bus may then drop it.
 	Passing bool
 }
 
 // Bus carries messages. It is safe for concurrent use.
 type Bus interface {
-	// Publish sends a message to the other replicas' subscribers of its topic,
-	// not to those of this one. It never waits and cannot fail: what there is no
-	// room for is left out, passing messages first. The payload must not be
-	// changed afterwards.
+	// Publish sends a message to the other replicas' subscribers of its topic, not to
+	// those of this one. It never waits and cannot fail: when there is no room,
+	// messages are dropped, passing ones first. The payload must not be changed
+	// afterwards.
 	Publish(Message)
 
-	// Subscribe has messages of a topic delivered from now on until cancel is
-	// called, in the order in which each replica published them. One that is on
-	// its way meanwhile may still come just after cancel.
+	// Subscribe delivers messages of a topic from now on until cancel is called, in
+	// the order in which each replica published them. A message under way may still
+	// arrive just after cancel.
 	Subscribe(topic string, s Subscriber) (cancel func())
 
-	// Close ends it. Nothing is delivered after it returns, and publishing is
-	// without effect.
+	// Close ends the bus. Nothing is delivered after it returns, and Publish has no
+	// effect.
 	Close() error
 }
 
-// Subscriber is who gets messages. Its functions are called one at a time and
-// must return soon; they may be called before Subscribe returns.
+// Subscriber receives messages. Its functions are called one at a time and must
+// return soon; they may be called before Subscribe returns.
 type Subscriber struct {
-	// Message gets a payload.
+	// Message receives a payload.
 	Message func(payload []byte)
-	// Missed says that messages may have been lost.
+	// Missed is called when messages may have been lost.
 	Missed func()
 }
 
-// Topics are the subscribers of a Bus, for those who implement one. The zero value
-// is fit for use.
+// Topics holds the subscribers of a Bus. Implementations of Bus use it. The zero
+// value is valid.
 type Topics struct {
 	mu sync.Mutex
 	m  map[string]map[*Subscriber]struct{}
@@ -77,7 +77,7 @@ func (t *Topics) Subscribe(topic string, s Subscriber) (cancel func()) {
 	}
 }
 
-// Deliver brings a payload to the subscribers of a topic.
+// Deliver passes a payload to the subscribers of a topic.
 func (t *Topics) Deliver(topic string, payload []byte) {
 	t.mu.Lock()
 	var to []*Subscriber
@@ -105,8 +105,8 @@ func (t *Topics) Missed() {
 	}
 }
 
-// Queue holds messages between who publishes and who carries them. It is bounded,
-// and putting something in never waits. The zero value is fit for use.
+// Queue holds messages until they are sent. It is bounded, and adding a message never
+// waits. The zero value is valid.
 type Queue struct {
 	mu       sync.Mutex
 	messages []Message
@@ -115,11 +115,11 @@ type Queue struct {
 	wake     chan struct{}
 }
 
-// queueMost bounds how many messages wait.
+// queueMost bounds the number of waiting messages.
 const queueMost = 1024
 
-// Put adds a message. A passing one takes the place of one of its topic that waits
-// right before it; when the queue is full passing ones are left out, and then the
+// Put adds a message. A passing message replaces one of its topic that is right
+// before it; when the queue is full passing messages are dropped, and then the new
 // message itself.
 func (q *Queue) Put(m Message) {
 	q.mu.Lock()
@@ -158,7 +158,7 @@ func (q *Queue) Put(m Message) {
 	q.messages = append(q.messages, m)
 }
 
-// Lose notes that messages that were taken did not arrive.
+// Lose notes that messages taken from the queue did not arrive.
 func (q *Queue) Lose() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,7 +173,7 @@ func (q *Queue) Ready() <-chan struct{} {
 	return q.channel()
 }
 
-// Take takes up to most messages, and says whether some were lost before them.
+// Take takes up to most messages, and reports whether some were lost before them.
 func (q *Queue) Take(most int) (m []Message, lost bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -187,7 +187,7 @@ func (q *Queue) Take(most int) (m []Message, lost bool) {
 	return m, lost
 }
 
-// Close lets nothing more in.
+// Close makes the queue refuse further messages.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

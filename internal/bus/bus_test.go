@@ -8,7 +8,7 @@ import (
 	"tallyman/internal/bus"
 )
 
-// texts takes all that a queue has.
+// texts takes all messages of a queue.
 func texts(q *bus.Queue, most int) (all []string, lost bool) {
 	m, lost := q.Take(most)
 	for _, m := range m {
@@ -51,7 +51,7 @@ func TestQueueIsBoundedAndSaysWhatItLost(t *testing.T) {
 		put(i, true)
 	}
 	for i := range 500 {
-		put(i, false) // room is made for these
+		put(i, false) // these replace passing messages
 	}
 	got, lost := texts(&q, 10_000)
 	if lost || len(got) > 1024 || !slices.Equal(got[len(got)-500:], numbered(500)) {

@@ -1,7 +1,7 @@
-// Package fault is the one kind of error that is meant for the people who use
-// Tallyman: it says what is wrong, where, and what to do, and carries a code
-// that programs can act on. Any other error is internal: it is logged for the
-// operator and shown to users only as such.
+// Package fault has the only kind of error that is meant for the people who use
+// Tallyman: it says what is wrong, where, and what to do, and carries a code for
+// programs. Any other error is internal: it is logged for the operator and shown to
+// users only as such.
 package fault
 
 import (
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Code names a kind of fault. Codes are part of the HTTP contract and never
+// Code identifies a kind of fault. Codes are part of the HTTP contract and never
 // change their meaning.
 type Code string
 
 // The codes that reading a document can end with.
 const (
 	NotAPDF        Code = "not_a_pdf"         // the content is no PDF
-	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is cut off or broken
+	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is truncated or broken
 	EncryptedPDF   Code = "encrypted_pdf"     // it cannot be opened without a password
 	NoText         Code = "no_text"           // every page is without text: a scan
 	NoBills        Code = "no_bills"          // text, but no bill of lading in a known layout
@@ -26,7 +26,7 @@ const (
 	TooSlow        Code = "too_slow"          // over a limit of time
 	TooMuchMemory  Code = "too_much_memory"   // over a limit of memory
 	WorkerCrashed  Code = "worker_crashed"    // the content made its reader fail
-	WorkerStopped  Code = "worker_stopped"    // its reader was ended by somebody else; nothing is wrong with the content
+	WorkerStopped  Code = "worker_stopped"    // another process ended its reader; nothing is wrong with the content
 	NoSuchPage     Code = "no_such_page"      // a page number outside the document
 	NotAnOrderFile Code = "not_an_order_file" // neither CSV nor a workbook
 	DamagedOrders  Code = "damaged_orders"    // a workbook or CSV that cannot be read
@@ -35,22 +35,22 @@ const (
 	NoOrderRows    Code = "no_order_rows"     // an order export with a header only
 	Unreadable     Code = "unreadable"        // the file cannot be opened or read
 	Unwritable     Code = "unwritable"        // the output cannot be written
-	BadRequest     Code = "bad_request"       // the caller asked for something that makes no sense
-	NoUpload       Code = "no_upload"         // the caller sent no file, or it is not clear which
+	BadRequest     Code = "bad_request"       // the caller's request is invalid
+	NoUpload       Code = "no_upload"         // the caller sent no file, or it is unclear which
 	Busy           Code = "busy"              // no room now, try again later
 	Cancelled      Code = "cancelled"         // the caller gave up
-	NotFound       Code = "not_found"         // nothing there by that name
+	NotFound       Code = "not_found"         // nothing has that name
 	Internal       Code = "internal"          // our own fault
 )
 
-// Error is an error to show to people.
+// Error is an error for people.
 type Error struct {
-	// Code is what went wrong, for programs.
+	// Code identifies the fault for programs.
 	Code Code
 	// Message is a sentence for people, without a full stop: what is wrong,
 	// where, and what to do.
 	Message string
-	// Details, if any, is a JSON-able value that says more to programs.
+	// Details, if any, is a value for programs that can be encoded as JSON.
 	Details any
 	// Err is the cause, for the operator's log. It may be nil.
 	Err error
@@ -62,8 +62,8 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// New makes an Error with a formatted message. If an argument is an error and
-// the format wraps it with %w, it becomes the cause.
+// New returns an Error with a formatted message. If an argument is an error and the
+// format wraps it with %w, it becomes the cause.
 func New(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
@@ -76,8 +76,8 @@ func (e *Error) With(details any) *Error {
 	return &c
 }
 
-// In returns err with "name: " before its message if it is a fault, for callers
-// that know which of several files it is about. Other errors are wrapped.
+// In returns err with "name: " before its message if it is a fault, for callers that
+// know which of several files it concerns. Other errors are wrapped.
 func In(name string, err error) error {
 	var f *Error
 	if errors.As(err, &f) {
@@ -88,8 +88,8 @@ func In(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// Ended is the fault of a context that ended, by err, before the work for it was done:
-// the caller gave up or its time was over, and nothing was changed.
+// Ended returns the fault of a context that ended with err before the work was done:
+// the caller gave up or the time was over, and nothing was changed.
 func Ended(err error) error {
 	return &Error{Code: Cancelled, Message: "the request ended before its work was done; nothing was changed", Err: err}
 }
@@ -107,7 +107,7 @@ func CodeOf(err error) Code {
 	return Internal
 }
 
-// Sentence ends a message with a full stop, unless it ends like a sentence.
+// Sentence ends a message with a full stop, unless it ends like a sentence already.
 func Sentence(message string) string {
 	if message == "" || strings.ContainsAny(message[len(message)-1:], ".!?") {
 		return message

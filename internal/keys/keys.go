@@ -1,11 +1,11 @@
-// Package keys keeps the API keys of a server (DESIGN.md §8). A key's name is
-// the owner of the sessions that are made with it.
+// Package keys keeps the API keys of a server (DESIGN.md §8). A key's name is the
+// owner of the sessions that are made with it.
 //
-// What is kept of a key is its name and its SHA-256. Keys carry 130 random bits,
-// so that a slow hash would protect nothing that a fast one does not.
+// Only the name and the SHA-256 of a key are stored. Keys carry 130 random bits, so a
+// slow hash would protect them no better than a fast one.
 //
-// File keeps them in one file, readable by its owner only. It is written aside and
-// moved into place; a running server notices.
+// File keeps keys in one file, readable by its owner only. It is replaced atomically;
+// a running server notices the change.
 package keys
 
 import (
@@ -34,21 +34,21 @@ import (
 // FileName is the name of the file of keys in a data directory.
 const FileName = "keys.json"
 
-// Prefix is what keys begin with, so that people and scanners for leaked secrets
+// Prefix is the prefix of all keys, so that people and scanners for leaked secrets
 // recognise them.
 const Prefix = "tmk_"
 
 // The codes that changing keys can fail with, beside fault.Unwritable.
 const (
-	Exists  fault.Code = "key_exists"  // there is a key of that name
-	Damaged fault.Code = "keys_broken" // the file of keys cannot be understood
+	Exists  fault.Code = "key_exists"  // the name has a key already
+	Damaged fault.Code = "keys_broken" // the file of keys cannot be parsed
 )
 
-// Key is what is kept of a key.
+// Key is the stored part of a key.
 type Key struct {
 	// Name is the owner of the sessions made with the key.
 	Name session.Owner `json:"name"`
-	// Admin keys see what is going on in everybody's sessions.
+	// Admin keys may see what happens in all owners' sessions.
 	Admin bool `json:"admin,omitempty"`
 	// SHA256 is the hash of the key, in hexadecimal.
 	SHA256 string `json:"sha256"`
@@ -56,42 +56,41 @@ type Key struct {
 	Created time.Time `json:"created"`
 }
 
-// Ring is the keys of a server, wherever they are kept. It is safe for concurrent
-// use.
+// Ring is a store of a server's keys. It is safe for concurrent use.
 type Ring interface {
-	// All returns the keys, in order of their names. It is asked for each
-	// request. While it fails no key is valid.
+	// All returns the keys, in order of their names. It is called for each request.
+	// While it fails no key is valid.
 	All() ([]Key, error)
 
-	// Add makes a key for an owner and returns it; it cannot be shown again. It
-	// fails with Exists if the owner has one, and with fault.BadRequest for what
-	// cannot be a name.
+	// Add makes a key for an owner and returns it; it cannot be shown again. It fails
+	// with Exists if the owner has one, and with fault.BadRequest for an invalid
+	// name.
 	Add(name session.Owner, admin bool) (string, error)
 
-	// Remove makes the key of an owner invalid, for running servers within
+	// Remove makes the key of an owner invalid; running servers notice within
 	// seconds. It fails with fault.NotFound if there is none. The owner's sessions
 	// stay until they expire.
 	Remove(name session.Owner) error
 }
 
-// Importer is a Ring that also takes keys over from another.
+// Importer is a Ring that can take over keys from another.
 type Importer interface {
 	Ring
 
-	// Import adds a key as another ring has it, so that those who have the key can
-	// go on using it. If it is there already that is success. It fails with Exists
-	// if the owner has another key, and with fault.BadRequest if k makes no sense.
+	// Import adds a key of another ring, so that its holders can go on using it. It
+	// succeeds if the key is there already. It fails with Exists if the owner has
+	// another key, and with fault.BadRequest if k is invalid.
 	Import(k Key) error
 }
 
 var _ Importer = (*File)(nil)
 
-// ErrExists is the fault of adding a key for an owner who has one.
+// ErrExists returns the fault of adding a key for an owner who has one.
 func ErrExists(name session.Owner) error {
 	return fault.New(Exists, "there is a key for %q already; remove it first if it is lost: its sessions stay", name)
 }
 
-// ErrNone is the fault of removing a key that is not there.
+// ErrNone returns the fault of removing a missing key.
 func ErrNone(name session.Owner) error {
 	return fault.New(fault.NotFound, "there is no key for %q", name)
 }
@@ -99,7 +98,7 @@ func ErrNone(name session.Owner) error {
 // Same reports whether two keys are the same secret of the same owner.
 func (k Key) Same(o Key) bool { return k.Name == o.Name && strings.EqualFold(k.SHA256, o.SHA256) }
 
-// Check returns a fault with code fault.BadRequest if there cannot be such a key.
+// Check returns a fault with code fault.BadRequest if the key is invalid.
 func (k Key) Check() error {
 	if err := checkName(k.Name); err != nil {
 		return err
@@ -110,9 +109,8 @@ func (k Key) Check() error {
 	return nil
 }
 
-// Make draws a key for an owner, and returns what is to be kept of it and the key
-// itself. It fails with fault.BadRequest for what cannot be a name. It is for those
-// who implement a Ring.
+// Make draws a key for an owner, and returns the part to store and the key itself. It
+// fails with fault.BadRequest for an invalid name. Implementations of Ring use it.
 func Make(name session.Owner, admin bool) (k Key, secret string, err error) {
 	if err := checkName(name); err != nil {
 		return Key{}, "", err
@@ -122,7 +120,7 @@ func Make(name session.Owner, admin bool) (k Key, secret string, err error) {
 	return Key{Name: name, Admin: admin, SHA256: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}, secret, nil
 }
 
-// File is the keys of a data directory. It is safe for concurrent use.
+// File holds the keys of a data directory. It is safe for concurrent use.
 type File struct {
 	path string
 
@@ -132,12 +130,12 @@ type File struct {
 	err  error // why the file cannot be used
 }
 
-// Open returns the keys of a data directory. Neither need exist.
+// Open returns the keys of a data directory. Directory and file may be missing.
 func Open(dir string) *File { return &File{path: filepath.Join(dir, FileName)} }
 
-// All returns the keys, in order of their names. It looks at the file each time
-// and reads it again when it has changed. While the file cannot be used it
-// fails with Damaged or fault.Unreadable: no key is valid then.
+// All returns the keys, in order of their names. It checks the file each time and
+// reads it again when it has changed. While the file cannot be used it fails with
+// Damaged or fault.Unreadable: no key is valid then.
 func (f *File) All() ([]Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -202,9 +200,9 @@ func checkName(name session.Owner) error {
 	return nil
 }
 
-// Add makes a key for an owner and returns it; it cannot be shown again. It
-// fails with Exists if the owner has one, with fault.BadRequest for what cannot
-// be a name, and with fault.Unwritable.
+// Add makes a key for an owner and returns it; it cannot be shown again. It fails
+// with Exists if the owner has one, with fault.BadRequest for an invalid name, and
+// with fault.Unwritable.
 func (f *File) Add(name session.Owner, admin bool) (string, error) {
 	made, secret, err := Make(name, admin)
 	if err != nil {
@@ -251,7 +249,7 @@ func (f *File) Remove(name session.Owner) error {
 	})
 }
 
-// change rewrites the file. Another process that changes it waits.
+// change rewrites the file. Other processes that change it wait.
 func (f *File) change(to func([]Key) ([]Key, error)) error {
 	dir := filepath.Dir(f.path)
 	if err := atomicfile.MkdirAll(dir); err != nil {
@@ -275,5 +273,5 @@ func (f *File) change(to func([]Key) ([]Key, error)) error {
 	if err != nil {
 		return fmt.Errorf("encoding the keys: %w", err)
 	}
-	return atomicfile.WritePrivate(f.path, append(b, '\n')) // durable, or a power cut could bring a removed key back
+	return atomicfile.WritePrivate(f.path, append(b, '\n')) // durable, or a power cut could revive a removed key
 }

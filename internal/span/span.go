@@ -1,16 +1,16 @@
-// Package span marks what a request spends its time on, for those who look at
-// traces. Whoever works for a request starts a span with the request's context:
+// Package span records what a request spends its time on, for traces. Code that works
+// for a request starts a span with the request's context:
 //
 //	ctx, s := span.Start(ctx, "sheet.make")
 //	defer func() { s.End(err) }()
 //	s.Int("lines", n)
 //
-// Without a span in the context (traces are off, or this request is not sampled)
-// all of that does nothing.
+// Without a span in the context (tracing is off, or this request is not sampled)
+// these calls do nothing.
 //
-// Spans leave the machine: nothing may be put into them that a caller sent, and no
-// session ID, key, file name or text of a document. They hold figures, and texts
-// that stand in our own code.
+// Spans leave the machine: they must not contain anything that a caller sent, nor a
+// session ID, key, file name or text of a document. They hold figures, and texts from
+// our own code.
 package span
 
 import (
@@ -23,14 +23,13 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Scope is the name under which spans are made, and what the names of their
-// attributes begin with.
+// Scope is the name of the tracer, and the prefix of the attributes' names.
 const Scope = "tallyman"
 
-// Span is a stretch of time. The zero Span is none, and does nothing.
+// Span is a period of time. The zero Span does nothing.
 type Span struct{ of trace.Span }
 
-// Start begins a span under the one that ctx carries, if that is one.
+// Start begins a span below the one in ctx, if there is one.
 func Start(ctx context.Context, name string) (context.Context, Span) {
 	above := trace.SpanFromContext(ctx)
 	if !above.IsRecording() {
@@ -40,22 +39,22 @@ func Start(ctx context.Context, name string) (context.Context, Span) {
 	return ctx, Span{s}
 }
 
-// Int notes a figure.
+// Int records a figure.
 func (s Span) Int(name string, n int64) {
 	if s.of != nil {
 		s.of.SetAttributes(attribute.Int64(Scope+"."+name, n))
 	}
 }
 
-// Text notes a word of ours; see the package comment for what it may not be.
+// Text records a text of our own code; see the package comment for what is forbidden.
 func (s Span) Text(name, word string) {
 	if s.of != nil {
 		s.of.SetAttributes(attribute.String(Scope+"."+name, word))
 	}
 }
 
-// End ends the span, with the code of what came of it as its outcome. The error's
-// message is left out, since it may hold a file name.
+// End ends the span, with the error's code as its outcome. The error's message is
+// left out, since it may contain a file name.
 func (s Span) End(err error) {
 	if s.of == nil {
 		return

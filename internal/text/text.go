@@ -1,4 +1,4 @@
-// Package text says numbers and sizes to people.
+// Package text writes numbers and sizes for people.
 package text
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Count says how many: "1 page", "2 pages", "3 near misses".
+// Count returns a number with its noun: "1 page", "2 pages", "3 near misses".
 func Count(n int, what string) string {
 	switch {
 	case n == 1:
@@ -19,7 +19,7 @@ func Count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-// Size says how many bytes: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.
+// Size returns a size in words: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.
 func Size(bytes int64) string {
 	for _, u := range []struct {
 		bytes int64

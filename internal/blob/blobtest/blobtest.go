@@ -1,5 +1,4 @@
-// Package blobtest is the definition of a blob.Store: an implementation is one if
-// it passes Run.
+// Package blobtest defines blob.Store: an implementation is correct if it passes Run.
 package blobtest
 
 import (
@@ -25,13 +24,13 @@ import (
 // ctx is the context of every operation that is not meant to be cancelled.
 var ctx = context.Background()
 
-// Opener opens the blob store at a place, a path that nothing else uses.
-// Opened again at the same place it must hold what it held; that it is opened
-// anew means that the process before has ended.
+// Opener opens the blob store at a place, a path that nothing else uses. Reopened at
+// the same place it must hold what it held; reopening means that the process before
+// has ended.
 type Opener func(t testing.TB, place string) blob.Store
 
-// Run runs the suite for blob stores: all cases that a blob.Store must pass,
-// and those of what this one can do beside that.
+// Run runs the suite for blob stores: all cases that a blob.Store must pass, and
+// those of the optional interfaces that this one implements.
 func Run(t *testing.T, open Opener) {
 	all := cases
 	if _, ok := open(t, t.TempDir()).(blob.Importer); ok {
@@ -69,7 +68,7 @@ var cases = []testCase{
 	{"who claims the contents first has them", blobClaim},
 }
 
-// blobClaim is for stores that are a blob.Claimer; all that there are, are.
+// blobClaim is for stores that implement blob.Claimer; all present ones do.
 func blobClaim(b *bench) {
 	claimer := func(s blob.Store) blob.Claimer {
 		c, ok := s.(blob.Claimer)
@@ -111,7 +110,7 @@ func blobClaim(b *bench) {
 	if err := blob.Own(ctx, again, "late"); fault.CodeOf(err) != blob.Foreign {
 		b.Errorf("who does not have them is told %v", err)
 	}
-	// It is no content.
+	// The record is not listed as a content.
 	items, _, err := again.List(ctx, "", 1000)
 	for _, it := range items {
 		if !it.Key.Valid() {
@@ -123,7 +122,7 @@ func blobClaim(b *bench) {
 	}
 }
 
-// importCases are for a store that is a blob.Importer.
+// importCases are for a store that implements blob.Importer.
 var importCases = []testCase{
 	{"an import stores under the key that is given", blobImport},
 	{"an import never writes over anything", blobImportTaken},
@@ -174,7 +173,7 @@ func (b *bench) isGone(ref blob.Ref) {
 	}
 }
 
-// list returns all that is listed.
+// list returns all listed contents.
 func (b *bench) list(limit int) []blob.Item {
 	b.Helper()
 	var all []blob.Item
@@ -214,7 +213,7 @@ func blobRoundTrip(b *bench) {
 			b.Errorf("%d bytes were stored as %+v", n, ref)
 		}
 		b.holds(ref, content)
-		// However the bytes come.
+		// The reader may return the bytes in any portions.
 		for _, slow := range []func(io.Reader) io.Reader{iotest.DataErrReader, iotest.HalfReader} {
 			again, err := b.store.Put(ctx, slow(bytes.NewReader(content)))
 			if err != nil || again.SHA256 != ref.SHA256 || again.Size != ref.Size {
@@ -288,7 +287,7 @@ func blobReadAt(b *bench) {
 	if n, err := r.ReadAt(make([]byte, 10), int64(len(content))-4); n != 4 || err != io.EOF {
 		b.Errorf("ReadAt over the end: %d, %v", n, err)
 	}
-	// It does not move where Read is.
+	// ReadAt does not move the position of Read.
 	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) {
 		b.Errorf("Read after ReadAt: %d bytes, %v", len(got), err)
 	}
@@ -311,7 +310,7 @@ func blobFailedReader(b *bench) {
 	b.nothing()
 }
 
-// nothing expects that nothing is stored, pending or not.
+// nothing expects that no content is stored, pending or not.
 func (b *bench) nothing() {
 	b.Helper()
 	b.store = b.open(b.T, b.place)
@@ -325,7 +324,7 @@ func blobCancelled(b *bench) {
 	part := func() io.Reader {
 		return io.MultiReader(bytes.NewReader(randomBytes(100_000)), readerFunc(func(p []byte) (int, error) {
 			cancel()
-			return len(p), nil // and never an end
+			return len(p), nil // without end
 		}))
 	}
 	if ref, err := b.store.Put(over, part()); fault.CodeOf(err) != fault.Cancelled || ref != (blob.Ref{}) {
@@ -457,7 +456,7 @@ func blobPending(b *bench) {
 		b.Errorf("listed %v, want %v", got, one.Key)
 	}
 	b.store.Delete(ctx, two.Key)
-	b.store = b.open(b.T, b.place) // a crash: nobody releases what was pending
+	b.store = b.open(b.T, b.place) // like a crash, since pending contents are not released
 	want := []blob.Key{one.Key, three.Key}
 	slices.Sort(want)
 	if got := b.listed(); !slices.Equal(got, want) {
@@ -505,7 +504,7 @@ func blobCheck(b *bench) {
 	}
 }
 
-// rows is as much of a session.Store as a sweep of orphans asks for.
+// rows is the part of a session.Store that a sweep of orphans needs.
 type rows struct {
 	session.Store
 	mu    sync.Mutex
@@ -529,7 +528,7 @@ func (r *rows) name(k blob.Key) {
 }
 
 func blobSweep(b *bench) {
-	// What a crash left.
+	// Orphans of a crash.
 	var orphans []blob.Ref
 	for range 50 {
 		orphans = append(orphans, b.put(randomBytes(100)))
@@ -549,7 +548,7 @@ func blobSweep(b *bench) {
 					b.Error(err)
 					return
 				}
-				r.name(ref.Key) // as the row does that names it
+				r.name(ref.Key) // as a new row would
 				b.store.Release(ref.Key)
 				mu.Lock()
 				kept = append(kept, ref)
@@ -584,7 +583,7 @@ func blobSweep(b *bench) {
 	b.Logf("%d uploads meanwhile", len(kept))
 }
 
-// refOf is what another store may have of a content.
+// refOf returns the Ref that another store may have for a content.
 func refOf(content []byte) blob.Ref {
 	return blob.Ref{Key: blob.NewKey(), Size: int64(len(content)), SHA256: sha256.Sum256(content)}
 }
@@ -648,7 +647,7 @@ func blobImportDamaged(b *bench) {
 			b.Errorf("%s: %v", name, err)
 		}
 		b.isGone(ref)
-		// Nor is the key used up.
+		// The key is still free.
 		if err := b.imports(ref, bytes.NewReader(content)); err != nil {
 			b.Errorf("%s, and then right: %v", name, err)
 		}

@@ -15,7 +15,7 @@ import (
 
 var _ blob.Claimer = (*Store)(nil)
 
-// Claim implements blob.Claimer: the owner stands in a file beside the folders
+// Claim implements blob.Claimer: the owner is recorded in a file beside the folders
 // of contents.
 func (s *Store) Claim(_ context.Context, owner string) (string, error) {
 	recorded, err := s.record(owner)
@@ -49,7 +49,8 @@ func (s *Store) record(owner string) (string, error) {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", err
 	}
-	// A link, unlike a rename, never replaces what another put there meanwhile.
+	// A link, unlike a rename, never replaces a file that another process created
+	// meanwhile.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}

@@ -10,12 +10,12 @@ import (
 	"tallyman/internal/blob"
 )
 
-// disk is what the store needs of a file system. Tests put one in its place
+// disk is the part of a file system that the store needs. Tests replace it with one
 // that fails, or that forgets what was not synced.
 type disk interface {
-	// mkdir makes a folder for its owner only, and says whether it had to.
+	// mkdir creates a folder for its owner only, and reports whether it was missing.
 	mkdir(path string) (made bool, err error)
-	// create makes a file that was not there, for its owner only.
+	// create creates a file, which must not exist, for its owner only.
 	create(path string) (writeFile, error)
 	open(path string) (readFile, error)
 	stat(path string) (fs.FileInfo, error)

@@ -1,22 +1,21 @@
 // Package files keeps contents as files in a folder.
 //
-// On disk there are 256 folders, named by the first two digits of the keys in
-// them, and in each a file per content, named by its key:
+// There are 256 folders, named by the first two digits of the keys in them, and in
+// each a file per content, named by its key:
 //
 //	DIR/3f/3f9c0b7e5d1a48c2b6e0f4a79d218c53
 //
-// Folders have mode 0700 and files 0600. A file is written under its final
-// name: until a session's row names it nobody looks for it, and a crash leaves
-// an orphan, whole or cut off, for the sweep. Put syncs the file and then its
-// folder before it returns, so that a row never names a file that a power cut
-// takes away. Deletions are not synced: a file that a power cut brings back is
-// an orphan too.
+// Folders have mode 0700 and files 0600. A file is written under its final name:
+// until a session's row names it no reader opens it, and a crash leaves an orphan,
+// whole or truncated, for the sweep. Put syncs the file and then its folder before it
+// returns, so that a power cut never loses a file that a row names. Deletions are not
+// synced: a file that reappears after a power cut is an orphan too.
 //
-// One process at a time may write to a folder, since only that process knows
-// which contents are pending. Package sqlite holds the lock on the data
-// directory that sees to it; open it first.
+// Only one process at a time may write to a folder, since only that process knows
+// which contents are pending. Package sqlite's lock on the data directory ensures
+// that; open it first.
 //
-// Files and folders with other names are ignored and left alone.
+// Files and folders with other names are ignored and never changed.
 package files
 
 import (
@@ -48,8 +47,8 @@ type Store struct {
 
 var _ blob.Importer = (*Store)(nil)
 
-// Open returns the store in dir, which is created if need be. It only adds
-// folders; whatever is there stays.
+// Open returns the store in dir, which it creates if necessary. It only adds folders
+// and changes nothing else.
 func Open(dir string) (*Store, error) { return open(dir, osDisk{}) }
 
 func open(dir string, d disk) (*Store, error) {
@@ -60,8 +59,8 @@ func open(dir string, d disk) (*Store, error) {
 	return s, nil
 }
 
-// Look returns the store in a folder without adding anything to it, for reading. It
-// fails with fault.NotFound if there is no such folder.
+// Look returns the store in a folder for reading, and adds nothing to it. It fails
+// with fault.NotFound if there is no such folder.
 func Look(dir string) (*Store, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -87,8 +86,8 @@ func (d partial) names(dir string) ([]string, error) {
 	return names, err
 }
 
-// prepare makes all folders at once, so that no upload has to create one and
-// sync its parent.
+// prepare creates all folders at once, so that no upload has to create one and sync
+// its parent.
 func (s *Store) prepare() error {
 	if err := atomicfile.MkdirAllBy(filepath.Clean(s.dir), s.disk.mkdir, s.disk.syncDir); err != nil {
 		return err
@@ -109,7 +108,7 @@ func (s *Store) prepare() error {
 
 func shardName(i int) string { return fmt.Sprintf("%02x", i) }
 
-// path returns where the content of a key is. The key must be valid.
+// path returns the path of a content. The key must be valid.
 func (s *Store) path(k blob.Key) string {
 	return filepath.Join(s.dir, string(k[:2]), string(k))
 }
@@ -120,10 +119,10 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 		return blob.Ref{}, blob.Fault("store a file", err)
 	}
 	ref := blob.Ref{Key: blob.NewKey()}
-	// Pending before there is a file, so that List can never show it.
+	// The key is pending before the file exists, so that List never shows it.
 	s.hold(ref.Key)
 	if err := s.write(ctx, &ref, r); err != nil {
-		s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep does it
+		s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes it
 		s.Release(ref.Key)
 		return blob.Ref{}, err
 	}
@@ -218,7 +217,7 @@ func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	return err
 }
 
-// claim makes a key pending, unless it is.
+// claim makes a key pending, and reports whether it was not.
 func (s *Store) claim(k blob.Key) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,19 +282,20 @@ func (s *Store) Delete(_ context.Context, keys ...blob.Key) error {
 	var first error
 	for _, k := range keys {
 		if !k.Valid() {
-			continue // nothing can be stored under it
+			continue // no content can have this key
 		}
 		if err := s.disk.remove(s.path(k)); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
 			first = blob.Fault("remove a stored file", err)
 		}
 	}
-	// Only now, so that the sweep does not come across them meanwhile.
+	// The keys stay pending until now, so that the sweep does not find them
+	// meanwhile.
 	s.Release(keys...)
 	return first
 }
 
-// List implements blob.Store. Each page reads one folder or more as a whole, so
-// its cost is that of a folder: a 256th of all contents.
+// List implements blob.Store. Each page reads one or more whole folders, so it costs
+// at least one folder: a 256th of all contents.
 func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
 	if after != "" && !after.Valid() {
 		return nil, "", fault.New(fault.BadRequest, "listing contents: the key to go on after is not one that a page ended with")
@@ -332,9 +332,9 @@ func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Ite
 	return nil, "", nil
 }
 
-// listable returns in order those names of a folder that are keys, come after
-// the one given and are not pending. Pending is asked after the folder was
-// read: a content whose name was read was pending before its file was there.
+// listable returns in order the names in a folder that are keys, come after the given
+// key and are not pending. It checks for pending after the folder was read: a content
+// was pending before its file existed.
 func (s *Store) listable(shard string, names []string, after blob.Key) []blob.Key {
 	var keys []blob.Key
 	for _, n := range names {

@@ -124,8 +124,8 @@ func TestContentsThatWereChangedOnDiskAreCalledDamaged(t *testing.T) {
 	}
 }
 
-// strictDisk passes through to the real one, keeps book of what is durable, and
-// fails where it is told to.
+// strictDisk passes calls to the real disk, records what is durable, and fails on
+// demand.
 type strictDisk struct {
 	osDisk
 	mu    sync.Mutex
@@ -221,7 +221,7 @@ func (f *strictFile) Close() error {
 }
 
 // DESIGN.md §6: acknowledged means durable. A power cut keeps a file only if its
-// content and its name, and those of the folders above, were synced.
+// content and its name, and the names of the folders above, were synced.
 func TestWhatPutReturnsSurvivesAPowerCut(t *testing.T) {
 	d := newStrictDisk()
 	world := t.TempDir()

@@ -16,9 +16,9 @@ import (
 
 var _ blob.Claimer = (*Store)(nil)
 
-// Claim implements blob.Claimer: the owner stands in an object beside the
-// contents. On a server that does not know conditional writes, the last of
-// several who claim at once wins, and some may be told of another.
+// Claim implements blob.Claimer: the owner is recorded in an object beside the
+// contents. On a server without conditional writes, the last of several concurrent
+// claims wins, and some callers may get another answer.
 func (s *Store) Claim(ctx context.Context, owner string) (string, error) {
 	const doing = "look whose contents these are"
 	recorded, err := s.owner(ctx)
@@ -46,7 +46,7 @@ func (s *Store) Claimed(ctx context.Context) (string, error) {
 	return recorded, s.fault(ctx, "look whose contents these are", err)
 }
 
-// owner returns who is recorded.
+// owner returns the recorded owner.
 func (s *Store) owner(ctx context.Context) (string, error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String(s.prefix + blob.ClaimName)})
 	if err != nil {

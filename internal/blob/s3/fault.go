@@ -14,14 +14,14 @@ import (
 	"tallyman/internal/fault"
 )
 
-// refused is an answer of the service inside of one that succeeded.
+// refused is an error that the service reports for one item of a successful request.
 type refused struct{ code, message string }
 
 func (r *refused) Error() string     { return r.code + ": " + r.message }
 func (r *refused) ErrorCode() string { return r.code }
 
-// codeOf returns the code of an answer and its HTTP status; "" and 0 if there
-// was no answer.
+// codeOf returns the code and the HTTP status of an answer; "" and 0 if there was
+// none.
 func codeOf(err error) (code string, status int) {
 	var c interface{ ErrorCode() string }
 	if errors.As(err, &c) {
@@ -34,7 +34,7 @@ func codeOf(err error) (code string, status int) {
 	return code, status
 }
 
-// absent returns nil for errors that say that an object is not there.
+// absent returns nil for errors that say that an object does not exist.
 func absent(err error) error {
 	if code, _ := codeOf(err); code == "NoSuchKey" || code == "NotFound" {
 		return nil
@@ -42,8 +42,8 @@ func absent(err error) error {
 	return err
 }
 
-// hopeless reports whether a request failed for a reason that others would fail
-// for as well: nobody answers, or to nobody.
+// hopeless reports whether other requests would fail for the same reason: the service
+// does not answer, or refuses all requests.
 func hopeless(err error) bool {
 	if err == nil {
 		return false
@@ -64,8 +64,8 @@ func full(code string, status int) bool {
 	return status == http.StatusInsufficientStorage
 }
 
-// refusal says in words why the service will not serve us whatever we ask, until
-// somebody changes its settings or ours; "" if that is not what err is about.
+// refusal explains why the service refuses every request until its settings or ours
+// change; it returns "" for other errors.
 func refusal(err error) string {
 	code, status := codeOf(err)
 	switch code {
@@ -93,8 +93,8 @@ func refusal(err error) string {
 	return ""
 }
 
-// fault turns what a request ended with into one of the errors of blob.Store.
-// The names of buckets and servers are for the log only.
+// fault turns the error of a request into one of the errors of blob.Store. The names
+// of buckets and servers are for the log only.
 func (s *Store) fault(ctx context.Context, doing string, err error) error {
 	var f *fault.Error
 	switch {
@@ -138,7 +138,7 @@ func (s *Store) fault(ctx context.Context, doing string, err error) error {
 	return unavailable(doing, "", err)
 }
 
-// unavailable is a fault that may pass.
+// unavailable returns a fault that may be temporary.
 func unavailable(doing, why string, cause error) error {
 	message := "storage does not work: could not " + doing
 	if why != "" {
@@ -147,7 +147,7 @@ func unavailable(doing, why string, cause error) error {
 	return &fault.Error{Code: blob.StorageUnavailable, Message: message + "; try again later, the server's log says why", Err: cause}
 }
 
-// printable keeps what a server sends from playing tricks in a message.
+// printable makes text from a server harmless in a message.
 func printable(code string) string {
 	b := []byte(code)
 	for i, c := range b {

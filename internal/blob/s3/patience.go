@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// slowest is how many bytes a second a transfer must make on average, once the
-// patience that it begins with is used up.
+// slowest is the average rate, in bytes a second, that a transfer must reach after
+// its first patience.
 const slowest = 16 << 10
 
-// errStalled is what a request fails with that made no progress. The SDK tries
-// such requests again, since they are timeouts.
+// errStalled is the error of a request that made no progress. The SDK retries such
+// requests, since they are timeouts.
 var errStalled error = stalled{}
 
 type stalled struct{}
@@ -22,10 +22,10 @@ func (stalled) Error() string   { return "the storage service stopped answering"
 func (stalled) Timeout() bool   { return true }
 func (stalled) Temporary() bool { return true }
 
-// impatient sends requests, and ends those that stand still: no fixed time
-// suits both a request of a few bytes and one of gigabytes over a slow line. A
-// request may stand still for as long as patience; every byte that moves, in
-// either direction, gives it more time, up to patience again.
+// impatient sends requests, and ends those that stall: no fixed timeout suits both a
+// request of a few bytes and one of gigabytes over a slow line. A request may stall
+// for as long as patience; every byte that moves, in either direction, gives it more
+// time, up to patience again.
 type impatient struct {
 	client interface {
 		Do(*http.Request) (*http.Response, error)
@@ -51,7 +51,7 @@ func (c impatient) Do(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// watch looks after one request.
+// watch watches one request.
 type watch struct {
 	patience time.Duration
 	cancel   context.CancelFunc
@@ -71,7 +71,7 @@ func (w *watch) start() {
 func (w *watch) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// The timer is set anew only when it ends, not for every few bytes.
+	// The timer is reset only when it fires, not for every few bytes.
 	if left := time.Until(w.until); left > 0 {
 		w.timer.Reset(left)
 		return
@@ -92,7 +92,7 @@ func (w *watch) moved(n int) {
 	}
 }
 
-// explain returns errStalled for an error that is the watch's own doing.
+// explain returns errStalled for an error that the watch caused.
 func (w *watch) explain(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,7 +109,7 @@ func (w *watch) stop() {
 	w.cancel()
 }
 
-// watched is a body that tells of its progress.
+// watched is a body that reports its progress to the watch.
 type watched struct {
 	io.ReadCloser
 	watch *watch
@@ -121,7 +121,7 @@ func (b *watched) Read(p []byte) (int, error) {
 	return n, b.watch.explain(err)
 }
 
-// watchedAnswer ends the watch with the answer.
+// watchedAnswer ends the watch when it is closed.
 type watchedAnswer struct{ watched }
 
 func (b *watchedAnswer) Close() error {

@@ -1,36 +1,35 @@
-// Package s3 keeps contents as objects in a bucket of S3 or of storage that is
-// compatible with it. Any number of processes may share a bucket and prefix.
+// Package s3 keeps contents as objects in a bucket of S3 or of compatible storage.
+// Any number of processes may share a bucket and prefix.
 //
 // A content is the object PREFIX/KEY, with the key of package blob. Objects with
-// other names are ignored and left alone.
+// other names are ignored and never changed.
 //
-// Put and Open work on a copy on this machine, a spool: in memory up to 256 KiB,
-// else in a temporary file without a name. So the size and the SHA-256 of a
-// content are known before its first byte goes out, it goes out with one signed
-// request that names its SHA-256, and the server takes it whole or not at all:
-// there are no multipart uploads that a crash could leave to be paid for, and a
-// client that hangs up half way costs no request. The price is room for temporary
-// files, as much as the contents that are being uploaded and read, and a limit of
-// 5 GiB for each. Open fetches a content whole and checks it before it returns,
-// so that a reader goes on when the content is deleted, and so that ReadAt is
-// fast and never sees a byte that is not what was stored.
+// Put and Open work on a local copy, a spool: in memory up to 256 KiB, else in a
+// temporary file without a name. So the size and the SHA-256 of a content are known
+// before its first byte is sent, one signed request names its SHA-256, and the server
+// stores it whole or not at all: a crash leaves no multipart uploads to pay for, and
+// a client that hangs up half way costs no request. The price is room for temporary
+// files, as much as the contents that are being uploaded and read, and a limit of 5
+// GiB for each. Open fetches and verifies a whole content before it returns, so that
+// reading continues when the content is deleted, and so that ReadAt is fast and never
+// returns a wrong byte.
 //
 // A content that is pending in this process is opened from its spool, without a
-// request. Round trips: Put 1, Open 1 or none, Delete 1 for up to 1000 contents,
-// List 1 for up to 1000, Check 3.
+// request. Round trips: Put 1, Open 1 or none, Delete 1 for up to 1000 contents, List
+// 1 for up to 1000, Check 3.
 //
-// Every request that stands still for Config.Timeout is given up, and one that
-// failed for a reason that may pass is sent again, three times in all, after a
-// random pause that grows. If the outcome of a Put is unknown after that, the
-// object is deleted; if that fails too, or the server finishes the write after
-// it, an orphan stays for the sweep.
+// A request that stalls for Config.Timeout is abandoned. One that failed for a reason
+// that may be temporary is sent again, three times in all, after a random pause that
+// grows. If the outcome of a Put is unknown after that, the object is deleted; if
+// that fails too, or the server finishes the write after it, an orphan stays for the
+// sweep.
 //
-// Pending is known in one process only. Those that share a bucket need a
-// session.Janitor with an OrphanAge: what List returns as Written is the server's
-// time, when the write ended or, on some servers, began.
+// Only one process knows which contents are pending. Processes that share a bucket
+// need a session.Janitor with an OrphanAge: Written in List is the server's time at
+// which the write ended or, on some servers, began.
 //
-// What acknowledged means is up to the service: on Amazon S3 that a content is
-// on several disks. A server that answers before its disk has the bytes, as some
+// The service decides what acknowledged means: on Amazon S3 that a content is on
+// several disks. A server that answers before its disk has the bytes, as some
 // gateways over a file system do, can lose them in a power cut.
 package s3
 
@@ -63,20 +62,20 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Config says where a Store keeps contents.
+// Config is the place of a Store's contents.
 type Config struct {
 	// Bucket is the bucket's name. The bucket must exist.
 	Bucket string
-	// Prefix comes before the keys: "" or a path without slashes at its ends.
+	// Prefix is put before the keys: "" or a path without slashes at its ends.
 	Prefix string
 	// Endpoint is the URL of the service, "" for Amazon's.
 	Endpoint string
-	// Region is that of the bucket. "" is the one that the environment or the
-	// AWS configuration files name; with an Endpoint, else us-east-1.
+	// Region is the bucket's region. "" means the one in the environment or the AWS
+	// configuration files; if there is none and Endpoint is set, us-east-1.
 	Region string
-	// PathStyle puts the bucket into the path of URLs, not into the host name.
+	// PathStyle puts the bucket into the path of URLs instead of the host name.
 	PathStyle bool
-	// Timeout is how long a request may stand still, 0 means 5 seconds.
+	// Timeout is how long a request may stall, 0 means 5 seconds.
 	Timeout time.Duration
 	// Spool is the folder for temporary files, "" for the system's.
 	Spool string
@@ -99,17 +98,17 @@ type Store struct {
 
 	mu      sync.Mutex
 	pending map[blob.Key]*spool // the spool of Put's content, nil for Check's
-	ahead   *listing            // what the last List got and did not return
+	ahead   *listing            // what the last List fetched and did not return
 }
 
 var _ blob.Importer = (*Store)(nil)
 
-// Open returns the store in a bucket. Credentials come from where AWS tools take
-// them: the environment, configuration files, the machine's or the pod's role.
+// Open returns the store in a bucket. Credentials come from the usual sources of AWS
+// tools: the environment, configuration files, the machine's or the pod's role.
 //
-// It fails if there are no credentials, or if the service refuses them or does
-// not know the bucket. If the service cannot be reached it succeeds, so that a
-// server may start before its storage; Check tells.
+// It fails if there are no credentials, or if the service refuses them or does not
+// know the bucket. If the service cannot be reached it succeeds, so that a server may
+// start before its storage; Check reports the failure.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	opening, cancel := context.WithTimeout(ctx, attempts*c.Timeout)
@@ -120,7 +119,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	cfg.Region = cmp.Or(c.Region, cfg.Region)
 	if cfg.Region == "" && (c.Endpoint != "" || cfg.BaseEndpoint != nil) {
-		cfg.Region = "us-east-1" // what servers that have no regions answer to
+		cfg.Region = "us-east-1" // servers without regions accept it
 	}
 	if cfg.Region == "" {
 		return nil, unusable("the bucket's region is not known: name it with region=… in the address or as AWS_REGION", nil)
@@ -148,7 +147,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// unusable is a fault of the settings. The cause is not for everybody to see.
+// unusable returns a fault about the settings. Its cause is for operators only.
 func unusable(message string, cause error) error {
 	return &fault.Error{Code: blob.StorageUnavailable, Message: message, Err: cause}
 }
@@ -169,9 +168,9 @@ func newClient(cfg aws.Config, c Config) *s3.Client {
 		}
 		o.UsePathStyle = c.PathStyle
 		o.HTTPClient = impatient{client, c.Timeout}
-		// The checksums that the SDK adds on its own are not understood by all
-		// servers, and not needed: every content is signed with its SHA-256
-		// and checked when it is read.
+		// Not all servers understand the checksums that the SDK adds by default, and
+		// they are not needed: every content is signed with its SHA-256 and verified
+		// when it is read.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.DisableLogOutputChecksumValidationSkipped = true
@@ -179,10 +178,10 @@ func newClient(cfg aws.Config, c Config) *s3.Client {
 			o.MaxAttempts = attempts
 			o.MaxBackoff = longestPause
 			o.Retryables = append(o.Retryables, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{
-				http.StatusConflict: {}, // with something else that goes on under the same prefix
+				http.StatusConflict: {}, // with another operation under the same prefix
 			}}, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 				if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errStalled) {
-					return aws.TrueTernary // an answer that was cut off
+					return aws.TrueTernary // a truncated answer
 				}
 				return aws.UnknownTernary
 			}))
@@ -201,16 +200,16 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	return s.put(ctx, sp, sp)
 }
 
-// put sends a spool, and gives keep to Open until the content is not pending any
+// put sends a spool, and lets Open read keep until the content is not pending any
 // more.
 func (s *Store) put(ctx context.Context, sp, keep *spool) (blob.Ref, error) {
 	ref := blob.Ref{Key: blob.NewKey(), Size: sp.size, SHA256: sp.sum}
-	// Pending before it is sent, so that List can never show it.
+	// The key is pending before the object is sent, so that List never shows it.
 	s.mu.Lock()
 	s.pending[ref.Key] = keep
 	s.mu.Unlock()
-	// There is no need for a condition that the key be new: it is. With one, a
-	// request that is sent again after its answer was lost would fail.
+	// No condition that the key be new is needed, since keys are random. With one, a
+	// request that is repeated after its answer was lost would fail.
 	if err := s.send(ctx, ref, sp, nil); err != nil {
 		s.takeBack(ctx, ref.Key)
 		s.Release(ref.Key)
@@ -219,8 +218,8 @@ func (s *Store) put(ctx context.Context, sp, keep *spool) (blob.Ref, error) {
 	return ref, nil
 }
 
-// send sends a spool. unless, if it is not nil, is a condition: that there be no
-// object which it fits.
+// send sends a spool. unless, if not nil, is a condition: no object that matches it
+// may exist.
 func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool, unless *string) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.name(ref.Key), Body: sp.seeker(), ContentLength: &ref.Size,
@@ -232,10 +231,9 @@ func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool, unless *strin
 	return s.fault(ctx, "store a file", err)
 }
 
-// Import implements blob.Importer. The service must know conditional writes
-// (If-None-Match), or it would write over what is there. A request that is sent
-// again after its answer was lost finds its own object, and fails with
-// blob.Taken.
+// Import implements blob.Importer. The service must support conditional writes
+// (If-None-Match), or it would overwrite an existing object. A request that is
+// repeated after its answer was lost finds its own object, and fails with blob.Taken.
 func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	if !ref.Key.Valid() {
 		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
@@ -257,15 +255,15 @@ func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	s.pending[ref.Key] = sp
 	s.mu.Unlock()
 	if err := s.send(ctx, ref, sp, aws.String("*")); err != nil {
-		// Whose object is there now is not certain: it is left to the sweep.
+		// It is uncertain whose object exists now, so it is left to the sweep.
 		s.Release(ref.Key)
 		return err
 	}
 	return nil
 }
 
-// signedWith makes the SHA-256 of the body part of the signature, which it is not
-// over TLS by default. The server refuses a body that is another.
+// signedWith makes the SHA-256 of the body part of the signature, which the SDK does
+// not do over TLS by default. The server refuses a body with another sum.
 func signedWith(sum blob.Sum) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
 		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("ContentSHA256", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
@@ -274,8 +272,8 @@ func signedWith(sum blob.Sum) func(*middleware.Stack) error {
 	}
 }
 
-// takeBack deletes what a failed request may have stored nevertheless. The
-// context that ended does not end it.
+// takeBack deletes what a failed request may have stored nevertheless, even if ctx
+// has ended.
 func (s *Store) takeBack(ctx context.Context, k blob.Key) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.timeout, 2*time.Second))
 	defer cancel()
@@ -324,7 +322,7 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 	return newContent(sp), nil
 }
 
-// is checks that a spool holds what was stored.
+// is verifies that a spool holds the stored content.
 func (s *spool) is(ref blob.Ref) error {
 	switch {
 	case s.size != ref.Size:
@@ -343,7 +341,7 @@ func notThere(cause error) error {
 	return &fault.Error{Code: fault.NotFound, Message: "this file is not stored any more: its session was reset, cleared or has expired", Err: cause}
 }
 
-// fetch gets a content whole. An answer that breaks off is asked for again.
+// fetch downloads a whole content, and retries a truncated answer.
 func (s *Store) fetch(ctx context.Context, ref blob.Ref) (*spool, error) {
 	const doing = "read a stored file"
 	for attempt := 1; ; attempt++ {
@@ -361,7 +359,7 @@ func (s *Store) fetch(ctx context.Context, ref blob.Ref) (*spool, error) {
 	}
 }
 
-// brokenOff is an answer whose body ended in an error.
+// brokenOff is the error of an answer whose body ended early.
 type brokenOff struct{ error }
 
 func (b *brokenOff) Unwrap() error { return b.error }
@@ -375,7 +373,7 @@ func (s *Store) fetchOnce(ctx context.Context, ref blob.Ref) (*spool, error) {
 	if out.ContentLength != nil && *out.ContentLength != ref.Size {
 		return nil, wrongSize(*out.ContentLength, ref)
 	}
-	body := &answer{r: io.LimitReader(out.Body, ref.Size+1)} // whatever it says of its length
+	body := &answer{r: io.LimitReader(out.Body, ref.Size+1)} // whatever length the server announces
 	sp, err := fill(ctx, s.spool, body)
 	switch {
 	case body.err != nil:
@@ -390,7 +388,7 @@ func (s *Store) fetchOnce(ctx context.Context, ref blob.Ref) (*spool, error) {
 	return sp, nil
 }
 
-// answer remembers the error of a body, to be told from those of the spool.
+// answer remembers the error of a body, to distinguish it from those of the spool.
 type answer struct {
 	r   io.Reader
 	err error
@@ -409,7 +407,7 @@ func (s *Store) Delete(ctx context.Context, keys ...blob.Key) error {
 	var first error
 	valid := make([]blob.Key, 0, len(keys))
 	for _, k := range keys {
-		if k.Valid() { // nothing can be stored under others
+		if k.Valid() { // no content can have another key
 			valid = append(valid, k)
 		}
 	}
@@ -424,7 +422,8 @@ func (s *Store) Delete(ctx context.Context, keys ...blob.Key) error {
 		}
 		valid = valid[n:]
 	}
-	// Only now, so that the sweep does not come across them meanwhile.
+	// The keys stay pending until now, so that the sweep does not find them
+	// meanwhile.
 	s.Release(keys...)
 	return first
 }
@@ -440,7 +439,7 @@ func (s *Store) delete(ctx context.Context, keys []blob.Key) error {
 	}
 	out, err := s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 		Bucket: &s.bucket, Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)},
-	}, s3.WithAPIOptions(smithyhttp.AddContentChecksumMiddleware)) // older servers insist on an MD5
+	}, s3.WithAPIOptions(smithyhttp.AddContentChecksumMiddleware)) // older servers require an MD5
 	if err != nil {
 		if hopeless(err) {
 			return err
@@ -455,7 +454,7 @@ func (s *Store) delete(ctx context.Context, keys []blob.Key) error {
 	return nil
 }
 
-// deleteEach is for services that do not delete in batches.
+// deleteEach is for services without batch deletion.
 func (s *Store) deleteEach(ctx context.Context, keys []blob.Key) error {
 	var first error
 	for _, k := range keys {
@@ -470,8 +469,8 @@ func (s *Store) deleteEach(ctx context.Context, keys []blob.Key) error {
 	return first
 }
 
-// page asks for one page of names after the one given, or of those that go on at
-// a token.
+// page requests one page of names after the given key, or the page of a continuation
+// token.
 func (s *Store) page(ctx context.Context, after blob.Key, token *string) (*s3.ListObjectsV2Output, error) {
 	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Delimiter: aws.String("/"), ContinuationToken: token, MaxKeys: aws.Int32(batch)}
 	if s.prefix != "" {
@@ -483,9 +482,9 @@ func (s *Store) page(ctx context.Context, after blob.Key, token *string) (*s3.Li
 	return s.client.ListObjectsV2(ctx, in)
 }
 
-// List implements blob.Store. It asks for as many names as S3 gives at once and
-// keeps those that do not fit for the call that goes on there, which a sweep
-// makes next. So it may list what was deleted meanwhile.
+// List implements blob.Store. It requests as many names as S3 returns at once and
+// keeps the rest for the next call of a sweep. So it may list contents that were
+// deleted meanwhile.
 func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
 	const doing = "list stored files"
 	if after != "" && !after.Valid() {
@@ -512,8 +511,8 @@ func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Ite
 	if n < len(l.items) {
 		s.ahead = &listing{after: next, items: l.items[n:], more: l.more}
 	}
-	// Pending is asked after the names were listed: a content whose name was
-	// listed was pending before it was there.
+	// Check for pending after the names were listed: a content was pending before its
+	// object existed.
 	items = slices.DeleteFunc(items, func(it blob.Item) bool {
 		_, held := s.pending[it.Key]
 		return held
@@ -525,10 +524,10 @@ func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Ite
 type listing struct {
 	after blob.Key
 	items []blob.Item
-	more  bool // there may be more after them
+	more  bool // more may follow
 }
 
-// takeAhead returns the listing after a key if it is there already, else nil.
+// takeAhead returns the listing after a key if it was fetched already, else nil.
 func (s *Store) takeAhead(after blob.Key) *listing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -540,7 +539,7 @@ func (s *Store) takeAhead(after blob.Key) *listing {
 	return l
 }
 
-// list returns a listing that is not empty unless it is the last.
+// list returns a listing that is empty only if it is the last.
 func (s *Store) list(ctx context.Context, after blob.Key) (*listing, error) {
 	l := &listing{after: after}
 	for token := (*string)(nil); ; {
@@ -555,14 +554,14 @@ func (s *Store) list(ctx context.Context, after blob.Key) (*listing, error) {
 		if len(l.items) > 0 || !l.more {
 			return l, nil
 		}
-		// Nothing of ours is on this page.
+		// This page has no contents of ours.
 		if token = out.NextContinuationToken; aws.ToString(token) == "" {
 			return nil, errors.New("a listing is not complete and does not say how to go on")
 		}
 	}
 }
 
-// add adds those objects that are contents.
+// add adds the objects that are contents.
 func (l *listing) add(objects []types.Object, prefix string) error {
 	last := l.after
 	for _, o := range objects {
@@ -583,7 +582,7 @@ func (l *listing) add(objects []types.Object, prefix string) error {
 	return nil
 }
 
-// Check implements blob.Store. It does not use what Put keeps for Open.
+// Check implements blob.Store. It does not use the spool that Put keeps for Open.
 func (s *Store) Check(ctx context.Context) error {
 	sp, err := fill(ctx, s.spool, strings.NewReader(string(blob.NewKey())))
 	if err != nil {
@@ -617,12 +616,12 @@ func (s *Store) Skew(ctx context.Context) (time.Duration, error) {
 	if !ok || !ok2 {
 		return 0, unavailable("ask for the time", "the storage service does not say what time it is", nil)
 	}
-	// Its time has no fractions.
+	// The service's time has no fractions of seconds.
 	return theirs.Add(time.Second / 2).Sub(at).Round(time.Second), nil
 }
 
-// late says of a check that took too long that storage does not work. The caller
-// of a check sets a time in order to learn that.
+// late turns the timeout of a check into a fault of storage: callers of a check set a
+// deadline to detect that.
 func late(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return unavailable("check the storage", "the storage service does not answer in time", err)

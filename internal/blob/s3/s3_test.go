@@ -30,7 +30,7 @@ import (
 
 var ctx = context.Background()
 
-// bench is a server, and a bucket of it.
+// bench is a server and one of its buckets.
 type bench struct {
 	*testing.T
 	server *s3test.Server
@@ -43,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	return &bench{t, s, s.Bucket(t)}
 }
 
-// config is that of a store in the bench's bucket.
+// config returns the settings of a store in the bench's bucket.
 func (b *bench) config() Config {
 	return Config{Bucket: b.bucket, Prefix: "some/where", Endpoint: b.server.Endpoint, PathStyle: true, Spool: b.TempDir()}
 }
@@ -63,7 +63,7 @@ func (b *bench) put(s *Store, content []byte) blob.Ref {
 	if err != nil {
 		b.Fatalf("put: %v (%v)", err, errors.Unwrap(err))
 	}
-	// So that it is fetched when it is opened.
+	// Without the spool, Open fetches it.
 	s.Release(ref.Key)
 	return ref
 }
@@ -76,7 +76,7 @@ func (b *bench) holds(s *Store, ref blob.Ref, content []byte) {
 	}
 }
 
-// path is where the server keeps an object.
+// path is the server's file of an object.
 func (b *bench) path(k blob.Key) string {
 	return filepath.Join(b.server.Root, b.bucket, "some/where", string(k))
 }
@@ -194,7 +194,7 @@ func TestWhatIsNotAContentIsLeftAlone(t *testing.T) {
 	}
 }
 
-// noRows is a session store in which nothing is named.
+// noRows is a session store in which no content is named.
 type noRows struct{ session.Store }
 
 func (noRows) Named(_ context.Context, keys []blob.Key) ([]bool, error) {
@@ -219,7 +219,7 @@ func TestContentsThatWereChangedInStorageAreCalledDamaged(t *testing.T) {
 			if err := os.WriteFile(b.path(ref.Key), change(content), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			// Not even ReadAt may see it.
+			// Not even ReadAt may return it.
 			if r, err := s.Open(ctx, ref); fault.CodeOf(err) != blob.Damaged {
 				t.Errorf("%s: %v, %v", name, r, err)
 			}
@@ -238,7 +238,7 @@ func TestReplicasShareABucket(t *testing.T) {
 	}
 	b.holds(two, ref, content)
 
-	// What is pending in one process is protected from another's sweep by its age.
+	// Its age protects a content that is pending in one process from another's sweep.
 	sweep := func(s *Store, age time.Duration) int {
 		t.Helper()
 		j := session.Janitor{Store: noRows{}, Contents: s, Rest: -1, OrphanAge: age}
@@ -270,7 +270,7 @@ func TestReplicasShareABucket(t *testing.T) {
 	}
 }
 
-// counted counts the requests that reach a server.
+// counted counts the requests to a server.
 type counted struct {
 	client interface {
 		Do(*http.Request) (*http.Response, error)
@@ -368,8 +368,8 @@ func TestManyContentsAreDeletedInBatches(t *testing.T) {
 	}
 }
 
-// A service that stands still must cost a request no more than its time, and
-// serve again when it goes on, without a restart.
+// A request to a stalled service fails after its timeout, and the service works again
+// when it continues, without a restart.
 func TestAServerThatStandsStillIsUnavailableAndThenWorksAgain(t *testing.T) {
 	b := newBench(t)
 	patient := b.open(b.config())
@@ -397,10 +397,10 @@ func TestAServerThatStandsStillIsUnavailableAndThenWorksAgain(t *testing.T) {
 	if err := b.server.Continue(); err != nil {
 		t.Fatal(err)
 	}
-	// What was asked for meanwhile may still be done, and Delete was.
+	// Requests that were sent meanwhile may still be carried out, and the Delete was.
 	ref = b.put(patient, small)
 	b.holds(patient, ref, small)
-	for s.Check(ctx) != nil { // a server that has just slept may be slow at first
+	for s.Check(ctx) != nil { // a server that was stopped may be slow at first
 		time.Sleep(100 * time.Millisecond)
 	}
 }
@@ -437,7 +437,7 @@ func TestAServerThatWasKilledAndStartedAgain(t *testing.T) {
 		if _, err := s.Put(ctx, bytes.NewReader(content)); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("%v (%v)", err, errors.Unwrap(err))
 		}
-		// A store that is opened meanwhile works when its server does.
+		// A store that is opened meanwhile works once its server does.
 		other := b.open(b.config())
 		if err := b.server.Run(); err != nil {
 			t.Fatal(err)
@@ -460,7 +460,7 @@ func TestConnectionsThatBreakOffNeverGiveWrongBytes(t *testing.T) {
 	content := randomBytes(3 << 20)
 	ref := b.put(s, content)
 	for _, after := range []int{1, 100, 5000, 300_000, 3 << 20} {
-		// Once: it is tried again.
+		// One broken connection: the request is retried.
 		for _, up := range []bool{true, false} {
 			p.Harm(s3test.Harm{Up: up, After: after}, 1)
 			again, err := s.Put(ctx, bytes.NewReader(content))
@@ -475,7 +475,7 @@ func TestConnectionsThatBreakOffNeverGiveWrongBytes(t *testing.T) {
 		if !p.Done() {
 			t.Errorf("the connection was not cut off after %d bytes", after)
 		}
-		// Always: an error.
+		// All connections break: the request fails.
 		p.Harm(s3test.Harm{Up: true, After: after}, -1)
 		if _, err := s.Put(ctx, bytes.NewReader(content)); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("put, always cut off after %d bytes: %v (%v)", after, err, errors.Unwrap(err))
@@ -493,8 +493,7 @@ func TestConnectionsThatBreakOffNeverGiveWrongBytes(t *testing.T) {
 	b.spooled(c)
 }
 
-// A Put whose every answer is lost has failed, and what the server stored is
-// taken back.
+// A Put whose every answer is lost has failed, and the stored object is deleted.
 func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 	b := newBench(t)
 	p := s3test.NewProxy(t, b.server)
@@ -515,7 +514,7 @@ func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 	}
 }
 
-// A client that gives up while the server writes: what it writes is taken back.
+// If a client cancels while the server writes, the object is deleted.
 func TestAPutThatIsCancelledIsTakenBack(t *testing.T) {
 	over, cancel := context.WithCancel(ctx)
 	stored := ""
@@ -617,7 +616,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
 	const size = 64 << 20
-	const most = 8 << 20 // bytes allocated, in all and not at once
+	const most = 8 << 20 // bytes allocated in total, not at once
 	var ref blob.Ref
 	allocated := func(do func()) uint64 {
 		var before, after runtime.MemStats
@@ -673,7 +672,7 @@ func TestTemporaryFilesAreGoneAndAFullFolderIsAFault(t *testing.T) {
 	if _, err := s.Open(ctx, ref); fault.CodeOf(err) != blob.StorageUnavailable {
 		t.Errorf("open without a folder for temporary files: %v", err)
 	}
-	// Small ones need none.
+	// Small contents need none.
 	b.holds(s, b.put(s, []byte("small")), []byte("small"))
 }
 
@@ -720,8 +719,8 @@ func TestWhatIsWrongWithTheSettingsIsSaid(t *testing.T) {
 	}
 }
 
-// A bucket that goes away, and rights that do, are no reason to say that there
-// is no such file.
+// A bucket that disappears, or rights that are withdrawn, do not mean that a file
+// does not exist.
 func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
@@ -749,8 +748,8 @@ func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 	b.holds(s, ref, []byte("content"))
 }
 
-// answering is a server that gives one answer to everything but the question
-// that Open asks.
+// answering is a server that gives one answer to every request but the one that Open
+// sends.
 func answering(t *testing.T, status int, code string) (*Store, *int) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -782,7 +781,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 		code   string
 		want   fault.Code
 		words  string
-		asked  int // with the deletion of what may have been stored
+		asked  int // including the deletion of what may have been stored
 	}{
 		{403, "QuotaExceeded", blob.StorageFull, "quota", 2},
 		{507, "XMinioStorageFull", blob.StorageFull, "quota", 2},
@@ -813,7 +812,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 	}
 }
 
-// Some services do not know how to delete in batches.
+// Some services do not support batch deletion.
 func TestContentsAreDeletedOneByOneWhereThereAreNoBatches(t *testing.T) {
 	var deleted []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -844,7 +843,7 @@ func TestContentsAreDeletedOneByOneWhereThereAreNoBatches(t *testing.T) {
 	}
 }
 
-// A server that sends byte after byte, too slowly to ever come to an end.
+// The server sends byte after byte, too slowly to finish.
 func TestATransferThatIsTooSlowIsGivenUp(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("list-type") {

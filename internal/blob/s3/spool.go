@@ -17,14 +17,13 @@ import (
 const (
 	// inMemory is the largest content, in bytes, that is spooled in memory.
 	inMemory = 256 << 10
-	// maxSize is the most, in bytes, that S3 stores with one request.
+	// maxSize is the largest object, in bytes, that S3 stores with one request.
 	maxSize = 5 << 30
 )
 
-// spool is a copy of a content on this machine: in memory if it is small, else
-// in a temporary file without a name, which is gone when the process ends,
-// however it ends. It is used by several readers at once, and given back by the
-// last of them.
+// spool is a local copy of a content: in memory if it is small, else in a temporary
+// file without a name, which disappears when the process ends, however it ends.
+// Several readers share it; the last one frees it.
 type spool struct {
 	io.ReaderAt
 	size int64
@@ -36,7 +35,7 @@ type spool struct {
 
 var buffers = sync.Pool{New: func() any { return new([inMemory]byte) }}
 
-// fill copies what r has until io.EOF, in pieces. The spool has one user.
+// fill copies r until io.EOF, in pieces. The spool has one user.
 func fill(ctx context.Context, dir string, r io.Reader) (*spool, error) {
 	const doing = "store a file"
 	buf := buffers.Get().(*[inMemory]byte)
@@ -84,7 +83,7 @@ func fill(ctx context.Context, dir string, r io.Reader) (*spool, error) {
 	}
 }
 
-// write adds to the file, which it makes first if need be.
+// write appends to the file, which it creates first if necessary.
 func (s *spool) write(dir string, p []byte) error {
 	if s.file == nil {
 		f, err := os.CreateTemp(dir, "tallyman-content-")
@@ -92,19 +91,19 @@ func (s *spool) write(dir string, p []byte) error {
 			return err
 		}
 		s.file = f
-		os.Remove(f.Name()) // where that does not work on open files, done does it
+		os.Remove(f.Name()) // on systems that cannot remove open files, done removes it
 	}
 	_, err := s.file.Write(p)
 	return err
 }
 
-// use adds a user. The caller must know that there is one.
+// use adds a user. There must be one already.
 func (s *spool) use() *spool {
 	s.users.Add(1)
 	return s
 }
 
-// done takes a user away.
+// done removes a user.
 func (s *spool) done() {
 	if s.users.Add(-1) == 0 && s.file != nil {
 		s.file.Close()
@@ -112,11 +111,10 @@ func (s *spool) done() {
 	}
 }
 
-// seeker returns a new reader over the whole.
+// seeker returns a new reader over the whole content.
 func (s *spool) seeker() io.ReadSeeker { return io.NewSectionReader(s, 0, s.size) }
 
-// content is a blob.Reader over a spool whose bytes are known to be those of
-// the Ref. It takes over one use of it.
+// content is a blob.Reader over a verified spool. It takes over one use of it.
 type content struct {
 	*io.SectionReader
 	spool *spool

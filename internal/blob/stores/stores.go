@@ -1,17 +1,17 @@
-// Package stores opens the blob store that an address names:
+// Package stores opens the blob store of an address:
 //
 //	file:///srv/tallyman/contents
 //	s3://bucket/prefix?region=eu-central-1
 //	s3://bucket?endpoint=https://storage.example.com&path_style=true
 //
-// Of an s3 address the prefix may be left out, and these parameters may be
-// given: endpoint, the URL of a service other than Amazon's; region; path_style,
-// true or false (by default true with an endpoint and false without); timeout,
-// after which a request that stands still is given up (by default 5s).
+// The prefix of an s3 address is optional, and so are these parameters: endpoint, the
+// URL of a service other than Amazon's; region; path_style, true or false (by default
+// true with an endpoint and false without); timeout, after which a stalled request is
+// abandoned (by default 5s).
 //
-// Credentials are never part of an address. They come from where AWS tools take
-// them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. An address may be
-// logged; String of an Address is what it was.
+// Credentials are never part of an address. They come from the usual sources of AWS
+// tools, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. An address may be
+// logged; an Address's String returns its original text.
 package stores
 
 import (
@@ -33,7 +33,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Address says where contents are kept. Either Dir or S3.Bucket is set.
+// Address is the place of contents. Either Dir or S3.Bucket is set.
 type Address struct {
 	// Dir is a folder, as an absolute path.
 	Dir string
@@ -49,7 +49,7 @@ func (a Address) String() string { return a.text }
 // Shared reports whether other machines can use the same contents.
 func (a Address) Shared() bool { return a.Dir == "" }
 
-// Open opens the store. A folder is created if need be; a bucket must exist. The
+// Open opens the store. It creates a folder if necessary; a bucket must exist. The
 // errors are those of files.Open and s3.Open.
 func (a Address) Open(ctx context.Context) (blob.Store, error) {
 	if a.Dir != "" {
@@ -70,13 +70,13 @@ func malformed(format string, args ...any) error {
 	return fault.New(fault.BadRequest, "the address of the stored files: "+format, args...)
 }
 
-// Parse reads an address. Its errors are faults with code fault.BadRequest; they
-// say what is wrong, and repeat no part of an address that could be a secret.
+// Parse parses an address. Its errors are faults with code fault.BadRequest; they say
+// what is wrong, and repeat no part of an address that could be a secret.
 func Parse(address string) (Address, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		// The error of url.Parse repeats what may be a password.
+		// The error of url.Parse may repeat a password.
 		return Address{}, malformed("it is not a URL; give file:///DIR or s3://BUCKET/PREFIX")
 	case u.User != nil:
 		return Address{}, malformed("credentials do not belong into it; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment")
@@ -150,7 +150,7 @@ func (a *Address) parameters(u *url.URL) error {
 	for name, values := range query {
 		switch {
 		case !slices.Contains(names, name):
-			// The name is not repeated, since it may be a misplaced secret.
+			// The name is not repeated: it may be a misplaced secret.
 			return malformed("it has a parameter that there is not; there are %s", strings.Join(names, ", "))
 		case len(values) != 1 || values[0] == "":
 			return malformed("the parameter %s needs one value", name)

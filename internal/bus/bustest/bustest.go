@@ -1,5 +1,4 @@
-// Package bustest is the definition of a bus.Bus: an implementation is one if it
-// passes Run.
+// Package bustest defines bus.Bus: an implementation is correct if it passes Run.
 package bustest
 
 import (
@@ -12,11 +11,11 @@ import (
 	"tallyman/internal/bus"
 )
 
-// Opener makes the buses of so many replicas that share one bus. It fails t if it
-// cannot; closing them is up to the caller.
+// Opener makes the buses of that many replicas that share one bus. It fails t if it
+// cannot; the caller closes them.
 type Opener func(t testing.TB, replicas int) []bus.Bus
 
-// Inbox is what came to a subscriber. It is for tests of buses.
+// Inbox holds the messages of a subscriber. It is for tests of buses.
 type Inbox struct {
 	mu       sync.Mutex
 	messages [][]byte
@@ -45,28 +44,28 @@ func (in *Inbox) change(f func()) {
 	}
 }
 
-// Len is the number of messages that came.
+// Len is the number of messages.
 func (in *Inbox) Len() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.messages)
 }
 
-// Messages returns what came.
+// Messages returns the messages.
 func (in *Inbox) Messages() [][]byte {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.messages
 }
 
-// Missed is how often it was told that messages may have been lost.
+// Missed is how often the subscriber was told that messages may have been lost.
 func (in *Inbox) Missed() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.missed
 }
 
-// Until waits until a condition holds, which is looked at whenever something came.
+// Until waits until a condition holds. It checks the condition after each message.
 func (in *Inbox) Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	late := time.After(time.Minute)

@@ -7,7 +7,7 @@ import (
 	"tallyman/internal/bus"
 )
 
-// Local is a bus between replicas in one process. The zero value is fit for use.
+// Local is a bus between replicas in one process. The zero value is valid.
 type Local struct {
 	mu  sync.Mutex
 	all map[*replica]struct{}
@@ -55,7 +55,7 @@ func (r *replica) Subscribe(topic string, s bus.Subscriber) (cancel func()) {
 	return r.topics.Subscribe(topic, s)
 }
 
-// deliver brings what the others publish to the subscribers.
+// deliver passes the other replicas' messages to the subscribers.
 func (r *replica) deliver() {
 	defer close(r.ended)
 	for {

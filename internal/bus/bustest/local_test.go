@@ -19,7 +19,8 @@ func TestLocalKeepsTheRules(t *testing.T) {
 	})
 }
 
-// A replica that does not keep up costs the others nothing, and is told.
+// A replica that does not keep up does not delay the others, and is told that it
+// missed messages.
 func TestASubscriberThatDoesNotKeepUpIsToldThatItMissedMessages(t *testing.T) {
 	var local bustest.Local
 	from, to := local.Join(), local.Join()

@@ -14,7 +14,7 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
-// directory looks at the folders of the data: who may see them, and the disk.
+// directory checks the folders of the data: who may read them, and the disk.
 func (d *doctor) directory(context.Context) {
 	const check = "data directory"
 	info, err := os.Stat(d.Data)
@@ -45,7 +45,7 @@ func (d *doctor) directory(context.Context) {
 	}
 }
 
-// modes tells who may see a folder, and reports whether it is ours.
+// modes reports who may read a folder, and returns whether it is ours.
 func (d *doctor) modes(check, dir string, info fs.FileInfo) (ours bool) {
 	uid, name, known := owner(info)
 	mode := info.Mode().Perm()
@@ -67,27 +67,27 @@ func (d *doctor) modes(check, dir string, info fs.FileInfo) (ours bool) {
 	return true
 }
 
-// How much room there has to be.
+// The room that is needed.
 const (
 	roomLow    = 1 << 30
 	inodesLow  = 10_000
 	inodesNone = 500
 )
 
-// disk looks at the file system under a folder, and reports whether it is of use.
+// disk checks the file system under a folder, and reports whether it can be used.
 func (d *doctor) disk(check, dir string) bool {
 	s, err := statDisk(dir)
 	if err != nil {
 		d.fail(check, "the file system of %s does not answer: %v", dir, err)
 		return false
 	}
-	if s != nil { // else not told on this system
+	if s != nil { // otherwise unknown on this system
 		d.judge(check, dir, s)
 	}
 	return true
 }
 
-// judge says what a file system is good for.
+// judge reports what a file system is unsuitable for.
 func (d *doctor) judge(check, dir string, s *disk) {
 	switch s.kind {
 	case kindNetwork:
@@ -113,7 +113,7 @@ func (d *doctor) judge(check, dir string, s *disk) {
 		d.ok(check, "%s of %s are free", size(s.free), size(s.size))
 	}
 	switch {
-	case s.inodes == 0: // made as they are needed
+	case s.inodes == 0: // created as needed
 	case s.inodesFree < inodesNone:
 		d.fail(check, "only %d of %d inodes are free: no file can be made without one — remove files, or make the file system anew with more", s.inodesFree, s.inodes)
 	case s.inodesFree < inodesLow:
@@ -121,7 +121,7 @@ func (d *doctor) judge(check, dir string, s *disk) {
 	}
 }
 
-// sync makes a file and syncs it, as the server does for everything that it
+// sync creates and syncs a file, as the server does for everything that it
 // acknowledges.
 func (d *doctor) sync(dir string, ours bool) {
 	const check = "sync"
@@ -144,7 +144,7 @@ func (d *doctor) sync(dir string, ours bool) {
 	d.ok(check, "a file was written and synced")
 }
 
-// leftovers looks for temporary files of programs that were killed.
+// leftovers looks for temporary files of killed programs.
 func (d *doctor) leftovers() {
 	var old []string
 	for _, dir := range []string{d.Data, filepath.Join(d.Data, "contents"), d.Scratch} {
@@ -170,11 +170,11 @@ func listed(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// users tells whether a server runs on the data directory, and which.
+// users reports which server uses the data directory, if any.
 func (d *doctor) users(context.Context) {
 	const check = "server"
 	if _, err := os.Stat(d.Data); err != nil {
-		return // said already
+		return // reported already
 	}
 	h, err := sqlite.UsedBy(d.Data)
 	switch {
@@ -207,7 +207,7 @@ func (d *doctor) users(context.Context) {
 	}
 }
 
-// keys looks at the file of keys.
+// keys checks the file of keys.
 func (d *doctor) keys(context.Context) {
 	const check = "keys"
 	path := filepath.Join(d.Data, keys.FileName)

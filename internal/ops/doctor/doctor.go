@@ -1,11 +1,11 @@
-// Package doctor examines an installation of Tallyman and says what is to be fixed:
-// its storage, its workers, the limits that the machine sets them, and the service
-// as callers meet it through whatever stands before it.
+// Package doctor examines an installation of Tallyman and reports what to fix: its
+// storage, its workers, the limits of the machine, and the service as callers reach
+// it through proxies.
 //
-// It is meant to run beside servers. It changes nothing that is theirs, takes no
-// lock, upgrades no schema and sweeps nothing. What it must write to learn
-// something, it writes under a fresh name and removes: a file in the data
-// directory, an object in the bucket, a session called doctor-… at the service.
+// It can run beside servers. It changes nothing of theirs, takes no lock, upgrades no
+// schema and sweeps nothing. What it must write for a check, it writes under a fresh
+// name and removes: a file in the data directory, an object in the bucket, a session
+// called doctor-… at the service.
 package doctor
 
 import (
@@ -30,22 +30,22 @@ type Verdict string
 // The verdicts.
 const (
 	OK   Verdict = "ok"   // as it should be
-	Warn Verdict = "warn" // it works, and there is something to know
+	Warn Verdict = "warn" // it works, but operators should know
 	Fail Verdict = "fail" // it must be fixed
 )
 
 // Finding is what a check found.
 type Finding struct {
-	// Check names what was looked at, such as "data directory".
+	// Check names what was checked, such as "data directory".
 	Check   string  `json:"check"`
 	Verdict Verdict `json:"verdict"`
-	// Found is a sentence without a full stop: how things are.
+	// Found describes the state in a sentence without a full stop.
 	Found string `json:"found"`
-	// Advice says what to do, "" if nothing is to be done.
+	// Advice says what to do, "" if there is nothing to do.
 	Advice string `json:"advice,omitempty"`
 }
 
-// String is the finding in one line.
+// String returns the finding in one line.
 func (f Finding) String() string {
 	s := f.Found
 	if f.Advice != "" {
@@ -54,45 +54,45 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%-4s  %s: %s", f.Verdict, f.Check, s)
 }
 
-// Config says what to examine: the options of the server, as its command has them.
+// Config says what to examine: the options of the server's command.
 type Config struct {
-	// Program describes the program, as its version command does, and Version is
-	// what its servers call themselves.
+	// Program describes the program, as its version command does, and Version is the
+	// version that its servers report.
 	Program, Version string
 
-	// Data is the data directory. With Store it holds no sessions.
+	// Data is the data directory. It holds no sessions if Store is set.
 	Data string
-	// Store is the address of a PostgreSQL database, "" for none, and Where the
-	// same for people, without secrets.
+	// Store is the address of a PostgreSQL database, "" for none, and Where the same
+	// for people, without secrets.
 	Store, Where string
-	// Blobs is where contents are, nil for "contents" in the data directory.
+	// Blobs is the place of the contents, nil for "contents" in the data directory.
 	Blobs *stores.Address
-	// Connections is how many a server opens to PostgreSQL at most, Replicas how
-	// many servers there are.
+	// Connections is the largest number of connections that a server opens to
+	// PostgreSQL, Replicas the number of servers.
 	Connections, Replicas int
 	// Cache is the folder of compiled code.
 	Cache string
 
-	// Workers are the server's worker processes, 0 for one per processor, and
-	// Memory the limit of each, in bytes.
+	// Workers is the number of the server's worker processes, 0 for one per
+	// processor, and Memory the limit of each, in bytes.
 	Workers int
 	Memory  int64
-	// Upload is the largest body that the server takes, in bytes, and Queue how
-	// many uploads may wait.
+	// Upload is the largest body that the server accepts, in bytes, and Queue the
+	// number of uploads that may wait.
 	Upload int64
 	Queue  int
-	// Clients is how many connections the server serves at once.
+	// Clients is the number of connections that the server serves at once.
 	Clients int
 
-	// URL is where callers meet the service, "" not to try it, and Key what they
-	// show.
+	// URL is the URL of the service for callers, "" to skip its checks, and Key the
+	// API key to use.
 	URL, Key string
-	// Deep has every content read and compared with what was stored.
+	// Deep makes the doctor read every content and compare it with what was stored.
 	Deep bool
 	// Scratch is a folder for copies, "" for the system's temporary one.
 	Scratch string
 
-	// waits are those of tests, nil for the usual ones.
+	// waits are the timeouts of tests, nil for the usual ones.
 	waits *waits
 }
 
@@ -102,11 +102,11 @@ type doctor struct {
 	tell     func(Finding)
 	findings []Finding
 	waits
-	// pid is the server that uses the data directory, 0 if none can be seen.
+	// pid is the server that uses the data directory, 0 if none is visible.
 	pid int
 }
 
-// waits are how long the doctor waits for the service that it tries.
+// waits are the doctor's timeouts for the service.
 type waits struct {
 	answer time.Duration // to a small request
 	event  time.Duration // that is sent at once
@@ -115,10 +115,10 @@ type waits struct {
 
 var usual = waits{answer: 15 * time.Second, event: 10 * time.Second, upload: 5 * time.Minute}
 
-// Examine makes all checks that make sense for an installation, one after the
-// other. tell, if it is not nil, hears of each finding at once.
+// Examine makes all checks that apply to an installation, one after the other. tell,
+// if not nil, receives each finding at once.
 //
-// What cannot be examined is a finding. Examine ends early only with ctx.
+// What cannot be examined is a finding too. Examine ends early only with ctx.
 func Examine(ctx context.Context, c Config, tell func(Finding)) []Finding {
 	c.Scratch = cmp.Or(c.Scratch, os.TempDir())
 	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
@@ -156,20 +156,21 @@ func (d *doctor) ok(check, format string, args ...any) {
 	d.found(Finding{Check: check, Verdict: OK, Found: fmt.Sprintf(format, args...)})
 }
 
-// warn reports something to know. The advice stands behind " — " in the format.
+// warn reports a finding that operators should know. The advice follows " — " in the
+// format.
 func (d *doctor) warn(check, format string, args ...any) { d.bad(Warn, check, format, args...) }
 
-// fail reports something to fix, likewise.
+// fail reports a finding that must be fixed, likewise.
 func (d *doctor) fail(check, format string, args ...any) { d.bad(Fail, check, format, args...) }
 
 func (d *doctor) bad(v Verdict, check, format string, args ...any) {
 	found, advice, _ := strings.Cut(format, " — ")
-	// The arguments are divided with the format: one may hold a dash of its own.
+	// The arguments are divided where the format is: an argument may contain a dash.
 	n := strings.Count(found, "%") - 2*strings.Count(found, "%%")
 	d.found(Finding{Check: check, Verdict: v, Found: fmt.Sprintf(found, args[:n]...), Advice: fmt.Sprintf(advice, args[n:]...)})
 }
 
-// because is an error with what it came from, which stands in no log here.
+// because returns an error's message with its cause, since no log shows it here.
 func because(err error) string {
 	var f *fault.Error
 	if !errors.As(err, &f) {
@@ -182,10 +183,10 @@ func because(err error) string {
 	return message
 }
 
-// fresh returns a name that nobody else has.
+// fresh returns an unused name.
 func fresh(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
 
-// How numbers and sizes are said.
+// Numbers and sizes are written as everywhere.
 var count, size = text.Count, text.Size
 
 func brief(d time.Duration) string {

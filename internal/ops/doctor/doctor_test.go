@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// config is that of a server with its data in a folder, on a machine that has
-// room.
+// config returns the settings of a server with its data in a folder, on a machine
+// with enough room.
 func config(t *testing.T, dir string) Config {
 	return Config{
 		Program: "tallyman test", Version: "test", Data: dir, Connections: 16, Replicas: 1, Cache: intake.CacheDir(),
@@ -68,7 +68,7 @@ func running(t *testing.T, dir string) *service.Service {
 	return s
 }
 
-// installation is a data directory with a session, which nobody uses.
+// installation is an unused data directory with a session.
 func installation(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -78,7 +78,7 @@ func installation(t *testing.T) string {
 	return dir
 }
 
-// wants fails if a finding is not there.
+// wants fails if a finding is missing.
 func wants(t *testing.T, found []Finding, v Verdict, check, text string) {
 	t.Helper()
 	for _, f := range found {
@@ -100,8 +100,7 @@ func all(found []Finding) string {
 	return b.String()
 }
 
-// well fails if anything is not as it should be. What the machine itself lacks is
-// not the installation's.
+// well fails if there is a finding that is not OK, except about the machine itself.
 func well(t *testing.T, found []Finding) {
 	t.Helper()
 	for _, f := range found {
@@ -115,12 +114,12 @@ func well(t *testing.T, found []Finding) {
 	}
 }
 
-// everything is what can be seen of a folder from outside, and the bytes in it.
+// everything describes a folder as seen from outside, with the bytes in it.
 func everything(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir { // a probe comes and goes in it
+		if err != nil || path == dir { // a probe is created and removed in it
 			return err
 		}
 		info, err := d.Info()
@@ -195,7 +194,7 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 		"open to the group": {func(t *testing.T, c *Config) { must(t, os.Chmod(c.Data, 0o750)) }, Warn, "data directory", "chmod 700"},
 		"somebody else's": {func(t *testing.T, c *Config) {
 			if os.Chown(c.Data, 65534, 65534) != nil {
-				c.Data = "/usr" // not ours either
+				c.Data = "/usr" // another folder that is not ours
 			}
 		}, Warn, "user", "run it as "},
 		"in memory": {func(t *testing.T, c *Config) { c.Data = inMemory(t) }, Fail, "disk of the data", "in memory (tmpfs)"},
@@ -262,8 +261,8 @@ func TestWhatIsBrokenIsFound(t *testing.T) {
 	}
 }
 
-// checksOf are the checks that may find something under a name. The one that starts a
-// worker, and the one that needs a service, are left out where they could not.
+// checksOf returns the checks that may have a finding under a name. It leaves out
+// those that start a worker or need a service where they cannot apply.
 func (d *doctor) checksOf(name string) []func(context.Context) {
 	switch name {
 	case "workers", "compiled code":
@@ -298,7 +297,7 @@ func orphan(t *testing.T, dir string) (path string) {
 	return filepath.Join(dir, "contents", string(ref.Key[:2]), string(ref.Key))
 }
 
-// The figures of a disk, which a test cannot fill.
+// The figures of a disk that a test cannot fill.
 func TestWhatIsWrongWithADiskIsSaid(t *testing.T) {
 	whole := disk{name: "ext4", free: 1 << 40, size: 1 << 41, inodes: 1 << 20, inodesFree: 1 << 19}
 	for name, c := range map[string]struct {
@@ -338,8 +337,8 @@ func TestClocksThatAreApartAreTold(t *testing.T) {
 	wants(t, d.findings, Warn, "clock", "1h0m0s ahead")
 }
 
-// Beside a server that works the doctor sees who uses the directory, and the server
-// and its clients notice nothing.
+// Beside a running server the doctor sees who uses the directory, and the server and
+// its clients are not disturbed.
 func TestARunningServerNoticesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := running(t, dir)
@@ -375,7 +374,7 @@ func TestARunningServerNoticesNothing(t *testing.T) {
 		found := Examine(ctx, c, nil)
 		well(t, found)
 		wants(t, found, OK, "server", fmt.Sprintf("the process with ID %d uses this data directory; it is this very program", os.Getpid()))
-		for runs.Load() == before && !t.Failed() { // until a client has done its work beside the doctor
+		for runs.Load() == before && !t.Failed() { // until a client has worked at the same time as the doctor
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -386,7 +385,7 @@ func TestARunningServerNoticesNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Nothing of the doctor's or the clients' is left.
+	// The doctor and the clients have left nothing.
 	store, err := sqlite.Open(ctx, dir, session.Settings{})
 	if err != nil {
 		t.Fatal(err)

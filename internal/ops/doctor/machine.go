@@ -16,7 +16,7 @@ import (
 	"tallyman/internal/sheet"
 )
 
-// temporary looks at the folder for temporary files.
+// temporary checks the folder for temporary files.
 func (d *doctor) temporary(context.Context) {
 	const check = "temporary files"
 	f, err := os.CreateTemp(d.Scratch, ".tallyman-doctor-*.part")
@@ -57,11 +57,11 @@ func orComma(s string) string {
 	return s
 }
 
-// serverMemory is what a server takes beside its workers, with some thousands of
+// serverMemory is the memory of a server without its workers, with some thousands of
 // sessions, in bytes.
 const serverMemory = 256 << 20
 
-// limits looks at what the machine lets the server have.
+// limits checks the machine's limits on the server.
 func (d *doctor) limits(context.Context) {
 	if limit, by := memoryLimit(d.pid); limit > 0 {
 		need := int64(d.Workers)*d.Memory + serverMemory
@@ -76,7 +76,7 @@ func (d *doctor) limits(context.Context) {
 		}
 	}
 	if limit := fileLimit(d.pid); limit > 0 {
-		// Beside clients: storage, workers' pipes, the database, the log.
+		// In addition to clients: storage, workers' pipes, the database, the log.
 		need := int64(d.Clients + 200)
 		if limit < need {
 			d.warn("open files", "%d are allowed, and %d connections need %d — raise the limit (ulimit -n, LimitNOFILE), or lower --connections", limit, d.Clients, need)
@@ -98,10 +98,10 @@ func (d *doctor) reading(ctx context.Context) {
 	cache := d.Cache
 	state := intake.Compiled(cache)
 	if state != intake.Ready {
-		// Nothing is put where a server will look for it.
+		// Nothing is written where a server may find it.
 		tmp, err := os.MkdirTemp(d.Scratch, ".tallyman-doctor-*")
 		if err != nil {
-			return // said already
+			return // reported already
 		}
 		defer os.RemoveAll(tmp)
 		cache = tmp
@@ -135,8 +135,7 @@ func (d *doctor) reading(ctx context.Context) {
 	}
 }
 
-// makeSample makes the sheet of the sample, and reports whether it is the one that
-// must come of it.
+// makeSample makes the sample's sheet, and reports whether it is the expected one.
 func makeSample(ctx context.Context, reader *intake.Reader) (right bool, err error) {
 	bills, orders, want, err := sampleFiles()
 	if err != nil {
@@ -157,7 +156,7 @@ func makeSample(ctx context.Context, reader *intake.Reader) (right bool, err err
 	return bytes.Equal(got.Bytes(), want), nil
 }
 
-// sampleFiles are the sample's bills and orders, and the sheet that comes of them.
+// sampleFiles returns the sample's bills and orders, and the expected sheet.
 func sampleFiles() (bills, orders, want []byte, err error) {
 	s, err := sample.New(sample.Defaults())
 	if err != nil {

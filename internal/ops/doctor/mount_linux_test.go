@@ -14,7 +14,7 @@ func inMemory(t *testing.T) string {
 		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 		return dir
 	}
-	// Where this user may not mount there is a small one that all have.
+	// A user that may not mount uses the small one that all systems have.
 	dir, err := os.MkdirTemp("/dev/shm", "tallyman-test-*")
 	if err != nil {
 		t.Fatal(err)

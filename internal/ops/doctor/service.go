@@ -19,11 +19,11 @@ import (
 	"tallyman/internal/sample"
 )
 
-// expirySoon is when a certificate should have been renewed: most are a month before
-// they end.
+// expirySoon is the remaining time at which a certificate should have been renewed:
+// most are renewed a month before they expire.
 const expirySoon = 14 * 24 * time.Hour
 
-// caller is one who uses the service as others do.
+// caller calls the service as clients do.
 type caller struct {
 	*doctor
 	http *http.Client
@@ -31,7 +31,7 @@ type caller struct {
 	sid  string
 }
 
-// service tries the service at the URL that callers use.
+// service checks the service at the URL that callers use.
 func (d *doctor) service(ctx context.Context) {
 	const check = "service"
 	u, err := url.Parse(d.URL)
@@ -57,15 +57,14 @@ func (d *doctor) service(ctx context.Context) {
 	s.bodies(ctx)
 }
 
-// reply is an answer, whole.
+// reply is a complete answer.
 type reply struct {
 	*http.Response
 	body []byte
 	took time.Duration
 }
 
-// code is the code of an error that the server itself answers, "" if somebody
-// else did.
+// code is the code of an error of the server itself, "" if a proxy answered.
 func (a reply) code() (code, sentence string) {
 	var e struct{ Error, Code string }
 	if json.Unmarshal(a.body, &e) != nil {
@@ -74,7 +73,7 @@ func (a reply) code() (code, sentence string) {
 	return e.Code, e.Error
 }
 
-// says is an answer in a few words.
+// says describes an answer in a few words.
 func (a reply) says() string {
 	if code, sentence := a.code(); code != "" {
 		return fmt.Sprintf("%s (%s)", sentence, code)
@@ -107,7 +106,7 @@ func (s *caller) do(r *http.Request, limit time.Duration) (a reply, err error) {
 	return a, err
 }
 
-// plain is an error of HTTP without the URL around it.
+// plain returns an HTTP error without the URL around it.
 func plain(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -119,7 +118,7 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// health asks how the server is, which tells what stands before it as well.
+// health requests the server's health, which also shows what is in front of it.
 func (s *caller) health(ctx context.Context) bool {
 	const check = "service"
 	r, err := s.request(ctx, http.MethodGet, "/health", nil, nil)
@@ -127,7 +126,7 @@ func (s *caller) health(ctx context.Context) bool {
 		s.fail(check, "%v", err)
 		return false
 	}
-	// It is for everybody, and who answers is not known yet.
+	// The key is not sent: the path is public, and it is not known yet who answers.
 	r.Header.Del("Authorization")
 	before := time.Now()
 	a, err := s.do(r, 2*s.answer)
@@ -156,14 +155,14 @@ func (s *caller) health(ctx context.Context) bool {
 		s.warn(check, "it runs version %s, and this program is %s — examine it with its own, or replace and restart it", h.Version, s.Version)
 	}
 	if date, err := http.ParseTime(a.Header.Get("Date")); err == nil {
-		// Without fractions, and of some moment in between.
+		// The date has no fractions of seconds, and is of some moment in between.
 		s.clock(check, "the service", date.Add(time.Second/2).Sub(before.Add(a.took/2)), a.took/2+time.Second)
 	}
 	s.tls(a.Response)
 	return true
 }
 
-// tls looks at how the connection is protected.
+// tls checks how the connection is protected.
 func (s *caller) tls(r *http.Response) {
 	const check = "TLS"
 	if r.TLS == nil {
@@ -215,7 +214,7 @@ func (s *caller) workflow(ctx context.Context) bool {
 	return true
 }
 
-// names looks at what of a request's names and headers arrives.
+// names checks which of a request's names and headers arrive.
 func (s *caller) names(ctx context.Context) {
 	const check = "headers"
 	r, err := s.request(ctx, http.MethodGet, "/debug-request", url.Values{"_t": {"1"}}, nil)
@@ -268,7 +267,7 @@ func said(a reply, err error) string {
 	return a.says()
 }
 
-// events looks whether events come when they happen.
+// events checks whether events arrive when they happen.
 func (s *caller) events(ctx context.Context) {
 	const check = "events"
 	ctx, cancel := context.WithTimeout(ctx, s.event)
@@ -301,11 +300,11 @@ func (s *caller) events(ctx context.Context) {
 	s.warn(check, "they are held back on the way: %s — switch buffering of answers off in the proxy (nginx: proxy_buffering off; Caddy: flush_interval -1); the page shows no progress, and asks instead", why)
 }
 
-// bodies looks whether a body of the largest size gets through.
+// bodies checks whether a body of the largest size is accepted.
 func (s *caller) bodies(ctx context.Context) {
 	const check = "upload size"
 	sizes := []int64{s.Upload}
-	// What proxies are set to by themselves, to tell which of them it is.
+	// Common default limits of proxies, to tell which one applies.
 	if s.Upload > 2<<20 {
 		sizes = []int64{1<<20 + 1, s.Upload}
 	}
@@ -316,7 +315,7 @@ func (s *caller) bodies(ctx context.Context) {
 		}
 		r.ContentLength = n
 		r.Header.Set("Content-Type", "application/octet-stream")
-		// A proxy says no before the body is sent, if it does.
+		// A proxy that refuses does so before the body is sent.
 		r.Header.Set("Expect", "100-continue")
 		a, err := s.do(r, s.upload)
 		code := ""

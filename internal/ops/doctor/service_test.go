@@ -19,7 +19,7 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// proxied is a service behind a proxy that does something.
+// proxied is a service behind a proxy with a handler.
 func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Request, http.Handler)) string {
 	t.Helper()
 	u, err := url.Parse(to)
@@ -42,10 +42,10 @@ func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Req
 	return s.URL
 }
 
-// patient waits for the service however slow the machine is.
+// patient waits for the service, however slow the machine is.
 var patient = waits{answer: time.Hour, event: time.Hour, upload: time.Hour}
 
-// looked is what the doctor finds at a URL, of the service alone.
+// looked returns the doctor's findings about a URL's service alone.
 func looked(t *testing.T, target, key, version string) []Finding {
 	t.Helper()
 	d := &doctor{Config: Config{URL: target, Key: key, Version: version, Upload: 8 << 20}, waits: patient}
@@ -56,7 +56,7 @@ func looked(t *testing.T, target, key, version string) []Finding {
 	return d.findings
 }
 
-// whole keeps an answer back until it is whole.
+// whole delays an answer until it is complete.
 type whole struct {
 	http.ResponseWriter
 	body   bytes.Buffer

@@ -14,15 +14,15 @@ import (
 	"tallyman/internal/testing/s3test"
 )
 
-// stored is what the doctor finds of shared storage alone.
+// stored returns the doctor's findings about shared storage alone.
 func stored(c Config) []Finding {
 	d := &doctor{Config: c}
 	d.database(ctx)
 	return d.findings
 }
 
-// An installation over PostgreSQL and S3, whole at first, and then with one thing
-// after the other wrong.
+// An installation over PostgreSQL and S3, healthy at first, and then with one fault
+// after another.
 func TestSharedStorageIsExamined(t *testing.T) {
 	db, err := pgtest.Start(true)
 	if err != nil {

@@ -20,11 +20,11 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
-// IdentityName is the file of a data directory that says whose the contents are
-// that it has elsewhere.
+// IdentityName is the name of the file in a data directory that identifies the owner
+// of its contents, if they are kept elsewhere.
 const IdentityName = "identity"
 
-// sessions looks at the embedded database, and at the contents that it names.
+// sessions checks the embedded database, and the contents that it names.
 func (d *doctor) sessions(ctx context.Context) {
 	const check = "sessions"
 	if there, err := sqlite.Exists(d.Data); err != nil {
@@ -78,7 +78,7 @@ func (d *doctor) schema(check string, is, known int) {
 	}
 }
 
-// clockTolerance is how far clocks may be apart before it is worth a word: lives
+// clockTolerance is the difference of clocks below which nothing is reported: lives
 // of sessions, ages of orphans and signatures are all of minutes or more.
 const clockTolerance = 5 * time.Second
 
@@ -95,7 +95,7 @@ func (d *doctor) clock(check, whose string, ahead, doubt time.Duration) {
 // always is longer than any session lives.
 const always = 100 * 365 * 24 * time.Hour
 
-// database looks at PostgreSQL, and at the contents that its rows name.
+// database checks PostgreSQL, and the contents that its rows name.
 func (d *doctor) database(ctx context.Context) {
 	const check = "PostgreSQL"
 	store, err := postgres.Open(ctx, d.Store, session.Settings{Lives: session.Lives{Named: always, Cookie: always}},
@@ -139,7 +139,8 @@ func (d *doctor) database(ctx context.Context) {
 	case !srv.MayMigrate:
 		d.warn(check, "the role does not own the schema tallyman, and cannot bring it up to date in an upgrade — make it the owner")
 	}
-	// One more of each server listens for events, one more of all upgrades.
+	// Each server needs one more connection for events, and an upgrade one more in
+	// total.
 	need, room := d.Replicas*(d.Connections+1)+1, srv.Connections-srv.Reserved
 	switch {
 	case need > room:
@@ -193,8 +194,8 @@ func named(ctx context.Context, store session.Store) (refs []blob.Ref, err error
 	}
 }
 
-// contents opens the place of the contents for reading, and tries it if it is
-// elsewhere. owner tells whose they should be, "" if that is not settled yet.
+// contents opens the place of the contents for reading, and tests it if it is
+// elsewhere. owner returns the expected owner, "" if it is not decided yet.
 func (d *doctor) contents(ctx context.Context, owner func() (string, error)) (blob.Store, bool) {
 	const check = "contents"
 	if d.Blobs == nil || d.Blobs.Dir != "" {
@@ -230,7 +231,7 @@ func (d *doctor) contents(ctx context.Context, owner func() (string, error)) (bl
 	return store, d.owned(ctx, store, owner)
 }
 
-// owned tells whether contents belong to these sessions.
+// owned checks whether contents belong to these sessions.
 func (d *doctor) owned(ctx context.Context, store blob.Claimer, owner func() (string, error)) bool {
 	const check = "contents"
 	recorded, err := store.Claimed(ctx)
@@ -252,12 +253,12 @@ func (d *doctor) owned(ctx context.Context, store blob.Claimer, owner func() (st
 	return true
 }
 
-// When a content that no session names is one that no sweep came by: a pass is
-// made every hour, and spares the younger ones of shared storage for a day.
+// sweptAfter is the age at which every orphan must have been swept: a pass is made
+// every hour, and spares contents of shared storage for a day.
 const sweptAfter = 26 * time.Hour
 
-// compare holds what is stored against what sessions name. look asks for the names
-// again: a session may be cleared meanwhile.
+// compare checks the stored contents against those that sessions name. look reads the
+// names again: a session may be cleared meanwhile.
 func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref, look func() ([]blob.Ref, error)) {
 	const check = "contents"
 	stored := map[blob.Key]blob.Item{}
@@ -284,7 +285,7 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		still[ref.Key] = true
 	}
 	var missing, damaged int
-	var unread []blob.Ref // not found when they were to be read
+	var unread []blob.Ref // missing when they were read
 	var bytes int64
 	for _, ref := range refs {
 		it, there := stored[ref.Key]
@@ -310,8 +311,8 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		}
 		bytes += ref.Size
 	}
-	// Their sessions may have been cleared while others were read. One look tells for
-	// all of them: each takes a copy of the whole database.
+	// Their sessions may have been cleared while others were read. One look serves
+	// all contents, since each copies the whole database.
 	if len(unread) > 0 {
 		if again, err = look(); err == nil {
 			named := map[blob.Key]bool{}

@@ -49,7 +49,7 @@ func statDisk(dir string) (*disk, error) {
 	if !ok {
 		d.name = fmt.Sprintf("a file system of kind %#x", uint32(st.Type))
 	}
-	unit := st.Frsize // of blocks; Bsize is what is best read at once
+	unit := st.Frsize // of blocks; Bsize is the best size to read at once
 	if unit == 0 {
 		unit = st.Bsize
 	}
@@ -59,7 +59,7 @@ func statDisk(dir string) (*disk, error) {
 	return &d, nil
 }
 
-// owner returns whose a file is.
+// owner returns the owner of a file.
 func owner(info fs.FileInfo) (uid int, name string, known bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -90,8 +90,8 @@ func sameProgram(pid int) (same, replaced, known bool) {
 	return os.SameFile(theirs, ours), strings.HasSuffix(name, " (deleted)"), true
 }
 
-// memoryLimit is the least memory that a process may use together with those
-// beside it: of its control groups and of the machine, in bytes.
+// memoryLimit is the smallest limit of memory, in bytes, of the process's control
+// groups and of the machine. Other processes may share it.
 func memoryLimit(pid int) (limit int64, by string) {
 	limit, by = memTotal(), "the machine"
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%s/cgroup", self(pid)))
@@ -136,8 +136,8 @@ func memTotal() int64 {
 	return int64(info.Totalram) * int64(info.Unit)
 }
 
-// fileLimit is how many files and connections a process may have open. Go raises
-// its own limit to the hard one.
+// fileLimit is how many files and connections a process may have open. Go raises its
+// own limit to the hard one.
 func fileLimit(pid int) int64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%s/limits", self(pid)))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// Of other systems nothing is known but what Go itself says.
+// On other systems only what Go itself reports is known.
 
 func statDisk(string) (*disk, error) { return nil, nil }
 

@@ -8,13 +8,12 @@ import (
 	"tallyman/internal/span"
 )
 
-// Contents makes a span of each operation of a store of contents that is done for a
-// request.
+// Contents makes a span of each operation on a blob store that belongs to a request.
 func Contents(s blob.Store) blob.Store { return contents{s} }
 
 type contents struct{ blob.Store }
 
-// Put takes as long as what it stores takes to come.
+// Put's span includes the time for which it waits for its reader.
 func (c contents) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	ctx, sp := span.Start(ctx, "contents.put")
 	ref, err := c.Store.Put(ctx, r)

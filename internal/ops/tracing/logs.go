@@ -7,7 +7,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Logs adds the trace to what is logged with a request's context, as trace_id.
+// Logs adds the trace to records that are logged with a request's context, as
+// trace_id.
 func Logs(h slog.Handler) slog.Handler { return logs{h} }
 
 type logs struct{ slog.Handler }

@@ -17,22 +17,22 @@ import (
 	"tallyman/internal/fault"
 )
 
-// sender brings spans to a collector: an otlptrace.Client. OpenTelemetry's own
-// brings gRPC with it, 5 MB that nothing here needs.
+// sender sends spans to a collector: an otlptrace.Client. OpenTelemetry's own client
+// requires gRPC, 5 MB that nothing here needs.
 type sender struct {
 	to     string
 	header http.Header
 	http   *http.Client
-	// ended ends with abandon, and what is being sent with it.
+	// ended ends when abandon is called, and so does a request under way.
 	ended   context.Context
 	abandon context.CancelFunc
 }
 
 // The limits of sending a batch.
 const (
-	sendTime  = 10 * time.Second // for one try
+	sendTime  = 10 * time.Second // for one attempt
 	sendTries = 3
-	sendPause = time.Second // before the second try; the next is twice that
+	sendPause = time.Second // before the second attempt; the next pause is twice that
 	pauseMost = 10 * time.Second
 )
 
@@ -47,8 +47,8 @@ func newSender(to string, header http.Header) *sender {
 	return s
 }
 
-// Start implements otlptrace.Client. The connection is made when there is something
-// to send.
+// Start implements otlptrace.Client. The connection is opened when there are spans to
+// send.
 func (s *sender) Start(context.Context) error { return nil }
 
 // Stop implements otlptrace.Client.
@@ -58,13 +58,13 @@ func (s *sender) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces sends a batch, again if the collector asks for that.
+// UploadTraces sends a batch, and repeats it if the collector asks for that.
 func (s *sender) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(s.ended, cancel)
 	defer stop()
-	// On the wire TracesData is what an export request is.
+	// TracesData has the wire format of an export request.
 	body, err := proto.Marshal(&otlp.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return fmt.Errorf("encoding spans: %w", err)
@@ -84,7 +84,7 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) 
 	}
 }
 
-// send makes one try. again says that another may do, after so long.
+// send makes one attempt. again says that another may succeed, after that time.
 func (s *sender) send(ctx context.Context, body []byte) (after time.Duration, again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to, bytes.NewReader(body))
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *sender) send(ctx context.Context, body []byte) (after time.Duration, ag
 		return 0, true, err
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be reused
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
 		return 0, false, nil
@@ -112,8 +112,8 @@ func (s *sender) send(ctx context.Context, body []byte) (after time.Duration, ag
 	return after, again, fmt.Errorf("the collector answers %s", resp.Status)
 }
 
-// headers reads headers as OpenTelemetry's variables have them: a=b,c=d, with
-// values that are escaped like those of a URL.
+// headers parses headers in the format of OpenTelemetry's variables: a=b,c=d, with
+// values escaped as in a URL.
 func headers(text string) (http.Header, error) {
 	h := http.Header{}
 	for pair := range strings.SplitSeq(text, ",") {
@@ -124,7 +124,7 @@ func headers(text string) (http.Header, error) {
 		name = strings.TrimSpace(name)
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if !ok || name == "" || err != nil || strings.ContainsAny(name+value, "\r\n\x00") || strings.ContainsAny(name, " \t:") {
-			// Without its text, which may be a credential.
+			// The text is left out, since it may be a credential.
 			return nil, fault.New(fault.BadRequest, "OTEL_EXPORTER_OTLP_HEADERS makes no sense; give NAME=VALUE, and commas between several")
 		}
 		h.Add(name, value)

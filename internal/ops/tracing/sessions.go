@@ -8,7 +8,7 @@ import (
 	"tallyman/internal/span"
 )
 
-// Sessions makes a span of each operation of a store of sessions that is done for a
+// Sessions makes a span of each operation on a session store that belongs to a
 // request.
 func Sessions(s session.Store) session.Store { return sessions{s} }
 

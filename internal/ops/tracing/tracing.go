@@ -1,10 +1,9 @@
 // Package tracing sends the spans of requests (package span) to a collector, as
-// OpenTelemetry's OTLP over HTTP. It is off unless it is opened, and then nothing
-// of it runs.
+// OpenTelemetry's OTLP over HTTP. Unless it is opened, nothing of it runs.
 //
-// A collector that is slow or gone harms no request: spans wait in a queue of
-// bounded length (OTEL_BSP_MAX_QUEUE_SIZE, 2,048), from which further ones are
-// dropped. That it fails is logged once, and once that it works again.
+// A slow or missing collector harms no request: spans wait in a queue of bounded
+// length (OTEL_BSP_MAX_QUEUE_SIZE, 2,048), and are dropped when it is full. A failure
+// is logged once, and so is the recovery.
 package tracing
 
 import (
@@ -30,14 +29,14 @@ import (
 	"tallyman/internal/span"
 )
 
-// Config says where spans go.
+// Config says where to send spans.
 type Config struct {
-	// URL is the collector's: http://localhost:4318. Without a path it is that of
-	// the standard, /v1/traces.
+	// URL is the collector's URL, such as http://localhost:4318. Without a path the
+	// standard's is used, /v1/traces.
 	URL string
-	// Version is that of the program.
+	// Version is the program's version.
 	Version string
-	// Log hears when the collector fails. nil means nobody does.
+	// Log receives failures of the collector; nil means no log.
 	Log *slog.Logger
 }
 
@@ -47,21 +46,21 @@ type Tracing struct {
 	sender   *sender
 }
 
-// CheckURL fails with fault.BadRequest if an address cannot be a collector's.
+// CheckURL fails with fault.BadRequest if an address is not a valid collector URL.
 func CheckURL(address string) error {
 	_, err := endpoint(address)
 	return err
 }
 
-// endpoint returns where to send spans to.
+// endpoint returns the URL to send spans to.
 func endpoint(address string) (string, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err == nil && u.User != nil:
-		// It would be seen by all who see the processes of this machine.
+		// All users who can list this machine's processes would see it.
 		return "", fault.New(fault.BadRequest, "the address of a collector holds no name and password; give them in OTEL_EXPORTER_OTLP_HEADERS")
 	case err == nil && (u.RawQuery != "" || u.ForceQuery || u.Fragment != ""):
-		// It may be a token, and the log has the address.
+		// The text may be a token, and the log shows the address.
 		return "", fault.New(fault.BadRequest, "the address of a collector ends with its path, without ? and #; give a token in OTEL_EXPORTER_OTLP_HEADERS")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return "", fault.New(fault.BadRequest, "a collector's address looks like http://localhost:4318")
@@ -72,11 +71,11 @@ func endpoint(address string) (string, error) {
 	return u.String(), nil
 }
 
-// Open begins to send spans. The caller closes it. What OpenTelemetry's own
-// variables say of sampling (OTEL_TRACES_SAMPLER), of the resource
-// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES), of limits (OTEL_BSP_…, OTEL_SPAN_…)
-// and of headers for the collector (OTEL_EXPORTER_OTLP_HEADERS) holds. It fails with
-// fault.BadRequest if any of that makes no sense.
+// Open starts sending spans. The caller closes it. OpenTelemetry's own variables
+// apply for sampling (OTEL_TRACES_SAMPLER), the resource (OTEL_SERVICE_NAME,
+// OTEL_RESOURCE_ATTRIBUTES), limits (OTEL_BSP_…, OTEL_SPAN_…) and headers for the
+// collector (OTEL_EXPORTER_OTLP_HEADERS). It fails with fault.BadRequest if any of
+// them is invalid.
 func Open(ctx context.Context, c Config) (*Tracing, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -92,8 +91,7 @@ func Open(ctx context.Context, c Config) (*Tracing, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not the whole of what there is to know of a process: its command line may hold
-	// a password.
+	// The resource does not include the command line, which may hold a password.
 	about, err := resource.New(ctx,
 		resource.WithAttributes(
 			attribute.String("service.name", "tallyman"),
@@ -117,7 +115,7 @@ func Open(ctx context.Context, c Config) (*Tracing, error) {
 	}, nil
 }
 
-// checkSampler looks for what the SDK would replace by its default in silence.
+// checkSampler refuses values that the SDK would silently replace by its default.
 func checkSampler(name, arg string) error {
 	name = strings.ToLower(strings.TrimSpace(name))
 	switch name {
@@ -132,17 +130,17 @@ func checkSampler(name, arg string) error {
 	return fault.New(fault.BadRequest, "there is no OTEL_TRACES_SAMPLER %.40q; give always_on, always_off, traceidratio, or one of them after parentbased_", name)
 }
 
-// Tracer makes the spans of requests.
+// Tracer creates the spans of requests.
 func (t *Tracing) Tracer() api.Tracer { return t.provider.Tracer(span.Scope) }
 
-// Close sends what waits, until ctx ends, and stops.
+// Close sends the waiting spans, until ctx ends, and stops.
 func (t *Tracing) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, t.sender.abandon)
 	defer stop()
 	return t.provider.Shutdown(ctx)
 }
 
-// watched tells the log when sending begins to fail, and when it works again.
+// watched logs when sending begins to fail, and when it works again.
 type watched struct {
 	trace.SpanExporter
 	log *slog.Logger
@@ -153,8 +151,7 @@ type watched struct {
 	lost    int
 }
 
-// ExportSpans is called for one batch at a time. What it does not bring to the
-// collector is lost.
+// ExportSpans is called for one batch at a time. Spans that it cannot send are lost.
 func (w *watched) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
 	err := w.SpanExporter.ExportSpans(ctx, spans)
 	w.mu.Lock()
@@ -173,7 +170,7 @@ func (w *watched) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) e
 	return nil
 }
 
-// seldom logs what the SDK has to say of itself, but not often.
+// seldom logs errors of the SDK itself, but not often.
 type seldom struct {
 	log *slog.Logger
 

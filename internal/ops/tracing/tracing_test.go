@@ -17,7 +17,7 @@ import (
 	"tallyman/internal/testing/tracingtest"
 )
 
-// logBuffer keeps what was logged.
+// logBuffer keeps log records.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -45,7 +45,7 @@ func open(t *testing.T, url string) (*Tracing, *logBuffer) {
 	return tr, log
 }
 
-// work makes a span with n below it.
+// work makes a span with n spans below it.
 func work(tr *Tracing, n int, err error) {
 	ctx, s := tr.Tracer().Start(context.Background(), "request")
 	for range n {
@@ -151,7 +151,7 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// A collector that is busy is asked again.
+// A busy collector gets the batch again.
 func TestABusyCollectorGetsTheSpansLater(t *testing.T) {
 	c := tracingtest.New(t)
 	tries := 0
@@ -174,8 +174,8 @@ func TestABusyCollectorGetsTheSpansLater(t *testing.T) {
 	}
 }
 
-// A collector that never answers holds nobody: what there is no room for is
-// dropped, and the end comes when it must.
+// A collector that never answers blocks nothing: spans are dropped when the queue is
+// full, and Close returns in time.
 func TestAHungCollectorHoldsNobody(t *testing.T) {
 	release := make(chan struct{})
 	reached := make(chan struct{}, 100)
@@ -186,7 +186,7 @@ func TestAHungCollectorHoldsNobody(t *testing.T) {
 	defer hung.Close()
 	defer close(release)
 	tr, log := open(t, hung.URL)
-	for range 10_000 { // five times what the queue holds
+	for range 10_000 { // five times the queue's length
 		work(tr, 1, nil)
 	}
 	<-reached
@@ -242,7 +242,7 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 	}
 }
 
-// Without traces a span is nothing.
+// Without tracing a span does nothing.
 func TestWithoutTracesNothingIsMade(t *testing.T) {
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() {

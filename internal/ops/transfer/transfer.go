@@ -1,17 +1,17 @@
-// Package transfer copies all that a server keeps from one place to another, so
-// that its clients notice nothing: live sessions with their files, readings and
-// times, the contents of the files, and the API keys.
+// Package transfer copies all data of a server from one place to another, so that its
+// clients notice nothing: live sessions with their files, readings and times, the
+// contents of the files, and the API keys.
 //
-// Both places must stand still meanwhile: no server may use either. The embedded
-// store sees to that with its lock, PostgreSQL with postgres.Options.Alone; who
-// changes a source nevertheless is told in the end (Changed).
+// No server may use either place meanwhile. The embedded store ensures that with its
+// lock, PostgreSQL with postgres.Options.Alone; a change of the source is detected at
+// the end (Changed).
 //
-// Contents keep their keys, incarnations and revisions their numbers. So a copy
-// that was broken off, even by kill -9, is taken up by doing it again: what is
-// there is left alone, what is missing comes. A session's contents are durable
-// before the import of its row, which is one step, so that no part of a session is
-// ever visible. Keys come last: before them nobody gets in who might see a part of
-// the sessions, or begin others in their place.
+// Contents keep their keys, incarnations and revisions their numbers. So an
+// interrupted copy, even by kill -9, is resumed by running it again: what is there
+// stays, what is missing is copied. A session's contents are durable before its row
+// is imported in one step, so that no part of a session is ever visible. Keys come
+// last: until then no client can get in that might see a part of the sessions, or
+// begin others in their place.
 package transfer
 
 import (
@@ -33,48 +33,47 @@ import (
 	"tallyman/internal/session"
 )
 
-// The codes that a copy can fail with, beside those of storage.
+// The codes that a copy can fail with, in addition to those of storage.
 const (
-	Occupied  fault.Code = "target_occupied" // the target has sessions or keys that the source has not
+	Occupied  fault.Code = "target_occupied" // the target has sessions or keys that are not in the source
 	SamePlace fault.Code = "same_place"      // source and target keep contents in one place
-	Changed   fault.Code = "source_changed"  // somebody used the source while it was copied
+	Changed   fault.Code = "source_changed"  // the source was used while it was copied
 )
 
-// Source is where everything comes from. Nothing of it is changed.
+// Source is what is copied. It is not changed.
 type Source struct {
-	// Sessions must list sessions whose life is over as well, as far as they are
-	// there: which sessions live is decided by Options.Lives.
+	// Sessions must also list expired sessions that still exist: Options.Lives
+	// decides which sessions live.
 	Sessions session.Store
 	Contents blob.Store
 	Keys     keys.Ring
 }
 
-// Target is where everything goes.
+// Target is where everything is copied to.
 type Target struct {
-	// Sessions must list sessions whose life is over as well, as far as they are
-	// there.
+	// Sessions must also list expired sessions that still exist.
 	Sessions session.Importer
 	Contents blob.Importer
 	Keys     keys.Importer
 }
 
-// Options are what a copy is told. The zero value is fit for use.
+// Options are the options of a copy. The zero value is valid.
 type Options struct {
-	// Lives decide which sessions of the source live. They are those of the
-	// servers.
+	// Lives decide which sessions of the source live. Use the servers' settings.
 	Lives session.Lives
 	// Now is the clock, nil for the system's.
 	Now func() time.Time
-	// Merge lets the target have sessions and keys that the source has not. Those
-	// stay as they are, and what they are in the way of is left out (Problem).
+	// Merge allows sessions and keys in the target that are not in the source. They
+	// stay as they are, and what conflicts with them is left out (Problem).
 	Merge bool
-	// Parallel is how many sessions are copied at once, 0 means 8.
+	// Parallel is the number of sessions that are copied at once, 0 means 8.
 	Parallel int
-	// Progress, if set, is told how far the copy has come. Calls do not overlap.
+	// Progress, if set, receives the report as the copy goes on. Calls do not
+	// overlap.
 	Progress func(Report)
 }
 
-// Report tells what a copy did, or is to do.
+// Report is what a copy did, or would do.
 type Report struct {
 	// Sessions, Files and Bytes are the live sessions of the source, with the files
 	// that are attached to them and their sizes as uploaded.
@@ -85,18 +84,18 @@ type Report struct {
 	// Keys are the API keys of the source.
 	Keys int
 
-	// There is how many of the sessions were in the target already, in this
-	// revision, and KeysThere how many of the keys.
+	// There is the number of the sessions that the target already had in this
+	// revision, and KeysThere the number of such keys.
 	There, KeysThere int
-	// Others and OtherKeys are what the target has and the source has not.
+	// Others and OtherKeys count what is in the target but not in the source.
 	Others, OtherKeys int
 
-	// Copied counts sessions that were imported, Contents what was stored for
-	// them, readings included, and ContentBytes its size.
+	// Copied counts imported sessions, Contents the contents that were stored for
+	// them, readings included, and ContentBytes their size.
 	Copied, Contents int
 	ContentBytes     int64
 	KeysCopied       int
-	// Problems are what could not be copied. All else was.
+	// Problems are what could not be copied. Everything else was.
 	Problems []Problem
 }
 
@@ -107,16 +106,16 @@ type Problem struct {
 	// File is the name of the file of which a content is missing or damaged. The
 	// session was copied without that.
 	File    string
-	Reading bool // it is about what was read from the file
-	// Key is the owner of the API key that it is about.
+	Reading bool // the problem is about the file's reading
+	// Key is the owner of the API key that the problem is about.
 	Key session.Owner
 	Err error
 
-	content *blob.Ref // which one, if it is about a content
+	content *blob.Ref // the content that the problem is about, if any
 }
 
-// String says in a sentence what could not be copied. It does not give the
-// session's ID away, which may be a credential.
+// String says in a sentence what could not be copied. It does not reveal the
+// session's ID, which may be a credential.
 func (p Problem) String() string {
 	switch {
 	case p.Key != "":
@@ -129,12 +128,12 @@ func (p Problem) String() string {
 	return fmt.Sprintf("session %s of %s, file %q: %v", p.Session.Hash(), p.Session.Owner, p.File, p.Err)
 }
 
-// Whole reports whether the problem is that a whole session was left out.
+// Whole reports whether a whole session was left out.
 func (p Problem) Whole() bool { return p.Key == "" && p.File == "" && !p.Reading && p.content == nil }
 
 // Survey counts what a copy would do, and changes nothing. It needs no contents, and
-// of a target that is yet to be made nothing at all. It fails with Occupied where
-// Copy would.
+// nothing of a target that does not exist yet. It fails with Occupied where Copy
+// would.
 func Survey(ctx context.Context, from Source, to Target, o Options) (Report, error) {
 	c := newCopier(from, to, o)
 	if err := c.survey(ctx); err != nil {
@@ -143,13 +142,14 @@ func Survey(ctx context.Context, from Source, to Target, o Options) (Report, err
 	return c.report, c.occupied()
 }
 
-// Copy copies everything. What could not be copied since it is damaged, or since
-// something else is in its place, is in Report.Problems; all else was copied then.
+// Copy copies everything. Report.Problems holds what could not be copied because it
+// is damaged, or because something else is in its place; everything else was copied
+// then.
 //
-// It fails with Occupied if the target has something that the source has not,
-// unless that is to be merged; with SamePlace; with Changed if somebody used the
-// source meanwhile; and with the codes of storage. Then the same call again goes on
-// where this one ended.
+// It fails with Occupied if the target has something that the source does not, unless
+// Options.Merge is set; with SamePlace; with Changed if the source was used
+// meanwhile; and with the codes of storage. Calling it again continues where it
+// ended.
 func Copy(ctx context.Context, from Source, to Target, o Options) (Report, error) {
 	c := newCopier(from, to, o)
 	err := c.copy(ctx)
@@ -207,7 +207,7 @@ func (c *copier) copy(ctx context.Context) error {
 	return c.keys(ctx)
 }
 
-// note changes the report.
+// note updates the report.
 func (c *copier) note(change func(*Report)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,16 +224,16 @@ func (c *copier) lives(st session.State) bool {
 	return c.now.Before(st.LastUsed.Add(c.o.Lives.Of(st.Kind)))
 }
 
-// pair is a session of the source, and what the target has under its key. One of
+// pair is a session of the source and the target's session of the same key. One of
 // them may be nil.
 type pair struct{ from, to *session.State }
 
-// conflict reports whether something else is in the session's place.
+// conflict reports whether another session has the session's place.
 func (p pair) conflict() bool {
 	return p.from != nil && p.to != nil && (p.from.Incarnation != p.to.Incarnation || p.from.Revision < p.to.Revision)
 }
 
-// pairs walks through the sessions of both sides. Both list them in the order of
+// pairs iterates over the sessions of both sides. Both list them in the order of
 // their keys.
 func (c *copier) pairs(ctx context.Context, yield func(pair) error) error {
 	from := &walk{store: c.from.Sessions}
@@ -267,7 +267,7 @@ func (c *copier) pairs(ctx context.Context, yield func(pair) error) error {
 	}
 }
 
-// walk walks through the sessions of a store; a nil one has none.
+// walk iterates over the sessions of a store; a nil store has none.
 type walk struct {
 	store session.Store
 	page  session.Page
@@ -275,7 +275,7 @@ type walk struct {
 	begun bool
 }
 
-// look returns the next session without taking it, nil at the end.
+// look returns the next session without consuming it, nil at the end.
 func (w *walk) look(ctx context.Context) (*session.State, error) {
 	if len(w.page.Sessions) == 0 && w.store != nil && (!w.begun || w.page.More) {
 		page, err := w.store.List(ctx, session.Query{After: w.after})
@@ -297,7 +297,7 @@ func (w *walk) take() *session.State {
 	return st
 }
 
-// survey counts what there is.
+// survey counts sessions, files and keys.
 func (c *copier) survey(ctx context.Context) error {
 	err := c.pairs(ctx, func(p pair) error {
 		r := &c.report
@@ -353,7 +353,7 @@ func (c *copier) bothKeys() (from, to []keys.Key, err error) {
 	return from, to, nil
 }
 
-// occupied fails with Occupied if the target must be left alone.
+// occupied fails with Occupied if the target must not be changed.
 func (c *copier) occupied() error {
 	if r := c.report; (r.Others > 0 || r.OtherKeys > 0) && !c.o.Merge {
 		return fault.New(Occupied, "the target has sessions (%d) or keys (%d) that are not the source's, or later states of them; name an empty place, or say --merge to add to what is there", r.Others, r.OtherKeys)
@@ -362,7 +362,7 @@ func (c *copier) occupied() error {
 }
 
 // differ fails with SamePlace if both sides keep contents in one place: clearing a
-// session of one would then take the file of the other.
+// session of one side would then delete the file of the other.
 func (c *copier) differ(ctx context.Context) error {
 	const probe = "tallyman copy"
 	ref, err := c.to.Contents.Put(ctx, strings.NewReader(probe+" "+string(blob.NewKey())))
@@ -385,8 +385,8 @@ func (c *copier) differ(ctx context.Context) error {
 	return nil
 }
 
-// listStored notes what the target has, so that what is missing of sessions that
-// are there can come.
+// listStored notes the target's contents, so that missing contents of sessions that
+// are there can be copied.
 func (c *copier) listStored(ctx context.Context) error {
 	for after := blob.Key(""); ; {
 		items, next, err := c.to.Contents.List(ctx, after, 1000)
@@ -418,7 +418,8 @@ func (c *copier) sessions(ctx context.Context) error {
 		group.Go(func() error { return c.session(working, p) })
 		return working.Err()
 	})
-	// What a session failed with comes before what that did to the others.
+	// The error of the first session comes before the errors that it caused in
+	// others.
 	if first := group.Wait(); first != nil {
 		return first
 	}
@@ -433,7 +434,7 @@ func (c *copier) session(ctx context.Context, p pair) error {
 		if err != nil && session.Settled(err) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
-			c.to.Contents.Delete(ctx, stored...) // what stays is an orphan
+			c.to.Contents.Delete(ctx, stored...) // what remains is an orphan
 			return
 		}
 		c.to.Contents.Release(stored...)
@@ -479,10 +480,10 @@ func (c *copier) session(ctx context.Context, p pair) error {
 	return nil
 }
 
-// busyTries is how often a target is asked again that is busy.
+// busyTries is how often a busy target is tried again.
 const busyTries = 20
 
-// importState imports a session, when the target gets to it.
+// importState imports a session, and retries while the target is busy.
 func (c *copier) importState(ctx context.Context, st session.State) (session.Removed, error) {
 	for try := 1; ; try++ {
 		removed, err := c.to.Sessions.Import(ctx, st)
@@ -497,7 +498,7 @@ func (c *copier) importState(ctx context.Context, st session.State) (session.Rem
 	}
 }
 
-// isDamage reports whether a content of the source is no good, for ever.
+// isDamage reports whether a content of the source is permanently unusable.
 func isDamage(err error) bool {
 	code := fault.CodeOf(err)
 	return code == blob.Damaged || code == fault.NotFound
@@ -511,8 +512,8 @@ func (c *copier) content(ctx context.Context, p pair, ref blob.Ref) (stored bool
 		if fault.CodeOf(err) != blob.Taken {
 			return err == nil, err
 		}
-		// A copy that was broken off left it, whole or in part, or an answer was
-		// lost. Who names it is asked before anything is done to it.
+		// An interrupted copy left it, whole or in part, or an answer was lost. Check
+		// which session names it before changing it.
 		err = blob.Verify(ctx, c.to.Contents, ref)
 		if err == nil {
 			return false, nil
@@ -526,7 +527,7 @@ func (c *copier) content(ctx context.Context, p pair, ref blob.Ref) (stored bool
 		}
 		mine := p.to != nil && p.to.Incarnation == p.from.Incarnation && slices.Contains(p.to.Contents(), ref.Key)
 		if named[0] && !mine {
-			// The import will say so.
+			// The import will report it.
 			return false, nil
 		}
 		if err := c.to.Contents.Delete(ctx, ref.Key); err != nil {
@@ -559,7 +560,7 @@ func (c *copier) send(ctx context.Context, ref blob.Ref) error {
 	return err
 }
 
-// watched tells the errors of a reader from those of who reads it.
+// watched distinguishes the errors of a reader from those of its consumer.
 type watched struct {
 	r   io.Reader
 	err error
@@ -573,7 +574,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verify looks whether the target has what the source has now, to the last field.
+// verify checks whether the target has everything that the source has now, to the
+// last field.
 func (c *copier) verify(ctx context.Context) error {
 	left := map[session.Key]bool{}
 	for _, p := range c.report.Problems {
@@ -605,8 +607,8 @@ func (c *copier) verify(ctx context.Context) error {
 	return nil
 }
 
-// same reports whether the target has a session as the source has it. Its last use
-// may be later there, or was taken for now if the clocks differ.
+// same reports whether the target has the source's session. Its last use may be later
+// there, or was limited to now if the clocks differ.
 func (c *copier) same(from, to session.State) bool {
 	if to.LastUsed.Before(from.LastUsed) && from.LastUsed.Before(c.now.Add(-clockSkew)) {
 		return false
@@ -614,11 +616,11 @@ func (c *copier) same(from, to session.State) bool {
 	return reflect.DeepEqual(plain(from), plain(to))
 }
 
-// clockSkew is by how much clocks may differ.
+// clockSkew is the largest difference of clocks.
 const clockSkew = time.Hour
 
-// plain brings a state into a form in which equal ones are deeply equal. Stores
-// may write the JSON of summaries in another way.
+// plain converts a state so that equal states are deeply equal. Stores may format the
+// JSON of summaries differently.
 func plain(st session.State) session.State {
 	st.LastUsed, st.Expires = time.Time{}, time.Time{}
 	in := slices.Clone(st.Inputs())

@@ -22,7 +22,7 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
-// place is a data directory, open as for a copy.
+// place is a data directory, opened as for a copy.
 type place struct {
 	dir      string
 	sessions *sqlite.Store
@@ -57,7 +57,7 @@ func (p *place) options() Options {
 
 func key(id string) session.Key { return session.Key{Owner: "depot", ID: session.ID(id)} }
 
-// attach attaches files of which the names are the contents.
+// attach attaches files whose names are their contents.
 func (p *place) attach(t *testing.T, id string, names ...string) session.State {
 	t.Helper()
 	st, _, err := p.sessions.Open(t.Context(), key(id), session.Named)
@@ -129,8 +129,8 @@ func TestDamagedContentsAreToldAndEverythingElseIsCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := errors.Join(
-		os.WriteFile(from.path(a.BOL[0].Content), []byte("aonE"), 0o600), // a bit
-		os.WriteFile(from.path(a.BOL[1].Reading), []byte("at"), 0o600),   // cut off
+		os.WriteFile(from.path(a.BOL[0].Content), []byte("aonE"), 0o600), // a changed bit
+		os.WriteFile(from.path(a.BOL[1].Reading), []byte("at"), 0o600),   // truncated
 		os.Remove(from.path(c.BOL[0].Content)),
 	); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestDamagedContentsAreToldAndEverythingElseIsCopied(t *testing.T) {
 	}
 	to.whole(t, "b")
 
-	// What was repaired comes with the next copy, and nothing else does.
+	// The next copy brings the repaired content, and nothing else.
 	if err := os.WriteFile(from.path(a.BOL[0].Content), good, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestASecondCopyBringsWhatCameMeanwhile(t *testing.T) {
 	}
 	to.whole(t, "a")
 	to.whole(t, "b")
-	// The target went on: the source is of yesterday.
+	// The target was used: the source is older now.
 	to.attach(t, "a", "later")
 	_, err = Copy(t.Context(), from.source(), to.target(), from.options())
 	code(t, err, Occupied)
@@ -286,7 +286,7 @@ func TestOnePlaceForTheContentsOfBothIsRefused(t *testing.T) {
 	from.whole(t, "a")
 }
 
-// parts left of a copy that was broken off, in the target but named by nobody.
+// An interrupted copy left parts of contents in the target that no session names.
 func TestPartsOfContentsAreReplaced(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	a := from.attach(t, "a", "one", "two")
@@ -304,7 +304,7 @@ func TestPartsOfContentsAreReplaced(t *testing.T) {
 	to.whole(t, "a")
 }
 
-// full is a target that has room for so many contents only.
+// full is a target with room for a given number of contents.
 type full struct {
 	blob.Importer
 	room atomic.Int32
@@ -350,7 +350,7 @@ func TestAFullTargetEndsTheCopyAndRoomLetsItGoOn(t *testing.T) {
 	}
 }
 
-// restless is a source that somebody uses in the middle of the copy.
+// restless is a source that is used in the middle of the copy.
 type restless struct {
 	blob.Store
 	once func()
@@ -416,7 +416,7 @@ func TestACopyCanBeStopped(t *testing.T) {
 	}
 }
 
-// A source and a target of more sessions than a page of a listing holds.
+// Source and target have more sessions than a page of a listing.
 func TestManySessionsAreCopiedOnce(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	const n = 2*session.MaxPage + 10
