@@ -21,28 +21,28 @@ import (
 // Client is one session of a server. It is safe for concurrent use once Session
 // is set.
 type Client struct {
-	// URL is where the server is, such as http://localhost:8080.
+	// URL is the server's address, such as http://localhost:8080.
 	URL string
 	// Key is an API key, "" if the server needs none.
 	Key string
 	// Session is the session's ID. New sets it if it is "".
 	Session string
-	// HTTP makes the requests; nil for http.DefaultClient.
+	// HTTP makes the requests; nil means http.DefaultClient.
 	HTTP *http.Client
-	// Retries is how often a request is tried again while the server is busy: 5
-	// if it is 0, not at all if it is negative.
+	// Retries is the number of retries while the server is busy: 0 means 5, a
+	// negative number means none.
 	Retries int
 }
 
-// Error is what the server answers if it cannot do what was asked.
+// Error is the server's answer to a failed request.
 type Error struct {
 	// Status is the HTTP status.
 	Status int `json:"-"`
 	// Message is a sentence for people.
 	Message string `json:"error"`
-	// Code is for programs.
+	// Code identifies the error for programs.
 	Code string `json:"code"`
-	// Details say more to programs, for some codes.
+	// Details contain more for programs, for some codes.
 	Details json.RawMessage `json:"details"`
 	// SessionID is the session concerned, if it is known.
 	SessionID string `json:"session_id"`
@@ -68,8 +68,7 @@ type Created struct {
 	ExpiresAt            time.Time `json:"expires_at"`
 }
 
-// Bills is the answer to UploadBills. The figures are of all bills that the
-// session now has.
+// Bills is the answer to UploadBills. The figures are of all bills in the session.
 type Bills struct {
 	Filename   string   `json:"filename"`
 	SessionID  string   `json:"session_id"`
@@ -115,8 +114,8 @@ type File struct {
 	Type string `json:"type"`
 }
 
-// New begins a new, empty session: of the ID in Session, or with a minted one,
-// which is put there.
+// New begins a new, empty session with the ID in Session, or with a minted one, which
+// it stores there.
 func (c *Client) New(ctx context.Context) (*Created, error) {
 	var a Created
 	if err := c.json(ctx, http.MethodPost, "/new-session", nil, nil, &a); err != nil {
@@ -129,12 +128,12 @@ func (c *Client) New(ctx context.Context) (*Created, error) {
 // Upload is a file to send.
 type Upload struct {
 	Name string
-	// Content is read once; for retries it must be an io.Seeker, too.
+	// Content is read once; retries need it to be an io.Seeker.
 	Content io.Reader
 }
 
-// UploadBills attaches PDFs of bills: in place of the session's BOL, or with add
-// beside it.
+// UploadBills attaches PDFs of bills: they replace the session's BOL, or with add are
+// added to it.
 func (c *Client) UploadBills(ctx context.Context, add bool, files ...Upload) (*Bills, error) {
 	query := url.Values{}
 	if add {
@@ -187,8 +186,8 @@ func (c *Client) Clear(ctx context.Context) (*Cleared, error) {
 	return &a, nil
 }
 
-// Run is the whole workflow: clear, new, upload, upload-csv, download, clear. The
-// sheet comes as CSV. orders may be nil. The session is cleared however it ends.
+// Run runs the whole workflow: clear, new, upload, upload-csv, download, clear. It
+// writes the sheet as CSV. orders may be nil. The session is cleared in every case.
 func (c *Client) Run(ctx context.Context, bills Upload, orders *Upload) (_ []byte, err error) {
 	if c.Session != "" {
 		if _, err := c.Clear(ctx); err != nil {
@@ -199,7 +198,8 @@ func (c *Client) Run(ctx context.Context, bills Upload, orders *Upload) (_ []byt
 		return nil, err
 	}
 	defer func() {
-		// Not bound to ctx: what was uploaded is to go even if that is over.
+		// This does not depend on ctx: uploaded files must be removed even if ctx has
+		// ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if _, cerr := c.Clear(ctx); err == nil {
@@ -234,7 +234,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 	return nil
 }
 
-// do makes a request, again while the server is busy. The caller closes the
+// do makes a request, and retries while the server is busy. The caller closes the
 // answer's body. It fails with an *Error for answers that are not 200.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
 	retries := cmp.Or(c.Retries, 5)
@@ -254,8 +254,8 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 			e.Message = fmt.Sprintf("the server answered %s with %s", path, resp.Status)
 		}
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		// While storage fails it is not known whether anything was done. To do it
-		// again is harmless, except that files would be appended twice.
+		// While storage fails it is unknown whether the request had an effect.
+		// Repeating it is harmless, except that files would be appended twice.
 		unsure := e.Code == "storage_unavailable" && query.Get("mode") == "append"
 		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || unsure || !rewind(files, starts) {
 			return nil, e
@@ -268,8 +268,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 }
 
-// positions returns where each file stands, nil if one of them cannot go back
-// there.
+// positions returns the position of each file, nil if one of them cannot seek.
 func positions(files []Upload) []int64 {
 	starts := make([]int64, len(files))
 	for i, f := range files {
@@ -285,7 +284,7 @@ func positions(files []Upload) []int64 {
 	return starts
 }
 
-// rewind makes files ready to be sent again, if it can.
+// rewind moves files back to their start, and reports whether it could.
 func rewind(files []Upload, starts []int64) bool {
 	if len(starts) != len(files) {
 		return false
@@ -322,8 +321,8 @@ func (c *Client) once(ctx context.Context, method, path string, query url.Values
 			w.CloseWithError(write(form, files))
 		}()
 		defer func() {
-			r.Close() // ends the writer, if the answer came before all was sent
-			<-written // nobody else reads the files from now on
+			r.Close() // ends the writer, if the answer came before everything was sent
+			<-written // nothing else reads the files from now on
 		}()
 		body = r
 	}
@@ -340,7 +339,7 @@ func (c *Client) once(ctx context.Context, method, path string, query url.Values
 	return cmp.Or(c.HTTP, http.DefaultClient).Do(req)
 }
 
-// write writes files as a form. They are never in memory as a whole.
+// write writes files as a form, without holding a whole file in memory.
 func write(form *multipart.Writer, files []Upload) error {
 	for _, f := range files {
 		part, err := form.CreateFormFile("file", f.Name)

@@ -15,13 +15,13 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// The test binary is its own worker, as the program is.
+// The test binary is its own worker, like the program.
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
 	os.Exit(m.Run())
 }
 
-// start runs a service on this machine with a sample of three bills.
+// start starts a service on this machine with a sample of three bills.
 func start() (url string, bills, orders []byte, stop func(), err error) {
 	o := sample.Defaults()
 	o.Bills, o.Lines = 3, 9

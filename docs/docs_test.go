@@ -1,5 +1,4 @@
-// Package docs holds the documents, and the test that they do not name what is not
-// there.
+// Package docs holds the documents, and the tests that they name only what exists.
 package docs
 
 import (
@@ -105,8 +104,8 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// hasHeading reports whether a document has a heading with that anchor, as GitHub
-// makes them.
+// hasHeading reports whether a document has a heading with that anchor, by GitHub's
+// rules.
 func hasHeading(doc, anchor string) bool {
 	for line := range strings.Lines(doc) {
 		if title := strings.TrimLeft(line, "#"); title != line {
@@ -127,14 +126,14 @@ func hasHeading(doc, anchor string) bool {
 	return false
 }
 
-// room is a folder with a package, and the packages of ours that it imports
+// room is a folder with a package, and the packages of the module that it imports
 // outside of its tests.
 type room struct {
 	path    string
 	imports []string
 }
 
-// rooms finds all of the module.
+// rooms returns all rooms of the module.
 func rooms(t *testing.T) map[string]room {
 	t.Helper()
 	all := map[string]room{}
@@ -171,11 +170,11 @@ func rooms(t *testing.T) map[string]room {
 	return all
 }
 
-// short is the path of a room as the documents name it, without internal.
+// short is the path of a room in the documents, without internal.
 func short(path string) string { return strings.TrimPrefix(path, "internal/") }
 
 // tree returns the paths in README's tree, in their order. A row that is indented
-// further than the one before it lies in that one's folder.
+// further than the one before it lies in that folder.
 func tree(t *testing.T) (paths []string) {
 	t.Helper()
 	_, chapter, _ := strings.Cut(text(t, "../README.md"), "## How it is built")

@@ -1,6 +1,6 @@
-// Binary measures the program itself: its size, how fast it starts, and what it
-// takes when it has nothing to do. It builds the program as a release does, and
-// starts /bin/true beside it, in turn, for something to compare with.
+// Binary measures the program itself: its size, how fast it starts, and what it uses
+// while idle. It builds the program as a release does, and starts /bin/true in turn
+// with it, for comparison.
 //
 //	go run ./bench/binary [--idle 10s]
 package main
@@ -61,7 +61,7 @@ func run(idle time.Duration) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// starts measures both programs in turn, so that both meet the same machine.
+// starts measures both programs in turn, so that both run under the same conditions.
 func starts(program string) (ours, theirs time.Duration, err error) {
 	var a, b []time.Duration
 	for range 21 {
@@ -81,8 +81,8 @@ func starts(program string) (ours, theirs time.Duration, err error) {
 	return a[len(a)/2], b[len(b)/2], nil
 }
 
-// serve measures the server: the first answers, and with a warm cache its memory
-// when it rests.
+// serve measures the server: the first answers, and with a warm cache its memory at
+// rest.
 func serve(path, dir, cache string, idle time.Duration) error {
 	s := program.New(path, "--data", filepath.Join(dir, "data"))
 	began := time.Now()

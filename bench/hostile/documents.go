@@ -18,12 +18,12 @@ import (
 
 // document is one file to send.
 type document struct {
-	name string // for people; its last part is the name that it is sent under
+	name string // for people; its last part is the name of the upload
 	read func() ([]byte, error)
 }
 
-// collect lists the regular files below some folders. leftOut says which were left
-// out, and why.
+// collect lists the regular files below some folders. leftOut names those that were
+// left out, and why.
 func collect(paths []string, largest int64) (documents []document, leftOut []string, err error) {
 	for _, root := range paths {
 		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -54,8 +54,7 @@ func collect(paths []string, largest int64) (documents []document, leftOut []str
 	return documents, leftOut, nil
 }
 
-// invented is a sample as it is sent: small, so that much of it is changed by a
-// little change.
+// invented is an invented document: small, so that a small change alters much of it.
 type invented struct {
 	bills, orders, workbook, oldWorkbook []byte
 }
@@ -94,7 +93,7 @@ func invent(o sample.Options) (d invented, err error) {
 	return d, err
 }
 
-// mutants are n changed copies of each kind of invented document. They are made
+// mutants returns n changed copies of each kind of invented document. They are made
 // when they are sent.
 func mutants(n int, seed uint64) (documents []document, err error) {
 	d, err := invent(sample.Options{Bills: 4, Lines: 24, Seed: seed, MissingOrders: 1, NearMisses: 1, ExtraOrders: 1})
@@ -114,7 +113,7 @@ func mutants(n int, seed uint64) (documents []document, err error) {
 	return documents, nil
 }
 
-// kind is what a document is, by its first bytes.
+// kind is the kind of a document, by its first bytes.
 func kind(b []byte) string {
 	head := b[:min(len(b), 1024)]
 	switch {

@@ -1,19 +1,19 @@
 // Hostile sends every file of some folders to a server, as a BOL and as an order
-// export, each in a session of its own, and looks whether that harms it. Each
-// request must be answered with 2xx or 4xx, in time, and with JSON where JSON is
-// promised; what is accepted must be there whole, as every kind of sheet and as a
-// picture. The first page of every other PDF that can be opened is drawn as well, by
-// workers of this program, since a server draws only what it accepted. And in the end the server must be as it was: the same process, with the
-// memory, goroutines, files and workers that it had, and nothing left on the disk.
+// export, each in a separate session, and checks whether that harms it. Each request
+// must be answered with 2xx or 4xx, in time, and with JSON where JSON is promised;
+// what is accepted must be there whole, as every kind of sheet and as a picture. The
+// first page of every other PDF that can be opened is drawn as well, by workers of
+// this program, since a server draws only what it accepted. In the end the server
+// must be as before: the same process, with the same memory, goroutines, files and
+// workers, and nothing left on the disk.
 //
 //	go run ./bench/hostile DIR...
 //	go run ./bench/hostile --mutate 500 [--seed 7] [DIR...]
 //
-// bench/hostile/corpora.sh DIR fetches a few thousand files that are worth trying.
-// With --mutate it sends mutants of invented documents as well. It builds the
-// program, starts it on a free port of this machine, and ends it; everything of it
-// is in a temporary folder. It fails if anything was not as it must be, and says
-// with which file.
+// bench/hostile/corpora.sh DIR downloads a few thousand suitable files. With --mutate
+// it sends mutants of invented documents as well. It builds the program, starts it on
+// a free port of this machine, and ends it; all its files are in a temporary folder.
+// It fails on any violation, and names the file.
 package main
 
 import (
@@ -33,12 +33,12 @@ import (
 	"tallyman/internal/testing/program"
 )
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	deadline time.Duration
 	all      time.Duration
 	atOnce   int
-	warm     int     // how often sound documents are sent before everything
+	warm     int     // how often valid documents are sent first
 	largest  int64   // MB
 	growth   float64 // MB
 	patience time.Duration
@@ -51,12 +51,12 @@ type options struct {
 func main() {
 	intake.RunIfWorker()
 	var o options
-	// The server gives up on a file after 3 minutes, and then must still say so.
+	// The server abandons a file after 3 minutes, and must then still say so.
 	pflag.DurationVar(&o.deadline, "deadline", 200*time.Second, "how long one answer may take")
 	pflag.DurationVar(&o.all, "time", 3*time.Hour, "how long everything may take; what was not sent by then is a failure")
 	pflag.IntVar(&o.atOnce, "at-once", runtime.NumCPU(), "how many files are sent at once")
 	pflag.Int64Var(&o.largest, "largest", 64, "leave out files of more than so many `MB`")
-	// Go gives memory back after two minutes or three.
+	// Go returns memory to the system after two or three minutes.
 	pflag.DurationVar(&o.patience, "patience", 4*time.Minute, "how long the server may take to come to rest in the end")
 	pflag.Float64Var(&o.growth, "growth", 48, "how many `MB` the server's memory at rest may grow by")
 	pflag.IntVar(&o.mutate, "mutate", 0, "send `N` mutants of each invented document, too")

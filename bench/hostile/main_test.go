@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// started is a server for one test.
+// started returns a server for one test.
 func started(t *testing.T) *server {
 	t.Helper()
 	path, err := program.Path()
@@ -108,8 +108,7 @@ func TestHostileFilesAreAnsweredAndHarmNothing(t *testing.T) {
 	}
 }
 
-// Each of these does something wrong with one request, and only with a document's
-// own, not before.
+// Each of these misbehaves on one request, and only on a document's own, not before.
 func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 	t.Parallel()
 	d, err := invent(sample.Options{Bills: 1, Lines: 3, Seed: 2})
@@ -128,9 +127,9 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		path string
-		own  bool // a server of its own, to which the harm is done
+		own  bool // needs a separate server, which it harms
 		harm func(*testing.T, *server, http.ResponseWriter, *http.Request) (answered bool)
-		want string // a violation, or what the server's state is said to be
+		want string // a violation, or the expected text about the server's state
 	}{
 		{"nothing", "/upload", false, func(*testing.T, *server, http.ResponseWriter, *http.Request) bool { return false }, ""},
 		{"a 500", "/upload", false, answers(500, "application/json", `{"error":"x","code":"internal"}`), ours},
@@ -140,7 +139,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 		{"an error without a code", "/upload-csv", false, answers(422, "application/json", `{"error":"x"}`), "an error without a sentence or a code"},
 		{"a stack in the sentence", "/upload", false, answers(422, "application/json", `{"error":"runtime error: index out of range","code":"x"}`), "the sentence shows the inside"},
 		{"a hang", "/upload", false, func(_ *testing.T, _ *server, _ http.ResponseWriter, r *http.Request) bool {
-			io.Copy(io.Discard, r.Body) // before that, nobody notices that a client is gone
+			io.Copy(io.Discard, r.Body) // only then does the server notice that a client is gone
 			<-r.Context().Done()
 			return true
 		}, overDeadline},
@@ -160,7 +159,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 			return false
 		}, "temporary files are left: [\""},
 		{"a connection that stays", "/upload", true, func(t *testing.T, s *server, _ http.ResponseWriter, _ *http.Request) bool {
-			// The server ends it itself, but only after the patience is over.
+			// The server closes it itself, but only after the patience is over.
 			conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 			if err != nil {
 				t.Error(err)

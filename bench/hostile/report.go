@@ -19,7 +19,7 @@ import (
 	"tallyman/internal/testing/load"
 )
 
-// report is what came of a run.
+// report is the result of a run.
 type report struct {
 	began      time.Time
 	took       time.Duration
@@ -35,12 +35,12 @@ type report struct {
 	before     state
 	after      state
 	warnings   map[string]int
-	bad        map[string]func() ([]byte, error) // documents with which something was wrong
-	sentences  map[string][]string               // of each code, some
-	most       float64                           // memory of server and workers while it went on, in MB
+	bad        map[string]func() ([]byte, error) // the documents of violations
+	sentences  map[string][]string               // some sentences of each code
+	most       float64                           // the highest memory of server and workers meanwhile, in MB
 }
 
-// slow is one answer that took long.
+// slow is one slow answer.
 type slow struct {
 	document string
 	answer
@@ -48,8 +48,8 @@ type slow struct {
 
 const slowMost = 10
 
-// try sends documents to a server and looks how it is before and after. through is
-// where they are sent; the server's own address, but for tests.
+// try sends documents to a server and compares its state before and after. through is
+// the address to send them to: the server's own, except in tests.
 func try(ctx context.Context, s *server, through string, documents []document, o options) (*report, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.all)
 	defer cancel()
@@ -75,8 +75,8 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 		}
 	}
 
-	// Every worker has read something and every page was drawn once before it is
-	// called at rest.
+	// Before the state at rest is measured, every worker has read a document and
+	// every page was drawn once.
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for i := range o.warm {
@@ -164,7 +164,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	return r, nil
 }
 
-// add adds what came of one document.
+// add adds the results of one document.
 func (r *report) add(d document, content []byte, sent *sender) {
 	r.documents++
 	r.kinds[kind(content)]++
@@ -190,7 +190,7 @@ func (r *report) add(d document, content []byte, sent *sender) {
 	}
 }
 
-// count says how many violations are of a kind.
+// count returns the number of violations of a kind.
 func (r *report) count(what string) (n int) {
 	for _, v := range r.violations {
 		if v.what == what {
@@ -250,7 +250,7 @@ func (r *report) print(w io.Writer) {
 // sentencesKept bounds how many sentences of each code are kept.
 const sentencesKept = 2000
 
-// printSentences prints n sentences of each code, from all over the run.
+// printSentences prints n sentences of each code, from the whole run.
 func (r *report) printSentences(w io.Writer, n int) {
 	for _, code := range slices.Sorted(maps.Keys(r.sentences)) {
 		all := r.sentences[code]
@@ -264,7 +264,7 @@ func (r *report) printSentences(w io.Writer, n int) {
 	}
 }
 
-// saveBad writes the documents with which something was wrong into a folder.
+// saveBad writes the documents of violations into a folder.
 func (r *report) saveBad(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err

@@ -29,10 +29,10 @@ const (
 	asBOL     = "BOL"
 	asOrders  = "order export"
 	asPicture = "picture"
-	another   = "reading back" // what is asked after that
+	another   = "reading back" // the requests that follow
 )
 
-// answer is what a request was answered with.
+// answer is the answer to a request.
 type answer struct {
 	way     string
 	request string
@@ -45,7 +45,7 @@ type answer struct {
 	kind    string
 }
 
-// String is the answer for people.
+// String describes the answer for people.
 func (a answer) String() string {
 	switch {
 	case a.err != nil:
@@ -56,7 +56,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%s: %d %s, %d bytes: %.200q", a.request, a.status, a.kind, len(a.body), a.body)
 }
 
-// sender sends one document, in all ways.
+// sender sends one document in all ways.
 type sender struct {
 	url      string
 	client   *http.Client
@@ -71,7 +71,7 @@ type sender struct {
 	violations []violation
 }
 
-// violation is something that was not as it must be.
+// violation is a broken promise of the server.
 type violation struct {
 	document string
 	what     string
@@ -82,14 +82,14 @@ func (s *sender) wrong(a answer, format string, args ...any) {
 	s.violations = append(s.violations, violation{s.name, fmt.Sprintf(format, args...), a.String()})
 }
 
-// file is one that is sent in a form.
+// file is a file in a form.
 type file struct {
 	name    string
 	content []byte
 }
 
-// ask makes a request. kind is the media type that a success is promised to be of,
-// "" if it depends. There is an answer in any case; what is wrong with it is noted.
+// ask makes a request. kind is the media type that a success must have, "" if it
+// depends. It always returns an answer, and notes what is wrong with it.
 func (s *sender) ask(ctx context.Context, way, method, path, kind string, files ...file) answer {
 	a := answer{way: way, request: method + " " + path}
 	glue := "?"
@@ -126,14 +126,14 @@ func (s *sender) ask(ctx context.Context, way, method, path, kind string, files 
 	}
 	a.took, a.err = time.Since(began), err
 	if ctx.Err() != nil {
-		return a // the run was given up, which is nobody's fault here
+		return a // the run was cancelled, which is nobody's fault here
 	}
 	s.check(&a, kind)
 	s.answers = append(s.answers, a)
 	return a
 }
 
-// check notes what is wrong with an answer whatever the document is.
+// check notes what is wrong with an answer, whatever the document.
 func (s *sender) check(a *answer, kind string) {
 	switch {
 	case errors.Is(a.err, context.DeadlineExceeded):
@@ -160,7 +160,7 @@ func (s *sender) check(a *answer, kind string) {
 	if a.status/100 != 2 && a.status/100 != 4 {
 		s.wrong(*a, ours)
 	}
-	// What a program says of itself is nothing for people.
+	// The inner state of a program is not for people.
 	for _, inside := range []string{"goroutine ", "runtime error", "panic:", "wasm error", "%!", "/proc/", ".go:"} {
 		if strings.Contains(a.says, inside) {
 			s.wrong(*a, "the sentence shows the inside")
@@ -179,7 +179,7 @@ const (
 // send sends the document in all ways.
 func (s *sender) send(ctx context.Context) {
 	id := s.session
-	// The name that it is sent under is the document's own: it may be hostile, too.
+	// It is sent under its own name, which may be hostile, too.
 	as := file{filepath.Base(s.name), s.content}
 
 	s.session = id + "-bol"
@@ -209,11 +209,11 @@ func (s *sender) clear(ctx context.Context) {
 	}
 }
 
-// readBack gets everything of the session, and looks whether it is whole. up is
+// readBack downloads everything of the session, and checks whether it is whole. up is
 // the answer to the upload of a file.
 func (s *sender) readBack(ctx context.Context, up answer, as file) {
 	if up.err != nil {
-		return // there is no telling what should be there
+		return // the expected content is unknown
 	}
 	a := s.ask(ctx, another, http.MethodGet, "/status", "application/json")
 	if a.err == nil && a.status != 200 {
@@ -240,7 +240,7 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 			}
 		}
 		if up.status != 200 {
-			return // one is enough to see what the session says
+			return // one is enough to check the session's answers
 		}
 	}
 	a = s.ask(ctx, another, http.MethodGet, "/files", "application/json")
@@ -253,7 +253,7 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 	if a.err != nil || json.Unmarshal(a.body, &list) != nil {
 		return
 	}
-	// The last input is the one that was sent last.
+	// The last input is the file that was sent last.
 	for _, f := range slices.Backward(list.Files) {
 		if f.Role == "sheet" || (f.Role == "orders") != (up.way == asOrders) {
 			continue
@@ -268,10 +268,10 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 	s.wrong(a, "accepted, and not listed")
 }
 
-// pictureWidth is how wide pictures of pages are, in pixels.
+// pictureWidth is the width of pictures of pages, in pixels.
 const pictureWidth = 400
 
-// draw has the first page of the session's PDF drawn.
+// draw requests a picture of the first page of the session's PDF.
 func (s *sender) draw(ctx context.Context) {
 	a := s.ask(ctx, another, http.MethodGet, "/view", "application/json")
 	var view struct{ Version string }
@@ -315,10 +315,10 @@ func (s *sender) drawHere(ctx context.Context) {
 	s.answers = append(s.answers, a)
 }
 
-// undrawn are the faults that drawing may end with, all of them the document's.
+// undrawn are the faults that drawing may return, all of them about the document.
 var undrawn = []fault.Code{fault.DamagedPDF, fault.EncryptedPDF, fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
 
-// columns is how many a load sheet has (DESIGN.md §5).
+// columns is the number of a load sheet's columns (DESIGN.md §5).
 const columns = 28
 
 // wholeCSV checks a load sheet: its columns, and that no cell is a formula.

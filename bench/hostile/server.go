@@ -18,15 +18,15 @@ import (
 	"tallyman/internal/testing/program"
 )
 
-// server is the program, running, with folders of its own.
+// server is the running program, with separate folders.
 type server struct {
 	*program.Server
 	data string
 	tmp  string
 
 	mu       sync.Mutex
-	warnings map[string]int // what its log says beyond information, how often
-	errors   []string       // lines of its log about faults of its own
+	warnings map[string]int // messages of its log above the level of information, with their number
+	errors   []string       // lines of its log about internal faults
 }
 
 // start starts the program and waits until it listens.
@@ -40,7 +40,7 @@ func start(path, dir string, atOnce int) (*server, error) {
 	return s, s.Start()
 }
 
-// hear keeps what the log says beyond information.
+// hear keeps the messages of the log above the level of information.
 func (s *server) hear(line string) {
 	var says struct{ Level, Msg, Error, Cause string }
 	if json.Unmarshal([]byte(line), &says) == nil && says.Level == "INFO" {
@@ -55,14 +55,14 @@ func (s *server) hear(line string) {
 	}
 }
 
-// end ends the server, if it runs still, and waits until it is gone.
+// end ends the server, if it still runs, and waits until it is gone.
 func (s *server) end() { s.EndWithin(30 * time.Second) }
 
-// state is how a server is while it has nothing to do.
+// state is the state of an idle server.
 type state struct {
-	started    float64 // when its process was, in seconds of the epoch
+	started    float64 // when its process started, in seconds since 1970
 	memory     float64 // resident, of the server alone, in MB
-	heap       float64 // what Go's heap holds of it, garbage included, in MB
+	heap       float64 // Go's heap, garbage included, in MB
 	workers    int
 	ofWorkers  float64 // their memory, in MB
 	goroutines int
@@ -73,11 +73,11 @@ type state struct {
 	contents   int // files of sessions
 }
 
-// alone makes every request on a connection of its own, so that looking always
-// costs the server the same.
+// alone makes every request on a new connection, so that each look costs the server
+// the same.
 var alone = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 
-// look asks the server how it is.
+// look reads the server's state.
 func (s *server) look(ctx context.Context) (state, error) {
 	values, err := load.Metrics(ctx, alone, s.URL())
 	if err != nil {
@@ -116,7 +116,7 @@ func files(dir string) (all []string, err error) {
 	return all, err
 }
 
-// harm is what is worse now than it was before.
+// harm returns what is worse now than before.
 func (now state) harm(before state, growth float64) (out []string) {
 	worse := func(is bool, format string, args ...any) {
 		if is {
@@ -134,7 +134,7 @@ func (now state) harm(before state, growth float64) (out []string) {
 	return out
 }
 
-// settle waits until the server's figures stand still, for a first look at it.
+// settle waits until the server's figures are stable, for a first look.
 func (s *server) settle(ctx context.Context) (state, error) {
 	last := state{goroutines: -1}
 	for end := time.Now().Add(10 * time.Second); ; {
@@ -149,7 +149,7 @@ func (s *server) settle(ctx context.Context) (state, error) {
 	}
 }
 
-// rest waits until the server is no worse than it was, for so long.
+// rest waits, for a limited time, until the server is no worse than before.
 func (s *server) rest(ctx context.Context, before state, growth float64, patience time.Duration) (state, error) {
 	for end := time.Now().Add(patience); ; {
 		now, err := s.look(ctx)

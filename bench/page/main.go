@@ -1,7 +1,6 @@
-// Page measures the page in a headless Chromium, and takes its picture in every
-// state.
+// Page measures the page in a headless Chromium, and takes pictures of its states.
 //
-//	go run ./bench/page                     print what it costs and how smooth it is
+//	go run ./bench/page                     print its cost and how smooth it is
 //	go run ./bench/page --screenshots DIR   write pictures of each state into DIR
 package main
 

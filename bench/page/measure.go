@@ -18,7 +18,7 @@ const (
 	rounds = 3
 )
 
-// measure prints what a first visit costs and how smooth a long sheet is.
+// measure prints the cost of a first visit and how smoothly a long sheet scrolls.
 func (m *maker) measure(rows int) error {
 	place, err := m.start(service.Options{})
 	if err != nil {
@@ -31,9 +31,9 @@ func (m *maker) measure(rows int) error {
 	return m.scrolling(place, rows)
 }
 
-// The page answers input from when files can be chosen and the task that made it
-// so has ended; nothing of the page runs before. A page that is loaded and still
-// busy answers nothing.
+// The page answers input once files can be chosen and the task that enabled this has
+// ended; nothing of the page runs before. A page that is loaded but busy does not
+// answer.
 const answering = `new MutationObserver((_, o) => {
 	if (!document.querySelector("#step-bills .choose:not(:disabled)")) return;
 	o.disconnect();
@@ -42,11 +42,11 @@ const answering = `new MutationObserver((_, o) => {
 	c.port2.postMessage(0);
 }).observe(document, { subtree: true, childList: true, attributes: true });`
 
-// visit are figures of one visit, in bytes and in milliseconds after navigation
+// visit holds the figures of one visit, in bytes and in milliseconds after navigation
 // began.
 type visit struct{ Bytes, Requests, Paint, Answering float64 }
 
-// visits visits the page as people who were never here before.
+// visits measures first visits.
 func (m *maker) visits(place *service.Service) error {
 	var all []visit
 	for range visits {
@@ -88,12 +88,12 @@ func faults(t *browser.Tab) error {
 	return nil
 }
 
-// The control is a page that has nothing but something to scroll, as large as the
-// sheet and as long: what it drops, the machine drops.
+// The control is a page with only something to scroll, as large as the sheet and as
+// long: frames that it drops are the machine's.
 const control = `document.body.innerHTML = '<div class="grid" style="height:700px;overflow:auto;border:1px solid"><div style="height:300000px;width:2000px;background:repeating-linear-gradient(#fff 0 30px,#eee 30px 60px)"></div></div>';`
 
-// Ways to scroll. Each is the script of a promise, or nil for the wheel of a
-// mouse, which is turned from outside.
+// ways are ways to scroll. Each is the script of a promise, or nil for a mouse wheel
+// that the browser protocol turns.
 var ways = []struct {
 	name   string
 	script string
@@ -107,7 +107,7 @@ var ways = []struct {
 
 const turns = 150
 
-// frames are the times between frames, in milliseconds, and what they cost.
+// frames are the times between frames, in milliseconds, and their cost.
 type frames struct {
 	times []float64
 	costs browser.Costs
@@ -123,12 +123,12 @@ func (f frames) print(w *tabwriter.Writer, page, way string) {
 		return n
 	}
 	n := float64(len(f.times))
-	// A frame that comes one tick of the screen late is over 16 ms; a little is
-	// allowed for how the clock is rounded.
+	// A frame that is one tick of the screen late takes over 16 ms; the margin allows
+	// for the rounding of the clock.
 	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%.1f\t%.2f\t%.2f\t%.2f\t\n", way, page, len(f.times), over(17.5), over(50), slices.Max(f.times), f.costs.Script/n, f.costs.Style/n, f.costs.Layout/n)
 }
 
-// scrolling scrolls a sheet of so many rows and the control in turn.
+// scrolling scrolls a sheet of that many rows and the control in turn.
 func (m *maker) scrolling(place *service.Service, rows int) error {
 	s, err := sample.New(sample.Options{Bills: max(1, rows/5), Lines: rows, Seed: 3})
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// maker makes pictures and measurements.
+// maker takes pictures and measurements.
 type maker struct {
 	ctx     context.Context
 	dir     string
@@ -31,7 +31,7 @@ type maker struct {
 	places  int
 }
 
-// start starts a service of its own.
+// start starts a separate service.
 func (m *maker) start(o service.Options) (*service.Service, error) {
 	m.places++
 	o.Dir, o.Reader = filepath.Join(m.dir, "place"+strconv.Itoa(m.places)), m.reader
@@ -52,18 +52,18 @@ func (m *maker) file(name string, write func(io.Writer) error) (string, error) {
 	return path, errors.Join(write(f), f.Close())
 }
 
-// The states that the page can be in, each with how to get there.
+// state is a state of the page, with the way to reach it.
 type state struct {
 	name string
-	// service is how the server is to be; nil for a plain one.
+	// service returns the server's options; nil for the default ones.
 	service func(*maker) (service.Options, error)
-	// reach brings a tab that has loaded the page there.
+	// reach brings a tab that has loaded the page to the state.
 	reach func(*maker, *browser.Tab) error
 }
 
 const shown = "!document.getElementById('views').hidden"
 
-// steps runs things to do in a tab, up to the first that fails.
+// steps runs actions in a tab until one fails.
 func steps(list ...error) error {
 	for _, err := range list {
 		if err != nil {
@@ -99,8 +99,8 @@ const (
 
 var held atomic.Bool
 
-// hold keeps the body of an upload waiting while held is true, so that there is
-// something to look at.
+// hold delays the body of an upload while held is true, so that its progress can be
+// seen.
 func hold(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for held.Load() && r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/upload") && r.Context().Err() == nil {
@@ -196,7 +196,7 @@ var states = []state{
 	{name: "15-start-over", reach: click(good, joined, "#start-over", "until:document.getElementById('ask').open")},
 }
 
-// pictures takes a picture of every state, in three widths and both schemes.
+// pictures takes a picture of every state, in three widths and both colour schemes.
 func (m *maker) pictures(dir, only string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Replicas measures the service over PostgreSQL and S3 with 1, 2 and 3 replicas,
-// beside the embedded store in the same run: requests and whole workflows a second,
-// round trips of each operation, and what a workflow costs each part. It builds the
-// program and starts everything on this machine.
+// compared with the embedded store in the same run: requests and whole workflows a
+// second, round trips of each operation, and what a workflow costs each part. It
+// builds the program and starts everything on this machine.
 //
 //	go run ./bench/replicas [--bol FILE --orders FILE] [--time 5s]
 //
@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-// workers is how many workers each server has.
+// workers is the number of each server's workers.
 const workers = "2"
 
 func run() (err error) {
@@ -98,8 +98,8 @@ func embedded(built string, each time.Duration, d load.Documents) (rates, error)
 	return measure([]string{s.URL()}, []int{s.PID()}, each, d)
 }
 
-// rates are what servers do in a second, and the most memory that one of them and
-// its workers take, in MB.
+// rates are what servers do in a second, and the highest memory of one of them with
+// its workers, in MB.
 type rates struct{ created, status, workflows, memory float64 }
 
 func (r rates) print(name string, base rates) {
@@ -107,7 +107,7 @@ func (r rates) print(name string, base rates) {
 		r.created, r.created/base.created, r.status, r.status/base.status, r.workflows, r.workflows/base.workflows, r.memory)
 }
 
-// connections is how many connections ask at once.
+// connections is the number of concurrent connections.
 const connections = 16
 
 func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r rates, err error) {
@@ -129,7 +129,7 @@ func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r
 	return r, err
 }
 
-// warm runs a workflow at each server, and leaves a session called full.
+// warm runs a workflow on each server, and leaves a session called full.
 func warm(urls []string, d load.Documents) error {
 	for _, url := range urls {
 		if err := d.Workflow(context.Background(), clientOf(spread([]string{url}), "warm")); err != nil {
@@ -139,12 +139,12 @@ func warm(urls []string, d load.Documents) error {
 	return d.Fill(context.Background(), clientOf(spread(urls), "full"))
 }
 
-// clientOf is a client of one session.
+// clientOf returns a client of one session.
 func clientOf(hc *http.Client, sid string) *client.Client {
 	return &client.Client{URL: "http://localhost", Session: sid, HTTP: hc, Retries: 100}
 }
 
-// spread is a client that sends each request to the next server in turn.
+// spread returns a client that sends each request to the next server in turn.
 func spread(urls []string) *http.Client { return &http.Client{Transport: &turns{urls: urls}} }
 
 type turns struct {
@@ -175,7 +175,7 @@ func where(c *cluster.Cluster) (urls []string, pids []int) {
 	return urls, pids
 }
 
-// trips counts the round trips of each operation, on links that see them all.
+// trips counts the round trips of each operation, on links that see all of them.
 func trips(servers *cluster.Servers, d load.Documents) error {
 	c, err := servers.New(cluster.Config{Replicas: 2, Args: []string{"--workers", workers}})
 	if err != nil {
@@ -238,7 +238,7 @@ func trips(servers *cluster.Servers, d load.Documents) error {
 		{"clear, with files", get(there, "POST", "/clear-session?_sid=t{}")},
 		{"clear, nothing there", get(there, "POST", "/clear-session?_sid=t{}")},
 	} {
-		time.Sleep(500 * time.Millisecond) // what goes on after an answer
+		time.Sleep(500 * time.Millisecond) // work that continues after an answer
 		c.Statements.Take()
 		c.Requests.Take()
 		for i := range times {
@@ -253,7 +253,7 @@ func trips(servers *cluster.Servers, d load.Documents) error {
 	return nil
 }
 
-// each says how often things happened for each of n operations.
+// each writes counts per operation, for n operations.
 func each(counts map[string]int, n int) string {
 	var all []string
 	for _, what := range slices.Sorted(maps.Keys(counts)) {
@@ -265,8 +265,8 @@ func each(counts map[string]int, n int) string {
 	return strings.Join(all, ", ")
 }
 
-// costs measures what a workflow costs each part, with three replicas of which each
-// request goes to the next.
+// costs measures what a workflow costs each part, with three replicas that take the
+// requests in turn.
 func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error {
 	c, err := servers.New(cluster.Config{Replicas: 3, Args: []string{"--workers", workers}})
 	if err != nil {
@@ -279,7 +279,7 @@ func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error
 	}
 	hc := spread(urls)
 	commits := func() (n float64, err error) {
-		time.Sleep(1500 * time.Millisecond) // the server reports late
+		time.Sleep(1500 * time.Millisecond) // the server reports with a delay
 		conn, err := pgx.Connect(context.Background(), c.Store())
 		if err != nil {
 			return 0, err
@@ -334,7 +334,7 @@ func eachOf(counts map[string]int, n float64) string {
 	return strings.Join(all, ", ")
 }
 
-// size measures the room that sessions take.
+// size measures the storage that sessions need.
 func size(c *cluster.Cluster, hc *http.Client, d load.Documents) error {
 	const sessions = 100
 	conn, err := pgx.Connect(context.Background(), c.Store())

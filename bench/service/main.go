@@ -1,11 +1,11 @@
-// Service measures a server as its users meet it: whole workflows, new sessions,
+// Service measures a server as its users see it: whole workflows, new sessions,
 // status while PDFs are being read, memory, and the time to the first answer. It
 // builds the program, starts it on a free port of this machine, and ends it.
 //
 //	go run ./bench/service [--bol FILE --orders FILE] [--time 5s]
 //
-// Without files it uses an invented document of 86 pages. All figures are of
-// client and server on the same processors.
+// Without files it uses an invented document of 86 pages. Client and server share the
+// processors in all figures.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// server is the program, running.
+// server is the running program.
 type server struct{ *program.Server }
 
 // start starts the program and waits for its first answer.
@@ -202,7 +202,7 @@ func latency(ctx context.Context, s server, d load.Documents, each time.Duration
 	return nil
 }
 
-// wrk measures with wrk as well, if it is here.
+// wrk measures with wrk as well, if it is installed.
 func wrk(url string, each time.Duration) {
 	path, err := exec.LookPath("wrk")
 	if err != nil {

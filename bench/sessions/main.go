@@ -1,12 +1,11 @@
 // Sessions measures the embedded session store: durable operations and reads per
-// second with few and with many live sessions, and what a sweep of expired
-// sessions costs those that go on. The disk's own rate of single syncs is measured
-// in the same run, before and after, since it is what durable rates hang on.
+// second with few and with many live sessions, and how a sweep of expired sessions
+// slows the others. The disk's own rate of single syncs is measured in the same run,
+// before and after, since durable rates depend on it.
 //
 //	go run ./bench/sessions [-dir DIR] [-live N] [-seconds S]
 //
-// It only prints; whether an aim is met is for the reader to judge on the machine
-// at hand.
+// It only prints; the reader judges whether a goal is met on this machine.
 package main
 
 import (
@@ -74,7 +73,7 @@ func measure(parent string, many int, each time.Duration) error {
 	var with16 float64
 	for _, op := range operations {
 		for _, clients := range op.clients {
-			// In turns, so that a disk that is busy for a while hits both.
+			// In turns, so that a temporarily busy disk affects both.
 			var a, b result
 			for range 2 {
 				a.add(small.run(op.do, clients, each/2))
@@ -136,7 +135,7 @@ type sessions struct {
 	store    *sqlite.Store
 	contents *files.Store
 	keys     []session.Key
-	later    atomic.Int64 // how much the clock is ahead, in nanoseconds
+	later    atomic.Int64 // how far the clock is ahead, in nanoseconds
 }
 
 func house(parent, name string, n int) (*sessions, error) {
@@ -154,7 +153,7 @@ func house(parent, name string, n int) (*sessions, error) {
 	return s, err
 }
 
-// begin begins sessions, as fast as can be.
+// begin begins sessions, as fast as possible.
 func (s *sessions) begin(n int) ([]session.Key, error) {
 	keys := make([]session.Key, n)
 	for i := range keys {
@@ -184,7 +183,7 @@ func mint() session.Key { return session.Key{Owner: session.Local, ID: session.M
 
 func (s *sessions) any() session.Key { return s.keys[rand.IntN(len(s.keys))] }
 
-// operation is something to measure. do returns how many operations it did.
+// operation is what is measured. do returns the number of operations that it did.
 type operation struct {
 	name    string
 	durable bool
@@ -230,7 +229,7 @@ var operations = []operation{
 	}},
 }
 
-// result is what a measurement found.
+// result is the result of a measurement.
 type result struct {
 	ops  int
 	took time.Duration
@@ -282,8 +281,8 @@ func (s *sessions) run(do func(*sessions) (int, error), clients int, d time.Dura
 	return total
 }
 
-// sweep measures how long it takes to sweep expired sessions, and what that does
-// to those who work meanwhile.
+// sweep measures how long it takes to sweep expired sessions, and how that slows
+// clients that work meanwhile.
 func sweep(dir string, n int) error {
 	s, err := house(dir, "sweep", n)
 	if err != nil {

@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// syncData is what SQLite's commits cost on this system at least.
+// syncData is the least that one of SQLite's commits costs on this system.
 func syncData(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }

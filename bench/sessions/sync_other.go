@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// syncData is what SQLite's commits cost on this system at least.
+// syncData is the least that one of SQLite's commits costs on this system.
 func syncData(f *os.File) error { return f.Sync() }

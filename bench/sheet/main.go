@@ -1,12 +1,12 @@
-// Sheet measures how fast load sheets are made, beside Poppler's
-// "pdftotext -layout" on the same file in the same run, and how time and memory
-// grow with the number of pages. It prints medians and ratios; it judges nothing.
+// Sheet measures how fast load sheets are made, compared with Poppler's "pdftotext
+// -layout" on the same file in the same run, and how time and memory grow with the
+// number of pages. It prints medians and ratios, without a verdict.
 //
 // Usage: go run ./bench/sheet [--runs N] [--scale] [BOL.pdf]
 //
-// Without a file it takes the real 86-page document if it is beside the
-// checkout, else a sample of the same size. It needs pdftotext (Debian:
-// poppler-utils) and, for memory, Linux.
+// Without a file it uses the real 86-page document if it is beside the checkout, else
+// a sample of the same size. It needs pdftotext (Debian: poppler-utils) and, for
+// memory, Linux.
 package main
 
 import (
@@ -104,7 +104,7 @@ func measure(runs int, scale bool, file string) error {
 	return growth(dir, binary)
 }
 
-// growth measures the command on samples of 10 and 100 times the pages.
+// growth measures the command on samples with 10 and 100 times the pages.
 func growth(dir, binary string) error {
 	fmt.Printf("\n%-42s %9s %9s %9s %9s\n", "tallyman sheet on samples", "wall ms", "x before", "peak MB", "x before")
 	var before cost
@@ -142,10 +142,10 @@ func generate(dir string, bills int) (string, error) {
 	return filepath.Join(dir, sample.PDFName), s.WriteDir(dir, true)
 }
 
-// cost is what one run took.
+// cost is the cost of one run.
 type cost struct {
 	wall, cpu time.Duration
-	peak      int64 // bytes of all processes together, shared pages once
+	peak      int64 // bytes of all processes together, counting shared pages once
 }
 
 func wall(c cost) time.Duration { return c.wall }
@@ -160,7 +160,7 @@ func median(cs []cost, of func(cost) time.Duration) time.Duration {
 	return ds[len(ds)/2]
 }
 
-// medianRatio is the median of the ratios run by run: what drifts for both
+// medianRatio is the median of the ratios run by run: a drift that affects both
 // cancels out.
 func medianRatio(as, bs []cost) float64 {
 	var rs []float64
@@ -195,7 +195,7 @@ func run(name string, args ...string) (cost, error) {
 	return c, nil
 }
 
-// watch returns the most memory that a process and its children held together.
+// watch returns the highest memory of a process and its children together.
 func watch(pid int, done chan struct{}) (peak int64) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -218,7 +218,7 @@ func watch(pid int, done chan struct{}) (peak int64) {
 	}
 }
 
-// pss is a process's proportional set size in bytes, 0 if it cannot be told.
+// pss is a process's proportional set size in bytes, 0 if it is unknown.
 func pss(pid int) int64 {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	for line := range strings.Lines(string(b)) {
@@ -230,7 +230,7 @@ func pss(pid int) int64 {
 	return 0
 }
 
-// engine is a warm reader, as the service has one.
+// engine is a warm reader, like the service's.
 type engine struct {
 	reader *intake.Reader
 	file   intake.File

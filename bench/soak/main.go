@@ -1,13 +1,13 @@
-// Soak holds the server under load and faults: clients work in sessions whose content
+// Soak tests the server under load and faults: clients work in sessions whose content
 // each of them knows, while the server is killed, restarted and stopped, its disk
 // filled, its workers killed, and while other clients are slow, hang up, flood it, or
-// send what is hostile or wrong. Every download is compared with what that very client
-// uploaded; in the end nothing may be left. Whatever must not be makes it fail.
+// send hostile or invalid requests. Every download is compared with what the same
+// client uploaded; in the end nothing may be left. Any violation makes it fail.
 //
 //	go run ./bench/soak [--time 30m --faults 300] [--seed N]
 //
-// It builds the program and talks to it on this machine only. The disk to fill is one
-// of its own, for which it must be root on Linux, or the kernel let users have name
+// It builds the program and talks to it on this machine only. The disk to fill is a
+// separate one, which needs root on Linux, or a kernel that lets users have name
 // spaces; --no-full-disk does without.
 package main
 
@@ -30,8 +30,8 @@ import (
 	"tallyman/internal/testing/soak"
 )
 
-// diskSize is the size of the disk of its own, in MB: room for what the clients have,
-// and quickly filled.
+// diskSize is the size of the separate disk, in MB: enough for the clients' data, and
+// quickly filled.
 const diskSize = 192
 
 func main() {
@@ -74,7 +74,7 @@ func run() int {
 	if err != nil {
 		return complain(err)
 	}
-	// The log is kept if anything was wrong.
+	// The log is kept if there was a violation.
 	clean, unmount := true, func() error { return nil }
 	defer func() {
 		if clean {

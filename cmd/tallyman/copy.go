@@ -88,8 +88,7 @@ func runCopy(ctx context.Context, std streams, args []string) (int, error) {
 	return code, withCause(err)
 }
 
-// withCause adds to a fault of storage what storage said. Here there is no log in
-// which it would stand.
+// withCause adds the cause to a fault of storage, since no log shows it here.
 func withCause(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Err == nil || f.Code != session.StorageFull && f.Code != session.StorageUnavailable || strings.Contains(f.Message, f.Err.Error()) {
@@ -99,7 +98,7 @@ func withCause(err error) error {
 	return fault.New(f.Code, "%s (%w)", message, f.Err)
 }
 
-// places looks for what makes no sense in the options.
+// places reads the options of both sides, and refuses invalid ones.
 func (o *copyOptions) places(flags *pflag.FlagSet) (from, to *storageOptions, err error) {
 	if flags.NArg() > 0 {
 		return nil, nil, misuse(flags, "there is no argument %q", flags.Arg(0))
@@ -156,7 +155,7 @@ func (o *copyOptions) place(flags *pflag.FlagSet, side, place, blobs string) (*s
 	return s, nil
 }
 
-// sameDir reports whether two names are those of one directory.
+// sameDir reports whether two names mean one directory.
 func sameDir(a, b string) bool {
 	if a == b {
 		return true
@@ -166,13 +165,13 @@ func sameDir(a, b string) bool {
 	return xerr == nil && yerr == nil && os.SameFile(x, y)
 }
 
-// openForCopy opens the sessions of one side of a copy, while nobody else uses
-// them. It fails with errNothing if they must exist and do not.
+// openForCopy opens the sessions of one side of a copy exclusively. It fails with
+// errNothing if they must exist and do not.
 func (o *storageOptions) openForCopy(ctx context.Context, existing bool) (*storage, error) {
 	return o.sessions(ctx, opening{
 		settings: session.Settings{
-			// Which sessions live is decided by the copy, and how many there may be
-			// by the servers.
+			// The copy decides which sessions live, and the servers how many there
+			// may be.
 			Lives:       session.Lives{Named: always, Cookie: always},
 			MaxSessions: math.MaxInt32,
 		},
@@ -183,7 +182,7 @@ func (o *storageOptions) openForCopy(ctx context.Context, existing bool) (*stora
 // always is longer than any session lives.
 const always = 100 * 365 * 24 * time.Hour
 
-// contentsExist fails if the folder of the contents is not there.
+// contentsExist fails if the folder of the contents is missing.
 func (o *storageOptions) contentsExist() error {
 	dir := filepath.Join(o.data, "contents")
 	if o.blobs != "" {
@@ -216,7 +215,7 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 	}
 	target, err := to.openForCopy(ctx, o.dryRun)
 	if o.dryRun && fault.CodeOf(err) == errNothing {
-		target, err = &storage{}, nil // to be made
+		target, err = &storage{}, nil // does not exist yet
 	}
 	if err != nil {
 		return exitFailed, fault.In("the target", err)
@@ -263,7 +262,7 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 	return exitOK, nil
 }
 
-// takes is a place that takes over from another. What is not open is left nil.
+// takes returns a place as the target of a copy. Parts that are not open stay nil.
 func takes(s *storage) (t transfer.Target, err error) {
 	ok := true
 	take := func(open bool, can func() bool) { ok = ok && (!open || can()) }
@@ -284,11 +283,11 @@ func amountCopied(r transfer.Report) string {
 	return fmt.Sprintf("%s, %s of %s, %s", count(r.Copied, "session"), count(r.Contents, "content"), size(r.ContentBytes), count(r.KeysCopied, "key"))
 }
 
-// How numbers and sizes are said.
+// Numbers and sizes are written as everywhere.
 var count, size = text.Count, text.Size
 
-// copyProgress tells people on standard error what a copy does: on a terminal in
-// one line that changes, elsewhere in a line now and then.
+// copyProgress shows the progress of a copy on standard error: on a terminal in one
+// line that changes, elsewhere in a line now and then.
 type copyProgress struct {
 	std      streams
 	terminal bool
@@ -332,14 +331,14 @@ func (p *copyProgress) line(format string, args ...any) {
 	fmt.Fprintln(p.std.err, visible(fmt.Sprintf(format, args...)))
 }
 
-// problems lists all that could not be copied.
+// problems lists what could not be copied.
 func (p *copyProgress) problems(r transfer.Report) {
 	for _, problem := range r.Problems {
 		p.line("not copied: %s", problem)
 	}
 }
 
-// rest tells what there is beside what is copied.
+// rest reports what exists beyond what is copied.
 func (p *copyProgress) rest(r transfer.Report) {
 	if r.There > 0 || r.KeysThere > 0 {
 		p.line("%s and %s were there already", count(r.There, "session"), count(r.KeysThere, "key"))

@@ -32,7 +32,7 @@ import (
 	"tallyman/internal/testing/s3test"
 )
 
-// house is all that a server keeps, open.
+// house is the open storage of a server.
 type house struct {
 	sessions session.Store
 	contents blob.Store
@@ -76,7 +76,7 @@ func sharedHouse(t *testing.T, database, bucket string) house {
 	return house{store, contents, store.Keys()}
 }
 
-// put attaches bytes that are no documents: the stores do not care.
+// put attaches bytes that are not documents: the stores do not care.
 func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...string) session.State {
 	t.Helper()
 	st, _, err := h.sessions.Open(t.Context(), k, kind)
@@ -104,7 +104,7 @@ func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...stri
 	return st
 }
 
-// states are all live sessions, in a form that can be compared.
+// states returns all live sessions in a comparable form.
 func (h house) states(t *testing.T) []session.State {
 	t.Helper()
 	var all []session.State
@@ -145,7 +145,7 @@ func plainJSON(t *testing.T, b []byte) []byte {
 	return b
 }
 
-// bytesOf are all contents of sessions.
+// bytesOf returns all contents of sessions.
 func (h house) bytesOf(t *testing.T, all []session.State) map[blob.Key][]byte {
 	t.Helper()
 	got := map[blob.Key][]byte{}
@@ -163,8 +163,8 @@ func (h house) bytesOf(t *testing.T, all []session.State) map[blob.Key][]byte {
 	return got
 }
 
-// furnish fills a data directory with sessions of all kinds, real ones among them,
-// and returns the sheets of those and a key.
+// furnish fills a data directory with sessions of all kinds, some with real
+// documents, and returns the sheets of those and a key.
 func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret string) {
 	t.Helper()
 	past := func() time.Time { return time.Now().Add(-25 * time.Hour) }
@@ -228,7 +228,7 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 	return sheets, secret
 }
 
-// copyCommand is the program, copying.
+// copyCommand returns a command that runs the program's copy.
 func copyCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	program, err := exec.LookPath("tallyman")
@@ -238,7 +238,7 @@ func copyCommand(t *testing.T, args ...string) *exec.Cmd {
 	return exec.Command(program, append([]string{"copy"}, args...)...)
 }
 
-// copies runs a copy that exits with a code, and returns what it said.
+// copies runs a copy, expects an exit code, and returns the output.
 func copies(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	cmd := copyCommand(t, args...)
@@ -249,11 +249,10 @@ func copies(t *testing.T, code int, args ...string) string {
 	return string(out)
 }
 
-// shared starts servers of PostgreSQL and S3 and returns addresses on them that
-// nobody uses.
+// shared starts servers of PostgreSQL and S3 and returns unused addresses on them.
 func shared(t *testing.T) (database, bucket string, objects func() []string) {
 	t.Helper()
-	pg, err := pgtest.Start(true) // the program insists on a server that keeps what it commits
+	pg, err := pgtest.Start(true) // the program requires a durable server
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +327,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	same("back again", h)
 	h.close(t)
 
-	// And it is served from there: the same sheets to those who have the key.
+	// A server there gives the same sheets to clients with the key.
 	s := startServer(t, back, nil, "--listen", "127.0.0.1:0")
 	for k, sheet := range sheets {
 		if k.Owner != "depot" {
@@ -343,8 +342,8 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	s.end(t)
 }
 
-// A copy is killed again and again, at moments that come later each time. What can
-// be seen in the target meanwhile is whole, and in the end everything is there.
+// A copy is killed again and again, later each time. What is visible in the target
+// meanwhile is whole, and in the end everything is there.
 func TestACopyThatIsKilledIsTakenUpAgain(t *testing.T) {
 	database, bucket, objects := shared(t)
 	from := t.TempDir()
@@ -416,7 +415,7 @@ func TestACopyThatIsKilledIsTakenUpAgain(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(h.bytesOf(t, got), contents) {
 		t.Error("in the end not everything is there")
 	}
-	// What a copy tries its target with stays, if it is killed in that moment.
+	// If a copy is killed while it tests its target, the probe stays.
 	stored := slices.DeleteFunc(objects(), func(path string) bool {
 		b, err := os.ReadFile(path)
 		return err == nil && strings.HasPrefix(string(b), "tallyman copy ")

@@ -13,15 +13,15 @@ import (
 	"tallyman/internal/fault"
 )
 
-// description is what a command says of itself when it is asked for help. Completion
-// and manual pages are made of it, so they cannot differ from --help.
+// description is the text and options of a command's help. Completions and manual
+// pages are made from it, so they cannot differ from --help.
 type description struct {
 	name, short string
 	help        string
 	flags       *pflag.FlagSet
 }
 
-// descriptions asks the commands for their descriptions.
+// descriptions collects the commands' descriptions.
 func descriptions(ctx context.Context) (all []description) {
 	for _, c := range commands() {
 		d := description{name: c.name, short: c.short}
@@ -59,7 +59,7 @@ func runCompletion(ctx context.Context, std streams, args []string) (int, error)
 	return exitOK, err
 }
 
-// names are the command's options as they are typed.
+// names are the command's options as users type them.
 func (d description) names() (all []string) {
 	d.flags.VisitAll(func(f *pflag.Flag) { all = append(all, "--"+f.Name) })
 	return append(all, "--help")
@@ -138,7 +138,7 @@ func runMan(ctx context.Context, std streams, args []string) (int, error) {
 	if flags.NArg() > 0 {
 		return exitFailed, misuse(flags, "\"man\" takes no arguments, not %q", flags.Arg(0))
 	}
-	// A line that begins with a dot or a quote is a request of roff.
+	// In roff, a line that begins with a dot or a quote is a request.
 	text := func(s string) string {
 		s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(s)
 		if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
@@ -174,8 +174,8 @@ func runMan(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, err
 }
 
-// nearest returns the one of the words that somebody most likely meant, or "" if none
-// is near: at most a third of the letters differ.
+// nearest returns the word that the user most likely meant, or "" if none is similar:
+// at most a third of the letters may differ.
 func nearest(word string, words []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, w := range words {
@@ -186,8 +186,8 @@ func nearest(word string, words []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with the next to get
-// from one word to another (optimal string alignment).
+// distance counts the letters to insert, delete, replace or swap with the next to
+// turn one word into another (optimal string alignment).
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {
@@ -213,9 +213,9 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// suggest says what somebody may have meant by a word that is not known.
+// suggest returns what the user may have meant by an unknown word.
 func suggest(word string, words []string) string {
-	if len(word) > 64 { // no slip of the finger
+	if len(word) > 64 { // not a typing error
 		return ""
 	}
 	if meant := nearest(word, words); meant != "" {
@@ -224,13 +224,13 @@ func suggest(word string, words []string) string {
 	return ""
 }
 
-// unknownCommand is the fault of a command that is not there.
+// unknownCommand is the fault of an unknown command.
 func unknownCommand(name string) error {
 	var names []string
 	for _, c := range commands() {
 		names = append(names, c.name)
 	}
-	// What people call the main command by the name of what it takes or makes.
+	// Some users call the main command by the name of its input or output.
 	also := map[string]string{"convert": "sheet", "process": "sheet", "server": "serve", "start": "serve", "health": "ping"}
 	hint := suggest(name, names)
 	if meant := also[strings.ToLower(name)]; meant != "" && slices.Contains(names, meant) {

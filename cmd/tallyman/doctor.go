@@ -38,7 +38,7 @@ Exit codes: 0 all is well, or there are only warnings; 1 something must be fixed
 
 type doctorOptions struct {
 	storage  storageOptions
-	server   serveOptions // those options of a server that matter here
+	server   serveOptions // the server's options that matter here
 	replicas int
 	url      string
 	keyFile  string
@@ -120,7 +120,7 @@ func runDoctor(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, nil
 }
 
-// config is what the options ask for.
+// config returns the doctor's settings from the options.
 func (o *doctorOptions) config() (doctor.Config, error) {
 	c := doctor.Config{
 		Program: describe(), Version: version,
@@ -148,7 +148,7 @@ func (o *doctorOptions) config() (doctor.Config, error) {
 	return c, nil
 }
 
-// cacheDir is where compiled code is kept.
+// cacheDir is the folder of compiled code.
 func (o *serveOptions) cacheDir(data string) string {
 	return cmp.Or(o.cache, filepath.Join(data, "cache"))
 }

@@ -18,11 +18,10 @@ type input struct {
 	close func()
 }
 
-// openInput opens the file of a name, or standard input for "-". What cannot be
-// read at any place, such as a pipe, is first copied to a temporary file, but not
-// much more than most bytes of it: who reads it refuses what is larger. It fails
-// with fault.Unreadable, Unwritable if there is no room for the copy, or
-// Cancelled.
+// openInput opens the file of a name, or standard input for "-". An input without
+// random access, such as a pipe, is first copied to a temporary file, but not much
+// more than most bytes of it: the reader refuses larger files. It fails with
+// fault.Unreadable, Unwritable if there is no room for the copy, or Cancelled.
 func openInput(ctx context.Context, std streams, name string, most int64) (*input, error) {
 	type opened struct {
 		in  *input
@@ -37,8 +36,8 @@ func openInput(ctx context.Context, std streams, name string, most int64) (*inpu
 	case o := <-done:
 		return o.in, o.err
 	case <-ctx.Done():
-		// Whoever waits for a pipe that says nothing cannot be woken. The
-		// program ends without it.
+		// A read from a silent pipe cannot be interrupted. The program ends without
+		// it.
 		return nil, fault.New(fault.Cancelled, "%s: cancelled", name)
 	}
 }
@@ -88,8 +87,8 @@ func spool(name string, r io.Reader, most int64) (*input, error) {
 	if err != nil {
 		return nil, atomicfile.Unwritable(os.TempDir(), err)
 	}
-	// Where a file without a name can still be read, nothing is left of it
-	// however the program ends. Elsewhere this fails.
+	// Where a removed file can still be read, nothing is left of it however the
+	// program ends. Elsewhere the removal fails.
 	os.Remove(f.Name())
 	in := &input{close: func() {
 		f.Close()
@@ -108,7 +107,7 @@ func spool(name string, r io.Reader, most int64) (*input, error) {
 }
 
 // notAnInput fails with fault.BadRequest if the output is one of the inputs: the
-// result would take the place of what it was made from.
+// result would overwrite it.
 func notAnInput(output string, inputs []string) error {
 	out, err := os.Stat(output)
 	if err != nil || !out.Mode().IsRegular() {

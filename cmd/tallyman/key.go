@@ -58,7 +58,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	return code, nil
 }
 
-// changeKeys does what the command line says with the keys.
+// changeKeys executes a command line about keys.
 func changeKeys(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
 	what := flags.Arg(0)
 	switch {
@@ -79,8 +79,8 @@ func changeKeys(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (
 	return exitFailed, misuse(flags, "say \"key add NAME\", \"key list\" or \"key remove NAME\"")
 }
 
-// addKey makes a key. The key itself goes to standard output, all else does not,
-// so that scripts can take it from there.
+// addKey makes a key. Only the key itself goes to standard output, so that scripts
+// can read it from there.
 func addKey(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
 	name := flags.Arg(1)
 	secret, err := ring.Add(session.Owner(name), admin)
@@ -88,7 +88,7 @@ func addKey(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int,
 		return exitFailed, err
 	}
 	if _, err := fmt.Fprintln(standardOutput{std.out}, secret); err != nil {
-		// A key that nobody saw is of no use.
+		// A key that the user did not see is useless.
 		ring.Remove(session.Owner(name))
 		return exitFailed, err
 	}

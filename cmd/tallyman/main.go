@@ -23,15 +23,14 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1
-	exitStrict = 3 // sheet --strict: the sheet was written, but not all is well; copy: likewise
+	exitStrict = 3 // sheet --strict: the sheet was written, but has findings; copy: likewise
 )
 
 // streams are the program's input and outputs.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	// describe, if not nil, takes what a command says of itself, instead of printing
-	// it.
+	// describe, if not nil, receives a command's description instead of printing it.
 	describe func(help string, flags *pflag.FlagSet)
 }
 
@@ -71,19 +70,19 @@ Commands:
 
 func main() {
 	intake.RunIfWorker()
-	// A document of thousands of pages is a large heap that only grows.
+	// A document of thousands of pages makes a large heap that only grows.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// Whoever asks a second time does not want to wait for a tidy end.
+	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
 
-// run runs the command that the arguments name and returns the exit code.
+// run runs the command of the arguments and returns the exit code.
 func run(ctx context.Context, std streams, args []string) int {
 	if len(args) == 0 {
 		usage(std.err)
@@ -126,7 +125,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\n\"tallyman COMMAND --help\" says more about one of them.\n")
 }
 
-// explain says what went wrong, for the person at the terminal.
+// explain returns an error's message for the person at the terminal.
 func explain(ctx context.Context, err error) string {
 	var f *fault.Error
 	switch {
@@ -139,8 +138,8 @@ func explain(ctx context.Context, err error) string {
 	}
 }
 
-// visible replaces what would do something to a terminal instead of being shown
-// on it. Names of files and texts in them may hold such characters.
+// visible replaces characters that control a terminal. Names of files and texts in
+// them may contain such characters.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// prepared runs the tests after what all of them need.
+// prepared runs the tests after their common preparation.
 type prepared struct{ *testing.M }
 
 func (p prepared) Run() int {
@@ -35,7 +35,7 @@ func (p prepared) Run() int {
 		fmt.Fprintln(os.Stderr, "reading a first page:", err)
 		return 1
 	}
-	// The unprivileged user of some tests must get to the program.
+	// The unprivileged user of some tests must be able to reach the program.
 	if program, err := exec.LookPath("tallyman"); err == nil {
 		bin := filepath.Dir(program)
 		os.Chmod(filepath.Dir(bin), 0o755)
@@ -44,9 +44,8 @@ func (p prepared) Run() int {
 	return p.M.Run()
 }
 
-// warmCache compiles the PDF engine, which takes seconds. When all scripts begin
-// with it at once, before the first has put it into the cache, it takes all of
-// them long.
+// warmCache compiles the PDF engine, which takes seconds. If all scripts compiled it
+// at once, before the first has cached it, each would take long.
 func warmCache() error {
 	r := intake.New(intake.Config{Workers: 1})
 	defer r.Close()

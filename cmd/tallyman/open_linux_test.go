@@ -8,7 +8,7 @@ import (
 	"tallyman/client"
 )
 
-// Told so in so many words, the server lets others in without a key.
+// With an explicit option, the server accepts others without a key.
 func TestServeIsOpenOnlyIfItIsToldSo(t *testing.T) {
 	s := startServer(t, t.TempDir(), nil, "--listen", ":0", "--open")
 	if s.start["loopback"] != false || s.start["open"] != true || s.start["keys"] != 0.0 {

@@ -62,8 +62,8 @@ func runPing(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, nil
 }
 
-// ownURL is where the server of this machine is, by the environment that it was started
-// with. One that listens at all addresses is asked at the machine's own.
+// ownURL is the URL of this machine's server, according to its environment. A server
+// that listens on all addresses is called at localhost.
 func ownURL(flags *pflag.FlagSet) (string, error) {
 	at := defaultListen
 	if listen := os.Getenv("TALLYMAN_LISTEN"); listen != "" {
@@ -76,7 +76,7 @@ func ownURL(flags *pflag.FlagSet) (string, error) {
 		return "", misuse(flags, "TALLYMAN_LISTEN: %v; give HOST:PORT", err)
 	}
 	if host == "" || net.ParseIP(host).IsUnspecified() {
-		host = "localhost" // by IPv4 or IPv6, whichever the server has
+		host = "localhost" // IPv4 or IPv6, whichever the server uses
 	}
 	return "http://" + net.JoinHostPort(host, port), nil
 }
@@ -84,7 +84,7 @@ func ownURL(flags *pflag.FlagSet) (string, error) {
 // maxHealth bounds the answer that is read, in bytes.
 const maxHealth = 64 << 10
 
-// ping fails unless the server says that it is healthy.
+// ping fails unless the server reports that it is healthy.
 func ping(ctx context.Context, at string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(at, "/")+"/health", nil)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // nobody is the user that unprivileged becomes.
 const nobody = 65534
 
-// unprivileged is a command that runs the program of its arguments as a user
-// without rights. Root may read and write everything.
+// unprivileged is a command that runs a program as a user without rights. Root may
+// read and write everything.
 func unprivileged() {
 	if os.Getuid() == 0 {
 		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
@@ -33,8 +33,8 @@ func unprivileged() {
 	os.Exit(125)
 }
 
-// workers returns the process numbers of the workers that were started by this
-// script: they work in its directory.
+// workers returns the process numbers of the workers of this script: they run in its
+// directory.
 func workers(ts *testscript.TestScript) []string {
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	ts.Check(err)
@@ -51,8 +51,8 @@ func workers(ts *testscript.TestScript) []string {
 	return out
 }
 
-// soon waits until what must come to pass does. It ends the script after a time
-// that is long enough for any machine.
+// soon waits until a condition holds. It ends the script after a time that is long
+// enough for any machine.
 func soon(ts *testscript.TestScript, what string, done func() bool) {
 	for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -68,7 +68,7 @@ func reading(ts *testscript.TestScript, neg bool, args []string) {
 
 func workersGone(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "workers-gone")
-	// When the program was killed, they end as soon as they notice.
+	// When the program was killed, its workers end as soon as they notice.
 	soon(ts, "workers are left", func() bool { return len(workers(ts)) == 0 })
 }
 
@@ -85,7 +85,7 @@ func mountSmall(dir string) error {
 	return syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16k")
 }
 
-// mayMount tells whether this user may mount file systems: root may, but not in
+// mayMount reports whether this user may mount file systems: root may, but not in
 // every container.
 func mayMount() (bool, error) {
 	dir, err := os.MkdirTemp("", "tallyman-mount-*")

@@ -30,29 +30,30 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// The scripts read like a terminal. Beside the commands of testscript they use:
+// The scripts read like a terminal. In addition to the commands of testscript they
+// use:
 //
-//	exits CODE PROGRAM [ARGUMENT…]   like exec, with the exit code; whatever is
-//	                                 said on standard error is for people
+//	exits CODE PROGRAM [ARGUMENT…]   like exec, with the exit code; standard error
+//	                                 must be readable text
 //	runs PROGRAM [ARGUMENT…]         like exec, with any exit code
-//	holds DIRECTORY [NAME…]          these files are in the directory, and no other
-//	hostile KIND FILE                write a file that means harm
-//	wrong KIND DIRECTORY             write a sample with something wrong in it
+//	holds DIRECTORY [NAME…]          the directory has these files, and no others
+//	hostile KIND FILE                write a malicious file
+//	wrong KIND DIRECTORY             write a sample with a fault
 //	orders-as KIND FROM TO           save an order export (CSV) in another form
 //	replace OLD NEW FILE…            change a text in files
 //	xlsx-is FILE CSV                 a workbook opens and holds the cells of a CSV
 //	json-is FILE CSV                 JSON decodes and holds the cells of a CSV
-//	png-is FILE WIDTH                a picture decodes and is so wide, in pixels
+//	png-is FILE WIDTH                a picture decodes and has that width, in pixels
 //	reading                          wait until a worker runs
 //	workers-gone                     no worker is left
-//	small-disk DIRECTORY             put a disk of a few kilobytes there
+//	small-disk DIRECTORY             mount a disk of a few kilobytes there
 //	sessions DIRECTORY N             put N sessions with two files each there
 //	damage DIRECTORY                 flip a bit of the first file of the first session
 //
 // The variable REAL is the directory of real documents, if the condition [real]
-// holds. The condition [mount] says that small-disk works.
+// holds. The condition [mount] holds if small-disk works.
 //
-// They need Linux: /proc tells which workers run.
+// They need Linux: /proc shows which workers run.
 func TestScripts(t *testing.T) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -65,8 +66,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			// Scripts have a home of their own, and would compile the PDF engine
-			// anew each time.
+			// Scripts have their own home, and would compile the PDF engine anew each
+			// time.
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("REAL", real)
 			// One worker, unless a script wants more: each takes half a second to start.
@@ -105,8 +106,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// arguments ends the script if a command has not as many arguments as its usage
-// says.
+// arguments ends the script if the number of arguments differs from the usage.
 func arguments(ts *testscript.TestScript, neg bool, args []string, usage string) {
 	if want := len(strings.Fields(usage)) - 1; neg || len(args) != want && !(strings.HasSuffix(usage, "…") && len(args) >= want) {
 		ts.Fatalf("usage: %s", usage)
@@ -149,7 +149,7 @@ func holds(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	var got []string
 	for _, e := range entries {
-		// The script's own: its temporary directory.
+		// The script's own temporary directory.
 		if e.Name() != ".tmp" {
 			got = append(got, e.Name())
 		}
@@ -180,7 +180,7 @@ func writeHostile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), make(), 0o666))
 }
 
-// invented is a sample with a bill of two pages.
+// invented returns a sample with a bill of two pages.
 func invented(ts *testscript.TestScript) *sample.Sample {
 	s, err := sample.New(sample.Defaults())
 	ts.Check(err)
@@ -191,14 +191,14 @@ func writeWrong(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "wrong KIND DIRECTORY")
 	s := invented(ts)
 	switch args[0] {
-	case "digit": // a line prints other pieces than it holds
+	case "digit": // a line prints other pieces than its own
 		b := s.Bills[0]
 		b.Lines[0].Print = sample.Print{sample.Pieces: strconv.Itoa(b.Lines[0].Pieces + 1)}
 	case "page": // the first page of the bill of two pages is missing
 		s.Pages = slices.DeleteFunc(s.BillPages(), func(p sample.Page) bool { return p.N == 1 && p.M == 2 })
 	case "row": // a line prints words where its pieces should be
 		s.Bills[0].Lines[0].Print = sample.Print{sample.Pieces: "1Z"}
-	case "totals": // a bill prints none
+	case "totals": // a bill prints no totals
 		b := s.Bills[0]
 		b.NoTotals, b.Cube, b.Weight = true, 0, 0
 		for _, l := range b.Lines {
@@ -209,7 +209,7 @@ func writeWrong(ts *testscript.TestScript, neg bool, args []string) {
 		s.Orders = s.Orders[1:]
 	case "scan": // every page is a picture
 		s.Pages = []sample.Page{{Picture: true}, {Picture: true}, {Picture: true}}
-	case "letter": // a page of the document is none of a bill
+	case "letter": // a page of the document belongs to no bill
 		s.Pages = append(s.BillPages(), sample.Page{Text: []string{"Please note our new bank account."}})
 	default:
 		ts.Fatalf("there is no wrong %s", args[0])
@@ -228,7 +228,7 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// table is the sheet that a CSV holds.
+// table returns the sheet in a CSV.
 func table(ts *testscript.TestScript, name string) [][]string {
 	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile(name))).ReadAll()
 	ts.Check(err)
@@ -236,7 +236,7 @@ func table(ts *testscript.TestScript, name string) [][]string {
 }
 
 // sameCells compares two sheets, numbers as numbers: a workbook does not keep
-// the zeros after a point.
+// trailing zeros.
 func sameCells(ts *testscript.TestScript, got, want [][]string) {
 	if len(got) != len(want) {
 		ts.Fatalf("it has %d rows, not %d", len(got), len(want))
@@ -264,7 +264,7 @@ func xlsxIs(ts *testscript.TestScript, neg bool, args []string) {
 	got, err := f.GetRows(f.GetSheetName(0), excelize.Options{RawCellValue: true})
 	ts.Check(err)
 	want := table(ts, args[1])
-	// A date is the number of its day.
+	// A date is stored as the number of its day.
 	for i := range want {
 		for j, cell := range want[i] {
 			if d, err := time.Parse("01022006", cell); err == nil && strings.HasSuffix(want[0][j], " Date") {
@@ -299,7 +299,7 @@ func pngIs(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "png-is FILE WIDTH")
 	img, err := png.Decode(strings.NewReader(ts.ReadFile(args[0])))
 	ts.Check(err)
-	// Under the page, which is higher than wide, stands a legend.
+	// The page is higher than wide, and a legend is below it.
 	if size := img.Bounds().Size(); strconv.Itoa(size.X) != args[1] || size.Y <= size.X {
 		ts.Fatalf("its size is %v", size)
 	}

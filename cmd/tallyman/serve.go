@@ -99,8 +99,8 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	return flags
 }
 
-// fromEnvironment gives options that are not on the command line the values of
-// their environment variables: all of them, or those that are named.
+// fromEnvironment sets options that are not on the command line from their
+// environment variables: all of them, or those that are named.
 func fromEnvironment(flags *pflag.FlagSet, names ...string) error {
 	var first error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -119,7 +119,7 @@ func fromEnvironment(flags *pflag.FlagSet, names ...string) error {
 	return first
 }
 
-// check looks for options that make no sense.
+// check refuses invalid options.
 func (o *serveOptions) check(flags *pflag.FlagSet) error {
 	switch {
 	case flags.NArg() > 0:
@@ -164,8 +164,8 @@ func (o *serveOptions) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// address decides where to listen, and whether only this machine can get there.
-// It fails if that would be open by accident (DESIGN.md §8).
+// address decides where to listen, and whether only this machine can connect. It
+// fails if the service would be open by accident (DESIGN.md §8).
 func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address string, loopback bool, err error) {
 	if port := os.Getenv("PORT"); port != "" && !flags.Changed("listen") {
 		host := "127.0.0.1"
@@ -200,7 +200,8 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	if o.storage.store == "" {
-		// Before anything is made: a start that is refused leaves nothing behind.
+		// This comes before anything is created: a refused start leaves nothing
+		// behind.
 		known, err := keys.Open(o.storage.data).All()
 		if err != nil {
 			return exitFailed, err
@@ -230,7 +231,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, nil
 }
 
-// serve runs the service until ctx ends, and then finishes what was accepted.
+// serve runs the service until ctx ends, and then finishes the accepted requests.
 func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage, traces traces) error {
 	known, err := at.keys.All()
 	if err != nil {
@@ -264,7 +265,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	})
 	server := &http.Server{
 		Handler: api,
-		// Bodies have limits of their own, since a large one may take its time.
+		// Bodies have their own limits, since a large one may take long.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,

@@ -21,7 +21,7 @@ import (
 	"tallyman/internal/sample"
 )
 
-// server is the program, running.
+// server is the running program.
 type server struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner // its log
@@ -57,7 +57,7 @@ func startServer(t *testing.T, dir string, env []string, args ...string) *server
 	return s
 }
 
-// end tells the server to end, and waits until it has done so.
+// end tells the server to end, and waits until it has.
 func (s *server) end(t *testing.T) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -66,7 +66,7 @@ func (s *server) end(t *testing.T) {
 	s.ends(t)
 }
 
-// ends waits until the server, which was told to end, has done so.
+// ends waits until the server has ended.
 func (s *server) ends(t *testing.T) {
 	t.Helper()
 	last := ""
@@ -78,7 +78,7 @@ func (s *server) ends(t *testing.T) {
 	}
 }
 
-// documents are a PDF of bills and the sheet that comes of it.
+// documents returns a PDF of bills and its sheet.
 func documents(t *testing.T) (bills, sheet []byte) {
 	t.Helper()
 	s, err := sample.New(sample.Defaults())
@@ -99,7 +99,7 @@ func TestServeFinishesWhatWasAcceptedAndKeepsIt(t *testing.T) {
 	if s.start["data"] != dir || s.start["loopback"] != true || s.start["keys"] != 0.0 || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
 		t.Errorf("the start line is %v", s.start)
 	}
-	// A stream that nobody ends must not hold the server up.
+	// An open event stream must not delay the end of the server.
 	events, err := http.Get(s.url + "/events?_sid=kept")
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestServeFinishesWhatWasAcceptedAndKeepsIt(t *testing.T) {
 	if _, err := pipe.Write(bills[:len(bills)/2]); err != nil {
 		t.Fatal(err)
 	}
-	// It was accepted once the session is there.
+	// The upload was accepted once the session exists.
 	c := &client.Client{URL: s.url, Session: "kept"}
 	for {
 		if st, err := c.Status(t.Context()); err != nil {
@@ -215,8 +215,8 @@ func TestServeHonoursPORTForThisMachineWithoutKeys(t *testing.T) {
 	s.end(t)
 }
 
-// Connections that send their headers a byte at a time, or nothing at all, are
-// ended by the server, and others are served meanwhile.
+// The server ends connections that send their headers a byte at a time, or nothing at
+// all, and serves others meanwhile.
 func TestServeEndsConnectionsThatSendNoRequest(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, t.TempDir(), nil, "--listen", "127.0.0.1:0")

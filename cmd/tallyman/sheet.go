@@ -47,8 +47,8 @@ type sheetOptions struct {
 	timeout time.Duration
 }
 
-// maxWorkers keeps a slip of the finger from starting so many processes that the
-// machine does nothing else.
+// maxWorkers keeps a typing error from starting more processes than the machine can
+// run.
 const maxWorkers = 256
 
 func runSheet(ctx context.Context, std streams, args []string) (int, error) {
@@ -78,8 +78,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	case stdins > 1:
 		return exitFailed, misuse(flags, "standard input can be read only once")
 	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "":
-		// From a script's variable that is not set: a sheet without the orders
-		// would look like one.
+		// This happens with a script's unset variable: a sheet without the orders
+		// would look complete.
 		return exitFailed, misuse(flags, "--orders and -o need the name of a file")
 	case o.workers < 0 || o.workers > maxWorkers:
 		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
@@ -113,7 +113,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		}
 		defer orderFile.close()
 	}
-	// A place that cannot be written should not cost the time to read.
+	// An output that cannot be written must fail before the time-consuming reading.
 	var out *atomicfile.File
 	if o.output != "" {
 		if out, err = atomicfile.Create(o.output); err != nil {
@@ -149,8 +149,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, nil
 }
 
-// outputFormat is the format asked for, or else the one that the output's name
-// ends with.
+// outputFormat returns the requested format, or else that of the output's extension.
 func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
 	f := sheet.CSV
 	var err error
@@ -192,7 +191,8 @@ func openInputs(ctx context.Context, std streams, names []string) (files []intak
 func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input) (*sheet.Sheet, error) {
 	var table *orders.Table
 	if orderFile != nil {
-		// First, since it is quick and a wrong file is a frequent mistake.
+		// Orders come first: reading them is quick, and a wrong file is a frequent
+		// mistake.
 		var err error
 		if table, err = reader.Orders(ctx, orderFile.File); err != nil {
 			if fault.CodeOf(err) == fault.NotAnOrderFile {
@@ -216,8 +216,8 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 	return sheet.Make(doc, table), nil
 }
 
-// writeSheet writes through a buffer. The fault of a place that cannot be
-// written names it.
+// writeSheet writes through a buffer. Its fault names the output that cannot be
+// written.
 func writeSheet(w io.Writer, s *sheet.Sheet, f sheet.Format) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	if err := sheet.Write(b, s, f); err != nil {
@@ -226,7 +226,7 @@ func writeSheet(w io.Writer, s *sheet.Sheet, f sheet.Format) error {
 	return b.Flush()
 }
 
-// standardOutput names itself when it cannot be written.
+// standardOutput names standard output in its errors.
 type standardOutput struct{ w io.Writer }
 
 func (s standardOutput) Write(p []byte) (int, error) {
@@ -237,7 +237,7 @@ func (s standardOutput) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// progress shows on a terminal how far a long reading has come.
+// progress shows the progress of a long reading on a terminal.
 type progress struct {
 	w     io.Writer // nil if nothing is shown
 	files []intake.File
@@ -246,7 +246,7 @@ type progress struct {
 	width int
 }
 
-// Work that is over sooner needs no progress.
+// Shorter work needs no progress.
 const progressAfter = 400 * time.Millisecond
 
 func newProgress(w io.Writer, files []intake.File, quiet bool) *progress {
@@ -279,7 +279,7 @@ func (p *progress) clear() {
 func summarize(w io.Writer, s *sheet.Sheet) {
 	d := s.Document
 	line := func(format string, args ...any) {
-		// Some of the words come from hostile files.
+		// Some of the words come from untrusted files.
 		fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
 	}
 	line("%s, %s, %s", count(d.PageCount(), "page"), count(len(d.Bills), "bill"), count(d.Lines(), "line"))
@@ -301,7 +301,7 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 	}
 }
 
-// strictly sums up what --strict counts, "" if there is nothing.
+// strictly summarises what --strict counts, "" if there is nothing.
 func strictly(s *sheet.Sheet) string {
 	var titles []string
 	counts := map[string]int{}

@@ -29,7 +29,7 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
-// storageOptions say where everything is kept.
+// storageOptions say where data is kept.
 type storageOptions struct {
 	data        string
 	store       string
@@ -44,7 +44,7 @@ func (o *storageOptions) flags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.connections, "store-connections", 16, "open at most `N` connections to PostgreSQL")
 }
 
-// check makes the data directory absolute, and looks for what makes no sense.
+// check makes the data directory absolute, and refuses invalid options.
 func (o *storageOptions) check(flags *pflag.FlagSet) error {
 	if dir, ok, err := folder(o.store); err != nil {
 		return misuse(flags, "--store: %v", err)
@@ -79,7 +79,7 @@ func isPostgres(address string) bool {
 	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }
 
-// folder returns the folder that a file:// address names, and whether it is one.
+// folder returns the folder of a file:// address, and whether it is one.
 func folder(address string) (dir string, ok bool, err error) {
 	if !strings.HasPrefix(address, "file://") {
 		return "", false, nil
@@ -103,7 +103,7 @@ func (o *storageOptions) where() string {
 	return u.Scheme + "://" + u.Host + u.Path
 }
 
-// again is what a command line needs to mean the same place.
+// again returns the options that mean the same place.
 func (o *storageOptions) again() string {
 	if o.store == "" {
 		return " --data " + o.data
@@ -111,22 +111,22 @@ func (o *storageOptions) again() string {
 	return " --store ADDRESS"
 }
 
-// storage is where everything is kept, open.
+// storage is the open storage of a server.
 type storage struct {
 	sessions session.Store
 	contents blob.Store
 	keys     keys.Ring
 	bus      bus.Bus // nil if this process is the only one
-	secret   []byte  // that all processes share; nil if this is the only one
+	secret   []byte  // shared by all processes; nil if this is the only one
 	shared   bool    // other processes may use it at the same time
-	owner    string  // whose contents these are; "" in a data directory
+	owner    string  // the owner of the contents; "" in a data directory
 
 	closers []func() error
 }
 
-// orphanAge is how old a content must be to be an orphan where other processes
-// may be about to name it. A body that comes as slowly as is allowed, a full
-// queue and a reading that takes its time are hours less.
+// orphanAge is the age from which a content can be an orphan where other processes
+// may be about to name it. The slowest allowed body, a full queue and a slow reading
+// together take hours less.
 const orphanAge = 24 * time.Hour
 
 // ring opens the keys alone. The caller closes the storage.
@@ -141,21 +141,22 @@ func (o *storageOptions) ring(ctx context.Context, log *slog.Logger) (*storage, 
 	return &storage{keys: store.Keys(), closers: []func() error{store.Close}}, nil
 }
 
-// opening says how the sessions of a place are opened.
+// opening says how to open the sessions of a place.
 type opening struct {
 	settings session.Settings
-	// existing fails with errNothing where there is nothing.
+	// existing makes it fail with errNothing if the place does not exist.
 	existing bool
-	// alone fails where others use the place. A data directory always does.
+	// alone makes it fail if other processes use the place. A data directory always
+	// does.
 	alone bool
 	log   *slog.Logger
 }
 
-// errNothing is what opening an existing place fails with if there is none.
+// errNothing is the code of opening a place that must exist and does not.
 const errNothing fault.Code = "nothing_there"
 
-// sessions opens the sessions and keys of a place, and what its processes share,
-// but not its contents. The caller closes the storage.
+// sessions opens the sessions and keys of a place, and what its processes share, but
+// not its contents. The caller closes the storage.
 func (o *storageOptions) sessions(ctx context.Context, how opening) (*storage, error) {
 	if o.store == "" {
 		if how.existing {
@@ -200,8 +201,8 @@ func (o *storageOptions) open(ctx context.Context, settings session.Settings, lo
 	return s, nil
 }
 
-// complete adds what a server needs beside the sessions: what its processes tell
-// each other, and the contents of files.
+// complete adds the other storage of a server: the events of its processes, and the
+// contents of files.
 func (s *storage) complete(ctx context.Context, o *storageOptions, log *slog.Logger) error {
 	if store, ok := s.sessions.(*postgres.Store); ok {
 		events, err := store.Bus(ctx)
@@ -220,7 +221,7 @@ func (s *storage) complete(ctx context.Context, o *storageOptions, log *slog.Log
 	err := s.ownContents(ctx, o)
 	if fault.CodeOf(err) == blob.StorageUnavailable {
 		log.Warn("the contents of files cannot be reached yet", "contents", o.contentsAt(), "error", err)
-		return nil // the sweep asks again
+		return nil // the sweep checks again
 	}
 	return err
 }
@@ -239,8 +240,8 @@ func (s *storage) openContents(ctx context.Context, o *storageOptions) (err erro
 	return err
 }
 
-// ownContents makes sure that contents at an address of their own are not those
-// of others, whose sweep would take ours for orphans, and ours theirs.
+// ownContents makes sure that contents at a separate address do not belong to another
+// installation: each one's sweep would take the other's contents for orphans.
 func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error) {
 	if o.blobs == "" {
 		return nil // in the data directory, which is locked
@@ -254,8 +255,8 @@ func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error
 }
 
 // identity returns the name under which the sessions of a data directory have
-// contents elsewhere. It is made when it is first needed, and goes where the
-// directory goes. The directory must be locked.
+// contents elsewhere. It is drawn when it is first needed, and moves with the
+// directory. The directory must be locked.
 func identity(dir string) (string, error) {
 	path := filepath.Join(dir, doctor.IdentityName)
 	b, err := os.ReadFile(path)
@@ -269,7 +270,8 @@ func identity(dir string) (string, error) {
 	return blob.OwnerOf(b), nil
 }
 
-// janitor sweeps the storage, and tells gone what contents expired.
+// janitor returns a janitor for the storage. gone receives the contents of expired
+// sessions.
 func (s *storage) janitor(log *slog.Logger, gone func([]blob.Key)) *session.Janitor {
 	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, Gone: gone, Log: log}
 	if s.shared {
@@ -278,7 +280,7 @@ func (s *storage) janitor(log *slog.Logger, gone func([]blob.Key)) *session.Jani
 	return j
 }
 
-// close closes what was opened, the last first.
+// close closes everything, in reverse order.
 func (s *storage) close() error {
 	var all error
 	for i := len(s.closers) - 1; i >= 0; i-- {
@@ -287,7 +289,7 @@ func (s *storage) close() error {
 	return all
 }
 
-// dataDir is where data is kept if nobody says where.
+// dataDir is the default data directory.
 func dataDir() string {
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "tallyman")

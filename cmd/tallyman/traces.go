@@ -22,7 +22,7 @@ type traces struct {
 // flushTime is how long the end of the service waits for the collector.
 const flushTime = 5 * time.Second
 
-// trace begins to send traces, if that is asked for.
+// trace starts tracing, if requested.
 func (o *serveOptions) trace(ctx context.Context, log *slog.Logger) (traces, error) {
 	if o.traces == "" {
 		return traces{log: log, close: func() {}}, nil

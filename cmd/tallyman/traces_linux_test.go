@@ -12,7 +12,7 @@ import (
 	"tallyman/internal/testing/tracingtest"
 )
 
-// The program sends what it did to the collector before it ends.
+// The program sends its spans to the collector before it ends.
 func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	c := tracingtest.New(t)
 	bills, _ := documents(t)
@@ -23,7 +23,7 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	}
 	resp.Body.Close()
 	if got := stacks(t, s.url); !strings.Contains(got, "go.opentelemetry.io/otel/sdk") {
-		t.Error("nothing sends traces") // or the next test tries nothing
+		t.Error("nothing sends traces") // otherwise the next test proves nothing
 	}
 	s.end(t)
 	names := map[string]bool{}
@@ -41,7 +41,7 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	}
 }
 
-// Without --traces nothing of it runs, whatever the environment says.
+// Without --traces no tracing runs, whatever the environment says.
 func TestServeSendsNothingUnlessItIsTold(t *testing.T) {
 	c := tracingtest.New(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_TRACES_SAMPLER=always_on"}, "--listen", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func TestServeSendsNothingUnlessItIsTold(t *testing.T) {
 	}
 }
 
-// A collector that hangs holds neither requests nor the end of the program.
+// A collector that hangs delays neither requests nor the end of the program.
 func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 	release := make(chan struct{})
 	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -88,7 +88,7 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 	}
 }
 
-// stacks returns what the server's goroutines are at.
+// stacks returns the stacks of the server's goroutines.
 func stacks(t *testing.T, url string) string {
 	t.Helper()
 	resp, err := http.Get(url + "/debug/pprof/goroutine?debug=1")

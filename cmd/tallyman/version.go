@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// version and revision are set when a release is built. The revision is that of
-// the source, by default what the Go tool knows of it.
+// version and revision are set when a release is built. The revision is the source's,
+// by default the one that the Go tool recorded.
 var (
 	version  = "development"
 	revision = ""
@@ -24,7 +24,7 @@ func runVersion(ctx context.Context, std streams, args []string) (int, error) {
 	return exitOK, err
 }
 
-// describe names the program, its source and what it was built with and for.
+// describe returns the program's version, source revision, toolchain and system.
 func describe() string {
 	built := ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -20,8 +20,8 @@ type entry struct {
 	program bool
 }
 
-// pack writes an archive: a zip, or else a compressed tar. Everything is in a
-// folder, in order of names, of one time and of nobody.
+// pack writes an archive: a zip, or else a compressed tar. All entries are in one
+// folder, sorted by name, with one time and without an owner.
 func pack(path string, zipped bool, folder string, at time.Time, files []entry) (string, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b entry) int { return strings.Compare(a.name, b.name) })

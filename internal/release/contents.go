@@ -32,7 +32,7 @@ func (r *release) install(ctx context.Context, work, module, version string) (st
 	return filepath.Join(bin, filepath.Base(module)), err
 }
 
-// linked are the modules that are in a binary, with their folders.
+// linked returns the modules in a binary, with their folders.
 func (r *release) linked(ctx context.Context, binary string) ([]module, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
@@ -61,14 +61,14 @@ type module struct{ path, version, dir string }
 
 func (m module) String() string { return m.path + " " + m.version }
 
-// part is what is in the binaries and no Go module of its own.
+// part is a component of the binaries that is not a Go module.
 type part struct {
 	name, version, about, licence, purl string
-	file                                string // its bytes, which the SBOM has the hash of
-	text                                string // its licence, "" if the text is elsewhere in the list
+	file                                string // the file whose hash the SBOM contains
+	text                                string // its licence, "" if another entry has the text
 }
 
-// parts lists them.
+// parts returns the components that are not modules.
 func (r *release) parts(modules []module) ([]part, error) {
 	fetch, err := os.ReadFile(filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "fetch"))
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *release) parts(modules []module) ([]part, error) {
 
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)`)
 
-// licences is the text that goes with a binary: the licences of everything in it.
+// licences returns the licences of everything in a binary.
 func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
 	modules, err := r.linked(ctx, binary)
 	if err != nil {
@@ -123,7 +123,7 @@ func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts := map[string][]string{} // of whom each text is
+	texts := map[string][]string{} // the owners of each text
 	add := func(who, dir string) error {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
@@ -180,11 +180,12 @@ func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// sbom is the list of what is in a binary, in CycloneDX's JSON: what its tool says,
-// with the parts that are no modules, and without what differs from build to build.
+// sbom returns the list of a binary's components, in CycloneDX's JSON: the tool's
+// output, with the parts that are not modules, and without what differs from build to
+// build.
 func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, tool, "bin", "-json", "-licenses", "-std", "-noserial", "-notimestamp", "-version", r.version, "-output", "-", filepath.Base(binary))
-	// Everything is in the module cache by now.
+	// All modules are in the cache by now.
 	cmd.Dir, cmd.Env = filepath.Dir(binary), append(slices.Clip(r.env), "GOPROXY=off")
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -202,7 +203,7 @@ func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error)
 	if main == nil || len(components) == 0 {
 		return nil, fmt.Errorf("%s made something else", sbomModule)
 	}
-	// The tool's own hash is that of this machine's build of it.
+	// The tool's own hash is of this machine's build.
 	meta["tools"] = []any{map[string]any{"vendor": "CycloneDX", "name": "cyclonedx-gomod", "version": sbomVersion}}
 	licence := func(id string) []any { return []any{map[string]any{"license": map[string]any{"id": id}}} }
 	main["licenses"] = licence("Apache-2.0")

@@ -1,9 +1,9 @@
-// Release builds what is handed out: static binaries for six systems, each in an
-// archive with its licences and the list of what is in it (an SBOM), packages for
+// Release builds the files of a release: static binaries for six systems, each in an
+// archive with its licences and the list of its components (an SBOM), packages for
 // Linux, and the checksums of all. The script release at the top calls it.
 //
-// The same source, version and toolchain give the same bytes, in whatever folder
-// and whenever: paths and times are left out, and what is written is in order.
+// The same source, version and toolchain give the same bytes, in any folder and at
+// any time: paths and times are left out, and the order of entries is fixed.
 package main
 
 import (
@@ -40,7 +40,7 @@ Without VERSION it is what "git describe" says. The source must be committed.
 Options:
 `
 
-// targets are the systems that there are releases for.
+// targets are the systems with a release.
 var targets = []target{
 	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"},
 }
@@ -59,8 +59,8 @@ func (t target) exe() string {
 
 // release is one release being built.
 type release struct {
-	source   string // the folder of the source
-	out      string // where the archives go
+	source   string // the source's folder
+	out      string // the folder for the archives
 	version  string
 	revision string    // of the source
 	time     time.Time // of the revision
@@ -69,7 +69,7 @@ type release struct {
 	try      bool
 }
 
-// result is what became of one target.
+// result is the result of one target.
 type result struct {
 	target
 	binary, archive int64 // sizes in bytes
@@ -127,7 +127,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	// Building takes minutes, in which somebody may go on working.
+	// Building takes minutes, in which the source may be edited.
 	snapshot, err := os.MkdirTemp("", "tallyman-release-*")
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func table(results []result) {
 	}
 }
 
-// fromGit asks git what the source is.
+// fromGit reads the revision from git.
 func (r *release) fromGit(dirty bool) error {
 	git := func(args ...string) (string, error) {
 		out, err := exec.Command("git", append([]string{"-C", r.source}, args...)...).Output()
@@ -196,8 +196,8 @@ func (r *release) fromGit(dirty bool) error {
 	return nil
 }
 
-// toolchain makes sure that the Go tool is the one that go.mod names, and nothing in
-// the environment changes what it makes.
+// toolchain makes sure that the Go tool is the one that go.mod names, and that the
+// environment does not change its output.
 func (r *release) toolchain() (string, error) {
 	mod, err := os.ReadFile(filepath.Join(r.source, "go.mod"))
 	if err != nil {
@@ -230,10 +230,10 @@ func (r *release) goTool(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// sumLine is a line of the checksums of a release.
+// sumLine matches a line of a release's checksums.
 var sumLine = regexp.MustCompile(`^[0-9a-f]{64}  tallyman_\S+$`)
 
-// clearOut removes an earlier release. It removes no folder that holds anything else.
+// clearOut removes an earlier release. It removes no folder with other files.
 func clearOut(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -278,7 +278,7 @@ func (r *release) build(ctx context.Context) (results []result, err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(r.out) // half a release is none, and would be in the way of the next
+			os.RemoveAll(r.out) // a partial release would block the next one
 		}
 	}()
 	sbom, err := r.install(ctx, work, sbomModule, sbomVersion)
@@ -364,7 +364,7 @@ func (r *release) compile(ctx context.Context, t target, binary string) error {
 	return err
 }
 
-// sums writes the checksums of all that was made.
+// sums writes the checksums of all files.
 func (r *release) sums() error {
 	entries, err := os.ReadDir(r.out)
 	if err != nil {
@@ -386,8 +386,8 @@ func (r *release) sums() error {
 	return os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644)
 }
 
-// again builds the release a second time, from a copy of the source elsewhere and
-// with an empty cache, and compares the checksums.
+// again builds the release a second time, from a copy of the source in another folder
+// and with an empty cache, and compares the checksums.
 func (r *release) again(ctx context.Context) error {
 	work, err := os.MkdirTemp("", "tallyman-again-*")
 	if err != nil {
@@ -418,8 +418,8 @@ func (r *release) again(ctx context.Context) error {
 	return nil
 }
 
-// sourceFiles names the files that git knows, or without git all regular ones but
-// those of earlier releases.
+// sourceFiles returns the files that git knows, or without git all regular ones
+// except those of earlier releases.
 func sourceFiles(root string) (names []string, err error) {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
 		out, err := exec.Command("git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
@@ -442,7 +442,7 @@ func sourceFiles(root string) (names []string, err error) {
 	return names, err
 }
 
-// copySource copies the source as it is now.
+// copySource copies the present source.
 func copySource(from, to string) error {
 	names, err := sourceFiles(from)
 	if err != nil {
@@ -451,7 +451,7 @@ func copySource(from, to string) error {
 	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed, and not committed
+			continue // removed, but the removal is not committed
 		}
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ import (
 	built "tallyman/internal/testing/program"
 )
 
-// program is a source as small as one can be that is built as the product is.
+// program writes a minimal source that is built like the product.
 func program(t *testing.T, dir string) {
 	t.Helper()
 	for name, text := range map[string]string{
@@ -35,9 +35,9 @@ func program(t *testing.T, dir string) {
 }
 
 // The same source in two folders makes the same binary, which has its version and is
-// static. The long form takes the product for a source. Both builds share a cache, so
-// this shows that neither folders nor linking matter; "./release --check" compiles
-// everything again with an empty cache.
+// static. The long form builds the product. Both builds share a cache, so this shows
+// that neither folders nor linking matter; "./release --check" compiles everything
+// again with an empty cache.
 func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	from, err := filepath.Abs("../..")
 	if err != nil {
@@ -55,7 +55,7 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 		if err := copySource(from, r.source); err != nil {
 			t.Fatal(err)
 		}
-		from = r.source // somebody may be at work in the source
+		from = r.source // the source may be edited meanwhile
 		if _, err := r.toolchain(); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,8 @@ func TestArchivesDependOnNothingButWhatIsInThem(t *testing.T) {
 	}
 }
 
-// unpack reads an archive: what is in each file, with its mode before it.
+// unpack reads an archive and returns the content of each file, with its mode before
+// it.
 func unpack(t *testing.T, path string) map[string]string {
 	t.Helper()
 	b, err := os.ReadFile(path)

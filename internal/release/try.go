@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// How long a try may take. An emulator compiles the PDF engine slowly.
+// tryTime bounds a trial run. An emulator compiles the PDF engine slowly.
 const tryTime = 10 * time.Minute
 
-// emulators run programs of other systems, if they are here.
+// emulators run programs of other systems, where they are installed.
 var emulators = map[target][]string{
 	{"linux", "arm64"}:   {"qemu-aarch64-static", "qemu-aarch64"},
 	{"linux", "amd64"}:   {"qemu-x86_64-static", "qemu-x86_64"},
 	{"windows", "amd64"}: {"wine64", "wine"},
 }
 
-// tryOut starts a binary and makes the load sheet of the sample with it, where that
-// can be done here. It says in words what was tried. It fails if a binary that starts
-// does not do what it must; that an emulator does not start it is said only.
+// tryOut starts a binary and makes the sample's load sheet with it, where this
+// machine can do that. It returns what was tried, in words. It fails if a binary that
+// starts does not work; an emulator that does not start it is only mentioned.
 func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 	if t.native() {
 		if err := runSample(ctx, nil, nil, binary, dir); err != nil {
@@ -43,7 +43,8 @@ func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 		}
 		err = runSample(ctx, env, []string{path}, binary, dir)
 		if err != nil && strings.Contains(err.Error(), "exec format error") {
-			// Workers are started by their own name, which the kernel must know how to run.
+			// The program starts workers by its own name, which the kernel must know
+			// how to run.
 			return fmt.Sprintf("started under %s; not the sheet: binfmt_misc has no handler for its workers", e), nil
 		}
 		if err != nil {
@@ -57,8 +58,8 @@ func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 	return "no: nothing here runs it", nil
 }
 
-// runSample has a program write the sample and make its sheet, and compares that
-// with the one that must come of it.
+// runSample makes a program write the sample and make its sheet, and compares it with
+// the expected one.
 func runSample(ctx context.Context, env, prefix []string, binary, dir string) error {
 	at := filepath.Join(dir, "sample")
 	if err := os.Mkdir(at, 0o755); err != nil {
@@ -88,14 +89,15 @@ func runSample(ctx context.Context, env, prefix []string, binary, dir string) er
 	return nil
 }
 
-// output runs a program in its own folder. An error has the last line that it said.
+// output runs a program in its own folder. An error contains the last line of its
+// output.
 func output(ctx context.Context, env []string, name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
 	for i, a := range append([]string{name}, args...) {
-		// The binary, which is in the folder that all works in.
+		// The binary, which is in the folder of the trial.
 		if i < 2 && filepath.IsAbs(a) && strings.HasPrefix(filepath.Base(a), "tallyman") {
 			cmd.Dir = filepath.Dir(a)
 			break

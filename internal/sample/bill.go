@@ -21,8 +21,8 @@ const (
 	Weight
 )
 
-// Print says what the PDF shows in some columns instead of what is so. An empty
-// text leaves the cell empty. The order export and the sheets do not follow it.
+// Print replaces the true text in some columns of the PDF. An empty text leaves the
+// cell empty. The order export and the sheets are not affected.
 type Print map[Column]string
 
 // Bill is one bill of lading.
@@ -30,7 +30,7 @@ type Bill struct {
 	Number string // a letter and digits
 	Date   string // MM/DD/YYYY
 
-	ShipTo       string   // as the order export calls the consignee
+	ShipTo       string   // the consignee's name in the order export
 	Consignee    []string // name and address, at most five lines
 	CustomerCode string
 
@@ -51,10 +51,10 @@ type Bill struct {
 
 	Lines []Line
 
-	// The totals that the last page prints and the sheets take over. The cube is
-	// in hundredths of a cubic foot, the weight in tenths of a pound; either may
-	// be off the sum of the lines by half a unit per line, as it happens when
-	// every line is rounded for itself.
+	// The totals that the last page prints and the sheets take over. The cube is in
+	// hundredths of a cubic foot, the weight in tenths of a pound; either may differ
+	// from the sum of the lines by half a unit per line, as happens when each line is
+	// rounded separately.
 	Cartons, Pieces, Cube, Weight int
 
 	// NoTotals leaves all four totals out of the PDF.
@@ -62,8 +62,8 @@ type Bill struct {
 	// Print changes the PDF's totals.
 	Print Print
 
-	// Of the order, YYYYMMDD. The second half of the lines is cancelled later, if
-	// later is not 0; with unknown, the export does not say when.
+	// Dates of the order, YYYYMMDD. The second half of the lines is cancelled later,
+	// if later is not 0; with unknown, the export does not say when.
 	start, cancel, later int
 	unknown              bool
 }
@@ -75,7 +75,7 @@ type Line struct {
 	Pieces      int
 	OrderNumber string
 	CustStyle   string
-	Description string // the column holds 22 characters; more run over the volume
+	Description string // the column holds 22 characters; longer texts overlap the volume
 	Volume      int    // hundredths of a cubic foot
 	Weight      int    // tenths of a pound
 
@@ -83,8 +83,7 @@ type Line struct {
 	Print Print
 }
 
-// Order is one row of the order export, each cell as it stands in the file.
-// Dates are MMDDYYYY.
+// Order is one row of the order export, each cell as in the file. Dates are MMDDYYYY.
 type Order struct {
 	InvoiceNo    string
 	Style        string
@@ -118,7 +117,7 @@ func (l *Line) cell(c Column) string {
 	case Volume:
 		return hundredths(l.Volume)
 	default:
-		// The layout groups the thousands of every number but a line's weight.
+		// The layout groups the thousands of every number except a line's weight.
 		return plain(tenths(l.Weight))
 	}
 }
@@ -143,7 +142,7 @@ func (b *Bill) total(c Column) string {
 	}
 }
 
-// add makes the totals those of the lines.
+// add sets the totals to the sums of the lines.
 func (b *Bill) add() {
 	b.Cartons, b.Pieces, b.Cube, b.Weight = 0, 0, 0, 0
 	for _, l := range b.Lines {

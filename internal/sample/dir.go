@@ -12,7 +12,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// The names of the files that WriteDir writes.
+// The names of WriteDir's files.
 const (
 	PDFName       = "bol.pdf"
 	OrdersName    = "orders.csv"
@@ -20,14 +20,13 @@ const (
 	UnmatchedName = "expected-unmatched.csv"
 )
 
-// WriteDir writes the four files into dir, which it makes if there is none. It
-// writes them aside and moves them into place when all are complete: no file is
-// ever there by half, and if one cannot be moved, those moved before it are taken
-// away again.
+// WriteDir writes the four files into dir, which it creates if necessary. It writes
+// temporary files and renames them when all are complete: no file is ever partial,
+// and if one cannot be renamed, the others are removed again.
 //
-// Files of these names that are there already are replaced if replace is true,
-// else they are kept and WriteDir fails: orders.csv is a likely name for
-// something that somebody needs. It fails with fault.Unwritable.
+// Existing files of these names are replaced if replace is true; otherwise WriteDir
+// keeps them and fails, since orders.csv is a likely name for a file that somebody
+// needs. It fails with fault.Unwritable.
 func (s *Sample) WriteDir(dir string, replace bool) error {
 	files := []struct {
 		path  string

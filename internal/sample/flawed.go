@@ -1,10 +1,9 @@
 package sample
 
-// Flawed returns a small sample in which everything goes wrong once that goes
-// wrong in practice: a bill whose printed pieces are off, one without totals,
-// one whose last page is missing, a row that cannot be read, lines and order
-// rows without each other, and quantities that differ. It is for people to see
-// what is said of each.
+// Flawed returns a small sample with one of each problem that occurs in practice: a
+// bill with wrong printed pieces, one without totals, one without its last page, an
+// unreadable row, lines and order rows without a match, and quantities that differ.
+// It shows people how each is reported.
 func Flawed() (*Sample, error) {
 	o := Defaults()
 	o.Seed = 4

@@ -12,11 +12,11 @@ import (
 type inventor struct {
 	Options
 	*rand.Rand
-	styles int // styles given out
+	styles int // number of styles used
 }
 
 func invent(o Options) *Sample {
-	// The second half of the state is any constant: the seed alone chooses.
+	// The second half of the state is a constant: only the seed chooses.
 	in := &inventor{Options: o, Rand: rand.New(rand.NewPCG(o.Seed, 0x7A11_0000_0000_0B01))}
 	s := &Sample{}
 	// roles[0] is the bill that must be long, and so on. With more roles than
@@ -40,9 +40,8 @@ func (in *inventor) some(n int) bool { return in.IntN(n) == 0 }
 
 func pick[T any](in *inventor, from []T) T { return from[in.IntN(len(from))] }
 
-// spread returns the number of lines of each bill. The bill of the first role
-// and one of forty run over more than one page, the next has a few lines, and the
-// rest falls as chance has it.
+// spread returns the number of lines of each bill. The bill of the first role and one
+// of forty have more than one page, the next has a few lines, and the rest is random.
 func (in *inventor) spread(roles []int) []int {
 	counts := make([]int, in.Bills)
 	for i := range counts {
@@ -156,7 +155,7 @@ func shortDate(d int) string {
 	return fmt.Sprintf("%04d%02d", d%10000, d/10000%100)
 }
 
-// style returns a style that no other line has.
+// style returns a new, unique style.
 func (in *inventor) style() string {
 	in.styles++
 	s := fmt.Sprintf("Q%05d%s", in.styles*7, pick(in, suffixes))
@@ -172,18 +171,17 @@ func (in *inventor) line(b *Bill, p product, cartons int) Line {
 	return l
 }
 
-// hold fills the line with so many cartons of p, rounding halves up as a printed
-// bill does.
+// hold fills the line with cartons of p, rounding halves up as a printed bill does.
 func (l *Line) hold(p product, cartons int) {
 	l.Cartons, l.Pieces = cartons, cartons*p.pieces
 	l.Description = p.description
 	l.Volume = (cartons*p.volume + 5) / 10
 	l.Weight = (cartons*p.weight + 5) / 10
-	// What heavy prints is of what the line held before.
+	// The text of heavy is about the line's former content.
 	delete(l.Print, Weight)
 }
 
-// total adds the bill up, and lets some cubes and weights be off by what the
+// total adds up the bill, and changes some cubes and weights by an amount that the
 // rounding of the lines explains.
 func (in *inventor) total(b *Bill) {
 	b.add()
@@ -194,8 +192,8 @@ func (in *inventor) total(b *Bill) {
 	}
 }
 
-// give hands out what makes bills hard to read: each role once, to the bills in
-// turn, then again to some at random.
+// give assigns what makes bills hard to read: each role once, to the bills in turn,
+// then again to some at random.
 func (in *inventor) give(s *Sample, roles []int) {
 	bill := func(i int) *Bill { return s.Bills[roles[i%len(roles)]] }
 	for i, role := range billRoles {
@@ -206,8 +204,8 @@ func (in *inventor) give(s *Sample, roles []int) {
 			pick(in, billRoles)(in, bill(i))
 		}
 	}
-	// The lines of the long bill come first: it is ordinary otherwise, and has
-	// more lines than there are roles.
+	// The lines of the long bill come first: it is otherwise ordinary, and has more
+	// lines than there are roles.
 	lines := bill(0).Lines
 	i := 0
 	for ; i < len(lineRoles) && i < len(lines); i++ {
@@ -225,15 +223,15 @@ func (in *inventor) give(s *Sample, roles []int) {
 	}
 }
 
-// billRoles make bills hard to read. The first finds its bill long already, the
-// second and the third find more than one line if there are enough.
+// billRoles make bills hard to read. The first one's bill is long already; those of
+// the second and the third have more than one line if there are enough.
 var billRoles = []func(*inventor, *Bill){
 	(*inventor).parts,
 	(*inventor).between,
 	(*inventor).large,
 	(*inventor).heavy,
-	// Two ship-tos with the same earliest cancel date: by name. The same ship-to
-	// and date again further down: in the order of the document.
+	// Two ship-tos with the same earliest cancel date: sorted by name. The same
+	// ship-to and date again further down: in the order of the document.
 	func(_ *inventor, b *Bill) { b.consign(customers[0]); b.due(cancelDates[0]) },
 	func(_ *inventor, b *Bill) { b.consign(customers[1]); b.due(cancelDates[0]) },
 	func(_ *inventor, b *Bill) { b.consign(customers[2]) },
@@ -260,8 +258,8 @@ func (in *inventor) parts(b *Bill) {
 	in.twins(b)
 }
 
-// between makes a huge bill for the same ship-to as parts, with a cancel date
-// between its two: in the merged sheet it stands between the halves of the other.
+// between makes a huge bill for the same ship-to as parts, with a cancel date between
+// the two of parts: in the merged sheet it comes between the halves of that bill.
 func (in *inventor) between(b *Bill) {
 	b.consign(customers[3])
 	b.due(cancelDates[2])
@@ -296,8 +294,8 @@ func (in *inventor) heavy(b *Bill) {
 	l.Print = Print{Weight: tenths(l.Weight)}
 }
 
-// lineRoles make lines hard to read. None changes what the line holds, so that
-// they do not undo a bill's role.
+// lineRoles make lines hard to read. None changes the line's quantities, so that they
+// do not undo a bill's role.
 var lineRoles = []func(*inventor, *Line){
 	// 22 characters end three points before the volume begins.
 	func(_ *inventor, l *Line) { l.Description = "GIRLS 3 PC WOVEN PANTS" },
@@ -305,8 +303,8 @@ var lineRoles = []func(*inventor, *Line){
 	func(_ *inventor, l *Line) { l.Description = "" },
 	func(_ *inventor, l *Line) { l.OrderNumber = "" },
 	func(in *inventor, l *Line) { l.CustStyle = fmt.Sprintf("%07d", in.IntN(10_000_000)) },
-	// Both fill their columns: order number, customer's style, description and
-	// volume stand without a gap.
+	// Both fill their columns: order number, customer's style, description and volume
+	// have no gap between them.
 	func(in *inventor, l *Line) {
 		l.OrderNumber = fmt.Sprintf("%022d", in.IntN(1_000_000_000))
 		l.CustStyle = fmt.Sprintf("CS-%013d", in.IntN(1_000_000_000))
@@ -316,8 +314,8 @@ var lineRoles = []func(*inventor, *Line){
 	func(_ *inventor, l *Line) { l.Description = "CONFETTI 1,000 PC 2.03" },
 }
 
-// orders invents the export: a row per line, shuffled, but for those left out and
-// those that are near misses, and the extra ones.
+// orders invents the export: a row per line, shuffled, except those left out and the
+// near misses, and the extra rows.
 func (in *inventor) orders(s *Sample) {
 	missing, near := make([]bool, in.Lines), make([]bool, in.Lines)
 	unlucky := in.Perm(in.Lines)
@@ -342,7 +340,7 @@ func (in *inventor) orders(s *Sample) {
 			row.DeliveryDate, row.CancelDate = usDate(b.start), usDate(cancel)
 			if j >= (len(b.Lines)+1)/2 {
 				row.CancelDate = usDate(later)
-				// Tells the rows of equal lines apart.
+				// This distinguishes the rows of equal lines.
 				row.OrderNo += "/2"
 			}
 			in.vary(&row)
@@ -351,7 +349,7 @@ func (in *inventor) orders(s *Sample) {
 				continue
 			}
 			if near[i] {
-				// More pieces than any line has, so that it matches no other.
+				// No line has so many pieces, so the row matches no other.
 				row.Pieces = fmt.Sprint(l.Pieces + 1_000_000 + i)
 			}
 			s.Orders = append(s.Orders, row)
@@ -370,7 +368,7 @@ func (in *inventor) orders(s *Sample) {
 	in.Shuffle(len(s.Orders), func(i, j int) { s.Orders[i], s.Orders[j] = s.Orders[j], s.Orders[i] })
 }
 
-// order returns what all order rows of a bill have in common.
+// order returns what all order rows of a bill share.
 func (in *inventor) order(b *Bill) Order {
 	return Order{
 		InvoiceNo:   b.Number,
@@ -388,8 +386,8 @@ func usDate(d int) string {
 	return fmt.Sprintf("%04d%04d", d%10000, d/10000)
 }
 
-// vary writes the key's cells as people and programs do, without changing what
-// they mean (DESIGN.md §4, matching).
+// vary writes the key's cells in the ways of people and programs, without changing
+// their meaning (DESIGN.md §4, matching).
 func (in *inventor) vary(o *Order) {
 	if in.some(2) {
 		o.Cartons, o.Pieces = plain(o.Cartons), plain(o.Pieces)

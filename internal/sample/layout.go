@@ -1,17 +1,17 @@
 package sample
 
-// The layout, measured on real bills. Coordinates are in points from the lower
-// left corner of a US letter page, as PDF has them: of a text its left end and
-// baseline, of a rectangle its lower left corner.
+// The layout, measured on real bills. Coordinates are in points from the lower left
+// corner of a US letter page, as in PDF: for a text its left end and baseline, for a
+// rectangle its lower left corner.
 
 const (
 	pageWidth  = 612
 	pageHeight = 792
 
-	// Real bills are set in a fixed-width font whose characters advance by 0.549
-	// of its size. Courier's advance by 0.6; drawn at 91.5 percent of its width
-	// it takes the same room, so that 22 characters of description end just
-	// before the volume, and every right-aligned number where it should.
+	// Real bills use a fixed-width font whose characters advance by 0.549 of its
+	// size. Courier's advance by 0.6; drawn at 91.5 percent of its width it needs the
+	// same room, so that 22 characters of description end just before the volume, and
+	// every right-aligned number ends where it should.
 	fixedScale   = 91.5
 	fixedAdvance = 0.549
 
@@ -65,10 +65,10 @@ var columnX = [...]float64{
 	CustStyle: 316.2, Description: 399.6, Volume: 511.2, Weight: 542.4,
 }
 
-// printOrder is the order in which a row's cells stand in the file.
+// printOrder is the order of a row's cells in the file.
 var printOrder = [...]Column{Cartons, Style, Pieces, OrderNumber, CustStyle, Weight, Volume, Description}
 
-// numberWidth is how many characters a right-aligned cell has, 0 for the others.
+// numberWidth is the number of characters of a right-aligned cell, 0 for the others.
 var numberWidth = [...]int{Cartons: 7, Pieces: 7, Weight: 7}
 
 const totalWeightWidth = 9
@@ -132,8 +132,8 @@ var labels = []label{
 	{atPhone, 6, false, officePhone},
 }
 
-// blankLine is a text that real bills hold where nothing is to be seen: a line
-// feed and blanks, on a white ground that opens the frame around the consignee.
+// blankLine is an invisible text on real bills: a line feed and blanks, on a white
+// background that interrupts the frame around the consignee.
 const blankLine = "\n                                          "
 
 // box is a rectangle with a black rule around it, gray or empty.
@@ -169,8 +169,8 @@ var boxes = []box{
 	{12, 169.2, 40.2, 24, false}, {162.6, 169.2, 40.2, 24, false}, {507.6, 169.2, 71.399, 24, false},
 }
 
-// Real bills carry texts far outside the page, which no reader may count: what
-// other forms of the same program print, among it other totals.
+// Real bills carry texts far outside the page, which readers must not count: those of
+// other forms of the same program, with other totals among them.
 var (
 	offLeft  = place{-51, -7028.304}
 	offRight = place{7813.32, -7028.304}

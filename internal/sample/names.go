@@ -12,14 +12,14 @@ const (
 
 // customer is a consignee.
 type customer struct {
-	shipTo    string // as the order export has it
+	shipTo    string // its name in the order export
 	code      string
 	consignee []string
 }
 
-// The first three stand in every sample that has three bills: one in Burlington,
-// one whose name must be quoted in CSV in every possible way, and one in
-// Burlington whose name is not in capitals.
+// The first three are in every sample with three bills: one in Burlington, one whose
+// name needs every kind of CSV quoting, and one in Burlington whose name is not in
+// capitals.
 var customers = []customer{
 	{"LAKE BURLINGTON OUTFITTERS", "LBOUT1", []string{"LAKE BURLINGTON", "DISTRIBUTION CENTER 3", "1250 HERON BASIN ROAD", "LAKE BURLINGTON, VT 05499"}},
 	{`MARTHA'S "LITTLE LAMB", LTD.`, "M2104", []string{`MARTHA'S "LITTLE LAMB", LTD.`, "17-40 GOOSEBERRY CT", "EAST FENMOOR, NY 10098"}},
@@ -35,7 +35,7 @@ var customers = []customer{
 	{"DOVETAIL DEPOT 24/7", "DOVE24", []string{"DOVETAIL DEPOT 24/7", "24-70 JOINERS WAY", "ASHFORD MILLS, WA 98999"}},
 }
 
-// product is what one carton of a style holds.
+// product is the content of one carton of a style.
 type product struct {
 	description string
 	pieces      int
@@ -43,8 +43,8 @@ type product struct {
 	weight      int // hundredths of a pound
 }
 
-// goods are the ordinary products. A hundred and fifty cartons of any of them
-// fit the columns of the table.
+// goods are the ordinary products. A hundred and fifty cartons of any of them fit the
+// columns of the table.
 var goods = []product{
 	{`28x28" 6PC 12 PK`, 12, 2142, 1683},
 	{"OS KNIT MITTENS 12 PR", 72, 813, 624},
@@ -64,8 +64,8 @@ var goods = []product{
 	{"UMBRELLA 42 IN. - NAVY", 36, 1902, 3349},
 }
 
-// foam is so light that a volume of thousands stands beside a weight of
-// hundreds, the only way that both fit their columns.
+// foam is so light that a volume of thousands has a weight of hundreds; only so do
+// both fit their columns.
 var foam = product{"LOOSE FILL FOAM 14 CF", 1, 14000, 195}
 
 // iron is heavy enough for a weight in the thousands.
@@ -91,6 +91,6 @@ var notes = [][]string{
 	{"2 OF 5 SHIPMENTS ON THIS PO", "BALANCE 1,037.42 CU FT TO FOLLOW"},
 }
 
-// cancelDates are few, so that many rows share one, and cross the turn of a year,
-// where an order by their text would go wrong. YYYYMMDD.
+// cancelDates are few, so that many rows share one, and cross the end of a year,
+// where sorting by text would be wrong. YYYYMMDD.
 var cancelDates = []int{20251219, 20251230, 20260105, 20260116, 20260202, 20260227}

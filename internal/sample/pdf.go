@@ -14,8 +14,7 @@ import (
 	"codeberg.org/go-pdf/fpdf"
 )
 
-// WritePDF writes the document. The whole of it is built in memory first, since
-// fpdf cannot do otherwise: about 80 kB for a page.
+// WritePDF writes the document. fpdf builds it in memory first: about 80 kB per page.
 func (s *Sample) WritePDF(w io.Writer) error {
 	pages := s.Pages
 	if pages == nil {
@@ -34,13 +33,13 @@ func (s *Sample) WritePDF(w io.Writer) error {
 	return nil
 }
 
-// drawing is a PDF that is being written. Errors stick to pdf until its Output.
+// drawing is a PDF that is being written. Errors are kept in pdf until its Output.
 type drawing struct {
 	pdf *fpdf.Fpdf
-	// encode makes Windows-1252 of UTF-8, the encoding of the built-in fonts.
+	// encode converts UTF-8 to Windows-1252, the encoding of the built-in fonts.
 	encode func(string) string
-	// face and scale are what is in force on this page. To set them for each text
-	// again would double the size of the content.
+	// face and scale are the current settings of the page. Setting them again for
+	// each text would double the size of the content.
 	face  face
 	scale float64 // horizontal scaling, percent
 }
@@ -57,7 +56,7 @@ func newDrawing() (*drawing, error) {
 		return nil, err
 	}
 	pdf := fpdf.New("P", "pt", "Letter", "")
-	// Without these the same sample would give other bytes every second.
+	// With the present time the same sample would give other bytes every second.
 	made := time.Date(2025, 12, 8, 0, 0, 0, 0, time.UTC)
 	pdf.SetCreationDate(made)
 	pdf.SetModificationDate(made)
@@ -89,7 +88,7 @@ func (d *drawing) page(p Page) {
 	}
 }
 
-// furniture draws what is the same on every page.
+// furniture draws the parts that are the same on every page.
 func (d *drawing) furniture() {
 	d.image(logo.x, logo.y, logo.w, logo.h)
 	d.pdf.SetLineWidth(0.12)
@@ -155,7 +154,7 @@ func (d *drawing) header(p Page) {
 	}
 }
 
-// offPage writes what nobody sees.
+// offPage writes invisible texts.
 func (d *drawing) offPage(b *Bill) {
 	d.barcode(offLow, "*T20024*")
 	for _, text := range []string{
@@ -179,7 +178,7 @@ func (d *drawing) rows(p Page) {
 	}
 }
 
-// foot prints the totals, and others off the page.
+// foot prints the totals, and others outside the page.
 func (d *drawing) foot(b *Bill) {
 	d.cell(atTotalCartons, numberWidth[Cartons], b.total(Cartons))
 	d.cell(offRight, numberWidth[Cartons], grouped(b.Cartons+3))
@@ -192,8 +191,8 @@ func (d *drawing) foot(b *Bill) {
 	}
 }
 
-// cell prints a text in the table's font, right-aligned to width characters. An
-// empty one is not in the file at all.
+// cell prints a text in the table's font, right-aligned to width characters. An empty
+// text is not in the file at all.
 func (d *drawing) cell(at place, width int, text string) {
 	if text != "" {
 		d.fixed(at, "", 9, fmt.Sprintf("%*s", width, text))
@@ -211,8 +210,8 @@ func (d *drawing) fixed(at place, style string, size float64, text string) {
 	d.text(at, size, false, float64(n)*fixedAdvance*size, text)
 }
 
-// barcode writes the text of a bar code. Real bills set it in a font of bars that
-// few viewers show; what is in the file is a word of its own below the table.
+// barcode writes the text of a bar code. Real bills set it in a bar code font that
+// few viewers show; in the file it is a separate word below the table.
 func (d *drawing) barcode(at place, text string) {
 	const size, scale = 28, 63.67
 	d.font(face{"Courier", "", size}, scale)
@@ -221,7 +220,7 @@ func (d *drawing) barcode(at place, text string) {
 	d.pdf.SetTextRenderingMode(0)
 }
 
-// text prints a text in the current font on a ground of the given width, which
+// text prints a text in the current font on a background of the given width, which
 // hides the rules behind it as on real bills.
 func (d *drawing) text(at place, size float64, gray bool, width float64, text string) {
 	const descent, leading = 2.76, 1
@@ -230,7 +229,7 @@ func (d *drawing) text(at place, size float64, gray bool, width float64, text st
 	d.pdf.Text(at.x, pageHeight-at.y, text)
 }
 
-// fill sets the color of grounds: the layout's gray, or white.
+// fill sets the colour of backgrounds: the layout's gray, or white.
 func (d *drawing) fill(gray bool) {
 	v := 255
 	if gray {

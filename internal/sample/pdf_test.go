@@ -72,7 +72,7 @@ func contents(t *testing.T, s *Sample) [][]printed {
 	return pages
 }
 
-// at returns what is printed at a place of the page, "" if nothing is.
+// at returns the text at a place of the page, "" if there is none.
 func at(page []printed, where place) string {
 	for _, p := range page {
 		if max(p.x-where.x, where.x-p.x) < 0.01 && max(p.y-where.y, where.y-p.y) < 0.01 {
@@ -134,7 +134,7 @@ func TestThePDFPrintsTheBills(t *testing.T) {
 }
 
 func TestNoTextStandsOnAnother(t *testing.T) {
-	// The wider the sample, the more cells that are full to the last character.
+	// The larger the sample, the more cells are completely full.
 	for i, page := range contents(t, invented(t, Options{Bills: 150, Lines: 900, Seed: 4})) {
 		lines := map[float64][]printed{}
 		for _, p := range page {
@@ -266,7 +266,7 @@ func TestABillWithoutLinesHasAPage(t *testing.T) {
 	}
 }
 
-// A page number that no line belongs to is a mutation like any other.
+// A page number without lines is allowed: the page is empty.
 func TestPagesOutOfRangeAreEmpty(t *testing.T) {
 	s := invented(t, Options{Bills: 1, Lines: 3})
 	s.Pages = []Page{{Bill: s.Bills[0], N: -1, M: 2}, {Bill: s.Bills[0], N: 7, M: 2}}
@@ -277,7 +277,7 @@ func TestPagesOutOfRangeAreEmpty(t *testing.T) {
 	}
 }
 
-// fullDisk takes n bytes and no more.
+// fullDisk accepts n bytes.
 type fullDisk struct{ n int }
 
 var errFull = errors.New("no space left")

@@ -1,19 +1,18 @@
-// Package sample invents bills of lading: a document in the layout of the
-// uniform straight bill of lading (DESIGN.md §3), the order export that goes
-// with it (§4), and the load sheets that must come of the two (§5). It is the
-// fixture of the tests, the demonstration in the README, and the generator of
+// Package sample invents bills of lading: a document in the layout of the uniform
+// straight bill of lading (DESIGN.md §3), its order export (§4), and the expected
+// load sheets (§5). It provides the tests' fixture, the README's demonstration, and
 // documents large enough to measure with.
 //
-// It reckons for itself, in whole numbers (hundredths of a cubic foot, tenths of
-// a pound), and knows nothing of packages bol, orders and sheet: only so does it
-// prove something when they read its files and arrive at its sheets.
+// It calculates on its own, in whole numbers (hundredths of a cubic foot, tenths of a
+// pound), and does not use packages bol, orders and sheet. Only therefore do its
+// sheets prove something about theirs.
 //
-// Everything is invented: companies, places, people, numbers. The same Options
-// give the same bytes.
+// Everything is invented: companies, places, people, numbers. The same Options give
+// the same bytes.
 //
-// Tests that want a document with something wrong change the Sample before they
-// write it. What a Bill's and a Line's Print says stands in the PDF only;
-// Sample.Pages leaves pages out, repeats them, moves them, or adds others.
+// Tests that need a faulty document change the Sample before they write it. The Print
+// of a Bill or Line affects the PDF only; Sample.Pages leaves pages out, repeats or
+// moves them, or adds others.
 package sample
 
 import "tallyman/internal/fault"
@@ -25,40 +24,38 @@ const (
 	MaxLinesPerBill = 100 * RowsPerPage
 )
 
-// RowsPerPage is how many lines the layout prints on a page.
+// RowsPerPage is the number of lines that the layout prints on a page.
 const RowsPerPage = 21
 
 // Options say what to invent. The zero value is not valid; begin with Defaults.
 type Options struct {
 	// Bills is the number of bills, from 1 to MaxBills.
 	Bills int
-	// Lines is the number of lines in all, spread over the bills unevenly: at
-	// least one per bill, at most MaxLinesPerBill per bill and MaxLines in all.
-	// Some bills run over several pages if there are lines enough.
+	// Lines is the total number of lines, spread unevenly over the bills: at least
+	// one and at most MaxLinesPerBill per bill, and at most MaxLines in total. Some
+	// bills have several pages if there are enough lines.
 	Lines int
 	// Seed chooses among samples of the same size.
 	Seed uint64
 
 	// MissingOrders is the number of lines that the order export leaves out.
 	MissingOrders int
-	// NearMisses is the number of order rows that have other pieces than their
-	// line.
+	// NearMisses is the number of order rows whose pieces differ from their line's.
 	NearMisses int
 	// ExtraOrders is the number of order rows of bills and styles that are not
 	// in the document.
 	ExtraOrders int
 }
 
-// Defaults returns the options of a small sample that holds at least one of
-// everything that makes a bill hard to read: a bill of two pages, a cube over
-// 1,000 and one over 10,000 cubic feet, a ship-to in Burlington, descriptions
-// that run against the volume, empty cells, equal lines. Every line has its
-// order row.
+// Defaults returns the options of a small sample with at least one of everything that
+// makes a bill hard to read: a bill of two pages, a cube over 1,000 and one over
+// 10,000 cubic feet, a ship-to in Burlington, descriptions that touch the volume,
+// empty cells, equal lines. Every line has its order row.
 func Defaults() Options {
 	return Options{Bills: 12, Lines: 60, Seed: 1}
 }
 
-// check returns a fault of code bad_request for options that make no sense.
+// check returns a fault of code bad_request for invalid options.
 func (o Options) check() error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.BadRequest, format, args...)
@@ -87,12 +84,12 @@ func (o Options) check() error {
 // Sample is a document of bills and its order export. Its fields may be changed
 // before it is written.
 type Sample struct {
-	// Bills are in the order of the document, which is not that of their numbers.
+	// Bills are in the order of the document, which is not by number.
 	Bills []*Bill
 	// Orders are in the order of the export, which is not that of the document.
 	Orders []Order
-	// Pages, if not nil, are what WritePDF writes instead of BillPages. The
-	// sheets are of all Bills, whatever Pages leaves out.
+	// Pages, if not nil, replace BillPages in WritePDF. The sheets contain all Bills,
+	// whatever Pages leaves out.
 	Pages []Page
 }
 
@@ -112,14 +109,13 @@ type Page struct {
 	// N and M are printed as "Page N of M". Page N shows the Nth RowsPerPage
 	// lines of the bill, page M its totals.
 	N, M int
-	// Text is printed line by line, in no layout.
+	// Text is printed line by line, without a layout.
 	Text []string
 	// Picture fills the page with an image and no text.
 	Picture bool
 }
 
-// BillPages returns the pages of all bills, in order: what to begin with when
-// making Pages.
+// BillPages returns the pages of all bills, in order: the starting point for Pages.
 func (s *Sample) BillPages() []Page {
 	var pages []Page
 	for _, b := range s.Bills {

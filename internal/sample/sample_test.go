@@ -287,7 +287,7 @@ func TestASmallSampleHoldsEverythingThatIsHardToRead(t *testing.T) {
 			return false
 		}},
 		{"two ship-tos with the same earliest cancel date", func(s *Sample) bool {
-			earliest := map[string]string{} // the first row of a ship-to has its earliest
+			earliest := map[string]string{} // a ship-to's first row has its earliest date
 			for _, r := range rows(t, s.WriteExpected) {
 				if _, ok := earliest[r["Ship To Name"]]; !ok {
 					earliest[r["Ship To Name"]] = r["Cancel Date"]

@@ -54,7 +54,7 @@ func (s *Sample) WriteOrders(w io.Writer) error {
 	return c.Error()
 }
 
-// WriteUnmatched writes the load sheet that must come of the document alone.
+// WriteUnmatched writes the expected load sheet of the document alone.
 func (s *Sample) WriteUnmatched(w io.Writer) error {
 	var rows []sheetRow
 	for _, b := range s.Bills {
@@ -65,8 +65,7 @@ func (s *Sample) WriteUnmatched(w io.Writer) error {
 	return writeSheet(w, rows, false)
 }
 
-// WriteExpected writes the load sheet that must come of the document and the
-// order export.
+// WriteExpected writes the expected load sheet of the document and the order export.
 func (s *Sample) WriteExpected(w io.Writer) error {
 	rows := s.merge()
 	earliest := map[string]int{}
@@ -100,8 +99,8 @@ func (r sheetRow) shipTo() string {
 	return r.order.ShipTo
 }
 
-// cancel returns the cancel date as a number that sorts: none, or one that is not
-// MMDDYYYY, after all others.
+// cancel returns the cancel date as a sortable number: a missing date, or one that is
+// not MMDDYYYY, comes after all others.
 func (r sheetRow) cancel() int {
 	const none = 99999999
 	if r.order == nil || len(r.order.CancelDate) != 8 {
@@ -114,7 +113,7 @@ func (r sheetRow) cancel() int {
 	return d%10000*10000 + d/10000
 }
 
-// merge pairs lines with order rows, equal keys in order of appearance.
+// merge pairs lines with order rows; equal keys are paired in order of appearance.
 func (s *Sample) merge() []sheetRow {
 	type key [4]string
 	same := func(v string) string {
@@ -145,7 +144,7 @@ func writeSheet(w io.Writer, rows []sheetRow, merged bool) error {
 	c := csv.NewWriter(w)
 	c.Write(sheetHeader)
 	seen := map[*Bill]bool{}
-	// A bill goes to the first ship-to that its rows name: some may have no order.
+	// A bill belongs to the first ship-to that its rows name: some may have no order.
 	shipTo := map[*Bill]string{}
 	for _, r := range rows {
 		if shipTo[r.bill] == "" {

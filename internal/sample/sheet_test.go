@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// A sheet reckoned by hand from DESIGN.md §5.
+// A sheet calculated by hand from DESIGN.md §5.
 func TestTheSheetsAreWhatTheDesignSays(t *testing.T) {
 	line := func(style string, cartons, pieces, weight int) Line {
 		return Line{Style: style, Cartons: cartons, Pieces: pieces, Weight: weight}
@@ -44,13 +44,13 @@ func TestTheSheetsAreWhatTheDesignSays(t *testing.T) {
 		"merged": {written(t, s.WriteExpected), header +
 			// Burlington, 30 December: before ZED, whose earliest is the same day.
 			",,,,,,,,,12082025,,New Burlington,PO1,61,12102025,12302025,1037.42,,1209,13,1464,1464,1277.3,1277.3,A1,S1,,\n" +
-			// The second of two equal lines was paired with the second row, which
-			// is cancelled first; the totals go with the first row in the output.
+			// The second of two equal lines was paired with the second row, which is
+			// cancelled first; the totals are on the first row of the output.
 			",,,,,,,,,,,ZED,second,2,,12302025,.81,130,,1,24,48,3.5,7.0,A3,S4,,\n" +
 			",,,,,,,,,,,ZED,first,2,,01052026,.81,,,,24,,3.5,,A3,S4,,\n" +
 			// 80.00 is one pallet. The other line of A2 has no order row.
 			",,,,,,,,,,,ABBEY,,1,,02022026,80.00,130,,1,20,30,1.5,2.5,A2,S3,,\n" +
-			// No ship-to, no date: last, in the order of the document, and before
+			// No ship-to and no date: last, in the order of the document, and before
 			// CADE by name, which has no date either. No final cube.
 			",,,,,,,,,,,,,1,,,80.00,,,,10,,1.0,,A2,S2,,\n" +
 			",,,,,,,,,,,,,1,,,1.00,,,1,1,1,1.0,1.0,A5,S6,,\n" +
@@ -71,8 +71,9 @@ func TestTheSheetsAreWhatTheDesignSays(t *testing.T) {
 	}
 }
 
-// The real bills, taken from the sheet without orders, and the real orders must
-// give the real sheet: the generator's arithmetic is right, not only its own.
+// The real bills, taken from the sheet without orders, and the real orders must give
+// the real sheet: this checks the generator's arithmetic against other figures than
+// its own.
 func TestTheSheetsOfTheRealBillsAreTheRealSheets(t *testing.T) {
 	dir := "../../../shared/testdata/midas-2025-07-10"
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {

@@ -16,20 +16,20 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// source is how a panel says that it asks the data source which was chosen.
+// source is how a panel refers to the chosen data source.
 const source = "${datasource}"
 
-// dashboardFile decodes into the types that Grafana makes of its schema, strictly,
-// and parses every question as Prometheus does. The schema is the classic one, which
-// every Grafana of today imports.
+// dashboardFile decodes strictly into Grafana's types for its schema, and parses
+// every query as Prometheus does. The schema is the classic one, which every current
+// Grafana imports.
 func dashboardFile(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	plugins.RegisterDefaultPlugins()
-	// What is right comes back as an error with nothing in it, and is not kept: that
-	// takes another reading.
+	// The strict reading returns an empty error for valid input and discards the
+	// result, so a second reading is needed.
 	var strict, d dashboard.Dashboard
 	var none cog.BuildErrors
 	if err := strict.UnmarshalJSONStrict(b); err != nil && (!errors.As(err, &none) || len(none) > 0) {
@@ -53,7 +53,7 @@ func dashboardFile(path string) error {
 	}
 	var errs []error
 	ids := map[uint32]bool{}
-	covered := map[[2]uint32]string{} // by which panel a place is taken
+	covered := map[[2]uint32]string{} // the panel that covers each cell
 	for _, p := range d.Panels {
 		if p.Panel == nil {
 			if p.RowPanel == nil || p.RowPanel.Title == nil || ids[p.RowPanel.Id] || p.RowPanel.GridPos == nil || p.RowPanel.GridPos.W != 24 {
@@ -141,10 +141,10 @@ func lay(covered map[[2]uint32]string, title string, at dashboard.GridPos) error
 	return nil
 }
 
-// instance is what stands for the variable while a question is parsed.
+// instance replaces the variable while a query is parsed.
 const instance = "chosen"
 
-// parse parses a question as Prometheus gets it, with Grafana's variables filled in.
+// parse parses a query as Prometheus receives it, with Grafana's variables filled in.
 func parse(expr string) (parser.Expr, error) {
 	expr = strings.NewReplacer("$__rate_interval", "5m", "$__range", "6h", "$instance", instance).Replace(expr)
 	if strings.Contains(expr, "$") {

@@ -1,5 +1,6 @@
-// Check decodes what is in deploy with the libraries of the tools that it is for,
-// strictly, and looks for what would weaken it. It needs none of these tools.
+// Check decodes the files in deploy strictly, with the libraries of the tools that
+// use them, and looks for settings that would weaken them. It does not need the
+// tools.
 //
 //	go run . ..
 package main
@@ -56,8 +57,8 @@ func main() {
 	}
 }
 
-// containerfile parses with BuildKit's parser and runs the rules that its linter
-// has for single instructions.
+// containerfile parses with BuildKit's parser and runs its linter's rules for single
+// instructions.
 func containerfile(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -98,8 +99,8 @@ func lint(containerfile []byte) ([]instructions.Stage, error) {
 	return stages, errors.Join(errs...)
 }
 
-// composeFile loads with the loader of docker compose, which checks against the
-// schema of the Compose specification.
+// composeFile loads with the loader of docker compose, which validates against the
+// Compose specification's schema.
 func composeFile(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -107,7 +108,7 @@ func composeFile(path string) error {
 	}
 	load := func(env compose.Mapping) (*compose.Project, error) {
 		return loader.LoadWithContext(context.Background(), compose.ConfigDetails{
-			WorkingDir: filepath.Dir(path), Environment: maps.Clone(env), // it adds to it
+			WorkingDir: filepath.Dir(path), Environment: maps.Clone(env), // the loader adds to it
 			ConfigFiles: []compose.ConfigFile{{Filename: path, Content: b}},
 		})
 	}
@@ -155,8 +156,8 @@ func composeFile(path string) error {
 	return nil
 }
 
-// kubernetes decodes every object into the type that the API server has for it;
-// a field that there is not is an error. Then it follows what refers to what.
+// kubernetes decodes every object into the API server's type for it; an unknown field
+// is an error. Then it checks the references between objects.
 func kubernetes(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -184,7 +185,7 @@ func kubernetes(path string) error {
 			return fmt.Errorf("object %d: %q is not known to this check, or there twice", i+1, kind)
 		}
 		delete(into, kind)
-		// As the API server does it: names are what they are in capitals, too.
+		// As in the API server: names are also matched without regard to case.
 		j, err := yaml.YAMLToJSONStrict(doc)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)

@@ -101,10 +101,10 @@ type Report struct {
 
 // Problem is something that could not be copied.
 type Problem struct {
-	// Session is the session, zero if it is about a key.
+	// Session is the session, zero if the problem is about a key.
 	Session session.Key
-	// File is the name of the file of which a content is missing or damaged. The
-	// session was copied without that.
+	// File is the name of the file with a missing or damaged content. The session was
+	// copied without it.
 	File    string
 	Reading bool // the problem is about the file's reading
 	// Key is the owner of the API key that the problem is about.
