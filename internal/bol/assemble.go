@@ -75,7 +75,7 @@ func (r *Reader) Add(file int, p page.Page) error {
 // size is what a reading counts for maxKept.
 func (r *reading) size() int {
 	b := &r.bill
-	n := len(b.Lines)
+	n := len(b.Lines) + len(r.notes)
 	for _, p := range r.problems {
 		n += 1 + len(p.Text)/256
 	}
@@ -121,11 +121,21 @@ func (p *Pages) Document() (*Document, error) {
 	var groups [][]*reading
 	group := map[string]int{}
 	for _, rd := range p.readings {
+		for _, n := range rd.notes {
+			n.Bill = rd.bill.Number.Text
+			d.Problems = append(d.Problems, n)
+		}
 		switch {
 		case rd.damage != "":
 			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
 		case rd.blank:
-			d.Problems = append(d.Problems, rd.about(NoTextOnPage, "the page has no text: it is blank, or a scan, which cannot be read"))
+			message := "the page has no text: it is blank, or a scan, which cannot be read"
+			if rd.scan == page.TextLayer {
+				message = "the page is a scan whose only text is invisible: a scanner's reading of it, which nobody can check; it was not read"
+			}
+			d.Problems = append(d.Problems, rd.about(NoTextOnPage, message))
+		case rd.unreadable():
+			d.Problems = append(d.Problems, rd.about(NoTextOnPage, "the page is a picture with a few words over it, such as a stamp; what the picture shows cannot be read"))
 		case !rd.known && len(rd.problems) > 0:
 			d.Problems = append(d.Problems, rd.problems...)
 		case !rd.known:
@@ -163,6 +173,10 @@ func (r *reading) about(kind ProblemKind, message string) Problem {
 	return Problem{Kind: kind, File: r.file, Page: r.page, Message: message}
 }
 
+// unreadable reports whether the page is no more than a picture, with a stamp or a
+// fax machine's line over it.
+func (r *reading) unreadable() bool { return !r.known && r.scan != page.Printed }
+
 // nothing says why there is not one bill.
 func nothing(readings []*reading) error {
 	var blank, damaged, other []int
@@ -170,10 +184,18 @@ func nothing(readings []*reading) error {
 		switch {
 		case r.damage != "":
 			damaged = append(damaged, r.page)
-		case r.blank:
+		case r.blank || r.unreadable():
 			blank = append(blank, r.page)
 		default:
 			other = append(other, r.page)
+		}
+	}
+	advice := "is it the right document?"
+	for _, r := range readings {
+		for _, n := range r.notes {
+			if n.Kind == Attachment {
+				advice = n.Message
+			}
 		}
 	}
 	details := map[string][]int{"pages_without_text": blank, "damaged_pages": damaged, "other_pages": other}
@@ -186,7 +208,7 @@ func nothing(readings []*reading) error {
 				break
 			}
 		}
-		return fault.New(fault.NoBills, "%s; is it the right document?", message).With(details)
+		return fault.New(fault.NoBills, "%s; %s", message, advice).With(details)
 	case len(blank) > 0:
 		return fault.New(fault.NoText, "there is no text on %s: it is a scan or a picture; print the bills to PDF from the billing system instead", pageList(blank)).With(details)
 	default:

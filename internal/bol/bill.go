@@ -174,13 +174,23 @@ const (
 	NotABill      ProblemKind = "not_a_bill"     // a page with text in no known layout
 	UnreadPage    ProblemKind = "unread_page"    // a page of a known layout whose table cannot be found
 	DamagedPage   ProblemKind = "damaged_page"   // a page that the PDF engine cannot read
+	UnsureText    ProblemKind = "unsure_text"    // text of which it is not clear whether a person sees it
+	Stamped       ProblemKind = "stamp"          // a stamp over the page, such as VOID
+	Attachment    ProblemKind = "attachment"     // another document within the PDF
 )
 
+// noteKinds are the kinds of what package pdf notes of a page.
+var noteKinds = map[page.NoteKind]ProblemKind{
+	page.Unsure:   UnsureText,
+	page.Stamp:    Stamped,
+	page.Attached: Attachment,
+}
+
 // Loses reports whether a problem of this kind means that something on the paper
-// may be missing from what was read.
+// may be missing from what was read, or that what was read may not be valid.
 func (k ProblemKind) Loses() bool {
 	switch k {
-	case UnreadRow, UnreadTotal, UnreadPage, MissingPage, NoNumber, NoTextOnPage, DamagedPage:
+	case UnreadRow, UnreadTotal, UnreadPage, MissingPage, NoNumber, NoTextOnPage, DamagedPage, UnsureText, Stamped, Attachment:
 		return true
 	}
 	return false

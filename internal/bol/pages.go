@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"tallyman/internal/page"
 )
 
 // Pages are pages that were read, before they are put together to bills: what to
@@ -47,8 +49,11 @@ func (r *reading) moved(by int) *reading {
 		m.bill.Lines[i].File += by
 	}
 	m.problems = slices.Clone(r.problems)
-	for i := range m.problems {
-		m.problems[i].File += by
+	m.notes = slices.Clone(r.notes)
+	for _, ps := range [][]Problem{m.problems, m.notes} {
+		for i := range ps {
+			ps[i].File += by
+		}
 	}
 	return &m
 }
@@ -74,13 +79,15 @@ type storedReading struct {
 	Bill         Bill
 	Columns      []Place
 	Problems     []Problem
+	Scan         page.Scan
+	Notes        []Problem
 }
 
 // Encode writes the pages, to be read by DecodePages.
 func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems}
+		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.notes}
 	}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
@@ -102,7 +109,7 @@ func DecodePages(b []byte) (*Pages, error) {
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
 			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
-			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems,
+			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, notes: r.Notes,
 		}
 	}
 	return p, nil

@@ -24,12 +24,19 @@ type reading struct {
 	bill       Bill // fields, lines and totals of this page alone
 	columns    []Place
 	problems   []Problem
+	scan       page.Scan
+	notes      []Problem // of the page itself, whether it is read or not
 }
 
 // readPage reads one page, which can hold several forms: a reading for each. It
 // never fails: what cannot be read is among the problems.
 func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*reading {
-	r := &reading{file: file, page: p.Number, damage: p.Damage}
+	r := &reading{file: file, page: p.Number, damage: p.Damage, scan: p.Scan}
+	for _, n := range p.Notes {
+		note := r.about(noteKinds[n.Kind], n.Message)
+		note.Box, note.Text = n.Box.Round(), n.Text
+		r.notes = append(r.notes, note)
+	}
 	words := usable(p.Words)
 	r.blank = len(words) == 0
 	if r.damage != "" || r.blank {

@@ -88,6 +88,49 @@ type Page struct {
 	// page was read.
 	Damage string
 	// Words are in reading order: by line from top to bottom, within a line
-	// from left to right.
+	// from left to right. Text that nobody can see is not among them.
 	Words []Word
+	// Scan says whether the page is a picture.
+	Scan Scan
+	// Notes are what else a person has to know of the page.
+	Notes []Note
 }
+
+// Scan says whether a page is a picture, as a scanner makes it.
+type Scan uint8
+
+// What a page can be.
+const (
+	// Printed is a page of text, with or without pictures.
+	Printed Scan = iota
+	// Picture is a page most of which is covered by a picture. It may have some
+	// words, such as a stamp or the line of a fax machine.
+	Picture
+	// TextLayer is a picture whose only text is invisible: what a scanner's
+	// software took it for. The page has no words.
+	TextLayer
+)
+
+// Note is something on a page, or about its document, that the words do not show.
+type Note struct {
+	Kind NoteKind
+	// Box is where it is; zero if it concerns the whole page.
+	Box Box
+	// Text is what stands there, as printed.
+	Text string
+	// Message is a sentence for people, without a full stop.
+	Message string
+}
+
+// NoteKind names a kind of note.
+type NoteKind string
+
+// The kinds of notes.
+const (
+	// Unsure is text of which it could not be decided whether a person sees it.
+	Unsure NoteKind = "unsure"
+	// Stamp is a stamp over the page, such as VOID.
+	Stamp NoteKind = "stamp"
+	// Attached is another document within the document.
+	Attached NoteKind = "attached"
+)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -51,7 +52,8 @@ type pdfium struct {
 	fileErr  error
 	fileRead int64
 
-	unicode, looseBox, origin, object, fontSize, matrix, angle api.Function
+	unicode, looseBox, origin, object, fontSize, matrix, generated api.Function
+	look                                                           looker
 
 	scratch uint32 // 64 bytes in the module's memory for results
 	stack   [8]uint64
@@ -95,15 +97,17 @@ func newPDFium(ctx context.Context, cacheDir string, memory int64) (*pdfium, err
 		return nil, fmt.Errorf("starting PDFium: %w", err)
 	}
 	p.mem = p.mod.Memory()
-	for name, f := range map[string]*api.Function{
+	functions := map[string]*api.Function{
 		"FPDFText_GetUnicode":      &p.unicode,
 		"FPDFText_GetLooseCharBox": &p.looseBox,
 		"FPDFText_GetCharOrigin":   &p.origin,
 		"FPDFText_GetTextObject":   &p.object,
 		"FPDFText_GetFontSize":     &p.fontSize,
 		"FPDFText_GetMatrix":       &p.matrix,
-		"FPDFText_GetCharAngle":    &p.angle,
-	} {
+		"FPDFText_IsGenerated":     &p.generated,
+	}
+	maps.Copy(functions, p.look.names())
+	for name, f := range functions {
 		if *f = p.mod.ExportedFunction(name); *f == nil {
 			return nil, fmt.Errorf("this build's PDFium has no function %s", name)
 		}
@@ -249,6 +253,15 @@ func (p *pdfium) on(f api.Function, text uint32, char int, results ...uint32) (u
 	}
 	if err := f.CallWithStack(p.ctx, p.stack[:2+len(results)]); err != nil {
 		return 0, trap{fmt.Errorf("reading characters: %w", err)}
+	}
+	return p.stack[0], nil
+}
+
+// do calls a function and returns its first result.
+func (p *pdfium) do(f api.Function, args ...uint64) (uint64, error) {
+	n := copy(p.stack[:], args)
+	if err := f.CallWithStack(p.ctx, p.stack[:max(n, 1)]); err != nil {
+		return 0, trap{fmt.Errorf("looking at the page: %w", err)}
 	}
 	return p.stack[0], nil
 }

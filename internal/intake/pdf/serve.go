@@ -145,6 +145,14 @@ func (d *document) read(number int) (page.Page, error) {
 		if pg.Words, err = l.words(); err != nil {
 			return pg, err
 		}
+		pg.Scan, pg.Notes = l.scan, l.notes
+		if number == 1 {
+			attached, err := d.attachments()
+			if err != nil {
+				return pg, err
+			}
+			pg.Notes = append(pg.Notes, attached...)
+		}
 		return pg, l.close()
 	}
 	var damaged errDamaged
@@ -301,42 +309,25 @@ func (l *loaded) picture(width int) (*image.RGBA, error) {
 	if width < 1 || width*height > maxPixels {
 		return nil, fault.New(fault.TooLarge, "a picture of %d by %d pixels is too large; ask for a smaller width", width, height)
 	}
-	bitmap, err := p.call("FPDFBitmap_Create", uint64(width), uint64(height), 0)
+	const annotations = 1
+	b, err := l.render(view{width: width}, annotations)
 	if err != nil {
 		return nil, err
 	}
-	if bitmap == 0 {
+	if b == nil {
 		return nil, fault.New(fault.TooMuchMemory, "a picture of %d by %d pixels needs more memory than there is; ask for a smaller width", width, height)
 	}
-	if _, err := p.call("FPDFBitmap_FillRect", uint64(bitmap), 0, 0, uint64(width), uint64(height), 0xFFFFFFFF); err != nil {
-		return nil, err
-	}
-	const annotations = 1
-	turn := uint64((l.frame.turns - l.rotation) & 3)
-	if _, err := p.call("FPDF_RenderPageBitmap", uint64(bitmap), uint64(l.page), 0, 0,
-		uint64(width), uint64(height), turn, annotations); err != nil {
-		return nil, err
-	}
-	buffer, err := p.call("FPDFBitmap_GetBuffer", uint64(bitmap))
-	if err != nil {
-		return nil, err
-	}
-	stride, err := p.call("FPDFBitmap_GetStride", uint64(bitmap))
-	if err != nil {
-		return nil, err
-	}
-	pixels, ok := p.mem.Read(buffer, stride*uint32(height))
+	pixels, ok := p.mem.Read(b.buffer, b.stride*uint32(height))
 	if !ok {
-		return nil, trap{errors.New("the picture is outside PDFium's memory")}
+		return nil, errBitmap
 	}
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
-		from, to := pixels[y*int(stride):], img.Pix[y*img.Stride:]
+		from, to := pixels[y*int(b.stride):], img.Pix[y*img.Stride:]
 		for x := range width {
 			// PDFium's pixels are BGRx.
 			to[x*4], to[x*4+1], to[x*4+2], to[x*4+3] = from[x*4+2], from[x*4+1], from[x*4], 0xFF
 		}
 	}
-	_, err = p.call("FPDFBitmap_Destroy", uint64(bitmap))
-	return img, err
+	return img, b.free(nil)
 }

@@ -17,6 +17,13 @@ func appendPage(b []byte, p *page.Page) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = appendFloats(b, p.Width, p.Height)
 	b = appendString(b, p.Damage)
+	b = append(b, byte(p.Scan))
+	b = binary.AppendUvarint(b, uint64(len(p.Notes)))
+	for _, n := range p.Notes {
+		b = appendString(b, string(n.Kind))
+		b = appendFloats(b, n.Box.X0, n.Box.Y0, n.Box.X1, n.Box.Y1)
+		b = appendString(appendString(b, n.Text), n.Message)
+	}
 	b = binary.AppendUvarint(b, uint64(len(p.Words)))
 	for i := range p.Words {
 		w := &p.Words[i]
@@ -84,6 +91,17 @@ func (r *wireReader) string() string {
 func parsePage(b []byte) (page.Page, error) {
 	r := &wireReader{b: b}
 	p := page.Page{Number: r.uint(), Width: r.float(), Height: r.float(), Damage: r.string()}
+	p.Scan = page.Scan(r.uint())
+	for range r.uint() {
+		if r.bad {
+			return p, errWire
+		}
+		p.Notes = append(p.Notes, page.Note{
+			Kind: page.NoteKind(r.string()),
+			Box:  page.Box{X0: r.float(), Y0: r.float(), X1: r.float(), Y1: r.float()},
+			Text: r.string(), Message: r.string(),
+		})
+	}
 	n := r.uint()
 	if n > len(r.b) { // a word takes more than a byte
 		return p, errWire

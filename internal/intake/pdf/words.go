@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"strings"
 	"unicode"
 
 	"tallyman/internal/page"
@@ -61,21 +63,22 @@ type loaded struct {
 	chars      int
 	frame      frame
 	rotation   int // the page's own /Rotate, in quarter turns clockwise
+	// transparency is whether something on the page may be transparent.
+	transparency bool
+	scan         page.Scan
+	notes        []page.Note
+	// unseen are the characters that nobody sees of texts that can be seen in
+	// part, in user space, by text object.
+	unseen map[uint32][]rect
 }
 
-// load opens a page, from 1. It fails with errDamaged if only this page is
-// concerned.
+// load opens a page, from 1, and takes off it what nobody sees. It fails with
+// errDamaged if only this page is concerned.
 func (d *document) load(number int) (l *loaded, err error) {
 	p := d.p
 	l = &loaded{p: p}
-	if l.page, err = p.call("FPDF_LoadPage", uint64(d.doc), uint64(number-1)); err != nil {
+	if l.page, err = d.openPage(number); err != nil {
 		return nil, err
-	}
-	if l.page == 0 {
-		if p.fileErr != nil {
-			return nil, p.fileErr
-		}
-		return nil, errDamaged{"the page is damaged and cannot be read"}
 	}
 	if _, err = p.call("FPDF_GetPageBoundingBox", uint64(l.page), uint64(p.scratch)); err != nil {
 		return nil, err
@@ -92,22 +95,88 @@ func (d *document) load(number int) (l *loaded, err error) {
 	}
 	l.rotation = int(rotation & 3)
 	l.frame.turns = l.rotation
-	if l.text, err = p.call("FPDFText_LoadPage", uint64(l.page)); err != nil {
-		return nil, err
-	}
-	if l.text == 0 {
-		return nil, cmp.Or(l.close(), error(errDamaged{"the page's text cannot be read"}))
-	}
-	n, err := p.call("FPDFText_CountChars", uint64(l.text))
+	annotations, err := p.call("FPDFPage_GetAnnotCount", uint64(l.page))
 	if err != nil {
 		return nil, err
 	}
+	var notes []pending
+	if int32(annotations) > 0 {
+		if notes, err = l.flatten(d, number, int(annotations)); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.loadText(); err != nil {
+		return nil, err
+	}
+	transparent, err := p.call("FPDFPage_HasTransparency", uint64(l.page))
+	if err != nil {
+		return nil, err
+	}
+	l.transparency = transparent != 0
+	s, err := l.survey()
+	if err != nil {
+		return nil, err
+	}
+	chars := l.chars
+	changed, err := l.judge(s)
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		if _, err := p.call("FPDFText_ClosePage", uint64(l.text)); err != nil {
+			return nil, err
+		}
+		if err := l.loadText(); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.findTurns(); err != nil {
+		return nil, err
+	}
+	w, h := l.frame.size()
+	if s.picture >= w*h/2 {
+		l.scan = page.Picture
+		if l.chars == 0 && chars > 0 {
+			l.scan = page.TextLayer
+		}
+	}
+	for _, n := range notes {
+		l.note(n.kind, l.frame.rect(n.at), n.text, n.message)
+	}
+	return l, nil
+}
+
+// openPage returns PDFium's handle of a page, from 1.
+func (d *document) openPage(number int) (uint32, error) {
+	handle, err := d.p.call("FPDF_LoadPage", uint64(d.doc), uint64(number-1))
+	if err == nil && handle == 0 {
+		if d.p.fileErr != nil {
+			return 0, d.p.fileErr
+		}
+		return 0, errDamaged{"the page is damaged and cannot be read"}
+	}
+	return handle, err
+}
+
+// loadText loads the page's text. If it fails with errDamaged, the page is closed.
+func (l *loaded) loadText() (err error) {
+	p := l.p
+	if l.text, err = p.call("FPDFText_LoadPage", uint64(l.page)); err != nil {
+		return err
+	}
+	if l.text == 0 {
+		return cmp.Or(l.close(), error(errDamaged{"the page's text cannot be read"}))
+	}
+	n, err := p.call("FPDFText_CountChars", uint64(l.text))
+	if err != nil {
+		return err
+	}
 	l.chars = max(0, int(int32(n)))
 	if l.chars > maxChars {
-		return nil, cmp.Or(l.close(), error(errDamaged{fmt.Sprintf(
+		return cmp.Or(l.close(), error(errDamaged{fmt.Sprintf(
 			"the page has %d characters, more than the %d that a page of bills may have", l.chars, maxChars)}))
 	}
-	return l, l.findTurns()
+	return nil
 }
 
 func (l *loaded) close() error {
@@ -133,12 +202,12 @@ func (l *loaded) findTurns() error {
 		if !visible(rune(uint32(u))) {
 			continue
 		}
-		t, ok, err := l.turnsOf(i)
+		pose, err := l.poseOf(i)
 		if err != nil {
 			return err
 		}
-		if ok {
-			votes[t]++
+		if pose.straight {
+			votes[pose.turns]++
 		}
 	}
 	for t, n := range votes {
@@ -149,17 +218,41 @@ func (l *loaded) findTurns() error {
 	return nil
 }
 
-// turnsOf returns the direction in which a character is written, in quarter
-// turns counter-clockwise; ok is false if it is aslant.
-func (l *loaded) turnsOf(char int) (turns int, ok bool, err error) {
-	bits, err := l.p.on(l.p.angle, l.text, char)
-	if err != nil {
-		return 0, false, err
+// pose is how a character stands in user space.
+type pose struct {
+	// turns is the direction of writing, in quarter turns counter-clockwise.
+	turns int
+	// straight is whether it is that direction, give or take 9 degrees.
+	straight bool
+	mirrored bool
+	size     float32 // of the font, in points
+}
+
+// poseOf returns how a character stands. A negative font size turns the text by
+// half a turn.
+func (l *loaded) poseOf(char int) (pose, error) {
+	p := l.p
+	if _, err := p.on(p.matrix, l.text, char, p.scratch); err != nil {
+		return pose{}, err
 	}
-	// PDFium's angle grows clockwise.
-	quarter := -float64(math.Float32frombits(uint32(bits))) / (math.Pi / 2)
-	t := math.Round(quarter)
-	return int(t) & 3, math.Abs(quarter-t) < 0.1, nil
+	f := func(i uint32) float64 { return float64(p.float32At(p.scratch + 4*i)) }
+	a, b, c, d := f(0), f(1), f(2), f(3)
+	bits, err := p.on(p.fontSize, l.text, char)
+	if err != nil {
+		return pose{}, err
+	}
+	size := math.Float64frombits(bits)
+	if size < 0 {
+		a, b, c, d, size = -a, -b, -c, -d, -size
+	}
+	quarter := math.Atan2(b, a) / (math.Pi / 2)
+	turns := math.Round(quarter)
+	return pose{
+		turns:    int(turns) & 3,
+		straight: math.Abs(quarter-turns) < 0.1,
+		mirrored: a*d < b*c,
+		size:     float32(size * math.Hypot(c, d)),
+	}, nil
 }
 
 // visible reports whether a character leaves a mark and is part of a word.
@@ -167,18 +260,52 @@ func visible(r rune) bool {
 	if r > ' ' && r < 0x7F {
 		return true
 	}
-	return r == hyphen || r > ' ' && r != 0xFFFE && r != 0xFFFF &&
-		!unicode.IsSpace(r) && !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r)
+	return r == hyphen || r == softHyphen || r > ' ' && r != 0xFFFE && r != 0xFFFF &&
+		!unicode.IsSpace(r) && !page.Invisible(r)
 }
 
-// hyphen is how PDFium shows a hyphen at the end of a run of text that seems to
-// go on elsewhere.
-const hyphen = 2
+const (
+	// hyphen is how PDFium shows a hyphen at the end of a run of text that seems to
+	// go on elsewhere.
+	hyphen = 2
+	// softHyphen is a hyphen where it is drawn.
+	softHyphen = 0xAD
+)
+
+// printed returns the character that a page shows for one of PDFium's.
+func printed(r rune) rune {
+	switch {
+	case r > ' ' && r < 0x7F:
+		return r
+	case r == hyphen, r == softHyphen, r == 0x2010, r == 0x2011: // the same hyphen, breaking or not
+		return '-'
+	case r > unicode.MaxRune || r >= 0xD800 && r < 0xE000:
+		return unicode.ReplacementChar
+	}
+	return page.Symbol(r)
+}
+
+// boxOf returns the box of a character, in user space and on the page; ok is false
+// if its middle is outside the visible box.
+func (l *loaded) boxOf(char int, width, height float32) (user rect, box page.Box, ok bool, err error) {
+	got, err := l.p.on(l.p.looseBox, l.text, char, l.p.scratch)
+	if err != nil {
+		return user, box, false, err
+	}
+	if user, err = l.p.rectF(); err != nil {
+		return user, box, false, err
+	}
+	box = l.frame.rect(user)
+	x, y := (box.X0+box.X1)/2, (box.Y0+box.Y1)/2
+	// The comparison is false for a NaN, too.
+	return user, box, got != 0 && x >= 0 && x <= width && y >= 0 && y <= height, nil
+}
 
 // words returns the words inside the visible box, in reading order. Text that
-// is aslant or runs another way than the page, such as a watermark, is left out.
+// is aslant or runs another way than the page, such as a watermark, is left out;
+// a stamp is noted.
 func (l *loaded) words() ([]page.Word, error) {
-	var b builder
+	b := builder{object: l.objectOf}
 	width, height := l.frame.size()
 	for i := range l.chars {
 		u, err := l.p.on(l.p.unicode, l.text, i)
@@ -187,92 +314,112 @@ func (l *loaded) words() ([]page.Word, error) {
 		}
 		r := rune(uint32(u))
 		if !visible(r) {
-			b.end()
+			if unicode.IsSpace(r) && b.between != spaced {
+				generated, err := l.p.on(l.p.generated, l.text, i)
+				if err != nil {
+					return nil, err
+				}
+				if uint32(generated) != 1 {
+					b.between = spaced
+				}
+			}
 			continue
 		}
-		if r == hyphen {
-			r = '-'
-		}
-		if r > unicode.MaxRune || r >= 0xD800 && r < 0xE000 {
-			r = unicode.ReplacementChar
-		}
-		ok, err := l.p.on(l.p.looseBox, l.text, i, l.p.scratch)
+		user, box, ok, err := l.boxOf(i, width, height)
 		if err != nil {
 			return nil, err
 		}
-		user, err := l.p.rectF()
-		if err != nil {
-			return nil, err
-		}
-		box := l.frame.rect(user)
-		x, y := (box.X0+box.X1)/2, (box.Y0+box.Y1)/2
-		// The comparison is false for a NaN, too.
-		if ok == 0 || !(x >= 0 && x <= width && y >= 0 && y <= height) {
+		if !ok {
 			b.end()
 			continue
 		}
-		if b.continues(box) {
-			b.add(r, box)
+		if l.unseen != nil {
+			hidden, err := l.isUnseen(i, user)
+			if err != nil {
+				return nil, err
+			}
+			if hidden {
+				continue
+			}
+		}
+		if r == softHyphen && box.X1-box.X0 < (box.Y1-box.Y0)*0.05 {
+			continue // it has no glyph
+		}
+		r = printed(r)
+		goesOn, err := b.continues(box, i)
+		if err != nil {
+			return nil, err
+		}
+		if goesOn {
+			b.add(r, box, i)
 			continue
 		}
 		b.end()
-		turns, straight, err := l.turnsOf(i)
+		pose, err := l.poseOf(i)
 		if err != nil {
 			return nil, err
 		}
-		if !straight || turns != l.frame.turns {
+		if !pose.straight || pose.mirrored || pose.turns != l.frame.turns {
+			b.stray(r, box, pose.mirrored)
 			continue
 		}
-		base, size, err := l.fontOf(i)
+		base, err := l.baseOf(i)
 		if err != nil {
 			return nil, err
 		}
-		b.begin(r, box, base, size, i)
+		b.begin(r, box, base, pose.size, i)
 	}
 	b.end()
 	if err := l.findJoints(&b); err != nil {
 		return nil, err
 	}
+	l.findStamps(&b)
 	order(b.words)
-	return b.words, nil
+	return once(b.words), nil
 }
 
-// fontOf returns the baseline and the font size of a character, as they appear
-// on the page.
-func (l *loaded) fontOf(char int) (base, size float32, err error) {
+// isUnseen reports whether a character is one of those that nobody sees.
+func (l *loaded) isUnseen(char int, user rect) (bool, error) {
+	o, err := l.objectOf(char)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range l.unseen[uint32(o)] {
+		if abs(r.left-user.left)+abs(r.bottom-user.bottom) < 0.2 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// objectOf returns the text object that a character belongs to.
+func (l *loaded) objectOf(char int) (uint64, error) { return l.p.on(l.p.object, l.text, char) }
+
+// baseOf returns the baseline of a character on the page.
+func (l *loaded) baseOf(char int) (float32, error) {
 	p := l.p
 	if _, err := p.on(p.origin, l.text, char, p.scratch, p.scratch+8); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	x, _ := p.mem.ReadFloat64Le(p.scratch)
 	y, _ := p.mem.ReadFloat64Le(p.scratch + 8)
-	_, base = l.frame.point(float32(x), float32(y))
-	bits, err := p.on(p.fontSize, l.text, char)
-	if err != nil {
-		return 0, 0, err
-	}
-	size = float32(math.Float64frombits(bits))
-	if _, err := p.on(p.matrix, l.text, char, p.scratch); err != nil {
-		return 0, 0, err
-	}
-	scale := math.Hypot(float64(p.float32At(p.scratch+8)), float64(p.float32At(p.scratch+12)))
-	return base, size * float32(scale), nil
+	_, base := l.frame.point(float32(x), float32(y))
+	return base, nil
 }
 
 // findJoints fills in where words go on in another text object. Most words do
 // not, which two calls tell.
 func (l *loaded) findJoints(b *builder) error {
-	object := func(char int) (uint64, error) {
-		return l.p.on(l.p.object, l.text, char)
-	}
+	from := 0
 	for w := range b.words {
 		n := len(b.words[w].Edges) - 1
-		at := b.first[w]
-		first, err := object(at)
+		chars := b.chars[from : from+n]
+		from += n
+		first, err := l.objectOf(int(chars[0]))
 		if err != nil {
 			return err
 		}
-		last, err := object(at + n - 1)
+		last, err := l.objectOf(int(chars[n-1]))
 		if err != nil {
 			return err
 		}
@@ -280,7 +427,7 @@ func (l *loaded) findJoints(b *builder) error {
 			continue
 		}
 		for i := 1; i < n; i++ {
-			o, err := object(at + i)
+			o, err := l.objectOf(int(chars[i]))
 			if err != nil {
 				return err
 			}
@@ -295,50 +442,169 @@ func (l *loaded) findJoints(b *builder) error {
 
 // builder puts characters together to words.
 type builder struct {
-	words []page.Word
-	first []int // the index of each word's first character
-	open  bool
-	text  []byte
-	word  page.Word
-	char  int
+	// object returns the text object that a character belongs to.
+	object func(char int) (uint64, error)
+	words  []page.Word
+	chars  []int32 // the index of each character of the words, one after the other
+	open   bool
+	text   []byte
+	word   page.Word
+	last   page.Box // of the last character
+	// between is what stood after the last character.
+	between between
+	strays  []stray
+	// mirrored is where text is mirrored.
+	mirrored page.Box
 }
 
+// between is what the page has between two characters.
+type between uint8
+
+const (
+	nothing between = iota // or a space that PDFium made of a gap
+	spaced                 // a space character
+)
+
+// How wide a gap within a word may be, in font sizes. A word space is at least a
+// fifth wide; kerning leaves less. Where the page has a space character, also a
+// narrow one counts, but not one that kerning takes back.
+const (
+	widestGap    = 0.18
+	widestSpaced = 0.06
+)
+
 // Within a word, characters stand on one line, and the next begins where the
-// last ended, give or take a tenth of the line's height. A word space is at
-// least twice as wide; two cells that are printed apart usually are, too.
-func (b *builder) continues(box page.Box) bool {
+// last ended, give or take what kerning does.
+func (b *builder) continues(box page.Box, char int) (bool, error) {
 	if !b.open {
-		return false
+		return false, nil
 	}
-	h := b.word.Box.Y1 - b.word.Box.Y0
-	gap := box.X0 - b.word.Box.X1
-	return gap < h*0.1 && gap > -h*0.1 &&
-		abs(box.Y0-b.word.Box.Y0) < h*0.1 && abs(box.Y1-b.word.Box.Y1) < h*0.1
+	h := b.last.Y1 - b.last.Y0
+	if abs(box.Y0-b.last.Y0) >= h*0.1 || abs(box.Y1-b.last.Y1) >= h*0.1 {
+		return false, nil
+	}
+	gap, most := box.X0-b.last.X1, b.word.Size*widestGap
+	if b.between == spaced {
+		most = b.word.Size * widestSpaced
+	}
+	if gap >= most {
+		return false, nil
+	}
+	if gap > -h*0.1 {
+		return true, nil
+	}
+	// Characters of one text may overlap more, as long as they go on: their widths
+	// can be wrong. Two cells that overlap are two texts.
+	if box.X0 <= b.last.X0+(b.last.X1-b.last.X0)*0.3 {
+		return false, nil
+	}
+	own, err := b.object(int(b.chars[len(b.chars)-1]))
+	if err != nil {
+		return false, err
+	}
+	next, err := b.object(char)
+	return own == next, err
 }
 
 func (b *builder) begin(r rune, box page.Box, base, size float32, char int) {
 	b.open = true
 	b.text = append(b.text[:0], string(r)...)
 	b.word = page.Word{Box: box, Base: base, Size: size, Edges: []float32{box.X0, box.X1}}
-	b.char = char
+	b.next(box, char)
 }
 
-func (b *builder) add(r rune, box page.Box) {
+func (b *builder) add(r rune, box page.Box, char int) {
 	b.text = append(b.text, string(r)...)
 	w := &b.word
 	w.Edges[len(w.Edges)-1] = box.X0
 	w.Edges = append(w.Edges, box.X1)
 	w.Box = w.Box.Union(box)
+	b.next(box, char)
+}
+
+func (b *builder) next(box page.Box, char int) {
+	b.last, b.between = box, nothing
+	b.chars = append(b.chars, int32(char))
 }
 
 func (b *builder) end() {
+	b.between = nothing
 	if !b.open {
 		return
 	}
 	b.open = false
 	b.word.Text = string(b.text)
 	b.words = append(b.words, b.word)
-	b.first = append(b.first, b.char)
+}
+
+// stray is a run of text that is no word, since it is aslant or runs another way.
+type stray struct {
+	text string
+	box  page.Box
+}
+
+// Of text that is no word so much is looked at for a stamp.
+const (
+	maxStrays  = 64
+	maxStamped = 64 // bytes of one run
+)
+
+func (b *builder) stray(r rune, box page.Box, mirrored bool) {
+	if mirrored {
+		b.mirrored = b.mirrored.Union(box)
+	}
+	n := len(b.strays)
+	if n == 0 || len(b.strays[n-1].text) >= maxStamped {
+		if n == maxStrays {
+			return
+		}
+		b.strays = append(b.strays, stray{})
+		n++
+	}
+	s := &b.strays[n-1]
+	if b.between == spaced && s.text != "" {
+		s.text += " "
+	}
+	s.text += string(r)
+	s.box = s.box.Union(box)
+	b.between = nothing
+}
+
+// stamps are the words that make a bill another thing than it seems, where they
+// stand aslant or large over the page.
+var stamps = regexp.MustCompile(`(?i)\b(VOID(ED)?|CANCELL?(ED)?|SUPERSEDED|DUPLICATE|SPECIMEN|DRAFT|REJECTED|NOT VALID|DO NOT SHIP|ON HOLD)\b`)
+
+// bigWord is the font size from which a word that stands upright is a stamp, in
+// points.
+const bigWord = 20
+
+// findStamps notes the stamps of the page.
+func (l *loaded) findStamps(b *builder) {
+	for _, s := range b.strays {
+		if m := stamps.FindString(page.Seen(s.text)); m != "" {
+			l.stamp(s.box, m)
+		}
+	}
+	for i := range b.words {
+		if w := &b.words[i]; w.Size >= bigWord {
+			if m := stamps.FindString(page.Seen(w.Text)); m != "" {
+				l.stamp(w.Box, m)
+			}
+		}
+	}
+	if b.mirrored != (page.Box{}) {
+		l.note(page.Unsure, b.mirrored, "", "text here is mirrored and was not read; compare it with the picture of the page")
+	}
+}
+
+// stamp notes a stamp, unless the page has it already.
+func (l *loaded) stamp(at page.Box, text string) {
+	for _, n := range l.notes {
+		if n.Kind == page.Stamp && strings.EqualFold(n.Text, text) {
+			return
+		}
+	}
+	l.note(page.Stamp, at, text, stampMessage(text))
 }
 
 // order sorts words as they are read: those whose baselines are within a third
@@ -354,6 +620,39 @@ func order(words []page.Word) {
 		from = to
 	}
 }
+
+// copied is how far apart a text and its copy may be, in points: some programs
+// print bold text twice, or lay a copy of all text over it.
+const copied = 2
+
+// once leaves out words that are copies of words before them. What stands so close
+// that it overlaps can be nothing else.
+func once(words []page.Word) []page.Word {
+	// By text the last word that has it, and by word the one before it; from 1.
+	last := make(map[string]int32, len(words))
+	before := make([]int32, len(words)+1)
+	kept := words[:0]
+	for _, w := range words {
+		near := min(copied, w.Size*0.4)
+		again := false
+		j := last[w.Text]
+		for range maxCopies {
+			if j == 0 || again || w.Base-kept[j-1].Base > w.Size+copied {
+				break
+			}
+			again = abs(kept[j-1].Box.X0-w.Box.X0) <= near && abs(kept[j-1].Base-w.Base) <= near
+			j = before[j]
+		}
+		if !again {
+			kept = append(kept, w)
+			before[len(kept)], last[w.Text] = last[w.Text], int32(len(kept))
+		}
+	}
+	return kept
+}
+
+// maxCopies is how many earlier words of the same text a word is compared with.
+const maxCopies = 64
 
 func abs(v float32) float32 {
 	if v < 0 {

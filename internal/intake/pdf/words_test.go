@@ -40,20 +40,34 @@ func TestFramesTurnThePageUpright(t *testing.T) {
 	}
 }
 
-// glyphs sets a text in characters of 5 points.
-func glyphs(b *builder, x, y float32, text string) {
+// set sets a text in characters of 5 points, as a text object of its own.
+func set(b *builder, x, y float32, text string) {
+	var objects []int
+	if b.object != nil {
+		for i := range b.chars {
+			o, _ := b.object(i)
+			objects = append(objects, int(o))
+		}
+	}
+	own, from := len(objects), len(objects)
+	b.object = func(char int) (uint64, error) {
+		if char < from {
+			return uint64(objects[char]), nil
+		}
+		return uint64(1000 + own), nil
+	}
 	for i, r := range []rune(text) {
 		if !visible(r) {
-			b.end()
+			b.between = spaced
 			continue
 		}
 		box := page.Box{X0: x + 5*float32(i), Y0: y, X1: x + 5*float32(i) + 5, Y1: y + 9}
-		if b.continues(box) {
-			b.add(r, box)
+		if on, _ := b.continues(box, len(b.chars)); on {
+			b.add(r, box, len(b.chars))
 			continue
 		}
 		b.end()
-		b.begin(r, box, y+7, 9, i)
+		b.begin(r, box, y+7, 9, len(b.chars))
 	}
 }
 
@@ -63,13 +77,15 @@ func TestCharactersBecomeWords(t *testing.T) {
 		set  func(*builder)
 		want []string
 	}{
-		{"spaces part words", func(b *builder) { glyphs(b, 0, 0, "TWO WORDS") }, []string{"TWO", "WORDS"}},
-		{"no-break spaces part words", func(b *builder) { glyphs(b, 0, 0, "TWO\u00a0WORDS") }, []string{"TWO", "WORDS"}},
-		{"a gap parts words", func(b *builder) { glyphs(b, 0, 0, "PANT"); glyphs(b, 22.9, 0, "2.03") }, []string{"PANT", "2.03"}},
-		{"what is printed over the end is another word", func(b *builder) { glyphs(b, 0, 0, "PANTS"); glyphs(b, 23, 0, "2.03") }, []string{"PANTS", "2.03"}},
-		{"without a gap it is one word", func(b *builder) { glyphs(b, 0, 0, "PANT"); glyphs(b, 20, 0, "2.03") }, []string{"PANT2.03"}},
-		{"the next line is another word", func(b *builder) { glyphs(b, 0, 0, "A"); glyphs(b, 5, 12, "B") }, []string{"A", "B"}},
-		{"a step to the left begins another word", func(b *builder) { glyphs(b, 50, 0, "A"); glyphs(b, 0, 0, "B") }, []string{"A", "B"}},
+		{"spaces part words", func(b *builder) { set(b, 0, 0, "TWO WORDS") }, []string{"TWO", "WORDS"}},
+		{"no-break spaces part words", func(b *builder) { set(b, 0, 0, "TWO\u00a0WORDS") }, []string{"TWO", "WORDS"}},
+		{"a gap parts words", func(b *builder) { set(b, 0, 0, "PANT"); set(b, 22.9, 0, "2.03") }, []string{"PANT", "2.03"}},
+		{"what is printed over the end is another word", func(b *builder) { set(b, 0, 0, "PANTS"); set(b, 23, 0, "2.03") }, []string{"PANTS", "2.03"}},
+		{"without a gap it is one word", func(b *builder) { set(b, 0, 0, "PANT"); set(b, 20, 0, "2.03") }, []string{"PANT2.03"}},
+		{"a gap that kerning makes does not", func(b *builder) { set(b, 0, 0, "T204"); set(b, 21.5, 0, "17") }, []string{"T20417"}},
+		{"nor an overlap", func(b *builder) { set(b, 0, 0, "T204"); set(b, 19.3, 0, "17") }, []string{"T20417"}},
+		{"the next line is another word", func(b *builder) { set(b, 0, 0, "A"); set(b, 5, 12, "B") }, []string{"A", "B"}},
+		{"a step to the left begins another word", func(b *builder) { set(b, 50, 0, "A"); set(b, 0, 0, "B") }, []string{"A", "B"}},
 	} {
 		var b builder
 		c.set(&b)

@@ -1,0 +1,100 @@
+package pdf
+
+import (
+	"errors"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"tallyman/internal/page"
+)
+
+// bitmap is a rendering of a page in PDFium's memory: 4 bytes a pixel, BGRx.
+type bitmap struct {
+	p              *pdfium
+	handle, buffer uint32
+	width, height  int
+	x, y           int     // where its corner is in the picture of the whole page
+	scale          float32 // pixels per point
+	stride         uint32
+}
+
+var errBitmap = trap{errors.New("the picture is outside PDFium's memory")}
+
+// view says how a page is rendered.
+type view struct {
+	width int // of the whole page, in pixels
+	// box is the part of the page that is wanted; zero for all of it.
+	box page.Box
+}
+
+// render renders the page, upright and on white; flags are PDFium's. The result is
+// nil if there is no memory for it.
+func (l *loaded) render(v view, flags uint64) (*bitmap, error) {
+	p := l.p
+	w, h := l.frame.size()
+	height := max(1, int(float32(v.width)*h/w+0.5))
+	b := &bitmap{p: p, width: v.width, height: height, scale: float32(v.width) / w}
+	if v.box != (page.Box{}) {
+		b.x, b.y = max(int(v.box.X0*b.scale)-1, 0), max(int(v.box.Y0*b.scale)-1, 0)
+		b.width = max(min(int(v.box.X1*b.scale)+2, b.width)-b.x, 1)
+		b.height = max(min(int(v.box.Y1*b.scale)+2, b.height)-b.y, 1)
+	}
+	var err error
+	if b.handle, err = p.call("FPDFBitmap_Create", uint64(b.width), uint64(b.height), 0); err != nil || b.handle == 0 {
+		return nil, err
+	}
+	if _, err := p.call("FPDFBitmap_FillRect", uint64(b.handle), 0, 0, uint64(b.width), uint64(b.height), 0xFFFFFFFF); err != nil {
+		return nil, err
+	}
+	turn := uint64((l.frame.turns - l.rotation) & 3)
+	if _, err := p.call("FPDF_RenderPageBitmap", uint64(b.handle), uint64(l.page), api.EncodeI32(int32(-b.x)), api.EncodeI32(int32(-b.y)),
+		uint64(v.width), uint64(height), turn, flags); err != nil {
+		return nil, err
+	}
+	if b.buffer, err = p.call("FPDFBitmap_GetBuffer", uint64(b.handle)); err != nil {
+		return nil, err
+	}
+	b.stride, err = p.call("FPDFBitmap_GetStride", uint64(b.handle))
+	return b, err
+}
+
+// free gives the memory back, and returns err or what fails then.
+func (b *bitmap) free(err error) error {
+	if _, e := b.p.call("FPDFBitmap_Destroy", uint64(b.handle)); err == nil {
+		err = e
+	}
+	return err
+}
+
+// pixels returns the pixels of both bitmaps. They are valid until PDFium is called.
+func (b *bitmap) pixels(other *bitmap) (own, others []byte, err error) {
+	own, ok := b.p.mem.Read(b.buffer, b.stride*uint32(b.height))
+	others, too := b.p.mem.Read(other.buffer, other.stride*uint32(other.height))
+	if !ok || !too || len(own) != len(others) {
+		return nil, nil, errBitmap
+	}
+	return own, others, nil
+}
+
+// difference compares two renderings in a box of the page: the largest difference
+// of a color, and in how many pixels it is one that everybody sees. The sides of
+// the box are left out, where a neighbour may reach in.
+func (b *bitmap) difference(own, others []byte, box page.Box) (most, ink int) {
+	aside := (box.X1 - box.X0) / 8
+	x0, x1 := int((box.X0+aside)*b.scale)-b.x, int((box.X1-aside)*b.scale)-b.x
+	y0, y1 := int(box.Y0*b.scale)-b.y, int(box.Y1*b.scale)-b.y
+	for y := max(y0, 0); y <= min(y1, b.height-1); y++ {
+		for x := max(x0, 0); x <= min(x1, b.width-1); x++ {
+			at, here := y*int(b.stride)+4*x, 0
+			for i := at; i < at+3; i++ {
+				d := int(own[i]) - int(others[i])
+				here = max(here, d, -d)
+			}
+			most = max(most, here)
+			if here >= seenFrom {
+				ink++
+			}
+		}
+	}
+	return most, ink
+}
