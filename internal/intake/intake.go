@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"tallyman/internal/bol"
@@ -184,17 +185,17 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 		}
 		return err
 	}
-	turn := make(chan struct{}, 1)
+	var turn sync.Mutex
 	for i, f := range files {
 		pages, err := r.pdf.Read(ctx, f, f.Size, func(p page.Page) error {
 			if err := reader.Add(i, p); err != nil {
 				return err
 			}
 			if progress != nil {
-				turn <- struct{}{}
+				turn.Lock()
+				defer turn.Unlock()
 				pages, bills, lines := reader.Progress()
 				progress(Progress{File: i, Pages: pages, Bills: bills, Lines: lines})
-				<-turn
 			}
 			return nil
 		})

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -65,7 +66,27 @@ func NewReader(pool *worker.Pool, l Limits) *Reader {
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
-	args, err := json.Marshal(readArgs{Size: size})
+	parts, err := partsOf(src, size)
+	if err != nil {
+		return 0, err
+	}
+	for i, part := range parts {
+		n, err := r.readPart(ctx, src, part, pages, each)
+		if err != nil {
+			if len(parts) > 1 {
+				err = fault.In(fmt.Sprintf("PDF %d of the %d in the file", i+1, len(parts)), err)
+			}
+			return 0, err
+		}
+		pages += n
+	}
+	return pages, nil
+}
+
+// readPart reads one PDF of a file, after which its pages are counted on from
+// before.
+func (r *Reader) readPart(ctx context.Context, file io.ReaderAt, part part, before int, each func(page.Page) error) (pages int, err error) {
+	args, err := json.Marshal(readArgs{Size: part.size})
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
@@ -73,14 +94,17 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 	if err != nil {
 		return 0, err
 	}
-	j := &job{reader: r, ctx: ctx, src: src, args: args, each: each}
-	if size > 1<<20 {
+	j := &job{reader: r, ctx: ctx, src: io.NewSectionReader(file, part.offset, part.size), args: args, before: before, each: each}
+	if part.size > 1<<20 {
 		// Large enough for a second worker to be worth while before it is known
 		// how many pages there are.
 		j.help()
 	}
 	j.work(lease)
 	j.helpers.Wait()
+	if j.panicked != nil {
+		panic(j.panicked)
+	}
 	if j.err != nil {
 		return 0, j.err
 	}
@@ -97,14 +121,18 @@ type job struct {
 	src    io.ReaderAt
 	args   []byte
 	each   func(page.Page) error
+	before int // pages of the PDFs before this one in the file
 
 	helpers sync.WaitGroup
 
 	mu    sync.Mutex
-	err   error   // the first that ended a worker's part
-	pages int     // 0 until a worker has opened the document
-	left  []*span // what has not been given out: one for each worker that came
-	read  int     // how many pages have been handed over
+	err   error // the first that ended a worker's part
+	pages int   // 0 until a worker has opened the document
+	// panicked is the first panic of the function that gets the pages. It is
+	// raised again in the goroutine of who reads, which may be prepared for it.
+	panicked error
+	left     []*span // what has not been given out: one for each worker that came
+	read     int     // how many pages have been handed over
 }
 
 // span is a run of pages that one worker is to read: from next up to, not
@@ -123,6 +151,14 @@ func (j *job) help() {
 // work lets one worker read until no page is left.
 func (j *job) work(lease *worker.Lease) {
 	defer lease.Release()
+	defer func() {
+		if v := recover(); v != nil {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			err := fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			j.panicked, j.err = cmp.Or(j.panicked, err), cmp.Or(j.err, err)
+		}
+	}()
 	own := &span{}
 	current := 0 // the page that the worker is at, 0 before the first
 	err := lease.Call(j.ctx, worker.Request{
@@ -150,6 +186,7 @@ func (j *job) work(lease *worker.Lease) {
 				return errWire
 			}
 			current++
+			p.Number += j.before
 			if err := j.each(p); err != nil {
 				return err
 			}
@@ -166,7 +203,7 @@ func (j *job) work(lease *worker.Lease) {
 	}
 	if code := fault.CodeOf(err); current > 0 &&
 		(code == fault.TooSlow || code == fault.TooMuchMemory || code == fault.WorkerCrashed) {
-		err = fault.In(fmt.Sprintf("page %d", current), err)
+		err = fault.In(fmt.Sprintf("page %d", j.before+current), err)
 	}
 	j.err = err
 }
@@ -186,8 +223,8 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		return 0, 0, nil
 	}
 	if j.pages == 0 {
-		if pages > j.reader.limits.Pages {
-			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split it", pages, j.reader.limits.Pages)
+		if all := j.before + pages; all > j.reader.limits.Pages {
+			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split it", all, j.reader.limits.Pages)
 		}
 		j.pages = pages
 		j.left = append(j.left, &span{1, pages + 1})
@@ -238,7 +275,39 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	}
 	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
-	args, err := json.Marshal(pictureArgs{Size: size, Page: number, Width: width})
+	parts, err := partsOf(src, size)
+	if err != nil {
+		return nil, err
+	}
+	before := 0
+	for i, part := range parts {
+		p, err := r.picture(ctx, src, part, number-before, width)
+		if i == len(parts)-1 || fault.CodeOf(err) != fault.NoSuchPage {
+			if fault.CodeOf(err) == fault.NoSuchPage && before > 0 {
+				return nil, fault.New(fault.NoSuchPage, "there is no page %d: the file's %d PDFs have %d", number, len(parts), before+pagesOf(err))
+			}
+			return p, err
+		}
+		before += pagesOf(err)
+	}
+	return nil, errWire
+}
+
+// pagesOf returns how many pages a document has that lacks the wanted one.
+func pagesOf(err error) int {
+	var f *fault.Error
+	var details struct{ Pages int }
+	if errors.As(err, &f) {
+		if raw, ok := f.Details.(json.RawMessage); ok && json.Unmarshal(raw, &details) == nil {
+			return max(details.Pages, 0)
+		}
+	}
+	return 0
+}
+
+// picture renders a page of one PDF of a file.
+func (r *Reader) picture(ctx context.Context, file io.ReaderAt, part part, number, width int) (*Picture, error) {
+	args, err := json.Marshal(pictureArgs{Size: part.size, Page: number, Width: width})
 	if err != nil {
 		return nil, fmt.Errorf("rendering a page: %w", err)
 	}
@@ -251,7 +320,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	err = lease.Call(ctx, worker.Request{
 		Method: methodPicture,
 		Args:   args,
-		Source: src,
+		Source: io.NewSectionReader(file, part.offset, part.size),
 		Reply: func(payload []byte) error {
 			if p.PageWidth == 0 {
 				r := &wireReader{b: payload}

@@ -207,7 +207,10 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if !bytes.Contains(head, []byte("%PDF-")) {
+	if err := packed(src, size, head); err != nil {
+		return err
+	}
+	if !bytes.Contains(head, header) || bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
 	// The end mark near the beginning of a file for the web is not its last.
@@ -238,6 +241,7 @@ func looksLike(head []byte) string {
 	for _, k := range []struct{ magic, name string }{
 		{"PK\x03\x04", "it looks like a ZIP archive or an Office document"},
 		{"\xD0\xCF\x11\xE0", "it looks like an old Office document"},
+		{"\x1F\x8B", "it looks like a file compressed with gzip"},
 		{"\x89PNG", "it looks like a PNG picture"},
 		{"\xFF\xD8\xFF", "it looks like a JPEG picture"},
 		{"II*\x00", "it looks like a TIFF picture"},
@@ -272,7 +276,7 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 		return err
 	}
 	if a.Page < 1 || a.Page > doc.pages {
-		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, doc.pages), doc.close())
+		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, doc.pages).With(map[string]int{"pages": doc.pages}), doc.close())
 	}
 	l, err := doc.load(a.Page)
 	var damaged errDamaged

@@ -185,11 +185,22 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	}
 	proc := l.slot.proc
 	sp.Int("pid", int64(proc.cmd.Process.Pid))
+	// The slot has no worker until it is known that this one can be kept: a
+	// function of the request that panics leaves it in the middle of the call.
+	l.slot.proc = nil
+	returned := false
+	defer func() {
+		if !returned {
+			proc.end()
+		}
+	}()
 	keep, err := proc.call(ctx, l.pool.config.Stall, r)
+	returned = true
 	sp.Int("bytes", proc.handed)
 	sp.Int("replies", proc.replies)
-	if !keep {
-		l.slot.proc = nil
+	if keep {
+		l.slot.proc = proc
+	} else {
 		proc.kill()
 		err = proc.autopsy(ctx, l.pool.config, err)
 		if err != nil {
@@ -232,9 +243,19 @@ type process struct {
 	stderr *tail
 	// What passed in the last call: bytes of its source, replies of the worker.
 	handed, replies int64
-	// stalled is set by the clock that killed the process.
+	// stalled is set when the clock has killed the process, or is about to.
 	stalled atomic.Bool
+	// after starts the clock: time.AfterFunc.
+	after func(time.Duration, func()) clock
 }
+
+// clock is the part of a time.Timer that a call needs.
+type clock interface {
+	Reset(time.Duration) bool
+	Stop() bool
+}
+
+func afterFunc(d time.Duration, f func()) clock { return time.AfterFunc(d, f) }
 
 func (s *slot) start(p *Pool) error {
 	if s.proc != nil {
@@ -262,7 +283,7 @@ func (s *slot) start(p *Pool) error {
 		}
 	}
 	dieWithParent(cmd)
-	proc := &process{cmd: cmd, stderr: &tail{}}
+	proc := &process{cmd: cmd, stderr: &tail{}, after: afterFunc}
 	cmd.Stderr = proc.stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -293,7 +314,7 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 	p.handed, p.replies = 0, 0
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	clock := time.AfterFunc(stall, func() {
+	clock := p.after(stall, func() {
 		p.stalled.Store(true)
 		p.kill()
 	})
@@ -311,7 +332,13 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		if err != nil {
 			return false, err
 		}
-		clock.Stop()
+		if !clock.Stop() {
+			// Its function may not have begun yet; it will end the worker all the same.
+			p.stalled.Store(true)
+			if kind != frameEnd {
+				return false, errors.New("the sign of life came too late")
+			}
+		}
 		switch kind {
 		case frameAlive:
 		case frameRead:
