@@ -60,7 +60,7 @@ func (r *reading) moved(by int) *reading {
 
 // storedVersion changes with what stored holds: gob leaves out in silence what
 // another version calls otherwise.
-const storedVersion = 2
+const storedVersion = 3
 
 // stored is a Pages as it is encoded.
 type stored struct {
