@@ -245,17 +245,7 @@ type process struct {
 	handed, replies int64
 	// stalled is set when the clock has killed the process, or is about to.
 	stalled atomic.Bool
-	// after starts the clock: time.AfterFunc.
-	after func(time.Duration, func()) clock
 }
-
-// clock is the part of a time.Timer that a call needs.
-type clock interface {
-	Reset(time.Duration) bool
-	Stop() bool
-}
-
-func afterFunc(d time.Duration, f func()) clock { return time.AfterFunc(d, f) }
 
 func (s *slot) start(p *Pool) error {
 	if s.proc != nil {
@@ -283,7 +273,7 @@ func (s *slot) start(p *Pool) error {
 		}
 	}
 	dieWithParent(cmd)
-	proc := &process{cmd: cmd, stderr: &tail{}, after: afterFunc}
+	proc := &process{cmd: cmd, stderr: &tail{}}
 	cmd.Stderr = proc.stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -314,7 +304,7 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 	p.handed, p.replies = 0, 0
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	clock := p.after(stall, func() {
+	clock := time.AfterFunc(stall, func() {
 		p.stalled.Store(true)
 		p.kill()
 	})
