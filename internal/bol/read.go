@@ -108,6 +108,7 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 		return []*reading{r}
 	}
 	out[0].problems = append(out[0].problems, r.problems...)
+	out[0].notes = r.notes
 	return out
 }
 

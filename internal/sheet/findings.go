@@ -107,6 +107,9 @@ var kindsOfFindings = map[string]about{
 	string(bol.NotABill):      {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
 	string(bol.UnreadPage):    {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
 	string(bol.DamagedPage):   {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
+	string(bol.UnsureText):    {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
+	string(bol.Stamped):       {Error, "Stamp", "Look at the page: if the stamp makes the bill void, take the bill out."},
+	string(bol.Attachment):    {Error, "Attached file", "Save the attached file by itself, and add it if it holds bills."},
 
 	Mismatch:         {Error, "Does not add up", "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill."},
 	Unchecked:        {Warning, "Not checked", "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them."},
