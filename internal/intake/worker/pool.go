@@ -325,9 +325,6 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		if !clock.Stop() {
 			// Its function may not have begun yet; it will end the worker all the same.
 			p.stalled.Store(true)
-			if kind != frameEnd {
-				return false, errors.New("the sign of life came too late")
-			}
 		}
 		switch kind {
 		case frameAlive:
