@@ -1,6 +1,6 @@
-// Package node installs what tests take from npm: axe-core, which checks pages for
+// Package node installs test tools from npm: axe-core, which checks pages for
 // accessibility, and TypeScript, which checks the types of the page's scripts. The
-// lock file pins versions and checksums. Nothing of it is part of the program.
+// lock file pins versions and checksums. They are not part of the program.
 package node
 
 import (
@@ -36,7 +36,7 @@ func Modules(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("there is no folder for npm's packages: %w", err)
 	}
-	// Test binaries run side by side, and one of them installs.
+	// Test binaries run in parallel, and only one may install.
 	l := flock.New(dir + ".lock")
 	if err := l.Lock(); err != nil {
 		return "", fmt.Errorf("locking npm's packages: %w", err)

@@ -1,9 +1,9 @@
-// Package pgtest starts throwaway PostgreSQL servers for tests, from the binaries
-// that Debian's package postgresql installs. Data is in a temporary directory, which
-// Close removes; on Linux a server ends with the test binary, however that ends.
+// Package pgtest starts temporary PostgreSQL servers for tests, from the binaries of
+// Debian's package postgresql. Data is in a temporary directory, which Close removes;
+// on Linux a server ends with the test binary, however that ends.
 //
-// PostgreSQL refuses to run as root; a test that does has it run as the user
-// postgres, which the package makes.
+// PostgreSQL refuses to run as root; a test that runs as root makes it run as the
+// user postgres, which that package creates.
 package pgtest
 
 import (
@@ -30,17 +30,17 @@ import (
 	"tallyman/internal/testing/child"
 )
 
-// Server is a PostgreSQL server on a loopback port. Whoever can reach the port is
-// let in as the superuser postgres, but for the role guarded, which needs the
+// Server is a PostgreSQL server on a loopback port. Any client that can reach the
+// port may log in as the superuser postgres; only the role guarded needs the
 // Password.
 type Server struct {
-	// Port is where it listens, on 127.0.0.1.
+	// Port is the port on 127.0.0.1.
 	Port int
 
 	bin   string
 	dir   string
 	fsync bool
-	as    *account // who runs it, nil for ourselves
+	as    *account // the user that runs it, nil for this process's own
 
 	mu      sync.Mutex
 	running *exec.Cmd
@@ -50,13 +50,13 @@ type Server struct {
 // Password is the password of the role guarded.
 const Password = "s3cret@/%word"
 
-// At is a server that another process started, by its Port. It can be used, but
-// neither be stopped nor started.
+// At returns a server that another process started, by its Port. It can be used, but
+// neither stopped nor started.
 func At(port int) *Server { return &Server{Port: port} }
 
-// Start makes a server and starts it. With fsync it keeps what it commits, as a
-// server in real use does; without, it is faster and only fit for tests that do
-// not try that. Close it in the end.
+// Start creates and starts a server. With fsync it is durable, like a server in real
+// use; without, it is faster and suits only tests that do not test durability. The
+// caller closes it.
 func Start(fsync bool) (_ *Server, err error) {
 	bin, err := binaries()
 	if err != nil {
@@ -99,7 +99,7 @@ func Start(fsync bool) (_ *Server, err error) {
 	return s, err
 }
 
-// binaries finds the newest PostgreSQL there is.
+// binaries finds the newest installed PostgreSQL.
 func binaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	version := func(path string) int {
@@ -118,7 +118,7 @@ func binaries() (string, error) {
 // account is a user of the machine.
 type account struct{ uid, gid uint32 }
 
-// unprivileged is who runs the server, if we must not.
+// unprivileged returns the user to run the server, if this process may not.
 func unprivileged() (*account, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -180,7 +180,7 @@ func (s *Server) Start() error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	// Told so, it ends its own processes, too.
+	// On this signal it also ends its own processes.
 	ended, err := child.Start(cmd, syscall.SIGQUIT, cmd.Wait)
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ type Mode syscall.Signal
 
 // The modes, as pg_ctl calls them.
 const (
-	Fast      = Mode(syscall.SIGINT)  // transactions are rolled back, all is written
+	Fast      = Mode(syscall.SIGINT)  // transactions are rolled back, and everything is written
 	Immediate = Mode(syscall.SIGQUIT) // as in a crash: the next start recovers from the log
 )
 
@@ -228,7 +228,7 @@ func (s *Server) Stop(m Mode) error {
 	return nil
 }
 
-// Close stops the server and removes all that it had.
+// Close stops the server and removes its data.
 func (s *Server) Close() error {
 	return errors.Join(s.Stop(Immediate), os.RemoveAll(s.dir))
 }
@@ -238,8 +238,8 @@ func (s *Server) Address(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
 }
 
-// Database makes an empty database that nothing else uses and returns its name.
-// The test fails if it cannot.
+// Database creates an unused, empty database and returns its name. The test fails if
+// it cannot.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name, err := s.NewDatabase()
@@ -249,7 +249,7 @@ func (s *Server) Database(t testing.TB) string {
 	return name
 }
 
-// NewDatabase is Database where there is no test.
+// NewDatabase is Database without a test.
 func (s *Server) NewDatabase() (string, error) {
 	name := "test_" + strings.ToLower(rand.Text())
 	ctx := context.Background()
@@ -262,7 +262,7 @@ func (s *Server) NewDatabase() (string, error) {
 	return name, err
 }
 
-// Dump returns what pg_dump says of a database, in its custom format.
+// Dump returns pg_dump's output for a database, in its custom format.
 func (s *Server) Dump(database string) ([]byte, error) {
 	var out, text bytes.Buffer
 	cmd := s.command("pg_dump", "--format=custom", "--dbname="+s.Address(database))
@@ -273,7 +273,7 @@ func (s *Server) Dump(database string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Restore puts a dump into an empty database.
+// Restore loads a dump into an empty database.
 func (s *Server) Restore(database string, dump []byte) error {
 	cmd := s.command("pg_restore", "--exit-on-error", "--dbname="+s.Address(database))
 	cmd.Stdin = bytes.NewReader(dump)
@@ -283,7 +283,7 @@ func (s *Server) Restore(database string, dump []byte) error {
 	return nil
 }
 
-// PID is the server's first process, 0 if it does not run.
+// PID is the server's first process, 0 if it is not running.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,8 +293,7 @@ func (s *Server) PID() int {
 	return s.running.Process.Pid
 }
 
-// Exec carries out SQL in a database as the superuser. The test fails if it
-// cannot.
+// Exec executes SQL in a database as the superuser. The test fails if it cannot.
 func (s *Server) Exec(t testing.TB, database, sql string) {
 	t.Helper()
 	ctx := context.Background()

@@ -4,5 +4,5 @@ package pgtest
 
 import "os/exec"
 
-// run does nothing: only on Linux can another user be chosen.
+// run does nothing: another user can be chosen only on Linux.
 func (u *account) run(*exec.Cmd) {}

@@ -15,24 +15,23 @@ import (
 	"time"
 )
 
-// client is somebody who works with sessions of their own, one operation after the
-// other, and knows what each must hold.
+// client works with its own sessions, one operation after the other, and knows what
+// each must hold.
 type client struct {
 	*Soak
 	name   string
 	hc     *http.Client
 	random *rand.Rand
 	press  *press
-	// named are sessions under names of the client's choice, minted one under a name
-	// that the server made. kept is a session that is looked at more often than it is
-	// changed.
+	// named are sessions with names of the client's choice, minted one with a name
+	// from the server. kept is a session that is read more often than it is changed.
 	named        []*session
 	minted, kept *session
-	seen         int // how often the server had been started when the client looked last
+	seen         int // the server's start count when the client last checked its sessions
 }
 
-// names are what a client calls its sessions: different from those of others in the
-// smallest of ways, and never what a careless server would take them for.
+// names returns a client's session names: minimally different from those of other
+// clients, and easily confused by a careless server.
 func names(n int) []string {
 	return []string{
 		fmt.Sprintf("c%d", n), fmt.Sprintf("C%d", n), fmt.Sprintf("c%d ", n), fmt.Sprintf("../c%d", n),
@@ -57,7 +56,7 @@ func (s *Soak) newClient(n int) (*client, error) {
 	return c, nil
 }
 
-// work works until the run is over. The gate is held while an operation is under way.
+// work runs operations until the run is over. The gate is held during an operation.
 func (c *client) work(ctx context.Context) {
 	defer c.hc.CloseIdleConnections()
 	for ctx.Err() == nil {
@@ -74,7 +73,7 @@ func (c *client) work(ctx context.Context) {
 	}
 }
 
-// sleep waits, or until ctx ends.
+// sleep waits for a time, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -84,7 +83,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// sessions are all that the client has.
+// sessions returns all sessions of the client.
 func (c *client) sessions() []*session {
 	all := append([]*session{c.kept}, c.named...)
 	if c.minted != nil {
@@ -93,7 +92,7 @@ func (c *client) sessions() []*session {
 	return all
 }
 
-// recall looks at all sessions: what was acknowledged is there.
+// recall checks all sessions: what was acknowledged must be there.
 func (c *client) recall(ctx context.Context) {
 	for _, s := range c.sessions() {
 		c.look(ctx, s)
@@ -101,7 +100,7 @@ func (c *client) recall(ctx context.Context) {
 	}
 }
 
-// one does one thing of many.
+// one runs one random operation.
 func (c *client) one(ctx context.Context) {
 	s := c.named[c.random.IntN(len(c.named))]
 	switch c.random.IntN(5) {
@@ -114,7 +113,7 @@ func (c *client) one(ctx context.Context) {
 	}
 	n := c.random.IntN(100)
 	if s == c.kept && n < 40 && c.random.IntN(5) > 0 {
-		n += 40 // look at it
+		n += 40 // check the session
 	}
 	switch {
 	case n < 4:
@@ -167,7 +166,7 @@ func (c *client) one(ctx context.Context) {
 	}
 }
 
-// found reports a finding about a session. "" is none.
+// found reports a finding about a session. "" means none.
 func (c *client) found(f finding, s *session, what string, body []byte) {
 	if f != "" {
 		c.report.violated(string(f), "client %s, %s: %s was answered %.400q", c.name, s, what, body)
@@ -175,7 +174,7 @@ func (c *client) found(f finding, s *session, what string, body []byte) {
 	}
 }
 
-// broken reports an answer of 200 that is not what such an answer is.
+// broken reports an invalid answer of status 200.
 func (c *client) broken(s *session, what string, a answer, err error) {
 	c.report.violated(unpromised, "client %s, %s: the answer to %s cannot be understood (%v): %.300q", c.name, s, what, err, a.body)
 }
@@ -187,7 +186,7 @@ type removed struct {
 	}
 }
 
-// begin begins a session anew, by one of the routes that do.
+// begin begins a session anew, by one of the routes for it.
 func (c *client) begin(ctx context.Context, s *session, path string) {
 	a := c.ask(ctx, c.hc, request{method: "POST", path: path, sid: s.id})
 	c.beginning(s, path, a, begun)
@@ -198,7 +197,7 @@ func (c *client) clear(ctx context.Context, s *session) {
 	c.beginning(s, "/clear-session", a, ended)
 }
 
-// beginning enters that a life of a session ended.
+// beginning records the end of a session's life.
 func (c *client) beginning(s *session, what string, a answer, change func(state) state) {
 	switch a.outcome {
 	case unknown:
@@ -215,18 +214,18 @@ func (c *client) beginning(s *session, what string, a answer, change func(state)
 	}
 }
 
-// mint begins a session under a name of the server's choice, and ends the one that
-// the client had.
+// mint begins a session with a name of the server's choice, and ends the previous
+// one.
 func (c *client) mint(ctx context.Context) {
-	// Always, so that the number of sessions does not grow with time, and memory tells
-	// of leaks alone.
+	// It always ends the previous one, so that the number of sessions does not grow
+	// with time, and memory shows only leaks.
 	if old := c.minted; old != nil {
 		c.clear(ctx, old)
 		c.look(ctx, old)
 	}
 	a := c.ask(ctx, c.hc, request{method: "POST", path: "/new-session"})
 	if a.outcome != done {
-		return // a session whose name nobody was told expires
+		return // a session with an unknown name expires
 	}
 	var v struct {
 		SessionID string `json:"session_id"`
@@ -255,15 +254,15 @@ func (c *client) docs(n int) []*Document {
 	return docs
 }
 
-// figures are what an upload of bills is answered.
+// figures is the answer to an upload of bills.
 type figures struct {
 	SessionID string `json:"session_id"`
 	Bills     int
 	Lines     int
 }
 
-// attached enters what an upload of bills was answered. before are the changes that it
-// may have made whatever became of it, and change what it makes if it succeeds.
+// attached records the answer to an upload of bills. before are the changes that it
+// may have made in any case, and change is the effect of success.
 func (c *client) attached(s *session, what string, a answer, before, change func(state) state) {
 	switch a.outcome {
 	case unknown:
@@ -281,7 +280,8 @@ func (c *client) attached(s *session, what string, a answer, before, change func
 	}
 }
 
-// upload uploads n documents in one request, in place of what is there or beside it.
+// upload uploads n documents in one request, which replace the session's files or are
+// added to them.
 func (c *client) upload(ctx context.Context, s *session, n int, add bool) {
 	docs := c.docs(n)
 	r := request{method: "POST", path: "/upload", sid: s.id}
@@ -321,8 +321,8 @@ func (c *client) uploadBase64(ctx context.Context, s *session) {
 	c.attached(s, r.String(), c.ask(ctx, c.hc, r), opened, replaced(d...))
 }
 
-// race uploads and resets at the same time: the upload is in the session from before
-// the reset, and gone; or from after it, and there; or it is told that it lost.
+// race uploads and resets at the same time. The upload either came before the reset,
+// and is gone, or after it, and is there, or was superseded.
 func (c *client) race(ctx context.Context, s *session) {
 	d := c.docs(1)
 	up := request{method: "POST", path: "/upload", sid: s.id}
@@ -411,7 +411,7 @@ func (c *client) order(ctx context.Context, s *session) {
 	}
 }
 
-// look downloads the sheet as CSV, by one of the routes that have it.
+// look downloads the sheet as CSV, by one of the routes for it.
 func (c *client) look(ctx context.Context, s *session) {
 	path := []string{"/download", "/download-bol", "/download-bol/combined_data.csv"}[c.random.IntN(3)]
 	a := c.ask(ctx, c.hc, request{method: "GET", path: path, sid: s.id}, "no_sheet", "not_found")
@@ -445,7 +445,7 @@ func (c *client) download(ctx context.Context, s *session, format string) {
 	}
 }
 
-// uploadedOf leaves the sheet out of a list of files.
+// uploadedOf removes the sheet from a list of files.
 func uploadedOf(files []listed) []listed {
 	var rest []listed
 	for _, f := range files {
@@ -472,7 +472,7 @@ func (c *client) status(ctx context.Context, s *session) {
 	c.found(s.seesFiles(v.SessionExists, uploadedOf(v.AvailableFiles)), s, "/status", a.body)
 }
 
-// files lists the files and downloads one of them, which must be what was uploaded.
+// files lists the files and downloads one of them, which must match the upload.
 func (c *client) files(ctx context.Context, s *session) {
 	st, ok := s.sure()
 	if !ok || len(st.bills) == 0 {
@@ -505,7 +505,7 @@ func (c *client) files(ctx context.Context, s *session) {
 	}
 }
 
-// picture looks at the session as the page does, and at a picture of a page.
+// picture reads the session's view, as the page does, and a picture of a page.
 func (c *client) picture(ctx context.Context, s *session) {
 	a := c.ask(ctx, c.hc, request{method: "GET", path: "/view", sid: s.id})
 	if a.outcome != done {
@@ -531,7 +531,7 @@ func (c *client) picture(ctx context.Context, s *session) {
 	}
 }
 
-// process has the bills read again.
+// process makes the server read the bills again.
 func (c *client) process(ctx context.Context, s *session) {
 	a := c.ask(ctx, c.hc, request{method: "POST", path: "/process", sid: s.id}, "no_bol")
 	switch a.outcome {
@@ -551,7 +551,7 @@ func (c *client) process(ctx context.Context, s *session) {
 	}
 }
 
-// convert has a sheet made without a session.
+// convert makes a sheet without a session.
 func (c *client) convert(ctx context.Context) {
 	d := c.docs(1)[0]
 	r := request{method: "POST", path: "/convert"}
@@ -564,16 +564,16 @@ func (c *client) convert(ctx context.Context) {
 	}
 }
 
-// browse does as the page in a browser: only the cookie names the session.
+// browse works as the page in a browser: only the cookie names the session.
 func (c *client) browse(ctx context.Context) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		panic(err) // there are no options
+		panic(err) // no options are given
 	}
 	browser := &http.Client{Transport: c.hc.Transport, Jar: jar}
 	a := c.ask(ctx, browser, request{method: "POST", path: "/new-session"})
 	if a.outcome != done {
-		return // a session whose name nobody was told expires, and has no files
+		return // a session with an unknown name expires, and has no files
 	}
 	var v figures
 	if err := a.into(&v); err != nil || !c.remember(v.SessionID) {
@@ -596,7 +596,8 @@ func (c *client) browse(ctx context.Context) {
 	c.look(ctx, s)
 }
 
-// workflow is what front ends do: clear, new, upload, upload-csv, download, clear.
+// workflow runs the workflow of front ends: clear, new, upload, upload-csv, download,
+// clear.
 func (c *client) workflow(ctx context.Context, s *session) {
 	c.clear(ctx, s)
 	c.begin(ctx, s, "/new-session")
@@ -609,15 +610,15 @@ func (c *client) workflow(ctx context.Context, s *session) {
 	}
 }
 
-// gone asks for sessions that nobody ever had.
+// gone requests sessions that never existed.
 func (c *client) gone(ctx context.Context) {
 	s := newSession(fmt.Sprintf("never %s %d", c.name, c.random.Int64()))
 	c.look(ctx, s)
 	c.status(ctx, s)
 }
 
-// watch reads the events of a session while it uploads to it: the stream begins with
-// the state, and tells of an upload that succeeded.
+// watch reads the events of a session during an upload: the stream begins with the
+// state, and reports an upload that succeeded.
 func (c *client) watch(run context.Context, s *session) {
 	ctx, cancel := context.WithTimeout(run, c.o.Deadline)
 	defer cancel()
@@ -654,7 +655,7 @@ func (c *client) watch(run context.Context, s *session) {
 				if json.Unmarshal([]byte(data), &e) == nil {
 					select {
 					case events <- e:
-					default: // more than anybody needs
+					default: // more than needed
 					}
 				}
 			}

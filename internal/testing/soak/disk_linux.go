@@ -11,14 +11,13 @@ import (
 	"syscall"
 )
 
-// inPrivate is set in the environment of a process that may mount disks which nobody
-// else sees.
+// inPrivate is set in the environment of a process that may mount private disks.
 const inPrivate = "TALLYMAN_SOAK_PRIVATE"
 
 // Privately starts this program again, with the same arguments, where it may mount
-// disks that nobody else sees and that are gone when it ends: as root, or where the
-// kernel lets users have name spaces. It returns the exit code of that program, and
-// false if this is already the one that was started.
+// private disks that are gone when it ends: as root, or where the kernel lets users
+// have name spaces. It returns the exit code of that program, and false if this
+// process is already that program.
 func Privately() (code int, started bool, err error) {
 	if os.Getenv(inPrivate) != "" {
 		return 0, false, syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
@@ -32,7 +31,8 @@ func Privately() (code int, started bool, err error) {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	// It is not to go on alone. The kernel looks at the thread that started it.
+	// The program must end with this process. The kernel watches the thread that
+	// started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
@@ -53,8 +53,8 @@ func Privately() (code int, started bool, err error) {
 	return 0, true, err
 }
 
-// SmallDisk mounts a disk of a few megabytes at a directory, until the function that it
-// returns is called or this process ends.
+// SmallDisk mounts a disk of a few megabytes at a directory, until the returned
+// function is called or this process ends.
 func SmallDisk(dir string, megabytes int) (unmount func() error, err error) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
 		return nil, fmt.Errorf("mounting a small disk at %s: %w", dir, err)
@@ -62,7 +62,7 @@ func SmallDisk(dir string, megabytes int) (unmount func() error, err error) {
 	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil
 }
 
-// fill takes all the room of a disk; the function that it returns gives it back.
+// fill takes all the room of a disk; the returned function frees it.
 func fill(dir string) (empty func(), err error) {
 	path := filepath.Join(dir, ballast)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)

@@ -6,7 +6,7 @@ import "errors"
 
 var errNoDisk = errors.New("filling a disk of its own works on Linux only; leave it out with --no-full-disk")
 
-// Privately fails: there are no disks that only one program sees.
+// Privately fails: this system has no private disks.
 func Privately() (code int, started bool, err error) { return 0, false, errNoDisk }
 
 // SmallDisk fails.

@@ -12,9 +12,9 @@ import (
 )
 
 // Document is an invented PDF of bills with its order export. The numbers of its
-// bills are in no other document, and say whose it is.
+// bills are unique, and identify it.
 type Document struct {
-	// Mark is what the numbers of its bills begin with.
+	// Mark is the prefix of its bills' numbers.
 	Mark string
 	// PDF and CSV are the files.
 	PDF, CSV []byte
@@ -24,18 +24,18 @@ type Document struct {
 	xlsx   []byte
 }
 
-// XLSX are the orders as a workbook. It is made when it is first asked for.
+// XLSX returns the orders as a workbook. It is made on the first call.
 func (d *Document) XLSX() []byte {
 	d.once.Do(func() {
 		var err error
 		if d.xlsx, err = workbook(d.sample.Orders); err != nil {
-			panic(err) // a buffer takes everything
+			panic(err) // a buffer never fails
 		}
 	})
 	return d.xlsx
 }
 
-// Name is what its PDF is called when it is uploaded.
+// Name is the name of its PDF in uploads.
 func (d *Document) Name() string { return d.Mark + ".pdf" }
 
 // Bills is the number of its bills.
@@ -44,11 +44,11 @@ func (d *Document) Bills() int { return len(d.sample.Bills) }
 // Lines is the number of lines of all its bills.
 func (d *Document) Lines() int { return d.sample.Lines() }
 
-// mostBills is how many bills a document has at most: they share a mark, and differ
-// in one digit.
+// mostBills is the largest number of a document's bills: they share a mark, and
+// differ in one digit.
 const mostBills = 6
 
-// press invents documents of one client, each with a mark of its own.
+// press invents documents of one client, each with a unique mark.
 type press struct {
 	letter byte
 
@@ -57,8 +57,8 @@ type press struct {
 	pool []*Document
 }
 
-// newPress invents the samples that its documents will be made of: n of them, from a
-// seed. letter is what all marks begin with.
+// newPress invents n samples from a seed, from which it makes documents. letter is
+// the first letter of all marks.
 func newPress(letter byte, seed uint64, n int) (*press, error) {
 	p := &press{letter: letter}
 	for i := range n {
@@ -76,7 +76,7 @@ func newPress(letter byte, seed uint64, n int) (*press, error) {
 	return p, nil
 }
 
-// next makes a document that there was not before.
+// next makes a new document.
 func (p *press) next() (*Document, error) {
 	p.mu.Lock()
 	p.made++
@@ -93,7 +93,7 @@ func (p *press) next() (*Document, error) {
 	}
 	for i := range d.sample.Orders {
 		o := &d.sample.Orders[i]
-		// Rows of bills that are not in the document get a number that is no bill's.
+		// Rows of bills that are not in the document get a number that no bill has.
 		if number, ok := numbers[o.InvoiceNo]; ok {
 			o.InvoiceNo = number
 		} else {
@@ -130,7 +130,7 @@ func workbook(orders []sample.Order) ([]byte, error) {
 }
 
 // together is the sheet of some documents with the orders of one, or of none, as
-// package sample reckons it.
+// package sample calculates it.
 func together(docs []*Document, orders *Document) ([]byte, error) {
 	all := &sample.Sample{}
 	for _, d := range docs {

@@ -19,20 +19,20 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// fault is harm of one kind.
+// fault is a kind of fault to inject.
 type fault struct {
 	name string
 	ends bool // the server ends by it
 	do   func(ctx context.Context) error
 }
 
-// errMissed says that a fault did nothing, so that it does not count.
+// errMissed says that a fault had no effect, so that it does not count.
 var errMissed = errors.New("it missed")
 
 // ballast is the file that fills a disk.
 const ballast = "BALLAST"
 
-// faults are all that can be done here.
+// faults returns all faults that are possible here.
 func (s *Soak) faults() []fault {
 	all := []fault{
 		{"kill -9 of the server", true, s.killServer},
@@ -47,7 +47,7 @@ func (s *Soak) faults() []fault {
 		{"wrong request", false, s.wrongRequest},
 		{"flood of connections", false, s.flood},
 	}
-	if runtime.GOOS == "linux" { // where processes can be looked up
+	if runtime.GOOS == "linux" { // where processes can be found
 		all = append(all, fault{"kill -9 of a worker", false, s.killWorker}, fault{"worker stopped for a while", false, s.stopWorker})
 	}
 	if canStop {
@@ -59,8 +59,8 @@ func (s *Soak) faults() []fault {
 	return all
 }
 
-// later has a fault that takes its time go on while others happen. What chance decides
-// is decided before.
+// later lets a slow fault continue while others happen. Random choices are made
+// before.
 func (s *Soak) later(do func(ctx context.Context, n int)) func(context.Context) error {
 	return func(ctx context.Context) error {
 		n := s.server.random.IntN(1 << 20)
@@ -122,7 +122,7 @@ func (s *Soak) pause(ctx context.Context, pid int) error {
 	return s.probe(ctx, "SIGSTOP and SIGCONT")
 }
 
-// patience shortens what lasts in a run that is short itself.
+// patience shortens durations in a short run.
 func (s *Soak) patience(d time.Duration) time.Duration {
 	return max(200*time.Millisecond, min(d, s.o.Time/20))
 }
@@ -147,7 +147,8 @@ func (s *Soak) fullDisk(ctx context.Context) error {
 	return err
 }
 
-// meets uploads a document to a full disk, and reports whether that had no room.
+// meets uploads a document to a full disk, and reports whether there was no room for
+// it.
 func (s *Soak) meets(ctx context.Context) (bool, error) {
 	d, err := s.strays.next()
 	if err != nil {
@@ -188,7 +189,7 @@ func (s *Soak) killOnFullDisk(ctx context.Context) error {
 	return s.probe(ctx, "kill -9 and a start on a full disk")
 }
 
-// dial opens a connection to the server itself.
+// dial opens a connection directly to the server.
 func (s *Soak) dial() (*net.TCPConn, error) {
 	c, err := net.DialTimeout("tcp", strings.TrimPrefix(s.server.url(), "http://"), 5*time.Second)
 	if err != nil {
@@ -197,7 +198,8 @@ func (s *Soak) dial() (*net.TCPConn, error) {
 	return c.(*net.TCPConn), nil
 }
 
-// slowHeader begins a request and never ends its header. The server gives it up.
+// slowHeader begins a request and never ends its header. The server closes the
+// connection.
 func (s *Soak) slowHeader(ctx context.Context, n int) {
 	c, err := s.dial()
 	if err != nil {
@@ -212,7 +214,7 @@ func (s *Soak) slowHeader(ctx context.Context, n int) {
 		}
 		sleep(ctx, 200*time.Millisecond)
 	}
-	// More than ten seconds are not given.
+	// The server waits ten seconds for it.
 	if limit < 14*time.Second || ctx.Err() != nil {
 		return
 	}
@@ -275,7 +277,7 @@ func (s *Soak) read(c net.Conn, method string) (answer, error) {
 	return answer{status: resp.StatusCode, header: resp.Header, body: b}, err
 }
 
-// slowReader asks for a sheet again and again on one connection, and reads none of the
+// slowReader requests a sheet again and again on one connection, reads none of the
 // answers for a while, and then only a few.
 func (s *Soak) slowReader(ctx context.Context, n int) {
 	d, err := s.strays.next()
@@ -295,7 +297,7 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 	defer c.Close()
 	c.SetReadBuffer(4 << 10)
 	c.SetWriteDeadline(time.Now().Add(s.patience(5 * time.Second)))
-	for range 500 { // until the server takes no more, since nobody takes its answers
+	for range 500 { // until the server reads no more, since no answer is read
 		if _, err := fmt.Fprintf(c, "GET /download?format=json&_sid=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", url.QueryEscape(sid)); err != nil {
 			break
 		}
@@ -311,7 +313,7 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 	}
 }
 
-// abort breaks an upload off in the middle of its body: nothing of it stays.
+// abort breaks an upload off in the middle of its body: nothing of it may stay.
 func (s *Soak) abort(ctx context.Context) error {
 	d, err := s.strays.next()
 	if err != nil {
@@ -336,7 +338,7 @@ func (s *Soak) abort(ctx context.Context) error {
 	return nil
 }
 
-// abortDownload asks for a sheet and hangs up.
+// abortDownload requests a sheet and hangs up.
 func (s *Soak) abortDownload(ctx context.Context) error {
 	c, err := s.dial()
 	if err != nil {
@@ -350,8 +352,8 @@ func (s *Soak) abortDownload(ctx context.Context) error {
 	return c.Close()
 }
 
-// documents and exports that attack, none of which takes all the time and memory
-// there is: others are to be served meanwhile.
+// Hostile documents and exports, none of which needs all time and memory: other
+// requests must be served meanwhile.
 var (
 	hostilePDFs = []func() []byte{
 		func() []byte { return hostile.FormBomb(6, 10) }, hostile.FormLoop, hostile.PatternLoop, hostile.Type3Loop, hostile.PageTreeLoop,
@@ -403,8 +405,8 @@ func (s *Soak) hostileOrders(ctx context.Context) error {
 	return nil
 }
 
-// harmless makes a request that the server may refuse with any 4xx, and must not fail
-// at.
+// harmless makes a request that the server may refuse with any 4xx, but must not fail
+// on.
 func (s *Soak) harmless(ctx context.Context, r request) {
 	s.report.operation(r.method + " " + pathOf(r) + ", hostile")
 	began := time.Now()
@@ -422,8 +424,8 @@ func (s *Soak) tolerate(ctx context.Context, what string, began time.Time, a ans
 	s.judge(ctx, what, began, a, err, []string{e.Code})
 }
 
-// wrongRequests are what no client should send, and some of the answers that they may
-// get: 0 stands for any that net/http gives in its own words.
+// wrongRequests are requests that no client should send, with some of their allowed
+// answers: 0 means any answer that net/http gives in its own words.
 var wrongRequests = []struct {
 	text   string
 	status int
@@ -447,7 +449,7 @@ var wrongRequests = []struct {
 	{"POST /upload-csv?_sid=nobody HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1\r\n\r\nx", 400},
 	{"GET /validate-session HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
 	{"GET /page-picture?_sid=nobody&of=x HTTP/1.1\r\nHost: localhost\r\n\r\n", 404},
-	// These do not come as far as a route: net/http answers in its own words.
+	// These do not reach a route: net/http answers in its own words.
 	{"GET /status HTTP/1.1\r\nHost: localhost\r\nX-Large: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
 	{"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 0},
 	{"NONSENSE\r\n\r\n", 0},
@@ -478,8 +480,8 @@ func (s *Soak) wrong(ctx context.Context, text string, status int) {
 	what := fmt.Sprintf("the wrong request %.120q", text)
 	switch {
 	case err != nil && status == http.StatusRequestHeaderFieldsTooLarge:
-		// What the server does not read makes the system break the connection, and the
-		// answer may be lost with it.
+		// If the server leaves input unread, the system breaks the connection, and
+		// the answer may be lost with it.
 	case err == nil && (a.status == http.StatusRequestHeaderFieldsTooLarge || status == 0 && (a.status < 500 || a.status == http.StatusHTTPVersionNotSupported)):
 		s.report.answer(fmt.Sprintf("%d by net/http", a.status))
 	case err == nil && a.status < 500 && a.status != status:
@@ -489,7 +491,7 @@ func (s *Soak) wrong(ctx context.Context, text string, status int) {
 	}
 }
 
-// flood opens more connections than the server takes, and holds them for a while.
+// flood opens more connections than the server accepts, and holds them for a while.
 func (s *Soak) flood(ctx context.Context) error {
 	over := s.trouble.begin(crowded)
 	defer over()

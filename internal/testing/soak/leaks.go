@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/testing/load"
 )
 
-// clearAll clears all sessions that there ever were.
+// clearAll clears all sessions of the run.
 func (s *Soak) clearAll(ctx context.Context) error {
 	s.mu.Lock()
 	var ids []string
@@ -28,8 +28,7 @@ func (s *Soak) clearAll(ctx context.Context) error {
 	return nil
 }
 
-// leftFiles counts the files that were not there in the beginning, when those of
-// sessions that are gone have had time to go.
+// leftFiles counts new files, after those of ended sessions have had time to go.
 func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Duration) {
 	if s.o.leak > 0 {
 		patience = s.o.leak
@@ -58,7 +57,7 @@ func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Durat
 	s.report.violatedBy(leakedFiles, len(left), "%s there are %d files that no session names, such as %v", when, len(left), left[:min(5, len(left))])
 }
 
-// expire leaves sessions to expire, ends the server, and looks for what is left.
+// expire lets sessions expire, ends the server, and checks what is left.
 func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 	const n = 5
 	for i := range n {
@@ -74,7 +73,7 @@ func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 	}
 	s.hc.CloseIdleConnections()
 	s.end()
-	// A shorter life holds for sessions that are there.
+	// A shorter life applies to existing sessions.
 	const short = time.Second
 	s.server.living(short.String())
 	time.Sleep(short + 100*time.Millisecond)
@@ -119,7 +118,7 @@ func (s *Soak) processes(when string, server int) {
 	}
 }
 
-// rest is what a server uses when nobody uses it.
+// rest is what an idle server uses.
 type rest struct {
 	goroutines, files  int
 	children, sessions int
@@ -129,9 +128,8 @@ type rest struct {
 	at                 time.Time
 }
 
-// atRest has the clients wait, gives the server something to do so that it has all that
-// it has, and measures. If it is given an earlier measurement it waits for a while for
-// the server to come to that.
+// atRest pauses the clients, makes the server use all that it has, and measures it.
+// With an earlier measurement it waits for a while until the server returns to that.
 func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 	s.gate.Lock()
 	defer s.gate.Unlock()
@@ -156,7 +154,7 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 			operations: s.report.Operations(), at: time.Now(),
 			children: len(workers), sessions: int(m["tallyman_sessions_live"]),
 		}
-		// A first measurement is of what remains when connections have ended.
+		// The first measurement is made after connections have ended.
 		calm := m["tallyman_requests_in_flight"] <= 1 && m["tallyman_event_streams"] == 0
 		if before == nil && calm && time.Until(end) < 28*time.Second {
 			return r, nil
@@ -186,8 +184,8 @@ func (s *Soak) warm(ctx context.Context) error {
 	return err
 }
 
-// compare enters what differs between the rests at the beginning and at the end of the
-// time that one process served.
+// compare reports the differences between the rests at the beginning and at the end
+// of one process.
 func (s *Soak) compare(first, last rest, seen []reading) {
 	r := s.report
 	r.figure("one process served", "%v, %d operations, %.1f s of processor", last.at.Sub(first.at).Round(time.Second),

@@ -8,13 +8,13 @@ import (
 	"tallyman/internal/testing/load"
 )
 
-// reading is what was used at a moment while clients worked, in MB.
+// reading is a measurement while clients worked, in MB.
 type reading struct {
 	at                    time.Time
 	server, workers, heap float64
 }
 
-// sample looks every so often until ctx ends.
+// sample measures at intervals until ctx ends.
 func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading) {
 	for {
 		sleep(ctx, every)
@@ -23,7 +23,7 @@ func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading)
 		}
 		m, err := s.metrics(ctx)
 		if err != nil {
-			continue // it is stopped, or crowded
+			continue // it is stopped, or out of connections
 		}
 		self, workers := load.Family(s.server.PID())
 		if self.PID == 0 {
@@ -33,8 +33,8 @@ func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading)
 	}
 }
 
-// slope is a line through points by least squares: its slope, with its standard error,
-// in units of y over those of x, and the mean of y. Points that stand in a row are not
+// slope fits a line through points by least squares: its slope, with its standard
+// error, in units of y over those of x, and the mean of y. Consecutive points are not
 // independent, so the error is too small rather than too large.
 func slope(x, y []float64) (b, se, mean float64) {
 	n := float64(len(x))
@@ -59,7 +59,7 @@ func slope(x, y []float64) (b, se, mean float64) {
 	return b, math.Sqrt(rest / (n - 2) / sxx), my
 }
 
-// slopes enters how memory changed while clients worked.
+// slopes reports how memory changed while clients worked.
 func (s *Soak) slopes(seen []reading) {
 	var x []float64
 	for _, p := range seen {

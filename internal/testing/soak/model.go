@@ -13,7 +13,7 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// state is what a session may hold.
+// state is the possible content of a session.
 type state struct {
 	alive  bool
 	bills  []*Document
@@ -21,7 +21,7 @@ type state struct {
 	xlsx   bool // the orders are a workbook
 }
 
-// key tells states apart.
+// key identifies a state.
 func (s state) key() string {
 	var b strings.Builder
 	fmt.Fprint(&b, s.alive, s.xlsx)
@@ -49,11 +49,11 @@ func (s state) String() string {
 	return text
 }
 
-// sheet is the CSV that a download must be. There must be bills.
+// sheet is the expected CSV of a download. There must be bills.
 func (s state) sheet() []byte {
 	b, err := together(s.bills, s.orders)
 	if err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // a buffer never fails
 	}
 	return b
 }
@@ -65,7 +65,7 @@ func (s state) lines() (bills, lines int) {
 	return bills, lines
 }
 
-// files are the names and sizes of what was uploaded, in order.
+// files are the names and sizes of the uploads, in order.
 func (s state) files() (files []listed) {
 	for _, d := range s.bills {
 		files = append(files, listed{d.Name(), int64(len(d.PDF))})
@@ -77,7 +77,7 @@ func (s state) files() (files []listed) {
 	return files
 }
 
-// listed is a file as a server lists it.
+// listed is a file in a server's listing.
 type listed struct {
 	Name string `json:"name"`
 	Size int64  `json:"size"`
@@ -97,7 +97,7 @@ func begun(state) state { return state{alive: true} }
 
 func ended(state) state { return state{} }
 
-// opened is what an upload of bills does to a session before anything else.
+// opened is the first effect of an upload of bills on a session.
 func opened(s state) state {
 	s.alive = true
 	return s
@@ -124,20 +124,20 @@ func ordered(d *Document, xlsx bool) func(state) state {
 	}
 }
 
-// session is one session ID of one client, and what it may hold as far as the client
-// knows: what was answered leaves one state, what was cut off leaves several.
+// session is one session ID of one client, with its possible contents: an answer
+// leaves one state, a connection that breaks leaves several.
 type session struct {
 	id  string
 	may []state
-	was []state // states that this life had before
-	// lostTrack is true after an answer that nothing explains, until a new life: one
-	// fault of the server is not to be counted again and again.
+	was []state // earlier states of this life
+	// lostTrack is true after an inexplicable answer, until a new life: one fault of
+	// the server must not be counted again and again.
 	lostTrack bool
 }
 
 func newSession(id string) *session { return &session{id: id, may: []state{{}}} }
 
-// sure reports whether it is known what the session holds, and what.
+// sure returns the session's state, and whether it is known.
 func (s *session) sure() (state, bool) {
 	if len(s.may) == 1 && !s.lostTrack {
 		return s.may[0], true
@@ -145,7 +145,7 @@ func (s *session) sure() (state, bool) {
 	return state{}, false
 }
 
-// set makes these the states that the session may have.
+// set sets the session's possible states.
 func (s *session) set(states []state) {
 	var kept []state
 	seen := map[string]bool{}
@@ -165,17 +165,17 @@ func each(states []state, f func(state) state) (next []state) {
 	return next
 }
 
-// did says that a change was acknowledged.
+// did applies an acknowledged change.
 func (s *session) did(f func(state) state) {
 	s.was = append(s.was, s.may...)
 	s.was = s.was[max(0, len(s.was)-16):]
 	s.set(each(s.may, f))
 }
 
-// anew says that a life of the session ended, so that no earlier state may show.
+// anew records the end of a life, so that no earlier state may appear.
 func (s *session) anew() { s.was, s.lostTrack = nil, false }
 
-// mayHave says that any of these changes may have been made, or none.
+// mayHave records that any one of these changes may have been made, or none.
 func (s *session) mayHave(fs ...func(state) state) {
 	states := slices.Clone(s.may)
 	for _, f := range fs {
@@ -186,7 +186,7 @@ func (s *session) mayHave(fs ...func(state) state) {
 	s.set(states)
 }
 
-// narrow keeps the states that agree with what was seen, and reports whether there
+// narrow keeps the states that agree with an observation, and reports whether there
 // are any. If there are none it keeps all.
 func (s *session) narrow(agrees func(state) bool) bool {
 	if s.lostTrack {
@@ -213,18 +213,17 @@ func (s *session) String() string {
 	return fmt.Sprintf("session %q, which holds %s", s.id, strings.Join(texts, ", or "))
 }
 
-// finding is what is wrong with an answer.
+// finding is a fault of an answer.
 type finding string
 
 // The findings.
 const (
-	contaminated finding = "contaminated" // holds something of another session or life
-	lost         finding = "lost"         // lacks what was acknowledged
-	wrong        finding = "wrong"        // neither, and yet not what it must be
+	contaminated finding = "contaminated" // it holds something of another session or life
+	lost         finding = "lost"         // it lacks what was acknowledged
+	wrong        finding = "wrong"        // neither, and yet not the expected answer
 )
 
-// judge says what kind of wrong a table of a sheet is, that no state of the session
-// explains.
+// judge classifies a sheet that no state of the session explains.
 func (s *session) judge(rows [][]string) finding {
 	if len(rows) == 0 {
 		return wrong
@@ -270,7 +269,7 @@ func (s *session) judgeMarks(marks map[string]bool) finding {
 	}
 }
 
-// seesCSV checks a downloaded sheet. It returns "" if nothing is wrong.
+// seesCSV checks a downloaded sheet. It returns "" if it is right.
 func (s *session) seesCSV(body []byte) finding {
 	if s.narrow(func(st state) bool { return len(st.bills) > 0 && bytes.Equal(st.sheet(), body) }) {
 		return ""
@@ -282,8 +281,8 @@ func (s *session) seesCSV(body []byte) finding {
 	return s.asLost(s.judge(rows))
 }
 
-// asLost is a finding about a sheet with fewer lines than any state has: those that
-// are missing are lost.
+// asLost changes the finding about a sheet with fewer lines than any state has: the
+// missing lines are lost.
 func (s *session) asLost(f finding) finding {
 	if f == wrong {
 		return lost
@@ -291,7 +290,7 @@ func (s *session) asLost(f finding) finding {
 	return f
 }
 
-// seesNone checks the answer that there is no sheet.
+// seesNone checks an answer that says that there is no sheet.
 func (s *session) seesNone() finding {
 	if s.narrow(func(st state) bool { return len(st.bills) == 0 }) {
 		return ""
@@ -319,7 +318,7 @@ func (s *session) seesJSON(body []byte) finding {
 	var v struct {
 		Files []struct{ Name string }
 		Bills []struct{ Number struct{ Text string } }
-		// Orders is null before a merge.
+		// Orders is null without an order export.
 		Orders  *struct{ Name string }
 		Columns []string
 		Rows    []struct{ Cells []any }
@@ -433,7 +432,7 @@ func sameCell(typed, text string) bool {
 	if m, err := strconv.ParseFloat(text, 64); err == nil && m == n {
 		return true
 	}
-	// Workbooks count days from this one.
+	// Workbooks count days from this date.
 	epoch := time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC)
 	for _, layout := range []string{"01022006", "2006-01-02", "1/2/2006"} {
 		if day, err := time.Parse(layout, text); err == nil && day.Sub(epoch).Hours()/24 == n {
@@ -456,7 +455,7 @@ func (s *session) seesFiles(alive bool, files []listed) finding {
 	return s.asLost(s.judgeMarks(marks))
 }
 
-// seesFigures checks what the answer to an upload of bills says of the session.
+// seesFigures checks the figures in the answer to an upload of bills.
 func (s *session) seesFigures(bills, lines int) finding {
 	if s.narrow(func(st state) bool { b, l := st.lines(); return b == bills && l == lines }) {
 		return ""
@@ -464,8 +463,8 @@ func (s *session) seesFigures(bills, lines int) finding {
 	return wrong
 }
 
-// seesRemoved checks how many files were removed when a life of the session ended.
-// It is asked before that.
+// seesRemoved checks how many files were removed at the end of a session's life. It
+// is called before the change is recorded.
 func (s *session) seesRemoved(files int, size int64) finding {
 	if s.narrow(func(st state) bool {
 		n, all := 0, int64(0)

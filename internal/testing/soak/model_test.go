@@ -26,7 +26,7 @@ func sheetOf(docs ...*Document) []byte { return state{bills: docs}.sheet() }
 
 func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 	a, b := pressed(t, 'A', 4), pressed(t, 'B', 1)
-	// A session of an earlier life with a[0], then a[1], then a[2].
+	// The session had an earlier life with a[0], then a[1], then a[2].
 	grown := func() *session {
 		s := newSession("s")
 		s.did(replaced(a[0]))

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Report is what a run found. It is safe for concurrent use.
+// Report is the result of a run. It is safe for concurrent use.
 type Report struct {
-	// Out is told of violations as they happen; nil for nobody.
+	// Out receives violations as they happen; nil means no output.
 	Out io.Writer
 
 	mu         sync.Mutex
@@ -61,11 +61,11 @@ func (r *Report) fault(name string)     { r.add(r.faults, name) }
 func (r *Report) answer(name string)    { r.add(r.answers, name) }
 func (r *Report) count(name string)     { r.add(r.counts, name) }
 
-// most is how many violations are kept and printed.
+// most bounds the number of violations that are kept and printed.
 const most = 200
 
-// violated counts what must not be. what is one of promises, and the sentence says
-// what was done and what came of it.
+// violated counts a violation. what is one of promises, and the sentence says what
+// was done and what happened.
 func (r *Report) violated(what, format string, args ...any) { r.violatedBy(what, 1, format, args...) }
 
 func (r *Report) violatedBy(what string, n int, format string, args ...any) {
@@ -89,14 +89,14 @@ func (r *Report) figure(name, format string, args ...any) {
 	r.figures = append(r.figures, figure{name, fmt.Sprintf(format, args...)})
 }
 
-// Violations are sentences about what must not be, the first ones if there are many.
+// Violations returns sentences about violations, the first ones if there are many.
 func (r *Report) Violations() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.violations)
 }
 
-// Count is how often something was counted: one of what the summary lists.
+// Count returns the count of one of the summary's names.
 func (r *Report) Count(name string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,10 +108,10 @@ func (r *Report) Count(name string) int {
 	return 0
 }
 
-// Operations and Faults are how many there were in all.
+// Operations is the total number of operations.
 func (r *Report) Operations() int { return r.sum(r.operations) }
 
-// Faults is how many faults there were in all.
+// Faults is the total number of faults.
 func (r *Report) Faults() int { return r.sum(r.faults) }
 
 func (r *Report) sum(m map[string]int) (n int) {
@@ -123,7 +123,7 @@ func (r *Report) sum(m map[string]int) (n int) {
 	return n
 }
 
-// line says in a few words how things stand.
+// line describes the progress in a few words.
 func (r *Report) line() string {
 	return fmt.Sprintf("%d operations, %d faults, contaminated %d, lost %d, violations %d",
 		r.Operations(), r.Faults(), r.Count(string(contaminated)), r.Count(string(lost)), r.total())

@@ -27,16 +27,17 @@ type server struct {
 	report *Report
 	log    *os.File
 	mu     sync.Mutex
-	last   string // where it was found last
+	last   string // its last URL
 }
 
-// connections is how many the server takes, and grace how long it may take to end.
+// connections is the server's limit of connections, and grace the time that it may
+// take to end.
 const (
 	connections = 160
 	grace       = 5 * time.Second
 )
 
-// life is how long sessions live: longer than a run, until its end.
+// life is the life of sessions: longer than a run, until its end.
 const life = "24h"
 
 func newServer(s *Soak) (*server, error) {
@@ -57,10 +58,10 @@ func newServer(s *Soak) (*server, error) {
 	return v, nil
 }
 
-// living sets how long sessions live, from the next start on.
+// living sets the life of sessions, from the next start on.
 func (v *server) living(life string) {
 	at := "127.0.0.1:0"
-	if u := v.url(); u != "" { // at the same place as before
+	if u := v.url(); u != "" { // at the same address as before
 		at = strings.TrimPrefix(u, "http://")
 	}
 	v.Args = []string{
@@ -70,7 +71,7 @@ func (v *server) living(life string) {
 	}
 }
 
-// Start starts the server, from the second time on where it was.
+// Start starts the server, from the second time on at the same address.
 func (v *server) Start() error {
 	if err := v.Server.Start(); err != nil {
 		return err
@@ -85,14 +86,14 @@ func (v *server) Start() error {
 	return nil
 }
 
-// url is where the server is, or was when it ran.
+// url is the server's present or last URL.
 func (v *server) url() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.last
 }
 
-// hear keeps the log, and looks for what must not be in it.
+// hear keeps the log, and checks it for lines that must not be there.
 func (v *server) hear(line string) {
 	fmt.Fprintln(v.log, line)
 	for _, bad := range []string{"panic", "goroutine ", `"code":"internal"`, "fatal error", "DATA RACE", `"code":"damaged_content"`} {
@@ -108,13 +109,13 @@ func (v *server) close() {
 	v.log.Close()
 }
 
-// memory says for people what the server and its workers use.
+// memory describes the memory of the server and its workers.
 func (v *server) memory() string {
 	self, workers := load.Family(v.PID())
 	return fmt.Sprintf("server %.0f MB, %d workers %.0f MB", self.MB, len(workers), load.Sum(workers))
 }
 
-// worker is one of the server's workers by chance, 0 if there is none.
+// worker returns a random worker of the server, 0 if there is none.
 func (v *server) worker() int {
 	_, workers := load.Family(v.PID())
 	if len(workers) == 0 {
@@ -123,8 +124,8 @@ func (v *server) worker() int {
 	return workers[v.random.IntN(len(workers))].PID
 }
 
-// files are the files of the data directory and of the directory for temporary files,
-// by their paths. What belongs to the database is left out, since it comes and goes.
+// files are the paths of the files in the data directory and in the directory for
+// temporary files. The database's own files are left out, since they come and go.
 func (v *server) files() (map[string]bool, error) {
 	found := map[string]bool{}
 	for _, dir := range []string{v.data, v.temp} {
@@ -156,9 +157,9 @@ func (s *Soak) metrics(ctx context.Context) (map[string]float64, error) {
 	return load.Metrics(ctx, s.hc, s.server.url())
 }
 
-// restart has the server end and starts it again.
+// restart ends the server and starts it again.
 func (s *Soak) restart(ctx context.Context) error {
-	s.background.Wait() // what slow clients began need not be over within the grace
+	s.background.Wait() // slow clients may take longer than the grace
 	over := s.trouble.begin(down)
 	defer over()
 	s.end()
@@ -169,7 +170,7 @@ func (s *Soak) restart(ctx context.Context) error {
 	return s.probe(ctx, "SIGTERM and a start")
 }
 
-// end has the server finish what it accepted.
+// end lets the server finish what it accepted.
 func (s *Soak) end() {
 	how := s.server.EndWithin(grace + 15*time.Second)
 	if how == nil {

@@ -1,17 +1,16 @@
-// Package soak holds a server under load and faults: it starts the real program, has
-// many clients work in sessions whose content each of them knows, does harm to the
-// server meanwhile, and compares all that it answers with what that very client had
-// uploaded.
+// Package soak tests a server under load and faults: it starts the real program, has
+// many clients work in sessions whose content each of them knows, injects faults
+// meanwhile, and compares all answers with what the same client uploaded.
 //
 // A run has two phases. In the first the server is also killed and restarted. In the
-// second one process serves all the time, under all other faults: what it uses at rest
-// is compared between the beginning and the end, and memory is sampled. In the end all
-// sessions are cleared or expire, and nothing must be left.
+// second one process serves all the time, under all other faults: what it uses at
+// rest is compared between the beginning and the end, and memory is sampled. In the
+// end all sessions are cleared or expire, and nothing may be left.
 //
-// The rooms: document.go invents what is uploaded; model.go knows what a session may
-// hold and judges answers; wire.go makes requests; client.go works; server.go is the
-// process and its directory; faults.go does harm, trouble.go says what excuses what;
-// leaks.go and memory.go measure; report.go counts.
+// The files: document.go invents what is uploaded; model.go knows what a session may
+// hold and judges answers; wire.go makes requests; client.go has the clients;
+// server.go is the process and its directory; faults.go injects faults, trouble.go
+// says what they excuse; leaks.go and memory.go measure; report.go counts.
 package soak
 
 import (
@@ -31,44 +30,46 @@ import (
 	"time"
 )
 
-// Options say what a run is like. A field that is zero stands for its default.
+// Options are the options of a run. Zero fields have defaults.
 type Options struct {
-	// Program is the path of the program. It must be given.
+	// Program is the path of the program. It is required.
 	Program string
-	// Dir is an empty directory for all that the run needs. It must be given.
+	// Dir is an empty directory for all files of the run. It is required.
 	Dir string
-	// Time is how long clients work, a minute by default; what comes before and after
+	// Time is how long clients work, a minute by default; the time before and after
 	// that is bounded, too.
 	Time time.Duration
-	// Faults is how many there are to be, 10 a minute by default.
+	// Faults is the number of faults, 10 a minute by default.
 	Faults int
-	// Clients is how many work at once, from 1 to MaxClients; 12 by default.
+	// Clients is the number of concurrent clients, from 1 to MaxClients; 12 by
+	// default.
 	Clients int
-	// Pause is how long a client waits after an operation on average, 300 ms by default.
+	// Pause is a client's average pause after an operation, 300 ms by default.
 	Pause time.Duration
-	// Deadline is when an answer is overdue, a minute by default.
+	// Deadline is the time after which an answer is overdue, a minute by default.
 	Deadline time.Duration
-	// Growth is how many MB the server may have more at rest in the end of the second
-	// phase than at its beginning; 0 for as many as it likes.
+	// Growth is the allowed growth of the server's memory at rest during the second
+	// phase, in MB; 0 means no bound.
 	Growth float64
 	// Seed chooses documents, operations and faults.
 	Seed uint64
-	// NoFullDisk leaves out the faults that need a disk of its own.
+	// NoFullDisk leaves out the faults that need a separate disk.
 	NoFullDisk bool
-	// Progress is told how things stand once a minute, and of violations; nil for nobody.
+	// Progress receives the progress once a minute, and violations; nil means no
+	// output.
 	Progress io.Writer
 
-	// between stands between clients and server, for tests that have it lie.
+	// between wraps the server, for tests that change its answers.
 	between func(http.Handler) http.Handler
-	// planted is called when all has been cleared, before anybody looks for leaks.
+	// planted is called after all sessions were cleared, before the search for leaks.
 	planted func(s *Soak)
-	// brief leaves the second phase and expiry out.
+	// brief skips the second phase and expiry.
 	brief bool
-	// leak is how long what is left may take to go, if it is not 0.
+	// leak is how long leftovers may take to disappear, if it is not 0.
 	leak time.Duration
 }
 
-// MaxClients is how many clients there may be: each has a letter of its own.
+// MaxClients is the largest number of clients: each has its own letter.
 const MaxClients = 24
 
 func (o *Options) defaults() error {
@@ -92,23 +93,23 @@ type Soak struct {
 	report  *Report
 	trouble trouble
 	server  *server
-	hc      *http.Client // of the run itself, straight to the server
-	strays  *press       // documents of nobody
-	// gate is held for reading while a client is at something.
+	hc      *http.Client // of the run itself, directly to the server
+	strays  *press       // documents of no client
+	// gate is held for reading during a client's operation.
 	gate   sync.RWMutex
 	starts atomic.Int64 // how often the server was started
 	proxy  *httptest.Server
 	target atomic.Pointer[url.URL]
-	// background are faults that take their time.
+	// background are faults that take long.
 	background sync.WaitGroup
 
 	mu      sync.Mutex
-	ids     map[string]bool // of all sessions that there ever were
+	ids     map[string]bool // of all sessions of the run
 	clients []*client
 }
 
-// remember enters the ID of a session that is to be cleared in the end. It returns
-// false if it is known.
+// remember records the ID of a session that is to be cleared in the end. It returns
+// false if the ID is known.
 func (s *Soak) remember(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +118,7 @@ func (s *Soak) remember(id string) bool {
 	return !known
 }
 
-// at is where clients find the server.
+// at is the server's address for clients.
 func (s *Soak) at() string {
 	if s.proxy != nil {
 		return s.proxy.URL
@@ -125,9 +126,9 @@ func (s *Soak) at() string {
 	return s.server.url()
 }
 
-// Run makes a run. When ctx ends it ends early, and measures what it has. The error is
-// of the run itself, such as a server that does not start; what is wrong with the
-// server is in the report, which is never nil.
+// Run makes a run. If ctx ends the run ends early, and measures what it has. The
+// error is of the run itself, such as a server that does not start; faults of the
+// server are in the report, which is never nil.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	report := newReport(o.Progress)
 	if err := o.defaults(); err != nil {
@@ -148,13 +149,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.between != nil {
 		s.proxy = httptest.NewServer(o.between(&httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.target.Load()) },
-			// What breaks behind it is to break before it, too.
+			// A connection that breaks behind the proxy must break in front of it,
+			// too.
 			ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 			FlushInterval: -1,
 		}))
 		defer s.proxy.Close()
 	}
-	// However the server behaves, the run comes to an end.
+	// The run must end, whatever the server does.
 	most := 2*o.Time + 10*time.Minute
 	bounded, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -179,9 +181,9 @@ func (s *Soak) start() error {
 	return nil
 }
 
-// run is the whole of it.
+// run runs all phases.
 func (s *Soak) run(ctx context.Context) error {
-	// Where the PDF engine was not compiled yet, that comes first.
+	// The first start may have to compile the PDF engine.
 	if err := s.probeWithin(ctx, "the first start", s.o.Deadline+3*time.Minute); err != nil {
 		return stillThere(ctx, err)
 	}
@@ -224,7 +226,7 @@ func (s *Soak) run(ctx context.Context) error {
 	return s.finish(known)
 }
 
-// stillThere is an error, unless it only says that the run was to end.
+// stillThere returns the error, unless it only says that the run was to end.
 func stillThere(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -232,7 +234,7 @@ func stillThere(ctx context.Context, err error) error {
 	return err
 }
 
-// tell says how things stand, once a minute.
+// tell reports the progress once a minute.
 func (s *Soak) tell(ctx context.Context) {
 	for {
 		sleep(ctx, time.Minute)
@@ -247,7 +249,7 @@ func (s *Soak) tell(ctx context.Context) {
 
 // steady is the phase in which one process serves.
 func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error {
-	// The process begins with this phase, and with a sweep of what was before.
+	// The process starts with this phase, and with a sweep of the earlier leftovers.
 	if err := s.restart(ctx); err != nil {
 		return err
 	}
@@ -256,7 +258,7 @@ func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error 
 		whole = s.o.Time / 4
 		end = time.Now().Add(whole)
 	}
-	// Until it has used what it uses: it keeps the last sheets that were asked for.
+	// It warms up first: it keeps the latest sheets in memory.
 	sleep(ctx, min(6*time.Minute, whole/3))
 	first, err := s.atRest(ctx, nil)
 	if err != nil {
@@ -285,8 +287,8 @@ func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error 
 	return nil
 }
 
-// harm does so many faults, of each kind in turn, and is over at a time: the faults
-// are spread over what is left until then.
+// harm injects n faults, of each kind in turn, spread evenly over the time until the
+// end.
 func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) error {
 	var turn []fault
 	for i, missed := 0, 0; i < n; i++ {
@@ -325,18 +327,18 @@ func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) er
 	return ctx.Err()
 }
 
-// fell is what a server's end is that nobody brought about: nothing can go on.
+// fell is the error of a server that ended by itself: the run cannot continue.
 func (s *Soak) fell() error {
 	s.report.violated(panics, "the server ended although nobody ended it; its log is %s", s.server.logPath)
 	return errors.New("the server ended although nobody ended it")
 }
 
-// finish clears the sessions, and looks for what is left.
+// finish clears the sessions, and checks what is left.
 func (s *Soak) finish(known map[string]bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	for _, c := range s.clients {
-		c.recall(ctx) // all that was acknowledged is there
+		c.recall(ctx) // everything acknowledged is there
 		c.hc.CloseIdleConnections()
 	}
 	if err := s.clearAll(ctx); err != nil {
@@ -353,7 +355,7 @@ func (s *Soak) finish(known map[string]bool) error {
 	return s.expire(ctx, known)
 }
 
-// LogPath is where the server's log is in a run's directory.
+// LogPath is the path of the server's log in a run's directory.
 func LogPath(dir string) string { return filepath.Join(dir, "server.log") }
 
 func makeDirs(dirs ...string) error {

@@ -22,7 +22,7 @@ import (
 	"tallyman/internal/testing/program"
 )
 
-// All tests run where a disk of their own can be mounted.
+// All tests run where a separate disk can be mounted.
 func TestMain(m *testing.M) {
 	if runtime.GOOS == "linux" {
 		if code, started, err := Privately(); err != nil {
@@ -37,14 +37,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// options are those of a short run.
+// options returns the options of a short run.
 func options(t *testing.T) Options {
 	t.Helper()
 	path, err := program.Path()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Processes are told apart by the path of their program, so each run has its own.
+	// Processes are identified by the path of their program, so each run has its own
+	// path.
 	dir := t.TempDir()
 	own := filepath.Join(dir, "tallyman")
 	if err := os.Link(path, own); err != nil {
@@ -60,8 +61,9 @@ func options(t *testing.T) Options {
 }
 
 // Clients work while the server is killed, restarted and stopped, its workers killed,
-// its disk filled, and others are slow, hang up, flood it and send what is hostile:
-// every answer is what that client uploaded, and in the end nothing is left.
+// its disk filled, and other clients are slow, hang up, flood it and send hostile
+// files: every answer matches what that client uploaded, and in the end nothing is
+// left.
 func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
 	t.Parallel()
 	o := options(t)
@@ -102,10 +104,10 @@ func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
 	t.Log(summary.String())
 }
 
-// liar is something between clients and server that lies.
+// liar is a handler between clients and server that changes answers.
 type liar func(next http.Handler, w http.ResponseWriter, r *http.Request)
 
-// pass has the server answer, and returns what it answered instead of sending it.
+// pass makes the server answer, and returns the answer instead of sending it.
 func pass(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	next.ServeHTTP(w, r)
@@ -121,13 +123,13 @@ func send(w http.ResponseWriter, a *httptest.ResponseRecorder, body []byte) {
 	w.Write(body)
 }
 
-// isSheet says that a request is for a sheet as CSV.
+// isSheet reports whether a request is for a sheet as CSV.
 func isSheet(r *http.Request) bool {
 	return r.Method == http.MethodGet && (r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == "")
 }
 
-// A run that cannot find anything would find nothing: each of these breaks one promise
-// on purpose.
+// Each of these breaks one promise on purpose, to show that a run can find
+// violations.
 func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 	var mu sync.Mutex
 	swapped := []byte(nil)
@@ -138,7 +140,7 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 		lie  liar
 		// set changes the options, unless nil.
 		set  func(*testing.T, *Options)
-		want []string // the counts of which none may be 0
+		want []string // the counts that must not be 0
 	}{
 		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			a := pass(next, r)
@@ -212,7 +214,8 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 			if c.set != nil {
 				c.set(t, &o)
 			}
-			// A lie needs some luck to be met; what is planted is looked for in the end.
+			// Whether a lie is met is up to chance; what is planted is always looked
+			// for in the end.
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if c.lie != nil {
@@ -238,8 +241,8 @@ func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
 	}
 }
 
-// leave leaves behind a content that no session names, a temporary file, a server with
-// its workers, and a line in the log.
+// leave leaves a content that no session names, a temporary file, a server with its
+// workers, and a line in the log.
 func leave(t *testing.T, s *Soak) {
 	key := string(blob.NewKey())
 	for _, path := range []string{filepath.Join(s.server.data, "contents", key[:2], key), filepath.Join(s.server.temp, "upload-1")} {
@@ -257,7 +260,7 @@ func leave(t *testing.T, s *Soak) {
 	s.server.hear(`{"level":"ERROR","msg":"panic","stack":"goroutine 1 [running]"}`)
 }
 
-// writer hears what is written.
+// writer is a function that receives what is written.
 type writer func(b []byte)
 
 func (w writer) Write(b []byte) (int, error) {
@@ -265,7 +268,7 @@ func (w writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// instead has one of twenty requests answered with something else.
+// instead answers one of twenty requests with something else.
 func instead(status int, body string) liar {
 	var n atomic.Int64
 	return func(next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -323,7 +326,7 @@ func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
 	}
 }
 
-// A worker that dies by itself must not hide behind one that was killed.
+// A worker that dies by itself must not be excused by one that was killed.
 func TestAKilledWorkerExplainsOneAnswer(t *testing.T) {
 	s := &Soak{report: newReport(nil)}
 	s.trouble.begin(harmed)()
@@ -368,7 +371,7 @@ func TestASlopeIsThatOfALine(t *testing.T) {
 	}
 }
 
-// Each of the wrong requests is answered as the run expects.
+// Each wrong request is answered as the run expects.
 func TestWrongRequestsAreAnsweredInJSON(t *testing.T) {
 	o := options(t)
 	if err := o.defaults(); err != nil {

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// trouble is what is being done to the server, or was just now: what answers may be
-// excused by.
+// trouble holds the faults that are under way or ended recently, which may excuse
+// answers.
 type trouble struct {
 	mu    sync.Mutex
 	kinds map[kind]*window
-	// allowed is how many answers each kind still excuses, where they can be counted.
+	// allowed is the number of answers that each kind still excuses, where they can
+	// be counted.
 	allowed map[kind]int
 }
 
-// allow adds an answer that a kind excuses.
+// allow adds an excused answer of a kind.
 func (t *trouble) allow(k kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -24,7 +25,7 @@ func (t *trouble) allow(k kind) {
 	t.allowed[k]++
 }
 
-// excuse takes one of them, and reports whether there was one.
+// excuse uses one of them, and reports whether there was one.
 func (t *trouble) excuse(k kind) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,12 +44,12 @@ const (
 	down    kind = "the server is down"         // connections break and are refused
 	full    kind = "the disk is full"           // 507, and 503 storage_unavailable
 	harmed  kind = "a worker was killed"        // 503 worker_stopped
-	crowded kind = "there are many connections" // 503, and connections that are not taken
+	crowded kind = "there are many connections" // 503, and connections that are not accepted
 )
 
-// lasting is how long after its end a kind excuses what begins then: that an idle
-// connection is dead shows a moment later, and a worker that was killed while it was
-// idle is missed only by the next upload that gets it.
+// lasting is how long after its end a kind excuses requests: a dead idle connection
+// is discovered a moment later, and an idle worker that was killed is discovered only
+// by the next upload that uses it.
 var lasting = map[kind]time.Duration{
 	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second,
 }
@@ -58,7 +59,7 @@ type window struct {
 	closed time.Time // when the last one ended
 }
 
-// begin says that trouble begins; the function that it returns, that it is over.
+// begin records the begin of trouble; the returned function records its end.
 func (t *trouble) begin(k kind) (over func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +80,7 @@ func (t *trouble) begin(k kind) (over func()) {
 	})
 }
 
-// since reports whether there was such trouble at some time since then.
+// since reports whether there was trouble of a kind since a time.
 func (t *trouble) since(k kind, then time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// request is one to make.
+// request is a request to make.
 type request struct {
 	method, path string
 	sid          string
@@ -41,17 +41,17 @@ func (r request) address(at string) string {
 
 func (r request) String() string { return r.method + " " + r.address("") }
 
-// outcome is what is known about a request.
+// outcome is what is known about a request's effect.
 type outcome int
 
 const (
 	done    outcome = iota // it was answered with 200
-	refused                // it had no effect, by an answer that says why
-	busy                   // it had no effect, by no fault of the request: try again
-	unknown                // nobody knows whether it had an effect
+	refused                // it had no effect, and the answer says why
+	busy                   // it had no effect, for no reason of its own: try again
+	unknown                // it may have had an effect
 )
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	outcome outcome
 	status  int
@@ -63,9 +63,9 @@ type answer struct {
 // into decodes an answer of 200, which must be JSON.
 func (a answer) into(v any) error { return json.Unmarshal(a.body, v) }
 
-// ask makes a request and judges the answer by what is being done to the server.
-// Answers that nothing excuses are violations. want are the codes of errors that the
-// request may be answered with whatever is being done.
+// ask makes a request and judges the answer, taking into account the faults under
+// way. Answers that nothing excuses are violations. want are the codes of errors that
+// the request may always be answered with.
 func (s *Soak) ask(ctx context.Context, hc *http.Client, r request, want ...string) answer {
 	s.report.operation(r.method + " " + pathOf(r))
 	began := time.Now()
@@ -73,7 +73,7 @@ func (s *Soak) ask(ctx context.Context, hc *http.Client, r request, want ...stri
 	return s.judge(ctx, r.String(), began, a, err, want)
 }
 
-// pathOf is the path of a request without names in it.
+// pathOf is the path of a request without names.
 func pathOf(r request) string {
 	if rest, ok := bytes.CutPrefix([]byte(r.path), []byte("/download-bol/")); ok && len(rest) > 0 {
 		return "/download-bol/{name}"
@@ -179,7 +179,7 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 	return a
 }
 
-// form is a multipart body with files in the fields named.
+// form is a multipart body with files in the named fields.
 func form(files ...part) (kind string, body []byte) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -189,7 +189,7 @@ func form(files ...part) (kind string, body []byte) {
 			_, err = p.Write(f.content)
 		}
 		if err != nil {
-			panic(err) // a buffer takes everything
+			panic(err) // a buffer never fails
 		}
 	}
 	if err := w.Close(); err != nil {
@@ -203,7 +203,7 @@ type part struct {
 	content     []byte
 }
 
-// pdfs are documents as a form.
+// pdfs returns documents as a form.
 func pdfs(docs ...*Document) (kind string, body []byte) {
 	var parts []part
 	for _, d := range docs {
@@ -212,17 +212,17 @@ func pdfs(docs ...*Document) (kind string, body []byte) {
 	return form(parts...)
 }
 
-// newHTTP returns a client with connections of its own.
+// newHTTP returns a client with separate connections.
 func newHTTP() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 4,
-		IdleConnTimeout:     20 * time.Second, // less than the server's, which would close under a request
+		IdleConnTimeout:     20 * time.Second, // shorter than the server's, which would close during a request
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 	}}
 }
 
-// probe uploads a document to a session of nobody and downloads it, until that works
-// or the deadline is over.
+// probe uploads a document to a separate session and downloads it, and repeats that
+// until it works or the deadline is over.
 func (s *Soak) probe(ctx context.Context, after string) error {
 	return s.probeWithin(ctx, after, s.o.Deadline)
 }
