@@ -162,7 +162,7 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 		{"the same in two", jsonKind, jsonOf(t, m{"attachmentData": text, "data": text}), "only the first was used"},
 		{"a binary from curl", form, ship.orders, ""},
 		{"a binary from curl with a byte order mark", form, append([]byte("\ufeff"), ship.orders...), ""},
-		{"a binary with an equals sign in a later line", form, append(ship.orders, []byte("\n\"a=b\"")...), ""},
+		{"a binary with an equals sign in a later line", form, append(ship.orders, []byte("\n\"a=b\"")...), "was left out"},
 		{"base64 in a form", form, []byte("csv_data=" + b64), ""},
 		{"text in a form", form, []byte(url.Values{"data": {text}}.Encode()), ""},
 	}
