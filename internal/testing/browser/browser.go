@@ -1,6 +1,6 @@
-// Package browser drives a headless Chromium, for tests of the page, pictures of
-// it and measurements. Whatever a page reports as going wrong is kept: scripts
-// that fail, errors on the console, violations of the Content-Security-Policy.
+// Package browser drives a headless Chromium, for tests of the page, pictures of it
+// and measurements. It keeps the faults that a page reports: scripts that fail,
+// errors on the console, violations of the Content-Security-Policy.
 package browser
 
 import (
@@ -24,12 +24,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long anything is waited for. It is a bound for what never
-// comes, not a measure.
+// patience bounds every wait. It only ends waits for what never happens; it measures
+// nothing.
 const patience = 30 * time.Minute
 
-// Browser is a running Chromium with a profile of its own, which is removed when
-// it ends.
+// Browser is a running Chromium with a separate profile, which is removed when it
+// ends.
 type Browser struct {
 	ctx  context.Context
 	stop []func()
@@ -64,7 +64,8 @@ func Start(ctx context.Context) (*Browser, error) {
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir),
 		chromedp.Flag("headless", "new"), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// Names under example are this machine, and no browser trusts them without HTTPS.
+		// Names under example resolve to this machine, and browsers do not trust them
+		// without HTTPS.
 		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"),
 		chromedp.Flag("lang", "en-US"), chromedp.Env("LANGUAGE=en_US"),
 	)
@@ -88,7 +89,7 @@ func (b *Browser) Close() {
 	os.RemoveAll(b.dir)
 }
 
-// Tab is a page in a window of its own.
+// Tab is a page in a separate window.
 type Tab struct {
 	ctx  context.Context
 	stop func()
@@ -97,21 +98,20 @@ type Tab struct {
 	faults []string
 }
 
-// Tab opens a tab with cookies and storage of its own, like another person's.
+// Tab opens a tab with separate cookies and storage, like another person's.
 func (b *Browser) Tab() (*Tab, error) {
 	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	return newTab(ctx, stop)
 }
 
-// Another opens a tab beside this one, of the same person.
+// Another opens a further tab of the same person.
 func (t *Tab) Another() (*Tab, error) {
 	ctx, stop := chromedp.NewContext(t.ctx)
 	return newTab(ctx, stop)
 }
 
-// Frame returns the frame in the page that shows an address beginning with start,
-// as a tab of its own. It must be of another site than the page, and what it does
-// in the frame is by script: it has no window.
+// Frame returns the frame in the page whose address begins with start, as a Tab. It
+// must be of another site than the page. Use scripts to act in it: it has no window.
 func (t *Tab) Frame(start string) (*Tab, error) {
 	waiting, cancel := t.patient()
 	defer cancel()
@@ -187,7 +187,7 @@ func (t *Tab) hear(event any) {
 			t.fault("console: %s", strings.Join(words, " "))
 		}
 	case *log.EventEntryAdded:
-		// That a request was answered with an error is no fault of the page.
+		// An error answer to a request is not a fault of the page.
 		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
 			t.fault("%s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
@@ -200,19 +200,19 @@ func (t *Tab) fault(format string, args ...any) {
 	t.faults = append(t.faults, fmt.Sprintf(format, args...))
 }
 
-// Faults returns what went wrong in the tab so far.
+// Faults returns the faults of the tab so far.
 func (t *Tab) Faults() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]string(nil), t.faults...)
 }
 
-// patient returns a context for one thing to do.
+// patient returns the context of one action.
 func (t *Tab) patient() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.ctx, patience)
 }
 
-// command sends a command of the protocol whose answer does not matter.
+// command sends a command of the protocol and ignores its answer.
 func command[P, R any](t *Tab, c cdp.Command[P, R], params P) error {
 	ctx, cancel := t.patient()
 	defer cancel()
@@ -226,7 +226,7 @@ func (t *Tab) do(steps ...chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(ctx, steps...)
 }
 
-// Go loads an address, and waits until it is loaded.
+// Go loads an address, and waits until it has loaded.
 func (t *Tab) Go(url string) error { return t.do(chromedp.Navigate(url)) }
 
 // Reload loads the page again.
@@ -240,13 +240,13 @@ func Value[T any](t *Tab, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// Run evaluates an expression for what it does.
+// Run evaluates an expression for its effect.
 func (t *Tab) Run(expression string) error {
 	_, err := Value[bool](t, "(async () => { "+expression+"; return true; })()")
 	return err
 }
 
-// Until waits until an expression is true. The error says what the page shows
+// Until waits until an expression is true. The error describes what the page shows
 // instead.
 func (t *Tab) Until(expression string) error {
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -261,13 +261,13 @@ func (t *Tab) Until(expression string) error {
 	}
 }
 
-// Files gives files to an input that takes them.
+// Files puts files into a file input.
 func (t *Tab) Files(selector string, paths ...string) error {
 	return t.do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
 }
 
-// Pick does what makes the page ask the reader for files, and gives it those. It
-// fails if the page does not ask.
+// Pick runs an action that makes the page ask for files, and chooses files. It fails
+// if the page does not ask.
 func (t *Tab) Pick(ask func() error, paths ...string) error {
 	ctx, cancel := t.patient()
 	defer cancel()
@@ -296,7 +296,7 @@ func (t *Tab) Pick(ask func() error, paths ...string) error {
 // point is a place in the window, in CSS pixels.
 type point struct{ X, Y float64 }
 
-// middle brings what a selector finds into sight and returns its middle.
+// middle scrolls to what a selector finds and returns its middle.
 func (t *Tab) middle(selector string) (point, error) {
 	if err := t.Until(fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector)); err != nil {
 		return point{}, err
@@ -318,7 +318,7 @@ func (t *Tab) Click(selector string) error {
 	return t.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 
-// Tap touches what a selector finds, with a finger. The window must be a phone's.
+// Tap taps what a selector finds, with a finger. The window must be a phone's.
 func (t *Tab) Tap(selector string) error {
 	at, err := t.middle(selector)
 	if err != nil {
@@ -350,7 +350,7 @@ func (t *Tab) Drop(selector string, paths ...string) error {
 	return nil
 }
 
-// Size makes the window as large as said, in CSS pixels.
+// Size sets the size of the window, in CSS pixels.
 func (t *Tab) Size(width, height int64, phone bool) error {
 	if err := command(t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone}); err != nil {
 		return err
@@ -358,20 +358,19 @@ func (t *Tab) Size(width, height int64, phone bool) error {
 	return command(t, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: phone})
 }
 
-// Prefer makes the reader one who prefers a colour scheme, "light" or "dark",
-// and no motion.
+// Prefer sets the reader's colour scheme, "light" or "dark", and reduced motion.
 func (t *Tab) Prefer(scheme string) error {
 	return command(t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
 }
 
-// Speak makes the reader one of a locale, such as "de_DE".
+// Speak sets the reader's locale, such as "de_DE".
 func (t *Tab) Speak(locale string) error {
 	return command(t, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: locale})
 }
 
-// Save has downloads go to a directory.
+// Save makes downloads go to a directory.
 func (t *Tab) Save(dir string) error {
 	ctx, cancel := t.patient()
 	defer cancel()

@@ -8,20 +8,20 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Before has a script run in every page that the tab loads from now on, before
-// any of the page's own.
+// Before makes a script run in every page that the tab loads from now on, before the
+// page's own scripts.
 func (t *Tab) Before(script string) error {
 	return command(t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 }
 
-// Wheel turns the mouse's wheel over what a selector finds, by dx and dy CSS
-// pixels at each of some turns. A turn is made when the page has taken the last.
+// Wheel turns the mouse's wheel over what a selector finds, several times by dx and
+// dy CSS pixels. Each turn waits until the page has handled the last one.
 func (t *Tab) Wheel(selector string, dx, dy float64, turns int) error {
 	at, err := t.middle(selector)
 	if err != nil {
 		return err
 	}
-	// The library leaves out what is 0, and Chromium wants both.
+	// The library omits zeros, and Chromium requires both values.
 	const nothing = 1e-6
 	for range turns {
 		err := command(t, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: at.X, Y: at.Y, DeltaX: dx + nothing, DeltaY: dy + nothing})
@@ -32,12 +32,12 @@ func (t *Tab) Wheel(selector string, dx, dy float64, turns int) error {
 	return nil
 }
 
-// Costs are what a page has cost the browser's main thread so far, in
+// Costs are the times that a page has used on the browser's main thread so far, in
 // milliseconds.
 type Costs struct{ Script, Style, Layout float64 }
 
-// Costs returns what the tab's page has cost so far. Only the difference of two
-// answers means anything.
+// Costs returns the costs of the tab's page so far. Only the difference of two calls
+// is meaningful.
 func (t *Tab) Costs() (Costs, error) {
 	ctx, cancel := t.patient()
 	defer cancel()

@@ -17,13 +17,13 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// scene is a state of the page, and how a reader comes to it.
+// scene is a state of the page, with the way to reach it.
 type scene struct {
 	name string
-	// change makes the server what it must be; nil for a plain one.
+	// change changes the server's options; nil for the default ones.
 	change func(*testing.T, *service.Options)
 	reach  func(*place, *window)
-	// path is what is opened; "" for the page.
+	// path is the path to open; "" for the page.
 	path string
 }
 
@@ -36,7 +36,7 @@ func withKeys(t *testing.T, o *service.Options) {
 	o.Config = httpapi.Config{Keys: ring}
 }
 
-// try tries one of the samples.
+// try uploads one of the samples.
 func try(button string, then ...string) func(*place, *window) {
 	return func(_ *place, w *window) {
 		w.t.Helper()
@@ -54,7 +54,7 @@ func try(button string, then ...string) func(*place, *window) {
 	}
 }
 
-// scenes are the states that a reader may meet.
+// scenes are the states that a reader may see.
 var scenes = []scene{
 	{name: "empty", reach: func(_ *place, w *window) { w.until(fresh); w.ready() }},
 	{name: "bills only", reach: func(p *place, w *window) {
@@ -116,7 +116,7 @@ func (s scene) in(t *testing.T, width, height int64) *window {
 	return w
 }
 
-// openAs opens a page as another person, of whom something is to be set before.
+// openAs opens a page as another person, after a preparation.
 func (p *place) openAs(before func(*window), path string) *window {
 	p.t.Helper()
 	tab, err := chromium.Tab()
@@ -131,7 +131,7 @@ func (p *place) openAs(before func(*window), path string) *window {
 	return w
 }
 
-// violation is what axe found wrong.
+// violation is a fault that axe found.
 type violation struct {
 	ID, Impact, Help string
 	Nodes            []struct {
@@ -154,8 +154,8 @@ func (v violation) String() string {
 	return b.String()
 }
 
-// axe checks what the window shows. Besides the rules of WCAG 2.2 A and AA it
-// applies those that are good practice.
+// axe checks the window's content by the rules of WCAG 2.2 A and AA and by those of
+// good practice.
 func (w *window) axe(script string) []violation {
 	w.t.Helper()
 	if !value[bool](w, "Boolean(window.axe)") {
@@ -203,7 +203,7 @@ func TestAxeFindsNothingAmiss(t *testing.T) {
 	}
 }
 
-// What would the test above be worth if it saw nothing?
+// The test above can fail: axe finds faults that are made on purpose.
 func TestAxeFindsWhatIsAmiss(t *testing.T) {
 	script := axeScript(t)
 	p := newPlace(t)
@@ -261,7 +261,7 @@ func TestErrorsOfThePageAreNoticed(t *testing.T) {
 	}
 }
 
-// comes waits until something is true, and gives up some time.
+// comes waits until a condition holds, and gives up eventually.
 func comes(f func() bool) bool {
 	for range 1500 {
 		if f() {

@@ -13,12 +13,12 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// frontEnd is a page of another site that shows the service's in a frame. Its
-// name is localhost, where the service's is 127.0.0.1: to a browser these are two
-// sites, and both are as trustworthy as HTTPS.
+// frontEnd is a page of another site that shows the service's page in a frame. Its
+// name is localhost, the service's 127.0.0.1: to a browser these are two sites, both
+// as trustworthy as HTTPS.
 type frontEnd struct {
 	origin string
-	url    string // of the service, to be set before it is opened
+	url    string // of the service; set it before opening the front end
 }
 
 func newFrontEnd(t *testing.T) *frontEnd {
@@ -60,7 +60,7 @@ func (p *place) framed(f *frontEnd) (tab, frame *window) {
 	return tab, &window{inner, p.t}
 }
 
-// do does what a click does, in a frame.
+// do clicks in a frame, by script.
 func (w *window) do(selectors ...string) {
 	w.t.Helper()
 	for _, s := range selectors {
@@ -81,7 +81,7 @@ func TestTheWorkflowInAFrameOfTheOriginThatMay(t *testing.T) {
 	w.do(".inspector [aria-label='Close']", "#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 
-	// The session is kept: not by the address, but by a cookie of this frame.
+	// The session is kept by a cookie of this frame, not by the address.
 	id := value[string](w, "fetch('view').then((r) => r.json()).then((v) => v.session_id)")
 	tab.must(tab.Reload())
 	inner, err := tab.Frame(p.URL)
@@ -96,7 +96,7 @@ func TestTheWorkflowInAFrameOfTheOriginThatMay(t *testing.T) {
 	w.do("#start-over", "#ask button[value=yes]")
 	w.until(fresh)
 
-	// The same browser outside of the frame is somebody else there.
+	// Outside of the frame the same browser has another session.
 	alone, err := tab.Another()
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +108,8 @@ func TestTheWorkflowInAFrameOfTheOriginThatMay(t *testing.T) {
 	}
 }
 
-// Browsers keep no cookies for frames of sites without HTTPS. Over loopback, where
-// the other tests are, they make an exception.
+// Browsers keep no cookies for frames of sites without HTTPS. They make an exception
+// for loopback, which the other tests use.
 func TestAFrameWithoutHTTPSSaysWhatItNeeds(t *testing.T) {
 	f := newFrontEnd(t)
 	p := newPlace(t, func(o *service.Options) {
@@ -119,7 +119,7 @@ func TestAFrameWithoutHTTPSSaysWhatItNeeds(t *testing.T) {
 	_, w := p.framed(f)
 	w.until("!document.getElementById('ended').hidden")
 	w.says("#ended", "No session can begin", "cookie", "HTTPS", "a tab of its own")
-	w.do("#begin") // and that does not help
+	w.do("#begin") // which does not help
 	w.until("!document.getElementById('ended').hidden && !document.getElementById('begin').disabled")
 	w.says("#ended", "No session can begin")
 	if w.text("#steps") != "" {
@@ -156,7 +156,7 @@ func TestOtherOriginsCannotFrameThePage(t *testing.T) {
 			}) {
 				t.Errorf("the browser does not say that it refuses the frame, but %q", w.Faults())
 			}
-			// Of a page that is shown the browser gets the parts, too.
+			// If the page were shown the browser would load its parts.
 			if n := parts.Load(); n > 0 {
 				t.Errorf("the page was refused, and %d of its parts were loaded", n)
 			}

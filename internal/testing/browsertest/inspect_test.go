@@ -16,8 +16,8 @@ type spot struct {
 // box is a rectangle in the window, in CSS pixels.
 type box struct{ X, Y, Width, Height float64 }
 
-// marked fails unless the very place is marked: the marker's rectangle on the
-// screen is the place's box, scaled as the picture is, with a border around it.
+// marked fails unless exactly that place is marked: the marker's rectangle on the
+// screen is the place's box, scaled like the picture, with a border around it.
 func (w *window) marked(what string, s spot) {
 	w.t.Helper()
 	w.until(inspected)
@@ -37,8 +37,8 @@ func (w *window) marked(what string, s spot) {
 	}
 }
 
-// findSpot makes window.spot, which gives a place in the sheet as the API has it its
-// page's size, which comes with the picture.
+// findSpot defines window.spot, which adds the page's size, from its picture, to a
+// place in the API's sheet.
 const findSpot = `window.spot = async (p) => {
 	const v = window.theView ??= await (await fetch("view")).json();
 	const r = await fetch("page-picture?" + new URLSearchParams({ of: v.version, file: p.file, page: p.page, width: 1200 }));
@@ -55,8 +55,8 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	w.until(joined + " && document.querySelector('.bill')")
 	w.run(findSpot)
 
-	// What does not add up or was not read comes before what is only to be known,
-	// and the bills of it before those that add up.
+	// Findings about wrong sums and unread rows come before notes, and bills with
+	// findings before the others.
 	kinds := value[[]string](w, `[...document.querySelectorAll(".issues .issue")].map((e) => e.className)`)
 	if len(kinds) < 2 {
 		t.Fatalf("there are %d things to check", len(kinds))
@@ -83,7 +83,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 		t.Errorf("%d bills do not add up, %d are said to", off, n)
 	}
 
-	// The row that was not read, at its very place.
+	// The unread row is marked at its exact place.
 	unread := value[spot](w, `theSheet().then((s) => spot(s.problems.find((p) => p.kind === "unread_row")))`)
 	at := value[int](w, `[...document.querySelectorAll(".issues .issue")].findIndex((e) => e.innerText.includes("Row not read"))`)
 	w.click(fmt.Sprintf(".issues li:nth-child(%d) .issue", at+1))
@@ -94,7 +94,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 		w.marked(zoom, unread)
 	}
 
-	// Next goes through all that has a place and comes back to where it began.
+	// Next visits all findings that have a place and returns to the first.
 	placed := value[int](w, `parseInt(document.querySelector(".inspector-tools .position").textContent.split(" of ")[1])`)
 	if placed < 2 || placed > len(kinds) {
 		t.Errorf("%d of %d things to check have a place", placed, len(kinds))
@@ -114,7 +114,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	w.click(".inspector-head button[aria-label='Close']")
 	w.until("!document.querySelector('.inspector').open && !document.body.classList.contains('inspecting')")
 
-	// A line of a bill that does not add up, and the total that is off.
+	// A line of a bill with a wrong sum, and the wrong total.
 	w.until("document.querySelector('.bill:first-child[open] tr.line')") // it is open from the beginning
 	number := value[string](w, "document.querySelector('.bill:first-child .id').innerText.trim()")
 	w.run(fmt.Sprintf("window.theBill = (await theSheet()).bills.find((b) => b.number?.text === %q)", number))

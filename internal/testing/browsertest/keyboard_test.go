@@ -12,7 +12,7 @@ import (
 	"tallyman/internal/testing/service"
 )
 
-// at fails unless the focus is on what a selector finds, and can be seen there.
+// at fails unless what a selector finds has the focus, visibly.
 func (w *window) at(selector string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("document.activeElement?.matches(%q)", selector))
@@ -21,8 +21,7 @@ func (w *window) at(selector string) {
 	}
 }
 
-// tabTo presses Tab, or Shift and Tab, until the focus is on what a selector
-// finds.
+// tabTo presses Tab, or Shift and Tab, until what a selector finds has the focus.
 func (w *window) tabTo(selector string, modifiers ...chromedp.Modifier) {
 	w.t.Helper()
 	var seen []string
@@ -42,7 +41,7 @@ func (w *window) press(keys string) {
 	w.must(w.Press(keys))
 }
 
-// pick answers the browser's dialog that asks for files, which a key opens.
+// pick presses a key that opens the browser's file dialog, and chooses files in it.
 func (w *window) pick(key string, paths ...string) {
 	w.t.Helper()
 	w.must(w.Tab.Pick(func() error { return w.Press(key) }, paths...))
@@ -54,7 +53,7 @@ func TestTheWorkflowByKeyboardAlone(t *testing.T) {
 	w := p.open()
 	w.ready()
 
-	// The first thing that Tab comes to leads past everything else.
+	// The first stop of Tab is a link that skips to the content.
 	w.press(kb.Tab)
 	w.at(".skip")
 	w.press(kb.Enter)
@@ -83,7 +82,7 @@ func TestTheWorkflowByKeyboardAlone(t *testing.T) {
 	}
 	w.at("#step-sheet button[aria-label='Download CSV']")
 
-	// Starting over asks; Escape is no; the focus comes back.
+	// Starting over asks for confirmation; Escape cancels; the focus returns.
 	w.tabTo("#start-over", chromedp.ModifierShift)
 	w.press(kb.Enter)
 	w.until("document.getElementById('ask').open && document.getElementById('ask').contains(document.activeElement)")
@@ -130,7 +129,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			if title() != first {
 				t.Errorf("the problem before is %q, not %q", title(), first)
 			}
-			// The same by buttons, for whoever does not know the keys.
+			// The same works with buttons, for users who do not know the keys.
 			w.tabTo(".inspector [aria-label='Next finding']")
 			w.press(" ")
 			w.says(".inspector-tools", "2 of")
@@ -183,7 +182,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.until(joined)
 	w.until("document.querySelector('.issue')")
 
-	// Arrows move between tabs, and around; Tab leads into what a tab shows.
+	// Arrow keys move between tabs, and wrap around; Tab moves into a tab's content.
 	w.tabTo("#tab-bills")
 	for _, step := range []struct{ key, to string }{
 		{kb.ArrowRight, "matching"}, {kb.ArrowRight, "sheet"}, {kb.ArrowRight, "load"}, {kb.ArrowRight, "bills"},
@@ -257,7 +256,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.until("document.querySelector('.figures[open] td')")
 }
 
-// Signing in, an error and the end of a session, which move the focus.
+// Signing in, an error and the end of a session move the focus.
 func TestTheFocusGoesToWhatIsNew(t *testing.T) {
 	p := newPlace(t, func(o *service.Options) { withKeys(t, o) })
 	w := p.open()

@@ -96,7 +96,7 @@ func TestTheChartsShowTheSheet(t *testing.T) {
 		}
 	}
 
-	// The same figures in other colours when the reader's scheme changes.
+	// The same figures are drawn in other colours when the reader's scheme changes.
 	const ink = "Chart.getChart(document.querySelector('#panel-load canvas')).data.datasets[0].backgroundColor"
 	light, before := value[string](w, ink), look()
 	w.must(w.Prefer("dark"))

@@ -10,8 +10,7 @@ import (
 	"tallyman/internal/sample"
 )
 
-// What is on screen is written as the reader's language has it; files are for
-// programs, and the same for all.
+// The screen uses the reader's locale; files are for programs, and the same for all.
 func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 	p := newPlace(t)
 	down := t.TempDir()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// apiMatch is how the API says that lines and order rows found each other.
+// apiMatch is the API's description of how lines and order rows were matched.
 type apiMatch struct {
 	Matched        int
 	UnmatchedLines []struct{ Bill, Style, Cartons, Pieces string } `json:"unmatched_lines"`
@@ -53,7 +53,7 @@ func TestTheMatchingIsWhatTheAPISays(t *testing.T) {
 		return value[string](w, fmt.Sprintf("Number(%q.replaceAll(',', '')).toLocaleString()", text))
 	}
 
-	// The quantities of both sides are beside each other, and the difference is said.
+	// The quantities of both sides are beside each other, with their difference.
 	for i, got := range rows("near") {
 		near := m.NearMisses[i]
 		want := []string{near.Line.Bill, near.Line.Style}
@@ -94,7 +94,7 @@ func TestTheMatchingIsWhatTheAPISays(t *testing.T) {
 	w.says("#inspector-title", "of bill "+m.NearMisses[0].Line.Bill)
 }
 
-// number is what a figure with separators of thousands is.
+// number parses a figure with separators of thousands.
 func number(t *testing.T, text string) (n int) {
 	t.Helper()
 	for _, c := range text {

@@ -27,14 +27,14 @@ func TestAMismatchIsFoundCorrectedAndGone(t *testing.T) {
 	}
 	w.says(".bill tr.off", "Pieces", "999")
 
-	// From step 3 it is one way to the very figure on the page.
+	// From step 3 it is one step to the figure on the page.
 	w.click("#tab-sheet", "#step-sheet .trust .link", ".issues .issue")
 	w.run(findSpot)
 	w.marked("the printed pieces", value[spot](w, fmt.Sprintf("theSheet().then((s) => spot(s.bills.find((b) => b.number.text === %q).totals.pieces.value))", number)))
 	w.click(".inspector-head button[aria-label='Close']")
-	w.until("!document.body.classList.contains('inspecting')") // what is beside it moves then
+	w.until("!document.body.classList.contains('inspecting')") // the layout beside it changes then
 
-	// The sheet can be had all the same.
+	// The sheet can be downloaded all the same.
 	down := t.TempDir()
 	w.must(w.Save(down))
 	w.click("#step-sheet button[aria-label='Download CSV']")

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// fits fails if the page is wider than the phone, which a phone's browser answers
-// with a wider window, and says what sticks out; and if what can be touched is
-// smaller than 24 by 24 pixels. Links in sentences may be.
+// fits fails if the page is wider than the phone (a phone's browser would widen its
+// window) and says what sticks out, and if a touch target is smaller than 24 by 24
+// pixels. Links in sentences may be smaller.
 func (w *window) fits(width int) {
 	w.t.Helper()
 	if wide := value[string](w, `((room) => {
@@ -36,16 +36,17 @@ func TestAPhoneShowsEveryStateInItsWidth(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			w := s.in(t, 390, 844)
 			w.fits(390)
-			// 320 pixels are a window of 1280 at four times its size.
+			// A window of 1280 pixels zoomed to four times its size is 320 pixels
+			// wide.
 			w.must(w.Size(320, 640, true))
 			w.until("screen.width === 320")
-			w.until("[...document.querySelectorAll('canvas')].every((c) => c.getBoundingClientRect().right <= 320)") // they are drawn anew
+			w.until("[...document.querySelectorAll('canvas')].every((c) => c.getBoundingClientRect().right <= 320)") // they are redrawn
 			w.fits(320)
 		})
 	}
 }
 
-// tap touches what a selector finds, with a finger.
+// tap taps what a selector finds, with a finger.
 func (w *window) tap(selectors ...string) {
 	w.t.Helper()
 	for _, s := range selectors {
@@ -100,7 +101,7 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	w.until("document.querySelector('.group h2').textContent === 'Lines without order'")
 	w.tap("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
-	// What does not fit is reached by scrolling the table, and not the page.
+	// Wide content is reached by scrolling the table, not the page.
 	w.run("document.querySelector('.grid').scrollLeft = 1e6")
 	w.until("document.querySelector('.grid').scrollLeft > 0")
 	w.fits(390)

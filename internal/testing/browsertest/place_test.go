@@ -1,6 +1,6 @@
-// Package browsertest tests the page as its readers meet it: in a real Chromium,
-// with the real server behind it. Scripts that fail, errors on the console and
-// violations of the Content-Security-Policy fail every test.
+// Package browsertest tests the page as its readers see it: in a real Chromium, with
+// the real server. Scripts that fail, errors on the console and violations of the
+// Content-Security-Policy fail every test.
 package browsertest
 
 import (
@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// place is a service and what is needed to test it.
+// place is a service with what its tests need.
 type place struct {
 	*service.Service
 	t   *testing.T
@@ -114,7 +114,7 @@ func (w *window) until(expression string) {
 	w.must(w.Tab.Until(expression))
 }
 
-// ready waits until files can be given.
+// ready waits until files can be chosen.
 func (w *window) ready() {
 	w.t.Helper()
 	w.until("document.querySelector('#step-bills .choose:not(:disabled)')")
@@ -141,13 +141,13 @@ func value[T any](w *window, expression string) T {
 	return v
 }
 
-// text is what a selector's element shows, "" if it is hidden.
+// text is the visible text of an element, "" if it is hidden.
 func (w *window) text(selector string) string {
 	w.t.Helper()
 	return strings.Join(strings.Fields(value[string](w, fmt.Sprintf("((e) => !e ? '(not there)' : e.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector))), " ")
 }
 
-// says fails if an element does not show all of the texts.
+// says fails unless an element shows all of the texts.
 func (w *window) says(selector string, texts ...string) {
 	w.t.Helper()
 	got := w.text(selector)
@@ -203,8 +203,7 @@ func (p *place) shipment(o sample.Options, prefix string) shipment {
 
 var small = sample.Options{Bills: 6, Lines: 30, Seed: 1}
 
-// view is the part of GET /view that tests look at, as the window's cookie sees
-// it.
+// view is the part of GET /view that tests read, with the window's cookie.
 type view struct {
 	Status string
 	Bills  []struct{ Name string }
@@ -224,7 +223,7 @@ func (w *window) view() view {
 	return v
 }
 
-// gate holds uploads back until it is opened, and tells of those that hung up.
+// gate holds uploads until it is opened, and records those whose client hung up.
 type gate struct {
 	open, hungUp, arrived chan struct{}
 }
@@ -233,8 +232,8 @@ func newGate() *gate {
 	return &gate{make(chan struct{}), make(chan struct{}, 16), make(chan struct{}, 16)}
 }
 
-// after holds each upload back after the server has begun it: its body stands
-// still, so that it belongs to the session as that was before.
+// after holds each upload after the server has begun it: its body stalls, so that the
+// upload belongs to the earlier session.
 func (g *gate) after(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/upload") {
@@ -253,7 +252,7 @@ type held struct {
 
 func (h *held) Read(p []byte) (int, error) {
 	n, err := h.ReadCloser.Read(p)
-	// The end is held back and not the beginning: only then does the server see
+	// The end of the body is held, not the beginning: only then does the server see
 	// that a client hangs up.
 	if err != io.EOF || h.told {
 		return n, err

@@ -12,7 +12,7 @@ import (
 
 const scripts = "../../httpapi/web"
 
-// module lays the page's scripts out as Node wants modules, with the tests of those
+// module lays out the page's scripts as Node needs modules, with the tests of those
 // that need no browser.
 func module(t *testing.T) string {
 	t.Helper()

@@ -27,7 +27,7 @@ type apiSheet struct {
 
 func (s *apiSheet) column(name string) int { return slices.Index(s.Columns, name) }
 
-// sheet is what the API has for this window's session.
+// sheet returns the API's sheet of this window's session.
 func (w *window) sheet() *apiSheet {
 	w.t.Helper()
 	got := value[struct{ Sheet apiSheet }](w, "fetch('view').then((r) => r.json()).then((v) => ({ Sheet: { Columns: v.sheet.columns, Rows: v.sheet.rows, Bills: v.sheet.bills } }))")
@@ -44,8 +44,8 @@ func (w *window) load(s shipment) {
 	w.until(joined)
 }
 
-// inSight makes window.sight, which returns the rows in sight of the grid from top to
-// bottom, each as its cells by column name.
+// inSight defines window.sight, which returns the visible rows of the grid from top
+// to bottom, each as its cells by column name.
 const inSight = `window.sight = () => {
 	const grid = document.querySelector(".grid"), box = grid.getBoundingClientRect(), top = box.top + document.querySelector(".gridhead").offsetHeight;
 	const names = [...document.querySelectorAll(".gridhead .cell")].map((c) => c.innerText.trim());
@@ -79,7 +79,7 @@ func TestASheetOfTenThousandRows(t *testing.T) {
 		t.Errorf("%d rows are elements", n)
 	}
 
-	// Wherever it is scrolled to, the rows in sight are those that belong there.
+	// At every scroll position the right rows are visible.
 	invoice, style := sheet.column("Invoice No."), sheet.column("Style")
 	for _, at := range []float64{0, 0.001, 0.0013, 0.3, 0.77, 0.5, 1} {
 		w.run(fmt.Sprintf(`const g = document.querySelector(".grid"); g.scrollTop = (g.scrollHeight - g.clientHeight) * %g; await settled();`, at))
@@ -99,7 +99,8 @@ func TestASheetOfTenThousandRows(t *testing.T) {
 		}
 	}
 
-	// The first columns stay while it is scrolled sideways, with the headings above.
+	// The first columns stay visible during horizontal scrolling, with the headings
+	// above.
 	type corner struct{ X, Head, Last float64 }
 	where := func(n int) corner {
 		return value[corner](w, fmt.Sprintf(`(() => { const r = document.querySelector(".gridrow:not([hidden])"), x = (e) => e.getBoundingClientRect().x; return { X: x(r.querySelectorAll(".cell")[%d]), Head: x(document.querySelectorAll(".gridhead .cell")[%d]), Last: x([...r.querySelectorAll(".cell")].at(-1)) }; })()`, n, n))
@@ -156,7 +157,8 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 	}
 	w.run(`const s = document.querySelector("#sheet-ship"); s.selectedIndex = 0; s.dispatchEvent(new Event("change"));`)
 
-	// Numbers are sorted as numbers and dates as dates: as texts both would differ.
+	// Numbers are sorted as numbers and dates as dates: sorted as texts, both would
+	// differ.
 	for _, c := range []struct{ name, key string }{
 		{"Cartons", `Number(t.replaceAll(",", ""))`}, {"Total Pieces", `Number(t.replaceAll(",", ""))`}, {"Cancel Date", `Date.parse(t)`},
 	} {

@@ -67,7 +67,7 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 		t.Errorf("the JSON is none: %.100s", got)
 	}
 
-	// Reload loses nothing: neither what was read nor where the reader was.
+	// A reload keeps what was read and where the reader was.
 	w.click("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 	w.must(w.Reload())
@@ -102,7 +102,7 @@ func TestFilesMayBeDroppedAnywhere(t *testing.T) {
 	w := p.open()
 	w.ready()
 	ship := p.shipment(small, "a-")
-	w.must(w.Drop("#results", ship.orders, ship.bills)) // in whatever order
+	w.must(w.Drop("#results", ship.orders, ship.bills)) // in any order
 	w.until(joined)
 	w.says("#step-bills", "a-bol.pdf", "bills 6", "lines 30")
 	w.says("#step-orders", "a-orders.csv", "matched 30")
@@ -153,7 +153,7 @@ func TestProgressIsTrue(t *testing.T) {
 			t.Errorf("nothing like %s was shown:\n%.2000s", pattern, seen)
 		}
 	}
-	// What is read never becomes less, nor more than there is.
+	// The number of pages read never decreases, and never exceeds the total.
 	if !value[bool](w, `(() => { const n = seen.map((s) => /([\d,]+) pages? read/.exec(s)).filter(Boolean).map((m) => Number(m[1].replace(",", ""))); return n.every((v, i) => v <= `+strconv.Itoa(len(ship.BillPages()))+` && (i === 0 || v >= n[i - 1])); })()`) {
 		t.Errorf("the pages read go back:\n%s", seen)
 	}
@@ -306,7 +306,8 @@ func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
 	p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: 8 * time.Second} })
 	w := p.open()
 	w.until(fresh)
-	// As soon as it is offered, and then until the time that it would have ended.
+	// It is offered at once, and stays until the time at which the session would have
+	// ended.
 	w.run(`const end = Date.now() + 9000;
 		while (!document.querySelector("#notices .notice.warn button")) await new Promise((r) => setTimeout(r, 20));
 		window.said = document.querySelector("#notices .notice").innerText;

@@ -1,5 +1,5 @@
-// Package child starts servers for tests and measurements that end with the
-// process which started them, however that ends. Only Linux can promise that.
+// Package child starts servers for tests and measurements that end with the process
+// that started them, however it ends. Only Linux can guarantee that.
 package child
 
 import (
@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// Start starts a process, and closes ended when it is gone. If this process is
-// gone before, the kernel sends it the signal. wait waits for its end: cmd.Wait,
-// or that after what it says has been read.
+// Start starts a process, and closes ended when it is gone. If this process ends
+// first, the kernel sends the child the signal. wait waits for its end: cmd.Wait, or
+// the same after its output has been read.
 func Start(cmd *exec.Cmd, signal syscall.Signal, wait func() error) (ended <-chan struct{}, err error) {
 	dieWithParent(cmd, signal)
 	started, gone := make(chan error), make(chan struct{})
 	go func() {
-		// The kernel takes the end of the thread that started it for the end of
-		// this process, so this one is for nobody else.
+		// The kernel sends the signal when the starting thread ends, so this thread
+		// does nothing else.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err

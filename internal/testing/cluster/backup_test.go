@@ -22,8 +22,8 @@ import (
 	"tallyman/internal/testing/s3test"
 )
 
-// copyBucket copies what is in a bucket, as "aws s3 sync" does, and returns how
-// many objects were copied and how many went meanwhile.
+// copyBucket copies a bucket, as "aws s3 sync" does, and returns how many objects
+// were copied and how many disappeared meanwhile.
 func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, gone int) {
 	t.Helper()
 	ctx := context.Background()
@@ -63,9 +63,9 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 	return copied, gone
 }
 
-// docs/operations.md, backup and restore: first the database, then the bucket,
-// while clients work; and from the two a service somewhere else, whose every
-// session serves its sheet.
+// docs/operations.md, backup and restore: first the database, then the bucket, while
+// clients work. A service elsewhere is restored from both, and serves the sheet of
+// every session.
 func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
 	t.Parallel()
 	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
@@ -80,7 +80,7 @@ func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
 				ship := docs[[]string{"T", "U", "V"}[random.IntN(3)]]
 				sid := fmt.Sprintf("kept-%d-%d-%s", n, i, ship.Letter)
 				c.keep(&ledger, sid, ship, func() bool { return t.Failed() })
-				if n == 0 { // these are cleared, so that files go meanwhile
+				if n == 0 { // these are cleared, so that files disappear meanwhile
 					gone := fmt.Sprintf("gone-%d", i)
 					c.keep(&passing, gone, ship, func() bool { return t.Failed() })
 					c.ask(request{method: "POST", path: "/clear-session", sid: gone})
@@ -144,7 +144,7 @@ func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(s.ID, "kept-") {
-			// In the database, and cleared before its files were copied.
+			// It is in the database, but was cleared before its files were copied.
 			cleared++
 			continue
 		}

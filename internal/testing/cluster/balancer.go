@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Balancer is a plain reverse proxy: each request goes to the next replica in
-// turn. It goes to the one after that only if no connection can be made, since
-// then it was sent to nobody. No request is sent twice.
+// Balancer is a plain reverse proxy: each request goes to the next replica in turn.
+// If no connection can be made, nothing was sent, and the request goes to the one
+// after that. No request is sent twice.
 type Balancer struct {
 	URL string
 
@@ -23,11 +23,11 @@ type Balancer struct {
 	pool     *http.Transport
 }
 
-// ByHeader is the header in which a Balancer says which replica answered. An answer
-// without it is the Balancer's own.
+// ByHeader is the header in which a Balancer names the replica that answered. An
+// answer without it is the Balancer's own.
 const ByHeader = "X-Answered-By"
 
-// NewBalancer starts one.
+// NewBalancer starts a balancer.
 func NewBalancer(replicas func() []*Replica) (*Balancer, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -80,7 +80,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// Close ends it, with all that is under way.
+// Close ends the balancer and interrupts requests under way.
 func (b *Balancer) Close() error {
 	err := b.server.Close()
 	b.pool.CloseIdleConnections()

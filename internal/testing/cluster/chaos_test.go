@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// ledger are workflows that were acknowledged and never cleared.
+// ledger holds workflows that were acknowledged and never cleared.
 type ledger struct {
 	mu   sync.Mutex
 	sids []string
@@ -57,8 +57,8 @@ func (l *ledger) some(random *rand.Rand) (sid string, k kept, ok bool) {
 	return sid, l.of[sid], true
 }
 
-// keep runs one workflow in a session of its own, each request again until it is
-// acknowledged, and enters it into the ledger. It gives up when over says so.
+// keep runs one workflow in a new session, repeats each request until it is
+// acknowledged, and adds it to the ledger. It gives up when over returns true.
 func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func() bool) {
 	again := func(r request) bool {
 		for !over() {
@@ -80,15 +80,15 @@ func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func(
 	}
 	kind, body = form(c.t, "orders.csv", ship.Orders)
 	if !again(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body}) {
-		// The orders may be there or not: not what was acknowledged.
+		// The orders may or may not be there: they were not acknowledged.
 		return
 	}
 	l.add(sid, kept{ship, true})
 	c.counts.add("workflows acknowledged", 1)
 }
 
-// look downloads a session of the ledger, and counts what is lost or mixed up. It
-// returns false if there was no answer to tell.
+// look downloads a session of the ledger, and counts lost or mixed-up lines. It
+// returns false if there was no conclusive answer.
 func (c clients) look(sid string, k kept) bool {
 	a, known := c.ask(request{method: "GET", path: "/download", sid: sid})
 	if !known || a.status == 503 {
@@ -107,7 +107,7 @@ func (c clients) look(sid string, k kept) bool {
 	return true
 }
 
-// harm is something that goes wrong. It returns when it is over.
+// harm is a kind of fault. It returns when the fault is over.
 type harm struct {
 	name string
 	do   func(c *cluster.Cluster, random *rand.Rand) error
@@ -122,7 +122,7 @@ func one(c *cluster.Cluster, random *rand.Rand) *cluster.Replica {
 	return c.Replicas[random.IntN(len(c.Replicas))]
 }
 
-// onLink harms a link of a replica for a time.
+// onLink applies a fault to a link of a replica for a time.
 func onLink(link func(*cluster.Replica) *cluster.Link, least, most int, begin, end func(*cluster.Link)) func(*cluster.Cluster, *rand.Rand) error {
 	return func(c *cluster.Cluster, random *rand.Rand) error {
 		l := link(one(c, random))
@@ -196,23 +196,23 @@ var harms = []harm{
 }
 
 // While clients work, replicas are killed, PostgreSQL is restarted, the S3 server
-// stopped, and connections cut, refused, stalled and delayed. The history of every
-// session is linearizable, nothing acknowledged is lost, no sheet holds another's
-// lines, every 5xx says what it is and when to come again, and all works again by
-// itself.
+// stopped, and connections are cut, refused, stalled and delayed. The history of
+// every session is linearizable, nothing acknowledged is lost, no sheet holds another
+// document's lines, every 5xx says what failed and when to retry, and everything
+// recovers by itself.
 func TestChaos(t *testing.T) {
 	faults := len(harms)
 	if long() {
 		faults = 15 * len(harms) // 210
 	}
-	// Less patience than in real use, so that storage that stands still shows.
+	// The patience is shorter than in real use, so that stalled storage shows.
 	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &tally{}}
 	docs := documents(t)
 	var ledger ledger
 
 	var round, most atomic.Int64
 	most.Store(150) // operations in the history of a fault
-	// Clients hold it for reading while they are at one request of a history.
+	// Clients hold it for reading during a request of a history.
 	var turning sync.RWMutex
 	h := newHistory(docs)
 	var over atomic.Bool

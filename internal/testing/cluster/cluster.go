@@ -1,7 +1,6 @@
 // Package cluster runs Tallyman on this machine as it runs on several: replicas of
-// the real program over PostgreSQL and an S3 server, with a plain round-robin
-// proxy before them and links between them that can be cut. It is for tests and
-// for figures.
+// the real program over PostgreSQL and an S3 server, with a plain round-robin proxy
+// in front and links between them that can be cut. It is for tests and measurements.
 package cluster
 
 import (
@@ -20,9 +19,8 @@ import (
 	"tallyman/internal/testing/s3test"
 )
 
-// Servers are a PostgreSQL server, which keeps what it commits as in real use, and
-// an S3 server. Clusters can share them: each has a database and a bucket of its
-// own.
+// Servers are a durable PostgreSQL server and an S3 server. Clusters can share them:
+// each has a separate database and bucket.
 type Servers struct {
 	Postgres *pgtest.Server
 	S3       *s3test.Server
@@ -46,7 +44,7 @@ func StartServers() (*Servers, error) {
 	return s, nil
 }
 
-// Close ends the servers and removes all that they had.
+// Close ends the servers and removes their data.
 func (s *Servers) Close() error {
 	if s.S3 != nil {
 		s.S3.Kill()
@@ -58,25 +56,25 @@ func (s *Servers) Close() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// Config says what a cluster is like. The zero value is one of one replica.
+// Config configures a cluster. The zero value means one replica.
 type Config struct {
-	// Replicas is how many there are; 0 means 1.
+	// Replicas is the number of replicas; 0 means 1.
 	Replicas int
-	// Program is the program's path; "" for what package program builds.
+	// Program is the program's path; "" means the one that package program builds.
 	Program string
 	// Args are further arguments of each replica.
 	Args []string
 	// Patience is the parameter timeout of the address of the contents, such as
 	// "1s"; "" for the program's default.
 	Patience string
-	// Direct has replicas reach the servers without links, which take processor
-	// time and count.
+	// Direct connects replicas to the servers without links, which use processor time
+	// and count.
 	Direct bool
-	// Database and Bucket are what to use; "" for new ones.
+	// Database and Bucket are the ones to use; "" for new ones.
 	Database, Bucket string
 }
 
-// Cluster is some replicas and what is around them.
+// Cluster is a set of replicas with their surroundings.
 type Cluster struct {
 	Servers          *Servers
 	Config           Config
@@ -89,7 +87,7 @@ type Cluster struct {
 	dir string
 }
 
-// New starts a cluster. Close it in the end.
+// New starts a cluster. The caller closes it.
 func (s *Servers) New(config Config) (_ *Cluster, err error) {
 	c := &Cluster{Servers: s, Config: config, Statements: &Counts{}, Requests: &Counts{}, Database: config.Database, Bucket: config.Bucket}
 	if c.Config.Program == "" {
@@ -145,7 +143,7 @@ func (c *Cluster) Add() (*Replica, error) {
 // Store is the address of the sessions, without a link.
 func (c *Cluster) Store() string { return c.Servers.Postgres.Address(c.Database) }
 
-// Key makes a key with the program, as an operator does, and returns it.
+// Key makes a key with the program's command and returns it.
 func (c *Cluster) Key(owner string, args ...string) (string, error) {
 	cmd := exec.CommandContext(context.Background(), c.Config.Program, append([]string{"key", "add", owner, "--store", c.Store()}, args...)...)
 	var text strings.Builder
@@ -157,7 +155,7 @@ func (c *Cluster) Key(owner string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// RemoveKey removes a key with the program.
+// RemoveKey removes a key with the program's command.
 func (c *Cluster) RemoveKey(owner string) error {
 	if out, err := exec.Command(c.Config.Program, "key", "remove", owner, "--store", c.Store()).CombinedOutput(); err != nil {
 		return fmt.Errorf("removing a key: %w\n%s", err, out)
@@ -182,7 +180,7 @@ func (c *Cluster) Close() error {
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
-// addresses are where a replica finds sessions and contents.
+// addresses returns the addresses of sessions and contents for a replica.
 func (c *Cluster) addresses(r *Replica) (store, contents string) {
 	through := func(address string, l *Link) string {
 		u, err := url.Parse(address)

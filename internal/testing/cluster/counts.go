@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// Counts counts what goes over links, by what it is.
+// Counts counts the traffic of links by kind.
 type Counts struct {
 	mu sync.Mutex
 	m  map[string]int
@@ -27,7 +27,7 @@ func (c *Counts) add(what string) {
 	c.m[what]++
 }
 
-// Take returns the counts since it was called last.
+// Take returns the counts since the last call.
 func (c *Counts) Take() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +78,7 @@ func statement(sql string) string {
 	return strings.Join(strings.Fields(sql[:min(len(sql), 40)]), " ")
 }
 
-// postgres reads PostgreSQL's protocol, version 3, as a client writes it. What a
+// postgres reads PostgreSQL's protocol, version 3, from the client's side. What a
 // client sends up to a Sync, or in a simple Query, is one round trip.
 func (c *Counts) postgres(from io.Reader) {
 	r := bufio.NewReader(from)
@@ -102,7 +102,7 @@ func (c *Counts) postgres(from io.Reader) {
 			return
 		}
 		if !begun {
-			// Anything but version 3 asks for something else than a session.
+			// Other versions are requests before a session, such as for TLS.
 			begun = size >= 4 && binary.BigEndian.Uint32(body) == 3<<16
 			continue
 		}

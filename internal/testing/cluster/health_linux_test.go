@@ -14,7 +14,7 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// children are the processes that a process started.
+// children returns the child processes of a process.
 func children(pid int) (pids []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/status")
 	for _, path := range stats {

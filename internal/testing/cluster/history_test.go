@@ -14,10 +14,10 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// The model here is DESIGN.md §6 as HTTP shows it. Unlike sessiontest's it sees no
+// The model is DESIGN.md §6 as seen through HTTP. Unlike sessiontest's it sees no
 // incarnations: an upload is an open or a look, which notes the incarnation, and
-// later an attach to that one, two operations of one request. The third is the state
-// that the answer tells of, or if that is session_superseded, the moment at which the
+// later an attach to that incarnation, two operations of one request. The third is
+// the state in the answer, or for session_superseded, the moment at which the
 // incarnation was over.
 
 // kind is a kind of operation.
@@ -29,7 +29,7 @@ const (
 	open     kind = "open"     // the first part of an upload of bills
 	look     kind = "look"     // the first part of an upload of orders
 	attach   kind = "attach"   // the second part of either
-	figures  kind = "figures"  // the third, if it succeeded: the sheet that it tells of
+	figures  kind = "figures"  // the third, if it succeeded: the sheet in the answer
 	over     kind = "over"     // the third, if it was superseded
 	noBills  kind = "no bills" // orders that are refused
 	status   kind = "status"
@@ -40,22 +40,22 @@ const (
 type op struct {
 	kind kind
 	sid  string
-	id   int // of the request
+	id   int // number of the request
 	// For an attach.
 	file   string // see fileOf
 	orders bool
 	add    bool
 }
 
-// told is what an operation was answered.
+// told is the answer to an operation.
 type told struct {
-	unknown bool // nobody knows, or it failed before or after it took effect
+	unknown bool // the outcome is unknown, or it failed before or after it took effect
 	exists  bool // status
-	// files are those that status lists, or how many of what size were removed.
+	// files are the files in status, or the number and size of the removed files.
 	files   string
 	removed int
 	bytes   int64
-	bills   int    // that an upload says the session has
+	bills   int    // the number of bills in the answer to an upload
 	sheet   string // what a download holds, see sheetOf; "none" for 404
 }
 
@@ -91,7 +91,7 @@ func (w world) removes(a told) bool {
 	return a.removed == n && a.bytes == bytes
 }
 
-// note remembers the incarnation that an upload is for.
+// note records the incarnation of an upload.
 func (w world) note(id int) world {
 	all := append(split(w.pending), fmt.Sprintf("%d=%d", id, w.incarnation))
 	slices.Sort(all)
@@ -99,7 +99,7 @@ func (w world) note(id int) world {
 	return w
 }
 
-// noted is the incarnation that an upload is for.
+// noted returns the incarnation of an upload.
 func (w world) noted(id int) (incarnation int, ok bool) {
 	for _, p := range split(w.pending) {
 		if who, inc, _ := strings.Cut(p, "="); who == strconv.Itoa(id) {
@@ -136,11 +136,11 @@ func (w world) attached(o op) world {
 	return w
 }
 
-// model knows how many bills and lines a document has, by its letter.
+// model holds the documents by letter, with their numbers of bills and lines.
 type model map[string]shipments.Shipment
 
-// sheetOf is what a sheet must hold: the lines of each letter, in order of the
-// letters, and whether any has an order.
+// sheetOf is the expected sheet: the lines of each letter, in order of the letters,
+// and whether any has an order.
 func (m model) sheetOf(bol, orders string) string {
 	lines := map[string]int{}
 	for _, f := range split(bol) {
@@ -228,7 +228,8 @@ func (m model) step(w world, o op, a told) []world {
 	return nil
 }
 
-// history is what clients called and were answered. It is safe for concurrent use.
+// history is what clients called and which answers they got. It is safe for
+// concurrent use.
 type history struct {
 	model model
 	start time.Time
@@ -241,7 +242,7 @@ type history struct {
 
 func newHistory(m model) *history { return &history{model: m, start: time.Now()} }
 
-// call begins a request: its number and when it was made.
+// call begins a request: it returns its number and time.
 func (h *history) call() (id int, at int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -249,11 +250,11 @@ func (h *history) call() (id int, at int64) {
 	return h.ids, int64(time.Since(h.start))
 }
 
-// record adds an operation that was answered just now. If nobody knows what became
-// of it, it may take effect at any time.
+// record adds an operation that was answered just now. If its outcome is unknown, it
+// may take effect at any time.
 func (h *history) record(o op, a told, at int64) { h.recordUntil(o, a, at, !a.unknown) }
 
-// recordUntil is record where it is certain that all is over by now.
+// recordUntil is record for an operation that may be certain to be over by now.
 func (h *history) recordUntil(o op, a told, at int64, over bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -271,11 +272,11 @@ var (
 	errUndecided = errors.New("no decision")
 )
 
-// checkTime is when the checker gives up on a history.
+// checkTime is the time after which the checker gives up on a history.
 const checkTime = time.Minute
 
-// full reports whether the history is as large as the checker surely decides. Each
-// operation of unknown outcome has to be tried at every place.
+// full reports whether the history has reached the size that the checker can decide.
+// It must try each operation of unknown outcome at every place.
 func (h *history) full(most int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -318,7 +319,7 @@ func (h *history) check() error {
 	}
 }
 
-// explain shows where every order gets stuck.
+// explain shows where every order fails.
 func explain(all []porcupine.Operation, info porcupine.LinearizationInfo) string {
 	var s strings.Builder
 	for _, partition := range info.PartialLinearizationsOperations() {

@@ -19,7 +19,7 @@ import (
 )
 
 // documents are few and small, so that there are many operations in a second. Each
-// has another number of bills.
+// has a different number of bills.
 func documents(t testing.TB) model {
 	m := model{}
 	for i, letter := range []string{"T", "U", "V"} {
@@ -28,7 +28,7 @@ func documents(t testing.TB) model {
 	return m
 }
 
-// clients collide on a few sessions, and record what happens.
+// clients collide on a few sessions, and record their operations.
 type clients struct {
 	t       testing.TB
 	cluster *cluster.Cluster
@@ -38,8 +38,7 @@ type clients struct {
 // loadKeys is the number of session IDs in a history.
 const loadKeys = 3
 
-// one makes one random request. It returns false if nobody knows what became of
-// it.
+// one makes one random request.
 func (c clients) one(h *history, round int, random *rand.Rand) {
 	sid := fmt.Sprintf("round-%d-%d", round, random.IntN(loadKeys))
 	letter := []string{"T", "U", "V"}[random.IntN(3)]
@@ -61,8 +60,8 @@ func (c clients) one(h *history, round int, random *rand.Rand) {
 	}
 }
 
-// ask makes a request through the proxy. known is false if nobody knows what
-// became of it. It checks what every answer must be.
+// ask makes a request through the balancer. known is false if its effect is unknown.
+// It checks the rules for all answers.
 func (c clients) ask(r request) (a answer, known bool) {
 	c.counts.add("operations", 1)
 	a, err := try(c.cluster, r)
@@ -77,8 +76,8 @@ func (c clients) ask(r request) (a answer, known bool) {
 			c.counts.add("refused: "+code, 1)
 			return a, true
 		case "storage_unavailable":
-			// What it says it could not do may have been done all the same.
-			// Nothing else that changes something was.
+			// An operation that the server reports as failed may have been done all
+			// the same. No other change was made.
 			for _, what := range []string{"begin the session", "clear the session", "attach the files"} {
 				if bytes.Contains(a.body, []byte("could not "+what)) {
 					c.counts.add("unknown: storage_unavailable", 1)
@@ -99,11 +98,11 @@ func (c clients) ask(r request) (a answer, known bool) {
 	return a, true
 }
 
-// rest keeps a client from piling up operations whose outcome nobody knows: the
+// rest keeps a client from recording too many operations of unknown outcome: the
 // checker has to try them at every place.
 func (c clients) rest() { time.Sleep(300 * time.Millisecond) }
 
-// wrong reports an answer that nothing explains.
+// wrong reports an inexplicable answer.
 func (c clients) wrong(r string, a answer) {
 	c.counts.add("unclear answers", 1)
 	c.t.Errorf("%s: %d %s", r, a.status, a.body)
@@ -171,8 +170,8 @@ func (c clients) attached(h *history, first, second op, at int64, a answer, know
 		}
 	case a.code() == "session_superseded":
 		h.record(first, told{}, at)
-		// It may have been there for a moment: another upload came between, and
-		// then the reset.
+		// It may have been there for a moment: another upload came between, and then
+		// the reset.
 		h.recordUntil(second, told{unknown: true}, at, true)
 		third := second
 		third.kind = over
@@ -231,7 +230,7 @@ func (c clients) download(h *history, sid string, id int, at int64) {
 	}
 }
 
-// readAll looks at all sessions of a history.
+// readAll reads all sessions of a history.
 func (c clients) readAll(h *history, round int) {
 	for i := range loadKeys {
 		id, at := h.call()
@@ -263,7 +262,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		switch err := h.check(); {
 		case errors.Is(err, errUndecided) && each > 1:
 			each /= 2
-			rounds += 2 // this one again, and as much once more
+			rounds += 2 // this one again, and one more
 			t.Logf("round %d: %v; from now on %d requests of each client", round, err, each)
 		case err != nil:
 			t.Fatalf("round %d: %v", round, err)
@@ -275,7 +274,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 	}
 }
 
-// Histories that break a rule, one each, and their like that do not.
+// Histories that break one rule each, and similar ones that do not.
 func TestTheCheckerKnowsTheRules(t *testing.T) {
 	docs := documents(t)
 	type step struct {

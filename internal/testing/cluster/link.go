@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Link passes connections on to a server, and can do to them what networks do.
+// Link passes connections on to a server, and simulates faults of the network.
 type Link struct {
 	Address string // HOST:PORT, where it listens
 
@@ -17,7 +17,7 @@ type Link struct {
 
 	target   string
 	listener net.Listener
-	// tap, unless nil, reads what goes to the server, for each connection.
+	// tap, if not nil, reads what is sent to the server, for each connection.
 	tap func(io.Reader)
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ func NewLink(target string, tap func(io.Reader)) (*Link, error) {
 	return k, nil
 }
 
-// Cut ends all connections, in the middle of whatever is under way.
+// Cut closes all connections, in the middle of whatever is under way.
 func (k *Link) Cut() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -64,7 +64,7 @@ func (k *Link) cut() {
 	}
 }
 
-// Refuse has connections ended and new ones refused, or lets them through again.
+// Refuse closes all connections and refuses new ones, or accepts them again.
 func (k *Link) Refuse(yes bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -73,7 +73,7 @@ func (k *Link) Refuse(yes bool) {
 	}
 }
 
-// Stall has nothing go through, with connections open, or lets it go on.
+// Stall stops all traffic, with connections open, or resumes it.
 func (k *Link) Stall(yes bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -81,7 +81,7 @@ func (k *Link) Stall(yes bool) {
 	k.changed.Broadcast()
 }
 
-// Delay has everything that goes through wait, in either direction.
+// Delay delays all traffic, in both directions.
 func (k *Link) Delay(d time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -99,7 +99,7 @@ func (k *Link) Close() {
 	k.all.Wait()
 }
 
-// wait waits as long as what goes through is to wait.
+// wait waits for the present delay.
 func (k *Link) wait() {
 	k.mu.Lock()
 	d := k.delay

@@ -18,7 +18,7 @@ import (
 	"tallyman/internal/testing/program"
 )
 
-// servers are what all tests share.
+// servers are shared by all tests.
 var servers = sync.OnceValues(cluster.StartServers)
 
 func TestMain(m *testing.M) {
@@ -61,7 +61,7 @@ func start(t testing.TB, config cluster.Config) *cluster.Cluster {
 	return c
 }
 
-// request is one to make, through the proxy unless it says at which URL.
+// request is a request to make, through the balancer unless url is set.
 type request struct {
 	at, method, path, sid string
 	key                   string
@@ -71,7 +71,7 @@ type request struct {
 	client                *http.Client
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -91,7 +91,7 @@ func (a answer) into(t testing.TB, v any) {
 	}
 }
 
-// try makes a request. An error says that nobody knows what became of it.
+// try makes a request. An error means that its effect is unknown.
 func try(c *cluster.Cluster, r request) (answer, error) {
 	at := r.at
 	if at == "" {
@@ -135,8 +135,8 @@ func try(c *cluster.Cluster, r request) (answer, error) {
 	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
-// ask makes a request that must be answered with 200, again as long as the service says
-// that it has no time for it: on a slow machine it may.
+// ask makes a request that must be answered with 200, and repeats it while the
+// service is busy, as it may be on a slow machine.
 func ask(t testing.TB, c *cluster.Cluster, r request) answer {
 	t.Helper()
 	for {
@@ -172,7 +172,7 @@ func form(t testing.TB, name string, content []byte) (kind string, body []byte) 
 	return w.FormDataContentType(), b.Bytes()
 }
 
-// until waits until something holds, and fails the test if it never does.
+// until waits until a condition holds, and fails the test if it never does.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for !holds() {
@@ -183,8 +183,8 @@ func until(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// ended reports whether the time of all tests is nearly over, so that one that waits
-// in vain can still say for what.
+// ended reports whether the time for all tests is nearly over, so that a test that
+// waits in vain can still report it.
 func ended(t testing.TB) bool {
 	end, ok := t.(*testing.T).Deadline()
 	return ok && time.Until(end) < 20*time.Second
@@ -192,7 +192,7 @@ func ended(t testing.TB) bool {
 
 func long() bool { return os.Getenv("TALLYMAN_LONG") != "" }
 
-// tally counts things that several clients do.
+// tally counts what several clients do.
 type tally struct {
 	mu sync.Mutex
 	m  map[string]int

@@ -10,12 +10,11 @@ import (
 	"tallyman/internal/testing/program"
 )
 
-// Replica is the program, running or not.
+// Replica is one replica, running or not.
 type Replica struct {
 	program.Server
 
-	// ToPostgres and ToS3 are what it reaches its servers by, nil if Config.Direct
-	// says so.
+	// ToPostgres and ToS3 are its links to the servers, nil with Config.Direct.
 	ToPostgres, ToS3 *Link
 
 	cluster *Cluster
@@ -23,7 +22,7 @@ type Replica struct {
 	log     []string
 }
 
-// Start starts it and waits until it listens, at a port of its own choice.
+// Start starts the replica and waits until it listens, on a port of its own choice.
 func (r *Replica) Start() error {
 	c := r.cluster
 	store, contents := c.addresses(r)
@@ -49,20 +48,20 @@ func (r *Replica) hear(line string) {
 	}
 }
 
-// Log returns the lines of its log that are more than information.
+// Log returns the lines of its log above the level of information.
 func (r *Replica) Log() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.log...)
 }
 
-// Dump ends it, and returns what its goroutines were at.
+// Dump ends the replica, and returns the stacks of its goroutines.
 func (r *Replica) Dump() string {
 	from := len(r.Log())
 	r.Server.Dump()
 	return strings.Join(r.Log()[from:], "")
 }
 
-// End tells it to end, and waits until it has finished what it accepted. The
-// balancer is told a moment before, as orchestrators do.
+// End ends the replica, and waits until it has finished what it accepted. The
+// balancer stops using it a moment before, as with orchestrators.
 func (r *Replica) End() { r.Server.End(500 * time.Millisecond) }

@@ -23,8 +23,8 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// workflow runs clear, new, upload, upload-csv, download-bol, clear, each request
-// at another replica.
+// workflow runs clear, new, upload, upload-csv, download-bol, clear, each request on
+// another replica.
 func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid string, client *http.Client, minted bool) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -100,7 +100,7 @@ func stored(t testing.TB, c *cluster.Cluster) (n int) {
 	return n
 }
 
-// locked waits until all replicas know a key, and let nobody in without one.
+// locked waits until all replicas know a key, and refuse requests without one.
 func locked(t *testing.T, c *cluster.Cluster, secret string) {
 	t.Helper()
 	for _, r := range c.Replicas {
@@ -139,7 +139,7 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	})
 }
 
-// stream reads the events of a session at one replica.
+// stream reads the events of a session from one replica.
 func stream(t *testing.T, at, sid string) (next func() (kind string, data map[string]any)) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", at+"/events?_sid="+sid, nil)
@@ -178,7 +178,7 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 		ship = r
 	}
 	here, there, direct := c.Replicas[0], c.Replicas[1], c.Replicas[2]
-	// A bus begins to listen some time after its replica.
+	// A bus begins to listen some time after its replica starts.
 	until(t, "all listen to the others", func() bool {
 		return listening(t, c) == 3
 	})
@@ -267,8 +267,8 @@ func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
 	}
 }
 
-// A key works at all replicas within seconds, and a removed one nowhere. They
-// notice by themselves.
+// A key works on all replicas within seconds, and a removed one on none. They notice
+// without a restart.
 func TestKeysHoldForAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
@@ -313,7 +313,7 @@ func TestKeysHoldForAllReplicas(t *testing.T) {
 	}
 }
 
-// Sessions expire for all replicas, which sweep at once and leave nothing.
+// Sessions expire on all replicas, which sweep at the same time and leave nothing.
 func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3, Args: []string{"--life", "1h"}})
@@ -329,8 +329,9 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	exists := func(sid string) bool {
 		return bytes.Contains(ask(t, c, request{method: "GET", path: "/status", sid: sid}).body, []byte(`"session_exists":true`))
 	}
-	// One is used all the time, at whatever replica, and lives. The others were used two
-	// hours ago, says the database, again and again: a replica may record a use late.
+	// One session is used all the time, on any replica, and lives. The test sets the
+	// last use of the others back two hours in the database, again and again: a
+	// replica may record a use late.
 	var kept sync.WaitGroup
 	stop := make(chan struct{})
 	kept.Go(func() {
@@ -354,7 +355,7 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 		return rows
 	}
 	until(t, "another session has expired", func() bool { live(); return !exists(fmt.Sprint("s", n-1)) })
-	// A janitor begins with its replica: three of them, at the same time.
+	// A janitor starts with its replica: three of them, at the same time.
 	for _, r := range c.Replicas[1:] {
 		r.End()
 	}

@@ -17,8 +17,8 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// nextProgram builds the program as it will be after one more step of the schema:
-// the same source with one more migration.
+// nextProgram builds a future program with one more step of the schema: the same
+// source with one more migration.
 func nextProgram(t *testing.T) string {
 	t.Helper()
 	source, err := filepath.Abs("../../session/postgres/schema.go")
@@ -55,7 +55,7 @@ func nextProgram(t *testing.T) string {
 }
 
 // Replicas are replaced one by one by a program of the next schema while clients
-// work. Old and new ones serve the same sessions, and nobody is refused.
+// work. Old and new ones serve the same sessions, and no request is refused.
 func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	t.Parallel()
 	next := nextProgram(t)
@@ -98,7 +98,7 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	}
 	defer all.Wait()
 	defer over.Store(true)
-	// A session that lives through it.
+	// This session lives throughout.
 	ask(t, c, request{method: "POST", path: "/upload", sid: "long", kind: "application/pdf", body: ships[0].Bills})
 	ask(t, c, request{method: "POST", path: "/upload-csv", sid: "long", kind: "text/csv", body: ships[0].Orders})
 	serves := func() {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// OldWorkbook is a sound XLS of Excel 97 with one sheet of these rows. Whole
-// numbers without zeros before them are numbers.
+// OldWorkbook is a valid XLS of Excel 97 with one sheet of these rows. Whole numbers
+// without leading zeros are numbers.
 func OldWorkbook(rows [][]string) []byte {
 	var b bytes.Buffer
 	record := func(id uint16, fields ...any) {
@@ -46,7 +46,7 @@ func OldWorkbook(rows [][]string) []byte {
 // compound is an OLE compound file with one stream ([MS-CFB]).
 func compound(name string, stream []byte) []byte {
 	const sector, free, last, table = 512, 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
-	// Shorter streams would have to be in another, of small sectors.
+	// Shorter streams would have to be in a separate one, of small sectors.
 	n := (max(len(stream), 4096) + sector - 1) / sector
 	tables := 1
 	for tables*sector/4 < tables+1+n {

@@ -1,7 +1,7 @@
-// Package hostile makes files that are broken or meant to do harm, for the tests
-// of what reads them: PDFs that never end, workbooks that unpack to gigabytes,
-// files cut off or locked. Everything is made of bytes here, since libraries
-// that write such formats refuse to write nonsense.
+// Package hostile makes broken and malicious files, for tests of code that reads
+// files: PDFs that never end, workbooks that unpack to gigabytes, truncated or locked
+// files. All are built from bytes, since libraries for these formats refuse to write
+// invalid files.
 package hostile
 
 import (
@@ -14,8 +14,8 @@ import (
 	"slices"
 )
 
-// document is a PDF being put together: objects, numbered from 1 in the order
-// in which they are added.
+// document is a PDF under construction: objects, numbered from 1 in the order in
+// which they are added.
 type document struct {
 	objects [][]byte
 }
@@ -26,7 +26,7 @@ func (d *document) add(format string, args ...any) int {
 	return len(d.objects)
 }
 
-// stream adds a stream. dict is what stands in its dictionary beside its length.
+// stream adds a stream. dict is the content of its dictionary besides its length.
 func (d *document) stream(dict string, data []byte) int {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<< %s /Length %d >>\nstream\n", dict, len(data))
@@ -53,8 +53,8 @@ func (d *document) pages(resources string, contents ...int) int {
 	return d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
 }
 
-// bytes writes the document. trailer is what stands in the trailer beside its
-// size and root.
+// bytes returns the document. trailer is the content of the trailer besides its size
+// and root.
 func (d *document) bytes(root int, trailer string) []byte {
 	var b bytes.Buffer
 	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
@@ -83,19 +83,19 @@ func flate(data []byte) []byte {
 	return b.Bytes()
 }
 
-// flateRun packs the text n times, rounded up to whole chunks of a mebibyte or so,
-// without ever holding or even packing them all.
+// flateRun packs the text n times, rounded up to whole chunks of about a mebibyte,
+// without holding or packing all of them.
 func flateRun(text string, n int) []byte {
 	run := bytes.Repeat([]byte(text), (1<<20)/len(text))
 	chunks := (n*len(text) + len(run) - 1) / len(run)
 	var b bytes.Buffer
 	w, err := deflate.NewWriter(&b, deflate.BestCompression)
 	if err != nil {
-		panic(err) // the level is one that there is
+		panic(err) // the level is valid
 	}
 	b.WriteString("\x78\xDA")
-	// Each chunk but the first two is packed by pointing to the one before, and so
-	// all of them are alike.
+	// From the third on, each chunk is packed as a reference to the one before, so
+	// all of these are equal.
 	from := 0
 	for range min(chunks, 3) {
 		from = b.Len()
@@ -123,10 +123,10 @@ func flateRun(text string, n int) []byte {
 	return binary.BigEndian.AppendUint32(b.Bytes(), uint32(s2<<16|s1))
 }
 
-// RootFirst returns a sound PDF with the same objects, those that lead to its
-// pages in front, and a first trailer after them, much as a PDF that is made for
-// the web. When the end of such a document is cut off, what is left can be read as
-// a shorter one. The PDF must have a plain cross-reference table.
+// RootFirst returns a valid PDF with the same objects, those that lead to its pages
+// first, and a first trailer after them, much like a PDF that is optimised for the
+// web. When the end of such a document is cut off, the rest can be read as a shorter
+// one. The PDF must have a plain cross-reference table.
 func RootFirst(pdf []byte) ([]byte, error) {
 	at, offsets, trailer, err := crossReferences(pdf)
 	if err != nil {
@@ -176,7 +176,7 @@ func RootFirst(pdf []byte) ([]byte, error) {
 }
 
 // crossReferences reads the plain cross-reference table of a PDF: where it begins,
-// where each object does, and what stands after the word trailer.
+// where each object begins, and what follows the word trailer.
 func crossReferences(pdf []byte) (at int, offsets []int, trailer []byte, err error) {
 	at = bytes.LastIndex(pdf, []byte("\nxref\n"))
 	end := bytes.LastIndex(pdf, []byte("startxref"))

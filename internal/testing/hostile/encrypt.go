@@ -12,9 +12,9 @@ import (
 const padding = "\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x08" +
 	"\x2E\x2E\x00\xB6\xD0\x68\x3E\x80\x2F\x0C\xA9\xFE\x64\x53\x69\x7A"
 
-// EncryptedPDF is a PDF of one page with a few words, encrypted with the
-// standard security handler, RC4 and a key of 40 bits. With the user password ""
-// anybody may open it, and only changing it needs the owner's.
+// EncryptedPDF is a PDF of one page with a few words, encrypted with the standard
+// security handler, RC4 and a key of 40 bits. With the user password "" it opens
+// without a password, and only changes need the owner's.
 func EncryptedPDF(user, owner, words string) []byte {
 	var d document
 	const permissions = 0xFFFFFFFC
@@ -36,7 +36,7 @@ func EncryptedPDF(user, owner, words string) []byte {
 	return d.bytes(root, fmt.Sprintf("/Encrypt %d 0 R /ID [<%X> <%X>]", lock, id, id))
 }
 
-// LockedPDF is a PDF that is encrypted by a security handler that nobody knows.
+// LockedPDF is a PDF that is encrypted by an unknown security handler.
 func LockedPDF() []byte {
 	var d document
 	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (locked) Tj ET"))

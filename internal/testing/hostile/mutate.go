@@ -13,12 +13,12 @@ import (
 	"strconv"
 )
 
-// Mutant returns a copy of a document with some of it changed, as a broken disk, a
-// careless program or an attacker would: bits flipped, chunks cut out, doubled or
-// swapped, numbers made absurd, words of the format put where they do not belong.
-// Changes reach what is packed as well: a PDF's streams and a workbook's parts are
-// unpacked, changed and packed again, with their sums right. The same document and
-// seed make the same mutant, always.
+// Mutant returns a copy of a document with some changes that a broken disk, a
+// careless program or an attacker might make: flipped bits, chunks removed, doubled
+// or swapped, absurd numbers, words of the format in the wrong place. Packed data is
+// changed as well: a PDF's streams and a workbook's parts are unpacked, changed and
+// packed again, with correct sums. The same document and seed always make the same
+// mutant.
 func Mutant(document []byte, seed uint64) []byte {
 	m := mutator{rand.New(rand.NewPCG(seed, uint64(len(document))))}
 	switch {
@@ -44,7 +44,7 @@ func Mutant(document []byte, seed uint64) []byte {
 
 type mutator struct{ *rand.Rand }
 
-// The words of formats, and a few texts that have upset readers of them.
+// The words of formats, and texts that are known to break readers.
 var (
 	pdfWords = words("obj", "endobj", "stream\n", "endstream", "xref", "trailer", "startxref", "%%EOF", "1 0 R", "9999999 0 R", "<<", ">>", "[", "]", "(", ")", "<", ">",
 		"/Type /Page", "/Type /Pages", "/Type /ObjStm", "/Type /XRef", "/Kids [1 0 R]", "/Parent 1 0 R", "/Count -1", "/Count 999999999", "/Length 0", "/Length 99999999", "/Prev 0",
@@ -60,7 +60,7 @@ var (
 		" count=\"4294967295\"", " r:id=\"rId9\"", " Target=\"../../../etc/passwd\"", " state=\"veryHidden\"", " date1904=\"1\"", "\xFF\xFE", "\xC3\x28", "\x00")
 	tableWords = words(`"`, `""`, `"""`, ",", ";", "\t", "\r", "\n", "\r\n", "\x00", "\xFF\xFE", "\xFE\xFF", "\xEF\xBB\xBF", "\xC3\x28", "\u202E", "\u00A0", "\u2028", "=1+1", "@SUM(A1)", "+1", "-1", "1,000",
 		"1e999", "NaN", "99999999999999999999", "Invoice No.", "Style", "Cartons*", "Pieces*", "Ship-to Name", "13/32/2025", "2025-02-30", "00000000")
-	// Numbers at which arithmetic goes wrong.
+	// Numbers that break arithmetic.
 	numbers = []string{"0", "-1", "1", "255", "256", "65535", "65536", "2147483647", "2147483648", "4294967295", "4294967296", "9223372036854775807", "9223372036854775808", "99999999999999999999", "1e309", "-0.0", "0.00000000001"}
 )
 
@@ -84,7 +84,7 @@ func (m mutator) change(document []byte, dictionary [][]byte) []byte {
 			b[at] ^= 1 << m.IntN(8)
 		case n == 2:
 			b[at] = []byte{0, 1, 0x7F, 0x80, 0xFF, ' ', '\n'}[m.IntN(7)]
-		case n == 3: // a number of 2 or 4 bytes, as binary formats have it
+		case n == 3: // a number of 2 or 4 bytes, as in binary formats
 			v := binary.LittleEndian.AppendUint32(nil, []uint32{0, 1, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF}[m.IntN(8)])
 			copy(b[at:], v[:2<<m.IntN(2)])
 		case n == 4:
@@ -113,7 +113,7 @@ func (m mutator) change(document []byte, dictionary [][]byte) []byte {
 	return b
 }
 
-// chunk chooses some bytes, mostly few.
+// chunk selects some bytes, mostly few.
 func (m mutator) chunk(b []byte) (from, to int) {
 	from = m.IntN(len(b))
 	return from, min(len(b), from+1+m.IntN(4<<m.IntN(10)))
@@ -132,7 +132,7 @@ func (m mutator) swap(b []byte) []byte {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// number makes the next number that is written in digits another.
+// number changes the next number that is written in digits.
 func (m mutator) number(b []byte, at int) []byte {
 	end := min(len(b), at+4096)
 	if found := digits.FindIndex(b[at:end]); found != nil {
@@ -141,11 +141,11 @@ func (m mutator) number(b []byte, at int) []byte {
 	return b
 }
 
-// packed finds a stream that has one filter, FlateDecode, and a plain length. The
-// groups are the length, and what is between it and the stream.
+// packed matches a stream with one filter, FlateDecode, and a plain length. The
+// groups are the length, and the text between it and the stream.
 var packed = regexp.MustCompile(`<<[^<>]*/Filter /FlateDecode[^<>]*/Length ([0-9]+)([^<>]*>>\s*stream\r?\n)`)
 
-// stream changes what one of a PDF's packed streams holds, and nothing else.
+// stream changes the content of one of a PDF's packed streams, and nothing else.
 func (m mutator) stream(pdf []byte) ([]byte, error) {
 	at, offsets, trailer, err := crossReferences(pdf)
 	if err != nil {
@@ -184,8 +184,8 @@ func (m mutator) stream(pdf []byte) ([]byte, error) {
 	return fmt.Appendf(out, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref), nil
 }
 
-// parts changes what one or two of the parts of a zip archive hold, or takes a part
-// away, doubles it or gives it another's name.
+// parts changes the content of one or two parts of a zip archive, or removes a part,
+// doubles it or renames it to another.
 func (m mutator) parts(archive []byte) ([]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {

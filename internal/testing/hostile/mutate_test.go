@@ -13,7 +13,7 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// documents are a sample in the formats that mutants are made of.
+// documents returns a sample in the formats that mutants are made from.
 func documents(t *testing.T) map[string][]byte {
 	t.Helper()
 	s, err := sample.New(sample.Options{Bills: 2, Lines: 8, Seed: 1})
@@ -49,7 +49,7 @@ func TestAMutantIsAnotherDocumentAndTheSameForOneSeed(t *testing.T) {
 			}
 			seen[string(m)] = true
 		}
-		// Now and then nothing is found to change, or the change is undone.
+		// Sometimes a change finds nothing to change, or is undone by another.
 		if same > 4 || len(seen) < 54 {
 			t.Errorf("%s: of 60 mutants %d are different, and %d are as the document is", kind, len(seen), same)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// TextPDF is a sound PDF of one page with a few words in no layout.
+// TextPDF is a valid PDF of one page with a few words in no layout.
 func TextPDF(words string) []byte {
 	var d document
 	content := d.stream("", fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words))
@@ -71,7 +71,7 @@ func PageTreeLoop() []byte {
 	return d.bytes(root, "")
 }
 
-// PageTreeDeep is a PDF whose one page hangs from so many branches.
+// PageTreeDeep is a PDF whose only page is that many levels deep.
 func PageTreeDeep(levels int) []byte {
 	var d document
 	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (deep) Tj ET"))
@@ -90,8 +90,8 @@ func PageCount(n int) []byte {
 	return bytes.Replace(b, []byte("/Count 1 "), fmt.Appendf(nil, "/Count %d ", n), 1)
 }
 
-// ManyPages is a PDF that shows one page n times. blanks are bytes of blanks
-// that stand in its content, packed, to make reading it take longer.
+// ManyPages is a PDF that shows one page n times. blanks is the number of blanks in
+// its packed content, which slow reading down.
 func ManyPages(n, blanks int) []byte {
 	var d document
 	content := d.stream("/Filter /FlateDecode", flateRun(" ", blanks))
@@ -109,16 +109,16 @@ func SpaceBomb(n int) []byte {
 	return d.bytes(d.pages(helvetica, content), "")
 }
 
-// NestedBomb is a PDF with a page whose content is packed twice over: a few
-// kilobytes, n bytes in the end.
+// NestedBomb is a PDF with a page whose content is packed twice: a few kilobytes
+// become n bytes.
 func NestedBomb(n int) []byte {
 	var d document
 	content := d.stream("/Filter [/FlateDecode /FlateDecode]", flate(flateRun(" ", n)))
 	return d.bytes(d.pages(helvetica, content), "")
 }
 
-// TextBomb is a PDF with a page that says the words n times, one beside the
-// other all over the page, in a size that nobody can read.
+// TextBomb is a PDF with a page that contains the words n times, all over the page,
+// in an unreadably small size.
 func TextBomb(words string, n int) []byte {
 	const size = 0.3
 	var d document
@@ -134,9 +134,9 @@ func TextBomb(words string, n int) []byte {
 	return d.bytes(d.pages(helvetica, content), "")
 }
 
-// TableBomb is a PDF of so many pages of one bill of lading in the first layout,
-// whose table has n words in it, perLine on a line, all in a size that nobody can
-// read. Nothing in it is a line.
+// TableBomb is a PDF of that many pages of one bill of lading in the first layout,
+// whose table has n words, perLine on a line, in an unreadably small size. None of
+// them is a line of the bill.
 func TableBomb(pages, n, perLine int) []byte {
 	var d document
 	var b bytes.Buffer
@@ -206,9 +206,8 @@ func PathBomb(n int) []byte {
 	return d.bytes(d.pages(helvetica, content), "")
 }
 
-// ImageBomb is a PDF with a picture that claims to be of side times side pixels
-// in the given filter, such as JPXDecode, JBIG2Decode or FlateDecode, and has
-// next to no data.
+// ImageBomb is a PDF with a picture that claims side times side pixels in the given
+// filter, such as JPXDecode, JBIG2Decode or FlateDecode, and has almost no data.
 func ImageBomb(filter string, side int) []byte {
 	var d document
 	data := flateRun("\x00", 1000)

@@ -12,8 +12,8 @@ import (
 // The four columns that an order export must have.
 var keyColumns = []string{"Invoice No.", "Style", "Cartons*", "Pieces*"}
 
-// Workbook is an XLSX with one sheet, whose rows the function writes as XML
-// after the header of the key columns.
+// Workbook is an XLSX with one sheet. The function writes its rows as XML after the
+// header of the key columns.
 func Workbook(rows func(w io.Writer)) []byte {
 	return workbook("", func(w io.Writer) {
 		fmt.Fprint(w, `<row r="1">`)
@@ -25,7 +25,7 @@ func Workbook(rows func(w io.Writer)) []byte {
 	})
 }
 
-// workbook is an XLSX with one sheet. dtd stands before its root.
+// workbook is an XLSX with one sheet. dtd precedes its root.
 func workbook(dtd string, rows func(w io.Writer)) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -35,7 +35,7 @@ func workbook(dtd string, rows func(w io.Writer)) []byte {
 	part := func(name string, write func(w io.Writer)) {
 		w, err := z.Create(name)
 		if err != nil {
-			panic(err) // a buffer takes everything
+			panic(err) // a buffer never fails
 		}
 		io.WriteString(w, head)
 		write(w)
@@ -74,18 +74,18 @@ func ZipBomb(n int) []byte {
 	})
 }
 
-// LyingZipBomb is a ZipBomb that declares its sheet to be small.
+// LyingZipBomb is a ZipBomb whose declared size is small.
 func LyingZipBomb(n int) []byte {
 	b := ZipBomb(n)
-	// The sizes stand in the central directory, and after the data.
+	// The sizes are in the central directory, and after the data.
 	name := []byte("xl/worksheets/sheet1.xml")
 	at := bytes.LastIndex(b, name) - 46
 	copy(b[at+24:], []byte{0, 16, 0, 0})
 	return b
 }
 
-// DisplacedWorkbook is an XLSX whose end record says that the directory is further
-// on than it is, so that all parts seem to begin before the file does.
+// DisplacedWorkbook is an XLSX whose end record puts the directory too far on, so
+// that all parts seem to begin before the file.
 func DisplacedWorkbook() []byte {
 	b := Workbook(func(io.Writer) {})
 	at := bytes.LastIndex(b, []byte("PK\x05\x06")) + 16

@@ -1,5 +1,5 @@
-// Package load is what the programs that measure servers share: documents to send,
-// clients, connections that cost little, and what processes use.
+// Package load is shared by the programs that measure servers: documents to send,
+// clients, cheap connections, and the resource use of processes.
 package load
 
 import (
@@ -17,11 +17,11 @@ import (
 	"tallyman/internal/sample"
 )
 
-// Documents are what is sent.
+// Documents are the files to send.
 type Documents struct{ Bills, Orders []byte }
 
-// Read reads a PDF of bills and its order export, or invents both, of 86 pages or
-// so, if there is no name of a PDF.
+// Read reads a PDF of bills and its order export, or invents both, with about 86
+// pages, if the PDF has no name.
 func Read(bol, orders string) (d Documents, err error) {
 	if bol != "" {
 		if d.Bills, err = os.ReadFile(bol); err == nil {
@@ -41,8 +41,8 @@ func Read(bol, orders string) (d Documents, err error) {
 	return Documents{b.Bytes(), o.Bytes()}, err
 }
 
-// Clients runs a function in n goroutines, again and again for a time, and returns
-// how often it ran in a second.
+// Clients repeatedly runs a function in n goroutines for a time, and returns the runs
+// per second.
 func Clients(n int, d time.Duration, f func(client, round int) error) (float64, error) {
 	var all sync.WaitGroup
 	var ran atomic.Int64
@@ -67,8 +67,8 @@ func Clients(n int, d time.Duration, f func(client, round int) error) (float64, 
 	return float64(ran.Load()) / took.Seconds(), nil
 }
 
-// Wire is a connection that sends ready-made requests: net/http's client takes
-// more of a processor than the server does.
+// Wire is a connection that sends prepared requests: net/http's client uses more
+// processor time than the server.
 type Wire struct {
 	conn net.Conn
 	r    *bufio.Reader
@@ -111,8 +111,8 @@ func (w *Wire) Ask(request []byte) error {
 	return err
 }
 
-// Rate measures requests of one kind over n connections, spread evenly over
-// servers, in requests a second. request is the method and the path.
+// Rate measures requests of one kind over n connections, spread evenly over servers,
+// in requests a second. request returns the method and the path.
 func Rate(urls []string, n int, d time.Duration, request func(client, round int) string) (float64, error) {
 	wires := make([]*Wire, n)
 	for i := range wires {

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Metrics returns the measurements of the server at a URL by their names, labels
-// included.
+// Metrics returns the measurements of the server at a URL by name, labels included.
 func Metrics(ctx context.Context, hc *http.Client, url string) (map[string]float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
 	if err != nil {

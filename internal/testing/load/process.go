@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Process is one that was there when somebody looked.
+// Process is a process as it was when it was measured.
 type Process struct {
 	PID int
 	// MB is its resident memory.
 	MB float64
 }
 
-// Family is a process and those that it started. There are none where there is no
+// Family returns a process and its descendants. They are missing where there is no
 // /proc.
 func Family(pid int) (self Process, started []Process) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/status")
@@ -42,8 +42,8 @@ func Family(pid int) (self Process, started []Process) {
 	return self, started
 }
 
-// Memory is the resident memory of a process and those that it started, in MB. It
-// is 0 where there is no /proc.
+// Memory is the resident memory of a process and its descendants, in MB. It is 0
+// where there is no /proc.
 func Memory(pid int) (total float64, processes int) {
 	self, started := Family(pid)
 	processes = len(started)
@@ -53,7 +53,7 @@ func Memory(pid int) (total float64, processes int) {
 	return self.MB + Sum(started), processes
 }
 
-// Sum is the resident memory of processes together, in MB.
+// Sum is the total resident memory of processes, in MB.
 func Sum(of []Process) (total float64) {
 	for _, p := range of {
 		total += p.MB
@@ -61,7 +61,7 @@ func Sum(of []Process) (total float64) {
 	return total
 }
 
-// Running are the processes that run a program, by its path. There are none where
+// Running returns the processes that run the program at a path. There are none where
 // there is no /proc.
 func Running(program string) (pids []int) {
 	links, _ := filepath.Glob("/proc/[0-9]*/exe")
@@ -78,8 +78,8 @@ func Running(program string) (pids []int) {
 // has it.
 const tick = 10 * time.Millisecond
 
-// CPU is the processor time that processes and those that they started have used
-// so far, those that have ended as well. It is 0 where there is no /proc.
+// CPU is the processor time that processes and their descendants have used so far,
+// including those that have ended. It is 0 where there is no /proc.
 func CPU(pids ...int) (total time.Duration) {
 	roots := map[string]bool{}
 	for _, pid := range pids {
@@ -91,7 +91,7 @@ func CPU(pids ...int) (total time.Duration) {
 		if err != nil {
 			continue
 		}
-		// The name may hold anything; what follows it does not hold a parenthesis.
+		// The name may contain anything; what follows it contains no parenthesis.
 		i := strings.LastIndexByte(string(b), ')')
 		f := strings.Fields(string(b)[i+1:])
 		if i < 0 || len(f) < 15 || !roots[filepath.Base(filepath.Dir(path))] && !roots[f[1]] {

@@ -10,8 +10,8 @@ import (
 	"tallyman/client"
 )
 
-// Parse reads the command line: the documents to send, and how long each
-// measurement lasts, a minute at most.
+// Parse parses the command line: the documents to send, and the time of each
+// measurement, at most a minute.
 func Parse() (d Documents, each time.Duration, err error) {
 	bol := pflag.String("bol", "", "the PDF of bills")
 	orders := pflag.String("orders", "", "its order export")
@@ -21,8 +21,8 @@ func Parse() (d Documents, each time.Duration, err error) {
 	return d, min(each, time.Minute), err
 }
 
-// Peak watches the memory of processes, each with those that it started, until it
-// is stopped: then it returns the most that one of them had, in MB.
+// Peak watches the memory of processes, each with its children, until it is stopped:
+// then it returns the highest memory of one of them, in MB.
 func Peak(pids ...int) (stop func() float64) {
 	stopped, most := make(chan struct{}), make(chan float64)
 	go func() {
@@ -49,7 +49,7 @@ func (d Documents) upload() (bills, orders client.Upload) {
 		client.Upload{Name: "orders.csv", Content: bytes.NewReader(d.Orders)}
 }
 
-// Workflow is clear, new, upload, upload-csv, download-bol, clear.
+// Workflow runs clear, new, upload, upload-csv, download-bol, clear.
 func (d Documents) Workflow(ctx context.Context, c *client.Client) error {
 	bills, orders := d.upload()
 	_, err := c.Run(ctx, bills, &orders)

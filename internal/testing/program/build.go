@@ -1,5 +1,5 @@
 // Package program builds the program and runs it as a server on this machine, for
-// tests that need a process that can be killed, and for figures.
+// tests that need a process that can be killed, and for measurements.
 package program
 
 import (
@@ -10,21 +10,21 @@ import (
 	"sync"
 )
 
-// Released has Build make what a release has: the figures of benchmarks are of that.
+// Released makes Build build like a release, as benchmarks need.
 const Released = "-trimpath"
 
-// built is the program as it was built, once for this process.
+// built is the program that this process has built.
 var built struct {
 	once sync.Once
 	dir  string
 	err  error
 }
 
-// Variable names the environment variable that holds the path of a program which was
-// built already, for all tests of a run.
+// Variable is the environment variable with the path of an already built program, for
+// all tests of a run.
 const Variable = "TALLYMAN_TEST_PROGRAM"
 
-// Path returns the path of the program that Variable names, or builds it, once. Forget
+// Path returns the path of the program in Variable, or builds it, once. Forget
 // removes what it built.
 func Path() (string, error) {
 	if path := os.Getenv(Variable); path != "" {
@@ -46,8 +46,8 @@ func Forget() {
 	}
 }
 
-// Build builds the program at a path. Arguments are for go build: with none it shares
-// what is compiled with tests that are built without cgo; Released are those of a
+// Build builds the program at a path. Arguments are for go build: without any it
+// shares its cache with tests that are built without cgo; Released builds like a
 // release.
 func Build(path string, args ...string) error {
 	cmd := exec.Command("go", append(append([]string{"build", "-ldflags", "-s -w", "-o", path}, args...), "tallyman/cmd/tallyman")...)

@@ -19,14 +19,15 @@ import (
 // Server is the program as a server, running or not. It ends with this process, on
 // Linux even if this process is killed.
 type Server struct {
-	// Name is a name for people.
+	// Name is for people.
 	Name string
 	// Program is the path of the program at its next start.
 	Program string
-	// Args stand after serve, and Env is added to the environment, at the next start.
-	// The log must be JSON.
+	// Args follow serve, and Env is added to the environment, at the next start. The
+	// log must be JSON.
 	Args, Env []string
-	// Heard is told every line of its log, without the newline; nil for nobody.
+	// Heard receives every line of its log, without the newline; nil to ignore the
+	// log.
 	Heard func(line string)
 
 	mu    sync.Mutex
@@ -36,18 +37,19 @@ type Server struct {
 }
 
 // New returns the program at a path as a server that will listen on a free port of
-// this machine, with further arguments. Start must be called.
+// this machine, with further arguments. Call Start to run it.
 func New(program string, args ...string) *Server {
 	return &Server{Name: "the server", Program: program, Args: append([]string{"--listen", "127.0.0.1:0", "--log", "json"}, args...)}
 }
 
-// startTime is how long it may take to listen.
+// startTime bounds the time until it listens.
 const startTime = 30 * time.Minute
 
-// ErrRuns says that the server runs already.
+// ErrRuns is returned by Start if the server is running.
 var ErrRuns = errors.New("it runs already")
 
-// Start starts it and waits until it listens. If it does not, the error has its log.
+// Start starts the server and waits until it listens. If it does not, the error
+// contains its log.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +67,7 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
-	// One that hangs before it listens is a fault, too.
+	// A server that hangs before it listens is a fault, too.
 	hung := time.AfterFunc(startTime, func() { cmd.Process.Kill() })
 	defer hung.Stop()
 	lines := bufio.NewReader(out)
@@ -105,7 +107,7 @@ func (s *Server) hear(line []byte) {
 	}
 }
 
-// URL is where it listens, "" if it does not run.
+// URL is the server's address, "" if it is not running.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +117,7 @@ func (s *Server) URL() string {
 	return s.url
 }
 
-// PID is its process, 0 if it does not run.
+// PID is the server's process, 0 if it is not running.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +127,7 @@ func (s *Server) PID() int {
 	return s.cmd.Process.Pid
 }
 
-// Fell reports whether it ended although nobody ended it.
+// Fell reports whether the server ended by itself.
 func (s *Server) Fell() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +142,7 @@ func (s *Server) Fell() bool {
 	}
 }
 
-// How says how it ended, if it Fell.
+// How says how the server ended, if it Fell.
 func (s *Server) How() string {
 	if !s.Fell() {
 		return ""
@@ -148,23 +150,23 @@ func (s *Server) How() string {
 	return s.cmd.ProcessState.String()
 }
 
-// Kill ends it at once, as kill -9 does.
+// Kill ends the server at once, as kill -9 does.
 func (s *Server) Kill() { s.stop(syscall.SIGKILL, 0, 0) }
 
-// Dump ends it after it wrote to its log what its goroutines were at.
+// Dump ends the server after it has logged the stacks of its goroutines.
 func (s *Server) Dump() { s.stop(syscall.SIGQUIT, 0, 0) }
 
-// End tells it to end, and waits until it has finished what it accepted. From now on
-// it has no URL; it hears of the end a while after, as with orchestrators.
+// End ends the server, and waits until it has finished what it accepted. The URL is
+// empty from now on; the signal follows after a while, as with orchestrators.
 func (s *Server) End(after time.Duration) { s.stop(syscall.SIGTERM, after, 0) }
 
-// EndWithin tells it to end, and kills it if it has not within a time. It returns how it
-// ended by itself, nil if it did not or does not run.
+// EndWithin ends the server, and kills it if it has not ended within a time. It
+// returns how the server ended by itself, nil if it did not or was not running.
 func (s *Server) EndWithin(most time.Duration) *os.ProcessState {
 	return s.stop(syscall.SIGTERM, 0, most)
 }
 
-// stop sends a signal and waits for the end, for at most a time unless that is 0.
+// stop sends a signal and waits for the end, for at most most unless that is 0.
 func (s *Server) stop(sig syscall.Signal, after, most time.Duration) *os.ProcessState {
 	s.mu.Lock()
 	cmd, ended := s.cmd, s.ended

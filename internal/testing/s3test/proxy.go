@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Proxy passes connections on to a server, and does harm to them.
+// Proxy passes connections on to a server, and can harm them.
 type Proxy struct {
 	Endpoint string // http://127.0.0.1:PORT
 
@@ -18,16 +18,16 @@ type Proxy struct {
 	open   map[net.Conn]struct{}
 }
 
-// Harm is what a Proxy does to a connection, after so many bytes of it went in
-// one direction.
+// Harm is what a Proxy does to a connection, after a number of bytes in one
+// direction.
 type Harm struct {
 	Up    bool // to the server, else from it
-	After int  // bytes
-	Flip  bool // flips a bit of the next byte, else ends the connection
+	After int  // number of bytes
+	Flip  bool // flip a bit of the next byte, otherwise end the connection
 }
 
-// NewProxy starts a proxy for a server that ends with the test. It does no harm
-// until it is told to.
+// NewProxy starts a proxy for a server; it ends with the test. It does no harm before
+// a call of Harm.
 func NewProxy(t testing.TB, s *Server) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -53,9 +53,9 @@ func NewProxy(t testing.TB, s *Server) *Proxy {
 	return p
 }
 
-// Harm makes the proxy do harm to the next connections, as often as times says,
-// negative for to all. Those that are open are ended, so that a client does not
-// go on with them.
+// Harm makes the proxy harm the next connections, as many as times says, all of them
+// if it is negative. Open connections are closed, so that clients do not continue to
+// use them.
 func (p *Proxy) Harm(h Harm, times int) {
 	p.CloseConnections()
 	p.mu.Lock()
@@ -63,14 +63,14 @@ func (p *Proxy) Harm(h Harm, times int) {
 	p.harm, p.times = h, times
 }
 
-// Done reports whether the harm was done as often as it was asked for.
+// Done reports whether all the harm was done.
 func (p *Proxy) Done() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.times == 0
 }
 
-// CloseConnections ends the connections that are open.
+// CloseConnections closes the open connections.
 func (p *Proxy) CloseConnections() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +79,7 @@ func (p *Proxy) CloseConnections() {
 	}
 }
 
-// strike reports whether the harm is to be done now, and takes it off the count.
+// strike reports whether to do harm now, and counts it.
 func (p *Proxy) strike() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (p *Proxy) pass(client net.Conn) {
 	both.Wait()
 }
 
-// copy passes one direction on, with harm if there is any for it.
+// copy passes one direction on, and harms it if requested.
 func (p *Proxy) copy(to io.Writer, from io.Reader, h Harm, harmful bool) {
 	if harmful && h.After > 0 {
 		if _, err := io.CopyN(to, from, int64(h.After)); err != nil {

@@ -1,8 +1,8 @@
-// Package s3test starts throwaway S3 servers for tests: Versity's S3 gateway over
-// a temporary folder, on a port of the loopback interface.
+// Package s3test starts temporary S3 servers for tests: Versity's S3 gateway over a
+// temporary folder, on a port of the loopback interface.
 //
-// The server is built once, with the Go module proxy, into the user's cache
-// folder. It is not among this module's dependencies.
+// The server is built once, with the Go module proxy, into the user's cache folder.
+// It is not a dependency of this module.
 package s3test
 
 import (
@@ -32,8 +32,7 @@ const (
 	version = "v1.8.0"
 )
 
-// Build returns the path of the server's program, which it builds if it is not
-// there.
+// Build returns the path of the server's program, and builds it if it is missing.
 func Build(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -44,7 +43,7 @@ func Build(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
 	}
 	program := filepath.Join(dir, "versitygw")
-	// Test binaries run side by side, and one of them builds.
+	// Test binaries run in parallel, and only one may build.
 	lock := flock.New(program + ".lock")
 	if err := lock.Lock(); err != nil {
 		return "", fmt.Errorf("locking the S3 server for tests: %w", err)
@@ -53,7 +52,7 @@ func Build(ctx context.Context) (string, error) {
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	// Not in TMPDIR, which a test may have made small.
+	// This does not use TMPDIR, which a test may have made small.
 	temporary, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
 		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
@@ -77,8 +76,8 @@ type Server struct {
 	Endpoint string // http://127.0.0.1:PORT
 	Access   string
 	Secret   string
-	// Root is the folder that holds a folder for each bucket, in which there is
-	// a file for each object.
+	// Root is the folder with a folder for each bucket, which has a file for each
+	// object.
 	Root string
 
 	program string
@@ -100,8 +99,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// New starts a server that keeps what it has in a folder. Kill it in the end; it
-// ends with this process in any case.
+// New starts a server that keeps its data in a folder. Call Kill in the end; the
+// server ends with this process in any case.
 func New(dir string) (*Server, error) {
 	program, err := Build(context.Background())
 	if err != nil {
@@ -124,7 +123,7 @@ func New(dir string) (*Server, error) {
 	return s, nil
 }
 
-// PID is the server's process, 0 if it does not run.
+// PID is the server's process, 0 if it is not running.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +133,7 @@ func (s *Server) PID() int {
 	return s.cmd.Process.Pid
 }
 
-// freePort returns an address that nobody listens at just now.
+// freePort returns an address that is free at the moment.
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,7 +159,7 @@ func (s *Server) Bucket(t testing.TB) string {
 	return name
 }
 
-// NewBucket is Bucket where there is no test.
+// NewBucket is Bucket without a test.
 func (s *Server) NewBucket() (string, error) {
 	name := "bucket-" + random(8)
 	return name, os.Mkdir(filepath.Join(s.Root, name), 0o755)
@@ -171,8 +170,8 @@ func (s *Server) Address(bucket, prefix string) string {
 	return "s3://" + bucket + "/" + prefix + "?endpoint=" + s.Endpoint
 }
 
-// Environment returns the variables that hold the credentials, for processes.
-// They keep the AWS configuration of whoever runs the test out of it.
+// Environment returns the variables with the credentials, for processes. They also
+// hide the AWS configuration of the user who runs the test.
 func (s *Server) Environment() []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID=" + s.Access, "AWS_SECRET_ACCESS_KEY=" + s.Secret, "AWS_SESSION_TOKEN=",
@@ -181,7 +180,7 @@ func (s *Server) Environment() []string {
 	}
 }
 
-// Setenv gives this process the variables of Environment until the test ends.
+// Setenv sets the variables of Environment in this process until the test ends.
 func (s *Server) Setenv(t testing.TB) {
 	t.Helper()
 	for _, v := range s.Environment() {
@@ -199,7 +198,7 @@ func (s *Server) Run() error {
 		return errors.New("the S3 server for tests runs already")
 	}
 	cmd := exec.Command(s.program, "--port", s.address, "--access", s.Access, "--secret", s.Secret, "--health", "/health", "--quiet", "--keep-alive", "posix", s.Root)
-	cmd.Dir = filepath.Dir(s.Root) // where it puts what it needs
+	cmd.Dir = filepath.Dir(s.Root) // where it puts its files
 	s.log = &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	done, err := child.Start(cmd, syscall.SIGKILL, cmd.Wait)

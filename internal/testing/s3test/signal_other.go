@@ -6,8 +6,8 @@ import "errors"
 
 var errNoSignals = errors.New("this system has no signals that stop a process")
 
-// Stop makes the server stand still, where the system can do that.
+// Stop suspends the server, where the system supports it.
 func (s *Server) Stop() error { return errNoSignals }
 
-// Continue lets a server go on that was stopped.
+// Continue resumes a suspended server.
 func (s *Server) Continue() error { return errNoSignals }

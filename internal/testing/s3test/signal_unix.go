@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// Stop makes the server stand still, with its connections open, until Continue.
+// Stop suspends the server, with its connections open, until Continue.
 func (s *Server) Stop() error { return s.signal(syscall.SIGSTOP) }
 
-// Continue lets a server go on that was stopped.
+// Continue resumes a suspended server.
 func (s *Server) Continue() error { return s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) error {

@@ -19,29 +19,29 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
-// Options say how a service is to be. Dir and Reader must be set.
+// Options are the options of a service. Dir and Reader are required.
 type Options struct {
-	// Dir is where its data goes.
+	// Dir is the folder of its data.
 	Dir string
-	// Reader are the workers; they may be shared with other services.
+	// Reader has the workers; other services may share it.
 	Reader *intake.Reader
-	// Lives are how long sessions live.
+	// Lives are the lives of sessions.
 	Lives session.Lives
 	// Limits bound the queue of uploads.
 	Limits desk.Limits
-	// Config is the interface's; the desk and Loopback are filled in.
+	// Config is the HTTP interface's; the desk and Loopback are filled in.
 	Config httpapi.Config
-	// Wrap, if not nil, stands before the service.
+	// Wrap, if not nil, wraps the service's handler.
 	Wrap func(http.Handler) http.Handler
-	// Address is where it listens; "" for a free port of 127.0.0.1.
+	// Address is the address to listen on; "" for a free port of 127.0.0.1.
 	Address string
 }
 
 // Service is a running service.
 type Service struct {
-	// URL is where it is, without a slash at the end.
+	// URL is the service's URL, without a slash at the end.
 	URL string
-	// Address is where it listens.
+	// Address is the address that it listens on.
 	Address string
 
 	api    *httpapi.Server
@@ -78,7 +78,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	return s, nil
 }
 
-// Close ends the service. What is under way is cut off.
+// Close ends the service, and interrupts requests under way.
 func (s *Service) Close() error {
 	s.api.EndStreams()
 	return errors.Join(s.server.Close(), s.store.Close())

@@ -11,22 +11,22 @@ import (
 	"tallyman/internal/sample"
 )
 
-// Request is one of a session, with the path of its route.
+// Request is a request of a session, with the path of its route.
 type Request struct {
-	// Owner says whose key it has, from 0 to MixOwners-1.
+	// Owner is the index of the key's owner, from 0 to MixOwners-1.
 	Owner             int
 	Method, Path, Sid string
 	ContentType       string
 	Body              []byte
 }
 
-// MixOwners is how many owners Mix needs.
+// MixOwners is the number of owners that Mix needs.
 const MixOwners = 4
 
-// Mix has 32 clients of 4 owners use the same session IDs at once, each for so
-// many rounds. Each owner's sessions x and y are for one document only; in the
-// session "mixed" its clients attach either, so that each sheet must be of one
-// document or the other. ask makes a request; its error fails the test.
+// Mix makes 32 clients of 4 owners use the same session IDs at once, for that many
+// rounds each. Each owner's sessions x and y hold one document only; in the session
+// "mixed" its clients attach either, so that each sheet must be of one document or
+// the other. ask makes a request; its error fails the test.
 func Mix(t *testing.T, rounds int, ask func(Request) (status int, body []byte, err error)) {
 	t.Helper()
 	small := sample.Options{Bills: 3, Lines: 12, Seed: 1}
@@ -46,7 +46,7 @@ func Mix(t *testing.T, rounds int, ask func(Request) (status int, body []byte, e
 					}
 					requests.Add(1)
 					switch status {
-					case http.StatusServiceUnavailable: // busy: again, like any client
+					case http.StatusServiceUnavailable: // busy: repeat it, like any client
 						retries.Add(1)
 						time.Sleep(time.Duration(random.IntN(50)) * time.Millisecond)
 						continue

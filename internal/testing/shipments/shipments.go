@@ -1,6 +1,6 @@
-// Package shipments has the shipments that tests send to a service: the two files as
-// a user has them, and the sheets that must come of them; and a load that shows
-// whether one ever gets into the sheet of another.
+// Package shipments has the shipments that tests send to a service: the two files of
+// a user, and their expected sheets; and a load that shows whether a line ever
+// appears in another shipment's sheet.
 package shipments
 
 import (
@@ -18,19 +18,19 @@ import (
 	"tallyman/internal/sample"
 )
 
-// Shipment is a document of bills, its order export, and what must come of both
+// Shipment is a document of bills, its order export, and the expected sheets of both
 // and of the bills alone.
 type Shipment struct {
-	// Letter is what the numbers of its bills begin with.
+	// Letter is the first letter of its bills' numbers.
 	Letter string
-	// Count and Lines are how many bills and lines there are.
+	// Count and Lines are the numbers of its bills and lines.
 	Count, Lines int
 
 	Bills, Orders, Expected, Unmatched []byte
 }
 
-// New invents a shipment whose bills' numbers begin with the letter; "" leaves
-// them as they are.
+// New invents a shipment whose bills' numbers begin with the letter; "" does not
+// change them.
 func New(t testing.TB, o sample.Options, letter string) Shipment {
 	t.Helper()
 	s, err := sample.New(o)
@@ -56,8 +56,8 @@ func New(t testing.TB, o sample.Options, letter string) Shipment {
 	return Shipment{letter, len(s.Bills), s.Lines(), write(s.WritePDF), write(s.WriteOrders), write(s.WriteExpected), write(s.WriteUnmatched)}
 }
 
-// Real is the real sample, which is not part of the repository: root is the
-// repository's. It is false if the sample is not there.
+// Real returns the real sample, which is not part of the repository: root is the
+// repository's folder. It returns false if the sample is missing.
 func Real(t testing.TB, root string) (Shipment, bool) {
 	t.Helper()
 	dir := filepath.Join(root, "../shared/testdata/midas-2025-07-10")
@@ -74,8 +74,8 @@ func Real(t testing.TB, root string) (Shipment, bool) {
 	return Shipment{"G", 83, 366, read(sample.PDFName), read(sample.OrdersName), read(sample.ExpectedName), read(sample.UnmatchedName)}, true
 }
 
-// Origin tells whose lines a sheet in CSV holds, by the letter of their bills, how
-// many of each, and whether any has an order.
+// Origin returns the number of a CSV sheet's lines by the letter of their bills, and
+// whether any line has an order.
 func Origin(sheet []byte) (lines map[string]int, merged bool, err error) {
 	rows, err := csv.NewReader(bytes.NewReader(sheet)).ReadAll()
 	if err != nil || len(rows) == 0 {

@@ -1,2 +1,2 @@
-// Package smalldisk gives tests a disk that can be filled up, on Linux.
+// Package smalldisk provides a disk for tests that can be filled, on Linux.
 package smalldisk

@@ -10,9 +10,9 @@ import (
 
 const variable = "TALLYMAN_SMALL_DISK"
 
-// Run runs the rest of a test in a process of its own, in which dir is a file
-// system of that size ("6m") that nothing else sees. It needs to be root, or a
-// kernel that lets users have name spaces; the test fails without.
+// Run runs the rest of a test in a separate process, in which dir is a file system of
+// that size ("6m") that no other process sees. It needs root, or a kernel that lets
+// users have name spaces; the test fails without.
 func Run(t *testing.T, size string, rest func(t *testing.T, dir string)) {
 	t.Helper()
 	if dir := os.Getenv(variable); dir != "" {

@@ -1,9 +1,10 @@
-// Suite checks everything and runs all tests, for the script test at the top, and ends
-// with one table: the packages with their times, the slowest tests, and what was skipped
-// and why. It exits with 1 if anything failed, and shows what failing tests printed.
+// Suite checks everything and runs all tests, for the script test at the top, and
+// prints one table at the end: the packages with their times, the slowest tests, and
+// what was skipped and why. It exits with 1 if anything failed, and shows the output
+// of failing tests.
 //
 //	go run ./internal/testing/suite                      everything
-//	go run ./internal/testing/suite --quick              what is tested after each change
+//	go run ./internal/testing/suite --quick              the tests for each change
 //	go run ./internal/testing/suite ./internal/bol …     the arguments of go test
 package main
 
@@ -35,8 +36,8 @@ const (
 	govulncheck = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 )
 
-// timeout ends a package whose tests hang. No machine is so slow that it is met
-// otherwise.
+// timeout ends a package whose tests hang. It is longer than the slowest machine
+// needs.
 const timeout = "-timeout=60m"
 
 func main() {
@@ -73,7 +74,8 @@ func run(ctx context.Context, r *results, args []string) error {
 	}
 	some, err := packages(ctx, patterns...)
 	if err != nil {
-		// What only go test understands, such as "-run NAME": all that it says is of use.
+		// These are arguments that only go test understands, such as "-run NAME":
+		// show all its output.
 		return r.test(ctx, plain, args...)
 	}
 	return tests(ctx, r, some, append([]string{"-vet=all", timeout}, flags...)...)
@@ -81,8 +83,8 @@ func run(ctx context.Context, r *results, args []string) error {
 
 const module = "tallyman/"
 
-// quick tests what needs no service, no browser and no root. What did not change since
-// it passed is not run again.
+// quick runs the tests that need no service, no browser and no root. Go does not
+// repeat those that passed and have not changed.
 func quick(ctx context.Context, r *results) error {
 	if err := formatted(ctx); err != nil {
 		return err
@@ -104,7 +106,7 @@ func quick(ctx context.Context, r *results) error {
 		r.test(ctx, plain, append([]string{"-short", timeout}, some...)...))
 }
 
-// everything checks the source and the deployments beside the tests.
+// everything checks the source and the deployments in addition to the tests.
 func everything(ctx context.Context, r *results) error {
 	if err := formatted(ctx); err != nil {
 		return err
@@ -118,7 +120,7 @@ func everything(ctx context.Context, r *results) error {
 	if err != nil {
 		return err
 	}
-	// The program, for all tests that run it. It also compiles what all else is made of.
+	// All tests share this program. Building it also compiles most of what they need.
 	built := filepath.Join(dir, "tallyman")
 	if err := program.Build(built); err != nil {
 		return err
@@ -152,8 +154,8 @@ func everything(ctx context.Context, r *results) error {
 	return errors.Join(append(errs[:], err)...)
 }
 
-// tests runs the tests of packages, with flags of go test. Those that take long are
-// first, so that no processor is idle in the end.
+// tests runs the tests of packages, with flags of go test. Slow packages come first,
+// so that no processor is idle at the end.
 func tests(ctx context.Context, r *results, pkgs []string, flags ...string) error {
 	var withRace, without []string
 	var parts []group
@@ -190,7 +192,7 @@ func tests(ctx context.Context, r *results, pkgs []string, flags ...string) erro
 	return errors.Join(errs...)
 }
 
-// packages are the folders of packages, by the patterns of the Go tool.
+// packages returns the folders of packages, by the patterns of the Go tool.
 func packages(ctx context.Context, patterns ...string) ([]string, error) {
 	out, err := output(ctx, nil, "go", append([]string{"list"}, patterns...)...)
 	if err != nil {
@@ -204,14 +206,14 @@ func packages(ctx context.Context, patterns ...string) ([]string, error) {
 }
 
 // The environments of the Go tool. Without the race detector nothing needs a C
-// compiler. Workers are processes of the test binaries; the race detector would let
+// compiler. Workers are processes of the test binaries; the race detector would make
 // each sleep for a second when it ends.
 var (
 	plain = []string{"CGO_ENABLED=0"}
 	race  = []string{"CGO_ENABLED=1", "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE")}
 )
 
-// command runs a command, whose output is shown if it fails.
+// command runs a command, and shows its output if it fails.
 func command(ctx context.Context, env []string, name string, args ...string) error {
 	out, err := output(ctx, env, name, args...)
 	if err != nil {
@@ -228,7 +230,7 @@ func output(ctx context.Context, env []string, name string, args ...string) (str
 	return string(out), err
 }
 
-// endAll has a command end with all that it started when its context ends.
+// endAll makes a command end with all its children when its context ends.
 func endAll(cmd *exec.Cmd) {
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return endGroup(cmd.Process) }
@@ -243,8 +245,8 @@ func formatted(ctx context.Context) error {
 	return nil
 }
 
-// vulnerabilities asks a database that is not everywhere in reach. GOVULNDB may name a
-// copy of it.
+// vulnerabilities queries a database that is not reachable everywhere. GOVULNDB may
+// name a copy of it.
 func vulnerabilities(ctx context.Context, r *results) error {
 	out, err := output(ctx, plain, "go", "run", govulncheck, "./...")
 	if err == nil {
@@ -259,7 +261,7 @@ func vulnerabilities(ctx context.Context, r *results) error {
 	return fmt.Errorf("govulncheck: %w\n%s", err, out)
 }
 
-// test runs go test. Its error is one of go test itself: what fails is in the results.
+// test runs go test. Its error is of go test itself: failures are in the results.
 func (r *results) test(ctx context.Context, env []string, args ...string) error {
 	with := ""
 	if env[0] == race[0] {
@@ -282,7 +284,7 @@ func (r *results) test(ctx context.Context, env []string, args ...string) error 
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Exited() && r.failed() {
-		err = nil // the results say what failed
+		err = nil // the results contain the failures
 	}
 	return errors.Join(readErr, err)
 }

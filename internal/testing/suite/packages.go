@@ -1,18 +1,18 @@
 package main
 
-// group is a package whose tests run with the race detector, or some of its tests.
+// group is a package whose tests run with the race detector, all or some of them.
 type group struct {
 	pkg string
-	// run chooses tests, as go test does; all others of the package, and all without
-	// the race detector, are in the main run. "" runs all of them, and only so.
+	// run selects tests, as in go test. The package's other tests run without the
+	// race detector, in the main run; so do these. "" means that all tests run, and
+	// only with the race detector.
 	run string
 }
 
 // raced are the packages in which goroutines share memory. The race detector makes a
-// test some five times as slow, and needs everything to be compiled once more, so it is
-// for these only. What is not here has no goroutines of its own, has only some that
-// share nothing but a channel or a sync.Once, or is machinery of tests. Those that take
-// long come first.
+// test about five times as slow, and needs everything to be compiled again, so only
+// these packages use it. The others have no goroutines of their own, share only a
+// channel or a sync.Once, or are test machinery. Slow packages come first.
 var raced = []group{
 	{pkg: "internal/session/postgres"}, // the watcher of keys, uses that are saved late, the bus
 	{pkg: "internal/session/sqlite"},   // readers beside the writer, uses that are saved late
@@ -34,13 +34,13 @@ var raced = []group{
 	{pkg: "internal/httpapi", run: "TestNothingWaits|TestAClientThatHangsUp|TestNoDownloadHolds|TestAReset|TestTheViewIs|TestEvents|TestAnEventStream|TestOneOwner|TestConnections|TestHealth|TestMeasuring|TestServersWith|TestALongAnswer|TestMetricsCount|TestAWorkflowIs"},
 }
 
-// long are the packages that are started first, since they take long.
+// long are the slow packages, which are started first.
 var long = []string{
 	"internal/testing/cluster", "cmd/tallyman", "internal/testing/browsertest", "internal/httpapi", "internal/intake",
 	"internal/ops/doctor", "bench/hostile", "internal/testing/soak", "internal/orders",
 }
 
-// slow are the packages that --quick leaves out, and why.
+// slow are the packages that --quick skips, with the reasons.
 var slow = map[string]string{
 	"bench/hostile":                "it attacks a server for a minute",
 	"cmd/tallyman":                 "it starts the program hundreds of times",

@@ -24,14 +24,14 @@ type event struct {
 	FailedBuild string
 }
 
-// name is a test, or a package if it names no test.
+// name is a test, or a package if test is empty.
 type name struct{ pkg, test string }
 
 func (n name) String() string {
 	return strings.TrimSpace(strings.TrimPrefix(n.pkg, module) + " " + n.test)
 }
 
-// row is what became of a package.
+// row is the result of a package.
 type row struct {
 	pkg, with string
 	verdict   string // ok, FAIL
@@ -51,7 +51,7 @@ type timedTest struct {
 	took time.Duration
 }
 
-// results gathers what tests tell. It is safe for concurrent use.
+// results collects the results of tests. It is safe for concurrent use.
 type results struct {
 	mu    sync.Mutex
 	to    io.Writer
@@ -63,13 +63,13 @@ type results struct {
 
 func newResults(to io.Writer) *results { return &results{to: to} }
 
-// mostOutput bounds what is kept of what one test prints, in lines: the last ones.
+// mostOutput bounds the kept output of one test, in lines: the last ones.
 const mostOutput = 5000
 
-// read takes the events of one run of go test, which has something special about it
-// ("race"), and shows what failing tests and builds print.
+// read reads the events of one run of go test, with its special condition ("race"),
+// and shows the output of failing tests and builds.
 func (r *results) read(from io.Reader, with string) error {
-	said := map[name][]string{} // by each test that has not passed
+	said := map[name][]string{} // of each test that has not passed
 	builds := map[string][]string{}
 	counts := map[string]int{}
 	lines := bufio.NewReader(from)
@@ -136,7 +136,7 @@ func (r *results) take(e event, with string, said map[name][]string, builds map[
 
 var notWhy = regexp.MustCompile(`^\s*(===|---)`)
 
-// ended notes the end of a test.
+// ended records the end of a test.
 func (r *results) ended(action string, n name, took time.Duration, said []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -155,8 +155,8 @@ func (r *results) ended(action string, n name, took time.Duration, said []string
 	}
 }
 
-// failure shows what the failed tests of a package printed, and the package itself. A
-// test that neither passed nor failed was under way when the package ended.
+// failure shows the output of a package and of its failed tests. A test that neither
+// passed nor failed was running when the package ended.
 func (r *results) failure(pkg name, said map[name][]string) {
 	var of []name
 	for n := range said {
@@ -187,14 +187,14 @@ func (r *results) say(format string, args ...any) {
 	fmt.Fprintf(r.to, format, args...)
 }
 
-// skip notes something that was not run.
+// skip records something that was not run.
 func (r *results) skip(pkg, test, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.skips = append(r.skips, skipped{name{pkg, test}, why})
 }
 
-// timed notes how long a check that is no test took, and whether it failed.
+// timed records the time of a check that is not a test, and whether it failed.
 func (r *results) timed(what string, check func() error) error {
 	began := time.Now()
 	err := check()
@@ -216,11 +216,11 @@ func (r *results) failed() bool {
 	return len(r.fails) > 0
 }
 
-// slowest is how many of the slowest tests are shown.
+// slowest is the number of the slowest tests that are shown.
 const slowest = 10
 
-// close prints the table, and reports whether all is well. err is what went wrong beside
-// the tests.
+// close prints the table, and reports whether everything passed. err is an error
+// outside of the tests.
 func (r *results) close(took time.Duration, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,7 +239,7 @@ func (r *results) close(took time.Duration, err error) bool {
 		}
 		p("%8.1f s  %5d  %s\n", row.took.Seconds(), row.tests, strings.TrimSpace(row.pkg+"  "+strings.TrimSpace(note)))
 	}
-	// A test takes at least as long as the tests in it.
+	// A test takes at least as long as its subtests.
 	inner := map[name]bool{}
 	for _, t := range r.tests {
 		if i := strings.LastIndexByte(t.test, '/'); i >= 0 {

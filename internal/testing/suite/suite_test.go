@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// What failed is shown with all that it printed, whatever made it fail, and only then
-// does a run fail.
+// A failed test is shown with all its output, whatever made it fail, and makes the
+// run fail.
 func TestARunFailsWithWhateverFailsInItAndShowsIt(t *testing.T) {
 	const head = "package x\n\nimport \"testing\"\n\n"
 	for _, c := range []struct {
 		name, test string
 		ok         bool
 		says       []string
-		silent     string // what is not shown
+		silent     string // what must not be shown
 	}{
 		{"all well", head + "func TestA(t *testing.T) { t.Log(\"not shown\") }\nfunc TestB(t *testing.T) { t.Skip(\"no \" + \"disk\") }", true,
 			[]string{"ok  \tx\t", "TestB: x_test.go:6: no disk", "0 failed, 1 skipped", "\nPASS\nok  \ttallyman\t"}, "not shown"},

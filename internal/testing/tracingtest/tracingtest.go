@@ -1,5 +1,5 @@
-// Package tracingtest is a collector of traces for tests: it takes OTLP over HTTP
-// and keeps what it got.
+// Package tracingtest is a collector of traces for tests: it accepts OTLP over HTTP
+// and keeps what it received.
 package tracingtest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Collector is a server that takes spans.
+// Collector is a server that accepts spans.
 type Collector struct {
 	*httptest.Server
 
@@ -28,7 +28,7 @@ type Collector struct {
 	answer int
 }
 
-// Span is one that the collector got.
+// Span is a received span.
 type Span struct {
 	ID, Parent, Trace string // in hexadecimal; Parent is "" for the first of a trace
 	Name              string
@@ -92,7 +92,7 @@ func (c *Collector) keep(data *otlp.TracesData) {
 	}
 }
 
-// Answer has the collector answer with another status from now on, and keep only
+// Answer makes the collector answer with another status from now on. It keeps only
 // what it answers with 200.
 func (c *Collector) Answer(status int) {
 	c.mu.Lock()
@@ -100,21 +100,21 @@ func (c *Collector) Answer(status int) {
 	c.answer = status
 }
 
-// Spans returns what came.
+// Spans returns the received spans.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Span(nil), c.spans...)
 }
 
-// Raw returns the bytes of what came.
+// Raw returns the received bytes.
 func (c *Collector) Raw() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return bytes.Clone(c.raw.Bytes())
 }
 
-// Header returns the headers of the last request that was taken.
+// Header returns the headers of the last accepted request.
 func (c *Collector) Header() http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
