@@ -25,6 +25,9 @@ type collector struct {
 	cols   columns
 	header []string // nil until it is found
 	rows   []Row
+	spares []spare
+	vague  [numFields]bool // the field's column has a vague name
+	dates  [numFields]bool // the field's column has cells that are dates
 
 	// Of delimited text: its delimiter, and the name of that for people.
 	comma, delimiter string
@@ -41,6 +44,15 @@ type collector struct {
 	}
 }
 
+// spare is a further column that may hold a field, with its values, one for each
+// row.
+type spare struct {
+	field  field
+	col    int
+	values []string
+	date   bool
+}
+
 // Wants reports whether Add will look at the cell of a column, so that readers
 // can leave the others out.
 func (c *collector) Wants(col int) bool {
@@ -49,6 +61,11 @@ func (c *collector) Wants(col int) bool {
 	}
 	for _, k := range c.cols {
 		if k == col {
+			return true
+		}
+	}
+	for i := range c.spares {
+		if c.spares[i].col == col {
 			return true
 		}
 	}
@@ -96,9 +113,22 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 			c.filled[f]++
 		}
 		total += len(values[f])
+		c.dates[f] = c.dates[f] || cells[col].Kind == grid.Date
 	}
 	if total == 0 {
 		return nil
+	}
+	for i := range c.spares {
+		s := &c.spares[i]
+		value := ""
+		if s.col < len(cells) {
+			if err := c.checkCell(number, s.col, cells[s.col].Text); err != nil {
+				return err
+			}
+			value = strings.Clone(c.value(number, s.col, cells[s.col]))
+			s.date = s.date || cells[s.col].Kind == grid.Date
+		}
+		s.values = append(s.values, value)
 	}
 	if len(c.rows) >= c.lim.Rows {
 		return fault.New(fault.TooLarge, "%s: more than %d order rows; split the export, or raise the limit",
@@ -115,19 +145,18 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 	for f, v := range values {
 		values[f], rest = rest[:len(v)], rest[len(v):]
 	}
-	c.rows = append(c.rows, Row{
-		Number:       number,
-		InvoiceNo:    values[invoiceNo],
-		Style:        values[style],
-		Cartons:      values[cartons],
-		Pieces:       values[pieces],
-		InvoiceDate:  values[invoiceDate],
-		ShipTo:       values[shipTo],
-		OrderNo:      values[orderNo],
-		DeliveryDate: values[deliveryDate],
-		CancelDate:   values[cancelDate],
-	})
+	row := Row{Number: number}
+	for f, v := range values {
+		*row.field(field(f)) = v
+	}
+	c.rows = append(c.rows, row)
 	return nil
+}
+
+// field returns the row's value of a field.
+func (r *Row) field(f field) *string {
+	return [numFields]*string{&r.InvoiceNo, &r.Style, &r.Cartons, &r.Pieces, &r.InvoiceDate,
+		&r.ShipTo, &r.OrderNo, &r.DeliveryDate, &r.CancelDate}[f]
 }
 
 func (c *collector) search(number int, cells []string) error {
@@ -135,7 +164,13 @@ func (c *collector) search(number int, cells []string) error {
 		return nil
 	}
 	c.seen++
-	cols, keys := locate(cells)
+	candidates, keys := locate(cells)
+	var cols columns
+	for f, list := range candidates {
+		if cols[f] = -1; len(list) > 0 {
+			cols[f] = list[0].col
+		}
+	}
 	if keys < numKeys {
 		if c.seen == 1 || keys > c.closest.keys {
 			c.closest.number, c.closest.keys, c.closest.cols = number, keys, cols
@@ -157,6 +192,13 @@ func (c *collector) search(number int, cells []string) error {
 		header = header[:len(header)-1]
 	}
 	c.cols, c.header = cols, header
+	for f, list := range candidates {
+		for i, other := range list {
+			if c.vague[f] = list[0].vague; i > 0 {
+				c.spares = append(c.spares, spare{field: field(f), col: other.col})
+			}
+		}
+	}
 	return nil
 }
 
@@ -205,26 +247,6 @@ func (c *collector) WhereCell(number, col int) string {
 	return fmt.Sprintf("%s, column %s", c.Where(number), grid.ColumnName(col))
 }
 
-// table returns what was collected under a header that was found.
-func (c *collector) table(format string) (*Table, error) {
-	if len(c.rows) == 0 {
-		in := ""
-		if c.sheet != "" {
-			in = fmt.Sprintf("sheet %q of ", grid.Label(c.sheet))
-		}
-		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
-	}
-	for f, col := range c.cols {
-		// Programs that write workbooks without computing them leave out all.
-		if n := c.troubles.count(Uncomputed, col); n > 0 && c.filled[f] == 0 {
-			return nil, fault.New(fault.DamagedOrders,
-				"%s: none of the column's %s has a value: they were never computed; open the workbook in Excel, save it, and give that file",
-				c.WhereCell(c.troubles.row(Uncomputed, col), col), count(n, "formula"))
-		}
-	}
-	return &Table{Format: format, Header: c.header, Rows: c.rows, Notes: c.troubleNotes()}, nil
-}
-
 // closer reports whether c came closer to a header than o did.
 func (c *collector) closer(o *collector) bool {
 	if o == nil || c.closest.keys != o.closest.keys {
@@ -245,21 +267,31 @@ type MissingColumns struct {
 type Column struct {
 	// Meaning is what it holds: "bill number".
 	Meaning string `json:"meaning"`
-	// Names are the names under which it is found.
+	// Names are the preferred names under which it is found; there are synonyms.
 	Names []string `json:"names"`
+	// Likely is the header that was found and is most likely meant, "" if none is.
+	Likely string `json:"likely,omitempty"`
 }
 
 // missing is the fault for a sheet without a header.
 func (c *collector) missing() error {
 	d := MissingColumns{Found: append([]string{}, c.closest.cells...)}
-	var list []string
+	var list, guesses []string
 	for f, k := range known {
 		if k.key && (c.closest.keys == 0 || c.closest.cols[f] < 0) {
-			d.Missing = append(d.Missing, Column{k.meaning, k.names})
+			guess := likeliest(field(f), c.closest.cells)
+			d.Missing = append(d.Missing, Column{k.meaning, k.names, guess})
 			list = append(list, fmt.Sprintf("%s (%s)", k.meaning, quoted(k.names, " or ")))
+			if guess != "" {
+				guesses = append(guesses, fmt.Sprintf("%q for %s", guess, k.meaning))
+			}
 		}
 	}
+	perhaps := ""
+	if len(guesses) > 0 {
+		perhaps = "; most likely meant: " + strings.Join(guesses, ", ")
+	}
 	return fault.New(fault.MissingColumns,
-		"the order export lacks columns: %s; %s has: %s; name them so, in one of the first %d rows, and give the file again",
-		strings.Join(list, ", "), c.Where(c.closest.number), quoted(d.Found, ", "), headerRows).With(d)
+		"the order export lacks columns: %s; %s has: %s%s; name them so, in one of the first %d rows, and give the file again",
+		strings.Join(list, ", "), c.Where(c.closest.number), quoted(d.Found, ", "), perhaps, headerRows).With(d)
 }

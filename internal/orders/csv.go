@@ -12,7 +12,7 @@ import (
 )
 
 // delimiters are those that are tried, in this order.
-var delimiters = []rune{',', ';', '\t'}
+var delimiters = []rune{',', ';', '\t', '|', '^'}
 
 // readCSV reads a text. Its delimiter is the first under which a header is
 // found.
@@ -44,7 +44,7 @@ func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
 			if err != nil {
 				return nil, err
 			}
-			return c.table(fmt.Sprintf("CSV, %s, %s", delimiterName(comma), d.encoding))
+			return table(fmt.Sprintf("CSV, %s, %s", delimiterName(comma), d.encoding), c)
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -97,6 +97,10 @@ func delimiterName(comma rune) string {
 		return "semicolon"
 	case '\t':
 		return "tab"
+	case '|':
+		return "pipe"
+	case '^':
+		return "caret"
 	}
 	return fmt.Sprintf("%q", comma)
 }
@@ -113,6 +117,9 @@ func eachRecord(ctx context.Context, text string, comma rune, c *collector) erro
 		if err != nil {
 			return err
 		}
+		if inner, ok := quotedWhole(cells, comma, c.lim.Columns); ok {
+			cells = inner
+		}
 		row = row[:0]
 		for _, text := range cells {
 			row = append(row, grid.Cell{Text: text})
@@ -121,4 +128,17 @@ func eachRecord(ctx context.Context, text string, comma rune, c *collector) erro
 			return err
 		}
 	}
+}
+
+// quotedWhole returns the cells of a row that is quoted as one: "a,b,""c""".
+func quotedWhole(cells []string, comma rune, maxColumns int) ([]string, bool) {
+	if len(cells) != 1 || !strings.ContainsRune(cells[0], comma) {
+		return nil, false
+	}
+	r := newRecords(cells[0], comma, maxColumns)
+	_, inner, err := r.next()
+	if err != nil || r.pos < len(r.text) {
+		return nil, false
+	}
+	return inner, true
 }

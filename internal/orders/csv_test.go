@@ -126,7 +126,7 @@ func TestDelimiterIsTheOneUnderWhichTheKeyColumnsAreFound(t *testing.T) {
 		{"commas in the cells between tabs", "Invoice No.\tStyle\tCartons\tPieces\nG1\tS,1\t1\t10\n", "CSV, tab, UTF-8"},
 		{"semicolons in quoted headers between commas", "\"a;b;c;d;e\",Invoice No.,Style,Cartons,Pieces\nx,G1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
 		{"quoted cells between semicolons", "\"Invoice No.\";\"Style\";\"Cartons\";\"Pieces\"\n\"G1\";\"S,1\";\"1\";\"10\"\n", "CSV, semicolon, UTF-8"},
-		{"sep= tells of a bar", "sep=|\nInvoice No.|Style|Cartons|Pieces\nG1|S,1|1|10\n", "CSV, '|', UTF-8"},
+		{"sep= tells of a bar", "sep=|\nInvoice No.|Style|Cartons|Pieces\nG1|S,1|1|10\n", "CSV, pipe, UTF-8"},
 		{"sep= in capitals and quotes", "\"SEP=;\"\r\nInvoice No.;Style;Cartons;Pieces\r\nG1;S,1;1;10\r\n", "CSV, semicolon, UTF-8"},
 		{"sep= tells wrong", "sep=;\nInvoice No.,Style,Cartons,Pieces\nG1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
 	} {

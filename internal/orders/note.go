@@ -20,6 +20,7 @@ const (
 	DuplicateColumn NoteKind = "duplicate_column" // several columns for one meaning
 	OtherSheets     NoteKind = "other_sheets"     // more than one sheet of the workbook was read, or could be
 	FilledDown      NoteKind = "filled_down"      // values of an order's first row were copied to its other rows
+	EmptyCells      NoteKind = "empty_cells"      // cells are empty that the sheet needs
 	UnreadDate      NoteKind = "unread_date"      // a date column holds something that was not read as a date
 	AmbiguousDate   NoteKind = "ambiguous_date"   // day and month may be the other way round
 )
@@ -102,4 +103,29 @@ func count(n int, one string) string {
 // columnLabel names a column for people.
 func columnLabel(col int, header string) string {
 	return fmt.Sprintf("column %s (%q)", grid.ColumnName(col), grid.Label(header))
+}
+
+// labels is grid.Label for a list, which it shortens too.
+func labels(list []string) []string {
+	const most = 60
+	var out []string
+	for _, s := range list {
+		if s = grid.Label(s); s == "" {
+			continue
+		}
+		if len(out) == most {
+			return append(out, "…")
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// quoted lists texts for people: "A", "B".
+func quoted(list []string, and string) string {
+	q := make([]string, len(list))
+	for i, s := range list {
+		q[i] = strconv.Quote(s)
+	}
+	return strings.Join(q, and)
 }

@@ -28,13 +28,20 @@ import (
 	"tallyman/internal/orders/xlsx"
 )
 
-// Row is one row of an order export. Fields are cell values as they stand,
-// trimmed of white space around them; a date cell of a workbook is MMDDYYYY.
-// A column that the export does not have is "".
+// columns says in which column each field is, from 0; -1 if in none.
+type columns [numFields]int
+
+// Row is one row of an order export. Fields are cell values as they stand, trimmed
+// of white space and invisible marks around them; a date cell of a workbook is
+// MMDDYYYY. A value that stands only on the first row of its order is filled in on
+// the others. A column that the export does not have is "".
 type Row struct {
 	// Number is the row's place in the file, from 1, the header included: what
 	// a spreadsheet shows beside it.
 	Number int
+	// Sheet is the name of the workbook's sheet, if it is not the first that was
+	// read.
+	Sheet string `json:",omitempty"`
 
 	InvoiceNo    string // the bill's number
 	Style        string
@@ -56,6 +63,9 @@ type Table struct {
 	// Header are the column names as they stand, trimmed of white space around
 	// them.
 	Header []string
+	// Columns says which column was read as what: one entry for each meaning, the
+	// key columns first.
+	Columns []ColumnUse
 	// Rows are in the order of the file. Rows that are empty in every column
 	// that is read are left out.
 	Rows []Row

@@ -17,10 +17,10 @@ import (
 
 // invented are the rows that every kind of file in these tests holds.
 var invented = []Row{
-	{2, "G90001", "ST-100", "2", "48", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
-	{3, "G90001", "ST-101", "1", "36", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
-	{4, "G90002", "0042", "10", "1200", "12312030", "ÆTHER; SONS, \"THE\" STORE", "80587099", "01012031", "02292032"},
-	{5, "G90003", "ST-103", "3", "12", "01152031", "DOCK 7\nREAR DOOR", "12345678901234567890", "02012031", ""},
+	{2, "", "G90001", "ST-100", "2", "48", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
+	{3, "", "G90001", "ST-101", "1", "36", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
+	{4, "", "G90002", "0042", "10", "1200", "12312030", "ÆTHER; SONS, \"THE\" STORE", "80587099", "01012031", "02292032"},
+	{5, "", "G90003", "ST-103", "3", "12", "01152031", "DOCK 7\nREAR DOOR", "12345678901234567890", "02012031", ""},
 }
 
 var inventedHeader = []string{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date",
@@ -124,10 +124,10 @@ func TestReadRefusesWhatIsNoOrderExport(t *testing.T) {
 }
 
 func TestMissingColumnsAreNamedWithTheirAcceptedNamesAndTheHeadersFound(t *testing.T) {
-	_, err := readBytes(t, []byte("Order list,,\n\nInvoice No;STYLE ;Qty;\"Ship-to\nName\"\nG1;S;1;X\n"), Limits{})
+	_, err := readBytes(t, []byte("Order list,,\n\nInvoice No;STYLE ;Count;\"Ship-to\nName\"\nG1;S;1;X\n"), Limits{})
 	wantFault(t, err, fault.MissingColumns,
 		`cartons ("Cartons*" or "Cartons"), pieces ("Pieces*" or "Individual Pieces")`,
-		`row 3 has: "Invoice No", "STYLE", "Qty", "Ship-to Name"`)
+		`row 3 has: "Invoice No", "STYLE", "Count", "Ship-to Name"`)
 	var f *fault.Error
 	errors.As(err, &f)
 	got, err := json.Marshal(f.Details)
@@ -135,7 +135,7 @@ func TestMissingColumnsAreNamedWithTheirAcceptedNamesAndTheHeadersFound(t *testi
 		t.Fatal(err)
 	}
 	want := `{"missing":[{"meaning":"cartons","names":["Cartons*","Cartons"]},{"meaning":"pieces","names":["Pieces*","Individual Pieces"]}],` +
-		`"found":["Invoice No","STYLE","Qty","Ship-to Name"]}`
+		`"found":["Invoice No","STYLE","Count","Ship-to Name"]}`
 	if string(got) != want {
 		t.Errorf("the details are\n%s, want\n%s", got, want)
 	}
@@ -149,13 +149,13 @@ func TestHeaderNamesMatchWithoutRegardToCaseSpacesAsterisksAndStops(t *testing.T
 	}{
 		{"as the order system writes them",
 			[]string{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date", "Ship-to Name", "Order No.", "Delivery Date", "Cancel Date"},
-			Row{2, "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
 		{"under their other names",
 			[]string{"Invoice No.", "Style", "Cartons", "Individual Pieces", "Order Date", "Ship To Name", "Purchase Order No.", "Start Date", "Cancel Date"},
-			Row{2, "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
 		{"in other letters, with spaces, line breaks and marks of no width",
 			[]string{"\u200binvoice\u00a0NO .", "STYLE*", "\"Car\ntons **\"", " Pieces", "invoicedate", "SHIP-TO  NAME.", "Order No", "Delivery\tDate", "\ufeffCancel Date"},
-			Row{2, "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
 		{"in another order, with columns that are ignored",
 			[]string{"Pieces", "x", "Cartons", "y", "Style", "", "Invoice No"},
 			Row{Number: 2, Pieces: "a", Cartons: "c", Style: "e", InvoiceNo: "g"}},

@@ -3,16 +3,22 @@ package orders
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
 )
 
-// readWorkbook reads the first visible sheet that has a header.
+// readWorkbook reads all visible sheets that have a header.
 func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, lim Limits) (*Table, error) {
 	var closest *collector
+	var read []*collector
+	rows := 0
 	all := wb.Sheets()
 	for _, hidden := range []bool{false, true} {
+		if hidden && len(read) > 0 {
+			break
+		}
 		for i, s := range all {
 			if s.Hidden != hidden {
 				continue
@@ -33,10 +39,18 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 				return nil, err
 			}
 			if c.header != nil {
-				if s.Name != "" {
-					format += ", sheet " + grid.Label(s.Name)
+				if rows += len(c.rows); rows > lim.Rows {
+					return nil, fault.New(fault.TooLarge, "the workbook's sheets have more than %d order rows together; split it, or raise the limit", lim.Rows)
 				}
-				return c.table(format)
+				// A sheet with a header and no rows is of interest only if there is no
+				// other.
+				if len(read) == 1 && len(read[0].rows) == 0 {
+					read = read[:0]
+				}
+				if len(read) == 0 || len(c.rows) > 0 {
+					read = append(read, c)
+				}
+				continue
 			}
 			if c.seen > 0 && c.closer(closest) {
 				closest = c
@@ -45,6 +59,22 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if len(read) > 0 {
+		var names []string
+		for _, c := range read {
+			if c.sheet != "" {
+				names = append(names, grid.Label(c.sheet))
+			}
+		}
+		switch len(names) {
+		case 0:
+		case 1:
+			format += ", sheet " + names[0]
+		default:
+			format += ", sheets " + strings.Join(names, ", ")
+		}
+		return table(format, read...)
 	}
 	if closest == nil {
 		return nil, grid.EmptyFile()

@@ -241,7 +241,7 @@ func TestXLSXPackages(t *testing.T) {
 	}
 }
 
-func TestTheFirstVisibleSheetWithTheKeyColumnsIsRead(t *testing.T) {
+func TestEveryVisibleSheetWithTheKeyColumnsIsRead(t *testing.T) {
 	build := func(t *testing.T, hide bool) []byte {
 		f := excelize.NewFile()
 		defer f.Close()
@@ -261,8 +261,10 @@ func TestTheFirstVisibleSheetWithTheKeyColumnsIsRead(t *testing.T) {
 		return save(t, f)
 	}
 	table := mustRead(t, build(t, false))
-	wantRows(t, table, []Row{{Number: 4, InvoiceNo: "G-July", Style: "S", Cartons: "1", Pieces: "2"}})
-	if table.Format != "XLSX, sheet July" {
+	wantRows(t, table, []Row{{Number: 4, InvoiceNo: "G-July", Style: "S", Cartons: "1", Pieces: "2"},
+		{Number: 4, Sheet: "August", InvoiceNo: "G-August", Style: "S", Cartons: "1", Pieces: "2"}})
+	wantNote(t, table, OtherSheets, true, `"July" (1 row), "August" (1 row)`)
+	if table.Format != "XLSX, sheets July, August" {
 		t.Errorf("the format is %q", table.Format)
 	}
 	_, err := readBytes(t, build(t, true), Limits{})
@@ -315,8 +317,8 @@ func TestWorkbooksThatAreRefused(t *testing.T) {
 		{"an encoding that is not read", good.with(sheet1, `<?xml version="1.0" encoding="Shift_JIS"?>`+good[sheet1]).zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a header only", book("").zip(t), fault.NoOrderRows, []string{`sheet "Orders"`}},
 		{"empty sheets only", good.with(sheet1, "<worksheet><sheetData/></worksheet>").zip(t), fault.EmptyFile, nil},
-		{"other columns", good.with("xl/sharedStrings.xml", strings.Replace(good["xl/sharedStrings.xml"], "Pieces", "Qty", 1)).zip(t), fault.MissingColumns,
-			[]string{`pieces ("Pieces*" or "Individual Pieces")`, `sheet "Orders", row 1 has: "Invoice No.", "Style", "Cartons", "Qty", "Ship-to Name", "Order No."`}},
+		{"other columns", good.with("xl/sharedStrings.xml", strings.Replace(good["xl/sharedStrings.xml"], "Pieces", "Count", 1)).zip(t), fault.MissingColumns,
+			[]string{`pieces ("Pieces*" or "Individual Pieces")`, `sheet "Orders", row 1 has: "Invoice No.", "Style", "Cartons", "Count", "Ship-to Name", "Order No."`}},
 		{"a binary workbook", parts{"_rels/.rels": strings.Replace(good["_rels/.rels"], "workbook.xml", "workbook.bin", 1), "xl/workbook.bin": "x"}.zip(t), fault.NotAnOrderFile, []string{"XLSB", "Save As"}},
 		{"an OpenDocument text", parts{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<x/>"}.zip(t), fault.NotAnOrderFile, []string{"an OpenDocument file that is no spreadsheet"}},
 		{"a Word document", parts{"_rels/.rels": strings.Replace(good["_rels/.rels"], "xl/workbook.xml", "word/document.xml", 1), "word/document.xml": "<x/>"}.zip(t), fault.NotAnOrderFile, []string{"a Word document"}},

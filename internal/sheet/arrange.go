@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tallyman/internal/orders"
 )
 
 // never is the place in time of a cancel date that is missing or cannot be read:
@@ -23,8 +25,8 @@ type group struct {
 // Cancel Date of the row's Ship To Name, then Ship To Name, then the row's own
 // Cancel Date, stably (DESIGN.md §5). Names are compared byte by byte, trimmed
 // but otherwise as they stand. Rows with no order row have the name "" and no
-// date.
-func arrange(entries []entry) {
+// date. when returns the day of a cancel date.
+func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 	type place struct {
 		group  int
 		cancel int64
@@ -38,7 +40,9 @@ func arrange(entries []entry) {
 		name := ""
 		if e.order != nil {
 			name = strings.TrimSpace(e.order.ShipTo)
-			p.cancel = instant(e.order.CancelDate)
+			if day, ok := when(e.order.CancelDate); ok {
+				p.cancel = day.Unix()
+			}
 		}
 		g, ok := byName[name]
 		if !ok {
@@ -77,72 +81,24 @@ func arrange(entries []entry) {
 	}
 }
 
-// instant returns a date's place in time for sorting.
-func instant(s string) int64 {
-	t, ok := parseDate(s)
-	if !ok {
-		return never
-	}
-	return t.Unix()
-}
-
-// parseDate reads a date as order exports write it: MDDYYYY, MMDDYYYY,
-// YYYY-MM-DD and M/D/YYYY (DESIGN.md §5). ISO dates may carry a time of day.
-// White space around it does not count. ok is false for anything else, and for
-// days that the calendar does not have.
-func parseDate(s string) (t time.Time, ok bool) {
-	s = strings.TrimSpace(s)
-	switch {
-	case len(s) == len("MDDYYYY") && isDigits(s):
-		return day(s[3:], s[:1], s[1:3])
-	case len(s) == len("MMDDYYYY") && isDigits(s):
-		return day(s[4:], s[:2], s[2:4])
-	case len(s) == len("YYYY-MM-DD") && s[4] == '-' && s[7] == '-':
-		return day(s[:4], s[5:7], s[8:])
-	case len(s) > len("YYYY-MM-DD") && s[4] == '-':
-		for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02T15:04:05Z"} {
-			if t, err := time.Parse(layout, s); err == nil {
-				return t, true
+// arrangeBy puts the entries in order by the days that the export's columns say, and
+// reports whether the order would be another if day and month of the dates that may
+// be read both ways were the other way round.
+func arrangeBy(entries []entry, dates *orders.Calendar) (open bool) {
+	var other []entry
+	if dates.Open(orders.CancelDates) {
+		other = slices.Clone(entries)
+		arrange(other, func(s string) (time.Time, bool) {
+			day, second, ok := dates.Guess(orders.CancelDates, s)
+			if !second.IsZero() {
+				day = second
 			}
-		}
-	case len(s) <= len("MM/DD/YYYY"):
-		m, rest, _ := strings.Cut(s, "/")
-		d, y, _ := strings.Cut(rest, "/")
-		if len(m) <= 2 && len(d) <= 2 && len(y) == 4 {
-			return day(y, m, d)
-		}
+			return day, ok
+		})
 	}
-	return time.Time{}, false
-}
-
-// day returns the day that the digits name.
-func day(year, month, dayOfMonth string) (time.Time, bool) {
-	if !isDigits(year) || !isDigits(month) || !isDigits(dayOfMonth) {
-		return time.Time{}, false
-	}
-	y, m, d := atoi(year), atoi(month), atoi(dayOfMonth)
-	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
-	// time.Date makes the 2nd of March of the 30th of February.
-	if y == 0 || t.Year() != y || int(t.Month()) != m || t.Day() != d {
-		return time.Time{}, false
-	}
-	return t, true
-}
-
-func isDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// atoi returns the number that a few digits name.
-func atoi(digits string) int {
-	n := 0
-	for i := 0; i < len(digits); i++ {
-		n = n*10 + int(digits[i]-'0')
-	}
-	return n
+	arrange(entries, func(s string) (time.Time, bool) {
+		day, _, ok := dates.Guess(orders.CancelDates, s)
+		return day, ok
+	})
+	return other != nil && !slices.EqualFunc(entries, other, func(a, b entry) bool { return a.seq == b.seq })
 }

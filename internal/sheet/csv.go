@@ -114,3 +114,12 @@ func isPlain(s string) bool {
 	}
 	return (whole == "" || isDigits(whole)) && isDigits(fraction)
 }
+
+func isDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -152,7 +152,7 @@ func (s *Sheet) find() []Finding {
 	f.texts(Instructions, func(b *bol.Bill) []bol.Value { return b.Instructions })
 	f.texts(Notes, func(b *bol.Bill) []bol.Value { return b.Notes })
 	if s.Orders != nil {
-		for _, o := range s.Orders.Notes {
+		for _, o := range slices.Concat(s.Orders.Notes, s.Notes) {
 			f.note(o)
 		}
 		f.match()

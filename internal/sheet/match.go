@@ -1,26 +1,32 @@
 package sheet
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
+	"tallyman/internal/page"
 )
 
 // Match says which lines and order rows found each other (DESIGN.md §4). The
 // two parts of a near miss found nothing, so they are also among
 // UnmatchedLines and UnmatchedOrders: Matched and the length of UnmatchedLines
-// add up to all lines, Matched and the length of UnmatchedOrders to all order
-// rows.
+// add up to all lines, MatchedOrders and the length of UnmatchedOrders to all
+// order rows.
 type Match struct {
 	// State is Joined, or WrongOrders if the export looks like that of another
 	// shipment; Reason then says why.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
-	// Matched is the number of pairs.
+	// Matched is the number of lines that have their order row, or several that add
+	// up to the line.
 	Matched int `json:"matched"`
+	// MatchedOrders is the number of order rows that have their line.
+	MatchedOrders int `json:"matched_orders"`
 	// UnmatchedLines are the lines with no order row, in the document's order.
 	UnmatchedLines []LineRef `json:"unmatched_lines"`
 	// UnmatchedOrders are the order rows with no line, in the export's order.
@@ -67,10 +73,11 @@ type NearMiss struct {
 // key is what a line and an order row must have in common.
 type key struct{ bill, style, cartons, pieces string }
 
-// normal makes a key comparable: trimmed, without commas, case folded
-// (DESIGN.md §4).
-func (k key) normal() key {
-	return key{normal(k.bill), normal(k.style), normal(k.cartons), normal(k.pieces)}
+// normal makes a key comparable (DESIGN.md §4): bill and style as a person sees
+// them, in one case; quantities by their value. dots says whether dots part
+// thousands in the quantities.
+func (k key) normal(cartons, pieces bool) key {
+	return key{normal(k.bill), normal(k.style), orders.Quantity(k.cartons, cartons), orders.Quantity(k.pieces, pieces)}
 }
 
 func lineKey(b *bol.Bill, l *bol.Line) key {
@@ -121,22 +128,103 @@ func (q *queues) take(k key) (i int, ok bool) {
 }
 
 // pair gives each entry its order row, equal keys in order of appearance, one to
-// one. It returns the order rows that are left over.
+// one, and then several order rows to a line that they add up to. It returns the
+// order rows that are left over.
 func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []*orders.Row) {
 	lines := newQueues(len(entries))
 	for i := range entries {
 		e := &entries[i]
-		lines.add(lineKey(doc.Bills[e.bill], e.line).normal(), i)
+		lines.add(lineKey(doc.Bills[e.bill], e.line).normal(false, false), i)
 	}
+	cartons, pieces := table.Dots()
 	for i := range table.Rows {
 		o := &table.Rows[i]
-		if j, ok := lines.take(orderKey(o).normal()); ok {
+		if j, ok := lines.take(orderKey(o).normal(cartons, pieces)); ok {
 			entries[j].order = o
 		} else {
 			unclaimed = append(unclaimed, o)
 		}
 	}
-	return unclaimed
+	return addUp(doc, entries, unclaimed, cartons, pieces)
+}
+
+// addUp gives a line that found no order row several of those left over: rows of its
+// bill and style that follow each other and add up to its cartons and pieces, as
+// those of sizes do. It returns the order rows that are still left.
+func addUp(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dotCartons, dotPieces bool) []*orders.Row {
+	type sum struct {
+		product         key
+		cartons, pieces int64
+	}
+	open := map[key]int{}    // by bill and style, lines without order row
+	lines := map[sum][]int{} // the same, in order of appearance
+	for i := range entries {
+		e := &entries[i]
+		if e.order != nil {
+			continue
+		}
+		k := lineKey(doc.Bills[e.bill], e.line)
+		n, ok := amounts(k.normal(false, false))
+		if p := k.product().normal(false, false); ok {
+			open[p]++
+			lines[sum{p, n[0], n[1]}] = append(lines[sum{p, n[0], n[1]}], i)
+		}
+	}
+	if len(open) == 0 {
+		return unclaimed
+	}
+	runs := map[key][]*orders.Row{}
+	for _, o := range unclaimed {
+		if p := orderKey(o).product().normal(false, false); open[p] > 0 {
+			runs[p] = append(runs[p], o)
+		}
+	}
+	claimed := map[*orders.Row]bool{}
+	for p, rows := range runs {
+		for start := 0; start < len(rows) && open[p] > 0; start++ {
+			at := sum{product: p}
+			for end := start; end < min(len(rows), start+mostSizes); end++ {
+				n, ok := amounts(orderKey(rows[end]).normal(dotCartons, dotPieces))
+				if !ok {
+					break
+				}
+				at.cartons, at.pieces = at.cartons+n[0], at.pieces+n[1]
+				found := lines[at]
+				if end == start || len(found) == 0 {
+					continue
+				}
+				lines[at] = found[1:]
+				open[p]--
+				e := &entries[found[0]]
+				e.order, e.more = rows[start], rows[start+1:end+1:end+1]
+				for _, o := range rows[start : end+1] {
+					claimed[o] = true
+				}
+				start = end
+				break
+			}
+		}
+	}
+	return slices.DeleteFunc(unclaimed, func(o *orders.Row) bool { return claimed[o] })
+}
+
+// mostSizes is how many order rows are added up for one line at most.
+const mostSizes = 64
+
+// amounts returns the cartons and pieces of a normal key. An empty cell counts as
+// none: the cartons of all sizes may stand on one row.
+func amounts(k key) (n [2]int64, ok bool) {
+	for i, s := range [...]string{k.cartons, k.pieces} {
+		if s == "" {
+			continue
+		}
+		v, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || v < 0 || v > 1e12 {
+			return n, false
+		}
+		n[i] = v
+	}
+	return n, true
 }
 
 // unmatched returns the entries with no order row.
@@ -155,6 +243,7 @@ func unmatched(entries []entry) []entry {
 func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unclaimed []*orders.Row) Match {
 	m := Match{
 		Matched:         len(entries) - len(lonely),
+		MatchedOrders:   len(table.Rows) - len(unclaimed),
 		UnmatchedLines:  make([]LineRef, len(lonely)),
 		UnmatchedOrders: make([]OrderRef, len(unclaimed)),
 		NearMisses:      []NearMiss{},
@@ -170,7 +259,7 @@ func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unc
 			Row: rows[e.seq], Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces,
 			File: e.line.File, Page: e.line.Page,
 		}
-		lines.add(k.product().normal(), i)
+		lines.add(k.product().normal(false, false), i)
 	}
 	for i, o := range unclaimed {
 		k := orderKey(o)
@@ -178,19 +267,19 @@ func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unc
 			Number: o.Number, Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces,
 			ShipTo: o.ShipTo, OrderNumber: o.OrderNo,
 		}
-		if j, ok := lines.take(k.product().normal()); ok {
+		if j, ok := lines.take(k.product().normal(false, false)); ok {
 			m.NearMisses = append(m.NearMisses, NearMiss{m.UnmatchedLines[j], m.UnmatchedOrders[i]})
 		}
 	}
 	return m
 }
 
-// normal returns s trimmed, without commas and case folded.
+// normal returns a text as a person sees it, case folded.
 func normal(s string) string {
 	if isNormal(s) {
 		return s
 	}
-	s = strings.TrimSpace(strings.ReplaceAll(s, ",", ""))
+	s = page.Seen(s)
 	var b strings.Builder
 	b.Grow(len(s))
 	for i := 0; i < len(s); {
@@ -208,7 +297,7 @@ func normal(s string) string {
 // isNormal reports whether s needs no work, as nearly all keys do not.
 func isNormal(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c <= ' ' || c == ',' || 'a' <= c && c <= 'z' || c >= utf8.RuneSelf {
+		if c := s[i]; c <= ' ' || 'a' <= c && c <= 'z' || c >= utf8.RuneSelf {
 			return false
 		}
 	}

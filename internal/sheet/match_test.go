@@ -21,7 +21,7 @@ func TestKeysMatchWithoutRegardToCaseCommasAndSpaceAround(t *testing.T) {
 		{"letters beyond ASCII", [4]string{"G1", "ünï", "1200", "2400"}, "G1", "ÜNÏ", true},
 		{"a Kelvin sign is a k", [4]string{"G1", "k", "1200", "2400"}, "G1", "\u212a", true},
 		{"a final sigma is a sigma", [4]string{"G1", "ΛΌΓΟΣ", "1200", "2400"}, "G1", "λόγος", true},
-		{"a comma in a style", [4]string{"G1", "A,1", "1200", "2400"}, "G1", "A1", true},
+		{"a comma in a style", [4]string{"G1", "A,1", "1200", "2400"}, "G1", "A1", false},
 		{"another bill", [4]string{"G2", "A1", "1200", "2400"}, "G1", "A1", false},
 		{"another style", [4]string{"G1", "A2", "1200", "2400"}, "G1", "A1", false},
 		{"other cartons", [4]string{"G1", "A1", "1201", "2400"}, "G1", "A1", false},
@@ -89,6 +89,7 @@ func TestTheReportListsWhatFoundNothing(t *testing.T) {
 	want := Match{
 		State:           Joined,
 		Matched:         1,
+		MatchedOrders:   1,
 		UnmatchedLines:  lines,
 		UnmatchedOrders: rows,
 		NearMisses:      []NearMiss{{lines[1], rows[0]}, {lines[2], rows[2]}},
@@ -107,7 +108,7 @@ func TestFoldIsThatOfEqualFold(t *testing.T) {
 	for r := rune(0); r < 0x20000; r++ {
 		up, low := strings.ToUpper(string(r)), strings.ToLower(string(r))
 		for _, other := range []string{up, low} {
-			if strings.EqualFold(string(r), other) != (normal("x"+string(r)+"x") == normal("x"+other+"x")) && r != ',' {
+			if strings.EqualFold(string(r), other) != (normal("x"+string(r)+"x") == normal("x"+other+"x")) {
 				t.Errorf("%q and %q", r, other)
 			}
 		}

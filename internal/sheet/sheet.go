@@ -68,8 +68,10 @@ type Row struct {
 	Bill  *bol.Bill
 	Line  *bol.Line
 	// Order is the matching order row, nil if there is none or no orders were
-	// given.
+	// given. If several order rows add up to the line, it is the first of them.
 	Order *orders.Row
+	// More are the other order rows that add up to the line.
+	More []*orders.Row
 
 	bill, line int // where both are in the document
 }
@@ -83,12 +85,18 @@ type Sheet struct {
 	Match    Match // zero before a merge
 	// Findings are all that people should know before they use the sheet.
 	Findings []Finding
+	// Notes are what people should know of how orders and bills were joined; those
+	// of how the export was read are in Orders.
+	Notes []orders.Note
+
+	dates *orders.Calendar // of Orders
 }
 
 // entry is a line of the document on its way to a row.
 type entry struct {
 	line  *bol.Line
 	order *orders.Row
+	more  []*orders.Row
 	bill  int // index in the document
 	at    int // index in the bill
 	seq   int // place among the lines of the document, from 0
@@ -110,11 +118,13 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 	}
 	s := &Sheet{Document: doc, Orders: table}
 	if table == nil {
+		s.dates = (&orders.Table{}).Calendar()
 		s.Rows = fill(doc, entries, false)
 	} else {
 		unclaimed := pair(doc, entries, table)
 		lonely := unmatched(entries)
-		arrange(entries)
+		s.dates = table.Calendar()
+		s.Notes = joinNotes(entries, arrangeBy(entries, s.dates), table)
 		s.Rows = fill(doc, entries, true)
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()
@@ -145,7 +155,7 @@ func fill(doc *bol.Document, entries []entry, merged bool) []Row {
 	for i := range entries {
 		e := &entries[i]
 		b, l := doc.Bills[e.bill], &loads[e.bill]
-		rows[i] = Row{Bill: b, Line: e.line, Order: e.order, bill: e.bill, line: e.at}
+		rows[i] = Row{Bill: b, Line: e.line, Order: e.order, More: e.more, bill: e.bill, line: e.at}
 		c := &rows[i].Cells
 		c[cartons] = e.line.Cartons.Plain()
 		c[individualPieces] = e.line.Pieces.Plain()

@@ -300,11 +300,31 @@ func checkMatch(t *testing.T, s *Sheet) {
 		}
 	}
 	each(func(_ *bol.Bill, l *bol.Line, o *orders.Row) {
-		if same(l.Cartons.Text, o.Cartons) && same(l.Pieces.Text, o.Pieces) {
+		if orders.Quantity(l.Cartons.Text, false) == orders.Quantity(o.Cartons, false) && orders.Quantity(l.Pieces.Text, false) == orders.Quantity(o.Pieces, false) {
 			want[l], used[o] = o, true
 		}
 	})
 	matched := len(used)
+	for _, r := range s.Rows {
+		if len(r.More) == 0 {
+			continue
+		}
+		matched++
+		var sum [2]int64
+		for _, o := range append([]*orders.Row{r.Order}, r.More...) {
+			n, _ := amounts(orderKey(o).normal(false, false))
+			sum[0], sum[1] = sum[0]+n[0], sum[1]+n[1]
+			if used[o] || !same(r.Line.Style.Text, o.Style) || !same(r.Bill.Number.Text, o.InvoiceNo) {
+				t.Errorf("order row %d is used twice, or of another style", o.Number)
+			}
+			used[o] = true
+		}
+		if n, _ := amounts(lineKey(r.Bill, r.Line).normal(false, false)); n != sum || want[r.Line] != nil {
+			t.Errorf("order rows of %d add up to %d", n, sum)
+		}
+		want[r.Line] = r.Order
+	}
+	matchedOrders := len(used)
 	for _, r := range s.Rows {
 		if r.Order != want[r.Line] {
 			t.Errorf("line %s of bill %s has another order row than the definition says", r.Line.Style.Text, r.Bill.Number.Text)
@@ -317,7 +337,7 @@ func checkMatch(t *testing.T, s *Sheet) {
 
 	m := s.Match
 	if m.Matched != matched || m.Matched+len(m.UnmatchedLines) != len(s.Rows) ||
-		m.Matched+len(m.UnmatchedOrders) != len(s.Orders.Rows) || len(m.NearMisses) != near {
+		m.MatchedOrders != matchedOrders || m.MatchedOrders+len(m.UnmatchedOrders) != len(s.Orders.Rows) || len(m.NearMisses) != near {
 		t.Errorf("matched %d, unmatched %d lines and %d orders, near misses %d; want %d matched, %d near misses, %d lines, %d orders in all",
 			m.Matched, len(m.UnmatchedLines), len(m.UnmatchedOrders), len(m.NearMisses), matched, near, len(s.Rows), len(s.Orders.Rows))
 	}
@@ -345,6 +365,12 @@ func checkMatch(t *testing.T, s *Sheet) {
 // checkOrder checks that the rows are as a plain stable sort leaves them.
 func checkOrder(t *testing.T, s *Sheet, seq map[*bol.Line]int) {
 	t.Helper()
+	instant := func(cancel string) int64 {
+		if day, _, ok := s.dates.Guess(orders.CancelDates, cancel); ok {
+			return day.Unix()
+		}
+		return never
+	}
 	earliest := map[string]int64{}
 	for _, r := range s.Rows {
 		name := strings.TrimSpace(r.Cells[shipToName])
@@ -388,14 +414,18 @@ func TestOrderRowsOfDifferentKeysMayComeInAnyOrder(t *testing.T) {
 		seen := map[key]bool{}
 		var rows []orders.Row
 		for _, o := range orderTable.Rows {
-			if k := orderKey(&o).normal(); !seen[k] {
+			if k := orderKey(&o).normal(false, false); !seen[k] {
 				seen[k] = true
 				rows = append(rows, o)
 			}
 		}
-		want := csvOf(t, Make(doc, table(slices.Clone(rows)...)))
+		made := Make(doc, table(slices.Clone(rows)...))
 		c.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-		if got := csvOf(t, Make(doc, table(rows...))); got != want {
+		again := Make(doc, table(rows...))
+		if slices.ContainsFunc(append(made.Rows, again.Rows...), func(r Row) bool { return len(r.More) > 0 }) {
+			continue // rows of sizes follow each other
+		}
+		if csvOf(t, again) != csvOf(t, made) {
 			t.Fatalf("seed %d: shuffling the export changed the sheet", seed)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"tallyman/internal/orders"
+
 	"tallyman/internal/fault"
 )
 
@@ -214,7 +216,7 @@ func compose(f *excelize.File, s *Sheet) error {
 	rows := marksOf(s)
 	err := st.tab(tabName, Columns[:], widths(s), len(s.Rows), func(i int, values []any) (err error) {
 		for col, cell := range s.Rows[i].Cells {
-			if values[col], err = st.cell(kinds[col], cell, rows[i]); err != nil {
+			if values[col], err = st.cell(s.dates, col, cell, rows[i]); err != nil {
 				return err
 			}
 		}
@@ -340,8 +342,11 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	return sw.Flush()
 }
 
+// dateColumns are the order export's columns that fill those of the sheet.
+var dateColumns = map[int]orders.Dates{orderDate: orders.InvoiceDates, startDate: orders.DeliveryDates, cancelDate: orders.CancelDates}
+
 // cell returns what to put into a cell of the worksheet; nil leaves it empty.
-func (st *styles) cell(k kind, s string, m mark) (any, error) {
+func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, error) {
 	var value any = s
 	format := textFormat
 	switch {
@@ -349,7 +354,7 @@ func (st *styles) cell(k kind, s string, m mark) (any, error) {
 		return nil, nil
 	case s == "":
 		value = nil
-	case k == number && isPlain(s) && len(s) <= mostDigits:
+	case kinds[col] == number && isPlain(s) && len(s) <= mostDigits:
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil {
 			return nil, err
@@ -358,8 +363,8 @@ func (st *styles) cell(k kind, s string, m mark) (any, error) {
 		if _, fraction, _ := strings.Cut(s, "."); fraction != "" {
 			format += "." + strings.Repeat("0", len(fraction))
 		}
-	case k == date:
-		if t, ok := parseDate(s); ok && isExcelDay(t) {
+	case kinds[col] == date:
+		if t, ok := dates.Date(dateColumns[col], s); ok && isExcelDay(t) {
 			value, format = t, dateFormat
 		}
 	}

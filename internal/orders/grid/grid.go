@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tallyman/internal/page"
 )
 
 // Kind says what a cell holds.
@@ -163,15 +165,9 @@ func ColumnName(col int) string {
 }
 
 // Blank reports whether a rune shows nothing: white space of any kind, control
-// characters (some systems pad cells with NUL), and the
-// marks of no width that exports carry along.
-func Blank(r rune) bool {
-	switch r {
-	case '\ufeff', '\u200b', '\u2060':
-		return true
-	}
-	return unicode.IsSpace(r) || unicode.IsControl(r)
-}
+// characters (some systems pad cells with NUL), and the invisible marks that exports
+// carry along.
+func Blank(r rune) bool { return unicode.IsSpace(r) || page.Invisible(r) }
 
 // Label shortens a text of the file so that it can stand in a sentence.
 func Label(s string) string {

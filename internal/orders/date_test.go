@@ -1,0 +1,120 @@
+package orders
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// exportOf is a CSV whose rows have the given cancel dates.
+func exportOf(cancels ...string) []byte {
+	var b strings.Builder
+	b.WriteString("Invoice No.;Style;Cartons;Pieces;Invoice Date;Ship-to Name;Order No.;Delivery Date;Cancel Date\n")
+	for i, c := range cancels {
+		fmt.Fprintf(&b, "G%d;S%d;1;10;2025-12-01;DOCK STREET;PO%d;2025-12-05;%s\n", i, i, i, c)
+	}
+	return []byte(b.String())
+}
+
+// layouts are the ways in which exports write dates, as package time names them.
+var monthFirstLayouts = []string{"1/2/2006", "01/02/2006", "1/2/06", "01/02/06", "1-2-2006", "01-02-06", "01.02.2006", "1.2.06", "01 02 2006",
+	"1022006", "01022006", "010206", "1/2/2006 3:04:05 PM", "01/02/2006 15:04", "01/02/2006 00:00:00"}
+
+func swapped(layout string) string {
+	if strings.HasPrefix(layout, "1022006") {
+		return "2012006" // 02012006 as a number, without the zero before it
+	}
+	return strings.NewReplacer("00:00:00", "00:00:00", "3:04:05 PM", "3:04:05 PM", "15:04", "15:04", "01", "02", "02", "01", "1", "2", "2006", "2006", "06", "06", "2", "1").Replace(layout)
+}
+
+func TestDatesAreReadInEveryFormAndOrderThatTheirColumnProves(t *testing.T) {
+	days := []time.Time{
+		time.Date(2025, 12, 19, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC),
+		time.Date(2025, 11, 30, 0, 0, 0, 0, time.UTC), time.Date(2025, 12, 5, 0, 0, 0, 0, time.UTC)}
+	var all []string
+	for _, l := range monthFirstLayouts {
+		all = append(all, l, swapped(l))
+	}
+	all = append(all, "2006-01-02", "2006/01/02", "2006.1.2", "20060102", "20060102150405", "2006-01-02 15:04:05", "2006-01-02T15:04:05Z",
+		"2006-01-02T15:04:05-07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 MST", "20060102T150405Z", "2-Jan-2006", "02-Jan-06", "2 January 2006", "Jan 2, 2006",
+		"January 2 2006", "Mon, 02 Jan 2006", "2006-Jan-02", "02Jan2006", "02.01.2006.", "01/02/2006 00:00:00")
+	for _, layout := range all {
+		t.Run(layout, func(t *testing.T) {
+			var texts []string
+			for _, d := range days {
+				texts = append(texts, strings.ToUpper(d.Format(layout)))
+			}
+			table := mustRead(t, exportOf(texts...))
+			wantNothing(t, table)
+			c := table.Calendar()
+			for i, d := range days {
+				got, other, ok := c.Guess(CancelDates, texts[i])
+				if !ok || !got.Equal(d) || !other.IsZero() {
+					t.Errorf("%q is %v (or %v), want %v", texts[i], got, other, d)
+				}
+			}
+			if c.Open(CancelDates) {
+				t.Error("the column is said to be ambiguous")
+			}
+		})
+	}
+}
+
+func TestATimeOfDayIsNotPartOfTheDay(t *testing.T) {
+	table := mustRead(t, exportOf("12/19/2025 12:00:00 AM", "12/20/2025 12:00:00 PM", "12/21/2025"))
+	c := table.Calendar()
+	for i, want := range []bool{true, false, true} {
+		text := table.Rows[i].CancelDate
+		day, _, ok := c.Guess(CancelDates, text)
+		if _, alone := c.Date(CancelDates, text); !ok || day.Day() != 19+i || alone != want {
+			t.Errorf("%q is %v, and nothing else: %t", text, day, alone)
+		}
+	}
+}
+
+func TestSerialNumbersOfDaysAreDates(t *testing.T) {
+	table := mustRead(t, exportOf("46010", "46024.5", "46000"))
+	wantNothing(t, table)
+	for text, want := range map[string]string{"46010": "2025-12-19", "46024.5": "2026-01-02"} {
+		if got, _, ok := table.Calendar().Guess(CancelDates, text); !ok || got.Format(time.DateOnly) != want {
+			t.Errorf("%s is %v, want %s", text, got, want)
+		}
+	}
+}
+
+func TestAmbiguousDatesAreSaidWithExamples(t *testing.T) {
+	for _, texts := range [][]string{{"03/04/2025", "05/06/2025"}, {"3-4-25", "6-5-25"}, {"03.04.2025", "05.06.2025"}, {"03042025", "05062025"}, {"030425", "050625"}} {
+		table := mustRead(t, exportOf(texts...))
+		wantNote(t, table, AmbiguousDate, true, "cancel date may be read", texts[0], texts[1])
+		c := table.Calendar()
+		day, other, ok := c.Guess(CancelDates, texts[0])
+		if !ok || other.IsZero() || int(day.Month()) != other.Day() || day.Day() != int(other.Month()) || !c.Open(CancelDates) {
+			t.Errorf("%s is %v or %v", texts[0], day, other)
+		}
+	}
+	table := mustRead(t, exportOf("12/12/2025", "11/11/2025"))
+	if table.Calendar().Open(CancelDates) {
+		t.Error("dates that are the same both ways are said to be ambiguous")
+	}
+}
+
+func TestDatesThatContradictEachOtherAreSaid(t *testing.T) {
+	table := mustRead(t, exportOf("12/19/2025", "19/12/2025", "01/02/2026"))
+	wantNote(t, table, AmbiguousDate, false, "some dates of cancel date")
+}
+
+func TestDatesThatAreNotReadAreSaidWithExamples(t *testing.T) {
+	for _, text := range []string{"TBD", "asap", "02/30/2025", "13132025", "2025-13-01", "12/2025", "19-Dec", "00/00/0000", "0", "Dez 19 2025", "٠٧٠٢٢٠٢٥", "12/19/2025 25:00"} {
+		table := mustRead(t, exportOf("12/19/2025", text, "12/20/2025"))
+		wantNote(t, table, UnreadDate, false, "row 3", text, "sorted as if they had no date")
+	}
+}
+
+func TestDateCellsOfAWorkbookAreMonthFirst(t *testing.T) {
+	table := mustRead(t, inventedFile(t, "invented.xlsx"))
+	wantNothing(t, table)
+	if c := table.Calendar(); c.Open(CancelDates) || c.Open(InvoiceDates) {
+		t.Error("date cells are said to be ambiguous")
+	}
+}

@@ -1,0 +1,129 @@
+package orders
+
+import (
+	"strings"
+
+	"tallyman/internal/page"
+)
+
+// Quantity returns a quantity in one form, so that two are equal if their values
+// are: 3 of 3.0, 3,00, 0003, +3 and "3 EA", 4032 of 4,032, 4'032 and 4 032. A text
+// that is no quantity stays as a person sees it. dots says that dots part thousands,
+// so that 4.032 is 4032 too; Table.Dots tells.
+func Quantity(text string, dots bool) string {
+	if plainQuantity(text) {
+		return text
+	}
+	s := withoutUnit(page.Seen(text))
+	s = strings.TrimPrefix(s, "+")
+	minus := strings.HasPrefix(s, "-")
+	s = strings.TrimPrefix(s, "-")
+	whole, fraction, ok := figures(s, dots)
+	if !ok {
+		return page.Seen(text)
+	}
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		whole += "." + fraction
+	}
+	if minus && whole != "0" {
+		whole = "-" + whole
+	}
+	return whole
+}
+
+func plainQuantity(s string) bool {
+	return digitsOnly(s) && s[0] != '0'
+}
+
+// units are what is written after a quantity and does not change it: a dozen does.
+var units = map[string]bool{"ea": true, "each": true, "pc": true, "pcs": true, "pce": true, "piece": true, "pieces": true, "unit": true, "units": true, "un": true,
+	"ctn": true, "ctns": true, "carton": true, "cartons": true, "ct": true, "cts": true, "cs": true, "case": true, "cases": true, "bx": true, "box": true, "boxes": true, "pkg": true, "pkgs": true}
+
+func withoutUnit(s string) string {
+	end := len(s)
+	if strings.HasSuffix(s, ".") {
+		end--
+	}
+	start := end
+	for start > 0 && (s[start-1]|0x20) >= 'a' && (s[start-1]|0x20) <= 'z' {
+		start--
+	}
+	if start == end || !units[strings.ToLower(s[start:end])] {
+		return s
+	}
+	return strings.TrimRight(s[:start], " ")
+}
+
+// figures parts a number into its digits before and after the decimal separator.
+func figures(s string, dots bool) (whole, fraction string, ok bool) {
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		return "", "", false
+	}
+	thousands, decimal := ",", "."
+	switch comma, dot := strings.LastIndexByte(s, ','), strings.LastIndexByte(s, '.'); {
+	case dots, comma > dot && dot >= 0, // 4.032,00
+		dot < 0 && comma >= 0 && strings.Count(s, ",") == 1 && len(s)-comma-1 != 3: // 3,00
+		thousands, decimal = ".", ","
+	}
+	whole, fraction, _ = strings.Cut(s, decimal)
+	if fraction != "" && !digitsOnly(fraction) {
+		return "", "", false
+	}
+	for _, sep := range []string{thousands, "'", " "} {
+		if !strings.Contains(whole, sep) {
+			continue
+		}
+		groups := strings.Split(whole, sep)
+		for i, g := range groups {
+			if !digitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 {
+				return "", "", false
+			}
+		}
+		whole = strings.Join(groups, "")
+	}
+	return whole, fraction, digitsOnly(whole)
+}
+
+// Dots reports whether dots part thousands in the columns of cartons and of pieces.
+// 4.032 may be 4032 or 4 and a fraction; the former only if every dot of the column
+// stands before three digits, and numbers without a dot, which there are, stay
+// below a thousand.
+func (t *Table) Dots() (cartons, pieces bool) {
+	return dots(t.Rows, func(r *Row) string { return r.Cartons }), dots(t.Rows, func(r *Row) string { return r.Pieces })
+}
+
+func dots(rows []Row, of func(*Row) string) bool {
+	dotted, plain := false, false
+	for i := range rows {
+		s := of(&rows[i])
+		if s == "" {
+			continue
+		}
+		if plainQuantity(s) {
+			if len(s) > 3 {
+				return false
+			}
+			plain = true
+			continue
+		}
+		s = withoutUnit(page.Seen(s))
+		if !strings.Contains(s, ".") {
+			plain = plain || digitsOnly(s)
+			continue
+		}
+		whole, fraction, _ := strings.Cut(s, ",")
+		for i, g := range strings.Split(strings.TrimPrefix(whole, "+"), ".") {
+			if !digitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 || i == 0 && g[0] == '0' {
+				return false
+			}
+		}
+		if fraction != "" && !digitsOnly(fraction) {
+			return false
+		}
+		dotted = true
+	}
+	return dotted && plain
+}

@@ -1,0 +1,226 @@
+package orders
+
+import (
+	"fmt"
+	"strings"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
+)
+
+// ColumnUse says which column of an export was read as what.
+type ColumnUse struct {
+	// Meaning is what the column holds: "bill number".
+	Meaning string `json:"meaning"`
+	// Header is the column's name as it stands, and Column that which spreadsheets
+	// give it (A, B); "" both if the export has no such column.
+	Header string `json:"header"`
+	Column string `json:"column"`
+	// DateCells is true if the column is one of a workbook and has cells that are
+	// dates.
+	DateCells bool `json:"date_cells,omitempty"`
+}
+
+// columnOf returns the name of the column that was read as a field.
+func (t *Table) columnOf(f field) string {
+	for _, c := range t.Columns {
+		if c.Meaning == known[f].meaning {
+			return c.Header
+		}
+	}
+	return ""
+}
+
+// table returns what was collected under the headers that were found, of one sheet
+// or several of a workbook.
+func table(format string, sheets ...*collector) (*Table, error) {
+	first := sheets[0]
+	t := &Table{Format: format, Header: first.header}
+	for i, c := range sheets {
+		if err := c.uncomputed(); err != nil {
+			return nil, err
+		}
+		troubles := c.troubleNotes()
+		notes := append(c.choose(), troubles...)
+		if i == 0 {
+			t.Columns = c.uses()
+			t.Notes = append(t.Notes, c.columnNotes()...)
+		} else {
+			for f := range t.Columns {
+				t.Columns[f].DateCells = t.Columns[f].DateCells || c.dates[f]
+			}
+		}
+		t.Notes = append(t.Notes, notes...)
+		t.Notes = append(t.Notes, fillDown(c.rows)...)
+		t.Notes = append(t.Notes, emptyNotes(c.rows, c.cols)...)
+		if i > 0 {
+			for r := range c.rows {
+				c.rows[r].Sheet = c.sheet
+			}
+		}
+		t.Rows = append(t.Rows, c.rows...)
+	}
+	if len(t.Rows) == 0 {
+		in := ""
+		if first.sheet != "" {
+			in = fmt.Sprintf("sheet %q of ", grid.Label(first.sheet))
+		}
+		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
+	}
+	if len(sheets) > 1 {
+		names := make([]string, len(sheets))
+		for i, c := range sheets {
+			names[i] = fmt.Sprintf("%q (%s)", grid.Label(c.sheet), count(len(c.rows), "row"))
+		}
+		t.Notes = append(t.Notes, Note{Kind: OtherSheets, Info: true,
+			Message: "several sheets of the workbook have the columns of an order export, and all were read: " + strings.Join(names, ", "),
+			Action:  "if one of them is a copy or is out of date, delete it from the workbook and give it again"})
+	}
+	t.Notes = append(t.Notes, t.dateNotes()...)
+	return t, nil
+}
+
+// uncomputed is the fault for a column of formulas none of which has a value:
+// programs that write workbooks without computing them leave out all.
+func (c *collector) uncomputed() error {
+	for f, col := range c.cols {
+		if n := c.troubles.count(Uncomputed, col); n > 0 && c.filled[f] == 0 {
+			return fault.New(fault.DamagedOrders,
+				"%s: none of the column's %s has a value: they were never computed; open the workbook in Excel, save it, and give that file",
+				c.WhereCell(c.troubles.row(Uncomputed, col), col), count(n, "formula"))
+		}
+	}
+	return nil
+}
+
+// uses says which column is read as what.
+func (c *collector) uses() []ColumnUse {
+	uses := make([]ColumnUse, numFields)
+	for f, k := range known {
+		uses[f].Meaning = k.meaning
+		if col := c.cols[f]; col >= 0 {
+			uses[f].Header, uses[f].Column, uses[f].DateCells = c.header[col], grid.ColumnName(col), c.dates[f]
+		}
+	}
+	return uses
+}
+
+// choose decides, where several columns may hold a field, which one does: the
+// preferred name, of the same name the first; but a column without values only if
+// all are. It says so.
+func (c *collector) choose() []Note {
+	var notes []Note
+	for f := range c.cols {
+		f := field(f)
+		var others []*spare
+		for i := range c.spares {
+			if c.spares[i].field == f {
+				others = append(others, &c.spares[i])
+			}
+		}
+		if len(others) == 0 {
+			continue
+		}
+		filled := 0 // cells of the column that is read
+		for i := range c.rows {
+			if *c.rows[i].field(f) != "" {
+				filled++
+			}
+		}
+		for _, o := range others {
+			n := 0
+			for _, v := range o.values {
+				if v != "" {
+					n++
+				}
+			}
+			// A column of the same name that is filled on more rows is the one of the
+			// lines; the other is that of their order.
+			same := fold(c.header[o.col]) == fold(c.header[c.cols[f]])
+			if n == 0 || filled > 0 && (!same || n <= filled) {
+				continue
+			}
+			filled = n
+			for i := range c.rows {
+				value := c.rows[i].field(f)
+				*value, o.values[i] = o.values[i], *value
+			}
+			c.cols[f], o.col = o.col, c.cols[f]
+			c.dates[f], o.date = o.date, c.dates[f]
+		}
+		notes = append(notes, c.duplicate(f, others))
+	}
+	return notes
+}
+
+// duplicate says that several columns may hold a field, and whether they differ.
+func (c *collector) duplicate(f field, others []*spare) Note {
+	used := columnLabel(c.cols[f], c.header[c.cols[f]])
+	var list []string
+	differ, empty := 0, true
+	for _, o := range others {
+		list = append(list, columnLabel(o.col, c.header[o.col]))
+		for i, v := range o.values {
+			if v == "" {
+				continue
+			}
+			empty = false
+			if differ == 0 && v != *c.rows[i].field(f) {
+				differ = c.rows[i].Number
+			}
+		}
+	}
+	n := Note{Kind: DuplicateColumn, Column: c.header[c.cols[f]], Row: differ,
+		Message: fmt.Sprintf("%s may be the %s as well; %s was used", strings.Join(list, ", "), known[f].meaning, used)}
+	switch {
+	case empty:
+		n.Info = true
+		n.Message += ", the other has no values"
+	case differ == 0:
+		n.Info = true
+		n.Message += ", their values are the same"
+	default:
+		// Key columns are proved by what they match, and an invoice date is preferred to
+		// an order date by rule.
+		n.Info = known[f].key || f == invoiceDate
+		n.Message += fmt.Sprintf("; their values differ, first in %s", c.Where(differ))
+		n.Action = "if the other is right, delete or rename the column that is not, and give the export again"
+	}
+	return n
+}
+
+// columnNotes says which columns were used, and which are missing or doubtful.
+func (c *collector) columnNotes() []Note {
+	var used []string
+	var notes []Note
+	for f, k := range known {
+		col := c.cols[f]
+		if col < 0 {
+			n := Note{Kind: MissingColumn,
+				Message: fmt.Sprintf("the order export has no column for the %s; its cells stay empty in the sheet", k.meaning),
+				Action:  fmt.Sprintf("if the export has it under another name, name it %q and give it again", k.names[0])}
+			if f := field(f); f == shipTo {
+				n.Message += ", and so do Final Cube and Burlington Cube"
+			} else if f == cancelDate {
+				n.Message += ", and rows are not sorted by it"
+			}
+			if guess := likeliest(field(f), c.header); guess != "" {
+				n.Message += fmt.Sprintf("; %q may be it", grid.Label(guess))
+			}
+			notes = append(notes, n)
+			continue
+		}
+		used = append(used, fmt.Sprintf("%s from %s", k.meaning, columnLabel(col, c.header[col])))
+		if c.vague[f] {
+			// What a wrong key column holds matches nothing.
+			notes = append(notes, Note{Kind: AmbiguousColumn, Info: k.key, Column: c.header[col],
+				Message: fmt.Sprintf("%s was read as the %s, but its name may mean something else", columnLabel(col, c.header[col]), k.meaning),
+				Action:  fmt.Sprintf("check it; if it is the %s, name it %q", k.meaning, k.names[0])})
+		}
+	}
+	in := ""
+	if c.sheet != "" {
+		in = fmt.Sprintf("in sheet %q ", grid.Label(c.sheet))
+	}
+	return append([]Note{{Kind: ColumnsUsed, Info: true, Message: in + "read: " + strings.Join(used, ", ")}}, notes...)
+}
