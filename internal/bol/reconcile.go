@@ -38,8 +38,6 @@ type Check struct {
 	Printed string
 	// Sum is the sum of the lines.
 	Sum string
-	// OK is false if both are there and differ by more than rounding explains.
-	OK bool
 	// State says whether they were compared at all, and how it came out.
 	State State
 	// Difference is by how much the printed total is above the sum, or below it if
@@ -77,17 +75,38 @@ type Verdict struct {
 func (v Verdict) Differences() []Check {
 	var out []Check
 	for _, c := range v.Checks {
-		if !c.OK {
+		if c.State == Differs {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// String describes a failed check for people: "pieces: the lines add up to 12,
-// the bill prints 13".
+// String describes a check for people: "pieces: the lines add up to 12, the bill
+// prints 13".
 func (c Check) String() string {
+	switch c.State {
+	case Proved:
+		text := fmt.Sprintf("%s: proved, the lines add up to %s", c.Field, c.Sum)
+		if r := c.Rounding(); r != "" {
+			text += ", the bill prints " + c.Printed + " (" + r + ")"
+		}
+		return text
+	case NotPrinted:
+		return fmt.Sprintf("%s: not printed, not compared; the lines add up to %s", c.Field, c.Sum)
+	case Unread:
+		return fmt.Sprintf("%s: the printed total cannot be read, not compared; the lines add up to %s", c.Field, c.Sum)
+	}
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
+}
+
+// Rounding says by how much a proved total is off, as "≈ rounding, 0.3 lb"; "" if
+// it is not.
+func (c Check) Rounding() string {
+	if c.State != Proved || c.Difference == "" {
+		return ""
+	}
+	return fmt.Sprintf("≈ rounding, %s %s", strings.TrimPrefix(c.Difference, "-"), c.Unit)
 }
 
 // PrintedTotal returns what is printed as the total of a field.
@@ -141,7 +160,7 @@ func (b *Bill) reconcile(absent string) {
 	for _, f := range Fields {
 		printed := totalOf(&b.Printed, f)
 		sum := b.sum(f)
-		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), OK: true, State: NotPrinted, Unit: units[f]}
+		c := Check{Field: f, Printed: printed.Plain(), Sum: sum.text(), State: NotPrinted, Unit: units[f]}
 		switch {
 		case printed.Valid:
 			off := printed.Amount().Sub(sum.amount)
@@ -150,16 +169,14 @@ func (b *Bill) reconcile(absent string) {
 			}
 			c.State = Proved
 			if off.Abs().GreaterThan(sum.slack) {
-				c.OK, c.State = false, Differs
+				c.State = Differs
+				v.Outcome = Mismatched
 			}
 		case printed.Text != "":
 			c.State = Unread
 			unread = append(unread, string(f))
 		default:
 			missing = append(missing, string(f))
-		}
-		if !c.OK {
-			v.Outcome = Mismatched
 		}
 		if c.Sum == "" {
 			c.Sum = "0"

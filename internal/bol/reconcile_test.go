@@ -113,6 +113,24 @@ func TestBillsAreReconciled(t *testing.T) {
 	}
 }
 
+func TestEachTotalIsProvedOrDiffersOrWasNotCompared(t *testing.T) {
+	b := billOf("2 9O . 2.1", "1 48 1.00 1.0", "1 48 1.00 1.0")
+	b.reconcile("")
+	var got []string
+	for _, c := range b.Verdict.Checks {
+		got = append(got, string(c.Field)+" "+string(c.State)+" "+c.Rounding())
+	}
+	want := []string{"cartons proved ", "pieces unread ", "weight proved ≈ rounding, 0.1 lb", "cube not_printed "}
+	if !slices.Equal(got, want) {
+		t.Errorf("the totals are %q, want %q", got, want)
+	}
+	b = billOf("3 . . 2.2", "1 48 1.00 1.0", "1 48 1.00 1.0")
+	b.reconcile("")
+	if c := b.Verdict.Checks[2]; c.State != Differs || c.Difference != "0.2" || c.Rounding() != "" {
+		t.Errorf("a weight that is off is %+v", c)
+	}
+}
+
 func TestSumsStandInForTotalsThatAreNotPrinted(t *testing.T) {
 	b := billOf(". 48 . .", "2 48 1,002.61 20.3", "1 . .45 15.4")
 	for f, want := range map[Field]string{Cartons: "3", Pieces: "48", Weight: "35.7", Cube: "1003.06"} {

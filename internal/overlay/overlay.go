@@ -31,6 +31,7 @@ var (
 	green  = color.NRGBA{0x0B, 0x8A, 0x5A, 0xFF} // lines
 	violet = color.NRGBA{0x7A, 0x3F, 0xB0, 0xFF} // totals
 	grey   = color.NRGBA{0x80, 0x88, 0x94, 0xFF} // columns
+	amber  = color.NRGBA{0x8A, 0x55, 0x00, 0xFF} // not compared
 	red    = color.NRGBA{0xC8, 0x1E, 0x1E, 0xFF} // not read
 )
 
@@ -93,12 +94,22 @@ func notesOf(doc *bol.Document, file, number int) []note {
 			if b.Verdict.Reason != "" {
 				n.text += ": " + b.Verdict.Reason
 			}
-			if b.Verdict.Outcome != bol.Reconciled {
+			switch b.Verdict.Outcome {
+			case bol.Mismatched:
 				n.color = red
+			case bol.Unchecked:
+				n.color = amber
 			}
 			notes = append(notes, n)
-			for _, d := range b.Verdict.Differences() {
-				notes = append(notes, note{d.String(), red})
+			for _, c := range b.Verdict.Checks {
+				n := note{c.String(), amber}
+				switch c.State {
+				case bol.Proved:
+					n.color = green
+				case bol.Differs:
+					n.color = red
+				}
+				notes = append(notes, n)
 			}
 		}
 	}

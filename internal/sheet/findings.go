@@ -40,6 +40,7 @@ const (
 	OrderWithoutLine = "order_without_line" // order rows of a bill have no line
 	OrdersOfOthers   = "orders_of_others"   // order rows of bills that are not in the document
 	WrongOrders      = "wrong_orders"       // the order export is of another shipment
+	Rounding         = "rounding"           // sums and printed totals differ by what rounding explains
 	Instructions     = "instructions"       // shipping instructions on bills
 	Notes            = "notes"              // notes on bills
 )
@@ -118,6 +119,7 @@ var kindsOfFindings = map[string]about{
 	OrderWithoutLine: {Warning, "No line", "Look at the bill: the line is missing on it, or the order was not shipped."},
 	OrdersOfOthers:   {Notice, "Orders of other bills", "Nothing to do if these orders travel with another shipment."},
 	WrongOrders:      {Error, "Wrong orders?", "Give the order export of this shipment, or the bills of this export."},
+	Rounding:         {Info, "Within rounding", ""},
 	Instructions:     {Info, "Shipping instructions", ""},
 	Notes:            {Info, "Notes", ""},
 }
@@ -149,6 +151,7 @@ func (s *Sheet) find() []Finding {
 	for i, b := range s.Document.Bills {
 		f.verdict(i, b, incomplete[b.Number.Text])
 	}
+	f.rounding()
 	f.texts(Instructions, func(b *bol.Bill) []bol.Value { return b.Instructions })
 	f.texts(Notes, func(b *bol.Bill) []bol.Value { return b.Notes })
 	if s.Orders != nil {
@@ -295,6 +298,36 @@ func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 		}
 		n.Places = []PlaceView{{File: last.File, Page: last.Page}}
 	}
+	f.add(n)
+}
+
+// rounding tells which totals are proved only within rounding, once for all bills.
+func (f *finder) rounding() {
+	n := Finding{Kind: Rounding}
+	var texts []string
+	for i, b := range f.s.Document.Bills {
+		var of []string
+		for _, c := range b.Verdict.Checks {
+			if r := c.Rounding(); r != "" {
+				of = append(of, string(c.Field)+" "+r)
+				v := b.PrintedTotal(c.Field)
+				n.Places = append(n.Places, viewPlace(v.File, v.Page, v.Box))
+			}
+		}
+		if len(of) > 0 {
+			n.Bills = append(n.Bills, i)
+			texts = append(texts, strings.Join(of, ", "))
+		}
+	}
+	if len(texts) == 0 {
+		return
+	}
+	if len(texts) > 1 {
+		for j, i := range n.Bills {
+			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + " " + texts[j]
+		}
+	}
+	n.Text = listed(len(texts), func(i int) string { return texts[i] }) + "; half the last printed digit of each line is allowed for"
 	f.add(n)
 }
 

@@ -14,10 +14,12 @@ import (
 // mixed has a finding of every severity.
 func mixed() (*bol.Document, *orders.Table) {
 	off := bill("G1", "1.00", "12", "1.0", line("1", "A", "5", "1.0"), line("2", "B", "6", "1.0"))
-	off.Verdict = bol.Verdict{Outcome: bol.Mismatched, Checks: []bol.Check{{Field: bol.Pieces, Printed: "12", Sum: "11"}}}
+	off.Verdict = bol.Verdict{Outcome: bol.Mismatched, Checks: []bol.Check{{Field: bol.Pieces, Printed: "12", Sum: "11", State: bol.Differs}}}
 	bare := bill("G2", "", "", "", line("3", "C", "7", "1.0"))
 	bare.Verdict = bol.Verdict{Outcome: bol.Unchecked, Reason: "no total is printed for pieces"}
 	sound := bill("G3", "1.00", "8", "1.0", line("4", "D", "8", "1.0"))
+	sound.Verdict.Checks = []bol.Check{{Field: bol.Pieces, Printed: "8", Sum: "8", State: bol.Proved, Unit: "pieces"},
+		{Field: bol.Weight, Printed: "1.0", Sum: "1.3", State: bol.Proved, Difference: "-0.3", Unit: "lb"}}
 	for _, b := range []*bol.Bill{bare, sound} {
 		b.Instructions = []bol.Value{value("HOLD 3 CTNS"), value("FOR QC")}
 	}
@@ -51,15 +53,19 @@ func TestFindingsAreOneListTheGravestFirst(t *testing.T) {
 		"warning order_without_line @ bill G3, order row 5",
 		"notice not_a_bill @ page 4",
 		"notice orders_of_others @ order row 6",
+		"info rounding @ bill G3, page 1",
 		"info instructions @ 2 bills",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the findings are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if n := len(s.ToCheck()); n != len(want)-1 {
-		t.Errorf("%d are to check, want all but the last", n)
+	if n := len(s.ToCheck()); n != len(want)-2 {
+		t.Errorf("%d are to check, want all but the last two", n)
 	}
 	if text := s.Findings[2].String(); !strings.HasPrefix(text, "Near miss: bill G1, page 1, order row 3: style B: the bill has 2 cartons, 6 pieces, the order 2 cartons, 66 pieces. Compare") {
+		t.Error(text)
+	}
+	if text := s.Findings[len(want)-2].Text; !strings.HasPrefix(text, "weight ≈ rounding, 0.3 lb;") {
 		t.Error(text)
 	}
 }

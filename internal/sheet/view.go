@@ -103,9 +103,9 @@ type CheckView struct {
 	Field   bol.Field `json:"field"`
 	Printed Figure    `json:"printed"`
 	Sum     Figure    `json:"sum"`
-	// OK is false only if both are there and differ by more than rounding
-	// explains; State tells whether they were compared.
-	OK    bool      `json:"ok"`
+	// OK is true if State is proved, false if it is differs, and null if nothing was
+	// compared.
+	OK    *bool     `json:"ok"`
 	State bol.State `json:"state"`
 	// Difference is the printed figure less the sum, in Unit; null if there is
 	// none. In a proved total it is what rounding explains.
@@ -297,8 +297,12 @@ func viewTotal(b *bol.Bill, f bol.Field, printed bol.Number) TotalView {
 func viewVerdict(v bol.Verdict) VerdictView {
 	view := VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: make([]CheckView, len(v.Checks))}
 	for i, c := range v.Checks {
-		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum), OK: c.OK,
+		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum),
 			State: c.State, Difference: figure(c.Difference), Unit: c.Unit}
+		if c.State == bol.Proved || c.State == bol.Differs {
+			ok := c.State == bol.Proved
+			view.Checks[i].OK = &ok
+		}
 	}
 	return view
 }

@@ -73,7 +73,8 @@ func TestJSONHoldsEveryFigureWithItsPlace(t *testing.T) {
 	b.Lines[0].Volume = bol.Number{Value: value("n/a")}
 	b.Printed.Cartons = bol.Number{}
 	b.Verdict = bol.Verdict{Outcome: bol.Mismatched, Checks: []bol.Check{
-		{Field: bol.Cartons, Sum: "1202", OK: true}, {Field: bol.Pieces, Printed: "2400", Sum: "2401"}}}
+		{Field: bol.Cartons, Sum: "1202", State: bol.NotPrinted}, {Field: bol.Pieces, Printed: "2400", Sum: "2401", State: bol.Differs},
+		{Field: bol.Weight, Printed: "9.3", Sum: "9.0", State: bol.Proved, Difference: "0.3", Unit: "lb"}}}
 	doc.Problems = []bol.Problem{{
 		Kind: bol.UnreadRow, Bill: "G1", Page: 3, Box: page.Box{X0: 1, Y0: 2, X1: 3, Y1: 4}, Text: "1O", Message: "cannot be read"}}
 	s := Make(doc, orderTable)
@@ -106,7 +107,10 @@ func TestJSONHoldsEveryFigureWithItsPlace(t *testing.T) {
 	if c := got.Totals.Cartons; c.Number != "1202" || c.Printed || c.Value != nil {
 		t.Errorf("the cartons that stand in are %+v", c)
 	}
-	wantChecks := []CheckView{{Field: bol.Cartons, Sum: "1202", OK: true}, {Field: bol.Pieces, Printed: "2400", Sum: "2401"}}
+	yes, no := true, false
+	wantChecks := []CheckView{{Field: bol.Cartons, Sum: "1202", State: bol.NotPrinted},
+		{Field: bol.Pieces, Printed: "2400", Sum: "2401", OK: &no, State: bol.Differs},
+		{Field: bol.Weight, Printed: "9.3", Sum: "9.0", OK: &yes, State: bol.Proved, Difference: "0.3", Unit: "lb"}}
 	if got.Verdict.Outcome != bol.Mismatched || !reflect.DeepEqual(got.Verdict.Checks, wantChecks) {
 		t.Errorf("the verdict is %+v", got.Verdict)
 	}

@@ -3,7 +3,7 @@
 // comes first.
 
 import { h, icon, pieces } from "./dom.js";
-import { count, fields, figure, plural, capital } from "./format.js";
+import { count, exact, fields, figure, plural, capital } from "./format.js";
 import { billOrder, lineTarget, toCheck } from "./issues.js";
 
 const verdicts = { reconciled: ["ok", "Adds up"], mismatched: ["bad", "Does not add up"], unchecked: ["warn", "Not checked"] };
@@ -106,6 +106,7 @@ export class BillsView {
     const number = bill.number?.text || "";
     const show = (title, text, place) => () => this.views.inspect({ bill: i, title, text, kind: "info", place });
     const facts = [["Date", bill.date], ["Order no.", bill.order_number], ["Store", bill.store], ["Shipped via", bill.shipped_via], ["Start and cancel", bill.internal_code], ["Terms", bill.terms]].filter(([, v]) => v);
+    const written = [["Instructions", bill.instructions], ["Notes", bill.notes]].filter(([, v]) => v.length);
     const address = bill.consignee.slice(1).map((c) => c.text).join(", ");
     details.append(h("div", { class: "inside" },
       h("div", { class: "side" },
@@ -113,7 +114,8 @@ export class BillsView {
         bill.verdict.reason && h("p", { class: "hint" }, capital(bill.verdict.reason)),
         // The totals above show these two.
         (this.issues.get(i) || []).filter((x) => x.code !== "mismatch" && x.code !== "unchecked").map((x) => this.issue(x)),
-        h("dl", { class: "about" }, address && [h("dt", {}, "To"), h("dd", {}, address)], facts.map(([name, v]) => [h("dt", {}, name), h("dd", {}, v.text)]).flat())),
+        h("dl", { class: "about" }, address && [h("dt", {}, "To"), h("dd", {}, address)], facts.map(([name, v]) => [h("dt", {}, name), h("dd", {}, v.text)]).flat(),
+          written.map(([name, v]) => [h("dt", {}, name), h("dd", {}, v.map((x) => x.text).join(" / "))]).flat())),
       this.lines(i, bill)));
   }
 
@@ -126,11 +128,11 @@ export class BillsView {
       const printed = total.value
         ? h("button", { type: "button", class: "link", "aria-label": `${name} printed: ${total.value.text}; show it on the page`, onclick: show(`${name} of bill ${bill.number?.text || ""}`, `Printed: ${total.value.text}`, total.value) }, figure(field, check?.printed ?? total.number))
         : h("span", { class: "none" }, "not printed");
-      const off = check && !check.ok;
+      const off = check?.state === "differs";
       return h("tr", { class: off ? "off" : "" }, h("th", { scope: "row" }, name, unit && h("small", {}, ` ${unit}`)),
         h("td", { class: "num" }, figure(field, check ? check.sum : total.printed ? null : total.number)),
         h("td", { class: "num" }, printed),
-        h("td", { class: "num" }, off ? signed(field, check.printed - check.sum) : ""),
+        h("td", { class: "num" }, off ? signed(field, check.difference) : ""),
         h("td", {}, check ? outcome(check) : ""));
     });
     return h("table", { class: "totals" }, h("caption", { class: "unseen" }, "Totals"),
@@ -158,11 +160,14 @@ export class BillsView {
   }
 }
 
-// Three states: a total that is not printed was compared with nothing.
+// A total is proved, differs, or was not compared, since it is not printed or not readable.
+const outcomes = { proved: ["ok", "adds up"], differs: ["bad", "does not add up"], not_printed: ["", "not printed, not compared"], unread: ["", "not readable, not compared"] };
+
 function outcome(check) {
-  if (check.printed === null) return h("span", { class: "mark" }, h("span", { class: "unseen" }, "not compared"), "–");
-  const [kind, words] = check.ok ? ["ok", "adds up"] : ["bad", "does not add up"];
-  return h("span", { class: `mark ${kind}` }, icon(kind), h("span", { class: "unseen" }, words));
+  const [kind, words] = outcomes[check.state];
+  const rounding = check.state === "proved" && check.difference && `≈ rounding, ${exact(Math.abs(check.difference))} ${check.unit}`;
+  return h("span", { class: `outcome ${kind}` }, kind ? icon(kind) : h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "unseen" }, words),
+    rounding && h("small", { title: "Half the last printed digit of each line is allowed for." }, ` ${rounding}`));
 }
 
 const signed = (field, n) => (n > 0 ? "+" : "−") + figure(field, Math.abs(n));

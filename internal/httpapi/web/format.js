@@ -61,5 +61,8 @@ export const writeDay = (ms) => day.format(ms);
 export const writeShortDay = (ms) => shortDay.format(ms);
 export const decimals = [whole, one, two];
 
+/** Writes a number with all its decimals. */
+export const exact = (n) => n.toLocaleString(undefined, { maximumFractionDigits: 6 });
+
 /** Makes the first letter a capital. */
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -3,6 +3,7 @@ package browsertest
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"tallyman/internal/sample"
@@ -49,4 +50,26 @@ func TestAMismatchIsFoundCorrectedAndGone(t *testing.T) {
 	w.says("#step-bills", "6 reconciled")
 	w.says("#step-sheet", "Every bill adds up and every line has its order.")
 	w.says("#panel-bills", "All 6 bills add up")
+}
+
+func TestAMismatchIsToldFromWhatWasNotCompared(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	s, err := sample.New(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.Bills[slices.IndexFunc(s.Bills, func(b *sample.Bill) bool { return len(b.Lines) > 1 })]
+	b.Cartons++
+	b.Weight++ // by a tenth of a pound
+	b.Print = sample.Print{sample.Pieces: ""}
+	b.Instructions, b.Notes = []string{"HOLD 3 CTNS FOR QC"}, []string{"CALL AHEAD"}
+	w.must(w.Files("#bills-files", p.file("wrong-bol.pdf", s.WritePDF)))
+	w.until(bills + " && document.querySelector('.bill[open] .totals')")
+	want := []string{"does not add up", "not printed, not compared", "adds up ≈ rounding, 0.1 lb", "adds up"}
+	got := value[[]string](w, `[...document.querySelectorAll(".bill[open] .totals .outcome")].map((e) => [...e.querySelectorAll(".unseen, small")].map((x) => x.textContent.trim()).join(" "))`)
+	if !slices.Equal(got, want) {
+		t.Errorf("the totals are said to be %q, want %q", got, want)
+	}
+	w.says(".bill[open] .about", "HOLD 3 CTNS FOR QC", "CALL AHEAD")
 }
