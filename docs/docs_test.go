@@ -30,7 +30,7 @@ var (
 	namedCase = regexp.MustCompile(`\*([^*|]+)\*`)
 )
 
-func TestEveryTestOfTheGuaranteesIsThere(t *testing.T) {
+func TestEveryTestOfTheGuaranteesExists(t *testing.T) {
 	tests := map[string]string{} // the test files of a package
 	of := func(pkg string) string {
 		if _, ok := tests[pkg]; !ok {
@@ -73,7 +73,7 @@ func TestEveryTestOfTheGuaranteesIsThere(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-func TestEveryLinkLeadsSomewhere(t *testing.T) {
+func TestEveryLinkHasATarget(t *testing.T) {
 	var files []string
 	for _, pattern := range []string{"../*.md", "*.md", "*/*.md"} {
 		found, err := filepath.Glob(pattern)

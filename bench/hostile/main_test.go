@@ -47,7 +47,7 @@ var usual = options{deadline: 30 * time.Minute, all: 50 * time.Minute, atOnce: 2
 
 func content(b []byte) func() ([]byte, error) { return func() ([]byte, error) { return b, nil } }
 
-func TestHostileFilesAreAnsweredAndHarmNothing(t *testing.T) {
+func TestHostileFilesAreAnsweredAndDoNoHarm(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{
@@ -109,7 +109,7 @@ func TestHostileFilesAreAnsweredAndHarmNothing(t *testing.T) {
 }
 
 // Each of these misbehaves on one request, and only on a document's own, not before.
-func TestWhateverGoesWrongIsNoticed(t *testing.T) {
+func TestEveryMisbehaviourIsFound(t *testing.T) {
 	t.Parallel()
 	d, err := invent(sample.Options{Bills: 1, Lines: 3, Seed: 2})
 	if err != nil {
@@ -220,7 +220,7 @@ func TestWhateverGoesWrongIsNoticed(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsWorseThanBeforeIsHarmed(t *testing.T) {
+func TestAWorseServerCountsAsHarmed(t *testing.T) {
 	before := state{started: 5, memory: 40, workers: 2, goroutines: 20, open: 20, sessions: 1, contents: 1, temporary: []string{"a"}}
 	if got := before.harm(before, 0); len(got) > 0 {
 		t.Errorf("as it was: %q", got)
@@ -288,7 +288,7 @@ func TestNothingToSendIsAnError(t *testing.T) {
 	}
 }
 
-func TestARunThatIsGivenUpSaysSo(t *testing.T) {
+func TestACancelledRunSaysSo(t *testing.T) {
 	t.Parallel()
 	s := started(t)
 	ctx, cancel := context.WithCancel(t.Context())

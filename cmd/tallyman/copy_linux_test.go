@@ -344,7 +344,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 
 // A copy is killed again and again, later each time. What is visible in the target
 // meanwhile is whole, and in the end everything is there.
-func TestACopyThatIsKilledIsTakenUpAgain(t *testing.T) {
+func TestAKilledCopyIsContinued(t *testing.T) {
 	database, bucket, objects := shared(t)
 	from := t.TempDir()
 	h := embeddedHouse(t, from, session.Settings{})

@@ -9,7 +9,7 @@ import (
 )
 
 // With an explicit option, the server accepts others without a key.
-func TestServeIsOpenOnlyIfItIsToldSo(t *testing.T) {
+func TestServeIsOpenOnlyWithAnExplicitOption(t *testing.T) {
 	s := startServer(t, t.TempDir(), nil, "--listen", ":0", "--open")
 	if s.start["loopback"] != false || s.start["open"] != true || s.start["keys"] != 0.0 {
 		t.Errorf("the start line is %v", s.start)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestPingTellsWhetherAServerIsHealthy(t *testing.T) {
+func TestPingReportsWhetherAServerIsHealthy(t *testing.T) {
 	end := make(chan struct{})
 	for _, c := range []struct {
 		name   string
@@ -55,7 +55,7 @@ func TestPingTellsWhetherAServerIsHealthy(t *testing.T) {
 	}
 }
 
-func TestPingAsksWhereTheServerListens(t *testing.T) {
+func TestPingUsesTheServersAddress(t *testing.T) {
 	for _, c := range []struct{ listen, port, want string }{
 		{"", "", "http://127.0.0.1:8080"},
 		{":9000", "", "http://localhost:9000"},

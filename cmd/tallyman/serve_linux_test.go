@@ -92,7 +92,7 @@ func documents(t *testing.T) (bills, sheet []byte) {
 	return b.Bytes(), u.Bytes()
 }
 
-func TestServeFinishesWhatWasAcceptedAndKeepsIt(t *testing.T) {
+func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	dir := t.TempDir()
 	bills, sheet := documents(t)
 	s := startServer(t, dir, nil, "--listen", "127.0.0.1:0")
@@ -165,7 +165,7 @@ func TestServeFinishesWhatWasAcceptedAndKeepsIt(t *testing.T) {
 	s.end(t)
 }
 
-func TestServeWithKeysListensForOthersAndNoticesNewOnes(t *testing.T) {
+func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	dir := t.TempDir()
 	ring := keys.Open(dir)
 	secret, err := ring.Add("depot", false)

@@ -42,7 +42,7 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 }
 
 // Without --traces no tracing runs, whatever the environment says.
-func TestServeSendsNothingUnlessItIsTold(t *testing.T) {
+func TestServeSendsNoTracesByDefault(t *testing.T) {
 	c := tracingtest.New(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_TRACES_SAMPLER=always_on"}, "--listen", "127.0.0.1:0")
 	resp, err := http.Post(s.url+"/new-session?_sid=x", "", nil)

@@ -64,7 +64,7 @@ func TestAFileAppearsWhole(t *testing.T) {
 	alone(t, dir, "out.csv")
 }
 
-func TestAFailureLeavesWhatWasThere(t *testing.T) {
+func TestAFailureKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.csv")
 	write(t, path, "old")
@@ -99,7 +99,7 @@ func TestACommitMakesTheNameDurable(t *testing.T) {
 	}
 }
 
-func TestANameThatIsNotDurableIsTold(t *testing.T) {
+func TestANameThatIsNotDurableIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.csv")
 	watchSync(t, syscall.EIO)
 	if err := WritePrivate(path, []byte("new")); fault.CodeOf(err) != fault.Unwritable {
@@ -113,7 +113,7 @@ func TestANameThatIsNotDurableIsTold(t *testing.T) {
 	}
 }
 
-func TestAPrivateFileIsItsOwnersOnly(t *testing.T) {
+func TestOnlyTheOwnerCanReadAPrivateFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such modes")
 	}
@@ -171,7 +171,7 @@ func TestPlacesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsTold(t *testing.T) {
+func TestAFullDiskIsReported(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
 	}

@@ -14,7 +14,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-func TestOnlyKeysAreKeys(t *testing.T) {
+func TestInvalidKeysAreRefused(t *testing.T) {
 	seen := map[blob.Key]bool{}
 	for range 1000 {
 		k := blob.NewKey()
@@ -54,7 +54,7 @@ func TestARefIsWrittenAndRead(t *testing.T) {
 	}
 }
 
-func TestFaultSaysWhatFailedButNotWhere(t *testing.T) {
+func TestFaultNamesTheOperationButNoPath(t *testing.T) {
 	too := fault.New(fault.TooLarge, "too large")
 	for _, c := range []struct {
 		err  error

@@ -17,7 +17,7 @@ func texts(q *bus.Queue, most int) (all []string, lost bool) {
 	return all, lost
 }
 
-func TestQueueLeavesOutWhatALaterMessageMakesWorthless(t *testing.T) {
+func TestQueueDropsOutdatedMessages(t *testing.T) {
 	var q bus.Queue
 	put := func(topic, text string, passing bool) {
 		q.Put(bus.Message{Topic: topic, Payload: []byte(text), Passing: passing})
@@ -42,7 +42,7 @@ func TestQueueLeavesOutWhatALaterMessageMakesWorthless(t *testing.T) {
 	}
 }
 
-func TestQueueIsBoundedAndSaysWhatItLost(t *testing.T) {
+func TestQueueIsBoundedAndReportsLosses(t *testing.T) {
 	var q bus.Queue
 	put := func(i int, passing bool) {
 		q.Put(bus.Message{Topic: fmt.Sprint(i), Payload: []byte("x"), Passing: passing})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAFaultKeepsItsCauseToItself(t *testing.T) {
+func TestAFaultDoesNotShowItsCause(t *testing.T) {
 	err := New(DamagedPDF, "the PDF is damaged: %w", io.ErrUnexpectedEOF)
 	if !errors.Is(err, io.ErrUnexpectedEOF) || err.Error() != "the PDF is damaged: unexpected EOF" {
 		t.Errorf("got %v", err)
@@ -36,7 +36,7 @@ func TestCodesAreFoundInTheChain(t *testing.T) {
 	}
 }
 
-func TestANameGoesBeforeTheMessage(t *testing.T) {
+func TestInPutsTheNameBeforeTheMessage(t *testing.T) {
 	f := New(NoBills, "nothing here").With("details")
 	err := In("a.pdf", fmt.Errorf("reading: %w", f))
 	var got *Error

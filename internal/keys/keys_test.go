@@ -81,7 +81,7 @@ func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAKeyIsRefused(t *testing.T) {
+func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 	f := keys.Open(t.TempDir())
 	if _, err := f.Add("twice", false); err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	}
 }
 
-func TestTheLicenceOfEverythingLinkedInComesWithIt(t *testing.T) {
+func TestEveryLinkedModuleHasItsLicence(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestTheLicenceOfEverythingLinkedInComesWithIt(t *testing.T) {
 	}
 }
 
-func TestArchivesDependOnNothingButWhatIsInThem(t *testing.T) {
+func TestArchivesDependOnlyOnTheirContent(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0).UTC()
 	files := []entry{{name: "b", data: []byte("two")}, {name: "a", data: []byte("one"), program: true}}
 	for _, zipped := range []bool{false, true} {

@@ -133,7 +133,7 @@ func TestThePDFPrintsTheBills(t *testing.T) {
 	}
 }
 
-func TestNoTextStandsOnAnother(t *testing.T) {
+func TestTextsDoNotOverlap(t *testing.T) {
 	// The larger the sample, the more cells are completely full.
 	for i, page := range contents(t, invented(t, Options{Bills: 150, Lines: 900, Seed: 4})) {
 		lines := map[float64][]printed{}
@@ -184,7 +184,7 @@ func TestFiguresOffThePageContradictThoseOnIt(t *testing.T) {
 	}
 }
 
-func TestWhatPrintSaysStandsInThePDFOnly(t *testing.T) {
+func TestPrintAffectsOnlyThePDF(t *testing.T) {
 	s, untouched := invented(t, Defaults()), invented(t, Defaults())
 	b := s.Bills[0]
 	b.Lines[0].Print = Print{Cartons: "1O", Pieces: "", Style: "NONE", Weight: "9.9"}

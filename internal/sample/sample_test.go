@@ -52,7 +52,7 @@ func rows(t *testing.T, write func(io.Writer) error) []map[string]string {
 	return out
 }
 
-func TestItKnowsNothingOfThePackagesThatItTests(t *testing.T) {
+func TestItDoesNotImportThePackagesThatItTests(t *testing.T) {
 	p, err := build.ImportDir(".", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestTheSameOptionsGiveTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		o    Options

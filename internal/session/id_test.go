@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-func TestWhatIsAnIDAndWhatIsNot(t *testing.T) {
+func TestValidAndInvalidIDs(t *testing.T) {
 	for _, c := range []struct {
 		id  string
 		why string // part of the refusal, "" if it is an ID
@@ -83,7 +83,7 @@ func TestTheHashTellsSessionsApartAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestFileNamesAreMadeFitToKeep(t *testing.T) {
+func TestFileNamesAreCleaned(t *testing.T) {
 	for raw, want := range map[string]string{
 		"bol.pdf": "bol.pdf", "": "", "../../etc/passwd": "passwd", `C:\Users\me\BOL 7.pdf`: "BOL 7.pdf", "a/": "", "..": "..",
 		"a\x00b\r\nc": "abc", "\x1b[2Jx": "[2Jx", " x ": "x", "\xff.pdf": "\ufffd.pdf", "\u202efdp": "\u202efdp", "Lieferschein ä.pdf": "Lieferschein ä.pdf",

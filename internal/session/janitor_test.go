@@ -97,7 +97,7 @@ func (h *house) left() []blob.Key {
 	}
 }
 
-func TestExpiredSessionsGiveBackTheirDisk(t *testing.T) {
+func TestExpiredSessionsFreeTheirDisk(t *testing.T) {
 	h := newHouse(t)
 	for i := range 30 {
 		h.upload(h.key(i))
@@ -174,7 +174,7 @@ func TestOrphansAreSweptAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestYoungOrphansAreLeftWhereOthersMayBeUploading(t *testing.T) {
+func TestYoungOrphansStayWhereOtherProcessesUpload(t *testing.T) {
 	h := newHouse(t)
 	h.contents.Release(h.put().Key)
 	h.OrphanAge = time.Hour
@@ -188,7 +188,7 @@ func TestYoungOrphansAreLeftWhereOthersMayBeUploading(t *testing.T) {
 }
 
 // While a janitor sweeps without rest, no session in use loses anything.
-func TestSweepingDisturbsNobody(t *testing.T) {
+func TestSweepingDoesNotDisturbSessionsInUse(t *testing.T) {
 	h := newHouse(t)
 	sweeping, stop := context.WithCancel(ctx)
 	h.Every, h.OrphansEvery = time.Nanosecond, time.Nanosecond
@@ -235,7 +235,7 @@ func TestSweepingDisturbsNobody(t *testing.T) {
 	}
 }
 
-func TestAPassThatIsCutOffIsTakenUpByTheNext(t *testing.T) {
+func TestTheNextPassContinuesAnInterruptedOne(t *testing.T) {
 	h := newHouse(t)
 	for i := range 30 {
 		h.upload(h.key(i))
@@ -282,7 +282,7 @@ func (failing) Delete(context.Context, ...blob.Key) error {
 	return fault.New(blob.StorageUnavailable, "the disk is broken")
 }
 
-func TestWhatCannotBeDeletedNowIsSweptLater(t *testing.T) {
+func TestUndeletableContentsAreSweptLater(t *testing.T) {
 	h := newHouse(t)
 	for i := range 10 {
 		h.upload(h.key(i))

@@ -2,7 +2,7 @@ package text
 
 import "testing"
 
-func TestNumbersAreSaidInWords(t *testing.T) {
+func TestCountsAndSizesAreWrittenForPeople(t *testing.T) {
 	for got, want := range map[string]string{
 		Count(0, "carton"): "0 cartons", Count(1, "carton"): "1 carton", Count(2, "carton"): "2 cartons",
 		Size(0): "0 bytes", Size(1): "1 byte", Size(1023): "1023 bytes", Size(1536): "1.5 kB",

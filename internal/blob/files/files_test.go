@@ -63,7 +63,7 @@ func TestOnlyTheOwnerCanReadContents(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAContentIsLeftAlone(t *testing.T) {
+func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestWhatIsNotAContentIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestContentsThatWereChangedOnDiskAreCalledDamaged(t *testing.T) {
+func TestContentsChangedOnDiskAreReportedAsDamaged(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir)
 	if err != nil {
@@ -222,7 +222,7 @@ func (f *strictFile) Close() error {
 
 // DESIGN.md §6: acknowledged means durable. A power cut keeps a file only if its
 // content and its name, and the names of the folders above, were synced.
-func TestWhatPutReturnsSurvivesAPowerCut(t *testing.T) {
+func TestAPutContentSurvivesAPowerCut(t *testing.T) {
 	d := newStrictDisk()
 	world := t.TempDir()
 	dir := filepath.Join(world, "new", "contents")
@@ -247,7 +247,7 @@ func TestWhatPutReturnsSurvivesAPowerCut(t *testing.T) {
 	}
 }
 
-func TestWhateverFailsNothingStaysAndTheStoreGoesOn(t *testing.T) {
+func TestAnyFailureLeavesNothingAndTheStoreWorking(t *testing.T) {
 	for _, err := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, fs.ErrPermission} {
 		want := blob.StorageUnavailable
 		if err == syscall.ENOSPC || err == syscall.EDQUOT {
@@ -291,7 +291,7 @@ func TestWhateverFailsNothingStaysAndTheStoreGoesOn(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDeletedIsLeftToTheSweep(t *testing.T) {
+func TestUndeletableContentsAreLeftToTheSweep(t *testing.T) {
 	d := newStrictDisk()
 	s, err := open(t.TempDir(), d)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // The server's disk is a file system of a few MiB.
-func TestAFullServerIsSaidToBeFullAndWorksWhenThereIsRoom(t *testing.T) {
+func TestAFullServerIsReportedAndWorksAgainWithRoom(t *testing.T) {
 	smalldisk.Run(t, "6m", func(t *testing.T, small string) {
 		server, err := s3test.New(small)
 		if err != nil {

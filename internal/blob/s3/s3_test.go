@@ -148,7 +148,7 @@ func TestTheStoreNeedsNoPrefix(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAContentIsLeftAlone(t *testing.T) {
+func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
 	ref := b.put(s, []byte("ours"))
@@ -201,7 +201,7 @@ func (noRows) Named(_ context.Context, keys []blob.Key) ([]bool, error) {
 	return make([]bool, len(keys)), nil
 }
 
-func TestContentsThatWereChangedInStorageAreCalledDamaged(t *testing.T) {
+func TestContentsChangedInStorageAreReportedAsDamaged(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
 	for name, change := range map[string]func(b []byte) []byte{
@@ -370,7 +370,7 @@ func TestManyContentsAreDeletedInBatches(t *testing.T) {
 
 // A request to a stalled service fails after its timeout, and the service works again
 // when it continues, without a restart.
-func TestAServerThatStandsStillIsUnavailableAndThenWorksAgain(t *testing.T) {
+func TestAStalledServerIsUnavailableAndThenRecovers(t *testing.T) {
 	b := newBench(t)
 	patient := b.open(b.config())
 	c := b.config()
@@ -405,7 +405,7 @@ func TestAServerThatStandsStillIsUnavailableAndThenWorksAgain(t *testing.T) {
 	}
 }
 
-func TestACheckThatIsNotGivenEnoughTimeSaysThatStorageIsSlow(t *testing.T) {
+func TestACheckThatTimesOutReportsSlowStorage(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
 	if err := b.server.Stop(); err != nil {
@@ -424,7 +424,7 @@ func TestACheckThatIsNotGivenEnoughTimeSaysThatStorageIsSlow(t *testing.T) {
 	b.server.Continue()
 }
 
-func TestAServerThatWasKilledAndStartedAgain(t *testing.T) {
+func TestAKilledServerWorksAfterARestart(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
 	content := randomBytes(100_000)
@@ -451,7 +451,7 @@ func TestAServerThatWasKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
-func TestConnectionsThatBreakOffNeverGiveWrongBytes(t *testing.T) {
+func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 	b := newBench(t)
 	p := s3test.NewProxy(t, b.server)
 	c := b.config()
@@ -515,7 +515,7 @@ func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 }
 
 // If a client cancels while the server writes, the object is deleted.
-func TestAPutThatIsCancelledIsTakenBack(t *testing.T) {
+func TestACancelledPutIsUndone(t *testing.T) {
 	over, cancel := context.WithCancel(ctx)
 	stored := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -583,7 +583,7 @@ func TestBodiesAreSignedOverTLS(t *testing.T) {
 	}
 }
 
-func TestABitThatFlipsOnTheWayNeverBecomesAContent(t *testing.T) {
+func TestABitFlippedInTransitIsNeverStored(t *testing.T) {
 	b := newBench(t)
 	p := s3test.NewProxy(t, b.server)
 	c := b.config()
@@ -648,7 +648,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestTemporaryFilesAreGoneAndAFullFolderIsAFault(t *testing.T) {
+func TestTemporaryFilesAreRemovedAndAFullFolderIsAFault(t *testing.T) {
 	b := newBench(t)
 	c := b.config()
 	s := b.open(c)
@@ -676,7 +676,7 @@ func TestTemporaryFilesAreGoneAndAFullFolderIsAFault(t *testing.T) {
 	b.holds(s, b.put(s, []byte("small")), []byte("small"))
 }
 
-func TestWhatIsWrongWithTheSettingsIsSaid(t *testing.T) {
+func TestWrongSettingsAreExplained(t *testing.T) {
 	b := newBench(t)
 	opening := func(change func(*Config)) error {
 		c := b.config()
@@ -775,7 +775,7 @@ func answering(t *testing.T, status int, code string) (*Store, *int) {
 	return s, &asked
 }
 
-func TestAnswersThatAreNoSuccess(t *testing.T) {
+func TestFailureAnswers(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		code   string
@@ -813,7 +813,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 }
 
 // Some services do not support batch deletion.
-func TestContentsAreDeletedOneByOneWhereThereAreNoBatches(t *testing.T) {
+func TestContentsAreDeletedOneByOneWithoutBatchDeletion(t *testing.T) {
 	var deleted []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -844,7 +844,7 @@ func TestContentsAreDeletedOneByOneWhereThereAreNoBatches(t *testing.T) {
 }
 
 // The server sends byte after byte, too slowly to finish.
-func TestATransferThatIsTooSlowIsGivenUp(t *testing.T) {
+func TestATooSlowTransferIsAbandoned(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("list-type") {
 			io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`)
@@ -873,7 +873,7 @@ func TestATransferThatIsTooSlowIsGivenUp(t *testing.T) {
 }
 
 // A server that sends more than it should must not fill the disk.
-func TestAnAnswerThatDoesNotEndIsDamage(t *testing.T) {
+func TestAnEndlessAnswerIsReportedAsDamage(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func TestLocalKeepsTheRules(t *testing.T) {
 
 // A replica that does not keep up does not delay the others, and is told that it
 // missed messages.
-func TestASubscriberThatDoesNotKeepUpIsToldThatItMissedMessages(t *testing.T) {
+func TestASlowSubscriberIsToldThatItMissedMessages(t *testing.T) {
 	var local bustest.Local
 	from, to := local.Join(), local.Join()
 	defer from.Close()

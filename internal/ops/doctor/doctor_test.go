@@ -135,7 +135,7 @@ func everything(t *testing.T, dir string) string {
 	return b.String()
 }
 
-func TestAHealthyInstallationIsCalledSoAndLeftAsItWas(t *testing.T) {
+func TestAHealthyInstallationPassesUnchanged(t *testing.T) {
 	dir := installation(t)
 	before := everything(t, dir)
 	c := config(t, dir)
@@ -165,7 +165,7 @@ func contentsOf(t *testing.T, dir string) []string {
 	return found
 }
 
-func TestWhatIsBrokenIsFound(t *testing.T) {
+func TestBrokenInstallationsAreFound(t *testing.T) {
 	must := func(t *testing.T, err error) {
 		t.Helper()
 		if err != nil {
@@ -298,7 +298,7 @@ func orphan(t *testing.T, dir string) (path string) {
 }
 
 // The figures of a disk that a test cannot fill.
-func TestWhatIsWrongWithADiskIsSaid(t *testing.T) {
+func TestUnsuitableDisksAreFound(t *testing.T) {
 	whole := disk{name: "ext4", free: 1 << 40, size: 1 << 41, inodes: 1 << 20, inodesFree: 1 << 19}
 	for name, c := range map[string]struct {
 		change  func(*disk)
@@ -326,7 +326,7 @@ func TestWhatIsWrongWithADiskIsSaid(t *testing.T) {
 	}
 }
 
-func TestClocksThatAreApartAreTold(t *testing.T) {
+func TestDifferentClocksAreReported(t *testing.T) {
 	d := &doctor{}
 	d.clock("clock", "the database", 3*time.Second, 0)
 	d.clock("clock", "the database", -30*time.Second, 28*time.Second)
@@ -339,7 +339,7 @@ func TestClocksThatAreApartAreTold(t *testing.T) {
 
 // Beside a running server the doctor sees who uses the directory, and the server and
 // its clients are not disturbed.
-func TestARunningServerNoticesNothing(t *testing.T) {
+func TestARunningServerIsNotDisturbed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := running(t, dir)
 	bills, orders, want, err := sampleFiles()

@@ -67,7 +67,7 @@ func (w *whole) WriteHeader(status int)      { w.status = status }
 func (w *whole) Write(p []byte) (int, error) { return w.body.Write(p) }
 func (w *whole) Flush()                      {}
 
-func TestWhatStandsBeforeTheServiceIsFound(t *testing.T) {
+func TestFaultsOfProxiesAreFound(t *testing.T) {
 	s := running(t, filepath.Join(t.TempDir(), "data"))
 	well(t, looked(t, s.URL, "", "test"))
 	through := func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }

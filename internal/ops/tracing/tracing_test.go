@@ -176,7 +176,7 @@ func TestABusyCollectorGetsTheSpansLater(t *testing.T) {
 
 // A collector that never answers blocks nothing: spans are dropped when the queue is
 // full, and Close returns in time.
-func TestAHungCollectorHoldsNobody(t *testing.T) {
+func TestAHungCollectorBlocksNothing(t *testing.T) {
 	release := make(chan struct{})
 	reached := make(chan struct{}, 100)
 	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -203,7 +203,7 @@ func TestAHungCollectorHoldsNobody(t *testing.T) {
 	}
 }
 
-func TestWhatMakesNoSenseIsRefused(t *testing.T) {
+func TestInvalidSettingsAreRefused(t *testing.T) {
 	for _, url := range []string{"", "localhost:4318", "collector", "ftp://x", "http://", "http://x/#y", "http://x?token=secret", "http://x/v1/traces?", "http://x#secret", "http://user:secret@x", "://secret"} {
 		err := CheckURL(url)
 		if fault.CodeOf(err) != fault.BadRequest || strings.Contains(fmt.Sprint(err), "secret") {
@@ -243,7 +243,7 @@ func TestWhatMakesNoSenseIsRefused(t *testing.T) {
 }
 
 // Without tracing a span does nothing.
-func TestWithoutTracesNothingIsMade(t *testing.T) {
+func TestWithoutTracingNoSpansAreMade(t *testing.T) {
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() {
 		below, s := span.Start(ctx, "part")

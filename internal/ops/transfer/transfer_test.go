@@ -119,7 +119,7 @@ func code(t *testing.T, err error, want fault.Code) {
 	}
 }
 
-func TestDamagedContentsAreToldAndEverythingElseIsCopied(t *testing.T) {
+func TestDamagedContentsAreReportedAndEverythingElseIsCopied(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	a := from.attach(t, "a", "one", "two", "three")
 	from.attach(t, "b", "four")
@@ -173,7 +173,7 @@ func TestDamagedContentsAreToldAndEverythingElseIsCopied(t *testing.T) {
 	}
 }
 
-func TestATargetThatHasSomethingElseIsLeftAlone(t *testing.T) {
+func TestAnOccupiedTargetIsLeftAlone(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "a", "one")
 	from.attach(t, "b", "two")
@@ -199,7 +199,7 @@ func TestATargetThatHasSomethingElseIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestKeysOfOthersAreLeftAlone(t *testing.T) {
+func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	for _, name := range []session.Owner{"depot", "office"} {
 		if _, err := from.keys.Add(name, name == "office"); err != nil {
@@ -228,7 +228,7 @@ func TestKeysOfOthersAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestASecondCopyBringsWhatCameMeanwhile(t *testing.T) {
+func TestASecondCopyAddsWhatIsNew(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "a", "one")
 	if _, err := Copy(t.Context(), from.source(), to.target(), from.options()); err != nil {
@@ -271,7 +271,7 @@ func TestOnlyExpiredSessionsAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestOnePlaceForTheContentsOfBothIsRefused(t *testing.T) {
+func TestSourceAndTargetWithTheSameContentsAreRefused(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "a", "one")
 	other, err := files.Open(filepath.Join(from.dir, "contents"))
@@ -317,7 +317,7 @@ func (f *full) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	return f.Importer.Import(ctx, ref, r)
 }
 
-func TestAFullTargetEndsTheCopyAndRoomLetsItGoOn(t *testing.T) {
+func TestACopyToAFullTargetContinuesWhenThereIsRoom(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	for i := range 20 {
 		from.attach(t, fmt.Sprint(i), "one", "two")
@@ -365,7 +365,7 @@ func (r *restless) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) 
 	return got, err
 }
 
-func TestASourceThatIsUsedMeanwhileIsNoticed(t *testing.T) {
+func TestAChangeOfTheSourceIsDetected(t *testing.T) {
 	for name, use := range map[string]func(*testing.T, *place){
 		"attach": func(t *testing.T, p *place) { p.attach(t, "a", "more") },
 		"begin":  func(t *testing.T, p *place) { p.attach(t, "0") },

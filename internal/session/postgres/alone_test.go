@@ -13,7 +13,7 @@ import (
 	"tallyman/internal/testing/pgtest"
 )
 
-func TestAProgramThatWantsToBeAloneIsRefusedWhileOthersAreConnected(t *testing.T) {
+func TestAloneIsRefusedWhileOtherProgramsAreConnected(t *testing.T) {
 	database := server.Database(t)
 	at := server.Address(database)
 	alone := func(at string) (*Store, error) {
@@ -48,7 +48,7 @@ func TestAProgramThatWantsToBeAloneIsRefusedWhileOthersAreConnected(t *testing.T
 	s.Close()
 }
 
-func TestWhatMustExistIsNotMade(t *testing.T) {
+func TestExistingDoesNotCreateASchema(t *testing.T) {
 	at := address(t)
 	existing := Options{AllowUnsafe: true, Existing: true}
 	for range 2 {
@@ -86,7 +86,7 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 }
 
 // A new session that replaces an existing one was counted already.
-func TestABoundThatIsReachedStaysReachedWhenSessionsBeginAnew(t *testing.T) {
+func TestBeginningSessionsAnewKeepsAReachedBound(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{MaxSessions: 40}, Options{})
 	for i := range 40 {
 		if _, _, err := s.Open(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {

@@ -64,7 +64,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 }
 
 // The test above can fail: it finds a process that answers before it commits.
-func TestKillingTheProcessShowsAnAnswerThatCameTooEarly(t *testing.T) {
+func TestKillingTheProcessFindsAnEarlyAnswer(t *testing.T) {
 	if _, err := killAgainAndAgain(t, 100, sessiontest.AnswerFirst); err == nil {
 		t.Error("100 kills showed nothing")
 	} else {

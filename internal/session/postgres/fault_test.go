@@ -29,7 +29,7 @@ func bolOf(st session.State) session.Attachment {
 
 // A connection that breaks around a commit causes no wrong answer: the operation
 // reports an unknown outcome, and took effect as a whole or not at all.
-func TestAConnectionThatBreaksInACommitMakesNoWrongAnswer(t *testing.T) {
+func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 	at := address(t)
 	direct := mustOpen(t, at, session.Settings{}, Options{})
 	lost := func([]byte) ([]byte, bool) { return nil, false }
@@ -230,7 +230,7 @@ func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 	}
 }
 
-func TestWhileTheDatabaseIsAwayOperationsSaySoAndRecoverByThemselves(t *testing.T) {
+func TestOperationsFailWhileTheDatabaseIsAwayAndThenRecover(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{})
 	k := keyOf("x")
@@ -283,7 +283,7 @@ func (p *proxy) hang() (release func()) {
 	})
 }
 
-func TestWhileTheDatabaseHangsWaitingIsBoundedAndWhoWaitsMayGo(t *testing.T) {
+func TestWaitingForAHungDatabaseIsBoundedAndCancellable(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{acquire: time.Minute, answer: time.Minute, statement: time.Minute, lock: time.Minute, waiting: 6}})
 	k := keyOf("x")
@@ -336,7 +336,7 @@ func TestWhileTheDatabaseHangsWaitingIsBoundedAndWhoWaitsMayGo(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatHangsHoldsNobodyForEver(t *testing.T) {
+func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{connect: 300 * time.Millisecond, acquire: 300 * time.Millisecond, answer: time.Second}})
 	k := keyOf("x")
@@ -420,7 +420,7 @@ func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 
 // A lock that is never released (an operator's psql) makes operations on that session
 // busy, and on no other.
-func TestALockThatIsHeldMakesOneSessionBusy(t *testing.T) {
+func TestAHeldLockMakesOnlyOneSessionBusy(t *testing.T) {
 	at := address(t)
 	s := mustOpen(t, at, session.Settings{}, Options{limits: limits{lock: 200 * time.Millisecond}})
 	k := keyOf("x")
@@ -564,7 +564,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestTheCheckFindsASchemaThatIsNotOursAnyMore(t *testing.T) {
+func TestCheckFindsAForeignSchema(t *testing.T) {
 	name := server.Database(t)
 	s := mustOpen(t, server.Address(name), session.Settings{}, Options{})
 	if err := s.Check(ctx); err != nil {

@@ -212,7 +212,7 @@ func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
 	}
 }
 
-func TestUsesAreWrittenSeldomAndTogetherAndNoneIsLostForLong(t *testing.T) {
+func TestUsesAreWrittenSeldomAndInBatches(t *testing.T) {
 	at := address(t)
 	clock := sessiontest.NewClock()
 	settings := session.Settings{Now: clock.Now}
@@ -282,7 +282,7 @@ func TestUsesAreWrittenSeldomAndTogetherAndNoneIsLostForLong(t *testing.T) {
 	}
 }
 
-func TestClosingWritesDownAllUsesThatItCan(t *testing.T) {
+func TestCloseWritesAllUsesThatItCan(t *testing.T) {
 	at := address(t)
 	clock := sessiontest.NewClock()
 	settings := session.Settings{Now: clock.Now}
@@ -302,7 +302,7 @@ func TestClosingWritesDownAllUsesThatItCan(t *testing.T) {
 	}
 }
 
-func TestTheKeeperWritesUsesDownByItself(t *testing.T) {
+func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond, Cookie: 1500 * time.Millisecond}}, Options{})
 	k := keyOf("x")
 	st, _, err := s.New(ctx, k, session.Named)

@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/session"
 )
 
-func TestKeysHoldForAllProgramsAndARemovedOneForNone(t *testing.T) {
+func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	at := address(t)
 	one, two := mustOpen(t, at, session.Settings{}, Options{}), mustOpen(t, at, session.Settings{}, Options{})
 	find := func(s *Store, secret string) (keys.Key, bool) {
@@ -172,7 +172,7 @@ func TestTheBusKeepsTheRules(t *testing.T) {
 	})
 }
 
-func TestTheBusConnectsAgainAndSaysThatMessagesWereMissed(t *testing.T) {
+func TestTheBusReconnectsAndReportsMissedMessages(t *testing.T) {
 	at := address(t)
 	p, through := newProxy(t, at)
 	from := mustBus(t, mustOpen(t, at, session.Settings{}, Options{}))
@@ -220,7 +220,7 @@ func TestTheBusConnectsAgainAndSaysThatMessagesWereMissed(t *testing.T) {
 
 // Listeners on the channel learn no session's name, and foreign notifications do no
 // harm.
-func TestTheChannelTellsNoTopicsAndTakesNothingFromStrangers(t *testing.T) {
+func TestTheChannelHidesTopicsAndIgnoresForeignNotifications(t *testing.T) {
 	at := address(t)
 	from, to := mustBus(t, mustOpen(t, at, session.Settings{}, Options{})), mustBus(t, mustOpen(t, at, session.Settings{}, Options{}))
 	topic := "acme\x00s_secretsecretsecret"

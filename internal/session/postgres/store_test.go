@@ -107,7 +107,7 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 
 // The rule of attaching is session.State.Attach; the database implements it again in
 // SQL. Random attachments must have the same outcome in both.
-func TestTheDatabaseAttachesByTheRule(t *testing.T) {
+func TestTheDatabaseFollowsTheRuleOfAttach(t *testing.T) {
 	clock := sessiontest.NewClock()
 	s := mustOpen(t, address(t), session.Settings{Now: clock.Now}, Options{})
 	k := keyOf("x")
@@ -246,7 +246,7 @@ func TestTheBoundOnSessionsIsKeptByManyClients(t *testing.T) {
 	}
 }
 
-func TestSeveralProgramsKeepTheBoundNearly(t *testing.T) {
+func TestSeveralProgramsNearlyKeepTheBound(t *testing.T) {
 	const most, programs = 320, 3
 	r := openReplicas(t, programs, address(t), session.Settings{MaxSessions: most}, Options{Connections: 4})
 	var clients sync.WaitGroup

@@ -110,7 +110,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 
 // The test above can fail: it finds a server that deletes contents before the row
 // that names them, and one that answers before it commits.
-func TestKillingTheProcessShowsAWrongOrder(t *testing.T) {
+func TestKillingTheProcessFindsAWrongOrder(t *testing.T) {
 	for _, wrong := range []string{contentsFirst, sessiontest.AnswerFirst} {
 		t.Run(wrong, func(t *testing.T) {
 			if _, err := killAgainAndAgain(t, 100, wrong); err == nil {

@@ -157,7 +157,7 @@ func TestNothingOutsideTheDataDirectoryIsTouched(t *testing.T) {
 	}
 }
 
-func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
+func TestANewerSchemaIsRefusedAndUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	p := safe(dir)
 	p.migrations = append(slices.Clone(migrations), `ALTER TABLE session ADD COLUMN later TEXT`, `SELECT 1`)
@@ -187,7 +187,7 @@ func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAnOlderSchemaIsBroughtUpToDateAndKeepsItsSessions(t *testing.T) {
+func TestAnOlderSchemaIsUpgradedAndKeepsItsSessions(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	st, _, err := s.New(ctx, keyOf("x"), session.Named)
@@ -221,7 +221,7 @@ func TestAnOlderSchemaIsBroughtUpToDateAndKeepsItsSessions(t *testing.T) {
 	}
 }
 
-func TestAMigrationThatIsCutOffBeginsAgain(t *testing.T) {
+func TestAnInterruptedMigrationBeginsAgain(t *testing.T) {
 	dir := t.TempDir()
 	for n := 1; n < 60; n++ {
 		disk := newSimDisk(t, uint64(n))
@@ -244,7 +244,7 @@ func TestAMigrationThatIsCutOffBeginsAgain(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsNotTallymansIsRefusedAndLeftAlone(t *testing.T) {
+func TestAForeignDatabaseIsRefusedAndUnchanged(t *testing.T) {
 	make := func(sql string) func(string) {
 		return func(path string) {
 			c, err := sqlite3.Open(path)
@@ -313,7 +313,7 @@ func TestADamagedDatabaseIsReported(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeADataDirectoryIsRefusedClearly(t *testing.T) {
+func TestInvalidDataDirectoriesAreRefusedClearly(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	os.WriteFile(file, nil, 0o600)
 	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/nowhere"} {

@@ -45,7 +45,7 @@ func content(st session.State, err error) any {
 }
 
 // Every operation on the disk that a commit makes fails in turn, in every way.
-func TestWhateverFailsTheSessionIsAsItWasAndTheStoreGoesOn(t *testing.T) {
+func TestAnyFailureLeavesTheSessionUnchangedAndTheStoreWorking(t *testing.T) {
 	for _, failure := range []struct {
 		name string
 		ops  string // the operations that fail
@@ -196,7 +196,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 
 // On a full disk whose files can still be overwritten, the outcome is always certain,
 // even if a crash follows at once.
-func TestWithoutRoomItIsCertainThatNothingHappened(t *testing.T) {
+func TestOnAFullDiskTheOutcomeIsCertain(t *testing.T) {
 	dir := t.TempDir()
 	for room := int64(0); room < 20_000; room += 700 {
 		disk := newSimDisk(t, uint64(room))

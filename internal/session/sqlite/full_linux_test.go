@@ -18,7 +18,7 @@ import (
 	"tallyman/internal/testing/smalldisk"
 )
 
-func TestAFullDiskLeavesEverythingAsItWasAndCanBeCleared(t *testing.T) {
+func TestAFullDiskChangesNothingAndCanBeCleared(t *testing.T) {
 	smalldisk.Run(t, "6m", func(t *testing.T, dir string) {
 		store, err := Open(ctx, dir, session.Settings{})
 		if err != nil {

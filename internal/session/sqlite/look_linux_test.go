@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestACopyWithoutRoomIsNotTheFaultOfWhatIsCopied(t *testing.T) {
+func TestAFullScratchDiskIsNotReportedAsDamage(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "from")
 	if err := os.WriteFile(from, make([]byte, 9000), 0o600); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func snapshot(t *testing.T, dir string) string {
 
 // While a server writes, and restarts its log every few commits, Look sees a
 // consistent state with everything that was acknowledged before.
-func TestLookSeesASoundStateBesideABusyServer(t *testing.T) {
+func TestLookSeesAConsistentStateBesideABusyServer(t *testing.T) {
 	p := safe(t.TempDir())
 	p.logPages, p.synchronous = 8, "OFF"
 	s, err := open(ctx, p, session.Settings{})
@@ -176,7 +176,7 @@ func TestLookSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestWhoUsesADirectoryIsTold(t *testing.T) {
+func TestUsedByFindsTheProcess(t *testing.T) {
 	dir := t.TempDir()
 	tell := func(want Holder) {
 		t.Helper()

@@ -64,7 +64,7 @@ func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
 
 // Settings that are often recommended lose acknowledged operations. So the test above
 // can fail, and the store's own settings are right.
-func TestAPowerCutShowsWrongSettings(t *testing.T) {
+func TestAPowerCutFindsWrongSettings(t *testing.T) {
 	for name, change := range map[string]func(*place){
 		"synchronous=NORMAL syncs checkpoints only":     func(p *place) { p.synchronous = "NORMAL" },
 		"synchronous=OFF syncs nothing":                 func(p *place) { p.synchronous = "OFF" },

@@ -95,7 +95,7 @@ func TestReadsNeverTouchTheDisk(t *testing.T) {
 	}
 }
 
-func TestWhileTheDiskHangsReadsGoOnAndWaitingIsBounded(t *testing.T) {
+func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	dir := t.TempDir()
 	s := onDisk(t, disk, dir)
@@ -247,7 +247,7 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	}
 }
 
-func TestTheKeeperWritesUsesDownByItself(t *testing.T) {
+func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	p := safe(t.TempDir())
 	p.vfs = disk.name
@@ -313,7 +313,7 @@ func TestTheDatabaseFileShrinksWhenSessionsAreGone(t *testing.T) {
 }
 
 // The newest row of a session decides, whichever older rows were removed.
-func TestTheNewestRowOfASessionCounts(t *testing.T) {
+func TestTheNewestRowOfASessionDecides(t *testing.T) {
 	a := session.Begin(keyOf("x"), session.Named, time.Now().UTC())
 	b := session.Begin(keyOf("x"), session.Named, time.Now().UTC())
 	c := session.Begin(keyOf("y"), session.Cookie, time.Now().UTC())
@@ -422,7 +422,7 @@ func TestTheNumberOfStaleRowsIsBounded(t *testing.T) {
 	}
 }
 
-func TestWhileAnOutcomeIsOpenNothingIsCalledAnOrphan(t *testing.T) {
+func TestNothingIsAnOrphanWhileAnOutcomeIsUnknown(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	s := onDisk(t, disk, t.TempDir())
 	st, _, _ := s.Open(ctx, keyOf("x"), session.Named)

@@ -181,7 +181,7 @@ func axeScript(t *testing.T) string {
 	return script
 }
 
-func TestAxeFindsNothingAmiss(t *testing.T) {
+func TestAxeFindsNoViolations(t *testing.T) {
 	script := axeScript(t)
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestAxeFindsNothingAmiss(t *testing.T) {
 }
 
 // The test above can fail: axe finds faults that are made on purpose.
-func TestAxeFindsWhatIsAmiss(t *testing.T) {
+func TestAxeFindsDeliberateViolations(t *testing.T) {
 	script := axeScript(t)
 	p := newPlace(t)
 	w := p.open()

@@ -69,7 +69,7 @@ func (w *window) do(selectors ...string) {
 	}
 }
 
-func TestTheWorkflowInAFrameOfTheOriginThatMay(t *testing.T) {
+func TestTheWorkflowInAFrameOfAnAllowedOrigin(t *testing.T) {
 	f := newFrontEnd(t)
 	p := newPlace(t, func(o *service.Options) { o.Config = httpapi.Config{Embed: []string{f.origin}} })
 	tab, w := p.framed(f)

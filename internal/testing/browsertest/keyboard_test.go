@@ -257,7 +257,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 }
 
 // Signing in, an error and the end of a session move the focus.
-func TestTheFocusGoesToWhatIsNew(t *testing.T) {
+func TestTheFocusMovesToNewContent(t *testing.T) {
 	p := newPlace(t, func(o *service.Options) { withKeys(t, o) })
 	w := p.open()
 	w.until("!document.getElementById('signin').hidden")

@@ -23,7 +23,7 @@ type apiMatch struct {
 	} `json:"near_misses"`
 }
 
-func TestTheMatchingIsWhatTheAPISays(t *testing.T) {
+func TestTheMatchingAgreesWithTheAPI(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.ready()

@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/sample"
 )
 
-func TestAMismatchIsFoundCorrectedAndGone(t *testing.T) {
+func TestAMismatchIsFoundAndCorrected(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	good := p.shipment(small, "good-")

@@ -196,7 +196,7 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 	}
 }
 
-func TestDownloadsAreWhatTheAPIGives(t *testing.T) {
+func TestDownloadsAgreeWithTheAPI(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.load(p.shipment(small, ""))

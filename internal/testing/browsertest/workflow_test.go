@@ -139,7 +139,7 @@ func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
 	w.says("#step-orders", "Choose a file")
 }
 
-func TestProgressIsTrue(t *testing.T) {
+func TestProgressIsCorrect(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.ready()
@@ -175,7 +175,7 @@ func TestCancelStopsTheWork(t *testing.T) {
 	}
 }
 
-func TestGarbageIsRefusedInTheServersWords(t *testing.T) {
+func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.ready()
@@ -206,7 +206,7 @@ func TestGarbageIsRefusedInTheServersWords(t *testing.T) {
 	w.says("#step-bills", "bills 6") // which stay
 }
 
-func TestABusyServerIsAskedAgainWithACountdown(t *testing.T) {
+func TestABusyServerIsRetriedWithACountdown(t *testing.T) {
 	var refused atomic.Int32
 	p := newPlace(t, func(o *service.Options) {
 		o.Wrap = func(next http.Handler) http.Handler {
@@ -334,7 +334,7 @@ func TestASessionClearedByAProgramSaysSo(t *testing.T) {
 	w.until(fresh)
 }
 
-func TestAPageOfANamedSessionWorksInIt(t *testing.T) {
+func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.must(w.Go(p.URL + "/?_sid=dock%207"))
@@ -397,7 +397,7 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	w.says("#signin-error", "not valid here")
 }
 
-func TestAServerThatIsAwayComesBack(t *testing.T) {
+func TestThePageRecoversWhenTheServerReturns(t *testing.T) {
 	dir := t.TempDir()
 	p := newPlace(t, func(o *service.Options) { o.Dir = dir })
 	w := p.open()

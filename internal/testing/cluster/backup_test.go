@@ -66,7 +66,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 // docs/operations.md, backup and restore: first the database, then the bucket, while
 // clients work. A service elsewhere is restored from both, and serves the sheet of
 // every session.
-func TestABackupTakenWhileClientsWorkIsRestoredElsewhere(t *testing.T) {
+func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	t.Parallel()
 	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
 	docs := documents(t)

@@ -28,7 +28,7 @@ func children(pid int) (pids []int) {
 	return pids
 }
 
-func TestHealthSaysWhichPartFailsAndThatItWorksAgain(t *testing.T) {
+func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 5, Patience: "1s"})
 	other := c.Replicas[4]

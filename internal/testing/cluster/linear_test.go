@@ -275,7 +275,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 }
 
 // Histories that break one rule each, and similar ones that do not.
-func TestTheCheckerKnowsTheRules(t *testing.T) {
+func TestTheCheckerFindsBrokenRules(t *testing.T) {
 	docs := documents(t)
 	type step struct {
 		op

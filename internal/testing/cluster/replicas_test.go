@@ -228,7 +228,7 @@ func query(t testing.TB, c *cluster.Cluster, sql string, to ...any) {
 	}
 }
 
-func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
+func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	for i := range 25 {
@@ -269,7 +269,7 @@ func TestAListingBegunAtOneReplicaGoesOnAtOthers(t *testing.T) {
 
 // A key works on all replicas within seconds, and a removed one on none. They notice
 // without a restart.
-func TestKeysHoldForAllReplicas(t *testing.T) {
+func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	status := func(r *cluster.Replica, key string) int {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestARunIsPackedAsItIs(t *testing.T) {
+func TestFlateRunUnpacksToTheRun(t *testing.T) {
 	for _, n := range []int{1, 1 << 20, 5<<20 + 1} {
 		r, err := zlib.NewReader(bytes.NewReader(flateRun("1 m ", n)))
 		if err != nil {

@@ -34,7 +34,7 @@ func documents(t *testing.T) map[string][]byte {
 	return map[string][]byte{"PDF": bills.Bytes(), "CSV": export.Bytes(), "XLSX": hostile.ZipBomb(100), "XLS": hostile.OldWorkbook(rows)}
 }
 
-func TestAMutantIsAnotherDocumentAndTheSameForOneSeed(t *testing.T) {
+func TestAMutantDiffersAndItsSeedDeterminesIt(t *testing.T) {
 	for kind, whole := range documents(t) {
 		before := bytes.Clone(whole)
 		seen := map[string]bool{}
@@ -59,7 +59,7 @@ func TestAMutantIsAnotherDocumentAndTheSameForOneSeed(t *testing.T) {
 	}
 }
 
-func TestAnOldWorkbookIsSound(t *testing.T) {
+func TestAnOldWorkbookIsValid(t *testing.T) {
 	for _, n := range []int{1, 2000} { // in one table of sectors, and in several
 		rows := [][]string{{"Invoice No.", "Style", "Cartons*", "Pieces*", "Ship-to Name"}}
 		for i := range n {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAxeIsThere(t *testing.T) {
+func TestAxeIsInstalled(t *testing.T) {
 	got, err := Axe(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -15,7 +15,7 @@ func TestAxeIsThere(t *testing.T) {
 	}
 }
 
-func TestWithoutNpmItSaysWhatIsMissing(t *testing.T) {
+func TestWithoutNpmTheErrorNamesIt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	if _, err := Modules(t.Context()); err == nil || !strings.Contains(err.Error(), "install it (apt-get install npm)") {

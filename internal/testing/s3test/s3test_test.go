@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTheServerForTestsCanBeBuiltStartedAndStartedAgain(t *testing.T) {
+func TestTheServerCanBeBuiltStartedAndRestarted(t *testing.T) {
 	s := Start(t)
 	s.Bucket(t)
 	s.Kill()

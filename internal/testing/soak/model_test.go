@@ -87,7 +87,7 @@ func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 	}
 }
 
-func TestCellsAreTheSameByWhatTheyMean(t *testing.T) {
+func TestCellsAreComparedByMeaning(t *testing.T) {
 	for _, c := range []struct {
 		typed, text string
 		want        bool

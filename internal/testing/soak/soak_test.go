@@ -64,7 +64,7 @@ func options(t *testing.T) Options {
 // its disk filled, and other clients are slow, hang up, flood it and send hostile
 // files: every answer matches what that client uploaded, and in the end nothing is
 // left.
-func TestUnderLoadAndFaultsNothingIsMixedUpLostOrLeftBehind(t *testing.T) {
+func TestLoadAndFaultsMixUpLoseAndLeaveNothing(t *testing.T) {
 	t.Parallel()
 	o := options(t)
 	o.Time, o.Faults = 5*time.Second, 18
@@ -130,7 +130,7 @@ func isSheet(r *http.Request) bool {
 
 // Each of these breaks one promise on purpose, to show that a run can find
 // violations.
-func TestWhatIsBrokenOnPurposeIsFound(t *testing.T) {
+func TestDeliberateFaultsAreFound(t *testing.T) {
 	var mu sync.Mutex
 	swapped := []byte(nil)
 	first := map[string][]byte{}
@@ -281,7 +281,7 @@ func instead(status int, body string) liar {
 	}
 }
 
-func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
+func TestInexplicableAnswersAreFound(t *testing.T) {
 	const busyBody, fullBody = `{"error":"Busy.","code":"busy"}`, `{"error":"Full.","code":"storage_full"}`
 	after := http.Header{"Retry-After": {"1"}}
 	for _, c := range []struct {
@@ -327,7 +327,7 @@ func TestAnswersThatNothingExplainsAreFound(t *testing.T) {
 }
 
 // A worker that dies by itself must not be excused by one that was killed.
-func TestAKilledWorkerExplainsOneAnswer(t *testing.T) {
+func TestAKilledWorkerExcusesOneAnswer(t *testing.T) {
 	s := &Soak{report: newReport(nil)}
 	s.trouble.begin(harmed)()
 	s.trouble.allow(harmed)
@@ -340,7 +340,7 @@ func TestAKilledWorkerExplainsOneAnswer(t *testing.T) {
 	}
 }
 
-func TestWhatAServerKeepsAtRestIsFound(t *testing.T) {
+func TestLeaksAtRestAreFound(t *testing.T) {
 	s := &Soak{o: Options{Growth: 10}, report: newReport(nil)}
 	before := rest{goroutines: 20, files: 10, children: 2, server: 50}
 	s.compare(before, rest{goroutines: 20, files: 9, children: 2, server: 59}, nil)
@@ -356,7 +356,7 @@ func TestWhatAServerKeepsAtRestIsFound(t *testing.T) {
 	}
 }
 
-func TestASlopeIsThatOfALine(t *testing.T) {
+func TestTheSlopeOfALineIsExact(t *testing.T) {
 	var x, y []float64
 	for i := range 100 {
 		x = append(x, float64(i)/10)

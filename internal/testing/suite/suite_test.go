@@ -10,7 +10,7 @@ import (
 
 // A failed test is shown with all its output, whatever made it fail, and makes the
 // run fail.
-func TestARunFailsWithWhateverFailsInItAndShowsIt(t *testing.T) {
+func TestARunFailsWithAnyTestAndShowsIt(t *testing.T) {
 	const head = "package x\n\nimport \"testing\"\n\n"
 	for _, c := range []struct {
 		name, test string
@@ -52,7 +52,7 @@ func TestARunFailsWithWhateverFailsInItAndShowsIt(t *testing.T) {
 	}
 }
 
-func TestACommandOfTheGoToolThatFailsFailsTheRun(t *testing.T) {
+func TestAFailingGoCommandFailsTheRun(t *testing.T) {
 	var shown bytes.Buffer
 	r := newResults(&shown)
 	if r.close(0, r.test(t.Context(), plain, "-no-such-flag")) {
@@ -60,7 +60,7 @@ func TestACommandOfTheGoToolThatFailsFailsTheRun(t *testing.T) {
 	}
 }
 
-func TestThePackagesWithRulesOfTheirOwnAreThere(t *testing.T) {
+func TestPackagesWithSpecialRulesExist(t *testing.T) {
 	t.Chdir("../../..")
 	all, err := packages(t.Context(), "./...")
 	if err != nil {
