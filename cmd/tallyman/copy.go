@@ -270,7 +270,7 @@ func takes(s *storage) (t transfer.Target, err error) {
 	take(s.contents != nil, func() (can bool) { t.Contents, can = s.contents.(blob.Importer); return })
 	take(s.keys != nil, func() (can bool) { t.Keys, can = s.keys.(keys.Importer); return })
 	if !ok {
-		return t, errors.New("the target takes nothing over from others")
+		return t, errors.New("the target does not support imports")
 	}
 	return t, nil
 }

@@ -38,7 +38,7 @@ func Own(ctx context.Context, s Store, owner string) error {
 		return err
 	}
 	if recorded != owner {
-		return fault.New(Foreign, "the place for the contents of files is in use by another Tallyman (%.16s…, this one is %.16s…); give each a folder, or a prefix of the bucket, of its own", recorded, owner)
+		return fault.New(Foreign, "the place for the contents of files is in use by another Tallyman (%.16s…, this one is %.16s…); give each installation a separate folder, or a separate prefix of the bucket", recorded, owner)
 	}
 	return nil
 }

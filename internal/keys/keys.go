@@ -166,7 +166,7 @@ func read(path string) ([]Key, error) {
 	}
 	for _, k := range keys {
 		if k.Check() != nil {
-			return nil, fault.New(Damaged, "the keys in %s are damaged: the entry of %q makes no sense; repair the file, or remove it and make new keys", path, k.Name)
+			return nil, fault.New(Damaged, "the keys in %s are damaged: the entry of %q is invalid; repair the file, or remove it and make new keys", path, k.Name)
 		}
 	}
 	return keys, nil

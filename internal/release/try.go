@@ -84,7 +84,7 @@ func runSample(ctx context.Context, env, prefix []string, binary, dir string) er
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return errors.New("the sheet is not the one that must come of the sample")
+		return errors.New("the sheet is not the expected one")
 	}
 	return nil
 }

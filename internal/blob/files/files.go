@@ -198,7 +198,7 @@ func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 		return blob.Fault("store a file", err)
 	}
 	if !ref.Key.Valid() {
-		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
+		return fault.New(fault.BadRequest, "a file cannot be stored under an invalid key")
 	}
 	if !s.claim(ref.Key) {
 		return blob.ErrTaken(nil)
@@ -298,7 +298,7 @@ func (s *Store) Delete(_ context.Context, keys ...blob.Key) error {
 // at least one folder: a 256th of all contents.
 func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
 	if after != "" && !after.Valid() {
-		return nil, "", fault.New(fault.BadRequest, "listing contents: the key to go on after is not one that a page ended with")
+		return nil, "", fault.New(fault.BadRequest, "listing contents: the key of the previous page is invalid")
 	}
 	limit = max(limit, 1)
 	first := 0

@@ -236,7 +236,7 @@ func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool, unless *strin
 // repeated after its answer was lost finds its own object, and fails with blob.Taken.
 func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	if !ref.Key.Valid() {
-		return fault.New(fault.BadRequest, "a file cannot be stored under a key that is none")
+		return fault.New(fault.BadRequest, "a file cannot be stored under an invalid key")
 	}
 	sp, err := fill(ctx, s.spool, r)
 	if err != nil {
@@ -488,7 +488,7 @@ func (s *Store) page(ctx context.Context, after blob.Key, token *string) (*s3.Li
 func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Item, blob.Key, error) {
 	const doing = "list stored files"
 	if after != "" && !after.Valid() {
-		return nil, "", fault.New(fault.BadRequest, "listing contents: the key to go on after is not one that a page ended with")
+		return nil, "", fault.New(fault.BadRequest, "listing contents: the key of the previous page is invalid")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, "", blob.Fault(doing, err)
@@ -556,7 +556,7 @@ func (s *Store) list(ctx context.Context, after blob.Key) (*listing, error) {
 		}
 		// This page has no contents of ours.
 		if token = out.NextContinuationToken; aws.ToString(token) == "" {
-			return nil, errors.New("a listing is not complete and does not say how to go on")
+			return nil, errors.New("a listing is incomplete and has no continuation token")
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (d *doctor) directory(context.Context) {
 		d.fail(check, "there is no directory %s — name the server's with --data; the server makes it when it first starts", d.Data)
 		return
 	case err != nil:
-		d.fail(check, "%s cannot be looked at: %v — run this as the server's user, or give that one access", d.Data, err)
+		d.fail(check, "%s cannot be examined: %v — run this as the server's user, or give that one access", d.Data, err)
 		return
 	case !info.IsDir():
 		d.fail(check, "%s is not a directory — name another with --data", d.Data)
@@ -37,7 +37,7 @@ func (d *doctor) directory(context.Context) {
 	d.leftovers()
 	if d.Blobs != nil && d.Blobs.Dir != "" {
 		if info, err := os.Stat(d.Blobs.Dir); err != nil {
-			d.fail("contents", "the folder of the contents cannot be looked at: %v — correct --blobs", err)
+			d.fail("contents", "the folder of the contents cannot be examined: %v — correct --blobs", err)
 		} else {
 			d.modes("contents", d.Blobs.Dir, info)
 			d.disk("disk of the contents", d.Blobs.Dir)
@@ -179,7 +179,7 @@ func (d *doctor) users(context.Context) {
 	h, err := sqlite.UsedBy(d.Data)
 	switch {
 	case err != nil:
-		d.fail(check, "whether a server uses %s cannot be told: %v — run this as the server's user", d.Data, err)
+		d.fail(check, "it is unknown whether a server uses %s: %v — run this as the server's user", d.Data, err)
 		return
 	case h.Hidden:
 		d.ok(check, "a process uses this data directory, whose ID cannot be read")

@@ -121,7 +121,7 @@ func (d *doctor) reading(ctx context.Context) {
 		return
 	}
 	if !made {
-		d.fail(check, "the sheet of the built-in sample is not what it must be — this program or this machine is broken: do not use it")
+		d.fail(check, "the sheet of the built-in sample is not the expected one — this program or this machine is broken: do not use it")
 		return
 	}
 	d.ok(check, "a worker started and made the sheet of the built-in sample, as it must be, in %s", brief(took))

@@ -207,7 +207,7 @@ func (s *caller) workflow(ctx context.Context) bool {
 		s.fail(check, "the sample did not get through: %s", plain(err))
 		return false
 	case !bytes.Equal(got, want):
-		s.fail(check, "the sheet that came back is not the one that must come of the sample — something on the way changes bodies, or the server is broken")
+		s.fail(check, "the sheet that came back is not the expected one — something on the way changes bodies, or the server is broken")
 		return false
 	}
 	s.ok(check, "the sample went in and its sheet came out, as it must be, in %s; the session was cleared", brief(time.Since(began)))
@@ -291,7 +291,7 @@ func (s *caller) events(ctx context.Context) {
 		}
 	}
 	if err == nil {
-		err = errors.New("what came is no event")
+		err = errors.New("the answer is not an event")
 	}
 	why := plain(err)
 	if ctx.Err() != nil {

@@ -133,7 +133,7 @@ func (d *doctor) database(ctx context.Context) {
 	d.schema(check, srv.Schema, srv.Known)
 	switch {
 	case srv.Standby:
-		d.fail(check, "it is a standby, which takes no changes — name the primary, or all hosts with target_session_attrs=read-write")
+		d.fail(check, "it is a standby, which accepts no changes — name the primary, or all hosts with target_session_attrs=read-write")
 	case !srv.MayWrite:
 		d.fail(check, "the role may not change the tables — make it the owner of the schema tallyman")
 	case !srv.MayMigrate:
@@ -242,7 +242,7 @@ func (d *doctor) owned(ctx context.Context, store blob.Claimer, owner func() (st
 	us, err := owner()
 	switch {
 	case err != nil:
-		d.fail(check, "whose they are cannot be told: %s", because(err))
+		d.fail(check, "their owner cannot be determined: %s", because(err))
 		return false
 	case recorded != "" && recorded != us:
 		d.fail(check, "they belong to another Tallyman (%.8s…, this one is %.8s…) — correct --blobs, --data or --store: each needs a folder, or a prefix of the bucket, of its own", recorded, us)

@@ -125,7 +125,7 @@ func headers(text string) (http.Header, error) {
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if !ok || name == "" || err != nil || strings.ContainsAny(name+value, "\r\n\x00") || strings.ContainsAny(name, " \t:") {
 			// The text is left out, since it may be a credential.
-			return nil, fault.New(fault.BadRequest, "OTEL_EXPORTER_OTLP_HEADERS makes no sense; give NAME=VALUE, and commas between several")
+			return nil, fault.New(fault.BadRequest, "OTEL_EXPORTER_OTLP_HEADERS is invalid; give NAME=VALUE, and commas between several")
 		}
 		h.Add(name, value)
 	}

@@ -101,7 +101,7 @@ func Open(ctx context.Context, c Config) (*Tracing, error) {
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv(),
 	)
 	if err != nil {
-		return nil, fault.New(fault.BadRequest, "OTEL_RESOURCE_ATTRIBUTES makes no sense: %w", err)
+		return nil, fault.New(fault.BadRequest, "OTEL_RESOURCE_ATTRIBUTES is invalid: %w", err)
 	}
 	s := newSender(to, header)
 	exporter, err := otlptrace.New(ctx, s)
