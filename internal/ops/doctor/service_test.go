@@ -140,7 +140,7 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 				return
 			}
 			next.ServeHTTP(w, r)
-		}, Fail, "workflow", "not the one that must come"},
+		}, Fail, "workflow", "not the expected one"},
 		"it refuses uploads": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path == "/upload" {
 				http.Error(w, "blocked by a rule", http.StatusForbidden)
