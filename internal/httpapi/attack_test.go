@@ -250,27 +250,33 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 // by TestEveryRouteRefusesWhatNoRouteTakes.
 func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 	p := newPlace(t, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
-	const path, head = "/upload", "%PDF-"
-	conn, err := net.Dial("tcp", p.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000000\r\n\r\n%s", path, head)
-	go func() {
-		for t.Context().Err() == nil {
-			conn.Write([]byte("a"))
-			time.Sleep(20 * time.Millisecond)
-		}
-	}()
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
-		t.Errorf("%d %s", resp.StatusCode, body)
+	for path, begin := range map[string]struct{ kind, head string }{
+		"/upload":        {"application/pdf", "%PDF-"},
+		"/upload-base64": {"application/json", `{"file_data":"JVBERi0x`},
+	} {
+		t.Run(path, func(t *testing.T) {
+			conn, err := net.Dial("tcp", p.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n%s", path, begin.kind, begin.head)
+			go func() {
+				for t.Context().Err() == nil {
+					conn.Write([]byte("a"))
+					time.Sleep(20 * time.Millisecond)
+				}
+			}()
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+		})
 	}
 }
 

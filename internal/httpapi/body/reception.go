@@ -112,6 +112,13 @@ var texts = []string{"filename", "name", "mode", "format"}
 // fault.Cancelled and fault.NoUpload, and as store does. What was stored is then of no
 // use.
 func (b *Body) Receive(rc Reception, name string, store func(File) error) (got Received, err error) {
+	defer func() {
+		// A body that came too slowly looks cut off to decoders, and its request looks
+		// cancelled to who stores its files: the client is told the cause.
+		if err != nil && fault.CodeOf(b.err) == RequestTimeout {
+			err = b.err
+		}
+	}()
 	fields, kind, err := b.open(rc, name)
 	if err != nil {
 		return got, err

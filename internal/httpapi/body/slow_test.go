@@ -12,10 +12,11 @@ import (
 	"tallyman/internal/fault"
 )
 
-// line is a connection on which n pieces come, one each time, and then the end. It
-// keeps its deadline as those of package net do.
+// line is a connection on which the head comes at once, then n pieces, one each time,
+// and then the end. It keeps its deadline as those of package net do.
 type line struct {
 	*httptest.ResponseRecorder
+	head     string
 	n, size  int
 	every    time.Duration
 	deadline time.Time
@@ -24,6 +25,11 @@ type line struct {
 func (l *line) SetReadDeadline(t time.Time) error { l.deadline = t; return nil }
 
 func (l *line) Read(p []byte) (int, error) {
+	if l.head != "" {
+		n := copy(p, l.head)
+		l.head = l.head[n:]
+		return n, nil
+	}
 	wait := l.every
 	if !l.deadline.IsZero() {
 		wait = min(wait, time.Until(l.deadline))
@@ -73,5 +79,40 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whatever a decoder or who stores the file makes of the end of such a body.
+func TestAFileThatComesTooSlowlyIsRefusedForThat(t *testing.T) {
+	for name, c := range map[string]struct{ kind, head string }{
+		"whole base64":     {JSON, `{"file_data":"JVBERi0xLjQK`},
+		"base64 in pieces": {JSON, `{"file_data":"JVBERi0xL`},
+		"a form's base64":  {URLEncoded, "file_data=JVBERi0xL"},
+		"a member's name":  {JSON, `{"file_data":"JVBERi0xLjQK","fi`},
+	} {
+		for _, cancelled := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := &line{ResponseRecorder: httptest.NewRecorder(), head: c.head, n: 1, every: time.Hour}
+					r := httptest.NewRequest("POST", "/", l)
+					r.Header.Set("Content-Type", c.kind)
+					b := New(r, http.NewResponseController(l), Limits{Upload: 64 << 20, Timeout: 30 * time.Second})
+					rc := Reception{Forms: []string{JSON, URLEncoded}, Files: map[string]Slot{"file_data": {For: "bills", Coding: AsBase64}}}
+					_, err := b.Receive(rc, "", func(f File) error {
+						_, err := io.Copy(io.Discard, f.Content)
+						if cancelled {
+							err = fault.Ended(err)
+						}
+						return err
+					})
+					if cancelled && b.Err() == nil {
+						return // its store gave up before the body did
+					}
+					if fault.CodeOf(err) != RequestTimeout {
+						t.Errorf("it ends with %v", err)
+					}
+				})
+			})
+		}
 	}
 }
