@@ -8,6 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
 )
 
 // broken are faults in the database's functions, and the case of the suite that
@@ -28,52 +32,69 @@ var broken = []struct {
 	{1, "an update looks at the key only", "updating puts a new reading to files that are there", "AND f.content = n.content AND f.size = n.size AND f.sha256 = n.sha256", ""},
 	{1, "there is no bound", "there is a bound on sessions", "v_sessions >= p_max", "false"},
 	{1, "nothing counts what was removed", "new always begins an empty incarnation", "INTO a.removed_files, a.removed_bytes, a.removed_contents", "INTO a.removed_files, a.removed_files, a.removed_contents"},
-	{2, "an import takes another incarnation's place", "[a-z ]*import", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.revision > p_revision"},
-	{2, "an import goes back to an earlier revision", "[a-z ]*import", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.incarnation <> p_incarnation"},
-	{2, "an import counts as use", "[a-z ]*import", "p_used := least(p_used, a.at);", "p_used := a.at;"},
-	{2, "an import may have been used in a time to come", "[a-z ]*import", "p_used := least(p_used, a.at);", ""},
-	{2, "an import brings an earlier use back", "[a-z ]*import", "p_used := greatest(p_used, a.used);", ""},
-	{2, "an import shares contents", "[a-z ]*import", "RAISE EXCEPTION 'a content belongs to another session' USING ERRCODE = 'TM001';", "NULL;"},
-	{2, "an import mixes the files' order", "[a-z ]*import", "ORDER BY n.place", "ORDER BY n.name"},
-	{2, "an import forgets when files were attached", "[a-z ]*import", "n.reading, n.reading_size, n.reading_sha256, n.summary, n.attached\n", "n.reading, n.reading_size, n.reading_sha256, n.summary, p_used\n"},
-	{2, "an import gives back what it keeps", "[a-z ]*import", "array(SELECT unnest(x.contents) EXCEPT SELECT unnest(v_names))", "x.contents"},
-	{2, "an import knows no bound", "[a-z ]*import", "v_sessions >= p_max", "false"},
+	{2, "an import takes another incarnation's place", "an import never takes another session's place", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.revision > p_revision"},
+	{2, "an import goes back to an earlier revision", "importing again changes nothing", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.incarnation <> p_incarnation"},
+	{2, "an import counts as use", "an import makes the session what it was elsewhere", "p_used := least(p_used, a.at);", "p_used := a.at;"},
+	{2, "an import may have been used in a time to come", "an import does not count as use", "p_used := least(p_used, a.at);", ""},
+	{2, "an import brings an earlier use back", "importing again changes nothing", "p_used := greatest(p_used, a.used);", ""},
+	{2, "an import shares contents", "an import never takes another session's place", "RAISE EXCEPTION 'a content belongs to another session' USING ERRCODE = 'TM001';", "NULL;"},
+	{2, "an import mixes the files' order", "an import makes the session what it was elsewhere", "ORDER BY n.place", "ORDER BY n.name"},
+	{2, "an import forgets when files were attached", "an import makes the session what it was elsewhere", "n.reading, n.reading_size, n.reading_sha256, n.summary, n.attached\n", "n.reading, n.reading_size, n.reading_sha256, n.summary, p_used\n"},
+	{2, "an import gives back what it keeps", "importing again changes nothing", "array(SELECT unnest(x.contents) EXCEPT SELECT unnest(v_names))", "x.contents"},
+	{2, "an import knows no bound", "imports keep the bound on sessions", "v_sessions >= p_max", "false"},
 }
 
-// brokenSchema returns the schema with the fault that a test wants, nil for none.
-func brokenSchema(t testing.TB) []migration {
-	for _, b := range broken {
-		if b.rule != os.Getenv("TALLYMAN_BROKEN") {
-			continue
-		}
-		all := slices.Clone(migrations)
-		step := &all[b.step-1]
-		if n := strings.Count(step.sql, b.old); n != 1 {
-			t.Fatalf("the schema has %d times %q", n, b.old)
-		}
-		step.sql = strings.Replace(step.sql, b.old, b.new, 1)
-		return all
+// brokenSchema returns the schema with one of the faults.
+func brokenSchema(t testing.TB, step int, old, new string) []migration {
+	t.Helper()
+	all := slices.Clone(migrations)
+	m := &all[step-1]
+	if n := strings.Count(m.sql, old); n != 1 {
+		t.Fatalf("the schema has %d times %q", n, old)
 	}
-	return nil
+	m.sql = strings.Replace(m.sql, old, new, 1)
+	return all
 }
 
-// A test that must fail can only run in another process.
+// A test that must fail can only run in another process, which is one for all faults.
 func TestTheSuiteFindsBrokenFunctions(t *testing.T) {
+	const variable = "TALLYMAN_BROKEN"
+	if os.Getenv(variable) != "" {
+		name := server.Database(t)
+		for _, b := range broken {
+			t.Run(b.rule, func(t *testing.T) {
+				schema := brokenSchema(t, b.step, b.old, b.new)
+				server.Exec(t, name, "DROP SCHEMA IF EXISTS tallyman CASCADE")
+				sessiontest.Run(t, suiteIn(name, func(t testing.TB, address string, settings session.Settings) session.Store {
+					return mustOpen(t, address, settings, Options{migrations: schema})
+				}))
+			})
+		}
+		return
+	}
+	// As go test rewrites the names of subtests.
+	named := func(s string) string { return strings.ReplaceAll(s, " ", "_") }
+	var run []string
 	for _, b := range broken {
-		t.Run(b.rule, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestStoreKeepsTheRules$/^"+strings.ReplaceAll(b.finds, " ", "_"), "-test.timeout=5m", "-test.failfast")
-			cmd.Env = append(os.Environ(), "TALLYMAN_BROKEN="+b.rule, "TALLYMAN_SERVER_PORT="+strconv.Itoa(server.Port))
-			out, err := cmd.CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "--- FAIL: TestStoreKeepsTheRules/") || strings.Contains(string(out), "the schema has") {
-				t.Errorf("the suite did not find out (%v):\n%s", err, out[max(0, len(out)-2000):])
-				return
-			}
-			for _, line := range strings.Split(string(out), "\n") {
-				if strings.Contains(line, "--- FAIL: TestStoreKeepsTheRules/") {
-					t.Log(strings.TrimSpace(line))
-				}
-			}
-		})
+		run = append(run, "^"+t.Name()+"$/^"+named(b.rule)+"$/^"+named(b.finds))
+	}
+	timeout := time.Duration(0)
+	if end, ok := t.Deadline(); ok {
+		timeout = time.Until(end)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run="+strings.Join(run, "|"), "-test.timeout="+timeout.String())
+	cmd.Env = append(os.Environ(), variable+"=1", "TALLYMAN_SERVER_PORT="+strconv.Itoa(server.Port))
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("the suite on broken functions: %v\n%s", err, out[max(0, len(out)-2000):])
+	}
+	for _, b := range broken {
+		if !strings.Contains(string(out), "--- FAIL: "+t.Name()+"/"+named(b.rule)+"/"+named(b.finds)) {
+			t.Errorf("%s: the case %q does not find it", b.rule, b.finds)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", out)
 	}
 }

@@ -70,20 +70,14 @@ func (r replicas) Close() error {
 // Three replicas with separate pools behave as one store: the whole suite passes when
 // each operation uses the next replica.
 func TestThreeReplicasKeepTheRules(t *testing.T) {
-	var databases sync.Map
-	sessiontest.Run(t, func(t testing.TB, place string, settings session.Settings) session.Store {
-		at, ok := databases.Load(place)
-		if !ok {
-			at = address(t)
-			databases.Store(place, at)
-		}
+	sessiontest.Run(t, suiteIn(server.Database(t), func(t testing.TB, address string, settings session.Settings) session.Store {
 		// The bound is exact for one program only.
 		n := 3
 		if settings.MaxSessions > 0 {
 			n = 1
 		}
-		return openReplicas(t, n, at.(string), settings, Options{Connections: 6})
-	})
+		return openReplicas(t, n, address, settings, Options{Connections: 3})
+	}))
 }
 
 // With the database's own clock, which tests cannot stop, sessions live for so short
@@ -303,27 +297,35 @@ func TestCloseWritesAllUsesThatItCan(t *testing.T) {
 }
 
 func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
-	s := mustOpen(t, address(t), session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond, Cookie: 1500 * time.Millisecond}}, Options{})
+	const life = 20 * time.Second
+	s := mustOpen(t, address(t), session.Settings{Lives: session.Lives{Named: life, Cookie: life}}, Options{})
 	k := keyOf("x")
-	st, _, err := s.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
+	var first time.Time
+	begin := func() {
+		st, _, err := s.New(ctx, k, session.Named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = st.LastUsed
 	}
-	first := st.LastUsed
-	for {
+	begin()
+	for ; ; time.Sleep(20 * time.Millisecond) {
 		page, err := s.List(ctx, session.Query{})
-		if err != nil || page.Total != 1 {
-			t.Fatalf("%+v, %v", page, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total == 0 { // on a machine so slow that it expired
+			begin()
+			continue
 		}
 		// If the row moved by less than a part, a Get did not write it.
-		if by := page.Sessions[0].LastUsed.Sub(first); by > 0 && by < st.Expires.Sub(st.LastUsed)/parts {
+		if by := page.Sessions[0].LastUsed.Sub(first); by > 0 && by < life/parts {
 			return
 		} else if by > 0 {
 			first = page.Sessions[0].LastUsed
 		}
-		if _, err := s.Get(ctx, k); err != nil {
-			t.Fatal(err) // sessions live as long as they are used
+		if _, err := s.Get(ctx, k); err != nil && fault.CodeOf(err) != fault.NotFound {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }

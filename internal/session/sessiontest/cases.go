@@ -155,7 +155,7 @@ func incarnationsDiffer(b *bench) {
 		note(st)
 		b.clear(k)
 		note(b.openSession(k))
-		if i%10 == 0 {
+		if i%40 == 0 {
 			b.clear(k)
 			b.reopen()
 		}
@@ -817,7 +817,7 @@ func sweep(b *bench) {
 func sweepRace(b *bench) {
 	life := b.settings.Lives.Of(session.Named)
 	k := key("x")
-	for range 200 {
+	for range 80 {
 		st := b.openSession(k)
 		// In the last millisecond a use and the sweep race: if the use finds the
 		// session, the session stays.
@@ -947,7 +947,7 @@ func listingRace(b *bench) {
 			}
 		})
 	}
-	for range 20 {
+	for range 10 {
 		seen := map[session.Key]int{}
 		all, err := listAll(b.store, "", 8)
 		if err != nil {
@@ -1005,31 +1005,30 @@ func uploadsHoldNothing(b *bench) {
 		st := b.openSession(key(fmt.Sprint(i)))
 		uploads = append(uploads, st)
 	}
-	soon := b.soon()
 	for i, up := range uploads {
 		k := up.Key
 		var err error
 		switch i % 5 {
 		case 0:
-			_, _, err = b.store.Open(soon, k, session.Named)
+			_, _, err = b.store.Open(ctx, k, session.Named)
 		case 1:
-			_, _, err = b.store.New(soon, k, session.Named)
+			_, _, err = b.store.New(ctx, k, session.Named)
 		case 2:
-			_, err = b.store.Clear(soon, k)
+			_, err = b.store.Clear(ctx, k)
 		case 3:
-			_, err = b.store.Get(soon, k)
+			_, err = b.store.Get(ctx, k)
 		case 4:
-			_, _, err = b.store.Attach(soon, k, bolOf(up.Incarnation, NewInput("faster.pdf")))
+			_, _, err = b.store.Attach(ctx, k, bolOf(up.Incarnation, NewInput("faster.pdf")))
 		}
 		if err != nil {
 			b.Errorf("while an upload to the session is under way: %v", err)
 		}
 	}
-	if _, _, err := b.store.Open(soon, key("another"), session.Named); err != nil {
+	if _, _, err := b.store.Open(ctx, key("another"), session.Named); err != nil {
 		b.Error(err)
 	}
 	for i, up := range uploads {
-		_, _, err := b.store.Attach(soon, up.Key, bolOf(up.Incarnation, NewInput("1.pdf")))
+		_, _, err := b.store.Attach(ctx, up.Key, bolOf(up.Incarnation, NewInput("1.pdf")))
 		if over := i%5 == 1 || i%5 == 2; over != (fault.CodeOf(err) == session.Superseded) {
 			b.Errorf("upload %d: %v", i, err)
 		}
@@ -1037,7 +1036,7 @@ func uploadsHoldNothing(b *bench) {
 }
 
 func openRace(b *bench) {
-	for round := range 20 {
+	for round := range 10 {
 		k := key(fmt.Sprint(round))
 		var mu sync.Mutex
 		seen := map[session.Incarnation]int{}
@@ -1106,7 +1105,7 @@ func crossingRace(b *bench) {
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
-			for range 60 {
+			for range 30 {
 				st, _, err := b.store.Open(ctx, k, session.Named)
 				if err != nil {
 					b.Error(err)
@@ -1126,7 +1125,7 @@ func crossingRace(b *bench) {
 	}
 	for range 2 {
 		all.Go(func() {
-			for range 100 {
+			for range 50 {
 				if rand.IntN(2) == 0 {
 					b.store.New(ctx, k, session.Named)
 				} else {
@@ -1136,7 +1135,7 @@ func crossingRace(b *bench) {
 		})
 	}
 	all.Go(func() {
-		for range 2000 {
+		for range 600 {
 			st, err := b.store.Get(ctx, k)
 			if err != nil {
 				continue
@@ -1185,7 +1184,7 @@ func wholeStates(b *bench) {
 			}
 		})
 	}
-	for i := range 150 {
+	for i := range 60 {
 		name := fmt.Sprint(i)
 		b.attach(k, bolOf(st.Incarnation, NewInput(name), NewInput(name), NewInput(name)))
 		b.attach(k, ordersOf(st.Incarnation, NewInput(name)))
@@ -1255,10 +1254,10 @@ func check(b *bench) {
 }
 
 func linearizable(b *bench) {
-	l := Load{Clients: 8, Operations: 2500, Clock: b.clock, Life: b.settings.Lives.Of(session.Named), Cancel: true}
-	l.Rounds = 4
+	l := Load{Clients: 8, Operations: 1500, Clock: b.clock, Life: b.settings.Lives.Of(session.Named), Cancel: true}
+	l.Rounds = 2
 	if Long() {
-		l.Rounds, l.Clients = 60, 16
+		l.Rounds, l.Operations, l.Clients = 60, 2500, 16
 	}
 	l.Reopen = func() session.Store {
 		b.reopen()

@@ -394,13 +394,6 @@ func (b *bench) sweep(limit int) session.Expired {
 	}
 }
 
-// soon returns a context that ends only if a test hangs.
-func (b *bench) soon() context.Context {
-	c, cancel := context.WithTimeout(ctx, time.Minute)
-	b.Cleanup(cancel)
-	return c
-}
-
 // hostile are unusual but valid IDs, all different.
 var hostile = []string{
 	"../x", "../../etc/passwd", "/etc/passwd", `..\x`, "x/../y", ".", "..", "~", "-rf", "%2e%2e%2f", "con", "nul.db", "sessions.db", "LOCK",
