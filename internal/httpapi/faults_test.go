@@ -589,8 +589,14 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 							case <-time.After(time.Millisecond):
 							}
 						}
-						time.Sleep(50 * time.Millisecond)
-						kill(t, others, how.signal)
+						for { // again if the worker had not begun
+							select {
+							case <-done:
+								return
+							case <-time.After(50 * time.Millisecond):
+								kill(t, others, how.signal)
+							}
+						}
 					}()
 				}
 				a := p.do(t, r)
