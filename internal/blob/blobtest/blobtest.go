@@ -56,16 +56,16 @@ var cases = []testCase{
 	{"reading from anywhere", blobReadAt},
 	{"a reader that fails leaves nothing", blobFailedReader},
 	{"a context that ends leaves nothing", blobCancelled},
-	{"what is not there is not found", blobNotFound},
-	{"what is not what was stored is called damaged", blobDamaged},
-	{"deleting gives back, and deleting nothing is success", blobDelete},
+	{"a missing content is not found", blobNotFound},
+	{"a changed content is reported as damaged", blobDamaged},
+	{"deleting frees storage, and deleting a missing content succeeds", blobDelete},
 	{"an open content can be read to its end although it is deleted", blobDeleteOpen},
 	{"listing shows what is not pending, in order, in pages", blobList},
 	{"a content is pending until it is released or deleted, and a restart forgets that", blobPending},
 	{"many at once do not disturb each other", blobConcurrent},
 	{"the check leaves nothing", blobCheck},
 	{"a sweep while uploads go on deletes orphans only", blobSweep},
-	{"who claims the contents first has them", blobClaim},
+	{"the first claim of the contents wins", blobClaim},
 }
 
 // blobClaim is for stores that implement blob.Claimer; all present ones do.
@@ -126,9 +126,9 @@ func blobClaim(b *bench) {
 var importCases = []testCase{
 	{"an import stores under the key that is given", blobImport},
 	{"an import never writes over anything", blobImportTaken},
-	{"what is not what was to be imported is refused, and nothing stays", blobImportDamaged},
+	{"an import with other bytes is refused, and nothing stays", blobImportDamaged},
 	{"an imported content is pending like any other", blobImportPending},
-	{"of imports under one key at once, one stores", blobImportRace},
+	{"of concurrent imports under one key, one stores", blobImportRace},
 }
 
 type bench struct {
