@@ -138,6 +138,26 @@ func (c *Calendar) Date(d Dates, text string) (time.Time, bool) {
 	return p.day, !p.day.IsZero() && !p.timed && (p.other.IsZero() || p.sure)
 }
 
+// Written returns a date as it goes into the sheet. MMDDYYYY, MDDYYYY, ISO dates and
+// M/D/YYYY stay as they stand (DESIGN.md §4). A date in any other form, which a reader
+// of the sheet could take for another day, becomes MMDDYYYY. A text whose day is not
+// certain stays as it stands.
+func (c *Calendar) Written(d Dates, text string) string {
+	p := c.columns[d].day(text)
+	day := p.day
+	if day.IsZero() || !p.other.IsZero() && !p.sure {
+		return text
+	}
+	plain := func(layout, text string) bool {
+		at, err := time.Parse(layout, text)
+		return err == nil && at.Equal(day)
+	}
+	if plain("01022006", text) || plain("01022006", "0"+text) || plain("2006-01-02", text) || plain("1/2/2006", text) {
+		return text
+	}
+	return day.Format("01022006")
+}
+
 // Guess is Date, but takes the likelier day where day and month may be the other
 // way round; other is the other day then, and zero otherwise.
 func (c *Calendar) Guess(d Dates, text string) (day, other time.Time, ok bool) {
@@ -303,11 +323,18 @@ func (t *Table) dateNotes() []Note {
 		col := &c.columns[d]
 		header := t.columnOf(dateFields[d])
 		name := known[dateFields[d]].meaning
-		var unread found
+		var unread, rewritten found
 		for i := range t.Rows {
+			if text := d.text(&t.Rows[i]); text != "" && c.Written(d, text) != text {
+				rewritten.add(t.Rows[i].Number, text)
+			}
 			if text := d.text(&t.Rows[i]); text != "" && col.days[text].day.IsZero() {
 				unread.add(t.Rows[i].Number, text)
 			}
+		}
+		if rewritten.n > 0 {
+			notes = append(notes, Note{Kind: RewrittenDate, Info: true, Row: rewritten.row(), Column: header,
+				Message: fmt.Sprintf("%s is written as MMDDYYYY in the sheet in %s: the export has %s", name, rewritten.where(), rewritten.texts())})
 		}
 		if unread.n > 0 {
 			after := ""

@@ -118,3 +118,19 @@ func TestDateCellsOfAWorkbookAreMonthFirst(t *testing.T) {
 		t.Error("date cells are said to be ambiguous")
 	}
 }
+
+// Dates go into the sheet as they stand, if the sheet's readers cannot take them for
+// another day, and else as MMDDYYYY.
+func TestDatesInOtherFormsAreWrittenAsMMDDYYYY(t *testing.T) {
+	for text, want := range map[string]string{
+		"12192025": "12192025", "1192025": "1192025", "2025-12-19": "2025-12-19", "12/19/2025": "12/19/2025",
+		"19/12/2025": "12192025", "19.12.2025": "12192025", "19-Dec-2025": "12192025", "20251219": "12192025", "12/19/25": "12192025",
+		"2025-12-19T00:00:00-05:00": "12192025", "12/19/2025 12:00:00 AM": "12192025",
+		"soon": "soon", "": "", "03/04/25": "03/04/25", // nothing says which is the month
+	} {
+		table := &Table{Rows: []Row{{Number: 2, CancelDate: text}}}
+		if got := table.Calendar().Written(CancelDates, text); got != want {
+			t.Errorf("%q is written as %q, want %q", text, got, want)
+		}
+	}
+}

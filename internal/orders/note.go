@@ -22,6 +22,7 @@ const (
 	FilledDown      NoteKind = "filled_down"      // values of an order's first row were copied to its other rows
 	EmptyCells      NoteKind = "empty_cells"      // cells are empty that the sheet needs
 	UnreadDate      NoteKind = "unread_date"      // a date column holds something that was not read as a date
+	RewrittenDate   NoteKind = "rewritten_date"   // for information: the sheet has MMDDYYYY instead
 	AmbiguousDate   NoteKind = "ambiguous_date"   // day and month may be the other way round
 )
 

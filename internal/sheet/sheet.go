@@ -119,13 +119,13 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 	s := &Sheet{Document: doc, Orders: table}
 	if table == nil {
 		s.dates = (&orders.Table{}).Calendar()
-		s.Rows = fill(doc, entries, false)
+		s.Rows = fill(doc, entries, s.dates, false)
 	} else {
 		unclaimed := pair(doc, entries, table)
 		lonely := unmatched(entries)
 		s.dates = table.Calendar()
 		s.Notes = joinNotes(entries, arrangeBy(entries, s.dates), table)
-		s.Rows = fill(doc, entries, true)
+		s.Rows = fill(doc, entries, s.dates, true)
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()
 	}
@@ -141,7 +141,7 @@ type load struct {
 }
 
 // fill makes the rows, in the order of the entries.
-func fill(doc *bol.Document, entries []entry, merged bool) []Row {
+func fill(doc *bol.Document, entries []entry, dates *orders.Calendar, merged bool) []Row {
 	loads := make([]load, len(doc.Bills))
 	for i := range entries {
 		// A bill may have lines with no order row, or with several ship-tos; the
@@ -163,11 +163,11 @@ func fill(doc *bol.Document, entries []entry, merged bool) []Row {
 		c[invoiceNo] = b.Number.Text
 		c[style] = e.line.Style.Text
 		if o := e.order; o != nil {
-			c[orderDate] = o.InvoiceDate
+			c[orderDate] = dates.Written(orders.InvoiceDates, o.InvoiceDate)
 			c[shipToName] = o.ShipTo
 			c[purchaseOrderNo] = o.OrderNo
-			c[startDate] = o.DeliveryDate
-			c[cancelDate] = o.CancelDate
+			c[startDate] = dates.Written(orders.DeliveryDates, o.DeliveryDate)
+			c[cancelDate] = dates.Written(orders.CancelDates, o.CancelDate)
 		}
 		if !l.begun {
 			l.begun = true
