@@ -148,11 +148,13 @@ func (c *Calendar) Written(d Dates, text string) string {
 	if day.IsZero() || !p.other.IsZero() && !p.sure {
 		return text
 	}
-	plain := func(layout, text string) bool {
+	// Cells of one form are written alike, also those that both orders read as one day.
+	plain := func(layout, text, form string) bool {
 		at, err := time.Parse(layout, text)
-		return err == nil && at.Equal(day)
+		f := c.columns[d].forms[form]
+		return err == nil && at.Equal(day) && (f == nil || f.read == monthFirst)
 	}
-	if plain("01022006", text) || plain("01022006", "0"+text) || plain("2006-01-02", text) || plain("1/2/2006", text) {
+	if plain("01022006", text, "8") || plain("01022006", "0"+text, "8") || plain("2006-01-02", text, "") || plain("1/2/2006", text, "/4") {
 		return text
 	}
 	return day.Format("01022006")

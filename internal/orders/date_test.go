@@ -133,4 +133,8 @@ func TestDatesInOtherFormsAreWrittenAsMMDDYYYY(t *testing.T) {
 			t.Errorf("%q is written as %q, want %q", text, got, want)
 		}
 	}
+	table := &Table{Rows: []Row{{Number: 2, CancelDate: "19/12/2025"}, {Number: 3, CancelDate: "02/02/2026"}}}
+	if got := table.Calendar().Written(CancelDates, "02/02/2026"); got != "02022026" {
+		t.Errorf("beside days that are first it is written as %q", got)
+	}
 }
