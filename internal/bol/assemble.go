@@ -117,6 +117,22 @@ func (r *Reader) Pages(files []File) *Pages {
 // there is text but no bill in a known layout.
 func (p *Pages) Document() (*Document, error) {
 	d := &Document{Files: p.Files}
+	again := map[int]bool{} // files that were there before
+	first := map[[32]byte]int{}
+	for i, sum := range p.Sums {
+		if sum == ([32]byte{}) {
+			continue
+		}
+		k, ok := first[sum]
+		if !ok {
+			first[sum] = i
+			continue
+		}
+		again[i] = true
+		d.Problems = append(d.Problems, Problem{Kind: DuplicateFile, File: i, Message: fmt.Sprintf(
+			"document %d, %s, has the same content as document %d, %s; it was counted once",
+			i+1, filepath.Base(p.Files[i].Name), k+1, filepath.Base(p.Files[k].Name))})
+	}
 	// Pages of one number belong together; a page without one stands alone.
 	var groups [][]*reading
 	group := map[string]int{}
@@ -126,6 +142,7 @@ func (p *Pages) Document() (*Document, error) {
 			d.Problems = append(d.Problems, n)
 		}
 		switch {
+		case again[rd.file]:
 		case rd.damage != "":
 			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
 		case rd.blank:
@@ -333,7 +350,7 @@ func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m
 			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r, files))))
 			continue
 		} else {
-			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r, files))))
+			add(r.about(DifferingPage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", page, where(first, r, files))))
 		}
 		seen[c] = r
 		kept = append(kept, r)

@@ -169,6 +169,8 @@ const (
 	UnreadTotal   ProblemKind = "unread_total"   // a printed total that is not a number
 	MissingPage   ProblemKind = "missing_page"   // "Page n of m" that is in no file
 	DuplicatePage ProblemKind = "duplicate_page" // the same page of a bill twice
+	DifferingPage ProblemKind = "differing_page" // one page of a bill twice, with other content; both are counted
+	DuplicateFile ProblemKind = "duplicate_file" // one file twice, by its content
 	NoNumber      ProblemKind = "no_number"      // a bill's page without a readable number
 	NoTextOnPage  ProblemKind = "no_text"        // a page without text: a scan or a picture
 	NotABill      ProblemKind = "not_a_bill"     // a page with text in no known layout

@@ -15,7 +15,11 @@ import (
 // Encode and DecodePages store them.
 type Pages struct {
 	// Files are the documents that the pages come from.
-	Files    []File
+	Files []File
+	// Sums are the SHA-256 of the files, by which Document finds those that are there
+	// twice; zero, or missing at the end, where they are not known. They are not
+	// encoded.
+	Sums     [][32]byte
 	readings []*reading
 }
 

@@ -158,10 +158,12 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 	})
 }
 
-// readBills reads each PDF of bills by itself. The fault of one names it.
+// readBills reads each PDF of bills by itself. The fault of one names it, and
+// says what became of the others.
 func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
 	var readings []reading
 	var before intake.Progress
+	errs := make([]error, len(files))
 	for i := range files {
 		r, err := d.readFile(ctx, files[i], func(p intake.Progress) {
 			if progress != nil {
@@ -169,12 +171,18 @@ func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func
 			}
 		})
 		if err != nil {
-			return nil, err
+			if errs[i] = err; intake.Ends(err) {
+				return nil, err
+			}
+			continue
 		}
 		before.Pages += r.doc.PageCount()
 		before.Bills += len(r.doc.Bills)
 		before.Lines += r.doc.Lines()
 		readings = append(readings, r)
+	}
+	if err := intake.Fates(files, errs); err != nil {
+		return nil, err
 	}
 	return readings, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/blob/files"
+	"tallyman/internal/bol"
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
@@ -537,5 +538,50 @@ func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testi
 	fresh.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
 	if _, err := fresh.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); fault.CodeOf(err) != session.Superseded {
 		t.Errorf("after a reset: %v", err)
+	}
+}
+
+func TestOneFileTwiceIsCountedAndSaidOnce(t *testing.T) {
+	p := newPlace(t)
+	ship := newShipment(t, 1)
+	st, err := p.Open(t.Context(), key("twice"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	once := p.csv(t, st)
+	if st, err = p.attachBills(t.Context(), st, true, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if p.csv(t, st) != once {
+		t.Error("the sheet is another one")
+	}
+	s, err := p.Sheet(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := s.ToCheck(); len(found) != 1 || found[0].Kind != string(bol.DuplicateFile) || found[0].Severity.Strict() {
+		t.Errorf("the findings are %v", found)
+	}
+}
+
+func TestOfOneBadFileAmongSeveralTheFateOfEachIsTold(t *testing.T) {
+	p := newPlace(t)
+	ship := newShipment(t, 1)
+	st, err := p.Open(t.Context(), key("fates"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := func(name string) file { return upload(name, []byte("Dear Sir")) }
+	_, err = p.attachBills(t.Context(), st, false, []file{bad("x.pdf"), upload("good.pdf", ship.bills), bad("y.pdf")}, nil)
+	if fault.CodeOf(err) != fault.NotAPDF {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"x.pdf: the file is not a PDF", "; good.pdf: read", "; y.pdf: the file is not a PDF"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
 	}
 }

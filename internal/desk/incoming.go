@@ -162,6 +162,9 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	for _, r := range readings {
 		all.Append(r.pages)
 	}
+	for _, f := range in.of(session.BOL) {
+		all.Sums = append(all.Sums, f.ref.SHA256)
+	}
 	doc, err := all.Document()
 	if err != nil {
 		return nil, err

@@ -296,6 +296,9 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 		}
 		all.Append(pages)
 	}
+	for _, in := range st.BOL {
+		all.Sums = append(all.Sums, in.Content.SHA256)
+	}
 	return all.Document()
 }
 

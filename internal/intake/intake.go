@@ -8,6 +8,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -179,11 +181,11 @@ func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress
 func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress)) (*bol.Pages, error) {
 	reader := bol.NewReader()
 	docs := make([]bol.File, len(files))
-	name := func(i int, err error) error {
-		if len(files) > 1 {
-			return fault.In(files[i].Name, err)
-		}
-		return err
+	errs := make([]error, len(files))
+	sums := make([][32]byte, len(files))
+	sizes := map[int64]int{}
+	for _, f := range files {
+		sizes[f.Size]++
 	}
 	var turn sync.Mutex
 	for i, f := range files {
@@ -200,11 +202,64 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 			return nil
 		})
 		if err != nil {
-			return nil, name(i, err)
+			if len(files) == 1 {
+				return nil, err
+			}
+			errs[i] = fault.In(f.Name, err)
+			if Ends(err) {
+				return nil, errs[i]
+			}
+			continue
 		}
 		docs[i] = bol.File{Name: f.Name, Pages: pages}
+		if sizes[f.Size] > 1 {
+			h := sha256.New()
+			if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.Size)); err != nil {
+				return nil, fault.New(fault.Unreadable, "%s cannot be read: %w", f.Name, err)
+			}
+			h.Sum(sums[i][:0])
+		}
 	}
-	return reader.Pages(docs), nil
+	if err := Fates(files, errs); err != nil {
+		return nil, err
+	}
+	all := reader.Pages(docs)
+	all.Sums = sums
+	return all, nil
+}
+
+// Ends reports whether a fault of one file ends the reading of those after it: it
+// concerns them, too.
+func Ends(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.EmptyFile, fault.NoText, fault.NoBills, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
+		return false
+	}
+	return true
+}
+
+// Fates returns nil if there is no fault, and else the first one, with what became of
+// every other file after its message.
+func Fates(files []File, errs []error) error {
+	first := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if first < 0 {
+		return nil
+	}
+	var f *fault.Error
+	if len(files) == 1 || !errors.As(errs[first], &f) {
+		return errs[first]
+	}
+	all := *f
+	for i, err := range errs {
+		switch {
+		case i == first:
+		case err != nil:
+			all.Message += "; " + err.Error()
+		default:
+			all.Message += "; " + files[i].Name + ": read, but no sheet is made unless all files are read"
+		}
+	}
+	return &all
 }
 
 // Picture renders one page of a PDF; see pdf.Reader.Picture.

@@ -281,7 +281,7 @@ func TestAPageThatIsThereTwice(t *testing.T) {
 		s.Pages = append(s.BillPages(), sample.Page{Bill: &other, N: 2, M: 3})
 		d := read(t, r, written(t, s.WritePDF))
 		only(t, d, b.Number, bol.Mismatched)
-		if p := problem(t, d, bol.DuplicatePage); !strings.HasSuffix(p.Message, "and they differ; both were counted") {
+		if p := problem(t, d, bol.DifferingPage); !strings.HasSuffix(p.Message, "and they differ; both were counted") {
 			t.Errorf("it says %q", p.Message)
 		}
 	})

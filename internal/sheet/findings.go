@@ -103,6 +103,8 @@ var kindsOfFindings = map[string]about{
 	string(bol.UnreadTotal):   {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
 	string(bol.MissingPage):   {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
 	string(bol.DuplicatePage): {Notice, "Page twice", "Nothing to do if the page was copied by mistake."},
+	string(bol.DifferingPage): {Warning, "Page twice, and they differ", "Compare both pages, and take the one that is wrong out of the document: the lines of both are in the sheet."},
+	string(bol.DuplicateFile): {Notice, "File twice", "Nothing to do if the file was given twice by mistake."},
 	string(bol.NoNumber):      {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
 	string(bol.NoTextOnPage):  {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
 	string(bol.NotABill):      {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
