@@ -70,13 +70,16 @@ type Created struct {
 
 // Bills is the answer to UploadBills. The figures are of all bills in the session.
 type Bills struct {
-	Filename   string   `json:"filename"`
-	SessionID  string   `json:"session_id"`
-	Pages      int      `json:"pages"`
-	Bills      int      `json:"bills"`
-	Lines      int      `json:"lines"`
-	Reconciled int      `json:"reconciled"`
-	Warnings   []string `json:"warnings"`
+	Filename   string `json:"filename"`
+	SessionID  string `json:"session_id"`
+	Pages      int    `json:"pages"`
+	Bills      int    `json:"bills"`
+	Lines      int    `json:"lines"`
+	Reconciled int    `json:"reconciled"`
+	Mismatched int    `json:"mismatched"`
+	Unchecked  int    `json:"unchecked"`
+	// Warnings are sentences about what a person should look at.
+	Warnings []string `json:"warnings"`
 }
 
 // Orders is the answer to UploadOrders.
@@ -87,6 +90,12 @@ type Orders struct {
 	UnmatchedLines  int    `json:"unmatched_lines"`
 	UnmatchedOrders int    `json:"unmatched_orders"`
 	NearMisses      int    `json:"near_misses"`
+	// State is "joined", or "wrong_orders" if the export looks like that of another
+	// shipment; Reason then says why.
+	State  string `json:"state"`
+	Reason string `json:"reason"`
+	// Warnings are sentences about what a person should look at in the sheet.
+	Warnings []string `json:"warnings"`
 }
 
 // Cleared is the answer to Clear.

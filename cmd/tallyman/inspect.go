@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tallyman/internal/atomicfile"
@@ -11,6 +12,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/overlay"
+	"tallyman/internal/sheet"
 )
 
 const inspectHelp = `Draws one page of a PDF of bills with everything that was read marked on it: the
@@ -77,9 +79,9 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	if err := out.Commit(); err != nil {
 		return exitFailed, err
 	}
-	for _, p := range doc.Problems {
-		if p.Page == number {
-			fmt.Fprintln(std.err, visible(p.Message))
+	for _, f := range sheet.Make(doc, nil).ToCheck() {
+		if slices.ContainsFunc(f.Places, func(p sheet.PlaceView) bool { return p.Page == number }) {
+			fmt.Fprintln(std.err, visible(f.String()))
 		}
 	}
 	return exitOK, nil

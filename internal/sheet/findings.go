@@ -372,6 +372,13 @@ func (f *finder) note(o orders.Note) {
 	}
 	if o.Row > 0 {
 		n.OrderRows = []int{o.Row}
+		// Where names the row, and the text need not begin with it again.
+		row := fmt.Sprintf("row %d", o.Row)
+		if rest, ok := strings.CutPrefix(n.Text, row+": "); ok {
+			n.Text = rest
+		} else if rest, ok := strings.CutPrefix(n.Text, row+", column "); ok {
+			n.Text = "column " + rest
+		}
 	}
 	f.add(n)
 }

@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,24 @@ func TestOrdersOfAnotherShipmentAreOneFinding(t *testing.T) {
 		}
 		if c.name == "nothing fits" && !strings.Contains(s.Match.Reason, "0 of 20 lines matched, and 0 of 20 bills are in the order export") {
 			t.Error(s.Match.Reason)
+		}
+	}
+}
+
+func TestTheRowOfANoteIsSaidOnce(t *testing.T) {
+	for message, want := range map[string]string{
+		"row 23: it is odd":                    "Order export: order row 23: it is odd.",
+		`row 23, column C ("Style"): it is so`: `Order export: order row 23: column C ("Style"): it is so.`,
+		"rows 23 and 24: they are odd":         "Order export: order row 23: rows 23 and 24: they are odd.",
+		"row 230: it is another":               "Order export: order row 23: row 230: it is another.",
+	} {
+		doc, _ := mixed()
+		orderTable := table(order("G1", "A", "1", "5", "ROSS", ""))
+		orderTable.Notes = []orders.Note{{Kind: "odd", Row: 23, Message: message}}
+		s := Make(doc, orderTable)
+		i := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == "odd" })
+		if got := s.Findings[i].String(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
