@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"codeberg.org/go-pdf/fpdf"
+
+	"tallyman/internal/page"
 )
 
 // WritePDF writes the document. fpdf builds it in memory first: about 80 kB per page.
@@ -42,6 +44,8 @@ type drawing struct {
 	// each text would double the size of the content.
 	face  face
 	scale float64 // horizontal scaling, percent
+	// seen, if not nil, takes the words of the page, and nothing is drawn.
+	seen *page.Page
 }
 
 // face is a built-in font.
@@ -215,6 +219,10 @@ func (d *drawing) fixed(at place, style string, size float64, text string) {
 func (d *drawing) barcode(at place, text string) {
 	const size, scale = 28, 63.67
 	d.font(face{"Courier", "", size}, scale)
+	if d.seen != nil {
+		d.see(at, size, text)
+		return
+	}
 	d.pdf.SetTextRenderingMode(3) // invisible
 	d.pdf.Text(at.x, pageHeight-at.y, text)
 	d.pdf.SetTextRenderingMode(0)
@@ -223,6 +231,10 @@ func (d *drawing) barcode(at place, text string) {
 // text prints a text in the current font on a background of the given width, which
 // hides the rules behind it as on real bills.
 func (d *drawing) text(at place, size float64, gray bool, width float64, text string) {
+	if d.seen != nil {
+		d.see(at, size, text)
+		return
+	}
 	const descent, leading = 2.76, 1
 	d.fill(gray)
 	d.pdf.Rect(at.x, pageHeight-(at.y-descent+size+leading), width, size+leading, "F")
@@ -253,6 +265,9 @@ func (d *drawing) font(f face, scale float64) {
 }
 
 func (d *drawing) image(x, y, w, h float64) {
+	if d.seen != nil {
+		return
+	}
 	d.pdf.ImageOptions("logo", x, pageHeight-y-h, w, h, false, fpdf.ImageOptions{ImageType: "PNG"}, 0, "")
 }
 

@@ -1,0 +1,36 @@
+// Silence changes sound documents and order exports at random and counts what becomes
+// of the load sheet: right, told or silent; see package testing/silence. It needs
+// nothing but a processor, and says for each silent one how to repeat it.
+//
+//	go run ./bench/silence [--seed 1] [--mutations 20000]
+//
+// It exits with 1 if any was silent.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"tallyman/internal/testing/silence"
+)
+
+func main() {
+	var o silence.Options
+	pflag.Uint64Var(&o.Seed, "seed", 1, "choose among the mutations")
+	pflag.IntVar(&o.Mutations, "mutations", 20_000, "try `N` mutations")
+	pflag.Parse()
+	r, err := silence.Run(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/silence:", err)
+		os.Exit(2)
+	}
+	for _, s := range r.Silent {
+		fmt.Println(s)
+	}
+	r.Write(os.Stdout)
+	if len(r.Silent) > 0 {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,552 @@
+package silence
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/page"
+	"tallyman/internal/sample"
+)
+
+// documents are what can become of a document.
+var documents = []mutation{
+	{"document: drop a row", (*trial).dropRow},
+	{"document: double a row", (*trial).doubleRow},
+	{"document: hide a row", (*trial).hideRow},
+	{"document: print a row again beside itself", (*trial).shadowRow},
+	{"document: hide a word", (*trial).hideWord},
+	{"document: cut a number", (*trial).cutNumber},
+	{"document: cut a text", (*trial).cutText},
+	{"document: change a digit", (*trial).changeDigit},
+	{"document: change a text", (*trial).changeText},
+	{"document: change a total", (*trial).changeTotal},
+	{"document: change the number of a page", (*trial).changePageNumber},
+	{"document: shift a cell", (*trial).shiftCell},
+	{"document: shift a row", (*trial).shiftRow},
+	{"document: shift a column", (*trial).shiftColumn},
+	{"document: shift or scale a page", (*trial).shiftPage},
+	{"document: swap two cells of a column", (*trial).swapInColumn},
+	{"document: swap two cells of a row", (*trial).swapInRow},
+	{"document: tear a word in two", (*trial).tearWord},
+	{"document: drop a page", (*trial).dropPage},
+	{"document: add a page", (*trial).addPage},
+	{"document: double a page", (*trial).doublePage},
+	{"document: shuffle the pages", (*trial).shufflePages},
+	{"document: blank a page", (*trial).blankPage},
+}
+
+// row is a row of a page's table: the line that it prints, and its words by column,
+// as indexes in the page's words.
+type row struct {
+	page, bill, line int
+	cells            [8][]int
+}
+
+// firstRow is the baseline of the first row of a table, and pitch the distance of rows.
+const firstRow, pitch = 355.585, 11.756
+
+// rows are those of all pages.
+func (t *trial) rows() (out []row) {
+	for p, leaf := range t.paper.BillPages() {
+		bill := slices.Index(t.paper.Bills, leaf.Bill)
+		for n := range min(sample.RowsPerPage, len(leaf.Bill.Lines)-(leaf.N-1)*sample.RowsPerPage) {
+			r := row{page: p, bill: bill, line: (leaf.N-1)*sample.RowsPerPage + n}
+			for i, w := range t.pages[p].Words {
+				if math.Abs(float64(w.Base)-firstRow-float64(n)*pitch) < 1 {
+					c := 0
+					for c+1 < 8 && w.Box.X0 >= bol.Straight.Table.Columns[c+1].Left-1 {
+						c++
+					}
+					r.cells[c] = append(r.cells[c], i)
+				}
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// all are the indexes of a row's words.
+func (r *row) all() []int { return slices.Concat(r.cells[:]...) }
+
+func (t *trial) row() row { return pick(t, t.rows()) }
+
+func pick[T any](t *trial, from []T) T { return from[t.IntN(len(from))] }
+
+func (t *trial) words(p int) []page.Word { return t.pages[p].Words }
+
+// figures are the columns of numbers.
+var figures = []sample.Column{sample.Cartons, sample.Pieces, sample.Volume, sample.Weight}
+
+// move moves a word.
+func move(w *page.Word, dx, dy float32) {
+	w.Base += dy
+	w.Box = page.Box{X0: w.Box.X0 + dx, Y0: w.Box.Y0 + dy, X1: w.Box.X1 + dx, Y1: w.Box.Y1 + dy}
+	w.Edges = slices.Clone(w.Edges)
+	for i := range w.Edges {
+		w.Edges[i] += dx
+	}
+}
+
+// hide removes words from a page.
+func (t *trial) hide(p int, indexes ...int) {
+	var left []page.Word
+	for i, w := range t.words(p) {
+		if !slices.Contains(indexes, i) {
+			left = append(left, w)
+		}
+	}
+	t.pages[p].Words = left
+}
+
+// about names a word for people.
+func about(p int, w page.Word) string {
+	return fmt.Sprintf("page %d, %q at %.0f, %.0f", p+1, w.Text, w.Box.X0, w.Base)
+}
+
+func (t *trial) dropRow() string {
+	b := pick(t, t.paper.Bills)
+	i := t.IntN(len(b.Lines))
+	b.Lines = slices.Delete(b.Lines, i, i+1)
+	t.layOut()
+	return fmt.Sprintf("line %d of bill %s", i+1, b.Number)
+}
+
+func (t *trial) doubleRow() string {
+	b := pick(t, t.paper.Bills)
+	i := t.IntN(len(b.Lines))
+	b.Lines = slices.Insert(b.Lines, t.IntN(len(b.Lines)+1), b.Lines[i])
+	t.layOut()
+	return fmt.Sprintf("line %d of bill %s", i+1, b.Number)
+}
+
+func (t *trial) hideRow() string {
+	r := t.row()
+	t.hide(r.page, r.all()...)
+	return fmt.Sprintf("page %d, line %d", r.page+1, r.line+1)
+}
+
+func (t *trial) shadowRow() string {
+	r := t.row()
+	dx, dy := t.Float32()*8-4, t.Float32()*8-4
+	for _, i := range r.all() {
+		w := t.words(r.page)[i]
+		move(&w, dx, dy)
+		t.pages[r.page].Words = append(t.pages[r.page].Words, w)
+	}
+	return fmt.Sprintf("page %d, line %d, by %.2f, %.2f", r.page+1, r.line+1, dx, dy)
+}
+
+func (t *trial) hideWord() string {
+	p := t.IntN(len(t.pages))
+	i := t.IntN(len(t.words(p)))
+	if t.IntN(2) == 0 {
+		r := t.row()
+		p, i = r.page, pick(t, r.all())
+	}
+	what := about(p, t.words(p)[i])
+	t.hide(p, i)
+	return what
+}
+
+// cut takes a word's first or last characters away.
+func (t *trial) cut(w *page.Word) {
+	n := utf8.RuneCountInString(w.Text)
+	l, r := w.Split(1 + t.IntN(n-1))
+	*w = l
+	if t.IntN(2) == 0 {
+		*w = r
+	}
+}
+
+// figure chooses a figure of a line or, once in five, of the foot.
+func (t *trial) figure() (p, i int, ok bool) {
+	if t.IntN(5) == 0 {
+		return t.total()
+	}
+	r := t.row()
+	cell := r.cells[pick(t, figures)]
+	if len(cell) == 0 {
+		return 0, 0, false
+	}
+	return r.page, cell[len(cell)-1], true
+}
+
+// total chooses one of the totals.
+func (t *trial) total() (p, i int, ok bool) {
+	var found [][2]int
+	for p := range t.pages {
+		for i, w := range t.words(p) {
+			if (math.Abs(float64(w.Base)-613.6) < 1 || math.Abs(float64(w.Base)-631.6) < 1 && w.Box.X0 > 500) && strings.Trim(w.Text, "0123456789.,") == "" {
+				found = append(found, [2]int{p, i})
+			}
+		}
+	}
+	f := pick(t, found)
+	return f[0], f[1], true
+}
+
+func (t *trial) cutNumber() string {
+	p, i, ok := t.figure()
+	if !ok || utf8.RuneCountInString(t.words(p)[i].Text) < 2 {
+		return ""
+	}
+	w := &t.words(p)[i]
+	before := about(p, *w)
+	t.cut(w)
+	return before + " to " + w.Text
+}
+
+func (t *trial) cutText() string {
+	t.merged = true
+	r := t.row()
+	cell := r.cells[sample.Style]
+	if len(cell) == 0 {
+		return ""
+	}
+	w := &t.words(r.page)[cell[0]]
+	before := about(r.page, *w)
+	t.cut(w)
+	return before + " to " + w.Text
+}
+
+// otherDigit changes a digit of a text; "" if it has none.
+func (t *trial) otherDigit(text string) string {
+	b := []byte(text)
+	for range 20 {
+		if i := t.IntN(len(b)); b[i] >= '0' && b[i] <= '9' {
+			b[i] = '0' + (b[i]-'0'+byte(1+t.IntN(9)))%10
+			return string(b)
+		}
+	}
+	return ""
+}
+
+// tenths is a printed weight in tenths of a pound.
+func tenths(text string) int {
+	n, _ := strconv.Atoi(strings.NewReplacer(",", "", ".", "").Replace(text))
+	return n
+}
+
+// within reports whether a bill's printed weight or cube is off the sum of its lines by
+// what rounding explains: half a unit for each line.
+func within(printed int, b *sample.Bill, of func(*sample.Line) int) bool {
+	for i := range b.Lines {
+		printed -= of(&b.Lines[i])
+	}
+	return 2*max(printed, -printed) <= len(b.Lines)
+}
+
+func weight(l *sample.Line) int { return l.Weight }
+func volume(l *sample.Line) int { return l.Volume }
+
+// like returns the true sample once more, for a change that is within rounding.
+func (t *trial) like(bill int) *sample.Bill {
+	s := *t.truth
+	s.Bills = slices.Clone(s.Bills)
+	b := *s.Bills[bill]
+	b.Lines = slices.Clone(b.Lines)
+	s.Bills[bill] = &b
+	t.near = &s
+	return &b
+}
+
+func (t *trial) changeDigit() string {
+	r := t.row()
+	c := pick(t, figures)
+	cell := r.cells[c]
+	if len(cell) == 0 {
+		return ""
+	}
+	w := &t.words(r.page)[cell[len(cell)-1]]
+	before := about(r.page, *w)
+	if w.Text = t.otherDigit(w.Text); w.Text == "" {
+		return ""
+	}
+	if c == sample.Weight {
+		if b := t.like(r.bill); true {
+			b.Lines[r.line].Weight = tenths(w.Text)
+			if !within(b.Weight, b, weight) {
+				t.near = nil
+			}
+		}
+	}
+	return before + " to " + w.Text
+}
+
+func (t *trial) changeTotal() string {
+	p, i, _ := t.total()
+	w := &t.words(p)[i]
+	before := about(p, *w)
+	w.Text = t.otherDigit(w.Text)
+	bill := slices.Index(t.paper.Bills, t.paper.BillPages()[p].Bill)
+	b := t.like(bill)
+	switch n := tenths(w.Text); {
+	case w.Base > 620 && within(n, b, volume):
+		b.Cube = n
+	case w.Base < 620 && w.Box.X0 > 500 && within(n, b, weight):
+		b.Weight = n
+	default:
+		t.near = nil
+	}
+	return before + " to " + w.Text
+}
+
+func (t *trial) changeText() string {
+	r := t.row()
+	b := t.truth.Bills[r.bill]
+	if t.IntN(3) > 0 {
+		w := &t.words(r.page)[r.cells[sample.Style][0]]
+		before := about(r.page, *w)
+		w.Text = t.otherDigit(w.Text)
+		b.Lines[r.line].Style = w.Text
+		return before + " to " + w.Text
+	}
+	for i := range t.words(r.page) {
+		if w := &t.words(r.page)[i]; w.Text == b.Number {
+			before := about(r.page, *w)
+			w.Text = t.otherDigit(w.Text)
+			if len(b.Lines) <= sample.RowsPerPage {
+				b.Number = w.Text
+			}
+			return before + " to " + w.Text
+		}
+	}
+	return ""
+}
+
+func (t *trial) changePageNumber() string {
+	p := t.IntN(len(t.pages))
+	for i := range t.words(p) {
+		if w := &t.words(p)[i]; math.Abs(float64(w.Base)-95.8) < 1 && w.Box.X0 > 490 && strings.Trim(w.Text, "0123456789") == "" && t.IntN(2) == 0 {
+			before := about(p, *w)
+			w.Text = t.otherDigit(w.Text)
+			return before + " to " + w.Text
+		}
+	}
+	return ""
+}
+
+// shift is a distance: a little, up to some columns, or some whole rows.
+func (t *trial) shift() (dx, dy float32) {
+	switch t.IntN(4) {
+	case 0:
+		return t.Float32()*240 - 120, 0
+	case 1:
+		return 0, t.Float32()*24 - 12
+	case 2:
+		return 0, float32(pitch * float64(t.IntN(7)-3))
+	default:
+		return t.Float32()*60 - 30, t.Float32()*24 - 12
+	}
+}
+
+// shiftWords moves some words of a page.
+func (t *trial) shiftWords(p int, indexes []int, dx, dy float32) string {
+	if len(indexes) == 0 {
+		return ""
+	}
+	what := about(p, t.words(p)[indexes[0]])
+	for _, i := range indexes {
+		move(&t.words(p)[i], dx, dy)
+	}
+	return fmt.Sprintf("%s and %d more by %.2f, %.2f", what, len(indexes)-1, dx, dy)
+}
+
+func (t *trial) shiftCell() string {
+	r := t.row()
+	dx, dy := t.shift()
+	return t.shiftWords(r.page, r.cells[t.IntN(8)], dx, dy)
+}
+
+func (t *trial) shiftRow() string {
+	r := t.row()
+	dx, dy := t.shift()
+	// A row that comes to stand by itself elsewhere is a line there.
+	to, free := r.line, dx == 0
+	for _, o := range t.rows() {
+		d := r.line - o.line
+		if o.page != r.page || d == 0 {
+			continue
+		}
+		gap := float64(dy) + float64(d)*pitch // how far below the other row it comes to stand
+		free = free && math.Abs(gap) > pitch/2
+		switch {
+		case d < 0 && gap > 0:
+			to++
+		case d > 0 && gap < 0:
+			to--
+		}
+	}
+	if lines := t.truth.Bills[r.bill].Lines; free && to != r.line {
+		l := lines[r.line]
+		copy(lines[r.line:], lines[r.line+1:])
+		copy(lines[to+1:], lines[to:])
+		lines[to] = l
+	}
+	return t.shiftWords(r.page, r.all(), dx, dy)
+}
+
+func (t *trial) shiftColumn() string {
+	p, c := t.IntN(len(t.pages)), t.IntN(8)
+	var column []int
+	for _, r := range t.rows() {
+		if r.page == p {
+			column = append(column, r.cells[c]...)
+		}
+	}
+	dx, dy := t.shift()
+	return t.shiftWords(p, column, dx, dy)
+}
+
+func (t *trial) shiftPage() string {
+	p, k := t.IntN(len(t.pages)), 0.8+t.Float32()*0.4
+	dx, dy := t.Float32()*40-20, t.Float32()*40-20
+	for i := range t.words(p) {
+		w := &t.words(p)[i]
+		move(w, dx, dy)
+		w.Base, w.Size = w.Base*k, w.Size*k
+		w.Box = page.Box{X0: w.Box.X0 * k, Y0: w.Box.Y0 * k, X1: w.Box.X1 * k, Y1: w.Box.Y1 * k}
+		for j := range w.Edges {
+			w.Edges[j] *= k
+		}
+	}
+	return fmt.Sprintf("page %d by %.2f, %.2f, %.3f times as large", p+1, dx, dy, k)
+}
+
+func (t *trial) swapInColumn() string {
+	a, b := t.row(), t.row()
+	if a.bill != b.bill || a.line == b.line || a.page != b.page {
+		return ""
+	}
+	c := sample.Column(t.IntN(8))
+	dy := float32(pitch * float64(b.line-a.line))
+	for _, i := range a.cells[c] {
+		move(&t.words(a.page)[i], 0, dy)
+	}
+	for _, i := range b.cells[c] {
+		move(&t.words(a.page)[i], 0, -dy)
+	}
+	x, y := &t.truth.Bills[a.bill].Lines[a.line], &t.truth.Bills[a.bill].Lines[b.line]
+	switch c {
+	case sample.Cartons:
+		x.Cartons, y.Cartons = y.Cartons, x.Cartons
+	case sample.Style:
+		x.Style, y.Style = y.Style, x.Style
+	case sample.Pieces:
+		x.Pieces, y.Pieces = y.Pieces, x.Pieces
+	case sample.Weight:
+		x.Weight, y.Weight = y.Weight, x.Weight
+	}
+	return fmt.Sprintf("page %d, lines %d and %d, column %d", a.page+1, a.line+1, b.line+1, c)
+}
+
+func (t *trial) swapInRow() string {
+	r := t.row()
+	a, b := t.IntN(8), t.IntN(8)
+	if a == b || len(r.cells[a]) == 0 || len(r.cells[b]) == 0 {
+		return ""
+	}
+	words := t.words(r.page)
+	// A style is what its cell says, if that is a text.
+	for _, c := range [2][2]int{{a, b}, {b, a}} {
+		if c[0] == int(sample.Style) && !slices.Contains(figures, sample.Column(c[1])) {
+			var texts []string
+			for _, i := range r.cells[c[1]] {
+				texts = append(texts, words[i].Text)
+			}
+			t.truth.Bills[r.bill].Lines[r.line].Style = strings.Join(texts, " ")
+		}
+	}
+	dx := words[r.cells[b][0]].Box.X0 - words[r.cells[a][0]].Box.X0
+	t.shiftWords(r.page, r.cells[a], dx, 0)
+	t.shiftWords(r.page, r.cells[b], -dx, 0)
+	return fmt.Sprintf("page %d, line %d, columns %d and %d", r.page+1, r.line+1, a, b)
+}
+
+func (t *trial) tearWord() string {
+	p, i, ok := t.figure()
+	if r := t.row(); t.IntN(3) == 0 && len(r.cells[sample.Style]) > 0 {
+		p, i, ok = r.page, r.cells[sample.Style][0], true
+	}
+	if !ok || len(t.words(p)[i].Text) < 2 {
+		return ""
+	}
+	w := t.words(p)[i]
+	left, right := w.Split(1 + t.IntN(len(w.Text)-1))
+	dx := t.Float32() * 15
+	move(&left, -dx, 0)
+	t.pages[p].Words = slices.Insert(slices.Delete(t.words(p), i, i+1), i, left, right)
+	return fmt.Sprintf("%s, %q by %.2f", about(p, w), left.Text, dx)
+}
+
+func (t *trial) dropPage() string {
+	p := t.IntN(len(t.pages))
+	leaf := t.paper.BillPages()[p]
+	t.pages = slices.Delete(t.pages, p, p+1)
+	if leaf.M == 1 {
+		i := slices.Index(t.paper.Bills, leaf.Bill)
+		t.truth.Bills = slices.Delete(t.truth.Bills, i, i+1)
+	}
+	return fmt.Sprintf("page %d of %d", p+1, len(t.pages)+1)
+}
+
+func (t *trial) addPage() string {
+	t.paper.Pages = []sample.Page{
+		{Picture: true},
+		{Text: []string{"PACKING LIST", "CARTONS STYLE PIECES", "12 Q00007 144"}},
+		{Text: []string{"TERMS AND CONDITIONS", "1. The carrier shall not be liable."}},
+		{Bill: &sample.Bill{Number: t.paper.Bills[0].Number}, N: 1, M: 1},
+		{Bill: &sample.Bill{}, N: 1, M: 1},
+	}
+	more, err := t.paper.WordPages()
+	if err != nil {
+		panic(err) // the same layout as before
+	}
+	i, at := t.IntN(len(more)), t.IntN(len(t.pages)+1)
+	t.paper.Pages = nil
+	t.pages = slices.Insert(t.pages, at, more[i])
+	return fmt.Sprintf("added page %d at %d", i, at+1)
+}
+
+func (t *trial) doublePage() string {
+	// Bills are in the order of their first pages: the copy comes later.
+	p := t.IntN(len(t.pages))
+	at := p + 1 + t.IntN(len(t.pages)-p)
+	t.pages = slices.Insert(t.pages, at, t.pages[p])
+	return fmt.Sprintf("page %d at %d", p+1, at+1)
+}
+
+func (t *trial) shufflePages() string {
+	if len(t.pages) < 2 {
+		return ""
+	}
+	// The sheet without orders is in the order of the document.
+	t.merged = true
+	for _, b := range t.paper.Bills {
+		if len(b.Lines) <= sample.RowsPerPage {
+			continue
+		}
+		var of []int
+		for p, leaf := range t.paper.BillPages() {
+			if leaf.Bill == b {
+				of = append(of, p)
+			}
+		}
+		i, j := pick(t, of), pick(t, of)
+		t.pages[i], t.pages[j] = t.pages[j], t.pages[i]
+		return fmt.Sprintf("pages %d and %d", i+1, j+1)
+	}
+	return ""
+}
+
+func (t *trial) blankPage() string {
+	p := t.IntN(len(t.pages))
+	t.pages[p].Words = nil
+	return fmt.Sprintf("page %d", p+1)
+}
