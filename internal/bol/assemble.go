@@ -175,8 +175,14 @@ func (p *Pages) Document() (*Document, error) {
 	if len(groups) == 0 {
 		return nil, nothing(p.readings)
 	}
+	most := decimals{}
+	for _, rd := range p.readings {
+		for _, f := range Fields {
+			most[f] = max(most[f], rd.bill.sum(f).places)
+		}
+	}
 	for _, g := range groups {
-		b, problems := assemble(g, p.Files)
+		b, problems := assemble(g, p.Files, most)
 		d.Bills = append(d.Bills, b)
 		d.Problems = append(d.Problems, problems...)
 	}
@@ -263,8 +269,8 @@ func pageList(pages []int) string {
 }
 
 // assemble makes one bill of its pages, which are in the order of the document.
-// files are the documents that they come from.
-func assemble(pages []*reading, files []File) (*Bill, []Problem) {
+// files are the documents that they come from, most the decimals of all of them.
+func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) {
 	// A page that does not say which it is comes last; its n less one is the
 	// greatest of all.
 	pages = slices.Clone(pages)
@@ -315,7 +321,7 @@ func assemble(pages []*reading, files []File) (*Bill, []Problem) {
 		add(kept[0].about(MissingPage, fmt.Sprintf("%s of %d of %s %s missing", pageList(missing), m, kept[0].called(), are)))
 		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
 	}
-	b.reconcile(absent)
+	b.reconcile(absent, most)
 	return b, problems
 }
 

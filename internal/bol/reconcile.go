@@ -117,10 +117,6 @@ type total struct {
 	amount decimal.Decimal
 	places int32 // the most decimals that a line prints
 	lines  int   // lines that have the field
-	// slack is how far rounding can put the sum off: not at all for cartons and
-	// pieces, by half the last printed digit of each line for weight and volume
-	// (DESIGN.md §3).
-	slack decimal.Decimal
 }
 
 func (t total) text() string {
@@ -132,7 +128,6 @@ func (t total) text() string {
 
 func (b *Bill) sum(f Field) total {
 	var t total
-	var places [5]int64 // lines with so many decimals
 	for i := range b.Lines {
 		n := cellOf(&b.Lines[i], f)
 		if !n.Valid {
@@ -142,19 +137,28 @@ func (b *Bill) sum(f Field) total {
 		t.amount = t.amount.Add(amount)
 		t.places = max(t.places, -amount.Exponent())
 		t.lines++
-		places[min(max(-amount.Exponent(), 0), 4)]++
-	}
-	if f == Weight || f == Cube {
-		for n, lines := range places {
-			t.slack = t.slack.Add(decimal.New(5*lines, -int32(n)-1))
-		}
 	}
 	return t
 }
 
+// decimals are the most that the lines of a document print, by field.
+type decimals map[Field]int32
+
+// slack is how far rounding can put the sum of a field off: not at all for cartons
+// and pieces, by half the last printed digit of each line for weight and volume
+// (DESIGN.md §3). A document prints a column with the same decimals throughout: 12
+// among figures like 12.5 is not rounded to a whole pound, but 12.5 cut off.
+func (t total) slack(f Field, most decimals) decimal.Decimal {
+	if f != Weight && f != Cube {
+		return decimal.Decimal{}
+	}
+	return decimal.New(5*int64(t.lines), -max(t.places, most[f])-1)
+}
+
 // reconcile compares the bill's lines with its printed totals. absent says why
-// totals that are not there might be missing; it becomes the reason if any is.
-func (b *Bill) reconcile(absent string) {
+// totals that are not there might be missing; it becomes the reason if any is. most
+// are the decimals of the whole document.
+func (b *Bill) reconcile(absent string, most decimals) {
 	v := Verdict{Outcome: Reconciled}
 	var missing, unread []string
 	for _, f := range Fields {
@@ -168,7 +172,7 @@ func (b *Bill) reconcile(absent string) {
 				c.Difference = off.String()
 			}
 			c.State = Proved
-			if off.Abs().GreaterThan(sum.slack) {
+			if off.Abs().GreaterThan(sum.slack(f, most)) {
 				c.State = Differs
 				v.Outcome = Mismatched
 			}

@@ -69,6 +69,8 @@ func TestBillsAreReconciled(t *testing.T) {
 			"mismatched: cartons: the lines add up to 100, the bill prints 101"},
 		{"lines without a volume do not round it", "3 3 1.01 3.0", []string{"1 1 1.00 1.0", "1 1 . 1.0", "1 1 . 1.0"}, "",
 			"mismatched: cube: the lines add up to 1.00, the bill prints 1.01"},
+		{"a figure that is cut off does not round by half a pound", "2 2 2.00 33.2", []string{"1 1 1.00 10.5", "1 1 1.00 22"}, "",
+			"mismatched: weight: the lines add up to 32.5, the bill prints 33.2"},
 		{"whole pounds round by half a pound", "2 2 2.00 45.0", many(2, "1 1 1.00 22"), "", "reconciled"},
 		{"lines with empty cells", "2 48 2.61 20.3", []string{"2 . 2.61 .", ". 48 . 20.3"}, "", "reconciled"},
 
@@ -85,7 +87,7 @@ func TestBillsAreReconciled(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := billOf(tt.totals, tt.lines...)
-			b.reconcile(tt.absent)
+			b.reconcile(tt.absent, nil)
 			v := b.Verdict
 			got := string(v.Outcome)
 			if v.Reason != "" {

@@ -111,6 +111,9 @@ func (t *table) end() {
 			filled++
 		}
 		t.set(&l.Cells, cellIndex[c.Name], words)
+		if c.Name == "style" && strayed(words) {
+			t.problem(TextInTable, l.Style, "the style of a line holds two texts: %q", l.Style.Text)
+		}
 	}
 	whole := t.value(t.words)
 	l.Box = whole.Box
@@ -131,6 +134,20 @@ func (t *table) end() {
 		t.bill.Lines = append(t.bill.Lines, l)
 	}
 	t.cells = nil
+}
+
+// strayed reports whether one of the words of a cell has come there from elsewhere: it
+// stands further away than two spaces of a fixed-width type, or is printed over
+// another.
+func strayed(cell []*word) bool {
+	for i := 1; i < len(cell); i++ {
+		a, b := cell[i-1], cell[i]
+		gap := b.Box.X0 - a.Box.X1
+		if near(a.Base, b.Base, a.Size/4) && (gap > 1.4*a.Size || gap < -a.Size/4) {
+			return true
+		}
+	}
+	return false
 }
 
 // figures is how many of the line's columns of numbers are filled.

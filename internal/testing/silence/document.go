@@ -71,6 +71,16 @@ func (t *trial) rows() (out []row) {
 	return out
 }
 
+// rowOf returns the row in which a word stands.
+func (t *trial) rowOf(p int, w page.Word) (row, bool) {
+	for _, r := range t.rows() {
+		if all := r.all(); r.page == p && len(all) > 0 && t.words(p)[all[0]].Base == w.Base {
+			return r, true
+		}
+	}
+	return row{}, false
+}
+
 // all are the indexes of a row's words.
 func (r *row) all() []int { return slices.Concat(r.cells[:]...) }
 
@@ -199,6 +209,20 @@ func (t *trial) cutNumber() string {
 	w := &t.words(p)[i]
 	before := about(p, *w)
 	t.cut(w)
+	if r, ok := t.rowOf(p, *w); ok && w.Box.X0 > 540 {
+		b, n := t.like(r.bill), tenths(w.Text)
+		only := len(t.paper.Bills) == 1 && len(b.Lines) == 1
+		if strings.Trim(w.Text, "0123456789") == "" {
+			n *= 10
+		} else {
+			only = false
+		}
+		b.Lines[r.line].Weight = n
+		// The only weight of a document may be rounded to a whole pound.
+		if off := max(n-b.Weight, b.Weight-n); !within(b.Weight, b, weight) && (!only || off > 5) {
+			t.near = nil
+		}
+	}
 	return before + " to " + w.Text
 }
 
@@ -351,11 +375,29 @@ func (t *trial) shiftWords(p int, indexes []int, dx, dy float32) string {
 	if len(indexes) == 0 {
 		return ""
 	}
+	defer t.besideStyles(p)
 	what := about(p, t.words(p)[indexes[0]])
 	for _, i := range indexes {
 		move(&t.words(p)[i], dx, dy)
 	}
 	return fmt.Sprintf("%s and %d more by %.2f, %.2f", what, len(indexes)-1, dx, dy)
+}
+
+// besideStyles gives the order export where a text has come to stand beside a style as
+// its second word would: only the export tells that it is not.
+func (t *trial) besideStyles(p int) {
+	for _, r := range t.rows() {
+		if r.page != p {
+			continue
+		}
+		cell := r.cells[sample.Style]
+		for _, i := range cell {
+			for _, j := range cell {
+				gap := t.words(p)[j].Box.X0 - t.words(p)[i].Box.X1
+				t.merged = t.merged || i != j && gap > -3 && gap < 13
+			}
+		}
+	}
 }
 
 func (t *trial) shiftCell() string {
@@ -480,6 +522,9 @@ func (t *trial) tearWord() string {
 	w := t.words(p)[i]
 	left, right := w.Split(1 + t.IntN(len(w.Text)-1))
 	dx := t.Float32() * 15
+	if dx > w.Size/5 {
+		t.merged = true // the gap is a space: of a text, only the order export tells
+	}
 	move(&left, -dx, 0)
 	t.pages[p].Words = slices.Insert(slices.Delete(t.words(p), i, i+1), i, left, right)
 	return fmt.Sprintf("%s, %q by %.2f", about(p, w), left.Text, dx)

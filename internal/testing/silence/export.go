@@ -51,11 +51,14 @@ func table(s *sample.Sample) [][]string {
 	return rows
 }
 
-// write writes the export with one of the separators that programs use.
-func (t *trial) write() []byte {
+// separators are those that programs use.
+var separators = []rune{',', ';', '\t'}
+
+// write writes the export.
+func (t *trial) write(separator rune) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	w.Comma = pick(t, []rune{',', ';', '\t'})
+	w.Comma = separator
 	w.UseCRLF = t.IntN(2) == 0
 	w.WriteAll(t.export)
 	return b.Bytes()
@@ -250,15 +253,27 @@ func (t *trial) spoilNumber() string {
 }
 
 func (t *trial) cutExport() string {
-	whole := t.write()
+	whole := t.write(pick(t, separators))
 	n := 1 + t.IntN(min(len(whole)-1, 300))
 	t.written = whole[:len(whole)-n]
 	return fmt.Sprintf("the last %d bytes", n)
 }
 
 func (t *trial) openQuote() string {
-	whole := t.write()
-	i := t.IntN(len(whole))
-	t.written = slices.Insert(whole, i, '"')
-	return fmt.Sprintf("before byte %d", i)
+	row, col := t.order(), t.IntN(9)
+	cells := slices.Clone(t.export[row])
+	for _, cell := range cells {
+		if strings.ContainsAny(cell, `",;`) {
+			return ""
+		}
+	}
+	at := t.IntN(len(cells[col]) + 1)
+	cells[col] = cells[col][:at] + `"` + cells[col][at:]
+	if at > 0 && (col == shipTo || col == orderNo) { // a mark within a text is part of it
+		t.follow(row, cells)
+	}
+	mark, comma := "\x01", pick(t, separators)
+	t.export[row] = []string{mark}
+	t.written = bytes.Replace(t.write(comma), []byte(mark), []byte(strings.Join(cells, string(comma))), 1)
+	return fmt.Sprintf("row %d, column %d: %q", row+1, col+1, cells[col])
 }

@@ -240,7 +240,7 @@ func (t *trial) read(o Options) (csv string, found []string, err error) {
 	if t.merged {
 		file := t.written
 		if file == nil {
-			file = t.write()
+			file = t.write(pick(t, separators))
 		}
 		if rows, err = orders.Read(context.Background(), bytes.NewReader(file), int64(len(file)), "orders.csv", orders.Limits{}); err != nil {
 			return "", nil, err
@@ -275,26 +275,11 @@ func difference(got, want string) string {
 	return ""
 }
 
-// toCheck are the things that --strict counts.
+// toCheck are the findings that --strict counts.
 func toCheck(s *sheet.Sheet) (out []string) {
-	for _, b := range s.Document.Bills {
-		if b.Verdict.Outcome != bol.Reconciled {
-			out = append(out, "bill "+b.Number.Text+" is "+string(b.Verdict.Outcome))
-		}
-	}
-	for _, p := range s.Document.Problems {
-		if p.Kind.Loses() {
-			out = append(out, p.Message)
-		}
-	}
-	for _, l := range s.Match.UnmatchedLines {
-		out = append(out, "no order for "+l.Bill+" "+l.Style)
-	}
-	if s.Orders != nil {
-		for _, n := range s.Orders.Notes {
-			if !n.Info {
-				out = append(out, n.Message)
-			}
+	for _, f := range s.Findings {
+		if f.Severity.Strict() {
+			out = append(out, f.String())
 		}
 	}
 	return out
