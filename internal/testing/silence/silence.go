@@ -167,6 +167,11 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 			if *s, err = sample.New(size); err != nil {
 				return "", 0, err
 			}
+			for i := range (*s).Orders {
+				// One that is empty is reported of a sound export as well.
+				o := &(*s).Orders[i]
+				o.CancelDate = cmp.Or(o.CancelDate, "12312025")
+			}
 		}
 		t.merged = t.IntN(2) == 0 || isExport(m)
 		t.export = table(t.paper)
@@ -175,7 +180,7 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 		}
 		if n < 50 {
 			if got, found, err := t.read(o); err != nil || len(found) > 0 || got != t.sheet(t.truth) {
-				return "", 0, fmt.Errorf("the sound shipment %+v is not read as it is: %v %v\n%s\nwant\n%s", size, err, found, got, t.sheet(t.truth))
+				return "", 0, fmt.Errorf("the sound shipment %+v is not read as it is: %w %q\n%s", size, err, found, difference(got, t.sheet(t.truth)))
 			}
 		}
 		if what = m.apply(t); what == "" {

@@ -7,15 +7,7 @@ import (
 )
 
 // untold are the kinds of which some are not told yet.
-var untold = map[string]bool{
-	"export: cut the file off":               true,
-	"export: leave a quotation mark open":    true,
-	"export: repeat a header":                true,
-	"export: shift cells one over":           true,
-	"export: spoil a date":                   true,
-	"export: swap the values of two columns": true,
-	"export: swap two cells of a row":        true,
-}
+var untold = map[string]bool{"export: shift cells one over": true, "export: spoil a date": true}
 
 func TestNoMutationChangesTheSheetInSilence(t *testing.T) {
 	r, err := Run(Options{Seed: 1, Mutations: 720})
@@ -37,7 +29,7 @@ func TestAFieldThatIsNotReconciledIsSilent(t *testing.T) {
 		if field == bol.Cube {
 			continue // its lines are not in the sheet
 		}
-		r, err := Run(Options{Seed: 2, Mutations: 720, Tamper: func(d *bol.Document) { ignore(d, field) }})
+		r, err := Run(Options{Seed: 2, Mutations: 180, Tamper: func(d *bol.Document) { ignore(d, field) }})
 		if err != nil {
 			t.Fatal(err)
 		}
