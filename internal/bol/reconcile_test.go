@@ -117,7 +117,7 @@ func TestBillsAreReconciled(t *testing.T) {
 
 func TestEachTotalIsProvedOrDiffersOrWasNotCompared(t *testing.T) {
 	b := billOf("2 9O . 2.1", "1 48 1.00 1.0", "1 48 1.00 1.0")
-	b.reconcile("")
+	b.reconcile("", nil)
 	var got []string
 	for _, c := range b.Verdict.Checks {
 		got = append(got, string(c.Field)+" "+string(c.State)+" "+c.Rounding())
@@ -127,7 +127,7 @@ func TestEachTotalIsProvedOrDiffersOrWasNotCompared(t *testing.T) {
 		t.Errorf("the totals are %q, want %q", got, want)
 	}
 	b = billOf("3 . . 2.2", "1 48 1.00 1.0", "1 48 1.00 1.0")
-	b.reconcile("")
+	b.reconcile("", nil)
 	if c := b.Verdict.Checks[2]; c.State != Differs || c.Difference != "0.2" || c.Rounding() != "" {
 		t.Errorf("a weight that is off is %+v", c)
 	}
