@@ -192,7 +192,7 @@ func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
 	for _, p := range d.Problems {
 		kinds = append(kinds, string(p.Kind))
 	}
-	if strings.Join(kinds, " ") != "unread_row duplicate_page" && strings.Join(kinds, " ") != "duplicate_page unread_row" {
+	if strings.Join(kinds, " ") != "unread_row differing_page" && strings.Join(kinds, " ") != "differing_page unread_row" {
 		t.Errorf("problems: %s", kindsOf(d.Problems))
 	}
 }
