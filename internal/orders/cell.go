@@ -108,10 +108,7 @@ func unapostrophe(s string) string {
 	if rest == "" || len(rest) > 1 && unicode.IsLetter(rune(rest[0])) && (rest[1] == ' ' || rest[1] == '-') {
 		return s
 	}
-	if strings.HasSuffix(rest, "'") {
-		rest = rest[:len(rest)-1]
-	}
-	return strings.TrimFunc(rest, grid.Blank)
+	return strings.TrimFunc(strings.TrimSuffix(rest, "'"), grid.Blank)
 }
 
 // spoilt reports whether a number has lost digits: it has an exponent, or its
