@@ -480,7 +480,7 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 		{"wrong password", as("guarded:wrong"+password, name), Refused, "refuses the login"},
 		{"no password", as("guarded", name), Refused, "refuses the login"},
 		{"no such user", as("nobody:"+password, name), Refused, "refuses the login"},
-		{"may not make the schema", as("guarded:"+password, name), Refused, "let it create the schema"},
+		{"may not make the schema", as("guarded:"+password, name), Refused, "lacks rights"},
 		{"no such database", as("postgres:"+password, "nothing"), NoDatabase, "there is no database"},
 		{"nobody listens", fmt.Sprintf("postgres://guarded:%s@127.0.0.1:1/x", password), session.StorageUnavailable, "cannot be reached"},
 		{"no such host", fmt.Sprintf("postgres://guarded:%s@nothing.invalid/x", password), session.StorageUnavailable, "cannot be reached"},
@@ -493,7 +493,7 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 		{"an unsafe server", good, Unsafe, "fsync is off"},
 		{"read only", server.Address(readOnly), ReadOnly, "cannot be written to"},
 		{"another encoding", server.Address(latin), Foreign, "LATIN1"},
-		{"somebody else's schema", server.Address(foreign), Foreign, "not ours"},
+		{"somebody else's schema", server.Address(foreign), Foreign, "is not Tallyman's"},
 		{"a schema for later programs", server.Address(newer), NewerSchema, "newer Tallyman"},
 		{"a schema of two steps on", server.Address(next), NewerSchema, "newer Tallyman"},
 	} {
