@@ -283,8 +283,8 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	for i, part := range parts {
 		p, err := r.picture(ctx, src, part, number-before, width)
 		if i == len(parts)-1 || fault.CodeOf(err) != fault.NoSuchPage {
-			if fault.CodeOf(err) == fault.NoSuchPage && before > 0 {
-				return nil, fault.New(fault.NoSuchPage, "there is no page %d: the file's %d PDFs have %d", number, len(parts), before+pagesOf(err))
+			if fault.CodeOf(err) == fault.NoSuchPage {
+				return nil, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", number, before+pagesOf(err))
 			}
 			return p, err
 		}
