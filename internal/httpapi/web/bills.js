@@ -110,7 +110,7 @@ export class BillsView {
     const address = bill.consignee.slice(1).map((c) => c.text).join(", ");
     details.append(h("div", { class: "inside" },
       h("div", { class: "side" },
-        this.totals(bill, show),
+        h("div", { class: "scroll" }, this.totals(bill, show)),
         bill.verdict.reason && h("p", { class: "hint" }, capital(bill.verdict.reason)),
         // The totals above show these two.
         (this.issues.get(i) || []).filter((x) => x.code !== "mismatch" && x.code !== "unchecked").map((x) => this.issue(x)),
