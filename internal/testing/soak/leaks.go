@@ -30,6 +30,7 @@ func (s *Soak) clearAll(ctx context.Context) error {
 
 // leftFiles counts new files, after those of ended sessions have had time to go.
 func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Duration) {
+	patience = s.o.within(patience)
 	if s.o.leak > 0 {
 		patience = s.o.leak
 	}
@@ -96,7 +97,7 @@ func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 
 // processes counts processes of the program that do not belong to the server.
 func (s *Soak) processes(when string, server int) {
-	patience := 10 * time.Second
+	patience := s.o.within(10 * time.Second)
 	if s.o.leak > 0 {
 		patience = s.o.leak
 	}
@@ -141,7 +142,7 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 		return rest{}, err
 	}
 	var r rest
-	for end := time.Now().Add(30 * time.Second); ; sleep(ctx, 100*time.Millisecond) {
+	for began := time.Now(); ; sleep(ctx, 100*time.Millisecond) {
 		s.hc.CloseIdleConnections()
 		m, err := s.metrics(ctx)
 		if err != nil {
@@ -156,13 +157,13 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 		}
 		// The first measurement is made after connections have ended.
 		calm := m["tallyman_requests_in_flight"] <= 1 && m["tallyman_event_streams"] == 0
-		if before == nil && calm && time.Until(end) < 28*time.Second {
+		if before == nil && calm && time.Since(began) > 2*time.Second {
 			return r, nil
 		}
 		if before != nil && calm && r.goroutines <= before.goroutines && r.files <= before.files {
 			return r, nil
 		}
-		if time.Now().After(end) || ctx.Err() != nil {
+		if time.Since(began) > s.o.within(30*time.Second) || ctx.Err() != nil {
 			return r, ctx.Err()
 		}
 	}

@@ -22,7 +22,9 @@ import (
 type server struct {
 	program.Server
 	data, temp, logPath string
-	random              *rand.Rand // of the faults
+	random              *rand.Rand    // of the faults
+	grace               time.Duration // that it may take to end
+	document            time.Duration // that a document may take
 
 	report *Report
 	log    *os.File
@@ -30,12 +32,8 @@ type server struct {
 	last   string // its last URL
 }
 
-// connections is the server's limit of connections, and grace the time that it may
-// take to end.
-const (
-	connections = 160
-	grace       = 5 * time.Second
-)
+// connections is the server's limit of connections.
+const connections = 160
 
 // life is the life of sessions: longer than a run, until its end.
 const life = "24h"
@@ -44,6 +42,7 @@ func newServer(s *Soak) (*server, error) {
 	v := &server{
 		data: filepath.Join(s.o.Dir, "data"), temp: filepath.Join(s.o.Dir, "tmp"), logPath: LogPath(s.o.Dir),
 		random: rand.New(rand.NewPCG(s.o.Seed, 0xFA17)), report: s.report,
+		grace: s.o.within(5 * time.Second), document: s.o.within(time.Minute),
 	}
 	if err := makeDirs(v.data, v.temp); err != nil {
 		return nil, err
@@ -65,8 +64,8 @@ func (v *server) living(life string) {
 		at = strings.TrimPrefix(u, "http://")
 	}
 	v.Args = []string{
-		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", grace.String(),
-		"--workers", "2", "--timeout", "1m", "--connections", strconv.Itoa(connections),
+		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", v.grace.String(),
+		"--workers", "2", "--timeout", v.document.String(), "--connections", strconv.Itoa(connections),
 		"--life", life, "--cookie-life", life,
 	}
 }
@@ -172,9 +171,10 @@ func (s *Soak) restart(ctx context.Context) error {
 
 // end lets the server finish what it accepted.
 func (s *Soak) end() {
-	how := s.server.EndWithin(grace + 15*time.Second)
+	most := s.server.grace + 15*time.Second
+	how := s.server.EndWithin(most)
 	if how == nil {
-		s.report.violated(hangs, "the server did not end within %v of SIGTERM", grace+15*time.Second)
+		s.report.violated(hangs, "the server did not end within %v of SIGTERM", most)
 	} else if !how.Success() {
 		s.report.violated(unpromised, "the server ended with %v after SIGTERM: not all that it had accepted was finished", how)
 	}
