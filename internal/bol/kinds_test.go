@@ -295,3 +295,59 @@ func TestKeysFiguresAndLabelsAreReadAsTheyLook(t *testing.T) {
 		}
 	}
 }
+
+// hideWords moves those words of a page that are chosen to those that nobody sees.
+func hideWords(p page.Page, hidden func(page.Word) bool) page.Page {
+	var seen []page.Word
+	for _, w := range p.Words {
+		if hidden(w) {
+			p.Hidden = append(p.Hidden, w)
+		} else {
+			seen = append(seen, w)
+		}
+	}
+	p.Words = seen
+	return p
+}
+
+func TestCoveredLabelsStillSayWhereValuesStand(t *testing.T) {
+	label := func(w page.Word) bool { return w.Size != 9 && w.Size != 8 }
+	for _, degrees := range []float64{0, 2} {
+		p := sheetOf("T20417").done()
+		if degrees != 0 {
+			p = slanted(p, degrees, 64)
+		}
+		p = hideWords(p, label)
+		if len(p.Hidden) < 20 {
+			t.Fatalf("only %d words are labels", len(p.Hidden))
+		}
+		sameBills(t, documentOf(t, p), "T20417")
+	}
+}
+
+func TestHiddenValuesAreNotRead(t *testing.T) {
+	p := sheetOf("T20417").done()
+	d := documentOf(t, hideWords(p, func(w page.Word) bool { return w.Text == "1,560" }))
+	if b := d.Bills[0]; b.Verdict.Outcome != Mismatched || b.Lines[1].Pieces.Text != "" {
+		t.Errorf("the bill is %s, the hidden figure %q", b.Verdict.Outcome, b.Lines[1].Pieces.Text)
+	}
+	// A page is no bill if all that is hidden of it would make it one.
+	packing := newTypist()
+	packing.put9(60, 60, "PACKING LIST")
+	other := numbered(packing.done(), 2)
+	other.Hidden = sheetOf("T20418").done().Words
+	if d := documentOf(t, p, other); len(d.Bills) != 1 {
+		t.Errorf("there are %d bills", len(d.Bills))
+	}
+	// The hidden text of a scan is what somebody's software took it for.
+	scan := hideWords(sheetOf("T20417").done(), func(w page.Word) bool { return w.Size != 9 })
+	scan.Scan = page.Picture
+	if d := documentOf(t, sheetOf("T20418").done(), numbered(scan, 2)); len(d.Bills) != 1 {
+		t.Errorf("there are %d bills", len(d.Bills))
+	}
+}
+
+func numbered(p page.Page, n int) page.Page {
+	p.Number = n
+	return p
+}

@@ -42,19 +42,22 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 	if r.damage != "" || r.blank {
 		return []*reading{r}
 	}
-	var lies plane
-	if tan := slant(words); tan != 0 {
-		words, lies = turned(words, tan)
+	out, found := v.readWords(r, p, layouts, words)
+	if out != nil {
+		return out
 	}
-	words = joined(words)
-	found := v.find(words)
-	for _, l := range layouts {
-		forms, unsure := l.real(framesOf(&l.Table, v.in(found)), v.in(found))
-		if len(forms) > 0 {
-			if unsure {
-				r.problems = append(r.problems, r.about(UnreadPage, "the page has the headings of a second table without the rest of its form; its lines cannot be read"))
-			}
-			return v.readForms(r, p, l, forms, words, found, lies)
+	if len(p.Hidden) > 0 && p.Scan == page.Printed {
+		// Labels that something covers do not move the values.
+		labels := usable(p.Hidden)
+		for _, w := range labels {
+			w.taken = true
+		}
+		all := append(slices.Clone(words), labels...)
+		inReadingOrder(all)
+		again := *r
+		out, _ := v.readWords(&again, p, layouts, all)
+		if out != nil && !slices.ContainsFunc(out, func(r *reading) bool { return r.bill.Number.Text == "" || len(r.bill.Lines) == 0 }) {
+			return out
 		}
 	}
 	r.text = excerpt(words)
@@ -64,6 +67,27 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 		}
 	}
 	return []*reading{r}
+}
+
+// readWords reads the forms of the first layout that is found among a page's words;
+// it returns nil if none is. found are the places of all phrases.
+func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, words []*word) (out []*reading, found [][]place) {
+	var lies plane
+	if tan := slant(words); tan != 0 {
+		words, lies = turned(words, tan)
+	}
+	words = joined(words)
+	found = v.find(words)
+	for _, l := range layouts {
+		forms, unsure := l.real(framesOf(&l.Table, v.in(found)), v.in(found))
+		if len(forms) > 0 {
+			if unsure {
+				r.problems = append(r.problems, r.about(UnreadPage, "the page has the headings of a second table without the rest of its form; its lines cannot be read"))
+			}
+			return v.readForms(r, p, l, forms, words, found, lies), found
+		}
+	}
+	return nil, found
 }
 
 // readForms reads the forms of one layout that were found on a page.
@@ -179,7 +203,7 @@ func (l *Layout) share(words []*word, forms []located) (of [][]*word, rest []*wo
 // word is a word of the page that is being read.
 type word struct {
 	*page.Word
-	taken bool // it is printed by the form itself, or part of a value
+	taken bool // it is printed by the form itself, or part of a value, or hidden
 	// pieces are the words of the file that it is joined of; nil if it is one.
 	pieces []*word
 }

@@ -141,7 +141,7 @@ func turned(words []*word, tan float64) ([]*word, plane) {
 		}
 		n.Base = float32(y)
 		n.Box = page.Box{X0: float32(x), Y0: float32(y - up), X1: n.Edges[len(n.Edges)-1], Y1: float32(y + down)}
-		out[i] = &word{Word: &n}
+		out[i] = &word{Word: &n, taken: w.taken}
 	}
 	// What stands on one line does so to the last bit, as on a page that is level.
 	slices.SortStableFunc(out, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
@@ -182,7 +182,7 @@ func flattened(words []*word, p plane, tall float64) ([]*word, plane) {
 	for i, w := range words {
 		n := *w.Word
 		n.Base, n.Size, n.Box.Y0, n.Box.Y1 = n.Base*by, n.Size*by, n.Box.Y0*by, n.Box.Y1*by
-		out[i] = &word{Word: &n}
+		out[i] = &word{Word: &n, taken: w.taken}
 		if w.pieces != nil {
 			out[i].pieces, _ = flattened(w.pieces, p, tall)
 		}
@@ -221,7 +221,7 @@ func joined(words []*word) []*word {
 
 func goOn(a, b *word) bool {
 	gap := b.Box.X0 - a.Box.X1
-	return gap < 0.2*a.Size && gap > -0.25*a.Size && near(a.Base, b.Base, 0.1*a.Size) && near(a.Size, b.Size, 0.1*a.Size)
+	return a.taken == b.taken && gap < 0.2*a.Size && gap > -0.25*a.Size && near(a.Base, b.Base, 0.1*a.Size) && near(a.Size, b.Size, 0.1*a.Size)
 }
 
 func together(a, b *word) *word {
@@ -234,7 +234,7 @@ func together(a, b *word) *word {
 	for _, j := range b.Joints {
 		n.Joints = append(n.Joints, at+j)
 	}
-	return &word{Word: &n, pieces: append(a.parts(), b.parts()...)}
+	return &word{Word: &n, taken: a.taken, pieces: append(a.parts(), b.parts()...)}
 }
 
 // parts are the pieces of a word.
@@ -248,6 +248,9 @@ func (w *word) parts() []*word {
 // rejoined are the words of the table. Pieces that meet at the edge of a column
 // are cells that run together, unless they are one number.
 func (g *grid) rejoined(words []*word) []*word {
+	if !slices.ContainsFunc(words, func(w *word) bool { return w.pieces != nil }) {
+		return words
+	}
 	var out []*word
 	for _, w := range words {
 		if w.pieces == nil || w.taken {

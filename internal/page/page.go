@@ -90,6 +90,9 @@ type Page struct {
 	// Words are in reading order: by line from top to bottom, within a line
 	// from left to right. Text that nobody can see is not among them.
 	Words []Word
+	// Hidden are the words that nobody can see. They are no values; the labels of a
+	// form under what covers them still say where its values stand.
+	Hidden []Word
 	// Scan says whether the page is a picture.
 	Scan Scan
 	// Notes are what else a person has to know of the page.

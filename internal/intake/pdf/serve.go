@@ -145,7 +145,7 @@ func (d *document) read(number int) (page.Page, error) {
 		if pg.Words, err = l.words(); err != nil {
 			return pg, err
 		}
-		pg.Scan, pg.Notes = l.scan, l.notes
+		pg.Hidden, pg.Scan, pg.Notes = l.hidden, l.scan, l.notes
 		if number == 1 {
 			attached, err := d.attachments()
 			if err != nil {

@@ -24,9 +24,13 @@ func appendPage(b []byte, p *page.Page) []byte {
 		b = appendFloats(b, n.Box.X0, n.Box.Y0, n.Box.X1, n.Box.Y1)
 		b = appendString(appendString(b, n.Text), n.Message)
 	}
-	b = binary.AppendUvarint(b, uint64(len(p.Words)))
-	for i := range p.Words {
-		w := &p.Words[i]
+	return appendWords(appendWords(b, p.Words), p.Hidden)
+}
+
+func appendWords(b []byte, words []page.Word) []byte {
+	b = binary.AppendUvarint(b, uint64(len(words)))
+	for i := range words {
+		w := &words[i]
 		b = appendString(b, w.Text)
 		b = appendFloats(b, w.Box.X0, w.Box.Y0, w.Box.X1, w.Box.Y1, w.Base, w.Size)
 		b = appendFloats(b, w.Edges...)
@@ -102,14 +106,26 @@ func parsePage(b []byte) (page.Page, error) {
 			Text: r.string(), Message: r.string(),
 		})
 	}
-	n := r.uint()
-	if n > len(r.b) { // a word takes more than a byte
+	p.Words, p.Hidden = r.words(), r.words()
+	if len(p.Hidden) == 0 {
+		p.Hidden = nil
+	}
+	if r.bad || len(r.b) > 0 {
 		return p, errWire
 	}
-	p.Words = make([]page.Word, n)
-	edges := make([]float32, 0, len(b)/8)
-	for i := range p.Words {
-		w := &p.Words[i]
+	return p, nil
+}
+
+func (r *wireReader) words() []page.Word {
+	n := r.uint()
+	if n > len(r.b) { // a word takes more than a byte
+		r.bad = true
+		return nil
+	}
+	words := make([]page.Word, n)
+	edges := make([]float32, 0, len(r.b)/8)
+	for i := range words {
+		w := &words[i]
 		w.Text = r.string()
 		w.Box = page.Box{X0: r.float(), Y0: r.float(), X1: r.float(), Y1: r.float()}
 		w.Base, w.Size = r.float(), r.float()
@@ -120,16 +136,14 @@ func parsePage(b []byte) (page.Page, error) {
 		w.Edges = edges[from:len(edges):len(edges)]
 		for range r.uint() {
 			if r.bad {
-				return p, errWire
+				return nil
 			}
 			w.Joints = append(w.Joints, r.uint())
 		}
 		if r.bad || w.Text == "" {
-			return p, errWire
+			r.bad = true
+			return nil
 		}
 	}
-	if r.bad || len(r.b) > 0 {
-		return p, errWire
-	}
-	return p, nil
+	return words
 }

@@ -70,6 +70,7 @@ type loaded struct {
 	// unseen are the characters that nobody sees of texts that can be seen in
 	// part, in user space, by text object.
 	unseen map[uint32][]rect
+	hidden []page.Word // those of the texts that nobody sees
 }
 
 // load opens a page, from 1, and takes off it what nobody sees. It fails with
@@ -123,6 +124,9 @@ func (d *document) load(number int) (l *loaded, err error) {
 		return nil, err
 	}
 	if changed {
+		if l.hidden, err = l.hiddenWords(s); err != nil {
+			return nil, err
+		}
 		if _, err := p.call("FPDFText_ClosePage", uint64(l.text)); err != nil {
 			return nil, err
 		}
@@ -305,6 +309,37 @@ func (l *loaded) boxOf(char int, width, height float32) (user rect, box page.Box
 // is aslant or runs another way than the page, such as a watermark, is left out;
 // a stamp is noted.
 func (l *loaded) words() ([]page.Word, error) {
+	b, err := l.build(nil)
+	if err != nil {
+		return nil, err
+	}
+	l.findStamps(b)
+	order(b.words)
+	return once(b.words), nil
+}
+
+// hiddenWords returns the words of the texts that nobody sees.
+func (l *loaded) hiddenWords(s *survey) ([]page.Word, error) {
+	only := map[uint64]bool{}
+	for i := range s.texts {
+		if s.texts[i].hidden {
+			only[uint64(s.texts[i].handle)] = true
+		}
+	}
+	if err := l.findTurns(); err != nil {
+		return nil, err
+	}
+	b, err := l.build(only)
+	if err != nil {
+		return nil, err
+	}
+	order(b.words)
+	return once(b.words), nil
+}
+
+// build makes words of the page's characters or, if only is not nil, of those of
+// some text objects.
+func (l *loaded) build(only map[uint64]bool) (*builder, error) {
 	b := builder{object: l.objectOf}
 	width, height := l.frame.size()
 	for i := range l.chars {
@@ -313,6 +348,16 @@ func (l *loaded) words() ([]page.Word, error) {
 			return nil, err
 		}
 		r := rune(uint32(u))
+		if only != nil {
+			o, err := l.objectOf(i)
+			if err != nil {
+				return nil, err
+			}
+			if !only[o] {
+				b.end()
+				continue
+			}
+		}
 		if !visible(r) {
 			if unicode.IsSpace(r) && b.between != spaced {
 				generated, err := l.p.on(l.p.generated, l.text, i)
@@ -370,12 +415,7 @@ func (l *loaded) words() ([]page.Word, error) {
 		b.begin(r, box, base, pose.size, i)
 	}
 	b.end()
-	if err := l.findJoints(&b); err != nil {
-		return nil, err
-	}
-	l.findStamps(&b)
-	order(b.words)
-	return once(b.words), nil
+	return &b, l.findJoints(&b)
 }
 
 // isUnseen reports whether a character is one of those that nobody sees.

@@ -127,6 +127,7 @@ func TestAPageCrossesUnchanged(t *testing.T) {
 			{Text: "A", Box: page.Box{X0: 1, Y0: 2, X1: 3, Y1: 4}, Base: 3.5, Size: 9, Edges: []float32{1, 3}},
 			{Text: "ÄÖ", Box: page.Box{X0: 5, Y0: 2, X1: 9, Y1: 4}, Base: 3.5, Size: 9, Edges: []float32{5, 7, 9}, Joints: []int{1}},
 		},
+		Hidden: []page.Word{{Text: "B", Edges: []float32{0, 0}}},
 	}
 	got, err := parsePage(appendPage(nil, &p))
 	if err != nil || !reflect.DeepEqual(got, p) {
