@@ -218,11 +218,11 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 			t.Fatal(err)
 		}
 	}
-	secret, err := h.keys.Add("depot", false)
+	secret, err := h.keys.Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.keys.Add("head office", true); err != nil {
+	if _, err := h.keys.Add(t.Context(), "head office", true); err != nil {
 		t.Fatal(err)
 	}
 	return sheets, secret
@@ -279,7 +279,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	h := embeddedHouse(t, from, session.Settings{})
 	want := h.states(t)
 	contents := h.bytesOf(t, want)
-	ring, err := h.keys.All()
+	ring, err := h.keys.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 		if !reflect.DeepEqual(h.bytesOf(t, got), contents) {
 			t.Errorf("%s: the contents are not the same", what)
 		}
-		if got, err := h.keys.All(); err != nil || !reflect.DeepEqual(got, ring) {
+		if got, err := h.keys.All(t.Context()); err != nil || !reflect.DeepEqual(got, ring) {
 			t.Errorf("%s: the keys are %+v, %v, not %+v", what, got, err, ring)
 		}
 		if _, err := h.sessions.Get(t.Context(), session.Key{Owner: session.Local, ID: "forgotten"}); err == nil {
@@ -353,7 +353,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	}
 	want := h.states(t)
 	contents := h.bytesOf(t, want)
-	if _, err := h.keys.Add("depot", false); err != nil {
+	if _, err := h.keys.Add(t.Context(), "depot", false); err != nil {
 		t.Fatal(err)
 	}
 	h.close(t)
@@ -400,7 +400,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 			}
 		}
 		t.Logf("killed at %d contents: %d sessions are visible", len(objects()), len(got))
-		if ring, err := h.keys.All(); err != nil || len(ring) > 0 && len(got) < len(want) {
+		if ring, err := h.keys.All(t.Context()); err != nil || len(ring) > 0 && len(got) < len(want) {
 			t.Errorf("keys before all sessions: %v, %v", ring, err)
 		}
 		h.close(t)

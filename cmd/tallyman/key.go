@@ -51,7 +51,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	code, err := changeKeys(std, at.keys, flags, admin)
+	code, err := changeKeys(ctx, std, at.keys, flags, admin)
 	if err = errors.Join(err, at.close()); err != nil {
 		return exitFailed, err
 	}
@@ -59,19 +59,19 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 }
 
 // changeKeys executes a command line about keys.
-func changeKeys(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
+func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
 	what := flags.Arg(0)
 	switch {
 	case what == "add" && flags.NArg() == 2:
-		return addKey(std, ring, flags, admin)
+		return addKey(ctx, std, ring, flags, admin)
 	case what == "list" && flags.NArg() == 1:
-		return listKeys(std, ring)
+		return listKeys(ctx, std, ring)
 	case what == "remove" && flags.NArg() == 2:
-		if err := ring.Remove(session.Owner(flags.Arg(1))); err != nil {
+		if err := ring.Remove(ctx, session.Owner(flags.Arg(1))); err != nil {
 			return exitFailed, err
 		}
 		fmt.Fprintf(std.err, "The key of %s is not valid any more.\n", visible(flags.Arg(1)))
-		if left, err := ring.All(); err == nil && len(left) == 0 {
+		if left, err := ring.All(ctx); err == nil && len(left) == 0 {
 			fmt.Fprintln(std.err, "It was the last one. A running server lets nobody in now; started anew on this machine's own address it serves without keys.")
 		}
 		return exitOK, nil
@@ -81,23 +81,23 @@ func changeKeys(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (
 
 // addKey makes a key. Only the key itself goes to standard output, so that scripts
 // can read it from there.
-func addKey(std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
+func addKey(ctx context.Context, std streams, ring keys.Ring, flags *pflag.FlagSet, admin bool) (int, error) {
 	name := flags.Arg(1)
-	secret, err := ring.Add(session.Owner(name), admin)
+	secret, err := ring.Add(ctx, session.Owner(name), admin)
 	if err != nil {
 		return exitFailed, err
 	}
 	if _, err := fmt.Fprintln(standardOutput{std.out}, secret); err != nil {
 		// A key that the user did not see is useless.
-		ring.Remove(session.Owner(name))
+		ring.Remove(context.WithoutCancel(ctx), session.Owner(name))
 		return exitFailed, err
 	}
 	fmt.Fprintf(std.err, "This is the key of %s. It is not shown again; callers send it as \"Authorization: Bearer KEY\".\n", visible(name))
 	return exitOK, nil
 }
 
-func listKeys(std streams, ring keys.Ring) (int, error) {
-	all, err := ring.All()
+func listKeys(ctx context.Context, std streams, ring keys.Ring) (int, error) {
+	all, err := ring.All(ctx)
 	if err != nil {
 		return exitFailed, err
 	}

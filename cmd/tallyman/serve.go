@@ -202,7 +202,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	if o.storage.store == "" {
 		// This comes before anything is created: a refused start leaves nothing
 		// behind.
-		known, err := keys.Open(o.storage.data).All()
+		known, err := keys.Open(o.storage.data).All(ctx)
 		if err != nil {
 			return exitFailed, err
 		}
@@ -233,7 +233,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 
 // serve runs the service until ctx ends, and then finishes the accepted requests.
 func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage, traces traces) error {
-	known, err := at.keys.All()
+	known, err := at.keys.All(ctx)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	dir := t.TempDir()
 	ring := keys.Open(dir)
-	secret, err := ring.Add("depot", false)
+	secret, err := ring.Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,14 +191,14 @@ func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	if code := ask(secret); code != "" {
 		t.Errorf("with the key: %q", code)
 	}
-	second, err := ring.Add("second", false)
+	second, err := ring.Add(t.Context(), "second", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if code := ask(second); code != "" {
 		t.Errorf("with a new key: %q", code)
 	}
-	if err := ring.Remove("depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot"); err != nil {
 		t.Fatal(err)
 	}
 	if code := ask(secret); code != "unauthorized" {

@@ -21,7 +21,7 @@ func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File
 	ring := keys.Open(t.TempDir())
 	secrets := map[string]string{}
 	for _, n := range names {
-		secret, err := ring.Add(session.Owner(n), n == "admin")
+		secret, err := ring.Add(t.Context(), session.Owner(n), n == "admin")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,11 +84,11 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if err := ring.Remove("depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot"); err != nil {
 		t.Fatal(err)
 	}
 	p.do(t, request{method: "GET", path: "/status", header: apiKey(secrets["depot"])}).fails(t, 401, "unauthorized", nil)
-	if err := ring.Remove("admin"); err != nil {
+	if err := ring.Remove(t.Context(), "admin"); err != nil {
 		t.Fatal(err)
 	}
 	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // not open by accident
@@ -443,7 +443,7 @@ func TestWaysOfNamingASession(t *testing.T) {
 
 func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add("depot", false)
+	secret, err := ring.Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -451,7 +451,7 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	if err := ring.Remove("depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot"); err != nil {
 		t.Fatal(err)
 	}
 	for _, header := range []http.Header{nil, apiKey(secret)} {
@@ -463,7 +463,7 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 
 func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add("depot", false)
+	secret, err := ring.Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}

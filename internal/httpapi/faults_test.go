@@ -319,7 +319,7 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 	p := at.serve(t, d, func(c *httpapi.Config) { c.MaxUpload = 1 << 20 })
 	hasty := at.serve(t, d, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
 	ring := keys.Open(t.TempDir())
-	if _, err := ring.Add("depot", false); err != nil {
+	if _, err := ring.Add(t.Context(), "depot", false); err != nil {
 		t.Fatal(err)
 	}
 	locked := at.serve(t, d, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })

@@ -68,7 +68,7 @@ func (c *call) keys() ([]keys.Key, error) {
 		return c.known, c.keysErr
 	}
 	c.keysKnown = true
-	c.known, c.keysErr = c.s.config.Keys.All()
+	c.known, c.keysErr = c.s.config.Keys.All(c.r.Context())
 	if len(c.known) > 0 {
 		c.s.locked.Store(true)
 	}

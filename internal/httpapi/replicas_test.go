@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -101,7 +102,7 @@ type away struct {
 	err error
 }
 
-func (a away) All() ([]keys.Key, error) { return nil, a.err }
+func (a away) All(context.Context) ([]keys.Key, error) { return nil, a.err }
 
 func TestNobodyGetsInWhileKeysCannotBeLookedUp(t *testing.T) {
 	for code, want := range map[fault.Code]int{session.StorageUnavailable: 503, fault.Busy: 503, keys.Damaged: 500, fault.Internal: 500} {

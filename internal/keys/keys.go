@@ -9,6 +9,7 @@
 package keys
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -60,17 +61,17 @@ type Key struct {
 type Ring interface {
 	// All returns the keys, in order of their names. It is called for each request.
 	// While it fails no key is valid.
-	All() ([]Key, error)
+	All(ctx context.Context) ([]Key, error)
 
 	// Add makes a key for an owner and returns it; it cannot be shown again. It fails
 	// with Exists if the owner has one, and with fault.BadRequest for an invalid
 	// name.
-	Add(name session.Owner, admin bool) (string, error)
+	Add(ctx context.Context, name session.Owner, admin bool) (string, error)
 
 	// Remove makes the key of an owner invalid; running servers notice within
 	// seconds. It fails with fault.NotFound if there is none. The owner's sessions
 	// stay until they expire.
-	Remove(name session.Owner) error
+	Remove(ctx context.Context, name session.Owner) error
 }
 
 // Importer is a Ring that can take over keys from another.
@@ -80,7 +81,7 @@ type Importer interface {
 	// Import adds a key of another ring, so that its holders can go on using it. It
 	// succeeds if the key is there already. It fails with Exists if the owner has
 	// another key, and with fault.BadRequest if k is invalid.
-	Import(k Key) error
+	Import(ctx context.Context, k Key) error
 }
 
 var _ Importer = (*File)(nil)
@@ -136,7 +137,7 @@ func Open(dir string) *File { return &File{path: filepath.Join(dir, FileName)} }
 // All returns the keys, in order of their names. It checks the file each time and
 // reads it again when it has changed. While the file cannot be used it fails with
 // Damaged or fault.Unreadable: no key is valid then.
-func (f *File) All() ([]Key, error) {
+func (f *File) All(context.Context) ([]Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
@@ -203,12 +204,12 @@ func checkName(name session.Owner) error {
 // Add makes a key for an owner and returns it; it cannot be shown again. It fails
 // with Exists if the owner has one, with fault.BadRequest for an invalid name, and
 // with fault.Unwritable.
-func (f *File) Add(name session.Owner, admin bool) (string, error) {
+func (f *File) Add(ctx context.Context, name session.Owner, admin bool) (string, error) {
 	made, secret, err := Make(name, admin)
 	if err != nil {
 		return "", err
 	}
-	err = f.change(func(keys []Key) ([]Key, error) {
+	err = f.change(ctx, func(keys []Key) ([]Key, error) {
 		if slices.ContainsFunc(keys, func(k Key) bool { return k.Name == name }) {
 			return nil, ErrExists(name)
 		}
@@ -221,11 +222,11 @@ func (f *File) Add(name session.Owner, admin bool) (string, error) {
 }
 
 // Import implements Importer.
-func (f *File) Import(k Key) error {
+func (f *File) Import(ctx context.Context, k Key) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	return f.change(func(keys []Key) ([]Key, error) {
+	return f.change(ctx, func(keys []Key) ([]Key, error) {
 		if i := slices.IndexFunc(keys, func(o Key) bool { return o.Name == k.Name }); i >= 0 {
 			if keys[i].Same(k) {
 				return keys, nil
@@ -239,8 +240,8 @@ func (f *File) Import(k Key) error {
 // Remove makes the key of an owner invalid. It fails with fault.NotFound if
 // there is none, and with fault.Unwritable. The owner's sessions stay until they
 // expire.
-func (f *File) Remove(name session.Owner) error {
-	return f.change(func(keys []Key) ([]Key, error) {
+func (f *File) Remove(ctx context.Context, name session.Owner) error {
+	return f.change(ctx, func(keys []Key) ([]Key, error) {
 		left := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Name == name })
 		if len(left) == len(keys) {
 			return nil, ErrNone(name)
@@ -249,18 +250,18 @@ func (f *File) Remove(name session.Owner) error {
 	})
 }
 
-// change rewrites the file. Other processes that change it wait.
-func (f *File) change(to func([]Key) ([]Key, error)) error {
+// change rewrites the file, after other processes that change it.
+func (f *File) change(ctx context.Context, to func([]Key) ([]Key, error)) error {
 	dir := filepath.Dir(f.path)
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return atomicfile.Unwritable(dir, err)
 	}
 	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		return atomicfile.Unwritable(f.path, err)
 	}
 	defer lock.Unlock()
-	all, err := f.All()
+	all, err := f.All(ctx)
 	if err != nil {
 		return err
 	}

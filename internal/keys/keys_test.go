@@ -14,7 +14,7 @@ import (
 
 func all(t *testing.T, f *keys.File) []keys.Key {
 	t.Helper()
-	ks, err := f.All()
+	ks, err := f.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,11 +27,11 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 	if ks := all(t, server); len(ks) != 0 {
 		t.Fatalf("keys before any was made: %v", ks)
 	}
-	secret, err := operator.Add("depot", true)
+	secret, err := operator.Add(t.Context(), "depot", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := operator.Add("other", false); err != nil {
+	if _, err := operator.Add(t.Context(), "other", false); err != nil {
 		t.Fatal(err)
 	}
 	k, ok := keys.Find(all(t, server), secret)
@@ -43,20 +43,20 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 			t.Errorf("%q is taken for the key of %s", wrong, k.Name)
 		}
 	}
-	if err := operator.Remove("depot"); err != nil {
+	if err := operator.Remove(t.Context(), "depot"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := keys.Find(all(t, server), secret); ok {
 		t.Error("the removed key is still valid")
 	}
-	if err := operator.Remove("depot"); fault.CodeOf(err) != fault.NotFound {
+	if err := operator.Remove(t.Context(), "depot"); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removing it again: %v", err)
 	}
 }
 
 func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 	dir := t.TempDir()
-	secret, err := keys.Open(dir).Add("depot", false)
+	secret, err := keys.Open(dir).Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 
 func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 	f := keys.Open(t.TempDir())
-	if _, err := f.Add("twice", false); err != nil {
+	if _, err := f.Add(t.Context(), "twice", false); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[session.Owner]fault.Code{
@@ -94,7 +94,7 @@ func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 		session.Owner("\xff"):    fault.BadRequest,
 		session.Owner(long(256)): fault.BadRequest,
 	} {
-		if _, err := f.Add(name, false); fault.CodeOf(err) != want {
+		if _, err := f.Add(t.Context(), name, false); fault.CodeOf(err) != want {
 			t.Errorf("Add(%.20q): %v, want %s", name, err, want)
 		}
 	}
@@ -105,7 +105,7 @@ func long(n int) string { return strings.Repeat("x", n) }
 func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 	dir := t.TempDir()
 	f := keys.Open(dir)
-	if _, err := f.Add("depot", false); err != nil {
+	if _, err := f.Add(t.Context(), "depot", false); err != nil {
 		t.Fatal(err)
 	}
 	all(t, f)
@@ -113,11 +113,11 @@ func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, keys.FileName), []byte(damage), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ks, err := f.All()
+		ks, err := f.All(t.Context())
 		if fault.CodeOf(err) != keys.Damaged || len(ks) != 0 {
 			t.Errorf("%q: %v, %v", damage, ks, err)
 		}
-		if _, err := f.Add("new", false); fault.CodeOf(err) != keys.Damaged {
+		if _, err := f.Add(t.Context(), "new", false); fault.CodeOf(err) != keys.Damaged {
 			t.Errorf("%q: Add: %v", damage, err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 	var all8 sync.WaitGroup
 	for i := range 8 {
 		all8.Go(func() {
-			if _, err := keys.Open(dir).Add(session.Owner(long(i+1)), false); err != nil {
+			if _, err := keys.Open(dir).Add(t.Context(), session.Owner(long(i+1)), false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -141,29 +141,29 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
-	secret, err := from.Add("depot", true)
+	secret, err := from.Add(t.Context(), "depot", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := from.All()
+	all, err := from.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := to.Import(all[0]); err != nil {
+		if err := to.Import(t.Context(), all[0]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := to.All()
+	got, err := to.All(t.Context())
 	if k, ok := keys.Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {
 		t.Errorf("%+v, %v; want %+v", got, err, all)
 	}
 	other, _, _ := keys.Make("depot", false)
-	if err := to.Import(other); fault.CodeOf(err) != keys.Exists {
+	if err := to.Import(t.Context(), other); fault.CodeOf(err) != keys.Exists {
 		t.Errorf("another key of the same owner: %v", err)
 	}
 	other.Name, other.SHA256 = "x", "x"
-	if err := to.Import(other); fault.CodeOf(err) != fault.BadRequest {
+	if err := to.Import(t.Context(), other); fault.CodeOf(err) != fault.BadRequest {
 		t.Errorf("a key without a hash: %v", err)
 	}
 }

@@ -208,7 +208,7 @@ func (d *doctor) users(context.Context) {
 }
 
 // keys checks the file of keys.
-func (d *doctor) keys(context.Context) {
+func (d *doctor) keys(ctx context.Context) {
 	const check = "keys"
 	path := filepath.Join(d.Data, keys.FileName)
 	info, err := os.Stat(path)
@@ -218,7 +218,7 @@ func (d *doctor) keys(context.Context) {
 		}
 		return
 	}
-	all, err := keys.Open(d.Data).All()
+	all, err := keys.Open(d.Data).All(ctx)
 	if err != nil {
 		d.fail(check, "%s", because(err))
 		return

@@ -151,7 +151,7 @@ func (d *doctor) database(ctx context.Context) {
 		d.ok(check, "%d of %d connections are taken, %d by Tallyman; %d are needed at most", srv.Used, room, srv.Programs, need)
 	}
 	d.clock(check, "the database", srv.Ahead, srv.Doubt)
-	all, err := store.Keys().All()
+	all, err := store.Keys().All(ctx)
 	if err != nil {
 		d.fail("keys", "%s", because(err))
 	} else {

@@ -325,7 +325,7 @@ func (c *copier) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mine, theirs, err := c.bothKeys()
+	mine, theirs, err := c.bothKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -340,14 +340,14 @@ func (c *copier) survey(ctx context.Context) error {
 	return nil
 }
 
-func (c *copier) bothKeys() (from, to []keys.Key, err error) {
-	if from, err = c.from.Keys.All(); err != nil {
+func (c *copier) bothKeys(ctx context.Context) (from, to []keys.Key, err error) {
+	if from, err = c.from.Keys.All(ctx); err != nil {
 		return nil, nil, fault.In("reading the source's keys", err)
 	}
 	if c.to.Keys == nil {
 		return from, nil, nil
 	}
-	if to, err = c.to.Keys.All(); err != nil {
+	if to, err = c.to.Keys.All(ctx); err != nil {
 		return nil, nil, fault.In("reading the target's keys", err)
 	}
 	return from, to, nil
@@ -641,7 +641,7 @@ func plain(st session.State) session.State {
 
 // keys copies the API keys.
 func (c *copier) keys(ctx context.Context) error {
-	mine, theirs, err := c.bothKeys()
+	mine, theirs, err := c.bothKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -652,7 +652,7 @@ func (c *copier) keys(ctx context.Context) error {
 		if slices.ContainsFunc(theirs, k.Same) {
 			continue
 		}
-		err := c.to.Keys.Import(k)
+		err := c.to.Keys.Import(ctx, k)
 		switch fault.CodeOf(err) {
 		case "":
 			c.note(func(r *Report) { r.KeysCopied++ })

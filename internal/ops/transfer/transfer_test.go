@@ -202,11 +202,11 @@ func TestAnOccupiedTargetIsLeftAlone(t *testing.T) {
 func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	for _, name := range []session.Owner{"depot", "office"} {
-		if _, err := from.keys.Add(name, name == "office"); err != nil {
+		if _, err := from.keys.Add(t.Context(), name, name == "office"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	secret, err := to.keys.Add("depot", false)
+	secret, err := to.keys.Add(t.Context(), "depot", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,11 +218,11 @@ func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 	if err != nil || r.KeysCopied != 1 || len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0].String(), "key of depot: ") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	all, err := to.keys.All()
+	all, err := to.keys.All(t.Context())
 	if k, ok := keys.Find(all, secret); err != nil || !ok || k.Name != "depot" {
 		t.Errorf("the target's key is not valid any more: %v", err)
 	}
-	source, _ := from.keys.All()
+	source, _ := from.keys.All(t.Context())
 	if len(all) != 2 || !reflect.DeepEqual(all[1], source[1]) {
 		t.Errorf("%+v of %+v", all, source)
 	}
@@ -322,7 +322,7 @@ func TestACopyToAFullTargetContinuesWhenThereIsRoom(t *testing.T) {
 	for i := range 20 {
 		from.attach(t, fmt.Sprint(i), "one", "two")
 	}
-	if _, err := from.keys.Add("depot", false); err != nil {
+	if _, err := from.keys.Add(t.Context(), "depot", false); err != nil {
 		t.Fatal(err)
 	}
 	target := to.target()

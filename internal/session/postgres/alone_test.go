@@ -67,20 +67,20 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := ring.Import(k); err != nil {
+		if err := ring.Import(t.Context(), k); err != nil {
 			t.Fatal(err)
 		}
 	}
-	all, err := ring.All()
+	all, err := ring.All(t.Context())
 	if got, ok := keys.Find(all, secret); err != nil || !ok || len(all) != 1 || got != k {
 		t.Errorf("%+v, %v; want %+v", all, err, k)
 	}
 	other, _, _ := keys.Make("depot", false)
-	if err := ring.Import(other); fault.CodeOf(err) != keys.Exists {
+	if err := ring.Import(t.Context(), other); fault.CodeOf(err) != keys.Exists {
 		t.Errorf("another key of the same owner: %v", err)
 	}
 	other.SHA256 = "x"
-	if err := ring.Import(other); fault.CodeOf(err) != fault.BadRequest {
+	if err := ring.Import(t.Context(), other); fault.CodeOf(err) != fault.BadRequest {
 		t.Errorf("a key without a hash: %v", err)
 	}
 }

@@ -33,14 +33,14 @@ const KeysKept = 2 * time.Second
 
 // All implements keys.Ring. While the database does not answer it fails with
 // session.StorageUnavailable or fault.Busy: no key is valid then.
-func (r *Ring) All() ([]keys.Key, error) {
+func (r *Ring) All(ctx context.Context) ([]keys.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.at.IsZero() && time.Since(r.at) < KeysKept {
 		return r.keys, r.err
 	}
 	at := time.Now() // taken before the query
-	r.keys, r.err = r.read()
+	r.keys, r.err = r.read(context.WithoutCancel(ctx))
 	r.at = at
 	if r.err != nil {
 		// Callers that waited meanwhile must not wait as long again, one after the
@@ -50,9 +50,9 @@ func (r *Ring) All() ([]keys.Key, error) {
 	return r.keys, r.err
 }
 
-func (r *Ring) read() ([]keys.Key, error) {
+func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 	var all []keys.Key
-	err := r.store.run(context.Background(), call{
+	err := r.store.run(ctx, call{
 		what:  "look the keys up",
 		again: true,
 		sql:   `SELECT name, admin, sha256, created FROM tallyman.api_key ORDER BY name`,
@@ -78,12 +78,12 @@ func (r *Ring) read() ([]keys.Key, error) {
 }
 
 // Add implements keys.Ring.
-func (r *Ring) Add(name session.Owner, admin bool) (string, error) {
+func (r *Ring) Add(ctx context.Context, name session.Owner, admin bool) (string, error) {
 	k, secret, err := keys.Make(name, admin)
 	if err != nil {
 		return "", err
 	}
-	added, err := r.insert(k)
+	added, err := r.insert(ctx, k)
 	switch {
 	case err != nil:
 		return "", err
@@ -94,25 +94,25 @@ func (r *Ring) Add(name session.Owner, admin bool) (string, error) {
 }
 
 // insert adds a key unless its owner has one.
-func (r *Ring) insert(k keys.Key) (added bool, err error) {
+func (r *Ring) insert(ctx context.Context, k keys.Key) (added bool, err error) {
 	sum, err := hex.DecodeString(k.SHA256)
 	if err != nil {
 		return false, err
 	}
-	return r.change(`INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
+	return r.change(ctx, `INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
 		string(k.Name), k.Admin, sum, k.Created)
 }
 
 // Import implements keys.Importer.
-func (r *Ring) Import(k keys.Key) error {
+func (r *Ring) Import(ctx context.Context, k keys.Key) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	added, err := r.insert(k)
+	added, err := r.insert(ctx, k)
 	if err != nil || added {
 		return err
 	}
-	all, err := r.All() // change made sure that they are read anew
+	all, err := r.All(ctx) // change made sure that they are read anew
 	if err == nil && !slices.ContainsFunc(all, k.Same) {
 		err = keys.ErrExists(k.Name)
 	}
@@ -120,8 +120,8 @@ func (r *Ring) Import(k keys.Key) error {
 }
 
 // Remove implements keys.Ring.
-func (r *Ring) Remove(name session.Owner) error {
-	removed, err := r.change(`DELETE FROM tallyman.api_key WHERE name = $1 RETURNING true`, string(name))
+func (r *Ring) Remove(ctx context.Context, name session.Owner) error {
+	removed, err := r.change(ctx, `DELETE FROM tallyman.api_key WHERE name = $1 RETURNING true`, string(name))
 	if err == nil && !removed {
 		return keys.ErrNone(name)
 	}
@@ -129,8 +129,8 @@ func (r *Ring) Remove(name session.Owner) error {
 }
 
 // change executes a statement that returns a row if it changed something.
-func (r *Ring) change(sql string, args ...any) (changed bool, err error) {
-	err = r.store.run(context.Background(), call{
+func (r *Ring) change(ctx context.Context, sql string, args ...any) (changed bool, err error) {
+	err = r.store.run(ctx, call{
 		what: "change the keys",
 		sql:  sql,
 		args: func() []any { return args },

@@ -20,7 +20,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	one, two := mustOpen(t, at, session.Settings{}, Options{}), mustOpen(t, at, session.Settings{}, Options{})
 	find := func(s *Store, secret string) (keys.Key, bool) {
 		t.Helper()
-		all, err := s.Keys().All()
+		all, err := s.Keys().All(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,11 +29,11 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	if _, ok := find(two, ""); ok {
 		t.Error("no key is a key")
 	}
-	secret, err := one.Keys().Add("dépôt 'x'", true)
+	secret, err := one.Keys().Add(t.Context(), "dépôt 'x'", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := one.Keys().Add("Acme", false); err != nil {
+	if _, err := one.Keys().Add(t.Context(), "Acme", false); err != nil {
 		t.Fatal(err)
 	}
 	k, ok := find(one, secret)
@@ -53,29 +53,29 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 		}
 	}
 	until(true)
-	if _, err := two.Keys().Add("dépôt 'x'", false); fault.CodeOf(err) != keys.Exists {
+	if _, err := two.Keys().Add(t.Context(), "dépôt 'x'", false); fault.CodeOf(err) != keys.Exists {
 		t.Errorf("a second key for an owner: %v", err)
 	}
 	for _, bad := range []session.Owner{"", " a", "a\x00", "\xff"} {
-		if _, err := one.Keys().Add(bad, false); fault.CodeOf(err) != fault.BadRequest {
+		if _, err := one.Keys().Add(t.Context(), bad, false); fault.CodeOf(err) != fault.BadRequest {
 			t.Errorf("a key for %q: %v", bad, err)
 		}
-		if err := one.Keys().Remove(bad); err == nil {
+		if err := one.Keys().Remove(t.Context(), bad); err == nil {
 			t.Errorf("removed the key of %q", bad)
 		}
 	}
-	all, err := one.Keys().All()
+	all, err := one.Keys().All(t.Context())
 	if err != nil || len(all) != 2 || all[0].Name != "Acme" {
 		t.Errorf("the keys: %+v, %v", all, err)
 	}
-	if err := one.Keys().Remove("dépôt 'x'"); err != nil {
+	if err := one.Keys().Remove(t.Context(), "dépôt 'x'"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := find(one, secret); ok {
 		t.Error("who removed a key goes on taking it")
 	}
 	until(false)
-	if err := two.Keys().Remove("dépôt 'x'"); fault.CodeOf(err) != fault.NotFound {
+	if err := two.Keys().Remove(t.Context(), "dépôt 'x'"); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removing a key twice: %v", err)
 	}
 	// Only hashes are in the database.
@@ -88,13 +88,13 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{})
-	if _, err := s.Keys().Add("depot", false); err != nil {
+	if _, err := s.Keys().Add(t.Context(), "depot", false); err != nil {
 		t.Fatal(err)
 	}
 	p.refuse(true)
 	p.cut()
 	for ; ; time.Sleep(10 * time.Millisecond) {
-		all, err := s.Keys().All()
+		all, err := s.Keys().All(t.Context())
 		if err != nil {
 			if fault.CodeOf(err) != session.StorageUnavailable || len(all) > 0 {
 				t.Errorf("%v, %v", all, err)
@@ -104,7 +104,7 @@ func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	p.refuse(false)
 	for ; ; time.Sleep(10 * time.Millisecond) {
-		if all, err := s.Keys().All(); err == nil && len(all) == 1 {
+		if all, err := s.Keys().All(t.Context()); err == nil && len(all) == 1 {
 			return
 		}
 	}
