@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	_ "unsafe" // for go:linkname
 
 	"github.com/gofrs/flock"
 	"github.com/tetratelabs/wazero"
@@ -21,19 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/emscripten"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-
-	// Brings the WebAssembly build of PDFium into the binary.
-	_ "github.com/klippa-app/go-pdfium/webassembly"
 )
-
-// pdfiumModule is go-pdfium's build of PDFium. We call it through wazero
-// ourselves: go-pdfium's own interface makes several calls and allocations for
-// each character's box, and reading all characters of a page through it takes
-// eight times as long. The module is not exported, hence the link; a release
-// that moves it fails to start, which the tests of this package show.
-//
-//go:linkname pdfiumModule github.com/klippa-app/go-pdfium/internal/pdfium_wasm.Module
-var pdfiumModule []byte
 
 // wasmPage is WebAssembly's unit of memory, in bytes.
 const wasmPage = 64 << 10

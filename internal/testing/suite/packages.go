@@ -14,15 +14,19 @@ type group struct {
 // these packages use it. The others have no goroutines of their own, share only a
 // channel or a sync.Once, or are test machinery. Slow packages come first.
 var raced = []group{
-	{pkg: "internal/session/postgres"}, // the watcher of keys, uses that are saved late, the bus
-	{pkg: "internal/session/sqlite"},   // readers beside the writer, uses that are saved late
-	{pkg: "internal/desk"},             // queues, sheets and readings that several wait for
-	{pkg: "internal/blob/s3"},          // transfers with deadlines, deletions in the background
-	{pkg: "internal/ops/tracing"},      // spans that are exported while others begin
-	{pkg: "internal/ops/transfer"},     // copies several contents at once
-	{pkg: "internal/blob/files"},       // contents that are written, swept and read at once
-	{pkg: "internal/blob/stores"},      // opens what is tested above, concurrently
-	{pkg: "internal/httpapi/body"},     // a body that is read while it is stored
+	// The keys that all requests share, uses that are saved late, the bus, connections
+	// that break. The other tests are of the database's functions.
+	{pkg: "internal/session/postgres", run: "TestAllPrograms|TestNoKey|TestPrograms|TestTheBus|TestTheChannel|TestUses|TestCloseWrites|TestTheKeeper|TestTheBound|TestAConnection|TestOperationsFail|TestWaiting|TestAHung|TestAnOperationUnderWay"},
+	// Readers beside the writer, uses that are saved late. The other tests are of
+	// files, of crashes, and of the rules that all stores keep.
+	{pkg: "internal/session/sqlite", run: "TestManyCommits|TestReadsNever|TestWhileTheDisk|TestUses|TestTheKeeper|TestHistories|TestAnyFailure|TestOnAFullDisk|TestLookSees"},
+	{pkg: "internal/desk"},         // queues, sheets and readings that several wait for
+	{pkg: "internal/blob/s3"},      // transfers with deadlines, deletions in the background
+	{pkg: "internal/ops/tracing"},  // spans that are exported while others begin
+	{pkg: "internal/ops/transfer"}, // copies several contents at once
+	{pkg: "internal/blob/files"},   // contents that are written, swept and read at once
+	{pkg: "internal/blob/stores"},  // opens what is tested above, concurrently
+	{pkg: "internal/httpapi/body"}, // a body that is read while it is stored
 	{pkg: "internal/session/sessiontest"},
 	{pkg: "internal/bus"},        // publishers and subscribers
 	{pkg: "internal/keys"},       // the ring, which is read anew while it is asked
@@ -36,8 +40,8 @@ var raced = []group{
 
 // long are the slow packages, which are started first.
 var long = []string{
-	"internal/testing/cluster", "cmd/tallyman", "internal/testing/browsertest", "internal/httpapi", "internal/intake",
-	"internal/ops/doctor", "bench/hostile", "internal/testing/soak", "internal/orders",
+	"internal/testing/browsertest", "cmd/tallyman", "internal/httpapi", "internal/session/postgres", "internal/testing/cluster", "internal/intake",
+	"internal/ops/doctor", "bench/hostile", "internal/testing/soak", "internal/session/sqlite", "internal/orders",
 }
 
 // slow are the packages that --quick skips, with the reasons.
