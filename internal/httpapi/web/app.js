@@ -1,7 +1,7 @@
 // @ts-check
-// The page: it brings the session, the three steps and the views together.
+// The page: connects the session, the three steps and the views.
 
-import { $, h, icon, ask, say } from "./dom.js";
+import { $, h, button, icon, ask, say } from "./dom.js";
 import { clock, plural } from "./format.js";
 import { Session, words } from "./session.js";
 import { Steps } from "./steps.js";
@@ -9,13 +9,18 @@ import { issuesOf, toCheck } from "./issues.js";
 
 const session = new Session();
 const steps = new Steps(session);
-let views; // loaded when there is something to show
+let views; // loaded with the first sheet
 let issues = [];
 let shown = null;
 
 // The session in the bar.
 
-const states = { empty: "Fresh session", ready: "Bills read, sheet without orders", merged: "Bills and orders, sheet complete", wrong: "Wrong orders?" };
+const states = {
+  empty: "Fresh session",
+  ready: "Bills read, sheet without orders",
+  merged: "Bills and orders, sheet complete",
+  wrong: "Wrong orders?",
+};
 
 function renderBar() {
   const bar = $("session");
@@ -42,17 +47,27 @@ function notice(name, content) {
   notices.get(name)?.remove();
   notices.delete(name);
   if (!content) return;
-  const at = h("div", { class: `notice ${content.kind}`, role: content.kind === "warn" ? "alert" : "status" }, h("p", {}, content.text), content.buttons || [],
-    h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => notice(name) }, icon("cross")));
+  const role = content.kind === "warn" ? "alert" : "status";
+  const at = h("div", { class: `notice ${content.kind}`, role }, h("p", {}, content.text), content.buttons || [],
+    button({ class: "quiet icon", "aria-label": "Dismiss", onclick: () => notice(name) }, icon("cross")));
   notices.set(name, at);
   $("notices").append(at);
 }
 
 const endings = {
-  expired: ["This session has expired", "It was not used for too long, so its bills, orders and sheet were removed. Downloads that you saved are yours. Begin a fresh session to go on."],
-  cleared: ["This session was cleared", "Another tab or program ended it, and its bills, orders and sheet were removed. Begin a fresh session to go on."],
-  gone: ["This session has ended", "It has expired, or was cleared elsewhere; its bills, orders and sheet were removed. Begin a fresh session to go on."],
-  cookies: ["No session can begin", "The browser did not keep the cookie that names it. Allow cookies for this address and try again. Inside the page of another site this works only if the server is reached by HTTPS; otherwise open it in a tab of its own."],
+  expired: ["This session has expired",
+    "It was not used for too long, so its bills, orders and sheet were removed. " +
+      "Downloads that you saved are yours. Begin a fresh session to go on."],
+  cleared: ["This session was cleared",
+    "Another tab or program ended it, and its bills, orders and sheet were removed. " +
+      "Begin a fresh session to go on."],
+  gone: ["This session has ended",
+    "It has expired, or was cleared elsewhere; its bills, orders and sheet were removed. " +
+      "Begin a fresh session to go on."],
+  cookies: ["No session can begin",
+    "The browser did not keep the cookie that names it. Allow cookies for this address and try again. " +
+      "Inside the page of another site this works only if the server is reached by HTTPS; " +
+      "otherwise open it in a tab of its own."],
 };
 
 function render() {
@@ -77,7 +92,7 @@ function render() {
   if (phase !== "open") notice("expiring");
   if (phase === "away") renderAway();
   else notice("away");
-  if (phase === "away" && session.view) return; // what is shown stays until we know better
+  if (phase === "away" && session.view) return; // the last view stays until the server answers
   const sheet = phase === "open" ? session.sheet : null;
   issues = sheet ? issuesFor(sheet) : [];
   steps.render();
@@ -105,20 +120,26 @@ async function renderViews(sheet) {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     // A part of the page is not there any more: the server was updated.
-    notice("updated", { kind: "warn", text: "The page could not be loaded completely; the server may have been updated.", buttons: [h("button", { type: "button", onclick: () => location.reload() }, "Load it again")] });
+    notice("updated", {
+      kind: "warn",
+      text: "The page could not be loaded completely; the server may have been updated.",
+      buttons: [button({ onclick: () => location.reload() }, "Load it again")],
+    });
   }
 }
 
-/** What step 3 says of how far the sheet can be trusted. */
+/** Makes what step 3 says about how far the sheet can be trusted. */
 steps.trust = (sheet) => {
   const found = toCheck(issuesFor(sheet));
   if (!found.length) {
-    return h("p", { class: "trust ok" }, icon("ok"), h("span", {}, sheet.match ? "Every bill adds up and every line has its order." : "Every bill adds up. Add the order export for ship-to, dates and pallets."));
+    return h("p", { class: "trust ok" }, icon("ok"), h("span", {}, sheet.match
+      ? "Every bill adds up and every line has its order."
+      : "Every bill adds up. Add the order export for ship-to, dates and pallets."));
   }
   const bad = found.some((i) => i.kind === "bad");
   const wrong = sheet.match?.state === "wrong_orders" && h("span", {}, `Wrong orders? ${sheet.match.reason}.`);
   return h("p", { class: `trust ${bad ? "bad" : "warn"}` }, icon("bad"), h("span", { class: "links" }, wrong,
-    h("button", { type: "button", class: "link", onclick: () => views?.open("bills") }, `${plural(found.length, "thing")} to check`)));
+    button({ class: "link", onclick: () => views?.open("bills") }, `${plural(found.length, "thing")} to check`)));
 };
 
 let counting;
@@ -128,20 +149,31 @@ function renderAway() {
   const tick = () => {
     if (session.phase !== "away") return clearInterval(counting);
     const left = Math.max(0, Math.ceil((session.retryAt - Date.now()) / 1000));
-    text.textContent = `${session.problem} It will be tried again in ${plural(left, "second")}.`;
+    text.textContent = `${session.problem} The page tries again in ${plural(left, "second")}.`;
   };
   tick();
-  notice("away", { kind: "warn", text, buttons: [h("button", { type: "button", onclick: () => (session.view ? session.refresh() : session.start()) }, "Try now")] });
+  const again = () => (session.view ? session.refresh() : session.start());
+  notice("away", { kind: "warn", text, buttons: [button({ onclick: again }, "Try now")] });
   counting = setInterval(tick, 500);
 }
 
 session.addEventListener("changed", render);
 session.addEventListener("kept", () => { renderBar(); notice("expiring"); });
-session.addEventListener("replaced", () => notice("replaced", { kind: "info", text: "The session was started over in another tab or program. You see the fresh one." }));
+session.addEventListener("replaced", () => notice("replaced", {
+  kind: "info",
+  text: "The session was started over in another tab or program. You see the fresh one.",
+}));
 session.addEventListener("expiring", () => {
   if (session.phase !== "open") return;
-  const keep = h("button", { type: "button", onclick: () => { notice("expiring"); session.refresh("expired"); } }, "Keep it");
-  notice("expiring", { kind: "warn", text: `This session expires at ${clock(session.expires)}; its files are removed then.`, buttons: [keep] });
+  const keep = () => {
+    notice("expiring");
+    session.refresh("expired");
+  };
+  notice("expiring", {
+    kind: "warn",
+    text: `This session expires at ${clock(session.expires)}; its files are removed then.`,
+    buttons: [button({ onclick: keep }, "Keep it")],
+  });
 });
 document.addEventListener("busy", render);
 
@@ -168,7 +200,8 @@ $("begin").addEventListener("click", fresh);
 $("start-over").addEventListener("click", async () => {
   const busy = steps.bills.busy || steps.orders.busy;
   if (session.sheet || busy) {
-    const answer = await ask("Start over?", "The bills, orders and sheet of this session are removed, and a clean one begins. Downloads that you saved stay.",
+    const answer = await ask("Start over?",
+      "The bills, orders and sheet of this session are removed, and a clean one begins. Downloads that you saved stay.",
       [{ value: "yes", label: "Start over", class: "primary" }, { value: "", label: "Keep working" }]);
     if (answer !== "yes") return;
   }
@@ -189,8 +222,8 @@ function signInError(text) {
 $("signin-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   signInError("");
-  const button = event.target.querySelector("button");
-  button.disabled = true;
+  const submit = event.target.querySelector("button");
+  submit.disabled = true;
   try {
     await session.signIn($("key").value.trim());
     $("key").value = "";
@@ -198,7 +231,7 @@ $("signin-form").addEventListener("submit", async (event) => {
     signInError(words(error));
     $("key").focus();
   } finally {
-    button.disabled = false;
+    submit.disabled = false;
   }
 });
 $("sign-out").addEventListener("click", () => session.signOut());
@@ -219,7 +252,7 @@ $("theme").addEventListener("click", () => {
   try {
     localStorage.setItem("tallyman.theme", next);
   } catch {
-    // It holds until the page is closed.
+    // Without storage the choice holds until the page is closed.
   }
   labelTheme();
   say($("theme").getAttribute("aria-label"));

@@ -5,7 +5,7 @@
 //   import { Tallyman } from "http://localhost:8080/client.js";
 //   const sheet = await new Tallyman({ url: "http://localhost:8080" }).run(pdf, csv);
 
-/** What the server answers if it cannot do what was asked. */
+/** The server's answer to a request that failed. */
 export class TallymanError extends Error {
   /**
    * @param {number} status the HTTP status, 0 if there was no answer
@@ -25,11 +25,11 @@ export class TallymanError extends Error {
 export class Tallyman {
   /**
    * @param {object} [options]
-   * @param {string} [options.url] where the server is; in a browser, where the page is from
+   * @param {string} [options.url] the server's address; in a browser, by default the page's own
    * @param {string} [options.key] an API key, if the server needs one
-   * @param {string} [options.session] the session's ID; without it, start() has one minted
-   * @param {number} [options.retries] how often a request is tried again while the server is busy
-   * @param {(seconds: number) => void} [options.onWait] is told how long it waits before it tries again
+   * @param {string} [options.session] the session's ID; without it, start() has the server mint one
+   * @param {number} [options.retries] how often a request is repeated while the server is busy
+   * @param {(seconds: number) => void} [options.onWait] is called with the seconds before each repetition
    * @param {typeof fetch} [options.fetch] another fetch, for tests
    */
   constructor({ url = "", key = "", session = "", retries = 5, onWait, fetch: f } = {}) {
@@ -51,11 +51,14 @@ export class Tallyman {
   /**
    * Attaches the BOL.
    * @param {Blob | Blob[]} pdfs one PDF or more
-   * @param {{add?: boolean, names?: string[], signal?: AbortSignal, onSent?: Sent, onWait?: (seconds: number) => void}} [options]
+   * @param {{add?: boolean, names?: string[], signal?: AbortSignal, onSent?: Sent,
+   *   onWait?: (seconds: number) => void}} [options]
    */
   async uploadBills(pdfs, { add = false, names = [], ...options } = {}) {
     const form = new FormData();
-    [pdfs].flat().forEach((pdf, i) => form.append("file", pdf, names[i] || /** @type {File} */ (pdf).name || "document.pdf"));
+    [pdfs].flat().forEach((pdf, i) => {
+      form.append("file", pdf, names[i] || /** @type {File} */ (pdf).name || "document.pdf");
+    });
     return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, ...options });
   }
 
@@ -102,8 +105,8 @@ export class Tallyman {
   }
 
   /**
-   * The whole workflow: clear, new, upload, upload-csv, download, clear. The
-   * session is cleared however it ends.
+   * Runs the whole workflow: clear, new, upload, upload-csv, download, clear. Clears
+   * the session on failure, too.
    * @param {Blob | Blob[]} pdfs
    * @param {Blob | string | null} [orders]
    * @param {{format?: string, onProgress?: (event: object) => void, signal?: AbortSignal}} [options]
@@ -125,8 +128,8 @@ export class Tallyman {
   }
 
   /**
-   * Calls the function with each event of the session (see GET /events) until the
-   * signal is aborted or the server ends the stream. The first event is the state.
+   * Calls onEvent with each event of the session (see GET /events) until the signal
+   * is aborted or the server ends the stream. The first event is the state.
    */
   async watch(onEvent, signal) {
     const response = await this.request("GET", "/events", { signal });
@@ -139,7 +142,8 @@ export class Tallyman {
       const blocks = text.split("\n\n");
       text = blocks.pop();
       for (const block of blocks) {
-        const data = block.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
+        const lines = block.split("\n").filter((line) => line.startsWith("data: "));
+        const data = lines.map((line) => line.slice(6)).join("\n");
         if (data) onEvent(JSON.parse(data));
       }
     }
@@ -157,9 +161,9 @@ export class Tallyman {
   }
 
   /**
-   * Makes a request in the session. While the server is busy it is made again,
-   * when the server says. With onSent it tells how much of the body was sent,
-   * where the platform knows that.
+   * Makes a request in the session. While the server is busy, repeats it when the
+   * server says so. Calls onSent with how much of the body was sent, on platforms
+   * that know it.
    * @param {string} method
    * @param {string} path
    * @param {Options} [options]
@@ -185,8 +189,8 @@ export class Tallyman {
         answer = { error: text.slice(0, 200) };
       }
       const after = Number(response.headers.get("Retry-After"));
-      // While storage fails it is not known whether anything was done. To do it
-      // again is harmless, except that files would be appended twice.
+      // While storage fails, the request may or may not have had its effect.
+      // Repeating it is harmless, except that files would be appended twice.
       const unsure = answer.code === "storage_unavailable" && query.mode === "append";
       if (response.status !== 503 || !after || attempt >= this.retries || unsure) {
         throw new TallymanError(response.status, answer);
@@ -205,24 +209,24 @@ export class Tallyman {
 }
 
 /**
- * How a request is made.
+ * The options of a request.
  * @typedef {object} Options
  * @property {Record<string, string>} [query] parameters beside the session's ID
  * @property {XMLHttpRequestBodyInit} [body]
  * @property {string} [type] the body's media type
  * @property {AbortSignal} [signal]
  * @property {Sent} [onSent]
- * @property {(seconds: number) => void} [onWait] is told how long it waits before it tries again
+ * @property {(seconds: number) => void} [onWait] is called with the seconds before each repetition
  */
 
 /**
- * Is told how much of a request's body was sent, in bytes.
+ * Is called with how much of a request's body was sent, in bytes.
  * @callback Sent
  * @param {number} sent
  * @param {number} total
  */
 
-// Returns a fetch that tells how much was sent, which the platform's does not.
+// Returns a fetch that reports how much was sent, which the platform's fetch does not.
 function sendCounting(onSent) {
   return (url, { method, headers, body, signal }) => new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -235,7 +239,9 @@ function sendCounting(onSent) {
     signal?.addEventListener("abort", abort, { once: true });
     request.onload = () => {
       const after = request.getResponseHeader("Retry-After");
-      resolve(new Response(request.response, { status: request.status, headers: after ? { "Retry-After": after } : {} }));
+      /** @type {HeadersInit} */
+      const headers = after ? { "Retry-After": after } : {};
+      resolve(new Response(request.response, { status: request.status, headers }));
     };
     request.onerror = () => reject(new TypeError("the connection was lost"));
     request.onabort = () => reject(signal?.reason || new DOMException("aborted", "AbortError"));

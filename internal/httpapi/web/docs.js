@@ -25,14 +25,16 @@ function kind(schema, all) {
 }
 
 function describe(path, method, op, all) {
-  const out = element("details", "", element("summary", "", element("code", `${method.toUpperCase()} ${path}`), ` ${op.summary}`));
+  const summary = element("summary", "", element("code", `${method.toUpperCase()} ${path}`), ` ${op.summary}`);
+  const out = element("details", "", summary);
   if (op.parameters) {
     out.append(element("h3", "Parameters"), table(op.parameters.map((p) => row(p.name, p.in, p.description || ""))));
   }
   for (const [media, { schema }] of Object.entries(op.requestBody?.content || {})) {
     out.append(element("h3", `Body: ${media}`));
     if (schema.properties) {
-      out.append(table(Object.entries(schema.properties).map(([name, p]) => row(name, p.description || p.items?.description || ""))));
+      const fields = Object.entries(schema.properties);
+      out.append(table(fields.map(([name, p]) => row(name, p.description || p.items?.description || ""))));
     } else {
       out.append(element("p", schema.description));
     }

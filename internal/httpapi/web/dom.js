@@ -1,8 +1,8 @@
 // @ts-check
-// Small helpers to make and find elements. Texts are only ever set as text: what
-// stands in files and answers can never become markup.
+// Small helpers to make and find elements. Texts are only ever set as text: the
+// content of files and answers can never become markup.
 
-/** The element of an ID. Which kind it is, its user knows. @returns {any} */
+/** The element with an ID. @returns {any} */
 export const $ = (id) => document.getElementById(id);
 
 /**
@@ -17,13 +17,28 @@ export function h(tag, props, ...children) {
   return e;
 }
 
+const attributes = new Set(["class", "role", "for", "colspan", "scope"]);
+
 function set(e, props) {
   for (const [name, value] of Object.entries(props || {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) e.addEventListener(name.slice(2), value);
-    else if (name === "class" || name === "role" || name === "for" || name === "colspan" || name === "scope" || name.includes("-")) e.setAttribute(name, value === true ? "" : value);
-    else e[name] = value;
+    else if (!attributes.has(name) && !name.includes("-")) e[name] = value;
+    else e.setAttribute(name, value === true ? "" : value);
   }
+}
+
+/** Makes a button. */
+export const button = (props, ...content) => h("button", { type: "button", ...props }, content);
+
+/** Makes cells of a table: a text, a figure, a heading of a column. */
+export const td = (...content) => h("td", {}, content);
+export const num = (...content) => h("td", { class: "num" }, content);
+export const heading = (text, className = "") => h("th", { scope: "col", class: className }, text);
+
+/** Makes a table. The name is for screen readers. */
+export function table(className, name, heads, body) {
+  return h("table", { class: className }, h("caption", { class: "unseen" }, name), h("thead", {}, heads), body);
 }
 
 const svgSpace = "http://www.w3.org/2000/svg";
@@ -52,9 +67,10 @@ const paths = {
   near: "M4 8c2-2.5 4-2.5 6 0s4 2.5 6 0M4 13c2-2.5 4-2.5 6 0s4 2.5 6 0",
 };
 
-/** Makes an icon, which says nothing to screen readers. */
+/** Makes an icon, which screen readers skip. */
 export function icon(name) {
-  return svg("svg", { viewBox: "0 0 20 20", class: `icon-${name}`, "aria-hidden": "true" }, svg("path", { d: paths[name] }));
+  const props = { viewBox: "0 0 20 20", class: `icon-${name}`, "aria-hidden": "true" };
+  return svg("svg", props, svg("path", { d: paths[name] }));
 }
 
 let saying;
@@ -69,7 +85,7 @@ export function say(text) {
 
 let asked = Promise.resolve();
 
-/** Asks a question in a dialog and returns the value of the button pressed, "" for none. One question at a time. */
+/** Asks a question in a dialog, one at a time. Returns the value of the button pressed, "" for none. */
 export function ask(title, text, buttons) {
   return (asked = asked.then(() => question(title, text, buttons)));
 }
@@ -84,17 +100,18 @@ function question(title, text, buttons) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
 }
 
-/** Shows a long list a piece at a time: most people need its beginning only. */
+/** Shows a long list in pieces: most people need its beginning only. Returns the button for the next piece. */
 export function pieces(parent, items, make, size = 200) {
   let shown = 0;
-  const button = h("button", { type: "button", class: "more", onclick: () => { more(); } });
+  const next = button({ class: "more", onclick: () => { more(); } });
   const more = () => {
-    const next = items.slice(shown, shown + size);
-    parent.append(...next.map((item, i) => make(item, shown + i)));
-    shown += next.length;
-    button.textContent = `Show ${Math.min(size, items.length - shown).toLocaleString()} more of ${items.length.toLocaleString()}`;
-    button.hidden = shown >= items.length;
+    const some = items.slice(shown, shown + size);
+    parent.append(...some.map((item, i) => make(item, shown + i)));
+    shown += some.length;
+    const left = Math.min(size, items.length - shown);
+    next.textContent = `Show ${left.toLocaleString()} more of ${items.length.toLocaleString()}`;
+    next.hidden = shown >= items.length;
   };
   more();
-  return button;
+  return next;
 }

@@ -1,6 +1,6 @@
 // @ts-check
-// Numbers and dates as the reader's locale writes them, on screen only: files
-// keep what the server makes.
+// Formats numbers and dates in the user's locale, for the screen only: downloads are
+// what the server makes.
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const one = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -14,7 +14,7 @@ const size = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 export const count = (n) => whole.format(n);
 export const plural = (n, what, many = `${what}s`) => `${count(n)} ${n === 1 ? what : many}`;
 
-/** The four fields of a bill: how they are called and written. */
+/** The names, units and formats of figures. */
 export const fields = {
   cartons: { name: "Cartons", format: count },
   pieces: { name: "Pieces", format: count },
@@ -35,15 +35,15 @@ export function bytes(n) {
   }
 }
 
-/** Writes a point in time of today or the next days. */
+/** Writes a time of today or of the next days. */
 export function clock(ms) {
   const at = new Date(ms);
   return (at.toDateString() === new Date().toDateString() ? time : dayTime).format(at);
 }
 
 /**
- * The day that a cell of the sheet means, as milliseconds in UTC; null if it is
- * none. The forms are those that the server sorts by.
+ * Returns the date in a cell of the sheet, as milliseconds in UTC; null if there is
+ * none. The formats are those by which the server sorts.
  */
 export function dayOf(text) {
   let m = /^(\d{1,2})(\d{2})(\d{4})$/.exec(text);

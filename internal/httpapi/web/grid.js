@@ -1,15 +1,15 @@
 // @ts-check
-// The sheet as a table of any length. Only the rows in sight are elements, and
-// those are used again while the table is scrolled.
+// The sheet as a table of any length. Only the rows in sight have elements, which
+// are reused while the table is scrolled.
 
 import { h, icon, say } from "./dom.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
 import { column, lineTarget } from "./issues.js";
 
 const rowHeight = 30;
-const spare = 8; // rows beyond what is in sight, above and below
+const spare = 8; // rows drawn above and below those in sight
 
-// How columns are written; those not named are text. Widths are in pixels.
+// The format of each column and its width in pixels. Columns not listed are text.
 const kinds = {
   "Order Date": ["date", 116], "Start Date": ["date", 116], "Cancel Date": ["date", 116],
   "Ship To Name": ["text", 250], "Purchase Order No.": ["text", 150], "Invoice No.": ["text", 92], Style: ["text", 122],
@@ -47,18 +47,14 @@ export class SheetView {
       ships.set(name, (ships.get(name) || 0) + 1);
     }
     if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
-    const search = h("input", { type: "search", id: "sheet-search", value: this.text, placeholder: "Any cell", oninput: () => { this.text = search.value; this.select(); } });
-    const names = [...ships.keys()].sort((a, b) => Number(a === "") - Number(b === "") || collator.compare(a, b));
-    const filter = h("select", { id: "sheet-ship", onchange: () => { this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1]; this.select(); } },
-      h("option", { selected: this.shipTo === null }, "All"), names.map((n) => h("option", { selected: n === this.shipTo }, `${n || "None"} (${count(ships.get(n))})`)));
-    const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: () => { this.empty = empties.checked; this.columns(); } });
+    const { search, filter, empties } = this.controls(ships);
     this.found = h("p", { class: "found", role: "status" });
     this.head = h("div", { class: "gridhead", role: "row", "aria-rowindex": "1" });
     this.body = h("div", { class: "gridbody", role: "rowgroup" });
     this.grid = h("div", {
       class: "grid", role: "grid", tabIndex: 0, "aria-label": "Load sheet", "aria-describedby": "grid-help",
-      onscroll: () => this.schedule(), onkeydown: (e) => this.key(e), onclick: (e) => this.click(e), ondblclick: (e) => this.cellOf(e) && this.look(this.cellOf(e).row),
-      onfocus: () => this.mark(),
+      onscroll: () => this.schedule(), onfocus: () => this.mark(), onkeydown: (e) => this.key(e),
+      onclick: (e) => this.click(e), ondblclick: (e) => this.cellOf(e) && this.look(this.cellOf(e).row),
     }, h("div", { role: "rowgroup", class: "headgroup" }, this.head), this.body);
     this.root.replaceChildren(
       h("div", { class: "tools" },
@@ -67,19 +63,46 @@ export class SheetView {
         this.hiddenCount > 0 && h("label", { class: "check" }, empties, ` ${plural(this.hiddenCount, "empty column")}`),
         this.found),
       this.grid,
-      h("p", { class: "hint", id: "grid-help" }, "A heading sorts. Arrow keys move; Enter, a double click or the row number shows the line on its page."));
+      h("p", { class: "hint", id: "grid-help" }, "Click a heading to sort. Arrow keys move the selection. " +
+        "Enter, a double click or a click on the row number shows the line on its page."));
     this.columns();
     this.resized.disconnect();
     this.resized.observe(this.grid);
   }
 
-  // Which columns are shown: the bill and the style first, which stay in sight,
-  // then the others in the order of the file.
+  /** Makes the controls that search and filter. Ships are the ship-tos, with their numbers of rows. */
+  controls(ships) {
+    const find = () => {
+      this.text = search.value;
+      this.select();
+    };
+    const search = h("input",
+      { type: "search", id: "sheet-search", value: this.text, placeholder: "Any cell", oninput: find });
+    const names = [...ships.keys()].sort((a, b) => Number(a === "") - Number(b === "") || collator.compare(a, b));
+    const choose = () => {
+      this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1];
+      this.select();
+    };
+    const option = (n) => h("option", { selected: n === this.shipTo }, `${n || "None"} (${count(ships.get(n))})`);
+    const filter = h("select", { id: "sheet-ship", onchange: choose },
+      h("option", { selected: this.shipTo === null }, "All"), names.map(option));
+    const show = () => {
+      this.empty = empties.checked;
+      this.columns();
+    };
+    const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: show });
+    return { search, filter, empties };
+  }
+
+  // Chooses the columns: first the bill and the style, which stay in sight, then the
+  // others in the order of the file.
   columns() {
     const { sheet } = this;
     const first = pinned.map((n) => column(sheet, n));
-    this.shown = [-1, ...first, ...sheet.columns.map((_, c) => c).filter((c) => !first.includes(c) && (this.empty || this.used[c]))];
-    const widths = this.shown.map((c) => (c < 0 ? 58 : (kinds[sheet.columns[c]] || ["text", Math.max(96, sheet.columns[c].length * 8 + 24)])[1]));
+    const others = sheet.columns.map((_, c) => c).filter((c) => !first.includes(c) && (this.empty || this.used[c]));
+    this.shown = [-1, ...first, ...others];
+    const width = (name) => kinds[name]?.[1] ?? Math.max(96, name.length * 8 + 24);
+    const widths = this.shown.map((c) => (c < 0 ? 58 : width(sheet.columns[c])));
     const total = widths.reduce((a, b) => a + b, 0);
     let right = 0;
     this.rights = widths.map((w) => (right += w));
@@ -96,12 +119,17 @@ export class SheetView {
 
   kind(c) { return c < 0 ? 0 : (kinds[this.sheet.columns[c]] || ["text"])[0]; }
 
+  // The class of the cells of the i-th column shown, which is column c of the sheet.
+  cellClass(c, i) { return `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`; }
+
   heads() {
     this.head.replaceChildren(...this.shown.map((c, i) => {
       const sorted = this.sort?.column === c ? this.sort.down ? "descending" : "ascending" : "none";
       const name = c < 0 ? "#" : this.sheet.columns[c];
-      return h("div", { class: `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`, role: "columnheader", id: `gh-${i}`, "aria-colindex": String(i + 1), "aria-sort": sorted, title: c < 0 ? "Order of the file" : name },
-        h("span", {}, name), sorted !== "none" && icon(sorted === "ascending" ? "up" : "down"));
+      return h("div", {
+        class: this.cellClass(c, i), role: "columnheader", id: `gh-${i}`, title: c < 0 ? "Order of the file" : name,
+        "aria-colindex": String(i + 1), "aria-sort": sorted,
+      }, h("span", {}, name), sorted !== "none" && icon(sorted === "ascending" ? "up" : "down"));
     }));
   }
 
@@ -117,7 +145,8 @@ export class SheetView {
     }
     if (this.sort) rows = this.sorted(rows);
     this.rows = rows;
-    this.found.textContent = rows.length === sheet.rows.length ? plural(rows.length, "row") : `${count(rows.length)} of ${plural(sheet.rows.length, "row")}`;
+    const all = plural(sheet.rows.length, "row");
+    this.found.textContent = rows.length === sheet.rows.length ? all : `${count(rows.length)} of ${all}`;
     this.grid.setAttribute("aria-rowcount", rows.length + 1);
     this.body.style.height = `${Math.max(1, rows.length) * rowHeight}px`;
     this.active.row = Math.min(this.active.row, rows.length - 1);
@@ -127,7 +156,8 @@ export class SheetView {
   }
 
   searchable(i) {
-    return (this.texts[i] ??= this.sheet.rows[i].cells.map((v, c) => (v === null ? "" : `${v} ${this.write(c, v)}`)).join("\n").toLowerCase());
+    const text = (v, c) => (v === null ? "" : `${v} ${this.write(c, v)}`);
+    return (this.texts[i] ??= this.sheet.rows[i].cells.map(text).join("\n").toLowerCase());
   }
 
   sorted(rows) {
@@ -161,8 +191,8 @@ export class SheetView {
     if (v === null) return "";
     const kind = this.kind(c);
     if (kind === "text" || (kind !== "date" && typeof v !== "number")) return String(v);
-    // To write a date or a number takes longer than all else that a cell needs,
-    // and most of them come again and again.
+    // Formatting a date or a number takes longer than all else that a cell needs, and
+    // most values are repeated.
     let known = this.writing.get(kind);
     if (!known) this.writing.set(kind, (known = new Map()));
     let text = known.get(v);
@@ -189,17 +219,19 @@ export class SheetView {
     const texts = [], cells = this.shown.map((c, i) => {
       const text = document.createTextNode("");
       texts.push(text);
-      return h("div", { class: `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`, role: i === 0 ? "rowheader" : "gridcell", "aria-colindex": String(i + 1) }, text);
+      const role = i === 0 ? "rowheader" : "gridcell";
+      return h("div", { class: this.cellClass(c, i), role, "aria-colindex": String(i + 1) }, text);
     });
-    // The frozen cells are in one box: each box that stays in sight is a layer of
-    // its own, and one for each cell would be three times as many.
-    const row = h("div", { class: "gridrow", role: "row" }, h("div", { class: "pins", role: "presentation" }, cells.slice(0, 3)), cells.slice(3));
+    // The pinned cells share one box: each sticky box is a layer of its own, and a box
+    // for each cell would make three times as many.
+    const pins = h("div", { class: "pins", role: "presentation" }, cells.slice(0, 3));
+    const row = h("div", { class: "gridrow", role: "row" }, pins, cells.slice(3));
     this.body.append(row);
     return { row, cells, texts, index: -1 };
   }
 
-  // Draws the rows in sight, and those that may come next. After a jump only what
-  // is in sight is drawn, and the rest in the next frame that has no jump.
+  // Draws the rows in sight and some above and below. After a jump it draws only what
+  // is in sight; the next frame without a jump draws the rest.
   paint() {
     const { grid } = this;
     if (!this.sheet || !grid.clientHeight) return;
@@ -257,8 +289,8 @@ export class SheetView {
       if (!this.marked.id.startsWith("gh-")) this.marked.removeAttribute("id");
     }
     if (cell && (this.marked !== cell || cell.id !== id)) {
-      // The name is of this row and column, so that it is another one when the
-      // element is used for another row.
+      // The ID contains row and column, so that it changes when the element is used
+      // for another row.
       cell.id = id;
       cell.classList.add("active");
       this.grid.setAttribute("aria-activedescendant", id);
@@ -272,9 +304,14 @@ export class SheetView {
     const page = Math.max(1, Math.floor((this.grid.clientHeight - rowHeight) / rowHeight) - 1);
     const last = this.rows.length - 1, end = this.shown.length - 1;
     const move = {
-      ArrowDown: () => active.row++, ArrowUp: () => active.row--, ArrowRight: () => active.col++, ArrowLeft: () => active.col--,
-      PageDown: () => (active.row += page), PageUp: () => (active.row = Math.max(0, active.row - page)),
-      Home: () => { active.col = 0; if (e.ctrlKey) active.row = 0; }, End: () => { active.col = end; if (e.ctrlKey) active.row = last; },
+      ArrowDown: () => active.row++,
+      ArrowUp: () => active.row--,
+      ArrowRight: () => active.col++,
+      ArrowLeft: () => active.col--,
+      PageDown: () => (active.row += page),
+      PageUp: () => (active.row = Math.max(0, active.row - page)),
+      Home: () => Object.assign(active, { col: 0 }, e.ctrlKey && { row: 0 }),
+      End: () => Object.assign(active, { col: end }, e.ctrlKey && { row: last }),
     }[e.key];
     if (move) {
       e.preventDefault();

@@ -1,22 +1,23 @@
 // @ts-check
-// A page as a picture, with a place marked on it: beside the results where there
-// is room, over them where there is not.
+// Shows a page as a picture with a place marked on it: beside the results if there is
+// room, else over them.
 
-import { h, icon, svg, say } from "./dom.js";
+import { h, button, icon, svg, say } from "./dom.js";
 import { count } from "./format.js";
 import { words } from "./session.js";
 import { pageName } from "./bills.js";
 import { toCheck } from "./issues.js";
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
-const kept = 16; // pictures
+const kept = 16; // pictures at most
 
 export class Inspector {
   constructor(session) {
     this.session = session;
     this.wide = matchMedia("(min-width: 1180px)");
     this.pictures = new Map();
-    const tool = (name, label, action, key) => h("button", { type: "button", class: "quiet icon", "aria-label": label, title: key ? `${label} (${key})` : label, onclick: action }, icon(name));
+    const tool = (name, label, onclick, key) =>
+      button({ class: "quiet icon", "aria-label": label, title: `${label} (${key})`, onclick }, icon(name));
     this.title = h("h2", { id: "inspector-title", tabIndex: -1 });
     this.message = h("p", { class: "message", id: "inspector-message" });
     this.position = h("span", { class: "position" });
@@ -32,8 +33,17 @@ export class Inspector {
     this.marks = svg("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none" });
     this.sheetBox = h("div", { class: "paper" }, this.picture, this.marks);
     this.wait = h("p", { class: "wait", role: "status" });
-    this.view = h("div", { class: "viewport", tabIndex: 0, role: "group", "aria-label": "Picture of the page" }, this.sheetBox);
-    this.dialog = h("dialog", { class: "inspector", "aria-labelledby": "inspector-title", "aria-describedby": "inspector-message", onkeydown: (e) => this.key(e), onclose: () => this.closed(), oncancel: (e) => { e.preventDefault(); this.close(); } },
+    this.view = h("div",
+      { class: "viewport", tabIndex: 0, role: "group", "aria-label": "Picture of the page" }, this.sheetBox);
+    const cancel = (e) => {
+      e.preventDefault();
+      this.close();
+    };
+    this.dialog = h("dialog",
+      {
+        class: "inspector", "aria-labelledby": "inspector-title", "aria-describedby": "inspector-message",
+        onkeydown: (e) => this.key(e), onclose: () => this.closed(), oncancel: cancel,
+      },
       h("div", { class: "inspector-head" }, this.title, tool("cross", "Close", () => this.close(), "Esc")),
       this.message,
       h("div", { class: "inspector-tools", role: "toolbar", "aria-label": "Picture" },
@@ -47,7 +57,7 @@ export class Inspector {
     new ResizeObserver(() => this.dialog.open && this.layout()).observe(this.view);
   }
 
-  /** Another sheet: pictures of the last one are forgotten. */
+  /** Shows another sheet from now on, and drops the pictures of the last one. */
   reset(sheet, issues) {
     for (const p of this.pictures.values()) p.then((got) => URL.revokeObjectURL(got.url), () => {});
     this.pictures.clear();
@@ -65,12 +75,12 @@ export class Inspector {
     }
     this.at = { file: target.place.file, page: target.place.page };
     this.describe();
-    // What is said now must not stand beside the mark of something else.
+    // Until the picture is there, no mark of the last target must stand beside this text.
     for (const mark of this.marks.querySelectorAll(".here")) mark.remove();
     this.load(true);
   }
 
-  // Beside the results or over them.
+  // Opens the inspector beside the results or over them.
   place() {
     if (this.dialog.open) this.dialog.close("moved");
     if (this.wide.matches) this.dialog.show();
@@ -83,14 +93,16 @@ export class Inspector {
     const { target } = this;
     this.title.textContent = target.title;
     this.title.className = target.kind;
-    this.message.replaceChildren(target.where ? `${target.where}. ` : "", target.text, target.action ? ` ${target.action}` : "");
+    const action = target.action ? ` ${target.action}` : "";
+    this.message.replaceChildren(target.where ? `${target.where}. ` : "", target.text, action);
     const i = this.issues.findIndex((x) => x.n === target.n && target.n !== undefined);
-    this.position.textContent = this.issues.length ? (i < 0 ? `${count(this.issues.length)} to check` : `${count(i + 1)} of ${count(this.issues.length)} to check`) : "Nothing to check";
+    const all = this.issues.length ? `${count(this.issues.length)} to check` : "Nothing to check";
+    this.position.textContent = i < 0 ? all : `${count(i + 1)} of ${all}`;
     this.current(target.n);
     this.previous.disabled = this.next.disabled = this.issues.length === 0 || (this.issues.length === 1 && i === 0);
   }
 
-  // Shows in the list which finding it is.
+  // Marks in the list of findings the one that is shown.
   current(n) {
     for (const e of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-issue]"))) {
       if (n !== undefined && e.dataset.issue === String(n)) e.setAttribute("aria-current", "true");
@@ -153,9 +165,10 @@ export class Inspector {
     }
   }
 
-  // Pictures are kept here and nowhere else: they are gone with the sheet.
+  // Pictures are kept here and nowhere else, so that they are dropped with the sheet.
   fetch(file, page) {
-    const width = Math.min(2400, Math.max(1200, Math.ceil(this.view.clientWidth * devicePixelRatio * 1.5 / 400) * 400));
+    const wanted = Math.ceil((this.view.clientWidth * devicePixelRatio * 1.5) / 400) * 400;
+    const width = Math.min(2400, Math.max(1200, wanted));
     const key = `${file}/${page}/${width}`;
     let got = this.pictures.get(key);
     if (got) this.pictures.delete(key);
@@ -180,16 +193,22 @@ export class Inspector {
     const { w, h } = this.size;
     this.marks.setAttribute("viewBox", `0 0 ${w} ${h}`);
     const here = (p) => p.file === this.at.file && p.page === this.at.page;
-    const rect = (box, kind, pad) => svg("rect", { class: kind, x: box.x0 - pad, y: box.y0 - pad, width: box.x1 - box.x0 + 2 * pad, height: box.y1 - box.y0 + 2 * pad, rx: 2, "vector-effect": "non-scaling-stroke" });
+    const rect = (box, kind, pad) => svg("rect", {
+      class: kind, rx: 2, "vector-effect": "non-scaling-stroke", x: box.x0 - pad, y: box.y0 - pad,
+      width: box.x1 - box.x0 + 2 * pad, height: box.y1 - box.y0 + 2 * pad,
+    });
     const marks = [];
     for (const bill of this.sheet.bills) {
       if (!bill.pages.some(here)) continue;
       for (const line of bill.lines) if (line.box && here(line)) marks.push(rect(line.box, "read", 1));
     }
-    for (const issue of this.issues) if (issue.place.box && here(issue.place) && issue !== this.target) marks.push(rect(issue.place.box, "other", 2));
-    const { place, kind } = this.target;
-    for (const other of this.target.also || []) if (other.box && here(other)) marks.push(rect(other.box, `here ${kind}`, 4));
-    if (here(place)) marks.push(rect(place.box || { x0: 6, y0: 6, x1: w - 6, y1: h - 6 }, `here ${kind}`, place.box ? 4 : 0));
+    for (const issue of this.issues) {
+      if (issue !== this.target && issue.place.box && here(issue.place)) marks.push(rect(issue.place.box, "other", 2));
+    }
+    const { place, kind, also = [] } = this.target;
+    for (const other of also) if (other.box && here(other)) marks.push(rect(other.box, `here ${kind}`, 4));
+    const whole = { x0: 6, y0: 6, x1: w - 6, y1: h - 6 };
+    if (here(place)) marks.push(rect(place.box || whole, `here ${kind}`, place.box ? 4 : 0));
     this.marks.replaceChildren(...marks);
   }
 
@@ -209,27 +228,46 @@ export class Inspector {
 
   scale(z) {
     const { view } = this;
-    const across = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth, down = (view.scrollTop + view.clientHeight / 2) / view.scrollHeight;
+    const { clientWidth: width, clientHeight: height } = view;
+    const across = (view.scrollLeft + width / 2) / view.scrollWidth;
+    const down = (view.scrollTop + height / 2) / view.scrollHeight;
     const was = this.z;
     this.z = z;
     this.layout();
-    if (z > was && was === 1 && this.target.place.page === this.at.page && this.target.place.file === this.at.file) this.centre();
-    else view.scrollTo(across * view.scrollWidth - view.clientWidth / 2, down * view.scrollHeight - view.clientHeight / 2);
+    const { page, file } = this.target.place;
+    if (z > was && was === 1 && page === this.at.page && file === this.at.file) this.centre();
+    else {
+      view.scrollTo(
+        across * view.scrollWidth - view.clientWidth / 2,
+        down * view.scrollHeight - view.clientHeight / 2);
+    }
     say(`Zoom ${Math.round(z * 100)} %`);
   }
 
-  // Brings the place into the middle.
+  // Scrolls the place into the middle.
   centre() {
     const { box, page, file } = this.target.place;
     if (!box || page !== this.at.page || file !== this.at.file) return this.view.scrollTo(0, 0);
     const f = this.sheetBox.clientWidth / this.size.w;
     const wide = box.x1 - box.x0 > this.size.w * 0.6;
-    this.view.scrollTo(wide ? 0 : ((box.x0 + box.x1) / 2) * f - this.view.clientWidth / 2, ((box.y0 + box.y1) / 2) * f - this.view.clientHeight / 2);
+    const left = ((box.x0 + box.x1) / 2) * f - this.view.clientWidth / 2;
+    const top = ((box.y0 + box.y1) / 2) * f - this.view.clientHeight / 2;
+    this.view.scrollTo(wide ? 0 : left, top);
   }
 
   key(e) {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    const action = { Escape: () => this.close(), n: () => this.step(1), p: () => this.step(-1), "[": () => this.turn(-1), "]": () => this.turn(1), "+": () => this.zoom(1), "=": () => this.zoom(1), "-": () => this.zoom(-1), 0: () => this.scale(1) }[e.key];
+    const action = {
+      Escape: () => this.close(),
+      n: () => this.step(1),
+      p: () => this.step(-1),
+      "[": () => this.turn(-1),
+      "]": () => this.turn(1),
+      "+": () => this.zoom(1),
+      "=": () => this.zoom(1),
+      "-": () => this.zoom(-1),
+      0: () => this.scale(1),
+    }[e.key];
     if (!action) return;
     e.preventDefault();
     e.stopPropagation();

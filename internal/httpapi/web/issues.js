@@ -1,22 +1,23 @@
 // @ts-check
-// What a person should know of a sheet: the server finds it, the page shows it.
+// The findings of a sheet. The server makes them; the views show them.
 
 import { capital } from "./format.js";
 
 const outcomes = { mismatched: 0, unchecked: 1, reconciled: 2 };
 
-// How each severity looks.
+// The kind, by which findings are drawn, of each severity.
 const looks = { error: "bad", warning: "warn", notice: "warn", info: "info" };
 
-/** The findings of a sheet as the views show them, the gravest first. */
+/** The findings of a sheet as the views show them, most severe first. */
 export function issuesOf(sheet) {
   return sheet.findings.map((f, n) => ({
     n, kind: looks[f.severity], code: f.kind, title: f.title, where: capital(f.where), action: f.action,
-    text: sentence(f.text), bill: f.bills.length === 1 ? f.bills[0] : -1, place: f.places[0] || null, also: f.places.slice(1),
+    text: sentence(f.text), bill: f.bills.length === 1 ? f.bills[0] : -1,
+    place: f.places[0] || null, also: f.places.slice(1),
   }));
 }
 
-/** Those that somebody should check. */
+/** The findings that somebody should check. */
 export const toCheck = (issues) => issues.filter((i) => i.kind !== "info");
 
 function sentence(text) {
@@ -24,15 +25,17 @@ function sentence(text) {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** Bills with something to look at first, then in the document's order. */
+/** The order of the bills: those with findings first, the rest as in the document. */
 export function billOrder(sheet, issues) {
   const bad = new Map();
-  for (const i of toCheck(issues)) if (i.bill >= 0) bad.set(i.bill, Math.min(bad.get(i.bill) ?? 9, i.kind === "bad" ? 0 : 1));
+  for (const { bill, kind } of toCheck(issues)) {
+    if (bill >= 0) bad.set(bill, Math.min(bad.get(bill) ?? 9, kind === "bad" ? 0 : 1));
+  }
   const rank = (i) => Math.min(bad.get(i) ?? 9, outcomes[sheet.bills[i].verdict.outcome]);
   return sheet.bills.map((_, i) => i).sort((a, b) => rank(a) - rank(b) || a - b);
 }
 
-/** Where the columns of the sheet are, by name. */
+/** The index of the sheet's column of that name. */
 export const column = (sheet, name) => sheet.columns.indexOf(name);
 
 /** The sums of a sheet. */
@@ -53,10 +56,15 @@ export function totals(sheet) {
 /** What the inspector needs to show a line. */
 export function lineTarget(sheet, bill, line) {
   const b = sheet.bills[bill], l = b.lines[line];
-  return { bill, line, title: `Line ${line + 1} of bill ${b.number?.text || "without number"}`, kind: "info", text: lineText(l), place: { file: l.file, page: l.page, box: l.box } };
+  const title = `Line ${line + 1} of bill ${b.number?.text || "without number"}`;
+  return { bill, line, title, kind: "info", text: lineText(l), place: { file: l.file, page: l.page, box: l.box } };
 }
 
 function lineText(l) {
   const say = (v, unit) => v && `${v.text}${unit}`;
-  return [say(l.cartons, " cartons"), l.style && `style ${l.style.text}`, say(l.pieces, " pieces"), l.description?.text, say(l.volume, " cu ft"), say(l.weight, " lb")].filter(Boolean).join(" · ");
+  const texts = [
+    say(l.cartons, " cartons"), l.style && `style ${l.style.text}`, say(l.pieces, " pieces"), l.description?.text,
+    say(l.volume, " cu ft"), say(l.weight, " lb"),
+  ];
+  return texts.filter(Boolean).join(" · ");
 }

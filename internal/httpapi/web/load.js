@@ -1,9 +1,9 @@
 // @ts-check
-// A picture of the load: pallets and cube per ship-to, cartons by cancel date.
-// Each chart has the same figures as a table beside it.
+// Charts of the load: pallets and cube per ship-to, cartons by cancel date. Each has a
+// table with the same figures.
 
-import { h } from "./dom.js";
-import { count, dayOf, decimals, writeDay, writeShortDay } from "./format.js";
+import { h, heading, num, table } from "./dom.js";
+import { count, dayOf, decimals, plural, writeDay, writeShortDay } from "./format.js";
 import { column } from "./issues.js";
 import "./chart.umd.min.js";
 
@@ -11,9 +11,10 @@ import "./chart.umd.min.js";
 const Chart = globalThis["Chart"];
 const most = 14; // bars
 
-/** Adds up what a sheet says of its ship-tos and dates. */
+/** Adds up a sheet by ship-tos and by cancel dates. */
 export function loadOf(sheet) {
-  const at = Object.fromEntries(["Ship To Name", "Cartons", "Pallet", "Cancel Date"].map((n) => [n, column(sheet, n)]));
+  const names = ["Ship To Name", "Cartons", "Pallet", "Cancel Date"];
+  const at = Object.fromEntries(names.map((n) => [n, column(sheet, n)]));
   const ships = new Map(), days = new Map(), counted = new Set();
   for (const row of sheet.rows) {
     const name = row.cells[at["Ship To Name"]] || "No order";
@@ -36,8 +37,8 @@ export function loadOf(sheet) {
   };
 }
 
-// Writes the figures over standing bars, the highest first; one that would run into
-// another, or into a higher bar, is left to the table.
+// Writes the figures over standing bars, the highest first. Those that would overlap
+// another figure or a higher bar stand only in the table.
 function standing(ctx, bars, texts) {
   const high = 16, taken = [];
   const order = bars.map((_, i) => i).sort((a, b) => bars[a].y - bars[b].y);
@@ -93,42 +94,53 @@ export class LoadView {
     this.stale = false;
     this.sheet = sheet;
     if (!sheet.match) {
-      this.root.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "No load yet"), h("p", {}, "Ship-to, pallets and cancel dates come with the order export. Add it in step 2.")));
+      this.root.replaceChildren(h("div", { class: "empty" },
+        h("h2", {}, "No load yet"),
+        h("p", {}, "Ship-to, pallets and cancel dates come with the order export. Add it in step 2.")));
       return;
     }
     const load = loadOf(sheet);
     const ships = load.ships.slice(0, most);
     const rest = load.ships.slice(most);
-    if (rest.length) ships.push(rest.reduce((sum, s) => ({ name: `${count(rest.length)} others`, pallets: sum.pallets + s.pallets, cube: sum.cube + s.cube, cartons: sum.cartons + s.cartons }), { pallets: 0, cube: 0, cartons: 0 }));
-    const sum = (key) => load.ships.reduce((n, s) => n + s[key], 0);
-    const byDay = load.days;
-    const table = (name, heads, rows) => h("details", { class: "figures" }, h("summary", {}, "Figures"),
-      h("table", { class: "list" }, h("caption", { class: "unseen" }, name), h("thead", {}, h("tr", {}, heads.map((t, i) => h("th", { scope: "col", class: i ? "num" : "" }, t)))),
-        h("tbody", {}, rows.map(([first, ...others]) => h("tr", {}, h("th", { scope: "row" }, first), others.map((o) => h("td", { class: "num" }, o)))))));
-    const canvases = [];
-    const figure = (title, about, label, height, wide, rows, heads) => {
-      const canvas = h("canvas", { role: "img", "aria-label": label });
-      canvases.push(canvas);
-      const frame = h("div", { class: "frame" }, canvas);
-      frame.style.height = `${height}px`;
-      return h("figure", { class: `chart${wide ? " wide" : ""}` }, h("figcaption", {}, h("h2", {}, title), h("p", { class: "hint" }, about)), frame, table(title, heads, rows));
-    };
+    const sum = (some, name) => some.reduce(add, { name, pallets: 0, cube: 0, cartons: 0 });
+    if (rest.length) ships.push(sum(rest, `${count(rest.length)} others`));
+    const all = sum(load.ships, "");
+    const cube = decimals[0].format(all.cube);
     const tall = ships.length * 30 + 64;
-    const first = ships[0]?.name || "";
-    this.root.replaceChildren(h("div", { class: "charts" },
-      figure("Pallets by ship-to", `${count(sum("pallets"))} floor positions in all. A bill's cube over 80, rounded up.`, `Bar chart: pallets by ship-to, ${count(sum("pallets"))} in all; most for ${first}. The figures follow as a table.`, tall, false, load.ships.map((s) => [s.name, count(s.pallets)]), ["Ship to", "Pallets"]),
-      figure("Cube by ship-to", `${decimals[0].format(sum("cube"))} cubic feet in all, as printed on the bills.`, `Bar chart: cubic feet by ship-to, ${decimals[0].format(sum("cube"))} in all. The figures follow as a table.`, tall, false, load.ships.map((s) => [s.name, decimals[2].format(s.cube)]), ["Ship to", "Cubic feet"]),
-      figure("Cartons by cancel date", load.undated ? `${count(load.undated)} cartons more have no cancel date.` : "Every carton has a cancel date.", `Bar chart: cartons by cancel date, ${byDay.length} dates. The figures follow as a table.`, 300, true, [...byDay.map(([d, n]) => [writeDay(d), count(n)]), ...(load.undated ? [["No date", count(load.undated)]] : [])], ["Cancel date", "Cartons"])));
+    const days = load.days.map(([d, n]) => [writeDay(d), count(n)]);
+    if (load.undated) days.push(["No date", count(load.undated)]);
+    const charts = [
+      chart({
+        title: "Pallets by ship-to", heads: ["Ship to", "Pallets"], height: tall,
+        about: `${count(all.pallets)} floor positions in all. A bill's cube over 80, rounded up.`,
+        label: `pallets by ship-to, ${count(all.pallets)} in all; most for ${ships[0]?.name || ""}`,
+        rows: load.ships.map((s) => [s.name, count(s.pallets)]),
+      }),
+      chart({
+        title: "Cube by ship-to", heads: ["Ship to", "Cubic feet"], height: tall,
+        about: `${cube} cubic feet in all, as printed on the bills.`,
+        label: `cubic feet by ship-to, ${cube} in all`,
+        rows: load.ships.map((s) => [s.name, decimals[2].format(s.cube)]),
+      }),
+      chart({
+        title: "Cartons by cancel date", heads: ["Cancel date", "Cartons"], height: 300, wide: true,
+        about: load.undated
+          ? `${plural(load.undated, "more carton has", "more cartons have")} no cancel date.`
+          : "Every carton has a cancel date.",
+        label: `cartons by cancel date, ${plural(load.days.length, "date")}`,
+        rows: days,
+      }),
+    ];
+    this.root.replaceChildren(h("div", { class: "charts" }, charts.map((c) => c.figure)));
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    const common = { text: this.resolve("--text"), muted: this.resolve("--muted"), line: this.resolve("--line"), fill: this.resolve("--accent-fill") };
     const room = this.root.clientWidth < 560 ? 14 : 26;
-    const short = (text) => (text.length > room ? `${text.slice(0, room - 1)}…` : text);
-    this.bars(canvases[0], common, ships.map((s) => short(s.name)), ships.map((s) => s.pallets), "y", "Pallets", decimals[0].format);
-    this.bars(canvases[1], common, ships.map((s) => short(s.name)), ships.map((s) => s.cube), "y", "Cubic feet", decimals[0].format);
-    this.bars(canvases[2], common, byDay.map(([d]) => writeShortDay(d)), byDay.map(([, n]) => n), "x", "Cartons", decimals[0].format);
+    const names = ships.map(({ name }) => (name.length > room ? `${name.slice(0, room - 1)}…` : name));
+    this.bars(charts[0].canvas, names, ships.map((s) => s.pallets), "y", "Pallets");
+    this.bars(charts[1].canvas, names, ships.map((s) => s.cube), "y", "Cubic feet");
+    this.bars(charts[2].canvas, load.days.map(([d]) => writeShortDay(d)), load.days.map(([, n]) => n), "x", "Cartons");
   }
 
-  // What a colour of the theme is now: a canvas knows no light-dark().
+  // Returns the present value of a colour of the theme: a canvas cannot resolve light-dark().
   resolve(name) {
     const probe = h("span", { hidden: true });
     probe.style.color = `var(${name})`;
@@ -138,22 +150,63 @@ export class LoadView {
     return color;
   }
 
-  bars(canvas, c, labels, data, axis, unit, write) {
-    const value = axis === "y" ? "x" : "y";
+  // Draws bars along one axis, lying ("y") or standing ("x"), with a value for each label.
+  bars(canvas, labels, data, axis, unit) {
+    const flat = axis === "y";
+    const write = decimals[0].format;
+    const colours = ["--text", "--muted", "--line", "--accent-fill"];
+    const [text, muted, line, fill] = colours.map((name) => this.resolve(name));
+    const font = { size: 12 };
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const label = (item) => `${write(item.raw)} ${unit.toLowerCase()}`;
     this.charts.push(new Chart(canvas, {
       type: "bar",
-      data: { labels, datasets: [{ data, backgroundColor: c.fill, borderRadius: 3, maxBarThickness: axis === "y" ? 18 : 44, categoryPercentage: 0.8, barPercentage: 0.9 }] },
+      data: {
+        labels,
+        datasets: [{
+          data, backgroundColor: fill, borderRadius: 3, maxBarThickness: flat ? 18 : 44, categoryPercentage: 0.8,
+          barPercentage: 0.9,
+        }],
+      },
       plugins: [ends],
       options: {
         indexAxis: axis, responsive: true, maintainAspectRatio: false, animation: still ? false : { duration: 300 },
-        layout: { padding: { right: axis === "y" ? 48 : 0, top: axis === "y" ? 0 : 18 } },
-        plugins: { legend: { display: false }, ends: { colour: c.text, write }, tooltip: { callbacks: { label: (item) => `${write(item.raw)} ${unit.toLowerCase()}` } } },
+        layout: { padding: { right: flat ? 48 : 0, top: flat ? 0 : 18 } },
+        plugins: { legend: { display: false }, ends: { colour: text, write }, tooltip: { callbacks: { label } } },
         scales: {
-          [axis]: { grid: { display: false }, border: { color: c.line }, ticks: { color: c.text, autoSkip: axis === "x", maxRotation: 45, font: { size: 12 } }, title: axis === "x" ? { display: true, text: "Cancel date", color: c.muted } : { display: false } },
-          [value]: { beginAtZero: true, grid: { color: c.line }, border: { display: false }, ticks: { color: c.muted, precision: 0, maxTicksLimit: 6, callback: (v) => write(v), font: { size: 12 } }, title: { display: true, text: unit, color: c.muted } },
+          [axis]: {
+            grid: { display: false }, border: { color: line },
+            ticks: { color: text, autoSkip: !flat, maxRotation: 45, font },
+            title: flat ? { display: false } : { display: true, text: "Cancel date", color: muted },
+          },
+          [flat ? "x" : "y"]: {
+            beginAtZero: true, grid: { color: line }, border: { display: false },
+            ticks: { color: muted, precision: 0, maxTicksLimit: 6, callback: (v) => write(v), font },
+            title: { display: true, text: unit, color: muted },
+          },
         },
       },
     }));
   }
+}
+
+// Adds the figures of a ship-to to a sum.
+const add = (sum, ship) => ({
+  name: sum.name, pallets: sum.pallets + ship.pallets, cube: sum.cube + ship.cube, cartons: sum.cartons + ship.cartons,
+});
+
+// Makes a figure with an empty canvas and its table. The label and the table are for
+// those who cannot see the chart.
+function chart({ title, about, label, heads, rows, height, wide = false }) {
+  const canvas = h("canvas", { role: "img", "aria-label": `Bar chart: ${label}. The figures follow as a table.` });
+  const frame = h("div", { class: "frame" }, canvas);
+  frame.style.height = `${height}px`;
+  const head = h("tr", {}, heads.map((t, i) => heading(t, i ? "num" : "")));
+  const row = ([first, ...others]) => h("tr", {}, h("th", { scope: "row" }, first), others.map((o) => num(o)));
+  const figure = h("figure", { class: `chart${wide ? " wide" : ""}` },
+    h("figcaption", {}, h("h2", {}, title), h("p", { class: "hint" }, about)),
+    frame,
+    h("details", { class: "figures" }, h("summary", {}, "Figures"),
+      table("list", title, head, h("tbody", {}, rows.map(row)))));
+  return { canvas, figure };
 }

@@ -1,11 +1,11 @@
 // @ts-check
-// The session as the server has it. The page keeps nothing of its own that
-// matters: what it shows is what GET /view says, and GET /events tells when to
-// ask again. So two tabs show the same, and a reload loses nothing.
+// The session as the server has it. The page shows what GET /view answers and asks
+// again when GET /events says so. It keeps no state of its own, so two tabs show the
+// same, and a reload loses nothing.
 //
-// The browser's cookie names the session; a page that was opened with ?_sid=NAME
-// works in that one. With keys the page sends the reader's with each request; it
-// is kept for this tab only.
+// The browser's cookie names the session, or ?_sid=NAME in the page's address. If the
+// server needs a key, the page sends the one that the user entered with each request,
+// and keeps it for this tab only.
 
 import { Tallyman, TallymanError } from "./client.js";
 import { Machine, Order, Uploads, backoff } from "./state.js";
@@ -18,15 +18,17 @@ function stored(name, value) {
     if (value) sessionStorage.setItem(name, value);
     else sessionStorage.removeItem(name);
   } catch {
-    // A frame without storage forgets.
+    // A frame without storage keeps nothing.
   }
   return value || "";
 }
 
-/** Says what went wrong in the server's own words, or that there was no answer. */
+/** Returns a sentence for an error: the server's own, or that there was no answer. */
 export function words(error) {
   if (error instanceof TallymanError) return error.message;
-  if (error instanceof TypeError) return "The server did not answer. Check that it runs and that you are connected, and try again.";
+  if (error instanceof TypeError) {
+    return "The server did not answer. Check that it runs and that you are connected, and try again.";
+  }
   return String(error?.message || error);
 }
 
@@ -34,19 +36,20 @@ export class Session extends EventTarget {
   constructor() {
     super();
     this.named = address.get("_sid") || address.get("session_id") || "";
-    this.client = new Tallyman({ url: new URL(".", location.href).href, key: stored("tallyman.key"), session: this.named });
+    const url = new URL(".", location.href).href;
+    this.client = new Tallyman({ url, key: stored("tallyman.key"), session: this.named });
     this.machine = new Machine();
     this.asked = new Order();
     this.uploads = new Uploads();
     /** @type {Record<string, ReturnType<typeof setTimeout>>} the timers that are set, by name */
     this.timers = {};
-    this.view = null; // what GET /view said last
-    this.sheet = null; // the sheet of it
+    this.view = null; // the last answer of GET /view
+    this.sheet = null; // the last sheet
     this.version = "";
     this.expires = 0; // by this browser's clock
     this.life = 0;
     this.watching = null;
-    this.mine = 0; // resets that this tab makes
+    this.mine = 0; // resets of this tab that are under way
     try {
       this.channel = new BroadcastChannel("tallyman");
       this.channel.onmessage = ({ data }) => this.heard(data);
@@ -58,16 +61,16 @@ export class Session extends EventTarget {
 
   get phase() { return this.machine.state.phase; }
 
-  /** What is wrong while the session is away, or wants a key. */
+  /** The error, while the session is away or a key is needed. */
   get problem() { return this.machine.state.problem || ""; }
 
   /** Why the session ended. */
   get ending() { return this.machine.state.why || ""; }
 
-  /** When the server is asked again, while the session is away. */
+  /** The time of the next try, while the session is away. */
   get retryAt() { return this.machine.state.retryAt || 0; }
 
-  /** Whether the reader signed in with a key. */
+  /** Whether the user signed in with a key. */
   get signedIn() { return this.client.key !== ""; }
 
   changed(what = "changed", detail) { this.dispatchEvent(new CustomEvent(what, { detail })); }
@@ -92,7 +95,7 @@ export class Session extends EventTarget {
     for (const name of names) clearTimeout(this.timers[name]);
   }
 
-  /** Finds the session, or begins one if this tab never had any. */
+  /** Loads the session, or begins one if this tab never had one. */
   async start() {
     try {
       await this.load();
@@ -113,12 +116,12 @@ export class Session extends EventTarget {
     this.rewatch();
   }
 
-  /** Asks the server what there is now. Returns whether there is a session. */
+  /** Loads the present view. Returns whether there is a session. */
   async load() {
     const query = this.version ? { have: this.version } : {};
     const number = this.asked.send();
     const view = await this.client.json("GET", "/view", { query });
-    // A later request was answered first: what this one says is out of date.
+    // A later request was answered first, so this answer is out of date.
     if (!this.asked.take(number)) return Boolean(this.view) && this.view.status !== "no_session";
     const another = this.view && view.session_id !== this.view.session_id;
     if (view.version !== this.version || !view.version) {
@@ -136,13 +139,13 @@ export class Session extends EventTarget {
     return true;
   }
 
-  /** Asks again, and says if the session is not there any more. */
+  /** Loads the view again. If the session is gone, ends with the given reason. */
   async refresh(ending = "gone") {
     if (this.phase !== "open" && this.phase !== "away") return;
     try {
       let there = await this.load();
-      // Another tab that starts over ends this session before the browser has the
-      // cookie of the next.
+      // Another tab that starts over ends this session a moment before the browser has
+      // the cookie of the next one.
       for (let i = 0; !there && ending === "cleared" && !this.named && i < 6; i++) {
         await new Promise((resolve) => setTimeout(resolve, 250));
         there = await this.load();
@@ -168,7 +171,7 @@ export class Session extends EventTarget {
     this.away(error);
   }
 
-  /** Tries again later, and says when. */
+  /** Enters the phase away and sets the timer for the next try. */
   away(error) {
     this.stop();
     const tries = (this.machine.state.tries || 0) + 1;
@@ -177,7 +180,7 @@ export class Session extends EventTarget {
     this.after("retry", pause, () => (this.view ? this.refresh() : this.start()));
   }
 
-  /** Signs in with a key. It throws what the server says if it is none. */
+  /** Signs in with a key. Throws the server's error if the key is not valid. */
   async signIn(key) {
     this.client.key = key;
     try {
@@ -212,14 +215,14 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Forgets what was shown, and ignores what was asked about it. */
+  /** Forgets the sheet, and ignores answers to requests that are under way. */
   forget() {
     this.asked.drop();
     this.version = "";
     this.uploads.forget();
   }
 
-  /** The session is over: nothing of it is shown any more. */
+  /** Enters the phase ended, in which nothing of the session is shown. */
   end(why) {
     this.stop();
     this.forget();
@@ -228,19 +231,19 @@ export class Session extends EventTarget {
     this.enter("ended", { why });
   }
 
-  // Expiry. Every request puts it off, so the server is asked only when the time
-  // has come.
+  // Sets the timers for the expiry and the warning before it. Every request extends the
+  // session, so only when the time has come is the server asked whether it is gone.
   expire(at, life) {
     this.expires = at;
     this.life = life;
     const left = at - Date.now();
-    const far = 2 ** 31 - 1; // what timers can count
+    const far = 2 ** 31 - 1; // the longest time of a timer
     this.after("expiry", Math.min(far, Math.max(0, left) + 250), () => this.refresh("expired"));
     this.after("warning", Math.min(far, Math.max(0, left - this.notice)), () => this.changed("expiring"));
     this.changed("kept");
   }
 
-  /** How long before the end the reader is warned, in milliseconds. */
+  /** How long before the expiry the user is warned, in milliseconds. */
   get notice() { return Math.min(5 * 60_000, this.life / 4); }
 
   heard({ id, life }) {
@@ -251,8 +254,8 @@ export class Session extends EventTarget {
     else if (!this.named && !this.signedIn && this.phase === "open") this.refresh("cleared");
   }
 
-  // Events. The stream is closed while nobody looks: browsers allow a page's
-  // server six connections for all tabs together.
+  // Closes the stream of events while the page is hidden: browsers allow six connections
+  // to a server for all tabs together.
   visible() {
     if (this.phase !== "open") return;
     if (document.hidden) {

@@ -1,6 +1,6 @@
 // @ts-check
-// What the page may know of its session, as a declared state machine, and the rules
-// that go with it. Nothing here touches the page or the network.
+// The states of the page's session as a state machine, and the rules for requests,
+// repetitions and events. Nothing here uses the page or the network.
 
 /** @typedef {"loading" | "open" | "away" | "ended" | "signin"} Phase */
 
@@ -20,13 +20,13 @@ export const follows = {
   signin: ["loading"],
 };
 
-/** A phase with what belongs to it. Entering another phase drops it as a whole. */
+/** The present phase with its details. Entering a phase drops the details of the last. */
 export class Machine {
   /** @type {{phase: Phase, problem?: string, why?: string, tries?: number, retryAt?: number}} */
   state = { phase: "loading" };
 
   /**
-   * Enters a phase. It throws if the phase cannot follow the present one.
+   * Enters a phase. Throws if the phase cannot follow the present one.
    * @param {Phase} phase
    * @param {{problem?: string, why?: string, tries?: number, retryAt?: number}} [detail]
    */
@@ -38,7 +38,7 @@ export class Machine {
   }
 }
 
-/** Tells newer answers from older ones that arrive late. */
+/** Recognises answers that arrive after the answer to a later request. */
 export class Order {
   #sent = 0;
   #taken = 0;
@@ -48,7 +48,7 @@ export class Order {
 
   /**
    * Reports whether an answer is news, and if so makes all earlier requests stale.
-   * @param {number} number what send returned
+   * @param {number} number the request's, from send
    */
   take(number) {
     if (number < this.#taken) return false;
@@ -66,12 +66,12 @@ export class Order {
  */
 export const backoff = (tries) => Math.min(30, 2 ** tries);
 
-/** Events of an own upload may arrive this many milliseconds after its answer. */
+/** How long events of an own upload may arrive after its answer, in milliseconds. */
 export const lateEvents = 3000;
 
 /** The uploads of this tab and of others, by kind ("bol" or "orders"). */
 export class Uploads {
-  /** @type {Record<string, (event: any) => void>} what this tab is uploading */
+  /** @type {Record<string, (event: any) => void>} the callbacks of this tab's uploads */
   #own = {};
   /** @type {Record<string, number>} when this tab's uploads ended */
   #ended = {};
@@ -89,7 +89,7 @@ export class Uploads {
 
   get any() { return Object.keys(this.#own).length > 0; }
 
-  /** Forgets what other tabs do, when the stream of events begins anew. */
+  /** Forgets the uploads of other tabs, when the stream of events begins anew. */
   forget() { this.remote = {}; }
 
   /**

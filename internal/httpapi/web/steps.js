@@ -1,8 +1,8 @@
 // @ts-check
-// The three steps: bills, orders, sheet. Each shows what it has, what it is
-// doing, and what went wrong with it.
+// The three steps: bills, orders, sheet. Each shows its files, its progress and its
+// errors.
 
-import { $, h, icon, say, ask } from "./dom.js";
+import { $, h, button, icon, say, ask } from "./dom.js";
 import { bytes, count, plural } from "./format.js";
 import { words } from "./session.js";
 import { totals } from "./issues.js";
@@ -10,7 +10,7 @@ import { totals } from "./issues.js";
 export class Steps {
   constructor(session) {
     this.session = session;
-    /** What step 3 says of how far a sheet can be trusted. @type {(sheet: any) => any} */
+    /** Makes what step 3 says about how far a sheet can be trusted. @type {(sheet: any) => any} */
     this.trust = () => undefined;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
@@ -34,24 +34,28 @@ export class Steps {
     });
   }
 
-  /** Uploads files as one step's. PDFs beside bills may be added or take their place. */
+  /** Uploads files to a step. If there are bills already, asks whether to add or replace. */
   async give(upload, files) {
     if (upload.busy) return;
     let add = false;
     if (upload === this.bills && this.session.view?.bills.length) {
       const have = this.session.sheet?.summary.bills ?? 0;
       const answer = await ask("There are bills already",
-        `Add ${files.length === 1 ? files[0].name : plural(files.length, "file")} to the ${plural(have, "bill")} that are here, or replace them? ` +
+        `Add ${named(files)} to the ${plural(have, "bill")} that are here, or replace them? ` +
           (this.session.view.orders ? "Replacing removes the order export, too; adding keeps it." : ""),
-        [{ value: "add", label: "Add", class: "primary" }, { value: "replace", label: "Replace" }, { value: "", label: "Cancel", class: "quiet" }]);
+        [
+          { value: "add", label: "Add", class: "primary" },
+          { value: "replace", label: "Replace" },
+          { value: "", label: "Cancel", class: "quiet" },
+        ]);
       if (!answer) return;
       add = answer === "add";
     }
     return upload.send(files, add);
   }
 
-  // Files may be dropped anywhere. On a step they are its own, elsewhere they go
-  // where they belong.
+  // Files may be dropped anywhere. Those dropped on a step go to that step, others to
+  // the step of their kind.
   dragging() {
     let depth = 0;
     const has = (e) => e.dataTransfer?.types.includes("Files");
@@ -83,15 +87,18 @@ export class Steps {
   }
 
   async drop(files, step) {
-    if (step) return this.give(step.id === "step-bills" ? this.bills : this.orders, step.id === "step-bills" ? files : files.slice(0, 1));
+    if (step?.id === "step-bills") return this.give(this.bills, files);
+    if (step) return this.give(this.orders, files.slice(0, 1));
     const pdfs = [], exports = [];
     for (const f of files) ((await isPDF(f)) ? pdfs : exports).push(f);
     if (pdfs.length && (await this.give(this.bills, pdfs)) === false) return;
-    if (exports.length > 1) this.orders.fail(`${plural(exports.length, "file")} that are not PDFs were dropped; there is one order export. Choose which.`);
-    else if (exports.length) await this.give(this.orders, exports);
+    if (exports.length > 1) {
+      this.orders.fail(`${count(exports.length)} of the files dropped are not PDFs, but a session has one order ` +
+        "export. Drop or choose that one.");
+    } else if (exports.length) await this.give(this.orders, exports);
   }
 
-  /** Tries a sample: the files come from the server and take the same way as the reader's own. */
+  /** Uploads a sample: its files come from the server and are uploaded like any others. */
   async sample(suffix) {
     this.bills.clear();
     const held = $("empty").contains(document.activeElement);
@@ -101,7 +108,7 @@ export class Steps {
         return new File([await response.blob()], name);
       }));
       if ((await this.bills.send(fetched.slice(0, 1), false)) === true) await this.orders.send(fetched.slice(1), false);
-      // What was pressed is not there any more.
+      // The button that had the focus is not there any more.
       if (held && document.activeElement === document.body) $("results").focus({ preventScroll: true });
     } catch (error) {
       this.bills.fail(words(error));
@@ -111,16 +118,18 @@ export class Steps {
   render() {
     const { view, sheet, phase } = this.session;
     const open = phase === "open";
-    this.bills.render(open, open && view.bills.length > 0 && sheet ? billsDone(this, view, sheet) : null);
-    this.orders.render(open && view.bills.length > 0, open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null, wrongOrders(sheet));
+    const bills = open && view.bills.length > 0;
+    this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null);
+    const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
+    this.orders.render(bills, orders, wrongOrders(sheet));
     renderSheet(this, open && sheet ? sheet : null);
   }
 
   /** Saves the sheet as a file. */
-  async download(format, button) {
+  async download(format, pressed) {
     // A button that is disabled would lose the focus.
-    if (button.ariaBusy === "true") return;
-    button.ariaBusy = "true";
+    if (pressed.ariaBusy === "true") return;
+    pressed.ariaBusy = "true";
     const trouble = this.sheet.querySelector(".trouble");
     trouble.replaceChildren();
     try {
@@ -133,12 +142,14 @@ export class Steps {
       trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
       this.session.refresh();
     } finally {
-      button.ariaBusy = null;
+      pressed.ariaBusy = null;
     }
   }
 }
 
-/** Looks at what a file begins with, since names say little. */
+const named = (files) => (files.length === 1 ? files[0].name : plural(files.length, "file"));
+
+/** Decides by name and type, else by the file's first bytes. */
 async function isPDF(file) {
   if (/\.pdf$/i.test(file.name) || file.type === "application/pdf") return true;
   const head = new TextDecoder("latin1").decode(await file.slice(0, 1024).arrayBuffer());
@@ -171,8 +182,12 @@ class Upload {
   clear() { this.trouble.replaceChildren(); }
 
   fail(text) {
+    const dismiss = () => {
+      this.clear();
+      this.focus();
+    };
     this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"), h("p", {}, text),
-      h("button", { type: "button", class: "quiet icon", "aria-label": "Dismiss", onclick: () => { this.clear(); this.focus(); } }, icon("cross"))));
+      button({ class: "quiet icon", "aria-label": "Dismiss", onclick: dismiss }, icon("cross"))));
   }
 
   note(text) {
@@ -180,7 +195,7 @@ class Upload {
     say(text);
   }
 
-  /** Brings the focus to what can be done next. */
+  /** Focuses the button for the next thing to do. */
   focus() { this.section.querySelector(this.busy ? ".work button" : ".choose")?.focus({ preventScroll: true }); }
 
   cancel() { this.abort?.abort(new DOMException("cancelled", "AbortError")); }
@@ -198,14 +213,15 @@ class Upload {
     this.abort = new AbortController();
     const held = this.section.contains(document.activeElement);
     const total = files.reduce((n, f) => n + f.size, 0);
-    const what = files.length === 1 ? files[0].name : plural(files.length, "file");
+    const what = named(files);
     let ticking;
     const still = () => clearInterval(ticking);
     const reading = (e) => {
       still();
       const which = files.length > 1 && e.file ? `, file ${e.file} of ${files.length}` : "";
-      if (this.kind === "orders") this.show(`Reading ${what}`, "Joining rows with lines");
-      else this.show(`Reading ${what}`, e.pages ? `${plural(e.pages, "page")} read, ${plural(e.bills || 0, "bill")} and ${plural(e.lines || 0, "line")} found${which}` : "Waiting for the first page");
+      const found = e.pages && `${read(e)} and ${plural(e.lines || 0, "line")} found${which}`;
+      this.show(`Reading ${what}`,
+        this.kind === "orders" ? "Joining rows with lines" : found || "Waiting for the first page");
     };
     this.session.uploads.begin(this.kind, reading);
     this.show(`Sending ${what}`, `0 of ${bytes(total)}`, 0);
@@ -216,20 +232,26 @@ class Upload {
       const options = {
         signal: this.abort.signal,
         onSent: (sent, all) => {
-          if (sent < all) this.show(`Sending ${what}`, `${bytes(Math.min(total, sent))} of ${bytes(total)}`, sent / all);
+          const part = `${bytes(Math.min(total, sent))} of ${bytes(total)}`;
+          if (sent < all) this.show(`Sending ${what}`, part, sent / all);
           else this.show(`Sent ${what}`, `All ${bytes(total)} sent; waiting for the server to read them`);
         },
         onWait: (seconds) => {
           still();
           const until = Date.now() + seconds * 1000;
-          const tick = () => this.show("The server is busy", `It will be tried again in ${plural(Math.max(0, Math.ceil((until - Date.now()) / 1000)), "second")}`);
+          const tick = () => {
+            const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+            this.show("The server is busy", `The upload will be tried again in ${plural(left, "second")}`);
+          };
           tick();
-          say(`The server is busy. It will be tried again in ${seconds} seconds.`);
+          say(`The server is busy. The upload will be tried again in ${plural(seconds, "second")}.`);
           ticking = setInterval(tick, 250);
         },
       };
       const { client } = this.session;
-      const answer = this.kind === "bol" ? await client.uploadBills(files, { ...options, add }) : await client.uploadOrders(files[0], options);
+      const answer = await (this.kind === "bol"
+        ? client.uploadBills(files, { ...options, add })
+        : client.uploadOrders(files[0], options));
       this.done();
       await this.session.refresh();
       say(answer.message);
@@ -257,7 +279,7 @@ class Upload {
     this.abort = null;
   }
 
-  /** Shows what the step has; doubt is what is wrong with it, if anything is. */
+  /** Shows the step. Done is its content once it has files; doubt says what is wrong with them, if anything. */
   render(able, done, doubt) {
     const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
@@ -265,7 +287,7 @@ class Upload {
     this.section.classList.toggle("has", Boolean(done));
     this.section.classList.toggle("waiting", !able && !busy);
     if (remote && !this.busy) {
-      this.show("Being uploaded from another tab or program", remote.pages ? `${plural(remote.pages, "page")} read, ${plural(remote.bills || 0, "bill")} found` : "");
+      this.show("Being uploaded from another tab or program", remote.pages ? `${read(remote)} found` : "");
     }
     this.stop.hidden = !this.busy;
     this.work.hidden = !busy;
@@ -278,9 +300,12 @@ class Upload {
   }
 }
 
+// The progress of reading a document.
+const read = ({ pages, bills }) => `${plural(pages, "page")} read, ${plural(bills || 0, "bill")}`;
+
 const wrongOrders = (sheet) => sheet?.match?.state === "wrong_orders" && "Wrong orders?";
 
-/** Makes a chip say what is wrong, or that all is well. */
+/** Writes on a chip what is wrong, or else that all is well. */
 function mark(chip, doubt, well) {
   chip.classList.toggle("bad", Boolean(doubt));
   chip.replaceChildren(icon(doubt ? "bad" : "ok"), doubt || well);
@@ -288,31 +313,46 @@ function mark(chip, doubt, well) {
 
 const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
 
+const facts = (...list) => h("dl", { class: "facts" }, list);
+
 const fileList = (inputs) => h("ul", { class: "files" },
-  inputs.slice(0, 3).map((f) => h("li", {}, h("span", { class: "name", title: f.name }, f.name), h("span", { class: "size" }, bytes(f.size)))),
+  inputs.slice(0, 3).map((f) => h("li", {},
+    h("span", { class: "name", title: f.name }, f.name), h("span", { class: "size" }, bytes(f.size)))),
   inputs.length > 3 && h("li", {}, h("span", { class: "size" }, `and ${plural(inputs.length - 3, "more file")}`)));
 
 function billsDone(steps, view, sheet) {
   const { summary } = sheet;
   return [
     fileList(view.bills),
-    h("dl", { class: "facts" }, fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines")),
-    parts([["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"], ["warn", summary.unchecked, "unchecked"]]),
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "choose small", onclick: () => steps.bills.input.click() }, "Add or replace")),
+    facts(
+      fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines")),
+    parts([
+      ["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"],
+      ["warn", summary.unchecked, "unchecked"],
+    ]),
+    choose("Add or replace", steps.bills),
   ];
 }
 
 function ordersDone(steps, view, sheet) {
   const { match } = sheet;
+  const near = match.near_misses.length;
   return [
     fileList([view.orders]),
-    h("dl", { class: "facts" }, fact(count(sheet.orders.rows), "rows"), fact(count(match.matched), "matched"), fact(count(match.near_misses.length), match.near_misses.length === 1 ? "near miss" : "near misses")),
-    parts([["ok", match.matched, "matched"], ["bad", match.unmatched_lines.length, "lines without order"], ["warn", match.unmatched_orders.length, "orders without line"]]),
-    h("div", { class: "buttons" }, h("button", { type: "button", class: "choose small", onclick: () => steps.orders.input.click() }, "Replace")),
+    facts(fact(count(sheet.orders.rows), "rows"), fact(count(match.matched), "matched"),
+      fact(count(near), near === 1 ? "near miss" : "near misses")),
+    parts([
+      ["ok", match.matched, "matched"], ["bad", match.unmatched_lines.length, "lines without order"],
+      ["warn", match.unmatched_orders.length, "orders without line"],
+    ]),
+    choose("Replace", steps.orders),
   ];
 }
 
-/** A bar of parts of a whole, each with its words. */
+const choose = (text, upload) => h("div", { class: "buttons" },
+  button({ class: "choose small", onclick: () => upload.input.click() }, text));
+
+/** Makes a bar of the parts of a whole, with a legend. */
 function parts(list) {
   const some = list.filter(([, n]) => n > 0);
   const bar = h("div", { class: "parts", "aria-hidden": "true" }, some.map(([kind, n]) => {
@@ -320,7 +360,9 @@ function parts(list) {
     part.style.flexGrow = n;
     return part;
   }));
-  return h("div", { class: "verdicts" }, bar, h("p", {}, some.flatMap(([kind, n, name], i) => [i > 0 && " ", h("span", { class: `key ${kind}` }, `${count(n)} ${name}`)])));
+  const key = ([kind, n, name]) => h("span", { class: `key ${kind}` }, `${count(n)} ${name}`);
+  const legend = some.map((part, i) => [i > 0 && " ", key(part)]);
+  return h("div", { class: "verdicts" }, bar, h("p", {}, legend));
 }
 
 function renderSheet(steps, sheet) {
@@ -336,14 +378,16 @@ function renderSheet(steps, sheet) {
   if (!sheet) return body.replaceChildren(...steps.empty);
   mark(chip, wrongOrders(sheet), sheet.match ? "Joined" : "Bills only");
   const t = totals(sheet);
-  const save = (format, name, kind) => h("button", { type: "button", class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget) }, icon("save"), name);
+  const save = (format, name, kind) => button({
+    class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget),
+  }, icon("save"), name);
   body.replaceChildren(
-    h("dl", { class: "facts" },
-      fact(count(sheet.rows.length), "rows"),
+    facts(fact(count(sheet.rows.length), "rows"),
       sheet.match ? fact(count(t.pallets), "pallets") : fact(count(t.cartons), "cartons"),
       fact(count(t.cube), "cu ft"),
       fact(count(t.weight), "lb")),
     steps.trust(sheet),
-    h("div", { class: "buttons downloads" }, save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON")),
+    h("div", { class: "buttons downloads" },
+      save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON")),
   );
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// Runs before the first paint, so that the page never flashes in the wrong
+// Sets the theme before the first paint, so that the page never flashes in the wrong
 // colours.
 try {
   const chosen = localStorage.getItem("tallyman.theme");

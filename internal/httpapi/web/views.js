@@ -1,7 +1,7 @@
 // @ts-check
-// The results, in four views behind tabs. A view is drawn when it is looked at.
+// The results, in four views behind tabs. A view is drawn when its tab is opened.
 
-import { h } from "./dom.js";
+import { h, button } from "./dom.js";
 import { count } from "./format.js";
 import { BillsView } from "./bills.js";
 import { toCheck } from "./issues.js";
@@ -18,7 +18,7 @@ export class Views {
   constructor(root, session) {
     this.session = session;
     this.sheet = null;
-    /** @type {any} The inspector, once somebody wanted it. */
+    /** @type {any} The inspector, loaded when first used. */
     this.inspector = null;
     this.made = {};
     this.list = h("div", { class: "tabs", role: "tablist", "aria-label": "Results", onkeydown: (e) => this.key(e) });
@@ -27,9 +27,11 @@ export class Views {
     root.append(this.list);
     for (const [id, name] of tabs) {
       const badge = h("span", { class: "badge" });
-      this.tabs[id] = h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}`, onclick: () => this.open(id) }, name, badge);
+      const props = { role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}`, onclick: () => this.open(id) };
+      this.tabs[id] = button(props, name, badge);
       this.tabs[id].badge = badge;
-      this.panels[id] = h("div", { class: "panel", role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, hidden: true });
+      this.panels[id] = h("div",
+        { class: "panel", role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, hidden: true });
       this.list.append(this.tabs[id]);
       root.append(this.panels[id]);
     }

@@ -1,6 +1,6 @@
-// Package web holds the pages and scripts that the server hands out, built into
-// the program: they need no network but the server itself. There is no build
-// step: what is in this directory is what browsers get.
+// Package web holds the pages and scripts that the server serves. They are embedded in
+// the program and need no network but the server. There is no build step: browsers get
+// the files of this directory as they are.
 package web
 
 import (
@@ -17,19 +17,19 @@ import (
 //go:embed *.html *.js *.css *.svg vendor/*.js
 var files embed.FS
 
-// Part is a page, or a part of one, as it is sent.
+// Part is a file that the server serves: a page, script, style sheet or icon.
 type Part struct {
 	// Type is the media type.
 	Type string
-	// Plain are the bytes as they are, Gzip the same compressed; nil if that
-	// makes them no smaller. Both are shared and must not be changed.
+	// Plain is the content. Gzip is the content compressed, or nil if that is not
+	// smaller. Both are shared and must not be changed.
 	Plain, Gzip []byte
-	// ETag tells these bytes from all others.
+	// ETag identifies the content.
 	ETag string
 }
 
-// types are the media types by the ending of a name, whatever the system's table
-// says.
+// types are the media types by extension. The system's own table is not used: it may
+// differ.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
@@ -37,7 +37,7 @@ var types = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// placeholder stands in pages where the version belongs.
+// placeholder is replaced in pages by the version.
 var placeholder = []byte("{{version}}")
 
 type parts struct {
@@ -45,7 +45,7 @@ type parts struct {
 	byName  map[string]*Part
 }
 
-// all are the parts, made when the first is asked for.
+// all returns the parts. The first call makes them.
 var all = sync.OnceValue(func() *parts {
 	contents := map[string][]byte{}
 	sum := sha256.New()
@@ -86,13 +86,13 @@ func compressed(b []byte) []byte {
 	return out.Bytes()
 }
 
-// Find returns the part of a name, without directories: what is in vendor is
-// found beside the rest.
+// Find returns the part with a name. Names have no directories, not even those of files
+// in vendor.
 func Find(name string) (*Part, bool) {
 	p, ok := all().byName[name]
 	return p, ok
 }
 
-// Version tells these parts from those of other builds. The pages ask for their
-// parts under it, so that no browser ever mixes two builds, or keeps an old one.
+// Version identifies this build's parts. It is part of their addresses, so that no
+// browser mixes the parts of two builds or keeps old ones.
 func Version() string { return all().version }

@@ -423,7 +423,7 @@ func TestThePageRecoversWhenTheServerReturns(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until("document.getElementById('session-text').textContent === 'Not connected'")
-	w.says("#notices", "The server did not answer", "tried again in")
+	w.says("#notices", "The server did not answer", "tries again in")
 	newPlace(t, func(o *service.Options) { o.Dir, o.Address = dir, p.Address })
 	w.until("document.getElementById('session-text').textContent.includes('sheet complete')")
 	w.until("!document.querySelector('.notice')")

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"tallyman/internal/testing/node"
 	"tallyman/internal/testing/program"
@@ -250,7 +252,40 @@ func formatted(ctx context.Context) error {
 	if err != nil || strings.TrimSpace(out) != "" {
 		return fmt.Errorf("these files are not formatted, run gofmt -w (%v):\n%s", err, out)
 	}
+	long, err := longLines(".")
+	if err != nil || len(long) > 0 {
+		return fmt.Errorf("these lines have more than %d columns, break them (%v):\n%s", columns, err, strings.Join(long, "\n"))
+	}
 	return nil
+}
+
+// columns is how long a line of the page's code may be.
+const columns = 120
+
+// longLines returns the places of the lines below a folder that are too long, in
+// scripts, style sheets and pages that are our own.
+func longLines(dir string) (places []string, err error) {
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if err == nil && (d.Name() == "vendor" || d.Name() != "." && strings.HasPrefix(d.Name(), ".")) {
+				return fs.SkipDir
+			}
+			return err
+		}
+		if !slices.Contains([]string{".js", ".css", ".html"}, filepath.Ext(name)) {
+			return nil
+		}
+		b, err := os.ReadFile(name)
+		i := 0
+		for line := range strings.Lines(string(b)) {
+			i++
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > columns {
+				places = append(places, fmt.Sprintf("%s:%d", name, i))
+			}
+		}
+		return err
+	})
+	return places, err
 }
 
 // vulnerabilities queries a database that is not reachable everywhere. GOVULNDB may

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +83,25 @@ func TestPackagesWithSpecialRulesExist(t *testing.T) {
 		if !there[p] {
 			t.Errorf("there is no package %s", p)
 		}
+	}
+}
+
+func TestLongLinesOfThePageAreFound(t *testing.T) {
+	dir := t.TempDir()
+	line := strings.Repeat("é", columns)
+	for name, text := range map[string]string{
+		"a.js": "x\n" + line + "\n" + line + "é\n", "b/a.css": line + "é", "vendor/a.js": line + "é", "a.go": line + "é",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := longLines(dir)
+	want := []string{filepath.Join(dir, "a.js") + ":3", filepath.Join(dir, "b", "a.css") + ":1"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("long lines: %v, %v, want %v", got, err, want)
 	}
 }
