@@ -1,389 +1,12 @@
 package orders
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"tallyman/internal/page"
 )
-
-// Dates names a column of dates.
-type Dates uint8
-
-// The columns of dates.
-const (
-	InvoiceDates Dates = iota
-	DeliveryDates
-	CancelDates
-	numDates
-)
-
-// dateFields are the columns as fields.
-var dateFields = [numDates]field{InvoiceDates: invoiceDate, DeliveryDates: deliveryDate, CancelDates: cancelDate}
-
-// text is the row's cell in the column.
-func (d Dates) text(r *Row) string {
-	switch d {
-	case InvoiceDates:
-		return r.InvoiceDate
-	case DeliveryDates:
-		return r.DeliveryDate
-	}
-	return r.CancelDate
-}
-
-// Calendar says how the dates of an export are written. Which of the figures of
-// 03/04/25 is the month is decided for a whole column at once: by the cells that
-// can be read one way only. It is made by Table.Calendar.
-type Calendar struct {
-	columns [numDates]dateColumn
-}
-
-// dateColumn is what is known of a column: per way of writing a decision, per text
-// the day that it names.
-type dateColumn struct {
-	forms   map[string]*dateForm
-	written map[string]writtenDate // the zero writtenDate for what is none
-	days    map[string]dayPair
-}
-
-// dayPair is the day that a text names, and the one that it names in the second
-// reading of its form; zero times for none.
-type dayPair struct {
-	day, other time.Time
-	sure       bool // day is right in spite of other
-	timed      bool // a time of day stands beside it
-}
-
-// order says in which order day, month and year are written.
-type order uint8
-
-const (
-	monthFirst order = iota // 12/19/25
-	dayFirst                // 19/12/25
-	yearFirst               // 25/12/19
-	serialDay               // 46010, days since 1900
-	numOrders
-)
-
-func (o order) String() string {
-	return [...]string{"month first", "day first", "year first", "serial numbers of days"}[o]
-}
-
-// dateForm is one way of writing dates in a column: the same separator, and the
-// same number of digits of the year.
-type dateForm struct {
-	can    [numOrders]bool            // every cell is a day in this order
-	differ [numOrders][numOrders]bool // some cell is another day in the other order
-	spans  [numOrders]span
-
-	read, or order
-	// open is true if nothing in the column says which of read and or is right, and
-	// it matters; backed if another column says that it is read.
-	open, backed bool
-	// mixed is true if no order fits all cells.
-	mixed   bool
-	example found
-}
-
-type span struct{ first, last time.Time }
-
-func (s *span) add(t time.Time) {
-	if s.first.IsZero() || t.Before(s.first) {
-		s.first = t
-	}
-	if t.After(s.last) {
-		s.last = t
-	}
-}
-
-func (s span) years() float64 { return s.last.Sub(s.first).Hours() / 24 / 365.25 }
-
-// Calendar reads the dates of the table. It costs a look at each row.
-func (t *Table) Calendar() *Calendar {
-	c := &Calendar{}
-	for d := range numDates {
-		c.columns[d] = t.dateColumn(d)
-	}
-	// What is open in one column is likely to be as in the others.
-	for d := range c.columns {
-		for key, f := range c.columns[d].forms {
-			for other := range c.columns {
-				o := c.columns[other].forms[key]
-				if f.open && o != nil && !o.open && !o.mixed && f.can[o.read] && o.can[monthFirst] != o.can[dayFirst] {
-					if f.backed = true; f.read != o.read {
-						f.read, f.or = o.read, f.read
-					}
-				}
-			}
-		}
-	}
-	for d := range c.columns {
-		col := &c.columns[d]
-		for text, w := range col.written {
-			col.days[text] = col.resolve(w)
-		}
-	}
-	return c
-}
-
-// Date returns the day that a text names in a column of the export: at midnight
-// UTC. It is false for what is no date or more than one, as a time of day, and for a
-// text whose day and month may be the other way round; but MMDDYYYY is what dates are unless their column says
-// otherwise (DESIGN.md §5).
-func (c *Calendar) Date(d Dates, text string) (time.Time, bool) {
-	p := c.columns[d].day(text)
-	return p.day, !p.day.IsZero() && !p.timed && (p.other.IsZero() || p.sure)
-}
-
-// Written returns a date as it goes into the sheet. MMDDYYYY, MDDYYYY, ISO dates and
-// M/D/YYYY stay as they stand (DESIGN.md §4). A date in any other form, which a reader
-// of the sheet could take for another day, becomes MMDDYYYY. A text whose day is not
-// certain stays as it stands.
-func (c *Calendar) Written(d Dates, text string) string {
-	p := c.columns[d].day(text)
-	day := p.day
-	if day.IsZero() || !p.other.IsZero() && !p.sure {
-		return text
-	}
-	// Cells of one form are written alike, also those that both orders read as one day.
-	plain := func(layout, text, form string) bool {
-		at, err := time.Parse(layout, text)
-		f := c.columns[d].forms[form]
-		return err == nil && at.Equal(day) && (f == nil || f.read == monthFirst)
-	}
-	if plain("01022006", text, "8") || plain("01022006", "0"+text, "8") || plain("2006-01-02", text, "") || plain("1/2/2006", text, "/4") {
-		return text
-	}
-	return day.Format("01022006")
-}
-
-// Guess is Date, but takes the likelier day where day and month may be the other
-// way round; other is the other day then, and zero otherwise.
-func (c *Calendar) Guess(d Dates, text string) (day, other time.Time, ok bool) {
-	p := c.columns[d].day(text)
-	return p.day, p.other, !p.day.IsZero()
-}
-
-// Open reports whether a column has dates whose day and month may be the other way
-// round.
-func (c *Calendar) Open(d Dates) bool {
-	for _, f := range c.columns[d].forms {
-		if f.open {
-			return true
-		}
-	}
-	return false
-}
-
-// day reads a text, which need not be one of the column's.
-func (c *dateColumn) day(text string) dayPair {
-	if text == "" {
-		return dayPair{}
-	}
-	if p, ok := c.days[text]; ok {
-		return p
-	}
-	return c.resolve(parseDate(text))
-}
-
-func (c *dateColumn) resolve(w writtenDate) dayPair {
-	if w.form == "" {
-		return dayPair{day: w.exact, timed: w.timed}
-	}
-	f := c.forms[w.form]
-	if f == nil { // a form that the column does not have
-		f = &dateForm{can: [numOrders]bool{true, true, true, true}}
-		f.decide(w.form, false)
-		f.open = false
-	}
-	day, ok := w.in(f.read)
-	if f.mixed || !ok {
-		for _, o := range []order{f.read, monthFirst, dayFirst, yearFirst, serialDay} {
-			if day, ok := w.in(o); ok {
-				return dayPair{day: day, timed: w.timed}
-			}
-		}
-		return dayPair{}
-	}
-	p := dayPair{day: day, timed: w.timed}
-	if other, ok := w.in(f.or); f.open && ok && !other.Equal(day) {
-		p.other, p.sure = other, f.backed || w.form == "8"
-	}
-	return p
-}
-
-func (t *Table) dateColumn(d Dates) dateColumn {
-	c := dateColumn{forms: map[string]*dateForm{}, written: map[string]writtenDate{}, days: map[string]dayPair{}}
-	for i := range t.Rows {
-		text := d.text(&t.Rows[i])
-		if text == "" {
-			continue
-		}
-		if _, seen := c.written[text]; seen {
-			continue
-		}
-		w := parseDate(text)
-		c.written[text] = w
-		if w.form == "" {
-			continue
-		}
-		f := c.forms[w.form]
-		if f == nil {
-			f = &dateForm{can: [numOrders]bool{true, true, true, true}}
-			c.forms[w.form] = f
-		}
-		for o := range numOrders {
-			day, ok := w.in(o)
-			if !ok {
-				f.can[o] = false
-				continue
-			}
-			f.spans[o].add(day)
-			for p := range o {
-				if other, ok := w.in(p); ok && !other.Equal(day) {
-					f.differ[o][p], f.differ[p][o] = true, true
-				}
-			}
-		}
-		if f.example.n < maxExamples {
-			f.example.add(t.Rows[i].Number, text)
-		}
-	}
-	// Serial numbers of five digits and months of one digit: 46010 and 10125 beside
-	// 121925. A column has one of them.
-	if five, six := c.forms["5"], c.forms["6"]; five != nil && six != nil {
-		five.can[serialDay] = false
-	}
-	for form, f := range c.forms {
-		f.decide(form, t.dateCells(d))
-	}
-	return c
-}
-
-// dateCells reports whether the column of a workbook has cells that are dates,
-// which are written month first (DESIGN.md §4).
-func (t *Table) dateCells(d Dates) bool {
-	for _, c := range t.Columns {
-		if c.Meaning == known[dateFields[d]].meaning {
-			return c.DateCells
-		}
-	}
-	return false
-}
-
-// longColumn is more years than the dates of one export are apart.
-const longColumn = 3
-
-// decide chooses the order of a form from the cells that were seen.
-func (f *dateForm) decide(form string, dateCells bool) {
-	likely := []order{monthFirst, dayFirst, yearFirst}
-	switch {
-	case strings.HasPrefix(form, "."):
-		likely = []order{dayFirst, monthFirst, yearFirst}
-	case form == "5":
-		likely = []order{serialDay, monthFirst, dayFirst}
-	}
-	var can []order
-	for _, o := range likely {
-		if f.can[o] {
-			can = append(can, o)
-		}
-	}
-	switch {
-	case len(can) == 0:
-		f.read, f.mixed = likely[0], true
-		return
-	case form == "8" && dateCells && f.can[monthFirst]:
-		can = []order{monthFirst}
-	}
-	f.read = can[0]
-	// Dates with two digits of the year may begin with it; they do if the others are
-	// years apart and these are not.
-	for _, o := range can[1:] {
-		if o == yearFirst && f.spans[f.read].years() <= longColumn {
-			continue
-		}
-		if o == yearFirst && f.spans[o].years() < f.spans[f.read].years() {
-			f.read, f.or, f.open = yearFirst, f.read, true
-			return
-		}
-		if f.differ[o][f.read] {
-			f.or, f.open = o, true
-			return
-		}
-	}
-}
-
-// dateNotes says what stays ambiguous or unread in the columns of dates.
-func (t *Table) dateNotes() []Note {
-	var notes []Note
-	c := t.Calendar()
-	for d := range numDates {
-		col := &c.columns[d]
-		header := t.columnOf(dateFields[d])
-		name := known[dateFields[d]].meaning
-		var unread, rewritten found
-		for i := range t.Rows {
-			if text := d.text(&t.Rows[i]); text != "" && c.Written(d, text) != text {
-				rewritten.add(t.Rows[i].Number, text)
-			}
-			if text := d.text(&t.Rows[i]); text != "" && col.days[text].day.IsZero() {
-				unread.add(t.Rows[i].Number, text)
-			}
-		}
-		if rewritten.n > 0 {
-			notes = append(notes, Note{Kind: RewrittenDate, Info: true, Row: rewritten.row(), Column: header,
-				Message: fmt.Sprintf("%s is written as MMDDYYYY in the sheet in %s: the export has %s", name, rewritten.where(), rewritten.texts())})
-		}
-		if unread.n > 0 {
-			after := ""
-			if d == CancelDates {
-				after = "; these rows are sorted as if they had no date"
-			}
-			notes = append(notes, Note{Kind: UnreadDate, Row: unread.row(), Column: header,
-				Message: fmt.Sprintf("%s was not read as a date in %s: %s%s", name, unread.where(), unread.texts(), after),
-				Action:  "write the dates as 12/19/2025 or 2025-12-19, and give the export again"})
-		}
-		separated := false
-		for _, key := range sortedForms(col.forms) {
-			f := col.forms[key]
-			separated = separated || !strings.ContainsAny(key[:1], "5678")
-			switch {
-			case f.mixed:
-				notes = append(notes, Note{Kind: AmbiguousDate, Row: f.example.row(), Column: header,
-					Message: fmt.Sprintf("some dates of %s have the day first and others the month, as %s; each was read as far as it can be", name, f.example.texts()),
-					Action:  "write all dates of the column the same way, and give the export again"})
-			case f.open && !f.backed:
-				notes = append(notes, Note{Kind: AmbiguousDate, Info: true, Row: f.example.row(), Column: header,
-					Message: fmt.Sprintf("%s may be read %s or %s, as %s; it was read %s", name, f.read, f.or, f.example.texts(), f.read),
-					Action:  "check the dates, or write them as 2025-12-19 and give the export again"})
-			}
-		}
-		if separated && t.dateCells(d) {
-			notes = append(notes, Note{Kind: AmbiguousDate, Column: header,
-				Message: fmt.Sprintf("%s has cells that are dates beside texts that look like dates; Excel may have taken the day for the month in the former", name),
-				Action:  "compare the dates with the order system, or give its export as CSV, not opened in Excel"})
-		}
-	}
-	return notes
-}
-
-func sortedForms(forms map[string]*dateForm) []string {
-	var keys []string
-	for _, k := range dateFormKeys {
-		if forms[k] != nil {
-			keys = append(keys, k)
-		}
-	}
-	return keys
-}
-
-// dateFormKeys are all keys of forms: a separator and the digits of the year, or
-// the number of digits that stand together.
-var dateFormKeys = []string{"/4", "/2", "-4", "-2", ".4", ".2", " 4", " 2", "8", "6", "5"}
 
 // writtenDate is a date as it is written: either exact, or three figures whose
 // order depends on the form.
@@ -404,7 +27,7 @@ func (w writtenDate) in(o order) (time.Time, bool) {
 	}
 	if o == serialDay {
 		n, err := strconv.Atoi(w.digits)
-		const from, to = 25_569, 73_050 // 1970 to 2099
+		const from, to = 25_569, 73_050 // firstYear to lastYear
 		if w.form != "5" || err != nil || n < from || n > to {
 			return time.Time{}, false
 		}
@@ -435,12 +58,16 @@ func fullYear(y int) int {
 	return 1900 + y
 }
 
+// Dates of orders are in these years. Any other year is a slip of the pen: 1216202 is
+// 12162025 without its last digit, and not a day of the year 6202.
+const firstYear, lastYear = 1970, 2099
+
 // day returns a day at midnight UTC. It is false for one that the calendar does not
-// have.
+// have, and for years in which no order is.
 func day(y, m, d int) (time.Time, bool) {
 	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
 	// time.Date makes the 2nd of March of the 30th of February.
-	if y < 1 || t.Year() != y || int(t.Month()) != m || t.Day() != d {
+	if y < firstYear || y > lastYear || t.Year() != y || int(t.Month()) != m || t.Day() != d {
 		return time.Time{}, false
 	}
 	return t, true
@@ -519,10 +146,8 @@ func parseDigits(s string) (writtenDate, bool) {
 	}
 	switch len(s) {
 	case 8:
-		if y := number(s[:4]); y >= 1900 && y < 2200 {
-			if t, ok := day(y, number(s[4:6]), number(s[6:])); ok {
-				return writtenDate{exact: t, timed: strings.Trim(whole[8:], "0") != ""}, true
-			}
+		if t, ok := day(number(s[:4]), number(s[4:6]), number(s[6:])); ok {
+			return writtenDate{exact: t, timed: strings.Trim(whole[8:], "0") != ""}, true
 		}
 		if len(whole) != 8 {
 			return writtenDate{}, false

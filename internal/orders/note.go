@@ -24,6 +24,7 @@ const (
 	UnreadDate      NoteKind = "unread_date"      // a date column holds something that was not read as a date
 	RewrittenDate   NoteKind = "rewritten_date"   // for information: the sheet has MMDDYYYY instead
 	AmbiguousDate   NoteKind = "ambiguous_date"   // day and month may be the other way round
+	StrayDate       NoteKind = "stray_date"       // a date stands in a column of texts
 )
 
 // Note is something that people should know of how an order export was read.

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,7 +11,7 @@ func wantNote(t testing.TB, table *Table, kind NoteKind, info bool, says ...stri
 	t.Helper()
 	var have []string
 notes:
-	for _, n := range table.Notes {
+	for _, n := range allNotes(table) {
 		if n.Kind != kind {
 			continue
 		}
@@ -26,9 +27,11 @@ notes:
 }
 
 // wantNothing checks that no note needs a person's eye.
+func allNotes(table *Table) []Note { return slices.Concat(table.Notes, table.Calendar().Notes()) }
+
 func wantNothing(t testing.TB, table *Table) {
 	t.Helper()
-	for _, n := range table.Notes {
+	for _, n := range allNotes(table) {
 		if !n.Info {
 			t.Errorf("a note of kind %s says %q", n.Kind, n.Message)
 		}

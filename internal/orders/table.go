@@ -76,7 +76,6 @@ func table(format string, sheets ...*collector) (*Table, error) {
 			Message: "several sheets of the workbook have the columns of an order export, and all were read: " + strings.Join(names, ", "),
 			Action:  "if one of them is a copy or is out of date, delete it from the workbook and give it again"})
 	}
-	t.Notes = append(t.Notes, t.dateNotes()...)
 	return t, nil
 }
 

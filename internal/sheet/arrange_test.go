@@ -45,7 +45,7 @@ func TestRowsAreSortedByShipToAndCancelDate(t *testing.T) {
 		},
 		{
 			"a ship-to without any date comes after those with one",
-			[]row{{"a", "ABE", ""}, {"b", "ABE", "asap"}, {"c", "ZED", "12319999"}},
+			[]row{{"a", "ABE", ""}, {"b", "ABE", "asap"}, {"c", "ZED", "12312099"}},
 			"c a b",
 		},
 		{

@@ -85,8 +85,8 @@ type Sheet struct {
 	Match    Match // zero before a merge
 	// Findings are all that people should know before they use the sheet.
 	Findings []Finding
-	// Notes are what people should know of how orders and bills were joined; those
-	// of how the export was read are in Orders.
+	// Notes are what people should know of how dates were read, and of how orders and
+	// bills were joined; those of how the export was read are in Orders.
 	Notes []orders.Note
 
 	dates *orders.Calendar // of Orders
@@ -124,7 +124,7 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 		unclaimed := pair(doc, entries, table)
 		lonely := unmatched(entries)
 		s.dates = table.Calendar()
-		s.Notes = joinNotes(entries, arrangeBy(entries, s.dates), table)
+		s.Notes = append(s.dates.Notes(), joinNotes(entries, arrangeBy(entries, s.dates), table)...)
 		s.Rows = fill(doc, entries, s.dates, true)
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
@@ -364,19 +363,12 @@ func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, 
 			format += "." + strings.Repeat("0", len(fraction))
 		}
 	case kinds[col] == date:
-		if t, ok := dates.Date(dateColumns[col], s); ok && isExcelDay(t) {
+		if t, ok := dates.Date(dateColumns[col], s); ok {
 			value, format = t, dateFormat
 		}
 	}
 	id, err := st.get(styleKey{format: format, mark: m})
 	return excelize.Cell{StyleID: id, Value: value}, err
-}
-
-// isExcelDay reports whether t is a day that a workbook can hold and a date
-// format shows in full. Excel begins in 1900 and has a 29th of February in that
-// year, so it agrees with the calendar only from March.
-func isExcelDay(t time.Time) bool {
-	return t.Equal(t.Truncate(24*time.Hour)) && !t.Before(time.Date(1900, time.March, 1, 0, 0, 0, 0, time.UTC))
 }
 
 // widths returns how wide the columns are to be, in characters: enough for the

@@ -282,10 +282,10 @@ func TestNumbersThatASpreadsheetWouldChangeAreTexts(t *testing.T) {
 	}
 }
 
-func TestDatesThatAWorkbookCannotHoldAreTexts(t *testing.T) {
+func TestTextsThatAreNoDatesOfOrdersStayTexts(t *testing.T) {
 	for _, c := range []struct{ cell, shown string }{
-		{"03011900", "03/01/1900"}, {"02281900", "02281900"}, {"12311850", "12311850"},
-		{"12319999", "12/31/9999"}, {"2025-07-02 00:00:00", "07/02/2025"}, {"2025-07-02 13:45:00", "2025-07-02 13:45:00"},
+		{"01011970", "01/01/1970"}, {"12311969", "12311969"}, {"02281900", "02281900"}, {"1216202", "1216202"},
+		{"12312099", "12/31/2099"}, {"01012100", "01012100"}, {"2025-07-02 00:00:00", "07/02/2025"}, {"2025-07-02 13:45:00", "2025-07-02 13:45:00"},
 		{"07302025", "07/30/2025"}, {"asap", "asap"},
 	} {
 		s := withShipTo("ROSS")

@@ -1,0 +1,91 @@
+package orders
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// datesTable is a table of rows with the delivery and cancel dates of each.
+func datesTable(deliveries, cancels string) *Table {
+	t := &Table{}
+	d := strings.Fields(deliveries)
+	for i, c := range strings.Fields(cancels) {
+		r := Row{Number: i + 2, InvoiceNo: "G1", ShipTo: "DOCK", OrderNo: "P1", CancelDate: c}
+		if len(d) > 0 {
+			r.DeliveryDate = d[i%len(d)]
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+// A few cells of a column that can be read one way only may be slips of the pen.
+func TestAFewOutliersDoNotTurnAColumnOfDates(t *testing.T) {
+	for name, c := range map[string]struct {
+		deliveries, cancels string
+		day                 string // of 12/08/2025 among the cancel dates, "" if that is not certain
+		kind                NoteKind
+		says                []string
+	}{
+		"nothing else says which is the month": {"", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4", `"13/09/2025"`, "read month first"}},
+		"with MMDDYYYY too":                    {"", "12082025 12092025 13092025", "", AmbiguousDate, []string{"day first in row 4", "13092025"}},
+		"another column says month first":      {"12/19/2025 12/21/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-12-08", UnreadDate, []string{"row 4", "13/09/2025"}},
+		"another column says day first":        {"19/12/2025 21/12/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"another column has another outlier":   {"11/08/2025 11/08/2025 14/09/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"another column has the same outlier":  {"11/08/2025 11/08/2025 13/09/2025", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4"}},
+		"most dates say day first":             {"", "12/08/2025 19/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"most dates say month first":           {"", "12/08/2025 12/19/2025 12/20/2025 19/12/2025", "2025-12-08", UnreadDate, []string{"row 5", "19/12/2025"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := datesTable(c.deliveries, c.cancels)
+			first := table.Rows[0].CancelDate
+			day, ok := table.Calendar().Date(CancelDates, first)
+			if ok != (c.day != "") || ok && day.Format(time.DateOnly) != c.day {
+				t.Errorf("%s is %v, %t", first, day, ok)
+			}
+			if got := table.Calendar().Written(CancelDates, first); !ok && got != first {
+				t.Errorf("it is written as %s, which is a guess", got)
+			}
+			if c.kind == "" {
+				wantNothing(t, table)
+			} else {
+				wantNote(t, table, c.kind, false, c.says...)
+			}
+		})
+	}
+}
+
+func TestYearsInWhichNoOrderIsAreNotRead(t *testing.T) {
+	for _, text := range []string{"1216202", "12162205", "12311969", "1/1/2100", "9999-12-31", "31-Dec-1899", "21001231"} {
+		wantNote(t, datesTable("", "12192025 "+text), UnreadDate, false, "row 3", text)
+	}
+	wantNothing(t, datesTable("", "01/01/1970 12/31/2099"))
+}
+
+func TestADateInAColumnOfTextsIsSaid(t *testing.T) {
+	head := "Invoice No.;Style;Cartons;Pieces;Invoice Date;Ship-to Name;Order No.;Delivery Date;Cancel Date\n"
+	sound := "G1;A;1;10;12012025;DOCK;%;12052025;12192025\n"
+	row := func(po string) string { return strings.Replace(sound, "%", po, 1) }
+	for name, c := range map[string]struct {
+		rows string
+		told string // the row; "" if nothing is said
+	}{
+		"cells shifted to the left over the order number": {row("P1") + row("P2") + "G1;C;1;10;12012025;DOCK;12052025;12192025;\n", "row 4"},
+		"cells shifted to the left over the ship-to":      {row("P1") + row("P2") + "G1;C;1;10;12012025;P3;12052025;12192025;\n", "row 4"},
+		"the only row":                                    {"G1;C;1;10;12012025;DOCK;12052025;12192025;\n", "row 2"},
+		"an order number that is a date by chance":        {row("P1") + row("12042041"), ""},
+		"order numbers of which most are dates":           {row("12042025") + row("12032025") + row("P1"), ""},
+		"a number in another form than the dates":         {row("P1") + row("P2") + row("46010"), ""},
+		"a cancel date that is missing":                   {row("P1") + "G2;A;1;10;12012025;DOCK;P2;12052025;\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := mustRead(t, []byte(head+c.rows))
+			if c.told == "" {
+				wantNothing(t, table)
+			} else {
+				wantNote(t, table, StrayDate, false, c.told, "one column over")
+			}
+		})
+	}
+}
