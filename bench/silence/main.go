@@ -2,7 +2,7 @@
 // of the load sheet: right, told or silent; see package testing/silence. It needs
 // nothing but a processor, and says for each silent one how to repeat it.
 //
-//	go run ./bench/silence [--seed 1] [--mutations 20000]
+//	go run ./bench/silence [--seed 1] [--mutations 20000] [--only document]
 //
 // It exits with 1 if any was silent.
 package main
@@ -20,6 +20,7 @@ func main() {
 	var o silence.Options
 	pflag.Uint64Var(&o.Seed, "seed", 1, "choose among the mutations")
 	pflag.IntVar(&o.Mutations, "mutations", 20_000, "try `N` mutations")
+	pflag.StringVar(&o.Only, "only", "", "try only mutations whose name holds `TEXT`, such as document")
 	pflag.Parse()
 	r, err := silence.Run(o)
 	if err != nil {

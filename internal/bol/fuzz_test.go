@@ -10,6 +10,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/paper"
 )
 
 // bits hands out the bytes of a fuzzer's input, zeros after its end.
@@ -242,7 +243,7 @@ func FuzzRead(f *testing.F) {
 				p.Words = append(p.Words, w)
 			}
 			if b.byte() < 240 {
-				inOrder(p.Words)
+				paper.Order(p.Words)
 			}
 			pages = append(pages, p)
 		}
@@ -290,7 +291,7 @@ func FuzzMutate(f *testing.F) {
 		}
 		for i := range pages {
 			if b.byte()%4 == 0 {
-				inOrder(pages[i].Words)
+				paper.Order(pages[i].Words)
 			}
 		}
 		check(t, pages)

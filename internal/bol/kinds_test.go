@@ -2,12 +2,12 @@ package bol
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/paper"
 )
 
 // billRows are those of a bill of several lines whose figures all differ, so that a cell
@@ -32,50 +32,10 @@ func sheetOf(number string) *typist {
 	return t
 }
 
-// mapped puts the page through a map of its points, cut into pieces of at most n
-// characters as slanted text is; each has the box of its characters.
-func mapped(p page.Page, n int, at func(x, y float64) (float64, float64), scale float64) page.Page {
-	out := page.Page{Number: p.Number, Width: p.Width * 2, Height: p.Height * 2}
-	for _, w := range p.Words {
-		runes := []rune(w.Text)
-		for from := 0; from < len(runes); from += n {
-			to := min(from+n, len(runes))
-			piece := page.Word{Text: string(runes[from:to]), Size: w.Size * float32(scale)}
-			box := func(x0, x1 float32) page.Box {
-				b := page.Box{X0: math.MaxFloat32, Y0: math.MaxFloat32, X1: -math.MaxFloat32, Y1: -math.MaxFloat32}
-				for _, c := range [][2]float32{{x0, w.Box.Y0}, {x1, w.Box.Y0}, {x0, w.Box.Y1}, {x1, w.Box.Y1}} {
-					x, y := at(float64(c[0]), float64(c[1]))
-					b = page.Box{X0: min(b.X0, float32(x)), Y0: min(b.Y0, float32(y)), X1: max(b.X1, float32(x)), Y1: max(b.Y1, float32(y))}
-				}
-				return b
-			}
-			for i := from; i < to; i++ {
-				char := box(w.Edges[i], w.Edges[i+1])
-				piece.Edges = append(piece.Edges, char.X0)
-				piece.Box = piece.Box.Union(char)
-				if i == to-1 {
-					piece.Edges = append(piece.Edges, char.X1)
-				}
-			}
-			_, y := at(float64(w.Edges[from]), float64(w.Base))
-			piece.Base = float32(y)
-			out.Words = append(out.Words, piece)
-		}
-	}
-	inOrder(out.Words)
-	return out
-}
-
-// slanted turns a page about its top left corner, clockwise in degrees.
-func slanted(p page.Page, degrees float64, pieces int) page.Page {
-	sin, cos := math.Sincos(degrees * math.Pi / 180)
-	return mapped(p, pieces, func(x, y float64) (float64, float64) {
-		return x*cos - y*sin + 100, x*sin + y*cos + 100
-	}, 1)
-}
-
-func stretched(p page.Page, kx, ky float64) page.Page {
-	return mapped(p, 64, func(x, y float64) (float64, float64) { return x * kx, y * ky }, ky)
+// laid is a page that was laid differently.
+func laid(l paper.Lay, p ...page.Page) page.Page {
+	l.Up = max(l.Up, 1)
+	return l.Pages(p)[0]
 }
 
 // sameBills ends the test unless the page holds the bills of these numbers, each
@@ -116,7 +76,7 @@ func TestASlantedPageReadsAsALevelOne(t *testing.T) {
 	for tenths := -50; tenths <= 50; tenths++ {
 		for _, pieces := range []int{1, 2, 64} {
 			t.Run(fmt.Sprintf("%.1f degrees in pieces of %d", float64(tenths)/10, pieces), func(t *testing.T) {
-				p := slanted(sheetOf("T20417").done(), float64(tenths)/10, pieces)
+				p := laid(paper.Lay{Degrees: float64(tenths) / 10, Pieces: pieces}, sheetOf("T20417").done())
 				d := documentOf(t, p)
 				sameBills(t, d, "T20417")
 				// Every value's box is where it is printed.
@@ -139,22 +99,10 @@ func TestAPageStretchedUnevenlyReadsAsAnyOther(t *testing.T) {
 	for _, kx := range []float64{0.6, 0.85, 1, 1.2, 1.6} {
 		for _, ratio := range []float64{0.75, 0.85, 0.95, 0.98, 1, 1.02, 1.05, 1.15, 1.3} {
 			t.Run(fmt.Sprintf("%v by %v", kx, kx*ratio), func(t *testing.T) {
-				sameBills(t, documentOf(t, stretched(sheetOf("T20417").done(), kx, kx*ratio)), "T20417")
+				sameBills(t, documentOf(t, laid(paper.Lay{Wide: kx, Tall: kx * ratio}, sheetOf("T20417").done())), "T20417")
 			})
 		}
 	}
-}
-
-// nUp puts pages on one, in columns and rows, each so many times its size.
-func nUp(columns int, k, margin float64, pages ...page.Page) page.Page {
-	out := page.Page{Number: 1, Width: 3000, Height: 3000}
-	for i, p := range pages {
-		dx, dy := float64(i%columns)*(612*k+margin), float64(i/columns)*(792*k+margin)
-		m := mapped(p, 64, func(x, y float64) (float64, float64) { return x*k + dx, y*k + dy }, k)
-		out.Words = append(out.Words, m.Words...)
-	}
-	inOrder(out.Words)
-	return out
 }
 
 func TestAllFormsOnAPageAreRead(t *testing.T) {
@@ -169,10 +117,7 @@ func TestAllFormsOnAPageAreRead(t *testing.T) {
 							for _, n := range numbers[:forms] {
 								pages = append(pages, sheetOf(n).done())
 							}
-							p := nUp(columns, k, margin*k, pages...)
-							if degrees != 0 {
-								p = slanted(p, degrees, 64)
-							}
+							p := laid(paper.Lay{Up: forms, Columns: columns, Wide: k, Tall: k, Margin: margin * k, Degrees: degrees}, pages...)
 							sameBills(t, documentOf(t, p), numbers[:forms]...)
 						})
 					}
@@ -182,13 +127,27 @@ func TestAllFormsOnAPageAreRead(t *testing.T) {
 	}
 }
 
+func TestFormsOfARowComeBeforeThoseBelow(t *testing.T) {
+	// The second form of the first row stands a little higher than the first.
+	pages := []page.Page{sheetOf("T20411").done(), sheetOf("T20412").done(), sheetOf("T20413").done()}
+	for i := range pages[1].Words {
+		w := &pages[1].Words[i]
+		w.Base, w.Box.Y0, w.Box.Y1 = w.Base-30, w.Box.Y0-30, w.Box.Y1-30
+	}
+	d := documentOf(t, laid(paper.Lay{Up: 3, Columns: 2}, pages...))
+	sameBills(t, d, "T20411", "T20412", "T20413")
+	if d.Bills[0].Number.Text != "T20411" || d.Bills[2].Number.Text != "T20413" {
+		t.Errorf("the bills are in the order %s, %s, %s", d.Bills[0].Number.Text, d.Bills[1].Number.Text, d.Bills[2].Number.Text)
+	}
+}
+
 func TestAFormBesideAnotherIsNotDroppedWithoutItsHeadings(t *testing.T) {
 	broken := sheetOf("T20412")
 	for _, c := range Straight.Table.Columns {
 		broken.erase(Label{c.Heading, c.X, Straight.Table.Y})
 	}
 	for _, columns := range []int{1, 2} {
-		d := documentOf(t, nUp(columns, 0.6, 10, sheetOf("T20411").done(), broken.done()))
+		d := documentOf(t, laid(paper.Lay{Up: 2, Columns: columns, Wide: 0.6, Tall: 0.6, Margin: 10}, sheetOf("T20411").done(), broken.done()))
 		if len(d.Bills) != 1 || !slices.ContainsFunc(d.Problems, func(p Problem) bool { return p.Kind == UnreadPage }) {
 			t.Errorf("%d bills and the problems %s", len(d.Bills), kindsOf(d.Problems))
 		}
@@ -254,7 +213,7 @@ func TestTextInTwoLayersIsReadOnce(t *testing.T) {
 				}
 				p.Words = append(p.Words, w)
 			}
-			inOrder(p.Words)
+			paper.Order(p.Words)
 			t.Run(fmt.Sprintf("%v, %v apart", dx, dy), func(t *testing.T) { sameBills(t, documentOf(t, p), "T20417") })
 		}
 	}
@@ -315,7 +274,7 @@ func TestCoveredLabelsStillSayWhereValuesStand(t *testing.T) {
 	for _, degrees := range []float64{0, 2} {
 		p := sheetOf("T20417").done()
 		if degrees != 0 {
-			p = slanted(p, degrees, 64)
+			p = laid(paper.Lay{Degrees: degrees}, p)
 		}
 		p = hideWords(p, label)
 		if len(p.Hidden) < 20 {

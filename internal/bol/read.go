@@ -1,6 +1,7 @@
 package bol
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -99,6 +100,7 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 			forms = again
 		}
 	}
+	inRows(forms, l.Height)
 	of, rest := l.share(words, forms)
 	var out []*reading
 	for i, f := range forms {
@@ -173,6 +175,20 @@ func (l *Layout) real(all []located, places func(string) []place) (forms []locat
 		other = slices.DeleteFunc(other, func(f located) bool { return f.frame == most.frame })
 	}
 	return forms, slices.ContainsFunc(other, func(f located) bool { return near(f.k, forms[0].k, 0.1*forms[0].k) })
+}
+
+// inRows sorts forms as they are read, so high each in points of its own: row by row,
+// whose tops are within half a form of each other, and from left to right.
+func inRows(forms []located, height float32) {
+	slices.SortStableFunc(forms, func(a, b located) int { return cmp.Compare(a.y, b.y) })
+	for len(forms) > 0 {
+		n := 1
+		for n < len(forms) && forms[n].y-forms[0].y < height*forms[0].k/2 {
+			n++
+		}
+		slices.SortStableFunc(forms[:n], func(a, b located) int { return cmp.Compare(a.x, b.x) })
+		forms = forms[n:]
+	}
 }
 
 // share gives each word to the form on whose paper it stands; rest are those on

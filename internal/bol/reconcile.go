@@ -172,7 +172,9 @@ func (b *Bill) reconcile(absent string, most decimals) {
 				c.Difference = off.String()
 			}
 			c.State = Proved
-			if off.Abs().GreaterThan(sum.slack(f, most)) {
+			// A total with fewer decimals than the lines is not rounded, but cut off.
+			cut := int32(decimalsOf(printed.Plain())) < most[f] && !off.IsZero()
+			if cut || off.Abs().GreaterThan(sum.slack(f, most)) {
 				c.State = Differs
 				v.Outcome = Mismatched
 			}

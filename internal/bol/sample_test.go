@@ -9,6 +9,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/paper"
 )
 
 // read reads the pages of one document.
@@ -170,6 +171,45 @@ func TestEveryValueIsReadAsItWasPrinted(t *testing.T) {
 			}
 			for what := range misplaced(d, pages) {
 				t.Error(what)
+			}
+		})
+	}
+}
+
+func TestEveryValueIsReadHoweverThePageLies(t *testing.T) {
+	s, pages := invented(t, sample.Options{Bills: 12, Lines: 90, Seed: 6}, nil)
+	var lays []paper.Lay
+	for tenths := -50; tenths <= 50; tenths += 5 {
+		lays = append(lays, paper.Lay{Degrees: float64(tenths) / 10}, paper.Lay{Degrees: float64(tenths) / 10, Wide: 0.7, Tall: 0.7})
+	}
+	for _, k := range []float64{0.6, 1, 1.4} {
+		for _, ratio := range []float64{0.8, 0.9, 0.97, 1.03, 1.1, 1.25} {
+			lays = append(lays, paper.Lay{Wide: k, Tall: k * ratio}, paper.Lay{Wide: k, Tall: k * ratio, Degrees: 2.3})
+		}
+	}
+	for _, up := range []int{2, 4} {
+		for columns := 1; columns <= up; columns++ {
+			for _, degrees := range []float64{-1.3, 0, 0.65, 5} {
+				lays = append(lays, paper.Lay{Up: up, Columns: columns, Wide: 0.647, Tall: 0.647, Degrees: degrees})
+			}
+		}
+	}
+	for _, l := range lays {
+		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
+			d := read(t, l.Pages(pages))
+			if len(d.Bills) != len(s.Bills) {
+				t.Fatalf("%d bills, want %d", len(d.Bills), len(s.Bills))
+			}
+			for i, b := range d.Bills {
+				for _, what := range different(b, s.Bills[i]) {
+					t.Errorf("bill %s: %s", s.Bills[i].Number, what)
+				}
+				if b.Verdict.Outcome != bol.Reconciled {
+					t.Errorf("bill %s is %s: %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Differences())
+				}
+			}
+			for _, p := range d.Problems {
+				t.Errorf("page %d: %s", p.Page, p.Message)
 			}
 		})
 	}

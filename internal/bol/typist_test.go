@@ -1,13 +1,13 @@
 package bol
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/paper"
 )
 
 // typist sets words on a page, without a PDF.
@@ -161,20 +161,8 @@ func (t *typist) move(k, dx, dy float32) {
 func (t *typist) done() page.Page {
 	p := t.page
 	p.Words = slices.Clone(p.Words)
-	inOrder(p.Words)
+	paper.Order(p.Words)
 	return p
-}
-
-func inOrder(words []page.Word) {
-	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
-	for len(words) > 0 {
-		n := 1
-		for n < len(words) && words[n].Base-words[0].Base < max(words[0].Size, 1)/3 {
-			n++
-		}
-		slices.SortStableFunc(words[:n], func(a, b page.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
-		words = words[n:]
-	}
 }
 
 // documentOf reads pages of one document, numbered from 1.

@@ -171,23 +171,23 @@ func inReadingOrder(words []*word) {
 }
 
 // flattened returns the words as they stand in a plane where a point is as high
-// as wide, if one is so many times higher on the page.
+// as wide, if one is so many times higher on the page. Pieces are put together
+// anew, since how wide a space is shows only there.
 func flattened(words []*word, p plane, tall float64) ([]*word, plane) {
 	if p == (plane{}) {
 		p = plane{cos: 1, tall: 1}
 	}
 	p.tall *= tall
 	by := float32(1 / tall)
-	out := make([]*word, len(words))
-	for i, w := range words {
-		n := *w.Word
-		n.Base, n.Size, n.Box.Y0, n.Box.Y1 = n.Base*by, n.Size*by, n.Box.Y0*by, n.Box.Y1*by
-		out[i] = &word{Word: &n, taken: w.taken}
-		if w.pieces != nil {
-			out[i].pieces, _ = flattened(w.pieces, p, tall)
+	out := make([]*word, 0, len(words))
+	for _, whole := range words {
+		for _, w := range whole.parts() {
+			n := *w.Word
+			n.Base, n.Size, n.Box.Y0, n.Box.Y1 = n.Base*by, n.Size*by, n.Box.Y0*by, n.Box.Y1*by
+			out = append(out, &word{Word: &n, taken: w.taken})
 		}
 	}
-	return out, p
+	return joined(out), p
 }
 
 // joined puts the pieces of words together: what stands closer than any space

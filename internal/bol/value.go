@@ -63,10 +63,14 @@ func (s *scan) number(words []*word) Number {
 
 // isNumber reports whether a text is a number as it is printed: thousands commas
 // where they belong or none, at most four decimals, perhaps nothing before the
-// point. The bounds keep sums of hostile figures small.
+// point. A whole number may be padded with zeros; before a point, a zero too many is the
+// end of the figure beside it. The bounds keep sums of hostile figures small.
 func isNumber(text string) bool {
 	whole, decimals, point := strings.Cut(text, ".")
 	if point && (len(decimals) < 1 || len(decimals) > 4 || !isDigits(decimals)) {
+		return false
+	}
+	if point && len(whole) > 1 && whole[0] == '0' {
 		return false
 	}
 	if !strings.Contains(whole, ",") {

@@ -11,10 +11,12 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/paper"
 )
 
 // documents are what can become of a document.
 var documents = []mutation{
+	{"document: lay its pages differently", (*trial).layPages},
 	{"document: drop a row", (*trial).dropRow},
 	{"document: double a row", (*trial).doubleRow},
 	{"document: hide a row", (*trial).hideRow},
@@ -117,6 +119,13 @@ func (t *trial) hide(p int, indexes ...int) {
 // about names a word for people.
 func about(p int, w page.Word) string {
 	return fmt.Sprintf("page %d, %q at %.0f, %.0f", p+1, w.Text, w.Box.X0, w.Base)
+}
+
+func (t *trial) layPages() string {
+	if t.lay == (paper.Lay{}) {
+		return ""
+	}
+	return "nothing else"
 }
 
 func (t *trial) dropRow() string {

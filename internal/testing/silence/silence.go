@@ -12,6 +12,9 @@
 // values that stand one column over, figures with another digit while the totals stay
 // as they were.
 //
+// Half of the documents lie differently, too: slanted, scaled, stretched, several pages
+// on one, their words in pieces.
+//
 // Some changes make other sound files, which nobody can tell from what was meant. The
 // truth then follows the paper or the export, and is what sample reckons for these:
 //
@@ -47,6 +50,7 @@ import (
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/paper"
 )
 
 // Options say what to try.
@@ -55,6 +59,8 @@ type Options struct {
 	Seed uint64
 	// Mutations is how many to try, each on a shipment of its own.
 	Mutations int
+	// Only, if not "", leaves out the kinds of mutations whose names do not hold it.
+	Only string
 	// Tamper, if not nil, changes what was read of a document before the sheet is
 	// made. Tests break the product with it.
 	Tamper func(*bol.Document)
@@ -102,6 +108,7 @@ type trial struct {
 	// near, if not nil, is what the sheet may say within rounding.
 	near    *sample.Sample
 	pages   []page.Page
+	lay     paper.Lay
 	merged  bool // the order export is given
 	export  [][]string
 	written []byte // the export as it is given, if not as export
@@ -118,7 +125,10 @@ type mutation struct {
 // true one, or is reported: then no count would mean anything.
 func Run(o Options) (*Result, error) {
 	r := &Result{Kinds: map[string]*Count{}}
-	all := append(slices.Clone(documents), exports...)
+	all := slices.DeleteFunc(append(slices.Clone(documents), exports...), func(m mutation) bool { return !strings.Contains(m.name, o.Only) })
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no kind of mutation holds %q", o.Only)
+	}
 	for n := range uint64(o.Mutations) {
 		m := all[n%uint64(len(all))]
 		if r.Kinds[m.name] == nil {
@@ -175,11 +185,14 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 			}
 		}
 		t.merged = t.IntN(2) == 0 || isExport(m)
+		if !isExport(m) {
+			t.lay = t.anyLay()
+		}
 		t.export = table(t.paper)
 		if err := t.layOut(); err != nil {
 			return "", 0, err
 		}
-		if n < 50 {
+		if n < 50 && t.lay == (paper.Lay{}) {
 			if got, found, err := t.read(o); err != nil || len(found) > 0 || got != t.sheet(t.truth) {
 				return "", 0, fmt.Errorf("the sound shipment %+v is not read as it is: %w %q\n%s", size, err, found, difference(got, t.sheet(t.truth)))
 			}
@@ -187,7 +200,7 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 		if what = m.apply(t); what == "" {
 			continue
 		}
-		what = fmt.Sprintf("%s (%+v, merged %t)", what, size, t.merged)
+		what = fmt.Sprintf("%s (%+v, merged %t, %+v)", what, size, t.merged, t.lay)
 		got, found, err := t.read(o)
 		switch {
 		case err == nil && (same(got, t.sheet(t.truth)) || t.file != nil && same(got, t.sheet(t.file))):
@@ -207,6 +220,37 @@ var zeros = regexp.MustCompile(`\.0,`)
 // same reports whether two sheets hold the same.
 func same(a, b string) bool {
 	return a == b || zeros.ReplaceAllString(a, ",") == zeros.ReplaceAllString(b, ",")
+}
+
+// anyLay chooses how the pages lie: half of them as they are printed.
+func (t *trial) anyLay() (l paper.Lay) {
+	if t.IntN(2) == 0 {
+		return l
+	}
+	l.Wide = 0.6 + t.Float64()*0.8
+	l.Tall = l.Wide
+	if t.IntN(3) == 0 {
+		l.Tall *= 0.8 + t.Float64()*0.4
+	}
+	if t.IntN(2) == 0 {
+		l.Degrees = t.Float64()*10 - 5
+	}
+	if t.IntN(6) == 0 {
+		l.Pieces = 1 + t.IntN(3)
+	}
+	if t.IntN(3) == 0 {
+		l.Up, l.Columns = 2+2*t.IntN(2), 1+t.IntN(2)
+	}
+	return l
+}
+
+// laid are the pages as they lie. Pages that hold no form stay by themselves.
+func (t *trial) laid() []page.Page {
+	l := t.lay
+	if slices.ContainsFunc(t.pages, func(p page.Page) bool { return len(p.Words) < 100 }) {
+		l.Up = 1
+	}
+	return l.Pages(t.pages)
 }
 
 // layOut makes the pages of the paper.
@@ -232,13 +276,14 @@ func (t *trial) sheet(s *sample.Sample) string {
 // --strict counts. It fails if one of them is refused.
 func (t *trial) read(o Options) (csv string, found []string, err error) {
 	r := bol.NewReader()
-	for i, p := range t.pages {
+	pages := t.laid()
+	for i, p := range pages {
 		p.Number = i + 1
 		if err := r.Add(0, p); err != nil {
 			return "", nil, err
 		}
 	}
-	doc, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(t.pages)}})
+	doc, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}})
 	if err != nil {
 		return "", nil, err
 	}
