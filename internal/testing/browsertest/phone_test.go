@@ -31,19 +31,12 @@ func (w *window) fits(width int) {
 	}
 }
 
-func TestAPhoneShowsEveryStateInItsWidth(t *testing.T) {
-	for _, s := range scenes {
-		t.Run(s.name, func(t *testing.T) {
-			w := s.in(t, 390, 844)
-			w.fits(390)
-			// A window of 1280 pixels zoomed to four times its size is 320 pixels
-			// wide.
-			w.must(w.Size(320, 640, true))
-			w.until("screen.width === 320")
-			w.until("[...document.querySelectorAll('canvas')].every((c) => c.getBoundingClientRect().right <= 320)") // they are redrawn
-			w.fits(320)
-		})
-	}
+// narrow gives the window the size of a phone, and waits until charts are redrawn.
+func (w *window) narrow(width, height int64) {
+	w.t.Helper()
+	w.must(w.Size(width, height, true))
+	w.until(fmt.Sprintf("innerWidth === %d", width))
+	w.until(fmt.Sprintf("[...document.querySelectorAll('canvas')].every((c) => c.getBoundingClientRect().right <= %d)", width))
 }
 
 // tap taps what a selector finds, with a finger.
