@@ -27,7 +27,7 @@ func descriptions(ctx context.Context) (all []description) {
 		d := description{name: c.name, short: c.short}
 		std := streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard,
 			describe: func(help string, flags *pflag.FlagSet) { d.help, d.flags = help, flags }}
-		c.run(ctx, std, []string{"--help"})
+		_, _ = c.run(ctx, std, []string{"--help"})
 		all = append(all, d)
 	}
 	return all

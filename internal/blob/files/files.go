@@ -122,7 +122,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	// The key is pending before the file exists, so that List never shows it.
 	s.hold(ref.Key)
 	if err := s.write(ctx, &ref, r); err != nil {
-		s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes it
+		_ = s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes it
 		s.Release(ref.Key)
 		return blob.Ref{}, err
 	}
@@ -210,7 +210,7 @@ func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
 	}
 	if err != nil {
 		if fault.CodeOf(err) != blob.Taken {
-			s.disk.remove(s.path(ref.Key))
+			_ = s.disk.remove(s.path(ref.Key))
 		}
 		s.Release(ref.Key)
 	}

@@ -277,7 +277,7 @@ func signedWith(sum blob.Sum) func(*middleware.Stack) error {
 func (s *Store) takeBack(ctx context.Context, k blob.Key) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.timeout, 2*time.Second))
 	defer cancel()
-	s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(k)}, func(o *s3.Options) {
+	_, _ = s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(k)}, func(o *s3.Options) {
 		o.Retryer = aws.NopRetryer{}
 	})
 }

@@ -145,7 +145,7 @@ func (b *Body) Drain() {
 		return
 	}
 	b.control.SetReadDeadline(time.Now().Add(drainTime))
-	io.Copy(io.Discard, io.LimitReader(b.r.Body, b.limits.Upload+overhead))
+	_, _ = io.Copy(io.Discard, io.LimitReader(b.r.Body, b.limits.Upload+overhead))
 	b.control.SetReadDeadline(time.Time{})
 }
 

@@ -296,9 +296,7 @@ func (s *survey) fills(object uint64) (fills, dark bool, err error) {
 		if err != nil {
 			return false, false, err
 		}
-		if alpha == 0 && ok {
-			fillMode = 0
-		} else {
+		if alpha != 0 || !ok {
 			return true, !ok || luminance < lightArea, nil
 		}
 	}

@@ -80,7 +80,7 @@ func (p *Pool) Warm() {
 	for range cap(p.slots) {
 		select {
 		case s := <-p.slots:
-			s.start(p)
+			_ = s.start(p)
 			p.slots <- s
 		default:
 			return

@@ -434,7 +434,7 @@ func (c *copier) session(ctx context.Context, p pair) error {
 		if err != nil && session.Settled(err) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
-			c.to.Contents.Delete(ctx, stored...) // what remains is an orphan
+			_ = c.to.Contents.Delete(ctx, stored...) // what remains is an orphan
 			return
 		}
 		c.to.Contents.Release(stored...)

@@ -99,7 +99,7 @@ func openDatabase(p place) (_ *database, err error) {
 	}
 	db := &database{conn: conn, log: log}
 	if err := db.setUp(p); err != nil {
-		db.close()
+		_ = db.close()
 		return nil, err
 	}
 	return db, nil

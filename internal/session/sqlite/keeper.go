@@ -44,7 +44,7 @@ func (s *Store) saveUses(behind func(life int64) int64) {
 	save := func() {
 		step := late
 		late = nil
-		s.do(context.Background(), func(b *batch) error {
+		_ = s.do(context.Background(), func(b *batch) error {
 			for _, u := range step {
 				sl := b.at(u.entry.state.Load().Key)
 				if sl.entry == u.entry && !sl.changed {

@@ -40,13 +40,13 @@ func lock(dir string) (*flock.Flock, error) {
 		return nil, fault.New(InUse, "the data directory %s is in use by %s; stop that process, or use another directory", dir, who)
 	}
 	// The ID informs people only; a failure to write it does no harm.
-	os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 	return l, nil
 }
 
 // unlock releases the data directory.
 func unlock(l *flock.Flock) error {
-	os.Truncate(l.Path(), 0)
+	_ = os.Truncate(l.Path(), 0)
 	return l.Unlock()
 }
 

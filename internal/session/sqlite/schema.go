@@ -67,7 +67,7 @@ func migrate(c *sqlite3.Conn, from int, steps []string) error {
 		sql := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", steps[v], applicationID, v+1)
 		if err := c.Exec(sql); err != nil {
 			if !c.GetAutocommit() {
-				c.Exec("ROLLBACK")
+				_ = c.Exec("ROLLBACK")
 			}
 			return fmt.Errorf("upgrading the schema from version %d to %d: %w", v, v+1, err)
 		}

@@ -111,10 +111,10 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 	defer func() {
 		if err != nil {
 			if s.db != nil {
-				s.db.close()
+				_ = s.db.close()
 			}
 			if s.lock != nil {
-				unlock(s.lock)
+				_ = unlock(s.lock)
 			}
 			err = openFault(p.dir, err)
 		}

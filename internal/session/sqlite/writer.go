@@ -198,7 +198,7 @@ func (s *Store) failed(w work, err error) {
 	if isFull(err) {
 		// The log cannot grow. If it can be copied into the database file it
 		// need not: the next commit begins it anew.
-		s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
+		_ = s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
 	}
 }
 
@@ -241,11 +241,11 @@ func (s *Store) maintain() {
 		}
 	}
 	if s.db.logPages >= s.place.logPages {
-		s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
+		_ = s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
 	}
 	if len(s.queue) == 0 && time.Since(s.shrunk) > time.Second {
 		s.shrunk = time.Now()
-		s.db.shrink(shrinkPages)
+		_ = s.db.shrink(shrinkPages)
 	}
 	s.reserve.restore()
 }

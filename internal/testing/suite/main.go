@@ -35,7 +35,7 @@ import (
 
 // Versions of the tools are pinned here and nowhere else.
 const (
-	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+	linter      = "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
 	govulncheck = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 )
 
@@ -141,7 +141,7 @@ func everything(ctx context.Context, r *results) error {
 		}
 	})
 	beside.Go(func() {
-		errs[1] = r.timed("staticcheck", func() error { return command(ctx, plain, "go", "run", staticcheck, "./...") })
+		errs[1] = r.timed("golangci-lint", func() error { return command(ctx, plain, "go", "run", linter, "run", "--concurrency=1", "./...") })
 	})
 	beside.Go(func() {
 		errs[2] = errors.Join(
