@@ -99,13 +99,16 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 
 	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout})
 	defer reader.Close()
-	reader.Warm() // while the files are being opened
-
 	files, closeAll, err := openInputs(ctx, std, names)
 	if err != nil {
 		return exitFailed, err
 	}
 	defer closeAll()
+	var size int64
+	for _, f := range files {
+		size += f.Size
+	}
+	reader.WarmFor(size)
 	var orderFile *input
 	if o.orders != "" {
 		if orderFile, err = openInput(ctx, std, o.orders, orders.DefaultLimits().Bytes); err != nil {

@@ -15,6 +15,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,8 +107,10 @@ func Compiled(dir string) Cache {
 // that read files.
 func RunIfWorker() {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
-		handlers := pdf.Handlers(s)
-		handlers[methodOrders] = serveOrders
+		handlers := map[string]worker.Handler{methodOrders: serveOrders}
+		if !s.Bare {
+			maps.Copy(handlers, pdf.Handlers(s))
+		}
 		return handlers
 	})
 }
@@ -137,8 +141,17 @@ func New(c Config) *Reader {
 	}
 }
 
-// Warm starts the workers now.
-func (r *Reader) Warm() { r.pool.Warm() }
+// Warm starts all workers now.
+func (r *Reader) Warm() { r.pool.Warm(math.MaxInt) }
+
+// WarmFor starts the workers that reading PDFs of so many bytes will use.
+func (r *Reader) WarmFor(size int64) {
+	if size > pdf.ManyBytes {
+		r.Warm()
+	} else {
+		r.pool.Warm(1)
+	}
+}
 
 // Restarts returns how many workers were killed or crashed since the start.
 func (r *Reader) Restarts() int64 { return r.pool.Restarts() }
@@ -326,7 +339,7 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading orders: %w", err)
 	}
-	lease, err := r.pool.Lease(ctx)
+	lease, err := r.pool.LeaseBare(ctx)
 	if err != nil {
 		return nil, err
 	}

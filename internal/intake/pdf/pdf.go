@@ -95,10 +95,8 @@ func (r *Reader) readPart(ctx context.Context, file io.ReaderAt, part part, befo
 		return 0, err
 	}
 	j := &job{reader: r, ctx: ctx, src: io.NewSectionReader(file, part.offset, part.size), args: args, before: before, each: each}
-	if part.size > 1<<20 {
-		// Large enough for a second worker to be worth while before it is known
-		// how many pages there are.
-		j.help()
+	if part.size > ManyBytes {
+		j.help(true) // before it is known how many pages there are
 	}
 	j.work(lease)
 	j.helpers.Wait()
@@ -139,9 +137,17 @@ type job struct {
 // including, end.
 type span struct{ next, end int }
 
-// help takes another worker for the document, if one is idle.
-func (j *job) help() {
-	lease := j.reader.pool.TryLease()
+// A second worker need not run yet to be worth while for documents of more bytes or
+// pages: reading so many takes about as long as its start.
+const (
+	ManyBytes = 1 << 20
+	manyPages = 64
+)
+
+// help takes another worker for the document, if one is idle, and if it runs or may be
+// started for this.
+func (j *job) help(start bool) {
+	lease := j.reader.pool.TryLease(start)
 	if lease == nil {
 		return
 	}
@@ -242,7 +248,7 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		if own.next == own.end {
 			return 0, 0, nil
 		}
-		j.help()
+		j.help(own.end-own.next > manyPages)
 	}
 	first = own.next
 	count = min(chunk, max(1, (own.end-own.next)/2))

@@ -168,4 +168,13 @@ func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	if got := ask("peek"); !strings.Contains(got, "permission denied") {
 		t.Errorf("sealed it reads %q", got)
 	}
+	// One that prepares nothing never has it.
+	bare := pool(t, worker.Config{Workers: 1, Cache: cache})
+	if lease, err = bare.LeaseBare(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	defer lease.Release()
+	if got := ask("peek"); !strings.Contains(got, "permission denied") {
+		t.Errorf("a worker that prepares nothing reads %q", got)
+	}
 }

@@ -41,6 +41,7 @@ const (
 	envWorker = "TALLYMAN_WORKER"
 	envMemory = "TALLYMAN_WORKER_MEMORY"
 	envCache  = "TALLYMAN_WORKER_CACHE"
+	envBare   = "TALLYMAN_WORKER_BARE"
 )
 
 // exitMemory is how a worker that outgrew its memory ends.
@@ -52,6 +53,8 @@ type Settings struct {
 	Memory int64
 	// Cache is a directory for compiled code, "" for none.
 	Cache string
+	// Bare says that only methods will be called that need no preparation.
+	Bare bool
 }
 
 // Handler serves the calls of one method, one at a time. An error that is not a
@@ -134,7 +137,7 @@ func Main(handlers func(Settings) map[string]Handler) {
 		return
 	}
 	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
-	s := Settings{Memory: limit, Cache: os.Getenv(envCache)}
+	s := Settings{Memory: limit, Cache: os.Getenv(envCache), Bare: os.Getenv(envBare) != ""}
 	if err := s.enter(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -146,7 +149,7 @@ func Main(handlers func(Settings) map[string]Handler) {
 // measure coverage to the folder of that.
 func (s Settings) enter() error {
 	var folders []string
-	if s.Cache != "" {
+	if s.Cache != "" && !s.Bare {
 		if err := os.MkdirAll(s.Cache, 0o700); err == nil {
 			folders = append(folders, s.Cache)
 		}

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		return map[string]worker.Handler{
 			"escape": func(c *worker.Call, args []byte) error { return escape(c, args) },
+			"bare":   func(c *worker.Call, args []byte) error { return c.Reply([]byte(strconv.FormatBool(s.Bare))) },
 			"seal":   func(c *worker.Call, args []byte) error { return s.Seal() },
 			"peek": func(c *worker.Call, args []byte) error {
 				b, err := os.ReadFile(filepath.Join(string(args), "secret"))
@@ -311,11 +312,11 @@ func TestLeasesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := p.TryLease()
+	b := p.TryLease(true)
 	if b == nil {
 		t.Fatal("one of two workers is idle, and not to be had")
 	}
-	if p.TryLease() != nil {
+	if p.TryLease(true) != nil {
 		t.Error("there are three of two workers")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -330,6 +331,58 @@ func TestLeasesAreBounded(t *testing.T) {
 	}
 	b.Release()
 	c.Release()
+}
+
+// Workers for methods that need no preparation start without it, and are replaced when
+// a method needs it.
+func TestWorkersThatPreparedNothing(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 2})
+	ask := func(lease func(context.Context) (*worker.Lease, error)) (bare, pid string) {
+		t.Helper()
+		l, err := lease(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Release()
+		for method, to := range map[string]*string{"bare": &bare, "pid": &pid} {
+			err := l.Call(t.Context(), worker.Request{Method: method, Reply: func(b []byte) error { *to = string(b); return nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return bare, pid
+	}
+	if p.TryLease(false) != nil {
+		t.Fatal("a worker is lent that had to be started")
+	}
+	p.Warm(1)
+	bare, light := ask(p.LeaseBare)
+	if bare != "true" {
+		t.Error("a prepared worker is used where a slot was free")
+	}
+	if _, pid := ask(p.LeaseBare); pid != light {
+		t.Error("a worker that prepared nothing is not used again")
+	}
+	bare, full := ask(p.Lease)
+	if bare != "false" || full == light {
+		t.Error("a worker that prepared nothing is used where it is not enough")
+	}
+	l := p.TryLease(false)
+	if l == nil {
+		t.Fatal("the prepared worker is idle, and not lent")
+	}
+	if p.TryLease(false) != nil {
+		t.Error("the worker that prepared nothing is lent")
+	}
+	// The only free slot has a worker that prepared nothing.
+	if bare, pid := ask(p.Lease); bare != "false" || pid == light || pid == full {
+		t.Errorf("bare %s: worker %s, %s, %s", bare, light, full, pid)
+	}
+	l.Release()
+	// Without a free slot a prepared worker does.
+	if bare, _ := ask(p.LeaseBare); bare != "false" {
+		t.Error("a prepared worker is ended for a method that needs less")
+	}
 }
 
 func TestManyCallersAtOnceGetTheirOwnAnswers(t *testing.T) {
@@ -358,13 +411,13 @@ func TestManyCallersAtOnceGetTheirOwnAnswers(t *testing.T) {
 
 func TestAClosedPoolRefuses(t *testing.T) {
 	p := worker.NewPool(worker.Config{Workers: 2})
-	p.Warm()
+	p.Warm(2)
 	p.Close()
 	p.Close()
 	if _, err := p.Lease(t.Context()); err == nil {
 		t.Error("a closed pool lends workers")
 	}
-	if p.TryLease() != nil {
+	if p.TryLease(true) != nil {
 		t.Error("a closed pool lends workers")
 	}
 }
