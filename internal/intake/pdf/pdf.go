@@ -71,7 +71,7 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 		return 0, err
 	}
 	for i, part := range parts {
-		n, err := r.readPart(ctx, src, part, pages, each)
+		n, err := r.readPart(ctx, part, pages, each)
 		if err != nil {
 			if len(parts) > 1 {
 				err = fault.In(fmt.Sprintf("PDF %d of the %d in the file", i+1, len(parts)), err)
@@ -85,8 +85,8 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 
 // readPart reads one PDF of a file, after which its pages are counted on from
 // before.
-func (r *Reader) readPart(ctx context.Context, file io.ReaderAt, part part, before int, each func(page.Page) error) (pages int, err error) {
-	args, err := json.Marshal(readArgs{Size: part.size})
+func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, each func(page.Page) error) (pages int, err error) {
+	args, err := json.Marshal(readArgs{Size: part.Size()})
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
@@ -94,8 +94,8 @@ func (r *Reader) readPart(ctx context.Context, file io.ReaderAt, part part, befo
 	if err != nil {
 		return 0, err
 	}
-	j := &job{reader: r, ctx: ctx, src: io.NewSectionReader(file, part.offset, part.size), args: args, before: before, each: each}
-	if part.size > ManyBytes {
+	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each}
+	if part.Size() > ManyBytes {
 		j.help(true) // before it is known how many pages there are
 	}
 	j.work(lease)
@@ -287,7 +287,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	}
 	before := 0
 	for i, part := range parts {
-		p, err := r.picture(ctx, src, part, number-before, width)
+		p, err := r.picture(ctx, part, number-before, width)
 		if i == len(parts)-1 || fault.CodeOf(err) != fault.NoSuchPage {
 			if fault.CodeOf(err) == fault.NoSuchPage {
 				return nil, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", number, before+pagesOf(err))
@@ -312,8 +312,8 @@ func pagesOf(err error) int {
 }
 
 // picture renders a page of one PDF of a file.
-func (r *Reader) picture(ctx context.Context, file io.ReaderAt, part part, number, width int) (*Picture, error) {
-	args, err := json.Marshal(pictureArgs{Size: part.size, Page: number, Width: width})
+func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, width int) (*Picture, error) {
+	args, err := json.Marshal(pictureArgs{Size: part.Size(), Page: number, Width: width})
 	if err != nil {
 		return nil, fmt.Errorf("rendering a page: %w", err)
 	}
@@ -326,7 +326,7 @@ func (r *Reader) picture(ctx context.Context, file io.ReaderAt, part part, numbe
 	err = lease.Call(ctx, worker.Request{
 		Method: methodPicture,
 		Args:   args,
-		Source: io.NewSectionReader(file, part.offset, part.size),
+		Source: part,
 		Reply: func(payload []byte) error {
 			if p.PageWidth == 0 {
 				r := &wireReader{b: payload}

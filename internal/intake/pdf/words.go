@@ -315,7 +315,7 @@ func (l *loaded) words() ([]page.Word, error) {
 	}
 	l.findStamps(b)
 	order(b.words)
-	return once(b.words), nil
+	return b.words, nil
 }
 
 // hiddenWords returns the words of the texts that nobody sees.
@@ -334,7 +334,7 @@ func (l *loaded) hiddenWords(s *survey) ([]page.Word, error) {
 		return nil, err
 	}
 	order(b.words)
-	return once(b.words), nil
+	return b.words, nil
 }
 
 // build makes words of the page's characters or, if only is not nil, of those of
@@ -660,39 +660,6 @@ func order(words []page.Word) {
 		from = to
 	}
 }
-
-// copied is how far apart a text and its copy may be, in points: some programs
-// print bold text twice, or lay a copy of all text over it.
-const copied = 2
-
-// once leaves out words that are copies of words before them. What stands so close
-// that it overlaps can be nothing else.
-func once(words []page.Word) []page.Word {
-	// By text the last word that has it, and by word the one before it; from 1.
-	last := make(map[string]int32, len(words))
-	before := make([]int32, len(words)+1)
-	kept := words[:0]
-	for _, w := range words {
-		near := min(copied, w.Size*0.4)
-		again := false
-		j := last[w.Text]
-		for range maxCopies {
-			if j == 0 || again || w.Base-kept[j-1].Base > w.Size+copied {
-				break
-			}
-			again = abs(kept[j-1].Box.X0-w.Box.X0) <= near && abs(kept[j-1].Base-w.Base) <= near
-			j = before[j]
-		}
-		if !again {
-			kept = append(kept, w)
-			before[len(kept)], last[w.Text] = last[w.Text], int32(len(kept))
-		}
-	}
-	return kept
-}
-
-// maxCopies is how many earlier words of the same text a word is compared with.
-const maxCopies = 64
 
 func abs(v float32) float32 {
 	if v < 0 {
