@@ -88,16 +88,6 @@ BEGIN
 	END IF;
 END $$`
 
-func TestStoreKeepsTheRules(t *testing.T) {
-	sessiontest.Run(t, suiteIn(server.Database(t), func(t testing.TB, address string, settings session.Settings) session.Store {
-		s, err := Open(ctx, address, settings, Options{AllowUnsafe: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}))
-}
-
 func mustConnect(t testing.TB, address string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, address)
