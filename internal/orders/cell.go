@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,16 +44,79 @@ func (c *collector) value(number, col int, cell grid.Cell) string {
 		c.troubles.add(ControlMarks, number, col, clean, "")
 		text = clean
 	}
-	if strings.ContainsRune(text, utf8.RuneError) || lostLetter(text) {
-		c.troubles.add(LostText, number, col, text, "")
-	} else if was, ok := misread(text); ok {
-		c.troubles.add(LostText, number, col, text, was)
-	} else if c.guess != nil {
+	if !c.lost(number, col, text) && c.guess != nil {
 		if other, ok := c.guess.otherwise(text); ok {
 			c.troubles.add(DoubtfulText, number, col, text, other)
 		}
 	}
 	return text
+}
+
+// lost notes a cell with a text that has lost characters.
+func (c *collector) lost(number, col int, text string) bool {
+	was, ok := "", strings.ContainsRune(text, utf8.RuneError) || lostLetter(text)
+	if !ok {
+		was, ok = misread(text)
+	}
+	if ok {
+		c.troubles.add(LostText, number, col, text, was)
+	}
+	return ok
+}
+
+// restoreNames reads ship-tos with characters that are lost as the one ship-to of
+// other rows that they can have been, and notes that.
+func (c *collector) restoreNames() {
+	col := c.cols[shipTo]
+	if c.troubles.count(LostText, col) == 0 {
+		return
+	}
+	names := map[string]bool{}
+	for i := range c.rows {
+		names[c.rows[i].ShipTo] = true
+	}
+	delete(c.troubles, trouble{LostText, col})
+	restored := map[string]string{}
+	for i := range c.rows {
+		r := &c.rows[i]
+		name, ok := restored[r.ShipTo]
+		if !ok {
+			name = restore(r.ShipTo, names)
+			restored[r.ShipTo] = name
+		}
+		if name == "" {
+			c.lost(r.Number, col, r.ShipTo)
+			continue
+		}
+		c.troubles.add(RestoredText, r.Number, col, r.ShipTo, name)
+		r.ShipTo = name
+	}
+}
+
+// restore returns the only one of the names that a text is but for a character beyond
+// ASCII at each U+FFFD, "" if there is none or another.
+func restore(text string, names map[string]bool) (name string) {
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return ""
+	}
+	lost := []rune(text)
+names:
+	for other := range names {
+		runes := []rune(other)
+		if len(runes) != len(lost) {
+			continue
+		}
+		for i, r := range runes {
+			if r == utf8.RuneError || r != lost[i] && (lost[i] != utf8.RuneError || r < utf8.RuneSelf) {
+				continue names
+			}
+		}
+		if name != "" {
+			return ""
+		}
+		name = other
+	}
+	return name
 }
 
 // unread notes a cell whose value is not known.
@@ -168,6 +232,59 @@ func lostLetter(s string) bool {
 		before[0], before[1] = before[1], r
 	}
 	return false
+}
+
+// mend returns the cells of a row of delimited text in the one reading that gives each
+// column a value of its kind, where it is not clear where a cell ends, and notes that.
+// There are two such readings: a quotation mark that is not closed is part of its
+// cell's text, and a comma that a space follows, as in DRY GOODS, INC, is part of the
+// text before it. The row must then be as wide as the header, with dates and quantities
+// in their columns, one of them after the cell in doubt.
+func (c *collector) mend(number int, cells []string, r *records) ([]string, error) {
+	extra := len(cells) - len(c.header)
+	if r.doubt == nil && (c.header == nil || extra <= 0 || extra != len(r.spaced)) {
+		return cells, nil
+	}
+	if c.header == nil {
+		return nil, r.doubt
+	}
+	kind, col, mended := StrayQuote, r.doubtful, cells
+	if r.doubt == nil {
+		kind, mended = SplitCell, nil
+		for i, cell := range cells {
+			if slices.Contains(r.spaced, i) {
+				col = len(mended) - 1
+				mended[col] += r.comma + cell
+			} else {
+				mended = append(mended, cell)
+			}
+		}
+	}
+	if len(mended) != len(c.header) || !c.fits(mended, col) {
+		return cells, r.doubt // which checkWidth refuses, if it is nil
+	}
+	c.troubles.add(kind, number, col, strings.TrimFunc(mended[col], grid.Blank), "")
+	return mended, nil
+}
+
+// fits reports whether the cells of all columns of dates and of quantities hold such, and
+// one after a column does.
+func (c *collector) fits(cells []string, after int) bool {
+	proof := false
+	for f, col := range c.cols {
+		if col < 0 {
+			continue
+		}
+		text := strings.TrimFunc(cells[col], grid.Blank)
+		switch date := slices.Contains(dateFields[:], field(f)); {
+		case text == "", !date && field(f) != cartons && field(f) != pieces:
+			continue
+		case date && parseDate(text) == writtenDate{}, !date && !isQuantity(text):
+			return false
+		}
+		proof = proof || col > after
+	}
+	return proof
 }
 
 // checkWidth compares the cells of a row of delimited text with the header. It

@@ -90,9 +90,6 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 	if c.header == nil {
 		return c.search(number, texts(cells))
 	}
-	if c.troubles == nil {
-		c.troubles = troubles{}
-	}
 	if c.comma != "" {
 		if leaveOut, err := c.checkWidth(number, cells); err != nil || leaveOut {
 			return err
@@ -191,7 +188,7 @@ func (c *collector) search(number int, cells []string) error {
 	for len(header) > 0 && header[len(header)-1] == "" {
 		header = header[:len(header)-1]
 	}
-	c.cols, c.header = cols, header
+	c.cols, c.header, c.troubles = cols, header, troubles{}
 	for f, list := range candidates {
 		for i, other := range list {
 			if c.vague[f] = list[0].vague; i > 0 {

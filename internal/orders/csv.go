@@ -119,6 +119,8 @@ func eachRecord(ctx context.Context, text string, comma rune, c *collector) erro
 		}
 		if inner, ok := quotedWhole(cells, comma, c.lim.Columns); ok {
 			cells = inner
+		} else if cells, err = c.mend(number, cells, r); err != nil {
+			return err
 		}
 		row = row[:0]
 		for _, text := range cells {
@@ -137,7 +139,7 @@ func quotedWhole(cells []string, comma rune, maxColumns int) ([]string, bool) {
 	}
 	r := newRecords(cells[0], comma, maxColumns)
 	_, inner, err := r.next()
-	if err != nil || r.pos < len(r.text) {
+	if err != nil || r.doubt != nil || r.pos < len(r.text) {
 		return nil, false
 	}
 	return inner, true

@@ -34,6 +34,12 @@ func Quantity(text string, dots bool) string {
 	return whole
 }
 
+// isQuantity reports whether a text is a quantity.
+func isQuantity(text string) bool {
+	_, _, ok := figures(strings.TrimPrefix(withoutUnit(page.Seen(text)), "+"), false)
+	return ok
+}
+
 func plainQuantity(s string) bool {
 	return digitsOnly(s) && s[0] != '0'
 }

@@ -20,6 +20,18 @@ type records struct {
 	pos   int
 	row   int // number of the last record, as a spreadsheet shows it
 	cells []string
+
+	// Of the last record: the fault of the first cell of which it is not clear where it
+	// ends, nil if there is none, and the last such cell. It was read as if its
+	// quotation mark were part of its text.
+	doubt    error
+	doubtful int
+	// spaced are the cells that begin with a space after a comma, if neither they nor the
+	// cells before them have quotation marks around them.
+	spaced []int
+	bare   bool // the last cell has none
+
+	wasted int // bytes looked at in search of marks that close such cells
 }
 
 func newRecords(text string, comma rune, maxColumns int) *records {
@@ -28,19 +40,24 @@ func newRecords(text string, comma rune, maxColumns int) *records {
 
 // next returns the next record that is not an empty line, or io.EOF. The number
 // counts empty lines too. The slice is only good until the next call. A
-// quotation mark that leaves open where a cell ends is a fault that names the
-// row.
+// quotation mark that leaves open where a cell ends is a doubt.
 func (r *records) next() (number int, cells []string, err error) {
 	for r.pos < len(r.text) {
 		r.row++
 		if r.endOfLine() {
 			continue
 		}
-		r.cells = r.cells[:0]
+		r.cells, r.spaced, r.doubt = r.cells[:0], r.spaced[:0], nil
 		for {
 			cell, err := r.cell()
 			if err != nil {
-				return r.row, nil, err
+				if r.wasted > 4*len(r.text)+1<<20 {
+					return r.row, nil, err
+				}
+				if r.doubtful = len(r.cells); r.doubt == nil {
+					r.doubt = err
+				}
+				cell = r.plain()
 			}
 			if len(r.cells) == r.most {
 				return r.row, nil, fault.New(fault.TooLarge, "row %d: more than %d columns; take away those that are not needed",
@@ -88,20 +105,31 @@ func (r *records) space(pos int) int {
 	return pos
 }
 
-// cell reads up to the delimiter or the end of the line.
+// cell reads up to the delimiter or the end of the line. On an error it has read
+// nothing.
 func (r *records) cell() (string, error) {
+	bare := r.bare && len(r.cells) > 0
 	if open := r.space(r.pos); open < len(r.text) && r.text[open] == '"' {
+		r.bare = false
 		return r.quoted(open + 1)
 	}
+	if r.bare = true; bare && r.comma == "," && r.pos < len(r.text) && r.text[r.pos] == ' ' {
+		r.spaced = append(r.spaced, len(r.cells))
+	}
+	return r.plain(), nil
+}
+
+// plain reads a cell in which quotation marks mean nothing.
+func (r *records) plain() string {
 	start, first := r.pos, r.comma[0]
 	for i := r.pos; i < len(r.text); i++ {
 		if b := r.text[i]; b == '\n' || b == '\r' || b == first && strings.HasPrefix(r.text[i:], r.comma) {
 			r.pos = i
-			return r.text[start:i], nil
+			return r.text[start:i]
 		}
 	}
 	r.pos = len(r.text)
-	return r.text[start:], nil
+	return r.text[start:]
 }
 
 // quoted reads a cell in quotation marks, from after the first. The mark that a
@@ -113,6 +141,7 @@ func (r *records) quoted(start int) (string, error) {
 	for i := start; ; {
 		n := strings.IndexByte(r.text[i:], '"')
 		if n < 0 {
+			r.wasted += len(r.text) - start
 			return "", fault.New(fault.DamagedOrders,
 				"row %d, column %s: a cell begins with a quotation mark (\") and is not closed by one, so that it is not clear where it ends; mend it, or export the orders again",
 				r.row, grid.ColumnName(len(r.cells)))
@@ -130,6 +159,7 @@ func (r *records) quoted(start int) (string, error) {
 		}
 		cell := r.text[start : i-1]
 		if stray && (strings.Contains(cell, r.comma) || strings.ContainsAny(cell, "\r\n")) {
+			r.wasted += len(cell)
 			how := ""
 			if strings.Contains(cell, `\"`) {
 				how = ` (a backslash before it is not enough)`

@@ -40,6 +40,7 @@ func table(format string, sheets ...*collector) (*Table, error) {
 		if err := c.uncomputed(); err != nil {
 			return nil, err
 		}
+		c.restoreNames()
 		troubles := c.troubleNotes()
 		notes := append(c.choose(), troubles...)
 		if i == 0 {

@@ -15,10 +15,13 @@ const (
 	FormulaText  NoteKind = "formula_text"  // a formula where its value should be
 	SpoiltNumber NoteKind = "spoilt_number" // digits are lost: 6.55177E+11
 	LostText     NoteKind = "lost_text"     // characters are lost, or were read in a wrong encoding
+	RestoredText NoteKind = "restored_text" // lost characters were taken from other rows
 	DoubtfulText NoteKind = "doubtful_text" // the encoding had to be guessed
 	ControlMarks NoteKind = "control_marks" // control characters within a cell
 	NullText     NoteKind = "null_text"     // NULL and the like, taken for an empty cell
 	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is no order row
+	StrayQuote   NoteKind = "stray_quote"   // a quotation mark that is not closed, taken for part of the text
+	SplitCell    NoteKind = "split_cell"    // a cell with a delimiter that is not quoted, read as one
 )
 
 // trouble is something that cells of one column, or rows, have wrong with them.
@@ -87,6 +90,9 @@ func (c *collector) troubleNotes() []Note {
 				n.Message = fmt.Sprintf("%s was read in a wrong encoding before it was exported, and was probably %q", texts, grid.Label(x.was))
 			}
 			n.Action = "correct the cells, or export the orders again as UTF-8, and give that file"
+		case RestoredText:
+			n.Message = fmt.Sprintf("characters of %s are lost; it was read as the name that other rows have: %q", texts, grid.Label(x.was))
+			n.Action = "correct the cells, or export the orders again as UTF-8, and give that file"
 		case DoubtfulText:
 			n.Message = fmt.Sprintf("%s is read as %s, which is a guess", texts, c.guess.charset.name)
 			if x.was != "" {
@@ -99,6 +105,12 @@ func (c *collector) troubleNotes() []Note {
 		case NullText:
 			n.Info = true
 			n.Message = fmt.Sprintf("%s was taken for an empty cell", texts)
+		case StrayQuote:
+			n.Message = fmt.Sprintf("the quotation mark in %s is not closed, and was read as part of the text", texts)
+			n.Action = "compare the rows with the order system; let the export put quotation marks around cells, and double those within"
+		case SplitCell:
+			n.Message = fmt.Sprintf("a %s with a space after it was read as part of the text, which has no quotation marks around it: %s", c.delimiter, texts)
+			n.Action = "compare the rows with the order system; let the export put quotation marks around such cells"
 		case RowLeftOut:
 			n.Message = fmt.Sprintf("a row that holds nothing but %s was left out", texts)
 			n.Action = "look whether it is part of a row that was cut in two; if it is, mend the export, and give it again"
