@@ -71,6 +71,28 @@ func TestFindingsAreOneListTheGravestFirst(t *testing.T) {
 	}
 }
 
+func TestProblemsOfADocumentAreStrictUnlessTheSheetIsRightAsItStands(t *testing.T) {
+	severities := map[bol.ProblemKind]Severity{
+		bol.UnreadRow: Error, bol.TextInTable: Warning, bol.UnreadTotal: Error, bol.MissingPage: Error,
+		bol.DuplicatePage: Notice, bol.DifferingPage: Warning, bol.DuplicateFile: Notice, bol.NoNumber: Error,
+		bol.NoTextOnPage: Error, bol.NotABill: Notice, bol.UnreadPage: Error, bol.DamagedPage: Error,
+		bol.UnsureText: Error, bol.Stamped: Error, bol.Attachment: Error,
+	}
+	for kind, want := range severities {
+		doc := document(bill("G1", "1.00", "5", "1.0", line("1", "A", "5", "1.0")))
+		doc.Problems = []bol.Problem{{Kind: kind, Bill: "G1", Page: 1, Message: "look"}}
+		s := Make(doc, nil)
+		i := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == string(kind) })
+		if i < 0 || s.Findings[i].Severity != want {
+			t.Errorf("%s gives %+v, want %s", kind, s.Findings, want)
+			continue
+		}
+		if strict := s.Findings[i].Severity.Strict(); strict == (want == Notice) {
+			t.Errorf("%s: strict is %t", kind, strict)
+		}
+	}
+}
+
 func TestTheWorkbookListsAllFindingsAndMarksTheirRows(t *testing.T) {
 	s := Make(mixed())
 	f := openXLSX(t, xlsxOf(t, s))
