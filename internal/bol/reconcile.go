@@ -2,6 +2,7 @@ package bol
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -116,6 +117,7 @@ func (b *Bill) PrintedTotal(f Field) Number { return *totalOf(&b.Printed, f) }
 type total struct {
 	amount decimal.Decimal
 	places int32 // the most decimals that a line prints
+	least  int32 // the least decimals that a line prints, but for zeros
 	lines  int   // lines that have the field
 }
 
@@ -127,7 +129,7 @@ func (t total) text() string {
 }
 
 func (b *Bill) sum(f Field) total {
-	var t total
+	t := total{least: math.MaxInt32}
 	for i := range b.Lines {
 		n := cellOf(&b.Lines[i], f)
 		if !n.Valid {
@@ -136,6 +138,9 @@ func (b *Bill) sum(f Field) total {
 		amount := n.Amount()
 		t.amount = t.amount.Add(amount)
 		t.places = max(t.places, -amount.Exponent())
+		if !amount.IsZero() {
+			t.least = min(t.least, -amount.Exponent())
+		}
 		t.lines++
 	}
 	return t
@@ -144,12 +149,13 @@ func (b *Bill) sum(f Field) total {
 // decimals are the most that the lines of a document print, by field.
 type decimals map[Field]int32
 
-// slack is how far rounding can put the sum of a field off: not at all for cartons
-// and pieces, by half the last printed digit of each line for weight and volume
-// (DESIGN.md §3). A document prints a column with the same decimals throughout: 12
-// among figures like 12.5 is not rounded to a whole pound, but 12.5 cut off.
-func (t total) slack(f Field, most decimals) decimal.Decimal {
-	if f != Weight && f != Cube {
+// slack is how far rounding can put a printed total off the sum of a field: not at all
+// for cartons and pieces, by half the last printed digit of each line for weight and
+// volume (DESIGN.md §3). A document prints a figure with the same decimals throughout:
+// 12 among figures like 12.5, or as their total, is not rounded, but cut off; then
+// nothing is left to rounding.
+func (t total) slack(f Field, printed *Number, most decimals) decimal.Decimal {
+	if f != Weight && f != Cube || min(t.least, int32(decimalsOf(printed.Plain()))) < most[f] {
 		return decimal.Decimal{}
 	}
 	return decimal.New(5*int64(t.lines), -max(t.places, most[f])-1)
@@ -172,9 +178,7 @@ func (b *Bill) reconcile(absent string, most decimals) {
 				c.Difference = off.String()
 			}
 			c.State = Proved
-			// A total with fewer decimals than the lines is not rounded, but cut off.
-			cut := int32(decimalsOf(printed.Plain())) < most[f] && !off.IsZero()
-			if cut || off.Abs().GreaterThan(sum.slack(f, most)) {
+			if off.Abs().GreaterThan(sum.slack(f, printed, most)) {
 				c.State = Differs
 				v.Outcome = Mismatched
 			}

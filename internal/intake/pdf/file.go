@@ -1,15 +1,11 @@
 package pdf
 
 import (
-	"archive/zip"
 	"bytes"
-	"compress/gzip"
-	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tallyman/internal/fault"
 )
@@ -249,48 +245,4 @@ func inPlace(parts []*io.SectionReader) bool {
 		n, _ := p.ReadAt(head, at)
 		return at <= p.Size()/2 || !table.Match(head[:n])
 	})
-}
-
-// packed says what a ZIP archive or a file of gzip holds, nil if it is neither, or
-// holds no PDF.
-func packed(src io.ReaderAt, size int64, head []byte) error {
-	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		r, err := zip.NewReader(src, size)
-		if err != nil {
-			return nil
-		}
-		var names []string
-		n := 0
-		for _, f := range r.File {
-			if strings.HasSuffix(strings.ToLower(f.Name), ".pdf") {
-				if n++; n <= maxNamed {
-					names = append(names, fmt.Sprintf("%q", short(f.Name)))
-				}
-			}
-		}
-		if n == 0 {
-			return nil
-		}
-		if n > maxNamed {
-			names = append(names, fmt.Sprintf("%d more", n-maxNamed))
-		}
-		return fault.New(fault.NotAPDF, "the file is a ZIP archive with %s, not a PDF itself: %s; unpack it and give what is in it", plural(n, "PDF", "PDFs"), strings.Join(names, ", "))
-	case bytes.HasPrefix(head, []byte{0x1F, 0x8B}):
-		r, err := gzip.NewReader(io.NewSectionReader(src, 0, size))
-		if err != nil {
-			return nil
-		}
-		begin := make([]byte, ends)
-		n, _ := io.ReadFull(r, begin)
-		if !bytes.Contains(begin[:n], header) {
-			return nil
-		}
-		name := ""
-		if r.Name != "" {
-			name = fmt.Sprintf(" %q", short(r.Name))
-		}
-		return fault.New(fault.NotAPDF, "the file is a PDF%s that is compressed with gzip; unpack it and give what is in it", name)
-	}
-	return nil
 }

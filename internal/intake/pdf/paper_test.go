@@ -1,7 +1,10 @@
 package pdf_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"cmp"
+	"compress/gzip"
 	"fmt"
 	"strings"
 	"testing"
@@ -218,6 +221,70 @@ func one(text string) []byte {
 	return m.done("")
 }
 
+// archive is a ZIP archive of PDFs, a folder, a text, and what macOS adds.
+func archive(method uint16, docs ...[]byte) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	add := func(name string, content []byte) {
+		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: method})
+		if err == nil {
+			_, err = f.Write(content)
+		}
+		if err != nil {
+			panic(err) // a buffer takes everything
+		}
+	}
+	add("bills/", nil)
+	add("__MACOSX/._bills.pdf", []byte("\x00\x05\x16\x07"))
+	add("read me.txt", []byte("The bills of this week."))
+	for i, d := range docs {
+		add(fmt.Sprintf("../bills/%d.PDF", i), d)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func zipped(docs ...[]byte) []byte { return archive(zip.Deflate, docs...) }
+func stored(docs ...[]byte) []byte { return archive(zip.Store, docs...) }
+
+func gzipped(doc []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Name = "bills.pdf"
+	_, err := w.Write(doc)
+	if err := cmp.Or(err, w.Close()); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func TestAnArchiveThatCannotBeReadWholeIsRefused(t *testing.T) {
+	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	a := one("FIRST")
+	large := append(bytes.Clone(a), make([]byte, 65<<20)...)
+	locked := bytes.Replace(zipped(a), []byte("PK\x01\x02\x14\x00\x14\x00\x08"), []byte("PK\x01\x02\x14\x00\x14\x00\x09"), -1)
+	for _, c := range []struct {
+		name    string
+		doc     []byte
+		code    fault.Code
+		message string
+	}{
+		{"one that unpacks to more than it may", zipped(a, large), fault.TooLarge, "more than 64 MB"},
+		{"gzip of more than it may", gzipped(large), fault.TooLarge, "more than 64 MB"},
+		{"one with a PDF that is none", zipped(a, []byte("Dear Sir")), fault.NotAPDF, `"../bills/1.PDF" in the archive is not a PDF`},
+		{"one with a PDF that is cut off", zipped(a, a[:len(a)/2]), fault.DamagedPDF, `"../bills/1.PDF" in the archive: the PDF is cut off`},
+		{"gzip that is cut off", gzipped(a)[:5000], fault.DamagedPDF, `"bills.pdf" in the archive cannot be unpacked`},
+		{"one with a password", locked, fault.EncryptedPDF, "protected by a password"},
+		{"one without a PDF", zipped(), fault.NotAPDF, "looks like a ZIP archive"},
+	} {
+		if _, err := read(t, r, c.doc); fault.CodeOf(err) != c.code || err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: got %s, %v; want %s, %q", c.name, fault.CodeOf(err), err, c.code, c.message)
+		}
+	}
+}
+
 func TestAllPDFsOfAFileAreRead(t *testing.T) {
 	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
 	a, b := one("FIRST"), one("SECOND")
@@ -251,6 +318,10 @@ func TestAllPDFsOfAFileAreRead(t *testing.T) {
 		{"zeros at the end", join(a, strings.Repeat("\x00", 5000)), "FIRST"},
 		{"blanks at the end", join(a, strings.Repeat(" \r\n", 5000)), "FIRST"},
 		{"a second end", updated, "FIRST"},
+		{"a ZIP archive", zipped(a, b), "FIRST SECOND"},
+		{"a ZIP archive with a file of two", zipped(join(a, b), a), "FIRST SECOND FIRST"},
+		{"a ZIP archive that stores", stored(a, b), "FIRST SECOND"},
+		{"gzip", gzipped(a), "FIRST"},
 		{"one that is attached to another", attached, "OUTER"},
 		{"a transfer in text mode", mangle(a), "FIRST"},
 		{"a transfer of two", mangle(join(a, b)), "FIRST SECOND"},

@@ -96,19 +96,18 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return err
 	}
-	src := c.Source(a.Size)
-	doc, err := openChecked(p, src, a.Size)
+	source, err := openPack(p, c.Source(a.Size), a.Size)
 	if err != nil {
 		return err
 	}
 	var buf []byte
 	for {
-		answer, err := c.Ask(binary.AppendUvarint(buf[:0], uint64(doc.pages)))
+		answer, err := c.Ask(binary.AppendUvarint(buf[:0], uint64(source.pages)))
 		if err != nil {
 			return err
 		}
 		if len(answer) == 0 {
-			return doc.close()
+			return source.close()
 		}
 		first, n := binary.Uvarint(answer)
 		count, m := binary.Uvarint(answer[max(n, 0):])
@@ -116,18 +115,15 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 			return fmt.Errorf("the parent's answer makes no sense")
 		}
 		for i := range count {
-			if p.fileRead > reopenAfter {
-				if err := doc.close(); err != nil {
-					return err
-				}
-				if doc, err = p.open(src, a.Size); err != nil {
-					return err
-				}
-			}
-			pg, err := doc.read(int(first + i))
+			doc, of, err := source.page(int(first + i))
 			if err != nil {
 				return err
 			}
+			pg, err := doc.read(of)
+			if err != nil {
+				return err
+			}
+			pg.Number = int(first + i)
 			buf = appendPage(buf[:0], &pg)
 			if err := c.Reply(buf); err != nil {
 				return err
@@ -207,9 +203,6 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if err := packed(src, size, head); err != nil {
-		return err
-	}
 	if !bytes.Contains(head, header) || bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
@@ -271,14 +264,18 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return err
 	}
-	doc, err := openChecked(p, c.Source(a.Size), a.Size)
+	source, err := openPack(p, c.Source(a.Size), a.Size)
 	if err != nil {
 		return err
 	}
-	if a.Page < 1 || a.Page > doc.pages {
-		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, doc.pages).With(map[string]int{"pages": doc.pages}), doc.close())
+	if a.Page < 1 || a.Page > source.pages {
+		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
 	}
-	l, err := doc.load(a.Page)
+	doc, of, err := source.page(a.Page)
+	if err != nil {
+		return err
+	}
+	l, err := doc.load(of)
 	var damaged errDamaged
 	if errors.As(err, &damaged) {
 		return errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())

@@ -221,7 +221,7 @@ func (t *trial) cutNumber() string {
 	if r, ok := t.rowOf(p, *w); ok && w.Box.X0 > 540 {
 		b, n := t.like(r.bill), tenths(w.Text)
 		only := len(t.paper.Bills) == 1 && len(b.Lines) == 1
-		if strings.Trim(w.Text, "0123456789") == "" {
+		if !strings.Contains(w.Text, ".") {
 			n *= 10
 		} else {
 			only = false
