@@ -17,6 +17,12 @@ func (c *collector) value(number, col int, cell grid.Cell) string {
 	text := strings.TrimFunc(cell.Text, grid.Blank)
 	switch {
 	case cell.Kind == grid.Uncomputed:
+		if c.compute != nil {
+			if value, ok := c.compute(text); ok {
+				c.troubles.add(ComputedHere, number, col, value, "")
+				return value
+			}
+		}
 		return c.unread(Uncomputed, number, col, text)
 	case text == "":
 		return ""

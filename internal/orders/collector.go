@@ -33,6 +33,9 @@ type collector struct {
 	comma, delimiter string
 	guess            *guess // of the text's encoding, nil if that is certain
 
+	// compute, if not nil, computes a formula that has no value.
+	compute func(formula string) (string, bool)
+
 	troubles troubles
 	filled   [numFields]int // cells with a value, by field
 

@@ -12,6 +12,7 @@ import (
 const (
 	ErrorCell    NoteKind = "error_cell"    // #N/A and the like
 	Uncomputed   NoteKind = "uncomputed"    // a formula without a value
+	ComputedHere NoteKind = "computed_here" // a formula without a value that was computed
 	FormulaText  NoteKind = "formula_text"  // a formula where its value should be
 	SpoiltNumber NoteKind = "spoilt_number" // digits are lost: 6.55177E+11
 	LostText     NoteKind = "lost_text"     // characters are lost, or were read in a wrong encoding
@@ -78,6 +79,9 @@ func (c *collector) troubleNotes() []Note {
 		case Uncomputed:
 			n.Message = "a formula has no computed value, and was left out"
 			n.Action = "open the workbook in Excel, save it, and give that file"
+		case ComputedHere:
+			n.Message = fmt.Sprintf("formulas have no computed value; what they look up was looked up here: %s", texts)
+			n.Action = "compare the values, or open the workbook in Excel, save it, and give that file"
 		case FormulaText:
 			n.Message = fmt.Sprintf("a formula (%s) stands in place of its value, and was left out", texts)
 			n.Action = "export the values in place of the formulas, and give that file"

@@ -15,6 +15,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 	var read []*collector
 	rows := 0
 	all := wb.Sheets()
+	l := &lookups{wb: wb, columns: map[sheetColumn]map[int]grid.Cell{}, tables: map[lookupTable]map[grid.Cell]grid.Cell{}}
 	for _, hidden := range []bool{false, true} {
 		if hidden && len(read) > 0 {
 			break
@@ -23,7 +24,8 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: lim, sheet: s.Name, guess: g}
+			c := &collector{lim: lim, sheet: s.Name, guess: g,
+				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {
 				// Only to say why there is nothing; what goes wrong in a sheet

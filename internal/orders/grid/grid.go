@@ -32,19 +32,20 @@ const (
 
 // Cell is one cell of a sheet.
 type Cell struct {
-	// Text is what the cell shows; of a date MMDDYYYY (DESIGN.md §4).
+	// Text is what the cell shows; of a date MMDDYYYY (DESIGN.md §4), and of a formula
+	// that was not computed the formula, if it is known.
 	Text string
 	Kind Kind
 }
 
 // Computed returns the cell of a formula, from what the cell would be without it
 // and the value as it is stored. It must not be a text.
-func Computed(c Cell, value string) Cell {
+func Computed(c Cell, value, formula string) Cell {
 	if c.Kind == Bool || c.Kind == Error {
 		return c
 	}
 	if v, ok := ParseNumber(value); value == "" || ok && v == 0 {
-		c.Kind = Uncomputed
+		c = Cell{Text: formula, Kind: Uncomputed}
 	}
 	return c
 }

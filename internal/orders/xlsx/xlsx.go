@@ -250,6 +250,9 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 	}
 }
 
+// maxFormula is how much of a formula is kept, in bytes.
+const maxFormula = 512
+
 func (s *sheetReader) readCell(start xml.StartElement) error {
 	s.col++
 	var typ, styleID string
@@ -271,7 +274,8 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		return s.x.skip()
 	}
 	var raw []byte
-	formula := false
+	var formula []byte
+	isFormula, hasValue := false, false
 	for {
 		tok, err := s.x.next()
 		if err != nil {
@@ -281,12 +285,13 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		case xml.StartElement:
 			switch t.Name.Local {
 			case "v":
+				hasValue = true
 				raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes())
 			case "is":
 				raw, err = s.x.rich(raw, s.wb.pkg.lim.CellBytes())
 			case "f":
-				formula = true
-				err = s.x.skip()
+				isFormula = true
+				formula, err = s.x.text(formula, maxFormula)
 			default:
 				err = s.x.skip()
 			}
@@ -304,8 +309,8 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 	if err != nil {
 		return err
 	}
-	if formula && typ != "str" {
-		cell = grid.Computed(cell, strings.TrimSpace(string(raw)))
+	if isFormula && (typ != "str" || !hasValue) {
+		cell = grid.Computed(cell, strings.TrimSpace(string(raw)), string(formula))
 	}
 	s.cells = place(s.cells, s.c, s.col, cell, s.wb.pkg.lim)
 	return nil

@@ -204,7 +204,7 @@ func (s *sheet2003) readCell(start xml.StartElement) error {
 	}
 	cell := s.value(string(raw), typ, s.wb.formats[attr(start, "StyleID")])
 	if attr(start, "Formula") != "" && typ != "String" {
-		cell = grid.Computed(cell, strings.TrimSpace(string(raw)))
+		cell = grid.Computed(cell, strings.TrimSpace(string(raw)), "")
 	}
 	s.cells = place(s.cells, s.c, n-1, cell, s.wb.lim)
 	return nil
