@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +161,11 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 		out, err := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "is in use by the process with ID "+fmt.Sprint(s.cmd.Process.Pid)) {
 			t.Errorf("a second server on the same data: %v, %s", err, out)
+		}
+		// Its sweep would take these contents for orphans.
+		out, err = exec.Command(program, "serve", "--data", t.TempDir(), "--blobs", "file://"+filepath.Join(dir, "contents"), "--listen", "127.0.0.1:0").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "in use by another Tallyman") {
+			t.Errorf("a server of other data with the same contents: %v, %s", err, out)
 		}
 	}
 	s.end(t)

@@ -119,7 +119,7 @@ type storage struct {
 	bus      bus.Bus // nil if this process is the only one
 	secret   []byte  // shared by all processes; nil if this is the only one
 	shared   bool    // other processes may use it at the same time
-	owner    string  // the owner of the contents; "" in a data directory
+	owner    string  // the owner of the contents
 
 	closers []func() error
 }
@@ -240,12 +240,10 @@ func (s *storage) openContents(ctx context.Context, o *storageOptions) (err erro
 	return err
 }
 
-// ownContents makes sure that contents at a separate address do not belong to another
-// installation: each one's sweep would take the other's contents for orphans.
+// ownContents makes sure that the contents do not belong to another installation: each
+// one's sweep would take the other's contents for orphans. Those in a data directory
+// are claimed as well: another installation may be given their address.
 func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error) {
-	if o.blobs == "" {
-		return nil // in the data directory, which is locked
-	}
 	if s.owner == "" {
 		if s.owner, err = identity(o.data); err != nil {
 			return err

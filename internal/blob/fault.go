@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 
 	"tallyman/internal/fault"
@@ -33,5 +34,32 @@ func Fault(doing string, err error) error {
 			Message: "storage does not work: could not " + doing + "; try again later, the server's log says why",
 			Err:     err,
 		}
+	}
+}
+
+// errGone is in every fault of Gone.
+var errGone = errors.New("there is no such content")
+
+// Gone returns the fault of opening a content that is not stored, which is ordinary
+// when its session ended meanwhile.
+func Gone(cause error) error {
+	return &fault.Error{
+		Code:    fault.NotFound,
+		Message: "this file is not stored any more: its session was reset, cleared or has expired",
+		Err:     fmt.Errorf("%w: %w", errGone, cause),
+	}
+}
+
+// Missing returns the fault of a content that a session still names and that is not
+// stored, if err is of Gone; it returns any other error unchanged. Nobody who uses the
+// service causes it, so the code is Damaged.
+func Missing(err error) error {
+	if !errors.Is(err, errGone) {
+		return err
+	}
+	return &fault.Error{
+		Code:    Damaged,
+		Message: "a stored file is missing although its session is alive: the server's storage may not be mounted, or something else deleted the file; tell the operator, or upload it again",
+		Err:     err,
 	}
 }

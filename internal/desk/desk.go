@@ -317,7 +317,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		case gone != nil:
 			return st, nil, gone
 		case now.Revision == st.Revision:
-			return st, nil, err
+			return st, nil, blob.Missing(err)
 		}
 		st = now
 	}
@@ -448,8 +448,9 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 // Look runs a function on a live session's state, which was read just now. If the
 // session changes meanwhile, so that contents which the function needs are gone,
 // it is run again on the state after that: what it sees is always one state that
-// really was. It fails with fault.NotFound if the session is gone then, and with
-// whatever the function returns.
+// really was. It fails with fault.NotFound if the session is gone then, with
+// blob.Damaged if contents are gone that the session still names, and with whatever
+// the function returns.
 func (d *Desk) Look(ctx context.Context, st session.State, look func(session.State) error) error {
 	for {
 		err := look(st)
@@ -461,7 +462,7 @@ func (d *Desk) Look(ctx context.Context, st session.State, look func(session.Sta
 			return gone
 		}
 		if now.Incarnation == st.Incarnation && now.Revision == st.Revision {
-			return err
+			return blob.Missing(err)
 		}
 		st = now
 	}

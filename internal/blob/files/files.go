@@ -244,11 +244,11 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 		return nil, blob.Fault(doing, err)
 	}
 	if !ref.Key.Valid() {
-		return nil, notThere(nil)
+		return nil, blob.Gone(nil)
 	}
 	f, err := s.disk.open(s.path(ref.Key))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notThere(err)
+		return nil, blob.Gone(err)
 	}
 	if err != nil {
 		return nil, blob.Fault(doing, err)
@@ -263,10 +263,6 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", size, ref.Size)
 	}
 	return blob.Checked(content{f, size}, ref), nil
-}
-
-func notThere(cause error) error {
-	return &fault.Error{Code: fault.NotFound, Message: "this file is not stored any more: its session was reset, cleared or has expired", Err: cause}
 }
 
 // content is an open file as a blob.Reader.

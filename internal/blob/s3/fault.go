@@ -114,7 +114,7 @@ func (s *Store) fault(ctx context.Context, doing string, err error) error {
 		}
 	}
 	if code == "NoSuchKey" {
-		return notThere(err)
+		return blob.Gone(err)
 	}
 	if why := refusal(err); why != "" {
 		return unavailable(doing, "the storage service refuses: the bucket cannot be used: "+why, err)

@@ -304,7 +304,7 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 		return nil, blob.Fault("read a stored file", err)
 	}
 	if !ref.Key.Valid() {
-		return nil, notThere(nil)
+		return nil, blob.Gone(nil)
 	}
 	s.mu.Lock()
 	if sp := s.pending[ref.Key]; sp != nil {
@@ -335,10 +335,6 @@ func (s *spool) is(ref blob.Ref) error {
 
 func wrongSize(size int64, ref blob.Ref) error {
 	return fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged in storage, upload it again", size, ref.Size)
-}
-
-func notThere(cause error) error {
-	return &fault.Error{Code: fault.NotFound, Message: "this file is not stored any more: its session was reset, cleared or has expired", Err: cause}
 }
 
 // fetch downloads a whole content, and retries a truncated answer.

@@ -3,12 +3,47 @@
 package s3test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Stop suspends the server, with its connections open, until Continue.
-func (s *Server) Stop() error { return s.signal(syscall.SIGSTOP) }
+func (s *Server) Stop() error {
+	if err := s.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The signal is sent, and threads that run elsewhere have yet to notice it.
+	for !s.stopped() {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// stopped reports whether all threads stand still, as far as the system tells.
+func (s *Server) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return true
+	}
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended
+		}
+		// The state follows the name in parentheses.
+		if i := bytes.LastIndexByte(stat, ')'); i < 0 || !bytes.HasPrefix(stat[i:], []byte(") T")) {
+			return false
+		}
+	}
+	return true
+}
 
 // Continue resumes a suspended server.
 func (s *Server) Continue() error { return s.signal(syscall.SIGCONT) }

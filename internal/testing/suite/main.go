@@ -141,7 +141,9 @@ func everything(ctx context.Context, r *results) error {
 		}
 	})
 	beside.Go(func() {
-		errs[1] = r.timed("golangci-lint", func() error { return command(ctx, plain, "go", "run", linter, "run", "--concurrency=1", "./...") })
+		errs[1] = r.timed("golangci-lint", func() error {
+			return command(ctx, plain, "go", "run", linter, "run", "--concurrency=1", "--allow-parallel-runners", "./...")
+		})
 	})
 	beside.Go(func() {
 		errs[2] = errors.Join(
