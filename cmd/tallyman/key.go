@@ -89,7 +89,7 @@ func addKey(ctx context.Context, std streams, ring keys.Ring, flags *pflag.FlagS
 	}
 	if _, err := fmt.Fprintln(standardOutput{std.out}, secret); err != nil {
 		// A key that the user did not see is useless.
-		ring.Remove(context.WithoutCancel(ctx), session.Owner(name))
+		_ = ring.Remove(context.WithoutCancel(ctx), session.Owner(name))
 		return exitFailed, err
 	}
 	fmt.Fprintf(std.err, "This is the key of %s. It is not shown again; callers send it as \"Authorization: Bearer KEY\".\n", visible(name))
