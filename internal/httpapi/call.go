@@ -23,7 +23,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// call is one request on its way to its answer.
+// call is one request while it is served.
 type call struct {
 	s       *Server
 	w       *response
@@ -31,9 +31,9 @@ type call struct {
 	control *http.ResponseController
 	route   *route
 	began   time.Time
-	span    trace.Span // of a request that is traced, else nil
+	span    trace.Span // nil if the request is not traced
 
-	known     []keys.Key // what keys returns
+	known     []keys.Key // the result of keys, once it was called
 	keysErr   error
 	keysKnown bool
 
@@ -43,14 +43,14 @@ type call struct {
 	body   *body.Body
 	attrs  []slog.Attr
 	err    error
-	broken bool // the answer ends in the middle
-	noOp   bool // nothing was done to a session, although the route can
+	broken bool // the answer is cut off
+	noOp   bool // the session was not touched, although the route can touch it
 }
 
-// errPanic is what a client gets to see of a panic, which was logged.
+// errPanic is the error that clients get after a panic. The panic itself is in the log.
 var errPanic = errors.New("panic")
 
-// answer does what the request asks for.
+// answer serves the request.
 func (c *call) answer() error {
 	err := c.parseQuery()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *call) answer() error {
 	}
 	action := c.query("_action") == "new_session" && !c.route.static && c.r.Method != http.MethodHead
 	if action && c.route.page && !wantsJSON(c.r) {
-		// Who opens the page has yet to sign in; the page does it then.
+		// The page is served without a key: it lets its user sign in.
 		if _, err := c.identify(); fault.CodeOf(err) == Unauthorized {
 			action = false
 		}
@@ -93,19 +93,19 @@ func (c *call) answer() error {
 		return err
 	}
 	switch out := out.(type) {
-	case nil: // the handler has answered
+	case nil: // the handler has written its answer
 	case *file:
 		return c.send(out)
 	default:
 		if want := c.route.answer; want != nil && reflect.TypeOf(out) != want {
-			return fmt.Errorf("the route %s answered with %T, which it is not described by", c.route.path, out)
+			return fmt.Errorf("the route %s answered with %T, which its description does not contain", c.route.path, out)
 		}
 		c.json(http.StatusOK, out)
 	}
 	return nil
 }
 
-// query returns a parameter of the URL's query, "" if it is not there.
+// query returns a parameter of the URL's query, "" if it is missing.
 func (c *call) query(name string) string { return c.values.Get(name) }
 
 // json answers with JSON.
@@ -139,7 +139,7 @@ func (c *call) fail(err error) {
 	whole := c.r.ContentLength == 0 || c.body.Err() == io.EOF
 	if !whole {
 		c.w.Header().Set("Connection", "close")
-		c.control.EnableFullDuplex() // or the answer would wait for the body, which may never come
+		c.control.EnableFullDuplex() // else the answer would wait for the body, which may never come
 	}
 	c.json(status, a)
 	if !whole && c.body.Err() == nil {
@@ -148,7 +148,7 @@ func (c *call) fail(err error) {
 	}
 }
 
-// finish counts the request and logs it, if it was one of a session.
+// finish counts the request, and logs it if it is a session operation.
 func (c *call) finish() {
 	took := time.Since(c.began)
 	status := c.w.status
@@ -189,7 +189,7 @@ func (c *call) finish() {
 	c.s.log.LogAttrs(c.r.Context(), slog.LevelInfo, "session", append(attrs, c.attrs...)...)
 }
 
-// note adds a count to the request's line in the log.
+// note adds a figure to the request's line in the log.
 func (c *call) note(name string, n int) { c.attrs = append(c.attrs, slog.Int(name, n)) }
 
 func (c *call) noteRemoved(r session.Removed) {
@@ -197,8 +197,8 @@ func (c *call) noteRemoved(r session.Removed) {
 	c.attrs = append(c.attrs, slog.Int64("bytes_removed", r.Bytes))
 }
 
-// disposition is the header that gives a download its name. The name may hold
-// anything.
+// disposition returns the Content-Disposition header for a download. The name may
+// contain anything.
 func disposition(name string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '%' || r == '/' {

@@ -19,17 +19,17 @@ import (
 	"tallyman/internal/session"
 )
 
-// debugSessionsAnswer is what /debug-sessions says.
+// debugSessionsAnswer is the answer of /debug-sessions.
 type debugSessionsAnswer struct {
 	CurrentSession currentSession `json:"current_session"`
 	WorkflowStatus workflowStatus `json:"workflow_status"`
 	AllSessions    []debugSession `json:"all_sessions"`
-	// TotalSessions counts all that the caller may see, on all pages.
+	// TotalSessions counts all sessions that the caller may see, on all pages.
 	TotalSessions int `json:"total_sessions"`
-	// Next is what to give as "after" for the next page, null on the last.
+	// Next is the value of "after" for the next page, null on the last.
 	Next *string `json:"next"`
-	// ExternalSessionID is the ID that the caller gave, BrowserSessionID the one of the
-	// browser's cookie; null for none.
+	// ExternalSessionID is the ID that the caller gave, BrowserSessionID that of the
+	// browser's cookie; null if there is none.
 	ExternalSessionID *string     `json:"external_session_id"`
 	BrowserSessionID  *string     `json:"flask_session_id"`
 	QueryParams       queryParams `json:"query_params"`
@@ -37,17 +37,18 @@ type debugSessionsAnswer struct {
 	Timestamp float64 `json:"debug_timestamp"`
 }
 
-// currentSession is the session that the request means.
+// currentSession is the session that the request names.
 type currentSession struct {
 	SessionID *string `json:"session_id"`
-	// Type is "external" for an ID that the caller gave, "internal" for a
-	// cookie's, null if the request names none.
+	// Type is "external" for an ID that the caller gave, "internal" for a cookie's,
+	// null if the request names none.
 	Type   *string `json:"type"`
 	Status string  `json:"status"`
 	Exists bool    `json:"exists"`
 }
 
-// workflowStatus is how far the session that the request means has come.
+// workflowStatus is how far the workflow of the session that the request names has
+// come.
 type workflowStatus struct {
 	Identified       bool `json:"session_identified"`
 	DirectoryExists  bool `json:"session_directory_exists"`
@@ -58,7 +59,8 @@ type workflowStatus struct {
 
 // debugSession is one session of the listing.
 type debugSession struct {
-	// SessionID is shortened if it was minted and is not the caller's.
+	// SessionID is abbreviated if the server minted it and the caller did not present
+	// it.
 	SessionID      string      `json:"session_id"`
 	Owner          string      `json:"owner"`
 	Status         string      `json:"status"`
@@ -72,7 +74,7 @@ type debugSession struct {
 	ExpiresAt      time.Time   `json:"expires_at"`
 }
 
-// defaultPage is how many sessions a page of the listing has.
+// defaultPage is the number of sessions on a page of the listing.
 const defaultPage = 100
 
 // now is the time in seconds since 1970, to the millisecond.
@@ -104,7 +106,8 @@ func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 		ReadyForCSV: len(st.BOL) > 0, ReadyForDownload: len(st.BOL) > 0,
 	}
 	if !c.caller.own {
-		// Others share the owner: what the caller did not name is not its own.
+		// Other callers share this owner, so a session that this caller did not name is
+		// not its own.
 		if there {
 			a.AllSessions, a.TotalSessions = append(a.AllSessions, c.debugged(st)), 1
 		}
@@ -169,7 +172,7 @@ func abbreviated(id session.ID) string {
 	return string(id)
 }
 
-// debugRequestAnswer is what /debug-request says.
+// debugRequestAnswer is the answer of /debug-request.
 type debugRequestAnswer struct {
 	// Status is "debug_complete".
 	Status      string      `json:"status"`
@@ -200,18 +203,18 @@ type requestInfo struct {
 
 // The limits of what is echoed, in bytes.
 const (
-	maxEcho     = 64 << 10 // of a body that is looked into
+	maxEcho     = 64 << 10 // of a body that is searched for secrets
 	maxEchoText = 500      // of a text
 )
 
-// blank stands for a secret.
+// blank replaces secrets.
 const blank = "[blanked]"
 
-// secret matches names of what should not be shown, or find its way into a
-// screenshot.
+// secret matches names of fields and headers whose values are not echoed, so that they
+// do not end up in a screenshot.
 var secret = regexp.MustCompile(`(?i)auth|cookie|api[-_]?key|token|secret|passw|credential`)
 
-// keyText matches an API key wherever it stands.
+// keyText matches an API key anywhere in a text.
 var keyText = regexp.MustCompile(`(?i)` + regexp.QuoteMeta(keys.Prefix) + `[a-z0-9]`)
 
 func echoed(name, value string) string {
@@ -271,8 +274,8 @@ func handleDebugRequest(c *call) (debugRequestAnswer, error) {
 	return debugRequestAnswer{Status: "debug_complete", Message: "Request debugging information captured", RequestInfo: info}, nil
 }
 
-// echoBody shows what a body holds. One that is too long to be looked into is
-// shown by its length only: it may hold secrets anywhere.
+// echoBody echoes a body. Of a body that is too long to be searched for secrets, it
+// shows only the length.
 func echoBody(info *requestInfo, contentType string, content []byte, whole bool) {
 	kind, params, _ := mime.ParseMediaType(contentType)
 	info.IsJSON = body.IsJSON(kind)
@@ -290,7 +293,7 @@ func echoBody(info *requestInfo, contentType string, content []byte, whole bool)
 			info.JSONData = "Error parsing JSON"
 		}
 	case kind == body.URLEncoded:
-		values, _ := parseValues(string(content)) // what cannot be decoded is shown as it is
+		values, _ := parseValues(string(content)) // pairs that cannot be decoded are shown as they are
 		info.FormData = echoedValues(values)
 	case kind == body.Multipart:
 		echoMultipart(info, multipart.NewReader(strings.NewReader(string(content)), params["boundary"]))
@@ -299,7 +302,7 @@ func echoBody(info *requestInfo, contentType string, content []byte, whole bool)
 	}
 }
 
-// echoedKey is echoed for the name of a member, which is shown whole.
+// echoedKey returns the name of a JSON member as it is echoed: in full.
 func echoedKey(name string) string {
 	if keyText.MatchString(name) {
 		return blank
@@ -307,7 +310,7 @@ func echoedKey(name string) string {
 	return name
 }
 
-// redacted returns a JSON value without its secrets.
+// redacted returns a JSON value with its secrets replaced.
 func redacted(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -27,7 +27,7 @@ type file struct {
 	contentType string
 	size        int64 // -1 if it is not known
 	write       func(io.Writer) error
-	close       func() // gives back what write reads, whether it was called or not; may be nil
+	close       func() // releases what write reads, whether write was called or not; may be nil
 }
 
 // send answers with a file.
@@ -53,7 +53,7 @@ func (c *call) send(f *file) (err error) {
 	return f.write(c.w)
 }
 
-// format returns the format that the request asks for, CSV if none.
+// format returns the format that the request names; without one, CSV.
 func format(values url.Values) (sheet.Format, error) {
 	name := values.Get("format")
 	if name == "" {
@@ -62,8 +62,8 @@ func format(values url.Values) (sheet.Format, error) {
 	return sheet.ParseFormat(name)
 }
 
-// sheetFile is a sheet as a file called base. A CSV is at hand as a whole; the
-// other formats are made while they are sent.
+// sheetFile returns a sheet as a file called base. A CSV is in memory; the other
+// formats are made while they are sent.
 func sheetFile(base string, f sheet.Format, s *sheet.Sheet, csv []byte) *file {
 	out := &file{name: base + f.Ext(), contentType: f.ContentType(), size: -1}
 	if f == sheet.CSV {
@@ -84,7 +84,7 @@ func (c *call) download(base string) (any, error) {
 	first, there, err := c.peek()
 	if !there || err != nil {
 		if err == nil {
-			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // says that there is none
+			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // fails, since there is no sheet
 		}
 		return nil, err
 	}
@@ -107,8 +107,8 @@ func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed"
 
 func handleDownload(c *call) (any, error) { return c.download("combined_data") }
 
-// handleDownloadFile answers with one of the session's files, by the name that
-// /files gives it. A name is looked up in the session and is never a path.
+// handleDownloadFile answers with one of the session's files, by its name in /files.
+// The name is looked up in the session and is never used as a path.
 func handleDownloadFile(c *call) (any, error) {
 	name := c.r.PathValue("name")
 	first, there, err := c.peek()
@@ -150,7 +150,7 @@ func contentType(kind string) string {
 	return "application/octet-stream"
 }
 
-// escapeName makes a file's name a part of a path.
+// escapeName escapes a file's name for use in a URL's path.
 func escapeName(name string) string {
 	if name == "." || name == ".." {
 		return strings.ReplaceAll(name, ".", "%2E")
@@ -158,14 +158,15 @@ func escapeName(name string) string {
 	return url.PathEscape(name)
 }
 
-// conversion is how a route takes files whose sheet it answers with, without a session.
+// conversion says in which fields a route receives files that it converts without a
+// session.
 type conversion struct {
-	bills, orders []string // the fields of the files
-	optional      bool     // the request need not have any
+	bills, orders []string // names of fields
+	optional      bool     // the request may have no files
 }
 
-// convert receives files and makes their sheet, in the format that the request asks
-// for. The sheet is nil if there are no files and there need not be any.
+// convert receives files and makes their sheet, in the format that the request names.
+// The sheet is nil if there are no files and they are optional.
 func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err error) {
 	defer func() {
 		if s != nil || err != nil {
@@ -173,7 +174,7 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 		}
 	}()
 	if _, err := format(c.values); err != nil {
-		return nil, f, err // before the body comes
+		return nil, f, err // before the body is received
 	}
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return nil, f, err
@@ -217,7 +218,7 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	return s, f, nil
 }
 
-// converted is the sheet of a conversion as a file.
+// converted returns the sheet of a conversion as a file.
 func converted(s *sheet.Sheet, f sheet.Format) (any, error) {
 	var b bytes.Buffer
 	if f == sheet.CSV {
@@ -228,7 +229,7 @@ func converted(s *sheet.Sheet, f sheet.Format) (any, error) {
 	return sheetFile(convertedName, f, s, b.Bytes()), nil
 }
 
-// convertedName is what the sheet of a conversion is called, without its ending.
+// convertedName is the name of a conversion's file, without extension.
 const convertedName = "BOL_processed"
 
 // handleConvert makes a sheet without a session.
@@ -245,20 +246,20 @@ type statelessAnswer struct {
 	// Status is "success".
 	Status  string `json:"status"`
 	Message string `json:"message"`
-	// RequestID stands in the server's log, too.
+	// RequestID is in the server's log, too.
 	RequestID string `json:"request_id"`
-	// CSV is the sheet, and Filename a name for it.
+	// CSV is the sheet, and Filename the name proposed for it.
 	CSV      string `json:"csv_data"`
 	Filename string `json:"filename"`
-	// RowCount is without the header.
+	// RowCount does not count the header.
 	RowCount int `json:"row_count"`
 	// Merged is true if the request had an order export.
 	Merged bool `json:"has_csv_merge"`
-	// Warnings are sentences about what a person should look at.
+	// Warnings are the findings that somebody should check, as sentences.
 	Warnings []string `json:"warnings"`
 }
 
-// handleStateless makes a sheet without a session, which stands in the answer.
+// handleStateless makes a sheet without a session and answers with it in JSON.
 func handleStateless(bills string) func(*call) (statelessAnswer, error) {
 	return func(c *call) (a statelessAnswer, err error) {
 		s, f, err := c.convert(conversion{bills: []string{bills}, orders: []string{"csv_file"}})

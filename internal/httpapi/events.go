@@ -14,28 +14,27 @@ import (
 	"tallyman/internal/session"
 )
 
-// event is something that happens in a session, as its watchers see it.
+// event is an event of a session, as clients receive it.
 type event struct {
-	// Type is "state" first of all and when events may have been missed, and
-	// else "new", "cleared", "expired", "reading", "progress", "attached" or
-	// "failed".
+	// Type is "state" at first and after events may have been missed; otherwise "new",
+	// "cleared", "expired", "reading", "progress", "attached" or "failed".
 	Type string `json:"type"`
-	// Kind is what is being uploaded: "bol" or "orders".
+	// Kind is the kind of the upload: "bol" or "orders".
 	Kind string `json:"kind,omitempty"`
-	// File counts the files of an upload from 1.
+	// File is the number of the file within the upload, from 1.
 	File  int `json:"file,omitempty"`
 	Pages int `json:"pages,omitempty"`
 	Bills int `json:"bills,omitempty"`
 	Lines int `json:"lines,omitempty"`
 	Rows  int `json:"rows,omitempty"`
-	// Status is the session's, as /status gives it.
+	// Status is the session's status, as in /status.
 	Status string     `json:"status,omitempty"`
 	Code   fault.Code `json:"code,omitempty"`
 	Error  string     `json:"error,omitempty"`
 }
 
-// hub brings what happens in sessions to those who watch them, here and, if there
-// is a bus, in other processes.
+// hub delivers the events of sessions to their watchers in this process and, over the
+// bus if there is one, in other processes.
 type hub struct {
 	most int
 	bus  bus.Bus
@@ -43,39 +42,37 @@ type hub struct {
 	mu     sync.Mutex
 	topics map[session.Key]map[*watcher]struct{}
 	owners map[session.Owner]int // how many streams each has
-	// expires is when the sessions that are watched end, as far as this process
-	// knows.
+	// expires is when the watched sessions expire, as far as this process knows.
 	expires map[session.Key]time.Time
-	// deaf ends the subscriptions to what other processes tell of the topics.
-	deaf   map[session.Key]func()
-	count  int
-	closed bool
+	// unsubscribe ends a session's subscription to the events of other processes.
+	unsubscribe map[session.Key]func()
+	count       int
+	closed      bool
 }
 
-// watcher is one event stream. It never makes the work wait: progress that it
-// cannot take is replaced by later progress, and one that is far behind is cut
-// off.
+// watcher is one event stream. It never blocks the work: later progress replaces
+// progress that was not sent yet, and a watcher that is too far behind is disconnected.
 type watcher struct {
 	wake     chan struct{}
 	mu       sync.Mutex
 	queue    []event
 	progress *event
 	ended    bool
-	missed   bool // what others told may be missing
+	missed   bool // events of other processes may be missing
 }
 
-// maxBehind is how many events a watcher may be behind.
+// maxBehind is the number of unsent events at which a watcher is disconnected.
 const maxBehind = 256
 
 func newHub(most int, b bus.Bus) *hub {
 	return &hub{
 		most: most, bus: b, topics: map[session.Key]map[*watcher]struct{}{},
-		owners: map[session.Owner]int{}, deaf: map[session.Key]func(){}, expires: map[session.Key]time.Time{},
+		owners: map[session.Owner]int{}, unsubscribe: map[session.Key]func(){}, expires: map[session.Key]time.Time{},
 	}
 }
 
-// listen has what other processes tell of a session brought to its watchers here.
-func (h *hub) listen(key session.Key) (deaf func()) {
+// listen subscribes to the events of a session in other processes.
+func (h *hub) listen(key session.Key) (unsubscribe func()) {
 	if h.bus == nil {
 		return func() {}
 	}
@@ -96,15 +93,15 @@ func (h *hub) listen(key session.Key) (deaf func()) {
 	})
 }
 
-// topic names a session on the bus.
+// topic returns the session's topic on the bus.
 func topic(key session.Key) string { return string(key.Owner) + "\x00" + string(key.ID) }
 
 // watch begins to watch a session. It fails with fault.Busy.
 func (h *hub) watch(key session.Key) (*watcher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// Others cannot take all the room: an owner who has nothing gets a stream
-	// however full it is.
+	// An owner without any stream always gets one, so that others cannot take all of
+	// them.
 	if h.closed || h.count >= h.most && h.owners[key.Owner] > 0 {
 		return nil, fault.New(fault.Busy, "the server has no room for another event stream; try again later, or ask /status").
 			With(session.RetryAfter{Seconds: 5})
@@ -112,7 +109,7 @@ func (h *hub) watch(key session.Key) (*watcher, error) {
 	w := &watcher{wake: make(chan struct{}, 1)}
 	if h.topics[key] == nil {
 		h.topics[key] = map[*watcher]struct{}{}
-		h.deaf[key] = h.listen(key)
+		h.unsubscribe[key] = h.listen(key)
 	}
 	h.topics[key][w] = struct{}{}
 	h.owners[key.Owner]++
@@ -129,8 +126,8 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 	delete(h.topics[key], w)
 	if len(h.topics[key]) == 0 {
 		delete(h.topics, key)
-		h.deaf[key]()
-		delete(h.deaf, key)
+		h.unsubscribe[key]()
+		delete(h.unsubscribe, key)
 		delete(h.expires, key)
 	}
 	if h.owners[key.Owner]--; h.owners[key.Owner] == 0 {
@@ -139,8 +136,8 @@ func (h *hub) unwatch(key session.Key, w *watcher) {
 	h.count--
 }
 
-// seen notes that a session was used: its watchers need not look for its end
-// before the time that it has now.
+// seen records that a session was used: its watchers need not check whether it expired
+// before its new expiry.
 func (h *hub) seen(st session.State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,7 +146,7 @@ func (h *hub) seen(st session.State) {
 	}
 }
 
-// endsIn is how long a session that is watched lives yet, as far as this process
+// endsIn returns the time until a watched session expires, as far as this process
 // knows.
 func (h *hub) endsIn(key session.Key) time.Duration {
 	h.mu.Lock()
@@ -157,7 +154,7 @@ func (h *hub) endsIn(key session.Key) time.Duration {
 	return time.Until(h.expires[key])
 }
 
-// tell brings an event to all who watch a session.
+// tell delivers an event to all watchers of a session, in all processes.
 func (h *hub) tell(key session.Key, e event) {
 	h.bring(key, e)
 	if h.bus == nil {
@@ -168,7 +165,7 @@ func (h *hub) tell(key session.Key, e event) {
 	}
 }
 
-// bring brings an event to those who watch here.
+// bring delivers an event to the watchers in this process.
 func (h *hub) bring(key session.Key, e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -177,7 +174,7 @@ func (h *hub) bring(key session.Key, e event) {
 	}
 }
 
-// close ends all streams, and lets none begin.
+// close ends all streams and refuses new ones.
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -209,7 +206,7 @@ func (w *watcher) put(e event) {
 	w.signal()
 }
 
-// miss has the watcher look at the session anew.
+// miss has the watcher read the session's state anew.
 func (w *watcher) miss() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -217,7 +214,7 @@ func (w *watcher) miss() {
 	w.signal()
 }
 
-// hasMissed reports whether it is to look, once.
+// hasMissed reports whether miss was called since it was asked last.
 func (w *watcher) hasMissed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -240,8 +237,8 @@ func (w *watcher) signal() {
 	}
 }
 
-// take returns what has happened since it was called last. Progress that came
-// last is left, unless it is asked for; left says that it is there.
+// take returns the events since the last call. It leaves progress that came last,
+// unless progress is true; left reports that it did.
 func (w *watcher) take(progress bool) (events []event, left, ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -253,14 +250,15 @@ func (w *watcher) take(progress bool) (events []event, left, ended bool) {
 	return events, w.progress != nil, w.ended
 }
 
-// heartbeat keeps streams open through proxies, and finds out who has hung up.
+// heartbeat is the interval of comments that keep streams open through proxies and
+// reveal clients that hung up.
 const heartbeat = 15 * time.Second
 
-// progressEvery bounds how often progress is sent.
+// progressEvery is the shortest interval between two events of progress.
 const progressEvery = 100 * time.Millisecond
 
-// handleEvents streams what happens in a session as server-sent events. The
-// session need not be there yet.
+// handleEvents streams the events of a session as server-sent events. The session need
+// not exist yet.
 func handleEvents(c *call) (any, error) {
 	if c.naming.id() == "" {
 		return nil, errSessionRequired()
@@ -315,7 +313,7 @@ func handleEvents(c *call) (any, error) {
 	defer later.Stop()
 	ending := time.NewTimer(endsIn(st, there))
 	defer ending.Stop()
-	var sent time.Time // when progress was sent last
+	var sent time.Time // when the last progress was sent
 	for {
 		select {
 		case <-c.r.Context().Done():
@@ -326,14 +324,14 @@ func handleEvents(c *call) (any, error) {
 			}
 		case <-ending.C:
 			if left := c.s.hub.endsIn(key); there && left > 0 {
-				ending.Reset(left + time.Millisecond) // it was used since
+				ending.Reset(left + time.Millisecond) // the session was used meanwhile
 				continue
 			}
-			// To look is to use it, if it was used through another process: once
-			// is enough then, or who watches would keep it alive.
+			// Looking counts as use. If the session was used through another process,
+			// one look is enough; more would keep a session alive that is only watched.
 			was := there
 			if _, there, err = look(); err != nil {
-				return nil, nil // the client comes again
+				return nil, nil // the client reconnects
 			}
 			if was && !there && !send(event{Type: "expired", Status: statusNone}) {
 				return nil, nil
@@ -343,7 +341,7 @@ func handleEvents(c *call) (any, error) {
 		case <-later.C:
 		}
 		if w.hasMissed() {
-			// Before what is taken next, which is newer.
+			// The state is sent before the events taken next, which are newer.
 			if now, is, err := look(); err == nil {
 				if there = is; !send(stateEvent(now, is)) {
 					return nil, nil
@@ -374,7 +372,7 @@ func handleEvents(c *call) (any, error) {
 	}
 }
 
-// endsIn is how long to wait before looking whether a session is still there.
+// endsIn returns the time until the next check whether a session still exists.
 func endsIn(st session.State, there bool) time.Duration {
 	if !there {
 		return time.Hour
@@ -382,7 +380,7 @@ func endsIn(st session.State, there bool) time.Duration {
 	return max(time.Second, time.Until(st.Expires)+time.Millisecond)
 }
 
-// stateEvent tells how a session is.
+// stateEvent returns an event with the state of a session.
 func stateEvent(st session.State, there bool) event {
 	e := event{Type: "state", Status: statusOf(st, there)}
 	for _, in := range st.BOL {
@@ -392,21 +390,22 @@ func stateEvent(st session.State, there bool) event {
 	return e
 }
 
-// progressAbroad bounds how often other processes are told of progress. Each time
-// is a transaction of the database that all of them share.
+// progressAbroad is the shortest interval between two messages of progress to other
+// processes. Each message is a transaction in the database that all of them share.
 const progressAbroad = 250 * time.Millisecond
 
-// progress returns what tells the session's watchers how far a reading has come.
+// progress returns a function that reports the progress of a reading to the session's
+// watchers.
 func (c *call) progress() func(intake.Progress) {
 	key := c.key()
 	var mu sync.Mutex
-	var abroad time.Time // when others were told last
+	var abroad time.Time // when other processes were last told
 	return func(p intake.Progress) {
 		mu.Lock()
 		defer mu.Unlock()
 		e := event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Bills: p.Bills, Lines: p.Lines}
 		if time.Since(abroad) < progressAbroad {
-			c.s.hub.bring(key, e) // what comes in the end tells others, too
+			c.s.hub.bring(key, e) // the last event goes to other processes, too
 			return
 		}
 		abroad = time.Now()
@@ -414,7 +413,7 @@ func (c *call) progress() func(intake.Progress) {
 	}
 }
 
-// tellFailed tells the session's watchers that an upload came to nothing.
+// tellFailed tells the session's watchers that an upload failed.
 func (c *call) tellFailed(kind string, err error) {
 	_, a := translate(err)
 	c.s.hub.tell(c.key(), event{Type: "failed", Kind: kind, Code: a.Code, Error: a.Error})

@@ -12,17 +12,17 @@ import (
 	"tallyman/internal/session"
 )
 
-// The codes that the HTTP interface adds.
+// The codes that only the HTTP interface uses.
 const (
-	Unauthorized     fault.Code = "unauthorized"       // no key, or one that is not valid
-	CrossOrigin      fault.Code = "cross_origin"       // a browser's cookie, sent on behalf of another site
-	BadHost          fault.Code = "host_not_allowed"   // a request for another name than the server's
-	MethodNotAllowed fault.Code = "method_not_allowed" // the path is there, not for this method
-	SessionRequired  fault.Code = "session_required"   // the route needs a session to be named
-	AdminOnly        fault.Code = "admin_only"         // the key is valid, and none of the operator's
+	Unauthorized     fault.Code = "unauthorized"       // no key, or an invalid one
+	CrossOrigin      fault.Code = "cross_origin"       // another site's page used a browser's cookie
+	BadHost          fault.Code = "host_not_allowed"   // the request is for a host that is not this server
+	MethodNotAllowed fault.Code = "method_not_allowed" // the path exists, but not with this method
+	SessionRequired  fault.Code = "session_required"   // the request must name a session
+	AdminOnly        fault.Code = "admin_only"         // the key is valid, but not an admin key
 )
 
-// statuses are what codes mean in HTTP. A code that is not here is our own
+// statuses are the HTTP statuses of codes. A code without one is the server's own
 // fault.
 var statuses = map[fault.Code]int{
 	session.BadID:           http.StatusBadRequest,
@@ -69,26 +69,24 @@ var statuses = map[fault.Code]int{
 	fault.Internal:          http.StatusInternalServerError,
 }
 
-// statusClientGone stands in the log for requests whose client hung up. Nobody
-// receives it.
+// statusClientGone is logged for requests whose client hung up. It is never sent.
 const statusClientGone = 499
 
-// errorAnswer is what every error is answered with (DESIGN.md §7).
+// errorAnswer is the answer to every request that fails (DESIGN.md §7).
 type errorAnswer struct {
 	// Error is a sentence for people.
 	Error string `json:"error"`
 	// Code is for programs.
 	Code fault.Code `json:"code"`
-	// Details say more to programs, for some codes.
+	// Details add data for programs, with some codes.
 	Details any `json:"details,omitempty"`
-	// SessionID is the session concerned, if the caller named one or it was
-	// minted for the request.
+	// SessionID is the session concerned, if the caller named one or the server minted
+	// one for the request.
 	SessionID string `json:"session_id,omitempty"`
 }
 
-// translate turns an error into its answer. It is the only place that does.
-// What is our own fault is not explained to the client; its cause is for the
-// log.
+// translate turns an error into its answer. Nothing else does. Clients do not get the
+// cause of the server's own faults, which is in the log.
 func translate(err error) (status int, a errorAnswer) {
 	var f *fault.Error
 	if errors.As(err, &f) {
@@ -97,12 +95,12 @@ func translate(err error) (status int, a errorAnswer) {
 		}
 	}
 	return http.StatusInternalServerError, errorAnswer{
-		Error: "Something went wrong on the server. Try again; if it stays, its operator finds the cause in the log.",
+		Error: "Something went wrong on the server. Try again. If it happens again, tell the operator, who finds the cause in the log.",
 		Code:  fault.Internal,
 	}
 }
 
-// errorHeaders are the headers that belong to an error.
+// errorHeaders sets the headers that belong to an error.
 func errorHeaders(h http.Header, err error, a errorAnswer) {
 	switch {
 	case statuses[a.Code] == http.StatusServiceUnavailable:

@@ -12,41 +12,39 @@ import (
 	"tallyman/internal/session"
 )
 
-// caller is who a request comes from.
+// caller is the sender of a request.
 type caller struct {
 	owner session.Owner
-	// all is true if the caller may see what is going on in all sessions, own if
-	// in all of the owner's. Neither holds for callers without keys whom others
-	// share the owner with.
+	// all is true if the caller may see the work in all sessions, own if in all of its
+	// owner's. Both are false for callers without keys who share the owner with others.
 	all, own bool
 }
 
-// identify finds out who the caller is (DESIGN.md §8). It fails with
-// Unauthorized.
+// identify finds out who sent the request (DESIGN.md §8). It fails with Unauthorized.
 func (c *call) identify() (caller, error) {
 	s, r := c.s, c.r
 	known, err := c.keys()
 	if err != nil {
-		// Nobody gets in meanwhile.
+		// While the keys cannot be read, nobody gets in.
 		if c := fault.CodeOf(err); c == session.StorageUnavailable || c == fault.Busy {
-			return caller{}, err // it passes
+			return caller{}, err // temporary
 		}
-		// Not the caller's business.
+		// The caller need not know the cause.
 		return caller{}, fmt.Errorf("looking up a key: %w", hidden{err})
 	}
 	if len(known) == 0 {
 		switch {
 		case s.locked.Load():
-			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; its operator makes a new one with \"tallyman key add NAME\", or starts it anew to serve this machine without keys")
+			return caller{}, fault.New(Unauthorized, "the last key of this server was removed; ask the operator to make a new one with \"tallyman key add NAME\", or to restart the server to serve this machine without keys")
 		case s.config.Loopback:
-			// A page of any site can reach this machine through its browser, and
-			// anybody through a proxy on it.
+			// Any site's page can reach this machine through its user's browser, and
+			// anybody can through a proxy on it.
 			ours := !foreign(r) && c.direct()
 			return caller{owner: session.Local, all: ours, own: ours}, nil
 		case s.config.Open:
 			return caller{owner: session.Local}, nil
 		}
-		return caller{}, fault.New(Unauthorized, "this server has no keys and refuses all requests; its operator makes a key with \"tallyman key add NAME\"")
+		return caller{}, fault.New(Unauthorized, "this server has no keys and refuses all requests; ask the operator to make a key with \"tallyman key add NAME\"")
 	}
 	presented := presentedKeys(r)
 	for _, p := range presented {
@@ -60,9 +58,9 @@ func (c *call) identify() (caller, error) {
 	return caller{}, fault.New(Unauthorized, "the key is not valid here; it may have been removed")
 }
 
-// keys returns the keys that there are; they are looked up once for a request.
-// Once there was one, none come in without as long as the server runs: taking
-// keys away must not open a door.
+// keys returns the existing keys, and looks them up once per request. Once a key
+// existed, the server needs keys until it ends: removing keys must not open it to
+// everybody.
 func (c *call) keys() ([]keys.Key, error) {
 	if c.s.config.Keys == nil || c.keysKnown {
 		return c.known, c.keysErr
@@ -75,12 +73,12 @@ func (c *call) keys() ([]keys.Key, error) {
 	return c.known, c.keysErr
 }
 
-// hidden is an error that is no fault to show to people.
+// hidden wraps an error so that its fault is not shown to people.
 type hidden struct{ err error }
 
 func (h hidden) Error() string { return h.err.Error() }
 
-// presentedKeys returns the keys that the request shows.
+// presentedKeys returns the keys that the request carries.
 func presentedKeys(r *http.Request) []string {
 	var found []string
 	if scheme, key, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -94,41 +92,41 @@ func presentedKeys(r *http.Request) []string {
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-// foreign reports whether a browser sends the request on behalf of a page of
-// another origin. What is not a browser's is not foreign.
+// foreign reports whether a browser sends the request on behalf of a page of another
+// origin. It is false for clients that are not browsers.
 func foreign(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
 		return false
 	}
-	// The standard library asks this only for methods that change something;
-	// here it depends on the route.
+	// The standard library checks only methods that change something; here that depends
+	// on the route.
 	as := *r
 	as.Method = http.MethodPost
 	return crossOrigin.Check(&as) != nil
 }
 
-// checkHost refuses requests that reach a keyless server on this machine under a
-// stranger's name: that is how a web site makes a browser believe that the
-// server is part of it (DNS rebinding). It fails with BadHost.
+// checkHost refuses requests to a keyless server on this machine under a foreign name:
+// this is how a web site makes a browser believe that the server is part of the site
+// (DNS rebinding). It fails with BadHost.
 func (c *call) checkHost() error {
 	s := c.s
 	if !s.config.Loopback {
 		return nil
 	}
 	if _, _ = c.keys(); s.locked.Load() {
-		return nil // a page that reaches it by another name still has no key
+		return nil // under a foreign name a page still has no key
 	}
 	host := c.host()
 	if s.named(host) || ofThisMachine(host) {
 		return nil
 	}
 	if host == "" {
-		return fault.New(BadHost, "the request does not say which host it is for")
+		return fault.New(BadHost, "the request has no Host header; send one")
 	}
-	return fault.New(BadHost, "this server is for localhost; if %.80q is its name behind a proxy, start it with --host %.80s", host, host)
+	return fault.New(BadHost, "this server answers requests for localhost only; if %.80q is its name behind a proxy, start it with --host %.80s", host, host)
 }
 
-// host is the name that the request is for, without its port.
+// host returns the name of the host that the request is for, without port.
 func (c *call) host() string {
 	host := c.r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -137,31 +135,31 @@ func (c *call) host() string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }
 
-// named reports whether the server is reached by a name through a proxy.
+// named reports whether a name is one by which a proxy reaches the server.
 func (s *Server) named(host string) bool {
 	return slices.ContainsFunc(s.config.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
-// ofThisMachine reports whether a name is every machine's for itself.
+// ofThisMachine reports whether every machine uses this name for itself.
 func ofThisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// proxied are headers that proxies add. One of them tells that the request may be
-// anybody's, although it comes from this machine.
+// proxied are headers that proxies add. A request with one may come from anybody,
+// although the connection comes from this machine.
 var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
 
-// direct reports whether a request to a server on loopback is for this machine's own
-// name, and shows no proxy. One that goes through a proxy which hides both cannot be
-// told from others.
+// direct reports whether a request to a server on loopback is for one of this machine's
+// own names and has no header of a proxy. A request through a proxy that hides both
+// looks the same.
 func (c *call) direct() bool {
 	host := c.host()
 	return ofThisMachine(host) && !c.s.named(host) &&
 		!slices.ContainsFunc(proxied, func(name string) bool { return len(c.r.Header.Values(name)) > 0 })
 }
 
-// headers sets what all answers have in common.
+// headers sets the headers of every answer.
 func (s *Server) headers(c *call) {
 	h := c.w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -182,8 +180,8 @@ func (s *Server) headers(c *call) {
 	s.cors(c)
 }
 
-// cors lets pages of other origins read answers. Without credentials: the
-// session's ID is the credential there, or a key.
+// cors lets pages of other origins read answers, without the browser's cookies: they
+// use the session's ID or a key.
 func (s *Server) cors(c *call) {
 	h := c.w.Header()
 	origin := "*"

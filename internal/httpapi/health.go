@@ -12,30 +12,30 @@ import (
 	"tallyman/internal/session"
 )
 
-// health is the last check of storage and workers.
+// health has the results of the last checks of storage and workers.
 type health struct {
 	sessions, contents, reading probe
 }
 
 const (
-	healthKept = 5 * time.Second  // how long a check is good for
-	healthTime = 10 * time.Second // how long each part of it may take
-	healthBusy = time.Second      // how long a worker is waited for while others are read
+	healthKept = 5 * time.Second  // how long a result is used
+	healthTime = 10 * time.Second // the limit of each check
+	healthBusy = time.Second      // how long to wait for a worker while documents are read
 )
 
-// probe is a check that is made at most now and then, and one at a time, so that
-// nobody can keep the server busy by asking. It need not end: a disk that hangs
-// holds whoever touches it.
+// probe makes a check at most once per healthKept, one at a time, so that frequent
+// requests cost nothing. A check may never end: a disk that hangs blocks whoever
+// accesses it.
 type probe struct {
 	mu    sync.Mutex
-	done  chan struct{} // of the check under way, nil if there is none
+	done  chan struct{} // closed when the check under way ends; nil if there is none
 	began time.Time
-	at    time.Time // when the last one ended
+	at    time.Time // when the last check ended
 	err   error
 }
 
-// try makes the check, unless one was made just now, and waits for it. It fails
-// as the check does, and with errNoAnswer when the check takes too long.
+// try returns the result of a recent check, or makes one and waits for it. It fails
+// with the check's error, and with errNoAnswer when the check takes too long.
 func (p *probe) try(limit time.Duration, check func(context.Context) error) error {
 	p.mu.Lock()
 	if p.done == nil && time.Since(p.at) < healthKept {
@@ -46,7 +46,7 @@ func (p *probe) try(limit time.Duration, check func(context.Context) error) erro
 		done := make(chan struct{})
 		p.done, p.began = done, time.Now()
 		go func() {
-			// Not the request's context: the outcome is for others, too.
+			// The request's context is not used: the result is for other requests, too.
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			err := check(ctx)
 			cancel()
@@ -70,20 +70,20 @@ func (p *probe) try(limit time.Duration, check func(context.Context) error) erro
 	}
 }
 
-// What a check can come to beside its own errors.
+// The results of a check besides its own errors.
 var (
 	errNoAnswer = errors.New("it does not answer")
 	errBusy     = errors.New("all workers are busy reading")
 )
 
-// checked is what a check came to: why a part fails, nil if it works.
+// checked has the results of all checks: for each part an error, nil if it works.
 type checked struct {
 	sessions, contents, reading error
-	busy                        bool // no worker was free to be tried
+	busy                        bool // no worker was free for the check
 }
 
-// check tries the parts of storage, both at once, and a worker. A worker that is
-// busy with a reading is not waited for: it works.
+// check checks the parts of storage, all at once, and a worker. It does not wait for a
+// worker that reads a document: that worker works.
 func (h *health) check(s *Server) (c checked) {
 	var both sync.WaitGroup
 	both.Go(func() { c.sessions = h.sessions.try(healthTime, s.desk.CheckSessions) })
@@ -117,7 +117,7 @@ func (h *health) check(s *Server) (c checked) {
 	return c
 }
 
-// state says in a word how a part is.
+// state returns the state of a part in a word.
 func state(err error) string {
 	if err != nil {
 		return "failing"
@@ -125,14 +125,14 @@ func state(err error) string {
 	return "working"
 }
 
-// healthAnswer is what /health says.
+// healthAnswer is the answer of /health.
 type healthAnswer struct {
 	// Status is "healthy" or "unhealthy".
 	Status  string `json:"status"`
 	Service string `json:"service"`
 	Version string `json:"version"`
-	// Storage, its two parts and Workers are "working" or "failing"; workers may
-	// be "busy".
+	// Storage, its two parts and Workers are "working" or "failing"; workers may be
+	// "busy".
 	Storage   string            `json:"storage"`
 	Sessions  string            `json:"sessions"`
 	Contents  string            `json:"contents"`
@@ -145,13 +145,13 @@ type healthAnswer struct {
 	Cookie      cookieConfig `json:"cookie_config"`
 }
 
-// cookieConfig is how the session's cookie is set for the request at hand.
+// cookieConfig is how the server would set the session's cookie for this request.
 type cookieConfig struct {
 	// SameSite is "Lax", or "None" if pages of other origins may frame the page.
 	SameSite string `json:"samesite"`
 	Secure   bool   `json:"secure"`
 	HTTPOnly bool   `json:"httponly"`
-	// Valid is false if browsers refuse the cookie, since it is for HTTPS only and the
+	// Valid is false if browsers refuse the cookie, since it requires HTTPS and the
 	// request came without.
 	Valid bool `json:"cookies_valid"`
 }
@@ -162,7 +162,7 @@ func (c *call) cookieConfig() cookieConfig {
 	if cookie.SameSite == http.SameSiteNoneMode {
 		a.SameSite = "None"
 	}
-	a.Valid = !a.Secure || c.overTLS() || c.s.config.Loopback // which browsers trust without HTTPS
+	a.Valid = !a.Secure || c.overTLS() || c.s.config.Loopback // browsers trust loopback without HTTPS
 	return a
 }
 
@@ -191,7 +191,7 @@ func handleHealth(c *call) (any, error) {
 	return a, nil
 }
 
-// aliveAnswer is what /ping says.
+// aliveAnswer is the answer of /ping.
 type aliveAnswer struct {
 	// Status is "alive".
 	Status    string            `json:"status"`
@@ -207,7 +207,7 @@ func handlePing(c *call) (any, error) {
 	}, nil
 }
 
-// wakeAnswer is what /wake-up says.
+// wakeAnswer is the answer of /wake-up.
 type wakeAnswer struct {
 	// Status is "awake".
 	Status    string            `json:"status"`
@@ -215,16 +215,16 @@ type wakeAnswer struct {
 	Service   string            `json:"service"`
 	Version   string            `json:"version"`
 	Endpoints map[string]string `json:"endpoints"`
-	// SessionID is the one that the request names, or else a minted one. The session
-	// need not be there: its first use begins it. It is null if there cannot be a
-	// session of the name that the request gives.
+	// SessionID is the session that the request names, or else a minted one. It need
+	// not exist: its first use begins it. It is null if the request's name cannot be a
+	// session's.
 	SessionID *string   `json:"session_id"`
 	WakeTime  time.Time `json:"wake_time"`
-	// Instructions are the requests of a workflow, in their order.
+	// Instructions are the requests of a workflow, in order.
 	Instructions []string `json:"instructions"`
 }
 
-// workflow is what front ends do, for those who ask.
+// workflow are the requests of a workflow, for answers that list them.
 var workflow = []string{
 	"POST /clear-session?_sid=ID",
 	"POST /new-session?_sid=ID",
@@ -234,8 +234,8 @@ var workflow = []string{
 	"POST /clear-session?_sid=ID",
 }
 
-// handleWakeUp begins no session and asks for no key, so that anybody may keep the
-// service awake.
+// handleWakeUp begins no session and needs no key, so that anybody can keep the service
+// awake.
 func handleWakeUp(c *call) (any, error) {
 	a := wakeAnswer{
 		Status: "awake", Message: "The service is awake and ready.", Service: serviceName, Version: c.s.config.Version,

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Limit returns a listener that has at most so many connections open at once.
-// Further ones are answered with 503 and closed at once, so that a client knows
-// instead of waiting for somebody else to leave.
+// Limit returns a listener with at most so many open connections. It answers further
+// ones with 503 and closes them, so that clients do not wait without knowing.
 func Limit(l net.Listener, most int) net.Listener {
 	return &limited{Listener: l, places: make(chan struct{}, most), away: make(chan struct{}, turningAway)}
 }
@@ -17,10 +16,10 @@ func Limit(l net.Listener, most int) net.Listener {
 type limited struct {
 	net.Listener
 	places chan struct{}
-	away   chan struct{} // who is being answered that there is none
+	away   chan struct{} // holds a place for each connection that is being refused
 }
 
-// full is the answer for who finds no place.
+// full is the answer to connections over the limit.
 var full = func() []byte {
 	const body = `{"error":"The server has no room for another connection; try again later.","code":"busy"}` + "\n"
 	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"+
@@ -28,9 +27,9 @@ var full = func() []byte {
 }()
 
 const (
-	// turningAway bounds those who are being answered so.
+	// turningAway bounds the connections that are being refused at once.
 	turningAway = 64
-	// turnAwayTime is how long that may take.
+	// turnAwayTime bounds how long a refusal takes.
 	turnAwayTime = time.Second
 )
 
@@ -58,8 +57,8 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway answers a connection that has no place. What the client has sent is
-// read first, within limits, or closing would lose it the answer.
+// turnAway refuses a connection. It first reads what the client has sent, within
+// limits: otherwise closing would discard the answer.
 func turnAway(conn net.Conn) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(turnAwayTime))
@@ -79,7 +78,7 @@ func turnAway(conn net.Conn) {
 	}
 }
 
-// placed is a connection that has a place.
+// placed is a connection that counts for the limit.
 type placed struct {
 	net.Conn
 	once  sync.Once

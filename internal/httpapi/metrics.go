@@ -17,7 +17,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// metrics are what an operator's Prometheus reads.
+// metrics are the measurements that Prometheus reads.
 type metrics struct {
 	registry *prometheus.Registry
 	handler  http.Handler
@@ -29,7 +29,7 @@ type metrics struct {
 	uploads  *prometheus.CounterVec // kind, outcome
 	pages    prometheus.Counter
 	bills    *prometheus.CounterVec // outcome of reconciliation
-	ours     *prometheus.CounterVec // code of faults that are our own
+	ours     *prometheus.CounterVec // code, of the server's own faults
 	waited   prometheus.Histogram
 	reading  prometheus.Histogram
 }
@@ -41,14 +41,14 @@ func newMetrics(s *Server) *metrics {
 			Name: "tallyman_requests_total", Help: "Requests answered.",
 		}, []string{"route", "method", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tallyman_request_seconds", Help: "How long requests took, their uploads included.",
+			Name: "tallyman_request_seconds", Help: "Duration of requests, uploads included.",
 			Buckets: []float64{.0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
 		}, []string{"route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tallyman_requests_in_flight", Help: "Requests being answered.",
 		}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tallyman_event_streams", Help: "Event streams that are open.",
+			Name: "tallyman_event_streams", Help: "Open event streams.",
 		}),
 		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallyman_uploads_total", Help: "Uploads by kind (bol, orders, convert) and outcome (ok, or the code of the error).",
@@ -63,11 +63,11 @@ func newMetrics(s *Server) *metrics {
 			Name: "tallyman_errors_total", Help: "Requests that failed by the server's own fault (storage, internal), by code.",
 		}, []string{"code"}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tallyman_wait_seconds", Help: "How long uploads, stored bills and pages waited for their turn to be read.",
+			Name: "tallyman_wait_seconds", Help: "Time that uploads, stored bills and pages waited before they were read.",
 			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
 		}),
 		reading: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tallyman_read_seconds", Help: "How long reading them then took.",
+			Name: "tallyman_read_seconds", Help: "Time that reading them took after the wait.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
 		}),
 	}
@@ -87,7 +87,7 @@ func newMetrics(s *Server) *metrics {
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or crashed.",
+			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",
 		}, func() float64 { return float64(s.desk.Restarts()) }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -98,14 +98,14 @@ func newMetrics(s *Server) *metrics {
 	return m
 }
 
-// live counts the sessions for each scrape. While the storage does not tell, their
-// number is unknown, and the metric is absent.
+// live counts the sessions at each scrape. The metric is absent while storage does not
+// answer: the number is unknown then.
 type live struct{ s *Server }
 
-var sessionsLive = prometheus.NewDesc("tallyman_sessions_live", "Sessions that are live; absent while the storage does not answer.", nil, nil)
+var sessionsLive = prometheus.NewDesc("tallyman_sessions_live", "Live sessions; absent while storage does not answer.", nil, nil)
 
-// liveTime is how long a scrape waits for the number: half of what Prometheus gives
-// the whole scrape by default.
+// liveTime is how long a scrape waits for the number: half of Prometheus's default
+// timeout for the whole scrape.
 const liveTime = 5 * time.Second
 
 func (live) Describe(ch chan<- *prometheus.Desc) { ch <- sessionsLive }
@@ -121,8 +121,8 @@ func (l live) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(sessionsLive, prometheus.GaugeValue, float64(page.Total))
 }
 
-// observe counts a request. The route is one of the table, and the method one
-// that it has: clients cannot make series up.
+// observe counts a request. Route and method are those of the table, so that clients
+// cannot create series.
 func (m *metrics) observe(c *call, status int, took time.Duration) {
 	method := c.r.Method
 	switch method {
@@ -145,7 +145,7 @@ func (m *metrics) upload(kind string, err error) {
 	m.uploads.WithLabelValues(kind, outcome).Inc()
 }
 
-// read counts what was read.
+// read counts the bills and pages that were read.
 func (m *metrics) read(sum desk.BillsSummary) {
 	m.pages.Add(float64(sum.Pages))
 	m.bills.WithLabelValues(string(bol.Reconciled)).Add(float64(sum.Reconciled))

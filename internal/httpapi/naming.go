@@ -8,14 +8,14 @@ import (
 	"tallyman/internal/session"
 )
 
-// naming is how a request says which session it means.
+// naming is how a request names its session.
 type naming struct {
 	given  session.ID // the ID that the caller gave
-	cookie session.ID // the ID in the browser's cookie, if it can be one of ours
+	cookie session.ID // the ID in the browser's cookie, if it has the form of a minted one
 	minted session.ID // the ID that was minted for this request
 }
 
-// id is the session of the request, as far as it is known.
+// id returns the session of the request, "" if it is not known yet.
 func (n naming) id() session.ID {
 	switch {
 	case n.given != "":
@@ -27,10 +27,10 @@ func (n naming) id() session.ID {
 	}
 }
 
-// name finds out which session the request means: by _sid or session_id in the
-// query, else the header X-Session-ID, else the browser's cookie. What is empty
-// does not count. It fails with session.BadID, and with fault.BadRequest if the
-// query names two.
+// name returns how the request names its session: by _sid or session_id in the query,
+// else by the header X-Session-ID, else by the browser's cookie. Empty values do not
+// count. It fails with session.BadID, and with fault.BadRequest if the query names two
+// sessions.
 func (c *call) name() (naming, error) {
 	n, err := c.named()
 	if err == nil && n.given != "" {
@@ -42,7 +42,7 @@ func (c *call) name() (naming, error) {
 	return n, nil
 }
 
-// named is name without a look at the ID.
+// named is name without the check of the ID.
 func (c *call) named() (naming, error) {
 	var n naming
 	for _, param := range []string{"_sid", "session_id"} {
@@ -63,11 +63,10 @@ func (c *call) named() (naming, error) {
 	return n, nil
 }
 
-// key is the session's key. The session must be known.
+// key returns the session's key. The request must name a session.
 func (c *call) key() session.Key { return session.Key{Owner: c.caller.owner, ID: c.naming.id()} }
 
-// peek returns the session that the request means, if it is there. It begins
-// none.
+// peek returns the session that the request names, if it exists. It begins none.
 func (c *call) peek() (session.State, bool, error) {
 	if c.naming.id() == "" {
 		return session.State{}, false, nil
@@ -75,7 +74,7 @@ func (c *call) peek() (session.State, bool, error) {
 	st, err := c.s.desk.State(c.r.Context(), c.key())
 	if fault.CodeOf(err) == fault.NotFound {
 		if c.naming.given == "" && c.naming.minted == "" {
-			c.naming.cookie = "" // of a session that is gone, or was never there
+			c.naming.cookie = "" // the cookie's session ended, or never existed
 		}
 		return st, false, nil
 	}
@@ -85,10 +84,10 @@ func (c *call) peek() (session.State, bool, error) {
 	return st, err == nil, err
 }
 
-// open returns the session that the request means. If it is not there it begins
-// an empty one: under the name that the caller gave, or else a minted one. A
-// cookie alone never makes a session of its name, or whoever can set a cookie
-// could choose it.
+// open returns the session that the request names. If it does not exist, open begins an
+// empty one: under the name that the caller gave, or else under a minted one. A cookie
+// alone never begins a session of its name: otherwise whoever can set a cookie could
+// choose the ID.
 func (c *call) open() (session.State, error) {
 	if c.naming.given == "" && c.naming.minted == "" && c.naming.cookie != "" {
 		st, there, err := c.peek()
@@ -109,8 +108,8 @@ func (c *call) open() (session.State, error) {
 	return st, err
 }
 
-// begin begins a new session: in the one that the caller named, or in a minted
-// one, which takes the place of the cookie's.
+// begin begins a new session: the one that the caller named, or else a minted one,
+// which replaces that of the cookie.
 func (c *call) begin() (session.State, session.Removed, error) {
 	ctx := c.r.Context()
 	var cleared session.Removed
@@ -138,9 +137,9 @@ func (c *call) begin() (session.State, session.Removed, error) {
 	return st, removed, nil
 }
 
-// kind is how long a session that is begun now lives. A minted ID that a browser
-// keeps in its cookie is short-lived; one that a program was told lives as long
-// as a name of its own.
+// kind returns the kind of a session that begins now. A minted ID in a browser's cookie
+// lives for a short time; one that a program received lives as long as one that it
+// named itself.
 func (c *call) kind() session.Kind {
 	if c.naming.given == "" && c.r.Header.Get("Sec-Fetch-Site") != "" && !foreign(c.r) {
 		return session.Cookie
@@ -151,8 +150,8 @@ func (c *call) kind() session.Kind {
 // cookieName is the name of the cookie that holds a session's ID.
 const cookieName = "tallyman_session"
 
-// cookieOf returns the session that the browser's cookie names. Anything that
-// was not minted here is not taken for one.
+// cookieOf returns the session that the browser's cookie names. It ignores values that
+// the server did not mint.
 func cookieOf(r *http.Request) session.ID {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil || len(cookie.Value) != len(session.Minted)+26 || !strings.HasPrefix(cookie.Value, session.Minted) {
@@ -166,13 +165,13 @@ func cookieOf(r *http.Request) session.ID {
 	return session.ID(cookie.Value)
 }
 
-// overTLS reports whether the browser's connection is encrypted, as far as a
-// proxy says so. Who claims it wrongly only loses a cookie.
+// overTLS reports whether the browser's connection is encrypted, as far as a proxy says
+// so. A client with a false claim only loses its cookie.
 func (c *call) overTLS() bool {
 	return c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// cookie is the browser's cookie, without its value.
+// cookie returns the browser's cookie, without its value.
 func (c *call) cookie() *http.Cookie {
 	cookie := &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.overTLS()}
 	if len(c.s.config.Embed) > 0 {
@@ -181,8 +180,8 @@ func (c *call) cookie() *http.Cookie {
 	return cookie
 }
 
-// setCookie gives the browser a session's ID; "" takes it away. A page of
-// another site cannot do that to it.
+// setCookie sends the browser a session's ID; "" removes it. A request on behalf of a
+// page of another site does not change the cookie.
 func (c *call) setCookie(id session.ID) {
 	if foreign(c.r) {
 		return

@@ -25,7 +25,7 @@ func describe(rs []*route, c Config) []byte {
 	s := schemas{}
 	s.of(reflect.TypeFor[errorAnswer]())
 	s["errorAnswer"].(object)["properties"].(object)["code"] = object{
-		"type": "string", "enum": allCodes(), "description": "what went wrong, for programs",
+		"type": "string", "enum": allCodes(), "description": "the kind of error, for programs",
 	}
 	paths := object{}
 	for _, rt := range rs {
@@ -73,14 +73,15 @@ func allCodes() []string {
 	return all
 }
 
-// sessionParameters name the session, on every route that has one.
+// sessionParameters are the parameters that name the session, on every route that uses
+// one.
 func sessionParameters() []any {
 	name := object{"type": "string", "minLength": 1, "maxLength": session.MaxIDBytes}
 	return []any{
 		object{"name": "_sid", "in": "query", "description": "the session's ID, any name you like", "schema": name},
 		object{"name": "session_id", "in": "query", "description": "the same", "schema": name},
 		object{"name": "X-Session-ID", "in": "header", "description": "the same", "schema": name},
-		object{"name": "_action", "in": "query", "description": "new_session begins a new, empty session before anything else is done", "schema": object{"type": "string", "enum": []string{"new_session"}}},
+		object{"name": "_action", "in": "query", "description": "new_session begins a new, empty session first", "schema": object{"type": "string", "enum": []string{"new_session"}}},
 	}
 }
 
@@ -141,14 +142,14 @@ func requestBody(bodies []bodyDoc, required bool) object {
 	return object{"required": required, "content": content}
 }
 
-// sessionFaults are those of every route that can do something to a session:
-// with _action that is any route which is not a file.
+// sessionFaults are the codes of every route that can change a session: with _action
+// that is every route but static files.
 var sessionFaults = []fault.Code{
 	session.BadID, Unauthorized, CrossOrigin, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
 }
 
-// allFaults are all codes that a route can answer with. The tests provoke each
-// of them on each route.
+// allFaults returns all codes that a route can answer with. The tests provoke each of
+// them on each route.
 func (rt *route) allFaults() []fault.Code {
 	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, body.RequestTimeout, fault.Cancelled}
 	if !rt.static {
@@ -189,7 +190,7 @@ func responses(s schemas, rt *route) object {
 	}
 	if rt.answer == reflect.TypeFor[healthAnswer]() {
 		busy := out["503"].(object)
-		busy["description"] = "storage or the PDF workers do not work; or " + busy["description"].(string)
+		busy["description"] = "storage or the PDF workers fail; or " + busy["description"].(string)
 		busy["content"] = object{"application/json": object{"schema": object{"anyOf": []any{s.of(rt.answer), s.of(reflect.TypeFor[errorAnswer]())}}}}
 	}
 	return out
@@ -198,7 +199,7 @@ func responses(s schemas, rt *route) object {
 // schemas are the components of the description, by name.
 type schemas object
 
-// of returns the schema of a type: what encoding/json makes of it.
+// of returns the schema of the JSON that encoding/json makes of a type.
 func (s schemas) of(t reflect.Type) object {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -211,7 +212,7 @@ func (s schemas) of(t reflect.Type) object {
 	switch t.Kind() {
 	case reflect.Struct:
 		if _, known := s[t.Name()]; !known {
-			s[t.Name()] = object{} // in case it holds itself
+			s[t.Name()] = object{} // for types that contain themselves
 			s[t.Name()] = s.structure(t)
 		}
 		return object{"$ref": "#/components/schemas/" + t.Name()}
@@ -260,7 +261,7 @@ func handleOpenAPI(c *call) (any, error) {
 	return nil, nil
 }
 
-// docsAnswer is what /api/docs says.
+// docsAnswer is the answer of /api/docs.
 type docsAnswer struct {
 	Service     string                 `json:"service"`
 	Version     string                 `json:"version"`

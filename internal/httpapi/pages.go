@@ -20,28 +20,28 @@ import (
 	"tallyman/internal/sheet"
 )
 
-// viewAnswer is all that the page shows of a session, as of one instant.
+// viewAnswer is everything that the page shows of a session, as of one instant.
 type viewAnswer struct {
 	// SessionID is null if the request names no session.
 	SessionID *string `json:"session_id"`
 	// Status is as in /status.
 	Status string `json:"status"`
-	// Now is the server's clock, beside which ExpiresAt is to be read.
+	// Now is the server's time, to which ExpiresAt relates.
 	Now       time.Time  `json:"now"`
 	CreatedAt *time.Time `json:"created_at"`
 	ExpiresAt *time.Time `json:"expires_at"`
-	// Bills are the files of the BOL, Orders is the order export; null if there
-	// is none.
+	// Bills are the files of the BOL, Orders is the order export; null if there is
+	// none.
 	Bills  []inputView `json:"bills"`
 	Orders *inputView  `json:"orders"`
-	// Version tells this sheet from every other, of this session or another.
+	// Version identifies this sheet among all sheets of all sessions.
 	Version string `json:"version"`
-	// Sheet is as /download-bol?format=json gives it; null if there is none, or
-	// if the caller has this version.
+	// Sheet is as in /download-bol?format=json; null if there is none, or if the caller
+	// has this version.
 	Sheet any `json:"sheet"`
 }
 
-// state encodes the members of the answer, each with a comma after it, but for the sheet.
+// state encodes the members of the answer except the sheet, each with a comma after it.
 func (a viewAnswer) state() (b []byte, err error) {
 	v := reflect.ValueOf(a)
 	for i := range v.NumField() {
@@ -66,8 +66,8 @@ type inputView struct {
 	AttachedAt time.Time `json:"attached_at"`
 }
 
-// versionOf tells what a session holds from everything that it, or another
-// session, ever held. Nothing can be learnt from it.
+// versionOf returns a value that identifies the content of a session. It differs for
+// any other content, of this session or another, and reveals nothing about it.
 func versionOf(st session.State) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "view\x00%s\x00%d", st.Incarnation, st.Revision))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])
@@ -93,7 +93,7 @@ func handleView(c *call) (any, error) {
 			return err
 		})
 		if fault.CodeOf(err) == fault.NotFound {
-			st, there, err = session.State{}, false, nil // it ended meanwhile
+			st, there, err = session.State{}, false, nil // the session ended meanwhile
 		}
 		if err != nil {
 			return nil, err
@@ -120,8 +120,8 @@ func handleView(c *call) (any, error) {
 	return nil, c.sendView(a, s)
 }
 
-// sendView writes the sheet bill by bill, since it may be long, and compressed
-// if the client takes that: most of it are names of members.
+// sendView writes the sheet bill by bill, since it may be long, and compresses it if
+// the client accepts that: most of it are names of members.
 func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
 	head, err := a.state()
 	if err != nil {
@@ -161,11 +161,10 @@ func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
 	return nil
 }
 
-// pictureWidth is how wide a picture is unless the request says, in pixels.
+// pictureWidth is the default width of a picture, in pixels.
 const pictureWidth = 1200
 
-// number returns a parameter that is a whole number. It fails with
-// fault.BadRequest.
+// number returns a parameter that is a whole number. It fails with fault.BadRequest.
 func (c *call) number(name string, otherwise int) (int, error) {
 	text := c.query(name)
 	if text == "" {
@@ -178,14 +177,14 @@ func (c *call) number(name string, otherwise int) (int, error) {
 	return n, nil
 }
 
-// handlePicture answers with a page of the session's BOL as a picture. The
-// request says of what it wants a page: after a change of the session it gets
-// none, rather than one of another document. Pictures are not to be kept by
-// browsers, where they would outlive the session.
+// handlePicture answers with a picture of a page of the session's BOL. The request
+// names the version that it wants a page of: if the session has changed, it gets an
+// error instead of a page of another document. Browsers must not store pictures, which
+// would outlive the session.
 func handlePicture(c *call) (any, error) {
 	of := c.query("of")
 	if of == "" {
-		return nil, fault.New(fault.BadRequest, "the request does not say of which version it wants a page; give \"version\" of /view as ?of=")
+		return nil, fault.New(fault.BadRequest, "the request does not name the version of the sheet; send the \"version\" of /view as ?of=")
 	}
 	var at [3]int
 	for i, p := range []struct {
@@ -207,7 +206,7 @@ func handlePicture(c *call) (any, error) {
 	var png []byte
 	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) error {
 		if versionOf(st) != of {
-			return fault.New(session.Changed, "the session changed since its bills were shown; the page is of what was there before")
+			return fault.New(session.Changed, "the session changed after its bills were shown; load its view again")
 		}
 		p, err := c.s.desk.Picture(c.r.Context(), st, at[0], at[1], at[2])
 		if err != nil {
@@ -230,8 +229,8 @@ func handlePicture(c *call) (any, error) {
 	return nil, nil
 }
 
-// samples are the invented files that the page offers to try, by name. They are
-// made when the first is asked for.
+// samples are the invented files that the page offers, by name. The first request makes
+// them.
 var samples = sync.OnceValues(func() (map[string][]byte, error) {
 	good, err := sample.New(sample.Defaults())
 	if err != nil {

@@ -19,19 +19,18 @@ import (
 	"tallyman/internal/session"
 )
 
-// The rates at which waiting is measured while somebody asks for it. It is not
-// measured else: it costs.
+// The rates at which waiting is sampled while a profile of it runs. It is not sampled
+// otherwise, since that costs time.
 const (
 	blockRate     = 10_000 // nanoseconds: one sample for each of these
-	mutexFraction = 10     // one of so many
+	mutexFraction = 10     // one event of so many
 )
 
-// profile is one of the things that can be asked for at /debug/pprof. Those of
-// net/http/pprof that are left out would show the command line, in which there may
-// be a password, or answer what nobody asks for any more (symbol).
+// profile is a profile at /debug/pprof. Two of net/http/pprof are left out: cmdline
+// would show the command line, which may contain a password, and symbol is obsolete.
 type profile struct {
-	usual, most int // seconds that it takes; 0 if it is of this instant
-	// on begins to measure, off ends it.
+	usual, most int // duration in seconds: default and limit; 0 for a profile of this instant
+	// on begins the sampling, off ends it.
 	on, off func()
 }
 
@@ -45,13 +44,13 @@ var profiles = map[string]profile{
 	"mutex": {usual: 10, most: 60,
 		on: func() { runtime.SetMutexProfileFraction(mutexFraction) }, off: func() { runtime.SetMutexProfileFraction(0) }},
 	"profile": {usual: 30, most: 60},
-	"trace":   {usual: 1, most: 10}, // what is not read yet stays in memory
+	"trace":   {usual: 1, most: 10}, // unread parts stay in memory
 }
 
 func profileNames() []string { return slices.Sorted(maps.Keys(profiles)) }
 
-// measuring is held by who measures for a time. The runtime has one of each of these
-// for the whole process.
+// measuring is locked while a profile runs. The runtime has one of each for the whole
+// process.
 var measuring sync.Mutex
 
 // handleProfile answers with a profile of the server, for its operator.
@@ -61,15 +60,15 @@ func handleProfile(c *call) (any, error) {
 	case !c.caller.own && c.s.config.Loopback && foreign(c.r):
 		return nil, fault.New(CrossOrigin, "a page of another site cannot read profiles")
 	default:
-		return nil, fault.New(AdminOnly, "profiles are for the operator; send an admin key, which \"tallyman key add NAME --admin\" makes")
+		return nil, fault.New(AdminOnly, "profiles are for the operator; send an admin key, made with \"tallyman key add NAME --admin\"")
 	}
 	name := c.r.PathValue("name")
 	p, ok := profiles[name]
 	if !ok {
 		return nil, fault.New(fault.NotFound, "there is no profile %.40q; there are %s", name, strings.Join(profileNames(), ", "))
 	}
-	// With 2 goroutines would be told with the words that they were called with,
-	// which may be contents of memory.
+	// 2 would show goroutines with the arguments of their functions, which may be
+	// contents of memory.
 	debug, err := c.between("debug", 0, 0, 1)
 	if err != nil {
 		return nil, err
@@ -96,7 +95,7 @@ func handleProfile(c *call) (any, error) {
 	case "profile":
 		var b bytes.Buffer
 		if pprof.StartCPUProfile(&b) != nil {
-			return nil, errMeasuring(seconds) // somebody else's
+			return nil, errMeasuring(seconds) // another request's
 		}
 		err := c.pass(seconds)
 		pprof.StopCPUProfile()
@@ -108,9 +107,9 @@ func handleProfile(c *call) (any, error) {
 		return nil, nil
 	case "trace":
 		if trace.IsEnabled() {
-			return nil, errMeasuring(seconds) // somebody else's
+			return nil, errMeasuring(seconds) // another request's
 		}
-		c.profileHeaders(name, 0) // before the first piece, which comes while it is made
+		c.profileHeaders(name, 0) // before the first piece, which is sent while the trace runs
 		if err := trace.Start(c.w); err != nil {
 			return nil, fmt.Errorf("tracing the program: %w", err)
 		}
@@ -128,14 +127,14 @@ func handleProfile(c *call) (any, error) {
 	}
 }
 
-// errMeasuring is what who asks second gets.
+// errMeasuring is returned while another profile runs.
 func errMeasuring(seconds int) error {
 	return fault.New(fault.Busy, "another profile is running; try again when it has ended").
 		With(session.RetryAfter{Seconds: seconds})
 }
 
-// pass lets seconds pass. It fails with fault.Cancelled when the client hangs up; the
-// end of the server cuts them short.
+// pass waits for some seconds. It fails with fault.Cancelled when the client hangs up;
+// the end of the server ends the wait early.
 func (c *call) pass(seconds int) error {
 	t := time.NewTimer(time.Duration(seconds) * time.Second)
 	defer t.Stop()

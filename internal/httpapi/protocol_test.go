@@ -168,7 +168,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.get(t, "/files?_sid=s").is(t, 200, with(fields{"files": []any{}}))
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
 			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{}, "file_breakdown": noFiles, "proper_workflow": anyList,
-			"recommendations": []string{"The session is not there yet; its first use begins it, empty."}, "directory_exists": false,
+			"recommendations": []string{"The session does not exist yet; its first use begins it, empty."}, "directory_exists": false,
 		}))
 		p.get(t, "/download-bol?_sid=s").fails(t, 404, "no_sheet", id)
 		p.get(t, "/download?_sid=s").fails(t, 404, "no_sheet", id)

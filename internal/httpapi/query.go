@@ -8,8 +8,8 @@ import (
 	"tallyman/internal/fault"
 )
 
-// parseQuery reads the query of the URL. An echo shows one that is malformed as
-// well; anything that is done needs to know exactly what is asked for.
+// parseQuery parses the query of the URL. A malformed query is an error, except for the
+// echo, which shows it.
 func (c *call) parseQuery() error {
 	values, err := parseValues(c.r.URL.RawQuery)
 	c.values = values
@@ -19,9 +19,9 @@ func (c *call) parseQuery() error {
 	return nil
 }
 
-// parseValues reads pairs as they stand in queries and forms. A semicolon is a
-// character like any other; url.ParseQuery refuses it. What cannot be decoded
-// stays as it is, and is an error.
+// parseValues parses the pairs of a query or form. A semicolon is a character like any
+// other, which url.ParseQuery refuses. Pairs that cannot be decoded stay as they are,
+// and cause an error.
 func parseValues(text string) (url.Values, error) {
 	values := url.Values{}
 	var failed error

@@ -14,44 +14,44 @@ import (
 	"tallyman/internal/sheet"
 )
 
-// serviceName is what the service calls itself.
+// serviceName is the service's name in answers.
 const serviceName = "Tallyman"
 
-// route is one row of the table: what a request does, and all that its
-// description says of it.
+// route is one row of the table: how requests are served, and everything that their
+// description says.
 type route struct {
 	path    string
 	methods []string
-	// op is the name of the session operation in the log, "" if it is none.
+	// op is the name of the session operation in the log, "" if the route is none.
 	op      string
 	summary string
 
 	public  bool // no key is needed
-	static  bool // it is a file, to which _action means nothing
+	static  bool // a file; _action has no effect
 	page    bool // it is a page that runs scripts of ours
 	changes bool // it changes the session
 	begins  bool // it begins or ends a session itself
-	reads   bool // it reads the body, although it needs none
+	reads   bool // it reads the body, although it needs no input
 
 	optional bool // its bodies may be left out
 
 	queries []parameter
 	bodies  []bodyDoc
-	answer  reflect.Type // of JSON
-	media   []string     // what it answers with instead, or as well
-	faults  []fault.Code // beside those of every route
+	answer  reflect.Type // the type of its JSON
+	media   []string     // media types besides or instead of JSON
+	faults  []fault.Code // codes besides those of every route
 
 	handle func(*call) (any, error)
 }
 
-// parameter is one of a route's own, in its query or path.
+// parameter is a parameter of one route, in its query or path.
 type parameter struct {
 	name, in, about string
 	values          []string
 	required        bool // parts of paths are in any case
 }
 
-// bodyDoc describes one way of giving input.
+// bodyDoc describes one kind of body that a route takes.
 type bodyDoc struct {
 	media  string
 	about  string

@@ -13,12 +13,12 @@ import (
 	"tallyman/internal/session"
 )
 
-// sealer makes session keys opaque, so that a listing can tell where it goes on
-// without giving IDs away: they may be credentials. What one process sealed
-// another can open only if it has the same secret.
+// sealer encrypts session keys for listings, so that a page can say where the next one
+// begins without revealing IDs, which may be credentials. Another process can open them
+// only if it has the same secret.
 type sealer struct{ aead cipher.AEAD }
 
-// newSealer returns a sealer with a secret of any length, nil for one of its own.
+// newSealer returns a sealer with a secret of any length; nil has it draw its own.
 func newSealer(secret []byte) sealer {
 	var key [32]byte
 	rand.Read(key[:])
@@ -41,9 +41,9 @@ func (s sealer) seal(k session.Key) string {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, nil))
 }
 
-// open fails with fault.BadRequest for anything that seal did not make.
+// open fails with fault.BadRequest for any value that seal did not make.
 func (s sealer) open(text string) (session.Key, error) {
-	bad := fault.New(fault.BadRequest, "the value of \"after\" is not one that a page ended with; begin again without it")
+	bad := fault.New(fault.BadRequest, "the value of \"after\" is not the \"next\" of a page; leave it out to begin with the first page")
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return session.Key{}, bad

@@ -1,9 +1,9 @@
-// Package httpapi is the HTTP interface of Tallyman (DESIGN.md §7 and §8): it
-// finds out who asks and whose session is meant, has package body read what was
-// sent and package desk do the work, and turns what comes of it into answers.
+// Package httpapi is the HTTP interface of Tallyman (DESIGN.md §7 and §8). It
+// identifies the caller and the session, has package body parse the request and package
+// desk do the work, and writes the answer.
 //
-// All routes stand in one table, from which the OpenAPI description and the
-// documentation are made as well.
+// All routes are in one table, from which the OpenAPI description and the documentation
+// are made as well.
 package httpapi
 
 import (
@@ -25,21 +25,21 @@ import (
 	"tallyman/internal/keys"
 )
 
-// Config says what a Server does. Only Desk must be set.
+// Config has the settings of a Server. Only Desk must be set.
 type Config struct {
 	// Desk does the work.
 	Desk *desk.Desk
-	// Keys are the API keys; nil for none. As soon as there is one, every caller
-	// needs one.
+	// Keys are the API keys; nil for none. As soon as one exists, every caller needs
+	// one.
 	Keys keys.Ring
-	// Loopback is true if only this machine can reach the server. Without keys
-	// there is then one owner, who may see everything unless the request comes
-	// through a proxy; requests must be for a name of this machine, or one of Hosts.
+	// Loopback is true if only this machine can reach the server. Without keys there is
+	// then one owner, who may see everything unless the request comes through a proxy;
+	// requests must be for a name of this machine, or for one of Hosts.
 	Loopback bool
-	// Open serves callers without keys although others can reach the server.
+	// Open serves callers without keys although other machines can reach the server.
 	Open bool
-	// Hosts are further names that a loopback server without keys is reached by,
-	// through a proxy on the same machine.
+	// Hosts are further names by which a proxy on this machine reaches a loopback
+	// server without keys.
 	Hosts []string
 	// Embed are the origins that may frame the page.
 	Embed []string
@@ -47,16 +47,16 @@ type Config struct {
 	Origins []string
 	// MaxUpload bounds the files of one request, in bytes; 0 means 64 MiB.
 	MaxUpload int64
-	// BodyTimeout is how long a body may stand still, and half of what it may
-	// take in all before it must come at a fair rate; 0 means 30 seconds.
+	// BodyTimeout is how long a body may pause, and half of the time after which it
+	// must have a minimum rate; 0 means 30 seconds.
 	BodyTimeout time.Duration
 	// Streams bounds the event streams of all clients together; 0 means 1,000.
 	Streams int
 	// Bus, if set, carries events to and from other processes that serve the same
 	// sessions.
 	Bus bus.Bus
-	// Secret is what listings seal their places with. Processes that serve the same
-	// sessions need the same; nil for one that is drawn.
+	// Secret encrypts the places where pages of listings end. Processes that serve the
+	// same sessions need the same; nil has the server draw its own.
 	Secret []byte
 	// Version is shown to clients.
 	Version string
@@ -66,7 +66,7 @@ type Config struct {
 	Tracer trace.Tracer
 }
 
-// DevelopmentVersion is the version of a build that is no release.
+// DevelopmentVersion is the version of a build that is not a release.
 const DevelopmentVersion = "development"
 
 // Server answers HTTP requests. It is an http.Handler.
@@ -83,7 +83,7 @@ type Server struct {
 	openAPI []byte
 	ending  chan struct{} // closed by EndStreams
 	end     sync.Once
-	locked  atomic.Bool // there were keys: no caller comes in without one any more
+	locked  atomic.Bool // there were keys, so every caller needs one until the server ends
 }
 
 // New returns a server.
@@ -105,9 +105,8 @@ func New(c Config) *Server {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Many clients put a base URL and a path together with a slash too many. A
-	// redirect would lose them their body, and to pages of other origins the
-	// answer.
+	// Many clients join a base URL and a path with one slash too many. A redirect would
+	// lose them their body and, for pages of other origins, the answer.
 	if path := r.URL.EscapedPath(); path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
 		as := *r
 		as.URL = &url.URL{}
@@ -119,7 +118,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// tidy takes superfluous slashes out of a path, which is escaped.
+// tidy removes superfluous slashes from an escaped path.
 func tidy(u *url.URL, path string) bool {
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	raw := "/" + strings.Join(parts, "/")
@@ -132,14 +131,14 @@ func tidy(u *url.URL, path string) bool {
 }
 
 // EndStreams ends all event streams, which would otherwise last as long as their
-// clients like, and the measuring of profiles. It is for the shutdown.
+// clients want, and all profiles that run. It is for the shutdown.
 func (s *Server) EndStreams() {
 	s.hub.close()
 	s.end.Do(func() { close(s.ending) })
 }
 
-// newMux makes the table of routes a handler. Paths are matched by the standard
-// library; methods here, so that a wrong one gets an answer like every other
+// newMux returns a handler for the table of routes. The standard library matches paths;
+// methods are matched here, so that a wrong one gets an error answer like any other
 // fault.
 func (s *Server) newMux() http.Handler {
 	mux := http.NewServeMux()
@@ -170,7 +169,7 @@ func (s *Server) methods(routes []*route) http.Handler {
 		for _, m := range rt.methods {
 			byMethod[m] = rt
 			allow = append(allow, m)
-			if m == http.MethodGet && !rt.changes { // HEAD must be safe
+			if m == http.MethodGet && !rt.changes { // HEAD must change nothing
 				byMethod[http.MethodHead] = rt
 				allow = append(allow, http.MethodHead)
 			}
@@ -185,7 +184,7 @@ func (s *Server) methods(routes []*route) http.Handler {
 	})
 }
 
-// serve answers a request by the route that it is for.
+// serve serves requests with the route that find returns.
 func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
@@ -202,15 +201,15 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 			}
 			c.finish()
 			if c.broken {
-				panic(http.ErrAbortHandler) // the client must see that the answer is not whole
+				panic(http.ErrAbortHandler) // the client must notice that the answer is cut off
 			}
 		}()
-		// A connection may still have the deadline of its last answer.
+		// A connection may still have the write deadline of its last answer.
 		out.control.SetWriteDeadline(time.Time{})
 		s.headers(c)
 		if r.Method == http.MethodOptions {
 			if r.ContentLength != 0 {
-				// Nobody reads it; net/http would, for as long as it does not come.
+				// Nobody reads the rest of the body; net/http would wait for it.
 				h := c.w.Header()
 				h.Set("Connection", "close")
 				c.control.EnableFullDuplex()
@@ -228,8 +227,8 @@ func (s *Server) bodyLimits() body.Limits {
 	return body.Limits{Upload: s.config.MaxUpload, Timeout: s.config.BodyTimeout}
 }
 
-// response notes what was answered, and sees to it that a client which does not
-// read its answer does not hold it for ever.
+// response records what was answered, and limits how long a client that does not read
+// its answer can hold it.
 type response struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -237,13 +236,13 @@ type response struct {
 	bytes   int64
 }
 
-// writeTimeout is how long a client may take for one piece of an answer.
+// writeTimeout is how long a client may take to read one piece of an answer.
 const writeTimeout = time.Minute
 
 // writePiece is the size of a piece, in bytes.
 const writePiece = 64 << 10
 
-// Unwrap lets http.ResponseController through.
+// Unwrap gives http.ResponseController access to the original.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(status int) {
@@ -253,8 +252,8 @@ func (w *response) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write writes in pieces, each of which has a deadline of its own: a slow client
-// may take as long as it likes for all of them.
+// Write writes in pieces, each with a deadline of its own: a slow client may take as
+// long as it needs for all of them together.
 func (w *response) Write(p []byte) (written int, err error) {
 	if w.status == 0 {
 		w.status = http.StatusOK

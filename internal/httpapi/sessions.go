@@ -13,12 +13,12 @@ import (
 	"tallyman/internal/text"
 )
 
-// The statuses of a session, as /status gives them.
+// The statuses of a session in /status.
 const (
-	statusNone   = "no_session" // it is not there
-	statusEmpty  = "empty"      // nothing is attached
-	statusReady  = "ready"      // bills, no orders: there is a sheet
-	statusMerged = "merged"     // bills and orders
+	statusNone   = "no_session" // the session does not exist
+	statusEmpty  = "empty"      // it has no files
+	statusReady  = "ready"      // it has bills without orders, so there is a sheet
+	statusMerged = "merged"     // it has bills and orders
 )
 
 func statusOf(st session.State, there bool) string {
@@ -34,20 +34,20 @@ func statusOf(st session.State, there bool) string {
 	}
 }
 
-// summaryOf returns what is known of an attached BOL file.
+// summaryOf returns the summary that the desk stored with a BOL file.
 func summaryOf(in session.Input) desk.BillsSummary {
 	var sum desk.BillsSummary
-	_ = json.Unmarshal(in.Summary, &sum) // made by the desk; the zero value is no harm
+	_ = json.Unmarshal(in.Summary, &sum) // the desk made it; on an error the zero value is harmless
 	return sum
 }
 
-// removedAnswer is what an operation took away.
+// removedAnswer says how much an operation removed.
 type removedAnswer struct {
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
 }
 
-// readyAnswer is what GET / says to programs.
+// readyAnswer is the answer of GET / for programs.
 type readyAnswer struct {
 	// Status is "ready".
 	Status    string            `json:"status"`
@@ -67,7 +67,7 @@ func wantsJSON(r *http.Request) bool {
 	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
 }
 
-// handleRoot serves the page, or says what there is.
+// handleRoot answers with the page, or with the service's endpoints in JSON.
 func handleRoot(c *call) (any, error) {
 	h := c.w.Header()
 	h.Add("Vary", "Accept")
@@ -96,18 +96,17 @@ func handleRoot(c *call) (any, error) {
 	}, nil
 }
 
-// newAnswer is what /new-session says.
+// newAnswer is the answer of /new-session.
 type newAnswer struct {
 	// Status is "created".
 	Status    string `json:"status"`
 	SessionID string `json:"session_id"`
-	// Type is "external" for an ID that the caller gave, "internal" for a minted
-	// one.
+	// Type is "external" for an ID that the caller gave, "internal" for a minted one.
 	Type    string `json:"type"`
 	Message string `json:"message"`
-	// CleanupPerformed is true if a session was there before and had files.
+	// CleanupPerformed is true if there was a session before and it had files.
 	CleanupPerformed bool `json:"cleanup_performed"`
-	// PreviousFilesRemoved is the same.
+	// PreviousFilesRemoved is the same as CleanupPerformed.
 	PreviousFilesRemoved bool          `json:"previous_files_removed"`
 	Removed              removedAnswer `json:"removed"`
 	ExpiresAt            time.Time     `json:"expires_at"`
@@ -133,7 +132,7 @@ func handleNew(c *call) (newAnswer, error) {
 	return a, nil
 }
 
-// were counts things that something was done to: "1 file was", "2 files were".
+// were returns a number of things with the verb: "1 file was", "2 files were".
 func were(n int, what string) string {
 	if n == 1 {
 		return text.Count(n, what) + " was"
@@ -141,7 +140,7 @@ func were(n int, what string) string {
 	return text.Count(n, what) + " were"
 }
 
-// clearAnswer is what /clear-session says.
+// clearAnswer is the answer of /clear-session.
 type clearAnswer struct {
 	// Status is "cleared", or "no_session" if the request named none.
 	Status    string        `json:"status"`
@@ -170,7 +169,7 @@ func handleClear(c *call) (clearAnswer, error) {
 	}, nil
 }
 
-// resetAnswer is what /auto-reset says.
+// resetAnswer is the answer of /auto-reset.
 type resetAnswer struct {
 	// Status is "success".
 	Status string `json:"status"`
@@ -201,17 +200,17 @@ func handleReset(c *call) (resetAnswer, error) {
 	return a, nil
 }
 
-// statusAnswer is what /status says.
+// statusAnswer is the answer of /status.
 type statusAnswer struct {
 	// SessionID is null if the request names no session.
 	SessionID *string `json:"session_id"`
-	// Status is "no_session", "empty", "ready" (there is a sheet) or "merged"
-	// (with orders).
+	// Status is "no_session", "empty", "ready" (there is a sheet) or "merged" (with
+	// orders).
 	Status           string      `json:"status"`
 	HasProcessedData bool        `json:"has_processed_data"`
 	SessionExists    bool        `json:"session_exists"`
 	AvailableFiles   []fileShort `json:"available_files"`
-	// SessionAge is in seconds, null for a session that is not there.
+	// SessionAge is in seconds, null for a session that does not exist.
 	SessionAge  *float64    `json:"session_age_seconds"`
 	ExpiresAt   *time.Time  `json:"expires_at"`
 	QueryParams queryParams `json:"query_params"`
@@ -244,8 +243,8 @@ func (c *call) queryParams() queryParams {
 	return queryParams{c.param("_sid"), c.param("_action"), c.param("_t")}
 }
 
-// files returns the session that the request means and its files, as of one
-// instant. The session need not be there.
+// files returns the session that the request names and its files, as of one instant.
+// The session need not exist.
 func (c *call) files() (st session.State, there bool, files []desk.File, err error) {
 	first, there, err := c.peek()
 	if !there || err != nil {
@@ -257,7 +256,7 @@ func (c *call) files() (st session.State, there bool, files []desk.File, err err
 		return err
 	})
 	if fault.CodeOf(err) == fault.NotFound {
-		return session.State{}, false, nil, nil // it ended meanwhile
+		return session.State{}, false, nil, nil // the session ended meanwhile
 	}
 	return st, err == nil, files, err
 }
@@ -284,13 +283,13 @@ func handleStatus(c *call) (statusAnswer, error) {
 	return a, nil
 }
 
-// filesAnswer is what /files says.
+// filesAnswer is the answer of /files.
 type filesAnswer struct {
 	SessionID *string      `json:"session_id"`
 	Files     []fileAnswer `json:"files"`
 }
 
-// fileAnswer is one of a session's files, and where to get it.
+// fileAnswer is one of a session's files, and its address.
 type fileAnswer struct {
 	Name string `json:"name"`
 	// Size is in bytes.
@@ -299,8 +298,9 @@ type fileAnswer struct {
 	Type string `json:"type"`
 	// Role is "sheet", "bol" or "orders".
 	Role string `json:"role"`
-	// DownloadURL is the path of the file on this server. It does not name the
-	// session: the request for it does, as this one did.
+	// DownloadURL is the path of the file on this server. It does not contain the
+	// session's name: the request for the file must name the session as this request
+	// did.
 	DownloadURL string `json:"download_url"`
 }
 
@@ -319,30 +319,30 @@ func handleFiles(c *call) (filesAnswer, error) {
 	return a, nil
 }
 
-// validateAnswer is what /validate-session says.
+// validateAnswer is the answer of /validate-session.
 type validateAnswer struct {
 	SessionID string `json:"session_id"`
-	// Status is "valid", or "contaminated" if the session should be reset before
-	// another workflow.
+	// Status is "valid", or "contaminated" if the session should be reset before the
+	// next workflow.
 	Status  string `json:"status"`
 	IsClean bool   `json:"is_clean"`
-	// Risk is that of taking the session for an empty one: "none", "low" (one
-	// BOL), "medium" (with orders) or "high" (several BOLs).
+	// Risk is the risk in taking the session for an empty one: "none", "low" (one BOL),
+	// "medium" (with orders) or "high" (several BOLs).
 	Risk            string        `json:"contamination_risk"`
 	FilesFound      []string      `json:"files_found"`
 	FileBreakdown   fileBreakdown `json:"file_breakdown"`
 	Recommendations []string      `json:"recommendations"`
-	// ProperWorkflow are the requests of a workflow, in their order.
+	// ProperWorkflow are the requests of a workflow, in order.
 	ProperWorkflow  []string `json:"proper_workflow"`
 	DirectoryExists bool     `json:"directory_exists"`
 }
 
-// fileBreakdown are the names of a session's files by their kind.
+// fileBreakdown has the names of a session's files by kind.
 type fileBreakdown struct {
 	PDF []string `json:"pdf_files"`
-	// CSV has the sheet, and an order export that is one.
+	// CSV has the sheet, and the order export if that is a CSV.
 	CSV []string `json:"csv_files"`
-	// Other has an order export that is a workbook.
+	// Other has the order export if that is a workbook.
 	Other []string `json:"other_files"`
 }
 
@@ -393,26 +393,27 @@ func handleValidate(c *call) (validateAnswer, error) {
 	case there:
 		a.Recommendations = []string{"The session is empty and ready for a workflow."}
 	default:
-		a.Recommendations = []string{"The session is not there yet; its first use begins it, empty."}
+		a.Recommendations = []string{"The session does not exist yet; its first use begins it, empty."}
 	}
 	if !a.IsClean {
 		a.Status = "contaminated"
-		a.Recommendations = append(a.Recommendations, "Call POST /new-session with this _sid before the next workflow; nothing of this one is visible then.")
+		a.Recommendations = append(a.Recommendations, "Call POST /new-session with this _sid before the next workflow, so that nothing of this one is visible.")
 	}
 	return a, nil
 }
 
-// cleanAnswer is what /auto-clean-session says.
+// cleanAnswer is the answer of /auto-clean-session.
 type cleanAnswer struct {
 	SessionID string `json:"session_id"`
 	// Status is "cleaned" if there were files, "already_clean" if there were none, and
-	// "no_directory" if the session was not there.
+	// "no_directory" if the session did not exist.
 	Status  string `json:"status"`
 	Message string `json:"message"`
 	// Contaminated and CleanupPerformed are true if there were files.
 	Contaminated     bool `json:"contamination_detected"`
 	CleanupPerformed bool `json:"cleanup_performed"`
-	// FilesRemoved has the sheet, too, which is no file of its own; Removed has not.
+	// FilesRemoved includes the sheet, although it is not a stored file; Removed does
+	// not.
 	FilesRemoved []string      `json:"files_removed"`
 	Analysis     cleanAnalysis `json:"detailed_analysis"`
 	Removed      removedAnswer `json:"removed"`
@@ -420,14 +421,15 @@ type cleanAnswer struct {
 	Ready bool `json:"ready_for_processing"`
 }
 
-// cleanAnalysis is what the session held before it was cleaned.
+// cleanAnalysis is what the session contained before it was cleaned.
 type cleanAnalysis struct {
 	FileBreakdown   fileBreakdown `json:"file_breakdown"`
 	TotalFiles      int           `json:"total_files"`
 	DirectoryExists bool          `json:"directory_exists"`
 }
 
-// handleClean empties the session. A session that is empty or not there stays as it is.
+// handleClean empties the session. It leaves a session that is empty or does not exist
+// as it is.
 func handleClean(c *call) (cleanAnswer, error) {
 	if c.naming.given == "" && c.naming.minted == "" {
 		return cleanAnswer{}, errSessionRequired()
@@ -436,7 +438,7 @@ func handleClean(c *call) (cleanAnswer, error) {
 	if err != nil {
 		return cleanAnswer{}, err
 	}
-	a := cleanAnswer{SessionID: string(c.naming.id()), Status: "no_directory", Message: "The session is not there; its first use begins it, empty.", Ready: true}
+	a := cleanAnswer{SessionID: string(c.naming.id()), Status: "no_directory", Message: "The session does not exist; its first use begins it, empty.", Ready: true}
 	a.FilesRemoved, a.Analysis.FileBreakdown = breakDown(desk.Named(st))
 	a.Analysis.TotalFiles, a.Analysis.DirectoryExists = len(a.FilesRemoved), there
 	switch {

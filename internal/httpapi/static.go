@@ -9,15 +9,15 @@ import (
 	"tallyman/internal/httpapi/web"
 )
 
-// static answers with a part of the pages, which are built in. Browsers ask
-// every time whether theirs is still the right one.
+// static answers with a file of the pages, which are embedded. Browsers ask each time
+// whether theirs is still current.
 func (c *call) static(name string) error { return c.part(name, "no-cache") }
 
-// part answers with a part of the pages, to be kept as cache says.
+// part answers with a file of the pages, with the given Cache-Control header.
 func (c *call) part(name, cache string) error {
 	p, ok := web.Find(name)
 	if !ok {
-		return fault.New(fault.NotFound, "there is no page or part of one called %.80q", name)
+		return fault.New(fault.NotFound, "there is no file called %.80q", name)
 	}
 	h := c.w.Header()
 	h.Set("Cache-Control", cache)
@@ -41,8 +41,8 @@ func (c *call) part(name, cache string) error {
 	return nil
 }
 
-// handleVersioned answers with a part of the pages of this very build. Another
-// build's parts have other addresses, so that browsers may keep these for good.
+// handleVersioned answers with a file of the pages of this build. Another build's files
+// have other addresses, so that browsers may keep these for ever.
 func handleVersioned(c *call) (any, error) {
 	if c.r.PathValue("version") != web.Version() {
 		return nil, fault.New(fault.NotFound, "the server was updated since the page was loaded; load the page again")
@@ -50,7 +50,7 @@ func handleVersioned(c *call) (any, error) {
 	return nil, c.part(c.r.PathValue("name"), "public, max-age=31536000, immutable")
 }
 
-// known reports whether an If-None-Match header has a tag.
+// known reports whether an If-None-Match header contains a tag.
 func known(header, tag string) bool {
 	for one := range strings.SplitSeq(header, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == tag {
@@ -60,8 +60,7 @@ func known(header, tag string) bool {
 	return false
 }
 
-// takesGzip reports whether the client takes gzip, which it may also refuse by
-// q=0.
+// takesGzip reports whether the client accepts gzip, which it can also refuse by q=0.
 func takesGzip(r *http.Request) bool {
 	for one := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, q, _ := strings.Cut(one, ";")

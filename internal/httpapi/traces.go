@@ -12,13 +12,13 @@ import (
 	"tallyman/internal/span"
 )
 
-// trace begins the span of a request, if it is one of a session and there are
-// traces. It is called when the caller is known: who is turned away at the door
-// makes none.
+// trace begins the span of a request, if it is a session operation and there is a
+// tracer. It is called once the caller is known: unauthenticated requests get no span.
 //
-// The span is part of the caller's trace, and the caller decides whether it is
-// sampled, only if it has a key or is on this machine, not behind a proxy on it. Others could make the
-// server send as much as they like, and mix their spans with those of others.
+// Only for a caller with a key, or on this machine and not behind a proxy, is the span
+// part of the caller's trace, and does the caller decide whether it is sampled. Others
+// could make the server send as much as they like, and mix their spans with those of
+// others.
 func (c *call) trace() {
 	tracer := c.s.config.Tracer
 	if tracer == nil || c.route.op == "" {
@@ -34,8 +34,8 @@ func (c *call) trace() {
 	c.r = c.r.WithContext(ctx)
 }
 
-// endTrace ends the span of the request, with what its line in the log says.
-// Figures only: other notes may hold what the caller sent.
+// endTrace ends the span of the request, with the figures of its line in the log. Other
+// attributes are left out: they may contain what the caller sent.
 func (c *call) endTrace(status int, outcome string) {
 	if c.span == nil {
 		return

@@ -15,13 +15,13 @@ import (
 	"tallyman/internal/text"
 )
 
-// uploadAnswer is what the routes that take a BOL say. The figures are of all
+// uploadAnswer is the answer of the routes that take a BOL. The figures are of all
 // bills that the session now has.
 type uploadAnswer struct {
 	// Status is "success".
 	Status  string `json:"status"`
 	Message string `json:"message"`
-	// Filename is the name of the file, the first if there were several.
+	// Filename is the name of the file, of the first if there were several.
 	Filename  string `json:"filename"`
 	SessionID string `json:"session_id"`
 	Pages     int    `json:"pages"`
@@ -31,21 +31,21 @@ type uploadAnswer struct {
 	Reconciled int `json:"reconciled"`
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
-	// Warnings are sentences about what a person should look at.
+	// Warnings are the findings that somebody should check, as sentences.
 	Warnings []string `json:"warnings"`
-	// FileSize is of what was uploaded, in bytes.
+	// FileSize is the size of the upload, in bytes.
 	FileSize int64 `json:"file_size"`
 }
 
-// The media types of PDFs that are sent as they are. The content decides.
+// The media types of PDFs that are sent as whole bodies. The content decides.
 var billTypes = []string{body.PDF, body.OldPDF, body.Octets}
 
-// bills is a Slot for PDFs of bills, orders one for an order export.
+// bills is the slot of PDFs of bills, orders that of an order export.
 func bills(coding body.Coding) body.Slot { return body.Slot{For: string(session.BOL), Coding: coding} }
 
 var orders = body.Slot{For: string(session.Orders), Coding: body.AsEither, Most: 1}
 
-// slots gives all fields the same slot.
+// slots maps all fields to the same slot.
 func slots(to body.Slot, fields ...string) map[string]body.Slot {
 	all := map[string]body.Slot{}
 	for _, name := range fields {
@@ -54,10 +54,10 @@ func slots(to body.Slot, fields ...string) map[string]body.Slot {
 	return all
 }
 
-// only is a Reception.Stray of a route that takes one kind of file.
+// only returns a Reception.Stray for a route that takes one kind of file.
 func only(to body.Slot) func(bool) body.Slot { return func(bool) body.Slot { return to } }
 
-// receive stores the files of the request. They must be discarded.
+// receive stores the files of the request. The caller must discard them.
 func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error) {
 	in := c.s.desk.Receive()
 	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
@@ -111,8 +111,8 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return a, err
 	}
-	// Before the first byte: what comes belongs to the life that the session is
-	// in now.
+	// The session is opened before the first byte of the body: the files belong to the
+	// incarnation of this moment.
 	st, err := c.open()
 	if err != nil {
 		return a, err
@@ -159,8 +159,8 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	return a, nil
 }
 
-// afterAttach explains why what a session holds cannot be read: it was reset or
-// cleared meanwhile.
+// afterAttach explains why the content of a session cannot be read any more: the
+// session was reset or cleared meanwhile.
 func afterAttach(err error) error {
 	if fault.CodeOf(err) == fault.NotFound {
 		return session.ErrSuperseded()
@@ -177,7 +177,7 @@ func (c *call) appends(values url.Values) (bool, error) {
 	case "append":
 		return true, nil
 	default:
-		return false, fault.New(fault.BadRequest, "there is no mode %.40q; use append, or leave it out to replace what is there", mode)
+		return false, fault.New(fault.BadRequest, "there is no mode %.40q; use append, or leave mode out to replace the session's bills", mode)
 	}
 }
 
@@ -189,8 +189,8 @@ func (c *call) noteSummary(sum desk.BillsSummary) {
 	c.note("problems", sum.Problems)
 }
 
-// warningsOf are what people should look at in a sheet, as sentences. It is never
-// nil.
+// warningsOf returns the findings of a sheet that somebody should check, as sentences.
+// It is never nil.
 func warningsOf(s *sheet.Sheet) []string {
 	all := s.ToCheck()
 	some := all[:min(len(all), sheet.Listed)]
@@ -199,12 +199,12 @@ func warningsOf(s *sheet.Sheet) []string {
 		warnings[i] = f.String()
 	}
 	if left := len(all) - len(some); left > 0 {
-		warnings = append(warnings, fmt.Sprintf("There are %d more; the sheet as JSON lists all.", left))
+		warnings = append(warnings, fmt.Sprintf("There are %d more; download the sheet as JSON for all of them.", left))
 	}
 	return warnings
 }
 
-// ordersAnswer is what /upload-csv says.
+// ordersAnswer is the answer of /upload-csv.
 type ordersAnswer struct {
 	// Status is "success".
 	Status    string `json:"status"`
@@ -213,10 +213,10 @@ type ordersAnswer struct {
 	Filename  string `json:"filename"`
 	// Rows is the number of order rows.
 	Rows int `json:"rows"`
-	// Matched is the number of lines that have their order row.
+	// Matched is the number of lines with an order row.
 	Matched int `json:"matched"`
-	// UnmatchedLines and UnmatchedOrders count what found no partner, near misses
-	// included.
+	// UnmatchedLines and UnmatchedOrders count lines and order rows without a partner,
+	// near misses included.
 	UnmatchedLines  int `json:"unmatched_lines"`
 	UnmatchedOrders int `json:"unmatched_orders"`
 	// NearMisses counts pairs of the same bill and style with other quantities.
@@ -225,11 +225,11 @@ type ordersAnswer struct {
 	// shipment; Reason then says why.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
-	// Warnings are sentences about what a person should look at in the sheet.
+	// Warnings are the findings of the sheet that somebody should check, as sentences.
 	Warnings []string `json:"warnings"`
 }
 
-// The media types of order exports that are sent as they are.
+// The media types of order exports that are sent as whole bodies.
 var exportTypes = []string{
 	body.CSV, "application/csv", "text/plain", "text/tab-separated-values", "text/x-csv", "text/comma-separated-values",
 	"application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", body.Octets,
@@ -240,7 +240,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	if err := c.s.desk.Room(c.caller.owner); err != nil {
 		return a, err
 	}
-	// Orders belong to bills that are there: no session is begun for them.
+	// Orders need bills, so no session is begun for them.
 	st, _, err := c.peek()
 	if err != nil {
 		return a, err
@@ -289,19 +289,20 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	return a, nil
 }
 
-// processAnswer is what /process says.
+// processAnswer is the answer of /process.
 type processAnswer struct {
 	// Status is "success".
 	Status     string `json:"status"`
 	Message    string `json:"message"`
 	OutputFile string `json:"output_file"`
-	// DownloadURL is the path of the sheet on this server. It does not name the
-	// session: the request for it does, as this one did.
+	// DownloadURL is the path of the sheet on this server. It does not contain the
+	// session's name: the request for the sheet must name the session as this request
+	// did.
 	DownloadURL string `json:"download_url"`
 	SessionID   string `json:"session_id"`
-	// FileSize is that of the sheet as CSV, in bytes.
+	// FileSize is the size of the sheet as CSV, in bytes.
 	FileSize int `json:"file_size"`
-	// RowCount is without the header.
+	// RowCount does not count the header.
 	RowCount int `json:"row_count"`
 }
 
