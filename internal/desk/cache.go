@@ -10,12 +10,10 @@ import (
 	"tallyman/internal/sheet"
 )
 
-// cacheRows bounds the sheets that are kept ready, by the sum of their rows: some
-// 2 kB each.
+// cacheRows bounds the cached sheets by the sum of their rows, each of about 2 kB.
 const cacheRows = 20_000
 
-// cache keeps the last sheets that were asked for, by what they are made of; see
-// inputsOf.
+// cache keeps the sheets that were used last, by their inputs; see inputsOf.
 type cache struct {
 	mu      sync.Mutex
 	byKey   map[string]*list.Element
@@ -24,9 +22,9 @@ type cache struct {
 	rows    int
 }
 
-// entry is a sheet and, once somebody has asked for it, its CSV.
+// entry is a sheet and, after it was first used, its CSV.
 type entry struct {
-	of     string     // the inputs that it is made of
+	of     string     // the sheet's inputs
 	inputs []blob.Key // the same, one by one
 	sheet  *sheet.Sheet
 
@@ -45,7 +43,7 @@ func (e *entry) bytes() ([]byte, error) {
 	return e.csv, e.err
 }
 
-// facts are what listings say of the sheet.
+// facts returns what listings say about the sheet.
 func (e *entry) facts() (*sheetFacts, error) {
 	csv, err := e.bytes()
 	return &sheetFacts{Of: e.of, CSV: int64(len(csv))}, err
@@ -66,7 +64,7 @@ func (c *cache) get(key string) *entry {
 	return el.Value.(*entry)
 }
 
-// put keeps a sheet, unless it is too large, and returns its entry.
+// put caches a sheet, unless it is too large, and returns its entry.
 func (c *cache) put(key string, e *entry) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +98,8 @@ func (c *cache) remove(el *list.Element) {
 	c.rows -= len(e.sheet.Rows)
 }
 
-// forget lets go of the sheets that are made of contents which are gone: nobody
-// will ask for them again, and what was cleared is not to stay in memory.
+// forget removes the sheets made of contents that were deleted: nobody can ask for them
+// again, and cleared data must not stay in memory.
 func (c *cache) forget(gone []blob.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

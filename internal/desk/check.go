@@ -11,16 +11,16 @@ import (
 // Restarts returns how many workers were killed or crashed since the start.
 func (d *Desk) Restarts() int64 { return d.reader.Restarts() }
 
-// CheckSessions tries the store of sessions as a request would, and returns why
+// CheckSessions tests the store of sessions as a request would use it, and returns why
 // it fails.
 func (d *Desk) CheckSessions(ctx context.Context) error { return d.sessions.Check(ctx) }
 
-// CheckContents tries the store of contents as a request would, and returns why
+// CheckContents tests the store of contents as a request would use it, and returns why
 // it fails.
 func (d *Desk) CheckContents(ctx context.Context) error { return d.contents.Check(ctx) }
 
-// CheckReading has a worker draw a page, and returns why it fails. It waits for
-// a worker like any reading, but not in the queue.
+// CheckReading has a worker draw a page, and returns why it fails. It waits for a
+// worker like any reading, but not in the queue.
 func (d *Desk) CheckReading(ctx context.Context) error {
 	_, err := d.reader.Picture(ctx, intake.File{Name: "check", ReaderAt: strings.NewReader(onePage), Size: int64(len(onePage))}, 1, 16)
 	if err != nil {

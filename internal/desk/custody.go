@@ -10,7 +10,7 @@ import (
 )
 
 // custody owns contents from the moment in which they are stored until a session's row
-// names them, or until they are given back.
+// refers to them, or until they are deleted.
 type custody struct {
 	desk *Desk
 	keys []blob.Key
@@ -25,7 +25,8 @@ func (c *custody) put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	return ref, err
 }
 
-// hand leaves the contents to the row of a session, which alone decides about them.
+// hand passes the contents on to the row of a session, which alone decides about them
+// from now on.
 func (c *custody) hand() {
 	c.desk.contents.Release(c.keys...)
 	c.keys = nil
@@ -37,8 +38,8 @@ func (c *custody) giveBack(ctx context.Context, keys []blob.Key) {
 	c.desk.drop(ctx, session.Removed{Contents: keys})
 }
 
-// end ends the custody of what was not attached because of err: it is given back, unless
-// nobody knows whether it was attached.
+// end ends the custody after an attach that failed with err. It deletes the contents,
+// unless it is unknown whether they were attached.
 func (c *custody) end(ctx context.Context, err error) {
 	switch {
 	case len(c.keys) == 0:

@@ -1,11 +1,10 @@
-// Package desk is what one session can do (DESIGN.md §6): attach bills, attach
-// orders, read them again, give the sheet, the files and the state, and end. It
-// is the only place where sessions, stored contents and the reading of files
-// meet.
+// Package desk does what one session can do (DESIGN.md §6): attach bills, attach
+// orders, read them again, return the sheet, the files and the state, and end. It alone
+// connects sessions, stored contents and the reading of files.
 //
-// A session stores its inputs and what was read from them, so that nothing is
-// parsed twice. The sheet is made of the two when it is asked for: it is a pure
-// function of them, so there is nothing to keep in step.
+// A session stores its inputs and what was read from them, so that nothing is parsed
+// twice. The sheet is made on demand: it is a pure function of the two, so it cannot be
+// out of date.
 package desk
 
 import (
@@ -28,15 +27,14 @@ import (
 	"tallyman/internal/span"
 )
 
-// The codes that the desk adds.
+// The codes that only the desk uses.
 const (
-	NoBOL   fault.Code = "no_bol"   // orders or a reading were asked for before any bills
-	NoSheet fault.Code = "no_sheet" // there is no sheet before there are bills
+	NoBOL   fault.Code = "no_bol"   // the session has no bills, which orders and reading need
+	NoSheet fault.Code = "no_sheet" // the session has no bills, so there is no sheet
 )
 
-// Desk does the work of sessions. It is safe for concurrent use; what it does
-// for one session never waits for another's, beyond the queue of the workers
-// that read files.
+// Desk does the work of sessions. It is safe for concurrent use. Work for one session
+// never waits for another's, except in the queue for the workers that read files.
 type Desk struct {
 	sessions session.Store
 	contents blob.Store
@@ -52,12 +50,11 @@ func New(sessions session.Store, contents blob.Store, reader *intake.Reader, lim
 	return &Desk{sessions: sessions, contents: contents, reader: reader, queue: newQueue(limits), sheets: newSheets(limits)}
 }
 
-// Room fails with fault.Busy if an owner's next upload would find no room to
-// wait for its turn to be read: then there is no use in receiving it. Details
-// is a session.RetryAfter.
+// Room fails with fault.Busy if the queue has no place for an owner's next upload: then
+// there is no use in receiving it. Details is a session.RetryAfter.
 func (d *Desk) Room(owner session.Owner) error { return d.queue.check(owner) }
 
-// Load tells how much is being read and waits for it.
+// Load returns how many uploads are being read and how many wait.
 func (d *Desk) Load() Load { return d.queue.load() }
 
 // Open returns the live session of a key, or begins an empty one; see
@@ -68,16 +65,16 @@ func (d *Desk) Open(ctx context.Context, key session.Key, kind session.Kind) (se
 	return st, err
 }
 
-// Begin ends the session of a key, if there is one, and begins an empty one. It
-// tells what was removed.
+// Begin ends the session of a key, if there is one, and begins an empty one. It returns
+// what was removed.
 func (d *Desk) Begin(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
 	st, removed, err := d.sessions.New(ctx, key, kind)
 	d.drop(ctx, removed)
 	return st, removed, err
 }
 
-// Clear ends the session of a key. It tells what was removed; clearing nothing
-// is success.
+// Clear ends the session of a key. It returns what was removed; clearing nothing is
+// success.
 func (d *Desk) Clear(ctx context.Context, key session.Key) (session.Removed, error) {
 	removed, err := d.sessions.Clear(ctx, key)
 	d.drop(ctx, removed)
@@ -94,23 +91,23 @@ func (d *Desk) List(ctx context.Context, q session.Query) (session.Page, error) 
 	return d.sessions.List(ctx, q)
 }
 
-// dropTime is how long giving back disk space may take after the request that
-// caused it is over.
+// dropTime is how long the deletion of contents may take after the request that caused
+// it has ended.
 const dropTime = time.Minute
 
-// Forget lets go of the sheets that are kept ready and made of contents which are gone.
-// What the desk removes itself it forgets by itself.
+// Forget removes the cached sheets made of contents that were deleted. The desk does so
+// itself for contents that it deletes.
 func (d *Desk) Forget(gone []blob.Key) { d.sheets.cache.forget(gone) }
 
-// drop deletes contents that no session names any more, and the sheets of them
-// that are kept ready. The request that removed them has done its part: it does
-// not wait, and what fails here the janitor finds.
+// drop deletes contents that no session refers to any more, and the cached sheets made
+// of them. The request that removed them does not wait for this; the janitor finds what
+// drop fails to delete.
 func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	if len(removed.Contents) == 0 {
 		return
 	}
 	d.Forget(removed.Contents)
-	ctx, sp := span.Start(context.WithoutCancel(ctx), "files.drop") // here: the request's own may end any moment
+	ctx, sp := span.Start(context.WithoutCancel(ctx), "files.drop") // begun here, since the request's own context may end at any moment
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, dropTime)
 		defer cancel()
@@ -118,7 +115,7 @@ func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	}()
 }
 
-// BillsSummary is what a session's listing says of an attached BOL file.
+// BillsSummary is the summary of an attached BOL file, for listings.
 type BillsSummary struct {
 	Pages      int `json:"pages"`
 	Bills      int `json:"bills"`
@@ -131,7 +128,7 @@ type BillsSummary struct {
 	Sheet *sheetFacts `json:"sheet,omitempty"`
 }
 
-// OrdersSummary is what a session's listing says of its order export.
+// OrdersSummary is the summary of an order export, for listings.
 type OrdersSummary struct {
 	Rows   int    `json:"rows"`
 	Format string `json:"format"`
@@ -139,15 +136,14 @@ type OrdersSummary struct {
 	Sheet *sheetFacts `json:"sheet,omitempty"`
 }
 
-// AttachBills attaches PDFs of bills, together as one BOL: in place of what is
-// there, and then the order export goes, too; or with add beside it. st is the
-// session as it was when the upload began. progress may be nil.
+// AttachBills attaches PDFs of bills, together as one BOL. It replaces the session's
+// BOL and drops its order export; with add, it adds the bills and keeps the orders. st
+// is the session's state when the upload began. progress may be nil.
 //
-// All of it is attached, or nothing. It fails with session.Superseded if the
-// session was reset, cleared or has expired since, with fault.NoUpload, with
-// fault.Busy if there is no room to wait for reading, and with the codes of
-// storage and of intake.Reader.Bills; the session is then as it was. It returns
-// the state after the attach and its sheet.
+// It attaches all files or none. It fails with session.Superseded if the session was
+// reset, cleared or has expired since, with fault.NoUpload, with fault.Busy if the
+// queue is full, and with the codes of storage and of intake.Reader.Bills; the session
+// is then unchanged. It returns the state after the attach and its sheet.
 func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *Incoming, progress func(intake.Progress)) (session.State, *sheet.Sheet, error) {
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace}
 	if add {
@@ -158,8 +154,8 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 	})
 }
 
-// readBills reads each PDF of bills by itself. The fault of one names it, and
-// says what became of the others.
+// readBills reads each PDF of bills separately. The fault of one names it, and says
+// whether the others could be read.
 func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
 	var readings []reading
 	var before intake.Progress
@@ -219,15 +215,15 @@ func Summary(doc *bol.Document) BillsSummary {
 	}
 }
 
-// AttachOrders attaches an order export in place of what is there. It fails with
-// NoBOL if the session has no bills, with session.Superseded, with fault.Busy,
-// and with the codes of storage and of intake.Reader.Orders; the session is then
-// as it was. It returns the state after the attach and its sheet.
+// AttachOrders replaces the session's order export. It fails with NoBOL if the session
+// has no bills, with session.Superseded, with fault.Busy, and with the codes of storage
+// and of intake.Reader.Orders; the session is then unchanged. It returns the state
+// after the attach and its sheet.
 func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming) (session.State, *sheet.Sheet, error) {
 	if err := HasBills(st); err != nil {
 		return st, nil, err
 	}
-	// The orders belong to the bills that were there when the upload began.
+	// The orders belong to the bills that the session had when the upload began.
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
 	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
 		table, err := d.readOrders(ctx, files[0])
@@ -262,8 +258,8 @@ func HasBills(st session.State) error {
 	return nil
 }
 
-// attach reads what was received, stores what was read, and attaches both.
-// Nothing is locked meanwhile: the incarnation decides in the end.
+// attach reads the received files, stores the readings, and attaches both. It holds no
+// lock meanwhile: at the end the store checks the incarnation.
 func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachment, in *Incoming, read func([]intake.File) ([]reading, error)) (_ session.State, _ *sheet.Sheet, err error) {
 	defer func() { in.end(ctx, err) }()
 	for _, f := range in.of(a.Slot) {
@@ -279,12 +275,12 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 	return d.commit(ctx, st, a, readings, &in.custody)
 }
 
-// commit stores what was read from the files of an attachment, makes the sheet
-// session will have by it, and attaches them. What it stores it adds to the custody,
-// which hands everything over when it is attached.
+// commit stores the readings of an attachment, makes the sheet that the session will
+// have, and attaches files and readings. It adds what it stores to the custody, which
+// passes everything on when it is attached.
 //
-// The sheet comes first, so that nothing is attached of which no sheet can be
-// made, and so that its size can be kept beside the files.
+// The sheet is made first, so that nothing is attached of which no sheet can be made,
+// and so that its size can be stored with the files.
 func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, own *custody) (session.State, *sheet.Sheet, error) {
 	fresh := map[blob.Key]reading{}
 	for i, r := range readings {
@@ -295,9 +291,9 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
-	// What is attached beside other files depends on them: it is attached to what it
-	// was foreseen for, or foreseen again. Each turn means that another upload got
-	// through.
+	// An attachment besides other files depends on them: it is attached only to the
+	// state that was foreseen, or foreseen again. Each repetition means that another
+	// upload succeeded meanwhile.
 	beside := a.Slot != session.BOL || a.Mode != session.Replace
 	for {
 		if beside {
@@ -323,9 +319,9 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	}
 }
 
-// tryCommit attaches to a state. It fails with session.Changed if a names its
-// revision and that is over, and with fault.NotFound if contents of the state are
-// gone already.
+// tryCommit attaches to a state. It fails with session.Changed if a names its revision
+// and the session has another by now, and with fault.NotFound if contents of the state
+// were deleted.
 func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attachment, readings []reading, fresh map[blob.Key]reading, own *custody) (session.State, *entry, error) {
 	facts := make([]*sheetFacts, len(a.Files))
 	next, err := d.foreseen(st, a, readings)
@@ -352,7 +348,7 @@ func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attach
 	if err != nil {
 		return st, nil, err
 	}
-	own.hand() // to the session, whatever comes
+	own.hand() // the session owns the contents now, whatever fails later
 	d.drop(ctx, removed)
 	if e == nil || e.of != inputsOf(now) {
 		return st, nil, errors.New("files were attached to another state than was foreseen")
@@ -360,9 +356,9 @@ func (d *Desk) tryCommit(ctx context.Context, st session.State, a session.Attach
 	return now, e, nil
 }
 
-// foreseen returns the state that an attachment leads to if nothing comes
-// between, nil if that is not to be: the store will then say why. It fails with
-// fault.TooLarge if the session would hold too much for one sheet.
+// foreseen returns the state after an attachment if nothing else happens meanwhile; nil
+// if the attachment is not allowed, which the store will report. It fails with
+// fault.TooLarge if the session would have too many lines for one sheet.
 func (d *Desk) foreseen(st session.State, a session.Attachment, readings []reading) (*session.State, error) {
 	for i := range a.Files {
 		summary, err := json.Marshal(readings[i].summary(nil))
@@ -378,7 +374,7 @@ func (d *Desk) foreseen(st session.State, a session.Attachment, readings []readi
 	return &next, d.sheets.check(linesOf(next))
 }
 
-// inTurn reads files when it is their owner's turn.
+// inTurn reads files when their owner's turn has come.
 func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, slot session.Slot, read func([]intake.File) ([]reading, error)) ([]reading, error) {
 	files, closeAll, err := in.open(ctx, slot)
 	if err != nil {
@@ -393,11 +389,10 @@ func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, sl
 	return read(files)
 }
 
-// Reread reads the stored bills again, as after an upgrade that reads better,
-// and keeps what is read now. It fails with NoBOL if there are none, with
-// session.Superseded or session.Changed if they were replaced meanwhile, and
-// with the codes of storage and of reading. It returns the state after that and
-// its sheet.
+// Reread reads the stored bills again, for instance after an upgrade that reads better,
+// and stores the new readings. It fails with NoBOL if there are none, with
+// session.Superseded or session.Changed if they were replaced meanwhile, and with the
+// codes of storage and of reading. It returns the state after that and its sheet.
 func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _ *sheet.Sheet, err error) {
 	if err := HasBills(st); err != nil {
 		return st, nil, err
@@ -438,19 +433,18 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 		return reading{}, err
 	}
 	defer content.Close()
-	// Reading to the end checks it; the workers read here and there.
+	// Reading to the end verifies the content; workers read only parts of it.
 	if _, err := io.Copy(io.Discard, content); err != nil {
 		return reading{}, err
 	}
 	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 
-// Look runs a function on a live session's state, which was read just now. If the
-// session changes meanwhile, so that contents which the function needs are gone,
-// it is run again on the state after that: what it sees is always one state that
-// really was. It fails with fault.NotFound if the session is gone then, with
-// blob.Damaged if contents are gone that the session still names, and with whatever
-// the function returns.
+// Look runs a function on the state of a live session, which was read just now. If the
+// session changes meanwhile, so that contents which the function needs are deleted,
+// Look runs it again on the new state: it always sees one state that really was. It
+// fails with fault.NotFound if the session has ended by then, and with the error of the
+// function.
 func (d *Desk) Look(ctx context.Context, st session.State, look func(session.State) error) error {
 	for {
 		err := look(st)
@@ -468,10 +462,10 @@ func (d *Desk) Look(ctx context.Context, st session.State, look func(session.Sta
 	}
 }
 
-// Picture renders one page, from 1, of one of the session's BOL files, an index
-// in State.BOL; see pdf.Reader.Picture. It waits for its owner's turn like a
-// reading. It fails with fault.NotFound if there is no such file, and with
-// fault.Busy if there is no room to wait.
+// Picture renders a page, counted from 1, of one of the session's BOL files, an index
+// in State.BOL; see pdf.Reader.Picture. It waits for its owner's turn like a reading.
+// It fails with fault.NotFound if there is no such file, and with fault.Busy if the
+// queue is full.
 func (d *Desk) Picture(ctx context.Context, st session.State, file, number, width int) (*pdf.Picture, error) {
 	if file < 0 || file >= len(st.BOL) {
 		return nil, fault.New(fault.NotFound, "the session has no BOL file %d", file)

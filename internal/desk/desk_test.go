@@ -55,7 +55,7 @@ func newPlace(t *testing.T) *place {
 	return &place{desk.New(store, contents, reader, desk.Limits{}), store, contents, reader}
 }
 
-// stored returns how many contents there are.
+// stored returns the number of stored contents.
 func (p *place) stored(t *testing.T) int {
 	t.Helper()
 	n := 0
@@ -72,8 +72,7 @@ func (p *place) stored(t *testing.T) int {
 	}
 }
 
-// settles waits until there are n contents: giving back disk space goes on after
-// an answer.
+// settles waits until n contents are stored: their deletion goes on after an answer.
 func (p *place) settles(t *testing.T, n int) {
 	t.Helper()
 	for range 500 {
@@ -85,7 +84,7 @@ func (p *place) settles(t *testing.T, n int) {
 	t.Errorf("%d contents are stored, want %d", p.stored(t), n)
 }
 
-// shipment is a sample as a user has it: two files and the sheets to expect.
+// shipment is a sample with the sheets to expect.
 type shipment struct{ bills, orders, expected, unmatched []byte }
 
 func newShipment(t *testing.T, seed uint64) shipment {
@@ -180,7 +179,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 		t.Error("the sheet with orders is not the expected one")
 	}
 
-	// A download parses nothing: it works with no worker left, and from disk.
+	// A download parses nothing: it works without workers, from disk.
 	p.reader.Close()
 	fresh := desk.New(nil, p.contents, nil, desk.Limits{})
 	s, err := fresh.Sheet(ctx, st)
@@ -327,7 +326,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// gate is an upload that waits in the middle until it is told to go on.
+// gate is an upload that waits in the middle until it is released.
 type gate struct {
 	io.Reader
 	reached, open chan struct{}
@@ -499,12 +498,12 @@ func TestSessionsAtOnceDoNotMix(t *testing.T) {
 	wg.Wait()
 }
 
-// Another server may have replaced the bills that an upload was going to add to,
-// and deleted them, when it comes to see what it will be added to.
+// Another server may replace and delete the bills that an upload is to be added to,
+// before the upload looks at them.
 func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testing.T) {
 	ctx := t.Context()
 	p, first, second, third := newPlace(t), newShipment(t, 1), newShipment(t, 2), newShipment(t, 3)
-	// It has not seen what it is not told.
+	// This desk does not know of the change yet.
 	other := *p
 	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
 	st, err := p.Open(ctx, key("x"), session.Named)
@@ -529,7 +528,7 @@ func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testi
 	if got, err = other.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); err != nil || len(got.BOL) != 2 {
 		t.Errorf("bills to add: %+v, %v", got, err)
 	}
-	// After a reset there is nothing to be added to.
+	// After a reset there is nothing to add to.
 	if _, _, err := p.Begin(ctx, key("x"), session.Named); err != nil {
 		t.Fatal(err)
 	}

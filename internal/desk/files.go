@@ -17,25 +17,24 @@ import (
 // SheetName is the name of the sheet among a session's files.
 const SheetName = "combined_data.csv"
 
-// File is one of a session's files as clients see it.
+// File is one of a session's files, as clients see it.
 type File struct {
 	// Name is unique within the session.
 	Name string
 	// Size is in bytes.
 	Size int64
-	// Type is what kind of file it is: "pdf", "csv", "xlsx" or "xls".
+	// Type is the kind of the file: "pdf", "csv", "xlsx" or "xls".
 	Type string
-	// Role is what the file is for: "sheet", "bol" or "orders".
+	// Role is the purpose of the file: "sheet", "bol" or "orders".
 	Role string
 
 	input *session.Input // nil for the sheet
 }
 
-// Files returns the session's files: the sheet, if there are bills, and the
-// inputs under the names that they were uploaded by. Names that occur twice are
-// told apart by a number.
+// Files returns the session's files: the sheet, if there are bills, and the inputs
+// under the names that they were uploaded with. Equal names get a number.
 //
-// A session without bills has none.
+// A session without bills has no files.
 func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
 	files := Named(st)
 	if len(files) == 0 {
@@ -46,8 +45,8 @@ func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
 	return files, err
 }
 
-// Named returns the session's files as Desk.Files does, but for the size of the sheet,
-// which may have to be made for that.
+// Named returns the session's files like Desk.Files, but without the size of the sheet,
+// for which the sheet may have to be made.
 func Named(st session.State) []File {
 	if len(st.BOL) == 0 {
 		return nil
@@ -79,7 +78,7 @@ func inputs(st session.State) []File {
 	return files
 }
 
-// ordersKind tells from its summary what kind of file an order export is.
+// ordersKind returns the kind of an order export, from its summary.
 func ordersKind(summary json.RawMessage) string {
 	var s OrdersSummary
 	if json.Unmarshal(summary, &s) == nil {
@@ -92,9 +91,9 @@ func ordersKind(summary json.RawMessage) string {
 	return "csv"
 }
 
-// OpenFile opens one of the session's files by the name that Files gives it. It
-// fails with fault.NotFound if there is none. Reading an input to its end checks
-// it against what was uploaded.
+// OpenFile opens one of the session's files by its name in Files. It fails with
+// fault.NotFound if there is none. Reading an input to its end verifies that it is what
+// was uploaded.
 func (d *Desk) OpenFile(ctx context.Context, st session.State, name string) (File, io.ReadCloser, error) {
 	if name == SheetName && len(st.BOL) > 0 {
 		csv, err := d.CSV(ctx, st)

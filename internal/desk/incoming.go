@@ -15,8 +15,8 @@ import (
 	"tallyman/internal/span"
 )
 
-// Incoming are files on their way in: stored, but part of no session yet. Only
-// attaching them makes them so; whatever is not attached must be discarded.
+// Incoming are files that are being uploaded: stored, but not part of a session until
+// they are attached. The caller must discard what it does not attach.
 type Incoming struct {
 	custody
 	files []received
@@ -28,13 +28,13 @@ type received struct {
 	ref  blob.Ref
 }
 
-// Receive begins to take files in.
+// Receive begins to receive files.
 func (d *Desk) Receive() *Incoming { return &Incoming{custody: custody{desk: d}} }
 
-// Add stores the next file of a slot, which is read once, to its end, and never held
-// in memory as a whole. The name is as the client gave it, for display only. It fails
-// with the codes of storage, with session.TooManyFiles, and with whatever the reader
-// returns; then nothing of this file is kept.
+// Add stores the next file of a slot. It reads the content once, to its end, and never
+// holds it in memory as a whole. The name is the client's, for display only. Add fails
+// with the codes of storage, with session.TooManyFiles, and with the errors of the
+// reader; then it keeps nothing of this file.
 func (in *Incoming) Add(ctx context.Context, slot session.Slot, name string, content io.Reader) error {
 	if len(in.of(slot)) >= session.MaxFiles {
 		return fault.New(session.TooManyFiles, "the request has more than %d files; send fewer at once", session.MaxFiles)
@@ -47,7 +47,7 @@ func (in *Incoming) Add(ctx context.Context, slot session.Slot, name string, con
 	return nil
 }
 
-// Leave gives files back that turned out not to be meant, by their numbers: 0 for the
+// Leave deletes files that turned out to be superfluous, by their numbers: 0 is the
 // first that was added.
 func (in *Incoming) Leave(numbers ...int) {
 	var gone []blob.Key
@@ -63,8 +63,8 @@ func (in *Incoming) Leave(numbers ...int) {
 	in.giveBack(context.Background(), gone)
 }
 
-// Name gives the last file added another name, for requests that name a file
-// after it. An empty name changes nothing.
+// Name renames the file added last, for requests that name a file after its content. An
+// empty name changes nothing.
 func (in *Incoming) Name(name string) {
 	if name = session.FileName(name); name != "" && len(in.files) > 0 {
 		in.files[len(in.files)-1].name = name
@@ -91,8 +91,7 @@ func (in *Incoming) First() string {
 	return in.files[0].name
 }
 
-// Discard gives back the room of files that were not attached. It does nothing
-// to those that were.
+// Discard deletes the files that were not attached. It does nothing to attached ones.
 func (in *Incoming) Discard() { in.end(context.Background(), nil) }
 
 // of returns the files of a slot.
@@ -105,7 +104,7 @@ func (in *Incoming) of(slot session.Slot) (files []received) {
 	return files
 }
 
-// open opens the files of a slot to be read.
+// open opens the files of a slot for reading.
 func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake.File, closeAll func(), err error) {
 	var open []io.Closer
 	closeAll = func() {
@@ -125,9 +124,9 @@ func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake
 	return files, closeAll, nil
 }
 
-// Convert makes a sheet without a session: of PDFs of bills and of an order export, if
-// there is one. Neither is kept. It fails with fault.NoUpload, with fault.Busy, and with
-// the codes of storage and of reading.
+// Convert makes a sheet without a session, of PDFs of bills and of an order export, if
+// there is one. It keeps neither. It fails with fault.NoUpload, with fault.Busy, and
+// with the codes of storage and of reading.
 func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (*sheet.Sheet, error) {
 	pdfs, closePDFs, err := in.open(ctx, session.BOL)
 	if err != nil {
@@ -149,7 +148,8 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	defer leave()
 	var table *orders.Table
 	if len(exports) > 0 {
-		// First, since it is quick and a wrong file is a frequent mistake.
+		// The orders are read first: that is quick, and a wrong file is a frequent
+		// mistake.
 		if table, err = d.readOrders(ctx, exports[0]); err != nil {
 			return nil, err
 		}

@@ -11,21 +11,21 @@ import (
 	"tallyman/internal/span"
 )
 
-// Limits bound the work that waits. A field that is zero stands for its default.
+// Limits bound the work of a desk. A field that is zero means its default.
 type Limits struct {
-	// Reading is how many uploads are read at once: one per processor by
-	// default. It should be the number of workers.
+	// Reading is how many uploads are read at once, by default one per processor. It
+	// should equal the number of workers.
 	Reading int
-	// Waiting is how many more may wait for their turn: 64 by default.
+	// Waiting is how many more may wait for their turn, by default 64.
 	Waiting int
-	// Lines is how many lines the bills of one session may have together:
-	// 100,000 by default.
+	// Lines is how many lines the bills of one session may have together, by default
+	// 100,000.
 	Lines int
 }
 
-// queue lends out places for reading, in turn among owners: whoever has waited
-// longest of the owner that was served longest ago comes next. It never holds
-// more than it may; who does not fit is told so at once.
+// queue gives places for reading to owners in turn: next comes the oldest upload of the
+// owner that was served longest ago. Its length is bounded; further uploads are refused
+// at once.
 type queue struct {
 	reading, waiting int // limits
 
@@ -33,14 +33,14 @@ type queue struct {
 	busy   int
 	queued int
 	owners map[session.Owner]*line
-	clock  int64 // counts places given
+	clock  int64 // the number of places given so far
 }
 
-// line is an owner's place in the queue.
+// line has an owner's uploads in the queue.
 type line struct {
 	waiting []*turn
 	busy    int
-	served  int64 // the queue's clock when the owner was served last
+	served  int64 // the clock when the owner was last served
 }
 
 type turn struct {
@@ -58,22 +58,22 @@ func newQueue(l Limits) *queue {
 	return &queue{reading: l.Reading, waiting: l.Waiting, owners: map[session.Owner]*line{}}
 }
 
-// errFull is what an upload gets that finds no room to wait. A place is taken to
-// need a second.
+// errFull is the fault of an upload for which the queue has no place. It assumes one
+// second per upload.
 func (q *queue) errFull() error {
 	seconds := min(30, 1+q.queued/q.reading)
 	return fault.New(fault.Busy, "the server is busy: %d uploads are waiting to be read; try again in %d seconds", q.queued, seconds).
 		With(session.RetryAfter{Seconds: seconds})
 }
 
-// full reports whether an owner's next upload would not find room. An owner who
-// has nothing waiting always finds room: others cannot take all of it.
+// full reports whether the queue would refuse an owner's next upload. An owner without
+// waiting uploads always gets a place, so that others cannot take all of them.
 func (q *queue) full(owner session.Owner) bool {
 	l := q.owners[owner]
 	return q.queued >= q.waiting && l != nil && len(l.waiting) > 0
 }
 
-// check fails with fault.Busy if enter would now.
+// check fails with fault.Busy if enter would do so now.
 func (q *queue) check(owner session.Owner) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -83,15 +83,15 @@ func (q *queue) check(owner session.Owner) error {
 	return nil
 }
 
-// Watcher hears how long work takes, for measurements. Its functions must be quick.
+// Watcher receives durations, for measurements. Its functions must be quick.
 type Watcher struct {
-	// Waited gets how long something waited for its turn to be read, if it got it.
+	// Waited receives how long an upload waited for its turn, if its turn came.
 	Waited func(time.Duration)
-	// Read gets how long it then had its turn.
+	// Read receives how long its turn then took.
 	Read func(time.Duration)
 }
 
-// Watch sets who hears how long work takes, in place of who did.
+// Watch sets the watcher, in place of the one before.
 func (d *Desk) Watch(w Watcher) { d.watcher.Store(&w) }
 
 // turn waits for an owner's turn to read; done ends it. It fails as queue.enter does.
@@ -110,8 +110,8 @@ func (d *Desk) turn(ctx context.Context, owner session.Owner) (done func(), err 
 	}, nil
 }
 
-// enter waits for a place to read; leave gives it back. It fails with fault.Busy
-// at once if there is no room to wait, and with fault.Cancelled if ctx ends.
+// enter waits for a place to read; leave gives it back. It fails with fault.Busy at
+// once if the queue is full, and with fault.Cancelled if ctx ends.
 func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), err error) {
 	_, sp := span.Start(ctx, "queue.wait")
 	defer func() { sp.End(err) }()
@@ -173,15 +173,15 @@ func (q *queue) abandon(owner session.Owner, t *turn) {
 	q.forget(owner)
 }
 
-// forget drops owners who have nothing here, so that the map does not grow.
+// forget removes owners without uploads, so that the map does not grow.
 func (q *queue) forget(owner session.Owner) {
 	if l := q.owners[owner]; l.busy == 0 && len(l.waiting) == 0 {
 		delete(q.owners, owner)
 	}
 }
 
-// next gives free places away: to the owner with the fewest, among those the one
-// served longest ago.
+// next gives free places away: to the owners with the fewest, and among those to the
+// one served longest ago.
 func (q *queue) next() {
 	for q.busy < q.reading && q.queued > 0 {
 		var first *line
@@ -205,7 +205,7 @@ func (q *queue) next() {
 	}
 }
 
-// Load is how much there is to read.
+// Load is the amount of work.
 type Load struct {
 	Reading int // uploads being read
 	Waiting int // uploads that wait for their turn

@@ -9,8 +9,8 @@ import (
 	"tallyman/internal/session"
 )
 
-// waits puts one more of an owner in the queue, and returns when it waits. Its
-// name is sent to served when it gets its place; it leaves when told to.
+// waits adds an upload of an owner to the queue, and returns once it waits. The owner
+// is sent to served when the upload gets its place; it leaves when told to.
 func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Owner, leave <-chan struct{}) {
 	t.Helper()
 	before := q.load().Waiting

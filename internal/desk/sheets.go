@@ -23,15 +23,15 @@ import (
 	"tallyman/internal/span"
 )
 
-// reading is what was read from a file: bills or orders.
+// reading is the result of reading a file: bills or orders.
 type reading struct {
 	pages *bol.Pages
-	doc   *bol.Document // of these pages alone
+	doc   *bol.Document // made of these pages alone
 	table *orders.Table
 }
 
-// save stores a reading, to be loaded by loadPages or loadOrders. Nobody else reads the
-// contents: the form is one that is quick.
+// save stores a reading, to be loaded by loadPages or loadOrders. Nothing else reads
+// it, so the format is one that is quick to decode.
 func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
 	var b bytes.Buffer
 	var err error
@@ -46,9 +46,9 @@ func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
 	return own.put(ctx, &b)
 }
 
-// loadPages loads what was read from a file of bills. What another version of the program
-// stored, and this one does not understand, is read again from the file, when it is the
-// owner's turn; to store it again is what Reread is for.
+// loadPages loads the reading of a file of bills. A reading that another version of the
+// program stored in a format which this one does not understand is replaced by reading
+// the file again, in its owner's turn; only Reread stores the new one.
 func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.Input) (*bol.Pages, error) {
 	b, err := blob.ReadAll(ctx, d.contents, in.Reading)
 	if err != nil {
@@ -78,7 +78,7 @@ func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, err
 	return table, nil
 }
 
-// summary is what a listing says of a reading.
+// summary returns the summary of a reading, for listings.
 func (r reading) summary(facts *sheetFacts) any {
 	if r.table != nil {
 		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Sheet: facts}
@@ -88,17 +88,17 @@ func (r reading) summary(facts *sheetFacts) any {
 	return s
 }
 
-// sheetFacts are what a listing says of the session's sheet, so that nobody has
-// to make it for that. They stand in the summary of the file by which the
-// session came to have it, and hold only while it has exactly those files.
+// sheetFacts are what listings say about the session's sheet, so that it need not be
+// made for that. They are stored in the summary of the file whose attachment led to the
+// sheet, and are valid only while the session has exactly those files.
 type sheetFacts struct {
 	Of  string `json:"of"`  // the state's inputs
 	CSV int64  `json:"csv"` // bytes
 }
 
-// inputsOf names the inputs of a state, as they were read. Contents never change,
-// so that a sheet is known by what it is made of, and can never be that of
-// another session or of an earlier life of this one.
+// inputsOf identifies the inputs of a state, as they were read. Contents never change,
+// so the inputs identify the sheet, which can never be that of another session or
+// incarnation.
 func inputsOf(st session.State) string {
 	h := sha256.New()
 	for _, in := range st.Inputs() {
@@ -107,8 +107,8 @@ func inputsOf(st session.State) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// sizeOf returns the size of the session's sheet as CSV, in bytes, if that is
-// known without making it.
+// sizeOf returns the size of the session's sheet as CSV, in bytes, if it is known
+// without making the sheet.
 func sizeOf(st session.State) (int64, bool) {
 	of := inputsOf(st)
 	for _, in := range st.Inputs() {
@@ -120,7 +120,7 @@ func sizeOf(st session.State) (int64, bool) {
 	return 0, false
 }
 
-// linesOf counts the lines of a session's bills, from their summaries.
+// linesOf returns the number of lines of a session's bills, from their summaries.
 func linesOf(st session.State) int {
 	n := 0
 	for _, in := range st.BOL {
@@ -132,19 +132,19 @@ func linesOf(st session.State) int {
 	return n
 }
 
-// The limits of making sheets.
+// The limits of the making of sheets.
 const (
-	// roomForSheets is how many lines may be in the sheets that are being made at
-	// once: some 5 kB each.
+	// roomForSheets is how many lines, each of about 5 kB, may be in the sheets that
+	// are being made at once.
 	roomForSheets = 40_000
 	// sheetWait is how long a request waits for room.
 	sheetWait = 20 * time.Second
 )
 
-// sheets makes sheets of what is stored, each once however many ask for it, and
-// only so many at once as there is memory for.
+// sheets makes sheets of stored readings, each once for all who wait for it, and only
+// as many at once as fit into memory.
 type sheets struct {
-	lines int // the most that a session's bills may have together
+	lines int // the greatest number of lines that one session's bills may have
 	cache *cache
 	room  *semaphore.Weighted
 
@@ -156,7 +156,7 @@ type sheets struct {
 type making struct {
 	done   chan struct{}
 	cancel context.CancelFunc
-	wanted int // how many wait for it
+	wanted int // the number of waiting requests
 
 	e   *entry
 	err error
@@ -169,7 +169,7 @@ func newSheets(l Limits) *sheets {
 	return &sheets{lines: l.Lines, cache: newCache(), room: semaphore.NewWeighted(roomForSheets), under: map[string]*making{}}
 }
 
-// check fails with fault.TooLarge if so many lines are too many for a sheet.
+// check fails with fault.TooLarge if a sheet may not have so many lines.
 func (s *sheets) check(lines int) error {
 	if lines > s.lines {
 		return fault.New(fault.TooLarge, "the bills have %d lines together, more than the %d that one sheet may have; split the shipment", lines, s.lines)
@@ -177,9 +177,9 @@ func (s *sheets) check(lines int) error {
 	return nil
 }
 
-// get returns the sheet of a state's inputs. fresh are readings that are at hand
-// and need not be loaded. It fails with fault.Busy if there is no room to make
-// it, with fault.Cancelled if ctx ends, and with the codes of storage.
+// get returns the sheet of a state's inputs. fresh are readings in memory, which need
+// not be loaded. It fails with fault.Busy if there is no room to make the sheet, with
+// fault.Cancelled if ctx ends, and with the codes of storage.
 func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading) (*entry, error) {
 	of := inputsOf(st)
 	if e := s.cache.get(of); e != nil {
@@ -205,7 +205,7 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 	if m.wanted--; m.wanted == 0 {
 		m.cancel()
 		if s.under[of] == m {
-			delete(s.under, of) // who comes now begins anew
+			delete(s.under, of) // later requests begin anew
 		}
 	}
 	return nil, fault.Ended(ctx.Err())
@@ -226,9 +226,9 @@ func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[
 	close(m.done)
 }
 
-// compose makes a sheet, when there is room.
+// compose makes a sheet, once there is room.
 func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading) (_ *entry, err error) {
-	// Of the request that asked first; the others wait for it.
+	// The span belongs to the request that came first; the others wait for its result.
 	ctx, sp := span.Start(ctx, "sheet.make")
 	sp.Int("lines", int64(linesOf(st)))
 	defer func() { sp.End(err) }()
@@ -258,15 +258,15 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	return e, nil
 }
 
-// unbroken turns a panic in the making of a sheet into an error, for the one who asked
-// for it: the server goes on.
+// unbroken turns a panic in the making of a sheet into an error of the request, so that
+// the server goes on.
 func unbroken(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("making a sheet: panic: %v\n%s", p, debug.Stack())
 	}
 }
 
-// billsOf puts the session's bills together.
+// billsOf combines the session's bills into one document.
 func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key]reading) (*bol.Document, error) {
 	if len(st.BOL) == 1 {
 		if r, ok := fresh[st.BOL[0].Reading.Key]; ok {
@@ -274,7 +274,7 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 		}
 	}
 	if len(fresh) > 0 && st.Orders != nil {
-		// Orders are new to bills whose sheet is often at hand.
+		// When orders are attached, the sheet of the bills is often cached.
 		bills := st
 		bills.Orders = nil
 		if e := d.sheets.cache.get(inputsOf(bills)); e != nil {
@@ -313,12 +313,11 @@ func (d *Desk) ordersOf(ctx context.Context, st session.State, fresh map[blob.Ke
 	return d.loadOrders(ctx, st.Orders.Reading)
 }
 
-// Sheet returns the session's sheet: of its bills alone, or joined with its
-// orders if there are any. Nothing is parsed for it. The sheet is shared and
-// must not be changed.
+// Sheet returns the session's sheet: of its bills alone, or joined with its orders if
+// there are any. It parses nothing. The sheet is shared and must not be changed.
 //
 // It fails with NoSheet if the session has no bills, with fault.NotFound if its
-// contents went meanwhile, since it was reset or cleared, with fault.Busy, and
+// contents were deleted meanwhile, since it was reset or cleared, with fault.Busy, and
 // with the codes of storage.
 func (d *Desk) Sheet(ctx context.Context, st session.State) (*sheet.Sheet, error) {
 	e, err := d.entry(ctx, st)
@@ -350,7 +349,7 @@ func (d *Desk) csvSize(ctx context.Context, st session.State) (int64, error) {
 	if n, ok := sizeOf(st); ok {
 		return n, nil
 	}
-	// Two uploads at once, or an earlier version of the program.
+	// The stored size is missing after two uploads at once, or from an earlier version.
 	csv, err := d.CSV(ctx, st)
 	return int64(len(csv)), err
 }

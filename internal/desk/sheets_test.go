@@ -16,7 +16,8 @@ import (
 	"tallyman/internal/session"
 )
 
-// counting is contents that count how often one is opened, and that can be held.
+// counting is a store of contents that counts how often one is opened, and that can
+// block.
 type counting struct {
 	blob.Store
 	opened atomic.Int64
@@ -35,7 +36,7 @@ func (c *counting) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) 
 	return c.Store.Open(ctx, ref)
 }
 
-// cold is a desk over the same stores, with nothing at hand.
+// cold returns a desk over the same stores, with an empty cache.
 func (p *place) cold(contents blob.Store, limits desk.Limits) *desk.Desk {
 	return desk.New(p.sessions, contents, p.reader, limits)
 }
@@ -72,7 +73,7 @@ func TestListingFilesMakesNoSheet(t *testing.T) {
 	if got := size(st); got != int64(len(ship.expected)) || contents.opened.Load() != 0 {
 		t.Errorf("the sheet has %d bytes, want %d; %d contents were opened", got, len(ship.expected), contents.opened.Load())
 	}
-	// Reading again keeps it so.
+	// After reading again the size is still known.
 	st, _, err := p.Reread(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestListingFilesMakesNoSheet(t *testing.T) {
 	if got := size(st); got != int64(len(ship.expected)) || contents.opened.Load() != 0 {
 		t.Errorf("after reading again: %d bytes, %d contents were opened", got, contents.opened.Load())
 	}
-	// Where the size was kept for other files it is worked out.
+	// A size that was stored for other files is not used.
 	more := newShipment(t, 2)
 	late, err := p.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
 	if err != nil {
@@ -147,7 +148,7 @@ func TestASheetThatNobodyWaitsForIsNotMade(t *testing.T) {
 	if err := <-failed; fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("%v", err)
 	}
-	// The next one who asks is not served the other's end.
+	// The next request does not get the result of the cancelled one.
 	go close(contents.held)
 	if csv, err := cold.CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
 		t.Errorf("%v, %d bytes", err, len(csv))
@@ -177,7 +178,7 @@ func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
 	p.settles(t, 2)
 }
 
-// What a session held must not stay in memory when the session is over.
+// The data of a session must not stay in memory after the session.
 func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
@@ -218,7 +219,7 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	if p.csv(t, other) != string(ship.unmatched) || p.csv(t, otherBoth) != string(ship.expected) {
 		t.Error("another session's sheet is another now")
 	}
-	// What expires is removed by another, who says so.
+	// Another component removes what expires, and reports it.
 	if err := p.contents.Delete(ctx, otherBoth.Contents()...); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +227,7 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	gone(otherBoth, "the session expired")
 }
 
-// upgraded is contents in which what was read has a form of another version.
+// upgraded is a store of contents in which the readings have another version's format.
 type upgraded struct {
 	blob.Store
 	reading blob.Key

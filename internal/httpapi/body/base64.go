@@ -12,18 +12,18 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Coding is how the content of a file stands in a text field.
+// Coding is how a text field encodes the content of a file.
 type Coding int
 
 const (
 	AsBase64 Coding = iota // base64, or a data: URL
-	AsPDF                  // a PDF as it is; base64 or a data: URL if it begins so
-	AsEither               // an order export as it is; base64 or a data: URL if it can only be that
+	AsPDF                  // a PDF as it is, or base64 or a data: URL if its beginning shows that
+	AsEither               // an order export as it is, or base64 or a data: URL if it can be nothing else
 )
 
-// decoded returns the content that a field or file holds, as a stream. In forms
-// a plus sign that was not escaped has become a space; fromForm undoes that where
-// it can only be meant so.
+// decoded returns the content of a field or file, as a stream. In a form, a plus sign
+// that was not escaped becomes a space; fromForm restores it where only a plus sign
+// makes sense.
 func decoded(r io.Reader, e Coding, fromForm bool) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, maxHead)
 	head, whole, err := peek(b, func(head []byte) bool { return decided(head, e) })
@@ -32,7 +32,7 @@ func decoded(r io.Reader, e Coding, fromForm bool) (io.Reader, error) {
 	}
 	text := bytes.TrimLeft(head, blanks)
 	url := dataURLHead.Match(text)
-	if e == AsBase64 { // it can only be meant so, even if it is not well-formed
+	if e == AsBase64 { // the route allows nothing else, so malformed base64 is an error
 		url = len(text) >= 5 && strings.EqualFold(string(text[:5]), "data:")
 	}
 	switch {
@@ -45,8 +45,8 @@ func decoded(r io.Reader, e Coding, fromForm bool) (io.Reader, error) {
 	return newBase64(b, fromForm), nil
 }
 
-// decided reports whether a beginning says already how a content stands there,
-// whatever follows.
+// decided reports whether the beginning of a content shows its encoding, whatever
+// follows.
 func decided(head []byte, e Coding) bool {
 	text := bytes.TrimLeft(head, blanks)
 	switch {
@@ -74,13 +74,13 @@ func dataURL(b *bufio.Reader, fromForm bool) (io.Reader, error) {
 	return &percent{r: b}, nil
 }
 
-// newBase64 decodes base64 as it is found in the wild: both alphabets, with
-// padding or without, with line breaks.
+// newBase64 decodes base64 as clients send it: in both alphabets, with or without
+// padding, with or without line breaks.
 func newBase64(r io.Reader, fromForm bool) io.Reader {
 	return &base64Reader{base64.NewDecoder(base64.RawStdEncoding, &base64Cleaner{r: r, fromForm: fromForm})}
 }
 
-// base64Reader makes what the decoder complains about a fault.
+// base64Reader turns the decoder's errors into faults.
 type base64Reader struct{ io.Reader }
 
 func (b *base64Reader) Read(p []byte) (int, error) {
@@ -96,7 +96,7 @@ func badBase64() error {
 	return fault.New(BadBase64, "the file's content is not valid base64; encode the whole file, and send it with nothing around it")
 }
 
-// base64Cleaner turns every kind of base64 into the standard alphabet without
+// base64Cleaner translates every variant of base64 into the standard alphabet without
 // padding or white space.
 type base64Cleaner struct {
 	r        io.Reader

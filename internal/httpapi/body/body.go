@@ -1,10 +1,10 @@
-// Package body turns the bodies that front ends and mail robots really send into
-// fields and files: multipart and URL-encoded forms, JSON, base64, and files as
-// they are, named rightly, wrongly or not at all.
+// Package body parses the request bodies that front ends and mail robots send into
+// fields and files: multipart and URL-encoded forms, JSON, base64, and plain files,
+// with the right media type, a wrong one or none.
 //
-// A body is read once, as a stream, under limits of size and of time. Each file goes
-// straight to whoever stores it; nothing but short texts is ever held in memory as a
-// whole. The package knows nothing of sessions or of what files are for.
+// A body is read once, as a stream, with limits of size and time. Each file goes
+// straight to the function that stores it; only short texts are held in memory as a
+// whole. The package knows nothing of sessions or of the purpose of files.
 package body
 
 import (
@@ -19,40 +19,40 @@ import (
 	"tallyman/internal/fault"
 )
 
-// The codes that reading a body adds.
+// The codes that only this package uses.
 const (
-	UnsupportedType fault.Code = "unsupported_media_type" // a body of a kind that the route does not read
-	BadBase64       fault.Code = "bad_base64"             // content that should be base64 is not
+	UnsupportedType fault.Code = "unsupported_media_type" // the route does not take bodies of this media type
+	BadBase64       fault.Code = "bad_base64"             // the content is not valid base64
 	RequestTimeout  fault.Code = "request_timeout"        // the body came too slowly
-	TooManyParts    fault.Code = "too_many_parts"         // a body of more parts than anybody needs
+	TooManyParts    fault.Code = "too_many_parts"         // the body has too many parts
 )
 
-// Limits bound what one request may send.
+// Limits bound the body of one request.
 type Limits struct {
-	// Upload bounds its files, in bytes.
+	// Upload bounds the files, in bytes.
 	Upload int64
-	// Timeout is how long the body may stand still, and half of what it may take
-	// altogether before it must come at a decent rate.
+	// Timeout is how long the body may pause, and half of the time after which it must
+	// have a minimum rate.
 	Timeout time.Duration
 }
 
-// Body is the body of one request. It remembers its error.
+// Body is the body of one request. It keeps the error that reading ended with.
 type Body struct {
 	r       *http.Request
 	control *http.ResponseController
 	limits  Limits
 	left    int64
 	read    int64
-	since   time.Time // when the first byte was asked for
-	needed  bool      // by the route
+	since   time.Time // when reading began
+	needed  bool      // the route needs a body
 	err     error
 }
 
-// overhead is how many bytes a body may have beside the files in it.
+// overhead is how many bytes a body may have besides the files in it.
 const overhead = 1 << 20
 
-// New returns the body of a request, of which nothing has been read yet. control
-// is that of its answer.
+// New returns the body of a request that was not read yet. control controls the answer
+// to it.
 func New(r *http.Request, control *http.ResponseController, limits Limits) *Body {
 	return &Body{r: r, control: control, limits: limits, left: limits.Upload + overhead, needed: true}
 }
@@ -68,18 +68,18 @@ func (b *Body) tooLarge() error {
 	return b.limits.exceeded()
 }
 
-// Err is what reading has ended with: nil while there may be more to read, io.EOF
-// if all has come.
+// Err returns the error that reading ended with: nil while there may be more to read,
+// io.EOF at the end.
 func (b *Body) Err() error { return b.err }
 
-// Whoever sends a body has a minute, and then must have sent this many bytes a
-// second on average: less than any real line, and too much for somebody who
-// wants to hold many connections open.
+// minRate is the average rate that a body must have after the first minute, in bytes
+// per second: slower than any real line, but too fast for a client that wants to hold
+// many connections open.
 const minRate = 4 << 10
 
-// Read reads the body as it is, which may be as large as the files of an upload.
-// It fails with RequestTimeout, with fault.TooLarge, with fault.Cancelled for a
-// client that hung up, and with fault.BadRequest.
+// Read reads the body as it is, which may be as large as the files of an upload. It
+// fails with RequestTimeout, with fault.TooLarge, with fault.Cancelled if the client
+// hung up, and with fault.BadRequest.
 func (b *Body) Read(p []byte) (n int, err error) {
 	if b.err != nil {
 		return 0, b.err
@@ -95,7 +95,7 @@ func (b *Body) Read(p []byte) (n int, err error) {
 	}
 	b.control.SetReadDeadline(deadline)
 	if int64(len(p)) > b.left {
-		p = p[:b.left+1] // one more, to see whether there is more
+		p = p[:b.left+1] // one byte more, to notice a body over the limit
 	}
 	n, err = b.r.Body.Read(p)
 	b.read += int64(n)
@@ -104,8 +104,8 @@ func (b *Body) Read(p []byte) (n int, err error) {
 	}
 	b.left -= int64(n)
 	if err != nil {
-		// The connection is watched for a client that hangs up, which must not
-		// end with the deadline.
+		// The server watches the connection for a client that hangs up. The deadline
+		// must not end that.
 		b.control.SetReadDeadline(time.Time{})
 		b.err = b.explain(err)
 	}
@@ -128,7 +128,7 @@ func (b *Body) explain(err error) error {
 }
 
 // Ignore reads the body of a request that needs none: many clients send an empty
-// object. Only when it is read does a client that hangs up show.
+// object. The server notices that a client hung up only after the body was read.
 func (b *Body) Ignore() error {
 	if b.none() {
 		return nil
@@ -138,8 +138,8 @@ func (b *Body) Ignore() error {
 	return err
 }
 
-// Drain reads what is left of the body of a request that was refused, within
-// limits: many clients look for the answer only when they have sent everything.
+// Drain reads the rest of the body of a refused request, within limits: many clients
+// read the answer only after they have sent everything.
 func (b *Body) Drain() {
 	if b.none() {
 		return
@@ -149,7 +149,7 @@ func (b *Body) Drain() {
 	b.control.SetReadDeadline(time.Time{})
 }
 
-// drainTime is how long a refused request may go on sending.
+// drainTime is how long Drain reads.
 const drainTime = 3 * time.Second
 
 func (b *Body) none() bool { return b.r.Body == nil || b.r.Body == http.NoBody }

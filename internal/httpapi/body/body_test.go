@@ -19,8 +19,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// read returns all fields of a body: names, and the texts of those that have
-// one.
+// read returns all fields of a body: their names, and the texts of those that have one.
 func read(b fields) (names []string, texts []string, err error) {
 	for {
 		f, err := b.next()
@@ -41,7 +40,7 @@ func read(b fields) (names []string, texts []string, err error) {
 	}
 }
 
-// encoding/json is what our reader of JSON must agree with.
+// Our reader of JSON must agree with encoding/json.
 func FuzzJSONBody(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":"b"}`, ` { "a" : "b\n\u00e9\ud83d\ude00\ud83d" , "c":[1,{"d":null}],"e":-1.5e3 } `, `{"a":"b"`, `{"a":1,}`, `{"a":[1,]}`, `{,}`,
@@ -89,14 +88,14 @@ func FuzzJSONBody(f *testing.F) {
 	})
 }
 
-// net/url is what our reader of forms must agree with.
+// Our reader of forms must agree with net/url.
 func FuzzFormBody(f *testing.F) {
 	for _, seed := range []string{"", "a=b", "a=b&c=d", "a", "&&", "=", "a=b=c", "a+b=c+d", "%41=%42", "a=%", "a=%zz", "a&b=", "a=b&"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if bytes.ContainsRune(b, ';') {
-			return // once a separator, now an error there and a character here
+			return // net/url refuses semicolons; here they are characters
 		}
 		names, texts, err := read(newURLEncoded(iotest.HalfReader(bytes.NewReader(b))))
 		want, wantErr := url.ParseQuery(string(b))
@@ -162,8 +161,7 @@ func FuzzBase64(f *testing.F) {
 	})
 }
 
-// What an order export in a text field may be taken for: never base64, unless it
-// can be nothing else.
+// An order export in a text field is taken for base64 only if it can be nothing else.
 func TestATextIsNotTakenForBase64(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString
 	export := "Invoice No.,Style,Cartons,Pieces\n" + strings.Repeat("G24024,SS-100,12,144\n", 100)
@@ -241,7 +239,8 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 			t.Errorf("%q in a form gives %q, %v", in, got, err)
 		}
 	}
-	// What only shows far behind the beginning is an error, and not half an export.
+	// Bytes that are not base64 far behind the beginning cause an error, not half an
+	// export.
 	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), AsEither, false)
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +250,8 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 	}
 }
 
-// A body gives its files one after the other, and says at the end which were not meant.
+// A body gives its files one after the other, and lists at the end those that it cannot
+// use.
 func TestABodyGivesItsFilesAsAStream(t *testing.T) {
 	slot := Slot{For: "bills", Coding: AsPDF}
 	rc := Reception{
@@ -288,7 +288,7 @@ func TestABodyGivesItsFilesAsAStream(t *testing.T) {
 		if err != nil || strings.Join(files, " ") != c.files || !slices.Equal(got.Unused, c.unused) {
 			t.Errorf("%s: %q, %v not used, %v; want %q, %v", c.name, files, got.Unused, err, c.files, c.unused)
 		}
-		// What storing fails with, the request fails with.
+		// Receiving fails with the error of storing.
 		full := errors.New("full")
 		r.Body = io.NopCloser(strings.NewReader(c.body))
 		b = New(r, http.NewResponseController(httptest.NewRecorder()), Limits{Upload: 1 << 20, Timeout: time.Minute})

@@ -15,8 +15,8 @@ import (
 	"tallyman/internal/fault"
 )
 
-// fields is the content of a body, field by field. next returns io.EOF after
-// the last. The value of a field is read before the next is asked for.
+// fields is the content of a body, field by field. next returns io.EOF after the last.
+// The caller reads the value of a field before it calls next again.
 type fields interface {
 	next() (*field, error)
 }
@@ -24,7 +24,7 @@ type fields interface {
 // field is one field of a body.
 type field struct {
 	name string
-	// value is the content, nil for what is neither text nor a file (a number in
+	// value is the content; nil if the field is neither text nor a file (a number in
 	// JSON, say).
 	value io.Reader
 	// file is true for a raw body, and for a part of a multipart body that has a
@@ -33,29 +33,29 @@ type field struct {
 	filename string
 	// in is the media type of the form that the field is in, "" for a raw body.
 	in string
-	// what says what a value is that is neither text nor a file: "null", "a list".
+	// what describes a value that is neither text nor a file: "null", "a list".
 	what string
 }
 
 // MaxParts bounds the parts of a multipart body and the fields of the others.
 const MaxParts = 1000
 
-// open opens the body in one of the ways that the reception has, and says which
-// it is: a form, or the media type of a body that is one file, which name then
-// names. It fails with UnsupportedType, with fault.BadRequest, and with
-// fault.TooLarge for what says beforehand that it is.
+// open opens the body as one of the kinds that the reception takes, and returns the
+// kind: a form, or the media type of a body that is one file with the given name. It
+// fails with UnsupportedType, with fault.BadRequest, and with fault.TooLarge if the
+// headers already say that the body is too large.
 func (b *Body) open(rc Reception, name string) (f fields, kind string, err error) {
 	switch coding := strings.ToLower(strings.TrimSpace(b.r.Header.Get("Content-Encoding"))); coding {
-	case "", "identity", "utf-8": // the last is none, but some send it
+	case "", "identity", "utf-8": // utf-8 is no encoding, but some clients send it
 	default:
 		return nil, "", fault.New(UnsupportedType, "the body has the Content-Encoding %.40q, which this server cannot decode; send the body unencoded, without that header", coding)
 	}
 	kind, params, err := mime.ParseMediaType(b.r.Header.Get("Content-Type"))
 	if err != nil && kind == "" {
-		kind = "" // what cannot be read says as little as what is not there
+		kind = "" // a malformed type is treated as a missing one
 	}
 	if vague(kind) || IsJSON(kind) {
-		// Text is a third longer as base64, and a form may escape some of it.
+		// Base64 makes a text a third longer, and a form may escape some of it.
 		b.left = b.limits.Upload/2*3 + overhead
 	}
 	if b.r.ContentLength > b.left {
@@ -95,11 +95,11 @@ func (b *Body) open(rc Reception, name string) (f fields, kind string, err error
 	return nil, kind, fault.New(UnsupportedType, "this route does not read %.80q; it reads %s", said, accepted)
 }
 
-// window is how much is buffered of a body or of a file in it, in bytes. It is one size,
+// window is the buffer size for a body and for a file in it, in bytes. Both are equal,
 // so that a body that is one file is buffered once.
 const window = 64 << 10
 
-// counted bounds the number of fields.
+// counted limits the number of fields.
 type counted struct {
 	fields
 	n int
@@ -112,7 +112,7 @@ func (c *counted) next() (*field, error) {
 	return c.fields.next()
 }
 
-// raw is a body that is one file, or nothing at all.
+// raw is a body that is one file, or empty.
 type raw struct {
 	field *field
 }
@@ -150,7 +150,8 @@ func (m *multiparts) next() (*field, error) {
 	return f, nil
 }
 
-// undone decodes a part that says it is base64. Some say so of a PDF that is not.
+// undone decodes a part that is declared as base64. Some clients declare that for plain
+// PDFs.
 func undone(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	head, err := b.Peek(len(pdfMark))
@@ -163,17 +164,17 @@ func undone(r io.Reader) (io.Reader, error) {
 	return newBase64(b, false), nil
 }
 
-// Part reads the header of a multipart body's part: the name of the field, the
-// name of the file, and whether it is one.
+// Part parses the header of a part of a multipart body: the field's name, the file's
+// name, and whether the part is a file.
 func Part(header textproto.MIMEHeader) (name, filename string, file bool) {
 	name, filename, file = partName(header.Get("Content-Disposition"))
 	return name, filename, file || typeOfFile(header.Get("Content-Type"))
 }
 
-// partName reads a part's Content-Disposition. What does not keep the rules is
-// understood as far as it can be: many programs do not quote a name with blanks.
-// file is true if there is a file name, even an empty one: so a browser sends a
-// file that nobody chose.
+// partName parses a part's Content-Disposition. It accepts malformed ones as far as it
+// can understand them: many programs do not quote a name with blanks. file is true if
+// there is a file name, even an empty one: that is how browsers send a file field in
+// which nobody chose a file.
 func partName(header string) (name, filename string, file bool) {
 	_, params, err := mime.ParseMediaType(header)
 	if err != nil {
@@ -183,7 +184,7 @@ func partName(header string) (name, filename string, file bool) {
 	return params["name"], filename, file
 }
 
-// looseParameters reads the parameters of a header that breaks the rules.
+// looseParameters parses the parameters of a malformed header.
 func looseParameters(header string) map[string]string {
 	params := map[string]string{}
 	_, rest, _ := strings.Cut(header, ";")
@@ -192,8 +193,8 @@ func looseParameters(header string) map[string]string {
 		name, rest, _ = strings.Cut(rest, "=")
 		rest = strings.TrimSpace(rest)
 		if strings.HasPrefix(rest, `"`) {
-			// The quote that ends it comes before a semicolon or the end: a name may
-			// hold others.
+			// The closing quote stands before a semicolon or the end: the name may
+			// contain other quotes.
 			end := closingQuote.FindStringIndex(rest[1:])
 			if end == nil {
 				end = []int{len(rest) - 1, len(rest) - 1}
@@ -202,7 +203,7 @@ func looseParameters(header string) map[string]string {
 		} else {
 			value, rest, _ = strings.Cut(rest, ";")
 		}
-		// A semicolon too many before the name belongs to nothing.
+		// A superfluous semicolon before the name is dropped.
 		name = strings.ToLower(strings.Trim(name, " \t;"))
 		if charset, escaped, ok := strings.Cut(value, "''"); ok && strings.HasSuffix(name, "*") && strings.EqualFold(charset, "utf-8") {
 			if text, err := url.PathUnescape(escaped); err == nil {
@@ -218,8 +219,8 @@ func looseParameters(header string) map[string]string {
 
 var closingQuote = regexp.MustCompile(`"[ \t]*(;|$)`)
 
-// typeOfFile reports whether a part of this Content-Type is a file, although it
-// has no file name: forms give their texts no type, or one of these.
+// typeOfFile reports whether a part of this Content-Type is a file although it has no
+// file name: text fields of forms have no type, or one of these.
 func typeOfFile(header string) bool {
 	kind, _, _ := mime.ParseMediaType(header)
 	switch kind {
@@ -229,8 +230,8 @@ func typeOfFile(header string) bool {
 	return true
 }
 
-// explain tells what is wrong with a body that breaks off from a source that
-// cannot be read, or reads too much.
+// explain tells a multipart body that is cut off from one that cannot be read or is too
+// large.
 func (m *multiparts) explain(err error) error {
 	if m.in.err != nil && m.in.err != io.EOF {
 		return m.in.err
@@ -252,10 +253,9 @@ func (p *partReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// isEmpty reports whether nothing can be read from r, and returns a reader of
-// all there is.
+// isEmpty reports whether r has no content, and returns a reader of its content.
 func isEmpty(r io.Reader) (*bufio.Reader, bool, error) {
-	b := bufio.NewReaderSize(r, window) // r itself, if it is the body as it is
+	b := bufio.NewReaderSize(r, window) // r itself, if r is the buffered body
 	_, err := b.Peek(1)
 	if err == io.EOF {
 		return b, true, nil

@@ -13,21 +13,21 @@ import (
 	"tallyman/internal/fault"
 )
 
-// The limits of JSON bodies, beside that of their size. Strings may be as long
-// as they like: they are read as streams.
+// The limits of JSON bodies, besides that of their size. Strings have no limit: they
+// are read as streams.
 const (
 	maxJSONDepth = 100
 	maxJSONKey   = 1 << 10 // bytes
 	maxJSONWord  = 1 << 10 // bytes of a number
 )
 
-// jsonFields reads an object of which single strings may be as large as a file.
-// encoding/json would hold each of them in memory several times over.
+// jsonFields reads an object whose strings may be as large as a file. encoding/json
+// would hold each of them in memory several times.
 type jsonFields struct {
 	r     *bufio.Reader
 	begun bool
 	value *jsonString // the value that the caller may still be reading
-	// inside is true while that value is a member of an object in the body's own.
+	// inside is true while value is a member of an object within the body's object.
 	inside bool
 }
 
@@ -37,7 +37,7 @@ func badJSON(what string) error {
 	return fault.New(fault.BadRequest, "the body is not valid JSON: %s", what)
 }
 
-// cutOff makes the end of the input a fault where it may not be.
+// cutOff returns a fault if the input ended where it must not.
 func cutOff(err error) error {
 	if err == io.EOF {
 		return badJSON("it ends in the middle")
@@ -99,8 +99,8 @@ func (j *jsonFields) next() (*field, error) {
 	return f, j.skip(c)
 }
 
-// member reads the beginning of an object's next member, the first or a later
-// one: its name, and the first byte of its value. end is true if there is none.
+// member reads the beginning of an object's first or next member: its name, and the
+// first byte of its value. end is true if there is none.
 func (j *jsonFields) member(first bool) (name string, c byte, end bool, err error) {
 	if c, err = j.token(); err != nil {
 		return "", 0, false, cutOff(err)
@@ -134,9 +134,8 @@ func (j *jsonFields) member(first bool) (name string, c byte, end bool, err erro
 	return name, c, false, nil
 }
 
-// wrapped reads an object that stands where a text should. Power Automate gives
-// a file as {"$content-type": …, "$content": base64}: then that is the field's
-// value.
+// wrapped reads an object in place of a text. Power Automate sends a file as
+// {"$content-type": …, "$content": base64}; the content is then the field's value.
 func (j *jsonFields) wrapped(f *field) error {
 	for first := true; ; first = false {
 		name, c, end, err := j.member(first)
@@ -154,7 +153,7 @@ func (j *jsonFields) wrapped(f *field) error {
 	}
 }
 
-// begin finds the object.
+// begin reads up to the object's opening brace.
 func (j *jsonFields) begin() error {
 	if bom, err := j.r.Peek(3); err == nil && string(bom) == "\ufeff" {
 		j.r.Discard(3)
@@ -178,7 +177,7 @@ func (j *jsonFields) begin() error {
 	return fault.New(fault.BadRequest, "the body is not a JSON object")
 }
 
-// end makes sure that nothing follows the object.
+// end fails if anything follows the object.
 func (j *jsonFields) end() error {
 	_, err := j.token()
 	if err == nil {
@@ -216,13 +215,13 @@ func (j *jsonFields) small(limit int64) (string, error) {
 	return b.String(), nil
 }
 
-// skip reads over a value that is no string and begins with c.
+// skip skips a value that is not a string and begins with c.
 func (j *jsonFields) skip(c byte) error {
-	var open []byte // what is not closed yet
+	var open []byte // the lists and objects that are open
 	const (
 		value = iota // a value must come
-		first        // a value may come, or the end: after an opening
-		after        // a value has come
+		first        // after an opening bracket: a value or the end
+		after        // after a value
 	)
 	state := value
 	for {
@@ -296,18 +295,18 @@ func (j *jsonFields) word(c byte) error {
 				j.r.UnreadByte()
 			}
 			if !json.Valid(text) {
-				return badJSON("there is a value that is none")
+				return badJSON("a value is not a JSON value")
 			}
 			return nil
 		}
 		if len(text) == maxJSONWord {
-			return badJSON("there is a value that is none")
+			return badJSON("a value is not a JSON value")
 		}
 		text = append(text, c)
 	}
 }
 
-// Shallow reports whether JSON is nested no deeper than bodies may be.
+// Shallow reports whether JSON is not nested deeper than a body may be.
 func Shallow(b []byte) bool {
 	j := newJSON(strings.NewReader(string(b)))
 	c, err := j.token()
@@ -320,7 +319,7 @@ func Shallow(b []byte) bool {
 	return j.skip(c) == nil
 }
 
-// jsonString reads the rest of a string, up to its closing quote, and undoes its
+// jsonString reads the rest of a string up to its closing quote, and decodes its
 // escapes.
 type jsonString struct {
 	r       *bufio.Reader
@@ -337,7 +336,7 @@ func (s *jsonString) Read(p []byte) (int, error) {
 	n := copy(p, s.pending)
 	s.pending = s.pending[n:]
 	for n == 0 && !s.done {
-		// As much as is there without escapes goes in one piece.
+		// Bytes without escapes are copied in one piece.
 		if s.r.Buffered() == 0 {
 			if _, err := s.r.Peek(1); err != nil {
 				return 0, cutOff(err)
@@ -354,7 +353,7 @@ func (s *jsonString) Read(p []byte) (int, error) {
 			continue
 		}
 		switch c := chunk[end]; {
-		case n > 0: // next time
+		case n > 0: // handled by the next call
 		case c == '"':
 			s.r.Discard(1)
 			s.done = true
@@ -394,8 +393,8 @@ func (s *jsonString) escape() error {
 		return err
 	}
 	if utf16.IsSurrogate(r) {
-		// Only with its other half is it a character, and only then is that half
-		// used up.
+		// The escape of a surrogate is a character only together with its other half,
+		// which is consumed only then.
 		pair := rune(utf8.RuneError)
 		if next, err := s.r.Peek(6); err == nil && string(next[:2]) == `\u` {
 			if low, err := strconv.ParseUint(string(next[2:]), 16, 16); err == nil {

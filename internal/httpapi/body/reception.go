@@ -12,78 +12,78 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Reception says how a route takes its files.
+// Reception says in which ways a route takes files.
 type Reception struct {
-	// Forms are the media types of bodies of fields that are read: Multipart, JSON,
-	// URLEncoded.
+	// Forms are the media types of forms that are read: Multipart, JSON, URLEncoded.
 	Forms []string
 	// Raw are the media types of bodies that are one file.
 	Raw []string
-	// RawField is the field that such a file counts as.
+	// RawField is the field to which such a file belongs.
 	RawField string
-	// Files are the fields that hold files, and what those are.
+	// Files are the fields that hold files, and the slots of those files.
 	Files map[string]Slot
-	// Also are names that some programs use instead. They count only if there is
-	// nothing in Files.
+	// Also are names that some programs use instead. They count only if no field of
+	// Files has a file.
 	Also []string
-	// Stray says what a file is whose field is in neither, by its content. It is taken
-	// if that leaves no doubt.
+	// Stray returns, by its content, the slot of a file in any other field. Such a file
+	// is taken if it is clear that it is meant.
 	Stray func(pdf bool) Slot
-	// Strict makes a file that is not needed a fault: the answer has no place for a
-	// warning.
+	// Strict makes a superfluous file a fault, for routes whose answer has no place for
+	// a warning.
 	Strict bool
-	// Optional makes a body without files no fault.
+	// Optional allows bodies without files.
 	Optional bool
-	// Fallback is the name of a file that has none.
+	// Fallback names files that have no name.
 	Fallback string
 }
 
-// reads reports whether forms of that media type are read.
+// reads reports whether the route reads forms of a media type.
 func (rc Reception) reads(kind string) bool { return slices.Contains(rc.Forms, kind) }
 
-// takes reports whether bodies of that media type are taken as one file.
+// takes reports whether the route takes bodies of a media type as one file.
 func (rc Reception) takes(kind string) bool { return slices.Contains(rc.Raw, kind) }
 
-// Slot is what the file of a field is.
+// Slot is the purpose of a field's file.
 type Slot struct {
-	// For is the route's word for what the file is for. Files with the same word belong
-	// together.
+	// For is the route's word for the purpose of the file. Files with the same word
+	// belong together.
 	For string
-	// Coding says how a file stands in text fields.
+	// Coding is how text fields encode the file.
 	Coding Coding
-	// Most is how many files there may be, 0 for any number.
+	// Most is the greatest number of files, 0 for no limit.
 	Most int
 }
 
-// File is a file of a body. Its content is decoded, and read before the next file comes.
+// File is a file of a body. Its content is decoded, and must be read before the next
+// file.
 type File struct {
 	For     string // as its Slot says
 	Name    string // as the client gave it, for display only
 	Content io.Reader
 }
 
-// Received is what a body held beside its files.
+// Received is the content of a body besides its files.
 type Received struct {
 	// Values are its text fields.
 	Values url.Values
-	// Warnings are sentences on what was ignored or guessed.
+	// Warnings are sentences about what was ignored or guessed.
 	Warnings []string
-	// Unused are the files that turned out at the end not to be meant, by their numbers
-	// in the order in which they were stored, from 0.
+	// Unused are the files that turned out at the end to be superfluous, by their
+	// numbers in the order in which they were stored, from 0.
 	Unused []int
 }
 
-// receiver hands the files of one body out.
+// receiver passes on the files of one body.
 type receiver struct {
 	Reception
 	body   *Body
-	name   string // of the file, as the URL gives it
+	name   string // the file's name in the URL
 	store  func(File) error
-	stored int               // files
-	known  map[string]*tally // what came in the fields of Reception.Files, by Slot.For
+	stored int               // the number of files stored
+	known  map[string]*tally // of the fields of Reception.Files, by Slot.For
 }
 
-// tally counts files.
+// tally counts the files of a slot.
 type tally struct {
 	files int
 	bytes int64
@@ -97,24 +97,24 @@ func (rv *receiver) of(s Slot) *tally {
 	return rv.known[s.For]
 }
 
-// maxText bounds the fields that are read as a whole, in bytes.
+// maxText bounds text fields, in bytes.
 const maxText = 64 << 10
 
-// texts are the fields that requests use beside their files.
+// texts are the fields that requests use besides their files.
 var texts = []string{"filename", "name", "mode", "format"}
 
-// Receive reads the body and has its files stored, one after the other. name is what the
-// request's URL calls a file that the body gives no name, "" if it says nothing. store
-// reads the content of a file to its end, and fails with what the reader returns, wrapped
-// or not.
+// Receive reads the body and passes its files to store, one after the other. name is
+// the name in the request's URL for a file that the body does not name, "" if there is
+// none. store reads a file's content to its end, and fails with the error of the
+// reader, wrapped or not.
 //
-// It fails with the codes of this package, with fault.BadRequest, fault.TooLarge,
-// fault.Cancelled and fault.NoUpload, and as store does. What was stored is then of no
-// use.
+// Receive fails with the codes of this package, with fault.BadRequest, fault.TooLarge,
+// fault.Cancelled and fault.NoUpload, and with the errors of store. The caller must
+// then discard what was stored.
 func (b *Body) Receive(rc Reception, name string, store func(File) error) (got Received, err error) {
 	defer func() {
-		// A body that came too slowly looks cut off to decoders, and its request looks
-		// cancelled to who stores its files: the client is told the cause.
+		// If the body came too slowly, decoders report a cut-off body, and storing may
+		// report a cancelled request. The client gets the cause instead.
 		if err != nil && fault.CodeOf(b.err) == RequestTimeout {
 			err = b.err
 		}
@@ -165,7 +165,7 @@ func (b *Body) Receive(rc Reception, name string, store func(File) error) (got R
 	return got, nil
 }
 
-// text reads one of the texts.
+// text reads a text field.
 func (f *field) text(values url.Values) error {
 	text, err := io.ReadAll(io.LimitReader(f.value, maxText+1))
 	if err != nil {
@@ -178,9 +178,8 @@ func (f *field) text(values url.Values) error {
 	return nil
 }
 
-// take has the file of one field stored, and counts it. Fields that are empty do not
-// count: a browser sends them for files that nobody chose. why says why a field was
-// ignored.
+// take has the file of a field stored, and counts it. It ignores empty fields: browsers
+// send them where nobody chose a file. why says why a field was ignored.
 func (rv *receiver) take(to Slot, f *field, count *tally) (why string, err error) {
 	file, empty, err := isEmpty(f.value)
 	if err != nil {
@@ -191,7 +190,7 @@ func (rv *receiver) take(to Slot, f *field, count *tally) (why string, err error
 	}
 	coding := to.Coding
 	if !f.file && coding != AsPDF && count.files > 0 {
-		// The same file is often given under several names.
+		// Many programs send the same file under several names.
 		return "The request gives the file's content more than once; only the first was used.", nil
 	}
 	if coding == AsBase64 {
@@ -222,8 +221,8 @@ func (rv *receiver) take(to Slot, f *field, count *tally) (why string, err error
 	return "", nil
 }
 
-// limitedFile counts the bytes of a file once it is decoded, and refuses those over the
-// limit of an upload.
+// limitedFile counts the bytes of a decoded file, and fails over the limit of an
+// upload.
 type limitedFile struct {
 	r      io.Reader
 	count  *tally
@@ -241,7 +240,7 @@ func (l *limitedFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// nothing is the fault of a request without a file.
+// nothing returns the fault of a request without a file.
 func (rv *receiver) nothing(others, misfits []string) error {
 	names := strings.Join(slices.Sorted(maps.Keys(rv.Files)), " or ")
 	switch {
@@ -255,8 +254,8 @@ func (rv *receiver) nothing(others, misfits []string) error {
 	return fault.New(fault.NoUpload, "there is no file in the request; send it in the field %s", names)
 }
 
-// hinted adds to what is wrong with an URL-encoded form that the body may be none:
-// some programs call everything that.
+// hinted adds to the fault of an URL-encoded form that the body may not be a form: some
+// programs declare every body so.
 func (rc Reception) hinted(kind string, err error) error {
 	code := fault.CodeOf(err)
 	if kind != URLEncoded || code != fault.BadRequest && code != fault.NoUpload {
@@ -278,7 +277,7 @@ func fieldName(name string) string {
 	return name
 }
 
-// Shorten cuts a text of a request for people.
+// Shorten cuts a text of a request that is shown to people.
 func Shorten(s string, most int) string {
 	r := []rune(strings.ToValidUTF8(s, "\uFFFD"))
 	if len(r) <= most {

@@ -12,8 +12,8 @@ import (
 	"tallyman/internal/fault"
 )
 
-// line is a connection on which the head comes at once, then n pieces, one each time,
-// and then the end. It keeps its deadline as those of package net do.
+// line is a connection that delivers the head at once, then n pieces, one each time,
+// and then the end. It keeps its deadline as connections of package net do.
 type line struct {
 	*httptest.ResponseRecorder
 	head     string
@@ -54,7 +54,7 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 		size  int // of each piece, in bytes
 		every time.Duration
 		code  fault.Code
-		after time.Duration // when the body is given up, or has come
+		after time.Duration // when the body is refused or complete
 	}{
 		"silence":             {1, 1, time.Hour, RequestTimeout, timeout},
 		"a byte now and then": {1000, 1, 7 * time.Second, RequestTimeout, 2 * timeout},
@@ -73,7 +73,7 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 				if fault.CodeOf(err) != c.code || took != c.after {
 					t.Errorf("after %v it ends with %v", took, err)
 				}
-				// What is done with the body then may take any time.
+				// The body may be processed for any time afterwards.
 				if !l.deadline.IsZero() {
 					t.Errorf("the deadline stays %v", l.deadline.Sub(began))
 				}
@@ -82,7 +82,8 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	}
 }
 
-// Whatever a decoder or who stores the file makes of the end of such a body.
+// It is refused for that, whatever errors decoders and storing return at the end of
+// such a body.
 func TestAFileThatComesTooSlowlyIsRefusedForThat(t *testing.T) {
 	for name, c := range map[string]struct{ kind, head string }{
 		"whole base64":     {JSON, `{"file_data":"JVBERi0xLjQK`},

@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxHead is how much of a body or file is looked at to find out what it is, in
-// bytes.
+// maxHead is the length of the beginning that is examined to find out the kind of a
+// body or file, in bytes.
 const maxHead = 4 << 10
 
 const (
@@ -32,9 +32,8 @@ const (
 	Octets     = "application/octet-stream" // anything
 )
 
-// peek returns the beginning of what b reads: as much as enough asks for, and
-// maxHead bytes at most. It does not wait for more than that. whole says that
-// nothing follows.
+// peek returns the beginning of b: as much as enough needs, and maxHead bytes at most.
+// It does not wait for more. whole reports that nothing follows.
 func peek(b *bufio.Reader, enough func(head []byte) bool) (head []byte, whole bool, err error) {
 	for n := 1; ; n = len(head) + 1 {
 		if _, err = b.Peek(min(n, maxHead)); err != nil && err != io.EOF {
@@ -47,19 +46,19 @@ func peek(b *bufio.Reader, enough func(head []byte) bool) (head []byte, whole bo
 	}
 }
 
-// vague reports whether a media type says little about a body: programs send it
-// when nobody told them better.
+// vague reports whether a media type says little about a body: programs send it by
+// default.
 func vague(kind string) bool {
 	return kind == "" || kind == Octets || kind == "text/plain" || kind == URLEncoded
 }
 
-// IsJSON reports whether a media type says that a body is JSON.
+// IsJSON reports whether a media type is one of JSON.
 func IsJSON(kind string) bool {
 	return kind == JSON || kind == "text/json" || strings.HasSuffix(kind, "+json")
 }
 
-// settle returns what a body is, of which head is the beginning and kind the
-// media type that the request gives: where that is vague, the content decides.
+// settle returns the kind of a body with the given beginning and declared media type.
+// If the type is vague, the content decides.
 func settle(kind string, head []byte, rc Reception) string {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), blanks)
 	begins := func(mark string) bool { return bytes.HasPrefix(text, []byte(mark)) }
@@ -82,9 +81,9 @@ func settle(kind string, head []byte, rc Reception) string {
 	return generic
 }
 
-// noForm reports whether what is said to be an URL-encoded form clearly is an
-// order export: curl says so of every --data-binary. In a form, line breaks are
-// escaped; even in one that is not, they come after the first equals sign.
+// noForm reports whether a body that is declared as an URL-encoded form clearly is an
+// order export: curl declares every --data-binary so. In a form, line breaks are
+// escaped; in one where they are not, they follow the first equals sign.
 func noForm(head []byte) bool {
 	for _, mark := range workbookMarks {
 		if bytes.HasPrefix(head, []byte(mark)) {
@@ -103,23 +102,22 @@ func noForm(head []byte) bool {
 // XLS in its container, UTF-16.
 var workbookMarks = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "\xff\xfe", "\xfe\xff"}
 
-// isPDF reports whether a file that begins like this is a PDF, as it is or as
-// base64.
+// isPDF reports whether a file with this beginning is a PDF, plain or as base64.
 func isPDF(head []byte) bool {
 	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(pdfMark)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64))
 }
 
-// dataURLHead matches the beginning of a data: URL, and not a table whose first
-// cell is "data:".
+// dataURLHead matches the beginning of a data: URL, but not of a table whose first cell
+// is "data:".
 var dataURLHead = regexp.MustCompile(`^(?i)data:([a-z]+/[a-z0-9.+-]+)?(; ?[a-z0-9-]+(=[^\s,;]*)?)*,`)
 
-// looksBase64 reports whether a text that begins like this is base64 and not an
-// order export. whole says that nothing follows; in forms a space may have been
-// a plus sign.
+// looksBase64 reports whether a text with this beginning is base64 and not an order
+// export. whole reports that nothing follows; in forms a space may have been a plus
+// sign.
 //
-// Almost every export gives itself away by a separator, a space or a full stop in
-// its header. What is left is a column of words, which base64 could be as well:
-// then it must come in lines as encoders make them, and hold what an export can
+// Almost every export has a separator, a space or a full stop in its header, which
+// base64 has not. The rest are columns of single words, which base64 could be as well:
+// then the text must have lines as encoders make them, and decode to what an export can
 // begin with.
 func looksBase64(head []byte, whole, fromForm bool) bool {
 	text := bytes.Trim(head, blanks)
@@ -141,7 +139,7 @@ func looksBase64(head []byte, whole, fromForm bool) bool {
 	if len(data) == 0 || len(padded)-len(data) > 2 || odd || urlSafe && standard || whole && len(data)%4 == 1 {
 		return false
 	}
-	const long = 256 // no header of a table is so long without a separator
+	const long = 256 // longer than any header without a separator
 	if len(data) >= long && (len(lines) == 1 || len(lines[0]) >= 60) {
 		return true
 	}
@@ -161,13 +159,13 @@ func base64Rune(r rune) bool {
 	return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("+/-_", r)
 }
 
-// beginsExport reports whether an order export can begin like this: a workbook,
-// or text with a separator in it.
+// beginsExport reports whether an order export can begin like this: with the mark of a
+// workbook, or with text that has a separator.
 func beginsExport(head []byte) bool {
 	if slices.ContainsFunc(workbookMarks, func(mark string) bool { return bytes.HasPrefix(head, []byte(mark)) }) {
 		return true
 	}
-	for range utf8.UTFMax - 1 { // the last character may be cut
+	for range utf8.UTFMax - 1 { // the last character may be cut off
 		if utf8.Valid(head) {
 			break
 		}

@@ -9,31 +9,31 @@ import (
 	"tallyman/internal/fault"
 )
 
-// strays are the files of a body whose fields have other names than the route's.
-// Only at the end of the body is it known whether one of them can be meant: the first
-// is stored, and turns out to be of use or not.
+// strays are the files of a body in fields that the route does not know. Whether one of
+// them is meant is known only at the end of the body, so the first is stored in any
+// case.
 type strays struct {
 	rv  *receiver
 	all []*stray
 }
 
-// stray is what might be one thing.
+// stray has the files that may belong to one slot.
 type stray struct {
 	to     Slot
 	got    tally    // of the first
-	number int      // of the first, if it was stored
-	names  []string // of all
-	known  bool     // the first is in Reception.Also
-	text   bool     // the first is a text field
-	err    error    // why the first is none
+	number int      // of the first file, if it was stored
+	names  []string // the fields of all files
+	known  bool     // the first file's field is in Reception.Also
+	text   bool     // the first file is in a text field
+	err    error    // why the first file cannot be used
 }
 
-// mayBeText reports whether a text field can be a file: an export is a text.
+// mayBeText reports whether a text field can be a file: an export is text.
 func (s *strays) mayBeText(f *field) bool {
 	return slices.Contains(s.rv.Also, f.name) && s.rv.Stray(false).Coding == AsEither
 }
 
-// take has the first file of its kind stored. why says why it was ignored.
+// take stores the first file of its kind. why says why a file was ignored.
 func (s *strays) take(f *field) (why string, err error) {
 	content, empty, err := isEmpty(f.value)
 	if err != nil || empty && f.filename == "" {
@@ -60,15 +60,15 @@ func (s *strays) take(f *field) (why string, err error) {
 	}
 	st.known, st.text, st.number = slices.Contains(s.rv.Also, f.name), !f.file, s.rv.stored
 	if why, err = s.rv.take(to, f, &st.got); fault.CodeOf(err) == BadBase64 {
-		// Another field may still turn out to be the file.
+		// Another field may still have the file.
 		st.err, err = err, nil
 	}
 	return why, err
 }
 
-// settle decides which of them can only be meant, and adds to what was received those
-// that are not, and sentences on what was guessed or left out. It fails with
-// fault.NoUpload and fault.BadRequest if there is a doubt.
+// settle decides which stray files are meant. It adds the others to got.Unused, and
+// warnings about what was guessed or left out. It fails with fault.NoUpload and
+// fault.BadRequest if that is not clear.
 func (s *strays) settle(got *Received) error {
 	for _, st := range s.all {
 		if len(st.names) == 0 {
@@ -79,7 +79,7 @@ func (s *strays) settle(got *Received) error {
 		there := s.rv.of(st.to).files > 0
 		switch {
 		case there && s.rv.Strict:
-			return fault.New(fault.BadRequest, "the request has more files than it needs: what is in %s is not taken beside what is in %s; leave it out, or send it in one of those", names, want)
+			return fault.New(fault.BadRequest, "the request has more files than it needs: the file in %s was not used, since there is one in %s; leave it out, or send it in one of the latter fields", names, want)
 		case there && !st.text:
 			got.Warnings = append(got.Warnings, fmt.Sprintf("The file in %s was not used, since there is one in %s.", names, want))
 		case there:
@@ -97,7 +97,7 @@ func (s *strays) settle(got *Received) error {
 	return nil
 }
 
-// wanted are the names of the fields for a thing.
+// wanted returns the names of a slot's fields.
 func (s *strays) wanted(to Slot) []string {
 	var names []string
 	for name, slot := range s.rv.Files {

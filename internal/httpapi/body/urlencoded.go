@@ -10,8 +10,8 @@ import (
 // maxFormName bounds the names of form fields, in bytes.
 const maxFormName = 1 << 10
 
-// urlEncoded reads application/x-www-form-urlencoded as a stream: a file may stand
-// in one of its fields.
+// urlEncoded reads application/x-www-form-urlencoded as a stream: one of its fields may
+// contain a file.
 type urlEncoded struct {
 	r     *bufio.Reader
 	value *formText
@@ -48,13 +48,13 @@ func (f *urlEncoded) next() (*field, error) {
 	return &field{name: string(b), in: URLEncoded, what: "without a value"}, nil
 }
 
-// formText decodes a field's name or value.
+// formText decodes the name or value of a field.
 type formText struct {
 	r      *bufio.Reader
 	inName bool
 	ended  bool
-	valued bool // a name that a value follows
-	last   bool // nothing follows at all
+	valued bool // a value follows the name
+	last   bool // nothing follows
 }
 
 // Read implements io.Reader.
