@@ -21,12 +21,12 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// The limits of these tests: half the memory that there is by default, a tenth of the
-// pages, and no limit of time that a slow machine would reach.
+// The limits of these tests: half the default memory, a tenth of the default pages, and
+// no limit of time, which a slow machine would reach.
 var tight = intake.Config{Workers: 1, Memory: 256 << 20, Pages: 2000, Time: never, Stall: never}
 
-// brief is a context for documents that nothing but a limit ends. That of time may
-// come before that of memory.
+// brief returns a context for documents that would run until a limit ends them. Its
+// deadline may come before the limit of memory.
 func brief(t *testing.T) context.Context {
 	ctx, cancel := worker.WithTimeout(t.Context(), time.Second)
 	t.Cleanup(cancel)
@@ -133,8 +133,8 @@ func TestADocumentIsGivenUpWhenItsCallerIs(t *testing.T) {
 	faultIs(t, err, fault.Cancelled)
 }
 
-// A document that is cut off lacks bills. It must not be read as if it were
-// whole; if nothing but its very last bytes are gone, it may be.
+// A document that is cut off lacks bills. It must not be read as if it were whole,
+// unless only its very last bytes are missing.
 func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 10, Lines: 40, Seed: 4})
 	pdf := written(t, s.WritePDF)
@@ -158,8 +158,8 @@ func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 		for _, n := range cuts {
 			d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", whole[:n])}, nil)
 			if err != nil {
-				// Where the first trailer is the last thing that is left, there are
-				// pages, and nothing is on them.
+				// If only the first trailer is left at the end, the document has pages,
+				// but nothing is on them.
 				faultIs(t, err, fault.DamagedPDF, fault.NotAPDF, fault.NoText)
 			} else if got := unmatched(t, d); got != want && len(d.Problems) == 0 {
 				t.Errorf("with %s, %d of %d bytes were read as if they were all: %s", name, n, len(whole), differing(got, want))
@@ -168,8 +168,8 @@ func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 	}
 }
 
-// Where bytes are lost, what they held may be lost. Then the bill must not
-// reconcile, or a problem must say so: it may not go unseen.
+// If bytes are lost, their content may be lost. Then the bill must not reconcile, or a
+// problem must report it.
 func TestADamagedPDFDoesNotLoseLinesInSilence(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 6, Lines: 60, Seed: 5})
 	whole := written(t, s.WritePDF)
@@ -229,8 +229,7 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 	}
 }
 
-// Nothing that becomes of a sound document may be taken for a fault of the server
-// or of its disk.
+// No damage to a sound document may cause an error of the server or of its disk.
 func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 2, Lines: 10, Seed: 7})
 	export := written(t, s.WriteOrders)
@@ -294,9 +293,9 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 	}
 }
 
-// Texts of a bill cannot be checked, its figures and lines can: whatever becomes of
-// a document, none of them is another, or missing, unless a verdict or a problem
-// says so.
+// The texts of a bill cannot be checked, its figures and lines can: after any damage to
+// a document none of them may differ or be missing, unless a verdict or a problem says
+// so.
 func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 4, Lines: 24, Seed: 5})
 	whole := written(t, s.WritePDF)

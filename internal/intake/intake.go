@@ -1,8 +1,8 @@
-// Package intake reads what people send: PDFs of bills and order exports. It is
-// where hostile files meet the parsers, and it keeps them apart from the rest:
-// everything is parsed in worker processes with limits of time, memory and size.
+// Package intake reads the files that people send: PDFs of bills and order exports.
+// Hostile files meet the parsers here, and are kept away from everything else: all
+// parsing is done in worker processes with limits of time, memory and size.
 //
-// The command line and the service read through it alike.
+// The command line and the service both use it.
 package intake
 
 import (
@@ -31,30 +31,28 @@ import (
 	"tallyman/internal/page"
 )
 
-// Config says what reading may take. The zero value is usable.
+// Config has the limits of reading. The zero value is usable.
 type Config struct {
-	// Workers is how many processes read at once. 0 means one per processor.
+	// Workers is the number of processes that read. 0 means one per processor.
 	Workers int
 	// Memory is the limit of one worker, in bytes. 0 means 512 MiB.
 	Memory int64
 	// Time is how long one document may take. 0 means 3 minutes.
 	Time time.Duration
-	// Stall is how long a worker may work without a sign of life. 0 means
-	// 20 seconds.
+	// Stall is how long a worker may work without sending anything. 0 means 20 seconds.
 	Stall time.Duration
-	// Pages is how many pages a document may have. 0 means 20,000.
+	// Pages is the greatest number of pages of a document. 0 means 20,000.
 	Pages int
-	// Orders are the limits of an order export. The zero value means the
-	// defaults.
+	// Orders are the limits of an order export. The zero value means the defaults.
 	Orders orders.Limits
 	// Cache is a directory for compiled code. "" means CacheDir().
 	Cache string
-	// Log hears of workers that were killed or crashed. nil means nobody does.
+	// Log gets a line for each worker that was killed or crashed; nil for none.
 	Log *slog.Logger
 }
 
-// CacheDir returns the directory for compiled code in the user's cache
-// directory, or "" if the user has none.
+// CacheDir returns the directory for compiled code in the user's cache directory, or ""
+// if there is none.
 func CacheDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -63,17 +61,17 @@ func CacheDir() string {
 	return filepath.Join(dir, "tallyman")
 }
 
-// Cache is what a directory for compiled code is good for.
+// Cache is the state of a directory for compiled code.
 type Cache int
 
-// What it can be good for.
+// The states of such a directory.
 const (
-	Ready    Cache = iota // it has the code of this program: workers start at once
-	Cold                  // the first worker has to compile
-	Unusable              // nothing can be written to it: every worker has to
+	Ready    Cache = iota // it has this program's code, so workers start at once
+	Cold                  // it is empty, so the first worker compiles
+	Unusable              // it cannot be written, so every worker compiles
 )
 
-// Compiled tells what a directory for compiled code is good for. It leaves nothing
+// Compiled returns the state of a directory for compiled code. It creates nothing
 // there.
 func Compiled(dir string) Cache {
 	if dir == "" {
@@ -82,7 +80,7 @@ func Compiled(dir string) Cache {
 	if pdf.Compiled(dir) {
 		return Ready
 	}
-	// Up to the first folder that is there: the others are made by who needs them.
+	// Find the first folder that exists: whoever needs the others creates them.
 	for {
 		info, err := os.Stat(dir)
 		switch {
@@ -102,9 +100,8 @@ func Compiled(dir string) Cache {
 	}
 }
 
-// RunIfWorker serves calls if this process was started as a worker, and then
-// never returns. It must be called first thing in main, and in TestMain of tests
-// that read files.
+// RunIfWorker serves calls if this process was started as a worker, and then never
+// returns. Call it first in main, and in TestMain of tests that read files.
 func RunIfWorker() {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
 		handlers := map[string]worker.Handler{methodOrders: serveOrders}
@@ -123,8 +120,7 @@ type Reader struct {
 	time   time.Duration
 }
 
-// New returns a Reader. Its workers start when they are first needed, or by
-// Warm.
+// New returns a Reader. Its workers start when they are first needed, or by Warm.
 func New(c Config) *Reader {
 	pool := worker.NewPool(worker.Config{
 		Workers: c.Workers,
@@ -161,14 +157,14 @@ func (r *Reader) Close() { r.pool.Close() }
 
 // File is a file to read.
 type File struct {
-	// Name is what people call it. It decides nothing.
+	// Name is the file's name for people. It has no other effect.
 	Name string
 	io.ReaderAt
 	// Size is in bytes.
 	Size int64
 }
 
-// Progress is how far the reading of bills has come.
+// Progress is the progress of reading bills.
 type Progress struct {
 	File  int // index of the file being read
 	Pages int // pages read so far, of all files
@@ -176,11 +172,11 @@ type Progress struct {
 	Lines int // lines found so far
 }
 
-// Bills reads one or more PDFs of bills as one document. progress, if it is not
-// nil, is called after each page, one call at a time.
+// Bills reads one or more PDFs of bills as one document. It calls progress, unless that
+// is nil, after each page, one call at a time.
 //
-// It fails with the codes of pdf.Reader.Read and bol.Pages.Document, with the
-// file's name before the message if there is more than one file.
+// It fails with the codes of pdf.Reader.Read and bol.Pages.Document. If there is more
+// than one file, the message begins with the file's name.
 func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress)) (*bol.Document, error) {
 	pages, err := r.Pages(ctx, files, progress)
 	if err != nil {
@@ -189,8 +185,8 @@ func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress
 	return pages.Document()
 }
 
-// Pages reads the pages of one or more PDFs of bills, to be put together later;
-// see Bills.
+// Pages reads the pages of one or more PDFs of bills, which may be combined with others
+// later; see Bills.
 func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress)) (*bol.Pages, error) {
 	reader := bol.NewReader()
 	docs := make([]bol.File, len(files))
@@ -241,8 +237,8 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 	return all, nil
 }
 
-// Ends reports whether a fault of one file ends the reading of those after it: it
-// concerns them, too.
+// Ends reports whether a fault of one file ends the reading, since it would happen to
+// the files after it, too.
 func Ends(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.EmptyFile, fault.NoText, fault.NoBills, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
@@ -251,8 +247,8 @@ func Ends(err error) bool {
 	return true
 }
 
-// Fates returns nil if there is no fault, and else the first one, with what became of
-// every other file after its message.
+// Fates returns nil if there is no fault, and else the first one, with what happened to
+// every other file added to its message.
 func Fates(files []File, errs []error) error {
 	first := slices.IndexFunc(errs, func(err error) bool { return err != nil })
 	if first < 0 {
@@ -280,8 +276,8 @@ func (r *Reader) Picture(ctx context.Context, f File, number, width int) (*pdf.P
 	return r.pdf.Picture(ctx, f, f.Size, number, width)
 }
 
-// methodOrders reads an order export. The replies are the table without its
-// rows, then the rows in batches.
+// methodOrders reads an order export. The first reply is the table without its rows,
+// the others are batches of rows.
 const methodOrders = "orders.read"
 
 type ordersArgs struct {
@@ -290,13 +286,13 @@ type ordersArgs struct {
 	Limits orders.Limits
 }
 
-// ordersReply is one of the worker's replies.
+// ordersReply is one reply of the worker.
 type ordersReply struct {
 	Table *orders.Table `json:",omitempty"`
 	Rows  []orders.Row  `json:",omitempty"`
 }
 
-// rowsPerReply keeps replies small whatever the export's size.
+// rowsPerReply bounds the rows of one reply.
 const rowsPerReply = 2000
 
 func serveOrders(c *worker.Call, args []byte) error {

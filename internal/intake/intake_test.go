@@ -24,11 +24,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared reads for all tests that do not kill workers: each takes a moment to start.
+// shared is the reader of all tests that do not kill workers, since starting one takes
+// a moment.
 var shared *intake.Reader
 
-// patient is a Config without limits of time: a slow machine is no fault of a
-// document.
+// patient is a Config without limits of time: a slow machine must not fail a test.
 var patient = intake.Config{Time: never, Stall: never}
 
 const never = 1000 * time.Hour
@@ -45,7 +45,7 @@ func file(name string, content []byte) intake.File {
 	return intake.File{Name: name, ReaderAt: bytes.NewReader(content), Size: int64(len(content))}
 }
 
-// invented returns a sample, or ends the test.
+// invented returns a sample, or fails the test.
 func invented(t testing.TB, o sample.Options) *sample.Sample {
 	t.Helper()
 	s, err := sample.New(o)
@@ -55,7 +55,7 @@ func invented(t testing.TB, o sample.Options) *sample.Sample {
 	return s
 }
 
-// written returns what a Write method writes, or ends the test.
+// written returns what a Write method writes, or fails the test.
 func written(t testing.TB, write func(io.Writer) error) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -65,7 +65,7 @@ func written(t testing.TB, write func(io.Writer) error) []byte {
 	return b.Bytes()
 }
 
-// read reads one PDF, or ends the test.
+// read reads one PDF, or fails the test.
 func read(t testing.TB, r *intake.Reader, pdf []byte) *bol.Document {
 	t.Helper()
 	d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", pdf)}, nil)
@@ -95,8 +95,8 @@ func differing(got, want string) string {
 	return "none"
 }
 
-// faultIs ends the test if the error is not a fault of one of the codes, or says
-// nothing to people.
+// faultIs fails the test unless the error is a fault of one of the codes with a message
+// for people.
 func faultIs(t testing.TB, err error, codes ...fault.Code) {
 	t.Helper()
 	got := fault.CodeOf(err)

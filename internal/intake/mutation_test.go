@@ -50,7 +50,7 @@ func TestEverySampleReconcilesAndGivesItsSheets(t *testing.T) {
 	}
 }
 
-// find returns a bill by its number, or ends the test.
+// find returns a bill by its number, or fails the test.
 func find(t testing.TB, d *bol.Document, number string) *bol.Bill {
 	t.Helper()
 	i := slices.IndexFunc(d.Bills, func(b *bol.Bill) bool { return b.Number.Text == number })
@@ -60,8 +60,7 @@ func find(t testing.TB, d *bol.Document, number string) *bol.Bill {
 	return d.Bills[i]
 }
 
-// only ends the test unless all bills but one reconcile, and that one has the
-// outcome.
+// only fails the test unless one bill has the outcome and all others reconcile.
 func only(t testing.TB, d *bol.Document, number string, want bol.Outcome) *bol.Bill {
 	t.Helper()
 	for _, b := range d.Bills {
@@ -76,8 +75,8 @@ func only(t testing.TB, d *bol.Document, number string, want bol.Outcome) *bol.B
 	return b
 }
 
-// problem ends the test unless the document has one problem of the kind, and
-// none of another.
+// problem fails the test unless the document has exactly one problem, and that of the
+// kind.
 func problem(t testing.TB, d *bol.Document, kind bol.ProblemKind) bol.Problem {
 	t.Helper()
 	if len(d.Problems) != 1 || d.Problems[0].Kind != kind {
@@ -86,7 +85,7 @@ func problem(t testing.TB, d *bol.Document, kind bol.ProblemKind) bol.Problem {
 	return d.Problems[0]
 }
 
-// The columns that are summed, and what they hold, in units of their last digit.
+// The columns with totals, and their values in units of their last digit.
 var summed = []struct {
 	column sample.Column
 	field  bol.Field
@@ -100,8 +99,8 @@ var summed = []struct {
 	{sample.Weight, bol.Weight, 1, func(l *sample.Line) int { return l.Weight }, func(b *sample.Bill) int { return b.Weight }},
 }
 
-// printed is n units as a bill prints it, without thousands commas: no zero
-// stands before the point.
+// printed returns n units as a bill prints them, without thousands commas and without a
+// zero before the point.
 func printed(n, places int) string {
 	s := fmt.Sprintf("%0*d", places, n)
 	if places > 0 {
@@ -125,8 +124,8 @@ func TestOneDigitOfOneLineMakesItsBillMismatched(t *testing.T) {
 		s := invented(t, sample.Options{Bills: 4, Lines: 30, Seed: seed})
 		for i, b := range s.Bills {
 			for _, c := range summed {
-				// Of the line with the most, the first digit: less than that may
-				// be what rounding explains.
+				// Change the first digit of the line with the most: rounding may
+				// explain less.
 				l := &b.Lines[0]
 				for j := range b.Lines {
 					if c.line(&b.Lines[j]) > c.line(l) {

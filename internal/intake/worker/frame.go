@@ -7,22 +7,22 @@ import (
 	"io"
 )
 
-// The two processes talk in frames: a kind, a length, a payload. The parent
-// sends calls and the data that the worker asks for; the worker asks for data,
-// sends replies and ends each call.
+// The two processes exchange frames: a kind, a length, a payload. The parent sends
+// calls and the data that the worker asks for; the worker asks for data, sends replies
+// and ends each call.
 const (
 	frameCall  = 'C' // parent: method name, zero byte, arguments
 	frameData  = 'D' // parent: the bytes asked for by frameRead
 	frameTell  = 'T' // parent: the answer to frameAsk
 	frameRead  = 'R' // worker: offset (8 bytes) and length (4 bytes) of the source
 	frameReply = 'P' // worker: one reply of the running call
-	frameAlive = 'L' // worker: a sign of life and nothing else
+	frameAlive = 'L' // worker: it is alive, and no more
 	frameAsk   = 'A' // worker: a question about the running call
 	frameEnd   = 'E' // worker: the call is over; outcome as JSON
 )
 
-// maxFrame bounds what one side must hold of the other's words. Pictures of
-// pages are the largest.
+// maxFrame bounds the frames that one side accepts from the other. Pictures of pages
+// are the largest.
 const maxFrame = 64 << 20
 
 type frameWriter struct{ w *bufio.Writer }

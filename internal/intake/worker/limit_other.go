@@ -2,7 +2,7 @@
 
 package worker
 
-// limitData does nothing here: no kernel limit of this platform fits a Go
-// process, and none anywhere fits the race detector's shadow memory. The
-// worker's own watch stands alone.
+// limitData does nothing here: this platform has no kernel limit that suits a Go
+// process, and none suits the race detector's shadow memory. Only the worker's own
+// watch limits memory.
 func limitData(int64) {}

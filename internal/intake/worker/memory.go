@@ -9,24 +9,25 @@ import (
 	"time"
 )
 
-// wideMemory is what a process may have, in bytes, while it compiles: some 300 MB
-// are needed, which is more than the documents of a small machine may take.
+// wideMemory is the limit of a process while it compiles, in bytes. Compiling needs
+// about 300 MB, more than documents may use on a small machine.
 const wideMemory = 1 << 30
 
-// memory keeps this process within its memory: softly by collecting garbage
-// harder, then by a watch, and where the kernel can, by a wall behind that.
+// memory keeps this process within its limit of memory: first the garbage collector
+// works harder, then a watch ends the process; behind both is the kernel's limit, where
+// there is one.
 var memory guard
 
 type guard struct {
 	mu    sync.Mutex
-	limit int64 // bytes for calls; 0 before watch
-	wide  bool  // more than that, for now
+	limit int64 // of calls, in bytes; 0 before watch
+	wide  bool  // the limit is wideMemory for now
 }
 
-// watch begins to keep the limit.
+// watch begins to enforce the limit.
 func (g *guard) watch(limit int64) {
-	// Two threads at least: calls into WebAssembly cannot be preempted, and the
-	// watch and the listener must run beside them.
+	// At least two threads: calls into WebAssembly cannot be preempted, and the watch
+	// and the listener must run at the same time.
 	runtime.GOMAXPROCS(max(2, min(runtime.NumCPU(), 4)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -54,20 +55,21 @@ func (g *guard) narrow() {
 	if !g.wide {
 		return
 	}
-	debug.FreeOSMemory() // or the garbage of compiling would count
+	debug.FreeOSMemory() // else the garbage of compiling would count
 	g.wide = false
 	if g.limit == 0 {
 		return
 	}
 	debug.SetMemoryLimit(g.limit * 3 / 4)
-	// The wall counts addresses, and those that compiling has used stay taken, whether
-	// there is memory behind them or not: it moves only if there is room before it.
+	// The kernel's limit counts addresses, and those that compiling has used stay
+	// reserved even without memory behind them. It is lowered only if the process is
+	// below it.
 	if taken, _ := held(); taken < g.limit {
 		limitData(g.limit)
 	}
 }
 
-// now is the limit that holds at this moment.
+// now returns the limit that applies at present.
 func (g *guard) now() int64 {
 	if g.wide {
 		return max(g.limit, wideMemory)
@@ -81,7 +83,7 @@ func (g *guard) outgrown() bool {
 	return outgrown(g.now())
 }
 
-// outgrown reports whether the process holds more than limit bytes.
+// outgrown reports whether the process uses more than limit bytes.
 func outgrown(limit int64) bool {
 	if limit <= 0 {
 		return false
@@ -90,8 +92,8 @@ func outgrown(limit int64) bool {
 	return backed > limit
 }
 
-// held is how many bytes of addresses Go has taken, and how many of these have memory
-// behind them.
+// held returns how many bytes of addresses the Go runtime has reserved, and how many of
+// them have memory behind them.
 func held() (taken, backed int64) {
 	s := [...]metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},

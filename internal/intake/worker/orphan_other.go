@@ -4,6 +4,5 @@ package worker
 
 import "os/exec"
 
-// dieWithParent does nothing here: the worker finds out by itself, when its input
-// ends.
+// dieWithParent does nothing here: the worker ends by itself when its input ends.
 func dieWithParent(*exec.Cmd) {}

@@ -23,20 +23,19 @@ import (
 	"tallyman/internal/span"
 )
 
-// Config says how many workers there are and what each may use. The zero value
-// is usable.
+// Config has the number of workers and their limits. The zero value is usable.
 type Config struct {
-	// Workers is how many run at once at most. 0 means one per processor.
+	// Workers is the greatest number of workers. 0 means one per processor.
 	Workers int
 	// Memory is the limit of one worker, in bytes. 0 means 512 MiB.
 	Memory int64
-	// Stall is how long a worker may work without a sign of life: a reply, a
-	// question for data, or Call.Alive. 0 means 20 seconds.
+	// Stall is how long a worker may work without sending anything: a reply, a question
+	// for data, or Call.Alive. 0 means 20 seconds.
 	Stall time.Duration
-	// Cache is a directory for compiled code, so that every start after the
-	// first is fast. "" means none.
+	// Cache is a directory for compiled code, so that every start but the first is
+	// fast. "" means none.
 	Cache string
-	// Log hears of workers that were killed or crashed. nil means nobody does.
+	// Log gets a line for each worker that was killed or crashed; nil for none.
 	Log *slog.Logger
 }
 
@@ -54,7 +53,7 @@ type slot struct{ proc *process }
 // NewPool returns a pool whose workers start when they are first needed.
 func NewPool(c Config) *Pool {
 	if c.Workers <= 0 {
-		c.Workers = runtime.GOMAXPROCS(0) // which minds a container's share
+		c.Workers = runtime.GOMAXPROCS(0) // respects a container's limit
 	}
 	if c.Memory <= 0 {
 		c.Memory = 512 << 20
@@ -101,7 +100,7 @@ func (p *Pool) Close() {
 	})
 }
 
-// Lease is one worker, lent to one caller at a time.
+// Lease is the use of one worker by one caller.
 type Lease struct {
 	pool *Pool
 	slot *slot
@@ -196,32 +195,31 @@ func (p *Pool) idle(bare, start bool) *slot {
 	return best
 }
 
-// Release gives the worker back.
+// Release returns the worker to the pool.
 func (l *Lease) Release() {
 	l.pool.slots <- l.slot
 }
 
-// Request is what a caller wants of a worker, and how it serves it meanwhile.
-// The slices handed to the functions are valid during the call only.
+// Request is a call of a worker, with the functions that serve the worker during it.
+// The slices passed to the functions are valid only during their call.
 type Request struct {
 	Method string
 	Args   []byte
-	// Source is what the worker may read. It may be nil.
+	// Source is the content that the worker may read. It may be nil.
 	Source io.ReaderAt
-	// Reply gets each of the worker's replies. An error ends the call.
+	// Reply receives each reply of the worker. An error ends the call.
 	Reply func(payload []byte) error
-	// Answer answers the worker's questions. An error ends the call.
+	// Answer answers the questions of the worker. An error ends the call.
 	Answer func(question []byte) ([]byte, error)
 }
 
 // Call runs a method in the worker.
 //
-// It fails with the fault that the handler returned; with fault.TooSlow when
-// the worker gives no sign of life for Config.Stall or the context's deadline
-// passes; with fault.Cancelled when the context is cancelled; with
-// fault.TooMuchMemory or fault.WorkerCrashed when the worker dies; with what the
-// request's own functions return. Unless the handler returned, the worker is
-// killed, and the next call starts a fresh one.
+// It fails with the fault of the handler; with fault.TooSlow when the worker sends
+// nothing for Config.Stall or the context's deadline passes; with fault.Cancelled when
+// the context is cancelled; with fault.TooMuchMemory or fault.WorkerCrashed when the
+// worker dies; with the errors of the request's functions. Unless the handler returned,
+// the worker is killed, and the next call starts a new one.
 func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	ctx, sp := span.Start(ctx, "worker.call")
 	sp.Text("method", r.Method)
@@ -234,8 +232,8 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	}
 	proc := l.slot.proc
 	sp.Int("pid", int64(proc.cmd.Process.Pid))
-	// The slot has no worker until it is known that this one can be kept: a
-	// function of the request that panics leaves it in the middle of the call.
+	// The slot has no worker until it is certain that this one can be kept: if a
+	// function of the request panics, the worker stays in the middle of the call.
 	l.slot.proc = nil
 	returned := false
 	defer func() {
@@ -261,8 +259,8 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	return err
 }
 
-// WithTimeout returns a context whose calls end with fault.TooSlow, and a message
-// that names the limit, when the time is over.
+// WithTimeout returns a context whose calls fail with fault.TooSlow, and a message that
+// names the limit, when the time is over.
 func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit, &fault.Error{
 		Code:    fault.TooSlow,
@@ -271,7 +269,7 @@ func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, con
 	})
 }
 
-// ended says why a context is over, for people.
+// ended returns why a context has ended, for people.
 func ended(ctx context.Context) error {
 	var f *fault.Error
 	switch {
@@ -291,9 +289,9 @@ type process struct {
 	out    frameWriter
 	in     frameReader
 	stderr *tail
-	// What passed in the last call: bytes of its source, replies of the worker.
+	// The traffic of the last call: bytes of its source, replies of the worker.
 	handed, replies int64
-	// stalled is set when the clock has killed the process, or is about to.
+	// stalled is set when the timer has killed the process, or is about to.
 	stalled atomic.Bool
 }
 
@@ -306,7 +304,7 @@ func (s *slot) start(p *Pool, bare bool) error {
 	if s.proc != nil {
 		return nil
 	}
-	exe := "/proc/self/exe" // the running binary, even if its file was replaced
+	exe := "/proc/self/exe" // the running binary, even if its file was replaced by an upgrade
 	if runtime.GOOS != "linux" {
 		var err error
 		if exe, err = os.Executable(); err != nil {
@@ -323,8 +321,8 @@ func (s *slot) start(p *Pool, bare bool) error {
 	if bare {
 		cmd.Env = append(cmd.Env, envBare+"=1")
 	}
-	// Windows programs cannot start without knowing where Windows is. The others
-	// are settings of Go's own test tools.
+	// Windows programs cannot start without knowing where Windows is. The others are
+	// settings of Go's test tools.
 	for _, name := range []string{"SystemRoot", "GORACE", "GOCOVERDIR"} {
 		if v := os.Getenv(name); v != "" {
 			cmd.Env = append(cmd.Env, name+"="+v)
@@ -351,13 +349,13 @@ func (s *slot) start(p *Pool, bare bool) error {
 	return nil
 }
 
-// errOurs marks an error that is not the worker's doing.
+// errOurs marks an error that the worker did not cause.
 type errOurs struct{ error }
 
 func (e errOurs) Unwrap() error { return e.error }
 
-// call talks with the worker until the call ends. keep says whether the worker
-// can be used again.
+// call exchanges frames with the worker until the call ends. keep reports whether the
+// worker can be used again.
 func (p *process) call(ctx context.Context, stall time.Duration, r Request) (keep bool, err error) {
 	p.handed, p.replies = 0, 0
 	stop := context.AfterFunc(ctx, p.kill)
@@ -373,15 +371,15 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 	}
 	var buf []byte
 	for {
-		// The clock runs while the worker works, not while its replies are
-		// being used.
+		// The timer runs while the worker works, not while its replies are processed.
 		clock.Reset(stall)
 		kind, payload, err := p.in.read()
 		if err != nil {
 			return false, err
 		}
 		if !clock.Stop() {
-			// Its function may not have begun yet; it will end the worker all the same.
+			// The timer's function may not have begun yet; it will kill the worker all
+			// the same.
 			p.stalled.Store(true)
 		}
 		switch kind {
@@ -427,12 +425,12 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		case frameEnd:
 			var out outcome
 			if err := json.Unmarshal(payload, &out); err != nil {
-				return false, fmt.Errorf("the worker's last word makes no sense: %w", err)
+				return false, fmt.Errorf("the worker's outcome cannot be decoded: %w", err)
 			}
 			if out.Retire {
 				return false, errOurs{out.err()}
 			}
-			// The worker cannot be kept if somebody is about to kill it.
+			// The worker cannot be kept if the timer is about to kill it.
 			return stop() && !p.stalled.Load(), out.err()
 		default:
 			return false, fmt.Errorf("the worker sent a frame of unknown kind %q", kind)
@@ -442,14 +440,14 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 
 func (p *process) kill() { p.cmd.Process.Kill() }
 
-// end ends an idle worker, which holds nothing that would be lost.
+// end ends an idle worker, which has no data to lose.
 func (p *process) end() {
 	p.stdin.Close()
 	p.kill()
 	p.cmd.Wait()
 }
 
-// autopsy says for people why a worker died during a call.
+// autopsy explains to people why a worker died during a call.
 func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	p.stdin.Close()
 	p.cmd.Wait()
@@ -464,7 +462,8 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 		return ended(ctx)
 	case err == nil:
 		return nil
-	// First, since a Go process that is out of memory may hang while it says so.
+	// Checked first, since a Go process that is out of memory may hang while it reports
+	// that.
 	case p.cmd.ProcessState.ExitCode() == exitMemory,
 		bytes.Contains([]byte(words), []byte("out of memory")),
 		bytes.Contains([]byte(words), []byte("cannot allocate memory")):
@@ -476,32 +475,32 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	case p.stalled.Load():
 		return &fault.Error{
 			Code:    fault.TooSlow,
-			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: print it again, or without that page", c.Stall),
+			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: make the PDF again, or without the page at fault", c.Stall),
 			Err:     cause,
 		}
 	case killed(p.cmd.ProcessState):
 		return &fault.Error{
 			Code:    fault.WorkerStopped,
-			Message: "its reader was ended by somebody else, or the machine has no memory left; nothing is wrong with the file, try again",
+			Message: "its reader was killed from outside, or the machine has no memory left; the file is not the cause, so try again",
 			Err:     cause,
 		}
 	default:
 		return &fault.Error{
 			Code:    fault.WorkerCrashed,
-			Message: "the file makes its reader fail; it is damaged or not what it seems",
+			Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
 			Err:     cause,
 		}
 	}
 }
 
-// killed reports whether a process was killed from outside. What a document does
-// to its worker ends otherwise.
+// killed reports whether a process was killed from outside. A worker that a document
+// kills ends differently.
 func killed(s *os.ProcessState) bool {
 	status, ok := s.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// tail keeps the last words of a worker for the operator's log.
+// tail keeps the last output of a worker for the operator's log.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte
@@ -513,7 +512,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.buf = append(t.buf, p...)
-	// A crash says what it is first, and then how it got there at length.
+	// A crash first says what happened, and then gives a long stack trace.
 	if len(t.buf) > tailSize {
 		t.buf = t.buf[:tailSize]
 	}

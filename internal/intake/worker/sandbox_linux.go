@@ -9,10 +9,10 @@ import (
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// refused are the system calls that a worker has no use for and a hostile file
-// might: the network, other programs and processes, and ways around Landlock or
-// deep into the kernel. They fail with EPERM. Not tkill, by which Landlock's
-// library reaches all threads of the process; newer kernels confine it themselves.
+// refused are system calls that a worker does not need and a hostile file could use:
+// the network, other programs and processes, and ways around Landlock or deep into the
+// kernel. They fail with EPERM. tkill is missing, since Landlock's library uses it to
+// reach all threads of the process; newer kernels confine it themselves.
 var refused = []string{
 	"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
 	"execve", "execveat", "kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_getfd",
@@ -21,9 +21,9 @@ var refused = []string{
 	"init_module", "finit_module", "delete_module", "kexec_load", "reboot",
 }
 
-// confine gives up what a worker does not need: the network and other programs,
-// and all files but those in some folders. It is for good, and for all threads.
-// What the kernel does not offer is left as it is; see Sandbox.
+// confine gives up what a worker does not need: the network, other programs, and all
+// files but those in some folders. This is for ever, and for all threads. Where the
+// kernel lacks support, confine does nothing; see Sandbox.
 func confine(folders ...string) error {
 	if err := confineFiles(folders...); err != nil {
 		return err
@@ -52,8 +52,8 @@ func confine(folders ...string) error {
 	return nil
 }
 
-// confineFiles gives up all files but those in some folders, which must be there
-// to count. What is open stays open. It can be called again with fewer folders.
+// confineFiles gives up all files but those in some folders, which must exist. Open
+// files stay open. It can be called again with fewer folders.
 func confineFiles(folders ...string) error {
 	if err := landlock.V7.BestEffort().Restrict(landlock.RWDirs(folders...).IgnoreIfMissing()); err != nil {
 		return fmt.Errorf("giving up files: %w", err)
@@ -61,14 +61,14 @@ func confineFiles(folders ...string) error {
 	return nil
 }
 
-// Confined reports whether workers on this machine are kept from files, the
-// network and other programs alike.
+// Confined reports whether workers on this machine are kept from files, the network and
+// other programs.
 func Confined() bool {
 	abi, err := ll.LandlockGetABIVersion()
 	return err == nil && abi > 0 && seccomp.Supported()
 }
 
-// Sandbox says in a few words what keeps workers on this machine from files, the
+// Sandbox describes in a few words what keeps workers on this machine from files, the
 // network and other programs.
 func Sandbox() string {
 	abi, err := ll.LandlockGetABIVersion()

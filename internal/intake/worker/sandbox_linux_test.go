@@ -16,8 +16,8 @@ import (
 	"tallyman/internal/intake/worker"
 )
 
-// escapes are what a document that had taken over its reader would try. Each
-// returns nil if it could be done.
+// escapes are attempts of a document that has taken over its reader. Each returns nil
+// if it succeeded.
 var escapes = map[string]func(dir string) error{
 	"read a file": func(dir string) error {
 		_, err := os.ReadFile(filepath.Join(dir, "secret"))
@@ -67,8 +67,8 @@ func socket(domain, kind int) error {
 
 func init() { escape = try }
 
-// try is a worker's method: it tries all escapes, and replies with the names of
-// those that succeeded or failed for another reason than that they are refused.
+// try is a worker's method. It tries all escapes, and replies with the names of those
+// that succeeded, or that failed for another reason than the sandbox.
 func try(c *worker.Call, args []byte) error {
 	for name, attempt := range escapes {
 		switch err := attempt(string(args)); {
@@ -85,7 +85,7 @@ func try(c *worker.Call, args []byte) error {
 	return nil
 }
 
-// prey is a folder with what escapes are after.
+// prey returns a folder with the targets of the escapes.
 func prey(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -127,13 +127,13 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 	}
 }
 
-// The same attempts, made by a process that is not confined: that they fail in a
-// worker is the sandbox's doing.
+// Without the sandbox the same attempts succeed, so it is the sandbox that makes them
+// fail.
 func TestWithoutTheSandboxTheyWouldSucceed(t *testing.T) {
 	dir := prey(t)
 	for name, attempt := range escapes {
 		if strings.Contains(name, "parent") {
-			continue // up to who runs the tests
+			continue // depends on the user who runs the tests
 		}
 		if err := attempt(dir); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -141,7 +141,7 @@ func TestWithoutTheSandboxTheyWouldSucceed(t *testing.T) {
 	}
 }
 
-// A worker that compiles keeps its folder until it is done, and no longer.
+// A worker that compiles can use its folder only until it has compiled.
 func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	cache := prey(t)
 	p := pool(t, worker.Config{Workers: 1, Cache: cache})

@@ -13,12 +13,12 @@ import (
 	"tallyman/internal/fault"
 )
 
-// SetStall changes how long a worker may work without a sign of life, for the calls
-// to come.
+// SetStall changes how long a worker may work without sending anything, for later
+// calls.
 func (p *Pool) SetStall(d time.Duration) { p.config.Stall = d }
 
-// talk connects a process that is none with the worker's side of the connection,
-// in this process, so that both live by the same clock.
+// talk connects an imitation of a worker process with the worker's side of the
+// connection, in this process, so that both use the same clock.
 func talk(t *testing.T) (*process, *conn) {
 	toWorker, fromParent := io.Pipe()
 	toParent, fromWorker := io.Pipe()
@@ -74,8 +74,8 @@ func TestSignsOfLifeKeepASlowCallAlive(t *testing.T) {
 	}
 }
 
-// Whatever has to be compiled first may take any time: the parent hears meanwhile
-// that the worker is alive, which says nothing about the document.
+// Compiling before the first document may take any time: meanwhile the worker reports
+// that it is alive, which says nothing about the document.
 func TestACallThatWaitsForCompilingIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const stall, compiling = time.Second, time.Hour

@@ -1,15 +1,15 @@
-// Package worker runs hostile work in processes of its own: this same binary,
-// started again. A worker can be killed at any moment, cannot use more than its
-// memory, and needs no files: what it reads, it asks its parent for. On Linux it
-// gives up files, the network and other programs for good; see Sandbox.
+// Package worker does risky work in separate processes: this same binary, started
+// again. A worker can be killed at any moment, cannot use more than its memory, and
+// needs no files: it asks its parent for what it reads. On Linux it gives up files, the
+// network and other programs for ever; see Sandbox.
 //
-// A worker serves one call at a time. When it hangs, crashes or outgrows its
-// limits it is killed, the call ends with a fault that says so, and the next
-// call gets a fresh worker.
+// A worker serves one call at a time. If it hangs, crashes or exceeds its limits, it is
+// killed, the call fails with a fault that says so, and the next call gets a new
+// worker.
 //
-// What an operator should know: workers show as tallyman-worker; they end when
-// their parent does, however it ends; the limit of memory is enforced by the
-// worker itself and, on Linux, by the kernel (RLIMIT_DATA).
+// For operators: workers appear as tallyman-worker in lists of processes; they end when
+// their parent ends, in whatever way; the limit of memory is enforced by the worker
+// itself and, on Linux, by the kernel (RLIMIT_DATA).
 package worker
 
 import (
@@ -31,12 +31,11 @@ import (
 	"tallyman/internal/fault"
 )
 
-// argv0 is the name that a worker is started under: what a list of processes
-// shows.
+// argv0 is the name of workers in lists of processes.
 const argv0 = "tallyman-worker"
 
-// The environment in which a worker finds its orders. Nothing else of the
-// parent's environment is passed on.
+// The environment variables of a worker. Nothing else of the parent's environment is
+// passed on.
 const (
 	envWorker = "TALLYMAN_WORKER"
 	envMemory = "TALLYMAN_WORKER_MEMORY"
@@ -44,10 +43,10 @@ const (
 	envBare   = "TALLYMAN_WORKER_BARE"
 )
 
-// exitMemory is how a worker that outgrew its memory ends.
+// exitMemory is the exit code of a worker that exceeded its memory.
 const exitMemory = 86
 
-// Settings are what a worker's handlers may want to know.
+// Settings are the settings of a worker, for its handlers.
 type Settings struct {
 	// Memory is the limit for the whole process, in bytes.
 	Memory int64
@@ -58,11 +57,11 @@ type Settings struct {
 }
 
 // Handler serves the calls of one method, one at a time. An error that is not a
-// *fault.Error becomes fault.WorkerCrashed. An error wrapped by Retire makes this
-// call the worker's last.
+// *fault.Error becomes fault.WorkerCrashed. After an error wrapped by Retire the worker
+// is not used again.
 type Handler func(c *Call, args []byte) error
 
-// Call is one call as its handler sees it.
+// Call is a call, from the handler's side.
 type Call struct {
 	conn *conn
 	src  *source
@@ -73,12 +72,13 @@ func (c *Call) Reply(payload []byte) error {
 	return c.conn.out.write(frameReply, payload)
 }
 
-// Alive is a sign of life, for work that is slow for a reason.
+// Alive reports that the worker is alive, while it does work that is slow for a known
+// reason.
 func (c *Call) Alive() error {
 	return c.conn.out.write(frameAlive)
 }
 
-// Ask puts a question to the caller and returns its answer.
+// Ask sends a question to the caller and returns the answer.
 func (c *Call) Ask(question []byte) ([]byte, error) {
 	if err := c.src.drain(); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (c *Call) Ask(question []byte) ([]byte, error) {
 	return c.conn.receive(frameTell)
 }
 
-// Source returns what the caller lets this call read, and its size in bytes. It
+// Source returns the content that the caller gives this call to read, of size bytes. It
 // is valid until the handler returns.
 func (c *Call) Source(size int64) io.ReaderAt {
 	if c.src == nil {
@@ -103,7 +103,7 @@ type retire struct{ err error }
 func (r retire) Error() string { return r.err.Error() }
 func (r retire) Unwrap() error { return r.err }
 
-// Retire marks the error as one after which the worker must not be used again.
+// Retire marks an error after which the worker must not be used again.
 func Retire(err error) error { return retire{err} }
 
 // outcome is the payload of frameEnd.
@@ -129,9 +129,9 @@ func (o outcome) err() error {
 	return f
 }
 
-// Main serves calls if this process was started as a worker, and then never
-// returns. Otherwise it does nothing. It must be called first thing in main, and
-// in TestMain of tests that use workers.
+// Main serves calls if this process was started as a worker, and then never returns.
+// Otherwise it does nothing. Call it first in main, and in TestMain of tests that use
+// workers.
 func Main(handlers func(Settings) map[string]Handler) {
 	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
 		return
@@ -145,8 +145,8 @@ func Main(handlers func(Settings) map[string]Handler) {
 	os.Exit(serve(handlers(s), s))
 }
 
-// enter confines the process: to the folder of compiled code, and where tests
-// measure coverage to the folder of that.
+// enter confines the process to the folder of compiled code, and to the folder for
+// coverage if tests measure that.
 func (s Settings) enter() error {
 	var folders []string
 	if s.Cache != "" && !s.Bare {
@@ -157,13 +157,12 @@ func (s Settings) enter() error {
 	return confine(append(folders, coverage()...)...)
 }
 
-// prepared is closed when what Prepare runs is done; nil if there is nothing.
+// prepared is closed when Prepare is done; nil if nothing was to be prepared.
 var prepared chan struct{}
 
-// Prepare runs what has to be done once before documents are read, such as
-// compiling, beside everything else, and with more memory than they may take. Calls
-// wait for it. After it the process is sealed. It must be called before the handlers
-// are returned.
+// Prepare runs, in the background, what must be done once before documents are read,
+// such as compiling. It may use more memory than documents may. Calls wait for it, and
+// after it the process is sealed. It must be called before the handlers are returned.
 func (s Settings) Prepare(f func()) {
 	memory.widen()
 	prepared = make(chan struct{})
@@ -193,11 +192,11 @@ func (c *Call) ready() error {
 	return nil
 }
 
-// Seal gives up the folder of compiled code as well, once nothing is left to
-// compile: from now on the worker opens no file at all.
+// Seal gives up the folder of compiled code as well, once everything is compiled: from
+// now on the worker cannot open any file.
 func (s Settings) Seal() error { return confineFiles(coverage()...) }
 
-// coverage is the folder in which Go's own test tools keep what they count.
+// coverage returns the folder in which Go's test tools store coverage.
 func coverage() []string {
 	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
 		return []string{dir}
@@ -216,22 +215,22 @@ type frame struct {
 }
 
 func serve(handlers map[string]Handler, s Settings) int {
-	// A terminal's Ctrl-C and a service manager's end go to all processes at once.
-	// The parent decides when its workers end: it may have something to finish.
+	// Ctrl-C in a terminal and the stop of a service manager signal all processes at
+	// once. The parent decides when its workers end, since it may have work to finish.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	// Most of the heap is WebAssembly's memory, which has no pointers: looking
-	// through the rest often costs little, and keeps the process small.
+	// Most of the heap is WebAssembly's memory, which has no pointers: frequent
+	// collection of the rest is cheap, and keeps the process small.
 	debug.SetGCPercent(25)
 	if s.Memory > 0 {
 		memory.watch(s.Memory)
 	}
 	c := &conn{
 		out: frameWriter{bufio.NewWriterSize(os.Stdout, 64<<10)},
-		// As many as can come without having been waited for: with a full
-		// channel the parent could not send, nor read what is sent to it.
+		// Room for all frames that can arrive without being expected: if the channel
+		// were full, the parent could neither send nor receive.
 		in: make(chan frame, 4),
 	}
-	// Stdout is for frames alone: whatever a library prints must not break them.
+	// Stdout carries frames only: nothing that a library prints may get in between.
 	os.Stdout = os.Stderr
 	go c.listen(os.Stdin)
 
@@ -271,7 +270,7 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 		if p := recover(); p != nil {
 			out = outcome{
 				Code:    fault.WorkerCrashed,
-				Message: "the file makes its reader fail; it is damaged or not what it seems",
+				Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
 				Cause:   fmt.Sprintf("panic: %v\n%s", p, debug.Stack()),
 				Retire:  true,
 			}
@@ -287,7 +286,7 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 	if !errors.As(err, &f) {
 		f = &fault.Error{
 			Code:    fault.WorkerCrashed,
-			Message: "the file makes its reader fail; it is damaged or not what it seems",
+			Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
 			Err:     err,
 		}
 		out.Retire = true
@@ -302,8 +301,8 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 	return out
 }
 
-// listen hands on what the parent sends, and ends the process when the parent
-// is gone: even while a call hangs, since it runs on a thread of its own.
+// listen passes on the frames of the parent, and ends the process when the parent ends,
+// even while a call hangs: it runs on a thread of its own.
 func (c *conn) listen(r io.Reader) {
 	in := frameReader{r: bufio.NewReaderSize(r, 64<<10)}
 	for {
@@ -312,7 +311,7 @@ func (c *conn) listen(r io.Reader) {
 			os.Exit(0)
 		}
 		c.in <- frame{kind, payload}
-		in.buf = nil // the receiver keeps it
+		in.buf = nil // the receiver owns it now
 	}
 }
 
@@ -324,22 +323,22 @@ func (c *conn) receive(kind byte) ([]byte, error) {
 	return f.payload, nil
 }
 
-// blockSize is how much of a source is asked for at once, and maxBlocks how many
-// blocks are remembered.
+// blockSize is the size of the blocks in which a source is fetched, and maxBlocks the
+// number of blocks that are kept.
 const (
 	blockSize = 128 << 10
 	maxBlocks = 24
 )
 
-// source reads what the parent offers, block by block, and remembers the last
-// few: PDFium reads in small steps and comes back. With each block it asks for
-// the next one, too, which comes while this one is being worked on.
+// source reads the content that the parent offers, in blocks, and keeps the last few:
+// PDFium reads in small steps and returns to earlier places. With each block it also
+// requests the next one, which arrives meanwhile.
 type source struct {
 	conn   *conn
 	size   int64
 	blocks map[int64][]byte
-	recent []int64 // the blocks that are there, least recently fetched first
-	asked  []int64 // the blocks that are on their way, in order
+	recent []int64 // the blocks that are kept, least recently fetched first
+	asked  []int64 // the blocks that were requested, in order
 }
 
 func (s *source) ReadAt(p []byte, off int64) (int, error) {
@@ -386,7 +385,7 @@ func (s *source) block(i int64) ([]byte, error) {
 	}
 }
 
-// ask asks for a block, unless it is there, on its way or beyond the end.
+// ask requests a block, unless it is kept, requested already or beyond the end.
 func (s *source) ask(i int64) error {
 	off := i * blockSize
 	if _, ok := s.blocks[i]; ok || slices.Contains(s.asked, i) || off >= s.size {
@@ -402,7 +401,7 @@ func (s *source) ask(i int64) error {
 	return nil
 }
 
-// fetch takes in the first of the blocks that were asked for.
+// fetch receives the first of the requested blocks.
 func (s *source) fetch() error {
 	b, err := s.conn.receive(frameData)
 	if err != nil {
@@ -422,7 +421,7 @@ func (s *source) fetch() error {
 	return nil
 }
 
-// drain takes in all blocks that are on their way, before something else comes.
+// drain receives all requested blocks, before frames of another kind.
 func (s *source) drain() error {
 	for s != nil && len(s.asked) > 0 {
 		if err := s.fetch(); err != nil {

@@ -22,18 +22,18 @@ import (
 	"tallyman/internal/intake/worker"
 )
 
-// What the greedy handlers of a worker process leave behind.
+// The memory that the handlers of a worker process hold.
 var (
 	spins int
 	eaten [][]byte
 )
 
-// escape tries to get out of a worker, where that can be tried.
+// escape tries to get out of a worker, on systems where that can be tested.
 var escape func(*worker.Call, []byte) error
 
 func TestMain(m *testing.M) {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
-		// More than the limit, and less than the wall behind it.
+		// More than the worker's limit, and less than the kernel's.
 		eat := func() { eaten = append(eaten, bytes.Repeat([]byte{1}, int(s.Memory/4*5))) }
 		compile := func() { eat(); eaten = nil }
 		if filepath.Base(s.Cache) == "prepared" {
@@ -82,13 +82,13 @@ func TestMain(m *testing.M) {
 				if err := c.Reply(nil); err != nil {
 					return err
 				}
-				for { // like a loop in WebAssembly: nothing can stop it but a kill
+				for { // like a loop in WebAssembly, which only a kill can stop
 					spins++
 				}
 			},
 			"eat": func(c *worker.Call, args []byte) error {
 				eat()
-				select {} // until the watch has seen it
+				select {} // until the watch notices
 			},
 			"gulp": func(c *worker.Call, args []byte) error {
 				return c.Reply(bytes.Repeat([]byte{1}, 2<<30)[:1])
@@ -194,7 +194,7 @@ func TestFailuresAreTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.code == fault.TooSlow { // only this call is to run into the clock
+			if c.code == fault.TooSlow { // only this call may time out
 				p.SetStall(time.Second)
 			}
 			_, err = call(t.Context(), t, p, c.method, "", nil)
@@ -216,8 +216,8 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
-// What has to be compiled before the first document may take more memory than
-// documents may, and only until then: it is not the document's fault.
+// Compiling before the first document may use more memory than documents may, and only
+// then.
 func TestCompilingHasMemoryOfItsOwn(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20, Cache: filepath.Join(t.TempDir(), "prepared")})
 	before, err := call(t.Context(), t, p, "pid", "", nil)
@@ -241,7 +241,7 @@ func TestAllMemoryAtOnceIsRefusedByTheKernel(t *testing.T) {
 	p.SetStall(never)
 	switch code := fault.CodeOf(err); code {
 	case fault.TooMuchMemory, fault.WorkerCrashed, fault.TooSlow:
-		// A Go process at the wall cannot always say what happened to it.
+		// A Go process at the kernel's limit cannot always say what happened.
 	default:
 		t.Errorf("taking 2 GB at once ends with %q, %v", code, err)
 	}
