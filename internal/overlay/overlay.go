@@ -1,5 +1,5 @@
-// Package overlay draws what was read of a page over the picture of it, for
-// people who ask why a line is wrong.
+// Package overlay draws what was read from a page on the picture of the page, for
+// people who want to know why a line is wrong.
 package overlay
 
 import (
@@ -22,8 +22,8 @@ import (
 	"tallyman/internal/text"
 )
 
-// The colours: chosen to be told apart by colour-blind eyes, too; each also has
-// its own words in the legend.
+// The colours can be told apart by colour-blind eyes; each also has words in the
+// legend.
 var (
 	ink    = color.NRGBA{0x20, 0x24, 0x2B, 0xFF}
 	faint  = color.NRGBA{0x5B, 0x64, 0x72, 0xFF}
@@ -35,10 +35,10 @@ var (
 	red    = color.NRGBA{0xC8, 0x1E, 0x1E, 0xFF} // not read
 )
 
-// Draw draws what the document says of one page, from 1, of one of its files
-// over the page's picture, a PNG of any size, and returns a PNG: the page with
-// marks, and under it a legend, the verdict of its bill and its problems.
-// pageWidth is the width of the page in points.
+// Draw draws what the document has of one page, counted from 1, of one of its files on
+// the page's picture, a PNG of any size. It returns a PNG: the page with marks, and
+// under it a legend, the verdict of its bill and its problems. pageWidth is the width
+// of the page in points.
 func Draw(picture []byte, doc *bol.Document, file, number int, pageWidth float32) ([]byte, error) {
 	src, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
@@ -82,7 +82,7 @@ type note struct {
 	color color.NRGBA
 }
 
-// notesOf are the sentences under the page.
+// notesOf returns the sentences under the page.
 func notesOf(doc *bol.Document, file, number int) []note {
 	var notes []note
 	for _, b := range doc.Bills {
@@ -159,7 +159,7 @@ func (c *canvas) loadFonts(width float64) error {
 	for _, f := range []struct {
 		face *font.Face
 		ttf  []byte
-		size float64 // pixels on a page of 1,000 pixels
+		size float64 // font size in pixels, on a page 1,000 pixels wide
 	}{
 		{&c.small, gobold.TTF, 8.5}, {&c.regular, goregular.TTF, 14}, {&c.bold, gobold.TTF, 14},
 	} {
@@ -205,7 +205,7 @@ func (c *canvas) text(face font.Face, x, y int, s string, col color.NRGBA) int {
 	return d.Dot.X.Ceil()
 }
 
-// field marks a value and says what it is.
+// field marks a value with its name.
 func (c *canvas) field(v bol.Value, name string, col color.NRGBA, file, number int) {
 	if v.Text == "" || v.File != file || v.Page != number {
 		return
@@ -216,7 +216,7 @@ func (c *canvas) field(v bol.Value, name string, col color.NRGBA, file, number i
 	c.text(c.small, r.Min.X, r.Min.Y-2, name, col)
 }
 
-// bill marks what was read of a bill on a page.
+// bill marks everything that was read of a bill on a page.
 func (c *canvas) bill(b *bol.Bill, file, number int) {
 	for _, s := range b.Sheets {
 		if s.File != file || s.Page != number {

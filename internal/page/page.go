@@ -1,10 +1,9 @@
-// Package page holds what a reader of documents sees: pages of words, each with
-// its place. It is the language that package pdf speaks and package bol listens
-// to, so that neither needs to know the other.
+// Package page holds pages of documents: their words, each with its place. Package pdf
+// makes pages and package bol reads them, and neither needs to know the other.
 //
-// All coordinates are in points (1/72 inch), measured from the top left corner
-// of the page as it is displayed: inside its visible box, after its rotation.
-// X grows to the right, Y grows downward.
+// All coordinates are in points (1/72 inch), from the top left corner of the page as it
+// is displayed: inside its visible box, after its rotation. X grows to the right, Y
+// grows downward.
 package page
 
 import "math"
@@ -17,8 +16,7 @@ type Box struct {
 	Y1 float32 `json:"y1"`
 }
 
-// Union returns the smallest box that holds both. An empty (zero) box adds
-// nothing.
+// Union returns the smallest box that contains both. An empty (zero) box adds nothing.
 func (b Box) Union(o Box) Box {
 	if b == (Box{}) {
 		return o
@@ -36,26 +34,23 @@ func (b Box) Round() Box {
 	return Box{r(b.X0), r(b.Y0), r(b.X1), r(b.Y1)}
 }
 
-// Word is a run of characters that stand together on one baseline, without
-// white space.
+// Word is a run of characters on one baseline, without white space.
 type Word struct {
-	// Text is never empty and holds no white space or control characters.
+	// Text is never empty and has no white space or control characters.
 	Text string
 	// Box spans the advance widths of the characters and, vertically, the
 	// ascent and descent of the font.
 	Box Box
 	// Base is the y of the baseline.
 	Base float32
-	// Size is the font's size in points as it appears on the page.
+	// Size is the font size in points, as it appears on the page.
 	Size float32
-	// Edges are the left edges of the characters, one per rune of Text, and at
-	// the end the right edge of the last: len(Edges) is the number of runes
-	// plus one.
+	// Edges are the left edges of the characters, one per rune of Text, and at the end
+	// the right edge of the last: len(Edges) is the number of runes plus one.
 	Edges []float32
-	// Joints are the rune indexes, each between 0 and the number of runes, at
-	// which the word goes on in another text object of the page. A program that
-	// prints two cells so close that they read as one word still prints them
-	// apart.
+	// Joints are the rune indexes, each between 0 and the number of runes, at which the
+	// word continues in another text object of the page. Programs print two cells as
+	// two text objects, even if the cells are so close that they read as one word.
 	Joints []int
 }
 
@@ -80,57 +75,57 @@ func (w Word) Split(i int) (Word, Word) {
 
 // Page is one page of a document.
 type Page struct {
-	// Number counts from 1 within its document.
+	// Number is the page's number within its document, from 1.
 	Number int
-	// Width and Height are those of the visible box, in points.
+	// Width and Height are the size of the visible box, in points.
 	Width, Height float32
-	// Damage says why the page could not be read, for people. It is "" if the
-	// page was read.
+	// Damage says for people why the page could not be read. It is "" if the page was
+	// read.
 	Damage string
-	// Words are in reading order: by line from top to bottom, within a line
-	// from left to right. Text that nobody can see is not among them.
+	// Words are in reading order: lines from top to bottom, and within a line from left
+	// to right. They do not include invisible text.
 	Words []Word
 	// Hidden are the words that nobody can see. They are no values; the labels of a
 	// form under what covers them still say where its values stand.
 	Hidden []Word
 	// Scan says whether the page is a picture.
 	Scan Scan
-	// Notes are what else a person has to know of the page.
+	// Notes are what else a person must know about the page.
 	Notes []Note
 }
 
 // Scan says whether a page is a picture, as a scanner makes it.
 type Scan uint8
 
-// What a page can be.
+// The kinds of pages.
 const (
 	// Printed is a page of text, with or without pictures.
 	Printed Scan = iota
 	// Picture is a page most of which is covered by a picture. It may have some
 	// words, such as a stamp or the line of a fax machine.
 	Picture
-	// TextLayer is a picture whose only text is invisible: what a scanner's
-	// software took it for. The page has no words.
+	// TextLayer is a picture whose only text is invisible: the result of a scanner's
+	// text recognition. The page has no words.
 	TextLayer
 )
 
-// Note is something on a page, or about its document, that the words do not show.
+// Note is a fact about a page, or its document, that the words do not show.
 type Note struct {
 	Kind NoteKind
-	// Box is where it is; zero if it concerns the whole page.
+	// Box is the place; zero if the note concerns the whole page.
 	Box Box
-	// Text is what stands there, as printed.
+	// Text is the text at that place, as printed.
 	Text string
 	// Message is a sentence for people, without a full stop.
 	Message string
 }
 
-// NoteKind names a kind of note.
+// NoteKind is the kind of a note.
 type NoteKind string
 
 // The kinds of notes.
 const (
-	// Unsure is text of which it could not be decided whether a person sees it.
+	// Unsure is text that may not be visible to a person.
 	Unsure NoteKind = "unsure"
 	// Stamp is a stamp over the page, such as VOID.
 	Stamp NoteKind = "stamp"

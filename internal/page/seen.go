@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Seen returns a text as a person sees it, for comparing keys and labels: two
-// texts that look the same are the same. Case is kept.
+// Seen returns a text as a person sees it, for comparing keys and labels: texts that
+// look the same become the same. Case is kept.
 //
 //   - Invisible characters are dropped: zero-width and direction marks, joiners,
 //     soft hyphens, variation selectors, fillers, control characters.
@@ -44,7 +44,7 @@ func Seen(s string) string {
 			continue
 		}
 		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
-			b.WriteByte(s[i]) // two broken texts are not the same because both are broken
+			b.WriteByte(s[i]) // invalid bytes stay, so that two different broken texts stay different
 			continue
 		}
 		b.WriteRune(lookalike(r))
@@ -52,7 +52,7 @@ func Seen(s string) string {
 	return norm.NFC.String(b.String())
 }
 
-// plain reports whether Seen has nothing to do.
+// plain reports whether Seen would return the text as it is.
 func plain(s string) bool {
 	before := byte(' ')
 	for i := range len(s) {
@@ -65,10 +65,9 @@ func plain(s string) bool {
 	return len(s) == 0 || before != ' '
 }
 
-// Invisible reports whether a character leaves no mark and takes no room: a
-// control character, or one that Unicode says to ignore when it is displayed. A
-// soft hyphen is one of them in a text; where it is drawn on a page it is a
-// hyphen.
+// Invisible reports whether a character leaves no mark and takes no space: a control
+// character, or one that Unicode says to ignore in display. A soft hyphen in a text is
+// invisible; one that is drawn on a page is a hyphen.
 func Invisible(r rune) bool {
 	switch {
 	case r >= ' ' && r < 0x7F:
@@ -83,7 +82,7 @@ func Invisible(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
-// lookalike returns the usual character for one that looks like it.
+// lookalike returns the usual character in place of one that looks like it.
 func lookalike(r rune) rune {
 	switch {
 	case r < 0x7F:
@@ -104,9 +103,9 @@ func lookalike(r rune) rune {
 	return Symbol(r)
 }
 
-// Symbol returns the character that a code of a symbol font stands for: such
-// fonts put ASCII at U+F020 to U+F07E, in Unicode's private area. Other characters
-// it returns as they are.
+// Symbol returns the character that a code of a symbol font shows: such fonts have
+// ASCII at U+F020 to U+F07E, in Unicode's private area. It returns other characters as
+// they are.
 func Symbol(r rune) rune {
 	if r >= 0xF020 && r <= 0xF07E {
 		return r - 0xF000
@@ -114,5 +113,5 @@ func Symbol(r rune) rune {
 	return r
 }
 
-// ligatures are those of Unicode for Latin letters, from U+FB00.
+// ligatures are Unicode's ligatures of Latin letters, from U+FB00.
 var ligatures = [...]string{"ff", "fi", "fl", "ffi", "ffl", "st", "st"}

@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/page"
 )
 
-// PDFium's kinds of annotations that matter here.
+// The kinds of PDFium's annotations that are used here.
 const (
 	annotText      = 1
 	annotLink      = 2
@@ -22,16 +22,16 @@ const (
 	maxAnnotations = 4096        // of a page that are looked at
 )
 
-// pending is a note of which only the place in user space is known.
+// pending is a note of which only the place in user space is known yet.
 type pending struct {
 	kind          page.NoteKind
 	at            rect
 	text, message string
 }
 
-// flatten makes what the page's annotations and form fields draw a part of the
-// page, so that it is read, and covers what it covers, as in the picture. It
-// returns what has to be said of them.
+// flatten makes everything that annotations and form fields draw a part of the page, so
+// that it is read, and covers text, as in the picture. It returns notes about what it
+// could not read.
 func (l *loaded) flatten(d *document, number, annotations int) (notes []pending, err error) {
 	p := d.p
 	drawn, undrawn := false, false
@@ -77,7 +77,8 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 		return nil, err
 	}
 	if undrawn {
-		// Rendering makes PDFium draw the fields that their maker left to the viewer.
+		// Rendering makes PDFium draw the fields whose appearance is left to the
+		// viewer.
 		b, err := l.render(view{width: 1}, 1)
 		if err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 			if n.text, err = p.annotString(a, "Contents"); err != nil {
 				return err
 			}
-			n.kind, n.message = page.Attached, "a file is attached to the page, which was not read; open the PDF and save the file by itself if it holds bills"
+			n.kind, n.message = page.Attached, "a file is attached to the page and was not read; if it has bills, save it as a file of its own and give that, too"
 		case has || kind != annotFreeText && kind != annotWidget:
 			return nil
 		default:
@@ -130,7 +131,7 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 			if n.text == "" {
 				return nil
 			}
-			n.kind, n.message = page.Unsure, fmt.Sprintf("%q was added to the page, but the PDF does not say how it looks, so it was not read; print the page to PDF and give that", short(n.text))
+			n.kind, n.message = page.Unsure, fmt.Sprintf("%q was added to the page, but the PDF does not say how it looks, so it was not read; print the PDF to a new PDF and give that", short(n.text))
 		}
 		if len(notes) < maxNotes {
 			notes = append(notes, n)
@@ -148,7 +149,7 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 		return nil, err
 	}
 	if done == failed {
-		notes = append(notes, pending{kind: page.Unsure, message: "what annotations and form fields draw on the page could not be read; print the page to PDF and give that"})
+		notes = append(notes, pending{kind: page.Unsure, message: "what annotations and form fields draw on the page could not be read; print the PDF to a new PDF and give that"})
 	}
 	if _, err := p.call("FPDF_ClosePage", uint64(l.page)); err != nil {
 		return nil, err
@@ -157,17 +158,17 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 	return notes, err
 }
 
-// maxNotes bounds the notes of one page.
+// maxNotes is the greatest number of notes of one page.
 const maxNotes = 100
 
 func stampMessage(text string) string {
 	if text == "" {
-		return "the page bears a stamp; look at the picture of the page whether the bill counts"
+		return "the page bears a stamp; check on the picture of the page whether the bill is valid"
 	}
-	return fmt.Sprintf("the page bears the stamp %q; look whether the bill counts", short(text))
+	return fmt.Sprintf("the page bears the stamp %q; check whether the bill is valid", short(text))
 }
 
-// short cuts a text for a message.
+// short shortens a text for a message.
 func short(s string) string {
 	r := []rune(strings.Join(strings.Fields(s), " "))
 	if len(r) > 60 {
@@ -193,7 +194,7 @@ func (p *pdfium) annotString(annotation uint64, key string) (string, error) {
 	return p.text16("FPDFAnnot_GetStringValue", annotation, at)
 }
 
-// name puts a short ASCII name into the module's memory, behind the results.
+// name writes a short ASCII name to the module's memory, behind the results.
 func (p *pdfium) name(s string) (uint64, error) {
 	const at = 32
 	if len(s) >= 32 || !p.mem.Write(p.scratch+at, append([]byte(s), 0)) {
@@ -202,11 +203,11 @@ func (p *pdfium) name(s string) (uint64, error) {
 	return uint64(p.scratch + at), nil
 }
 
-// maxText bounds a text that is asked for, in bytes of UTF-16.
+// maxText bounds the texts that are read from PDFium, in bytes of UTF-16.
 const maxText = 1 << 16
 
-// text16 calls a function that fills a buffer with UTF-16 and returns how many
-// bytes it has, end mark included. A text that is too long is "…".
+// text16 calls a function that fills a buffer with UTF-16 and returns the number of its
+// bytes, end mark included. A text that is too long becomes "…".
 func (p *pdfium) text16(function string, args ...uint64) (string, error) {
 	n, err := p.call(function, append(args, 0, 0)...)
 	if err != nil || n <= 2 {
@@ -238,15 +239,15 @@ func (p *pdfium) text16(function string, args ...uint64) (string, error) {
 	return text, err
 }
 
-// maxAttachments is how many attached files are looked at, and maxNamed how many
-// are named.
+// maxAttachments is how many attached files are examined, and maxNamed how many a note
+// names.
 const (
 	maxAttachments = 1000
 	maxNamed       = 5
 )
 
-// attachments notes the PDFs that are attached to the document or that it is a
-// portfolio of: nothing of them is on its pages.
+// attachments notes PDFs that are attached to the document or are parts of a portfolio:
+// none of their content is on the document's pages.
 func (d *document) attachments() ([]page.Note, error) {
 	p := d.p
 	count, err := p.call("FPDFDoc_GetAttachmentCount", uint64(d.doc))

@@ -8,27 +8,27 @@ import (
 	"tallyman/internal/page"
 )
 
-// bitmap is a rendering of a page in PDFium's memory: 4 bytes a pixel, BGRx.
+// bitmap is a rendering of a page in PDFium's memory, with 4 bytes per pixel, BGRx.
 type bitmap struct {
 	p              *pdfium
 	handle, buffer uint32
 	width, height  int
-	x, y           int     // where its corner is in the picture of the whole page
+	x, y           int     // its top left corner in the picture of the whole page
 	scale          float32 // pixels per point
 	stride         uint32
 }
 
 var errBitmap = trap{errors.New("the picture is outside PDFium's memory")}
 
-// view says how a page is rendered.
+// view says which part of a page is rendered, and how large.
 type view struct {
-	width int // of the whole page, in pixels
-	// box is the part of the page that is wanted; zero for all of it.
+	width int // width of the whole page, in pixels
+	// box is the part of the page to render; zero for all of it.
 	box page.Box
 }
 
-// render renders the page, upright and on white; flags are PDFium's. The result is
-// nil if there is no memory for it.
+// render renders the page, upright, on white. flags are PDFium's. The result is nil if
+// there is not enough memory.
 func (l *loaded) render(v view, flags uint64) (*bitmap, error) {
 	p := l.p
 	w, h := l.frame.size()
@@ -58,7 +58,7 @@ func (l *loaded) render(v view, flags uint64) (*bitmap, error) {
 	return b, err
 }
 
-// free gives the memory back, and returns err or what fails then.
+// free releases the memory, and returns err, or else the error of doing so.
 func (b *bitmap) free(err error) error {
 	if _, e := b.p.call("FPDFBitmap_Destroy", uint64(b.handle)); err == nil {
 		err = e
@@ -66,7 +66,8 @@ func (b *bitmap) free(err error) error {
 	return err
 }
 
-// pixels returns the pixels of both bitmaps. They are valid until PDFium is called.
+// pixels returns the pixels of both bitmaps. They are valid until PDFium is called
+// again.
 func (b *bitmap) pixels(other *bitmap) (own, others []byte, err error) {
 	own, ok := b.p.mem.Read(b.buffer, b.stride*uint32(b.height))
 	others, too := b.p.mem.Read(other.buffer, other.stride*uint32(other.height))
@@ -76,9 +77,9 @@ func (b *bitmap) pixels(other *bitmap) (own, others []byte, err error) {
 	return own, others, nil
 }
 
-// difference compares two renderings in a box of the page: the largest difference
-// of a color, and in how many pixels it is one that everybody sees. The sides of
-// the box are left out, where a neighbour may reach in.
+// difference compares two renderings in a box of the page. It returns the largest
+// difference of a color, and the number of pixels with a difference that everybody
+// sees. It omits the sides of the box, which a neighbour may overlap.
 func (b *bitmap) difference(own, others []byte, box page.Box) (most, ink int) {
 	aside := (box.X1 - box.X0) / 8
 	x0, x1 := int((box.X0+aside)*b.scale)-b.x, int((box.X1-aside)*b.scale)-b.x

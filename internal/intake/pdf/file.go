@@ -10,10 +10,10 @@ import (
 	"tallyman/internal/fault"
 )
 
-// maxParts is how many PDFs one file may have.
+// maxParts is the greatest number of PDFs in one file.
 const maxParts = 200
 
-// gap is how much may stand between two PDFs in one file, such as a printer's
+// gap is how many bytes may be between two PDFs in one file, such as a printer's
 // commands.
 const gap = 4 << 10
 
@@ -51,7 +51,7 @@ func split(src io.ReaderAt, size int64) (parts []*io.SectionReader, mangled bool
 	var starts, lasts []int64
 	lines := lineEnds{}
 	block := make([]byte, min(size, 1<<20))
-	kept := 0 // bytes at the beginning of the block that were there before
+	kept := 0 // bytes at the beginning of the block that are from the last one
 	for at := int64(0); at < size; {
 		n, err := src.ReadAt(block[kept:min(int64(len(block)), size-at+int64(kept))], at)
 		if n == 0 {
@@ -71,14 +71,14 @@ func split(src io.ReaderAt, size int64) (parts []*io.SectionReader, mangled bool
 			i += j
 			start := base + int64(i)
 			switch before := b[max(0, i-gap-len(eof)):i]; {
-			case len(starts) > 0 && start <= starts[len(starts)-1]: // seen in the last block
+			case len(starts) > 0 && start <= starts[len(starts)-1]: // found in the last block
 			case len(starts) == 0:
 				if start > ends {
 					return whole, false, nil
 				}
 				starts = append(starts, start)
 			default:
-				// A PDF that is attached to another stands in an object of it.
+				// A PDF that is attached to another is in one of its objects.
 				if e := bytes.LastIndex(before, eof); e >= 0 && !bytes.Contains(before[e:], []byte("obj")) {
 					starts = append(starts, start)
 					lasts = append(lasts, start-int64(len(before)-e-len(eof)))
@@ -89,7 +89,7 @@ func split(src io.ReaderAt, size int64) (parts []*io.SectionReader, mangled bool
 		at += int64(n)
 		kept = copy(block, b[max(0, len(b)-gap-len(eof)-len(header)):])
 		if kept == len(block) {
-			kept = 0 // a file of one block
+			kept = 0 // the file has one block
 		}
 	}
 	if len(starts) == 0 {
@@ -113,8 +113,8 @@ func split(src io.ReaderAt, size int64) (parts []*io.SectionReader, mangled bool
 	return parts, lines.mangled(), nil
 }
 
-// trimmed returns the size of a file without the zeros and blanks at its end, with
-// which disks and tapes fill up their blocks.
+// trimmed returns the size of a file without the zeros and blanks at its end, which
+// disks and tapes use to fill blocks.
 func trimmed(src io.ReaderAt, size int64) (int64, error) {
 	block := make([]byte, 64<<10)
 	for size > 0 {
@@ -125,7 +125,7 @@ func trimmed(src io.ReaderAt, size int64) (int64, error) {
 		rest := bytes.TrimRight(b, "\x00\x1A\t\n\f\r ")
 		size -= int64(len(b) - len(rest))
 		if len(rest) > 0 {
-			// A line's end after the mark is part of it.
+			// A line end after the mark belongs to it.
 			return size, nil
 		}
 	}
@@ -135,12 +135,12 @@ func trimmed(src io.ReaderAt, size int64) (int64, error) {
 // lineEnds finds out whether all line ends of a binary file were changed.
 type lineEnds struct {
 	last  byte
-	alone bool // there is a line feed without a carriage return
-	high  int  // bytes that are not ASCII
+	alone bool // a line feed without a carriage return was found
+	high  int  // the number of bytes that are not ASCII
 }
 
-// binaryFrom is how many bytes that are not ASCII make a file binary: of that many
-// compressed bytes some are line feeds, by all odds.
+// binaryFrom is the number of non-ASCII bytes from which a file is binary: among so
+// many compressed bytes some are almost certainly line feeds.
 const binaryFrom = 2048
 
 func (l *lineEnds) look(b []byte) {

@@ -9,27 +9,27 @@ import (
 	"tallyman/internal/page"
 )
 
-// What counts is what a person sees on the paper. Nearly all text is plainly
-// visible: dark, opaque, and nothing is painted over it. What a look at the page's
-// objects leaves in doubt is decided by the picture: the page is rendered with and
-// without the text in doubt, and a character whose place does not change is not
-// there. So whatever hides text (a layer, a clip, a mask, a cover, its color), the
-// renderer is the judge, as it is of the picture that people see.
+// The text that counts is the text that a person sees on the page. Nearly all text is
+// plainly visible: dark, opaque, and not covered. Where the page's objects leave a
+// doubt, the picture decides: the page is rendered with and without the text in doubt,
+// and a character that does not change the picture is not visible. So whatever hides
+// text (a layer, a clip, a mask, a cover, its color), the renderer decides, as it does
+// for the picture that people see.
 
-// Bounds of the check of one page. Beyond them the page says that it was not
+// The bounds of the check of one page. A page beyond them gets a note that it was not
 // checked.
 const (
 	maxObjects = 1 << 17
-	maxDepth   = 12      // of forms within forms, which is what PDFium follows
-	maxPairs   = 1 << 22 // of texts and areas that are compared
-	maxGroups  = 6       // renderings beside the first
-	maxMarks   = 64      // marks of one object that are looked at
-	maxPoints  = 64      // points of a clip path that are looked at
+	maxDepth   = 12      // of nested forms, the same as PDFium's
+	maxPairs   = 1 << 22 // pairs of a text and an area that are compared
+	maxGroups  = 6       // renderings besides the first
+	maxMarks   = 64      // marks of one object that are examined
+	maxPoints  = 64      // points of a clip path that are examined
 	maxCheck   = 4 << 20 // pixels of a rendering
 )
 
-// Differences of a color's channels between two renderings, of 255: below the
-// first nobody sees a character, from the second on everybody does.
+// Differences of a color's channels between two renderings, of 255. Below the first
+// nobody sees a character, from the second on everybody does.
 const (
 	unseenBelow = 12
 	seenFrom    = 40
@@ -47,33 +47,32 @@ const (
 // painted is a text object of a page.
 type painted struct {
 	handle uint32
-	z      int  // its place in the order of painting
-	core   rect // the middle of its bounds; objects in forms have none
+	z      int  // its number in the order of painting
+	core   rect // the middle of its bounds; zero for objects in forms
 	doubt  bool
 	hidden bool
-	blank  bool // it shows nothing, or nothing inside the visible box
+	blank  bool // it paints nothing inside the visible box
 }
 
-// area is an object that can cover text painted before it, or hide dark text
-// painted on it.
+// area is an object that can cover earlier text, or hide dark text painted on it.
 type area struct {
 	z      int
-	handle uint64 // 0 for a form, which may hold text
+	handle uint64 // 0 for a form, which may have text
 	box    rect
 	dark   bool
 }
 
-// survey is what a page paints.
+// survey has everything that the page paints.
 type survey struct {
 	l       *loaded
 	texts   []painted
 	areas   []area
 	objects int
-	picture float32 // square points that pictures cover
-	excess  bool    // a bound was hit
+	picture float32 // the area of the pictures, in square points
+	excess  bool    // a bound was exceeded
 }
 
-// looker has the functions that look at a page's objects.
+// looker has PDFium's functions that examine a page's objects.
 type looker struct {
 	countObjects, getObject, countInForm, getInForm           api.Function
 	kind, bounds, fill, strokeWidth, matrix, drawMode         api.Function
@@ -107,7 +106,7 @@ func (k *looker) names() map[string]*api.Function {
 	}
 }
 
-// survey looks at all objects of the page.
+// survey examines all objects of the page.
 func (l *loaded) survey() (*survey, error) {
 	s := &survey{l: l}
 	n, err := l.p.do(l.p.look.countObjects, uint64(l.page))
@@ -119,7 +118,7 @@ func (l *loaded) survey() (*survey, error) {
 		return nil, err
 	}
 	if len(s.texts)*len(s.areas) > maxPairs {
-		// The picture decides for all of them.
+		// The picture decides about all texts.
 		for i := range s.texts {
 			s.texts[i].doubt = true
 		}
@@ -143,10 +142,9 @@ func (r rect) overlaps(o rect) bool {
 	return r.left < o.right && o.left < r.right && r.bottom < o.top && o.bottom < r.top
 }
 
-// walk looks at the objects of the page, or of a form, in the order in which they
-// are painted. It reports whether there is one that has an area, and whether one
-// is dark. Pictures count as light: text that is printed on one is there to be
-// seen.
+// walk examines the objects of the page, or of a form, in the order of painting. It
+// reports whether one has an area, and whether one is dark. Pictures count as light:
+// text on a picture is meant to be seen.
 func (s *survey) walk(get api.Function, of uint32, n, depth int) (covers, dark bool, err error) {
 	p := s.l.p
 	for i := range n {
@@ -215,7 +213,7 @@ func (s *survey) walk(get api.Function, of uint32, n, depth int) (covers, dark b
 			covers = true
 			if depth > 0 {
 				if kind == objectImage {
-					s.picture++ // where it is, the outermost form tells
+					s.picture++ // its place is that of the outermost form
 				}
 				continue
 			}
@@ -243,7 +241,7 @@ func (s *survey) area(handle, object uint64, z int, dark, picture bool) error {
 	return nil
 }
 
-// boundsOf returns the bounds of an object; ok is false if it has none.
+// boundsOf returns the bounds of an object; ok is false if there are none.
 func (p *pdfium) boundsOf(object uint64) (r rect, ok bool, err error) {
 	at := uint64(p.scratch)
 	got, err := p.do(p.look.bounds, object, at, at+4, at+8, at+12)
@@ -255,8 +253,8 @@ func (p *pdfium) boundsOf(object uint64) (r rect, ok bool, err error) {
 	return b, got != 0 && b.left <= b.right && b.bottom <= b.top, nil
 }
 
-// color reads a color with one of PDFium's two functions for them. ok is false if
-// it is no plain color.
+// color reads a color with one of PDFium's two functions for that. ok is false if it is
+// not a plain color.
 func (p *pdfium) color(get api.Function, object uint64) (luminance float32, alpha byte, ok bool, err error) {
 	at := uint64(p.scratch)
 	got, err := p.do(get, object, at, at+4, at+8, at+12)
@@ -271,14 +269,14 @@ func (p *pdfium) color(get api.Function, object uint64) (luminance float32, alph
 	return luminance, b[12], true, nil
 }
 
-// Text at most this bright is seen on areas that are at least so bright.
+// Text of at most the first brightness is visible on areas of at least the second.
 const (
 	darkText   = 0.4
 	lightArea  = 0.6
 	thickPoint = 2 // a line thicker than this covers text, in points
 )
 
-// fills reports whether a path has an area, and whether it is dark.
+// fills reports whether a path has an area, and whether that is dark.
 func (s *survey) fills(object uint64) (fills, dark bool, err error) {
 	p := s.l.p
 	at := uint64(p.scratch)
@@ -315,7 +313,7 @@ func (s *survey) fills(object uint64) (fills, dark bool, err error) {
 	return !(float64(width)*scale <= thickPoint), true, nil
 }
 
-// text looks at one text object.
+// text examines one text object.
 func (s *survey) text(t *painted, nested bool) error {
 	p, o := s.l.p, uint64(t.handle)
 	mode, err := p.do(p.look.renderMode, o)
@@ -347,7 +345,7 @@ func (s *survey) text(t *painted, nested bool) error {
 		t.doubt = true
 		return nil
 	}
-	// What covers less than a quarter of a line's height leaves it readable.
+	// A cover of less than a quarter of a line's height leaves the text readable.
 	w, h := min((box.right-box.left)/4, 1), (box.top-box.bottom)/4
 	t.core = rect{left: box.left + w, right: box.right - w, bottom: box.bottom + h, top: box.top - h}
 	if t.blank = box.left == box.right || box.bottom == box.top || !box.overlaps(s.l.frame.box); t.blank {
@@ -380,7 +378,7 @@ func (s *survey) marked(object uint64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		// "OC" and its end in UTF-16 take 6 bytes; a longer name is not it.
+		// "OC" and its end in UTF-16 take 6 bytes; a longer name is another one.
 		at := uint64(p.scratch)
 		ok, err := p.do(p.look.markName, m, at+8, 6, at)
 		if err != nil {
@@ -418,7 +416,7 @@ func (s *survey) clipped(object uint64, core rect) (bool, error) {
 		if int32(n) > maxPoints {
 			return true, nil
 		}
-		// Only a rectangle is known to show all that is within its bounds.
+		// Only a rectangle surely shows everything within its bounds.
 		var box rect
 		for j := range max(int(int32(n)), 0) {
 			segment, err := p.do(p.look.clipSegment, clip, uint64(i), uint64(j))
@@ -447,17 +445,18 @@ func (s *survey) clipped(object uint64, core rect) (bool, error) {
 
 // glyph is a character of a text object whose visibility is in doubt.
 type glyph struct {
-	text  int // index of the text object
+	text  int // the index of the text object
 	box   page.Box
 	user  rect
 	group int
-	// most is the largest difference that it makes on the page. ink is how many
-	// pixels differ much, and alone how many do if nothing but texts is painted.
+	// most is the largest difference that the character makes to the page. ink is the
+	// number of pixels that differ much, and alone the number if only texts are
+	// painted.
 	most, ink, alone int
 }
 
-// judge finds out which of the page's text nobody sees, and takes it off the page.
-// The page's text must be loaded again if it reports true.
+// judge finds text of the page that nobody sees, and takes it off the page. If it
+// reports true, the page's text must be loaded again.
 func (l *loaded) judge(s *survey) (changed bool, err error) {
 	index := map[uint32]int{}
 	doubts := false
@@ -469,7 +468,7 @@ func (l *loaded) judge(s *survey) (changed bool, err error) {
 		}
 	}
 	if s.excess {
-		l.note(page.Unsure, page.Box{}, "", "the page is too complicated to check whether all of its text can be seen; compare it with the picture of the page")
+		l.note(page.Unsure, page.Box{}, "", "the page is too complicated to check whether all of its text is visible; compare it with the picture of the page")
 		doubts = false
 	}
 	if doubts {
@@ -498,7 +497,7 @@ func (l *loaded) compare(s *survey, index map[uint32]int) error {
 	scale := min(2, float32(math.Sqrt(float64(maxCheck)/float64(w*h))))
 	groups := grouped(glyphs, len(s.texts), w, h)
 	unsure := func(why string) {
-		l.note(page.Unsure, page.Box{}, "", "it could not be decided whether all text of the page can be seen ("+why+"); compare it with the picture of the page")
+		l.note(page.Unsure, page.Box{}, "", "it could not be decided whether all text of the page is visible ("+why+"); compare it with the picture of the page")
 	}
 	switch {
 	case groups > maxGroups:
@@ -517,7 +516,7 @@ func (l *loaded) compare(s *survey, index map[uint32]int) error {
 		unsure("there is not enough memory")
 		return err
 	}
-	// The same without what may cover text shows how much of it is covered.
+	// The same without the objects that may cover text shows how much they cover.
 	if err := l.uncover(s, true); err != nil {
 		return err
 	}
@@ -532,7 +531,7 @@ func (l *loaded) compare(s *survey, index map[uint32]int) error {
 	return nil
 }
 
-// uncover takes what may cover text off the page, or puts it back.
+// uncover takes the objects that may cover text off the page, or puts them back.
 func (l *loaded) uncover(s *survey, off bool) error {
 	var on uint64 = 1
 	if off {
@@ -548,8 +547,8 @@ func (l *loaded) uncover(s *survey, off bool) error {
 	return nil
 }
 
-// measure renders the page with all texts and without each group, and tells what
-// each character changes. ok is false if there is no memory.
+// measure renders the page with all texts and without each group, and calls tell with
+// what each character changes. ok is false if there is not enough memory.
 func (l *loaded) measure(s *survey, glyphs []glyph, groups int, v view, tell func(g *glyph, most, ink int)) (ok bool, err error) {
 	all, err := l.render(v, 0)
 	if err != nil || all == nil {
@@ -583,14 +582,14 @@ func (l *loaded) measure(s *survey, glyphs []glyph, groups int, v view, tell fun
 	return true, all.free(nil)
 }
 
-// How much of a character's ink must be there for it to be seen; below the first
-// it is not.
+// The share of a character's ink that must be left. Below the first, the character is
+// not visible.
 const (
 	coveredBelow = 0.3
 	wholeFrom    = 0.6
 )
 
-// seen reports whether a person sees the character, and whether that is sure.
+// seen reports whether a person sees the character, and whether that is certain.
 func (g *glyph) seen() (seen, sure bool) {
 	if g.most < unseenBelow {
 		return false, true
@@ -602,7 +601,7 @@ func (g *glyph) seen() (seen, sure bool) {
 	return true, g.most >= seenFrom
 }
 
-// settle draws the conclusions from what the renderings differ in.
+// settle applies the results of the renderings.
 func (l *loaded) settle(s *survey, glyphs []glyph) {
 	seen := make([]bool, len(s.texts))
 	faint, faints := page.Box{}, 0
@@ -628,7 +627,7 @@ func (l *loaded) settle(s *survey, glyphs []glyph) {
 		}
 	}
 	if faints > 0 {
-		l.note(page.Unsure, faint, "", fmt.Sprintf("%s so faint here, or covered so far, that it is not clear whether a person sees it; it was read; compare it with the picture of the page", plural(faints, "character is", "characters are")))
+		l.note(page.Unsure, faint, "", fmt.Sprintf("%s so faint or so far covered that it is not clear whether a person can read it; it was read; compare it with the picture of the page", plural(faints, "character is", "characters are")))
 	}
 }
 
@@ -639,8 +638,8 @@ func plural(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// glyphs returns the characters of the texts in doubt that are inside the visible
-// box. Elsewhere nothing is read.
+// glyphs returns the characters of the texts in doubt that are inside the visible box.
+// Others are not read.
 func (l *loaded) glyphs(index map[uint32]int) ([]glyph, error) {
 	var out []glyph
 	width, height := l.frame.size()
@@ -671,16 +670,15 @@ func (l *loaded) glyphs(index map[uint32]int) ([]glyph, error) {
 	return out, nil
 }
 
-// grouped divides texts into groups in which no text lies over another, so that
-// all of a group can be left out of one rendering. It returns how many there are;
-// more than maxGroups are given up.
+// grouped divides texts into groups whose texts do not overlap, so that one rendering
+// can omit a whole group. It returns the number of groups; above maxGroups it stops.
 func grouped(glyphs []glyph, texts int, width, height float32) int {
-	// Cells of two points; the grid of a large page is coarser.
+	// The cells have two points; on a large page more.
 	cell := max(2, width/1024, height/1024)
 	columns, rows := int(width/cell)+1, int(height/cell)+1
-	taken := make([][]int32, 0, maxGroups) // by cell, the text that is there, from 1
+	taken := make([][]int32, 0, maxGroups) // per group and cell, the number of its text, from 1
 	cells := func(b page.Box, each func(at int) bool) bool {
-		// A little is left out: neighbours touch.
+		// The margins are omitted: neighbours touch.
 		w, h := (b.X1-b.X0)/4, (b.Y1-b.Y0)/4
 		x0, x1 := int((b.X0+w)/cell), int((b.X1-w)/cell)
 		y0, y1 := int((b.Y0+h)/cell), int((b.Y1-h)/cell)

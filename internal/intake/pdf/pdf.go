@@ -1,13 +1,12 @@
-// Package pdf turns PDF documents into pages of words with their places, and
-// into pictures of pages. It does not know what a bill is.
+// Package pdf reads PDF documents: it returns their pages as words with places, and
+// pictures of the pages. It does not know what a bill is.
 //
-// The engine is PDFium, compiled to WebAssembly and run by wazero, in worker
-// processes: a document that makes it hang, crash or eat memory ends with a
-// clear fault, and harms no other. The pages of one document are spread over
-// the workers that are idle.
+// The engine is PDFium, compiled to WebAssembly and run by wazero, in worker processes:
+// a document that makes it hang, crash or use up its memory ends with a clear fault,
+// and affects no other document. Idle workers share the pages of one document.
 //
-// Only text inside a page's visible box counts; these PDFs carry junk text far
-// outside of it.
+// Only text inside a page's visible box counts; some billing systems leave stray text
+// far outside of it.
 package pdf
 
 import (
@@ -29,22 +28,21 @@ import (
 	"tallyman/internal/page"
 )
 
-// Reader reads documents with the workers of a pool. It is safe for concurrent
-// use.
+// Reader reads documents with the workers of a pool. It is safe for concurrent use.
 type Reader struct {
 	pool   *worker.Pool
 	limits Limits
 }
 
-// Limits are what one document may take. A zero field means its default.
+// Limits are the limits of one document. A field that is zero means its default.
 type Limits struct {
-	// Time is how long reading one document may take: 3 minutes by default.
+	// Time is how long reading one document may take, by default 3 minutes.
 	Time time.Duration
-	// Pages is how many pages a document may have: 20,000 by default.
+	// Pages is the greatest number of pages of a document, by default 20,000.
 	Pages int
 }
 
-// NewReader returns a Reader. The processes of the pool must offer Handlers.
+// NewReader returns a Reader. The workers of the pool must serve Handlers.
 func NewReader(pool *worker.Pool, l Limits) *Reader {
 	if l.Time <= 0 {
 		l.Time = 3 * time.Minute
@@ -55,14 +53,14 @@ func NewReader(pool *worker.Pool, l Limits) *Reader {
 	return &Reader{pool: pool, limits: l}
 }
 
-// Read reads all pages of a document and returns how many there are. Each page
-// is handed to the function as soon as it is read: in no particular order, and
-// from several goroutines at once. A page that alone is damaged is handed over
-// with its Damage. Memory does not grow with the number of pages.
+// Read reads all pages of a document and returns their number. It calls each with a
+// page as soon as it is read: in any order, and from several goroutines at once. A page
+// that cannot be read while others can has its Damage set. Memory does not grow with
+// the number of pages.
 //
-// It fails with the codes fault.EmptyFile, NotAPDF, DamagedPDF, EncryptedPDF,
-// TooLarge, TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or
-// with what the function returned; some pages may have been handed over by then.
+// It fails with the codes fault.EmptyFile, NotAPDF, DamagedPDF, EncryptedPDF, TooLarge,
+// TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or with the error of
+// each; each may have been called with some pages by then.
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
@@ -83,8 +81,7 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 	return pages, nil
 }
 
-// readPart reads one PDF of a file, after which its pages are counted on from
-// before.
+// readPart reads one PDF of a file. The numbers of its pages follow before.
 func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, each func(page.Page) error) (pages int, err error) {
 	args, err := json.Marshal(readArgs{Size: part.Size()})
 	if err != nil {
@@ -112,29 +109,28 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 	return j.pages, nil
 }
 
-// job is one document being read by one or more workers.
+// job is the reading of one document by one or more workers.
 type job struct {
 	reader *Reader
 	ctx    context.Context
 	src    io.ReaderAt
 	args   []byte
 	each   func(page.Page) error
-	before int // pages of the PDFs before this one in the file
+	before int // the number of pages of the PDFs before this one in the file
 
 	helpers sync.WaitGroup
 
 	mu    sync.Mutex
-	err   error // the first that ended a worker's part
+	err   error // the first error of a worker
 	pages int   // 0 until a worker has opened the document
-	// panicked is the first panic of the function that gets the pages. It is
-	// raised again in the goroutine of who reads, which may be prepared for it.
+	// panicked is the first panic of the function that receives the pages. It is raised
+	// again in the goroutine of the caller, which may recover from it.
 	panicked error
-	left     []*span // what has not been given out: one for each worker that came
-	read     int     // how many pages have been handed over
+	left     []*span // pages that no worker has, one span for each worker so far
+	read     int     // the number of pages passed on
 }
 
-// span is a run of pages that one worker is to read: from next up to, not
-// including, end.
+// span is a range of pages for one worker: from next up to, not including, end.
 type span struct{ next, end int }
 
 // A second worker need not run yet to be worth while for documents of more bytes or
@@ -154,7 +150,7 @@ func (j *job) help(start bool) {
 	j.helpers.Go(func() { j.work(lease) })
 }
 
-// work lets one worker read until no page is left.
+// work has one worker read until no page is left.
 func (j *job) work(lease *worker.Lease) {
 	defer lease.Release()
 	defer func() {
@@ -166,7 +162,7 @@ func (j *job) work(lease *worker.Lease) {
 		}
 	}()
 	own := &span{}
-	current := 0 // the page that the worker is at, 0 before the first
+	current := 0 // the page that the worker reads, 0 before the first
 	err := lease.Call(j.ctx, worker.Request{
 		Method: methodRead,
 		Args:   j.args,
@@ -214,14 +210,14 @@ func (j *job) work(lease *worker.Lease) {
 	j.err = err
 }
 
-// chunk is how many pages a worker is given at once at most: few enough that
-// the others are not kept waiting at the end.
+// chunk is the greatest number of pages that a worker gets at once: few enough for all
+// workers to finish at about the same time.
 const chunk = 8
 
-// take gives a worker its next pages; count is 0 when none are left or the job
-// has failed. A worker goes on in its own span, so that it reads one part of
-// the file and not all of it; when that is done, or when it is new, it takes
-// over half of the longest span that is left.
+// take returns the next pages for a worker; count is 0 when none are left or the job
+// has failed. A worker continues in its own span, so that it reads only one part of the
+// file; when that is finished, or when it is new, it takes half of the longest span
+// that is left.
 func (j *job) take(own *span, pages int) (first, count int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -230,7 +226,7 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 	}
 	if j.pages == 0 {
 		if all := j.before + pages; all > j.reader.limits.Pages {
-			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split it", all, j.reader.limits.Pages)
+			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split the PDF", all, j.reader.limits.Pages)
 		}
 		j.pages = pages
 		j.left = append(j.left, &span{1, pages + 1})
@@ -256,25 +252,26 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 	return first, count, nil
 }
 
-// The bounds of a picture's width, in pixels.
+// The least and greatest width of a picture, in pixels.
 const (
 	MinWidth = 16
 	MaxWidth = 4000
 )
 
-// Picture is a page as a picture.
+// Picture is the picture of a page.
 type Picture struct {
 	PNG []byte
-	// PageWidth and PageHeight are those of the page in points.
+	// PageWidth and PageHeight are the size of the page in points.
 	PageWidth, PageHeight float32
 }
 
-// Picture renders one page, from 1, as a PNG of the given width in pixels. It
-// shows what Read sees: the visible box, upright, so that a point of a word's
-// box is at the same place in both, scaled by width over the page's width.
+// Picture renders a page, counted from 1, as a PNG of the given width in pixels. It
+// shows the page as Read reads it: the visible box, upright, so that a point of a
+// word's box is at the same place in both, scaled by the picture's width over the
+// page's width.
 //
-// Beside the codes of Read it fails with fault.NoSuchPage, and with
-// fault.BadRequest if the width is outside MinWidth and MaxWidth.
+// Besides the codes of Read, it fails with fault.NoSuchPage, and with fault.BadRequest
+// if the width is outside MinWidth and MaxWidth.
 func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, number, width int) (*Picture, error) {
 	if width < MinWidth || width > MaxWidth {
 		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", MinWidth, MaxWidth, width)
@@ -299,7 +296,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	return nil, errWire
 }
 
-// pagesOf returns how many pages a document has that lacks the wanted one.
+// pagesOf returns the number of pages of a document that lacks the requested page.
 func pagesOf(err error) int {
 	var f *fault.Error
 	var details struct{ Pages int }

@@ -81,8 +81,7 @@ func read(tb testing.TB, r *pdf.Reader, doc []byte) ([]page.Page, error) {
 	return pages, err
 }
 
-// document builds a PDF of pages, each an object's dictionary entries and its
-// content.
+// document builds a PDF of pages, each given by its dictionary entries and its content.
 func document(pages ...[2]string) []byte {
 	var b bytes.Buffer
 	var offsets []int
@@ -274,7 +273,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"an Office document", []byte("PK\x03\x04 and so on"), fault.NotAPDF, "looks like a ZIP archive or an Office document"},
 		{"a web page", []byte("\n <!DOCTYPE html><p>Sign in"), fault.NotAPDF, "looks like a web page"},
 		{"an order export", []byte("Invoice No.,Style\r\nQ1,Caf\xe9\r\n"), fault.NotAPDF, "looks like plain text, such as an order export; give the PDF"},
-		{"bytes of no kind", []byte("\x00\x01\x02"), fault.NotAPDF, "does not begin as one"},
+		{"bytes of no kind", []byte("\x00\x01\x02"), fault.NotAPDF, "does not begin like one"},
 		{"a header alone", []byte("%PDF-1.4\n"), fault.DamagedPDF, "cut off"},
 		{"half a file", good[:len(good)/2], fault.DamagedPDF, "cut off"},
 		{"the beginning of a PDF for the web", []byte("%PDF-1.4\n1 0 obj\n<</Linearized 1/L 54321/H[1 2]>>\nendobj\nstartxref\n0\n%%EOF\n"), fault.DamagedPDF, "bytes of 54321"},

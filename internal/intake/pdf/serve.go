@@ -25,9 +25,9 @@ const (
 	methodPicture = "pdf.picture"
 )
 
-// readArgs are the arguments of methodRead. The worker then asks which pages to
-// read, telling how many there are (a uvarint), and is answered with the first
-// and the number of them (two uvarints), or with nothing.
+// readArgs are the arguments of methodRead. The worker then asks which pages to read,
+// with the number of pages (a uvarint); the answer is the first page and the number of
+// pages to read (two uvarints), or is empty.
 type readArgs struct {
 	Size int64
 }
@@ -40,15 +40,15 @@ type pictureArgs struct {
 	Width int // pixels
 }
 
-// Handlers returns the methods that a worker offers. PDFium starts at once, so
-// that it is ready when the first call comes.
+// Handlers returns the methods of a worker. PDFium is started at once, so that it is
+// ready for the first call.
 func Handlers(s worker.Settings) map[string]worker.Handler {
 	var p *pdfium
 	var startErr error
-	// The very first start compiles the engine, which takes seconds.
+	// The first start on a machine compiles the engine, which takes seconds.
 	s.Prepare(func() {
-		// The rest is for the Go side: the compiled code, pictures, and the
-		// copy that is made whenever the module's memory grows.
+		// The rest of the memory is for the Go side: the compiled code, pictures, and
+		// the copy that is made whenever the module's memory grows.
 		p, startErr = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
 	})
 	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
@@ -70,7 +70,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 	}
 }
 
-// trapped says for people why PDFium stopped.
+// trapped explains to people why PDFium stopped.
 func (p *pdfium) trapped(t trap) error {
 	if p.full() {
 		return &fault.Error{
@@ -81,14 +81,13 @@ func (p *pdfium) trapped(t trap) error {
 	}
 	return &fault.Error{
 		Code:    fault.WorkerCrashed,
-		Message: "the file makes the PDF engine fail; it is damaged or hostile",
+		Message: "the file makes the PDF engine crash, since it is damaged or hostile; make the file again",
 		Err:     t,
 	}
 }
 
-// reopenAfter is how many bytes are read of a document before it is opened
-// anew. PDFium keeps what it has read, so that its memory would grow with the
-// document.
+// reopenAfter is how many bytes of a document are read before it is opened again.
+// PDFium keeps what it has read, so its memory would grow with the document.
 const reopenAfter = 32 << 20
 
 func serveRead(p *pdfium, c *worker.Call, args []byte) error {
@@ -112,7 +111,7 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 		first, n := binary.Uvarint(answer)
 		count, m := binary.Uvarint(answer[max(n, 0):])
 		if n <= 0 || m <= 0 {
-			return fmt.Errorf("the parent's answer makes no sense")
+			return fmt.Errorf("the parent's answer cannot be decoded")
 		}
 		for i := range count {
 			doc, of, err := source.page(int(first + i))
@@ -132,7 +131,7 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 	}
 }
 
-// read reads one page, from 1.
+// read reads a page, counted from 1.
 func (d *document) read(number int) (page.Page, error) {
 	pg := page.Page{Number: number}
 	l, err := d.load(number)
@@ -159,7 +158,7 @@ func (d *document) read(number int) (page.Page, error) {
 	return pg, err
 }
 
-// openChecked opens a document and says for people why it cannot be opened.
+// openChecked opens a document, or explains to people why it cannot be opened.
 func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
 	if err := checkEnds(src, size); err != nil {
 		return nil, err
@@ -169,7 +168,7 @@ func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
 		if doc.pages > 0 {
 			return doc, nil
 		}
-		return nil, errors.Join(fault.New(fault.DamagedPDF, "the PDF has no pages; print it again"), doc.close())
+		return nil, errors.Join(fault.New(fault.DamagedPDF, "the PDF has no pages; make it again"), doc.close())
 	}
 	var refused errOpen
 	if !errors.As(err, &refused) {
@@ -181,17 +180,17 @@ func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
 	case errSecurity:
 		return nil, fault.New(fault.EncryptedPDF, "the PDF is encrypted in a way that cannot be read; save it without protection and try again")
 	default:
-		return nil, &fault.Error{Code: fault.DamagedPDF, Message: "the PDF is damaged and cannot be opened; print or send it again", Err: err}
+		return nil, &fault.Error{Code: fault.DamagedPDF, Message: "the PDF is damaged and cannot be opened; make or send it again", Err: err}
 	}
 }
 
-// ends is how much of a file's beginning and end may stand before and after the
-// PDF proper: some programs and mail systems add a few lines.
+// ends is how many bytes may be before and after the actual PDF: some programs and mail
+// systems add a few lines.
 const ends = 4 << 10
 
-// checkEnds looks at the two marks between which a PDF stands. PDFium opens a
-// file that is cut off, too, and shows what is left of it; a bill that is not
-// there any more would be lost in silence.
+// checkEnds checks the marks at the beginning and the end of a PDF. PDFium also opens a
+// file that is cut off, and shows what is left of it; the missing bills would be lost
+// in silence.
 func checkEnds(src io.ReaderAt, size int64) error {
 	if size == 0 {
 		return fault.New(fault.EmptyFile, "the file is empty; send it again")
@@ -206,10 +205,10 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if !bytes.Contains(head, header) || bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
-	// The end mark near the beginning of a file for the web is not its last.
+	// In a file for the web, the end mark near the beginning is not the last.
 	if m := linearized.FindSubmatch(head); m != nil {
 		if whole, _ := strconv.ParseInt(string(m[1]), 10, 64); whole > size {
-			return fault.New(fault.DamagedPDF, "the PDF is cut off: it has %d bytes of %d; send or print it again", size, whole)
+			return fault.New(fault.DamagedPDF, "the PDF is cut off: it has %d bytes of %d; make or send it again", size, whole)
 		}
 	}
 	tail := make([]byte, min(ends, size))
@@ -217,19 +216,20 @@ func checkEnds(src io.ReaderAt, size int64) error {
 		return err
 	}
 	if !bytes.Contains(tail, []byte("%%EOF")) && !bytes.Contains(tail, []byte("startxref")) {
-		return fault.New(fault.DamagedPDF, "the PDF is cut off: its end mark is missing; send or print it again")
+		return fault.New(fault.DamagedPDF, "the PDF is cut off: its end mark is missing; make or send it again")
 	}
 	return nil
 }
 
-// linearized is how a PDF for the web begins; it tells the length of the file.
+// linearized matches the beginning of a PDF for the web, which contains the length of
+// the file.
 var linearized = regexp.MustCompile(`<<[^>]*/Linearized\b[^>]*/L\s+(\d{1,18})\b`)
 
-// MaxSize is the size of the largest PDF that is read, in bytes: what PDFium's
-// 32-bit file offsets allow.
+// MaxSize is the size of the largest PDF that can be read, in bytes: the limit of
+// PDFium's 32-bit file offsets.
 const MaxSize = 1<<32 - 1
 
-// looksLike guesses what a file is that is not what was wanted.
+// looksLike guesses the kind of a file that is not a PDF.
 func looksLike(head []byte) string {
 	for _, k := range []struct{ magic, name string }{
 		{"PK\x03\x04", "it looks like a ZIP archive or an Office document"},
@@ -253,10 +253,10 @@ func looksLike(head []byte) string {
 	if !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
 		return "it looks like plain text, such as an order export"
 	}
-	return "it does not begin as one"
+	return "it does not begin like one"
 }
 
-// The most pixels that a picture of a page may have.
+// maxPixels is the greatest number of pixels of a picture.
 const maxPixels = 40 << 20
 
 func servePicture(p *pdfium, c *worker.Call, args []byte) error {
@@ -316,7 +316,7 @@ func (l *loaded) picture(width int) (*image.RGBA, error) {
 		return nil, err
 	}
 	if b == nil {
-		return nil, fault.New(fault.TooMuchMemory, "a picture of %d by %d pixels needs more memory than there is; ask for a smaller width", width, height)
+		return nil, fault.New(fault.TooMuchMemory, "a picture of %d by %d pixels needs too much memory; ask for a smaller width", width, height)
 	}
 	pixels, ok := p.mem.Read(b.buffer, b.stride*uint32(height))
 	if !ok {

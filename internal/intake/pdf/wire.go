@@ -9,9 +9,9 @@ import (
 	"tallyman/internal/page"
 )
 
-// A page crosses from a worker to its parent in a form of our own, since a
-// general encoding takes longer than reading the page. The parent believes
-// nothing: lengths are checked against what is there.
+// Workers send pages to their parent in a format of our own, since a general encoding
+// takes longer than reading the page. The parent trusts nothing: it checks all lengths
+// against the data.
 
 func appendPage(b []byte, p *page.Page) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
@@ -53,8 +53,8 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// errWire is a page that a worker sent in a form that makes no sense.
-var errWire = errors.New("the worker sent a page that makes no sense")
+// errWire is the error of a page that cannot be decoded.
+var errWire = errors.New("the worker sent a page that cannot be decoded")
 
 type wireReader struct {
 	b   []byte
@@ -118,7 +118,7 @@ func parsePage(b []byte) (page.Page, error) {
 
 func (r *wireReader) words() []page.Word {
 	n := r.uint()
-	if n > len(r.b) { // a word takes more than a byte
+	if n > len(r.b) { // each word takes more than one byte
 		r.bad = true
 		return nil
 	}

@@ -12,12 +12,12 @@ import (
 	"tallyman/internal/page"
 )
 
-// maxChars bounds the characters of one page. A page of a bill has 2,000, and
-// whoever looks for bills on it may take time that grows with their square.
+// maxChars bounds the characters of one page. A page of a bill has about 2,000, and the
+// time to find bills on a page may grow with the square.
 const maxChars = 1 << 16
 
-// frame maps PDF's user space to the page as people read it: inside its visible
-// box, upright. turns counts quarter turns counter-clockwise from the x axis to
+// frame maps PDF's user space to the page as people read it: inside its visible box,
+// upright. turns is the number of quarter turns counter-clockwise from the x axis to
 // the direction of the text.
 type frame struct {
 	box   rect
@@ -51,30 +51,30 @@ func (f frame) rect(r rect) page.Box {
 	return page.Box{X0: min(x0, x1), Y0: min(y0, y1), X1: max(x0, x1), Y1: max(y0, y1)}
 }
 
-// errDamaged is a page that PDFium cannot load.
+// errDamaged is the error of a page that PDFium cannot load.
 type errDamaged struct{ why string }
 
 func (e errDamaged) Error() string { return e.why }
 
-// loaded is a page that is open, with its text.
+// loaded is an open page, with its text.
 type loaded struct {
 	p          *pdfium
 	page, text uint32
 	chars      int
 	frame      frame
 	rotation   int // the page's own /Rotate, in quarter turns clockwise
-	// transparency is whether something on the page may be transparent.
+	// transparency is true if something on the page may be transparent.
 	transparency bool
 	scan         page.Scan
 	notes        []page.Note
-	// unseen are the characters that nobody sees of texts that can be seen in
-	// part, in user space, by text object.
+	// unseen are the invisible characters of texts that are visible in part, in user
+	// space, by text object.
 	unseen map[uint32][]rect
 	hidden []page.Word // those of the texts that nobody sees
 }
 
-// load opens a page, from 1, and takes off it what nobody sees. It fails with
-// errDamaged if only this page is concerned.
+// load opens a page, counted from 1, and takes invisible text off it. It fails with
+// errDamaged if the rest of the document can still be read.
 func (d *document) load(number int) (l *loaded, err error) {
 	p := d.p
 	l = &loaded{p: p}
@@ -150,7 +150,7 @@ func (d *document) load(number int) (l *loaded, err error) {
 	return l, nil
 }
 
-// openPage returns PDFium's handle of a page, from 1.
+// openPage returns PDFium's handle of a page, counted from 1.
 func (d *document) openPage(number int) (uint32, error) {
 	handle, err := d.p.call("FPDF_LoadPage", uint64(d.doc), uint64(number-1))
 	if err == nil && handle == 0 {
@@ -193,8 +193,8 @@ func (l *loaded) close() error {
 	return err
 }
 
-// findTurns looks at a few characters to see which way the page is meant to be
-// read: some programs print sideways without saying so.
+// findTurns examines a few characters to find out which way the page is to be read:
+// some programs print sideways without setting /Rotate.
 func (l *loaded) findTurns() error {
 	var votes [4]int
 	step := max(1, l.chars/32)
@@ -222,18 +222,18 @@ func (l *loaded) findTurns() error {
 	return nil
 }
 
-// pose is how a character stands in user space.
+// pose is the direction and size of a character in user space.
 type pose struct {
 	// turns is the direction of writing, in quarter turns counter-clockwise.
 	turns int
-	// straight is whether it is that direction, give or take 9 degrees.
+	// straight is true if the direction differs from that by less than 9 degrees.
 	straight bool
 	mirrored bool
 	size     float32 // of the font, in points
 }
 
-// poseOf returns how a character stands. A negative font size turns the text by
-// half a turn.
+// poseOf returns the pose of a character. A negative font size turns the text by half a
+// turn.
 func (l *loaded) poseOf(char int) (pose, error) {
 	p := l.p
 	if _, err := p.on(p.matrix, l.text, char, p.scratch); err != nil {
@@ -259,7 +259,7 @@ func (l *loaded) poseOf(char int) (pose, error) {
 	}, nil
 }
 
-// visible reports whether a character leaves a mark and is part of a word.
+// visible reports whether a character leaves a mark and can be part of a word.
 func visible(r rune) bool {
 	if r > ' ' && r < 0x7F {
 		return true
@@ -269,14 +269,14 @@ func visible(r rune) bool {
 }
 
 const (
-	// hyphen is how PDFium shows a hyphen at the end of a run of text that seems to
-	// go on elsewhere.
+	// hyphen is PDFium's character for a hyphen at the end of a run of text that seems
+	// to continue elsewhere.
 	hyphen = 2
-	// softHyphen is a hyphen where it is drawn.
+	// softHyphen is a soft hyphen, which is drawn as a hyphen.
 	softHyphen = 0xAD
 )
 
-// printed returns the character that a page shows for one of PDFium's.
+// printed returns the character that the page shows for one of PDFium's.
 func printed(r rune) rune {
 	switch {
 	case r > ' ' && r < 0x7F:
@@ -305,9 +305,9 @@ func (l *loaded) boxOf(char int, width, height float32) (user rect, box page.Box
 	return user, box, got != 0 && x >= 0 && x <= width && y >= 0 && y <= height, nil
 }
 
-// words returns the words inside the visible box, in reading order. Text that
-// is aslant or runs another way than the page, such as a watermark, is left out;
-// a stamp is noted.
+// words returns the words inside the visible box, in reading order. It omits text that
+// is slanted or runs in another direction than the page, such as a watermark; stamps
+// get a note.
 func (l *loaded) words() ([]page.Word, error) {
 	b, err := l.build(nil)
 	if err != nil {
@@ -388,7 +388,7 @@ func (l *loaded) build(only map[uint64]bool) (*builder, error) {
 			}
 		}
 		if r == softHyphen && box.X1-box.X0 < (box.Y1-box.Y0)*0.05 {
-			continue // it has no glyph
+			continue // the character has no glyph
 		}
 		r = printed(r)
 		goesOn, err := b.continues(box, i)
@@ -418,7 +418,7 @@ func (l *loaded) build(only map[uint64]bool) (*builder, error) {
 	return &b, l.findJoints(&b)
 }
 
-// isUnseen reports whether a character is one of those that nobody sees.
+// isUnseen reports whether a character is in l.unseen.
 func (l *loaded) isUnseen(char int, user rect) (bool, error) {
 	o, err := l.objectOf(char)
 	if err != nil {
@@ -432,7 +432,7 @@ func (l *loaded) isUnseen(char int, user rect) (bool, error) {
 	return false, nil
 }
 
-// objectOf returns the text object that a character belongs to.
+// objectOf returns the text object of a character.
 func (l *loaded) objectOf(char int) (uint64, error) { return l.p.on(l.p.object, l.text, char) }
 
 // baseOf returns the baseline of a character on the page.
@@ -447,8 +447,8 @@ func (l *loaded) baseOf(char int) (float32, error) {
 	return base, nil
 }
 
-// findJoints fills in where words go on in another text object. Most words do
-// not, which two calls tell.
+// findJoints finds where words continue in another text object. Most words do not,
+// which two calls show.
 func (l *loaded) findJoints(b *builder) error {
 	from := 0
 	for w := range b.words {
@@ -480,41 +480,41 @@ func (l *loaded) findJoints(b *builder) error {
 	return nil
 }
 
-// builder puts characters together to words.
+// builder joins characters to words.
 type builder struct {
-	// object returns the text object that a character belongs to.
+	// object returns the text object of a character.
 	object func(char int) (uint64, error)
 	words  []page.Word
-	chars  []int32 // the index of each character of the words, one after the other
+	chars  []int32 // the indexes of the characters of all words
 	open   bool
 	text   []byte
 	word   page.Word
-	last   page.Box // of the last character
-	// between is what stood after the last character.
+	last   page.Box // the box of the last character
+	// between is what came after the last character.
 	between between
 	strays  []stray
-	// mirrored is where text is mirrored.
+	// mirrored is the box of mirrored text.
 	mirrored page.Box
 }
 
-// between is what the page has between two characters.
+// between is what is between two characters.
 type between uint8
 
 const (
-	nothing between = iota // or a space that PDFium made of a gap
+	nothing between = iota // nothing, or a space that PDFium derived from a gap
 	spaced                 // a space character
 )
 
-// How wide a gap within a word may be, in font sizes. A word space is at least a
-// fifth wide; kerning leaves less. Where the page has a space character, also a
-// narrow one counts, but not one that kerning takes back.
+// The widest gaps within a word, in font sizes. A word space is at least a fifth wide;
+// kerning leaves less. Where the page has a space character, a narrow gap counts as
+// well, but not one that kerning takes back.
 const (
 	widestGap    = 0.18
 	widestSpaced = 0.06
 )
 
-// Within a word, characters stand on one line, and the next begins where the
-// last ended, give or take what kerning does.
+// continues reports whether a character continues the word: it is on the same line, and
+// begins where the last one ended, apart from kerning.
 func (b *builder) continues(box page.Box, char int) (bool, error) {
 	if !b.open {
 		return false, nil
@@ -533,8 +533,8 @@ func (b *builder) continues(box page.Box, char int) (bool, error) {
 	if gap > -h*0.1 {
 		return true, nil
 	}
-	// Characters of one text may overlap more, as long as they go on: their widths
-	// can be wrong. Two cells that overlap are two texts.
+	// Characters of one text object may overlap more as long as they advance: their
+	// widths can be wrong. Two cells that overlap are two text objects.
 	if box.X0 <= b.last.X0+(b.last.X1-b.last.X0)*0.3 {
 		return false, nil
 	}
@@ -577,13 +577,14 @@ func (b *builder) end() {
 	b.words = append(b.words, b.word)
 }
 
-// stray is a run of text that is no word, since it is aslant or runs another way.
+// stray is a run of text that is not read as words, since it is slanted or runs in
+// another direction.
 type stray struct {
 	text string
 	box  page.Box
 }
 
-// Of text that is no word so much is looked at for a stamp.
+// The limits of stray text that is searched for stamps.
 const (
 	maxStrays  = 64
 	maxStamped = 64 // bytes of one run
@@ -610,15 +611,14 @@ func (b *builder) stray(r rune, box page.Box, mirrored bool) {
 	b.between = nothing
 }
 
-// stamps are the words that make a bill another thing than it seems, where they
-// stand aslant or large over the page.
+// stamps matches words that invalidate a bill or change its meaning, if they are
+// slanted or large.
 var stamps = regexp.MustCompile(`(?i)\b(VOID(ED)?|CANCELL?(ED)?|SUPERSEDED|DUPLICATE|SPECIMEN|DRAFT|REJECTED|NOT VALID|DO NOT SHIP|ON HOLD)\b`)
 
-// bigWord is the font size from which a word that stands upright is a stamp, in
-// points.
+// bigWord is the font size from which an upright word is a stamp, in points.
 const bigWord = 20
 
-// findStamps notes the stamps of the page.
+// findStamps adds notes about the stamps of the page.
 func (l *loaded) findStamps(b *builder) {
 	for _, s := range b.strays {
 		if m := stamps.FindString(page.Seen(s.text)); m != "" {
@@ -637,7 +637,7 @@ func (l *loaded) findStamps(b *builder) {
 	}
 }
 
-// stamp notes a stamp, unless the page has it already.
+// stamp adds a note about a stamp, unless the page has the same.
 func (l *loaded) stamp(at page.Box, text string) {
 	for _, n := range l.notes {
 		if n.Kind == page.Stamp && strings.EqualFold(n.Text, text) {
@@ -647,8 +647,8 @@ func (l *loaded) stamp(at page.Box, text string) {
 	l.note(page.Stamp, at, text, stampMessage(text))
 }
 
-// order sorts words as they are read: those whose baselines are within a third
-// of the font's size stand on one line.
+// order sorts words into reading order: words whose baselines differ by less than a
+// third of the font's size are on one line.
 func order(words []page.Word) {
 	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
 	for from := 0; from < len(words); {

@@ -15,8 +15,8 @@ func TestFramesTurnThePageUpright(t *testing.T) {
 		name   string
 		turns  int
 		w, h   float32
-		corner [2]float32 // where the lower left corner of the box comes to lie
-		next   [2]float32 // and a point one to the right of it in user space
+		corner [2]float32 // the lower left corner of the box, on the page
+		next   [2]float32 // the point next to it on the right in user space
 	}{
 		{"not turned", 0, 100, 200, [2]float32{0, 200}, [2]float32{1, 200}},
 		{"text runs upward", 1, 200, 100, [2]float32{0, 0}, [2]float32{0, 1}},
@@ -40,7 +40,7 @@ func TestFramesTurnThePageUpright(t *testing.T) {
 	}
 }
 
-// set sets a text in characters of 5 points, as a text object of its own.
+// set adds a text in characters of 5 points, as a text object of its own.
 func set(b *builder, x, y float32, text string) {
 	var objects []int
 	if b.object != nil {
@@ -139,8 +139,7 @@ func TestAPageCrossesUnchanged(t *testing.T) {
 	}
 }
 
-// FuzzParsePage gives the parent what a worker that has been taken over might
-// send.
+// FuzzParsePage gives the parent what a hostile worker might send.
 func FuzzParsePage(f *testing.F) {
 	p := page.Page{Number: 1, Words: []page.Word{{Text: "AB", Edges: []float32{1, 2, float32(math.NaN())}, Joints: []int{1}}}}
 	whole := appendPage(nil, &p)
