@@ -10,22 +10,20 @@ import (
 	"tallyman/internal/orders"
 )
 
-// never is the place in time of a cancel date that is missing or cannot be read:
-// after all others.
+// never is the time of a missing or unreadable cancel date: later than all others.
 const never = math.MaxInt64
 
-// group is all rows of one Ship To Name.
+// group has all rows of one Ship To Name.
 type group struct {
 	name     string
-	earliest int64 // cancel date, as instant returns it
-	rank     int   // place among the groups
+	earliest int64 // the earliest cancel date
+	rank     int   // the group's place in the order
 }
 
-// arrange puts the entries in the order of a merged sheet: by the earliest
-// Cancel Date of the row's Ship To Name, then Ship To Name, then the row's own
-// Cancel Date, stably (DESIGN.md §5). Names are compared byte by byte, trimmed
-// but otherwise as they stand. Rows with no order row have the name "" and no
-// date. when returns the day of a cancel date.
+// arrange puts the entries in the order of a merged sheet: by the earliest Cancel Date
+// of the row's Ship To Name, then by Ship To Name, then by the row's own Cancel Date,
+// stably (DESIGN.md §5). Names are trimmed and compared byte by byte. Rows without an
+// order row have the name "" and no date. when returns the day of a cancel date.
 func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 	type place struct {
 		group  int
@@ -55,7 +53,7 @@ func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 		places[i] = p
 	}
 
-	// Ranks make each comparison of rows one of numbers, however long the names.
+	// Ranks reduce comparisons of rows to numbers, however long the names are.
 	order := make([]int, len(groups))
 	for i := range order {
 		order[i] = i
@@ -81,9 +79,8 @@ func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 	}
 }
 
-// arrangeBy puts the entries in order by the days that the export's columns say, and
-// reports whether the order would be another if day and month of the dates that may
-// be read both ways were the other way round.
+// arrangeBy puts the entries in order by the days in the export's columns. It reports
+// whether the order would differ if day and month of ambiguous dates were swapped.
 func arrangeBy(entries []entry, dates *orders.Calendar) (open bool) {
 	var other []entry
 	if dates.Open(orders.CancelDates) {

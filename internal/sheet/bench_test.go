@@ -11,7 +11,7 @@ import (
 	"tallyman/internal/orders"
 )
 
-// repeated is a document like the sample, n times as large.
+// repeated returns a document like the sample, n times as large.
 func repeated(b *testing.B, n int) (*bol.Document, *orders.Table) {
 	doc, orderTable := sample(b)
 	big, bigTable := document(), table()

@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// WriteCSV writes the sheet as CSV: a header row, "\n" after each row, quotes
-// only where a cell needs them (RFC 4180), UTF-8 without a byte order mark.
-// Cells that a spreadsheet would run are neutralised with an apostrophe before
-// them (DESIGN.md §8). If w fails, the error is a fault.Unwritable.
+// WriteCSV writes the sheet as CSV: a header row, "\n" after each row, quotes only
+// where a cell needs them (RFC 4180), UTF-8 without a byte order mark. Cells that a
+// spreadsheet would run as formulas are neutralised with a preceding apostrophe
+// (DESIGN.md §8). If w fails, the error is a fault.Unwritable.
 func WriteCSV(w io.Writer, s *Sheet) error {
 	cw := csv.NewWriter(w)
 	record := make([]string, len(Columns))
@@ -34,16 +34,15 @@ func WriteCSV(w io.Writer, s *Sheet) error {
 	return nil
 }
 
-// neutral returns a cell with an apostrophe before each part that a spreadsheet
-// would run. Everything else comes back as it is: negative numbers and the dash
-// that stands for nothing included, which begin like formulas and are none.
+// neutral returns a cell with an apostrophe before each part that a spreadsheet would
+// run as a formula. It returns everything else as it is, including negative numbers and
+// a dash for an empty value, which only begin like formulas.
 //
-// A spreadsheet set to semicolons or tabs splits a CSV there whatever quotes it
-// has (LibreOffice takes commas, semicolons and tabs at once by default), so
-// each part of a cell between them is looked at as if it were a cell. White
-// space, quotes and invisible characters before a formula do not hide it, and
-// spreadsheets of East Asian locales run the full-width forms (OWASP, CSV
-// Injection).
+// A spreadsheet set to semicolons or tabs splits a CSV there even within quotes
+// (LibreOffice splits at commas, semicolons and tabs by default), so each part of a
+// cell between them is treated like a cell. White space, quotes and invisible
+// characters before a formula do not hide it, and spreadsheets of East Asian locales
+// run the full-width forms (OWASP, CSV Injection).
 func neutral(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return triggers(r) || r == '\t' || r == '\r' }) {
 		return s
@@ -75,7 +74,7 @@ func neutral(s string) string {
 	return b.String()
 }
 
-// triggers reports whether a cell that begins with r is taken for a formula.
+// triggers reports whether spreadsheets take a cell that begins with r for a formula.
 func triggers(r rune) bool {
 	switch r {
 	case '=', '+', '-', '@', '＝', '＋', '－', '＠':
@@ -105,8 +104,7 @@ func isNegative(s string) bool {
 }
 
 // isPlain reports whether s is a number of digits and at most one point, with or
-// without a minus sign. Nothing but ASCII counts: no exponents, no hexadecimal,
-// no infinity.
+// without a minus sign. Only ASCII counts: no exponents, no hexadecimal, no infinity.
 func isPlain(s string) bool {
 	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
 	if !point {

@@ -14,24 +14,24 @@ import (
 	"tallyman/internal/text"
 )
 
-// Severity says how much a finding matters.
+// Severity is how much a finding matters.
 type Severity string
 
-// The severities, the gravest first.
+// The severities, most severe first.
 const (
 	Error   Severity = "error"   // something is missing from the sheet, or figures differ
 	Warning Severity = "warning" // something could not be proved
 	Notice  Severity = "notice"  // something is unusual; the sheet is right as it stands
-	Info    Severity = "info"    // for information
+	Info    Severity = "info"    // for information only
 )
 
 var severities = []Severity{Error, Warning, Notice, Info}
 
-// Strict reports whether a person must look before the sheet is used: --strict
-// counts findings of this severity.
+// Strict reports whether somebody must check findings of this severity before the sheet
+// is used; --strict counts them.
 func (s Severity) Strict() bool { return s == Error || s == Warning }
 
-// The kinds of findings beside those of bol.ProblemKind.
+// The kinds of findings besides those of bol.ProblemKind.
 const (
 	Mismatch         = "mismatch"           // a bill's lines do not add up to its printed totals
 	Unchecked        = "unchecked"          // totals of a bill are not printed or not readable
@@ -40,23 +40,23 @@ const (
 	OrderWithoutLine = "order_without_line" // order rows of a bill have no line
 	OrdersOfOthers   = "orders_of_others"   // order rows of bills that are not in the document
 	WrongOrders      = "wrong_orders"       // the order export is of another shipment
-	Rounding         = "rounding"           // sums and printed totals differ by what rounding explains
+	Rounding         = "rounding"           // sums and printed totals differ within rounding
 	Instructions     = "instructions"       // shipping instructions on bills
 	Notes            = "notes"              // notes on bills
 )
 
-// Finding is one thing that people should know about a sheet (DESIGN.md §2).
-// Indices count from 0, page and row numbers from 1.
+// Finding is something that people should know about a sheet (DESIGN.md §2). Indices
+// count from 0, page and row numbers from 1.
 type Finding struct {
 	// Kind is for programs; it never changes its meaning.
 	Kind     string   `json:"kind"`
 	Severity Severity `json:"severity"`
-	// Title names the kind for people, as "Row not read".
+	// Title names the kind for people, for example "Row not read".
 	Title string `json:"title"`
-	// Where names the place for people, as "bill T20425, page 4".
+	// Where names the place for people, for example "bill T20425, page 4".
 	Where string `json:"where"`
-	// Text says what was found, in one sentence; Action what to do about it, "" if
-	// there is nothing to do.
+	// Text is one sentence about what was found. Action says what to do about it, or is
+	// "".
 	Text   string `json:"text"`
 	Action string `json:"action"`
 	// Bills are the bills concerned, as indices in the document.
@@ -64,11 +64,11 @@ type Finding struct {
 	// Rows are the lines concerned, as rows of the sheet. A finding about a whole
 	// bill has none.
 	Rows []int `json:"rows"`
-	// OrderRows are the numbers of the order rows concerned, Column the name of the
-	// column there.
+	// OrderRows are the numbers of the order rows concerned, and Column the name of the
+	// column in them.
 	OrderRows []int  `json:"order_rows"`
 	Column    string `json:"column"`
-	// Places are where to look in the document, the first one first.
+	// Places are the places in the document, the most important first.
 	Places []PlaceView `json:"places"`
 }
 
@@ -88,38 +88,38 @@ func (f Finding) String() string {
 	return line
 }
 
-// about is what all findings of a kind have in common.
+// about has what all findings of a kind share.
 type about struct {
 	severity Severity
 	title    string
 	action   string
 }
 
-// kindsOfFindings has every kind. One of bol that is not in it still is found, as
-// a thing to look at.
+// kindsOfFindings has every kind. A kind of bol that is missing here still makes a
+// finding, with a general title.
 var kindsOfFindings = map[string]about{
 	string(bol.UnreadRow):     {Error, "Row not read", "Read the row on the page and add it to the sheet by hand."},
 	string(bol.TextInTable):   {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
 	string(bol.UnreadTotal):   {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
 	string(bol.MissingPage):   {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
-	string(bol.DuplicatePage): {Notice, "Page twice", "Nothing to do if the page was copied by mistake."},
-	string(bol.DifferingPage): {Warning, "Page twice, and they differ", "Compare both pages, and take the one that is wrong out of the document: the lines of both are in the sheet."},
-	string(bol.DuplicateFile): {Notice, "File twice", "Nothing to do if the file was given twice by mistake."},
+	string(bol.DuplicatePage): {Notice, "Page twice", "If the page was copied by mistake, there is nothing to do."},
+	string(bol.DifferingPage): {Warning, "Page twice, and they differ", "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet."},
+	string(bol.DuplicateFile): {Notice, "File twice", "If the file was given twice by mistake, there is nothing to do."},
 	string(bol.NoNumber):      {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
 	string(bol.NoTextOnPage):  {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
 	string(bol.NotABill):      {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
 	string(bol.UnreadPage):    {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
 	string(bol.DamagedPage):   {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
 	string(bol.UnsureText):    {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
-	string(bol.Stamped):       {Error, "Stamp", "Look at the page: if the stamp makes the bill void, take the bill out."},
-	string(bol.Attachment):    {Error, "Attached file", "Save the attached file by itself, and add it if it holds bills."},
+	string(bol.Stamped):       {Error, "Stamp", "Look at the page: if the stamp makes the bill void, remove the bill from the document."},
+	string(bol.Attachment):    {Error, "Attached file", "If the attached file has bills, save it as a file of its own and add that."},
 
 	Mismatch:         {Error, "Does not add up", "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill."},
 	Unchecked:        {Warning, "Not checked", "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them."},
 	NearMissFound:    {Error, "Near miss", "Compare both, and correct the one that is wrong; nothing of the order is filled in."},
 	LineWithoutOrder: {Error, "No order", "Look for the bill and the style in the order export, and export it again if rows are missing."},
 	OrderWithoutLine: {Warning, "No line", "Look at the bill: the line is missing on it, or the order was not shipped."},
-	OrdersOfOthers:   {Notice, "Orders of other bills", "Nothing to do if these orders travel with another shipment."},
+	OrdersOfOthers:   {Notice, "Orders of other bills", "If these orders belong to another shipment, there is nothing to do."},
 	WrongOrders:      {Error, "Wrong orders?", "Give the order export of this shipment, or the bills of this export."},
 	Rounding:         {Info, "Within rounding", ""},
 	Instructions:     {Info, "Shipping instructions", ""},
@@ -133,8 +133,8 @@ type finder struct {
 	byNumber map[string]int // bills by their number
 }
 
-// find returns all findings, the gravest first, and of each severity in the order
-// of the document.
+// find returns all findings, most severe first, and within a severity in the order of
+// the document.
 func (s *Sheet) find() []Finding {
 	f := &finder{s: s, found: []Finding{}, byNumber: map[string]int{}}
 	for i, b := range s.Document.Bills {
@@ -142,7 +142,8 @@ func (s *Sheet) find() []Finding {
 			f.byNumber[b.Number.Text] = i
 		}
 	}
-	// What was not read comes before the bill that does not add up because of it.
+	// Rows that were not read come before the bill that does not add up because of
+	// them.
 	incomplete := map[string]bool{}
 	for _, p := range s.Document.Problems {
 		f.problem(p)
@@ -171,8 +172,8 @@ func (s *Sheet) find() []Finding {
 	return f.found
 }
 
-// file and page are the place of a finding in the list: one about the whole
-// comes first, one about order rows only comes last.
+// file and page are the sort keys of a finding: those about everything come first,
+// those about order rows only come last.
 func (f *Finding) file() int {
 	switch {
 	case len(f.Places) > 0:
@@ -190,7 +191,7 @@ func (f *Finding) page() int {
 	return f.Places[0].Page
 }
 
-// add completes a finding from what its kind has in common.
+// add completes a finding with what its kind has in common, and adds it.
 func (f *finder) add(n Finding) {
 	k, ok := kindsOfFindings[n.Kind]
 	if !ok {
@@ -202,7 +203,7 @@ func (f *finder) add(n Finding) {
 	if n.Severity == "" {
 		n.Severity, n.Title, n.Action = k.severity, k.title, k.action
 	}
-	// Lists are empty, not null, in JSON.
+	// Lists are empty in JSON, not null.
 	n.Bills, n.Rows, n.OrderRows = append([]int{}, n.Bills...), append([]int{}, n.Rows...), append([]int{}, n.OrderRows...)
 	n.Places = append([]PlaceView{}, n.Places...)
 	if n.Where == "" {
@@ -234,7 +235,7 @@ func (f *finder) where(n *Finding) string {
 	return strings.Join(parts, ", ")
 }
 
-// PageName names a page for people, with its file if there are several.
+// PageName returns a page's name for people, with its file if there are several.
 func (s *Sheet) PageName(file, page int) string {
 	name := fmt.Sprintf("page %d", page)
 	if files := s.Document.Files; len(files) > 1 && file < len(files) {
@@ -243,7 +244,7 @@ func (s *Sheet) PageName(file, page int) string {
 	return name
 }
 
-// listed writes the first few of n things and says how many more there are.
+// listed writes the first few of n things and the number of the others.
 func listed(n int, each func(int) string) string {
 	const most = 3
 	var parts []string
@@ -268,13 +269,13 @@ func (f *finder) problem(p bol.Problem) {
 	f.add(n)
 }
 
-// verdict tells of a bill that is not reconciled. incomplete bills lack a page,
-// which is a finding of its own.
+// verdict adds a finding about a bill that is not reconciled. incomplete bills lack a
+// page, which has a finding of its own.
 func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 	n := Finding{Bills: []int{i}}
 	switch b.Verdict.Outcome {
 	case bol.Mismatched:
-		// One finding, however many totals differ: they have one cause.
+		// One finding for all totals that differ: they have one cause.
 		var texts []string
 		for _, c := range b.Verdict.Differences() {
 			texts = append(texts, c.String())
@@ -292,7 +293,7 @@ func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 		return
 	}
 	if len(n.Places) == 0 && len(b.Sheets) > 0 {
-		last := b.Sheets[0] // totals stand on the last page
+		last := b.Sheets[0] // the totals are on the last page
 		for _, s := range b.Sheets {
 			if s.N > last.N {
 				last = s
@@ -303,7 +304,8 @@ func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 	f.add(n)
 }
 
-// rounding tells which totals are proved only within rounding, once for all bills.
+// rounding adds one finding about the totals of all bills that are proved only within
+// rounding.
 func (f *finder) rounding() {
 	n := Finding{Kind: Rounding}
 	var texts []string
@@ -329,13 +331,13 @@ func (f *finder) rounding() {
 			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + " " + texts[j]
 		}
 	}
-	n.Text = listed(len(texts), func(i int) string { return texts[i] }) + "; half the last printed digit of each line is allowed for"
+	n.Text = listed(len(texts), func(i int) string { return texts[i] }) + "; rounding may change each line by half its last printed digit"
 	f.add(n)
 }
 
-// texts tells what is written on bills, once for all bills that say the same.
+// texts adds a finding for each text on bills, one for all bills with the same text.
 func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
-	same := map[string]int{} // index in all
+	same := map[string]int{} // the index of each text in all
 	var all []Finding
 	for i, b := range f.s.Document.Bills {
 		vs := of(b)
@@ -361,7 +363,7 @@ func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
 	}
 }
 
-// note tells how the order export was read.
+// note adds a finding about how the order export was read.
 func (f *finder) note(o orders.Note) {
 	n := Finding{Kind: string(o.Kind), Severity: Warning, Title: "Order export", Text: o.Message, Column: o.Column}
 	if o.Action != "" {
@@ -372,7 +374,7 @@ func (f *finder) note(o orders.Note) {
 	}
 	if o.Row > 0 {
 		n.OrderRows = []int{o.Row}
-		// Where names the row, and the text need not begin with it again.
+		// Where names the row, so the text need not begin with it.
 		row := fmt.Sprintf("row %d", o.Row)
 		if rest, ok := strings.CutPrefix(n.Text, row+": "); ok {
 			n.Text = rest
@@ -383,15 +385,15 @@ func (f *finder) note(o orders.Note) {
 	f.add(n)
 }
 
-// match tells which lines and order rows found nothing, bill by bill.
+// match adds findings about lines and order rows without a partner, bill by bill.
 func (f *finder) match() {
 	m := f.s.Match
 	if m.State == WrongOrders {
-		// What found nothing is all of one cause.
+		// All lines and order rows without partner have one cause.
 		f.add(Finding{Kind: WrongOrders, Text: m.Reason, Where: f.s.Orders.Name})
 		return
 	}
-	// Both parts of a near miss are among what found nothing.
+	// Both parts of a near miss are also without partner.
 	nearLine, nearOrder := map[int]bool{}, map[int]bool{}
 	for _, n := range m.NearMisses {
 		nearLine[n.Line.Row], nearOrder[n.Order.Number] = true, true
@@ -453,8 +455,7 @@ func (f *finder) match() {
 	}
 }
 
-// grouped puts together what has the same group, in order of appearance, and
-// leaves out what is not wanted.
+// grouped groups the elements that are wanted, in order of appearance.
 func grouped[T any](list []T, group func(T) (int, bool)) [][]T {
 	var groups [][]T
 	at := map[int]int{}
@@ -482,7 +483,7 @@ func (f *finder) lineAt(row int) PlaceView {
 	return viewPlace(l.File, l.Page, l.Box)
 }
 
-// quantities writes cartons and pieces as they stand: "4 cartons, 1 piece".
+// quantities returns cartons and pieces as they stand: "4 cartons, 1 piece".
 func quantities(cartons, pieces string) string {
 	one := func(n, what string) string {
 		switch strings.TrimSpace(n) {
@@ -510,12 +511,12 @@ func verb(n int, what, one, many string) string {
 	return text.Count(n, what) + " " + one
 }
 
-// nearly is the share of lines, and of bills, from which on an order export is
-// of this shipment: fewer than one in so many is chance.
+// nearly is the reciprocal of the share of lines, and of bills, that an order export
+// must match to be of this shipment; less is chance.
 const nearly = 10
 
-// state tells whether the order export is of another shipment, and why it looks
-// so: hardly a line matched, and hardly a bill's number is in the export.
+// state reports whether the order export is of another shipment, and why it seems so:
+// hardly a line matched, and hardly a bill's number is in the export.
 func (s *Sheet) state() (state, reason string) {
 	lines := len(s.Rows)
 	if lines == 0 || s.Match.Matched*nearly > lines {
@@ -549,12 +550,11 @@ func (s *Sheet) state() (state, reason string) {
 		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), of(ours), of(theirs))
 }
 
-// Listed is how many findings a list for people has at most. JSON and the workbook
+// Listed is the greatest number of findings in a list for people. JSON and the workbook
 // have all.
 const Listed = 200
 
-// ToCheck returns the findings that people should look at: all but those for
-// information.
+// ToCheck returns the findings that people should check: all but those for information.
 func (s *Sheet) ToCheck() []Finding {
 	n := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Severity == Info })
 	if n < 0 {

@@ -12,7 +12,7 @@ import (
 	"tallyman/internal/orders"
 )
 
-// mixed has a finding of every severity.
+// mixed returns a document and an export with findings of every severity.
 func mixed() (*bol.Document, *orders.Table) {
 	off := bill("G1", "1.00", "12", "1.0", line("1", "A", "5", "1.0"), line("2", "B", "6", "1.0"))
 	off.Verdict = bol.Verdict{Outcome: bol.Mismatched, Checks: []bol.Check{{Field: bol.Pieces, Printed: "12", Sum: "11", State: bol.Differs}}}
@@ -101,7 +101,7 @@ func TestTheWorkbookListsAllFindingsAndMarksTheirRows(t *testing.T) {
 		t.Fatalf("%d rows, %v; want %d", len(rows), err, len(s.Findings)+1)
 	}
 	for i, n := range s.Findings {
-		r := append(rows[i+1], "", "") // what is empty at the end is left out
+		r := append(rows[i+1], "", "") // empty cells at the end are left out
 		if r[1] != n.Title || r[2] != n.Where || r[3] != n.Text || r[4] != n.Action {
 			t.Errorf("row %d is %q, want %+v", i+2, r, n)
 		}
@@ -150,7 +150,7 @@ func TestOrdersOfAnotherShipmentAreOneFinding(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		bills    int
-		ours, of int // order rows that fit, and others
+		ours, of int // order rows of this shipment, and all
 		other    string
 		state    string
 	}{

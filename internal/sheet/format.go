@@ -11,7 +11,7 @@ import (
 // Format is a file format that a sheet is written in.
 type Format string
 
-// The formats. Their names are what callers ask for, and part of the HTTP
+// The formats. Callers ask for them by these names, which are part of the HTTP
 // contract.
 const (
 	CSV  Format = "csv"
@@ -22,8 +22,8 @@ const (
 // Formats are all formats, in the order in which they are offered.
 var Formats = [...]Format{CSV, XLSX, JSON}
 
-// ParseFormat returns the format of a name, without regard to case. Anything
-// else, "" included, is a fault.BadRequest that lists the formats.
+// ParseFormat returns the format of a name, in any case. For any other text, ""
+// included, it fails with a fault.BadRequest that lists the formats.
 func ParseFormat(name string) (Format, error) {
 	f := Format(strings.ToLower(name))
 	for _, known := range Formats {
@@ -68,13 +68,12 @@ func unknown(name string) error {
 	return fault.New(fault.BadRequest, "there is no format %s; ask for csv, xlsx or json", quote(name))
 }
 
-// unwritable is the fault of an output that does not take the sheet.
+// unwritable is the fault of an output that cannot be written.
 func unwritable(f Format, err error) error {
 	return fault.New(fault.Unwritable, "the sheet could not be written as %s: %w", strings.ToUpper(string(f)), err)
 }
 
-// quote returns s in quotes, shortened: it comes from outside and goes into a
-// sentence.
+// quote returns s in quotes and shortened, for a sentence: it comes from outside.
 func quote(s string) string {
 	const most = 40
 	if r := []rune(s[:min(len(s), 4*most+4)]); len(r) > most {

@@ -51,7 +51,7 @@ func TestAnUnknownFormatIsAFaultThatNamesTheFormats(t *testing.T) {
 	}
 }
 
-// fullDisk takes a few bytes and then no more.
+// fullDisk fails after a number of bytes.
 type fullDisk struct{ room int }
 
 var errFull = errors.New("no space left on device")
@@ -66,7 +66,7 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 }
 
 func TestAnOutputThatFailsIsAFaultThatSaysWhy(t *testing.T) {
-	for _, bills := range []int{1, 500} { // within the writer's buffer and beyond
+	for _, bills := range []int{1, 500} { // less and more than the writer's buffer
 		doc := document()
 		for range bills {
 			doc.Bills = append(doc.Bills, bill("G1", "1.00", "1", "1.0", line("1", "A", "1", "1.0")))

@@ -11,8 +11,8 @@ import (
 	"tallyman/internal/page"
 )
 
-// FuzzMake makes documents and exports out of bytes, few of which are different,
-// and checks all that must hold for any of them.
+// FuzzMake makes documents and exports from bytes, few of which differ, and checks what
+// must hold for any of them.
 func FuzzMake(f *testing.F) {
 	f.Add([]byte{}, []byte{}, "ROSS", "07022025")
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, []byte{9, 8, 7, 6, 5, 4, 3, 2, 1}, "BURLINGTON", "7/2/2025")
@@ -47,8 +47,8 @@ func FuzzMake(f *testing.F) {
 	})
 }
 
-// FuzzNeutral checks that nothing runs in a neutral cell, and that a cell gains
-// apostrophes where something would and nowhere else.
+// FuzzNeutral checks that nothing in a neutral cell runs, and that a cell gains
+// apostrophes only where something would.
 func FuzzNeutral(f *testing.F) {
 	for _, s := range []string{"", "=1", "-1.5", "x;=1\t@y\r\n+z", "\"-", "\ufeff＝1", "'=1", "-;--", "\xff=\x00"} {
 		f.Add(s)
@@ -79,8 +79,8 @@ func FuzzNeutral(f *testing.F) {
 	})
 }
 
-// FuzzWriters puts any text into every cell that has one, and checks that each
-// format reads back as what was put in.
+// FuzzWriters puts any text into every cell, and checks that it can be read back from
+// each format.
 func FuzzWriters(f *testing.F) {
 	f.Add("ROSS", "A1", "07022025", "1,037.42", float32(1.5))
 	f.Add("=1+1", "@x", "\t=1", "-5", float32(0))
@@ -100,7 +100,7 @@ func FuzzWriters(f *testing.F) {
 		for i, row := range readCSV(t, csvOf(t, s)) {
 			for col, got := range row {
 				cell := s.Rows[i].Cells[col]
-				// A CSV cannot tell the two ends of line apart.
+				// A CSV cannot distinguish the two line ends.
 				if want := strings.ReplaceAll(neutral(cell), "\r\n", "\n"); got != want {
 					t.Errorf("CSV: %q reads back as %q, want %q", cell, got, want)
 				}
@@ -124,7 +124,7 @@ func FuzzWriters(f *testing.F) {
 				if c.Number {
 					want = string(figure(want))
 				}
-				// json writes one U+FFFD for each broken byte, ToValidUTF8 one
+				// Package json writes a U+FFFD for each invalid byte, ToValidUTF8 one
 				// for each run of them.
 				if squeeze(c.Text) != squeeze(want) {
 					t.Errorf("JSON: %q reads back as %q", s.Rows[i].Cells[col], c.Text)

@@ -19,7 +19,7 @@ func value(text string) bol.Value {
 	return bol.Value{Text: text, Page: 1, Box: page.Box{X0: 10.004, Y0: 20, X1: 30, Y1: 40}}
 }
 
-// num is a number as the parser makes it: valid if the text is one.
+// num returns a number as the parser makes it: valid if the text is a number.
 func num(text string) bol.Number {
 	n := bol.Number{Value: value(text)}
 	_, err := decimal.NewFromString(strings.ReplaceAll(text, ",", ""))
@@ -27,7 +27,7 @@ func num(text string) bol.Number {
 	return n
 }
 
-// line is a line of a bill: cartons, style, pieces, weight, all as printed.
+// line returns a line of a bill: cartons, style, pieces, weight, all as printed.
 func line(cartons, style, pieces, weight string) bol.Line {
 	return bol.Line{
 		Cells: bol.Cells{Cartons: num(cartons), Style: value(style), Pieces: num(pieces), Weight: num(weight)},
@@ -35,7 +35,7 @@ func line(cartons, style, pieces, weight string) bol.Line {
 	}
 }
 
-// bill is a bill with printed totals; "" for one that is not printed.
+// bill returns a bill with printed totals; "" for a total that is not printed.
 func bill(number, cube, pieces, weight string, lines ...bol.Line) *bol.Bill {
 	b := &bol.Bill{
 		Lines:   lines,
@@ -50,7 +50,7 @@ func document(bills ...*bol.Bill) *bol.Document {
 	return &bol.Document{Files: []bol.File{{Name: "bol.pdf", Pages: len(bills)}}, Bills: bills}
 }
 
-// order is an order row; number them with table.
+// order returns an order row; table numbers them.
 func order(invoice, style, cartons, pieces, shipTo, cancel string) orders.Row {
 	return orders.Row{
 		InvoiceNo: invoice, Style: style, Cartons: cartons, Pieces: pieces,
@@ -65,7 +65,7 @@ func table(rows ...orders.Row) *orders.Table {
 	return &orders.Table{Name: "orders.csv", Format: "CSV", Header: []string{"Invoice No."}, Rows: rows}
 }
 
-// column returns one column of the sheet, by its name.
+// column returns a column of the sheet by its name.
 func column(t *testing.T, s *Sheet, name string) []string {
 	t.Helper()
 	for col, n := range Columns {

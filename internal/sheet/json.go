@@ -9,9 +9,9 @@ import (
 	"tallyman/internal/bol"
 )
 
-// WriteJSON writes the sheet as the JSON of a View, in UTF-8, one bill or row
-// per line of text. It holds no more than one bill or row of it in memory. If w
-// fails, the error is a fault.Unwritable.
+// WriteJSON writes the sheet as the JSON of a View, in UTF-8, with one bill or row per
+// line of text. It holds at most one bill or row in memory. If w fails, the error is a
+// fault.Unwritable.
 func WriteJSON(w io.Writer, s *Sheet) error {
 	doc := s.Document
 	if doc == nil {
@@ -42,13 +42,13 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	return j.end()
 }
 
-// jsonWriter writes one JSON object, member by member. It keeps its first error
-// and writes nothing after it.
+// jsonWriter writes one JSON object, member by member. It keeps its first error and
+// writes nothing after it.
 type jsonWriter struct {
 	w     *bufio.Writer
 	begun bool
 	err   error
-	own   bool // err is not the writer's
+	own   bool // err is not an error of the output
 }
 
 func (j *jsonWriter) text(s string) {

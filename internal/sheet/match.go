@@ -12,36 +12,35 @@ import (
 	"tallyman/internal/page"
 )
 
-// Match says which lines and order rows found each other (DESIGN.md §4). The
-// two parts of a near miss found nothing, so they are also among
-// UnmatchedLines and UnmatchedOrders: Matched and the length of UnmatchedLines
-// add up to all lines, MatchedOrders and the length of UnmatchedOrders to all
-// order rows.
+// Match says how lines and order rows were joined (DESIGN.md §4). Both parts of a near
+// miss are also among UnmatchedLines and UnmatchedOrders: Matched and the length of
+// UnmatchedLines add up to all lines, MatchedOrders and the length of UnmatchedOrders
+// to all order rows.
 type Match struct {
 	// State is Joined, or WrongOrders if the export looks like that of another
 	// shipment; Reason then says why.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
-	// Matched is the number of lines that have their order row, or several that add
-	// up to the line.
+	// Matched is the number of lines with an order row, or with several that add up to
+	// the line.
 	Matched int `json:"matched"`
-	// MatchedOrders is the number of order rows that have their line.
+	// MatchedOrders is the number of order rows with a line.
 	MatchedOrders int `json:"matched_orders"`
-	// UnmatchedLines are the lines with no order row, in the document's order.
+	// UnmatchedLines are the lines without an order row, in the document's order.
 	UnmatchedLines []LineRef `json:"unmatched_lines"`
-	// UnmatchedOrders are the order rows with no line, in the export's order.
+	// UnmatchedOrders are the order rows without a line, in the export's order.
 	UnmatchedOrders []OrderRef `json:"unmatched_orders"`
-	// NearMisses are pairs of the two with the same bill and style but other
-	// quantities, in the export's order. Each line and each order row is in one
-	// pair at most; if several could pair, they do in order of appearance.
-	// Nothing of a near miss is filled into the sheet.
+	// NearMisses are pairs of an unmatched line and an unmatched order row with the
+	// same bill and style but other quantities, in the export's order. Each line and
+	// each order row is in at most one pair; they pair in order of appearance. Nothing
+	// of a near miss is filled into the sheet.
 	NearMisses []NearMiss `json:"near_misses"`
 }
 
 // Joined is the state of a match with the order export of this shipment.
 const Joined = "joined"
 
-// LineRef names a line of a bill. Its texts are as printed.
+// LineRef refers to a line of a bill. Its texts are as printed.
 type LineRef struct {
 	Row     int    `json:"row"` // index in the sheet's rows, from 0
 	Bill    string `json:"bill"`
@@ -52,9 +51,9 @@ type LineRef struct {
 	Page    int    `json:"page"` // from 1 within the file
 }
 
-// OrderRef names a row of the order export. Its texts are as they stand there.
+// OrderRef refers to a row of the order export. Its texts are as in the export.
 type OrderRef struct {
-	Number      int    `json:"number"` // what a spreadsheet shows beside the row
+	Number      int    `json:"number"` // the row's number in a spreadsheet
 	Bill        string `json:"bill"`
 	Style       string `json:"style"`
 	Cartons     string `json:"cartons"`
@@ -70,31 +69,31 @@ type NearMiss struct {
 	Order OrderRef `json:"order"`
 }
 
-// key is what a line and an order row must have in common.
+// key has the fields that a line and an order row must share.
 type key struct{ bill, style, cartons, pieces string }
 
-// normal makes a key comparable (DESIGN.md §4): bill and style as a person sees
-// them, in one case; quantities by their value. dots says whether dots part
+// normal makes a key comparable (DESIGN.md §4): bill and style as a person sees them,
+// case folded; quantities by their value. The arguments say whether dots separate
 // thousands in the quantities.
 func (k key) normal(cartons, pieces bool) key {
 	return key{normal(k.bill), normal(k.style), orders.Quantity(k.cartons, cartons), orders.Quantity(k.pieces, pieces)}
 }
 
 func lineKey(b *bol.Bill, l *bol.Line) key {
-	// The text as printed, so that a quantity that is not a number can match an
-	// order row that says the same.
+	// The text as printed, so that a quantity that is not a number can match an order
+	// row with the same text.
 	return key{b.Number.Text, l.Style.Text, l.Cartons.Text, l.Pieces.Text}
 }
 
 func orderKey(o *orders.Row) key { return key{o.InvoiceNo, o.Style, o.Cartons, o.Pieces} }
 
-// product is the part of a key that a near miss has in common.
+// product returns the part of a key that the parts of a near miss share.
 func (k key) product() key { return key{bill: k.bill, style: k.style} }
 
-// queues holds, by key, indices in order of appearance. Taking them one by one
-// costs the same however many share a key.
+// queues has indices by key, in order of appearance. Taking one costs the same however
+// many share its key.
 type queues struct {
-	ends map[key][2]int // first and last index
+	ends map[key][2]int // the first and last index of each key
 	next []int          // by index, the next of the same key; -1 at the end
 }
 
@@ -127,9 +126,9 @@ func (q *queues) take(k key) (i int, ok bool) {
 	return e[0], true
 }
 
-// pair gives each entry its order row, equal keys in order of appearance, one to
-// one, and then several order rows to a line that they add up to. It returns the
-// order rows that are left over.
+// pair assigns each entry its order row, equal keys in order of appearance, one to one,
+// and then assigns several order rows to a line that they add up to. It returns the
+// order rows that are left.
 func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []*orders.Row) {
 	lines := newQueues(len(entries))
 	for i := range entries {
@@ -148,16 +147,16 @@ func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []
 	return addUp(doc, entries, unclaimed, cartons, pieces)
 }
 
-// addUp gives a line that found no order row several of those left over: rows of its
-// bill and style that follow each other and add up to its cartons and pieces, as
-// those of sizes do. It returns the order rows that are still left.
+// addUp assigns to a line without an order row several of those left: successive rows
+// of its bill and style that add up to its cartons and pieces, as those of sizes do. It
+// returns the order rows that are still left.
 func addUp(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dotCartons, dotPieces bool) []*orders.Row {
 	type sum struct {
 		product         key
 		cartons, pieces int64
 	}
-	open := map[key]int{}    // by bill and style, lines without order row
-	lines := map[sum][]int{} // the same, in order of appearance
+	open := map[key]int{}    // lines without order row by bill and style
+	lines := map[sum][]int{} // the same by quantities, in order of appearance
 	for i := range entries {
 		e := &entries[i]
 		if e.order != nil {
@@ -208,11 +207,11 @@ func addUp(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dotCarto
 	return slices.DeleteFunc(unclaimed, func(o *orders.Row) bool { return claimed[o] })
 }
 
-// mostSizes is how many order rows are added up for one line at most.
+// mostSizes is the greatest number of order rows that are added up for one line.
 const mostSizes = 64
 
-// amounts returns the cartons and pieces of a normal key. An empty cell counts as
-// none: the cartons of all sizes may stand on one row.
+// amounts returns the cartons and pieces of a normal key. An empty cell counts as 0:
+// the cartons of all sizes may be on one row.
 func amounts(k key) (n [2]int64, ok bool) {
 	for i, s := range [...]string{k.cartons, k.pieces} {
 		if s == "" {
@@ -238,8 +237,8 @@ func unmatched(entries []entry) []entry {
 	return lonely
 }
 
-// report tells how the matching went. The entries are in the order of the
-// sheet's rows, lonely in the document's.
+// report returns the result of the matching. The entries are in the order of the
+// sheet's rows, lonely in that of the document.
 func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unclaimed []*orders.Row) Match {
 	m := Match{
 		Matched:         len(entries) - len(lonely),
@@ -285,7 +284,7 @@ func normal(s string) string {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && n == 1 {
-			b.WriteByte(s[i]) // two broken texts are not equal because both are broken
+			b.WriteByte(s[i]) // invalid bytes stay, so that two different broken texts stay different
 		} else {
 			b.WriteRune(fold(r))
 		}
@@ -294,7 +293,8 @@ func normal(s string) string {
 	return b.String()
 }
 
-// isNormal reports whether s needs no work, as nearly all keys do not.
+// isNormal reports whether normal would return s as it is, which is true for nearly all
+// keys.
 func isNormal(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || 'a' <= c && c <= 'z' || c >= utf8.RuneSelf {
@@ -304,7 +304,7 @@ func isNormal(s string) bool {
 	return true
 }
 
-// fold returns one rune for all that differ in case only, in ASCII the capital.
+// fold returns the same rune for all that differ only in case, in ASCII the capital.
 func fold(r rune) rune {
 	if r < utf8.RuneSelf {
 		if 'a' <= r && r <= 'z' {

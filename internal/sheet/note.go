@@ -6,14 +6,14 @@ import (
 	"tallyman/internal/orders"
 )
 
-// The kinds of notes on joining.
+// The kinds of notes about joining.
 const (
 	SortedByOpenDates orders.NoteKind = "sorted_by_ambiguous_dates" // the order of rows depends on which figure of a date is the month
 	SeveralOrderRows  orders.NoteKind = "several_order_rows"        // order rows that add up to one line
 )
 
-// joinNotes says what joining had to decide. open is true if the order of the rows
-// depends on dates that may be read both ways.
+// joinNotes returns notes about what joining had to decide. open is true if the order
+// of the rows depends on ambiguous dates.
 func joinNotes(entries []entry, open bool, table *orders.Table) []orders.Note {
 	var notes []orders.Note
 	if open {
@@ -49,8 +49,8 @@ func joinNotes(entries []entry, open bool, table *orders.Table) []orders.Note {
 	return notes
 }
 
-// difference names a column in which the order rows of one line differ, "" if there
-// is none.
+// difference returns the name of a column in which the order rows of one line differ,
+// "" if there is none.
 func difference(e *entry) string {
 	for _, o := range e.more {
 		switch {

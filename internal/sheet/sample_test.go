@@ -14,8 +14,8 @@ import (
 	"tallyman/internal/orders"
 )
 
-// sampleFile reads a file of the sample. It skips the test only where there is
-// no sample at all.
+// sampleFile reads a file of the sample. It skips the test only if there is no sample
+// at all.
 func sampleFile(t testing.TB, name string) []byte {
 	t.Helper()
 	dir := filepath.Join("..", "..", "..", "shared", "testdata", "midas-2025-07-10")
@@ -46,7 +46,7 @@ func records(t testing.TB, b []byte) []map[string]string {
 	return rows
 }
 
-// thousands puts the commas back that a bill prints.
+// thousands restores the commas that a bill prints.
 func thousands(s string) string {
 	whole, rest, _ := strings.Cut(s, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {
@@ -58,9 +58,8 @@ func thousands(s string) string {
 	return whole + rest
 }
 
-// sample makes the document and the order export of the sample from the sheet
-// that is expected before a merge, which has every figure of both that matters
-// here.
+// sample makes the document and the order export of the sample from the sheet that is
+// expected before a merge, which has every figure of both that matters here.
 func sample(t testing.TB) (*bol.Document, *orders.Table) {
 	t.Helper()
 	var bills []*bol.Bill
@@ -103,7 +102,7 @@ func TestTheSampleWithoutOrdersGivesTheExpectedSheet(t *testing.T) {
 	sameText(t, csvOf(t, Make(doc, nil)), string(sampleFile(t, "expected-unmatched.csv")))
 }
 
-// sameText compares line by line, to show the first that differs.
+// sameText compares line by line, and shows the first line that differs.
 func sameText(t *testing.T, got, want string) {
 	t.Helper()
 	if got == want {

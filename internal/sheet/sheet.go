@@ -23,8 +23,7 @@ var Columns = [28]string{
 	"Release", "Assigned Trucking Co.",
 }
 
-// The columns that have a source, by their place in Columns. People fill in the
-// others later.
+// The columns that have a source, by their index in Columns. People fill in the others.
 const (
 	orderDate        = 9
 	shipToName       = 11
@@ -44,7 +43,7 @@ const (
 	style            = 25
 )
 
-// kind is what the cells of a column hold.
+// kind is the kind of content of a column.
 type kind uint8
 
 const (
@@ -53,8 +52,8 @@ const (
 	date
 )
 
-// kinds are the kinds of the columns; those not named are text. Invoice, style
-// and purchase order numbers are names, however much they look like numbers.
+// kinds are the kinds of the columns; those not listed are text. Numbers of invoices,
+// styles and purchase orders are names, even if they look like numbers.
 var kinds = [len(Columns)]kind{
 	orderDate: date, startDate: date, cancelDate: date,
 	cartons: number, bolCube: number, finalCube: number, burlingtonCube: number,
@@ -62,50 +61,50 @@ var kinds = [len(Columns)]kind{
 	individualWeight: number, totalWeight: number,
 }
 
-// Row is one row of the sheet: its cells, and what it was made from.
+// Row is one row of the sheet: its cells, and what they were made from.
 type Row struct {
 	Cells [28]string
 	Bill  *bol.Bill
 	Line  *bol.Line
-	// Order is the matching order row, nil if there is none or no orders were
-	// given. If several order rows add up to the line, it is the first of them.
+	// Order is the matching order row, nil if there is none or no orders were given. If
+	// several order rows add up to the line, it is the first.
 	Order *orders.Row
 	// More are the other order rows that add up to the line.
 	More []*orders.Row
 
-	bill, line int // where both are in the document
+	bill, line int // indices of both in the document
 }
 
-// Sheet is the load sheet and how it came about. Make makes it; the zero Sheet
-// is one without bills.
+// Sheet is the load sheet with its sources. Make makes it; the zero Sheet is one
+// without bills.
 type Sheet struct {
 	Document *bol.Document
-	Orders   *orders.Table // nil before a merge
+	Orders   *orders.Table // nil without an order export
 	Rows     []Row
-	Match    Match // zero before a merge
-	// Findings are all that people should know before they use the sheet.
+	Match    Match // zero without an order export
+	// Findings are everything that people should know before they use the sheet.
 	Findings []Finding
-	// Notes are what people should know of how dates were read, and of how orders and
-	// bills were joined; those of how the export was read are in Orders.
+	// Notes are about how dates were read and how orders and bills were joined; those
+	// about how the export was read are in Orders.
 	Notes []orders.Note
 
 	dates *orders.Calendar // of Orders
 }
 
-// entry is a line of the document on its way to a row.
+// entry is a line of the document that becomes a row.
 type entry struct {
 	line  *bol.Line
 	order *orders.Row
 	more  []*orders.Row
-	bill  int // index in the document
-	at    int // index in the bill
-	seq   int // place among the lines of the document, from 0
+	bill  int // index of the bill in the document
+	at    int // index of the line in the bill
+	seq   int // index among all lines of the document
 }
 
 // Make makes the sheet of a document and, unless table is nil, its order export
-// (DESIGN.md §5). It depends on nothing else and changes neither; the sheet
-// points into both, so they must not change while it is in use. A nil document
-// is one without bills.
+// (DESIGN.md §5). It depends on nothing else and changes neither; the sheet refers to
+// both, so they must not change while it is in use. A nil document is one without
+// bills.
 func Make(doc *bol.Document, table *orders.Table) *Sheet {
 	if doc == nil {
 		doc = &bol.Document{}
@@ -133,19 +132,19 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 	return s
 }
 
-// load is what the rows of one bill share.
+// load has what the rows of one bill share.
 type load struct {
 	cube   string
 	shipTo string
-	begun  bool // its first row is out
+	begun  bool // its first row was made
 }
 
 // fill makes the rows, in the order of the entries.
 func fill(doc *bol.Document, entries []entry, dates *orders.Calendar, merged bool) []Row {
 	loads := make([]load, len(doc.Bills))
 	for i := range entries {
-		// A bill may have lines with no order row, or with several ship-tos; the
-		// first that the sheet shows for it decides which kind of cube it gets.
+		// A bill may have lines without an order row, or with several ship-tos; the
+		// first in the order of the sheet decides which kind of cube the bill gets.
 		e := &entries[i]
 		if l := &loads[e.bill]; l.shipTo == "" && e.order != nil {
 			l.shipTo = strings.TrimSpace(e.order.ShipTo)
@@ -190,8 +189,8 @@ var (
 	burlingtonPallet = decimal.NewFromInt(93)
 )
 
-// book fills in a bill's pallets and the cube that they are booked as. A bill
-// without any cube, printed or of its lines, books nothing.
+// book fills in a bill's pallets and the cube that they are booked as. It books nothing
+// for a bill without any cube, printed or of its lines.
 func book(c *[len(Columns)]string, b *bol.Bill, shipTo string) {
 	cube := b.Printed.Cube.Amount()
 	if !b.Printed.Cube.Valid {

@@ -125,7 +125,7 @@ func TestABillTakesTheFirstShipToThatItsRowsShow(t *testing.T) {
 	doc := document(bill("G1", "81.36", "3", "3.0",
 		line("1", "A", "1", "1.0"), line("1", "B", "1", "1.0"), line("1", "C", "1", "1.0")))
 
-	// No ship-to on the row that comes first: the second row's counts.
+	// The first row has no ship-to, so the second row's counts.
 	s := Make(doc, table(
 		order("G1", "A", "1", "1", "", "07012025"),
 		order("G1", "B", "1", "1", "BURLINGTON", "07022025")))
@@ -136,7 +136,8 @@ func TestABillTakesTheFirstShipToThatItsRowsShow(t *testing.T) {
 		t.Errorf("Burlington cube is %q", got)
 	}
 
-	// Two ship-tos: the one that the sheet shows first, whatever the document's order.
+	// There are two ship-tos: the first in the sheet counts, whatever the document's
+	// order.
 	s = Make(doc, table(
 		order("G1", "A", "1", "1", "BURLINGTON", "07092025"),
 		order("G1", "B", "1", "1", "ROSS", "07022025")))
@@ -160,8 +161,8 @@ func TestTwoBillsOfOneNumberEachHaveTheirTotals(t *testing.T) {
 	}
 }
 
-// chance makes documents and exports from few different values, so that keys,
-// names and dates collide all the time.
+// chance makes documents and exports from few different values, so that keys, names and
+// dates often collide.
 type chance struct {
 	*rand.Rand
 }
@@ -208,7 +209,7 @@ func checkMake(t *testing.T, doc *bol.Document, orderTable *orders.Table) {
 		t.Error("the same inputs gave two sheets")
 	}
 
-	// Every line of every bill is there exactly once.
+	// Every line of every bill is in the sheet exactly once.
 	seq := map[*bol.Line]int{}
 	for _, b := range doc.Bills {
 		for i := range b.Lines {
@@ -242,8 +243,8 @@ func checkMake(t *testing.T, doc *bol.Document, orderTable *orders.Table) {
 	checkOrder(t, s, seq)
 }
 
-// checkTotals checks that each bill has its totals on its first row and nowhere
-// else, and that the pallets hold the cube.
+// checkTotals checks that each bill has its totals on its first row and nowhere else,
+// and that the pallets are enough for the cube.
 func checkTotals(t *testing.T, s *Sheet) {
 	t.Helper()
 	begun := map[*bol.Bill]bool{}
@@ -362,7 +363,7 @@ func checkMatch(t *testing.T, s *Sheet) {
 	}
 }
 
-// checkOrder checks that the rows are as a plain stable sort leaves them.
+// checkOrder checks that the rows are in the order of a plain stable sort.
 func checkOrder(t *testing.T, s *Sheet, seq map[*bol.Line]int) {
 	t.Helper()
 	instant := func(cancel string) int64 {
@@ -423,7 +424,7 @@ func TestOrderRowsOfDifferentKeysMayComeInAnyOrder(t *testing.T) {
 		c.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 		again := Make(doc, table(rows...))
 		if slices.ContainsFunc(append(made.Rows, again.Rows...), func(r Row) bool { return len(r.More) > 0 }) {
-			continue // rows of sizes follow each other
+			continue // rows of sizes must follow each other
 		}
 		if csvOf(t, again) != csvOf(t, made) {
 			t.Fatalf("seed %d: shuffling the export changed the sheet", seed)

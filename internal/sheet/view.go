@@ -11,23 +11,23 @@ import (
 	"tallyman/internal/page"
 )
 
-// View is the JSON of a sheet: all that a page needs to show the bills beside
-// the document, and where each figure of the sheet comes from. WriteJSON writes
-// it; a program in Go reads it back with encoding/json.
+// View is the JSON of a sheet: everything that a page needs to show the bills beside
+// the document, and the source of each figure of the sheet. WriteJSON writes it; a
+// program in Go reads it with encoding/json.
 //
-// Indices count from 0, page and row numbers from 1. What is not there is null.
+// Indices count from 0, page and row numbers from 1. Missing values are null.
 type View struct {
 	Summary SummaryView `json:"summary"`
 	// Files are the documents read. Every "file" below is an index in them.
 	Files []FileView `json:"files"`
 	Bills []BillView `json:"bills"`
-	// Problems are what people should look at in the document.
+	// Problems are the problems of the document that people should check.
 	Problems []ProblemView `json:"problems"`
-	// Findings are all that people should know, the gravest first.
+	// Findings are everything that people should know, most severe first.
 	Findings []Finding `json:"findings"`
-	// Orders is the order export; null before a merge.
+	// Orders is the order export; null without one.
 	Orders *OrdersView `json:"orders"`
-	// Match is how lines and order rows found each other; null before a merge.
+	// Match is how lines and order rows were joined; null without an order export.
 	Match *Match `json:"match"`
 	// Columns are the names of the sheet's columns.
 	Columns []string `json:"columns"`
@@ -35,12 +35,12 @@ type View struct {
 	Rows []RowView `json:"rows"`
 }
 
-// SummaryView counts what was read.
+// SummaryView has counts of what was read.
 type SummaryView struct {
 	Pages      int `json:"pages"`
 	Bills      int `json:"bills"`
 	Lines      int `json:"lines"`
-	Reconciled int `json:"reconciled"` // bills, as the next two
+	Reconciled int `json:"reconciled"` // bills, like the next two
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
 }
@@ -54,12 +54,12 @@ type FileView struct {
 // OrdersView is the order export that was read.
 type OrdersView struct {
 	Name   string   `json:"name"`
-	Format string   `json:"format"` // what it was found to be, for people
+	Format string   `json:"format"` // the format found in the content, for people
 	Header []string `json:"header"`
 	Rows   int      `json:"rows"`
 }
 
-// PlaceView is where something stands in the documents.
+// PlaceView is a place in the documents.
 type PlaceView struct {
 	File int `json:"file"`
 	Page int `json:"page"`
@@ -74,26 +74,26 @@ type ValueView struct {
 	PlaceView
 }
 
-// NumberView is a printed number and its place. Number is null if the text is
-// not a number.
+// NumberView is a printed number and its place. Number is null if the text is not a
+// number.
 type NumberView struct {
 	Number Figure `json:"number"`
 	ValueView
 }
 
-// TotalView is a figure that a bill stands for in the sheet. Printed is false if
-// none is printed and the sum of the lines stands in for it.
+// TotalView is a total of a bill as it is in the sheet. Printed is false if no total is
+// printed and the sum of the lines replaces it.
 type TotalView struct {
 	Number  Figure `json:"number"`
 	Printed bool   `json:"printed"`
-	// Value is what is printed in its place; null if nothing is.
+	// Value is the text printed in the total's place; null if there is none.
 	Value *ValueView `json:"value"`
 }
 
 // VerdictView is the outcome of a bill's reconciliation.
 type VerdictView struct {
 	Outcome bol.Outcome `json:"outcome"`
-	// Reason says why a bill is unchecked; otherwise "".
+	// Reason says why a bill is unchecked; "" for other bills.
 	Reason string      `json:"reason"`
 	Checks []CheckView `json:"checks"`
 }
@@ -107,8 +107,8 @@ type CheckView struct {
 	// compared.
 	OK    *bool     `json:"ok"`
 	State bol.State `json:"state"`
-	// Difference is the printed figure less the sum, in Unit; null if there is
-	// none. In a proved total it is what rounding explains.
+	// Difference is the printed figure minus the sum, in Unit; null if there is none.
+	// In a proved total it is within rounding.
 	Difference Figure `json:"difference"`
 	Unit       string `json:"unit"`
 }
@@ -122,7 +122,7 @@ type BillView struct {
 	Lines   []LineView              `json:"lines"`
 }
 
-// LeafView is one page of a bill and its "Page n of m", 0 if it does not say.
+// LeafView is one page of a bill and its "Page n of m"; both are 0 if it has none.
 type LeafView struct {
 	File int `json:"file"`
 	Page int `json:"page"`
@@ -130,19 +130,19 @@ type LeafView struct {
 	M    int `json:"m"`
 }
 
-// LineView is one line of a bill. Its place is that of the whole row.
+// LineView is one line of a bill. Its place is the whole row.
 type LineView struct {
-	// Row is the line's row in the sheet, an index in Rows.
+	// Row is the index in Rows of the line's row in the sheet.
 	Row int `json:"row"`
-	// OrderRow is the number that a spreadsheet shows beside the matching order
-	// row; null if there is none.
+	// OrderRow is the number of the matching order row in a spreadsheet; null if there
+	// is none.
 	OrderRow *int `json:"order_row"`
 	bol.CellsOf[*ValueView, *NumberView]
 	PlaceView
 }
 
-// ProblemView is something in a document that was not read, or not as expected.
-// Page is 0 if it is about no page that is there.
+// ProblemView is something in a document that was not read, or not as expected. Page is
+// 0 if it concerns no existing page.
 type ProblemView struct {
 	Kind    bol.ProblemKind `json:"kind"`
 	Bill    string          `json:"bill"` // its number; "" if not known
@@ -156,15 +156,15 @@ type RowView struct {
 	Bill     int  `json:"bill"`      // index in Bills
 	Line     int  `json:"line"`      // index in that bill's lines
 	OrderRow *int `json:"order_row"` // as in LineView
-	// Cells are by column: a number where the column holds numbers, null where a
-	// cell is empty, else a string as it stands.
+	// Cells are by column: a number in columns of numbers, null for an empty cell, else
+	// the text of the cell.
 	Cells []Cell `json:"cells"`
 }
 
 // Cell is a cell of the sheet as a JSON value.
 type Cell struct {
 	Text   string // "" is null
-	Number bool   // Text is a number, as Figure holds it
+	Number bool   // Text is a number in the form of Figure
 }
 
 // MarshalJSON returns the cell as a number, a string or null.
@@ -187,8 +187,8 @@ func (c *Cell) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// Figure is a number as printed, without thousands commas, so that none of its
-// digits is lost: "1037.40". In JSON it is a number; "" is null.
+// Figure is a number as printed, without thousands commas, so that no digit is lost:
+// "1037.40". In JSON it is a number; "" is null.
 type Figure string
 
 // MarshalJSON returns the number or null.
@@ -211,8 +211,8 @@ func (f *Figure) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// figure returns a plain number as JSON wants it: "007" is 7 and ".5" is 0.5.
-// It is "" for anything else.
+// figure returns a plain number in JSON's form: "007" becomes 7 and ".5" becomes 0.5.
+// It returns "" for anything else.
 func figure(s string) Figure {
 	if !isPlain(s) {
 		return ""
@@ -252,7 +252,7 @@ func viewText(v bol.Value) ValueView {
 	return ValueView{Text: v.Text, PlaceView: viewPlace(v.File, v.Page, v.Box)}
 }
 
-// viewValue returns nil for a value that is not there.
+// viewValue returns nil for a missing value.
 func viewValue(v bol.Value) *ValueView {
 	if v.Text == "" && v.Page == 0 {
 		return nil
@@ -269,7 +269,7 @@ func viewValues(vs []bol.Value) []ValueView {
 	return views
 }
 
-// viewNumber returns nil for a cell that is empty.
+// viewNumber returns nil for an empty cell.
 func viewNumber(n bol.Number) *NumberView {
 	v := viewValue(n.Value)
 	if v == nil {
@@ -278,7 +278,7 @@ func viewNumber(n bol.Number) *NumberView {
 	return &NumberView{Number: figure(n.Plain()), ValueView: *v}
 }
 
-// viewField shows a field of a bill or a cell of a line.
+// viewField returns the view of a field of a bill or a cell of a line.
 func viewField(_ string, field any) any {
 	switch field := field.(type) {
 	case *bol.Number:
@@ -361,7 +361,7 @@ func viewFiles(files []bol.File) []FileView {
 	return views
 }
 
-// viewOrders returns nil before a merge.
+// viewOrders returns nil without an order export.
 func viewOrders(t *orders.Table) *OrdersView {
 	if t == nil {
 		return nil

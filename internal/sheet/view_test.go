@@ -52,7 +52,7 @@ func TestJSONReadsBackAsAView(t *testing.T) {
 		if err := json.Compact(&compact, b); err != nil {
 			t.Fatal(err)
 		}
-		// What is streamed is what the documented types say, in their order.
+		// The streamed JSON equals that of the documented types, in their order.
 		if got := strings.TrimSpace(compact.String()); got != string(again) {
 			t.Errorf("%s: the JSON is\n%s\nand its view\n%s", name, got, again)
 		}
@@ -121,7 +121,7 @@ func TestJSONHoldsEveryFigureWithItsPlace(t *testing.T) {
 		t.Errorf("the orders are %+v, the match %+v", v.Orders, v.Match)
 	}
 
-	// Lines, rows and order rows point at each other.
+	// Lines, rows and order rows refer to each other.
 	for i, r := range v.Rows {
 		l := v.Bills[r.Bill].Lines[r.Line]
 		if l.Row != i || &doc.Bills[r.Bill].Lines[r.Line] != s.Rows[i].Line {

@@ -19,12 +19,12 @@ import (
 
 // The limits of the XLSX format.
 const (
-	mostRows  = 1 << 20 // of a worksheet, the header included
+	mostRows  = 1 << 20 // of a worksheet, including the header
 	mostChars = 32767   // of a cell, in UTF-16 code units
 )
 
-// mostDigits is how many digits of a number a spreadsheet keeps. One with more
-// is written as text, which loses none.
+// mostDigits is the number of digits that a spreadsheet keeps. A number with more is
+// written as text, so that none is lost.
 const mostDigits = 15
 
 // The worksheets of a workbook.
@@ -33,14 +33,14 @@ const (
 	checkTab = "To check" // the findings
 )
 
-// WriteXLSX writes the sheet as an Excel workbook. Its first worksheet is the
-// sheet, its second the findings; both have a frozen, filtered header row. Rows
-// that somebody must look at are coloured. Numbers are numbers that show the
-// decimals printed, dates are dates where they parse, everything else is text,
-// never a formula. Characters that XML cannot hold become U+FFFD.
+// WriteXLSX writes the sheet as an Excel workbook. Its first worksheet is the sheet,
+// its second the findings; both have a frozen, filtered header row. Rows that somebody
+// must check are coloured. Numbers are numbers that show the printed decimals, dates
+// are dates where they can be parsed, and everything else is text, never a formula.
+// Characters that XML cannot contain become U+FFFD.
 //
-// A sheet that does not fit into the format, by rows or by characters in a cell,
-// is a fault.TooLarge before anything is written. If w fails, the error is a
+// A sheet that does not fit into the format, by rows or by characters in a cell, is a
+// fault.TooLarge before anything is written. If w fails, the error is a
 // fault.Unwritable.
 func WriteXLSX(w io.Writer, s *Sheet) error {
 	if err := fits(s); err != nil {
@@ -50,7 +50,7 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 	if err != nil {
 		return fmt.Errorf("make the workbook: %w", err)
 	}
-	defer f.Close() // holds memory only
+	defer f.Close() // releases only memory
 	b, err := f.WriteToBuffer()
 	if err != nil {
 		return fmt.Errorf("pack the workbook: %w", err)
@@ -61,8 +61,8 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 	return nil
 }
 
-// inOrder writes a workbook with its parts in the order of their names: the
-// library packs worksheets in any order, and the same sheet gives the same bytes.
+// inOrder writes a workbook with its parts ordered by name: the library packs
+// worksheets in any order, and the same sheet must give the same bytes.
 func inOrder(w io.Writer, workbook []byte) error {
 	from, err := zip.NewReader(bytes.NewReader(workbook), int64(len(workbook)))
 	if err != nil {
@@ -78,12 +78,12 @@ func inOrder(w io.Writer, workbook []byte) error {
 	return to.Close()
 }
 
-// fits reports what of the sheet is too large for a workbook. The library would
-// cut it off in silence.
+// fits fails if part of the sheet is too large for a workbook. The library would cut it
+// off in silence.
 func fits(s *Sheet) error {
 	if n := len(s.Rows); n >= mostRows {
 		return fault.New(fault.TooLarge,
-			"the sheet has %d rows and an Excel worksheet holds %d; take it as CSV or JSON, or split the document",
+			"the sheet has %d rows and an Excel worksheet can have %d; download CSV or JSON instead, or split the document",
 			n, mostRows-1)
 	}
 	for i := range s.Rows {
@@ -93,7 +93,7 @@ func fits(s *Sheet) error {
 			}
 			if n := units(cell); n > mostChars {
 				return fault.New(fault.TooLarge,
-					"row %d, column %q holds %d characters and a cell of an Excel worksheet holds %d; take the sheet as CSV or JSON, or shorten the cell",
+					"row %d, column %q has %d characters and a cell of an Excel worksheet can have %d; download CSV or JSON instead, or shorten the cell",
 					i+2, Columns[col], n, mostChars)
 			}
 		}
@@ -118,14 +118,14 @@ type mark uint8
 
 const (
 	unmarked mark = iota
-	doubtful      // concerned by a finding that is a warning
-	wrong         // concerned by an error
+	doubtful      // a warning concerns it
+	wrong         // an error concerns it
 	marks
 )
 
 var fills = [marks]string{doubtful: "FFF2CC", wrong: "FFD9D6"}
 
-// marksOf returns how the rows of the sheet are marked.
+// marksOf returns the marks of the sheet's rows.
 func marksOf(s *Sheet) []mark {
 	rows := make([]mark, len(s.Rows))
 	bills := map[int]mark{}
@@ -152,7 +152,7 @@ func marksOf(s *Sheet) []mark {
 	return rows
 }
 
-// styles makes the formats of a workbook's cells, each once.
+// styles has the formats of a workbook's cells, each made once.
 type styles struct {
 	file *excelize.File
 	made map[styleKey]int
@@ -165,8 +165,8 @@ type styleKey struct {
 }
 
 const (
-	// textFormat keeps a text a text when somebody edits the cell: without it,
-	// Excel would then run what begins like a formula.
+	// textFormat keeps a text a text when somebody edits the cell: otherwise Excel
+	// would then run a text that begins like a formula.
 	textFormat = "@"
 	dateFormat = "mm/dd/yyyy"
 )
@@ -192,19 +192,19 @@ func (st *styles) get(k styleKey) (int, error) {
 
 // workbook makes the workbook of a sheet that fits.
 func workbook(s *Sheet) (*excelize.File, error) {
-	// excelize moves large worksheets into temporary files, where a killed
-	// process would leave people's data. No system has this directory, so they
-	// stay in memory.
+	// excelize moves large worksheets into temporary files, where a killed process
+	// would leave people's data. This directory exists on no system, so they stay in
+	// memory.
 	f := excelize.NewFile(excelize.Options{TmpDir: "\x00"})
 	if err := compose(f, s); err != nil {
-		f.Close() // nothing that could fail: no files
+		f.Close() // cannot fail without files
 		return nil, err
 	}
 	return f, nil
 }
 
 func compose(f *excelize.File, s *Sheet) error {
-	const epoch = "2000-01-01T00:00:00Z" // the same sheet gives the same bytes
+	const epoch = "2000-01-01T00:00:00Z" // fixed, so that the same sheet gives the same bytes
 	if err := f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch}); err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func compose(f *excelize.File, s *Sheet) error {
 	})
 }
 
-// The columns of the findings, and how wide they are in characters.
+// The columns of the findings, and their widths in characters.
 var (
 	checkColumns = [...]string{"Severity", "What", "Where", "Found", "What to do", "Rows of the load sheet", "Order rows"}
 	checkWidths  = [len(checkColumns)]int{12, 22, 30, 70, 50, 26, 16}
@@ -248,7 +248,8 @@ var (
 
 var severityNames = map[Severity]string{Error: "Error", Warning: "Warning", Notice: "Notice", Info: "For information"}
 
-// checkCells are the cells of a finding. Texts are cut where a cell ends.
+// checkCells returns the cells of a finding. It cuts texts that are too long for a
+// cell.
 func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
 	rows := f.Rows
 	if len(rows) == 0 && len(f.Bills) == 1 {
@@ -271,12 +272,12 @@ func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
 	}
 	text := f.Text
 	if units(text) > mostChars {
-		text = string([]rune(text)[:mostChars/2-1]) + "…" // a rune is two units at most
+		text = string([]rune(text)[:mostChars/2-1]) + "…" // a rune has at most two units
 	}
 	return [...]string{severityNames[f.Severity], f.Title, f.Where, text, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
 }
 
-// tab writes a worksheet: a header, and n rows whose cells row fills in.
+// tab writes a worksheet: a header, and n rows whose cells the function row fills in.
 func (st *styles) tab(name string, header []string, widths []int, n int, row func(i int, values []any) error) error {
 	f := st.file
 	last, err := excelize.CoordinatesToCellName(len(header), n+1)
@@ -284,7 +285,7 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 		return err
 	}
 	area := "A1:" + last
-	// Programs that read row by row trust the dimension.
+	// Programs that read row by row rely on the dimension.
 	if err := f.SetSheetDimension(name, area); err != nil {
 		return err
 	}
@@ -302,8 +303,8 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	if err := f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}); err != nil {
 		return err
 	}
-	// Numbers of invoices and orders are text on purpose, so Excel needs not
-	// warn of each.
+	// Numbers of invoices and orders are text on purpose, so Excel need not warn about
+	// each.
 	if err := f.AddIgnoredErrors(name, area, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
 		return err
 	}
@@ -312,8 +313,8 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	}); err != nil {
 		return err
 	}
-	// From the last to the first: the library writes the newest first, and the
-	// format wants them in order.
+	// From the last to the first: the library writes the newest first, and the format
+	// requires them in order.
 	for col, width := range slices.Backward(widths) {
 		if err := sw.SetColWidth(col+1, col+1, float64(width)); err != nil {
 			return err
@@ -341,10 +342,10 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	return sw.Flush()
 }
 
-// dateColumns are the order export's columns that fill those of the sheet.
+// dateColumns are the order export's columns of dates that fill columns of the sheet.
 var dateColumns = map[int]orders.Dates{orderDate: orders.InvoiceDates, startDate: orders.DeliveryDates, cancelDate: orders.CancelDates}
 
-// cell returns what to put into a cell of the worksheet; nil leaves it empty.
+// cell returns the value for a cell of the worksheet; nil leaves the cell empty.
 func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, error) {
 	var value any = s
 	format := textFormat
@@ -371,8 +372,8 @@ func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, 
 	return excelize.Cell{StyleID: id, Value: value}, err
 }
 
-// widths returns how wide the columns are to be, in characters: enough for the
-// header with its filter button and for the cells, within reason.
+// widths returns the widths of the columns, in characters: enough for the header with
+// its filter button and for the cells, within reason.
 func widths(s *Sheet) []int {
 	const button, margin, most = 4, 2, 48
 	w := make([]int, len(Columns))

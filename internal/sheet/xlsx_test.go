@@ -18,7 +18,7 @@ import (
 	"tallyman/internal/orders"
 )
 
-// showcase is a document and an export with every kind of cell.
+// showcase returns a document and an export with every kind of cell.
 func showcase() (*bol.Document, *orders.Table) {
 	doc := document(
 		bill("G1", "1,037.40", "2,400", "1,100.50", line("1,200", "007", "1,200", "1,000.5"), line("2", "=1+1", "1,200", "-99.5")),
@@ -72,8 +72,8 @@ func TestAWorkbookHoldsNumbersDatesAndTexts(t *testing.T) {
 		style string
 		col   int
 		kind  excelize.CellType
-		raw   string // what the cell holds
-		shown string // what a spreadsheet shows
+		raw   string // the value of the cell
+		shown string // the text that a spreadsheet shows
 	}{
 		{"007", cartons, num, "1200", "1200"},
 		{"007", bolCube, num, "1037.4", "1037.40"},
@@ -222,7 +222,7 @@ func TestAWorkbookWithoutRowsHoldsTheHeader(t *testing.T) {
 	}
 }
 
-// withShipTo is a sheet with one row and any text in it.
+// withShipTo returns a sheet with one row whose ship-to is any text.
 func withShipTo(shipTo string) *Sheet {
 	doc := document(bill("G1", "1.00", "1", "1.0", line("1", "A", "1", "1.0")))
 	return Make(doc, table(order("G1", "A", "1", "1", shipTo, "07022025")))
