@@ -15,7 +15,7 @@ const Exists fault.Code = "session_exists"
 // ErrExists returns the fault of an import whose key has another session, or a later
 // revision of the same session.
 func ErrExists() error {
-	return fault.New(Exists, "there is another session of that ID, or a later state of it; nothing was changed")
+	return fault.New(Exists, "another session has this ID, or a later state of the same session is here; nothing was changed")
 }
 
 // Importer is a Store that can take over sessions from another store unchanged. It is

@@ -31,12 +31,12 @@ import (
 	"tallyman/internal/fault"
 )
 
-// The codes that operations on sessions can fail with, beside fault.NotFound,
+// The codes that operations on sessions can fail with, besides fault.NotFound,
 // fault.BadRequest, fault.Busy and fault.Cancelled.
 const (
 	BadID        fault.Code = "bad_session_id"     // the ID cannot name a session
 	Superseded   fault.Code = "session_superseded" // the incarnation in which the upload began is over
-	Changed      fault.Code = "session_changed"    // another attach came first
+	Changed      fault.Code = "session_changed"    // another attach took effect first
 	TooManyFiles fault.Code = "too_many_files"     // over MaxFiles
 
 	StorageFull        = blob.StorageFull        // no room; nothing was changed
@@ -55,13 +55,13 @@ func ErrNotFound() error {
 
 // ErrChanged returns the fault of an attach that depends on a state that has changed.
 func ErrChanged() error {
-	return fault.New(Changed, "another upload changed the session first; this one changed nothing, try again")
+	return fault.New(Changed, "another upload changed the session first; this one changed nothing, so try again")
 }
 
 // ErrTooManyFiles returns the fault of an attach after which the BOL would have n
 // files.
 func ErrTooManyFiles(n int) error {
-	return fault.New(TooManyFiles, "the session's BOL would have %d files; at most %d fit, begin a new session", n, MaxFiles)
+	return fault.New(TooManyFiles, "the session's BOL would have %d files, but can have at most %d; begin a new session", n, MaxFiles)
 }
 
 // RetryAfter is the Details of a fault with code fault.Busy.

@@ -79,7 +79,7 @@ func (s *strays) settle(got *Received) error {
 		there := s.rv.of(st.to).files > 0
 		switch {
 		case there && s.rv.Strict:
-			return fault.New(fault.BadRequest, "the request has more files than it needs: the file in %s was not used, since there is one in %s; leave it out, or send it in one of the latter fields", names, want)
+			return fault.New(fault.BadRequest, "the request has more files than it needs: the file in %s is not taken, since there is one in %s; leave it out, or send it in one of those", names, want)
 		case there && !st.text:
 			got.Warnings = append(got.Warnings, fmt.Sprintf("The file in %s was not used, since there is one in %s.", names, want))
 		case there:

@@ -401,7 +401,7 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	defer s.room.unsure()
 	a, err := s.bounded(ctx, c, &most)
 	if err == nil && a.outcome == "full" {
-		return answer{}, errBusy("there are as many sessions as it keeps")
+		return answer{}, errBusy("it has as many sessions as it may")
 	}
 	return a, err
 }

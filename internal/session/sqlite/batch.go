@@ -19,36 +19,35 @@ type batch struct {
 	// that follow: a session begun with the earlier time would already be too old.
 	now   time.Time
 	slots map[session.Key]*slot
-	order []*slot // the slots, in the order in which they came up
-	begun int     // how many sessions the batch adds to the table
-	probe bool    // asks for a durable write even if nothing changes
+	order []*slot // the slots, in the order of their first use
+	begun int     // the number of sessions that the batch adds to the table
+	probe bool    // make a durable write even if nothing changes
 	uses  []use
 	trim  []int64 // rows to remove
 	// claimed are the contents that the batch makes rows name.
 	claimed map[blob.Key]struct{}
 }
 
-// slot is what a batch knows of one key.
+// slot is the state of one key within a batch.
 type slot struct {
 	key session.Key
-	// entry is what the table holds, alive or expired; nil if nothing.
+	// entry is the key's entry in the table, alive or expired; nil if there is none.
 	entry *entry
-	// state is what the batch leaves, alive or expired; nil if there is no
-	// session.
+	// state is the state after the batch, alive or expired; nil if there is no session.
 	state *session.State
 	// dead is true if the state was found expired.
 	dead bool
 	// fresh is true if the state's incarnation began in the batch.
 	fresh bool
-	// changed is true if a row is to be written.
+	// changed is true if a row must be written.
 	changed bool
-	// used is when the batch used it last, in milliseconds since 1970.
+	// used is the last use within the batch, in milliseconds since 1970.
 	used int64
-	// seq is the number of its new row, once it has one.
+	// seq is the number of the new row, once it has one.
 	seq int64
 }
 
-// use is a last use that a row is to tell.
+// use is a last use to be written to a row.
 type use struct {
 	entry *entry
 	used  int64
@@ -58,10 +57,10 @@ func newBatch(s *Store) *batch {
 	return &batch{store: s, now: s.now(), slots: map[session.Key]*slot{}}
 }
 
-// millis is the time in milliseconds since 1970.
+// millis returns the time of the present operation in milliseconds since 1970.
 func (b *batch) millis() int64 { return b.now.UnixMilli() }
 
-// at returns the slot of a key, as the operations before left it.
+// at returns the slot of a key, after the operations before.
 func (b *batch) at(key session.Key) *slot {
 	if sl := b.slots[key]; sl != nil {
 		return sl
@@ -127,21 +126,22 @@ func (b *batch) end(sl *slot) session.Removed {
 // caller must begin the session.
 func (b *batch) room(sl *slot) error {
 	if sl.entry != nil || sl.state != nil {
-		return nil // it has its place already
+		return nil // it counts already
 	}
 	if b.store.table.size.Load()+int64(b.begun) >= int64(b.store.maxSessions) {
-		return errBusy("there are as many sessions as it keeps")
+		return errBusy("it has as many sessions as it may")
 	}
 	b.begun++
 	return nil
 }
 
-// take leaves the slot with an imported session, and returns what that removes.
+// take puts an imported session into the slot, and returns what that removes.
 func (b *batch) take(sl *slot, st session.State) (session.Removed, error) {
 	used := st.ImportTime(b.now)
 	st.Created = st.Created.UTC().Truncate(time.Millisecond)
 	st.LastUsed, st.Expires = time.Time{}, time.Time{}
-	// The session may name again what it names already, before the batch or within it.
+	// The session may refer to contents that it already refers to, before the batch or
+	// within it.
 	var mine session.State
 	if sl.entry != nil {
 		mine = *sl.entry.state.Load()
@@ -178,7 +178,7 @@ func (b *batch) take(sl *slot, st session.State) (session.Removed, error) {
 	return removed, nil
 }
 
-// begin leaves the slot with a new incarnation, and returns what that removes.
+// begin puts a new incarnation into the slot, and returns what that removes.
 func (b *batch) begin(sl *slot, kind session.Kind) (session.Removed, error) {
 	if err := b.room(sl); err != nil {
 		return session.Removed{}, err
@@ -219,7 +219,7 @@ func (b *batch) view(sl *slot) session.State {
 	return view(sl.state, sl.used, b.store.life(sl.state.Kind))
 }
 
-// work returns what is to be committed.
+// work returns what must be committed.
 func (b *batch) work() work {
 	w := work{probe: b.probe, remove: b.trim, uses: map[int64]int64{}}
 	for _, u := range b.uses {
@@ -236,7 +236,7 @@ func (b *batch) work() work {
 	return w
 }
 
-// publish makes readers see what the batch committed.
+// publish shows readers what the batch committed.
 func (b *batch) publish() {
 	t := b.store.table
 	b.store.stale.removed(len(b.trim))
@@ -256,7 +256,7 @@ func (b *batch) publish() {
 		switch {
 		case sl.state == nil:
 			t.remove(sl.key)
-			b.store.stale.add(sl.seq) // it is needed as long as older ones are there
+			b.store.stale.add(sl.seq) // it is needed as long as older rows exist
 		case sl.fresh:
 			t.set(sl.key, newEntry(sl.seq, b.store.life(sl.state.Kind), sl.state, sl.used))
 		default:

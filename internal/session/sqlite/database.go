@@ -14,14 +14,14 @@ import (
 	"tallyman/internal/session"
 )
 
-// fileName is the database's; SQLite puts its log beside it, with "-wal" added.
+// fileName is the database's name; SQLite's log is beside it, with "-wal" added.
 const fileName = "sessions.db"
 
-// pragmas set a connection up.
+// pragmas configure a connection.
 //
-// synchronous=FULL makes every commit sync the log before it returns. NORMAL,
-// which is often advised for WAL mode, syncs only checkpoints: a power cut then
-// takes commits back.
+// synchronous=FULL makes every commit sync the log before it returns. NORMAL, which is
+// often recommended for WAL mode, syncs only checkpoints: a power cut then loses
+// commits.
 const pragmas = `
 	PRAGMA journal_mode=WAL;
 	PRAGMA synchronous=%s;
@@ -34,8 +34,8 @@ const pragmas = `
 	PRAGMA trusted_schema=OFF;
 `
 
-// database is the one connection to the file, with the statements that it runs.
-// Only one goroutine at a time may use it.
+// database is the only connection to the file, with its statements. Only one goroutine
+// at a time may use it.
 type database struct {
 	conn *sqlite3.Conn
 	log  *logDisk
@@ -45,30 +45,29 @@ type database struct {
 	begin, commit, put, remove, use, probe *sqlite3.Stmt
 }
 
-// place says where a database is and how it is written to.
+// place says where a database is and how it is written.
 type place struct {
 	dir         string
 	vfs         string // the operating system's if ""
 	synchronous string
 	psow        string
 	migrations  []string
-	// logPages is the length of the log, in pages, at which it is copied into
-	// the database file.
+	// logPages is the length of the log, in pages, from which it is copied into the
+	// database file.
 	logPages int
-	// staleRows is how many stale rows there may be before commits have to wait
-	// for their removal, if that is more than half the number of sessions.
+	// staleRows is the number of stale rows from which commits wait for their removal,
+	// if it is more than half the number of sessions.
 	staleRows int
 	// reserve is the size of the reserve in bytes.
 	reserve int64
 }
 
-// safe describes a database in a directory that loses no commit.
+// safe returns a place in a directory with settings that lose no commit.
 func safe(dir string) place {
 	return place{dir: dir, synchronous: "FULL", psow: "0", migrations: migrations, logPages: 2000, staleRows: 4096, reserve: 1 << 20}
 }
 
-// openDatabase opens the database in a locked data directory and brings its
-// schema up to date.
+// openDatabase opens the database in a locked data directory and updates its schema.
 func openDatabase(p place) (_ *database, err error) {
 	defer recoverAs(&err)
 	dir, err := filepath.Abs(p.dir)
@@ -79,10 +78,10 @@ func openDatabase(p place) (_ *database, err error) {
 		return &url.URL{Path: filepath.ToSlash(filepath.Join(dir, name))}
 	}
 	params := url.Values{
-		// The lock file's mode is what the database's files get.
+		// The database's files get the mode of the lock file.
 		"modeof": {slashed(lockName).Path},
-		// A power cut during a write may spoil the whole sector: SQLite then
-		// begins every commit in a sector of its own.
+		// A power cut during a write may damage the whole sector: with this setting
+		// SQLite begins every commit in a sector of its own.
 		"psow": {p.psow},
 	}
 	log, err := newLogDisk(p.vfs)
@@ -90,7 +89,7 @@ func openDatabase(p place) (_ *database, err error) {
 		return nil, err
 	}
 	params.Set("vfs", log.name)
-	// SQLite knows %20 but not + for a space.
+	// SQLite understands %20 for a space, but not +.
 	query := strings.ReplaceAll(params.Encode(), "+", "%20")
 	conn, err := sqlite3.Open("file:" + slashed(fileName).EscapedPath() + "?" + query)
 	if err != nil {
@@ -105,11 +104,11 @@ func openDatabase(p place) (_ *database, err error) {
 	return db, nil
 }
 
-// setUp prepares the connection and the schema.
+// setUp configures the connection and updates the schema.
 func (db *database) setUp(p place) (err error) {
 	defer recoverAs(&err)
-	// This comes first: SQLite keeps the index of the log in memory only if the
-	// database is locked exclusively from the start.
+	// This must be first: SQLite keeps the log's index in memory only if the database
+	// is locked exclusively from the start.
 	if err := db.conn.Exec("PRAGMA locking_mode=EXCLUSIVE"); err != nil {
 		return fmt.Errorf("locking the database: %w", err)
 	}
@@ -130,9 +129,9 @@ func (db *database) setUp(p place) (err error) {
 		db.logPages = pages
 		return nil
 	})
-	// After a power cut the log may end within a sector, which the next commit
-	// would write to and so put at risk once more. So it begins anew, unless
-	// there is no room for that.
+	// After a power cut the log may end within a sector. The next commit would write to
+	// that sector and endanger it again. So the log begins anew, unless there is no
+	// room for that.
 	if err := db.checkpoint(sqlite3.CHECKPOINT_RESTART); err != nil && !noRoom(err) {
 		return fmt.Errorf("copying the log into the database: %w", err)
 	}
@@ -157,8 +156,8 @@ func (db *database) setUp(p place) (err error) {
 	return nil
 }
 
-// recoverAs turns a panic into an error: the driver panics when SQLite runs out
-// of the memory that it may have.
+// recoverAs turns a panic into an error: the driver panics when SQLite exceeds its
+// limit of memory.
 func recoverAs(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("SQLite gave up: %v", p)
@@ -183,21 +182,21 @@ func (db *database) close() (err error) {
 // errGone is returned by a database that was closed and could not be reopened.
 var errGone = errors.New("the connection to the database is closed")
 
-// row says what a session is from seq on.
+// row is the state of a session from seq on.
 type row struct {
 	seq int64
 	key session.Key
-	// state is nil if the session ends. It is without LastUsed and Expires.
+	// state is nil if the session ends. It has no LastUsed and Expires.
 	state *session.State
 	used  int64 // milliseconds since 1970
 }
 
-// work is what a commit does.
+// work is the content of a commit.
 type work struct {
 	rows   []row
-	uses   map[int64]int64 // rows of which only the last use changes
+	uses   map[int64]int64 // last uses to write, by row
 	remove []int64         // rows to remove, oldest first
-	// probe makes the commit write even if there is nothing to do.
+	// probe makes the commit write even if nothing changes.
 	probe bool
 }
 
@@ -205,8 +204,8 @@ func (w work) empty() bool {
 	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe
 }
 
-// apply commits all of the work, or nothing. When it fails the transaction was
-// rolled back if that is possible.
+// apply commits all of the work or nothing. If it fails, the transaction was rolled
+// back where that was possible.
 func (db *database) apply(w work) (err error) {
 	if db.conn == nil {
 		return errGone
@@ -271,7 +270,7 @@ func (db *database) append(r *row) error {
 	return errors.Join(err, st.Exec())
 }
 
-// inputs is the form of a row's inputs.
+// inputs is the format of a row's inputs.
 type inputs struct {
 	BOL    []session.Input `json:"bol,omitempty"`
 	Orders *session.Input  `json:"orders,omitempty"`
@@ -303,7 +302,7 @@ func (db *database) load(yield func(row) error) (err error) {
 	return st.Err()
 }
 
-// scan reads the state that a row holds.
+// scan reads the state in a row.
 func scan(st *sqlite3.Stmt, key session.Key) (*session.State, error) {
 	s := &session.State{
 		Key:      key,
@@ -324,8 +323,8 @@ func scan(st *sqlite3.Stmt, key session.Key) (*session.State, error) {
 	return s, nil
 }
 
-// checkpoint copies the log into the database file, so that the log starts
-// afresh with the next commit.
+// checkpoint copies the log into the database file, so that the next commit begins the
+// log anew.
 func (db *database) checkpoint(mode sqlite3.CheckpointMode) (err error) {
 	if db.conn == nil {
 		return errGone
@@ -338,8 +337,8 @@ func (db *database) checkpoint(mode sqlite3.CheckpointMode) (err error) {
 	return err
 }
 
-// shrink gives up to n pages of the file back to the file system, if a good part
-// of it is free.
+// shrink returns up to n pages of the file to the file system, if a large part of it is
+// free.
 func (db *database) shrink(n int64) (err error) {
 	if db.conn == nil {
 		return errGone

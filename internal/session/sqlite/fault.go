@@ -13,24 +13,24 @@ import (
 
 // The codes that opening a data directory can fail with.
 const (
-	InUse       fault.Code = "data_directory_in_use" // another process has it
+	InUse       fault.Code = "data_directory_in_use" // another process uses it
 	NewerSchema fault.Code = "newer_schema"          // a later Tallyman wrote it
-	Foreign     fault.Code = "not_a_data_directory"  // its database is something else's
+	Foreign     fault.Code = "not_a_data_directory"  // its database is not Tallyman's
 	DamagedData fault.Code = "damaged_data"          // its database is broken
 )
 
-// noRoom reports whether SQLite failed for lack of room.
+// noRoom reports whether SQLite failed because there was no room.
 func noRoom(err error) bool {
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// isFull reports whether SQLite failed because a write found no room. The same
-// from a sync tells nothing about what was written.
+// isFull reports whether SQLite failed because a write found no room. The same error
+// from a sync does not tell what was written.
 func isFull(err error) bool {
 	return errors.Is(err, sqlite3.FULL) || errors.Is(err, sqlite3.IOERR_WRITE) && noRoom(err)
 }
 
-// storageFault turns an error of SQLite into one for people.
+// storageFault returns the fault for an error of SQLite.
 func storageFault(doing string, err error) error {
 	if isFull(err) {
 		err = errors.Join(err, syscall.ENOSPC)
@@ -38,12 +38,12 @@ func storageFault(doing string, err error) error {
 	return blob.Fault(doing, err)
 }
 
-// unsettled is the fault of an operation whose commit failed so that nobody knows
-// whether it will be there after a restart.
+// unsettled is the fault of an operation whose commit failed in such a way that it may
+// or may not have effect after a restart.
 func unsettled(err error) error {
 	return &fault.Error{
 		Code:    session.StorageUnavailable,
-		Message: "storage does not work: the session could not be written; try again later, the server's log says why",
+		Message: "storage fails: the session could not be written; try again later. The server's log has the cause",
 		Err:     err,
 	}
 }
@@ -56,8 +56,8 @@ func errBusy(what string) error {
 	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
 }
 
-// openFault is the fault of a store that cannot be opened. Operators see it, so it
-// names the cause in full.
+// openFault is the fault of a store that cannot be opened. It is for operators, so it
+// has the full cause.
 func openFault(dir string, err error) error {
 	var f *fault.Error
 	switch {

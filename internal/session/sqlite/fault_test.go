@@ -22,7 +22,7 @@ var ctx = context.Background()
 
 func keyOf(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
 
-// onDisk opens a store whose database is on a simulated disk.
+// onDisk opens a store with its database on a simulated disk.
 func onDisk(t testing.TB, disk *simDisk, dir string) *Store {
 	t.Helper()
 	p := safe(dir)
@@ -44,7 +44,7 @@ func content(st session.State, err error) any {
 	return fmt.Sprintf("%+v", st)
 }
 
-// Every operation on the disk that a commit makes fails in turn, in every way.
+// Every operation on the disk that a commit makes fails once, in every way.
 func TestAnyFailureLeavesTheSessionUnchangedAndTheStoreWorking(t *testing.T) {
 	for _, failure := range []struct {
 		name string
@@ -180,7 +180,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 		t.Errorf("%s: the attached content is named: %v, %v; the attach: %v", where, named, err, got)
 	}
 	z := content(s.Get(ctx, keyOf("z")))
-	// After that a power cut neither loses nor revives anything.
+	// A power cut now neither loses nor revives anything.
 	disk.cutAfter(1)
 	s.Close()
 	again := onDisk(t, disk.after(t), dir)

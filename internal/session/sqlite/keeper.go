@@ -7,11 +7,12 @@ import (
 	"tallyman/internal/session"
 )
 
-// The keeper writes last uses to the database. A read notes its time in memory only.
-// The keeper writes a row when its last use is behind by a 32nd of the session's
-// life, so at most 32 times in a life, however often the session is read. It looks
-// every minute, or every 32nd of the shortest life if that is less. So a row is never
-// behind by more than a 16th of a life, which is what a crash can cost.
+// keepParts is the part of a session's life by which its row's last use may be behind. A
+// read records its time in memory only. The keeper writes a row when its last use is
+// behind by a 32nd of the session's life, so at most 32 times in a life, however often
+// the session is read. It looks every minute, or every 32nd of the shortest life if that
+// is less. So a row is never behind by more than a 16th of a life, which is what a crash
+// can cost.
 const keepParts = 32
 
 // keepStep bounds how many uses are written in one commit.

@@ -8,14 +8,13 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// logDisk is the disk as SQLite sees it. It counts the writes to the log: whether a
-// failed commit can reappear after a crash depends on them, and SQLite does not
-// report them.
+// logDisk is the disk for SQLite. It counts the writes to the log: they decide whether
+// a failed commit can reappear after a crash, and SQLite does not report them.
 type logDisk struct {
 	vfs.VFS
 	name   string
 	log    vfs.File
-	writes int // to the log that succeeded, since begin
+	writes int // successful writes to the log since begin
 }
 
 var logDisks atomic.Int64
@@ -50,7 +49,7 @@ func (d *logDisk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 	return f, flags, err
 }
 
-// begin forgets what was written.
+// begin resets the count of writes.
 func (d *logDisk) begin() { d.writes = 0 }
 
 // wrote reports whether anything was written to the log since begin.

@@ -18,26 +18,27 @@ import (
 	"tallyman/internal/session"
 )
 
-// Seen is what Look found in a data directory.
+// Seen is the result of Look.
 type Seen struct {
-	// Schema is the version of the schema, Known the latest that this program
-	// knows. Open brings an older one up to date.
+	// Schema is the version of the schema, Known the latest that this program knows.
+	// Open updates an older one.
 	Schema, Known int
-	// Damage is what SQLite's check says, a sentence each; none if all is well.
+	// Damage are the findings of SQLite's check, as sentences; none if the database is
+	// intact.
 	Damage []string
-	// Sessions is how many there are, expired ones included.
+	// Sessions is the number of sessions, expired ones included.
 	Sessions int
-	// Contents are those that the sessions name.
+	// Contents are the contents that the sessions refer to.
 	Contents []blob.Ref
 }
 
-// Look examines the sessions of a data directory, whether or not a server is using
-// them. It changes nothing there and takes no lock: it works on a copy, which it
-// makes in scratch, a folder with room for it, and removes.
+// Look examines the sessions of a data directory, whether or not a server is using it.
+// It changes nothing there and takes no lock: it works on a copy, which it makes in
+// scratch, a folder with room for it, and removes.
 //
 // It fails with fault.NotFound if there are no sessions, with Foreign, NewerSchema,
-// DamagedData and session.StorageFull as Open does, and with fault.Busy if the
-// server left no moment to make a copy.
+// DamagedData and session.StorageFull as Open does, and with fault.Busy if a busy
+// server gave it no chance to make a copy.
 func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 	copied, err := os.MkdirTemp(scratch, ".tallyman-look-*")
 	if err != nil {
@@ -116,10 +117,10 @@ func (s *Seen) check(conn *sqlite3.Conn) error {
 
 // copyDatabase copies the database with its log as of one moment.
 //
-// A server writes to the database file only what is in the log as well, and begins
-// the log anew, with another header, only after that. So if the log that was
-// copied last still has the header of before, it covers all that was written to
-// the file meanwhile.
+// A server writes to the database file only what is in the log as well, and begins the
+// log anew, with another header, only after that. So if the log, which is copied last,
+// has the same header as before, it contains everything that was written to the file
+// meanwhile.
 func copyDatabase(ctx context.Context, dir, to string) error {
 	path := filepath.Join(dir, fileName)
 	for attempt := range 20 {
@@ -151,11 +152,11 @@ func copyDatabase(ctx context.Context, dir, to string) error {
 		}
 		os.Remove(filepath.Join(to, fileName+"-wal"))
 	}
-	return fault.New(fault.Busy, "the sessions in %s change too fast to be copied for a look; try again when the server is less busy", dir)
+	return fault.New(fault.Busy, "the sessions in %s change too fast to be copied; try again when the server is less busy", dir)
 }
 
-// stamp identifies the log by its header. Without a log it is the state of the
-// database file that must not have changed.
+// stamp identifies the log by its header. Without a log, it identifies the state of the
+// database file, which must not have changed.
 func stamp(path string) (string, error) {
 	log, err := os.Open(path + "-wal")
 	if err == nil {

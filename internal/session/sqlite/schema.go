@@ -8,19 +8,19 @@ import (
 	"tallyman/internal/fault"
 )
 
-// applicationID marks the database as Tallyman's in the file's header: "TLYM".
+// applicationID in the file's header marks the database as Tallyman's: "TLYM".
 const applicationID = 0x544c594d
 
-// migrations take the database from one version of the schema to the next; the
-// version is the number of those that ran. They are never changed once
-// released, only added to.
+// migrations take the database from one version of the schema to the next; the version
+// is the number of migrations that ran. Released ones are never changed; new ones are
+// added.
 var migrations = []string{
-	// Every change of a session appends a row that says what it is from then
-	// on. The newest row of a session is its state, or if it has no kind, says
-	// that there is none. Older rows are trimmed now and then, oldest first.
+	// Every change of a session appends a row with the session's new state. The newest
+	// row of a session is its state; a row without a kind says that the session has
+	// ended. Older rows are trimmed from time to time, oldest first.
 	//
-	// So a commit writes to one place however many sessions there are, and
-	// needs no index: the only reader is the load at start.
+	// So a commit writes to one place however many sessions there are, and needs no
+	// index: the rows are read only at the start.
 	`CREATE TABLE session (
 		seq         INTEGER PRIMARY KEY,
 		owner       TEXT    NOT NULL,
@@ -37,8 +37,8 @@ var migrations = []string{
 	INSERT INTO probe VALUES (0);`,
 }
 
-// version returns the schema's version, or fails with NewerSchema or Foreign if
-// the database in dir must be left alone.
+// version returns the schema's version. It fails with NewerSchema or Foreign if the
+// database in dir must not be changed.
 func version(c *sqlite3.Conn, dir string, known int) (int, error) {
 	app, err := pragma(c, "application_id")
 	if err != nil {
@@ -61,7 +61,7 @@ func version(c *sqlite3.Conn, dir string, known int) (int, error) {
 	return int(version), nil
 }
 
-// migrate takes the database from a version of the schema to the last.
+// migrate takes the database from one version of the schema to the last.
 func migrate(c *sqlite3.Conn, from int, steps []string) error {
 	for v := from; v < len(steps); v++ {
 		sql := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", steps[v], applicationID, v+1)
@@ -75,10 +75,10 @@ func migrate(c *sqlite3.Conn, from int, steps []string) error {
 	return nil
 }
 
-// pragma returns the number that a pragma holds.
+// pragma returns the value of a pragma that is a number.
 func pragma(c *sqlite3.Conn, name string) (int64, error) { return number(c, "PRAGMA "+name) }
 
-// number returns the one number that a query answers.
+// number returns the result of a query that is one number.
 func number(c *sqlite3.Conn, sql string) (int64, error) {
 	st, _, err := c.Prepare(sql)
 	if err != nil {

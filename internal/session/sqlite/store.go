@@ -1,5 +1,4 @@
-// Package sqlite keeps sessions in a data directory: the store that is used
-// when nothing else is configured.
+// Package sqlite keeps sessions in a data directory. It is the default store.
 //
 // On disk there are
 //
@@ -57,21 +56,21 @@ type Store struct {
 	closing sync.RWMutex  // held for reading while an operation is put in the queue
 	closed  atomic.Bool
 	ending  sync.Once
-	ended   error // what Close returns
+	ended   error // the result of Close
 
 	// unsure is true while the outcome of a commit is not certain.
 	unsure atomic.Bool
 
 	sweep struct {
 		sync.Mutex
-		shard int // where Expire goes on looking
+		shard int // the shard where Expire continues
 	}
 
-	// The rest is the writer's.
+	// The following fields belong to the writer.
 	place    place
 	lock     *flock.Flock
 	db       *database
-	seq      int64   // the highest row number given
+	seq      int64   // the highest row number so far
 	stale    stale   // rows to trim
 	suspects []int64 // rows of commits that failed
 	cause    error   // why unsure is true
@@ -81,11 +80,11 @@ type Store struct {
 
 var _ session.Importer = (*Store)(nil)
 
-// Open returns the store in a data directory, which is created if need be. It
-// fails with InUse if another process has it, with NewerSchema if a later
-// Tallyman wrote it, with Foreign or DamagedData if what is there cannot be
-// used, and with blob.StorageFull or blob.StorageUnavailable if the disk does
-// not let it. ctx bounds the opening only.
+// Open returns the store in a data directory, and creates the directory if necessary.
+// It fails with InUse if another process uses the directory, with NewerSchema if a
+// later Tallyman wrote it, with Foreign or DamagedData if its database cannot be used,
+// and with blob.StorageFull or blob.StorageUnavailable if the disk fails. ctx bounds
+// only the opening.
 func Open(ctx context.Context, dir string, settings session.Settings) (*Store, error) {
 	return open(ctx, safe(dir), settings)
 }
@@ -172,10 +171,10 @@ func checkKind(k session.Kind) error {
 	return nil
 }
 
-// now is the time of an operation, to the millisecond.
+// now returns the time of an operation, to the millisecond.
 func (s *Store) now() time.Time { return s.settings.Now().UTC().Truncate(time.Millisecond) }
 
-// life returns for how many milliseconds sessions of a kind live unused.
+// life returns how many milliseconds sessions of a kind live unused.
 func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milliseconds() }
 
 // Open implements session.Store.
@@ -318,15 +317,15 @@ func (s *Store) read(ctx context.Context, key session.Key) (session.State, error
 	return view(e.state.Load(), now, e.life), nil
 }
 
-// List implements session.Store. It looks at every session, 1 ms for 20,000 of
-// them or so, one shard after the other.
+// List implements session.Store. It examines every session, one shard after the other,
+// in about 1 ms for 20,000 sessions.
 func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error) {
 	if q.Limit < 1 || q.Limit > session.MaxPage {
 		q.Limit = session.MaxPage
 	}
 	now := s.settings.Now().UnixMilli()
 	var page session.Page
-	var first []session.State // the first in order so far, and at times some more
+	var first []session.State // the first in order so far, and sometimes more
 	cut := func() {
 		slices.SortFunc(first, func(a, b session.State) int { return a.Key.Compare(b.Key) })
 		page.More = page.More || len(first) > q.Limit
@@ -397,7 +396,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 		for _, c := range found {
 			sl := b.at(c.key)
 			if sl.entry != c.entry || sl.changed {
-				continue // it was cleared or begun anew since
+				continue // it was cleared or begun anew meanwhile
 			}
 			x.Sessions++
 			x.Removed.Add(sl.state.Remove())
@@ -458,7 +457,7 @@ func (s *Store) Close() error {
 	return s.ended
 }
 
-// Exists reports whether a data directory has sessions, without making anything.
+// Exists reports whether a data directory has sessions. It creates nothing.
 func Exists(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, fileName))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -30,7 +30,7 @@ func TestStoreKeepsTheRules(t *testing.T) {
 }
 
 // hang makes syncs wait until the returned function is called. started is closed when
-// the first one waits.
+// the first sync waits.
 func hang(disk *simDisk) (started chan struct{}, release func()) {
 	started, released := make(chan struct{}), make(chan struct{})
 	var once sync.Once

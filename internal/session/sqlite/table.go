@@ -11,23 +11,23 @@ import (
 	"tallyman/internal/session"
 )
 
-// table is what readers see: every session that the database holds, in memory.
-// The writer changes it after each commit and before it answers, so it is never
-// ahead of the disk and never behind an answer.
+// table has every session of the database in memory, for readers. The writer changes it
+// after each commit and before it answers, so it is never ahead of the disk and never
+// behind an answer.
 //
-// It costs some 500 bytes for a session without files, and 1 to 2 KB for one
-// with a BOL and an order export.
+// It takes about 500 bytes for a session without files, and 1 to 2 KB for one with a
+// BOL and an order export.
 type table struct {
 	seed   maphash.Seed
 	shards [shardCount]shard
 	size   atomic.Int64
 
 	mu    sync.RWMutex
-	named map[blob.Key]struct{} // the contents that rows name
+	named map[blob.Key]struct{} // the contents that rows refer to
 }
 
-// shardCount divides the table so that readers do not share one lock, and so that
-// a walk through it can pause between shards.
+// shardCount is the number of shards. Each has its own lock, and a walk through the
+// table can pause between shards.
 const shardCount = 256
 
 type shard struct {
@@ -37,15 +37,15 @@ type shard struct {
 
 // entry is one incarnation. Its other fields change; the incarnation never does.
 type entry struct {
-	// seq is the number of its newest row. It is the writer's alone.
+	// seq is the number of its newest row. Only the writer uses it.
 	seq int64
-	// life is the time for which it lives unused, in milliseconds.
+	// life is how long the session lives unused, in milliseconds.
 	life int64
-	// used is when it was last used, in milliseconds since 1970, or sealed.
+	// used is the time of the last use, in milliseconds since 1970, or sealed.
 	used atomic.Int64
-	// saved is what the row says of used.
+	// saved is the last use in the row.
 	saved atomic.Int64
-	// state is what was committed last, without LastUsed and Expires.
+	// state is the last committed state, without LastUsed and Expires.
 	state atomic.Pointer[session.State]
 }
 
@@ -82,7 +82,7 @@ func (t *table) get(k session.Key) *entry {
 	return s.m[k]
 }
 
-// set puts an entry in the place of any other of its key.
+// set replaces the entry of a key.
 func (t *table) set(k session.Key, e *entry) {
 	s := t.shard(k)
 	s.mu.Lock()
@@ -93,7 +93,7 @@ func (t *table) set(k session.Key, e *entry) {
 	s.m[k] = e
 }
 
-// remove takes a key out.
+// remove removes the entry of a key.
 func (t *table) remove(k session.Key) {
 	s := t.shard(k)
 	s.mu.Lock()
@@ -158,7 +158,7 @@ func view(s *session.State, used, life int64) session.State {
 	return v
 }
 
-// rename notes that a row which named some contents now names others.
+// rename records that a row which referred to some contents now refers to others.
 func (t *table) rename(before, after *session.State) {
 	var was, is []blob.Key
 	if before != nil {
@@ -180,7 +180,7 @@ func (t *table) rename(before, after *session.State) {
 	}
 }
 
-// names reports whether a row names a content.
+// names reports whether a row refers to a content.
 func (t *table) names(c blob.Key) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -12,15 +12,15 @@ import (
 	"tallyman/internal/fault"
 )
 
-// The writer is the one goroutine that decides and commits. It takes all
-// operations that are waiting, decides them one after the other on the state
-// that the ones before leave, commits their changes in one transaction (one
-// sync for all), publishes them to the table, and only then answers.
+// The writer is the one goroutine that decides and commits. It takes all waiting
+// operations, decides them one after the other, each on the state that the ones before
+// leave, commits their changes in one transaction with one sync, publishes them in the
+// table, and only then answers.
 //
-// Decisions are made in memory, so an operation that fails by its own fault changes
-// nothing and disturbs no other. If the commit fails, nothing was published, and each
-// operation is decided and committed again by itself: one that finds no room does not
-// make the others fail.
+// Decisions are made in memory, so an operation that fails by itself changes nothing
+// and disturbs no other. If the commit fails, nothing was published, and each operation
+// is decided and committed again separately: one that finds no room does not make the
+// others fail.
 
 const (
 	// maxBatch bounds how many operations share a commit.
@@ -29,8 +29,7 @@ const (
 	maxWaiting = 1024
 	// trimRows bounds how many stale rows are removed in one commit.
 	trimRows = 256
-	// shrinkPages bounds how many free pages the database file gives back at a
-	// time.
+	// shrinkPages bounds how many free pages the database file returns at a time.
 	shrinkPages = 256
 )
 
@@ -41,13 +40,13 @@ const (
 	dropped              // its context ended in the queue
 )
 
-// operation is something to decide and commit.
+// operation is an operation to decide and commit.
 type operation struct {
 	decide func(*batch) error
 	frees  bool // the operation only deletes, so it may use the reserve
 	phase  atomic.Int32
 	err    error
-	done   chan struct{} // closed when err and what decide set are final
+	done   chan struct{} // closed when err and the results of decide are final
 }
 
 // do has the writer carry out an operation and returns its outcome. decide may
@@ -196,8 +195,8 @@ func (s *Store) failed(w work, err error) {
 		s.unsure.Store(true)
 	}
 	if isFull(err) {
-		// The log cannot grow. If it can be copied into the database file it
-		// need not: the next commit begins it anew.
+		// The log cannot grow. If it can be copied into the database file, it need not:
+		// the next commit begins it anew.
 		_ = s.db.checkpoint(sqlite3.CHECKPOINT_RESTART)
 	}
 }
@@ -216,9 +215,9 @@ func (s *Store) settle() error {
 	}
 	err := s.db.apply(work{remove: s.suspects, probe: true})
 	if isFull(err) && s.db.log.wrote() {
-		// There was no room for the whole commit. But it began where the failed one
-		// did and so overwrote it, and this one does no harm whether or not a crash
-		// brings it to life.
+		// There was no room for the whole commit. But it began where the failed one did
+		// and so overwrote that; this one is harmless, whether or not it reappears
+		// after a crash.
 		err = s.db.log.sync()
 	}
 	if err != nil {
