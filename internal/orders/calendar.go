@@ -87,7 +87,10 @@ type dateForm struct {
 	// weak is true if only a few texts say that or is right. They may be wrong.
 	weak bool
 	// mixed is true if no order fits nearly all texts.
-	mixed   bool
+	mixed bool
+	// cut is true for a few dates that are shorter than the others of the column. They
+	// are not read: 121920 is 12192025 that is cut off, or 19 December 2020.
+	cut     bool
 	example found
 }
 
@@ -96,7 +99,7 @@ func (f *dateForm) can(o order) bool { return f.none[o] == 0 }
 
 // proves reports whether one order is read because texts are no days in the other.
 func (f *dateForm) proves(o, other order) bool {
-	return !f.open && !f.weak && !f.mixed && f.read == o && f.none[other] > f.none[o]
+	return !f.open && !f.weak && !f.mixed && !f.cut && f.read == o && f.none[other] > f.none[o]
 }
 
 type span struct{ first, last time.Time }
@@ -235,6 +238,9 @@ func (c *dateColumn) resolve(text string, w writtenDate) dayPair {
 		if f == nil { // a form that the column does not have
 			f = &dateForm{read: likelyOrders(w.form)[0], mixed: true}
 		}
+		if f.cut {
+			return dayPair{cell: text}
+		}
 		var ok bool
 		if p.day, ok = w.in(f.read); !ok && f.mixed {
 			for o := range numOrders {
@@ -319,10 +325,16 @@ func (t *Table) dateColumn(d Dates) dateColumn {
 		five.none[serialDay] = five.texts
 	}
 	for form, f := range c.forms {
-		f.decide(form, t.dateCells(d))
+		long := c.forms[longer[form]]
+		if f.cut = long != nil && few(f.texts, long.texts); !f.cut {
+			f.decide(form, t.dateCells(d))
+		}
 	}
 	return c
 }
+
+// longer is the form that a form is if digits at the end of the year are missing.
+var longer = map[string]string{"5": "8", "6": "8", "/2": "/4", "-2": "-4", ".2": ".4", " 2": " 4"}
 
 // dateCells reports whether the column of a workbook has cells that are dates,
 // which are written month first (DESIGN.md §4).

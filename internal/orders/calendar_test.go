@@ -63,6 +63,20 @@ func TestYearsInWhichNoOrderIsAreNotRead(t *testing.T) {
 	wantNothing(t, datesTable("", "01/01/1970 12/31/2099"))
 }
 
+// A date that lost its last digits is no date of another year.
+func TestAFewShortDatesBesideLongOnesAreNotRead(t *testing.T) {
+	for long, short := range map[string]string{"12192025 12202025": "121920", "1192025 1202025": "11920", "12/19/2025 12/20/2025": "12/19/20",
+		"19-12-2025 20-12-2025": "19-12-20", "19.12.2025 20.12.2025": "19.12.20"} {
+		table := datesTable("", long+" "+short)
+		wantNote(t, table, UnreadDate, false, "row 4", short)
+		if _, _, ok := table.Calendar().Guess(CancelDates, short); ok {
+			t.Errorf("%s beside %s is read", short, long)
+		}
+	}
+	// Where both are usual, both are read.
+	wantNothing(t, datesTable("", "12/19/2025 12/20/2025 12/21/2025 12/19/25 12/20/25"))
+}
+
 func TestADateInAColumnOfTextsIsSaid(t *testing.T) {
 	head := "Invoice No.;Style;Cartons;Pieces;Invoice Date;Ship-to Name;Order No.;Delivery Date;Cancel Date\n"
 	sound := "G1;A;1;10;12012025;DOCK;%;12052025;12192025\n"

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,6 +10,19 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
 )
+
+// fieldValue is value, with the number of a day as it is counted from 1900.
+func (c *collector) fieldValue(f field, number, col int, cell grid.Cell) string {
+	text := c.value(number, col, cell)
+	if c.from1904 && cell.Kind == grid.Number && slices.Contains(dateFields[:], f) {
+		const later = 1462 // days from 1899-12-30 to 1904-01-01
+		whole, fraction, _ := strings.Cut(text, ".")
+		if n, err := strconv.Atoi(whole); err == nil && n+later >= firstSerial && n+later <= lastSerial {
+			return strings.TrimSuffix(strconv.Itoa(n+later)+"."+fraction, ".")
+		}
+	}
+	return text
+}
 
 // value returns what the cell of a column that is read holds, and notes what is
 // wrong with it. Of a cell whose value is not known nothing is left: a sheet
@@ -314,6 +328,11 @@ func (c *collector) checkWidth(number int, cells []grid.Cell) (leaveOut bool, er
 		}
 	}
 	if len(cells) >= width {
+		if len(cells) <= c.headerCells {
+			c.fitting++
+		} else if !allBlank(texts(cells)) {
+			c.wider.add(number, "")
+		}
 		return false, nil
 	}
 	filled := 0

@@ -31,8 +31,16 @@ type collector struct {
 
 	// Of delimited text: its delimiter, and the name of that for people.
 	comma, delimiter string
-	guess            *guess // of the text's encoding, nil if that is certain
+	// Of delimited text: the cells of the header, those without a name included, the
+	// rows that have more, all empty, and how many have not.
+	headerCells int
+	wider       found
+	fitting     int
 
+	guess *guess // of the text's encoding, nil if that is certain
+
+	// from1904 is true if a workbook counts days from 1904.
+	from1904 bool
 	// compute, if not nil, computes a formula that has no value.
 	compute func(formula string) (string, bool)
 
@@ -108,7 +116,7 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 		if err := c.checkCell(number, col, cells[col].Text); err != nil {
 			return err
 		}
-		values[f] = c.value(number, col, cells[col])
+		values[f] = c.fieldValue(field(f), number, col, cells[col])
 		if values[f] != "" {
 			c.filled[f]++
 		}
@@ -125,7 +133,7 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 			if err := c.checkCell(number, s.col, cells[s.col].Text); err != nil {
 				return err
 			}
-			value = strings.Clone(c.value(number, s.col, cells[s.col]))
+			value = strings.Clone(c.fieldValue(s.field, number, s.col, cells[s.col]))
 			s.date = s.date || cells[s.col].Kind == grid.Date
 		}
 		s.values = append(s.values, value)
@@ -191,7 +199,7 @@ func (c *collector) search(number int, cells []string) error {
 	for len(header) > 0 && header[len(header)-1] == "" {
 		header = header[:len(header)-1]
 	}
-	c.cols, c.header, c.troubles = cols, header, troubles{}
+	c.cols, c.header, c.troubles, c.headerCells = cols, header, troubles{}, len(cells)
 	for f, list := range candidates {
 		for i, other := range list {
 			if c.vague[f] = list[0].vague; i > 0 {

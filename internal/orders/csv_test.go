@@ -2,6 +2,7 @@ package orders
 
 import (
 	"encoding/csv"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/orders/grid"
 )
 
 // inventedCSV writes the invented rows with a delimiter and ends of lines.
@@ -139,6 +141,70 @@ func TestDelimiterIsTheOneUnderWhichTheKeyColumnsAreFound(t *testing.T) {
 				t.Errorf("the rows are %+v", table.Rows)
 			}
 		})
+	}
+}
+
+// Every delimiter, with every way of quoting and of ending lines, with and without a
+// byte order mark.
+func TestTheSameRowsInEveryDialect(t *testing.T) {
+	cells := [][]string{{"Invoice No.", "Style", "Cartons", "Pieces", "Ship-to Name"},
+		{"G1", "S1", "1", "10", "DOCK"}, {"G2", "S2", "2", "1200", `THE %"A" STORE`}, {"G3", "S3", "3", "30", ""}}
+	double := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+	for _, comma := range []string{",", ";", "\t", "|", "^"} {
+		for how, quote := range map[string]func(cell string) string{
+			"only where it must be": func(c string) string {
+				if strings.ContainsAny(c, comma+`"`) {
+					return double(c)
+				}
+				return c
+			},
+			"every cell": double,
+			"texts":      func(c string) string { return map[bool]string{true: c, false: double(c)}[grid.DigitsOnly(c)] },
+		} {
+			for _, eol := range []string{"\n", "\r\n", "\r"} {
+				for _, mark := range []string{"", "\ufeff"} {
+					for _, whole := range []bool{false, true} {
+						text := mark
+						for _, row := range cells {
+							var line []string
+							for _, c := range row {
+								line = append(line, quote(strings.ReplaceAll(c, "%", comma)))
+							}
+							if l := strings.Join(line, comma); whole {
+								text += double(l) + eol
+							} else {
+								text += l + eol
+							}
+						}
+						table, err := readBytes(t, []byte(text), Limits{})
+						if err != nil || len(table.Rows) != 3 || table.Rows[1].ShipTo != strings.ReplaceAll(cells[2][4], "%", comma) || table.Rows[2] != (Row{Number: 4, InvoiceNo: "G3", Style: "S3", Cartons: "3", Pieces: "30"}) {
+							t.Errorf("%q, quoted: %s, lines as a whole: %t, ends of lines %q: %v %+v", comma, how, whole, eol, err, table)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Control characters are no part of any cell; within a cell they are said.
+func TestControlCharactersInEveryColumn(t *testing.T) {
+	row := []string{"G1", "S1", "11", "100", "12012025", "DOCK", "P1", "12052025", "12192025"}
+	for _, mark := range []string{"\x00", "\x01", "\x1f", "\x1e", "\x7f", "\u0085"} {
+		for col := range row {
+			for at := range len(row[col]) + 1 {
+				cells := slices.Clone(row)
+				cells[col] = row[col][:at] + mark + row[col][at:]
+				table := mustRead(t, []byte(strings.Join(formHeader, ",")+"\n"+strings.Join(row, ",")+"\n"+strings.Join(cells, ",")+"\n"))
+				got, within := table.Rows[1], at > 0 && at < len(row[col])
+				if got.Number = 2; got != table.Rows[0] {
+					t.Errorf("%q in column %d is read as %+v", mark, col, got)
+				}
+				if n := noteOf(table, ControlMarks); (n != nil && n.Row == 3 && !n.Info) != within {
+					t.Errorf("%q at %d of column %d: the note is %+v", mark, at, col, n)
+				}
+			}
+		}
 	}
 }
 

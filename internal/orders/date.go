@@ -27,8 +27,7 @@ func (w writtenDate) in(o order) (time.Time, bool) {
 	}
 	if o == serialDay {
 		n, err := strconv.Atoi(w.digits)
-		const from, to = 25_569, 73_050 // firstYear to lastYear
-		if w.form != "5" || err != nil || n < from || n > to {
+		if w.form != "5" || err != nil || n < firstSerial || n > lastSerial {
 			return time.Time{}, false
 		}
 		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n), true
@@ -60,7 +59,10 @@ func fullYear(y int) int {
 
 // Dates of orders are in these years. Any other year is a slip of the pen: 1216202 is
 // 12162025 without its last digit, and not a day of the year 6202.
-const firstYear, lastYear = 1970, 2099
+const (
+	firstYear, lastYear     = 1970, 2099
+	firstSerial, lastSerial = 25_569, 73_050 // their days, counted from 1900
+)
 
 // day returns a day at midnight UTC. It is false for one that the calendar does not
 // have, and for years in which no order is.

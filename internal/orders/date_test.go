@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/xuri/excelize/v2"
 )
 
 // exportOf is a CSV whose rows have the given cancel dates.
@@ -15,6 +17,52 @@ func exportOf(cancels ...string) []byte {
 		fmt.Fprintf(&b, "G%d;S%d;1;10;2025-12-01;DOCK STREET;PO%d;2025-12-05;%s\n", i, i, i, c)
 	}
 	return []byte(b.String())
+}
+
+// asWorkbook turns a CSV with semicolons into a workbook of text cells.
+func asWorkbook(t *testing.T, csv []byte) []byte {
+	f := excelize.NewFile()
+	defer f.Close()
+	for i, line := range strings.Split(strings.TrimSpace(string(csv)), "\n") {
+		for col, text := range strings.Split(line, ";") {
+			check(t, f.SetCellStr("Sheet1", cell(col, i+1), text))
+		}
+	}
+	return save(t, f)
+}
+
+// Dates that are numbers in a workbook, with and without the format of a date, counted
+// from 1900 or from 1904.
+func TestDatesThatAreNumbersInAWorkbook(t *testing.T) {
+	days := []time.Time{time.Date(1998, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
+		time.Date(2025, 12, 19, 0, 0, 0, 0, time.UTC), time.Date(2039, 12, 31, 0, 0, 0, 0, time.UTC)}
+	for _, from1904 := range []bool{false, true} {
+		epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+		if from1904 {
+			epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+		for _, format := range []string{"General", "0", "mm-dd-yy", "d/m/yyyy", "[$-409]d-mmm-yy;@", "yyyy\\-mm\\-dd", "m/d/yy h:mm", `dddd, mmmm d"th", yyyy`} {
+			t.Run(fmt.Sprintf("%s %t", format, from1904), func(t *testing.T) {
+				f := excelize.NewFile()
+				defer f.Close()
+				check(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904}))
+				style, err := f.NewStyle(&excelize.Style{CustomNumFmt: &format})
+				check(t, err)
+				check(t, f.SetSheetRow("Sheet1", "A1", &[]string{"Invoice No.", "Style", "Cartons", "Pieces", "Cancel Date"}))
+				for i, d := range days {
+					check(t, f.SetSheetRow("Sheet1", cell(0, i+2), &[]any{"G1", "S1", 1, 10, d.Sub(epoch).Hours() / 24}))
+					check(t, f.SetCellStyle("Sheet1", cell(4, i+2), cell(4, i+2), style))
+				}
+				table := mustRead(t, save(t, f))
+				for i, d := range days {
+					text := table.Rows[i].CancelDate
+					if got, ok := table.Calendar().Date(CancelDates, text); !ok || !got.Equal(d) {
+						t.Errorf("%s is %q, %v", d.Format(time.DateOnly), text, got)
+					}
+				}
+			})
+		}
+	}
 }
 
 // layouts are the ways in which exports write dates, as package time names them.
@@ -45,17 +93,19 @@ func TestDatesAreReadInEveryFormAndOrderThatTheirColumnProves(t *testing.T) {
 			for _, d := range days {
 				texts = append(texts, strings.ToUpper(d.Format(layout)))
 			}
-			table := mustRead(t, exportOf(texts...))
-			wantNothing(t, table)
-			c := table.Calendar()
-			for i, d := range days {
-				got, other, ok := c.Guess(CancelDates, texts[i])
-				if !ok || !got.Equal(d) || !other.IsZero() {
-					t.Errorf("%q is %v (or %v), want %v", texts[i], got, other, d)
+			for _, file := range [][]byte{exportOf(texts...), asWorkbook(t, exportOf(texts...))} {
+				table := mustRead(t, file)
+				wantNothing(t, table)
+				c := table.Calendar()
+				for i, d := range days {
+					got, other, ok := c.Guess(CancelDates, texts[i])
+					if !ok || !got.Equal(d) || !other.IsZero() {
+						t.Errorf("%s: %q is %v (or %v), want %v", table.Format, texts[i], got, other, d)
+					}
 				}
-			}
-			if c.Open(CancelDates) {
-				t.Error("the column is said to be ambiguous")
+				if c.Open(CancelDates) {
+					t.Errorf("%s: the column is said to be ambiguous", table.Format)
+				}
 			}
 		})
 	}

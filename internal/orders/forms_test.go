@@ -150,7 +150,7 @@ func encode(t testing.TB, e encoding.Encoding, text string) []byte {
 // eye.
 func doubtful(n Note) bool {
 	switch n.Kind {
-	case ErrorCell, Uncomputed, FormulaText, SpoiltNumber, LostText, DoubtfulText, ControlMarks, RowLeftOut, StrayQuote, SplitCell, RestoredText:
+	case ErrorCell, Uncomputed, FormulaText, SpoiltNumber, LostText, DoubtfulText, ControlMarks, RowLeftOut, StrayQuote, SplitCell, RestoredText, WiderRow:
 		return !n.Info
 	}
 	return false
@@ -307,7 +307,12 @@ func TestWhatDoesNoHarmAtTheEndOfRows(t *testing.T) {
 			}
 		}
 	}
-	table := mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\nEnd of report\n"))
+	// An empty cell too many at the end of one row may have moved its values.
+	table := mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\nG2,S2,2,20,,\nG3,S3,3,30,Y\n"))
+	if n := told(t, table, WiderRow); n.Row != 3 || n.Info {
+		t.Errorf("the note is %+v", n)
+	}
+	table = mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\nEnd of report\n"))
 	wantRows(t, table, want)
 	if n := told(t, table, RowLeftOut); n.Row != 3 || !strings.Contains(n.Message, "End of report") {
 		t.Errorf("the note is %+v", n)

@@ -21,6 +21,7 @@ const (
 	ControlMarks NoteKind = "control_marks" // control characters within a cell
 	NullText     NoteKind = "null_text"     // NULL and the like, taken for an empty cell
 	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is no order row
+	WiderRow     NoteKind = "wider_row"     // an empty cell too many
 	StrayQuote   NoteKind = "stray_quote"   // a quotation mark that is not closed, taken for part of the text
 	SplitCell    NoteKind = "split_cell"    // a cell with a delimiter that is not quoted, read as one
 )
@@ -121,6 +122,11 @@ func (c *collector) troubleNotes() []Note {
 		}
 		n.Message = place + ": " + n.Message
 		notes = append(notes, n)
+	}
+	if c.wider.n > 0 && c.fitting > 0 {
+		notes = append(notes, Note{Kind: WiderRow, Row: c.wider.row(),
+			Message: fmt.Sprintf("%s: the row ends with more empty cells than the header and other rows, so that its values may be one column over", c.wider.where()),
+			Action:  "compare the row with the order system; take the empty cell away where it is too much, and give the file again"})
 	}
 	slices.SortFunc(notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Kind, b.Kind))

@@ -16,6 +16,10 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 	rows := 0
 	all := wb.Sheets()
 	l := &lookups{wb: wb, columns: map[sheetColumn]map[int]grid.Cell{}, tables: map[lookupTable]map[grid.Cell]grid.Cell{}}
+	from1904 := false
+	if wb, ok := wb.(interface{ Date1904() bool }); ok {
+		from1904 = wb.Date1904()
+	}
 	for _, hidden := range []bool{false, true} {
 		if hidden && len(read) > 0 {
 			break
@@ -24,7 +28,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: lim, sheet: s.Name, guess: g,
+			c := &collector{lim: lim, sheet: s.Name, guess: g, from1904: from1904,
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {

@@ -38,6 +38,47 @@ func TestKeysMatchWithoutRegardToCaseCommasAndSpaceAround(t *testing.T) {
 	}
 }
 
+// hyphens are what programs put in the place of one.
+var hyphens = strings.Split("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58\ufe63\uff0d", "")
+
+func TestEveryHyphenInEveryKey(t *testing.T) {
+	for _, paper := range hyphens {
+		for _, export := range hyphens {
+			doc := document(bill("G"+paper+"1", "1.00", "5", "1.0", line("1", "A"+paper+"B", "5", "1.0")))
+			s := Make(doc, table(order("G"+export+"1", "A"+export+"B", "1", "5", "ROSS", "")))
+			if s.Match.Matched != 1 {
+				t.Errorf("%+q on the bill and %+q in the export do not match", paper, export)
+			}
+			if got := s.Rows[0].Cells[style]; got != "A"+paper+"B" {
+				t.Errorf("%+q became %+q", paper, got)
+			}
+		}
+		doc := document(bill("G"+paper+"1", "1.00", "5", "1.0", line("1", "A"+paper+"B", "5", "1.0")))
+		if Make(doc, table(order("G1", "AB", "1", "5", "ROSS", ""))).Match.Matched != 0 {
+			t.Errorf("%+q is taken for nothing", paper)
+		}
+	}
+}
+
+func TestEveryFormOfAQuantityMatchesItsValue(t *testing.T) {
+	forms := map[string][]string{
+		"3":    {"3", "3.0", "3.00", "3,00", "+3", "0003", "3 EA", "3EA", "3 pcs.", "\u200e3\u00a0", " 3 ", "3."},
+		"4032": {"4032", "4,032", "4'032", "4\u2019032", "4 032", "4\u00a0032", "4\u202f032", "4,032.00", "4.032,00", "+4,032 PCS", "04032"},
+	}
+	for value, texts := range forms {
+		for _, text := range texts {
+			for other := range forms {
+				doc := document(bill("G1", "1.00", other, "1.0", line(other, "A", other, "1.0")))
+				for _, q := range [][2]string{{text, other}, {other, text}} {
+					if got := Make(doc, table(order("G1", "A", q[0], q[1], "ROSS", ""))).Match.Matched == 1; got != (value == other) {
+						t.Errorf("%q and %s: matched %t", q, other, got)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestALineWithoutCartonsMatchesAnOrderRowWithout(t *testing.T) {
 	doc := document(bill("G1", "1.00", "5", "1.0", line("", "A", "5", "1.0")))
 	if m := Make(doc, table(order("G1", "A", "", "5", "ROSS", ""))).Match; m.Matched != 1 {

@@ -219,6 +219,9 @@ func (wb *workbook) readStrings(rec record) error {
 
 func (wb *workbook) Format() string { return "XLS" }
 
+// Date1904 reports whether the workbook counts days from 1904.
+func (wb *workbook) Date1904() bool { return wb.date1904 }
+
 func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
 // xlsCell is a cell as its record has it. There can be millions of them, and

@@ -107,6 +107,9 @@ func (wb *workbook) readStyles(ctx context.Context, part string) error {
 
 func (wb *workbook) Format() string { return "XLSX" }
 
+// Date1904 reports whether the workbook counts days from 1904.
+func (wb *workbook) Date1904() bool { return wb.date1904 }
+
 func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
 func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {

@@ -215,7 +215,7 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 }
 
 // zeros are those at the end of a figure: 11 and 11.0 are one weight.
-var zeros = regexp.MustCompile(`\.0,`)
+var zeros = regexp.MustCompile(`\.0+,`)
 
 // same reports whether two sheets hold the same.
 func same(a, b string) bool {
