@@ -276,7 +276,7 @@ func TestErrorsOfThePageAreNoticed(t *testing.T) {
 
 // comes waits until a condition holds, and gives up eventually.
 func comes(f func() bool) bool {
-	for range 1500 {
+	for range 90_000 {
 		if f() {
 			return true
 		}

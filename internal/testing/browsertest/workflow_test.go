@@ -24,7 +24,7 @@ import (
 // saved waits for a download and returns it.
 func saved(t *testing.T, path string) []byte {
 	t.Helper()
-	for range 1500 {
+	for range 90_000 {
 		if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
 			return b
 		}
