@@ -12,8 +12,7 @@ import (
 	"tallyman/internal/page"
 )
 
-// Reader puts pages together to bills. Its methods may be called from several
-// goroutines.
+// Reader combines pages to bills. Its methods may be called from several goroutines.
 type Reader struct {
 	layouts    []*Layout
 	vocabulary *vocabulary
@@ -23,13 +22,13 @@ type Reader struct {
 	bills    map[string]bool
 	lines    int
 	pages    int
-	kept     int // how much the readings hold, in the measure of maxKept
-	most     int // maxKept, but in tests
+	kept     int // the size of the readings, as maxKept counts
+	most     int // maxKept, except in tests
 }
 
-// maxKept bounds what is kept of a document: lines, problems, lines of free
-// text, and each 256 bytes of text in problems and free text. 8,600 pages of
-// bills come to 120,000.
+// maxKept bounds what a Reader keeps of a document: it counts lines, problems, lines of
+// free text, and each 256 bytes of text in problems and free text. 8,600 pages of bills
+// have about 120,000.
 const maxKept = 1_000_000
 
 // NewReader returns a Reader for the known Layouts.
@@ -41,7 +40,7 @@ func NewReader() *Reader {
 	return r
 }
 
-// newReader fails if one of the layouts does; see Layout.Check.
+// newReader fails if a layout is not valid; see Layout.Check.
 func newReader(layouts []*Layout) (*Reader, error) {
 	for _, l := range layouts {
 		if err := l.Check(); err != nil {
@@ -51,9 +50,9 @@ func newReader(layouts []*Layout) (*Reader, error) {
 	return &Reader{layouts: layouts, vocabulary: newVocabulary(layouts), bills: map[string]bool{}, most: maxKept}, nil
 }
 
-// Add reads a page of the file with the given index. Pages may come in any
-// order, each once. It fails with fault.TooLarge when the pages hold more than
-// any document of bills does.
+// Add reads a page of the file with the given index. Pages may come in any order, each
+// once. It fails with fault.TooLarge when the pages have more content than any document
+// of bills.
 func (r *Reader) Add(file int, p page.Page) error {
 	readings := readPage(file, &p, r.layouts, r.vocabulary)
 	r.mu.Lock()
@@ -87,21 +86,20 @@ func (r *reading) size() int {
 	return n
 }
 
-// Progress says how much has been read so far.
+// Progress returns how much has been read so far.
 func (r *Reader) Progress() (pages, bills, lines int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.pages, len(r.bills), r.lines
 }
 
-// Document makes bills of the pages that were added; see Pages.Document. files
-// are the documents that they come from.
+// Document makes bills of the pages that were added; see Pages.Document. files are the
+// documents of the pages.
 func (r *Reader) Document(files []File) (*Document, error) {
 	return r.Pages(files).Document()
 }
 
-// Pages returns the pages that were added. files are the documents that they
-// come from.
+// Pages returns the pages that were added. files are the documents of the pages.
 func (r *Reader) Pages(files []File) *Pages {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +111,8 @@ func (r *Reader) Pages(files []File) *Pages {
 
 // Document makes bills of the pages.
 //
-// It fails with fault.NoText if no page has text, and with fault.NoBills if
-// there is text but no bill in a known layout.
+// It fails with fault.NoText if no page has text, and with fault.NoBills if there is
+// text but no bill in a known layout.
 func (p *Pages) Document() (*Document, error) {
 	d := &Document{Files: p.Files}
 	again := map[int]bool{} // files that were there before
@@ -133,7 +131,8 @@ func (p *Pages) Document() (*Document, error) {
 			"document %d, %s, has the same content as document %d, %s; it was counted once",
 			i+1, filepath.Base(p.Files[i].Name), k+1, filepath.Base(p.Files[k].Name))})
 	}
-	// Pages of one number belong together; a page without one stands alone.
+	// Pages of one number belong together; a page without a number is a bill of its
+	// own.
 	var groups [][]*reading
 	group := map[string]int{}
 	for _, rd := range p.readings {
@@ -200,7 +199,7 @@ func (r *reading) about(kind ProblemKind, message string) Problem {
 // fax machine's line over it.
 func (r *reading) unreadable() bool { return !r.known && r.scan != page.Printed }
 
-// nothing says why there is not one bill.
+// nothing returns the fault of a document without bills.
 func nothing(readings []*reading) error {
 	var blank, damaged, other []int
 	for _, r := range readings {
@@ -243,7 +242,7 @@ func nothing(readings []*reading) error {
 	}
 }
 
-// pageList names pages for people: "page 3", "pages 1 to 4, 7".
+// pageList returns pages for people: "page 3", "pages 1 to 4, 7".
 func pageList(pages []int) string {
 	var parts []string
 	for i := 0; i < len(pages); {
@@ -268,8 +267,8 @@ func pageList(pages []int) string {
 	return "pages " + strings.Join(parts, ", ")
 }
 
-// assemble makes one bill of its pages, which are in the order of the document.
-// files are the documents that they come from, most the decimals of all of them.
+// assemble makes one bill of its pages, which are in the order of the document. files
+// are the documents of the pages, most has the decimals of all of them.
 func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) {
 	// A page that does not say which it is comes last; its n less one is the
 	// greatest of all.
@@ -285,14 +284,14 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 	kept, m, there := once(pages, files, add)
 	bill := kept[0].bill
 	b := &bill
-	// What is added must not be written behind what the page keeps.
+	// Appending must not overwrite what the page keeps.
 	b.Lines, b.Instructions, b.Notes = slices.Clip(b.Lines), slices.Clip(b.Instructions), slices.Clip(b.Notes)
 	for i, r := range kept {
 		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
 		if i > 0 {
 			b.Lines = append(b.Lines, r.bill.Lines...)
 			takeTotals(&b.Printed, &r.bill.Printed)
-			// Most are printed on every page of a bill.
+			// Most of these are printed on every page of a bill.
 			before := &kept[i-1].bill
 			if !sameText(before.Instructions, r.bill.Instructions) {
 				b.Instructions = append(b.Instructions, r.bill.Instructions...)
@@ -325,8 +324,8 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 	return b, problems
 }
 
-// once returns the pages of a bill without those that are there twice, the number
-// of pages that the bill should have, and which are there.
+// once returns the pages of a bill without duplicates, the number of pages that the
+// bill should have, and those that exist.
 func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m int, there map[int]*reading) {
 	type content struct {
 		n    int
@@ -343,8 +342,8 @@ func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m
 			c.text = r.content()
 		}
 		if r.n == 0 {
-			// Two pages of a bill look the same only if they have no totals, which
-			// stand on one of them.
+			// Two pages of a bill are equal only if they have no totals, which are on
+			// one page.
 			page = "a page of " + r.called()
 			if first = seen[c]; r.bill.Printed == (Totals{}) {
 				first = nil
@@ -364,8 +363,8 @@ func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m
 	return kept, m, there
 }
 
-// content is all that a page says of lines and totals, whether it was read or
-// not: what two copies of a page have in common.
+// content returns everything on a page that concerns lines and totals, whether it was
+// read or not. Two copies of a page have the same content.
 func (r *reading) content() string {
 	var b strings.Builder
 	cell := func(text string) {
@@ -391,7 +390,7 @@ func sameText(a, b []Value) bool {
 	return slices.EqualFunc(a, b, func(x, y Value) bool { return x.Text == y.Text })
 }
 
-// called names the bill of a page for people.
+// called returns the name of a page's bill for people.
 func (r *reading) called() string {
 	if r.bill.Number.Text == "" {
 		return "a bill without a number"
@@ -399,7 +398,7 @@ func (r *reading) called() string {
 	return "bill " + r.bill.Number.Text
 }
 
-// where names a page for a problem on page r.
+// where returns the name of page k for a problem on page r.
 func where(k, r *reading, files []File) string {
 	if k.file == r.file {
 		return fmt.Sprintf("page %d of the document", k.page)
@@ -414,8 +413,8 @@ func where(k, r *reading, files []File) string {
 	return fmt.Sprintf("page %d of %s", k.page, name)
 }
 
-// takeTotals adds the totals of another page: the foot is filled on the last page
-// only, so that the last one that says something counts.
+// takeTotals takes the totals of another page. The foot is filled on the last page
+// only, so the last page with totals counts.
 func takeTotals(t, o *Totals) {
 	for _, f := range Fields {
 		if n := totalOf(o, f); n.Text != "" {

@@ -13,35 +13,35 @@ import (
 	"tallyman/internal/page"
 )
 
-// Value is a text and the place where it was read. The zero Value is a cell
-// that is empty, or a field that is not on the page.
+// Value is a text and the place where it was read. The zero Value is an empty cell, or
+// a field that is not on the page.
 type Value struct {
 	// Text is as printed, words separated by single spaces.
 	Text string
-	// File is the index of the document among those read together, from 0.
+	// File is the index of the document among those read together.
 	File int
-	// Page counts from 1 within the document; 0 if nothing was read.
+	// Page is the number of the page in the document, from 1; 0 if nothing was read.
 	Page int
-	// Box is where the text stands on the page, in points.
+	// Box is the place of the text on the page, in points.
 	Box page.Box
 }
 
-// Number is a printed number. Valid is false if the cell is empty or holds
-// something that is not a number; Text then tells which.
+// Number is a printed number. Valid is false if the cell is empty or is not a number;
+// Text then shows which.
 type Number struct {
 	Value
 	Valid bool
 }
 
-// Amount returns the number, exactly and with the decimals that are printed. It
-// is zero if the number is not valid.
+// Amount returns the number exactly, with the printed decimals. It is zero if the
+// number is not valid.
 func (n Number) Amount() decimal.Decimal {
 	d, _ := decimal.NewFromString(n.Plain())
 	return d
 }
 
-// Plain returns the number as the sheet shows it: as printed, without thousands
-// commas. It is "" if the number is not valid.
+// Plain returns the number as in the sheet: as printed, without thousands commas. It is
+// "" if the number is not valid.
 func (n Number) Plain() string {
 	if !n.Valid {
 		return ""
@@ -52,7 +52,7 @@ func (n Number) Plain() string {
 // Line is one row of a bill's table: cartons of one style.
 type Line struct {
 	Cells
-	// File, Page and Box say where the whole row stands.
+	// File, Page and Box are the place of the whole row.
 	File int
 	Page int
 	Box  page.Box
@@ -74,12 +74,12 @@ type Bill struct {
 	Verdict Verdict
 }
 
-// Sheet is one page of a bill: where it is, and what it says of itself.
+// Sheet is one page of a bill: its place in the document, and its own number.
 type Sheet struct {
 	File int // index of the document
 	Page int // page of the document, from 1
 	N, M int // "Page N of M"; 0 if it does not say
-	// Columns are the columns of the page's table, where they were looked for.
+	// Columns are the columns of the page's table, as they were searched.
 	Columns []Place
 }
 
@@ -89,8 +89,8 @@ type Place struct {
 	Box  page.Box
 }
 
-// Total returns the figure that the bill stands for in the load sheet: what is
-// printed, or where nothing is printed the sum of the lines (DESIGN.md §3).
+// Total returns a total of the bill for the load sheet: the printed one, or, if none is
+// printed, the sum of the lines (DESIGN.md §3).
 func (b *Bill) Total(f Field) string {
 	p := totalOf(&b.Printed, f)
 	if p.Valid {
@@ -144,22 +144,22 @@ func (d *Document) PageCount() int {
 	return n
 }
 
-// Problem is something in a document that people should look at: it was not
-// read, or not as expected.
+// Problem is something in a document that people should check: it was not read, or not
+// as expected.
 type Problem struct {
 	Kind ProblemKind
-	// Bill is the number of the bill concerned, if it is known.
+	// Bill is the number of the bill concerned, "" if it is not known.
 	Bill string
 	File int
 	Page int      // 0 if the problem is about no page that is there
 	Box  page.Box // zero if it concerns the whole page
-	// Text is what stands there, as printed.
+	// Text is the text at that place, as printed.
 	Text string
 	// Message is a sentence for people, without a full stop.
 	Message string
 }
 
-// ProblemKind names a kind of problem, for programs.
+// ProblemKind is the kind of a problem, for programs.
 type ProblemKind string
 
 // The kinds of problems.
@@ -181,15 +181,15 @@ const (
 	Attachment    ProblemKind = "attachment"     // another document within the PDF
 )
 
-// noteKinds are the kinds of what package pdf notes of a page.
+// noteKinds are the kinds of problems by the kinds of package page's notes.
 var noteKinds = map[page.NoteKind]ProblemKind{
 	page.Unsure:   UnsureText,
 	page.Stamp:    Stamped,
 	page.Attached: Attachment,
 }
 
-// Loses reports whether a problem of this kind means that something on the paper
-// may be missing from what was read, or that what was read may not be valid.
+// Loses reports whether a problem of this kind means that something on the page may be
+// missing from what was read, or that what was read may not be valid.
 func (k ProblemKind) Loses() bool {
 	switch k {
 	case UnreadRow, UnreadTotal, UnreadPage, MissingPage, NoNumber, NoTextOnPage, DamagedPage, UnsureText, Stamped, Attachment:

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// grid is the columns of a grid as they lie on a page.
+// grid has the columns of a Grid as they are on a page.
 type grid struct {
 	columns []Column
 	edges   []float32 // the left edges of the columns, and the right edge of the last
-	k       float32   // how large a point of the form is
+	k       float32   // the size of a point of the form
 }
 
 func (s *scan) gridOf(g *Grid) *grid {
@@ -24,11 +24,11 @@ func (s *scan) gridOf(g *Grid) *grid {
 	return out
 }
 
-// slack is how far left of its column's edge a word may begin, in points of the
+// slack is how far to the left of its column's edge a word may begin, in points of the
 // form.
 const slack = 1.5
 
-// column returns the column in which a word belongs that begins at x.
+// column returns the column of a word that begins at x.
 func (g *grid) column(x float32) int {
 	x += slack * g.k
 	c := 0
@@ -38,9 +38,9 @@ func (g *grid) column(x float32) int {
 	return c
 }
 
-// split gives each word of a row to its column: by where it begins, since cells
-// can be empty, and texts can hold anything. A word that reaches into the next
-// column is cut where two cells run together; torn says that this place is not
+// split assigns each word of a row to its column by where the word begins, since cells
+// can be empty and texts can contain anything. A word that reaches into the next column
+// is cut where two cells run together; torn says that the place of the cut is not
 // certain, so that the row cannot be read.
 func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 	type piece struct {
@@ -49,14 +49,14 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 	}
 	pieces := make([]piece, 0, len(row)+2)
 	filled := uint64(0) // a bit for each column in which a word begins
-	// From right to left: whether a word goes on in the next column depends on
-	// what begins there.
+	// From right to left: whether a word continues in the next column depends on what
+	// begins there.
 	for i := len(row) - 1; i >= 0; i-- {
 		w := row[i]
 		c := g.column(w.Box.X0)
 		from := len(pieces)
-		// The last word of a long text can begin in a column of numbers, and run
-		// into the number.
+		// The last word of a long text can begin in a column of numbers, and run into
+		// the number.
 		letters := strings.TrimRightFunc(w.Text, digital)
 		if g.columns[c].Number && letters != "" && !hasDigit(letters) && !g.atEdge(w.Box.X0, c) && fits(w.Text[len(letters):], g.columns[c].Decimals) {
 			l, r := w.Split(utf8.RuneCountInString(letters))
@@ -65,8 +65,8 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 		}
 		for c+1 < len(g.columns) && w.Box.X1 > g.edges[c+1]+slack*g.k {
 			at, to := g.joint(w, c)
-			// Where the next column has a word of its own, it is printed over the
-			// end of this one.
+			// If the next column has a word of its own, it is printed over the end of
+			// this one.
 			if at < 0 && filled&(1<<(c+1)) == 0 {
 				at, to = g.seam(w, c, row[:i]), c+1
 				if at < 0 && g.doubtful(w, c) {
@@ -101,16 +101,16 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 	return cells, torn
 }
 
-// joint returns where a word of column c goes on in another text object of the
-// page that begins in another column, and that column; -1 if nowhere. A program
-// that prints two cells without a gap still prints them apart.
+// joint returns where a word of column c continues in another text object of the page
+// that begins in another column, and that column; -1 if nowhere. A program that prints
+// two cells without a gap prints them as two text objects.
 func (g *grid) joint(w *word, c int) (at, to int) {
 	if len(w.Joints) == 0 {
 		return -1, c
 	}
 	runes := []rune(w.Text)
 	if len(w.Joints) == len(runes)-1 && len(runes) > 2 {
-		return -1, c // an object for each character says nothing
+		return -1, c // with an object for each character, objects show nothing
 	}
 	at = -1
 	for i, j := range w.Joints {
@@ -135,16 +135,15 @@ func (g *grid) joint(w *word, c int) (at, to int) {
 	return at, to
 }
 
-// belongs reports whether a text that stands between x0 and x1 is a cell of
-// column c although it may begin left of it, as a number does that is set from
-// the right: it has the decimals that only this column has, and most of it stands
-// there.
+// belongs reports whether a text between x0 and x1 is a cell of column c although it
+// may begin to the left of it, as a right-aligned number does: it has the decimals that
+// only this column has, and most of it is in the column.
 func (g *grid) belongs(text string, x0, x1 float32, c int) bool {
 	return g.columns[c].Decimals > 0 && (x0+x1)/2 >= g.edges[c] && fits(text, g.columns[c].Decimals)
 }
 
-// atEdge reports whether x is where the cells of a column begin: from a point
-// left of its edge to less than a character right of it.
+// atEdge reports whether x is where the cells of a column begin: from a point to the
+// left of its edge to less than a character to the right of it.
 func (g *grid) atEdge(x float32, c int) bool {
 	return x >= g.edges[c]-g.k && x <= g.edges[c]+3.7*g.k
 }
@@ -152,12 +151,12 @@ func (g *grid) atEdge(x float32, c int) bool {
 // digital reports whether a character can be part of a number.
 func digital(r rune) bool { return r >= '0' && r <= '9' || r == '.' || r == ',' }
 
-// signs are what can stand before a number and change it.
+// signs are characters that can stand before a number and change it.
 const signs = "-+($#"
 
-// seam returns where in a word of column c, all in one text object, the cell of
-// the next column begins; -1 if nowhere, or if that is not certain. before are
-// the words to its left.
+// seam returns where in a word of column c, all in one text object, the cell of the
+// next column begins; -1 if nowhere, or if the place is not certain. before are the
+// words to its left.
 func (g *grid) seam(w *word, c int, before []*word) int {
 	runes := []rune(w.Text)
 	n := len(runes)
@@ -166,7 +165,7 @@ func (g *grid) seam(w *word, c int, before []*word) int {
 	}
 	own, next, edge := &g.columns[c], &g.columns[c+1], g.edges[c+1]
 	advance := (w.Box.X1 - w.Box.X0) / float32(n)
-	// A word that stands apart from the text before it is a cell of its own.
+	// A word with a gap to the text before it is a cell of its own.
 	if g.belongs(w.Text, w.Box.X0, w.Box.X1, c+1) && (len(before) == 0 ||
 		w.Box.X0 >= edge-advance || !near(w.Box.X0-before[len(before)-1].Box.X1, advance, advance/2)) {
 		return 0
@@ -196,9 +195,9 @@ func (g *grid) seam(w *word, c int, before []*word) int {
 		if first > 0 && strings.ContainsRune(signs, runes[first-1]) {
 			return -1
 		}
-		// By what is printed, the number begins after the last character that
-		// cannot be part of it; by the form, at the edge of the column. If these
-		// are two places, it may be either.
+		// By the text, the number begins after the last character that cannot be part
+		// of it; by the form, at the edge of the column. If these are two places, the
+		// seam is not certain.
 		clean := -1
 		for i := first; i < n; i++ {
 			if !fits(string(runes[i:]), next.Decimals) || i > first && runes[i] == '.' {
@@ -222,8 +221,8 @@ func (g *grid) seam(w *word, c int, before []*word) int {
 	return at
 }
 
-// doubtful reports whether what a word of column c has in the next column could
-// be part of a number.
+// doubtful reports whether the part of a word of column c that is in the next column
+// could belong to a number.
 func (g *grid) doubtful(w *word, c int) bool {
 	own, next := &g.columns[c], &g.columns[c+1]
 	if !own.Number && !next.Number || own.Number && next.Number && fits(w.Text, own.Decimals) {
@@ -239,8 +238,8 @@ func (g *grid) doubtful(w *word, c int) bool {
 	return false
 }
 
-// settle gives words that begin in a column of numbers, and are the end of a
-// long text, back to the column of that text.
+// settle moves words that begin in a column of numbers, and are the end of a long text,
+// to the column of that text.
 func (g *grid) settle(cells [][]*word) {
 	text := -1 // the column of text to the left
 	for c := range g.columns {
@@ -273,8 +272,8 @@ func (g *grid) settle(cells [][]*word) {
 	}
 }
 
-// figure returns the one word of a cell that is a number, or, of several, the
-// one with the column's decimals; nil if there is none, or not one.
+// figure returns the one word of a cell that is a number, or, of several, the one with
+// the column's decimals; nil if there is none, or more than one.
 func (g *grid) figure(cell []*word, decimals int) *word {
 	var all, exact []*word
 	for _, w := range cell {

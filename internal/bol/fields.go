@@ -6,16 +6,16 @@ import (
 	"reflect"
 )
 
-// The tables of a bill's fields. A field is one row of them: its name, which
-// layouts and the JSON use, its kind, which its type says, and if that is
-// another, the word that marks it on a picture. The reader, the JSON and the
-// overlay follow.
+// The tables of a bill's fields. A field is one row: its name, which layouts and the
+// JSON use; its kind, which is its type; and, if it differs from the name, the word
+// that marks the field on a picture. The reader, the JSON and the overlay follow from
+// the tables.
 //
-// The tables are generic: what is read has a Value or a Number in each row, what
-// is shown of it has other types.
+// The tables are generic: a reading has a Value or a Number in each row, views of it
+// have other types.
 
-// FieldsOf are the fields of a bill outside of its table. One is a text, Many
-// one per printed line.
+// FieldsOf are the fields of a bill outside of its table. One is a text, Many has a
+// text per printed line.
 type FieldsOf[One, Many any] struct {
 	Number           One  `json:"number"` // a letter and digits; the order system's Invoice No.
 	Date             One  `json:"date"`   // as printed, MM/DD/YYYY
@@ -61,13 +61,13 @@ type TotalsOf[Figure any] struct {
 	Cube    Figure `json:"cube"`                       // cubic feet
 }
 
-// Cells are those of a line as they were read.
+// Cells are the cells of a line as they were read.
 type Cells = CellsOf[Value, Number]
 
-// Totals are the figures at the foot of a bill.
+// Totals are the totals at the foot of a bill.
 type Totals = TotalsOf[Number]
 
-// indexes has, by the name of each row, its place in the table.
+// indexes returns the index in the table of each row, by its name.
 func indexes[Table any]() map[string]int {
 	t := reflect.TypeFor[Table]()
 	out := make(map[string]int, t.NumField())
@@ -88,13 +88,13 @@ func totalOf(t *Totals, f Field) *Number {
 	return reflect.ValueOf(t).Elem().Field(totalIndex[string(f)]).Addr().Interface().(*Number)
 }
 
-// cellOf returns the cell of a line that a total is the sum of.
+// cellOf returns the cell of a line that is summed for a total.
 func cellOf(l *Line, f Field) *Number {
 	return reflect.ValueOf(&l.Cells).Elem().Field(cellIndex[columnOf(f)]).Addr().Interface().(*Number)
 }
 
-// set fills the field with that index of a table: with the value, values or
-// number that the words are.
+// set fills the field with an index of a table with the value, values or number of the
+// words.
 func (s *scan) set(table any, index int, words []*word) {
 	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
 	case *Value:
@@ -106,9 +106,9 @@ func (s *scan) set(table any, index int, words []*word) {
 	}
 }
 
-// Values are the values in one of the tables, given by its address: each with
-// the word that marks it on a picture, which of several of one field only the
-// first has. The value of a field that is not there is empty.
+// Values returns the values in a table, given by its address, each with the word that
+// marks it on a picture; of several values of one field only the first has the word. A
+// missing field has an empty value.
 func Values(table any) iter.Seq2[string, *Value] {
 	return func(yield func(string, *Value) bool) {
 		t := reflect.ValueOf(table).Elem()
@@ -139,8 +139,8 @@ func Values(table any) iter.Seq2[string, *Value] {
 	}
 }
 
-// Convert fills a table with what each returns for the fields of another with
-// the same rows: it gets the field's name and a *Value, *[]Value or *Number. Both
+// Convert fills a table with the results of each for the fields of another table with
+// the same rows; each gets the field's name and a *Value, *[]Value or *Number. Both
 // tables are given by their addresses.
 func Convert(from, to any, each func(name string, field any) any) {
 	f, t := reflect.ValueOf(from).Elem(), reflect.ValueOf(to).Elem()
@@ -149,7 +149,7 @@ func Convert(from, to any, each func(name string, field any) any) {
 	}
 }
 
-// texts are the values of the fields with one per printed line.
+// texts returns the fields that have one value per printed line.
 func (b *Bill) texts() []*[]Value {
 	t := reflect.ValueOf(&b.FieldsOf).Elem()
 	var out []*[]Value
@@ -161,7 +161,7 @@ func (b *Bill) texts() []*[]Value {
 	return out
 }
 
-// values are all values of the bill, those of its lines and totals included.
+// values returns all values of the bill, including those of its lines and totals.
 func (b *Bill) values() iter.Seq[*Value] {
 	return func(yield func(*Value) bool) {
 		tables := []any{&b.FieldsOf, &b.Printed}
@@ -178,8 +178,8 @@ func (b *Bill) values() iter.Seq[*Value] {
 	}
 }
 
-// Check reports the first name in the layout that no field has, and a field whose
-// kind does not suit its place.
+// Check fails if no field has a name in the layout, or if a field's kind does not suit
+// its place.
 func (l *Layout) Check() error {
 	known := func(what string, names map[string]int, got ...string) error {
 		for _, name := range got {
@@ -220,5 +220,5 @@ func (l *Layout) Check() error {
 	return nil
 }
 
-// pageOfArea is the area of "Page n of m", which is no field.
+// pageOfArea is the name of the area of "Page n of m", which is not a field.
 const pageOfArea = "page"

@@ -9,14 +9,14 @@ import (
 	"tallyman/internal/page"
 )
 
-// vocabulary holds the phrases that layouts look for on a page. They are found
-// all in one pass over its words.
+// vocabulary has the phrases that layouts search on a page. One pass over the page's
+// words finds all of them.
 type vocabulary struct {
 	index map[string]int   // the phrases, by their text
 	words [][]string       // of each phrase, its words as key makes them
-	first map[string][]int // by their first word
-	// begins has, for each byte that a first word begins with, a bit for each
-	// length that it has, up to 31.
+	first map[string][]int // the phrases by their first word
+	// begins has, for each first byte of a first word, a bit for each length of such a
+	// word, up to 31.
 	begins [256]uint32
 }
 
@@ -44,24 +44,24 @@ func newVocabulary(layouts []*Layout) *vocabulary {
 	return v
 }
 
-// key makes words the same that look the same, but for case and a colon or full
-// stop at the end.
+// key makes words equal that look the same, apart from case and a colon or full stop at
+// the end.
 func key(word string) string {
 	return strings.ToUpper(strings.TrimRight(page.Seen(word), ".:"))
 }
 
-// place is where a phrase is printed.
+// place is a place where a phrase is printed.
 type place struct {
 	first, last int     // indexes of its words
 	x, y        float32 // left edge and baseline
 	size        float32
 }
 
-// find returns the places of each phrase, in reading order. A phrase is printed
-// where its words follow each other on a line.
+// find returns the places of each phrase, in reading order. A phrase is printed where
+// its words follow each other on a line.
 func (v *vocabulary) find(words []*word) [][]place {
 	found := make([][]place, len(v.words))
-	room := make([]place, len(v.words)) // most are there once
+	room := make([]place, len(v.words)) // most occur once
 	for i := range found {
 		found[i] = room[i : i : i+1]
 	}
@@ -99,7 +99,7 @@ func (v *vocabulary) mayBegin(text string) bool {
 	return lengths&(1<<min(n, 31)) != 0 || lengths != 0 && strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// mostOf reports whether most of what a layout prints was found.
+// mostOf reports whether most of a layout's phrases were found.
 func (v *vocabulary) mostOf(l *Layout, found [][]place) bool {
 	phrases := map[string]bool{}
 	n := 0
@@ -112,7 +112,7 @@ func (v *vocabulary) mostOf(l *Layout, found [][]place) bool {
 	return 2*n > len(phrases)
 }
 
-// someOf reports whether so much of what a layout prints was found that it is no
+// someOf reports whether so many of a layout's phrases were found that it is no
 // accident: as many headings and labels as a table needs headings.
 func (v *vocabulary) someOf(l *Layout, found [][]place) bool {
 	n := 0
@@ -124,8 +124,8 @@ func (v *vocabulary) someOf(l *Layout, found [][]place) bool {
 	return n >= l.Table.Need
 }
 
-// next returns the word with the given key that goes on after word i, in the
-// same size, or -1. Words of another text, printed over it, can come between.
+// next returns the word with the given key that follows word i in the same size, or -1.
+// Words of another text, printed over it, may come between.
 func next(words []*word, i int, part string) int {
 	w := words[i]
 	for j := i + 1; j < len(words) && j < i+6; j++ {
@@ -143,8 +143,8 @@ func near(a, b, tolerance float32) bool {
 	return a-b <= tolerance && b-a <= tolerance
 }
 
-// frame is how a form lies on a page: where its top left corner is, in points of
-// the page, and how large a point of the form is.
+// frame is the place of a form on a page: its top left corner, in points of the page,
+// and the size of a point of the form.
 type frame struct {
 	x, y, k float32
 }
@@ -159,11 +159,12 @@ type heading struct {
 	place
 }
 
-// How far from its place by the other headings a heading can be, in points of
-// the form: far enough for another font, too near for another form.
+// headingDrift is how far a heading can be from its place according to the other
+// headings, in points of the form: enough for another font, too little for another
+// form.
 const headingDrift = 8
 
-// maxForms is how many forms of one page are read.
+// maxForms is the greatest number of forms that are read on one page.
 const maxForms = 16
 
 // located is a form that was found on a page.
@@ -172,8 +173,8 @@ type located struct {
 	headings []heading
 }
 
-// framesOf finds the headings of a table, and says how the form lies on the page:
-// once for each time that enough of them stand where they should.
+// framesOf finds the headings of a table, and returns the form's place on the page for
+// each time that enough headings are in their places.
 func framesOf(table *Grid, places func(string) []place) []located {
 	var all []heading
 	for i := range table.Columns {
@@ -203,8 +204,8 @@ func framesOf(table *Grid, places func(string) []place) []located {
 	return out
 }
 
-// lying says how the form lies on the page. The line goes through all of its
-// headings: none can lead the others astray.
+// lying returns the place of the form on the page, from a line through all of its
+// headings, so that a single one cannot distort it.
 func lying(table *Grid, headings []heading) frame {
 	var mx, mX, my float64
 	for _, h := range headings {
@@ -221,15 +222,15 @@ func lying(table *Grid, headings []heading) frame {
 	return frame{float32(mx - k*mX), float32(my - k*float64(table.Y)), float32(k)}
 }
 
-// inLine returns the most headings, one for each column, that stand at the same
-// distances as on the form, larger or smaller as a whole.
+// inLine returns the most headings, one for each column, that have the same distances
+// as on the form, all scaled by one factor.
 func inLine(row []heading, need int) (best []heading) {
 	columns := map[*Column]bool{}
 	for _, h := range row {
 		columns[h.Column] = true
 	}
-	// Real headings stand there once each. What repeats them many times over is
-	// no table, and would take long.
+	// Real headings occur once each. A page that repeats them many times is no table,
+	// and would take long.
 	if len(columns) < need || len(row) > 48 {
 		return nil
 	}
@@ -259,8 +260,8 @@ func inLine(row []heading, need int) (best []heading) {
 	return best
 }
 
-// rows groups words by their baselines: those within half of their size stand on
-// one row. The rows go from top to bottom, their words from left to right.
+// rows groups words by their baselines: those within half of their size are on one row.
+// The rows are in order from top to bottom, their words from left to right.
 func rows(words []*word) [][]*word {
 	words = slices.Clone(words)
 	slices.SortStableFunc(words, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })

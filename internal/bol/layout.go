@@ -2,36 +2,34 @@ package bol
 
 import "slices"
 
-// A Layout describes a form: what is printed on every page of it, and where the
-// values stand. It is data; the reader knows nothing of any particular form.
+// A Layout describes a form: what is printed on every page of it, and where the values
+// are. It is data; the reader knows nothing about any particular form.
 //
-// Positions are those of the form as it was designed, in points from the top
-// left corner; y is that of a baseline. The reader finds the form's own words on
-// the page and measures from there, so that a page that was shifted or scaled
-// reads the same.
+// Positions are those of the form's design, in points from the top left corner; y is the
+// y of a baseline. The reader finds the form's own words on the page and measures from
+// there, so that a page that was shifted or scaled is read in the same way.
 type Layout struct {
-	// Name says which form this is, for people.
+	// Name is the form's name, for people.
 	Name string
-	// Type is the size of the type that values are set in. Words smaller than a
-	// third of it or larger than twice are none: bar codes, stamps, what is too
-	// small to see.
+	// Type is the font size of values. Words smaller than a third of it or larger than
+	// twice are ignored: bar codes, stamps, text that is too small to see.
 	Type float32
-	// Width and Height are those of the form's paper.
+	// Width and Height are the size of the form's paper.
 	Width, Height float32
-	// Table is where the lines are. A page belongs to the layout if the
-	// headings of its table are there.
+	// Table is the place of the lines. A page has the layout if it has the headings of
+	// the table.
 	Table Grid
 	// Strips are grids of a single row above the table.
 	Strips []Grid
-	// Foot are the labels of the totals, and where their figures stand.
+	// Foot are the labels of the totals, and the places of the totals.
 	Foot []Area
-	// End is the height above the first of the foot's labels at which the table
-	// ends, and Depth its height below the headings if there is no foot.
+	// End is how far above the first of the foot's labels the table ends, and Depth how
+	// far below the headings if there is no foot.
 	End, Depth float32
-	// Areas are the other values. A word belongs to the first area that claims
-	// it.
+	// Areas are the places of the other values. A word belongs to the first area that
+	// contains it.
 	Areas []Area
-	// Printed are the form's other words that stand where values do.
+	// Printed are the form's other words among the values.
 	Printed []Label
 }
 
@@ -41,8 +39,8 @@ type Grid struct {
 	Y float32
 	// Need is how many of the headings must be found.
 	Need int
-	// From and To are where the values' baselines may be, below that of the
-	// headings. They say nothing for the table.
+	// From and To are the bounds of the values' baselines, below that of the headings.
+	// They are not used for the table.
 	From, To float32
 	Columns  []Column
 }
@@ -50,21 +48,21 @@ type Grid struct {
 // Column is one column of a grid.
 type Column struct {
 	Name string
-	// Heading is what is printed above it, "" if it shares the heading of the
-	// column before. X is the heading's left edge.
+	// Heading is the text above the column, "" if it shares the heading of the column
+	// before. X is the heading's left edge.
 	Heading string
 	X       float32
 	// Left and Right are the edges between which the column's values begin.
 	Left, Right float32
-	// Number says that the column holds numbers, and Decimals how many digits
-	// they have after the point. Whole numbers have no point.
+	// Number is true if the column has numbers, and Decimals is how many digits they
+	// have after the point. Whole numbers have no point.
 	Number   bool
 	Decimals int
-	// Wraps says that a long text goes on in the next row.
+	// Wraps is true if a long text continues in the next row.
 	Wraps bool
 }
 
-// Label is a text that the form prints. X and Y are its left edge and baseline.
+// Label is a text of the form. X and Y are its left edge and baseline.
 type Label struct {
 	Text string
 	X, Y float32
@@ -73,18 +71,18 @@ type Label struct {
 // Area is a place that is found by a label.
 type Area struct {
 	Name string
-	// Label is the text nearby from which the area is measured. Where the same
-	// words are printed more than once, those nearest to their place are meant.
+	// Label is the text nearby from which the area is measured. If the same words are
+	// printed more than once, those nearest to their place count.
 	Label Label
 	// Left, Right, Top and Bottom are the edges of the area. A word belongs to
 	// it if it begins between Left and Right, and its baseline is between Top
 	// and Bottom.
 	Left, Right, Top, Bottom float32
-	// Apart is where the area's text usually begins, if it shares its row with
-	// another text: it is what begins there, or a wide gap to the right of the
-	// other text. 0 says that it has the row for itself.
+	// Apart is where the area's text usually begins, if it shares its row with another
+	// text: the area's text begins there, or after a wide gap to the right of the other
+	// text. 0 means that it has the row for itself.
 	Apart float32
-	// Decimals is how many digits after the point a figure of the foot has.
+	// Decimals is how many digits a total has after the point.
 	Decimals int
 }
 
@@ -107,7 +105,7 @@ func (l *Layout) phrases() []string {
 	return all
 }
 
-// Layouts are the forms that are known, in the order in which they are tried.
+// Layouts are the known forms, in the order in which they are tried.
 var Layouts = []*Layout{&Straight}
 
 // Straight is the uniform straight bill of lading on US letter paper, as printed

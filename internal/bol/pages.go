@@ -10,21 +10,20 @@ import (
 	"tallyman/internal/page"
 )
 
-// Pages are pages that were read, before they are put together to bills: what to
-// keep of a document, since pages of one bill can come in several documents.
-// Encode and DecodePages store them.
+// Pages are pages that were read, but not yet combined to bills. They are what to store
+// of a document, since pages of one bill can come in several documents. Encode and
+// DecodePages store them.
 type Pages struct {
-	// Files are the documents that the pages come from.
+	// Files are the documents of the pages.
 	Files []File
-	// Sums are the SHA-256 of the files, by which Document finds those that are there
-	// twice; zero, or missing at the end, where they are not known. They are not
-	// encoded.
+	// Sums are the SHA-256 of the files, by which Document finds files that were given
+	// twice; zero, or missing at the end, if they are not known. They are not encoded.
 	Sums     [][32]byte
 	readings []*reading
 }
 
-// Append adds pages of further documents, whose indexes grow accordingly. The
-// pages of more are not changed; neither must be, afterwards.
+// Append adds pages of further documents, whose indexes increase accordingly. It does
+// not change the pages of more; afterwards neither must be changed.
 func (p *Pages) Append(more *Pages) {
 	base := len(p.Files)
 	p.Files = append(p.Files, more.Files...)
@@ -33,7 +32,7 @@ func (p *Pages) Append(more *Pages) {
 	}
 }
 
-// moved returns the reading with all its file indexes moved up.
+// moved returns the reading with all its file indexes increased.
 func (r *reading) moved(by int) *reading {
 	if by == 0 {
 		return r
@@ -62,11 +61,11 @@ func (r *reading) moved(by int) *reading {
 	return &m
 }
 
-// storedVersion changes with what stored holds: gob leaves out in silence what
-// another version calls otherwise.
+// storedVersion changes with stored: gob drops in silence what another version names
+// differently.
 const storedVersion = 3
 
-// stored is a Pages as it is encoded.
+// stored is the encoded form of Pages.
 type stored struct {
 	Version  int
 	Files    []File
@@ -87,7 +86,7 @@ type storedReading struct {
 	Notes        []Problem
 }
 
-// Encode writes the pages, to be read by DecodePages.
+// Encode writes the pages for DecodePages.
 func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
@@ -99,8 +98,8 @@ func (p *Pages) Encode(w io.Writer) error {
 	return nil
 }
 
-// DecodePages reads what Encode wrote. It fails for what another version of the program
-// wrote, unless the form is still the same: the document must then be read again.
+// DecodePages decodes what Encode wrote. It fails if another version of the program
+// wrote it in another format: the document must then be read again.
 func DecodePages(b []byte) (*Pages, error) {
 	var s stored
 	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {

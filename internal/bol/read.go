@@ -13,13 +13,13 @@ import (
 	"tallyman/internal/page"
 )
 
-// reading is what one page says.
+// reading is the result of reading one page.
 type reading struct {
 	file, page int
-	part       int // which of the forms on the page
+	part       int // the index of the form on the page
 	damage     string
-	blank      bool // no words at all
-	known      bool // in a known layout
+	blank      bool // the page has no words
+	known      bool // the page has a known layout
 	n, m       int  // "Page n of m", 0 if it does not say
 	text       string
 	bill       Bill // fields, lines and totals of this page alone
@@ -29,8 +29,8 @@ type reading struct {
 	notes      []Problem // of the page itself, whether it is read or not
 }
 
-// readPage reads one page, which can hold several forms: a reading for each. It
-// never fails: what cannot be read is among the problems.
+// readPage reads one page, which can have several forms: it returns a reading for each.
+// It never fails: what cannot be read is among the problems.
 func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*reading {
 	r := &reading{file: file, page: p.Number, damage: p.Damage, scan: p.Scan}
 	for _, n := range p.Notes {
@@ -48,7 +48,7 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 		return out
 	}
 	if len(p.Hidden) > 0 && p.Scan == page.Printed {
-		// Labels that something covers do not move the values.
+		// Labels that something covers still show the places of values.
 		labels := usable(p.Hidden)
 		for _, w := range labels {
 			w.taken = true
@@ -70,8 +70,8 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 	return []*reading{r}
 }
 
-// readWords reads the forms of the first layout that is found among a page's words;
-// it returns nil if none is. found are the places of all phrases.
+// readWords reads the forms of the first layout that is found among a page's words; it
+// returns nil if none is. found are the places of all phrases.
 func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, words []*word) (out []*reading, found [][]place) {
 	var lies plane
 	if tan := slant(words); tan != 0 {
@@ -109,8 +109,8 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 			words: words, vocabulary: v, found: found, layout: l, located: f,
 		}
 		if len(forms) > 1 {
-			// Its own words alone, so that no label of another form is taken for one
-			// of its own.
+			// Its own words only, so that no label of another form is taken for one of
+			// its own.
 			s.words = of[i]
 			s.found = v.find(s.words)
 			own, _ := l.real(framesOf(&l.Table, s.places), s.places)
@@ -177,8 +177,9 @@ func (l *Layout) real(all []located, places func(string) []place) (forms []locat
 	return forms, slices.ContainsFunc(other, func(f located) bool { return near(f.k, forms[0].k, 0.1*forms[0].k) })
 }
 
-// inRows sorts forms as they are read, so high each in points of its own: row by row,
-// whose tops are within half a form of each other, and from left to right.
+// inRows sorts forms in reading order: row by row, and from left to right within a row.
+// Forms are on one row if their tops differ by less than half a form. height is that of
+// a form in its own points.
 func inRows(forms []located, height float32) {
 	slices.SortStableFunc(forms, func(a, b located) int { return cmp.Compare(a.y, b.y) })
 	for len(forms) > 0 {
@@ -191,8 +192,8 @@ func inRows(forms []located, height float32) {
 	}
 }
 
-// share gives each word to the form on whose paper it stands; rest are those on
-// none. Where papers overlap, a word belongs to the form whose middle is nearer.
+// share assigns each word to the form on whose paper it is; rest are words on no form.
+// Where papers overlap, a word belongs to the form with the nearer middle.
 func (l *Layout) share(words []*word, forms []located) (of [][]*word, rest []*word) {
 	const margin = 24
 	of = make([][]*word, len(forms))
@@ -220,13 +221,12 @@ func (l *Layout) share(words []*word, forms []located) (of [][]*word, rest []*wo
 type word struct {
 	*page.Word
 	taken bool // it is printed by the form itself, or part of a value, or hidden
-	// pieces are the words of the file that it is joined of; nil if it is one.
+	// pieces are the words of the file that it is joined from; nil if it is one word.
 	pieces []*word
 }
 
-// usable returns the words that stand somewhere on the page, once each: a fake
-// bold, or a second layer of the same text, is the same word twice, up to two
-// points apart.
+// usable returns the words that are on the page, each once: bold text that is printed
+// twice, or a second layer of the same text, is the same word, up to two points apart.
 func usable(all []page.Word) []*word {
 	backing := make([]word, 0, len(all))
 	out := make([]*word, 0, len(all))
@@ -251,8 +251,8 @@ func usable(all []page.Word) []*word {
 	return out
 }
 
-// sameAgain reports whether a word is another one printed again: the same text in
-// the same type, closer than any word could stand beside or below itself.
+// sameAgain reports whether a word is another one printed again: the same text in the
+// same type, closer than a word could be beside or below itself.
 func sameAgain(a, b *page.Word) bool {
 	const apart = 2.1
 	return near(a.Box.X0, b.Box.X0, min(apart, 0.7*(a.Box.X1-a.Box.X0))) && near(a.Base, b.Base, min(apart, 0.4*a.Size)) &&
@@ -268,7 +268,7 @@ func evenEdges(b page.Box, n int) []float32 {
 	return edges
 }
 
-// excerpt is the beginning of a page's text, for people.
+// excerpt returns the beginning of a page's text, for people.
 func excerpt(words []*word) string {
 	const most = 60
 	var b strings.Builder
@@ -296,7 +296,7 @@ type scan struct {
 	plane
 	located
 	foot  bool    // the foot was found
-	below float32 // how much lower it, and what is below it, stands than on the form
+	below float32 // how much lower the foot, and what is below it, is than on the form
 }
 
 // stray is how far a label may be from its place, in points of the form.
@@ -314,7 +314,7 @@ func (v *vocabulary) in(found [][]place) func(text string) []place {
 	}
 }
 
-// claim takes what the form prints itself.
+// claim marks the words that the form itself prints.
 func (s *scan) claim() {
 	for _, h := range s.headings {
 		s.take(h.place)
@@ -355,8 +355,8 @@ func (s *scan) at(x, y float32) (float32, float32) {
 	return px, py
 }
 
-// placeFoot finds the foot where most of its labels stand together, since a
-// table of another height ends in the same foot.
+// placeFoot finds the foot where most of its labels are together, since a table of
+// another height has the same foot.
 func (s *scan) placeFoot() {
 	type label struct {
 		*Area
@@ -369,7 +369,8 @@ func (s *scan) placeFoot() {
 		x, y := s.at(a.Label.X, a.Label.Y)
 		n := 0
 		for _, p := range s.places(a.Label.Text) {
-			// A foot has each once; more are no foot, and would take long.
+			// A foot has each label once; a page with more has no foot there, and would
+			// take long.
 			if n < 20 && p.y > top && near(p.x, x, stray*s.k) {
 				labels = append(labels, label{a, p.y - y})
 				n++
@@ -391,8 +392,8 @@ func (s *scan) placeFoot() {
 	}
 }
 
-// label finds a label of the form: of all places where it is printed, the one
-// nearest to its own.
+// label finds a label of the form: of all places where it is printed, the one nearest
+// to its own.
 func (s *scan) label(l Label) (best place, ok bool) {
 	x, y := s.at(l.X, l.Y)
 	nearest := stray * s.k
@@ -451,8 +452,8 @@ func (s *scan) wordsOf(a *Area) []*word {
 	return words
 }
 
-// apart returns the words of the lowest row from the one on that begins at x or
-// stands a wide gap away from what is left of it.
+// apart returns the words of the lowest row, from the first that begins at x or has a
+// wide gap to its left.
 func (s *scan) apart(words []*word, x float32) []*word {
 	grouped := rows(words)
 	if len(grouped) == 0 {
@@ -474,7 +475,7 @@ func (s *scan) apart(words []*word, x float32) []*word {
 	return nil
 }
 
-// area reads one of the values into the bill's field of the same name.
+// area reads a value into the bill's field of the same name.
 func (s *scan) area(a *Area) {
 	words := s.wordsOf(a)
 	for _, w := range words {
@@ -497,9 +498,9 @@ var (
 	digitsOfBill = regexp.MustCompile(`^\d[0-9A-Za-z-]*$`)
 )
 
-// billNumber returns the bill's number. Where other words stand beside it, it is
-// the one that looks like a number; where none does, there is none, since a
-// wrong one would put the lines under another bill.
+// billNumber returns the bill's number. If other words are beside it, the number is the
+// one in the form of a number; if none is, there is no number, since a wrong one would
+// put the lines under another bill.
 func (s *scan) billNumber(words []*word) Value {
 	var numbers []*word
 	for _, w := range words {
@@ -521,8 +522,8 @@ func (s *scan) billNumber(words []*word) Value {
 	return Value{}
 }
 
-// goesOnBeside reports whether what stands beside a bill's number may be the rest
-// of it: it stands nearer than a word would.
+// goesOnBeside reports whether the words beside a bill's number may be the rest of it:
+// they are nearer than a separate word.
 func goesOnBeside(number *word, words []*word) bool {
 	for _, w := range words {
 		gap := max(w.Box.X0-number.Box.X1, number.Box.X0-w.Box.X1)
@@ -535,8 +536,8 @@ func goesOnBeside(number *word, words []*word) bool {
 
 var pageOfM = regexp.MustCompile(`(?i)\bpage:?\s*(\d{1,4})\s*(?:of|/)\s*(\d{1,4})\b`)
 
-// pageOf reads "Page n of m". It returns zeros if that is not what it says, or
-// makes no sense.
+// pageOf parses "Page n of m". It returns zeros for any other text, and if the numbers
+// cannot be right.
 func pageOf(text string) (n, m int) {
 	match := pageOfM.FindStringSubmatch(text)
 	if match == nil {
@@ -550,8 +551,8 @@ func pageOf(text string) (n, m int) {
 	return n, m
 }
 
-// total reads one of the figures at the foot. Free text can come near; the figure
-// is then the one word that has the form of it.
+// total reads a total at the foot. Free text can be close to it; the total is then the
+// one word in the form of a total.
 func (s *scan) total(a *Area) {
 	words := s.wordsOf(a)
 	var figures []*word

@@ -19,7 +19,7 @@ const (
 	Cube    Field = "cube"   // cubic feet, two decimals
 )
 
-// Fields are all the fields, in the order in which they are reported.
+// Fields are all fields, in the order in which they are reported.
 var Fields = [...]Field{Cartons, Pieces, Weight, Cube}
 
 // Outcome is the result of comparing a bill's lines with its printed totals.
@@ -32,24 +32,23 @@ const (
 	Unchecked  Outcome = "unchecked"  // none differs, but not all are printed
 )
 
-// Check compares one field.
+// Check is the comparison of one field.
 type Check struct {
 	Field Field
 	// Printed is the total at the foot, without commas; "" if there is none.
 	Printed string
 	// Sum is the sum of the lines.
 	Sum string
-	// State says whether they were compared at all, and how it came out.
+	// State says whether printed total and sum were compared, and with what result.
 	State State
-	// Difference is by how much the printed total is above the sum, or below it if
-	// it is negative; "" if there is none. In a proved total it is what rounding
-	// explains.
+	// Difference is the printed total minus the sum; "" if there is none. In a proved
+	// total it is within rounding.
 	Difference string
-	// Unit is what the figures count, for people.
+	// Unit is the unit of the figures, for people.
 	Unit string
 }
 
-// State is what comparing a total with the sum of its lines says.
+// State is the result of comparing a total with the sum of its lines.
 type State string
 
 // The states (DESIGN.md §3).
@@ -60,14 +59,14 @@ const (
 	Unread     State = "unread"      // what is printed is not a number; nothing was compared
 )
 
-// units are what the fields count.
+// units are the units of the fields.
 var units = map[Field]string{Cartons: "cartons", Pieces: "pieces", Weight: "lb", Cube: "cu ft"}
 
 // Verdict is the outcome of a bill's reconciliation. Checks has one entry per
 // field, in the order of Fields.
 type Verdict struct {
 	Outcome Outcome
-	// Reason says why a bill is unchecked. It is "" otherwise.
+	// Reason says why a bill is unchecked; "" for other bills.
 	Reason string
 	Checks []Check
 }
@@ -83,8 +82,8 @@ func (v Verdict) Differences() []Check {
 	return out
 }
 
-// String describes a check for people: "pieces: the lines add up to 12, the bill
-// prints 13".
+// String returns a check for people: "pieces: the lines add up to 12, the bill prints
+// 13".
 func (c Check) String() string {
 	switch c.State {
 	case Proved:
@@ -101,8 +100,8 @@ func (c Check) String() string {
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
 }
 
-// Rounding says by how much a proved total is off, as "≈ rounding, 0.3 lb"; "" if
-// it is not.
+// Rounding returns the difference of a proved total, for example "≈ rounding, 0.3 lb";
+// "" if there is none.
 func (c Check) Rounding() string {
 	if c.State != Proved || c.Difference == "" {
 		return ""
@@ -110,10 +109,10 @@ func (c Check) Rounding() string {
 	return fmt.Sprintf("≈ rounding, %s %s", strings.TrimPrefix(c.Difference, "-"), c.Unit)
 }
 
-// PrintedTotal returns what is printed as the total of a field.
+// PrintedTotal returns the printed total of a field.
 func (b *Bill) PrintedTotal(f Field) Number { return *totalOf(&b.Printed, f) }
 
-// total is the sum of one field over a bill's lines.
+// total is the sum of one field of a bill's lines.
 type total struct {
 	amount decimal.Decimal
 	places int32 // the most decimals that a line prints
@@ -146,7 +145,7 @@ func (b *Bill) sum(f Field) total {
 	return t
 }
 
-// decimals are the most that the lines of a document print, by field.
+// decimals are the most decimals that the lines of a document print, by field.
 type decimals map[Field]int32
 
 // slack is how far rounding can put a printed total off the sum of a field: not at all
@@ -161,9 +160,9 @@ func (t total) slack(f Field, printed *Number, most decimals) decimal.Decimal {
 	return decimal.New(5*int64(t.lines), -max(t.places, most[f])-1)
 }
 
-// reconcile compares the bill's lines with its printed totals. absent says why
-// totals that are not there might be missing; it becomes the reason if any is. most
-// are the decimals of the whole document.
+// reconcile compares the bill's lines with its printed totals. absent says why totals
+// might be missing; it becomes the reason if any is. most are the decimals of the whole
+// document.
 func (b *Bill) reconcile(absent string, most decimals) {
 	v := Verdict{Outcome: Reconciled}
 	var missing, unread []string

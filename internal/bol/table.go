@@ -36,11 +36,10 @@ func (s *scan) table() {
 	}
 }
 
-// region returns the height from which and down to which baselines are in the
-// table.
+// region returns the heights between which baselines are in the table.
 func (s *scan) region() (top, bottom float32) {
 	_, y := s.frame.at(0, s.layout.Table.Y)
-	// The headings are taken, but perhaps not all of them.
+	// The headings are marked as taken, but perhaps not all of them.
 	top, bottom = y+4*s.k, y+s.layout.Depth*s.k
 	if s.foot {
 		_, bottom = s.at(0, s.layout.Foot[0].Label.Y-s.layout.End)
@@ -48,12 +47,12 @@ func (s *scan) region() (top, bottom float32) {
 	return top, bottom
 }
 
-// table gathers the rows of a table to lines.
+// table combines the rows of a table to lines.
 type table struct {
 	*scan
 	*grid
-	// cells and words are those of the line that is being gathered: a long
-	// description goes on in the next row.
+	// cells and words are those of the present line: a long description continues in
+	// the next row.
 	cells [][]*word
 	words []*word
 	torn  string
@@ -76,8 +75,8 @@ func (t *table) row(words []*word) {
 	t.cells, t.words, t.torn = cells, words, torn
 }
 
-// level reports whether the words of a row stand on one line. Where they do not,
-// the page is slanted in a way that was not found, and the row may be of two.
+// level reports whether the words of a row are on one line. If not, the page is slanted
+// in a way that was not found, and the row may be parts of two.
 func level(row []*word) bool {
 	low, high := row[0].Base, row[0].Base
 	for _, w := range row {
@@ -86,8 +85,8 @@ func level(row []*word) bool {
 	return high-low <= 0.45*row[0].Size
 }
 
-// goesOn reports whether a row continues the one above it: it fills columns
-// alone whose text wraps, and stands next to it.
+// goesOn reports whether a row continues the one above it: it fills only columns whose
+// text wraps, and is next to it.
 func (t *table) goesOn(cells [][]*word, words []*word) bool {
 	for i, c := range t.columns {
 		if len(cells[i]) > 0 && !c.Wraps {
@@ -98,7 +97,7 @@ func (t *table) goesOn(cells [][]*word, words []*word) bool {
 	return words[0].Base-last.Base < 2.2*t.layout.Type*t.k
 }
 
-// end makes a line of the rows that were gathered, or a problem.
+// end makes a line of the rows, or a problem.
 func (t *table) end() {
 	if t.cells == nil {
 		return
@@ -136,9 +135,8 @@ func (t *table) end() {
 	t.cells = nil
 }
 
-// strayed reports whether one of the words of a cell has come there from elsewhere: it
-// stands further away than two spaces of a fixed-width type, or is printed over
-// another.
+// strayed reports whether one of the words of a cell came from another place: it is
+// further away than two spaces of a fixed-width type, or is printed over another.
 func strayed(cell []*word) bool {
 	for i := 1; i < len(cell); i++ {
 		a, b := cell[i-1], cell[i]
@@ -150,7 +148,7 @@ func strayed(cell []*word) bool {
 	return false
 }
 
-// figures is how many of the line's columns of numbers are filled.
+// figures returns how many of the line's columns of numbers are filled.
 func (l *Line) figures() int {
 	n := 0
 	for _, f := range Fields {
@@ -161,9 +159,9 @@ func (l *Line) figures() int {
 	return n
 }
 
-// unreadable says why a row is not a line, or "" if it is one. A line has a style,
-// since the halves of a row that is torn in two must not add up to its bill's
-// totals, and it counts something: cartons and pieces are not both empty.
+// unreadable returns why a row is not a line, "" if it is one. A line has a style,
+// since the halves of a torn row must not add up to its bill's totals; and it has
+// cartons or pieces.
 func unreadable(l *Line) string {
 	for _, f := range Fields {
 		n := cellOf(l, f)
@@ -183,7 +181,7 @@ func unreadable(l *Line) string {
 	return ""
 }
 
-// columnOf names the column of a line that a field is summed over.
+// columnOf returns the name of the column that is summed for a field.
 func columnOf(f Field) string {
 	if f == Cube {
 		return "volume"

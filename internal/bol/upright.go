@@ -8,15 +8,14 @@ import (
 	"tallyman/internal/page"
 )
 
-// plane is how the page in front of the reader lies in the plane in which it is
-// read, where rows are level and a point is as high as it is wide. The zero plane
-// is the page itself.
+// plane maps the page to the plane in which it is read, where rows are level and a
+// point is as high as wide. The zero plane is the page itself.
 type plane struct {
 	sin, cos float64 // of the angle at which rows go down to the right
-	tall     float64 // how much higher than wide a point is
+	tall     float64 // the ratio of a point's height to its width
 }
 
-// back returns the box on the page that holds one of the plane.
+// back returns the box on the page that contains a box of the plane.
 func (p plane) back(b page.Box) page.Box {
 	if p == (plane{}) || b == (page.Box{}) {
 		return b
@@ -39,9 +38,9 @@ const (
 	leastSlant = 0.0015
 )
 
-// slant returns the tangent of the angle at which the rows of a page go down to
-// the right. It is the median of the angles between words and what follows them
-// on their row, so that no single word leads it astray.
+// slant returns the tangent of the angle at which the rows of a page go down to the
+// right. It is the median of the angles between words and the words after them on their
+// row, so that a single word cannot distort it.
 func slant(words []*word) float64 {
 	level := 0
 	for i := 1; i < len(words); i++ {
@@ -96,7 +95,7 @@ func slant(words []*word) float64 {
 				agree += o.weight
 			}
 		}
-		// Words that stand unevenly are no slant.
+		// Words that are merely uneven make no slant.
 		if math.Abs(a.tan) < leastSlant || agree < 0.6*whole {
 			return 0
 		}
@@ -105,16 +104,16 @@ func slant(words []*word) float64 {
 	return 0
 }
 
-// turned returns the words as they stand in a plane where rows that go down to
-// the right at an angle with the tangent are level.
+// turned returns the words in a plane where rows that go down to the right at the angle
+// with that tangent are level.
 func turned(words []*word, tan float64) ([]*word, plane) {
 	angle := math.Atan(tan)
 	p := plane{sin: math.Sin(angle), cos: math.Cos(angle), tall: 1}
 	out := make([]*word, len(words))
 	steep := math.Abs(p.sin)
 	for i, w := range words {
-		// The box of a slanted word is that of its characters: what is above and
-		// below the baseline, and how far they make the box wider.
+		// The box of a slanted word is that of its characters: their height above and
+		// below the baseline, and how much they make the box wider.
 		up, down := float64(w.Base-w.Box.Y0), float64(w.Box.Y1-w.Base)
 		wide := float64(w.Box.X1 - w.Box.X0)
 		if p.sin > 0 {
@@ -143,7 +142,7 @@ func turned(words []*word, tan float64) ([]*word, plane) {
 		n.Box = page.Box{X0: float32(x), Y0: float32(y - up), X1: n.Edges[len(n.Edges)-1], Y1: float32(y + down)}
 		out[i] = &word{Word: &n, taken: w.taken}
 	}
-	// What stands on one line does so to the last bit, as on a page that is level.
+	// Words on one line get exactly the same baseline, as on a level page.
 	slices.SortStableFunc(out, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
 	line := float32(math.Inf(-1))
 	for _, w := range out {
@@ -156,8 +155,8 @@ func turned(words []*word, tan float64) ([]*word, plane) {
 	return out, p
 }
 
-// inReadingOrder sorts words: those whose baselines are within a third of their
-// size stand on one line.
+// inReadingOrder sorts words: those whose baselines differ by less than a third of
+// their size are on one line.
 func inReadingOrder(words []*word) {
 	slices.SortStableFunc(words, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
 	for len(words) > 0 {
@@ -170,9 +169,9 @@ func inReadingOrder(words []*word) {
 	}
 }
 
-// flattened returns the words as they stand in a plane where a point is as high
-// as wide, if one is so many times higher on the page. Pieces are put together
-// anew, since how wide a space is shows only there.
+// flattened returns the words in a plane where a point is as high as wide, if its
+// height on the page is tall times its width. It joins pieces again, since the width of
+// a space shows only there.
 func flattened(words []*word, p plane, tall float64) ([]*word, plane) {
 	if p == (plane{}) {
 		p = plane{cos: 1, tall: 1}
@@ -190,9 +189,8 @@ func flattened(words []*word, p plane, tall float64) ([]*word, plane) {
 	return joined(out), p
 }
 
-// joined puts the pieces of words together: what stands closer than any space
-// between words is one word, however the file cuts it. Where it is cut, cells may
-// still be told apart.
+// joined joins the pieces of words: pieces closer than any space between words are one
+// word, however the file cuts it. Where it is cut, cells may still be separated.
 func joined(words []*word) []*word {
 	var out []*word
 	for i, w := range words {
@@ -237,7 +235,7 @@ func together(a, b *word) *word {
 	return &word{Word: &n, taken: a.taken, pieces: append(a.parts(), b.parts()...)}
 }
 
-// parts are the pieces of a word.
+// parts returns the pieces of a word.
 func (w *word) parts() []*word {
 	if w.pieces == nil {
 		return []*word{w}
@@ -245,8 +243,8 @@ func (w *word) parts() []*word {
 	return w.pieces
 }
 
-// rejoined are the words of the table. Pieces that meet at the edge of a column
-// are cells that run together, unless they are one number.
+// rejoined returns the words of the table. Pieces that meet at the edge of a column are
+// cells that run together, unless they are one number.
 func (g *grid) rejoined(words []*word) []*word {
 	if !slices.ContainsFunc(words, func(w *word) bool { return w.pieces != nil }) {
 		return words
@@ -276,8 +274,8 @@ func (g *grid) rejoined(words []*word) []*word {
 	return out
 }
 
-// tallness returns how much higher than wide a point of the form is on a page:
-// the median of what the labels above the table say.
+// tallness returns the ratio of height to width of a point of the form on a page: the
+// median according to the labels above the table.
 func (l *Layout) tallness(f frame, places func(string) []place) float64 {
 	_, bottom := f.at(0, l.Table.Y)
 	var all []float64

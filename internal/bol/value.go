@@ -22,8 +22,8 @@ func (s *scan) value(words []*word) Value {
 		text.Grow(n)
 		text.WriteString(v.Text)
 		for i, w := range words[1:] {
-			// Pieces of one word, apart for a while to see which column they are
-			// in, stand without a gap.
+			// Pieces of one word that were separated to find their columns are joined
+			// without a space.
 			if before := words[i]; before.Box.X1 != w.Box.X0 || before.Base != w.Base {
 				text.WriteByte(' ')
 			}
@@ -61,10 +61,10 @@ func (s *scan) number(words []*word) Number {
 	return n
 }
 
-// isNumber reports whether a text is a number as it is printed: thousands commas
-// where they belong or none, at most four decimals, perhaps nothing before the
-// point. A whole number may be padded with zeros; before a point, a zero too many is the
-// end of the figure beside it. The bounds keep sums of hostile figures small.
+// isNumber reports whether a text is a number as it is printed: with thousands commas
+// in the right places or without, at most four decimals, perhaps nothing before the
+// point. A whole number may be padded with zeros; before a point, a superfluous zero is
+// the end of the figure beside it. The bounds keep sums of hostile figures small.
 func isNumber(text string) bool {
 	whole, decimals, point := strings.Cut(text, ".")
 	if point && (len(decimals) < 1 || len(decimals) > 4 || !isDigits(decimals)) {
