@@ -17,10 +17,10 @@ const (
 	numDates
 )
 
-// dateFields are the columns as fields.
+// dateFields are the fields of the columns of dates.
 var dateFields = [numDates]field{InvoiceDates: invoiceDate, DeliveryDates: deliveryDate, CancelDates: cancelDate}
 
-// text is the row's cell in the column.
+// text returns the row's cell in the column.
 func (d Dates) text(r *Row) string {
 	switch d {
 	case InvoiceDates:
@@ -31,32 +31,32 @@ func (d Dates) text(r *Row) string {
 	return r.CancelDate
 }
 
-// Calendar says how the dates of an export are written. Which of the figures of
-// 03/04/25 is the month is decided for a whole column at once: by the cells that
-// can be read one way only. It is made by Table.Calendar.
+// Calendar knows how the dates of an export are written. Which figure of 03/04/25 is
+// the month is decided for a whole column at once, by the cells that can be read in one
+// way only. Table.Calendar makes it.
 type Calendar struct {
 	columns [numDates]dateColumn
 	notes   []Note
 }
 
-// dateColumn is what is known of a column: per way of writing a decision, per text
-// the day that it names.
+// dateColumn has what is known of a column: a decision for each form of dates, and the
+// day of each text.
 type dateColumn struct {
 	forms   map[string]*dateForm
-	written map[string]writtenDate // the zero writtenDate for what is none
+	written map[string]writtenDate // the zero writtenDate for a text that is not a date
 	days    map[string]dayPair
 }
 
-// dayPair is the day that a text names, and the one that it names in the second
-// reading of its form; zero times for none.
+// dayPair is the day of a text, and its day in the other reading of its form; zero
+// times if there is none.
 type dayPair struct {
 	day, other time.Time
-	sure       bool   // day is right in spite of other
-	timed      bool   // a time of day stands beside it
-	cell       string // what Written returns
+	sure       bool   // day is right although there is another
+	timed      bool   // the text has a time of day
+	cell       string // the result of Written
 }
 
-// order says in which order day, month and year are written.
+// order is the order in which day, month and year are written.
 type order uint8
 
 const (
@@ -71,25 +71,25 @@ func (o order) String() string {
 	return [...]string{"month first", "day first", "year first", "serial numbers of days"}[o]
 }
 
-// dateForm is one way of writing dates in a column: the same separator, and the
-// same number of digits of the year.
+// dateForm is one form of the dates in a column: the same separator, and the same
+// number of digits of the year.
 type dateForm struct {
-	texts  int                       // that are written so, each counted once
-	none   [numOrders]int            // those that are no day in this order
-	lone   [numOrders]string         // the first of them
-	differ [numOrders][numOrders]int // those that are another day in the other order
+	texts  int                       // the number of different texts of this form
+	none   [numOrders]int            // the number of texts that are no day in each order
+	lone   [numOrders]string         // the first such text
+	differ [numOrders][numOrders]int // the number of texts that are another day in the other order
 	spans  [numOrders]span
 
 	read, or order
-	// open is true if nothing in the column says which of read and or is right, and
-	// it matters; backed if another column says that it is read.
+	// open is true if nothing in the column shows which of read and or is right, and it
+	// matters; backed is true if another column shows that read is right.
 	open, backed bool
-	// weak is true if only a few texts say that or is right. They may be wrong.
+	// weak is true if only a few texts show that read is right. They may be wrong.
 	weak bool
 	// mixed is true if no order fits nearly all texts.
 	mixed bool
 	// cut is true for a few dates that are shorter than the others of the column. They
-	// are not read: 121920 is 12192025 that is cut off, or 19 December 2020.
+	// are not read: 121920 may be 12192025 cut off, or 19 December 2020.
 	cut     bool
 	example found
 }
@@ -97,7 +97,8 @@ type dateForm struct {
 // can reports whether all texts are days in an order.
 func (f *dateForm) can(o order) bool { return f.none[o] == 0 }
 
-// proves reports whether one order is read because texts are no days in the other.
+// proves reports whether texts that are no days in the other order show that one order
+// is right.
 func (f *dateForm) proves(o, other order) bool {
 	return !f.open && !f.weak && !f.mixed && !f.cut && f.read == o && f.none[other] > f.none[o]
 }
@@ -117,7 +118,7 @@ func (s span) holds(t time.Time) bool { return !t.Before(s.first) && !t.After(s.
 
 func (s span) years() float64 { return s.last.Sub(s.first).Hours() / 24 / 365.25 }
 
-// Calendar reads the dates of the table. It costs a look at each row.
+// Calendar reads the dates of the table. It examines every row.
 func (t *Table) Calendar() *Calendar {
 	c := &Calendar{}
 	for d := range c.columns {
@@ -134,12 +135,12 @@ func (t *Table) Calendar() *Calendar {
 	return c
 }
 
-// Notes are what people should know of how the dates were read: what stays
-// ambiguous or unread.
+// Notes are what people should know about how the dates were read: what stays ambiguous
+// or unread.
 func (c *Calendar) Notes() []Note { return c.notes }
 
-// settle decides what a column leaves open by the other columns, which are likely to
-// be written alike.
+// settle decides open columns by the other columns, which are probably written in the
+// same way.
 func (c *Calendar) settle() {
 	settled := map[*dateForm]order{}
 	for d := range c.columns {
@@ -151,7 +152,7 @@ func (c *Calendar) settle() {
 			for other := range c.columns {
 				switch o := c.columns[other].forms[key]; {
 				case o == nil || o == f:
-				case o.weak: // two columns hardly have the same fault
+				case o.weak: // two columns rarely have the same fault
 					or = or || o.or == f.or && o.lone[f.read] != f.lone[f.read]
 				default:
 					read = read || o.proves(f.read, f.or)
@@ -183,30 +184,28 @@ func (c *Calendar) settle() {
 	}
 }
 
-// Date returns the day that a text names in a column of the export: at midnight
-// UTC. It is false for what is no date or more than one, as a time of day, and for a
-// text whose day and month may be the other way round; but MMDDYYYY is what dates are
-// unless their column says otherwise (DESIGN.md §5).
+// Date returns the day of a text in a column of the export, at midnight UTC. It is
+// false for a text that is not a date, has a time of day, or is ambiguous in day and
+// month; but dates are MMDDYYYY unless their column shows otherwise (DESIGN.md §5).
 func (c *Calendar) Date(d Dates, text string) (time.Time, bool) {
 	p := c.columns[d].day(text)
 	return p.day, p.certain() && !p.timed
 }
 
 // Written returns a date as it goes into the sheet. MMDDYYYY, MDDYYYY, ISO dates and
-// M/D/YYYY stay as they stand (DESIGN.md §4). A date in any other form, which a reader
-// of the sheet could take for another day, becomes MMDDYYYY. A text whose day is not
-// certain stays as it stands.
+// M/D/YYYY stay as they are (DESIGN.md §4). A date in any other form, which a reader of
+// the sheet could take for another day, becomes MMDDYYYY. A text whose day is not
+// certain stays as it is.
 func (c *Calendar) Written(d Dates, text string) string { return c.columns[d].day(text).cell }
 
-// Guess is Date, but takes the likelier day where day and month may be the other
-// way round; other is the other day then, and zero otherwise.
+// Guess is like Date, but returns the likelier day if day and month are ambiguous;
+// other is then the other day, and otherwise zero.
 func (c *Calendar) Guess(d Dates, text string) (day, other time.Time, ok bool) {
 	p := c.columns[d].day(text)
 	return p.day, p.other, !p.day.IsZero()
 }
 
-// Open reports whether a column has dates whose day and month may be the other way
-// round.
+// Open reports whether a column has dates that are ambiguous in day and month.
 func (c *Calendar) Open(d Dates) bool {
 	for _, f := range c.columns[d].forms {
 		if f.open || f.weak {
@@ -219,7 +218,7 @@ func (c *Calendar) Open(d Dates) bool {
 // certain reports whether the day is known.
 func (p *dayPair) certain() bool { return !p.day.IsZero() && (p.other.IsZero() || p.sure) }
 
-// day reads a text, which need not be one of the column's.
+// day returns the day of a text, which need not be in the column.
 func (c *dateColumn) day(text string) dayPair {
 	if text == "" {
 		return dayPair{}
@@ -230,12 +229,12 @@ func (c *dateColumn) day(text string) dayPair {
 	return c.resolve(text, parseDate(text))
 }
 
-// resolve decides which day a text names.
+// resolve decides which day a text means.
 func (c *dateColumn) resolve(text string, w writtenDate) dayPair {
 	p := dayPair{day: w.exact, timed: w.timed, cell: text}
 	f := c.forms[w.form]
 	if w.form != "" {
-		if f == nil { // a form that the column does not have
+		if f == nil { // the column has no dates of this form
 			f = &dateForm{read: likelyOrders(w.form)[0], mixed: true}
 		}
 		if f.cut {
@@ -253,15 +252,15 @@ func (c *dateColumn) resolve(text string, w writtenDate) dayPair {
 			p.other, p.sure = other, !f.weak && (f.backed || w.form == "8")
 		}
 	}
-	// Cells of one form are written alike, also those that both orders read as one day.
+	// All cells of a form are written alike, even those that are the same day in both
+	// orders.
 	if p.certain() && !(f == nil || f.mixed || f.read == monthFirst) || p.certain() && !plainDate(text, p.day) {
 		p.cell = p.day.Format("01022006")
 	}
 	return p
 }
 
-// plainDate reports whether a text is a date that every reader of the sheet takes for
-// the same day.
+// plainDate reports whether every reader of the sheet takes a text for the same day.
 func plainDate(text string, day time.Time) bool {
 	if len(text) == 7 {
 		text = "0" + text
@@ -319,8 +318,8 @@ func (t *Table) dateColumn(d Dates) dateColumn {
 			f.example.add(t.Rows[i].Number, text)
 		}
 	}
-	// Serial numbers of five digits and months of one digit: 46010 and 10125 beside
-	// 121925. A column has one of them.
+	// Serial numbers of five digits and dates with a month of one digit look alike:
+	// 46010, and 10125 beside 121925. A column has only one of the two.
 	if five, six := c.forms["5"], c.forms["6"]; five != nil && six != nil {
 		five.none[serialDay] = five.texts
 	}
@@ -333,7 +332,8 @@ func (t *Table) dateColumn(d Dates) dateColumn {
 	return c
 }
 
-// longer is the form that a form is if digits at the end of the year are missing.
+// longer is the form of which a form is a part, if digits at the end of the year are
+// missing.
 var longer = map[string]string{"5": "8", "6": "8", "/2": "/4", "-2": "-4", ".2": ".4", " 2": " 4"}
 
 // dateCells reports whether the column of a workbook has cells that are dates,
@@ -347,14 +347,14 @@ func (t *Table) dateCells(d Dates) bool {
 	return false
 }
 
-// longColumn is more years than the dates of one export are apart.
+// longColumn is a span of years that is longer than that of the dates of one export.
 const longColumn = 3
 
-// few reports whether n texts of a column are so few, beside the others, that they may
-// be slips of the pen.
+// few reports whether n texts of a column are so few, compared with the others, that
+// they may be errors.
 func few(n, others int) bool { return n == 1 || n <= 3 && n*3 <= others || n*10 <= others }
 
-// likelyOrders are the orders of a form, the likeliest first.
+// likelyOrders returns the orders of a form, the likeliest first.
 func likelyOrders(form string) []order {
 	switch {
 	case strings.HasPrefix(form, "."):
@@ -387,8 +387,8 @@ func (f *dateForm) decide(form string, dateCells bool) {
 		f.read, f.or, f.weak = first, f.read, true
 		return
 	}
-	// Dates with two digits of the year may begin with it; they do if the others are
-	// years apart and these are not.
+	// Dates with two digits of the year may begin with the year; they do if the dates
+	// would otherwise be years apart.
 	for _, o := range likely {
 		if o == f.read || f.none[o] > f.none[f.read] || o == yearFirst && f.spans[f.read].years() <= longColumn {
 			continue
@@ -404,7 +404,7 @@ func (f *dateForm) decide(form string, dateCells bool) {
 	}
 }
 
-// dateNotes says what stays ambiguous or unread in the columns of dates.
+// dateNotes adds notes about what stays ambiguous or unread in the columns of dates.
 func (t *Table) dateNotes(c *Calendar) []Note {
 	var notes []Note
 	for d := range numDates {
@@ -457,9 +457,8 @@ func (t *Table) dateNotes(c *Calendar) []Note {
 	return append(notes, t.strayDates(c)...)
 }
 
-// oddDates finds the cells of a column that are no dates and those that are written in
-// another form in the sheet, and by form those that are no days as the weak form is
-// read.
+// oddDates finds the cells of a column that are not dates, those that the sheet has in
+// another form, and, by form, those that are no days in the order of a weak form.
 func (t *Table) oddDates(d Dates, col *dateColumn) (unread, rewritten found, odd map[*dateForm]*found) {
 	for text, p := range col.days {
 		if p.day.IsZero() || p.cell != text {
@@ -489,9 +488,9 @@ func (t *Table) oddDates(d Dates, col *dateColumn) (unread, rewritten found, odd
 	return unread, rewritten, odd
 }
 
-// strayDates says which cells of columns of texts hold a date of this export: values
-// of their rows may stand one column over. A column most of whose cells are such may
-// be meant so, but not where a date is missing in the row.
+// strayDates notes cells in columns of texts with a date of this export: values of
+// their rows may be in the wrong column. If most cells of a column are such, they may
+// be meant so, except where the row lacks a date.
 func (t *Table) strayDates(c *Calendar) []Note {
 	var all span
 	exact := false
@@ -561,6 +560,6 @@ func (t *Table) strayDates(c *Calendar) []Note {
 	return notes
 }
 
-// dateFormKeys are all keys of forms: a separator and the digits of the year, or
-// the number of digits that stand together.
+// dateFormKeys are the keys of all forms: a separator and the number of digits of the
+// year, or the number of digits without separator.
 var dateFormKeys = []string{"/4", "/2", "-4", "-2", ".4", ".2", " 4", " 2", "8", "6", "5"}

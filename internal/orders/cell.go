@@ -11,7 +11,7 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// fieldValue is value, with the number of a day as it is counted from 1900.
+// fieldValue is value for dates that may be counted from 1904.
 func (c *collector) fieldValue(f field, number, col int, cell grid.Cell) string {
 	text := c.value(number, col, cell)
 	if c.from1904 && cell.Kind == grid.Number && slices.Contains(dateFields[:], f) {
@@ -24,9 +24,9 @@ func (c *collector) fieldValue(f field, number, col int, cell grid.Cell) string 
 	return text
 }
 
-// value returns what the cell of a column that is read holds, and notes what is
-// wrong with it. Of a cell whose value is not known nothing is left: a sheet
-// would reckon with #N/A as with any ship-to.
+// value returns the text of a cell in a column that is read, and notes what is wrong
+// with the cell. If its value is not known, the text is empty: otherwise a sheet would
+// use #N/A like any ship-to.
 func (c *collector) value(number, col int, cell grid.Cell) string {
 	text := strings.TrimFunc(cell.Text, grid.Blank)
 	switch {
@@ -72,7 +72,7 @@ func (c *collector) value(number, col int, cell grid.Cell) string {
 	return text
 }
 
-// lost notes a cell with a text that has lost characters.
+// lost adds a note about a cell with lost characters.
 func (c *collector) lost(number, col int, text string) bool {
 	was, ok := "", strings.ContainsRune(text, utf8.RuneError) || lostLetter(text)
 	if !ok {
@@ -84,8 +84,8 @@ func (c *collector) lost(number, col int, text string) bool {
 	return ok
 }
 
-// restoreNames reads ship-tos with characters that are lost as the one ship-to of
-// other rows that they can have been, and notes that.
+// restoreNames replaces ship-tos with lost characters by the one ship-to of other rows
+// that they can have been, and adds a note.
 func (c *collector) restoreNames() {
 	col := c.cols[shipTo]
 	if c.troubles.count(LostText, col) == 0 {
@@ -113,8 +113,8 @@ func (c *collector) restoreNames() {
 	}
 }
 
-// restore returns the only one of the names that a text is but for a character beyond
-// ASCII at each U+FFFD, "" if there is none or another.
+// restore returns the only name that equals a text, apart from a character beyond ASCII
+// at each U+FFFD; "" if there is none, or more than one.
 func restore(text string, names map[string]bool) (name string) {
 	if !strings.ContainsRune(text, utf8.RuneError) {
 		return ""
@@ -139,15 +139,15 @@ names:
 	return name
 }
 
-// unread notes a cell whose value is not known.
+// unread adds a note about a cell whose value is not known.
 func (c *collector) unread(kind NoteKind, number, col int, shown string) string {
 	c.troubles.add(kind, number, col, shown, "")
 	return ""
 }
 
-// isError reports whether a text is the error of a formula, as Excel,
-// LibreOffice and Google Sheets write it in any language, or the hash marks of
-// a number that its column was too narrow for.
+// isError reports whether a text is the error of a formula, as Excel, LibreOffice and
+// Google Sheets write it in any language, or the hash marks of a number for which its
+// column was too narrow.
 func isError(s string) bool {
 	switch {
 	case strings.HasPrefix(s, "Err:"):
@@ -163,13 +163,13 @@ func isError(s string) bool {
 	}) < 0
 }
 
-// nulls are what programs write for a value that is not there.
+// nulls are the texts that programs write for a missing value.
 var nulls = map[string]bool{"NULL": true, "null": true, "(null)": true, "NaN": true, "nan": true,
 	"<NA>": true, `\N`: true, "undefined": true}
 
-// unproof returns the value of a text that is written as a formula so that Excel
-// leaves it alone, as ="00230561". It is false for other formulas. The equals
-// sign is not part of s.
+// unproof returns the value of a text that is written as a formula to protect it from
+// Excel, for example ="00230561". It is false for other formulas. The equals sign is
+// not part of s.
 func unproof(s string) (string, bool) {
 	s = strings.TrimSpace(s)
 	if grid.DigitsOnly(s) {
@@ -185,8 +185,8 @@ func unproof(s string) (string, bool) {
 	return strings.TrimFunc(strings.ReplaceAll(in, `""`, `"`), grid.Blank), true
 }
 
-// unapostrophe takes away the apostrophe with which Excel is told that a text is
-// one, but not that of a name such as 'T WINKEL.
+// unapostrophe removes the apostrophe that marks a text for Excel, but not that of a
+// name like 'T WINKEL.
 func unapostrophe(s string) string {
 	rest := s[1:]
 	if rest == "" || len(rest) > 1 && unicode.IsLetter(rune(rest[0])) && (rest[1] == ' ' || rest[1] == '-') {
@@ -195,8 +195,8 @@ func unapostrophe(s string) string {
 	return strings.TrimFunc(strings.TrimSuffix(rest, "'"), grid.Blank)
 }
 
-// spoilt reports whether a number has lost digits: it has an exponent, or its
-// digits after the fifteenth are zeros, which is all that spreadsheets keep.
+// spoilt reports whether a number has lost digits: it has an exponent, or its digits
+// after the fifteenth, the last that spreadsheets keep, are zeros.
 func spoilt(s string, kind grid.Kind) bool {
 	s = strings.TrimLeft(s, "+-")
 	if s == "" || s[0] < '0' || s[0] > '9' {
@@ -222,7 +222,7 @@ func spoilt(s string, kind grid.Kind) bool {
 	return grid.DigitsOnly(exponent[1:]) && (exponent[0] == '+' || exponent[0] == '-' && point)
 }
 
-// plain reports whether a text needs no closer look.
+// plain reports whether a text needs no further examination.
 func plain(s string) bool {
 	for i := range len(s) {
 		if b := s[i]; b >= utf8.RuneSelf || b < ' ' && b != '\n' || b == 0x7F || b == '?' {
@@ -232,7 +232,7 @@ func plain(s string) bool {
 	return true
 }
 
-// withoutControls takes away control characters but tabs and line breaks.
+// withoutControls removes control characters except tabs and line breaks.
 func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
@@ -242,7 +242,7 @@ func withoutControls(s string) string {
 	}, s)
 }
 
-// lostLetter reports whether a question mark stands where a letter was.
+// lostLetter reports whether a question mark replaces a letter.
 func lostLetter(s string) bool {
 	var before [2]rune
 	for _, r := range s {
@@ -254,12 +254,12 @@ func lostLetter(s string) bool {
 	return false
 }
 
-// mend returns the cells of a row of delimited text in the one reading that gives each
-// column a value of its kind, where it is not clear where a cell ends, and notes that.
-// There are two such readings: a quotation mark that is not closed is part of its
-// cell's text, and a comma that a space follows, as in DRY GOODS, INC, is part of the
-// text before it. The row must then be as wide as the header, with dates and quantities
-// in their columns, one of them after the cell in doubt.
+// mend returns the cells of a row of delimited text if there is exactly one reading
+// that gives each column a value of its kind although it is unclear where a cell ends,
+// and adds a note. The two possible readings are that a quotation mark which is not
+// closed is part of its cell's text, and that a comma before a space, as in DRY GOODS,
+// INC, is part of the text before it. The row must then be as wide as the header, with
+// dates and quantities in their columns, one of them after the cell in doubt.
 func (c *collector) mend(number int, cells []string, r *records) ([]string, error) {
 	extra := len(cells) - len(c.header)
 	if r.doubt == nil && (c.header == nil || extra <= 0 || extra != len(r.spaced)) {
@@ -287,8 +287,8 @@ func (c *collector) mend(number int, cells []string, r *records) ([]string, erro
 	return mended, nil
 }
 
-// fits reports whether the cells of all columns of dates and of quantities hold such, and
-// one after a column does.
+// fits reports whether the cells of all columns of dates and quantities have such
+// values, and one of these columns is after a column.
 func (c *collector) fits(cells []string, after int) bool {
 	proof := false
 	for f, col := range c.cols {

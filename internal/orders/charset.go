@@ -9,11 +9,10 @@ import (
 )
 
 // guessCharset finds the character set in which the bytes beyond ASCII make the
-// most likely words, judged by their neighbours. Other is the one that comes
-// close; none is unlikely enough to be left unsaid. Unknown is true if no set
-// makes sense.
+// likeliest words, judged by their neighbours. other is a set that fits nearly as well.
+// unknown is true if no set fits.
 func guessCharset(data string) (best, other *charset, unknown bool) {
-	const most = 10_000 // bytes that are judged
+	const most = 10_000 // bytes that are examined
 	var scores [guessed]int
 	n := 0
 	at := func(c *charset, i int) rune {
@@ -32,7 +31,7 @@ func guessCharset(data string) (best, other *charset, unknown bool) {
 			scores[s] += likely(at(c, i-1), at(c, i), at(c, i+1), at(c, i+2))
 		}
 	}
-	// Most files of one byte for each character come from Windows.
+	// Most files with one byte per character come from Windows.
 	scores[0] += 2 * n
 	first := 0
 	for s := range scores {
@@ -54,7 +53,7 @@ func guessCharset(data string) (best, other *charset, unknown bool) {
 		other = &charsets[closest]
 	}
 	if first == 0 {
-		unknown = scores[0] < 2*n // without the bonus, less than nothing
+		unknown = scores[0] < 2*n // negative without the bonus
 	} else {
 		unknown = scores[first] < 0
 	}
@@ -83,8 +82,8 @@ const (
 	otherSymbols = "½¼¾€£¢§•·\u00a0"
 )
 
-// likely judges a character beyond ASCII by those around it: 4 for what is
-// certainly meant, to -10 for what cannot be.
+// likely rates a character beyond ASCII by its neighbours: from 4, certainly right, to
+// -10, impossible.
 func likely(before, r, after, next rune) int {
 	left, right := unicode.IsLetter(before), unicode.IsLetter(after)
 	switch {
@@ -124,7 +123,7 @@ func likely(before, r, after, next rune) int {
 	}
 	switch r {
 	case 'Ã', 'Â', 'â', 'ã':
-		// The first bytes of characters that UTF-8 lost the rest of.
+		// The first bytes of characters whose other bytes UTF-8 lost.
 		if !strings.ContainsRune("OoEeIiMmNnTtGgLl", after) {
 			points = min(points, -2)
 		}
@@ -138,7 +137,7 @@ func likely(before, r, after, next rune) int {
 	return points
 }
 
-// mark judges what is no letter.
+// mark rates a character that is not a letter.
 func mark(fits, within bool) int {
 	switch {
 	case fits:
@@ -149,8 +148,8 @@ func mark(fits, within bool) int {
 	return -1
 }
 
-// misread finds a text in UTF-8 that was read in another character set on its
-// way, such as "CAFÃ‰", and returns what it was: "CAFÉ".
+// misread finds a text in UTF-8 that was read in another character set, such as
+// "CAFÃ‰", and returns the original: "CAFÉ".
 func misread(s string) (string, bool) {
 	if !adjacent(s) {
 		return "", false
@@ -177,8 +176,8 @@ func misread(s string) (string, bool) {
 	return "", false
 }
 
-// adjacent reports whether two characters beyond ASCII stand side by side, as
-// those that a character of UTF-8 is misread as do.
+// adjacent reports whether two characters beyond ASCII are side by side, as a misread
+// character of UTF-8 makes them.
 func adjacent(s string) bool {
 	before := false
 	for _, r := range s {

@@ -10,18 +10,18 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// headerRows is how many rows that are not empty are searched for the header:
-// exports put titles and dates above it.
+// headerRows is how many rows with content are searched for the header: exports have
+// titles and dates above it.
 const headerRows = 20
 
-// collector turns the rows of one sheet into a table: it finds the header, then
-// keeps the cells of the columns that are read.
+// collector makes a table of the rows of one sheet: it finds the header, then keeps the
+// cells of the columns that are read.
 type collector struct {
 	lim Limits
 	// sheet is the name of the workbook's sheet; "" in a CSV.
 	sheet string
 
-	seen   int // rows that are not empty, up to the header
+	seen   int // rows with content up to the header
 	cols   columns
 	header []string // nil until it is found
 	rows   []Row
@@ -47,7 +47,7 @@ type collector struct {
 	troubles troubles
 	filled   [numFields]int // cells with a value, by field
 
-	// closest is the row most like a header, while there is none.
+	// closest is the row most similar to a header, until the header is found.
 	closest struct {
 		number, keys int
 		cols         columns
@@ -55,8 +55,7 @@ type collector struct {
 	}
 }
 
-// spare is a further column that may hold a field, with its values, one for each
-// row.
+// spare is another column that may be that of a field, with its values by row.
 type spare struct {
 	field  field
 	col    int
@@ -64,8 +63,8 @@ type spare struct {
 	date   bool
 }
 
-// Wants reports whether Add will look at the cell of a column, so that readers
-// can leave the others out.
+// Wants reports whether Add uses the cells of a column, so that readers can omit the
+// others.
 func (c *collector) Wants(col int) bool {
 	if c.header == nil {
 		return true
@@ -83,7 +82,7 @@ func (c *collector) Wants(col int) bool {
 	return false
 }
 
-// InData reports whether the header has been found.
+// InData reports whether the header was found.
 func (c *collector) InData() bool { return c.header != nil }
 
 // Add takes the next row. Its number is that which a spreadsheet shows; the
@@ -142,8 +141,8 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 		return fault.New(fault.TooLarge, "%s: more than %d order rows; split the export, or raise the limit",
 			c.Where(number), c.lim.Rows)
 	}
-	// One string for the whole row: the cells may be parts of something much
-	// larger, which the row must not hold on to.
+	// One string for the whole row: the cells may be parts of something much larger,
+	// which the row must not keep in memory.
 	var all strings.Builder
 	all.Grow(total)
 	for _, v := range values {
@@ -161,7 +160,7 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 	return nil
 }
 
-// field returns the row's value of a field.
+// field returns the address of the row's value of a field.
 func (r *Row) field(f field) *string {
 	return [numFields]*string{&r.InvoiceNo, &r.Style, &r.Cartons, &r.Pieces, &r.InvoiceDate,
 		&r.ShipTo, &r.OrderNo, &r.DeliveryDate, &r.CancelDate}[f]
@@ -239,7 +238,7 @@ func (c *collector) CellTooLong(number, col int) error {
 		c.WhereCell(number, col), c.lim.CellChars)
 }
 
-// Where names a row for people.
+// Where returns the name of a row for people.
 func (c *collector) Where(number int) string {
 	if c.sheet == "" {
 		return fmt.Sprintf("row %d", number)
@@ -247,7 +246,7 @@ func (c *collector) Where(number int) string {
 	return fmt.Sprintf("sheet %q, row %d", grid.Label(c.sheet), number)
 }
 
-// WhereCell names a cell for people.
+// WhereCell returns the name of a cell for people.
 func (c *collector) WhereCell(number, col int) string {
 	if col < len(c.header) && c.header[col] != "" {
 		return fmt.Sprintf("%s, column %s (%q)", c.Where(number), grid.ColumnName(col), grid.Label(c.header[col]))
@@ -263,25 +262,25 @@ func (c *collector) closer(o *collector) bool {
 	return len(c.closest.cells) > len(o.closest.cells)
 }
 
-// MissingColumns are the details of a fault.MissingColumns.
+// MissingColumns are the details of a fault with code fault.MissingColumns.
 type MissingColumns struct {
 	// Missing are the key columns that were not found.
 	Missing []Column `json:"missing"`
-	// Found are the cells of the row that was most like a header.
+	// Found are the cells of the row most similar to a header.
 	Found []string `json:"found"`
 }
 
 // Column is a column of an order export.
 type Column struct {
-	// Meaning is what it holds: "bill number".
+	// Meaning is the meaning of the column: "bill number".
 	Meaning string `json:"meaning"`
-	// Names are the preferred names under which it is found; there are synonyms.
+	// Names are the preferred names of the column; there are synonyms.
 	Names []string `json:"names"`
-	// Likely is the header that was found and is most likely meant, "" if none is.
+	// Likely is the header that is most likely meant, "" if there is none.
 	Likely string `json:"likely,omitempty"`
 }
 
-// missing is the fault for a sheet without a header.
+// missing returns the fault of a sheet without a header.
 func (c *collector) missing() error {
 	d := MissingColumns{Found: append([]string{}, c.closest.cells...)}
 	var list, guesses []string

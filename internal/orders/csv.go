@@ -11,11 +11,10 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// delimiters are those that are tried, in this order.
+// delimiters are tried in this order.
 var delimiters = []rune{',', ';', '\t', '|', '^'}
 
-// readCSV reads a text. Its delimiter is the first under which a header is
-// found.
+// readCSV reads a text, with the first delimiter that gives a header.
 func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
 	text := d.text
 	if !strings.Contains(text, "\n") {
@@ -65,8 +64,7 @@ func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
 	case strings.IndexByte("{[", strings.TrimLeftFunc(text, grid.Blank)[0]) >= 0:
 		return nil, grid.NotOrders("what looks like JSON")
 	case damage != nil:
-		// What stands before the damage is no header, and what comes after it
-		// is not known.
+		// The text before the damage is no header, and the text after it is not known.
 		return nil, damage
 	case empty:
 		return nil, grid.EmptyFile()
@@ -74,8 +72,8 @@ func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
 	return nil, closest.missing()
 }
 
-// cutSep takes off the first line if it is one with which Excel is told the
-// delimiter, as in sep=; Excel does not show it as a row.
+// cutSep removes the first line if it tells Excel the delimiter, as sep=; does. Excel
+// does not show it as a row.
 func cutSep(text string) (comma rune, rest string, ok bool) {
 	line, rest, ok := strings.Cut(text, "\n")
 	line = strings.Trim(strings.TrimRight(line, "\r"), `"`)
@@ -105,8 +103,8 @@ func delimiterName(comma rune) string {
 	return fmt.Sprintf("%q", comma)
 }
 
-// eachRecord hands the records of a text to a collector, until that returns an
-// error, which it returns.
+// eachRecord passes the records of a text to a collector, until that returns an error,
+// which eachRecord returns.
 func eachRecord(ctx context.Context, text string, comma rune, c *collector) error {
 	var row []grid.Cell
 	for r := newRecords(text, comma, c.lim.Columns); ; {
@@ -132,7 +130,7 @@ func eachRecord(ctx context.Context, text string, comma rune, c *collector) erro
 	}
 }
 
-// quotedWhole returns the cells of a row that is quoted as one: "a,b,""c""".
+// quotedWhole returns the cells of a row that is quoted as a whole: "a,b,""c""".
 func quotedWhole(cells []string, comma rune, maxColumns int) ([]string, bool) {
 	if len(cells) != 1 || !strings.ContainsRune(cells[0], comma) {
 		return nil, false

@@ -8,19 +8,19 @@ import (
 	"tallyman/internal/page"
 )
 
-// writtenDate is a date as it is written: either exact, or three figures whose
-// order depends on the form.
+// writtenDate is a date as written: either exact, or three figures whose order depends
+// on the form.
 type writtenDate struct {
 	exact   time.Time
 	form    string // one of dateFormKeys
 	figures [3]int
-	// digits is the text if all figures stand together without separators.
+	// digits is the text if it has no separators.
 	digits string
-	// timed is true if a time of day other than midnight stands beside the date.
+	// timed is true if the text has a time of day other than midnight.
 	timed bool
 }
 
-// in returns the day that the figures name in an order.
+// in returns the day of the figures in an order.
 func (w writtenDate) in(o order) (time.Time, bool) {
 	if w.form == "" {
 		return w.exact, true
@@ -49,7 +49,7 @@ func (w writtenDate) in(o order) (time.Time, bool) {
 	return day(y, a, b)
 }
 
-// fullYear returns the year that two digits stand for: 1970 to 2069.
+// fullYear returns the year of two digits: 1970 to 2069.
 func fullYear(y int) int {
 	if y < 70 {
 		return 2000 + y
@@ -57,15 +57,15 @@ func fullYear(y int) int {
 	return 1900 + y
 }
 
-// Dates of orders are in these years. Any other year is a slip of the pen: 1216202 is
-// 12162025 without its last digit, and not a day of the year 6202.
+// Dates of orders are in these years. Any other year is an error: 1216202 is 12162025
+// without its last digit, not a day of the year 6202.
 const (
 	firstYear, lastYear     = 1970, 2099
 	firstSerial, lastSerial = 25_569, 73_050 // their days, counted from 1900
 )
 
-// day returns a day at midnight UTC. It is false for one that the calendar does not
-// have, and for years in which no order is.
+// day returns a day at midnight UTC. It is false for days that do not exist, and for
+// years without orders.
 func day(y, m, d int) (time.Time, bool) {
 	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
 	// time.Date makes the 2nd of March of the 30th of February.
@@ -75,8 +75,8 @@ func day(y, m, d int) (time.Time, bool) {
 	return t, true
 }
 
-// parseDate reads the form of a date, without a time of day, zone and weekday. It
-// returns the zero writtenDate for what is no date in any order.
+// parseDate parses a date without time of day, zone and weekday. It returns the zero
+// writtenDate for a text that is not a date in any order.
 func parseDate(text string) writtenDate {
 	s, timed := text, false
 	if !digitsOnly(s) {
@@ -96,8 +96,7 @@ func parseDate(text string) writtenDate {
 	return writtenDate{}
 }
 
-// midnight reports whether a time of day, which may be followed by a zone, is the
-// beginning of the day.
+// midnight reports whether a time of day, perhaps with a zone, is midnight.
 func midnight(s string) bool {
 	clock := s
 	if end := strings.IndexFunc(s, func(r rune) bool { return (r < '0' || r > '9') && r != ':' && r != '.' }); end >= 0 {
@@ -113,7 +112,7 @@ func digitsOnly(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// number reads a group of digits; -1 if they are too many.
+// number parses a group of digits; it returns -1 if there are too many.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
@@ -167,8 +166,7 @@ func parseDigits(s string) (writtenDate, bool) {
 	return w, w.possible()
 }
 
-// parseSeparated reads three groups of digits with one of - / . and space between
-// them.
+// parseSeparated parses three groups of digits separated by one of - / . and space.
 func parseSeparated(s string) (writtenDate, bool) {
 	s = strings.TrimSuffix(s, ".")
 	i := strings.IndexAny(s, "-/. ")
@@ -216,7 +214,8 @@ func month(name string) int {
 	return 0
 }
 
-// weekdays and the endings of ordinal numbers say nothing more.
+// silent are words that add nothing to a date: weekdays and the endings of ordinal
+// numbers.
 var silent = map[string]bool{"st": true, "nd": true, "rd": true, "th": true, "of": true,
 	"mon": true, "tue": true, "tues": true, "wed": true, "thu": true, "thur": true, "thurs": true, "fri": true, "sat": true, "sun": true,
 	"monday": true, "tuesday": true, "wednesday": true, "thursday": true, "friday": true, "saturday": true, "sunday": true}
@@ -274,9 +273,9 @@ func parseNamed(s string) (writtenDate, bool) {
 	return writtenDate{exact: t}, ok
 }
 
-// withoutTime takes off a time of day, with its fractions and its zone: the day is
-// the one that is written, in whatever zone. Of a number it takes off the decimals:
-// 46010.5 is noon, and 12192025.0 what a program made of 12192025.
+// withoutTime removes a time of day, with fractions and zone: the day is the written
+// one, in whatever zone. It removes the decimals of a number: 46010.5 is noon, and
+// 12192025.0 is how a program wrote 12192025.
 func withoutTime(s string) string {
 	if whole, fraction, ok := strings.Cut(s, "."); ok && digitsOnly(whole) && digitsOnly(fraction) &&
 		(len(whole) == 5 || strings.Trim(fraction, "0") == "") && len(whole) > 2 {
@@ -338,7 +337,7 @@ func isTime(s string) bool {
 			return false
 		}
 	}
-	// What is left names halves of days and zones.
+	// The rest are names of halves of days and of zones.
 	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '(' || r == ')' }) {
 		if strings.Trim(word, "+-:0123456789") != "" && (len(word) > 5 || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.") != "") {
 			return false

@@ -7,14 +7,14 @@ import (
 	"tallyman/internal/page"
 )
 
-// orderFields are the columns whose values belong to an order rather than to one of
-// its lines.
+// orderFields are the columns whose values belong to an order and not to one of its
+// lines.
 var orderFields = [...]field{invoiceDate, shipTo, orderNo, deliveryDate, cancelDate}
 
-// fillDown copies what stands only on the first row of a bill or an order to its
-// other rows (DESIGN.md §4), and says so. It does so only if the whole export is
-// written that way: where some orders repeat a value that others leave out, it is
-// missing, and that is said instead.
+// fillDown copies values that are only on the first row of a bill or an order to its
+// other rows (DESIGN.md §4), and adds a note. It does so only if the whole export is
+// written that way: if some orders repeat a value that others omit, the value is
+// missing, and a note says that instead.
 func fillDown(rows []Row) []Note {
 	var notes []Note
 	if n, ok := fillBills(rows); ok {
@@ -23,8 +23,7 @@ func fillDown(rows []Row) []Note {
 	return append(notes, fillOrders(rows)...)
 }
 
-// fillBills copies bill numbers to the rows below that have a style and no bill
-// number.
+// fillBills copies bill numbers to later rows with a style and no bill number.
 func fillBills(rows []Row) (Note, bool) {
 	var blank found
 	repeated := false
@@ -60,10 +59,10 @@ func fillBills(rows []Row) (Note, bool) {
 		Message: fmt.Sprintf("the bill number stands on the first row of each bill only; it was filled in on %s below", count(blank.n, "row"))}, true
 }
 
-// fillOrders copies the values of an order's first row to its other rows: to those
-// of the same bill that leave all of them blank, and agree in what they have.
+// fillOrders copies the values of an order's first row to its other rows: those of the
+// same bill that omit all of them, and agree in the values that they have.
 func fillOrders(rows []Row) []Note {
-	// The columns that some row of a bill leaves blank though one above has a value.
+	// The columns that some row of a bill omits although a row above has a value.
 	var some, gaps [numFields]bool
 	for i := range rows {
 		for _, f := range orderFields {
@@ -86,7 +85,7 @@ func fillOrders(rows []Row) []Note {
 		return nil
 	}
 
-	heads := map[string]int{} // by bill, the first row of its last order
+	heads := map[string]int{} // the first row of the last order, by bill
 	above := make([]int, len(rows))
 	var seen [numFields]bool
 	var blank [numFields]found
@@ -100,7 +99,7 @@ func fillOrders(rows []Row) []Note {
 			for _, f := range full {
 				same = same && *r.field(f) == *rows[head].field(f)
 			}
-			late := false // the first row of the order leaves blank what this one has
+			late := false // the first row of the order omits a value that this one has
 			for _, f := range sparse {
 				v, first := *r.field(f), *rows[head].field(f)
 				same = same && (v == "" || first == "" || v == first)
@@ -166,7 +165,7 @@ func fillOrders(rows []Row) []Note {
 				Action:  "fill it in, and give the export again"})
 		}
 	}
-	// One row alone is no way of writing: its cells may be missing.
+	// A single row shows no pattern: its cells may be missing.
 	if partly > 0 || whole < 2 {
 		return notes
 	}
@@ -185,7 +184,7 @@ func fillOrders(rows []Row) []Note {
 		Action:  "check that no bill has lines of another order, or export the values on every row"}}
 }
 
-// emptyNotes says which cells are empty that the sheet needs. Dates may well be.
+// emptyNotes notes empty cells that the sheet needs. Dates may be empty.
 func emptyNotes(rows []Row, cols columns) []Note {
 	var notes []Note
 	for _, f := range orderFields {

@@ -7,20 +7,18 @@ import (
 	"time"
 )
 
-// NumberFormat is what matters of a cell's number format: whether the number is
-// a date, and whether it is shown with zeros before it.
+// NumberFormat is the part of a cell's number format that matters: whether the number
+// is a date, and whether it is shown with leading zeros.
 type NumberFormat struct {
 	Date bool
-	// width is the least number of digits shown, if the format is nothing but
-	// zeros: 6 for 000000.
+	// width is the least number of digits, if the format has only zeros: 6 for 000000.
 	width int
 	// text is the template of a format that shows a text of its own.
 	text string
 }
 
-// BuiltinFormat is the meaning of the number formats that workbooks use without
-// spelling them out, after ECMA-376 part 1, 18.8.30 (numFmt). Times of day
-// without a date are numbers here.
+// BuiltinFormat returns the number formats that workbooks use by number only, according
+// to ECMA-376 part 1, 18.8.30 (numFmt). Times of day without a date are numbers here.
 func BuiltinFormat(id int) NumberFormat {
 	switch {
 	case id >= 14 && id <= 17, id == 22,
@@ -30,9 +28,9 @@ func BuiltinFormat(id int) NumberFormat {
 	return NumberFormat{}
 }
 
-// ParseFormat finds the meaning of a format code such as m/d/yyyy or 000000.
+// ParseFormat parses a format code such as m/d/yyyy or 000000.
 func ParseFormat(code string) NumberFormat {
-	var plain strings.Builder // the first section without what stands for itself
+	var plain strings.Builder // the first section without literal text
 	for i := 0; i < len(code); i++ {
 		switch b := code[i]; b {
 		case ';':
@@ -49,7 +47,7 @@ func ParseFormat(code string) NumberFormat {
 				return NumberFormat{}
 			}
 			if in := strings.ToLower(code[i+1 : i+end]); strings.Trim(in, "hms") == "" {
-				plain.WriteString(in) // time that has passed, as [h]
+				plain.WriteString(in) // elapsed time, such as [h]
 			}
 			i += end
 		case '\\', '_', '*':
@@ -66,17 +64,16 @@ func ParseFormat(code string) NumberFormat {
 	if strings.HasPrefix(p, "general") {
 		return NumberFormat{text: template(code)}
 	}
-	// An m without a day or a year is a month, unless it stands among hours and
-	// seconds.
+	// An m without a day or a year is a month, unless it is among hours and seconds.
 	if strings.ContainsAny(p, "yd") || strings.Contains(p, "m") && !strings.ContainsAny(p, "hs") {
 		return NumberFormat{Date: true}
 	}
 	return NumberFormat{text: template(code)}
 }
 
-// Show writes a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4),
-// with zeros before it if the format asks for them, and otherwise without an
-// exponent, thousands or decimals of its own.
+// Show returns a number as the cell shows it: dates as MMDDYYYY (DESIGN.md §4), with
+// leading zeros if the format asks for them, and otherwise without exponent, thousands
+// separators or the format's decimals.
 func (nf NumberFormat) Show(v float64, date1904 bool) Cell {
 	if nf.Date {
 		if s, ok := serialDate(v, date1904); ok {
@@ -95,8 +92,8 @@ func (nf NumberFormat) Show(v float64, date1904 bool) Cell {
 	return Cell{s, Number}
 }
 
-// serialDate writes the date of a serial number: days since the beginning of
-// 1900 or of 1904. It is false for a number that no date has.
+// serialDate returns the date of a serial number: days since the beginning of 1900 or
+// of 1904. It is false for a number that is not a date's.
 func serialDate(v float64, date1904 bool) (string, bool) {
 	const end = 2_958_466 // the day after 9999-12-31, counted from 1900
 	if !(v >= 0 && v < end) {
@@ -107,7 +104,7 @@ func serialDate(v float64, date1904 bool) (string, bool) {
 	if !date1904 {
 		switch {
 		case days == 0, days == 60:
-			// Excel's 0 January and 29 February of 1900, which never were.
+			// Excel's 0 January and 29 February of 1900, which do not exist.
 			return "", false
 		case days < 60:
 			days++
@@ -121,18 +118,18 @@ func serialDate(v float64, date1904 bool) (string, bool) {
 	return d.Format("01022006"), true
 }
 
-// plainNumber writes a number in the 15 digits that spreadsheets keep, without
-// an exponent unless it is out of all proportion.
+// plainNumber returns a number with the 15 digits that spreadsheets keep, without an
+// exponent unless it is extremely large or small.
 func plainNumber(v float64) string {
 	if v == 0 {
-		return "0" // and not -0
+		return "0" // not -0
 	}
 	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
 		return strconv.FormatInt(int64(v), 10)
 	}
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 14, 64), 64)
 	if err != nil {
-		rounded = v // infinite, or on the brink of it
+		rounded = v // infinite, or nearly
 	}
 	if a := math.Abs(rounded); a >= 1e21 || a < 1e-9 {
 		return strconv.FormatFloat(rounded, 'E', -1, 64)
@@ -140,8 +137,8 @@ func plainNumber(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// ParseNumber reads the number of a cell as XML has it. It is false for what is
-// no such number, as NaN or 0x10.
+// ParseNumber parses the number of a cell in XML. It is false for other texts, such as
+// NaN or 0x10.
 func ParseNumber(s string) (float64, bool) {
 	if strings.Trim(s, "0123456789+-.eE") != "" {
 		return 0, false
@@ -150,13 +147,13 @@ func ParseNumber(s string) (float64, bool) {
 	return v, err == nil
 }
 
-// DigitsOnly reports whether s is made of digits, one at least.
+// DigitsOnly reports whether s consists of digits, at least one.
 func DigitsOnly(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// ISODate turns the date of a cell of type d, as 2025-07-10T00:00:00, into
-// MMDDYYYY. What is no such date stays as it is.
+// ISODate returns the date of a cell of type d, such as 2025-07-10T00:00:00, as
+// MMDDYYYY. Other texts stay as they are.
 func ISODate(s string) Cell {
 	if len(s) >= len(time.DateOnly) && (len(s) == len(time.DateOnly) || s[len(time.DateOnly)] == 'T') {
 		if d, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)]); err == nil {
@@ -166,7 +163,7 @@ func ISODate(s string) Cell {
 	return Cell{Text: s}
 }
 
-// BoolText is what spreadsheets show for a truth value.
+// BoolText returns what spreadsheets show for a truth value.
 func BoolText(v bool) string {
 	if v {
 		return "TRUE"
@@ -174,20 +171,20 @@ func BoolText(v bool) string {
 	return "FALSE"
 }
 
-// StringTable holds the strings that the cells of a workbook share. There may
-// be millions of them, so they lie in one piece.
+// StringTable has the strings that the cells of a workbook share. There may be
+// millions, so they are parts of one text.
 type StringTable struct {
-	// Text is what they are appended to.
+	// Text is the text of all strings. Append to it, then call End.
 	Text []byte
 	ends []int
 }
 
-// End makes what was appended to Text since the last call a string.
+// End makes a string of what was appended to Text since the last call.
 func (t *StringTable) End() {
 	t.ends = append(t.ends, len(t.Text))
 }
 
-// At returns a string by its index. It is false if there is none.
+// At returns the string with an index. It is false if there is none.
 func (t *StringTable) At(i uint64) (string, bool) {
 	if i >= uint64(len(t.ends)) {
 		return "", false

@@ -1,7 +1,6 @@
-// Package grid is what the readers of workbooks and package orders have in
-// common: sheets as rows of cells, what a cell shows, the limits of reading, and
-// the faults of files that are no order exports. It does not know what columns
-// mean.
+// Package grid has what the readers of workbooks and package orders share: sheets as
+// rows of cells, what a cell shows, the limits of reading, and the faults of files that
+// are not order exports. It does not know what columns mean.
 package grid
 
 import (
@@ -15,31 +14,31 @@ import (
 	"tallyman/internal/page"
 )
 
-// Kind says what a cell holds.
+// Kind is the kind of a cell's content.
 type Kind uint8
 
 // The kinds. Every cell of a CSV is a text.
 const (
 	Text   Kind = iota
-	Number      // a number that is no date
+	Number      // a number that is not a date
 	Date        // a date; its text is MMDDYYYY
 	Bool        // TRUE or FALSE
-	Error       // an error that a formula ended with: #N/A
-	// Uncomputed is a formula without a value, or with the 0 that programs which
-	// cannot compute write in its place.
+	Error       // the error of a formula: #N/A
+	// Uncomputed is a formula without a value, or with the 0 that programs write which
+	// cannot compute formulas.
 	Uncomputed
 )
 
 // Cell is one cell of a sheet.
 type Cell struct {
-	// Text is what the cell shows; of a date MMDDYYYY (DESIGN.md §4), and of a formula
-	// that was not computed the formula, if it is known.
+	// Text is what the cell shows: for a date MMDDYYYY (DESIGN.md §4), and for a
+	// formula that was not computed the formula, if it is known.
 	Text string
 	Kind Kind
 }
 
-// Computed returns the cell of a formula, from what the cell would be without it
-// and the value as it is stored. It must not be a text.
+// Computed returns the cell of a formula, made of the cell without the formula and the
+// stored value. The cell must not be a text.
 func Computed(c Cell, value, formula string) Cell {
 	if c.Kind == Bool || c.Kind == Error {
 		return c
@@ -58,61 +57,61 @@ type Sheet struct {
 
 // Workbook is an opened workbook.
 type Workbook interface {
-	// Format says what the file is, for people: "XLSX".
+	// Format returns the name of the file's format for people: "XLSX".
 	Format() string
-	// Sheets are the worksheets, in the order of their tabs. The only table of a
+	// Sheets returns the worksheets, in the order of their tabs. The only table of a
 	// file without tabs has no name.
 	Sheets() []Sheet
-	// Read hands the rows of the i-th sheet to rows, until Add returns an error,
-	// which Read returns. Other errors are of package fault, or that of ctx.
+	// Read passes the rows of the i-th sheet to rows, until Add returns an error, which
+	// Read returns. Its other errors are of package fault, or that of ctx.
 	Read(ctx context.Context, i int, rows Rows) error
 }
 
-// ErrStop is returned by Rows.Add when it needs no more rows, and by
-// Workbook.Read then.
+// ErrStop is returned by Rows.Add when it needs no more rows, and then by
+// Workbook.Read.
 var ErrStop = errors.New("no more rows are needed")
 
-// Rows takes the rows of one sheet.
+// Rows receives the rows of one sheet.
 type Rows interface {
-	// Wants reports whether Add will look at the cells of a column, counted from
-	// 0, so that readers can leave the others out.
+	// Wants reports whether Add uses the cells of a column, counted from 0, so that
+	// readers can omit the others.
 	Wants(col int) bool
-	// Add takes the next row that has cells. Its number counts from 1, as a
-	// spreadsheet shows it. The cells are in the order of columns, those left
-	// out and those after the last may be missing; the slice may be used again
-	// after the call.
+	// Add takes the next row that has cells. Its number counts from 1, as in a
+	// spreadsheet. The cells are in the order of columns; omitted ones and those after
+	// the last may be missing. The slice may be reused after the call.
 	Add(ctx context.Context, number int, cells []Cell) error
-	// InData reports whether the header has been found: what comes before it is
-	// not part of the orders.
+	// InData reports whether the header was found: rows before it are not part of the
+	// orders.
 	InData() bool
-	// Where names a row, and WhereCell a cell, in a sentence for people.
+	// Where returns the name of a row, and WhereCell that of a cell, for a sentence for
+	// people.
 	Where(number int) string
 	WhereCell(number, col int) string
-	// CellTooLong is the fault for a cell with more than Limits.CellChars.
+	// CellTooLong returns the fault of a cell with more than Limits.CellChars.
 	CellTooLong(number, col int) error
 }
 
-// Limits bound what reading an order export may cost. A field that is zero
-// stands for its default.
+// Limits bound the cost of reading an order export. A field that is zero means its
+// default.
 type Limits struct {
-	// Bytes is the size of the file; 64 MiB.
+	// Bytes is the size of the file; by default 64 MiB.
 	Bytes int64
-	// Unpacked is the size of a workbook's parts together when they are
-	// unpacked, in bytes; 512 MiB.
+	// Unpacked is the unpacked size of all parts of a workbook together, in bytes; by
+	// default 512 MiB.
 	Unpacked int64
-	// Ratio is how many times its packed size a workbook's part may be when it
-	// is unpacked, once it is over 16 MiB; 200. Real sheets stay under 50.
+	// Ratio is the greatest ratio of unpacked to packed size of a part over 16 MiB; by
+	// default 200. Real sheets stay under 50.
 	Ratio int64
-	// Rows is the number of order rows; 1,000,000.
+	// Rows is the number of order rows; by default 1,000,000.
 	Rows int
-	// Columns is the number of columns; 16,384, which is Excel's own limit.
+	// Columns is the number of columns; by default 16,384, which is Excel's own limit.
 	Columns int
-	// CellChars is the length in characters of a cell that is kept; 32,767,
+	// CellChars is the length in characters of a cell that is kept; by default 32,767,
 	// which is Excel's own limit.
 	CellChars int
 }
 
-// DefaultLimits are the limits that a zero Limits stands for.
+// DefaultLimits returns the limits that a zero Limits means.
 func DefaultLimits() Limits {
 	return Limits{
 		Bytes:     64 << 20,
@@ -124,7 +123,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// OrDefaults returns the limits with their defaults filled in.
+// OrDefaults returns the limits with the defaults filled in.
 func (l Limits) OrDefaults() Limits {
 	d := DefaultLimits()
 	if l.Bytes == 0 {
@@ -148,13 +147,13 @@ func (l Limits) OrDefaults() Limits {
 	return l
 }
 
-// CellBytes is the length in bytes from which on a cell is certainly too long:
-// readers need not keep more of it.
+// CellBytes returns the length in bytes from which a cell is certainly too long, so
+// that readers need not keep more of it.
 func (l Limits) CellBytes() int {
 	return (l.CellChars + 1) * utf8.UTFMax
 }
 
-// ColumnName is the name that spreadsheets give to a column: 0 is A, 26 is AA.
+// ColumnName returns the name of a column in spreadsheets: 0 is A, 26 is AA.
 func ColumnName(col int) string {
 	var b [8]byte
 	i := len(b)
@@ -166,11 +165,10 @@ func ColumnName(col int) string {
 }
 
 // Blank reports whether a rune shows nothing: white space of any kind, control
-// characters (some systems pad cells with NUL), and the invisible marks that exports
-// carry along.
+// characters (some systems pad cells with NUL), and the invisible marks in exports.
 func Blank(r rune) bool { return unicode.IsSpace(r) || page.Invisible(r) }
 
-// Label shortens a text of the file so that it can stand in a sentence.
+// Label shortens a text of the file for a sentence.
 func Label(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return Blank(r) || unicode.IsControl(r) }), " ")
 	const most = 60
@@ -180,7 +178,7 @@ func Label(s string) string {
 	return s
 }
 
-// BytesText writes a size for people.
+// BytesText returns a size for people.
 func BytesText(n int64) string {
 	switch {
 	case n >= 1<<20:

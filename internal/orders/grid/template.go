@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// The places of a template: runes that no format has as a text of its own.
+// The places of a template: runes that no format contains as text.
 const (
 	placeZero    = '\ue000' + iota // 0: a digit, or a zero
 	placeDigit                     // # and ?: a digit, or nothing
@@ -15,12 +15,12 @@ const (
 	placeGeneral                   // General: the whole number
 )
 
-// template finds how a format shows a number to which it adds a text of its own,
-// as the "PO-" of "PO-"0 or the hyphen of 00000-0000: that text, with runes for
-// the places of digits. It is "" for a format that shows the number alone:
-// currencies, signs, thousands and exponents are no part of a value.
+// template returns how a format shows a number with added text, such as the "PO-" of
+// "PO-"0 or the hyphen of 00000-0000: the text, with runes for the places of digits. It
+// returns "" for a format that only shows the number: currencies, signs, thousands
+// separators and exponents are not part of a value.
 func template(code string) string {
-	const most = 64 // runes; more is no format of a number
+	const most = 64 // runes; no format of a number is longer
 	var out []rune
 	text, between, places := false, false, 0
 	literal := func(r rune) {
@@ -29,7 +29,7 @@ func template(code string) string {
 		out = append(out, r)
 	}
 	place := func(r rune) {
-		text = text || between // something stands among the digits
+		text = text || between // there is text among the digits
 		between = false
 		places++
 		out = append(out, r)
@@ -47,7 +47,7 @@ scan:
 		case '[':
 			for i++; i < len(runes) && runes[i] != ']'; i++ {
 				if strings.ContainsRune("<>=", runes[i]) {
-					return "" // which section counts depends on the number
+					return "" // the section to use depends on the number
 				}
 			}
 		case '_', '*':
@@ -74,7 +74,7 @@ scan:
 			return ""
 		default:
 			if r < unicode.MaxASCII && unicode.IsLetter(r) {
-				return "" // of a date, or an exponent
+				return "" // a date or an exponent
 			}
 			literal(r)
 		}
@@ -85,8 +85,8 @@ scan:
 	return string(out)
 }
 
-// fill writes a number into a template. It is false for a number that the
-// template would round, and for a negative one, which has a format of its own.
+// fill returns a number in a template. It is false for a number that the template would
+// round, and for a negative one, which has a format of its own.
 func fill(template string, v float64) (string, bool) {
 	if !(v >= 0 && v < 1e15) {
 		return "", false
@@ -119,7 +119,7 @@ func fill(template string, v float64) (string, bool) {
 		whole = strings.Repeat("0", zeros-len(whole)) + whole
 	}
 	out := make([]rune, 0, len(t)+len(number))
-	// The last places take a digit each, the first takes those that are left.
+	// The last places take one digit each, the first takes the rest.
 	left := 0
 	for _, r := range t[:point] {
 		if r == placeZero || r == placeDigit {
