@@ -65,6 +65,10 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 		}
 		for c+1 < len(g.columns) && w.Box.X1 > g.edges[c+1]+slack*g.k {
 			at, to := g.joint(w, c)
+			// The decimals say more than the pieces of the file.
+			if i := g.seam(w, c, row[:i]); at > 0 && i > 0 && g.columns[c].Decimals > 0 {
+				at, to = i, c+1
+			}
 			// If the next column has a word of its own, it is printed over the end of
 			// this one.
 			if at < 0 && filled&(1<<(c+1)) == 0 {

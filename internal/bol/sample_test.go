@@ -194,6 +194,9 @@ func TestEveryValueIsReadHoweverThePageLies(t *testing.T) {
 			}
 		}
 	}
+	for pieces := 1; pieces <= 3; pieces++ {
+		lays = append(lays, paper.Lay{Pieces: pieces}, paper.Lay{Pieces: pieces, Degrees: -3.1, Wide: 0.8, Tall: 0.8})
+	}
 	for _, l := range lays {
 		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
 			d := read(t, l.Pages(pages))

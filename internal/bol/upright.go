@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"tallyman/internal/page"
 )
@@ -260,6 +261,10 @@ func (g *grid) rejoined(words []*word) []*word {
 			c := &g.columns[g.column(whole.Box.X0)]
 			edge := slices.ContainsFunc(g.edges, func(e float32) bool { return near(p.Box.X0, e, 4*g.k) })
 			text := whole.Text + p.Text
+			if c.Decimals > 0 && strings.IndexFunc(text, func(r rune) bool { return !digital(r) }) < 0 {
+				whole = together(whole, p) // the decimals tell where one ends
+				continue
+			}
 			// Numbers of more than three digits have commas.
 			two := isNumber(whole.Text) && isNumber(p.Text) && (!isNumber(text) || c.Number && len(text) > 3 && decimalsOf(text) == 0)
 			if two || edge && !(c.Number && fits(text, c.Decimals)) {

@@ -24,7 +24,7 @@ func (s *scan) value(words []*word) Value {
 		for i, w := range words[1:] {
 			// Pieces of one word that were separated to find their columns are joined
 			// without a space.
-			if before := words[i]; before.Box.X1 != w.Box.X0 || before.Base != w.Base {
+			if !goOn(words[i], w) {
 				text.WriteByte(' ')
 			}
 			text.WriteString(w.Text)
