@@ -250,7 +250,7 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 	show.problems(r)
 	if err != nil {
 		if r.Copied > 0 || r.Contents > 0 {
-			show.line("%s copied until then; the same command again goes on from there", count(r.Copied, "session"))
+			show.line("%s copied until then; the same command again goes on from there", text.Count(r.Copied, "session"))
 		}
 		return exitFailed, err
 	}
@@ -276,15 +276,12 @@ func takes(s *storage) (t transfer.Target, err error) {
 }
 
 func amount(r transfer.Report) string {
-	return fmt.Sprintf("%s with %s of %s, %s", count(r.Sessions-r.There, "session"), count(r.Files, "file"), size(r.Bytes), count(r.Keys-r.KeysThere, "key"))
+	return fmt.Sprintf("%s with %s of %s, %s", text.Count(r.Sessions-r.There, "session"), text.Count(r.Files, "file"), text.Size(r.Bytes), text.Count(r.Keys-r.KeysThere, "key"))
 }
 
 func amountCopied(r transfer.Report) string {
-	return fmt.Sprintf("%s, %s of %s, %s", count(r.Copied, "session"), count(r.Contents, "content"), size(r.ContentBytes), count(r.KeysCopied, "key"))
+	return fmt.Sprintf("%s, %s of %s, %s", text.Count(r.Copied, "session"), text.Count(r.Contents, "content"), text.Size(r.ContentBytes), text.Count(r.KeysCopied, "key"))
 }
-
-// Numbers and sizes are written as everywhere.
-var count, size = text.Count, text.Size
 
 // copyProgress shows the progress of a copy on standard error: on a terminal in one
 // line that changes, elsewhere in a line now and then.
@@ -309,16 +306,16 @@ func (p *copyProgress) show(r transfer.Report) {
 		return
 	}
 	p.last = time.Now()
-	text := fmt.Sprintf("%d of %s, %s of %s", r.There+r.Copied, count(r.Sessions, "session"), count(r.Contents, "content"), size(r.ContentBytes))
+	line := fmt.Sprintf("%d of %s, %s of %s", r.There+r.Copied, text.Count(r.Sessions, "session"), text.Count(r.Contents, "content"), text.Size(r.ContentBytes))
 	if len(r.Problems) > 0 {
-		text += ", " + count(len(r.Problems), "problem")
+		line += ", " + text.Count(len(r.Problems), "problem")
 	}
 	if !p.terminal {
-		p.line("%s", text)
+		p.line("%s", line)
 		return
 	}
-	fmt.Fprintf(p.std.err, "\r%-*s", p.width, text)
-	p.width = len(text)
+	fmt.Fprintf(p.std.err, "\r%-*s", p.width, line)
+	p.width = len(line)
 }
 
 func (p *copyProgress) clear() {
@@ -341,15 +338,15 @@ func (p *copyProgress) problems(r transfer.Report) {
 // rest reports what exists beyond what is copied.
 func (p *copyProgress) rest(r transfer.Report) {
 	if r.There > 0 || r.KeysThere > 0 {
-		p.line("%s and %s were there already", count(r.There, "session"), count(r.KeysThere, "key"))
+		p.line("%s and %s were there already", text.Count(r.There, "session"), text.Count(r.KeysThere, "key"))
 	}
 	if r.Expired > 0 {
-		p.line("%s left out", count(r.Expired, "expired session"))
+		p.line("%s left out", text.Count(r.Expired, "expired session"))
 	}
 	if r.Others > 0 || r.OtherKeys > 0 {
-		p.line("the target has %s and %s of its own", count(r.Others, "session"), count(r.OtherKeys, "key"))
+		p.line("the target has %s and %s of its own", text.Count(r.Others, "session"), text.Count(r.OtherKeys, "key"))
 	}
 	if n := len(r.Problems); n > 0 {
-		p.line("%s above: everything else was copied", count(n, "problem"))
+		p.line("%s above: everything else was copied", text.Count(n, "problem"))
 	}
 }

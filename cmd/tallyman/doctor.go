@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/blob/stores"
 	"tallyman/internal/fault"
 	"tallyman/internal/ops/doctor"
+	"tallyman/internal/text"
 )
 
 const doctorHelp = `Examines an installation, and says what is to be fixed: data directory or PostgreSQL,
@@ -113,7 +114,7 @@ func runDoctor(ctx context.Context, std streams, args []string) (int, error) {
 			return exitFailed, err
 		}
 	}
-	fmt.Fprintf(std.err, "%s to fix, %s\n", count(failed, "thing"), count(warned, "warning"))
+	fmt.Fprintf(std.err, "%s to fix, %s\n", text.Count(failed, "thing"), text.Count(warned, "warning"))
 	if failed > 0 {
 		return exitFailed, nil
 	}

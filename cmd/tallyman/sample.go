@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/text"
 )
 
 const sampleHelp = `Writes a sample: a PDF of bills of invented companies (bol.pdf), its order export
@@ -45,6 +46,6 @@ func runSample(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	fmt.Fprintf(std.err, "wrote %s, %s, %s and %s into %s: %s, %s\n",
 		sample.PDFName, sample.OrdersName, sample.ExpectedName, sample.UnmatchedName, filepath.Clean(dir),
-		count(o.Bills, "bill"), count(o.Lines, "line"))
+		text.Count(o.Bills, "bill"), text.Count(o.Lines, "line"))
 	return exitOK, nil
 }

@@ -19,6 +19,7 @@ import (
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
+	"tallyman/internal/text"
 )
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
@@ -267,7 +268,7 @@ func (p *progress) show(at intake.Progress) {
 	}
 	p.last = now
 	text := fmt.Sprintf("reading %s: %s, %s, %s", visible(filepath.Base(p.files[at.File].Name)),
-		count(at.Pages, "page"), count(at.Bills, "bill"), count(at.Lines, "line"))
+		text.Count(at.Pages, "page"), text.Count(at.Bills, "bill"), text.Count(at.Lines, "line"))
 	fmt.Fprintf(p.w, "\r%-*s", p.width, text)
 	p.width = len(text)
 }
@@ -285,15 +286,15 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 		// Some of the words come from untrusted files.
 		fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
 	}
-	line("%s, %s, %s", count(d.PageCount(), "page"), count(len(d.Bills), "bill"), count(d.Lines(), "line"))
+	line("%s, %s, %s", text.Count(d.PageCount(), "page"), text.Count(len(d.Bills), "bill"), text.Count(d.Lines(), "line"))
 	line("%d reconciled, %d mismatched, %d unchecked",
 		d.Count(bol.Reconciled), d.Count(bol.Mismatched), d.Count(bol.Unchecked))
 	if s.Orders != nil {
 		m := s.Match
-		line("%s read (%s)", count(len(s.Orders.Rows), "order row"), s.Orders.Format)
+		line("%s read (%s)", text.Count(len(s.Orders.Rows), "order row"), s.Orders.Format)
 		line("%d matched, %s without order, %s without line, %s", m.Matched,
-			count(len(m.UnmatchedLines), "line"), count(len(m.UnmatchedOrders), "order row"),
-			count(len(m.NearMisses), "near miss"))
+			text.Count(len(m.UnmatchedLines), "line"), text.Count(len(m.UnmatchedOrders), "order row"),
+			text.Count(len(m.NearMisses), "near miss"))
 	}
 	for i, f := range s.Findings {
 		if i == sheet.Listed {
@@ -324,5 +325,5 @@ func strictly(s *sheet.Sheet) string {
 	for i, title := range titles {
 		titles[i] = fmt.Sprintf("%s (%d)", title, counts[title])
 	}
-	return fmt.Sprintf("%s to check: %s", count(total, "finding"), strings.Join(titles, ", "))
+	return fmt.Sprintf("%s to check: %s", text.Count(total, "finding"), strings.Join(titles, ", "))
 }

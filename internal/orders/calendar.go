@@ -159,11 +159,11 @@ func (c *Calendar) settle() {
 					or = or || o.proves(f.or, f.read)
 				}
 			}
-			if read != or {
+			switch {
+			case read && !or:
 				settled[f] = f.read
-				if or {
-					settled[f] = f.or
-				}
+			case or && !read, !read && f.differ[f.read][f.or] == 0: // or there is no other date
+				settled[f] = f.or
 			}
 		}
 	}
@@ -383,7 +383,7 @@ func (f *dateForm) decide(form string, dateCells bool) {
 			return
 		}
 	}
-	if first := likely[0]; f.read != first && f.differ[first][f.read] > 0 && few(f.none[first], f.differ[first][f.read]) {
+	if first := likely[0]; f.read != first && few(f.none[first], f.differ[first][f.read]) {
 		f.read, f.or, f.weak = first, f.read, true
 		return
 	}

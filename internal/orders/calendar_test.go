@@ -34,6 +34,8 @@ func TestAFewOutliersDoNotTurnAColumnOfDates(t *testing.T) {
 		"another column says day first":        {"19/12/2025 21/12/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
 		"another column has another outlier":   {"11/08/2025 11/08/2025 14/09/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
 		"another column has the same outlier":  {"11/08/2025 11/08/2025 13/09/2025", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4"}},
+		"the only date against another column": {"12/31/2025", "13/10/2025", "", UnreadDate, []string{"row 2", "13/10/2025"}},
+		"the only dates":                       {"20/10/2025", "13/10/2025", "2025-10-13", "", nil},
 		"most dates say day first":             {"", "12/08/2025 19/09/2025 13/09/2025", "2025-08-12", "", nil},
 		"most dates say month first":           {"", "12/08/2025 12/19/2025 12/20/2025 19/12/2025", "2025-12-08", UnreadDate, []string{"row 5", "19/12/2025"}},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 // fieldValue is value for dates that may be counted from 1904.
@@ -307,6 +308,15 @@ func (c *collector) fits(cells []string, after int) bool {
 	return proof
 }
 
+// endOfText notes that a text may be cut off: it does not end with the end of a line, and
+// the last cell of its last row is empty, in a column that is read.
+func (c *collector) endOfText(number int, last []grid.Cell, text string) {
+	end := len(c.header) - 1
+	if c.header != nil && len(last) == end+1 && c.Wants(end) && strings.TrimFunc(last[end].Text, grid.Blank) == "" && !strings.HasSuffix(text, "\n") && !allBlank(texts(last)) {
+		c.troubles.add(CutOff, number, end, "", "")
+	}
+}
+
 // checkWidth compares the cells of a row of delimited text with the header. It
 // reports whether to leave the row out. A row that is wider or narrower is a
 // fault, since its values may be one column over. What does no harm are empty
@@ -350,5 +360,5 @@ func (c *collector) checkWidth(number int, cells []grid.Cell) (leaveOut bool, er
 	}
 	return false, fault.New(fault.DamagedOrders,
 		"%s: the row has %s, and the header %d, so that it is not clear which value belongs to which column; look for a line break within a cell, or a missing %s, mend it, and give the file again",
-		c.Where(number), count(len(cells), "cell"), width, c.delimiter)
+		c.Where(number), text.Count(len(cells), "cell"), width, c.delimiter)
 }

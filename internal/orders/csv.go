@@ -110,6 +110,7 @@ func eachRecord(ctx context.Context, text string, comma rune, c *collector) erro
 	for r := newRecords(text, comma, c.lim.Columns); ; {
 		number, cells, err := r.next()
 		if err == io.EOF {
+			c.endOfText(number, row, text)
 			return nil
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // orderFields are the columns whose values belong to an order and not to one of its
@@ -56,7 +57,7 @@ func fillBills(rows []Row) (Note, bool) {
 		}
 	}
 	return Note{Kind: FilledDown, Info: true, Row: blank.row(),
-		Message: fmt.Sprintf("the bill number stands on the first row of each bill only; it was filled in on %s below", count(blank.n, "row"))}, true
+		Message: fmt.Sprintf("the bill number stands on the first row of each bill only; it was filled in on %s below", text.Count(blank.n, "row"))}, true
 }
 
 // fillOrders copies the values of an order's first row to its other rows: those of the
@@ -180,7 +181,7 @@ func fillOrders(rows []Row) []Note {
 		}
 	}
 	return []Note{{Kind: FilledDown, Row: rest.row(),
-		Message: fmt.Sprintf("%s: the values stand on the first row of each order only; they were filled in on %s below", strings.Join(names, ", "), count(rest.n, "row")),
+		Message: fmt.Sprintf("%s: the values stand on the first row of each order only; they were filled in on %s below", strings.Join(names, ", "), text.Count(rest.n, "row")),
 		Action:  "check that no bill has lines of another order, or export the values on every row"}}
 }
 

@@ -150,7 +150,7 @@ func encode(t testing.TB, e encoding.Encoding, text string) []byte {
 // eye.
 func doubtful(n Note) bool {
 	switch n.Kind {
-	case ErrorCell, Uncomputed, FormulaText, SpoiltNumber, LostText, DoubtfulText, ControlMarks, RowLeftOut, StrayQuote, SplitCell, RestoredText, WiderRow:
+	case ErrorCell, Uncomputed, FormulaText, SpoiltNumber, LostText, DoubtfulText, ControlMarks, RowLeftOut, StrayQuote, SplitCell, RestoredText, WiderRow, CutOff:
 		return !n.Info
 	}
 	return false
@@ -311,6 +311,12 @@ func TestWhatDoesNoHarmAtTheEndOfRows(t *testing.T) {
 	table := mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\nG2,S2,2,20,,\nG3,S3,3,30,Y\n"))
 	if n := told(t, table, WiderRow); n.Row != 3 || n.Info {
 		t.Errorf("the note is %+v", n)
+	}
+	for end, cut := range map[string]bool{"G2,S2,2,20,": true, "G2,S2,2,20,\n": false, "G2,S2,2,20,Y": false, "G2,S2,2,20, \r\n": false} {
+		table := mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\r\n"+end))
+		if n := noteOf(table, CutOff); (n != nil && n.Row == 3 && !n.Info) != cut {
+			t.Errorf("%q: the note is %+v", end, n)
+		}
 	}
 	table = mustRead(t, []byte(keyHeader+"G1,S1,1,10,X\nEnd of report\n"))
 	wantRows(t, table, want)

@@ -94,14 +94,6 @@ func (f *found) texts() string {
 	return quoted(labels(f.examples), ", ")
 }
 
-// count writes a number of things for people: 1 row, 2 rows.
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
 // columnLabel names a column for people.
 func columnLabel(col int, header string) string {
 	return fmt.Sprintf("column %s (%q)", grid.ColumnName(col), grid.Label(header))

@@ -26,6 +26,7 @@ import (
 	"tallyman/internal/orders/html"
 	"tallyman/internal/orders/xls"
 	"tallyman/internal/orders/xlsx"
+	"tallyman/internal/text"
 )
 
 // columns says in which column each field is, from 0; -1 if in none.
@@ -154,7 +155,7 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	}
 	if size > lim.Bytes {
 		return nil, fault.New(fault.TooLarge,
-			"the order export is larger than %s; split it, or raise the limit", grid.BytesText(lim.Bytes))
+			"the order export is larger than %s; split it, or raise the limit", text.Size(lim.Bytes))
 	}
 	head := make([]byte, min(size, 4096))
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {

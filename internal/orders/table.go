@@ -6,6 +6,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 // ColumnUse says which column of an export was read as what.
@@ -71,7 +72,7 @@ func table(format string, sheets ...*collector) (*Table, error) {
 	if len(sheets) > 1 {
 		names := make([]string, len(sheets))
 		for i, c := range sheets {
-			names[i] = fmt.Sprintf("%q (%s)", grid.Label(c.sheet), count(len(c.rows), "row"))
+			names[i] = fmt.Sprintf("%q (%s)", grid.Label(c.sheet), text.Count(len(c.rows), "row"))
 		}
 		t.Notes = append(t.Notes, Note{Kind: OtherSheets, Info: true,
 			Message: "several sheets of the workbook have the columns of an order export, and all were read: " + strings.Join(names, ", "),
@@ -87,7 +88,7 @@ func (c *collector) uncomputed() error {
 		if n := c.troubles.count(Uncomputed, col); n > 0 && c.filled[f] == 0 {
 			return fault.New(fault.DamagedOrders,
 				"%s: none of the column's %s has a value: they were never computed; open the workbook in Excel, save it, and give that file",
-				c.WhereCell(c.troubles.row(Uncomputed, col), col), count(n, "formula"))
+				c.WhereCell(c.troubles.row(Uncomputed, col), col), text.Count(n, "formula"))
 		}
 	}
 	return nil

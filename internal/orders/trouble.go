@@ -21,6 +21,7 @@ const (
 	ControlMarks NoteKind = "control_marks" // control characters within a cell
 	NullText     NoteKind = "null_text"     // NULL and the like, taken for an empty cell
 	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is no order row
+	CutOff       NoteKind = "cut_off"       // the file may end too early
 	WiderRow     NoteKind = "wider_row"     // an empty cell too many
 	StrayQuote   NoteKind = "stray_quote"   // a quotation mark that is not closed, taken for part of the text
 	SplitCell    NoteKind = "split_cell"    // a cell with a delimiter that is not quoted, read as one
@@ -110,6 +111,9 @@ func (c *collector) troubleNotes() []Note {
 		case NullText:
 			n.Info = true
 			n.Message = fmt.Sprintf("%s was taken for an empty cell", texts)
+		case CutOff:
+			n.Message = "the file ends here, with an empty cell and without the end of the line, and may be cut off"
+			n.Action = "look at the end of the export; if something is missing, export the orders again"
 		case StrayQuote:
 			n.Message = fmt.Sprintf("the quotation mark in %s is not closed, and was read as part of the text", texts)
 			n.Action = "compare the rows with the order system; let the export put quotation marks around cells, and double those within"

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
-	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 const (
@@ -103,7 +103,7 @@ func unpack(ctx context.Context, p io.Reader, packed int64, how string, lim Limi
 		switch {
 		case n > lim.Bytes:
 			return nil, fault.New(fault.TooLarge,
-				"the order export is larger than %s when it is unpacked; split it, or raise the limit", grid.BytesText(lim.Bytes))
+				"the order export is larger than %s when it is unpacked; split it, or raise the limit", text.Size(lim.Bytes))
 		case n > ratioFrom && n/lim.Ratio > packed:
 			return nil, fault.New(fault.TooLarge,
 				"the order export unpacks to more than %d times its size, as no real one does; give it unpacked", lim.Ratio)

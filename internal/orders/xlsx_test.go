@@ -350,7 +350,7 @@ func TestXLSXLimits(t *testing.T) {
 		{"a cell of 10 MB", book(long(10 << 20)).zip(t), Limits{}, []string{`sheet "Orders", row 2, column B ("Style")`, "more than 32767 characters"}},
 		{"a cell of 17 MB", book(long(17 << 20)).zip(t), Limits{Ratio: 2000}, []string{`sheet "Orders", row 2, column B ("Style")`, "more than 32767 characters"}},
 		{"a shared string of 10 MB", book(strings.Replace(oneRow, `t="str"><v>S1`, `t="s"><v>6`, 1)).replace("xl/sharedStrings.xml", "NORD", strings.Repeat("x", 10<<20)).zip(t), Limits{}, []string{"row 2, column B", "more than 32767 characters"}},
-		{"more unpacked than allowed", book(rows(1000)).zip(t), Limits{Unpacked: 50_000}, []string{"unpacks to more than 48 KiB"}},
+		{"more unpacked than allowed", book(rows(1000)).zip(t), Limits{Unpacked: 50_000}, []string{"unpacks to more than 48.8 kB"}},
 		{"a part packed too well", book(oneRow + strings.Repeat(" ", 17<<20)).zip(t), Limits{}, []string{"more than 200 times"}},
 		{"too many parts", func() []byte {
 			p := book(oneRow)
@@ -359,7 +359,7 @@ func TestXLSXLimits(t *testing.T) {
 			}
 			return p.zip(t)
 		}(), Limits{}, []string{"more than 10000 parts"}},
-		{"a list of sheets of 17 MB", book(oneRow).replace("xl/workbook.xml", "<sheets>", "<sheets>"+strings.Repeat(" ", 17<<20)).zip(t), Limits{Ratio: 2000}, []string{"xl/workbook.xml is larger than 16 MiB"}},
+		{"a list of sheets of 17 MB", book(oneRow).replace("xl/workbook.xml", "<sheets>", "<sheets>"+strings.Repeat(" ", 17<<20)).zip(t), Limits{Ratio: 2000}, []string{"xl/workbook.xml is larger than 16.0 MB"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := readBytes(t, tt.data, tt.lim)

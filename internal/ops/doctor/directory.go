@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/keys"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/text"
 )
 
 // directory checks the folders of the data: who may read them, and the disk.
@@ -106,11 +107,11 @@ func (d *doctor) judge(check, dir string, s *disk) {
 	case s.readOnly:
 		d.fail(check, "%s is mounted for reading only — mount it for writing; look into the kernel's log first: that is what it does with a disk that fails", dir)
 	case s.free < room:
-		d.fail(check, "only %s of %s are free, less than one upload may take — make room, or clear sessions", size(s.free), size(s.size))
+		d.fail(check, "only %s of %s are free, less than one upload may take — make room, or clear sessions", text.Size(s.free), text.Size(s.size))
 	case s.free < roomLow:
-		d.warn(check, "only %s of %s are free — make room before uploads are refused", size(s.free), size(s.size))
+		d.warn(check, "only %s of %s are free — make room before uploads are refused", text.Size(s.free), text.Size(s.size))
 	default:
-		d.ok(check, "%s of %s are free", size(s.free), size(s.size))
+		d.ok(check, "%s of %s are free", text.Size(s.free), text.Size(s.size))
 	}
 	switch {
 	case s.inodes == 0: // created as needed
@@ -158,7 +159,7 @@ func (d *doctor) leftovers() {
 		}
 	}
 	if len(old) > 0 {
-		d.warn("temporary files", "%s of programs that were killed: %s — remove them", count(len(old), "file"), listed(old))
+		d.warn("temporary files", "%s of programs that were killed: %s — remove them", text.Count(len(old), "file"), listed(old))
 	}
 }
 
@@ -236,5 +237,5 @@ func (d *doctor) tellKeys(check string, all []keys.Key) {
 			admins++
 		}
 	}
-	d.ok(check, "%s, of which %d for administrators", count(len(all), "key"), admins)
+	d.ok(check, "%s, of which %d for administrators", text.Count(len(all), "key"), admins)
 }

@@ -21,7 +21,6 @@ import (
 
 	"tallyman/internal/blob/stores"
 	"tallyman/internal/fault"
-	"tallyman/internal/text"
 )
 
 // Verdict is how serious a finding is.
@@ -185,9 +184,6 @@ func because(err error) string {
 
 // fresh returns an unused name.
 func fresh(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
-
-// Numbers and sizes are written as everywhere.
-var count, size = text.Count, text.Size
 
 func brief(d time.Duration) string {
 	switch {

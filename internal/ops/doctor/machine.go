@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
+	"tallyman/internal/text"
 )
 
 // temporary checks the folder for temporary files.
@@ -42,11 +43,11 @@ func (d *doctor) temporary(context.Context) {
 	}
 	switch {
 	case s.free < d.Upload:
-		d.fail(check, "only %s are free in %s%s less than one upload (%s) — give TMPDIR a place with more", size(s.free), d.Scratch, orComma(in), size(d.Upload))
+		d.fail(check, "only %s are free in %s%s less than one upload (%s) — give TMPDIR a place with more", text.Size(s.free), d.Scratch, orComma(in), text.Size(d.Upload))
 	case s.free < need:
-		d.warn(check, "%s are free in %s%s and uploads may take %s at the worst (--max-upload times --workers and --queue) — give TMPDIR a place with more, or lower those", size(s.free), d.Scratch, orComma(in), size(need))
+		d.warn(check, "%s are free in %s%s and uploads may take %s at the worst (--max-upload times --workers and --queue) — give TMPDIR a place with more, or lower those", text.Size(s.free), d.Scratch, orComma(in), text.Size(need))
 	default:
-		d.ok(check, "%s are free in %s%s", size(s.free), d.Scratch, map[bool]string{true: ", in memory"}[in != ""])
+		d.ok(check, "%s are free in %s%s", text.Size(s.free), d.Scratch, map[bool]string{true: ", in memory"}[in != ""])
 	}
 }
 
@@ -65,7 +66,7 @@ const serverMemory = 256 << 20
 func (d *doctor) limits(context.Context) {
 	if limit, by := memoryLimit(d.pid); limit > 0 {
 		need := int64(d.Workers)*d.Memory + serverMemory
-		say := fmt.Sprintf("%s of up to %s and the server may take %s; %s gives %s", count(d.Workers, "worker"), size(d.Memory), size(need), by, size(limit))
+		say := fmt.Sprintf("%s of up to %s and the server may take %s; %s gives %s", text.Count(d.Workers, "worker"), text.Size(d.Memory), text.Size(need), by, text.Size(limit))
 		switch {
 		case limit < d.Memory+serverMemory:
 			d.fail("memory", "%s — not even one worker fits: give it more, or lower --worker-memory", say)

@@ -17,6 +17,7 @@ import (
 
 	"tallyman/client"
 	"tallyman/internal/sample"
+	"tallyman/internal/text"
 )
 
 // expirySoon is the remaining time at which a certificate should have been renewed:
@@ -325,17 +326,17 @@ func (s *caller) bodies(ctx context.Context) {
 		switch {
 		case err == nil && a.StatusCode == http.StatusOK:
 			if i == len(sizes)-1 {
-				s.ok(check, "a body of %s gets through, in %s", size(n), brief(a.took))
+				s.ok(check, "a body of %s gets through, in %s", text.Size(n), brief(a.took))
 			}
 			continue
 		case code == "too_large":
-			s.warn(check, "the server takes less than %s (it says: %s) — give this the --max-upload that the server has", size(n), a.says())
+			s.warn(check, "the server takes less than %s (it says: %s) — give this the --max-upload that the server has", text.Size(n), a.says())
 		case code != "":
-			s.warn(check, "a body of %s is refused: %s", size(n), a.says())
+			s.warn(check, "a body of %s is refused: %s", text.Size(n), a.says())
 		case err == nil && slices.Contains([]int{http.StatusRequestEntityTooLarge, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout}, a.StatusCode):
-			s.fail(check, "something before the server refuses a body of %s (%s) — raise the proxy's limit to %s (nginx: client_max_body_size; its timeouts, if it was those)", size(n), a.Status, size(s.Upload))
+			s.fail(check, "something before the server refuses a body of %s (%s) — raise the proxy's limit to %s (nginx: client_max_body_size; its timeouts, if it was those)", text.Size(n), a.Status, text.Size(s.Upload))
 		default:
-			s.fail(check, "a body of %s does not get through: %s — look at the proxy's limits of size and time; the server takes %s", size(n), said(a, err), size(s.Upload))
+			s.fail(check, "a body of %s does not get through: %s — look at the proxy's limits of size and time; the server takes %s", text.Size(n), said(a, err), text.Size(s.Upload))
 		}
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/postgres"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/text"
 )
 
 // IdentityName is the name of the file in a data directory that identifies the owner
@@ -58,7 +59,7 @@ func (d *doctor) sessions(ctx context.Context) {
 		d.fail(check, "the database in %s is damaged (%s) — stop the server, move the directory away, and restore it from a backup or start anew", d.Data, strings.Join(seen.Damage, "; "))
 		return
 	}
-	d.ok(check, "%s; the database is sound", count(seen.Sessions, "session"))
+	d.ok(check, "%s; the database is sound", text.Count(seen.Sessions, "session"))
 	d.schema(check, seen.Schema, seen.Known)
 	store, ok := d.contents(ctx, func() (string, error) {
 		b, err := os.ReadFile(filepath.Join(d.Data, IdentityName))
@@ -144,7 +145,7 @@ func (d *doctor) database(ctx context.Context) {
 	need, room := d.Replicas*(d.Connections+1)+1, srv.Connections-srv.Reserved
 	switch {
 	case need > room:
-		d.fail(check, "it allows %d connections, and %s of up to %d each need %d — raise max_connections, or lower --store-connections", room, count(d.Replicas, "server"), d.Connections+1, need)
+		d.fail(check, "it allows %d connections, and %s of up to %d each need %d — raise max_connections, or lower --store-connections", room, text.Count(d.Replicas, "server"), d.Connections+1, need)
 	case room-srv.Used < need && srv.Programs == 0:
 		d.warn(check, "%d of %d connections are taken, which leaves fewer than the %d that are needed — raise max_connections", srv.Used, room, need)
 	default:
@@ -334,7 +335,7 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		if d.Deep {
 			how = "all there and as they were stored"
 		}
-		d.ok(check, "%s of %s: %s", count(len(refs), "content"), size(bytes), how)
+		d.ok(check, "%s of %s: %s", text.Count(len(refs), "content"), text.Size(bytes), how)
 	}
 	var orphans, old int
 	var room int64
@@ -350,8 +351,8 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 	}
 	switch {
 	case old > 0:
-		d.warn(check, "%s that no session names, of %s, %d older than a day — a server sweeps them every hour: start one, or look for \"sweep failed\" in its log", count(orphans, "content"), size(room), old)
+		d.warn(check, "%s that no session names, of %s, %d older than a day — a server sweeps them every hour: start one, or look for \"sweep failed\" in its log", text.Count(orphans, "content"), text.Size(room), old)
 	case orphans > 0:
-		d.ok(check, "%s that no session names, of %s: on their way, or for the next sweep", count(orphans, "content"), size(room))
+		d.ok(check, "%s that no session names, of %s: on their way, or for the next sweep", text.Count(orphans, "content"), text.Size(room))
 	}
 }

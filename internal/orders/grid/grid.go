@@ -6,7 +6,6 @@ package grid
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -176,15 +175,4 @@ func Label(s string) string {
 		return string(runes[:most]) + "…"
 	}
 	return s
-}
-
-// BytesText returns a size for people.
-func BytesText(n int64) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MiB", n>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%d KiB", n>>10)
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

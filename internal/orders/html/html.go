@@ -16,6 +16,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 const (
@@ -115,7 +116,7 @@ func (s *scanner) next() (html.TokenType, error) {
 		switch typ {
 		case html.ErrorToken:
 			if errors.Is(s.z.Err(), html.ErrBufferExceeded) {
-				return 0, fault.New(fault.TooLarge, "the HTML page has a tag or text of more than %s; %s", grid.BytesText(maxToken), grid.SaveAsXLSX)
+				return 0, fault.New(fault.TooLarge, "the HTML page has a tag or text of more than %s; %s", text.Size(maxToken), grid.SaveAsXLSX)
 			}
 			return 0, s.z.Err()
 		case html.TextToken:

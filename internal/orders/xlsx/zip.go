@@ -14,6 +14,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 const (
@@ -85,7 +86,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid
 }
 
 func (p *pkg) tooBig() error {
-	return fault.New(fault.TooLarge, "the workbook unpacks to more than %s; split it, or raise the limit", grid.BytesText(p.lim.Unpacked))
+	return fault.New(fault.TooLarge, "the workbook unpacks to more than %s; split it, or raise the limit", text.Size(p.lim.Unpacked))
 }
 
 func (p *pkg) bomb() error {
@@ -214,7 +215,7 @@ func (p *pkg) decode(ctx context.Context, name string, into any) error {
 	limited := &io.LimitedReader{R: r, N: smallPart}
 	if err := xml.NewDecoder(limited).Decode(into); err != nil {
 		if limited.N <= 0 {
-			return fault.New(fault.TooLarge, "the workbook's part %s is larger than %s; %s", grid.Label(name), grid.BytesText(smallPart), grid.SaveAsXLSX)
+			return fault.New(fault.TooLarge, "the workbook's part %s is larger than %s; %s", grid.Label(name), text.Size(smallPart), grid.SaveAsXLSX)
 		}
 		return r.broken(err)
 	}

@@ -29,7 +29,7 @@ func TestPartsAreMeteredByWhatIsUnpacked(t *testing.T) {
 	_, err := io.Copy(io.Discard, struct{ io.Reader }{tokens{open(1000)}})
 	wantTooLarge(t, err, "more than 10 times")
 	_, err = io.Copy(io.Discard, struct{ io.Reader }{tokens{open(1 << 40)}})
-	wantTooLarge(t, err, "more than 40 MiB")
+	wantTooLarge(t, err, "more than 40.0 MB")
 	if _, err = io.Copy(io.Discard, open(1<<40)); !errors.Is(err, errHugeToken) {
 		t.Errorf("an endless token ends with %v", err)
 	}
