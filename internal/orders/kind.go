@@ -8,7 +8,7 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// What magic finds that is read, or that needs more than a word.
+// The results of magic for files that are read, or that need more than their name.
 const (
 	zipArchive   = "a ZIP archive"
 	compoundFile = "an OLE compound file"
@@ -24,11 +24,11 @@ var magics = []struct {
 	what   string
 }{
 	{"PK\x03\x04", zipArchive},
-	{"PK\x05\x06", zipArchive}, // an archive with nothing in it
+	{"PK\x05\x06", zipArchive}, // an empty archive
 	{"PK\x07\x08", zipArchive},
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", compoundFile},
 	// BOF records of BIFF 2, 3 and 4, and of 5 without its compound file: record,
-	// length, version or substream type.
+	// length, version or type of substream.
 	{"\x09\x00\x04\x00", oldWorkbook},
 	{"\x09\x02\x06\x00", oldWorkbook},
 	{"\x09\x04\x06\x00", oldWorkbook},
@@ -49,7 +49,7 @@ var magics = []struct {
 	{"{\\rtf", "an RTF document"},
 }
 
-// magic names what the first bytes of a file give away, "" if nothing.
+// magic returns the kind of a file according to its first bytes, "" if they show none.
 func magic(head []byte) string {
 	for _, m := range magics {
 		if bytes.HasPrefix(head, []byte(m.prefix)) {
@@ -59,15 +59,14 @@ func magic(head []byte) string {
 	if bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP" {
 		return "a WebP picture"
 	}
-	// Readers of PDF accept other bytes before its header, and web systems
-	// produce them.
+	// Readers of PDF accept other bytes before the header, and web systems write them.
 	if i := bytes.Index(head[:min(len(head), 1024)], []byte("\n%PDF-")); i >= 0 {
 		return "a PDF document"
 	}
 	return ""
 }
 
-// textKind names what a text gives away that is no CSV, "" if nothing. Web
+// textKind returns the kind of a text that is not a CSV, "" if it shows none. Web
 // systems often export such files under the name .xls or .csv.
 func textKind(text string) string {
 	head := strings.ToLower(strings.TrimLeftFunc(text[:min(len(text), 4096)], grid.Blank))
@@ -88,11 +87,11 @@ func textKind(text string) string {
 	return ""
 }
 
-// declaration is how HTML pages and XML documents name their encoding.
+// declaration matches the declaration of the encoding in HTML pages and XML documents.
 var declaration = regexp.MustCompile(`(?i)(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_:.-]+)`)
 
-// declaredCharset finds the single-byte character set that an HTML page or an XML
-// document says it is in, nil if it says none.
+// declaredCharset returns the single-byte character set that an HTML page or an XML
+// document declares, nil if it declares none.
 func declaredCharset(data string) *charset {
 	if !strings.HasPrefix(strings.TrimLeftFunc(data[:min(len(data), 4096)], grid.Blank), "<") {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"tallyman/internal/page"
 )
 
-// field is one of the meanings that a column can have.
+// field is a meaning of a column.
 type field int
 
 const (
@@ -23,15 +23,14 @@ const (
 	numFields
 )
 
-// known are the columns that are read, with the names under which exports have
-// them. names are those of DESIGN.md §4, the preferred first; others are synonyms
-// that exports of order systems are known to use, the more usual first; vague are
-// names that may mean something else as well, and count only if there is no other.
-// hints are parts of names that make a column a likely candidate where none is
-// found.
+// known are the columns that are read, with their names in exports. names are those of
+// DESIGN.md §4, the preferred first; others are synonyms in exports of order systems,
+// the more usual first; vague are names that may have another meaning, and count only
+// if there is no other. hints are parts of names that make a column a likely candidate
+// if no column is found.
 //
-// Names are compared as fold brings them into one form: "Invoice #" is
-// "Invoice No." is "INVOICE_NUMBER".
+// Names are compared after fold: "Invoice #", "Invoice No." and "INVOICE_NUMBER" are
+// equal.
 var known = [numFields]struct {
 	meaning string
 	key     bool
@@ -104,7 +103,7 @@ var known = [numFields]struct {
 		[]string{"cancel", "cxl", "notafter", "enddate"}},
 }
 
-// numKeys is the number of columns without which rows cannot be matched.
+// numKeys is the number of key columns, without which rows cannot be matched.
 var numKeys = func() (n int) {
 	for _, k := range known {
 		if k.key {
@@ -114,7 +113,7 @@ var numKeys = func() (n int) {
 	return n
 }()
 
-// nameRank is what a name means: the lower the rank, the better.
+// nameRank is the meaning of a name, with its rank: lower is better.
 type nameRank struct {
 	field field
 	rank  int
@@ -137,14 +136,13 @@ var byName = func() map[string]nameRank {
 	return m
 }()
 
-// numberWords are the ways of writing number.
+// numberWords are the words for number.
 var numberWords = map[string]bool{"#": true, "no": true, "nr": true, "num": true, "nbr": true, "numb": true, "nos": true, "number": true, "numbers": true}
 
-// fold brings a column's name into the form in which names are compared: as a
-// person sees it, in small letters, without anything but letters and digits, and
-// with one word for number.
+// fold returns a column's name in the form for comparison: as a person sees it, in
+// lower case, with letters and digits only, and with one word for number.
 func fold(name string) string {
-	// № is shown as No, and CSV exports of databases write words_with_lines.
+	// № is seen as No, and CSV exports of databases write words_with_underscores.
 	name = strings.ToLower(strings.ReplaceAll(page.Seen(name), "№", "#"))
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r != '#' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
@@ -166,7 +164,7 @@ func fold(name string) string {
 		}
 	}
 	s := b.String()
-	// Words that are written as one: InvoiceNumber.
+	// Words that are written together: InvoiceNumber.
 	for _, end := range []string{"number", "num", "nbr"} {
 		if rest, ok := strings.CutSuffix(s, end); ok && rest != "" {
 			return rest + "no"
@@ -175,18 +173,18 @@ func fold(name string) string {
 	return s
 }
 
-// candidate is a column whose name means a field.
+// candidate is a column that may be that of a field.
 type candidate struct {
 	col   int
 	rank  int
 	vague bool
 }
 
-// maxCandidates bounds how many columns are considered for one field.
+// maxCandidates bounds the columns that are considered for one field.
 const maxCandidates = 8
 
-// locate finds the fields among the cells of a row, with every column that could be
-// meant. Names that are vague count only where there is no other.
+// locate finds the fields among the cells of a row, with all candidates for each. Vague
+// names count only if there is no other.
 func locate(cells []string) (found [numFields][]candidate, keys int) {
 	for col, cell := range cells {
 		if cell == "" || len(cell) > 256 {
@@ -205,7 +203,7 @@ func locate(cells []string) (found [numFields][]candidate, keys int) {
 		case len(list) == maxCandidates:
 			continue
 		}
-		// The best rank first, of the same rank the first column.
+		// Sorted by rank, and within a rank by column.
 		i := len(list)
 		for i > 0 && list[i-1].rank > n.rank {
 			i--
@@ -223,9 +221,8 @@ func locate(cells []string) (found [numFields][]candidate, keys int) {
 	return found, keys
 }
 
-// likeliest returns the cell of a header that is most likely meant for a field that
-// was not found, "" if none is: one that holds a word that such names hold, and
-// means nothing else.
+// likeliest returns the header cell that most likely means a field that was not found,
+// "" if there is none: it contains a word of the field's names, and means nothing else.
 func likeliest(f field, cells []string) string {
 	for _, hint := range known[f].hints {
 		for _, cell := range cells {
@@ -235,7 +232,7 @@ func likeliest(f field, cells []string) string {
 			}
 		}
 	}
-	for _, cell := range cells { // a slip of the pen
+	for _, cell := range cells { // a spelling error
 		folded := fold(cell)
 		if _, taken := byName[folded]; taken || len(folded) > 40 {
 			continue
@@ -251,7 +248,7 @@ func likeliest(f field, cells []string) string {
 	return ""
 }
 
-// near reports whether two names differ in two characters at most.
+// near reports whether two names differ in at most two characters.
 func near(a, b string) bool {
 	if len(a) > len(b)+2 || len(b) > len(a)+2 {
 		return false

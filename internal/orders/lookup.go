@@ -8,36 +8,36 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// lookups computes formulas that programs wrote into a workbook without a value, where
-// a look at a cell tells it: an exact VLOOKUP of a text or a cell in columns of one of
-// the workbook's sheets, by which names of customers come into exports.
+// lookups computes formulas that programs wrote into a workbook without a value, if
+// they are simple enough: an exact VLOOKUP of a text or a cell in columns of a sheet of
+// the workbook, by which exports often get names of customers.
 type lookups struct {
 	wb      grid.Workbook
-	columns map[sheetColumn]map[int]grid.Cell // by row
+	columns map[sheetColumn]map[int]grid.Cell // the cells of columns, by row
 	tables  map[lookupTable]map[grid.Cell]grid.Cell
 }
 
 type sheetColumn struct{ sheet, col int }
 
-// lookupTable is a range of a sheet and the column of it that is looked up.
+// lookupTable is a range of a sheet with its columns of keys and of values.
 type lookupTable struct{ sheet, key, value, first, last int }
 
 const (
-	// maxLookups bounds how many columns and tables are kept; each column costs a look
-	// at a sheet.
+	// maxLookups bounds the columns and tables that are kept; reading a column takes a
+	// pass over its sheet.
 	maxLookups = 8
-	// maxLookupRows bounds the rows of a sheet that is looked up.
+	// maxLookupRows bounds the rows of a sheet in which values are looked up.
 	maxLookupRows = 100_000
 )
 
-// vlookup matches an exact VLOOKUP: what is looked up, as a text or a cell; sheet, first
-// and last column and row of the range; and the column of the range, from 1.
+// vlookup matches an exact VLOOKUP: the key, as a text or a cell; sheet, first and last
+// column and row of the range; and the column in the range, from 1.
 var vlookup = regexp.MustCompile(`(?i)^\s*VLOOKUP\(\s*(?:"((?:[^"]|"")*)"|\$?([A-Z]{1,3})\$?(\d{1,7}))\s*,` +
 	`\s*(?:(?:'((?:[^']|'')+)'|([\pL\d_.]+))!)?\$?([A-Z]{1,3})(?:\$?(\d{1,7}))?:\$?([A-Z]{1,3})(?:\$?(\d{1,7}))?\s*,` +
 	`\s*(\d{1,5})\s*,\s*(?:FALSE(?:\(\))?|0)\s*\)\s*$`)
 
-// compute returns the value of a formula of a sheet. It is false for all that it cannot
-// compute to the end.
+// compute returns the value of a formula of a sheet. It is false for any formula that
+// it cannot compute completely.
 func (l *lookups) compute(ctx context.Context, sheet int, formula string) (string, bool) {
 	m := vlookup.FindStringSubmatch(formula)
 	if m == nil {
@@ -69,7 +69,7 @@ func (l *lookups) compute(ctx context.Context, sheet int, formula string) (strin
 	return value.Text, value.Text != "" && value.Kind <= grid.Date
 }
 
-// columnNumber is the place of a column, from 0: that of B is 1.
+// columnNumber returns the index of a column: 1 for B.
 func columnNumber(name string) (n int) {
 	for _, b := range []byte(strings.ToUpper(name)) {
 		n = n*26 + int(b-'A') + 1
@@ -77,7 +77,7 @@ func columnNumber(name string) (n int) {
 	return n - 1
 }
 
-// table returns what stands beside each key, in the first row that has it.
+// table returns the value for each key, from the first row with that key.
 func (l *lookups) table(ctx context.Context, t lookupTable) map[grid.Cell]grid.Cell {
 	if found, ok := l.tables[t]; ok || len(l.tables) == maxLookups {
 		return found
@@ -94,7 +94,7 @@ func (l *lookups) table(ctx context.Context, t lookupTable) map[grid.Cell]grid.C
 	return found
 }
 
-// column reads one column of a sheet; nil if it cannot be read.
+// column returns a column of a sheet; nil if it cannot be read.
 func (l *lookups) column(ctx context.Context, sheet, col int) map[int]grid.Cell {
 	at := sheetColumn{sheet, col}
 	if cells, ok := l.columns[at]; ok || len(l.columns) == maxLookups {
@@ -110,7 +110,7 @@ func (l *lookups) column(ctx context.Context, sheet, col int) map[int]grid.Cell 
 
 // columnReader keeps one column of a sheet.
 type columnReader struct {
-	collector // for what it says of places
+	collector // for the names of places
 	col       int
 	cells     map[int]grid.Cell
 }

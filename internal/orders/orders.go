@@ -1,15 +1,15 @@
-// Package orders reads order exports: CSV in its real-world variants, XLSX and
-// XLS workbooks in, order rows out (DESIGN.md §4).
+// Package orders reads order exports: CSV in its real-world variants, XLSX and XLS
+// workbooks in, order rows out (DESIGN.md §4).
 //
-// It knows what columns, rows and texts mean. Packages orders/xlsx and orders/xls
-// turn workbooks into sheets of cells and know nothing of orders; orders/grid is
-// what the three share.
+// It knows the meaning of columns, rows and texts. Packages orders/xlsx and orders/xls
+// convert workbooks to sheets of cells and know nothing about orders; the three share
+// orders/grid.
 //
-// It is pure: no files but the reader that it is given, no clock, no globals
-// that change. Content decides what a file is, never its name.
+// It is pure: no files but the reader that it is given, no clock, no globals that
+// change. The content decides what a file is, never its name.
 //
-// Nothing is lost in silence: a file is either read whole, or refused with a
-// fault that says where it could not be read.
+// Nothing is lost in silence: a file is either read completely, or refused with a fault
+// that says where it could not be read.
 package orders
 
 import (
@@ -29,19 +29,18 @@ import (
 	"tallyman/internal/text"
 )
 
-// columns says in which column each field is, from 0; -1 if in none.
+// columns has the column of each field, from 0; -1 if there is none.
 type columns [numFields]int
 
-// Row is one row of an order export. Fields are cell values as they stand, trimmed
-// of white space and invisible marks around them; a date cell of a workbook is
-// MMDDYYYY. A value that stands only on the first row of its order is filled in on
-// the others. A column that the export does not have is "".
+// Row is one row of an order export. Fields are the values of cells, without white
+// space and invisible marks at both ends; a date cell of a workbook is MMDDYYYY. A
+// value that is only on the first row of its order is filled in on the others. Fields
+// without a column are "".
 type Row struct {
-	// Number is the row's place in the file, from 1, the header included: what
-	// a spreadsheet shows beside it.
+	// Number is the row's number in the file, from 1, including the header: the number
+	// in a spreadsheet.
 	Number int
-	// Sheet is the name of the workbook's sheet, if it is not the first that was
-	// read.
+	// Sheet is the name of the workbook's sheet, if it is not the first that was read.
 	Sheet string `json:",omitempty"`
 
 	InvoiceNo    string // the bill's number
@@ -55,34 +54,33 @@ type Row struct {
 	CancelDate   string
 }
 
-// Table is an order export that was read. It has at least one row.
+// Table is an order export. It has at least one row.
 type Table struct {
 	Name string
-	// Format says what the file was found to be, for people: "CSV, semicolon,
-	// Windows-1252", "XLSX, sheet Orders".
+	// Format is the format of the file for people: "CSV, semicolon, Windows-1252",
+	// "XLSX, sheet Orders".
 	Format string
-	// Header are the column names as they stand, trimmed of white space around
-	// them.
+	// Header are the column names, without white space at both ends.
 	Header []string
-	// Columns says which column was read as what: one entry for each meaning, the
+	// Columns says which column was read as which field: one entry for each field, the
 	// key columns first.
 	Columns []ColumnUse
-	// Rows are in the order of the file. Rows that are empty in every column
-	// that is read are left out.
+	// Rows are in the order of the file. Rows that are empty in every column that is
+	// read are left out.
 	Rows []Row
-	// Notes are what people should know of how the file was read, those about the
+	// Notes are what people should know about how the file was read, those about the
 	// whole file first.
 	Notes []Note
 }
 
-// Limits bound what reading an order export may cost.
+// Limits bound the cost of reading an order export.
 type Limits = grid.Limits
 
-// DefaultLimits are the limits that a zero Limits stands for.
+// DefaultLimits returns the limits that a zero Limits means.
 func DefaultLimits() Limits { return grid.DefaultLimits() }
 
-// Read reads the order export of size bytes in r. The name is only handed on to
-// the table; what the file is, its content decides.
+// Read reads the order export of size bytes in r. The name is only passed on to the
+// table; the content decides what the file is.
 //
 // Every error is a *fault.Error: EmptyFile, TooLarge, NotAnOrderFile,
 // DamagedOrders (also for a workbook that is protected by a password), OldXLS,
@@ -108,8 +106,8 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 	return t, nil
 }
 
-// source remembers why its reader failed, so that a disk that fails is not
-// taken for a file that is damaged.
+// source keeps the error of its reader, so that a failing disk is not taken for a
+// damaged file.
 type source struct {
 	r    io.ReaderAt
 	size int64
@@ -148,7 +146,7 @@ func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, e
 	return readLayer(ctx, r, size, lim, 0)
 }
 
-// readLayer reads a file that so many archives were around.
+// readLayer reads a file that was within so many archives.
 func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layers int) (*Table, error) {
 	if size <= 0 {
 		return nil, grid.EmptyFile()
@@ -183,7 +181,7 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var all strings.Builder // which gives its contents away without a copy
+	var all strings.Builder // returns its content without a copy
 	all.Grow(int(size))
 	if _, err := io.CopyN(&all, io.NewSectionReader(r, 0, size), size); err != nil {
 		return nil, fmt.Errorf("reading all of it: %w", err)
@@ -218,7 +216,7 @@ func readOpened(ctx context.Context, wb grid.Workbook, err error, encoding strin
 	return readWorkbook(ctx, wb.Format()+encoding, wb, g, lim)
 }
 
-// readUnpacked reads a file that an archive was around.
+// readUnpacked reads a file from an archive.
 func readUnpacked(ctx context.Context, in *unpackedFile, err error, lim Limits, layers int) (*Table, error) {
 	if err != nil {
 		return nil, err

@@ -6,10 +6,10 @@ import (
 	"tallyman/internal/page"
 )
 
-// Quantity returns a quantity in one form, so that two are equal if their values
-// are: 3 of 3.0, 3,00, 0003, +3 and "3 EA", 4032 of 4,032, 4'032 and 4 032. A text
-// that is no quantity stays as a person sees it. dots says that dots part thousands,
-// so that 4.032 is 4032 too; Table.Dots tells.
+// Quantity returns a quantity in a normal form, in which equal values are equal texts:
+// 3 for 3.0, 3,00, 0003, +3 and "3 EA", 4032 for 4,032, 4'032 and 4 032. A text that is
+// not a quantity is returned as a person sees it. If dots is true, dots separate
+// thousands, so that 4.032 is also 4032; see Table.Dots.
 func Quantity(text string, dots bool) string {
 	if plainQuantity(text) {
 		return text
@@ -44,7 +44,7 @@ func plainQuantity(s string) bool {
 	return digitsOnly(s) && s[0] != '0'
 }
 
-// units are what is written after a quantity and does not change it: a dozen does.
+// units are words after a quantity that do not change it, as a dozen would.
 var units = map[string]bool{"ea": true, "each": true, "pc": true, "pcs": true, "pce": true, "piece": true, "pieces": true, "unit": true, "units": true, "un": true,
 	"ctn": true, "ctns": true, "carton": true, "cartons": true, "ct": true, "cts": true, "cs": true, "case": true, "cases": true, "bx": true, "box": true, "boxes": true, "pkg": true, "pkgs": true}
 
@@ -63,7 +63,7 @@ func withoutUnit(s string) string {
 	return strings.TrimRight(s[:start], " ")
 }
 
-// figures parts a number into its digits before and after the decimal separator.
+// figures splits a number into its digits before and after the decimal separator.
 func figures(s string, dots bool) (whole, fraction string, ok bool) {
 	if s == "" || s[0] < '0' || s[0] > '9' {
 		return "", "", false
@@ -93,10 +93,10 @@ func figures(s string, dots bool) (whole, fraction string, ok bool) {
 	return whole, fraction, digitsOnly(whole)
 }
 
-// Dots reports whether dots part thousands in the columns of cartons and of pieces.
-// 4.032 may be 4032 or 4 and a fraction; the former only if every dot of the column
-// stands before three digits, and numbers without a dot, which there are, stay
-// below a thousand.
+// Dots reports whether dots separate thousands in the columns of cartons and of pieces.
+// 4.032 may be 4032, or 4 and a fraction; it is 4032 only if every dot of the column is
+// before three digits, and the column also has numbers without a dot, all below a
+// thousand.
 func (t *Table) Dots() (cartons, pieces bool) {
 	return dots(t.Rows, func(r *Row) string { return r.Cartons }), dots(t.Rows, func(r *Row) string { return r.Pieces })
 }

@@ -9,38 +9,38 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// records reads the records of delimited text. It takes the place of package
-// encoding/csv, which either refuses every stray quotation mark or lets one
-// swallow the cells after it in silence.
+// records reads the records of delimited text. It replaces package encoding/csv, which
+// either refuses every stray quotation mark or lets one swallow the following cells in
+// silence.
 type records struct {
 	text  string
 	comma string
-	most  int // columns
+	most  int // the greatest number of columns
 
 	pos   int
 	row   int // number of the last record, as a spreadsheet shows it
 	cells []string
 
-	// Of the last record: the fault of the first cell of which it is not clear where it
-	// ends, nil if there is none, and the last such cell. It was read as if its
+	// Of the last record: the fault of the first cell with an unclear end, nil if there
+	// is none, and the index of the last such cell. Such a cell is read as if its
 	// quotation mark were part of its text.
 	doubt    error
 	doubtful int
-	// spaced are the cells that begin with a space after a comma, if neither they nor the
-	// cells before them have quotation marks around them.
+	// spaced are the cells that begin with a space after a comma, if neither they nor
+	// the cells before them are quoted.
 	spaced []int
-	bare   bool // the last cell has none
+	bare   bool // the last cell is not quoted
 
-	wasted int // bytes looked at in search of marks that close such cells
+	wasted int // bytes searched for closing quotation marks in vain
 }
 
 func newRecords(text string, comma rune, maxColumns int) *records {
 	return &records{text: text, comma: string(comma), most: maxColumns}
 }
 
-// next returns the next record that is not an empty line, or io.EOF. The number
-// counts empty lines too. The slice is only good until the next call. A
-// quotation mark that leaves open where a cell ends is a doubt.
+// next returns the next record that is not an empty line, or io.EOF. The number counts
+// empty lines, too. The slice is valid until the next call. A quotation mark that
+// leaves the end of a cell unclear is a doubt.
 func (r *records) next() (number int, cells []string, err error) {
 	for r.pos < len(r.text) {
 		r.row++
@@ -73,7 +73,7 @@ func (r *records) next() (number int, cells []string, err error) {
 	return r.row, nil, io.EOF
 }
 
-// endOfLine passes over the end of a line: LF, CRLF or CR.
+// endOfLine skips the end of a line: LF, CRLF or CR.
 func (r *records) endOfLine() bool {
 	switch {
 	case r.pos == len(r.text):
@@ -91,13 +91,13 @@ func (r *records) endOfLine() bool {
 	return false
 }
 
-// atEnd reports whether a cell ends at a place.
+// atEnd reports whether a cell ends at a position.
 func (r *records) atEnd(pos int) bool {
 	return pos == len(r.text) || r.text[pos] == '\n' || r.text[pos] == '\r' || strings.HasPrefix(r.text[pos:], r.comma)
 }
 
-// space returns the first place from pos on that holds no space. Spaces, and NUL
-// with which some systems pad cells, are no part of a cell in quotation marks.
+// space returns the first position from pos without a space. Spaces, and NUL with which
+// some systems pad cells, are not part of a quoted cell.
 func (r *records) space(pos int) int {
 	for pos < len(r.text) && (r.text[pos] == ' ' || r.text[pos] == '\t' || r.text[pos] == 0) && !strings.HasPrefix(r.text[pos:], r.comma) {
 		pos++
@@ -105,7 +105,7 @@ func (r *records) space(pos int) int {
 	return pos
 }
 
-// cell reads up to the delimiter or the end of the line. On an error it has read
+// cell reads up to the delimiter or the end of the line. On an error it consumes
 // nothing.
 func (r *records) cell() (string, error) {
 	bare := r.bare && len(r.cells) > 0
@@ -119,7 +119,7 @@ func (r *records) cell() (string, error) {
 	return r.plain(), nil
 }
 
-// plain reads a cell in which quotation marks mean nothing.
+// plain reads a cell in which quotation marks have no meaning.
 func (r *records) plain() string {
 	start, first := r.pos, r.comma[0]
 	for i := r.pos; i < len(r.text); i++ {
@@ -180,10 +180,10 @@ func (r *records) quoted(start int) (string, error) {
 	}
 }
 
-// swallowed reports whether a cell of several lines may hold the end of its own
-// row and the beginning of a later one, between two stray quotation marks: as
-// many delimiters before its first line break, and after its last, as there are
-// columns after and before its own.
+// swallowed reports whether a cell of several lines may contain the end of its own row
+// and the beginning of a later one, between two stray quotation marks: it has as many
+// delimiters before its first line break, and after its last, as there are columns
+// after and before its own.
 func swallowed(cell, comma string, col, width int) bool {
 	first := strings.IndexByte(cell, '\n')
 	if first < 0 || width < 2 {
@@ -193,7 +193,7 @@ func swallowed(cell, comma string, col, width int) bool {
 	return strings.Count(cell[:first], comma) >= width-1-col && strings.Count(cell[last:], comma) >= col
 }
 
-// validComma reports whether a rune can separate cells.
+// validComma reports whether a rune can be a delimiter.
 func validComma(r rune) bool {
 	return r != utf8.RuneError && r != '"' && r != '\r' && r != '\n'
 }

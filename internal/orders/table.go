@@ -9,16 +9,15 @@ import (
 	"tallyman/internal/text"
 )
 
-// ColumnUse says which column of an export was read as what.
+// ColumnUse says which column of an export was read as a field.
 type ColumnUse struct {
-	// Meaning is what the column holds: "bill number".
+	// Meaning is the meaning of the column: "bill number".
 	Meaning string `json:"meaning"`
-	// Header is the column's name as it stands, and Column that which spreadsheets
-	// give it (A, B); "" both if the export has no such column.
+	// Header is the name of the column in the export, and Column its name in
+	// spreadsheets (A, B); both are "" if the export has no such column.
 	Header string `json:"header"`
 	Column string `json:"column"`
-	// DateCells is true if the column is one of a workbook and has cells that are
-	// dates.
+	// DateCells is true if the column is in a workbook and has cells that are dates.
 	DateCells bool `json:"date_cells,omitempty"`
 }
 
@@ -32,8 +31,8 @@ func (t *Table) columnOf(f field) string {
 	return ""
 }
 
-// table returns what was collected under the headers that were found, of one sheet
-// or several of a workbook.
+// table returns the rows under the headers that were found, of one sheet or of several
+// sheets of a workbook.
 func table(format string, sheets ...*collector) (*Table, error) {
 	first := sheets[0]
 	t := &Table{Format: format, Header: first.header}
@@ -81,8 +80,8 @@ func table(format string, sheets ...*collector) (*Table, error) {
 	return t, nil
 }
 
-// uncomputed is the fault for a column of formulas none of which has a value:
-// programs that write workbooks without computing them leave out all.
+// uncomputed returns the fault of a column of formulas without any value: programs that
+// write workbooks without computing formulas omit all values.
 func (c *collector) uncomputed() error {
 	for f, col := range c.cols {
 		if n := c.troubles.count(Uncomputed, col); n > 0 && c.filled[f] == 0 {
@@ -94,7 +93,7 @@ func (c *collector) uncomputed() error {
 	return nil
 }
 
-// uses says which column is read as what.
+// uses returns which column is read as which field.
 func (c *collector) uses() []ColumnUse {
 	uses := make([]ColumnUse, numFields)
 	for f, k := range known {
@@ -106,9 +105,9 @@ func (c *collector) uses() []ColumnUse {
 	return uses
 }
 
-// choose decides, where several columns may hold a field, which one does: the
-// preferred name, of the same name the first; but a column without values only if
-// all are. It says so.
+// choose decides between several columns for one field: it takes the preferred name,
+// and of several with that name the first; but a column without values only if no other
+// has values. It returns notes about that.
 func (c *collector) choose() []Note {
 	var notes []Note
 	for f := range c.cols {
@@ -122,7 +121,7 @@ func (c *collector) choose() []Note {
 		if len(others) == 0 {
 			continue
 		}
-		filled := 0 // cells of the column that is read
+		filled := 0 // cells with a value in the column that is read
 		for i := range c.rows {
 			if *c.rows[i].field(f) != "" {
 				filled++
@@ -135,8 +134,8 @@ func (c *collector) choose() []Note {
 					n++
 				}
 			}
-			// A column of the same name that is filled on more rows is the one of the
-			// lines; the other is that of their order.
+			// If two columns have the same name, the one that is filled on more rows is
+			// that of the lines; the other is that of their orders.
 			same := fold(c.header[o.col]) == fold(c.header[c.cols[f]])
 			if n == 0 || filled > 0 && (!same || n <= filled) {
 				continue
@@ -154,7 +153,8 @@ func (c *collector) choose() []Note {
 	return notes
 }
 
-// duplicate says that several columns may hold a field, and whether they differ.
+// duplicate returns a note that several columns may be that of a field, and whether
+// they differ.
 func (c *collector) duplicate(f field, others []*spare) Note {
 	used := columnLabel(c.cols[f], c.header[c.cols[f]])
 	var list []string
@@ -181,8 +181,8 @@ func (c *collector) duplicate(f field, others []*spare) Note {
 		n.Info = true
 		n.Message += ", their values are the same"
 	default:
-		// Key columns are proved by what they match, and an invoice date is preferred to
-		// an order date by rule.
+		// Key columns are proved by the matches, and an invoice date is preferred to an
+		// order date by rule.
 		n.Info = known[f].key || f == invoiceDate
 		n.Message += fmt.Sprintf("; their values differ, first in %s", c.Where(differ))
 		n.Action = "if the other is right, delete or rename the column that is not, and give the export again"
@@ -190,7 +190,8 @@ func (c *collector) duplicate(f field, others []*spare) Note {
 	return n
 }
 
-// columnNotes says which columns were used, and which are missing or doubtful.
+// columnNotes returns notes about which columns were used, and which are missing or
+// ambiguous.
 func (c *collector) columnNotes() []Note {
 	var used []string
 	var notes []Note
@@ -213,7 +214,7 @@ func (c *collector) columnNotes() []Note {
 		}
 		used = append(used, fmt.Sprintf("%s from %s", k.meaning, columnLabel(col, c.header[col])))
 		if c.vague[f] {
-			// What a wrong key column holds matches nothing.
+			// The values of a wrong key column match nothing.
 			notes = append(notes, Note{Kind: AmbiguousColumn, Info: k.key, Column: c.header[col],
 				Message: fmt.Sprintf("%s was read as the %s, but its name may mean something else", columnLabel(col, c.header[col]), k.meaning),
 				Action:  fmt.Sprintf("check it; if it is the %s, name it %q", k.meaning, k.names[0])})

@@ -16,15 +16,13 @@ import (
 type decoded struct {
 	text     string
 	encoding string // for people: "UTF-8"
-	// charset is the character set of one byte for each character that was
-	// guessed, and other the one that fits nearly as well, nil if none does. If
-	// unknown, no set fits.
+	// charset is the guessed character set, of one byte per character, and other one
+	// that fits nearly as well, nil if there is none. unknown is true if no set fits.
 	charset, other *charset
 	unknown        bool
 }
 
-// byMark are the byte order marks. That of UTF-32LE begins with that of
-// UTF-16LE.
+// byMark are the byte order marks. That of UTF-32LE begins with that of UTF-16LE.
 var byMark = []struct {
 	mark, name string
 	from       encoding.Encoding
@@ -43,9 +41,9 @@ var (
 	utf32BE = utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)
 )
 
-// decode turns the contents of a text file into text: UTF-8, UTF-16 or UTF-32,
-// with or without their marks, or a character set that declared names or that
-// its bytes fit. In UTF-8 every run of bytes that is none becomes U+FFFD.
+// decode decodes the content of a text file: UTF-8, UTF-16 or UTF-32, with or without
+// byte order mark, or a character set that is declared or that fits the bytes. Invalid
+// bytes in UTF-8 become U+FFFD.
 func decode(data string, declared *charset) (decoded, error) {
 	d := decoded{text: data}
 	var from encoding.Encoding
@@ -85,8 +83,8 @@ func decode(data string, declared *charset) (decoded, error) {
 	return d, nil
 }
 
-// zeroBytes finds UTF-16 and UTF-32 without a byte order mark. Headers are
-// mostly ASCII, in which all bytes of a character but one are zero.
+// zeroBytes recognises UTF-16 and UTF-32 without a byte order mark. Headers are mostly
+// ASCII, in which all bytes of a character but one are zero.
 func zeroBytes(data string) (string, encoding.Encoding) {
 	const most = 1024
 	data = data[:min(len(data), most)&^3]
@@ -114,8 +112,8 @@ func zeroBytes(data string) (string, encoding.Encoding) {
 	return "", nil
 }
 
-// mostlyUTF8 reports whether a text that is not valid UTF-8 is UTF-8 with some
-// damage. Other encodings hardly ever hold its sequences.
+// mostlyUTF8 reports whether a text that is not valid UTF-8 is damaged UTF-8. Other
+// encodings hardly ever have its sequences.
 func mostlyUTF8(data string) bool {
 	good, bad := 0, 0
 	for i := 0; i < len(data); {
@@ -126,7 +124,7 @@ func mostlyUTF8(data string) bool {
 		r, size := utf8.DecodeRuneInString(data[i:])
 		if r == utf8.RuneError && size == 1 {
 			bad++
-			// The rest of a sequence that was cut is the same damage.
+			// The rest of a sequence that was cut off belongs to the same damage.
 			for i++; i < len(data) && data[i] >= 0x80 && data[i] < 0xC0; i++ {
 			}
 			continue
@@ -137,7 +135,7 @@ func mostlyUTF8(data string) bool {
 	return good > 0 && good >= bad
 }
 
-// guess is a character set that was guessed, where that is in doubt.
+// guess is a guessed character set that is in doubt.
 type guess struct{ charset, other *charset }
 
 // guess returns nil if there is no doubt.
@@ -148,8 +146,8 @@ func (d decoded) guess() *guess {
 	return &guess{d.charset, d.other}
 }
 
-// otherwise returns how a text reads in the other character set, "" if none
-// fits. It is false if the text reads the same.
+// otherwise returns the text in the other character set, "" if none fits. It is false
+// if the text is the same in both.
 func (g *guess) otherwise(text string) (string, bool) {
 	b, ok := g.charset.encode(text)
 	if !ok || isASCII(b) {
@@ -171,8 +169,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// plausible reports whether something may be the text of a CSV: next to no
-// control characters but NUL, with which some systems pad cells.
+// plausible reports whether a text may be a CSV: it has almost no control characters
+// except NUL, with which some systems pad cells.
 func plausible(text string) bool {
 	controls, zeros := 0, 0
 	for i := range len(text) {
@@ -186,8 +184,8 @@ func plausible(text string) bool {
 	return controls <= 1+len(text)/100 && zeros <= len(text)/2
 }
 
-// byLabel finds the single-byte character set of a declaration such as
-// charset=iso-8859-1; nil if it is none.
+// byLabel returns the single-byte character set of a declaration such as
+// charset=iso-8859-1; nil if there is none.
 func byLabel(label string) *charset {
 	label = strings.ToLower(strings.TrimSpace(label))
 	for i := range charsets {
@@ -200,15 +198,15 @@ func byLabel(label string) *charset {
 	return nil
 }
 
-// charset is a character set of one byte for each character.
+// charset is a character set with one byte per character.
 type charset struct {
 	name   string
 	labels []string
 	*charmap.Charmap
 }
 
-// charsets are those that are told apart by their bytes, the likeliest first,
-// and then those that must be declared.
+// charsets are the sets that are recognised by their bytes, the likeliest first, and
+// then those that must be declared.
 var charsets = []charset{
 	{"Windows-1252", []string{"windows-1252", "iso-8859-1", "latin1", "us-ascii", "ascii", "cp1252", "x-ansi"}, charmap.Windows1252},
 	{"Mac Roman", []string{"macintosh", "x-mac-roman", "mac"}, charmap.Macintosh},
@@ -236,8 +234,8 @@ func (c *charset) decode(s string) string {
 	return b.String()
 }
 
-// encode is the opposite of decode. It is false for a text with characters that
-// the set does not have.
+// encode is the reverse of decode. It is false for a text with characters that the set
+// lacks.
 func (c *charset) encode(s string) (string, bool) {
 	var b strings.Builder
 	for _, r := range s {

@@ -27,13 +27,13 @@ const (
 	SplitCell    NoteKind = "split_cell"    // a cell with a delimiter that is not quoted, read as one
 )
 
-// trouble is something that cells of one column, or rows, have wrong with them.
+// trouble is a problem of cells of one column, or of rows.
 type trouble struct {
 	kind NoteKind
 	col  int // -1 for rows
 }
 
-// troubles are the cells found for each.
+// troubles has the cells with each trouble.
 type troubles map[trouble]*troubled
 
 type troubled struct {
@@ -50,7 +50,7 @@ func (t troubles) add(kind NoteKind, row, col int, text, was string) {
 	x.found.add(row, text)
 }
 
-// count is how many cells of a column have a trouble.
+// count returns the number of a column's cells with a trouble.
 func (t troubles) count(kind NoteKind, col int) int {
 	if x := t[trouble{kind, col}]; x != nil {
 		return x.n
@@ -60,7 +60,7 @@ func (t troubles) count(kind NoteKind, col int) int {
 
 func (t troubles) row(kind NoteKind, col int) int { return t[trouble{kind, col}].row() }
 
-// troubleNotes tells the troubles, one note for each, in the order of rows.
+// troubleNotes returns a note for each trouble, in the order of rows.
 func (c *collector) troubleNotes() []Note {
 	var notes []Note
 	for key, x := range c.troubles {

@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// readWorkbook reads all visible sheets that have a header.
+// readWorkbook reads all visible sheets with a header.
 func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, lim Limits) (*Table, error) {
 	var closest *collector
 	var read []*collector
@@ -32,8 +32,8 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {
-				// Only to say why there is nothing; what goes wrong in a sheet
-				// that nobody sees is of no interest.
+				// Only to explain why there is nothing; errors of a sheet that nobody
+				// sees do not matter.
 				if c.header != nil {
 					return nil, fault.New(fault.MissingColumns,
 						"of the workbook's sheets only %q has the columns of an order export, and it is hidden; unhide it and save the workbook",
@@ -48,8 +48,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 				if rows += len(c.rows); rows > lim.Rows {
 					return nil, fault.New(fault.TooLarge, "the workbook's sheets have more than %d order rows together; split it, or raise the limit", lim.Rows)
 				}
-				// A sheet with a header and no rows is of interest only if there is no
-				// other.
+				// A sheet with a header and no rows counts only if there is no other.
 				if len(read) == 1 && len(read[0].rows) == 0 {
 					read = read[:0]
 				}

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	// maxLayers bounds archives within archives.
+	// maxLayers bounds nested archives.
 	maxLayers = 2
 	// maxEntries bounds the entries of an archive.
 	maxEntries = 10_000
 )
 
-// unpackedFile is what was packed.
+// unpackedFile is a file from an archive.
 type unpackedFile struct {
 	data []byte
 	how  string // "in a ZIP archive"
 }
 
-// unzip unpacks an archive around one file. It returns nil for one that may be
-// a workbook itself, which package xlsx reads, or says what is wrong with.
+// unzip unpacks an archive with one file. It returns nil for an archive that may be a
+// workbook, which package xlsx reads or refuses.
 func unzip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*unpackedFile, error) {
 	zr, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are never used as paths
@@ -75,7 +75,7 @@ func unzip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*unpacke
 	return unpack(ctx, p, int64(f.CompressedSize64), "in a ZIP archive", lim)
 }
 
-// gunzip unpacks a file that gzip packed.
+// gunzip unpacks a file that is compressed with gzip.
 func gunzip(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*unpackedFile, error) {
 	p, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
 	if err != nil {
@@ -89,8 +89,8 @@ func brokenArchive(err error) error {
 	return fault.New(fault.DamagedOrders, "the archive is cut off or broken (%w); pack or export the file again", err)
 }
 
-// unpack reads all of a packed file, within the limits of size that hold for
-// files and for the parts of workbooks.
+// unpack reads a packed file completely, within the limits of size for files and for
+// parts of workbooks.
 func unpack(ctx context.Context, p io.Reader, packed int64, how string, lim Limits) (*unpackedFile, error) {
 	const ratioFrom = 16 << 20
 	var data bytes.Buffer

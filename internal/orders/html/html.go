@@ -1,6 +1,5 @@
-// Package html reads the tables of HTML pages, which web systems export under
-// the names of workbooks. Each table is a sheet. Nothing is laid out, run or
-// fetched.
+// Package html reads the tables of HTML pages, which web systems export under the names
+// of workbooks. Each table is a sheet. Nothing is laid out, run or fetched.
 package html
 
 import (
@@ -20,19 +19,18 @@ import (
 )
 
 const (
-	// maxTables bounds the tables of a page, each of which is searched for a
-	// header, and maxDepth those within one another.
+	// maxTables bounds the tables of a page, each of which is searched for a header,
+	// and maxDepth bounds nested tables.
 	maxTables = 1000
 	maxDepth  = 16
-	// maxToken bounds one tag or text, which the tokenizer holds in memory, in
-	// bytes.
+	// maxToken bounds one tag or text, in bytes: the tokenizer holds it in memory.
 	maxToken = 16 << 20
-	// maxCells bounds the cells that spans make of few bytes.
+	// maxCells bounds the cells that spans make of a few bytes.
 	maxCells = 50_000_000
 	maxSpan  = 65_534 // of rows, as in browsers
 )
 
-// page is the text of a page, and where its tables begin.
+// page is the text of a page, with the places where its tables begin.
 type page struct {
 	text   string
 	lim    grid.Limits
@@ -40,9 +38,9 @@ type page struct {
 	starts []int
 }
 
-// Open finds the tables of a page. Its errors are faults: grid.NotRead for a
-// page without a table, fault.TooLarge for one with endless ones; or that of
-// ctx. The only table of a page has no name.
+// Open finds the tables of a page. Its errors are faults, grid.NotRead for a page
+// without a table and fault.TooLarge for one with too many or nested too deep, or that
+// of ctx. The only table of a page has no name.
 func Open(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
 	p := &page{text: text, lim: lim}
 	s := newScanner(ctx, text)
@@ -86,15 +84,15 @@ func (p *page) Read(ctx context.Context, i int, rows grid.Rows) error {
 	return t.read()
 }
 
-// scanner reads the tags and texts of a page, without scripts and styles.
+// scanner reads the tags and texts of a page, except scripts and styles.
 type scanner struct {
-	ctx    context.Context // of the one call that it lives in
+	ctx    context.Context // of the only call that uses the scanner
 	z      *html.Tokenizer
 	n      int
-	offset int // where the last token begins
+	offset int // the place where the last token begins
 	end    int
-	tag    atom.Atom // of the last token, 0 if it is a text
-	hidden atom.Atom // the script or style that the text belongs to
+	tag    atom.Atom // the tag of the last token, 0 if it is a text
+	hidden atom.Atom // the script or style that is open
 }
 
 func newScanner(ctx context.Context, text string) *scanner {
@@ -103,7 +101,7 @@ func newScanner(ctx context.Context, text string) *scanner {
 	return &scanner{ctx: ctx, z: z}
 }
 
-// next goes to the next tag or visible text, or returns io.EOF.
+// next moves to the next tag or visible text, or returns io.EOF.
 func (s *scanner) next() (html.TokenType, error) {
 	for {
 		if s.n++; s.n%1024 == 0 && s.ctx.Err() != nil {
@@ -147,7 +145,7 @@ type table struct {
 	lim  grid.Limits
 	rows grid.Rows
 
-	number int // of the row, from 1
+	number int // the number of the row, from 1
 	cells  []grid.Cell
 	spans  []span // by column
 	made   int    // cells so far
@@ -155,12 +153,12 @@ type table struct {
 	open    bool // within a row
 	in      bool // within a cell
 	text    []byte
-	value   string // the number that the cell's tag gives
+	value   string // the number in the cell's tag
 	colspan int
 	rowspan int
 }
 
-// span is a cell that reaches down over the next rows.
+// span is a cell that extends into the following rows.
 type span struct {
 	rows int
 	cell grid.Cell
@@ -170,7 +168,7 @@ func (t *table) read() error {
 	for depth := 0; ; {
 		typ, err := t.next()
 		if err == io.EOF {
-			return t.endRow() // browsers show a table that is not closed
+			return t.endRow() // browsers show a table without end tag
 		}
 		if err != nil {
 			return err
@@ -191,7 +189,7 @@ func (t *table) read() error {
 			}
 		}
 		if depth > 1 {
-			t.append([]byte(" ")) // a table in a cell shows as the cell's text
+			t.append([]byte(" ")) // a table in a cell is read as the cell's text
 			continue
 		}
 		switch t.tag {
@@ -216,8 +214,8 @@ func (t *table) read() error {
 	}
 }
 
-// append adds to the cell's text. White space shows as one space, but a line
-// break of the page's own.
+// append adds to the cell's text. White space becomes one space, but a line break of
+// the page stays.
 func (t *table) append(text []byte) {
 	if !t.in {
 		return
@@ -250,11 +248,11 @@ func (t *table) beginCell() {
 			t.colspan = min(max(n, 1), t.lim.Columns)
 		case "rowspan":
 			if t.rowspan = min(n, maxSpan); n <= 0 {
-				t.rowspan = maxSpan // to the end of the table
+				t.rowspan = maxSpan // it extends to the end of the table
 			}
 		case "x:num", "sdval":
-			// What Excel and LibreOffice write beside a number that shows with
-			// fewer digits.
+			// Excel and LibreOffice write this beside a number that is shown with fewer
+			// digits.
 			t.value = value
 		}
 	})
@@ -270,7 +268,7 @@ func (t *table) attributes(each func(name, value string)) {
 	}
 }
 
-// input adds the value of a field that shows it.
+// input adds the value of an input field.
 func (t *table) input() {
 	typ, value := "text", ""
 	t.attributes(func(name, v string) {
@@ -289,7 +287,7 @@ func (t *table) input() {
 	}
 }
 
-// endCell puts the cell that was begun in its place.
+// endCell puts the present cell in its place.
 func (t *table) endCell() error {
 	if !t.in {
 		return nil
@@ -318,7 +316,7 @@ func (t *table) endCell() error {
 	return nil
 }
 
-// fill puts the cells that reach down from earlier rows, from a column on.
+// fill adds the cells that extend from earlier rows, from a column on.
 func (t *table) fill(col int) {
 	for ; col < len(t.spans) && t.spans[col].rows > 0 && len(t.cells) <= t.lim.Columns; col++ {
 		t.spans[col].rows--
@@ -332,7 +330,7 @@ func (t *table) put(c grid.Cell) error {
 	if t.made > maxCells {
 		return t.tooMany()
 	}
-	if len(t.cells) <= t.lim.Columns { // Add complains of one more
+	if len(t.cells) <= t.lim.Columns { // Add refuses one more
 		t.cells = append(t.cells, c)
 	}
 	return nil

@@ -10,18 +10,17 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// records goes through the records of an XLS workbook: number, length, data.
+// records reads the records of an XLS workbook: number, length, data.
 type records struct {
 	data []byte
 	pos  int
 }
 
-// record is one of them. What is read beyond its end is zero, and makes it
-// short.
+// record is one record. Bytes beyond its end read as zero, and mark it as short.
 type record struct {
 	id     uint16
 	data   []byte
-	breaks []int // where the data of a continuation begin
+	breaks []int // the places where data of continuations begin
 	short  bool
 }
 
@@ -39,8 +38,8 @@ func (r *records) next() (record, error) {
 	return rec, nil
 }
 
-// bof reads the record with which the workbook and each of its sheets begin. It
-// tells the version of the format, and what begins.
+// bof reads the record that begins the workbook or a sheet. It returns the version of
+// the format, and the kind of what begins.
 func (r *records) bof() (version, kind uint16, err error) {
 	rec, err := r.next()
 	if err != nil {
@@ -60,7 +59,7 @@ func (r *records) bof() (version, kind uint16, err error) {
 	return 0, 0, grid.OldXLS("a workbook of an unknown version")
 }
 
-// join adds the continuations that follow a record.
+// join adds the continuations after a record.
 func (r *records) join(rec *record) {
 	for {
 		ahead := *r
@@ -74,7 +73,7 @@ func (r *records) join(rec *record) {
 	}
 }
 
-// from returns the n bytes at a place, zeros if they are not all there.
+// from returns the n bytes at a place, zeros if some are missing.
 func (r *record) from(at, n int) []byte {
 	if at < 0 || at+n > len(r.data) {
 		r.short = true

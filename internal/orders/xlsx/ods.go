@@ -19,7 +19,7 @@ type ods struct {
 	list []grid.Sheet
 }
 
-// openODS opens the archive that has a part content.xml.
+// openODS opens an archive with a part content.xml.
 func openODS(ctx context.Context, p *pkg) (grid.Workbook, error) {
 	const content, manifest = "content.xml", "META-INF/manifest.xml"
 	if p.has(manifest) {
@@ -78,7 +78,7 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 			hidden[style] = attr(t, "display") == "false"
 		case "spreadsheet":
 			spreadsheet = true
-		case "tracked-changes": // hold cells that were deleted
+		case "tracked-changes": // contain deleted cells
 			err = x.skip()
 		case "table":
 			if len(doc.list) == maxSheets {
@@ -118,11 +118,11 @@ type sheetODS struct {
 	lim   grid.Limits
 	x     *scanner
 	c     grid.Rows
-	row   int // the last one, from 1
+	row   int // the number of the last row
 	cells []grid.Cell
 }
 
-// table goes to the i-th table and reads its rows.
+// table finds the i-th table and reads its rows.
 func (s *sheetODS) table(i int) error {
 	for {
 		tok, err := s.x.next()
@@ -173,7 +173,7 @@ func (s *sheetODS) rows() error {
 	return nil
 }
 
-// repeated is how often a row or a cell stands there.
+// repeated returns how often a row or a cell is repeated.
 func repeated(t xml.StartElement, name string) int {
 	n, err := strconv.Atoi(attr(t, name))
 	if err != nil {
@@ -212,8 +212,8 @@ func (s *sheetODS) readRow(start xml.StartElement) error {
 			n := repeated(start, "number-rows-repeated")
 			first := s.row + 1
 			s.row = min(s.row+n, maxRow)
-			// Rows without a cell that is wanted cost nothing: a sheet ends with
-			// a million of them. Others come to an end at the limit of rows.
+			// Rows without a wanted cell cost nothing: a sheet ends with a million of
+			// them. Others end at the limit of rows.
 			for k := 0; k < n && len(s.cells) > 0; k++ {
 				if err := s.c.Add(s.x.ctx, first+k, s.cells); err != nil {
 					return err
@@ -236,7 +236,7 @@ func (s *sheetODS) readCell(start xml.StartElement) (grid.Cell, error) {
 	for _, a := range start.Attr {
 		switch a.Name.Local {
 		case "value-type":
-			if typ != "error" { // LibreOffice says so in an attribute of its own
+			if typ != "error" { // LibreOffice marks errors in an attribute of its own
 				typ = a.Value
 			}
 		case "value", "date-value", "boolean-value", "string-value":
@@ -274,8 +274,8 @@ func (s *sheetODS) readCell(start xml.StartElement) (grid.Cell, error) {
 	return cell, nil
 }
 
-// hasText reports whether a number is shown with a text of its own: letters,
-// zeros before it, or hyphens among the digits.
+// hasText reports whether a number is shown with added text: letters, leading zeros, or
+// hyphens among the digits.
 func hasText(shown string) bool {
 	if _, ok := grid.ParseNumber(shown); ok {
 		return len(shown) > 1 && shown[0] == '0' && grid.DigitsOnly(shown)
@@ -284,8 +284,8 @@ func hasText(shown string) bool {
 		strings.Trim(shown, "0123456789-") == "" && strings.Contains(strings.Trim(shown, "-"), "-")
 }
 
-// paragraphs reads the text of a cell whose start was read, without comments
-// and drawings.
+// paragraphs reads the text of a cell after its start tag, without comments and
+// drawings.
 func (s *sheetODS) paragraphs() ([]byte, error) {
 	var text []byte
 	lines := 0

@@ -12,20 +12,19 @@ import (
 )
 
 const (
-	// maxDepth bounds elements within elements, each of which the decoder
-	// remembers.
+	// maxDepth bounds nested elements, each of which the decoder keeps.
 	maxDepth = 256
-	// maxSheets bounds the sheets of a workbook that is one text, each of which
-	// is searched for a header.
+	// maxSheets bounds the sheets of a workbook that is one text, each of which is
+	// searched for a header.
 	maxSheets = 1000
 )
 
-// scanner reads the tokens of a part, or of a text in memory, and none that are
-// endless. Entities that a document declares are not known to encoding/xml, so
-// that they cannot multiply.
+// scanner reads the tokens of a part, or of a text in memory, within limits.
+// encoding/xml does not know entities that a document declares, so that they cannot
+// multiply.
 type scanner struct {
 	*xml.Decoder
-	ctx   context.Context // of the one call that it lives in
+	ctx   context.Context // of the only call that uses the scanner
 	part  *part           // nil for a text in memory
 	n     int
 	depth int
@@ -35,7 +34,7 @@ func newScanner(p *part) *scanner {
 	return &scanner{Decoder: xml.NewDecoder(p), ctx: p.ctx, part: p}
 }
 
-// newTextScanner reads a text that is in UTF-8, whatever encoding it declares.
+// newTextScanner reads a text in UTF-8, whatever encoding it declares.
 func newTextScanner(ctx context.Context, text string) *scanner {
 	d := xml.NewDecoder(strings.NewReader(text))
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
@@ -66,8 +65,8 @@ func (s *scanner) next() (xml.Token, error) {
 	return tok, err
 }
 
-// broken makes an error of reading or parsing a fault, unless it is one, the
-// end of the context, or grid.ErrStop.
+// broken turns an error of reading or parsing into a fault, unless it is one, the end
+// of the context, or grid.ErrStop.
 func (s *scanner) broken(err error) error {
 	var f *fault.Error
 	switch {
@@ -87,14 +86,13 @@ func tooManySheets() error {
 	return fault.New(fault.TooLarge, "the workbook has more than %d sheets; %s", maxSheets, grid.SaveAsXLSX)
 }
 
-// place puts a cell into a row, unless it is empty or in a column that nobody
-// wants.
+// place puts a cell into a row, unless it is empty or in a column that is not wanted.
 func place(cells []grid.Cell, rows grid.Rows, col int, cell grid.Cell, lim grid.Limits) []grid.Cell {
 	if cell == (grid.Cell{}) || !rows.Wants(col) {
 		return cells
 	}
 	if col >= lim.Columns {
-		return make([]grid.Cell, lim.Columns+1) // for Add to complain of
+		return make([]grid.Cell, lim.Columns+1) // which Add refuses
 	}
 	for len(cells) <= col {
 		cells = append(cells, grid.Cell{})
@@ -112,7 +110,7 @@ func attr(t xml.StartElement, name string) string {
 	return ""
 }
 
-// skip reads to the end of the element whose start was read.
+// skip reads to the end of the element whose start tag was read.
 func (s *scanner) skip() error {
 	for depth := 1; depth > 0; {
 		tok, err := s.next()
@@ -129,8 +127,8 @@ func (s *scanner) skip() error {
 	return nil
 }
 
-// text appends the text of the element whose start was read, without that of
-// elements in it, and no more of it than most bytes.
+// text appends the text of the element whose start tag was read, without that of
+// elements in it, at most a number of bytes.
 func (s *scanner) text(dst []byte, most int) ([]byte, error) {
 	for most += len(dst); ; {
 		tok, err := s.next()
@@ -150,8 +148,8 @@ func (s *scanner) text(dst []byte, most int) ([]byte, error) {
 	}
 }
 
-// rich appends the text of a string item (si or is) whose start was read: its
-// own and that of its runs, but not how it is pronounced.
+// rich appends the text of a string item (si or is) whose start tag was read: its own
+// and that of its runs, but not its phonetic text.
 func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
 	start := len(dst)
 	for depth := 1; depth > 0; {
@@ -179,8 +177,8 @@ func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
 	return dst, nil
 }
 
-// allText appends the text of the element whose start was read, with that of
-// elements in it, and no more of it than most bytes.
+// allText appends the text of the element whose start tag was read, with that of
+// elements in it, at most a number of bytes.
 func (s *scanner) allText(dst []byte, most int) ([]byte, error) {
 	for depth := 1; depth > 0; {
 		tok, err := s.next()

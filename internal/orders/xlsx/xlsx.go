@@ -13,12 +13,12 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// workbook is one in Office Open XML (ECMA-376 part 1, 18).
+// workbook is a workbook in Office Open XML (ECMA-376 part 1, 18).
 //
-// It is read here, from the standard library's zip and XML, rather than by
-// excelize, which writes our workbooks: that library's row iterator drops the
-// errors of both, so that a damaged workbook would lose rows in silence, and it
-// does not tell a date from a number without loading the whole sheet.
+// It is read here with the standard library's zip and XML, not with excelize, which
+// writes our workbooks: that library's row iterator drops the errors of both, so that a
+// damaged workbook would lose rows in silence, and it does not distinguish dates from
+// numbers without loading the whole sheet.
 type workbook struct {
 	pkg      *pkg
 	list     []grid.Sheet
@@ -128,7 +128,7 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	return p.drain()
 }
 
-// sharedString returns a string by its index, as a cell holds it.
+// sharedString returns a string by its index, as in a cell.
 func (wb *workbook) sharedString(ctx context.Context, index string, most int) (string, bool, error) {
 	if wb.shared == nil {
 		if err := wb.readStrings(ctx, most); err != nil {
@@ -172,11 +172,11 @@ func (wb *workbook) readStrings(ctx context.Context, most int) error {
 
 // sheetReader reads the rows of one sheet.
 type sheetReader struct {
-	ctx      context.Context // of the one call to Read that it lives in
+	ctx      context.Context // of the only call to Read that uses the reader
 	wb       *workbook
 	x        *scanner
 	c        grid.Rows
-	row, col int // where it is: from 1, and from 0
+	row, col int // the present row, from 1, and column, from 0
 	cells    []grid.Cell
 }
 
@@ -215,8 +215,8 @@ func (s *sheetReader) rows() error {
 	}
 }
 
-// maxRow is more than any spreadsheet has rows (1,048,576 in Excel), but still
-// a number to reckon with.
+// maxRow is more than the rows of any spreadsheet (1,048,576 in Excel), but small
+// enough for arithmetic.
 const maxRow = 1 << 30
 
 func (s *sheetReader) readRow(start xml.StartElement) error {
@@ -253,7 +253,7 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 	}
 }
 
-// maxFormula is how much of a formula is kept, in bytes.
+// maxFormula is the length of a formula that is kept, in bytes.
 const maxFormula = 512
 
 func (s *sheetReader) readCell(start xml.StartElement) error {
@@ -319,7 +319,7 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 	return nil
 }
 
-// value is what a cell shows, from what it holds (ECMA-376 part 1, 18.18.11,
+// value returns what a cell shows, from its content (ECMA-376 part 1, 18.18.11,
 // ST_CellType).
 func (s *sheetReader) value(raw, typ, styleID string) (grid.Cell, error) {
 	switch typ {
@@ -385,8 +385,8 @@ func xmlBool(s string) bool {
 
 var escape = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 
-// unescape replaces the characters that strings of a workbook spell out, as
-// _x000D_ (ECMA-376 part 1, 22.9.2.19, ST_Xstring).
+// unescape decodes the characters that strings of a workbook escape, such as _x000D_
+// (ECMA-376 part 1, 22.9.2.19, ST_Xstring).
 func unescape(s string) string {
 	if !strings.Contains(s, "_x") {
 		return s

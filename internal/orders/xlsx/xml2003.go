@@ -10,8 +10,8 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// xml2003 is a workbook in one XML text, as Excel 2002 introduced it and many
-// web systems write it (SpreadsheetML 2003).
+// xml2003 is a workbook in one XML text, a format of Excel 2002 that many web systems
+// write (SpreadsheetML 2003).
 type xml2003 struct {
 	text    string
 	lim     grid.Limits
@@ -58,7 +58,7 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 			}
 			wb.list = append(wb.list, grid.Sheet{Name: attr(t, "Name")})
 			wb.starts = append(wb.starts, start)
-		case "Visible": // one of a sheet's options, which follow its cells
+		case "Visible": // an option of the sheet, after its cells
 			state, err := x.text(nil, 64)
 			if err != nil {
 				return nil, x.broken(err)
@@ -74,7 +74,7 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 	return wb, nil
 }
 
-// format2003 is the meaning of a format's code, or of its English name.
+// format2003 returns the meaning of a format's code, or of its English name.
 func format2003(code string) grid.NumberFormat {
 	switch code {
 	case "General Date", "Short Date", "Medium Date", "Long Date":
@@ -129,8 +129,8 @@ func (s *sheet2003) rows() error {
 	}
 }
 
-// place reads where a row or a cell is, which says so only if it does not
-// follow the last one.
+// place reads the place of a row or a cell, which is given only if it does not follow
+// the last one.
 func (s *sheet2003) place(t xml.StartElement, last int) (int, error) {
 	index := attr(t, "Index")
 	if index == "" {
@@ -174,7 +174,7 @@ func (s *sheet2003) readCell(start xml.StartElement) error {
 	if err != nil {
 		return err
 	}
-	// The cells that a merged one covers are not written.
+	// The cells that a merged cell covers are not written.
 	across, _ := strconv.Atoi(attr(start, "MergeAcross"))
 	s.col = min(n+min(max(across, 0), maxRow), maxRow)
 	var typ string
@@ -210,7 +210,7 @@ func (s *sheet2003) readCell(start xml.StartElement) error {
 	return nil
 }
 
-// value is what a cell shows, from what it holds.
+// value returns what a cell shows, from its content.
 func (s *sheet2003) value(raw, typ string, format grid.NumberFormat) grid.Cell {
 	switch typ {
 	case "Number":

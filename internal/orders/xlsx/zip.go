@@ -1,6 +1,6 @@
 // Package xlsx reads workbooks in XML: Office Open XML (ECMA-376 part 1, 18) and
-// OpenDocument, which are ZIP archives of XML, and Excel 2003 XML, which is one
-// text. Sheets of cells come out. What it unpacks is metered.
+// OpenDocument, which are ZIP archives of XML, and Excel 2003 XML, which is one text.
+// The result is sheets of cells. Unpacking is limited.
 package xlsx
 
 import (
@@ -18,22 +18,20 @@ import (
 )
 
 const (
-	// smallPart bounds the parts that are read whole: the list of sheets, the
+	// smallPart bounds the parts that are read as a whole: the list of sheets, the
 	// styles, the relationships. In bytes, unpacked.
 	smallPart = 16 << 20
-	// ratioFrom is the unpacked size of a part, in bytes, under which its ratio
-	// does not matter.
+	// ratioFrom is the unpacked size of a part, in bytes, from which its ratio is
+	// limited.
 	ratioFrom = 16 << 20
-	// tokenBytes bounds one tag or one run of text, which the XML decoder holds
+	// tokenBytes bounds one tag or one run of text, in bytes: the XML decoder holds it
 	// in memory.
 	tokenBytes = 16 << 20
-	// maxParts bounds the number of an archive's entries. A workbook has some
-	// dozens.
+	// maxParts bounds the entries of an archive. A workbook has a few dozen.
 	maxParts = 10_000
 )
 
-// errHugeToken ends the reading of a part that holds a tag or text of more than
-// tokenBytes.
+// errHugeToken is the error of a part with a tag or text of more than tokenBytes.
 var errHugeToken = errors.New("a tag or text is too long")
 
 // pkg is an archive of the Open Packaging Conventions: parts, and relationships
@@ -41,7 +39,7 @@ var errHugeToken = errors.New("a tag or text is too long")
 type pkg struct {
 	lim   grid.Limits
 	parts map[string]*zip.File // by lower-case name
-	left  int64                // what may still be unpacked
+	left  int64                // the number of bytes that may still be unpacked
 }
 
 // Open opens a ZIP archive that should be an XLSX workbook. Its errors are faults:
@@ -94,7 +92,7 @@ func (p *pkg) bomb() error {
 		p.lim.Ratio, grid.SaveAsXLSX)
 }
 
-// mainPart returns the name of the XLSX workbook's part, "" if there is none.
+// mainPart returns the name of the part with the XLSX workbook, "" if there is none.
 func (p *pkg) mainPart(ctx context.Context) (string, error) {
 	if !p.has("_rels/.rels") {
 		if p.has("xl/workbook.xml") {
@@ -116,7 +114,7 @@ func (p *pkg) mainPart(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// foreign is the fault for an archive that is no XLSX.
+// foreign returns the fault of an archive that is not an XLSX.
 func (p *pkg) foreign() error {
 	switch {
 	case p.has("xl/workbook.bin"):
@@ -148,10 +146,10 @@ func (p *pkg) open(ctx context.Context, name string) (*part, error) {
 	return &part{ctx: ctx, pkg: p, name: name, packed: int64(f.CompressedSize64), r: r}, nil
 }
 
-// part is a part that is being read. It enforces the limits by what is really
-// unpacked, whatever the archive declares.
+// part is a part that is being read. It limits what is actually unpacked, whatever the
+// archive declares.
 type part struct {
-	ctx    context.Context // of the one call to Read that this part lives in
+	ctx    context.Context // of the only call to Read that uses the part
 	pkg    *pkg
 	name   string
 	packed int64
@@ -195,8 +193,8 @@ func (p *part) drain() error {
 	}
 }
 
-// broken makes an error of reading or parsing the part a fault, unless it is
-// one, or the end of the context.
+// broken turns an error of reading or parsing the part into a fault, unless it is one,
+// or the end of the context.
 func (p *part) broken(err error) error {
 	var f *fault.Error
 	if errors.As(err, &f) || p.ctx.Err() != nil {
@@ -222,7 +220,7 @@ func (p *pkg) decode(ctx context.Context, name string, into any) error {
 	return nil
 }
 
-// relationship points from one part to another.
+// relationship refers from one part to another.
 type relationship struct {
 	ID     string `xml:"Id,attr"`
 	Type   string `xml:"Type,attr"`
@@ -230,8 +228,8 @@ type relationship struct {
 	Mode   string `xml:"TargetMode,attr"`
 }
 
-// is compares the type's last element: what is before it differs between the
-// transitional and the strict flavour of the format.
+// is compares the last element of the type: the elements before it differ between the
+// transitional and the strict variant of the format.
 func (r relationship) is(kind string) bool {
 	return path.Base(r.Type) == kind
 }
