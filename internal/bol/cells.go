@@ -65,9 +65,11 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 		}
 		for c+1 < len(g.columns) && w.Box.X1 > g.edges[c+1]+slack*g.k {
 			at, to := g.joint(w, c)
-			// The decimals say more than the pieces of the file.
-			if i := g.seam(w, c, row[:i]); at > 0 && i > 0 && g.columns[c].Decimals > 0 {
-				at, to = i, c+1
+			if at > 0 && g.columns[c].Decimals > 0 {
+				// The decimals say more than the pieces of the file.
+				if seam := g.seam(w, c, row[:i]); seam > 0 {
+					at, to = seam, c+1
+				}
 			}
 			// If the next column has a word of its own, it is printed over the end of
 			// this one.
