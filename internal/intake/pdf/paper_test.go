@@ -147,6 +147,12 @@ func TestWhatCountsIsWhatAPersonSees(t *testing.T) {
 			entries: func(m *maker) string {
 				return drawn(m, "Widget", "/FT/Tx/T(a)/V(42)", "/Tx BMC BT /F 10 Tf 5 5 Td (42) Tj ET EMC")
 			}, want: "42"},
+		{name: "a form field that is left to the viewer to draw",
+			entries: func(m *maker) string {
+				return drawn(m, "Widget", "/FT/Tx/T(b)/V(43)/DA(/F 10 Tf 0 g)", "")
+			}, want: "43"},
+		{name: "a form field that is empty", content: text,
+			entries: func(m *maker) string { return drawn(m, "Widget", "/FT/Tx/T(c)/DA(/F 10 Tf 0 g)", "") }, want: "HERE"},
 		{name: "a link", content: text, entries: func(m *maker) string { return drawn(m, "Link", "", "") }, want: "HERE"},
 		{name: "a text that says not how it looks", content: text,
 			entries: func(m *maker) string { return drawn(m, "FreeText", "/Contents(77)", "") }, want: "HERE", note: page.Unsure},
@@ -165,7 +171,14 @@ func TestWhatCountsIsWhatAPersonSees(t *testing.T) {
 		}
 		m.page(entries, at(100, 700, "EACH PAGE HAS THIS")+"q "+c.content+"Q ")
 	}
-	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Limits{}), m.done(""))
+	fields := ""
+	for i, o := range m.objects {
+		if strings.Contains(o, "/Subtype/Widget") {
+			fields += fmt.Sprintf("%d 0 R ", i+1)
+		}
+	}
+	doc := m.done("/AcroForm<</NeedAppearances true/DA(/F 10 Tf 0 g)/DR<</Font<</F 3 0 R>>>>/Fields[" + fields + "]>>")
+	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Limits{}), doc)
 	if err != nil {
 		t.Fatal(err)
 	}
