@@ -148,29 +148,15 @@ func (s *sheetODS) table(i int) error {
 }
 
 func (s *sheetODS) rows() error {
-	for depth := 1; depth > 0; {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
+	return s.x.children(func(t xml.StartElement) error {
+		switch t.Name.Local {
+		case "table-row":
+			return s.readRow(t)
+		case "table-header-rows", "table-rows", "table-row-group":
+			return s.rows()
 		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "table-row":
-				err = s.readRow(t)
-			case "table-header-rows", "table-rows", "table-row-group":
-				depth++
-			default:
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-		case xml.EndElement:
-			depth--
-		}
-	}
-	return nil
+		return s.x.skip()
+	})
 }
 
 // repeated returns how often a row or a cell is repeated.
@@ -185,43 +171,35 @@ func repeated(t xml.StartElement, name string) int {
 func (s *sheetODS) readRow(start xml.StartElement) error {
 	col := 0
 	s.cells = s.cells[:0]
-	for {
-		tok, err := s.x.next()
+	err := s.x.children(func(t xml.StartElement) error {
+		if t.Name.Local != "table-cell" && t.Name.Local != "covered-table-cell" {
+			return s.x.skip()
+		}
+		cell, err := s.readCell(t)
 		if err != nil {
 			return err
 		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "table-cell", "covered-table-cell":
-				cell, err := s.readCell(t)
-				if err != nil {
-					return err
-				}
-				n := repeated(t, "number-columns-repeated")
-				for k := 0; k < n && col+k <= s.lim.Columns && (cell.Text != "" || cell.Kind != grid.Text); k++ {
-					s.cells = place(s.cells, s.c, col+k, cell, s.lim)
-				}
-				col = min(col+n, maxRow)
-			default:
-				if err := s.x.skip(); err != nil {
-					return err
-				}
-			}
-		case xml.EndElement:
-			n := repeated(start, "number-rows-repeated")
-			first := s.row + 1
-			s.row = min(s.row+n, maxRow)
-			// Rows without a wanted cell cost nothing: a sheet ends with a million of
-			// them. Others end at the limit of rows.
-			for k := 0; k < n && len(s.cells) > 0; k++ {
-				if err := s.c.Add(s.x.ctx, first+k, s.cells); err != nil {
-					return err
-				}
-			}
-			return nil
+		n := repeated(t, "number-columns-repeated")
+		for k := 0; k < n && col+k <= s.lim.Columns && (cell.Text != "" || cell.Kind != grid.Text); k++ {
+			s.cells = place(s.cells, s.c, col+k, cell, s.lim)
+		}
+		col = min(col+n, maxRow)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	n := repeated(start, "number-rows-repeated")
+	first := s.row + 1
+	s.row = min(s.row+n, maxRow)
+	// Rows without a wanted cell cost nothing: a sheet ends with a million of
+	// them. Others end at the limit of rows.
+	for k := 0; k < n && len(s.cells) > 0; k++ {
+		if err := s.c.Add(s.x.ctx, first+k, s.cells); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func (s *sheetODS) readCell(start xml.StartElement) (grid.Cell, error) {

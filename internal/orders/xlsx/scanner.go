@@ -110,21 +110,38 @@ func attr(t xml.StartElement, name string) string {
 	return ""
 }
 
-// skip reads to the end of the element whose start tag was read.
-func (s *scanner) skip() error {
-	for depth := 1; depth > 0; {
+// children reads to the end of the element whose start tag was read. It calls read with
+// the start tag of each element in it, which read must read to its end.
+func (s *scanner) children(read func(xml.StartElement) error) error {
+	for {
 		tok, err := s.next()
 		if err != nil {
 			return err
 		}
-		switch tok.(type) {
+		switch t := tok.(type) {
 		case xml.StartElement:
-			depth++
+			if err := read(t); err != nil {
+				return err
+			}
 		case xml.EndElement:
-			depth--
+			return nil
 		}
 	}
-	return nil
+}
+
+// named is children for elements of one name; it skips all others.
+func (s *scanner) named(name string, read func(xml.StartElement) error) error {
+	return s.children(func(t xml.StartElement) error {
+		if t.Name.Local == name {
+			return read(t)
+		}
+		return s.skip()
+	})
+}
+
+// skip reads to the end of the element whose start tag was read.
+func (s *scanner) skip() error {
+	return s.children(func(xml.StartElement) error { return s.skip() })
 }
 
 // text appends the text of the element whose start tag was read, without that of

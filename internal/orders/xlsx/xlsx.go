@@ -232,25 +232,10 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 		}
 	}
 	s.cells = s.cells[:0]
-	for {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if t.Name.Local == "c" {
-				err = s.readCell(t)
-			} else {
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-		case xml.EndElement:
-			return s.c.Add(s.ctx, s.row, s.cells)
-		}
+	if err := s.x.named("c", s.readCell); err != nil {
+		return err
 	}
+	return s.c.Add(s.ctx, s.row, s.cells)
 }
 
 // maxFormula is the length of a formula that is kept, in bytes.
@@ -279,34 +264,23 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 	var raw []byte
 	var formula []byte
 	isFormula, hasValue := false, false
-	for {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "v":
-				hasValue = true
-				raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes())
-			case "is":
-				raw, err = s.x.rich(raw, s.wb.pkg.lim.CellBytes())
-			case "f":
-				isFormula = true
-				formula, err = s.x.text(formula, maxFormula)
-			default:
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		case xml.EndElement:
+	err := s.x.children(func(t xml.StartElement) (err error) {
+		switch t.Name.Local {
+		case "v":
+			hasValue = true
+			raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes())
+		case "is":
+			raw, err = s.x.rich(raw, s.wb.pkg.lim.CellBytes())
+		case "f":
+			isFormula = true
+			formula, err = s.x.text(formula, maxFormula)
 		default:
-			continue
+			err = s.x.skip()
 		}
-		break
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	cell, err := s.value(string(raw), typ, styleID)
 	if err != nil {

@@ -104,29 +104,10 @@ type sheet2003 struct {
 }
 
 func (s *sheet2003) rows() error {
-	for {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "Worksheet", "Table":
-			case "Row":
-				err = s.readRow(t)
-			default:
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-		case xml.EndElement:
-			if t.Name.Local == "Worksheet" {
-				return nil
-			}
-		}
+	if _, err := s.x.next(); err != nil { // the start of the sheet
+		return err
 	}
+	return s.x.named("Table", func(xml.StartElement) error { return s.x.named("Row", s.readRow) })
 }
 
 // place reads the place of a row or a cell, which is given only if it does not follow
@@ -148,25 +129,10 @@ func (s *sheet2003) readRow(start xml.StartElement) (err error) {
 		return err
 	}
 	s.col, s.cells = 0, s.cells[:0]
-	for {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if t.Name.Local == "Cell" {
-				err = s.readCell(t)
-			} else {
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-		case xml.EndElement:
-			return s.c.Add(s.x.ctx, s.row, s.cells)
-		}
+	if err := s.x.named("Cell", s.readCell); err != nil {
+		return err
 	}
+	return s.c.Add(s.x.ctx, s.row, s.cells)
 }
 
 func (s *sheet2003) readCell(start xml.StartElement) error {
@@ -179,28 +145,13 @@ func (s *sheet2003) readCell(start xml.StartElement) error {
 	s.col = min(n+min(max(across, 0), maxRow), maxRow)
 	var typ string
 	var raw []byte
-	for {
-		tok, err := s.x.next()
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			if t.Name.Local == "Data" {
-				typ = attr(t, "Type")
-				raw, err = s.x.allText(raw, s.wb.lim.CellBytes())
-			} else {
-				err = s.x.skip() // a comment
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		case xml.EndElement:
-		default:
-			continue
-		}
-		break
+	err = s.x.named("Data", func(t xml.StartElement) (err error) { // or it is a comment
+		typ = attr(t, "Type")
+		raw, err = s.x.allText(raw, s.wb.lim.CellBytes())
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	cell := s.value(string(raw), typ, s.wb.formats[attr(start, "StyleID")])
 	if attr(start, "Formula") != "" && typ != "String" {
