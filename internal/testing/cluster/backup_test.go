@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/s3test"
 )
@@ -83,7 +84,7 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 				if n == 0 { // these are cleared, so that files disappear meanwhile
 					gone := fmt.Sprintf("gone-%d", i)
 					c.keep(&passing, gone, ship, func() bool { return t.Failed() })
-					c.ask(request{method: "POST", path: "/clear-session", sid: gone})
+					c.ask(api.Request{Method: "POST", Path: "/clear-session", SID: gone})
 				}
 			}
 		})
@@ -139,7 +140,7 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range sessions {
 		seen[s.ID] = true
-		a, err := try(restored, request{method: "GET", path: "/download", sid: s.ID})
+		a, err := try(restored, api.Request{Method: "GET", Path: "/download", SID: s.ID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,11 +151,11 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 		}
 		ship := docs[s.ID[len(s.ID)-1:]]
 		want := map[int][]byte{0: nil, 1: ship.Unmatched, 2: ship.Expected}[s.Files]
-		if s.Files == 0 && a.status == 404 {
+		if s.Files == 0 && a.Status == 404 {
 			continue
 		}
-		if a.status != 200 || !bytes.Equal(a.body, want) {
-			t.Errorf("session %s of the dump, with %d files: %d %.200s", s.ID, s.Files, a.status, a.body)
+		if a.Status != 200 || !bytes.Equal(a.Body, want) {
+			t.Errorf("session %s of the dump, with %d files: %d %.200s", s.ID, s.Files, a.Status, a.Body)
 			continue
 		}
 		served++

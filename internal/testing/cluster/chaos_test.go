@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/shipments"
@@ -60,26 +61,26 @@ func (l *ledger) some(random *rand.Rand) (sid string, k kept, ok bool) {
 // keep runs one workflow in a new session, repeats each request until it is
 // acknowledged, and adds it to the ledger. It gives up when over returns true.
 func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func() bool) {
-	again := func(r request) bool {
+	again := func(r api.Request) bool {
 		for !over() {
 			a, known := c.ask(r)
 			switch {
-			case known && a.status == 200:
+			case known && a.Status == 200:
 				return true
-			case known && a.status != 503:
-				c.wrong(r.path+" of a workflow", a)
+			case known && a.Status != 503:
+				c.wrong(r.Path+" of a workflow", a)
 				return false
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 		return false
 	}
-	kind, body := form(c.t, "bol.pdf", ship.Bills)
-	if !again(request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body}) {
+	kind, body := api.Form(api.Part{Name: "bol.pdf", Content: ship.Bills})
+	if !again(api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body}) {
 		return
 	}
-	kind, body = form(c.t, "orders.csv", ship.Orders)
-	if !again(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body}) {
+	kind, body = api.Form(api.Part{Name: "orders.csv", Content: ship.Orders})
+	if !again(api.Request{Method: "POST", Path: "/upload-csv", SID: sid, Kind: kind, Body: body}) {
 		// The orders may or may not be there: they were not acknowledged.
 		return
 	}
@@ -90,19 +91,19 @@ func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func(
 // look downloads a session of the ledger, and counts lost or mixed-up lines. It
 // returns false if there was no conclusive answer.
 func (c clients) look(sid string, k kept) bool {
-	a, known := c.ask(request{method: "GET", path: "/download", sid: sid})
-	if !known || a.status == 503 {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/download", SID: sid})
+	if !known || a.Status == 503 {
 		return false
 	}
 	c.counts.add("downloads of acknowledged workflows", 1)
-	if a.status != 200 {
+	if a.Status != 200 {
 		c.counts.add("lost", 1)
-		c.t.Errorf("session %s is lost: %d %s", sid, a.status, a.body)
+		c.t.Errorf("session %s is lost: %d %s", sid, a.Status, a.Body)
 		return true
 	}
-	if !bytes.Equal(a.body, k.sheet()) {
+	if !bytes.Equal(a.Body, k.sheet()) {
 		c.counts.add("contaminated", 1)
-		c.t.Errorf("session %s serves another sheet: %.300s", sid, a.body)
+		c.t.Errorf("session %s serves another sheet: %.300s", sid, a.Body)
 	}
 	return true
 }
@@ -266,12 +267,12 @@ func TestChaos(t *testing.T) {
 		for _, r := range c.cluster.Replicas {
 			sid := "probe-" + r.Name
 			works := func() bool {
-				a, err := try(c.cluster, request{at: r.URL(), method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: docs["T"].Bills})
-				if err != nil || a.status != 200 {
+				a, err := try(c.cluster, api.Request{Base: r.URL(), Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: docs["T"].Bills})
+				if err != nil || a.Status != 200 {
 					return false
 				}
-				a, err = try(c.cluster, request{at: r.URL(), method: "GET", path: "/download", sid: sid})
-				return err == nil && bytes.Equal(a.body, docs["T"].Unmatched)
+				a, err = try(c.cluster, api.Request{Base: r.URL(), Method: "GET", Path: "/download", SID: sid})
+				return err == nil && bytes.Equal(a.Body, docs["T"].Unmatched)
 			}
 			for !works() {
 				if ended(t) {

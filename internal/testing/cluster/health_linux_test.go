@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/shipments"
 )
@@ -35,13 +36,13 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	ship := shipments.New(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}, "T")
 	type parts struct{ Status, Sessions, Contents, Workers string }
 	health := func(r *cluster.Replica) (p parts) {
-		a, err := try(c, request{at: r.URL(), method: "GET", path: "/health"})
+		a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/health"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.into(t, &p)
-		if p.Status == "healthy" != (a.status == 200) || a.status != 200 && (a.status != 503 || a.header.Get("Retry-After") == "") {
-			t.Errorf("%d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.body)
+		into(t, a, &p)
+		if p.Status == "healthy" != (a.Status == 200) || a.Status != 200 && (a.Status != 503 || a.Header.Get("Retry-After") == "") {
+			t.Errorf("%d, Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Body)
 		}
 		return p
 	}
@@ -70,7 +71,7 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 			r := c.Replicas[i]
 			t.Cleanup(func() { part.mend(r) })
 			until(t, "it is well", func() bool { return health(r) == well })
-			ask(t, c, request{at: r.URL(), method: "POST", path: "/upload", sid: "x", kind: "application/pdf", body: ship.Bills})
+			ask(t, c, api.Request{Base: r.URL(), Method: "POST", Path: "/upload", SID: "x", Kind: "application/pdf", Body: ship.Bills})
 			part.harm(r)
 			until(t, "health tells", func() bool { return health(r) == part.want })
 			if got := health(other); got != well {

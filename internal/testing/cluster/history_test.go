@@ -11,6 +11,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -51,7 +52,8 @@ type op struct {
 type told struct {
 	unknown bool // the outcome is unknown, or it failed before or after it took effect
 	exists  bool // status
-	// files are the files in status, or the number and size of the removed files.
+	// files are the files in status, each with ";", or the number and size of the
+	// removed files.
 	files   string
 	removed int
 	bytes   int64
@@ -59,8 +61,11 @@ type told struct {
 	sheet   string // what a download holds, see sheetOf; "none" for 404
 }
 
-// fileOf names an attached file, which ends with ";".
-func fileOf(letter string, id, size int) string { return fmt.Sprintf("%s-%d:%d;", letter, id, size) }
+// fileOf names an attached file, whose name begins with the document's letter.
+func fileOf(f api.File) string { return fmt.Sprintf("%s:%d", f.Name, f.Size) }
+
+// sent is fileOf for an upload.
+func sent(p api.Part) string { return fileOf(api.File{Name: p.Name, Size: int64(len(p.Content))}) }
 
 func split(files string) []string {
 	if files == "" {
@@ -71,24 +76,33 @@ func split(files string) []string {
 
 // world is the state of one session ID.
 type world struct {
-	alive       bool
-	incarnation int    // the request that began it
-	bol, orders string // files
+	api.State[string]
+	incarnation int // the request that began it
 	// pending are the incarnations of uploads under way, "REQUEST=INCARNATION;"
 	// in order.
 	pending string
 }
 
+func (w world) equal(o world) bool {
+	return w.Equal(o.State) && w.incarnation == o.incarnation && w.pending == o.pending
+}
+
 func (w world) removes(a told) bool {
-	n, bytes := 0, int64(0)
-	if w.alive {
-		for _, f := range split(w.bol + w.orders) {
-			_, size, _ := strings.Cut(f, ":")
-			b, _ := strconv.ParseInt(size, 10, 64)
-			n, bytes = n+1, bytes+b
-		}
+	bytes := int64(0)
+	for _, f := range w.Files() {
+		_, size, _ := strings.Cut(f, ":")
+		b, _ := strconv.ParseInt(size, 10, 64)
+		bytes += b
 	}
-	return a.removed == n && a.bytes == bytes
+	return a.removed == len(w.Files()) && a.bytes == bytes
+}
+
+func (w world) has(files string) bool {
+	all := ""
+	for _, f := range w.Files() {
+		all += f + ";"
+	}
+	return all == files
 }
 
 // note records the incarnation of an upload.
@@ -119,19 +133,19 @@ func (w world) forget(id int) world {
 }
 
 func (w world) begun(id int) world {
-	return world{alive: true, incarnation: id, pending: w.pending}
+	return world{State: w.Begun(), incarnation: id, pending: w.pending}
 }
 
-func (w world) ended() world { return world{pending: w.pending} }
+func (w world) ended() world { return world{State: w.Ended(), pending: w.pending} }
 
 func (w world) attached(o op) world {
 	switch {
 	case o.orders:
-		w.orders = o.file
+		w.State = w.Ordered(o.file)
 	case o.add:
-		w.bol += o.file
+		w.State = w.Appended(o.file)
 	default:
-		w.bol, w.orders = o.file, ""
+		w.State = w.Replaced(o.file)
 	}
 	return w
 }
@@ -141,12 +155,12 @@ type model map[string]shipments.Shipment
 
 // sheetOf is the expected sheet: the lines of each letter, in order of the letters,
 // and whether any has an order.
-func (m model) sheetOf(bol, orders string) string {
+func (m model) sheetOf(s api.State[string]) string {
 	lines := map[string]int{}
-	for _, f := range split(bol) {
+	for _, f := range s.Bills {
 		lines[f[:1]] = m[f[:1]].Lines // bills that are there twice count once
 	}
-	return sheetOf(lines, orders != "" && lines[orders[:1]] > 0)
+	return sheetOf(lines, s.Orders != "" && lines[s.Orders[:1]] > 0)
 }
 
 func sheetOf(lines map[string]int, merged bool) string {
@@ -172,7 +186,7 @@ func (m model) step(w world, o op, a told) []world {
 		return []world{w}
 	}
 	inc, pending := w.noted(o.id)
-	current := pending && w.alive && inc == w.incarnation
+	current := pending && w.Alive && inc == w.incarnation
 	switch o.kind {
 	case begin:
 		if a.unknown {
@@ -186,7 +200,7 @@ func (m model) step(w world, o op, a told) []world {
 		return if_(w.ended(), w.removes(a))
 	case open:
 		next := w
-		if !w.alive {
+		if !w.Alive {
 			next = w.begun(o.id)
 		}
 		next = next.note(o.id)
@@ -196,9 +210,9 @@ func (m model) step(w world, o op, a told) []world {
 		return []world{next}
 	case look:
 		if a.unknown {
-			return append([]world{w}, if_(w.note(o.id), w.alive && w.bol != "")...)
+			return append([]world{w}, if_(w.note(o.id), len(w.Bills) > 0)...)
 		}
-		return if_(w.note(o.id), w.alive && w.bol != "")
+		return if_(w.note(o.id), len(w.Bills) > 0)
 	case attach:
 		next := w.attached(o)
 		if a.unknown {
@@ -207,7 +221,7 @@ func (m model) step(w world, o op, a told) []world {
 		return if_(next, current)
 	case figures:
 		bills, seen := 0, map[string]bool{}
-		for _, f := range split(w.bol) {
+		for _, f := range w.Bills {
 			if letter := f[:1]; !seen[letter] {
 				bills, seen[letter] = bills+m[letter].Count, true
 			}
@@ -216,14 +230,14 @@ func (m model) step(w world, o op, a told) []world {
 	case over:
 		return if_(w.forget(o.id), pending && !current)
 	case noBills:
-		return if_(w, !w.alive || w.bol == "")
+		return if_(w, len(w.Bills) == 0)
 	case status:
-		return if_(w, a.exists == w.alive && (!w.alive || a.files == w.bol+w.orders))
+		return if_(w, a.exists == w.Alive && (!w.Alive || w.has(a.files)))
 	case download:
 		if a.sheet == "none" {
-			return if_(w, !w.alive || w.bol == "")
+			return if_(w, len(w.Bills) == 0)
 		}
-		return if_(w, w.alive && w.bol != "" && a.sheet == m.sheetOf(w.bol, w.orders))
+		return if_(w, len(w.Bills) > 0 && a.sheet == m.sheetOf(w.State))
 	}
 	return nil
 }
@@ -307,7 +321,7 @@ func (h *history) check() error {
 			}
 			return next
 		},
-		Equal: func(a, b any) bool { return a == b },
+		Equal: func(a, b any) bool { return a.(world).equal(b.(world)) },
 	}
 	switch result, info := porcupine.CheckOperationsVerbose(m.ToModel(), h.ops, checkTime); result {
 	case porcupine.Ok:

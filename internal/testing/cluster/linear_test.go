@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/shipments"
 )
@@ -62,16 +62,16 @@ func (c clients) one(h *history, round int, random *rand.Rand) {
 
 // ask makes a request through the balancer. known is false if its effect is unknown.
 // It checks the rules for all answers.
-func (c clients) ask(r request) (a answer, known bool) {
+func (c clients) ask(r api.Request) (a api.Answer, known bool) {
 	c.counts.add("operations", 1)
 	a, err := try(c.cluster, r)
-	if err != nil || a.header.Get(cluster.ByHeader) == "" {
+	if err != nil || a.Header.Get(cluster.ByHeader) == "" {
 		c.counts.add("unknown: no answer", 1)
 		c.rest()
 		return a, false
 	}
-	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" {
-		switch code := a.code(); code {
+	if a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "" {
+		switch code := a.Code(); code {
 		case "busy", "worker_stopped":
 			c.counts.add("refused: "+code, 1)
 			return a, true
@@ -79,7 +79,7 @@ func (c clients) ask(r request) (a answer, known bool) {
 			// An operation that the server reports as failed may have been done all
 			// the same. No other change was made.
 			for _, what := range []string{"begin the session", "clear the session", "attach the files"} {
-				if bytes.Contains(a.body, []byte("could not "+what)) {
+				if bytes.Contains(a.Body, []byte("could not "+what)) {
 					c.counts.add("unknown: storage_unavailable", 1)
 					c.rest()
 					return a, false
@@ -90,9 +90,9 @@ func (c clients) ask(r request) (a answer, known bool) {
 			return a, true
 		}
 	}
-	if a.status >= 500 {
+	if a.Status >= 500 {
 		c.counts.add("unclear answers", 1)
-		c.t.Errorf("%s %s: %d %s, Retry-After %q", r.method, r.path, a.status, a.body, a.header.Get("Retry-After"))
+		c.t.Errorf("%s %s: %d %s, Retry-After %q", r.Method, r.Path, a.Status, a.Body, a.Header.Get("Retry-After"))
 		return a, false
 	}
 	return a, true
@@ -103,64 +103,60 @@ func (c clients) ask(r request) (a answer, known bool) {
 func (c clients) rest() { time.Sleep(300 * time.Millisecond) }
 
 // wrong reports an inexplicable answer.
-func (c clients) wrong(r string, a answer) {
+func (c clients) wrong(r string, a api.Answer) {
 	c.counts.add("unclear answers", 1)
-	c.t.Errorf("%s: %d %s", r, a.status, a.body)
+	c.t.Errorf("%s: %d %s", r, a.Status, a.Body)
 }
 
 func (c clients) reset(h *history, o op, at int64, path string) {
-	a, known := c.ask(request{method: "POST", path: path, sid: o.sid})
+	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: o.sid})
 	switch {
 	case !known:
 		h.record(o, told{unknown: true}, at)
-	case a.status == 200:
-		var removed struct {
-			Removed struct {
-				Files int
-				Bytes int64
-			}
-		}
-		a.into(c.t, &removed)
+	case a.Status == 200:
+		var removed api.Removed
+		into(c.t, a, &removed)
 		h.record(o, told{removed: removed.Removed.Files, bytes: removed.Removed.Bytes}, at)
-	case a.status != 503: // nothing was done
+	case a.Status != 503: // nothing was done
 		c.wrong(path, a)
 	}
 }
 
 func (c clients) upload(h *history, sid string, id int, at int64, letter string, add bool) {
 	ship := h.model[letter]
-	name := fmt.Sprintf("%s-%d", letter, id)
-	kind, body := form(c.t, name+".pdf", ship.Bills)
+	file := api.Part{Name: fmt.Sprintf("%s-%d.pdf", letter, id), Content: ship.Bills}
+	kind, body := api.Form(file)
 	path := "/upload"
 	if add {
 		path += "?mode=append"
 	}
-	a, known := c.ask(request{method: "POST", path: path, sid: sid, kind: kind, body: body})
-	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Bills)), add: add}
+	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: sid, Kind: kind, Body: body})
+	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: sent(file), add: add}
 	c.attached(h, first, second, at, a, known)
 }
 
 func (c clients) uploadOrders(h *history, sid string, id int, at int64, letter string) {
 	ship := h.model[letter]
-	kind, body := form(c.t, fmt.Sprintf("%s-%d.csv", letter, id), ship.Orders)
-	a, known := c.ask(request{method: "POST", path: "/upload-csv", sid: sid, kind: kind, body: body})
-	if known && a.status == 400 && a.code() == "no_bol" {
+	file := api.Part{Name: fmt.Sprintf("%s-%d.csv", letter, id), Content: ship.Orders}
+	kind, body := api.Form(file)
+	a, known := c.ask(api.Request{Method: "POST", Path: "/upload-csv", SID: sid, Kind: kind, Body: body})
+	if known && a.Status == 400 && a.Code() == "no_bol" {
 		h.record(op{kind: noBills, sid: sid, id: id}, told{}, at)
 		return
 	}
-	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: fileOf(letter, id, len(ship.Orders)), orders: true}
+	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: sent(file), orders: true}
 	c.attached(h, first, second, at, a, known)
 }
 
 // attached records the parts of an upload.
-func (c clients) attached(h *history, first, second op, at int64, a answer, known bool) {
+func (c clients) attached(h *history, first, second op, at int64, a api.Answer, known bool) {
 	switch {
 	case !known:
 		h.record(first, told{unknown: true}, at)
 		h.record(second, told{unknown: true}, at)
-	case a.status == 200:
+	case a.Status == 200:
 		var said struct{ Bills int }
-		a.into(c.t, &said)
+		into(c.t, a, &said)
 		h.record(first, told{}, at)
 		h.record(second, told{}, at)
 		if !second.orders {
@@ -168,7 +164,7 @@ func (c clients) attached(h *history, first, second op, at int64, a answer, know
 			third.kind = figures
 			h.record(third, told{bills: said.Bills}, at)
 		}
-	case a.code() == "session_superseded":
+	case a.Code() == "session_superseded":
 		h.record(first, told{}, at)
 		// It may have been there for a moment: another upload came between, and then
 		// the reset.
@@ -177,7 +173,7 @@ func (c clients) attached(h *history, first, second op, at int64, a answer, know
 		third.kind = over
 		h.record(third, told{}, at)
 		c.counts.add("superseded", 1)
-	case a.status == 503: // it may have begun the session
+	case a.Status == 503: // it may have begun the session
 		h.recordUntil(first, told{unknown: true}, at, true)
 	default:
 		c.wrong("an upload", a)
@@ -185,40 +181,31 @@ func (c clients) attached(h *history, first, second op, at int64, a answer, know
 }
 
 func (c clients) status(h *history, sid string, id int, at int64) {
-	a, known := c.ask(request{method: "GET", path: "/status", sid: sid})
-	if !known || a.status == 503 {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/status", SID: sid})
+	if !known || a.Status == 503 {
 		return
 	}
-	if a.status != 200 {
+	if a.Status != 200 {
 		c.wrong("/status", a)
 		return
 	}
-	var said struct {
-		Exists bool `json:"session_exists"`
-		Files  []struct {
-			Name string
-			Size int64
-		} `json:"available_files"`
-	}
-	a.into(c.t, &said)
+	var said api.Status
+	into(c.t, a, &said)
 	got := told{exists: said.Exists}
-	for _, f := range said.Files {
-		if f.Name != "combined_data.csv" {
-			name, _, _ := strings.Cut(f.Name, ".")
-			got.files += fmt.Sprintf("%s:%d;", name, f.Size)
-		}
+	for _, f := range said.Uploaded() {
+		got.files += fileOf(f) + ";"
 	}
 	h.record(op{kind: status, sid: sid, id: id}, got, at)
 }
 
 func (c clients) download(h *history, sid string, id int, at int64) {
-	a, known := c.ask(request{method: "GET", path: "/download", sid: sid})
+	a, known := c.ask(api.Request{Method: "GET", Path: "/download", SID: sid})
 	switch {
-	case !known || a.status == 503:
-	case a.status == 404:
+	case !known || a.Status == 503:
+	case a.Status == 404:
 		h.record(op{kind: download, sid: sid, id: id}, told{sheet: "none"}, at)
-	case a.status == 200:
-		lines, merged, err := shipments.Origin(a.body)
+	case a.Status == 200:
+		lines, merged, err := shipments.Origin(a.Body)
 		if err != nil {
 			c.t.Error(err)
 			return
@@ -283,14 +270,14 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 		call, end int64
 	}
 	const sid = "s"
-	file := fileOf("T", 2, 10)
+	file := fileOf(api.File{Name: "T-2.pdf", Size: 10})
 	for _, c := range []struct {
 		name  string
 		want  bool
 		steps []step
 	}{
 		{"an attach in its life", true, []step{
-			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},
 		{"an attach that landed in another life", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: attach, id: 2, file: file}, told{}, 5, 6}}},
 		{"one that was superseded by a reset", true, []step{
@@ -299,7 +286,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: over, id: 2}, told{}, 1, 6}}},
 		{"a cleared session that comes back", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4},
-			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
+			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},
 		{"an acknowledged file that is lost", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"a sheet of another document", false, []step{
@@ -310,7 +297,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"the same, there and gone again", false, []step{
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100},
-			{op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
+			{op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
 	} {
 		h := newHistory(docs)
 		for _, s := range c.steps {

@@ -1,19 +1,16 @@
 package cluster_test
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/program"
 )
@@ -61,115 +58,37 @@ func start(t testing.TB, config cluster.Config) *cluster.Cluster {
 	return c
 }
 
-// request is a request to make, through the balancer unless url is set.
-type request struct {
-	at, method, path, sid string
-	key                   string
-	header                http.Header
-	kind                  string
-	body                  []byte
-	client                *http.Client
-}
-
-// answer is the answer to a request.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (a answer) code() string {
-	var e struct{ Code string }
-	json.Unmarshal(a.body, &e)
-	return e.Code
-}
-
-func (a answer) into(t testing.TB, v any) {
+// into decodes an answer.
+func into(t testing.TB, a api.Answer, v any) {
 	t.Helper()
-	if err := json.Unmarshal(a.body, v); err != nil {
-		t.Fatalf("%v: %s", err, a.body)
+	if err := a.Into(v); err != nil {
+		t.Fatalf("%v: %s", err, a.Body)
 	}
 }
 
-// try makes a request. An error means that its effect is unknown.
-func try(c *cluster.Cluster, r request) (answer, error) {
-	at := r.at
-	if at == "" {
-		at = c.Balancer.URL
-	}
-	address := at + r.path
-	if r.sid != "" {
-		glue := "?"
-		if strings.Contains(r.path, "?") {
-			glue = "&"
-		}
-		address += glue + "_sid=" + url.QueryEscape(r.sid)
-	}
-	var body io.Reader
-	if r.body != nil {
-		body = bytes.NewReader(r.body)
-	}
-	req, err := http.NewRequest(r.method, address, body)
-	if err != nil {
-		return answer{}, err
-	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
-	if r.key != "" {
-		req.Header.Set("X-API-Key", r.key)
-	}
-	if r.kind != "" {
-		req.Header.Set("Content-Type", r.kind)
-	}
-	client := r.client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, b}, err
+// try makes a request, through the balancer unless it has a Base. An error means that
+// its effect is unknown.
+func try(c *cluster.Cluster, r api.Request) (api.Answer, error) {
+	return r.Do(context.Background(), c.Balancer.URL)
 }
 
 // ask makes a request that must be answered with 200, and repeats it while the
 // service is busy, as it may be on a slow machine.
-func ask(t testing.TB, c *cluster.Cluster, r request) answer {
+func ask(t testing.TB, c *cluster.Cluster, r api.Request) api.Answer {
 	t.Helper()
 	for {
 		a, err := try(c, r)
 		switch {
 		case err != nil:
-			t.Fatalf("%s %s: %v", r.method, r.path, err)
-		case a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "" && !ended(t):
+			t.Fatalf("%s %s: %v", r.Method, r.Path, err)
+		case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "" && !ended(t):
 			time.Sleep(50 * time.Millisecond)
 			continue
-		case a.status != http.StatusOK:
-			t.Fatalf("%s %s: %d %s", r.method, r.path, a.status, a.body)
+		case a.Status != http.StatusOK:
+			t.Fatalf("%s %s: %d %s", r.Method, r.Path, a.Status, a.Body)
 		}
 		return a
 	}
-}
-
-// form is a multipart body with one file.
-func form(t testing.TB, name string, content []byte) (kind string, body []byte) {
-	t.Helper()
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	p, err := w.CreateFormFile("file", name)
-	if err == nil {
-		_, err = p.Write(content)
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.FormDataContentType(), b.Bytes()
 }
 
 // until waits until a condition holds, and fails the test if it never does.

@@ -19,6 +19,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/shipments"
 )
@@ -28,29 +29,29 @@ import (
 func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid string, client *http.Client, minted bool) {
 	t.Helper()
 	seen := map[string]bool{}
-	do := func(method, path, kind string, body []byte) answer {
+	do := func(method, path, kind string, body []byte) api.Answer {
 		t.Helper()
-		a := ask(t, c, request{method: method, path: path, sid: sid, kind: kind, body: body, client: client})
-		seen[a.header.Get(cluster.ByHeader)] = true
+		a := ask(t, c, api.Request{Method: method, Path: path, SID: sid, Kind: kind, Body: body, Client: client})
+		seen[a.Header.Get(cluster.ByHeader)] = true
 		return a
 	}
 	do("POST", "/clear-session", "", nil)
 	var created struct {
 		ID string `json:"session_id"`
 	}
-	do("POST", "/new-session", "", nil).into(t, &created)
+	into(t, do("POST", "/new-session", "", nil), &created)
 	if minted {
 		sid = created.ID
 	}
-	kind, body := form(t, "bol.pdf", ship.Bills)
+	kind, body := api.Form(api.Part{Name: "bol.pdf", Content: ship.Bills})
 	do("POST", "/upload", kind, body)
-	if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Unmatched) {
+	if got := do("GET", "/download-bol", "", nil).Body; !bytes.Equal(got, ship.Unmatched) {
 		t.Error("the sheet without orders is not the expected one")
 	}
-	kind, body = form(t, "orders.csv", ship.Orders)
+	kind, body = api.Form(api.Part{Name: "orders.csv", Content: ship.Orders})
 	do("POST", "/upload-csv", kind, body)
 	for range 3 { // from each replica
-		if got := do("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.Expected) {
+		if got := do("GET", "/download-bol", "", nil).Body; !bytes.Equal(got, ship.Expected) {
 			t.Error("the sheet is not the expected one")
 		}
 	}
@@ -58,7 +59,7 @@ func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid str
 		Status  string
 		Removed struct{ Files int }
 	}
-	do("POST", "/clear-session", "", nil).into(t, &cleared)
+	into(t, do("POST", "/clear-session", "", nil), &cleared)
 	if cleared.Status != "cleared" || cleared.Removed.Files != 2 {
 		t.Errorf("cleared: %+v", cleared)
 	}
@@ -105,12 +106,12 @@ func locked(t *testing.T, c *cluster.Cluster, secret string) {
 	t.Helper()
 	for _, r := range c.Replicas {
 		until(t, "a key that was added is valid", func() bool {
-			with, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: secret})
+			with, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: secret})
 			if err != nil {
 				t.Fatal(err)
 			}
-			without, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x"})
-			return err == nil && with.status == 200 && without.status == 401
+			without, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x"})
+			return err == nil && with.Status == 200 && without.Status == 401
 		})
 	}
 }
@@ -134,8 +135,8 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 		rounds = 100
 	}
 	shipments.Mix(t, rounds, func(r shipments.Request) (int, []byte, error) {
-		a, err := try(c, request{method: r.Method, path: r.Path, sid: r.Sid, key: secrets[r.Owner], kind: r.ContentType, body: r.Body})
-		return a.status, a.body, err
+		a, err := try(c, api.Request{Method: r.Method, Path: r.Path, SID: r.Sid, Key: secrets[r.Owner], Kind: r.ContentType, Body: r.Body})
+		return a.Status, a.Body, err
 	})
 }
 
@@ -188,8 +189,8 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 			t.Fatalf("first comes %v", e)
 		}
 	}
-	ask(t, c, request{at: there.URL(), method: "POST", path: "/upload", sid: "s", kind: "application/pdf", body: ship.Bills})
-	ask(t, c, request{at: there.URL(), method: "POST", path: "/clear-session", sid: "s"})
+	ask(t, c, api.Request{Base: there.URL(), Method: "POST", Path: "/upload", SID: "s", Kind: "application/pdf", Body: ship.Bills})
+	ask(t, c, api.Request{Base: there.URL(), Method: "POST", Path: "/clear-session", SID: "s"})
 	for i, next := range []func() (string, map[string]any){a, b} {
 		seen := map[string]int{}
 		for seen["cleared"] == 0 {
@@ -232,7 +233,7 @@ func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	for i := range 25 {
-		ask(t, c, request{method: "POST", path: "/new-session", sid: fmt.Sprintf("s%02d", i)})
+		ask(t, c, api.Request{Method: "POST", Path: "/new-session", SID: fmt.Sprintf("s%02d", i)})
 	}
 	seen := map[string]int{}
 	by := map[string]bool{}
@@ -244,11 +245,11 @@ func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 			Total int `json:"total_sessions"`
 			Next  *string
 		}
-		a := ask(t, c, request{method: "GET", path: "/debug-sessions?limit=7&after=" + after})
-		a.into(t, &page)
-		by[a.header.Get(cluster.ByHeader)] = true
+		a := ask(t, c, api.Request{Method: "GET", Path: "/debug-sessions?limit=7&after=" + after})
+		into(t, a, &page)
+		by[a.Header.Get(cluster.ByHeader)] = true
 		if page.Total != 25 {
-			t.Fatalf("%s", a.body)
+			t.Fatalf("%s", a.Body)
 		}
 		for _, s := range page.All {
 			seen[s.CreatedAt.String()]++
@@ -273,11 +274,11 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
 	status := func(r *cluster.Replica, key string) int {
-		a, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: key})
+		a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: key})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return a.status
+		return a.Status
 	}
 	admin, err := c.Key("admin", "--admin")
 	if err != nil {
@@ -289,7 +290,7 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	}
 	locked(t, c, admin)
 	locked(t, c, depot)
-	ask(t, c, request{method: "POST", path: "/new-session", sid: "x", key: depot})
+	ask(t, c, api.Request{Method: "POST", Path: "/new-session", SID: "x", Key: depot})
 	if err := c.RemoveKey("depot"); err != nil {
 		t.Fatal(err)
 	}
@@ -307,8 +308,8 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	}
 	for _, r := range c.Replicas {
 		until(t, "the new key is valid, and owns the sessions", func() bool {
-			a, err := try(c, request{at: r.URL(), method: "GET", path: "/status", sid: "x", key: again})
-			return err == nil && bytes.Contains(a.body, []byte(`"session_exists":true`))
+			a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: again})
+			return err == nil && bytes.Contains(a.Body, []byte(`"session_exists":true`))
 		})
 	}
 }
@@ -322,12 +323,12 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			ask(t, c, request{method: "POST", path: "/upload", sid: fmt.Sprint("s", i), kind: "application/pdf", body: ship.Bills})
+			ask(t, c, api.Request{Method: "POST", Path: "/upload", SID: fmt.Sprint("s", i), Kind: "application/pdf", Body: ship.Bills})
 		})
 	}
 	all.Wait()
 	exists := func(sid string) bool {
-		return bytes.Contains(ask(t, c, request{method: "GET", path: "/status", sid: sid}).body, []byte(`"session_exists":true`))
+		return bytes.Contains(ask(t, c, api.Request{Method: "GET", Path: "/status", SID: sid}).Body, []byte(`"session_exists":true`))
 	}
 	// One session is used all the time, on any replica, and lives. The test sets the
 	// last use of the others back two hours in the database, again and again: a
@@ -340,8 +341,8 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(50 * time.Millisecond):
-				if a, err := try(c, request{method: "GET", path: "/status", sid: "s0"}); err == nil && !bytes.Contains(a.body, []byte(`"session_exists":true`)) {
-					t.Errorf("a session that is used is gone: %s", a.body)
+				if a, err := try(c, api.Request{Method: "GET", Path: "/status", SID: "s0"}); err == nil && !bytes.Contains(a.Body, []byte(`"session_exists":true`)) {
+					t.Errorf("a session that is used is gone: %s", a.Body)
 					return
 				}
 			}

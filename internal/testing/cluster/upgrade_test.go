@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/program"
 	"tallyman/internal/testing/shipments"
@@ -76,20 +77,20 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 		all.Go(func() {
 			for i := 0; !over.Load(); i++ {
 				sid, ship := fmt.Sprintf("u%d-%d", n, i%4), ships[i%2]
-				for _, r := range []request{
-					{method: "POST", path: "/new-session"},
-					{method: "POST", path: "/upload", kind: "application/pdf", body: ship.Bills},
-					{method: "POST", path: "/upload-csv", kind: "text/csv", body: ship.Orders},
-					{method: "GET", path: "/download"},
+				for _, r := range []api.Request{
+					{Method: "POST", Path: "/new-session"},
+					{Method: "POST", Path: "/upload", Kind: "application/pdf", Body: ship.Bills},
+					{Method: "POST", Path: "/upload-csv", Kind: "text/csv", Body: ship.Orders},
+					{Method: "GET", Path: "/download"},
 				} {
-					r.sid = sid
+					r.SID = sid
 					a, err := try(c, r)
-					if err != nil || a.status != 200 {
-						t.Errorf("%s: %v, %d %s", r.path, err, a.status, a.body)
+					if err != nil || a.Status != 200 {
+						t.Errorf("%s: %v, %d %s", r.Path, err, a.Status, a.Body)
 						return
 					}
-					if r.path == "/download" && !bytes.Equal(a.body, ship.Expected) {
-						t.Errorf("the sheet is not the expected one: %.100s", a.body)
+					if r.Path == "/download" && !bytes.Equal(a.Body, ship.Expected) {
+						t.Errorf("the sheet is not the expected one: %.100s", a.Body)
 					}
 				}
 				workflows.Add(1)
@@ -99,12 +100,12 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	defer all.Wait()
 	defer over.Store(true)
 	// This session lives throughout.
-	ask(t, c, request{method: "POST", path: "/upload", sid: "long", kind: "application/pdf", body: ships[0].Bills})
-	ask(t, c, request{method: "POST", path: "/upload-csv", sid: "long", kind: "text/csv", body: ships[0].Orders})
+	ask(t, c, api.Request{Method: "POST", Path: "/upload", SID: "long", Kind: "application/pdf", Body: ships[0].Bills})
+	ask(t, c, api.Request{Method: "POST", Path: "/upload-csv", SID: "long", Kind: "text/csv", Body: ships[0].Orders})
 	serves := func() {
 		t.Helper()
 		for _, r := range c.Replicas {
-			if got := ask(t, c, request{at: r.URL(), method: "GET", path: "/download", sid: "long"}).body; !bytes.Equal(got, ships[0].Expected) {
+			if got := ask(t, c, api.Request{Base: r.URL(), Method: "GET", Path: "/download", SID: "long"}).Body; !bytes.Equal(got, ships[0].Expected) {
 				t.Errorf("%s serves another sheet", r.Name)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"tallyman/internal/testing/api"
 )
 
 // client works with its own sessions, one operation after the other, and knows what
@@ -176,25 +178,18 @@ func (c *client) found(f finding, s *session, what string, body []byte) {
 
 // broken reports an invalid answer of status 200.
 func (c *client) broken(s *session, what string, a answer, err error) {
-	c.report.violated(unpromised, "client %s, %s: the answer to %s cannot be understood (%v): %.300q", c.name, s, what, err, a.body)
-}
-
-type removed struct {
-	Removed struct {
-		Files int
-		Bytes int64
-	}
+	c.report.violated(unpromised, "client %s, %s: the answer to %s cannot be understood (%v): %.300q", c.name, s, what, err, a.Body)
 }
 
 // begin begins a session anew, by one of the routes for it.
 func (c *client) begin(ctx context.Context, s *session, path string) {
-	a := c.ask(ctx, c.hc, request{method: "POST", path: path, sid: s.id})
-	c.beginning(s, path, a, begun)
+	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: path, SID: s.id})
+	c.beginning(s, path, a, state.Begun)
 }
 
 func (c *client) clear(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, request{method: "POST", path: "/clear-session", sid: s.id})
-	c.beginning(s, "/clear-session", a, ended)
+	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/clear-session", SID: s.id})
+	c.beginning(s, "/clear-session", a, state.Ended)
 }
 
 // beginning records the end of a session's life.
@@ -203,11 +198,11 @@ func (c *client) beginning(s *session, what string, a answer, change func(state)
 	case unknown:
 		s.mayHave(change)
 	case done:
-		var v removed
-		if err := a.into(&v); err != nil {
+		var v api.Removed
+		if err := a.Into(&v); err != nil {
 			c.broken(s, what, a, err)
 		} else {
-			c.found(s.seesRemoved(v.Removed.Files, v.Removed.Bytes), s, what, a.body)
+			c.found(s.seesRemoved(v.Removed.Files, v.Removed.Bytes), s, what, a.Body)
 		}
 		s.set([]state{change(state{})})
 		s.anew()
@@ -223,22 +218,22 @@ func (c *client) mint(ctx context.Context) {
 		c.clear(ctx, old)
 		c.look(ctx, old)
 	}
-	a := c.ask(ctx, c.hc, request{method: "POST", path: "/new-session"})
+	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/new-session"})
 	if a.outcome != done {
 		return // a session with an unknown name expires
 	}
 	var v struct {
 		SessionID string `json:"session_id"`
 	}
-	if err := a.into(&v); err != nil || !strings.HasPrefix(v.SessionID, "s_") {
-		c.report.violated(unpromised, "client %s: /new-session without a name was answered %.300q", c.name, a.body)
+	if err := a.Into(&v); err != nil || !strings.HasPrefix(v.SessionID, "s_") {
+		c.report.violated(unpromised, "client %s: /new-session without a name was answered %.300q", c.name, a.Body)
 		return
 	}
 	if !c.remember(v.SessionID) {
 		c.report.violated(string(contaminated), "client %s: /new-session minted %q, which there was before", c.name, v.SessionID)
 	}
 	c.minted = newSession(v.SessionID)
-	c.minted.set([]state{{alive: true}})
+	c.minted.set([]state{state{}.Begun()})
 }
 
 // docs makes n documents.
@@ -272,11 +267,11 @@ func (c *client) attached(s *session, what string, a answer, before, change func
 	case done:
 		s.did(change)
 		var v figures
-		if err := a.into(&v); err != nil || v.SessionID != s.id {
+		if err := a.Into(&v); err != nil || v.SessionID != s.id {
 			c.broken(s, what, a, err)
 			return
 		}
-		c.found(s.seesFigures(v.Bills, v.Lines), s, what, a.body)
+		c.found(s.seesFigures(v.Bills, v.Lines), s, what, a.Body)
 	}
 }
 
@@ -284,14 +279,14 @@ func (c *client) attached(s *session, what string, a answer, before, change func
 // added to them.
 func (c *client) upload(ctx context.Context, s *session, n int, add bool) {
 	docs := c.docs(n)
-	r := request{method: "POST", path: "/upload", sid: s.id}
+	r := api.Request{Method: "POST", Path: "/upload", SID: s.id}
 	change := replaced(docs...)
-	if st, ok := s.sure(); add && ok && len(st.bills) < 6 {
-		r.query = url.Values{"mode": {"append"}}
+	if st, ok := s.sure(); add && ok && len(st.Bills) < 6 {
+		r.Query = url.Values{"mode": {"append"}}
 		change = appended(docs...)
 	}
-	r.kind, r.body = pdfs(docs...)
-	c.attached(s, r.String(), c.ask(ctx, c.hc, r), opened, change)
+	r.Kind, r.Body = pdfs(docs...)
+	c.attached(s, r.String(), c.ask(ctx, c.hc, r), state.Opened, change)
 	if c.random.IntN(2) == 0 {
 		c.look(ctx, s)
 	}
@@ -300,11 +295,11 @@ func (c *client) upload(ctx context.Context, s *session, n int, add bool) {
 // uploadAnew begins the session anew and uploads in one request.
 func (c *client) uploadAnew(ctx context.Context, s *session) {
 	d := c.docs(1)
-	r := request{method: "POST", path: "/upload", sid: s.id, query: url.Values{"_action": {"new_session"}, "_t": {"1"}}}
-	r.kind, r.body = "application/pdf", d[0].PDF
-	r.query.Set("filename", d[0].Name())
+	r := api.Request{Method: "POST", Path: "/upload", SID: s.id, Query: url.Values{"_action": {"new_session"}, "_t": {"1"}}}
+	r.Kind, r.Body = "application/pdf", d[0].PDF
+	r.Query.Set("filename", billsOf(d)[0].name())
 	a := c.ask(ctx, c.hc, r)
-	c.attached(s, r.String(), a, begun, replaced(d...))
+	c.attached(s, r.String(), a, state.Begun, replaced(d...))
 	if a.outcome == done {
 		s.anew()
 	}
@@ -313,45 +308,45 @@ func (c *client) uploadAnew(ctx context.Context, s *session) {
 
 func (c *client) uploadBase64(ctx context.Context, s *session) {
 	d := c.docs(1)
-	body, err := json.Marshal(map[string]any{"file_data": d[0].PDF, "filename": d[0].Name()}) // base64
+	body, err := json.Marshal(map[string]any{"file_data": d[0].PDF, "filename": billsOf(d)[0].name()}) // base64
 	if err != nil {
 		panic(err)
 	}
-	r := request{method: "POST", path: "/upload-base64", sid: s.id, kind: "application/json", body: body}
-	c.attached(s, r.String(), c.ask(ctx, c.hc, r), opened, replaced(d...))
+	r := api.Request{Method: "POST", Path: "/upload-base64", SID: s.id, Kind: "application/json", Body: body}
+	c.attached(s, r.String(), c.ask(ctx, c.hc, r), state.Opened, replaced(d...))
 }
 
 // race uploads and resets at the same time. The upload either came before the reset,
 // and is gone, or after it, and is there, or was superseded.
 func (c *client) race(ctx context.Context, s *session) {
 	d := c.docs(1)
-	up := request{method: "POST", path: "/upload", sid: s.id}
-	up.kind, up.body = pdfs(d...)
+	up := api.Request{Method: "POST", Path: "/upload", SID: s.id}
+	up.Kind, up.Body = pdfs(d...)
 	answered := make(chan answer)
 	go func() { answered <- c.ask(ctx, c.hc, up, "session_superseded") }()
 	sleep(ctx, time.Duration(c.random.Int64N(int64(40*time.Millisecond))))
-	path, change := "/new-session", begun
+	path, change := "/new-session", state.Begun
 	if c.random.IntN(2) == 0 {
-		path, change = "/clear-session", ended
+		path, change = "/clear-session", state.Ended
 	}
-	reset := c.ask(ctx, c.hc, request{method: "POST", path: path, sid: s.id})
+	reset := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: path, SID: s.id})
 	a := <-answered
 	before := s.may
 	var after []state
 	add := func(states ...state) { after = append(after, states...) }
-	there := state{alive: true, bills: d}
+	there := holding(d...)
 	switch {
 	case reset.outcome == done && a.outcome == done:
 		add(change(state{}), there)
 	case reset.outcome == done && a.code == "session_superseded":
 		add(change(state{}))
 	case reset.outcome == done:
-		add(change(state{}), state{alive: true})
+		add(change(state{}), state{}.Begun())
 		if a.outcome == unknown {
 			add(there)
 		}
 	case reset.outcome == unknown:
-		add(change(state{}), there, state{alive: true})
+		add(change(state{}), there, state{}.Begun())
 		fallthrough
 	default:
 		// The upload may have been superseded only by a reset.
@@ -359,7 +354,7 @@ func (c *client) race(ctx context.Context, s *session) {
 			add(there)
 		} else {
 			add(before...)
-			add(each(before, opened)...)
+			add(each(before, state.Opened)...)
 			if a.outcome == unknown {
 				add(there)
 			}
@@ -375,24 +370,23 @@ func (c *client) race(ctx context.Context, s *session) {
 // order uploads the order export of one of the session's documents.
 func (c *client) order(ctx context.Context, s *session) {
 	st, ok := s.sure()
-	if !ok || len(st.bills) == 0 {
+	if !ok || len(st.Bills) == 0 {
 		if ok {
 			// Orders without bills are refused.
 			d := c.docs(1)[0]
-			a := c.ask(ctx, c.hc, request{method: "POST", path: "/upload-csv", sid: s.id, kind: "text/csv", body: d.CSV}, "no_bol")
+			a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/upload-csv", SID: s.id, Kind: "text/csv", Body: d.CSV}, "no_bol")
 			if a.outcome == done {
-				c.found(lost, s, "/upload-csv without bills", a.body)
+				c.found(lost, s, "/upload-csv without bills", a.Body)
 			}
 			return
 		}
 		c.look(ctx, s)
 		return
 	}
-	d, xlsx := st.bills[c.random.IntN(len(st.bills))], c.random.IntN(2) == 0
-	change := ordered(d, xlsx)
-	name, content := change(st).export()
-	r := request{method: "POST", path: "/upload-csv", sid: s.id}
-	r.kind, r.body = form(part{"file", name, content})
+	f := file{st.Bills[c.random.IntN(len(st.Bills))].Document, []string{".csv", ".xlsx"}[c.random.IntN(2)]}
+	change := ordered(f)
+	r := api.Request{Method: "POST", Path: "/upload-csv", SID: s.id}
+	r.Kind, r.Body = api.Form(api.Part{Name: f.name(), Content: f.content()})
 	a := c.ask(ctx, c.hc, r)
 	switch a.outcome {
 	case unknown:
@@ -400,10 +394,10 @@ func (c *client) order(ctx context.Context, s *session) {
 	case done:
 		s.did(change)
 		var v struct{ Rows int }
-		if err := a.into(&v); err != nil {
+		if err := a.Into(&v); err != nil {
 			c.broken(s, r.String(), a, err)
-		} else if v.Rows != len(d.sample.Orders) {
-			c.found(wrong, s, r.String(), a.body)
+		} else if v.Rows != len(f.sample.Orders) {
+			c.found(wrong, s, r.String(), a.Body)
 		}
 	}
 	if c.random.IntN(2) == 0 {
@@ -414,118 +408,93 @@ func (c *client) order(ctx context.Context, s *session) {
 // look downloads the sheet as CSV, by one of the routes for it.
 func (c *client) look(ctx context.Context, s *session) {
 	path := []string{"/download", "/download-bol", "/download-bol/combined_data.csv"}[c.random.IntN(3)]
-	a := c.ask(ctx, c.hc, request{method: "GET", path: path, sid: s.id}, "no_sheet", "not_found")
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: path, SID: s.id}, "no_sheet", "not_found")
 	switch a.outcome {
 	case done:
 		c.report.count("downloads compared")
-		c.found(s.seesCSV(a.body), s, path, a.body)
+		c.found(s.seesCSV(a.Body), s, path, a.Body)
 	case refused:
 		if a.code == "no_sheet" || a.code == "not_found" {
 			c.report.count("downloads of sessions without a sheet")
-			c.found(s.seesNone(), s, path, a.body)
+			c.found(s.seesNone(), s, path, a.Body)
 		}
 	}
 }
 
 func (c *client) download(ctx context.Context, s *session, format string) {
 	what := "/download-bol as " + format
-	a := c.ask(ctx, c.hc, request{method: "GET", path: "/download-bol", sid: s.id, query: url.Values{"format": {format}}}, "no_sheet", "not_found")
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/download-bol", SID: s.id, Query: url.Values{"format": {format}}}, "no_sheet", "not_found")
 	switch a.outcome {
 	case done:
 		c.report.count("downloads compared")
 		if format == "xlsx" {
-			c.found(s.seesXLSX(a.body), s, what, a.body)
+			c.found(s.seesXLSX(a.Body), s, what, a.Body)
 		} else {
-			c.found(s.seesJSON(a.body), s, what, a.body)
+			c.found(s.seesJSON(a.Body), s, what, a.Body)
 		}
 	case refused:
 		if a.code == "no_sheet" || a.code == "not_found" {
-			c.found(s.seesNone(), s, what, a.body)
+			c.found(s.seesNone(), s, what, a.Body)
 		}
 	}
-}
-
-// uploadedOf removes the sheet from a list of files.
-func uploadedOf(files []listed) []listed {
-	var rest []listed
-	for _, f := range files {
-		if f.Name != "combined_data.csv" {
-			rest = append(rest, f)
-		}
-	}
-	return rest
 }
 
 func (c *client) status(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, request{method: "GET", path: "/status", sid: s.id})
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/status", SID: s.id})
 	if a.outcome != done {
 		return
 	}
-	var v struct {
-		SessionExists  bool     `json:"session_exists"`
-		AvailableFiles []listed `json:"available_files"`
-	}
-	if err := a.into(&v); err != nil {
+	var v api.Status
+	if err := a.Into(&v); err != nil {
 		c.broken(s, "/status", a, err)
 		return
 	}
-	c.found(s.seesFiles(v.SessionExists, uploadedOf(v.AvailableFiles)), s, "/status", a.body)
+	c.found(s.seesFiles(v.Exists, v.Uploaded()), s, "/status", a.Body)
 }
 
 // files lists the files and downloads one of them, which must match the upload.
 func (c *client) files(ctx context.Context, s *session) {
 	st, ok := s.sure()
-	if !ok || len(st.bills) == 0 {
+	if !ok || len(st.Bills) == 0 {
 		c.look(ctx, s)
 		return
 	}
-	all := st.files()
+	all := st.Files()
 	f := all[c.random.IntN(len(all))]
-	what := "/download-bol/" + f.Name
-	a := c.ask(ctx, c.hc, request{method: "GET", path: what, sid: s.id}, "not_found")
+	what := "/download-bol/" + f.name()
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: what, SID: s.id}, "not_found")
 	switch a.outcome {
 	case done:
 		c.report.count("downloads compared")
-		want := st.bills[0].PDF
-		for _, d := range st.bills {
-			if d.Name() == f.Name {
-				want = d.PDF
-			}
-		}
-		if st.orders != nil {
-			if name, content := st.export(); name == f.Name {
-				want = content
-			}
-		}
-		if !bytes.Equal(a.body, want) {
-			c.found(contaminated, s, what, a.body)
+		if !bytes.Equal(a.Body, f.content()) {
+			c.found(contaminated, s, what, a.Body)
 		}
 	case refused:
-		c.found(lost, s, what, a.body)
+		c.found(lost, s, what, a.Body)
 	}
 }
 
 // picture reads the session's view, as the page does, and a picture of a page.
 func (c *client) picture(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, request{method: "GET", path: "/view", sid: s.id})
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/view", SID: s.id})
 	if a.outcome != done {
 		return
 	}
 	var v struct {
 		Version string
-		Bills   []listed
+		Bills   []struct{}
 	}
-	if err := a.into(&v); err != nil {
+	if err := a.Into(&v); err != nil {
 		c.broken(s, "/view", a, err)
 		return
 	}
 	if len(v.Bills) == 0 {
-		c.found(s.seesNone(), s, "/view", a.body)
+		c.found(s.seesNone(), s, "/view", a.Body)
 		return
 	}
-	a = c.ask(ctx, c.hc, request{method: "GET", path: "/page-picture", sid: s.id, query: url.Values{"of": {v.Version}, "width": {"200"}}})
+	a = c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/page-picture", SID: s.id, Query: url.Values{"of": {v.Version}, "width": {"200"}}})
 	if a.outcome == done {
-		if _, err := png.Decode(bytes.NewReader(a.body)); err != nil {
+		if _, err := png.Decode(bytes.NewReader(a.Body)); err != nil {
 			c.report.violated(unpromised, "client %s, %s: /page-picture answered what is no picture: %v", c.name, s, err)
 		}
 	}
@@ -533,20 +502,20 @@ func (c *client) picture(ctx context.Context, s *session) {
 
 // process makes the server read the bills again.
 func (c *client) process(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, request{method: "POST", path: "/process", sid: s.id}, "no_bol")
+	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/process", SID: s.id}, "no_bol")
 	switch a.outcome {
 	case done:
 		var v struct {
 			Rows int `json:"row_count"`
 		}
-		if err := a.into(&v); err != nil {
+		if err := a.Into(&v); err != nil {
 			c.broken(s, "/process", a, err)
-		} else if !s.narrow(func(st state) bool { _, lines := st.lines(); return lines == v.Rows }) {
-			c.found(wrong, s, "/process", a.body)
+		} else if !s.narrow(func(st state) bool { _, lines := countOf(st); return lines == v.Rows }) {
+			c.found(wrong, s, "/process", a.Body)
 		}
 	case refused:
 		if a.code == "no_bol" {
-			c.found(s.seesNone(), s, "/process", a.body)
+			c.found(s.seesNone(), s, "/process", a.Body)
 		}
 	}
 }
@@ -554,13 +523,13 @@ func (c *client) process(ctx context.Context, s *session) {
 // convert makes a sheet without a session.
 func (c *client) convert(ctx context.Context) {
 	d := c.docs(1)[0]
-	r := request{method: "POST", path: "/convert"}
-	r.kind, r.body = form(part{"pdf", d.Name(), d.PDF}, part{"csv", d.Mark + ".csv", d.CSV})
+	r := api.Request{Method: "POST", Path: "/convert"}
+	r.Kind, r.Body = api.Form(api.Part{Field: "pdf", Name: d.Mark + ".pdf", Content: d.PDF}, api.Part{Field: "csv", Name: d.Mark + ".csv", Content: d.CSV})
 	if a := c.ask(ctx, c.hc, r); a.outcome == done {
 		c.report.count("downloads compared")
 		s := newSession("none")
-		s.set([]state{{alive: true, bills: []*Document{d}, orders: d}})
-		c.found(s.seesCSV(a.body), s, "/convert", a.body)
+		s.set([]state{holding(d).Ordered(file{d, ".csv"})})
+		c.found(s.seesCSV(a.Body), s, "/convert", a.Body)
 	}
 }
 
@@ -571,28 +540,28 @@ func (c *client) browse(ctx context.Context) {
 		panic(err) // no options are given
 	}
 	browser := &http.Client{Transport: c.hc.Transport, Jar: jar}
-	a := c.ask(ctx, browser, request{method: "POST", path: "/new-session"})
+	a := c.ask(ctx, browser, api.Request{Method: "POST", Path: "/new-session"})
 	if a.outcome != done {
 		return // a session with an unknown name expires, and has no files
 	}
 	var v figures
-	if err := a.into(&v); err != nil || !c.remember(v.SessionID) {
-		c.report.violated(string(contaminated), "client %s: /new-session without a name was answered %.300q", c.name, a.body)
+	if err := a.Into(&v); err != nil || !c.remember(v.SessionID) {
+		c.report.violated(string(contaminated), "client %s: /new-session without a name was answered %.300q", c.name, a.Body)
 		return
 	}
 	s := newSession(v.SessionID)
-	s.set([]state{{alive: true}})
+	s.set([]state{state{}.Begun()})
 	d := c.docs(1)
-	r := request{method: "POST", path: "/upload"}
-	r.kind, r.body = pdfs(d...)
-	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, r), opened, replaced(d...))
-	if a := c.ask(ctx, browser, request{method: "GET", path: "/download"}, "no_sheet"); a.outcome == done {
+	r := api.Request{Method: "POST", Path: "/upload"}
+	r.Kind, r.Body = pdfs(d...)
+	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, r), state.Opened, replaced(d...))
+	if a := c.ask(ctx, browser, api.Request{Method: "GET", Path: "/download"}, "no_sheet"); a.outcome == done {
 		c.report.count("downloads compared")
-		c.found(s.seesCSV(a.body), s, "/download by the cookie", a.body)
+		c.found(s.seesCSV(a.Body), s, "/download by the cookie", a.Body)
 	}
 	c.look(ctx, s)
-	a = c.ask(ctx, browser, request{method: "POST", path: "/clear-session"})
-	c.beginning(s, "/clear-session by the cookie", a, ended)
+	a = c.ask(ctx, browser, api.Request{Method: "POST", Path: "/clear-session"})
+	c.beginning(s, "/clear-session by the cookie", a, state.Ended)
 	c.look(ctx, s)
 }
 
@@ -622,20 +591,20 @@ func (c *client) gone(ctx context.Context) {
 func (c *client) watch(run context.Context, s *session) {
 	ctx, cancel := context.WithTimeout(run, c.o.Deadline)
 	defer cancel()
-	r := request{method: "GET", path: "/events", sid: s.id}
+	r := api.Request{Method: "GET", Path: "/events", SID: s.id}
 	c.report.operation("GET /events")
 	began := time.Now()
-	req, err := http.NewRequestWithContext(ctx, r.method, r.address(c.at()), nil)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(c.at()), nil)
 	if err != nil {
 		panic(err)
 	}
 	resp, err := c.hc.Do(req)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		a := answer{}
+		var a answer
 		if err == nil {
-			a.status, a.header = resp.StatusCode, resp.Header
+			a.Status, a.Header = resp.StatusCode, resp.Header
 			b := bufio.NewReader(resp.Body)
-			a.body, _ = b.Peek(1000)
+			a.Body, _ = b.Peek(1000)
 			resp.Body.Close()
 		}
 		c.judge(ctx, r.String(), began, a, err, nil)
@@ -668,14 +637,14 @@ func (c *client) watch(run context.Context, s *session) {
 	if !ok && excused() {
 		return
 	}
-	if first.Type != "state" || !s.narrow(func(st state) bool { b, l := st.lines(); return b == first.Bills && l == first.Lines }) {
+	if first.Type != "state" || !s.narrow(func(st state) bool { b, l := countOf(st); return b == first.Bills && l == first.Lines }) {
 		c.report.violated(string(wrong), "client %s, %s: its events began with %+v", c.name, s, first)
 	}
 	d := c.docs(1)
-	up := request{method: "POST", path: "/upload", sid: s.id}
-	up.kind, up.body = pdfs(d...)
+	up := api.Request{Method: "POST", Path: "/upload", SID: s.id}
+	up.Kind, up.Body = pdfs(d...)
 	a := c.ask(ctx, c.hc, up)
-	c.attached(s, up.String(), a, opened, replaced(d...))
+	c.attached(s, up.String(), a, state.Opened, replaced(d...))
 	if a.outcome != done {
 		return
 	}

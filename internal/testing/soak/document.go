@@ -35,9 +35,6 @@ func (d *Document) XLSX() []byte {
 	return d.xlsx
 }
 
-// Name is the name of its PDF in uploads.
-func (d *Document) Name() string { return d.Mark + ".pdf" }
-
 // Bills is the number of its bills.
 func (d *Document) Bills() int { return len(d.sample.Bills) }
 
@@ -129,12 +126,12 @@ func workbook(orders []sample.Order) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// together is the sheet of some documents with the orders of one, or of none, as
+// together is the sheet of some bills with the orders of a document, or of none, as
 // package sample calculates it.
-func together(docs []*Document, orders *Document) ([]byte, error) {
+func together(bills []file, orders *Document) ([]byte, error) {
 	all := &sample.Sample{}
-	for _, d := range docs {
-		all.Bills = append(all.Bills, d.sample.Bills...)
+	for _, f := range bills {
+		all.Bills = append(all.Bills, f.sample.Bills...)
 	}
 	write := all.WriteUnmatched
 	if orders != nil {

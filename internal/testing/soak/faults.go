@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/hostile"
 )
 
@@ -157,11 +158,11 @@ func (s *Soak) meets(ctx context.Context) (bool, error) {
 	sid := "no room/" + d.Mark
 	s.remember(sid)
 	kind, body := pdfs(d)
-	a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body})
+	a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body})
 	if a.outcome == done {
-		s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+		s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	}
-	return a.status == http.StatusInsufficientStorage || a.code == "storage_unavailable", nil
+	return a.Status == http.StatusInsufficientStorage || a.code == "storage_unavailable", nil
 }
 
 func (s *Soak) killOnFullDisk(ctx context.Context) error {
@@ -258,11 +259,11 @@ func (s *Soak) slowBody(ctx context.Context, n int) {
 	if a.outcome != done {
 		return
 	}
-	b := s.ask(ctx, s.hc, request{method: "GET", path: "/download", sid: sid})
-	if b.outcome == done && !bytes.Equal(b.body, (state{bills: []*Document{d}}).sheet()) {
-		s.report.violated(string(wrong), "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.body)
+	b := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
+	if b.outcome == done && !bytes.Equal(b.Body, sheetOf(d)) {
+		s.report.violated(string(wrong), "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.Body)
 	}
-	s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+	s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 }
 
 // read reads an answer from a connection.
@@ -274,7 +275,7 @@ func (s *Soak) read(c net.Conn, method string) (answer, error) {
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return answer{status: resp.StatusCode, header: resp.Header, body: b}, err
+	return answer{Answer: api.Answer{Status: resp.StatusCode, Header: resp.Header, Body: b}}, err
 }
 
 // slowReader requests a sheet again and again on one connection, reads none of the
@@ -286,10 +287,10 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 	}
 	sid := "not read/" + d.Mark
 	s.remember(sid)
-	if a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: d.PDF}); a.outcome != done {
+	if a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: d.PDF}); a.outcome != done {
 		return
 	}
-	defer s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+	defer s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	c, err := s.dial()
 	if err != nil {
 		return
@@ -331,9 +332,9 @@ func (s *Soak) abort(ctx context.Context) error {
 	sleep(ctx, s.between(0, 50*time.Millisecond))
 	c.SetLinger(0) // as a reset, not an end
 	c.Close()
-	a := s.ask(ctx, s.hc, request{method: "GET", path: "/download", sid: sid}, "no_sheet", "not_found")
+	a := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid}, "no_sheet", "not_found")
 	if a.outcome == done {
-		s.report.violated(string(wrong), "an upload that was broken off is there: session %q, %.300q", sid, a.body)
+		s.report.violated(string(wrong), "an upload that was broken off is there: session %q, %.300q", sid, a.Body)
 	}
 	return nil
 }
@@ -381,7 +382,7 @@ func (s *Soak) hostileDocument(ctx context.Context) error {
 	attack := hostilePDFs[s.server.random.IntN(len(hostilePDFs))]
 	const sid = "hostile bills"
 	s.remember(sid)
-	s.harmless(ctx, request{method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: attack()})
+	s.harmless(ctx, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: attack()})
 	return nil
 }
 
@@ -392,34 +393,34 @@ func (s *Soak) hostileOrders(ctx context.Context) error {
 	}
 	sid := "hostile orders/" + d.Mark
 	s.remember(sid)
-	if a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: "application/pdf", body: d.PDF}); a.outcome != done {
+	if a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: d.PDF}); a.outcome != done {
 		return errMissed
 	}
 	attack := hostileExports[s.server.random.IntN(len(hostileExports))]
-	s.harmless(ctx, request{method: "POST", path: "/upload-csv", sid: sid, kind: "application/octet-stream", body: attack()})
-	a := s.ask(ctx, s.hc, request{method: "GET", path: "/download", sid: sid})
-	if a.outcome == done && !bytes.Equal(a.body, (state{bills: []*Document{d}}).sheet()) {
-		s.report.violated(string(wrong), "after a hostile order export the session %q has the sheet %.300q", sid, a.body)
+	s.harmless(ctx, api.Request{Method: "POST", Path: "/upload-csv", SID: sid, Kind: "application/octet-stream", Body: attack()})
+	a := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
+	if a.outcome == done && !bytes.Equal(a.Body, sheetOf(d)) {
+		s.report.violated(string(wrong), "after a hostile order export the session %q has the sheet %.300q", sid, a.Body)
 	}
-	s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+	s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	return nil
 }
 
 // harmless makes a request that the server may refuse with any 4xx, but must not fail
 // on.
-func (s *Soak) harmless(ctx context.Context, r request) {
-	s.report.operation(r.method + " " + pathOf(r) + ", hostile")
+func (s *Soak) harmless(ctx context.Context, r api.Request) {
+	s.report.operation(r.Method + " " + pathOf(r) + ", hostile")
 	began := time.Now()
 	a, err := s.exchange(ctx, s.hc, r)
-	what := fmt.Sprintf("%s with %d bytes that begin with %.60q", r, len(r.body), r.body)
+	what := fmt.Sprintf("%s with %d bytes that begin with %.60q", r, len(r.Body), r.Body)
 	s.tolerate(ctx, what, began, a, err)
 }
 
 // tolerate judges an answer that may be any 4xx.
 func (s *Soak) tolerate(ctx context.Context, what string, began time.Time, a answer, err error) {
 	var e struct{ Code string }
-	if err == nil && a.status >= 400 && a.status < 500 {
-		json.Unmarshal(a.body, &e)
+	if err == nil && a.Status >= 400 && a.Status < 500 {
+		json.Unmarshal(a.Body, &e)
 	}
 	s.judge(ctx, what, began, a, err, []string{e.Code})
 }
@@ -482,10 +483,10 @@ func (s *Soak) wrong(ctx context.Context, text string, status int) {
 	case err != nil && status == http.StatusRequestHeaderFieldsTooLarge:
 		// If the server leaves input unread, the system breaks the connection, and
 		// the answer may be lost with it.
-	case err == nil && (a.status == http.StatusRequestHeaderFieldsTooLarge || status == 0 && (a.status < 500 || a.status == http.StatusHTTPVersionNotSupported)):
-		s.report.answer(fmt.Sprintf("%d by net/http", a.status))
-	case err == nil && a.status < 500 && a.status != status:
-		s.report.violated(unpromised, "%s was answered with %d %.200q, not %d", what, a.status, a.body, status)
+	case err == nil && (a.Status == http.StatusRequestHeaderFieldsTooLarge || status == 0 && (a.Status < 500 || a.Status == http.StatusHTTPVersionNotSupported)):
+		s.report.answer(fmt.Sprintf("%d by net/http", a.Status))
+	case err == nil && a.Status < 500 && a.Status != status:
+		s.report.violated(unpromised, "%s was answered with %d %.200q, not %d", what, a.Status, a.Body, status)
 	default:
 		s.tolerate(ctx, what, began, a, err)
 	}

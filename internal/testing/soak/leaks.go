@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/load"
 )
 
@@ -19,9 +20,9 @@ func (s *Soak) clearAll(ctx context.Context) error {
 	s.mu.Unlock()
 	slices.Sort(ids)
 	for _, id := range ids {
-		a := s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: id})
+		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: id})
 		if a.outcome != done {
-			return fmt.Errorf("clearing the session %q: %d %s", id, a.status, a.body)
+			return fmt.Errorf("clearing the session %q: %d %s", id, a.Status, a.Body)
 		}
 	}
 	s.report.figure("sessions cleared in the end", "%d", len(ids))
@@ -67,9 +68,9 @@ func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 			return err
 		}
 		kind, body := pdfs(d)
-		a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: fmt.Sprint("expires ", i), kind: kind, body: body})
+		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: fmt.Sprint("expires ", i), Kind: kind, Body: body})
 		if a.outcome != done {
-			return fmt.Errorf("uploading to a session that is to expire: %d %s", a.status, a.body)
+			return fmt.Errorf("uploading to a session that is to expire: %d %s", a.Status, a.Body)
 		}
 	}
 	s.hc.CloseIdleConnections()

@@ -11,117 +11,92 @@ import (
 	"time"
 
 	"github.com/xuri/excelize/v2"
+
+	"tallyman/internal/testing/api"
 )
 
+// file is an upload: a document's bills or its order export.
+type file struct {
+	*Document
+	kind string // the extension of its name: ".pdf", ".csv" or ".xlsx"
+}
+
+func (f file) name() string { return f.Mark + f.kind }
+
+func (f file) content() []byte {
+	switch f.kind {
+	case ".csv":
+		return f.CSV
+	case ".xlsx":
+		return f.XLSX()
+	}
+	return f.PDF
+}
+
+// billsOf returns the bills of documents.
+func billsOf(docs []*Document) (files []file) {
+	for _, d := range docs {
+		files = append(files, file{d, ".pdf"})
+	}
+	return files
+}
+
 // state is the possible content of a session.
-type state struct {
-	alive  bool
-	bills  []*Document
-	orders *Document
-	xlsx   bool // the orders are a workbook
-}
+type state = api.State[file]
 
-// key identifies a state.
-func (s state) key() string {
-	var b strings.Builder
-	fmt.Fprint(&b, s.alive, s.xlsx)
-	for _, d := range s.bills {
-		b.WriteString(" " + d.Mark)
-	}
-	if s.orders != nil {
-		b.WriteString(" with " + s.orders.Mark)
-	}
-	return b.String()
-}
+// holding is the state of a session with the bills of documents.
+func holding(docs ...*Document) state { return state{}.Replaced(billsOf(docs)...) }
 
-func (s state) String() string {
-	if !s.alive {
+func textOf(s state) string {
+	if !s.Alive {
 		return "no session"
 	}
-	var parts []string
-	for _, d := range s.bills {
-		parts = append(parts, d.Mark)
+	var names []string
+	for _, f := range s.Files() {
+		names = append(names, f.name())
 	}
-	text := "bills [" + strings.Join(parts, " ") + "]"
-	if s.orders != nil {
-		text += ", orders " + s.orders.Mark
-	}
-	return text
+	return "[" + strings.Join(names, " ") + "]"
 }
 
-// sheet is the expected CSV of a download. There must be bills.
-func (s state) sheet() []byte {
-	b, err := together(s.bills, s.orders)
+// csvOf is the expected CSV of a download. There must be bills.
+func csvOf(s state) []byte {
+	b, err := together(s.Bills, s.Orders.Document)
 	if err != nil {
 		panic(err) // a buffer never fails
 	}
 	return b
 }
 
-func (s state) lines() (bills, lines int) {
-	for _, d := range s.bills {
-		bills, lines = bills+d.Bills(), lines+d.Lines()
+// sheetOf is the expected CSV of the bills of documents.
+func sheetOf(docs ...*Document) []byte { return csvOf(holding(docs...)) }
+
+func countOf(s state) (bills, lines int) {
+	for _, f := range s.Bills {
+		bills, lines = bills+f.Bills(), lines+f.Lines()
 	}
 	return bills, lines
 }
 
-// files are the names and sizes of the uploads, in order.
-func (s state) files() (files []listed) {
-	for _, d := range s.bills {
-		files = append(files, listed{d.Name(), int64(len(d.PDF))})
-	}
-	if s.orders != nil {
-		name, content := s.export()
-		files = append(files, listed{name, int64(len(content))})
+// filesOf are the names and sizes of the uploads, in order.
+func filesOf(s state) (files []api.File) {
+	for _, f := range s.Files() {
+		files = append(files, api.File{Name: f.name(), Size: int64(len(f.content()))})
 	}
 	return files
 }
 
-// listed is a file in a server's listing.
-type listed struct {
-	Name string `json:"name"`
-	Size int64  `json:"size"`
-}
-
-// export is the order export as it was uploaded.
-func (s state) export() (name string, content []byte) {
-	if s.xlsx {
-		return s.orders.Mark + ".xlsx", s.orders.XLSX()
-	}
-	return s.orders.Mark + ".csv", s.orders.CSV
-}
-
-// The changes that operations make.
-
-func begun(state) state { return state{alive: true} }
-
-func ended(state) state { return state{} }
-
-// opened is the first effect of an upload of bills on a session.
-func opened(s state) state {
-	s.alive = true
-	return s
-}
+// The changes that operations make, for those that have arguments.
 
 func replaced(docs ...*Document) func(state) state {
-	return func(state) state { return state{alive: true, bills: docs} }
+	return func(s state) state { return s.Replaced(billsOf(docs)...) }
 }
 
 func appended(docs ...*Document) func(state) state {
-	return func(s state) state {
-		s.alive = true
-		s.bills = append(slices.Clone(s.bills), docs...)
-		return s
-	}
+	return func(s state) state { return s.Appended(billsOf(docs)...) }
 }
 
-func ordered(d *Document, xlsx bool) func(state) state {
-	return func(s state) state {
-		if len(s.bills) > 0 {
-			s.orders, s.xlsx = d, xlsx
-		}
-		return s
-	}
+func ordered(f file) func(state) state {
+	return func(s state) state { return s.Ordered(f) }
 }
 
 // session is one session ID of one client, with its possible contents: an answer
@@ -147,15 +122,12 @@ func (s *session) sure() (state, bool) {
 
 // set sets the session's possible states.
 func (s *session) set(states []state) {
-	var kept []state
-	seen := map[string]bool{}
+	s.may = nil
 	for _, st := range states {
-		if k := st.key(); !seen[k] {
-			seen[k] = true
-			kept = append(kept, st)
+		if !slices.ContainsFunc(s.may, st.Equal) {
+			s.may = append(s.may, st)
 		}
 	}
-	s.may = kept
 }
 
 func each(states []state, f func(state) state) (next []state) {
@@ -208,7 +180,7 @@ func (s *session) narrow(agrees func(state) bool) bool {
 func (s *session) String() string {
 	var texts []string
 	for _, st := range s.may {
-		texts = append(texts, st.String())
+		texts = append(texts, textOf(st))
 	}
 	return fmt.Sprintf("session %q, which holds %s", s.id, strings.Join(texts, ", or "))
 }
@@ -245,11 +217,8 @@ func (s *session) judgeMarks(marks map[string]bool) finding {
 	within := func(states []state) bool {
 		known := map[string]bool{}
 		for _, st := range states {
-			for _, d := range st.bills {
-				known[d.Mark] = true
-			}
-			if st.orders != nil {
-				known[st.orders.Mark] = true
+			for _, f := range st.Files() {
+				known[f.Mark] = true
 			}
 		}
 		for m := range marks {
@@ -271,7 +240,7 @@ func (s *session) judgeMarks(marks map[string]bool) finding {
 
 // seesCSV checks a downloaded sheet. It returns "" if it is right.
 func (s *session) seesCSV(body []byte) finding {
-	if s.narrow(func(st state) bool { return len(st.bills) > 0 && bytes.Equal(st.sheet(), body) }) {
+	if s.narrow(func(st state) bool { return len(st.Bills) > 0 && bytes.Equal(csvOf(st), body) }) {
 		return ""
 	}
 	rows, err := csv.NewReader(bytes.NewReader(body)).ReadAll()
@@ -292,7 +261,7 @@ func (s *session) asLost(f finding) finding {
 
 // seesNone checks an answer that says that there is no sheet.
 func (s *session) seesNone() finding {
-	if s.narrow(func(st state) bool { return len(st.bills) == 0 }) {
+	if s.narrow(func(st state) bool { return len(st.Bills) == 0 }) {
 		return ""
 	}
 	return lost
@@ -345,13 +314,13 @@ func (s *session) seesJSON(body []byte) finding {
 	}
 	marks, agreed := map[string]bool{}, s.narrow(func(st state) bool {
 		var names, numbers []string
-		for _, d := range st.bills {
-			names = append(names, d.Name())
+		for _, d := range st.Bills {
+			names = append(names, d.name())
 			for _, b := range d.sample.Bills {
 				numbers = append(numbers, b.Number)
 			}
 		}
-		if len(v.Files) != len(names) || len(v.Bills) != len(numbers) || (v.Orders != nil) != (st.orders != nil) {
+		if len(v.Files) != len(names) || len(v.Bills) != len(numbers) || (v.Orders != nil) != (st.Orders != file{}) {
 			return false
 		}
 		for i, f := range v.Files {
@@ -364,11 +333,7 @@ func (s *session) seesJSON(body []byte) finding {
 				return false
 			}
 		}
-		if st.orders != nil {
-			name, _ := st.export()
-			return v.Orders.Name == name
-		}
-		return true
+		return v.Orders == nil || v.Orders.Name == st.Orders.name()
 	})
 	if agreed {
 		return ""
@@ -386,10 +351,10 @@ func (s *session) seesJSON(body []byte) finding {
 
 func (s *session) seesRows(rows [][]string) finding {
 	if s.narrow(func(st state) bool {
-		if len(st.bills) == 0 {
+		if len(st.Bills) == 0 {
 			return false
 		}
-		want, err := csv.NewReader(bytes.NewReader(st.sheet())).ReadAll()
+		want, err := csv.NewReader(bytes.NewReader(csvOf(st))).ReadAll()
 		return err == nil && sameRows(rows, want)
 	}) {
 		return ""
@@ -443,8 +408,8 @@ func sameCell(typed, text string) bool {
 }
 
 // seesFiles checks a list of the session's files, the sheet left out.
-func (s *session) seesFiles(alive bool, files []listed) finding {
-	if s.narrow(func(st state) bool { return st.alive == alive && slices.Equal(st.files(), files) }) {
+func (s *session) seesFiles(alive bool, files []api.File) finding {
+	if s.narrow(func(st state) bool { return st.Alive == alive && slices.Equal(filesOf(st), files) }) {
 		return ""
 	}
 	marks := map[string]bool{}
@@ -457,7 +422,7 @@ func (s *session) seesFiles(alive bool, files []listed) finding {
 
 // seesFigures checks the figures in the answer to an upload of bills.
 func (s *session) seesFigures(bills, lines int) finding {
-	if s.narrow(func(st state) bool { b, l := st.lines(); return b == bills && l == lines }) {
+	if s.narrow(func(st state) bool { b, l := countOf(st); return b == bills && l == lines }) {
 		return ""
 	}
 	return wrong
@@ -468,7 +433,7 @@ func (s *session) seesFigures(bills, lines int) finding {
 func (s *session) seesRemoved(files int, size int64) finding {
 	if s.narrow(func(st state) bool {
 		n, all := 0, int64(0)
-		for _, f := range st.files() {
+		for _, f := range filesOf(st) {
 			n, all = n+1, all+f.Size
 		}
 		return n == files && all == size

@@ -22,15 +22,13 @@ func pressed(t *testing.T, letter byte, n int) (docs []*Document) {
 	return docs
 }
 
-func sheetOf(docs ...*Document) []byte { return state{bills: docs}.sheet() }
-
 func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 	a, b := pressed(t, 'A', 4), pressed(t, 'B', 1)
 	// The session had an earlier life with a[0], then a[1], then a[2].
 	grown := func() *session {
 		s := newSession("s")
 		s.did(replaced(a[0]))
-		s.did(begun)
+		s.did(state.Begun)
 		s.anew()
 		s.did(replaced(a[1]))
 		s.did(replaced(a[2]))
@@ -52,29 +50,29 @@ func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 		{"what another client uploaded as well", func(s *session) finding { return s.seesCSV(sheetOf(a[2], b[0])) }, contaminated},
 		{"a part of it", func(s *session) finding { return s.seesCSV(half) }, lost},
 		{"nothing", func(s *session) finding { return s.seesNone() }, lost},
-		{"its file", func(s *session) finding { return s.seesFiles(true, state{bills: a[2:3]}.files()) }, ""},
-		{"another's file", func(s *session) finding { return s.seesFiles(true, state{bills: b}.files()) }, contaminated},
+		{"its file", func(s *session) finding { return s.seesFiles(true, filesOf(holding(a[2]))) }, ""},
+		{"another's file", func(s *session) finding { return s.seesFiles(true, filesOf(holding(b...))) }, contaminated},
 		{"an upload that was cut off, and is there", func(s *session) finding {
-			s.mayHave(opened, appended(a[3]))
+			s.mayHave(state.Opened, appended(a[3]))
 			return s.seesCSV(sheetOf(a[2], a[3]))
 		}, ""},
 		{"an upload that was cut off, and is not there", func(s *session) finding {
-			s.mayHave(opened, appended(a[3]))
+			s.mayHave(state.Opened, appended(a[3]))
 			return s.seesCSV(sheetOf(a[2]))
 		}, ""},
 		{"an upload that was cut off, and is there only after it was not", func(s *session) finding {
-			s.mayHave(opened, appended(a[3]))
+			s.mayHave(state.Opened, appended(a[3]))
 			if f := s.seesCSV(sheetOf(a[2])); f != "" {
 				return f
 			}
 			return s.seesCSV(sheetOf(a[2], a[3]))
 		}, contaminated},
 		{"a clear that was cut off", func(s *session) finding {
-			s.mayHave(ended)
+			s.mayHave(state.Ended)
 			return s.seesNone()
 		}, ""},
 		{"a sheet after a clear", func(s *session) finding {
-			s.did(ended)
+			s.did(state.Ended)
 			s.anew()
 			return s.seesCSV(sheetOf(a[2]))
 		}, contaminated},

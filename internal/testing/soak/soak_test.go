@@ -19,6 +19,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/intake"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/program"
 )
 
@@ -294,19 +295,19 @@ func TestInexplicableAnswersAreFound(t *testing.T) {
 		want    outcome
 		count   string // of the violation, "" for none
 	}{
-		{name: "what was asked for", answer: answer{status: 200}, want: done},
-		{name: "a refusal that the request may get", answer: answer{status: 404, body: []byte(`{"error":"None.","code":"no_sheet"}`)}, want: refused},
-		{name: "a refusal that it may not get", answer: answer{status: 409, body: []byte(`{"error":"Lost.","code":"session_superseded"}`)}, want: refused, count: unpromised},
-		{name: "an error that is not JSON", answer: answer{status: 404, body: []byte("404 page not found")}, want: unknown, count: unpromised},
-		{name: "an error without a sentence", answer: answer{status: 404, body: []byte(`{"code":"no_sheet"}`)}, want: unknown, count: unpromised},
-		{name: "an error of its own", trouble: full, answer: answer{status: 500, body: []byte(`{"error":"Oh.","code":"internal"}`)}, want: unknown, count: unpromised},
-		{name: "busy", answer: answer{status: 503, header: after, body: []byte(busyBody)}, want: busy},
-		{name: "busy, without a time to come again", answer: answer{status: 503, body: []byte(busyBody)}, want: busy, count: unpromised},
-		{name: "a full disk", trouble: full, answer: answer{status: 507, body: []byte(fullBody)}, want: busy},
-		{name: "a full disk that is not full", answer: answer{status: 507, body: []byte(fullBody)}, want: unknown, count: unpromised},
-		{name: "a worker that was killed", trouble: harmed, answer: answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}, want: busy},
-		{name: "a worker that nobody killed", answer: answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}, want: unknown, count: unpromised},
-		{name: "storage that fails with a sound disk", answer: answer{status: 503, header: after, body: []byte(`{"error":"Away.","code":"storage_unavailable"}`)}, want: unknown, count: unpromised},
+		{name: "what was asked for", answer: answer{Answer: api.Answer{Status: 200}}, want: done},
+		{name: "a refusal that the request may get", answer: answer{Answer: api.Answer{Status: 404, Body: []byte(`{"error":"None.","code":"no_sheet"}`)}}, want: refused},
+		{name: "a refusal that it may not get", answer: answer{Answer: api.Answer{Status: 409, Body: []byte(`{"error":"Lost.","code":"session_superseded"}`)}}, want: refused, count: unpromised},
+		{name: "an error that is not JSON", answer: answer{Answer: api.Answer{Status: 404, Body: []byte("404 page not found")}}, want: unknown, count: unpromised},
+		{name: "an error without a sentence", answer: answer{Answer: api.Answer{Status: 404, Body: []byte(`{"code":"no_sheet"}`)}}, want: unknown, count: unpromised},
+		{name: "an error of its own", trouble: full, answer: answer{Answer: api.Answer{Status: 500, Body: []byte(`{"error":"Oh.","code":"internal"}`)}}, want: unknown, count: unpromised},
+		{name: "busy", answer: answer{Answer: api.Answer{Status: 503, Header: after, Body: []byte(busyBody)}}, want: busy},
+		{name: "busy, without a time to come again", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(busyBody)}}, want: busy, count: unpromised},
+		{name: "a full disk", trouble: full, answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: busy},
+		{name: "a full disk that is not full", answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: unknown, count: unpromised},
+		{name: "a worker that was killed", trouble: harmed, answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: busy},
+		{name: "a worker that nobody killed", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: unknown, count: unpromised},
+		{name: "storage that fails with a sound disk", answer: answer{Answer: api.Answer{Status: 503, Header: after, Body: []byte(`{"error":"Away.","code":"storage_unavailable"}`)}}, want: unknown, count: unpromised},
 		{name: "a connection that is cut off by the end of the server", trouble: down, err: io.ErrUnexpectedEOF, want: unknown},
 		{name: "a connection that breaks by itself", err: io.ErrUnexpectedEOF, want: unknown, count: unpromised},
 		{name: "an answer that is overdue", trouble: down, err: context.DeadlineExceeded, want: unknown, count: hangs},
@@ -333,7 +334,7 @@ func TestAKilledWorkerExcusesOneAnswer(t *testing.T) {
 	s := &Soak{report: newReport(nil)}
 	s.trouble.begin(harmed)()
 	s.trouble.allow(harmed)
-	stopped := answer{status: 503, body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}
+	stopped := answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}
 	for n := range 2 {
 		s.judge(t.Context(), "POST /upload", time.Now(), stopped, nil, nil)
 		if got := s.report.Count(unpromised); got != n {

@@ -6,40 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"time"
+
+	"tallyman/internal/testing/api"
 )
-
-// request is a request to make.
-type request struct {
-	method, path string
-	sid          string
-	query        url.Values
-	kind         string // Content-Type
-	body         []byte
-}
-
-func (r request) address(at string) string {
-	q := url.Values{}
-	for k, v := range r.query {
-		q[k] = v
-	}
-	if r.sid != "" {
-		q.Set("_sid", r.sid)
-	}
-	if len(q) == 0 {
-		return at + r.path
-	}
-	return at + r.path + "?" + q.Encode()
-}
-
-func (r request) String() string { return r.method + " " + r.address("") }
 
 // outcome is what is known about a request's effect.
 type outcome int
@@ -53,65 +27,45 @@ const (
 
 // answer is the answer to a request.
 type answer struct {
+	api.Answer
 	outcome outcome
-	status  int
 	code    string
-	header  http.Header
-	body    []byte
 }
-
-// into decodes an answer of 200, which must be JSON.
-func (a answer) into(v any) error { return json.Unmarshal(a.body, v) }
 
 // ask makes a request and judges the answer, taking into account the faults under
 // way. Answers that nothing excuses are violations. want are the codes of errors that
 // the request may always be answered with.
-func (s *Soak) ask(ctx context.Context, hc *http.Client, r request, want ...string) answer {
-	s.report.operation(r.method + " " + pathOf(r))
+func (s *Soak) ask(ctx context.Context, hc *http.Client, r api.Request, want ...string) answer {
+	s.report.operation(r.Method + " " + pathOf(r))
 	began := time.Now()
 	a, err := s.exchange(ctx, hc, r)
 	return s.judge(ctx, r.String(), began, a, err, want)
 }
 
 // pathOf is the path of a request without names.
-func pathOf(r request) string {
-	if rest, ok := bytes.CutPrefix([]byte(r.path), []byte("/download-bol/")); ok && len(rest) > 0 {
+func pathOf(r api.Request) string {
+	if rest, ok := bytes.CutPrefix([]byte(r.Path), []byte("/download-bol/")); ok && len(rest) > 0 {
 		return "/download-bol/{name}"
 	}
-	if r.query.Get("mode") == "append" {
-		return r.path + ", append"
+	if r.Query.Get("mode") == "append" {
+		return r.Path + ", append"
 	}
-	if f := r.query.Get("format"); f != "" {
-		return r.path + ", " + f
+	if f := r.Query.Get("format"); f != "" {
+		return r.Path + ", " + f
 	}
-	return r.path
+	return r.Path
 }
 
-func (s *Soak) exchange(ctx context.Context, hc *http.Client, r request) (answer, error) {
+func (s *Soak) exchange(ctx context.Context, hc *http.Client, r api.Request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Deadline)
 	defer cancel()
-	var body io.Reader
-	if r.body != nil {
-		body = bytes.NewReader(r.body)
-	}
 	at := s.at()
 	if hc == s.hc {
 		at = s.server.url()
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, r.address(at), body)
-	if err != nil {
-		return answer{}, err
-	}
-	if r.kind != "" {
-		req.Header.Set("Content-Type", r.kind)
-	}
-	resp, err := hc.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return answer{status: resp.StatusCode, header: resp.Header, body: b}, err
+	r.Client = hc
+	a, err := r.Do(ctx, at)
+	return answer{Answer: a}, err
 }
 
 func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer, err error, want []string) answer {
@@ -133,38 +87,38 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		}
 		return a
 	}
-	if a.status == http.StatusOK {
+	if a.Status == http.StatusOK {
 		a.outcome = done
 		return a
 	}
 	var e struct{ Error, Code string }
-	if json.Unmarshal(a.body, &e) != nil || e.Error == "" || e.Code == "" {
-		s.report.violated(unpromised, "%s was answered with %d and no JSON that says why: %.200q", what, a.status, a.body)
+	if json.Unmarshal(a.Body, &e) != nil || e.Error == "" || e.Code == "" {
+		s.report.violated(unpromised, "%s was answered with %d and no JSON that says why: %.200q", what, a.Status, a.Body)
 		a.outcome = unknown
 		return a
 	}
 	a.code = e.Code
-	s.report.answer(strconv.Itoa(a.status) + " " + a.code)
-	retry, _ := strconv.Atoi(a.header.Get("Retry-After"))
+	s.report.answer(strconv.Itoa(a.Status) + " " + a.code)
+	retry, _ := strconv.Atoi(a.Header.Get("Retry-After"))
 	complain := func(why string) {
-		s.report.violated(unpromised, "%s was answered with %d %s after %v%s: %s", what, a.status, a.code, took, why, e.Error)
+		s.report.violated(unpromised, "%s was answered with %d %s after %v%s: %s", what, a.Status, a.code, took, why, e.Error)
 	}
 	switch {
-	case a.status == http.StatusServiceUnavailable && a.code == "busy":
+	case a.Status == http.StatusServiceUnavailable && a.code == "busy":
 		a.outcome = busy
 		if retry < 1 {
 			complain(", without Retry-After")
 		}
-	case a.status == http.StatusServiceUnavailable && a.code == "worker_stopped" && since(harmed) && s.trouble.excuse(harmed):
+	case a.Status == http.StatusServiceUnavailable && a.code == "worker_stopped" && since(harmed) && s.trouble.excuse(harmed):
 		a.outcome = busy
-	case a.status == http.StatusInsufficientStorage && a.code == "storage_full" && since(full):
+	case a.Status == http.StatusInsufficientStorage && a.code == "storage_full" && since(full):
 		a.outcome = busy
-	case a.status == http.StatusServiceUnavailable && a.code == "storage_unavailable" && since(full):
+	case a.Status == http.StatusServiceUnavailable && a.code == "storage_unavailable" && since(full):
 		a.outcome = unknown
 		if retry < 1 {
 			complain(", without Retry-After")
 		}
-	case a.status >= 500:
+	case a.Status >= 500:
 		complain(", which nothing that was done to the server explains")
 		a.outcome = unknown
 	default:
@@ -179,37 +133,13 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 	return a
 }
 
-// form is a multipart body with files in the named fields.
-func form(files ...part) (kind string, body []byte) {
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
-	for _, f := range files {
-		p, err := w.CreateFormFile(f.field, f.name)
-		if err == nil {
-			_, err = p.Write(f.content)
-		}
-		if err != nil {
-			panic(err) // a buffer never fails
-		}
-	}
-	if err := w.Close(); err != nil {
-		panic(err)
-	}
-	return w.FormDataContentType(), b.Bytes()
-}
-
-type part struct {
-	field, name string
-	content     []byte
-}
-
 // pdfs returns documents as a form.
 func pdfs(docs ...*Document) (kind string, body []byte) {
-	var parts []part
-	for _, d := range docs {
-		parts = append(parts, part{"file", d.Name(), d.PDF})
+	var parts []api.Part
+	for _, f := range billsOf(docs) {
+		parts = append(parts, api.Part{Name: f.name(), Content: f.content()})
 	}
-	return form(parts...)
+	return api.Form(parts...)
 }
 
 // newHTTP returns a client with separate connections.
@@ -235,23 +165,23 @@ func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration
 	kind, body := pdfs(d)
 	sid := "probe/" + d.Mark
 	s.remember(sid)
-	want, last := state{bills: []*Document{d}}.sheet(), ""
+	want, last := sheetOf(d), ""
 	for end := time.Now().Add(most); time.Now().Before(end); {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		a := s.ask(ctx, s.hc, request{method: "POST", path: "/upload", sid: sid, kind: kind, body: body})
+		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body})
 		if a.outcome == done {
-			a = s.ask(ctx, s.hc, request{method: "GET", path: "/download", sid: sid})
+			a = s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 			if a.outcome == done {
-				if !bytes.Equal(a.body, want) {
-					s.report.violated(string(wrong), "after %s the document %s uploaded to %q gave the sheet %.300q", after, d.Mark, sid, a.body)
+				if !bytes.Equal(a.Body, want) {
+					s.report.violated(string(wrong), "after %s the document %s uploaded to %q gave the sheet %.300q", after, d.Mark, sid, a.Body)
 				}
-				s.ask(ctx, s.hc, request{method: "POST", path: "/clear-session", sid: sid})
+				s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 				return nil
 			}
 		}
-		last = fmt.Sprintf("%d %.200q", a.status, a.body)
+		last = fmt.Sprintf("%d %.200q", a.Status, a.Body)
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):

@@ -1,0 +1,208 @@
+// Package api is the model of the HTTP interface that tests of whole servers share:
+// how requests are made, and what a session holds after each (DESIGN.md §6 and §7).
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Request is a request to make.
+type Request struct {
+	Method, Path string
+	SID          string // the session ID, "" for none
+	Query        url.Values
+	Key          string // the API key, "" for none
+	Header       http.Header
+	Kind         string // Content-Type
+	Body         []byte
+	// Base is the server's URL, "" for the one given to Do.
+	Base string
+	// Client makes the request; nil means http.DefaultClient.
+	Client *http.Client
+}
+
+// Address returns the request's URL at a server.
+func (r Request) Address(base string) string {
+	q := url.Values{}
+	for k, v := range r.Query {
+		q[k] = v
+	}
+	if r.SID != "" {
+		q.Set("_sid", r.SID)
+	}
+	if len(q) == 0 {
+		return base + r.Path
+	}
+	glue := "?"
+	if strings.Contains(r.Path, "?") {
+		glue = "&"
+	}
+	return base + r.Path + glue + q.Encode()
+}
+
+// String returns the method and the address without the server.
+func (r Request) String() string { return r.Method + " " + r.Address("") }
+
+// Answer is the answer to a request.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Code returns the code of an error, "" if there is none.
+func (a Answer) Code() string {
+	var e struct{ Code string }
+	json.Unmarshal(a.Body, &e)
+	return e.Code
+}
+
+// Into decodes an answer, which must be JSON.
+func (a Answer) Into(v any) error { return json.Unmarshal(a.Body, v) }
+
+// Do makes the request at a server. An error means that its effect is unknown.
+func (r Request) Do(ctx context.Context, base string) (Answer, error) {
+	if r.Base != "" {
+		base = r.Base
+	}
+	var body io.Reader
+	if r.Body != nil {
+		body = bytes.NewReader(r.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(base), body)
+	if err != nil {
+		return Answer{}, err
+	}
+	for k, v := range r.Header {
+		req.Header[k] = v
+	}
+	if r.Key != "" {
+		req.Header.Set("X-API-Key", r.Key)
+	}
+	if r.Kind != "" {
+		req.Header.Set("Content-Type", r.Kind)
+	}
+	client := r.Client
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return Answer{resp.StatusCode, resp.Header, b}, err
+}
+
+// Part is a file in a form. Field "" means "file".
+type Part struct {
+	Field, Name string
+	Content     []byte
+}
+
+// Form returns a multipart body.
+func Form(parts ...Part) (kind string, body []byte) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, f := range parts {
+		if f.Field == "" {
+			f.Field = "file"
+		}
+		p, err := w.CreateFormFile(f.Field, f.Name)
+		if err == nil {
+			_, err = p.Write(f.Content)
+		}
+		if err != nil {
+			panic(err) // a buffer never fails
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return w.FormDataContentType(), b.Bytes()
+}
+
+// File is a file in a listing.
+type File struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"` // bytes
+}
+
+// Status is the answer to /status.
+type Status struct {
+	Exists bool   `json:"session_exists"`
+	Files  []File `json:"available_files"`
+}
+
+// Uploaded returns the session's files without the sheet, in order.
+func (s Status) Uploaded() []File {
+	return slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return f.Name == "combined_data.csv" })
+}
+
+// Removed is what the answer to the end of a session's life says of its files.
+type Removed struct {
+	Removed struct {
+		Files int
+		Bytes int64
+	}
+}
+
+// State is what a session holds: bills and an order export, each identified by an F.
+// The zero F means no file.
+type State[F comparable] struct {
+	Alive  bool
+	Bills  []F
+	Orders F
+}
+
+// Equal reports whether two states are the same.
+func (s State[F]) Equal(o State[F]) bool {
+	return s.Alive == o.Alive && s.Orders == o.Orders && slices.Equal(s.Bills, o.Bills)
+}
+
+// Files returns the uploads as the server lists them.
+func (s State[F]) Files() []F {
+	files := slices.Clone(s.Bills)
+	if s.Orders != *new(F) {
+		files = append(files, s.Orders)
+	}
+	return files
+}
+
+// Begun is the state after the session was begun anew.
+func (s State[F]) Begun() State[F] { return State[F]{Alive: true} }
+
+// Ended is the state after the session was cleared.
+func (s State[F]) Ended() State[F] { return State[F]{} }
+
+// Opened is the state when an upload of bills begins.
+func (s State[F]) Opened() State[F] {
+	s.Alive = true
+	return s
+}
+
+// Replaced is the state after an upload of bills, which drops the orders.
+func (s State[F]) Replaced(bills ...F) State[F] { return State[F]{Alive: true, Bills: bills} }
+
+// Appended is the state after an upload that adds bills.
+func (s State[F]) Appended(bills ...F) State[F] {
+	s.Alive, s.Bills = true, slices.Concat(s.Bills, bills)
+	return s
+}
+
+// Ordered is the state after an upload of orders, which needs bills.
+func (s State[F]) Ordered(orders F) State[F] {
+	if len(s.Bills) > 0 {
+		s.Orders = orders
+	}
+	return s
+}
