@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,8 +123,11 @@ func (c *client) one(ctx context.Context) {
 		c.begin(ctx, s, "/new-session")
 	case n < 6:
 		c.begin(ctx, s, "/auto-reset")
-	case n < 8:
+	case n < 7:
 		c.clear(ctx, s)
+		c.look(ctx, s)
+	case n < 8:
+		c.clean(ctx, s)
 		c.look(ctx, s)
 	case n < 11:
 		c.mint(ctx)
@@ -151,8 +155,10 @@ func (c *client) one(ctx context.Context) {
 		c.download(ctx, s, "xlsx")
 	case n < 79:
 		c.download(ctx, s, "json")
-	case n < 86:
+	case n < 84:
 		c.status(ctx, s)
+	case n < 86:
+		c.validate(ctx, s)
 	case n < 91:
 		c.files(ctx, s)
 	case n < 93:
@@ -190,6 +196,30 @@ func (c *client) begin(ctx context.Context, s *session, path string) {
 func (c *client) clear(ctx context.Context, s *session) {
 	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/clear-session", SID: s.id})
 	c.beginning(s, "/clear-session", a, state.Ended)
+}
+
+// clean empties the session if it has files.
+func (c *client) clean(ctx context.Context, s *session) {
+	const what = "/auto-clean-session"
+	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: what, SID: s.id})
+	switch a.outcome {
+	case unknown:
+		s.mayHave(cleaned)
+	case done:
+		var v struct {
+			Status string
+			api.Removed
+		}
+		if err := a.Into(&v); err != nil {
+			c.broken(s, what, a, err)
+		} else {
+			c.found(s.seesRemoved(v.Removed.Removed.Files, v.Removed.Removed.Bytes), s, what, a.Body)
+		}
+		s.set(each(s.may, cleaned))
+		if v.Status == "cleaned" {
+			s.anew()
+		}
+	}
 }
 
 // beginning records the end of a session's life.
@@ -452,6 +482,31 @@ func (c *client) status(ctx context.Context, s *session) {
 	c.found(s.seesFiles(v.Exists, v.Uploaded()), s, "/status", a.Body)
 }
 
+// validate asks whether the session is clean, and compares the names of its files.
+func (c *client) validate(ctx context.Context, s *session) {
+	const what = "/validate-session"
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: what, SID: s.id})
+	if a.outcome != done {
+		return
+	}
+	var v struct {
+		Exists bool     `json:"directory_exists"`
+		Names  []string `json:"files_found"`
+	}
+	if err := a.Into(&v); err != nil {
+		c.broken(s, what, a, err)
+		return
+	}
+	var files []api.File
+	for _, name := range v.Names {
+		files = append(files, api.File{Name: name})
+	}
+	files = api.Status{Files: files}.Uploaded()
+	c.found(s.sees(files, func(st state) bool {
+		return st.Alive == v.Exists && slices.EqualFunc(filesOf(st), files, func(want, got api.File) bool { return want.Name == got.Name })
+	}), s, what, a.Body)
+}
+
 // files lists the files and downloads one of them, which must match the upload.
 func (c *client) files(ctx context.Context, s *session) {
 	st, ok := s.sure()
@@ -520,17 +575,35 @@ func (c *client) process(ctx context.Context, s *session) {
 	}
 }
 
-// convert makes a sheet without a session.
+// convert makes a sheet without a session, by one of the routes for it.
 func (c *client) convert(ctx context.Context) {
+	way := []struct{ path, bills, orders string }{
+		{"/convert", "pdf", "csv"}, {"/process", "pdf", "csv_file"},
+		{"/upload-stateless", "file", "csv_file"}, {"/upload-stateless-multipart", "pdf_file", "csv_file"},
+	}[c.random.IntN(4)]
 	d := c.docs(1)[0]
-	r := api.Request{Method: "POST", Path: "/convert"}
-	r.Kind, r.Body = api.Form(api.Part{Field: "pdf", Name: d.Mark + ".pdf", Content: d.PDF}, api.Part{Field: "csv", Name: d.Mark + ".csv", Content: d.CSV})
-	if a := c.ask(ctx, c.hc, r); a.outcome == done {
-		c.report.count("downloads compared")
-		s := newSession("none")
-		s.set([]state{holding(d).Ordered(file{d, ".csv"})})
-		c.found(s.seesCSV(a.Body), s, "/convert", a.Body)
+	r := api.Request{Method: "POST", Path: way.path}
+	r.Kind, r.Body = api.Form(
+		api.Part{Field: way.bills, Name: d.Mark + ".pdf", Content: d.PDF}, api.Part{Field: way.orders, Name: d.Mark + ".csv", Content: d.CSV})
+	a := c.ask(ctx, c.hc, r)
+	if a.outcome != done {
+		return
 	}
+	c.report.count("downloads compared")
+	s := newSession("none")
+	s.set([]state{holding(d).Ordered(file{d, ".csv"})})
+	sheet := a.Body
+	if strings.HasPrefix(way.path, "/upload-stateless") {
+		var v struct {
+			CSV string `json:"csv_data"`
+		}
+		if err := a.Into(&v); err != nil {
+			c.broken(s, way.path, a, err)
+			return
+		}
+		sheet = []byte(v.CSV)
+	}
+	c.found(s.seesCSV(sheet), s, way.path, a.Body)
 }
 
 // browse works as the page in a browser: only the cookie names the session.
@@ -584,6 +657,7 @@ func (c *client) gone(ctx context.Context) {
 	s := newSession(fmt.Sprintf("never %s %d", c.name, c.random.Int64()))
 	c.look(ctx, s)
 	c.status(ctx, s)
+	c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/wake-up"})
 }
 
 // watch reads the events of a session during an upload: the stream begins with the

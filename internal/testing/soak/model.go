@@ -99,6 +99,15 @@ func ordered(f file) func(state) state {
 	return func(s state) state { return s.Ordered(f) }
 }
 
+// cleaned is the change of /auto-clean-session, which leaves a session without files
+// as it is.
+func cleaned(s state) state {
+	if len(s.Files()) > 0 {
+		return s.Begun()
+	}
+	return s
+}
+
 // session is one session ID of one client, with its possible contents: an answer
 // leaves one state, a connection that breaks leaves several.
 type session struct {
@@ -409,7 +418,12 @@ func sameCell(typed, text string) bool {
 
 // seesFiles checks a list of the session's files, the sheet left out.
 func (s *session) seesFiles(alive bool, files []api.File) finding {
-	if s.narrow(func(st state) bool { return st.Alive == alive && slices.Equal(filesOf(st), files) }) {
+	return s.sees(files, func(st state) bool { return st.Alive == alive && slices.Equal(filesOf(st), files) })
+}
+
+// sees checks files by a rule for the states that they agree with.
+func (s *session) sees(files []api.File, agrees func(state) bool) finding {
+	if s.narrow(agrees) {
 		return ""
 	}
 	marks := map[string]bool{}
