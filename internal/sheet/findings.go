@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tallyman/internal/bol"
@@ -374,15 +376,25 @@ func (f *finder) note(o orders.Note) {
 	}
 	if o.Row > 0 {
 		n.OrderRows = []int{o.Row}
-		// Where names the row, so the text need not begin with it.
-		row := fmt.Sprintf("row %d", o.Row)
-		if rest, ok := strings.CutPrefix(n.Text, row+": "); ok {
-			n.Text = rest
-		} else if rest, ok := strings.CutPrefix(n.Text, row+", column "); ok {
-			n.Text = "column " + rest
-		}
+		n.Where, n.Text = rowsOf(n.Text, o.Row)
 	}
 	f.add(n)
+}
+
+// rowsNamed finds the rows that a note names, as "rows 2, 3, 4 and 17 more".
+var rowsNamed = regexp.MustCompile(`(^|, | in )(rows? (\d+)(?:, \d+)*(?: and \d+(?: more)?)?)(: |, |)`)
+
+// rowsOf moves the rows that a note names from its text to its place; "" leaves that to
+// where.
+func rowsOf(text string, first int) (where, rest string) {
+	m := rowsNamed.FindStringSubmatch(text)
+	if m == nil || m[3] != strconv.Itoa(first) || strings.Contains(text, "first in ") {
+		return "", text
+	}
+	if m[1] == "" {
+		return "order " + m[2], strings.TrimPrefix(text, m[0])
+	}
+	return "order " + m[2], strings.Replace(text, m[1]+m[2], "", 1)
 }
 
 // match adds findings about lines and order rows without a partner, bill by bill.

@@ -35,6 +35,25 @@ func mixed() (*bol.Document, *orders.Table) {
 		order("G3", "Z", "1", "1", "ROSS", ""), order("G9", "A", "1", "1", "ROSS", ""))
 }
 
+func TestTheRowsOfANoteAreNamedOnce(t *testing.T) {
+	for text, want := range map[string][2]string{
+		`row 2: it is wrong`:                                         {"order row 2", "it is wrong"},
+		`row 2, column F ("Ship-to"): it is wrong`:                   {"order row 2", `column F ("Ship-to"): it is wrong`},
+		`sheet "A", rows 2, 3, 4 and 57 more, column F ("X"): wrong`: {"order rows 2, 3, 4 and 57 more", `sheet "A", column F ("X"): wrong`},
+		`the ship-to is empty in rows 2, 3 and 4`:                    {"order rows 2, 3 and 4", "the ship-to is empty"},
+		`the cancel date was not read in row 2: "x"; it is`:          {"order row 2", `the cancel date was not read: "x"; it is`},
+		`the bill number is missing in row 2, though others have it`: {"order row 2", "the bill number is missing, though others have it"},
+		`they were filled in on 48 rows below`:                       {"", "they were filled in on 48 rows below"},
+		`their values differ, first in row 2`:                        {"", "their values differ, first in row 2"},
+		`the cell goes on into row 3`:                                {"", "the cell goes on into row 3"},
+		`it is empty in rows 3 and 4`:                                {"", "it is empty in rows 3 and 4"}, // of another note
+	} {
+		if where, rest := rowsOf(text, 2); where != want[0] || rest != want[1] {
+			t.Errorf("%q is %q: %q", text, where, rest)
+		}
+	}
+}
+
 func TestFindingsAreOneListTheGravestFirst(t *testing.T) {
 	s := Make(mixed())
 	var got []string
@@ -187,7 +206,7 @@ func TestTheRowOfANoteIsSaidOnce(t *testing.T) {
 	for message, want := range map[string]string{
 		"row 23: it is odd":                    "Order export: order row 23: it is odd.",
 		`row 23, column C ("Style"): it is so`: `Order export: order row 23: column C ("Style"): it is so.`,
-		"rows 23 and 24: they are odd":         "Order export: order row 23: rows 23 and 24: they are odd.",
+		"rows 23 and 24: they are odd":         "Order export: order rows 23 and 24: they are odd.",
 		"row 230: it is another":               "Order export: order row 23: row 230: it is another.",
 	} {
 		doc, _ := mixed()
