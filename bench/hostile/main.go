@@ -77,7 +77,7 @@ func main() {
 
 func run(ctx context.Context, o options, paths []string) error {
 	if o.atOnce < 1 || o.mutate < 0 || o.deadline <= 0 || o.all <= 0 || len(paths) == 0 && o.mutate == 0 {
-		return errors.New("give folders to send the files of, or --mutate N; times and numbers are more than nothing")
+		return errors.New("give folders to send the files of, or --mutate N; times and numbers must be above 0")
 	}
 	documents, leftOut, err := collect(paths, o.largest<<20)
 	if err != nil {

@@ -83,7 +83,7 @@ func runCopy(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	code, err := o.copy(ctx, std, from, to)
 	if ctx.Err() != nil && fault.CodeOf(err) == fault.Cancelled {
-		return exitFailed, fault.New(fault.Cancelled, "stopped before the end; the same command again goes on from here")
+		return exitFailed, fault.New(fault.Cancelled, "stopped before the end; run the same command again to continue")
 	}
 	return code, withCause(err)
 }
@@ -104,7 +104,7 @@ func (o *copyOptions) places(flags *pflag.FlagSet) (from, to *storageOptions, er
 		return nil, nil, misuse(flags, "there is no argument %q", flags.Arg(0))
 	}
 	if o.lives.Named <= 0 || o.lives.Cookie <= 0 {
-		return nil, nil, misuse(flags, "--life and --cookie-life must be more than nothing, such as 90s")
+		return nil, nil, misuse(flags, "--life and --cookie-life must be longer than 0, for example 90s")
 	}
 	if from, err = o.place(flags, "from", o.from, o.fromBlobs); err != nil {
 		return nil, nil, err
@@ -250,7 +250,7 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 	show.problems(r)
 	if err != nil {
 		if r.Copied > 0 || r.Contents > 0 {
-			show.line("%s copied until then; the same command again goes on from there", text.Count(r.Copied, "session"))
+			show.line("%s copied until then; run the same command again to continue", text.Count(r.Copied, "session"))
 		}
 		return exitFailed, err
 	}

@@ -36,7 +36,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	case flags.NArg() != 1 || output == "" || output == "-":
 		return exitFailed, misuse(flags, "name one PDF, and with -o the picture to write")
 	case timeout <= 0:
-		return exitFailed, misuse(flags, "--timeout must be more than nothing, such as 90s")
+		return exitFailed, misuse(flags, "--timeout must be longer than 0, for example 90s")
 	}
 	if err := notAnInput(output, flags.Args()); err != nil {
 		return exitFailed, err

@@ -45,7 +45,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	what := flags.Arg(0)
 	if admin && what != "add" {
-		return exitFailed, misuse(flags, "--admin belongs to \"key add\"")
+		return exitFailed, misuse(flags, "--admin is an option of \"key add\" only")
 	}
 	at, err := o.ring(ctx, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -76,7 +76,7 @@ func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.F
 		}
 		return exitOK, nil
 	}
-	return exitFailed, misuse(flags, "say \"key add NAME\", \"key list\" or \"key remove NAME\"")
+	return exitFailed, misuse(flags, "use \"key add NAME\", \"key list\" or \"key remove NAME\"")
 }
 
 // addKey makes a key. Only the key itself goes to standard output, so that scripts

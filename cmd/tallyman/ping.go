@@ -51,7 +51,7 @@ func runPing(ctx context.Context, std streams, args []string) (int, error) {
 		}
 	}
 	if u, err := url.Parse(at); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return exitFailed, misuse(flags, "--url %q is no URL; give one such as http://127.0.0.1:8080", at)
+		return exitFailed, misuse(flags, "--url %q is not a URL; give one such as http://127.0.0.1:8080", at)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it gave no answer within %v", limit))
 	defer cancel()

@@ -32,7 +32,7 @@ func runSample(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	if flags.NArg() > 0 {
-		return exitFailed, misuse(flags, "there is nothing to do with %q", flags.Arg(0))
+		return exitFailed, misuse(flags, "%q is not an argument of this command", flags.Arg(0))
 	}
 	if !flags.Changed("lines") {
 		o.Lines = 5 * o.Bills

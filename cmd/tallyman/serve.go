@@ -133,7 +133,7 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.maxLines < 1:
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
-		return misuse(flags, "--timeout, --life and --cookie-life must be more than nothing, such as 90s")
+		return misuse(flags, "--timeout, --life and --cookie-life must be longer than 0, for example 90s")
 	case o.log != "auto" && o.log != "json" && o.log != "text":
 		return misuse(flags, "--log must be json, text or auto")
 	}
@@ -146,7 +146,7 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		for _, origin := range list {
 			u, err := url.Parse(origin)
 			if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-				return misuse(flags, "%q is no origin; give one as https://example.com, without a path", origin)
+				return misuse(flags, "%q is not an origin; give one such as https://example.com, without a path", origin)
 			}
 		}
 	}
@@ -182,7 +182,7 @@ func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address str
 	loopback = host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && !haveKeys && !o.open {
 		return "", false, fault.New(fault.BadRequest, "%s can be reached by others, and there are no keys: make one with \"tallyman key add NAME%s\", "+
-			"listen on 127.0.0.1, or say --open to let anybody in", o.listen, o.storage.again())
+			"listen on 127.0.0.1, or give --open to let everybody in", o.listen, o.storage.again())
 	}
 	return o.listen, loopback, nil
 }
@@ -283,7 +283,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),
 		"loopback", loopback, "open", o.open, "workers", o.workers, "sandbox", worker.Sandbox(), "version", version)
 	if os.Getenv("PORT") != "" && loopback && len(known) == 0 {
-		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or say --open")
+		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or give --open")
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(httpapi.Limit(listener, o.connections)) }()

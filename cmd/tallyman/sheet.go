@@ -85,7 +85,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	case o.workers < 0 || o.workers > maxWorkers:
 		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.timeout <= 0:
-		return exitFailed, misuse(flags, "--timeout must be more than nothing, such as 90s")
+		return exitFailed, misuse(flags, "--timeout must be longer than 0, for example 90s")
 	}
 	if o.output == "-" {
 		o.output = ""
