@@ -298,6 +298,8 @@ func (c *collector) fits(cells []string, after int) bool {
 		}
 		text := strings.TrimFunc(cells[col], grid.Blank)
 		switch date := slices.Contains(dateFields[:], field(f)); {
+		case text != "" && known[f].key && text[0] == '"': // it would match nothing
+			return false
 		case text == "", !date && field(f) != cartons && field(f) != pieces:
 			continue
 		case date && parseDate(text) == writtenDate{}, !date && !isQuantity(text):

@@ -194,6 +194,7 @@ var damages = []struct {
 	{"a quotation mark that is not closed in a cell too many", func(s string) string {
 		return join(s, "G2", "S2", "2", "20", `"Y`, "x", "P2", "07102031")
 	}},
+	{"a quotation mark that is not closed in a key", func(s string) string { return join(s, "G2", `"S2`, "2", "20", "Y", "P2", "07102031") }},
 	{"a quotation mark that is not closed in the last cell", func(s string) string {
 		return join(s, "G2", "S2", "2", "20", "Y", "P2", `"07102031`)
 	}},
