@@ -394,3 +394,31 @@ func BenchmarkRead86Pages(b *testing.B) {
 		}
 	}
 }
+
+// A second worker is served by a goroutine of its own, where a panic would end the
+// whole program.
+func TestAPanicOverAPageReachesTheCaller(t *testing.T) {
+	p := newPool(t, 2)
+	p.Warm(2)
+	r := pdf.NewReader(p, pdf.Limits{})
+	doc := sampleDocument(t, 40)
+	helped := make(chan struct{})
+	var once sync.Once
+	defer func() {
+		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "planted") {
+			t.Errorf("the caller gets the panic %v", v)
+		}
+		if _, err := read(t, r, doc); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	}()
+	_, err := r.Read(t.Context(), bytes.NewReader(doc), int64(len(doc)), func(pg page.Page) error {
+		if pg.Number <= 20 { // the second worker has a part of the first half
+			once.Do(func() { close(helped) })
+			panic("planted")
+		}
+		<-helped
+		return nil
+	})
+	t.Errorf("it ends with %v", err)
+}

@@ -306,6 +306,34 @@ type brokenDisk struct{}
 
 func (brokenDisk) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
 
+// A worker whose call was left in the middle must not serve another.
+func TestAPanicInAFunctionOfTheRequestEndsTheWorker(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	before, err := call(t.Context(), t, p, "pid", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		l, err := p.Lease(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Release()
+		defer func() {
+			if v := recover(); v != "planted" {
+				t.Errorf("the panic is %v", v)
+			}
+		}()
+		l.Call(t.Context(), worker.Request{Method: "echo", Args: []byte("left over"), Reply: func([]byte) error { panic("planted") }})
+	}()
+	if got, err := call(t.Context(), t, p, "echo", "next", nil); err != nil || got != "nextnext" {
+		t.Errorf("the next call is answered %q, %v", got, err)
+	}
+	if after, err := call(t.Context(), t, p, "pid", "", nil); err != nil || after == before {
+		t.Errorf("worker %s before, %s after: %v", before, after, err)
+	}
+}
+
 func TestLeasesAreBounded(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 2})
 	a, err := p.Lease(t.Context())
