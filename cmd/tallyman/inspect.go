@@ -54,7 +54,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 
 	reader := intake.New(intake.Config{Time: timeout})
 	defer reader.Close()
-	reader.WarmFor(in.Size)
+	reader.WarmOne()
 	picture, err := reader.Picture(ctx, in.File, number, width)
 	if err != nil {
 		return exitFailed, fault.In(in.Name, err)

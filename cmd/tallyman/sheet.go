@@ -100,6 +100,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 
 	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout})
 	defer reader.Close()
+	reader.WarmOne() // while the files are being opened
+
 	files, closeAll, err := openInputs(ctx, std, names)
 	if err != nil {
 		return exitFailed, err
@@ -109,7 +111,9 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	for _, f := range files {
 		size += f.Size
 	}
-	reader.WarmFor(size)
+	if size > pdf.ManyBytes {
+		reader.Warm()
+	}
 	var orderFile *input
 	if o.orders != "" {
 		if orderFile, err = openInput(ctx, std, o.orders, orders.DefaultLimits().Bytes); err != nil {

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -29,6 +30,16 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	pdf := string(ship.bills)
 	b64 := base64.StdEncoding.EncodeToString(ship.bills)
 	const octets, form, jsonKind = "application/octet-stream", "application/x-www-form-urlencoded", "application/json"
+	var zipped bytes.Buffer
+	z := zip.NewWriter(&zipped)
+	if w, err := z.Create("bills/B.PDF"); err != nil {
+		t.Fatal(err)
+	} else if _, err := w.Write(ship.bills); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	type way struct {
 		name, path, kind string
 		body             []byte
@@ -69,7 +80,11 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		add("raw, as base64", path, name, "", octets, []byte("\r\n"+b64))
 		add("raw, as base64 without a type", path, name, "", "", []byte(b64))
 		add("raw, with a name", path+"?filename=r.pdf", "r.pdf", "", octets, ship.bills)
-		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: []byte(b64)})
+		kind, body := multi(t, part{name: "file", filename: "b.zip", content: zipped.Bytes()})
+		add("a ZIP archive", path, "b.zip", "", kind, body)
+		kind, body = multi(t, part{name: "attachment", filename: "b.zip", content: zipped.Bytes()})
+		add("a ZIP archive in attachment", path, "b.zip", "taken from the field attachment", kind, body)
+		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: []byte(b64)})
 		add("base64 as a file", path, "b.pdf", "", kind, body)
 		kind, body = raw("Content-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\nContent-Transfer-Encoding: Base64\r\n\r\n" + b64)
 		add("a part that says it is base64", path, "b.pdf", "", kind, body)
@@ -118,6 +133,10 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			if strings.Contains(w.path, "?") {
 				sep = "&"
 			}
+			size := len(ship.bills)
+			if w.filename == "b.zip" {
+				size = zipped.Len()
+			}
 			a := p.post(t, w.path+sep+"_sid="+sid, w.kind, w.body)
 			warned := check(func(v any) error {
 				list, _ := v.([]any)
@@ -128,7 +147,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			})
 			a.is(t, 200, fields{
 				"status": "success", "message": anyText, "filename": w.filename, "session_id": sid, "pages": 6, "bills": 6, "lines": 30,
-				"reconciled": 6, "mismatched": 0, "unchecked": 0, "warnings": warned, "file_size": len(ship.bills),
+				"reconciled": 6, "mismatched": 0, "unchecked": 0, "warnings": warned, "file_size": size,
 			})
 		})
 	}

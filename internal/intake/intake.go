@@ -140,14 +140,8 @@ func New(c Config) *Reader {
 // Warm starts all workers now.
 func (r *Reader) Warm() { r.pool.Warm(math.MaxInt) }
 
-// WarmFor starts the workers that reading PDFs of so many bytes will use.
-func (r *Reader) WarmFor(size int64) {
-	if size > pdf.ManyBytes {
-		r.Warm()
-	} else {
-		r.pool.Warm(1)
-	}
-}
+// WarmOne starts one worker now, which is enough for short documents.
+func (r *Reader) WarmOne() { r.pool.Warm(1) }
 
 // Restarts returns how many workers were killed or crashed since the start.
 func (r *Reader) Restarts() int64 { return r.pool.Restarts() }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"io"
 	"regexp"
 	"slices"
@@ -102,9 +103,21 @@ func noForm(head []byte) bool {
 // XLS in its container, UTF-16.
 var workbookMarks = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "\xff\xfe", "\xfe\xff"}
 
-// isPDF reports whether a file with this beginning is a PDF, plain or as base64.
+// isPDF reports whether a file with this beginning is a PDF, plain, as base64 or in a
+// ZIP archive.
 func isPDF(head []byte) bool {
-	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(pdfMark)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64))
+	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(pdfMark)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64)) || holdsPDF(head)
+}
+
+// holdsPDF reports whether a file with this beginning is a ZIP archive whose first file
+// is a PDF by its name. Those of a workbook are XML.
+func holdsPDF(head []byte) bool {
+	const nameLength, name = 26, 30 // in the header of a file (APPNOTE.TXT, 4.3.7)
+	if len(head) < name || !bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return false
+	}
+	end := name + int(binary.LittleEndian.Uint16(head[nameLength:]))
+	return end <= len(head) && bytes.HasSuffix(bytes.ToLower(head[name:end]), []byte(".pdf"))
 }
 
 // dataURLHead matches the beginning of a data: URL, but not of a table whose first cell
