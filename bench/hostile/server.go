@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"tallyman/internal/blob"
 	"tallyman/internal/intake"
 	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/program"
@@ -98,6 +100,7 @@ func (s *server) look(ctx context.Context) (state, error) {
 		return state{}, err
 	}
 	contents, err := files(filepath.Join(s.data, "contents"))
+	contents = slices.DeleteFunc(contents, func(path string) bool { return filepath.Base(path) == blob.ClaimName })
 	now.contents = len(contents)
 	return now, err
 }
