@@ -631,7 +631,7 @@ func TestWarningsSayWhatAPersonShouldLookAt(t *testing.T) {
 // real returns the real documents, which are not part of the repository.
 func real(t *testing.T) shipment {
 	t.Helper()
-	s, ok := shipments.Real(t, "..")
+	s, ok := shipments.Real(t, "../..")
 	if !ok {
 		t.Skip("the real documents are not here")
 	}
