@@ -20,7 +20,6 @@ type Request struct {
 	SID          string // the session ID, "" for none
 	Query        url.Values
 	Key          string // the API key, "" for none
-	Header       http.Header
 	Kind         string // Content-Type
 	Body         []byte
 	// Base is the server's URL, "" for the one given to Do.
@@ -80,9 +79,6 @@ func (r Request) Do(ctx context.Context, base string) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(base), body)
 	if err != nil {
 		return Answer{}, err
-	}
-	for k, v := range r.Header {
-		req.Header[k] = v
 	}
 	if r.Key != "" {
 		req.Header.Set("X-API-Key", r.Key)

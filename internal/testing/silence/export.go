@@ -69,26 +69,10 @@ func (t *trial) order() int { return 1 + t.IntN(len(t.export)-1) }
 
 // set changes a cell of an order.
 func set(o *sample.Order, col int, value string) {
-	switch col {
-	case invoice:
-		o.InvoiceNo = value
-	case style:
-		o.Style = value
-	case cartons:
-		o.Cartons = value
-	case pieces:
-		o.Pieces = value
-	case invoiceDate:
-		o.InvoiceDate = value
-	case shipTo:
-		o.ShipTo = value
-	case orderNo:
-		o.OrderNo = value
-	case deliveryDate:
-		o.DeliveryDate = value
-	case cancelDate:
-		o.CancelDate = value
-	}
+	*[]*string{
+		invoice: &o.InvoiceNo, style: &o.Style, cartons: &o.Cartons, pieces: &o.Pieces, invoiceDate: &o.InvoiceDate,
+		shipTo: &o.ShipTo, orderNo: &o.OrderNo, deliveryDate: &o.DeliveryDate, cancelDate: &o.CancelDate,
+	}[col] = value
 }
 
 // follow lets the sheet say what the cells of a row of the export say.
