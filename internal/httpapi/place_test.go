@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -227,8 +228,11 @@ func (p *place) do(t testing.TB, r request) answer {
 	return a
 }
 
-func (p *place) try(r request) (answer, error) {
-	req, err := http.NewRequest(r.method, p.URL+r.path, r.body)
+func (p *place) try(r request) (answer, error) { return p.tryFor(context.Background(), r) }
+
+// tryFor is try for as long as ctx lasts.
+func (p *place) tryFor(ctx context.Context, r request) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, p.URL+r.path, r.body)
 	if err != nil {
 		return answer{}, err
 	}

@@ -107,19 +107,7 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 	p := newPlace(t)
 	for _, name := range []string{"profile", "block", "mutex"} {
 		ctx, hangUp := context.WithCancel(t.Context())
-		r, err := http.NewRequestWithContext(ctx, "GET", p.URL+"/debug/pprof/"+name+"?seconds=60", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gone := make(chan error, 1)
-		go func() {
-			resp, err := http.DefaultClient.Do(r)
-			if err == nil {
-				resp.Body.Close()
-			}
-			gone <- err
-		}()
-		p.measures(t, true)
+		got := p.measure(ctx, t, name)
 		a := p.get(t, "/debug/pprof/trace")
 		a.fails(t, 503, "busy", fields{"details": anyObject})
 		if a.header.Get("Retry-After") == "" {
@@ -129,10 +117,10 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 			t.Errorf("what takes no time waits for it: %d", a.status)
 		}
 		hangUp()
-		if err := <-gone; err == nil {
-			t.Error("it was answered")
+		if a := <-got; a.status != 0 {
+			t.Errorf("it was answered: %d", a.status)
 		}
-		p.measures(t, false)
+		until(func() bool { return !p.measures(t) })
 	}
 }
 
@@ -140,12 +128,7 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 // there is.
 func TestMeasuringEndsWithTheServer(t *testing.T) {
 	p := newPlace(t)
-	got := make(chan answer, 1)
-	go func() {
-		a, _ := p.try(request{method: "GET", path: "/debug/pprof/profile?seconds=60"})
-		got <- a
-	}()
-	p.measures(t, true)
+	got := p.measure(t.Context(), t, "profile")
 	p.api.EndStreams()
 	a := <-got
 	z, err := gzip.NewReader(bytes.NewReader(a.body))
@@ -159,6 +142,33 @@ func TestMeasuringEndsWithTheServer(t *testing.T) {
 	if took := duration(t, b); took <= 0 || took >= time.Minute {
 		t.Errorf("it measured for %v, so that it was not cut short", took)
 	}
+}
+
+// measure begins to measure for a minute and returns once the server does. Its answer
+// has the status 0 if ctx ended first. Ending the measurement before it may take the
+// server some time, in which it is busy.
+func (p *place) measure(ctx context.Context, t *testing.T, name string) <-chan answer {
+	t.Helper()
+	got := make(chan answer, 1)
+	begin := func() {
+		a, err := p.tryFor(ctx, request{method: "GET", path: "/debug/pprof/" + name + "?seconds=60"})
+		if err != nil {
+			a.status = 0
+		}
+		got <- a
+	}
+	go begin()
+	for !p.measures(t) {
+		select {
+		case a := <-got:
+			if a.status != 503 {
+				t.Fatalf("%s: %d %.200s", name, a.status, a.body)
+			}
+			go begin()
+		default:
+		}
+	}
+	return got
 }
 
 // duration is how long a profile says that it measured: field 10 of its message.
@@ -182,10 +192,10 @@ func duration(t *testing.T, profile []byte) time.Duration {
 	return 0
 }
 
-// measures waits until something is being measured, or nothing is.
-func (p *place) measures(t *testing.T, something bool) {
+// measures reports whether something is being measured.
+func (p *place) measures(t *testing.T) bool {
 	t.Helper()
-	until(func() bool { return p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+") == something })
+	return p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+")
 }
 
 // has reports whether a text is in the answer.
