@@ -94,7 +94,7 @@ func withCause(err error) error {
 	if !errors.As(err, &f) || f.Err == nil || f.Code != session.StorageFull && f.Code != session.StorageUnavailable || strings.Contains(f.Message, f.Err.Error()) {
 		return err
 	}
-	message := strings.TrimSuffix(f.Message, "; try again later, the server's log says why")
+	message := strings.TrimSuffix(f.Message, "; try again later; the server's log says why")
 	return fault.New(f.Code, "%s (%w)", message, f.Err)
 }
 

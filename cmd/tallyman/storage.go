@@ -86,7 +86,7 @@ func folder(address string) (dir string, ok bool, err error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host != "" || u.RawQuery != "" || len(u.Path) < 2 {
-		return "", false, errors.New("file:// is followed by the absolute path of a directory, which begins with a third slash")
+		return "", false, errors.New("the path after file:// must be absolute, so a third slash follows")
 	}
 	return filepath.FromSlash(u.Path), true, nil
 }

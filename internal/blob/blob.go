@@ -34,7 +34,7 @@ type Key string
 // NewKey returns a key that was never used before.
 func NewKey() Key {
 	var b [16]byte
-	rand.Read(b[:]) // never fails; it ends the process instead
+	rand.Read(b[:]) // never fails: it ends the process instead
 	return Key(hex.EncodeToString(b[:]))
 }
 
@@ -103,18 +103,18 @@ type Reader interface {
 // with the codes StorageFull, StorageUnavailable, Damaged, fault.NotFound or
 // fault.Cancelled, and whatever a reader given to Put returns.
 type Store interface {
-	// Put stores what it reads from r until io.EOF, under a fresh key. When it
-	// returns without error the content is durable: neither kill -9 nor a power cut
-	// loses it. If it fails, r fails or ctx ends, nothing stays. r is read once, in
-	// pieces; the content is never in memory as a whole.
+	// Put stores what it reads from r until io.EOF, under a fresh key. When it returns
+	// without error the content is durable: neither kill -9 nor a power cut loses it. If
+	// it fails, r fails or ctx ends, it leaves nothing behind. r is read once, in pieces;
+	// the content is never in memory as a whole.
 	//
 	// The content is pending until Release or Delete: the sweep does not see it, so
 	// that any time may pass between Put and the commit of the row that names it.
 	// Pending contents are known only until the process ends.
 	Put(ctx context.Context, r io.Reader) (Ref, error)
 
-	// Release ends the pending state: from now on only rows protect the contents.
-	// Call it once the outcome of the commit is known, or never will be. Keys that
+	// Release ends the pending state: from now on only rows protect the contents. Call it
+	// when the outcome of the commit is known, or can no longer become known. Keys that
 	// are not pending are ignored.
 	Release(keys ...Key)
 
@@ -125,8 +125,8 @@ type Store interface {
 	Open(ctx context.Context, ref Ref) (Reader, error)
 
 	// Delete deletes contents and frees their storage. Deleting a missing content
-	// succeeds. If some cannot be deleted the others are, the first error is
-	// returned, and the sweep will find the rest.
+	// succeeds. If some cannot be deleted, it deletes the others and returns the first
+	// error; the sweep will find the rest.
 	Delete(ctx context.Context, keys ...Key) error
 
 	// List returns up to limit contents that are not pending, in order of their keys,
@@ -158,17 +158,17 @@ type Importer interface {
 
 // ErrTaken returns the fault of an import whose key is in use.
 func ErrTaken(cause error) error {
-	return &fault.Error{Code: Taken, Message: "there is a stored file under that key already; it was left as it is", Err: cause}
+	return &fault.Error{Code: Taken, Message: "a stored file already has that key; it was not changed", Err: cause}
 }
 
 // Check returns a fault with code Damaged if a content's size or sum does not match
 // r.
 func (r Ref) Check(size int64, sum Sum) error {
 	if size != r.Size {
-		return fault.New(Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", size, r.Size)
+		return fault.New(Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk; upload it again", size, r.Size)
 	}
 	if sum != r.SHA256 {
-		return fault.New(Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged on disk, upload it again")
+		return fault.New(Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged on disk; upload it again")
 	}
 	return nil
 }
@@ -218,7 +218,7 @@ func ReadAll(ctx context.Context, s Store, ref Ref) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	b := make([]byte, 0, ref.Size+1) // one byte more, so that reading detects the end without growing
+	b := make([]byte, 0, ref.Size+1) // the extra byte lets reading meet the end without growing the buffer
 	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

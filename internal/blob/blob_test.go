@@ -28,7 +28,7 @@ func TestInvalidKeysAreRefused(t *testing.T) {
 		"0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcde/", "0123456789abcdef0123456789abcde\x00", "0123456789abcdef0123456789abcd\u00e9", "0123456789abcdef0123456789abcde.",
 	} {
 		if k.Valid() {
-			t.Errorf("%q is taken for a key", k)
+			t.Errorf("%q is accepted as a key", k)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestARefIsWrittenAndRead(t *testing.T) {
 	for _, sum := range []string{`""`, `"00"`, `"` + strings.Repeat("g", 64) + `"`, `"` + strings.Repeat("0", 66) + `"`} {
 		var s blob.Sum
 		if err := json.Unmarshal([]byte(sum), &s); err == nil {
-			t.Errorf("%s is taken for a SHA-256", sum)
+			t.Errorf("%s is accepted as a SHA-256", sum)
 		}
 	}
 	if ref.IsZero() || !(blob.Ref{}).IsZero() {
@@ -76,7 +76,7 @@ func TestFaultNamesTheOperationButNoPath(t *testing.T) {
 			continue
 		}
 		if strings.Contains(got.Error(), "secret") {
-			t.Errorf("a path is shown to users: %v", got)
+			t.Errorf("the message shows a path to users: %v", got)
 		}
 		var f *fault.Error
 		if !errors.As(got, &f) || f.Code != fault.TooLarge && !errors.Is(got, c.err) {

@@ -8,9 +8,9 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Claimer is an optional interface of a Store that records the owner of its contents.
-// A sweep of orphans checks the owner first: contents that none of its own rows name
-// may belong to another installation.
+// Claimer is an optional interface of a Store that records the owner of its contents. A
+// sweep of orphans checks the owner first: contents that no row names may belong to
+// another installation.
 type Claimer interface {
 	// Claim records the owner of the contents, unless one is recorded already, and
 	// returns the recorded owner. Of several concurrent claims one wins, and all

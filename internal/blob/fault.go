@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// Fault turns an error of the disk or of the service that a store uses into one for
+// Fault turns an error of the disk or of the service that a store uses into a fault for
 // people: StorageFull if there is no room, StorageUnavailable otherwise. Faults are
 // returned unchanged, and the end of a context becomes fault.Ended. doing completes
 // "storage could not …". The cause, with its paths, is for the log only.
@@ -25,19 +25,19 @@ func Fault(doing string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &fault.Error{
 			Code:    StorageFull,
-			Message: "storage is full: could not " + doing + "; nothing was changed, clear sessions that are done or make room on the server's disk",
+			Message: "storage is full: could not " + doing + "; nothing was changed; clear finished sessions or free space on the server's disk",
 			Err:     err,
 		}
 	default:
 		return &fault.Error{
 			Code:    StorageUnavailable,
-			Message: "storage does not work: could not " + doing + "; try again later, the server's log says why",
+			Message: "storage does not work: could not " + doing + "; try again later; the server's log says why",
 			Err:     err,
 		}
 	}
 }
 
-// errGone is in every fault of Gone.
+// errGone is the cause of every fault of Gone.
 var errGone = errors.New("there is no such content")
 
 // Gone returns the fault of opening a content that is not stored, which is ordinary
@@ -50,9 +50,9 @@ func Gone(cause error) error {
 	}
 }
 
-// Missing returns the fault of a content that a session still names and that is not
-// stored, if err is of Gone; it returns any other error unchanged. Nobody who uses the
-// service causes it, so the code is Damaged.
+// If err is a fault of Gone, Missing returns the fault of a content that a session still
+// names but that is not stored. It returns any other error unchanged. The code is
+// Damaged, since no user can cause it.
 func Missing(err error) error {
 	if !errors.Is(err, errGone) {
 		return err

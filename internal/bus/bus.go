@@ -17,17 +17,16 @@ type Message struct {
 	// keyed hash replaces it.
 	Topic   string
 	Payload []byte
-	// Passing is true if a later message of the topic makes this one worthless, as
-	// with progress. The bus may then drop it.
+	// Passing is true if a later message of the topic replaces this one, as with
+	// progress. The bus may then drop it.
 	Passing bool
 }
 
 // Bus carries messages. It is safe for concurrent use.
 type Bus interface {
-	// Publish sends a message to the other replicas' subscribers of its topic, not to
-	// those of this one. It never waits and cannot fail: when there is no room,
-	// messages are dropped, passing ones first. The payload must not be changed
-	// afterwards.
+	// Publish sends a message to subscribers of its topic in the other replicas, not in
+	// this one. It never waits and cannot fail: when there is no room, messages are
+	// dropped, passing ones first. The payload must not be changed afterwards.
 	Publish(Message)
 
 	// Subscribe delivers messages of a topic from now on until cancel is called, in
@@ -118,9 +117,9 @@ type Queue struct {
 // queueMost bounds the number of waiting messages.
 const queueMost = 1024
 
-// Put adds a message. A passing message replaces one of its topic that is right
-// before it; when the queue is full passing messages are dropped, and then the new
-// message itself.
+// Put adds a message. A passing message replaces a passing message of its topic that is
+// directly before it. When the queue is full, waiting passing messages are dropped first,
+// then the new message.
 func (q *Queue) Put(m Message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -64,11 +64,11 @@ func TestQueueIsBoundedAndReportsLosses(t *testing.T) {
 		t.Errorf("took %d messages, lost %v; want the first 1024, and that some were lost", len(got), lost)
 	}
 	if _, lost := texts(&q, 1); lost {
-		t.Error("a loss is told twice")
+		t.Error("a loss is reported twice")
 	}
 	q.Lose()
 	if _, lost := texts(&q, 1); !lost {
-		t.Error("a loss is not told")
+		t.Error("a loss is not reported")
 	}
 	q.Put(bus.Message{Payload: make([]byte, bus.MaxPayload+1)})
 	q.Close()

@@ -88,7 +88,7 @@ var _ Importer = (*File)(nil)
 
 // ErrExists returns the fault of adding a key for an owner who has one.
 func ErrExists(name session.Owner) error {
-	return fault.New(Exists, "there is a key for %q already; remove it first if it is lost: its sessions stay", name)
+	return fault.New(Exists, "%q has a key already; if it is lost, remove it first: the sessions stay", name)
 }
 
 // ErrNone returns the fault of removing a missing key.

@@ -40,7 +40,7 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 	}
 	for _, wrong := range []string{"", "x", secret[1:], secret + "a", strings.ToUpper(secret), k.SHA256} {
 		if k, ok := keys.Find(all(t, server), wrong); ok {
-			t.Errorf("%q is taken for the key of %s", wrong, k.Name)
+			t.Errorf("%q is accepted as the key of %s", wrong, k.Name)
 		}
 	}
 	if err := operator.Remove(t.Context(), "depot"); err != nil {

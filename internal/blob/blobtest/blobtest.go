@@ -24,9 +24,9 @@ import (
 // ctx is the context of every operation that is not meant to be cancelled.
 var ctx = context.Background()
 
-// Opener opens the blob store at a place, a path that nothing else uses. Reopened at
-// the same place it must hold what it held; reopening means that the process before
-// has ended.
+// Opener opens the blob store at a place, a path that nothing else uses. Reopened at the
+// same place it must hold what it held; reopening means that the previous process has
+// ended.
 type Opener func(t testing.TB, place string) blob.Store
 
 // Run runs the suite for blob stores: all cases that a blob.Store must pass, and
@@ -53,16 +53,16 @@ var cases = []testCase{
 	{"what is put can be read, whatever its size", blobRoundTrip},
 	{"every content has a fresh key, even of the same bytes", blobFreshKeys},
 	{"a content is there after a restart", blobRestart},
-	{"reading from anywhere", blobReadAt},
-	{"a reader that fails leaves nothing", blobFailedReader},
-	{"a context that ends leaves nothing", blobCancelled},
+	{"reading starts at any offset", blobReadAt},
+	{"a put whose reader fails leaves nothing", blobFailedReader},
+	{"a put whose context ends leaves nothing", blobCancelled},
 	{"a missing content is not found", blobNotFound},
 	{"a changed content is reported as damaged", blobDamaged},
 	{"deleting frees storage, and deleting a missing content succeeds", blobDelete},
 	{"an open content can be read to its end although it is deleted", blobDeleteOpen},
 	{"listing shows what is not pending, in order, in pages", blobList},
 	{"a content is pending until it is released or deleted, and a restart forgets that", blobPending},
-	{"many at once do not disturb each other", blobConcurrent},
+	{"concurrent operations do not disturb each other", blobConcurrent},
 	{"the check leaves nothing", blobCheck},
 	{"a sweep while uploads go on deletes orphans only", blobSweep},
 	{"the first claim of the contents wins", blobClaim},
@@ -79,7 +79,7 @@ func blobClaim(b *bench) {
 	}
 	b.put([]byte("a content"))
 	if got, err := claimer(b.store).Claimed(ctx); err != nil || got != "" {
-		b.Errorf("before anybody claims them %q has them, %v", got, err)
+		b.Errorf("unclaimed contents belong to %q, %v", got, err)
 	}
 	won := make(chan string, 8)
 	for i := range cap(won) {
@@ -94,21 +94,21 @@ func blobClaim(b *bench) {
 	winner := <-won
 	for range cap(won) - 1 {
 		if other := <-won; other != winner || !strings.HasPrefix(other, "owner-") {
-			b.Errorf("one is told that %q has the contents, another %q", winner, other)
+			b.Errorf("two claims returned different owners, %q and %q", winner, other)
 		}
 	}
 	again := b.open(b.T, b.place)
 	if got, err := claimer(again).Claim(ctx, "late"); err != nil || got != winner {
-		b.Errorf("after a restart %q has them, %v", got, err)
+		b.Errorf("after a restart they belong to %q, %v", got, err)
 	}
 	if got, err := claimer(again).Claimed(ctx); err != nil || got != winner {
-		b.Errorf("%q is said to have them, %v", got, err)
+		b.Errorf("they belong to %q, %v", got, err)
 	}
 	if err := blob.Own(ctx, again, winner); err != nil {
 		b.Error(err)
 	}
 	if err := blob.Own(ctx, again, "late"); fault.CodeOf(err) != blob.Foreign {
-		b.Errorf("who does not have them is told %v", err)
+		b.Errorf("the claim of another owner: %v", err)
 	}
 	// The record is not listed as a content.
 	items, _, err := again.List(ctx, "", 1000)
@@ -124,8 +124,8 @@ func blobClaim(b *bench) {
 
 // importCases are for a store that implements blob.Importer.
 var importCases = []testCase{
-	{"an import stores under the key that is given", blobImport},
-	{"an import never writes over anything", blobImportTaken},
+	{"an import stores under the given key", blobImport},
+	{"an import never overwrites anything", blobImportTaken},
 	{"an import with other bytes is refused, and nothing stays", blobImportDamaged},
 	{"an imported content is pending like any other", blobImportPending},
 	{"of concurrent imports under one key, one stores", blobImportRace},
@@ -548,7 +548,7 @@ func blobSweep(b *bench) {
 					b.Error(err)
 					return
 				}
-				r.name(ref.Key) // as a new row would
+				r.name(ref.Key) // as the commit of a row does
 				b.store.Release(ref.Key)
 				mu.Lock()
 				kept = append(kept, ref)
@@ -633,7 +633,7 @@ func blobImportTaken(b *bench) {
 		}
 	}
 	if got := b.listed(); !slices.Equal(got, []blob.Key{released.Key}) {
-		b.Errorf("%v are listed: the one is pending, the other is not", got)
+		b.Errorf("%v are listed; only the content that is not pending should be", got)
 	}
 }
 
@@ -649,7 +649,7 @@ func blobImportDamaged(b *bench) {
 		b.isGone(ref)
 		// The key is still free.
 		if err := b.imports(ref, bytes.NewReader(content)); err != nil {
-			b.Errorf("%s, and then right: %v", name, err)
+			b.Errorf("%s, and then the right bytes: %v", name, err)
 		}
 		b.holds(ref, content)
 	}

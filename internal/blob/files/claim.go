@@ -20,7 +20,7 @@ var _ blob.Claimer = (*Store)(nil)
 func (s *Store) Claim(_ context.Context, owner string) (string, error) {
 	recorded, err := s.record(owner)
 	if err != nil {
-		return "", blob.Fault("look whose contents these are", fmt.Errorf("claiming %s: %w", s.dir, err))
+		return "", blob.Fault("read the owner of the contents", fmt.Errorf("claiming %s: %w", s.dir, err))
 	}
 	return recorded, nil
 }
@@ -31,7 +31,7 @@ func (s *Store) Claimed(context.Context) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return strings.TrimSpace(string(b)), blob.Fault("look whose contents these are", err)
+	return strings.TrimSpace(string(b)), blob.Fault("read the owner of the contents", err)
 }
 
 func (s *Store) record(owner string) (string, error) {

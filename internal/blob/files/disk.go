@@ -10,8 +10,8 @@ import (
 	"tallyman/internal/blob"
 )
 
-// disk is the part of a file system that the store needs. Tests replace it with one
-// that fails, or that forgets what was not synced.
+// disk is the part of a file system that the store needs. Tests replace it with disks
+// that fail, or that lose whatever was not synced.
 type disk interface {
 	// mkdir creates a folder for its owner only, and reports whether it was missing.
 	mkdir(path string) (made bool, err error)

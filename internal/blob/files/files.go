@@ -122,7 +122,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	// The key is pending before the file exists, so that List never shows it.
 	s.hold(ref.Key)
 	if err := s.write(ctx, &ref, r); err != nil {
-		_ = s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes it
+		_ = s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes the file
 		s.Release(ref.Key)
 		return blob.Ref{}, err
 	}
@@ -260,7 +260,7 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 	}
 	if size != ref.Size {
 		f.Close()
-		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk, upload it again", size, ref.Size)
+		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk; upload it again", size, ref.Size)
 	}
 	return blob.Checked(content{f, size}, ref), nil
 }
@@ -299,7 +299,7 @@ func (s *Store) List(ctx context.Context, after blob.Key, limit int) ([]blob.Ite
 	limit = max(limit, 1)
 	first := 0
 	if after != "" {
-		shard, _ := hex.DecodeString(string(after[:2])) // valid, so never an error
+		shard, _ := hex.DecodeString(string(after[:2])) // the key is valid, so there is no error
 		first = int(shard[0])
 	}
 	for i := first; i < 256; i++ {

@@ -271,7 +271,7 @@ func TestAnyFailureLeavesNothingAndTheStoreWorking(t *testing.T) {
 				t.Errorf("%s fails with %v: %+v, %v; want code %s", op, err, ref, got, want)
 			}
 			if strings.Contains(got.Error(), "secret") {
-				t.Errorf("a path is shown to users: %v", got)
+				t.Errorf("the message shows a path to users: %v", got)
 			}
 			if cerr := s.Check(ctx); fault.CodeOf(cerr) != want {
 				t.Errorf("%s fails with %v: the check says %v", op, err, cerr)
@@ -282,10 +282,10 @@ func TestAnyFailureLeavesNothingAndTheStoreWorking(t *testing.T) {
 			d.fail = nil
 			ref, got = s.Put(ctx, strings.NewReader("again"))
 			if got != nil {
-				t.Errorf("when the disk is well again: %v", got)
+				t.Errorf("when the disk works again: %v", got)
 			}
 			if b, err := blob.ReadAll(ctx, s, ref); err != nil || string(b) != "again" {
-				t.Errorf("when the disk is well again: %q, %v", b, err)
+				t.Errorf("when the disk works again: %q, %v", b, err)
 			}
 		}
 	}

@@ -16,11 +16,11 @@ import (
 
 var _ blob.Claimer = (*Store)(nil)
 
-// Claim implements blob.Claimer: the owner is recorded in an object beside the
-// contents. On a server without conditional writes, the last of several concurrent
-// claims wins, and some callers may get another answer.
+// Claim implements blob.Claimer: the owner is recorded in an object beside the contents.
+// On a server without conditional writes, the last of several concurrent claims wins, and
+// the earlier callers may have been told another owner.
 func (s *Store) Claim(ctx context.Context, owner string) (string, error) {
-	const doing = "look whose contents these are"
+	const doing = "read the owner of the contents"
 	recorded, err := s.owner(ctx)
 	if err == nil || absent(err) != nil {
 		return recorded, s.fault(ctx, doing, err)
@@ -43,7 +43,7 @@ func (s *Store) Claimed(ctx context.Context) (string, error) {
 	if err != nil && absent(err) == nil {
 		return "", nil
 	}
-	return recorded, s.fault(ctx, "look whose contents these are", err)
+	return recorded, s.fault(ctx, "read the owner of the contents", err)
 }
 
 // owner returns the recorded owner.

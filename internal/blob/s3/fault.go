@@ -109,7 +109,7 @@ func (s *Store) fault(ctx context.Context, doing string, err error) error {
 	if full(code, status) {
 		return &fault.Error{
 			Code:    blob.StorageFull,
-			Message: "storage is full: could not " + doing + "; nothing was changed, clear sessions that are done, or raise the storage service's quota",
+			Message: "storage is full: could not " + doing + "; nothing was changed; clear finished sessions or raise the storage service's quota",
 			Err:     err,
 		}
 	}
@@ -144,7 +144,7 @@ func unavailable(doing, why string, cause error) error {
 	if why != "" {
 		message += ", since " + why
 	}
-	return &fault.Error{Code: blob.StorageUnavailable, Message: message + "; try again later, the server's log says why", Err: cause}
+	return &fault.Error{Code: blob.StorageUnavailable, Message: message + "; try again later; the server's log says why", Err: cause}
 }
 
 // printable makes text from a server harmless in a message.

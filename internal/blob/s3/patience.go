@@ -23,8 +23,8 @@ func (stalled) Timeout() bool   { return true }
 func (stalled) Temporary() bool { return true }
 
 // impatient sends requests, and ends those that stall: no fixed timeout suits both a
-// request of a few bytes and one of gigabytes over a slow line. A request may stall
-// for as long as patience; every byte that moves, in either direction, gives it more
+// request of a few bytes and one of gigabytes over a slow connection. A request may stall
+// for the duration of patience; each transferred byte, in either direction, extends its
 // time, up to patience again.
 type impatient struct {
 	client interface {

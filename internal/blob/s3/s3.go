@@ -7,22 +7,20 @@
 // Put and Open work on a local copy, a spool: in memory up to 256 KiB, else in a
 // temporary file without a name. So the size and the SHA-256 of a content are known
 // before its first byte is sent, one signed request names its SHA-256, and the server
-// stores it whole or not at all: a crash leaves no multipart uploads to pay for, and
-// a client that hangs up half way costs no request. The price is room for temporary
-// files, as much as the contents that are being uploaded and read, and a limit of 5
-// GiB for each. Open fetches and verifies a whole content before it returns, so that
-// reading continues when the content is deleted, and so that ReadAt is fast and never
-// returns a wrong byte.
+// stores it whole or not at all: a crash leaves no multipart uploads to pay for, and a
+// client that hangs up half way costs no request. The cost is disk space for the contents
+// that are being uploaded and read, and a limit of 5 GiB for each content. Open fetches
+// and verifies a whole content before it returns, so that reading continues when the
+// content is deleted, and so that ReadAt is fast and never returns a wrong byte.
 //
 // A content that is pending in this process is opened from its spool, without a
 // request. Round trips: Put 1, Open 1 or none, Delete 1 for up to 1000 contents, List
 // 1 for up to 1000, Check 3.
 //
-// A request that stalls for Config.Timeout is abandoned. One that failed for a reason
-// that may be temporary is sent again, three times in all, after a random pause that
-// grows. If the outcome of a Put is unknown after that, the object is deleted; if
-// that fails too, or the server finishes the write after it, an orphan stays for the
-// sweep.
+// A request that stalls for Config.Timeout is abandoned. A request that failed for a
+// possibly temporary reason is sent up to three times in all, after random pauses that
+// grow. If the outcome of a Put is unknown after that, the object is deleted; if that
+// fails too, or the server finishes the write after it, an orphan stays for the sweep.
 //
 // Only one process knows which contents are pending. Processes that share a bucket
 // need a session.Janitor with an OrphanAge: Written in List is the server's time at
@@ -328,16 +326,16 @@ func (s *spool) is(ref blob.Ref) error {
 	case s.size != ref.Size:
 		return wrongSize(s.size, ref)
 	case s.sum != ref.SHA256:
-		return fault.New(blob.Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged in storage, upload it again")
+		return fault.New(blob.Damaged, "a stored file is not what was uploaded (its SHA-256 differs): it was damaged in storage; upload it again")
 	}
 	return nil
 }
 
 func wrongSize(size int64, ref blob.Ref) error {
-	return fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged in storage, upload it again", size, ref.Size)
+	return fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged in storage; upload it again", size, ref.Size)
 }
 
-// fetch downloads a whole content, and retries a truncated answer.
+// fetch downloads a whole content. It retries when an answer is truncated.
 func (s *Store) fetch(ctx context.Context, ref blob.Ref) (*spool, error) {
 	const doing = "read a stored file"
 	for attempt := 1; ; attempt++ {

@@ -87,7 +87,7 @@ func (b *bench) objects() (names []string) {
 	root := filepath.Join(b.server.Root, b.bucket)
 	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
 		if err == nil && e.IsDir() && e.Name() == ".sgwtmp" {
-			return filepath.SkipDir // the server's own
+			return filepath.SkipDir // files of the server itself
 		}
 		if err == nil && !e.IsDir() {
 			names = append(names, strings.TrimPrefix(path, root+"/"))
@@ -397,10 +397,11 @@ func TestAStalledServerIsUnavailableAndThenRecovers(t *testing.T) {
 	if err := b.server.Continue(); err != nil {
 		t.Fatal(err)
 	}
-	// Requests that were sent meanwhile may still be carried out, and the Delete was.
+	// The server may still execute requests that it received while it stood still. It did
+	// so with the Delete.
 	ref = b.put(patient, small)
 	b.holds(patient, ref, small)
-	for s.Check(ctx) != nil { // a server that was stopped may be slow at first
+	for s.Check(ctx) != nil { // a server may be slow just after it was stopped
 		time.Sleep(100 * time.Millisecond)
 	}
 }
@@ -719,8 +720,7 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 	}
 }
 
-// A bucket that disappears, or rights that are withdrawn, do not mean that a file
-// does not exist.
+// When a bucket disappears or rights are withdrawn, a file is not reported as missing.
 func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
@@ -748,8 +748,8 @@ func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 	b.holds(s, ref, []byte("content"))
 }
 
-// answering is a server that gives one answer to every request but the one that Open
-// sends.
+// answering is a server that gives the same answer to every request except the one that
+// Open sends.
 func answering(t *testing.T, status int, code string) (*Store, *int) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -79,7 +79,7 @@ func Parse(address string) (Address, error) {
 		// The error of url.Parse may repeat a password.
 		return Address{}, malformed("it is not a URL; give file:///DIR or s3://BUCKET/PREFIX")
 	case u.User != nil:
-		return Address{}, malformed("credentials do not belong into it; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment")
+		return Address{}, malformed("it must not contain credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment")
 	case u.Fragment != "" || strings.HasSuffix(address, "#"):
 		return Address{}, malformed("it must not contain #")
 	}
@@ -101,9 +101,9 @@ func Parse(address string) (Address, error) {
 func (a *Address) file(u *url.URL) error {
 	switch {
 	case u.Host != "":
-		return malformed("file:// is followed by the absolute path of a folder, which begins with a third slash")
+		return malformed("the path after file:// must be absolute, so a third slash follows")
 	case u.RawQuery != "" || u.ForceQuery:
-		return malformed("file:// has no parameters; a ? in a path is written %%3F")
+		return malformed("file:// takes no parameters; write a ? in a path as %%3F")
 	case !strings.HasPrefix(u.Path, "/") || path.Clean(u.Path) == "/":
 		return malformed("file:// needs the absolute path of a folder, as in file:///srv/tallyman/contents")
 	case !printable(u.Path):
@@ -120,7 +120,7 @@ func (a *Address) bucket(u *url.URL) error {
 	case u.Opaque != "" || u.Host == "":
 		return malformed("s3:// needs the name of a bucket, as in s3://BUCKET/PREFIX")
 	case u.Port() != "" || strings.Contains(u.Host, ":"):
-		return malformed("s3:// is followed by the name of a bucket; the server goes into the parameter: s3://BUCKET/PREFIX?endpoint=http://HOST:PORT")
+		return malformed("s3:// needs the name of a bucket; give the server as a parameter: s3://BUCKET/PREFIX?endpoint=http://HOST:PORT")
 	case !bucketName.MatchString(u.Host):
 		return malformed("%q cannot be the name of a bucket", u.Host)
 	}
@@ -142,7 +142,7 @@ func (a *Address) bucket(u *url.URL) error {
 func (a *Address) parameters(u *url.URL) error {
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return malformed("its parameters cannot be read; a special character is written as %% and two hexadecimal digits")
+		return malformed("its parameters cannot be read; write a special character as %% and two hexadecimal digits")
 	}
 	c := &a.S3
 	pathStyle := ""
@@ -151,7 +151,7 @@ func (a *Address) parameters(u *url.URL) error {
 		switch {
 		case !slices.Contains(names, name):
 			// The name is not repeated: it may be a misplaced secret.
-			return malformed("it has a parameter that there is not; there are %s", strings.Join(names, ", "))
+			return malformed("it has an unknown parameter; the parameters are %s", strings.Join(names, ", "))
 		case len(values) != 1 || values[0] == "":
 			return malformed("the parameter %s needs one value", name)
 		}

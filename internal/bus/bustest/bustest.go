@@ -11,8 +11,8 @@ import (
 	"tallyman/internal/bus"
 )
 
-// Opener makes the buses of that many replicas that share one bus. It fails t if it
-// cannot; the caller closes them.
+// Opener returns the ends of one bus for the given number of replicas. It fails t if it
+// cannot. The caller closes them.
 type Opener func(t testing.TB, replicas int) []bus.Bus
 
 // Inbox holds the messages of a subscriber. It is for tests of buses.
@@ -65,8 +65,8 @@ func (in *Inbox) Missed() int {
 	return in.missed
 }
 
-// Until waits until a condition holds. It checks the condition after each message.
-// It has no limit but the test's own -timeout; with -v what it waits for is logged.
+// Until waits until a condition holds. It checks the condition after each message. Its
+// only limit is the -timeout of go test. With -v it logs what it waits for.
 func (in *Inbox) Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	t.Logf("waiting until %s", what)
@@ -137,7 +137,7 @@ func Run(t *testing.T, open Opener) {
 			t.Errorf("%d messages came back, %d came under another topic", mine.Len(), other.Len())
 		}
 	})
-	t.Run("equal messages are two", func(t *testing.T) {
+	t.Run("equal messages are delivered separately", func(t *testing.T) {
 		all := start(t, 2)
 		in := Subscribe(t, all[1], "x")
 		for range 10 {
@@ -145,7 +145,7 @@ func Run(t *testing.T, open Opener) {
 		}
 		in.Until(t, "all messages arrive", func() bool { return in.Len() == 10 })
 	})
-	t.Run("of passing messages the last one arrives", func(t *testing.T) {
+	t.Run("the last of several passing messages arrives", func(t *testing.T) {
 		all := start(t, 2)
 		in := Subscribe(t, all[1], "x")
 		for i := range 10_000 {
@@ -161,7 +161,7 @@ func Run(t *testing.T, open Opener) {
 			}
 		}
 	})
-	t.Run("who cancels gets no more, and a message that is too large goes nowhere", func(t *testing.T) {
+	t.Run("a cancelled subscriber gets no more messages, and a message that is too large is not delivered", func(t *testing.T) {
 		all := start(t, 2)
 		in, stays := &Inbox{changed: make(chan struct{}, 1)}, Subscribe(t, all[1], "x")
 		cancel := all[1].Subscribe("x", bus.Subscriber{
@@ -176,10 +176,10 @@ func Run(t *testing.T, open Opener) {
 		all[0].Publish(bus.Message{Topic: "x", Payload: []byte("2")})
 		stays.Until(t, "the second one arrives", func() bool { return stays.Len() == 2 })
 		if in.Len() != 1 || string(stays.Messages()[1]) != "2" {
-			t.Errorf("who cancelled has %d messages, who stayed %q", in.Len(), stays.Messages()[1])
+			t.Errorf("the cancelled subscriber has %d messages, the other %q", in.Len(), stays.Messages()[1])
 		}
 	})
-	t.Run("a closed bus is silent, and the others go on", func(t *testing.T) {
+	t.Run("a closed bus delivers nothing, and the others continue", func(t *testing.T) {
 		all := start(t, 3)
 		closed, open := Subscribe(t, all[1], "x"), Subscribe(t, all[2], "x")
 		for range 2 {

@@ -175,7 +175,7 @@ func because(err error) string {
 	if !errors.As(err, &f) {
 		return err.Error()
 	}
-	message := strings.TrimSuffix(f.Message, "; try again later, the server's log says why")
+	message := strings.TrimSuffix(f.Message, "; try again later; the server's log says why")
 	if f.Err != nil && !strings.Contains(message, f.Err.Error()) {
 		message += " (" + f.Err.Error() + ")"
 	}

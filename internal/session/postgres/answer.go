@@ -27,8 +27,8 @@ type answer struct {
 	counted                    int64
 }
 
-// columns are files as the database's functions take and return them: one element of
-// each list per file.
+// columns holds files in the form that the database's functions take and return: one list
+// per field, with one element per file.
 type columns struct {
 	slots, names   []string
 	contents       [][16]byte
@@ -73,8 +73,8 @@ func (a *answer) removed() session.Removed {
 	return session.Removed{Files: int(a.removedFiles), Bytes: a.removedBytes, Contents: blobKeys(a.removedContents)}
 }
 
-// state returns the session that an answer describes, last used when the answer says
-// that it took effect.
+// state returns the session that an answer describes. Its last use is the moment at which
+// the operation took effect.
 func (s *Store) state(key session.Key, a answer) (session.State, error) {
 	st := session.State{
 		Key:         key,
@@ -175,7 +175,7 @@ func blobKeys(ids [][16]byte) []blob.Key {
 	return keys
 }
 
-// errNonsense is the error of an answer that no function of the schema returns.
+// errNonsense reports an answer that no function of the schema can return.
 func errNonsense(a answer) error {
 	return fmt.Errorf("the database gave an invalid answer: outcome %q, kind %q, %d files", a.outcome, a.kind, len(a.list.slots))
 }

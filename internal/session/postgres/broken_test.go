@@ -27,21 +27,21 @@ var broken = []struct {
 	{1, "contents stay named", "new always begins an empty incarnation", "DELETE FROM tallyman.content c USING keys k WHERE c.key = k.key", "SELECT 1 FROM keys"},
 	{1, "a BOL keeps the orders", "attaching a BOL replaces it and drops the orders", "(p_slot = 'bol' OR slot = p_slot)", "slot = p_slot"},
 	{1, "the revision does not matter", "an attach that names a revision fails if another came first", "p_revision <> 0 AND p_revision <> a.revision", "false"},
-	{1, "the sweep takes all", "the sweep removes expired sessions only, in small steps", "used <= v_now - tallyman.life_1(v_kind, p_named, p_cookie)", "used <= v_now"},
-	{1, "what begins again has ended", "an expired session is gone for every operation", "created = a.at, used = a.at, ended = NULL", "created = a.at, used = a.at"},
-	{1, "an update looks at the key only", "updating puts a new reading to files that are there", "AND f.content = n.content AND f.size = n.size AND f.sha256 = n.sha256", ""},
+	{1, "the sweep removes live sessions too", "the sweep removes expired sessions only, in small steps", "used <= v_now - tallyman.life_1(v_kind, p_named, p_cookie)", "used <= v_now"},
+	{1, "a session that begins again stays marked as ended", "an expired session is gone for every operation", "created = a.at, used = a.at, ended = NULL", "created = a.at, used = a.at"},
+	{1, "an update compares only the key", "updating replaces the readings of existing files", "AND f.content = n.content AND f.size = n.size AND f.sha256 = n.sha256", ""},
 	{1, "there is no bound", "there is a bound on sessions", "v_sessions >= p_max", "false"},
-	{1, "nothing counts what was removed", "new always begins an empty incarnation", "INTO a.removed_files, a.removed_bytes, a.removed_contents", "INTO a.removed_files, a.removed_files, a.removed_contents"},
+	{1, "removed files are not counted", "new always begins an empty incarnation", "INTO a.removed_files, a.removed_bytes, a.removed_contents", "INTO a.removed_files, a.removed_files, a.removed_contents"},
 	{2, "an import takes another incarnation's place", "an import never takes another session's place", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.revision > p_revision"},
 	{2, "an import goes back to an earlier revision", "importing again changes nothing", "a.incarnation <> p_incarnation OR a.revision > p_revision", "a.incarnation <> p_incarnation"},
 	{2, "an import counts as use", "an import makes the session what it was elsewhere", "p_used := least(p_used, a.at);", "p_used := a.at;"},
-	{2, "an import may have been used in a time to come", "an import does not count as use", "p_used := least(p_used, a.at);", ""},
+	{2, "an import may carry a last use in the future", "an import does not count as use", "p_used := least(p_used, a.at);", ""},
 	{2, "an import brings an earlier use back", "importing again changes nothing", "p_used := greatest(p_used, a.used);", ""},
 	{2, "an import shares contents", "an import never takes another session's place", "RAISE EXCEPTION 'a content belongs to another session' USING ERRCODE = 'TM001';", "NULL;"},
-	{2, "an import mixes the files' order", "an import makes the session what it was elsewhere", "ORDER BY n.place", "ORDER BY n.name"},
+	{2, "an import changes the order of files", "an import makes the session what it was elsewhere", "ORDER BY n.place", "ORDER BY n.name"},
 	{2, "an import forgets when files were attached", "an import makes the session what it was elsewhere", "n.reading, n.reading_size, n.reading_sha256, n.summary, n.attached\n", "n.reading, n.reading_size, n.reading_sha256, n.summary, p_used\n"},
-	{2, "an import gives back what it keeps", "importing again changes nothing", "array(SELECT unnest(x.contents) EXCEPT SELECT unnest(v_names))", "x.contents"},
-	{2, "an import knows no bound", "imports keep the bound on sessions", "v_sessions >= p_max", "false"},
+	{2, "an import hands out contents that it keeps", "importing again changes nothing", "array(SELECT unnest(x.contents) EXCEPT SELECT unnest(v_names))", "x.contents"},
+	{2, "an import ignores the bound on sessions", "imports keep the bound on sessions", "v_sessions >= p_max", "false"},
 }
 
 // brokenSchema returns the schema with one of the faults.
@@ -56,7 +56,7 @@ func brokenSchema(t testing.TB, step int, old, new string) []migration {
 	return all
 }
 
-// A test that must fail can only run in another process, which is one for all faults.
+// A test that must fail needs another process. One process tries all faults.
 func TestTheSuiteFindsBrokenFunctions(t *testing.T) {
 	const variable = "TALLYMAN_BROKEN"
 	if os.Getenv(variable) != "" {

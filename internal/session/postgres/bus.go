@@ -23,12 +23,12 @@ import (
 // Bus is a bus.Bus over LISTEN and NOTIFY. It listens on one connection of its own,
 // and borrows one of the store's to publish a batch of messages.
 //
-// All messages of a database use one channel, which everybody with access to the
-// database can read. Payloads are in the clear there; topics are replaced by a hash
-// whose key only the schema has.
+// All messages of a database use one channel, which everybody with access to the database
+// can read. Payloads are sent as they are; topics are replaced by a hash whose key is in
+// the schema only.
 //
-// A broken connection is opened again after a pause that grows up to some seconds;
-// subscribers are then told that they may have missed messages.
+// When its connection breaks, the bus reconnects, with a pause between attempts that
+// grows to a few seconds. Subscribers are then told that they may have missed messages.
 type Bus struct {
 	store  *Store
 	key    []byte
@@ -144,7 +144,7 @@ func (b *Bus) publish(ctx context.Context) {
 func (b *Bus) notify(ctx context.Context, lines []string) error {
 	return b.store.run(ctx, call{
 		what:  "send events to other replicas",
-		again: true, // twice is no harm
+		again: true, // delivering twice is harmless
 		sql:   `SELECT set_config('synchronous_commit', 'off', true), (SELECT count(pg_notify($1, l)) FROM unnest($2::text[]) l)`,
 		args:  func() []any { return []any{channel, lines} },
 		scan: func(rows pgx.Rows) error {
@@ -191,7 +191,7 @@ func (b *Bus) listenOnce(ctx context.Context) (listened bool, err error) {
 	if _, err := conn.Exec(soon, "LISTEN "+channel); err != nil {
 		return false, err
 	}
-	b.topics.Missed() // nobody listened until now
+	b.topics.Missed() // messages sent until now are lost
 	for {
 		silent, cancel := context.WithTimeout(ctx, busIdle)
 		n, err := conn.WaitForNotification(silent)
@@ -204,7 +204,7 @@ func (b *Bus) listenOnce(ctx context.Context) (listened bool, err error) {
 		case silent.Err() == nil:
 			return true, err
 		default:
-			// No message came, or the connection is dead without our knowledge.
+			// Either there was no message, or the connection broke unnoticed.
 			alive, cancel := context.WithTimeout(ctx, b.store.limits.acquire)
 			err := conn.Ping(alive)
 			cancel()
@@ -261,7 +261,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 	for try := 0; ; try++ {
 		var secret []byte
 		err := s.run(ctx, call{
-			what:  "look a secret up",
+			what:  "read a shared secret",
 			again: true,
 			sql: `WITH made AS (INSERT INTO tallyman.secret (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING value)
 				SELECT value FROM made UNION ALL SELECT value FROM tallyman.secret WHERE name = $1`,
@@ -273,7 +273,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 			return secret, err
 		}
 		if try == 10 {
-			return nil, unavailable("look a secret up", nil)
+			return nil, unavailable("read a shared secret", nil)
 		}
 	}
 }

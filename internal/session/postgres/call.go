@@ -19,8 +19,8 @@ import (
 type call struct {
 	what string // completes "could not …"
 	sql  string
-	args func() []any         // asked anew for each attempt
-	scan func(pgx.Rows) error // reads what it returns; likewise
+	args func() []any         // called again for each attempt
+	scan func(pgx.Rows) error // reads the result; called again likewise
 	// again is true if the statement is idempotent, so that it can be retried when a
 	// connection breaks.
 	again bool
@@ -45,8 +45,8 @@ func (s *Store) ask(ctx context.Context, c call) (answer, error) {
 	return a, err
 }
 
-// run makes a call. If ctx ends before the statement is sent nothing was done; after
-// that run waits for its outcome.
+// run makes a call. If ctx ends before the statement is sent, nothing was done. Once it
+// is sent, run waits for its outcome.
 func (s *Store) run(ctx context.Context, c call) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Ended(err)

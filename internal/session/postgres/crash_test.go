@@ -45,8 +45,8 @@ func durable(t *testing.T) *pgtest.Server {
 	return s
 }
 
-// A real process is killed at random moments, some while it opens the database, under
-// a load on few sessions. Afterwards every acknowledged operation must be there; any
+// A real process under a load on few sessions is killed at random moments, sometimes
+// while it opens the database. Afterwards every acknowledged operation must be there; any
 // other must be there as a whole or not at all.
 func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	kills := 6
@@ -66,7 +66,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 // The test above can fail: it finds a process that answers before it commits.
 func TestKillingTheProcessFindsAnEarlyAnswer(t *testing.T) {
 	if _, err := killAgainAndAgain(t, 100, sessiontest.AnswerFirst); err == nil {
-		t.Error("100 kills showed nothing")
+		t.Error("100 kills did not reveal the mistake")
 	} else {
 		t.Logf("%.300s", err)
 	}
@@ -144,7 +144,7 @@ func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 		if err := s.Stop(mode); err != nil {
 			t.Fatal(err)
 		}
-		<-done // a client ends when an outcome is not told
+		<-done // a client stops after an unknown outcome
 		if _, err := stores.Get(ctx, keyOf("x")); fault.CodeOf(err) != session.StorageUnavailable {
 			t.Errorf("while the server is stopped: %v", err)
 		}
@@ -166,8 +166,8 @@ func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Logf("%v", all)
 }
 
-// After a restart all connections of a pool are dead. One operation discovers that,
-// and not each in turn.
+// After a restart all connections of a pool are dead. The first operation that meets one
+// discovers them all, so that the next ones do not fail.
 func TestAfterARestartOneOperationFailsAtMost(t *testing.T) {
 	s := durable(t)
 	store := mustOpen(t, s.Address(s.Database(t)), session.Settings{}, Options{Connections: 8})
@@ -204,8 +204,8 @@ func consistentSoon(s *Store) error {
 	return consistent(s)
 }
 
-// A power cut loses what is not on the disk. The log of every operation is on the
-// disk before the answer, although the server's own setting is to answer earlier.
+// A power cut loses what is not on the disk. Each operation is answered only after its
+// log is on the disk, although the server's own setting would let it answer earlier.
 func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
 	s := durable(t)
 	s.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_commit = off;; ALTER SYSTEM SET wal_writer_delay = '10s';; SELECT pg_reload_conf()")
@@ -256,6 +256,6 @@ func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
 		}
 	}
 	if early == 0 {
-		t.Error("the log is always on the disk, whoever asks")
+		t.Error("with the server's own setting too, every answer waits for the disk")
 	}
 }

@@ -13,15 +13,15 @@ import (
 // The codes that opening a store can fail with, in addition to fault.BadRequest and
 // session.StorageUnavailable.
 const (
-	Refused      fault.Code = "database_refused"        // the server does not let us in
+	Refused      fault.Code = "database_refused"        // the server refuses the login
 	NoDatabase   fault.Code = "no_such_database"        // there is no database of that name
 	ReadOnly     fault.Code = "database_read_only"      // a standby, or a role that may not write
-	Unsafe       fault.Code = "database_unsafe"         // it may lose what it committed
-	Foreign      fault.Code = "not_a_tallyman_database" // what is there is something else's
+	Unsafe       fault.Code = "database_unsafe"         // it may lose committed transactions
+	Foreign      fault.Code = "not_a_tallyman_database" // the schema tallyman belongs to another program
 	NewerSchema  fault.Code = "newer_schema"            // a later Tallyman wrote it
 	NoSchema     fault.Code = "no_tallyman_schema"      // Options.Existing, and nothing is there
 	InUse        fault.Code = "database_in_use"         // Options.Alone, and others are connected
-	OlderProgram fault.Code = "older_program_connected" // one that could not work with the schema to come
+	OlderProgram fault.Code = "older_program_connected" // a connected program could not work with the upgraded schema
 )
 
 // Error codes of PostgreSQL (its manual, appendix A), and of the functions of our
@@ -74,14 +74,14 @@ func failed(what string, err error) error {
 	}
 	switch p.Code {
 	case contentTaken:
-		return fault.New(fault.BadRequest, "attaching files: a stored content belongs to a session already")
+		return fault.New(fault.BadRequest, "could not attach the files: one of the stored contents already belongs to a session")
 	case fileMissing:
 		return session.ErrChanged()
 	case tooManyConnections:
-		return errBusy("its database has no connection to spare")
+		return errBusy("its database has no free connection")
 	case serializationFailure, deadlockDetected, lockNotAvailable, queryCanceled, outOfMemory:
 		if refusal(err) != nil {
-			busy := errBusy("its database did not get to it in time")
+			busy := errBusy("its database did not answer in time")
 			busy.Err = err
 			return busy
 		}
@@ -89,7 +89,7 @@ func failed(what string, err error) error {
 		if refusal(err) != nil {
 			return &fault.Error{
 				Code:    session.StorageFull,
-				Message: "storage is full: could not " + what + "; nothing was changed, clear sessions that are done or make room on the database's disk",
+				Message: "storage is full: could not " + what + "; nothing was changed; clear finished sessions or free space on the database's disk",
 				Err:     err,
 			}
 		}
@@ -102,7 +102,7 @@ func failed(what string, err error) error {
 func unavailable(what string, err error) error {
 	return &fault.Error{
 		Code:    session.StorageUnavailable,
-		Message: "storage does not work: could not " + what + "; try again later, the server's log says why",
+		Message: "storage does not work: could not " + what + "; try again later; the server's log says why",
 		Err:     err,
 	}
 }

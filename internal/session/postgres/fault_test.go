@@ -27,8 +27,8 @@ func bolOf(st session.State) session.Attachment {
 	return session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{sessiontest.NewInput("1.pdf")}}
 }
 
-// A connection that breaks around a commit causes no wrong answer: the operation
-// reports an unknown outcome, and took effect as a whole or not at all.
+// A connection that breaks around a commit causes no wrong answer: the operation reports
+// that its outcome is unknown, and it took effect completely or not at all.
 func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 	at := address(t)
 	direct := mustOpen(t, at, session.Settings{}, Options{})
@@ -102,7 +102,7 @@ func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 						t.Errorf("it took effect, or half of it: %+v, %v", st, err)
 					}
 				}
-				for c.done && !done() { // for ever if the test cuts at the wrong place
+				for c.done && !done() { // never ends if the test cuts at the wrong place
 					time.Sleep(time.Millisecond)
 				}
 				// It is not certain now whether the contents are orphans.
@@ -367,7 +367,7 @@ func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 	}
 	clients.Wait()
 	if unsettled.Load() == 0 {
-		t.Error("nobody waited in vain for an answer")
+		t.Error("no operation ran out of time")
 	}
 	release()
 	until(func() error { _, err := s.Get(ctx, k); return err })
@@ -484,10 +484,10 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 		{"no such database", as("postgres:"+password, "nothing"), NoDatabase, "there is no database"},
 		{"nobody listens", fmt.Sprintf("postgres://guarded:%s@127.0.0.1:1/x", password), session.StorageUnavailable, "cannot be reached"},
 		{"no such host", fmt.Sprintf("postgres://guarded:%s@nothing.invalid/x", password), session.StorageUnavailable, "cannot be reached"},
-		{"TLS that the server has not", as("postgres:"+password, name) + "&sslmode=require", session.StorageUnavailable, "cannot be reached"},
+		{"TLS that the server does not offer", as("postgres:"+password, name) + "&sslmode=require", session.StorageUnavailable, "cannot be reached"},
 		{"not an address", "postgres://guarded:" + password + "%zz@host/x", fault.BadRequest, "cannot be understood"},
-		{"a port that is none", "postgres://guarded:" + password + "@host:port/x", fault.BadRequest, "cannot be understood"},
-		{"a setting that is none", good + "&password=" + password + "&sslmode=perhaps", fault.BadRequest, "cannot be understood"},
+		{"an invalid port", "postgres://guarded:" + password + "@host:port/x", fault.BadRequest, "cannot be understood"},
+		{"an unknown setting", good + "&password=" + password + "&sslmode=perhaps", fault.BadRequest, "cannot be understood"},
 		{"a word", password, fault.BadRequest, "cannot be understood"},
 		{"asynchronous commits", good + "&synchronous_commit=off", Unsafe, "synchronous_commit"},
 		{"an unsafe server", good, Unsafe, "fsync is off"},
@@ -495,7 +495,7 @@ func TestOpeningSaysWhatIsWrongAndNeverThePassword(t *testing.T) {
 		{"another encoding", server.Address(latin), Foreign, "LATIN1"},
 		{"somebody else's schema", server.Address(foreign), Foreign, "is not Tallyman's"},
 		{"a schema for later programs", server.Address(newer), NewerSchema, "newer Tallyman"},
-		{"a schema of two steps on", server.Address(next), NewerSchema, "newer Tallyman"},
+		{"a schema two versions ahead", server.Address(next), NewerSchema, "newer Tallyman"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := Open(ctx, c.address, session.Settings{}, Options{AllowUnsafe: c.code != Unsafe})
@@ -544,7 +544,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 		t.Errorf("reading while it is read only: %v", err)
 	}
 	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = off")
-	for s.Check(ctx) != nil { // until it is well again
+	for s.Check(ctx) != nil { // until it accepts writes again
 		time.Sleep(time.Millisecond)
 	}
 	server.Exec(t, "postgres", "DROP DATABASE "+name+" WITH (FORCE)")
@@ -566,10 +566,10 @@ func TestCheckFindsAForeignSchema(t *testing.T) {
 	}
 	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+1, latest(migrations)))
 	if err := s.Check(ctx); err != nil {
-		t.Errorf("the next schema, which suits us: %v", err)
+		t.Errorf("the next schema, which accepts this program: %v", err)
 	}
 	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+2, latest(migrations)+1))
 	if err := s.Check(ctx); fault.CodeOf(err) != session.StorageUnavailable || !strings.Contains(errors.Unwrap(err).Error(), "newer Tallyman") {
-		t.Errorf("one that does not: %v", err)
+		t.Errorf("a schema that does not accept it: %v", err)
 	}
 }

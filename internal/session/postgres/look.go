@@ -66,7 +66,7 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
 // yet.
 func (s *Store) FindSecret(ctx context.Context, name string) (secret []byte, err error) {
 	err = s.run(ctx, call{
-		what:  "look a secret up",
+		what:  "read a shared secret",
 		again: true,
 		sql:   `SELECT value FROM tallyman.secret WHERE name = $1`,
 		args:  func() []any { return []any{name} },

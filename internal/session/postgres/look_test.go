@@ -30,7 +30,7 @@ func TestLookingChangesNothing(t *testing.T) {
 		t.Errorf("%+v, %v", page, err)
 	}
 	if secret, err := s.FindSecret(ctx, "seal"); err != nil || secret != nil {
-		t.Errorf("a secret that nobody made: %x, %v", secret, err)
+		t.Errorf("a secret that does not exist: %x, %v", secret, err)
 	}
 	made, err := old.Secret(ctx, "seal")
 	if err != nil {
@@ -40,9 +40,9 @@ func TestLookingChangesNothing(t *testing.T) {
 		t.Errorf("%x is not %x, %v", secret, made, err)
 	}
 	if _, _, err := s.New(ctx, keyOf("b"), session.Named); err == nil || !strings.Contains(err.Error(), "storage does not work") {
-		t.Errorf("it lets itself be changed: %v", err)
+		t.Errorf("a store opened for reading accepts a change: %v", err)
 	}
-	// An upgrade or a copy does not wait for it.
+	// An upgrade or a copy does not wait for a store that only looks.
 	alone := mustOpen(t, address(t), session.Settings{}, Options{})
 	alone.Close()
 	looking := mustOpen(t, at, session.Settings{}, Options{Look: true})

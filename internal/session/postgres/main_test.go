@@ -75,8 +75,8 @@ func suiteIn(name string, open func(t testing.TB, address string, settings sessi
 	}
 }
 
-// emptied makes a store, if there is one, what it was when its schema was made: without
-// rows, and without a latest time.
+// emptied restores the schema of a store, if there is one, to its initial state: no rows
+// and no latest time.
 const emptied = `DO $$
 DECLARE
 	v_tables text := (SELECT string_agg(format('tallyman.%I', tablename), ', ') FROM pg_tables

@@ -28,31 +28,31 @@
 //
 // # What is decided where
 //
-// No process knows anything about sessions that the database does not: every
-// operation is decided on the rows, by functions of the schema, each called in one
-// statement that is a transaction of its own. So an operation is one round trip (one
-// more where a connection sees a statement for the first time, and to probe a
-// connection that was idle for seconds or may be broken), nothing is locked while a
-// client thinks, and a client that dies leaves nothing locked. The isolation level is
-// READ COMMITTED. These rules make operations linearizable:
+// Functions of the schema decide every operation, on the rows alone; no process keeps
+// state of a session that the database does not have. Each function is called in one
+// statement, which is a transaction of its own. So an operation is one round trip (one
+// more where a connection sees a statement for the first time, and to probe a connection
+// that was idle for seconds or may be broken), nothing is locked while a client thinks,
+// and a client that dies leaves nothing locked. The isolation level is READ COMMITTED.
+// These rules make operations linearizable:
 //
-//   - The session's row is locked (FOR UPDATE) before anything about the session
-//     is decided or changed, its files included. New, Open that begins, Clear,
-//     Attach, Expire and the writing of a session's use are therefore one after
-//     the other, and each sees what the one before committed.
-//   - Where there is no row there is nothing to lock. To begin a session, a
-//     program inserts the row; the primary key lets one program succeed, and the
-//     others look again. A Clear or an Attach that finds no row changes nothing,
-//     and is right about the instant at which it looked. No tombstone is needed:
-//     an Attach names its incarnation, 128 random bits that never recur, so it
-//     cannot land in a row that was begun meanwhile.
+//   - The session's row is locked (FOR UPDATE) before anything about the session is
+//     decided or changed, its files included. So New, an Open that begins a session,
+//     Clear, Attach, Expire and the writing of a use run one after the other, and each
+//     sees what the one before committed.
+//   - Where there is no row there is nothing to lock. To begin a session, a program
+//     inserts the row; the primary key lets one program succeed, and the others look
+//     again. A Clear or an Attach that finds no row changes nothing, and its answer is
+//     correct for the instant at which it looked. No tombstone is needed: an Attach names
+//     its incarnation, 128 random bits that never recur, so it cannot land in a row that
+//     was begun meanwhile.
 //   - Get reads without a lock, row and files in one statement, which is one
 //     snapshot. It sees whole commits only, and all that were acknowledged before
 //     it was called. PostgreSQL shows a commit to others only once it is durable.
-//   - A session that is found expired is marked so in its row, under the lock: the
-//     mark holds for all programs for ever, whatever their clocks show. Where
-//     that may matter, the clock is read after the lock was obtained, and the time
-//     is never taken to be before the latest that the row has seen.
+//   - A session that is found expired is marked so in its row, under the lock. The mark
+//     is final for all programs, whatever their clocks show. Where expiry may matter, the
+//     clock is read after the lock was obtained, and a time earlier than the latest in
+//     the row is replaced by that one.
 //   - Expire and the writing of uses skip rows that others have locked. So no
 //     transaction that holds one session's lock waits for another's, and there are
 //     no deadlocks over rows; contents are claimed in the order of their keys.
@@ -62,12 +62,12 @@
 // PostgreSQL may still abort a transaction and ask for a retry; the store retries a
 // few times before it tells the caller.
 //
-// If the connection breaks while a statement is under way nobody knows whether it was
-// committed, or still will be: the operation fails with StorageUnavailable. A
-// statement in flight ends within the server's statement_timeout, which is shorter
-// than the time for which Named then refuses to answer. Only this process knows that:
-// a sweep of orphans that several replicas run needs an age below which it spares
-// contents (session.Janitor.OrphanAge), longer than any upload takes.
+// If the connection breaks while a statement is under way, it is unknown whether the
+// statement was committed or still will be. The operation then fails with
+// StorageUnavailable. A statement in flight ends within the server's statement_timeout,
+// which is shorter than the time for which Named then refuses to answer. Only this
+// process knows that: a sweep of orphans that several replicas run needs an age below
+// which it spares contents (session.Janitor.OrphanAge), longer than any upload takes.
 //
 // # Uses
 //
@@ -137,8 +137,8 @@ type Options struct {
 	// AllowUnsafe accepts a server that may lose commits: one whose fsync or
 	// full_page_writes is off. It is for tests.
 	AllowUnsafe bool
-	// Existing makes Open fail with NoSchema if there is no schema, instead of
-	// creating one.
+	// Existing makes Open fail with NoSchema if there is no schema. Otherwise Open
+	// creates one.
 	Existing bool
 	// Alone makes Open fail with InUse if other programs are connected to the
 	// database. It does not keep them from connecting later.
@@ -160,9 +160,9 @@ type Options struct {
 // limits bounds how long operations may take, and how many may wait.
 type limits struct {
 	connect   time.Duration // for making a connection
-	acquire   time.Duration // for getting a connection to be free
+	acquire   time.Duration // for a pooled connection to become free
 	statement time.Duration // for the server to execute a statement
-	lock      time.Duration // for the server to obtain a lock
+	lock      time.Duration // for a lock in the server
 	answer    time.Duration // for the answer to arrive; longer than statement
 	waiting   int           // operations at once
 }
@@ -181,8 +181,7 @@ func (l limits) orDefault() limits {
 // doubt is how long Named refuses to answer after an attach with an unknown outcome.
 func (l limits) doubt() time.Duration { return l.answer + 2*l.statement }
 
-// parts is the number of parts into which a life is divided: the use in a session's
-// row may be behind by one of them.
+// parts divides a life: the last use in a session's row may be late by one part.
 const parts = 16
 
 // Store is a session.Store in a PostgreSQL database.
@@ -207,7 +206,7 @@ type Store struct {
 	mu     sync.Mutex
 	inside int           // operations under way
 	closed bool          // no operation may begin any more
-	idle   chan struct{} // closed when it is closed and none is under way
+	idle   chan struct{} // closed once the store is closed and no operation is under way
 
 	stop   chan struct{}
 	kept   chan struct{} // closed when the keeper ended
@@ -270,7 +269,7 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		// The error may repeat the address, and with it a password.
+		// The error may contain the address, and with it a password.
 		return nil, fault.New(fault.BadRequest, "the address of the database cannot be understood; write it like postgres://user:password@host:5432/database?sslmode=verify-full, with characters like @ and / in the password as %%40 and %%2F")
 	}
 	params := config.ConnConfig.RuntimeParams
@@ -309,10 +308,10 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// suspect reports whether to probe a connection before use, which costs a round trip:
-// it may be dead without our knowledge, and a statement sent on it would have an
-// unknown outcome. A connection is suspect if it was idle for a while, or has not
-// been used since another one broke.
+// suspect reports whether to probe a connection before use, which costs a round trip: it
+// may have broken unnoticed, and a statement sent on it would have an unknown outcome. A
+// connection is suspect if it was idle for a while, or if another one broke since its
+// last use.
 func (s *Store) suspect(_ context.Context, p pgxpool.ShouldPingParams) bool {
 	return p.IdleDuration > 2*time.Second || p.IdleDuration > time.Since(s.start)-time.Duration(s.broke.Load())
 }
@@ -372,10 +371,10 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 	return st, a.removed(), nil
 }
 
-// within makes a call that may begin a session, and keeps the bound on sessions. most
-// is the call's argument: how many sessions there may be before it, or nil if room is
-// reserved for it. The outcome of the answer is begun if the session is a new one,
-// and neither full nor counting.
+// within makes a call that may begin a session, and keeps the bound on sessions. The
+// argument most of the call is the number of sessions that may exist before it, or nil if
+// room is reserved for it. The outcome of the returned answer is begun if the session is
+// new; it is never full or counting.
 func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, error) {
 	leased := func() (answer, error) {
 		a, err := s.bounded(ctx, c, nil)
@@ -401,7 +400,7 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	defer s.room.unsure()
 	a, err := s.bounded(ctx, c, &most)
 	if err == nil && a.outcome == "full" {
-		return answer{}, errBusy("it has as many sessions as it may")
+		return answer{}, errBusy("it holds as many sessions as its limit allows")
 	}
 	return a, err
 }
@@ -423,7 +422,7 @@ func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int
 		case "counting":
 			// Another program counts, since hardly any room is left.
 			if wait == 50 {
-				return answer{}, errBusy("there are about as many sessions as it keeps")
+				return answer{}, errBusy("the number of sessions is close to its limit")
 			}
 			if err := pause(ctx, 10*time.Millisecond); err != nil {
 				return answer{}, err
@@ -643,7 +642,7 @@ func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 		}
 	}
 	err := s.run(ctx, call{
-		what:  "look contents up",
+		what:  "look up contents",
 		again: true,
 		sql:   `SELECT key FROM tallyman.content WHERE key = ANY ($1)`,
 		args:  func() []any { return []any{ask} },
@@ -664,10 +663,10 @@ func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	// This comes after the query: an attach that was abandoned before the query is
-	// recorded here by now.
+	// Look at doubtful after the query: an attach that was abandoned before the query has
+	// set it by now.
 	if time.Since(s.start) < time.Duration(s.doubtful.Load()) {
-		return nil, unavailable("look contents up", errors.New("the outcome of an attach is not certain yet"))
+		return nil, unavailable("look up contents", errors.New("the outcome of an attach is not certain yet"))
 	}
 	return named, nil
 }
@@ -701,11 +700,10 @@ func (s *Store) now() *int64 {
 // life returns the life of unused sessions of a kind, in milliseconds.
 func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milliseconds() }
 
-// parts returns the number of parts of a life of which the row's use may be behind by
-// one.
+// parts returns the divisor of a life: the row's last use may be late by one such part.
 func (s *Store) parts() int64 {
 	if s.uses.full() {
-		return math.MaxInt64 // no use can be noted, so it is written
+		return math.MaxInt64 // no use can be noted, so each is written
 	}
 	return parts
 }

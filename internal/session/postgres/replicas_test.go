@@ -80,8 +80,8 @@ func TestThreeReplicasKeepTheRules(t *testing.T) {
 	}))
 }
 
-// With the database's own clock, which tests cannot stop, sessions live for so short
-// a time that they expire during other operations.
+// Tests cannot stop the database's clock, so sessions live for so short a time that they
+// expire during other operations.
 func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 	for _, life := range []time.Duration{0, 40 * time.Millisecond} {
 		store := openReplicas(t, 3, address(t), session.Settings{Lives: session.Lives{Named: life}}, Options{})
@@ -140,7 +140,7 @@ func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
 		{"a read takes row and files from two snapshots",
 			"WHERE s.owner = p_owner AND s.id = p_id;\n\tIF NOT FOUND OR v_ended", "WHERE s.owner = p_owner AND s.id = p_id;\n\ta := tallyman.filled_1(a);\n\tIF NOT FOUND OR v_ended"},
 		{"new leaves files", "a := tallyman.ended_1(a);\n\t\t\tUPDATE tallyman.session\n\t\t\t\tSET kind = p_kind, incarnation = p_incarnation,", "UPDATE tallyman.session\n\t\t\t\tSET kind = p_kind,"},
-		{"the files of what had expired count", "IF a.outcome = 'expired' THEN\n\t\ta.removed_files := 0;", "IF false THEN\n\t\ta.removed_files := 0;"},
+		{"the files of expired sessions count", "IF a.outcome = 'expired' THEN\n\t\ta.removed_files := 0;", "IF false THEN\n\t\ta.removed_files := 0;"},
 		{"an expired session lives until it is swept", "a.at - a.used < tallyman.life_1(a.kind, p_named, p_cookie) THEN\n\t\ta.outcome := 'alive'", "true THEN\n\t\ta.outcome := 'alive'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -199,8 +199,7 @@ func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
 	if err != nil || again.Incarnation == st.Incarnation || len(removed.Contents) != 2 || removed.Files != 0 {
 		t.Errorf("opened again: %+v, %+v, %v", again, removed, err)
 	}
-	// A session that begins then is not too old from the start, by any program's
-	// clock.
+	// A session that begins then has its whole life ahead of it, by any program's clock.
 	if got, err := one.Get(ctx, k); err != nil || got.Incarnation != again.Incarnation {
 		t.Errorf("what began after it: %+v, %v", got, err)
 	}
@@ -314,11 +313,12 @@ func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if page.Total == 0 { // on a machine so slow that it expired
+		if page.Total == 0 { // the machine was so slow that the session expired
 			begin()
 			continue
 		}
-		// If the row moved by less than a part, a Get did not write it.
+		// If the use in the row moved by less than a part, the keeper wrote it, not a
+		// Get.
 		if by := page.Sessions[0].LastUsed.Sub(first); by > 0 && by < life/parts {
 			return
 		} else if by > 0 {

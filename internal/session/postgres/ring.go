@@ -31,8 +31,8 @@ var _ keys.Importer = (*Ring)(nil)
 // KeysKept is how long a program uses the keys that it last read.
 const KeysKept = 2 * time.Second
 
-// All implements keys.Ring. While the database does not answer it fails with
-// session.StorageUnavailable or fault.Busy: no key is valid then.
+// All implements keys.Ring. While the database does not answer, no key is valid: All
+// fails with session.StorageUnavailable or fault.Busy.
 func (r *Ring) All(ctx context.Context) ([]keys.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -43,8 +43,8 @@ func (r *Ring) All(ctx context.Context) ([]keys.Key, error) {
 	r.keys, r.err = r.read(context.WithoutCancel(ctx))
 	r.at = at
 	if r.err != nil {
-		// Callers that waited meanwhile must not wait as long again, one after the
-		// other.
+		// Callers that waited for this query share its failure, instead of each waiting
+		// as long in turn.
 		r.at = time.Now().Add(time.Second - KeysKept)
 	}
 	return r.keys, r.err
@@ -53,7 +53,7 @@ func (r *Ring) All(ctx context.Context) ([]keys.Key, error) {
 func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 	var all []keys.Key
 	err := r.store.run(ctx, call{
-		what:  "look the keys up",
+		what:  "read the keys",
 		again: true,
 		sql:   `SELECT name, admin, sha256, created FROM tallyman.api_key ORDER BY name`,
 		args:  func() []any { return nil },
@@ -112,7 +112,7 @@ func (r *Ring) Import(ctx context.Context, k keys.Key) error {
 	if err != nil || added {
 		return err
 	}
-	all, err := r.All(ctx) // change made sure that they are read anew
+	all, err := r.All(ctx) // change has made sure that the keys are read again
 	if err == nil && !slices.ContainsFunc(all, k.Same) {
 		err = keys.ErrExists(k.Name)
 	}
@@ -145,7 +145,7 @@ func (r *Ring) change(ctx context.Context, sql string, args ...any) (changed boo
 	r.at = time.Time{}
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == session.StorageUnavailable {
-		return false, fault.New(session.StorageUnavailable, "the keys in %s could not be changed, or the answer was lost: look with \"tallyman key list\": %w", r.store.where, f.Err)
+		return false, fault.New(session.StorageUnavailable, "the keys in %s could not be changed, or the answer was lost; check with \"tallyman key list\": %w", r.store.where, f.Err)
 	}
 	return changed, err
 }

@@ -18,7 +18,7 @@ type room struct {
 
 	mu     sync.Mutex
 	left   int64 // sessions that may be begun without counting
-	from   int64 // what left was after the last count
+	from   int64 // the value of left after the last count
 	leased int64 // operations under way that took room
 	sure   bool  // an operation that counts exactly is under way
 	begun  int64 // all operations of both kinds so far
@@ -61,17 +61,17 @@ func (r *room) untake(used bool) {
 	}
 }
 
-// makeSure waits until no other operation of this process counts exactly. Then it
-// reserves room, if some is left by now; else it returns how many sessions there may
-// be before another one, which the database must count. No room is reserved then
-// until unsure is called. It fails with fault.Busy or fault.Cancelled.
+// makeSure waits until no other operation of this process counts exactly. If room is left
+// by then, it reserves some. Otherwise it returns the number of sessions that may exist
+// before a new one, for the database to count; take then reserves nothing until unsure is
+// called. It fails with fault.Busy or fault.Cancelled.
 func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error) {
 	late := time.NewTimer(time.Second)
 	defer late.Stop()
 	select {
 	case r.turn <- struct{}{}:
 	case <-late.C:
-		return false, 0, errBusy("there are about as many sessions as it keeps")
+		return false, 0, errBusy("the number of sessions is close to its limit")
 	case <-ctx.Done():
 		return false, 0, fault.Ended(ctx.Err())
 	}
@@ -83,7 +83,7 @@ func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error
 	defer r.mu.Unlock()
 	r.sure = true
 	r.begun++
-	// The sessions of the operations that reserved room may not be visible yet.
+	// Sessions of the operations that reserved room may not be visible to the count yet.
 	return false, r.most - r.leased, nil
 }
 
@@ -95,19 +95,19 @@ func (r *room) unsure() {
 	<-r.turn
 }
 
-// worthCounting reports whether a count could make more room.
+// worthCounting reports whether a count could find more room.
 func (r *room) worthCounting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.left < r.from
 }
 
-// counting begins a count. The caller passes the number to counted; it may miss
-// operations that are under way meanwhile.
+// counting begins a count. The caller passes the result to counted. The result may miss
+// operations that are under way during the count.
 func (r *room) counting() (counted func(n int64)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	under, begun := r.leased+1, r.begun // and the operation that counts, if any
+	under, begun := r.leased+1, r.begun // 1 for an operation that counts exactly
 	return func(n int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

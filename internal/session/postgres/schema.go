@@ -141,8 +141,7 @@ func (s *Store) checkServer(ctx context.Context, conn *pgx.Conn) error {
 	return s.checkGuarantees(g)
 }
 
-// guarantees are the settings of the server on which the durability of commits
-// depends.
+// guarantees are the server settings that the durability of commits depends on.
 type guarantees struct{ fsync, fullPageWrites, synchronousCommit string }
 
 // lacking describes in sentences the settings that are wrong.

@@ -27,7 +27,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 		return keys.Find(all, secret)
 	}
 	if _, ok := find(two, ""); ok {
-		t.Error("no key is a key")
+		t.Error("an empty key is accepted")
 	}
 	secret, err := one.Keys().Add(t.Context(), "dépôt 'x'", true)
 	if err != nil {
@@ -38,10 +38,10 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	}
 	k, ok := find(one, secret)
 	if !ok || k.Name != "dépôt 'x'" || !k.Admin || time.Since(k.Created) > time.Hour {
-		t.Errorf("for who added it: %+v, %v", k, ok)
+		t.Errorf("for the program that added it: %+v, %v", k, ok)
 	}
 	if _, ok := find(one, secret+"x"); ok {
-		t.Error("another key is found")
+		t.Error("a wrong key is accepted")
 	}
 	until := func(want bool) {
 		t.Helper()
@@ -72,7 +72,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := find(one, secret); ok {
-		t.Error("who removed a key goes on taking it")
+		t.Error("the program that removed a key still accepts it")
 	}
 	until(false)
 	if err := two.Keys().Remove(t.Context(), "dépôt 'x'"); fault.CodeOf(err) != fault.NotFound {
@@ -196,8 +196,8 @@ func TestTheBusReconnectsAndReportsMissedMessages(t *testing.T) {
 		in.Until(t, "it is told that messages may be missing", func() bool { return in.Missed() > missed })
 		arrives(fmt.Sprint("after cut ", i))
 	}
-	// Publishers do not notice that the database is away; subscribers learn it when
-	// it is back.
+	// Publishers do not notice that the database is away. Subscribers are told when it is
+	// back.
 	here := bustest.Subscribe(t, from, "y")
 	missed := here.Missed()
 	p.refuse(true)
@@ -228,7 +228,7 @@ func TestTheChannelHidesTopicsAndIgnoresForeignNotifications(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(n.Payload, "secret") || strings.Contains(n.Payload, "acme") {
-		t.Errorf("the channel tells: %s", n.Payload)
+		t.Errorf("the channel reveals: %s", n.Payload)
 	}
 	in.Until(t, "the message arrives", func() bool { return in.Len() == 1 })
 	for _, hostile := range []string{"", " ", "1", "1 a", "1 a b", "1 a 1 x", "1 a 1 x !!!", "2 a 1 x aGVsbG8", "1 a 1 x y z", strings.Repeat("x", 7000), "1 a 1 " + topicOf(to, topic) + " !!!"} {

@@ -43,7 +43,7 @@ func (c trips) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// On the network each operation is one question and one answer, whatever its size.
+// Each operation is one round trip, whatever its size.
 func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	var n atomic.Int64
 	options := Options{Connections: 1, dial: func(ctx context.Context, network, addr string) (net.Conn, error) {

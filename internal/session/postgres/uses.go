@@ -10,8 +10,9 @@ import (
 	"tallyman/internal/session"
 )
 
-// uses are last uses that rows do not hold yet. Nothing is decided on them: a session
-// lives as long as its row says. They are written long before that can matter.
+// uses are last uses that rows do not hold yet. They decide nothing: a session lives as
+// long as its row says. They are written long before a session could expire for lack of
+// them.
 type uses struct {
 	mu sync.Mutex
 	m  map[session.Key]use
@@ -104,14 +105,14 @@ func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 			return err
 		}
 		if len(late) > 0 {
-			return nil // the rest is for the next round
+			return nil // the next round tries the rest
 		}
 	}
 }
 
 // saveAllUses writes all uses that it can, for the last time. If a step cannot be
-// written, each of its uses is tried separately. After two failures in a row the
-// database is away, and it gives up.
+// written, each of its uses is tried separately. After two failures in a row it takes the
+// database to be away and gives up.
 func (s *Store) saveAllUses(ctx context.Context) error {
 	var first error
 	failed := 0
@@ -148,7 +149,7 @@ func (s *Store) writeUses(ctx context.Context, late map[session.Key]use) error {
 	}
 	written := map[session.Incarnation]bool{}
 	err := s.run(ctx, call{
-		what:  "write last uses down",
+		what:  "record last uses",
 		again: true,
 		sql:   `SELECT * FROM tallyman.uses_1($1, $2, $3, $4)`,
 		args:  func() []any { return []any{owners, ids, incarnations, used} },

@@ -37,7 +37,7 @@ var cases = []testCase{
 	{"attaching a BOL replaces it and drops the orders", attachBOL},
 	{"appending to the BOL adds files and keeps the orders", appendBOL},
 	{"attaching orders replaces them and keeps the BOL", attachOrders},
-	{"updating puts a new reading to files that are there", updateReading},
+	{"updating replaces the readings of existing files", updateReading},
 	{"an attach that names a revision fails if another came first", revision},
 	{"an attach never lands in another incarnation than it began in", superseded},
 	{"an attach that fails leaves everything as it was", failedAttach},
@@ -64,8 +64,8 @@ var cases = []testCase{
 	{"many attaches and resets at once cross no incarnation", crossingRace},
 	{"readers see whole states only", wholeStates},
 	{"there is a bound on sessions, and room again after a clear", bound},
-	{"a closed store refuses, and closing twice is nothing", closed},
-	{"the check writes", check},
+	{"a closed store refuses, and closing twice is harmless", closed},
+	{"the check makes a write", check},
 	{"every history is linearizable", linearizable},
 }
 
@@ -84,12 +84,12 @@ func openBegins(b *bench) {
 			b.Errorf("opened %+v, want %+v", st, want)
 		}
 		if !reflect.DeepEqual(removed, session.Removed{}) {
-			b.Errorf("opening what is not there removed %+v", removed)
+			b.Errorf("opening a missing session removed %+v", removed)
 		}
 		b.same(b.get(k), st)
 	}
 	if _, _, err := b.store.Open(ctx, key("y"), "minted"); fault.CodeOf(err) != fault.BadRequest {
-		b.Errorf("opening a session of no kind: %v", err)
+		b.Errorf("opening a session without a kind: %v", err)
 	}
 	b.isGone(key("y"))
 }
@@ -751,7 +751,7 @@ func expiredIsGone(b *bench) {
 	anew("new", st, r, err)
 	r, err = b.store.Clear(ctx, key("clear"))
 	anew("clear", session.State{}, r, err)
-	// Nothing revives them: neither use nor time.
+	// Neither use nor time revives them.
 	for _, id := range []string{"get", "attach", "clear", "list", "sweep"} {
 		b.isGone(key(id))
 	}
@@ -860,18 +860,18 @@ func namedContents(b *bench) {
 	b.attach(k, bolOf(st.Incarnation, g))
 	b.named(false, all(f, o)...)
 	b.named(true, all(g)...)
-	// Until an expired session's row is removed its contents are not orphans: the
-	// caller that removes the row receives them.
+	// The contents of an expired session are no orphans until its row is removed: whoever
+	// removes the row receives them.
 	b.clock.Advance(b.settings.Lives.Of(session.Named))
 	b.named(true, all(g)...)
 	b.sweep(1)
 	b.named(false, all(g)...)
 	if named, err := b.store.Named(ctx, nil); err != nil || len(named) != 0 {
-		b.Errorf("named of nothing: %v, %v", named, err)
+		b.Errorf("named of no keys: %v, %v", named, err)
 	}
 	named, err := b.store.Named(ctx, []blob.Key{"", "../x", blob.NewKey()})
 	if err != nil || slices.Contains(named, true) {
-		b.Errorf("named of what is no key: %v, %v", named, err)
+		b.Errorf("named of an invalid key: %v, %v", named, err)
 	}
 }
 
@@ -1274,7 +1274,7 @@ func linearizable(b *bench) {
 	if err != nil {
 		b.Error(err)
 	}
-	// A load without conflicts proves nothing.
+	// Without conflicts the check would prove nothing.
 	for _, must := range []string{"attach: ok", "attach: session_superseded", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok"} {
 		if all[must] == 0 {
 			b.Errorf("the load had no %q", must)

@@ -20,11 +20,11 @@ var importCases = []testCase{
 	{"an expired session is imported as one", importExpired},
 	{"importing again changes nothing, and a later state takes an earlier one's place", importAgain},
 	{"an import never takes another session's place", importRefused},
-	{"an import takes the place of what has expired", importOverExpired},
-	{"imports that make no sense are refused", importNonsense},
+	{"an import replaces an expired session", importOverExpired},
+	{"invalid imports are refused", importNonsense},
 	{"imports keep the bound on sessions", importBound},
 	{"imports of one session at once leave the latest", importRace},
-	{"of an import and others that begin the session one comes first", importBeginRace},
+	{"of an import and other ways to begin a session at once, one comes first", importBeginRace},
 }
 
 // elsewhere returns a state that another store may hold.
@@ -149,7 +149,7 @@ func importIsNoUse(b *bench) {
 	st.LastUsed = b.clock.Now().Add(time.Hour)
 	b.imports(st)
 	if got := b.listed(st.Key); !got.LastUsed.Equal(b.clock.Now()) {
-		b.Errorf("last used at %v, which is yet to come", got.LastUsed)
+		b.Errorf("last used at %v, which is in the future", got.LastUsed)
 	}
 }
 
@@ -237,7 +237,7 @@ func importOverExpired(b *bench) {
 	st := b.elsewhere(k)
 	removed := b.imports(st)
 	if removed.Files != 0 || removed.Bytes != 0 {
-		b.Errorf("what had expired counts: %+v", removed)
+		b.Errorf("an expired session counts: %+v", removed)
 	}
 	b.contents(removed.Contents, []blob.Key{f.Content.Key, f.Reading.Key})
 	b.same(b.listed(k), st)

@@ -25,17 +25,16 @@ const (
 	victimWrong = "TALLYMAN_VICTIM_WRONG"
 )
 
-// AnswerFirst is a mistake that victims can make: they answer a clear before they
-// commit it.
+// AnswerFirst names a deliberate mistake of a victim: it answers a clear before it
+// commits it.
 const AnswerFirst = "answer first"
 
 // victimClients is the number of a victim's clients, and victimKeys that of its
 // sessions.
 const victimClients, victimKeys = 6, 3
 
-// telling is what a victim writes before and after each operation. It writes the
-// second line only when the operation was answered, so an operation with a second
-// line was acknowledged.
+// telling is a line that a victim writes before an operation, and again after its answer.
+// So an operation with a second line was acknowledged.
 type telling struct {
 	N      int     `json:"n"`
 	Client int     `json:"client"`
@@ -165,14 +164,14 @@ type Killer struct {
 	Start time.Duration
 	// Settled, if set, waits until no operation of the victim is under way any more.
 	Settled func()
-	// Open opens the store after a kill; the store is closed afterwards. check
-	// reports other faults than those that its answers show.
+	// Open opens the store after a kill; the caller closes it. check reports faults that
+	// the store's answers do not show.
 	Open func() (_ session.Store, check func() error, err error)
 }
 
-// Kill kills that many victims, at random moments. Afterwards every acknowledged
-// operation must be there; any other must be there as a whole or not at all. It
-// returns the number of acknowledged operations.
+// Kill kills the given number of victims at random moments. Afterwards every acknowledged
+// operation must be there; any other must be there as a whole or not at all. It returns
+// the number of acknowledged operations.
 func (k Killer) Kill(kills int) (acknowledged int, err error) {
 	var history *History
 	var moment int64
@@ -211,7 +210,7 @@ func (k Killer) one(round string, history *History, moment *int64) (int, error) 
 		return 0, err
 	}
 	in := bufio.NewReader(stdout)
-	// It is killed while it starts, or after a number of lines.
+	// The victim is killed while it starts, or after a random number of lines.
 	tell := 1 + rand.IntN(500)
 	if rand.IntN(4) == 0 {
 		time.AfterFunc(rand.N(k.Start), func() { cmd.Process.Kill() })

@@ -71,8 +71,8 @@ func Linearizable(store session.Store, l Load) (operations int, err error) {
 		}
 		switch err := h.Check(); {
 		case errors.Is(err, ErrUndecided) && l.Operations > l.Clients:
-			// Undecided says nothing about the store. Add a smaller round, on other
-			// sessions, until one is decided.
+			// An undecided round says nothing about the store. Add a smaller round, on
+			// other sessions, until one is decided.
 			l.Operations = max(l.Clients, l.Operations/2)
 			less++
 		case err != nil:
@@ -248,10 +248,10 @@ func (r *Round) ReadAll() {
 	}
 }
 
-// account checks that no content was lost.
+// account checks that no content was lost or handed out twice.
 func (r *Round) account() error {
 	if r.unsure {
-		return nil // nobody knows
+		return nil // whether it took effect is unknown
 	}
 	for {
 		x, err := r.store.Expire(context.Background(), 100)
@@ -432,15 +432,15 @@ func (h *History) record(client int, op Op, a Answer, call int64) {
 	h.recordAt(client, op, a, call, ret)
 }
 
-// recordAt adds an operation that took effect between two moments, if at all. The
-// caller chooses either all moments of a history or none.
+// recordAt adds an operation that took effect between two moments, if at all. Use
+// recordAt for all operations of a history or for none.
 func (h *History) recordAt(client int, op Op, a Answer, call, ret int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: op, Output: a, Call: call, Return: ret})
 }
 
-// never is the return of an operation without an answer.
+// never is the moment of return of an operation without an answer.
 const never = math.MaxInt64
 
 // Restarted records that the store was reopened: operations under way have taken
@@ -547,7 +547,7 @@ type life struct {
 	incarnation string
 	revision    int64
 	bol, orders Files
-	// told are the incarnations that answers have named so far; a new one must not be
+	// told lists the incarnations that answers have named so far; a new one must not be
 	// among them. They follow from the earlier operations, so the checker need not
 	// compare them.
 	told *told
@@ -594,8 +594,8 @@ func (l life) removes(a Answer) bool {
 	return a.RemovedFiles == count(l.bol)+count(l.orders) && a.RemovedBytes == bytesOf(l.bol)+bytesOf(l.orders)
 }
 
-// is reports whether an answer matches the life, and returns the life with what the
-// answer adds to it: the incarnation, if it was unknown.
+// is reports whether an answer matches the life. It returns the life, with the answer's
+// incarnation if none was known.
 func (l life) is(a Answer) (life, bool) {
 	if !l.alive || a.Revision != l.revision || a.BOL != l.bol || a.Orders != l.orders {
 		return l, false
@@ -686,8 +686,8 @@ func step(l life, op Op, a Answer) []life {
 	return nil
 }
 
-// effects returns the lives that an operation without an answer can lead to if it
-// took effect.
+// effects returns the lives that an operation without an answer can lead to, provided
+// that it took effect.
 func effects(l life, op Op) []life {
 	switch op.Kind {
 	case Open:

@@ -50,9 +50,9 @@ func openMemory(broken string) Opener {
 	}
 }
 
-// now is the time of the operation under way. Each operation reads the clock once: if
-// it found a session alive at one time and recorded its use at a later one, it would
-// keep a session that expired between.
+// now is the time of the operation under way. Each operation reads the clock once. With
+// two readings it could find a session alive and then record a use after the session's
+// end.
 func (m *memory) now() time.Time { return m.at }
 
 func (m *memory) life(st session.State) time.Duration {
@@ -358,7 +358,7 @@ func (m *memory) Import(ctx context.Context, st session.State) (session.Removed,
 	switch m.broken {
 	case "an import counts as use":
 		used = m.now()
-	case "an import may have been used in a time to come":
+	case "an import may carry a last use in the future":
 		used = st.LastUsed
 	}
 	now, alive := m.live(st.Key)
@@ -379,7 +379,7 @@ func (m *memory) Import(ctx context.Context, st session.State) (session.Removed,
 			used = now.LastUsed
 		}
 	} else {
-		if err := m.full(st.Key); err != nil && m.broken != "imports know no bound" {
+		if err := m.full(st.Key); err != nil && m.broken != "imports ignore the bound on sessions" {
 			return fail(err)
 		}
 		removed.Contents = slices.DeleteFunc(old.Contents(), func(k blob.Key) bool { return slices.Contains(st.Contents(), k) })

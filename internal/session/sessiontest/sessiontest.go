@@ -25,9 +25,9 @@ import (
 	"tallyman/internal/session"
 )
 
-// Opener opens the store at a place, a path that nothing else uses. Reopened at the
-// same place after Close, the store must hold what it held. The Opener fails t if it
-// cannot open the store; the caller closes it.
+// Opener opens the store at a place, a path that nothing else uses. Reopened at the same
+// place after Close, the store must hold what it held. The Opener fails t if it cannot
+// open the store. The caller closes the store.
 type Opener func(t testing.TB, place string, settings session.Settings) session.Store
 
 // Long reports whether tests may take long: if the environment has TALLYMAN_LONG=1.
@@ -115,7 +115,7 @@ func (b *bench) reopen() {
 		}
 	}
 	b.settings.Now = b.clock.Now
-	b.store = nil // if opening ends the test, there is nothing to close
+	b.store = nil // nothing to close if opening ends the test
 	b.store = b.open(b.T, b.place, b.settings)
 }
 
@@ -298,7 +298,7 @@ func (b *bench) holds(st session.State, orders *session.Input, bol ...session.In
 	}
 }
 
-// removes expects that an operation removed just these files.
+// removes expects that an operation removed exactly these files.
 func (b *bench) removes(r session.Removed, files ...session.Input) {
 	b.Helper()
 	var bytes int64

@@ -28,13 +28,13 @@ var broken = []string{
 	"an import counts as use",
 	"an import counts from 1",
 	"an import forgets contents",
-	"an import may have been used in a time to come",
+	"an import may carry a last use in the future",
 	"an import reads, waits and writes",
 	"an import takes another session's place",
 	"importing again fails",
 	"imports are not checked",
 	"imports are not durable",
-	"imports know no bound",
+	"imports ignore the bound on sessions",
 	"imports share contents",
 	"an attach reads, waits and writes",
 	"an attach to a session is lost at a restart",
@@ -80,7 +80,7 @@ var broken = []string{
 	"uses are lost at a restart",
 }
 
-// A test that must fail can only run in another process.
+// A test that must fail needs another process.
 func TestTheSuiteFindsEveryBrokenRule(t *testing.T) {
 	if rule := os.Getenv("STORETEST_BROKEN"); rule != "" {
 		Run(t, openMemory(rule))
@@ -97,7 +97,7 @@ func TestTheSuiteFindsEveryBrokenRule(t *testing.T) {
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "--- FAIL: TestTheSuiteFindsEveryBrokenRule/") {
-				t.Errorf("the suite did not find out (%v):\n%s", err, tail(out))
+				t.Errorf("the suite did not find the broken rule (%v):\n%s", err, tail(out))
 				return
 			}
 			for _, line := range strings.Split(string(out), "\n") {

@@ -129,7 +129,7 @@ func (b *batch) room(sl *slot) error {
 		return nil // it counts already
 	}
 	if b.store.table.size.Load()+int64(b.begun) >= int64(b.store.maxSessions) {
-		return errBusy("it has as many sessions as it may")
+		return errBusy("it holds as many sessions as its limit allows")
 	}
 	b.begun++
 	return nil
@@ -204,7 +204,7 @@ func (b *batch) claim(next *session.State, states ...*session.State) error {
 		}
 		_, claimed := b.claimed[c]
 		if claimed || b.store.table.names(c) {
-			return fault.New(fault.BadRequest, "attaching files: a stored content belongs to a session already")
+			return fault.New(fault.BadRequest, "could not attach the files: one of the stored contents already belongs to a session")
 		}
 		if b.claimed == nil {
 			b.claimed = map[blob.Key]struct{}{}

@@ -1,8 +1,8 @@
 -- The first schema. Times and lives are in milliseconds, times since 1970 in UTC.
 --
--- All that programs call carries the number of the schema that brought it. It is
--- never replaced by something that means anything else, since the program before
--- this one calls it until it is switched off; see the package comment.
+-- The name of each function that programs call ends with the version of the schema
+-- that added it. Its meaning never changes, because older programs go on calling it
+-- until they are stopped; see the package comment.
 
 -- One row for each session: live, or expired and not swept yet. Every change of
 -- a session locks its row first.
@@ -13,7 +13,7 @@ CREATE TABLE tallyman.session (
 	incarnation uuid   NOT NULL,
 	revision    bigint NOT NULL,
 	created     bigint NOT NULL,
-	used        bigint NOT NULL, -- behind the truth by 1/16 of the life at most
+	used        bigint NOT NULL, -- late by at most 1/16 of the life
 	ended       bigint,          -- when it was found expired; used is 0 then
 	PRIMARY KEY (owner, id)
 ) WITH (fillfactor = 80);
@@ -37,8 +37,8 @@ CREATE TABLE tallyman.file (
 	PRIMARY KEY (incarnation, slot, place)
 );
 
--- Every content that files name, once: that is what makes it belong to one
--- session, and what tells orphans.
+-- One row for each content that files name. The primary key makes a content belong
+-- to one session; a content without a row is an orphan.
 CREATE TABLE tallyman.content (key uuid PRIMARY KEY);
 
 -- Secrets that all programs on the database share.
@@ -56,11 +56,11 @@ CREATE TABLE tallyman.api_key (
 	created timestamptz NOT NULL DEFAULT now()
 );
 
--- A write that changes nothing, to find out whether writes work.
+-- A row to write to without changing anything, which shows whether writes work.
 CREATE TABLE tallyman.probe (n bigint NOT NULL);
 INSERT INTO tallyman.probe VALUES (0);
 
--- What operations on a session answer.
+-- The answer of an operation on a session.
 CREATE TYPE tallyman.answer_1 AS (
 	outcome         text,   -- found, begun, attached, cleared; or why not
 	kind            text,
@@ -88,14 +88,14 @@ CREATE TYPE tallyman.answer_1 AS (
 	counted         bigint
 );
 
--- given is the latest time that a program has given. A sequence, since what is
--- seen of it does not wait for a commit.
+-- given is the latest time that a program has passed. It is a sequence because other
+-- transactions see a sequence's value before the commit.
 CREATE SEQUENCE tallyman.given MINVALUE 0 START 0;
 
--- clock_1 is the time: the database's, or one that is given. A time that is given
--- was read before its operation waited for its turn; it counts as no earlier than
--- what operations before it have been given, or a session that another one has
--- just ended would begin again in the past.
+-- clock_1 returns the time: the database's, or the one that the program passed. A
+-- program reads its time before its operation waits for its turn. So clock_1 never
+-- returns a time before one that was passed earlier: otherwise a session that
+-- another operation has just ended could begin again in the past.
 CREATE FUNCTION tallyman.clock_1(p_now bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	v_latest bigint;
@@ -115,7 +115,7 @@ BEGIN
 	RETURN greatest(p_now, v_latest);
 END $$;
 
--- files_1 are the files of an incarnation, in order.
+-- files_1 returns the files of an incarnation, in order.
 CREATE FUNCTION tallyman.files_1(
 	p_incarnation uuid,
 	OUT slots text[], OUT names text[], OUT contents uuid[], OUT sizes bigint[], OUT sha256s bytea[],
@@ -126,18 +126,18 @@ CREATE FUNCTION tallyman.files_1(
 		FROM (SELECT * FROM tallyman.file WHERE incarnation = p_incarnation ORDER BY slot, place) f
 $$;
 
--- life_1 is how long a session of a kind lives unused.
+-- life_1 returns the life of an unused session of a kind.
 CREATE FUNCTION tallyman.life_1(p_kind text, p_named bigint, p_cookie bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE p_kind WHEN 'cookie' THEN p_cookie ELSE p_named END
 $$;
 
--- fresh_1 answers from one snapshot and without a lock. The outcome is found if
--- the session is alive by so much that nothing needs to be written: its row tells
--- a use that is less than a part of its life ago. It is gone if there is none, and
--- NULL if that must be decided under the lock.
+-- fresh_1 answers from one snapshot and without a lock. The outcome is found if the
+-- session is alive and nothing needs to be written, because the last use in its row
+-- is less than a part of its life ago. It is gone if there is no session, and NULL
+-- if the lock is needed to decide.
 --
--- It is one statement because each statement of a function sees a snapshot of its
--- own: a session's row and its files from two would be of two states.
+-- It is one statement because each statement of a function has its own snapshot:
+-- with two statements, row and files could be from different states.
 CREATE FUNCTION tallyman.fresh_1(
 	p_owner text, p_id text, p_now bigint, p_named bigint, p_cookie bigint, p_parts bigint
 ) RETURNS tallyman.answer_1 LANGUAGE plpgsql VOLATILE AS $$
@@ -162,9 +162,9 @@ BEGIN
 	RETURN a;
 END $$;
 
--- held_1 locks a session's row and decides, for good, whether the session lives.
--- The outcome is alive or expired, and NULL if there is no row. One that is found
--- expired is marked, so that no clock that is late brings it back.
+-- held_1 locks a session's row and decides finally whether the session lives. The
+-- outcome is alive or expired, and NULL if there is no row. An expired session is
+-- marked, so that no slow clock brings it back.
 CREATE FUNCTION tallyman.held_1(
 	p_owner text, p_id text, p_now bigint, p_named bigint, p_cookie bigint
 ) RETURNS tallyman.answer_1 LANGUAGE plpgsql VOLATILE AS $$
@@ -179,7 +179,7 @@ BEGIN
 		a.at := tallyman.clock_1(p_now);
 		RETURN a;
 	END IF;
-	-- The clock after the lock, and never before what the row has seen.
+	-- Read the clock after the lock, and never go back before the times in the row.
 	a.at := greatest(tallyman.clock_1(p_now), a.used, v_ended);
 	IF v_ended IS NULL AND a.at - a.used < tallyman.life_1(a.kind, p_named, p_cookie) THEN
 		a.outcome := 'alive';
@@ -201,8 +201,8 @@ BEGIN
 	RETURN a;
 END $$;
 
--- used_1 finishes an answer about a live, locked session: it counts as use, which
--- is written if the row is behind by a part of the life or more.
+-- used_1 finishes an answer about a live, locked session. The operation counts as a
+-- use, which is written if the use in the row is a part of the life or more ago.
 CREATE FUNCTION tallyman.used_1(
 	a tallyman.answer_1, p_owner text, p_id text, p_named bigint, p_cookie bigint, p_parts bigint
 ) RETURNS tallyman.answer_1 LANGUAGE plpgsql VOLATILE AS $$
@@ -230,7 +230,7 @@ BEGIN
 	SELECT count(*), coalesce(sum(size), 0), array(SELECT key FROM keys) INTO files, bytes, contents FROM gone;
 END $$;
 
--- ended_1 removes the files of a locked session. What had expired counts none.
+-- ended_1 removes the files of a locked session. Files of an expired session are not counted.
 CREATE FUNCTION tallyman.ended_1(a tallyman.answer_1) RETURNS tallyman.answer_1 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	SELECT e.files, e.bytes, e.contents INTO a.removed_files, a.removed_bytes, a.removed_contents
@@ -261,9 +261,9 @@ BEGIN
 	RETURN a;
 END $$;
 
--- begin_1 is Store.New if p_anew, else Store.Open. The outcome is found or begun;
--- or full if there are p_max sessions, or counting if another operation is just
--- finding that out. With p_max NULL nothing is counted.
+-- begin_1 is Store.New if p_anew, else Store.Open. The outcome is found or begun, full
+-- if there are p_max sessions, or counting if another operation counts them at the
+-- moment. If p_max is NULL nothing is counted.
 CREATE FUNCTION tallyman.begin_1(
 	p_owner text, p_id text, p_now bigint, p_named bigint, p_cookie bigint, p_parts bigint,
 	p_anew boolean, p_kind text, p_incarnation uuid, p_max bigint
@@ -295,8 +295,8 @@ BEGIN
 				a.outcome := 'full';
 				RETURN a;
 			END IF;
-			-- Whoever counts holds the others off until it has committed, but
-			-- nobody waits for that in here.
+			-- The operation that counts keeps the others out until it has
+			-- committed. They do not wait here, but return.
 			IF NOT pg_try_advisory_xact_lock(8387794215404658785) THEN
 				a.outcome := 'counting';
 				RETURN a;
@@ -312,7 +312,7 @@ BEGIN
 			VALUES (p_owner, p_id, p_kind, p_incarnation, 1, a.at, a.at)
 			ON CONFLICT (owner, id) DO NOTHING;
 		EXIT WHEN FOUND;
-		-- Another began it after we looked: look again.
+		-- Another operation began it after we looked: look again.
 		IF i = 100 THEN
 			RAISE EXCEPTION 'others begin and end the session all the time' USING ERRCODE = 'serialization_failure';
 		END IF;
@@ -355,10 +355,10 @@ CREATE FUNCTION tallyman.attach_1(
 DECLARE
 	a tallyman.answer_1;
 	v_now bigint;
-	v_old uuid[];        -- the contents of the files that were there
+	v_old uuid[];        -- the contents of the earlier files
 	v_old_sizes bigint[];
-	v_named uuid[];      -- all that was named, readings too
-	v_names uuid[];      -- all that is named afterwards
+	v_named uuid[];      -- everything named before, readings too
+	v_names uuid[];      -- everything named afterwards
 	v_place integer;
 	v_bols bigint;
 	v_new bigint := cardinality(p_contents);
@@ -415,8 +415,8 @@ BEGIN
 		FROM unnest(v_old, v_old_sizes) AS o (content, size) WHERE o.content <> ALL (v_names);
 	a.removed_contents := array(SELECT unnest(v_named) EXCEPT SELECT unnest(v_names));
 	DELETE FROM tallyman.content WHERE key = ANY (a.removed_contents);
-	-- In one order everywhere, so that two that want each other's contents do not
-	-- wait for each other.
+	-- Use one order everywhere, to avoid a deadlock between two operations that claim
+	-- the same contents.
 	INSERT INTO tallyman.content
 		SELECT key FROM (SELECT unnest(v_names) AS key EXCEPT SELECT unnest(v_named)) n ORDER BY key
 		ON CONFLICT DO NOTHING;
@@ -432,8 +432,8 @@ BEGIN
 	RETURN tallyman.filled_1(a);
 END $$;
 
--- expire_1 is Store.Expire. Rows that others have locked are left for later: they
--- are being used, or swept by another program.
+-- expire_1 is Store.Expire. It skips locked rows: their sessions are in use, or being
+-- swept by another program.
 CREATE FUNCTION tallyman.expire_1(
 	p_now bigint, p_named bigint, p_cookie bigint, p_limit bigint,
 	OUT sessions bigint, OUT files bigint, OUT bytes bigint, OUT contents uuid[]
@@ -467,9 +467,9 @@ BEGIN
 	END LOOP;
 END $$;
 
--- uses_1 writes last uses down that were noted elsewhere. Rows that are locked are
--- left out; it returns the incarnations of the others. It need not be durable:
--- that is what a crash may cost.
+-- uses_1 writes last uses that programs noted in memory. It skips locked rows, and
+-- returns the incarnations of the rows that it wrote. It need not be durable: a
+-- crash may lose noted uses.
 CREATE FUNCTION tallyman.uses_1(
 	p_owners text[], p_ids text[], p_incarnations uuid[], p_uses bigint[]
 ) RETURNS SETOF uuid LANGUAGE plpgsql VOLATILE AS $$
@@ -487,7 +487,7 @@ BEGIN
 			WHERE s.owner = m.owner AND s.id = m.id RETURNING s.incarnation;
 END $$;
 
--- check_1 is Store.Check: a write, and what it found of the server.
+-- check_1 is Store.Check: it makes a write, and returns the server's settings.
 CREATE FUNCTION tallyman.check_1(
 	OUT fsync text, OUT full_page_writes text, OUT synchronous_commit text, OUT version integer, OUT oldest integer
 ) LANGUAGE plpgsql VOLATILE AS $$

@@ -1,8 +1,8 @@
 -- Sessions that come from another store.
 
 -- import_2 is Importer.Import. The outcome is begun, replaced, there or conflict; or
--- full or counting as of begin_1. Of each file there is an element in the arrays,
--- in order. It raises TM001 if a content belongs to another session.
+-- full or counting as in begin_1. The arrays have one element per file, in order. It
+-- raises TM001 if a content belongs to another session.
 CREATE FUNCTION tallyman.import_2(
 	p_owner text, p_id text, p_now bigint, p_named bigint, p_cookie bigint, p_max bigint,
 	p_kind text, p_incarnation uuid, p_revision bigint, p_created bigint, p_used bigint,
@@ -18,7 +18,7 @@ DECLARE
 BEGIN
 	FOR i IN 1 .. 100 LOOP
 		a := tallyman.held_1(p_owner, p_id, p_now, p_named, p_cookie);
-		-- Not used in a time to come, or it would live longer than it may.
+		-- A last use in the future would give the session too long a life.
 		p_used := least(p_used, a.at);
 		IF a.outcome = 'alive' THEN
 			IF a.incarnation <> p_incarnation OR a.revision > p_revision THEN
@@ -69,7 +69,7 @@ BEGIN
 			a.counted := v_sessions;
 			EXIT;
 		END IF;
-		-- Another began it after we looked: look again.
+		-- Another operation began it after we looked: look again.
 		IF i = 100 THEN
 			RAISE EXCEPTION 'others begin and end the session all the time' USING ERRCODE = 'serialization_failure';
 		END IF;
@@ -80,7 +80,7 @@ BEGIN
 				n.reading, n.reading_size, n.reading_sha256, n.summary, n.attached
 			FROM unnest(p_slots, p_names, p_contents, p_sizes, p_sha256s, p_readings, p_reading_sizes, p_reading_sha256s, p_summaries, p_attached)
 				WITH ORDINALITY AS n (slot, name, content, size, sha256, reading, reading_size, reading_sha256, summary, attached, place);
-	-- In one order everywhere, as in attach_1.
+	-- Use one order everywhere, as attach_1 does.
 	INSERT INTO tallyman.content SELECT key FROM unnest(v_names) AS key ORDER BY key ON CONFLICT DO NOTHING;
 	GET DIAGNOSTICS v_named = ROW_COUNT;
 	IF v_named <> cardinality(v_names) THEN
