@@ -141,7 +141,8 @@ type OrdersSummary struct {
 // is the session's state when the upload began. progress may be nil.
 //
 // It attaches all files or none. It fails with session.Superseded if the session was
-// reset, cleared or has expired since, with fault.NoUpload, with fault.Busy if the
+// reset, cleared or has expired since, with session.Changed if the bills to which these
+// should be added were replaced since, with fault.NoUpload, with fault.Busy if the
 // queue is full, and with the codes of storage and of intake.Reader.Bills; the session
 // is then unchanged. It returns the state after the attach and its sheet.
 func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *Incoming, progress func(intake.Progress)) (session.State, *sheet.Sheet, error) {
@@ -216,14 +217,14 @@ func Summary(doc *bol.Document) BillsSummary {
 }
 
 // AttachOrders replaces the session's order export. It fails with NoBOL if the session
-// has no bills, with session.Superseded, with fault.Busy, and with the codes of storage
-// and of intake.Reader.Orders; the session is then unchanged. It returns the state
-// after the attach and its sheet.
+// had no bills when the upload began, with session.Changed if they were replaced since,
+// with session.Superseded, with fault.Busy, and with the codes of storage and of
+// intake.Reader.Orders; the session is then unchanged. It returns the state after the
+// attach and its sheet.
 func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming) (session.State, *sheet.Sheet, error) {
 	if err := HasBills(st); err != nil {
 		return st, nil, err
 	}
-	// The orders belong to the bills that the session had when the upload began.
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
 	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
 		table, err := d.readOrders(ctx, files[0])
@@ -291,10 +292,11 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
-	// An attachment besides other files depends on them: it is attached only to the
-	// state that was foreseen, or foreseen again. Each repetition means that another
-	// upload succeeded meanwhile.
+	// An attachment beside other files depends on them: it is attached only to the
+	// state that was foreseen, or foreseen again if the bills of its beginning are still
+	// there. Each repetition means that another upload succeeded meanwhile.
 	beside := a.Slot != session.BOL || a.Mode != session.Replace
+	began := st
 	for {
 		if beside {
 			a.Revision = st.Revision
@@ -312,11 +314,24 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 			return st, nil, session.ErrSuperseded()
 		case gone != nil:
 			return st, nil, gone
+		case beside && !keepsBills(now, began):
+			return st, nil, fault.New(session.Changed, "the session's bills were replaced while this was uploaded; nothing of it was kept: upload it again if it belongs to the new bills")
 		case now.Revision == st.Revision:
 			return st, nil, blob.Missing(err)
 		}
 		st = now
 	}
+}
+
+// keepsBills reports whether a session still has all the bills that it had. They may
+// have been read again, and others added.
+func keepsBills(now, then session.State) bool {
+	for i, in := range then.BOL {
+		if i >= len(now.BOL) || now.BOL[i].Content.Key != in.Content.Key {
+			return false
+		}
+	}
+	return true
 }
 
 // tryCommit attaches to a state. It fails with session.Changed if a names its revision

@@ -494,44 +494,56 @@ func TestSessionsAtOnceDoNotMix(t *testing.T) {
 	wg.Wait()
 }
 
-// Another server may replace and delete the bills that an upload is to be added to,
-// before the upload looks at them.
-func TestAnUploadToBillsThatAnotherServerReplacedIsAttachedToTheNewOnes(t *testing.T) {
+// Orders, and bills to add, belong to the bills that the session had when the upload
+// began. Another server may replace and delete these before the upload looks at them.
+func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 	ctx := t.Context()
-	p, first, second, third := newPlace(t), newShipment(t, 1), newShipment(t, 2), newShipment(t, 3)
+	p, first, second := newPlace(t), newShipment(t, 1), newShipment(t, 2)
 	// This desk does not know of the change yet.
 	other := *p
 	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
-	st, err := p.Open(ctx, key("x"), session.Named)
+	empty, err := p.Open(ctx, key("x"), session.Named)
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := p.attachBills(ctx, st, false, []file{upload("1.pdf", first.bills)}, nil)
+	old, err := p.attachBills(ctx, empty, false, []file{upload("1.pdf", first.bills)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.attachBills(ctx, st, false, []file{upload("2.pdf", second.bills)}, nil); err != nil {
+	now, err := p.attachBills(ctx, empty, false, []file{upload("2.pdf", second.bills)}, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.settles(t, 2)
-	got, err := other.attachOrders(ctx, old, upload("o.csv", second.orders))
-	if err != nil || got.BOL[0].Name != "2.pdf" {
-		t.Fatalf("orders: %+v, %v", got, err)
+	if _, err := other.attachOrders(ctx, old, upload("o.csv", first.orders)); fault.CodeOf(err) != session.Changed {
+		t.Fatalf("orders: %v", err)
 	}
-	if sheet := other.csv(t, got); sheet != string(second.expected) {
-		t.Error("the sheet is not that of the new bills and their orders")
+	if _, err := other.attachBills(ctx, old, true, []file{upload("3.pdf", first.bills)}, nil); fault.CodeOf(err) != session.Changed {
+		t.Fatalf("bills to add: %v", err)
 	}
-	if got, err = other.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); err != nil || len(got.BOL) != 2 {
-		t.Errorf("bills to add: %+v, %v", got, err)
+	p.settles(t, 2)
+	if st, err := p.State(ctx, key("x")); err != nil || len(st.Inputs()) != 1 || st.BOL[0].Name != "2.pdf" {
+		t.Errorf("after the refusals: %+v, %v", st, err)
 	}
-	// After a reset there is nothing to add to.
+	// Bills that were added or read again leave those that were there.
+	if _, err := p.attachBills(ctx, now, true, []file{upload("3.pdf", first.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Reread(ctx, now); err != nil {
+		t.Fatal(err)
+	}
+	got, err := other.attachOrders(ctx, now, upload("o.csv", second.orders))
+	if err != nil || len(got.BOL) != 2 || got.Orders == nil {
+		t.Errorf("orders for bills that others were added to: %+v, %v", got, err)
+	}
+	if got, err = other.attachBills(ctx, empty, true, []file{upload("4.pdf", first.bills)}, nil); err != nil || len(got.BOL) != 3 {
+		t.Errorf("bills to add to a session that had none: %+v, %v", got, err)
+	}
 	if _, _, err := p.Begin(ctx, key("x"), session.Named); err != nil {
 		t.Fatal(err)
 	}
 	p.settles(t, 0)
-	fresh := *p
-	fresh.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
-	if _, err := fresh.attachBills(ctx, old, true, []file{upload("3.pdf", third.bills)}, nil); fault.CodeOf(err) != session.Superseded {
+	if _, err := other.attachBills(ctx, old, true, []file{upload("3.pdf", first.bills)}, nil); fault.CodeOf(err) != session.Superseded {
 		t.Errorf("after a reset: %v", err)
 	}
 }

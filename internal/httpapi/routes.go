@@ -145,7 +145,7 @@ func routes() []*route {
 	base64Field := func(name string) bodyField {
 		return bodyField{name: name, about: "the PDF as base64, as a data: URL, or in JSON as {\"$content\": base64}"}
 	}
-	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded})
+	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded, session.Changed})
 
 	rs := []*route{
 		files(route{path: "/", methods: get, public: true, page: true, op: "open",
@@ -207,7 +207,7 @@ func routes() []*route {
 					bodyDoc{media: body.JSON, fields: text}, bodyDoc{media: body.URLEncoded, fields: text})
 				return append(bodies, rawDocs(exportTypes, "the export as it is; ?filename= names it")...)
 			}(),
-			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded}),
+			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded, session.Changed}),
 		}, handleUploadCSV),
 	}
 	convertFaults := codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles})

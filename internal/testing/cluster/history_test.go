@@ -17,9 +17,10 @@ import (
 
 // The model is DESIGN.md §6 as seen through HTTP. Unlike sessiontest's it sees no
 // incarnations: an upload is an open or a look, which notes the incarnation, and
-// later an attach to that incarnation, two operations of one request. The third is
-// the state in the answer, or for session_superseded, the moment at which the
-// incarnation was over.
+// later an attach to that incarnation, two operations of one request. Orders, and bills
+// to add, are attached only beside the bills that were noted. The third operation is
+// the state in the answer, or the moment at which the incarnation was over
+// (session_superseded) or the bills were others (session_changed).
 
 // kind is a kind of operation.
 type kind string
@@ -32,6 +33,7 @@ const (
 	attach   kind = "attach"   // the second part of either
 	figures  kind = "figures"  // the third, if it succeeded: the sheet in the answer
 	over     kind = "over"     // the third, if it was superseded
+	changed  kind = "changed"  // the third, if the bills were replaced
 	noBills  kind = "no bills" // orders that are refused
 	status   kind = "status"
 	download kind = "download"
@@ -78,8 +80,8 @@ func split(files string) []string {
 type world struct {
 	api.State[string]
 	incarnation int // the request that began it
-	// pending are the incarnations of uploads under way, "REQUEST=INCARNATION;"
-	// in order.
+	// pending are the incarnations of uploads under way and the first bills that they
+	// saw, "REQUEST=INCARNATION=BILL;" in order.
 	pending string
 }
 
@@ -105,23 +107,32 @@ func (w world) has(files string) bool {
 	return all == files
 }
 
-// note records the incarnation of an upload.
+// first is the first of the bills, "" if there are none. Each file has its own name, so
+// it tells whether bills were replaced.
+func (w world) first() string {
+	if len(w.Bills) == 0 {
+		return ""
+	}
+	return w.Bills[0]
+}
+
+// note records what an upload found when it began.
 func (w world) note(id int) world {
-	all := append(split(w.pending), fmt.Sprintf("%d=%d", id, w.incarnation))
+	all := append(split(w.pending), fmt.Sprintf("%d=%d=%s", id, w.incarnation, w.first()))
 	slices.Sort(all)
 	w.pending = strings.Join(all, ";") + ";"
 	return w
 }
 
-// noted returns the incarnation of an upload.
-func (w world) noted(id int) (incarnation int, ok bool) {
+// noted returns the incarnation and the first bill of an upload.
+func (w world) noted(id int) (incarnation int, first string, ok bool) {
 	for _, p := range split(w.pending) {
-		if who, inc, _ := strings.Cut(p, "="); who == strconv.Itoa(id) {
-			incarnation, _ = strconv.Atoi(inc)
-			return incarnation, true
+		if part := strings.Split(p, "="); part[0] == strconv.Itoa(id) {
+			incarnation, _ = strconv.Atoi(part[1])
+			return incarnation, part[2], true
 		}
 	}
-	return 0, false
+	return 0, "", false
 }
 
 func (w world) forget(id int) world {
@@ -185,8 +196,9 @@ func (m model) step(w world, o op, a told) []world {
 		}
 		return []world{w}
 	}
-	inc, pending := w.noted(o.id)
+	inc, first, pending := w.noted(o.id)
 	current := pending && w.Alive && inc == w.incarnation
+	replaced := current && first != "" && first != w.first()
 	switch o.kind {
 	case begin:
 		if a.unknown {
@@ -214,11 +226,11 @@ func (m model) step(w world, o op, a told) []world {
 		}
 		return if_(w.note(o.id), len(w.Bills) > 0)
 	case attach:
-		next := w.attached(o)
+		next, may := w.attached(o), current && !(replaced && (o.orders || o.add))
 		if a.unknown {
-			return append([]world{w}, if_(next, current)...)
+			return append([]world{w}, if_(next, may)...)
 		}
-		return if_(next, current)
+		return if_(next, may)
 	case figures:
 		bills, seen := 0, map[string]bool{}
 		for _, f := range w.Bills {
@@ -229,6 +241,8 @@ func (m model) step(w world, o op, a told) []world {
 		return if_(w.forget(o.id), current && a.bills == bills)
 	case over:
 		return if_(w.forget(o.id), pending && !current)
+	case changed:
+		return if_(w.forget(o.id), replaced)
 	case noBills:
 		return if_(w, len(w.Bills) == 0)
 	case status:

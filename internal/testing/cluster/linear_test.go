@@ -173,6 +173,12 @@ func (c clients) attached(h *history, first, second op, at int64, a api.Answer, 
 		third.kind = over
 		h.record(third, told{}, at)
 		c.counts.add("superseded", 1)
+	case a.Code() == "session_changed" && (second.orders || second.add):
+		h.record(first, told{}, at)
+		third := second
+		third.kind = changed
+		h.record(third, told{}, at)
+		c.counts.add("changed", 1)
 	case a.Status == 503: // it may have begun the session
 		h.recordUntil(first, told{unknown: true}, at, true)
 	default:
@@ -284,6 +290,15 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: over, id: 2}, told{}, 1, 6}}},
 		{"one that was superseded by nothing", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: over, id: 2}, told{}, 1, 6}}},
+		{"orders beside the bills that replaced theirs", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: look, id: 3}, told{}, 3, 3},
+			{op{kind: open, id: 4}, told{}, 4, 5}, {op{kind: attach, id: 4, file: "U-4.pdf:10"}, told{}, 4, 5}, {op{kind: attach, id: 3, file: "T-3.csv:5", orders: true}, told{}, 7, 9}}},
+		{"orders that were refused for that", true, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: look, id: 3}, told{}, 3, 9},
+			{op{kind: open, id: 4}, told{}, 4, 5}, {op{kind: attach, id: 4, file: "U-4.pdf:10"}, told{}, 4, 5}, {op{kind: changed, id: 3}, told{}, 3, 9}}},
+		{"orders that were refused for nothing", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: look, id: 3}, told{}, 3, 9},
+			{op{kind: open, id: 4}, told{}, 4, 5}, {op{kind: attach, id: 4, file: "U-4.pdf:10", add: true}, told{}, 4, 5}, {op{kind: changed, id: 3}, told{}, 3, 9}}},
 		{"a cleared session that comes back", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4},
 			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},
