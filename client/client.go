@@ -78,7 +78,7 @@ type Bills struct {
 	Reconciled int    `json:"reconciled"`
 	Mismatched int    `json:"mismatched"`
 	Unchecked  int    `json:"unchecked"`
-	// Warnings are sentences about what a person should look at.
+	// Warnings are sentences about what a person should check.
 	Warnings []string `json:"warnings"`
 }
 
@@ -94,7 +94,7 @@ type Orders struct {
 	// shipment; Reason then says why.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
-	// Warnings are sentences about what a person should look at in the sheet.
+	// Warnings are sentences about what a person should check in the sheet.
 	Warnings []string `json:"warnings"`
 }
 
@@ -238,7 +238,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(to); err != nil {
-		return fmt.Errorf("understanding the answer of %s: %w", path, err)
+		return fmt.Errorf("decoding the answer of %s: %w", path, err)
 	}
 	return nil
 }
@@ -263,8 +263,9 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 			e.Message = fmt.Sprintf("the server answered %s with %s", path, resp.Status)
 		}
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		// While storage fails it is unknown whether the request had an effect.
-		// Repeating it is harmless, except that files would be appended twice.
+		// While storage fails it is unknown whether the request had an effect. A
+		// repetition is harmless unless it appends files, which could then be there
+		// twice.
 		unsure := e.Code == "storage_unavailable" && query.Get("mode") == "append"
 		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || unsure || !rewind(files, starts) {
 			return nil, e
@@ -330,7 +331,7 @@ func (c *Client) once(ctx context.Context, method, path string, query url.Values
 			w.CloseWithError(write(form, files))
 		}()
 		defer func() {
-			r.Close() // ends the writer, if the answer came before everything was sent
+			r.Close() // ends the writer if the answer came before everything was sent
 			<-written // nothing else reads the files from now on
 		}()
 		body = r

@@ -22,7 +22,7 @@ import (
 )
 
 func main() {
-	idle := pflag.Duration("idle", 10*time.Second, "how long the server rests before its memory is looked at")
+	idle := pflag.Duration("idle", 10*time.Second, "how long the server rests before its memory is measured")
 	pflag.Parse()
 	if err := run(min(*idle, 10*time.Minute)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/binary:", err)

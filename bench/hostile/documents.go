@@ -33,7 +33,7 @@ func collect(paths []string, largest int64) (documents []document, leftOut []str
 			case e.IsDir():
 				return nil
 			case !e.Type().IsRegular():
-				leftOut = append(leftOut, path+": it is no regular file")
+				leftOut = append(leftOut, path+": it is not a regular file")
 				return nil
 			}
 			info, err := e.Info()

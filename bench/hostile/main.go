@@ -1,11 +1,11 @@
-// Hostile sends every file of some folders to a server, as a BOL and as an order
-// export, each in a separate session, and checks whether that harms it. Each request
-// must be answered with 2xx or 4xx, in time, and with JSON where JSON is promised;
-// what is accepted must be there whole, as every kind of sheet and as a picture. The
-// first page of every other PDF that can be opened is drawn as well, by workers of
-// this program, since a server draws only what it accepted. In the end the server
-// must be as before: the same process, with the same memory, goroutines, files and
-// workers, and nothing left on the disk.
+// Hostile sends every file of some folders to a server, as a BOL and as an order export,
+// each in a separate session, and checks whether that harms it. Each request must be
+// answered with 2xx or 4xx, in time, and with JSON where JSON is promised; an accepted
+// file must come back whole, as every kind of sheet and as a picture. The first page of
+// every other PDF that can be opened is drawn as well, by workers of this program, since
+// a server draws only what it accepted. In the end the server must be as before: the same
+// process, with the same memory, goroutines, files and workers, and nothing left on the
+// disk.
 //
 //	go run ./bench/hostile DIR...
 //	go run ./bench/hostile --mutate 500 [--seed 7] [DIR...]
@@ -53,16 +53,16 @@ func main() {
 	var o options
 	// The server abandons a file after 3 minutes, and must then still say so.
 	pflag.DurationVar(&o.deadline, "deadline", 200*time.Second, "how long one answer may take")
-	pflag.DurationVar(&o.all, "time", 3*time.Hour, "how long everything may take; what was not sent by then is a failure")
+	pflag.DurationVar(&o.all, "time", 3*time.Hour, "how long everything may take; a file that was not sent by then is a failure")
 	pflag.IntVar(&o.atOnce, "at-once", runtime.NumCPU(), "how many files are sent at once")
-	pflag.Int64Var(&o.largest, "largest", 64, "leave out files of more than so many `MB`")
+	pflag.Int64Var(&o.largest, "largest", 64, "leave out files of more than this many `MB`")
 	// Go returns memory to the system after two or three minutes.
-	pflag.DurationVar(&o.patience, "patience", 4*time.Minute, "how long the server may take to come to rest in the end")
+	pflag.DurationVar(&o.patience, "patience", 4*time.Minute, "how long the server may take to become idle at the end")
 	pflag.Float64Var(&o.growth, "growth", 48, "how many `MB` the server's memory at rest may grow by")
 	pflag.IntVar(&o.mutate, "mutate", 0, "send `N` mutants of each invented document, too")
 	pflag.Uint64Var(&o.seed, "seed", 1, "of the mutants")
-	pflag.StringVar(&o.save, "save", "", "write files with which something was wrong into this `DIR`")
-	pflag.IntVar(&o.say, "sentences", 0, "show `N` of the sentences of each code, to see whether they make sense to people")
+	pflag.StringVar(&o.save, "save", "", "write the files of violations into this `DIR`")
+	pflag.IntVar(&o.say, "sentences", 0, "show `N` of the sentences of each code, to check that people can understand them")
 	pflag.Parse()
 	o.warm = 4 * o.atOnce
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -120,7 +120,7 @@ func run(ctx context.Context, o options, paths []string) error {
 		}
 	}
 	if n := len(r.violations); n > 0 {
-		return fmt.Errorf("%d things were not as they must be", n)
+		return fmt.Errorf("%d violations", n)
 	}
 	return nil
 }

@@ -108,7 +108,8 @@ func TestHostileFilesAreAnsweredAndDoNoHarm(t *testing.T) {
 	}
 }
 
-// Each of these misbehaves on one request, and only on a document's own, not before.
+// Each of these misbehaves on one request, and only on requests for a document, not on
+// those before.
 func TestEveryMisbehaviourIsFound(t *testing.T) {
 	t.Parallel()
 	d, err := invent(sample.Options{Bills: 1, Lines: 3, Seed: 2})
@@ -137,7 +138,7 @@ func TestEveryMisbehaviourIsFound(t *testing.T) {
 		{"a page instead of JSON", "/upload", false, answers(200, "text/html", "<p>fine"), notJSON},
 		{"an empty answer", "/status", false, answers(200, "application/json", ""), notJSON},
 		{"an error without a code", "/upload-csv", false, answers(422, "application/json", `{"error":"x"}`), "an error without a sentence or a code"},
-		{"a stack in the sentence", "/upload", false, answers(422, "application/json", `{"error":"runtime error: index out of range","code":"x"}`), "the sentence shows the inside"},
+		{"a stack in the sentence", "/upload", false, answers(422, "application/json", `{"error":"runtime error: index out of range","code":"x"}`), "the sentence shows internals"},
 		{"a hang", "/upload", false, func(_ *testing.T, _ *server, _ http.ResponseWriter, r *http.Request) bool {
 			io.Copy(io.Discard, r.Body) // only then does the server notice that a client is gone
 			<-r.Context().Done()
@@ -146,10 +147,10 @@ func TestEveryMisbehaviourIsFound(t *testing.T) {
 		{"a connection that breaks", "/upload", false, func(*testing.T, *server, http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, "no answer"},
 		{"a sheet that lacks a column", "/download-bol", false, answers(200, "text/csv", "RTS ID\n"), "the sheet is not whole: record on line 1: wrong number of fields"},
 		{"a sheet of another type", "/download-bol", false, answers(200, "application/pdf", ""), "it is of another type than text/csv"},
-		{"no sheet of what was accepted", "/download-bol", false, answers(404, "application/json", `{"error":"x","code":"no_sheet"}`), "it was accepted, and there is no sheet"},
-		{"another document's file", "/download-bol/bol.pdf", false, answers(200, "application/pdf", "%PDF-"), "what comes back is not what was sent"},
-		{"a file that is not listed", "/files", false, answers(200, "application/json", `{"files":[]}`), "accepted, and not listed"},
-		{"no picture", "/page-picture", false, answers(200, "image/png", "none"), "the picture is none: unexpected EOF"},
+		{"no sheet of what was accepted", "/download-bol", false, answers(404, "application/json", `{"error":"x","code":"no_sheet"}`), "it was accepted, but there is no sheet"},
+		{"another document's file", "/download-bol/bol.pdf", false, answers(200, "application/pdf", "%PDF-"), "the downloaded file differs from the one that was sent"},
+		{"a file that is not listed", "/files", false, answers(200, "application/json", `{"files":[]}`), "it was accepted, but is not listed"},
+		{"no picture", "/page-picture", false, answers(200, "image/png", "none"), "the picture is invalid: unexpected EOF"},
 		{"a session that stays", "/clear-session", true, answers(200, "application/json", `{"status":"cleared"}`), "there are 2 sessions, 0 before"},
 		{"a session whose files stay", "/clear-session", true, answers(200, "application/json", `{"status":"cleared"}`), " files of sessions are left, 0 before"},
 		{"a temporary file that stays", "/upload", true, func(t *testing.T, s *server, _ http.ResponseWriter, _ *http.Request) bool {
@@ -258,11 +259,11 @@ func TestFilesThatAreLeftOutAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(documents) != 1 || filepath.Base(documents[0].name) != "small" || len(leftOut) != 2 ||
-		!strings.HasSuffix(leftOut[0], "large: it has 3 MB") || !strings.HasSuffix(leftOut[1], "link: it is no regular file") {
+		!strings.HasSuffix(leftOut[0], "large: it has 3 MB") || !strings.HasSuffix(leftOut[1], "link: it is not a regular file") {
 		t.Errorf("%d are sent, left out are %q", len(documents), leftOut)
 	}
 	if _, _, err := collect([]string{filepath.Join(dir, "missing")}, 1); err == nil {
-		t.Error("a folder that is not there is none")
+		t.Error("a missing folder is accepted")
 	}
 }
 

@@ -148,7 +148,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	} else if ctx.Err() != nil {
 		server(fmt.Sprintf("the run was given up: %d of %d files were sent", r.documents, len(documents)), context.Cause(ctx).Error())
 	} else if r.after, err = s.rest(ctx, r.before, o.growth, o.patience); err != nil {
-		server("it cannot be looked at", err.Error())
+		server("its state cannot be read", err.Error())
 	} else {
 		for _, h := range r.after.harm(r.before, o.growth) {
 			server("it is not as it was", h)
@@ -158,7 +158,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	defer s.mu.Unlock()
 	r.warnings = maps.Clone(s.warnings)
 	for _, line := range s.errors {
-		server("its log tells of a fault of its own", line)
+		server("its log has an internal fault", line)
 	}
 	r.took = time.Since(r.began)
 	return r, nil

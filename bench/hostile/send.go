@@ -126,7 +126,7 @@ func (s *sender) ask(ctx context.Context, way, method, path, kind string, files 
 	}
 	a.took, a.err = time.Since(began), err
 	if ctx.Err() != nil {
-		return a // the run was cancelled, which is nobody's fault here
+		return a // the run was cancelled, which is no fault of the server
 	}
 	s.check(&a, kind)
 	s.answers = append(s.answers, a)
@@ -163,7 +163,7 @@ func (s *sender) check(a *answer, kind string) {
 	// The inner state of a program is not for people.
 	for _, inside := range []string{"goroutine ", "runtime error", "panic:", "wasm error", "%!", "/proc/", ".go:"} {
 		if strings.Contains(a.says, inside) {
-			s.wrong(*a, "the sentence shows the inside")
+			s.wrong(*a, "the sentence shows internals")
 			break
 		}
 	}
@@ -233,7 +233,7 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 		case a.err != nil:
 			return
 		case up.status == 200 && a.status != 200:
-			s.wrong(a, "it was accepted, and there is no sheet")
+			s.wrong(a, "it was accepted, but there is no sheet")
 		case a.status == 200 && f.whole != nil:
 			if err := f.whole(a.body); err != nil {
 				s.wrong(a, "the sheet is not whole: %v", err)
@@ -261,11 +261,11 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 		a := s.ask(ctx, another, http.MethodGet, f.DownloadURL, "")
 		if a.err == nil && (a.status != 200 || !bytes.Equal(a.body, as.content)) {
 			a.body = a.body[:min(len(a.body), 20)]
-			s.wrong(a, "what comes back is not what was sent")
+			s.wrong(a, "the downloaded file differs from the one that was sent")
 		}
 		return
 	}
-	s.wrong(a, "accepted, and not listed")
+	s.wrong(a, "it was accepted, but is not listed")
 }
 
 // pictureWidth is the width of pictures of pages, in pixels.
@@ -281,7 +281,7 @@ func (s *sender) draw(ctx context.Context) {
 	a = s.ask(ctx, another, http.MethodGet, fmt.Sprintf("/page-picture?page=1&width=%d&of=%s", pictureWidth, url.QueryEscape(view.Version)), "image/png")
 	if a.err == nil && a.status == 200 {
 		if _, err := png.Decode(bytes.NewReader(a.body)); err != nil {
-			s.wrong(a, "the picture is none: %v", err)
+			s.wrong(a, "the picture is invalid: %v", err)
 		}
 	}
 }
@@ -309,13 +309,13 @@ func (s *sender) drawHere(ctx context.Context) {
 	default:
 		a.status = 200
 		if _, err := png.Decode(bytes.NewReader(p.PNG)); err != nil {
-			s.wrong(a, "the picture is none: %v", err)
+			s.wrong(a, "the picture is invalid: %v", err)
 		}
 	}
 	s.answers = append(s.answers, a)
 }
 
-// undrawn are the faults that drawing may return, all of them about the document.
+// undrawn are the faults that drawing may return. All of them concern the document.
 var undrawn = []fault.Code{fault.DamagedPDF, fault.EncryptedPDF, fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}
 
 // columns is the number of a load sheet's columns (DESIGN.md §5).
@@ -330,7 +330,7 @@ func wholeCSV(b []byte) error {
 		return err
 	}
 	if len(rows) == 0 || rows[0][0] != "RTS ID" || rows[0][columns-1] != "Assigned Trucking Co." {
-		return errors.New("its header is another")
+		return errors.New("its header is wrong")
 	}
 	for i, row := range rows {
 		for _, cell := range row {

@@ -32,8 +32,7 @@ func (m *maker) measure(rows int) error {
 }
 
 // The page answers input once files can be chosen and the task that enabled this has
-// ended; nothing of the page runs before. A page that is loaded but busy does not
-// answer.
+// ended. A page that is loaded but busy does not answer.
 const answering = `new MutationObserver((_, o) => {
 	if (!document.querySelector("#step-bills .choose:not(:disabled)")) return;
 	o.disconnect();
@@ -88,8 +87,8 @@ func faults(t *browser.Tab) error {
 	return nil
 }
 
-// The control is a page with only something to scroll, as large as the sheet and as
-// long: frames that it drops are the machine's.
+// The control is a page with nothing but an area to scroll, of the sheet's size and
+// length. Frames that it drops are caused by the machine.
 const control = `document.body.innerHTML = '<div class="grid" style="height:700px;overflow:auto;border:1px solid"><div style="height:300000px;width:2000px;background:repeating-linear-gradient(#fff 0 30px,#eee 30px 60px)"></div></div>';`
 
 // ways are ways to scroll. Each is the script of a promise, or nil for a mouse wheel

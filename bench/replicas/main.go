@@ -175,7 +175,7 @@ func where(c *cluster.Cluster) (urls []string, pids []int) {
 	return urls, pids
 }
 
-// trips counts the round trips of each operation, on links that see all of them.
+// trips counts the round trips of each operation on the links to the servers.
 func trips(servers *cluster.Servers, d load.Documents) error {
 	c, err := servers.New(cluster.Config{Replicas: 2, Args: []string{"--workers", workers}})
 	if err != nil {
@@ -217,7 +217,7 @@ func trips(servers *cluster.Servers, d load.Documents) error {
 			return err
 		}
 	}
-	fmt.Printf("round trips, mean of %d each, of all that the replicas did meanwhile\n", times)
+	fmt.Printf("round trips of all replicas, mean of %d operations each\n", times)
 	for _, o := range []struct {
 		name string
 		do   func(int) error

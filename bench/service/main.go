@@ -153,7 +153,7 @@ func uploads(ctx context.Context, s server, dir string, d load.Documents) error 
 		return err
 	}
 	if _, err := exec.LookPath("pdftotext"); err != nil {
-		fmt.Println("pdftotext is not here (apt-get install poppler-utils), so there is nothing to compare with")
+		fmt.Println("pdftotext is missing (apt-get install poppler-utils), so there is no comparison")
 		return nil
 	}
 	var theirs []time.Duration

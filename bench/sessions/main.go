@@ -73,7 +73,7 @@ func measure(parent string, many int, each time.Duration) error {
 	var with16 float64
 	for _, op := range operations {
 		for _, clients := range op.clients {
-			// In turns, so that a temporarily busy disk affects both.
+			// Measure both in turn, so that a temporarily busy disk affects both.
 			var a, b result
 			for range 2 {
 				a.add(small.run(op.do, clients, each/2))
@@ -334,7 +334,7 @@ func sweep(dir string, n int) error {
 		fmt.Printf("%-22s new p50 %v p99 %v worst %v; read p50 %v p99 %v worst %v\n", name,
 			news.quantile(.5), news.quantile(.99), news.quantile(1), reads.quantile(.5), reads.quantile(.99), reads.quantile(1))
 	}
-	work("nothing else going on:", func() { time.Sleep(3 * time.Second) })
+	work("without a sweep:", func() { time.Sleep(3 * time.Second) })
 	j := session.Janitor{Store: s.store, Contents: s.contents}
 	var swept session.Swept
 	var took time.Duration

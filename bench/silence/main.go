@@ -1,10 +1,10 @@
-// Silence changes sound documents and order exports at random and counts what becomes
-// of the load sheet: right, told or silent; see package testing/silence. It needs
-// nothing but a processor, and says for each silent one how to repeat it.
+// Silence changes sound documents and order exports at random and counts what becomes of
+// the load sheet: right, told or silent; see package testing/silence. It needs no other
+// program, and prints for each silent change how to repeat it.
 //
 //	go run ./bench/silence [--seed 1] [--mutations 20000] [--only document]
 //
-// It exits with 1 if any was silent.
+// It exits with 1 if any change was silent.
 package main
 
 import (
@@ -18,9 +18,9 @@ import (
 
 func main() {
 	var o silence.Options
-	pflag.Uint64Var(&o.Seed, "seed", 1, "choose among the mutations")
+	pflag.Uint64Var(&o.Seed, "seed", 1, "choose the mutations by this `NUMBER`")
 	pflag.IntVar(&o.Mutations, "mutations", 20_000, "try `N` mutations")
-	pflag.StringVar(&o.Only, "only", "", "try only mutations whose name holds `TEXT`, such as document")
+	pflag.StringVar(&o.Only, "only", "", "try only mutations with `TEXT` in their names, such as document")
 	pflag.Parse()
 	r, err := silence.Run(o)
 	if err != nil {

@@ -40,14 +40,14 @@ func main() {
 
 func run() int {
 	var o soak.Options
-	pflag.DurationVar(&o.Time, "time", time.Minute, "let clients work for this `TIME`; starting and looking for leaks comes on top")
+	pflag.DurationVar(&o.Time, "time", time.Minute, "let clients work for this `TIME`, in addition to the time for starting and for the search for leaks")
 	pflag.IntVar(&o.Faults, "faults", 0, "do `N` faults (default: 10 a minute)")
 	pflag.IntVar(&o.Clients, "clients", 12, fmt.Sprintf("have `N` clients work at once, at most %d", soak.MaxClients))
-	pflag.DurationVar(&o.Pause, "pause", 300*time.Millisecond, "have each client wait for this `TIME` on average after an operation")
+	pflag.DurationVar(&o.Pause, "pause", 300*time.Millisecond, "let each client pause for this `TIME` on average after an operation")
 	pflag.DurationVar(&o.Deadline, "deadline", time.Minute, "call an answer overdue after this `TIME`")
 	pflag.Uint64Var(&o.Seed, "seed", 0, "choose documents, operations and faults by this `NUMBER` (default: by chance)")
-	pflag.Float64Var(&o.Growth, "growth", 24, "how many `MB` more the server may have at rest in the end than at the beginning of the second phase, 0 for any")
-	pflag.BoolVar(&o.NoFullDisk, "no-full-disk", false, "leave out the faults that need a disk of its own")
+	pflag.Float64Var(&o.Growth, "growth", 24, "how many `MB` the memory of the idle server may grow by during the second phase; 0 for no bound")
+	pflag.BoolVar(&o.NoFullDisk, "no-full-disk", false, "leave out the faults that need a private disk")
 	dir := pflag.String("dir", os.TempDir(), "put everything into a new directory in this `DIR`")
 	pflag.Parse()
 
@@ -58,7 +58,7 @@ func run() int {
 	if !o.NoFullDisk {
 		code, started, err := soak.Privately()
 		if err != nil {
-			return complain(errors.Join(err, errors.New("--no-full-disk does without a disk of its own")))
+			return complain(errors.Join(err, errors.New("--no-full-disk needs no private disk")))
 		}
 		if started {
 			return code
@@ -114,7 +114,7 @@ func run() int {
 	case err != nil:
 		return complain(err)
 	case ctx.Err() != nil:
-		return complain(errors.New("ended before its time, so nothing was looked for that may be left"))
+		return complain(errors.New("ended early, so it did not search for leftovers"))
 	}
 	return 0
 }

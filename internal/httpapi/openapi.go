@@ -25,7 +25,7 @@ func describe(rs []*route, c Config) []byte {
 	s := schemas{}
 	s.of(reflect.TypeFor[errorAnswer]())
 	s["errorAnswer"].(object)["properties"].(object)["code"] = object{
-		"type": "string", "enum": allCodes(), "description": "the kind of error, for programs",
+		"type": "string", "enum": allCodes(), "description": "identifies the kind of error for programs",
 	}
 	paths := object{}
 	for _, rt := range rs {
@@ -42,8 +42,8 @@ func describe(rs []*route, c Config) []byte {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": serviceName, "version": c.Version,
-			"description": "Bills of lading and order exports in, load sheets out. The workflow is: clear, new, upload, upload-csv, download-bol, clear; " +
-				"with an ID of your own throughout, or with the one that POST /new-session gives you.",
+			"description": "Make load sheets from bills of lading and order exports. The workflow is: clear, new, upload, upload-csv, download-bol, clear. " +
+				"Use one session ID throughout: your own, or one from POST /new-session.",
 			"license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":    []any{object{"url": "/"}},
@@ -78,7 +78,7 @@ func allCodes() []string {
 func sessionParameters() []any {
 	name := object{"type": "string", "minLength": 1, "maxLength": session.MaxIDBytes}
 	return []any{
-		object{"name": "_sid", "in": "query", "description": "the session's ID, any name you like", "schema": name},
+		object{"name": "_sid", "in": "query", "description": "the session's ID, any text", "schema": name},
 		object{"name": "session_id", "in": "query", "description": "the same", "schema": name},
 		object{"name": "X-Session-ID", "in": "header", "description": "the same", "schema": name},
 		object{"name": "_action", "in": "query", "description": "new_session begins a new, empty session first", "schema": object{"type": "string", "enum": []string{"new_session"}}},
@@ -279,7 +279,7 @@ type endpointDoc struct {
 func handleAPIDocs(c *call) (any, error) {
 	a := docsAnswer{
 		Service: serviceName, Version: c.s.config.Version, OpenAPI: "/openapi.json",
-		Description: "Bills of lading and order exports in, load sheets out.", Endpoints: map[string]endpointDoc{},
+		Description: "Make load sheets from bills of lading and order exports.", Endpoints: map[string]endpointDoc{},
 	}
 	for _, rt := range c.s.routes {
 		d := endpointDoc{Description: rt.summary, Parameters: map[string]string{}}

@@ -76,11 +76,11 @@ func rawDocs(kinds []string, about string) (docs []bodyDoc) {
 // conversionDocs describes the files of a conversion by the names of their fields, the
 // second of which may be "".
 func conversionDocs(bills, billsToo, orders, ordersToo string) []bodyDoc {
-	fields := []bodyField{{name: bills, about: "a PDF of bills; may be there several times", file: true, many: true}}
+	fields := []bodyField{{name: bills, about: "a PDF of bills; may be repeated", file: true, many: true}}
 	if billsToo != "" {
 		fields = append(fields, bodyField{name: billsToo, about: "the same", file: true, many: true})
 	}
-	fields = append(fields, bodyField{name: orders, about: "the order export: CSV, XLSX or XLS. Files in other fields are told apart by what they are, and taken if there is no doubt", file: true})
+	fields = append(fields, bodyField{name: orders, about: "the order export: CSV, XLSX or XLS. A file in another field is recognised by its content, and accepted if its kind is clear", file: true})
 	if ordersToo != "" {
 		fields = append(fields, bodyField{name: ordersToo, about: "the same", file: true}, bodyField{name: "format", about: "csv, xlsx or json"})
 	}
@@ -131,7 +131,7 @@ func codes(lists ...[]fault.Code) []fault.Code {
 	return all
 }
 
-var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv if it is left out", values: []string{"csv", "xlsx", "json"}}
+var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv by default", values: []string{"csv", "xlsx", "json"}}
 
 var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
 
@@ -149,12 +149,12 @@ func routes() []*route {
 
 	rs := []*route{
 		files(route{path: "/", methods: get, public: true, page: true, op: "open",
-			summary: "The page; with ?format=json or Accept: application/json, what there is",
+			summary: "The page; with ?format=json or Accept: application/json, a list of the routes",
 			queries: []parameter{{name: "format", in: "query", about: "json for programs", values: []string{"json"}}},
 			media:   []string{"text/html; charset=utf-8"},
 		}, handleRoot),
 		typed(route{path: "/new-session", methods: []string{http.MethodPost, http.MethodGet}, op: "new", changes: true, begins: true,
-			summary: "Begin a new, empty session: of the name given, or of a minted one",
+			summary: "Begin a new, empty session with the given ID, or with a minted one",
 		}, handleNew),
 		typed(route{path: "/clear-session", methods: post, op: "clear", changes: true, begins: true,
 			summary: "End the session and remove its files",
@@ -166,7 +166,7 @@ func routes() []*route {
 			summary: "Attach the BOL: one PDF or more",
 			queries: []parameter{modeParameter},
 			bodies: append([]bodyDoc{
-				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be there several times. A file in another field is taken if it is the only one", file: true, many: true, required: true}}, named...)},
+				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be repeated. A file in another field is accepted if it is the only one", file: true, many: true, required: true}}, named...)},
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
 			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
 		}, handleUpload),
@@ -182,7 +182,7 @@ func routes() []*route {
 			bodies: func() (bodies []bodyDoc) {
 				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
 				bodies = []bodyDoc{{media: body.JSON, fields: fields}, {media: body.URLEncoded, fields: fields}}
-				file := bodyField{name: "file", about: "a PDF of bills, if the other fields have none", file: true}
+				file := bodyField{name: "file", about: "a PDF of bills, used if the other fields are missing", file: true}
 				bodies = append(bodies, bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, fields...)})
 				return append(bodies, rawDocs(billTypes, "one PDF; ?filename= names it")...)
 			}(),
@@ -194,18 +194,18 @@ func routes() []*route {
 				text := []bodyField{
 					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
 					{name: "file_data", about: "the same"},
-					{name: "csv", about: "the same, if those have none"},
+					{name: "csv", about: "the same, used if the fields above are missing"},
 					{name: "csv_file", about: "the same as csv"},
 					{name: "data", about: "the same as csv"},
 					{name: "attachmentData", about: "the same as csv"},
 					{name: "filename", about: "the file's name"},
 					{name: "name", about: "the same"},
 				}
-				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is taken if it is the only one", file: true}
+				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is accepted if it is the only one", file: true}
 				bodies = append(bodies,
 					bodyDoc{media: body.Multipart, fields: append([]bodyField{file}, text...)},
 					bodyDoc{media: body.JSON, fields: text}, bodyDoc{media: body.URLEncoded, fields: text})
-				return append(bodies, rawDocs(exportTypes, "the export as it is; ?filename= names it")...)
+				return append(bodies, rawDocs(exportTypes, "the export itself; ?filename= names it")...)
 			}(),
 			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded, session.Changed}),
 		}, handleUploadCSV),
@@ -221,7 +221,7 @@ func routes() []*route {
 	}
 	for _, r := range []struct{ path, bills string }{{"/upload-stateless", "file"}, {"/upload-stateless-multipart", "pdf_file"}} {
 		rs = append(rs, typed(route{path: r.path, methods: post, op: "convert",
-			summary: "Make a sheet without a session, and answer it as CSV in JSON",
+			summary: "Make a sheet without a session, and return it as CSV within JSON",
 			bodies:  conversionDocs(r.bills, "", "csv_file", ""),
 			faults:  convertFaults,
 		}, handleStateless(r.bills)))
@@ -239,12 +239,12 @@ func routes() []*route {
 		}, handleDownload),
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
-			queries: []parameter{{name: "name", in: "path", about: "a name that /files gives"}},
+			queries: []parameter{{name: "name", in: "path", about: "a name from /files"}},
 			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
 			faults:  codes(storedFaults, []fault.Code{fault.NotFound}),
 		}, handleDownloadFile),
 		typed(route{path: "/status", methods: get, op: "status",
-			summary: "The state of the session; creates none",
+			summary: "The state of the session; creates no session",
 			faults:  storedFaults,
 		}, handleStatus),
 		typed(route{path: "/files", methods: get, op: "files",
@@ -270,10 +270,10 @@ func routes() []*route {
 			faults:  convertFaults,
 		}, handleConvert),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
-			summary: "What is going on: the caller's sessions; all of them for admin keys, and without keys on this machine",
+			summary: "The caller's sessions; all sessions for admin keys, and on this machine if there are no keys",
 			queries: []parameter{
-				{name: "limit", in: "query", about: "sessions on a page, 1 to 1000; 100 if it is left out"},
-				{name: "after", in: "query", about: "the \"next\" of the page before"},
+				{name: "limit", in: "query", about: "sessions per page, 1 to 1000; 100 by default"},
+				{name: "after", in: "query", about: "\"next\" of the previous page"},
 			},
 		}, handleDebugSessions),
 		typed(route{path: "/debug-request", methods: anyMethod, reads: true,
@@ -284,7 +284,7 @@ func routes() []*route {
 			answer: reflect.TypeFor[aliveAnswer](), handle: handlePing},
 		&route{path: "/wake-up", methods: get, public: true, summary: "Is the server awake?",
 			answer: reflect.TypeFor[wakeAnswer](), handle: handleWakeUp},
-		&route{path: "/health", methods: get, public: true, summary: "Do storage and PDF workers really work? 503 if not",
+		&route{path: "/health", methods: get, public: true, summary: "Do storage and PDF workers work? 503 if not",
 			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
 		&route{path: "/api/health", methods: get, public: true, summary: "The same as /health",
 			answer: reflect.TypeFor[healthAnswer](), handle: handleHealth},
@@ -297,11 +297,11 @@ func routes() []*route {
 		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus",
 			media: []string{"text/plain"}}, handleMetrics),
 		files(route{path: "/debug/pprof/{name}", methods: get,
-			summary: "A profile of the server, as go tool pprof and go tool trace read it; for admin keys, and without keys on this machine",
+			summary: "A profile of the server for go tool pprof or go tool trace; for admin keys, and on this machine if there are no keys",
 			queries: []parameter{
 				{name: "name", in: "path", about: "which", values: profileNames()},
-				{name: "seconds", in: "query", about: "how long to measure: profile 1 to 60 (30 if it is left out), block and mutex 1 to 60 (10), trace 1 to 10 (1)"},
-				{name: "debug", in: "query", about: "1 for text; not of profile and trace", values: []string{"0", "1"}},
+				{name: "seconds", in: "query", about: "how long to measure: profile 1 to 60 (default 30), block and mutex 1 to 60 (10), trace 1 to 10 (1)"},
+				{name: "debug", in: "query", about: "1 for text; not for profile and trace", values: []string{"0", "1"}},
 			},
 			media:  []string{body.Octets, "text/plain; charset=utf-8"},
 			faults: []fault.Code{AdminOnly, fault.NotFound},
@@ -309,17 +309,17 @@ func routes() []*route {
 		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
 			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},
 		files(route{path: "/view", methods: get, op: "view", answer: reflect.TypeFor[viewAnswer](),
-			summary: "The session and its sheet as of one instant, for the page; creates none",
-			queries: []parameter{{name: "have", in: "query", about: "the version of the sheet that the caller has; if it is still that, the sheet is left out"}},
+			summary: "The session and its sheet as of one instant, for the page; creates no session",
+			queries: []parameter{{name: "have", in: "query", about: "the version of the sheet that the caller has; an unchanged sheet is left out of the answer"}},
 			faults:  storedFaults,
 		}, handleView),
 		files(route{path: "/page-picture", methods: get, op: "picture", media: []string{"image/png"},
-			summary: "A page of the session's BOL as a picture; the header Page-Size says how wide and high the page is, in points",
+			summary: "A page of the session's BOL as a picture; the header Page-Size gives the page's width and height in points",
 			queries: []parameter{
-				{name: "of", in: "query", about: "the version of the sheet, as /view gives it: never is a page of another document answered", required: true},
-				{name: "file", in: "query", about: "the file, counted from 0; the first if it is left out"},
-				{name: "page", in: "query", about: "the page, counted from 1; the first if it is left out"},
-				{name: "width", in: "query", about: "how wide the picture is to be, in pixels; 1200 if it is left out"},
+				{name: "of", in: "query", about: "the version of the sheet from /view, so that the picture is never of another document", required: true},
+				{name: "file", in: "query", about: "the file, counted from 0; 0 by default"},
+				{name: "page", in: "query", about: "the page, counted from 1; 1 by default"},
+				{name: "width", in: "query", about: "the width of the picture in pixels; 1200 by default"},
 			},
 			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NotFound, fault.NoSuchPage, session.Changed}),
 		}, handlePicture),

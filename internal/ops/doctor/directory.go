@@ -24,7 +24,7 @@ func (d *doctor) directory(context.Context) {
 		d.fail(check, "there is no directory %s — name the server's with --data; the server makes it when it first starts", d.Data)
 		return
 	case err != nil:
-		d.fail(check, "%s cannot be examined: %v — run this as the server's user, or give that one access", d.Data, err)
+		d.fail(check, "%s cannot be examined: %v — run this as the server's user, or give this user access", d.Data, err)
 		return
 	case !info.IsDir():
 		d.fail(check, "%s is not a directory — name another with --data", d.Data)
@@ -57,12 +57,12 @@ func (d *doctor) modes(check, dir string, info fs.FileInfo) (ours bool) {
 	case mode&0o007 != 0:
 		d.fail(check, "everybody on this machine has rights in %s (mode %03o), which holds people's documents — chmod 700 %s", dir, mode, dir)
 	case mode&0o070 != 0:
-		d.warn(check, "a group has rights in %s (mode %03o), which holds people's documents — chmod 700 %s, unless that is meant", dir, mode, dir)
+		d.warn(check, "a group has rights in %s (mode %03o), which holds people's documents — chmod 700 %s, unless the group is meant to have them", dir, mode, dir)
 	default:
 		d.ok(check, "%s belongs to %s, mode %03o", dir, name, mode)
 	}
 	if uid != os.Geteuid() {
-		d.warn("user", "%s belongs to %s, and this is run by %s — run it as %s (sudo -u %s): what that one may do is what counts", dir, name, userName(os.Geteuid()), name, name)
+		d.warn("user", "%s belongs to %s, but this runs as %s — run it as %s (sudo -u %s), since that user's rights count", dir, name, userName(os.Geteuid()), name, name)
 		return false
 	}
 	return true
@@ -96,16 +96,16 @@ func (d *doctor) judge(check, dir string, s *disk) {
 	case kindMemory:
 		d.fail(check, "%s is in memory (%s): a restart of the machine loses everything — use a disk", dir, s.name)
 	case kindLayer:
-		d.warn(check, "%s is in the layer of a container (%s): it goes when the container goes — mount a volume there", dir, s.name)
+		d.warn(check, "%s is in the layer of a container (%s): it is deleted with the container — mount a volume there", dir, s.name)
 	case kindUser:
-		d.warn(check, "%s is on a file system that a program provides (%s): whether it keeps what it synced is up to that one — use a disk of this machine if you are not sure", dir, s.name)
+		d.warn(check, "%s is on a file system that a program provides (%s): whether synced files survive a power cut depends on that program — use a disk of this machine if you are not sure", dir, s.name)
 	default:
 		d.ok(check, "%s", s.name)
 	}
 	room := max(d.Upload, 64<<20)
 	switch {
 	case s.readOnly:
-		d.fail(check, "%s is mounted for reading only — mount it for writing; look into the kernel's log first: that is what it does with a disk that fails", dir)
+		d.fail(check, "%s is mounted for reading only — mount it for writing; look into the kernel's log first, since the kernel does this when a disk fails", dir)
 	case s.free < room:
 		d.fail(check, "only %s of %s are free, less than one upload may take — make room, or clear sessions", text.Size(s.free), text.Size(s.size))
 	case s.free < roomLow:
@@ -116,7 +116,7 @@ func (d *doctor) judge(check, dir string, s *disk) {
 	switch {
 	case s.inodes == 0: // created as needed
 	case s.inodesFree < inodesNone:
-		d.fail(check, "only %d of %d inodes are free: no file can be made without one — remove files, or make the file system anew with more", s.inodesFree, s.inodes)
+		d.fail(check, "only %d of %d inodes are free: each file needs one — remove files, or create the file system again with more inodes", s.inodesFree, s.inodes)
 	case s.inodesFree < inodesLow:
 		d.warn(check, "only %d of %d inodes are free; a session takes up to 4 — remove files", s.inodesFree, s.inodes)
 	}
@@ -159,7 +159,7 @@ func (d *doctor) leftovers() {
 		}
 	}
 	if len(old) > 0 {
-		d.warn("temporary files", "%s of programs that were killed: %s — remove them", text.Count(len(old), "file"), listed(old))
+		d.warn("temporary files", "%s of killed programs: %s — remove them", text.Count(len(old), "file"), listed(old))
 	}
 }
 
@@ -186,13 +186,13 @@ func (d *doctor) users(context.Context) {
 		d.ok(check, "a process uses this data directory, whose ID cannot be read")
 		return
 	case h.PID == 0 && !h.Sure:
-		d.ok(check, "whether one runs on this data directory cannot be told on this system")
+		d.ok(check, "this system does not show whether a server uses this data directory")
 		return
 	case h.PID == 0:
-		d.ok(check, "none runs on this data directory")
+		d.ok(check, "no server uses this data directory")
 		return
 	case !h.Sure:
-		d.warn(check, "the process with ID %d said that it uses %s and cannot be seen from here — it runs in another container, or was killed; then the next start takes the directory over", h.PID, d.Data)
+		d.warn(check, "the process with ID %d claimed %s and is not visible from here — it runs in another container, or it was killed and the next start takes the directory over", h.PID, d.Data)
 		return
 	}
 	d.pid = h.PID
@@ -202,7 +202,7 @@ func (d *doctor) users(context.Context) {
 	case replaced:
 		d.warn(check, "the process with ID %d uses this data directory, and its program was replaced since it started — restart it to have the new one", h.PID)
 	case !same:
-		d.warn(check, "the process with ID %d uses this data directory and is another program than this one — examine it with its own, or restart it with this one", h.PID)
+		d.warn(check, "the process with ID %d uses this data directory and runs another program than this one — use the doctor of that program, or restart the server with this one", h.PID)
 	default:
 		d.ok(check, "the process with ID %d uses this data directory; it is this very program", h.PID)
 	}
@@ -215,7 +215,7 @@ func (d *doctor) keys(ctx context.Context) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(d.Data); err == nil {
-			d.ok(check, "there are none: a server lets this machine in and nobody else, unless it is told --open")
+			d.ok(check, "there are none: without --open, a server accepts requests of this machine only")
 		}
 		return
 	}

@@ -164,7 +164,8 @@ func (d *doctor) fail(check, format string, args ...any) { d.bad(Fail, check, fo
 
 func (d *doctor) bad(v Verdict, check, format string, args ...any) {
 	found, advice, _ := strings.Cut(format, " — ")
-	// The arguments are divided where the format is: an argument may contain a dash.
+	// Divide the arguments where the format is divided, since an argument may contain a
+	// dash.
 	n := strings.Count(found, "%") - 2*strings.Count(found, "%%")
 	d.found(Finding{Check: check, Verdict: v, Found: fmt.Sprintf(found, args[:n]...), Advice: fmt.Sprintf(advice, args[n:]...)})
 }

@@ -109,7 +109,7 @@ func well(t *testing.T, found []Finding) {
 			continue
 		}
 		if f.Verdict != OK {
-			t.Errorf("nothing is wrong with it, and it finds: %s", f)
+			t.Errorf("the doctor finds a fault in a sound installation: %s", f)
 		}
 	}
 }
@@ -144,9 +144,9 @@ func TestAHealthyInstallationPassesUnchanged(t *testing.T) {
 	well(t, found)
 	wants(t, found, OK, "sessions", "1 session; the database is sound")
 	wants(t, found, OK, "contents", "4 contents")
-	wants(t, found, OK, "contents", "as they were stored")
-	wants(t, found, OK, "workers", "as it must be")
-	wants(t, found, OK, "server", "none runs")
+	wants(t, found, OK, "contents", "unchanged")
+	wants(t, found, OK, "workers", "the expected sheet")
+	wants(t, found, OK, "server", "no server uses")
 	if after := everything(t, dir); after != before {
 		t.Errorf("it was\n%sand is\n%s", before, after)
 	}
@@ -207,15 +207,15 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(c.Data, keys.FileName), []byte("{"), 0o600))
 		}, Fail, "keys", "are damaged"},
 		"an empty directory":           {func(t *testing.T, c *Config) { c.Data = t.TempDir(); must(t, os.Chmod(c.Data, 0o700)) }, Warn, "sessions", "there are none"},
-		"a database that is none":      {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 0, 100) }, Fail, "sessions", "is damaged"},
+		"a file that is no database":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 0, 100) }, Fail, "sessions", "is damaged"},
 		"a database with a bad page":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 4096, 4000) }, Fail, "sessions", "is damaged"},
 		"no contents":                  {func(t *testing.T, c *Config) { must(t, os.RemoveAll(filepath.Join(c.Data, "contents"))) }, Fail, "contents", "there is no folder"},
 		"a content is missing":         {func(t *testing.T, c *Config) { must(t, os.Remove(contentsOf(t, c.Data)[2])) }, Fail, "contents", "1 of the 4 contents that sessions name are missing"},
-		"a content is cut off":         {func(t *testing.T, c *Config) { must(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name are not what was stored"},
-		"a content has other bytes":    {func(t *testing.T, c *Config) { c.Deep = true; spoil(t, contentsOf(t, c.Data)[0], 3, 2) }, Fail, "contents", "1 of the 4 contents that sessions name are not what was stored"},
+		"a content is cut off":         {func(t *testing.T, c *Config) { must(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
+		"a content has other bytes":    {func(t *testing.T, c *Config) { c.Deep = true; spoil(t, contentsOf(t, c.Data)[0], 3, 2) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
 		"a content that nobody sweeps": {func(t *testing.T, c *Config) { must(t, os.Chtimes(orphan(t, c.Data), old, old)) }, Warn, "contents", "1 older than a day"},
 		"a content on its way":         {func(t *testing.T, c *Config) { orphan(t, c.Data) }, OK, "contents", "1 content that no session names"},
-		"a file of one that was killed": {func(t *testing.T, c *Config) {
+		"a file of a server that was killed": {func(t *testing.T, c *Config) {
 			left := filepath.Join(c.Data, ".keys.json.123.part")
 			must(t, os.WriteFile(left, nil, 0o600))
 			must(t, os.Chtimes(left, old, old))
@@ -225,8 +225,8 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(at, blob.ClaimName), []byte("somebody-else\n"), 0o600))
 			c.Blobs = address(t, "file://"+at)
 		}, Fail, "contents", "belong to another Tallyman"},
-		"contents that are nowhere": {func(t *testing.T, c *Config) { c.Blobs = address(t, "file:///not/there") }, Fail, "contents", "correct --blobs"},
-		"one that was killed": {func(t *testing.T, c *Config) {
+		"a missing folder of contents": {func(t *testing.T, c *Config) { c.Blobs = address(t, "file:///not/there") }, Fail, "contents", "correct --blobs"},
+		"a server that was killed": {func(t *testing.T, c *Config) {
 			must(t, os.WriteFile(filepath.Join(c.Data, "LOCK"), []byte("1\n"), 0o600))
 		}, Warn, "server", "was killed"},
 		"no temporary files":          {func(t *testing.T, c *Config) { c.Scratch = "/not/there" }, Fail, "temporary files", "TMPDIR"},
@@ -236,7 +236,7 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 		"a worker too large":          {func(t *testing.T, c *Config) { c.Workers, c.Memory = 1, 1<<50 }, Fail, "memory", "not even one worker fits"},
 		"more clients than files":     {func(t *testing.T, c *Config) { c.Clients = 1 << 40 }, Warn, "open files", "LimitNOFILE"},
 		"a cache that cannot be used": {func(t *testing.T, c *Config) { c.Cache = filepath.Join(c.Data, "sessions.db", "cache") }, Warn, "compiled code", "--cache"},
-		"a cache without code":        {func(t *testing.T, c *Config) { c.Cache = filepath.Join(t.TempDir(), "cache") }, OK, "compiled code", "none yet"},
+		"a cache without code":        {func(t *testing.T, c *Config) { c.Cache = filepath.Join(t.TempDir(), "cache") }, OK, "compiled code", "is empty"},
 		"a service that does not run": {func(t *testing.T, c *Config) { c.URL = "http://127.0.0.1:9" }, Fail, "service", "cannot be reached"},
 		"a URL with a password":       {func(t *testing.T, c *Config) { c.URL = "http://me:secret@127.0.0.1" }, Fail, "service", "cannot be used"},
 	} {
@@ -255,7 +255,7 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 			found := d.findings
 			wants(t, found, c.verdict, c.check, c.says)
 			if s := all(found); strings.Contains(s, "secret") {
-				t.Errorf("it gives a secret away:\n%s", s)
+				t.Errorf("it reveals a secret:\n%s", s)
 			}
 		})
 	}

@@ -69,9 +69,9 @@ func (d *doctor) limits(context.Context) {
 		say := fmt.Sprintf("%s of up to %s and the server may take %s; %s gives %s", text.Count(d.Workers, "worker"), text.Size(d.Memory), text.Size(need), by, text.Size(limit))
 		switch {
 		case limit < d.Memory+serverMemory:
-			d.fail("memory", "%s — not even one worker fits: give it more, or lower --worker-memory", say)
+			d.fail("memory", "%s — not even one worker fits: give it more memory, or lower --worker-memory", say)
 		case limit < need:
-			d.warn("memory", "%s — the kernel may end it under load: give it more, or fewer --workers", say)
+			d.warn("memory", "%s — the kernel may kill the server under load: give it more, or use fewer --workers", say)
 		default:
 			d.ok("memory", "%s", say)
 		}
@@ -94,7 +94,7 @@ func (d *doctor) reading(ctx context.Context) {
 	case worker.Confined():
 		d.ok("sandbox", "workers are confined by %s", box)
 	default:
-		d.warn("sandbox", "workers are not wholly confined: %s — see docs/SECURITY.md; a newer Linux kernel has both", box)
+		d.warn("sandbox", "workers are not fully confined: %s — see docs/SECURITY.md; a newer Linux kernel has both", box)
 	}
 	cache := d.Cache
 	state := intake.Compiled(cache)
@@ -118,21 +118,21 @@ func (d *doctor) reading(ctx context.Context) {
 		if said := log.last(); said != "" {
 			why = " (" + said + ")"
 		}
-		d.fail(check, "the built-in sample cannot be read: %s%s — look at the limits of memory, at what else keeps programs from starting, and at the log", because(err), why)
+		d.fail(check, "the built-in sample cannot be read: %s%s — check the limits of memory, whether anything keeps programs from starting, and the log", because(err), why)
 		return
 	}
 	if !made {
 		d.fail(check, "the sheet of the built-in sample is not the expected one — this program or this machine is broken: do not use it")
 		return
 	}
-	d.ok(check, "a worker started and made the sheet of the built-in sample, as it must be, in %s", brief(took))
+	d.ok(check, "a worker started and made the expected sheet of the built-in sample in %s", brief(took))
 	switch state {
 	case intake.Ready:
-		d.ok("compiled code", "it is in %s: workers start at once", d.Cache)
+		d.ok("compiled code", "%s holds it: workers start at once", d.Cache)
 	case intake.Cold:
-		d.ok("compiled code", "%s has none yet: the first start of a server compiles, which took %s here", d.Cache, brief(took))
+		d.ok("compiled code", "%s is empty: the first start of a server compiles the PDF engine, which took %s here", d.Cache, brief(took))
 	default:
-		d.warn("compiled code", "%s cannot be used: each start of a worker compiles, which took %s here — let the server's user write there, or name another place with --cache", d.Cache, brief(took))
+		d.warn("compiled code", "%s cannot be used: each start of a worker compiles the PDF engine, which took %s here — let the server's user write there, or name another place with --cache", d.Cache, brief(took))
 	}
 }
 

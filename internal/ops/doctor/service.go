@@ -127,7 +127,7 @@ func (s *caller) health(ctx context.Context) bool {
 		s.fail(check, "%v", err)
 		return false
 	}
-	// The key is not sent: the path is public, and it is not known yet who answers.
+	// Do not send the key: the path is public, and it is not yet known who answers.
 	r.Header.Del("Authorization")
 	before := time.Now()
 	a, err := s.do(r, 2*s.answer)
@@ -139,13 +139,13 @@ func (s *caller) health(ctx context.Context) bool {
 	code, sentence := a.code()
 	switch err := json.Unmarshal(a.body, &h); {
 	case a.StatusCode/100 == 3:
-		s.fail(check, "%s redirects to %s — give --url where it really is; clients lose their uploads in a redirect", s.url, a.Header.Get("Location"))
+		s.fail(check, "%s redirects to %s — give --url the final address; clients lose their uploads in a redirect", s.url, a.Header.Get("Location"))
 		return false
 	case code != "":
 		s.fail(check, "%s", sentence)
 		return false
 	case err != nil || h.Status == "":
-		s.fail(check, "what answers at %s is no Tallyman (%s) — correct the URL, or where the proxy leads", s.url, a.Status)
+		s.fail(check, "the server at %s is not Tallyman (%s) — correct the URL, or the target of the proxy", s.url, a.Status)
 		return false
 	case h.Status != "healthy":
 		s.fail(check, "it is unhealthy: sessions %s, contents %s, workers %s — its log says why", h.Sessions, h.Contents, h.Workers)
@@ -153,10 +153,11 @@ func (s *caller) health(ctx context.Context) bool {
 	}
 	s.ok(check, "%s is healthy: sessions %s, contents %s, workers %s", s.url, h.Sessions, h.Contents, h.Workers)
 	if h.Version != s.Version {
-		s.warn(check, "it runs version %s, and this program is %s — examine it with its own, or replace and restart it", h.Version, s.Version)
+		s.warn(check, "it runs version %s, and this program is %s — use the doctor of that version, or replace the server's program and restart it", h.Version, s.Version)
 	}
 	if date, err := http.ParseTime(a.Header.Get("Date")); err == nil {
-		// The date has no fractions of seconds, and is of some moment in between.
+		// The date has no fractions of seconds, and is of some moment between request and
+		// answer.
 		s.clock(check, "the service", date.Add(time.Second/2).Sub(before.Add(a.took/2)), a.took/2+time.Second)
 	}
 	s.tls(a.Response)
@@ -168,7 +169,7 @@ func (s *caller) tls(r *http.Response) {
 	const check = "TLS"
 	if r.TLS == nil {
 		if host := s.url.Hostname(); host != "localhost" && !net.ParseIP(host).IsLoopback() {
-			s.warn(check, "the connection is not encrypted: keys and documents can be read on the way — put a proxy with TLS before it, and give its https:// URL")
+			s.warn(check, "the connection is not encrypted: others can read keys and documents — put a proxy with TLS in front, and give its https:// URL")
 		}
 		return
 	}
@@ -196,22 +197,22 @@ func (s *caller) workflow(ctx context.Context) bool {
 	var e *client.Error
 	switch {
 	case errors.As(err, &e) && e.Code == "unauthorized" && s.Key == "":
-		s.fail(check, "the server wants a key — put one into the environment as TALLYMAN_KEY, or name a file that holds it with --key-file")
+		s.fail(check, "the server requires a key — set TALLYMAN_KEY in the environment, or name a file that holds it with --key-file")
 		return false
 	case errors.As(err, &e) && e.Code == "unauthorized":
-		s.fail(check, "the server does not take the key — make one with \"tallyman key add NAME\"; a proxy that takes Authorization or X-API-Key away must let it pass")
+		s.fail(check, "the server refuses the key — make one with \"tallyman key add NAME\"; a proxy must pass on Authorization and X-API-Key")
 		return false
 	case errors.As(err, &e) && e.Code == "":
 		s.fail(check, "%s, which is not the server's own answer — look at the proxy before it", e.Message)
 		return false
 	case err != nil:
-		s.fail(check, "the sample did not get through: %s", plain(err))
+		s.fail(check, "the workflow with the sample failed: %s", plain(err))
 		return false
 	case !bytes.Equal(got, want):
-		s.fail(check, "the sheet that came back is not the expected one — something on the way changes bodies, or the server is broken")
+		s.fail(check, "the returned sheet is not the expected one — something between here and the server changes bodies, or the server is broken")
 		return false
 	}
-	s.ok(check, "the sample went in and its sheet came out, as it must be, in %s; the session was cleared", brief(time.Since(began)))
+	s.ok(check, "the sample gave the expected sheet in %s; the session was cleared", brief(time.Since(began)))
 	return true
 }
 
@@ -226,7 +227,7 @@ func (s *caller) names(ctx context.Context) {
 	r.AddCookie(&http.Cookie{Name: "tallyman_doctor", Value: "1"})
 	a, err := s.do(r, s.answer)
 	if err != nil || a.StatusCode != http.StatusOK {
-		s.warn(check, "an echo of a request cannot be had: %s", said(a, err))
+		s.warn(check, "the server does not echo a request: %s", said(a, err))
 		return
 	}
 	var echo struct {
@@ -249,11 +250,11 @@ func (s *caller) names(ctx context.Context) {
 		bad = true
 	}
 	if host := arrived["Host"]; !strings.EqualFold(host, s.url.Host) {
-		s.warn(check, "the server is told the name %s instead of %s — let the proxy pass Host on; browsers' requests may be taken for another site's", host, s.url.Host)
+		s.warn(check, "the server receives the name %s instead of %s — let the proxy pass Host on; otherwise requests of browsers may look like those of another site", host, s.url.Host)
 		bad = true
 	}
 	if s.url.Scheme == "https" && !strings.EqualFold(arrived["X-Forwarded-Proto"], "https") {
-		s.warn(check, "the server is not told that the connection is encrypted — let the proxy set X-Forwarded-Proto: https; cookies are not Secure without")
+		s.warn(check, "the server does not learn that the connection is encrypted — let the proxy set X-Forwarded-Proto: https; otherwise cookies are not Secure")
 		bad = true
 	}
 	if !bad {
@@ -298,7 +299,7 @@ func (s *caller) events(ctx context.Context) {
 	if ctx.Err() != nil {
 		why = "none came in " + brief(s.event)
 	}
-	s.warn(check, "they are held back on the way: %s — switch buffering of answers off in the proxy (nginx: proxy_buffering off; Caddy: flush_interval -1); the page shows no progress, and asks instead", why)
+	s.warn(check, "something holds them back: %s — switch off the buffering of answers in the proxy (nginx: proxy_buffering off; Caddy: flush_interval -1); until then the page shows no progress, and polls instead", why)
 }
 
 // bodies checks whether a body of the largest size is accepted.
@@ -330,13 +331,13 @@ func (s *caller) bodies(ctx context.Context) {
 			}
 			continue
 		case code == "too_large":
-			s.warn(check, "the server takes less than %s (it says: %s) — give this the --max-upload that the server has", text.Size(n), a.says())
+			s.warn(check, "the server accepts less than %s (it says: %s) — give the doctor the server's --max-upload", text.Size(n), a.says())
 		case code != "":
 			s.warn(check, "a body of %s is refused: %s", text.Size(n), a.says())
 		case err == nil && slices.Contains([]int{http.StatusRequestEntityTooLarge, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout}, a.StatusCode):
-			s.fail(check, "something before the server refuses a body of %s (%s) — raise the proxy's limit to %s (nginx: client_max_body_size; its timeouts, if it was those)", text.Size(n), a.Status, text.Size(s.Upload))
+			s.fail(check, "a proxy in front of the server refuses a body of %s (%s) — raise the proxy's limit to %s (nginx: client_max_body_size; or its timeouts, if those are the reason)", text.Size(n), a.Status, text.Size(s.Upload))
 		default:
-			s.fail(check, "a body of %s does not get through: %s — look at the proxy's limits of size and time; the server takes %s", text.Size(n), said(a, err), text.Size(s.Upload))
+			s.fail(check, "a body of %s does not arrive: %s — check the proxy's limits of size and time; the server accepts %s", text.Size(n), said(a, err), text.Size(s.Upload))
 		}
 		return
 	}

@@ -81,10 +81,10 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 		"it redirects": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			http.Redirect(w, r, "https://elsewhere.example"+r.URL.Path, http.StatusMovedPermanently)
 		}, Fail, "service", "redirects to https://elsewhere.example/health"},
-		"it is something else": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		"another server answers": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			io.WriteString(w, "<h1>It works!</h1>")
-		}, Fail, "service", "is no Tallyman"},
-		"it has nothing behind it": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		}, Fail, "service", "is not Tallyman"},
+		"the proxy has no server": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			http.Error(w, "Bad Gateway", http.StatusBadGateway)
 		}, Fail, "service", "502"},
 		"its clock is wrong": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -107,7 +107,7 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 			next.ServeHTTP(w, r)
-		}, Fail, "upload size", "does not get through"},
+		}, Fail, "upload size", "does not arrive"},
 		"it keeps events back": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path != "/events" {
 				next.ServeHTTP(w, r)
@@ -117,7 +117,7 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 			next.ServeHTTP(kept, r)
 			w.WriteHeader(kept.status)
 			w.Write(kept.body.Bytes())
-		}, Warn, "events", "held back"},
+		}, Warn, "events", "holds them back"},
 		"it drops headers": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del("X-Session-Id")
 			next.ServeHTTP(w, r)
@@ -177,6 +177,6 @@ func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 	found := looked(t, s.URL, secret, "test")
 	well(t, found)
 	if strings.Contains(all(found), secret) {
-		t.Errorf("it gives the key away:\n%s", all(found))
+		t.Errorf("it reveals the key:\n%s", all(found))
 	}
 }

@@ -21,7 +21,7 @@ func stored(c Config) []Finding {
 	return d.findings
 }
 
-// An installation over PostgreSQL and S3, healthy at first, and then with one fault
+// The installation uses PostgreSQL and S3. It is healthy at first, then has one fault
 // after another.
 func TestSharedStorageIsExamined(t *testing.T) {
 	db, err := pgtest.Start(true)
@@ -35,7 +35,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	c := config(t, t.TempDir())
 	c.Store, c.Where, c.Blobs = at, "postgres://db", address(t, bucket.Address(bucket.Bucket(t), "p"))
 
-	wants(t, stored(c), Warn, "PostgreSQL", "has nothing of Tallyman yet")
+	wants(t, stored(c), Warn, "PostgreSQL", "has no Tallyman schema yet")
 
 	store, err := postgres.Open(ctx, at, session.Settings{}, postgres.Options{})
 	if err != nil {
@@ -50,7 +50,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, stored(c), OK, "contents", "nobody's yet")
+	wants(t, stored(c), OK, "contents", "have no owner yet")
 	if err := blob.Own(ctx, contents, blob.OwnerOf(secret)); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	found := Examine(ctx, c, nil)
 	well(t, found)
 	wants(t, found, OK, "PostgreSQL", "connections are taken")
-	wants(t, found, OK, "contents", "1 content of 9 bytes: all there and as they were stored")
+	wants(t, found, OK, "contents", "1 content of 9 bytes: all are there and unchanged")
 	wants(t, found, OK, "contents", "was stored, read and removed")
 	if items, _, err := contents.List(ctx, "", 10); err != nil || len(items) != 0 { // the one is pending here
 		t.Errorf("%v, %v", items, err)
@@ -108,7 +108,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	found = stored(refused)
 	wants(t, found, Fail, "PostgreSQL", "refuses the login")
 	if strings.Contains(all(found), "wrongpassword") {
-		t.Errorf("it gives the password away:\n%s", all(found))
+		t.Errorf("it reveals the password:\n%s", all(found))
 	}
 
 	contents.Release(ref.Key)

@@ -75,7 +75,7 @@ func (d *doctor) sessions(ctx context.Context) {
 
 func (d *doctor) schema(check string, is, known int) {
 	if is < known {
-		d.warn(check, "the schema is of version %d, and this program's is %d — its next start brings it up to date; make a backup first, since there is no way back", is, known)
+		d.warn(check, "the schema has version %d, and this program uses %d — its next start upgrades the schema; make a backup first, since there is no way back", is, known)
 	}
 }
 
@@ -93,7 +93,7 @@ func (d *doctor) clock(check, whose string, ahead, doubt time.Duration) {
 	}
 }
 
-// always is longer than any session lives.
+// always is longer than the life of any session.
 const always = 100 * 365 * 24 * time.Hour
 
 // database checks PostgreSQL, and the contents that its rows name.
@@ -103,10 +103,10 @@ func (d *doctor) database(ctx context.Context) {
 		postgres.Options{Connections: 2, Look: true, Log: slog.New(slog.DiscardHandler)})
 	switch {
 	case fault.CodeOf(err) == postgres.NoSchema:
-		d.warn(check, "%s answers, and has nothing of Tallyman yet — the first start of a server makes its schema", d.Where)
+		d.warn(check, "%s answers, but has no Tallyman schema yet — the first start of a server creates it", d.Where)
 		return
 	case fault.CodeOf(err) == session.StorageUnavailable:
-		d.fail(check, "%s — see that it runs, and that its address and the network are right", because(err))
+		d.fail(check, "%s — check that it runs, and that the address and the network are right", because(err))
 		return
 	case err != nil:
 		d.fail(check, "%s", because(err))
@@ -138,7 +138,7 @@ func (d *doctor) database(ctx context.Context) {
 	case !srv.MayWrite:
 		d.fail(check, "the role may not change the tables — make it the owner of the schema tallyman")
 	case !srv.MayMigrate:
-		d.warn(check, "the role does not own the schema tallyman, and cannot bring it up to date in an upgrade — make it the owner")
+		d.warn(check, "the role does not own the schema tallyman and cannot upgrade it — make it the owner")
 	}
 	// Each server needs one more connection for events, and an upgrade one more in
 	// total.
@@ -208,7 +208,7 @@ func (d *doctor) contents(ctx context.Context, owner func() (string, error)) (bl
 		}
 		store, err := files.Look(dir)
 		if err != nil {
-			d.fail(check, "%s — say where the contents of files are with --blobs, or restore them", because(err))
+			d.fail(check, "%s — give the place of the contents with --blobs, or restore them", because(err))
 			return nil, false
 		}
 		return store, d.Blobs == nil || d.owned(ctx, store, owner)
@@ -220,7 +220,7 @@ func (d *doctor) contents(ctx context.Context, owner func() (string, error)) (bl
 	}
 	began := time.Now()
 	if err := store.Check(ctx); err != nil {
-		d.fail(check, "an object cannot be stored, read and removed at %s: %s — look at the service and the rights of the credentials (s3:PutObject, GetObject, DeleteObject on the prefix, ListBucket)", d.Blobs, because(err))
+		d.fail(check, "an object cannot be stored, read and removed at %s: %s — check the service and the rights of the credentials (s3:PutObject, GetObject, DeleteObject on the prefix, ListBucket)", d.Blobs, because(err))
 		return nil, false
 	}
 	d.ok(check, "%s: an object was stored, read and removed in %s", d.Blobs, brief(time.Since(began)))
@@ -249,13 +249,13 @@ func (d *doctor) owned(ctx context.Context, store blob.Claimer, owner func() (st
 		d.fail(check, "they belong to another Tallyman (%.8s…, this one is %.8s…) — correct --blobs, --data or --store: each needs a folder, or a prefix of the bucket, of its own", recorded, us)
 		return false
 	case recorded == "":
-		d.ok(check, "they are nobody's yet; the first server that starts claims them")
+		d.ok(check, "they have no owner yet; the first server that starts claims them")
 	}
 	return true
 }
 
-// sweptAfter is the age at which every orphan must have been swept: a pass is made
-// every hour, and spares contents of shared storage for a day.
+// sweptAfter is the age at which every orphan must have been swept. A sweep runs every
+// hour, and spares contents of shared storage that are younger than a day.
 const sweptAfter = 26 * time.Hour
 
 // compare checks the stored contents against those that sessions name. look reads the
@@ -312,8 +312,8 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		}
 		bytes += ref.Size
 	}
-	// Their sessions may have been cleared while others were read. One look serves
-	// all contents, since each copies the whole database.
+	// Their sessions may have been cleared while other contents were read. Look once for
+	// all contents, since each look copies the whole database.
 	if len(unread) > 0 {
 		if again, err = look(); err == nil {
 			named := map[blob.Key]bool{}
@@ -328,12 +328,12 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		d.fail(check, "%d of the %d contents that sessions name are missing — restore them from a backup, or clear these sessions; everything else works", missing, len(refs))
 	}
 	if damaged > 0 {
-		d.fail(check, "%d of the %d contents that sessions name are not what was stored — look at the disk's health; restore them from a backup, or let people upload again", damaged, len(refs))
+		d.fail(check, "%d of the %d contents that sessions name differ from what was stored — check the disk; restore them from a backup, or let people upload again", damaged, len(refs))
 	}
 	if missing+damaged == 0 {
-		how := "all there, by name and size; --deep reads them"
+		how := "all are there, by name and size; --deep also reads them"
 		if d.Deep {
-			how = "all there and as they were stored"
+			how = "all are there and unchanged"
 		}
 		d.ok(check, "%s of %s: %s", text.Count(len(refs), "content"), text.Size(bytes), how)
 	}
@@ -353,6 +353,6 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 	case old > 0:
 		d.warn(check, "%s that no session names, of %s, %d older than a day — a server sweeps them every hour: start one, or look for \"sweep failed\" in its log", text.Count(orphans, "content"), text.Size(room), old)
 	case orphans > 0:
-		d.ok(check, "%s that no session names, of %s: on their way, or for the next sweep", text.Count(orphans, "content"), text.Size(room))
+		d.ok(check, "%s that no session names, of %s: being uploaded, or left for the next sweep", text.Count(orphans, "content"), text.Size(room))
 	}
 }

@@ -90,8 +90,8 @@ func sameProgram(pid int) (same, replaced, known bool) {
 	return os.SameFile(theirs, ours), strings.HasSuffix(name, " (deleted)"), true
 }
 
-// memoryLimit is the smallest limit of memory, in bytes, of the process's control
-// groups and of the machine. Other processes may share it.
+// memoryLimit returns the smallest of the memory limits of the machine and of the
+// process's control groups, in bytes. Other processes may share it.
 func memoryLimit(pid int) (limit int64, by string) {
 	limit, by = memTotal(), "the machine"
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%s/cgroup", self(pid)))
@@ -136,8 +136,8 @@ func memTotal() int64 {
 	return int64(info.Totalram) * int64(info.Unit)
 }
 
-// fileLimit is how many files and connections a process may have open. Go raises its
-// own limit to the hard one.
+// fileLimit returns the number of files and connections that a process may have open. Go
+// raises its own limit to the hard one.
 func fileLimit(pid int) int64 {
 	f, err := os.Open(fmt.Sprintf("/proc/%s/limits", self(pid)))
 	if err != nil {

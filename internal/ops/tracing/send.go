@@ -23,7 +23,7 @@ type sender struct {
 	to     string
 	header http.Header
 	http   *http.Client
-	// ended ends when abandon is called, and so does a request under way.
+	// abandon ends the context ended, and with it a request under way.
 	ended   context.Context
 	abandon context.CancelFunc
 }
@@ -84,7 +84,8 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) 
 	}
 }
 
-// send makes one attempt. again says that another may succeed, after that time.
+// send makes one attempt. again is true if another attempt may succeed, and after is the
+// time to wait for it.
 func (s *sender) send(ctx context.Context, body []byte) (after time.Duration, again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to, bytes.NewReader(body))
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package tracing sends the spans of requests (package span) to a collector, as
-// OpenTelemetry's OTLP over HTTP. Unless it is opened, nothing of it runs.
+// OpenTelemetry's OTLP over HTTP. Nothing runs before Open.
 //
 // A slow or missing collector harms no request: spans wait in a queue of bounded
 // length (OTEL_BSP_MAX_QUEUE_SIZE, 2,048), and are dropped when it is full. A failure
@@ -58,10 +58,10 @@ func endpoint(address string) (string, error) {
 	switch {
 	case err == nil && u.User != nil:
 		// All users who can list this machine's processes would see it.
-		return "", fault.New(fault.BadRequest, "the address of a collector holds no name and password; give them in OTEL_EXPORTER_OTLP_HEADERS")
+		return "", fault.New(fault.BadRequest, "the address of a collector must not contain a name and password; give them in OTEL_EXPORTER_OTLP_HEADERS")
 	case err == nil && (u.RawQuery != "" || u.ForceQuery || u.Fragment != ""):
 		// The text may be a token, and the log shows the address.
-		return "", fault.New(fault.BadRequest, "the address of a collector ends with its path, without ? and #; give a token in OTEL_EXPORTER_OTLP_HEADERS")
+		return "", fault.New(fault.BadRequest, "the address of a collector must end with its path, without ? and #; give a token in OTEL_EXPORTER_OTLP_HEADERS")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return "", fault.New(fault.BadRequest, "a collector's address looks like http://localhost:4318")
 	}
@@ -123,11 +123,11 @@ func checkSampler(name, arg string) error {
 		return nil
 	case "traceidratio", "parentbased_traceidratio":
 		if part, err := strconv.ParseFloat(strings.TrimSpace(arg), 64); arg != "" && (err != nil || !(part >= 0 && part <= 1)) {
-			return fault.New(fault.BadRequest, "OTEL_TRACES_SAMPLER_ARG is %.40q; give the part of requests to trace, from 0 to 1", arg)
+			return fault.New(fault.BadRequest, "OTEL_TRACES_SAMPLER_ARG is %.40q; give the share of requests to trace, from 0 to 1", arg)
 		}
 		return nil
 	}
-	return fault.New(fault.BadRequest, "there is no OTEL_TRACES_SAMPLER %.40q; give always_on, always_off, traceidratio, or one of them after parentbased_", name)
+	return fault.New(fault.BadRequest, "OTEL_TRACES_SAMPLER has the unknown value %.40q; give always_on, always_off, traceidratio, or one of them after parentbased_", name)
 }
 
 // Tracer creates the spans of requests.
@@ -160,7 +160,7 @@ func (w *watched) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) e
 	case err != nil:
 		w.lost += len(spans)
 		if !w.failing {
-			w.log.Warn("traces cannot be sent; this is not said again until they can", "to", w.to, "error", err)
+			w.log.Warn("traces cannot be sent; the next message follows when they can", "to", w.to, "error", err)
 		}
 		w.failing = true
 	case w.failing:

@@ -81,7 +81,7 @@ func TestSpansReachTheCollectorWhenTheServiceEnds(t *testing.T) {
 			t.Errorf("they are of %v", s.Resource)
 		}
 		if _, there := s.Resource["process.command_args"]; there {
-			t.Error("the command line is told, which may hold a password")
+			t.Error("the spans hold the command line, which may hold a password")
 		}
 	}
 	for _, s := range spans {
@@ -127,7 +127,7 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 		flush()
 	}
 	if n := log.count("cannot be sent"); n != 1 || log.count("\n") != 1 {
-		t.Errorf("that traces cannot be sent is said %d times: %s", n, log.b.String())
+		t.Errorf("that traces cannot be sent is logged %d times: %s", n, log.b.String())
 	}
 	c.Answer(http.StatusOK)
 	flush()
@@ -144,7 +144,7 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	c.Answer(http.StatusForbidden)
 	flush()
 	if n := log.count("cannot be sent"); n != 2 {
-		t.Errorf("that it fails anew is not said: %s", log.b.String())
+		t.Errorf("the second failure is not logged: %s", log.b.String())
 	}
 	if err := tr.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -196,10 +196,10 @@ func TestAHungCollectorBlocksNothing(t *testing.T) {
 	work(tr, 1, nil)
 	cancel()
 	if err := <-done; err == nil {
-		t.Error("everything was sent, it is said")
+		t.Error("the log claims that everything was sent")
 	}
 	if n := log.count("\n"); n > 1 {
-		t.Errorf("the log says %d things: %s", n, log.b.String())
+		t.Errorf("the log has %d messages: %s", n, log.b.String())
 	}
 }
 
@@ -215,7 +215,7 @@ func TestInvalidSettingsAreRefused(t *testing.T) {
 	}
 	for _, url := range []string{"http://user:secret@x", "http://x?token=secret", "http://x#secret"} {
 		if err := CheckURL(url); !strings.Contains(fmt.Sprint(err), "OTEL_EXPORTER_OTLP_HEADERS") {
-			t.Errorf("%q: it is not said where a secret belongs: %v", url, err)
+			t.Errorf("%q: the error does not say where a secret belongs: %v", url, err)
 		}
 	}
 	for name, values := range map[string][]string{
@@ -237,7 +237,7 @@ func TestInvalidSettingsAreRefused(t *testing.T) {
 		t.Setenv("OTEL_TRACES_SAMPLER", "traceidratio")
 		t.Setenv("OTEL_TRACES_SAMPLER_ARG", part)
 		if _, err := Open(t.Context(), Config{URL: "http://127.0.0.1:1"}); fault.CodeOf(err) != fault.BadRequest {
-			t.Errorf("a part of %s is taken: %v", part, err)
+			t.Errorf("an invalid value of %s is accepted: %v", part, err)
 		}
 	}
 }

@@ -6,12 +6,12 @@
 // lock, PostgreSQL with postgres.Options.Alone; a change of the source is detected at
 // the end (Changed).
 //
-// Contents keep their keys, incarnations and revisions their numbers. So an
-// interrupted copy, even by kill -9, is resumed by running it again: what is there
-// stays, what is missing is copied. A session's contents are durable before its row
-// is imported in one step, so that no part of a session is ever visible. Keys come
-// last: until then no client can get in that might see a part of the sessions, or
-// begin others in their place.
+// Contents keep their keys, and sessions their incarnations and revisions. So an
+// interrupted copy, even by kill -9, is resumed by running it again: it keeps what is
+// there and copies what is missing. A session's contents are durable before its row is
+// imported in one step, so that no part of a session is ever visible. Keys are copied
+// last. Until then no client can get in and see only a part of the sessions, or begin
+// others in their place.
 package transfer
 
 import (
@@ -63,8 +63,9 @@ type Options struct {
 	Lives session.Lives
 	// Now is the clock, nil for the system's.
 	Now func() time.Time
-	// Merge allows sessions and keys in the target that are not in the source. They
-	// stay as they are, and what conflicts with them is left out (Problem).
+	// Merge allows sessions and keys in the target that are not in the source. They stay
+	// unchanged, and sessions and keys of the source that conflict with them are left out
+	// (Problem).
 	Merge bool
 	// Parallel is the number of sessions that are copied at once, 0 means 8.
 	Parallel int
@@ -84,8 +85,8 @@ type Report struct {
 	// Keys are the API keys of the source.
 	Keys int
 
-	// There is the number of the sessions that the target already had in this
-	// revision, and KeysThere the number of such keys.
+	// There is the number of sessions that the target already had in the same revision,
+	// and KeysThere the number of keys that it already had.
 	There, KeysThere int
 	// Others and OtherKeys count what is in the target but not in the source.
 	Others, OtherKeys int
@@ -142,14 +143,13 @@ func Survey(ctx context.Context, from Source, to Target, o Options) (Report, err
 	return c.report, c.occupied()
 }
 
-// Copy copies everything. Report.Problems holds what could not be copied because it
-// is damaged, or because something else is in its place; everything else was copied
-// then.
+// Copy copies everything. Report.Problems lists sessions, files and keys that could not
+// be copied because they are damaged, or because the target has another in their place.
+// Everything else was copied.
 //
 // It fails with Occupied if the target has something that the source does not, unless
-// Options.Merge is set; with SamePlace; with Changed if the source was used
-// meanwhile; and with the codes of storage. Calling it again continues where it
-// ended.
+// Options.Merge is set; with SamePlace; with Changed if the source was used meanwhile;
+// and with the codes of storage. Another call continues where this one ended.
 func Copy(ctx context.Context, from Source, to Target, o Options) (Report, error) {
 	c := newCopier(from, to, o)
 	err := c.copy(ctx)
@@ -356,7 +356,7 @@ func (c *copier) bothKeys(ctx context.Context) (from, to []keys.Key, err error) 
 // occupied fails with Occupied if the target must not be changed.
 func (c *copier) occupied() error {
 	if r := c.report; (r.Others > 0 || r.OtherKeys > 0) && !c.o.Merge {
-		return fault.New(Occupied, "the target has sessions (%d) or keys (%d) that are not the source's, or later states of them; name an empty place, or say --merge to add to what is there", r.Others, r.OtherKeys)
+		return fault.New(Occupied, "the target has sessions (%d) or keys (%d) that are not the source's, or later states of them; name an empty place, or give --merge to add to it", r.Others, r.OtherKeys)
 	}
 	return nil
 }
@@ -378,7 +378,7 @@ func (c *copier) differ(ctx context.Context) error {
 	}
 	switch {
 	case err == nil:
-		return fault.New(SamePlace, "source and target keep the contents of files in the same place: each would delete the other's; name another folder, or another prefix of the bucket")
+		return fault.New(SamePlace, "source and target keep the contents of files in the same place, so each would delete the other's; name another folder, or another prefix of the bucket")
 	case fault.CodeOf(err) != fault.NotFound:
 		return fault.In("trying the source", err)
 	}
@@ -418,8 +418,7 @@ func (c *copier) sessions(ctx context.Context) error {
 		group.Go(func() error { return c.session(working, p) })
 		return working.Err()
 	})
-	// The error of the first session comes before the errors that it caused in
-	// others.
+	// Return the error of the first session, not the errors that it caused in others.
 	if first := group.Wait(); first != nil {
 		return first
 	}
@@ -512,8 +511,8 @@ func (c *copier) content(ctx context.Context, p pair, ref blob.Ref) (stored bool
 		if fault.CodeOf(err) != blob.Taken {
 			return err == nil, err
 		}
-		// An interrupted copy left it, whole or in part, or an answer was lost. Check
-		// which session names it before changing it.
+		// An interrupted copy left the content, whole or in part, or an answer was lost.
+		// Check whether a session names it before replacing it.
 		err = blob.Verify(ctx, c.to.Contents, ref)
 		if err == nil {
 			return false, nil

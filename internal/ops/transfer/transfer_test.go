@@ -152,7 +152,7 @@ func TestDamagedContentsAreReportedAndEverythingElseIsCopied(t *testing.T) {
 		"session " + c.Key.Hash() + ` of depot, file "": `,
 	} {
 		if !strings.Contains(told, want) {
-			t.Errorf("not told: %s\n%s", want, told)
+			t.Errorf("not reported: %s\n%s", want, told)
 		}
 	}
 	if got := to.ids(t); got != "a:4 b:2 c:3" {
@@ -412,7 +412,7 @@ func TestACopyCanBeStopped(t *testing.T) {
 		t.Error(err)
 	}
 	if a, b := from.ids(t), to.ids(t); a != b {
-		t.Errorf("there are %s, not %s", b, a)
+		t.Errorf("the target has %s, not %s", b, a)
 	}
 }
 

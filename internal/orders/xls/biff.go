@@ -20,7 +20,7 @@ type records struct {
 type record struct {
 	id     uint16
 	data   []byte
-	breaks []int // the places where data of continuations begin
+	breaks []int // the offsets at which continuations begin
 	short  bool
 }
 
@@ -38,8 +38,8 @@ func (r *records) next() (record, error) {
 	return rec, nil
 }
 
-// bof reads the record that begins the workbook or a sheet. It returns the version of
-// the format, and the kind of what begins.
+// bof reads the record that begins a workbook or a sheet. It returns the version of the
+// format and the kind of the substream.
 func (r *records) bof() (version, kind uint16, err error) {
 	rec, err := r.next()
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *records) bof() (version, kind uint16, err error) {
 	case 0x0009, 0x0209, 0x0409:
 		return 0, 0, grid.OldXLS("a workbook of Excel 4 or earlier")
 	default:
-		return 0, 0, grid.Damaged("it does not begin as one")
+		return 0, 0, grid.Damaged("it does not begin like one")
 	}
 	switch version = rec.u16(0); version {
 	case biff5, biff8:
@@ -73,7 +73,7 @@ func (r *records) join(rec *record) {
 	}
 }
 
-// from returns the n bytes at a place, zeros if some are missing.
+// from returns n bytes at an offset, with zeros in place of missing ones.
 func (r *record) from(at, n int) []byte {
 	if at < 0 || at+n > len(r.data) {
 		r.short = true
@@ -107,8 +107,8 @@ func (r *record) unicode(at, size int) string {
 	return s
 }
 
-// richString reads a string with runs and pronunciation, which are passed over,
-// and returns where it ends ([MS-XLS] 2.5.293, XLUnicodeRichExtendedString).
+// richString reads a string, skips its runs and pronunciation, and returns where it ends
+// ([MS-XLS] 2.5.293, XLUnicodeRichExtendedString).
 func (r *record) richString(at int) (string, int) {
 	n, flags := int(r.u16(at)), r.u8(at+2)
 	at += 3
@@ -129,8 +129,8 @@ func (r *record) richString(at int) (string, int) {
 	return s, end + tail
 }
 
-// chars reads n characters, of two bytes each if wide, else of one. Where they
-// go on in a continuation, a byte before them says anew which.
+// chars reads n characters, of two bytes each if wide, else of one. Each continuation
+// begins with a byte that sets the width again.
 func (r *record) chars(at, n int, wide bool) (string, int) {
 	units := make([]uint16, 0, min(n, len(r.data)))
 	ascii := true

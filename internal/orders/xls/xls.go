@@ -16,17 +16,17 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// Open opens an OLE compound file, which may be an XLS workbook, or one of many
-// other things. Its errors are faults: grid.Damaged, grid.Locked, grid.OldXLS, or
+// Open opens an OLE compound file, which may be an XLS workbook or another kind of
+// document. Its errors are faults: grid.Damaged, grid.Locked, grid.OldXLS, or
 // grid.NotOrders for other files; or that of ctx.
 func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid.Workbook, error) {
 	doc, err := mscfb.New(io.NewSectionReader(r, 0, size))
 	if err != nil {
-		return nil, grid.Because(err, grid.Damaged("it begins as a file of an old Office, but is cut off or broken"))
+		return nil, grid.Because(err, grid.Damaged("it begins like an old Office file, but is cut off or broken"))
 	}
 	streams := map[string]*mscfb.File{}
 	for _, f := range doc.File {
-		// What is deeper down is embedded in the document.
+		// Deeper streams are embedded in the document.
 		if name := strings.ToLower(f.Name); len(f.Path) == 0 && streams[name] == nil {
 			streams[name] = f
 		}
@@ -45,16 +45,15 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid
 	case streams["__properties_version1.0"] != nil:
 		return nil, grid.NotOrders("an Outlook message")
 	}
-	return nil, grid.NotOrders("a file of an old Office that is no workbook")
+	return nil, grid.NotOrders("an old Office file that is not a workbook")
 }
 
 func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limits) (grid.Workbook, error) {
 	if stream.Size > size {
-		return nil, grid.Damaged("its contents are said to be larger than the file")
+		return nil, grid.Damaged("it declares contents that are larger than the file")
 	}
 	var data []byte
-	// In small pieces: mscfb's work grows with the square of what it is asked
-	// for at once.
+	// Read small pieces: the work of mscfb grows with the square of the size of a read.
 	for buf := make([]byte, 32<<10); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -71,8 +70,8 @@ func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limi
 	return openStream(ctx, data, lim)
 }
 
-// OpenStream opens the records of a workbook of Excel 5 that is in no compound
-// file. Its errors are those of Open.
+// OpenStream opens the records of a workbook of Excel 5 that is not in a compound file.
+// Its errors are those of Open.
 func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workbook, error) {
 	return openStream(ctx, data, lim)
 }
@@ -105,7 +104,7 @@ const (
 	biff8 = 0x0600 // Excel 97 and later
 )
 
-// workbook is one in the binary format of Excel 5 to 2003 ([MS-XLS]).
+// workbook is a workbook in the binary format of Excel 5 to 2003 ([MS-XLS]).
 type workbook struct {
 	data     []byte // the stream of records
 	version  uint16
@@ -115,7 +114,7 @@ type workbook struct {
 	shared   grid.StringTable
 
 	list    []grid.Sheet
-	offsets []uint32 // where the sheets begin, one for each of the list
+	offsets []uint32 // where each listed sheet begins
 	left    int64    // bytes of sheets that may still be read
 }
 
@@ -196,9 +195,8 @@ func (wb *workbook) text(rec *record, at, size int) string {
 	return rec.unicode(at, size)
 }
 
-// readStrings reads the table of shared strings ([MS-XLS] 2.4.265, SST). A
-// count that is too high does no harm: what matters is whether the strings that
-// cells refer to are there.
+// readStrings reads the table of shared strings ([MS-XLS] 2.4.265, SST). It accepts a
+// count that is too high, since only the strings that cells refer to matter.
 func (wb *workbook) readStrings(rec record) error {
 	count := rec.u32(4)
 	pos := 8
@@ -224,8 +222,8 @@ func (wb *workbook) Date1904() bool { return wb.date1904 }
 
 func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
 
-// xlsCell is a cell as its record has it. There can be millions of them, and
-// most are in columns that nobody wants.
+// xlsCell is a cell as stored in its record. There can be millions, and most are in
+// columns that are not read.
 type xlsCell struct {
 	row, col, style uint16
 	kind            uint8
@@ -250,20 +248,21 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	if err != nil {
 		return err
 	}
-	// Excel 97 writes workbooks for Excel 95 whose sheets tell its own version.
+	// In workbooks that Excel 97 writes for Excel 95, the sheets name the version of
+	// Excel 97.
 	if kind != 0x10 {
-		return grid.Damaged("where sheet %q should begin, something else does", grid.Label(wb.list[i].Name))
+		return grid.Damaged("another record is where sheet %q should begin", grid.Label(wb.list[i].Name))
 	}
 	start := r.pos
 	cells, own, err := wb.readCells(ctx, r)
 	if err != nil {
 		return err
 	}
-	// Any number of sheets can be said to begin at the same place.
+	// The list may declare any number of sheets at the same place.
 	if wb.left -= int64(r.pos - start); wb.left < 0 {
-		return fault.New(fault.TooLarge, "the workbook's sheets come to more than is allowed when they are unpacked; %s", grid.SaveAsXLSX)
+		return fault.New(fault.TooLarge, "the unpacked sheets of the workbook are larger than allowed; %s", grid.SaveAsXLSX)
 	}
-	// Excel writes cells in order; others write them as they come.
+	// Excel writes cells in order; other programs may not.
 	slices.SortStableFunc(cells, func(a, b xlsCell) int {
 		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.col, b.col))
 	})
@@ -279,7 +278,7 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 			}
 			shown, ok := wb.show(cell, own)
 			if !ok {
-				return grid.Damaged("%s: the cell refers to a shared string that is not there", c.WhereCell(int(row)+1, int(cell.col)))
+				return grid.Damaged("%s: the cell refers to a missing shared string", c.WhereCell(int(row)+1, int(cell.col)))
 			}
 			if shown.Text == "" {
 				continue
@@ -296,11 +295,11 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	return nil
 }
 
-// readCells reads the cells of the sheet whose beginning r is just after, with
-// the texts that they hold themselves.
+// readCells reads the cells of a sheet, and the texts that they hold themselves. r must
+// be just after the record that begins the sheet.
 func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell, own []string, err error) {
-	pending := -1 // the formula whose text comes in a record of its own
-	depth := 1    // charts lie within sheets, as streams of their own
+	pending := -1 // the formula whose text is in a separate record
+	depth := 1    // charts are separate streams within sheets
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return nil, nil, ctx.Err()
@@ -345,7 +344,8 @@ func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell,
 		case recRk:
 			cell.bits = math.Float64bits(rk(rec.u32(6)))
 		case recMulRk:
-			// Row, first column, pairs of style and number, last column.
+			// The record has a row, a first column, pairs of style and number, and a last
+			// column.
 			for at := 4; at+6 <= len(rec.data)-2; at += 6 {
 				cell.style = rec.u16(at)
 				cell.bits = math.Float64bits(rk(rec.u32(at + 2)))
@@ -362,7 +362,7 @@ func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell,
 			pending = -1
 			switch {
 			case rec.u16(12) != 0xFFFF:
-				// Programs that cannot compute write 0.
+				// Programs that do not compute formulas write 0.
 				if cell.bits = rec.u64(6); cell.bits<<1 == 0 {
 					cell.kind = cellUncomputed
 				}
@@ -387,8 +387,8 @@ func (wb *workbook) readCells(ctx context.Context, r *records) (cells []xlsCell,
 	}
 }
 
-// show is what a cell shows. It is false if the cell refers to a shared string
-// that is not there.
+// show returns what a cell shows, and false if the cell refers to a missing shared
+// string.
 func (wb *workbook) show(cell xlsCell, own []string) (grid.Cell, bool) {
 	switch cell.kind {
 	case cellShared:
@@ -423,7 +423,7 @@ func rk(bits uint32) float64 {
 	return v
 }
 
-// errorText is what a cell with an error shows ([MS-XLS] 2.5.10, BErr).
+// errorText returns what a cell with an error shows ([MS-XLS] 2.5.10, BErr).
 func errorText(code byte) string {
 	switch code {
 	case 0x00:

@@ -19,8 +19,7 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// rec is a record of an XLS workbook; its parts are numbers of the size that
-// they are written in, and bytes as they are.
+// rec makes a record of an XLS workbook from numbers, which keep their size, and bytes.
 func rec(id uint16, values ...any) []byte {
 	var body bytes.Buffer
 	for _, v := range values {
@@ -56,7 +55,7 @@ func str8(s string, wide bool) string {
 	return string(b)
 }
 
-// short makes the length of a string one byte, as sheets' names have it.
+// short makes the length of a string one byte, as in the names of sheets.
 func short(s string) string { return s[:1] + s[2:] }
 
 func bof(version, kind uint16) []byte {
@@ -93,8 +92,8 @@ func row8(row uint16) []byte {
 	return slices.Concat(label8(row, 0, "G1"), label8(row, 1, "S1"), number(row, 2, 0, 1), number(row, 3, 0, 10))
 }
 
-// rows keeps what a sheet hands on, and stops at a column too many, as package
-// orders does.
+// rows keeps the cells of a sheet, and stops at one column too many, as package orders
+// does.
 type rows struct {
 	numbers []int
 	cells   [][]grid.Cell
@@ -121,7 +120,7 @@ func (r *rows) CellTooLong(number, col int) error {
 	return fault.New(fault.TooLarge, "%s: too long", r.WhereCell(number, col))
 }
 
-// text is what a cell shows; its row and column count from 0.
+// text is the text of a cell. Rows and columns count from 0.
 func (r *rows) text(row, col int) string {
 	if row >= len(r.cells) || col >= len(r.cells[row]) {
 		return ""
@@ -179,7 +178,7 @@ func TestXLSCells(t *testing.T) {
 		{"a shared string", rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(0)), "CAFÉ NORD"},
 		{"a shared string with runs and pronunciation", rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(1)), "東京"},
 		{"the shared string after it", rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(2)), "last"},
-		{"a string of its own", rec(recLabel, uint16(1), uint16(4), uint16(0), str8("東京 😀", true)), "東京 😀"},
+		{"a string of the sheet itself", rec(recLabel, uint16(1), uint16(4), uint16(0), str8("東京 😀", true)), "東京 😀"},
 		{"a string with runs", rec(recRString, uint16(1), uint16(4), uint16(0), str8("ab", false), uint16(1), uint32(0)), "ab"},
 		{"a formula's number", formula(4, 2.5), "2.5"},
 		{"a formula's text", slices.Concat(formula(4, "\x00\x00\x00\x00\x00\x00\xff\xff"), rec(0x04BC, uint16(0)), rec(recString, str8("é", false))), "é"},
@@ -258,7 +257,7 @@ func TestSharedStringsGoOnInOtherRecords(t *testing.T) {
 		}
 		read(t, slices.Concat(rec(recSST, uint32(2), uint32(2), body[:cut]), rec(recContinue, flag+body[cut:])))
 	}
-	// From one byte to two, and back.
+	// The width of characters changes from one byte to two, and back.
 	read(t, slices.Concat(
 		rec(recSST, uint32(2), uint32(2), "\x08\x00\x00abc"),
 		rec(recContinue, "\x01d\x00e\x00"), rec(recContinue, "\x00fgh"+"\x08\x00\x01i\x00"), rec(recContinue, "\x00jklmno"), rec(recContinue, "\x01p\x00")))
@@ -293,7 +292,7 @@ func TestXLSSheetsThatLieInTheSamePlaceAreNotReadForever(t *testing.T) {
 	for i := 0; i < sheets && err == nil; i++ {
 		err = wb.Read(t.Context(), i, &rows{columns: lim.Columns})
 	}
-	wantFault(t, err, fault.TooLarge, "sheets come to more")
+	wantFault(t, err, fault.TooLarge, "larger than allowed")
 }
 
 func TestXLSStreamsThatAreRefused(t *testing.T) {
@@ -310,7 +309,7 @@ func TestXLSStreamsThatAreRefused(t *testing.T) {
 		says string
 	}{
 		{"nothing", nil, fault.DamagedOrders, "cut off"},
-		{"something else", rec(recNumber, uint32(0)), fault.DamagedOrders, "does not begin as one"},
+		{"another record", rec(recNumber, uint32(0)), fault.DamagedOrders, "does not begin like one"},
 		{"Excel 4", rec(0x0409, uint16(0x0400), uint16(0x10), uint16(0)), fault.OldXLS, "Excel 4 or earlier"},
 		{"an unknown version", bof(0x0700, 5), fault.OldXLS, "unknown version"},
 		{"protected by a password", slices.Concat(bof(biff8, 5), rec(recFilePass, make([]byte, 54))), fault.DamagedOrders, "protected by a password"},
@@ -319,12 +318,12 @@ func TestXLSStreamsThatAreRefused(t *testing.T) {
 		{"cut off between records", good[:len(good)-4], fault.DamagedOrders, "cut off"},
 		{"no sheets", chart, fault.DamagedOrders, "no sheets"},
 		{"a sheet beyond the end", slices.Concat(bof(biff8, 5), rec(recSheet, uint32(math.MaxUint32), uint16(0), short(str8("Orders", false))), rec(recEOF)), fault.DamagedOrders, `"Orders" is missing`},
-		{"a sheet where none begins", slices.Concat(bof(biff8, 5), rec(recSheet, uint32(0), uint16(0), short(str8("Orders", false))), rec(recEOF)), fault.DamagedOrders, "something else"},
+		{"a sheet where none begins", slices.Concat(bof(biff8, 5), rec(recSheet, uint32(0), uint16(0), short(str8("Orders", false))), rec(recEOF)), fault.DamagedOrders, "another record"},
 		{"a cell that is too short", book8(nil, header8(), rec(recNumber, uint16(1), uint16(2), uint16(0), uint32(0))), fault.DamagedOrders, "row 2"},
 		{"a string longer than its record", book8(nil, header8(), rec(recLabel, uint16(1), uint16(2), uint16(0), uint16(9), "\x00abc")), fault.DamagedOrders, "row 2"},
 		{"a formula's text that is cut off", book8(nil, rec(recFormula, uint16(1), uint16(4), uint16(0), "\x00\x00\x00\x00\x00\x00\xff\xff", uint16(0), uint32(0)), rec(recString, uint16(9), "\x00abc")), fault.DamagedOrders, "text of a formula"},
 		{"a sheet's name that is cut off", slices.Concat(bof(biff8, 5), rec(recSheet, uint32(0), uint16(0), "\x09\x00Ord"), rec(recEOF)), fault.DamagedOrders, "0x85"},
-		{"a shared string that is not there", book8(nil, header8(), rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(0))), fault.DamagedOrders, "row 2, column 4"},
+		{"a missing shared string", book8(nil, header8(), rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(0))), fault.DamagedOrders, "row 2, column 4"},
 		{"a shared string that is cut off", sst("\x09\x00\x00abc"), fault.DamagedOrders, "table of strings"},
 		{"runs that are cut off", sst("\x03\x00\x08\xff\xffabc"), fault.DamagedOrders, "table of strings"},
 		{"pronunciation of 4 GiB", sst("\x03\x00\x04\xff\xff\xff\xffabc"), fault.DamagedOrders, "table of strings"},
@@ -337,8 +336,8 @@ func TestXLSStreamsThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzXLS reads arbitrary streams of records, which FuzzRead hardly reaches
-// within a compound file.
+// FuzzXLS reads arbitrary streams of records, which FuzzRead rarely reaches, since it
+// must make a compound file first.
 func FuzzXLS(f *testing.F) {
 	f.Add(book8(rec(recSST, uint32(1), uint32(1), str8("é", true)), header8(), row8(1), rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(0))))
 	f.Add(book8(rec(recFormat, uint16(170), str8("yyyy", false)), header8(), row8(1), rec(recMulRk, uint16(1), uint16(4), uint16(0), uint32(7), uint16(4))))

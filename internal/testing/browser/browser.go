@@ -24,8 +24,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience bounds every wait. It only ends waits for what never happens; it measures
-// nothing.
+// patience bounds every wait, so that a wait for something that never happens ends. It
+// measures nothing.
 const patience = 30 * time.Minute
 
 // Browser is a running Chromium with a separate profile, which is removed when it
@@ -46,7 +46,7 @@ func find() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("there is no Chromium: install it (apt-get install chromium), or say where it is in the variable CHROMIUM")
+	return "", errors.New("there is no Chromium: install it (apt-get install chromium), or set CHROMIUM to its path")
 }
 
 // Start starts Chromium. Close must be called.
@@ -256,7 +256,7 @@ func (t *Tab) Until(expression string) error {
 		}
 		if time.Now().After(end) || t.ctx.Err() != nil {
 			text, _ := Value[string](t, "document.body ? document.body.innerText.slice(0, 1500) : ''")
-			return fmt.Errorf("it never came about that %s (%v); the page says:\n%s", expression, err, text)
+			return fmt.Errorf("%s never became true (%v); the page shows:\n%s", expression, err, text)
 		}
 	}
 }
@@ -289,7 +289,7 @@ func (t *Tab) Pick(ask func() error, paths ...string) error {
 	case node := <-asked:
 		return command(t, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: paths, BackendNodeID: node})
 	case <-ctx.Done():
-		return errors.New("the page does not ask for files")
+		return errors.New("the page opens no file dialog")
 	}
 }
 

@@ -169,7 +169,7 @@ func (w *window) axe(script, rules string) []violation {
 		w.must(w.Run(script))
 	}
 	text := value[string](w, `axe.run(document, { `+rules+`, resultTypes: ["violations"] })
-		.then((r) => r.passes.length < 1 ? Promise.reject(new Error("axe looked at nothing")) : JSON.stringify(r.violations))`)
+		.then((r) => r.passes.length < 1 ? Promise.reject(new Error("axe checked nothing")) : JSON.stringify(r.violations))`)
 	var found []violation
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		w.t.Fatalf("%v: %.300s", err, text)
@@ -213,7 +213,7 @@ func TestEveryStateIsAccessibleAndFitsAPhone(t *testing.T) {
 	}
 }
 
-// The test above can fail: axe finds faults that are made on purpose.
+// The test above can fail: axe finds deliberate faults.
 func TestAxeFindsDeliberateViolations(t *testing.T) {
 	script := axeScript(t)
 	p := newPlace(t)
@@ -242,14 +242,14 @@ func TestAxeFindsDeliberateViolations(t *testing.T) {
 func TestErrorsOfThePageAreNoticed(t *testing.T) {
 	p := newPlace(t)
 	for name, c := range map[string]struct{ script, want string }{
-		"an exception":                   {`setTimeout(() => { throw new Error("planted one"); })`, "script: Uncaught Error: planted one"},
-		"a promise that nobody heard of": {`Promise.reject(new Error("planted two"))`, "planted two"},
-		"an error on the console":        {`console.error("planted three")`, `console: "planted three"`},
-		"a failed assertion":             {`console.assert(false, "planted four")`, "planted four"},
-		"a script in the page":           {`const s = document.createElement("script"); s.textContent = "window.ran = true"; document.body.append(s)`, "Content Security Policy"},
-		"a style in the page":            {`document.body.insertAdjacentHTML("beforeend", "<p style='color:red'>x</p>")`, "Content Security Policy"},
-		"a picture from elsewhere":       {`new Image().src = "http://localhost:9/x.png"`, "Content Security Policy"},
-		"a request elsewhere":            {`fetch("http://localhost:9/").catch(() => {})`, "Content Security Policy"},
+		"an exception":                         {`setTimeout(() => { throw new Error("planted one"); })`, "script: Uncaught Error: planted one"},
+		"a rejected promise without a handler": {`Promise.reject(new Error("planted two"))`, "planted two"},
+		"an error on the console":              {`console.error("planted three")`, `console: "planted three"`},
+		"a failed assertion":                   {`console.assert(false, "planted four")`, "planted four"},
+		"a script in the page":                 {`const s = document.createElement("script"); s.textContent = "window.ran = true"; document.body.append(s)`, "Content Security Policy"},
+		"a style in the page":                  {`document.body.insertAdjacentHTML("beforeend", "<p style='color:red'>x</p>")`, "Content Security Policy"},
+		"a picture from elsewhere":             {`new Image().src = "http://localhost:9/x.png"`, "Content Security Policy"},
+		"a request elsewhere":                  {`fetch("http://localhost:9/").catch(() => {})`, "Content Security Policy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tab, err := chromium.Tab()
@@ -265,7 +265,7 @@ func TestErrorsOfThePageAreNoticed(t *testing.T) {
 			}
 			w.run(c.script)
 			if !comes(func() bool { return strings.Contains(strings.Join(w.Faults(), "\n"), c.want) }) {
-				t.Errorf("it reports %q, and nothing of %q", w.Faults(), c.want)
+				t.Errorf("it reports %q, not %q", w.Faults(), c.want)
 			}
 			if ran, _ := browser.Value[bool](tab, "Boolean(window.ran)"); ran {
 				t.Error("the script in the page ran")

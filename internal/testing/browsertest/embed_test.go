@@ -91,7 +91,7 @@ func TestTheWorkflowInAFrameOfAnAllowedOrigin(t *testing.T) {
 	w = &window{inner, t}
 	w.until(joined)
 	if now := value[string](w, "fetch('view').then((r) => r.json()).then((v) => v.session_id)"); now != id {
-		t.Errorf("the session is another one after the front end was loaded again")
+		t.Errorf("reloading the front end changed the session")
 	}
 	w.do("#start-over", "#ask button[value=yes]")
 	w.until(fresh)
@@ -119,11 +119,11 @@ func TestAFrameWithoutHTTPSSaysWhatItNeeds(t *testing.T) {
 	_, w := p.framed(f)
 	w.until("!document.getElementById('ended').hidden")
 	w.says("#ended", "No session can begin", "cookie", "HTTPS", "a tab of its own")
-	w.do("#begin") // which does not help
+	w.do("#begin") // it fails again
 	w.until("!document.getElementById('ended').hidden && !document.getElementById('begin').disabled")
 	w.says("#ended", "No session can begin")
 	if w.text("#steps") != "" {
-		t.Error("files can be given, and would be lost")
+		t.Error("files can be chosen, and would be lost")
 	}
 }
 

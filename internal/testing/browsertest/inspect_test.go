@@ -27,7 +27,7 @@ func (w *window) marked(what string, s spot) {
 	want := box{got.Paper.X + (s.X0-4)*f, got.Paper.Y + (s.Y0-4)*f, (s.X1 - s.X0 + 8) * f, (s.Y1 - s.Y0 + 8) * f}
 	near := func(a, b float64) bool { return math.Abs(a-b) < 4 }
 	if m := got.Mark; !near(m.X, want.X) || !near(m.Y, want.Y) || !near(m.Width, want.Width) || !near(m.Height, want.Height) {
-		w.t.Errorf("%s: what is marked is %+v, the place %+v", what, m, want)
+		w.t.Errorf("%s: the mark is at %+v, the place at %+v", what, m, want)
 	}
 	if !near(got.Paper.Height, s.Height*f) {
 		w.t.Errorf("%s: the picture is %+v of a page of %g by %g", what, got.Paper, s.Width, s.Height)
@@ -69,7 +69,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	said := value[[]string](w, `[...document.querySelectorAll(".issues .what strong")].map((e) => e.textContent)`)
 	for _, want := range []string{"Does not add up", "Row not read"} {
 		if !value[bool](w, fmt.Sprintf("[...document.querySelectorAll('.issues .issue.bad strong')].some((e) => e.textContent === %q)", want)) {
-			t.Errorf("nothing of %q is among %q", want, said)
+			t.Errorf("%q is missing among %q", want, said)
 		}
 	}
 	verdicts := value[[]string](w, `[...document.querySelectorAll(".bill .verdict")].map((e) => e.innerText.trim())`)
@@ -80,7 +80,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	}
 	off := value[int](w, `theSheet().then((s) => s.bills.filter((b) => b.verdict.outcome === "mismatched").length)`)
 	if n := value[int](w, `[...document.querySelectorAll(".bill .verdict")].filter((e) => e.innerText.trim() === "Does not add up").length`); n != off || n == 0 {
-		t.Errorf("%d bills do not add up, %d are said to", off, n)
+		t.Errorf("%d bills do not add up, the page shows %d of them", off, n)
 	}
 
 	// The unread row is marked at its exact place.

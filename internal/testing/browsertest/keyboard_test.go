@@ -17,7 +17,7 @@ func (w *window) at(selector string) {
 	w.t.Helper()
 	w.until(fmt.Sprintf("document.activeElement?.matches(%q)", selector))
 	if !value[bool](w, "document.activeElement.matches(':focus-visible') && document.activeElement.checkVisibility()") {
-		w.t.Errorf("nobody sees that the focus is on %s", selector)
+		w.t.Errorf("%s does not have the focus, or not visibly", selector)
 	}
 }
 
@@ -33,7 +33,7 @@ func (w *window) tabTo(selector string, modifiers ...chromedp.Modifier) {
 		}
 		seen = append(seen, value[string](w, "((e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '.' + e.className) + ' ' + (e.getAttribute('aria-label') || e.textContent).slice(0, 30))(document.activeElement)"))
 	}
-	w.t.Fatalf("Tab does not come to %s, but to %q", selector, seen)
+	w.t.Fatalf("Tab does not reach %s; the focus is on %q", selector, seen)
 }
 
 func (w *window) press(keys string) {
@@ -115,7 +115,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w.press(kb.Enter)
 			w.until(inspected)
 			if !value[bool](w, "document.querySelector('.inspector').contains(document.activeElement)") {
-				t.Error("the focus is not in what was opened")
+				t.Error("the focus is outside the inspector")
 			}
 			title := func() string { return w.text("#inspector-title") + " " + w.text("#inspector-message") }
 			first := title()
@@ -163,7 +163,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w.until("!document.querySelector('.inspector').open")
 			w.at(".issue")
 			if !value[bool](w, "document.activeElement === document.querySelector('.issue')") {
-				t.Error("the focus does not come back to what was opened")
+				t.Error("the focus does not return to the finding")
 			}
 
 			// A bill's lines.

@@ -92,7 +92,7 @@ func TestTheChartsShowTheSheet(t *testing.T) {
 	figures := strings.Join(look()[0].Figures, "\n")
 	for name, n := range pallets {
 		if !strings.Contains(figures, fmt.Sprintf("%s: %.0f", name, n)) {
-			t.Errorf("the text beside the pallets has nothing of %s: %.0f in %s", name, n, figures)
+			t.Errorf("the text beside the pallets lacks %s: %.0f in %s", name, n, figures)
 		}
 	}
 

@@ -10,7 +10,8 @@ import (
 	"tallyman/internal/sample"
 )
 
-// The screen uses the reader's locale; files are for programs, and the same for all.
+// The page uses the reader's locale. Files are for programs, so they are the same for all
+// readers.
 func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 	p := newPlace(t)
 	down := t.TempDir()
@@ -75,7 +76,7 @@ func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 			w.must(w.Save(dir))
 			w.click("#step-sheet button[aria-label='Download CSV']")
 			if got := saved(t, filepath.Join(dir, "load-sheet.csv")); !bytes.Equal(got, csv.Bytes()) {
-				t.Errorf("the CSV depends on the reader: %.300s", got)
+				t.Errorf("the CSV depends on the locale: %.300s", got)
 			}
 		})
 	}

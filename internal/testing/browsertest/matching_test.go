@@ -31,7 +31,7 @@ func TestTheMatchingAgreesWithTheAPI(t *testing.T) {
 	w.until(joined)
 	m := value[apiMatch](w, "fetch('view').then((r) => r.json()).then((v) => v.sheet.match)")
 	if len(m.NearMisses) == 0 || len(m.UnmatchedLines) == 0 || len(m.UnmatchedRows) == 0 {
-		t.Fatalf("the sample with mistakes has not all that there is to show: %+v", m)
+		t.Fatalf("the sample with mistakes lacks some kinds of matches: %+v", m)
 	}
 	w.click("#tab-matching")
 	w.until("document.querySelector('.tile')")

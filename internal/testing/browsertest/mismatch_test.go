@@ -28,14 +28,14 @@ func TestAMismatchIsFoundAndCorrected(t *testing.T) {
 	}
 	w.says(".bill tr.off", "Pieces", "999")
 
-	// From step 3 it is one step to the figure on the page.
+	// A link in step 3 leads to the figure on the page.
 	w.click("#tab-sheet", "#step-sheet .trust .link", ".issues .issue")
 	w.run(findSpot)
 	w.marked("the printed pieces", value[spot](w, fmt.Sprintf("theSheet().then((s) => spot(s.bills.find((b) => b.number.text === %q).totals.pieces.value))", number)))
 	w.click(".inspector-head button[aria-label='Close']")
-	w.until("!document.body.classList.contains('inspecting')") // the layout beside it changes then
+	w.until("!document.body.classList.contains('inspecting')") // the layout changes then
 
-	// The sheet can be downloaded all the same.
+	// The sheet can be downloaded nevertheless.
 	down := t.TempDir()
 	w.must(w.Save(down))
 	w.click("#step-sheet button[aria-label='Download CSV']")
@@ -69,7 +69,7 @@ func TestAMismatchIsToldFromWhatWasNotCompared(t *testing.T) {
 	want := []string{"does not add up", "not printed, not compared", "adds up ≈ rounding, 0.1 lb", "adds up"}
 	got := value[[]string](w, `[...document.querySelectorAll(".bill[open] .totals .outcome")].map((e) => [...e.querySelectorAll(".unseen, small")].map((x) => x.textContent.trim()).join(" "))`)
 	if !slices.Equal(got, want) {
-		t.Errorf("the totals are said to be %q, want %q", got, want)
+		t.Errorf("the page shows the totals as %q, want %q", got, want)
 	}
 	w.says(".bill[open] .about", "HOLD 3 CTNS FOR QC", "CALL AHEAD")
 }

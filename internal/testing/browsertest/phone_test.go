@@ -83,7 +83,7 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	first := w.text(".inspector-tools")
 	w.tap(".inspector [aria-label='Next finding']")
 	if now := w.text(".inspector-tools"); now == first || !strings.Contains(now, "2 of") {
-		t.Errorf("after the next problem it says %q", now)
+		t.Errorf("after a click on Next it shows %q", now)
 	}
 	w.until(inspected)
 	w.until(`((m, v) => m.left < v.right && m.right > v.left && m.top >= v.top - 1 && m.top < v.bottom)(document.querySelector(".marks .here").getBoundingClientRect(), document.querySelector(".viewport").getBoundingClientRect())`)

@@ -153,7 +153,7 @@ func (w *window) says(selector string, texts ...string) {
 	got := w.text(selector)
 	for _, text := range texts {
 		if !strings.Contains(got, text) {
-			w.t.Errorf("%s says %q, and nothing of %q", selector, got, text)
+			w.t.Errorf("%s shows %q, not %q", selector, got, text)
 		}
 	}
 }

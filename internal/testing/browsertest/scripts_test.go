@@ -74,7 +74,7 @@ func TestTheTypesOfThePagesScriptsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := check(dir); err == nil || !strings.Contains(out, "wrong.js") {
-		t.Errorf("an import of what is not there passes: %v\n%s", err, out)
+		t.Errorf("an import of a missing name passes: %v\n%s", err, out)
 	}
 }
 

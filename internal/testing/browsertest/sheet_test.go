@@ -142,7 +142,7 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 	w.says("#panel-sheet .found", fmt.Sprintf("%d of 200 rows", want))
 	w.run(`const s = document.querySelector("#sheet-search"); s.value = "no such thing"; s.dispatchEvent(new Event("input")); await settled();`)
 	if rows := value[[]map[string]any](w, "sight()"); len(rows) != 0 {
-		t.Errorf("what nothing has finds %v", rows)
+		t.Errorf("a search without a match finds %v", rows)
 	}
 	w.run(`const s = document.querySelector("#sheet-search"); s.value = ""; s.dispatchEvent(new Event("input"));`)
 
@@ -178,7 +178,7 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 				if v != nil {
 					keys = append(keys, *v)
 				} else if slices.ContainsFunc(shown[i:], func(v *float64) bool { return v != nil }) {
-					t.Errorf("%s %s: something comes after what is empty", c.name, way)
+					t.Errorf("%s %s: a value comes after an empty cell", c.name, way)
 				}
 			}
 			if way == "descending" {
@@ -188,7 +188,7 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 				t.Errorf("%s %s is %v", c.name, way, keys)
 			}
 		}
-		w.click(w.heading(c.name)) // and back to the order of the file
+		w.click(w.heading(c.name)) // a third click restores the order of the file
 	}
 	w.run("document.querySelector('.grid').scrollTop = 0; await settled();")
 	if r := value[[]map[string]any](w, "sight()")[0]; r["#"] != "1" {

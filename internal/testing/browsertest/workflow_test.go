@@ -65,10 +65,10 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 		t.Errorf("the workbook begins with %q", got[:2])
 	}
 	if got := saved(t, filepath.Join(down, "load-sheet.json")); !json.Valid(got) {
-		t.Errorf("the JSON is none: %.100s", got)
+		t.Errorf("the JSON is invalid: %.100s", got)
 	}
 
-	// A reload keeps what was read and where the reader was.
+	// After a reload the page shows the same session at the same place.
 	w.click("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 	w.must(w.Reload())
@@ -108,7 +108,7 @@ func TestFilesMayBeDroppedAnywhere(t *testing.T) {
 	w.says("#step-bills", "a-bol.pdf", "bills 6", "lines 30")
 	w.says("#step-orders", "a-orders.csv", "matched 30")
 	if w.text("#dropping") != "" {
-		t.Error("the hint to drop stays")
+		t.Error("the hint for dropping files stays")
 	}
 }
 
@@ -204,7 +204,7 @@ func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 	w.must(w.Files("#orders-files", p.words("orders.csv", "Apples,Pears\n1,2\n")))
 	w.until("document.querySelector('#step-orders .error')")
 	w.says("#step-orders .error", "Invoice No.", "Apples")
-	w.says("#step-bills", "bills 6") // which stay
+	w.says("#step-bills", "bills 6") // the bills stay
 }
 
 func TestABusyServerIsRetriedWithACountdown(t *testing.T) {
@@ -294,7 +294,7 @@ func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
 	w.says("#ended", "This session has expired", "removed")
 	w.says("#session", "Session ended")
 	if w.text("#steps") != "" || w.text("#results") != "" {
-		t.Error("what is gone is still shown")
+		t.Error("the sheet of the expired session is still shown")
 	}
 	w.must(w.Reload())
 	w.until("!document.getElementById('ended').hidden")
@@ -309,8 +309,8 @@ func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
 	for life := 8 * time.Second; ; life *= 2 {
 		p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: life} })
 		w := p.open()
-		// It is offered at once, and stays until the time at which the session would
-		// have ended.
+		// The page offers the extension at once. The session lives past the time at which
+		// it would have ended.
 		said := value[string](w, fmt.Sprintf(`(async () => {
 			const began = Date.now(), end = began + %d;
 			const sleep = () => new Promise((r) => setTimeout(r, 20));
@@ -330,7 +330,7 @@ func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
 			t.Errorf("the notice says %q", said)
 		}
 		if !there {
-			t.Error("the session was kept, and is not there")
+			t.Error("the session was extended, but does not exist")
 		}
 		return
 	}
@@ -378,7 +378,7 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	w := p.open()
 	w.until("!document.getElementById('signin').hidden")
 	if w.text("#steps") != "" {
-		t.Error("the steps are shown before anybody signed in")
+		t.Error("the steps are shown before signing in")
 	}
 	enter := func(key string) {
 		w.click("#key")

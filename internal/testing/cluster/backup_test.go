@@ -64,9 +64,9 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 	return copied, gone
 }
 
-// docs/operations.md, backup and restore: first the database, then the bucket, while
-// clients work. A service elsewhere is restored from both, and serves the sheet of
-// every session.
+// The backup of docs/operations.md is made while clients work: first the database, then
+// the bucket. A second service is restored from both, and serves the sheet of every
+// session.
 func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	t.Parallel()
 	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
@@ -81,7 +81,7 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 				ship := docs[[]string{"T", "U", "V"}[random.IntN(3)]]
 				sid := fmt.Sprintf("kept-%d-%d-%s", n, i, ship.Letter)
 				c.keep(&ledger, sid, ship, func() bool { return t.Failed() })
-				if n == 0 { // these are cleared, so that files disappear meanwhile
+				if n == 0 { // cleared soon, so that files disappear during the copy
 					gone := fmt.Sprintf("gone-%d", i)
 					c.keep(&passing, gone, ship, func() bool { return t.Failed() })
 					c.ask(api.Request{Method: "POST", Path: "/clear-session", SID: gone})
@@ -165,7 +165,7 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 			t.Errorf("session %s, acknowledged before the dump, is not in it", sid)
 		}
 	}
-	t.Logf("dump of %d kB with %d sessions, %d of them acknowledged before; %d objects copied, %d went meanwhile; %d sessions served their sheet, %d had been cleared since the dump",
+	t.Logf("dump of %d kB with %d sessions, %d of them acknowledged before; %d objects copied, %d disappeared meanwhile; %d sessions served their sheet, %d had been cleared since the dump",
 		len(dump)>>10, len(sessions), len(acknowledged), copied, gone, served, cleared)
 	if served < len(acknowledged) {
 		t.Errorf("%d sessions served their sheet", served)

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Balancer is a plain reverse proxy: each request goes to the next replica in turn.
-// If no connection can be made, nothing was sent, and the request goes to the one
-// after that. No request is sent twice.
+// Balancer is a plain reverse proxy: each request goes to the next replica in turn. If no
+// connection can be made, nothing was sent, and the request goes to the next one. No
+// request is sent twice.
 type Balancer struct {
 	URL string
 

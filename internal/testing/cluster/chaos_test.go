@@ -276,7 +276,7 @@ func TestChaos(t *testing.T) {
 			}
 			for !works() {
 				if ended(t) {
-					t.Fatalf("fault %d, %s: %s does not work again; it is at\n%s", i, bad.name, r.Name, r.Dump())
+					t.Fatalf("fault %d, %s: %s does not work again; its stacks are\n%s", i, bad.name, r.Name, r.Dump())
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
@@ -292,7 +292,7 @@ func TestChaos(t *testing.T) {
 			most.Store(most.Load() / 2)
 			order = append(order, bad)
 			faults++
-			t.Logf("fault %d, %s: %v; it is done again with %d operations", i, bad.name, err, most.Load())
+			t.Logf("fault %d, %s: %v; repeated with %d operations", i, bad.name, err, most.Load())
 		case err != nil:
 			t.Errorf("fault %d, %s: %v", i, bad.name, err)
 		}
@@ -306,7 +306,7 @@ func TestChaos(t *testing.T) {
 		until(t, "the session "+sid+" answers", func() bool { return c.look(sid, k) })
 	}
 	t.Logf("%d faults in %v: %v", faults, time.Since(began).Round(time.Second), kinds)
-	t.Logf("%v; %d sessions of the ledger looked at in the end; contaminated %d, lost %d, unclear answers %d",
+	t.Logf("%v; %d sessions of the ledger checked at the end; contaminated %d, lost %d, unclear answers %d",
 		c.counts, len(ledger.of), c.counts.get("contaminated"), c.counts.get("lost"), c.counts.get("unclear answers"))
 	if len(ledger.of) == 0 {
 		t.Error("no workflow was acknowledged")

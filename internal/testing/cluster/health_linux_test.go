@@ -57,28 +57,28 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 		harm, mend func(*cluster.Replica)
 		want       parts
 	}{
-		{"no way to PostgreSQL", func(r *cluster.Replica) { r.ToPostgres.Refuse(true) }, func(r *cluster.Replica) { r.ToPostgres.Refuse(false) },
+		{"PostgreSQL refuses connections", func(r *cluster.Replica) { r.ToPostgres.Refuse(true) }, func(r *cluster.Replica) { r.ToPostgres.Refuse(false) },
 			parts{"unhealthy", "failing", "working", "working"}},
-		{"no way to S3", func(r *cluster.Replica) { r.ToS3.Refuse(true) }, func(r *cluster.Replica) { r.ToS3.Refuse(false) },
+		{"S3 refuses connections", func(r *cluster.Replica) { r.ToS3.Refuse(true) }, func(r *cluster.Replica) { r.ToS3.Refuse(false) },
 			parts{"unhealthy", "working", "failing", "working"}},
-		{"S3 stands still", func(r *cluster.Replica) { r.ToS3.Stall(true) }, func(r *cluster.Replica) { r.ToS3.Stall(false) },
+		{"S3 hangs", func(r *cluster.Replica) { r.ToS3.Stall(true) }, func(r *cluster.Replica) { r.ToS3.Stall(false) },
 			parts{"unhealthy", "working", "failing", "working"}},
-		{"the workers stand still", func(r *cluster.Replica) { stand(r, syscall.SIGSTOP) }, func(r *cluster.Replica) { stand(r, syscall.SIGCONT) },
+		{"the workers hang", func(r *cluster.Replica) { stand(r, syscall.SIGSTOP) }, func(r *cluster.Replica) { stand(r, syscall.SIGCONT) },
 			parts{"unhealthy", "working", "working", "failing"}},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
 			r := c.Replicas[i]
 			t.Cleanup(func() { part.mend(r) })
-			until(t, "it is well", func() bool { return health(r) == well })
+			until(t, "the replica is healthy", func() bool { return health(r) == well })
 			ask(t, c, api.Request{Base: r.URL(), Method: "POST", Path: "/upload", SID: "x", Kind: "application/pdf", Body: ship.Bills})
 			part.harm(r)
-			until(t, "health tells", func() bool { return health(r) == part.want })
+			until(t, "its health reports the fault", func() bool { return health(r) == part.want })
 			if got := health(other); got != well {
 				t.Errorf("another replica says %+v", got)
 			}
 			part.mend(r)
-			until(t, "it is well again", func() bool { return health(r) == well })
+			until(t, "the replica is healthy again", func() bool { return health(r) == well })
 		})
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// The model is DESIGN.md §6 as seen through HTTP. Unlike sessiontest's it sees no
-// incarnations: an upload is an open or a look, which notes the incarnation, and
-// later an attach to that incarnation, two operations of one request. Orders, and bills
-// to add, are attached only beside the bills that were noted. The third operation is
-// the state in the answer, or the moment at which the incarnation was over
-// (session_superseded) or the bills were others (session_changed).
+// The model is DESIGN.md §6 as seen through HTTP. Unlike the model of sessiontest it does
+// not see incarnations. It has three operations for one upload: an open or a look, which
+// notes the incarnation; an attach to that incarnation; and the state in the answer, or
+// the moment at which the incarnation was over (session_superseded) or the bills were
+// others (session_changed). Orders, and bills to append, are attached only beside the bills
+// that were noted.
 
 // kind is a kind of operation.
 type kind string
@@ -282,7 +282,8 @@ func (h *history) call() (id int, at int64) {
 // may take effect at any time.
 func (h *history) record(o op, a told, at int64) { h.recordUntil(o, a, at, !a.unknown) }
 
-// recordUntil is record for an operation that may be certain to be over by now.
+// recordUntil adds an operation. over says that it has ended by now, even if its outcome
+// is unknown.
 func (h *history) recordUntil(o op, a told, at int64, over bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -166,8 +166,8 @@ func (c clients) attached(h *history, first, second op, at int64, a api.Answer, 
 		}
 	case a.Code() == "session_superseded":
 		h.record(first, told{}, at)
-		// It may have been there for a moment: another upload came between, and then
-		// the reset.
+		// It may have been there for a moment: first another upload replaced it, and then
+		// the reset came.
 		h.recordUntil(second, told{unknown: true}, at, true)
 		third := second
 		third.kind = over
@@ -255,7 +255,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		switch err := h.check(); {
 		case errors.Is(err, errUndecided) && each > 1:
 			each /= 2
-			rounds += 2 // this one again, and one more
+			rounds += 2 // repeat this round, with one more
 			t.Logf("round %d: %v; from now on %d requests of each client", round, err, each)
 		case err != nil:
 			t.Fatalf("round %d: %v", round, err)
@@ -288,7 +288,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: attach, id: 2, file: file}, told{}, 5, 6}}},
 		{"one that was superseded by a reset", true, []step{
 			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: over, id: 2}, told{}, 1, 6}}},
-		{"one that was superseded by nothing", false, []step{
+		{"one that was superseded without a reset", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 6}, {op{kind: over, id: 2}, told{}, 1, 6}}},
 		{"orders beside the bills that replaced theirs", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: look, id: 3}, told{}, 3, 3},
@@ -306,11 +306,11 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"a sheet of another document", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: download, id: 4}, told{sheet: "U6 false"}, 8, 9}}},
-		{"a reset that tells of fewer files than it removes", false, []step{
+		{"a reset that reports fewer files than it removes", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: begin, id: 4}, told{}, 8, 9}}},
-		{"a file of an upload of unknown outcome, not there", true, []step{
+		{"a missing file of an upload of unknown outcome", true, []step{
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
-		{"the same, there and gone again", false, []step{
+		{"the same, visible and gone again", false, []step{
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100},
 			{op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
 	} {

@@ -96,7 +96,7 @@ func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for !holds() {
 		if ended(t) {
-			t.Fatalf("it never came to this: %s", what)
+			t.Fatalf("this never became true: %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

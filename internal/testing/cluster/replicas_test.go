@@ -64,7 +64,7 @@ func workflow(t *testing.T, c *cluster.Cluster, ship shipments.Shipment, sid str
 		t.Errorf("cleared: %+v", cleared)
 	}
 	if len(seen) != len(c.Replicas) {
-		t.Errorf("of %d replicas only %v were asked", len(c.Replicas), seen)
+		t.Errorf("only %[2]v of %[1]d replicas got requests", len(c.Replicas), seen)
 	}
 }
 
@@ -180,13 +180,13 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 	}
 	here, there, direct := c.Replicas[0], c.Replicas[1], c.Replicas[2]
 	// A bus begins to listen some time after its replica starts.
-	until(t, "all listen to the others", func() bool {
+	until(t, "all replicas listen", func() bool {
 		return listening(t, c) == 3
 	})
 	a, b := stream(t, here.URL(), "s"), stream(t, direct.URL(), "s")
 	for _, next := range []func() (string, map[string]any){a, b} {
 		if kind, e := next(); kind != "state" || e["status"] != "no_session" {
-			t.Fatalf("first comes %v", e)
+			t.Fatalf("the first event is %v", e)
 		}
 	}
 	ask(t, c, api.Request{Base: there.URL(), Method: "POST", Path: "/upload", SID: "s", Kind: "application/pdf", Body: ship.Bills})
@@ -204,7 +204,7 @@ func TestEventsOfAnUploadReachClientsOfAllReplicas(t *testing.T) {
 			}
 		}
 		if seen["reading"] != 1 || seen["progress"] == 0 || seen["attached"] != 1 {
-			t.Errorf("stream %d tells %v", i, seen)
+			t.Errorf("stream %d delivers %v", i, seen)
 		}
 	}
 }
@@ -268,8 +268,8 @@ func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 	}
 }
 
-// A key works on all replicas within seconds, and a removed one on none. They notice
-// without a restart.
+// A new key works on all replicas within seconds, and a removed one on none, without a
+// restart.
 func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Config{Replicas: 3})
@@ -301,7 +301,7 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 			t.Errorf("%s answers %d with another key", r.Name, got)
 		}
 	}
-	t.Logf("a removed key was valid nowhere %v later", time.Since(removed).Round(10*time.Millisecond))
+	t.Logf("no replica accepted the removed key %v later", time.Since(removed).Round(10*time.Millisecond))
 	again, err := c.Key("depot")
 	if err != nil {
 		t.Fatal(err)
@@ -330,9 +330,9 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	exists := func(sid string) bool {
 		return bytes.Contains(ask(t, c, api.Request{Method: "GET", Path: "/status", SID: sid}).Body, []byte(`"session_exists":true`))
 	}
-	// One session is used all the time, on any replica, and lives. The test sets the
-	// last use of the others back two hours in the database, again and again: a
-	// replica may record a use late.
+	// One session is used all the time, on any replica, and lives. The test repeatedly
+	// sets the last use of the others back by two hours in the database, since a replica
+	// may record a use late.
 	var kept sync.WaitGroup
 	stop := make(chan struct{})
 	kept.Go(func() {

@@ -123,10 +123,10 @@ func flateRun(text string, n int) []byte {
 	return binary.BigEndian.AppendUint32(b.Bytes(), uint32(s2<<16|s1))
 }
 
-// RootFirst returns a valid PDF with the same objects, those that lead to its pages
-// first, and a first trailer after them, much like a PDF that is optimised for the
-// web. When the end of such a document is cut off, the rest can be read as a shorter
-// one. The PDF must have a plain cross-reference table.
+// RootFirst returns a valid PDF with the same objects. The objects that lead to its pages
+// come first, followed by a first trailer, much as in a PDF that is optimised for the
+// web. If the end of such a document is cut off, the rest can be read as a shorter
+// document. The PDF must have a plain cross-reference table.
 func RootFirst(pdf []byte) ([]byte, error) {
 	at, offsets, trailer, err := crossReferences(pdf)
 	if err != nil {

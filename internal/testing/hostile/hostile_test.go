@@ -18,7 +18,7 @@ func TestFlateRunUnpacksToTheRun(t *testing.T) {
 			t.Fatalf("%d times: %v", n, err)
 		}
 		if len(got) < 4*n || !bytes.Equal(got, bytes.Repeat([]byte("1 m "), len(got)/4)) {
-			t.Errorf("%d times: %d bytes came out, or others", n, len(got))
+			t.Errorf("%d times: unpacked to %d bytes, or to wrong ones", n, len(got))
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestAMutantDiffersAndItsSeedDeterminesIt(t *testing.T) {
 		}
 		// Sometimes a change finds nothing to change, or is undone by another.
 		if same > 4 || len(seen) < 54 {
-			t.Errorf("%s: of 60 mutants %d are different, and %d are as the document is", kind, len(seen), same)
+			t.Errorf("%s: of 60 mutants %d are different, and %d equal the document", kind, len(seen), same)
 		}
 		if !bytes.Equal(before, whole) {
 			t.Errorf("%s: the document itself was changed", kind)

@@ -84,8 +84,8 @@ func LyingZipBomb(n int) []byte {
 	return b
 }
 
-// DisplacedWorkbook is an XLSX whose end record puts the directory too far on, so
-// that all parts seem to begin before the file.
+// DisplacedWorkbook is an XLSX whose end record gives too high an offset of the
+// directory, so that all parts seem to begin before the start of the file.
 func DisplacedWorkbook() []byte {
 	b := Workbook(func(io.Writer) {})
 	at := bytes.LastIndex(b, []byte("PK\x05\x06")) + 16

@@ -20,8 +20,8 @@ import (
 // Documents are the files to send.
 type Documents struct{ Bills, Orders []byte }
 
-// Read reads a PDF of bills and its order export, or invents both, with about 86
-// pages, if the PDF has no name.
+// Read reads a PDF of bills and its order export. If the name of the PDF is empty, it
+// invents both, with about 86 pages.
 func Read(bol, orders string) (d Documents, err error) {
 	if bol != "" {
 		if d.Bills, err = os.ReadFile(bol); err == nil {

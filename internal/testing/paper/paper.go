@@ -1,6 +1,6 @@
-// Package paper lays the words of pages differently: slanted as on a crooked scan,
-// stretched as by a careless printer, several pages on one sheet. Tests lay sound
-// pages with it, which must then be read as before.
+// Package paper changes the layout of pages: it turns them as on a crooked scan,
+// stretches them as a careless printer does, or puts several on one sheet. Tests apply it
+// to sound pages, which must then be read as before.
 package paper
 
 import (
@@ -11,22 +11,23 @@ import (
 	"tallyman/internal/page"
 )
 
-// Lay is a way to lay pages. The zero Lay leaves them as they are.
+// Lay is a change of layout. The zero Lay changes nothing.
 type Lay struct {
-	// Degrees is how far pages are turned, clockwise.
+	// Degrees is the clockwise turn of each page.
 	Degrees float64
-	// Wide and Tall are how many times their size they are; 0 means 1.
+	// Wide and Tall are the factors of width and height; 0 means 1.
 	Wide, Tall float64
-	// Up is how many pages come on one, Columns how many side by side; 0 means 1.
+	// Up is the number of pages on one sheet, Columns how many of them are side by side;
+	// 0 means 1.
 	Up, Columns int
-	// Margin is between the pages on one, in points.
+	// Margin is the space between the pages of one sheet, in points.
 	Margin float64
-	// Pieces cuts words into pieces of so many characters, as those of slanted
-	// text are; 0 leaves them whole.
+	// Pieces is the number of characters after which words are cut, as a reader cuts
+	// slanted text; 0 leaves words whole.
 	Pieces int
 }
 
-// Pages lays pages. Their numbers count from 1 again.
+// Pages returns the changed pages, numbered from 1.
 func (l Lay) Pages(pages []page.Page) []page.Page {
 	up, columns := max(l.Up, 1), max(l.Columns, 1)
 	kx, ky := cmp.Or(l.Wide, 1), cmp.Or(l.Tall, 1)
@@ -39,7 +40,8 @@ func (l Lay) Pages(pages []page.Page) []page.Page {
 			at := func(x, y float64) (float64, float64) {
 				x, y = x*kx+dx, y*ky+dy
 				if l.Degrees != 0 {
-					// Room for what the turn would move off the page.
+					// The margin of 100 points holds what the turn would move off the
+					// page.
 					x, y = x*cos-y*sin+100, x*sin+y*cos+100
 				}
 				return x, y
@@ -54,8 +56,9 @@ func (l Lay) Pages(pages []page.Page) []page.Page {
 	return out
 }
 
-// words puts words through a map of the page's points. Each character has the box
-// that holds it where it comes to lie, and a word that of its characters.
+// words maps words by a function on points. The box of a character is the smallest
+// upright box around its mapped box; the box of a word is the union of its characters'
+// boxes.
 func words(all []page.Word, pieces int, at func(x, y float64) (float64, float64), scale float64) (out []page.Word) {
 	for _, w := range all {
 		n := len(w.Edges) - 1
@@ -94,8 +97,8 @@ func words(all []page.Word, pieces int, at func(x, y float64) (float64, float64)
 	return out
 }
 
-// Order sorts words as a reader of documents gives them: by line, and within a line
-// from left to right.
+// Order sorts words as the PDF reader does: by line, and from left to right within a
+// line.
 func Order(words []page.Word) {
 	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
 	for len(words) > 0 {

@@ -46,7 +46,7 @@ func New(program string, args ...string) *Server {
 const startTime = 30 * time.Minute
 
 // ErrRuns is returned by Start if the server is running.
-var ErrRuns = errors.New("it runs already")
+var ErrRuns = errors.New("the server is already running")
 
 // Start starts the server and waits until it listens. If it does not, the error
 // contains its log.
@@ -127,7 +127,7 @@ func (s *Server) PID() int {
 	return s.cmd.Process.Pid
 }
 
-// Fell reports whether the server ended by itself.
+// Fell reports whether the server ended without being told to.
 func (s *Server) Fell() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,8 +156,8 @@ func (s *Server) Kill() { s.stop(syscall.SIGKILL, 0, 0) }
 // Dump ends the server after it has logged the stacks of its goroutines.
 func (s *Server) Dump() { s.stop(syscall.SIGQUIT, 0, 0) }
 
-// End ends the server, and waits until it has finished what it accepted. The URL is
-// empty from now on; the signal follows after a while, as with orchestrators.
+// End ends the server, and waits until it has finished what it accepted. The URL is empty
+// from now on. The signal follows after a pause, as orchestrators do it.
 func (s *Server) End(after time.Duration) { s.stop(syscall.SIGTERM, after, 0) }
 
 // EndWithin ends the server, and kills it if it has not ended within a time. It

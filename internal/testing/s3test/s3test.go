@@ -36,11 +36,11 @@ const (
 func Build(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
+		return "", fmt.Errorf("the S3 server for tests has no cache folder: %w", err)
 	}
 	dir := filepath.Join(cache, "tallyman-test", "versitygw-"+version)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
+		return "", fmt.Errorf("the S3 server for tests has no cache folder: %w", err)
 	}
 	program := filepath.Join(dir, "versitygw")
 	// Test binaries run in parallel, and only one may build.
@@ -55,7 +55,7 @@ func Build(ctx context.Context) (string, error) {
 	// This does not use TMPDIR, which a test may have made small.
 	temporary, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
-		return "", fmt.Errorf("the S3 server for tests has no place: %w", err)
+		return "", fmt.Errorf("the S3 server for tests has no cache folder: %w", err)
 	}
 	defer os.RemoveAll(temporary)
 	fresh := filepath.Join(temporary, "bin")
@@ -195,7 +195,7 @@ func (s *Server) Run() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd != nil {
-		return errors.New("the S3 server for tests runs already")
+		return errors.New("the S3 server for tests is already running")
 	}
 	cmd := exec.Command(s.program, "--port", s.address, "--access", s.Access, "--secret", s.Secret, "--health", "/health", "--quiet", "--keep-alive", "posix", s.Root)
 	cmd.Dir = filepath.Dir(s.Root) // where it puts its files

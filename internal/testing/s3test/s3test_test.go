@@ -16,7 +16,7 @@ func TestTheServerCanBeBuiltStartedAndRestarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Run(); err == nil {
-		t.Error("it runs twice")
+		t.Error("it was started twice")
 	}
 	for _, signal := range []func() error{s.Stop, s.Continue} {
 		if err := signal(); err != nil {

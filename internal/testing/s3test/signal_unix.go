@@ -17,7 +17,7 @@ func (s *Server) Stop() error {
 	if err := s.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	// The signal is sent, and threads that run elsewhere have yet to notice it.
+	// The signal was sent, but threads on other processors may notice it later.
 	for !s.stopped() {
 		time.Sleep(time.Millisecond)
 	}

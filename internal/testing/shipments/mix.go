@@ -94,7 +94,7 @@ func Mix(t *testing.T, rounds int, ask func(Request) (status int, body []byte, e
 		})
 	}
 	all.Wait()
-	t.Logf("%d requests, %d of them again, %d downloads with %d lines", requests.Load(), retries.Load(), downloads.Load(), lines.Load())
+	t.Logf("%d requests, %d of them repeated, %d downloads with %d lines", requests.Load(), retries.Load(), downloads.Load(), lines.Load())
 	if foreign.Load() != 0 || mixed.Load() != 0 || downloads.Load() < 100 {
 		t.Errorf("of %d downloads with %d lines, %d lines were of the wrong document, %d sheets were not one whole document",
 			downloads.Load(), lines.Load(), foreign.Load(), mixed.Load())

@@ -14,7 +14,7 @@ import (
 	"tallyman/internal/testing/paper"
 )
 
-// documents are what can become of a document.
+// documents are the mutations of a document.
 var documents = []mutation{
 	{"document: lay its pages differently", (*trial).layPages},
 	{"document: drop a row", (*trial).dropRow},
@@ -42,17 +42,18 @@ var documents = []mutation{
 	{"document: blank a page", (*trial).blankPage},
 }
 
-// row is a row of a page's table: the line that it prints, and its words by column,
-// as indexes in the page's words.
+// row is a row of a page's table: the line that is printed in it, and the indexes of its
+// words in the page, by column.
 type row struct {
 	page, bill, line int
 	cells            [8][]int
 }
 
-// firstRow is the baseline of the first row of a table, and pitch the distance of rows.
+// firstRow is the baseline of the first row of a table, and pitch the distance between
+// rows, in points.
 const firstRow, pitch = 355.585, 11.756
 
-// rows are those of all pages.
+// rows returns the rows of all pages.
 func (t *trial) rows() (out []row) {
 	for p, leaf := range t.paper.BillPages() {
 		bill := slices.Index(t.paper.Bills, leaf.Bill)
@@ -73,7 +74,7 @@ func (t *trial) rows() (out []row) {
 	return out
 }
 
-// rowOf returns the row in which a word stands.
+// rowOf returns the row that contains a word.
 func (t *trial) rowOf(p int, w page.Word) (row, bool) {
 	for _, r := range t.rows() {
 		if all := r.all(); r.page == p && len(all) > 0 && t.words(p)[all[0]].Base == w.Base {
@@ -83,7 +84,7 @@ func (t *trial) rowOf(p int, w page.Word) (row, bool) {
 	return row{}, false
 }
 
-// all are the indexes of a row's words.
+// all returns the indexes of a row's words.
 func (r *row) all() []int { return slices.Concat(r.cells[:]...) }
 
 func (t *trial) row() row { return pick(t, t.rows()) }
@@ -116,7 +117,7 @@ func (t *trial) hide(p int, indexes ...int) {
 	t.pages[p].Words = left
 }
 
-// about names a word for people.
+// about describes a word for people.
 func about(p int, w page.Word) string {
 	return fmt.Sprintf("page %d, %q at %.0f, %.0f", p+1, w.Text, w.Box.X0, w.Base)
 }
@@ -173,7 +174,7 @@ func (t *trial) hideWord() string {
 	return what
 }
 
-// cut takes a word's first or last characters away.
+// cut removes the first or the last characters of a word.
 func (t *trial) cut(w *page.Word) {
 	n := utf8.RuneCountInString(w.Text)
 	l, r := w.Split(1 + t.IntN(n-1))
@@ -183,7 +184,7 @@ func (t *trial) cut(w *page.Word) {
 	}
 }
 
-// figure chooses a figure of a line or, once in five, of the foot.
+// figure chooses a figure of a line or, one time in five, a total.
 func (t *trial) figure() (p, i int, ok bool) {
 	if t.IntN(5) == 0 {
 		return t.total()
@@ -248,7 +249,7 @@ func (t *trial) cutText() string {
 	return before + " to " + w.Text
 }
 
-// otherDigit changes a digit of a text; "" if it has none.
+// otherDigit changes a digit of a text. It returns "" if it finds none.
 func (t *trial) otherDigit(text string) string {
 	b := []byte(text)
 	for range 20 {
@@ -260,14 +261,14 @@ func (t *trial) otherDigit(text string) string {
 	return ""
 }
 
-// tenths is a printed weight in tenths of a pound.
+// tenths returns a printed weight in tenths of a pound.
 func tenths(text string) int {
 	n, _ := strconv.Atoi(strings.NewReplacer(",", "", ".", "").Replace(text))
 	return n
 }
 
-// within reports whether a bill's printed weight or cube is off the sum of its lines by
-// what rounding explains: half a unit for each line.
+// within reports whether a bill's printed weight or cube differs from the sum of its
+// lines by no more than rounding explains: half a unit per line.
 func within(printed int, b *sample.Bill, of func(*sample.Line) int) bool {
 	for i := range b.Lines {
 		printed -= of(&b.Lines[i])
@@ -278,7 +279,8 @@ func within(printed int, b *sample.Bill, of func(*sample.Line) int) bool {
 func weight(l *sample.Line) int { return l.Weight }
 func volume(l *sample.Line) int { return l.Volume }
 
-// like returns the true sample once more, for a change that is within rounding.
+// like sets near to a copy of the true sample, and returns a bill of it for a change
+// within rounding.
 func (t *trial) like(bill int) *sample.Bill {
 	s := *t.truth
 	s.Bills = slices.Clone(s.Bills)
@@ -365,7 +367,7 @@ func (t *trial) changePageNumber() string {
 	return ""
 }
 
-// shift is a distance: a little, up to some columns, or some whole rows.
+// shift chooses a distance: a little, up to some columns, or some whole rows.
 func (t *trial) shift() (dx, dy float32) {
 	switch t.IntN(4) {
 	case 0:
@@ -392,8 +394,8 @@ func (t *trial) shiftWords(p int, indexes []int, dx, dy float32) string {
 	return fmt.Sprintf("%s and %d more by %.2f, %.2f", what, len(indexes)-1, dx, dy)
 }
 
-// besideStyles gives the order export where a text has come to stand beside a style as
-// its second word would: only the export tells that it is not.
+// besideStyles adds the order export if a text now stands beside a style like its second
+// word: only the export shows that it is not part of the style.
 func (t *trial) besideStyles(p int) {
 	for _, r := range t.rows() {
 		if r.page != p {
@@ -418,14 +420,14 @@ func (t *trial) shiftCell() string {
 func (t *trial) shiftRow() string {
 	r := t.row()
 	dx, dy := t.shift()
-	// A row that comes to stand by itself elsewhere is a line there.
+	// A row that is moved to a free place is a line there.
 	to, free := r.line, dx == 0
 	for _, o := range t.rows() {
 		d := r.line - o.line
 		if o.page != r.page || d == 0 {
 			continue
 		}
-		gap := float64(dy) + float64(d)*pitch // how far below the other row it comes to stand
+		gap := float64(dy) + float64(d)*pitch // the distance below the other row after the move
 		free = free && math.Abs(gap) > pitch/2
 		switch {
 		case d < 0 && gap > 0:
@@ -504,7 +506,7 @@ func (t *trial) swapInRow() string {
 		return ""
 	}
 	words := t.words(r.page)
-	// A style is what its cell says, if that is a text.
+	// The style becomes the text that is moved to its cell.
 	for _, c := range [2][2]int{{a, b}, {b, a}} {
 		if c[0] == int(sample.Style) && !slices.Contains(figures, sample.Column(c[1])) {
 			var texts []string
@@ -532,7 +534,7 @@ func (t *trial) tearWord() string {
 	left, right := w.Split(1 + t.IntN(len(w.Text)-1))
 	dx := t.Float32() * 15
 	if dx > w.Size/5 {
-		t.merged = true // the gap is a space: of a text, only the order export tells
+		t.merged = true // the gap reads as a space; in a text only the order export shows that it is none
 	}
 	move(&left, -dx, 0)
 	t.pages[p].Words = slices.Insert(slices.Delete(t.words(p), i, i+1), i, left, right)
@@ -569,7 +571,7 @@ func (t *trial) addPage() string {
 }
 
 func (t *trial) doublePage() string {
-	// Bills are in the order of their first pages: the copy comes later.
+	// Bills are in the order of their first pages, so the copy comes after the original.
 	p := t.IntN(len(t.pages))
 	at := p + 1 + t.IntN(len(t.pages)-p)
 	t.pages = slices.Insert(t.pages, at, t.pages[p])
@@ -580,7 +582,7 @@ func (t *trial) shufflePages() string {
 	if len(t.pages) < 2 {
 		return ""
 	}
-	// The sheet without orders is in the order of the document.
+	// Without orders the sheet follows the order of the document.
 	t.merged = true
 	for _, b := range t.paper.Bills {
 		if len(b.Lines) <= sample.RowsPerPage {

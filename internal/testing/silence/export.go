@@ -10,7 +10,7 @@ import (
 	"tallyman/internal/sample"
 )
 
-// exports are what can become of an order export.
+// exports are the mutations of an order export.
 var exports = []mutation{
 	{"export: drop a row", (*trial).dropOrder},
 	{"export: double a row", (*trial).doubleOrder},
@@ -38,23 +38,23 @@ const (
 
 var dates = []int{invoiceDate, deliveryDate, cancelDate}
 
-// table is the order export as rows of cells.
+// table returns the order export as rows of cells.
 func table(s *sample.Sample) [][]string {
 	var b bytes.Buffer
 	if err := s.WriteOrders(&b); err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // a buffer never fails
 	}
 	rows, err := csv.NewReader(&b).ReadAll()
 	if err != nil {
-		panic(err) // encoding/csv wrote it
+		panic(err) // written by encoding/csv
 	}
 	return rows
 }
 
-// separators are those that programs use.
+// separators are the usual ones of CSV files.
 var separators = []rune{',', ';', '\t'}
 
-// write writes the export.
+// write returns the export as a file.
 func (t *trial) write(separator rune) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -67,7 +67,7 @@ func (t *trial) write(separator rune) []byte {
 // order chooses a row of the export, from 1.
 func (t *trial) order() int { return 1 + t.IntN(len(t.export)-1) }
 
-// set changes a cell of an order.
+// set sets the field of an order that a column of the export holds.
 func set(o *sample.Order, col int, value string) {
 	*[]*string{
 		invoice: &o.InvoiceNo, style: &o.Style, cartons: &o.Cartons, pieces: &o.Pieces, invoiceDate: &o.InvoiceDate,
@@ -75,7 +75,7 @@ func set(o *sample.Order, col int, value string) {
 	}[col] = value
 }
 
-// follow lets the sheet say what the cells of a row of the export say.
+// follow also accepts the sheet in which an order has the values of these cells.
 func (t *trial) follow(row int, cells []string) {
 	s := *t.truth
 	s.Orders = slices.Clone(s.Orders)
@@ -105,16 +105,16 @@ func (t *trial) shiftOrder() string {
 	c := t.IntN(len(r))
 	how := t.IntN(4)
 	switch how {
-	case 0: // a cell too many
+	case 0: // one cell too many
 		r = slices.Insert(r, c, "")
-	case 1: // a cell too few
+	case 1: // one cell too few
 		r = slices.Delete(r, c, c+1)
-	case 2: // to the right, and the last is lost
+	case 2: // to the right; the last value is lost
 		r = slices.Insert(r[:8], min(c, 8), "")
-	case 3: // to the left, and the last is empty
+	case 3: // to the left; the last cell is empty
 		r = append(slices.Delete(r, c, c+1), "")
 	}
-	if how > 1 && c >= deliveryDate { // one date in place of another, or none
+	if how > 1 && c >= deliveryDate { // only dates move
 		t.follow(i, r)
 	}
 	what := fmt.Sprintf("row %d, from column %d, way %d: %q to %q", i+1, c+1, how, t.export[i], r)
@@ -161,7 +161,7 @@ func (t *trial) changeOrder() string {
 
 func (t *trial) blankOrder() string { return t.edit(t.order(), t.IntN(4), "") }
 
-// kin reports whether two columns hold the same kind of value, none of which is proved.
+// kin reports whether two columns hold the same kind of value, and neither is proved.
 func kin(a, b int) bool {
 	return slices.Contains(dates, a) && slices.Contains(dates, b) || a+b == shipTo+orderNo && a >= shipTo
 }
@@ -208,7 +208,7 @@ func (t *trial) repeatHeader() string {
 		value := r[c]
 		if i > 0 {
 			switch full {
-			case 0: // another row's
+			case 0: // the value of another row
 				value = t.export[1+i%(len(t.export)-1)][c]
 			case 1:
 				value = ""
@@ -253,7 +253,7 @@ func (t *trial) openQuote() string {
 	}
 	at := t.IntN(len(cells[col]) + 1)
 	cells[col] = cells[col][:at] + `"` + cells[col][at:]
-	if at > 0 && (col == shipTo || col == orderNo) { // a mark within a text is part of it
+	if at > 0 && (col == shipTo || col == orderNo) { // within a text, the mark is part of it
 		t.follow(row, cells)
 	}
 	mark, comma := "\x01", pick(t, separators)

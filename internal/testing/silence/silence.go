@@ -2,35 +2,35 @@
 // each, and counts what becomes of the sheet (DESIGN.md §3 to §5):
 //
 //   - right: the sheet is the true one, to the byte;
-//   - told: it is not, and the list of what needs a person's eye, as --strict counts
-//     it, says so, or the file is refused;
-//   - silent: it is not, and nothing is said. This must never happen.
+//   - told: it is not, but the list of what needs a person's eye reports something
+//     that --strict counts, or the file is refused;
+//   - silent: it is not, and nothing is reported. This must never happen.
 //
-// The true sheet is what package sample reckons, which knows nothing of the reader.
-// It is the sheet of the shipment before the change, whatever happens to its files:
-// rows, pages and words that are lost, doubled, cut, torn, moved out of their cells,
-// values that stand one column over, figures with another digit while the totals stay
-// as they were.
+// The true sheet is calculated by package sample, which does not use the reader. It is
+// the sheet of the shipment before the change. Changes lose, double, cut, tear or move
+// rows, pages and words, shift values by a column, or change a digit of a figure
+// without its total.
 //
-// Half of the documents lie differently, too: slanted, scaled, stretched, several pages
-// on one, their words in pieces.
+// Half of the documents also get another layout: slanted, scaled, stretched, several
+// pages on one, or words in pieces.
 //
-// Some changes make other sound files, which nobody can tell from what was meant. The
-// truth then follows the paper or the export, and is what sample reckons for these:
+// Some changes result in other sound files that nobody can tell from the intended ones.
+// The truth then follows the changed files, as package sample calculates it:
 //
-//   - another letter or digit of a text that no total proves: a style, the number of a
-//     bill of one page, an order number, a ship-to; another date that is one;
-//   - two cells of one column of a bill that change places, and so do two columns of an
-//     export whose values are of one kind: two dates, or ship-to and order number;
-//   - a bill that is left out with all of its pages;
-//   - a weight that is off by no more than the rounding of the lines explains, half a
-//     tenth of a pound for each line. These are counted as right and, since arithmetic
-//     cannot see them, once more as within rounding. The cube is printed only once and
-//     its lines are not in the sheet: a cube within rounding is such a case as well.
+//   - a text that no total proves has another letter or digit: a style, the number of
+//     a bill of one page, an order number or a ship-to; or a date becomes another
+//     valid date;
+//   - two cells of one column of a bill change places, or two columns of an export
+//     with values of one kind: two dates, or ship-to and order number;
+//   - a bill is missing with all of its pages;
+//   - a weight is off by no more than rounding of the lines explains, which is half a
+//     tenth of a pound per line. Arithmetic cannot detect that, so these are counted
+//     as right, and a second time as within rounding. The same goes for the cube: it
+//     is printed only once, and the sheet has no cubes of lines.
 //
-// A cut text is proved by the order export only, so texts are cut only where there is
-// one. What is hidden, clipped or covered on a PDF's page is for package intake to
-// see: here, a hidden word is a word that is not there.
+// Only the order export proves a cut text, so texts are cut only where there is one.
+// Package intake detects text that is hidden, clipped or covered on a PDF's page; here,
+// a hidden word is a missing word.
 package silence
 
 import (
@@ -53,32 +53,32 @@ import (
 	"tallyman/internal/testing/paper"
 )
 
-// Options say what to try.
+// Options are the options of Run.
 type Options struct {
-	// Seed chooses among the mutations; the nth of a seed is always the same.
+	// Seed chooses the mutations: the nth mutation of a seed is always the same.
 	Seed uint64
-	// Mutations is how many to try, each on a shipment of its own.
+	// Mutations is the number of mutations, each of a separate shipment.
 	Mutations int
-	// Only, if not "", leaves out the kinds of mutations whose names do not hold it.
+	// Only limits the mutations to the kinds whose names contain it.
 	Only string
-	// Tamper, if not nil, changes what was read of a document before the sheet is
-	// made. Tests break the product with it.
+	// Tamper, if not nil, changes a document after it was read and before the sheet is
+	// made. Tests use it to break the product.
 	Tamper func(*bol.Document)
 }
 
-// Count is how often a kind of mutation ended how. Rounding is the part of Right that
-// is only within rounding.
+// Count counts the outcomes of a kind of mutation. Rounding is the part of Right that is
+// only within rounding.
 type Count struct{ Right, Told, Silent, Rounding int }
 
-// Result is what became of all mutations.
+// Result is the outcome of all mutations.
 type Result struct {
-	// Kinds has the counts by the name of the kind of mutation.
+	// Kinds holds the counts by the name of the kind.
 	Kinds map[string]*Count
-	// Silent describes each mutation that changed a sheet in silence.
+	// Silent describes each mutation with the outcome silent.
 	Silent []string
 }
 
-// Total is the sum of all kinds.
+// Total returns the sum of all kinds.
 func (r *Result) Total() (t Count) {
 	for _, c := range r.Kinds {
 		t.Right, t.Told, t.Silent, t.Rounding = t.Right+c.Right, t.Told+c.Told, t.Silent+c.Silent, t.Rounding+c.Rounding
@@ -98,36 +98,37 @@ func (r *Result) Write(w io.Writer) {
 	row("all", r.Total())
 }
 
-// trial is one shipment and what is done to it.
+// trial is one shipment and its mutation.
 type trial struct {
 	*rand.Rand
-	paper *sample.Sample // what the document is made from
-	truth *sample.Sample // what the sheet must say
-	// file, if not nil, is what the sheet may say as well: what the export says.
+	paper *sample.Sample // the source of the document
+	truth *sample.Sample // the source of the true sheet
+	// file, if not nil, is the source of a second accepted sheet, which follows the
+	// export.
 	file *sample.Sample
-	// near, if not nil, is what the sheet may say within rounding.
+	// near, if not nil, is the source of the sheet that is accepted as within rounding.
 	near    *sample.Sample
 	pages   []page.Page
 	lay     paper.Lay
-	merged  bool // the order export is given
+	merged  bool // there is an order export
 	export  [][]string
-	written []byte // the export as it is given, if not as export
+	written []byte // the file of the export, nil to write export
 }
 
-// mutation is one kind of change. It returns what it did, or "" where the shipment has
-// nothing to do it to.
+// mutation is one kind of change. apply returns what it changed, or "" if the shipment
+// has nothing that it could change.
 type mutation struct {
 	name  string
 	apply func(*trial) string
 }
 
-// Run tries the mutations. It fails if a sound shipment gives another sheet than the
-// true one, or is reported: then no count would mean anything.
+// Run tries the mutations. It fails if an unchanged shipment does not give the true
+// sheet, or gives findings, since the counts would then be meaningless.
 func Run(o Options) (*Result, error) {
 	r := &Result{Kinds: map[string]*Count{}}
 	all := slices.DeleteFunc(append(slices.Clone(documents), exports...), func(m mutation) bool { return !strings.Contains(m.name, o.Only) })
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no kind of mutation holds %q", o.Only)
+		return nil, fmt.Errorf("no kind of mutation has %q in its name", o.Only)
 	}
 	for n := range uint64(o.Mutations) {
 		m := all[n%uint64(len(all))]
@@ -163,7 +164,7 @@ const (
 	silent
 )
 
-// try applies the mutation to shipments until one has something to apply it to.
+// try makes shipments until it finds one that the mutation can change.
 func try(o Options, n uint64, m mutation) (what string, out outcome, err error) {
 	random := rand.New(rand.NewPCG(o.Seed, n))
 	for {
@@ -177,7 +178,7 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 			if *s, err = sample.New(size); err != nil {
 				return "", 0, err
 			}
-			// A cancel date may be missing, but an export without any is reported.
+			// An export in which every cancel date is missing would be reported.
 			if all := (*s).Orders; !slices.ContainsFunc(all, func(o sample.Order) bool { return o.CancelDate != "" }) {
 				for i := range all {
 					all[i].CancelDate = "12312025"
@@ -194,7 +195,7 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 		}
 		if n < 50 && t.lay == (paper.Lay{}) {
 			if got, found, err := t.read(o); err != nil || len(found) > 0 || got != t.sheet(t.truth) {
-				return "", 0, fmt.Errorf("the sound shipment %+v is not read as it is: %w %q\n%s", size, err, found, difference(got, t.sheet(t.truth)))
+				return "", 0, fmt.Errorf("the unchanged shipment %+v is not read correctly: %w %q\n%s", size, err, found, difference(got, t.sheet(t.truth)))
 			}
 		}
 		if what = m.apply(t); what == "" {
@@ -214,15 +215,15 @@ func try(o Options, n uint64, m mutation) (what string, out outcome, err error) 
 	}
 }
 
-// zeros are those at the end of a figure: 11 and 11.0 are one weight.
+// zeros matches decimals that do not change a figure: 11 and 11.0 are the same weight.
 var zeros = regexp.MustCompile(`\.0+,`)
 
-// same reports whether two sheets hold the same.
+// same reports whether two sheets have the same values.
 func same(a, b string) bool {
 	return a == b || zeros.ReplaceAllString(a, ",") == zeros.ReplaceAllString(b, ",")
 }
 
-// anyLay chooses how the pages lie: half of them as they are printed.
+// anyLay chooses a layout: for half of the trials, the printed one.
 func (t *trial) anyLay() (l paper.Lay) {
 	if t.IntN(2) == 0 {
 		return l
@@ -244,7 +245,8 @@ func (t *trial) anyLay() (l paper.Lay) {
 	return l
 }
 
-// laid are the pages as they lie. Pages that hold no form stay by themselves.
+// laid returns the pages in the layout of the trial. A document with pages without a form
+// keeps one page per sheet.
 func (t *trial) laid() []page.Page {
 	l := t.lay
 	if slices.ContainsFunc(t.pages, func(p page.Page) bool { return len(p.Words) < 100 }) {
@@ -253,13 +255,13 @@ func (t *trial) laid() []page.Page {
 	return l.Pages(t.pages)
 }
 
-// layOut makes the pages of the paper.
+// layOut makes the pages from paper.
 func (t *trial) layOut() (err error) {
 	t.pages, err = t.paper.WordPages()
 	return err
 }
 
-// sheet is the sheet that sample reckons.
+// sheet returns the sheet that package sample calculates.
 func (t *trial) sheet(s *sample.Sample) string {
 	var b bytes.Buffer
 	write := s.WriteUnmatched
@@ -267,13 +269,13 @@ func (t *trial) sheet(s *sample.Sample) string {
 		write = s.WriteExpected
 	}
 	if err := write(&b); err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // a buffer never fails
 	}
 	return b.String()
 }
 
-// read makes the sheet of the pages and the export, as the product does, and what
-// --strict counts. It fails if one of them is refused.
+// read makes the sheet of the pages and the export as the product does, and returns it
+// with the findings that --strict counts. It fails if a file is refused.
 func (t *trial) read(o Options) (csv string, found []string, err error) {
 	r := bol.NewReader()
 	pages := t.laid()
@@ -308,7 +310,7 @@ func (t *trial) read(o Options) (csv string, found []string, err error) {
 	return b.String(), toCheck(s), nil
 }
 
-// difference shows the first lines in which two sheets differ.
+// difference returns the first lines in which two sheets differ.
 func difference(got, want string) string {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range max(len(g), len(w)) {
@@ -326,7 +328,7 @@ func difference(got, want string) string {
 	return ""
 }
 
-// toCheck are the findings that --strict counts.
+// toCheck returns the findings that --strict counts.
 func toCheck(s *sheet.Sheet) (out []string) {
 	for _, f := range s.Findings {
 		if f.Severity.Strict() {

@@ -17,7 +17,7 @@ func TestNoMutationChangesTheSheetInSilence(t *testing.T) {
 		}
 	}
 	if n := r.Total(); n.Right < 200 || n.Told < 200 {
-		t.Errorf("%+v: hardly anything is tried", n)
+		t.Errorf("%+v: too few outcomes of one kind", n)
 	}
 }
 
@@ -28,12 +28,12 @@ func TestAFieldThatIsNotReconciledIsSilent(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Total().Silent == 0 {
-			t.Errorf("nobody notices that %s are not compared", field)
+			t.Errorf("the run does not notice that %s are not compared", field)
 		}
 	}
 }
 
-// ignore takes a field for proved, whatever the lines add up to.
+// ignore marks a field as proved even if the lines do not add up to its total.
 func ignore(d *bol.Document, field bol.Field) {
 	for _, b := range d.Bills {
 		v := &b.Verdict

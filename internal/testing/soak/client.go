@@ -99,7 +99,7 @@ func (c *client) sessions() []*session {
 func (c *client) recall(ctx context.Context) {
 	for _, s := range c.sessions() {
 		c.look(ctx, s)
-		c.report.count("sessions looked at after a restart")
+		c.report.count("sessions checked after a restart")
 	}
 }
 
@@ -242,8 +242,8 @@ func (c *client) beginning(s *session, what string, a answer, change func(state)
 // mint begins a session with a name of the server's choice, and ends the previous
 // one.
 func (c *client) mint(ctx context.Context) {
-	// It always ends the previous one, so that the number of sessions does not grow
-	// with time, and memory shows only leaks.
+	// It always ends the previous one. Then the number of sessions does not grow with
+	// time, and growing memory shows a leak.
 	if old := c.minted; old != nil {
 		c.clear(ctx, old)
 		c.look(ctx, old)
@@ -260,7 +260,7 @@ func (c *client) mint(ctx context.Context) {
 		return
 	}
 	if !c.remember(v.SessionID) {
-		c.report.violated(string(contaminated), "client %s: /new-session minted %q, which there was before", c.name, v.SessionID)
+		c.report.violated(string(contaminated), "client %s: /new-session minted %q, which it had minted before", c.name, v.SessionID)
 	}
 	c.minted = newSession(v.SessionID)
 	c.minted.set([]state{state{}.Begun()})
@@ -346,8 +346,8 @@ func (c *client) uploadBase64(ctx context.Context, s *session) {
 	c.attached(s, r.String(), c.ask(ctx, c.hc, r), state.Opened, replaced(d...))
 }
 
-// race uploads and resets at the same time. The upload either came before the reset,
-// and is gone, or after it, and is there, or was superseded.
+// race uploads and resets at the same time. If the upload came before the reset its files
+// are gone; if it came after, they are there; otherwise it was superseded.
 func (c *client) race(ctx context.Context, s *session) {
 	d := c.docs(1)
 	up := api.Request{Method: "POST", Path: "/upload", SID: s.id}
@@ -379,7 +379,7 @@ func (c *client) race(ctx context.Context, s *session) {
 		add(change(state{}), there, state{}.Begun())
 		fallthrough
 	default:
-		// The upload may have been superseded only by a reset.
+		// Only a reset can have superseded the upload.
 		if a.outcome == done {
 			add(there)
 		} else {
@@ -550,7 +550,7 @@ func (c *client) picture(ctx context.Context, s *session) {
 	a = c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/page-picture", SID: s.id, Query: url.Values{"of": {v.Version}, "width": {"200"}}})
 	if a.outcome == done {
 		if _, err := png.Decode(bytes.NewReader(a.Body)); err != nil {
-			c.report.violated(unpromised, "client %s, %s: /page-picture answered what is no picture: %v", c.name, s, err)
+			c.report.violated(unpromised, "client %s, %s: /page-picture did not answer with a picture: %v", c.name, s, err)
 		}
 	}
 }
@@ -724,11 +724,11 @@ func (c *client) watch(run context.Context, s *session) {
 	}
 	for e := range events {
 		if e.Type == "attached" && e.Kind == "bol" && e.Bills == d[0].Bills() && e.Lines == d[0].Lines() {
-			c.report.count("uploads that events told of")
+			c.report.count("uploads that events reported")
 			return
 		}
 	}
 	if !excused() {
-		c.report.violated(unpromised, "client %s, %s: the stream of events ended and had not told of an upload that was acknowledged", c.name, s)
+		c.report.violated(unpromised, "client %s, %s: the stream of events ended without reporting an upload that was acknowledged", c.name, s)
 	}
 }

@@ -39,7 +39,7 @@ func Privately() (code int, started bool, err error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if err := cmd.Start(); err != nil {
-		return 0, false, fmt.Errorf("no disk of its own can be mounted here, so it cannot be filled: %w", err)
+		return 0, false, fmt.Errorf("no private disk can be mounted here, so it cannot be filled: %w", err)
 	}
 	go func() {
 		for s := range signals {

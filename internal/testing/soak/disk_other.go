@@ -4,7 +4,7 @@ package soak
 
 import "errors"
 
-var errNoDisk = errors.New("filling a disk of its own works on Linux only; leave it out with --no-full-disk")
+var errNoDisk = errors.New("a private disk can be filled on Linux only; leave it out with --no-full-disk")
 
 // Privately fails: this system has no private disks.
 func Privately() (code int, started bool, err error) { return 0, false, errNoDisk }

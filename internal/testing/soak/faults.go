@@ -27,7 +27,7 @@ type fault struct {
 	do   func(ctx context.Context) error
 }
 
-// errMissed says that a fault had no effect, so that it does not count.
+// errMissed reports that a fault had no effect, so it is not counted.
 var errMissed = errors.New("it missed")
 
 // ballast is the file that fills a disk.
@@ -60,8 +60,7 @@ func (s *Soak) faults() []fault {
 	return all
 }
 
-// later lets a slow fault continue while others happen. Random choices are made
-// before.
+// later runs a slow fault beside others. The caller makes all random choices beforehand.
 func (s *Soak) later(do func(ctx context.Context, n int)) func(context.Context) error {
 	return func(ctx context.Context) error {
 		n := s.server.random.IntN(1 << 20)

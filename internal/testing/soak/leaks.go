@@ -114,7 +114,7 @@ func (s *Soak) processes(when string, server int) {
 			return
 		}
 		if time.Now().After(end) {
-			s.report.violatedBy(leakedProcesses, len(stray), "%s there are processes that are not its own: %v", when, stray)
+			s.report.violatedBy(leakedProcesses, len(stray), "%s there are stray processes of the program: %v", when, stray)
 			return
 		}
 	}

@@ -114,8 +114,8 @@ type session struct {
 	id  string
 	may []state
 	was []state // earlier states of this life
-	// lostTrack is true after an inexplicable answer, until a new life: one fault of
-	// the server must not be counted again and again.
+	// lostTrack is true after an inexplicable answer, until a new life, so that one fault
+	// of the server is counted once.
 	lostTrack bool
 }
 

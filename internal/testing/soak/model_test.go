@@ -60,7 +60,7 @@ func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 			s.mayHave(state.Opened, appended(a[3]))
 			return s.seesCSV(sheetOf(a[2]))
 		}, ""},
-		{"an upload that was cut off, and is there only after it was not", func(s *session) finding {
+		{"an upload that was cut off, missing at first and there later", func(s *session) finding {
 			s.mayHave(state.Opened, appended(a[3]))
 			if f := s.seesCSV(sheetOf(a[2])); f != "" {
 				return f

@@ -67,12 +67,12 @@ type Options struct {
 	brief bool
 	// leak is how long leftovers may take to disappear, if it is not 0.
 	leak time.Duration
-	// slack replaces all shorter bounds of what takes an ordinary machine moments, for
-	// tests that must pass on any machine.
+	// slack is a lower bound for all time limits, for tests that must pass on any
+	// machine.
 	slack time.Duration
 }
 
-// within is how long something may take that takes an ordinary machine less than d.
+// within returns the time limit d, or slack if that is longer.
 func (o *Options) within(d time.Duration) time.Duration { return max(d, o.slack) }
 
 // MaxClients is the largest number of clients: each has its own letter.
@@ -232,7 +232,7 @@ func (s *Soak) run(ctx context.Context) error {
 	return s.finish(known)
 }
 
-// stillThere returns the error, unless it only says that the run was to end.
+// stillThere returns the error, or nil if it only reports the end of the run.
 func stillThere(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -335,8 +335,8 @@ func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) er
 
 // fell is the error of a server that ended by itself: the run cannot continue.
 func (s *Soak) fell() error {
-	s.report.violated(panics, "the server ended although nobody ended it; its log is %s", s.server.logPath)
-	return errors.New("the server ended although nobody ended it")
+	s.report.violated(panics, "the server ended by itself; its log is %s", s.server.logPath)
+	return errors.New("the server ended by itself")
 }
 
 // finish clears the sessions, and checks what is left.

@@ -217,8 +217,8 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 			if c.set != nil {
 				c.set(t, &o)
 			}
-			// Whether a lie is met is up to chance; what is planted is always looked
-			// for in the end.
+			// Whether a client meets a lie depends on chance, but planted leftovers are
+			// always searched for in the end.
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if c.lie != nil {
@@ -271,7 +271,7 @@ func (w writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// instead answers one of twenty requests with something else.
+// instead replaces one answer in twenty.
 func instead(status int, body string) liar {
 	var n atomic.Int64
 	return func(next http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -302,11 +302,11 @@ func TestInexplicableAnswersAreFound(t *testing.T) {
 		{name: "an error without a sentence", answer: answer{Answer: api.Answer{Status: 404, Body: []byte(`{"code":"no_sheet"}`)}}, want: unknown, count: unpromised},
 		{name: "an error of its own", trouble: full, answer: answer{Answer: api.Answer{Status: 500, Body: []byte(`{"error":"Oh.","code":"internal"}`)}}, want: unknown, count: unpromised},
 		{name: "busy", answer: answer{Answer: api.Answer{Status: 503, Header: after, Body: []byte(busyBody)}}, want: busy},
-		{name: "busy, without a time to come again", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(busyBody)}}, want: busy, count: unpromised},
+		{name: "busy, without Retry-After", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(busyBody)}}, want: busy, count: unpromised},
 		{name: "a full disk", trouble: full, answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: busy},
 		{name: "a full disk that is not full", answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: unknown, count: unpromised},
 		{name: "a worker that was killed", trouble: harmed, answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: busy},
-		{name: "a worker that nobody killed", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: unknown, count: unpromised},
+		{name: "a worker that was not killed", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: unknown, count: unpromised},
 		{name: "storage that fails with a sound disk", answer: answer{Answer: api.Answer{Status: 503, Header: after, Body: []byte(`{"error":"Away.","code":"storage_unavailable"}`)}}, want: unknown, count: unpromised},
 		{name: "a connection that is cut off by the end of the server", trouble: down, err: io.ErrUnexpectedEOF, want: unknown},
 		{name: "a connection that breaks by itself", err: io.ErrUnexpectedEOF, want: unknown, count: unpromised},

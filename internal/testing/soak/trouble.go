@@ -25,7 +25,7 @@ func (t *trouble) allow(k kind) {
 	t.allowed[k]++
 }
 
-// excuse uses one of them, and reports whether there was one.
+// excuse consumes one excused answer, and reports whether there was one.
 func (t *trouble) excuse(k kind) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,9 +47,9 @@ const (
 	crowded kind = "there are many connections" // 503, and connections that are not accepted
 )
 
-// lasting is how long after its end a kind excuses requests: a dead idle connection
-// is discovered a moment later, and an idle worker that was killed is discovered only
-// by the next upload that uses it.
+// lasting is how long a kind excuses requests after its end. A dead idle connection is
+// discovered a moment later, but a killed idle worker only by the next upload that uses
+// it.
 var lasting = map[kind]time.Duration{
 	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second,
 }
@@ -59,7 +59,7 @@ type window struct {
 	closed time.Time // when the last one ended
 }
 
-// begin records the begin of trouble; the returned function records its end.
+// begin records the beginning of trouble. The returned function records the end.
 func (t *trouble) begin(k kind) (over func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -21,7 +21,7 @@ type outcome int
 const (
 	done    outcome = iota // it was answered with 200
 	refused                // it had no effect, and the answer says why
-	busy                   // it had no effect, for no reason of its own: try again
+	busy                   // it had no effect, for a reason outside the request: try again
 	unknown                // it may have had an effect
 )
 
@@ -83,7 +83,7 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		case since(crowded):
 			s.report.count("requests cut off by too many connections")
 		default:
-			s.report.violated(unpromised, "%s: the connection broke after %v, though nothing was done to the server: %v", what, took, err)
+			s.report.violated(unpromised, "%s: the connection broke after %v without a fault that explains it: %v", what, took, err)
 		}
 		return a
 	}
@@ -119,7 +119,7 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 			complain(", without Retry-After")
 		}
 	case a.Status >= 500:
-		complain(", which nothing that was done to the server explains")
+		complain(", which no fault explains")
 		a.outcome = unknown
 	default:
 		a.outcome = refused

@@ -243,7 +243,7 @@ func output(ctx context.Context, env []string, name string, args ...string) (str
 	return string(out), err
 }
 
-// endAll makes a command end with all its children when its context ends.
+// endAll makes the end of a command's context also end all its children.
 func endAll(cmd *exec.Cmd) {
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return endGroup(cmd.Process) }

@@ -29,7 +29,7 @@ var raced = []group{
 	{pkg: "internal/httpapi/body"}, // a body that is read while it is stored
 	{pkg: "internal/session/sessiontest"},
 	{pkg: "internal/bus"},        // publishers and subscribers
-	{pkg: "internal/keys"},       // the ring, which is read anew while it is asked
+	{pkg: "internal/keys"},       // keys that are read again while requests look them up
 	{pkg: "internal/atomicfile"}, // writers of one name
 	// The pool of processes. Its memory limit cannot be tested so, hence also without.
 	{pkg: "internal/intake/worker", run: "."},
@@ -59,5 +59,5 @@ var slow = map[string]string{
 	"internal/session/sqlite":      "it kills processes for a minute",
 	"internal/testing/browsertest": "it needs Chromium",
 	"internal/testing/cluster":     "it needs PostgreSQL and an S3 server",
-	"internal/testing/soak":        "it needs a disk of its own",
+	"internal/testing/soak":        "it needs a private disk",
 }

@@ -66,8 +66,8 @@ func newResults(to io.Writer) *results { return &results{to: to} }
 // mostOutput bounds the kept output of one test, in lines: the last ones.
 const mostOutput = 5000
 
-// read reads the events of one run of go test, with its special condition ("race"),
-// and shows the output of failing tests and builds.
+// read reads the events of one run of go test and shows the output of failing tests and
+// builds. with names what is special about the run, such as "race".
 func (r *results) read(from io.Reader, with string) error {
 	said := map[name][]string{} // of each test that has not passed
 	builds := map[string][]string{}

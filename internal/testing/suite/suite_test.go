@@ -40,7 +40,7 @@ func TestARunFailsWithAnyTestAndShowsIt(t *testing.T) {
 			r := newResults(&shown)
 			err := r.test(t.Context(), plain, "./...")
 			if ok := r.close(time.Second, err); ok != c.ok {
-				t.Errorf("the run is said to be well: %v", ok)
+				t.Errorf("the run is reported as passed: %v", ok)
 			}
 			for _, text := range c.says {
 				if !strings.Contains(shown.String(), text) {
@@ -58,7 +58,7 @@ func TestAFailingGoCommandFailsTheRun(t *testing.T) {
 	var shown bytes.Buffer
 	r := newResults(&shown)
 	if r.close(0, r.test(t.Context(), plain, "-no-such-flag")) {
-		t.Errorf("the run is said to be well:\n%s", &shown)
+		t.Errorf("the run is reported as passed:\n%s", &shown)
 	}
 }
 

@@ -49,7 +49,7 @@ func New(t testing.TB) *Collector {
 		}
 		var data otlp.TracesData
 		if err := proto.Unmarshal(body, &data); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-protobuf" {
-			t.Errorf("the collector got %s with %s, which is no spans: %v", r.Method, r.Header.Get("Content-Type"), err)
+			t.Errorf("the collector got %s with %s, which are not spans: %v", r.Method, r.Header.Get("Content-Type"), err)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -92,8 +92,8 @@ func (c *Collector) keep(data *otlp.TracesData) {
 	}
 }
 
-// Answer makes the collector answer with another status from now on. It keeps only
-// what it answers with 200.
+// Answer makes the collector answer with another status from now on. It keeps only spans
+// that it answers with 200.
 func (c *Collector) Answer(status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
