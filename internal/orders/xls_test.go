@@ -45,7 +45,7 @@ func TestCompoundFilesThatAreRefused(t *testing.T) {
 		{"a Word document", rename(t, xls, "Workbook", "WordDocument"), fault.NotAnOrderFile, "a Word document"},
 		{"a PowerPoint presentation", rename(t, xls, "Workbook", "PowerPoint Document"), fault.NotAnOrderFile, "a PowerPoint presentation"},
 		{"an Outlook message", rename(t, xls, "Workbook", "__properties_version1.0"), fault.NotAnOrderFile, "an Outlook message"},
-		{"something else", rename(t, xls, "Workbook", "Drawing"), fault.NotAnOrderFile, "no workbook"},
+		{"something else", rename(t, xls, "Workbook", "Drawing"), fault.NotAnOrderFile, "not a workbook"},
 		{"a stream larger than the file", huge, fault.DamagedOrders, "larger than the file"},
 		{"cut off", xls[:len(xls)/2], fault.DamagedOrders, "damaged"},
 	} {
