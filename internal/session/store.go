@@ -81,7 +81,8 @@ func Settled(err error) bool {
 type Settings struct {
 	// Lives are the times after which unused sessions expire.
 	Lives Lives
-	// Now is the clock, nil for the system's.
+	// Now is the clock. nil means the system's, made Steady, or the one that all processes
+	// of the store share.
 	Now func() time.Time
 	// MaxSessions bounds the number of sessions in the store, 0 means
 	// 1,000,000. Beginning one more fails with fault.Busy until others are

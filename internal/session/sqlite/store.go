@@ -94,7 +94,7 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 		return nil, fault.Ended(err)
 	}
 	if settings.Now == nil {
-		settings.Now = time.Now
+		settings.Now = session.SystemClock()
 	}
 	s := &Store{
 		table:       newTable(),

@@ -456,3 +456,44 @@ func TestNothingIsAnOrphanWhileAnOutcomeIsUnknown(t *testing.T) {
 		t.Errorf("afterwards: %v, %v", named, err)
 	}
 }
+
+func TestAWallClockThatJumpsEndsNoSession(t *testing.T) {
+	dir := t.TempDir()
+	start := time.Now().Round(0)
+	var jump, elapsed time.Duration
+	now := session.Steady(func() time.Time { return start.Add(jump + elapsed) }, func() time.Duration { return elapsed })
+	s, err := Open(ctx, dir, session.Settings{Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	made, _, err := s.New(ctx, keyOf("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() {
+		t.Helper()
+		x, err := s.Expire(ctx, 10)
+		if err != nil || x.Sessions != 0 {
+			t.Fatalf("the sweep removes %d sessions, %v", x.Sessions, err)
+		}
+		st, err := s.Get(ctx, keyOf("x"))
+		if err != nil || st.Incarnation != made.Incarnation {
+			t.Fatalf("the session is %+v, %v", st, err)
+		}
+	}
+	elapsed = time.Hour
+	jump = 25 * time.Hour
+	look()
+	elapsed += time.Minute
+	look()
+	jump = -1000 * time.Hour
+	look()
+	elapsed += time.Minute
+	jump = 0
+	look()
+	elapsed += 25 * time.Hour
+	if _, err := s.Get(ctx, keyOf("x")); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("after its life: %v", err)
+	}
+}
