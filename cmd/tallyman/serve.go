@@ -81,7 +81,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.BoolVar(&o.open, "open", false, "let anybody who can reach the server use it, without a key")
 	flags.StringSliceVar(&o.hosts, "host", nil, "answer requests for this `NAME` as well, without keys on loopback (a proxy's)")
 	flags.StringSliceVar(&o.embed, "embed", nil, "let this `ORIGIN` (https://example.com) show the page in a frame; needs HTTPS")
-	flags.StringSliceVar(&o.cors, "cors", nil, "let only pages of this `ORIGIN` read answers (default: any)")
+	flags.StringSliceVar(&o.cors, "cors", nil, "let only pages of this `ORIGIN` read answers (default: any; without keys on this machine's own address: none)")
 	flags.Int64Var(&o.maxUpload, "max-upload", 64, "take at most so many `MB` in one request")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory, 128 or more")
@@ -286,7 +286,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or give --open")
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(httpapi.Limit(listener, o.connections)) }()
+	go func() { failed <- api.Serve(server, httpapi.Limit(listener, o.connections)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)

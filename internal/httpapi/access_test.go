@@ -199,19 +199,105 @@ func TestAnOpenServerShowsOnlyWhatTheCallerNames(t *testing.T) {
 	}
 }
 
-func TestAKeylessServerOnLoopbackShowsAllButNotToOtherSites(t *testing.T) {
-	p := newPlace(t)
-	p.post(t, "/new-session?_sid=one", "", nil)
+// Any page that the user of the machine visits can make their browser send requests, and
+// may guess the names of sessions.
+func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testing.T) {
+	const named, embedding = "https://front.example", "https://frame.example"
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
 	p.post(t, "/new-session?_sid=two", "", nil)
 	if ids, _, total := listed(t, p.get(t, "/debug-sessions")); total != 2 || len(ids) != 2 {
-		t.Errorf("seen: %v of %d", ids, total)
+		t.Errorf("this machine sees %v of %d", ids, total)
 	}
-	for name, h := range foreignHeaders() {
-		if ids, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?_sid=one", header: h})); total != 1 || ids[0] != "one" {
-			t.Errorf("%s: seen: %v of %d", name, ids, total)
+	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	requests := func() []request {
+		return []request{
+			{method: "GET", path: "/status?_sid=s"}, {method: "GET", path: "/download-bol?_sid=s"}, {method: "HEAD", path: "/download?_sid=s"},
+			{method: "GET", path: "/?format=json&_sid=s"}, {method: "GET", path: "/health"}, {method: "HEAD", path: "/events?_sid=s"},
+			{method: "GET", path: "/debug-sessions"}, {method: "GET", path: "/metrics"}, {method: "GET", path: "/client.js"},
+			{method: "GET", path: "/new-session?_sid=s"}, {method: "GET", path: "/ping?_sid=s&_action=new_session"},
+			{method: "GET", path: "/?_sid=s&_action=new_session"}, {method: "POST", path: "/clear-session?_sid=s"},
+			{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body)},
+			{method: "POST", path: "/debug-request", kind: "text/plain", body: strings.NewReader("x")},
+			{method: "POST", path: "/convert", kind: kind, body: bytes.NewReader(body)},
 		}
 	}
+	navigation := func(from http.Header) http.Header {
+		h := from.Clone()
+		h.Set("Sec-Fetch-Mode", "navigate")
+		return h
+	}
+	link := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}}
+	for name, h := range foreignHeaders() {
+		for _, r := range requests() {
+			r.header = h
+			a := p.do(t, r)
+			if a.status != 403 || a.header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s: %s %s: %d %.200s", name, r.method, r.path, a.status, a.body)
+			} else if r.method != "HEAD" {
+				a.fails(t, 403, "cross_origin", nil)
+			}
+		}
+		if a := p.do(t, request{method: "OPTIONS", path: "/status", header: h}); a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: a preflight allows %v", name, a.header)
+		}
+	}
+	// Who follows a link sees the answer, and the page with the link does not.
+	for _, path := range []string{"/", "/?_sid=s", "/download-bol?_sid=s", "/docs"} {
+		if a := p.do(t, request{method: "GET", path: path, header: link}); a.status != 200 {
+			t.Errorf("a link to %s: %d %.200s", path, a.status, a.body)
+		}
+	}
+	for _, r := range requests()[9:] { // those that change something
+		r.header = navigation(foreignHeaders()["cross-site"])
+		p.do(t, r).fails(t, 403, "cross_origin", nil)
+	}
+	// A browser that does not say who sends a request loads a picture, or asks for one of
+	// our pages.
+	old := http.Header{"User-Agent": {"Mozilla/5.0 (Macintosh) Version/15.0 Safari/605.1.15"}}
+	for _, path := range []string{"/new-session?_sid=s", "/ping?_sid=s&_action=new_session"} {
+		p.do(t, request{method: "GET", path: path, header: old}).fails(t, 403, "cross_origin", nil)
+	}
+	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
+		t.Error("a page of another origin changed the session")
+	}
+
+	// What front ends and robots do goes on working: scripts that are no browser, pages
+	// of this origin, and those of origins that the operator named.
+	front := newPlace(t, func(c *httpapi.Config) { c.Origins, c.Embed = []string{named}, []string{embedding} })
+	script := old.Clone()
+	script.Set("X-Requested-With", "XMLHttpRequest")
+	for name, from := range map[string]struct {
+		at *place
+		h  http.Header
+	}{
+		"a robot":                       {p, http.Header{"User-Agent": {"python-requests/2.32"}}},
+		"Node's fetch":                  {p, http.Header{"User-Agent": {"node"}, "Sec-Fetch-Mode": {"cors"}}},
+		"the server's own page":         {p, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {p.URL}}},
+		"a typed address":               {p, http.Header{"Sec-Fetch-Site": {"none"}, "Sec-Fetch-Mode": {"navigate"}}},
+		"an old browser's own script":   {p, script},
+		"a page of a named origin":      {front, http.Header{"Origin": {named}, "Sec-Fetch-Site": {"cross-site"}}},
+		"a link of a named origin":      {front, http.Header{"Referer": {named + "/"}, "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}}},
+		"a frame in an allowed origin":  {front, http.Header{"Referer": {embedding + "/"}, "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}}},
+		"a page that calls in the open": {newPlace(t, opened), foreignHeaders()["cross-site"]},
+	} {
+		for _, r := range []request{
+			{method: "GET", path: "/status?_sid=a"}, {method: "GET", path: "/new-session?_sid=a"}, {method: "GET", path: "/ping?_sid=a&_action=new_session"},
+			{method: "POST", path: "/clear-session?_sid=a"},
+		} {
+			r.header = from.h
+			if a := from.at.do(t, r); a.status != 200 {
+				t.Errorf("%s: %s %s: %d %.200s", name, r.method, r.path, a.status, a.body)
+			}
+		}
+	}
+	if a := front.do(t, request{method: "GET", path: "/status", header: foreignHeaders()["an old browser"]}); a.status != 403 {
+		t.Errorf("beside a named origin another one gets %d", a.status)
+	}
 }
+
+// opened lets everybody in.
+func opened(c *httpapi.Config) { c.Loopback, c.Open = false, true }
 
 // Whoever comes through a proxy on the same machine is not on it.
 func TestAKeylessServerBehindAProxyShowsOnlyWhatTheCallerNames(t *testing.T) {
@@ -256,7 +342,7 @@ func foreignHeaders() map[string]http.Header {
 }
 
 func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
-	p, ship := newPlace(t), small(t, 1)
+	p, ship := newPlace(t, opened), small(t, 1)
 	jar := newJar(t)
 	p.do(t, request{method: "POST", path: "/new-session", jar: jar})
 	id := p.cookie(t, jar)
@@ -347,7 +433,7 @@ func TestAKeylessServerAnswersOnlyForThisMachinesNames(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	p := newPlace(t)
+	p := newPlace(t, opened)
 	for _, path := range []string{"/upload", "/download-bol", "/status", "/nothing", "/events"} {
 		a := p.do(t, request{method: "OPTIONS", path: path, header: http.Header{
 			"Origin": {"https://front.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"x-session-id"},
@@ -383,7 +469,7 @@ func TestCORS(t *testing.T) {
 	}
 	only := newPlace(t, func(c *httpapi.Config) { c.Origins = []string{"https://front.example"} })
 	for origin, want := range map[string]string{"https://front.example": "https://front.example", "https://evil.example": "", "": ""} {
-		a := only.do(t, request{method: "GET", path: "/status", header: http.Header{"Origin": {origin}}})
+		a := only.do(t, request{method: "OPTIONS", path: "/status", header: http.Header{"Origin": {origin}}})
 		if got := a.header.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(a.header.Get("Vary"), "Origin") {
 			t.Errorf("for %q: %q, Vary %q", origin, got, a.header.Get("Vary"))
 		}
@@ -420,12 +506,14 @@ func TestWaysOfNamingASession(t *testing.T) {
 		"d":     id(name("?_sid=&session_id=d", nil)),
 		"e":     id(name("?_sid=e&session_id=e&_sid=e", nil)),
 		"f":     id(name("?_sid=f", http.Header{"X-Session-Id": {"other"}})),
+		"g":     id(name("", http.Header{"X-Session-Id": {"", "g", "g"}})),
 		"ü ../": id(name("?_sid="+url.QueryEscape("ü ../"), nil)),
 	} {
 		if got != want {
 			t.Errorf("the session is %v, want %v", got, want)
 		}
 	}
+	name("", http.Header{"X-Session-Id": {"a", "b"}}).fails(t, 400, "bad_request", nil)
 	if got := id(name("?_sid=", nil)); got != nil {
 		t.Errorf("an empty name names %v", got)
 	}

@@ -66,6 +66,9 @@ func (c *call) answer() error {
 			action = false
 		}
 	}
+	if err := c.checkOrigin(c.route.changes || action); err != nil {
+		return err
+	}
 	if !c.route.public || action {
 		if c.caller, err = c.identify(); err != nil {
 			return err

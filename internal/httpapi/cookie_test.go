@@ -11,7 +11,7 @@ import (
 // A minted ID that only a browser's cookie holds is short-lived; one that a program
 // was told lives as long as a name of its own.
 func TestWhoNamesASessionDecidesHowLongItLives(t *testing.T) {
-	p := newPlace(t)
+	p := newPlace(t, opened)
 	own, foreign := http.Header{"Sec-Fetch-Site": {"same-origin"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}
 	for _, c := range []struct {
 		name, path string
@@ -38,8 +38,17 @@ func TestTheCookieIsForHTTPSOnlyWhereAProxySpeaksIt(t *testing.T) {
 	p := newPlace(t)
 	for proto, want := range map[string]bool{"": false, "http": false, "https": true, "HTTPS": true} {
 		set := p.do(t, request{method: "POST", path: "/new-session", header: http.Header{"X-Forwarded-Proto": {proto}}}).header.Get("Set-Cookie")
-		if set == "" || strings.Contains(set, "; Secure") != want {
+		if set == "" || strings.Contains(set, "; Secure") != want || strings.HasPrefix(set, "__Host-tallyman_session=") != want {
 			t.Errorf("for a proxy that speaks %q the cookie is %q", proto, set)
+		}
+		// What another host of the domain sets does not count where HTTPS is spoken.
+		value, _, _ := strings.Cut(set, ";")
+		for prefix, counts := range map[string]bool{"": !want, "__Host-": want} {
+			cookie := prefix + strings.TrimPrefix(value, "__Host-")
+			a := p.do(t, request{method: "GET", path: "/status", header: http.Header{"X-Forwarded-Proto": {proto}, "Cookie": {cookie}}})
+			if got := decode(a.body).(map[string]any)["session_exists"]; got != counts {
+				t.Errorf("for a proxy that speaks %q the cookie %.20s… names a session: %v", proto, cookie, got)
+			}
 		}
 	}
 }

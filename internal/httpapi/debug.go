@@ -212,10 +212,10 @@ const blank = "[blanked]"
 
 // secret matches names of fields and headers whose values are not echoed, so that they
 // do not end up in a screenshot.
-var secret = regexp.MustCompile(`(?i)auth|cookie|api[-_]?key|token|secret|passw|credential`)
+var secret = regexp.MustCompile(`(?i)auth|bearer|cookie|credential|jwt|key|otp|pass|\bpin\b|pwd|secret|\bsig\b|signature|token`)
 
-// keyText matches an API key anywhere in a text.
-var keyText = regexp.MustCompile(`(?i)` + regexp.QuoteMeta(keys.Prefix) + `[a-z0-9]`)
+// keyText matches an API key, a JSON Web Token or a private key anywhere in a text.
+var keyText = regexp.MustCompile(`(?i)` + regexp.QuoteMeta(keys.Prefix) + `[a-z0-9]|\beyJ[\w-]+\.[\w-]|-----BEGIN [A-Z ]*PRIVATE KEY|X-Amz-Signature=`)
 
 func echoed(name, value string) string {
 	if secret.MatchString(name) || keyText.MatchString(value) {

@@ -15,7 +15,7 @@ import (
 // The codes that only the HTTP interface uses.
 const (
 	Unauthorized     fault.Code = "unauthorized"       // no key, or an invalid one
-	CrossOrigin      fault.Code = "cross_origin"       // another site's page used a browser's cookie
+	CrossOrigin      fault.Code = "cross_origin"       // a page of another origin used a browser's cookie, or a keyless server on loopback
 	BadHost          fault.Code = "host_not_allowed"   // the request is for a host that is not this server
 	MethodNotAllowed fault.Code = "method_not_allowed" // the path exists, but not with this method
 	SessionRequired  fault.Code = "session_required"   // the request must name a session

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -110,10 +111,7 @@ func foreign(r *http.Request) bool {
 // (DNS rebinding). It fails with BadHost.
 func (c *call) checkHost() error {
 	s := c.s
-	if !s.config.Loopback {
-		return nil
-	}
-	if _, _ = c.keys(); s.locked.Load() {
+	if !c.keyless() {
 		return nil // under a foreign name a page still has no key
 	}
 	host := c.host()
@@ -124,6 +122,49 @@ func (c *call) checkHost() error {
 		return fault.New(BadHost, "the request has no Host header; send one")
 	}
 	return fault.New(BadHost, "this server answers requests for localhost only; if %.80q is its name behind a proxy, start it with --host %.80s", host, host)
+}
+
+// keyless reports whether this is a server on loopback that never had a key.
+func (c *call) keyless() bool {
+	_, _ = c.keys()
+	return c.s.config.Loopback && !c.s.locked.Load()
+}
+
+// checkOrigin refuses requests to a keyless server on this machine that a browser sends
+// on behalf of a page of another origin, since that page may guess names of sessions.
+// Exceptions are the origins of --cors and --embed, and navigations that change nothing:
+// their answers are not visible to the other page. It fails with CrossOrigin.
+func (c *call) checkOrigin(changes bool) error {
+	r := c.r
+	if !c.keyless() || c.trusted() {
+		return nil
+	}
+	header := r.Header.Get
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if foreign(r) && (changes || !safe || header("Sec-Fetch-Mode") != "navigate") {
+		return fault.New(CrossOrigin, "pages of other origins cannot use this server, which has no keys; start it with --cors ORIGIN to allow one, or make a key")
+	}
+	// A browser without Sec-Fetch headers loads an image of another origin by a request
+	// that looks like one of its own page.
+	if changes && safe && header("Sec-Fetch-Site") == "" && header("Origin") == "" &&
+		strings.HasPrefix(header("User-Agent"), "Mozilla/") && header("X-Session-ID") == "" && header("X-Requested-With") == "" {
+		return fault.New(CrossOrigin, "this browser does not tell which page sends the request, which changes the session; use POST, or send the header X-Requested-With")
+	}
+	return nil
+}
+
+// trusted reports whether the request is sent on behalf of an origin that the operator
+// named. GET requests that are not made by scripts have no Origin header.
+func (c *call) trusted() bool {
+	origin := c.r.Header.Get("Origin")
+	if origin == "" {
+		u, err := url.Parse(c.r.Referer())
+		if err != nil {
+			return false
+		}
+		origin = u.Scheme + "://" + u.Host
+	}
+	return slices.Contains(c.s.config.Origins, origin) || slices.Contains(c.s.config.Embed, origin)
 }
 
 // host returns the name of the host that the request is for, without port.
@@ -181,11 +222,15 @@ func (s *Server) headers(c *call) {
 }
 
 // cors lets pages of other origins read answers, without the browser's cookies: they
-// use the session's ID or a key.
+// use the session's ID or a key. A keyless server on this machine allows only the origins
+// that it was started with.
 func (s *Server) cors(c *call) {
 	h := c.w.Header()
 	origin := "*"
-	if len(s.config.Origins) > 0 {
+	switch {
+	case len(s.config.Origins) == 0 && c.keyless():
+		return
+	case len(s.config.Origins) > 0:
 		h.Add("Vary", "Origin")
 		origin = c.r.Header.Get("Origin")
 		if !slices.Contains(s.config.Origins, origin) {

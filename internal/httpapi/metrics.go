@@ -154,7 +154,10 @@ func (m *metrics) read(sum desk.BillsSummary) {
 }
 
 func handleMetrics(c *call) (any, error) {
-	if !c.caller.own && foreign(c.r) {
+	switch {
+	case len(c.known) > 0 && !c.caller.all:
+		return nil, fault.New(AdminOnly, "the measurements are of all owners' work; send an admin key, made with \"tallyman key add NAME --admin\"")
+	case !c.caller.own && foreign(c.r):
 		return nil, fault.New(CrossOrigin, "a page of another site cannot read the measurements")
 	}
 	c.s.metrics.handler.ServeHTTP(c.w, c.r)

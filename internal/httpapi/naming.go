@@ -29,8 +29,8 @@ func (n naming) id() session.ID {
 
 // name returns how the request names its session: by _sid or session_id in the query,
 // else by the header X-Session-ID, else by the browser's cookie. Empty values do not
-// count. It fails with session.BadID, and with fault.BadRequest if the query names two
-// sessions.
+// count. It fails with session.BadID, and with fault.BadRequest if the query or the
+// headers name two sessions.
 func (c *call) name() (naming, error) {
 	n, err := c.named()
 	if err == nil && n.given != "" {
@@ -57,9 +57,17 @@ func (c *call) named() (naming, error) {
 		}
 	}
 	if n.given == "" {
-		n.given = session.ID(c.r.Header.Get("X-Session-ID"))
+		for _, v := range c.r.Header.Values("X-Session-ID") {
+			switch {
+			case v == "":
+			case n.given == "":
+				n.given = session.ID(v)
+			case n.given != session.ID(v):
+				return naming{}, fault.New(fault.BadRequest, "the headers name two sessions; send X-Session-ID once")
+			}
+		}
 	}
-	n.cookie = cookieOf(c.r)
+	n.cookie = c.cookieID()
 	return n, nil
 }
 
@@ -150,10 +158,10 @@ func (c *call) kind() session.Kind {
 // cookieName is the name of the cookie that holds a session's ID.
 const cookieName = "tallyman_session"
 
-// cookieOf returns the session that the browser's cookie names. It ignores values that
+// cookieID returns the session that the browser's cookie names. It ignores values that
 // the server did not mint.
-func cookieOf(r *http.Request) session.ID {
-	cookie, err := r.Cookie(cookieName)
+func (c *call) cookieID() session.ID {
+	cookie, err := c.r.Cookie(c.cookie().Name)
 	if err != nil || len(cookie.Value) != len(session.Minted)+26 || !strings.HasPrefix(cookie.Value, session.Minted) {
 		return ""
 	}
@@ -176,6 +184,9 @@ func (c *call) cookie() *http.Cookie {
 	cookie := &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.overTLS()}
 	if len(c.s.config.Embed) > 0 {
 		cookie.SameSite, cookie.Secure, cookie.Partitioned = http.SameSiteNoneMode, true, true
+	}
+	if cookie.Secure {
+		cookie.Name = "__Host-" + cookieName // no other host of the domain can set it
 	}
 	return cookie
 }

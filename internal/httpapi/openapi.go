@@ -145,13 +145,13 @@ func requestBody(bodies []bodyDoc, required bool) object {
 // sessionFaults are the codes of every route that can change a session: with _action
 // that is every route but static files.
 var sessionFaults = []fault.Code{
-	session.BadID, Unauthorized, CrossOrigin, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
+	session.BadID, Unauthorized, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
 }
 
 // allFaults returns all codes that a route can answer with. The tests provoke each of
 // them on each route.
 func (rt *route) allFaults() []fault.Code {
-	all := []fault.Code{BadHost, fault.BadRequest, fault.TooLarge, body.RequestTimeout, fault.Cancelled}
+	all := []fault.Code{BadHost, CrossOrigin, fault.BadRequest, fault.TooLarge, body.RequestTimeout, fault.Cancelled}
 	if !rt.static {
 		all = append(all, sessionFaults...)
 	}

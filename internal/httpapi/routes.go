@@ -294,8 +294,8 @@ func routes() []*route {
 			media: []string{"application/json"}, handle: handleOpenAPI},
 		&route{path: "/docs", methods: get, public: true, static: true, page: true, summary: "This description, for people",
 			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
-		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus",
-			media: []string{"text/plain"}}, handleMetrics),
+		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus; with keys for admin keys only",
+			media: []string{"text/plain"}, faults: []fault.Code{AdminOnly}}, handleMetrics),
 		files(route{path: "/debug/pprof/{name}", methods: get,
 			summary: "A profile of the server for go tool pprof or go tool trace; for admin keys, and on this machine if there are no keys",
 			queries: []parameter{

@@ -43,7 +43,8 @@ type Config struct {
 	Hosts []string
 	// Embed are the origins that may frame the page.
 	Embed []string
-	// Origins are the origins whose pages may read answers; empty for any.
+	// Origins are the origins whose pages may read answers; empty for any, but on a
+	// loopback server without keys for none but its own.
 	Origins []string
 	// MaxUpload bounds the files of one request, in bytes; 0 means 64 MiB.
 	MaxUpload int64
@@ -105,6 +106,11 @@ func New(c Config) *Server {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reached(r)
+	if r.RequestURI == "*" || r.Method == http.MethodConnect { // what has no path
+		s.serve(func(*http.Request) *route { return notFoundRoute }).ServeHTTP(w, r)
+		return
+	}
 	// Many clients join a base URL and a path with one slash too many. A redirect would
 	// lose them their body and, for pages of other origins, the answer.
 	if path := r.URL.EscapedPath(); path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
@@ -207,6 +213,11 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 		// A connection may still have the write deadline of its last answer.
 		out.control.SetWriteDeadline(time.Time{})
 		s.headers(c)
+		if len(r.TransferEncoding) > 0 {
+			// net/http does not tell whether there was a Content-Length as well, by which a
+			// proxy may see another end of the request.
+			c.w.Header().Set("Connection", "close")
+		}
 		if r.Method == http.MethodOptions {
 			if r.ContentLength != 0 {
 				// Nobody reads the rest of the body; net/http would wait for it.

@@ -369,6 +369,8 @@ func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
 			fields{"is_json": true, "json_data": fields{"csv_data": "shown", "token": "[blanked]", "in": []fields{{"password": "[blanked]"}}}, "raw_data_length": 66}},
 		{"PUT", "", "application/x-www-form-urlencoded", "a=shown&secret=hidden", fields{"form_data": fields{"a": "shown", "secret": "[blanked]"}, "raw_data": "", "raw_data_length": 21}},
 		{"POST", "", kind, string(form), fields{"files": []string{"file"}, "form_data": fields{"note": "shown", "password": "[blanked]"}, "raw_data": ""}},
+		{"PATCH", "?pwd=hidden&pass=hidden&X-Amz-Signature=hidden&sig=hidden&jwt=hidden&x=eyJhbGciOiJI.hidden", "application/json", `{"private_key":"hidden","passphrase":"hidden","pin":"hidden","a":"-----BEGIN RSA PRIVATE KEY-----hidden","spin":"shown"}`,
+			fields{"json_data": fields{"private_key": "[blanked]", "passphrase": "[blanked]", "pin": "[blanked]", "a": "[blanked]", "spin": "shown"}}},
 		{"DELETE", "", "text/plain", "shown", fields{"raw_data": "shown", "raw_data_length": 5, "content_length": 5}},
 		{"POST", "", "application/json", "{", fields{"is_json": true, "json_data": "Error parsing JSON"}},
 	} {

@@ -97,7 +97,7 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 		}
 		send("POST", "/clear-session?_sid="+sid, "", nil)
 	}
-	send("GET", "/metrics", "", nil)
+	p.do(t, request{method: "GET", path: "/metrics", header: http.Header{"X-Api-Key": {key}}}).fails(t, 403, "admin_only", nil)
 	send("GET", "/health", "", nil)
 	log := p.log.String()
 	spans := p.sent(t)
@@ -247,7 +247,7 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 		"open":                      {open, "", parent("01"), true, false},
 		"open, not sampled":         {open, "", parent("00"), true, false},
 		"this machine":              {local, "", parent("01"), true, true},
-		"a page of another site":    {local, "", http.Header{"Traceparent": parent("01")["Traceparent"], "Origin": {"https://elsewhere.example"}}, true, false},
+		"a page of another site":    {local, "", http.Header{"Traceparent": parent("01")["Traceparent"], "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}}, true, false},
 		"a proxy's name":            {behindProxy, "", through("its name"), true, false},
 		"a proxy's header":          {behindProxy, "", through("X-Forwarded-For"), true, false},
 		"what is no parent":         {withKeys, key, http.Header{"Traceparent": {"00-" + trace + "-0000000000000000-01"}}, true, false},

@@ -100,7 +100,7 @@ func runs(s string) bool {
 // thousands commas, at most one point.
 func isNegative(s string) bool {
 	s, ok := strings.CutPrefix(s, "-")
-	return ok && isPlain(strings.ReplaceAll(s, ",", ""))
+	return ok && !strings.HasPrefix(s, "-") && isPlain(strings.ReplaceAll(s, ",", ""))
 }
 
 // isPlain reports whether s is a number of digits and at most one point, with or

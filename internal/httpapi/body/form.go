@@ -50,9 +50,14 @@ func (b *Body) open(rc Reception, name string) (f fields, kind string, err error
 	default:
 		return nil, "", fault.New(UnsupportedType, "the body has the Content-Encoding %.40q, which this server cannot decode; send the body unencoded, without that header", coding)
 	}
-	kind, params, err := mime.ParseMediaType(b.r.Header.Get("Content-Type"))
-	if err != nil && kind == "" {
-		kind = "" // a malformed type is treated as a missing one
+	types := b.r.Header.Values("Content-Type")
+	if len(types) > 1 {
+		return nil, "", fault.New(fault.BadRequest, "the request has %d headers Content-Type; send one", len(types))
+	}
+	// A malformed type is treated as a missing one, unless it says where parts end.
+	kind, params, err := mime.ParseMediaType(strings.Join(types, ""))
+	if err != nil && strings.Contains(strings.ToLower(strings.Join(types, "")), "multipart/") {
+		return nil, Multipart, fault.New(fault.BadRequest, "the Content-Type is malformed (%w); let your HTTP library set it for multipart/form-data", err)
 	}
 	if vague(kind) || IsJSON(kind) {
 		// Base64 makes a text a third longer, and a form may escape some of it.
