@@ -76,7 +76,7 @@ func sharedHouse(t *testing.T, database, bucket string) house {
 	return house{store, contents, store.Keys()}
 }
 
-// put attaches bytes that are not documents: the stores do not care.
+// put attaches bytes that are not documents. The stores accept any bytes.
 func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...string) session.State {
 	t.Helper()
 	st, _, err := h.sessions.Open(t.Context(), k, kind)
@@ -104,7 +104,7 @@ func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...stri
 	return st
 }
 
-// states returns all live sessions in a comparable form.
+// states returns all live sessions in a form that can be compared.
 func (h house) states(t *testing.T) []session.State {
 	t.Helper()
 	var all []session.State
@@ -163,8 +163,8 @@ func (h house) bytesOf(t *testing.T, all []session.State) map[blob.Key][]byte {
 	return got
 }
 
-// furnish fills a data directory with sessions of all kinds, some with real
-// documents, and returns the sheets of those and a key.
+// furnish fills a data directory with sessions of all kinds, some with real documents. It
+// returns a key and the sheets of these documents.
 func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret string) {
 	t.Helper()
 	past := func() time.Time { return time.Now().Add(-25 * time.Hour) }
@@ -238,7 +238,7 @@ func copyCommand(t *testing.T, args ...string) *exec.Cmd {
 	return exec.Command(program, append([]string{"copy"}, args...)...)
 }
 
-// copies runs a copy, expects an exit code, and returns the output.
+// copies runs a copy, checks the exit code, and returns the output.
 func copies(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	cmd := copyCommand(t, args...)
@@ -327,7 +327,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	same("back again", h)
 	h.close(t)
 
-	// A server there gives the same sheets to clients with the key.
+	// A server of the target gives the same sheets to clients with the key.
 	s := startServer(t, back, nil, "--listen", "127.0.0.1:0")
 	for k, sheet := range sheets {
 		if k.Owner != "depot" {
@@ -342,8 +342,8 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	s.end(t)
 }
 
-// A copy is killed again and again, later each time. What is visible in the target
-// meanwhile is whole, and in the end everything is there.
+// A copy is killed repeatedly, later each time. Meanwhile only whole sessions are visible
+// in the target, and in the end everything is there.
 func TestAKilledCopyIsContinued(t *testing.T) {
 	database, bucket, objects := shared(t)
 	from := t.TempDir()
@@ -396,7 +396,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 		}
 		for k, b := range h.bytesOf(t, got) { // fails if one is missing
 			if !bytes.Equal(b, contents[k]) {
-				t.Error("a content is not what it was")
+				t.Error("a content has changed")
 			}
 		}
 		t.Logf("killed at %d contents: %d sessions are visible", len(objects()), len(got))

@@ -17,8 +17,8 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// The test binary stands in for the program: under the name tallyman it runs
-// main, and as a worker it serves calls.
+// The test binary also is the program: under the name tallyman it runs main, and as a
+// worker it serves calls.
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
 	testscript.Main(prepared{m}, map[string]func(){

@@ -8,7 +8,7 @@ import (
 	"tallyman/client"
 )
 
-// With an explicit option, the server accepts others without a key.
+// With the explicit option, the server accepts other machines without a key.
 func TestServeIsOpenOnlyWithAnExplicitOption(t *testing.T) {
 	s := startServer(t, t.TempDir(), nil, "--listen", ":0", "--open")
 	if s.start["loopback"] != false || s.start["open"] != true || s.start["keys"] != 0.0 {

@@ -54,8 +54,8 @@ func textOf(rows [][]string, comma rune, crlf bool, enc encoding.Encoding) ([]by
 	return enc.NewEncoder().Bytes(b.Bytes())
 }
 
-// workbook saves rows as an XLSX. With types, quantities are numbers and dates
-// are dates, as when people export from Excel; else everything is text.
+// workbook saves rows as an XLSX. With types, quantities are numbers and dates are dates,
+// as in workbooks that people save in Excel; without, all cells are text.
 func workbook(rows [][]string, types bool) ([]byte, error) {
 	f := excelize.NewFile()
 	defer f.Close()

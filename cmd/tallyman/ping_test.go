@@ -43,7 +43,7 @@ func TestPingReportsWhetherAServerIsHealthy(t *testing.T) {
 			var out, errs bytes.Buffer
 			code := run(t.Context(), streams{out: &out, err: &errs}, append([]string{"ping", "--url", server.URL + "/"}, c.args...))
 			if said := out.String() + errs.String(); code != c.code || !strings.HasSuffix(said, c.says) && !strings.Contains(errs.String(), c.says) {
-				t.Errorf("it exits with %d and says %q, want %d, %q", code, said, c.code, c.says)
+				t.Errorf("exit code %d with %q, want %d, %q", code, said, c.code, c.says)
 			}
 		})
 	}
@@ -51,7 +51,7 @@ func TestPingReportsWhetherAServerIsHealthy(t *testing.T) {
 	gone.Close()
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), streams{out: &out, err: &errs}, []string{"ping", "--url", gone.URL}); code != exitFailed || !strings.Contains(errs.String(), "connection refused") {
-		t.Errorf("nobody is there: %d, %q", code, errs.String())
+		t.Errorf("no server: %d, %q", code, errs.String())
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // nobody is the user that unprivileged becomes.
 const nobody = 65534
 
-// unprivileged is a command that runs a program as a user without rights. Root may
+// unprivileged is a command that runs a program as a user without rights, since root may
 // read and write everything.
 func unprivileged() {
 	if os.Getuid() == 0 {
@@ -51,7 +51,7 @@ func workers(ts *testscript.TestScript) []string {
 	return out
 }
 
-// soon waits until a condition holds. It ends the script after a time that is long
+// soon waits until a condition holds, and ends the script after a time that is long
 // enough for any machine.
 func soon(ts *testscript.TestScript, what string, done func() bool) {
 	for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
@@ -85,7 +85,7 @@ func mountSmall(dir string) error {
 	return syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16k")
 }
 
-// mayMount reports whether this user may mount file systems: root may, but not in
+// mayMount reports whether this user may mount file systems, which root may not do in
 // every container.
 func mayMount() (bool, error) {
 	dir, err := os.MkdirTemp("", "tallyman-mount-*")

@@ -66,11 +66,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			// Scripts have their own home, and would compile the PDF engine anew each
-			// time.
+			// Scripts have their own home, and without this cache each would compile the
+			// PDF engine.
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("REAL", real)
-			// One worker, unless a script wants more: each takes half a second to start.
+			// Use one worker unless a script needs more: each takes half a second to
+			// start.
 			env.Setenv("GOMAXPROCS", "1")
 			return os.Chmod(filepath.Dir(env.WorkDir), 0o755) // for the unprivileged user
 		},
@@ -131,7 +132,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, internal := range []string{"goroutine ", "panic", "runtime error", "internal error", "%!"} {
 		if strings.Contains(said, internal) {
-			ts.Fatalf("%q is not for people", internal)
+			ts.Fatalf("%q is not text for people", internal)
 		}
 	}
 }

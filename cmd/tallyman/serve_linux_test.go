@@ -49,7 +49,7 @@ func startServer(t *testing.T, dir string, env []string, args ...string) *server
 	t.Cleanup(func() { s.cmd.Process.Kill(); s.cmd.Wait() })
 	s.lines = bufio.NewScanner(out)
 	if !s.lines.Scan() {
-		t.Fatal("the server said nothing")
+		t.Fatal("the server printed nothing")
 	}
 	if err := json.Unmarshal(s.lines.Bytes(), &s.start); err != nil || s.start["msg"] != "listening" {
 		t.Fatalf("the first line is %q (%v)", s.lines.Text(), err)
@@ -127,7 +127,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	if _, err := pipe.Write(bills[:len(bills)/2]); err != nil {
 		t.Fatal(err)
 	}
-	// The upload was accepted once the session exists.
+	// An upload counts as accepted once the session exists.
 	c := &client.Client{URL: s.url, Session: "kept"}
 	for {
 		if st, err := c.Status(t.Context()); err != nil {
@@ -162,7 +162,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), "is in use by the process with ID "+fmt.Sprint(s.cmd.Process.Pid)) {
 			t.Errorf("a second server on the same data: %v, %s", err, out)
 		}
-		// Its sweep would take these contents for orphans.
+		// The sweep of that server would take these contents for orphans.
 		out, err = exec.Command(program, "serve", "--data", t.TempDir(), "--blobs", "file://"+filepath.Join(dir, "contents"), "--listen", "127.0.0.1:0").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "in use by another Tallyman") {
 			t.Errorf("a server of other data with the same contents: %v, %s", err, out)

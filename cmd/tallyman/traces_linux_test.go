@@ -23,7 +23,7 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	}
 	resp.Body.Close()
 	if got := stacks(t, s.url); !strings.Contains(got, "go.opentelemetry.io/otel/sdk") {
-		t.Error("nothing sends traces") // otherwise the next test proves nothing
+		t.Error("nothing sends traces") // otherwise the next test would prove nothing
 	}
 	s.end(t)
 	names := map[string]bool{}
@@ -51,11 +51,11 @@ func TestServeSendsNoTracesByDefault(t *testing.T) {
 	}
 	resp.Body.Close()
 	if got := stacks(t, s.url); strings.Contains(got, "opentelemetry") {
-		t.Errorf("something of it runs:\n%s", got)
+		t.Errorf("tracing runs:\n%s", got)
 	}
 	s.end(t)
 	if len(c.Paths()) > 0 {
-		t.Error("the collector was asked")
+		t.Error("the collector received a request")
 	}
 }
 
@@ -84,7 +84,7 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 		}
 	}
 	if err := s.cmd.Wait(); err != nil || said == 0 || said > 2 {
-		t.Errorf("the server ended with %v, and said %d things of it", err, said)
+		t.Errorf("the server ended with %v, and logged %d messages about it", err, said)
 	}
 }
 

@@ -77,21 +77,21 @@ func TestPagesOfOneNumberAreOneBill(t *testing.T) {
 				{3, "page 1 of 1 of bill G2 is there twice, first on page 1 of the document; it was counted once"}}},
 		{name: "a page twice, and they differ", pages: []part{one, {"G1", "1/2", []string{"A", "Z"}, 0}, two}, want: "G1: A B A Z C mismatched",
 			problems: []problem{{2, "page 1 of 2 of bill G1 is there twice, first on page 1 of the document, and they differ; both were counted"}}},
-		{name: "pages that do not say which they are", pages: []part{{"G1", "", []string{"A", "B"}, 0}, {"G1", "", []string{"C"}, 3}},
+		{name: "pages without a page number", pages: []part{{"G1", "", []string{"A", "B"}, 0}, {"G1", "", []string{"C"}, 3}},
 			want: "G1: A B C reconciled"},
-		{name: "copies that do not say which page they are", pages: []part{{"G1", "", []string{"A"}, 1}, {"G1", "", []string{"A"}, 1}},
+		{name: "copies without a page number", pages: []part{{"G1", "", []string{"A"}, 1}, {"G1", "", []string{"A"}, 1}},
 			want:     "G1: A reconciled",
 			problems: []problem{{2, "a page of bill G1 is there twice, first on page 1 of the document; it was counted once"}}},
-		{name: "equal lines on pages that do not say which they are", pages: []part{{"G1", "", []string{"A"}, 0}, {"G1", "", []string{"A"}, 0}, {"G1", "", []string{"A"}, 3}},
+		{name: "equal lines on pages without a page number", pages: []part{{"G1", "", []string{"A"}, 0}, {"G1", "", []string{"A"}, 0}, {"G1", "", []string{"A"}, 3}},
 			want: "G1: A A A reconciled"},
-		{name: "one page does not say which it is", pages: []part{{"G1", "", []string{"C"}, 3}, one}, want: "G1: A B C reconciled",
+		{name: "one page has no page number", pages: []part{{"G1", "", []string{"C"}, 3}, one}, want: "G1: A B C reconciled",
 			problems: []problem{{2, "page 2 of 2 of bill G1 is missing"}}},
 		{name: "page 3 of 2", pages: []part{{"G1", "3/2", []string{"A"}, 1}}, want: "G1: A reconciled"},
 		{name: "pages that count differently", pages: []part{{"G1", "1/1", []string{"A"}, 0}, {"G1", "2/2", []string{"B"}, 2}}, want: "G1: A B reconciled"},
 		{name: "the second page is another bill's", pages: []part{one, {"G2", "2/2", []string{"X"}, 3}},
 			want: "G1: A B unchecked, G2: X mismatched", reason: "page 2 of 2 is missing",
 			problems: []problem{{1, "page 2 of 2 of bill G1 is missing"}, {2, "page 1 of 2 of bill G2 is missing"}}},
-		{name: "pages without a number are bills of their own", pages: []part{{"", "1/2", []string{"A"}, 0}, {"", "2/2", []string{"B"}, 2}},
+		{name: "pages without a bill number are separate bills", pages: []part{{"", "1/2", []string{"A"}, 0}, {"", "2/2", []string{"B"}, 2}},
 			want: ": A unchecked, : B mismatched", reason: "page 2 of 2 is missing",
 			problems: []problem{
 				{1, "the number of this bill cannot be read; its lines are in the sheet without one"}, {1, "page 2 of 2 of a bill without a number is missing"},
@@ -145,8 +145,8 @@ func TestABillInTwoDocuments(t *testing.T) {
 	if pages, bills, lines := r.Progress(); pages != 3 || bills != 1 || lines != 3 {
 		t.Errorf("it has read %d pages, %d bills, %d lines", pages, bills, lines)
 	}
-	// The first page is there twice; where it was first is said by the name of its
-	// document, as everywhere.
+	// The first page is there twice. The problem names the document of the first copy, as
+	// everywhere.
 	for _, c := range []struct {
 		files []File
 		first string
@@ -172,15 +172,15 @@ func TestABillInTwoDocuments(t *testing.T) {
 		t.Fatalf("bills %+v", d.Bills)
 	}
 	if l := d.Bills[0].Lines[1]; l.File != 1 || l.Page != 1 || l.Style.File != 1 {
-		t.Errorf("the second line is said to be on page %d of file %d", l.Page, l.File)
+		t.Errorf("the second line is placed on page %d of file %d", l.Page, l.File)
 	}
 	if d.PageCount() != 3 || d.Lines() != 2 || d.Count(Reconciled) != 1 {
 		t.Errorf("%d pages, %d lines, %d reconciled", d.PageCount(), d.Lines(), d.Count(Reconciled))
 	}
 }
 
-// Two copies of a page are the same only if all of it is, what could not be read
-// included.
+// Two copies of a page are the same only if everything on them is, including what could
+// not be read.
 func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
 	good := newTypist().form("G1")
 	good.row(0, plain)
@@ -197,14 +197,14 @@ func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
 	}
 }
 
-// Making a document changes no other that was made of the same pages.
+// Making a document does not change another one of the same pages.
 func TestDocumentsShareNothing(t *testing.T) {
 	pagesOf := func(parts ...part) *Pages {
 		r := NewReader()
 		for i, part := range parts {
 			p := part.page()
 			p.Number = i + 1
-			for j, style := range part.styles { // each line is noted, too
+			for j, style := range part.styles { // each line has a note, too
 				w := page.Word{Text: style, Size: 8, Base: 680 + 12*float32(j), Box: page.Box{X0: 20, Y0: 672, X1: 60, Y1: 682}}
 				p.Words = append(p.Words, w)
 			}

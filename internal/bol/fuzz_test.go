@@ -13,7 +13,7 @@ import (
 	"tallyman/internal/testing/paper"
 )
 
-// bits hands out the bytes of a fuzzer's input, zeros after its end.
+// bits returns the bytes of a fuzzer's input one by one, and zeros after its end.
 type bits struct{ b []byte }
 
 func (b *bits) left() bool { return len(b.b) > 0 }
@@ -29,7 +29,7 @@ func (b *bits) byte() byte {
 
 func (b *bits) n(n int) int { return (int(b.byte())<<8 | int(b.byte())) % n }
 
-// float is a small step from v, a place on the page, or any number at all.
+// float returns v with a small change, a place on the page, or any number.
 func (b *bits) float(v float32) float32 {
 	switch k := b.byte(); {
 	case k < 96:
@@ -47,7 +47,7 @@ func (b *bits) float(v float32) float32 {
 	}
 }
 
-// pieces are texts that words of bills are made of.
+// pieces are parts of the words of bills.
 var pieces = []string{
 	"2", "48", "1,204", "2.03", ".81", "22.0", "10,037.42", "16,123.4", "D95487LA", "629493", "0-9M", "PANT", "PANT2.03",
 	"2.0322.0", "12", "W", "-", "(2.03)", "4O", "$", "G24024", "Page", "of", "３", "é", "\xff", "\u202e",
@@ -97,7 +97,7 @@ func (b *bits) change(w *page.Word) {
 	}
 }
 
-// clone copies pages to their depth.
+// clone returns a deep copy of pages.
 func clone(p page.Page) page.Page {
 	words := make([]page.Word, len(p.Words))
 	for i, w := range p.Words {
@@ -109,7 +109,7 @@ func clone(p page.Page) page.Page {
 	return p
 }
 
-// check reads pages and ends the test if what comes out cannot be.
+// check reads pages and ends the test if the result is impossible.
 func check(t *testing.T, pages []page.Page) {
 	r := NewReader()
 	for i := range pages {
@@ -160,12 +160,12 @@ func check(t *testing.T, pages []page.Page) {
 	}
 	again, err := r.Document([]File{{"a.pdf", len(pages)}})
 	if err != nil || !reflect.DeepEqual(d, again) {
-		t.Fatal("a second time the same pages read differently")
+		t.Fatal("the same pages read differently a second time")
 	}
 }
 
-// nothingIsLost ends the test if a word in the table of a page is neither part of
-// the form, nor in a line, nor in a problem.
+// nothingIsLost ends the test unless each word in the table of a page is part of the
+// form, of a line, or of a problem.
 func nothingIsLost(t *testing.T, p *page.Page) {
 	words := joined(usable(p.Words))
 	v := newVocabulary(Layouts)

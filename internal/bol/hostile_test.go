@@ -8,11 +8,11 @@ import (
 	"tallyman/internal/page"
 )
 
-// few are texts that are not taken for one that is printed twice.
+// few are texts that differ enough not to be taken for one text printed twice.
 var few = []string{"2", "X", "2.03", "48", "Y9", "1,204", "-"}
 
-// crowds are pages of very many words, or characters, each chosen to make some
-// part of the reader take long.
+// crowds are pages of very many words or characters. Each makes some part of the reader
+// slow if its work grows too fast.
 var crowds = []struct {
 	name string
 	put  func(p *typist, n int)
@@ -105,8 +105,8 @@ func crowd(put func(*typist, int), n int) page.Page {
 	return p.done()
 }
 
-// However many words there are, the page is read, and nothing is lost. That it
-// does not take long is for BenchmarkCrowds to show.
+// A page with any number of words is read, and nothing is lost. BenchmarkCrowds shows the
+// time.
 func TestCrowdedPages(t *testing.T) {
 	for _, c := range crowds {
 		t.Run(c.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestCrowdedPages(t *testing.T) {
 	}
 }
 
-// The time for each word must not grow with their number.
+// The time per word must not grow with the number of words.
 func BenchmarkCrowds(b *testing.B) {
 	v := newVocabulary(Layouts)
 	for _, c := range crowds {

@@ -10,8 +10,8 @@ import (
 	"tallyman/internal/testing/paper"
 )
 
-// billRows are those of a bill of several lines whose figures all differ, so that a cell
-// in a wrong row shows.
+// billRows are the rows of a bill. All figures differ, so that a cell in a wrong row
+// shows.
 var billRows = []cells{
 	{"2", "D95487LA", "48", "629493", "0-9M", "PANT SET", "2.03", "22.0"},
 	{"13", "AX-100/2", "1,560", "00748936", "00123", "LITTLE LAMB DRESS", "40.11", "312.5"},
@@ -32,14 +32,14 @@ func sheetOf(number string) *typist {
 	return t
 }
 
-// laid is a page that was laid differently.
+// laid returns a page in another layout.
 func laid(l paper.Lay, p ...page.Page) page.Page {
 	l.Up = max(l.Up, 1)
 	return l.Pages(p)[0]
 }
 
-// sameBills ends the test unless the page holds the bills of these numbers, each
-// as sheetOf prints it.
+// sameBills ends the test unless the page holds exactly the bills with these numbers,
+// each as sheetOf prints it.
 func sameBills(t *testing.T, d *Document, numbers ...string) {
 	t.Helper()
 	for _, p := range d.Problems {
@@ -79,7 +79,7 @@ func TestASlantedPageReadsAsALevelOne(t *testing.T) {
 				p := laid(paper.Lay{Degrees: float64(tenths) / 10, Pieces: pieces}, sheetOf("T20417").done())
 				d := documentOf(t, p)
 				sameBills(t, d, "T20417")
-				// Every value's box is where it is printed.
+				// The box of every value is at its printed place.
 				for _, b := range d.Bills {
 					for i := range b.Lines {
 						style := b.Lines[i].Style
@@ -154,8 +154,8 @@ func TestAFormBesideAnotherIsNotDroppedWithoutItsHeadings(t *testing.T) {
 	}
 }
 
-// cut cuts each word of a page that begins with text before its rune i, with a
-// gap of so many sizes of its type.
+// cut cuts each word of a page that begins with text, before its rune i, with a gap in
+// units of the type's size.
 func cut(p page.Page, text string, i int, gap float32) page.Page {
 	for n := range p.Words {
 		w := p.Words[n]
@@ -188,7 +188,7 @@ func TestAValueInPiecesIsOneValueOrIsReported(t *testing.T) {
 					same := b.Number.Text == "T20417" && len(b.Lines) == len(billRows)
 					for j := range min(len(b.Lines), len(billRows)) {
 						got := cellsOf(&b.Lines[j])
-						got.style = strings.ReplaceAll(got.style, " ", "") // a gap as wide as a space is one
+						got.style = strings.ReplaceAll(got.style, " ", "") // a gap of the width of a space reads as a space
 						same = same && got == billRows[j]
 					}
 					if !same && len(d.Problems) == 0 && b.Verdict.Outcome == Reconciled {
@@ -219,7 +219,7 @@ func TestTextInTwoLayersIsReadOnce(t *testing.T) {
 	}
 }
 
-// everyHyphen are the characters that look like one, and other look-alikes.
+// everyHyphen are the characters that look like a hyphen, and other look-alikes.
 var looks = map[string][]string{
 	"-": {"\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212", "\uF02D"},
 	"/": {"\u2044", "\u2215", "\uF02F"},
@@ -255,7 +255,7 @@ func TestKeysFiguresAndLabelsAreReadAsTheyLook(t *testing.T) {
 	}
 }
 
-// hideWords moves those words of a page that are chosen to those that nobody sees.
+// hideWords moves the chosen words of a page to its hidden words.
 func hideWords(p page.Page, hidden func(page.Word) bool) page.Page {
 	var seen []page.Word
 	for _, w := range p.Words {
@@ -290,7 +290,7 @@ func TestHiddenValuesAreNotRead(t *testing.T) {
 	if b := d.Bills[0]; b.Verdict.Outcome != Mismatched || b.Lines[1].Pieces.Text != "" {
 		t.Errorf("the bill is %s, the hidden figure %q", b.Verdict.Outcome, b.Lines[1].Pieces.Text)
 	}
-	// A page is no bill if all that is hidden of it would make it one.
+	// A page is not a bill if only its hidden words would make it one.
 	packing := newTypist()
 	packing.put9(60, 60, "PACKING LIST")
 	other := numbered(packing.done(), 2)
@@ -298,7 +298,7 @@ func TestHiddenValuesAreNotRead(t *testing.T) {
 	if d := documentOf(t, p, other); len(d.Bills) != 1 {
 		t.Errorf("there are %d bills", len(d.Bills))
 	}
-	// The hidden text of a scan is what somebody's software took it for.
+	// The hidden text of a scan is what OCR software read.
 	scan := hideWords(sheetOf("T20417").done(), func(w page.Word) bool { return w.Size != 9 })
 	scan.Scan = page.Picture
 	if d := documentOf(t, sheetOf("T20418").done(), numbered(scan, 2)); len(d.Bills) != 1 {

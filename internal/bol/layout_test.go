@@ -109,8 +109,7 @@ func TestALayoutIsData(t *testing.T) {
 	}
 }
 
-// Every layout must hold together: what is wrong in one would show as values that
-// are missing.
+// Every layout must be consistent: otherwise values would be missing.
 func TestLayoutsHoldTogether(t *testing.T) {
 	for _, l := range append(slices.Clone(Layouts), &manifest) {
 		if err := l.Check(); err != nil {
@@ -151,7 +150,7 @@ func TestALayoutWithAnUnknownNameIsAnError(t *testing.T) {
 		l.Strips = []Grid{{Columns: slices.Clone(manifest.Strips[0].Columns)}}
 		spoil(&l)
 		if _, err := newReader([]*Layout{&l}); err == nil {
-			t.Errorf("a wrong %s is no error", what)
+			t.Errorf("an unknown %s gives no error", what)
 		}
 	}
 }

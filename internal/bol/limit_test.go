@@ -8,8 +8,8 @@ import (
 	"tallyman/internal/page"
 )
 
-// tablePage is a page of the first layout whose table has so many rows that
-// cannot be read.
+// tablePage returns a page of the first layout whose table has the given number of
+// unreadable rows.
 func tablePage(number, rows int) page.Page {
 	p := page.Page{Number: number, Width: 612, Height: 792}
 	word := func(text string, x, y float32) {
@@ -44,7 +44,7 @@ func TestThereIsAnEndToWhatADocumentMayHold(t *testing.T) {
 		}
 	}
 	if r.kept != 1000 {
-		t.Fatalf("what was kept comes to %d, not to a problem for each of 199 rows and one for the number, five times", r.kept)
+		t.Fatalf("%d problems were kept, not one for each of 199 rows and one for the number, five times", r.kept)
 	}
 	if err := r.Add(0, tablePage(6, 1)); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("got %v, want too_large", fmt.Sprint(err))

@@ -35,7 +35,7 @@ func full(v reflect.Value) {
 	}
 }
 
-// files collects the file indexes of all that was read from a page.
+// files returns the file indexes of all values of a page.
 func files(v reflect.Value, found map[int]int) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -76,7 +76,7 @@ func TestPagesSurviveStorage(t *testing.T) {
 	}
 }
 
-// encodedBefore is encoded as version 0.1.0 encoded pages: as a gob within a gob.
+// encodedBefore encodes pages as version 0.1.0 did: as a gob within a gob.
 type encodedBefore []byte
 
 func (e encodedBefore) GobEncode() ([]byte, error) { return e, nil }
@@ -94,13 +94,13 @@ func TestAppendedPagesKeepApart(t *testing.T) {
 		found := map[int]int{}
 		files(reflect.ValueOf(r.bill), found)
 		if len(found) != 1 || found[i] == 0 {
-			t.Errorf("values of file %d are said to be of files %v", i, found)
+			t.Errorf("values of file %d have the files %v", i, found)
 		}
 	}
 	found := map[int]int{}
 	files(reflect.ValueOf(b.readings[0].bill), found)
 	if len(found) != 1 || found[0] == 0 {
-		t.Errorf("appending changed what was appended: files %v", found)
+		t.Errorf("appending changed the appended pages: files %v", found)
 	}
 }
 

@@ -26,8 +26,7 @@ func valuesOf(b *bol.Bill) iter.Seq2[string, bol.Value] {
 	}
 }
 
-// misplaced tells of values whose box is not on the page, or not around the words
-// that the value is made of.
+// misplaced returns the values whose box is off the page, or not around their words.
 func misplaced(d *bol.Document, pages []page.Page) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, b := range d.Bills {
@@ -43,7 +42,7 @@ func misplaced(d *bol.Document, pages []page.Page) iter.Seq[string] {
 				if !(0 <= x.X0 && x.X0 < x.X1 && x.X1 <= p.Width && 0 <= x.Y0 && x.Y0 < x.Y1 && x.Y1 <= p.Height) {
 					yield(fmt.Sprintf("%s of bill %s stands at %v, which is not on the page", name, b.Number.Text, x))
 				}
-				// All of the value's text stands in its box, whatever else may.
+				// All of the value's text is in its box, possibly beside other text.
 				within := ""
 				for _, w := range p.Words {
 					if mid := (w.Box.Y0 + w.Box.Y1) / 2; mid > x.Y0 && mid < x.Y1 && w.Box.X0 < x.X1 && w.Box.X1 > x.X0 {

@@ -47,7 +47,7 @@ func fill(p *typist) *typist {
 	return p
 }
 
-// said is what a bill says, field by field.
+// said returns the fields of a bill, one per line.
 func said(b *Bill) string {
 	return strings.Join([]string{
 		b.Number.Text, b.Date.Text, b.Shipper.Text, b.ShipperAddress.Text,
@@ -142,13 +142,13 @@ func TestAPageIsReadWhereverItStands(t *testing.T) {
 				t.Errorf("%s, line %q, problems: %s", b.Verdict.Outcome, cellsOf(&b.Lines[0]), kindsOf(problems))
 			}
 			if s := b.Sheets[0]; s.N != 1 || s.M != 1 || len(s.Columns) != 8 {
-				t.Errorf("the page says of itself %+v", s)
+				t.Errorf("the page gives its place as %+v", s)
 			}
 		})
 	}
 }
 
-// Values are not looked for under headings that are not there.
+// The reader does not search for values under missing headings.
 func TestAStripWithoutItsHeadings(t *testing.T) {
 	p := fullPage()
 	for _, c := range Straight.Strips[0].Columns[:4] {
@@ -160,7 +160,7 @@ func TestAStripWithoutItsHeadings(t *testing.T) {
 	}
 }
 
-// The form's words in free text do not lead the reader astray.
+// Words of the form within free text do not mislead the reader.
 func TestFreeTextCanSayAnything(t *testing.T) {
 	for _, text := range []string{
 		"TOTAL CARTONS", "TOTAL PIECES 99", "TOTAL CARTONS MUST MATCH PO 12", "TOTAL VOL / WGT 1.0",
@@ -179,7 +179,7 @@ func TestFreeTextCanSayAnything(t *testing.T) {
 				t.Errorf("problems: %s\ngot\n%s", kindsOf(problems), got)
 			}
 			if s := b.Sheets[0]; s.N != 1 || s.M != 1 {
-				t.Errorf("the page says of itself %+v", s)
+				t.Errorf("the page gives its place as %+v", s)
 			}
 		})
 	}
@@ -286,7 +286,7 @@ func TestTheConsigneeAndItsCode(t *testing.T) {
 		{"no code", []text{{63, 193, "CITY OF INDUSTRY, CA 91748"}, {63, 205, "USA"}}, "CITY OF INDUSTRY, CA 91748 | USA", ""},
 		{"the code has its line for itself", []text{{63, 181, "A"}, {63, 193, "USA"}, {243, 205, "COOKIE"}}, "A | USA", "COOKIE"},
 		{"the code alone", []text{{243, 205, "COOKIE"}}, "", "COOKIE"},
-		{"a last line nearly up to the code", []text{{63, 205, "CITY OF INDUSTRY, CA 91748-1234 USA"}, {243, 205, "COOKIE"}},
+		{"a last line that ends near the code", []text{{63, 205, "CITY OF INDUSTRY, CA 91748-1234 USA"}, {243, 205, "COOKIE"}},
 			"CITY OF INDUSTRY, CA 91748-1234 USA", "COOKIE"},
 		{"a last line under the code", []text{{63, 205, "12345 SOUTH INDUSTRIAL BOULEVARD, CALIFORNIA"}, {243, 205, "COOKIE"}},
 			"12345 SOUTH INDUSTRIAL BOULEVARD, CALIFORNIA", "COOKIE"},
@@ -385,7 +385,7 @@ func TestATableOfAnotherHeight(t *testing.T) {
 	}
 }
 
-// Without a foot the table ends where it does on the form.
+// Without a foot the table ends at its place on the form.
 func TestAPageWithoutItsFoot(t *testing.T) {
 	p := newTypist().form("G24024")
 	for _, a := range Straight.Foot {

@@ -157,7 +157,7 @@ func TestSumsStandInForTotalsThatAreNotPrinted(t *testing.T) {
 		t.Errorf("the printed cube is %q", got)
 	}
 	if got := billOf("2 4O 1,037.42 1", "2 48 1.00 1.0").Total(Pieces); got != "48" {
-		t.Errorf("in the place of a total that cannot be read stands %q", got)
+		t.Errorf("the place of a total that cannot be read has %q", got)
 	}
 }
 

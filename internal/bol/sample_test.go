@@ -45,10 +45,10 @@ func invented(tb testing.TB, o sample.Options, change func(*sample.Sample)) (*sa
 	return s, pagesOf(tb, doc.Bytes())
 }
 
-// spaced is a text as values have it.
+// spaced returns a text with the spaces that values have.
 func spaced(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// lines are the texts of values, or of printed lines, that are not blank.
+// lines returns the texts that are not blank, of values or of printed lines.
 func lines(texts []string) string {
 	var out []string
 	for _, t := range texts {
@@ -67,7 +67,7 @@ func texts(vs []bol.Value) string {
 	return strings.Join(out, "\n")
 }
 
-// fixed reckons with n units of 10^-places, as the form prints them.
+// fixed formats n units of 10^-places as the form prints them.
 func fixed(n, places int) string {
 	whole, part := n, ""
 	for range places {
@@ -87,7 +87,7 @@ func fixed(n, places int) string {
 	return text + "." + part
 }
 
-// different lists what a bill does not say as the sample printed it.
+// different lists the values of a bill that differ from the sample.
 func different(got *bol.Bill, want *sample.Bill) []string {
 	var out []string
 	is := func(name, got, want string) {

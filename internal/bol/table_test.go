@@ -78,8 +78,8 @@ func TestLinesAreReadByPosition(t *testing.T) {
 	}
 }
 
-// Cells that run together make one word, of two text objects or, from some
-// programs, of one.
+// Cells without a gap make one word, of two text objects or, in files of some programs,
+// of one.
 func TestCellsThatRunTogetherAreCut(t *testing.T) {
 	const y = firstRow
 	tests := []struct {
@@ -87,7 +87,7 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 		advance float32
 		put     func(p *typist) // all cells but cartons, style, pieces and order number
 		want    cells           // of description, volume and weight
-		unread  string          // or what stands on a row that cannot be read
+		unread  string          // or the text of a row that cannot be read
 	}{
 		{"description and volume, two objects", 0.549,
 			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT", "2.03"); p.put9(557.2, y, "22.0") },
@@ -186,7 +186,7 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 		{"customer's style and description, two objects", 0.549,
 			func(p *typist) { p.put9(316.2, y, "12345678901234567", "0-9M BOYS"); p.put9(511.2, y, "2.03") },
 			cells{cust: "12345678901234567", desc: "0-9M BOYS", vol: "2.03"}, ""},
-		{"a text object for each character says nothing", 0.549,
+		{"a text object for each character gives no hint", 0.549,
 			func(p *typist) {
 				p.put9(399.6, y, strings.Split("0-9M BOYS 3 PC SS PANTALOON", "")...)
 				p.put9(530, y, "2.03")
@@ -216,7 +216,7 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 		{"a long description of several objects over an empty volume", 0.6,
 			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLE", "EVES"); p.put9(557.2, y, "22.0") },
 			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVES", wgt: "22.0"}, ""},
-		{"what stands where the volume begins is the volume", 0.549,
+		{"text at the beginning of the volume's column is the volume", 0.549,
 			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT"); p.put9(511.2, y, "N/A") },
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PANT N/A"},
 		{"a minus before the volume is not the end of the description", 0.549,
@@ -320,8 +320,7 @@ func TestPiecesThatReachOverTheirEdge(t *testing.T) {
 	}
 }
 
-// A row that looks like a line and cannot be read is reported, and no line is
-// made of it.
+// A row that looks like a line but cannot be read is reported, and makes no line.
 func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 	change := func(f func(*cells)) cells { return with(f) }
 	tests := []struct {
@@ -375,7 +374,7 @@ func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 			}
 			const y = firstRow + pitch
 			if got.Box.Y0 > y || got.Box.Y1 < y || got.Box.X0 < 12 || got.Box.X1 > 600 {
-				t.Errorf("it is said to stand at %v, not around the row at %v", got.Box, float32(y))
+				t.Errorf("its box is %v, not around the row at %v", got.Box, float32(y))
 			}
 		})
 	}
@@ -420,7 +419,7 @@ func TestATextThatBelongsToNoLineIsReported(t *testing.T) {
 	}
 }
 
-// What goes on from a row that cannot be read is reported with it.
+// The continuation of a row that cannot be read is reported with it.
 func TestTheRestOfARowThatCannotBeRead(t *testing.T) {
 	p := newTypist().form("G24024")
 	p.row(0, plain)
@@ -432,7 +431,7 @@ func TestTheRestOfARowThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A row that may hold a number does not go on from the one above.
+// A row that may hold a number does not continue the row above.
 func TestATornRowIsReported(t *testing.T) {
 	p := newTypist().form("G24024")
 	p.row(0, plain)
@@ -448,7 +447,7 @@ func TestEveryRowOfTheTableIsRead(t *testing.T) {
 		name  string
 		rows  int
 		pitch float32
-		shake float32 // how far words stand off their places
+		shake float32 // how far words are off their places
 	}{
 		{"one line", 1, pitch, 0},
 		{"a full page", 21, pitch, 0},
@@ -492,7 +491,7 @@ func TestEveryRowOfTheTableIsRead(t *testing.T) {
 	}
 }
 
-// What is printed across or beside the lines does not change them.
+// Text across or beside the lines does not change them.
 func TestJunkAmongTheLines(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -508,7 +507,7 @@ func TestJunkAmongTheLines(t *testing.T) {
 		{"a stamp in large type", func(p *typist) { p.put(100, firstRow+8, 60, "COPY") }, "text_in_table: COPY"},
 		{"a text too small to see", func(p *typist) { p.put(170, firstRow, 1, "99") }, "text_in_table: 99"},
 		{"text in the margins", func(p *typist) { p.put9(1, firstRow, "7"); p.put9(600, firstRow, "77") }, ""},
-		{"words at no place", func(p *typist) {
+		{"words without a valid place", func(p *typist) {
 			for _, v := range []float32{float32(math.NaN()), float32(math.Inf(1)), -3e38} {
 				p.page.Words = append(p.page.Words,
 					page.Word{Text: "9", Box: page.Box{X0: v, X1: 30, Y0: 350, Y1: 356}, Base: firstRow, Size: 9},

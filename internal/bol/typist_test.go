@@ -16,7 +16,7 @@ type typist struct {
 	// advance is the width of a character in sizes of the type. The form's own
 	// type has 0.549, Courier 0.6.
 	advance float32
-	// off is how far labels stand from their places.
+	// off is the distance of labels from their places.
 	off    float32
 	labels int // how many are there
 }
@@ -25,8 +25,8 @@ func newTypist() *typist {
 	return &typist{page: page.Page{Number: 1, Width: 612, Height: 792}, advance: 0.549}
 }
 
-// put prints texts, in the given size, one after the other. Each is a text object
-// of its own; where they meet without a space they make one word.
+// put prints texts, in the given size, one after the other. Each is a separate text
+// object; texts that meet without a space make one word.
 func (t *typist) put(x, base, size float32, texts ...string) {
 	type char struct {
 		r     rune
@@ -99,7 +99,7 @@ func (t *typist) row(n int, c cells) {
 	t.put9(542.4, y, fmt.Sprintf("%7s", c.wgt))
 }
 
-// form prints what stands on every page, the bill's number and "Page 1 of 1".
+// form prints the constant text of every page, the bill's number and "Page 1 of 1".
 func (t *typist) form(number string) *typist {
 	var labels []Label
 	for _, g := range append([]Grid{Straight.Table}, Straight.Strips...) {
@@ -135,7 +135,7 @@ func (t *typist) foot(cartons, pieces, weight, cube string) *typist {
 	return t
 }
 
-// erase removes the words of a text that begin at a place of the form.
+// erase removes the words of a text that begins at a place of the form.
 func (t *typist) erase(l Label) {
 	t.page.Words = slices.DeleteFunc(t.page.Words, func(w page.Word) bool {
 		return w.Base == l.Y && w.Box.X0 >= l.X && w.Box.X0 < l.X+5*float32(len(l.Text)) && strings.Contains(l.Text, w.Text)
@@ -157,7 +157,7 @@ func (t *typist) move(k, dx, dy float32) {
 	}
 }
 
-// done returns the page, its words in reading order as a PDF's are.
+// done returns the page, with its words in the reading order of a PDF.
 func (t *typist) done() page.Page {
 	p := t.page
 	p.Words = slices.Clone(p.Words)
@@ -192,7 +192,7 @@ func oneBill(tb testing.TB, t *typist) (*Bill, []Problem) {
 	return d.Bills[0], d.Problems
 }
 
-// cellsOf are the texts of a line.
+// cellsOf returns the texts of a line.
 func cellsOf(l *Line) cells {
 	return cells{l.Cartons.Text, l.Style.Text, l.Pieces.Text, l.OrderNumber.Text,
 		l.CustStyle.Text, l.Description.Text, l.Volume.Text, l.Weight.Text}

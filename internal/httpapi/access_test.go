@@ -14,8 +14,8 @@ import (
 	"tallyman/internal/session"
 )
 
-// keyed starts a server that others can reach, with a key for each name; admin
-// is an admin's.
+// keyed starts a server that other machines can reach, with a key for each name. The key
+// of admin is an admin's.
 func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File) {
 	t.Helper()
 	ring := keys.Open(t.TempDir())
@@ -91,7 +91,7 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 	if err := ring.Remove(t.Context(), "admin"); err != nil {
 		t.Fatal(err)
 	}
-	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // not open by accident
+	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // make sure that the server is not open
 	if log := p.log.String(); strings.Contains(log, secrets["depot"]) || strings.Contains(log, secrets["admin"]) {
 		t.Error("a key is in the log")
 	}
@@ -164,9 +164,9 @@ func TestDebugSessionsShowsCallersTheirOwn(t *testing.T) {
 				break
 			}
 			after = *next
-			// A full stop is no part of what sealed text is written in.
+			// Sealed text never contains a full stop.
 			if strings.Contains(after, "one.one") || strings.Contains(after, minted) {
-				t.Errorf("the place in the listing gives an ID away: %s", after)
+				t.Errorf("the position in the listing reveals an ID: %s", after)
 			}
 		}
 		if len(all) != want {
@@ -299,7 +299,7 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 // opened lets everybody in.
 func opened(c *httpapi.Config) { c.Loopback, c.Open = false, true }
 
-// Whoever comes through a proxy on the same machine is not on it.
+// A caller through a proxy on the same machine does not count as on it.
 func TestAKeylessServerBehindAProxyShowsOnlyWhatTheCallerNames(t *testing.T) {
 	p := newPlace(t, behindProxy)
 	p.post(t, "/new-session?_sid=one", "", nil)
@@ -365,8 +365,8 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 				t.Errorf("%s: %s %s sets a cookie", name, r.method, r.path)
 			}
 		}
-		// Without the cookie, as SameSite has it, nothing of the browser's is touched
-		// either: not even its cookie.
+		// Without the cookie, which SameSite withholds, the request does not affect the
+		// browser's session or its cookie.
 		if a := p.do(t, request{method: "POST", path: "/new-session", header: h}); a.status != 200 || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d, cookie %q", name, a.status, a.header.Get("Set-Cookie"))
 		}
@@ -379,7 +379,8 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 			t.Errorf("%v: the page itself is refused: %s", h, a.body)
 		}
 	}
-	// With the session named, the ID is the credential, wherever the page is from.
+	// If the request names the session, the ID is the credential, whatever the origin of
+	// the page.
 	if a := p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: http.Header{"Origin": {"https://evil.example"}}}); a.status != 200 {
 		t.Errorf("a front end of another origin is refused: %s", a.body)
 	}

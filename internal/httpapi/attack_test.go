@@ -24,8 +24,7 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// onlyOurs fails if the data directory holds anything that the stores do not put
-// there.
+// onlyOurs fails if the data directory holds files that the stores do not create.
 func (p *place) onlyOurs(t *testing.T) {
 	t.Helper()
 	ours := regexp.MustCompile(`^(\.|LOCK|RESERVE|sessions\.db(-wal|-shm)?|contents(/[0-9a-f]{2}(/[0-9a-f]{32})?)?)$`)
@@ -62,15 +61,15 @@ func TestPathsInEveryParameterAreOnlyNames(t *testing.T) {
 			t.Fatalf("%q: %d %s", evil, a.status, a.body)
 		}
 		if a := p.get(t, "/download?_sid="+sid); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q: the sheet is another", evil)
+			t.Errorf("%q: wrong sheet", evil)
 		}
 		if a := p.get(t, "/download?session_id="+sid); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q by session_id: the sheet is another", evil)
+			t.Errorf("%q by session_id: wrong sheet", evil)
 		}
 		if a := p.do(t, request{method: "GET", path: "/download", header: http.Header{"X-Session-Id": {evil}}}); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q by header: the sheet is another", evil)
+			t.Errorf("%q by header: wrong sheet", evil)
 		}
-		// Whatever the file is called now, the address that /files gives gets it.
+		// The address that /files gives serves the file under any name.
 		files := decode(p.get(t, "/files?_sid="+sid).body).(map[string]any)["files"].([]any)
 		for _, f := range files {
 			f := f.(map[string]any)
@@ -150,7 +149,7 @@ func TestNamesCannotBreakHeaders(t *testing.T) {
 	}
 }
 
-// endless gives bytes until it is closed, and counts them.
+// endless delivers bytes until it is closed, and counts them.
 type endless struct {
 	head  string
 	count atomic.Int64
@@ -195,12 +194,12 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 	const form = "multipart/form-data; boundary=x"
 	for _, e := range []struct{ name, path, kind, head string }{
 		{"a file", "/upload", form, "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"},
-		{"a field that nobody reads", "/upload", form, "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"},
-		{"what comes before the first part", "/upload", form, ""},
+		{"an unknown field", "/upload", form, "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"},
+		{"text before the first part", "/upload", form, ""},
 		{"a part's header", "/upload", form, "--x\r\nContent-Disposition: "},
 		{"a raw body", "/upload", "application/pdf", "%PDF-"},
 		{"base64", "/upload-base64", "application/json", `{"file_data":"`},
-		{"a member that nobody reads", "/upload-base64", "application/json", `{"x":"`},
+		{"an unknown member", "/upload-base64", "application/json", `{"x":"`},
 		{"a member's name", "/upload-base64", "application/json", `{"`},
 		{"a number", "/upload-base64", "application/json", `{"x":`},
 		{"a file's name", "/upload-base64", "application/json", `{"filename":"`},
@@ -226,7 +225,7 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 			}
 		})
 	}
-	// Who says beforehand how much will come is told so at once.
+	// A request that declares too large a body is refused at once.
 	conn, err := net.Dial("tcp", p.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -246,8 +245,8 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 	p.onlyOurs(t)
 }
 
-// The server's clock for bodies is tried in package body, and silence on every route
-// by TestEveryRouteRefusesWhatNoRouteTakes.
+// Package body tests the time limit for bodies, and TestEveryRouteRefusesWhatNoRouteTakes
+// tries silence on every route.
 func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 	p := newPlace(t, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
 	for path, begin := range map[string]struct{ kind, head string }{
@@ -314,16 +313,16 @@ func TestTooManyPartsAndTooDeepJSON(t *testing.T) {
 	p.settles(t, 0)
 }
 
-// slow is a document that takes a long while to read.
+// slow returns a document that takes long to read.
 func slow() []byte { return hostile.ManyPages(15_000, 1<<20) }
 
-// reads waits until so many uploads are being read.
+// reads waits until the given number of uploads are being read.
 func (p *place) reads(t *testing.T, n int) {
 	t.Helper()
 	until(func() bool { return p.desk.Load().Reading == n })
 }
 
-// uploads begins an upload; what it returns hangs up and waits for the end.
+// uploads begins an upload. The returned function hangs up and waits for the end.
 func (p *place) uploads(t *testing.T, sid string, body []byte) (hangUp func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -375,11 +374,11 @@ func TestNothingWaitsForReadingAndAFullQueueSaysSo(t *testing.T) {
 		a := p.do(t, r)
 		a.fails(t, 503, "busy", fields{"session_id": "ready", "details": anyObject})
 		if a.header.Get("Retry-After") == "" {
-			t.Errorf("%s: a busy server does not say when to come again", path)
+			t.Errorf("%s: a busy server sends no Retry-After", path)
 		}
 	}
 	if l := p.desk.Load(); l.Reading != 1 || l.Waiting != 1 {
-		t.Errorf("the slow uploads are over, so that nothing was shown: %+v", l)
+		t.Errorf("the slow uploads have ended, so the test shows nothing: %+v", l)
 	}
 	first()
 	second()

@@ -8,8 +8,7 @@ import (
 	"tallyman/internal/httpapi"
 )
 
-// A request that touches a session and nothing else. Compare it with and without
-// traces.
+// The request uses a session and nothing else. Compare its cost with and without traces.
 func BenchmarkStatus(b *testing.B) {
 	b.Run("off", func(b *testing.B) { benchmarkStatus(b, newPlace(b).api) })
 	b.Run("on", func(b *testing.B) { benchmarkStatus(b, newTraced(b).api) })

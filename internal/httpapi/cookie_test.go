@@ -8,8 +8,8 @@ import (
 	"tallyman/internal/session"
 )
 
-// A minted ID that only a browser's cookie holds is short-lived; one that a program
-// was told lives as long as a name of its own.
+// A minted ID that only a browser's cookie holds is short-lived. One that was returned to
+// a program lives as long as an ID of the program's choice.
 func TestWhoNamesASessionDecidesHowLongItLives(t *testing.T) {
 	p := newPlace(t, opened)
 	own, foreign := http.Header{"Sec-Fetch-Site": {"same-origin"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}

@@ -11,19 +11,19 @@ import (
 	"tallyman/internal/desk"
 )
 
-// A measurement, as questions and /metrics write it. The check of what is in deploy
-// sees to it that questions parse.
+// metricName matches the name of a metric in queries and in /metrics. The check of
+// docs/deploy parses the queries.
 var metricName = regexp.MustCompile(`\b(?:tallyman|go|process)_[a-z_]+\b`)
 
-// What dashboards and alerts ask for must be there, or they show nothing for ever;
-// and what the service measures must be on the dashboard.
+// Every metric in dashboards and alerts must exist, otherwise they show nothing. Every
+// metric of the service must be on the dashboard.
 func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
 	broken := &faulty{Store: at.store}
 	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}))
 	p.uploadBills(t, "s", ship.bills)
-	broken.fail(errors.New("broken")) // there is an error to count
+	broken.fail(errors.New("broken")) // cause an error to count
 	p.get(t, "/debug-sessions")
 	broken.fail(nil)
 
@@ -46,9 +46,9 @@ func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
 			t.Errorf("%s names %d measurements", file, len(names))
 		}
 		for _, name := range names {
-			// The manual names a histogram without what Prometheus makes of it.
+			// The manual names a histogram without Prometheus' suffixes.
 			if !measured[name] && !(strings.HasSuffix(file, ".md") && measured[name+"_bucket"]) {
-				t.Errorf("%s asks for %s, which nobody measures", file, name)
+				t.Errorf("%s uses %s, which the service does not have", file, name)
 			}
 			if strings.HasSuffix(file, "dashboard.json") {
 				asked[name] = true
@@ -60,7 +60,7 @@ func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
 		if !strings.HasPrefix(name, "tallyman_") || asked[name] {
 			continue
 		}
-		// Of a histogram one part is enough.
+		// One series of a histogram is enough.
 		base := name
 		for _, part := range parts {
 			base = strings.TrimSuffix(base, part)

@@ -33,7 +33,7 @@ func tableRows(t *testing.T, heading string) (rows [][]string) {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// quotedIn returns what stands between backquotes.
+// quotedIn returns the texts between backquotes.
 func quotedIn(cell string) (all []string) {
 	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
 		all = append(all, m[1])
@@ -59,7 +59,7 @@ func TestTheManualNamesEveryCodeWithItsStatus(t *testing.T) {
 		}
 	}
 	for code := range statuses {
-		if !written[code] && code != fault.Cancelled { // which nobody receives
+		if !written[code] && code != fault.Cancelled { // no client receives it
 			t.Errorf("%s is missing", code)
 		}
 	}

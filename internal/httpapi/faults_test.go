@@ -35,9 +35,9 @@ import (
 	"tallyman/internal/testing/hostile"
 )
 
-// provoked are the faults that the tests have seen. In the end they must be all
-// that the server's description promises, so that it promises nothing which
-// cannot happen; place.do sees to the reverse.
+// provoked are the faults that the tests have seen. At the end they must be exactly those
+// that the server's description promises: so it promises nothing that cannot happen.
+// place.do checks the reverse.
 var provoked = ledger{seen: map[string]bool{}}
 
 type ledger struct {
@@ -52,7 +52,7 @@ func (l *ledger) note(method, path, code string) {
 	l.seen[method+" "+path+": "+code] = true
 }
 
-// promise notes what a description says.
+// promise records the faults that a description promises.
 func (l *ledger) promise(rs []route) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +80,7 @@ func (l *ledger) missing() []string {
 	return missing
 }
 
-// everyTestRan reports whether no test was left out by a flag.
+// everyTestRan reports whether all tests ran, none left out by a flag.
 func everyTestRan() bool {
 	for _, name := range []string{"test.run", "test.skip", "test.list"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
@@ -126,8 +126,8 @@ func (d *described) with(t *testing.T, code string) []route {
 	return rs
 }
 
-// request is one that the route would do well, of the session s, which has a BOL
-// and orders. query, if not empty, is added to its own.
+// request returns a request that succeeds on the route, for the session s, which has a
+// BOL and orders. query is added to its own query.
 func (rt route) request(t *testing.T, ship shipment, query string) request {
 	t.Helper()
 	r := request{method: strings.ToUpper(rt.method), path: strings.NewReplacer("{name}", "bol.pdf", "{version}", "x").Replace(rt.path) + "?_sid=s"}
@@ -143,7 +143,7 @@ func (rt route) request(t *testing.T, ship shipment, query string) request {
 		r.path += "&of=" + ship.version
 	}
 	if rt.path != "/upload-csv" && strings.HasPrefix(rt.path, "/upload") {
-		query = strings.TrimSuffix("mode=append&"+query, "&") // so that what is stored is read
+		query = strings.TrimSuffix("mode=append&"+query, "&") // so that the stored file is read
 	}
 	if query != "" {
 		r.path += "&" + query
@@ -151,14 +151,14 @@ func (rt route) request(t *testing.T, ship shipment, query string) request {
 	return r
 }
 
-// version is that of the sheet of the session s, as the page knows it.
+// version returns the version of the sheet of the session s, as /view gives it.
 func (p *place) version(t *testing.T) string {
 	t.Helper()
 	v, _ := decode(p.get(t, "/view?_sid=s").body).(map[string]any)["version"].(string)
 	return v
 }
 
-// bills is the body of a request to a route that takes a PDF of bills.
+// bills returns the body of a request to a route that takes a PDF of bills.
 func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bool) {
 	t.Helper()
 	switch rt.path {
@@ -180,14 +180,15 @@ func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bo
 	return kind, body, true
 }
 
-// faulty is stores that fail when they are told to.
+// faulty are stores that fail on demand.
 type faulty struct {
 	session.Store
-	// err is what everything fails with, nil for nothing.
+	// err is the error of every operation, nil for none.
 	err atomic.Pointer[error]
-	// attaching, if it is set, comes before each attach.
+	// attaching, if set, is called before each attach.
 	attaching func(session.Key)
-	// old stores what an earlier version did, which knew less of what it stored.
+	// old makes the stores store what an earlier version did, with fewer data of each
+	// file.
 	old bool
 }
 
@@ -261,14 +262,14 @@ func (f faultyContents) Open(ctx context.Context, ref blob.Ref) (blob.Reader, er
 	return f.Store.Open(ctx, ref)
 }
 
-// Storage can fail in several ways; every route passes each of them on with its
-// own code and without a word on what is inside.
+// Storage can fail in several ways. Every route returns each failure with its code, and
+// without internal details.
 func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
 	broken := &faulty{Store: at.store, old: true}
 	serve := func() *place {
-		// A new desk each time: it has nothing at hand.
+		// Each case has a new desk, with an empty cache.
 		return at.serve(t, desk.New(broken, faultyContents{at.contents, broken}, reader, desk.Limits{}))
 	}
 	all := serve()
@@ -289,7 +290,7 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 				p = serve()
 				broken.fail(err)
 				defer broken.fail(nil)
-				query := "_action=new_session" // what a route does not need by itself it needs for that
+				query := "_action=new_session" // makes routes use storage that otherwise would not
 				if code == "damaged_content" {
 					query = ""
 				}
@@ -298,7 +299,7 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 					t.Errorf("%d %.300s", a.status, a.body)
 				}
 				if bytes.Contains(a.body, []byte("secret")) {
-					t.Errorf("the client is told what is inside: %s", a.body)
+					t.Errorf("the answer shows internal details: %s", a.body)
 				}
 				if code == "busy" && a.header.Get("Retry-After") != "3" || code == "storage_unavailable" && a.header.Get("Retry-After") == "" {
 					t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
@@ -307,11 +308,11 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 		}
 	}
 	if a := serve().get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("the session is not what it was: %d %.100s", a.status, a.body)
+		t.Errorf("the session has changed: %d %.100s", a.status, a.body)
 	}
 }
 
-// What every route refuses in the same way.
+// Every route refuses these in the same way.
 func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
@@ -331,7 +332,7 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 			tries := map[string]func() (*place, request, int){
 				"bad_request": func() (*place, request, int) {
 					r := plain()
-					if rt.path == "/debug-request" { // shows it, unless something is to be done
+					if rt.path == "/debug-request" { // answers with the session, unless there is an action
 						r = rt.request(t, ship, "_action=new_session")
 					}
 					r.path += "&x=%zz"
@@ -344,7 +345,7 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 				},
 				"unauthorized": func() (*place, request, int) {
 					r := rt.request(t, ship, "_action=new_session")
-					r.header = http.Header{"Accept": {"application/json"}} // the page itself is for all
+					r.header = http.Header{"Accept": {"application/json"}} // the page itself is public
 					return locked, r, 401
 				},
 				"cross_origin": func() (*place, request, int) {
@@ -386,7 +387,7 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 	}
 }
 
-// silence begins a request and sends nothing of its body.
+// silence begins a request and never sends its body.
 func (p *place) silence(t *testing.T, rt route) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.Listener.Addr().String())
@@ -405,11 +406,11 @@ func (p *place) silence(t *testing.T, rt route) {
 	a := answer{resp.StatusCode, resp.Header, b}
 	p.schemas.check(t, r, a)
 	if got, _ := decode(b).(map[string]any); resp.StatusCode != 408 || got["code"] != "request_timeout" {
-		t.Errorf("a body that does not come: %d %.300s", resp.StatusCode, b)
+		t.Errorf("a body that never arrives: %d %.300s", resp.StatusCode, b)
 	}
 }
 
-// unreadable are documents that are refused, by the code that says why.
+// unreadable are documents that are refused, by the code of the refusal.
 func unreadable(t *testing.T) map[string][]byte {
 	t.Helper()
 	s, err := sample.New(sample.Defaults())
@@ -432,8 +433,8 @@ func unreadable(t *testing.T) map[string][]byte {
 	}
 }
 
-// A document that cannot be read is refused for the same reason on every route
-// that takes one, and so is a stored one that today's program cannot read.
+// A document that cannot be read is refused with the same code on every route that takes
+// one. So is a stored document that the present program cannot read.
 func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
@@ -450,7 +451,8 @@ func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
 				r := rt.request(t, ship, "")
 				if kind, body, ok := rt.bills(t, pdf); ok {
 					if len(pdf) == 0 && kind == "application/json" {
-						// In JSON nothing at all is no file; an empty data: URL is an empty one.
+						// In JSON an empty text means no file, and an empty data: URL an
+						// empty file.
 						body = bytes.Replace(body, []byte(`""`), []byte(`"data:application/pdf;base64,"`), 1)
 					}
 					r.kind, r.body = kind, bytes.NewReader(body)
@@ -476,8 +478,8 @@ func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
 	}
 }
 
-// swap is contents one of which was stored when the program took something else
-// for a bill.
+// swap are contents with one file that was stored when the program accepted other
+// documents as bills.
 type swap struct {
 	blob.Store
 	content atomic.Pointer[[]byte]
@@ -533,18 +535,18 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 	}
 }
 
-// What a document does to its worker is told apart, on every route that reads
-// one: it takes too long, it takes too much memory, or it kills the worker.
+// Every route that reads a document reports whether it took too long, took too much
+// memory, or killed the worker.
 func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 	ship := small(t, 1)
 	wide := append([]byte("Invoice No.,Style,Cartons,Pieces\n"), bytes.Repeat([]byte("T1,S1,1,1\n"), 2_000_000)...)
 	slowly, endless := hostile.ManyPages(15_000, 1<<20), hostile.FormBomb(10, 10)
-	reader.Warm() // or its workers would be taken for those that are to be killed
+	reader.Warm() // otherwise its workers would be killed, too
 	others := children(t)
 	for code, how := range map[string]struct {
 		config intake.Config
 		bills  []byte
-		page   []byte // the first page of which does it alone
+		page   []byte // its first page alone has that effect
 		orders []byte
 		signal os.Signal // to the worker, in the middle
 	}{
@@ -558,7 +560,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 		t.Cleanup(tight.Close)
 		swapped := &swap{Store: at.contents}
 		p := at.serve(t, desk.New(at.store, swapped, tight, desk.Limits{}))
-		// The session is made by another reader, which takes its time.
+		// Another reader, without a short time limit, makes the session.
 		patient := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}))
 		patient.uploadBills(t, "s", ship.bills)
 		ship.version = patient.version(t)
@@ -588,7 +590,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 							case <-time.After(time.Millisecond):
 							}
 						}
-						for { // again if the worker had not begun
+						for { // repeat it if the worker had not begun
 							select {
 							case <-done:
 								return
@@ -602,7 +604,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 				close(done)
 				status := 422
 				if code == "worker_stopped" {
-					status = 503 // it is not the document's fault
+					status = 503 // the document did not cause it
 				}
 				a.fails(t, status, code, fields{"session_id": "s"})
 				if a := patient.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
@@ -613,7 +615,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 	}
 }
 
-// Whatever changes a session in the last moment, nothing crosses.
+// A change of the session at the last moment mixes nothing up.
 func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
@@ -650,7 +652,7 @@ func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
 	}
 }
 
-// What is wrong with the wrapping of a file, on every route that takes one.
+// Every route that takes a file refuses these wrong bodies.
 func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
@@ -680,7 +682,7 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	for code, bodies := range tries {
 		for _, rt := range p.schemas.with(t, code) {
 			bodies, header := bodies, http.Header{}
-			if strings.HasPrefix(rt.path, "/process") { // which needs no file, and ignores what is no form
+			if strings.HasPrefix(rt.path, "/process") { // needs no file, and ignores bodies that are not forms
 				switch code {
 				case "unsupported_media_type":
 					bodies, header = map[string][]byte{noneKind: none}, http.Header{"Content-Encoding": {"gzip"}}
@@ -705,13 +707,13 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 				}
 			}
 			if !ok {
-				t.Errorf("%s: nothing was tried for %s", rt.path, code)
+				t.Errorf("%s: no body was tried for %s", rt.path, code)
 			}
 		}
 	}
 }
 
-// children returns the processes that this one has started and that still run.
+// children returns the running child processes of this one.
 func children(t *testing.T) map[int]bool {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -734,7 +736,7 @@ func children(t *testing.T) map[int]bool {
 	return found
 }
 
-// kill sends a signal to the processes that are not among those before.
+// kill sends a signal to the child processes that are not in before.
 func kill(t *testing.T, before map[int]bool, signal os.Signal) {
 	t.Helper()
 	for pid := range children(t) {

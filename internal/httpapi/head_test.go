@@ -9,7 +9,7 @@ import (
 	"tallyman/internal/desk"
 )
 
-// counted are contents whose open readers are counted.
+// counted is a blob store that counts its open readers.
 type counted struct {
 	blob.Store
 	open atomic.Int64

@@ -22,7 +22,7 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	})
 }
 
-// padded is a document made larger, to so many bytes.
+// padded returns a document enlarged to the given number of bytes.
 func padded(t *testing.T, pdf []byte, size int) []byte {
 	t.Helper()
 	at := bytes.LastIndex(pdf, []byte("startxref"))
@@ -82,7 +82,7 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 			p.settles(t, 0)
 		})
 	}
-	// The same upload without a reset goes through: it is not the padding.
+	// The same upload succeeds without a reset, so the padding is not the reason.
 	if a := p.post(t, "/upload?_sid=s", "application/pdf", padded(t, ship.bills, 1<<20)); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
 	}

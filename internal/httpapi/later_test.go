@@ -39,12 +39,12 @@ func TestASessionIsCleaned(t *testing.T) {
 	nothing["status"], nothing["detailed_analysis"] = "already_clean", fields{"file_breakdown": noFiles, "total_files": 0, "directory_exists": true}
 	p.post(t, "/auto-clean-session?session_id=s", "", nil).is(t, 200, nothing)
 	if a := p.get(t, "/download?_sid=another"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Errorf("another session is not what it was: %d %.100s", a.status, a.body)
+		t.Errorf("another session has changed: %d %.100s", a.status, a.body)
 	}
 	p.settles(t, 2)
 
 	p.post(t, "/auto-clean-session", "", nil).fails(t, 400, "session_required", nil)
-	jar := newJar(t) // its cookie names no session that this route would empty
+	jar := newJar(t) // this route ignores cookies
 	p.do(t, request{method: "POST", path: "/new-session", jar: jar})
 	a := p.do(t, request{method: "POST", path: "/auto-clean-session", jar: jar})
 	a.fails(t, 400, "session_required", fields{"session_id": mintedID})
@@ -92,7 +92,8 @@ func TestProcessWithFilesConvertsThem(t *testing.T) {
 		}
 		kind, body := multi(t, csv)
 		p.post(t, path+"?_sid=s", kind, body).fails(t, 400, "no_upload", fields{"session_id": "s"})
-		// Without files it reads what the session has, whatever else is in the request.
+		// Without files the route reads the session's BOL again, whatever else is in the
+		// request.
 		kind, body = multi(t, part{name: "note", content: []byte("x")}, part{name: "pdf", file: true})
 		for contentType, content := range map[string][]byte{kind: body, "application/json": []byte(`{"pdf":"x"}`), "multipart/form-data; boundary=x": nil, "": nil} {
 			if a := p.post(t, path+"?_sid=s", contentType, content); a.status != 200 || !bytes.Contains(a.body, []byte(`"output_file":"combined_data.csv"`)) {
@@ -186,7 +187,7 @@ func TestDebugSessionsSaysWhatNamesTheSession(t *testing.T) {
 	}
 }
 
-// Nothing that the service says names a path of its machine.
+// No answer of the service names a path of its machine.
 func TestNoAnswerNamesAPathOfTheServer(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// What the page shows is one state of the session, whole.
+// The page shows one whole state of the session.
 func TestTheViewIsTheSessionAsOfOneInstant(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	bill := fields{"name": "bol.pdf", "size": len(ship.bills), "attached_at": anyTime}
@@ -44,7 +44,7 @@ func TestTheViewIsTheSessionAsOfOneInstant(t *testing.T) {
 	if left, right := string(jsonOf(t, a)), string(jsonOf(t, b)); left != right {
 		t.Errorf("the sheet differs from the one to download: %.200s, %.200s", left, right)
 	}
-	// Who has it is not sent it again, until it changes.
+	// A caller that has the sheet does not get it again until it changes.
 	version := got["version"].(string)
 	want["sheet"] = nil
 	p.get(t, "/view?_sid=s&have="+version).is(t, 200, want)
@@ -83,7 +83,7 @@ func TestTheViewComesCompressedToWhoTakesThat(t *testing.T) {
 	}
 }
 
-// A picture is of the document that the asker sees, or there is none.
+// A picture shows the document that the caller sees; otherwise the request fails.
 func TestAPictureIsOfTheVersionThatIsAskedFor(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	id := fields{"session_id": "s"}
@@ -103,8 +103,8 @@ func TestAPictureIsOfTheVersionThatIsAskedFor(t *testing.T) {
 	p.get(t, of+"&page=one").fails(t, 400, "bad_request", id)
 	p.get(t, of+"&width=100000").fails(t, 400, "bad_request", id)
 	p.get(t, of+"&width=0").fails(t, 400, "bad_request", id)
-	// The same bytes, uploaded again, are another document; so they are after a
-	// reset, and in another session of theirs.
+	// The same bytes are another document when they are uploaded again, after a reset, or
+	// to another session.
 	p.uploadBills(t, "s", ship.bills)
 	p.get(t, of).fails(t, 409, "session_changed", id)
 	p.post(t, "/new-session?_sid=s", "", nil)

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// pieces notes what is written, and whether each piece has a deadline of its own.
+// pieces records what is written, and whether each piece has its own deadline.
 type pieces struct {
 	*httptest.ResponseRecorder
 	deadlines int
 	sizes     []int
-	failing   int // the piece that cannot be written whole, 0 for none
+	failing   int // the number of the piece that fails half way, 0 for none
 }
 
 func (p *pieces) SetWriteDeadline(time.Time) error { p.deadlines++; return nil }

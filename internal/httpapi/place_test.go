@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// place is a server over stores of its own, reached over real HTTP.
+// place is a server with separate stores, reached over real HTTP.
 type place struct {
 	*httptest.Server
 	*stores
@@ -81,8 +81,8 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// newPlace starts a server for this machine without keys; change may make it
-// another.
+// newPlace starts a server for this machine without keys, unless change configures it
+// otherwise.
 func newPlace(t testing.TB, change ...func(*httpapi.Config)) *place {
 	t.Helper()
 	return newPlaceWith(t, desk.Limits{}, change...)
@@ -94,7 +94,7 @@ func newPlaceWith(t testing.TB, limits desk.Limits, change ...func(*httpapi.Conf
 	return s.serve(t, desk.New(s.store, s.contents, reader, limits), change...)
 }
 
-// stores are where a server's sessions and contents are.
+// stores are the stores of a server's sessions and contents.
 type stores struct {
 	dir      string
 	store    session.Store
@@ -116,7 +116,7 @@ func newStores(t testing.TB) *stores {
 	return &stores{dir, store, contents}
 }
 
-// serve starts a server whose work a desk does.
+// serve starts a server over a desk.
 func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Config)) *place {
 	t.Helper()
 	p := &place{stores: s, log: &logBuffer{}}
@@ -159,8 +159,8 @@ func (p *place) stored(t testing.TB) int {
 	}
 }
 
-// onDisk counts the contents that are on the disk, those that are on their way
-// in or out as well.
+// onDisk counts the contents on the disk, including those that are being stored or
+// deleted.
 func (p *place) onDisk(t testing.TB) int {
 	t.Helper()
 	found := 0
@@ -179,29 +179,29 @@ func (p *place) onDisk(t testing.TB) int {
 	return found
 }
 
-// settles waits until so many contents are stored and no others are on the disk:
-// giving back disk space goes on after an answer.
+// settles waits until the given number of contents are stored and no others are on the
+// disk, since contents are deleted after the answer.
 func (p *place) settles(t testing.TB, n int) {
 	t.Helper()
 	until(func() bool { return p.stored(t) == n && p.onDisk(t) == n })
 }
 
-// until waits for an event that only a look can tell. Its limit is that of the
-// whole test.
+// until polls for an event that cannot be awaited. Its only limit is that of the whole
+// test.
 func until(happened func() bool) {
 	for !happened() {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// underway waits until an upload is being stored beside the n contents that are
-// there: until then the server need not have looked at it.
+// underway waits until an upload is being stored beside n existing contents: before that,
+// the server may not have begun it.
 func (p *place) underway(t testing.TB, n int) {
 	t.Helper()
 	until(func() bool { return p.onDisk(t) > n })
 }
 
-// request is one to make.
+// request is a request to make.
 type request struct {
 	method, path string
 	header       http.Header
@@ -210,14 +210,14 @@ type request struct {
 	jar          http.CookieJar
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// do makes a request, and holds the answer against the server's own description.
+// do makes a request, and checks the answer against the server's own description.
 func (p *place) do(t testing.TB, r request) answer {
 	t.Helper()
 	a, err := p.try(r)
@@ -230,7 +230,7 @@ func (p *place) do(t testing.TB, r request) answer {
 
 func (p *place) try(r request) (answer, error) { return p.tryFor(context.Background(), r) }
 
-// tryFor is try for as long as ctx lasts.
+// tryFor is try within ctx.
 func (p *place) tryFor(ctx context.Context, r request) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, p.URL+r.path, r.body)
 	if err != nil {
@@ -267,7 +267,7 @@ func (p *place) post(t testing.TB, path, kind string, body []byte) answer {
 	return p.do(t, request{method: "POST", path: path, kind: kind, body: bytes.NewReader(body)})
 }
 
-// newJar keeps cookies like a browser.
+// newJar returns a jar that keeps cookies like a browser.
 func newJar(t testing.TB) http.CookieJar {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -291,8 +291,7 @@ func (p *place) cookie(t testing.TB, jar http.CookieJar) string {
 	return ""
 }
 
-// fields is a JSON object to expect. Values are what encoding/json would read,
-// or a check.
+// fields is an expected JSON object. Values are those of encoding/json, or checks.
 type fields map[string]any
 
 type check func(v any) error
@@ -337,8 +336,7 @@ var (
 	}
 )
 
-// is holds an answer against a status and the fields of its body: all of them,
-// and no others.
+// is checks an answer's status and the fields of its body: exactly these.
 func (a answer) is(t testing.TB, status int, want fields) map[string]any {
 	t.Helper()
 	if a.status != status {
@@ -394,7 +392,7 @@ func compare(t testing.TB, at string, got map[string]any, want fields) {
 	}
 	for name, g := range got {
 		if _, ok := want[name]; !ok {
-			t.Errorf("there is a field %s%s that nobody expects: %v", at, name, g)
+			t.Errorf("there is an unexpected field %s%s: %v", at, name, g)
 		}
 	}
 }
@@ -404,7 +402,7 @@ func decode(b []byte) (v any) {
 	return v
 }
 
-// fails holds an answer against an error. extra are further fields.
+// fails checks that an answer is an error. extra are further fields.
 func (a answer) fails(t testing.TB, status int, code string, extra fields) {
 	t.Helper()
 	want := fields{"error": anyText, "code": code}
@@ -414,7 +412,7 @@ func (a answer) fails(t testing.TB, status int, code string, extra fields) {
 	a.is(t, status, want)
 }
 
-// described is the server's own description of its answers, as schemas.
+// described holds the schemas of answers in the server's own description.
 type described struct {
 	mu       sync.Mutex
 	doc      map[string]any
@@ -440,7 +438,7 @@ func describedBy(t testing.TB, p *place) *described {
 	return &described{doc: doc.(map[string]any), compiler: c, compiled: map[string]*jsonschema.Schema{}}
 }
 
-// check fails if an answer is not one that the description has.
+// check fails if an answer does not match the description.
 func (d *described) check(t testing.TB, r request, a answer) {
 	t.Helper()
 	if r.method == http.MethodOptions || a.status == http.StatusMethodNotAllowed {
@@ -526,7 +524,7 @@ func (d *described) check(t testing.TB, r request, a answer) {
 	}
 }
 
-// shipment is a sample as a user has it: two files and the sheets to expect.
+// shipment is a sample: two files and the expected sheets.
 type shipment struct {
 	bills, orders, expected, unmatched []byte
 
@@ -538,8 +536,8 @@ func newShipment(t testing.TB, o sample.Options) shipment {
 	return shipmentOf(t, o, "")
 }
 
-// shipmentOf makes a shipment; letter, unless it is "", is what its bills'
-// numbers begin with.
+// shipmentOf makes a shipment. The numbers of its bills begin with letter, unless that is
+// "".
 func shipmentOf(t testing.TB, o sample.Options, letter string) shipment {
 	t.Helper()
 	return sheetsOf(shipments.New(t, o, letter))
@@ -549,20 +547,20 @@ func sheetsOf(s shipments.Shipment) shipment {
 	return shipment{bills: s.Bills, orders: s.Orders, expected: s.Expected, unmatched: s.Unmatched}
 }
 
-// small is a shipment of 6 bills and 30 lines.
+// small returns a shipment of 6 bills and 30 lines.
 func small(t testing.TB, seed uint64) shipment {
 	t.Helper()
 	return newShipment(t, sample.Options{Bills: 6, Lines: 30, Seed: seed})
 }
 
-// other is a shipment like small, none of whose bills is in that.
+// other returns a shipment like small, with other bills.
 func other(t testing.TB, seed uint64) shipment {
 	t.Helper()
 	return shipmentOf(t, sample.Options{Bills: 6, Lines: 30, Seed: seed}, "U")
 }
 
-// part is a part of a multipart form: a file if it has a file name, or says that
-// it has an empty one.
+// part is a part of a multipart form. It is a file if it has a file name, or is marked as
+// having an empty one.
 type part struct {
 	name, filename string
 	content        []byte

@@ -19,7 +19,7 @@ import (
 	"tallyman/internal/httpapi"
 )
 
-// Profiles are for the operator alone.
+// Only the operator gets profiles.
 func TestProfilesAreForAdminKeys(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot", "admin")
 	const path = "/debug/pprof/heap"
@@ -32,8 +32,8 @@ func TestProfilesAreForAdminKeys(t *testing.T) {
 	open := newPlace(t, func(c *httpapi.Config) { c.Open, c.Loopback = true, false })
 	open.get(t, path).fails(t, 403, "admin_only", nil)
 
-	// Without keys the machine is its user's; what its browser does for a page of
-	// another site is not.
+	// Without keys, requests of this machine are the operator's, except those that a
+	// browser makes for pages of other sites.
 	local := newPlace(t)
 	for name, h := range map[string]http.Header{
 		"a script of another site":         {"Origin": {"https://elsewhere.example"}},
@@ -51,12 +51,12 @@ func TestProfilesAreForAdminKeys(t *testing.T) {
 			p := newPlace(t, behindProxy)
 			p.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "admin_only", nil)
 			if a := p.get(t, path); a.status != 200 {
-				t.Errorf("who comes without the proxy gets %d", a.status)
+				t.Errorf("a caller without the proxy gets %d", a.status)
 			}
 		})
 	}
 	if a := local.do(t, request{method: "GET", path: path, header: http.Header{"Sec-Fetch-Site": {"none"}}}); a.status != 200 {
-		t.Errorf("who types the address gets %d", a.status)
+		t.Errorf("a browser to which the address was typed gets %d", a.status)
 	}
 }
 
@@ -102,7 +102,7 @@ func TestWhatIsNoProfileIsRefused(t *testing.T) {
 	}
 }
 
-// Only one thing is measured at once, and it ends when its client goes.
+// Only one measurement runs at a time, and it ends when its client hangs up.
 func TestMeasuringEndsWithItsClient(t *testing.T) {
 	p := newPlace(t)
 	for _, name := range []string{"profile", "block", "mutex"} {
@@ -111,10 +111,10 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 		a := p.get(t, "/debug/pprof/trace")
 		a.fails(t, 503, "busy", fields{"details": anyObject})
 		if a.header.Get("Retry-After") == "" {
-			t.Error("it is not said when to come again")
+			t.Error("there is no Retry-After")
 		}
 		if a := p.get(t, "/debug/pprof/heap"); a.status != 200 {
-			t.Errorf("what takes no time waits for it: %d", a.status)
+			t.Errorf("a profile without a duration waits for it: %d", a.status)
 		}
 		hangUp()
 		if a := <-got; a.status != 0 {
@@ -124,8 +124,7 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 	}
 }
 
-// The end of the server does not wait for a measurement, whose client gets what
-// there is.
+// The end of the server does not wait for a measurement. Its client gets the data so far.
 func TestMeasuringEndsWithTheServer(t *testing.T) {
 	p := newPlace(t)
 	got := p.measure(t.Context(), t, "profile")
@@ -140,13 +139,13 @@ func TestMeasuringEndsWithTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := duration(t, b); took <= 0 || took >= time.Minute {
-		t.Errorf("it measured for %v, so that it was not cut short", took)
+		t.Errorf("it measured for %v, so it was not cut short", took)
 	}
 }
 
-// measure begins to measure for a minute and returns once the server does. Its answer
-// has the status 0 if ctx ended first. Ending the measurement before it may take the
-// server some time, in which it is busy.
+// measure begins a measurement of a minute and returns once the server measures. Its
+// answer has the status 0 if ctx ended first. Ending the measurement before it may take
+// the server some time, in which it is busy.
 func (p *place) measure(ctx context.Context, t *testing.T, name string) <-chan answer {
 	t.Helper()
 	got := make(chan answer, 1)
@@ -171,7 +170,7 @@ func (p *place) measure(ctx context.Context, t *testing.T, name string) <-chan a
 	return got
 }
 
-// duration is how long a profile says that it measured: field 10 of its message.
+// duration returns the duration that a profile states: field 10 of its message.
 func duration(t *testing.T, profile []byte) time.Duration {
 	t.Helper()
 	for len(profile) > 0 {
@@ -198,10 +197,10 @@ func (p *place) measures(t *testing.T) bool {
 	return p.get(t, "/debug/pprof/goroutine?debug=1").has("(*call).pass+")
 }
 
-// has reports whether a text is in the answer.
+// has reports whether the answer contains a text.
 func (a answer) has(text string) bool { return bytes.Contains(a.body, []byte(text)) }
 
-// What somebody else measures in this process is told, too.
+// The profile includes measurements that others started in this process.
 func TestATraceOfSomebodyElseIsLeftAlone(t *testing.T) {
 	if err := trace.Start(io.Discard); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"tallyman/internal/testing/shipments"
 )
 
-// Every way of giving a BOL (DESIGN.md §7), and what its answer holds.
+// Every way to upload a BOL (DESIGN.md §7) works, with the expected answer.
 func TestEveryWayOfUploadingABOL(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	plain := base64.StdEncoding.EncodeToString(ship.bills)
@@ -39,7 +39,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 	}{
 		{name: "multipart", path: "/upload", filename: "bol.pdf"},
 		{name: "multipart without a file name", path: "/upload", filename: "document.pdf"},
-		{name: "multipart with a file that nobody chose beside it", path: "/upload", filename: "a.pdf"},
+		{name: "multipart with an empty file input beside it", path: "/upload", filename: "a.pdf"},
 		{name: "a raw body", path: "/upload?filename=raw.pdf", kind: "application/pdf", body: ship.bills, filename: "raw.pdf"},
 		{name: "base64 in file_data", path: "/upload-base64", body: jsonOf(t, m{"file_data": plain, "filename": "x.pdf"}), filename: "x.pdf"},
 		{name: "base64 in attachmentData", path: "/upload-base64", body: jsonOf(t, m{"name": "y.pdf", "attachmentData": plain}), filename: "y.pdf"},
@@ -67,7 +67,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 			u.kind, u.body = multi(t, part{name: "file", filename: "bol.pdf", content: ship.bills})
 		case "multipart without a file name":
 			u.kind, u.body = multi(t, part{name: "file", content: ship.bills})
-		case "multipart with a file that nobody chose beside it":
+		case "multipart with an empty file input beside it":
 			u.kind, u.body = multi(t, part{name: "file", file: true}, part{name: "file", filename: "a.pdf", content: ship.bills}, part{name: "note", content: []byte("x")})
 		case "an attachment in a multipart form, as text":
 			u.kind, u.body = multi(t, part{name: "attachmentData", content: []byte(plain)}, part{name: "filename", content: []byte("m.pdf")})
@@ -95,7 +95,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 	}
 }
 
-// Every way of giving an order export.
+// Every way to upload an order export works.
 func TestEveryWayOfUploadingOrders(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, sample.Options{Bills: 4, Lines: 20, Seed: 3, MissingOrders: 2, NearMisses: 1, ExtraOrders: 3})
@@ -142,7 +142,7 @@ func TestEveryWayOfUploadingOrders(t *testing.T) {
 	}
 }
 
-// Every route's answer, field by field, in the states that a session can be in.
+// The answer of every route is checked field by field, in all states of a session.
 func TestEveryAnswerFieldByField(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	id := fields{"session_id": "s"}
@@ -441,7 +441,7 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 	p.settles(t, 0)
 }
 
-// Every error of a document or its wrapping, on every route that takes it.
+// Every route that takes a document reports the faults of the document and of the body.
 func TestEveryFaultOfAnUpload(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)

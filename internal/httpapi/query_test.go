@@ -21,7 +21,7 @@ func TestQueriesAreTakenAsTheyAre(t *testing.T) {
 	if !bytes.Contains(a.body, []byte("%25")) {
 		t.Errorf("it does not say what to do: %s", a.body)
 	}
-	// The echo shows it as it is, and does nothing by it.
+	// The echo shows the query unchanged, without acting on it.
 	for query, want := range map[string]map[string]any{
 		"_sid=100%&a=b%20c":  {"_sid": "100%", "a": "b c"},
 		"%zz=1;2&a=%e4":      {"%zz": "1;2", "a": "\ufffd"},
@@ -37,7 +37,7 @@ func TestQueriesAreTakenAsTheyAre(t *testing.T) {
 	p.get(t, "/debug-request?_sid=100%&_action=new_session").fails(t, 400, "bad_request", nil)
 }
 
-// A key is blanked wherever it stands.
+// A key is blanked wherever it occurs.
 func TestTheEchoBlanksKeysByTheirLooks(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot")
 	key := secrets["depot"]
@@ -68,10 +68,10 @@ func TestTheEchoBlanksKeysByTheirLooks(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)
 		}
 		if c.header == nil && c.query == "" && c.kind != kind && !bytes.Contains(a.body, []byte("[blanked]")) {
-			t.Errorf("%s: nothing is blanked: %s", c.name, a.body)
+			t.Errorf("%s: no secret is blanked: %s", c.name, a.body)
 		}
 	}
-	// What only looks a little like one is shown.
+	// Texts that only resemble a key are shown.
 	a := p.do(t, request{method: "GET", path: "/debug-request?a=tmk_&b=tmk&c=atmk", header: apiKey(key)})
 	info, _ := decode(a.body).(map[string]any)["request_info"].(map[string]any)
 	if got := fmt.Sprint(info["query_params"]); got != fmt.Sprint(map[string]any{"a": "tmk_", "b": "tmk", "c": "atmk"}) {

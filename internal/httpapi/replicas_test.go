@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/session"
 )
 
-// holding is a bus that can say that messages were missed.
+// holding is a bus that can report missed messages.
 type holding struct {
 	bus.Bus
 	mu  sync.Mutex
@@ -37,7 +37,7 @@ func (h *holding) missed() {
 	}
 }
 
-// Two servers over one desk, as two processes over one database.
+// Two servers over one desk work like two processes over one database.
 func TestEventsReachClientsOfAnotherServer(t *testing.T) {
 	var local bustest.Local
 	here, there := local.Join(), &holding{Bus: local.Join()}
@@ -58,12 +58,12 @@ func TestEventsReachClientsOfAnotherServer(t *testing.T) {
 		pages = max(pages, e.Pages)
 	}
 	if last := all[len(all)-1]; all[0].Type != "reading" || last.Bills != 6 || pages != 6 {
-		t.Errorf("an upload at another server tells %+v", all)
+		t.Errorf("an upload at another server sends %+v", all)
 	}
-	// Who may have missed something is told how things are.
+	// A subscriber that may have missed events gets the present state.
 	there.missed()
 	if all := s.until(t, "state"); all[len(all)-1].Status != "ready" || all[len(all)-1].Bills != 6 {
-		t.Errorf("after a gap it is told %+v", all)
+		t.Errorf("after a gap it gets %+v", all)
 	}
 	p.post(t, "/clear-session?_sid=s", "", nil)
 	if all := s.until(t, "cleared"); len(all) != 1 {
@@ -75,7 +75,7 @@ func TestEventsReachClientsOfAnotherServer(t *testing.T) {
 	}
 }
 
-// A listing that begins at one server goes on at another.
+// A listing that begins at one server continues at another.
 func TestServersWithOneSecretGoOnWithEachOthersListings(t *testing.T) {
 	secret := func(c *httpapi.Config) { c.Secret = []byte("a secret that both have") }
 	p := newPlace(t, secret)
@@ -96,7 +96,7 @@ func TestServersWithOneSecretGoOnWithEachOthersListings(t *testing.T) {
 	stranger.get(t, "/debug-sessions?limit=2&after="+after).fails(t, 400, "bad_request", nil)
 }
 
-// away is keys that nobody can look up now.
+// away are keys that cannot be looked up.
 type away struct {
 	keys.Ring
 	err error

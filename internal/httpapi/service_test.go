@@ -94,7 +94,7 @@ func TestEventsTellWhatHappensInASession(t *testing.T) {
 	elsewhere := p.stream(t, "/events?_sid=other", nil)
 	elsewhere.until(t, "state")
 	if all := s.until(t, "state"); len(all) != 1 || all[0].Status != "no_session" {
-		t.Errorf("first comes %+v", all)
+		t.Errorf("the first event is %+v", all)
 	}
 	p.post(t, "/new-session?_sid=s", "", nil)
 	s.until(t, "new")
@@ -102,7 +102,7 @@ func TestEventsTellWhatHappensInASession(t *testing.T) {
 	all := s.until(t, "attached")
 	last := all[len(all)-1]
 	if all[0].Type != "reading" || last.Kind != "bol" || last.Pages != 6 || last.Bills != 6 || last.Lines != 30 || last.Status != "ready" {
-		t.Errorf("an upload tells %+v", all)
+		t.Errorf("an upload sends %+v", all)
 	}
 	pages := 0
 	for _, e := range all {
@@ -119,16 +119,16 @@ func TestEventsTellWhatHappensInASession(t *testing.T) {
 	p.uploadOrders(t, "s", ship.orders)
 	all = s.until(t, "attached")
 	if last := all[len(all)-1]; last.Kind != "orders" || last.Rows != 30 || last.Status != "merged" {
-		t.Errorf("orders tell %+v", all)
+		t.Errorf("orders send %+v", all)
 	}
 	p.post(t, "/upload?_sid=s", "application/pdf", []byte("hello"))
 	all = s.until(t, "failed")
 	if last := all[len(all)-1]; last.Code != "not_a_pdf" || last.Error == "" {
-		t.Errorf("a failed upload tells %+v", all)
+		t.Errorf("a failed upload sends %+v", all)
 	}
 	late := p.stream(t, "/events?_sid=s", nil)
 	if all := late.until(t, "state"); all[0].Status != "merged" || all[0].Bills != 6 {
-		t.Errorf("who comes late is told %+v", all)
+		t.Errorf("a late subscriber gets %+v", all)
 	}
 	p.post(t, "/clear-session?_sid=s", "", nil)
 	s.until(t, "cleared")
@@ -155,7 +155,7 @@ func TestEventsOfAnotherOwnersSessionAreNotShown(t *testing.T) {
 	}
 }
 
-// metric returns a measurement, -1 if it is not there.
+// metric returns the value of a metric, -1 if it is missing.
 func (p *place) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	for line := range strings.Lines(string(p.get(t, "/metrics").body)) {
@@ -203,7 +203,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	if kind := a.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Errorf("measurements come as %q", kind)
 	}
-	// Every measurement says what it is, and each line is one that Prometheus reads.
+	// Every metric has a description, and Prometheus can parse each line.
 	sample := regexp.MustCompile(`^([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? ([-+0-9.e]+|\+Inf|NaN)$`)
 	explained := map[string]bool{}
 	for line := range strings.Lines(string(a.body)) {
@@ -236,7 +236,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	}
 }
 
-// A number of sessions that is not known is not told, since 0 is a number too.
+// An unknown number of sessions is left out, since 0 would be a number, too.
 func TestTheSessionsAreNotCountedWhileStorageFails(t *testing.T) {
 	at := newStores(t)
 	broken := &faulty{Store: at.store}
@@ -308,7 +308,7 @@ func TestEverySessionOperationIsOneLineWithoutIDsOrSecrets(t *testing.T) {
 func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
-	// Somebody shortens a stored file.
+	// Truncate a stored file.
 	stored, err := filepath.Glob(filepath.Join(p.dir, "contents", "*", "*"))
 	if err != nil || len(stored) != 2 {
 		t.Fatal(stored, err)
@@ -323,7 +323,7 @@ func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 		t.Errorf("a damaged file: %d %s", a.status, a.body)
 	}
 	if !strings.Contains(p.log.String(), `"level":"ERROR"`) {
-		t.Errorf("the operator is not told: %s", p.log.String())
+		t.Errorf("the log does not report it: %s", p.log.String())
 	}
 	if p.metric(t, `tallyman_errors_total{code="damaged_content"}`) != 1 {
 		t.Error("it is not counted")
@@ -458,10 +458,10 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 		third.Close()
 	}
 	if got := ask(second); got != 200 {
-		t.Errorf("who is there stays: %d", got)
+		t.Errorf("an open connection stays: %d", got)
 	}
 	first.Close()
-	until(func() bool { // the server has yet to see that
+	until(func() bool { // the server notices that a moment later
 		next := dial()
 		defer next.Close()
 		return ask(next) == 200
@@ -479,7 +479,7 @@ func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
 	p := at.serve(t, desk.New(store, nil, reader, desk.Limits{}))
 	p.post(t, "/new-session?_sid=s", "", nil)
 	s := p.stream(t, "/events?_sid=s", nil)
-	for s.until(t, "state")[0].Status != "empty" { // on a machine so slow that it expired
+	for s.until(t, "state")[0].Status != "empty" { // the machine was so slow that it expired
 		p.post(t, "/new-session?_sid=s", "", nil)
 		s = p.stream(t, "/events?_sid=s", nil)
 	}
@@ -488,7 +488,7 @@ func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
 	}
 	p.post(t, "/new-session?_sid=s", "", nil)
 	s.until(t, "new")
-	// Somebody uses it now and then; the stream itself does not keep it alive.
+	// Requests keep the session alive; the stream does not.
 	for range 3 {
 		time.Sleep(400 * time.Millisecond)
 		p.get(t, "/status?_sid=s")
@@ -506,7 +506,7 @@ func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
 	few.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["b"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
 }
 
-// stuck is a store that hangs, as one on a disk that does not answer.
+// stuck is a store that hangs, like one on a disk that does not answer.
 type stuck struct {
 	session.Store
 	hangs chan struct{} // until it is closed

@@ -20,7 +20,7 @@ import (
 	"tallyman/internal/testing/tracingtest"
 )
 
-// traced is a server that sends its traces to a collector.
+// traced starts a server that sends its traces to a collector.
 type traced struct {
 	*place
 	*tracingtest.Collector
@@ -43,7 +43,7 @@ func newTraced(t testing.TB, change ...func(*httpapi.Config)) *traced {
 	return &traced{place: p, Collector: c, tracing: tr}
 }
 
-// sent ends the tracing and returns the spans that came.
+// sent ends the tracing and returns the received spans.
 func (tr *traced) sent(t *testing.T) []tracingtest.Span {
 	t.Helper()
 	tr.place.settle(t)
@@ -54,7 +54,7 @@ func (tr *traced) sent(t *testing.T) []tracingtest.Span {
 	return tr.Spans()
 }
 
-// settle waits until nothing is given back any more.
+// settle waits until no contents are being deleted.
 func (p *place) settle(t *testing.T) {
 	t.Helper()
 	p.settles(t, 0)
@@ -93,7 +93,7 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 		send("GET", "/status?_sid="+sid, "", nil)
 		send("GET", "/download-bol/hush-4711.pdf?_sid="+sid, "", nil)
 		if got := send("GET", "/download-bol?_sid="+sid, "", nil).body; !bytes.Equal(got, ship.expected) {
-			t.Error("the sheet is another with traces")
+			t.Error("traces change the sheet")
 		}
 		send("POST", "/clear-session?_sid="+sid, "", nil)
 	}
@@ -122,7 +122,7 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 				t.Errorf("no line of the log is of the trace of %s", s.Name)
 			}
 		case !ok || above.Trace != s.Trace:
-			t.Errorf("%s has a parent that is none", s.Name)
+			t.Errorf("%s has a missing parent", s.Name)
 		default:
 			tree[above.Name+" > "+s.Name] = true
 			if s.Name == "contents.put" {
@@ -183,19 +183,19 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	}
 	for _, not := range []string{"GET /metrics", "GET /health"} {
 		if _, ok := requests[not]; ok {
-			t.Errorf("there is a span of %s, which is no operation on a session", not)
+			t.Errorf("there is a span of %s, which is not an operation on a session", not)
 		}
 	}
 	raw := p.Raw()
 	for _, secret := range append([]string{key, minted, named, minted[2:], "hush-4711", "quiet-4712", "4711.pdf"}, words(t, ship)...) {
 		if bytes.Contains(bytes.ToLower(raw), []byte(strings.ToLower(secret))) {
-			t.Errorf("%q is in what is sent to the collector", secret)
+			t.Errorf("%q is in the spans", secret)
 		}
 	}
 }
 
-// words are texts of a shipment's documents that are long enough not to be
-// anywhere else.
+// words returns texts of a shipment's documents that are too long to occur elsewhere by
+// chance.
 func words(t *testing.T, ship shipment) []string {
 	t.Helper()
 	found := map[string]bool{}
@@ -214,8 +214,8 @@ func words(t *testing.T, ship shipment) []string {
 	return all
 }
 
-// Whoever is known may make its requests part of a trace of its own, and say whether
-// it is sampled; others may not, and who is turned away makes no span.
+// A known caller may make its requests part of its own trace, and decide whether that is
+// sampled. Others may not, and unauthenticated requests get no span.
 func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 	const trace, above = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	parent := func(flags string) http.Header {
@@ -250,11 +250,11 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 		"a page of another site":    {local, "", http.Header{"Traceparent": parent("01")["Traceparent"], "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}}, true, false},
 		"a proxy's name":            {behindProxy, "", through("its name"), true, false},
 		"a proxy's header":          {behindProxy, "", through("X-Forwarded-For"), true, false},
-		"what is no parent":         {withKeys, key, http.Header{"Traceparent": {"00-" + trace + "-0000000000000000-01"}}, true, false},
-		"a version that is none":    {withKeys, key, http.Header{"Traceparent": {"ff-" + trace + "-" + above + "-01"}}, true, false},
+		"an invalid parent":         {withKeys, key, http.Header{"Traceparent": {"00-" + trace + "-0000000000000000-01"}}, true, false},
+		"an invalid version":        {withKeys, key, http.Header{"Traceparent": {"ff-" + trace + "-" + above + "-01"}}, true, false},
 		"a parent in capitals":      {withKeys, key, http.Header{"Traceparent": {strings.ToUpper(parent("01").Get("Traceparent"))}}, true, false},
-		"more than there may be":    {withKeys, key, http.Header{"Traceparent": {parent("01").Get("Traceparent") + "-x"}}, true, false},
-		"nothing of all that at it": {withKeys, key, nil, true, false},
+		"a parent that is too long": {withKeys, key, http.Header{"Traceparent": {parent("01").Get("Traceparent") + "-x"}}, true, false},
+		"no parent":                 {withKeys, key, nil, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTraced(t, c.server)
@@ -291,11 +291,11 @@ func TestSamplingIsTheOperators(t *testing.T) {
 		t.Errorf("%d spans were sent", len(spans))
 	}
 	if strings.Contains(log, "trace_id") {
-		t.Error("the log names a trace that is nowhere")
+		t.Error("the log names a missing trace")
 	}
 }
 
-// Who fails and why is in the span, and in the log with its trace.
+// The failed operation and its reason are in the span, and in the log with its trace.
 func TestAFailureIsInItsTrace(t *testing.T) {
 	p := newTraced(t)
 	a := p.do(t, request{method: "POST", path: "/upload?_sid=s", kind: "application/pdf", body: strings.NewReader("hello")})

@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/sample"
 )
 
-// raw is a multipart body whose parts' headers are given as they are.
+// raw returns a multipart body with the given headers of its parts.
 func raw(parts ...string) (kind string, body []byte) {
 	var b strings.Builder
 	for _, p := range parts {
@@ -24,7 +24,7 @@ func raw(parts ...string) (kind string, body []byte) {
 	return "multipart/form-data; boundary=b", []byte(b.String() + "--b--\r\n")
 }
 
-// A BOL as mail robots and scripts send it, and what a warning says of it.
+// A BOL is accepted as mail robots and scripts send it, with the expected warning.
 func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	pdf := string(ship.bills)
@@ -44,7 +44,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		name, path, kind string
 		body             []byte
 		filename         string
-		warning          string // a part of the only one, "" for none
+		warning          string // part of the only warning, "" for none
 	}
 	var ways []way
 	add := func(name, path, filename, warning, kind string, body []byte) {
@@ -122,7 +122,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		add("given twice", path, name, "only the first was used", jsonKind, jsonOf(t, m{"attachmentData": b64, "file_data": b64}))
 	}
 	kind, body = multi(t, part{name: "attachmentData", content: ship.bills})
-	add("a PDF in a field that is no file", "/upload-attachment", "attachment.pdf", "", kind, body)
+	add("a PDF in a text field", "/upload-attachment", "attachment.pdf", "", kind, body)
 	add("a PDF in an escaped form", "/upload-attachment", "attachment.pdf", "", form, []byte(url.Values{"data": {pdf}}.Encode()))
 	add("text that calls itself UTF-8", "/upload", "document.pdf", "", "application/pdf; charset=binary", ship.bills)
 
@@ -151,10 +151,10 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			})
 		})
 	}
-	p.settles(t, 2*len(ways)) // each a file and what was read from it, and nothing else
+	p.settles(t, 2*len(ways)) // each file and its reading, and nothing else
 }
 
-// An order export as robots and scripts send it.
+// An order export is accepted as robots and scripts send it.
 func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, sample.Options{Bills: 4, Lines: 20, Seed: 3})
@@ -228,7 +228,7 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 	}
 }
 
-// What cannot be taken is refused with a sentence that says why.
+// Other bodies are refused with a sentence that says why.
 func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
@@ -267,7 +267,7 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 		{"raw text without a type", "/upload-attachment", "", []byte("hello"), 422, "not_a_pdf", nil},
 		{"base64 of no PDF", "/upload-attachment", "", []byte(base64.StdEncoding.EncodeToString([]byte("hello"))), 422, "not_a_pdf", nil},
 		{"broken base64 of a PDF", "/upload", octets, []byte(b64[:4001]), 400, "bad_base64", nil},
-		{"a mode that is none", "/upload?mode=Prepend", octets, ship.bills, 400, "bad_request", []string{"Prepend"}},
+		{"an unknown mode", "/upload?mode=Prepend", octets, ship.bills, 400, "bad_request", []string{"Prepend"}},
 	}
 	for what, value := range map[string]string{"null": "null", "an object": `{"a":"b"}`, "a list": "[1]", "a number": "17", "true or false": "true"} {
 		for _, path := range []string{"/upload-base64", "/upload-attachment", "/upload-csv"} {
@@ -336,8 +336,7 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 	p.settles(t, 2)
 }
 
-// Of files in unknown fields, a conversion finds out by what they are which is
-// which.
+// A conversion recognises files in unknown fields by their content.
 func TestConvertTellsFilesApart(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	pdf, csv := part{name: "a", filename: "a", content: ship.bills}, part{name: "b", filename: "b", content: ship.orders}
@@ -369,7 +368,7 @@ func TestTheOutcomeOfEachConversionIsCountedOnce(t *testing.T) {
 	kind, body := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
 	p.post(t, "/convert", kind, body)
 	p.post(t, "/convert?format=pdf", kind, body).fails(t, 400, "bad_request", nil)
-	// The format is refused before the body comes: this one never would.
+	// The format is refused before the body arrives: this one never arrives.
 	a := p.do(t, request{method: "POST", path: "/convert?format=pdf", kind: kind, body: &endless{}})
 	a.fails(t, 400, "bad_request", nil)
 	bad, badBody := multi(t, part{name: "pdf", filename: "b.pdf", content: []byte("hello")})
@@ -384,8 +383,8 @@ func TestTheOutcomeOfEachConversionIsCountedOnce(t *testing.T) {
 	}
 }
 
-// One name is for one file. Of several, each keeps its own, in the answer, in its
-// warnings and in the list.
+// A name applies to a single file. Several files keep their own names, in the answer, in
+// its warnings and in the list.
 func TestANameBelongsToOneFile(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	for _, field := range []string{"filename", "name"} {
@@ -433,8 +432,8 @@ func TestALargeBodyWhereNoneIsNeededIsToldTheTrueLimit(t *testing.T) {
 	}
 }
 
-// What may be sent is described: each media type and field that a test above
-// uses by its proper name.
+// The description has each media type and field that the tests above use by its proper
+// name.
 func TestWhatMayBeSentIsDescribed(t *testing.T) {
 	p := newPlace(t)
 	content := func(path string) map[string]any {

@@ -13,9 +13,9 @@ import (
 	"tallyman/client"
 )
 
-// workflow runs clear, new, upload, upload-csv, download-bol, clear like a front
-// end: with an ID of its own, or with sid "" and whatever name puts into the
-// query after the session began.
+// workflow runs clear, new, upload, upload-csv, download-bol, clear like a front end:
+// with its own ID, or with sid "" and the query that name returns after the session
+// began.
 func (p *place) workflow(t *testing.T, ship shipment, sid string, jar http.CookieJar, minted bool) {
 	t.Helper()
 	query := ""
@@ -86,7 +86,7 @@ func TestTheGoClientRunsTheWorkflow(t *testing.T) {
 		}
 		st, err := c.Status(t.Context())
 		if err != nil || st.SessionExists {
-			t.Errorf("session %q was left behind: %+v, %v", sid, st, err)
+			t.Errorf("session %q still exists: %+v, %v", sid, st, err)
 		}
 	}
 	c := &client.Client{URL: p.URL}

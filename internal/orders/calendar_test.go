@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// datesTable is a table of rows with the delivery and cancel dates of each.
+// datesTable returns a table whose rows have these delivery and cancel dates.
 func datesTable(deliveries, cancels string) *Table {
 	t := &Table{}
 	d := strings.Fields(deliveries)
@@ -20,24 +20,24 @@ func datesTable(deliveries, cancels string) *Table {
 	return t
 }
 
-// A few cells of a column that can be read one way only may be slips of the pen.
+// If a few cells of a column can be read in one way only, they may be typing errors.
 func TestAFewOutliersDoNotTurnAColumnOfDates(t *testing.T) {
 	for name, c := range map[string]struct {
 		deliveries, cancels string
-		day                 string // of 12/08/2025 among the cancel dates, "" if that is not certain
+		day                 string // of 12/08/2025 among the cancel dates, "" if it is ambiguous
 		kind                NoteKind
 		says                []string
 	}{
-		"nothing else says which is the month": {"", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4", `"13/09/2025"`, "read month first"}},
-		"with MMDDYYYY too":                    {"", "12082025 12092025 13092025", "", AmbiguousDate, []string{"day first in row 4", "13092025"}},
-		"another column says month first":      {"12/19/2025 12/21/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-12-08", UnreadDate, []string{"row 4", "13/09/2025"}},
-		"another column says day first":        {"19/12/2025 21/12/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
-		"another column has another outlier":   {"11/08/2025 11/08/2025 14/09/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
-		"another column has the same outlier":  {"11/08/2025 11/08/2025 13/09/2025", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4"}},
-		"the only date against another column": {"12/31/2025", "13/10/2025", "", UnreadDate, []string{"row 2", "13/10/2025"}},
-		"the only dates":                       {"20/10/2025", "13/10/2025", "2025-10-13", "", nil},
-		"most dates say day first":             {"", "12/08/2025 19/09/2025 13/09/2025", "2025-08-12", "", nil},
-		"most dates say month first":           {"", "12/08/2025 12/19/2025 12/20/2025 19/12/2025", "2025-12-08", UnreadDate, []string{"row 5", "19/12/2025"}},
+		"no other column shows which is the month": {"", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4", `"13/09/2025"`, "read month first"}},
+		"with MMDDYYYY too":                        {"", "12082025 12092025 13092025", "", AmbiguousDate, []string{"day first in row 4", "13092025"}},
+		"another column says month first":          {"12/19/2025 12/21/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-12-08", UnreadDate, []string{"row 4", "13/09/2025"}},
+		"another column says day first":            {"19/12/2025 21/12/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"another column has another outlier":       {"11/08/2025 11/08/2025 14/09/2025", "12/08/2025 12/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"another column has the same outlier":      {"11/08/2025 11/08/2025 13/09/2025", "12/08/2025 12/09/2025 13/09/2025", "", AmbiguousDate, []string{"day first in row 4"}},
+		"the only date against another column":     {"12/31/2025", "13/10/2025", "", UnreadDate, []string{"row 2", "13/10/2025"}},
+		"the only dates":                           {"20/10/2025", "13/10/2025", "2025-10-13", "", nil},
+		"most dates say day first":                 {"", "12/08/2025 19/09/2025 13/09/2025", "2025-08-12", "", nil},
+		"most dates say month first":               {"", "12/08/2025 12/19/2025 12/20/2025 19/12/2025", "2025-12-08", UnreadDate, []string{"row 5", "19/12/2025"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := datesTable(c.deliveries, c.cancels)
@@ -65,7 +65,7 @@ func TestYearsInWhichNoOrderIsAreNotRead(t *testing.T) {
 	wantNothing(t, datesTable("", "01/01/1970 12/31/2099"))
 }
 
-// A date that lost its last digits is no date of another year.
+// A date that lost its last digits is not read as a date of another year.
 func TestAFewShortDatesBesideLongOnesAreNotRead(t *testing.T) {
 	for long, short := range map[string]string{"12192025 12202025": "121920", "1192025 1202025": "11920", "12/19/2025 12/20/2025": "12/19/20",
 		"19-12-2025 20-12-2025": "19-12-20", "19.12.2025 20.12.2025": "19.12.20"} {
@@ -75,7 +75,7 @@ func TestAFewShortDatesBesideLongOnesAreNotRead(t *testing.T) {
 			t.Errorf("%s beside %s is read", short, long)
 		}
 	}
-	// Where both are usual, both are read.
+	// If a column has many of both, both are read.
 	wantNothing(t, datesTable("", "12/19/2025 12/20/2025 12/21/2025 12/19/25 12/20/25"))
 }
 

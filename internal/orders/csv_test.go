@@ -31,8 +31,7 @@ func inventedCSV(t testing.TB, comma rune, eol string) string {
 	return strings.ReplaceAll(b.String(), "\n", eol)
 }
 
-// inventedFile makes a file of the invented rows, of the kind that its name
-// tells.
+// inventedFile makes a file of the invented rows, of the kind that its name gives.
 func inventedFile(t testing.TB, name string) []byte {
 	t.Helper()
 	encode := func(e encoding.Encoding, text string) []byte {
@@ -90,8 +89,8 @@ func TestQuotationMarks(t *testing.T) {
 		{"doubled within", `"the ""A"" store"`, `the "A" store`},
 		{"around a line break", "\"A\nB\"", "A\nB"},
 		{"after a space", ` "A, B"`, "A, B"},
-		{"within a cell that has none around it", `5" PIPE`, `5" PIPE`},
-		{"forgotten to be doubled", `"the "A" store"`, `the "A" store`},
+		{"within a cell without quotation marks", `5" PIPE`, `5" PIPE`},
+		{"not doubled", `"the "A" store"`, `the "A" store`},
 		{"around nothing", `""`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,9 +127,9 @@ func TestDelimiterIsTheOneUnderWhichTheKeyColumnsAreFound(t *testing.T) {
 		{"commas in the cells between tabs", "Invoice No.\tStyle\tCartons\tPieces\nG1\tS,1\t1\t10\n", "CSV, tab, UTF-8"},
 		{"semicolons in quoted headers between commas", "\"a;b;c;d;e\",Invoice No.,Style,Cartons,Pieces\nx,G1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
 		{"quoted cells between semicolons", "\"Invoice No.\";\"Style\";\"Cartons\";\"Pieces\"\n\"G1\";\"S,1\";\"1\";\"10\"\n", "CSV, semicolon, UTF-8"},
-		{"sep= tells of a bar", "sep=|\nInvoice No.|Style|Cartons|Pieces\nG1|S,1|1|10\n", "CSV, pipe, UTF-8"},
+		{"sep= names a bar", "sep=|\nInvoice No.|Style|Cartons|Pieces\nG1|S,1|1|10\n", "CSV, pipe, UTF-8"},
 		{"sep= in capitals and quotes", "\"SEP=;\"\r\nInvoice No.;Style;Cartons;Pieces\r\nG1;S,1;1;10\r\n", "CSV, semicolon, UTF-8"},
-		{"sep= tells wrong", "sep=;\nInvoice No.,Style,Cartons,Pieces\nG1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
+		{"sep= names the wrong delimiter", "sep=;\nInvoice No.,Style,Cartons,Pieces\nG1,\"S,1\",1,10\n", "CSV, comma, UTF-8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			table := mustRead(t, []byte(tt.data))
@@ -144,8 +143,8 @@ func TestDelimiterIsTheOneUnderWhichTheKeyColumnsAreFound(t *testing.T) {
 	}
 }
 
-// Every delimiter, with every way of quoting and of ending lines, with and without a
-// byte order mark.
+// Every delimiter is tried with every way of quoting and of ending lines, with and
+// without a byte order mark.
 func TestTheSameRowsInEveryDialect(t *testing.T) {
 	cells := [][]string{{"Invoice No.", "Style", "Cartons", "Pieces", "Ship-to Name"},
 		{"G1", "S1", "1", "10", "DOCK"}, {"G2", "S2", "2", "1200", `THE %"A" STORE`}, {"G3", "S3", "3", "30", ""}}
@@ -187,7 +186,7 @@ func TestTheSameRowsInEveryDialect(t *testing.T) {
 	}
 }
 
-// Control characters are no part of any cell; within a cell they are said.
+// Control characters are removed from cells; those within a cell are reported.
 func TestControlCharactersInEveryColumn(t *testing.T) {
 	row := []string{"G1", "S1", "11", "100", "12012025", "DOCK", "P1", "12052025", "12192025"}
 	for _, mark := range []string{"\x00", "\x01", "\x1f", "\x1e", "\x7f", "\u0085"} {

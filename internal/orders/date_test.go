@@ -9,7 +9,7 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// exportOf is a CSV whose rows have the given cancel dates.
+// exportOf returns a CSV whose rows have the given cancel dates.
 func exportOf(cancels ...string) []byte {
 	var b strings.Builder
 	b.WriteString("Invoice No.;Style;Cartons;Pieces;Invoice Date;Ship-to Name;Order No.;Delivery Date;Cancel Date\n")
@@ -31,8 +31,8 @@ func asWorkbook(t *testing.T, csv []byte) []byte {
 	return save(t, f)
 }
 
-// Dates that are numbers in a workbook, with and without the format of a date, counted
-// from 1900 or from 1904.
+// A workbook stores dates as numbers, with or without the format of a date, counted from
+// 1900 or from 1904.
 func TestDatesThatAreNumbersInAWorkbook(t *testing.T) {
 	days := []time.Time{time.Date(1998, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
 		time.Date(2025, 12, 19, 0, 0, 0, 0, time.UTC), time.Date(2039, 12, 31, 0, 0, 0, 0, time.UTC)}
@@ -104,7 +104,7 @@ func TestDatesAreReadInEveryFormAndOrderThatTheirColumnProves(t *testing.T) {
 					}
 				}
 				if c.Open(CancelDates) {
-					t.Errorf("%s: the column is said to be ambiguous", table.Format)
+					t.Errorf("%s: the column is reported as ambiguous", table.Format)
 				}
 			}
 		})
@@ -118,7 +118,7 @@ func TestATimeOfDayIsNotPartOfTheDay(t *testing.T) {
 		text := table.Rows[i].CancelDate
 		day, _, ok := c.Guess(CancelDates, text)
 		if _, alone := c.Date(CancelDates, text); !ok || day.Day() != 19+i || alone != want {
-			t.Errorf("%q is %v, and nothing else: %t", text, day, alone)
+			t.Errorf("%q is %v, without an alternative: %t", text, day, alone)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestAmbiguousDatesAreSaidWithExamples(t *testing.T) {
 	}
 	table := mustRead(t, exportOf("12/12/2025", "11/11/2025"))
 	if table.Calendar().Open(CancelDates) {
-		t.Error("dates that are the same both ways are said to be ambiguous")
+		t.Error("dates that are the same in both orders are reported as ambiguous")
 	}
 }
 
@@ -165,18 +165,18 @@ func TestDateCellsOfAWorkbookAreMonthFirst(t *testing.T) {
 	table := mustRead(t, inventedFile(t, "invented.xlsx"))
 	wantNothing(t, table)
 	if c := table.Calendar(); c.Open(CancelDates) || c.Open(InvoiceDates) {
-		t.Error("date cells are said to be ambiguous")
+		t.Error("date cells are reported as ambiguous")
 	}
 }
 
-// Dates go into the sheet as they stand, if the sheet's readers cannot take them for
-// another day, and else as MMDDYYYY.
+// Dates go into the sheet as written if readers cannot take them for another day,
+// otherwise as MMDDYYYY.
 func TestDatesInOtherFormsAreWrittenAsMMDDYYYY(t *testing.T) {
 	for text, want := range map[string]string{
 		"12192025": "12192025", "1192025": "1192025", "2025-12-19": "2025-12-19", "12/19/2025": "12/19/2025",
 		"19/12/2025": "12192025", "19.12.2025": "12192025", "19-Dec-2025": "12192025", "20251219": "12192025", "12/19/25": "12192025",
 		"2025-12-19T00:00:00-05:00": "12192025", "12/19/2025 12:00:00 AM": "12192025",
-		"soon": "soon", "": "", "03/04/25": "03/04/25", // nothing says which is the month
+		"soon": "soon", "": "", "03/04/25": "03/04/25", // no other date shows which is the month
 	} {
 		table := &Table{Rows: []Row{{Number: 2, CancelDate: text}}}
 		if got := table.Calendar().Written(CancelDates, text); got != want {

@@ -132,7 +132,7 @@ func TestWhatAFileIsItsContentDecides(t *testing.T) {
 			}
 			for _, n := range table.Notes {
 				if doubtful(n) {
-					t.Errorf("a sound file is doubted: %s", n.Message)
+					t.Errorf("a sound file has a finding: %s", n.Message)
 				}
 			}
 		})
@@ -146,8 +146,7 @@ func encode(t testing.TB, e encoding.Encoding, text string) []byte {
 	return b
 }
 
-// doubtful reports whether a note is one about the form of a file that needs an
-// eye.
+// doubtful reports whether a note about the form of a file needs a person's eye.
 func doubtful(n Note) bool {
 	switch n.Kind {
 	case ErrorCell, Uncomputed, FormulaText, SpoiltNumber, LostText, DoubtfulText, ControlMarks, RowLeftOut, StrayQuote, SplitCell, RestoredText, WiderRow, CutOff:
@@ -156,7 +155,7 @@ func doubtful(n Note) bool {
 	return false
 }
 
-// told returns the note of a kind, and fails if there is not one.
+// told returns the only note of a kind, and fails if there is not exactly one.
 func told(t testing.TB, table *Table, kind NoteKind) Note {
 	t.Helper()
 	for _, n := range table.Notes {
@@ -168,9 +167,9 @@ func told(t testing.TB, table *Table, kind NoteKind) Note {
 	return Note{}
 }
 
-// damages are what goes wrong with the cells of one row of delimited text; each
-// puts values one column over unless it is noticed. Every one is tried with
-// every separator. None can be read in one way only.
+// damages are faults in one row of delimited text. Each would shift values by a column if
+// it were not noticed, and allows several readings. Every one is tried with every
+// separator.
 var damages = []struct {
 	name string
 	row  func(sep string) string
@@ -209,7 +208,7 @@ var damages = []struct {
 	}},
 }
 
-// Where one reading gives each column a value of its kind, it is taken, and said.
+// If only one reading gives each column a value of its kind, it is used and reported.
 func TestRowsThatAreNotClearAreReadWhereTheirColumnsProveIt(t *testing.T) {
 	for _, c := range []struct {
 		name, seps string
@@ -243,12 +242,12 @@ func TestLostCharactersOfNamesAreTakenFromOtherRows(t *testing.T) {
 		bad, others string
 		want        string
 	}{
-		"one name fits":                  {"LAK\xc3 STORE", "LAKÉ STORE|DOCK", "LAKÉ STORE"},
-		"two characters are lost":        {"\xc3LAK\xc3", "ÉLAKÉ|LAKÉ", "ÉLAKÉ"},
-		"two names fit":                  {"LAK\xc3 STORE", "LAKÉ STORE|LAKÈ STORE", "LAK\ufffd STORE"},
-		"no name fits":                   {"LAK\xc3 STORE", "LAKÉ STORES|LAKE STORE", "LAK\ufffd STORE"},
-		"the name has lost its own":      {"LAK\xc3 STORE", "LAK\xc3 STORE|É|È", "LAK\ufffd STORE"},
-		"the letter is one that is kept": {"LAK\xc3 STORE", "LAKE STORE|É", "LAK\ufffd STORE"},
+		"one name fits":                                {"LAK\xc3 STORE", "LAKÉ STORE|DOCK", "LAKÉ STORE"},
+		"two characters are lost":                      {"\xc3LAK\xc3", "ÉLAKÉ|LAKÉ", "ÉLAKÉ"},
+		"two names fit":                                {"LAK\xc3 STORE", "LAKÉ STORE|LAKÈ STORE", "LAK\ufffd STORE"},
+		"no name fits":                                 {"LAK\xc3 STORE", "LAKÉ STORES|LAKE STORE", "LAK\ufffd STORE"},
+		"the name lost a letter of its own":            {"LAK\xc3 STORE", "LAK\xc3 STORE|É|È", "LAK\ufffd STORE"},
+		"the lost letter is one that the encoding has": {"LAK\xc3 STORE", "LAKE STORE|É", "LAK\ufffd STORE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := keyHeader + "G0,S0,1,10," + c.bad + "\n"
@@ -270,8 +269,8 @@ func TestLostCharactersOfNamesAreTakenFromOtherRows(t *testing.T) {
 	}
 }
 
-// A file of quotation marks none of which closes is refused without looking at all of
-// it again and again.
+// A file of unclosed quotation marks is refused without reading it again for each of
+// them.
 func TestQuotationMarksThatNeverCloseCostLittle(t *testing.T) {
 	text := "Invoice No.,Style,Note,Cartons,Pieces\n" + strings.Repeat("G1,S1,\"\"x,1,10\n", 200_000)
 	_, err := readBytes(t, []byte(text), Limits{})
@@ -324,7 +323,7 @@ func TestWhatDoesNoHarmAtTheEndOfRows(t *testing.T) {
 	if n := told(t, table, RowLeftOut); n.Row != 3 || !strings.Contains(n.Message, "End of report") {
 		t.Errorf("the note is %+v", n)
 	}
-	// A comma in the names of the header makes it wider than all rows.
+	// A comma within a name makes the header wider than all rows.
 	_, err := readBytes(t, []byte("Invoice No.,Style,Cartons,Pieces,Ship-to Name, City\nG1,S1,1,10,X\n"), Limits{})
 	wantFault(t, err, fault.DamagedOrders, "row 2", "5 cells", "the header 6")
 }
@@ -457,7 +456,8 @@ func TestFormulasThatWereNeverComputed(t *testing.T) {
 			uncomputed := row(2, fmt.Sprintf(`<c r="%s2" s="2"><f>A1</f>%s</c>`, name, value))
 			_, err := readBytes(t, book(uncomputed).zip(t), Limits{})
 			wantFault(t, err, fault.DamagedOrders, "row 2, column "+name, "never computed")
-			// Where others have a value, the one is said, and is no value.
+			// If other cells of the column have a value, the formula without one is
+			// reported and left out.
 			table := mustRead(t, book(uncomputed+row(3, fmt.Sprintf(`<c r="%s3"><f>A1</f><v>7</v></c>`, name))).zip(t))
 			if n := told(t, table, Uncomputed); n.Row != 2 || !doubtful(n) {
 				t.Errorf("the note is %+v", n)
@@ -474,7 +474,7 @@ func TestFormulasThatWereNeverComputed(t *testing.T) {
 	}
 }
 
-// words are names as they stand in exports, in capitals and not.
+// words are names as in exports, in capitals and in mixed case.
 var words = strings.Fields("CAFÉ Café MONTRÉAL Montréal SEÑOR Señor PEÑA MÜNCHEN München KÖLN Köln Straße MARTÍNEZ Martínez " +
 	"GARCÍA MÁLAGA Málaga LEÓN León FRANÇOIS François NOËL Noël SÃO São GÖTEBORG ÅRHUS Århus Møller CÔTE Côte Crème HÔTEL Hôtel " +
 	"ÜBER Über ÄRZTE Élan École ÚNICO Único MACY’S Macy’s")
@@ -509,7 +509,7 @@ func TestEncodingsAreRecognisedOrTheDoubtIsSaid(t *testing.T) {
 			}
 			switch ok := table.Rows[0].ShipTo == word+" OUTFITTERS"; {
 			case !ok && n == 0:
-				t.Errorf("%s in %s was read as %q, and nothing is said", word, name, table.Rows[0].ShipTo)
+				t.Errorf("%s in %s was read as %q, and that is not reported", word, name, table.Rows[0].ShipTo)
 			case n > 0 && strings.HasPrefix(name, "UTF"):
 				t.Errorf("%s in %s is doubted", word, name)
 			case n > 0:
@@ -519,8 +519,8 @@ func TestEncodingsAreRecognisedOrTheDoubtIsSaid(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d read right without a doubt, %d with one said", right, doubts)
-	// Several words decide for each other.
+	t.Logf("%d read right without a finding, %d with one", right, doubts)
+	// Several words together decide the encoding.
 	for _, c := range charsets[:guessed] {
 		b, ok := c.encode(keyHeader + "G1,S1,1,10,MÜNCHEN\nG2,S2,2,20,Café\nG3,S3,3,30,PEÑA\nG4,S4,4,40,Málaga\n")
 		if !ok {
@@ -537,7 +537,7 @@ func TestOneBadByteDoesNotChangeTheEncoding(t *testing.T) {
 	for _, data := range []string{
 		strings.Replace(text, "É\nG2", "\xc3\nG2", 1),     // cut in half
 		strings.Replace(text, "É\nG2", "\xc9\nG2", 1),     // of another encoding
-		"\ufeff" + strings.ReplaceAll(text, "É", "\xc3"),  // its mark says what it is
+		"\ufeff" + strings.ReplaceAll(text, "É", "\xc3"),  // a byte order mark names the encoding
 		strings.Replace(text, "É\nG2", "\xe2\x80\nG2", 1), // two bytes of three
 		strings.Replace(text, "É\nG2", "\xf0\x9f\x98\nG2", 1),
 	} {

@@ -11,10 +11,10 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// fuzzLimits are small, so that a fuzz target is fast and reaches them.
+// fuzzLimits are so small that a fuzz target is fast and reaches them.
 var fuzzLimits = Limits{Bytes: 1 << 20, Unpacked: 8 << 20, Rows: 1000, Columns: 300, CellChars: 200}.OrDefaults()
 
-// checkOutcome checks what holds of every table and every fault.
+// checkOutcome checks the invariants of tables and faults.
 func checkOutcome(t *testing.T, table *Table, err error) {
 	t.Helper()
 	if err != nil {
@@ -23,7 +23,7 @@ func checkOutcome(t *testing.T, table *Table, err error) {
 		}
 		var f *fault.Error
 		if !errors.As(err, &f) {
-			t.Fatalf("%v is no fault", err)
+			t.Fatalf("%v is not a fault", err)
 		}
 		if f.Message == "" || !utf8.ValidString(f.Message) || len(f.Message) > 100_000 {
 			t.Fatalf("the message is %q", f.Message)
@@ -53,7 +53,7 @@ func checkOutcome(t *testing.T, table *Table, err error) {
 	}
 }
 
-// FuzzRead reads arbitrary bytes, without the net that catches panics.
+// FuzzRead reads arbitrary bytes, without recovering from panics.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"invented.csv", "semicolon-1252.csv", "sep.csv", "utf16le.txt", "utf16be-no-bom.txt", "invented.xlsx", "invented.xls", "invented-95.xls"} {
 		f.Add(inventedFile(f, name))
@@ -66,8 +66,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzXLSX reads arbitrary sheets, styles and shared strings, which FuzzRead
-// hardly reaches behind the archive's checksums.
+// FuzzXLSX reads arbitrary sheets, styles and shared strings. FuzzRead rarely reaches
+// these because of the archive's checksums.
 func FuzzXLSX(f *testing.F) {
 	p := book(oneRow)
 	f.Add(p[sheet1], p["xl/sharedStrings.xml"], p["xl/styles.xml"])

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// header is a header of preferred names, with another name for one field.
+// header returns a header of preferred names, with another name for one field.
 func headerWith(f field, name string) []string {
 	h := make([]string, numFields)
 	for i, k := range known {
@@ -46,7 +46,7 @@ func TestEverySynonymIsReadAndTheColumnsThatAreUsedAreSaid(t *testing.T) {
 				}
 				vague := slices.Contains(k.vague, name)
 				if n := noteOf(table, AmbiguousColumn); vague && (n == nil || n.Info != k.key) {
-					t.Errorf("%q: a vague name is not said: %+v", name, n)
+					t.Errorf("%q: a vague name is not reported: %+v", name, n)
 				}
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"tallyman/internal/orders/grid"
 )
 
-// lookupBook is a workbook with two orders; the ship-to of the first is a formula that
-// nobody computed.
+// lookupBook returns a workbook with two orders. The ship-to of the first is a formula
+// without a computed value.
 func lookupBook(t *testing.T, formula string) []byte {
 	f := excelize.NewFile()
 	defer f.Close()

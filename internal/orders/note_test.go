@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// wantNote checks that a table has a note of a kind that says all of the texts.
+// wantNote checks that a table has a note of a kind that contains all of the texts.
 func wantNote(t testing.TB, table *Table, kind NoteKind, info bool, says ...string) {
 	t.Helper()
 	var have []string

@@ -15,7 +15,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// invented are the rows that every kind of file in these tests holds.
+// invented are the rows of every file in these tests.
 var invented = []Row{
 	{2, "", "G90001", "ST-100", "2", "48", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
 	{3, "", "G90001", "ST-101", "1", "36", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
@@ -57,7 +57,7 @@ func wantRows(t testing.TB, got *Table, want []Row) {
 	}
 }
 
-// wantFault checks the code, and that the message holds all of the texts.
+// wantFault checks the code, and that the message contains all of the texts.
 func wantFault(t testing.TB, err error, code fault.Code, texts ...string) {
 	t.Helper()
 	if err == nil {
@@ -65,7 +65,7 @@ func wantFault(t testing.TB, err error, code fault.Code, texts ...string) {
 	}
 	var f *fault.Error
 	if !errors.As(err, &f) {
-		t.Fatalf("%v is no fault, want %s", err, code)
+		t.Fatalf("%v is not a fault, want %s", err, code)
 	}
 	if f.Code != code {
 		t.Errorf("the fault is %s (%s), want %s", f.Code, f.Message, code)
@@ -89,7 +89,7 @@ func TestReadRefusesWhatIsNoOrderExport(t *testing.T) {
 	}{
 		{"nothing", "", fault.EmptyFile, nil},
 		{"white space only", "\xef\xbb\xbf \r\n\t\r\n", fault.EmptyFile, nil},
-		{"the line that tells the delimiter only", "sep=;\n\n", fault.EmptyFile, nil},
+		{"only the line that names the delimiter", "sep=;\n\n", fault.EmptyFile, nil},
 		{"delimiters only", ",,,\n,,,\n", fault.EmptyFile, nil},
 		{"a PDF", "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", fault.NotAnOrderFile, []string{"a PDF document"}},
 		{"a PDF after other bytes", "\r\n\r\n%PDF-1.4\n", fault.NotAnOrderFile, []string{"a PDF document"}},
@@ -116,7 +116,7 @@ func TestReadRefusesWhatIsNoOrderExport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			table, err := readBytes(t, []byte(tt.data), Limits{})
 			if table != nil {
-				t.Errorf("a table comes with the fault: %v", table)
+				t.Errorf("it returns a table with the fault: %v", table)
 			}
 			wantFault(t, err, tt.code, tt.says...)
 		})
@@ -278,10 +278,10 @@ func TestReadStopsWhenItsContextEnds(t *testing.T) {
 				table, err := Read(ctx, r, int64(len(data)), name, Limits{})
 				if ctx.Err() == nil {
 					cancel()
-					continue // it needed no more reads than that
+					continue // it needed fewer reads
 				}
 				if table != nil {
-					t.Errorf("a table comes all the same: %v", table)
+					t.Errorf("it returns a table nevertheless: %v", table)
 				}
 				wantFault(t, err, fault.Cancelled)
 				if !errors.Is(err, context.Canceled) {
@@ -312,7 +312,7 @@ func TestAReaderThatFailsIsNotTakenForADamagedFile(t *testing.T) {
 				})
 				_, err := Read(t.Context(), r, int64(len(data)), name, Limits{})
 				if err == nil && left >= 0 {
-					continue // it needed no more than that
+					continue // it needed fewer reads
 				}
 				wantFault(t, err, fault.Unreadable, "the disk is broken")
 				if !errors.Is(err, broken) {
@@ -373,8 +373,7 @@ func TestEveryKindOfFileGivesTheSameRows(t *testing.T) {
 	}
 }
 
-// sample is the real export that the project was begun with, which is kept
-// outside of the repository.
+// sample returns the real export, which is kept outside of the repository.
 func sample(t testing.TB) []byte {
 	t.Helper()
 	dir := filepath.Join("..", "..", "..", "shared", "testdata")

@@ -36,7 +36,7 @@ func TestDotsPartThousandsOnlyIfTheColumnSaysSo(t *testing.T) {
 		{"beside numbers below a thousand", []string{"36", "4.032", "144"}, true},
 		{"in several groups", []string{"36", "1.234.567"}, true},
 		{"decimals of all", []string{"36.000", "4.032"}, false},
-		{"beside a number over a thousand", []string{"36", "4.032", "1200"}, false},
+		{"beside a number of more than a thousand", []string{"36", "4.032", "1200"}, false},
 		{"beside other decimals", []string{"36", "4.032", "1.5"}, false},
 		{"no dots", []string{"36", "4032"}, false},
 	} {

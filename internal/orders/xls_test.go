@@ -10,7 +10,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// rename gives a stream of a compound file another name.
+// rename renames a stream of a compound file.
 func rename(t *testing.T, data []byte, from, to string) []byte {
 	t.Helper()
 	wide := func(s string) []byte {

@@ -46,8 +46,8 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// inventedXLSX writes the invented rows as people keep them: numbers as
-// numbers, dates as date cells.
+// inventedXLSX writes the invented rows as in real workbooks: numbers as numbers, dates
+// as date cells.
 func inventedXLSX(t testing.TB, date1904 bool) []byte {
 	t.Helper()
 	f := excelize.NewFile()
@@ -88,7 +88,7 @@ func inventedXLSX(t testing.TB, date1904 bool) []byte {
 
 func cell(col, row int) string { return fmt.Sprintf("%s%d", grid.ColumnName(col), row) }
 
-// parts are what a workbook is made of, by name.
+// parts are the parts of a workbook by name.
 type parts map[string]string
 
 // book returns the parts of a workbook with one sheet, Orders, whose rows are
@@ -158,7 +158,7 @@ func TestXLSXCells(t *testing.T) {
 		{"a date with a time", `<c r="E2" s="1"><v>48039.999</v></c>`, "07102031"},
 		{"an ISO date", `<c r="E2" t="d"><v>2031-07-10T00:00:00</v></c>`, "07102031"},
 		{"a text with the style of a date", `<c r="E2" s="1" t="str"><v>07102031</v></c>`, "07102031"},
-		{"a number with a style that is not there", `<c r="E2" s="99"><v>48039</v></c>`, "48039"},
+		{"a number with a missing style", `<c r="E2" s="99"><v>48039</v></c>`, "48039"},
 		{"no number at all", `<c r="E2"><v>0x10</v></c>`, "0x10"},
 		{"a shared string with runs and pronunciation", `<c r="E2" t="s"><v>6</v></c>`, "CAFÉ NORD"},
 		{"an inline string with runs", `<c r="E2" t="inlineStr"><is><r><t>A</t></r><r><t>B</t></r></is></c>`, "AB"},
@@ -194,10 +194,10 @@ func TestXLSXRows(t *testing.T) {
 		rows string
 		want []Row
 	}{
-		{"rows that are left out count", row(` r="5"`, "A") + row(` r="1000000"`, "B"), []Row{want(5, "A"), want(1000000, "B")}},
+		{"missing rows count", row(` r="5"`, "A") + row(` r="1000000"`, "B"), []Row{want(5, "A"), want(1000000, "B")}},
 		{"rows without a number follow each other", row("", "A") + row("", "B"), []Row{want(2, "A"), want(3, "B")}},
 		{"hidden rows are rows", row(` r="2" hidden="1"`, "A") + row(` r="3"`, "B"), []Row{want(2, "A"), want(3, "B")}},
-		{"empty rows are none", row(` r="2"`, "A") + `<row r="3"/><row r="4"><c r="A4" s="1"/></row>`, []Row{want(2, "A")}},
+		{"empty rows are ignored", row(` r="2"`, "A") + `<row r="3"/><row r="4"><c r="A4" s="1"/></row>`, []Row{want(2, "A")}},
 		{"prefixed elements", strings.NewReplacer("<row", "<x:row", "</row", "</x:row", "<c", "<x:c", "</c", "</x:c", "<v", "<x:v", "</v", "</x:v").Replace(row(` r='2'`, "A")), []Row{want(2, "A")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -300,7 +300,7 @@ func TestWorkbooksThatAreRefused(t *testing.T) {
 		{"a sheet that ends too early", good.replace(sheet1, "</sheetData><pageMargins/></worksheet>", "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"an empty sheet part", good.with(sheet1, "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a sheet that is something else", good.with(sheet1, "<chartsheet/>").zip(t), fault.DamagedOrders, []string{"no worksheet"}},
-		{"a shared string that is not there", cell(`<c r="B2" t="s"><v>7</v></c>`).zip(t), fault.DamagedOrders, []string{`sheet "Orders", row 2, column B ("Style")`, `shared string "7"`}},
+		{"a missing shared string", cell(`<c r="B2" t="s"><v>7</v></c>`).zip(t), fault.DamagedOrders, []string{`sheet "Orders", row 2, column B ("Style")`, `shared string "7"`}},
 		{"a shared string with a negative index", cell(`<c r="B2" t="s"><v>-1</v></c>`).zip(t), fault.DamagedOrders, []string{`shared string "-1"`}},
 		{"a formula without a value", cell(`<c r="B2"><f>A1</f></c>`).zip(t), fault.DamagedOrders, []string{"row 2, column B", "never computed"}},
 		{"a formula with an empty value", cell(`<c r="B2"><f>A1</f><v/></c>`).zip(t), fault.DamagedOrders, []string{"never computed"}},
@@ -371,8 +371,8 @@ func TestXLSXLimits(t *testing.T) {
 	}
 }
 
-// TestZipBombs has sheets that unpack to 64 MiB, from an archive that tells
-// the truth about them and from such as lie. None may be unpacked far.
+// TestZipBombs has sheets that unpack to 64 MiB, in archives that declare correct and
+// false sizes. Only the beginning of each may be unpacked.
 func TestZipBombs(t *testing.T) {
 	var packed bytes.Buffer
 	content := strings.Repeat(" ", 1<<20)

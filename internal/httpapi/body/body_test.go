@@ -19,7 +19,7 @@ import (
 	"tallyman/internal/fault"
 )
 
-// read returns all fields of a body: their names, and the texts of those that have one.
+// read returns the names of all fields of a body, and their texts if they have one.
 func read(b fields) (names []string, texts []string, err error) {
 	for {
 		f, err := b.next()
@@ -161,7 +161,8 @@ func FuzzBase64(f *testing.F) {
 	})
 }
 
-// An order export in a text field is taken for base64 only if it can be nothing else.
+// An order export in a text field is decoded as base64 only if it cannot be anything
+// else.
 func TestATextIsNotTakenForBase64(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString
 	export := "Invoice No.,Style,Cartons,Pieces\n" + strings.Repeat("G24024,SS-100,12,144\n", 100)
@@ -239,8 +240,7 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 			t.Errorf("%q in a form gives %q, %v", in, got, err)
 		}
 	}
-	// Bytes that are not base64 far behind the beginning cause an error, not half an
-	// export.
+	// Invalid bytes far from the beginning of base64 cause an error, not half an export.
 	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), AsEither, false)
 	if err != nil {
 		t.Fatal(err)
@@ -250,8 +250,8 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 	}
 }
 
-// A body gives its files one after the other, and lists at the end those that it cannot
-// use.
+// A body returns its files one after the other, and lists at the end those that were not
+// used.
 func TestABodyGivesItsFilesAsAStream(t *testing.T) {
 	slot := Slot{For: "bills", Coding: AsPDF}
 	rc := Reception{

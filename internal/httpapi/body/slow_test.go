@@ -12,8 +12,8 @@ import (
 	"tallyman/internal/fault"
 )
 
-// line is a connection that delivers the head at once, then n pieces, one each time,
-// and then the end. It keeps its deadline as connections of package net do.
+// line is a connection that delivers the head at once, then n pieces, one per interval,
+// and then the end. It keeps its deadline like a connection of package net.
 type line struct {
 	*httptest.ResponseRecorder
 	head     string
@@ -82,8 +82,8 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	}
 }
 
-// It is refused for that, whatever errors decoders and storing return at the end of
-// such a body.
+// The body is refused for being slow, whatever errors decoding and storing return at its
+// end.
 func TestAFileThatComesTooSlowlyIsRefusedForThat(t *testing.T) {
 	for name, c := range map[string]struct{ kind, head string }{
 		"whole base64":     {JSON, `{"file_data":"JVBERi0xLjQK`},

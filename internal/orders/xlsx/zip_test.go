@@ -18,8 +18,8 @@ func wantTooLarge(t *testing.T, err error, says string) {
 	}
 }
 
-// TestPartsAreMeteredByWhatIsUnpacked does not trust the archive package to
-// hold an archive to what it declares.
+// TestPartsAreMeteredByWhatIsUnpacked does not rely on the archive package to enforce the
+// sizes that an archive declares.
 func TestPartsAreMeteredByWhatIsUnpacked(t *testing.T) {
 	lim := grid.Limits{Ratio: 10, Unpacked: 40 << 20}
 	open := func(packed int64) *part {
@@ -39,7 +39,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// tokens reads a part as if every read were a token.
+// tokens reads a part, counting every read as a token.
 type tokens struct{ p *part }
 
 func (r tokens) Read(b []byte) (int, error) {
