@@ -188,7 +188,7 @@ var states = []state{
 			return service.Options{}, err
 		}
 		ring := keys.Open(dir)
-		if _, err := ring.Add(m.ctx, "depot", false); err != nil {
+		if _, err := ring.Add(m.ctx, keys.Key{Name: "depot"}); err != nil {
 			return service.Options{}, err
 		}
 		return service.Options{Config: httpapi.Config{Keys: ring}}, nil

@@ -218,11 +218,11 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 			t.Fatal(err)
 		}
 	}
-	secret, err := h.keys.Add(t.Context(), "depot", false)
+	secret, err := h.keys.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.keys.Add(t.Context(), "head office", true); err != nil {
+	if _, err := h.keys.Add(t.Context(), keys.Key{Name: "head office", Admin: true}); err != nil {
 		t.Fatal(err)
 	}
 	return sheets, secret
@@ -353,7 +353,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	}
 	want := h.states(t)
 	contents := h.bytesOf(t, want)
-	if _, err := h.keys.Add(t.Context(), "depot", false); err != nil {
+	if _, err := h.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
 		t.Fatal(err)
 	}
 	h.close(t)

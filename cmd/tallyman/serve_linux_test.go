@@ -174,7 +174,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	dir := t.TempDir()
 	ring := keys.Open(dir)
-	secret, err := ring.Add(t.Context(), "depot", false)
+	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,14 +197,14 @@ func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	if code := ask(secret); code != "" {
 		t.Errorf("with the key: %q", code)
 	}
-	second, err := ring.Add(t.Context(), "second", false)
+	second, err := ring.Add(t.Context(), keys.Key{Name: "second"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if code := ask(second); code != "" {
 		t.Errorf("with a new key: %q", code)
 	}
-	if err := ring.Remove(t.Context(), "depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if code := ask(secret); code != "unauthorized" {

@@ -17,6 +17,9 @@ import (
 	"tallyman/internal/fault"
 )
 
+// Inherit gives a file to the owner of its folder if root made it.
+func Inherit(path string) error { return own(path, filepath.Dir(path)) }
+
 // SyncDir makes the names in a folder durable.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
@@ -69,7 +72,7 @@ func MkdirAllBy(dir string, mkdir func(string) (bool, error), sync func(string) 
 type File struct {
 	f    *os.File
 	path string      // the final path; "" if f writes there directly
-	mode fs.FileMode // of the file; 0 for the mode of the file that it replaces, or else the usual one
+	mode fs.FileMode // of a file that replaces none or one that all can read, and that inherits its owner; 0 for the usual mode
 	done bool
 }
 
@@ -139,12 +142,23 @@ func (f *File) Commit() error {
 		return nil
 	}
 	mode := f.mode
-	if info, err := os.Stat(f.path); mode == 0 && err == nil {
+	info, err := os.Stat(f.path)
+	switch {
+	case err == nil && (f.mode == 0 || info.Mode()&0o007 == 0):
 		mode = info.Mode().Perm()
-	} else if mode == 0 {
+	case mode == 0:
 		mode = 0o666 &^ umask()
 	}
-	err := errors.Join(f.f.Chmod(mode), f.f.Sync(), f.f.Close())
+	if f.mode != 0 {
+		like := f.path
+		if err != nil {
+			like = filepath.Dir(f.path)
+		}
+		if err := own(f.f.Name(), like); err != nil {
+			return Unwritable(f.path, err)
+		}
+	}
+	err = errors.Join(f.f.Chmod(mode), f.f.Sync(), f.f.Close())
 	if err == nil {
 		err = os.Rename(f.f.Name(), f.path)
 	}
@@ -172,8 +186,9 @@ func (f *File) Discard() {
 	}
 }
 
-// WritePrivate writes a whole file that only its owner can read, and replaces an
-// existing one. It fails with fault.Unwritable, as Create and Commit do.
+// WritePrivate writes a whole file. One that it replaces keeps its owner, and its mode if
+// that is closed to others; a new one can be read by its owner only, and if root writes
+// it that is the owner of the folder. It fails with fault.Unwritable, as Create and Commit do.
 func WritePrivate(path string, b []byte) error {
 	f, err := Create(path)
 	if err != nil {

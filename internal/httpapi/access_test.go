@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"tallyman/internal/httpapi"
 	"tallyman/internal/httpapi/web"
@@ -21,7 +22,7 @@ func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File
 	ring := keys.Open(t.TempDir())
 	secrets := map[string]string{}
 	for _, n := range names {
-		secret, err := ring.Add(t.Context(), session.Owner(n), n == "admin")
+		secret, err := ring.Add(t.Context(), keys.Key{Name: session.Owner(n), Admin: n == "admin"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,16 +85,102 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if err := ring.Remove(t.Context(), "depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
 		t.Fatal(err)
 	}
 	p.do(t, request{method: "GET", path: "/status", header: apiKey(secrets["depot"])}).fails(t, 401, "unauthorized", nil)
-	if err := ring.Remove(t.Context(), "admin"); err != nil {
+	if err := ring.Remove(t.Context(), "admin", ""); err != nil {
 		t.Fatal(err)
 	}
 	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // make sure that the server is not open
 	if log := p.log.String(); strings.Contains(log, secrets["depot"]) || strings.Contains(log, secrets["admin"]) {
 		t.Error("a key is in the log")
+	}
+}
+
+func TestAReadOnlyKeyChangesNothing(t *testing.T) {
+	p, secrets, ring := keyed(t, "depot")
+	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ship := small(t, 1)
+	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	upload := request{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body), header: apiKey(secrets["depot"])}
+	if a := p.do(t, upload); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for _, path := range []string{"/status?_sid=s", "/files?_sid=s", "/view?_sid=s", "/?format=json&_sid=s", "/validate-session?_sid=s"} {
+		if a := p.do(t, request{method: "GET", path: path, header: apiKey(reader)}); a.status != 200 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, r := range []request{
+		{method: "POST", path: "/new-session?_sid=s"}, {method: "GET", path: "/new-session"}, {method: "POST", path: "/clear-session?_sid=s"},
+		{method: "POST", path: "/auto-reset?_sid=s"}, {method: "POST", path: "/auto-clean-session?_sid=s"}, {method: "POST", path: "/process?_sid=s"},
+		{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body)}, {method: "GET", path: "/status?_sid=s&_action=new_session"},
+		{method: "GET", path: "/?format=json&_sid=none"},
+	} {
+		r.header = apiKey(reader)
+		if a := p.do(t, r); a.status != 403 || !bytes.Contains(a.body, []byte(`"read_only"`)) {
+			t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.body)
+		}
+	}
+	if a := p.do(t, request{method: "GET", path: "/download?_sid=s", header: apiKey(reader)}); !bytes.Equal(a.body, ship.unmatched) {
+		t.Errorf("the sheet is %d %.100s", a.status, a.body)
+	}
+	if _, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions", header: apiKey(reader)})); total != 1 {
+		t.Errorf("there are %d sessions", total)
+	}
+}
+
+func TestRemovingAKeyEndsItsStreams(t *testing.T) {
+	p, secrets, ring := keyed(t, "depot", "other")
+	s, other := p.stream(t, "/events?_sid=s", apiKey(secrets["depot"])), p.stream(t, "/events?_sid=s", apiKey(secrets["other"]))
+	s.until(t, "state")
+	other.until(t, "state")
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
+		t.Fatal(err)
+	}
+	hung := time.AfterFunc(time.Minute, s.close)
+	if e, ok := s.next(t); ok {
+		t.Errorf("the stream goes on with %+v", e)
+	}
+	if !hung.Stop() {
+		t.Fatal("the stream goes on")
+	}
+	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=s", header: apiKey(secrets["other"])}); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	other.until(t, "new")
+}
+
+func TestRefusedKeysAreCountedAndLoggedWithoutTheKey(t *testing.T) {
+	p, secrets, ring := keyed(t, "admin")
+	expired, err := ring.Add(t.Context(), keys.Key{Name: "depot", Expires: time.Now().Add(-time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := "tmk_" + strings.Repeat("b", 26)
+	p.do(t, request{method: "GET", path: "/status", header: apiKey(expired)}).fails(t, 401, "unauthorized", nil)
+	for range 3 {
+		p.do(t, request{method: "GET", path: "/status", header: apiKey(unknown)}).fails(t, 401, "unauthorized", nil)
+	}
+	p.get(t, "/status").fails(t, 401, "unauthorized", nil) // without one
+	measured := string(p.do(t, request{method: "GET", path: "/metrics", header: apiKey(secrets["admin"])}).body)
+	for reason, n := range map[string]string{"unknown": "3", "expired": "1"} {
+		if want := `tallyman_keys_refused_total{reason="` + reason + `"} ` + n + "\n"; !strings.Contains(measured, want) {
+			t.Errorf("there is no %s", want)
+		}
+	}
+	log := p.log.String()
+	if !strings.Contains(log, `"a key was refused","reason":"expired"`) || !strings.Contains(log, `"owner":"depot"`) || !strings.Contains(log, `"from":"127.0.0.1:`) {
+		t.Errorf("the log: %s", log)
+	}
+	for _, secret := range []string{expired, unknown, secrets["admin"]} {
+		if strings.Contains(log, strings.TrimPrefix(secret, keys.Prefix)) {
+			t.Error("a key is in the log")
+		}
 	}
 }
 
@@ -532,7 +619,7 @@ func TestWaysOfNamingASession(t *testing.T) {
 
 func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add(t.Context(), "depot", false)
+	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -540,7 +627,7 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	if err := ring.Remove(t.Context(), "depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, header := range []http.Header{nil, apiKey(secret)} {
@@ -552,7 +639,7 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 
 func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add(t.Context(), "depot", false)
+	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,11 @@ func (c *call) answer() error {
 			return err
 		}
 		c.trace()
+		if c.route.changes || action {
+			if err := c.mayChange(); err != nil {
+				return err
+			}
+		}
 		if (c.route.changes || action) && c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
 			return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
 		}

@@ -257,6 +257,9 @@ const heartbeat = 15 * time.Second
 // progressEvery is the shortest interval between two events of progress.
 const progressEvery = 100 * time.Millisecond
 
+// keysChecked is the interval at which a stream's key is looked up again.
+const keysChecked = time.Second
+
 // handleEvents streams the events of a session as server-sent events. The session need
 // not exist yet.
 func handleEvents(c *call) (any, error) {
@@ -313,6 +316,8 @@ func handleEvents(c *call) (any, error) {
 	defer later.Stop()
 	ending := time.NewTimer(endsIn(st, there))
 	defer ending.Stop()
+	allowed := time.NewTicker(keysChecked)
+	defer allowed.Stop()
 	var sent time.Time // when the last progress was sent
 	for {
 		select {
@@ -320,6 +325,10 @@ func handleEvents(c *call) (any, error) {
 			return nil, nil
 		case <-beat.C:
 			if _, err := c.w.Write([]byte(": still there\n\n")); err != nil || c.control.Flush() != nil {
+				return nil, nil
+			}
+		case <-allowed.C:
+			if !c.stillAllowed() {
 				return nil, nil
 			}
 		case <-ending.C:

@@ -20,6 +20,7 @@ const (
 	MethodNotAllowed fault.Code = "method_not_allowed" // the path exists, but not with this method
 	SessionRequired  fault.Code = "session_required"   // the request must name a session
 	AdminOnly        fault.Code = "admin_only"         // the key is valid, but not an admin key
+	ReadOnly         fault.Code = "read_only"          // the key must not change sessions
 )
 
 // statuses are the HTTP statuses of codes. A code without one is the server's own
@@ -37,6 +38,7 @@ var statuses = map[fault.Code]int{
 	CrossOrigin:             http.StatusForbidden,
 	BadHost:                 http.StatusForbidden,
 	AdminOnly:               http.StatusForbidden,
+	ReadOnly:                http.StatusForbidden,
 	fault.NotFound:          http.StatusNotFound,
 	fault.NoSuchPage:        http.StatusNotFound,
 	desk.NoSheet:            http.StatusNotFound,

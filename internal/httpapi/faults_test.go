@@ -320,7 +320,11 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 	p := at.serve(t, d, func(c *httpapi.Config) { c.MaxUpload = 1 << 20 })
 	hasty := at.serve(t, d, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
 	ring := keys.Open(t.TempDir())
-	if _, err := ring.Add(t.Context(), "depot", false); err != nil {
+	if _, err := ring.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := ring.Add(t.Context(), keys.Key{Name: "reader", ReadOnly: true})
+	if err != nil {
 		t.Fatal(err)
 	}
 	locked := at.serve(t, d, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
@@ -352,6 +356,11 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 					r := plain()
 					r.header = http.Header{"Origin": {"https://elsewhere.example"}}
 					return p, r, 403
+				},
+				"read_only": func() (*place, request, int) {
+					r := rt.request(t, ship, "_action=new_session")
+					r.header = http.Header{"Accept": {"application/json"}, "X-Api-Key": {reader}}
+					return locked, r, 403
 				},
 				"host_not_allowed": func() (*place, request, int) {
 					r := plain()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
@@ -19,6 +20,8 @@ type caller struct {
 	// all is true if the caller may see the work in all sessions, own if in all of its
 	// owner's. Both are false for callers without keys who share the owner with others.
 	all, own bool
+	// readOnly is true if the caller may change no session.
+	readOnly bool
 }
 
 // identify finds out who sent the request (DESIGN.md §8). It fails with Unauthorized.
@@ -49,14 +52,52 @@ func (c *call) identify() (caller, error) {
 	}
 	presented := presentedKeys(r)
 	for _, p := range presented {
-		if k, ok := keys.Find(known, p); ok {
-			return caller{owner: k.Name, all: k.Admin, own: true}, nil
+		k, ok := keys.Find(known, p)
+		if ok {
+			return caller{owner: k.Name, all: k.Admin, own: true, readOnly: k.ReadOnly}, nil
+		}
+		if k.Name != "" {
+			c.refused("expired", k)
+			return caller{}, fault.New(Unauthorized, "the key has expired; ask the operator for a new one")
 		}
 	}
 	if len(presented) == 0 {
 		return caller{}, fault.New(Unauthorized, "this server needs a key; send it as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"")
 	}
+	c.refused("unknown", keys.Key{})
 	return caller{}, fault.New(Unauthorized, "the key is not valid here; it may have been removed")
+}
+
+// refused counts a key that was refused, and logs one a second at most: whoever tries
+// keys must not fill the log. The key itself is not logged.
+func (c *call) refused(reason string, k keys.Key) {
+	m := c.s.metrics
+	m.refused.WithLabelValues(reason).Inc()
+	last, now := m.refusedLogged.Load(), time.Now().Unix()
+	if last == now || !m.refusedLogged.CompareAndSwap(last, now) {
+		return
+	}
+	attrs := []any{"reason", reason, "route", c.route.path, "from", c.r.RemoteAddr}
+	if k.Name != "" {
+		attrs = append(attrs, "owner", k.Name, "key", k.ID())
+	}
+	c.s.log.WarnContext(c.r.Context(), "a key was refused", attrs...)
+}
+
+// mayChange fails with ReadOnly if the caller's key must not change sessions.
+func (c *call) mayChange() error {
+	if c.caller.readOnly {
+		return fault.New(ReadOnly, "this key may only look and download; ask the operator for one without --read-only")
+	}
+	return nil
+}
+
+// stillAllowed reports whether the key of a request that lasts is still valid. While the
+// keys cannot be read it is.
+func (c *call) stillAllowed() bool {
+	c.keysKnown = false
+	_, err := c.identify()
+	return fault.CodeOf(err) != Unauthorized
 }
 
 // keys returns the existing keys, and looks them up once per request. Once a key

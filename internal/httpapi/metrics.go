@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,8 +31,11 @@ type metrics struct {
 	pages    prometheus.Counter
 	bills    *prometheus.CounterVec // outcome of reconciliation
 	ours     *prometheus.CounterVec // code, of the server's own faults
+	refused  *prometheus.CounterVec // reason, of keys
 	waited   prometheus.Histogram
 	reading  prometheus.Histogram
+
+	refusedLogged atomic.Int64 // the second in which a refused key was last logged
 }
 
 func newMetrics(s *Server) *metrics {
@@ -62,6 +66,9 @@ func newMetrics(s *Server) *metrics {
 		ours: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallyman_errors_total", Help: "Requests that failed by the server's own fault (storage, internal), by code.",
 		}, []string{"code"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_keys_refused_total", Help: "Keys that were refused, by reason (unknown, expired).",
+		}, []string{"reason"}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tallyman_wait_seconds", Help: "Time that uploads, stored bills and pages waited before they were read.",
 			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
@@ -82,7 +89,7 @@ func newMetrics(s *Server) *metrics {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.waited, m.reading, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.refused, m.waited, m.reading, build,
 		live{s},
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
@@ -93,6 +100,9 @@ func newMetrics(s *Server) *metrics {
 	)
 	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked} {
 		m.bills.WithLabelValues(string(o))
+	}
+	for _, reason := range []string{"unknown", "expired"} {
+		m.refused.WithLabelValues(reason)
 	}
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 	return m

@@ -95,11 +95,14 @@ func (c *call) peek() (session.State, bool, error) {
 // open returns the session that the request names. If it does not exist, open begins an
 // empty one: under the name that the caller gave, or else under a minted one. A cookie
 // alone never begins a session of its name: otherwise whoever can set a cookie could
-// choose the ID.
+// choose the ID. With a read-only key it fails with ReadOnly.
 func (c *call) open() (session.State, error) {
-	if c.naming.given == "" && c.naming.minted == "" && c.naming.cookie != "" {
+	if c.caller.readOnly || c.naming.given == "" && c.naming.minted == "" && c.naming.cookie != "" {
 		st, there, err := c.peek()
 		if there || err != nil {
+			return st, err
+		}
+		if err := c.mayChange(); err != nil {
 			return st, err
 		}
 	}

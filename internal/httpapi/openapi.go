@@ -145,7 +145,7 @@ func requestBody(bodies []bodyDoc, required bool) object {
 // sessionFaults are the codes of every route that can change a session: with _action
 // that is every route but static files.
 var sessionFaults = []fault.Code{
-	session.BadID, Unauthorized, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
+	session.BadID, Unauthorized, ReadOnly, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
 }
 
 // allFaults returns all codes that a route can answer with. The tests provoke each of

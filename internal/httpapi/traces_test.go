@@ -64,7 +64,7 @@ func (p *place) settle(t *testing.T) {
 
 func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	key, err := ring.Add(t.Context(), "depot", false)
+	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 		return http.Header{"Traceparent": {"00-" + trace + "-" + above + "-" + flags}, "Tracestate": {"vendor=secret"}}
 	}
 	ring := keys.Open(t.TempDir())
-	key, err := ring.Add(t.Context(), "depot", false)
+	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,8 @@
 // slow hash would protect them no better than a fast one.
 //
 // File keeps keys in one file, readable by its owner only. It is replaced atomically;
-// a running server notices the change.
+// a running server notices the change. If root changes the file it stays its owner's; a
+// new one belongs to the owner of the folder.
 package keys
 
 import (
@@ -41,7 +42,7 @@ const Prefix = "tmk_"
 
 // The codes that changing keys can fail with, beside fault.Unwritable.
 const (
-	Exists  fault.Code = "key_exists"  // the name has a key already
+	Exists  fault.Code = "key_exists"  // the name has as many keys as it may have
 	Damaged fault.Code = "keys_broken" // the file of keys cannot be parsed
 )
 
@@ -51,6 +52,10 @@ type Key struct {
 	Name session.Owner `json:"name"`
 	// Admin keys may see what happens in all owners' sessions.
 	Admin bool `json:"admin,omitempty"`
+	// ReadOnly keys may look and download, but change no session.
+	ReadOnly bool `json:"read_only,omitempty"`
+	// Expires is when the key becomes invalid; zero for never.
+	Expires time.Time `json:"expires,omitzero"`
 	// SHA256 is the hash of the key, in hexadecimal.
 	SHA256 string `json:"sha256"`
 	// Created is when the key was made.
@@ -63,15 +68,15 @@ type Ring interface {
 	// While it fails no key is valid.
 	All(ctx context.Context) ([]Key, error)
 
-	// Add makes a key for an owner and returns it; it cannot be shown again. It fails
-	// with Exists if the owner has one, and with fault.BadRequest for an invalid
-	// name.
-	Add(ctx context.Context, name session.Owner, admin bool) (string, error)
+	// Add makes a key and returns it; it cannot be shown again. Hash and time of k are
+	// ignored. It fails with Exists if the owner has PerOwner keys, and with
+	// fault.BadRequest for an invalid name.
+	Add(ctx context.Context, k Key) (string, error)
 
-	// Remove makes the key of an owner invalid; running servers notice within
-	// seconds. It fails with fault.NotFound if there is none. The owner's sessions
-	// stay until they expire.
-	Remove(ctx context.Context, name session.Owner) error
+	// Remove makes the key of an owner with an ID invalid, or all keys of the owner
+	// if the ID is ""; running servers notice within seconds. It fails with
+	// fault.NotFound if there is none. The owner's sessions stay until they expire.
+	Remove(ctx context.Context, name session.Owner, id string) error
 }
 
 // Importer is a Ring that can take over keys from another.
@@ -80,20 +85,38 @@ type Importer interface {
 
 	// Import adds a key of another ring, so that its holders can go on using it. It
 	// succeeds if the key is there already. It fails with Exists if the owner has
-	// another key, and with fault.BadRequest if k is invalid.
+	// PerOwner others, and with fault.BadRequest if k is invalid.
 	Import(ctx context.Context, k Key) error
 }
 
 var _ Importer = (*File)(nil)
 
-// ErrExists returns the fault of adding a key for an owner who has one.
+// PerOwner is how many keys an owner may have at once, so that a key can be replaced
+// while it is in use.
+const PerOwner = 2
+
+// ErrExists returns the fault of adding a key for an owner who has PerOwner.
 func ErrExists(name session.Owner) error {
-	return fault.New(Exists, "%q has a key already; if it is lost, remove it first: the sessions stay", name)
+	return fault.New(Exists, "%q has %d keys already; remove one first by its ID, which \"tallyman key list\" shows: the sessions stay", name, PerOwner)
 }
 
 // ErrNone returns the fault of removing a missing key.
-func ErrNone(name session.Owner) error {
-	return fault.New(fault.NotFound, "there is no key for %q", name)
+func ErrNone(name session.Owner, id string) error {
+	if id == "" {
+		return fault.New(fault.NotFound, "there is no key for %q", name)
+	}
+	return fault.New(fault.NotFound, "there is no key for %q with the ID %q", name, id)
+}
+
+// ID tells the keys of one owner apart. It does not reveal the key.
+func (k Key) ID() string { return strings.ToLower(k.SHA256[:min(8, len(k.SHA256))]) }
+
+// Expired reports whether the key is not valid any more.
+func (k Key) Expired() bool { return !k.Expires.IsZero() && !time.Now().Before(k.Expires) }
+
+// named reports whether Remove means the key.
+func (k Key) named(name session.Owner, id string) bool {
+	return k.Name == name && (id == "" || k.ID() == id)
 }
 
 // Same reports whether two keys are the same secret of the same owner.
@@ -110,15 +133,17 @@ func (k Key) Check() error {
 	return nil
 }
 
-// Make draws a key for an owner, and returns the part to store and the key itself. It
-// fails with fault.BadRequest for an invalid name. Implementations of Ring use it.
-func Make(name session.Owner, admin bool) (k Key, secret string, err error) {
-	if err := checkName(name); err != nil {
+// Make draws a key, and returns the part to store and the key itself. It fails with
+// fault.BadRequest for an invalid name. Implementations of Ring use it.
+func Make(k Key) (made Key, secret string, err error) {
+	if err := checkName(k.Name); err != nil {
 		return Key{}, "", err
 	}
 	secret = Prefix + strings.ToLower(rand.Text())
 	sum := sha256.Sum256([]byte(secret))
-	return Key{Name: name, Admin: admin, SHA256: hex.EncodeToString(sum[:]), Created: time.Now().UTC().Truncate(time.Second)}, secret, nil
+	k.SHA256, k.Created = hex.EncodeToString(sum[:]), time.Now().UTC().Truncate(time.Second)
+	k.Expires = k.Expires.UTC().Truncate(time.Second)
+	return k, secret, nil
 }
 
 // File holds the keys of a data directory. It is safe for concurrent use.
@@ -148,8 +173,9 @@ func (f *File) All(context.Context) ([]Key, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unreadable, "the keys in %s cannot be read: %w", f.path, err)
 	}
-	if f.info != nil && os.SameFile(f.info, info) && f.info.ModTime().Equal(info.ModTime()) && f.info.Size() == info.Size() {
-		return f.keys, f.err
+	// An error is not kept: its cause may be mended without a change to the file.
+	if f.err == nil && f.info != nil && os.SameFile(f.info, info) && f.info.ModTime().Equal(info.ModTime()) && f.info.Size() == info.Size() {
+		return f.keys, nil
 	}
 	f.keys, f.err = read(f.path)
 	f.info = info
@@ -173,8 +199,8 @@ func read(path string) ([]Key, error) {
 	return keys, nil
 }
 
-// Find returns the key that a caller presented. All keys are compared, each in
-// constant time.
+// Find returns the key that a caller presented, and whether it is valid: an expired one
+// is not. All keys are compared, each in constant time.
 func Find(all []Key, presented string) (Key, bool) {
 	sum := sha256.Sum256([]byte(presented))
 	hash := []byte(hex.EncodeToString(sum[:]))
@@ -185,7 +211,7 @@ func Find(all []Key, presented string) (Key, bool) {
 			found, ok = k, 1
 		}
 	}
-	return found, ok == 1
+	return found, ok == 1 && !found.Expired()
 }
 
 func checkName(name session.Owner) error {
@@ -201,21 +227,13 @@ func checkName(name session.Owner) error {
 	return nil
 }
 
-// Add makes a key for an owner and returns it; it cannot be shown again. It fails
-// with Exists if the owner has one, with fault.BadRequest for an invalid name, and
-// with fault.Unwritable.
-func (f *File) Add(ctx context.Context, name session.Owner, admin bool) (string, error) {
-	made, secret, err := Make(name, admin)
+// Add implements Ring. It fails with fault.Unwritable as well.
+func (f *File) Add(ctx context.Context, k Key) (string, error) {
+	made, secret, err := Make(k)
 	if err != nil {
 		return "", err
 	}
-	err = f.change(ctx, func(keys []Key) ([]Key, error) {
-		if slices.ContainsFunc(keys, func(k Key) bool { return k.Name == name }) {
-			return nil, ErrExists(name)
-		}
-		return append(keys, made), nil
-	})
-	if err != nil {
+	if err := f.Import(ctx, made); err != nil {
 		return "", err
 	}
 	return secret, nil
@@ -227,24 +245,28 @@ func (f *File) Import(ctx context.Context, k Key) error {
 		return err
 	}
 	return f.change(ctx, func(keys []Key) ([]Key, error) {
-		if i := slices.IndexFunc(keys, func(o Key) bool { return o.Name == k.Name }); i >= 0 {
-			if keys[i].Same(k) {
+		n := 0
+		for _, o := range keys {
+			if o.Same(k) {
 				return keys, nil
 			}
+			if o.Name == k.Name {
+				n++
+			}
+		}
+		if n >= PerOwner {
 			return nil, ErrExists(k.Name)
 		}
 		return append(keys, k), nil
 	})
 }
 
-// Remove makes the key of an owner invalid. It fails with fault.NotFound if
-// there is none, and with fault.Unwritable. The owner's sessions stay until they
-// expire.
-func (f *File) Remove(ctx context.Context, name session.Owner) error {
+// Remove implements Ring. It fails with fault.Unwritable as well.
+func (f *File) Remove(ctx context.Context, name session.Owner, id string) error {
 	return f.change(ctx, func(keys []Key) ([]Key, error) {
-		left := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.Name == name })
+		left := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.named(name, id) })
 		if len(left) == len(keys) {
-			return nil, ErrNone(name)
+			return nil, ErrNone(name, id)
 		}
 		return left, nil
 	})
@@ -261,6 +283,9 @@ func (f *File) change(ctx context.Context, to func([]Key) ([]Key, error)) error 
 		return atomicfile.Unwritable(f.path, err)
 	}
 	defer lock.Unlock()
+	if err := atomicfile.Inherit(lock.Path()); err != nil {
+		return atomicfile.Unwritable(lock.Path(), err)
+	}
 	all, err := f.All(ctx)
 	if err != nil {
 		return err
@@ -269,7 +294,7 @@ func (f *File) change(ctx context.Context, to func([]Key) ([]Key, error)) error 
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(next, func(a, b Key) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortStableFunc(next, func(a, b Key) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	b, err := json.MarshalIndent(next, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encoding the keys: %w", err)

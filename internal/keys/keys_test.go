@@ -1,11 +1,13 @@
 package keys_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
@@ -27,11 +29,11 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 	if ks := all(t, server); len(ks) != 0 {
 		t.Fatalf("keys before any was made: %v", ks)
 	}
-	secret, err := operator.Add(t.Context(), "depot", true)
+	secret, err := operator.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := operator.Add(t.Context(), "other", false); err != nil {
+	if _, err := operator.Add(t.Context(), keys.Key{Name: "other"}); err != nil {
 		t.Fatal(err)
 	}
 	k, ok := keys.Find(all(t, server), secret)
@@ -43,20 +45,70 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 			t.Errorf("%q is accepted as the key of %s", wrong, k.Name)
 		}
 	}
-	if err := operator.Remove(t.Context(), "depot"); err != nil {
+	if err := operator.Remove(t.Context(), "depot", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := keys.Find(all(t, server), secret); ok {
 		t.Error("the removed key is still valid")
 	}
-	if err := operator.Remove(t.Context(), "depot"); fault.CodeOf(err) != fault.NotFound {
+	if err := operator.Remove(t.Context(), "depot", ""); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removing it again: %v", err)
+	}
+}
+
+func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
+	f := keys.Open(t.TempDir())
+	add := func(k keys.Key) string {
+		t.Helper()
+		secret, err := f.Add(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	first, second, other := add(keys.Key{Name: "depot"}), add(keys.Key{Name: "depot", ReadOnly: true}), add(keys.Key{Name: "other"})
+	valid := func(secret string) bool {
+		_, ok := keys.Find(all(t, f), secret)
+		return ok
+	}
+	old, ok := keys.Find(all(t, f), first)
+	if k, too := keys.Find(all(t, f), second); !ok || !too || old.ReadOnly || !k.ReadOnly || old.ID() == k.ID() {
+		t.Fatalf("of two keys: %+v, %+v", old, k)
+	}
+	if err := f.Remove(t.Context(), "other", old.ID()); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("removing it as another owner's: %v", err)
+	}
+	if err := f.Remove(t.Context(), "depot", old.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if valid(first) || !valid(second) || !valid(other) {
+		t.Error("the wrong key was removed")
+	}
+	add(keys.Key{Name: "depot"})
+	if err := f.Remove(t.Context(), "depot", ""); err != nil {
+		t.Fatal(err)
+	}
+	if left := all(t, f); len(left) != 1 || !valid(other) {
+		t.Errorf("left are %+v", left)
+	}
+}
+
+func TestAnExpiredKeyIsNotValid(t *testing.T) {
+	dir := t.TempDir()
+	for expires, want := range map[time.Time]bool{time.Now().Add(-time.Second): false, time.Now().Add(24 * time.Hour): true, {}: true} {
+		secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner("depot " + fmt.Sprint(want, expires.IsZero())), Expires: expires})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, ok := keys.Find(all(t, keys.Open(dir)), secret); ok != want || k.Name == "" || k.Expired() == want {
+			t.Errorf("a key until %v is valid: %v, %+v", expires, ok, k)
+		}
 	}
 }
 
 func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 	dir := t.TempDir()
-	secret, err := keys.Open(dir).Add(t.Context(), "depot", false)
+	secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,8 +135,10 @@ func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 
 func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 	f := keys.Open(t.TempDir())
-	if _, err := f.Add(t.Context(), "twice", false); err != nil {
-		t.Fatal(err)
+	for range keys.PerOwner {
+		if _, err := f.Add(t.Context(), keys.Key{Name: "twice"}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, want := range map[session.Owner]fault.Code{
 		"twice":                  keys.Exists,
@@ -94,7 +148,7 @@ func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 		session.Owner("\xff"):    fault.BadRequest,
 		session.Owner(long(256)): fault.BadRequest,
 	} {
-		if _, err := f.Add(t.Context(), name, false); fault.CodeOf(err) != want {
+		if _, err := f.Add(t.Context(), keys.Key{Name: name}); fault.CodeOf(err) != want {
 			t.Errorf("Add(%.20q): %v, want %s", name, err, want)
 		}
 	}
@@ -105,7 +159,7 @@ func long(n int) string { return strings.Repeat("x", n) }
 func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 	dir := t.TempDir()
 	f := keys.Open(dir)
-	if _, err := f.Add(t.Context(), "depot", false); err != nil {
+	if _, err := f.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
 		t.Fatal(err)
 	}
 	all(t, f)
@@ -117,7 +171,7 @@ func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 		if fault.CodeOf(err) != keys.Damaged || len(ks) != 0 {
 			t.Errorf("%q: %v, %v", damage, ks, err)
 		}
-		if _, err := f.Add(t.Context(), "new", false); fault.CodeOf(err) != keys.Damaged {
+		if _, err := f.Add(t.Context(), keys.Key{Name: "new"}); fault.CodeOf(err) != keys.Damaged {
 			t.Errorf("%q: Add: %v", damage, err)
 		}
 	}
@@ -128,7 +182,7 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 	var all8 sync.WaitGroup
 	for i := range 8 {
 		all8.Go(func() {
-			if _, err := keys.Open(dir).Add(t.Context(), session.Owner(long(i+1)), false); err != nil {
+			if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner(long(i + 1))}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -141,7 +195,7 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
-	secret, err := from.Add(t.Context(), "depot", true)
+	secret, err := from.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,9 +212,13 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	if k, ok := keys.Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {
 		t.Errorf("%+v, %v; want %+v", got, err, all)
 	}
-	other, _, _ := keys.Make("depot", false)
+	other, _, _ := keys.Make(keys.Key{Name: "depot"})
+	if err := to.Import(t.Context(), other); err != nil {
+		t.Errorf("a second key of the same owner: %v", err)
+	}
+	other, _, _ = keys.Make(keys.Key{Name: "depot"})
 	if err := to.Import(t.Context(), other); fault.CodeOf(err) != keys.Exists {
-		t.Errorf("another key of the same owner: %v", err)
+		t.Errorf("a third key of the same owner: %v", err)
 	}
 	other.Name, other.SHA256 = "x", "x"
 	if err := to.Import(t.Context(), other); fault.CodeOf(err) != fault.BadRequest {

@@ -199,7 +199,7 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 		}, Warn, "user", "run it as "},
 		"in memory": {func(t *testing.T, c *Config) { c.Data = inMemory(t) }, Fail, "disk of the data", "in memory (tmpfs)"},
 		"readable keys": {func(t *testing.T, c *Config) {
-			_, err := keys.Open(c.Data).Add(t.Context(), "depot", true)
+			_, err := keys.Open(c.Data).Add(t.Context(), keys.Key{Name: "depot", Admin: true})
 			must(t, err)
 			must(t, os.Chmod(filepath.Join(c.Data, keys.FileName), 0o644))
 		}, Warn, "keys", "chmod 600"},

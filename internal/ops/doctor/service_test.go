@@ -168,7 +168,7 @@ func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	secret, err := ring.Add(t.Context(), "depot", false)
+	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}

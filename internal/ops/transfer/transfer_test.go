@@ -202,15 +202,18 @@ func TestAnOccupiedTargetIsLeftAlone(t *testing.T) {
 func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	for _, name := range []session.Owner{"depot", "office"} {
-		if _, err := from.keys.Add(t.Context(), name, name == "office"); err != nil {
+		if _, err := from.keys.Add(t.Context(), keys.Key{Name: name, Admin: name == "office"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	secret, err := to.keys.Add(t.Context(), "depot", false)
-	if err != nil {
-		t.Fatal(err)
+	secret := ""
+	for range keys.PerOwner {
+		var err error
+		if secret, err = to.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	_, err = Copy(t.Context(), from.source(), to.target(), from.options())
+	_, err := Copy(t.Context(), from.source(), to.target(), from.options())
 	code(t, err, Occupied)
 	o := from.options()
 	o.Merge = true
@@ -223,7 +226,7 @@ func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 		t.Errorf("the target's key is not valid any more: %v", err)
 	}
 	source, _ := from.keys.All(t.Context())
-	if len(all) != 2 || !reflect.DeepEqual(all[1], source[1]) {
+	if len(all) != 3 || !reflect.DeepEqual(all[2], source[1]) {
 		t.Errorf("%+v of %+v", all, source)
 	}
 }
@@ -322,7 +325,7 @@ func TestACopyToAFullTargetContinuesWhenThereIsRoom(t *testing.T) {
 	for i := range 20 {
 		from.attach(t, fmt.Sprint(i), "one", "two")
 	}
-	if _, err := from.keys.Add(t.Context(), "depot", false); err != nil {
+	if _, err := from.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
 		t.Fatal(err)
 	}
 	target := to.target()

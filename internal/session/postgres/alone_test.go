@@ -62,7 +62,7 @@ func TestExistingDoesNotCreateASchema(t *testing.T) {
 
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	ring := mustOpen(t, address(t), session.Settings{}, Options{}).Keys()
-	k, secret, err := keys.Make("depot", true)
+	k, secret, err := keys.Make(keys.Key{Name: "depot", Admin: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +75,13 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	if got, ok := keys.Find(all, secret); err != nil || !ok || len(all) != 1 || got != k {
 		t.Errorf("%+v, %v; want %+v", all, err, k)
 	}
-	other, _, _ := keys.Make("depot", false)
+	other, _, _ := keys.Make(keys.Key{Name: "depot"})
+	if err := ring.Import(t.Context(), other); err != nil {
+		t.Errorf("a second key of the same owner: %v", err)
+	}
+	other, _, _ = keys.Make(keys.Key{Name: "depot"})
 	if err := ring.Import(t.Context(), other); fault.CodeOf(err) != keys.Exists {
-		t.Errorf("another key of the same owner: %v", err)
+		t.Errorf("a third key of the same owner: %v", err)
 	}
 	other.SHA256 = "x"
 	if err := ring.Import(t.Context(), other); fault.CodeOf(err) != fault.BadRequest {

@@ -55,15 +55,19 @@ func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 	err := r.store.run(ctx, call{
 		what:  "read the keys",
 		again: true,
-		sql:   `SELECT name, admin, sha256, created FROM tallyman.api_key ORDER BY name`,
+		sql:   `SELECT name, admin, sha256, created, read_only, expires FROM tallyman.api_key ORDER BY name, created`,
 		args:  func() []any { return nil },
 		scan: func(rows pgx.Rows) error {
 			all = nil
 			for rows.Next() {
 				var k keys.Key
 				var sum []byte
-				if err := rows.Scan((*string)(&k.Name), &k.Admin, &sum, &k.Created); err != nil {
+				var expires *time.Time
+				if err := rows.Scan((*string)(&k.Name), &k.Admin, &sum, &k.Created, &k.ReadOnly, &expires); err != nil {
 					return err
+				}
+				if expires != nil {
+					k.Expires = expires.UTC()
 				}
 				k.SHA256, k.Created = hex.EncodeToString(sum), k.Created.UTC()
 				all = append(all, k)
@@ -78,8 +82,8 @@ func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 }
 
 // Add implements keys.Ring.
-func (r *Ring) Add(ctx context.Context, name session.Owner, admin bool) (string, error) {
-	k, secret, err := keys.Make(name, admin)
+func (r *Ring) Add(ctx context.Context, k keys.Key) (string, error) {
+	k, secret, err := keys.Make(k)
 	if err != nil {
 		return "", err
 	}
@@ -88,19 +92,24 @@ func (r *Ring) Add(ctx context.Context, name session.Owner, admin bool) (string,
 	case err != nil:
 		return "", err
 	case !added:
-		return "", keys.ErrExists(name)
+		return "", keys.ErrExists(k.Name)
 	}
 	return secret, nil
 }
 
-// insert adds a key unless its owner has one.
+// insert adds a key unless it is there or its owner has keys.PerOwner.
 func (r *Ring) insert(ctx context.Context, k keys.Key) (added bool, err error) {
 	sum, err := hex.DecodeString(k.SHA256)
 	if err != nil {
 		return false, err
 	}
-	return r.change(ctx, `INSERT INTO tallyman.api_key (name, admin, sha256, created) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING RETURNING true`,
-		string(k.Name), k.Admin, sum, k.Created)
+	var expires *time.Time
+	if !k.Expires.IsZero() {
+		expires = &k.Expires
+	}
+	return r.change(ctx, `INSERT INTO tallyman.api_key (name, admin, sha256, created, read_only, expires)
+		SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM tallyman.api_key WHERE name = $1) < $7 ON CONFLICT DO NOTHING RETURNING true`,
+		string(k.Name), k.Admin, sum, k.Created, k.ReadOnly, expires, keys.PerOwner)
 }
 
 // Import implements keys.Importer.
@@ -120,10 +129,10 @@ func (r *Ring) Import(ctx context.Context, k keys.Key) error {
 }
 
 // Remove implements keys.Ring.
-func (r *Ring) Remove(ctx context.Context, name session.Owner) error {
-	removed, err := r.change(ctx, `DELETE FROM tallyman.api_key WHERE name = $1 RETURNING true`, string(name))
+func (r *Ring) Remove(ctx context.Context, name session.Owner, id string) error {
+	removed, err := r.change(ctx, `DELETE FROM tallyman.api_key WHERE name = $1 AND starts_with(encode(sha256, 'hex'), $2) RETURNING true`, string(name), id)
 	if err == nil && !removed {
-		return keys.ErrNone(name)
+		return keys.ErrNone(name, id)
 	}
 	return err
 }

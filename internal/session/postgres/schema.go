@@ -30,11 +30,15 @@ var schema1 string
 //go:embed schema/2.sql
 var schema2 string
 
+//go:embed schema/3.sql
+var schema3 string
+
 // migrations are all migrations; the version of the schema is the number of those
 // that ran. Released migrations never change; new ones are appended.
 var migrations = []migration{
 	{sql: schema1, oldest: 1},
 	{sql: schema2, oldest: 1},
+	{sql: schema3, oldest: 1}, // earlier programs cannot add keys, and take all for unlimited
 }
 
 // schemaLock is the advisory lock that a program holds while it changes the schema.

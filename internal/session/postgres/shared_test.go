@@ -29,11 +29,11 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	if _, ok := find(two, ""); ok {
 		t.Error("an empty key is accepted")
 	}
-	secret, err := one.Keys().Add(t.Context(), "dépôt 'x'", true)
+	secret, err := one.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'", Admin: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := one.Keys().Add(t.Context(), "Acme", false); err != nil {
+	if _, err := one.Keys().Add(t.Context(), keys.Key{Name: "Acme"}); err != nil {
 		t.Fatal(err)
 	}
 	k, ok := find(one, secret)
@@ -53,14 +53,32 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 		}
 	}
 	until(true)
-	if _, err := two.Keys().Add(t.Context(), "dépôt 'x'", false); fault.CodeOf(err) != keys.Exists {
-		t.Errorf("a second key for an owner: %v", err)
+	expires := time.Now().Add(time.Hour)
+	second, err := two.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'", ReadOnly: true, Expires: expires})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'"}); fault.CodeOf(err) != keys.Exists {
+		t.Errorf("a third key for an owner: %v", err)
+	}
+	k, ok = find(two, second)
+	if !ok || !k.ReadOnly || k.Admin || !k.Expires.Equal(expires.Truncate(time.Second)) {
+		t.Errorf("the second key: %+v, %v", k, ok)
+	}
+	if err := two.Keys().Remove(t.Context(), "dépôt 'x'", k.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := find(two, second); ok {
+		t.Error("a key that was removed by its ID is valid")
+	}
+	if _, ok := find(two, secret); !ok {
+		t.Error("a key that was not removed is not valid")
 	}
 	for _, bad := range []session.Owner{"", " a", "a\x00", "\xff"} {
-		if _, err := one.Keys().Add(t.Context(), bad, false); fault.CodeOf(err) != fault.BadRequest {
+		if _, err := one.Keys().Add(t.Context(), keys.Key{Name: bad}); fault.CodeOf(err) != fault.BadRequest {
 			t.Errorf("a key for %q: %v", bad, err)
 		}
-		if err := one.Keys().Remove(t.Context(), bad); err == nil {
+		if err := one.Keys().Remove(t.Context(), bad, ""); err == nil {
 			t.Errorf("removed the key of %q", bad)
 		}
 	}
@@ -68,14 +86,14 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Name != "Acme" {
 		t.Errorf("the keys: %+v, %v", all, err)
 	}
-	if err := one.Keys().Remove(t.Context(), "dépôt 'x'"); err != nil {
+	if err := one.Keys().Remove(t.Context(), "dépôt 'x'", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := find(one, secret); ok {
 		t.Error("the program that removed a key still accepts it")
 	}
 	until(false)
-	if err := two.Keys().Remove(t.Context(), "dépôt 'x'"); fault.CodeOf(err) != fault.NotFound {
+	if err := two.Keys().Remove(t.Context(), "dépôt 'x'", ""); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removing a key twice: %v", err)
 	}
 	// Only hashes are in the database.
@@ -88,7 +106,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{})
-	if _, err := s.Keys().Add(t.Context(), "depot", false); err != nil {
+	if _, err := s.Keys().Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
 		t.Fatal(err)
 	}
 	p.refuse(true)

@@ -30,7 +30,7 @@ type scene struct {
 func withKeys(t *testing.T, o *service.Options) {
 	t.Helper()
 	ring := keys.Open(t.TempDir())
-	if _, err := ring.Add(t.Context(), "depot", false); err != nil {
+	if _, err := ring.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
 		t.Fatal(err)
 	}
 	o.Config = httpapi.Config{Keys: ring}

@@ -370,7 +370,7 @@ func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 
 func TestSignInWhenKeysAreOn(t *testing.T) {
 	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add(t.Context(), "depot", false)
+	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,10 +401,10 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	saved(t, filepath.Join(down, "load-sheet.csv"))
 	w.must(w.Reload())
 	w.until(joined)
-	if err := ring.Remove(t.Context(), "depot"); err != nil {
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ring.Add(t.Context(), "other", false); err != nil {
+	if _, err := ring.Add(t.Context(), keys.Key{Name: "other"}); err != nil {
 		t.Fatal(err)
 	}
 	w.must(w.Reload())
