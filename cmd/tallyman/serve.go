@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -66,6 +67,8 @@ type serveOptions struct {
 	streams      int
 	connections  int
 	maxLines     int
+	orphanAge    time.Duration
+	sweepShare   int // percent
 	grace        time.Duration
 	log          string
 	traces       string
@@ -93,6 +96,8 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.streams, "streams", 1000, "keep at most `N` event streams open")
 	flags.IntVar(&o.connections, "connections", 4096, "serve at most `N` connections at once; further ones are told to come again")
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
+	flags.DurationVar(&o.orphanAge, "orphan-age", 0, "remove a stored file that no session names after this `TIME`, longer than any upload (default: 10m; 24h where other servers may store files)")
+	flags.IntVar(&o.sweepShare, "sweep-share", session.DefaultShare, "stop a sweep that would remove more than so many `PERCENT` of the stored files as such")
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
 	flags.StringVar(&o.traces, "traces", "", "send traces to this `URL` of an OpenTelemetry collector (http://localhost:4318); OTEL_… variables say what else (default: none)")
 	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
@@ -134,6 +139,8 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
 		return misuse(flags, "--timeout, --life and --cookie-life must be longer than 0, for example 90s")
+	case o.orphanAge < 0 || o.sweepShare < 1 || o.sweepShare > 100:
+		return misuse(flags, "--orphan-age must not be less than 0, and --sweep-share must be from 1 to 100")
 	case o.log != "auto" && o.log != "json" && o.log != "text":
 		return misuse(flags, "--log must be json, text or auto")
 	}
@@ -254,12 +261,14 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	})
 	defer reader.Close()
 
+	var orphans atomic.Int64 // at which the sweep stopped
 	work := desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines})
 	api := httpapi.New(httpapi.Config{
 		Desk:     work,
 		Keys:     at.keys,
 		Bus:      at.bus,
 		Secret:   at.secret,
+		Orphans:  orphans.Load,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
 		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log, Tracer: traces.tracer,
 	})
@@ -277,7 +286,15 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer background.Wait()
 	defer stop()
-	background.Go(func() { at.janitor(log, work.Forget).Run(sweeping) })
+	janitor := at.janitor(log, o.orphanAge)
+	janitor.Share, janitor.Gone = o.sweepShare, work.Forget
+	janitor.Stopped = func(stopped bool, found int) {
+		if !stopped {
+			found = 0
+		}
+		orphans.Store(int64(found))
+	}
+	background.Go(func() { janitor.Run(sweeping) })
 	background.Go(reader.Warm)
 
 	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),

@@ -124,10 +124,13 @@ type storage struct {
 	closers []func() error
 }
 
-// orphanAge is the age from which a content can be an orphan where other processes
-// may be about to name it. The slowest allowed body, a full queue and a slow reading
-// together take hours less.
-const orphanAge = 24 * time.Hour
+// The ages from which a content can be an orphan. Where other processes may be about to
+// name it, the slowest allowed body, a full queue and a slow reading together take hours
+// less.
+const (
+	orphanAge       = 10 * time.Minute
+	sharedOrphanAge = 24 * time.Hour
+)
 
 // ring opens the keys alone. The caller closes the storage.
 func (o *storageOptions) ring(ctx context.Context, log *slog.Logger) (*storage, error) {
@@ -249,7 +252,7 @@ func (s *storage) ownContents(ctx context.Context, o *storageOptions) (err error
 			return err
 		}
 	}
-	return blob.Own(ctx, s.contents, s.owner)
+	return session.Own(ctx, s.sessions, s.contents, s.owner)
 }
 
 // identity returns the name under which the sessions of a data directory have
@@ -268,14 +271,14 @@ func identity(dir string) (string, error) {
 	return blob.OwnerOf(b), nil
 }
 
-// janitor returns a janitor for the storage. gone receives the contents of expired
-// sessions.
-func (s *storage) janitor(log *slog.Logger, gone func([]blob.Key)) *session.Janitor {
-	j := &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, Gone: gone, Log: log}
-	if s.shared {
-		j.OrphanAge = orphanAge
+// janitor returns a janitor for the storage.
+func (s *storage) janitor(log *slog.Logger, age time.Duration) *session.Janitor {
+	if age == 0 {
+		if age = orphanAge; s.shared {
+			age = sharedOrphanAge
+		}
 	}
-	return j
+	return &session.Janitor{Store: s.sessions, Contents: s.contents, Owner: s.owner, OrphanAge: age, Now: session.SystemClock(), Log: log}
 }
 
 // close closes everything, in reverse order.

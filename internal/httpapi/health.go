@@ -133,10 +133,13 @@ type healthAnswer struct {
 	Version string `json:"version"`
 	// Storage, its two parts and Workers are "working" or "failing"; workers may be
 	// "busy".
-	Storage   string            `json:"storage"`
-	Sessions  string            `json:"sessions"`
-	Contents  string            `json:"contents"`
-	Workers   string            `json:"workers"`
+	Storage  string `json:"storage"`
+	Sessions string `json:"sessions"`
+	Contents string `json:"contents"`
+	Workers  string `json:"workers"`
+	// Sweep is "working", or "stopped" if it would remove a large share of what is stored:
+	// the operator must say whether it may. The server works without it.
+	Sweep     string            `json:"sweep"`
 	Reading   int               `json:"reading"`
 	Waiting   int               `json:"waiting"`
 	Endpoints map[string]string `json:"endpoints"`
@@ -173,11 +176,14 @@ func handleHealth(c *call) (any, error) {
 	a := healthAnswer{
 		Status: "healthy", Service: serviceName, Version: c.s.config.Version,
 		Storage: state(storage), Sessions: state(found.sessions), Contents: state(found.contents), Workers: state(found.reading),
-		Reading: load.Reading, Waiting: load.Waiting, Endpoints: endpoints(c.s.routes),
+		Sweep: "working", Reading: load.Reading, Waiting: load.Waiting, Endpoints: endpoints(c.s.routes),
 		Environment: "production", Cookie: c.cookieConfig(),
 	}
 	if a.Version == DevelopmentVersion {
 		a.Environment = "development"
+	}
+	if c.s.config.Orphans() > 0 {
+		a.Sweep = "stopped"
 	}
 	if found.busy {
 		a.Workers = "busy"

@@ -341,7 +341,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.get(t, "/wake-up").is(t, 200, alive)
 		for _, path := range []string{"/health", "/api/health"} {
 			p.get(t, path).is(t, 200, fields{
-				"status": "healthy", "service": "Tallyman", "version": "test", "storage": "working", "sessions": "working", "contents": "working", "workers": "working",
+				"status": "healthy", "service": "Tallyman", "version": "test", "storage": "working", "sessions": "working", "contents": "working", "workers": "working", "sweep": "working",
 				"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production",
 				"cookie_config": fields{"samesite": "Lax", "secure": false, "httponly": true, "cookies_valid": true},
 			})

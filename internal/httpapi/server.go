@@ -59,6 +59,9 @@ type Config struct {
 	// Secret encrypts the places where pages of listings end. Processes that serve the
 	// same sessions need the same; nil has the server draw its own.
 	Secret []byte
+	// Orphans returns how many stored files that no session names made the last sweep
+	// stop, 0 if it did not; nil for a server without a sweep.
+	Orphans func() int64
 	// Version is shown to clients.
 	Version string
 	// Log gets one line per session operation; nil for none.
@@ -93,6 +96,9 @@ func New(c Config) *Server {
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
 	c.Streams = cmp.Or(c.Streams, 1000)
 	c.Version = cmp.Or(c.Version, DevelopmentVersion)
+	if c.Orphans == nil {
+		c.Orphans = func() int64 { return 0 }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -341,7 +341,7 @@ func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 	}
 	a = p.get(t, "/health")
 	a.is(t, 503, fields{
-		"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working",
+		"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working", "sweep": "working",
 		"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production", "cookie_config": anyObject,
 	})
 	if a := p.get(t, "/ping"); a.status != 200 {
@@ -533,7 +533,7 @@ func TestHealthAnswersWhenStorageDoesNot(t *testing.T) {
 	}
 	for range cap(answers) {
 		(<-answers).is(t, 503, fields{
-			"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working",
+			"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working", "sweep": "working",
 			"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production", "cookie_config": anyObject,
 		})
 	}

@@ -174,14 +174,61 @@ func TestOrphansAreSweptAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestASweepThatWouldRemoveALargeShareStops(t *testing.T) {
+	h := newHouse(t)
+	stopped, found := false, 0
+	h.Stopped = func(stop bool, orphans int) { stopped, found = stop, orphans }
+	var lost []session.Key
+	for i := range 20 {
+		h.upload(h.key(i)) // two contents each
+		lost = append(lost, h.key(i))
+	}
+	for _, k := range lost[:17] { // their rows are lost, and nobody deletes what they named
+		if _, err := h.store.Clear(ctx, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := h.Orphans(ctx); fault.CodeOf(err) != session.SweepStopped || s.Contents != 0 || !stopped || found != 34 {
+		t.Errorf("swept %+v, %v; stopped %v with %d orphans", s, err, stopped, found)
+	}
+	if got := len(h.left()); got != 40 {
+		t.Errorf("%d contents are left, want all 40", got)
+	}
+	h.Share = 100 // as the operator allows
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 34 || stopped {
+		t.Errorf("swept %+v, %v; stopped %v", s, err, stopped)
+	}
+	if got := len(h.left()); got != 6 {
+		t.Errorf("%d contents are left, want 6", got)
+	}
+}
+
+func TestContentsThatAreNobodysAreClaimedOnlyIfASessionNamesOne(t *testing.T) {
+	h, other := newHouse(t), newHouse(t)
+	if err := session.Own(ctx, other.store, other.contents, "b"); err != nil {
+		t.Errorf("an empty place: %v", err)
+	}
+	h.upload(h.key(1))
+	if err := session.Own(ctx, other.store, h.contents, "b"); fault.CodeOf(err) != blob.Foreign {
+		t.Errorf("a place with contents of somebody: %v", err)
+	}
+	if err := session.Own(ctx, h.store, h.contents, "a"); err != nil {
+		t.Errorf("a place with contents of its own: %v", err)
+	}
+	h.Owner = "b"
+	if s, err := h.Orphans(ctx); fault.CodeOf(err) != blob.Foreign || s.Contents != 0 {
+		t.Errorf("a sweep for another owner: %+v, %v", s, err)
+	}
+}
+
 func TestYoungOrphansStayWhereOtherProcessesUpload(t *testing.T) {
 	h := newHouse(t)
 	h.contents.Release(h.put().Key)
 	h.OrphanAge = time.Hour
-	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 {
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 || s.Young != 1 {
 		t.Errorf("swept %+v, %v; want nothing", s, err)
 	}
-	h.OrphanAge = 0
+	h.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 	if s, err := h.Orphans(ctx); err != nil || s.Contents != 1 {
 		t.Errorf("swept %+v, %v; want one", s, err)
 	}

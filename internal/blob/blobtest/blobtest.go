@@ -535,7 +535,7 @@ func blobSweep(b *bench) {
 	}
 	b.store = b.open(b.T, b.place)
 	r := &rows{named: map[blob.Key]bool{}}
-	j := session.Janitor{Store: r, Contents: b.store, Rest: -1, Step: 7}
+	j := session.Janitor{Store: r, Contents: b.store, Rest: -1, Step: 7, Share: 100}
 	uploading, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	var mu sync.Mutex

@@ -135,7 +135,7 @@ func (s *caller) health(ctx context.Context) bool {
 		s.fail(check, "%s cannot be reached: %s — is the server running, and the proxy before it? Is the name right?", s.url, plain(err))
 		return false
 	}
-	var h struct{ Status, Version, Sessions, Contents, Workers string }
+	var h struct{ Status, Version, Sessions, Contents, Workers, Sweep string }
 	code, sentence := a.code()
 	switch err := json.Unmarshal(a.body, &h); {
 	case a.StatusCode/100 == 3:
@@ -150,6 +150,9 @@ func (s *caller) health(ctx context.Context) bool {
 	case h.Status != "healthy":
 		s.fail(check, "it is unhealthy: sessions %s, contents %s, workers %s — its log says why", h.Sessions, h.Contents, h.Workers)
 		return false
+	}
+	if h.Sweep == "stopped" {
+		s.warn(check, "its sweep stopped: sessions name too few of the stored files, so sessions may have been lost — restore them, or start once with --sweep-share 100")
 	}
 	s.ok(check, "%s is healthy: sessions %s, contents %s, workers %s", s.url, h.Sessions, h.Contents, h.Workers)
 	if h.Version != s.Version {

@@ -351,7 +351,7 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 	}
 	switch {
 	case old > 0:
-		d.warn(check, "%s that no session names, of %s, %d older than a day — a server sweeps them every hour: start one, or look for \"sweep failed\" in its log", text.Count(orphans, "content"), text.Size(room), old)
+		d.warn(check, "%s that no session names, of %s, %d older than a day — a server sweeps them every hour: start one, or look for \"sweep failed\" in its log; if sessions were lost, restore them before you let a sweep remove that many (--sweep-share)", text.Count(orphans, "content"), text.Size(room), old)
 	case orphans > 0:
 		d.ok(check, "%s that no session names, of %s: being uploaded, or left for the next sweep", text.Count(orphans, "content"), text.Size(room))
 	}

@@ -32,7 +32,7 @@ func crashingServer(dir, wrong string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	j := session.Janitor{Store: store, Contents: contents, Every: time.Millisecond, OrphansEvery: time.Millisecond, Rest: 1}
+	j := session.Janitor{Store: store, Contents: contents, Every: time.Millisecond, OrphansEvery: time.Millisecond, Rest: 1, Share: 100}
 	go j.Run(ctx)
 	v := sessiontest.Victim{
 		Store: store,
@@ -151,7 +151,7 @@ func consistent(dir string, store *Store, contents *files.Store) error {
 			}
 		}
 	}
-	j := session.Janitor{Store: store, Contents: contents, Rest: -1}
+	j := session.Janitor{Store: store, Contents: contents, Rest: -1, Share: 100}
 	if _, err := j.Orphans(ctx); err != nil {
 		return err
 	}

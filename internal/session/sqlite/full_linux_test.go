@@ -183,7 +183,7 @@ func (d *fullDisk) same(k session.Key, want session.State) {
 // orphans expects that many contents that no row names.
 func (d *fullDisk) orphans(want int) {
 	d.Helper()
-	j := session.Janitor{Store: d.store, Contents: d.contents, Rest: -1}
+	j := session.Janitor{Store: d.store, Contents: d.contents, Rest: -1, Share: 100}
 	s, err := j.Orphans(ctx)
 	if err != nil || s.Contents != want {
 		d.Errorf("%d orphans (%v), want %d", s.Contents, err, want)

@@ -67,6 +67,9 @@ func (v *server) living(life string) {
 		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", v.grace.String(),
 		"--workers", "2", "--timeout", v.document.String(), "--connections", strconv.Itoa(connections),
 		"--life", life, "--cookie-life", life,
+		// What a kill leaves is looked for at the end. Few files are left then, of which
+		// orphans may be a large share.
+		"--orphan-age", "2s", "--sweep-share", "100",
 	}
 }
 
