@@ -1,70 +1,17 @@
 package orders
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 
 	"tallyman/internal/orders/grid"
 )
 
-// The results of magic for files that are read, or that need more than their name.
+// The kinds of texts that are read, besides CSV.
 const (
-	zipArchive   = "a ZIP archive"
-	compoundFile = "an OLE compound file"
-	oldWorkbook  = "an old workbook"
-	bareWorkbook = "a workbook of Excel 5 without its compound file"
-	gzipArchive  = "a gzip archive"
-	xmlWorkbook  = "a workbook in XML"
-	htmlPage     = "an HTML page"
+	xmlWorkbook = "a workbook in XML"
+	htmlPage    = "an HTML page"
 )
-
-var magics = []struct {
-	prefix string
-	what   string
-}{
-	{"PK\x03\x04", zipArchive},
-	{"PK\x05\x06", zipArchive}, // an empty archive
-	{"PK\x07\x08", zipArchive},
-	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", compoundFile},
-	// BOF records of BIFF 2, 3 and 4, and of 5 without its compound file: record,
-	// length, version or type of substream.
-	{"\x09\x00\x04\x00", oldWorkbook},
-	{"\x09\x02\x06\x00", oldWorkbook},
-	{"\x09\x04\x06\x00", oldWorkbook},
-	{"\x09\x08\x08\x00", bareWorkbook},
-	{"\x09\x08\x10\x00", bareWorkbook},
-	{"%PDF-", "a PDF document"},
-	{"%!PS", "a PostScript document"},
-	{"\x89PNG\r\n", "a PNG picture"},
-	{"\xff\xd8\xff", "a JPEG picture"},
-	{"GIF87a", "a GIF picture"},
-	{"GIF89a", "a GIF picture"},
-	{"II*\x00", "a TIFF picture"},
-	{"MM\x00*", "a TIFF picture"},
-	{"\x1f\x8b", gzipArchive},
-	{"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"},
-	{"Rar!\x1a\x07", "a RAR archive"},
-	{"SQLite format 3\x00", "an SQLite database"},
-	{"{\\rtf", "an RTF document"},
-}
-
-// magic returns the kind of a file according to its first bytes, "" if they show none.
-func magic(head []byte) string {
-	for _, m := range magics {
-		if bytes.HasPrefix(head, []byte(m.prefix)) {
-			return m.what
-		}
-	}
-	if bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP" {
-		return "a WebP picture"
-	}
-	// Readers of PDF accept other bytes before the header, and web systems write them.
-	if i := bytes.Index(head[:min(len(head), 1024)], []byte("\n%PDF-")); i >= 0 {
-		return "a PDF document"
-	}
-	return ""
-}
 
 // textKind returns the kind of a text that is not a CSV, "" if it shows none. Web
 // systems often export such files under the name .xls or .csv.

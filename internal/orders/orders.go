@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/magic"
 	"tallyman/internal/orders/grid"
 	"tallyman/internal/orders/html"
 	"tallyman/internal/orders/xls"
@@ -159,24 +160,24 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {
 		return nil, fmt.Errorf("reading its beginning: %w", err)
 	}
-	switch what := magic(head); what {
-	case zipArchive:
+	switch kind := magic.Of(head); kind {
+	case magic.ZIPArchive:
 		if in, err := unzip(ctx, r, size, lim); in != nil || err != nil {
 			return readUnpacked(ctx, in, err, lim, layers)
 		}
 		wb, err := xlsx.Open(ctx, r, size, lim)
 		return readOpened(ctx, wb, err, "", nil, lim)
-	case gzipArchive:
+	case magic.GzipArchive:
 		in, err := gunzip(ctx, r, size, lim)
 		return readUnpacked(ctx, in, err, lim, layers)
-	case compoundFile:
+	case magic.CompoundFile:
 		wb, err := xls.Open(ctx, r, size, lim)
 		return readOpened(ctx, wb, err, "", nil, lim)
-	case oldWorkbook:
+	case magic.OldWorkbook:
 		return nil, grid.OldXLS("a workbook of Excel 4 or earlier")
-	case "", bareWorkbook:
+	case magic.Unknown, magic.BareWorkbook:
 	default:
-		return nil, grid.NotOrders(what)
+		return nil, grid.NotOrders(string(kind))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -187,7 +188,7 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 		return nil, fmt.Errorf("reading all of it: %w", err)
 	}
 	data := all.String()
-	if magic(head) == bareWorkbook {
+	if magic.Of(head) == magic.BareWorkbook {
 		wb, err := xls.OpenStream(ctx, []byte(data), lim)
 		return readOpened(ctx, wb, err, "", nil, lim)
 	}

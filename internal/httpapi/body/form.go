@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/magic"
 )
 
 // fields is the content of a body, field by field. next returns io.EOF after the last.
@@ -159,11 +160,11 @@ func (m *multiparts) next() (*field, error) {
 // PDFs.
 func undone(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
-	head, err := b.Peek(len(pdfMark))
+	head, err := b.Peek(len(magic.PDF))
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if string(head) == pdfMark {
+	if string(head) == magic.PDF {
 		return b, nil
 	}
 	return newBase64(b, false), nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/magic"
 )
 
 // Reception says in which ways a route takes files.
@@ -194,14 +195,14 @@ func (rv *receiver) take(to Slot, f *field, count *tally) (why string, err error
 		return "The request gives the file's content more than once; only the first was used.", nil
 	}
 	if coding == AsBase64 {
-		head, err := file.Peek(len(pdfMark))
+		head, err := file.Peek(len(magic.PDF))
 		if err != nil && err != io.EOF {
 			return "", err
 		}
-		if string(head) == pdfMark && f.in == JSON {
+		if string(head) == magic.PDF && f.in == JSON {
 			return "", fault.New(BadBase64, "the field %s holds the PDF itself, which JSON cannot carry unharmed; encode it as base64", f.name)
 		}
-		if f.file || string(head) == pdfMark {
+		if f.file || string(head) == magic.PDF {
 			coding = AsPDF
 		}
 	}

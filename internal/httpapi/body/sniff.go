@@ -7,9 +7,10 @@ import (
 	"encoding/binary"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tallyman/internal/magic"
 )
 
 // maxHead is the length of the beginning that is examined to find out the kind of a
@@ -17,8 +18,7 @@ import (
 const maxHead = 4 << 10
 
 const (
-	pdfMark   = "%PDF-"   // what a PDF begins with, after 1 kB of anything at most
-	pdfMark64 = "JVBERi0" // the same as base64
+	pdfMark64 = "JVBERi0" // magic.PDF as base64
 	blanks    = " \t\r\n"
 )
 
@@ -74,7 +74,7 @@ func settle(kind string, head []byte, rc Reception) string {
 		return kind
 	case rc.reads(JSON) && (begins("{") || begins("[") && !rc.takes(generic)):
 		return JSON
-	case rc.takes(PDF) && (begins(pdfMark) || begins(pdfMark64)):
+	case rc.takes(PDF) && (begins(magic.PDF) || begins(pdfMark64)):
 		return PDF
 	case kind == URLEncoded && rc.takes(CSV) && noForm(head):
 		return CSV
@@ -86,10 +86,8 @@ func settle(kind string, head []byte, rc Reception) string {
 // order export: curl declares every --data-binary so. In a form, line breaks are
 // escaped; in one where they are not, they follow the first equals sign.
 func noForm(head []byte) bool {
-	for _, mark := range workbookMarks {
-		if bytes.HasPrefix(head, []byte(mark)) {
-			return true
-		}
+	if magic.Workbook(head) {
+		return true
 	}
 	text := bytes.Trim(bytes.TrimPrefix(head, []byte("\ufeff")), blanks)
 	end := bytes.IndexAny(text, "\r\n")
@@ -99,21 +97,17 @@ func noForm(head []byte) bool {
 	return !bytes.ContainsRune(text[:end], '=')
 }
 
-// workbookMarks are what order exports begin with that are no plain text: XLSX,
-// XLS in its container, UTF-16.
-var workbookMarks = []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "\xff\xfe", "\xfe\xff"}
-
 // isPDF reports whether a file with this beginning is a PDF, plain, as base64 or in a
 // ZIP archive.
 func isPDF(head []byte) bool {
-	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(pdfMark)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64)) || holdsPDF(head)
+	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(magic.PDF)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64)) || holdsPDF(head)
 }
 
 // holdsPDF reports whether a file with this beginning is a ZIP archive whose first file
 // is a PDF by its name. Those of a workbook are XML.
 func holdsPDF(head []byte) bool {
 	const nameLength, name = 26, 30 // in the header of a file (APPNOTE.TXT, 4.3.7)
-	if len(head) < name || !bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+	if len(head) < name || !magic.Begins(head, magic.ZIP) {
 		return false
 	}
 	end := name + int(binary.LittleEndian.Uint16(head[nameLength:]))
@@ -175,7 +169,7 @@ func base64Rune(r rune) bool {
 // beginsExport reports whether an order export can begin like this: with the mark of a
 // workbook, or with text that has a separator.
 func beginsExport(head []byte) bool {
-	if slices.ContainsFunc(workbookMarks, func(mark string) bool { return bytes.HasPrefix(head, []byte(mark)) }) {
+	if magic.Workbook(head) {
 		return true
 	}
 	for range utf8.UTFMax - 1 { // the last character may be cut off

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/magic"
 )
 
 // maxParts is the greatest number of PDFs in one file.
@@ -18,7 +19,7 @@ const maxParts = 200
 const gap = 4 << 10
 
 var (
-	header = []byte("%PDF-")
+	header = []byte(magic.PDF)
 	eof    = []byte("%%EOF")
 )
 
@@ -58,7 +59,7 @@ func split(src io.ReaderAt, size int64) (parts []*io.SectionReader, mangled bool
 			return nil, false, fault.New(fault.Unreadable, "it cannot be read: %w", err)
 		}
 		b := block[:kept+n]
-		if at == 0 && (bytes.HasPrefix(b, []byte("PK\x03\x04")) || bytes.HasPrefix(b, []byte{0x1F, 0x8B})) {
+		if at == 0 && (magic.Begins(b, magic.ZIP) || magic.Begins(b, magic.Gzip)) {
 			return whole, false, nil // the worker says what it is
 		}
 		lines.look(b[kept:])

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/magic"
 )
 
 // pack is an open source: a PDF, or the PDFs in a ZIP archive or a file of gzip. Its
@@ -121,7 +122,7 @@ func unpacked(src io.ReaderAt, size int64) ([]packed, error) {
 		return err
 	}
 	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case magic.Begins(head, magic.ZIP):
 		archive, err := zip.NewReader(src, size)
 		if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are never used as paths
 			return whole, nil
@@ -145,7 +146,7 @@ func unpacked(src io.ReaderAt, size int64) ([]packed, error) {
 				return nil, err
 			}
 		}
-	case bytes.HasPrefix(head, []byte{0x1F, 0x8B}):
+	case magic.Begins(head, magic.Gzip):
 		r, err := gzip.NewReader(io.NewSectionReader(src, 0, size))
 		if err != nil {
 			return whole, nil

@@ -16,6 +16,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake/worker"
+	"tallyman/internal/magic"
 	"tallyman/internal/page"
 )
 
@@ -202,7 +203,7 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
-	if !bytes.Contains(head, header) || bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+	if !bytes.Contains(head, header) || magic.Begins(head, magic.ZIP) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
 	// In a file for the web, the end mark near the beginning is not the last.
@@ -231,20 +232,14 @@ const MaxSize = 1<<32 - 1
 
 // looksLike guesses the kind of a file that is not a PDF.
 func looksLike(head []byte) string {
-	for _, k := range []struct{ magic, name string }{
-		{"PK\x03\x04", "it looks like a ZIP archive or an Office document"},
-		{"\xD0\xCF\x11\xE0", "it looks like an old Office document"},
-		{"\x1F\x8B", "it looks like a file compressed with gzip"},
-		{"\x89PNG", "it looks like a PNG picture"},
-		{"\xFF\xD8\xFF", "it looks like a JPEG picture"},
-		{"II*\x00", "it looks like a TIFF picture"},
-		{"MM\x00*", "it looks like a TIFF picture"},
-		{"{\\rtf", "it looks like an RTF document"},
-		{"%!PS", "it looks like PostScript"},
-	} {
-		if bytes.HasPrefix(head, []byte(k.magic)) {
-			return k.name
-		}
+	switch kind := magic.Of(head); kind {
+	case magic.Unknown:
+	case magic.ZIPArchive:
+		return "it looks like a ZIP archive or an Office document"
+	case magic.CompoundFile:
+		return "it looks like an old Office document"
+	default:
+		return "it looks like " + string(kind)
 	}
 	lower := bytes.ToLower(bytes.TrimSpace(head))
 	if bytes.HasPrefix(lower, []byte("<!doctype html")) || bytes.HasPrefix(lower, []byte("<html")) {
