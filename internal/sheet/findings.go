@@ -232,7 +232,7 @@ func (f *finder) where(n *Finding) string {
 		if len(some) > 1 {
 			word += "s"
 		}
-		parts = append(parts, word+" "+listed(len(some), func(i int) string { return fmt.Sprint(some[i]) }))
+		parts = append(parts, word+" "+listed(some, strconv.Itoa))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -246,19 +246,21 @@ func (s *Sheet) PageName(file, page int) string {
 	return name
 }
 
-// listed writes the first few of n things and the number of the others.
-func listed(n int, each func(int) string) string {
+// listed writes the first few elements and the number of the others.
+func listed[T any](list []T, each func(T) string) string {
 	const most = 3
 	var parts []string
-	for i := range min(n, most) {
-		parts = append(parts, each(i))
+	for _, e := range list[:min(len(list), most)] {
+		parts = append(parts, each(e))
 	}
 	text := strings.Join(parts, ", ")
-	if n > most {
+	if n := len(list); n > most {
 		text += fmt.Sprintf(" and %d more", n-most)
 	}
 	return text
 }
+
+func itself(s string) string { return s }
 
 func (f *finder) problem(p bol.Problem) {
 	n := Finding{Kind: string(p.Kind), Text: p.Message}
@@ -333,7 +335,7 @@ func (f *finder) rounding() {
 			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + " " + texts[j]
 		}
 	}
-	n.Text = listed(len(texts), func(i int) string { return texts[i] }) + "; rounding may change each line by half its last printed digit"
+	n.Text = listed(texts, itself) + "; rounding may change each line by half its last printed digit"
 	f.add(n)
 }
 
@@ -423,9 +425,7 @@ func (f *finder) match() {
 			n.Rows = append(n.Rows, l.Row)
 			n.Places = append(n.Places, f.lineAt(l.Row))
 		}
-		n.Text = fmt.Sprintf("%s no order row: %s", has(len(group), "line"), listed(len(group), func(i int) string {
-			return styleAndQuantities(group[i].Style, group[i].Cartons, group[i].Pieces)
-		}))
+		n.Text = fmt.Sprintf("%s no order row: %s", has(len(group), "line"), listed(group, func(l LineRef) string { return styleAndQuantities(l.Style, l.Cartons, l.Pieces) }))
 		f.add(n)
 	}
 	numbers := map[string]int{}
@@ -447,9 +447,7 @@ func (f *finder) match() {
 		}
 		if i, ok := numbers[normal(group[0].Bill)]; ok {
 			n.Bills = []int{i}
-			n.Text = fmt.Sprintf("%s no line on the bill: %s", has(len(group), "order row"), listed(len(group), func(i int) string {
-				return styleAndQuantities(group[i].Style, group[i].Cartons, group[i].Pieces)
-			}))
+			n.Text = fmt.Sprintf("%s no line on the bill: %s", has(len(group), "order row"), listed(group, func(o OrderRef) string { return styleAndQuantities(o.Style, o.Cartons, o.Pieces) }))
 		} else {
 			n.Kind = OrdersOfOthers
 			var names []string
@@ -460,8 +458,7 @@ func (f *finder) match() {
 					names = append(names, cmp.Or(o.Bill, "no bill"))
 				}
 			}
-			n.Text = fmt.Sprintf("%s for bills that are not in the document: %s", is(len(group), "order row"),
-				listed(len(names), func(i int) string { return names[i] }))
+			n.Text = fmt.Sprintf("%s for bills that are not in the document: %s", is(len(group), "order row"), listed(names, itself))
 		}
 		f.add(n)
 	}
@@ -557,9 +554,8 @@ func (s *Sheet) state() (state, reason string) {
 	if len(ours) == 0 || known*nearly > len(ours) {
 		return Joined, ""
 	}
-	of := func(list []string) string { return listed(len(list), func(i int) string { return list[i] }) }
 	return WrongOrders, fmt.Sprintf("%d of %s matched, and %d of %s in the order export: the document has %s, the export %s",
-		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), of(ours), of(theirs))
+		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), listed(ours, itself), listed(theirs, itself))
 }
 
 // Listed is the greatest number of findings in a list for people. JSON and the workbook

@@ -59,18 +59,7 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 	}
 	defer x.close()
 	style, hidden, spreadsheet := "", map[string]bool{}, false
-	for {
-		tok, err := x.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, x.broken(err)
-		}
-		t, ok := tok.(xml.StartElement)
-		if !ok {
-			continue
-		}
+	err = x.starts(func(t xml.StartElement, _ int64) error {
 		switch t.Name.Local {
 		case "style":
 			style = attr(t, "name")
@@ -79,17 +68,18 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 		case "spreadsheet":
 			spreadsheet = true
 		case "tracked-changes": // contain deleted cells
-			err = x.skip()
+			return x.skip()
 		case "table":
 			if len(doc.list) == maxSheets {
-				return nil, tooManySheets()
+				return tooManySheets()
 			}
 			doc.list = append(doc.list, grid.Sheet{Name: attr(t, "name"), Hidden: hidden[attr(t, "style-name")]})
-			err = x.skip()
+			return x.skip()
 		}
-		if err != nil {
-			return nil, x.broken(err)
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if !spreadsheet {
 		return nil, grid.NotOrders("an OpenDocument file that is no spreadsheet")

@@ -110,6 +110,25 @@ func attr(t xml.StartElement, name string) string {
 	return ""
 }
 
+// starts calls read with the start tag of each element to the end of the part or text,
+// and the place where the tag begins. Elements that read does not read to their end are
+// read next.
+func (s *scanner) starts(read func(t xml.StartElement, at int64) error) error {
+	for {
+		at := s.InputOffset()
+		tok, err := s.next()
+		if err == io.EOF {
+			return nil
+		}
+		if t, ok := tok.(xml.StartElement); ok && err == nil {
+			err = read(t, at)
+		}
+		if err != nil {
+			return s.broken(err)
+		}
+	}
+}
+
 // children reads to the end of the element whose start tag was read. It calls read with
 // the start tag of each element in it, which read must read to its end.
 func (s *scanner) children(read func(xml.StartElement) error) error {
@@ -144,25 +163,29 @@ func (s *scanner) skip() error {
 	return s.children(func(xml.StartElement) error { return s.skip() })
 }
 
-// text appends the text of the element whose start tag was read, without that of
-// elements in it, at most a number of bytes.
-func (s *scanner) text(dst []byte, most int) ([]byte, error) {
-	for most += len(dst); ; {
+// text appends the text of the element whose start tag was read, at most a number of
+// bytes. deep includes the text of elements in it.
+func (s *scanner) text(dst []byte, most int, deep bool) ([]byte, error) {
+	most += len(dst)
+	for depth := 1; depth > 0; {
 		tok, err := s.next()
 		if err != nil {
 			return dst, err
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
-			if err := s.skip(); err != nil {
+			if deep {
+				depth++
+			} else if err := s.skip(); err != nil {
 				return dst, err
 			}
 		case xml.EndElement:
-			return dst, nil
+			depth--
 		case xml.CharData:
 			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
 		}
 	}
+	return dst, nil
 }
 
 // rich appends the text of a string item (si or is) whose start tag was read: its own
@@ -178,7 +201,7 @@ func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
 		case xml.StartElement:
 			switch t.Name.Local {
 			case "t":
-				dst, err = s.text(dst, max(0, most-(len(dst)-start)))
+				dst, err = s.text(dst, max(0, most-(len(dst)-start)), false)
 			case "rPh":
 				err = s.skip()
 			default:
@@ -189,26 +212,6 @@ func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
 			}
 		case xml.EndElement:
 			depth--
-		}
-	}
-	return dst, nil
-}
-
-// allText appends the text of the element whose start tag was read, with that of
-// elements in it, at most a number of bytes.
-func (s *scanner) allText(dst []byte, most int) ([]byte, error) {
-	for depth := 1; depth > 0; {
-		tok, err := s.next()
-		if err != nil {
-			return dst, err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
-			depth--
-		case xml.CharData:
-			dst = append(dst, t[:min(len(t), max(0, most-len(dst)))]...)
 		}
 	}
 	return dst, nil

@@ -268,12 +268,12 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		switch t.Name.Local {
 		case "v":
 			hasValue = true
-			raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes())
+			raw, err = s.x.text(raw, s.wb.pkg.lim.CellBytes(), false)
 		case "is":
 			raw, err = s.x.rich(raw, s.wb.pkg.lim.CellBytes())
 		case "f":
 			isFormula = true
-			formula, err = s.x.text(formula, maxFormula)
+			formula, err = s.x.text(formula, maxFormula, false)
 		default:
 			err = s.x.skip()
 		}

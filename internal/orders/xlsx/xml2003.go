@@ -3,7 +3,6 @@ package xlsx
 import (
 	"context"
 	"encoding/xml"
-	"io"
 	"strconv"
 	"strings"
 
@@ -34,19 +33,7 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 	wb := &xml2003{text: text, lim: lim, formats: map[string]grid.NumberFormat{}}
 	x := newTextScanner(ctx, text)
 	style := ""
-	for {
-		start := x.InputOffset()
-		tok, err := x.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, x.broken(err)
-		}
-		t, ok := tok.(xml.StartElement)
-		if !ok {
-			continue
-		}
+	err := x.starts(func(t xml.StartElement, at int64) error {
 		switch t.Name.Local {
 		case "Style":
 			style = attr(t, "ID")
@@ -54,19 +41,21 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 			wb.formats[style] = format2003(attr(t, "Format"))
 		case "Worksheet":
 			if len(wb.list) == maxSheets {
-				return nil, tooManySheets()
+				return tooManySheets()
 			}
 			wb.list = append(wb.list, grid.Sheet{Name: attr(t, "Name")})
-			wb.starts = append(wb.starts, start)
+			wb.starts = append(wb.starts, at)
 		case "Visible": // an option of the sheet, after its cells
-			state, err := x.text(nil, 64)
-			if err != nil {
-				return nil, x.broken(err)
-			}
+			state, err := x.text(nil, 64, false)
 			if n := len(wb.list); n > 0 {
 				wb.list[n-1].Hidden = strings.HasSuffix(string(state), "Hidden")
 			}
+			return err
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(wb.list) == 0 {
 		return nil, grid.Damaged("it has no sheets")
@@ -147,7 +136,7 @@ func (s *sheet2003) readCell(start xml.StartElement) error {
 	var raw []byte
 	err = s.x.named("Data", func(t xml.StartElement) (err error) { // or it is a comment
 		typ = attr(t, "Type")
-		raw, err = s.x.allText(raw, s.wb.lim.CellBytes())
+		raw, err = s.x.text(raw, s.wb.lim.CellBytes()-len(raw), true)
 		return err
 	})
 	if err != nil {

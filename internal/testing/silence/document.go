@@ -249,6 +249,13 @@ func (t *trial) cutText() string {
 	return before + " to " + w.Text
 }
 
+// changeWord changes a digit of a word and describes that.
+func (t *trial) changeWord(p int, w *page.Word) string {
+	before := about(p, *w)
+	w.Text = t.otherDigit(w.Text)
+	return before + " to " + w.Text
+}
+
 // otherDigit changes a digit of a text. It returns "" if it finds none.
 func (t *trial) otherDigit(text string) string {
 	b := []byte(text)
@@ -304,11 +311,10 @@ func (t *trial) changeDigit() string {
 		return ""
 	}
 	if c == sample.Weight {
-		if b := t.like(r.bill); true {
-			b.Lines[r.line].Weight = tenths(w.Text)
-			if !within(b.Weight, b, weight) {
-				t.near = nil
-			}
+		b := t.like(r.bill)
+		b.Lines[r.line].Weight = tenths(w.Text)
+		if !within(b.Weight, b, weight) {
+			t.near = nil
 		}
 	}
 	return before + " to " + w.Text
@@ -317,8 +323,7 @@ func (t *trial) changeDigit() string {
 func (t *trial) changeTotal() string {
 	p, i, _ := t.total()
 	w := &t.words(p)[i]
-	before := about(p, *w)
-	w.Text = t.otherDigit(w.Text)
+	what := t.changeWord(p, w)
 	bill := slices.Index(t.paper.Bills, t.paper.BillPages()[p].Bill)
 	b := t.like(bill)
 	switch n := tenths(w.Text); {
@@ -329,7 +334,7 @@ func (t *trial) changeTotal() string {
 	default:
 		t.near = nil
 	}
-	return before + " to " + w.Text
+	return what
 }
 
 func (t *trial) changeText() string {
@@ -337,19 +342,17 @@ func (t *trial) changeText() string {
 	b := t.truth.Bills[r.bill]
 	if t.IntN(3) > 0 {
 		w := &t.words(r.page)[r.cells[sample.Style][0]]
-		before := about(r.page, *w)
-		w.Text = t.otherDigit(w.Text)
+		what := t.changeWord(r.page, w)
 		b.Lines[r.line].Style = w.Text
-		return before + " to " + w.Text
+		return what
 	}
 	for i := range t.words(r.page) {
 		if w := &t.words(r.page)[i]; w.Text == b.Number {
-			before := about(r.page, *w)
-			w.Text = t.otherDigit(w.Text)
+			what := t.changeWord(r.page, w)
 			if len(b.Lines) <= sample.RowsPerPage {
 				b.Number = w.Text
 			}
-			return before + " to " + w.Text
+			return what
 		}
 	}
 	return ""
@@ -359,9 +362,7 @@ func (t *trial) changePageNumber() string {
 	p := t.IntN(len(t.pages))
 	for i := range t.words(p) {
 		if w := &t.words(p)[i]; math.Abs(float64(w.Base)-95.8) < 1 && w.Box.X0 > 490 && strings.Trim(w.Text, "0123456789") == "" && t.IntN(2) == 0 {
-			before := about(p, *w)
-			w.Text = t.otherDigit(w.Text)
-			return before + " to " + w.Text
+			return t.changeWord(p, w)
 		}
 	}
 	return ""
