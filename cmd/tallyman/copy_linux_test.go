@@ -199,14 +199,21 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 			if err := errors.Join(s.WritePDF(&bills), s.WriteOrders(&orders)); err != nil {
 				t.Fatal(err)
 			}
-			in := d.Receive()
+			in, err := d.Receive(k.Owner)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Discard()
 			if err := in.Add(t.Context(), session.BOL, "bol.pdf", &bills); err != nil {
 				t.Fatal(err)
 			}
 			if st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil); err != nil {
 				t.Fatal(err)
 			}
-			in = d.Receive()
+			if in, err = d.Receive(k.Owner); err != nil {
+				t.Fatal(err)
+			}
+			defer in.Discard()
 			if err := in.Add(t.Context(), session.Orders, "orders.csv", &orders); err != nil {
 				t.Fatal(err)
 			}

@@ -49,30 +49,40 @@ SIGTERM and SIGINT end it: what was accepted is finished, within --grace.
 `
 
 type serveOptions struct {
-	storage      storageOptions
-	listen       string
-	cache        string
-	open         bool
-	hosts        []string
-	embed        []string
-	cors         []string
-	maxUpload    int64 // MB
-	workers      int
-	workerMemory int64 // MB
-	timeout      time.Duration
-	queue        int
-	life         time.Duration
-	cookieLife   time.Duration
-	maxSessions  int
-	streams      int
-	connections  int
-	maxLines     int
-	orphanAge    time.Duration
-	sweepShare   int // percent
-	grace        time.Duration
-	log          string
-	traces       string
+	storage            storageOptions
+	listen             string
+	cache              string
+	open               bool
+	hosts              []string
+	embed              []string
+	cors               []string
+	maxUpload          int64 // MB
+	workers            int
+	workerMemory       int64 // MB
+	timeout            time.Duration
+	queue              int
+	life               time.Duration
+	cookieLife         time.Duration
+	maxSessions        int
+	streams            int
+	connections        int
+	maxLines           int
+	ownerReading       int
+	ownerUploads       int
+	ownerSessions      int
+	ownerStorage       int64 // MB
+	addressConnections int
+	adminListen        string
+	ownerStreams       int
+	orphanAge          time.Duration
+	sweepShare         int // percent
+	grace              time.Duration
+	log                string
+	traces             string
 }
+
+// adminConnections bounds the connections of --admin-listen.
+const adminConnections = 64
 
 const defaultListen = "127.0.0.1:8080"
 
@@ -95,7 +105,14 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.maxSessions, "max-sessions", 1_000_000, "keep at most `N` sessions")
 	flags.IntVar(&o.streams, "streams", 1000, "keep at most `N` event streams open")
 	flags.IntVar(&o.connections, "connections", 4096, "serve at most `N` connections at once; further ones are told to come again")
+	flags.IntVar(&o.addressConnections, "address-connections", 0, "of these, at most `N` of one address that has shown no key yet (default: a quarter; without keys all)")
+	flags.StringVar(&o.adminListen, "admin-listen", "", "serve health and measurements at this `ADDR`, too, with connections of their own; others must not reach it (default: none)")
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
+	flags.IntVar(&o.ownerReading, "owner-reading", 0, "read at most `N` uploads of one owner at once (default: as many as there are --workers)")
+	flags.IntVar(&o.ownerUploads, "owner-uploads", 32, "take at most `N` uploads of one owner at once, and let as many wait to be read")
+	flags.IntVar(&o.ownerSessions, "owner-sessions", 0, "keep at most `N` sessions of one owner (default: a tenth of --max-sessions; without keys all)")
+	flags.Int64Var(&o.ownerStorage, "owner-storage", 20<<10, "keep at most so many `MB` of files of one owner, those of uploads under way included")
+	flags.IntVar(&o.ownerStreams, "owner-streams", 0, "keep at most `N` event streams of one owner open (default: a quarter of --streams; without keys all)")
 	flags.DurationVar(&o.orphanAge, "orphan-age", 0, "remove a stored file that no session names after this `TIME`, longer than any upload (default: 10m; 24h where other servers may store files)")
 	flags.IntVar(&o.sweepShare, "sweep-share", session.DefaultShare, "stop a sweep that would remove more than so many `PERCENT` of the stored files as such")
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
@@ -135,8 +152,10 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.workerMemory < 128:
 		return misuse(flags, "--worker-memory must be 128 (MB) or more: the PDF engine and an ordinary document need that")
-	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.maxLines < 1:
+	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.addressConnections < 0 || o.maxLines < 1:
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
+	case o.ownerReading < 0 || o.ownerUploads < 1 || o.ownerSessions < 0 || o.ownerStorage < 1 || o.ownerStreams < 0:
+		return misuse(flags, "--owner-reading, --owner-sessions and --owner-streams must not be less than 0; --owner-uploads and --owner-storage must be 1 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
 		return misuse(flags, "--timeout, --life and --cookie-life must be longer than 0, for example 90s")
 	case o.orphanAge < 0 || o.sweepShare < 1 || o.sweepShare > 100:
@@ -252,17 +271,44 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	if err != nil {
 		return fault.New(fault.BadRequest, "the server cannot listen at %s: %w", address, err)
 	}
+	var adminListener net.Listener
+	if o.adminListen != "" {
+		if adminListener, err = net.Listen("tcp", o.adminListen); err != nil {
+			return fault.New(fault.BadRequest, "the server cannot listen at %s: %w", o.adminListen, err)
+		}
+		defer adminListener.Close()
+	}
+	if o.addressConnections == 0 {
+		if o.addressConnections = o.connections; len(known) > 0 {
+			o.addressConnections = max(1, o.connections/4)
+		}
+	}
 	if o.workers == 0 {
 		o.workers = runtime.GOMAXPROCS(0)
 	}
-	reader := intake.New(intake.Config{
+	reading := intake.Config{
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
 		Cache: o.cacheDir(o.storage.data), Log: log,
-	})
+	}
+	reader := intake.New(reading)
 	defer reader.Close()
+	reading.Workers = 1
+	spare := intake.New(reading)
+	defer spare.Close()
+	if o.ownerSessions == 0 {
+		if o.ownerSessions = o.maxSessions; len(known) > 0 {
+			o.ownerSessions = max(1, o.maxSessions/10)
+		}
+	}
+	if o.ownerStreams == 0 && len(known) > 0 {
+		o.ownerStreams = max(1, o.streams/4)
+	}
 
 	var orphans atomic.Int64 // at which the sweep stopped
-	work := desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{Reading: o.workers, Waiting: o.queue, Lines: o.maxLines})
+	work := desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{
+		Reading: o.workers, Waiting: o.queue, Lines: o.maxLines, Spare: spare,
+		OwnerReading: o.ownerReading, OwnerUploads: o.ownerUploads, OwnerSessions: o.ownerSessions, OwnerBytes: o.ownerStorage << 20,
+	})
 	api := httpapi.New(httpapi.Config{
 		Desk:     work,
 		Keys:     at.keys,
@@ -270,7 +316,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		Secret:   at.secret,
 		Orphans:  orphans.Load,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
-		MaxUpload: o.maxUpload << 20, Streams: o.streams, Version: version, Log: log, Tracer: traces.tracer,
+		MaxUpload: o.maxUpload << 20, Streams: o.streams, OwnerStreams: o.ownerStreams, Version: version, Log: log, Tracer: traces.tracer,
 	})
 	server := &http.Server{
 		Handler: api,
@@ -281,6 +327,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	server.RegisterOnShutdown(api.EndStreams)
+	admin := &http.Server{Handler: api.Operators(), ReadHeaderTimeout: server.ReadHeaderTimeout, IdleTimeout: server.IdleTimeout, MaxHeaderBytes: server.MaxHeaderBytes, ErrorLog: server.ErrorLog}
 
 	var background sync.WaitGroup
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -302,8 +349,13 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	if os.Getenv("PORT") != "" && loopback && len(known) == 0 {
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or give --open")
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- api.Serve(server, httpapi.Limit(listener, o.connections)) }()
+	failed := make(chan error, 2)
+	go func() { failed <- api.Serve(server, httpapi.Limit(listener, o.connections, o.addressConnections)) }()
+	if o.adminListen != "" {
+		go func() {
+			failed <- admin.Serve(httpapi.Limit(adminListener, adminConnections, adminConnections))
+		}()
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)
@@ -312,6 +364,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	log.Info("ending", "grace", o.grace)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.grace)
 	defer cancel()
+	defer admin.Close()
 	if err := server.Shutdown(finish); err != nil {
 		server.Close()
 		return fault.New(fault.TooSlow, "ended before all requests were answered, since that took longer than %v (--grace)", o.grace)

@@ -9,7 +9,13 @@ import (
 )
 
 // Restarts returns how many workers were killed or crashed since the start.
-func (d *Desk) Restarts() int64 { return d.reader.Restarts() }
+func (d *Desk) Restarts() int64 {
+	n := d.reader.Restarts()
+	if d.spare != nil {
+		n += d.spare.Restarts()
+	}
+	return n
+}
 
 // CheckSessions tests the store of sessions as a request would use it, and returns why
 // it fails.

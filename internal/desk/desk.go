@@ -39,7 +39,9 @@ type Desk struct {
 	sessions session.Store
 	contents blob.Store
 	reader   *intake.Reader
+	spare    *intake.Reader
 	queue    *queue
+	owners   *owners
 	sheets   *sheets
 	watcher  atomic.Pointer[Watcher]
 }
@@ -47,30 +49,59 @@ type Desk struct {
 // New returns a desk over a store of sessions, one of contents, and the workers
 // that read files.
 func New(sessions session.Store, contents blob.Store, reader *intake.Reader, limits Limits) *Desk {
-	return &Desk{sessions: sessions, contents: contents, reader: reader, queue: newQueue(limits), sheets: newSheets(limits)}
+	limits = limits.complete()
+	return &Desk{
+		sessions: sessions, contents: contents, reader: reader, spare: limits.Spare, queue: newQueue(limits), sheets: newSheets(limits),
+		owners: &owners{sessions: sessions, limits: limits, m: map[session.Owner]*account{}},
+	}
 }
 
-// Room fails with fault.Busy if the queue has no place for an owner's next upload: then
-// there is no use in receiving it. Details is a session.RetryAfter.
-func (d *Desk) Room(owner session.Owner) error { return d.queue.check(owner) }
+// Room fails with fault.Busy if there is no place for an owner's next upload: then there
+// is no use in receiving it. Details is a session.RetryAfter.
+func (d *Desk) Room(owner session.Owner) error {
+	if err := d.owners.check(owner); err != nil {
+		return err
+	}
+	return d.queue.check(owner)
+}
 
 // Load returns how many uploads are being read and how many wait.
 func (d *Desk) Load() Load { return d.queue.load() }
 
 // Open returns the live session of a key, or begins an empty one; see
-// session.Store.Open.
+// session.Store.Open. It fails with OwnerLimit if the owner has too many sessions.
 func (d *Desk) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, error) {
+	if err := d.mayBegin(ctx, key); err != nil {
+		return session.State{}, err
+	}
 	st, removed, err := d.sessions.Open(ctx, key, kind)
 	d.drop(ctx, removed)
 	return st, err
 }
 
 // Begin ends the session of a key, if there is one, and begins an empty one. It returns
-// what was removed.
+// what was removed. It fails with OwnerLimit if the owner has too many sessions.
 func (d *Desk) Begin(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	if err := d.mayBegin(ctx, key); err != nil {
+		return session.State{}, session.Removed{}, err
+	}
 	st, removed, err := d.sessions.New(ctx, key, kind)
 	d.drop(ctx, removed)
 	return st, removed, err
+}
+
+// mayBegin fails with OwnerLimit if the key has no session and its owner has too many.
+func (d *Desk) mayBegin(ctx context.Context, key session.Key) error {
+	if key.Check() != nil {
+		return nil // the store refuses it
+	}
+	err := d.owners.fits(ctx, key.Owner, 1, 0, true)
+	if fault.CodeOf(err) == OwnerLimit {
+		if _, there := d.sessions.Get(ctx, key); there == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Clear ends the session of a key. It returns what was removed; clearing nothing is
@@ -150,19 +181,19 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 	if add {
 		a.Mode = session.Append
 	}
-	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
-		return d.readBills(ctx, files, progress)
+	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
+		return readBills(ctx, r, files, progress)
 	})
 }
 
 // readBills reads each PDF of bills separately. The fault of one names it, and says
 // whether the others could be read.
-func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
+func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
 	var readings []reading
 	var before intake.Progress
 	errs := make([]error, len(files))
 	for i := range files {
-		r, err := d.readFile(ctx, files[i], func(p intake.Progress) {
+		r, err := readFile(ctx, reader, files[i], func(p intake.Progress) {
 			if progress != nil {
 				progress(intake.Progress{File: i, Pages: before.Pages + p.Pages, Bills: before.Bills + p.Bills, Lines: before.Lines + p.Lines})
 			}
@@ -185,7 +216,7 @@ func (d *Desk) readBills(ctx context.Context, files []intake.File, progress func
 }
 
 // readFile reads one PDF of bills.
-func (d *Desk) readFile(ctx context.Context, f intake.File, progress func(intake.Progress)) (r reading, err error) {
+func readFile(ctx context.Context, reader *intake.Reader, f intake.File, progress func(intake.Progress)) (r reading, err error) {
 	ctx, sp := span.Start(ctx, "bills.read")
 	sp.Int("bytes", f.Size)
 	defer func() {
@@ -196,7 +227,7 @@ func (d *Desk) readFile(ctx context.Context, f intake.File, progress func(intake
 		}
 		sp.End(err)
 	}()
-	pages, err := d.reader.Pages(ctx, []intake.File{f}, progress)
+	pages, err := reader.Pages(ctx, []intake.File{f}, progress)
 	if err != nil {
 		return reading{}, fault.In(f.Name, err)
 	}
@@ -226,8 +257,8 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 		return st, nil, err
 	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
-	return d.attach(ctx, st, a, in, func(files []intake.File) ([]reading, error) {
-		table, err := d.readOrders(ctx, files[0])
+	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
+		table, err := readOrders(ctx, r, files[0])
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +267,7 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 }
 
 // readOrders reads an order export. Its fault names the file.
-func (d *Desk) readOrders(ctx context.Context, f intake.File) (table *orders.Table, err error) {
+func readOrders(ctx context.Context, reader *intake.Reader, f intake.File) (table *orders.Table, err error) {
 	ctx, sp := span.Start(ctx, "orders.read")
 	sp.Int("bytes", f.Size)
 	defer func() {
@@ -245,7 +276,7 @@ func (d *Desk) readOrders(ctx context.Context, f intake.File) (table *orders.Tab
 		}
 		sp.End(err)
 	}()
-	if table, err = d.reader.Orders(ctx, f); err != nil {
+	if table, err = reader.Orders(ctx, f); err != nil {
 		return nil, fault.In(f.Name, err)
 	}
 	return table, nil
@@ -261,7 +292,7 @@ func HasBills(st session.State) error {
 
 // attach reads the received files, stores the readings, and attaches both. It holds no
 // lock meanwhile: at the end the store checks the incarnation.
-func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachment, in *Incoming, read func([]intake.File) ([]reading, error)) (_ session.State, _ *sheet.Sheet, err error) {
+func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachment, in *Incoming, read func(*intake.Reader, []intake.File) ([]reading, error)) (_ session.State, _ *sheet.Sheet, err error) {
 	defer func() { in.end(ctx, err) }()
 	for _, f := range in.of(a.Slot) {
 		a.Files = append(a.Files, session.Input{Name: f.name, Content: f.ref})
@@ -390,18 +421,18 @@ func (d *Desk) foreseen(st session.State, a session.Attachment, readings []readi
 }
 
 // inTurn reads files when their owner's turn has come.
-func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, slot session.Slot, read func([]intake.File) ([]reading, error)) ([]reading, error) {
+func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, slot session.Slot, read func(*intake.Reader, []intake.File) ([]reading, error)) ([]reading, error) {
 	files, closeAll, err := in.open(ctx, slot)
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll()
-	leave, err := d.turn(ctx, owner)
+	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return read(files)
+	return read(reader, files)
 }
 
 // Reread reads the stored bills again, for instance after an upgrade that reads better,
@@ -426,14 +457,14 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
-	leave, err := d.turn(ctx, st.Key.Owner)
+	reader, leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	var readings []reading
 	for _, in := range st.BOL {
-		r, err := d.reread(ctx, in)
+		r, err := d.reread(ctx, reader, in)
 		if err != nil {
 			return nil, err
 		}
@@ -442,7 +473,7 @@ func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, e
 	return readings, nil
 }
 
-func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
+func (d *Desk) reread(ctx context.Context, reader *intake.Reader, in session.Input) (reading, error) {
 	content, err := d.contents.Open(ctx, in.Content)
 	if err != nil {
 		return reading{}, err
@@ -452,7 +483,7 @@ func (d *Desk) reread(ctx context.Context, in session.Input) (reading, error) {
 	if _, err := io.Copy(io.Discard, content); err != nil {
 		return reading{}, err
 	}
-	return d.readFile(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
+	return readFile(ctx, reader, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }
 
 // Look runs a function on the state of a live session, which was read just now. If the
@@ -491,10 +522,10 @@ func (d *Desk) Picture(ctx context.Context, st session.State, file, number, widt
 		return nil, err
 	}
 	defer content.Close()
-	leave, err := d.turn(ctx, st.Key.Owner)
+	reader, leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return d.reader.Picture(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, number, width)
+	return reader.Picture(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, number, width)
 }

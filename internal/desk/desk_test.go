@@ -109,22 +109,28 @@ func (p *place) receive(ctx context.Context, in *desk.Incoming, slot session.Slo
 }
 
 func (p *place) attachBills(ctx context.Context, st session.State, add bool, files []file, progress func(intake.Progress)) (session.State, error) {
-	in := p.Receive()
+	in, err := p.Receive(st.Key.Owner)
+	if err != nil {
+		return st, err
+	}
 	defer in.Discard()
 	if err := p.receive(ctx, in, session.BOL, files); err != nil {
 		return st, err
 	}
-	st, _, err := p.AttachBills(ctx, st, add, in, progress)
+	st, _, err = p.AttachBills(ctx, st, add, in, progress)
 	return st, err
 }
 
 func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
-	in := p.Receive()
+	in, err := p.Receive(st.Key.Owner)
+	if err != nil {
+		return st, err
+	}
 	defer in.Discard()
 	if err := p.receive(ctx, in, session.Orders, []file{f}); err != nil {
 		return st, err
 	}
-	st, _, err := p.AttachOrders(ctx, st, in)
+	st, _, err = p.AttachOrders(ctx, st, in)
 	return st, err
 }
 

@@ -19,7 +19,10 @@ import (
 // they are attached. The caller must discard what it does not attach.
 type Incoming struct {
 	custody
-	files []received
+	owner    session.Owner
+	files    []received
+	arriving int64 // bytes that count as the owner's until the end
+	ended    bool
 }
 
 type received struct {
@@ -28,18 +31,26 @@ type received struct {
 	ref  blob.Ref
 }
 
-// Receive begins to receive files.
-func (d *Desk) Receive() *Incoming { return &Incoming{custody: custody{desk: d}} }
+// Receive begins to receive files of an owner. It fails with fault.Busy if the owner has
+// too many uploads under way. The caller must Discard the result.
+func (d *Desk) Receive(owner session.Owner) (*Incoming, error) {
+	if err := d.owners.begin(owner); err != nil {
+		return nil, err
+	}
+	return &Incoming{custody: custody{desk: d}, owner: owner}, nil
+}
 
 // Add stores the next file of a slot. It reads the content once, to its end, and never
 // holds it in memory as a whole. The name is the client's, for display only. Add fails
-// with the codes of storage, with session.TooManyFiles, and with the errors of the
-// reader; then it keeps nothing of this file.
+// with the codes of storage, with session.TooManyFiles, with OwnerLimit, and with the
+// errors of the reader; then it keeps nothing of this file.
 func (in *Incoming) Add(ctx context.Context, slot session.Slot, name string, content io.Reader) error {
 	if len(in.of(slot)) >= session.MaxFiles {
 		return fault.New(session.TooManyFiles, "the request has more than %d files; send fewer at once", session.MaxFiles)
 	}
-	ref, err := in.put(ctx, content)
+	m := &meter{Reader: content, ctx: ctx, desk: in.desk, owner: in.owner}
+	ref, err := in.put(ctx, m)
+	in.arriving += m.fits
 	if err != nil {
 		return err
 	}
@@ -91,8 +102,15 @@ func (in *Incoming) First() string {
 	return in.files[0].name
 }
 
-// Discard deletes the files that were not attached. It does nothing to attached ones.
-func (in *Incoming) Discard() { in.end(context.Background(), nil) }
+// Discard ends the upload, and deletes the files that were not attached. It does nothing
+// to attached ones.
+func (in *Incoming) Discard() {
+	in.end(context.Background(), nil)
+	if !in.ended {
+		in.ended = true
+		in.desk.owners.end(in.owner, in.arriving)
+	}
+}
 
 // of returns the files of a slot.
 func (in *Incoming) of(slot session.Slot) (files []received) {
@@ -141,7 +159,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 		return nil, err
 	}
 	defer closeExports()
-	leave, err := d.turn(ctx, owner)
+	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -150,11 +168,11 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	if len(exports) > 0 {
 		// The orders are read first: that is quick, and a wrong file is a frequent
 		// mistake.
-		if table, err = d.readOrders(ctx, exports[0]); err != nil {
+		if table, err = readOrders(ctx, reader, exports[0]); err != nil {
 			return nil, err
 		}
 	}
-	readings, err := d.readBills(ctx, pdfs, nil)
+	readings, err := readBills(ctx, reader, pdfs, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,15 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/intake"
 	"tallyman/internal/session"
 	"tallyman/internal/span"
 )
@@ -21,22 +24,52 @@ type Limits struct {
 	// Lines is how many lines the bills of one session may have together, by default
 	// 100,000.
 	Lines int
+	// Spare reads for an owner for whom nothing is read while others have all places. nil
+	// means that such an owner waits for one of them.
+	Spare *intake.Reader
+
+	// The limits of one owner: how many of the places for reading, by default all;
+	// uploads under way, by default 32, and as many that wait to be read; sessions, by
+	// default 100,000; and bytes of the files of sessions and of uploads under way, by
+	// default 20 GiB.
+	OwnerReading, OwnerUploads, OwnerSessions int
+	OwnerBytes                                int64
 }
 
-// queue gives places for reading to owners in turn: next comes the oldest upload of the
-// owner that was served longest ago. Its length is bounded; further uploads are refused
-// at once.
+// complete returns the limits with their defaults.
+func (l Limits) complete() Limits {
+	if l.Reading <= 0 {
+		l.Reading = runtime.GOMAXPROCS(0)
+	}
+	l.Waiting = cmp.Or(l.Waiting, 64)
+	l.Lines = cmp.Or(l.Lines, 100_000)
+	l.OwnerReading = cmp.Or(l.OwnerReading, l.Reading)
+	l.OwnerUploads = cmp.Or(l.OwnerUploads, 32)
+	l.OwnerSessions = cmp.Or(l.OwnerSessions, 100_000)
+	l.OwnerBytes = cmp.Or(l.OwnerBytes, 20<<30)
+	return l
+}
+
+// queue gives places to owners in turn: next comes the oldest request of the owner that
+// was served longest ago. Its length is bounded; further requests are refused at once.
+//
+// Spare places are for owners who have no other one: however long the requests that hold
+// all ordinary places take, such an owner does not wait for them.
 type queue struct {
-	reading, waiting int // limits
+	what                   string // of which there are many, for people
+	places, spares, atOnce int    // limits: ordinary and spare places, and those of one owner
+	waiting, ownerWaiting  int    // limits of those who wait
 
 	mu     sync.Mutex
-	busy   int
+	busy   int // ordinary places
+	spared int // spare places
 	queued int
 	owners map[session.Owner]*line
-	clock  int64 // the number of places given so far
+	clock  int64         // the number of places given so far
+	mean   time.Duration // how long a place is held, the latest counting most
 }
 
-// line has an owner's uploads in the queue.
+// line has an owner's requests in the queue.
 type line struct {
 	waiting []*turn
 	busy    int
@@ -46,31 +79,35 @@ type line struct {
 type turn struct {
 	ready chan struct{}
 	given bool
+	spare bool
+	began time.Time
 }
 
 func newQueue(l Limits) *queue {
-	if l.Reading <= 0 {
-		l.Reading = runtime.NumCPU()
+	l = l.complete()
+	q := &queue{
+		what: "uploads are waiting to be read", places: l.Reading, atOnce: l.OwnerReading, waiting: l.Waiting, ownerWaiting: l.OwnerUploads,
+		owners: map[session.Owner]*line{}, mean: time.Second,
 	}
-	if l.Waiting <= 0 {
-		l.Waiting = 64
+	if l.Spare != nil {
+		q.spares = 1
 	}
-	return &queue{reading: l.Reading, waiting: l.Waiting, owners: map[session.Owner]*line{}}
+	return q
 }
 
-// errFull is the fault of an upload for which the queue has no place. It assumes one
-// second per upload.
+// errFull is the fault of a request for which the queue has no place. It expects that
+// places are held as long as before.
 func (q *queue) errFull() error {
-	seconds := min(30, 1+q.queued/q.reading)
-	return fault.New(fault.Busy, "the server is busy: %d uploads are waiting to be read; try again in %d seconds", q.queued, seconds).
+	seconds := int(min(max(q.mean*time.Duration(1+q.queued)/time.Duration(q.places), time.Second), 5*time.Minute).Seconds())
+	return fault.New(fault.Busy, "the server is busy: %d %s; try again in %d seconds", q.queued, q.what, seconds).
 		With(session.RetryAfter{Seconds: seconds})
 }
 
-// full reports whether the queue would refuse an owner's next upload. An owner without
-// waiting uploads always gets a place, so that others cannot take all of them.
+// full reports whether the queue would refuse an owner's next request. An owner without
+// waiting requests always gets a place, so that others cannot take all of them.
 func (q *queue) full(owner session.Owner) bool {
 	l := q.owners[owner]
-	return q.queued >= q.waiting && l != nil && len(l.waiting) > 0
+	return l != nil && (q.queued >= q.waiting && len(l.waiting) > 0 || len(l.waiting) >= q.ownerWaiting)
 }
 
 // check fails with fault.Busy if enter would do so now.
@@ -94,31 +131,39 @@ type Watcher struct {
 // Watch sets the watcher, in place of the one before.
 func (d *Desk) Watch(w Watcher) { d.watcher.Store(&w) }
 
-// turn waits for an owner's turn to read; done ends it. It fails as queue.enter does.
-func (d *Desk) turn(ctx context.Context, owner session.Owner) (done func(), err error) {
+// turn waits for an owner's turn to read with the reader that it returns; done ends it.
+// It fails as queue.enter does.
+func (d *Desk) turn(ctx context.Context, owner session.Owner) (reader *intake.Reader, done func(), err error) {
 	began := time.Now()
-	leave, err := d.queue.enter(ctx, owner)
+	leave, spare, err := d.queue.enter(ctx, owner)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader = d.reader
+	if spare {
+		reader = d.spare
+	}
 	w := d.watcher.Load()
-	if err != nil || w == nil {
-		return leave, err
+	if w == nil {
+		return reader, leave, nil
 	}
 	turn := time.Now()
 	w.Waited(turn.Sub(began))
-	return func() {
+	return reader, func() {
 		w.Read(time.Since(turn))
 		leave()
 	}, nil
 }
 
-// enter waits for a place to read; leave gives it back. It fails with fault.Busy at
-// once if the queue is full, and with fault.Cancelled if ctx ends.
-func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), err error) {
+// enter waits for a place, which may be a spare one; leave gives it back. It fails with
+// fault.Busy at once if the queue is full, and with fault.Cancelled if ctx ends.
+func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), spare bool, err error) {
 	_, sp := span.Start(ctx, "queue.wait")
 	defer func() { sp.End(err) }()
 	q.mu.Lock()
 	if q.full(owner) {
 		defer q.mu.Unlock()
-		return nil, q.errFull()
+		return nil, false, q.errFull()
 	}
 	sp.Int("waiting", int64(q.queued))
 	l := q.owners[owner]
@@ -138,24 +183,29 @@ func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), e
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if t.given {
-			q.leave(owner)
+			q.leave(owner, t)
 		} else {
 			q.abandon(owner, t)
 		}
-		return nil, fault.Ended(ctx.Err())
+		return nil, false, fault.Ended(ctx.Err())
 	}
 	var once sync.Once
 	return func() {
 		once.Do(func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			q.leave(owner)
+			q.mean += (time.Since(t.began) - q.mean) / 8
+			q.leave(owner, t)
 		})
-	}, nil
+	}, t.spare, nil
 }
 
-func (q *queue) leave(owner session.Owner) {
-	q.busy--
+func (q *queue) leave(owner session.Owner, t *turn) {
+	if t.spare {
+		q.spared--
+	} else {
+		q.busy--
+	}
 	q.owners[owner].busy--
 	q.forget(owner)
 	q.next()
@@ -163,12 +213,9 @@ func (q *queue) leave(owner session.Owner) {
 
 func (q *queue) abandon(owner session.Owner, t *turn) {
 	l := q.owners[owner]
-	for i, other := range l.waiting {
-		if other == t {
-			l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-			q.queued--
-			break
-		}
+	if i := slices.Index(l.waiting, t); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+		q.queued--
 	}
 	q.forget(owner)
 }
@@ -183,15 +230,19 @@ func (q *queue) forget(owner session.Owner) {
 // next gives free places away: to the owners with the fewest, and among those to the
 // one served longest ago.
 func (q *queue) next() {
-	for q.busy < q.reading && q.queued > 0 {
+	for q.queued > 0 {
 		var first *line
 		for _, l := range q.owners {
-			if len(l.waiting) == 0 {
+			if len(l.waiting) == 0 || l.busy >= q.atOnce {
 				continue
 			}
 			if first == nil || l.busy < first.busy || l.busy == first.busy && l.served < first.served {
 				first = l
 			}
+		}
+		spare := q.busy >= q.places
+		if first == nil || spare && (first.busy > 0 || q.spared >= q.spares) {
+			return
 		}
 		t := first.waiting[0]
 		first.waiting = first.waiting[1:]
@@ -199,8 +250,12 @@ func (q *queue) next() {
 		q.clock++
 		first.served = q.clock
 		q.queued--
-		q.busy++
-		t.given = true
+		if t.spare = spare; spare {
+			q.spared++
+		} else {
+			q.busy++
+		}
+		t.given, t.began = true, time.Now()
 		close(t.ready)
 	}
 }
@@ -214,5 +269,5 @@ type Load struct {
 func (q *queue) load() Load {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return Load{Reading: q.busy, Waiting: q.queued}
+	return Load{Reading: q.busy + q.spared, Waiting: q.queued}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/intake"
 	"tallyman/internal/session"
 )
 
@@ -15,7 +16,7 @@ func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Ow
 	t.Helper()
 	before := q.load().Waiting
 	go func() {
-		done, err := q.enter(context.Background(), owner)
+		done, _, err := q.enter(context.Background(), owner)
 		if err != nil {
 			t.Error(err)
 			return
@@ -30,7 +31,7 @@ func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Ow
 
 func TestOneOwnerCannotStarveTheOthers(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 10})
-	done, err := q.enter(t.Context(), "greedy")
+	done, _, err := q.enter(t.Context(), "greedy")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +53,14 @@ func TestOneOwnerCannotStarveTheOthers(t *testing.T) {
 
 func TestAFullQueueSaysSoAtOnceAndStillTakesOwnersWhoHaveNothingInIt(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 2})
-	done, err := q.enter(t.Context(), "a")
+	done, _, err := q.enter(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	served, leave := make(chan session.Owner, 9), make(chan struct{})
 	waits(t, q, "a", served, leave)
 	waits(t, q, "a", served, leave)
-	_, err = q.enter(t.Context(), "a")
+	_, _, err = q.enter(t.Context(), "a")
 	if fault.CodeOf(err) != fault.Busy {
 		t.Fatalf("the queue took more than it may: %v", err)
 	}
@@ -79,14 +80,14 @@ func TestAFullQueueSaysSoAtOnceAndStillTakesOwnersWhoHaveNothingInIt(t *testing.
 
 func TestWhoGivesUpLeavesNothingInTheQueue(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 2})
-	done, err := q.enter(t.Context(), "a")
+	done, _, err := q.enter(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {
-		_, err := q.enter(ctx, "b")
+		_, _, err := q.enter(ctx, "b")
 		failed <- err
 	}()
 	for q.load().Waiting == 0 {
@@ -100,4 +101,66 @@ func TestWhoGivesUpLeavesNothingInTheQueue(t *testing.T) {
 	if l := q.load(); l != (Load{}) || len(q.owners) != 0 {
 		t.Errorf("left in the queue: %+v, %d owners", l, len(q.owners))
 	}
+}
+
+func TestAnOwnerWithoutAPlaceGetsTheSpareOne(t *testing.T) {
+	q := newQueue(Limits{Reading: 2, Waiting: 10, Spare: &intake.Reader{}})
+	var leave []func()
+	enter := func(owner session.Owner, want bool) {
+		t.Helper()
+		done, spare, err := q.enter(t.Context(), owner)
+		if err != nil || spare != want {
+			t.Fatalf("%s gets a place that is spare: %v, %v; want %v", owner, spare, err, want)
+		}
+		leave = append(leave, done)
+	}
+	enter("a", false)
+	enter("a", false)
+	served, go_ := make(chan session.Owner, 9), make(chan struct{})
+	waits(t, q, "a", served, go_)
+	enter("b", true)
+	waits(t, q, "b", served, go_)
+	leave[2]() // the spare place
+	if got := <-served; got != "b" {
+		t.Errorf("the spare place goes to %s", got)
+	}
+	close(go_)
+	for _, done := range leave {
+		done()
+	}
+	<-served
+}
+
+func TestAnOwnerHasALimitOfPlacesAndOfWaiting(t *testing.T) {
+	q := newQueue(Limits{Reading: 3, OwnerReading: 1, OwnerUploads: 1})
+	done, _, err := q.enter(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, go_ := make(chan session.Owner, 9), make(chan struct{})
+	waits(t, q, "a", served, go_)
+	if _, _, err := q.enter(t.Context(), "a"); fault.CodeOf(err) != fault.Busy {
+		t.Errorf("a second one that waits: %v", err)
+	}
+	other, _, err := q.enter(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	done()
+	<-served
+	close(go_)
+}
+
+func TestWhoGetsTheSparePlaceReadsWithTheSpareReader(t *testing.T) {
+	ordinary, spare := &intake.Reader{}, &intake.Reader{}
+	d := New(nil, nil, ordinary, Limits{Reading: 1, Spare: spare})
+	if got, _, err := d.turn(t.Context(), "a"); got != ordinary || err != nil {
+		t.Fatalf("the first owner: %p, %v", got, err)
+	}
+	got, done, err := d.turn(t.Context(), "b")
+	if got != spare || err != nil {
+		t.Fatalf("another owner: %p, %v", got, err)
+	}
+	done()
 }

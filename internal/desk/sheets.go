@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -57,12 +58,12 @@ func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.In
 	if pages, err := bol.DecodePages(b); err == nil {
 		return pages, nil
 	}
-	leave, err := d.turn(ctx, owner)
+	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	r, err := d.reread(ctx, in)
+	r, err := d.reread(ctx, reader, in)
 	return r.pages, err
 }
 
@@ -141,12 +142,23 @@ const (
 	sheetWait = 20 * time.Second
 )
 
+// makingQueue returns a queue for places to make sheets in: as many as processors, of
+// which one owner cannot have all, and a spare one.
+func makingQueue() *queue {
+	n := runtime.GOMAXPROCS(0)
+	return &queue{
+		what: "sheets are waiting to be made", places: n, spares: 1, atOnce: max(1, n-1), waiting: 4096, ownerWaiting: 1024,
+		owners: map[session.Owner]*line{}, mean: time.Second / 10,
+	}
+}
+
 // sheets makes sheets of stored readings, each once for all who wait for it, and only
 // as many at once as fit into memory.
 type sheets struct {
-	lines int // the greatest number of lines that one session's bills may have
-	cache *cache
-	room  *semaphore.Weighted
+	lines  int // the greatest number of lines that one session's bills may have
+	cache  *cache
+	room   *semaphore.Weighted
+	making *queue
 
 	mu    sync.Mutex
 	under map[string]*making
@@ -163,10 +175,7 @@ type making struct {
 }
 
 func newSheets(l Limits) *sheets {
-	if l.Lines <= 0 {
-		l.Lines = 100_000
-	}
-	return &sheets{lines: l.Lines, cache: newCache(), room: semaphore.NewWeighted(roomForSheets), under: map[string]*making{}}
+	return &sheets{lines: l.Lines, cache: newCache(), room: semaphore.NewWeighted(roomForSheets), making: makingQueue(), under: map[string]*making{}}
 }
 
 // check fails with fault.TooLarge if a sheet may not have so many lines.
@@ -233,6 +242,12 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	sp.Int("lines", int64(linesOf(st)))
 	defer func() { sp.End(err) }()
 	defer unbroken(&err)
+	// The places are for processor time, the room is for memory.
+	leave, _, err := s.making.enter(ctx, st.Key.Owner)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	weight := int64(min(1+linesOf(st), roomForSheets))
 	waiting, cancel := context.WithTimeout(ctx, sheetWait)
 	defer cancel()

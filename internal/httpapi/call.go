@@ -73,6 +73,9 @@ func (c *call) answer() error {
 		if c.caller, err = c.identify(); err != nil {
 			return err
 		}
+		if c.caller.own {
+			shownKey(c.r)
+		}
 		if c.naming, err = c.name(); err != nil {
 			return err
 		}

@@ -36,7 +36,8 @@ type event struct {
 // hub delivers the events of sessions to their watchers in this process and, over the
 // bus if there is one, in other processes.
 type hub struct {
-	most int
+	most int // streams of all owners
+	each int // streams of one owner
 	bus  bus.Bus
 
 	mu     sync.Mutex
@@ -64,9 +65,9 @@ type watcher struct {
 // maxBehind is the number of unsent events at which a watcher is disconnected.
 const maxBehind = 256
 
-func newHub(most int, b bus.Bus) *hub {
+func newHub(most, each int, b bus.Bus) *hub {
 	return &hub{
-		most: most, bus: b, topics: map[session.Key]map[*watcher]struct{}{},
+		most: most, each: each, bus: b, topics: map[session.Key]map[*watcher]struct{}{},
 		owners: map[session.Owner]int{}, unsubscribe: map[session.Key]func(){}, expires: map[session.Key]time.Time{},
 	}
 }
@@ -102,7 +103,7 @@ func (h *hub) watch(key session.Key) (*watcher, error) {
 	defer h.mu.Unlock()
 	// An owner without any stream always gets one, so that others cannot take all of
 	// them.
-	if h.closed || h.count >= h.most && h.owners[key.Owner] > 0 {
+	if h.closed || h.owners[key.Owner] >= h.each || h.count >= h.most && h.owners[key.Owner] > 0 {
 		return nil, fault.New(fault.Busy, "the server has no room for another event stream; try again later, or ask /status").
 			With(session.RetryAfter{Seconds: 5})
 	}

@@ -63,6 +63,7 @@ var statuses = map[fault.Code]int{
 	fault.MissingColumns:    http.StatusUnprocessableEntity,
 	fault.NoOrderRows:       http.StatusUnprocessableEntity,
 	fault.Cancelled:         statusClientGone,
+	desk.OwnerLimit:         http.StatusTooManyRequests,
 	fault.Busy:              http.StatusServiceUnavailable,
 	fault.WorkerStopped:     http.StatusServiceUnavailable,
 	blob.StorageUnavailable: http.StatusServiceUnavailable,

@@ -3,20 +3,56 @@ package httpapi
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Limit returns a listener with at most so many open connections. It answers further
-// ones with 503 and closes them, so that clients do not wait without knowing.
-func Limit(l net.Listener, most int) net.Listener {
-	return &limited{Listener: l, places: make(chan struct{}, most), away: make(chan struct{}, turningAway)}
+// Limit returns a listener with at most so many open connections, and at most each of one
+// address on which no request had a key yet. It answers further ones with 503 and closes
+// them, so that clients do not wait without knowing.
+func Limit(l net.Listener, most, each int) net.Listener {
+	return &limited{Listener: l, most: most, each: each, strangers: map[netip.Prefix]int{}, away: make(chan struct{}, turningAway)}
 }
 
 type limited struct {
 	net.Listener
-	places chan struct{}
-	away   chan struct{} // holds a place for each connection that is being refused
+	most, each int
+	away       chan struct{} // holds a place for each connection that is being refused
+
+	mu        sync.Mutex
+	open      int
+	strangers map[netip.Prefix]int // connections without a key so far, by address
+}
+
+// from returns the address of a client; for IPv6 the network, of which one host has all.
+func from(c net.Conn) netip.Prefix {
+	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip := at.Addr().Unmap()
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = 64
+	}
+	p, _ := ip.Prefix(bits)
+	return p
+}
+
+// place returns a connection that counts for the limits, nil if there is no place for it.
+func (l *limited) place(c net.Conn) *placed {
+	p := &placed{Conn: c, l: l, at: from(c)}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open >= l.most || l.strangers[p.at] >= l.each {
+		return nil
+	}
+	l.open++
+	l.strangers[p.at]++
+	return p
 }
 
 // full is the answer to connections over the limit.
@@ -40,10 +76,8 @@ func (l *limited) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case l.places <- struct{}{}:
-			return &placed{Conn: conn, leave: func() { <-l.places }}, nil
-		default:
+		if p := l.place(conn); p != nil {
+			return p, nil
 		}
 		select {
 		case l.away <- struct{}{}:
@@ -78,16 +112,55 @@ func turnAway(conn net.Conn) {
 	}
 }
 
-// placed is a connection that counts for the limit.
+// placed is a connection that counts for the limits.
 type placed struct {
 	net.Conn
-	once  sync.Once
-	leave func()
+	l      *limited
+	at     netip.Prefix
+	known  bool // a request on it had a key
+	closed bool
+}
+
+// know notes that a request on the connection had a key.
+func (p *placed) know() {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	p.forget()
+}
+
+// forget removes the connection from those of strangers. The listener is locked.
+func (p *placed) forget() {
+	if p.known {
+		return
+	}
+	p.known = true
+	if p.l.strangers[p.at]--; p.l.strangers[p.at] == 0 {
+		delete(p.l.strangers, p.at)
+	}
 }
 
 // Close implements net.Conn.
 func (p *placed) Close() error {
 	err := p.Conn.Close()
-	p.once.Do(p.leave)
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	if !p.closed {
+		p.closed = true
+		p.forget()
+		p.l.open--
+	}
 	return err
+}
+
+// Operators returns a handler for a listener that only operators reach: it serves health and
+// measurements alone, so that no client can take their places.
+func (s *Server) Operators() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/health", path == "/api/health", path == "/ping", path == "/metrics", strings.HasPrefix(path, "/debug/pprof/"):
+			s.ServeHTTP(w, r)
+		default:
+			http.Error(w, "only /health, /ping, /metrics and /debug/pprof are served here", http.StatusNotFound)
+		}
+	})
 }

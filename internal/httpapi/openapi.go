@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
@@ -145,7 +146,7 @@ func requestBody(bodies []bodyDoc, required bool) object {
 // sessionFaults are the codes of every route that can change a session: with _action
 // that is every route but static files.
 var sessionFaults = []fault.Code{
-	session.BadID, Unauthorized, ReadOnly, fault.Busy, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
+	session.BadID, Unauthorized, ReadOnly, fault.Busy, desk.OwnerLimit, blob.StorageFull, blob.StorageUnavailable, fault.Internal,
 }
 
 // allFaults returns all codes that a route can answer with. The tests provoke each of

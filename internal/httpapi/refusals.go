@@ -54,6 +54,15 @@ func reached(r *http.Request) {
 	}
 }
 
+// shownKey notes that a request had a key, or comes from the only user of the server.
+func shownKey(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		if p, ok := c.Conn.(*placed); ok {
+			p.know()
+		}
+	}
+}
+
 // Write implements net.Conn. net/http writes an answer of its own in one piece.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.handled.Load() || len(p) < 12 || !bytes.HasPrefix(p, []byte("HTTP/1.")) {

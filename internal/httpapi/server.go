@@ -53,6 +53,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Streams bounds the event streams of all clients together; 0 means 1,000.
 	Streams int
+	// OwnerStreams bounds those of one owner; 0 means Streams.
+	OwnerStreams int
 	// Bus, if set, carries events to and from other processes that serve the same
 	// sessions.
 	Bus bus.Bus
@@ -102,7 +104,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, cmp.Or(c.OwnerStreams, c.Streams), c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -418,7 +419,7 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: p.api}
-	go server.Serve(httpapi.Limit(listener, 2))
+	go server.Serve(httpapi.Limit(listener, 2, 2))
 	defer server.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", listener.Addr().String())
@@ -504,6 +505,66 @@ func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
 	few.do(t, request{method: "GET", path: "/events?_sid=3", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "3", "details": anyObject})
 	few.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
 	few.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["b"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+	each := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback, c.OwnerStreams = ring, false, 1 })
+	each.stream(t, "/events?_sid=1", apiKey(secrets["a"])).until(t, "state")
+	each.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+	each.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
+}
+
+func TestOneAddressWithoutAKeyCannotTakeAllConnections(t *testing.T) {
+	p, secrets, ring := keyed(t, "a")
+	served := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: served.api}
+	go served.api.Serve(server, httpapi.Limit(listener, 4, 2))
+	defer server.Close()
+	ask := func(key string) (net.Conn, int) {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		fmt.Fprintf(conn, "GET /status?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n", key)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return conn, resp.StatusCode
+	}
+	want := func(key string, want int) net.Conn {
+		t.Helper()
+		conn, got := ask(key)
+		if got != want {
+			t.Fatalf("answered with %d, want %d", got, want)
+		}
+		return conn
+	}
+	want(secrets["a"], 200)
+	first := want("wrong", 401)
+	want("wrong", 401)
+	want("wrong", 503)
+	want(secrets["a"], 503) // who it is cannot be known before the connection is there
+	first.Close()
+	for code := 0; code != 200; { // until the server notices
+		_, code = ask(secrets["a"])
+	}
+	want("wrong", 401)
+	want(secrets["a"], 503) // these are four
+}
+
+func TestOperatorsGetHealthAndMeasurementsAlone(t *testing.T) {
+	p := newPlace(t)
+	for path, want := range map[string]int{"/health": 200, "/ping": 200, "/metrics": 200, "/": 404, "/status": 404, "/upload": 404} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "http://localhost"+path, nil)
+		p.api.Operators().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
 }
 
 // stuck is a store that hangs, like one on a disk that does not answer.

@@ -59,7 +59,10 @@ func only(to body.Slot) func(bool) body.Slot { return func(bool) body.Slot { ret
 
 // receive stores the files of the request. The caller must discard them.
 func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error) {
-	in := c.s.desk.Receive()
+	in, err := c.s.desk.Receive(c.caller.owner)
+	if err != nil {
+		return nil, body.Received{}, err
+	}
 	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
 		return in.Add(c.r.Context(), session.Slot(f.For), f.Name, f.Content)
 	})

@@ -108,6 +108,14 @@ func (s State) Stored() []blob.Ref {
 	return refs
 }
 
+// Bytes returns the size of everything that the session has in storage.
+func (s State) Bytes() (n int64) {
+	for _, in := range s.Inputs() {
+		n += in.Content.Size + in.Reading.Size
+	}
+	return n
+}
+
 // Contents returns the keys of everything that the session has in storage.
 func (s State) Contents() []blob.Key {
 	var keys []blob.Key

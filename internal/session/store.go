@@ -171,6 +171,8 @@ type Query struct {
 	After Key
 	// Limit is the size of the page: 1 to MaxPage. Other values mean MaxPage.
 	Limit int
+	// Bytes asks for Page.Bytes, which takes longer.
+	Bytes bool
 }
 
 // MaxPage is the largest page of a listing.
@@ -184,6 +186,8 @@ type Page struct {
 	More bool
 	// Total counts the live sessions of the owner, or of all owners.
 	Total int
+	// Bytes is the size of everything that these have in storage, if it was asked for.
+	Bytes int64
 }
 
 // Expired is the result of a step of the sweep.

@@ -561,19 +561,20 @@ func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error)
 			), page AS (
 				SELECT * FROM live WHERE (owner, id) > ($5, $6) ORDER BY owner, id LIMIT $7
 			)
-			SELECT t.n, p.owner, p.id, p.kind, p.incarnation, p.revision, p.created, p.used, f.*
+			SELECT t.n, CASE WHEN $8 THEN (SELECT coalesce(sum(f.size + f.reading_size), 0) FROM live JOIN tallyman.file f USING (incarnation)) ELSE 0 END::bigint,
+				p.owner, p.id, p.kind, p.incarnation, p.revision, p.created, p.used, f.*
 				FROM (SELECT count(*) AS n FROM live) t LEFT JOIN page p ON true
 					LEFT JOIN LATERAL tallyman.files_1(p.incarnation) f ON p.incarnation IS NOT NULL
 				ORDER BY p.owner, p.id`,
 		args: func() []any {
-			return []any{string(q.Owner), s.now(), s.life(session.Named), s.life(session.Cookie), string(q.After.Owner), string(q.After.ID), q.Limit + 1}
+			return []any{string(q.Owner), s.now(), s.life(session.Named), s.life(session.Cookie), string(q.After.Owner), string(q.After.ID), q.Limit + 1, q.Bytes}
 		},
 		scan: func(rows pgx.Rows) error {
 			page = session.Page{}
 			for rows.Next() {
 				var owner, id pgtype.Text
 				var a answer
-				targets := append([]any{&page.Total, &owner, &id}, a.row()...)
+				targets := append([]any{&page.Total, &page.Bytes, &owner, &id}, a.row()...)
 				if err := rows.Scan(append(targets, a.files()...)...); err != nil {
 					return err
 				}

@@ -913,6 +913,18 @@ func listing(b *bench) {
 			b.Errorf("a page of %d has %d sessions (%v), want all %d", limit, len(p.Sessions), err, len(want))
 		}
 	}
+	for i, k := range []session.Key{want[0], want[1], {Owner: "acme", ID: "files"}} {
+		st := b.openSession(k)
+		st, _ = b.attach(k, bolOf(st.Incarnation, NewInput("1.pdf"), NewInput("2.pdf")))
+		if i < 2 {
+			continue
+		}
+		p, err := b.store.List(ctx, session.Query{Owner: k.Owner, Limit: 1, Bytes: true})
+		if err != nil || p.Bytes != st.Bytes() {
+			b.Errorf("the sessions of %q have %d bytes (%v), want %d", k.Owner, p.Bytes, err, st.Bytes())
+		}
+		b.clear(k)
+	}
 	p, err := b.store.List(ctx, session.Query{After: want[len(want)-1]})
 	if err != nil || len(p.Sessions) != 0 || p.More || p.Total != len(want) {
 		b.Errorf("the page after the last: %+v, %v", p, err)

@@ -466,6 +466,11 @@ func (m *memory) List(ctx context.Context, q session.Query) (session.Page, error
 		return a.Key.Compare(b.Key)
 	})
 	p := session.Page{Total: len(all)}
+	for _, st := range all {
+		if q.Bytes {
+			p.Bytes += st.Bytes()
+		}
+	}
 	for i, st := range all {
 		if m.broken == "pages overlap" && st.Key == q.After && st.Key.Compare(q.After) >= 0 || st.Key.Compare(q.After) > 0 {
 			if len(p.Sessions) == q.Limit {

@@ -343,6 +343,9 @@ func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error)
 				return true
 			}
 			page.Total++
+			if q.Bytes {
+				page.Bytes += e.state.Load().Bytes()
+			}
 			if k.Compare(q.After) > 0 {
 				first = append(first, view(e.state.Load(), max(e.used.Load(), 0), e.life))
 			}
