@@ -127,18 +127,13 @@ func handleNew(c *call) (newAnswer, error) {
 		a.Type = "internal"
 	}
 	if removed.Files > 0 {
-		a.Message = fmt.Sprintf("A new, empty session was created; %s of an earlier one removed.", were(removed.Files, "file"))
+		a.Message = fmt.Sprintf("A new, empty session was created; %s of an earlier one removed.", filesWere(removed.Files))
 	}
 	return a, nil
 }
 
-// were returns a number of things with the verb: "1 file was", "2 files were".
-func were(n int, what string) string {
-	if n == 1 {
-		return text.Count(n, what) + " was"
-	}
-	return text.Count(n, what) + " were"
-}
+// filesWere returns "1 file was", "2 files were".
+func filesWere(n int) string { return text.Verb(n, "file", "was", "were") }
 
 // clearAnswer is the answer of /clear-session.
 type clearAnswer struct {
@@ -164,7 +159,7 @@ func handleClear(c *call) (clearAnswer, error) {
 	}
 	return clearAnswer{
 		Status: "cleared", SessionID: string(c.naming.id()),
-		Message: fmt.Sprintf("The session was cleared; %s removed.", were(removed.Files, "file")),
+		Message: fmt.Sprintf("The session was cleared; %s removed.", filesWere(removed.Files)),
 		Removed: removedAnswer{removed.Files, removed.Bytes},
 	}, nil
 }
@@ -191,7 +186,7 @@ func handleReset(c *call) (resetAnswer, error) {
 	c.noteRemoved(removed)
 	a := resetAnswer{
 		Status: "success", NewSessionID: string(c.naming.id()), SessionID: string(c.naming.id()), Ready: true,
-		Message: fmt.Sprintf("Ready for the next workflow; %s removed.", were(removed.Files, "file")),
+		Message: fmt.Sprintf("Ready for the next workflow; %s removed.", filesWere(removed.Files)),
 		Removed: removedAnswer{removed.Files, removed.Bytes},
 	}
 	if old != "" {
@@ -449,7 +444,7 @@ func handleClean(c *call) (cleanAnswer, error) {
 		}
 		c.noteRemoved(removed)
 		a.Status, a.Contaminated, a.CleanupPerformed = "cleaned", true, true
-		a.Message = fmt.Sprintf("The session was emptied; %s removed.", were(removed.Files, "file"))
+		a.Message = fmt.Sprintf("The session was emptied; %s removed.", filesWere(removed.Files))
 		a.Removed = removedAnswer{removed.Files, removed.Bytes}
 	case there:
 		a.Status, a.Message = "already_clean", "The session is empty and ready for a workflow."

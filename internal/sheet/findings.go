@@ -246,21 +246,8 @@ func (s *Sheet) PageName(file, page int) string {
 	return name
 }
 
-// listed writes the first few elements and the number of the others.
-func listed[T any](list []T, each func(T) string) string {
-	const most = 3
-	var parts []string
-	for _, e := range list[:min(len(list), most)] {
-		parts = append(parts, each(e))
-	}
-	text := strings.Join(parts, ", ")
-	if n := len(list); n > most {
-		text += fmt.Sprintf(" and %d more", n-most)
-	}
-	return text
-}
-
-func itself(s string) string { return s }
+// listed returns the first few elements and the number of the others.
+func listed[T any](list []T, each func(T) string) string { return text.List(list, 3, each) }
 
 func (f *finder) problem(p bol.Problem) {
 	n := Finding{Kind: string(p.Kind), Text: p.Message}
@@ -335,7 +322,7 @@ func (f *finder) rounding() {
 			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + " " + texts[j]
 		}
 	}
-	n.Text = listed(texts, itself) + "; rounding may change each line by half its last printed digit"
+	n.Text = listed(texts, text.Itself) + "; rounding may change each line by half its last printed digit"
 	f.add(n)
 }
 
@@ -458,7 +445,7 @@ func (f *finder) match() {
 					names = append(names, cmp.Or(o.Bill, "no bill"))
 				}
 			}
-			n.Text = fmt.Sprintf("%s for bills that are not in the document: %s", is(len(group), "order row"), listed(names, itself))
+			n.Text = fmt.Sprintf("%s for bills that are not in the document: %s", is(len(group), "order row"), listed(names, text.Itself))
 		}
 		f.add(n)
 	}
@@ -510,15 +497,8 @@ func styleAndQuantities(style, cartons, pieces string) string {
 	return fmt.Sprintf("style %s (%s)", cmp.Or(style, "not given"), quantities(cartons, pieces))
 }
 
-func has(n int, what string) string { return verb(n, what, "has", "have") }
-func is(n int, what string) string  { return verb(n, what, "is", "are") }
-
-func verb(n int, what, one, many string) string {
-	if n != 1 {
-		one = many
-	}
-	return text.Count(n, what) + " " + one
-}
+func has(n int, what string) string { return text.Verb(n, what, "has", "have") }
+func is(n int, what string) string  { return text.Verb(n, what, "is", "are") }
 
 // nearly is the reciprocal of the share of lines, and of bills, that an order export
 // must match to be of this shipment; less is chance.
@@ -555,7 +535,7 @@ func (s *Sheet) state() (state, reason string) {
 		return Joined, ""
 	}
 	return WrongOrders, fmt.Sprintf("%d of %s matched, and %d of %s in the order export: the document has %s, the export %s",
-		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), listed(ours, itself), listed(theirs, itself))
+		s.Match.Matched, text.Count(lines, "line"), known, is(len(ours), "bill"), listed(ours, text.Itself), listed(theirs, text.Itself))
 }
 
 // Listed is the greatest number of findings in a list for people. JSON and the workbook

@@ -14,7 +14,7 @@ const (
 
 // joinNotes returns notes about what joining had to decide. open is true if the order
 // of the rows depends on ambiguous dates.
-func joinNotes(entries []entry, open bool, table *orders.Table) []orders.Note {
+func joinNotes(entries []entry, open bool) []orders.Note {
 	var notes []orders.Note
 	if open {
 		notes = append(notes, orders.Note{Kind: SortedByOpenDates,

@@ -123,7 +123,7 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 		unclaimed := pair(doc, entries, table)
 		lonely := unmatched(entries)
 		s.dates = table.Calendar()
-		s.Notes = append(s.dates.Notes(), joinNotes(entries, arrangeBy(entries, s.dates), table)...)
+		s.Notes = append(s.dates.Notes(), joinNotes(entries, arrangeBy(entries, s.dates))...)
 		s.Rows = fill(doc, entries, s.dates, true)
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()

@@ -12,9 +12,9 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
-	"tallyman/internal/orders"
-
 	"tallyman/internal/fault"
+	"tallyman/internal/orders"
+	"tallyman/internal/text"
 )
 
 // The limits of the XLSX format.
@@ -255,26 +255,14 @@ func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
 	if len(rows) == 0 && len(f.Bills) == 1 {
 		rows = ofBill[f.Bills[0]]
 	}
-	const most = 20
 	numbers := func(list []int, first int) string {
-		var b strings.Builder
-		for i, n := range list {
-			if i == most {
-				fmt.Fprintf(&b, " and %d more", len(list)-most)
-				break
-			}
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(strconv.Itoa(n + first))
-		}
-		return b.String()
+		return text.List(list, 20, func(n int) string { return strconv.Itoa(n + first) })
 	}
-	text := f.Text
-	if units(text) > mostChars {
-		text = string([]rune(text)[:mostChars/2-1]) + "…" // a rune has at most two units
+	found := f.Text
+	if units(found) > mostChars {
+		found = string([]rune(found)[:mostChars/2-1]) + "…" // a rune has at most two units
 	}
-	return [...]string{severityNames[f.Severity], f.Title, f.Where, text, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
+	return [...]string{severityNames[f.Severity], f.Title, f.Where, found, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
 }
 
 // tab writes a worksheet: a header, and n rows whose cells the function row fills in.

@@ -19,6 +19,33 @@ func Count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
+// Verb returns a number with its noun and verb: "1 file was", "2 files were".
+func Verb(n int, what, one, more string) string {
+	if n == 1 {
+		more = one
+	}
+	return Count(n, what) + " " + more
+}
+
+// List returns the first elements as each writes them, and the number of the others:
+// "a, b and 3 more".
+func List[T any](list []T, most int, each func(T) string) string {
+	var b strings.Builder
+	for i, e := range list[:min(len(list), most)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(each(e))
+	}
+	if more := len(list) - most; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
+
+// Itself returns a text as it is, for List.
+func Itself(s string) string { return s }
+
 // Size returns a size in words: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.
 func Size(bytes int64) string {
 	for _, u := range []struct {

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -159,16 +158,8 @@ func (d *doctor) leftovers() {
 		}
 	}
 	if len(old) > 0 {
-		d.warn("temporary files", "%s of killed programs: %s — remove them", text.Count(len(old), "file"), listed(old))
+		d.warn("temporary files", "%s of killed programs: %s — remove them", text.Count(len(old), "file"), text.List(old, 5, text.Itself))
 	}
-}
-
-func listed(all []string) string {
-	const most = 5
-	if len(all) > most {
-		return strings.Join(all[:most], ", ") + fmt.Sprintf(" and %d more", len(all)-most)
-	}
-	return strings.Join(all, ", ")
 }
 
 // users reports which server uses the data directory, if any.
