@@ -126,12 +126,11 @@ type File struct {
 // New begins a new, empty session with the ID in Session, or with a minted one, which
 // it stores there.
 func (c *Client) New(ctx context.Context) (*Created, error) {
-	var a Created
-	if err := c.json(ctx, http.MethodPost, "/new-session", nil, nil, &a); err != nil {
-		return nil, err
+	a, err := answer[Created](ctx, c, http.MethodPost, "/new-session", nil)
+	if err == nil {
+		c.Session = a.SessionID
 	}
-	c.Session = a.SessionID
-	return &a, nil
+	return a, err
 }
 
 // Upload is a file to send.
@@ -148,20 +147,12 @@ func (c *Client) UploadBills(ctx context.Context, add bool, files ...Upload) (*B
 	if add {
 		query.Set("mode", "append")
 	}
-	var a Bills
-	if err := c.json(ctx, http.MethodPost, "/upload", query, files, &a); err != nil {
-		return nil, err
-	}
-	return &a, nil
+	return answer[Bills](ctx, c, http.MethodPost, "/upload", query, files...)
 }
 
 // UploadOrders attaches an order export.
 func (c *Client) UploadOrders(ctx context.Context, file Upload) (*Orders, error) {
-	var a Orders
-	if err := c.json(ctx, http.MethodPost, "/upload-csv", nil, []Upload{file}, &a); err != nil {
-		return nil, err
-	}
-	return &a, nil
+	return answer[Orders](ctx, c, http.MethodPost, "/upload-csv", nil, file)
 }
 
 // Download writes the sheet in a format: "csv", "xlsx" or "json".
@@ -179,20 +170,12 @@ func (c *Client) Download(ctx context.Context, w io.Writer, format string) error
 
 // Status returns the state of the session.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
-	var a Status
-	if err := c.json(ctx, http.MethodGet, "/status", nil, nil, &a); err != nil {
-		return nil, err
-	}
-	return &a, nil
+	return answer[Status](ctx, c, http.MethodGet, "/status", nil)
 }
 
 // Clear ends the session and removes its files.
 func (c *Client) Clear(ctx context.Context) (*Cleared, error) {
-	var a Cleared
-	if err := c.json(ctx, http.MethodPost, "/clear-session", nil, nil, &a); err != nil {
-		return nil, err
-	}
-	return &a, nil
+	return answer[Cleared](ctx, c, http.MethodPost, "/clear-session", nil)
 }
 
 // Run runs the whole workflow: clear, new, upload, upload-csv, download, clear. It
@@ -230,17 +213,18 @@ func (c *Client) Run(ctx context.Context, bills Upload, orders *Upload) (_ []byt
 	return sheet.Bytes(), nil
 }
 
-// json makes a request and decodes its answer.
-func (c *Client) json(ctx context.Context, method, path string, query url.Values, files []Upload, to any) error {
+// answer makes a request and decodes its answer.
+func answer[T any](ctx context.Context, c *Client, method, path string, query url.Values, files ...Upload) (*T, error) {
 	resp, err := c.do(ctx, method, path, query, files)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(to); err != nil {
-		return fmt.Errorf("decoding the answer of %s: %w", path, err)
+	a := new(T)
+	if err := json.NewDecoder(resp.Body).Decode(a); err != nil {
+		return nil, fmt.Errorf("decoding the answer of %s: %w", path, err)
 	}
-	return nil
+	return a, nil
 }
 
 // do makes a request, and retries while the server is busy. The caller closes the

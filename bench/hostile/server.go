@@ -119,7 +119,7 @@ func files(dir string) (all []string, err error) {
 	return all, err
 }
 
-// harm returns what is worse now than before.
+// harm returns sentences about figures that are worse than before.
 func (now state) harm(before state, growth float64) (out []string) {
 	worse := func(is bool, format string, args ...any) {
 		if is {

@@ -183,7 +183,7 @@ func mint() session.Key { return session.Key{Owner: session.Local, ID: session.M
 
 func (s *sessions) any() session.Key { return s.keys[rand.IntN(len(s.keys))] }
 
-// operation is what is measured. do returns the number of operations that it did.
+// operation is a measured operation. do returns how many operations it made.
 type operation struct {
 	name    string
 	durable bool

@@ -151,7 +151,7 @@ type Problem struct {
 	// Bill is the number of the bill concerned, "" if it is not known.
 	Bill string
 	File int
-	Page int      // 0 if the problem is about no page that is there
+	Page int      // 0 if the problem concerns no existing page
 	Box  page.Box // zero if it concerns the whole page
 	// Text is the text at that place, as printed.
 	Text string

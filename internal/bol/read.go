@@ -138,10 +138,10 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 	return out
 }
 
-// real returns those of the rows of headings around which other labels of the form
-// stand in their places; if there are none, the one with the most headings. A
-// free text can hold all headings. unsure says that one of those left out is as
-// large as a form that is there.
+// real returns those of the rows of headings around which other labels of the form stand
+// in their places; if there are none, the one with the most headings. A free text can
+// hold all headings. unsure is true if one of those left out is as large as a form on the
+// page.
 func (l *Layout) real(all []located, places func(string) []place) (forms []located, unsure bool) {
 	if len(all) < 2 {
 		return all, false

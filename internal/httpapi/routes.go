@@ -22,7 +22,7 @@ const serviceName = "Tallyman"
 type route struct {
 	path    string
 	methods []string
-	// op is the name of the session operation in the log, "" if the route is none.
+	// op is the name of the session operation in the log, "" for other routes.
 	op      string
 	summary string
 
@@ -336,7 +336,7 @@ func routes() []*route {
 	)
 }
 
-// notFoundRoute answers for paths that are none.
+// notFoundRoute answers requests for unknown paths.
 var notFoundRoute = &route{path: "(none)", public: true, static: true, handle: func(c *call) (any, error) {
 	return nil, fault.New(fault.NotFound, "there is nothing at %.80q; /docs lists what there is", c.r.URL.Path)
 }}

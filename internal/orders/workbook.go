@@ -32,8 +32,8 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {
-				// Only to explain why there is nothing; errors of a sheet that nobody
-				// sees do not matter.
+				// A hidden sheet is read only to explain why no orders were found, so its
+				// errors do not matter.
 				if c.header != nil {
 					return nil, fault.New(fault.MissingColumns,
 						"of the workbook's sheets only %q has the columns of an order export, and it is hidden; unhide it and save the workbook",

@@ -85,8 +85,8 @@ type Page struct {
 	// Words are in reading order: lines from top to bottom, and within a line from left
 	// to right. They do not include invisible text.
 	Words []Word
-	// Hidden are the words that nobody can see. They are no values; the labels of a
-	// form under what covers them still say where its values stand.
+	// Hidden are the words that nobody can see. They are not read as values, but covered
+	// labels of a form still show where its values are.
 	Hidden []Word
 	// Scan says whether the page is a picture.
 	Scan Scan

@@ -27,10 +27,16 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	}
 
 	j := &jsonWriter{w: bufio.NewWriter(w)}
-	j.member("summary", viewSummary(doc))
+	j.member("summary", SummaryView{
+		Pages: doc.PageCount(), Bills: len(doc.Bills), Lines: doc.Lines(),
+		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
+	})
 	j.member("files", viewFiles(doc.Files))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
-	j.members("problems", len(doc.Problems), func(i int) any { return viewProblem(doc.Problems[i]) })
+	j.members("problems", len(doc.Problems), func(i int) any {
+		p := &doc.Problems[i]
+		return ProblemView{Kind: p.Kind, Bill: p.Bill, Text: p.Text, Message: p.Message, PlaceView: viewPlace(p.File, p.Page, p.Box)}
+	})
 	j.members("findings", len(s.Findings), func(i int) any { return s.Findings[i] })
 	j.member("orders", viewOrders(s.Orders))
 	j.member("match", match)

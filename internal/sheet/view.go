@@ -290,10 +290,6 @@ func viewField(_ string, field any) any {
 	}
 }
 
-func viewTotal(b *bol.Bill, f bol.Field, printed bol.Number) TotalView {
-	return TotalView{Number: figure(b.Total(f)), Printed: printed.Valid, Value: viewValue(printed.Value)}
-}
-
 func viewVerdict(v bol.Verdict) VerdictView {
 	view := VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: make([]CheckView, len(v.Checks))}
 	for i, c := range v.Checks {
@@ -322,7 +318,8 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	}
 	bol.Convert(&b.FieldsOf, &view.FieldsOf, viewField)
 	bol.Convert(&b.Printed, &view.Totals, func(name string, printed any) any {
-		return viewTotal(b, bol.Field(name), *printed.(*bol.Number))
+		n := printed.(*bol.Number)
+		return TotalView{Number: figure(b.Total(bol.Field(name))), Printed: n.Valid, Value: viewValue(n.Value)}
 	})
 	for i, s := range b.Sheets {
 		view.Pages[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
@@ -337,20 +334,6 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		bol.Convert(&l.Cells, &view.Lines[i].CellsOf, viewField)
 	}
 	return view
-}
-
-func viewProblem(p bol.Problem) ProblemView {
-	return ProblemView{
-		Kind: p.Kind, Bill: p.Bill, Text: p.Text, Message: p.Message,
-		PlaceView: viewPlace(p.File, p.Page, p.Box),
-	}
-}
-
-func viewSummary(d *bol.Document) SummaryView {
-	return SummaryView{
-		Pages: d.PageCount(), Bills: len(d.Bills), Lines: d.Lines(),
-		Reconciled: d.Count(bol.Reconciled), Mismatched: d.Count(bol.Mismatched), Unchecked: d.Count(bol.Unchecked),
-	}
 }
 
 func viewFiles(files []bol.File) []FileView {

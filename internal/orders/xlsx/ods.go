@@ -45,12 +45,6 @@ func openODS(ctx context.Context, p *pkg) (grid.Workbook, error) {
 	})
 }
 
-func openFlatODS(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
-	return newODS(ctx, lim, func(ctx context.Context) (*scanner, error) {
-		return newTextScanner(ctx, text), nil
-	})
-}
-
 func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*scanner, error)) (*ods, error) {
 	doc := &ods{open: open, lim: lim}
 	x, err := open(ctx)

@@ -24,7 +24,7 @@ type xml2003 struct {
 // errors are those of Open.
 func OpenText(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
 	if strings.Contains(text[:min(len(text), 4096)], "urn:oasis:names:tc:opendocument") {
-		return openFlatODS(ctx, text, lim)
+		return newODS(ctx, lim, func(ctx context.Context) (*scanner, error) { return newTextScanner(ctx, text), nil })
 	}
 	return openXML2003(ctx, text, lim)
 }
