@@ -107,13 +107,6 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	defer closeAll()
-	var size int64
-	for _, f := range files {
-		size += f.Size
-	}
-	if size > pdf.ManyBytes {
-		reader.Warm()
-	}
 	var orderFile *input
 	if o.orders != "" {
 		if orderFile, err = openInput(ctx, std, o.orders, orders.DefaultLimits().Bytes); err != nil {

@@ -15,7 +15,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -104,10 +103,8 @@ func Compiled(dir string) Cache {
 // returns. Call it first in main, and in TestMain of tests that read files.
 func RunIfWorker() {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
-		handlers := map[string]worker.Handler{methodOrders: serveOrders}
-		if !s.Bare {
-			maps.Copy(handlers, pdf.Handlers(s))
-		}
+		handlers := pdf.Handlers(s)
+		handlers[methodOrders] = serveOrders
 		return handlers
 	})
 }
@@ -137,11 +134,15 @@ func New(c Config) *Reader {
 	}
 }
 
-// Warm starts all workers now.
-func (r *Reader) Warm() { r.pool.Warm(math.MaxInt) }
+// Warm starts all workers now, with PDFium.
+func (r *Reader) Warm() { r.pool.Warm(math.MaxInt, false) }
 
-// WarmOne starts one worker now, which is enough for short documents.
-func (r *Reader) WarmOne() { r.pool.Warm(1) }
+// WarmOne starts one worker now, without PDFium: it reads ordinary documents and order
+// exports.
+func (r *Reader) WarmOne() { r.pool.Warm(1, true) }
+
+// Readers returns how many pages were read by which reader of PDFs.
+func (r *Reader) Readers() pdf.Counts { return r.pdf.Counts() }
 
 // Restarts returns how many workers were killed or crashed since the start.
 func (r *Reader) Restarts() int64 { return r.pool.Restarts() }

@@ -644,14 +644,14 @@ func (l *loaded) glyphs(index map[uint32]int) ([]glyph, error) {
 	var out []glyph
 	width, height := l.frame.size()
 	for i := range l.chars {
-		u, err := l.p.on(l.p.unicode, l.text, i)
+		r, err := l.unicode(i)
 		if err != nil {
 			return nil, err
 		}
-		if !visible(rune(uint32(u))) {
+		if !visible(r) {
 			continue
 		}
-		o, err := l.objectOf(i)
+		o, err := l.object(i)
 		if err != nil {
 			return nil, err
 		}
@@ -741,6 +741,6 @@ func (l *loaded) activate(s *survey, glyphs []glyph, group int, on bool) error {
 }
 
 // note adds a note to the page.
-func (l *loaded) note(kind page.NoteKind, at page.Box, text, message string) {
+func (l *reading) note(kind page.NoteKind, at page.Box, text, message string) {
 	l.notes = append(l.notes, page.Note{Kind: kind, Box: at, Text: text, Message: message})
 }

@@ -32,6 +32,7 @@ import (
 type Reader struct {
 	pool   *worker.Pool
 	limits Limits
+	counts counts
 }
 
 // Limits are the limits of one document. A field that is zero means its default.
@@ -81,27 +82,27 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 	return pages, nil
 }
 
-// readPart reads one PDF of a file. The numbers of its pages follow before.
+// readPart reads one PDF of a file: without PDFium what can be read so, and the rest with
+// it. The numbers of its pages follow before.
 func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, each func(page.Page) error) (pages int, err error) {
 	args, err := json.Marshal(readArgs{Size: part.Size()})
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
-	lease, err := r.pool.Lease(ctx)
-	if err != nil {
+	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, fast: true, many: manyFast}
+	if err := j.run(); err != nil && !j.givesUp(err) {
 		return 0, err
 	}
-	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each}
-	if part.Size() > ManyBytes {
-		j.help(true) // before it is known how many pages there are
-	}
-	j.work(lease)
-	j.helpers.Wait()
-	if j.panicked != nil {
-		panic(j.panicked)
-	}
-	if j.err != nil {
-		return 0, j.err
+	if j.read < j.pages || j.pages == 0 {
+		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, done: j.done, many: manyPages}
+		if err := rest.run(); err != nil {
+			return 0, err
+		}
+		if j.pages > 0 && rest.pages != j.pages {
+			return 0, fmt.Errorf("reading a PDF: PDFium finds %d pages where %d were read", rest.pages, j.pages)
+		}
+		r.counts.pages(rest.read, false)
+		j.pages, j.read = rest.pages, j.read+rest.read
 	}
 	if j.read != j.pages {
 		return 0, fmt.Errorf("reading a PDF: %d of %d pages were read", j.read, j.pages)
@@ -109,20 +110,63 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 	return j.pages, nil
 }
 
+// run has workers read all pages that are not done.
+func (j *job) run() error {
+	lease, err := j.lease()
+	if err != nil {
+		return err
+	}
+	if !j.fast && j.done == nil && j.src.Size() > ManyBytes {
+		j.help(true) // before it is known how many pages there are
+	}
+	j.work(lease)
+	j.helpers.Wait()
+	if j.panicked != nil {
+		panic(j.panicked)
+	}
+	if j.fast {
+		j.reader.counts.pages(j.read, true)
+	}
+	return j.err
+}
+
+func (j *job) lease() (*worker.Lease, error) {
+	if j.fast {
+		return j.reader.pool.LeaseBare(j.ctx)
+	}
+	return j.reader.pool.Lease(j.ctx)
+}
+
+// givesUp reports whether the fast reader failed in a way that is not the document's
+// fault: PDFium may still read it.
+func (j *job) givesUp(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
+		if j.ctx.Err() == nil {
+			j.reader.counts.declined(string(fault.CodeOf(err)))
+			return true
+		}
+	}
+	return false
+}
+
 // job is the reading of one document by one or more workers.
 type job struct {
 	reader *Reader
 	ctx    context.Context
-	src    io.ReaderAt
+	src    *io.SectionReader
 	args   []byte
 	each   func(page.Page) error
-	before int // the number of pages of the PDFs before this one in the file
+	before int  // the number of pages of the PDFs before this one in the file
+	fast   bool // without PDFium
+	many   int  // of so many pages, some are worth the start of another worker
 
 	helpers sync.WaitGroup
 
 	mu    sync.Mutex
-	err   error // the first error of a worker
-	pages int   // 0 until a worker has opened the document
+	err   error  // the first error of a worker
+	pages int    // 0 until a worker has opened the document
+	done  []bool // for each page, whether it was read
 	// panicked is the first panic of the function that receives the pages. It is raised
 	// again in the goroutine of the caller, which may recover from it.
 	panicked error
@@ -138,12 +182,13 @@ type span struct{ next, end int }
 const (
 	ManyBytes = 1 << 20
 	manyPages = 64
+	manyFast  = 400 // without PDFium
 )
 
 // help takes another worker for the document, if one is idle, and if it runs or may be
 // started for this.
 func (j *job) help(start bool) {
-	lease := j.reader.pool.TryLease(start)
+	lease := j.reader.pool.TryLease(j.fast, start)
 	if lease == nil {
 		return
 	}
@@ -161,10 +206,14 @@ func (j *job) work(lease *worker.Lease) {
 			j.panicked, j.err = cmp.Or(j.panicked, err), cmp.Or(j.err, err)
 		}
 	}()
+	method := methodRead
+	if j.fast {
+		method = methodFast
+	}
 	own := &span{}
 	current := 0 // the page that the worker reads, 0 before the first
 	err := lease.Call(j.ctx, worker.Request{
-		Method: methodRead,
+		Method: method,
 		Args:   j.args,
 		Source: j.src,
 		Answer: func(question []byte) ([]byte, error) {
@@ -180,11 +229,22 @@ func (j *job) work(lease *worker.Lease) {
 			return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(first)), uint64(count)), nil
 		},
 		Reply: func(payload []byte) error {
+			if j.fast {
+				if len(payload) == 0 {
+					return errWire
+				}
+				kind, rest := payload[0], payload[1:]
+				if payload = rest; kind != replyPage {
+					j.reader.counts.declined(string(rest))
+					current++
+					return nil
+				}
+			}
 			p, err := parsePage(payload)
 			if err != nil {
 				return err
 			}
-			if p.Number != current {
+			if p.Number != current || !j.wants(current) {
 				return errWire
 			}
 			current++
@@ -193,8 +253,9 @@ func (j *job) work(lease *worker.Lease) {
 				return err
 			}
 			j.mu.Lock()
+			defer j.mu.Unlock()
 			j.read++
-			j.mu.Unlock()
+			j.done[p.Number-1-j.before] = true
 			return nil
 		},
 	})
@@ -208,6 +269,13 @@ func (j *job) work(lease *worker.Lease) {
 		err = fault.In(fmt.Sprintf("page %d", j.before+current), err)
 	}
 	j.err = err
+}
+
+// wants reports whether a page is still to be read.
+func (j *job) wants(number int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return number >= 1 && number <= len(j.done) && !j.done[number-1]
 }
 
 // chunk is the greatest number of pages that a worker gets at once: few enough for all
@@ -230,11 +298,24 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		}
 		j.pages = pages
 		j.left = append(j.left, &span{1, pages + 1})
+		if j.done == nil {
+			j.done = make([]bool, pages)
+		}
+		if len(j.done) != pages {
+			return 0, 0, errors.New("the readers do not agree on the number of pages")
+		}
 	}
 	if pages != j.pages {
 		return 0, 0, errors.New("the workers do not agree on the number of pages")
 	}
-	if own.next == own.end {
+	for {
+		// What was read without PDFium is skipped.
+		for own.next < own.end && j.done[own.next-1] {
+			own.next++
+		}
+		if own.next < own.end {
+			break
+		}
 		longest := slices.MaxFunc(j.left, func(a, b *span) int { return cmp.Compare(a.end-a.next, b.end-b.next) })
 		middle := longest.next + (longest.end-longest.next)/2
 		own.next, own.end, longest.end = middle, longest.end, middle
@@ -244,11 +325,12 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		if own.next == own.end {
 			return 0, 0, nil
 		}
-		j.help(own.end-own.next > manyPages)
+		j.help(own.end-own.next > j.many)
 	}
 	first = own.next
-	count = min(chunk, max(1, (own.end-own.next)/2))
-	own.next += count
+	for most := min(chunk, max(1, (own.end-own.next)/2)); count < most && !j.done[own.next-1]; count++ {
+		own.next++
+	}
 	return first, count, nil
 }
 

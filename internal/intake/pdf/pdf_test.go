@@ -399,7 +399,7 @@ func BenchmarkRead86Pages(b *testing.B) {
 // whole program.
 func TestAPanicOverAPageReachesTheCaller(t *testing.T) {
 	p := newPool(t, 2)
-	p.Warm(2)
+	p.Warm(2, false)
 	r := pdf.NewReader(p, pdf.Limits{})
 	doc := sampleDocument(t, 40)
 	helped := make(chan struct{})

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -22,11 +23,12 @@ import (
 
 // The methods of a worker.
 const (
+	methodFast    = "pdf.fast"
 	methodRead    = "pdf.read"
 	methodPicture = "pdf.picture"
 )
 
-// readArgs are the arguments of methodRead. The worker then asks which pages to read,
+// readArgs are the arguments of methodFast and methodRead. The worker then asks which pages to read,
 // with the number of pages (a uvarint); the answer is the first page and the number of
 // pages to read (two uvarints), or is empty.
 type readArgs struct {
@@ -41,9 +43,12 @@ type pictureArgs struct {
 	Width int // pixels
 }
 
-// Handlers returns the methods of a worker. PDFium is started at once, so that it is
-// ready for the first call.
+// Handlers returns the methods of a worker. Unless the worker is bare, PDFium is started
+// at once, so that it is ready for the first call.
 func Handlers(s worker.Settings) map[string]worker.Handler {
+	if s.Bare {
+		return map[string]worker.Handler{methodFast: serveFast}
+	}
 	var p *pdfium
 	var startErr error
 	// The first start on a machine compiles the engine, which takes seconds.
@@ -66,6 +71,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 		}
 	}
 	return map[string]worker.Handler{
+		methodFast:    serveFast,
 		methodRead:    with(serveRead),
 		methodPicture: with(servePicture),
 	}
@@ -101,13 +107,28 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 		return err
 	}
 	var buf []byte
-	for {
-		answer, err := c.Ask(binary.AppendUvarint(buf[:0], uint64(source.pages)))
+	err = eachPage(c, source.pages, func(number int) error {
+		doc, of, err := source.page(number)
 		if err != nil {
 			return err
 		}
-		if len(answer) == 0 {
-			return source.close()
+		pg, err := doc.read(of)
+		if err != nil {
+			return err
+		}
+		pg.Number = number
+		buf = appendPage(buf[:0], &pg)
+		return c.Reply(buf)
+	})
+	return cmp.Or(err, source.close())
+}
+
+// eachPage reads the pages that the parent wants.
+func eachPage(c *worker.Call, pages int, read func(number int) error) error {
+	for {
+		answer, err := c.Ask(binary.AppendUvarint(nil, uint64(pages)))
+		if err != nil || len(answer) == 0 {
+			return err
 		}
 		first, n := binary.Uvarint(answer)
 		count, m := binary.Uvarint(answer[max(n, 0):])
@@ -115,17 +136,7 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 			return fmt.Errorf("the parent's answer cannot be decoded")
 		}
 		for i := range count {
-			doc, of, err := source.page(int(first + i))
-			if err != nil {
-				return err
-			}
-			pg, err := doc.read(of)
-			if err != nil {
-				return err
-			}
-			pg.Number = int(first + i)
-			buf = appendPage(buf[:0], &pg)
-			if err := c.Reply(buf); err != nil {
+			if err := read(int(first + i)); err != nil {
 				return err
 			}
 		}

@@ -56,21 +56,84 @@ type errDamaged struct{ why string }
 
 func (e errDamaged) Error() string { return e.why }
 
-// loaded is an open page, with its text.
+// characters are the characters of a page, as one of the readers has them.
+type characters interface {
+	unicode(char int) (rune, error)
+	// generated reports whether the reader derived a space from a gap.
+	generated(char int) (bool, error)
+	// object returns the text object of a character.
+	object(char int) (uint64, error)
+	// loose returns the box in user space: the advance width between ascent and descent,
+	// united with the outline.
+	loose(char int) (r rect, ok bool, err error)
+	origin(char int) (x, y float32, err error)
+	// matrix returns a, b, c and d, and the size of the font before them.
+	matrix(char int) (m [4]float64, size float64, err error)
+}
+
+// reading makes words of the characters of a page.
+type reading struct {
+	from  characters
+	chars int
+	frame frame
+	// unseen are the invisible characters of texts that are visible in part, in user
+	// space, by text object.
+	unseen map[uint32][]rect
+	notes  []page.Note
+	verge  bool // where a word ends was on the verge
+}
+
+// loaded is a page that PDFium has opened, with its text.
 type loaded struct {
+	reading
 	p          *pdfium
 	page, text uint32
-	chars      int
-	frame      frame
 	rotation   int // the page's own /Rotate, in quarter turns clockwise
 	// transparency is true if something on the page may be transparent.
 	transparency bool
 	scan         page.Scan
-	notes        []page.Note
-	// unseen are the invisible characters of texts that are visible in part, in user
-	// space, by text object.
-	unseen map[uint32][]rect
-	hidden []page.Word // those of the texts that nobody sees
+	hidden       []page.Word // those of the texts that nobody sees
+}
+
+func (l *loaded) unicode(char int) (rune, error) {
+	u, err := l.p.on(l.p.unicode, l.text, char)
+	return rune(uint32(u)), err
+}
+
+func (l *loaded) generated(char int) (bool, error) {
+	g, err := l.p.on(l.p.generated, l.text, char)
+	return uint32(g) == 1, err
+}
+
+func (l *loaded) object(char int) (uint64, error) { return l.p.on(l.p.object, l.text, char) }
+
+func (l *loaded) loose(char int) (r rect, ok bool, err error) {
+	got, err := l.p.on(l.p.looseBox, l.text, char, l.p.scratch)
+	if err != nil {
+		return r, false, err
+	}
+	r, err = l.p.rectF()
+	return r, got != 0, err
+}
+
+func (l *loaded) origin(char int) (x, y float32, err error) {
+	if _, err := l.p.on(l.p.origin, l.text, char, l.p.scratch, l.p.scratch+8); err != nil {
+		return 0, 0, err
+	}
+	dx, _ := l.p.mem.ReadFloat64Le(l.p.scratch)
+	dy, _ := l.p.mem.ReadFloat64Le(l.p.scratch + 8)
+	return float32(dx), float32(dy), nil
+}
+
+func (l *loaded) matrix(char int) (m [4]float64, size float64, err error) {
+	if _, err := l.p.on(l.p.matrix, l.text, char, l.p.scratch); err != nil {
+		return m, 0, err
+	}
+	for i := range m {
+		m[i] = float64(l.p.float32At(l.p.scratch + 4*uint32(i)))
+	}
+	bits, err := l.p.on(l.p.fontSize, l.text, char)
+	return m, math.Float64frombits(bits), err
 }
 
 // load opens a page, counted from 1, and takes invisible text off it. It fails with
@@ -78,6 +141,7 @@ type loaded struct {
 func (d *document) load(number int) (l *loaded, err error) {
 	p := d.p
 	l = &loaded{p: p}
+	l.from = l
 	if l.page, err = d.openPage(number); err != nil {
 		return nil, err
 	}
@@ -124,7 +188,13 @@ func (d *document) load(number int) (l *loaded, err error) {
 		return nil, err
 	}
 	if changed {
-		if l.hidden, err = l.hiddenWords(s); err != nil {
+		only := map[uint64]bool{}
+		for i := range s.texts {
+			if s.texts[i].hidden {
+				only[uint64(s.texts[i].handle)] = true
+			}
+		}
+		if l.hidden, err = l.hiddenWords(only); err != nil {
 			return nil, err
 		}
 		if _, err := p.call("FPDFText_ClosePage", uint64(l.text)); err != nil {
@@ -195,15 +265,15 @@ func (l *loaded) close() error {
 
 // findTurns examines a few characters to find out which way the page is to be read:
 // some programs print sideways without setting /Rotate.
-func (l *loaded) findTurns() error {
+func (l *reading) findTurns() error {
 	var votes [4]int
 	step := max(1, l.chars/32)
 	for i := 0; i < l.chars; i += step {
-		u, err := l.p.on(l.p.unicode, l.text, i)
+		r, err := l.from.unicode(i)
 		if err != nil {
 			return err
 		}
-		if !visible(rune(uint32(u))) {
+		if !visible(r) {
 			continue
 		}
 		pose, err := l.poseOf(i)
@@ -234,18 +304,12 @@ type pose struct {
 
 // poseOf returns the pose of a character. A negative font size turns the text by half a
 // turn.
-func (l *loaded) poseOf(char int) (pose, error) {
-	p := l.p
-	if _, err := p.on(p.matrix, l.text, char, p.scratch); err != nil {
-		return pose{}, err
-	}
-	f := func(i uint32) float64 { return float64(p.float32At(p.scratch + 4*i)) }
-	a, b, c, d := f(0), f(1), f(2), f(3)
-	bits, err := p.on(p.fontSize, l.text, char)
+func (l *reading) poseOf(char int) (pose, error) {
+	m, size, err := l.from.matrix(char)
 	if err != nil {
 		return pose{}, err
 	}
-	size := math.Float64frombits(bits)
+	a, b, c, d := m[0], m[1], m[2], m[3]
 	if size < 0 {
 		a, b, c, d, size = -a, -b, -c, -d, -size
 	}
@@ -291,41 +355,33 @@ func printed(r rune) rune {
 
 // boxOf returns the box of a character, in user space and on the page; ok is false
 // if its middle is outside the visible box.
-func (l *loaded) boxOf(char int, width, height float32) (user rect, box page.Box, ok bool, err error) {
-	got, err := l.p.on(l.p.looseBox, l.text, char, l.p.scratch)
+func (l *reading) boxOf(char int, width, height float32) (user rect, box page.Box, ok bool, err error) {
+	user, got, err := l.from.loose(char)
 	if err != nil {
-		return user, box, false, err
-	}
-	if user, err = l.p.rectF(); err != nil {
 		return user, box, false, err
 	}
 	box = l.frame.rect(user)
 	x, y := (box.X0+box.X1)/2, (box.Y0+box.Y1)/2
 	// The comparison is false for a NaN, too.
-	return user, box, got != 0 && x >= 0 && x <= width && y >= 0 && y <= height, nil
+	return user, box, got && x >= 0 && x <= width && y >= 0 && y <= height, nil
 }
 
 // words returns the words inside the visible box, in reading order. It omits text that
 // is slanted or runs in another direction than the page, such as a watermark; stamps
 // get a note.
-func (l *loaded) words() ([]page.Word, error) {
+func (l *reading) words() ([]page.Word, error) {
 	b, err := l.build(nil)
 	if err != nil {
 		return nil, err
 	}
+	l.verge = b.verge
 	l.findStamps(b)
 	order(b.words)
 	return b.words, nil
 }
 
-// hiddenWords returns the words of the texts that nobody sees.
-func (l *loaded) hiddenWords(s *survey) ([]page.Word, error) {
-	only := map[uint64]bool{}
-	for i := range s.texts {
-		if s.texts[i].hidden {
-			only[uint64(s.texts[i].handle)] = true
-		}
-	}
+// hiddenWords returns the words of some text objects, which nobody sees.
+func (l *reading) hiddenWords(only map[uint64]bool) ([]page.Word, error) {
 	if err := l.findTurns(); err != nil {
 		return nil, err
 	}
@@ -333,23 +389,23 @@ func (l *loaded) hiddenWords(s *survey) ([]page.Word, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.verge = b.verge
 	order(b.words)
 	return b.words, nil
 }
 
 // build makes words of the page's characters or, if only is not nil, of those of
 // some text objects.
-func (l *loaded) build(only map[uint64]bool) (*builder, error) {
-	b := builder{object: l.objectOf}
+func (l *reading) build(only map[uint64]bool) (*builder, error) {
+	b := builder{object: l.from.object}
 	width, height := l.frame.size()
 	for i := range l.chars {
-		u, err := l.p.on(l.p.unicode, l.text, i)
+		r, err := l.from.unicode(i)
 		if err != nil {
 			return nil, err
 		}
-		r := rune(uint32(u))
 		if only != nil {
-			o, err := l.objectOf(i)
+			o, err := l.from.object(i)
 			if err != nil {
 				return nil, err
 			}
@@ -360,11 +416,11 @@ func (l *loaded) build(only map[uint64]bool) (*builder, error) {
 		}
 		if !visible(r) {
 			if unicode.IsSpace(r) && b.between != spaced {
-				generated, err := l.p.on(l.p.generated, l.text, i)
+				generated, err := l.from.generated(i)
 				if err != nil {
 					return nil, err
 				}
-				if uint32(generated) != 1 {
+				if !generated {
 					b.between = spaced
 				}
 			}
@@ -419,8 +475,8 @@ func (l *loaded) build(only map[uint64]bool) (*builder, error) {
 }
 
 // isUnseen reports whether a character is in l.unseen.
-func (l *loaded) isUnseen(char int, user rect) (bool, error) {
-	o, err := l.objectOf(char)
+func (l *reading) isUnseen(char int, user rect) (bool, error) {
+	o, err := l.from.object(char)
 	if err != nil {
 		return false, err
 	}
@@ -432,34 +488,26 @@ func (l *loaded) isUnseen(char int, user rect) (bool, error) {
 	return false, nil
 }
 
-// objectOf returns the text object of a character.
-func (l *loaded) objectOf(char int) (uint64, error) { return l.p.on(l.p.object, l.text, char) }
-
 // baseOf returns the baseline of a character on the page.
-func (l *loaded) baseOf(char int) (float32, error) {
-	p := l.p
-	if _, err := p.on(p.origin, l.text, char, p.scratch, p.scratch+8); err != nil {
-		return 0, err
-	}
-	x, _ := p.mem.ReadFloat64Le(p.scratch)
-	y, _ := p.mem.ReadFloat64Le(p.scratch + 8)
-	_, base := l.frame.point(float32(x), float32(y))
-	return base, nil
+func (l *reading) baseOf(char int) (float32, error) {
+	x, y, err := l.from.origin(char)
+	_, base := l.frame.point(x, y)
+	return base, err
 }
 
 // findJoints finds where words continue in another text object. Most words do not,
 // which two calls show.
-func (l *loaded) findJoints(b *builder) error {
+func (l *reading) findJoints(b *builder) error {
 	from := 0
 	for w := range b.words {
 		n := len(b.words[w].Edges) - 1
 		chars := b.chars[from : from+n]
 		from += n
-		first, err := l.objectOf(int(chars[0]))
+		first, err := l.from.object(int(chars[0]))
 		if err != nil {
 			return err
 		}
-		last, err := l.objectOf(int(chars[n-1]))
+		last, err := l.from.object(int(chars[n-1]))
 		if err != nil {
 			return err
 		}
@@ -467,7 +515,7 @@ func (l *loaded) findJoints(b *builder) error {
 			continue
 		}
 		for i := 1; i < n; i++ {
-			o, err := l.objectOf(int(chars[i]))
+			o, err := l.from.object(int(chars[i]))
 			if err != nil {
 				return err
 			}
@@ -495,6 +543,7 @@ type builder struct {
 	strays  []stray
 	// mirrored is the box of mirrored text.
 	mirrored page.Box
+	verge    bool // a decision was on the verge
 }
 
 // between is what is between two characters.
@@ -513,29 +562,39 @@ const (
 	widestSpaced = 0.06
 )
 
+// verge is the difference, in points, up to which two readers may decide differently
+// what is less.
+const verge = 0.002
+
 // continues reports whether a character continues the word: it is on the same line, and
 // begins where the last one ended, apart from kerning.
 func (b *builder) continues(box page.Box, char int) (bool, error) {
 	if !b.open {
 		return false, nil
 	}
+	// less compares, and remembers if a rounding could have decided.
+	less := func(x, y float32) bool {
+		b.verge = b.verge || abs(x-y) < verge
+		return x < y
+	}
 	h := b.last.Y1 - b.last.Y0
-	if abs(box.Y0-b.last.Y0) >= h*0.1 || abs(box.Y1-b.last.Y1) >= h*0.1 {
+	if !less(abs(box.Y0-b.last.Y0), h*0.1) || !less(abs(box.Y1-b.last.Y1), h*0.1) {
 		return false, nil
 	}
 	gap, most := box.X0-b.last.X1, b.word.Size*widestGap
 	if b.between == spaced {
 		most = b.word.Size * widestSpaced
 	}
-	if gap >= most {
+	if !less(gap, most) {
 		return false, nil
 	}
-	if gap > -h*0.1 {
+	if less(-h*0.1, gap) {
 		return true, nil
 	}
 	// Characters of one text object may overlap more as long as they advance: their
 	// widths can be wrong. Two cells that overlap are two text objects.
-	if box.X0 <= b.last.X0+(b.last.X1-b.last.X0)*0.3 {
+	// A letter of a ligature has the place of all of it.
+	if box != b.last && !less(b.last.X0+(b.last.X1-b.last.X0)*0.3, box.X0) {
 		return false, nil
 	}
 	own, err := b.object(int(b.chars[len(b.chars)-1]))
@@ -619,7 +678,7 @@ var stamps = regexp.MustCompile(`(?i)\b(VOID(ED)?|CANCELL?(ED)?|SUPERSEDED|DUPLI
 const bigWord = 20
 
 // findStamps adds notes about the stamps of the page.
-func (l *loaded) findStamps(b *builder) {
+func (l *reading) findStamps(b *builder) {
 	for _, s := range b.strays {
 		if m := stamps.FindString(page.Seen(s.text)); m != "" {
 			l.stamp(s.box, m)
@@ -638,7 +697,7 @@ func (l *loaded) findStamps(b *builder) {
 }
 
 // stamp adds a note about a stamp, unless the page has the same.
-func (l *loaded) stamp(at page.Box, text string) {
+func (l *reading) stamp(at page.Box, text string) {
 	for _, n := range l.notes {
 		if n.Kind == page.Stamp && strings.EqualFold(n.Text, text) {
 			return

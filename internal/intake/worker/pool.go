@@ -74,12 +74,13 @@ func NewPool(c Config) *Pool {
 // Restarts returns how many workers were killed or crashed since the start.
 func (p *Pool) Restarts() int64 { return p.restarts.Load() }
 
-// Warm starts up to n idle workers now, so that the first calls need not wait.
-func (p *Pool) Warm(n int) {
+// Warm starts up to n idle workers now, so that the first calls need not wait. See
+// LeaseBare for bare.
+func (p *Pool) Warm(n int, bare bool) {
 	for range min(n, cap(p.slots)) {
 		select {
 		case s := <-p.slots:
-			_ = s.start(p, false)
+			_ = s.start(p, bare)
 			p.slots <- s
 		default:
 			return
@@ -138,32 +139,35 @@ func (p *Pool) lease(ctx context.Context, bare bool) (_ *Lease, err error) {
 }
 
 // TryLease returns a worker if one is idle and nobody waits for it, else nil. Unless
-// start is set it returns none that would have to be started.
-func (p *Pool) TryLease(start bool) *Lease {
+// start is set it returns none that would have to be started. See LeaseBare for bare.
+func (p *Pool) TryLease(bare, start bool) *Lease {
 	select {
 	case <-p.closed:
 		return nil
 	default:
 	}
-	if s := p.idle(false, start); s != nil {
-		return &Lease{pool: p, slot: s}
+	if s := p.idle(bare, start); s != nil {
+		return &Lease{p, s, bare}
 	}
 	return nil
 }
 
 // idle takes the slot that suits best of those that are free, nil if none does: first
-// one whose worker runs and is of the wanted kind, then one without a worker, then one
-// whose worker is of the other kind.
+// one whose worker runs and can do what is wanted, those that are bare before the others
+// if they can, then one without a worker, then one whose worker cannot.
 func (p *Pool) idle(bare, start bool) *slot {
 	rank := func(s *slot) int {
 		switch {
 		case s.proc == nil:
-			return 1
+			return 2
 		case s.proc.bare == bare:
 			return 0
+		case bare:
+			return 1
 		}
-		return 2
+		return 3
 	}
+	const runs = 1 // the last rank of those that run and can
 	var best *slot
 	var rest []*slot
 	defer func() {
@@ -179,7 +183,7 @@ func (p *Pool) idle(bare, start bool) *slot {
 			return best
 		}
 		switch {
-		case rank(s) > 0 && !start:
+		case rank(s) > runs && !start:
 			rest = append(rest, s)
 		case best == nil:
 			best = s

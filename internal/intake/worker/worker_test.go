@@ -340,11 +340,11 @@ func TestLeasesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := p.TryLease(true)
+	b := p.TryLease(false, true)
 	if b == nil {
 		t.Fatal("one of two workers is idle, and not to be had")
 	}
-	if p.TryLease(true) != nil {
+	if p.TryLease(false, true) != nil {
 		t.Error("there are three of two workers")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -380,13 +380,13 @@ func TestWorkersThatPreparedNothing(t *testing.T) {
 		}
 		return bare, pid
 	}
-	if p.TryLease(false) != nil {
+	if p.TryLease(false, false) != nil {
 		t.Fatal("a worker is lent that had to be started")
 	}
-	p.Warm(1)
+	p.Warm(1, true)
 	bare, light := ask(p.LeaseBare)
 	if bare != "true" {
-		t.Error("a prepared worker is used where a slot was free")
+		t.Error("the worker that prepared nothing is not used")
 	}
 	if _, pid := ask(p.LeaseBare); pid != light {
 		t.Error("a worker that prepared nothing is not used again")
@@ -395,11 +395,11 @@ func TestWorkersThatPreparedNothing(t *testing.T) {
 	if bare != "false" || full == light {
 		t.Error("a worker that prepared nothing is used where it is not enough")
 	}
-	l := p.TryLease(false)
+	l := p.TryLease(false, false)
 	if l == nil {
 		t.Fatal("the prepared worker is idle, and not lent")
 	}
-	if p.TryLease(false) != nil {
+	if p.TryLease(false, false) != nil {
 		t.Error("the worker that prepared nothing is lent")
 	}
 	// The only free slot has a worker that prepared nothing.
@@ -439,13 +439,13 @@ func TestManyCallersAtOnceGetTheirOwnAnswers(t *testing.T) {
 
 func TestAClosedPoolRefuses(t *testing.T) {
 	p := worker.NewPool(worker.Config{Workers: 2})
-	p.Warm(2)
+	p.Warm(2, false)
 	p.Close()
 	p.Close()
 	if _, err := p.Lease(t.Context()); err == nil {
 		t.Error("a closed pool lends workers")
 	}
-	if p.TryLease(true) != nil {
+	if p.TryLease(false, true) != nil {
 		t.Error("a closed pool lends workers")
 	}
 }

@@ -1,0 +1,133 @@
+package pdf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tallyman/internal/intake/pdf/fast"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/page"
+)
+
+// The first byte of a reply of methodFast: a page follows; or why it is left to PDFium;
+// or why the document is.
+const (
+	replyPage     = 0
+	replyDeclined = 1
+	replyRefused  = 2
+)
+
+// serveFast reads what can be read without PDFium.
+func serveFast(c *worker.Call, args []byte) error {
+	var a readArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return err
+	}
+	src := c.Source(a.Size)
+	var d *fast.Document
+	err := checkEnds(src, a.Size)
+	if err != nil {
+		err = &fast.Declined{Why: "its ends"} // PDFium's handler says what is wrong
+	} else {
+		err = safely(func() error { d, err = fast.Open(src, a.Size); return err })
+	}
+	var declined *fast.Declined
+	if errors.As(err, &declined) {
+		return c.Reply(append([]byte{replyRefused}, declined.Why...))
+	}
+	if err != nil {
+		return err
+	}
+	var buf []byte
+	return eachPage(c, d.Pages(), func(number int) error {
+		var pg page.Page
+		err := safely(func() (err error) { pg, err = readFast(d, number); return err })
+		if errors.As(err, &declined) {
+			return c.Reply(append([]byte{replyDeclined}, declined.Why...))
+		}
+		if err != nil {
+			return err
+		}
+		buf = appendPage(append(buf[:0], replyPage), &pg)
+		return c.Reply(buf)
+	})
+}
+
+// safely calls the fast reader. What makes it panic is left to PDFium.
+func safely(read func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &fast.Declined{Why: fmt.Sprintf("a panic: %.100v", v)}
+		}
+	}()
+	return read()
+}
+
+// direct gives the characters that the fast reader has read.
+type direct []fast.Char
+
+func (d direct) unicode(i int) (rune, error)  { return d[i].Rune, nil }
+func (d direct) generated(int) (bool, error)  { return false, nil }
+func (d direct) object(i int) (uint64, error) { return uint64(d[i].Text) + 1, nil }
+func (d direct) loose(i int) (rect, bool, error) {
+	c := &d[i]
+	return rect{left: c.Left, bottom: c.Bottom, right: c.Right, top: c.Top}, true, nil
+}
+
+func (d direct) origin(i int) (x, y float32, err error) { return d[i].X, d[i].Y, nil }
+
+func (d direct) matrix(i int) (m [4]float64, size float64, err error) {
+	c := &d[i]
+	for i, v := range c.Matrix {
+		m[i] = float64(v)
+	}
+	return m, float64(c.Size), nil
+}
+
+// readFast reads a page, counted from 1, without PDFium. It fails with *fast.Declined if
+// that does not do.
+func readFast(d *fast.Document, number int) (page.Page, error) {
+	pg := page.Page{Number: number}
+	p, err := d.Page(number - 1)
+	if err != nil {
+		return pg, err
+	}
+	f := frame{rect{left: p.Left, bottom: p.Bottom, right: p.Right, top: p.Top}, p.Rotation}
+	if p.All != nil {
+		l := &reading{from: direct(p.All), chars: len(p.All), frame: f}
+		only := map[uint64]bool{}
+		for i, c := range p.All {
+			if o, _ := l.from.object(i); c.Hidden {
+				only[o] = true
+			}
+		}
+		if pg.Hidden, err = l.hiddenWords(only); err != nil {
+			return pg, err
+		}
+		if l.verge {
+			return pg, errVerge
+		}
+	}
+	l := &reading{from: direct(p.Chars), chars: len(p.Chars), frame: f}
+	if err := l.findTurns(); err != nil {
+		return pg, err
+	}
+	pg.Width, pg.Height = l.frame.size()
+	if pg.Words, err = l.words(); err != nil {
+		return pg, err
+	}
+	if l.verge {
+		return pg, errVerge
+	}
+	if p.Pictures >= pg.Width*pg.Height/2 {
+		pg.Scan = page.Picture
+		if len(p.Chars) == 0 && len(p.All) > 0 {
+			pg.Scan = page.TextLayer
+		}
+	}
+	pg.Notes = l.notes
+	return pg, nil
+}
+
+var errVerge = &fast.Declined{Why: "a gap on the verge"}

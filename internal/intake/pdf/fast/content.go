@@ -1,0 +1,835 @@
+package fast
+
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+)
+
+// The bounds of one page, with its forms.
+const (
+	maxOperators = 4 << 20
+	maxChars     = 1 << 16
+	maxAreas     = 1 << 14
+	maxPairs     = 1 << 22 // of a text and an area
+	maxForms     = 1 << 12 // forms that are painted
+	maxStates    = 512     // saved graphics states
+	maxOperands  = 64
+)
+
+// state is the graphics state (ISO 32000-1, 8.4), as far as text depends on it.
+type state struct {
+	ctm matrix
+	// lum is the luminance of the color for filling, or at least that, from 0 to 1; light
+	// says whether it surely is light.
+	lum       float32
+	light     bool
+	plain     space
+	opaque    bool
+	lineWidth float32
+	clips     []clip
+
+	font              *font
+	size, scale       float32
+	charSpace         float32
+	wordSpace, rise   float32
+	leading           float32
+	mode              int
+	text              matrix  // as Tm sets it
+	x, y, lineX, line float32 // positions in it: of the next text, and of the line
+}
+
+// clip is a clip path: a rectangle, or something else.
+type clip struct {
+	box   rect
+	other bool
+}
+
+// space is a color space.
+type space int
+
+const (
+	spaceGray space = iota
+	spaceRGB
+	spaceCMYK
+	spaceNearGray // such as ICC profiles, which change a color a little
+	spaceNearRGB
+	spaceNearCMYK
+	spaceOther
+)
+
+// area is something painted that can cover text, or hide text painted on it.
+type area struct {
+	z    int
+	box  rect
+	dark bool
+}
+
+// interpreter reads the content of a page.
+type interpreter struct {
+	d         *Document
+	box       rect // the visible box
+	resources dict
+	state
+	saved     []state
+	marks     []bool // for each open mark, whether it is one of a layer
+	layered   int    // how many of those are
+	operators int
+	forms     int
+	depth     int
+	z         int
+	chars     int
+
+	path     []point
+	start    point
+	clipNext bool
+	curved   bool
+
+	texts    []*text
+	areas    []area
+	pictures float32
+}
+
+type point struct{ x, y float32 }
+
+func newInterpreter(d *Document, box rect) *interpreter {
+	return &interpreter{d: d, box: box, state: state{
+		ctm: identity, opaque: true, lineWidth: 1, scale: 1, text: identity,
+	}}
+}
+
+// run reads a content stream.
+func (in *interpreter) run(data []byte, resources dict) error {
+	outer := in.resources
+	in.resources = resources
+	defer func() { in.resources = outer }()
+	x := &lexer{b: data}
+	var operands []any
+	for {
+		x.skip()
+		if x.i >= len(x.b) {
+			return nil
+		}
+		o, err := x.next()
+		if err != nil {
+			if err == errShort {
+				return errSyntax
+			}
+			return err
+		}
+		op, ok := o.(keyword)
+		if !ok {
+			if len(operands) == maxOperands {
+				return declined("too many operands")
+			}
+			operands = append(operands, o)
+			continue
+		}
+		if in.operators++; in.operators > maxOperators {
+			return declined("too many operators")
+		}
+		if op == "BI" {
+			err = in.inlineImage(x)
+		} else {
+			err = in.do(op, operands)
+		}
+		if err != nil {
+			return err
+		}
+		operands = operands[:0]
+	}
+}
+
+// numbers is how many numbers an operator takes, for those that take only numbers.
+var numbers = map[keyword]int{
+	"w": 1, "J": 1, "j": 1, "M": 1, "i": 1, "cm": 6, "q": 0, "Q": 0,
+	"m": 2, "l": 2, "c": 6, "v": 4, "y": 4, "h": 0, "re": 4,
+	"S": 0, "s": 0, "f": 0, "F": 0, "f*": 0, "B": 0, "B*": 0, "b": 0, "b*": 0, "n": 0, "W": 0, "W*": 0,
+	"BT": 0, "ET": 0, "Tc": 1, "Tw": 1, "Tz": 1, "TL": 1, "Tr": 1, "Ts": 1, "Td": 2, "TD": 2, "Tm": 6, "T*": 0,
+	"G": 1, "g": 1, "RG": 3, "rg": 3, "K": 4, "k": 4, "EMC": 0, "BX": 0, "EX": 0,
+}
+
+func (in *interpreter) do(op keyword, operands []any) error {
+	if want, ok := numbers[op]; ok {
+		if len(operands) != want {
+			return declined("operands")
+		}
+		var v [6]float32
+		for i, o := range operands {
+			switch o := o.(type) {
+			case int:
+				v[i] = float32(o)
+			case float32:
+				v[i] = o
+			default:
+				return declined("operands")
+			}
+		}
+		return in.simple(op, v)
+	}
+	n := len(operands)
+	switch op {
+	case "d", "ri", "MP", "DP", "CS":
+		return nil
+	case "SC", "SCN":
+		return nil
+	case "gs":
+		if n != 1 {
+			return declined("operands")
+		}
+		return in.graphics(operands[0])
+	case "cs":
+		if n != 1 {
+			return declined("operands")
+		}
+		s, err := in.space(operands[0])
+		in.plain = s
+		in.lum, in.light = 0, false
+		if s == spaceOther {
+			in.lum = 1
+		}
+		return err
+	case "sc", "scn":
+		return in.color(in.plain, operands)
+	case "sh":
+		in.z++
+		box := in.box
+		for _, c := range in.clips {
+			if !c.other {
+				box = box.intersect(c.box)
+			}
+		}
+		return in.area(box, false)
+	case "Tf":
+		if n != 2 {
+			return declined("operands")
+		}
+		size, err := in.d.f.float(operands[1])
+		if err != nil {
+			return declined("operands")
+		}
+		in.size = size
+		in.font, err = in.loadFont(operands[0])
+		return err
+	case "Tj", "'", "\"":
+		if op == "\"" {
+			if n != 3 {
+				return declined("operands")
+			}
+			word, err1 := in.d.f.float(operands[0])
+			char, err2 := in.d.f.float(operands[1])
+			if err1 != nil || err2 != nil {
+				return declined("operands")
+			}
+			in.wordSpace, in.charSpace = word, char
+			operands = operands[2:]
+		}
+		if len(operands) != 1 {
+			return declined("operands")
+		}
+		if op != "Tj" {
+			in.move(0, -in.leading)
+		}
+		return in.show(operands)
+	case "TJ":
+		if n != 1 {
+			return declined("operands")
+		}
+		list, ok := operands[0].([]any)
+		if !ok {
+			return declined("operands")
+		}
+		return in.show(list)
+	case "Do":
+		if n != 1 {
+			return declined("operands")
+		}
+		return in.paint(operands[0])
+	case "BMC", "BDC":
+		if n == 0 {
+			return declined("operands")
+		}
+		return in.mark(operands)
+	}
+	return declined("an operator")
+}
+
+func (in *interpreter) simple(op keyword, v [6]float32) error {
+	switch op {
+	case "w":
+		in.lineWidth = v[0]
+	case "cm":
+		in.ctm = matrix{v[0], v[1], v[2], v[3], v[4], v[5]}.then(in.ctm)
+	case "q":
+		if len(in.saved) == maxStates {
+			return declined("nesting")
+		}
+		in.saved = append(in.saved, in.state)
+	case "Q":
+		if n := len(in.saved); n > 0 {
+			in.state = in.saved[n-1]
+			in.saved = in.saved[:n-1]
+		}
+	case "m":
+		in.start = point{v[0], v[1]}
+		in.path = append(in.path, in.start)
+	case "l":
+		in.path = append(in.path, point{v[0], v[1]})
+	case "c":
+		in.curved = true
+		in.path = append(in.path, point{v[0], v[1]}, point{v[2], v[3]}, point{v[4], v[5]})
+	case "v", "y":
+		in.curved = true
+		in.path = append(in.path, point{v[0], v[1]}, point{v[2], v[3]})
+	case "h":
+		if len(in.path) > 0 && in.path[len(in.path)-1] != in.start {
+			in.path = append(in.path, in.start)
+		}
+	case "re":
+		x, y, w, h := v[0], v[1], v[2], v[3]
+		in.start = point{x, y}
+		in.path = append(in.path, in.start, point{x + w, y}, point{x + w, y + h}, point{x, y + h}, in.start)
+	case "W", "W*":
+		in.clipNext = true
+	case "n":
+		return in.paintPath(false, false)
+	case "S", "s":
+		return in.paintPath(false, true)
+	case "f", "F", "f*":
+		return in.paintPath(true, false)
+	case "B", "B*", "b", "b*":
+		return in.paintPath(true, true)
+	case "BT":
+		in.text = identity
+		in.x, in.y, in.lineX, in.line = 0, 0, 0, 0
+	case "Tc":
+		in.charSpace = v[0]
+	case "Tw":
+		in.wordSpace = v[0]
+	case "Tz":
+		in.scale = v[0] / 100
+	case "TL":
+		in.leading = v[0]
+	case "Tr":
+		in.mode = int(v[0])
+		if in.mode < 0 || in.mode > 7 || float32(in.mode) != v[0] {
+			return declined("a way of drawing text")
+		}
+	case "Ts":
+		in.rise = v[0]
+	case "Td":
+		in.move(v[0], v[1])
+	case "TD":
+		in.move(v[0], v[1])
+		in.leading = -v[1]
+	case "Tm":
+		in.text = matrix{v[0], v[1], v[2], v[3], v[4], v[5]}
+		in.x, in.y, in.lineX, in.line = 0, 0, 0, 0
+	case "T*":
+		in.move(0, -in.leading)
+	case "g":
+		return in.color(spaceGray, []any{v[0]})
+	case "rg":
+		return in.color(spaceRGB, []any{v[0], v[1], v[2]})
+	case "k":
+		return in.color(spaceCMYK, []any{v[0], v[1], v[2], v[3]})
+	case "EMC":
+		n := len(in.marks)
+		if n == 0 {
+			return declined("marks")
+		}
+		if in.marks[n-1] {
+			in.layered--
+		}
+		in.marks = in.marks[:n-1]
+	}
+	if len(in.path) > maxOperators {
+		return declined("too many points")
+	}
+	return nil
+}
+
+// move begins a line at a distance from the beginning of the last one.
+func (in *interpreter) move(x, y float32) {
+	in.lineX += x
+	in.line += y
+	in.x, in.y = in.lineX, in.line
+}
+
+// mark begins marked content (ISO 32000-1, 14.6).
+func (in *interpreter) mark(operands []any) error {
+	tag, ok := operands[0].(name)
+	if !ok || len(in.marks) == maxStates {
+		return declined("marks")
+	}
+	if len(operands) > 1 {
+		properties, err := in.properties(operands[1])
+		if err != nil {
+			return err
+		}
+		if properties["ActualText"] != nil {
+			return declined("replaced text")
+		}
+	}
+	layer := tag == "OC"
+	in.marks = append(in.marks, layer)
+	if layer {
+		in.layered++
+	}
+	return nil
+}
+
+func (in *interpreter) properties(o any) (dict, error) {
+	if n, ok := o.(name); ok {
+		return in.resource("Properties", n, false)
+	}
+	return in.d.f.dict(o)
+}
+
+// resource returns a resource that is a dictionary or a stream's.
+func (in *interpreter) resource(kind, n name, must bool) (dict, error) {
+	o, err := in.lookup(kind, n)
+	if err != nil {
+		return nil, err
+	}
+	d, err := in.d.f.dict(o)
+	if err == nil && d == nil && must {
+		err = declined("a missing resource")
+	}
+	return d, err
+}
+
+func (in *interpreter) lookup(kind, n name) (any, error) {
+	all, err := in.d.f.dict(in.resources[kind])
+	if err != nil {
+		return nil, err
+	}
+	return all[n], nil
+}
+
+// graphics sets parameters of the graphics state (ISO 32000-1, 8.4.5).
+func (in *interpreter) graphics(o any) error {
+	n, ok := o.(name)
+	if !ok {
+		return declined("operands")
+	}
+	g, err := in.resource("ExtGState", n, true)
+	if err != nil {
+		return err
+	}
+	for key, o := range g {
+		v, err := in.d.f.get(o)
+		if err != nil {
+			return err
+		}
+		switch key {
+		case "Font":
+			return declined("a font of the graphics state")
+		case "LW":
+			if in.lineWidth, err = in.d.f.float(v); err != nil {
+				return err
+			}
+		}
+	}
+	// Each of these makes text transparent or leaves it as it is; what another one has
+	// set stays.
+	see := func(key name, opaque func(any) bool) error {
+		v, err := in.d.f.get(g[key])
+		if v != nil && err == nil && !opaque(v) {
+			in.opaque = false
+		}
+		return err
+	}
+	before := in.opaque
+	one := func(v any) bool { f, err := in.d.f.float(v); return err == nil && f == 1 }
+	normal := func(v any) bool {
+		return v == name("Normal") || v == name("Compatible")
+	}
+	none := func(v any) bool { return v == name("None") }
+	in.opaque = true
+	for key, test := range map[name]func(any) bool{"ca": one, "BM": normal, "SMask": none} {
+		if err := see(key, test); err != nil {
+			return err
+		}
+	}
+	// A state that was transparent is opaque again only if all three say so.
+	if !before && in.opaque && (g["ca"] == nil || g["BM"] == nil || g["SMask"] == nil) {
+		in.opaque = false
+	}
+	return nil
+}
+
+// space returns the color space of a name or an object.
+func (in *interpreter) space(o any) (space, error) {
+	if n, ok := o.(name); ok {
+		switch n {
+		case "DeviceGray", "G", "CalGray":
+			return spaceGray, nil
+		case "DeviceRGB", "RGB", "CalRGB":
+			return spaceRGB, nil
+		case "DeviceCMYK", "CMYK":
+			return spaceCMYK, nil
+		case "Pattern":
+			return spaceOther, nil
+		}
+		v, err := in.lookup("ColorSpace", n)
+		if err != nil {
+			return spaceOther, err
+		}
+		if o, err = in.d.f.get(v); err != nil {
+			return spaceOther, err
+		}
+		if _, ok := o.(name); ok {
+			return spaceOther, nil
+		}
+	}
+	list, ok := o.([]any)
+	if !ok || len(list) < 2 {
+		return spaceOther, nil
+	}
+	family, err := in.d.f.name(list[0])
+	if err != nil {
+		return spaceOther, err
+	}
+	switch family {
+	case "CalGray":
+		return spaceNearGray, nil
+	case "CalRGB":
+		return spaceNearRGB, nil
+	case "ICCBased":
+		profile, err := in.d.f.dict(list[1])
+		if err != nil {
+			return spaceOther, err
+		}
+		switch n, _ := in.d.f.int(profile["N"]); n {
+		case 1:
+			return spaceNearGray, nil
+		case 3:
+			return spaceNearRGB, nil
+		case 4:
+			return spaceNearCMYK, nil
+		}
+	}
+	return spaceOther, nil
+}
+
+// The luminances that decide, as with PDFium: dark text is visible on light areas, and
+// bright text on white paper still is.
+const (
+	darkText   = 0.4
+	brightText = 0.6
+	lightArea  = 0.6
+	inexact    = 0.15 // the error of a luminance that is only estimated
+)
+
+// color sets the color for filling.
+func (in *interpreter) color(s space, operands []any) error {
+	in.lum, in.light = 1, false
+	var v [4]float32
+	if len(operands) > len(v) {
+		return nil // not a color that is known here
+	}
+	for i, o := range operands {
+		f, err := in.d.f.float(o)
+		if err != nil {
+			return nil // a pattern
+		}
+		v[i] = min(max(f, 0), 1)
+	}
+	want, near := 0, false
+	var luminance float32
+	switch s {
+	case spaceGray, spaceNearGray:
+		want, near, luminance = 1, s == spaceNearGray, v[0]
+	case spaceRGB, spaceNearRGB:
+		want, near, luminance = 3, s == spaceNearRGB, 0.3*v[0]+0.6*v[1]+0.1*v[2]
+	case spaceCMYK, spaceNearCMYK:
+		want, near, luminance = 4, true, (1-v[3])*(0.3*(1-v[0])+0.6*(1-v[1])+0.1*(1-v[2]))
+	default:
+		return nil
+	}
+	if len(operands) != want {
+		return declined("operands")
+	}
+	in.lum, in.light = luminance, luminance >= lightArea
+	if near {
+		in.lum, in.light = luminance+inexact, luminance >= lightArea+inexact
+	}
+	return nil
+}
+
+// paintPath ends the path: it is painted, or makes the clip narrower, or both.
+func (in *interpreter) paintPath(fill, stroke bool) error {
+	clips := in.clipNext
+	path := in.path
+	curved := in.curved
+	in.path, in.clipNext, in.curved = in.path[:0], false, false
+	in.z++
+	if len(path) == 0 {
+		if clips {
+			return declined("an empty clip")
+		}
+		return nil
+	}
+	x, y := in.ctm.point(path[0].x, path[0].y)
+	box := rect{x, y, x, y}
+	for _, p := range path[1:] {
+		x, y := in.ctm.point(p.x, p.y)
+		box = rect{min(box.left, x), min(box.bottom, y), max(box.right, x), max(box.top, y)}
+	}
+	if clips {
+		// Only a rectangle shows everything within its bounds.
+		c := clip{box: box, other: curved || len(path) < 4 || len(path) > 5}
+		for _, p := range path {
+			x, y := in.ctm.point(p.x, p.y)
+			c.other = c.other || x != box.left && x != box.right || y != box.bottom && y != box.top
+		}
+		if len(in.clips) >= 64 {
+			return declined("too many clips")
+		}
+		in.clips = append(in.clips[:len(in.clips):len(in.clips)], c)
+	}
+	if fill {
+		if stroke {
+			w := in.lineWidth * in.ctm.scale()
+			box = rect{box.left - w, box.bottom - w, box.right + w, box.top + w}
+		}
+		return in.area(box, !in.light)
+	}
+	if stroke {
+		// A line thicker than two points covers text.
+		if w := in.lineWidth * in.ctm.scale(); !(w <= 2) {
+			m := w * 10 // a miter
+			return in.area(rect{box.left - m, box.bottom - m, box.right + m, box.top + m}, true)
+		}
+	}
+	return nil
+}
+
+// area adds something that was painted.
+func (in *interpreter) area(box rect, dark bool) error {
+	if !(box.left <= in.box.right && in.box.left <= box.right && box.bottom <= in.box.top && in.box.bottom <= box.top) {
+		return nil
+	}
+	if len(in.areas) == maxAreas {
+		return declined("too many areas")
+	}
+	in.areas = append(in.areas, area{z: in.z, box: box, dark: dark})
+	return nil
+}
+
+// paint paints an external object: a picture or a form.
+func (in *interpreter) paint(o any) error {
+	n, ok := o.(name)
+	if !ok {
+		return declined("operands")
+	}
+	v, err := in.lookup("XObject", n)
+	if err != nil {
+		return err
+	}
+	obj, err := in.d.f.get(v)
+	if err != nil {
+		return err
+	}
+	s, ok := obj.(stream)
+	if !ok {
+		return declined("a missing resource")
+	}
+	kind, err := in.d.f.name(s.dict["Subtype"])
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case "Image":
+		return in.image()
+	case "Form":
+		return in.form(s)
+	}
+	return declined("an external object")
+}
+
+func (in *interpreter) image() error {
+	in.z++
+	box := in.ctm.rect(rect{0, 0, 1, 1})
+	if see := box.intersect(in.box); !see.empty() {
+		in.pictures += (see.right - see.left) * (see.top - see.bottom)
+	}
+	return in.area(box, false)
+}
+
+// form is the content of a form XObject.
+type form struct {
+	data      []byte
+	resources dict
+	matrix    matrix
+	box       rect
+}
+
+func (in *interpreter) form(s stream) error {
+	if in.forms++; in.forms > maxForms || in.depth == 12 {
+		return declined("too many forms")
+	}
+	fm, err := in.d.loadForm(s)
+	if err != nil {
+		return err
+	}
+	resources := fm.resources
+	if resources == nil {
+		resources = in.resources
+	}
+	saved, stack, marks := in.state, in.saved, in.marks
+	layered := in.layered
+	in.saved, in.marks = nil, nil
+	in.depth++
+	if s.dict["OC"] != nil {
+		in.layered++
+	}
+	in.ctm = fm.matrix.then(in.ctm)
+	box := in.ctm.rect(fm.box)
+	straight := in.ctm.b == 0 && in.ctm.c == 0 || in.ctm.a == 0 && in.ctm.d == 0
+	in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !straight})
+	in.path = in.path[:0]
+	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
+	err = in.run(fm.data, resources)
+	in.state, in.saved, in.marks = saved, stack, marks
+	in.layered = layered
+	in.depth--
+	in.path, in.clipNext, in.curved = in.path[:0], false, false
+	return err
+}
+
+func (d *Document) loadForm(s stream) (*form, error) {
+	if fm, ok := d.forms[s.num]; ok {
+		return fm, nil
+	}
+	fm := &form{matrix: identity}
+	var err error
+	if fm.data, err = d.f.data(s, nil); err != nil {
+		return nil, err
+	}
+	if fm.resources, err = d.f.dict(s.dict["Resources"]); err != nil {
+		return nil, err
+	}
+	numbers := func(key name, n int) ([]float32, error) {
+		list, err := d.f.array(s.dict[key])
+		if err != nil || list == nil {
+			return nil, err
+		}
+		if len(list) != n {
+			return nil, declined("a form")
+		}
+		out := make([]float32, n)
+		for i := range out {
+			if out[i], err = d.f.float(list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	m, err := numbers("Matrix", 6)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		fm.matrix = matrix{m[0], m[1], m[2], m[3], m[4], m[5]}
+	}
+	b, err := numbers("BBox", 4)
+	if err != nil || b == nil {
+		return nil, declined("a form")
+	}
+	fm.box = rect{min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3])}
+	if len(d.forms) >= 256 {
+		clear(d.forms)
+	}
+	d.forms[s.num] = fm
+	return fm, nil
+}
+
+// inlineImage reads a picture within the content (ISO 32000-1, 8.9.7), whose end must be
+// certain.
+func (in *interpreter) inlineImage(x *lexer) error {
+	d := dict{}
+	for {
+		k, err := x.next()
+		if err != nil {
+			return errSyntax
+		}
+		if k == keyword("ID") {
+			break
+		}
+		key, ok := k.(name)
+		if !ok {
+			return errSyntax
+		}
+		if d[key], err = x.next(); err != nil {
+			return errSyntax
+		}
+	}
+	x.i++ // one space
+	value := func(keys ...name) any {
+		for _, k := range keys {
+			if v, ok := d[k]; ok {
+				return v
+			}
+		}
+		return nil
+	}
+	filter := value("F", "Filter")
+	if list, ok := filter.([]any); ok && len(list) > 0 {
+		filter = list[0]
+	}
+	if x.i > len(x.b) {
+		return errSyntax
+	}
+	rest := x.b[x.i:]
+	switch filter {
+	case nil:
+		w, _ := value("W", "Width").(int)
+		h, _ := value("H", "Height").(int)
+		bits, _ := value("BPC", "BitsPerComponent").(int)
+		if mask, _ := value("IM", "ImageMask").(bool); mask {
+			bits = 1
+		}
+		n := 0
+		switch value("CS", "ColorSpace") {
+		case name("G"), name("DeviceGray"):
+			n = 1
+		case name("RGB"), name("DeviceRGB"):
+			n = 3
+		case name("CMYK"), name("DeviceCMYK"):
+			n = 4
+		case nil:
+			n = 1
+		}
+		if n == 0 || w <= 0 || h <= 0 || w > 1<<16 || h > 1<<16 || bits <= 0 || bits > 16 {
+			return declined("a picture in the content")
+		}
+		x.i += (w*n*bits + 7) / 8 * h
+	case name("Fl"), name("FlateDecode"):
+		r := bytes.NewReader(rest)
+		z, err := zlib.NewReader(r)
+		if err != nil {
+			return declined("damaged data")
+		}
+		if n, err := io.Copy(io.Discard, io.LimitReader(z, maxStream)); err != nil || n == maxStream {
+			return declined("damaged data")
+		}
+		x.i += len(rest) - r.Len()
+	case name("A85"), name("ASCII85Decode"):
+		end := bytes.Index(rest, []byte("~>"))
+		if end < 0 {
+			return declined("damaged data")
+		}
+		x.i += end + 2
+	default:
+		return declined("a picture in the content")
+	}
+	if x.i > len(x.b) {
+		return errSyntax
+	}
+	if k, err := x.next(); err != nil || k != keyword("EI") {
+		return declined("a picture in the content")
+	}
+	return in.image()
+}

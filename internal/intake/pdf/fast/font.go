@@ -1,0 +1,698 @@
+package fast
+
+import (
+	"strings"
+)
+
+// font is a font of the document. Its glyphs are read when they are used.
+type font struct {
+	wide            bool // a character's code has two bytes
+	ascent, descent int  // in thousandths of the size
+	glyphs          map[uint32]*glyph
+	small           [256]*glyph // those of codes of one byte
+	load            func(code uint32) (*glyph, error)
+	failed          error
+}
+
+// glyph is a character of a font, in thousandths of the size. The box is that of the
+// outline.
+type glyph struct {
+	width                    int
+	left, bottom, right, top int
+	runes                    []rune
+}
+
+// outlines are the outlines of a font file.
+type outlines interface {
+	// box returns the bounds of a glyph and its advance width, in thousandths of the
+	// size.
+	box(glyph int) (b glyph, err error)
+	// bounds returns the bounds of all glyphs, the ascent and the descent.
+	bounds() (box [4]int, ascent, descent int)
+}
+
+func (f *font) glyph(code uint32) (*glyph, error) {
+	if !f.wide {
+		if g := f.small[code&0xFF]; g != nil {
+			return g, nil
+		}
+	} else if g := f.glyphs[code]; g != nil {
+		return g, nil
+	}
+	g, err := f.load(code)
+	if err != nil {
+		return nil, err
+	}
+	if !f.wide {
+		f.small[code&0xFF] = g
+	} else {
+		f.glyphs[code] = g
+	}
+	return g, nil
+}
+
+// loadFont returns the font of a resource. A font that is declined is only declined when
+// it is used.
+func (in *interpreter) loadFont(o any) (*font, error) {
+	n, ok := o.(name)
+	if !ok {
+		return nil, declined("operands")
+	}
+	v, err := in.lookup("Font", n)
+	if err != nil {
+		return nil, err
+	}
+	r, indirect := v.(ref)
+	if indirect {
+		if f, ok := in.d.fonts[r.num]; ok {
+			return f, nil
+		}
+	}
+	fd, err := in.d.f.dict(v)
+	if err != nil || fd == nil {
+		return nil, err
+	}
+	f := &font{glyphs: map[uint32]*glyph{}}
+	if err := in.d.open(f, fd); err != nil {
+		if _, ok := err.(*Declined); !ok {
+			return nil, err
+		}
+		f.load = func(uint32) (*glyph, error) { return nil, err }
+	}
+	if indirect {
+		if len(in.d.fonts) >= 1024 {
+			clear(in.d.fonts)
+		}
+		in.d.fonts[r.num] = f
+	}
+	return f, nil
+}
+
+// descriptor is what a font's descriptor says (ISO 32000-1, 9.8).
+type descriptor struct {
+	there           bool
+	flags           int
+	hasFlags        bool
+	ascent, descent int
+	box             [4]int
+	missing         int
+	hasMissing      bool
+	file            stream
+	kind            name // FontFile, FontFile2, FontFile3 or "" for none
+	subtype         name // of FontFile3
+}
+
+const (
+	flagFixed       = 1 << 0
+	flagSymbolic    = 1 << 2
+	flagNonsymbolic = 1 << 5
+	flagAllCap      = 1 << 16
+)
+
+func (d *Document) descriptor(o any) (out descriptor, err error) {
+	fd, err := d.f.dict(o)
+	if err != nil || fd == nil {
+		return descriptor{flags: flagNonsymbolic}, err
+	}
+	out.there, out.flags = true, flagNonsymbolic
+	number := func(key name, to *int) bool {
+		if fd[key] == nil || err != nil {
+			return false
+		}
+		*to, err = d.f.int(fd[key])
+		return err == nil
+	}
+	out.hasFlags = number("Flags", &out.flags)
+	number("Ascent", &out.ascent)
+	number("Descent", &out.descent)
+	out.hasMissing = number("MissingWidth", &out.missing)
+	if err != nil {
+		return out, err
+	}
+	if out.descent > 10 {
+		out.descent = -out.descent
+	}
+	box, err := d.f.array(fd["FontBBox"])
+	if err != nil {
+		return out, err
+	}
+	for i := range box {
+		if len(box) != 4 {
+			return out, declined("a font's box")
+		}
+		if out.box[i], err = d.f.int(box[i]); err != nil {
+			return out, err
+		}
+	}
+	for _, key := range []name{"FontFile", "FontFile2", "FontFile3"} {
+		o, err := d.f.get(fd[key])
+		if err != nil {
+			return out, err
+		}
+		if s, ok := o.(stream); ok {
+			if out.kind != "" {
+				return out, declined("a font with two files")
+			}
+			out.file, out.kind = s, key
+			if out.subtype, err = d.f.name(s.dict["Subtype"]); err != nil {
+				return out, err
+			}
+		}
+	}
+	if out.flags&flagAllCap != 0 && out.kind == "" {
+		return out, declined("a font of capitals")
+	}
+	return out, nil
+}
+
+// open reads what a font's dictionary says.
+func (d *Document) open(f *font, fd dict) error {
+	kind, err := d.f.name(fd["Subtype"])
+	if err != nil {
+		return err
+	}
+	unicodes, err := d.toUnicode(fd["ToUnicode"])
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case "TrueType", "Type1", "MMType1":
+		return d.simpleFont(f, fd, kind, unicodes)
+	case "Type0":
+		return d.wideFont(f, fd, unicodes)
+	case "Type3":
+		return declined("a Type 3 font")
+	}
+	return declined("a font")
+}
+
+// simpleFont opens a font whose codes have one byte (ISO 32000-1, 9.6).
+func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) error {
+	desc, err := d.descriptor(fd["FontDescriptor"])
+	if err != nil {
+		return err
+	}
+	base, err := d.f.name(fd["BaseFont"])
+	if err != nil {
+		return err
+	}
+	widths, err := d.widths(fd, &desc)
+	if err != nil {
+		return err
+	}
+	var enc encoding
+	if err := d.encoding(&enc, fd["Encoding"]); err != nil {
+		return err
+	}
+	if desc.kind == "" {
+		return standardFont(f, base, kind, &desc, &enc, widths, unicodes)
+	}
+	data, err := d.f.data(desc.file, nil)
+	if err != nil {
+		return err
+	}
+	var out outlines
+	var find func(code int) (glyph int, r rune, err error)
+	switch {
+	case desc.kind == "FontFile2" && kind == "TrueType":
+		tt, err := parseTrueType(data)
+		if err != nil {
+			return err
+		}
+		out, find = tt, tt.simple(&desc, &enc)
+	case desc.kind == "FontFile3" && desc.subtype == "Type1C" && kind != "TrueType":
+		cf, err := parseCFF(data)
+		if err != nil {
+			return err
+		}
+		if cf.cid {
+			return declined("a CID font as a simple one")
+		}
+		out, find = cf, named(&desc, &enc, cf)
+	case desc.kind == "FontFile" && kind != "TrueType":
+		t1, err := parseType1(data)
+		if err != nil {
+			return err
+		}
+		out, find = t1, named(&desc, &enc, t1)
+	default:
+		return declined("a kind of font file")
+	}
+	f.load = func(code uint32) (*glyph, error) {
+		id, r, err := find(int(code))
+		if err != nil {
+			return nil, err
+		}
+		g, err := out.box(id)
+		if err != nil {
+			return nil, err
+		}
+		if widths != nil {
+			if g.width = widths[code]; g.width == noWidth {
+				return nil, declined("a character without a width")
+			}
+		}
+		g.runes = unicodes.of(code)
+		if g.runes != nil && len(g.runes) == 0 {
+			return nil, declined("a character without Unicode")
+		}
+		if g.runes == nil {
+			if r == 0 {
+				r = rune(code)
+			}
+			g.runes = expanded(r)
+		}
+		return &g, nil
+	}
+	return f.metrics(&desc, out)
+}
+
+// metrics sets ascent and descent: those of the descriptor, else those of the file.
+func (f *font) metrics(desc *descriptor, out outlines) error {
+	f.ascent, f.descent = desc.ascent, desc.descent
+	box := desc.box
+	if box == [4]int{} {
+		box, f.ascent, f.descent = out.bounds()
+	}
+	if f.ascent == 0 && f.descent == 0 {
+		f.ascent, f.descent = box[3], box[1]
+		a, err1 := f.glyph('A')
+		g, err2 := f.glyph('g')
+		if err1 != nil || err2 != nil {
+			return declined("a font without ascent and descent")
+		}
+		if a.bottom != a.top {
+			f.ascent = a.top
+		}
+		if g.bottom != g.top {
+			f.descent = g.bottom
+		}
+	}
+	return f.clamp(box)
+}
+
+// clamp bounds ascent and descent by the font's box, as PDFium does.
+func (f *font) clamp(box [4]int) error {
+	if f.ascent == 0 && f.descent == 0 {
+		return declined("a font without ascent and descent")
+	}
+	f.ascent, f.descent = min(f.ascent, box[3]), max(f.descent, box[1])
+	if f.ascent <= f.descent {
+		return declined("a font without ascent and descent")
+	}
+	return nil
+}
+
+const noWidth = 0xFFFF
+
+// widths returns the widths of a simple font, nil if it has none.
+func (d *Document) widths(fd dict, desc *descriptor) (*[256]int, error) {
+	list, err := d.f.array(fd["Widths"])
+	if err != nil || list == nil {
+		return nil, err
+	}
+	var w [256]int
+	for i := range w {
+		w[i] = noWidth
+		if desc.hasMissing {
+			w[i] = desc.missing
+		}
+	}
+	var first, last int
+	for key, to := range map[name]*int{"FirstChar": &first, "LastChar": &last} {
+		if fd[key] != nil {
+			if *to, err = d.f.int(fd[key]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if first < 0 || first > 255 {
+		return nil, declined("a font's widths")
+	}
+	if last == 0 || last >= first+len(list) {
+		last = first + len(list) - 1
+	}
+	for code := first; code <= min(last, 255); code++ {
+		if w[code], err = d.f.int(list[code-first]); err != nil {
+			return nil, err
+		}
+	}
+	return &w, nil
+}
+
+// encoding is the encoding of a simple font (ISO 32000-1, 9.6.6).
+type encoding struct {
+	there bool
+	isDic bool
+	base  name
+	names map[int]name
+}
+
+func (d *Document) encoding(e *encoding, o any) error {
+	v, err := d.f.get(o)
+	if err != nil || v == nil {
+		return err
+	}
+	e.there = true
+	switch v := v.(type) {
+	case name:
+		e.base = v
+	case dict:
+		e.isDic = true
+		if e.base, err = d.f.name(v["BaseEncoding"]); err != nil {
+			return err
+		}
+		list, err := d.f.array(v["Differences"])
+		if err != nil {
+			return err
+		}
+		e.names = map[int]name{}
+		code := -1
+		for _, o := range list {
+			o, err := d.f.get(o)
+			if err != nil {
+				return err
+			}
+			switch o := o.(type) {
+			case int:
+				code = o
+			case name:
+				if code < 0 || code > 255 {
+					return declined("an encoding")
+				}
+				e.names[code] = o
+				code++
+			default:
+				return declined("an encoding")
+			}
+		}
+	default:
+		return declined("an encoding")
+	}
+	switch e.base {
+	case "", "WinAnsiEncoding", "MacRomanEncoding", "StandardEncoding":
+		return nil
+	}
+	return declined("an encoding")
+}
+
+// table returns the names of a predefined encoding, nil for the font's own.
+func table(base name) *[256]string {
+	switch base {
+	case "WinAnsiEncoding":
+		return &winAnsi
+	case "MacRomanEncoding":
+		return &macRoman
+	case "StandardEncoding":
+		return &standardEncoding
+	}
+	return nil
+}
+
+// nameOf returns the name of a code, "" if there is none.
+func (e *encoding) nameOf(base name, code int) string {
+	if n, ok := e.names[code]; ok && n != "" {
+		return string(n)
+	}
+	if t := table(base); t != nil {
+		return t[code]
+	}
+	return ""
+}
+
+// effective returns the base encoding that counts: the one that is given, else that of
+// the font's flags.
+func (e *encoding) effective(desc *descriptor, trueType bool) name {
+	base := name("")
+	if desc.flags&flagSymbolic == 0 {
+		base = "StandardEncoding"
+	}
+	if e.base != "" {
+		base = e.base
+	}
+	if e.isDic && trueType && base == "" {
+		base = "StandardEncoding"
+	}
+	return base
+}
+
+// glyphNames is a font file whose glyphs have names.
+type glyphNames interface {
+	outlines
+	byName(n string) int  // 0 if there is none
+	builtIn(code int) int // the glyph of the file's own encoding
+	nameOf(glyph int) string
+}
+
+// named returns how the codes of a Type 1 font become glyphs.
+func named(desc *descriptor, enc *encoding, file glyphNames) func(code int) (int, rune, error) {
+	base := enc.effective(desc, false)
+	return func(code int) (int, rune, error) {
+		n := enc.nameOf(base, code)
+		if desc.flags&flagSymbolic != 0 {
+			n = string(enc.names[code])
+			if n == "" && table(enc.base) != nil {
+				n = table(enc.base)[code]
+			}
+			if n == "" {
+				id := file.builtIn(code)
+				if id == 0 {
+					return 0, 0, declined("a character without a glyph")
+				}
+				if n = file.nameOf(id); dingbat(n) {
+					return 0, 0, declined("a glyph's name")
+				}
+				if dingbat(n) {
+					return 0, 0, declined("a glyph's name")
+				}
+				return id, runeOf(n), nil
+			}
+		}
+		if n == "" {
+			return 0, 0, declined("a character without a glyph")
+		}
+		id := file.byName(n)
+		if id == 0 {
+			return 0, 0, declined("a character without a glyph")
+		}
+		if dingbat(n) {
+			return 0, 0, declined("a glyph's name")
+		}
+		return id, runeOf(n), nil
+	}
+}
+
+// dingbat reports whether a name may be one of the font Zapf Dingbats, such as a101.
+func dingbat(n string) bool {
+	return len(n) > 1 && n[0] == 'a' && strings.Trim(n[1:], "0123456789") == ""
+}
+
+// wideFont opens a font whose codes have two bytes (ISO 32000-1, 9.7).
+func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
+	f.wide = true
+	enc, err := d.f.get(fd["Encoding"])
+	if err != nil {
+		return err
+	}
+	if enc != name("Identity-H") {
+		return declined("a composite font's encoding")
+	}
+	if unicodes == nil {
+		return declined("a composite font without Unicode")
+	}
+	kids, err := d.f.array(fd["DescendantFonts"])
+	if err != nil {
+		return err
+	}
+	if len(kids) != 1 {
+		return declined("a composite font")
+	}
+	cid, err := d.f.dict(kids[0])
+	if err != nil {
+		return err
+	}
+	kind, err := d.f.name(cid["Subtype"])
+	if err != nil {
+		return err
+	}
+	desc, err := d.descriptor(cid["FontDescriptor"])
+	if err != nil {
+		return err
+	}
+	info, err := d.f.dict(cid["CIDSystemInfo"])
+	if err != nil {
+		return err
+	}
+	if o, _ := info["Ordering"].(str); string(o) != "Identity" && string(o) != "UCS" && len(o) > 0 {
+		return declined("a composite font's characters")
+	}
+	usual := 1000
+	if cid["DW"] != nil {
+		if usual, err = d.f.int(cid["DW"]); err != nil {
+			return err
+		}
+	}
+	widths, err := d.wideWidths(cid["W"])
+	if err != nil {
+		return err
+	}
+	toGlyph, err := d.cidToGID(cid["CIDToGIDMap"])
+	if err != nil {
+		return err
+	}
+	if desc.kind == "" {
+		return declined("a font that is not embedded")
+	}
+	data, err := d.f.data(desc.file, nil)
+	if err != nil {
+		return err
+	}
+	var out outlines
+	switch {
+	case desc.kind == "FontFile2" && kind == "CIDFontType2":
+		tt, err := parseTrueType(data)
+		if err != nil {
+			return err
+		}
+		out = tt
+	case desc.kind == "FontFile3" && desc.subtype == "CIDFontType0C" && kind == "CIDFontType0":
+		if cid["CIDToGIDMap"] != nil {
+			return declined("a composite font")
+		}
+		cf, err := parseCFF(data)
+		if err != nil {
+			return err
+		}
+		out = cf
+		if cf.cid {
+			toGlyph = cf.ofCID
+		}
+	default:
+		return declined("a kind of font file")
+	}
+	f.load = func(code uint32) (*glyph, error) {
+		id, ok := toGlyph(int(code))
+		if !ok {
+			return nil, declined("a character without a glyph")
+		}
+		g, err := out.box(id)
+		if err != nil {
+			return nil, err
+		}
+		g.top += g.top / 64 // PDFium makes the boxes of composite fonts a little higher
+		var has bool
+		if g.width, has = widths[int(code)]; !has {
+			g.width = usual
+		}
+		if g.runes = unicodes.of(code); len(g.runes) == 0 {
+			return nil, declined("a character without Unicode")
+		}
+		return &g, nil
+	}
+	return f.metrics(&desc, out)
+}
+
+// wideWidths returns the widths of a composite font (ISO 32000-1, 9.7.4.3).
+func (d *Document) wideWidths(o any) (map[int]int, error) {
+	list, err := d.f.array(o)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]int{}
+	set := func(cid, w int) error {
+		if cid < 0 || cid > 0xFFFF {
+			return declined("a font's widths")
+		}
+		if _, twice := out[cid]; twice {
+			return declined("a font's widths")
+		}
+		out[cid] = w
+		return nil
+	}
+	for i := 0; i < len(list); {
+		first, err := d.f.int(list[i])
+		if err != nil || i+1 >= len(list) {
+			return nil, declined("a font's widths")
+		}
+		next, err := d.f.get(list[i+1])
+		if err != nil {
+			return nil, err
+		}
+		if ws, ok := next.([]any); ok {
+			for k, o := range ws {
+				w, err := d.f.int(o)
+				if err != nil {
+					return nil, err
+				}
+				if err := set(first+k, w); err != nil {
+					return nil, err
+				}
+			}
+			i += 2
+			continue
+		}
+		last, err := d.f.int(next)
+		if err != nil || i+2 >= len(list) || last < first || last > 0xFFFF {
+			return nil, declined("a font's widths")
+		}
+		w, err := d.f.int(list[i+2])
+		if err != nil {
+			return nil, err
+		}
+		for c := first; c <= last; c++ {
+			if err := set(c, w); err != nil {
+				return nil, err
+			}
+		}
+		i += 3
+	}
+	return out, nil
+}
+
+// cidToGID returns the map from characters to glyphs of a TrueType font.
+func (d *Document) cidToGID(o any) (func(cid int) (int, bool), error) {
+	v, err := d.f.get(o)
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case nil:
+		return func(cid int) (int, bool) { return cid, true }, nil
+	case name:
+		if v == "Identity" {
+			return func(cid int) (int, bool) { return cid, true }, nil
+		}
+	case stream:
+		b, err := d.f.data(v, nil)
+		if err != nil {
+			return nil, err
+		}
+		return func(cid int) (int, bool) {
+			if 2*cid+1 >= len(b) {
+				return 0, false
+			}
+			return int(b[2*cid])<<8 | int(b[2*cid+1]), true
+		}, nil
+	}
+	return nil, declined("a composite font")
+}
+
+// expanded returns the characters of one: ligatures become their letters, as PDFium
+// gives them.
+func expanded(r rune) []rune {
+	switch r {
+	case 0xFB00:
+		return []rune("ff")
+	case 0xFB01:
+		return []rune("fi")
+	case 0xFB02:
+		return []rune("fl")
+	case 0xFB03:
+		return []rune("ffi")
+	case 0xFB04:
+		return []rune("ffl")
+	case 0xFB05, 0xFB06:
+		return []rune("st")
+	}
+	return []rune{r}
+}

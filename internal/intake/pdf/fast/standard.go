@@ -1,0 +1,140 @@
+package fast
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// standardList has the metrics of the standard fonts that PDFs need not embed, as
+// PDFium has them: a line for each font with its name, ascent and descent, followed by
+// a line for each glyph with its name, width and box. A test of package pdf makes it.
+//
+//go:embed standard.txt
+var standardList string
+
+// standard is one of the standard fonts.
+type standard struct {
+	ascent, descent int
+	glyphs          map[string]glyph
+}
+
+var standards = sync.OnceValue(func() map[string]*standard {
+	out := map[string]*standard{}
+	var s *standard
+	for line := range strings.Lines(standardList) {
+		var n string
+		var v [5]int
+		if got, _ := fmt.Sscan(line, &n, &v[0], &v[1], &v[2], &v[3], &v[4]); got == 3 {
+			s = &standard{v[0], v[1], map[string]glyph{}}
+			out[n] = s
+		} else {
+			s.glyphs[n] = glyph{width: v[0], left: v[1], bottom: v[2], right: v[3], top: v[4]}
+		}
+	}
+	return out
+})
+
+// aliases are other names of the standard fonts. PDFium has the same.
+var aliases = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	for _, f := range []struct {
+		name    string
+		others  []string
+		regular string
+	}{
+		{"Helvetica", []string{"Arial", "ArialMT"}, ""},
+		{"Times", []string{"TimesNewRoman", "TimesNewRomanPS", "TimesNewRomanPSMT"}, "-Roman"},
+		{"Courier", []string{"CourierNew", "CourierNewPS", "CourierNewPSMT"}, ""},
+	} {
+		oblique := "Oblique"
+		if f.name == "Times" {
+			oblique = "Italic"
+		}
+		for _, o := range f.others {
+			short := strings.TrimSuffix(o, "MT")
+			out[o] = f.name + f.regular
+			for _, style := range [][2]string{{"Bold", "Bold"}, {"Italic", oblique}, {"BoldItalic", "Bold" + oblique}} {
+				for _, written := range []string{o + "," + style[0], short + "-" + style[0], short + "-" + style[0] + "MT"} {
+					out[written] = f.name + "-" + style[1]
+				}
+			}
+		}
+	}
+	return out
+})
+
+// StandardNames returns the names of the glyphs whose metrics are known.
+func StandardNames() []string {
+	var out []string
+	seen := map[string]bool{"": true}
+	for _, t := range []*[256]string{&standardEncoding, &winAnsi, &macRoman} {
+		for _, n := range t {
+			if !seen[n] {
+				seen[n] = true
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// standardFont opens a standard font that is not embedded.
+func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, widths *[256]int, unicodes *toUnicode) error {
+	if kind == "MMType1" {
+		return declined("a font that is not embedded")
+	}
+	n := string(base)
+	if alias, ok := aliases()[n]; ok {
+		n = alias
+	}
+	s := standards()[n]
+	if s == nil {
+		return declined("a font that is not embedded")
+	}
+	if desc.flags&flagSymbolic != 0 {
+		return declined("a symbolic font that is not embedded")
+	}
+	f.ascent, f.descent = s.ascent, s.descent
+	if desc.box != [4]int{} {
+		f.ascent, f.descent = desc.ascent, desc.descent
+		if err := f.clamp(desc.box); err != nil {
+			return err
+		}
+	}
+	names := enc.effective(desc, false)
+	f.load = func(code uint32) (*glyph, error) {
+		n := enc.nameOf(names, int(code))
+		if n == "" { // it is drawn as a space
+			g := s.glyphs["space"]
+			if widths != nil {
+				g.width = widths[code]
+			}
+			if g.runes = unicodes.of(code); g.runes == nil {
+				g.runes = []rune{rune(code)}
+			}
+			if g.width == noWidth || len(g.runes) == 0 {
+				return nil, declined("a character without a glyph")
+			}
+			return &g, nil
+		}
+		g, ok := s.glyphs[n]
+		if !ok {
+			return nil, declined("a character without a glyph")
+		}
+		if widths != nil {
+			if g.width = widths[code]; g.width == noWidth {
+				return nil, declined("a character without a width")
+			}
+		}
+		if g.runes = unicodes.of(code); g.runes == nil {
+			g.runes = expanded(runeOf(n))
+		}
+		if len(g.runes) == 0 {
+			return nil, declined("a character without Unicode")
+		}
+		return &g, nil
+	}
+	return nil
+}

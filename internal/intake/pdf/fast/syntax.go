@@ -1,0 +1,394 @@
+package fast
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// The objects of a PDF (ISO 32000-1, 7.3). Numbers are int or float32, strings are
+// str, names are name, and null is nil.
+type (
+	name string
+	str  []byte
+	ref  struct{ num, gen int }
+	dict map[name]any
+	// stream is a stream whose data has not been read.
+	stream struct {
+		dict dict
+		at   int64 // the place of the data in the file
+		num  int   // of the object
+	}
+	// keyword is a word that is no object: an operator, or a part of the file's structure.
+	keyword string
+)
+
+// lexer reads objects from bytes.
+type lexer struct {
+	b     []byte
+	i     int
+	depth int
+	copy  bool // the bytes are overwritten later, so strings need memory of their own
+}
+
+// errShort is returned at the end of the bytes.
+var errShort = declined("the file ends within an object")
+
+var errSyntax = declined("syntax")
+
+const maxNesting = 32
+
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
+}
+
+func isDelimiter(c byte) bool {
+	switch c {
+	case '(', ')', '<', '>', '[', ']', '{', '}', '/', '%':
+		return true
+	}
+	return false
+}
+
+func isRegular(c byte) bool { return !isSpace(c) && !isDelimiter(c) }
+
+func (x *lexer) skip() {
+	for x.i < len(x.b) {
+		switch c := x.b[x.i]; {
+		case isSpace(c):
+			x.i++
+		case c == '%':
+			for x.i < len(x.b) && x.b[x.i] != '\n' && x.b[x.i] != '\r' {
+				x.i++
+			}
+		default:
+			return
+		}
+	}
+}
+
+// next returns the next object or keyword. References are not recognized; see object.
+func (x *lexer) next() (any, error) {
+	x.skip()
+	if x.i >= len(x.b) {
+		return nil, errShort
+	}
+	switch c := x.b[x.i]; c {
+	case '/':
+		return x.name()
+	case '(':
+		return x.literal()
+	case '<':
+		if x.i+1 < len(x.b) && x.b[x.i+1] == '<' {
+			x.i += 2
+			return x.dict()
+		}
+		return x.hex()
+	case '[':
+		x.i++
+		return x.array()
+	case ']', '{', '}', ')':
+		x.i++
+		return keyword(c), nil
+	case '>':
+		if x.i+1 < len(x.b) && x.b[x.i+1] == '>' {
+			x.i += 2
+			return keyword(">>"), nil
+		}
+		return nil, errSyntax
+	}
+	from := x.i
+	for x.i < len(x.b) && isRegular(x.b[x.i]) {
+		x.i++
+	}
+	return word(x.b[from:x.i])
+}
+
+// word returns a number, or what else a word means.
+func word(w []byte) (any, error) {
+	if c := w[0]; c == '+' || c == '-' || c == '.' || c >= '0' && c <= '9' {
+		return number(w)
+	}
+	switch string(w) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	}
+	return keyword(w), nil
+}
+
+// number reads a number. Readers differ in what they make of one that is not written as
+// the standard says.
+func number(w []byte) (any, error) {
+	i, minus := 0, false
+	if w[0] == '+' || w[0] == '-' {
+		minus = w[0] == '-'
+		i++
+	}
+	n, digits := 0, 0
+	for ; i < len(w) && w[i] >= '0' && w[i] <= '9'; i++ {
+		n = n*10 + int(w[i]-'0')
+		if digits++; digits > 18 {
+			return nil, declined("number")
+		}
+	}
+	if i == len(w) {
+		if digits == 0 {
+			return nil, declined("number")
+		}
+		if n > 1<<31-1 {
+			return nil, declined("number")
+		}
+		if minus {
+			n = -n
+		}
+		return n, nil
+	}
+	for j := i; j < len(w); j++ {
+		if w[j] == '.' && j == i {
+			continue
+		}
+		if w[j] < '0' || w[j] > '9' {
+			return nil, declined("number")
+		}
+		digits++
+	}
+	if digits == 0 {
+		return nil, declined("number")
+	}
+	// Up to 15 digits in all, the quotient of two exact numbers is rounded once.
+	if frac := len(w) - i - 1; digits <= 15 && frac <= 15 {
+		for _, c := range w[i+1:] {
+			n = n*10 + int(c-'0')
+		}
+		f := float64(n) / tens[frac]
+		if minus {
+			f = -f
+		}
+		return float32(f), nil
+	}
+	f, err := strconv.ParseFloat(string(w), 64)
+	if err != nil {
+		return nil, declined("number")
+	}
+	return float32(f), nil
+}
+
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+func (x *lexer) name() (any, error) {
+	x.i++
+	from := x.i
+	escaped := false
+	for x.i < len(x.b) && isRegular(x.b[x.i]) {
+		escaped = escaped || x.b[x.i] == '#'
+		x.i++
+	}
+	n := x.b[from:x.i]
+	if !escaped {
+		return name(n), nil
+	}
+	var out []byte
+	for i := 0; i < len(n); i++ {
+		if n[i] == '#' && i+2 < len(n) {
+			hi, lo := nibble(n[i+1]), nibble(n[i+2])
+			if hi < 0 || lo < 0 {
+				return nil, declined("name")
+			}
+			out = append(out, byte(hi<<4|lo))
+			i += 2
+			continue
+		}
+		if n[i] == '#' {
+			return nil, declined("name")
+		}
+		out = append(out, n[i])
+	}
+	return name(out), nil
+}
+
+func nibble(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func (x *lexer) literal() (any, error) {
+	x.i++
+	if end := bytes.IndexAny(x.b[x.i:], `()\`+"\r"); end >= 0 && x.b[x.i+end] == ')' {
+		s := str(x.b[x.i : x.i+end : x.i+end])
+		x.i += end + 1
+		if x.copy {
+			s = bytes.Clone(s)
+		}
+		return s, nil
+	}
+	var out str
+	for open := 1; ; {
+		if x.i >= len(x.b) {
+			return nil, errShort
+		}
+		c := x.b[x.i]
+		x.i++
+		switch c {
+		case '(':
+			open++
+		case ')':
+			if open--; open == 0 {
+				return out, nil
+			}
+		case '\r': // an end of line in a string is a line feed
+			if x.i < len(x.b) && x.b[x.i] == '\n' {
+				x.i++
+			}
+			c = '\n'
+		case '\\':
+			if x.i >= len(x.b) {
+				return nil, errShort
+			}
+			c = x.b[x.i]
+			x.i++
+			switch c {
+			case 'n':
+				c = '\n'
+			case 'r':
+				c = '\r'
+			case 't':
+				c = '\t'
+			case 'b':
+				c = '\b'
+			case 'f':
+				c = '\f'
+			case '\r':
+				if x.i < len(x.b) && x.b[x.i] == '\n' {
+					x.i++
+				}
+				continue
+			case '\n':
+				continue
+			case '0', '1', '2', '3', '4', '5', '6', '7':
+				v := int(c - '0')
+				for n := 1; n < 3 && x.i < len(x.b) && x.b[x.i] >= '0' && x.b[x.i] <= '7'; n++ {
+					v = v<<3 | int(x.b[x.i]-'0')
+					x.i++
+				}
+				c = byte(v)
+			}
+		}
+		out = append(out, c)
+	}
+}
+
+func (x *lexer) hex() (any, error) {
+	x.i++
+	var out str
+	hi := -1
+	for {
+		if x.i >= len(x.b) {
+			return nil, errShort
+		}
+		c := x.b[x.i]
+		x.i++
+		if c == '>' {
+			if hi >= 0 {
+				out = append(out, byte(hi<<4))
+			}
+			return out, nil
+		}
+		if isSpace(c) {
+			continue
+		}
+		n := nibble(c)
+		if n < 0 {
+			return nil, declined("string")
+		}
+		if hi < 0 {
+			hi = n
+			continue
+		}
+		out = append(out, byte(hi<<4|n))
+		hi = -1
+	}
+}
+
+// object is next, with references.
+func (x *lexer) object() (any, error) {
+	o, err := x.next()
+	n, ok := o.(int)
+	if err != nil || !ok || n < 0 {
+		return o, err
+	}
+	back := x.i
+	g, err := x.next()
+	if gen, ok := g.(int); err == nil && ok && gen >= 0 {
+		if r, err := x.next(); err == nil && r == keyword("R") {
+			return ref{n, gen}, nil
+		}
+	}
+	if err == errShort {
+		return nil, err
+	}
+	x.i = back
+	return o, nil
+}
+
+func (x *lexer) array() (any, error) {
+	if x.depth++; x.depth > maxNesting {
+		return nil, declined("nesting")
+	}
+	defer func() { x.depth-- }()
+	out := []any{}
+	for {
+		o, err := x.object()
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := o.(keyword); ok {
+			if k == "]" {
+				return out, nil
+			}
+			return nil, errSyntax
+		}
+		out = append(out, o)
+	}
+}
+
+func (x *lexer) dict() (any, error) {
+	if x.depth++; x.depth > maxNesting {
+		return nil, declined("nesting")
+	}
+	defer func() { x.depth-- }()
+	out := dict{}
+	for {
+		k, err := x.next()
+		if err != nil {
+			return nil, err
+		}
+		key, ok := k.(name)
+		if !ok {
+			if k == keyword(">>") {
+				return out, nil
+			}
+			return nil, errSyntax
+		}
+		v, err := x.object()
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := v.(keyword); ok {
+			return nil, errSyntax
+		}
+		if _, twice := out[key]; twice {
+			return nil, declined("a key twice")
+		}
+		out[key] = v
+	}
+}

@@ -1,0 +1,306 @@
+package fast
+
+import (
+	"slices"
+	"unicode"
+)
+
+// text is a text object: what one operator shows.
+type text struct {
+	z      int
+	font   *font
+	size   float32
+	space  float32 // added after each character
+	matrix matrix  // from the text to the page
+	glyphs []placed
+	bounds rect // of the outlines, on the page
+	core   rect // the middle of the bounds
+	doubt  string
+	hidden bool // it is neither filled nor stroked
+	bright bool // it is visible on white, not on everything that is light
+	blank  bool // it paints nothing inside the visible box
+}
+
+// placed is a character with its place in the text.
+type placed struct {
+	*glyph
+	code uint32
+	x    float32
+}
+
+// show shows strings, and moves by the numbers between them (ISO 32000-1, 9.4.3).
+func (in *interpreter) show(list []any) error {
+	f := in.font
+	if f == nil {
+		return declined("text without a font")
+	}
+	in.z++
+	// The position moves before the text by what is before the first string that is not
+	// empty.
+	first := 0
+	var initial float32
+	for ; first < len(list); first++ {
+		if s, ok := list[first].(str); ok {
+			if len(s) > 0 {
+				break
+			}
+			continue
+		}
+		n, err := in.d.f.float(list[first])
+		if err != nil {
+			return declined("operands")
+		}
+		initial += n
+	}
+	if initial != 0 {
+		in.x -= initial * in.size * in.scale / 1000
+	}
+	if first == len(list) {
+		return nil
+	}
+	t := &text{z: in.z, font: f, size: in.size, space: in.charSpace}
+	to := matrix{in.scale, 0, 0, 1, 0, 0}.then(in.text).then(in.ctm)
+	x, y := in.text.point(in.x, in.y+in.rise)
+	to.e, to.f = in.ctm.point(x, y)
+	t.matrix = to
+
+	var at, kern float32 // the position in the text, and what moves it before the next string
+	box := rect{10000, 10000, -10000, -10000}
+	begun := false
+	for _, o := range list[first:] {
+		s, ok := o.(str)
+		if !ok {
+			n, err := in.d.f.float(o)
+			if err != nil {
+				return declined("operands")
+			}
+			kern += n
+			continue
+		}
+		if len(s) == 0 {
+			continue
+		}
+		if begun {
+			at -= kern * in.size / 1000
+		}
+		begun, kern = true, 0
+		if in.chars += len(s); in.chars > maxChars {
+			return declined("too many characters")
+		}
+		step := 1
+		if f.wide {
+			step = 2
+			if len(s)%2 == 1 {
+				return declined("half a character")
+			}
+		}
+		for i := 0; i < len(s); i += step {
+			code := uint32(s[i])
+			if f.wide {
+				code = code<<8 | uint32(s[i+1])
+			}
+			g, err := f.glyph(code)
+			if err != nil {
+				return err
+			}
+			t.glyphs = append(t.glyphs, placed{g, code, at})
+			left, right := at+float32(g.left)*in.size/1000, at+float32(g.right)*in.size/1000
+			box.left = min(box.left, left, right)
+			box.right = max(box.right, left, right)
+			box.bottom = min(box.bottom, float32(g.bottom), float32(g.top))
+			box.top = max(box.top, float32(g.bottom), float32(g.top))
+			at += float32(g.width) * in.size / 1000
+			if code == ' ' && !f.wide {
+				at += in.wordSpace
+			}
+			at += in.charSpace
+		}
+	}
+	in.x += at * in.scale
+	if kern != 0 {
+		in.x -= kern * in.size * in.scale / 1000
+	}
+	y0, y1 := box.bottom*in.size/1000, box.top*in.size/1000
+	t.bounds = t.matrix.rect(rect{box.left, min(y0, y1), box.right, max(y0, y1)})
+	if abs(t.bounds.right-t.bounds.left) < 0.01 {
+		return nil // only spaces
+	}
+	if in.size == 0 {
+		return declined("a font without a size")
+	}
+	in.judge(t)
+	in.texts = append(in.texts, t)
+	return nil
+}
+
+// judge sets the doubt whether the text is visible, as far as it alone causes one.
+func (in *interpreter) judge(t *text) {
+	if t.hidden = in.mode == 3; t.hidden {
+		return
+	}
+	b := t.bounds
+	w, h := min((b.right-b.left)/4, 1), (b.top-b.bottom)/4
+	t.bright = in.lum > darkText
+	t.core = rect{b.left + w, b.bottom + h, b.right - w, b.top - h}
+	if t.blank = b.left == b.right || b.bottom == b.top || !b.overlaps(in.box); t.blank {
+		return
+	}
+	switch {
+	case in.mode != 0 && in.mode != 2:
+		t.doubt = "a way of drawing text"
+	case !in.opaque:
+		t.doubt = "transparency"
+	case in.lum > brightText:
+		t.doubt = "bright text"
+	case in.layered > 0:
+		t.doubt = "layers"
+	}
+	for _, c := range in.clips {
+		if c.other || !c.box.contains(t.core) {
+			t.doubt = "clipped text"
+		}
+	}
+}
+
+// survey declines the page if there is a doubt whether all text on it is visible.
+func (in *interpreter) survey() error {
+	if len(in.texts)*len(in.areas) > maxPairs {
+		return declined("too many areas")
+	}
+	for _, t := range in.texts {
+		if t.doubt != "" {
+			return declined(t.doubt)
+		}
+		if t.blank || t.hidden {
+			continue
+		}
+		for i := range in.areas {
+			if a := &in.areas[i]; (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) {
+				return declined("text under or on an area")
+			}
+		}
+	}
+	return nil
+}
+
+// characters returns the characters of the page in PDFium's order: texts are sorted from
+// left to right as long as they continue a line.
+func (in *interpreter) characters(texts []*text) ([]Char, error) {
+	if err := twice(texts); err != nil {
+		return nil, err
+	}
+	var order []*text
+	from := 0 // the beginning of the line
+	for _, t := range texts {
+		if from == len(order) {
+			order = append(order, t)
+			continue
+		}
+		last := order[len(order)-1]
+		edge := max(last.widthOf(last.glyphs[len(last.glyphs)-1]), t.widthOf(t.glyphs[0])) / 4
+		if abs(t.matrix.f-last.matrix.f) > edge*2 {
+			from = len(order)
+			order = append(order, t)
+			continue
+		}
+		i := len(order)
+		for i > from && t.matrix.e < order[i-1].matrix.e {
+			i--
+		}
+		order = slices.Insert(order, i, t)
+	}
+	out := make([]Char, 0, in.chars)
+	var recent [8]drawn
+	for n, t := range order {
+		for _, g := range t.glyphs {
+			c := Char{Text: int32(n), Size: t.size, Hidden: t.hidden}
+			m := t.matrix
+			c.X, c.Y = m.point(g.x, 0)
+			c.Matrix = [4]float32{m.a, m.b, m.c, m.d}
+			if !t.blank && near(recent[:], g, t, c) {
+				return nil, declined("text printed twice")
+			}
+			recent[len(out)%len(recent)] = drawn{t.font, g.code, c.X, c.Y}
+			box := t.box(g)
+			c.Left, c.Bottom, c.Right, c.Top = box.left, box.bottom, box.right, box.top
+			for _, r := range g.runes {
+				if g.left == g.right && g.bottom == g.top && !t.blank && !unicode.IsSpace(r) && !unicode.IsControl(r) {
+					return nil, declined("a character that draws nothing")
+				}
+				if unicode.In(r, rightToLeft...) {
+					return nil, declined("right to left")
+				}
+				c.Rune = r
+				out = append(out, c)
+			}
+		}
+	}
+	return out, nil
+}
+
+// drawn is a character with its origin on the page.
+type drawn struct {
+	font *font
+	code uint32
+	x, y float32
+}
+
+// near reports whether one of the last characters is the same, in almost the same place.
+func near(recent []drawn, g placed, t *text, c Char) bool {
+	most := 0.07 * abs(t.size) * t.matrix.distance() * 1.01
+	for _, r := range recent {
+		if r.font == t.font && r.code == g.code && abs(r.x-c.X) < most && abs(r.y-c.Y) < most {
+			return true
+		}
+	}
+	return false
+}
+
+var rightToLeft = []*unicode.RangeTable{unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko}
+
+// widthOf returns the width of a character on the page.
+func (t *text) widthOf(g placed) float32 {
+	return abs(float32(g.width)*t.size/1000) * t.matrix.distance()
+}
+
+// distance is how long a horizontal unit is.
+func (m matrix) distance() float32 {
+	return matrix{m.a, m.b, 0, 0, 0, 0}.scale()
+}
+
+// box returns the box of a character: its advance width between ascent and descent,
+// united with the outline.
+func (t *text) box(g placed) rect {
+	s := t.size / 1000
+	tight := rect{g.x + float32(g.left)*s, float32(g.bottom) * s, g.x + float32(g.right)*s, float32(g.top) * s}
+	if abs(tight.top-tight.bottom) < 0.01 {
+		tight.top = tight.bottom + s
+	}
+	if abs(tight.right-tight.left) < 0.01 {
+		tight.right = tight.left + float32(g.width)*s
+	}
+	box := t.matrix.rect(tight)
+	if f := t.font; f.ascent != f.descent {
+		box = box.union(t.matrix.rect(rect{g.x, float32(f.descent) * s, g.x + float32(g.width)*s, float32(f.ascent) * s}))
+	}
+	return box
+}
+
+// twice declines a page with texts or characters that are printed twice, almost in one
+// place, as some programs make bold type: PDFium leaves some out.
+func twice(texts []*text) error {
+	const window = 8
+	for i, t := range texts {
+		if t.blank {
+			continue
+		}
+		for _, o := range texts[max(0, i-window):i] {
+			if len(t.glyphs) == len(o.glyphs) && abs(t.matrix.f-o.matrix.f) <= max(t.bounds.top-t.bounds.bottom, abs(t.size))/8+0.1 &&
+				abs(t.matrix.e-o.matrix.e) <= max(t.widthOf(t.glyphs[0]), t.widthOf(t.glyphs[len(t.glyphs)-1])) &&
+				slices.EqualFunc(t.glyphs, o.glyphs, func(a, b placed) bool { return a.code == b.code }) {
+				return declined("text printed twice")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package pdf
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"tallyman/internal/intake/pdf/fast"
+)
+
+var update = flag.Bool("update", false, "write the metrics of the standard fonts")
+
+// The fast reader has the metrics of the fonts that PDFs need not embed. They must be
+// those of this build's PDFium.
+func TestTheFastReaderHasPDFiumsMetrics(t *testing.T) {
+	const file = "fast/standard.txt"
+	var want strings.Builder
+	p, err := newPDFium(context.Background(), testCache, 512<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.runtime.Close(p.ctx)
+	names := fast.StandardNames()
+	for _, font := range []string{
+		"Helvetica", "Helvetica-Bold", "Helvetica-Oblique", "Helvetica-BoldOblique",
+		"Times-Roman", "Times-Bold", "Times-Italic", "Times-BoldItalic",
+		"Courier", "Courier-Bold", "Courier-Oblique", "Courier-BoldOblique",
+	} {
+		for from := 0; from < len(names); from += 200 {
+			some := names[from:min(from+200, len(names))]
+			metrics(t, p, font, some, from == 0, &want)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want.String() {
+		t.Error("this PDFium has other metrics; run this test with -update")
+	}
+}
+
+// metrics writes the metrics of glyphs of a font.
+func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, out *strings.Builder) {
+	t.Helper()
+	var content strings.Builder
+	content.WriteString("BT /F 1000 Tf ")
+	for i := range names {
+		// The place of what follows a glyph shows its width.
+		fmt.Fprintf(&content, "1 0 0 1 0 %d Tm <%02XFF> Tj ", -3000*i, 32+i)
+	}
+	content.WriteString("ET")
+	doc := onePage(content.String(), fmt.Sprintf("<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding << /Differences [32 /%s 255 /exclam] >> >>",
+		font, strings.Join(names, " /")))
+	d, err := p.open(bytes.NewReader(doc), int64(len(doc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	l, err := d.load(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	call := func(name string, args ...uint64) uint32 {
+		v, err := p.call(name, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	at := uint64(p.scratch)
+	box, width := map[string]string{}, map[string]float64{}
+	for i := range l.chars {
+		if g, _ := p.on(p.generated, l.text, i); g == 1 {
+			continue
+		}
+		object, err := l.object(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handle := call("FPDFTextObj_GetFont", object)
+		if head {
+			size := uint64(math.Float32bits(1000))
+			call("FPDFFont_GetAscent", uint64(handle), size, at)
+			call("FPDFFont_GetDescent", uint64(handle), size, at+4)
+			fmt.Fprintf(out, "%s %v %v\n", font, p.float32At(p.scratch), p.float32At(p.scratch+4))
+			head = false
+		}
+		if _, err := p.on(p.origin, l.text, i, p.scratch, p.scratch+8); err != nil {
+			t.Fatal(err)
+		}
+		x, _ := p.mem.ReadFloat64Le(p.scratch)
+		y, _ := p.mem.ReadFloat64Le(p.scratch + 8)
+		name := names[int(math.Round(-y/3000))]
+		if x > 0 {
+			width[name] = x
+			continue
+		}
+		call("FPDFText_GetCharBox", uint64(l.text), uint64(i), at, at+8, at+16, at+24)
+		v := func(i uint32) float64 { v, _ := p.mem.ReadFloat64Le(p.scratch + 8*i); return v }
+		left, right, bottom, top := v(0), v(1), v(2)-y, v(3)-y
+		box[name] = fmt.Sprintf("%v %v %v %v", left, bottom, right, top)
+	}
+	for _, n := range names {
+		if n == "space" {
+			box[n] = "0 0 0 0" // PDFium makes up a box for what has none
+		}
+		if box[n] != "" {
+			fmt.Fprintf(out, "%s %v %s\n", n, width[n], box[n])
+		}
+	}
+}
+
+// onePage makes a PDF of a page with one font.
+func onePage(content, font string) []byte {
+	var b bytes.Buffer
+	var at []int
+	object := func(s string) {
+		at = append(at, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", len(at), s)
+	}
+	b.WriteString("%PDF-1.4\n")
+	object("<< /Type /Catalog /Pages 2 0 R >>")
+	object("<< /Type /Pages /Kids [3 0 R] /Count 1 >>")
+	object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>")
+	object(fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", len(content), content))
+	object(font)
+	table := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
+	for _, a := range at {
+		fmt.Fprintf(&b, "%010d 00000 n \n", a)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, table)
+	return b.Bytes()
+}
+
+// testCache is the folder of compiled code.
+var testCache = func() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return dir + "/tallyman"
+}()
