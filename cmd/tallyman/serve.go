@@ -58,6 +58,8 @@ type serveOptions struct {
 	cors               []string
 	maxUpload          int64 // MB
 	workers            int
+	pdfium             bool
+	judge              int
 	workerMemory       int64 // MB
 	timeout            time.Duration
 	queue              int
@@ -99,6 +101,8 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory, 128 or more")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
+	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
+	flags.IntVar(&o.judge, "judge", 200, "of `N` PDFs read without PDFium, read one with it as well, to compare; 0 for none")
 	flags.IntVar(&o.queue, "queue", 64, "let `N` uploads wait to be read; further ones are told to come again")
 	flags.DurationVar(&o.life, "life", 24*time.Hour, "forget a session that was not used for this `TIME`")
 	flags.DurationVar(&o.cookieLife, "cookie-life", time.Hour, "forget a browser's session that was not used for this `TIME`")
@@ -156,6 +160,8 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.ownerReading < 0 || o.ownerUploads < 1 || o.ownerSessions < 0 || o.ownerStorage < 1 || o.ownerStreams < 0:
 		return misuse(flags, "--owner-reading, --owner-sessions and --owner-streams must not be less than 0; --owner-uploads and --owner-storage must be 1 or more")
+	case o.judge < 0:
+		return misuse(flags, "--judge must be 0 or more")
 	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
 		return misuse(flags, "--timeout, --life and --cookie-life must be longer than 0, for example 90s")
 	case o.orphanAge < 0 || o.sweepShare < 1 || o.sweepShare > 100:
@@ -288,7 +294,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	}
 	reading := intake.Config{
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
-		Cache: o.cacheDir(o.storage.data), Log: log,
+		Cache: o.cacheDir(o.storage.data), PDFium: o.pdfium, Judge: o.judge, Log: log,
 	}
 	reader := intake.New(reading)
 	defer reader.Close()

@@ -45,6 +45,7 @@ type sheetOptions struct {
 	strict  bool
 	quiet   bool
 	workers int
+	pdfium  bool
 	timeout time.Duration
 }
 
@@ -61,6 +62,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
+	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
@@ -98,7 +100,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 
-	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout})
+	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout, PDFium: o.pdfium})
 	defer reader.Close()
 	reader.WarmOne() // while the files are being opened
 

@@ -28,7 +28,7 @@ func pagesOf(tb testing.TB, doc []byte) []page.Page {
 	defer pool.Close()
 	var mu sync.Mutex
 	var pages []page.Page
-	_, err := pdf.NewReader(pool, pdf.Limits{}).Read(context.Background(), bytes.NewReader(doc), int64(len(doc)), func(p page.Page) error {
+	_, err := pdf.NewReader(pool, pdf.Config{}).Read(context.Background(), bytes.NewReader(doc), int64(len(doc)), func(p page.Page) error {
 		mu.Lock()
 		defer mu.Unlock()
 		pages = append(pages, p)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tallyman/internal/intake"
+	"tallyman/internal/intake/pdf"
 )
 
 // Restarts returns how many workers were killed or crashed since the start.
@@ -16,6 +17,9 @@ func (d *Desk) Restarts() int64 {
 	}
 	return n
 }
+
+// Readers returns how many pages of PDFs were read by which reader.
+func (d *Desk) Readers() pdf.Counts { return d.reader.Readers() }
 
 // CheckSessions tests the store of sessions as a request would use it, and returns why
 // it fails.

@@ -97,6 +97,7 @@ func newMetrics(s *Server) *metrics {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",
 		}, func() float64 { return float64(s.desk.Restarts()) }),
+		readers{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked} {
@@ -130,6 +131,39 @@ func (l live) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(sessionsLive, prometheus.GaugeValue, float64(page.Total))
+}
+
+// readers tells how PDFs were read.
+type readers struct{ s *Server }
+
+var (
+	pdfPages    = prometheus.NewDesc("tallyman_pdf_pages_total", "Pages read, by the reader: without PDFium (fast) or with it (pdfium).", []string{"reader"}, nil)
+	pdfDeclined = prometheus.NewDesc("tallyman_pdf_declined_total", "Documents and pages that the fast reader left to PDFium, by the reason.", []string{"reason"}, nil)
+	pdfJudged   = prometheus.NewDesc("tallyman_pdf_judged_pages_total", "Pages that both readers read, to compare.", nil, nil)
+	pdfDiffer   = prometheus.NewDesc("tallyman_pdf_differing_pages_total", "Pages on which the readers differed.", nil, nil)
+)
+
+func (readers) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{pdfPages, pdfDeclined, pdfJudged, pdfDiffer} {
+		ch <- d
+	}
+}
+
+func (r readers) Collect(ch chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, n int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	c := r.s.desk.Readers()
+	count(pdfPages, c.Fast, "fast")
+	count(pdfPages, c.Slow, "pdfium")
+	count(pdfJudged, c.Judged)
+	count(pdfDiffer, c.Differing)
+	if len(c.Declined) == 0 {
+		count(pdfDeclined, 0, "encryption") // so that the name is there
+	}
+	for why, n := range c.Declined {
+		count(pdfDeclined, n, why)
+	}
 }
 
 // observe counts a request. Route and method are those of the table, so that clients

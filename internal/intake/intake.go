@@ -46,7 +46,13 @@ type Config struct {
 	Orders orders.Limits
 	// Cache is a directory for compiled code. "" means CacheDir().
 	Cache string
-	// Log gets a line for each worker that was killed or crashed; nil for none.
+	// PDFium has all PDFs read by PDFium, which is slower.
+	PDFium bool
+	// Judge is how many documents read without PDFium there are for each that is read
+	// again with it, to compare the readers. 0 means never.
+	Judge int
+	// Log gets a line for each worker that was killed or crashed, and for each page on
+	// which the readers differ; nil for none.
 	Log *slog.Logger
 }
 
@@ -128,7 +134,7 @@ func New(c Config) *Reader {
 	})
 	return &Reader{
 		pool:   pool,
-		pdf:    pdf.NewReader(pool, pdf.Limits{Time: c.Time, Pages: c.Pages}),
+		pdf:    pdf.NewReader(pool, pdf.Config{Time: c.Time, Pages: c.Pages, PDFium: c.PDFium, Judge: c.Judge, Log: c.Log}),
 		orders: c.Orders,
 		time:   cmp.Or(c.Time, 3*time.Minute),
 	}

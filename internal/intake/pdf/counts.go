@@ -10,6 +10,8 @@ import (
 type Counts struct {
 	// Fast pages were read without PDFium, Slow pages with it.
 	Fast, Slow int64
+	// Judged pages were read in both ways to compare them; Differing pages differed.
+	Judged, Differing int64
 	// Declined has for each reason how many documents or pages it left to PDFium.
 	Declined map[string]int64
 }
@@ -40,6 +42,15 @@ func (c *counts) pages(n int, fast bool) {
 		c.Fast += int64(n)
 	} else {
 		c.Slow += int64(n)
+	}
+}
+
+func (c *counts) judge(differs bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Judged++
+	if differs {
+		c.Differing++
 	}
 }
 

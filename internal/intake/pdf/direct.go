@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"tallyman/internal/intake/pdf/fast"
 	"tallyman/internal/intake/worker"
@@ -24,14 +25,7 @@ func serveFast(c *worker.Call, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return err
 	}
-	src := c.Source(a.Size)
-	var d *fast.Document
-	err := checkEnds(src, a.Size)
-	if err != nil {
-		err = &fast.Declined{Why: "its ends"} // PDFium's handler says what is wrong
-	} else {
-		err = safely(func() error { d, err = fast.Open(src, a.Size); return err })
-	}
+	d, err := openFast(c.Source(a.Size), a.Size)
 	var declined *fast.Declined
 	if errors.As(err, &declined) {
 		return c.Reply(append([]byte{replyRefused}, declined.Why...))
@@ -41,8 +35,7 @@ func serveFast(c *worker.Call, args []byte) error {
 	}
 	var buf []byte
 	return eachPage(c, d.Pages(), func(number int) error {
-		var pg page.Page
-		err := safely(func() (err error) { pg, err = readFast(d, number); return err })
+		pg, err := safePage(d, number)
 		if errors.As(err, &declined) {
 			return c.Reply(append([]byte{replyDeclined}, declined.Why...))
 		}
@@ -52,6 +45,21 @@ func serveFast(c *worker.Call, args []byte) error {
 		buf = appendPage(append(buf[:0], replyPage), &pg)
 		return c.Reply(buf)
 	})
+}
+
+// openFast opens a document without PDFium. It fails with *fast.Declined if that does
+// not do; PDFium's handler says what is wrong with the file.
+func openFast(src io.ReaderAt, size int64) (d *fast.Document, err error) {
+	if err := checkEnds(src, size); err != nil {
+		return nil, &fast.Declined{Why: "the ends of the file"}
+	}
+	err = safely(func() error { d, err = fast.Open(src, size); return err })
+	return d, err
+}
+
+func safePage(d *fast.Document, number int) (pg page.Page, err error) {
+	err = safely(func() error { pg, err = readFast(d, number); return err })
+	return pg, err
 }
 
 // safely calls the fast reader. What makes it panic is left to PDFium.

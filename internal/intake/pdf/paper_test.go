@@ -178,7 +178,7 @@ func TestWhatCountsIsWhatAPersonSees(t *testing.T) {
 		}
 	}
 	doc := m.done("/AcroForm<</NeedAppearances true/DA(/F 10 Tf 0 g)/DR<</Font<</F 3 0 R>>>>/Fields[" + fields + "]>>")
-	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Limits{}), doc)
+	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Config{}), doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestAScanIsToldFromAPrintedPage(t *testing.T) {
 	m.page("", picture+"3 Tr "+at(100, 650, "SCANNED"))
 	m.page("", picture+"q 3 Tr "+at(100, 650, "SCANNED")+"Q "+at(100, 20, "MIDAS 000012"))
 	m.page("", "q 64 0 0 36 10 740 cm /Picture Do Q "+at(100, 650, "PRINTED"))
-	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Limits{}), m.done(""))
+	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Config{}), m.done(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func gzipped(doc []byte) []byte {
 }
 
 func TestAnArchiveThatCannotBeReadWholeIsRefused(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	a := one("FIRST")
 	large := append(bytes.Clone(a), make([]byte, 65<<20)...)
 	locked := bytes.Replace(zipped(a), []byte("PK\x01\x02\x14\x00\x14\x00\x08"), []byte("PK\x01\x02\x14\x00\x14\x00\x09"), -1)
@@ -298,7 +298,7 @@ func TestAnArchiveThatCannotBeReadWholeIsRefused(t *testing.T) {
 }
 
 func TestAllPDFsOfAFileAreRead(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	a, b := one("FIRST"), one("SECOND")
 	mangle := func(doc []byte) []byte { return bytes.ReplaceAll(doc, []byte("\n"), []byte("\r\n")) }
 	join := func(parts ...any) []byte {

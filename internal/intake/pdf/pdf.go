@@ -18,9 +18,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyman/internal/fault"
@@ -30,28 +32,39 @@ import (
 
 // Reader reads documents with the workers of a pool. It is safe for concurrent use.
 type Reader struct {
-	pool   *worker.Pool
-	limits Limits
-	counts counts
+	pool    *worker.Pool
+	config  Config
+	counts  counts
+	checked atomic.Int64 // documents read without PDFium
 }
 
-// Limits are the limits of one document. A field that is zero means its default.
-type Limits struct {
+// Config says how documents are read. A field that is zero means its default.
+type Config struct {
 	// Time is how long reading one document may take, by default 3 minutes.
 	Time time.Duration
 	// Pages is the greatest number of pages of a document, by default 20,000.
 	Pages int
+	// PDFium has everything read by PDFium.
+	PDFium bool
+	// Judge is how many documents that were read without PDFium there are for each that
+	// is read again with it, to compare; 0 for never.
+	Judge int
+	// Log gets a line for each page on which the readers differ.
+	Log *slog.Logger
 }
 
 // NewReader returns a Reader. The workers of the pool must serve Handlers.
-func NewReader(pool *worker.Pool, l Limits) *Reader {
-	if l.Time <= 0 {
-		l.Time = 3 * time.Minute
+func NewReader(pool *worker.Pool, c Config) *Reader {
+	if c.Time <= 0 {
+		c.Time = 3 * time.Minute
 	}
-	if l.Pages <= 0 {
-		l.Pages = 20_000
+	if c.Pages <= 0 {
+		c.Pages = 20_000
 	}
-	return &Reader{pool: pool, limits: l}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Reader{pool: pool, config: c}
 }
 
 // Read reads all pages of a document and returns their number. It calls each with a
@@ -63,7 +76,7 @@ func NewReader(pool *worker.Pool, l Limits) *Reader {
 // TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or with the error of
 // each; each may have been called with some pages by then.
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
-	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
+	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
 	parts, err := partsOf(src, size)
 	if err != nil {
@@ -90,8 +103,10 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
 	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, fast: true, many: manyFast}
-	if err := j.run(); err != nil && !j.givesUp(err) {
-		return 0, err
+	if !r.config.PDFium {
+		if err := j.run(); err != nil && !j.givesUp(err) {
+			return 0, err
+		}
 	}
 	if j.read < j.pages || j.pages == 0 {
 		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, done: j.done, many: manyPages}
@@ -103,6 +118,8 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 		}
 		r.counts.pages(rest.read, false)
 		j.pages, j.read = rest.pages, j.read+rest.read
+	} else {
+		r.check(ctx, part, j.pages)
 	}
 	if j.read != j.pages {
 		return 0, fmt.Errorf("reading a PDF: %d of %d pages were read", j.read, j.pages)
@@ -293,8 +310,8 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		return 0, 0, nil
 	}
 	if j.pages == 0 {
-		if all := j.before + pages; all > j.reader.limits.Pages {
-			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split the PDF", all, j.reader.limits.Pages)
+		if all := j.before + pages; all > j.reader.config.Pages {
+			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split the PDF", all, j.reader.config.Pages)
 		}
 		j.pages = pages
 		j.left = append(j.left, &span{1, pages + 1})
@@ -358,7 +375,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 	if width < MinWidth || width > MaxWidth {
 		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", MinWidth, MaxWidth, width)
 	}
-	ctx, cancel := worker.WithTimeout(ctx, r.limits.Time)
+	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
 	parts, err := partsOf(src, size)
 	if err != nil {

@@ -125,7 +125,7 @@ func words(p page.Page) string {
 }
 
 func TestWordsHaveTheirPlaces(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	upright := page.Box{X0: 100, X1: 130} // five characters of 6 points
 	for _, c := range []struct {
 		name    string
@@ -176,7 +176,7 @@ func TestWordsHaveTheirPlaces(t *testing.T) {
 func near(a, b float32) bool { return a-b < 0.1 && b-a < 0.1 }
 
 func TestCellsThatRunTogetherKeepTheirJoint(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	pages, err := read(t, r, document([2]string{letter, text("PANT") + "BT /F 10 Tf 124 700 Td (2.03) Tj ET"}))
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestCellsThatRunTogetherKeepTheirJoint(t *testing.T) {
 }
 
 func TestAPictureShowsWordsWhereTheyWereRead(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	for _, c := range []struct{ name, entries, content string }{
 		{"upright", letter, text("HELLO")},
 		{"crop box", letter + "/CropBox[90 100 500 750]", text("HELLO")},
@@ -242,7 +242,7 @@ func ink(img image.Image, b page.Box, scale float32) (inside, outside int) {
 }
 
 func TestPicturesHaveBounds(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	doc := document([2]string{letter, text("HELLO")}, [2]string{"/MediaBox[0 0 10 14000]", text("LONG")})
 	for _, c := range []struct {
 		page, width int
@@ -260,7 +260,7 @@ func TestPicturesHaveBounds(t *testing.T) {
 }
 
 func TestWhatCannotBeReadIsRefused(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 1), pdf.Limits{Pages: 3})
+	r := pdf.NewReader(newPool(t, 1), pdf.Config{Pages: 3})
 	good := document([2]string{letter, text("HELLO")})
 	for _, c := range []struct {
 		name    string
@@ -296,7 +296,7 @@ func TestADamagedPageIsToldAndTheOthersAreRead(t *testing.T) {
 	// The second page's object is overwritten with something that is no page.
 	broken := bytes.Replace(doc, []byte("6 0 obj\n<</Type/Page/Parent"), []byte("6 0 obj\n<</Tipe/Peig/Perent"), 1)
 	broken = bytes.Replace(broken, []byte("6 0 obj\n<<"), []byte("6 0 obj\n[["), 1)
-	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Limits{}), broken)
+	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Config{}), broken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestPagesAreTheSameWithAnyNumberOfWorkers(t *testing.T) {
 	doc := sampleDocument(t, 40)
 	var want []page.Page
 	for _, n := range []int{1, 2, 5} {
-		got, err := read(t, pdf.NewReader(newPool(t, n), pdf.Limits{}), doc)
+		got, err := read(t, pdf.NewReader(newPool(t, n), pdf.Config{}), doc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +326,7 @@ func TestPagesAreTheSameWithAnyNumberOfWorkers(t *testing.T) {
 }
 
 func TestReadersAtOnceDoNotMix(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 2), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 2), pdf.Config{})
 	var wg sync.WaitGroup
 	for i := range 12 {
 		wg.Go(func() {
@@ -350,7 +350,7 @@ func TestReadersAtOnceDoNotMix(t *testing.T) {
 }
 
 func TestAReaderStopsWhenItIsToldTo(t *testing.T) {
-	r := pdf.NewReader(newPool(t, 2), pdf.Limits{})
+	r := pdf.NewReader(newPool(t, 2), pdf.Config{})
 	doc := sampleDocument(t, 200)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := r.Read(ctx, bytes.NewReader(doc), int64(len(doc)), func(p page.Page) error {
@@ -368,7 +368,7 @@ func TestAReaderStopsWhenItIsToldTo(t *testing.T) {
 }
 
 func TestTheRealDocument(t *testing.T) {
-	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Limits{}), realDocument(t))
+	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Config{}), realDocument(t))
 	if err != nil || len(pages) != 86 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
@@ -386,7 +386,7 @@ func TestTheRealDocument(t *testing.T) {
 
 func BenchmarkRead86Pages(b *testing.B) {
 	doc := realDocument(b)
-	r := pdf.NewReader(newPool(b, 0), pdf.Limits{})
+	r := pdf.NewReader(newPool(b, 0), pdf.Config{})
 	for b.Loop() {
 		n, err := r.Read(context.Background(), bytes.NewReader(doc), int64(len(doc)), func(p page.Page) error { return nil })
 		if err != nil || n != 86 {
@@ -400,7 +400,7 @@ func BenchmarkRead86Pages(b *testing.B) {
 func TestAPanicOverAPageReachesTheCaller(t *testing.T) {
 	p := newPool(t, 2)
 	p.Warm(2, false)
-	r := pdf.NewReader(p, pdf.Limits{})
+	r := pdf.NewReader(p, pdf.Config{})
 	doc := sampleDocument(t, 40)
 	helped := make(chan struct{})
 	var once sync.Once

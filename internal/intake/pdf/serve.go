@@ -25,10 +25,11 @@ import (
 const (
 	methodFast    = "pdf.fast"
 	methodRead    = "pdf.read"
+	methodJudge   = "pdf.judge" // replies with Verdicts
 	methodPicture = "pdf.picture"
 )
 
-// readArgs are the arguments of methodFast and methodRead. The worker then asks which pages to read,
+// readArgs are the arguments of methodFast, methodRead and methodJudge. The worker then asks which pages to read,
 // with the number of pages (a uvarint); the answer is the first page and the number of
 // pages to read (two uvarints), or is empty.
 type readArgs struct {
@@ -73,6 +74,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 	return map[string]worker.Handler{
 		methodFast:    serveFast,
 		methodRead:    with(serveRead),
+		methodJudge:   with(serveJudge),
 		methodPicture: with(servePicture),
 	}
 }
