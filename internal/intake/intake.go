@@ -369,3 +369,8 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 	}
 	return t, nil
 }
+
+// Judge compares the readers of PDFs on the pages of a document; see pdf.Reader.Judge.
+func (r *Reader) Judge(ctx context.Context, f File, first, pages int, each func(pdf.Verdict)) error {
+	return r.pdf.Judge(ctx, f, f.Size, first, pages, each)
+}

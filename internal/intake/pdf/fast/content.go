@@ -87,7 +87,9 @@ type interpreter struct {
 
 	texts    []*text
 	areas    []area
-	pictures float32
+	// pictures is the area of the pictures, and most the area if those in a form take all
+	// of the form.
+	pictures, most float32
 }
 
 type point struct{ x, y float32 }
@@ -653,7 +655,9 @@ func (in *interpreter) image() error {
 	in.z++
 	box := in.ctm.rect(rect{0, 0, 1, 1})
 	if see := box.intersect(in.box); !see.empty() {
-		in.pictures += (see.right - see.left) * (see.top - see.bottom)
+		area := (see.right - see.left) * (see.top - see.bottom)
+		in.pictures += area
+		in.most += area
 	}
 	return in.area(box, false)
 }
@@ -691,7 +695,11 @@ func (in *interpreter) form(s stream) error {
 	in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !straight})
 	in.path = in.path[:0]
 	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
+	pictures := in.pictures
 	err = in.run(fm.data, resources)
+	if see := box.intersect(in.box); in.pictures > pictures && !see.empty() {
+		in.most += (see.right - see.left) * (see.top - see.bottom)
+	}
 	in.state, in.saved, in.marks = saved, stack, marks
 	in.layered = layered
 	in.depth--

@@ -78,7 +78,15 @@ func Open(src io.ReaderAt, size int64) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.attached = names["EmbeddedFiles"] != nil || root["Collection"] != nil
+	attached, err := f.dict(names["EmbeddedFiles"])
+	if err != nil {
+		return nil, err
+	}
+	list, err := f.array(attached["Names"])
+	if err != nil {
+		return nil, err
+	}
+	d.attached = len(list) > 0 || attached["Kids"] != nil || root["Collection"] != nil
 	prefs, err := f.dict(root["ViewerPreferences"])
 	if err != nil {
 		return nil, err
@@ -251,6 +259,13 @@ func (d *Document) Page(number int) (*Page, error) {
 	chars, err := in.characters(seen)
 	if err != nil {
 		return nil, err
+	}
+	w, h := box.right-box.left, box.top-box.bottom
+	if half := w * h / 2; in.pictures < half != (in.most < half) {
+		return nil, declined("a picture in a form")
+	}
+	if len(seen) < len(in.texts) && in.pictures > w*h/4 {
+		return nil, declined("hidden text on a picture") // a scan
 	}
 	var all []Char
 	if len(seen) < len(in.texts) {

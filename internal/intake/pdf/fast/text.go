@@ -175,12 +175,24 @@ func (in *interpreter) survey() error {
 			continue
 		}
 		for i := range in.areas {
-			if a := &in.areas[i]; (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) {
+			if a := &in.areas[i]; (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) && t.inked(a.box) {
 				return declined("text under or on an area")
 			}
 		}
 	}
 	return nil
+}
+
+// inked reports whether an outline in the middle of the text's line reaches into an area.
+func (t *text) inked(a rect) bool {
+	for _, g := range t.glyphs {
+		s := t.size / 1000
+		box := rect{g.x + float32(g.left)*s, float32(g.bottom) * s, g.x + float32(g.right)*s, float32(g.top) * s}
+		if g.left != g.right && g.bottom != g.top && t.matrix.rect(box).intersect(t.core).overlaps(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // characters returns the characters of the page in PDFium's order: texts are sorted from
