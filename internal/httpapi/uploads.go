@@ -133,7 +133,7 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if name := cmp.Or(got.Values.Get("filename"), got.Values.Get("name")); in.Len() == 1 {
 		in.Name(name)
 	} else if name != "" {
-		got.Warnings = append(got.Warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", body.Shorten(name, 40), in.Len()))
+		got.Warnings = append(got.Warnings, fmt.Sprintf("The name %q was not used, since the request has %d files.", text.Shorten(name, 40), in.Len()))
 	}
 	add, err := c.appends(got.Values)
 	if err != nil {

@@ -46,6 +46,17 @@ func List[T any](list []T, most int, each func(T) string) string {
 // Itself returns a text as it is, for List.
 func Itself(s string) string { return s }
 
+// Shorten returns at most a number of characters of a text, and "…" if it is longer.
+func Shorten(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	for i := range s {
+		if most--; most < 0 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
 // Size returns a size in words: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.
 func Size(bytes int64) string {
 	for _, u := range []struct {

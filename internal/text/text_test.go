@@ -10,6 +10,7 @@ func TestCountsAndSizesAreWrittenForPeople(t *testing.T) {
 		Count(0, "carton"): "0 cartons", Count(1, "carton"): "1 carton", Count(2, "carton"): "2 cartons",
 		Verb(1, "file", "was", "were"): "1 file was", Verb(2, "file", "was", "were"): "2 files were",
 		List([]string{"a", "b"}, 2, Itself): "a, b", List([]int{1, 2, 3, 4}, 2, strconv.Itoa): "1, 2 and 2 more", List[string](nil, 2, Itself): "",
+		Shorten("dépôt", 5): "dépôt", Shorten("dépôts", 5): "dépôt…", Shorten("a\xff\xfeb", 2): "a\uFFFD…",
 		Size(0): "0 bytes", Size(1): "1 byte", Size(1023): "1023 bytes", Size(1536): "1.5 kB",
 		Size(3 << 20): "3.0 MB", Size(1 << 30): "1.0 GB", Size(5 << 40): "5.0 TB",
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/magic"
+	"tallyman/internal/text"
 )
 
 // Reception says in which ways a route takes files.
@@ -272,17 +273,8 @@ func (rc Reception) hinted(kind string, err error) error {
 
 // fieldName names a field for people.
 func fieldName(name string) string {
-	if name = Shorten(name, 40); name == "" {
+	if name = text.Shorten(name, 40); name == "" {
 		return "a field whose name cannot be read"
 	}
 	return name
-}
-
-// Shorten cuts a text of a request that is shown to people.
-func Shorten(s string, most int) string {
-	r := []rune(strings.ToValidUTF8(s, "\uFFFD"))
-	if len(r) <= most {
-		return string(r)
-	}
-	return string(r[:most]) + "…"
 }

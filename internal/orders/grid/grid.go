@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // Kind is the kind of a cell's content.
@@ -169,10 +170,5 @@ func Blank(r rune) bool { return unicode.IsSpace(r) || page.Invisible(r) }
 
 // Label shortens a text of the file for a sentence.
 func Label(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return Blank(r) || unicode.IsControl(r) }), " ")
-	const most = 60
-	if runes := []rune(s[:min(len(s), 4*most+4)]); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return s
+	return text.Shorten(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return Blank(r) || unicode.IsControl(r) }), " "), 60)
 }
