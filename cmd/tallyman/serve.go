@@ -79,12 +79,18 @@ type serveOptions struct {
 	orphanAge          time.Duration
 	sweepShare         int // percent
 	grace              time.Duration
+	sandbox            bool        // refuse to start without all of it
+	over               *time.Timer // ends the program by force, after the grace period
 	log                string
 	traces             string
 }
 
 // adminConnections bounds the connections of --admin-listen.
 const adminConnections = 64
+
+// closingTime is how long the program may take to close what it has open, after the grace
+// period.
+const closingTime = 10 * time.Second
 
 const defaultListen = "127.0.0.1:8080"
 
@@ -120,6 +126,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.DurationVar(&o.orphanAge, "orphan-age", 0, "remove a stored file that no session names after this `TIME`, longer than any upload (default: 10m; 24h where other servers may store files)")
 	flags.IntVar(&o.sweepShare, "sweep-share", session.DefaultShare, "stop a sweep that would remove more than so many `PERCENT` of the stored files as such")
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
+	flags.BoolVar(&o.sandbox, "require-sandbox", false, "refuse to start unless this machine can confine workers wholly (see docs/SECURITY.md)")
 	flags.StringVar(&o.traces, "traces", "", "send traces to this `URL` of an OpenTelemetry collector (http://localhost:4318); OTEL_… variables say what else (default: none)")
 	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
 	return flags
@@ -242,7 +249,19 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 			return exitFailed, err
 		}
 	}
+	missing := worker.Missing()
+	if o.sandbox && missing != "" {
+		return exitFailed, fault.New(fault.BadRequest, "this machine cannot confine workers wholly; missing: %s. Run it where they are, or without --require-sandbox", missing)
+	}
 	log := o.logger(std.err)
+	if missing != "" {
+		log.Warn("workers are not wholly confined; --require-sandbox refuses to start then", "missing", missing)
+	}
+	defer func() {
+		if o.over != nil {
+			o.over.Stop()
+		}
+	}()
 	traces, err := o.trace(ctx, log)
 	if err != nil {
 		return exitFailed, err
@@ -368,6 +387,11 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	case <-ctx.Done():
 	}
 	log.Info("ending", "grace", o.grace)
+	// Whatever hangs then, the program ends.
+	o.over = time.AfterFunc(o.grace+closingTime, func() {
+		log.Error("ended by force: something did not end within the grace period", "grace", o.grace)
+		os.Exit(exitFailed)
+	})
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.grace)
 	defer cancel()
 	defer admin.Close()

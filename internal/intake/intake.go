@@ -121,6 +121,9 @@ type Reader struct {
 	pdf    *pdf.Reader
 	orders orders.Limits
 	time   time.Duration
+	// replies bounds what a worker sends of one order export, in bytes. The worker has
+	// all of it in its memory, where it is at least half as large.
+	replies int64
 }
 
 // New returns a Reader. Its workers start when they are first needed, or by Warm.
@@ -133,10 +136,11 @@ func New(c Config) *Reader {
 		Log:     c.Log,
 	})
 	return &Reader{
-		pool:   pool,
-		pdf:    pdf.NewReader(pool, pdf.Config{Time: c.Time, Pages: c.Pages, PDFium: c.PDFium, Judge: c.Judge, Log: c.Log}),
-		orders: c.Orders,
-		time:   cmp.Or(c.Time, 3*time.Minute),
+		pool:    pool,
+		pdf:     pdf.NewReader(pool, pdf.Config{Time: c.Time, Pages: c.Pages, PDFium: c.PDFium, Judge: c.Judge, Log: c.Log}),
+		orders:  c.Orders,
+		time:    cmp.Or(c.Time, 3*time.Minute),
+		replies: 2 * cmp.Or(c.Memory, worker.DefaultMemory),
 	}
 }
 
@@ -342,20 +346,28 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 	}
 	defer lease.Release()
 	var t *orders.Table
+	rows := r.orders.OrDefaults().Rows
 	err = lease.Call(ctx, worker.Request{
 		Method: methodOrders,
 		Args:   args,
 		Source: f,
+		Most:   r.replies,
 		Reply: func(payload []byte) error {
 			var reply ordersReply
 			if err := json.Unmarshal(payload, &reply); err != nil {
 				return fmt.Errorf("reading orders: %w", err)
+			}
+			if reply.Table != nil && t != nil {
+				return errors.New("reading orders: the worker sent two tables")
 			}
 			if reply.Table != nil {
 				t = reply.Table
 			}
 			if t == nil {
 				return errors.New("reading orders: the worker sent rows before the table")
+			}
+			if len(t.Rows)+len(reply.Rows) > rows {
+				return fmt.Errorf("reading orders: the worker sent more than the %d rows that there may be", rows)
 			}
 			t.Rows = append(t.Rows, reply.Rows...)
 			return nil

@@ -229,6 +229,7 @@ func (j *job) work(lease *worker.Lease) {
 	}
 	own := &span{}
 	current := 0 // the page that the worker reads, 0 before the first
+	last := 0    // the last page that it was given
 	err := lease.Call(j.ctx, worker.Request{
 		Method: method,
 		Args:   j.args,
@@ -242,7 +243,7 @@ func (j *job) work(lease *worker.Lease) {
 			if count == 0 || err != nil {
 				return nil, err
 			}
-			current = first
+			current, last = first, first+count-1
 			return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(first)), uint64(count)), nil
 		},
 		Reply: func(payload []byte) error {
@@ -261,7 +262,7 @@ func (j *job) work(lease *worker.Lease) {
 			if err != nil {
 				return err
 			}
-			if p.Number != current || !j.wants(current) {
+			if p.Number != current || current > last || !j.wants(current) {
 				return errWire
 			}
 			current++

@@ -23,6 +23,9 @@ import (
 	"tallyman/internal/span"
 )
 
+// DefaultMemory is the limit of one worker, in bytes, unless Config says another.
+const DefaultMemory = 512 << 20
+
 // Config has the number of workers and their limits. The zero value is usable.
 type Config struct {
 	// Workers is the greatest number of workers. 0 means one per processor.
@@ -46,6 +49,7 @@ type Pool struct {
 	closed   chan struct{}
 	once     sync.Once
 	restarts atomic.Int64
+	together atomic.Bool // the kernel refuses workers namespaces of their own
 }
 
 type slot struct{ proc *process }
@@ -56,7 +60,7 @@ func NewPool(c Config) *Pool {
 		c.Workers = runtime.GOMAXPROCS(0) // respects a container's limit
 	}
 	if c.Memory <= 0 {
-		c.Memory = 512 << 20
+		c.Memory = DefaultMemory
 	}
 	if c.Stall <= 0 {
 		c.Stall = 20 * time.Second
@@ -213,6 +217,8 @@ type Request struct {
 	Source io.ReaderAt
 	// Reply receives each reply of the worker. An error ends the call.
 	Reply func(payload []byte) error
+	// Most bounds the bytes of all replies together; 0 for no bound.
+	Most int64
 	// Answer answers the questions of the worker. An error ends the call.
 	Answer func(question []byte) ([]byte, error)
 }
@@ -290,6 +296,7 @@ type process struct {
 	cmd    *exec.Cmd
 	bare   bool // it prepared nothing
 	stdin  io.WriteCloser
+	stdout io.ReadCloser
 	out    frameWriter
 	in     frameReader
 	stderr *tail
@@ -297,6 +304,7 @@ type process struct {
 	handed, replies int64
 	// stalled is set when the timer has killed the process, or is about to.
 	stalled atomic.Bool
+	killed  sync.Once
 }
 
 // start starts a worker unless there is one that can do what is wanted.
@@ -315,43 +323,66 @@ func (s *slot) start(p *Pool, bare bool) error {
 			return fmt.Errorf("finding this program to start it as a worker: %w", err)
 		}
 	}
-	cmd := exec.Command(exe)
-	cmd.Args = []string{argv0}
-	cmd.Env = []string{
+	env := []string{
 		envWorker + "=1",
 		envMemory + "=" + strconv.FormatInt(p.config.Memory, 10),
 		envCache + "=" + p.config.Cache,
 	}
 	if bare {
-		cmd.Env = append(cmd.Env, envBare+"=1")
+		env = append(env, envBare+"=1")
 	}
 	// Windows programs cannot start without knowing where Windows is. The others are
 	// settings of Go's test tools.
 	for _, name := range []string{"SystemRoot", "GORACE", "GOCOVERDIR"} {
 		if v := os.Getenv(name); v != "" {
-			cmd.Env = append(cmd.Env, name+"="+v)
+			env = append(env, name+"="+v)
 		}
 	}
-	dieWithParent(cmd)
-	proc := &process{cmd: cmd, bare: bare, stderr: &tail{}}
-	cmd.Stderr = proc.stderr
-	stdin, err := cmd.StdinPipe()
+	keepFiles()
+	apart := !p.together.Load()
+	proc, err := launch(exe, env, apart)
+	if apart && denied(err) {
+		p.together.Store(true)
+		proc, err = launch(exe, env, false)
+	}
 	if err != nil {
 		return fmt.Errorf("starting a worker: %w", err)
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("starting a worker: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting a worker: %w", err)
-	}
-	proc.stdin = stdin
-	proc.out = frameWriter{bufio.NewWriterSize(stdin, 64<<10)}
-	proc.in = frameReader{r: bufio.NewReaderSize(stdout, 64<<10)}
+	proc.bare = bare
 	s.proc = proc
 	return nil
 }
+
+// launch starts a worker, in namespaces of its own if apart is set.
+func launch(exe string, env []string, apart bool) (*process, error) {
+	cmd := exec.Command(exe)
+	cmd.Args, cmd.Env, cmd.WaitDelay = []string{argv0}, env, waitDelay
+	isolate(cmd, apart)
+	proc := &process{cmd: cmd, stderr: &tail{}}
+	cmd.Stderr = proc.stderr
+	var err error
+	if proc.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if proc.stdout, err = cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	proc.out = frameWriter{bufio.NewWriterSize(proc.stdin, 64<<10)}
+	proc.in = frameReader{r: bufio.NewReaderSize(proc.stdout, 64<<10)}
+	return proc, nil
+}
+
+// waitDelay is how long an ended worker may go on writing to its standard error, which a
+// program that it has started may hold.
+const waitDelay = time.Second
+
+// errRogue is what a worker does that no sound one does.
+type errRogue struct{ error }
+
+func rogue(format string, args ...any) error { return errRogue{fmt.Errorf(format, args...)} }
 
 // errOurs marks an error that the worker did not cause.
 type errOurs struct{ error }
@@ -374,6 +405,7 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		return false, err
 	}
 	var buf []byte
+	var sent int64
 	for {
 		// The timer runs while the worker works, not while its replies are processed.
 		clock.Reset(stall)
@@ -390,12 +422,12 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		case frameAlive:
 		case frameRead:
 			if len(payload) != 12 || r.Source == nil {
-				return false, fmt.Errorf("the worker asked for data in a wrong way")
+				return false, rogue("the worker asked for data in a wrong way")
 			}
 			off := int64(binary.LittleEndian.Uint64(payload))
 			n := int(binary.LittleEndian.Uint32(payload[8:]))
 			if off < 0 || n > blockSize {
-				return false, fmt.Errorf("the worker asked for %d bytes at %d", n, off)
+				return false, rogue("the worker asked for %d bytes at %d", n, off)
 			}
 			if cap(buf) < n {
 				buf = make([]byte, blockSize)
@@ -409,15 +441,19 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 			}
 		case frameReply:
 			p.replies++
-			if r.Reply == nil {
-				return false, fmt.Errorf("the worker replied where nothing was asked")
+			sent += int64(len(payload))
+			switch {
+			case r.Reply == nil:
+				return false, rogue("the worker replied where nothing was asked")
+			case r.Most > 0 && sent > r.Most:
+				return false, rogue("the worker sent more than the %d bytes that it may", r.Most)
 			}
 			if err := r.Reply(payload); err != nil {
 				return false, errOurs{err}
 			}
 		case frameAsk:
 			if r.Answer == nil {
-				return false, fmt.Errorf("the worker asked a question that nobody answers")
+				return false, rogue("the worker asked a question that nobody answers")
 			}
 			answer, err := r.Answer(payload)
 			if err != nil {
@@ -429,7 +465,7 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		case frameEnd:
 			var out outcome
 			if err := json.Unmarshal(payload, &out); err != nil {
-				return false, fmt.Errorf("the worker's outcome cannot be decoded: %w", err)
+				return false, rogue("the worker's outcome cannot be decoded: %w", err)
 			}
 			if out.Retire {
 				return false, errOurs{out.err()}
@@ -437,23 +473,29 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 			// The worker cannot be kept if the timer is about to kill it.
 			return stop() && !p.stalled.Load(), out.err()
 		default:
-			return false, fmt.Errorf("the worker sent a frame of unknown kind %q", kind)
+			return false, rogue("the worker sent a frame of unknown kind %q", kind)
 		}
 	}
 }
 
-func (p *process) kill() { p.cmd.Process.Kill() }
+// kill ends the worker, what it has started, and every wait for one of them. It comes
+// before Wait, after which the process group may be another's: further calls do nothing.
+func (p *process) kill() {
+	p.killed.Do(func() {
+		killAll(p.cmd.Process)
+		p.stdin.Close()
+		p.stdout.Close()
+	})
+}
 
 // end ends an idle worker, which has no data to lose.
 func (p *process) end() {
-	p.stdin.Close()
 	p.kill()
 	p.cmd.Wait()
 }
 
 // autopsy explains to people why a worker died during a call.
 func (p *process) autopsy(ctx context.Context, c Config, err error) error {
-	p.stdin.Close()
 	p.cmd.Wait()
 	var ours errOurs
 	if errors.As(err, &ours) {
@@ -482,7 +524,7 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: make the PDF again, or without the page at fault", c.Stall),
 			Err:     cause,
 		}
-	case killed(p.cmd.ProcessState):
+	case killed(p.cmd.ProcessState) && !errors.As(err, new(errRogue)):
 		return &fault.Error{
 			Code:    fault.WorkerStopped,
 			Message: "its reader was killed from outside, or the machine has no memory left; the file is not the cause, so try again",

@@ -25,8 +25,13 @@ func talk(t *testing.T) (*process, *conn) {
 	t.Cleanup(func() { fromParent.Close() })
 	p := &process{
 		cmd: &exec.Cmd{Process: &os.Process{}}, // which cannot be killed
-		out: frameWriter{bufio.NewWriter(fromParent)},
-		in:  frameReader{r: bufio.NewReader(toParent)},
+		stdin: struct {
+			io.Writer
+			io.Closer
+		}{fromParent, io.NopCloser(nil)},
+		stdout: io.NopCloser(toParent),
+		out:    frameWriter{bufio.NewWriter(fromParent)},
+		in:     frameReader{r: bufio.NewReader(toParent)},
 	}
 	c := &conn{out: frameWriter{bufio.NewWriter(fromWorker)}, in: make(chan frame, 4)}
 	go func() {

@@ -43,6 +43,9 @@ const (
 	envBare   = "TALLYMAN_WORKER_BARE"
 )
 
+// probe is the value of envWorker for a worker that is to end at once.
+const probe = "probe"
+
 // exitMemory is the exit code of a worker that exceeded its memory.
 const exitMemory = 86
 
@@ -119,14 +122,28 @@ func (o outcome) err() error {
 	if o.Code == "" {
 		return nil
 	}
-	f := &fault.Error{Code: o.Code, Message: o.Message}
-	if len(o.Details) > 0 {
+	f := &fault.Error{Code: o.Code, Message: shorten(o.Message)}
+	if n := len(o.Details); n > 0 && n <= maxDetails {
 		f.Details = o.Details
 	}
 	if o.Cause != "" {
-		f.Err = errors.New(o.Cause)
+		f.Err = errors.New(shorten(o.Cause))
 	}
 	return f
+}
+
+// The limits of what the parent takes of an outcome, in bytes: it goes into answers and
+// the log.
+const (
+	maxText    = 16 << 10
+	maxDetails = 256 << 10
+)
+
+func shorten(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }
 
 // Main serves calls if this process was started as a worker, and then never returns.
@@ -135,6 +152,9 @@ func (o outcome) err() error {
 func Main(handlers func(Settings) map[string]Handler) {
 	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
 		return
+	}
+	if os.Getenv(envWorker) == probe {
+		os.Exit(0)
 	}
 	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
 	s := Settings{Memory: limit, Cache: os.Getenv(envCache), Bare: os.Getenv(envBare) != ""}

@@ -22,6 +22,9 @@ import (
 	"tallyman/internal/intake/worker"
 )
 
+// life names this process.
+var life = strconv.FormatUint(rand.Uint64(), 36)
+
 // The memory that the handlers of a worker process hold.
 var (
 	spins int
@@ -29,7 +32,7 @@ var (
 )
 
 // escape tries to get out of a worker, on systems where that can be tested.
-var escape func(*worker.Call, []byte) error
+var escape, descriptor func(*worker.Call, []byte) error
 
 func TestMain(m *testing.M) {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
@@ -40,9 +43,10 @@ func TestMain(m *testing.M) {
 			s.Prepare(compile)
 		}
 		return map[string]worker.Handler{
-			"escape": func(c *worker.Call, args []byte) error { return escape(c, args) },
-			"bare":   func(c *worker.Call, args []byte) error { return c.Reply([]byte(strconv.FormatBool(s.Bare))) },
-			"seal":   func(c *worker.Call, args []byte) error { return s.Seal() },
+			"escape":     func(c *worker.Call, args []byte) error { return escape(c, args) },
+			"descriptor": func(c *worker.Call, args []byte) error { return descriptor(c, args) },
+			"bare":       func(c *worker.Call, args []byte) error { return c.Reply([]byte(strconv.FormatBool(s.Bare))) },
+			"seal":       func(c *worker.Call, args []byte) error { return s.Seal() },
 			"peek": func(c *worker.Call, args []byte) error {
 				b, err := os.ReadFile(filepath.Join(string(args), "secret"))
 				if err != nil {
@@ -69,7 +73,7 @@ func TestMain(m *testing.M) {
 				return c.Reply(answer)
 			},
 			"pid": func(c *worker.Call, args []byte) error {
-				return c.Reply([]byte(strconv.Itoa(os.Getpid())))
+				return c.Reply([]byte(life)) // in a namespace of its own each has the ID 1
 			},
 			"fault": func(c *worker.Call, args []byte) error {
 				return fault.New(fault.NoBills, "nothing to see: %w", io.ErrUnexpectedEOF).With(map[string]int{"page": 3})
@@ -92,6 +96,16 @@ func TestMain(m *testing.M) {
 			},
 			"gulp": func(c *worker.Call, args []byte) error {
 				return c.Reply(bytes.Repeat([]byte{1}, 2<<30)[:1])
+			},
+			"flood": func(c *worker.Call, args []byte) error {
+				for {
+					if err := c.Reply(make([]byte, 64<<10)); err != nil {
+						return err
+					}
+				}
+			},
+			"ramble": func(c *worker.Call, args []byte) error {
+				return fault.New(fault.NoBills, "%s", strings.Repeat("and so on ", 1<<20)).With(strings.Repeat("x", 1<<20))
 			},
 			"chatter": func(c *worker.Call, args []byte) error {
 				fmt.Println("a library prints to what it thinks is the screen")
@@ -247,6 +261,34 @@ func TestAllMemoryAtOnceIsRefusedByTheKernel(t *testing.T) {
 	}
 	if _, err := call(t.Context(), t, p, "echo", "next", nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A worker that was taken over must not fill its parent's memory.
+func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	l, err := p.Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	err = l.Call(t.Context(), worker.Request{Method: "flood", Most: 1 << 20, Reply: func(b []byte) error {
+		if got += len(b); got > 8<<20 {
+			return errors.New("enough")
+		}
+		return nil
+	}})
+	l.Release()
+	if fault.CodeOf(err) != fault.WorkerCrashed || got > 1<<20 {
+		t.Errorf("after %d bytes the call ends with %v", got, err)
+	}
+	_, err = call(t.Context(), t, p, "ramble", "", nil)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.NoBills || len(f.Message) > 20<<10 || f.Details != nil {
+		t.Errorf("a message of %d bytes, details %.20v", len(err.Error()), f.Details)
+	}
+	if got, err := call(t.Context(), t, p, "echo", "x", nil); err != nil || got != "xx" {
+		t.Errorf("the next call: %q, %v", got, err)
 	}
 }
 

@@ -90,11 +90,10 @@ func (d *doctor) limits(context.Context) {
 // reading reads the built-in sample with a worker, from end to end.
 func (d *doctor) reading(ctx context.Context) {
 	const check = "workers"
-	switch box := worker.Sandbox(); {
-	case worker.Confined():
-		d.ok("sandbox", "workers are confined by %s", box)
-	default:
-		d.warn("sandbox", "workers are not fully confined: %s — see docs/SECURITY.md; a newer Linux kernel has both", box)
+	if missing := worker.Missing(); missing == "" {
+		d.ok("sandbox", "workers are confined by %s", worker.Sandbox())
+	} else {
+		d.warn("sandbox", "workers are confined by %s; missing: %s — see docs/SECURITY.md", worker.Sandbox(), missing)
 	}
 	cache := d.Cache
 	state := intake.Compiled(cache)
