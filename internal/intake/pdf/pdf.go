@@ -247,6 +247,9 @@ func (j *job) work(lease *worker.Lease) {
 			return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(first)), uint64(count)), nil
 		},
 		Reply: func(payload []byte) error {
+			if current > last {
+				return errWire
+			}
 			if j.fast {
 				if len(payload) == 0 {
 					return errWire
@@ -262,7 +265,7 @@ func (j *job) work(lease *worker.Lease) {
 			if err != nil {
 				return err
 			}
-			if p.Number != current || current > last || !j.wants(current) {
+			if p.Number != current || !j.wants(current) {
 				return errWire
 			}
 			current++
