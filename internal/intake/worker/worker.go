@@ -241,6 +241,12 @@ func serve(handlers map[string]Handler, s Settings) int {
 	// Most of the heap is WebAssembly's memory, which has no pointers: frequent
 	// collection of the rest is cheap, and keeps the process small.
 	debug.SetGCPercent(25)
+	if s.Bare {
+		// Without it the heap is small, and collection would take a third of the time. Near
+		// the limit it is frequent again.
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(s.Memory / 4)
+	}
 	if s.Memory > 0 {
 		memory.watch(s.Memory)
 	}

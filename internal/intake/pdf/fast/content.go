@@ -9,6 +9,7 @@ import (
 // The bounds of one page, with its forms.
 const (
 	maxOperators = 4 << 20
+	maxContent   = 64 << 20 // bytes
 	maxChars     = 1 << 16
 	maxAreas     = 1 << 14
 	maxPairs     = 1 << 22 // of a text and an area
@@ -75,6 +76,7 @@ type interpreter struct {
 	marks     []bool // for each open mark, whether it is one of a layer
 	layered   int    // how many of those are
 	operators int
+	bytes     int // of content
 	forms     int
 	depth     int
 	z         int
@@ -85,8 +87,8 @@ type interpreter struct {
 	clipNext bool
 	curved   bool
 
-	texts    []*text
-	areas    []area
+	texts []*text
+	areas []area
 	// pictures is the area of the pictures, and most the area if those in a form take all
 	// of the form.
 	pictures, most float32
@@ -102,6 +104,9 @@ func newInterpreter(d *Document, box rect) *interpreter {
 
 // run reads a content stream.
 func (in *interpreter) run(data []byte, resources dict) error {
+	if in.bytes += len(data); in.bytes > maxContent {
+		return declined("too much data")
+	}
 	outer := in.resources
 	in.resources = resources
 	defer func() { in.resources = outer }()

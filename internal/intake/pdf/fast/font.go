@@ -80,7 +80,7 @@ func (in *interpreter) loadFont(o any) (*font, error) {
 		f.load = func(uint32) (*glyph, error) { return nil, err }
 	}
 	if indirect {
-		if len(in.d.fonts) >= 1024 {
+		if len(in.d.fonts) >= 128 {
 			clear(in.d.fonts)
 		}
 		in.d.fonts[r.num] = f
