@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/keys"
+	"tallyman/internal/ops/doctor"
 	"tallyman/internal/ops/tracing"
 	"tallyman/internal/session"
 )
@@ -74,6 +76,7 @@ type serveOptions struct {
 	ownerSessions      int
 	ownerStorage       int64 // MB
 	addressConnections int
+	memory             int64 // MB
 	adminListen        string
 	ownerStreams       int
 	orphanAge          time.Duration
@@ -117,6 +120,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.connections, "connections", 4096, "serve at most `N` connections at once; further ones are told to come again")
 	flags.IntVar(&o.addressConnections, "address-connections", 0, "of these, at most `N` of one address that has shown no key yet (default: a quarter; without keys all)")
 	flags.StringVar(&o.adminListen, "admin-listen", "", "serve health and measurements at this `ADDR`, too, with connections of their own; others must not reach it (default: none)")
+	flags.Int64Var(&o.memory, "memory", 0, "use so many `MB` for documents in the server; requests that need more wait, and are then told to come again (default: 0.4 of what the machine or its control group gives)")
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
 	flags.IntVar(&o.ownerReading, "owner-reading", 0, "read at most `N` uploads of one owner at once (default: as many as there are --workers)")
 	flags.IntVar(&o.ownerUploads, "owner-uploads", 32, "take at most `N` uploads of one owner at once, and let as many wait to be read")
@@ -163,7 +167,7 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.workerMemory < 128:
 		return misuse(flags, "--worker-memory must be 128 (MB) or more: the PDF engine and an ordinary document need that")
-	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.addressConnections < 0 || o.maxLines < 1:
+	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.addressConnections < 0 || o.memory < 0 || o.maxLines < 1:
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
 	case o.ownerReading < 0 || o.ownerUploads < 1 || o.ownerSessions < 0 || o.ownerStorage < 1 || o.ownerStreams < 0:
 		return misuse(flags, "--owner-reading, --owner-sessions and --owner-streams must not be less than 0; --owner-uploads and --owner-storage must be 1 or more")
@@ -296,6 +300,20 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	if err != nil {
 		return fault.New(fault.BadRequest, "the server cannot listen at %s: %w", address, err)
 	}
+	if o.memory == 0 {
+		limit, _ := doctor.MemoryLimit(0)
+		if limit <= 0 || limit > 1<<40 {
+			limit = 4 << 30 // it is not known
+		}
+		o.memory = max(limit*2/5>>20, 64)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(o.memory<<20*3/2 + 128<<20) // with garbage, and all else in the server
+	}
+	ownerMemory := o.memory << 20
+	if len(known) > 0 {
+		ownerMemory = ownerMemory * 3 / 4 // the others have some in any case
+	}
 	var adminListener net.Listener
 	if o.adminListen != "" {
 		if adminListener, err = net.Listen("tcp", o.adminListen); err != nil {
@@ -332,6 +350,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	var orphans atomic.Int64 // at which the sweep stopped
 	work := desk.New(traces.sessions(at.sessions), traces.contents(at.contents), reader, desk.Limits{
 		Reading: o.workers, Waiting: o.queue, Lines: o.maxLines, Spare: spare,
+		Memory: o.memory << 20, OwnerMemory: ownerMemory,
 		OwnerReading: o.ownerReading, OwnerUploads: o.ownerUploads, OwnerSessions: o.ownerSessions, OwnerBytes: o.ownerStorage << 20,
 	})
 	api := httpapi.New(httpapi.Config{

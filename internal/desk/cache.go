@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 )
 
@@ -27,10 +28,19 @@ type entry struct {
 	of     string     // the sheet's inputs
 	inputs []blob.Key // the same, one by one
 	sheet  *sheet.Sheet
+	takes  int64 // bytes of memory
 
 	once sync.Once
 	csv  []byte
 	err  error
+}
+
+func newEntry(st session.State, s *sheet.Sheet) *entry {
+	e := &entry{of: inputsOf(st), sheet: s, takes: takes(st)}
+	for _, in := range st.Inputs() {
+		e.inputs = append(e.inputs, in.Reading.Key)
+	}
+	return e
 }
 
 func (e *entry) bytes() ([]byte, error) {
@@ -86,6 +96,19 @@ func (c *cache) put(key string, e *entry) *entry {
 	return e
 }
 
+// spill removes the sheets that were used longest ago, until they took so many bytes of
+// memory together. It returns false if there are none.
+func (c *cache) spill(bytes int64) (some bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for last := c.used.Back(); last != nil && bytes > 0; last = c.used.Back() {
+		bytes -= last.Value.(*entry).takes
+		some = true
+		c.remove(last)
+	}
+	return some
+}
+
 func (c *cache) remove(el *list.Element) {
 	e := c.used.Remove(el).(*entry)
 	delete(c.byKey, e.of)
@@ -98,8 +121,7 @@ func (c *cache) remove(el *list.Element) {
 	c.rows -= len(e.sheet.Rows)
 }
 
-// forget removes the sheets made of contents that were deleted: nobody can ask for them
-// again, and cleared data must not stay in memory.
+// forget removes the sheets made of some contents.
 func (c *cache) forget(gone []blob.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

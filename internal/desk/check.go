@@ -19,7 +19,13 @@ func (d *Desk) Restarts() int64 {
 }
 
 // Readers returns how many pages of PDFs were read by which reader.
-func (d *Desk) Readers() pdf.Counts { return d.reader.Readers() }
+func (d *Desk) Readers() pdf.Counts {
+	c := d.reader.Readers()
+	if d.spare != nil {
+		c.Add(d.spare.Readers())
+	}
+	return c
+}
 
 // CheckSessions tests the store of sessions as a request would use it, and returns why
 // it fails.

@@ -14,6 +14,7 @@ import (
 type custody struct {
 	desk *Desk
 	keys []blob.Key
+	held *held // by what was read
 }
 
 // put stores what it reads from r.

@@ -42,6 +42,7 @@ type Desk struct {
 	spare    *intake.Reader
 	queue    *queue
 	owners   *owners
+	memory   *memory
 	sheets   *sheets
 	watcher  atomic.Pointer[Watcher]
 }
@@ -50,8 +51,9 @@ type Desk struct {
 // that read files.
 func New(sessions session.Store, contents blob.Store, reader *intake.Reader, limits Limits) *Desk {
 	limits = limits.complete()
+	sheets := newSheets(limits)
 	return &Desk{
-		sessions: sessions, contents: contents, reader: reader, spare: limits.Spare, queue: newQueue(limits), sheets: newSheets(limits),
+		memory: newMemory(limits, sheets.cache.spill), sessions: sessions, contents: contents, reader: reader, spare: limits.Spare, queue: newQueue(limits), sheets: sheets,
 		owners: &owners{sessions: sessions, limits: limits, m: map[session.Owner]*account{}},
 	}
 }
@@ -128,7 +130,7 @@ const dropTime = time.Minute
 
 // Forget removes the cached sheets made of contents that were deleted. The desk does so
 // itself for contents that it deletes.
-func (d *Desk) Forget(gone []blob.Key) { d.sheets.cache.forget(gone) }
+func (d *Desk) Forget(gone []blob.Key) { d.sheets.forget(gone) }
 
 // drop deletes contents that no session refers to any more, and the cached sheets made
 // of them. The request that removed them does not wait for this; the janitor finds what
@@ -300,6 +302,8 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 	if len(a.Files) == 0 {
 		return st, nil, fault.New(fault.NoUpload, "there is no file in the request")
 	}
+	in.held = &held{memory: d.memory, owner: st.Key.Owner}
+	defer in.held.end()
 	readings, err := d.inTurn(ctx, st.Key.Owner, in, a.Slot, read)
 	if err != nil {
 		return st, nil, err
@@ -323,6 +327,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		a.Files[i].Reading = ref
 		fresh[ref.Key] = r
 	}
+	own.held.end() // the sheet that is made of the readings counts them
 	// An attachment beside other files depends on them: it is attached only to the
 	// state that was foreseen, or foreseen again if the bills of its beginning are still
 	// there. Each repetition means that another upload succeeded meanwhile.
@@ -432,7 +437,7 @@ func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, sl
 		return nil, err
 	}
 	defer leave()
-	return read(reader, files)
+	return read(reader.Metered(in.held.meter(ctx)), files)
 }
 
 // Reread reads the stored bills again, for instance after an upgrade that reads better,
@@ -444,9 +449,10 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 		return st, nil, err
 	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Update}
-	own := custody{desk: d}
+	own := custody{desk: d, held: &held{memory: d.memory, owner: st.Key.Owner}}
+	defer own.held.end()
 	defer func() { own.end(ctx, err) }()
-	readings, err := d.rereadInTurn(ctx, st)
+	readings, err := d.rereadInTurn(ctx, st, own.held.meter(ctx))
 	if err != nil {
 		return st, nil, err
 	}
@@ -456,7 +462,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	return d.commit(ctx, st, a, readings, &own)
 }
 
-func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, error) {
+func (d *Desk) rereadInTurn(ctx context.Context, st session.State, meter func(int) error) ([]reading, error) {
 	reader, leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
@@ -464,7 +470,7 @@ func (d *Desk) rereadInTurn(ctx context.Context, st session.State) ([]reading, e
 	defer leave()
 	var readings []reading
 	for _, in := range st.BOL {
-		r, err := d.reread(ctx, reader, in)
+		r, err := d.reread(ctx, reader.Metered(meter), in)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,6 +11,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/sheet"
 )
 
 // SheetName is the name of the sheet among a session's files.
@@ -96,11 +96,17 @@ func ordersKind(summary json.RawMessage) string {
 // was uploaded.
 func (d *Desk) OpenFile(ctx context.Context, st session.State, name string) (File, io.ReadCloser, error) {
 	if name == SheetName && len(st.BOL) > 0 {
-		csv, err := d.CSV(ctx, st)
+		s, err := d.Sheet(ctx, st)
 		if err != nil {
 			return File{}, nil, err
 		}
-		return File{Name: name, Size: int64(len(csv)), Type: "csv", Role: "sheet"}, io.NopCloser(bytes.NewReader(csv)), nil
+		size, err := d.csvSize(ctx, st)
+		if err != nil {
+			return File{}, nil, err
+		}
+		from, to := io.Pipe()
+		go func() { to.CloseWithError(sheet.WriteCSV(to, s)) }()
+		return File{Name: name, Size: size, Type: "csv", Role: "sheet"}, from, nil
 	}
 	for _, f := range inputs(st) {
 		if f.Name == name {

@@ -164,6 +164,9 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 		return nil, err
 	}
 	defer leave()
+	in.held = &held{memory: d.memory, owner: owner}
+	defer in.held.end()
+	reader = reader.Metered(in.held.meter(ctx))
 	var table *orders.Table
 	if len(exports) > 0 {
 		// The orders are read first: that is quick, and a wrong file is a frequent
@@ -190,8 +193,14 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	if err := d.sheets.check(doc.Lines()); err != nil {
 		return nil, err
 	}
+	n := int64(1+doc.Lines()) * linesTake
+	if err := d.memory.take(ctx, owner, n); err != nil {
+		return nil, err
+	}
 	_, sp := span.Start(ctx, "sheet.make")
 	defer sp.End(nil)
 	sp.Int("lines", int64(doc.Lines()))
-	return sheet.Make(doc, table), nil
+	s := sheet.Make(doc, table)
+	d.memory.giveWith(s, owner, n+in.held.pass())
+	return s, nil
 }

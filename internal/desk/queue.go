@@ -28,6 +28,10 @@ type Limits struct {
 	// means that such an owner waits for one of them.
 	Spare *intake.Reader
 
+	// Memory is the budget for what documents become in memory, in bytes, by default
+	// 1 GiB, and OwnerMemory the part of it that one owner can have, by default all.
+	Memory, OwnerMemory int64
+
 	// The limits of one owner: how many of the places for reading, by default all;
 	// uploads under way, by default 32, and as many that wait to be read; sessions, by
 	// default 100,000; and bytes of the files of sessions and of uploads under way, by
@@ -43,6 +47,8 @@ func (l Limits) complete() Limits {
 	}
 	l.Waiting = cmp.Or(l.Waiting, 64)
 	l.Lines = cmp.Or(l.Lines, 100_000)
+	l.Memory = cmp.Or(l.Memory, 1<<30)
+	l.OwnerMemory = min(cmp.Or(l.OwnerMemory, l.Memory), l.Memory)
 	l.OwnerReading = cmp.Or(l.OwnerReading, l.Reading)
 	l.OwnerUploads = cmp.Or(l.OwnerUploads, 32)
 	l.OwnerSessions = cmp.Or(l.OwnerSessions, 100_000)

@@ -8,12 +8,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
+	"weak"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/bol"
@@ -34,17 +35,18 @@ type reading struct {
 // save stores a reading, to be loaded by loadPages or loadOrders. Nothing else reads
 // it, so the format is one that is quick to decode.
 func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
-	var b bytes.Buffer
-	var err error
-	if r.table != nil {
-		err = gob.NewEncoder(&b).Encode(r.table)
-	} else {
-		err = r.pages.Encode(&b)
-	}
-	if err != nil {
-		return blob.Ref{}, fmt.Errorf("keeping what was read: %w", err)
-	}
-	return own.put(ctx, &b)
+	from, to := io.Pipe()
+	defer from.Close()
+	go func() {
+		var err error
+		if r.table != nil {
+			err = gob.NewEncoder(to).Encode(r.table)
+		} else {
+			err = r.pages.Encode(to)
+		}
+		to.CloseWithError(err)
+	}()
+	return own.put(ctx, from)
 }
 
 // loadPages loads the reading of a file of bills. A reading that another version of the
@@ -133,14 +135,17 @@ func linesOf(st session.State) int {
 	return n
 }
 
-// The limits of the making of sheets.
-const (
-	// roomForSheets is how many lines, each of about 5 kB, may be in the sheets that
-	// are being made at once.
-	roomForSheets = 40_000
-	// sheetWait is how long a request waits for room.
-	sheetWait = 20 * time.Second
-)
+// takes returns the memory that a session's sheet takes, in bytes.
+func takes(st session.State) int64 {
+	n := int64(1+linesOf(st)) * linesTake
+	for _, in := range st.BOL {
+		n += in.Reading.Size // while the sheet is made
+	}
+	if st.Orders != nil {
+		n += ordersTake * st.Orders.Reading.Size
+	}
+	return n
+}
 
 // makingQueue returns a queue for places to make sheets in: as many as processors, of
 // which one owner cannot have all, and a spare one.
@@ -157,11 +162,17 @@ func makingQueue() *queue {
 type sheets struct {
 	lines  int // the greatest number of lines that one session's bills may have
 	cache  *cache
-	room   *semaphore.Weighted
 	making *queue
 
 	mu    sync.Mutex
 	under map[string]*making
+	used  map[string]used // sheets that something uses, cached or not
+}
+
+// used is a sheet that something uses.
+type used struct {
+	sheet  weak.Pointer[sheet.Sheet]
+	inputs []blob.Key
 }
 
 // making is a sheet that is being made.
@@ -175,7 +186,7 @@ type making struct {
 }
 
 func newSheets(l Limits) *sheets {
-	return &sheets{lines: l.Lines, cache: newCache(), room: semaphore.NewWeighted(roomForSheets), making: makingQueue(), under: map[string]*making{}}
+	return &sheets{lines: l.Lines, cache: newCache(), used: map[string]used{}, making: makingQueue(), under: map[string]*making{}}
 }
 
 // check fails with fault.TooLarge if a sheet may not have so many lines.
@@ -195,6 +206,10 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 		return e, nil
 	}
 	s.mu.Lock()
+	if made := s.used[of].sheet.Value(); made != nil {
+		defer s.mu.Unlock()
+		return s.cache.put(of, newEntry(st, made)), nil
+	}
 	m := s.under[of]
 	if m == nil {
 		work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -229,10 +244,36 @@ func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.e, m.err = e, err
+	if err == nil {
+		s.used[of] = used{weak.Make(e.sheet), e.inputs}
+		runtime.AddCleanup(e.sheet, s.unused, of)
+	}
 	if s.under[of] == m {
 		delete(s.under, of)
 	}
 	close(m.done)
+}
+
+// forget removes the sheets made of contents that were deleted: nobody can ask for them
+// again, and cleared data must not stay in memory.
+func (s *sheets) forget(gone []blob.Key) {
+	s.cache.forget(gone)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for of, u := range s.used {
+		if slices.ContainsFunc(u.inputs, func(k blob.Key) bool { return slices.Contains(gone, k) }) {
+			delete(s.used, of)
+		}
+	}
+}
+
+// unused forgets a sheet that nothing uses.
+func (s *sheets) unused(of string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used[of].sheet.Value() == nil {
+		delete(s.used, of)
+	}
 }
 
 // compose makes a sheet, once there is room.
@@ -242,22 +283,21 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	sp.Int("lines", int64(linesOf(st)))
 	defer func() { sp.End(err) }()
 	defer unbroken(&err)
-	// The places are for processor time, the room is for memory.
 	leave, _, err := s.making.enter(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	weight := int64(min(1+linesOf(st), roomForSheets))
-	waiting, cancel := context.WithTimeout(ctx, sheetWait)
-	defer cancel()
-	if err := s.room.Acquire(waiting, weight); err != nil {
-		if ctx.Err() != nil {
-			return nil, fault.Ended(ctx.Err())
-		}
-		return nil, fault.New(fault.Busy, "the server is busy making other sheets; try again in 5 seconds").With(session.RetryAfter{Seconds: 5})
+	n := takes(st)
+	if err := d.memory.take(ctx, st.Key.Owner, n); err != nil {
+		return nil, err
 	}
-	defer s.room.Release(weight)
+	made := false // not err, which a panic leaves nil here
+	defer func() {
+		if !made {
+			d.memory.give(st.Key.Owner, n)
+		}
+	}()
 	table, err := d.ordersOf(ctx, st, fresh)
 	if err != nil {
 		return nil, err
@@ -266,10 +306,9 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{of: inputsOf(st), sheet: sheet.Make(doc, table)}
-	for _, in := range st.Inputs() {
-		e.inputs = append(e.inputs, in.Reading.Key)
-	}
+	e := newEntry(st, sheet.Make(doc, table))
+	d.memory.giveWith(e.sheet, st.Key.Owner, n)
+	made = true
 	return e, nil
 }
 

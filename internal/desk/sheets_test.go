@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,5 +260,72 @@ func TestWhatAnotherVersionStoredIsReadAgain(t *testing.T) {
 	}
 	if csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
 		t.Errorf("the sheet after reading again: %v, %.100s", err, csv)
+	}
+}
+
+// However many requests use a sheet, it is in memory once, and its memory is given back
+// when none does.
+func TestASheetThatIsUsedIsSharedAndItsMemoryIsGivenBack(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	st, err := p.Open(t.Context(), key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders)); err != nil {
+		t.Fatal(err)
+	}
+	one, err := p.Sheet(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Spill() // it is not cached any more
+	two, err := p.Sheet(t.Context(), st)
+	if err != nil || one != two {
+		t.Errorf("another request got %p, not %p, %v", two, one, err)
+	}
+	book, done, err := p.Workbook(t.Context(), session.Local, one)
+	if err != nil || len(book) == 0 {
+		t.Fatal(err)
+	}
+	if used, most := p.Memory(); used < int64(len(book)) || used > most {
+		t.Errorf("%d of %d bytes are taken", used, most)
+	}
+	done()
+	done()
+	one, two = nil, nil
+	p.Spill()
+	used := int64(-1)
+	for range 50 {
+		runtime.GC()
+		if used, _ = p.Memory(); used == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // cleanups run beside
+	}
+	t.Errorf("%d bytes are taken although nothing is used", used)
+}
+
+func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {
+	p, ship := newPlace(t), newShipment(t, 1)
+	small := *p
+	small.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{Memory: 1 << 10})
+	st, err := p.Open(t.Context(), key("x"), session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := small.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("an upload: %v", err)
+	}
+	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := small.Sheet(t.Context(), st); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("a download: %v", err)
+	}
+	if used, _ := small.Memory(); used != 0 {
+		t.Errorf("%d bytes are taken in the end", used)
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -62,17 +61,36 @@ func format(values url.Values) (sheet.Format, error) {
 	return sheet.ParseFormat(name)
 }
 
-// sheetFile returns a sheet as a file called base. A CSV is in memory; the other
-// formats are made while they are sent.
-func sheetFile(base string, f sheet.Format, s *sheet.Sheet, csv []byte) *file {
+// sheetFile returns a sheet as a file called base. Formats that are made while they are
+// sent take no memory beside the sheet, which all requests for it share. A workbook has
+// to be whole before it is sent.
+func (c *call) sheetFile(base string, f sheet.Format, s *sheet.Sheet) (*file, error) {
 	out := &file{name: base + f.Ext(), contentType: f.ContentType(), size: -1}
-	if f == sheet.CSV {
-		out.size = int64(len(csv))
-		out.write = func(w io.Writer) error { _, err := w.Write(csv); return err }
-	} else {
-		out.write = func(w io.Writer) error { return sheet.Write(w, s, f) }
+	out.write = func(w io.Writer) error { return sheet.Write(w, s, f) }
+	switch f {
+	case sheet.CSV:
+		var n counter
+		if err := sheet.WriteCSV(&n, s); err != nil {
+			return nil, fmt.Errorf("writing the sheet: %w", err)
+		}
+		out.size = int64(n)
+	case sheet.XLSX:
+		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, s)
+		if err != nil {
+			return nil, err
+		}
+		out.size, out.close = int64(len(b)), done
+		out.write = func(w io.Writer) error { _, err := w.Write(b); return err }
 	}
-	return out
+	return out, nil
+}
+
+// counter counts the bytes that are written to it.
+type counter int64
+
+func (n *counter) Write(p []byte) (int, error) {
+	*n += counter(len(p))
+	return len(p), nil
 }
 
 // download answers with the session's sheet, in a file called base.
@@ -89,18 +107,15 @@ func (c *call) download(base string) (any, error) {
 		return nil, err
 	}
 	var s *sheet.Sheet
-	var csv []byte
 	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
-		if s, err = c.s.desk.Sheet(c.r.Context(), st); err == nil && f == sheet.CSV {
-			csv, err = c.s.desk.CSV(c.r.Context(), st)
-		}
+		s, err = c.s.desk.Sheet(c.r.Context(), st)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.note("rows", len(s.Rows))
-	return sheetFile(base, f, s, csv), nil
+	return c.sheetFile(base, f, s)
 }
 
 func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed") }
@@ -218,17 +233,6 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	return s, f, nil
 }
 
-// converted returns the sheet of a conversion as a file.
-func converted(s *sheet.Sheet, f sheet.Format) (any, error) {
-	var b bytes.Buffer
-	if f == sheet.CSV {
-		if err := sheet.WriteCSV(&b, s); err != nil {
-			return nil, fmt.Errorf("writing the sheet: %w", err)
-		}
-	}
-	return sheetFile(convertedName, f, s, b.Bytes()), nil
-}
-
 // convertedName is the name of a conversion's file, without extension.
 const convertedName = "BOL_processed"
 
@@ -238,7 +242,7 @@ func handleConvert(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return converted(s, f)
+	return c.sheetFile(convertedName, f, s)
 }
 
 // statelessAnswer is a sheet in JSON.

@@ -93,6 +93,8 @@ func newMetrics(s *Server) *metrics {
 		live{s},
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
+		gauge("tallyman_memory_taken_bytes", "Memory that documents take in the server, by estimate.", func() float64 { used, _ := s.desk.Memory(); return float64(used) }),
+		gauge("tallyman_memory_budget_bytes", "What they may take; requests that need more get 503.", func() float64 { _, most := s.desk.Memory(); return float64(most) }),
 		gauge("tallyman_sweep_stopped_files", "Stored files that no session names, too large a share to be removed unasked; 0 while the sweep works.", func() float64 { return float64(s.config.Orphans()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",

@@ -318,7 +318,7 @@ func handleProcess(c *call) (any, error) {
 			return nil, err
 		}
 		if s != nil {
-			return converted(s, f)
+			return c.sheetFile(convertedName, f, s)
 		}
 	} else if err := c.body.Ignore(); err != nil {
 		return nil, err

@@ -124,6 +124,7 @@ type Reader struct {
 	// replies bounds what a worker sends of one order export, in bytes. The worker has
 	// all of it in its memory, where it is at least half as large.
 	replies int64
+	meter   func(bytes int) error // nil for none
 }
 
 // New returns a Reader. Its workers start when they are first needed, or by Warm.
@@ -142,6 +143,21 @@ func New(c Config) *Reader {
 		time:    cmp.Or(c.Time, 3*time.Minute),
 		replies: 2 * cmp.Or(c.Memory, worker.DefaultMemory),
 	}
+}
+
+// Metered returns a Reader with the same workers that tells a function the size of what
+// they send, and ends with its error. The function is called by several goroutines.
+func (r *Reader) Metered(meter func(bytes int) error) *Reader {
+	metered := *r
+	metered.meter = meter
+	return &metered
+}
+
+func (r *Reader) metered(bytes int) error {
+	if r.meter == nil {
+		return nil
+	}
+	return r.meter(bytes)
 }
 
 // Warm starts all workers now, with PDFium.
@@ -190,6 +206,9 @@ func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress
 	return pages.Document()
 }
 
+// wordTakes is what a word of a page takes in a reply, in bytes.
+const wordTakes = 64
+
 // Pages reads the pages of one or more PDFs of bills, which may be combined with others
 // later; see Bills.
 func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress)) (*bol.Pages, error) {
@@ -204,6 +223,9 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 	var turn sync.Mutex
 	for i, f := range files {
 		pages, err := r.pdf.Read(ctx, f, f.Size, func(p page.Page) error {
+			if err := r.metered(wordTakes * len(p.Words)); err != nil {
+				return err
+			}
 			if err := reader.Add(i, p); err != nil {
 				return err
 			}
@@ -353,6 +375,9 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 		Source: f,
 		Most:   r.replies,
 		Reply: func(payload []byte) error {
+			if err := r.metered(len(payload)); err != nil {
+				return err
+			}
 			var reply ordersReply
 			if err := json.Unmarshal(payload, &reply); err != nil {
 				return fmt.Errorf("reading orders: %w", err)

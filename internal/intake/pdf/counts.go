@@ -16,6 +16,20 @@ type Counts struct {
 	Declined map[string]int64
 }
 
+// Add adds the counts of another reader.
+func (c *Counts) Add(o Counts) {
+	c.Fast += o.Fast
+	c.Slow += o.Slow
+	c.Judged += o.Judged
+	c.Differing += o.Differing
+	if c.Declined == nil {
+		c.Declined = map[string]int64{}
+	}
+	for reason, n := range o.Declined {
+		c.Declined[reason] += n
+	}
+}
+
 // maxReasons bounds the reasons that are counted: a worker that a document has taken over
 // may send any.
 const maxReasons = 200

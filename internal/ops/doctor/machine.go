@@ -64,7 +64,7 @@ const serverMemory = 256 << 20
 
 // limits checks the machine's limits on the server.
 func (d *doctor) limits(context.Context) {
-	if limit, by := memoryLimit(d.pid); limit > 0 {
+	if limit, by := MemoryLimit(d.pid); limit > 0 {
 		need := int64(d.Workers)*d.Memory + serverMemory
 		say := fmt.Sprintf("%s of up to %s and the server may take %s; %s gives %s", text.Count(d.Workers, "worker"), text.Size(d.Memory), text.Size(need), by, text.Size(limit))
 		switch {

@@ -90,9 +90,9 @@ func sameProgram(pid int) (same, replaced, known bool) {
 	return os.SameFile(theirs, ours), strings.HasSuffix(name, " (deleted)"), true
 }
 
-// memoryLimit returns the smallest of the memory limits of the machine and of the
+// MemoryLimit returns the smallest of the memory limits of the machine and of the
 // process's control groups, in bytes. Other processes may share it.
-func memoryLimit(pid int) (limit int64, by string) {
+func MemoryLimit(pid int) (limit int64, by string) {
 	limit, by = memTotal(), "the machine"
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%s/cgroup", self(pid)))
 	if err != nil {

@@ -17,6 +17,7 @@ func userName(uid int) string { return fmt.Sprint(uid) }
 
 func sameProgram(int) (same, replaced, known bool) { return false, false, false }
 
-func memoryLimit(int) (limit int64, by string) { return 0, "" }
+// MemoryLimit returns 0: the limit is not known.
+func MemoryLimit(int) (limit int64, by string) { return 0, "" }
 
 func fileLimit(int) int64 { return 0 }
