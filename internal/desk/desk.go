@@ -158,7 +158,8 @@ type BillsSummary struct {
 	Unchecked  int `json:"unchecked"`
 	Problems   int `json:"problems"`
 
-	Sheet *sheetFacts `json:"sheet,omitempty"`
+	Upload string      `json:"upload,omitempty"` // what Incoming.Once was told
+	Sheet  *sheetFacts `json:"sheet,omitempty"`
 }
 
 // OrdersSummary is the summary of an order export, for listings.
@@ -302,22 +303,37 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 	if len(a.Files) == 0 {
 		return st, nil, fault.New(fault.NoUpload, "there is no file in the request")
 	}
+	if again, err := in.again(st); again || err != nil {
+		return d.unchanged(ctx, st, err)
+	}
 	in.held = &held{memory: d.memory, owner: st.Key.Owner}
 	defer in.held.end()
 	readings, err := d.inTurn(ctx, st.Key.Owner, in, a.Slot, read)
 	if err != nil {
 		return st, nil, err
 	}
-	return d.commit(ctx, st, a, readings, &in.custody)
+	for i := range readings {
+		readings[i].upload = in.once
+	}
+	return d.commit(ctx, st, a, readings, in, &in.custody)
 }
 
-// commit stores the readings of an attachment, makes the sheet that the session will
+// unchanged returns a state and its sheet, or the error.
+func (d *Desk) unchanged(ctx context.Context, st session.State, err error) (session.State, *sheet.Sheet, error) {
+	if err != nil {
+		return st, nil, err
+	}
+	s, err := d.Sheet(ctx, st)
+	return st, s, err
+}
+
+// commit stores the readings of an attachment (of in, if it is an upload), makes the sheet that the session will
 // have, and attaches files and readings. It adds what it stores to the custody, which
 // passes everything on when it is attached.
 //
 // The sheet is made first, so that nothing is attached of which no sheet can be made,
 // and so that its size can be stored with the files.
-func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, own *custody) (session.State, *sheet.Sheet, error) {
+func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachment, readings []reading, in *Incoming, own *custody) (session.State, *sheet.Sheet, error) {
 	fresh := map[blob.Key]reading{}
 	for i, r := range readings {
 		ref, err := r.save(ctx, own)
@@ -334,6 +350,9 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	beside := a.Slot != session.BOL || a.Mode != session.Replace
 	began := st
 	for {
+		if again, err := in.again(st); again || err != nil {
+			return d.unchanged(ctx, st, err)
+		}
 		if beside {
 			a.Revision = st.Revision
 		}
@@ -456,10 +475,11 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	if err != nil {
 		return st, nil, err
 	}
-	for _, in := range st.BOL {
+	for i, in := range st.BOL {
 		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
+		readings[i].upload = uploadOf(in)
 	}
-	return d.commit(ctx, st, a, readings, &own)
+	return d.commit(ctx, st, a, readings, nil, &own)
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State, meter func(int) error) ([]reading, error) {

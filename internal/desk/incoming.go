@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"slices"
 
@@ -23,6 +24,43 @@ type Incoming struct {
 	files    []received
 	arriving int64 // bytes that count as the owner's until the end
 	ended    bool
+	once     string
+}
+
+// KeyReused is the code of an upload that is named like another, of other files.
+const KeyReused fault.Code = "idempotency_key_reused"
+
+// Once names the upload of bills: if the session has the bills of an upload of that name
+// already, they are not attached again. It can be called once, before attaching.
+func (in *Incoming) Once(name string) { in.once = name }
+
+// again reports whether a state has the bills of this upload already. It fails with
+// KeyReused if it has others under its name.
+func (in *Incoming) again(st session.State) (bool, error) {
+	if in == nil || in.once == "" {
+		return false, nil
+	}
+	var sizes []int64
+	for _, f := range st.BOL {
+		if uploadOf(f) == in.once {
+			sizes = append(sizes, f.Content.Size)
+		}
+	}
+	if sizes == nil {
+		return false, nil
+	}
+	files := in.of(session.BOL)
+	if !slices.EqualFunc(sizes, files, func(size int64, f received) bool { return size == f.ref.Size }) {
+		return false, fault.New(KeyReused, "an upload of other files had the same Idempotency-Key; use a new key for each upload")
+	}
+	return true, nil
+}
+
+// uploadOf returns the name of the upload that a file of bills came with, "" for none.
+func uploadOf(in session.Input) string {
+	var s BillsSummary
+	_ = json.Unmarshal(in.Summary, &s) // an input without a summary has no name
+	return s.Upload
 }
 
 type received struct {

@@ -30,6 +30,8 @@ type reading struct {
 	pages *bol.Pages
 	doc   *bol.Document // made of these pages alone
 	table *orders.Table
+
+	upload string // the name of its upload, "" for none; not saved
 }
 
 // save stores a reading, to be loaded by loadPages or loadOrders. Nothing else reads
@@ -87,7 +89,7 @@ func (r reading) summary(facts *sheetFacts) any {
 		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Sheet: facts}
 	}
 	s := Summary(r.doc)
-	s.Sheet = facts
+	s.Sheet, s.Upload = facts, r.upload
 	return s
 }
 

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +29,7 @@ type file struct {
 	size        int64 // -1 if it is not known
 	write       func(io.Writer) error
 	close       func() // releases what write reads, whether write was called or not; may be nil
+	tag         string // the entity tag: of equal ones the bytes are equal; "" for none
 }
 
 // send answers with a file.
@@ -35,12 +38,31 @@ func (c *call) send(f *file) (err error) {
 		defer f.close()
 	}
 	h := c.w.Header()
+	if f.tag != "" {
+		h.Set("ETag", f.tag)
+		if c.unchanged(f.tag) {
+			c.w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
+	from, to, err := c.section(f)
+	if err != nil {
+		return err
+	}
 	h.Set("Content-Type", f.contentType)
 	h.Set("Content-Disposition", disposition(f.name))
+	status := http.StatusOK
 	if f.size >= 0 {
-		h.Set("Content-Length", strconv.FormatInt(f.size, 10))
+		if f.tag != "" {
+			h.Set("Accept-Ranges", "bytes")
+		}
+		h.Set("Content-Length", strconv.FormatInt(to-from, 10))
+		if to-from < f.size {
+			status = http.StatusPartialContent
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, f.size))
+		}
 	}
-	c.w.WriteHeader(http.StatusOK)
+	c.w.WriteHeader(status)
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
@@ -49,7 +71,79 @@ func (c *call) send(f *file) (err error) {
 		sp.Int("bytes", c.w.bytes)
 		sp.End(err)
 	}()
+	if status == http.StatusPartialContent {
+		// All of it is read: only at its end is it known to be sound.
+		return f.write(&section{w: c.w, skip: from, left: to - from})
+	}
 	return f.write(c.w)
+}
+
+// section writes a part of what is written to it.
+type section struct {
+	w          io.Writer
+	skip, left int64
+}
+
+func (s *section) Write(p []byte) (int, error) {
+	skipped := min(s.skip, int64(len(p)))
+	part := p[skipped:]
+	part = part[:min(s.left, int64(len(part)))]
+	s.skip -= skipped
+	s.left -= int64(len(part))
+	if len(part) > 0 {
+		if _, err := s.w.Write(part); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// unchanged reports whether the caller has the file with an entity tag already.
+func (c *call) unchanged(tag string) bool {
+	for _, list := range c.r.Header.Values("If-None-Match") {
+		for have := range strings.SplitSeq(list, ",") {
+			if have = strings.TrimPrefix(strings.TrimSpace(have), "W/"); have == tag || have == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// section returns which bytes of a file are to be sent: the range that the caller asked
+// for, or all. Ranges of files whose length is not known, several at once and malformed
+// ones are ignored, as HTTP allows. It fails with BadRange if there are no such bytes.
+func (c *call) section(f *file) (from, to int64, err error) {
+	header := c.r.Header.Get
+	first, last, ok := strings.Cut(strings.TrimPrefix(header("Range"), "bytes="), "-")
+	if f.size < 0 || f.tag == "" || c.r.Method != http.MethodGet || !ok || !strings.HasPrefix(header("Range"), "bytes=") ||
+		header("If-Range") != "" && header("If-Range") != f.tag {
+		return 0, f.size, nil
+	}
+	from, ferr := strconv.ParseInt(first, 10, 64)
+	to, terr := strconv.ParseInt(last, 10, 62)
+	switch {
+	case first == "" && terr == nil: // the last bytes
+		from, to = max(0, f.size-to), f.size
+	case last == "" && ferr == nil:
+		to = f.size
+	case ferr == nil && terr == nil && from <= to:
+		to = min(to+1, f.size)
+	default:
+		return 0, f.size, nil
+	}
+	if from < 0 || from >= to {
+		c.w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", f.size))
+		return 0, 0, fault.New(BadRange, "the file has %d bytes, and not those of the range", f.size)
+	}
+	return from, to, nil
+}
+
+// tag returns an entity tag for a file that is made of a state of a session by this
+// version of the program.
+func (c *call) tag(st session.State, what string) string {
+	sum := sha256.Sum256([]byte(versionOf(st) + "\x00" + what + "\x00" + c.s.config.Version))
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
 // format returns the format that the request names; without one, CSV.
@@ -107,7 +201,9 @@ func (c *call) download(base string) (any, error) {
 		return nil, err
 	}
 	var s *sheet.Sheet
+	tag := ""
 	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+		tag = c.tag(st, string(f.Ext()))
 		s, err = c.s.desk.Sheet(c.r.Context(), st)
 		return err
 	})
@@ -115,7 +211,12 @@ func (c *call) download(base string) (any, error) {
 		return nil, err
 	}
 	c.note("rows", len(s.Rows))
-	return c.sheetFile(base, f, s)
+	out, err := c.sheetFile(base, f, s)
+	if err != nil {
+		return nil, err
+	}
+	out.tag = tag
+	return out, nil
 }
 
 func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed") }
@@ -135,7 +236,9 @@ func handleDownloadFile(c *call) (any, error) {
 	}
 	var f desk.File
 	var r io.ReadCloser
+	tag := ""
 	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+		tag = c.tag(st, "file "+name)
 		f, r, err = c.s.desk.OpenFile(c.r.Context(), st, name)
 		return err
 	})
@@ -143,7 +246,7 @@ func handleDownloadFile(c *call) (any, error) {
 		return nil, err
 	}
 	return &file{
-		name: f.Name, contentType: contentType(f.Type), size: f.Size, close: func() { r.Close() },
+		name: f.Name, contentType: contentType(f.Type), size: f.Size, tag: tag, close: func() { r.Close() },
 		write: func(w io.Writer) error {
 			_, err := io.Copy(w, r)
 			return err

@@ -20,6 +20,7 @@ const (
 	MethodNotAllowed fault.Code = "method_not_allowed" // the path exists, but not with this method
 	SessionRequired  fault.Code = "session_required"   // the request must name a session
 	AdminOnly        fault.Code = "admin_only"         // the key is valid, but not an admin key
+	BadRange         fault.Code = "bad_range"          // the file does not have the bytes of the header Range
 	ReadOnly         fault.Code = "read_only"          // the key must not change sessions
 )
 
@@ -39,6 +40,8 @@ var statuses = map[fault.Code]int{
 	BadHost:                 http.StatusForbidden,
 	AdminOnly:               http.StatusForbidden,
 	ReadOnly:                http.StatusForbidden,
+	desk.KeyReused:          http.StatusUnprocessableEntity,
+	BadRange:                http.StatusRequestedRangeNotSatisfiable,
 	fault.NotFound:          http.StatusNotFound,
 	fault.NoSuchPage:        http.StatusNotFound,
 	desk.NoSheet:            http.StatusNotFound,

@@ -279,10 +279,10 @@ func (s *Server) cors(c *call) {
 		}
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Content-Disposition, Retry-After")
+	h.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Disposition, Content-Range, ETag, Retry-After")
 	if c.r.Method == http.MethodOptions {
 		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, Content-Type, Expires, Last-Event-ID, Pragma, X-API-Key, X-Custom-Header, X-Requested-With, X-Session-ID")
+		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, Content-Type, Expires, Idempotency-Key, If-None-Match, If-Range, Last-Event-ID, Pragma, Range, X-API-Key, X-Custom-Header, X-Requested-With, X-Session-ID")
 		h.Set("Access-Control-Max-Age", "86400")
 	}
 }

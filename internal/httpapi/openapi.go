@@ -173,6 +173,10 @@ func responses(s schemas, rt *route) object {
 		content["application/json"] = object{"schema": s.of(reflect.TypeFor[readyAnswer]())}
 	}
 	out := object{"200": object{"description": "success", "content": content}}
+	if slices.Contains(rt.faults, BadRange) {
+		out["206"] = object{"description": "the part that the header Range names, of files whose length is known", "content": content}
+		out["304"] = object{"description": "the file still has the ETag of the header If-None-Match"}
+	}
 	byStatus := map[int][]string{}
 	for _, code := range rt.allFaults() {
 		if code != fault.Cancelled {

@@ -140,12 +140,13 @@ var staticMedia = []string{"text/javascript; charset=utf-8", "text/css; charset=
 // routes is the table of DESIGN.md §7.
 func routes() []*route {
 	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
+	keyParameter := parameter{name: "Idempotency-Key", in: "header", about: "a name of this upload, new for each one: repeated with it, the upload is not attached again"}
 	modeField := bodyField{name: "mode", about: "append adds the bills to the session's and keeps its orders"}
 	named := []bodyField{{name: "filename", about: "the file's name"}, {name: "name", about: "the same"}, modeField}
 	base64Field := func(name string) bodyField {
 		return bodyField{name: name, about: "the PDF as base64, as a data: URL, or in JSON as {\"$content\": base64}"}
 	}
-	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded, session.Changed})
+	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded, session.Changed, desk.KeyReused})
 
 	rs := []*route{
 		files(route{path: "/", methods: get, public: true, page: true, op: "open",
@@ -164,7 +165,7 @@ func routes() []*route {
 		}, handleReset),
 		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL: one PDF or more",
-			queries: []parameter{modeParameter},
+			queries: []parameter{modeParameter, keyParameter},
 			bodies: append([]bodyDoc{
 				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be repeated. A file in another field is accepted if it is the only one", file: true, many: true, required: true}}, named...)},
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
@@ -172,13 +173,13 @@ func routes() []*route {
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON",
-			queries: []parameter{modeParameter},
+			queries: []parameter{modeParameter, keyParameter},
 			bodies:  []bodyDoc{{media: body.JSON, fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
 			faults:  codes(billFaults, []fault.Code{body.BadBase64}),
 		}, handleUploadBase64),
 		typed(route{path: "/upload-attachment", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON or a form",
-			queries: []parameter{modeParameter},
+			queries: []parameter{modeParameter, keyParameter},
 			bodies: func() (bodies []bodyDoc) {
 				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
 				bodies = []bodyDoc{{media: body.JSON, fields: fields}, {media: body.URLEncoded, fields: fields}}
@@ -230,18 +231,18 @@ func routes() []*route {
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as BOL_processed.csv",
 			queries: []parameter{formatParameter},
-			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleDownloadBOL),
 		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as combined_data.csv",
 			queries: []parameter{formatParameter},
-			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleDownload),
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
 			queries: []parameter{{name: "name", in: "path", about: "a name from /files"}},
 			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
-			faults:  codes(storedFaults, []fault.Code{fault.NotFound}),
+			faults:  codes(storedFaults, []fault.Code{fault.NotFound, BadRange}),
 		}, handleDownloadFile),
 		typed(route{path: "/status", methods: get, op: "status",
 			summary: "The state of the session; creates no session",

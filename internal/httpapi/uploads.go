@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"mime"
 	"net/url"
@@ -138,6 +140,10 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	add, err := c.appends(got.Values)
 	if err != nil {
 		return a, err
+	}
+	if key := c.r.Header.Get("Idempotency-Key"); key != "" {
+		sum := sha256.Sum256([]byte(key))
+		in.Once(hex.EncodeToString(sum[:16]))
 	}
 	a.Filename, a.FileSize = in.First(), in.Size()
 	c.attrs = append(c.attrs, byteCount(a.FileSize))

@@ -1,0 +1,147 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"tallyman/internal/session"
+)
+
+// A client that has a download need not get it again, and one whose connection broke gets
+// the rest.
+func TestDownloadsHaveTagsAndRanges(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	p.uploadBills(t, "other", ship.bills)
+	get := func(path string, header http.Header) answer {
+		t.Helper()
+		return p.do(t, request{method: "GET", path: path, header: header})
+	}
+	tags := map[string]string{}
+	for _, path := range []string{"/download?_sid=s", "/download-bol?_sid=s&format=xlsx", "/download-bol?_sid=s&format=json", "/download-bol/bol.pdf?_sid=s", "/download-bol/combined_data.csv?_sid=s", "/download?_sid=other"} {
+		whole := get(path, nil)
+		tag := whole.header.Get("ETag")
+		if whole.status != 200 || len(tag) < 10 || tag[0] != '"' || tags[tag] != "" {
+			t.Fatalf("%s: %d, ETag %s, as of %q", path, whole.status, tag, tags[tag])
+		}
+		tags[tag] = path
+		for _, have := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
+			if a := get(path, http.Header{"If-None-Match": {have}}); a.status != 304 || len(a.body) > 0 || a.header.Get("ETag") != tag {
+				t.Errorf("%s: with %s: %d", path, have, a.status)
+			}
+		}
+		if a := get(path, http.Header{"If-None-Match": {`"other"`}}); a.status != 200 || !bytes.Equal(a.body, whole.body) {
+			t.Errorf("%s: with another tag: %d", path, a.status)
+		}
+		if head := p.do(t, request{method: "HEAD", path: path, header: http.Header{"Range": {"bytes=1-2"}}}); head.status != 200 || head.header.Get("ETag") != tag {
+			t.Errorf("%s: HEAD: %d", path, head.status)
+		}
+		n := len(whole.body)
+		if whole.header.Get("Accept-Ranges") == "" { // its length is not known before it is made
+			if a := get(path, http.Header{"Range": {"bytes=1-2"}}); a.status != 200 || !bytes.Equal(a.body, whole.body) {
+				t.Errorf("%s: a range: %d", path, a.status)
+			}
+			continue
+		}
+		for asked, want := range map[string][2]int{
+			"bytes=0-0": {0, 1}, "bytes=5-9": {5, 10}, fmt.Sprintf("bytes=%d-", n-3): {n - 3, n}, "bytes=-7": {n - 7, n}, "bytes=3-99999999999": {3, n},
+			"bytes=0-": {0, n}, "bytes=-99999999999": {0, n}, "bytes=0-1,3-4": {0, n}, "lines=0-1": {0, n}, "bytes=9-5": {0, n}, "bytes=": {0, n}, "bytes=-": {0, n}, "bytes=x-3": {0, n}, "bytes=99999999999999999999-": {0, n},
+		} {
+			for _, condition := range []string{"", tag, `"other"`} {
+				h := http.Header{"Range": {asked}}
+				from, to := want[0], want[1]
+				if condition != "" {
+					h.Set("If-Range", condition)
+				}
+				if condition == `"other"` {
+					from, to = 0, n
+				}
+				status, said := 206, fmt.Sprintf("bytes %d-%d/%d", from, to-1, n)
+				if to-from == n {
+					status, said = 200, ""
+				}
+				if a := get(path, h); a.status != status || !bytes.Equal(a.body, whole.body[from:to]) || a.header.Get("Content-Range") != said {
+					t.Errorf("%s: %s if %s: %d %q, %d bytes", path, asked, condition, a.status, a.header.Get("Content-Range"), len(a.body))
+				}
+			}
+		}
+		for _, asked := range []string{fmt.Sprintf("bytes=%d-", n), "bytes=-0"} {
+			a := get(path, http.Header{"Range": {asked}})
+			a.fails(t, 416, "bad_range", fields{"session_id": anyText})
+			if want := fmt.Sprintf("bytes */%d", n); a.header.Get("Content-Range") != want {
+				t.Errorf("%s: %s: Content-Range is %q", path, asked, a.header.Get("Content-Range"))
+			}
+		}
+	}
+	// What changed has another tag.
+	p.uploadOrders(t, "s", ship.orders)
+	for tag, path := range tags {
+		if path == "/download?_sid=other" {
+			continue
+		}
+		if a := get(path, http.Header{"If-None-Match": {tag}, "Range": {"bytes=0-3"}, "If-Range": {tag}}); a.status != 200 {
+			t.Errorf("%s: after a change: %d", path, a.status)
+		}
+	}
+}
+
+// Who does not know whether an upload succeeded repeats it under the same key.
+func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
+	p, ship, more := newPlace(t), small(t, 1), other(t, 2)
+	upload := func(path, key string, bills []byte) answer {
+		t.Helper()
+		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: bills})
+		return p.do(t, request{method: "POST", path: path, kind: kind, body: bytes.NewReader(body), header: http.Header{"Idempotency-Key": {key}}})
+	}
+	files := func() int {
+		t.Helper()
+		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(st.BOL)
+	}
+	first := upload("/upload?_sid=s", "one", ship.bills)
+	p.uploadOrders(t, "s", ship.orders)
+	if again := upload("/upload?_sid=s", "one", ship.bills); again.status != 200 || !bytes.Contains(again.body, []byte(`"lines":30,`)) || first.status != 200 {
+		t.Errorf("repeated: %d %.300s", again.status, again.body)
+	}
+	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
+		t.Error("a repeated upload dropped the orders")
+	}
+	var wg sync.WaitGroup
+	for range 4 { // at once
+		wg.Go(func() {
+			if a := upload("/upload?_sid=s&mode=append", "two", more.bills); a.status != 200 {
+				t.Errorf("%d %.300s", a.status, a.body)
+			}
+		})
+	}
+	wg.Wait()
+	if n := files(); n != 2 {
+		t.Errorf("after one upload of four times there are %d files", n)
+	}
+	if a := p.post(t, "/process?_sid=s", "", nil); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	upload("/upload?_sid=s&mode=append", "two", more.bills)
+	if n := files(); n != 2 {
+		t.Errorf("when it was read again, and repeated, there are %d files", n)
+	}
+	upload("/upload-attachment?_sid=s&mode=append", "two", ship.bills).fails(t, 422, "idempotency_key_reused", fields{"session_id": "s"})
+	upload("/upload?_sid=s", "one", more.bills).fails(t, 422, "idempotency_key_reused", fields{"session_id": "s"})
+	p.do(t, request{method: "POST", path: "/upload-base64?_sid=s", kind: "application/json", header: http.Header{"Idempotency-Key": {"one"}},
+		body: bytes.NewReader(jsonOf(t, map[string]any{"file_data": more.bills}))}).fails(t, 422, "idempotency_key_reused", fields{"session_id": "s"})
+	if a := upload("/upload?_sid=s&mode=append", "three", more.bills); a.status != 200 || files() != 3 {
+		t.Errorf("under another key: %d, %d files", a.status, files())
+	}
+	// In a new incarnation nothing is remembered.
+	p.post(t, "/new-session?_sid=s", "", nil)
+	if a := upload("/upload?_sid=s", "one", more.bills); a.status != 200 || files() != 1 {
+		t.Errorf("in a new session: %d, %d files", a.status, files())
+	}
+	p.settles(t, 2) // one file and its reading
+}
