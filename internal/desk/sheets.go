@@ -149,12 +149,12 @@ func takes(st session.State) int64 {
 	return n
 }
 
-// makingQueue returns a queue for places to make sheets in: as many as processors, of
-// which one owner cannot have all, and a spare one.
+// makingQueue returns a queue for places to make sheets in: as many as processors, and a
+// spare one.
 func makingQueue() *queue {
 	n := runtime.GOMAXPROCS(0)
 	return &queue{
-		what: "sheets are waiting to be made", places: n, spares: 1, atOnce: max(1, n-1), waiting: 4096, ownerWaiting: 1024,
+		what: "sheets are waiting to be made", places: n, spares: 1, atOnce: n, waiting: 4096, ownerWaiting: 1024,
 		owners: map[session.Owner]*line{}, mean: time.Second / 10,
 	}
 }

@@ -64,6 +64,13 @@ func ErrTooManyFiles(n int) error {
 	return fault.New(TooManyFiles, "the session's BOL would have %d files, but can have at most %d; begin a new session", n, MaxFiles)
 }
 
+// ErrFull returns the fault of beginning a session where there are as many as the store
+// may have. The sweep of expired ones passes every minute.
+func ErrFull() error {
+	return fault.New(fault.Busy, "the server holds as many sessions as it may (--max-sessions): clear some that are done, or wait until some have expired").
+		With(RetryAfter{Seconds: 60})
+}
+
 // RetryAfter is the Details of a fault with code fault.Busy.
 type RetryAfter struct {
 	Seconds int `json:"retry_after_seconds"`

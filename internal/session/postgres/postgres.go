@@ -400,7 +400,7 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	defer s.room.unsure()
 	a, err := s.bounded(ctx, c, &most)
 	if err == nil && a.outcome == "full" {
-		return answer{}, errBusy("it holds as many sessions as its limit allows")
+		return answer{}, session.ErrFull()
 	}
 	return a, err
 }

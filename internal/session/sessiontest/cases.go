@@ -1216,7 +1216,7 @@ func bound(b *bench) {
 		b.Errorf("one session too many: %v", err)
 	}
 	var busy *fault.Error
-	if !errors.As(err, &busy) || busy.Details != (session.RetryAfter{Seconds: 1}) {
+	if !errors.As(err, &busy) || busy.Details != (session.RetryAfter{Seconds: 60}) {
 		b.Errorf("busy does not say when to try again: %+v", busy)
 	}
 	if _, _, err := b.store.New(ctx, key("4"), session.Named); fault.CodeOf(err) != fault.Busy {

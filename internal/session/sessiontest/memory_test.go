@@ -180,7 +180,7 @@ func (m *memory) fresh(k session.Key, kind session.Kind) session.State {
 func (m *memory) full(k session.Key) error {
 	limit := cmp.Or(m.settings.MaxSessions, 1_000_000)
 	if _, there := m.rows[m.fold(k)]; !there && len(m.rows) >= limit && m.broken != "there is no bound" {
-		return fault.New(fault.Busy, "full").With(session.RetryAfter{Seconds: 1})
+		return session.ErrFull()
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (b *batch) room(sl *slot) error {
 		return nil // it counts already
 	}
 	if b.store.table.size.Load()+int64(b.begun) >= int64(b.store.maxSessions) {
-		return errBusy("it holds as many sessions as its limit allows")
+		return session.ErrFull()
 	}
 	b.begun++
 	return nil
