@@ -309,8 +309,10 @@ func TestAFailureIsInItsTrace(t *testing.T) {
 	if i < 0 || spans[i].Attributes["tallyman.outcome"] != "not_a_pdf" || spans[i].Attributes["http.response.status_code"] != int64(422) || spans[i].Failed {
 		t.Fatalf("the spans are %v", spans)
 	}
-	j := slices.IndexFunc(spans, func(s tracingtest.Span) bool { return s.Name == "worker.call" })
-	if j < 0 || spans[j].Attributes["tallyman.outcome"] != "not_a_pdf" || !spans[j].Failed || spans[j].Trace != spans[i].Trace {
+	j := slices.IndexFunc(spans, func(s tracingtest.Span) bool {
+		return s.Name == "worker.call" && s.Attributes["tallyman.outcome"] == "not_a_pdf"
+	})
+	if j < 0 || !spans[j].Failed || spans[j].Trace != spans[i].Trace {
 		t.Errorf("the spans are %v", spans)
 	}
 	var line map[string]any
