@@ -395,7 +395,7 @@ func (f *cff) ofCID(cid int) (int, bool) {
 
 func (f *cff) box(id int) (g glyph, err error) {
 	if id < 0 || id >= len(f.glyphs) {
-		return g, declined("a character without a glyph")
+		return g, errNoGlyph
 	}
 	fd := 0
 	if f.selects != nil {

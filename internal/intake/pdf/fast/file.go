@@ -152,9 +152,6 @@ func (f *file) sections(at int64) error {
 		if trailer["Encrypt"] != nil {
 			return declined("encryption")
 		}
-		if trailer["XRefStm"] != nil {
-			return declined("a hybrid table of objects")
-		}
 		if n == 0 {
 			f.trailer = trailer
 			size, _ = trailer["Size"].(int)
@@ -191,6 +188,7 @@ func (f *file) add(num int, e entry) error {
 // table reads a section of lines of 20 bytes (ISO 32000-1, 7.5.4).
 func (f *file) table(at int64) (dict, error) {
 	at += int64(len("xref"))
+	var free []int
 	for {
 		var first, count int
 		var trailer bool
@@ -237,7 +235,9 @@ func (f *file) table(at int64) (dict, error) {
 				if !ok {
 					return nil, declined("table of objects")
 				}
-				if err := f.add(first+i, e); err != nil {
+				if e.free {
+					free = append(free, first+i)
+				} else if err := f.add(first+i, e); err != nil {
 					return nil, err
 				}
 				i++
@@ -258,7 +258,24 @@ func (f *file) table(at int64) (dict, error) {
 		trailer = d
 		return nil
 	})
-	return trailer, err
+	if err != nil {
+		return nil, err
+	}
+	// In a hybrid file, objects that are free here may be in a stream for readers that
+	// know streams.
+	if at, ok := trailer["XRefStm"].(int); ok {
+		if _, err := f.tableStream(int64(at)); err != nil {
+			return nil, err
+		}
+	} else if trailer["XRefStm"] != nil {
+		return nil, declined("table of objects")
+	}
+	for _, num := range free {
+		if err := f.add(num, entry{free: true}); err != nil {
+			return nil, err
+		}
+	}
+	return trailer, nil
 }
 
 func entryOf(b []byte) (e entry, ok bool) {
@@ -476,7 +493,7 @@ func (f *file) unpack(within, num int) (any, error) {
 		if err1 != nil || err2 != nil || n < 0 || first < 0 || first > len(data) {
 			return nil, declined("an object stream")
 		}
-		p = &packed{data: data, at: map[int]int{}}
+		p = &packed{at: map[int]int{}}
 		x := &lexer{b: data[:first]}
 		for range n {
 			num, err1 := x.next()
@@ -490,6 +507,7 @@ func (f *file) unpack(within, num int) (any, error) {
 				p.at[k] = first + v
 			}
 		}
+		p.data = append(data, " endobj"...) // so that the last object has an end
 		if len(f.packed) >= 64 {
 			clear(f.packed)
 		}

@@ -31,6 +31,8 @@ type outlines interface {
 	bounds() (box [4]int, ascent, descent int)
 }
 
+var errNoGlyph = declined("a character without a glyph")
+
 func (f *font) glyph(code uint32) (*glyph, error) {
 	if !f.wide {
 		if g := f.small[code&0xFF]; g != nil {
@@ -276,16 +278,24 @@ func (f *font) metrics(desc *descriptor, out outlines) error {
 	}
 	if f.ascent == 0 && f.descent == 0 {
 		f.ascent, f.descent = box[3], box[1]
-		a, err1 := f.glyph('A')
-		g, err2 := f.glyph('g')
-		if err1 != nil || err2 != nil {
-			return declined("a font without ascent and descent")
-		}
-		if a.bottom != a.top {
-			f.ascent = a.top
-		}
-		if g.bottom != g.top {
-			f.descent = g.bottom
+		// Those of A and g count, if the font has them.
+		for _, code := range []uint32{'A', 'g'} {
+			g, err := f.glyph(code)
+			if err == errNoGlyph {
+				// The mark of a missing glyph would count.
+				if mark, err := out.box(0); err == nil && mark.bottom == mark.top {
+					continue
+				}
+			}
+			switch {
+			case err != nil:
+				return declined("a font without ascent and descent")
+			case g.bottom == g.top:
+			case code == 'A':
+				f.ascent = g.top
+			default:
+				f.descent = g.bottom
+			}
 		}
 	}
 	return f.clamp(box)
@@ -457,7 +467,7 @@ func named(desc *descriptor, enc *encoding, file glyphNames) func(code int) (int
 			if n == "" {
 				id := file.builtIn(code)
 				if id == 0 {
-					return 0, 0, declined("a character without a glyph")
+					return 0, 0, errNoGlyph
 				}
 				if n = file.nameOf(id); dingbat(n) {
 					return 0, 0, declined("a glyph's name")
@@ -469,11 +479,11 @@ func named(desc *descriptor, enc *encoding, file glyphNames) func(code int) (int
 			}
 		}
 		if n == "" {
-			return 0, 0, declined("a character without a glyph")
+			return 0, 0, errNoGlyph
 		}
 		id := file.byName(n)
 		if id == 0 {
-			return 0, 0, declined("a character without a glyph")
+			return 0, 0, errNoGlyph
 		}
 		if dingbat(n) {
 			return 0, 0, declined("a glyph's name")
@@ -573,7 +583,7 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
 	f.load = func(code uint32) (*glyph, error) {
 		id, ok := toGlyph(int(code))
 		if !ok {
-			return nil, declined("a character without a glyph")
+			return nil, errNoGlyph
 		}
 		g, err := out.box(id)
 		if err != nil {

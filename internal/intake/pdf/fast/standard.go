@@ -115,13 +115,13 @@ func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, wid
 				g.runes = []rune{rune(code)}
 			}
 			if g.width == noWidth || len(g.runes) == 0 {
-				return nil, declined("a character without a glyph")
+				return nil, errNoGlyph
 			}
 			return &g, nil
 		}
 		g, ok := s.glyphs[n]
 		if !ok {
-			return nil, declined("a character without a glyph")
+			return nil, errNoGlyph
 		}
 		if widths != nil {
 			if g.width = widths[code]; g.width == noWidth {

@@ -308,7 +308,7 @@ func (t *trueType) simple(desc *descriptor, enc *encoding) func(code int) (int, 
 				g = t.names[n]
 			}
 			if g == 0 {
-				return 0, 0, declined("a character without a glyph")
+				return 0, 0, errNoGlyph
 			}
 			return g, r, nil
 		}
@@ -357,7 +357,7 @@ func (t *trueType) simple(desc *descriptor, enc *encoding) func(code int) (int, 
 // box returns the bounds of a glyph's points and its width.
 func (t *trueType) box(id int) (g glyph, err error) {
 	if id < 0 || id >= t.glyphs {
-		return g, declined("a character without a glyph")
+		return g, errNoGlyph
 	}
 	at := min(id, t.metrics-1) * 4
 	g.width = t.scale(u16(t.hmtx, at))

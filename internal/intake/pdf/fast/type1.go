@@ -231,8 +231,11 @@ func (f *type1) builtIn(code int) int { return f.names[f.encoding[code&0xFF]] }
 func (f *type1) nameOf(g int) string { return f.order[g-1] }
 
 func (f *type1) box(id int) (g glyph, err error) {
+	if id == 0 {
+		id = f.names[".notdef"]
+	}
 	if id < 1 || id > len(f.glyphs) {
-		return g, declined("a character without a glyph")
+		return g, errNoGlyph
 	}
 	c := &type1Charstring{subrs: f.subrs}
 	if err := c.run(f.glyphs[id-1], 0); err != nil {
