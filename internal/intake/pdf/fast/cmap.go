@@ -52,7 +52,7 @@ func (d *Document) toUnicode(o any) (*toUnicode, error) {
 		}
 		for _, c := range units {
 			if utf16.IsSurrogate(rune(c)) {
-				return nil, false
+				return nil, true // declined if it is used
 			}
 		}
 		var out []rune
@@ -139,6 +139,12 @@ func (d *Document) toUnicode(o any) (*toUnicode, error) {
 				r, ok2 := text(to)
 				if !ok || !ok2 || len(s) < 2 {
 					return nil, bad
+				}
+				if len(r) == 0 {
+					for c := from; c <= last; c++ {
+						set(c, nil)
+					}
+					continue
 				}
 				// Only the last byte counts up; an overflow is undefined.
 				if int(s[len(s)-1])+int(last-from) > 0xFF && len(r) > 1 {

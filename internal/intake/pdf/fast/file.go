@@ -117,15 +117,14 @@ func (f *file) parse(at int64, read func(*lexer) error) (int, error) {
 		}
 		x := &lexer{b: b, copy: true}
 		err = read(x)
-		if err == nil && (x.i < len(b) || len(b) < n) {
-			return x.i, nil
+		// What the bytes end in may be cut off.
+		if (err == errShort || x.i >= len(b)) && len(b) == n && n < maxObjectLen {
+			continue
 		}
-		if err != nil && err != errShort {
-			return 0, err
+		if err == errShort {
+			err = errSyntax
 		}
-		if len(b) < n || n >= maxObjectLen {
-			return 0, declined("syntax")
-		}
+		return x.i, err
 	}
 }
 
