@@ -76,8 +76,8 @@ func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Add(t.Context(), session.BOL, "2", zeros{}); fault.CodeOf(err) != desk.OwnerLimit {
-		t.Errorf("an upload without end: %v", err)
+	if err := second.Add(t.Context(), session.BOL, "2", io.LimitReader(zeros{}, 16<<20)); fault.CodeOf(err) != desk.OwnerLimit {
+		t.Errorf("a large upload: %v", err)
 	}
 	if _, err := p.Receive("a"); fault.CodeOf(err) != fault.Busy || fault.CodeOf(p.Room("a")) != fault.Busy {
 		t.Errorf("one upload more: %v, %v", err, p.Room("a"))

@@ -14,7 +14,7 @@ import (
 // is sent to served when the upload gets its place; it leaves when told to.
 func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Owner, leave <-chan struct{}) {
 	t.Helper()
-	before := q.load().Waiting
+	before := q.load()
 	go func() {
 		done, _, err := q.enter(context.Background(), owner)
 		if err != nil {
@@ -25,7 +25,10 @@ func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Ow
 		<-leave
 		done()
 	}()
-	for q.load().Waiting == before {
+	for now := before; now.Waiting == before.Waiting; now = q.load() {
+		if now.Reading > before.Reading {
+			t.Fatalf("%s need not wait", owner)
+		}
 	}
 }
 
@@ -103,16 +106,38 @@ func TestWhoGivesUpLeavesNothingInTheQueue(t *testing.T) {
 	}
 }
 
+// atOnce runs a function that enters a queue, and fails the test if it waits there.
+func atOnce(t *testing.T, q *queue, enter func()) {
+	t.Helper()
+	before, entered := q.load().Waiting, make(chan struct{})
+	go func() {
+		defer close(entered)
+		enter()
+	}()
+	for {
+		select {
+		case <-entered:
+			return
+		default:
+			if q.load().Waiting > before {
+				t.Fatal("it waits for a place")
+			}
+		}
+	}
+}
+
 func TestAnOwnerWithoutAPlaceGetsTheSpareOne(t *testing.T) {
 	q := newQueue(Limits{Reading: 2, Waiting: 10, Spare: &intake.Reader{}})
 	var leave []func()
 	enter := func(owner session.Owner, want bool) {
 		t.Helper()
-		done, spare, err := q.enter(t.Context(), owner)
-		if err != nil || spare != want {
-			t.Fatalf("%s gets a place that is spare: %v, %v; want %v", owner, spare, err, want)
-		}
-		leave = append(leave, done)
+		atOnce(t, q, func() {
+			done, spare, err := q.enter(t.Context(), owner)
+			if err != nil || spare != want {
+				t.Errorf("%s gets a place that is spare: %v, %v; want %v", owner, spare, err, want)
+			}
+			leave = append(leave, done)
+		})
 	}
 	enter("a", false)
 	enter("a", false)
@@ -158,9 +183,12 @@ func TestWhoGetsTheSparePlaceReadsWithTheSpareReader(t *testing.T) {
 	if got, _, err := d.turn(t.Context(), "a"); got != ordinary || err != nil {
 		t.Fatalf("the first owner: %p, %v", got, err)
 	}
-	got, done, err := d.turn(t.Context(), "b")
-	if got != spare || err != nil {
-		t.Fatalf("another owner: %p, %v", got, err)
-	}
-	done()
+	atOnce(t, d.queue, func() {
+		got, done, err := d.turn(t.Context(), "b")
+		if got != spare || err != nil {
+			t.Errorf("another owner: %p, %v", got, err)
+			return
+		}
+		done()
+	})
 }
