@@ -10,8 +10,7 @@ type text struct {
 	z      int
 	font   *font
 	size   float32
-	space  float32 // added after each character
-	matrix matrix  // from the text to the page
+	matrix matrix // from the text to the page
 	glyphs []placed
 	bounds rect // of the outlines, on the page
 	core   rect // the middle of the bounds
@@ -58,7 +57,7 @@ func (in *interpreter) show(list []any) error {
 	if first == len(list) {
 		return nil
 	}
-	t := &text{z: in.z, font: f, size: in.size, space: in.charSpace}
+	t := &text{z: in.z, font: f, size: in.size}
 	to := matrix{in.scale, 0, 0, 1, 0, 0}.then(in.text).then(in.ctm)
 	x, y := in.text.point(in.x, in.y+in.rise)
 	to.e, to.f = in.ctm.point(x, y)

@@ -140,8 +140,10 @@ func (t *trueType) parseMaps(b []byte) error {
 				return errFont
 			}
 		case 12:
+		case 14:
+			continue // variants of characters
 		default:
-			continue // FreeType may know it; it is declined if it were chosen
+			return declined("a kind of font file")
 		}
 		t.maps = append(t.maps, m)
 	}
