@@ -295,17 +295,16 @@ func TestASheetThatIsUsedIsSharedAndItsMemoryIsGivenBack(t *testing.T) {
 	}
 	done()
 	done()
-	one, two = nil, nil
 	p.Spill()
-	used := int64(-1)
-	for range 50 {
+	// Nothing uses the sheet any more. What gives its memory back runs beside, at some time
+	// after a collection; the limit is that of the whole test.
+	for {
 		runtime.GC()
-		if used, _ = p.Memory(); used == 0 {
+		if used, _ := p.Memory(); used == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // cleanups run beside
+		time.Sleep(time.Millisecond)
 	}
-	t.Errorf("%d bytes are taken although nothing is used", used)
 }
 
 func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {

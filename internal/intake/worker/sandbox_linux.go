@@ -257,7 +257,7 @@ func keepFiles() {
 // killAll ends a worker and what it has started.
 func killAll(p *os.Process) {
 	if p.Pid > 0 {
-		syscall.Kill(-p.Pid, syscall.SIGKILL)
+		_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // it may have ended
 	}
 	p.Kill()
 }

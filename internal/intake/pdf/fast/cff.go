@@ -418,7 +418,6 @@ type pen struct {
 	open  bool // the current point is one of them
 	l, b  float64
 	r, t  float64
-	round bool // points are rounded, not cut off
 }
 
 func (p *pen) move(dx, dy float64) {

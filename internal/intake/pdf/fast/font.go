@@ -11,7 +11,6 @@ type font struct {
 	glyphs          map[uint32]*glyph
 	small           [256]*glyph // those of codes of one byte
 	load            func(code uint32) (*glyph, error)
-	failed          error
 }
 
 // glyph is a character of a font, in thousandths of the size. The box is that of the
