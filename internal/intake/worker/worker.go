@@ -239,14 +239,9 @@ func serve(handlers map[string]Handler, s Settings) int {
 	// once. The parent decides when its workers end, since it may have work to finish.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// Most of the heap is WebAssembly's memory, which has no pointers: frequent
-	// collection of the rest is cheap, and keeps the process small.
+	// collection of the rest is cheap, and keeps the process small. Without WebAssembly it
+	// is still cheaper than memory that is touched for the first time.
 	debug.SetGCPercent(25)
-	if s.Bare {
-		// Without it the heap is small, and collection would take a third of the time. Near
-		// the limit it is frequent again.
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(s.Memory / 4)
-	}
 	if s.Memory > 0 {
 		memory.watch(s.Memory)
 	}
