@@ -103,7 +103,7 @@ func (d *described) routes() []route {
 		for method, op := range item.(map[string]any) {
 			rt := route{method: method, path: path}
 			for status, r := range op.(map[string]any)["responses"].(map[string]any) {
-				if status == "200" {
+				if status < "400" {
 					continue
 				}
 				about := r.(map[string]any)["description"].(string)
