@@ -38,7 +38,8 @@ var schema3 string
 var migrations = []migration{
 	{sql: schema1, oldest: 1},
 	{sql: schema2, oldest: 1},
-	{sql: schema3, oldest: 1}, // earlier programs cannot add keys, and take all for unlimited
+	// Earlier programs cannot add keys, and take all for unlimited.
+	{sql: schema3, oldest: 1},
 }
 
 // schemaLock is the advisory lock that a program holds while it changes the schema.
