@@ -103,6 +103,19 @@ func TestTheSameHeaderTwiceIsSaidAndTheOneWithValuesWins(t *testing.T) {
 	}
 }
 
+// An invoice date is preferred to an order date by rule; of two invoice dates that differ
+// one is wrong.
+func TestTwoInvoiceDatesThatDifferNeedAPerson(t *testing.T) {
+	for other, info := range map[string]bool{"Order Date": true, "Invoice Date": false} {
+		head := strings.Join(headerWith(invoiceDate, "Invoice Date"), ";") + ";" + other + "\n"
+		table := mustRead(t, []byte(head+"G1;S1;2;48;2025-12-09;X;P;;;2025-12-10\n"))
+		if got := table.Rows[0].InvoiceDate; got != "2025-12-09" {
+			t.Errorf("beside %s the date is %q", other, got)
+		}
+		wantNote(t, table, DuplicateColumn, info, "may be the invoice date as well")
+	}
+}
+
 func TestPipesCaretsAndLinesQuotedAsAWhole(t *testing.T) {
 	table := "Invoice No.,Style,Cartons,Pieces,Ship-to Name\nG1,S1,2,48,DOCK\n"
 	want := []Row{{Number: 2, InvoiceNo: "G1", Style: "S1", Cartons: "2", Pieces: "48", ShipTo: "DOCK"}}

@@ -158,8 +158,9 @@ func (c *collector) choose() []Note {
 func (c *collector) duplicate(f field, others []*spare) Note {
 	used := columnLabel(c.cols[f], c.header[c.cols[f]])
 	var list []string
-	differ, empty := 0, true
+	differ, empty, same := 0, true, false
 	for _, o := range others {
+		same = same || fold(c.header[o.col]) == fold(c.header[c.cols[f]])
 		list = append(list, columnLabel(o.col, c.header[o.col]))
 		for i, v := range o.values {
 			if v == "" {
@@ -182,8 +183,8 @@ func (c *collector) duplicate(f field, others []*spare) Note {
 		n.Message += ", their values are the same"
 	default:
 		// Key columns are proved by the matches, and an invoice date is preferred to an
-		// order date by rule.
-		n.Info = known[f].key || f == invoiceDate
+		// order date by rule, but not to another invoice date.
+		n.Info = known[f].key || f == invoiceDate && !same
 		n.Message += fmt.Sprintf("; their values differ, first in %s", c.Where(differ))
 		n.Action = "if the other is right, delete or rename the column that is not, and give the export again"
 	}
