@@ -128,7 +128,8 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 		return err
 	}
 	if doc.pages != d.Pages() {
-		return reply(Verdict{Differs: fmt.Sprintf("there are %d pages, not %d", d.Pages(), doc.pages)})
+		err := reply(Verdict{Differs: fmt.Sprintf("there are %d pages, not %d", d.Pages(), doc.pages)})
+		return errors.Join(err, doc.close())
 	}
 	err = eachPage(c, doc.pages, func(number int) error {
 		v := Verdict{Page: number}

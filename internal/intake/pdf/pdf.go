@@ -254,9 +254,9 @@ func (j *job) work(lease *worker.Lease) {
 				if len(payload) == 0 {
 					return errWire
 				}
-				kind, rest := payload[0], payload[1:]
-				if payload = rest; kind != replyPage {
-					j.reader.counts.declined(string(rest))
+				kind := payload[0]
+				if payload = payload[1:]; kind != replyPage {
+					j.reader.counts.declined(string(payload))
 					current++
 					return nil
 				}
@@ -265,7 +265,7 @@ func (j *job) work(lease *worker.Lease) {
 			if err != nil {
 				return err
 			}
-			if p.Number != current || !j.wants(current) {
+			if p.Number != current || current == 0 {
 				return errWire
 			}
 			current++
@@ -290,13 +290,6 @@ func (j *job) work(lease *worker.Lease) {
 		err = fault.In(fmt.Sprintf("page %d", j.before+current), err)
 	}
 	j.err = err
-}
-
-// wants reports whether a page is still to be read.
-func (j *job) wants(number int) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return number >= 1 && number <= len(j.done) && !j.done[number-1]
 }
 
 // chunk is the greatest number of pages that a worker gets at once: few enough for all

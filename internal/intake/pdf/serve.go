@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -122,7 +121,10 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 		buf = appendPage(buf[:0], &pg)
 		return c.Reply(buf)
 	})
-	return cmp.Or(err, source.close())
+	if err != nil {
+		return err // the engine may have failed: it is not called again
+	}
+	return source.close()
 }
 
 // eachPage reads the pages that the parent wants.

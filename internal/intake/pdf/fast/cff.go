@@ -101,14 +101,13 @@ func cffDict(b []byte) (map[int][]float64, bool) {
 			}
 			operands = append(operands, v)
 			i += n
-		case c >= 32 && c <= 246:
-			operands = append(operands, float64(c-139))
-		case c >= 247 && c <= 250 && i < len(b):
-			operands = append(operands, float64((c-247)*256+int(b[i])+108))
-			i++
-		case c >= 251 && c <= 254 && i < len(b):
-			operands = append(operands, float64(-(c-251)*256-int(b[i])-108))
-			i++
+		case c >= 32 && c <= 254:
+			v, n, ok := operand(b[i-1:])
+			if !ok {
+				return nil, false
+			}
+			operands = append(operands, v)
+			i += n - 1
 		default:
 			return nil, false
 		}
@@ -478,6 +477,21 @@ func bias(subrs [][]byte) int {
 	return 32768
 }
 
+// operand reads a number of one or two bytes, which begins with a byte from 32 to 254, and
+// returns its length. Dictionaries of CFF and both kinds of charstrings have them.
+func operand(b []byte) (v float64, n int, ok bool) {
+	c := int(b[0])
+	switch {
+	case c <= 246:
+		return float64(c - 139), 1, true
+	case len(b) < 2:
+		return 0, 0, false
+	case c <= 250:
+		return float64((c-247)*256 + int(b[1]) + 108), 2, true
+	}
+	return float64(-(c-251)*256 - int(b[1]) - 108), 2, true
+}
+
 func (c *charstring) run(b []byte, depth int) error {
 	if depth > 10 {
 		return errFont
@@ -495,18 +509,13 @@ func (c *charstring) run(b []byte, depth int) error {
 			}
 			c.stack = append(c.stack, float64(i16(b, i)))
 			i += 2
-		case op >= 32 && op <= 246:
-			c.stack = append(c.stack, float64(op-139))
-		case op >= 247 && op <= 254:
-			if i >= len(b) {
+		case op >= 32 && op <= 254:
+			v, n, ok := operand(b[i-1:])
+			if !ok {
 				return errFont
 			}
-			v := (op-247)*256 + int(b[i]) + 108
-			if op >= 251 {
-				v = -(op-251)*256 - int(b[i]) - 108
-			}
-			c.stack = append(c.stack, float64(v))
-			i++
+			c.stack = append(c.stack, v)
+			i += n - 1
 		case op == 255:
 			if i+4 > len(b) {
 				return errFont
@@ -567,8 +576,7 @@ func (c *charstring) width(there bool) {
 func (c *charstring) draw(op int) error {
 	p := &c.pen
 	n := len(c.stack)
-	clear := func() { c.stack = c.stack[:0] }
-	defer clear()
+	defer func() { c.stack = c.stack[:0] }()
 	switch op {
 	case 1, 3, 18, 23: // stems
 		c.width(n%2 == 1)

@@ -46,36 +46,27 @@ func (d *Document) toUnicode(o any) (*toUnicode, error) {
 		if !ok || len(s)%2 == 1 || len(s) > 64 {
 			return nil, false
 		}
-		var units []uint16
-		for i := 0; i < len(s); i += 2 {
-			units = append(units, uint16(s[i])<<8|uint16(s[i+1]))
-		}
-		for _, c := range units {
-			if utf16.IsSurrogate(rune(c)) {
-				return nil, true // declined if it is used
-			}
-		}
 		var out []rune
-		for _, c := range units {
-			out = append(out, rune(c))
+		for i := 0; i < len(s); i += 2 {
+			r := rune(s[i])<<8 | rune(s[i+1])
+			if utf16.IsSurrogate(r) {
+				return nil, true
+			}
+			out = append(out, r)
 		}
 		return out, true
 	}
 	set := func(c uint32, r []rune) bool {
-		if len(r) == 0 || r[0] == 0 {
-			r = []rune{} // declined if it is used
+		all := []rune{} // a code without characters is declined if it is used
+		if len(r) > 0 && r[0] != 0 {
+			for _, c := range r {
+				all = append(all, expanded(c)...)
+			}
 		}
-		var all []rune
-		for _, c := range r {
-			all = append(all, expanded(c)...)
-		}
-		if r = all; r == nil {
-			r = []rune{}
-		}
-		if old, twice := u.runes[c]; twice && string(old) != string(r) {
+		if old, twice := u.runes[c]; twice && string(old) != string(all) {
 			return false
 		}
-		u.runes[c] = r
+		u.runes[c] = all
 		return len(u.runes) <= 1<<16
 	}
 	bad := declined("a map to Unicode")

@@ -176,9 +176,7 @@ func (in *interpreter) do(op keyword, operands []any) error {
 	}
 	n := len(operands)
 	switch op {
-	case "d", "ri", "MP", "DP", "CS":
-		return nil
-	case "SC", "SCN":
+	case "d", "ri", "MP", "DP", "CS", "SC", "SCN":
 		return nil
 	case "gs":
 		if n != 1 {
@@ -370,7 +368,14 @@ func (in *interpreter) mark(operands []any) error {
 		return declined("marks")
 	}
 	if len(operands) > 1 {
-		properties, err := in.properties(operands[1])
+		o := operands[1]
+		if n, ok := o.(name); ok {
+			var err error
+			if o, err = in.lookup("Properties", n); err != nil {
+				return err
+			}
+		}
+		properties, err := in.d.f.dict(o)
 		if err != nil {
 			return err
 		}
@@ -386,26 +391,7 @@ func (in *interpreter) mark(operands []any) error {
 	return nil
 }
 
-func (in *interpreter) properties(o any) (dict, error) {
-	if n, ok := o.(name); ok {
-		return in.resource("Properties", n, false)
-	}
-	return in.d.f.dict(o)
-}
-
-// resource returns a resource that is a dictionary or a stream's.
-func (in *interpreter) resource(kind, n name, must bool) (dict, error) {
-	o, err := in.lookup(kind, n)
-	if err != nil {
-		return nil, err
-	}
-	d, err := in.d.f.dict(o)
-	if err == nil && d == nil && must {
-		err = declined("a missing resource")
-	}
-	return d, err
-}
-
+// lookup returns a resource, nil if there is none of that kind and name.
 func (in *interpreter) lookup(kind, n name) (any, error) {
 	all, err := in.d.f.dict(in.resources[kind])
 	if err != nil {
@@ -420,9 +406,16 @@ func (in *interpreter) graphics(o any) error {
 	if !ok {
 		return declined("operands")
 	}
-	g, err := in.resource("ExtGState", n, true)
+	v, err := in.lookup("ExtGState", n)
 	if err != nil {
 		return err
+	}
+	g, err := in.d.f.dict(v)
+	if err != nil {
+		return err
+	}
+	if g == nil {
+		return declined("a missing resource")
 	}
 	for key, o := range g {
 		v, err := in.d.f.get(o)
@@ -438,31 +431,22 @@ func (in *interpreter) graphics(o any) error {
 			}
 		}
 	}
-	// Each of these makes text transparent or leaves it as it is; what another one has
-	// set stays.
-	see := func(key name, opaque func(any) bool) error {
+	// Any of these makes text transparent. A state that was transparent is opaque again only
+	// if all say so.
+	opaque, all := true, true
+	for key, is := range map[name]func(any) bool{
+		"ca":    func(v any) bool { f, err := in.d.f.float(v); return err == nil && f == 1 },
+		"BM":    func(v any) bool { return v == name("Normal") || v == name("Compatible") },
+		"SMask": func(v any) bool { return v == name("None") },
+	} {
 		v, err := in.d.f.get(g[key])
-		if v != nil && err == nil && !opaque(v) {
-			in.opaque = false
-		}
-		return err
-	}
-	before := in.opaque
-	one := func(v any) bool { f, err := in.d.f.float(v); return err == nil && f == 1 }
-	normal := func(v any) bool {
-		return v == name("Normal") || v == name("Compatible")
-	}
-	none := func(v any) bool { return v == name("None") }
-	in.opaque = true
-	for key, test := range map[name]func(any) bool{"ca": one, "BM": normal, "SMask": none} {
-		if err := see(key, test); err != nil {
+		if err != nil {
 			return err
 		}
+		opaque = opaque && (v == nil || is(v))
+		all = all && g[key] != nil
 	}
-	// A state that was transparent is opaque again only if all three say so.
-	if !before && in.opaque && (g["ca"] == nil || g["BM"] == nil || g["SMask"] == nil) {
-		in.opaque = false
-	}
+	in.opaque = opaque && (in.opaque || all)
 	return nil
 }
 
@@ -582,7 +566,7 @@ func (in *interpreter) paintPath(fill, stroke bool) error {
 	box := rect{x, y, x, y}
 	for _, p := range path[1:] {
 		x, y := in.ctm.point(p.x, p.y)
-		box = rect{min(box.left, x), min(box.bottom, y), max(box.right, x), max(box.top, y)}
+		box = box.union(rect{x, y, x, y})
 	}
 	if clips {
 		// Only a rectangle shows everything within its bounds.
@@ -659,11 +643,9 @@ func (in *interpreter) paint(o any) error {
 func (in *interpreter) image() error {
 	in.z++
 	box := in.ctm.rect(rect{0, 0, 1, 1})
-	if see := box.intersect(in.box); !see.empty() {
-		area := (see.right - see.left) * (see.top - see.bottom)
-		in.pictures += area
-		in.most += area
-	}
+	seen := box.intersect(in.box).area()
+	in.pictures += seen
+	in.most += seen
 	return in.area(box, false)
 }
 
@@ -702,8 +684,8 @@ func (in *interpreter) form(s stream) error {
 	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
 	pictures := in.pictures
 	err = in.run(fm.data, resources)
-	if see := box.intersect(in.box); in.pictures > pictures && !see.empty() {
-		in.most += (see.right - see.left) * (see.top - see.bottom)
+	if in.pictures > pictures {
+		in.most += box.intersect(in.box).area()
 	}
 	in.state, in.saved, in.marks = saved, stack, marks
 	in.layered = layered
@@ -724,34 +706,18 @@ func (d *Document) loadForm(s stream) (*form, error) {
 	if fm.resources, err = d.f.dict(s.dict["Resources"]); err != nil {
 		return nil, err
 	}
-	numbers := func(key name, n int) ([]float32, error) {
-		list, err := d.f.array(s.dict[key])
-		if err != nil || list == nil {
-			return nil, err
-		}
-		if len(list) != n {
-			return nil, declined("a form")
-		}
-		out := make([]float32, n)
-		for i := range out {
-			if out[i], err = d.f.float(list[i]); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	m, err := numbers("Matrix", 6)
+	m, err := d.f.floats(s.dict["Matrix"])
 	if err != nil {
 		return nil, err
+	}
+	b, err := d.f.floats(s.dict["BBox"])
+	if err != nil || len(b) != 4 || m != nil && len(m) != 6 {
+		return nil, declined("a form")
 	}
 	if m != nil {
 		fm.matrix = matrix{m[0], m[1], m[2], m[3], m[4], m[5]}
 	}
-	b, err := numbers("BBox", 4)
-	if err != nil || b == nil {
-		return nil, declined("a form")
-	}
-	fm.box = rect{min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3])}
+	fm.box = upright(b)
 	if len(d.forms) >= 256 {
 		clear(d.forms)
 	}

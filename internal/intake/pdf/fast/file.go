@@ -581,6 +581,21 @@ func (f *file) float(o any) (float32, error) {
 	return 0, declined("an object of the wrong type")
 }
 
+// floats returns an array of numbers.
+func (f *file) floats(o any) ([]float32, error) {
+	list, err := f.array(o)
+	if err != nil || list == nil {
+		return nil, err
+	}
+	out := make([]float32, len(list))
+	for i := range out {
+		if out[i], err = f.float(list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // int truncates.
 func (f *file) int(o any) (int, error) {
 	v, err := f.get(o)

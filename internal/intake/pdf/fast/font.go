@@ -91,9 +91,7 @@ func (in *interpreter) loadFont(o any) (*font, error) {
 
 // descriptor is what a font's descriptor says (ISO 32000-1, 9.8).
 type descriptor struct {
-	there           bool
 	flags           int
-	hasFlags        bool
 	ascent, descent int
 	box             [4]int
 	missing         int
@@ -104,7 +102,6 @@ type descriptor struct {
 }
 
 const (
-	flagFixed       = 1 << 0
 	flagSymbolic    = 1 << 2
 	flagNonsymbolic = 1 << 5
 	flagAllCap      = 1 << 16
@@ -115,7 +112,7 @@ func (d *Document) descriptor(o any) (out descriptor, err error) {
 	if err != nil || fd == nil {
 		return descriptor{flags: flagNonsymbolic}, err
 	}
-	out.there, out.flags = true, flagNonsymbolic
+	out.flags = flagNonsymbolic
 	number := func(key name, to *int) bool {
 		if fd[key] == nil || err != nil {
 			return false
@@ -123,7 +120,7 @@ func (d *Document) descriptor(o any) (out descriptor, err error) {
 		*to, err = d.f.int(fd[key])
 		return err == nil
 	}
-	out.hasFlags = number("Flags", &out.flags)
+	number("Flags", &out.flags)
 	number("Ascent", &out.ascent)
 	number("Descent", &out.descent)
 	out.hasMissing = number("MissingWidth", &out.missing)
@@ -248,24 +245,29 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 		if err != nil {
 			return nil, err
 		}
-		if widths != nil {
-			if g.width = widths[code]; g.width == noWidth {
-				return nil, declined("a character without a width")
-			}
-		}
-		g.runes = unicodes.of(code)
-		if g.runes != nil && len(g.runes) == 0 {
-			return nil, declined("a character without Unicode")
-		}
-		if g.runes == nil {
-			if r == 0 {
-				r = rune(code)
-			}
-			g.runes = expanded(r)
-		}
-		return &g, nil
+		return g.of(code, r, widths, unicodes)
 	}
 	return f.metrics(&desc, out)
+}
+
+// of returns the glyph for a code of a simple font, with the font's width and characters;
+// r is the character that its name means, 0 if that is not known.
+func (g glyph) of(code uint32, r rune, widths *[256]int, unicodes *toUnicode) (*glyph, error) {
+	if widths != nil {
+		if g.width = widths[code]; g.width == noWidth {
+			return nil, declined("a character without a width")
+		}
+	}
+	if g.runes = unicodes.of(code); g.runes == nil {
+		if r == 0 {
+			r = rune(code)
+		}
+		g.runes = expanded(r)
+	}
+	if len(g.runes) == 0 {
+		return nil, declined("a character without Unicode")
+	}
+	return &g, nil
 }
 
 // metrics sets ascent and descent: those of the descriptor, else those of the file.
@@ -351,7 +353,6 @@ func (d *Document) widths(fd dict, desc *descriptor) (*[256]int, error) {
 
 // encoding is the encoding of a simple font (ISO 32000-1, 9.6.6).
 type encoding struct {
-	there bool
 	isDic bool
 	base  name
 	names map[int]name
@@ -362,7 +363,6 @@ func (d *Document) encoding(e *encoding, o any) error {
 	if err != nil || v == nil {
 		return err
 	}
-	e.there = true
 	switch v := v.(type) {
 	case name:
 		e.base = v
@@ -457,34 +457,18 @@ type glyphNames interface {
 func named(desc *descriptor, enc *encoding, file glyphNames) func(code int) (int, rune, error) {
 	base := enc.effective(desc, false)
 	return func(code int) (int, rune, error) {
-		n := enc.nameOf(base, code)
-		if desc.flags&flagSymbolic != 0 {
-			n = string(enc.names[code])
-			if n == "" && table(enc.base) != nil {
-				n = table(enc.base)[code]
-			}
-			if n == "" {
-				id := file.builtIn(code)
-				if id == 0 {
-					return 0, 0, errNoGlyph
-				}
-				if n = file.nameOf(id); dingbat(n) {
-					return 0, 0, declined("a glyph's name")
-				}
-				if dingbat(n) {
-					return 0, 0, declined("a glyph's name")
-				}
-				return id, runeOf(n), nil
+		n, id := enc.nameOf(base, code), 0
+		if n != "" {
+			id = file.byName(n)
+		} else if desc.flags&flagSymbolic != 0 {
+			if id = file.builtIn(code); id != 0 {
+				n = file.nameOf(id)
 			}
 		}
-		if n == "" {
+		switch {
+		case id == 0:
 			return 0, 0, errNoGlyph
-		}
-		id := file.byName(n)
-		if id == 0 {
-			return 0, 0, errNoGlyph
-		}
-		if dingbat(n) {
+		case dingbat(n):
 			return 0, 0, declined("a glyph's name")
 		}
 		return id, runeOf(n), nil

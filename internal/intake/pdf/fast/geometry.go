@@ -7,6 +7,14 @@ type rect struct{ left, bottom, right, top float32 }
 
 func (r rect) empty() bool { return !(r.left < r.right && r.bottom < r.top) }
 
+// upright returns the rectangle of two opposite corners.
+func upright(v []float32) rect {
+	return rect{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3])}
+}
+
+// area is 0 for an empty rectangle.
+func (r rect) area() float32 { return max(r.right-r.left, 0) * max(r.top-r.bottom, 0) }
+
 func (r rect) intersect(o rect) rect {
 	return rect{max(r.left, o.left), max(r.bottom, o.bottom), min(r.right, o.right), min(r.top, o.top)}
 }

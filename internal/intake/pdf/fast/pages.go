@@ -190,19 +190,14 @@ func (d *Document) Pages() int { return len(d.pages) }
 
 // box returns a box of a page, normalized; ok is false if there is none.
 func (d *Document) box(a []any) (b rect, ok bool, err error) {
-	if a == nil {
-		return b, false, nil
+	v, err := d.f.floats(a)
+	if err != nil || v == nil {
+		return b, false, err
 	}
-	if len(a) != 4 {
+	if len(v) != 4 {
 		return b, false, declined("a page's box")
 	}
-	var v [4]float32
-	for i := range v {
-		if v[i], err = d.f.float(a[i]); err != nil {
-			return b, false, err
-		}
-	}
-	b = rect{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3])}
+	b = upright(v)
 	if b.empty() {
 		return b, false, declined("a page's box")
 	}
@@ -260,11 +255,10 @@ func (d *Document) Page(number int) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, h := box.right-box.left, box.top-box.bottom
-	if half := w * h / 2; in.pictures < half != (in.most < half) {
+	if half := box.area() / 2; in.pictures < half != (in.most < half) {
 		return nil, declined("a picture in a form")
 	}
-	if len(seen) < len(in.texts) && in.pictures > w*h/4 {
+	if len(seen) < len(in.texts) && in.pictures > box.area()/4 {
 		return nil, declined("hidden text on a picture") // a scan
 	}
 	var all []Char

@@ -107,34 +107,13 @@ func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, wid
 	f.load = func(code uint32) (*glyph, error) {
 		n := enc.nameOf(names, int(code))
 		if n == "" { // it is drawn as a space
-			g := s.glyphs["space"]
-			if widths != nil {
-				g.width = widths[code]
-			}
-			if g.runes = unicodes.of(code); g.runes == nil {
-				g.runes = []rune{rune(code)}
-			}
-			if g.width == noWidth || len(g.runes) == 0 {
-				return nil, errNoGlyph
-			}
-			return &g, nil
+			return s.glyphs["space"].of(code, 0, widths, unicodes)
 		}
 		g, ok := s.glyphs[n]
 		if !ok {
 			return nil, errNoGlyph
 		}
-		if widths != nil {
-			if g.width = widths[code]; g.width == noWidth {
-				return nil, declined("a character without a width")
-			}
-		}
-		if g.runes = unicodes.of(code); g.runes == nil {
-			g.runes = expanded(runeOf(n))
-		}
-		if len(g.runes) == 0 {
-			return nil, declined("a character without Unicode")
-		}
-		return &g, nil
+		return g.of(code, runeOf(n), widths, unicodes)
 	}
 	return nil
 }

@@ -185,13 +185,17 @@ func (in *interpreter) survey() error {
 // inked reports whether an outline in the middle of the text's line reaches into an area.
 func (t *text) inked(a rect) bool {
 	for _, g := range t.glyphs {
-		s := t.size / 1000
-		box := rect{g.x + float32(g.left)*s, float32(g.bottom) * s, g.x + float32(g.right)*s, float32(g.top) * s}
-		if g.left != g.right && g.bottom != g.top && t.matrix.rect(box).intersect(t.core).overlaps(a) {
+		if g.left != g.right && g.bottom != g.top && t.matrix.rect(t.outline(g)).intersect(t.core).overlaps(a) {
 			return true
 		}
 	}
 	return false
+}
+
+// outline returns the bounds of a character's outline in the text.
+func (t *text) outline(g placed) rect {
+	s := t.size / 1000
+	return rect{g.x + float32(g.left)*s, float32(g.bottom) * s, g.x + float32(g.right)*s, float32(g.top) * s}
 }
 
 // characters returns the characters of the page in PDFium's order: texts are sorted from
@@ -283,7 +287,7 @@ func (m matrix) distance() float32 {
 // united with the outline.
 func (t *text) box(g placed) rect {
 	s := t.size / 1000
-	tight := rect{g.x + float32(g.left)*s, float32(g.bottom) * s, g.x + float32(g.right)*s, float32(g.top) * s}
+	tight := t.outline(g)
 	if abs(tight.top-tight.bottom) < 0.01 {
 		tight.top = tight.bottom + s
 	}

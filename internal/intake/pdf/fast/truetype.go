@@ -315,43 +315,31 @@ func (t *trueType) simple(desc *descriptor, enc *encoding) func(code int) (int, 
 			return g, r, nil
 		}
 	}
-	if symbolMap != nil {
-		found := false
-		for code := 0; code < 256 && !found; code++ {
-			found = symbol(code) != 0
-		}
-		if found {
-			return func(code int) (int, rune, error) {
-				g := symbol(code) // 0 is the glyph of what is missing
-				if base != "" {
-					return g, runeOf(enc.nameOf(base, code)), nil
-				}
-				if macMap != nil {
-					return g, macUnicode[code], nil
-				}
-				return g, 0, nil
+	// The first table that has any of the codes is that of all. 0 is the glyph of what is
+	// missing.
+	has := func(index func(code int) int) bool {
+		for code := range 256 {
+			if index(code) != 0 {
+				return true
 			}
 		}
+		return false
 	}
-	if macMap != nil {
-		found := false
-		for code := 0; code < 256 && !found; code++ {
-			found = macMap.index(code) != 0
-		}
-		if found {
-			return func(code int) (int, rune, error) {
-				return macMap.index(code), macUnicode[code], nil
+	switch {
+	case symbolMap != nil && has(symbol):
+		return func(code int) (int, rune, error) {
+			switch {
+			case base != "":
+				return symbol(code), runeOf(enc.nameOf(base, code)), nil
+			case macMap != nil:
+				return symbol(code), macUnicode[code], nil
 			}
+			return symbol(code), 0, nil
 		}
-	}
-	if unicodeMap != nil && t.charMap(3, 10) == nil && t.charMap(0, 4) == nil {
-		found := false
-		for code := 0; code < 256 && !found; code++ {
-			found = unicodeMap.index(code) != 0
-		}
-		if found {
-			return func(code int) (int, rune, error) { return unicodeMap.index(code), rune(code), nil }
-		}
+	case macMap != nil && has(macMap.index):
+		return func(code int) (int, rune, error) { return macMap.index(code), macUnicode[code], nil }
+	case unicodeMap != nil && t.charMap(3, 10) == nil && t.charMap(0, 4) == nil && has(unicodeMap.index):
+		return func(code int) (int, rune, error) { return unicodeMap.index(code), rune(code), nil }
 	}
 	return none
 }

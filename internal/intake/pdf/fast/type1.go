@@ -269,19 +269,13 @@ func (c *type1Charstring) run(b []byte, depth int) error {
 		op := int(b[i])
 		i++
 		switch {
-		case op >= 32 && op <= 246:
-			c.stack = append(c.stack, float64(op-139))
-			continue
-		case op >= 247 && op <= 254:
-			if i >= len(b) {
+		case op >= 32 && op <= 254:
+			v, n, ok := operand(b[i-1:])
+			if !ok {
 				return errFont
 			}
-			v := (op-247)*256 + int(b[i]) + 108
-			if op >= 251 {
-				v = -(op-251)*256 - int(b[i]) - 108
-			}
-			c.stack = append(c.stack, float64(v))
-			i++
+			c.stack = append(c.stack, v)
+			i += n - 1
 			continue
 		case op == 255:
 			if i+4 > len(b) {
