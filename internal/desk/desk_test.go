@@ -40,6 +40,14 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
+	reader := intake.New(intake.Config{})
+	t.Cleanup(reader.Close)
+	return placeWith(t, reader, desk.Limits{})
+}
+
+// placeWith is newPlace with a reader, nil if nothing is read, and limits.
+func placeWith(t *testing.T, reader *intake.Reader, limits desk.Limits) *place {
+	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
 	if err != nil {
@@ -50,9 +58,7 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader := intake.New(intake.Config{})
-	t.Cleanup(reader.Close)
-	return &place{desk.New(store, contents, reader, desk.Limits{}), store, contents, reader}
+	return &place{desk.New(store, contents, reader, limits), store, contents, reader}
 }
 
 // stored returns the number of stored contents.

@@ -3,37 +3,18 @@ package desk_test
 import (
 	"errors"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"tallyman/internal/blob/files"
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
-	"tallyman/internal/session/sqlite"
 )
-
-// limited is a desk with limits for each owner, which reads nothing.
-func limited(t *testing.T, limits desk.Limits) *place {
-	t.Helper()
-	dir := t.TempDir()
-	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	contents, err := files.Open(filepath.Join(dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &place{desk.New(store, contents, nil, limits), store, contents, nil}
-}
 
 func of(owner session.Owner, id session.ID) session.Key { return session.Key{Owner: owner, ID: id} }
 
 func TestAnOwnerHasALimitOfSessionsWhichIsNoneOfTheOthers(t *testing.T) {
-	p := limited(t, desk.Limits{OwnerSessions: 2})
+	p := placeWith(t, nil, desk.Limits{OwnerSessions: 2})
 	open := func(k session.Key, want fault.Code) {
 		t.Helper()
 		_, err := p.Open(t.Context(), k, session.Named)
@@ -64,7 +45,7 @@ func TestAnOwnerHasALimitOfSessionsWhichIsNoneOfTheOthers(t *testing.T) {
 
 func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	const most = 4 << 20
-	p := limited(t, desk.Limits{OwnerBytes: most, OwnerUploads: 2})
+	p := placeWith(t, nil, desk.Limits{OwnerBytes: most, OwnerUploads: 2})
 	in, err := p.Receive("a")
 	if err != nil {
 		t.Fatal(err)
