@@ -48,8 +48,8 @@ type Config struct {
 	Cache string
 	// PDFium has all PDFs read by PDFium, which is slower.
 	PDFium bool
-	// Judge is how many documents read without PDFium there are for each that is read
-	// again with it, to compare the readers. 0 means never.
+	// Judge compares the readers: of so many documents read without PDFium, one is read
+	// again with it. 0 means never.
 	Judge int
 	// Log gets a line for each worker that was killed or crashed, and for each page on
 	// which the readers differ; nil for none.

@@ -46,8 +46,8 @@ type Config struct {
 	Pages int
 	// PDFium has everything read by PDFium.
 	PDFium bool
-	// Judge is how many documents that were read without PDFium there are for each that
-	// is read again with it, to compare; 0 for never.
+	// Judge compares the readers: of so many documents read without PDFium, one is read
+	// again with it. 0 means never.
 	Judge int
 	// Log gets a line for each page on which the readers differ.
 	Log *slog.Logger
@@ -176,7 +176,7 @@ type job struct {
 	each   func(page.Page) error
 	before int  // the number of pages of the PDFs before this one in the file
 	fast   bool // without PDFium
-	many   int  // of so many pages, some are worth the start of another worker
+	many   int  // the number of pages from which it pays to start another worker
 
 	helpers sync.WaitGroup
 

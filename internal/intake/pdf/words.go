@@ -80,7 +80,7 @@ type reading struct {
 	// space, by text object.
 	unseen map[uint32][]rect
 	notes  []page.Note
-	verge  bool // where a word ends was on the verge
+	verge  bool // rounding decided where a word ends
 }
 
 // loaded is a page that PDFium has opened, with its text.
@@ -543,7 +543,7 @@ type builder struct {
 	strays  []stray
 	// mirrored is the box of mirrored text.
 	mirrored page.Box
-	verge    bool // a decision was on the verge
+	verge    bool // rounding decided where a word ends
 }
 
 // between is what is between two characters.
@@ -572,7 +572,7 @@ func (b *builder) continues(box page.Box, char int) (bool, error) {
 	if !b.open {
 		return false, nil
 	}
-	// less compares, and remembers if a rounding could have decided.
+	// less compares, and remembers if the values are so close that rounding decides.
 	less := func(x, y float32) bool {
 		b.verge = b.verge || abs(x-y) < verge
 		return x < y
@@ -593,7 +593,7 @@ func (b *builder) continues(box page.Box, char int) (bool, error) {
 	}
 	// Characters of one text object may overlap more as long as they advance: their
 	// widths can be wrong. Two cells that overlap are two text objects.
-	// A letter of a ligature has the place of all of it.
+	// Each letter of a ligature has the box of the whole ligature.
 	if box != b.last && !less(b.last.X0+(b.last.X1-b.last.X0)*0.3, box.X0) {
 		return false, nil
 	}

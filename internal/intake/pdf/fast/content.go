@@ -89,8 +89,8 @@ type interpreter struct {
 
 	texts []*text
 	areas []area
-	// pictures is the area of the pictures, and most the area if those in a form take all
-	// of the form.
+	// pictures is the area of all pictures. most is the same if a form with a picture counts
+	// as a whole.
 	pictures, most float32
 }
 

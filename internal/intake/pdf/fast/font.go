@@ -283,7 +283,7 @@ func (f *font) metrics(desc *descriptor, out outlines) error {
 		for _, code := range []uint32{'A', 'g'} {
 			g, err := f.glyph(code)
 			if err == errNoGlyph {
-				// The mark of a missing glyph would count.
+				// PDFium takes the box of the mark for missing characters.
 				if mark, err := out.box(0); err == nil && mark.bottom == mark.top {
 					continue
 				}

@@ -315,8 +315,8 @@ func (t *trueType) simple(desc *descriptor, enc *encoding) func(code int) (int, 
 			return g, r, nil
 		}
 	}
-	// The first table that has any of the codes is that of all. 0 is the glyph of what is
-	// missing.
+	// The first table that has any code is used for all codes. Glyph 0 stands for a missing
+	// character.
 	has := func(index func(code int) int) bool {
 		for code := range 256 {
 			if index(code) != 0 {
