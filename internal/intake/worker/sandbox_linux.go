@@ -226,7 +226,8 @@ func namespaces() uintptr {
 // isolate prepares the start of a worker: in a process group of its own, in namespaces
 // of its own if apart is set, without capabilities there, and ended by the kernel when
 // the parent ends. The worker also notices that by itself, but not while a call hangs in
-// WebAssembly and the garbage collector waits for it.
+// WebAssembly and the garbage collector waits for it. For the kernel the parent is the
+// thread that started it: no goroutine of this program may end while it locks its thread.
 func isolate(cmd *exec.Cmd, apart bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if !apart {

@@ -16,8 +16,10 @@ func Start(cmd *exec.Cmd, signal syscall.Signal, wait func() error) (ended <-cha
 	started, gone := make(chan error), make(chan struct{})
 	go func() {
 		// The kernel sends the signal when the starting thread ends, so this thread
-		// does nothing else.
+		// does nothing else meanwhile. It must not end afterwards either: it may have
+		// started other processes before, which the kernel would then kill.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
