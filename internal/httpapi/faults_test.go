@@ -32,6 +32,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/hostile"
 )
 
@@ -753,8 +754,9 @@ func kill(t *testing.T, before map[int]bool, signal os.Signal) {
 		if before[pid] {
 			continue
 		}
-		if process, err := os.FindProcess(pid); err == nil {
-			process.Signal(signal)
+		// It may have ended meanwhile.
+		if err := child.Signal(pid, os.Getpid(), signal); err != nil && !errors.Is(err, child.ErrGone) && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
 		}
 	}
 }

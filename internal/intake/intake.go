@@ -380,19 +380,19 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 			}
 			var reply ordersReply
 			if err := json.Unmarshal(payload, &reply); err != nil {
-				return fmt.Errorf("reading orders: %w", err)
+				return worker.Rogue("reading orders: %w", err)
 			}
 			if reply.Table != nil && t != nil {
-				return errors.New("reading orders: the worker sent two tables")
+				return worker.Rogue("reading orders: the worker sent two tables")
 			}
 			if reply.Table != nil {
 				t = reply.Table
 			}
 			if t == nil {
-				return errors.New("reading orders: the worker sent rows before the table")
+				return worker.Rogue("reading orders: the worker sent rows before the table")
 			}
 			if len(t.Rows)+len(reply.Rows) > rows {
-				return fmt.Errorf("reading orders: the worker sent more than the %d rows that there may be", rows)
+				return worker.Rogue("reading orders: the worker sent more than the %d rows that there may be", rows)
 			}
 			t.Rows = append(t.Rows, reply.Rows...)
 			return nil
@@ -402,7 +402,7 @@ func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
 		return nil, err
 	}
 	if t == nil {
-		return nil, errors.New("reading orders: the worker sent nothing")
+		return nil, worker.Rogue("reading orders: the worker sent nothing")
 	}
 	return t, nil
 }

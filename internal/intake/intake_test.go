@@ -17,6 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	beRogue()
 	intake.RunIfWorker()
 	shared = intake.New(patient)
 	code := m.Run()

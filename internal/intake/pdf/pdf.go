@@ -389,7 +389,7 @@ func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, numbe
 		}
 		before += pagesOf(err)
 	}
-	return nil, errWire
+	return nil, errors.New("the file has no part")
 }
 
 // pagesOf returns the number of pages of a document that lacks the requested page.

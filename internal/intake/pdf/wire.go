@@ -2,10 +2,10 @@ package pdf
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"unicode/utf8"
 
+	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 )
 
@@ -53,8 +53,8 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// errWire is the error of a page that cannot be decoded.
-var errWire = errors.New("the worker sent a page that cannot be decoded")
+// errWire is the fault of a worker that sent what cannot be decoded.
+var errWire = worker.Rogue("the worker sent what cannot be decoded")
 
 type wireReader struct {
 	b   []byte

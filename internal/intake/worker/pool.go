@@ -367,7 +367,7 @@ func launch(exe string, env []string, apart bool) (*process, error) {
 	if proc.stdout, err = cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := spawn(cmd); err != nil {
 		return nil, err
 	}
 	proc.out = frameWriter{bufio.NewWriterSize(proc.stdin, 64<<10)}
@@ -383,6 +383,15 @@ const waitDelay = time.Second
 type errRogue struct{ error }
 
 func rogue(format string, args ...any) error { return errRogue{fmt.Errorf(format, args...)} }
+
+// crashed says to people that a document ended its reader.
+const crashed = "the file makes its reader crash, since it is damaged or hostile; make the file again"
+
+// Rogue returns the fault of a worker that replies or asks what no sound one does, with
+// the code fault.WorkerCrashed. The functions of a Request return it.
+func Rogue(format string, args ...any) error {
+	return &fault.Error{Code: fault.WorkerCrashed, Message: crashed, Err: rogue(format, args...)}
+}
 
 // errOurs marks an error that the worker did not cause.
 type errOurs struct{ error }
@@ -533,7 +542,7 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	default:
 		return &fault.Error{
 			Code:    fault.WorkerCrashed,
-			Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
+			Message: crashed,
 			Err:     cause,
 		}
 	}

@@ -239,6 +239,27 @@ func isolate(cmd *exec.Cmd, apart bool) {
 	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: os.Getegid(), Size: 1}}
 }
 
+// starts has all workers started by one thread that never ends. The kernel ends a worker
+// (Pdeathsig) with the thread that started it, not with the process; and Go ends a thread
+// with a goroutine that returns while it is locked to it.
+var starts = sync.OnceValue(func() chan<- func() {
+	todo := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range todo {
+			f()
+		}
+	}()
+	return todo
+})
+
+// spawn starts a worker.
+func spawn(cmd *exec.Cmd) error {
+	done := make(chan error)
+	starts() <- func() { done <- cmd.Start() }
+	return <-done
+}
+
 // keepFiles has programs that this one starts inherit no files but their standard ones:
 // the program that started this one may have left some open.
 func keepFiles() {

@@ -339,22 +339,81 @@ func TestAProgramOfAWorkerHoldsNeitherACallNorThePool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, err := strconv.Atoi(string(b))
+	var pid int
+	var namespace string
+	if err := json.Unmarshal(b, &[]any{&pid, &namespace}); err != nil {
+		t.Fatal(err)
+	}
+	if namespace != pidNamespace() {
+		return // it ended with the first process of its namespace, and here its ID may be any process's
+	}
+	// It has left the group of the worker, so it lives.
+	child, err := os.FindProcess(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	syscall.Kill(pid, syscall.SIGKILL) // it has left the group, and without a namespace of its own it lives
+	defer child.Release()
+	if words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); string(words) != "/bin/sleep\x00"+lonely+"\x00" {
+		t.Fatalf("process %d is %q", pid, words)
+	}
+	if err := child.Kill(); err != nil {
+		t.Error(err)
+	}
+}
+
+// lonely is the argument of sleep in a process of the test of children.
+const lonely = "600.015"
+
+// pidNamespace names the namespace of this process's IDs.
+func pidNamespace() string {
+	name, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		panic(err)
+	}
+	return name
+}
+
+// A thread of Go's ends with a goroutine that returns while it is locked to it, and the
+// kernel ends children with the thread that started them.
+func TestAWorkerOutlivesTheThreadOfItsFirstCall(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	thread := os.Getpid()
+	for thread == os.Getpid() { // the first thread never ends
+		ended := make(chan error)
+		go func() {
+			runtime.LockOSThread() // for ever
+			var err error
+			if thread = syscall.Gettid(); thread != os.Getpid() {
+				_, err = call(t.Context(), t, p, "echo", "x", nil)
+			}
+			ended <- err
+		}()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+	task := fmt.Sprintf("/proc/self/task/%d", thread)
+	for _, err := os.Stat(task); err == nil && t.Context().Err() == nil; _, err = os.Stat(task) {
+		time.Sleep(time.Millisecond)
+	}
+	if got, err := call(t.Context(), t, p, "echo", "x", nil); err != nil || got != "xx" {
+		t.Errorf("the next call gets %q, %v", got, err)
+	}
 }
 
 func init() {
 	if cache := os.Getenv("TALLYMAN_WORKER_CACHE"); filepath.Base(cache) == "child" && os.Args[0] == "tallyman-worker" {
-		child := exec.Command("/bin/sleep", "600")
+		child := exec.Command("/bin/sleep", lonely)
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := child.Start(); err != nil {
 			panic(err)
 		}
-		if err := os.WriteFile(filepath.Join(cache, "pid"), []byte(strconv.Itoa(child.Process.Pid)), 0o600); err != nil {
+		b, err := json.Marshal([]any{child.Process.Pid, pidNamespace()})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(cache, "pid"), b, 0o600)
+		}
+		if err != nil {
 			panic(err)
 		}
 	}

@@ -15,6 +15,8 @@ func confineFiles(...string) error { return nil }
 // isolate does nothing here: the worker ends by itself when its input ends.
 func isolate(*exec.Cmd, bool) {}
 
+func spawn(cmd *exec.Cmd) error { return cmd.Start() }
+
 func keepFiles() {}
 
 func killAll(p *os.Process) { p.Kill() }

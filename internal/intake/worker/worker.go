@@ -291,7 +291,7 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 		if p := recover(); p != nil {
 			out = outcome{
 				Code:    fault.WorkerCrashed,
-				Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
+				Message: crashed,
 				Cause:   fmt.Sprintf("panic: %v\n%s", p, debug.Stack()),
 				Retire:  true,
 			}
@@ -307,7 +307,7 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 	if !errors.As(err, &f) {
 		f = &fault.Error{
 			Code:    fault.WorkerCrashed,
-			Message: "the file makes its reader crash, since it is damaged or hostile; make the file again",
+			Message: crashed,
 			Err:     err,
 		}
 		out.Retire = true

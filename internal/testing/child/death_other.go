@@ -8,3 +8,6 @@ import (
 )
 
 func dieWithParent(*exec.Cmd, syscall.Signal) {}
+
+// isChild cannot find out whose child a process is here.
+func isChild(int, int) bool { return true }

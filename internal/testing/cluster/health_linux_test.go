@@ -11,6 +11,7 @@ import (
 
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/api"
+	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/shipments"
 )
@@ -21,8 +22,8 @@ func children(pid int) (pids []int) {
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
 		if err == nil && strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", pid)) {
-			if child, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-				pids = append(pids, child)
+			if n, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				pids = append(pids, n)
 			}
 		}
 	}
@@ -49,7 +50,9 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	well := parts{"healthy", "working", "working", "working"}
 	stand := func(r *cluster.Replica, sig syscall.Signal) {
 		for _, pid := range children(r.PID()) {
-			syscall.Kill(pid, sig)
+			if err := child.Signal(pid, r.PID(), sig); err != nil {
+				t.Logf("a worker gets no signal: %v", err)
+			}
 		}
 	}
 	for i, part := range []struct {

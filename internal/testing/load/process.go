@@ -18,6 +18,9 @@ type Process struct {
 // Family returns a process and its descendants. They are missing where there is no
 // /proc.
 func Family(pid int) (self Process, started []Process) {
+	if pid <= 0 {
+		return self, nil // it is not running
+	}
 	stats, _ := filepath.Glob("/proc/[0-9]*/status")
 	for _, path := range stats {
 		b, err := os.ReadFile(path)
