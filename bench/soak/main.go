@@ -1,6 +1,7 @@
 // Soak tests the server under load and faults: clients work in sessions whose content
 // each of them knows, while the server is killed, restarted and stopped, its disk
-// filled, its workers killed, and while other clients are slow, hang up, flood it, or
+// filled, its workers killed or made to send nonsense, its clock set, another server
+// started over its files, and while other clients are slow, hang up, flood it, or
 // send hostile or invalid requests. Every download is compared with what the same
 // client uploaded; in the end nothing may be left. Any violation makes it fail.
 //

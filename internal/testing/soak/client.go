@@ -30,7 +30,7 @@ type client struct {
 	// from the server. kept is a session that is read more often than it is changed.
 	named        []*session
 	minted, kept *session
-	seen         int // the server's start count when the client last checked its sessions
+	seen         int64 // looks, when the client last checked its sessions
 }
 
 // names returns a client's session names: minimally different from those of other
@@ -65,8 +65,8 @@ func (c *client) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.gate.RLock()
 		if ctx.Err() == nil {
-			if starts := int(c.starts.Load()); starts != c.seen {
-				c.seen = starts
+			if looks := c.looks.Load(); looks != c.seen {
+				c.seen = looks
 				c.recall(ctx)
 			}
 			c.one(ctx)
@@ -99,7 +99,7 @@ func (c *client) sessions() []*session {
 func (c *client) recall(ctx context.Context) {
 	for _, s := range c.sessions() {
 		c.look(ctx, s)
-		c.report.count("sessions checked after a restart")
+		c.report.count("sessions checked after a restart, a foreign server or a jump of the clock")
 	}
 }
 

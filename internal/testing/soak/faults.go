@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tallyman/internal/testing/api"
+	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/hostile"
 )
 
@@ -47,9 +48,15 @@ func (s *Soak) faults() []fault {
 		{"hostile order export", false, s.hostileOrders},
 		{"wrong request", false, s.wrongRequest},
 		{"flood of connections", false, s.flood},
+		{"foreign server over the same contents", false, s.foreignServer},
+		{"second server with the same data directory", false, s.twin},
 	}
 	if runtime.GOOS == "linux" { // where processes can be found
-		all = append(all, fault{"kill -9 of a worker", false, s.killWorker}, fault{"worker stopped for a while", false, s.stopWorker})
+		all = append(all, fault{"kill -9 of a worker", false, s.killWorker}, fault{"worker stopped for a while", false, s.stopWorker},
+			fault{"rogue worker", false, s.rogueWorker})
+	}
+	if canJump {
+		all = append(all, fault{"jump of the wall clock", false, s.jumpClock})
 	}
 	if canStop {
 		all = append(all, fault{"server stopped for a while", false, s.stopServer})
@@ -93,7 +100,7 @@ func (s *Soak) killWorker(ctx context.Context) error {
 	}
 	over := s.trouble.begin(harmed)
 	defer over()
-	if err := kill(pid); err != nil {
+	if err := child.Signal(pid, s.server.PID(), os.Kill); err != nil {
 		return errMissed // it ended meanwhile
 	}
 	s.trouble.allow(harmed)
@@ -102,23 +109,23 @@ func (s *Soak) killWorker(ctx context.Context) error {
 }
 
 func (s *Soak) stopServer(ctx context.Context) error {
-	return s.pause(ctx, s.server.PID())
+	return s.pause(ctx, s.server.PID(), os.Getpid())
 }
 
 func (s *Soak) stopWorker(ctx context.Context) error {
 	if pid := s.server.worker(); pid != 0 {
-		return s.pause(ctx, pid)
+		return s.pause(ctx, pid, s.server.PID())
 	}
 	return errMissed
 }
 
-// pause stops a process for a while.
-func (s *Soak) pause(ctx context.Context, pid int) error {
-	if err := stop(pid); err != nil {
+// pause stops a child of a process for a while.
+func (s *Soak) pause(ctx context.Context, pid, parent int) error {
+	if err := child.Signal(pid, parent, stopped); err != nil {
 		return errMissed // a worker that ended meanwhile
 	}
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(4*time.Second)))
-	goOn(pid)
+	child.Signal(pid, parent, continued)
 	return s.probe(ctx, "SIGSTOP and SIGCONT")
 }
 

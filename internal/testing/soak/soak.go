@@ -9,8 +9,8 @@
 //
 // The files: document.go invents what is uploaded; model.go knows what a session may
 // hold and judges answers; wire.go makes requests; client.go has the clients;
-// server.go is the process and its directory; faults.go injects faults, trouble.go
-// says what they excuse; leaks.go and memory.go measure; report.go counts.
+// server.go is the process and its directory; faults.go and rogue.go inject faults,
+// clock_*.go sets the clock of one process; trouble.go says what faults excuse; leaks.go and memory.go measure; report.go counts.
 package soak
 
 import (
@@ -102,10 +102,12 @@ type Soak struct {
 	hc      *http.Client // of the run itself, directly to the server
 	strays  *press       // documents of no client
 	// gate is held for reading during a client's operation.
-	gate   sync.RWMutex
-	starts atomic.Int64 // how often the server was started
-	proxy  *httptest.Server
-	target atomic.Pointer[url.URL]
+	gate    sync.RWMutex
+	looks   atomic.Int64 // how often clients had to look after all their sessions, at each start for instance
+	clock   *wallClock   // of the process clockOf, once it was moved
+	proxy   *httptest.Server
+	target  atomic.Pointer[url.URL]
+	clockOf int
 	// background are faults that take long.
 	background sync.WaitGroup
 
@@ -183,7 +185,7 @@ func (s *Soak) start() error {
 		return err
 	}
 	s.target.Store(u)
-	s.starts.Add(1)
+	s.looks.Add(1)
 	return nil
 }
 

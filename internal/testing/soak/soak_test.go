@@ -68,7 +68,7 @@ func options(t *testing.T) Options {
 func TestLoadAndFaultsMixUpLoseAndLeaveNothing(t *testing.T) {
 	t.Parallel()
 	o := options(t)
-	o.Time, o.Faults = 5*time.Second, 18
+	o.Time, o.Faults = 5*time.Second, 22
 	if runtime.GOOS == "linux" {
 		o.NoFullDisk = false
 		data := filepath.Join(o.Dir, "data")
@@ -306,6 +306,8 @@ func TestInexplicableAnswersAreFound(t *testing.T) {
 		{name: "a full disk", trouble: full, answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: busy},
 		{name: "a full disk that is not full", answer: answer{Answer: api.Answer{Status: 507, Body: []byte(fullBody)}}, want: unknown, count: unpromised},
 		{name: "a worker that was killed", trouble: harmed, answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: busy},
+		{name: "a document whose worker was rogue", trouble: rogue, answer: answer{Answer: api.Answer{Status: 422, Body: []byte(`{"error":"Crashed.","code":"worker_crashed"}`)}}, want: busy},
+		{name: "a document that makes a sound worker crash", answer: answer{Answer: api.Answer{Status: 422, Body: []byte(`{"error":"Crashed.","code":"worker_crashed"}`)}}, want: refused, count: unpromised},
 		{name: "a worker that was not killed", answer: answer{Answer: api.Answer{Status: 503, Body: []byte(`{"error":"Ended.","code":"worker_stopped"}`)}}, want: unknown, count: unpromised},
 		{name: "storage that fails with a sound disk", answer: answer{Answer: api.Answer{Status: 503, Header: after, Body: []byte(`{"error":"Away.","code":"storage_unavailable"}`)}}, want: unknown, count: unpromised},
 		{name: "a connection that is cut off by the end of the server", trouble: down, err: io.ErrUnexpectedEOF, want: unknown},

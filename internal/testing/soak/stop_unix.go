@@ -7,6 +7,8 @@ import "syscall"
 // canStop says that processes can be stopped and continued.
 const canStop = true
 
-func stop(pid int) error { return syscall.Kill(pid, syscall.SIGSTOP) }
-func goOn(pid int) error { return syscall.Kill(pid, syscall.SIGCONT) }
-func kill(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
+// The signals that stop and continue a process.
+const stopped, continued = syscall.SIGSTOP, syscall.SIGCONT
+
+// nonBlocking has a write to a full pipe wait no longer than its deadline.
+const nonBlocking = syscall.O_NONBLOCK

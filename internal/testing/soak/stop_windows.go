@@ -1,22 +1,11 @@
 package soak
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
 // canStop says that processes cannot be stopped and continued here.
 const canStop = false
 
-var errNoStop = errors.New("processes cannot be stopped here")
+// The signals that stop and continue a process, which are not sent here.
+var stopped, continued = os.Kill, os.Kill
 
-func stop(int) error { return errNoStop }
-func goOn(int) error { return errNoStop }
-
-func kill(pid int) error {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err
-	}
-	return p.Kill()
-}
+const nonBlocking = 0

@@ -44,6 +44,7 @@ const (
 	down    kind = "the server is down"         // connections break and are refused
 	full    kind = "the disk is full"           // 507, and 503 storage_unavailable
 	harmed  kind = "a worker was killed"        // 503 worker_stopped
+	rogue   kind = "a worker sends nonsense"    // 422 worker_crashed
 	crowded kind = "there are many connections" // 503, and connections that are not accepted
 )
 
@@ -51,7 +52,7 @@ const (
 // discovered a moment later, but a killed idle worker only by the next upload that uses
 // it.
 var lasting = map[kind]time.Duration{
-	down: time.Second, full: time.Second, harmed: time.Minute, crowded: 2 * time.Second,
+	down: time.Second, full: time.Second, harmed: time.Minute, rogue: time.Minute, crowded: 2 * time.Second,
 }
 
 type window struct {

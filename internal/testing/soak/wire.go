@@ -111,6 +111,8 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		}
 	case a.Status == http.StatusServiceUnavailable && a.code == "worker_stopped" && since(harmed) && s.trouble.excuse(harmed):
 		a.outcome = busy
+	case a.Status == http.StatusUnprocessableEntity && a.code == "worker_crashed" && since(rogue) && s.trouble.excuse(rogue):
+		a.outcome = busy
 	case a.Status == http.StatusInsufficientStorage && a.code == "storage_full" && since(full):
 		a.outcome = busy
 	case a.Status == http.StatusServiceUnavailable && a.code == "storage_unavailable" && since(full):
