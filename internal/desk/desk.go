@@ -167,7 +167,8 @@ type OrdersSummary struct {
 	Rows   int    `json:"rows"`
 	Format string `json:"format"`
 
-	Sheet *sheetFacts `json:"sheet,omitempty"`
+	Upload string      `json:"upload,omitempty"` // what Incoming.Once was told
+	Sheet  *sheetFacts `json:"sheet,omitempty"`
 }
 
 // AttachBills attaches PDFs of bills, together as one BOL. It replaces the session's
@@ -303,7 +304,7 @@ func (d *Desk) attach(ctx context.Context, st session.State, a session.Attachmen
 	if len(a.Files) == 0 {
 		return st, nil, fault.New(fault.NoUpload, "there is no file in the request")
 	}
-	if again, err := in.again(st); again || err != nil {
+	if again, err := in.again(st, a.Slot); again || err != nil {
 		return d.unchanged(ctx, st, err)
 	}
 	in.held = &held{memory: d.memory, owner: st.Key.Owner}
@@ -350,7 +351,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 	beside := a.Slot != session.BOL || a.Mode != session.Replace
 	began := st
 	for {
-		if again, err := in.again(st); again || err != nil {
+		if again, err := in.again(st, a.Slot); again || err != nil {
 			return d.unchanged(ctx, st, err)
 		}
 		if beside {

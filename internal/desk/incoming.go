@@ -30,35 +30,41 @@ type Incoming struct {
 // KeyReused is the code of an upload that is named like another, of other files.
 const KeyReused fault.Code = "idempotency_key_reused"
 
-// Once names the upload of bills: if the session has the bills of an upload of that name
+// Once names the upload: if the session has the files of an upload of that name
 // already, they are not attached again. It can be called once, before attaching.
 func (in *Incoming) Once(name string) { in.once = name }
 
-// again reports whether a state has the bills of this upload already. It fails with
-// KeyReused if it has others under its name.
-func (in *Incoming) again(st session.State) (bool, error) {
+// again reports whether a state has the files of this upload to a slot already. It fails
+// with KeyReused if it has others under its name.
+func (in *Incoming) again(st session.State, slot session.Slot) (bool, error) {
 	if in == nil || in.once == "" {
 		return false, nil
 	}
-	var sizes []int64
-	for _, f := range st.BOL {
-		if uploadOf(f) == in.once {
-			sizes = append(sizes, f.Content.Size)
+	inputs := st.BOL
+	if slot == session.Orders {
+		if inputs = nil; st.Orders != nil {
+			inputs = []session.Input{*st.Orders}
 		}
 	}
-	if sizes == nil {
+	var sums []blob.Sum
+	for _, f := range inputs {
+		if uploadOf(f) == in.once {
+			sums = append(sums, f.Content.SHA256)
+		}
+	}
+	if sums == nil {
 		return false, nil
 	}
-	files := in.of(session.BOL)
-	if !slices.EqualFunc(sizes, files, func(size int64, f received) bool { return size == f.ref.Size }) {
+	files := in.of(slot)
+	if !slices.EqualFunc(sums, files, func(sum blob.Sum, f received) bool { return sum == f.ref.SHA256 }) {
 		return false, fault.New(KeyReused, "an upload of other files had the same Idempotency-Key; use a new key for each upload")
 	}
 	return true, nil
 }
 
-// uploadOf returns the name of the upload that a file of bills came with, "" for none.
+// uploadOf returns the name of the upload that a file came with, "" for none.
 func uploadOf(in session.Input) string {
-	var s BillsSummary
+	var s struct{ Upload string }
 	_ = json.Unmarshal(in.Summary, &s) // an input without a summary has no name
 	return s.Upload
 }

@@ -86,7 +86,7 @@ func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, err
 // summary returns the summary of a reading, for listings.
 func (r reading) summary(facts *sheetFacts) any {
 	if r.table != nil {
-		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Sheet: facts}
+		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Upload: r.upload, Sheet: facts}
 	}
 	s := Summary(r.doc)
 	s.Sheet, s.Upload = facts, r.upload

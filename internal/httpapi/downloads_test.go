@@ -138,6 +138,33 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	if a := upload("/upload?_sid=s&mode=append", "three", more.bills); a.status != 200 || files() != 3 {
 		t.Errorf("under another key: %d, %d files", a.status, files())
 	}
+	// A file of the same size is another file all the same.
+	same := bytes.Clone(more.bills)
+	same[len(same)-1] ^= 1
+	upload("/upload?_sid=s&mode=append", "three", same).fails(t, 422, "idempotency_key_reused", fields{"session_id": "s"})
+	export := func(key string, content []byte) answer {
+		t.Helper()
+		return p.do(t, request{method: "POST", path: "/upload-csv?_sid=s", kind: "text/csv", body: bytes.NewReader(content), header: http.Header{"Idempotency-Key": {key}}})
+	}
+	revision := func() int64 {
+		t.Helper()
+		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Revision
+	}
+	one := export("one", ship.orders) // the keys of bills are others
+	before := revision()
+	if again := export("one", ship.orders); one.status != 200 || !bytes.Equal(again.body, one.body) || revision() != before {
+		t.Errorf("orders repeated: %d %s, then %d %s, revision %d and %d", one.status, one.body, again.status, again.body, before, revision())
+	}
+	altered := bytes.Clone(ship.orders)
+	altered[bytes.LastIndexByte(bytes.TrimSpace(altered), ',')+1] ^= 1
+	export("one", altered).fails(t, 422, "idempotency_key_reused", fields{"session_id": "s"})
+	if a := export("two", altered); a.status != 200 || revision() != before+1 {
+		t.Errorf("orders under another key: %d, revision %d", a.status, revision())
+	}
 	// In a new incarnation nothing is remembered.
 	p.post(t, "/new-session?_sid=s", "", nil)
 	if a := upload("/upload?_sid=s", "one", more.bills); a.status != 200 || files() != 1 {

@@ -191,6 +191,7 @@ func routes() []*route {
 		}, handleUploadAttachment),
 		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
 			summary: "Attach the order export, which is joined with the bills",
+			queries: []parameter{keyParameter},
 			bodies: func() (bodies []bodyDoc) {
 				text := []bodyField{
 					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
@@ -208,7 +209,7 @@ func routes() []*route {
 					bodyDoc{media: body.JSON, fields: text}, bodyDoc{media: body.URLEncoded, fields: text})
 				return append(bodies, rawDocs(exportTypes, "the export itself; ?filename= names it")...)
 			}(),
-			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded, session.Changed}),
+			faults: codes(bodyFaults, readFaults, csvFaults, storedFaults, []fault.Code{desk.NoBOL, body.BadBase64, session.Superseded, session.Changed, desk.KeyReused}),
 		}, handleUploadCSV),
 	}
 	convertFaults := codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles})

@@ -73,6 +73,10 @@ func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error)
 		return nil, got, err
 	}
 	in.Leave(got.Unused...)
+	if key := c.r.Header.Get("Idempotency-Key"); key != "" {
+		sum := sha256.Sum256([]byte(key))
+		in.Once(hex.EncodeToString(sum[:16]))
+	}
 	return in, got, nil
 }
 
@@ -140,10 +144,6 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	add, err := c.appends(got.Values)
 	if err != nil {
 		return a, err
-	}
-	if key := c.r.Header.Get("Idempotency-Key"); key != "" {
-		sum := sha256.Sum256([]byte(key))
-		in.Once(hex.EncodeToString(sum[:16]))
 	}
 	a.Filename, a.FileSize = in.First(), in.Size()
 	c.attrs = append(c.attrs, byteCount(a.FileSize))
