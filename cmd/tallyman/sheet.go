@@ -18,16 +18,18 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/orders"
+	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
 	"tallyman/internal/text"
 )
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
 
-Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json] [-o FILE] [--strict] BOL.pdf [BOL.pdf …]
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json] [-o FILE] [--profile FILE] [--strict] BOL.pdf [BOL.pdf …]
 
   tallyman sheet bol.pdf                              the bills alone, to the screen
   tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
+  tallyman sheet --orders o.csv --map "Qty=Cartons" bol.pdf   the column Qty holds the cartons
 
 The sheet goes to standard output, or with -o to a file, which appears whole or
 not at all. A summary and all problems go to standard error. "-" stands for
@@ -40,6 +42,8 @@ without order, a row that could not be read.
 
 type sheetOptions struct {
 	orders  string
+	profile string
+	columns []string
 	format  string
 	output  string
 	strict  bool
@@ -59,6 +63,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringVar(&o.orders, "orders", "", "the order export: a CSV, XLSX or XLS `FILE`")
 	flags.StringVar(&o.format, "format", "", "csv, xlsx or json (default: by the ending of -o, else csv)")
 	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
+	flags.StringVar(&o.profile, "profile", "", "make the sheet by the settings in `FILE`; see \"tallyman profile --help\"")
+	flags.StringArrayVar(&o.columns, "map", nil, "a `COLUMN=MEANING` of the order export, as in \"Qty=Cartons\"; can be repeated")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
@@ -72,7 +78,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, misuse(flags, "name at least one PDF of bills")
 	}
 	stdins := 0
-	for _, n := range append([]string{o.orders}, names...) {
+	for _, n := range append([]string{o.orders, o.profile}, names...) {
 		if n == "-" {
 			stdins++
 		}
@@ -80,10 +86,12 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	switch {
 	case stdins > 1:
 		return exitFailed, misuse(flags, "standard input can be read only once")
-	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "":
+	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "":
 		// This happens with a script's unset variable: a sheet without the orders
 		// would look complete.
-		return exitFailed, misuse(flags, "--orders and -o need the name of a file")
+		return exitFailed, misuse(flags, "--orders, --profile and -o need the name of a file")
+	case len(o.columns) > 0 && o.orders == "":
+		return exitFailed, misuse(flags, "--map is about columns of the order export; name that with --orders")
 	case o.workers < 0 || o.workers > maxWorkers:
 		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.timeout <= 0:
@@ -92,10 +100,15 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	if o.output == "-" {
 		o.output = ""
 	}
-	if err := notAnInput(o.output, append(names, o.orders)); err != nil {
+	if err := notAnInput(o.output, append(names, o.orders, o.profile)); err != nil {
 		return exitFailed, err
 	}
 	format, err := o.outputFormat(std)
+	if err != nil {
+		return exitFailed, err
+	}
+
+	own, err := o.profileOf(ctx, std)
 	if err != nil {
 		return exitFailed, err
 	}
@@ -125,7 +138,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		defer out.Discard()
 	}
 
-	s, err := o.make(ctx, std, reader, files, orderFile)
+	s, err := o.make(ctx, std, reader, files, orderFile, own)
 	if err != nil {
 		return exitFailed, err
 	}
@@ -191,17 +204,20 @@ func openInputs(ctx context.Context, std streams, names []string) (files []intak
 }
 
 // make reads the files and joins them.
-func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input) (*sheet.Sheet, error) {
+func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input, own *profile.Profile) (*sheet.Sheet, error) {
 	var table *orders.Table
 	if orderFile != nil {
 		// Orders come first: reading them is quick, and a wrong file is a frequent
 		// mistake.
 		var err error
-		if table, err = reader.Orders(ctx, orderFile.File); err != nil {
+		if table, err = reader.Orders(ctx, orderFile.File, own.Dialect()); err != nil {
 			if fault.CodeOf(err) == fault.NotAnOrderFile {
 				err = fault.New(fault.NotAnOrderFile, "%w (bills are named without --orders: tallyman sheet --orders ORDERS BOL.pdf)", err)
 			}
 			return nil, fault.In(orderFile.Name, err)
+		}
+		if err := o.mapped(table); err != nil {
+			return nil, err
 		}
 	}
 	p := newProgress(std.err, files, o.quiet)
@@ -216,7 +232,7 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		}
 		return nil, err
 	}
-	return sheet.Make(doc, table), nil
+	return own.Rules().Make(doc, table), nil
 }
 
 // writeSheet writes through a buffer. Its fault names the output that cannot be

@@ -280,7 +280,7 @@ func readOrders(ctx context.Context, reader *intake.Reader, f intake.File) (tabl
 		}
 		sp.End(err)
 	}()
-	if table, err = reader.Orders(ctx, f); err != nil {
+	if table, err = reader.Orders(ctx, f, nil); err != nil {
 		return nil, fault.In(f.Name, err)
 	}
 	return table, nil

@@ -220,9 +220,9 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 		{"a PDF", hostile.TextPDF("orders"), []fault.Code{fault.NotAnOrderFile}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := r.Orders(context.Background(), file("orders.csv", tt.content))
+			_, err := r.Orders(context.Background(), file("orders.csv", tt.content), nil)
 			faultIs(t, err, tt.want...)
-			if _, err := r.Orders(context.Background(), file("good.csv", good)); err != nil {
+			if _, err := r.Orders(context.Background(), file("good.csv", good), nil); err != nil {
 				t.Errorf("the next export was not read: %v", err)
 			}
 		})
@@ -250,7 +250,7 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 	})
 	r := newReader(t, tight)
 	orders := func(f intake.File) error {
-		_, err := r.Orders(context.Background(), f)
+		_, err := r.Orders(context.Background(), f, nil)
 		return err
 	}
 	stopped := []fault.Code{fault.TooLarge, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed}

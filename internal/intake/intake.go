@@ -308,9 +308,10 @@ func (r *Reader) Picture(ctx context.Context, f File, number, width int) (*pdf.P
 const methodOrders = "orders.read"
 
 type ordersArgs struct {
-	Name   string
-	Size   int64
-	Limits orders.Limits
+	Name    string
+	Size    int64
+	Limits  orders.Limits
+	Dialect *orders.Dialect `json:",omitempty"`
 }
 
 // ordersReply is one reply of the worker.
@@ -327,7 +328,7 @@ func serveOrders(c *worker.Call, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return err
 	}
-	t, err := orders.Read(context.Background(), c.Source(a.Size), a.Size, a.Name, a.Limits)
+	t, err := orders.Read(context.Background(), c.Source(a.Size), a.Size, a.Name, a.Limits, a.Dialect)
 	if err != nil {
 		return err
 	}
@@ -353,12 +354,14 @@ func serveOrders(c *worker.Call, args []byte) error {
 	return nil
 }
 
-// Orders reads an order export. It fails with the codes of orders.Read, and with
+// Orders reads an order export whose columns may have the names of a dialect, which may
+// be nil. It fails
+// with the codes of orders.Read, and with
 // fault.TooSlow, TooMuchMemory, WorkerCrashed or Cancelled.
-func (r *Reader) Orders(ctx context.Context, f File) (*orders.Table, error) {
+func (r *Reader) Orders(ctx context.Context, f File, dialect *orders.Dialect) (*orders.Table, error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.time)
 	defer cancel()
-	args, err := json.Marshal(ordersArgs{Name: f.Name, Size: f.Size, Limits: r.orders})
+	args, err := json.Marshal(ordersArgs{Name: f.Name, Size: f.Size, Limits: r.orders, Dialect: dialect})
 	if err != nil {
 		return nil, fmt.Errorf("reading orders: %w", err)
 	}

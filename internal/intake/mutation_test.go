@@ -34,7 +34,7 @@ func TestEverySampleReconcilesAndGivesItsSheets(t *testing.T) {
 			if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
 				t.Errorf("the sheet without orders: %s", differing(got, want))
 			}
-			orders, err := r.Orders(context.Background(), file("orders.csv", written(t, s.WriteOrders)))
+			orders, err := r.Orders(context.Background(), file("orders.csv", written(t, s.WriteOrders)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -118,11 +118,12 @@ func (s span) holds(t time.Time) bool { return !t.Before(s.first) && !t.After(s.
 
 func (s span) years() float64 { return s.last.Sub(s.first).Hours() / 24 / 365.25 }
 
-// Calendar reads the dates of the table. It examines every row.
-func (t *Table) Calendar() *Calendar {
+// Calendar reads the dates of the table. It examines every row. said is the order of
+// the dates, if that is known; dates that are none in this order are not read.
+func (t *Table) Calendar(said DateOrder) *Calendar {
 	c := &Calendar{}
 	for d := range c.columns {
-		c.columns[d] = t.dateColumn(Dates(d))
+		c.columns[d] = t.dateColumn(Dates(d), said)
 	}
 	c.settle()
 	for d := range c.columns {
@@ -273,7 +274,7 @@ func plainDate(text string, day time.Time) bool {
 	return false
 }
 
-func (t *Table) dateColumn(d Dates) dateColumn {
+func (t *Table) dateColumn(d Dates, said DateOrder) dateColumn {
 	c := dateColumn{forms: map[string]*dateForm{}, written: map[string]writtenDate{}, days: map[string]dayPair{}}
 	last := ""
 	for i := range t.Rows {
@@ -326,7 +327,7 @@ func (t *Table) dateColumn(d Dates) dateColumn {
 	for form, f := range c.forms {
 		long := c.forms[longer[form]]
 		if f.cut = long != nil && few(f.texts, long.texts); !f.cut {
-			f.decide(form, t.dateCells(d))
+			f.decide(form, t.dateCells(d), said)
 		}
 	}
 	return c
@@ -366,10 +367,15 @@ func likelyOrders(form string) []order {
 }
 
 // decide chooses the order of a form from the texts that were seen.
-func (f *dateForm) decide(form string, dateCells bool) {
+func (f *dateForm) decide(form string, dateCells bool, said DateOrder) {
 	likely := likelyOrders(form)
 	f.read = likely[0]
 	if form == "8" && dateCells {
+		return
+	}
+	// The year cannot be first in 19/12/2025, and five digits may be the number of a day.
+	if o, ok := said.order(); ok && !(o == yearFirst && longYear(form)) && !(form == "5" && f.can(serialDay)) {
+		f.read = o
 		return
 	}
 	for _, o := range likely[1:] {
@@ -403,6 +409,9 @@ func (f *dateForm) decide(form string, dateCells bool) {
 		}
 	}
 }
+
+// longYear reports whether the dates of a form end with a year of four digits.
+func longYear(form string) bool { return form == "8" || strings.HasSuffix(form, "4") }
 
 // dateNotes adds notes about what stays ambiguous or unread in the columns of dates.
 func (t *Table) dateNotes(c *Calendar) []Note {

@@ -17,7 +17,8 @@ const headerRows = 20
 // collector makes a table of the rows of one sheet: it finds the header, then keeps the
 // cells of the columns that are read.
 type collector struct {
-	lim Limits
+	lim   Limits
+	words vocabulary
 	// sheet is the name of the workbook's sheet; "" in a CSV.
 	sheet string
 
@@ -171,7 +172,7 @@ func (c *collector) search(number int, cells []string) error {
 		return nil
 	}
 	c.seen++
-	candidates, keys := locate(cells)
+	candidates, keys := c.words.locate(cells)
 	var cols columns
 	for f, list := range candidates {
 		if cols[f] = -1; len(list) > 0 {
@@ -286,7 +287,7 @@ func (c *collector) missing() error {
 	var list, guesses []string
 	for f, k := range known {
 		if k.key && (c.closest.keys == 0 || c.closest.cols[f] < 0) {
-			guess := likeliest(field(f), c.closest.cells)
+			guess := c.words.likeliest(field(f), c.closest.cells)
 			d.Missing = append(d.Missing, Column{k.meaning, k.names, guess})
 			list = append(list, fmt.Sprintf("%s (%s)", k.meaning, quoted(k.names, " or ")))
 			if guess != "" {

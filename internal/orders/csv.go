@@ -15,7 +15,7 @@ import (
 var delimiters = []rune{',', ';', '\t', '|', '^'}
 
 // readCSV reads a text, with the first delimiter that gives a header.
-func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
+func readCSV(ctx context.Context, d decoded, o options) (*Table, error) {
 	text := d.text
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n")
@@ -37,7 +37,7 @@ func readCSV(ctx context.Context, d decoded, lim Limits) (*Table, error) {
 	var damage error
 	empty := false
 	for _, comma := range try {
-		c := &collector{lim: lim, comma: string(comma), delimiter: delimiterName(comma), guess: d.guess()}
+		c := &collector{lim: o.Limits, words: o.words, comma: string(comma), delimiter: delimiterName(comma), guess: d.guess()}
 		err := eachRecord(ctx, text, comma, c)
 		if c.header != nil {
 			if err != nil {

@@ -33,7 +33,7 @@ func (w writtenDate) in(o order) (time.Time, bool) {
 		return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n), true
 	}
 	a, b, y := w.figures[0], w.figures[1], w.figures[2]
-	short := w.form != "8" && !strings.HasSuffix(w.form, "4")
+	short := !longYear(w.form)
 	switch o {
 	case dayFirst:
 		a, b = b, a

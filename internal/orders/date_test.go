@@ -56,7 +56,7 @@ func TestDatesThatAreNumbersInAWorkbook(t *testing.T) {
 				table := mustRead(t, save(t, f))
 				for i, d := range days {
 					text := table.Rows[i].CancelDate
-					if got, ok := table.Calendar().Date(CancelDates, text); !ok || !got.Equal(d) {
+					if got, ok := table.Calendar(AnyOrder).Date(CancelDates, text); !ok || !got.Equal(d) {
 						t.Errorf("%s is %q, %v", d.Format(time.DateOnly), text, got)
 					}
 				}
@@ -96,7 +96,7 @@ func TestDatesAreReadInEveryFormAndOrderThatTheirColumnProves(t *testing.T) {
 			for _, file := range [][]byte{exportOf(texts...), asWorkbook(t, exportOf(texts...))} {
 				table := mustRead(t, file)
 				wantNothing(t, table)
-				c := table.Calendar()
+				c := table.Calendar(AnyOrder)
 				for i, d := range days {
 					got, other, ok := c.Guess(CancelDates, texts[i])
 					if !ok || !got.Equal(d) || !other.IsZero() {
@@ -113,7 +113,7 @@ func TestDatesAreReadInEveryFormAndOrderThatTheirColumnProves(t *testing.T) {
 
 func TestATimeOfDayIsNotPartOfTheDay(t *testing.T) {
 	table := mustRead(t, exportOf("12/19/2025 12:00:00 AM", "12/20/2025 12:00:00 PM", "12/21/2025"))
-	c := table.Calendar()
+	c := table.Calendar(AnyOrder)
 	for i, want := range []bool{true, false, true} {
 		text := table.Rows[i].CancelDate
 		day, _, ok := c.Guess(CancelDates, text)
@@ -127,7 +127,7 @@ func TestSerialNumbersOfDaysAreDates(t *testing.T) {
 	table := mustRead(t, exportOf("46010", "46024.5", "46000"))
 	wantNothing(t, table)
 	for text, want := range map[string]string{"46010": "2025-12-19", "46024.5": "2026-01-02"} {
-		if got, _, ok := table.Calendar().Guess(CancelDates, text); !ok || got.Format(time.DateOnly) != want {
+		if got, _, ok := table.Calendar(AnyOrder).Guess(CancelDates, text); !ok || got.Format(time.DateOnly) != want {
 			t.Errorf("%s is %v, want %s", text, got, want)
 		}
 	}
@@ -137,14 +137,14 @@ func TestAmbiguousDatesAreSaidWithExamples(t *testing.T) {
 	for _, texts := range [][]string{{"03/04/2025", "05/06/2025"}, {"3-4-25", "6-5-25"}, {"03.04.2025", "05.06.2025"}, {"03042025", "05062025"}, {"030425", "050625"}} {
 		table := mustRead(t, exportOf(texts...))
 		wantNote(t, table, AmbiguousDate, true, "cancel date may be read", texts[0], texts[1])
-		c := table.Calendar()
+		c := table.Calendar(AnyOrder)
 		day, other, ok := c.Guess(CancelDates, texts[0])
 		if !ok || other.IsZero() || int(day.Month()) != other.Day() || day.Day() != int(other.Month()) || !c.Open(CancelDates) {
 			t.Errorf("%s is %v or %v", texts[0], day, other)
 		}
 	}
 	table := mustRead(t, exportOf("12/12/2025", "11/11/2025"))
-	if table.Calendar().Open(CancelDates) {
+	if table.Calendar(AnyOrder).Open(CancelDates) {
 		t.Error("dates that are the same in both orders are reported as ambiguous")
 	}
 }
@@ -164,7 +164,7 @@ func TestDatesThatAreNotReadAreSaidWithExamples(t *testing.T) {
 func TestDateCellsOfAWorkbookAreMonthFirst(t *testing.T) {
 	table := mustRead(t, inventedFile(t, "invented.xlsx"))
 	wantNothing(t, table)
-	if c := table.Calendar(); c.Open(CancelDates) || c.Open(InvoiceDates) {
+	if c := table.Calendar(AnyOrder); c.Open(CancelDates) || c.Open(InvoiceDates) {
 		t.Error("date cells are reported as ambiguous")
 	}
 }
@@ -179,12 +179,12 @@ func TestDatesInOtherFormsAreWrittenAsMMDDYYYY(t *testing.T) {
 		"soon": "soon", "": "", "03/04/25": "03/04/25", // no other date shows which is the month
 	} {
 		table := &Table{Rows: []Row{{Number: 2, CancelDate: text}}}
-		if got := table.Calendar().Written(CancelDates, text); got != want {
+		if got := table.Calendar(AnyOrder).Written(CancelDates, text); got != want {
 			t.Errorf("%q is written as %q, want %q", text, got, want)
 		}
 	}
 	table := &Table{Rows: []Row{{Number: 2, CancelDate: "19/12/2025"}, {Number: 3, CancelDate: "02/02/2026"}}}
-	if got := table.Calendar().Written(CancelDates, "02/02/2026"); got != "02022026" {
+	if got := table.Calendar(AnyOrder).Written(CancelDates, "02/02/2026"); got != "02022026" {
 		t.Errorf("beside days that are first it is written as %q", got)
 	}
 }

@@ -12,7 +12,7 @@ func ExampleRead() {
 	export := "Open orders of today\n\n" +
 		"Style;Invoice No.;Cartons*;Pieces*;Ship-to Name\n" +
 		"ST-100;G90001;2;48;DOCK STREET STORES\n"
-	table, err := orders.Read(context.Background(), strings.NewReader(export), int64(len(export)), "orders.csv", orders.Limits{})
+	table, err := orders.Read(context.Background(), strings.NewReader(export), int64(len(export)), "orders.csv", orders.Limits{}, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

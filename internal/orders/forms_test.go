@@ -674,7 +674,7 @@ func FuzzMarkup(f *testing.F) {
 		if textKind(text) == "" {
 			text = "<table>" + text
 		}
-		table, err := read(t.Context(), strings.NewReader(text), int64(len(text)), fuzzLimits)
+		table, err := readLayer(t.Context(), strings.NewReader(text), int64(len(text)), options{Limits: fuzzLimits}, 0)
 		checkOutcome(t, table, err)
 	})
 }

@@ -61,7 +61,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(keyHeader + "G1,S1,1,10,\"X\nG2,S2,2,20,\"Y\"\n"))
 	f.Add(book(oneRow).zip(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		table, err := read(t.Context(), bytes.NewReader(data), int64(len(data)), fuzzLimits)
+		table, err := readLayer(t.Context(), bytes.NewReader(data), int64(len(data)), options{Limits: fuzzLimits}, 0)
 		checkOutcome(t, table, err)
 	})
 }
@@ -74,7 +74,7 @@ func FuzzXLSX(f *testing.F) {
 	f.Add(strings.Replace(p[sheet1], `t="str"><v>S1</v>`, `t="inlineStr" s="2"><is><r><t>_x000D_</t></r></is><f>A1</f>`, 1), p["xl/sharedStrings.xml"], p["xl/styles.xml"])
 	f.Fuzz(func(t *testing.T, sheet, strings, styles string) {
 		data := p.with(sheet1, sheet).with("xl/sharedStrings.xml", strings).with("xl/styles.xml", styles).zip(t)
-		table, err := read(t.Context(), bytes.NewReader(data), int64(len(data)), fuzzLimits)
+		table, err := readLayer(t.Context(), bytes.NewReader(data), int64(len(data)), options{Limits: fuzzLimits}, 0)
 		checkOutcome(t, table, err)
 	})
 }

@@ -185,13 +185,13 @@ const maxCandidates = 8
 
 // locate finds the fields among the cells of a row, with all candidates for each. Vague
 // names count only if there is no other.
-func locate(cells []string) (found [numFields][]candidate, keys int) {
+func (w vocabulary) locate(cells []string) (found [numFields][]candidate, keys int) {
 	for col, cell := range cells {
 		if cell == "" || len(cell) > 256 {
 			continue
 		}
-		n, ok := byName[fold(cell)]
-		if !ok {
+		n, ok := w.meaning(fold(cell))
+		if !ok || n.field == ignored {
 			continue
 		}
 		list := found[n.field]
@@ -223,18 +223,18 @@ func locate(cells []string) (found [numFields][]candidate, keys int) {
 
 // likeliest returns the header cell that most likely means a field that was not found,
 // "" if there is none: it contains a word of the field's names, and means nothing else.
-func likeliest(f field, cells []string) string {
+func (w vocabulary) likeliest(f field, cells []string) string {
 	for _, hint := range known[f].hints {
 		for _, cell := range cells {
 			folded := fold(cell)
-			if _, taken := byName[folded]; !taken && strings.Contains(folded, hint) && len(cell) <= 64 {
+			if _, taken := w.meaning(folded); !taken && strings.Contains(folded, hint) && len(cell) <= 64 {
 				return cell
 			}
 		}
 	}
 	for _, cell := range cells { // a spelling error
 		folded := fold(cell)
-		if _, taken := byName[folded]; taken || len(folded) > 40 {
+		if _, taken := w.meaning(folded); taken || len(folded) > 40 {
 			continue
 		}
 		for _, list := range [][]string{known[f].names, known[f].others} {

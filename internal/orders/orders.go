@@ -80,15 +80,22 @@ type Limits = grid.Limits
 // DefaultLimits returns the limits that a zero Limits means.
 func DefaultLimits() Limits { return grid.DefaultLimits() }
 
+// options are the limits of reading, and the names of columns.
+type options struct {
+	Limits
+	words vocabulary
+}
+
 // Read reads the order export of size bytes in r. The name is only passed on to the
-// table; the content decides what the file is.
+// table; the content decides what the file is. dialect has names of columns beside those
+// that the product knows, and may be nil.
 //
 // Every error is a *fault.Error: EmptyFile, TooLarge, NotAnOrderFile,
 // DamagedOrders (also for a workbook that is protected by a password), OldXLS,
 // MissingColumns with MissingColumns as details, NoOrderRows, Unreadable if r
 // fails, Cancelled or TooSlow if the context ends, WorkerCrashed if the content
 // made a reader panic. The cause of the latter three is in the chain.
-func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limits) (t *Table, err error) {
+func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limits, dialect *Dialect) (t *Table, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t, err = nil, &fault.Error{
@@ -99,7 +106,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 		}
 	}()
 	src := &source{r: r, size: size}
-	t, err = read(ctx, src, size, lim.OrDefaults())
+	t, err = readLayer(ctx, src, size, options{lim.OrDefaults(), dialect.vocabulary()}, 0)
 	if err != nil {
 		return nil, asFault(ctx, src, err)
 	}
@@ -143,18 +150,14 @@ func asFault(ctx context.Context, src *source, err error) error {
 	return fault.New(fault.Unreadable, "the order export cannot be read: %w", err)
 }
 
-func read(ctx context.Context, r io.ReaderAt, size int64, lim Limits) (*Table, error) {
-	return readLayer(ctx, r, size, lim, 0)
-}
-
 // readLayer reads a file that was within so many archives.
-func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layers int) (*Table, error) {
+func readLayer(ctx context.Context, r io.ReaderAt, size int64, o options, layers int) (*Table, error) {
 	if size <= 0 {
 		return nil, grid.EmptyFile()
 	}
-	if size > lim.Bytes {
+	if size > o.Bytes {
 		return nil, fault.New(fault.TooLarge,
-			"the order export is larger than %s; split it, or raise the limit", text.Size(lim.Bytes))
+			"the order export is larger than %s; split it, or raise the limit", text.Size(o.Bytes))
 	}
 	head := make([]byte, min(size, 4096))
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {
@@ -162,17 +165,17 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	}
 	switch kind := magic.Of(head); kind {
 	case magic.ZIPArchive:
-		if in, err := unzip(ctx, r, size, lim); in != nil || err != nil {
-			return readUnpacked(ctx, in, err, lim, layers)
+		if in, err := unzip(ctx, r, size, o.Limits); in != nil || err != nil {
+			return readUnpacked(ctx, in, err, o, layers)
 		}
-		wb, err := xlsx.Open(ctx, r, size, lim)
-		return readOpened(ctx, wb, err, "", nil, lim)
+		wb, err := xlsx.Open(ctx, r, size, o.Limits)
+		return readOpened(ctx, wb, err, "", nil, o)
 	case magic.GzipArchive:
-		in, err := gunzip(ctx, r, size, lim)
-		return readUnpacked(ctx, in, err, lim, layers)
+		in, err := gunzip(ctx, r, size, o.Limits)
+		return readUnpacked(ctx, in, err, o, layers)
 	case magic.CompoundFile:
-		wb, err := xls.Open(ctx, r, size, lim)
-		return readOpened(ctx, wb, err, "", nil, lim)
+		wb, err := xls.Open(ctx, r, size, o.Limits)
+		return readOpened(ctx, wb, err, "", nil, o)
 	case magic.OldWorkbook:
 		return nil, grid.OldXLS("a workbook of Excel 4 or earlier")
 	case magic.Unknown, magic.BareWorkbook:
@@ -189,8 +192,8 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	}
 	data := all.String()
 	if magic.Of(head) == magic.BareWorkbook {
-		wb, err := xls.OpenStream(ctx, []byte(data), lim)
-		return readOpened(ctx, wb, err, "", nil, lim)
+		wb, err := xls.OpenStream(ctx, []byte(data), o.Limits)
+		return readOpened(ctx, wb, err, "", nil, o)
 	}
 	d, err := decode(data, declaredCharset(data))
 	if err != nil {
@@ -198,34 +201,34 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, lim Limits, layer
 	}
 	switch what := textKind(d.text); what {
 	case "":
-		return readCSV(ctx, d, lim)
+		return readCSV(ctx, d, o)
 	case htmlPage:
-		wb, err := html.Open(ctx, d.text, lim)
-		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), lim)
+		wb, err := html.Open(ctx, d.text, o.Limits)
+		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), o)
 	case xmlWorkbook:
-		wb, err := xlsx.OpenText(ctx, d.text, lim)
-		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), lim)
+		wb, err := xlsx.OpenText(ctx, d.text, o.Limits)
+		return readOpened(ctx, wb, err, ", "+d.encoding, d.guess(), o)
 	default:
 		return nil, grid.NotRead(what)
 	}
 }
 
-func readOpened(ctx context.Context, wb grid.Workbook, err error, encoding string, g *guess, lim Limits) (*Table, error) {
+func readOpened(ctx context.Context, wb grid.Workbook, err error, encoding string, g *guess, o options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readWorkbook(ctx, wb.Format()+encoding, wb, g, lim)
+	return readWorkbook(ctx, wb.Format()+encoding, wb, g, o)
 }
 
 // readUnpacked reads a file from an archive.
-func readUnpacked(ctx context.Context, in *unpackedFile, err error, lim Limits, layers int) (*Table, error) {
+func readUnpacked(ctx context.Context, in *unpackedFile, err error, o options, layers int) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
 	if layers == maxLayers {
 		return nil, fault.New(fault.NotAnOrderFile, "the file is an archive within archives; unpack it, and give the order export in it")
 	}
-	t, err := readLayer(ctx, bytes.NewReader(in.data), int64(len(in.data)), lim, layers+1)
+	t, err := readLayer(ctx, bytes.NewReader(in.data), int64(len(in.data)), o, layers+1)
 	if err != nil {
 		return nil, err
 	}

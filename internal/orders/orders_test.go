@@ -33,7 +33,7 @@ func (r Row) cells() []string {
 
 func readBytes(t testing.TB, data []byte, lim Limits) (*Table, error) {
 	t.Helper()
-	return Read(t.Context(), bytes.NewReader(data), int64(len(data)), "orders", lim)
+	return Read(t.Context(), bytes.NewReader(data), int64(len(data)), "orders", lim, nil)
 }
 
 func mustRead(t testing.TB, data []byte) *Table {
@@ -275,7 +275,7 @@ func TestReadStopsWhenItsContextEnds(t *testing.T) {
 					}
 					return bytes.NewReader(data).ReadAt(p, off)
 				})
-				table, err := Read(ctx, r, int64(len(data)), name, Limits{})
+				table, err := Read(ctx, r, int64(len(data)), name, Limits{}, nil)
 				if ctx.Err() == nil {
 					cancel()
 					continue // it needed fewer reads
@@ -293,7 +293,7 @@ func TestReadStopsWhenItsContextEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
-	_, err := Read(ctx, strings.NewReader("x"), 1, "x", Limits{})
+	_, err := Read(ctx, strings.NewReader("x"), 1, "x", Limits{}, nil)
 	wantFault(t, err, fault.TooSlow)
 }
 
@@ -310,7 +310,7 @@ func TestAReaderThatFailsIsNotTakenForADamagedFile(t *testing.T) {
 					}
 					return bytes.NewReader(data).ReadAt(p, off)
 				})
-				_, err := Read(t.Context(), r, int64(len(data)), name, Limits{})
+				_, err := Read(t.Context(), r, int64(len(data)), name, Limits{}, nil)
 				if err == nil && left >= 0 {
 					continue // it needed fewer reads
 				}
@@ -324,7 +324,7 @@ func TestAReaderThatFailsIsNotTakenForADamagedFile(t *testing.T) {
 }
 
 func TestAFileShorterThanItsSizeIsUnreadable(t *testing.T) {
-	_, err := Read(t.Context(), strings.NewReader("Invoice No.,"), 100, "x", Limits{})
+	_, err := Read(t.Context(), strings.NewReader("Invoice No.,"), 100, "x", Limits{}, nil)
 	wantFault(t, err, fault.Unreadable)
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("%v does not wrap its cause", err)
@@ -333,7 +333,7 @@ func TestAFileShorterThanItsSizeIsUnreadable(t *testing.T) {
 
 func TestAPanicIsAFault(t *testing.T) {
 	r := readerFunc(func([]byte, int64) (int, error) { panic("no such thing") })
-	_, err := Read(t.Context(), r, 100, "x", Limits{})
+	_, err := Read(t.Context(), r, 100, "x", Limits{}, nil)
 	wantFault(t, err, fault.WorkerCrashed, "Save As")
 	if cause := errors.Unwrap(err); cause == nil || !strings.Contains(cause.Error(), "no such thing") {
 		t.Errorf("the cause is %v", cause)

@@ -207,7 +207,7 @@ func (c *collector) columnNotes() []Note {
 			} else if f == cancelDate {
 				n.Message += ", and rows are not sorted by it"
 			}
-			if guess := likeliest(field(f), c.header); guess != "" {
+			if guess := c.words.likeliest(field(f), c.header); guess != "" {
 				n.Message += fmt.Sprintf("; %q may be it", grid.Label(guess))
 			}
 			notes = append(notes, n)

@@ -10,7 +10,7 @@ import (
 )
 
 // readWorkbook reads all visible sheets with a header.
-func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, lim Limits) (*Table, error) {
+func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, o options) (*Table, error) {
 	var closest *collector
 	var read []*collector
 	rows := 0
@@ -28,7 +28,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: lim, sheet: s.Name, guess: g, from1904: from1904,
+			c := &collector{lim: o.Limits, words: o.words, sheet: s.Name, guess: g, from1904: from1904,
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {
@@ -45,8 +45,8 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 				return nil, err
 			}
 			if c.header != nil {
-				if rows += len(c.rows); rows > lim.Rows {
-					return nil, fault.New(fault.TooLarge, "the workbook's sheets have more than %d order rows together; split it, or raise the limit", lim.Rows)
+				if rows += len(c.rows); rows > o.Rows {
+					return nil, fault.New(fault.TooLarge, "the workbook's sheets have more than %d order rows together; split it, or raise the limit", o.Rows)
 				}
 				// A sheet with a header and no rows counts only if there is no other.
 				if len(read) == 1 && len(read[0].rows) == 0 {

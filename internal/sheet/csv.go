@@ -14,14 +14,17 @@ import (
 // (DESIGN.md §8). If w fails, the error is a fault.Unwritable.
 func WriteCSV(w io.Writer, s *Sheet) error {
 	cw := csv.NewWriter(w)
-	record := make([]string, len(Columns))
-	copy(record, Columns[:])
+	columns := s.columns()
+	record := make([]string, len(columns))
+	for i := range columns {
+		record[i] = neutral(columns[i].heading)
+	}
 	if err := cw.Write(record); err != nil {
 		return unwritable(CSV, err)
 	}
 	for i := range s.Rows {
-		for col, cell := range s.Rows[i].Cells {
-			record[col] = neutral(cell)
+		for col := range columns {
+			record[col] = neutral(columns[col].cell(&s.Rows[i]))
 		}
 		if err := cw.Write(record); err != nil {
 			return unwritable(CSV, err)

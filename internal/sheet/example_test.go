@@ -37,7 +37,7 @@ func inputs() (*bol.Document, *orders.Table, error) {
 		return nil, nil, err
 	}
 	content := bytes.NewReader(export.Bytes())
-	table, err := orders.Read(context.Background(), content, content.Size(), "orders.csv", orders.Limits{})
+	table, err := orders.Read(context.Background(), content, content.Size(), "orders.csv", orders.Limits{}, nil)
 	return doc, table, err
 }
 

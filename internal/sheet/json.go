@@ -45,6 +45,9 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 		r := &s.Rows[i]
 		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
 	})
+	if s.rules.Version != "" {
+		j.member("profile", s.viewProfile())
+	}
 	return j.end()
 }
 

@@ -7,8 +7,6 @@ package sheet
 import (
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
 )
@@ -89,6 +87,8 @@ type Sheet struct {
 	Notes []orders.Note
 
 	dates *orders.Calendar // of Orders
+	rules Rules
+	shown []shownColumn // of rules
 }
 
 // entry is a line of the document that becomes a row.
@@ -101,11 +101,14 @@ type entry struct {
 	seq   int // index among all lines of the document
 }
 
+// Make makes a sheet by the default rules; see Rules.Make.
+func Make(doc *bol.Document, table *orders.Table) *Sheet { return DefaultRules().Make(doc, table) }
+
 // Make makes the sheet of a document and, unless table is nil, its order export
 // (DESIGN.md §5). It depends on nothing else and changes neither; the sheet refers to
 // both, so they must not change while it is in use. A nil document is one without
 // bills.
-func Make(doc *bol.Document, table *orders.Table) *Sheet {
+func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet {
 	if doc == nil {
 		doc = &bol.Document{}
 	}
@@ -115,16 +118,18 @@ func Make(doc *bol.Document, table *orders.Table) *Sheet {
 			entries = append(entries, entry{line: &b.Lines[j], bill: i, at: j, seq: len(entries)})
 		}
 	}
-	s := &Sheet{Document: doc, Orders: table}
+	s := &Sheet{Document: doc, Orders: table, rules: r, shown: r.shown()}
 	if table == nil {
-		s.dates = (&orders.Table{}).Calendar()
-		s.Rows = fill(doc, entries, s.dates, false)
+		s.dates = (&orders.Table{}).Calendar(orders.AnyOrder)
+		s.Rows = s.fill(doc, entries, false)
 	} else {
+		table, s.Notes = s.rules.named(table)
+		s.Orders = table
 		unclaimed := pair(doc, entries, table)
 		lonely := unmatched(entries)
-		s.dates = table.Calendar()
-		s.Notes = append(s.dates.Notes(), joinNotes(entries, arrangeBy(entries, s.dates))...)
-		s.Rows = fill(doc, entries, s.dates, true)
+		s.dates = table.Calendar(s.rules.Dates)
+		s.Notes = append(append(s.Notes, s.dates.Notes()...), joinNotes(entries, arrangeBy(entries, s.dates))...)
+		s.Rows = s.fill(doc, entries, true)
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()
 	}
@@ -140,7 +145,8 @@ type load struct {
 }
 
 // fill makes the rows, in the order of the entries.
-func fill(doc *bol.Document, entries []entry, dates *orders.Calendar, merged bool) []Row {
+func (s *Sheet) fill(doc *bol.Document, entries []entry, merged bool) []Row {
+	dates := s.dates
 	loads := make([]load, len(doc.Bills))
 	for i := range entries {
 		// A bill may have lines without an order row, or with several ship-tos; the
@@ -148,6 +154,12 @@ func fill(doc *bol.Document, entries []entry, dates *orders.Calendar, merged boo
 		e := &entries[i]
 		if l := &loads[e.bill]; l.shipTo == "" && e.order != nil {
 			l.shipTo = strings.TrimSpace(e.order.ShipTo)
+		}
+	}
+	var constants []shownColumn
+	for _, col := range s.rules.constants() {
+		if col.at >= 0 {
+			constants = append(constants, col)
 		}
 	}
 	rows := make([]Row, len(entries))
@@ -174,40 +186,13 @@ func fill(doc *bol.Document, entries []entry, dates *orders.Calendar, merged boo
 			c[totalPieces] = b.Total(bol.Pieces)
 			c[totalWeight] = b.Total(bol.Weight)
 			if merged {
-				book(c, b, l.shipTo)
+				s.rules.book(c, b, l.shipTo)
 			}
 		}
 		c[bolCube] = l.cube
-	}
-	return rows
-}
-
-// The rules of booking floor space (DESIGN.md §5), in cubic feet.
-var (
-	cubePerPallet    = decimal.NewFromInt(80)
-	finalPerPallet   = decimal.NewFromInt(130)
-	burlingtonPallet = decimal.NewFromInt(93)
-)
-
-// book fills in a bill's pallets and the cube that they are booked as. It books nothing
-// for a bill without any cube, printed or of its lines.
-func book(c *[len(Columns)]string, b *bol.Bill, shipTo string) {
-	cube := b.Printed.Cube.Amount()
-	if !b.Printed.Cube.Valid {
-		var err error
-		if cube, err = decimal.NewFromString(b.Total(bol.Cube)); err != nil {
-			return
+		for _, col := range constants {
+			c[col.at] = col.constant
 		}
 	}
-	pallets, rest := cube.QuoRem(cubePerPallet, 0)
-	if rest.IsPositive() {
-		pallets = pallets.Add(decimal.NewFromInt(1))
-	}
-	c[pallet] = pallets.String()
-	switch {
-	case strings.Contains(strings.ToLower(shipTo), "burlington"):
-		c[burlingtonCube] = pallets.Mul(burlingtonPallet).String()
-	case shipTo != "":
-		c[finalCube] = pallets.Mul(finalPerPallet).String()
-	}
+	return rows
 }

@@ -33,6 +33,25 @@ type View struct {
 	Columns []string `json:"columns"`
 	// Rows are the sheet's rows, in order.
 	Rows []RowView `json:"rows"`
+	// Profile is the profile by which the sheet was made; absent if there was none.
+	Profile *ProfileView `json:"profile,omitempty"`
+}
+
+// ProfileView names the profile of a sheet, and says how its columns are shown.
+type ProfileView struct {
+	// Version is the same for the same settings.
+	Version string `json:"version"`
+	// Columns are those of CSV and XLSX, in order. Rows have the cells of all columns
+	// that the product knows, whatever the profile shows.
+	Columns []ShownView `json:"columns"`
+}
+
+// ShownView is a column of CSV and XLSX.
+type ShownView struct {
+	// Name is one of the names in View.Columns, or that of a column with a constant only.
+	Name     string `json:"name"`
+	Heading  string `json:"heading"`
+	Constant string `json:"constant"` // "" if the column has a source or is empty
 }
 
 // SummaryView has counts of what was read.
@@ -350,6 +369,14 @@ func viewOrders(t *orders.Table) *OrdersView {
 		return nil
 	}
 	return &OrdersView{Name: t.Name, Format: t.Format, Header: append([]string{}, t.Header...), Rows: len(t.Rows)}
+}
+
+func (s *Sheet) viewProfile() *ProfileView {
+	v := &ProfileView{Version: s.rules.Version, Columns: []ShownView{}}
+	for _, c := range s.columns() {
+		v.Columns = append(v.Columns, ShownView{c.name, c.heading, c.constant})
+	}
+	return v
 }
 
 func viewCells(cells *[len(Columns)]string) []Cell {

@@ -86,15 +86,17 @@ func fits(s *Sheet) error {
 			"the sheet has %d rows and an Excel worksheet can have %d; download CSV or JSON instead, or split the document",
 			n, mostRows-1)
 	}
+	columns := s.columns()
 	for i := range s.Rows {
-		for col, cell := range s.Rows[i].Cells {
+		for col := range columns {
+			cell := columns[col].cell(&s.Rows[i])
 			if len(cell) <= mostChars {
 				continue
 			}
 			if n := units(cell); n > mostChars {
 				return fault.New(fault.TooLarge,
 					"row %d, column %q has %d characters and a cell of an Excel worksheet can have %d; download CSV or JSON instead, or shorten the cell",
-					i+2, Columns[col], n, mostChars)
+					i+2, columns[col].heading, n, mostChars)
 			}
 		}
 	}
@@ -213,9 +215,14 @@ func compose(f *excelize.File, s *Sheet) error {
 	}
 	st := &styles{file: f, made: map[styleKey]int{}}
 	rows := marksOf(s)
-	err := st.tab(tabName, Columns[:], widths(s), len(s.Rows), func(i int, values []any) (err error) {
-		for col, cell := range s.Rows[i].Cells {
-			if values[col], err = st.cell(s.dates, col, cell, rows[i]); err != nil {
+	columns := s.columns()
+	headings := make([]string, len(columns))
+	for i := range columns {
+		headings[i] = columns[i].heading
+	}
+	err := st.tab(tabName, headings, widths(s), len(s.Rows), func(i int, values []any) (err error) {
+		for col := range columns {
+			if values[col], err = st.cell(s.dates, &columns[col], &s.Rows[i], rows[i]); err != nil {
 				return err
 			}
 		}
@@ -334,7 +341,8 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 var dateColumns = map[int]orders.Dates{orderDate: orders.InvoiceDates, startDate: orders.DeliveryDates, cancelDate: orders.CancelDates}
 
 // cell returns the value for a cell of the worksheet; nil leaves the cell empty.
-func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, error) {
+func (st *styles) cell(dates *orders.Calendar, col *shownColumn, row *Row, m mark) (any, error) {
+	s := col.cell(row)
 	var value any = s
 	format := textFormat
 	switch {
@@ -342,7 +350,7 @@ func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, 
 		return nil, nil
 	case s == "":
 		value = nil
-	case kinds[col] == number && isPlain(s) && len(s) <= mostDigits:
+	case col.kind() == number && isPlain(s) && len(s) <= mostDigits:
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil {
 			return nil, err
@@ -351,8 +359,8 @@ func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, 
 		if _, fraction, _ := strings.Cut(s, "."); fraction != "" {
 			format += "." + strings.Repeat("0", len(fraction))
 		}
-	case kinds[col] == date:
-		if t, ok := dates.Date(dateColumns[col], s); ok {
+	case col.kind() == date:
+		if t, ok := dates.Date(dateColumns[col.at], s); ok {
 			value, format = t, dateFormat
 		}
 	}
@@ -364,12 +372,14 @@ func (st *styles) cell(dates *orders.Calendar, col int, s string, m mark) (any, 
 // its filter button and for the cells, within reason.
 func widths(s *Sheet) []int {
 	const button, margin, most = 4, 2, 48
-	w := make([]int, len(Columns))
-	for col, name := range Columns {
-		w[col] = len(name) + button
+	columns := s.columns()
+	w := make([]int, len(columns))
+	for col := range columns {
+		w[col] = min(utf8.RuneCountInString(columns[col].heading), most) + button
 	}
 	for i := range s.Rows {
-		for col, cell := range s.Rows[i].Cells {
+		for col := range columns {
+			cell := columns[col].cell(&s.Rows[i])
 			if len(cell)+margin > w[col] {
 				w[col] = max(w[col], min(utf8.RuneCountInString(cell)+margin, most))
 			}

@@ -141,7 +141,7 @@ func makeSample(ctx context.Context, reader *intake.Reader) (right bool, err err
 	if err != nil {
 		return false, err
 	}
-	table, err := reader.Orders(ctx, intake.File{Name: sample.OrdersName, ReaderAt: bytes.NewReader(orders), Size: int64(len(orders))})
+	table, err := reader.Orders(ctx, intake.File{Name: sample.OrdersName, ReaderAt: bytes.NewReader(orders), Size: int64(len(orders))}, nil)
 	if err != nil {
 		return false, err
 	}

@@ -66,7 +66,7 @@ func TestAnOldWorkbookIsValid(t *testing.T) {
 			rows = append(rows, []string{fmt.Sprint("Q", i), "Ä€ style", "12", "0144", "Café"})
 		}
 		b := hostile.OldWorkbook(rows)
-		got, err := orders.Read(context.Background(), bytes.NewReader(b), int64(len(b)), "old.xls", orders.Limits{})
+		got, err := orders.Read(context.Background(), bytes.NewReader(b), int64(len(b)), "old.xls", orders.Limits{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -295,7 +295,7 @@ func (t *trial) read(o Options) (csv string, found []string, err error) {
 		if file == nil {
 			file = t.write(pick(t, separators))
 		}
-		if rows, err = orders.Read(context.Background(), bytes.NewReader(file), int64(len(file)), "orders.csv", orders.Limits{}); err != nil {
+		if rows, err = orders.Read(context.Background(), bytes.NewReader(file), int64(len(file)), "orders.csv", orders.Limits{}, nil); err != nil {
 			return "", nil, err
 		}
 	}

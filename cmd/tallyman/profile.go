@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/orders"
+	"tallyman/internal/profile"
+)
+
+const profileHelp = `Prints a profile with the default of every setting, or checks one.
+
+Usage: tallyman profile
+       tallyman profile check FILE
+
+  tallyman profile > house.toml            every setting, explained, to be edited
+  tallyman profile check house.toml        what is wrong with it, line by line
+  tallyman sheet --profile house.toml …    makes the sheet by it
+
+A profile says what a house does its own way: names of the columns of its order
+exports, cubic feet per pallet, spellings of ship-tos, columns of the sheet.
+
+Exit codes: 0 all went well; 1 the profile is wrong.
+`
+
+func runProfile(ctx context.Context, std streams, args []string) (int, error) {
+	flags := newFlags(std, "profile", profileHelp)
+	if err := parse(flags, args); err != nil {
+		return exitFailed, err
+	}
+	switch names := flags.Args(); {
+	case len(names) == 0:
+		_, err := standardOutput{std.out}.Write(profile.Default().TOML())
+		return exitOK, err
+	case names[0] == "check" && len(names) == 2:
+		p, err := readProfile(ctx, std, names[1])
+		if err != nil {
+			return exitFailed, err
+		}
+		_, err = fmt.Fprintf(standardOutput{std.out}, "%s: nothing is wrong; its version is %s\n", visible(names[1]), p.Sheet.Version)
+		return exitOK, err
+	case names[0] == "check":
+		return exitFailed, misuse(flags, "name one file to check")
+	default:
+		return exitFailed, misuse(flags, "there is no %q", names[0])
+	}
+}
+
+// readProfile reads a profile from a file. Its fault names the file.
+func readProfile(ctx context.Context, std streams, name string) (*profile.Profile, error) {
+	in, err := openInput(ctx, std, name, profile.MostBytes)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	b, err := io.ReadAll(io.NewSectionReader(in, 0, min(in.Size, profile.MostBytes+1)))
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	p, err := profile.Parse(b)
+	if err != nil {
+		return nil, fault.In(name, err)
+	}
+	return p, nil
+}
+
+// profileOf returns the profile of the options, nil for none.
+func (o *sheetOptions) profileOf(ctx context.Context, std streams) (*profile.Profile, error) {
+	var p *profile.Profile
+	if o.profile != "" {
+		var err error
+		if p, err = readProfile(ctx, std, o.profile); err != nil {
+			return nil, err
+		}
+	}
+	return p.WithColumns(o.columns)
+}
+
+// mapped fails with fault.BadRequest if a mapping names a column that the order export
+// does not have: it is a spelling error, and would change nothing in silence.
+func (o *sheetOptions) mapped(table *orders.Table) error {
+	for _, m := range o.columns {
+		name := profile.MappedColumn(m)
+		if !slices.ContainsFunc(table.Header, func(h string) bool { return orders.SameColumn(h, name) }) {
+			return fault.New(fault.BadRequest, "--map %q: the order export has no column %q; it has: %q", m, name, table.Header)
+		}
+	}
+	return nil
+}
