@@ -58,8 +58,8 @@ func TestAWorkerThatSendsNonsenseIsTheFaultOfItsDocument(t *testing.T) {
 			_, err := r.Bills(t.Context(), []intake.File{file("bol.pdf", bills)}, nil)
 			return err
 		},
-		"orders":                func() error { _, err := r.Orders(t.Context(), file("orders.csv", export)); return err },
-		"orders without a word": func() error { _, err := r.Orders(t.Context(), file("orders.csv", []byte("silent"))); return err },
+		"orders":                func() error { _, err := r.Orders(t.Context(), file("orders.csv", export), nil); return err },
+		"orders without a word": func() error { _, err := r.Orders(t.Context(), file("orders.csv", []byte("silent")), nil); return err },
 		"a picture":             func() error { _, err := r.Picture(t.Context(), file("bol.pdf", bills), 1, 100); return err },
 		"a comparison": func() error {
 			return r.Judge(t.Context(), file("bol.pdf", bills), 0, 1, func(pdf.Verdict) {})
