@@ -154,10 +154,12 @@ func (v violation) String() string {
 	return b.String()
 }
 
-// The rules that axe checks: those of WCAG 2.2 A and AA and of good practice, or of
-// colours alone.
+// The rules that axe checks: those of WCAG 2.2 A and AA and of good practice, or those
+// that depend on the width of the window, or on colours alone.
 const (
 	axeRules = `runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] },
+		rules: { "target-size": { enabled: true } }`
+	axeLayout = `runOnly: { type: "rule", values: ["target-size", "color-contrast", "scrollable-region-focusable", "meta-viewport", "link-in-text-block"] },
 		rules: { "target-size": { enabled: true } }`
 	axeColours = `runOnly: { type: "rule", values: ["color-contrast"] }`
 )
@@ -191,19 +193,17 @@ func TestEveryStateIsAccessibleAndFitsAPhone(t *testing.T) {
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
 			w := s.in(t, 1440, 900)
-			check := func(how string) {
-				// Only colours depend on the scheme.
-				for scheme, rules := range map[string]string{"light": axeRules, "dark": axeColours} {
-					w.must(w.Prefer(scheme))
-					w.until(fmt.Sprintf("matchMedia('(prefers-color-scheme: %s)').matches", scheme))
-					for _, v := range w.axe(script, rules) {
-						t.Errorf("%s, %s: %s", how, scheme, v)
-					}
+			check := func(how, scheme, rules string) {
+				w.must(w.Prefer(scheme))
+				w.until(fmt.Sprintf("matchMedia('(prefers-color-scheme: %s)').matches", scheme))
+				for _, v := range w.axe(script, rules) {
+					t.Errorf("%s, %s: %s", how, scheme, v)
 				}
 			}
-			check("wide")
+			check("wide", "dark", axeColours)
+			check("wide", "light", axeRules)
 			w.narrow(390, 844)
-			check("a phone")
+			check("a phone", "light", axeLayout)
 			w.fits(390)
 			// A window of 1280 pixels zoomed to four times its size is 320 pixels
 			// wide.

@@ -64,7 +64,7 @@ func (w *window) heading(name string) string {
 func TestASheetOfTenThousandRows(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
-	w.load(p.shipment(sample.Options{Bills: 2000, Lines: 10_000, Seed: 3}, ""))
+	w.load(p.shipment(sample.Options{Bills: 250, Lines: 10_000, Seed: 3}, ""))
 	w.click("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 	w.run(inSight)
