@@ -333,9 +333,12 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
 		Cache: o.cacheDir(o.storage.data), PDFium: o.pdfium, Judge: o.judge, Log: log,
 	}
+	// Documents give way to short requests, and those of the owner who has all places to
+	// that of the owner who has the spare one.
+	reading.Yield = true
 	reader := intake.New(reading)
 	defer reader.Close()
-	reading.Workers = 1
+	reading.Workers, reading.Yield = 1, false
 	spare := intake.New(reading)
 	defer spare.Close()
 	if o.ownerSessions == 0 {

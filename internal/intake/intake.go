@@ -51,6 +51,8 @@ type Config struct {
 	// Judge compares the readers: of so many documents read without PDFium, one is read
 	// again with it. 0 means never.
 	Judge int
+	// Yield has workers give way to other programs where processors are short (Linux).
+	Yield bool
 	// Log gets a line for each worker that was killed or crashed, and for each page on
 	// which the readers differ; nil for none.
 	Log *slog.Logger
@@ -134,6 +136,7 @@ func New(c Config) *Reader {
 		Memory:  c.Memory,
 		Stall:   c.Stall,
 		Cache:   cmp.Or(c.Cache, CacheDir()),
+		Yield:   c.Yield,
 		Log:     c.Log,
 	})
 	return &Reader{

@@ -58,7 +58,7 @@ func (f *frameReader) read() (kind byte, payload []byte, err error) {
 	}
 	n := int(binary.LittleEndian.Uint32(head[1:]))
 	if n > maxFrame {
-		return 0, nil, fmt.Errorf("frame of %d bytes is over the limit of %d", n, maxFrame)
+		return 0, nil, rogue("frame of %d bytes is over the limit of %d", n, maxFrame)
 	}
 	if cap(f.buf) < n {
 		f.buf = make([]byte, n)

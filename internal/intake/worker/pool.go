@@ -38,6 +38,9 @@ type Config struct {
 	// Cache is a directory for compiled code, so that every start but the first is
 	// fast. "" means none.
 	Cache string
+	// Yield has workers give way to other programs, this one included, where processors
+	// are short (Linux).
+	Yield bool
 	// Log gets a line for each worker that was killed or crashed; nil for none.
 	Log *slog.Logger
 }
@@ -340,10 +343,10 @@ func (s *slot) start(p *Pool, bare bool) error {
 	}
 	keepFiles()
 	apart := !p.together.Load()
-	proc, err := launch(exe, env, apart)
+	proc, err := launch(exe, env, apart, p.config.Yield)
 	if apart && denied(err) {
 		p.together.Store(true)
-		proc, err = launch(exe, env, false)
+		proc, err = launch(exe, env, false, p.config.Yield)
 	}
 	if err != nil {
 		return fmt.Errorf("starting a worker: %w", err)
@@ -354,7 +357,7 @@ func (s *slot) start(p *Pool, bare bool) error {
 }
 
 // launch starts a worker, in namespaces of its own if apart is set.
-func launch(exe string, env []string, apart bool) (*process, error) {
+func launch(exe string, env []string, apart, yield bool) (*process, error) {
 	cmd := exec.Command(exe)
 	cmd.Args, cmd.Env, cmd.WaitDelay = []string{argv0}, env, waitDelay
 	isolate(cmd, apart)
@@ -367,7 +370,7 @@ func launch(exe string, env []string, apart bool) (*process, error) {
 	if proc.stdout, err = cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	if err := spawn(cmd); err != nil {
+	if err := spawn(cmd, yield); err != nil {
 		return nil, err
 	}
 	proc.out = frameWriter{bufio.NewWriterSize(proc.stdin, 64<<10)}

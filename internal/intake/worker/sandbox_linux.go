@@ -227,7 +227,7 @@ func namespaces() uintptr {
 // of its own if apart is set, without capabilities there, and ended by the kernel when
 // the parent ends. The worker also notices that by itself, but not while a call hangs in
 // WebAssembly and the garbage collector waits for it. For the kernel the parent is the
-// thread that started it: no goroutine of this program may end while it locks its thread.
+// thread that started it; see starter.
 func isolate(cmd *exec.Cmd, apart bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if !apart {
@@ -239,24 +239,39 @@ func isolate(cmd *exec.Cmd, apart bool) {
 	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: os.Getegid(), Size: 1}}
 }
 
-// starts has all workers started by one thread that never ends. The kernel ends a worker
-// (Pdeathsig) with the thread that started it, not with the process; and Go ends a thread
-// with a goroutine that returns while it is locked to it.
-var starts = sync.OnceValue(func() chan<- func() {
-	todo := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range todo {
-			f()
-		}
-	}()
-	return todo
-})
+// starter returns a function that gives a thread for starting workers, which never ends:
+// the kernel ends a worker (Pdeathsig) with the thread that started it, not with the
+// process, and Go ends a thread with a goroutine that returns while it is locked to it.
+// Workers inherit the nice value of the thread.
+func starter(nice int) func() chan<- func() {
+	return sync.OnceValue(func() chan<- func() {
+		todo := make(chan func())
+		go func() {
+			runtime.LockOSThread()
+			if nice > 0 {
+				_ = unix.Setpriority(unix.PRIO_PROCESS, 0, nice) // of this thread; without it workers only yield less
+			}
+			for f := range todo {
+				f()
+			}
+		}()
+		return todo
+	})
+}
+
+// yielding is the nice value of workers that yield: they get a third of the processor time
+// of others where it is short.
+const yielding = 5
+
+var starts, startsYielding = starter(0), starter(yielding)
 
 // spawn starts a worker.
-func spawn(cmd *exec.Cmd) error {
-	done := make(chan error)
-	starts() <- func() { done <- cmd.Start() }
+func spawn(cmd *exec.Cmd, yield bool) error {
+	done, thread := make(chan error), starts
+	if yield {
+		thread = startsYielding
+	}
+	thread() <- func() { done <- cmd.Start() }
 	return <-done
 }
 

@@ -373,6 +373,57 @@ func pidNamespace() string {
 	return name
 }
 
+// Where processors are short, workers that yield get a third of the time of others.
+func TestWorkersYieldIfTheyAreTold(t *testing.T) {
+	for yield, want := range map[bool]string{false: "0", true: "5"} {
+		before := workersOf(t)
+		if got, err := call(t.Context(), t, pool(t, worker.Config{Workers: 1, Yield: yield}), "echo", "x", nil); err != nil || got != "xx" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		found := 0
+		for pid := range workersOf(t) {
+			if before[pid] {
+				continue
+			}
+			threads, err := filepath.Glob(fmt.Sprintf("/proc/%s/task/*/stat", pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range threads {
+				b, err := os.ReadFile(path)
+				if err != nil {
+					continue // the thread has ended
+				}
+				// The name may contain anything; what follows it contains no parenthesis.
+				if f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:])); f[16] != want {
+					t.Errorf("%s has the nice value %s, want %s", path, f[16], want)
+				}
+				found++
+			}
+		}
+		if found == 0 {
+			t.Error("the worker was not found")
+		}
+	}
+}
+
+// workersOf are the IDs of the child processes of this one.
+func workersOf(t *testing.T) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range lists {
+		b, _ := os.ReadFile(path) // the thread may have ended
+		for _, pid := range strings.Fields(string(b)) {
+			all[pid] = true
+		}
+	}
+	return all
+}
+
 // A thread of Go's ends with a goroutine that returns while it is locked to it, and the
 // kernel ends children with the thread that started them.
 func TestAWorkerOutlivesTheThreadOfItsFirstCall(t *testing.T) {

@@ -15,7 +15,7 @@ func confineFiles(...string) error { return nil }
 // isolate does nothing here: the worker ends by itself when its input ends.
 func isolate(*exec.Cmd, bool) {}
 
-func spawn(cmd *exec.Cmd) error { return cmd.Start() }
+func spawn(cmd *exec.Cmd, _ bool) error { return cmd.Start() }
 
 func keepFiles() {}
 

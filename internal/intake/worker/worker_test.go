@@ -54,6 +54,10 @@ func TestMain(m *testing.M) {
 				}
 				return c.Reply(b)
 			},
+			"oversize": func(c *worker.Call, args []byte) error {
+				os.NewFile(1, "frames").Write([]byte("P\xff\xff\xff\xff"))
+				return nil
+			},
 			"echo": func(c *worker.Call, args []byte) error {
 				return errors.Join(c.Reply(args), c.Reply(args))
 			},
@@ -281,6 +285,9 @@ func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
 	l.Release()
 	if fault.CodeOf(err) != fault.WorkerCrashed || got > 1<<20 {
 		t.Errorf("after %d bytes the call ends with %v", got, err)
+	}
+	if _, err := call(t.Context(), t, p, "oversize", "", nil); fault.CodeOf(err) != fault.WorkerCrashed {
+		t.Errorf("a frame over the limit: %v", err)
 	}
 	_, err = call(t.Context(), t, p, "ramble", "", nil)
 	var f *fault.Error
