@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -22,9 +23,19 @@ import (
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
 	testscript.Main(prepared{m}, map[string]func(){
-		"tallyman":     main,
+		"tallyman":     program,
 		"unprivileged": unprivileged,
 	})
+}
+
+// envClosing is the environment variable by which a test shortens closingTime.
+const envClosing = "TALLYMAN_TEST_CLOSING"
+
+func program() {
+	if d, err := time.ParseDuration(os.Getenv(envClosing)); err == nil {
+		closingTime = d
+	}
+	main()
 }
 
 // prepared runs the tests after their common preparation.

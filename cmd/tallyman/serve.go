@@ -92,8 +92,8 @@ type serveOptions struct {
 const adminConnections = 64
 
 // closingTime is how long the program may take to close what it has open, after the grace
-// period.
-const closingTime = 10 * time.Second
+// period. Tests shorten it.
+var closingTime = 10 * time.Second
 
 const defaultListen = "127.0.0.1:8080"
 
@@ -408,12 +408,20 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("ending", "grace", o.grace)
-	// Whatever hangs then, the program ends.
+	// Whatever hangs from now on, the program ends.
 	o.over = time.AfterFunc(o.grace+closingTime, func() {
-		log.Error("ended by force: something did not end within the grace period", "grace", o.grace)
+		said := make(chan struct{})
+		go func() {
+			log.Error("ended by force: something did not end within the grace period", "grace", o.grace)
+			close(said)
+		}()
+		select {
+		case <-said:
+		case <-time.After(time.Second): // nobody reads the log
+		}
 		os.Exit(exitFailed)
 	})
+	log.Info("ending", "grace", o.grace)
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.grace)
 	defer cancel()
 	defer admin.Close()

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tallyman/client"
 	"tallyman/internal/intake"
@@ -56,6 +57,50 @@ func startServer(t *testing.T, dir string, env []string, args ...string) *server
 	}
 	s.url, _ = s.start["url"].(string)
 	return s
+}
+
+// Nobody reads the log, so all that the server says hangs: it ends all the same.
+func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
+	program, err := exec.LookPath("tallyman")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command(program, "serve", "--data", t.TempDir(), "--cache", intake.CacheDir(), "--listen", "127.0.0.1:0", "--grace", "100ms", "--log", "json")
+	cmd.Env, cmd.Stderr = append(os.Environ(), envClosing+"=100ms"), w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hung := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
+	defer hung.Stop()
+	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil || !strings.Contains(line, `"msg":"listening"`) {
+		t.Errorf("it begins with %q, %v", line, err)
+	}
+	full, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(full)
+	w.Close()
+	for _, size := range []int{4096, 1} {
+		for err = nil; err == nil; {
+			_, err = syscall.Write(full, make([]byte, size))
+		}
+		if err != syscall.EAGAIN {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
+		t.Errorf("it ended with %s", cmd.ProcessState)
+	}
 }
 
 // end tells the server to end, and waits until it has.

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -197,14 +199,18 @@ func prey(t *testing.T) string {
 	return dir
 }
 
-// What a worker that was taken over tries is refused, or ends it.
+// What a worker that was taken over tries is refused, or ends it. With -v the test prints
+// what became of each attempt, as in docs/SECURITY.md.
 func TestAWorkerCannotReachOut(t *testing.T) {
 	if missing := worker.Missing(); missing != "" {
 		t.Errorf("this machine cannot confine workers wholly: %s", missing)
 	}
 	p := pool(t, worker.Config{Workers: 1})
 	dir := prey(t)
-	for name := range escapes {
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s, sandbox: %s\n", kernel(t), worker.Sandbox())
+	defer func() { t.Log(table.String()) }()
+	for _, name := range slices.Sorted(maps.Keys(escapes)) {
 		args, err := json.Marshal([]any{name, dir, os.Getpid()})
 		if err != nil {
 			t.Fatal(err)
@@ -217,9 +223,9 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 		case reply != "":
 			t.Errorf("%s: %s", name, reply)
 		case err == nil:
-			t.Logf("%s: refused", name)
+			fmt.Fprintf(&table, "| %s | refused |\n", name)
 		case fault.CodeOf(err) == fault.WorkerCrashed && strings.Contains(errors.Unwrap(err).Error(), "bad system call"):
-			t.Logf("%s: killed", name)
+			fmt.Fprintf(&table, "| %s | ends the worker |\n", name)
 		default:
 			t.Errorf("%s: %v: %v", name, err, errors.Unwrap(err))
 		}
@@ -229,6 +235,16 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 			t.Errorf("%s is not what it was: %v, %v", name, info, err)
 		}
 	}
+}
+
+// kernel names the kernel and the architecture.
+func kernel(t *testing.T) string {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("Linux %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.GOARCH)
 }
 
 // Without the sandbox the same attempts succeed, so it is the sandbox that makes them
@@ -249,6 +265,8 @@ func TestWithoutTheSandboxTheyWouldSucceed(t *testing.T) {
 // system calls, and arguments that matter.
 func TestTheFilterAllowsOnlyWhatIsListed(t *testing.T) {
 	const self = 4711
+	evaluated := 0
+	defer func() { t.Logf("the filter was evaluated %d times", evaluated) }()
 	others := []uint32{unix.AUDIT_ARCH_I386, unix.AUDIT_ARCH_ARM, unix.AUDIT_ARCH_RISCV64, unix.AUDIT_ARCH_PPC64LE, unix.AUDIT_ARCH_S390X, 0, 1 << 31}
 	for name, own := range map[string]uint32{"x86_64": unix.AUDIT_ARCH_X86_64, "aarch64": unix.AUDIT_ARCH_AARCH64} {
 		evaluate, listed, number := worker.Filter(t, name, self)
@@ -258,6 +276,7 @@ func TestTheFilterAllowsOnlyWhatIsListed(t *testing.T) {
 			}
 			for _, bits := range []uint32{0, 0x40000000, 0x80000000, 0xfffff000} { // x32 among them
 				got := evaluate(own, n|bits, [6]uint64{})
+				evaluated++
 				want := uint32(unix.SECCOMP_RET_KILL_PROCESS)
 				switch {
 				case bits == 0 && listed[n]:
@@ -275,6 +294,7 @@ func TestTheFilterAllowsOnlyWhatIsListed(t *testing.T) {
 				if arch == own {
 					continue
 				}
+				evaluated++
 				if got := evaluate(arch, n, [6]uint64{self, 1}); got != unix.SECCOMP_RET_KILL_PROCESS {
 					t.Errorf("%s: %d of architecture %#x gets %#x", name, n, arch, got)
 				}
