@@ -232,7 +232,8 @@ type Request struct {
 // nothing for Config.Stall or the context's deadline passes; with fault.Cancelled when
 // the context is cancelled; with fault.TooMuchMemory or fault.WorkerCrashed when the
 // worker dies; with the errors of the request's functions. Unless the handler returned,
-// the worker is killed, and the next call starts a new one.
+// the worker is killed, and the next call starts a new one. A worker that was killed from
+// outside while it was idle is replaced, without an error.
 func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	ctx, sp := span.Start(ctx, "worker.call")
 	sp.Text("method", r.Method)
@@ -240,6 +241,7 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
+	idle := l.slot.proc
 	if err := l.slot.start(l.pool, l.bare); err != nil {
 		return err
 	}
@@ -267,6 +269,9 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 			sp.Int("killed", 1)
 			l.pool.restarts.Add(1)
 			l.pool.config.Log.WarnContext(ctx, "worker ended", "method", r.Method, "error", err, "cause", errors.Unwrap(err))
+		}
+		if proc == idle && !proc.heard && fault.CodeOf(err) == fault.WorkerStopped {
+			return l.Call(ctx, r) // by a new worker, so this happens once
 		}
 	}
 	return err
@@ -303,8 +308,10 @@ type process struct {
 	out    frameWriter
 	in     frameReader
 	stderr *tail
-	// The traffic of the last call: bytes of its source, replies of the worker.
+	// The traffic of the last call: bytes of its source, replies of the worker, and
+	// whether the worker sent anything.
 	handed, replies int64
+	heard           bool
 	// stalled is set when the timer has killed the process, or is about to.
 	stalled atomic.Bool
 	killed  sync.Once
@@ -404,7 +411,7 @@ func (e errOurs) Unwrap() error { return e.error }
 // call exchanges frames with the worker until the call ends. keep reports whether the
 // worker can be used again.
 func (p *process) call(ctx context.Context, stall time.Duration, r Request) (keep bool, err error) {
-	p.handed, p.replies = 0, 0
+	p.handed, p.replies, p.heard = 0, 0, false
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
 	clock := time.AfterFunc(stall, func() {
@@ -425,6 +432,7 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 		if err != nil {
 			return false, err
 		}
+		p.heard = true
 		if !clock.Stop() {
 			// The timer's function may not have begun yet; it will kill the worker all
 			// the same.

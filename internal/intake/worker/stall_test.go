@@ -110,3 +110,14 @@ func TestACallThatWaitsForCompilingIsAlive(t *testing.T) {
 		}
 	})
 }
+
+// KillIdle kills all idle workers, as somebody else would.
+func (p *Pool) KillIdle() {
+	for range cap(p.slots) {
+		s := <-p.slots
+		if s.proc != nil {
+			s.proc.cmd.Process.Kill()
+		}
+		p.slots <- s
+	}
+}

@@ -234,6 +234,22 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatIsKilledWhileIdleIsReplaced(t *testing.T) {
+	p := pool(t, worker.Config{Workers: 1})
+	before, err := call(t.Context(), t, p, "pid", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.KillIdle()
+	after, err := call(t.Context(), t, p, "pid", "", nil)
+	if err != nil || after == before {
+		t.Errorf("after worker %s was killed the answer is %q, %v", before, after, err)
+	}
+	if p.Restarts() != 1 {
+		t.Errorf("%d restarts are counted", p.Restarts())
+	}
+}
+
 // Compiling before the first document may use more memory than documents may, and only
 // then.
 func TestCompilingHasMemoryOfItsOwn(t *testing.T) {
