@@ -43,6 +43,8 @@ without order, a row that could not be read.
 type sheetOptions struct {
 	orders  string
 	profile string
+	routing string
+	on      string
 	columns []string
 	format  string
 	output  string
@@ -65,6 +67,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
 	flags.StringVar(&o.profile, "profile", "", "make the sheet by the settings in `FILE`; see \"tallyman profile --help\"")
 	flags.StringArrayVar(&o.columns, "map", nil, "a `COLUMN=MEANING` of the order export, as in \"Qty=Cartons\"; can be repeated")
+	flags.StringVar(&o.routing, "routing", "", "also write what routing requests ask for to `FILE`, as CSV, XLSX or JSON by its ending")
+	flags.StringVar(&o.on, "on", "", "the `DAY` for which --routing examines ship windows, as 2025-07-30 (default: today)")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
@@ -86,10 +90,10 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	switch {
 	case stdins > 1:
 		return exitFailed, misuse(flags, "standard input can be read only once")
-	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "":
+	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "", flags.Changed("routing") && o.routing == "":
 		// This happens with a script's unset variable: a sheet without the orders
 		// would look complete.
-		return exitFailed, misuse(flags, "--orders, --profile and -o need the name of a file")
+		return exitFailed, misuse(flags, "--orders, --profile, --routing and -o need the name of a file")
 	case len(o.columns) > 0 && o.orders == "":
 		return exitFailed, misuse(flags, "--map is about columns of the order export; name that with --orders")
 	case o.workers < 0 || o.workers > maxWorkers:
@@ -100,7 +104,13 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	if o.output == "-" {
 		o.output = ""
 	}
-	if err := notAnInput(o.output, append(names, o.orders, o.profile)); err != nil {
+	for _, output := range []string{o.output, o.routing} {
+		if err := notAnInput(output, append(names, o.orders, o.profile)); err != nil {
+			return exitFailed, err
+		}
+	}
+	routing, err := o.routingOf()
+	if err != nil {
 		return exitFailed, err
 	}
 	format, err := o.outputFormat(std)
@@ -138,6 +148,11 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		defer out.Discard()
 	}
 
+	if err := routing.create(); err != nil {
+		return exitFailed, err
+	}
+	defer routing.discard()
+
 	s, err := o.make(ctx, std, reader, files, orderFile, own)
 	if err != nil {
 		return exitFailed, err
@@ -151,6 +166,9 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		err = writeSheet(standardOutput{std.out}, s, format)
 	}
 	if err != nil {
+		return exitFailed, err
+	}
+	if err := routing.write(s); err != nil {
 		return exitFailed, err
 	}
 	if !o.quiet {

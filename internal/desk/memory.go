@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"sync"
 	"time"
@@ -181,15 +182,15 @@ func (d *Desk) Memory() (used, most int64) {
 	return m.used, m.most
 }
 
-// Workbook returns a sheet as XLSX. The caller gives its memory back with done. It fails
-// with fault.Busy, and with fault.TooLarge.
-func (d *Desk) Workbook(ctx context.Context, owner session.Owner, s *sheet.Sheet) (b []byte, done func(), err error) {
+// Workbook returns an XLSX of so many rows that a function writes. The caller gives its
+// memory back with done. It fails with fault.Busy, and with the function's faults.
+func (d *Desk) Workbook(ctx context.Context, owner session.Owner, rows int, write func(io.Writer) error) (b []byte, done func(), err error) {
 	leave, _, err := d.sheets.making.enter(ctx, owner)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer leave()
-	n := int64(1+len(s.Rows)) * xlsxTakes
+	n := int64(1+rows) * xlsxTakes
 	if err := d.memory.take(ctx, owner, n); err != nil {
 		return nil, nil, err
 	}
@@ -200,7 +201,7 @@ func (d *Desk) Workbook(ctx context.Context, owner session.Owner, s *sheet.Sheet
 		}
 	}()
 	var out writer
-	if err := sheet.WriteXLSX(&out, s); err != nil {
+	if err := write(&out); err != nil {
 		return nil, nil, err
 	}
 	made = true

@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/sheet"
 )
 
 // counting is a store of contents that counts how often one is opened, and that can
@@ -286,7 +287,7 @@ func TestASheetThatIsUsedIsSharedAndItsMemoryIsGivenBack(t *testing.T) {
 	if err != nil || one != two {
 		t.Errorf("another request got %p, not %p, %v", two, one, err)
 	}
-	book, done, err := p.Workbook(t.Context(), session.Local, one)
+	book, done, err := p.Workbook(t.Context(), session.Local, len(one.Rows), func(w io.Writer) error { return sheet.WriteXLSX(w, one) })
 	if err != nil || len(book) == 0 {
 		t.Fatal(err)
 	}

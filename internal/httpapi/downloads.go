@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
@@ -169,7 +170,7 @@ func (c *call) sheetFile(base string, f sheet.Format, s *sheet.Sheet) (*file, er
 		}
 		out.size = int64(n)
 	case sheet.XLSX:
-		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, s)
+		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, len(s.Rows), out.write)
 		if err != nil {
 			return nil, err
 		}
@@ -187,30 +188,37 @@ func (n *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// sheet returns the session's sheet, and the entity tag of a file that is made of it.
+func (c *call) sheet(what string) (s *sheet.Sheet, tag string, err error) {
+	first, there, err := c.peek()
+	if !there || err != nil {
+		if err == nil {
+			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // fails, since there is no sheet
+		}
+		return nil, "", err
+	}
+	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+		tag = c.tag(st, what)
+		s, err = c.s.desk.Sheet(c.r.Context(), st)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	c.note("rows", len(s.Rows))
+	return s, tag, nil
+}
+
 // download answers with the session's sheet, in a file called base.
 func (c *call) download(base string) (any, error) {
 	f, err := format(c.values)
 	if err != nil {
 		return nil, err
 	}
-	first, there, err := c.peek()
-	if !there || err != nil {
-		if err == nil {
-			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // fails, since there is no sheet
-		}
-		return nil, err
-	}
-	var s *sheet.Sheet
-	tag := ""
-	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
-		tag = c.tag(st, string(f.Ext()))
-		s, err = c.s.desk.Sheet(c.r.Context(), st)
-		return err
-	})
+	s, tag, err := c.sheet(f.Ext())
 	if err != nil {
 		return nil, err
 	}
-	c.note("rows", len(s.Rows))
 	out, err := c.sheetFile(base, f, s)
 	if err != nil {
 		return nil, err
@@ -222,6 +230,37 @@ func (c *call) download(base string) (any, error) {
 func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed") }
 
 func handleDownload(c *call) (any, error) { return c.download("combined_data") }
+
+// handleRouting answers with the routing of the session's sheet, with warnings for the
+// day that the request names, or else for today.
+func handleRouting(c *call) (any, error) {
+	f, err := format(c.values)
+	if err != nil {
+		return nil, err
+	}
+	day := time.Now()
+	if on := c.query("on"); on != "" {
+		if day, err = time.Parse(time.DateOnly, on); err != nil {
+			return nil, fault.New(fault.BadRequest, "on is a day such as 2025-07-30, not %.40q", on)
+		}
+	}
+	s, tag, err := c.sheet("routing " + day.Format(time.DateOnly) + f.Ext())
+	if err != nil {
+		return nil, err
+	}
+	r := s.Routing(day)
+	out := &file{name: "routing" + f.Ext(), contentType: f.ContentType(), size: -1, tag: tag}
+	out.write = func(w io.Writer) error { return r.Write(w, f) }
+	if f == sheet.XLSX {
+		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, r.Total.Count, out.write)
+		if err != nil {
+			return nil, err
+		}
+		out.size, out.close = int64(len(b)), done
+		out.write = func(w io.Writer) error { _, err := w.Write(b); return err }
+	}
+	return out, nil
+}
 
 // handleDownloadFile answers with one of the session's files, by its name in /files.
 // The name is looked up in the session and is never used as a path.

@@ -2,12 +2,14 @@ package httpapi_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
 	"testing"
 
 	"tallyman/internal/session"
+	"tallyman/internal/sheet"
 )
 
 // A client that has a download need not get it again, and one whose connection broke gets
@@ -171,4 +173,43 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 		t.Errorf("in a new session: %d, %d files", a.status, files())
 	}
 	p.settles(t, 2) // one file and its reading
+}
+
+func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.do(t, request{method: "GET", path: "/routing?_sid=s"}).fails(t, 404, "no_sheet", fields{"session_id": anyText})
+	p.uploadBills(t, "s", ship.bills)
+	p.uploadOrders(t, "s", ship.orders)
+	get := func(query string) answer {
+		t.Helper()
+		return p.do(t, request{method: "GET", path: "/routing?_sid=s" + query})
+	}
+	var r sheet.Routing
+	if err := json.Unmarshal(get("&format=json&on=2025-07-01").body, &r); err != nil {
+		t.Fatal(err)
+	}
+	var v sheet.View
+	if err := json.Unmarshal(p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=json"}).body, &v); err != nil {
+		t.Fatal(err)
+	}
+	if r.Total.Count != len(v.Bills) || r.Day != "2025-07-01" || v.Routing == nil || v.Routing.Total.Cube != r.Total.Cube || v.Routing.Day != "" {
+		t.Errorf("%d bills and %+v; the sheet has %d and %+v", r.Total.Count, r.Total, len(v.Bills), v.Routing)
+	}
+	late := get("&format=json&on=2099-01-01")
+	if !bytes.Contains(late.body, []byte(sheet.WindowPassed)) || bytes.Contains(get("&format=json&on=1999-01-01").body, []byte(sheet.WindowPassed)) {
+		t.Error("windows are not examined for the day that is named")
+	}
+	csv := get("")
+	if csv.header.Get("Content-Disposition") != "attachment; filename=routing.csv" || !bytes.HasPrefix(csv.body, []byte("Ship To Name,Start Date,Cancel Date,Purchase Order No.,Bills,")) {
+		t.Errorf("%v %.200s", csv.header, csv.body)
+	}
+	if book := get("&format=xlsx"); book.status != 200 || !bytes.HasPrefix(book.body, []byte("PK")) {
+		t.Errorf("the workbook: %d", book.status)
+	}
+	if late.header.Get("ETag") == "" || late.header.Get("ETag") == get("&format=json&on=2099-01-02").header.Get("ETag") {
+		t.Error("two days have the same tag")
+	}
+	get("&on=tomorrow").fails(t, 400, "bad_request", fields{"session_id": anyText})
+	get("&format=pdf").fails(t, 400, "bad_request", fields{"session_id": anyText})
+	p.do(t, request{method: "GET", path: "/routing?_sid=s&format=xlsx&on=2025-07-01", header: http.Header{"Range": {"bytes=99999999-"}}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
 }

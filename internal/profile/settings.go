@@ -80,6 +80,40 @@ exports that mean it. Case and spaces do not matter. For example
 		check: checkAliases,
 	},
 	{
+		key: "routing.groups",
+		comment: `The columns by which bills are grouped for routing requests: bills with the same
+values are one group. There are ` + quoted(sheet.RoutingKeys) + `.`,
+		at:      func(p *Profile) any { return &p.Sheet.Routing.Groups },
+		options: sheet.RoutingKeys,
+	},
+	{
+		key:     "routing.within",
+		comment: "The columns by which the bills of a group are summed up within it; [] for none.",
+		at:      func(p *Profile) any { return &p.Sheet.Routing.Within },
+		options: sheet.RoutingKeys,
+	},
+	{
+		key:     "routing.near_days",
+		comment: "Warn of a ship window that ends in at most so many days.",
+		at:      func(p *Profile) any { return &p.Sheet.Routing.NearDays },
+	},
+	{
+		key:     "routing.notice_days",
+		comment: "Days of notice that a routing request needs: warn if they lead past the window. 0 for none.",
+		at:      func(p *Profile) any { return &p.Sheet.Routing.NoticeDays },
+	},
+	{
+		key: "routing.parcel_pounds",
+		comment: `Say which groups are small enough for parcels: of at most so many pounds, and at most
+so many cartons. 0 for any; both 0 to say nothing.`,
+		at: func(p *Profile) any { return &p.Sheet.Routing.ParcelPounds },
+	},
+	{
+		key:     "routing.parcel_cartons",
+		comment: "See parcel_pounds.",
+		at:      func(p *Profile) any { return &p.Sheet.Routing.ParcelCartons },
+	},
+	{
 		key: "sheet.columns",
 		comment: `The columns of the sheet as CSV and XLSX, in order. There may be others than these
 if they are among the constants below.`,
@@ -119,6 +153,7 @@ const (
 	mostEntries = 1000 // of a list or table
 	mostCube    = 100_000
 	mostPlaces  = 4 // decimals
+	mostWhole   = 100_000
 )
 
 // decoder fills in a profile from a tree and collects problems.
@@ -205,8 +240,15 @@ func (d *decoder) value(s *setting, n *node, to any) {
 		}
 	case *decimal.Decimal:
 		d.cube(s.key, n, to)
+	case *int:
+		d.whole(s.key, n, to)
 	case *[]string:
-		*to = d.texts(s.key, n)
+		*to = append([]string{}, d.texts(s.key, n)...)
+		for _, text := range *to {
+			if s.options != nil && !known(s.options, text) {
+				d.wrong(d.entry(s.key, text), "%s: there is no %s; there are: %s", s.key, quote(text), quoted(s.options))
+			}
+		}
 	case *map[string]string:
 		*to = map[string]string{}
 		d.each(s, n, func(k string, v *node) {
@@ -312,6 +354,19 @@ func (d *decoder) cube(key string, n *node, to *decimal.Decimal) {
 	default:
 		*to = v
 	}
+}
+
+// whole decodes a whole number: 0 or more.
+func (d *decoder) whole(key string, n *node, to *int) {
+	if !d.kind(key, n, aNumber) {
+		return
+	}
+	v, err := strconv.Atoi(n.text)
+	if err != nil || v < 0 || v > mostWhole {
+		d.wrong(n.line, "%s must be a whole number from 0 to %d, not %s", key, mostWhole, quote(n.text))
+		return
+	}
+	*to = v
 }
 
 // byName decodes the list of ship-tos with another cube.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -92,6 +93,8 @@ func literal(value any) string {
 		return textLiteral(string(*v))
 	case *decimal.Decimal:
 		return v.String()
+	case *int:
+		return strconv.Itoa(*v)
 	case *[]string:
 		return listLiteral(*v)
 	case *[]sheet.ByName:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"tallyman/internal/bol"
 )
@@ -45,6 +46,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 		r := &s.Rows[i]
 		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
 	})
+	j.member("routing", s.Routing(time.Time{}))
 	if s.rules.Version != "" {
 		j.member("profile", s.viewProfile())
 	}

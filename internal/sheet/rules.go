@@ -34,6 +34,8 @@ type Rules struct {
 	Headings map[string]string
 	// Constants are the contents of columns without a source, by their name.
 	Constants map[string]string
+	// Routing groups bills for routing requests.
+	Routing RoutingRules
 }
 
 // ByName is a ship-to whose pallets are booked otherwise.
@@ -60,6 +62,7 @@ func DefaultRules() Rules {
 		Columns:        slices.Clone(Columns[:]),
 		Headings:       map[string]string{},
 		Constants:      map[string]string{},
+		Routing:        defaultRouting(),
 	}
 }
 

@@ -33,6 +33,8 @@ type View struct {
 	Columns []string `json:"columns"`
 	// Rows are the sheet's rows, in order.
 	Rows []RowView `json:"rows"`
+	// Routing is what routing requests ask for, without warnings about a day.
+	Routing *Routing `json:"routing"`
 	// Profile is the profile by which the sheet was made; absent if there was none.
 	Profile *ProfileView `json:"profile,omitempty"`
 }

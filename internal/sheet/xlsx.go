@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"github.com/shopspring/decimal"
 	"github.com/xuri/excelize/v2"
 
 	"tallyman/internal/fault"
@@ -31,11 +33,13 @@ const mostDigits = 15
 const (
 	tabName  = "Load sheet"
 	checkTab = "To check" // the findings
+	routeTab = "Routing"
 )
 
-// WriteXLSX writes the sheet as an Excel workbook. Its first worksheet is the sheet,
-// its second the findings; both have a frozen, filtered header row. Rows that somebody
-// must check are coloured. Numbers are numbers that show the printed decimals, dates
+// WriteXLSX writes the sheet as an Excel workbook. Its worksheets are the sheet, the
+// findings and the routing; each has a frozen, filtered header row, which is repeated on
+// every printed page, in landscape. A last row adds up the columns of figures of the rows
+// that the filter shows. Rows that somebody must check are coloured. Numbers are numbers that show the printed decimals, dates
 // are dates where they can be parsed, and everything else is text, never a formula.
 // Characters that XML cannot contain become U+FFFD.
 //
@@ -46,7 +50,12 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 	if err := fits(s); err != nil {
 		return err
 	}
-	f, err := workbook(s)
+	return writeWorkbook(w, func(f *excelize.File) error { return compose(f, s) })
+}
+
+// writeWorkbook writes the workbook that a function fills.
+func writeWorkbook(w io.Writer, fill func(f *excelize.File) error) error {
+	f, err := workbook(fill)
 	if err != nil {
 		return fmt.Errorf("make the workbook: %w", err)
 	}
@@ -59,6 +68,24 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 		return unwritable(XLSX, err)
 	}
 	return nil
+}
+
+// workbook makes the workbook that a function fills.
+func workbook(fill func(f *excelize.File) error) (*excelize.File, error) {
+	// excelize moves large worksheets into temporary files, where a killed process
+	// would leave people's data. This directory exists on no system, so they stay in
+	// memory.
+	f := excelize.NewFile(excelize.Options{TmpDir: "\x00"})
+	const epoch = "2000-01-01T00:00:00Z" // fixed, so that the same sheet gives the same bytes
+	err := f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch})
+	if err == nil {
+		err = fill(f)
+	}
+	if err != nil {
+		f.Close() // cannot fail without files
+		return nil, err
+	}
+	return f, nil
 }
 
 // inOrder writes a workbook with its parts ordered by name: the library packs
@@ -162,6 +189,7 @@ type styles struct {
 
 type styleKey struct {
 	format string // of numbers; "" for the header
+	bold   bool
 	mark   mark
 	wrap   bool
 }
@@ -179,7 +207,10 @@ func (st *styles) get(k styleKey) (int, error) {
 	}
 	style := &excelize.Style{CustomNumFmt: &k.format}
 	if k.format == "" {
-		style = &excelize.Style{Font: &excelize.Font{Bold: true}}
+		style = &excelize.Style{}
+	}
+	if k.format == "" || k.bold {
+		style.Font = &excelize.Font{Bold: true}
 	}
 	if fill := fills[k.mark]; fill != "" {
 		style.Fill = excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{fill}}
@@ -192,24 +223,8 @@ func (st *styles) get(k styleKey) (int, error) {
 	return id, err
 }
 
-// workbook makes the workbook of a sheet that fits.
-func workbook(s *Sheet) (*excelize.File, error) {
-	// excelize moves large worksheets into temporary files, where a killed process
-	// would leave people's data. This directory exists on no system, so they stay in
-	// memory.
-	f := excelize.NewFile(excelize.Options{TmpDir: "\x00"})
-	if err := compose(f, s); err != nil {
-		f.Close() // cannot fail without files
-		return nil, err
-	}
-	return f, nil
-}
-
+// compose fills the workbook of a sheet that fits.
 func compose(f *excelize.File, s *Sheet) error {
-	const epoch = "2000-01-01T00:00:00Z" // fixed, so that the same sheet gives the same bytes
-	if err := f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch}); err != nil {
-		return err
-	}
 	if err := f.SetSheetName("Sheet1", tabName); err != nil {
 		return err
 	}
@@ -220,9 +235,9 @@ func compose(f *excelize.File, s *Sheet) error {
 	for i := range columns {
 		headings[i] = columns[i].heading
 	}
-	err := st.tab(tabName, headings, widths(s), len(s.Rows), func(i int, values []any) (err error) {
+	err := st.tab(tabName, headings, widths(s), len(s.Rows), addable(columns), func(i int, values []any) (err error) {
 		for col := range columns {
-			if values[col], err = st.cell(s.dates, &columns[col], &s.Rows[i], rows[i]); err != nil {
+			if values[col], err = st.cell(columns[col].kind(), columns[col].cell(&s.Rows[i]), columns[col].day(s.dates), rows[i]); err != nil {
 				return err
 			}
 		}
@@ -238,12 +253,82 @@ func compose(f *excelize.File, s *Sheet) error {
 	for i := range s.Rows {
 		ofBill[s.Rows[i].bill] = append(ofBill[s.Rows[i].bill], i)
 	}
-	return st.tab(checkTab, checkColumns[:], checkWidths[:], min(len(s.Findings), mostRows-1), func(i int, values []any) error {
+	err = st.tab(checkTab, checkColumns[:], checkWidths[:], min(len(s.Findings), mostRows-1), nil, func(i int, values []any) error {
 		id, err := st.get(styleKey{format: textFormat, wrap: true})
 		for col, cell := range checkCells(&s.Findings[i], ofBill) {
 			values[col] = excelize.Cell{StyleID: id, Value: cell}
 		}
 		return err
+	})
+	if err != nil {
+		return err
+	}
+	return st.routing(s.Routing(time.Time{}))
+}
+
+// addable says which columns of the sheet can be added up. The cube of a bill is on each
+// of its rows.
+func addable(columns []shownColumn) []bool {
+	add := make([]bool, len(columns))
+	for i := range columns {
+		add[i] = columns[i].kind() == number && columns[i].at != bolCube
+	}
+	return add
+}
+
+// WriteXLSX writes the routing as a workbook of its own, as Sheet.WriteXLSX does.
+func (r *Routing) WriteXLSX(w io.Writer) error {
+	return writeWorkbook(w, func(f *excelize.File) error {
+		if err := f.SetSheetName("Sheet1", routeTab); err != nil {
+			return err
+		}
+		return (&styles{file: f, made: map[styleKey]int{}}).routing(r)
+	})
+}
+
+// routing writes the worksheet of the routing. Texts that are too long for a cell are
+// cut.
+func (st *styles) routing(r *Routing) error {
+	header := r.header()
+	kinds, days, add, widths := make([]kind, len(header)), make([]func(string) (time.Time, bool), len(header)), make([]bool, len(header)), make([]int, len(header))
+	for i, name := range header {
+		widths[i] = columnWidth(name)
+		if at := i - len(header) + len(routingColumns); at >= 0 {
+			kinds[i] = routingColumns[at].kind
+			add[i] = kinds[i] == number
+		} else if _, _, isDate := keyColumn(name); isDate {
+			kinds[i] = date
+		}
+		days[i] = r.dayIn(name)
+	}
+	var rows [][]string
+	_ = r.each(func(cells []string) error { // the function never fails
+		for i, c := range cells {
+			if units(c) > mostChars {
+				cells[i] = text.Shorten(c, mostChars/2-1) // a character has at most two units
+			}
+			widths[i] = wide(widths[i], cells[i])
+		}
+		rows = append(rows, cells)
+		return nil
+	})
+	if len(rows) >= mostRows {
+		rows = rows[:mostRows-1]
+	}
+	if i, err := st.file.GetSheetIndex(routeTab); err != nil {
+		return err
+	} else if i < 0 {
+		if _, err := st.file.NewSheet(routeTab); err != nil {
+			return err
+		}
+	}
+	return st.tab(routeTab, header, widths, len(rows), add, func(i int, values []any) (err error) {
+		for col, cell := range rows[i] {
+			if values[col], err = st.cell(kinds[col], cell, days[col], unmarked); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -272,16 +357,30 @@ func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
 	return [...]string{severityNames[f.Severity], f.Title, f.Where, found, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
 }
 
-// tab writes a worksheet: a header, and n rows whose cells the function row fills in.
-func (st *styles) tab(name string, header []string, widths []int, n int, row func(i int, values []any) error) error {
+// tab writes a worksheet: a header, n rows whose cells the function row fills in, and
+// below them, if there is room, the sums of the columns to be added.
+func (st *styles) tab(name string, header []string, widths []int, n int, add []bool, row func(i int, values []any) error) error {
 	f := st.file
-	last, err := excelize.CoordinatesToCellName(len(header), n+1)
+	totals := n > 0 && n+2 <= mostRows && slices.Contains(add, true)
+	area := func(rows int) (string, error) {
+		last, err := excelize.CoordinatesToCellName(len(header), rows)
+		return "A1:" + last, err
+	}
+	filtered, err := area(n + 1)
 	if err != nil {
 		return err
 	}
-	area := "A1:" + last
+	whole := filtered
+	if totals {
+		if whole, err = area(n + 2); err != nil {
+			return err
+		}
+	}
 	// Programs that read row by row rely on the dimension.
-	if err := f.SetSheetDimension(name, area); err != nil {
+	if err := f.SetSheetDimension(name, whole); err != nil {
+		return err
+	}
+	if err := f.SetHeaderFooter(name, &excelize.HeaderFooterOptions{OddFooter: "&L&A&R&P / &N"}); err != nil {
 		return err
 	}
 	landscape, onePage, unbounded := "landscape", 1, 0
@@ -292,7 +391,7 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	if err != nil {
 		return err
 	}
-	if err := f.AutoFilter(name, area, nil); err != nil {
+	if err := f.AutoFilter(name, filtered, nil); err != nil {
 		return err
 	}
 	if err := f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}); err != nil {
@@ -300,7 +399,7 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	}
 	// Numbers of invoices and orders are text on purpose, so Excel need not warn about
 	// each.
-	if err := f.AddIgnoredErrors(name, area, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
+	if err := f.AddIgnoredErrors(name, whole, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
 		return err
 	}
 	if err := sw.SetPanes(&excelize.Panes{
@@ -326,23 +425,77 @@ func (st *styles) tab(name string, header []string, widths []int, n int, row fun
 	if err := sw.SetRow("A1", values); err != nil {
 		return err
 	}
+	sums := make([]decimal.Decimal, len(header))
 	for i := range n {
 		if err := row(i, values); err != nil {
 			return err
 		}
+		for col := range add {
+			if c, ok := values[col].(excelize.Cell); ok && add[col] {
+				if v, ok := c.Value.(float64); ok {
+					sums[col] = sums[col].Add(decimal.NewFromFloat(v))
+				}
+			}
+		}
 		if err := sw.SetRow("A"+strconv.Itoa(i+2), values); err != nil {
+			return err
+		}
+	}
+	if totals {
+		if err := st.totals(values, add, sums, n); err != nil {
+			return err
+		}
+		if err := sw.SetRow("A"+strconv.Itoa(n+2), values); err != nil {
 			return err
 		}
 	}
 	return sw.Flush()
 }
 
+// totals fills in the row of the sums of n rows: formulas that leave out what a filter
+// hides, with their values for programs that compute nothing.
+func (st *styles) totals(values []any, add []bool, sums []decimal.Decimal, n int) error {
+	for col := range values {
+		values[col] = nil
+		if !add[col] {
+			continue
+		}
+		name, err := excelize.ColumnNumberToName(col + 1)
+		if err != nil {
+			return err
+		}
+		format := "0"
+		if places := -sums[col].Exponent(); places > 0 {
+			format += "." + strings.Repeat("0", int(places))
+		}
+		id, err := st.get(styleKey{format: format, bold: true})
+		if err != nil {
+			return err
+		}
+		values[col] = excelize.Cell{StyleID: id, Formula: fmt.Sprintf("SUBTOTAL(109,%s2:%s%d)", name, name, n+1), Value: sums[col].InexactFloat64()}
+	}
+	if !add[0] {
+		id, err := st.get(styleKey{})
+		values[0] = excelize.Cell{StyleID: id, Value: totalLabel}
+		return err
+	}
+	return nil
+}
+
+// totalLabel is in the first cell of the row of sums.
+const totalLabel = "Total"
+
 // dateColumns are the order export's columns of dates that fill columns of the sheet.
 var dateColumns = map[int]orders.Dates{orderDate: orders.InvoiceDates, startDate: orders.DeliveryDates, cancelDate: orders.CancelDates}
 
-// cell returns the value for a cell of the worksheet; nil leaves the cell empty.
-func (st *styles) cell(dates *orders.Calendar, col *shownColumn, row *Row, m mark) (any, error) {
-	s := col.cell(row)
+// day returns the function that reads the dates of the column.
+func (c *shownColumn) day(dates *orders.Calendar) func(string) (time.Time, bool) {
+	return func(s string) (time.Time, bool) { return dates.Date(dateColumns[c.at], s) }
+}
+
+// cell returns the value for a cell of a worksheet; nil leaves the cell empty. day reads
+// a date.
+func (st *styles) cell(k kind, s string, day func(string) (time.Time, bool), m mark) (any, error) {
 	var value any = s
 	format := textFormat
 	switch {
@@ -350,7 +503,7 @@ func (st *styles) cell(dates *orders.Calendar, col *shownColumn, row *Row, m mar
 		return nil, nil
 	case s == "":
 		value = nil
-	case col.kind() == number && isPlain(s) && len(s) <= mostDigits:
+	case k == number && isPlain(s) && len(s) <= mostDigits:
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil {
 			return nil, err
@@ -359,8 +512,8 @@ func (st *styles) cell(dates *orders.Calendar, col *shownColumn, row *Row, m mar
 		if _, fraction, _ := strings.Cut(s, "."); fraction != "" {
 			format += "." + strings.Repeat("0", len(fraction))
 		}
-	case col.kind() == date:
-		if t, ok := dates.Date(dateColumns[col.at], s); ok {
+	case k == date:
+		if t, ok := day(s); ok {
 			value, format = t, dateFormat
 		}
 	}
@@ -371,19 +524,34 @@ func (st *styles) cell(dates *orders.Calendar, col *shownColumn, row *Row, m mar
 // widths returns the widths of the columns, in characters: enough for the header with
 // its filter button and for the cells, within reason.
 func widths(s *Sheet) []int {
-	const button, margin, most = 4, 2, 48
 	columns := s.columns()
 	w := make([]int, len(columns))
 	for col := range columns {
-		w[col] = min(utf8.RuneCountInString(columns[col].heading), most) + button
+		w[col] = columnWidth(columns[col].heading)
 	}
 	for i := range s.Rows {
 		for col := range columns {
 			cell := columns[col].cell(&s.Rows[i])
-			if len(cell)+margin > w[col] {
-				w[col] = max(w[col], min(utf8.RuneCountInString(cell)+margin, most))
-			}
+			w[col] = wide(w[col], cell)
 		}
 	}
 	return w
+}
+
+// mostWidth is the greatest width of a column, in characters.
+const mostWidth = 48
+
+// columnWidth returns the width of a column for its heading with its filter button.
+func columnWidth(heading string) int {
+	const button = 4
+	return min(utf8.RuneCountInString(heading), mostWidth) + button
+}
+
+// wide returns a column's width if it has a cell.
+func wide(width int, cell string) int {
+	const margin = 2
+	if len(cell)+margin <= width {
+		return width
+	}
+	return max(width, min(utf8.RuneCountInString(cell)+margin, mostWidth))
 }

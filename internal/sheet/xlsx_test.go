@@ -45,7 +45,7 @@ func openXLSX(t *testing.T, b []byte) *excelize.File {
 		t.Fatalf("the workbook does not open: %v", err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if tabs := f.GetSheetList(); !slices.Equal(tabs, []string{tabName, checkTab}) {
+	if tabs := f.GetSheetList(); !slices.Equal(tabs, []string{tabName, checkTab, routeTab}) {
 		t.Fatalf("the worksheets are %q", tabs)
 	}
 	return f
@@ -119,7 +119,7 @@ func TestAWorkbookHoldsNumbersDatesAndTexts(t *testing.T) {
 	noFormula(t, f, xlsxOf(t, s), len(s.Rows))
 }
 
-// noFormula checks that no cell of the workbook is a formula.
+// noFormula checks that no cell of the workbook is a formula but the sums below.
 func noFormula(t *testing.T, f *excelize.File, b []byte, rows int) {
 	t.Helper()
 	for row := range rows + 1 {
@@ -130,7 +130,7 @@ func noFormula(t *testing.T, f *excelize.File, b []byte, rows int) {
 			}
 		}
 	}
-	if strings.Contains(part(t, b, "xl/worksheets/sheet1.xml"), "<f>") {
+	if strings.Contains(strings.ReplaceAll(part(t, b, "xl/worksheets/sheet1.xml"), "<f>SUBTOTAL(109,", ""), "<f>") {
 		t.Error("the worksheet holds a formula")
 	}
 }
@@ -183,7 +183,7 @@ func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
 		t.Errorf("the panes are %+v, %v", panes, err)
 	}
 	xml := part(t, b, "xl/worksheets/sheet1.xml")
-	for _, want := range []string{`<autoFilter ref="$A$1:$AB$4">`, `<dimension ref="A1:AB4">`} {
+	for _, want := range []string{`<autoFilter ref="$A$1:$AB$4">`, `<dimension ref="A1:AB5">`} {
 		if !strings.Contains(xml, want) {
 			t.Errorf("the worksheet has no %s", want)
 		}
@@ -330,7 +330,7 @@ func TestALargeWorkbookIsMadeInMemory(t *testing.T) {
 	for i := range s.Rows {
 		s.Rows[i].Cells[shipToName] = strings.Repeat("x", mostChars)
 	}
-	f, err := workbook(s)
+	f, err := workbook(func(f *excelize.File) error { return compose(f, s) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,4 +346,15 @@ func TestALargeWorkbookIsMadeInMemory(t *testing.T) {
 	if got, err := openXLSX(t, xlsxOf(t, s)).GetCellValue(tabName, name); err != nil || len(got) != mostChars {
 		t.Errorf("the last cell has %d characters (%v)", len(got), err)
 	}
+}
+
+// excelizeRows returns the raw values of a worksheet.
+func excelizeRows(t *testing.T, b []byte, tab string) ([][]string, error) {
+	t.Helper()
+	f, err := excelize.OpenReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.GetRows(tab, excelize.Options{RawCellValue: true})
 }

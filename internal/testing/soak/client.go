@@ -153,8 +153,10 @@ func (c *client) one(ctx context.Context) {
 		c.look(ctx, s)
 	case n < 72:
 		c.download(ctx, s, "xlsx")
-	case n < 79:
+	case n < 77:
 		c.download(ctx, s, "json")
+	case n < 79:
+		c.routing(ctx, s)
 	case n < 84:
 		c.status(ctx, s)
 	case n < 86:
@@ -465,6 +467,20 @@ func (c *client) download(ctx context.Context, s *session, format string) {
 	case refused:
 		if a.code == "no_sheet" || a.code == "not_found" {
 			c.found(s.seesNone(), s, what, a.Body)
+		}
+	}
+}
+
+// routing downloads the routing of the sheet.
+func (c *client) routing(ctx context.Context, s *session) {
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/routing", SID: s.id, Query: url.Values{"format": {"json"}}}, "no_sheet", "not_found")
+	switch a.outcome {
+	case done:
+		c.report.count("downloads compared")
+		c.found(s.seesRouting(a.Body), s, "/routing", a.Body)
+	case refused:
+		if a.code == "no_sheet" || a.code == "not_found" {
+			c.found(s.seesNone(), s, "/routing", a.Body)
 		}
 	}
 }

@@ -287,7 +287,48 @@ func (s *session) seesXLSX(body []byte) finding {
 	if err != nil {
 		return wrong
 	}
+	if n := len(rows); n > 1 && len(rows[n-1]) > 0 && rows[n-1][0] == "Total" {
+		rows = rows[:n-1] // the sums
+	}
 	return s.seesRows(rows)
+}
+
+// seesRouting checks the routing as JSON: that it holds the session's bills, each once.
+func (s *session) seesRouting(body []byte) finding {
+	var v struct {
+		Groups []struct {
+			Parts []struct {
+				Numbers []string `json:"bill_numbers"`
+			}
+		}
+	}
+	if json.Unmarshal(body, &v) != nil {
+		return wrong
+	}
+	var got []string
+	for _, g := range v.Groups {
+		for _, p := range g.Parts {
+			got = append(got, p.Numbers...)
+		}
+	}
+	slices.Sort(got)
+	if s.narrow(func(st state) bool {
+		var want []string
+		for _, d := range st.Bills {
+			for _, b := range d.sample.Bills {
+				want = append(want, b.Number)
+			}
+		}
+		slices.Sort(want)
+		return slices.Equal(got, want)
+	}) {
+		return ""
+	}
+	marks := map[string]bool{}
+	for _, n := range got {
+		marks[n[:max(0, len(n)-1)]] = true
+	}
+	return s.judgeMarks(marks)
 }
 
 // seesJSON checks a sheet as JSON, its rows, the numbers of its bills and the names
