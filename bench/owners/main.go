@@ -137,7 +137,7 @@ func run(ctx context.Context, long, quiet time.Duration, limit int) (ok bool, er
 	}
 	other := exec.CommandContext(attack, exe, os.Args[1:]...)
 	other.Env = append(os.Environ(), asA+"="+s.URL()+" "+secrets[0])
-	other.Cancel, other.WaitDelay = func() error { return nil }, time.Minute // it ends by itself
+	other.Cancel, other.WaitDelay = func() error { return os.ErrProcessDone }, time.Minute // it ends by itself
 	var send bytes.Buffer
 	if err := gob.NewEncoder(&send).Encode(files); err != nil {
 		return false, err

@@ -286,7 +286,7 @@ func (o *owner) ways(f files) []way {
 		}},
 		{"slow readers", 12, func(ctx context.Context, i, n int) { o.slowly(ctx) }},
 		{"streams", 300, func(ctx context.Context, i, n int) { o.stream(ctx, i) }},
-		{"half-sent", 40, func(ctx context.Context, i, n int) { o.half(ctx, i, f) }},
+		{"half-sent", 12, func(ctx context.Context, i, n int) { o.half(ctx, i, f) }},
 		{"pictures", 4, func(ctx context.Context, i, n int) {
 			o.insist(ctx, get(fmt.Sprintf("/page-picture?of=%s&width=2000&page=%d", o.version, 1+n%500), "large"))
 		}},

@@ -397,10 +397,10 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		log.Warn("only this machine can reach the server: there are no keys; make one with \"tallyman key add NAME\" and start again, or give --open")
 	}
 	failed := make(chan error, 2)
-	go func() { failed <- api.Serve(server, httpapi.Limit(listener, o.connections, o.addressConnections)) }()
+	go func() { failed <- api.Serve(server, api.Limit(listener, o.connections, o.addressConnections)) }()
 	if o.adminListen != "" {
 		go func() {
-			failed <- admin.Serve(httpapi.Limit(adminListener, adminConnections, adminConnections))
+			failed <- admin.Serve(api.Limit(adminListener, adminConnections, adminConnections))
 		}()
 	}
 	select {

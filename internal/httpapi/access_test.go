@@ -1,8 +1,12 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -132,6 +136,45 @@ func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 	if _, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions", header: apiKey(reader)})); total != 1 {
 		t.Errorf("there are %d sessions", total)
 	}
+}
+
+func TestRemovingAKeyEndsItsUploads(t *testing.T) {
+	p, secrets, ring := keyed(t, "depot", "other")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const large = 1 << 20
+	fmt.Fprintf(conn, "POST /upload?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\n\r\n%%PDF-1.7\n", secrets["depot"], large)
+	p.underway(t, 0)
+	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
+		t.Fatal(err)
+	}
+	// Byte by byte it would take hours.
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(10 * time.Millisecond):
+				conn.Write([]byte(" "))
+			}
+		}
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	close(done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer{resp.StatusCode, resp.Header, b}.fails(t, 401, "unauthorized", fields{"session_id": "s"})
+	p.settles(t, 0)
 }
 
 func TestRemovingAKeyEndsItsStreams(t *testing.T) {

@@ -258,9 +258,6 @@ const heartbeat = 15 * time.Second
 // progressEvery is the shortest interval between two events of progress.
 const progressEvery = 100 * time.Millisecond
 
-// keysChecked is the interval at which a stream's key is looked up again.
-const keysChecked = time.Second
-
 // handleEvents streams the events of a session as server-sent events. The session need
 // not exist yet.
 func handleEvents(c *call) (any, error) {
@@ -329,7 +326,7 @@ func handleEvents(c *call) (any, error) {
 				return nil, nil
 			}
 		case <-allowed.C:
-			if !c.stillAllowed() {
+			if c.stillAllowed() != nil {
 				return nil, nil
 			}
 		case <-ending.C:

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -92,12 +93,34 @@ func (c *call) mayChange() error {
 	return nil
 }
 
-// stillAllowed reports whether the key of a request that lasts is still valid. While the
-// keys cannot be read it is.
-func (c *call) stillAllowed() bool {
+// stillAllowed fails with Unauthorized if the key of a request that lasts is no longer
+// valid. While the keys cannot be read it is.
+func (c *call) stillAllowed() error {
 	c.keysKnown = false
-	_, err := c.identify()
-	return fault.CodeOf(err) != Unauthorized
+	if _, err := c.identify(); fault.CodeOf(err) == Unauthorized {
+		return err
+	}
+	return nil
+}
+
+// keysChecked is the interval at which the key of a request that lasts is looked up again.
+const keysChecked = time.Second
+
+// watched is the body of a request, which ends when its key was removed.
+type watched struct {
+	io.Reader
+	c    *call
+	next time.Time // when the key is looked up again
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if now := time.Now(); now.After(w.next) {
+		w.next = now.Add(keysChecked)
+		if err := w.c.stillAllowed(); err != nil {
+			return 0, err
+		}
+	}
+	return w.Reader.Read(p)
 }
 
 // keys returns the existing keys, and looks them up once per request. Once a key

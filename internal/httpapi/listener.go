@@ -1,24 +1,26 @@
 package httpapi
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
+
+	"tallyman/internal/fault"
 )
 
 // Limit returns a listener with at most so many open connections, and at most each of one
 // address on which no request had a key yet. It answers further ones with 503 and closes
 // them, so that clients do not wait without knowing.
-func Limit(l net.Listener, most, each int) net.Listener {
-	return &limited{Listener: l, most: most, each: each, strangers: map[netip.Prefix]int{}, away: make(chan struct{}, turningAway)}
+func (s *Server) Limit(l net.Listener, most, each int) net.Listener {
+	return &limited{Listener: l, s: s, most: most, each: each, strangers: map[netip.Prefix]int{}, away: make(chan struct{}, turningAway)}
 }
 
 type limited struct {
 	net.Listener
+	s          *Server
 	most, each int
 	away       chan struct{} // holds a place for each connection that is being refused
 
@@ -56,11 +58,7 @@ func (l *limited) place(c net.Conn) *placed {
 }
 
 // full is the answer to connections over the limit.
-var full = func() []byte {
-	const body = `{"error":"The server has no room for another connection; try again later.","code":"busy"}` + "\n"
-	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"+
-		"Access-Control-Allow-Origin: *\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-}()
+var full = errorAnswer{Error: "The server has no room for another connection; try again later.", Code: fault.Busy}
 
 const (
 	// turningAway bounds the connections that are being refused at once.
@@ -82,7 +80,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		select {
 		case l.away <- struct{}{}:
 			go func() {
-				turnAway(conn)
+				turnAway(conn, l.s.raw(http.StatusServiceUnavailable, full, "Retry-After: 5"))
 				<-l.away
 			}()
 		default:
@@ -91,15 +89,15 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway refuses a connection. It first reads what the client has sent, within
+// turnAway refuses a connection with an answer. It first reads what the client has sent, within
 // limits: otherwise closing would discard the answer.
-func turnAway(conn net.Conn) {
+func turnAway(conn net.Conn, answer []byte) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(turnAwayTime))
 	if _, err := conn.Read(make([]byte, 4<<10)); err != nil {
 		return
 	}
-	if _, err := conn.Write(full); err != nil {
+	if _, err := conn.Write(answer); err != nil {
 		return
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {

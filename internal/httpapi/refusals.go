@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,24 +27,28 @@ func (s *Server) Serve(server *http.Server, l net.Listener) error {
 			c.(*conn).handled.Store(false)
 		}
 	}
-	return server.Serve(connListener{l})
+	return server.Serve(connListener{l, s})
 }
 
 type connKey struct{}
 
-type connListener struct{ net.Listener }
+type connListener struct {
+	net.Listener
+	s *Server
+}
 
 func (l connListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c}, nil
+	return &conn{Conn: c, s: l.s}, nil
 }
 
 // conn replaces the answers of net/http itself.
 type conn struct {
 	net.Conn
+	s       *Server
 	handled atomic.Bool // what is written belongs to a request that reached the Server
 }
 
@@ -72,14 +77,14 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err != nil || status < 400 {
 		return c.Conn.Write(p)
 	}
-	if _, err := c.Conn.Write(refusal(status)); err != nil {
+	if _, err := c.Conn.Write(c.s.refusal(status)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
 // refusal returns the answer to a request that net/http refuses with a status.
-func refusal(status int) []byte {
+func (s *Server) refusal(status int) []byte {
 	a := errorAnswer{Error: "The request is not valid HTTP.", Code: fault.BadRequest}
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
@@ -94,8 +99,24 @@ func refusal(status int) []byte {
 	if status >= 500 {
 		status = http.StatusBadRequest
 	}
+	return s.raw(status, a)
+}
+
+// raw returns the answer to what never became a request, with some more headers. Its
+// connection is closed.
+func (s *Server) raw(status int, a errorAnswer, more ...string) []byte {
 	body, _ := json.Marshal(a)
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n"+
-		"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n%s\n",
-		status, http.StatusText(status), time.Now().UTC().Format(http.TimeFormat), len(body)+1, body)
+	lines := append([]string{
+		fmt.Sprintf("HTTP/1.1 %d %s", status, http.StatusText(status)),
+		"Date: " + time.Now().UTC().Format(http.TimeFormat),
+		"Content-Type: application/json",
+		fmt.Sprintf("Content-Length: %d", len(body)+1),
+		"Connection: close", "Cache-Control: no-store", "X-Content-Type-Options: nosniff", "Referrer-Policy: no-referrer",
+		"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
+	}, more...)
+	// As cors does it; nothing is known of the origin.
+	if keyless := s.config.Loopback && !s.locked.Load(); len(s.config.Origins) == 0 && !keyless {
+		lines = append(lines, "Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: Retry-After")
+	}
+	return fmt.Appendf(nil, "%s\r\n\r\n%s\n", strings.Join(lines, "\r\n"), body)
 }

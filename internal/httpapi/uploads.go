@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/url"
 	"strings"
+	"time"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
@@ -66,8 +67,11 @@ func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error)
 		return nil, body.Received{}, err
 	}
 	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
-		return in.Add(c.r.Context(), session.Slot(f.For), f.Name, f.Content)
+		return in.Add(c.r.Context(), session.Slot(f.For), f.Name, &watched{Reader: f.Content, c: c, next: time.Now().Add(keysChecked)})
 	})
+	if err == nil {
+		err = c.stillAllowed()
+	}
 	if err != nil {
 		in.Discard()
 		return nil, got, err

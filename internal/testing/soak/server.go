@@ -178,6 +178,10 @@ func (s *Soak) end() {
 	how := s.server.EndWithin(most)
 	if how == nil {
 		s.report.violated(hangs, "the server did not end within %v of SIGTERM", most)
+	} else if !how.Success() && s.trouble.since(rogue, time.Now()) {
+		// A rogue worker holds its document for as long as a worker may say nothing, which is
+		// longer than the grace.
+		s.report.count("ends before all that was accepted was finished, because of a rogue worker")
 	} else if !how.Success() {
 		s.report.violated(unpromised, "the server ended with %v after SIGTERM: not all that it had accepted was finished", how)
 	}
