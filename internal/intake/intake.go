@@ -209,8 +209,23 @@ func (r *Reader) Bills(ctx context.Context, files []File, progress func(Progress
 	return pages.Document()
 }
 
-// wordTakes is what a word of a page takes in a reply, in bytes.
+// wordTakes is what a usual word of a page takes in a reply, in bytes.
 const wordTakes = 64
+
+// weight is what a page takes in memory, about. A worker that was taken over may send few
+// words that are long.
+func weight(p *page.Page) int {
+	n := len(p.Damage)
+	for _, words := range [][]page.Word{p.Words, p.Hidden} {
+		for i := range words {
+			n += max(wordTakes, 5*len(words[i].Text)) // each character has an edge, too
+		}
+	}
+	for i := range p.Notes {
+		n += wordTakes + len(p.Notes[i].Text) + len(p.Notes[i].Message)
+	}
+	return n
+}
 
 // Pages reads the pages of one or more PDFs of bills, which may be combined with others
 // later; see Bills.
@@ -226,7 +241,7 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 	var turn sync.Mutex
 	for i, f := range files {
 		pages, err := r.pdf.Read(ctx, f, f.Size, func(p page.Page) error {
-			if err := r.metered(wordTakes * len(p.Words)); err != nil {
+			if err := r.metered(weight(&p)); err != nil {
 				return err
 			}
 			if err := reader.Add(i, p); err != nil {
