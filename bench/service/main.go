@@ -5,7 +5,9 @@
 //	go run ./bench/service [--bol FILE --orders FILE] [--time 5s]
 //
 // Without files it uses an invented document of 86 pages. Client and server share the
-// processors in all figures.
+// processors in all figures. The targets at the end are ratios to what is measured in
+// turn with them: "pdftotext -layout" of the document (Debian: poppler-utils), and a bare
+// net/http handler in a process of its own that answers the same bytes.
 package main
 
 import (
@@ -16,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,13 @@ import (
 )
 
 func main() {
+	if os.Getenv(bareVariable) != "" {
+		if err := serveBare(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench/service:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	err := run()
 	program.Forget()
 	if err != nil {
@@ -74,7 +82,7 @@ func run() error {
 	}
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
 	ctx := context.Background()
-	fmt.Printf("%d processors, %s, document of %d kB, %v for each figure\n\n", runtime.NumCPU(), runtime.Version(), len(d.Bills)>>10, each)
+	fmt.Printf("%s\ndocument of %d kB, %v for each figure\n\n", load.Card(), len(d.Bills)>>10, each)
 
 	s, cold, err := start(built, dir)
 	if err != nil {
@@ -99,74 +107,162 @@ func run() error {
 	rest, processes := load.Memory(s.PID())
 	fmt.Printf("%-52s %8.0f MB in %d processes\n", "memory at rest, after one workflow", rest, processes)
 
-	if err := uploads(ctx, s, dir, d); err != nil {
+	var targets []load.Target
+	text, err := newPoppler(dir, d)
+	if err != nil {
 		return err
 	}
-	for _, n := range []int{1, 4, 32} {
-		stop := load.Peak(s.PID())
-		rate, err := load.Clients(n, each, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
-		peak := stop()
+	if text != nil {
+		t, err := uploads(ctx, s, d, text)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-52s %8.1f /s, memory up to %.0f MB\n", fmt.Sprintf("whole workflows, %d clients", n), rate, peak)
+		targets = append(targets, t)
 	}
-	for _, n := range []int{1, 16, 64} {
-		rate, err := load.Rate([]string{s.URL()}, n, each, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) })
-		if err != nil {
-			return err
+	for _, n := range []int{1, 4, 32} {
+		// What is beside it is measured before, in the middle and afterwards.
+		const parts = 2
+		var rates, times []float64
+		stop := load.Peak(s.PID())
+		for part := range parts + 1 {
+			if text != nil {
+				took, err := text.times(5)
+				if err != nil {
+					return err
+				}
+				times = append(times, took...)
+			}
+			if part == parts {
+				break
+			}
+			rate, err := load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
+			if err != nil {
+				return err
+			}
+			rates = append(rates, rate)
 		}
-		fmt.Printf("%-52s %8.0f /s\n", fmt.Sprintf("new-session, durable, %d connections", n), rate)
+		peak := stop()
+		rate := (rates[0] + rates[1]) / parts
+		what := fmt.Sprintf("whole workflows, %d clients", n)
+		fmt.Printf("%-52s %8.1f /s, memory up to %.0f MB\n", what, rate, peak)
+		if text != nil && n == 4 {
+			took := load.Median(times)
+			targets = append(targets, load.Target{Work: what, Limit: 1.6, AtLeast: true, Ratio: rate * took / 1000,
+				Value: fmt.Sprintf("%.1f /s", rate), Beside: fmt.Sprintf("%.1f /s", 1000/took)})
+		}
 	}
 	if err := d.Fill(ctx, &client.Client{URL: s.URL(), Session: "full"}); err != nil {
 		return err
 	}
-	for _, sid := range []string{"n0.0", "full"} {
-		rate, err := load.Rate([]string{s.URL()}, 16, each, func(int, int) string { return "GET /status?_sid=" + sid })
+	// One after the other: the first creates the session that the second asks for.
+	for _, r := range []request{
+		{"new-session, durable", 0.35, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) }},
+		{"status of an empty session", 0.7, func(int, int) string { return "GET /status?_sid=n0.0" }},
+		{"status of a session with a sheet", 0.7, func(int, int) string { return "GET /status?_sid=full" }},
+	} {
+		t, err := beside(s, r, each)
 		if err != nil {
 			return err
 		}
-		what := map[string]string{"n0.0": "an empty session", "full": "a session with a sheet"}[sid]
-		fmt.Printf("%-52s %8.0f /s\n", "status of "+what+", 16 connections", rate)
+		targets = append(targets, t)
 	}
 	wrk(s.URL()+"/status?_sid=n0.0", each)
-	return latency(ctx, s, d, each)
+	if err := latency(ctx, s, d, each); err != nil {
+		return err
+	}
+	load.PrintTargets(os.Stdout, targets)
+	fmt.Println("load at the end", load.Busy())
+	return nil
+}
+
+// request is a kind of request that is measured beside a bare handler.
+type request struct {
+	what  string
+	limit float64
+	line  func(client, round int) string // its method and path
+}
+
+// beside measures requests of the server in turn with a bare handler that answers the
+// same bytes.
+func beside(s server, r request, each time.Duration) (t load.Target, err error) {
+	b, err := startBare(s.URL(), r.line(0, 0))
+	if err != nil {
+		return t, err
+	}
+	defer b.end()
+	for _, n := range []int{1, 16, 64} {
+		const parts = 3
+		var ours, theirs, ratios []float64
+		for range parts {
+			rate, err := load.Rate([]string{s.URL()}, n, each/parts, r.line)
+			if err != nil {
+				return t, err
+			}
+			bare, err := load.Rate([]string{b.url}, n, each/parts, r.line)
+			if err != nil {
+				return t, err
+			}
+			ours, theirs, ratios = append(ours, rate), append(theirs, bare), append(ratios, rate/bare)
+		}
+		what := fmt.Sprintf("%s, %d connections", r.what, n)
+		rate, bare, ratio := load.Median(ours), load.Median(theirs), load.Median(ratios)
+		fmt.Printf("%-52s %8.0f /s, a bare handler %.0f /s, ratio %.2f\n", what, rate, bare, ratio)
+		if n == 16 {
+			t = load.Target{Work: what, Limit: r.limit, AtLeast: true, Ratio: ratio,
+				Value: fmt.Sprintf("%.0f /s", rate), Beside: fmt.Sprintf("%.0f /s", bare)}
+		}
+	}
+	return t, nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// uploads compares an upload with pdftotext -layout on the same file.
-func uploads(ctx context.Context, s server, dir string, d load.Documents) error {
-	var took []time.Duration
+// poppler runs pdftotext -layout on the document.
+type poppler struct{ path string }
+
+// newPoppler returns nil if pdftotext is missing.
+func newPoppler(dir string, d load.Documents) (*poppler, error) {
+	if _, err := exec.LookPath("pdftotext"); err != nil {
+		fmt.Println("pdftotext is missing (apt-get install poppler-utils), so some targets are not compared")
+		return nil, nil
+	}
+	p := &poppler{filepath.Join(dir, "bol.pdf")}
+	return p, os.WriteFile(p.path, d.Bills, 0o600)
+}
+
+// times runs it n times, and returns the times in milliseconds.
+func (p *poppler) times(n int) (took []float64, err error) {
+	for range n {
+		began := time.Now()
+		if err := exec.Command("pdftotext", "-layout", p.path, os.DevNull).Run(); err != nil {
+			return nil, fmt.Errorf("pdftotext: %w", err)
+		}
+		took = append(took, ms(time.Since(began)))
+	}
+	return took, nil
+}
+
+// uploads measures an upload in turn with pdftotext on the same file.
+func uploads(ctx context.Context, s server, d load.Documents, text *poppler) (load.Target, error) {
+	const runs = 15
+	var ours, theirs, ratios []float64
 	c := &client.Client{URL: s.URL(), Session: "u"}
-	for range 7 {
+	for range runs {
 		began := time.Now()
 		if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
-			return err
+			return load.Target{}, err
 		}
-		took = append(took, time.Since(began))
-	}
-	slices.Sort(took)
-	fmt.Printf("%-52s %8.0f ms (median of 7; fastest %.0f)\n", "upload of the document, answered", ms(took[3]), ms(took[0]))
-	path := filepath.Join(dir, "bol.pdf")
-	if err := os.WriteFile(path, d.Bills, 0o600); err != nil {
-		return err
-	}
-	if _, err := exec.LookPath("pdftotext"); err != nil {
-		fmt.Println("pdftotext is missing (apt-get install poppler-utils), so there is no comparison")
-		return nil
-	}
-	var theirs []time.Duration
-	for range 7 {
-		began := time.Now()
-		if err := exec.Command("pdftotext", "-layout", path, os.DevNull).Run(); err != nil {
-			return fmt.Errorf("pdftotext: %w", err)
+		upload := ms(time.Since(began))
+		took, err := text.times(1)
+		if err != nil {
+			return load.Target{}, err
 		}
-		theirs = append(theirs, time.Since(began))
+		ours, theirs, ratios = append(ours, upload), append(theirs, took[0]), append(ratios, upload/took[0])
 	}
-	slices.Sort(theirs)
-	fmt.Printf("%-52s %8.0f ms, the upload takes %.2f times that\n", "pdftotext -layout of the same file", ms(theirs[3]), ms(took[3])/ms(theirs[3]))
-	return nil
+	upload, took := load.Median(ours), load.Median(theirs)
+	fmt.Printf("%-52s %8.0f ms (median of %d), pdftotext %.0f ms\n", "upload of the document, answered", upload, runs, took)
+	return load.Target{Work: "warm upload, answered", Limit: 0.6, Ratio: load.Median(ratios),
+		Value: fmt.Sprintf("%.0f ms", upload), Beside: fmt.Sprintf("%.0f ms", took)}, nil
 }
 
 // latency measures status while all workers are busy with PDFs.

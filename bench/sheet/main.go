@@ -1,8 +1,9 @@
 // Sheet measures how fast load sheets are made, compared with Poppler's "pdftotext
 // -layout" on the same file in the same run, and how time and memory grow with the
-// number of pages. It prints medians and ratios, without a verdict.
+// number of pages. It prints medians, ratios, and which targets are met; only figures of
+// a quiet machine count.
 //
-// Usage: go run ./bench/sheet [--runs N] [--scale] [BOL.pdf]
+// Usage: go run ./bench/sheet [--runs N] [--scale] [--orders FILE] [BOL.pdf]
 //
 // Without a file it uses the real 86-page document if it is beside the checkout, else
 // a sample of the same size. It needs pdftotext (Debian: poppler-utils) and, for
@@ -17,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +27,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/program"
 )
 
@@ -34,16 +35,21 @@ func main() {
 	intake.RunIfWorker()
 	runs := pflag.Int("runs", 15, "how often each is run")
 	scale := pflag.Bool("scale", false, "also measure 860 and 8,600 pages")
+	export := pflag.String("orders", "", "the order export of the document")
 	pflag.Parse()
-	if err := measure(*runs, *scale, pflag.Arg(0)); err != nil {
+	if err := measure(max(1, *runs), *scale, pflag.Arg(0), *export); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-const realPDF = "../shared/testdata/midas-2025-07-10/bol.pdf"
+// The real document and its order export.
+const (
+	realPDF    = "../shared/testdata/midas-2025-07-10/bol.pdf"
+	realOrders = "../shared/testdata/midas-2025-07-10/orders.csv"
+)
 
-func measure(runs int, scale bool, file string) error {
+func measure(runs int, scale bool, file, export string) error {
 	if _, err := exec.LookPath("pdftotext"); err != nil {
 		return fmt.Errorf("pdftotext is missing; install Debian's poppler-utils: %w", err)
 	}
@@ -57,80 +63,117 @@ func measure(runs int, scale bool, file string) error {
 		return err
 	}
 	if file == "" {
-		file = realPDF
+		file, export = realPDF, realOrders
 		if _, err := os.Stat(file); err != nil {
 			if file, err = generate(dir, 83); err != nil {
 				return err
 			}
+			export = filepath.Join(filepath.Dir(file), sample.OrdersName)
 		}
 	}
 
-	fmt.Printf("%s\n\n", file)
+	fmt.Printf("%s\n%s\n\n", load.Card(), file)
 	engine, err := newEngine(file)
 	if err != nil {
 		return err
 	}
 	defer engine.close()
-	text := func() (cost, error) { return run("pdftotext", "-layout", file, os.DevNull) }
-	command := func() (cost, error) { return run(binary, "sheet", "-q", "-o", os.DevNull, file) }
-	for _, f := range []func() (cost, error){text, engine.once, command} {
-		if _, err := f(); err != nil { // warm up: caches, compiled code
+	command := func(args ...string) func() (cost, error) {
+		args = append(append([]string{"sheet", "-q", "-o", os.DevNull}, args...), file)
+		return func() (cost, error) { return run(binary, args...) }
+	}
+	type work struct {
+		name  string
+		limit float64 // of the ratio, 0 if there is none
+		run   func() (cost, error)
+		costs []cost
+	}
+	works := []*work{
+		{name: "pdftotext -layout", run: func() (cost, error) { return run("pdftotext", "-layout", file, os.DevNull) }},
+		{name: "warm engine: read, reconcile, write CSV", run: engine.once},
+		{name: "tallyman sheet, warm cache", limit: 1, run: command()},
+	}
+	if export != "" {
+		works = append(works, &work{name: "tallyman sheet --orders, warm cache", limit: 1.3, run: command("--orders", export)})
+	}
+	for _, w := range works {
+		if _, err := w.run(); err != nil { // warm up: caches, compiled code
 			return err
 		}
 	}
-	var texts, engines, commands []cost
 	for range runs {
-		for _, m := range []struct {
-			f  func() (cost, error)
-			to *[]cost
-		}{{text, &texts}, {engine.once, &engines}, {command, &commands}} {
-			c, err := m.f()
+		for _, w := range works {
+			c, err := w.run()
 			if err != nil {
 				return err
 			}
-			*m.to = append(*m.to, c)
+			w.costs = append(w.costs, c)
 		}
 	}
-	fmt.Printf("%-42s %9s %9s %9s\n", "median of "+strconv.Itoa(runs)+" runs", "wall ms", "cpu ms", "ratio")
-	line := func(name string, cs []cost) {
-		fmt.Printf("%-42s %9.1f %9.1f %9.2f\n", name, ms(median(cs, wall)), ms(median(cs, cpu)), medianRatio(cs, texts))
+	fmt.Printf("%-46s %9s %9s %9s\n", "median of "+strconv.Itoa(runs)+" runs", "wall ms", "cpu ms", "ratio")
+	texts := works[0].costs
+	var targets []load.Target
+	for _, w := range works {
+		r := ratio(w.costs, texts)
+		fmt.Printf("%-46s %9.1f %9.1f %9.2f\n", w.name, median(w.costs, wall), median(w.costs, cpu), r)
+		if w.limit > 0 {
+			targets = append(targets, load.Target{Work: w.name, Limit: w.limit, Ratio: r,
+				Value: millis(median(w.costs, wall)), Beside: millis(median(texts, wall))})
+		}
 	}
-	line("pdftotext -layout", texts)
-	line("warm engine: read, reconcile, write CSV", engines)
-	line("tallyman sheet, warm cache", commands)
-	if !scale {
-		return nil
-	}
-	return growth(dir, binary)
-}
-
-// growth measures the command on samples with 10 and 100 times the pages.
-func growth(dir, binary string) error {
-	fmt.Printf("\n%-42s %9s %9s %9s %9s\n", "tallyman sheet on samples", "wall ms", "x before", "peak MB", "x before")
-	var before cost
-	for _, bills := range []int{83, 830, 8300} {
-		file, err := generate(dir, bills)
+	if scale {
+		more, err := growth(dir, binary)
 		if err != nil {
 			return err
 		}
-		var cs []cost
-		for range 3 {
-			c, err := run(binary, "sheet", "-q", "-o", os.DevNull, "--orders", filepath.Join(filepath.Dir(file), sample.OrdersName), file)
-			if err != nil {
-				return err
-			}
-			cs = append(cs, c)
-		}
-		c := cost{wall: median(cs, wall), peak: slices.MaxFunc(cs, func(a, b cost) int { return int(a.peak - b.peak) }).peak}
-		fmt.Printf("%-42s %9.0f", fmt.Sprintf("%d bills", bills), ms(c.wall))
-		if before.wall > 0 {
-			fmt.Printf(" %9.2f %9d %9.2f\n", float64(c.wall)/float64(before.wall), c.peak>>20, float64(c.peak)/float64(before.peak))
-		} else {
-			fmt.Printf(" %9s %9d\n", "", c.peak>>20)
-		}
-		before = c
+		targets = append(targets, more...)
 	}
+	load.PrintTargets(os.Stdout, targets)
+	fmt.Println("load at the end", load.Busy())
 	return nil
+}
+
+// growth measures the command on samples with 10 and 100 times the pages. Time and
+// memory are measured in runs of their own, since watching the memory takes time.
+func growth(dir, binary string) ([]load.Target, error) {
+	fmt.Printf("\n%-46s %9s %9s %9s %9s\n", "tallyman sheet --orders on samples", "wall ms", "cpu ms", "peak MB", "processes")
+	var targets []load.Target
+	var lastTime, lastPeak float64
+	for _, bills := range []int{83, 830, 8300} {
+		file, err := generate(dir, bills)
+		if err != nil {
+			return nil, err
+		}
+		args := []string{"sheet", "-q", "-o", os.DevNull, "--orders", filepath.Join(filepath.Dir(file), sample.OrdersName), file}
+		var costs []cost
+		for range 5 {
+			c, err := run(binary, args...)
+			if err != nil {
+				return nil, err
+			}
+			costs = append(costs, c)
+		}
+		var most cost
+		for range 3 {
+			c, err := watched(binary, args...)
+			if err != nil {
+				return nil, err
+			}
+			if c.peak > most.peak {
+				most = c
+			}
+		}
+		t, m := median(costs, wall), float64(most.peak)/(1<<20)
+		fmt.Printf("%-46s %9.0f %9.0f %9.0f %9d\n", fmt.Sprintf("%d bills", bills), t, median(costs, cpu), m, most.processes)
+		if lastTime > 0 {
+			name := fmt.Sprintf("10 times the pages, %d bills: ", bills)
+			targets = append(targets,
+				load.Target{Work: name + "time", Limit: 10.5, Ratio: t / lastTime, Value: millis(t), Beside: millis(lastTime)},
+				load.Target{Work: name + "memory", Limit: 1.2, Ratio: m / lastPeak, Value: fmt.Sprintf("%.0f MB", m), Beside: fmt.Sprintf("%.0f MB", lastPeak)})
+		}
+		lastTime, lastPeak = t, m
+	}
+	return targets, nil
 }
 
 func generate(dir string, bills int) (string, error) {
@@ -146,48 +189,61 @@ func generate(dir string, bills int) (string, error) {
 type cost struct {
 	wall, cpu time.Duration
 	peak      int64 // bytes of all processes together, counting shared pages once
+	processes int   // at the peak
 }
 
 func wall(c cost) time.Duration { return c.wall }
 func cpu(c cost) time.Duration  { return c.cpu }
 
-func median(cs []cost, of func(cost) time.Duration) time.Duration {
-	var ds []time.Duration
+// median returns the median of a time, in milliseconds.
+func median(cs []cost, of func(cost) time.Duration) float64 {
+	var all []float64
 	for _, c := range cs {
-		ds = append(ds, of(c))
+		all = append(all, float64(of(c))/float64(time.Millisecond))
 	}
-	slices.Sort(ds)
-	return ds[len(ds)/2]
+	return load.Median(all)
 }
 
-// medianRatio is the median of the ratios run by run: a drift that affects both
-// cancels out.
-func medianRatio(as, bs []cost) float64 {
-	var rs []float64
+// ratio is the median of the ratios run by run: a drift that affects both cancels out.
+func ratio(as, bs []cost) float64 {
+	var all []float64
 	for i := range as {
-		rs = append(rs, float64(as[i].wall)/float64(bs[i].wall))
+		all = append(all, float64(as[i].wall)/float64(bs[i].wall))
 	}
-	slices.Sort(rs)
-	return rs[len(rs)/2]
+	return load.Median(all)
 }
 
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func millis(ms float64) string { return fmt.Sprintf("%.0f ms", ms) }
 
-func run(name string, args ...string) (cost, error) {
+func run(name string, args ...string) (cost, error) { return start(nil, name, args...) }
+
+// watched runs a program and watches the memory of its processes.
+func watched(name string, args ...string) (c cost, err error) {
+	done := make(chan struct{})
+	seen := make(chan cost)
+	c, err = start(func(pid int) { go func() { seen <- watch(pid, done) }() }, name, args...)
+	close(done)
+	if c.wall > 0 {
+		most := <-seen
+		c.peak, c.processes = most.peak, most.processes
+	}
+	return c, err
+}
+
+// start runs a program; its cost has a time as soon as the program was started.
+func start(started func(pid int), name string, args ...string) (c cost, err error) {
 	cmd := exec.Command(name, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	start := time.Now()
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return cost{}, err
+		return c, err
 	}
-	done := make(chan struct{})
-	peak := make(chan int64)
-	go func() { peak <- watch(cmd.Process.Pid, done) }()
-	err := cmd.Wait()
-	c := cost{wall: time.Since(start)}
-	close(done)
-	c.peak = <-peak
+	if started != nil {
+		started(cmd.Process.Pid)
+	}
+	err = cmd.Wait()
+	c.wall = max(1, time.Since(began))
 	if err != nil {
 		return c, fmt.Errorf("%s: %w: %s", name, err, stderr.Bytes())
 	}
@@ -196,24 +252,27 @@ func run(name string, args ...string) (cost, error) {
 }
 
 // watch returns the highest memory of a process and its children together.
-func watch(pid int, done chan struct{}) (peak int64) {
-	tick := time.NewTicker(50 * time.Millisecond)
+func watch(pid int, done chan struct{}) (most cost) {
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-done:
-			return peak
+			return most
 		case <-tick.C:
-			total := pss(pid)
+			now := cost{peak: pss(pid), processes: 1}
 			children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 			for _, f := range children {
 				list, _ := os.ReadFile(f)
 				for _, child := range strings.Fields(string(list)) {
 					n, _ := strconv.Atoi(child)
-					total += pss(n)
+					now.peak += pss(n)
+					now.processes++
 				}
 			}
-			peak = max(peak, total)
+			if now.peak > most.peak {
+				most = now
+			}
 		}
 	}
 }
