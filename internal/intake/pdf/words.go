@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"tallyman/internal/page"
 )
@@ -313,6 +314,9 @@ func (l *reading) poseOf(char int) (pose, error) {
 	if size < 0 {
 		a, b, c, d, size = -a, -b, -c, -d, -size
 	}
+	if b == 0 && c == 0 && a > 0 && d > 0 { // nearly all text
+		return pose{straight: true, size: float32(size * d)}, nil
+	}
 	quarter := math.Atan2(b, a) / (math.Pi / 2)
 	turns := math.Round(quarter)
 	return pose{
@@ -397,7 +401,12 @@ func (l *reading) hiddenWords(only map[uint64]bool) ([]page.Word, error) {
 // build makes words of the page's characters or, if only is not nil, of those of
 // some text objects.
 func (l *reading) build(only map[uint64]bool) (*builder, error) {
-	b := builder{object: l.from.object}
+	b := builder{
+		object: l.from.object,
+		chars:  make([]int32, 0, l.chars),
+		words:  make([]page.Word, 0, l.chars/4),
+		edges:  make([]float32, 0, l.chars+l.chars/4),
+	}
 	width, height := l.frame.size()
 	for i := range l.chars {
 		r, err := l.from.unicode(i)
@@ -537,7 +546,8 @@ type builder struct {
 	open   bool
 	text   []byte
 	word   page.Word
-	last   page.Box // the box of the last character
+	edges  []float32 // free memory for the edges of words
+	last   page.Box  // the box of the last character
 	// between is what came after the last character.
 	between between
 	strays  []stray
@@ -607,13 +617,13 @@ func (b *builder) continues(box page.Box, char int) (bool, error) {
 
 func (b *builder) begin(r rune, box page.Box, base, size float32, char int) {
 	b.open = true
-	b.text = append(b.text[:0], string(r)...)
-	b.word = page.Word{Box: box, Base: base, Size: size, Edges: []float32{box.X0, box.X1}}
+	b.text = utf8.AppendRune(b.text[:0], r)
+	b.word = page.Word{Box: box, Base: base, Size: size, Edges: append(b.edges, box.X0, box.X1)}
 	b.next(box, char)
 }
 
 func (b *builder) add(r rune, box page.Box, char int) {
-	b.text = append(b.text, string(r)...)
+	b.text = utf8.AppendRune(b.text, r)
 	w := &b.word
 	w.Edges[len(w.Edges)-1] = box.X0
 	w.Edges = append(w.Edges, box.X1)
@@ -633,6 +643,8 @@ func (b *builder) end() {
 	}
 	b.open = false
 	b.word.Text = string(b.text)
+	n := len(b.word.Edges)
+	b.word.Edges, b.edges = b.word.Edges[:n:n], b.word.Edges[n:]
 	b.words = append(b.words, b.word)
 }
 
@@ -709,14 +721,24 @@ func (l *reading) stamp(at page.Box, text string) {
 // order sorts words into reading order: words whose baselines differ by less than a
 // third of the font's size are on one line.
 func order(words []page.Word) {
-	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
-	for from := 0; from < len(words); {
+	// Indexes are sorted, since words are large.
+	by := make([]int32, len(words))
+	for i := range by {
+		by[i] = int32(i)
+	}
+	slices.SortStableFunc(by, func(a, b int32) int { return cmp.Compare(words[a].Base, words[b].Base) })
+	for from := 0; from < len(by); {
+		first := &words[by[from]]
 		to := from + 1
-		for to < len(words) && words[to].Base-words[from].Base < max(words[from].Size, 1)/3 {
+		for to < len(by) && words[by[to]].Base-first.Base < max(first.Size, 1)/3 {
 			to++
 		}
-		slices.SortStableFunc(words[from:to], func(a, b page.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
+		slices.SortStableFunc(by[from:to], func(a, b int32) int { return cmp.Compare(words[a].Box.X0, words[b].Box.X0) })
 		from = to
+	}
+	unsorted := slices.Clone(words)
+	for i, was := range by {
+		words[i] = unsorted[was]
 	}
 }
 

@@ -59,6 +59,19 @@ const (
 	spaceOther
 )
 
+// components is how many numbers a color has, 0 if that is not known.
+func (s space) components() int {
+	switch s {
+	case spaceGray, spaceNearGray:
+		return 1
+	case spaceRGB, spaceNearRGB:
+		return 3
+	case spaceCMYK, spaceNearCMYK:
+		return 4
+	}
+	return 0
+}
+
 // area is something painted that can cover text, or hide text painted on it.
 type area struct {
 	z    int
@@ -89,6 +102,10 @@ type interpreter struct {
 
 	texts []*text
 	areas []area
+
+	textMemory  []text
+	glyphMemory []placed
+
 	// pictures is the area of all pictures. most is the same if a form with a picture counts
 	// as a whole.
 	pictures, most float32
@@ -111,83 +128,181 @@ func (in *interpreter) run(data []byte, resources dict) error {
 	in.resources = resources
 	defer func() { in.resources = outer }()
 	x := &lexer{b: data}
-	var operands []any
+	var r argumentReader
 	for {
 		x.skip()
 		if x.i >= len(x.b) {
 			return nil
 		}
-		o, err := x.next()
+		op, err := r.next(x)
 		if err != nil {
 			if err == errShort {
 				return errSyntax
 			}
 			return err
 		}
-		op, ok := o.(keyword)
-		if !ok {
-			if len(operands) == maxOperands {
-				return declined("too many operands")
-			}
-			operands = append(operands, o)
+		if op == nil {
 			continue
 		}
 		if in.operators++; in.operators > maxOperators {
 			return declined("too many operators")
 		}
-		if op == "BI" {
+		if string(op) == "BI" {
 			err = in.inlineImage(x)
 		} else {
-			err = in.do(op, operands)
+			err = in.do(op, r.operands)
 		}
 		if err != nil {
 			return err
 		}
-		operands = operands[:0]
+		r.operands, r.items = r.operands[:0], r.items[:0]
 	}
 }
 
-// numbers is how many numbers an operator takes, for those that take only numbers.
-var numbers = map[keyword]int{
-	"w": 1, "J": 1, "j": 1, "M": 1, "i": 1, "cm": 6, "q": 0, "Q": 0,
-	"m": 2, "l": 2, "c": 6, "v": 4, "y": 4, "h": 0, "re": 4,
-	"S": 0, "s": 0, "f": 0, "F": 0, "f*": 0, "B": 0, "B*": 0, "b": 0, "b*": 0, "n": 0, "W": 0, "W*": 0,
-	"BT": 0, "ET": 0, "Tc": 1, "Tw": 1, "Tz": 1, "TL": 1, "Tr": 1, "Ts": 1, "Td": 2, "TD": 2, "Tm": 6, "T*": 0,
-	"G": 1, "g": 1, "RG": 3, "rg": 3, "K": 4, "k": 4, "EMC": 0, "BX": 0, "EX": 0,
+// argument is an operand of an operator. Numbers, strings and arrays of them are the most
+// frequent by far, and take no memory of their own.
+type argument struct {
+	kind   argumentKind
+	number float32
+	text   str
+	list   []argument
+	object any
 }
 
-func (in *interpreter) do(op keyword, operands []any) error {
-	if want, ok := numbers[op]; ok {
-		if len(operands) != want {
-			return declined("operands")
-		}
-		var v [6]float32
-		for i, o := range operands {
-			switch o := o.(type) {
-			case int:
-				v[i] = float32(o)
-			case float32:
-				v[i] = o
-			default:
-				return declined("operands")
+type argumentKind uint8
+
+const (
+	anObject argumentKind = iota
+	aNumber
+	aText
+	aList
+)
+
+// argumentReader collects the operands of an operator.
+type argumentReader struct {
+	operands []argument
+	items    []argument // of their arrays
+}
+
+// next reads an operand, or an operator, which it returns.
+func (r *argumentReader) next(x *lexer) (op []byte, err error) {
+	o, op, err := r.read(x)
+	if op != nil || err != nil {
+		return op, err
+	}
+	if len(r.operands) == maxOperands {
+		return nil, declined("too many operands")
+	}
+	if r.operands == nil {
+		r.operands = make([]argument, 0, maxOperands)
+	}
+	r.operands = append(r.operands, o)
+	return nil, nil
+}
+
+// read reads one object or keyword, after space.
+func (r *argumentReader) read(x *lexer) (o argument, op []byte, err error) {
+	switch c := x.b[x.i]; {
+	case c == '(':
+		o.kind = aText
+		o.text, err = x.literal()
+		return o, nil, err
+	case c == '[':
+		x.i++
+		from := len(r.items)
+		for {
+			x.skip()
+			if x.i >= len(x.b) {
+				return o, nil, errShort
 			}
+			if x.b[x.i] == ']' {
+				x.i++
+				o.kind, o.list = aList, r.items[from:len(r.items):len(r.items)]
+				return o, nil, nil
+			}
+			if x.b[x.i] == '[' { // an array in an array means nothing in a content
+				return o, nil, errSyntax
+			}
+			item, word, err := r.read(x)
+			if err != nil {
+				return o, nil, err
+			}
+			if word != nil {
+				return o, nil, errSyntax
+			}
+			r.items = append(r.items, item)
+		}
+	case isDelimiter(c):
+		v, err := x.next()
+		switch v := v.(type) {
+		case keyword:
+			return o, []byte(v), err
+		case str:
+			return argument{kind: aText, text: v}, nil, err
+		}
+		return argument{object: v}, nil, err
+	}
+	from := x.i
+	for x.i < len(x.b) && isRegular(x.b[x.i]) {
+		x.i++
+	}
+	w := x.b[from:x.i]
+	if startsNumber(w[0]) {
+		n, f, whole, err := number(w)
+		if whole {
+			f = float32(n)
+		}
+		return argument{kind: aNumber, number: f}, nil, err
+	}
+	v, isWord := word(w)
+	if !isWord {
+		return o, w, nil
+	}
+	return argument{object: v}, nil, nil
+}
+
+// numbers returns how many numbers an operator takes; ok is false if it takes other
+// operands.
+func numbers(op []byte) (n int, ok bool) {
+	switch string(op) {
+	case "q", "Q", "h", "S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "n", "W", "W*", "BT", "ET", "T*", "EMC", "BX", "EX":
+		return 0, true
+	case "w", "J", "j", "M", "i", "Tc", "Tw", "Tz", "TL", "Tr", "Ts", "G", "g":
+		return 1, true
+	case "m", "l", "Td", "TD":
+		return 2, true
+	case "RG", "rg":
+		return 3, true
+	case "v", "y", "re", "K", "k":
+		return 4, true
+	case "c", "cm", "Tm":
+		return 6, true
+	}
+	return 0, false
+}
+
+func (in *interpreter) do(op []byte, operands []argument) error {
+	n := len(operands)
+	if want, ok := numbers(op); ok {
+		var v [6]float32
+		if n != want || !floats(v[:n], operands) {
+			return declined("operands")
 		}
 		return in.simple(op, v)
 	}
-	n := len(operands)
-	switch op {
+	switch string(op) {
 	case "d", "ri", "MP", "DP", "CS", "SC", "SCN":
 		return nil
 	case "gs":
 		if n != 1 {
 			return declined("operands")
 		}
-		return in.graphics(operands[0])
+		return in.graphics(operands[0].object)
 	case "cs":
 		if n != 1 {
 			return declined("operands")
 		}
-		s, err := in.space(operands[0])
+		s, err := in.space(operands[0].object)
 		in.plain = s
 		in.lum, in.light = 0, false
 		if s == spaceOther {
@@ -195,7 +310,12 @@ func (in *interpreter) do(op keyword, operands []any) error {
 		}
 		return err
 	case "sc", "scn":
-		return in.color(in.plain, operands)
+		var v [4]float32
+		if n > len(v) || !floats(v[:n], operands) {
+			in.lum, in.light = 1, false // a pattern, or a color that is not known here
+			return nil
+		}
+		return in.color(in.plain, v[:n])
 	case "sh":
 		in.z++
 		box := in.box
@@ -206,50 +326,39 @@ func (in *interpreter) do(op keyword, operands []any) error {
 		}
 		return in.area(box, false)
 	case "Tf":
-		if n != 2 {
+		if n != 2 || operands[1].kind != aNumber {
 			return declined("operands")
 		}
-		size, err := in.d.f.float(operands[1])
-		if err != nil {
-			return declined("operands")
-		}
-		in.size = size
-		in.font, err = in.loadFont(operands[0])
+		in.size = operands[1].number
+		var err error
+		in.font, err = in.loadFont(operands[0].object)
 		return err
 	case "Tj", "'", "\"":
-		if op == "\"" {
-			if n != 3 {
+		if op[0] == '"' {
+			var v [2]float32
+			if n != 3 || !floats(v[:], operands[:2]) {
 				return declined("operands")
 			}
-			word, err1 := in.d.f.float(operands[0])
-			char, err2 := in.d.f.float(operands[1])
-			if err1 != nil || err2 != nil {
-				return declined("operands")
-			}
-			in.wordSpace, in.charSpace = word, char
+			in.wordSpace, in.charSpace = v[0], v[1]
 			operands = operands[2:]
 		}
 		if len(operands) != 1 {
 			return declined("operands")
 		}
-		if op != "Tj" {
+		if op[0] != 'T' {
 			in.move(0, -in.leading)
 		}
 		return in.show(operands)
 	case "TJ":
-		if n != 1 {
+		if n != 1 || operands[0].kind != aList {
 			return declined("operands")
 		}
-		list, ok := operands[0].([]any)
-		if !ok {
-			return declined("operands")
-		}
-		return in.show(list)
+		return in.show(operands[0].list)
 	case "Do":
 		if n != 1 {
 			return declined("operands")
 		}
-		return in.paint(operands[0])
+		return in.paint(operands[0].object)
 	case "BMC", "BDC":
 		if n == 0 {
 			return declined("operands")
@@ -259,8 +368,19 @@ func (in *interpreter) do(op keyword, operands []any) error {
 	return declined("an operator")
 }
 
-func (in *interpreter) simple(op keyword, v [6]float32) error {
-	switch op {
+// floats copies numbers, and reports whether all operands are numbers.
+func floats(to []float32, operands []argument) bool {
+	for i := range operands {
+		if operands[i].kind != aNumber {
+			return false
+		}
+		to[i] = operands[i].number
+	}
+	return true
+}
+
+func (in *interpreter) simple(op []byte, v [6]float32) error {
+	switch string(op) {
 	case "w":
 		in.lineWidth = v[0]
 	case "cm":
@@ -333,11 +453,11 @@ func (in *interpreter) simple(op keyword, v [6]float32) error {
 	case "T*":
 		in.move(0, -in.leading)
 	case "g":
-		return in.color(spaceGray, []any{v[0]})
+		return in.color(spaceGray, v[:1])
 	case "rg":
-		return in.color(spaceRGB, []any{v[0], v[1], v[2]})
+		return in.color(spaceRGB, v[:3])
 	case "k":
-		return in.color(spaceCMYK, []any{v[0], v[1], v[2], v[3]})
+		return in.color(spaceCMYK, v[:4])
 	case "EMC":
 		n := len(in.marks)
 		if n == 0 {
@@ -362,13 +482,13 @@ func (in *interpreter) move(x, y float32) {
 }
 
 // mark begins marked content (ISO 32000-1, 14.6).
-func (in *interpreter) mark(operands []any) error {
-	tag, ok := operands[0].(name)
+func (in *interpreter) mark(operands []argument) error {
+	tag, ok := operands[0].object.(name)
 	if !ok || len(in.marks) == maxStates {
 		return declined("marks")
 	}
 	if len(operands) > 1 {
-		o := operands[1]
+		o := operands[1].object
 		if n, ok := o.(name); ok {
 			var err error
 			if o, err = in.lookup("Properties", n); err != nil {
@@ -514,33 +634,25 @@ const (
 )
 
 // color sets the color for filling.
-func (in *interpreter) color(s space, operands []any) error {
+func (in *interpreter) color(s space, v []float32) error {
 	in.lum, in.light = 1, false
-	var v [4]float32
-	if len(operands) > len(v) {
-		return nil // not a color that is known here
+	for i := range v {
+		v[i] = min(max(v[i], 0), 1)
 	}
-	for i, o := range operands {
-		f, err := in.d.f.float(o)
-		if err != nil {
-			return nil // a pattern
-		}
-		v[i] = min(max(f, 0), 1)
+	if want := s.components(); want > 0 && len(v) != want {
+		return declined("operands")
 	}
-	want, near := 0, false
+	near := false
 	var luminance float32
 	switch s {
 	case spaceGray, spaceNearGray:
-		want, near, luminance = 1, s == spaceNearGray, v[0]
+		near, luminance = s == spaceNearGray, v[0]
 	case spaceRGB, spaceNearRGB:
-		want, near, luminance = 3, s == spaceNearRGB, 0.3*v[0]+0.6*v[1]+0.1*v[2]
+		near, luminance = s == spaceNearRGB, 0.3*v[0]+0.6*v[1]+0.1*v[2]
 	case spaceCMYK, spaceNearCMYK:
-		want, near, luminance = 4, true, (1-v[3])*(0.3*(1-v[0])+0.6*(1-v[1])+0.1*(1-v[2]))
+		near, luminance = true, (1-v[3])*(0.3*(1-v[0])+0.6*(1-v[1])+0.1*(1-v[2]))
 	default:
 		return nil
-	}
-	if len(operands) != want {
-		return declined("operands")
 	}
 	in.lum, in.light = luminance, luminance >= lightArea
 	if near {

@@ -51,6 +51,11 @@ func (m matrix) point(x, y float32) (float32, float32) {
 }
 
 func (m matrix) rect(r rect) rect {
+	if m.b == 0 && m.c == 0 {
+		x0, x1 := float32(m.a*r.left)+m.e, float32(m.a*r.right)+m.e
+		y0, y1 := float32(m.d*r.bottom)+m.f, float32(m.d*r.top)+m.f
+		return rect{min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)}
+	}
 	x, y := m.point(r.left, r.bottom)
 	out := rect{x, y, x, y}
 	for _, p := range [...][2]float32{{r.left, r.top}, {r.right, r.bottom}, {r.right, r.top}} {

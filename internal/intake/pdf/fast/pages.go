@@ -19,7 +19,8 @@ type Document struct {
 	forms    map[int]*form // likewise
 	buf      []byte
 	other    []byte
-	attached bool // there may be files attached, which the first page tells of
+	chars    []Char // of the last page
+	attached bool   // there may be files attached, which the first page tells of
 }
 
 // leaf is a page with what it inherits.
@@ -227,6 +228,7 @@ func (d *Document) visible(l *leaf) (rect, error) {
 }
 
 // Page reads a page, counted from 0. It fails with *Declined, or an error of the source.
+// The next page overwrites its Chars.
 func (d *Document) Page(number int) (*Page, error) {
 	if number == 0 && d.attached {
 		return nil, declined("attached files")
@@ -251,10 +253,11 @@ func (d *Document) Page(number int) (*Page, error) {
 		return nil, err
 	}
 	seen := slices.DeleteFunc(slices.Clone(in.texts), func(t *text) bool { return t.hidden })
-	chars, err := in.characters(seen)
+	chars, err := in.characters(seen, d.chars)
 	if err != nil {
 		return nil, err
 	}
+	d.chars = chars
 	if half := box.area() / 2; in.pictures < half != (in.most < half) {
 		return nil, declined("a picture in a form")
 	}
@@ -263,7 +266,7 @@ func (d *Document) Page(number int) (*Page, error) {
 	}
 	var all []Char
 	if len(seen) < len(in.texts) {
-		if all, err = in.characters(in.texts); err != nil {
+		if all, err = in.characters(in.texts, nil); err != nil {
 			return nil, err
 		}
 	}

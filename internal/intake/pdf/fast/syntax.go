@@ -100,80 +100,93 @@ func (x *lexer) next() (any, error) {
 	for x.i < len(x.b) && isRegular(x.b[x.i]) {
 		x.i++
 	}
-	return word(x.b[from:x.i])
-}
-
-// word returns a number, or what else a word means.
-func word(w []byte) (any, error) {
-	if c := w[0]; c == '+' || c == '-' || c == '.' || c >= '0' && c <= '9' {
-		return number(w)
+	w := x.b[from:x.i]
+	if startsNumber(w[0]) {
+		n, f, whole, err := number(w)
+		if err != nil {
+			return nil, err
+		}
+		if whole {
+			return n, nil
+		}
+		return f, nil
 	}
-	switch string(w) {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	case "null":
-		return nil, nil
+	if v, ok := word(w); ok {
+		return v, nil
 	}
 	return keyword(w), nil
 }
 
-// number reads a number. Readers differ in what they make of one that is not written as
-// the standard says.
-func number(w []byte) (any, error) {
+func startsNumber(c byte) bool { return c == '+' || c == '-' || c == '.' || c >= '0' && c <= '9' }
+
+// word returns the object that a word means; ok is false if it is a keyword.
+func word(w []byte) (o any, ok bool) {
+	switch string(w) {
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	case "null":
+		return nil, true
+	}
+	return nil, false
+}
+
+// number reads a number: n if it is whole, else f. Readers differ in what they make of one
+// that is not written as the standard says.
+func number(w []byte) (n int, f float32, whole bool, err error) {
 	i, minus := 0, false
 	if w[0] == '+' || w[0] == '-' {
 		minus = w[0] == '-'
 		i++
 	}
-	n, digits := 0, 0
+	digits := 0
 	for ; i < len(w) && w[i] >= '0' && w[i] <= '9'; i++ {
 		n = n*10 + int(w[i]-'0')
 		if digits++; digits > 18 {
-			return nil, declined("number")
+			return 0, 0, false, declined("number")
 		}
 	}
 	if i == len(w) {
 		if digits == 0 {
-			return nil, declined("number")
+			return 0, 0, false, declined("number")
 		}
 		if n > 1<<31-1 {
-			return nil, declined("number")
+			return 0, 0, false, declined("number")
 		}
 		if minus {
 			n = -n
 		}
-		return n, nil
+		return n, 0, true, nil
 	}
 	for j := i; j < len(w); j++ {
 		if w[j] == '.' && j == i {
 			continue
 		}
 		if w[j] < '0' || w[j] > '9' {
-			return nil, declined("number")
+			return 0, 0, false, declined("number")
 		}
 		digits++
 	}
 	if digits == 0 {
-		return nil, declined("number")
+		return 0, 0, false, declined("number")
 	}
 	// Up to 15 digits in all, the quotient of two exact numbers is rounded once.
 	if frac := len(w) - i - 1; digits <= 15 && frac <= 15 {
 		for _, c := range w[i+1:] {
 			n = n*10 + int(c-'0')
 		}
-		f := float64(n) / tens[frac]
+		d := float64(n) / tens[frac]
 		if minus {
-			f = -f
+			d = -d
 		}
-		return float32(f), nil
+		return 0, float32(d), false, nil
 	}
-	f, err := strconv.ParseFloat(string(w), 64)
+	d, err := strconv.ParseFloat(string(w), 64)
 	if err != nil {
-		return nil, declined("number")
+		return 0, 0, false, declined("number")
 	}
-	return float32(f), nil
+	return 0, float32(d), false, nil
 }
 
 var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
@@ -221,7 +234,7 @@ func nibble(c byte) int {
 	return -1
 }
 
-func (x *lexer) literal() (any, error) {
+func (x *lexer) literal() (str, error) {
 	x.i++
 	if end := bytes.IndexAny(x.b[x.i:], `()\`+"\r"); end >= 0 && x.b[x.i+end] == ')' {
 		s := str(x.b[x.i : x.i+end : x.i+end])

@@ -28,7 +28,7 @@ type placed struct {
 }
 
 // show shows strings, and moves by the numbers between them (ISO 32000-1, 9.4.3).
-func (in *interpreter) show(list []any) error {
+func (in *interpreter) show(list []argument) error {
 	f := in.font
 	if f == nil {
 		return declined("text without a font")
@@ -39,17 +39,14 @@ func (in *interpreter) show(list []any) error {
 	first := 0
 	var initial float32
 	for ; first < len(list); first++ {
-		if s, ok := list[first].(str); ok {
-			if len(s) > 0 {
-				break
-			}
-			continue
-		}
-		n, err := in.d.f.float(list[first])
-		if err != nil {
+		o := &list[first]
+		if o.kind != aText && o.kind != aNumber {
 			return declined("operands")
 		}
-		initial += n
+		if len(o.text) > 0 {
+			break
+		}
+		initial += o.number
 	}
 	if initial != 0 {
 		in.x -= initial * in.size * in.scale / 1000
@@ -57,7 +54,15 @@ func (in *interpreter) show(list []any) error {
 	if first == len(list) {
 		return nil
 	}
-	t := &text{z: in.z, font: f, size: in.size}
+	most := 0
+	for i := range list {
+		most += len(list[i].text)
+	}
+	if in.chars+most > maxChars {
+		return declined("too many characters")
+	}
+	t := in.newText(most)
+	t.z, t.font, t.size = in.z, f, in.size
 	to := matrix{in.scale, 0, 0, 1, 0, 0}.then(in.text).then(in.ctm)
 	x, y := in.text.point(in.x, in.y+in.rise)
 	to.e, to.f = in.ctm.point(x, y)
@@ -66,16 +71,16 @@ func (in *interpreter) show(list []any) error {
 	var at, kern float32 // the position in the text, and what moves it before the next string
 	box := rect{10000, 10000, -10000, -10000}
 	begun := false
-	for _, o := range list[first:] {
-		s, ok := o.(str)
-		if !ok {
-			n, err := in.d.f.float(o)
-			if err != nil {
-				return declined("operands")
-			}
-			kern += n
+	for i := range list[first:] {
+		o := &list[first+i]
+		if o.kind == aNumber {
+			kern += o.number
 			continue
 		}
+		if o.kind != aText {
+			return declined("operands")
+		}
+		s := o.text
 		if len(s) == 0 {
 			continue
 		}
@@ -83,9 +88,7 @@ func (in *interpreter) show(list []any) error {
 			at -= kern * in.size / 1000
 		}
 		begun, kern = true, 0
-		if in.chars += len(s); in.chars > maxChars {
-			return declined("too many characters")
-		}
+		in.chars += len(s)
 		step := 1
 		if f.wide {
 			step = 2
@@ -130,6 +133,22 @@ func (in *interpreter) show(list []any) error {
 	in.judge(t)
 	in.texts = append(in.texts, t)
 	return nil
+}
+
+// newText returns a text with room for so many characters. Many share one piece of memory.
+func (in *interpreter) newText(chars int) *text {
+	if len(in.textMemory) == cap(in.textMemory) {
+		in.textMemory = make([]text, 0, 64)
+	}
+	if cap(in.glyphMemory)-len(in.glyphMemory) < chars {
+		in.glyphMemory = make([]placed, 0, max(chars, 1024))
+	}
+	in.textMemory = append(in.textMemory, text{})
+	from := len(in.glyphMemory)
+	in.glyphMemory = in.glyphMemory[:from+chars]
+	t := &in.textMemory[len(in.textMemory)-1]
+	t.glyphs = in.glyphMemory[from : from : from+chars]
+	return t
 }
 
 // judge sets the doubt whether the text is visible, as far as it alone causes one.
@@ -200,11 +219,12 @@ func (t *text) outline(g placed) rect {
 
 // characters returns the characters of the page in PDFium's order: texts are sorted from
 // left to right as long as they continue a line.
-func (in *interpreter) characters(texts []*text) ([]Char, error) {
+// They go into memory that may have room for them.
+func (in *interpreter) characters(texts []*text, into []Char) ([]Char, error) {
 	if err := twice(texts); err != nil {
 		return nil, err
 	}
-	var order []*text
+	order := make([]*text, 0, len(texts))
 	from := 0 // the beginning of the line
 	for _, t := range texts {
 		if from == len(order) {
@@ -224,15 +244,15 @@ func (in *interpreter) characters(texts []*text) ([]Char, error) {
 		}
 		order = slices.Insert(order, i, t)
 	}
-	out := make([]Char, 0, in.chars)
+	out := slices.Grow(into[:0], in.chars)
 	var recent [8]drawn
 	for n, t := range order {
+		m := t.matrix
+		c := Char{Text: int32(n), Size: t.size, Hidden: t.hidden, Matrix: [4]float32{m.a, m.b, m.c, m.d}}
+		close := 0.07 * abs(t.size) * m.distance() * 1.01
 		for _, g := range t.glyphs {
-			c := Char{Text: int32(n), Size: t.size, Hidden: t.hidden}
-			m := t.matrix
 			c.X, c.Y = m.point(g.x, 0)
-			c.Matrix = [4]float32{m.a, m.b, m.c, m.d}
-			if !t.blank && near(recent[:], g, t, c) {
+			if !t.blank && near(recent[:], g, t, c, close) {
 				return nil, declined("text printed twice")
 			}
 			recent[len(out)%len(recent)] = drawn{t.font, g.code, c.X, c.Y}
@@ -242,7 +262,7 @@ func (in *interpreter) characters(texts []*text) ([]Char, error) {
 				if g.left == g.right && g.bottom == g.top && !t.blank && !unicode.IsSpace(r) && !unicode.IsControl(r) {
 					return nil, declined("a character that draws nothing")
 				}
-				if unicode.In(r, rightToLeft...) {
+				if r >= firstRightToLeft && unicode.In(r, rightToLeft...) {
 					return nil, declined("right to left")
 				}
 				c.Rune = r
@@ -261,15 +281,17 @@ type drawn struct {
 }
 
 // near reports whether one of the last characters is the same, in almost the same place.
-func near(recent []drawn, g placed, t *text, c Char) bool {
-	most := 0.07 * abs(t.size) * t.matrix.distance() * 1.01
-	for _, r := range recent {
-		if r.font == t.font && r.code == g.code && abs(r.x-c.X) < most && abs(r.y-c.Y) < most {
+func near(recent []drawn, g placed, t *text, c Char, most float32) bool {
+	for i := range recent {
+		if r := &recent[i]; r.font == t.font && r.code == g.code && abs(r.x-c.X) < most && abs(r.y-c.Y) < most {
 			return true
 		}
 	}
 	return false
 }
+
+// firstRightToLeft is not greater than any character of rightToLeft.
+const firstRightToLeft = 0x0590
 
 var rightToLeft = []*unicode.RangeTable{unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko}
 
