@@ -20,6 +20,7 @@ type Document struct {
 	buf      []byte
 	other    []byte
 	chars    []Char // of the last page
+	all      []Char // likewise, with hidden ones
 	attached bool   // there may be files attached, which the first page tells of
 }
 
@@ -228,7 +229,7 @@ func (d *Document) visible(l *leaf) (rect, error) {
 }
 
 // Page reads a page, counted from 0. It fails with *Declined, or an error of the source.
-// The next page overwrites its Chars.
+// The next page overwrites its Chars and All.
 func (d *Document) Page(number int) (*Page, error) {
 	if number == 0 && d.attached {
 		return nil, declined("attached files")
@@ -266,9 +267,10 @@ func (d *Document) Page(number int) (*Page, error) {
 	}
 	var all []Char
 	if len(seen) < len(in.texts) {
-		if all, err = in.characters(in.texts, nil); err != nil {
+		if all, err = in.characters(in.texts, d.all); err != nil {
 			return nil, err
 		}
+		d.all = all
 	}
 	return &Page{All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
 		Rotation: ((l.rotate/90)%4 + 4) % 4, Chars: chars, Pictures: in.pictures}, nil

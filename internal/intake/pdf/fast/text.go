@@ -244,7 +244,10 @@ func (in *interpreter) characters(texts []*text, into []Char) ([]Char, error) {
 		}
 		order = slices.Insert(order, i, t)
 	}
-	out := slices.Grow(into[:0], in.chars)
+	out := into[:0]
+	if cap(out) < in.chars {
+		out = make([]Char, 0, in.chars)
+	}
 	var recent [8]drawn
 	for n, t := range order {
 		m := t.matrix
