@@ -157,18 +157,21 @@ func format(values url.Values) (sheet.Format, error) {
 }
 
 // sheetFile returns a sheet as a file called base. Formats that are made while they are
-// sent take no memory beside the sheet, which all requests for it share. A workbook has
-// to be whole before it is sent.
+// sent take almost no memory beside the sheet, which all requests for it share. A
+// workbook has to be whole before it is sent.
 func (c *call) sheetFile(base string, f sheet.Format, s *sheet.Sheet) (*file, error) {
 	out := &file{name: base + f.Ext(), contentType: f.ContentType(), size: -1}
 	out.write = func(w io.Writer) error { return sheet.Write(w, s, f) }
 	switch f {
 	case sheet.CSV:
-		var n counter
-		if err := sheet.WriteCSV(&n, s); err != nil {
+		var k keeper
+		if err := sheet.WriteCSV(&k, s); err != nil {
 			return nil, fmt.Errorf("writing the sheet: %w", err)
 		}
-		out.size = int64(n)
+		out.size = k.size
+		if int64(len(k.kept)) == k.size {
+			out.write = func(w io.Writer) error { _, err := w.Write(k.kept); return err }
+		}
 	case sheet.XLSX:
 		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, len(s.Rows), out.write)
 		if err != nil {
@@ -180,11 +183,22 @@ func (c *call) sheetFile(base string, f sheet.Format, s *sheet.Sheet) (*file, er
 	return out, nil
 }
 
-// counter counts the bytes that are written to it.
-type counter int64
+// maxKept is the size up to which a CSV is kept while it is sent. A larger one is made
+// twice, first to learn its size.
+const maxKept = 128 << 10
 
-func (n *counter) Write(p []byte) (int, error) {
-	*n += counter(len(p))
+// keeper counts the bytes that are written to it, and keeps them if they are few.
+type keeper struct {
+	kept []byte
+	size int64
+}
+
+func (k *keeper) Write(p []byte) (int, error) {
+	if k.size += int64(len(p)); k.size <= maxKept {
+		k.kept = append(k.kept, p...)
+	} else {
+		k.kept = nil
+	}
 	return len(p), nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ func (d *doctor) service(ctx context.Context) {
 	s.names(ctx)
 	s.events(ctx)
 	s.bodies(ctx)
+	s.readers(ctx)
 }
 
 // reply is a complete answer.
@@ -343,6 +345,35 @@ func (s *caller) bodies(ctx context.Context) {
 			s.fail(check, "a body of %s does not arrive: %s — check the proxy's limits of size and time; the server accepts %s", text.Size(n), said(a, err), text.Size(s.Upload))
 		}
 		return
+	}
+}
+
+// readers checks whether the service's two readers of PDFs differed since its start. It
+// finds nothing where /metrics is kept from callers.
+func (s *caller) readers(ctx context.Context) {
+	const check = "PDF readers"
+	r, err := s.request(ctx, http.MethodGet, "/metrics", nil, nil)
+	if err != nil {
+		return
+	}
+	a, err := s.do(r, s.answer)
+	if err != nil || a.StatusCode != http.StatusOK {
+		return
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(string(a.body)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = n
+		}
+	}
+	judged, there := values["tallyman_pdf_judged_pages_total"]
+	differing := values["tallyman_pdf_differing_pages_total"]
+	switch {
+	case differing > 0:
+		s.warn(check, "of %.0f pages that were read both ways, %.0f differ — its log names the pages; report such a file, and run the service with --pdfium until it is mended", judged, differing)
+	case there:
+		s.ok(check, "none of %.0f pages that were read both ways differ", judged)
 	}
 }
 

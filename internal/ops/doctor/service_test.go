@@ -69,7 +69,9 @@ func (w *whole) Flush()                      {}
 
 func TestFaultsOfProxiesAreFound(t *testing.T) {
 	s := running(t, filepath.Join(t.TempDir(), "data"))
-	well(t, looked(t, s.URL, "", "test"))
+	found := looked(t, s.URL, "", "test")
+	well(t, found)
+	wants(t, found, OK, "PDF readers", "none of 0 pages")
 	through := func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
 	well(t, looked(t, proxied(t, s.URL, through), "", "test"))
 	for name, c := range map[string]struct {
@@ -141,6 +143,19 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 			}
 			next.ServeHTTP(w, r)
 		}, Fail, "workflow", "not the expected one"},
+		"its readers of PDFs differ": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.URL.Path != "/metrics" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			kept := &whole{ResponseWriter: w, status: http.StatusOK}
+			r.Header.Set("Accept-Encoding", "identity")
+			next.ServeHTTP(kept, r)
+			body := bytes.ReplaceAll(kept.body.Bytes(), []byte("\ntallyman_pdf_judged_pages_total 0\n"), []byte("\ntallyman_pdf_judged_pages_total 16\n"))
+			body = bytes.ReplaceAll(body, []byte("\ntallyman_pdf_differing_pages_total 0\n"), []byte("\ntallyman_pdf_differing_pages_total 3\n"))
+			w.Header().Del("Content-Length")
+			w.Write(body)
+		}, Warn, "PDF readers", "of 16 pages that were read both ways, 3 differ"},
 		"it refuses uploads": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path == "/upload" {
 				http.Error(w, "blocked by a rule", http.StatusForbidden)
