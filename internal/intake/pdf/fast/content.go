@@ -21,10 +21,8 @@ const (
 // state is the graphics state (ISO 32000-1, 8.4), as far as text depends on it.
 type state struct {
 	ctm matrix
-	// lum is the luminance of the color for filling, or at least that, from 0 to 1; light
-	// says whether it surely is light.
-	lum       float32
-	light     bool
+	// fill is the color for filling.
+	fill      tone
 	plain     space
 	opaque    bool
 	lineWidth float32
@@ -39,6 +37,14 @@ type state struct {
 	text              matrix  // as Tm sets it
 	x, y, lineX, line float32 // positions in it: of the next text, and of the line
 }
+
+// tone is what is known of the luminance of a color, from 0 to 1.
+type tone struct{ low, high float32 }
+
+var anyTone = tone{0, 1}
+
+// contrast is the least difference of two tones, below 0 if they may be the same.
+func (t tone) contrast(o tone) float32 { return max(t.low-o.high, o.low-t.high) }
 
 // clip is a clip path: a rectangle, or something else.
 type clip struct {
@@ -77,6 +83,9 @@ type area struct {
 	z    int
 	box  rect
 	dark bool
+	// solid is a rectangle that surely has one opaque color; it is empty if there is none.
+	solid rect
+	paint tone
 }
 
 // interpreter reads the content of a page.
@@ -99,6 +108,7 @@ type interpreter struct {
 	start    point
 	clipNext bool
 	curved   bool
+	subpaths int
 
 	texts []*text
 	areas []area
@@ -303,16 +313,15 @@ func (in *interpreter) do(op []byte, operands []argument) error {
 			return declined("operands")
 		}
 		s, err := in.space(operands[0].object)
-		in.plain = s
-		in.lum, in.light = 0, false
-		if s == spaceOther {
-			in.lum = 1
+		in.plain, in.fill = s, tone{} // black
+		if s == spaceOther || s == spaceNearCMYK {
+			in.fill = anyTone
 		}
 		return err
 	case "sc", "scn":
 		var v [4]float32
 		if n > len(v) || !floats(v[:n], operands) {
-			in.lum, in.light = 1, false // a pattern, or a color that is not known here
+			in.fill = anyTone // a pattern, or a color that is not known here
 			return nil
 		}
 		return in.color(in.plain, v[:n])
@@ -324,7 +333,7 @@ func (in *interpreter) do(op []byte, operands []argument) error {
 				box = box.intersect(c.box)
 			}
 		}
-		return in.area(box, false)
+		return in.area(area{box: box})
 	case "Tf":
 		if n != 2 || operands[1].kind != aNumber {
 			return declined("operands")
@@ -396,6 +405,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 			in.saved = in.saved[:n-1]
 		}
 	case "m":
+		in.subpaths++
 		in.start = point{v[0], v[1]}
 		in.path = append(in.path, in.start)
 	case "l":
@@ -412,6 +422,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 		}
 	case "re":
 		x, y, w, h := v[0], v[1], v[2], v[3]
+		in.subpaths++
 		in.start = point{x, y}
 		in.path = append(in.path, in.start, point{x + w, y}, point{x + w, y + h}, point{x, y + h}, in.start)
 	case "W", "W*":
@@ -631,11 +642,16 @@ const (
 	brightText = 0.6
 	lightArea  = 0.6
 	inexact    = 0.15 // the error of a luminance that is only estimated
+	// From this difference on, text is plainly visible on its background: rendering it
+	// shows the same.
+	plainly = 0.5
+	// Larger pages, in square points, are rendered with less than two pixels a point.
+	largePage = 1 << 20
 )
 
 // color sets the color for filling.
 func (in *interpreter) color(s space, v []float32) error {
-	in.lum, in.light = 1, false
+	in.fill = anyTone
 	for i := range v {
 		v[i] = min(max(v[i], 0), 1)
 	}
@@ -654,9 +670,9 @@ func (in *interpreter) color(s space, v []float32) error {
 	default:
 		return nil
 	}
-	in.lum, in.light = luminance, luminance >= lightArea
+	in.fill = tone{luminance, luminance}
 	if near {
-		in.lum, in.light = luminance+inexact, luminance >= lightArea+inexact
+		in.fill = tone{luminance - inexact, luminance + inexact}
 	}
 	return nil
 }
@@ -665,8 +681,8 @@ func (in *interpreter) color(s space, v []float32) error {
 func (in *interpreter) paintPath(fill, stroke bool) error {
 	clips := in.clipNext
 	path := in.path
-	curved := in.curved
-	in.path, in.clipNext, in.curved = in.path[:0], false, false
+	rectangle := !in.curved && in.subpaths == 1 && (len(path) == 4 || len(path) == 5)
+	in.path, in.clipNext, in.curved, in.subpaths = in.path[:0], false, false, 0
 	in.z++
 	if len(path) == 0 {
 		if clips {
@@ -676,48 +692,74 @@ func (in *interpreter) paintPath(fill, stroke bool) error {
 	}
 	x, y := in.ctm.point(path[0].x, path[0].y)
 	box := rect{x, y, x, y}
-	for _, p := range path[1:] {
+	var corners [5]point
+	for i, p := range path {
 		x, y := in.ctm.point(p.x, p.y)
 		box = box.union(rect{x, y, x, y})
+		if i < len(corners) {
+			corners[i] = point{x, y}
+		}
 	}
+	// Two opposite corners with both coordinates different, and each corner between them
+	// sharing one with either, make a rectangle.
+	c := corners
+	rectangle = rectangle && c[0].x != c[2].x && c[0].y != c[2].y &&
+		(c[1] == point{c[0].x, c[2].y} && c[3] == point{c[2].x, c[0].y} || c[1] == point{c[2].x, c[0].y} && c[3] == point{c[0].x, c[2].y}) &&
+		(len(path) == 4 || c[4] == c[0])
 	if clips {
 		// Only a rectangle shows everything within its bounds.
-		c := clip{box: box, other: curved || len(path) < 4 || len(path) > 5}
-		for _, p := range path {
-			x, y := in.ctm.point(p.x, p.y)
-			c.other = c.other || x != box.left && x != box.right || y != box.bottom && y != box.top
-		}
 		if len(in.clips) >= 64 {
 			return declined("too many clips")
 		}
-		in.clips = append(in.clips[:len(in.clips):len(in.clips)], c)
+		in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !rectangle})
 	}
 	if fill {
+		a := area{box: box, dark: in.fill.low < lightArea, paint: in.fill}
+		if rectangle {
+			a.solid = box
+		}
 		if stroke {
 			w := in.lineWidth * in.ctm.scale()
-			box = rect{box.left - w, box.bottom - w, box.right + w, box.top + w}
+			a.box = rect{box.left - w, box.bottom - w, box.right + w, box.top + w}
+			if rectangle {
+				a.solid = rect{box.left + w, box.bottom + w, box.right - w, box.top - w}
+			}
 		}
-		return in.area(box, !in.light)
+		if !in.opaque || in.layered > 0 {
+			a.solid = rect{}
+		}
+		return in.area(a)
 	}
 	if stroke {
 		// A line thicker than two points covers text.
 		if w := in.lineWidth * in.ctm.scale(); !(w <= 2) {
 			m := w * 10 // a miter
-			return in.area(rect{box.left - m, box.bottom - m, box.right + m, box.top + m}, true)
+			return in.area(area{box: rect{box.left - m, box.bottom - m, box.right + m, box.top + m}, dark: true})
 		}
 	}
 	return nil
 }
 
 // area adds something that was painted.
-func (in *interpreter) area(box rect, dark bool) error {
+func (in *interpreter) area(a area) error {
+	for _, c := range in.clips {
+		a.box = a.box.intersect(c.box)
+		if a.solid = a.solid.intersect(c.box); c.other {
+			a.solid = rect{}
+		}
+	}
+	box := a.box
+	if box.left > box.right || box.bottom > box.top {
+		return nil
+	}
 	if !(box.left <= in.box.right && in.box.left <= box.right && box.bottom <= in.box.top && in.box.bottom <= box.top) {
 		return nil
 	}
 	if len(in.areas) == maxAreas {
 		return declined("too many areas")
 	}
-	in.areas = append(in.areas, area{z: in.z, box: box, dark: dark})
+	a.z = in.z
+	in.areas = append(in.areas, a)
 	return nil
 }
 
@@ -758,7 +800,7 @@ func (in *interpreter) image() error {
 	seen := box.intersect(in.box).area()
 	in.pictures += seen
 	in.most += seen
-	return in.area(box, false)
+	return in.area(area{box: box})
 }
 
 // form is the content of a form XObject.
@@ -792,7 +834,7 @@ func (in *interpreter) form(s stream) error {
 	box := in.ctm.rect(fm.box)
 	straight := in.ctm.b == 0 && in.ctm.c == 0 || in.ctm.a == 0 && in.ctm.d == 0
 	in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !straight})
-	in.path = in.path[:0]
+	in.path, in.subpaths = in.path[:0], 0
 	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
 	pictures := in.pictures
 	err = in.run(fm.data, resources)
@@ -802,7 +844,7 @@ func (in *interpreter) form(s stream) error {
 	in.state, in.saved, in.marks = saved, stack, marks
 	in.layered = layered
 	in.depth--
-	in.path, in.clipNext, in.curved = in.path[:0], false, false
+	in.path, in.clipNext, in.curved, in.subpaths = in.path[:0], false, false, 0
 	return err
 }
 

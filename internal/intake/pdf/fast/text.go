@@ -17,6 +17,7 @@ type text struct {
 	doubt  string
 	hidden bool // it is neither filled nor stroked
 	bright bool // it is visible on white, not on everything that is light
+	paint  tone
 	blank  bool // it paints nothing inside the visible box
 }
 
@@ -158,7 +159,7 @@ func (in *interpreter) judge(t *text) {
 	}
 	b := t.bounds
 	w, h := min((b.right-b.left)/4, 1), (b.top-b.bottom)/4
-	t.bright = in.lum > darkText
+	t.bright, t.paint = in.fill.high > darkText, in.fill
 	t.core = rect{b.left + w, b.bottom + h, b.right - w, b.top - h}
 	if t.blank = b.left == b.right || b.bottom == b.top || !b.overlaps(in.box); t.blank {
 		return
@@ -168,8 +169,6 @@ func (in *interpreter) judge(t *text) {
 		t.doubt = "a way of drawing text"
 	case !in.opaque:
 		t.doubt = "transparency"
-	case in.lum > brightText:
-		t.doubt = "bright text"
 	case in.layered > 0:
 		t.doubt = "layers"
 	}
@@ -192,10 +191,16 @@ func (in *interpreter) survey() error {
 		if t.blank || t.hidden {
 			continue
 		}
-		for i := range in.areas {
-			if a := &in.areas[i]; (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) && t.inked(a.box) {
+		plain := false // on an area that hides all below it
+		for i := len(in.areas) - 1; i >= 0 && !plain; i-- {
+			a := &in.areas[i]
+			plain = a.z < t.z && a.solid.contains(t.bounds) && a.paint.contrast(t.paint) >= plainly && in.box.area() <= largePage
+			if !plain && (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) && t.inked(a.box) {
 				return declined("text under or on an area")
 			}
+		}
+		if !plain && t.paint.high > brightText {
+			return declined("bright text")
 		}
 	}
 	return nil
