@@ -103,6 +103,7 @@ type interpreter struct {
 	depth     int
 	z         int
 	chars     int
+	pairs     int // of an outline and an area that were compared
 
 	path     []point
 	start    point
@@ -581,18 +582,26 @@ func (in *interpreter) graphics(o any) error {
 	return nil
 }
 
+// device returns the color space that a name means without a resource.
+func device(n name) (space, bool) {
+	switch n {
+	case "DeviceGray", "G", "CalGray":
+		return spaceGray, true
+	case "DeviceRGB", "RGB", "CalRGB":
+		return spaceRGB, true
+	case "DeviceCMYK", "CMYK":
+		return spaceCMYK, true
+	case "Pattern":
+		return spaceOther, true
+	}
+	return spaceOther, false
+}
+
 // space returns the color space of a name or an object.
 func (in *interpreter) space(o any) (space, error) {
 	if n, ok := o.(name); ok {
-		switch n {
-		case "DeviceGray", "G", "CalGray":
-			return spaceGray, nil
-		case "DeviceRGB", "RGB", "CalRGB":
-			return spaceRGB, nil
-		case "DeviceCMYK", "CMYK":
-			return spaceCMYK, nil
-		case "Pattern":
-			return spaceOther, nil
+		if s, ok := device(n); ok {
+			return s, nil
 		}
 		v, err := in.lookup("ColorSpace", n)
 		if err != nil {
@@ -601,7 +610,10 @@ func (in *interpreter) space(o any) (space, error) {
 		if o, err = in.d.f.get(v); err != nil {
 			return spaceOther, err
 		}
-		if _, ok := o.(name); ok {
+		if n, ok := o.(name); ok {
+			if s, ok := device(n); ok {
+				return s, nil
+			}
 			return spaceOther, nil
 		}
 	}

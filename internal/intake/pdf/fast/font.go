@@ -247,7 +247,13 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 		}
 		return g.of(code, r, widths, unicodes)
 	}
-	return f.metrics(&desc, out)
+	return f.metrics(&desc, out, func(code uint32) (g glyph, err error) {
+		id, _, err := find(int(code))
+		if err == nil {
+			g, err = out.box(id)
+		}
+		return g, err
+	})
 }
 
 // of returns the glyph for a code of a simple font, with the font's width and characters;
@@ -270,8 +276,9 @@ func (g glyph) of(code uint32, r rune, widths *[256]int, unicodes *toUnicode) (*
 	return &g, nil
 }
 
-// metrics sets ascent and descent: those of the descriptor, else those of the file.
-func (f *font) metrics(desc *descriptor, out outlines) error {
+// metrics sets ascent and descent: those of the descriptor, else those of the file. shape
+// returns the box of a code's glyph.
+func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (glyph, error)) error {
 	f.ascent, f.descent = desc.ascent, desc.descent
 	box := desc.box
 	if box == [4]int{} {
@@ -281,7 +288,7 @@ func (f *font) metrics(desc *descriptor, out outlines) error {
 		f.ascent, f.descent = box[3], box[1]
 		// Those of A and g count, if the font has them.
 		for _, code := range []uint32{'A', 'g'} {
-			g, err := f.glyph(code)
+			g, err := shape(code)
 			if err == errNoGlyph {
 				// PDFium takes the box of the mark for missing characters.
 				if mark, err := out.box(0); err == nil && mark.bottom == mark.top {
@@ -582,7 +589,13 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
 		}
 		return &g, nil
 	}
-	return f.metrics(&desc, out)
+	return f.metrics(&desc, out, func(code uint32) (glyph, error) {
+		g, err := f.glyph(code)
+		if err != nil {
+			return glyph{}, err
+		}
+		return *g, nil
+	})
 }
 
 // wideWidths returns the widths of a composite font (ISO 32000-1, 9.7.4.3).

@@ -153,7 +153,9 @@ func (d *Document) walk(node dict, inherited leaf, depth int) (err error) {
 			return declined("the page tree")
 		}
 		if node["UserUnit"] != nil {
-			return declined("a page's unit")
+			if unit, err := f.float(node["UserUnit"]); err != nil || unit != 1 {
+				return declined("a page's unit")
+			}
 		}
 		d.pages = append(d.pages, l)
 		return nil

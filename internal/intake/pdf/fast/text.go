@@ -191,19 +191,50 @@ func (in *interpreter) survey() error {
 		if t.blank || t.hidden {
 			continue
 		}
-		plain := false // on an area that hides all below it
-		for i := len(in.areas) - 1; i >= 0 && !plain; i-- {
-			a := &in.areas[i]
-			plain = a.z < t.z && a.solid.contains(t.bounds) && a.paint.contrast(t.paint) >= plainly && in.box.area() <= largePage
-			if !plain && (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) && t.inked(a.box) {
-				return declined("text under or on an area")
+		doubt := ""
+		if t.paint.high > brightText {
+			doubt = "bright text"
+		}
+		for i := range in.areas {
+			if a := &in.areas[i]; (a.dark || a.z > t.z || t.bright) && a.box.overlaps(t.core) && t.inked(a.box) {
+				doubt = "text under or on an area"
+				break
 			}
 		}
-		if !plain && t.paint.high > brightText {
-			return declined("bright text")
+		if doubt != "" && !in.shown(t) {
+			return declined(doubt)
 		}
 	}
 	return nil
+}
+
+// shown reports whether each outline of a text lies on paper, or within a solid area that
+// hides all below it, in a color that differs much: a picture of the page would show it.
+func (in *interpreter) shown(t *text) bool {
+	if in.pairs += len(t.glyphs) * len(in.areas); in.pairs > maxPairs || in.box.area() > largePage {
+		return false
+	}
+	for _, g := range t.glyphs {
+		if g.left == g.right || g.bottom == g.top {
+			continue
+		}
+		box := t.matrix.rect(t.outline(g))
+		ground := tone{1, 1}
+		for i := len(in.areas) - 1; i >= 0; i-- {
+			a := &in.areas[i]
+			if a.z < t.z && a.solid.contains(box) {
+				ground = a.paint
+				break
+			}
+			if a.box.overlaps(box) {
+				return false
+			}
+		}
+		if ground.contrast(t.paint) < plainly {
+			return false
+		}
+	}
+	return true
 }
 
 // inked reports whether an outline in the middle of the text's line reaches into an area.
@@ -340,6 +371,10 @@ func twice(texts []*text) error {
 			continue
 		}
 		for _, o := range texts[max(0, i-window):i] {
+			const apart = 0.1
+			if !o.blank && (t.bounds.left > o.bounds.right+apart || o.bounds.left > t.bounds.right+apart) {
+				continue
+			}
 			if len(t.glyphs) == len(o.glyphs) && abs(t.matrix.f-o.matrix.f) <= max(t.bounds.top-t.bounds.bottom, abs(t.size))/8+0.1 &&
 				abs(t.matrix.e-o.matrix.e) <= max(t.widthOf(t.glyphs[0]), t.widthOf(t.glyphs[len(t.glyphs)-1])) &&
 				slices.EqualFunc(t.glyphs, o.glyphs, func(a, b placed) bool { return a.code == b.code }) {
