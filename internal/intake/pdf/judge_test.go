@@ -65,7 +65,7 @@ func TestTheFastReaderReadsWhatPDFiumReads(t *testing.T) {
 			"0.2 g 50 100 300 60 re B 0.9 1 1 rg " + at(60, 120, "LIGHT ON GRAY") + "1 g 60 132 100 14 re f 0 g " + at(62, 136, "ON WHITE"),
 			"q 50 100 300 60 re W n 0 g 0 0 600 700 re f 1 g " + at(60, 120, "IN A CLIP") + "Q " + at(60, 300, "BLACK"),
 			"0 g 50 100 m 350 100 l 350 130 l 50 130 l h f 1 g " + at(60, 110, "A PATH"),
-			"0 g 50 100 30 30 re f 80 100 100 30 re f 1 g " + at(60, 110, "OVER TWO AREAS"),
+			"0 g 50 100 40 30 re f 90 100 100 30 re f 1 g BT /F 10 Tf 60 110 Td [(AB)-3000(CD)] TJ ET",
 			"BT /F 10 Tf 1 0 0 1 100 700 Tm (L) Tj 1 0 0 1 106 700 Tm (L) Tj 1 0 0 1 112 700 Tm (L) Tj ET",
 			"q 100 100 200 100 re W n " + at(110, 120, "INSIDE") + "Q " + at(100, 300, "OUTSIDE"),
 			"q 1 0 0 1 0 -300 cm /Text Do Q",
