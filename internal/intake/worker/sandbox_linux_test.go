@@ -463,12 +463,16 @@ func TestAWorkerOutlivesTheThreadOfItsFirstCall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	workers := workersOf(t)
 	task := fmt.Sprintf("/proc/self/task/%d", thread)
 	for _, err := os.Stat(task); err == nil && t.Context().Err() == nil; _, err = os.Stat(task) {
 		time.Sleep(time.Millisecond)
 	}
 	if got, err := call(t.Context(), t, p, "echo", "x", nil); err != nil || got != "xx" {
 		t.Errorf("the next call gets %q, %v", got, err)
+	}
+	if now := workersOf(t); !maps.Equal(now, workers) {
+		t.Errorf("the worker was replaced: there were %v, and are %v", workers, now)
 	}
 }
 
