@@ -387,6 +387,15 @@ func (st *styles) tab(name string, header []string, widths []int, n int, add []b
 	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &landscape, FitToWidth: &onePage, FitToHeight: &unbounded}); err != nil {
 		return err
 	}
+	// Without this spreadsheets ignore that a page holds all columns.
+	fit := true
+	if err := f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &fit}); err != nil {
+		return err
+	}
+	side, end := 0.25, 0.5 // inches
+	if err := f.SetPageMargins(name, &excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &end, Bottom: &end}); err != nil {
+		return err
+	}
 	sw, err := f.NewStreamWriter(name)
 	if err != nil {
 		return err

@@ -183,7 +183,7 @@ func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
 		t.Errorf("the panes are %+v, %v", panes, err)
 	}
 	xml := part(t, b, "xl/worksheets/sheet1.xml")
-	for _, want := range []string{`<autoFilter ref="$A$1:$AB$4">`, `<dimension ref="A1:AB5">`} {
+	for _, want := range []string{`<autoFilter ref="$A$1:$AB$4">`, `<dimension ref="A1:AB5">`, `fitToPage="true"`, `fitToWidth="1" orientation="landscape"`} {
 		if !strings.Contains(xml, want) {
 			t.Errorf("the worksheet has no %s", want)
 		}
