@@ -355,7 +355,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	database, bucket, objects := shared(t)
 	from := t.TempDir()
 	h := embeddedHouse(t, from, session.Settings{})
-	for i := range 60 {
+	for i := range 30 {
 		h.put(t, session.Key{Owner: "depot", ID: session.ID(fmt.Sprintf("session %d", i))}, session.Named, "a.pdf", "b.pdf", "orders.csv")
 	}
 	want := h.states(t)
@@ -366,7 +366,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	h.close(t)
 	args := []string{"--from", from, "--to", database, "--to-blobs", bucket}
 	kills := 0
-	for _, at := range []int{1, 30, 100, 101, 200, 300, 350} {
+	for _, at := range []int{1, 40, 41, 100, 150, 175} {
 		cmd := copyCommand(t, args...)
 		out, err := cmd.StderrPipe()
 		if err != nil {
@@ -382,7 +382,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 			select {
 			case <-ended:
 				break watch
-			default:
+			case <-time.After(time.Millisecond):
 			}
 		}
 		cmd.Process.Kill()
@@ -412,7 +412,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 		}
 		h.close(t)
 	}
-	if kills < 5 {
+	if kills < 4 {
 		t.Errorf("only %d copies were killed before they ended", kills)
 	}
 	t.Log(copies(t, 0, args...))
