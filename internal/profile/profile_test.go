@@ -201,6 +201,14 @@ func TestMappingsOfColumnsAddToAProfile(t *testing.T) {
 	}
 }
 
+func TestTheLargestProfileIsReadOnce(t *testing.T) {
+	// As many values and lines as fit: the work must not grow with their product.
+	list := "[orders]\nignored = [\n" + strings.Repeat("1,\n", 21_000) + "]\n"
+	if _, err := Parse([]byte(list)); fault.CodeOf(err) != BadProfile || !strings.Contains(err.Error(), "line 2: orders.ignored has more than 1000 entries") {
+		t.Errorf("%v", err)
+	}
+}
+
 // FuzzParse tests that no profile makes the parser fail otherwise than with problems,
 // and that a profile that it reads stays the same when it is written and read again.
 func FuzzParse(f *testing.F) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -77,7 +78,7 @@ func ofTOML(text []byte) (*node, error) {
 	root := newTable(1)
 	p := &unstable.Parser{}
 	p.Reset(text)
-	r := tomlReader{p}
+	r := tomlReader{p, newlines(text)}
 	at := root
 	for p.NextExpression() {
 		e := p.Expression()
@@ -109,7 +110,19 @@ func ofTOML(text []byte) (*node, error) {
 	return root, nil
 }
 
-type tomlReader struct{ p *unstable.Parser }
+type tomlReader struct {
+	p     *unstable.Parser
+	lines []uint32 // the offsets of the line ends: the parser counts lines from the beginning, each time
+}
+
+func newlines(text []byte) (at []uint32) {
+	for i, b := range text {
+		if b == '\n' {
+			at = append(at, uint32(i))
+		}
+	}
+	return at
+}
 
 // key returns the parts of an expression's key, and its line.
 func (r tomlReader) key(e *unstable.Node) (keys []string, line int) {
@@ -122,7 +135,10 @@ func (r tomlReader) key(e *unstable.Node) (keys []string, line int) {
 	return keys, line
 }
 
-func (r tomlReader) line(n *unstable.Node) int { return r.p.Shape(n.Raw).Start.Line }
+func (r tomlReader) line(n *unstable.Node) int {
+	before, _ := slices.BinarySearch(r.lines, n.Raw.Offset)
+	return before + 1
+}
 
 // put adds a key with its value to a table.
 func (r tomlReader) put(to *node, e *unstable.Node, depth int) error {
