@@ -30,6 +30,7 @@ import (
 	"tallyman/internal/session/sqlite"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/s3test"
+	"tallyman/internal/testing/service"
 )
 
 // house is the open storage of a server.
@@ -181,7 +182,7 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 	}
 	h.put(t, session.Key{Owner: session.Local, ID: "cookie"}, session.Cookie, "one.pdf", "orders.csv", "two.pdf")
 
-	reader := intake.New(intake.Config{Workers: 1})
+	reader := intake.New(service.Patient)
 	defer reader.Close()
 	d := desk.New(h.sessions, h.contents, reader, desk.Limits{})
 	sheets = map[session.Key][]byte{}

@@ -16,6 +16,7 @@ import (
 
 	"tallyman/internal/intake"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/service"
 )
 
 // The test binary also is the program: under the name tallyman it runs main, and as a
@@ -58,7 +59,7 @@ func (p prepared) Run() int {
 // warmCache compiles the PDF engine, which takes seconds. If all scripts compiled it
 // at once, before the first has cached it, each would take long.
 func warmCache() error {
-	r := intake.New(intake.Config{Workers: 1})
+	r := intake.New(service.Patient)
 	defer r.Close()
 	doc := string(hostile.TextPDF("warm"))
 	_, err := r.Picture(context.Background(), intake.File{ReaderAt: strings.NewReader(doc), Size: int64(len(doc))}, 1, 100)

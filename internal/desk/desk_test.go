@@ -22,6 +22,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/service"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -40,7 +41,7 @@ type place struct {
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	reader := intake.New(intake.Config{})
+	reader := intake.New(service.Patient)
 	t.Cleanup(reader.Close)
 	return placeWith(t, reader, desk.Limits{})
 }

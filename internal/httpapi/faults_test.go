@@ -34,6 +34,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/service"
 )
 
 // provoked are the faults that the tests have seen. At the end they must be exactly those
@@ -561,13 +562,15 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 		orders []byte
 		signal os.Signal // to the worker, in the middle
 	}{
-		"too_slow":        {config: intake.Config{Workers: 1, Time: 250 * time.Millisecond}, bills: slowly, page: endless, orders: wide},
-		"too_much_memory": {config: intake.Config{Workers: 1, Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), page: hostile.NumberBomb(100 << 20), orders: wide},
-		"worker_crashed":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGABRT},
-		"worker_stopped":  {config: intake.Config{Workers: 1}, bills: slowly, page: endless, orders: wide, signal: syscall.SIGKILL},
+		"too_slow":        {config: intake.Config{Time: 250 * time.Millisecond}, bills: slowly, page: endless, orders: wide},
+		"too_much_memory": {config: intake.Config{Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), page: hostile.NumberBomb(100 << 20), orders: wide},
+		"worker_crashed":  {config: service.Patient, bills: slowly, page: endless, orders: wide, signal: syscall.SIGABRT},
+		"worker_stopped":  {config: service.Patient, bills: slowly, page: endless, orders: wide, signal: syscall.SIGKILL},
 	} {
 		at := newStores(t)
-		tight := intake.New(how.config)
+		c := how.config
+		c.Workers, c.Stall, c.Time = 1, service.Patient.Stall, cmp.Or(c.Time, service.Patient.Time)
+		tight := intake.New(c)
 		t.Cleanup(tight.Close)
 		swapped := &swap{Store: at.contents}
 		p := at.serve(t, desk.New(at.store, swapped, tight, desk.Limits{}))

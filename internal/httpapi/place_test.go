@@ -34,6 +34,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/service"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -42,7 +43,7 @@ var reader *intake.Reader
 
 func TestMain(m *testing.M) {
 	intake.RunIfWorker()
-	reader = intake.New(intake.Config{})
+	reader = intake.New(service.Patient)
 	code := m.Run()
 	reader.Close()
 	if missing := provoked.missing(); code == 0 && len(missing) > 0 && everyTestRan() {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake/pdf"
@@ -58,7 +59,7 @@ func newPool(tb testing.TB, workers int) *worker.Pool {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := worker.NewPool(worker.Config{Workers: workers, Cache: cache + "/tallyman"})
+	p := worker.NewPool(worker.Config{Workers: workers, Cache: cache + "/tallyman", Stall: 1000 * time.Hour})
 	tb.Cleanup(p.Close)
 	return p
 }

@@ -45,7 +45,7 @@ func config(t *testing.T, dir string) Config {
 // readings.
 func running(t *testing.T, dir string) *service.Service {
 	t.Helper()
-	reader := intake.New(intake.Config{Workers: 1})
+	reader := intake.New(service.Patient)
 	t.Cleanup(reader.Close)
 	o := service.Options{Dir: dir, Reader: reader}
 	o.Config.Version, o.Config.MaxUpload = "test", 8<<20

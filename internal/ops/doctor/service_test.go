@@ -173,7 +173,7 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 
 func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	reader := intake.New(intake.Config{Workers: 1})
+	reader := intake.New(service.Patient)
 	defer reader.Close()
 	ring := keys.Open(dir)
 	o := service.Options{Dir: dir, Reader: reader}

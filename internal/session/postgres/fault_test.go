@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"strings"
@@ -336,7 +337,6 @@ func TestWaitingForAHungDatabaseIsBoundedAndCancellable(t *testing.T) {
 
 func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 	p, through := newProxy(t, address(t))
-	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{connect: 300 * time.Millisecond, acquire: 300 * time.Millisecond, answer: time.Second}})
 	k := keyOf("x")
 	// The limits are so short that a slow machine exceeds them without a fault.
 	until := func(do func() error) {
@@ -348,6 +348,15 @@ func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	var s *Store
+	until(func() (err error) {
+		s, err = Open(ctx, through, session.Settings{}, Options{
+			AllowUnsafe: true, Log: slog.New(slog.DiscardHandler), Connections: 2,
+			limits: limits{connect: 300 * time.Millisecond, acquire: 300 * time.Millisecond, answer: time.Second},
+		})
+		return err
+	})
+	t.Cleanup(func() { s.Close() })
 	until(func() error { _, _, err := s.New(ctx, k, session.Named); return err })
 	release := p.hang()
 	defer release()

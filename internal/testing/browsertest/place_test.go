@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer chromium.Close()
-	reader = intake.New(intake.Config{})
+	reader = intake.New(service.Patient)
 	defer reader.Close()
 	return m.Run()
 }

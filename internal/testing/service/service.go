@@ -19,6 +19,11 @@ import (
 	"tallyman/internal/session/sqlite"
 )
 
+// Patient configures a reader without limits of time: a slow machine must not fail a test.
+var Patient = intake.Config{Time: never, Stall: never}
+
+const never = 1000 * time.Hour
+
 // Options are the options of a service. Dir and Reader are required.
 type Options struct {
 	// Dir is the folder of its data.
