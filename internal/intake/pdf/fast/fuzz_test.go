@@ -47,30 +47,36 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
+// document returns a PDF of objects, which are numbered from 1. The first is the catalog.
+func document(objects ...string) []byte {
+	var b bytes.Buffer
+	var at []int
+	b.WriteString("%PDF-1.4\n")
+	for i, o := range objects {
+		at = append(at, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	table := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
+	for _, a := range at {
+		fmt.Fprintf(&b, "%010d 00000 n \n", a)
+	}
+	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, table)
+	return b.Bytes()
+}
+
 func FuzzContent(f *testing.F) {
 	f.Add("BT /F 12 Tf 100 700 Td (TEXT) Tj [(A)-50(B)] TJ ET 0 0 10 10 re W n q Q BI /W 1 /H 1 /BPC 8 /CS /G ID x EI")
 	f.Add("/X Do /OC /P BDC 1 g 1 1 1 rg 0 0 0 1 k /G gs 3 Tr (H) ' EMC")
 	f.Fuzz(func(t *testing.T, content string) {
-		var b bytes.Buffer
-		var at []int
-		b.WriteString("%PDF-1.4\n")
-		for i, o := range []string{
+		b := document(
 			"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
 			"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>/ExtGState<</G<</ca .5>>>>>>>>",
 			fmt.Sprintf("<</Length %d>>stream\n%s\nendstream", len(content), content),
 			"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
 			"<</Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>/Length 5>>stream\n/X Do\nendstream",
-		} {
-			at = append(at, b.Len())
-			fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
-		}
-		table := b.Len()
-		fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
-		for _, a := range at {
-			fmt.Fprintf(&b, "%010d 00000 n \n", a)
-		}
-		fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, table)
-		d, err := Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		)
+		d, err := Open(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			t.Fatal(err)
 		}

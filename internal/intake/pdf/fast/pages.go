@@ -96,11 +96,14 @@ func Open(src io.ReaderAt, size int64) (*Document, error) {
 	if prefs["Direction"] != nil && prefs["Direction"] != name("L2R") {
 		return nil, declined("right to left")
 	}
+	if _, ok := root["Pages"].(ref); !ok {
+		return nil, declined("the page tree")
+	}
 	top, err := f.dict(root["Pages"])
 	if err != nil {
 		return nil, err
 	}
-	if err := d.walk(top, leaf{}, 0); err != nil {
+	if err := d.walk(top, root["Pages"], leaf{}, 0); err != nil {
 		return nil, err
 	}
 	if len(d.pages) == 0 {
@@ -112,8 +115,9 @@ func Open(src io.ReaderAt, size int64) (*Document, error) {
 // maxPages bounds the pages of a document.
 const maxPages = 100_000
 
-// walk adds the pages below a node of the page tree (ISO 32000-1, 7.7.3).
-func (d *Document) walk(node dict, inherited leaf, depth int) (err error) {
+// walk adds the pages below a node of the page tree (ISO 32000-1, 7.7.3). at is the
+// node's reference.
+func (d *Document) walk(node dict, at any, inherited leaf, depth int) (err error) {
 	if depth > maxNesting || len(d.pages) >= maxPages {
 		return declined("the page tree")
 	}
@@ -177,7 +181,10 @@ func (d *Document) walk(node dict, inherited leaf, depth int) (err error) {
 			if err != nil {
 				return err
 			}
-			if err := d.walk(kid, l, depth+1); err != nil {
+			if kid["Parent"] != at { // by which PDFium looks for what a page inherits
+				return declined("the page tree")
+			}
+			if err := d.walk(kid, k, l, depth+1); err != nil {
 				return err
 			}
 		}
