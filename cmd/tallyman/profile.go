@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
 	"tallyman/internal/profile"
+	"tallyman/internal/text"
 )
 
 const profileHelp = `Prints a profile with the default of every setting, or checks one.
@@ -85,7 +87,8 @@ func (o *sheetOptions) mapped(table *orders.Table) error {
 	for _, m := range o.columns {
 		name := profile.MappedColumn(m)
 		if !slices.ContainsFunc(table.Header, func(h string) bool { return orders.SameColumn(h, name) }) {
-			return fault.New(fault.BadRequest, "--map %q: the order export has no column %q; it has: %q", m, name, table.Header)
+			return fault.New(fault.BadRequest, "--map %q: the order export has no column %q; it has: %s", m, name,
+				text.List(table.Header, 30, func(h string) string { return strconv.Quote(text.Shorten(h, 40)) }))
 		}
 	}
 	return nil
