@@ -166,7 +166,7 @@ type ProblemKind string
 const (
 	UnreadRow     ProblemKind = "unread_row"     // looks like a line, cannot be read
 	TextInTable   ProblemKind = "text_in_table"  // words between the lines that belong to none
-	UnreadTotal   ProblemKind = "unread_total"   // a printed total that is not a number
+	UnreadTotal   ProblemKind = "unread_total"   // a printed total that is not a number, or may be cut off
 	MissingPage   ProblemKind = "missing_page"   // "Page n of m" that is in no file
 	DuplicatePage ProblemKind = "duplicate_page" // the same page of a bill twice
 	DifferingPage ProblemKind = "differing_page" // one page of a bill twice, with other content; both are counted

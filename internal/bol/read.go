@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // reading is the result of reading one page.
@@ -575,6 +576,9 @@ func (s *scan) total(a *Area) {
 	n := s.number(words)
 	if !n.Valid {
 		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %q", a.Name, n.Text)
+	} else if have := decimalsOf(n.Plain()); have < a.Decimals && !n.Amount().IsZero() {
+		// The rest of it may even be what the lines add up to.
+		s.problem(UnreadTotal, n.Value, "the total of %s has %s instead of %d, so it may be cut off: %q", a.Name, text.Count(have, "decimal"), a.Decimals, n.Text)
 	}
 	*totalOf(&s.bill.Printed, Field(a.Name)) = n
 }
