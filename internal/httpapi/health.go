@@ -100,7 +100,8 @@ func (h *health) check(s *Server) (c checked) {
 		}
 		c.reading = h.reading.try(limit, func(ctx context.Context) error {
 			err := s.desk.CheckReading(ctx)
-			if fault.CodeOf(err) == fault.TooSlow && s.desk.Load().Reading > 0 {
+			// Documents that were read when it began may have ended meanwhile.
+			if fault.CodeOf(err) == fault.TooSlow && (load.Reading > 0 || s.desk.Load().Reading > 0) {
 				return errBusy
 			}
 			return err

@@ -319,6 +319,7 @@ func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) er
 			s.report.count("faults that missed, which are not counted")
 			if missed++; missed < n {
 				i--
+				turn = append(turn, f) // so that a short run has a fault of each kind
 			}
 			continue
 		}
