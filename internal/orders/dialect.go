@@ -103,8 +103,8 @@ type vocabulary struct {
 // ignored is the field of a column that is not read.
 const ignored = numFields
 
-// vocabulary returns the names of the product with those of the dialect, if there is one. A key that is no
-// meaning has no effect.
+// vocabulary returns the names of the product with those of the dialect, if there is
+// one. A key that is no meaning has no effect.
 func (d *Dialect) vocabulary() vocabulary {
 	if d == nil {
 		return vocabulary{}

@@ -13,25 +13,43 @@ import (
 // spreadsheet would run as formulas are neutralised with a preceding apostrophe
 // (DESIGN.md §8). If w fails, the error is a fault.Unwritable.
 func WriteCSV(w io.Writer, s *Sheet) error {
-	cw := csv.NewWriter(w)
 	columns := s.columns()
-	record := make([]string, len(columns))
-	for i := range columns {
-		record[i] = neutral(columns[i].heading)
-	}
-	if err := cw.Write(record); err != nil {
-		return unwritable(CSV, err)
-	}
-	for i := range s.Rows {
-		for col := range columns {
-			record[col] = neutral(columns[col].cell(&s.Rows[i]))
+	cells := make([]string, len(columns))
+	return writeCSV(w, func(row func(cells []string) error) error {
+		for i := range columns {
+			cells[i] = columns[i].heading
 		}
-		if err := cw.Write(record); err != nil {
-			return unwritable(CSV, err)
+		if err := row(cells); err != nil {
+			return err
 		}
+		for i := range s.Rows {
+			for col := range columns {
+				cells[col] = columns[col].cell(&s.Rows[i])
+			}
+			if err := row(cells); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeCSV writes the rows that a function gives, with neutral cells. The function may
+// use the cells again, and returns the errors of row.
+func writeCSV(w io.Writer, rows func(row func(cells []string) error) error) error {
+	cw := csv.NewWriter(w)
+	var record []string
+	err := rows(func(cells []string) error {
+		record = record[:0]
+		for _, c := range cells {
+			record = append(record, neutral(c))
+		}
+		return cw.Write(record)
+	})
+	if cw.Flush(); err == nil {
+		err = cw.Error()
 	}
-	cw.Flush()
-	if err := cw.Error(); err != nil {
+	if err != nil {
 		return unwritable(CSV, err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package sheet
 
 import (
 	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -407,25 +406,12 @@ func (r *Routing) each(row func(cells []string) error) error {
 
 // WriteCSV writes the routing as CSV, like the sheet: one row for each part of a group.
 func (r *Routing) WriteCSV(w io.Writer) error {
-	cw := csv.NewWriter(w)
-	write := func(cells []string) error {
-		record := make([]string, len(cells))
-		for i, c := range cells {
-			record[i] = neutral(c)
+	return writeCSV(w, func(row func(cells []string) error) error {
+		if err := row(r.header()); err != nil {
+			return err
 		}
-		return cw.Write(record)
-	}
-	err := write(r.header())
-	if err == nil {
-		err = r.each(write)
-	}
-	if cw.Flush(); err == nil {
-		err = cw.Error()
-	}
-	if err != nil {
-		return unwritable(CSV, err)
-	}
-	return nil
+		return r.each(row)
+	})
 }
 
 // WriteJSON writes the routing as JSON, the same as in the sheet's but for the day.

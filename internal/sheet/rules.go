@@ -117,15 +117,6 @@ func (r *Rules) shown() []shownColumn {
 	return list
 }
 
-// constants returns the columns with a constant, in the order of their names.
-func (r *Rules) constants() []shownColumn {
-	var list []shownColumn
-	for _, name := range slices.Sorted(maps.Keys(r.Constants)) {
-		list = append(list, shownColumn{at: slices.Index(Columns[:], name), name: name, constant: r.Constants[name]})
-	}
-	return list
-}
-
 // columns returns the columns of CSV and XLSX, also of a zero Sheet.
 func (s *Sheet) columns() []shownColumn {
 	if s.shown == nil {

@@ -5,6 +5,7 @@
 package sheet
 
 import (
+	"slices"
 	"strings"
 
 	"tallyman/internal/bol"
@@ -156,10 +157,10 @@ func (s *Sheet) fill(doc *bol.Document, entries []entry, merged bool) []Row {
 			l.shipTo = strings.TrimSpace(e.order.ShipTo)
 		}
 	}
-	var constants []shownColumn
-	for _, col := range s.rules.constants() {
-		if col.at >= 0 {
-			constants = append(constants, col)
+	constants := map[int]string{} // by the index in Columns
+	for name, constant := range s.rules.Constants {
+		if at := slices.Index(Columns[:], name); at >= 0 {
+			constants[at] = constant
 		}
 	}
 	rows := make([]Row, len(entries))
@@ -190,8 +191,8 @@ func (s *Sheet) fill(doc *bol.Document, entries []entry, merged bool) []Row {
 			}
 		}
 		c[bolCube] = l.cube
-		for _, col := range constants {
-			c[col.at] = col.constant
+		for at, constant := range constants {
+			c[at] = constant
 		}
 	}
 	return rows

@@ -38,10 +38,10 @@ const (
 
 // WriteXLSX writes the sheet as an Excel workbook. Its worksheets are the sheet, the
 // findings and the routing; each has a frozen, filtered header row, which is repeated on
-// every printed page, in landscape. A last row adds up the columns of figures of the rows
-// that the filter shows. Rows that somebody must check are coloured. Numbers are numbers that show the printed decimals, dates
-// are dates where they can be parsed, and everything else is text, never a formula.
-// Characters that XML cannot contain become U+FFFD.
+// every printed page, in landscape. Rows that somebody must check are coloured. Numbers
+// show the printed decimals, dates are dates where they can be parsed, and everything
+// else is text. The only formulas are those of the last row, which adds up the figures
+// of the rows that the filter shows. Characters that XML cannot contain become U+FFFD.
 //
 // A sheet that does not fit into the format, by rows or by characters in a cell, is a
 // fault.TooLarge before anything is written. If w fails, the error is a

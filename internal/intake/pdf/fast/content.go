@@ -253,11 +253,7 @@ func (r *argumentReader) read(x *lexer) (o argument, op []byte, err error) {
 		}
 		return argument{object: v}, nil, err
 	}
-	from := x.i
-	for x.i < len(x.b) && isRegular(x.b[x.i]) {
-		x.i++
-	}
-	w := x.b[from:x.i]
+	w := x.regular()
 	if startsNumber(w[0]) {
 		n, f, whole, err := number(w)
 		if whole {

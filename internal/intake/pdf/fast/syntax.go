@@ -2,6 +2,7 @@ package fast
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 )
 
@@ -66,6 +67,15 @@ func (x *lexer) skip() {
 	}
 }
 
+// regular returns the regular characters from here on, and moves behind them.
+func (x *lexer) regular() []byte {
+	from := x.i
+	for x.i < len(x.b) && isRegular(x.b[x.i]) {
+		x.i++
+	}
+	return x.b[from:x.i]
+}
+
 // next returns the next object or keyword. References are not recognized; see object.
 func (x *lexer) next() (any, error) {
 	x.skip()
@@ -96,11 +106,7 @@ func (x *lexer) next() (any, error) {
 		}
 		return nil, errSyntax
 	}
-	from := x.i
-	for x.i < len(x.b) && isRegular(x.b[x.i]) {
-		x.i++
-	}
-	w := x.b[from:x.i]
+	w := x.regular()
 	if startsNumber(w[0]) {
 		n, f, whole, err := number(w)
 		if err != nil {
@@ -193,14 +199,8 @@ var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e
 
 func (x *lexer) name() (any, error) {
 	x.i++
-	from := x.i
-	escaped := false
-	for x.i < len(x.b) && isRegular(x.b[x.i]) {
-		escaped = escaped || x.b[x.i] == '#'
-		x.i++
-	}
-	n := x.b[from:x.i]
-	if !escaped {
+	n := x.regular()
+	if !slices.Contains(n, '#') {
 		return name(n), nil
 	}
 	var out []byte
