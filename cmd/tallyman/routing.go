@@ -40,7 +40,7 @@ func (o *sheetOptions) routingOf() (*routingFile, error) {
 	if ext == "" {
 		ext = "."
 	}
-	if r.format, err = sheet.ParseFormat(ext[1:]); err != nil {
+	if r.format, err = sheet.ParseFormat(ext[1:]); err != nil || r.format == sheet.EBOL {
 		return nil, fault.New(fault.BadRequest, "--routing %s: end the name with .csv, .xlsx or .json", o.routing)
 	}
 	return r, nil

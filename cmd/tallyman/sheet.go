@@ -25,7 +25,7 @@ import (
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
 
-Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json] [-o FILE] [--profile FILE] [--strict] BOL.pdf [BOL.pdf …]
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--strict] BOL.pdf [BOL.pdf …]
 
   tallyman sheet bol.pdf                              the bills alone, to the screen
   tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
@@ -63,7 +63,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	var o sheetOptions
 	flags := newFlags(std, "sheet", sheetHelp)
 	flags.StringVar(&o.orders, "orders", "", "the order export: a CSV, XLSX or XLS `FILE`")
-	flags.StringVar(&o.format, "format", "", "csv, xlsx or json (default: by the ending of -o, else csv)")
+	flags.StringVar(&o.format, "format", "", "csv, xlsx, json or ebol (default: by the ending of -o, else csv)")
 	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
 	flags.StringVar(&o.profile, "profile", "", "make the sheet by the settings in `FILE`; see \"tallyman profile --help\"")
 	flags.StringArrayVar(&o.columns, "map", nil, "a `COLUMN=MEANING` of the order export, as in \"Qty=Cartons\"; can be repeated")
@@ -191,6 +191,8 @@ func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
 		if f, err = sheet.ParseFormat(o.format); err != nil {
 			return "", err
 		}
+	} else if strings.HasSuffix(strings.ToLower(o.output), sheet.EBOL.Ext()) {
+		f = sheet.EBOL
 	} else if ext := filepath.Ext(o.output); ext != "" && !strings.EqualFold(ext, ".txt") {
 		if f, err = sheet.ParseFormat(ext[1:]); err != nil {
 			return "", fault.New(fault.BadRequest, "%s: no sheet can be written as %q; end the name with .csv, .xlsx or .json, or choose one with --format", o.output, ext)

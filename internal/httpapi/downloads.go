@@ -252,6 +252,9 @@ func handleRouting(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f == sheet.EBOL {
+		return nil, fault.New(fault.BadRequest, "routing is csv, xlsx or json; drafts of electronic bills are a format of the sheet")
+	}
 	day := time.Now()
 	if on := c.query("on"); on != "" {
 		if day, err = time.Parse(time.DateOnly, on); err != nil {

@@ -211,5 +211,22 @@ func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 	}
 	get("&on=tomorrow").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&format=pdf").fails(t, 400, "bad_request", fields{"session_id": anyText})
+	get("&format=ebol").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	p.do(t, request{method: "GET", path: "/routing?_sid=s&format=xlsx&on=2025-07-01", header: http.Header{"Range": {"bytes=99999999-"}}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
+}
+
+func TestEveryBillHasADraftForCarriers(t *testing.T) {
+	p, ship := newPlace(t), small(t, 1)
+	p.uploadBills(t, "s", ship.bills)
+	a := p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=ebol"})
+	var v sheet.EBOLView
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		t.Fatal(err)
+	}
+	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Disposition") != "attachment; filename=BOL_processed.ebol.json" {
+		t.Errorf("the drafts are sent as %v", a.header)
+	}
+	if len(v.Drafts) == 0 || v.Version != sheet.EBOLVersion || len(v.Drafts[0].Missing) == 0 || v.Drafts[0].Request["origin"] == nil {
+		t.Errorf("the drafts are %+v", v)
+	}
 }

@@ -82,7 +82,7 @@ func conversionDocs(bills, billsToo, orders, ordersToo string) []bodyDoc {
 	}
 	fields = append(fields, bodyField{name: orders, about: "the order export: CSV, XLSX or XLS. A file in another field is recognised by its content, and accepted if its kind is clear", file: true})
 	if ordersToo != "" {
-		fields = append(fields, bodyField{name: ordersToo, about: "the same", file: true}, bodyField{name: "format", about: "csv, xlsx or json"})
+		fields = append(fields, bodyField{name: ordersToo, about: "the same", file: true}, bodyField{name: "format", about: "csv, xlsx, json or ebol"})
 	}
 	return []bodyDoc{{media: body.Multipart, fields: fields}}
 }
@@ -131,7 +131,7 @@ func codes(lists ...[]fault.Code) []fault.Code {
 	return all
 }
 
-var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv by default", values: []string{"csv", "xlsx", "json"}}
+var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv by default; ebol is JSON with drafts of electronic bills of lading", values: []string{"csv", "xlsx", "json", "ebol"}}
 
 var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
 

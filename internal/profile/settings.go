@@ -132,6 +132,18 @@ if they are among the constants below.`,
 		at:      func(p *Profile) any { return &p.Sheet.Constants },
 		check:   checkConstants,
 	},
+	{
+		key: "ebol",
+		comment: `What no bill says and drafts of electronic bills of lading need, by the fields of the
+LTL eBOL description ` + sheet.EBOLVersion + `. Each is used only where the bill has nothing. For example
+  "lineItems.classification" = "100"
+  "lineItems.hazardous" = "false"
+  "origin.contact.phone" = "5552226666"
+"bol.isTest" is "true" until it is "false" here.`,
+		at:      func(p *Profile) any { return &p.Sheet.EBOL },
+		options: sheet.EBOLPaths(),
+		check:   checkEBOL,
+	},
 }
 
 func optionsOf(list []orders.DateOrder) (names []string) {
@@ -518,6 +530,17 @@ func checkConstants(p *Profile, d *decoder) {
 			d.wrong(d.entry(key, name), "%s: %s is filled in from bills and orders, so it can have no constant", key, quote(name))
 		case !known(p.Sheet.Columns, name):
 			d.wrong(d.entry(key, name), "%s: %s is not among sheet.columns", key, quote(name))
+		}
+	}
+}
+
+func checkEBOL(p *Profile, d *decoder) {
+	const key = "ebol"
+	for _, f := range sheet.EBOLFields {
+		if text, ok := p.Sheet.EBOL[f.Path]; ok {
+			if must := f.Wrong(text); must != "" {
+				d.wrong(d.entry(key, f.Path), "%s: %s, the %s, must be %s; not %s", key, f.Path, f.What, must, quote(text))
+			}
 		}
 	}
 }

@@ -17,10 +17,12 @@ const (
 	CSV  Format = "csv"
 	XLSX Format = "xlsx"
 	JSON Format = "json"
+	// EBOL is JSON with drafts of electronic bills of lading for carriers.
+	EBOL Format = "ebol"
 )
 
 // Formats are all formats, in the order in which they are offered.
-var Formats = [...]Format{CSV, XLSX, JSON}
+var Formats = [...]Format{CSV, XLSX, JSON, EBOL}
 
 // ParseFormat returns the format of a name, in any case. For any other text, ""
 // included, it fails with a fault.BadRequest that lists the formats.
@@ -41,17 +43,22 @@ func (f Format) ContentType() string {
 		return "text/csv; charset=utf-8"
 	case XLSX:
 		return "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	case JSON:
+	case JSON, EBOL:
 		return "application/json"
 	}
 	return "application/octet-stream"
 }
 
 // Ext returns the format's file name extension, with its dot.
-func (f Format) Ext() string { return "." + string(f) }
+func (f Format) Ext() string {
+	if f == EBOL {
+		return ".ebol.json"
+	}
+	return "." + string(f)
+}
 
-// Write writes the sheet in the given format. See WriteCSV, WriteXLSX and
-// WriteJSON for the errors; an unknown format is a fault.BadRequest.
+// Write writes the sheet in the given format. See WriteCSV, WriteXLSX, WriteJSON and
+// WriteEBOL for the errors; an unknown format is a fault.BadRequest.
 func Write(w io.Writer, s *Sheet, f Format) error {
 	switch f {
 	case CSV:
@@ -60,12 +67,14 @@ func Write(w io.Writer, s *Sheet, f Format) error {
 		return WriteXLSX(w, s)
 	case JSON:
 		return WriteJSON(w, s)
+	case EBOL:
+		return WriteEBOL(w, s)
 	}
 	return unknown(string(f))
 }
 
 func unknown(name string) error {
-	return fault.New(fault.BadRequest, "there is no format %s; ask for csv, xlsx or json", quote(name))
+	return fault.New(fault.BadRequest, "there is no format %s; ask for csv, xlsx, json or ebol", quote(name))
 }
 
 // unwritable is the fault of an output that cannot be written.

@@ -36,6 +36,9 @@ type Rules struct {
 	Constants map[string]string
 	// Routing groups bills for routing requests.
 	Routing RoutingRules
+	// EBOL are the contents of fields of electronic bills of lading that no bill has, by
+	// the paths of EBOLFields.
+	EBOL map[string]string
 }
 
 // ByName is a ship-to whose pallets are booked otherwise.
@@ -63,6 +66,7 @@ func DefaultRules() Rules {
 		Headings:       map[string]string{},
 		Constants:      map[string]string{},
 		Routing:        defaultRouting(),
+		EBOL:           map[string]string{},
 	}
 }
 

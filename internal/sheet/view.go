@@ -334,7 +334,7 @@ func orderRow(o *orders.Row) *int {
 func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	view := BillView{
 		Verdict: viewVerdict(b.Verdict),
-		Pages:   make([]LeafView, len(b.Sheets)),
+		Pages:   viewLeaves(b.Sheets),
 		Lines:   make([]LineView, len(b.Lines)),
 	}
 	bol.Convert(&b.FieldsOf, &view.FieldsOf, viewField)
@@ -342,9 +342,6 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		n := printed.(*bol.Number)
 		return TotalView{Number: figure(b.Total(bol.Field(name))), Printed: n.Valid, Value: viewValue(n.Value)}
 	})
-	for i, s := range b.Sheets {
-		view.Pages[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
-	}
 	for i := range b.Lines {
 		l := &b.Lines[i]
 		row := rowOf[l]
@@ -355,6 +352,14 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		bol.Convert(&l.Cells, &view.Lines[i].CellsOf, viewField)
 	}
 	return view
+}
+
+func viewLeaves(sheets []bol.Sheet) []LeafView {
+	views := make([]LeafView, len(sheets))
+	for i, s := range sheets {
+		views[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
+	}
+	return views
 }
 
 func viewFiles(files []bol.File) []FileView {

@@ -78,7 +78,7 @@ export class Tallyman {
   }
 
   /**
-   * Returns the sheet: "csv", "xlsx" or "json".
+   * Returns the sheet: "csv", "xlsx", "json", or "ebol" for drafts of electronic bills.
    * @param {string} [format]
    * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<Blob>}

@@ -134,7 +134,7 @@ export class Steps {
     trouble.replaceChildren();
     try {
       const blob = await this.session.client.download(format);
-      const link = h("a", { href: URL.createObjectURL(blob), download: `load-sheet.${format}` });
+      const link = h("a", { href: URL.createObjectURL(blob), download: `load-sheet.${format === "ebol" ? "ebol.json" : format}` });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
       say(`The sheet was saved as ${link.download}.`);
@@ -388,6 +388,6 @@ function renderSheet(steps, sheet) {
       fact(count(t.weight), "lb")),
     steps.trust(sheet),
     h("div", { class: "buttons downloads" },
-      save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON")),
+      save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON"), save("ebol", "eBOL drafts")),
   );
 }
