@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"tallyman/internal/sample"
 	"tallyman/internal/text"
@@ -11,15 +12,18 @@ import (
 
 const sampleHelp = `Writes a sample: a PDF of bills of invented companies (bol.pdf), its order export
 (orders.csv), and the load sheets that they make (expected-sheet.csv with the
-orders, expected-unmatched.csv without).
+orders, expected-unmatched.csv without). With --form, the bills are VICS bills of
+lading (vics), packing lists (packing) or short forms without ruling lines (short),
+and truth.json, with what they print, takes the place of the sheets.
 
-Usage: tallyman sample [--bills N] [--lines N] [--seed N] [-o DIR]
+Usage: tallyman sample [--form NAME] [--bills N] [--lines N] [--seed N] [-o DIR]
 `
 
 func runSample(ctx context.Context, std streams, args []string) (int, error) {
 	o := sample.Defaults()
 	dir, replace := ".", false
 	flags := newFlags(std, "sample", sampleHelp)
+	flags.StringVar((*string)(&o.Form), "form", "", "print another form: vics, packing or short (`NAME`)")
 	flags.IntVar(&o.Bills, "bills", o.Bills, "how many bills")
 	flags.IntVar(&o.Lines, "lines", 0, "how many lines in all (default: five per bill)")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed makes another sample; the same seed the same")
@@ -44,8 +48,9 @@ func runSample(ctx context.Context, std streams, args []string) (int, error) {
 	if err := s.WriteDir(dir, replace); err != nil {
 		return exitFailed, err
 	}
-	fmt.Fprintf(std.err, "wrote %s, %s, %s and %s into %s: %s, %s\n",
-		sample.PDFName, sample.OrdersName, sample.ExpectedName, sample.UnmatchedName, filepath.Clean(dir),
+	names := s.FileNames()
+	fmt.Fprintf(std.err, "wrote %s and %s into %s: %s, %s\n",
+		strings.Join(names[:len(names)-1], ", "), names[len(names)-1], filepath.Clean(dir),
 		text.Count(o.Bills, "bill"), text.Count(o.Lines, "line"))
 	return exitOK, nil
 }

@@ -66,6 +66,9 @@ type Bill struct {
 	// if later is not 0; with unknown, the export does not say when.
 	start, cancel, later int
 	unknown              bool
+
+	haul   haul
+	copied bool // each page of the short form is followed by a copy
 }
 
 // Line is one row of a bill's table.
@@ -81,6 +84,11 @@ type Line struct {
 
 	// Print changes the PDF's cells.
 	Print Print
+
+	// What only the other forms print.
+	commodity int // index in commodities
+	net       int // weight without cartons, tenths of a pound
+	pallet    bool
 }
 
 // Order is one row of the order export, each cell as in the file. Dates are MMDDYYYY.

@@ -18,9 +18,34 @@ const (
 	OrdersName    = "orders.csv"
 	ExpectedName  = "expected-sheet.csv"
 	UnmatchedName = "expected-unmatched.csv"
+	TruthName     = "truth.json"
 )
 
-// WriteDir writes the four files into dir, which it creates if necessary. It writes
+// output is a file of WriteDir.
+type output struct {
+	name  string
+	write func(io.Writer) error
+}
+
+// outputs returns the files of the sample: the expected sheets of the known form, or what
+// another form prints.
+func (s *Sample) outputs() []output {
+	files := []output{{PDFName, s.WritePDF}, {OrdersName, s.WriteOrders}}
+	if s.form != Straight {
+		return append(files, output{TruthName, s.WriteTruth})
+	}
+	return append(files, output{ExpectedName, s.WriteExpected}, output{UnmatchedName, s.WriteUnmatched})
+}
+
+// FileNames returns the names of WriteDir's files.
+func (s *Sample) FileNames() (names []string) {
+	for _, f := range s.outputs() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// WriteDir writes the files of the sample into dir, which it creates if necessary. It writes
 // temporary files and renames them when all are complete: no file is ever partial,
 // and if one cannot be renamed, the others are removed again.
 //
@@ -28,43 +53,37 @@ const (
 // keeps them and fails, since orders.csv is a likely name for a file that somebody
 // needs. It fails with fault.Unwritable.
 func (s *Sample) WriteDir(dir string, replace bool) error {
-	files := []struct {
-		path  string
-		write func(io.Writer) error
-	}{
-		{filepath.Join(dir, PDFName), s.WritePDF},
-		{filepath.Join(dir, OrdersName), s.WriteOrders},
-		{filepath.Join(dir, ExpectedName), s.WriteExpected},
-		{filepath.Join(dir, UnmatchedName), s.WriteUnmatched},
-	}
+	files := s.outputs()
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return atomicfile.Unwritable(dir, err)
 	}
 	if !replace {
 		for _, f := range files {
-			if _, err := os.Lstat(f.path); err == nil {
-				return fault.New(fault.Unwritable, "%s is there already and is kept; choose an empty directory, or ask for it to be replaced", f.path)
+			path := filepath.Join(dir, f.name)
+			if _, err := os.Lstat(path); err == nil {
+				return fault.New(fault.Unwritable, "%s is there already and is kept; choose an empty directory, or ask for it to be replaced", path)
 			} else if !errors.Is(err, fs.ErrNotExist) {
-				return atomicfile.Unwritable(f.path, err)
+				return atomicfile.Unwritable(path, err)
 			}
 		}
 	}
 	var ready []*atomicfile.File
 	for _, f := range files {
-		w, err := atomicfile.Create(f.path)
+		path := filepath.Join(dir, f.name)
+		w, err := atomicfile.Create(path)
 		if err != nil {
 			return err
 		}
 		defer w.Discard()
 		if err := f.write(w); err != nil {
-			return fmt.Errorf("writing %s: %w", f.path, err)
+			return fmt.Errorf("writing %s: %w", path, err)
 		}
 		ready = append(ready, w)
 	}
 	for i, w := range ready {
 		if err := w.Commit(); err != nil {
 			for _, moved := range files[:i] {
-				os.Remove(moved.path)
+				os.Remove(filepath.Join(dir, moved.name))
 			}
 			return err
 		}

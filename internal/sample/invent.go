@@ -18,18 +18,25 @@ type inventor struct {
 func invent(o Options) *Sample {
 	// The second half of the state is a constant: only the seed chooses.
 	in := &inventor{Options: o, Rand: rand.New(rand.NewPCG(o.Seed, 0x7A11_0000_0000_0B01))}
-	s := &Sample{}
+	s := &Sample{form: o.Form}
 	// roles[0] is the bill that must be long, and so on. With more roles than
 	// bills, some bills have several.
 	roles := in.Perm(o.Bills)
 	counts := in.spread(roles)
 	numbers := in.Perm(o.Bills)
 	for i := range o.Bills {
-		s.Bills = append(s.Bills, in.bill(fmt.Sprintf("T%05d", 20417+numbers[i]), counts[i]))
+		s.Bills = append(s.Bills, in.bill(o.Form.number(20417+numbers[i]), counts[i]))
 	}
 	in.give(s, roles)
 	for _, b := range s.Bills {
-		in.total(b)
+		if o.Form == Straight {
+			in.total(b)
+		} else {
+			in.adapt(b)
+		}
+	}
+	if o.Form != Straight {
+		s.look = look{in.some(2), in.some(2), in.some(2), in.some(2)}
 	}
 	in.orders(s)
 	return s
@@ -337,11 +344,16 @@ func (in *inventor) orders(s *Sample) {
 			row := o
 			row.Style = l.Style
 			row.Cartons, row.Pieces = grouped(l.Cartons), grouped(l.Pieces)
+			if in.Form == VICS {
+				row.OrderNo = l.OrderNumber
+			}
 			row.DeliveryDate, row.CancelDate = usDate(b.start), usDate(cancel)
 			if j >= (len(b.Lines)+1)/2 {
 				row.CancelDate = usDate(later)
-				// This distinguishes the rows of equal lines.
-				row.OrderNo += "/2"
+				if in.Form != VICS {
+					// This distinguishes the rows of equal lines.
+					row.OrderNo += "/2"
+				}
 			}
 			in.vary(&row)
 			i++

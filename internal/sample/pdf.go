@@ -23,6 +23,9 @@ func (s *Sample) WritePDF(w io.Writer) error {
 		pages = s.BillPages()
 	}
 	d, err := newDrawing()
+	if err == nil {
+		d.form, d.look = s.form, s.look
+	}
 	if err != nil {
 		return fmt.Errorf("beginning the sample's PDF: %w", err)
 	}
@@ -44,6 +47,8 @@ type drawing struct {
 	// each text would double the size of the content.
 	face  face
 	scale float64 // horizontal scaling, percent
+	form  Form
+	look  look
 	// seen, if not nil, takes the words of the page, and nothing is drawn.
 	seen *page.Page
 }
@@ -73,9 +78,19 @@ func newDrawing() (*drawing, error) {
 }
 
 func (d *drawing) page(p Page) {
-	d.pdf.AddPage()
+	if d.form == Packing {
+		d.pdf.AddPageFormat("L", fpdf.SizeType{Wd: pageWidth, Ht: pageHeight})
+	} else {
+		d.pdf.AddPage()
+	}
 	d.face, d.scale = face{}, 100
 	switch {
+	case p.Bill != nil && d.form == VICS:
+		d.vics(p)
+	case p.Bill != nil && d.form == Packing:
+		d.packing(p)
+	case p.Bill != nil && d.form == Short:
+		d.short(p)
 	case p.Bill != nil:
 		d.furniture()
 		d.header(p)

@@ -1,7 +1,8 @@
 // Package sample invents bills of lading: a document in the layout of the uniform
 // straight bill of lading (DESIGN.md §3), its order export (§4), and the expected
 // load sheets (§5). It provides the tests' fixture, the README's demonstration, and
-// documents large enough to measure with.
+// documents large enough to measure with. It prints the same bills in other forms (§10)
+// too; a Truth then takes the place of the sheets.
 //
 // It calculates on its own, in whole numbers (hundredths of a cubic foot, tenths of a
 // pound), and does not use packages bol, orders and sheet. Only therefore do its
@@ -29,6 +30,8 @@ const RowsPerPage = 21
 
 // Options say what to invent. The zero value is not valid; begin with Defaults.
 type Options struct {
+	// Form is the form of the bills.
+	Form Form
 	// Bills is the number of bills, from 1 to MaxBills.
 	Bills int
 	// Lines is the total number of lines, spread unevenly over the bills: at least
@@ -59,6 +62,9 @@ func Defaults() Options {
 func (o Options) check() error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.BadRequest, format, args...)
+	}
+	if err := o.Form.check(); err != nil {
+		return err
 	}
 	perBill := o.Bills * MaxLinesPerBill
 	switch {
@@ -91,6 +97,9 @@ type Sample struct {
 	// Pages, if not nil, replace BillPages in WritePDF. The sheets contain all Bills,
 	// whatever Pages leaves out.
 	Pages []Page
+
+	form Form
+	look look
 }
 
 // New invents a sample. It returns a fault of code bad_request for options that
@@ -109,6 +118,8 @@ type Page struct {
 	// N and M are printed as "Page N of M". Page N shows the Nth RowsPerPage
 	// lines of the bill, page M its totals.
 	N, M int
+	// Copy marks a page of the short form as a copy of the one before.
+	Copy bool
 	// Text is printed line by line, without a layout.
 	Text []string
 	// Picture fills the page with an image and no text.
@@ -119,9 +130,12 @@ type Page struct {
 func (s *Sample) BillPages() []Page {
 	var pages []Page
 	for _, b := range s.Bills {
-		m := max(1, (len(b.Lines)+RowsPerPage-1)/RowsPerPage)
+		m := s.form.pages(b)
 		for n := 1; n <= m; n++ {
 			pages = append(pages, Page{Bill: b, N: n, M: m})
+			if b.copied {
+				pages = append(pages, Page{Bill: b, N: n, M: m, Copy: true})
+			}
 		}
 	}
 	return pages
