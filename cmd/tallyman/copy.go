@@ -276,11 +276,18 @@ func takes(s *storage) (t transfer.Target, err error) {
 }
 
 func amount(r transfer.Report) string {
-	return fmt.Sprintf("%s with %s of %s, %s", text.Count(r.Sessions-r.There, "session"), text.Count(r.Files, "file"), text.Size(r.Bytes), text.Count(r.Keys-r.KeysThere, "key"))
+	return fmt.Sprintf("%s with %s of %s, %s", text.Count(r.Sessions-r.There, "session"), text.Count(r.Files, "file"), text.Size(r.Bytes), text.Count(r.Keys-r.KeysThere, "key")) + andProfiles(r.Profiles)
+}
+
+func andProfiles(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + text.Count(n, "profile")
 }
 
 func amountCopied(r transfer.Report) string {
-	return fmt.Sprintf("%s, %s of %s, %s", text.Count(r.Copied, "session"), text.Count(r.Contents, "content"), text.Size(r.ContentBytes), text.Count(r.KeysCopied, "key"))
+	return fmt.Sprintf("%s, %s of %s, %s", text.Count(r.Copied, "session"), text.Count(r.Contents, "content"), text.Size(r.ContentBytes), text.Count(r.KeysCopied, "key")) + andProfiles(r.ProfilesCopied)
 }
 
 // copyProgress shows the progress of a copy on standard error: on a terminal in one
@@ -343,8 +350,8 @@ func (p *copyProgress) rest(r transfer.Report) {
 	if r.Expired > 0 {
 		p.line("%s left out", text.Count(r.Expired, "expired session"))
 	}
-	if r.Others > 0 || r.OtherKeys > 0 {
-		p.line("the target has %s and %s of its own", text.Count(r.Others, "session"), text.Count(r.OtherKeys, "key"))
+	if r.Others > 0 || r.OtherKeys > 0 || r.OtherProfiles > 0 {
+		p.line("the target has %s and %s of its own", text.Count(r.Others, "session"), text.Count(r.OtherKeys, "key")+andProfiles(r.OtherProfiles))
 	}
 	if n := len(r.Problems); n > 0 {
 		p.line("%s above: everything else was copied", text.Count(n, "problem"))

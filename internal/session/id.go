@@ -52,7 +52,13 @@ func (k Key) Check() error {
 	if why := wrong(string(k.ID)); why != "" {
 		return fault.New(BadID, "the session ID %s; use 1 to %d bytes of UTF-8 without control characters", why, MaxIDBytes)
 	}
-	if why := wrong(string(k.Owner)); why != "" {
+	return k.Owner.Check()
+}
+
+// Check returns nil if the owner can own anything, and otherwise a fault with code
+// fault.BadRequest.
+func (o Owner) Check() error {
+	if why := wrong(string(o)); why != "" {
 		return fault.New(fault.BadRequest, "the owner's name %s; use 1 to %d bytes of UTF-8 without control characters", why, MaxIDBytes)
 	}
 	return nil

@@ -39,6 +39,11 @@ type Importer interface {
 	// another session names, and invalid states (State.Check), with fault.BadRequest.
 	// It returns what it removed, for the caller to delete, as Attach and Open do.
 	Import(ctx context.Context, st State) (Removed, error)
+
+	// ImportProfile stores an owner's profile with its revision, by the rule of
+	// Profile.Import. It fails with Exists, and with fault.BadRequest for a profile
+	// without a revision.
+	ImportProfile(ctx context.Context, owner Owner, p Profile) error
 }
 
 // Check returns a fault with code BadID or fault.BadRequest if no session can be

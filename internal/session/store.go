@@ -155,6 +155,8 @@ type Store interface {
 	// session is gone when it expires, not when it is removed.
 	Expire(ctx context.Context, limit int) (Expired, error)
 
+	Profiles
+
 	// Named reports for each content whether a session's row names it (expired
 	// sessions that were not removed included), as of one instant between call and
 	// return. It fails with StorageUnavailable while that is not certain.

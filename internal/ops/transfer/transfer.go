@@ -1,6 +1,6 @@
 // Package transfer copies all data of a server from one place to another, so that its
 // clients notice nothing: live sessions with their files, readings and times, the
-// contents of the files, and the API keys.
+// contents of the files, the profiles of owners, and the API keys.
 //
 // No server may use either place meanwhile. The embedded store ensures that with its
 // lock, PostgreSQL with postgres.Options.Alone; a change of the source is detected at
@@ -9,8 +9,8 @@
 // Contents keep their keys, and sessions their incarnations and revisions. So an
 // interrupted copy, even by kill -9, is resumed by running it again: it keeps what is
 // there and copies what is missing. A session's contents are durable before its row is
-// imported in one step, so that no part of a session is ever visible. Keys are copied
-// last. Until then no client can get in and see only a part of the sessions, or begin
+// imported in one step, so that no part of a session is ever visible. Profiles keep their
+// revisions. Keys are copied last. Until then no client can get in and see only a part of the sessions, or begin
 // others in their place.
 package transfer
 
@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -82,35 +83,37 @@ type Report struct {
 	Bytes           int64
 	// Expired sessions of the source are left out.
 	Expired int
-	// Keys are the API keys of the source.
-	Keys int
+	// Keys are the API keys of the source, and Profiles the profiles of its owners.
+	Keys, Profiles int
 
 	// There is the number of sessions that the target already had in the same revision,
 	// and KeysThere the number of keys that it already had.
 	There, KeysThere int
-	// Others and OtherKeys count what is in the target but not in the source.
-	Others, OtherKeys int
+	// Others, OtherKeys and OtherProfiles count what is in the target but not in the source.
+	Others, OtherKeys, OtherProfiles int
 
 	// Copied counts imported sessions, Contents the contents that were stored for
 	// them, readings included, and ContentBytes their size.
 	Copied, Contents int
 	ContentBytes     int64
 	KeysCopied       int
+	ProfilesCopied   int
 	// Problems are what could not be copied. Everything else was.
 	Problems []Problem
 }
 
 // Problem is something that could not be copied.
 type Problem struct {
-	// Session is the session, zero if the problem is about a key.
+	// Session is the session, zero if the problem is about a key or a profile.
 	Session session.Key
 	// File is the name of the file with a missing or damaged content. The session was
 	// copied without it.
 	File    string
 	Reading bool // the problem is about the file's reading
-	// Key is the owner of the API key that the problem is about.
-	Key session.Owner
-	Err error
+	// Key is the owner of the API key, and Profile that of the profile, that the problem is
+	// about.
+	Key, Profile session.Owner
+	Err          error
 
 	content *blob.Ref // the content that the problem is about, if any
 }
@@ -121,6 +124,8 @@ func (p Problem) String() string {
 	switch {
 	case p.Key != "":
 		return fmt.Sprintf("key of %s: %v", p.Key, p.Err)
+	case p.Profile != "":
+		return fmt.Sprintf("profile of %s: %v", p.Profile, p.Err)
 	case p.Whole():
 		return fmt.Sprintf("session %s of %s: %v", p.Session.Hash(), p.Session.Owner, p.Err)
 	case p.Reading:
@@ -130,7 +135,9 @@ func (p Problem) String() string {
 }
 
 // Whole reports whether a whole session was left out.
-func (p Problem) Whole() bool { return p.Key == "" && p.File == "" && !p.Reading && p.content == nil }
+func (p Problem) Whole() bool {
+	return p.Key == "" && p.Profile == "" && p.File == "" && !p.Reading && p.content == nil
+}
 
 // Survey counts what a copy would do, and changes nothing. It needs no contents, and
 // nothing of a target that does not exist yet. It fails with Occupied where Copy
@@ -199,6 +206,9 @@ func (c *copier) copy(ctx context.Context) error {
 		}
 	}
 	if err := c.sessions(ctx); err != nil {
+		return err
+	}
+	if err := c.profiles(ctx); err != nil {
 		return err
 	}
 	if err := c.verify(ctx); err != nil {
@@ -325,6 +335,9 @@ func (c *copier) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.surveyProfiles(ctx); err != nil {
+		return err
+	}
 	mine, theirs, err := c.bothKeys(ctx)
 	if err != nil {
 		return err
@@ -355,8 +368,8 @@ func (c *copier) bothKeys(ctx context.Context) (from, to []keys.Key, err error) 
 
 // occupied fails with Occupied if the target must not be changed.
 func (c *copier) occupied() error {
-	if r := c.report; (r.Others > 0 || r.OtherKeys > 0) && !c.o.Merge {
-		return fault.New(Occupied, "the target has sessions (%d) or keys (%d) that are not the source's, or later states of them; name an empty place, or give --merge to add to it", r.Others, r.OtherKeys)
+	if r := c.report; (r.Others > 0 || r.OtherKeys > 0 || r.OtherProfiles > 0) && !c.o.Merge {
+		return fault.New(Occupied, "the target has sessions (%d), keys (%d) or profiles (%d) that are not the source's, or later states of them; name an empty place, or give --merge to add to it", r.Others, r.OtherKeys, r.OtherProfiles)
 	}
 	return nil
 }
@@ -636,6 +649,81 @@ func plain(st session.State) session.State {
 	st.BOL = in
 	st.Created = st.Created.UTC()
 	return st
+}
+
+// profilePair is the profile of an owner in the source and in the target.
+type profilePair struct {
+	owner    session.Owner
+	from, to session.Profile
+}
+
+// conflict reports whether the target has another profile, or a later one.
+func (p profilePair) conflict() bool {
+	_, err := p.to.Import(p.from)
+	return err != nil
+}
+
+// bothProfiles returns the profiles of all owners that have one on either side.
+func (c *copier) bothProfiles(ctx context.Context) (all []profilePair, err error) {
+	owners := map[session.Owner]bool{}
+	stores := []session.Profiles{c.from.Sessions}
+	if c.to.Sessions != nil {
+		stores = append(stores, c.to.Sessions)
+	}
+	for _, s := range stores {
+		list, err := s.ProfileOwners(ctx)
+		if err != nil {
+			return nil, fault.In("reading the profiles", err)
+		}
+		for _, o := range list {
+			owners[o] = true
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(owners)) {
+		p := profilePair{owner: o}
+		for i, s := range stores {
+			if *([]*session.Profile{&p.from, &p.to}[i]), err = s.Profile(ctx, o); err != nil {
+				return nil, fault.In("reading the profiles", err)
+			}
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (c *copier) surveyProfiles(ctx context.Context) error {
+	all, err := c.bothProfiles(ctx)
+	for _, p := range all {
+		if p.from.Revision > 0 {
+			c.report.Profiles++
+		}
+		if p.conflict() {
+			c.report.OtherProfiles++
+		}
+	}
+	return err
+}
+
+// profiles copies the profiles of owners. With Options.Merge, a profile of the target stays.
+func (c *copier) profiles(ctx context.Context) error {
+	all, err := c.bothProfiles(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		switch {
+		case p.from.Revision == 0 || p.from.Revision == p.to.Revision && !p.conflict():
+			continue
+		case p.conflict() || c.o.Merge && p.to.Revision > 0:
+			c.problem(Problem{Profile: p.owner, Err: fault.New(session.Exists, "the target has another profile of this owner, which was kept")})
+			continue
+		}
+		if err := c.to.Sessions.ImportProfile(ctx, p.owner, p.from); err != nil {
+			return fault.In("writing a profile to the target", err)
+		}
+		c.note(func(r *Report) { r.ProfilesCopied++ })
+	}
+	return nil
 }
 
 // keys copies the API keys.

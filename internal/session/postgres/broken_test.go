@@ -41,6 +41,8 @@ var broken = []struct {
 	{2, "an import changes the order of files", "an import makes the session what it was elsewhere", "ORDER BY n.place", "ORDER BY n.name"},
 	{2, "an import forgets when files were attached", "an import makes the session what it was elsewhere", "n.reading, n.reading_size, n.reading_sha256, n.summary, n.attached\n", "n.reading, n.reading_size, n.reading_sha256, n.summary, p_used\n"},
 	{2, "an import hands out contents that it keeps", "importing again changes nothing", "array(SELECT unnest(x.contents) EXCEPT SELECT unnest(v_names))", "x.contents"},
+	{4, "a profile is written over any revision", "an owner's profile is written only over", "written := revision = p_revision;", "written := true;"},
+	{4, "a profile is compared without a lock", "of many writers of one profile at once", "WHERE p.owner = p_owner FOR UPDATE;", "WHERE p.owner = p_owner; PERFORM pg_sleep(0.002);"},
 	{2, "an import ignores the bound on sessions", "imports keep the bound on sessions", "v_sessions >= p_max", "false"},
 }
 

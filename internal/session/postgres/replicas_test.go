@@ -55,6 +55,18 @@ func (r replicas) Expire(ctx context.Context, limit int) (session.Expired, error
 func (r replicas) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	return r.one().Named(ctx, keys)
 }
+func (r replicas) Profile(ctx context.Context, o session.Owner) (session.Profile, error) {
+	return r.one().Profile(ctx, o)
+}
+func (r replicas) PutProfile(ctx context.Context, o session.Owner, p session.Profile) (session.Profile, error) {
+	return r.one().PutProfile(ctx, o, p)
+}
+func (r replicas) ImportProfile(ctx context.Context, o session.Owner, p session.Profile) error {
+	return r.one().ImportProfile(ctx, o, p)
+}
+func (r replicas) ProfileOwners(ctx context.Context) ([]session.Owner, error) {
+	return r.one().ProfileOwners(ctx)
+}
 func (r replicas) Import(ctx context.Context, st session.State) (session.Removed, error) {
 	return r.one().Import(ctx, st)
 }

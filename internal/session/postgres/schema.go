@@ -33,6 +33,9 @@ var schema2 string
 //go:embed schema/3.sql
 var schema3 string
 
+//go:embed schema/4.sql
+var schema4 string
+
 // migrations are all migrations; the version of the schema is the number of those
 // that ran. Released migrations never change; new ones are appended.
 var migrations = []migration{
@@ -40,6 +43,8 @@ var migrations = []migration{
 	{sql: schema2, oldest: 1},
 	// Earlier programs cannot add keys, and take all for unlimited.
 	{sql: schema3, oldest: 1},
+	// Earlier programs make sheets as if there were no profiles.
+	{sql: schema4, oldest: 3},
 }
 
 // schemaLock is the advisory lock that a program holds while it changes the schema.

@@ -66,6 +66,8 @@ var cases = []testCase{
 	{"there is a bound on sessions, and room again after a clear", bound},
 	{"a closed store refuses, and closing twice is harmless", closed},
 	{"the check makes a write", check},
+	{"an owner's profile is written only over the revision that its writer saw", profiles},
+	{"of many writers of one profile at once, one comes first", profileRace},
 	{"every history is linearizable", linearizable},
 }
 
@@ -520,6 +522,11 @@ func (b *bench) everyOperation(k session.Key, other session.State) map[string]er
 	_, _, attach := b.store.Attach(ctx, k, bolOf(other.Incarnation, NewInput("1.pdf")))
 	_, get := b.store.Get(ctx, k)
 	_, clear := b.store.Clear(ctx, k)
+	if k.ID == "x" { // profiles have no ID
+		_, put := b.store.PutProfile(ctx, k.Owner, session.Profile{})
+		_, profile := b.store.Profile(ctx, k.Owner)
+		return map[string]error{"open": open, "new": new, "attach": attach, "get": get, "clear": clear, "put profile": put, "profile": profile}
+	}
 	return map[string]error{"open": open, "new": new, "attach": attach, "get": get, "clear": clear}
 }
 
@@ -996,7 +1003,11 @@ func cancelled(b *bench) {
 	_, errGet := b.store.Get(over, k)
 	_, errList := b.store.List(over, session.Query{})
 	_, errNamed := b.store.Named(over, []blob.Key{f.Content.Key})
-	for name, err := range map[string]error{"open": errOpen, "new": errNew, "clear": errClear, "attach": errAttach, "get": errGet, "list": errList, "named": errNamed, "check": b.store.Check(over)} {
+	_, errProfile := b.store.Profile(over, k.Owner)
+	_, errPut := b.store.PutProfile(over, k.Owner, session.Profile{Content: []byte("late")})
+	_, errOwners := b.store.ProfileOwners(over)
+	defer func() { b.profile(k.Owner, session.Profile{}) }()
+	for name, err := range map[string]error{"profile": errProfile, "put profile": errPut, "profile owners": errOwners, "open": errOpen, "new": errNew, "clear": errClear, "attach": errAttach, "get": errGet, "list": errList, "named": errNamed, "check": b.store.Check(over)} {
 		if fault.CodeOf(err) != fault.Cancelled || !session.Settled(err) {
 			b.Errorf("%s with a context that has ended: %v", name, err)
 		}
@@ -1242,6 +1253,7 @@ func closed(b *bench) {
 	_, errs["expire"] = b.store.Expire(ctx, 1)
 	_, errs["named"] = b.store.Named(ctx, nil)
 	errs["check"] = b.store.Check(ctx)
+	_, errs["profile owners"] = b.store.ProfileOwners(ctx)
 	for name, err := range errs {
 		if fault.CodeOf(err) != session.StorageUnavailable {
 			b.Errorf("%s on a closed store: %v", name, err)
@@ -1287,7 +1299,7 @@ func linearizable(b *bench) {
 		b.Error(err)
 	}
 	// Without conflicts the check would prove nothing.
-	for _, must := range []string{"attach: ok", "attach: session_superseded", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok"} {
+	for _, must := range []string{"attach: ok", "attach: session_superseded", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok", "put_profile: ok", "put_profile: changed", "get_profile: ok"} {
 		if all[must] == 0 {
 			b.Errorf("the load had no %q", must)
 		}

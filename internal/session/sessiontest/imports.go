@@ -23,6 +23,7 @@ var importCases = []testCase{
 	{"an import replaces an expired session", importOverExpired},
 	{"invalid imports are refused", importNonsense},
 	{"imports keep the bound on sessions", importBound},
+	{"an import makes a profile what it was elsewhere, and never goes back", importProfiles},
 	{"imports of one session at once leave the latest", importRace},
 	{"of an import and other ways to begin a session at once, one comes first", importBeginRace},
 }

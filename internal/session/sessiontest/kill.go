@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 )
@@ -30,7 +31,7 @@ const (
 const AnswerFirst = "answer first"
 
 // victimClients is the number of a victim's clients, and victimKeys that of its
-// sessions.
+// sessions. They also write one profile.
 const victimClients, victimKeys = 6, 3
 
 // telling is a line that a victim writes before an operation, and again after its answer.
@@ -64,6 +65,9 @@ func victimKey(round string, i int) session.Key {
 	return key(fmt.Sprintf("round %s, session %d", round, i))
 }
 
+// victimProfile is the key of the profile of a round.
+func victimProfile(round string) session.Key { return profileKey(session.Owner("round " + round)) }
+
 // Work does not return.
 func (v Victim) Work() {
 	ctx := context.Background()
@@ -84,7 +88,21 @@ func (v Victim) Work() {
 	for c := range victimClients {
 		go func() {
 			var known [victimKeys]session.Incarnation
+			var seen session.Profile
 			for {
+				if rand.IntN(8) == 0 {
+					pk := victimProfile(round)
+					p := session.Profile{Revision: seen.Revision, Content: []byte(blob.NewKey())}
+					op := putOf(pk, p)
+					n := say(telling{Client: c, Op: &op})
+					var err error
+					if seen, err = v.Store.PutProfile(ctx, pk.Owner, p); err != nil {
+						seen, _ = v.Store.Profile(ctx, pk.Owner) // for the next write only
+					}
+					answer := profileAnswer(seen, err)
+					say(telling{N: n, Client: c, Answer: &answer})
+					continue
+				}
 				i := rand.IntN(victimKeys)
 				k := victimKey(round, i)
 				op := Op{Key: k}
@@ -280,5 +298,13 @@ func (k Killer) look(round string, history *History, moment *int64) (err error) 
 		}
 		history.recordAt(victimClients, Op{Kind: Get, Key: victimKey(round, i)}, answerOf(st, session.Removed{}, err), call, *moment)
 	}
+	*moment++
+	call := *moment
+	p, err := store.Profile(context.Background(), victimProfile(round).Owner)
+	*moment++
+	if err != nil {
+		return fmt.Errorf("reading a profile after a kill: %w", err)
+	}
+	history.recordAt(victimClients, Op{Kind: GetProfile, Key: victimProfile(round)}, profileAnswer(p, nil), call, *moment)
 	return check()
 }

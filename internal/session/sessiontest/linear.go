@@ -95,6 +95,8 @@ type Round struct {
 	store   session.Store
 	history *History
 	round   int
+	// profile is the key of the profile that the clients of this round write.
+	profile session.Key
 
 	mu       sync.Mutex
 	attached map[blob.Key]bool // by an attach that was acknowledged
@@ -105,8 +107,16 @@ type Round struct {
 // Start prepares a round. The number chooses the sessions; calls and answers are
 // added to the history.
 func (l Load) Start(store session.Store, h *History, round int) *Round {
-	return &Round{load: l, store: store, history: h, round: round, attached: map[blob.Key]bool{}, handed: map[blob.Key]int{}}
+	return &Round{load: l, store: store, history: h, round: round, attached: map[blob.Key]bool{}, handed: map[blob.Key]int{},
+		// A profile cannot be removed, so each round has an owner of its own.
+		profile: profileKey(session.Owner(blob.NewKey()))}
 }
+
+// profileKey is the key of an owner's profile in a History: one without an ID.
+func profileKey(owner session.Owner) session.Key { return session.Key{Owner: owner} }
+
+// isProfile reports whether a key of a History is that of a profile.
+func isProfile(k session.Key) bool { return k.ID == "" }
 
 func (r *Round) key(i int) session.Key { return key(fmt.Sprintf("round %d, session %d", r.round, i)) }
 
@@ -117,8 +127,13 @@ func (r *Round) Clients() {
 		all.Go(func() {
 			rng := rand.New(rand.NewPCG(r.load.Seed, uint64(c)))
 			var known [loadKeys]session.Incarnation
+			var seen int64
 			for range r.load.Operations / r.load.Clients {
-				r.one(c, rng, &known)
+				if rng.IntN(8) == 0 {
+					r.oneOfProfile(c, rng, &seen)
+				} else {
+					r.one(c, rng, &known)
+				}
 				if !r.load.Stubborn && r.failed() {
 					return
 				}
@@ -207,6 +222,37 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 	}
 }
 
+// oneOfProfile reads or writes the profile. seen is the revision that the client saw.
+func (r *Round) oneOfProfile(client int, rng *rand.Rand, seen *int64) {
+	h, owner := r.history, r.profile.Owner
+	if rng.IntN(2) == 0 {
+		call := h.call()
+		p, err := r.store.Profile(context.Background(), owner)
+		h.record(client, Op{Kind: GetProfile, Key: r.profile}, profileAnswer(p, err), call)
+		*seen = p.Revision
+		return
+	}
+	p := session.Profile{Revision: *seen, Content: []byte(blob.NewKey())}
+	call := h.call()
+	next, err := r.store.PutProfile(context.Background(), owner, p)
+	h.record(client, putOf(r.profile, p), profileAnswer(next, err), call)
+	r.note(nil, nil, err)
+	*seen = next.Revision
+}
+
+// putOf describes the writing of a profile.
+func putOf(k session.Key, p session.Profile) Op {
+	return Op{Kind: PutProfile, Key: k, Revision: p.Revision, Files: Files(p.Content)}
+}
+
+// profileAnswer describes the answer of an operation on a profile.
+func profileAnswer(p session.Profile, err error) Answer {
+	if err != nil {
+		return Answer{Code: fault.CodeOf(err), Unknown: !session.Settled(err)}
+	}
+	return Answer{Revision: p.Revision, BOL: Files(p.Content)}
+}
+
 func (r *Round) attachment(rng *rand.Rand, inc session.Incarnation) session.Attachment {
 	file := func() session.Input {
 		f := NewInput("")
@@ -246,6 +292,9 @@ func (r *Round) ReadAll() {
 		st, err := r.store.Get(context.Background(), r.key(i))
 		r.history.record(r.load.Clients, Op{Kind: Get, Key: r.key(i)}, answerOf(st, session.Removed{}, err), call)
 	}
+	call := r.history.call()
+	p, err := r.store.Profile(context.Background(), r.profile.Owner)
+	r.history.record(r.load.Clients, Op{Kind: GetProfile, Key: r.profile}, profileAnswer(p, err), call)
 }
 
 // account checks that no content was lost or handed out twice.
@@ -313,22 +362,32 @@ const (
 	Attach OpKind = "attach"
 	Get    OpKind = "get"
 	Tick   OpKind = "tick"
+
+	GetProfile OpKind = "get_profile"
+	PutProfile OpKind = "put_profile"
 )
 
 // Op is an operation as it was called.
 type Op struct {
 	Kind OpKind      `json:"kind"`
 	Key  session.Key `json:"key"`
-	// For an attach: the incarnation in hexadecimal, slot, mode, and the files.
+	// For an attach: the incarnation in hexadecimal, slot and mode.
 	Incarnation string       `json:"incarnation,omitempty"`
 	Slot        session.Slot `json:"slot,omitempty"`
 	Mode        session.Mode `json:"mode,omitempty"`
-	Files       Files        `json:"files,omitempty"`
+	// Files are those of an attach, or the content of a profile that is written.
+	Files Files `json:"files,omitempty"`
+	// Revision is the one of the profile that its writer saw.
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // String shows the operation without its session.
 func (o Op) String() string {
-	if o.Kind != Attach {
+	switch o.Kind {
+	case Attach:
+	case PutProfile:
+		return fmt.Sprintf("put profile %q over revision %d", o.Files, o.Revision)
+	default:
 		return string(o.Kind)
 	}
 	return fmt.Sprintf("attach %s %s %q in %.6s", o.Slot, o.Mode, o.Files, o.Incarnation)
@@ -539,8 +598,8 @@ func (h *History) explain(info porcupine.LinearizationInfo) string {
 	return s.String()
 }
 
-// life is the model's state of one session ID according to DESIGN.md §6. It is
-// compared with ==.
+// life is the model's state of one session ID according to DESIGN.md §6, or of a
+// profile, which has a revision and, as bol, a content. It is compared with ==.
 type life struct {
 	alive bool
 	// incarnation is "" if no answer has named it yet.
@@ -622,6 +681,13 @@ func (l life) begun() life { return life{alive: true, revision: 1, told: l.told}
 // ended is the life after a clear or expiry.
 func (l life) ended() life { return life{told: l.told} }
 
+// written is a profile after a write.
+func (l life) written(op Op) life {
+	l.revision++
+	l.bol = op.Files
+	return l
+}
+
 // attached is the life after an attach, which must name its incarnation.
 func (l life) attached(op Op) (life, Answer) {
 	var a Answer
@@ -649,6 +715,8 @@ func step(l life, op Op, a Answer) []life {
 		return append([]life{l}, effects(l, op)...)
 	case op.Kind == Tick:
 		return []life{l.ended()}
+	case a.Code == session.ProfileChanged && op.Kind == PutProfile:
+		return if_(l, l.revision != op.Revision)
 	case a.Code == fault.NotFound && op.Kind == Get:
 		return if_(l, !l.alive)
 	case a.Code == session.Superseded && op.Kind == Attach:
@@ -661,6 +729,11 @@ func step(l life, op Op, a Answer) []life {
 		return nil
 	}
 	switch op.Kind {
+	case GetProfile:
+		return if_(l, a == Answer{Revision: l.revision, BOL: l.bol})
+	case PutProfile:
+		next := l.written(op)
+		return if_(next, l.revision == op.Revision && a == Answer{Revision: next.revision, BOL: next.bol})
 	case Get:
 		next, ok := l.is(a)
 		return if_(next, ok)
@@ -690,6 +763,8 @@ func step(l life, op Op, a Answer) []life {
 // that it took effect.
 func effects(l life, op Op) []life {
 	switch op.Kind {
+	case PutProfile:
+		return if_(l.written(op), l.revision == op.Revision)
 	case Open:
 		return if_(l.begun(), !l.alive)
 	case New:
@@ -724,8 +799,11 @@ func model() porcupine.Model {
 				}
 			}
 			var parts [][]porcupine.Operation
-			for _, ops := range keys {
-				parts = append(parts, append(ops, ticks...))
+			for k, ops := range keys {
+				if !isProfile(k) { // a profile does not expire
+					ops = append(ops, ticks...)
+				}
+				parts = append(parts, ops)
 			}
 			return parts
 		},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,24 +29,29 @@ type memory struct {
 	mu     sync.Mutex
 	at     time.Time
 	rows   map[session.Key]session.State
+	own    map[session.Owner]session.Profile
 	closed bool
 	count  map[session.Key]byte // for counted incarnations
 	cached map[session.Key]session.State
 	locks  map[session.Key]bool
 }
 
-type memoryDisk struct{ rows map[session.Key]session.State }
+type memoryDisk struct {
+	rows map[session.Key]session.State
+	own  map[session.Owner]session.Profile
+}
 
 var memoryDisks sync.Map
 
 func openMemory(broken string) Opener {
 	return func(t testing.TB, place string, settings session.Settings) session.Store {
-		d, _ := memoryDisks.LoadOrStore(place, &memoryDisk{rows: map[session.Key]session.State{}})
+		d, _ := memoryDisks.LoadOrStore(place, &memoryDisk{rows: map[session.Key]session.State{}, own: map[session.Owner]session.Profile{}})
 		m := &memory{settings: settings, broken: broken, disk: d.(*memoryDisk), rows: map[session.Key]session.State{},
 			count: map[session.Key]byte{}, cached: map[session.Key]session.State{}, locks: map[session.Key]bool{}}
 		for k, st := range m.disk.rows {
 			m.rows[k] = st
 		}
+		m.own = maps.Clone(m.disk.own)
 		return m
 	}
 }
@@ -539,6 +545,66 @@ func (m *memory) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 		}
 	}
 	return named, nil
+}
+
+func (m *memory) Profile(ctx context.Context, owner session.Owner) (session.Profile, error) {
+	if err := m.ready(ctx, session.Key{Owner: owner, ID: "x"}); err != nil {
+		return session.Profile{}, err
+	}
+	defer m.mu.Unlock()
+	return m.own[m.fold(session.Key{Owner: owner}).Owner], nil
+}
+
+func (m *memory) PutProfile(ctx context.Context, owner session.Owner, p session.Profile) (session.Profile, error) {
+	return m.write(ctx, owner, p, func(now session.Profile) (session.Profile, error) {
+		switch m.broken {
+		case "a profile is written over any revision":
+			now.Revision = p.Revision
+		case "a profile is read, compared and written":
+			m.mu.Unlock()
+			time.Sleep(100 * time.Microsecond)
+			m.mu.Lock()
+		}
+		return now.Put(p)
+	})
+}
+
+func (m *memory) ImportProfile(ctx context.Context, owner session.Owner, p session.Profile) error {
+	_, err := m.write(ctx, owner, p, func(now session.Profile) (session.Profile, error) {
+		if m.broken == "an import of a profile may go back" && p.Revision > 0 {
+			return p, nil
+		}
+		return now.Import(p)
+	})
+	return err
+}
+
+func (m *memory) write(ctx context.Context, owner session.Owner, p session.Profile, rule func(session.Profile) (session.Profile, error)) (session.Profile, error) {
+	if err := p.Check(owner); err != nil && m.broken != "profiles are not checked" {
+		return session.Profile{}, err
+	}
+	if err := m.begin(ctx); err != nil {
+		return session.Profile{}, err
+	}
+	defer m.mu.Unlock()
+	owner = m.fold(session.Key{Owner: owner}).Owner
+	next, err := rule(m.own[owner])
+	if err != nil {
+		return session.Profile{}, err
+	}
+	m.own[owner] = next
+	if m.broken != "profiles are not durable" {
+		m.disk.own[owner] = next
+	}
+	return next, nil
+}
+
+func (m *memory) ProfileOwners(ctx context.Context) ([]session.Owner, error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.own)), nil
 }
 
 func (m *memory) Check(ctx context.Context) error {

@@ -19,6 +19,8 @@ var broken = []string{
 	"a context that has ended does not matter",
 	"a failed attach leaves something",
 	"a page skips",
+	"a profile is read, compared and written",
+	"a profile is written over any revision",
 	"a reset keeps the incarnation",
 	"a restart begins lives anew",
 	"an attach begins a session",
@@ -31,6 +33,9 @@ var broken = []string{
 	"an import may carry a last use in the future",
 	"an import reads, waits and writes",
 	"an import takes another session's place",
+	"an import of a profile may go back",
+	"profiles are not checked",
+	"profiles are not durable",
 	"importing again fails",
 	"imports are not checked",
 	"imports are not durable",
@@ -116,6 +121,7 @@ func tail(b []byte) string { return string(b[max(0, len(b)-2000):]) }
 func TestTheCheckerFindsHistoriesThatAreNotLinearizable(t *testing.T) {
 	for _, rule := range []string{
 		"no incarnation is checked", "incarnations count from 1 after a clear", "reads come from a cache that is late",
+		"a profile is read, compared and written", "a profile is written over any revision",
 		"files come one by one", "an attach reads, waits and writes", "two clients may both begin", "new reuses an empty session",
 	} {
 		t.Run(rule, func(t *testing.T) {

@@ -26,6 +26,8 @@ type batch struct {
 	trim  []int64 // rows to remove
 	// claimed are the contents that the batch makes rows name.
 	claimed map[blob.Key]struct{}
+	// profiles are those that the batch changes.
+	profiles map[session.Owner]session.Profile
 }
 
 // slot is the state of one key within a batch.
@@ -221,7 +223,7 @@ func (b *batch) view(sl *slot) session.State {
 
 // work returns what must be committed.
 func (b *batch) work() work {
-	w := work{probe: b.probe, remove: b.trim, uses: map[int64]int64{}}
+	w := work{probe: b.probe, remove: b.trim, uses: map[int64]int64{}, profiles: b.profiles}
 	for _, u := range b.uses {
 		w.uses[u.entry.seq] = u.used
 	}
@@ -240,6 +242,7 @@ func (b *batch) work() work {
 func (b *batch) publish() {
 	t := b.store.table
 	b.store.stale.removed(len(b.trim))
+	t.publish(b.profiles)
 	for _, u := range b.uses {
 		u.entry.saved.Store(u.used)
 	}

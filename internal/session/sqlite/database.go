@@ -42,7 +42,7 @@ type database struct {
 	// logPages is the length of the log in pages.
 	logPages int
 
-	begin, commit, put, remove, use, probe *sqlite3.Stmt
+	begin, commit, put, remove, use, probe, profile *sqlite3.Stmt
 }
 
 // place says where a database is and how it is written.
@@ -148,6 +148,7 @@ func (db *database) setUp(p place) (err error) {
 		{&db.remove, `DELETE FROM session WHERE seq = ?`},
 		{&db.use, `UPDATE session SET used = ? WHERE seq = ?`},
 		{&db.probe, `UPDATE probe SET n = n + 1`},
+		{&db.profile, `INSERT INTO profile (owner, revision, content) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO UPDATE SET revision = ?2, content = ?3`},
 	} {
 		if *s.to, _, err = db.conn.PrepareFlags(s.sql, sqlite3.PREPARE_PERSISTENT); err != nil {
 			return fmt.Errorf("preparing %s: %w", s.sql, err)
@@ -170,7 +171,7 @@ func (db *database) close() (err error) {
 	if db.conn == nil {
 		return nil
 	}
-	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe} {
+	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe, db.profile} {
 		s.Close()
 	}
 	err = db.conn.Close()
@@ -198,10 +199,12 @@ type work struct {
 	remove []int64         // rows to remove, oldest first
 	// probe makes the commit write even if nothing changes.
 	probe bool
+	// profiles are those that change, by owner.
+	profiles map[session.Owner]session.Profile
 }
 
 func (w work) empty() bool {
-	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe
+	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe && len(w.profiles) == 0
 }
 
 // apply commits all of the work or nothing. If it fails, the transaction was rolled
@@ -228,6 +231,11 @@ func (db *database) apply(w work) (err error) {
 	for seq, used := range w.uses {
 		if err := errors.Join(db.use.BindInt64(1, used), db.use.BindInt64(2, seq), db.use.Exec()); err != nil {
 			return fmt.Errorf("writing a last use: %w", err)
+		}
+	}
+	for owner, p := range w.profiles {
+		if err := errors.Join(db.profile.BindText(1, string(owner)), db.profile.BindInt64(2, p.Revision), db.profile.BindBlob(3, p.Content), db.profile.Exec()); err != nil {
+			return fmt.Errorf("writing a profile: %w", err)
 		}
 	}
 	for _, seq := range w.remove {
@@ -298,6 +306,25 @@ func (db *database) load(yield func(row) error) (err error) {
 		if err := yield(r); err != nil {
 			return err
 		}
+	}
+	return st.Err()
+}
+
+// loadProfiles reads all profiles.
+func (db *database) loadProfiles(yield func(session.Owner, session.Profile)) (err error) {
+	defer recoverAs(&err)
+	st, _, err := db.conn.Prepare(`SELECT owner, revision, content FROM profile`)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for st.Step() {
+		p := session.Profile{Revision: st.ColumnInt64(1), Content: st.ColumnBlob(2, nil)}
+		owner := session.Owner(st.ColumnText(0))
+		if err := p.Check(owner); err != nil {
+			return fmt.Errorf("a profile: %w", err)
+		}
+		yield(owner, p)
 	}
 	return st.Err()
 }

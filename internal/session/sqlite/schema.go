@@ -35,6 +35,12 @@ var migrations = []string{
 	-- A write that changes nothing, to find out whether writes work.
 	CREATE TABLE probe (n INTEGER NOT NULL) STRICT;
 	INSERT INTO probe VALUES (0);`,
+	// The profile of each owner who has one.
+	`CREATE TABLE profile (
+		owner    TEXT    NOT NULL PRIMARY KEY,
+		revision INTEGER NOT NULL,
+		content  BLOB    NOT NULL
+	) STRICT;`,
 }
 
 // version returns the schema's version. It fails with NewerSchema or Foreign if the

@@ -141,6 +141,9 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 
 // load fills the table from the database.
 func (s *Store) load(ctx context.Context) error {
+	if err := s.db.loadProfiles(func(o session.Owner, p session.Profile) { s.table.profiles[o] = p }); err != nil {
+		return err
+	}
 	return s.db.load(func(r row) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -301,11 +304,8 @@ func (s *Store) read(ctx context.Context, key session.Key) (session.State, error
 	if err := key.Check(); err != nil {
 		return session.State{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return session.State{}, fault.Ended(err)
-	}
-	if s.closed.Load() {
-		return session.State{}, errClosed()
+	if err := s.readable(ctx); err != nil {
+		return session.State{}, err
 	}
 	// Read the clock before the table: a session that is found then was alive at
 	// that time.

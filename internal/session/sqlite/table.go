@@ -24,6 +24,8 @@ type table struct {
 
 	mu    sync.RWMutex
 	named map[blob.Key]struct{} // the contents that rows refer to
+	// profiles are those of all owners. There are few owners: each has a key.
+	profiles map[session.Owner]session.Profile
 }
 
 // shardCount is the number of shards. Each has its own lock, and a walk through the
@@ -63,7 +65,7 @@ func newEntry(seq, life int64, state *session.State, used int64) *entry {
 const sealed = math.MinInt64
 
 func newTable() *table {
-	t := &table{seed: maphash.MakeSeed(), named: map[blob.Key]struct{}{}}
+	t := &table{seed: maphash.MakeSeed(), named: map[blob.Key]struct{}{}, profiles: map[session.Owner]session.Profile{}}
 	for i := range t.shards {
 		t.shards[i].m = map[session.Key]*entry{}
 	}
