@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/paper"
+	"tallyman/internal/testing/planted"
 )
 
 // documents are the mutations of a document.
@@ -87,39 +88,16 @@ func (t *trial) rowOf(p int, w page.Word) (row, bool) {
 // all returns the indexes of a row's words.
 func (r *row) all() []int { return slices.Concat(r.cells[:]...) }
 
-func (t *trial) row() row { return pick(t, t.rows()) }
-
-func pick[T any](t *trial, from []T) T { return from[t.IntN(len(from))] }
+func (t *trial) row() row { return planted.Pick(t.Rand, t.rows()) }
 
 func (t *trial) words(p int) []page.Word { return t.pages[p].Words }
 
 // figures are the columns of numbers.
 var figures = []sample.Column{sample.Cartons, sample.Pieces, sample.Volume, sample.Weight}
 
-// move moves a word.
-func move(w *page.Word, dx, dy float32) {
-	w.Base += dy
-	w.Box = page.Box{X0: w.Box.X0 + dx, Y0: w.Box.Y0 + dy, X1: w.Box.X1 + dx, Y1: w.Box.Y1 + dy}
-	w.Edges = slices.Clone(w.Edges)
-	for i := range w.Edges {
-		w.Edges[i] += dx
-	}
-}
-
 // hide removes words from a page.
 func (t *trial) hide(p int, indexes ...int) {
-	var left []page.Word
-	for i, w := range t.words(p) {
-		if !slices.Contains(indexes, i) {
-			left = append(left, w)
-		}
-	}
-	t.pages[p].Words = left
-}
-
-// about describes a word for people.
-func about(p int, w page.Word) string {
-	return fmt.Sprintf("page %d, %q at %.0f, %.0f", p+1, w.Text, w.Box.X0, w.Base)
+	t.pages[p].Words = planted.Without(t.words(p), indexes...)
 }
 
 func (t *trial) layPages() string {
@@ -130,7 +108,7 @@ func (t *trial) layPages() string {
 }
 
 func (t *trial) dropRow() string {
-	b := pick(t, t.paper.Bills)
+	b := planted.Pick(t.Rand, t.paper.Bills)
 	i := t.IntN(len(b.Lines))
 	b.Lines = slices.Delete(b.Lines, i, i+1)
 	t.layOut()
@@ -138,7 +116,7 @@ func (t *trial) dropRow() string {
 }
 
 func (t *trial) doubleRow() string {
-	b := pick(t, t.paper.Bills)
+	b := planted.Pick(t.Rand, t.paper.Bills)
 	i := t.IntN(len(b.Lines))
 	b.Lines = slices.Insert(b.Lines, t.IntN(len(b.Lines)+1), b.Lines[i])
 	t.layOut()
@@ -156,7 +134,7 @@ func (t *trial) shadowRow() string {
 	dx, dy := t.Float32()*8-4, t.Float32()*8-4
 	for _, i := range r.all() {
 		w := t.words(r.page)[i]
-		move(&w, dx, dy)
+		planted.Move(&w, dx, dy)
 		t.pages[r.page].Words = append(t.pages[r.page].Words, w)
 	}
 	return fmt.Sprintf("page %d, line %d, by %.2f, %.2f", r.page+1, r.line+1, dx, dy)
@@ -167,9 +145,9 @@ func (t *trial) hideWord() string {
 	i := t.IntN(len(t.words(p)))
 	if t.IntN(2) == 0 {
 		r := t.row()
-		p, i = r.page, pick(t, r.all())
+		p, i = r.page, planted.Pick(t.Rand, r.all())
 	}
-	what := about(p, t.words(p)[i])
+	what := planted.About(p, t.words(p)[i])
 	t.hide(p, i)
 	return what
 }
@@ -190,7 +168,7 @@ func (t *trial) figure() (p, i int, ok bool) {
 		return t.total()
 	}
 	r := t.row()
-	cell := r.cells[pick(t, figures)]
+	cell := r.cells[planted.Pick(t.Rand, figures)]
 	if len(cell) == 0 {
 		return 0, 0, false
 	}
@@ -207,7 +185,7 @@ func (t *trial) total() (p, i int, ok bool) {
 			}
 		}
 	}
-	f := pick(t, found)
+	f := planted.Pick(t.Rand, found)
 	return f[0], f[1], true
 }
 
@@ -217,7 +195,7 @@ func (t *trial) cutNumber() string {
 		return ""
 	}
 	w := &t.words(p)[i]
-	before := about(p, *w)
+	before := planted.About(p, *w)
 	t.cut(w)
 	if r, ok := t.rowOf(p, *w); ok && w.Box.X0 > 540 {
 		b, n := t.like(r.bill), tenths(w.Text)
@@ -244,28 +222,16 @@ func (t *trial) cutText() string {
 		return ""
 	}
 	w := &t.words(r.page)[cell[0]]
-	before := about(r.page, *w)
+	before := planted.About(r.page, *w)
 	t.cut(w)
 	return before + " to " + w.Text
 }
 
 // changeWord changes a digit of a word and describes that.
 func (t *trial) changeWord(p int, w *page.Word) string {
-	before := about(p, *w)
-	w.Text = t.otherDigit(w.Text)
+	before := planted.About(p, *w)
+	w.Text = planted.OtherDigit(t.Rand, w.Text)
 	return before + " to " + w.Text
-}
-
-// otherDigit changes a digit of a text. It returns "" if it finds none.
-func (t *trial) otherDigit(text string) string {
-	b := []byte(text)
-	for range 20 {
-		if i := t.IntN(len(b)); b[i] >= '0' && b[i] <= '9' {
-			b[i] = '0' + (b[i]-'0'+byte(1+t.IntN(9)))%10
-			return string(b)
-		}
-	}
-	return ""
 }
 
 // tenths returns a printed weight in tenths of a pound.
@@ -300,14 +266,14 @@ func (t *trial) like(bill int) *sample.Bill {
 
 func (t *trial) changeDigit() string {
 	r := t.row()
-	c := pick(t, figures)
+	c := planted.Pick(t.Rand, figures)
 	cell := r.cells[c]
 	if len(cell) == 0 {
 		return ""
 	}
 	w := &t.words(r.page)[cell[len(cell)-1]]
-	before := about(r.page, *w)
-	if w.Text = t.otherDigit(w.Text); w.Text == "" {
+	before := planted.About(r.page, *w)
+	if w.Text = planted.OtherDigit(t.Rand, w.Text); w.Text == "" {
 		return ""
 	}
 	if c == sample.Weight {
@@ -388,9 +354,9 @@ func (t *trial) shiftWords(p int, indexes []int, dx, dy float32) string {
 		return ""
 	}
 	defer t.besideStyles(p)
-	what := about(p, t.words(p)[indexes[0]])
+	what := planted.About(p, t.words(p)[indexes[0]])
 	for _, i := range indexes {
-		move(&t.words(p)[i], dx, dy)
+		planted.Move(&t.words(p)[i], dx, dy)
 	}
 	return fmt.Sprintf("%s and %d more by %.2f, %.2f", what, len(indexes)-1, dx, dy)
 }
@@ -463,7 +429,7 @@ func (t *trial) shiftPage() string {
 	dx, dy := t.Float32()*40-20, t.Float32()*40-20
 	for i := range t.words(p) {
 		w := &t.words(p)[i]
-		move(w, dx, dy)
+		planted.Move(w, dx, dy)
 		w.Base, w.Size = w.Base*k, w.Size*k
 		w.Box = page.Box{X0: w.Box.X0 * k, Y0: w.Box.Y0 * k, X1: w.Box.X1 * k, Y1: w.Box.Y1 * k}
 		for j := range w.Edges {
@@ -481,10 +447,10 @@ func (t *trial) swapInColumn() string {
 	c := sample.Column(t.IntN(8))
 	dy := float32(pitch * float64(b.line-a.line))
 	for _, i := range a.cells[c] {
-		move(&t.words(a.page)[i], 0, dy)
+		planted.Move(&t.words(a.page)[i], 0, dy)
 	}
 	for _, i := range b.cells[c] {
-		move(&t.words(a.page)[i], 0, -dy)
+		planted.Move(&t.words(a.page)[i], 0, -dy)
 	}
 	x, y := &t.truth.Bills[a.bill].Lines[a.line], &t.truth.Bills[a.bill].Lines[b.line]
 	switch c {
@@ -537,9 +503,9 @@ func (t *trial) tearWord() string {
 	if dx > w.Size/5 {
 		t.merged = true // the gap reads as a space; in a text only the order export shows that it is none
 	}
-	move(&left, -dx, 0)
+	planted.Move(&left, -dx, 0)
 	t.pages[p].Words = slices.Insert(slices.Delete(t.words(p), i, i+1), i, left, right)
-	return fmt.Sprintf("%s, %q by %.2f", about(p, w), left.Text, dx)
+	return fmt.Sprintf("%s, %q by %.2f", planted.About(p, w), left.Text, dx)
 }
 
 func (t *trial) dropPage() string {
@@ -595,7 +561,7 @@ func (t *trial) shufflePages() string {
 				of = append(of, p)
 			}
 		}
-		i, j := pick(t, of), pick(t, of)
+		i, j := planted.Pick(t.Rand, of), planted.Pick(t.Rand, of)
 		t.pages[i], t.pages[j] = t.pages[j], t.pages[i]
 		return fmt.Sprintf("pages %d and %d", i+1, j+1)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/planted"
 )
 
 // exports are the mutations of an order export.
@@ -147,12 +148,12 @@ func (t *trial) cutOrder() string {
 }
 
 func (t *trial) changeOrder() string {
-	row, col := t.order(), pick(t, []int{invoice, style, cartons, pieces, orderNo})
+	row, col := t.order(), planted.Pick(t.Rand, []int{invoice, style, cartons, pieces, orderNo})
 	text := t.export[row][col]
 	if text == "" {
 		return ""
 	}
-	if text = t.otherDigit(text); text == "" {
+	if text = planted.OtherDigit(t.Rand, text); text == "" {
 		return ""
 	}
 	set(&t.truth.Orders[row-1], col, text)
@@ -220,24 +221,24 @@ func (t *trial) repeatHeader() string {
 }
 
 func (t *trial) spoilDate() string {
-	row, col := t.order(), pick(t, dates)
+	row, col := t.order(), planted.Pick(t.Rand, dates)
 	text := t.export[row][col]
 	if text == "" {
 		return ""
 	}
-	return t.edit(row, col, pick(t, []string{
+	return t.edit(row, col, planted.Pick(t.Rand, []string{
 		text[:7], text[:7] + "X", "#####", "13" + text[2:], text[:2] + "32" + text[4:], "00" + text[2:], "soon",
 		text[:2] + "-" + text[4:], "1.2E+07", "#VALUE!", text + text, text[:4],
 	}))
 }
 
 func (t *trial) spoilNumber() string {
-	row, col := t.order(), pick(t, []int{style, cartons, pieces, orderNo})
-	return t.edit(row, col, pick(t, []string{"6.55177E+11", "#N/A", "#REF!", "=1+2"}))
+	row, col := t.order(), planted.Pick(t.Rand, []int{style, cartons, pieces, orderNo})
+	return t.edit(row, col, planted.Pick(t.Rand, []string{"6.55177E+11", "#N/A", "#REF!", "=1+2"}))
 }
 
 func (t *trial) cutExport() string {
-	whole := t.write(pick(t, separators))
+	whole := t.write(planted.Pick(t.Rand, separators))
 	n := 1 + t.IntN(min(len(whole)-1, 300))
 	t.written = whole[:len(whole)-n]
 	return fmt.Sprintf("the last %d bytes", n)
@@ -256,7 +257,7 @@ func (t *trial) openQuote() string {
 	if at > 0 && (col == shipTo || col == orderNo) { // within a text, the mark is part of it
 		t.follow(row, cells)
 	}
-	mark, comma := "\x01", pick(t, separators)
+	mark, comma := "\x01", planted.Pick(t.Rand, separators)
 	t.export[row] = []string{mark}
 	t.written = bytes.Replace(t.write(comma), []byte(mark), []byte(strings.Join(cells, string(comma))), 1)
 	return fmt.Sprintf("row %d, column %d: %q", row+1, col+1, cells[col])

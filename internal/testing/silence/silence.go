@@ -51,6 +51,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
 	"tallyman/internal/testing/paper"
+	"tallyman/internal/testing/planted"
 )
 
 // Options are the options of Run.
@@ -293,7 +294,7 @@ func (t *trial) read(o Options) (csv string, found []string, err error) {
 	if t.merged {
 		file := t.written
 		if file == nil {
-			file = t.write(pick(t, separators))
+			file = t.write(planted.Pick(t.Rand, separators))
 		}
 		if rows, err = orders.Read(context.Background(), bytes.NewReader(file), int64(len(file)), "orders.csv", orders.Limits{}, nil); err != nil {
 			return "", nil, err

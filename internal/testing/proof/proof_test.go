@@ -1,0 +1,70 @@
+package proof
+
+import (
+	"testing"
+
+	"tallyman/internal/page"
+)
+
+// run plants errors, or ends the test.
+func run(t *testing.T, o Options, read Reader, documents []Document) *Result {
+	t.Helper()
+	o.Examples = 3
+	r, err := Run(o, documents, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func known(t *testing.T) []Document {
+	t.Helper()
+	documents, err := Straight(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents
+}
+
+func TestNoErrorInTheKnownFormIsProved(t *testing.T) {
+	r := run(t, Options{Seed: 1, Errors: 600}, Known, known(t))
+	for _, s := range r.Sound {
+		if s.Outcome != Right || s.Proved != s.Bills || s.True != s.Bills {
+			t.Errorf("without an error: %+v", s)
+		}
+	}
+	if r.False() > 0 {
+		t.Errorf("%d false proofs: %q", r.False(), r.Examples[False])
+	}
+	if n := r.Total(); n[Right] < 60 || n[Told] < 200 || n[Cancelled] == 0 || n[Combination] == 0 || n[Text] == 0 {
+		t.Errorf("too few of one outcome: %v", n)
+	}
+}
+
+// TestFalseProofsAreFound breaks the reader: each must lead to false proofs.
+func TestFalseProofsAreFound(t *testing.T) {
+	for name, spoil := range map[string]func(b *Bill){
+		"all bills are called proved": func(b *Bill) { b.Proved = true },
+		"a row is left out": func(b *Bill) {
+			if rows := b.Tables[0].Rows; len(rows) > 1 {
+				b.Tables[0].Rows = rows[1:]
+			}
+		},
+		"a figure is not read": func(b *Bill) { b.Tables[0].Rows[0]["pieces"] = "" },
+		"a total is wrong":     func(b *Bill) { b.Tables[0].Totals["packages"] = "1" },
+		"totals are lines": func(b *Bill) {
+			b.Tables[0].Rows = append(b.Tables[0].Rows, b.Tables[0].Totals)
+		},
+	} {
+		broken := func(pages []page.Page) ([]Bill, error) {
+			bills, err := Known(pages)
+			for i := range bills {
+				spoil(&bills[i])
+			}
+			return bills, err
+		}
+		if r := run(t, Options{Seed: 2, Errors: 60}, broken, known(t)); r.False() == 0 {
+			t.Errorf("%s: no false proof is found", name)
+		}
+	}
+}
