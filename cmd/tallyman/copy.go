@@ -25,7 +25,7 @@ import (
 )
 
 const copyHelp = `Copies all that a server keeps to another place: live sessions with their files,
-and the keys of the API. Their clients notice nothing when it is served from there.
+profiles, and the keys of the API. Their clients notice nothing when it is served from there.
 The source is left as it is.
 
 Usage: tallyman copy --from PLACE [--from-blobs ADDRESS] --to PLACE [--to-blobs ADDRESS]

@@ -200,7 +200,7 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 			if err := errors.Join(s.WritePDF(&bills), s.WriteOrders(&orders)); err != nil {
 				t.Fatal(err)
 			}
-			in, err := d.Receive(k.Owner)
+			in, err := d.Receive(t.Context(), k.Owner)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 			if st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil); err != nil {
 				t.Fatal(err)
 			}
-			if in, err = d.Receive(k.Owner); err != nil {
+			if in, err = d.Receive(t.Context(), k.Owner); err != nil {
 				t.Fatal(err)
 			}
 			defer in.Discard()

@@ -4,13 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 
 	"tallyman/internal/fault"
-	"tallyman/internal/orders"
 	"tallyman/internal/profile"
-	"tallyman/internal/text"
 )
 
 const profileHelp = `Prints a profile with the default of every setting, or checks one.
@@ -79,17 +75,4 @@ func (o *sheetOptions) profileOf(ctx context.Context, std streams) (*profile.Pro
 		}
 	}
 	return p.WithColumns(o.columns)
-}
-
-// mapped fails with fault.BadRequest if a mapping names a column that the order export
-// does not have: it is a spelling error, and would change nothing in silence.
-func (o *sheetOptions) mapped(table *orders.Table) error {
-	for _, m := range o.columns {
-		name := profile.MappedColumn(m)
-		if !slices.ContainsFunc(table.Header, func(h string) bool { return orders.SameColumn(h, name) }) {
-			return fault.New(fault.BadRequest, "--map %q: the order export has no column %q; it has: %s", m, name,
-				text.List(table.Header, 30, func(h string) string { return strconv.Quote(text.Shorten(h, 40)) }))
-		}
-	}
-	return nil
 }

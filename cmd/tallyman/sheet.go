@@ -236,7 +236,7 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 			}
 			return nil, fault.In(orderFile.Name, err)
 		}
-		if err := o.mapped(table); err != nil {
+		if err := profile.CheckMapped(o.columns, table.Header); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/profile"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 )
@@ -30,13 +31,15 @@ type entry struct {
 	sheet  *sheet.Sheet
 	takes  int64 // bytes of memory
 
+	profile *profile.Profile // of the session, nil for none
+
 	once sync.Once
 	csv  []byte
 	err  error
 }
 
-func newEntry(st session.State, s *sheet.Sheet) *entry {
-	e := &entry{of: inputsOf(st), sheet: s, takes: takes(st)}
+func newEntry(st session.State, s *sheet.Sheet, own *profile.Profile) *entry {
+	e := &entry{of: inputsOf(st), sheet: s, takes: takes(st), profile: own}
 	for _, in := range st.Inputs() {
 		e.inputs = append(e.inputs, in.Reading.Key)
 	}

@@ -22,6 +22,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/orders"
+	"tallyman/internal/profile"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
@@ -158,8 +159,9 @@ type BillsSummary struct {
 	Unchecked  int `json:"unchecked"`
 	Problems   int `json:"problems"`
 
-	Upload string      `json:"upload,omitempty"` // what Incoming.Once was told
-	Sheet  *sheetFacts `json:"sheet,omitempty"`
+	Upload  string      `json:"upload,omitempty"`  // what Incoming.Once was told
+	Profile string      `json:"profile,omitempty"` // the version of the session's profile
+	Sheet   *sheetFacts `json:"sheet,omitempty"`
 }
 
 // OrdersSummary is the summary of an order export, for listings.
@@ -167,8 +169,10 @@ type OrdersSummary struct {
 	Rows   int    `json:"rows"`
 	Format string `json:"format"`
 
-	Upload string      `json:"upload,omitempty"` // what Incoming.Once was told
-	Sheet  *sheetFacts `json:"sheet,omitempty"`
+	Upload  string      `json:"upload,omitempty"`  // what Incoming.Once was told
+	Profile string      `json:"profile,omitempty"` // the version of the profile by which it was read
+	Columns []string    `json:"columns,omitempty"` // what Incoming.MapColumns was told
+	Sheet   *sheetFacts `json:"sheet,omitempty"`
 }
 
 // AttachBills attaches PDFs of bills, together as one BOL. It replaces the session's
@@ -185,9 +189,25 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 	if add {
 		a.Mode = session.Append
 	}
+	own := in.newest
+	if add && len(st.BOL) > 0 {
+		var err error
+		if own, err = d.profileOf(ctx, st); err != nil {
+			return st, nil, err
+		}
+	}
 	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
-		return readBills(ctx, r, files, progress)
+		readings, err := readBills(ctx, r, files, progress)
+		return by(readings, own), err
 	})
+}
+
+// by makes a profile that of readings of bills.
+func by(readings []reading, own *profile.Profile) []reading {
+	for i := range readings {
+		readings[i].profile = own
+	}
+	return readings
 }
 
 // readBills reads each PDF of bills separately. The fault of one names it, and says
@@ -260,18 +280,22 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 	if err := HasBills(st); err != nil {
 		return st, nil, err
 	}
+	own, err := d.profileOf(ctx, st)
+	if err != nil {
+		return st, nil, err
+	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
 	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
-		table, err := readOrders(ctx, r, files[0])
+		read, err := readMapped(ctx, r, files[0], own, in.columns, in.newest)
 		if err != nil {
 			return nil, err
 		}
-		return []reading{{table: table}}, nil
+		return []reading{read}, nil
 	})
 }
 
 // readOrders reads an order export. Its fault names the file.
-func readOrders(ctx context.Context, reader *intake.Reader, f intake.File) (table *orders.Table, err error) {
+func readOrders(ctx context.Context, reader *intake.Reader, f intake.File, dialect *orders.Dialect) (table *orders.Table, err error) {
 	ctx, sp := span.Start(ctx, "orders.read")
 	sp.Int("bytes", f.Size)
 	defer func() {
@@ -280,7 +304,7 @@ func readOrders(ctx context.Context, reader *intake.Reader, f intake.File) (tabl
 		}
 		sp.End(err)
 	}()
-	if table, err = reader.Orders(ctx, f, nil); err != nil {
+	if table, err = reader.Orders(ctx, f, dialect); err != nil {
 		return nil, fault.In(f.Name, err)
 	}
 	return table, nil
@@ -461,7 +485,7 @@ func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, sl
 }
 
 // Reread reads the stored bills again, for instance after an upgrade that reads better,
-// and stores the new readings. It fails with NoBOL if there are none, with
+// and stores the new readings, with the owner's newest profile. It fails with NoBOL if there are none, with
 // session.Superseded or session.Changed if they were replaced meanwhile, and with the
 // codes of storage and of reading. It returns the state after that and its sheet.
 func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _ *sheet.Sheet, err error) {
@@ -472,10 +496,15 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	own := custody{desk: d, held: &held{memory: d.memory, owner: st.Key.Owner}}
 	defer own.held.end()
 	defer func() { own.end(ctx, err) }()
+	newest, err := d.Profile(ctx, st.Key.Owner)
+	if err != nil {
+		return st, nil, err
+	}
 	readings, err := d.rereadInTurn(ctx, st, own.held.meter(ctx))
 	if err != nil {
 		return st, nil, err
 	}
+	readings = by(readings, newest.Profile)
 	for i, in := range st.BOL {
 		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
 		readings[i].upload = uploadOf(in)

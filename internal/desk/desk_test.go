@@ -116,7 +116,7 @@ func (p *place) receive(ctx context.Context, in *desk.Incoming, slot session.Slo
 }
 
 func (p *place) attachBills(ctx context.Context, st session.State, add bool, files []file, progress func(intake.Progress)) (session.State, error) {
-	in, err := p.Receive(st.Key.Owner)
+	in, err := p.Receive(ctx, st.Key.Owner)
 	if err != nil {
 		return st, err
 	}
@@ -129,7 +129,7 @@ func (p *place) attachBills(ctx context.Context, st session.State, add bool, fil
 }
 
 func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
-	in, err := p.Receive(st.Key.Owner)
+	in, err := p.Receive(ctx, st.Key.Owner)
 	if err != nil {
 		return st, err
 	}
@@ -149,6 +149,11 @@ func (p *place) csv(t *testing.T, st session.State) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return csvOf(t, s)
+}
+
+func csvOf(t *testing.T, s *sheet.Sheet) string {
+	t.Helper()
 	var b bytes.Buffer
 	if err := sheet.WriteCSV(&b, s); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/orders"
+	"tallyman/internal/profile"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
@@ -25,6 +26,8 @@ type Incoming struct {
 	arriving int64 // bytes that count as the owner's until the end
 	ended    bool
 	once     string
+	newest   *profile.Profile // of the owner when the upload began; nil for none
+	columns  []string         // see MapColumns
 }
 
 // KeyReused is the code of an upload that is named like another, of other files.
@@ -75,13 +78,18 @@ type received struct {
 	ref  blob.Ref
 }
 
-// Receive begins to receive files of an owner. It fails with fault.Busy if the owner has
-// too many uploads under way. The caller must Discard the result.
-func (d *Desk) Receive(owner session.Owner) (*Incoming, error) {
+// Receive begins to receive files of an owner, whose present profile is that of the upload.
+// It fails with fault.Busy if the owner has too many uploads under way, and as Profile does.
+// The caller must Discard the result.
+func (d *Desk) Receive(ctx context.Context, owner session.Owner) (*Incoming, error) {
+	newest, err := d.Profile(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.owners.begin(owner); err != nil {
 		return nil, err
 	}
-	return &Incoming{custody: custody{desk: d}, owner: owner}, nil
+	return &Incoming{custody: custody{desk: d}, owner: owner, newest: newest.Profile}, nil
 }
 
 // Add stores the next file of a slot. It reads the content once, to its end, and never
@@ -187,7 +195,7 @@ func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake
 }
 
 // Convert makes a sheet without a session, of PDFs of bills and of an order export, if
-// there is one. It keeps neither. It fails with fault.NoUpload, with fault.Busy, and
+// there is one, by the owner's profile. It keeps neither. It fails with fault.NoUpload, with fault.Busy, and
 // with the codes of storage and of reading.
 func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (*sheet.Sheet, error) {
 	pdfs, closePDFs, err := in.open(ctx, session.BOL)
@@ -215,7 +223,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	if len(exports) > 0 {
 		// The orders are read first: that is quick, and a wrong file is a frequent
 		// mistake.
-		if table, err = readOrders(ctx, reader, exports[0]); err != nil {
+		if table, err = readBy(ctx, reader, exports[0], in.newest, in.columns); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +252,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 	_, sp := span.Start(ctx, "sheet.make")
 	defer sp.End(nil)
 	sp.Int("lines", int64(doc.Lines()))
-	s := sheet.Make(doc, table)
+	s := in.newest.Rules().Make(doc, table)
 	d.memory.giveWith(s, owner, n+in.held.pass())
 	return s, nil
 }

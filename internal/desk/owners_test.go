@@ -46,24 +46,24 @@ func TestAnOwnerHasALimitOfSessionsWhichIsNoneOfTheOthers(t *testing.T) {
 func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	const most = 4 << 20
 	p := placeWith(t, nil, desk.Limits{OwnerBytes: most, OwnerUploads: 2})
-	in, err := p.Receive("a")
+	in, err := p.Receive(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := in.Add(t.Context(), session.BOL, "1", io.LimitReader(zeros{}, 3<<20)); err != nil {
 		t.Fatal(err)
 	}
-	second, err := p.Receive("a")
+	second, err := p.Receive(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := second.Add(t.Context(), session.BOL, "2", io.LimitReader(zeros{}, 16<<20)); fault.CodeOf(err) != desk.OwnerLimit {
 		t.Errorf("a large upload: %v", err)
 	}
-	if _, err := p.Receive("a"); fault.CodeOf(err) != fault.Busy || fault.CodeOf(p.Room("a")) != fault.Busy {
+	if _, err := p.Receive(t.Context(), "a"); fault.CodeOf(err) != fault.Busy || fault.CodeOf(p.Room("a")) != fault.Busy {
 		t.Errorf("one upload more: %v, %v", err, p.Room("a"))
 	}
-	other, err := p.Receive("b")
+	other, err := p.Receive(t.Context(), "b")
 	if err != nil || p.Room("b") != nil {
 		t.Fatal(err, p.Room("b"))
 	}
@@ -73,7 +73,7 @@ func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	for _, in := range []*desk.Incoming{in, second, other, in} {
 		in.Discard()
 	}
-	if in, err = p.Receive("a"); err != nil {
+	if in, err = p.Receive(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	defer in.Discard()

@@ -20,6 +20,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
+	"tallyman/internal/profile"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
@@ -31,7 +32,12 @@ type reading struct {
 	doc   *bol.Document // made of these pages alone
 	table *orders.Table
 
-	upload string // the name of its upload, "" for none; not saved
+	profile *profile.Profile // of bills: that of the session, nil for none
+
+	// These are kept in the summary.
+	upload  string   // the name of its upload, "" for none
+	readBy  string   // of orders: the version of the profile
+	columns []string // of orders: the mapping
 }
 
 // save stores a reading, to be loaded by loadPages or loadOrders. Nothing else reads
@@ -43,7 +49,7 @@ func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
 		var err error
 		if r.table != nil {
 			err = gob.NewEncoder(to).Encode(r.table)
-		} else {
+		} else if err = writeProfile(to, r.profile); err == nil {
 			err = r.pages.Encode(to)
 		}
 		to.CloseWithError(err)
@@ -54,21 +60,25 @@ func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
 // loadPages loads the reading of a file of bills. A reading that another version of the
 // program stored in a format which this one does not understand is replaced by reading
 // the file again, in its owner's turn; only Reread stores the new one.
-func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.Input) (*bol.Pages, error) {
+func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.Input) (*bol.Pages, *profile.Profile, error) {
 	b, err := blob.ReadAll(ctx, d.contents, in.Reading)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	own, b, err := splitProfile(b)
+	if err != nil {
+		return nil, nil, err
 	}
 	if pages, err := bol.DecodePages(b); err == nil {
-		return pages, nil
+		return pages, own, nil
 	}
 	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer leave()
 	r, err := d.reread(ctx, reader, in)
-	return r.pages, err
+	return r.pages, own, err
 }
 
 func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, error) {
@@ -86,10 +96,10 @@ func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, err
 // summary returns the summary of a reading, for listings.
 func (r reading) summary(facts *sheetFacts) any {
 	if r.table != nil {
-		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Upload: r.upload, Sheet: facts}
+		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Upload: r.upload, Profile: r.readBy, Columns: r.columns, Sheet: facts}
 	}
 	s := Summary(r.doc)
-	s.Sheet, s.Upload = facts, r.upload
+	s.Sheet, s.Upload, s.Profile = facts, r.upload, nameOf(r.profile)
 	return s
 }
 
@@ -173,8 +183,9 @@ type sheets struct {
 
 // used is a sheet that something uses.
 type used struct {
-	sheet  weak.Pointer[sheet.Sheet]
-	inputs []blob.Key
+	sheet   weak.Pointer[sheet.Sheet]
+	inputs  []blob.Key
+	profile *profile.Profile
 }
 
 // making is a sheet that is being made.
@@ -208,9 +219,9 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 		return e, nil
 	}
 	s.mu.Lock()
-	if made := s.used[of].sheet.Value(); made != nil {
+	if u := s.used[of]; u.sheet.Value() != nil {
 		defer s.mu.Unlock()
-		return s.cache.put(of, newEntry(st, made)), nil
+		return s.cache.put(of, newEntry(st, u.sheet.Value(), u.profile)), nil
 	}
 	m := s.under[of]
 	if m == nil {
@@ -247,7 +258,7 @@ func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[
 	defer s.mu.Unlock()
 	m.e, m.err = e, err
 	if err == nil {
-		s.used[of] = used{weak.Make(e.sheet), e.inputs}
+		s.used[of] = used{weak.Make(e.sheet), e.inputs, e.profile}
 		runtime.AddCleanup(e.sheet, s.unused, of)
 	}
 	if s.under[of] == m {
@@ -300,15 +311,15 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 			d.memory.give(st.Key.Owner, n)
 		}
 	}()
-	table, err := d.ordersOf(ctx, st, fresh)
+	doc, own, err := d.billsOf(ctx, st, fresh)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := d.billsOf(ctx, st, fresh)
+	table, err := d.ordersOf(ctx, st, fresh, own)
 	if err != nil {
 		return nil, err
 	}
-	e := newEntry(st, sheet.Make(doc, table))
+	e := newEntry(st, own.Rules().Make(doc, table), own)
 	d.memory.giveWith(e.sheet, st.Key.Owner, n)
 	made = true
 	return e, nil
@@ -322,11 +333,12 @@ func unbroken(err *error) {
 	}
 }
 
-// billsOf combines the session's bills into one document.
-func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key]reading) (*bol.Document, error) {
+// billsOf combines the session's bills into one document. It also returns the profile of
+// the session: that of its first bills.
+func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key]reading) (_ *bol.Document, own *profile.Profile, err error) {
 	if len(st.BOL) == 1 {
 		if r, ok := fresh[st.BOL[0].Reading.Key]; ok {
-			return r.doc, nil
+			return r.doc, r.profile, nil
 		}
 	}
 	if len(fresh) > 0 && st.Orders != nil {
@@ -334,34 +346,41 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 		bills := st
 		bills.Orders = nil
 		if e := d.sheets.cache.get(inputsOf(bills)); e != nil {
-			return e.sheet.Document, nil
+			return e.sheet.Document, e.profile, nil
 		}
 	}
 	var all bol.Pages
-	for _, in := range st.BOL {
-		if r, ok := fresh[in.Reading.Key]; ok {
-			all.Append(r.pages)
-			continue
+	for i, in := range st.BOL {
+		r, ok := fresh[in.Reading.Key]
+		if !ok {
+			if err := ctx.Err(); err != nil {
+				return nil, nil, fault.Ended(err)
+			}
+			if r.pages, r.profile, err = d.loadPages(ctx, st.Key.Owner, in); err != nil {
+				return nil, nil, err
+			}
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, fault.Ended(err)
+		all.Append(r.pages)
+		if i == 0 {
+			own = r.profile
 		}
-		pages, err := d.loadPages(ctx, st.Key.Owner, in)
-		if err != nil {
-			return nil, err
-		}
-		all.Append(pages)
 	}
 	for _, in := range st.BOL {
 		all.Sums = append(all.Sums, in.Content.SHA256)
 	}
-	return all.Document()
+	doc, err := all.Document()
+	return doc, own, err
 }
 
-// ordersOf returns the session's order rows, nil if there are none.
-func (d *Desk) ordersOf(ctx context.Context, st session.State, fresh map[blob.Key]reading) (*orders.Table, error) {
+// ordersOf returns the session's order rows, nil if there are none. If they were read by
+// another profile than the session's, they are read again.
+func (d *Desk) ordersOf(ctx context.Context, st session.State, fresh map[blob.Key]reading, own *profile.Profile) (*orders.Table, error) {
 	if st.Orders == nil {
 		return nil, nil
+	}
+	var s OrdersSummary
+	if json.Unmarshal(st.Orders.Summary, &s) == nil && s.Profile != nameOf(own) {
+		return d.rereadOrders(ctx, st, own, s.Columns)
 	}
 	if r, ok := fresh[st.Orders.Reading.Key]; ok {
 		return r.table, nil

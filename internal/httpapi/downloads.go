@@ -383,6 +383,12 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	if f, err = format(values); err != nil {
 		return nil, f, err
 	}
+	if _, remember, err := c.mapColumns(in, values); err != nil || remember {
+		if err == nil {
+			err = fault.New(fault.BadRequest, "a conversion remembers nothing; write the profile with PUT /profile, or send the orders to /upload-csv")
+		}
+		return nil, f, err
+	}
 	if s, err = c.s.desk.Convert(c.r.Context(), c.caller.owner, in); err != nil {
 		return nil, f, err
 	}

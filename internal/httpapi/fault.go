@@ -9,6 +9,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/profile"
 	"tallyman/internal/session"
 )
 
@@ -49,6 +50,8 @@ var statuses = map[fault.Code]int{
 	body.RequestTimeout:     http.StatusRequestTimeout,
 	session.Superseded:      http.StatusConflict,
 	session.Changed:         http.StatusConflict,
+	session.ProfileChanged:  http.StatusConflict,
+	profile.BadProfile:      http.StatusUnprocessableEntity,
 	fault.TooLarge:          http.StatusRequestEntityTooLarge,
 	body.UnsupportedType:    http.StatusUnsupportedMediaType,
 	fault.NotAPDF:           http.StatusUnprocessableEntity,

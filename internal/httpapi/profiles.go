@@ -26,15 +26,15 @@ const (
 	mutexFraction = 10     // one event of so many
 )
 
-// profile is a profile at /debug/pprof. Two of net/http/pprof are left out: cmdline
+// sampling says how a profile at /debug/pprof is taken. Two of net/http/pprof are left out: cmdline
 // would show the command line, which may contain a password, and symbol is obsolete.
-type profile struct {
+type sampling struct {
 	usual, most int // duration in seconds: default and limit; 0 for a profile of this instant
 	// on begins the sampling, off ends it.
 	on, off func()
 }
 
-var profiles = map[string]profile{
+var profiles = map[string]sampling{
 	"allocs":       {},
 	"goroutine":    {},
 	"heap":         {},

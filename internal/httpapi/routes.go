@@ -137,6 +137,12 @@ var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), she
 
 var staticMedia = []string{"text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml", "text/html; charset=utf-8"}
 
+// mapParameters say what columns of an order export mean.
+var mapParameters = []parameter{
+	{name: "map", in: "query", about: "what a column of the order export means, as in Qty=cartons, or Qty= for one that is not read; may be repeated"},
+	{name: "remember", in: "query", about: "true adds what map says to your profile", values: []string{"true", "false"}},
+}
+
 // routes is the table of DESIGN.md §7.
 func routes() []*route {
 	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
@@ -191,7 +197,7 @@ func routes() []*route {
 		}, handleUploadAttachment),
 		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
 			summary: "Attach the order export, which is joined with the bills",
-			queries: []parameter{keyParameter},
+			queries: append([]parameter{keyParameter}, mapParameters...),
 			bodies: func() (bodies []bodyDoc) {
 				text := []bodyField{
 					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
@@ -202,6 +208,8 @@ func routes() []*route {
 					{name: "attachmentData", about: "the same as csv"},
 					{name: "filename", about: "the file's name"},
 					{name: "name", about: "the same"},
+					{name: "map", about: mapParameters[0].about + "; several in one field stand on lines of their own"},
+					{name: "remember", about: mapParameters[1].about},
 				}
 				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is accepted if it is the only one", file: true}
 				bodies = append(bodies,
@@ -253,6 +261,7 @@ func routes() []*route {
 			},
 			faults: codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleRouting),
+		profileRoutes()[0], profileRoutes()[1],
 		typed(route{path: "/status", methods: get, op: "status",
 			summary: "The state of the session; creates no session",
 			faults:  storedFaults,

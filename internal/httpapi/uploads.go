@@ -62,7 +62,7 @@ func only(to body.Slot) func(bool) body.Slot { return func(bool) body.Slot { ret
 
 // receive stores the files of the request. The caller must discard them.
 func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error) {
-	in, err := c.s.desk.Receive(c.caller.owner)
+	in, err := c.s.desk.Receive(c.r.Context(), c.caller.owner)
 	if err != nil {
 		return nil, body.Received{}, err
 	}
@@ -281,6 +281,10 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	defer in.Discard()
 	in.Name(cmp.Or(got.Values.Get("filename"), got.Values.Get("name")))
 	a.Filename = in.First()
+	columns, remember, err := c.mapColumns(in, got.Values)
+	if err != nil {
+		return a, err
+	}
 	c.attrs = append(c.attrs, byteCount(in.Size()))
 	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
 	st, s, err := c.s.desk.AttachOrders(c.r.Context(), st, in)
@@ -292,6 +296,9 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
 	a.State, a.Reason = s.Match.State, s.Match.Reason
 	a.Warnings = append(warningsOf(s), got.Warnings...)
+	if remember {
+		a.Warnings = append(a.Warnings, c.remember(columns)...)
+	}
 	a.Message = fmt.Sprintf("CSV data mapped successfully: %d of %s matched", a.Matched, text.Count(a.Rows, "order row"))
 	if a.State == sheet.WrongOrders {
 		a.Message = "Wrong orders? " + a.Reason

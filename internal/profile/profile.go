@@ -166,6 +166,39 @@ func MappedColumn(mapping string) string {
 	return strings.TrimSpace(mapping[:max(0, strings.LastIndexByte(mapping, '='))])
 }
 
+// Columns returns what the profile says about the columns of an order export with such a
+// header, as mappings; see WithColumns.
+func (p *Profile) Columns(header []string) (mappings []string) {
+	if p == nil {
+		return nil
+	}
+	say := func(names []string, key string) {
+		for _, name := range names {
+			if slices.ContainsFunc(header, func(h string) bool { return orders.SameColumn(h, name) }) {
+				mappings = append(mappings, name+"="+key)
+			}
+		}
+	}
+	for _, m := range orders.Meanings() {
+		say(p.Orders.Columns[m.Key], m.Key)
+	}
+	say(p.Orders.Ignored, "")
+	return mappings
+}
+
+// CheckMapped fails with fault.BadRequest if a mapping names a column that an order export
+// with such a header does not have: that is a spelling error, and would change nothing in
+// silence.
+func CheckMapped(mappings, header []string) error {
+	for _, m := range mappings {
+		name := MappedColumn(m)
+		if !slices.ContainsFunc(header, func(h string) bool { return orders.SameColumn(h, name) }) {
+			return fault.New(fault.BadRequest, "the mapping %q: the order export has no column %q; it has: %s", m, name, text.List(header, 30, quote))
+		}
+	}
+	return nil
+}
+
 // meanings lists the meanings of columns for people.
 func meanings() string {
 	var list []string

@@ -92,6 +92,9 @@ type Sheet struct {
 	shown []shownColumn // of rules
 }
 
+// Profile returns the version of the profile by which the sheet was made, "" for none.
+func (s *Sheet) Profile() string { return s.rules.Version }
+
 // entry is a line of the document that becomes a row.
 type entry struct {
 	line  *bol.Line
