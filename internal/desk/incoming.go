@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"time"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/bol"
@@ -22,6 +23,7 @@ import (
 type Incoming struct {
 	custody
 	owner    session.Owner
+	began    time.Time
 	files    []received
 	arriving int64 // bytes that count as the owner's until the end
 	ended    bool
@@ -86,10 +88,11 @@ func (d *Desk) Receive(ctx context.Context, owner session.Owner) (*Incoming, err
 	if err != nil {
 		return nil, err
 	}
-	if err := d.owners.begin(owner); err != nil {
+	began, err := d.owners.begin(owner)
+	if err != nil {
 		return nil, err
 	}
-	return &Incoming{custody: custody{desk: d}, owner: owner, newest: newest.Profile}, nil
+	return &Incoming{custody: custody{desk: d}, owner: owner, began: began, newest: newest.Profile}, nil
 }
 
 // Add stores the next file of a slot. It reads the content once, to its end, and never
@@ -160,7 +163,7 @@ func (in *Incoming) Discard() {
 	in.end(context.Background(), nil)
 	if !in.ended {
 		in.ended = true
-		in.desk.owners.end(in.owner, in.arriving)
+		in.desk.owners.end(in.owner, in.began, in.arriving)
 	}
 }
 

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,8 +38,8 @@ type owners struct {
 
 // account is what one owner uses.
 type account struct {
-	uploads  int   // under way
-	arriving int64 // bytes of these on the disk
+	uploads  []time.Time // when those under way began
+	arriving int64       // bytes of these on the disk
 
 	// sessions and bytes are at least what the owner has, as of at.
 	sessions, bytes int64
@@ -60,7 +61,7 @@ func (o *owners) with(owner session.Owner, f func(*account)) {
 	if a == nil {
 		if len(o.m) >= mostAccounts {
 			for k, old := range o.m {
-				if old.uploads == 0 {
+				if len(old.uploads) == 0 {
 					delete(o.m, k)
 				}
 			}
@@ -110,14 +111,16 @@ func (o *owners) fits(ctx context.Context, owner session.Owner, sessions, bytes 
 	return err
 }
 
-// begin counts an upload of an owner. It fails with fault.Busy if too many are under way.
-func (o *owners) begin(owner session.Owner) (err error) {
+// begin counts an upload of an owner, and returns when it began. It fails with fault.Busy
+// if too many are under way.
+func (o *owners) begin(owner session.Owner) (began time.Time, err error) {
 	o.with(owner, func(a *account) {
 		if err = o.room(a); err == nil {
-			a.uploads++
+			began = time.Now()
+			a.uploads = append(a.uploads, began)
 		}
 	})
-	return err
+	return began, err
 }
 
 // check fails with fault.Busy if begin would do so now.
@@ -126,18 +129,28 @@ func (o *owners) check(owner session.Owner) (err error) {
 	return err
 }
 
+// leastWait and mostWait bound the advice after how many seconds a place for an upload may
+// be free. An upload whose body stands still ends within 30 seconds.
+const leastWait, mostWait = 2, 30
+
 func (o *owners) room(a *account) error {
-	if a.uploads < o.limits.OwnerUploads {
+	if len(a.uploads) < o.limits.OwnerUploads {
 		return nil
 	}
-	return fault.New(fault.Busy, "you have %s under way, and can have no more at once (--owner-uploads of the server); wait for one of them to end", text.Count(a.uploads, "upload")).
-		With(session.RetryAfter{Seconds: 2})
+	// Nobody knows how long uploads take. They take about as long again as they have taken
+	// until now: a moment if they are many and quick, longer if they stand still.
+	oldest := slices.MinFunc(a.uploads, time.Time.Compare)
+	wait := min(max(leastWait, int(time.Since(oldest)/time.Second)), mostWait)
+	return fault.New(fault.Busy, "you have %s under way, and can have no more at once (--owner-uploads of the server); wait for one of them to end", text.Count(len(a.uploads), "upload")).
+		With(session.RetryAfter{Seconds: wait})
 }
 
-// end ends an upload that had stored so many bytes.
-func (o *owners) end(owner session.Owner, bytes int64) {
+// end ends the upload that began at a time and had stored so many bytes.
+func (o *owners) end(owner session.Owner, began time.Time, bytes int64) {
 	o.with(owner, func(a *account) {
-		a.uploads--
+		if i := slices.Index(a.uploads, began); i >= 0 {
+			a.uploads = slices.Delete(a.uploads, i, i+1)
+		}
 		a.arriving -= bytes
 	})
 }
