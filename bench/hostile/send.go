@@ -189,7 +189,7 @@ func (s *sender) send(ctx context.Context) {
 		s.draw(ctx)
 	}
 	s.clear(ctx)
-	if a.code == "no_bills" || a.code == "no_text" {
+	if a.code == "no_bills" || a.code == "unread_form" || a.code == "no_text" {
 		s.drawHere(ctx)
 	}
 

@@ -62,7 +62,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	doc, err := reader.Bills(ctx, []intake.File{in.File}, nil)
 	switch code := fault.CodeOf(err); code {
 	case "":
-	case fault.NoBills, fault.NoText:
+	case fault.NoBills, fault.UnreadForm, fault.NoText:
 		// The picture still shows why.
 		fmt.Fprintln(std.err, visible(fmt.Sprintf("%s: %v", in.Name, err)))
 		doc = &bol.Document{}

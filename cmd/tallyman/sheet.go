@@ -25,7 +25,7 @@ import (
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
 
-Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--strict] BOL.pdf [BOL.pdf …]
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--strict] [--accept-unproved] BOL.pdf [BOL.pdf …]
 
   tallyman sheet bol.pdf                              the bills alone, to the screen
   tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
@@ -49,6 +49,7 @@ type sheetOptions struct {
 	format  string
 	output  string
 	strict  bool
+	accept  bool
 	quiet   bool
 	workers int
 	pdfium  bool
@@ -70,6 +71,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringVar(&o.routing, "routing", "", "also write what routing requests ask for to `FILE`, as CSV, XLSX or JSON by its ending")
 	flags.StringVar(&o.on, "on", "", "the `DAY` for which --routing examines ship windows, as 2025-07-30 (default: today)")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
+	flags.BoolVar(&o.accept, "accept-unproved", false, "also put bills into the sheet that are of no known form and that no total proves")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
@@ -252,6 +254,9 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		}
 		return nil, err
 	}
+	if o.accept {
+		doc.Accept()
+	}
 	return own.Rules().Make(doc, table), nil
 }
 
@@ -322,8 +327,15 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 		fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
 	}
 	line("%s, %s, %s", text.Count(d.PageCount(), "page"), text.Count(len(d.Bills), "bill"), text.Count(d.Lines(), "line"))
-	line("%d reconciled, %d mismatched, %d unchecked",
+	counts := fmt.Sprintf("%d reconciled, %d mismatched, %d unchecked",
 		d.Count(bol.Reconciled), d.Count(bol.Mismatched), d.Count(bol.Unchecked))
+	if n := d.Count(bol.Unproved); n > 0 {
+		counts += fmt.Sprintf(", %d unproved", n)
+	}
+	line("%s", counts)
+	if n := d.Held(); n > 0 {
+		line("%s not in the sheet, since nothing proves them; --accept-unproved puts them in", text.Verb(n, "line", "is", "are"))
+	}
 	if s.Orders != nil {
 		m := s.Match
 		line("%s read (%s)", text.Count(len(s.Orders.Rows), "order row"), s.Orders.Format)

@@ -111,8 +111,9 @@ func (r *Reader) Pages(files []File) *Pages {
 
 // Document makes bills of the pages.
 //
-// It fails with fault.NoText if no page has text, and with fault.NoBills if there is
-// text but no bill in a known layout.
+// It fails with fault.NoText if no page has text, with fault.UnreadForm if there is a bill
+// of which nothing could be read, and with fault.NoBills if there is text but no such
+// document.
 func (p *Pages) Document() (*Document, error) {
 	d := &Document{Files: p.Files}
 	again := map[int]bool{} // files that were there before
@@ -141,7 +142,15 @@ func (p *Pages) Document() (*Document, error) {
 			d.Problems = append(d.Problems, n)
 		}
 		switch {
-		case again[rd.file]:
+		case again[rd.file], rd.read:
+		case rd.free:
+			if p, same := repeats(groups, rd, p.Files); p != nil {
+				d.Problems = append(d.Problems, *p)
+				if same {
+					continue
+				}
+			}
+			groups = append(groups, []*reading{rd})
 		case rd.damage != "":
 			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
 		case rd.blank:
@@ -155,7 +164,7 @@ func (p *Pages) Document() (*Document, error) {
 		case !rd.known && len(rd.problems) > 0:
 			d.Problems = append(d.Problems, rd.problems...)
 		case !rd.known:
-			p := rd.about(NotABill, "the page is not a bill of lading in a known layout")
+			p := rd.about(NotABill, cmp.Or(rd.hint, "the page is not a bill of lading in a known layout"))
 			p.Text = rd.text
 			d.Problems = append(d.Problems, p)
 		case rd.bill.Number.Text == "":
@@ -176,11 +185,23 @@ func (p *Pages) Document() (*Document, error) {
 	}
 	most := decimals{}
 	for _, rd := range p.readings {
+		if rd.free {
+			continue
+		}
 		for _, f := range Fields {
 			most[f] = max(most[f], rd.bill.sum(f).places)
 		}
 	}
 	for _, g := range groups {
+		if g[0].free {
+			b := g[0].bill
+			d.Bills = append(d.Bills, &b)
+			for _, p := range g[0].problems {
+				p.Bill = b.Number.Text
+				d.Problems = append(d.Problems, p)
+			}
+			continue
+		}
 		b, problems := assemble(g, p.Files, most)
 		d.Bills = append(d.Bills, b)
 		d.Problems = append(d.Problems, problems...)
@@ -189,6 +210,26 @@ func (p *Pages) Document() (*Document, error) {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Page, b.Page))
 	})
 	return d, nil
+}
+
+// repeats returns a problem if a bill that was read freely has the number of another one,
+// and whether it says the same.
+func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, same bool) {
+	if rd.bill.Number.Text == "" {
+		return nil, false
+	}
+	for _, g := range groups {
+		if g[0].bill.Number.Text != rd.bill.Number.Text {
+			continue
+		}
+		about := rd.about(DifferingPage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", rd.called(), where(g[0], rd, files)))
+		if g[0].free && g[0].content() == rd.content() {
+			about, same = rd.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", rd.called(), where(g[0], rd, files))), true
+		}
+		about.Bill = rd.bill.Number.Text
+		return &about, same
+	}
+	return nil, false
 }
 
 func (r *reading) about(kind ProblemKind, message string) Problem {
@@ -221,6 +262,11 @@ func nothing(readings []*reading) error {
 		}
 	}
 	details := map[string][]int{"pages_without_text": blank, "damaged_pages": damaged, "other_pages": other}
+	for _, r := range readings {
+		if r.hint != "" {
+			return fault.New(fault.UnreadForm, "no line of a bill could be read; page %d: %s", r.page, r.hint).With(details)
+		}
+	}
 	switch {
 	case len(other) > 0:
 		message := "no bill of lading in a known layout was found"

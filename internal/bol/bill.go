@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"tallyman/internal/form"
 	"tallyman/internal/page"
 )
 
@@ -72,6 +73,11 @@ type Bill struct {
 	Sheets []Sheet
 	// Verdict is the outcome of the reconciliation.
 	Verdict Verdict
+	// Free is what was read of a bill whose form nobody described; nil for others. Lines
+	// and Printed are a view of it, in pounds and cubic feet.
+	Free *form.Bill
+	// Accepted is true if somebody vouches for a bill that nothing proves.
+	Accepted bool
 }
 
 // Sheet is one page of a bill: its place in the document, and its own number.
@@ -179,6 +185,10 @@ const (
 	UnsureText    ProblemKind = "unsure_text"    // text of which it is not clear whether a person sees it
 	Stamped       ProblemKind = "stamp"          // a stamp over the page, such as VOID
 	Attachment    ProblemKind = "attachment"     // another document within the PDF
+	// DoubtfulNumber is a bill's number whose check digit is wrong, and Converted says that
+	// figures were converted to the units of the sheet.
+	DoubtfulNumber ProblemKind = "doubtful_number"
+	Converted      ProblemKind = "converted"
 )
 
 // noteKinds are the kinds of problems by the kinds of package page's notes.

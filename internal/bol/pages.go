@@ -40,6 +40,10 @@ func (r *reading) moved(by int) *reading {
 	m := *r
 	m.file += by
 	m.bill.Lines = slices.Clone(r.bill.Lines)
+	m.bill.Sheets = slices.Clone(r.bill.Sheets)
+	for i := range m.bill.Sheets {
+		m.bill.Sheets[i].File += by
+	}
 	for _, vs := range m.bill.texts() {
 		*vs = slices.Clone(*vs)
 	}
@@ -63,7 +67,7 @@ func (r *reading) moved(by int) *reading {
 
 // storedVersion changes with stored: gob drops in silence what another version names
 // differently.
-const storedVersion = 3
+const storedVersion = 4
 
 // stored is the encoded form of Pages.
 type stored struct {
@@ -77,6 +81,8 @@ type storedReading struct {
 	Part         int
 	Damage       string
 	Blank, Known bool
+	Free, Read   bool
+	Hint         string
 	N, M         int
 	Text         string
 	Bill         Bill
@@ -90,7 +96,7 @@ type storedReading struct {
 func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.notes}
+		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.notes}
 	}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
@@ -111,7 +117,7 @@ func DecodePages(b []byte) (*Pages, error) {
 	p := &Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
-			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, n: r.N, m: r.M,
+			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, free: r.Free, read: r.Read, hint: r.Hint, n: r.N, m: r.M,
 			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, notes: r.Notes,
 		}
 	}

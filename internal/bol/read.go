@@ -19,9 +19,12 @@ type reading struct {
 	file, page int
 	part       int // the index of the form on the page
 	damage     string
-	blank      bool // the page has no words
-	known      bool // the page has a known layout
-	n, m       int  // "Page n of m", 0 if it does not say
+	blank      bool   // the page has no words
+	known      bool   // the page has a known layout
+	free       bool   // it is a whole bill, of one page or more, that was read freely
+	read       bool   // the page is part of such a bill
+	hint       string // what free reading found on a page that is part of none
+	n, m       int    // "Page n of m", 0 if it does not say
 	text       string
 	bill       Bill // fields, lines and totals of this page alone
 	columns    []Place

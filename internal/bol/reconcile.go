@@ -3,6 +3,7 @@ package bol
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -30,6 +31,7 @@ const (
 	Reconciled Outcome = "reconciled" // every printed total equals the sum of the lines
 	Mismatched Outcome = "mismatched" // at least one does not
 	Unchecked  Outcome = "unchecked"  // none differs, but not all are printed
+	Unproved   Outcome = "unproved"   // the form is not known, and nothing proves the reading
 )
 
 // Check is the comparison of one field.
@@ -57,16 +59,18 @@ const (
 	Differs    State = "differs"     // they do not
 	NotPrinted State = "not_printed" // no total is printed; nothing was compared
 	Unread     State = "unread"      // what is printed is not a number; nothing was compared
+	Unsure     State = "unproved"    // they add up, which proves nothing of this bill: see Unproved
 )
 
 // units are the units of the fields.
 var units = map[Field]string{Cartons: "cartons", Pieces: "pieces", Weight: "lb", Cube: "cu ft"}
 
 // Verdict is the outcome of a bill's reconciliation. Checks has one entry per
-// field, in the order of Fields.
+// field, in the order of Fields; of a bill that was read freely, one for each column of
+// figures in its tables.
 type Verdict struct {
 	Outcome Outcome
-	// Reason says why a bill is unchecked; "" for other bills.
+	// Reason says why a bill is unchecked or unproved; "" for other bills.
 	Reason string
 	Checks []Check
 }
@@ -94,6 +98,8 @@ func (c Check) String() string {
 		return text
 	case NotPrinted:
 		return fmt.Sprintf("%s: not printed, not compared; the lines add up to %s", c.Field, c.Sum)
+	case Unsure:
+		return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s, which alone proves nothing", c.Field, c.Sum, c.Printed)
 	case Unread:
 		return fmt.Sprintf("%s: the printed total cannot be read, not compared; the lines add up to %s", c.Field, c.Sum)
 	}
@@ -110,7 +116,12 @@ func (c Check) Rounding() string {
 }
 
 // PrintedTotal returns the printed total of a field.
-func (b *Bill) PrintedTotal(f Field) Number { return *totalOf(&b.Printed, f) }
+func (b *Bill) PrintedTotal(f Field) Number {
+	if !slices.Contains(Fields[:], f) { // a column that only a free form has
+		return Number{}
+	}
+	return *totalOf(&b.Printed, f)
+}
 
 // total is the sum of one field of a bill's lines.
 type total struct {

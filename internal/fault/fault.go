@@ -20,7 +20,8 @@ const (
 	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is truncated or broken
 	EncryptedPDF   Code = "encrypted_pdf"     // it cannot be opened without a password
 	NoText         Code = "no_text"           // every page is without text: a scan
-	NoBills        Code = "no_bills"          // text, but no bill of lading in a known layout
+	NoBills        Code = "no_bills"          // text, but nothing like a bill of lading
+	UnreadForm     Code = "unread_form"       // a bill of lading whose table cannot be read, or that is not filled in
 	EmptyFile      Code = "empty_file"        // nothing in it
 	TooLarge       Code = "too_large"         // over a limit of size
 	TooSlow        Code = "too_slow"          // over a limit of time

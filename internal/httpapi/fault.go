@@ -59,6 +59,7 @@ var statuses = map[fault.Code]int{
 	fault.EncryptedPDF:      http.StatusUnprocessableEntity,
 	fault.NoText:            http.StatusUnprocessableEntity,
 	fault.NoBills:           http.StatusUnprocessableEntity,
+	fault.UnreadForm:        http.StatusUnprocessableEntity,
 	fault.EmptyFile:         http.StatusUnprocessableEntity,
 	fault.TooSlow:           http.StatusUnprocessableEntity,
 	fault.TooMuchMemory:     http.StatusUnprocessableEntity,

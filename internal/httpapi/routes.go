@@ -117,7 +117,7 @@ func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
 var (
 	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, fault.NoUpload}
 	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
-	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills}
+	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills, fault.UnreadForm}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
 	// What is stored may turn out to be damaged when it is read.
 	storedFaults = []fault.Code{blob.Damaged}

@@ -24,6 +24,7 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
+	"tallyman/internal/form"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/orders"
@@ -215,7 +216,7 @@ const wordTakes = 64
 // weight is what a page takes in memory, about. A worker that was taken over may send few
 // words that are long.
 func weight(p *page.Page) int {
-	n := len(p.Damage)
+	n := len(p.Damage) + 16*len(p.Rules)
 	for _, words := range [][]page.Word{p.Words, p.Hidden} {
 		for i := range words {
 			n += max(wordTakes, 5*len(words[i].Text)) // each character has an edge, too
@@ -266,6 +267,9 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 			continue
 		}
 		docs[i] = bol.File{Name: f.Name, Pages: pages}
+		if err := r.free(ctx, reader, i, f); err != nil {
+			return nil, err
+		}
 		if sizes[f.Size] > 1 {
 			h := sha256.New()
 			if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.Size)); err != nil {
@@ -282,11 +286,42 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 	return all, nil
 }
 
+// free reads the pages of a file again that no known layout claims, now with their rules,
+// and reads them freely.
+func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) error {
+	numbers := reader.Unclaimed(i)
+	if len(numbers) == 0 {
+		return nil
+	}
+	// One more than are read, so that it is said that there are more.
+	numbers = numbers[:min(len(numbers), form.MaxPages+1)]
+	wanted := map[int]bool{}
+	for _, n := range numbers {
+		wanted[n] = true
+	}
+	var turn sync.Mutex
+	pages := make([]page.Page, 0, len(numbers))
+	err := r.pdf.ReadRuled(ctx, f, f.Size, func(number int) bool { return wanted[number] }, func(p page.Page) error {
+		if err := r.metered(weight(&p)); err != nil {
+			return err
+		}
+		turn.Lock()
+		defer turn.Unlock()
+		pages = append(pages, p)
+		return nil
+	})
+	if err != nil {
+		return fault.In(f.Name, err)
+	}
+	slices.SortFunc(pages, func(a, b page.Page) int { return cmp.Compare(a.Number, b.Number) })
+	return reader.Free(i, pages)
+}
+
 // Ends reports whether a fault of one file ends the reading, since it would happen to
 // the files after it, too.
 func Ends(err error) bool {
 	switch fault.CodeOf(err) {
-	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.EmptyFile, fault.NoText, fault.NoBills, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
+	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.EmptyFile, fault.NoText, fault.NoBills, fault.UnreadForm, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
 		return false
 	}
 	return true

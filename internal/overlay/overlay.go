@@ -97,7 +97,7 @@ func notesOf(doc *bol.Document, file, number int) []note {
 			switch b.Verdict.Outcome {
 			case bol.Mismatched:
 				n.color = red
-			case bol.Unchecked:
+			case bol.Unchecked, bol.Unproved:
 				n.color = amber
 			}
 			notes = append(notes, n)

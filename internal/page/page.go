@@ -88,6 +88,9 @@ type Page struct {
 	// Hidden are the words that nobody can see. They are not read as values, but covered
 	// labels of a form still show where its values are.
 	Hidden []Word
+	// Rules are the ruling lines and filled boxes that are painted on the page. They are
+	// read only where somebody asks for them, and at most some thousand of them.
+	Rules []Box
 	// Scan says whether the page is a picture.
 	Scan Scan
 	// Notes are what else a person must know about the page.

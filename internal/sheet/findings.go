@@ -37,6 +37,7 @@ func (s Severity) Strict() bool { return s == Error || s == Warning }
 const (
 	Mismatch         = "mismatch"           // a bill's lines do not add up to its printed totals
 	Unchecked        = "unchecked"          // totals of a bill are not printed or not readable
+	NotProved        = "not_proved"         // a bill of a form that nobody described, which nothing proves
 	NearMissFound    = "near_miss"          // a line and an order row differ in quantities only
 	LineWithoutOrder = "line_without_order" // lines of a bill have no order row
 	OrderWithoutLine = "order_without_line" // order rows of a bill have no line
@@ -100,24 +101,27 @@ type about struct {
 // kindsOfFindings has every kind. A kind of bol that is missing here still makes a
 // finding, with a general title.
 var kindsOfFindings = map[string]about{
-	string(bol.UnreadRow):     {Error, "Row not read", "Read the row on the page and add it to the sheet by hand."},
-	string(bol.TextInTable):   {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
-	string(bol.UnreadTotal):   {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
-	string(bol.MissingPage):   {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
-	string(bol.DuplicatePage): {Notice, "Page twice", "If the page was copied by mistake, there is nothing to do."},
-	string(bol.DifferingPage): {Warning, "Page twice, and they differ", "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet."},
-	string(bol.DuplicateFile): {Notice, "File twice", "If the file was given twice by mistake, there is nothing to do."},
-	string(bol.NoNumber):      {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
-	string(bol.NoTextOnPage):  {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
-	string(bol.NotABill):      {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
-	string(bol.UnreadPage):    {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
-	string(bol.DamagedPage):   {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
-	string(bol.UnsureText):    {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
-	string(bol.Stamped):       {Error, "Stamp", "Look at the page: if the stamp makes the bill void, remove the bill from the document."},
-	string(bol.Attachment):    {Error, "Attached file", "If the attached file has bills, save it as a file of its own and add that."},
+	string(bol.UnreadRow):      {Error, "Row not read", "Read the row on the page and add it to the sheet by hand."},
+	string(bol.TextInTable):    {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
+	string(bol.UnreadTotal):    {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
+	string(bol.MissingPage):    {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
+	string(bol.DuplicatePage):  {Notice, "Page twice", "If the page was copied by mistake, there is nothing to do."},
+	string(bol.DifferingPage):  {Warning, "Page twice, and they differ", "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet."},
+	string(bol.DuplicateFile):  {Notice, "File twice", "If the file was given twice by mistake, there is nothing to do."},
+	string(bol.NoNumber):       {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
+	string(bol.NoTextOnPage):   {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
+	string(bol.NotABill):       {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
+	string(bol.UnreadPage):     {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
+	string(bol.DamagedPage):    {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
+	string(bol.UnsureText):     {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
+	string(bol.Stamped):        {Error, "Stamp", "Look at the page: if the stamp makes the bill void, remove the bill from the document."},
+	string(bol.DoubtfulNumber): {Warning, "Doubtful number", "Compare the number with the page."},
+	string(bol.Converted):      {Info, "Converted", ""},
+	string(bol.Attachment):     {Error, "Attached file", "If the attached file has bills, save it as a file of its own and add that."},
 
 	Mismatch:         {Error, "Does not add up", "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill."},
 	Unchecked:        {Warning, "Not checked", "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them."},
+	NotProved:        {Error, "Not proved", "Compare the lines with the page, and accept the bill if they are right."},
 	NearMissFound:    {Error, "Near miss", "Compare both, and correct the one that is wrong; nothing of the order is filled in."},
 	LineWithoutOrder: {Error, "No order", "Look for the bill and the style in the order export, and export it again if rows are missing."},
 	OrderWithoutLine: {Warning, "No line", "Look at the bill: the line is missing on it, or the order was not shipped."},
@@ -264,6 +268,18 @@ func (f *finder) problem(p bol.Problem) {
 // page, which has a finding of its own.
 func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 	n := Finding{Bills: []int{i}}
+	if b.Free != nil && (b.Verdict.Outcome == bol.Unchecked || b.Verdict.Outcome == bol.Unproved) {
+		n.Kind, n.Text = NotProved, fmt.Sprintf("the form of this document is not known, and nothing proves what was read: %s; its %s not in the sheet, until somebody accepts the bill", b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
+		if b.Accepted {
+			n.Severity, n.Title = Notice, kindsOfFindings[NotProved].title
+			n.Text = fmt.Sprintf("the form of this document is not known, and nothing proves what was read: %s; its %s in the sheet, since somebody accepted the bill", b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
+		}
+		if len(b.Sheets) > 0 {
+			n.Places = []PlaceView{{File: b.Sheets[0].File, Page: b.Sheets[0].Page}}
+		}
+		f.add(n)
+		return
+	}
 	switch b.Verdict.Outcome {
 	case bol.Mismatched:
 		// One finding for all totals that differ: they have one cause.
@@ -433,6 +449,9 @@ func (f *finder) match() {
 			n.OrderRows[i] = o.Number
 		}
 		if i, ok := numbers[normal(group[0].Bill)]; ok {
+			if f.s.Document.Bills[i].Held() {
+				continue // its lines are not in the sheet, which is said
+			}
 			n.Bills = []int{i}
 			n.Text = fmt.Sprintf("%s no line on the bill: %s", has(len(group), "order row"), listed(group, func(o OrderRef) string { return styleAndQuantities(o.Style, o.Cartons, o.Pieces) }))
 		} else {

@@ -31,6 +31,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("summary", SummaryView{
 		Pages: doc.PageCount(), Bills: len(doc.Bills), Lines: doc.Lines(),
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
+		Unproved: doc.Count(bol.Unproved), Held: doc.Held(),
 	})
 	j.member("files", viewFiles(doc.Files))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })

@@ -190,7 +190,7 @@ func (s *Sheet) Routing(day time.Time) *Routing {
 		of[b] = append(of[b], i)
 	}
 	for b := range s.Document.Bills { // those without lines come last
-		if of[b] == nil {
+		if of[b] == nil && !s.Document.Bills[b].Held() {
 			bills = append(bills, b)
 		}
 	}

@@ -5,6 +5,7 @@
 package sheet
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -40,6 +41,7 @@ const (
 	totalWeight      = 23
 	invoiceNo        = 24
 	style            = 25
+	truckingCo       = 27
 )
 
 // kind is the kind of content of a column.
@@ -118,6 +120,9 @@ func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet {
 	}
 	entries := make([]entry, 0, doc.Lines())
 	for i, b := range doc.Bills {
+		if b.Held() {
+			continue
+		}
 		for j := range b.Lines {
 			entries = append(entries, entry{line: &b.Lines[j], bill: i, at: j, seq: len(entries)})
 		}
@@ -177,10 +182,20 @@ func (s *Sheet) fill(doc *bol.Document, entries []entry, merged bool) []Row {
 		c[individualWeight] = e.line.Weight.Plain()
 		c[invoiceNo] = b.Number.Text
 		c[style] = e.line.Style.Text
+		if b.Free != nil {
+			// The document says what the orders may say otherwise.
+			c[purchaseOrderNo] = cmp.Or(e.line.OrderNumber.Text, b.OrderNumber.Text)
+			if len(b.Consignee) > 0 {
+				c[shipToName] = b.Consignee[0].Text
+			}
+			c[truckingCo] = b.ShippedVia.Text
+		}
 		if o := e.order; o != nil {
 			c[orderDate] = dates.Written(orders.InvoiceDates, o.InvoiceDate)
 			c[shipToName] = o.ShipTo
-			c[purchaseOrderNo] = o.OrderNo
+			if o.OrderNo != "" || b.Free == nil {
+				c[purchaseOrderNo] = o.OrderNo
+			}
 			c[startDate] = dates.Written(orders.DeliveryDates, o.DeliveryDate)
 			c[cancelDate] = dates.Written(orders.CancelDates, o.CancelDate)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/page"
 )
@@ -64,6 +65,10 @@ type SummaryView struct {
 	Reconciled int `json:"reconciled"` // bills, like the next two
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
+	Unproved   int `json:"unproved"`
+	// Held is the number of lines that stay out of the sheet until somebody accepts their
+	// bills, which were read freely and are not proved.
+	Held int `json:"held"`
 }
 
 // FileView is one of the documents read.
@@ -114,7 +119,7 @@ type TotalView struct {
 // VerdictView is the outcome of a bill's reconciliation.
 type VerdictView struct {
 	Outcome bol.Outcome `json:"outcome"`
-	// Reason says why a bill is unchecked; "" for other bills.
+	// Reason says why a bill is unchecked or unproved; "" for other bills.
 	Reason string      `json:"reason"`
 	Checks []CheckView `json:"checks"`
 }
@@ -141,6 +146,22 @@ type BillView struct {
 	Verdict VerdictView             `json:"verdict"`
 	Pages   []LeafView              `json:"pages"`
 	Lines   []LineView              `json:"lines"`
+
+	// Form says how the form of the document came to be known, and Outcome is that of the
+	// verdict.
+	Form    form.Kind   `json:"form"`
+	Outcome bol.Outcome `json:"outcome"`
+	// Held is true if the bill's lines stay out of the sheet until somebody accepts them.
+	Held     bool `json:"held"`
+	Accepted bool `json:"accepted"`
+	// Tables are the tables of the bill with all their columns, as printed. Their pages are
+	// those of the bill's file.
+	Tables []form.Table `json:"tables"`
+	// Parties, References and Bits are those of a bill that was read freely; Bits is the
+	// strength of its proof.
+	Parties    []form.Party     `json:"parties"`
+	References []form.Reference `json:"references"`
+	Bits       float64          `json:"bits"`
 }
 
 // LeafView is one page of a bill and its "Page n of m"; both are 0 if it has none.
@@ -153,8 +174,8 @@ type LeafView struct {
 
 // LineView is one line of a bill. Its place is the whole row.
 type LineView struct {
-	// Row is the index in Rows of the line's row in the sheet.
-	Row int `json:"row"`
+	// Row is the index in Rows of the line's row in the sheet; null if its bill is held.
+	Row *int `json:"row"`
 	// OrderRow is the number of the matching order row in a spreadsheet; null if there
 	// is none.
 	OrderRow *int `json:"order_row"`
@@ -336,6 +357,12 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		Verdict: viewVerdict(b.Verdict),
 		Pages:   viewLeaves(b.Sheets),
 		Lines:   make([]LineView, len(b.Lines)),
+		Form:    b.Form(), Outcome: b.Verdict.Outcome, Held: b.Held(), Accepted: b.Accepted,
+		Tables: b.Tables(), Parties: []form.Party{}, References: []form.Reference{},
+	}
+	if f := b.Free; f != nil {
+		view.Parties, view.References = append(view.Parties, f.Parties...), append(view.References, f.References...)
+		view.Bits = math.Round(10*f.Bits) / 10
 	}
 	bol.Convert(&b.FieldsOf, &view.FieldsOf, viewField)
 	bol.Convert(&b.Printed, &view.Totals, func(name string, printed any) any {
@@ -344,10 +371,9 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	})
 	for i := range b.Lines {
 		l := &b.Lines[i]
-		row := rowOf[l]
-		view.Lines[i] = LineView{
-			Row: row, OrderRow: orderRow(rows[row].Order),
-			PlaceView: viewPlace(l.File, l.Page, l.Box),
+		view.Lines[i] = LineView{PlaceView: viewPlace(l.File, l.Page, l.Box)}
+		if row, ok := rowOf[l]; ok {
+			view.Lines[i].Row, view.Lines[i].OrderRow = &row, orderRow(rows[row].Order)
 		}
 		bol.Convert(&l.Cells, &view.Lines[i].CellsOf, viewField)
 	}

@@ -124,7 +124,7 @@ func TestJSONHoldsEveryFigureWithItsPlace(t *testing.T) {
 	// Lines, rows and order rows refer to each other.
 	for i, r := range v.Rows {
 		l := v.Bills[r.Bill].Lines[r.Line]
-		if l.Row != i || &doc.Bills[r.Bill].Lines[r.Line] != s.Rows[i].Line {
+		if l.Row == nil || *l.Row != i || &doc.Bills[r.Bill].Lines[r.Line] != s.Rows[i].Line {
 			t.Errorf("row %d points at line %d of bill %d, which points at row %d", i, r.Line, r.Bill, l.Row)
 		}
 		if !reflect.DeepEqual(r.OrderRow, orderRow(s.Rows[i].Order)) || !reflect.DeepEqual(l.OrderRow, r.OrderRow) {

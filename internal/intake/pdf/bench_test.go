@@ -24,7 +24,7 @@ func BenchmarkFastReader(b *testing.B) {
 			b.Fatal(err)
 		}
 		for number := range d.Pages() {
-			if _, err := safePage(d, number+1); err != nil {
+			if _, err := safePage(d, number+1, false); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -35,7 +35,7 @@ func serveFast(c *worker.Call, args []byte) error {
 	}
 	var buf []byte
 	return eachPage(c, d.Pages(), func(number int) error {
-		pg, err := safePage(d, number)
+		pg, err := safePage(d, number, a.Ruled)
 		if errors.As(err, &declined) {
 			return c.Reply(append([]byte{replyDeclined}, declined.Why...))
 		}
@@ -57,8 +57,8 @@ func openFast(src io.ReaderAt, size int64) (d *fast.Document, err error) {
 	return d, err
 }
 
-func safePage(d *fast.Document, number int) (pg page.Page, err error) {
-	err = safely(func() error { pg, err = readFast(d, number); return err })
+func safePage(d *fast.Document, number int, ruled bool) (pg page.Page, err error) {
+	err = safely(func() error { pg, err = readFast(d, number, ruled); return err })
 	return pg, err
 }
 
@@ -93,11 +93,11 @@ func (d direct) matrix(i int) (m [4]float64, size float64, err error) {
 	return m, float64(c.Size), nil
 }
 
-// readFast reads a page, counted from 1, without PDFium. It fails with *fast.Declined if
+// readFast reads a page, counted from 1, with its rules if they are asked for, without PDFium. It fails with *fast.Declined if
 // that does not do.
-func readFast(d *fast.Document, number int) (page.Page, error) {
+func readFast(d *fast.Document, number int, ruled bool) (page.Page, error) {
 	pg := page.Page{Number: number}
-	p, err := d.Page(number - 1)
+	p, err := d.Page(number-1, ruled)
 	if err != nil {
 		return pg, err
 	}
@@ -135,6 +135,7 @@ func readFast(d *fast.Document, number int) (page.Page, error) {
 		}
 	}
 	pg.Notes = l.notes
+	pg.Rules = l.frame.rules(p.Rules)
 	return pg, nil
 }
 

@@ -133,7 +133,7 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 	}
 	err = eachPage(c, doc.pages, func(number int) error {
 		v := Verdict{Page: number}
-		got, err := safePage(d, number)
+		got, err := safePage(d, number, a.Ruled)
 		if errors.As(err, &declined) {
 			v.Declined = declined.Why
 			return reply(v)
@@ -141,7 +141,7 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 		if err != nil {
 			return err
 		}
-		want, err := doc.read(number)
+		want, err := doc.read(number, a.Ruled)
 		if err != nil {
 			return err
 		}

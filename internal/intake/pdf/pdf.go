@@ -76,6 +76,18 @@ func NewReader(pool *worker.Pool, c Config) *Reader {
 // TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or with the error of
 // each; each may have been called with some pages by then.
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
+	return r.readAll(ctx, src, size, nil, each)
+}
+
+// ReadRuled is Read for some pages of a document, with their rules. It calls each with
+// the pages of which wanted reports true.
+func (r *Reader) ReadRuled(ctx context.Context, src io.ReaderAt, size int64, wanted func(number int) bool, each func(page.Page) error) error {
+	_, err := r.readAll(ctx, src, size, wanted, each)
+	return err
+}
+
+// readAll reads the pages that are wanted, with their rules, or all without rules.
+func (r *Reader) readAll(ctx context.Context, src io.ReaderAt, size int64, wanted func(number int) bool, each func(page.Page) error) (pages int, err error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
 	parts, err := partsOf(src, size)
@@ -83,7 +95,7 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 		return 0, err
 	}
 	for i, part := range parts {
-		n, err := r.readPart(ctx, part, pages, each)
+		n, err := r.readPart(ctx, part, pages, wanted, each)
 		if err != nil {
 			if len(parts) > 1 {
 				err = fault.In(fmt.Sprintf("PDF %d of the %d in the file", i+1, len(parts)), err)
@@ -97,19 +109,19 @@ func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each fun
 
 // readPart reads one PDF of a file: without PDFium what can be read so, and the rest with
 // it. The numbers of its pages follow before.
-func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, each func(page.Page) error) (pages int, err error) {
-	args, err := json.Marshal(readArgs{Size: part.Size()})
+func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, wanted func(int) bool, each func(page.Page) error) (pages int, err error) {
+	args, err := json.Marshal(readArgs{Size: part.Size(), Ruled: wanted != nil})
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
-	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, fast: true, many: manyFast}
+	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, fast: true, many: manyFast}
 	if !r.config.PDFium {
 		if err := j.run(); err != nil && !j.givesUp(err) {
 			return 0, err
 		}
 	}
-	if j.read < j.pages || j.pages == 0 {
-		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, done: j.done, many: manyPages}
+	if j.read+j.skipped < j.pages || j.pages == 0 {
+		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, done: j.done, many: manyPages}
 		if err := rest.run(); err != nil {
 			return 0, err
 		}
@@ -117,11 +129,11 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 			return 0, fmt.Errorf("reading a PDF: PDFium finds %d pages where %d were read", rest.pages, j.pages)
 		}
 		r.counts.pages(rest.read, false)
-		j.pages, j.read = rest.pages, j.read+rest.read
-	} else {
+		j.pages, j.read, j.skipped = rest.pages, j.read+rest.read, max(j.skipped, rest.skipped)
+	} else if wanted == nil {
 		r.check(ctx, part, j.pages)
 	}
-	if j.read != j.pages {
+	if j.read+j.skipped != j.pages {
 		return 0, fmt.Errorf("reading a PDF: %d of %d pages were read", j.read, j.pages)
 	}
 	return j.pages, nil
@@ -174,9 +186,10 @@ type job struct {
 	src    *io.SectionReader
 	args   []byte
 	each   func(page.Page) error
-	before int  // the number of pages of the PDFs before this one in the file
-	fast   bool // without PDFium
-	many   int  // the number of pages from which it pays to start another worker
+	before int                   // the number of pages of the PDFs before this one in the file
+	wanted func(number int) bool // which pages of the file are read; nil for all
+	fast   bool                  // without PDFium
+	many   int                   // the number of pages from which it pays to start another worker
 
 	helpers sync.WaitGroup
 
@@ -189,6 +202,7 @@ type job struct {
 	panicked error
 	left     []*span // pages that no worker has, one span for each worker so far
 	read     int     // the number of pages passed on
+	skipped  int     // the number of pages that are not wanted
 }
 
 // span is a range of pages for one worker: from next up to, not including, end.
@@ -314,6 +328,12 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		j.left = append(j.left, &span{1, pages + 1})
 		if j.done == nil {
 			j.done = make([]bool, pages)
+			for i := range j.done {
+				if j.wanted != nil && !j.wanted(j.before+i+1) {
+					j.done[i] = true
+					j.skipped++
+				}
+			}
 		}
 		if len(j.done) != pages {
 			return 0, 0, errors.New("the readers do not agree on the number of pages")

@@ -41,6 +41,7 @@ type pdfium struct {
 
 	unicode, looseBox, origin, object, fontSize, matrix, generated api.Function
 	look                                                           looker
+	rule                                                           ruler
 
 	scratch uint32 // 64 bytes in the module's memory for results
 	stack   [8]uint64
@@ -94,6 +95,7 @@ func newPDFium(ctx context.Context, cacheDir string, memory int64) (*pdfium, err
 		"FPDFText_IsGenerated":     &p.generated,
 	}
 	maps.Copy(functions, p.look.names())
+	maps.Copy(functions, p.rule.names())
 	for name, f := range functions {
 		if *f = p.mod.ExportedFunction(name); *f == nil {
 			return nil, fmt.Errorf("this build's PDFium has no function %s", name)

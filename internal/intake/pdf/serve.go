@@ -33,6 +33,8 @@ const (
 // pages to read (two uvarints), or is empty.
 type readArgs struct {
 	Size int64
+	// Ruled asks for the rules of the pages, too.
+	Ruled bool `json:",omitempty"`
 }
 
 // pictureArgs are the arguments of methodPicture. The replies are the page's
@@ -113,7 +115,7 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 		if err != nil {
 			return err
 		}
-		pg, err := doc.read(of)
+		pg, err := doc.read(of, a.Ruled)
 		if err != nil {
 			return err
 		}
@@ -147,8 +149,8 @@ func eachPage(c *worker.Call, pages int, read func(number int) error) error {
 	}
 }
 
-// read reads a page, counted from 1.
-func (d *document) read(number int) (page.Page, error) {
+// read reads a page, counted from 1, with its rules if they are asked for.
+func (d *document) read(number int, ruled bool) (page.Page, error) {
 	pg := page.Page{Number: number}
 	l, err := d.load(number)
 	if err == nil {
@@ -157,6 +159,11 @@ func (d *document) read(number int) (page.Page, error) {
 			return pg, err
 		}
 		pg.Hidden, pg.Scan, pg.Notes = l.hidden, l.scan, l.notes
+		if ruled {
+			if pg.Rules, err = l.rules(); err != nil {
+				return pg, err
+			}
+		}
 		if number == 1 {
 			attached, err := d.attachments()
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"unicode/utf8"
 
+	"tallyman/internal/intake/pdf/fast"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 )
@@ -24,7 +25,12 @@ func appendPage(b []byte, p *page.Page) []byte {
 		b = appendFloats(b, n.Box.X0, n.Box.Y0, n.Box.X1, n.Box.Y1)
 		b = appendString(appendString(b, n.Text), n.Message)
 	}
-	return appendWords(appendWords(b, p.Words), p.Hidden)
+	b = appendWords(appendWords(b, p.Words), p.Hidden)
+	b = binary.AppendUvarint(b, uint64(len(p.Rules)))
+	for _, r := range p.Rules {
+		b = appendFloats(b, r.X0, r.Y0, r.X1, r.Y1)
+	}
+	return b
 }
 
 func appendWords(b []byte, words []page.Word) []byte {
@@ -109,6 +115,13 @@ func parsePage(b []byte) (page.Page, error) {
 	p.Words, p.Hidden = r.words(), r.words()
 	if len(p.Hidden) == 0 {
 		p.Hidden = nil
+	}
+	n := r.uint()
+	if n > fast.MaxRules || n > len(r.b)/16 {
+		return p, errWire
+	}
+	for range n {
+		p.Rules = append(p.Rules, page.Box{X0: r.float(), Y0: r.float(), X1: r.float(), Y1: r.float()})
 	}
 	if r.bad || len(r.b) > 0 {
 		return p, errWire

@@ -110,6 +110,8 @@ type interpreter struct {
 	clipNext bool
 	curved   bool
 	subpaths int
+	tracer   *Tracer // nil if nobody asked for rules
+	traced   int     // points of path that the tracer has
 
 	texts []*text
 	areas []area
@@ -425,12 +427,24 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	case "W", "W*":
 		in.clipNext = true
 	case "n":
+		if in.tracer != nil {
+			in.ruled(op, false, false)
+		}
 		return in.paintPath(false, false)
 	case "S", "s":
+		if in.tracer != nil {
+			in.ruled(op, false, true)
+		}
 		return in.paintPath(false, true)
 	case "f", "F", "f*":
+		if in.tracer != nil {
+			in.ruled(op, true, false)
+		}
 		return in.paintPath(true, false)
 	case "B", "B*", "b", "b*":
+		if in.tracer != nil {
+			in.ruled(op, true, true)
+		}
 		return in.paintPath(true, true)
 	case "BT":
 		in.text = identity
@@ -479,7 +493,53 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	if len(in.path) > maxOperators {
 		return declined("too many points")
 	}
+	if in.tracer != nil {
+		in.trace(op)
+	}
 	return nil
+}
+
+// trace passes the points that an operator added to the path on to the tracer.
+func (in *interpreter) trace(op []byte) {
+	kind := LineTo
+	switch op[0] {
+	case 'm', 'r':
+		kind = MoveTo
+	case 'c', 'v', 'y':
+		kind = CurveTo
+		if op[0] != 'c' && in.traced < len(in.path) && in.traced > 0 {
+			// One of the two control points is the end that is next to it.
+			p := in.path[in.traced-1]
+			if op[0] == 'y' {
+				p = in.path[len(in.path)-1]
+			}
+			in.point(p, CurveTo)
+		}
+	}
+	for ; in.traced < len(in.path); in.traced++ {
+		in.point(in.path[in.traced], kind)
+		if kind == MoveTo {
+			kind = LineTo
+		}
+	}
+}
+
+func (in *interpreter) point(p point, k PointKind) {
+	x, y := in.ctm.point(p.x, p.y)
+	in.tracer.Point(Point{x, y}, k)
+}
+
+// ruled passes the path on to the tracer, as it is painted.
+func (in *interpreter) ruled(op []byte, fill, stroke bool) {
+	box := in.box
+	for _, c := range in.clips {
+		box = box.intersect(c.box)
+	}
+	// What is filled with white is the paper.
+	fill = fill && in.fill.low < 0.97
+	closed := op[0] == 's' || op[0] == 'b'
+	in.tracer.Paint(fill, stroke, closed, in.lineWidth*in.ctm.scale(), Rule{box.left, box.bottom, box.right, box.top})
+	in.traced = 0
 }
 
 // move begins a line at a distance from the beginning of the last one.
@@ -843,6 +903,7 @@ func (in *interpreter) form(s stream) error {
 	straight := in.ctm.b == 0 && in.ctm.c == 0 || in.ctm.a == 0 && in.ctm.d == 0
 	in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !straight})
 	in.path, in.subpaths = in.path[:0], 0
+	in.drop()
 	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
 	pictures := in.pictures
 	err = in.run(fm.data, resources)
@@ -853,7 +914,15 @@ func (in *interpreter) form(s stream) error {
 	in.layered = layered
 	in.depth--
 	in.path, in.clipNext, in.curved, in.subpaths = in.path[:0], false, false, 0
+	in.drop()
 	return err
+}
+
+// drop has the tracer forget the path.
+func (in *interpreter) drop() {
+	if in.traced = 0; in.tracer != nil {
+		in.tracer.Drop()
+	}
 }
 
 func (d *Document) loadForm(s stream) (*form, error) {

@@ -41,7 +41,7 @@ func FuzzDocument(f *testing.F) {
 			return
 		}
 		for n := range min(d.Pages(), 4) {
-			_, err := d.Page(n)
+			_, err := d.Page(n, true)
 			declines(t, err)
 		}
 	})
@@ -80,7 +80,7 @@ func FuzzContent(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = d.Page(0)
+		_, err = d.Page(0, true)
 		declines(t, err)
 	})
 }

@@ -40,6 +40,8 @@ type Page struct {
 	// Chars are the characters that a person sees, and All all of them, nil if there
 	// are no others.
 	Chars, All []Char
+	// Rules are the lines and filled boxes; nil if they were not asked for.
+	Rules []Rule
 	// Pictures is the area of the page's pictures within the visible box, in square
 	// points.
 	Pictures float32
@@ -238,8 +240,8 @@ func (d *Document) visible(l *leaf) (rect, error) {
 }
 
 // Page reads a page, counted from 0. It fails with *Declined, or an error of the source.
-// The next page overwrites its Chars and All.
-func (d *Document) Page(number int) (*Page, error) {
+// The next page overwrites its Chars and All. It has rules if ruled is true.
+func (d *Document) Page(number int, ruled bool) (*Page, error) {
 	if number == 0 && d.attached {
 		return nil, declined("attached files")
 	}
@@ -256,6 +258,9 @@ func (d *Document) Page(number int) (*Page, error) {
 		return nil, err
 	}
 	in := newInterpreter(d, box)
+	if ruled {
+		in.tracer = &Tracer{}
+	}
 	if err := in.run(data, l.resources); err != nil {
 		return nil, err
 	}
@@ -281,7 +286,11 @@ func (d *Document) Page(number int) (*Page, error) {
 		}
 		d.all = all
 	}
-	return &Page{All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
+	var rules []Rule
+	if ruled {
+		rules = in.tracer.Rules
+	}
+	return &Page{Rules: rules, All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
 		Rotation: ((l.rotate/90)%4 + 4) % 4, Chars: chars, Pictures: in.pictures}, nil
 }
 

@@ -1,0 +1,312 @@
+package bol
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/form"
+	"tallyman/internal/page"
+)
+
+// Pages that no known layout claims are read freely (package form), all those of one file
+// together. What that finds becomes bills like others: their lines are a view of the
+// tables, in the product's units.
+
+// Unclaimed returns the pages of a file, added so far, that have text and that no known
+// layout claims, in order.
+func (r *Reader) Unclaimed(file int) []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []int
+	for _, rd := range r.readings {
+		if rd.file == file && rd.unclaimed() {
+			out = append(out, rd.page)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r *reading) unclaimed() bool {
+	return !r.known && !r.free && !r.blank && r.damage == "" && len(r.problems) == 0 && !r.unreadable()
+}
+
+// Free reads pages of a file that no known layout claims: all of them, in order, with
+// their rules. It fails with fault.TooLarge, as Add does.
+func (r *Reader) Free(file int, pages []page.Page) error {
+	result := form.Read(pages)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := map[int]*reading{}
+	for _, rd := range r.readings {
+		if rd.file == file && rd.unclaimed() {
+			at[rd.page] = rd
+		}
+	}
+	for _, o := range result.Others {
+		if rd := at[o.Page]; rd != nil && o.Message != "" {
+			rd.hint = o.Message
+		}
+	}
+	for i := range result.Bills {
+		b := &result.Bills[i]
+		var first *reading
+		take := func(number int) {
+			if rd := at[number]; rd != nil {
+				rd.read = true
+				if first == nil {
+					first = rd
+				}
+			}
+		}
+		for _, l := range b.Pages {
+			take(l.Page)
+		}
+		if first == nil {
+			continue
+		}
+		own := &reading{file: file, page: first.page, known: true, free: true, bill: freeBill(b, file)}
+		own.problems = own.freeProblems(b)
+		r.readings = append(r.readings, own)
+		if r.kept += own.size(); r.kept > r.most {
+			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+		}
+		r.bills[own.bill.Number.Text] = true
+		r.lines += len(own.bill.Lines)
+	}
+	return nil
+}
+
+// freeProblems are what a person should know of a bill's pages.
+func (r *reading) freeProblems(b *form.Bill) []Problem {
+	for _, c := range b.Copies {
+		p := r.about(DuplicatePage, fmt.Sprintf("page %d says again what page %d says; it was counted once", c.Page, c.Of))
+		p.Page = c.Page
+		r.problems = append(r.problems, p)
+	}
+	if len(b.Missing) > 0 {
+		r.problems = append(r.problems, r.about(MissingPage, fmt.Sprintf("%s of %s: missing", pageList(b.Missing), r.called())))
+	}
+	if b.Number.Text == "" {
+		r.problems = append(r.problems, r.about(NoNumber, "no number of the bill was found"))
+	}
+	if is, right := form.VICS(b.Number.Text); is && !right {
+		p := r.about(DoubtfulNumber, fmt.Sprintf("the number %s has 17 digits, and its last one is not their check digit", b.Number.Text))
+		p.Box, p.Text = b.Number.Box, b.Number.Text
+		r.problems = append(r.problems, p)
+	}
+	if note := conversions(b); note != "" {
+		r.problems = append(r.problems, r.about(Converted, note))
+	}
+	return r.problems
+}
+
+// Bills of a free form are converted to the units of the sheet: pounds and cubic feet.
+var factors = map[form.Unit]decimal.Decimal{
+	form.Kilograms:   decimal.RequireFromString("2.20462262185"),
+	form.CubicMetres: decimal.RequireFromString("35.3146667215"),
+}
+
+// decimalsOfUnits are how many decimals a converted figure gets.
+var decimalsOfUnits = map[form.Unit]int32{form.Kilograms: 1, form.CubicMetres: 2}
+
+// conversions says which units were converted; "" if none.
+func conversions(b *form.Bill) string {
+	text := ""
+	for u, to := range map[form.Unit]string{form.Kilograms: "pounds", form.CubicMetres: "cubic feet"} {
+		if slices.ContainsFunc(mainTable(b).Rows, func(r form.Row) bool {
+			return slices.ContainsFunc(r.Cells, func(c form.Cell) bool {
+				return c.Unit == u && c.Figure != "" && (c.Field == form.Weight || c.Field == form.Volume)
+			})
+		}) {
+			if text != "" {
+				text = "its kilograms and cubic metres are converted to pounds and cubic feet in the sheet"
+				continue
+			}
+			text = fmt.Sprintf("its figures in %s are converted to %s in the sheet", map[form.Unit]string{form.Kilograms: "kilograms", form.CubicMetres: "cubic metres"}[u], to)
+		}
+	}
+	return text
+}
+
+// mainTable is the table whose rows are the lines of the sheet: goods by style, or else
+// by order, or else by commodity.
+func mainTable(b *form.Bill) form.Table {
+	for _, role := range []form.Role{form.Lines, form.Orders, form.Carrier} {
+		for _, t := range b.Tables {
+			if t.Role == role && len(t.Rows) > 0 {
+				return t
+			}
+		}
+	}
+	return form.Table{}
+}
+
+// freeBill is the view of a bill that was read freely.
+func freeBill(f *form.Bill, file int) Bill {
+	b := Bill{Free: f}
+	value := func(c *form.Cell) Value {
+		if c == nil || c.Text == "" {
+			return Value{}
+		}
+		return Value{Text: c.Text, File: file, Page: c.Page, Box: c.Box}
+	}
+	figure := func(c *form.Cell, unit form.Unit) Number {
+		n := Number{Value: value(c)}
+		if n.Text == "" || c.Figure == "" {
+			return n
+		}
+		if c.Unit != "" {
+			unit = c.Unit
+		}
+		n.Text = c.Figure
+		if factor, ok := factors[unit]; ok {
+			d, _ := decimal.NewFromString(c.Figure)
+			n.Text = d.Mul(factor).StringFixed(decimalsOfUnits[unit])
+		}
+		n.Valid = isNumber(n.Text)
+		return n
+	}
+	b.Number = value(&f.Number)
+	b.Number.Text = page.Seen(b.Number.Text)
+	b.Date = value(f.Reference("date"))
+	b.OrderNumber = value(f.Reference("po"))
+	b.Reference = value(f.Reference("pro"))
+	for i, c := range f.Party("ship_from") {
+		switch i {
+		case 0:
+			b.Shipper = value(&c)
+		case 1:
+			b.ShipperAddress = value(&c)
+		}
+	}
+	for _, c := range f.Party("ship_to") {
+		b.Consignee = append(b.Consignee, value(&c))
+	}
+	if carrier := f.Party("carrier"); len(carrier) > 0 {
+		b.ShippedVia = value(&carrier[0])
+	}
+	t := mainTable(f)
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		l := Line{File: file, Page: r.Page, Box: r.Box}
+		l.Cartons = figure(r.Cell(form.Packages), "")
+		l.Pieces = figure(r.Cell(form.Pieces), "")
+		l.Weight = figure(r.Cell(form.Weight), "")
+		l.Volume = figure(r.Cell(form.Volume), "")
+		l.Style = value(r.Cell(form.Style))
+		l.Style.Text = page.Seen(l.Style.Text)
+		l.OrderNumber = value(r.Cell(form.PO))
+		l.Description = value(r.Cell(form.Description))
+		b.Lines = append(b.Lines, l)
+	}
+	b.Verdict = Verdict{Outcome: Outcome(f.Outcome), Reason: f.Reason, Checks: []Check{}}
+	totals := map[form.Field]*Number{form.Packages: &b.Printed.Cartons, form.Pieces: &b.Printed.Pieces, form.Weight: &b.Printed.Weight, form.Volume: &b.Printed.Cube}
+	names := map[form.Field]Field{form.Packages: Cartons, form.Volume: Cube}
+	for _, c := range f.Checks {
+		if n := totals[c.Field]; n != nil && c.Role == t.Role && c.Total.Text != "" && n.Text == "" {
+			*n = figure(&c.Total, c.Unit)
+		}
+		check := Check{Field: Field(c.Field), Printed: c.Printed, Sum: c.Sum, State: State(c.State), Unit: string(c.Unit)}
+		if name, ok := names[c.Field]; ok {
+			check.Field = name
+		}
+		if check.Unit == "" {
+			check.Unit = units[check.Field]
+		}
+		if c.State == form.Differs {
+			p, _ := decimal.NewFromString(c.Printed)
+			s, _ := decimal.NewFromString(c.Sum)
+			check.Difference = p.Sub(s).String()
+		}
+		b.Verdict.Checks = append(b.Verdict.Checks, check)
+	}
+	for _, l := range f.Pages {
+		s := Sheet{File: file, Page: l.Page, N: l.N, M: l.M}
+		for _, c := range l.Columns {
+			s.Columns = append(s.Columns, Place{string(c.Field), c.Box})
+		}
+		b.Sheets = append(b.Sheets, s)
+	}
+	return b
+}
+
+// Form says how the form of the bill's document came to be known.
+func (b *Bill) Form() form.Kind {
+	if b.Free != nil {
+		return form.Free
+	}
+	return form.Known
+}
+
+// Held reports whether the bill's lines stay out of the sheet until somebody accepts
+// them: it was read freely, and nothing proves what was read.
+func (b *Bill) Held() bool {
+	return b.Free != nil && !b.Accepted && (b.Verdict.Outcome == Unproved || b.Verdict.Outcome == Unchecked)
+}
+
+// Accept accepts the bills that nothing proves, so that their lines are in the sheet. It
+// changes the document.
+func (d *Document) Accept() {
+	for _, b := range d.Bills {
+		b.Accepted = b.Free != nil
+	}
+}
+
+// Held returns the number of lines that stay out of the sheet.
+func (d *Document) Held() int {
+	n := 0
+	for _, b := range d.Bills {
+		if b.Held() {
+			n += len(b.Lines)
+		}
+	}
+	return n
+}
+
+// Tables returns the tables of the bill. Those of a known form are made of its lines.
+func (b *Bill) Tables() []form.Table {
+	if b.Free != nil {
+		return b.Free.Tables
+	}
+	states := map[Field]form.State{}
+	for _, c := range b.Verdict.Checks {
+		states[c.Field] = form.State(c.State)
+	}
+	add := func(cells []form.Cell, f form.Field, v Value, n *Number, of Field) []form.Cell {
+		if v.Text == "" {
+			return cells
+		}
+		c := form.Cell{Field: f, Text: v.Text, Page: v.Page, Box: v.Box}
+		if n != nil {
+			c.State, c.Figure = states[of], n.Plain()
+		}
+		return append(cells, c)
+	}
+	t := form.Table{Role: form.Lines, Rows: make([]form.Row, len(b.Lines))}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		var cells []form.Cell
+		cells = add(cells, form.Packages, l.Cartons.Value, &l.Cartons, Cartons)
+		cells = add(cells, form.Style, l.Style, nil, "")
+		cells = add(cells, form.Pieces, l.Pieces.Value, &l.Pieces, Pieces)
+		cells = add(cells, form.PO, l.OrderNumber, nil, "")
+		cells = add(cells, form.Description, l.Description, nil, "")
+		cells = add(cells, form.Volume, l.Volume.Value, &l.Volume, Cube)
+		cells = add(cells, form.Weight, l.Weight.Value, &l.Weight, Weight)
+		t.Rows[i] = form.Row{Cells: cells, Page: l.Page, Box: l.Box}
+	}
+	var cells []form.Cell
+	for f, of := range map[form.Field]Field{form.Packages: Cartons, form.Pieces: Pieces, form.Weight: Weight, form.Volume: Cube} {
+		n := totalOf(&b.Printed, of)
+		cells = add(cells, f, n.Value, n, of)
+	}
+	slices.SortFunc(cells, func(a, b form.Cell) int {
+		return slices.Index(form.Figures[:], a.Field) - slices.Index(form.Figures[:], b.Field)
+	})
+	t.Totals = form.Row{Cells: cells}
+	return []form.Table{t}
+}

@@ -1,0 +1,327 @@
+package form
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// The strength that a proof needs, in bits: all columns together, and the strongest. A
+// column's strength is the logarithm of its sum in units of its last printed digit, less
+// that of the figures among which its total was found; that of a bill is the sum of its
+// columns, less the logarithm of the readings that were tried. A total that repeats the
+// only line proves little, whatever its size: copying proves nothing about the columns.
+//
+// Planting errors calibrates both: see TestPlantedErrorsAreNeverProved.
+const (
+	enough     = 20
+	oneEnough  = 10
+	oneLine    = 2
+	looseLeast = 6 // for a total that no label names
+)
+
+// figures are the rows of one table of a bill, in the order of the pages: lines and
+// totals.
+type figures struct {
+	role    Role
+	columns []column
+	rows    []figureRow
+	blank   bool // there is a row for totals, without any
+}
+
+// figureRow is a row with what its cells say.
+type figureRow struct {
+	cells []Cell
+	total bool
+	grand bool
+	page  int
+	draft *draft
+}
+
+func (r *figureRow) figure(f Field) (Cell, bool) {
+	for _, c := range r.cells {
+		if c.Field == f {
+			return c, c.Figure != ""
+		}
+	}
+	return Cell{}, false
+}
+
+// lines returns the rows that are no totals.
+func (t *figures) lines() (out []*figureRow) {
+	for i := range t.rows {
+		if !t.rows[i].total {
+			out = append(out, &t.rows[i])
+		}
+	}
+	return out
+}
+
+// sum adds up the lines of a field. bits is the logarithm of the sum in units of its last printed digit.
+func (t *figures) sum(f Field) (sum amount, lines int, bits float64) {
+	sum = amount{new(big.Int), 0}
+	var all []amount
+	for _, r := range t.lines() {
+		if c, ok := r.figure(f); ok {
+			a := amountOf(c.Figure)
+			all = append(all, a)
+			sum = sum.plus(a)
+		}
+	}
+	if sum.n.Sign() > 0 {
+		v, _ := new(big.Float).SetInt(sum.n).Float64()
+		bits = math.Log2(v)
+	}
+	if len(all) == 1 {
+		bits = min(bits, oneLine)
+	}
+	return sum, len(all), bits
+}
+
+// equal reports whether a printed figure is a sum.
+func equal(c Cell, sum amount) bool {
+	a := amountOf(c.Figure)
+	places := max(a.places, sum.places)
+	return a.at(places).Cmp(sum.at(places)) == 0
+}
+
+// rounded reports whether rounding each line by half its last printed digit can explain
+// that a total differs from the sum: never for what is counted.
+func rounded(f Field, total Cell, sum amount, lines int) bool {
+	if f != Weight && f != NetWeight && f != Volume {
+		return false
+	}
+	a := amountOf(total.Figure)
+	places := max(a.places, sum.places)
+	off := new(big.Int).Sub(a.at(places), sum.at(places))
+	off.Abs(off).Mul(off, big.NewInt(2))
+	slack := amount{big.NewInt(int64(lines)), sum.places}.at(places)
+	return off.Cmp(slack) <= 0
+}
+
+// evidence is everything on the pages of a bill that may prove its tables.
+type evidence struct {
+	tables   []*figures
+	labels   []labelled
+	loose    []Cell
+	unread   []Cell
+	readings int // how many were tried
+	missing  []int
+	excess   bool
+}
+
+// verdict is the result of a proof.
+type verdict struct {
+	checks  []Check
+	outcome Outcome
+	reason  string
+	bits    float64
+}
+
+// prove compares the sums of all columns with the totals that the bill prints.
+func (e *evidence) prove() verdict {
+	v := verdict{}
+	used := map[int]bool{} // labels that name a sum
+	printed := false
+	for _, t := range e.tables {
+		printed = printed || t.blank
+		for _, f := range t.fields() {
+			c, isPrinted := e.check(t, f, used)
+			printed = printed || isPrinted
+			v.checks = append(v.checks, c)
+		}
+	}
+	strongest := 0.0
+	var differ, open, off []string
+	for _, c := range v.checks {
+		switch c.State {
+		case Proved:
+			v.bits += c.Bits
+			strongest = max(strongest, c.Bits)
+		case Differs:
+			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.words(), c.Sum, c.Printed))
+		default:
+			open = append(open, c.Field.words())
+			if c.State == Unproved {
+				off = append(off, c.Field.words())
+			}
+		}
+	}
+	for i, l := range e.labels {
+		if !used[i] && e.counts(l.fields) {
+			printed = true
+			differ = append(differ, fmt.Sprintf("a printed total of %s is the sum of no column", l.values[0].Text))
+		}
+	}
+	v.bits = max(0, v.bits-math.Log2(float64(max(e.readings, 1))))
+	strong := v.bits >= enough && strongest >= oneEnough
+	switch {
+	case e.excess:
+		v.outcome, v.reason = NothingProves, "the page has more on it than is read"
+	case len(e.missing) > 0:
+		v.outcome, v.reason = NothingProves, "pages are missing"
+	case len(e.unread) > 0:
+		v.outcome, v.reason = NothingProves, fmt.Sprintf("%q, among the rows, could not be read", e.unread[0].Text)
+	case len(differ) > 0 && strong:
+		v.outcome, v.reason = Mismatched, strings.Join(differ, "; ")
+	case len(differ) > 0:
+		v.outcome, v.reason = NothingProves, strings.Join(differ, "; ")
+	case !printed:
+		v.outcome, v.reason = Unchecked, "the document prints no totals"
+	case len(open) == len(v.checks):
+		v.outcome, v.reason = NothingProves, "the totals are not filled in, or stand where they were not found"
+	case len(off) > 0:
+		v.outcome, v.reason = NothingProves, "rounding may explain the differences in "+strings.Join(off, ", ")+", and so may a wrong digit"
+	case len(open) > 0:
+		v.outcome, v.reason = NothingProves, "no total was found for "+strings.Join(open, ", ")
+	case !strong:
+		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d)", v.bits, enough)
+	default:
+		v.outcome = Reconciled
+	}
+	for i := range v.checks {
+		// What a weak proof proves is not proved.
+		if v.outcome != Reconciled && v.outcome != Mismatched && v.checks[i].State == Proved {
+			v.checks[i].State = Unproved
+		}
+	}
+	return v
+}
+
+// fields returns the figures that the lines of a table have.
+func (t *figures) fields() (out []Field) {
+	for _, f := range Figures {
+		for _, r := range t.lines() {
+			if _, ok := r.figure(f); ok {
+				out = append(out, f)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// counts reports whether a table has lines of one of the fields.
+func (e *evidence) counts(fields []Field) bool {
+	for _, t := range e.tables {
+		for _, f := range t.fields() {
+			if slices.Contains(fields, f) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// check proves one column of one table. printed is true if there is a total for it.
+func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, printed bool) {
+	sum, lines, bits := t.sum(f)
+	c = Check{Role: t.role, Field: f, Sum: sum.String(), State: NotPrinted}
+	for _, col := range t.columns {
+		if col.field == f && c.Unit == "" {
+			c.Unit = col.unit
+		}
+	}
+	prove := func(total Cell, bits float64) {
+		c.State, c.Printed, c.Total, c.Bits = Proved, total.Figure, total, max(0, bits)
+	}
+	differs := func(total Cell) {
+		c.State, c.Printed, c.Total, c.Bits = Differs, total.Figure, total, 0
+		if rounded(f, total, sum, lines) {
+			// Rounding explains the difference, but a wrong digit would, too.
+			c.State = Unproved
+		}
+	}
+	// Totals in rows: each is the sum of all lines, of those since the last total, or of
+	// those so far.
+	var all *Cell
+	open, far := amount{new(big.Int), 0}, amount{new(big.Int), 0}
+	since := 0
+	for i := range t.rows {
+		r := &t.rows[i]
+		cell, ok := r.figure(f)
+		switch {
+		case !ok:
+		case !r.total:
+			a := amountOf(cell.Figure)
+			open, far = open.plus(a), far.plus(a)
+			since++
+		case equal(cell, sum):
+			printed = true
+			all = &cell
+			open, since = amount{new(big.Int), 0}, 0
+		case since > 0 && (equal(cell, open) || equal(cell, far)):
+			printed = true
+			open, since = amount{new(big.Int), 0}, 0
+		default:
+			differs(cell)
+			return c, true
+		}
+	}
+	// Labels outside of the rows.
+	for i, l := range e.labels {
+		if !slices.Contains(l.fields, f) {
+			continue
+		}
+		if at := slices.IndexFunc(l.values, func(v Cell) bool { return equal(v, sum) }); at >= 0 {
+			printed, used[i] = true, true
+			if all == nil {
+				prove(l.values[at], bits-math.Log2(float64(len(l.values))))
+				return c, true
+			}
+		}
+	}
+	if all != nil {
+		prove(*all, bits)
+		return c, true
+	}
+	if printed {
+		// Totals of parts, and none of all: a part that is lost with its total is not
+		// missed.
+		return c, true
+	}
+	// The same field of another table.
+	for _, o := range e.tables {
+		if o == t || !slices.Contains(o.fields(), f) {
+			continue
+		}
+		other, n, _ := o.sum(f)
+		for i := range o.rows {
+			if cell, ok := o.rows[i].figure(f); ok && o.rows[i].total && equal(cell, sum) {
+				prove(cell, bits)
+				return c, true
+			}
+		}
+		if other.at(max(other.places, sum.places)).Cmp(sum.at(max(other.places, sum.places))) == 0 && (n > 1 || lines > 1) {
+			for _, r := range o.lines() {
+				if cell, ok := r.figure(f); ok {
+					cell.Figure = other.String()
+					prove(cell, bits)
+					return c, true
+				}
+			}
+		}
+	}
+	// A figure that no label names, somewhere on the pages. Among many figures one may be
+	// the sum by chance.
+	if lines > 1 && t.otherwise(f) {
+		if at := slices.IndexFunc(e.loose, func(v Cell) bool { return equal(v, sum) }); at >= 0 {
+			if b := bits - math.Log2(float64(len(e.loose))); b >= looseLeast {
+				prove(e.loose[at], b)
+				return c, true
+			}
+		}
+	}
+	return c, false
+}
+
+// otherwise reports whether a table has other columns of figures, which may be proved by
+// better means.
+func (t *figures) otherwise(f Field) bool {
+	return len(t.fields()) > 1
+}
+
+// words names a field for people.
+func (f Field) words() string { return strings.ReplaceAll(string(f), "_", " ") }

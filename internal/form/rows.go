@@ -1,0 +1,431 @@
+package form
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"tallyman/internal/page"
+)
+
+// maxRows bounds the rows of one table on one page.
+const maxRows = 600
+
+// draft is a row as it is found: the words of each column.
+type draft struct {
+	cells []*[]*word // by column; nil if empty
+	total bool       // it has the label of a total
+	grand bool       // … of all
+	base  float32
+	page  int
+	box   page.Box
+}
+
+// part is a table on one page.
+type part struct {
+	leaf   *leaf
+	grid   *grid
+	rows   []*draft
+	unread []Cell // figures in its space that belong to no row or column
+}
+
+// strip is a line within a table, cut into columns.
+type strip struct {
+	*line
+	words   []*word
+	cells   [][]*word
+	figures int  // columns of figures that have a number
+	across  int  // texts that run over the edge of a column
+	total   bool // it has the label of a total
+	grand   bool
+	label   []*word
+}
+
+// partOf reads the rows of a table.
+func (s *leaf) partOf(g *grid) *part {
+	p := &part{leaf: s, grid: g}
+	strips := s.strips(g)
+	strips = p.cut(strips)
+	for _, band := range s.ruled(g, strips) {
+		p.add(band)
+		if len(p.rows) >= maxRows {
+			p.unread = append(p.unread, Cell{Page: s.number, Text: "more rows than are read"})
+			break
+		}
+	}
+	return p
+}
+
+// strips cuts the lines in the space of a table into columns.
+func (s *leaf) strips(g *grid) []*strip {
+	var out []*strip
+	for _, l := range s.lines {
+		if l.base <= g.top+1 || l.base >= g.bottom {
+			continue
+		}
+		st := &strip{line: l, cells: make([][]*word, len(g.columns))}
+		for _, w := range l.words {
+			if !w.heading && w.middle() >= g.left && w.middle() <= g.right {
+				st.words = append(st.words, cutAtEdges(w, g)...)
+			}
+		}
+		if len(st.words) == 0 {
+			continue
+		}
+		for _, ph := range phrases(st.words, 0.5) {
+			first, last := g.of(ph[0]), g.of(ph[len(ph)-1])
+			if first != last {
+				if !g.mayCross(ph) {
+					st.across++
+				}
+			}
+			for _, w := range ph {
+				if c := g.of(w); c >= 0 {
+					st.cells[c] = append(st.cells[c], w)
+				}
+			}
+		}
+		for c := range g.columns {
+			if g.columns[c].field.isFigure() && len(st.cells[c]) > 0 {
+				text, _ := textOf(st.cells[c])
+				if _, _, ok := number(text); ok {
+					st.figures++
+				}
+			}
+		}
+		if st.findLabel() {
+			continue
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// mayCross reports whether the words of a text that reach over an edge are cells that
+// stand close together: where the edge lies, there is a space between two words, and one
+// of them is a figure in a column of figures.
+func (g *grid) mayCross(ph []*word) bool {
+	for i := 1; i < len(ph); i++ {
+		a, b := g.of(ph[i-1]), g.of(ph[i])
+		if a == b || a < 0 || b < 0 {
+			continue
+		}
+		figures := func(c int, w *word) bool {
+			_, _, ok := number(w.Text)
+			return ok && (g.columns[c].field.isFigure() || g.columns[c].field == PackSize)
+		}
+		if b != a+1 || !figures(a, ph[i-1]) && !figures(b, ph[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// cutAtEdges cuts a word that two columns share where the file prints it as two texts.
+func cutAtEdges(w *word, g *grid) []*word {
+	for _, c := range g.columns[1:] {
+		if w.Box.X0 >= c.x0-1 || w.Box.X1 <= c.x0+1 || len(w.Edges) == 0 {
+			continue
+		}
+		for _, j := range w.Joints {
+			if j > 0 && j < len(w.Edges)-1 && abs(w.Edges[j]-c.x0) <= 0.6*w.Size {
+				l, r := w.Word.Split(j)
+				_, _, left := number(l.Text)
+				_, _, right := number(r.Text)
+				if !left && !right {
+					continue // kerning
+				}
+				return append([]*word{{Word: l}}, cutAtEdges(&word{Word: r}, g)...)
+			}
+		}
+	}
+	return []*word{w}
+}
+
+// findLabel looks for the label of a total. A label that names its field and has its
+// figure beside it belongs to no row: it is true then.
+func (st *strip) findLabel() (apart bool) {
+	for _, ph := range phrases(st.words, 0.9) {
+		ok, grand := totalLabel(ph)
+		if !ok {
+			continue
+		}
+		if len(fieldsOf(ph)) > 0 && numbersOn(&line{words: ph}) > 0 {
+			return true
+		}
+		st.total, st.grand, st.label = true, grand, ph
+		return false
+	}
+	return false
+}
+
+// totalLabel reports whether a text is the label of a total, and of a grand total: a word
+// for it, and no other than names of fields. Numbers may stand beside it.
+func totalLabel(words []*word) (ok, grand bool) {
+	var tokens []string
+	for _, w := range words {
+		if _, _, is := number(strings.Trim(w.Text, ":=")); is && len(tokens) == 0 {
+			continue
+		}
+		tokens = append(tokens, tokensOf(w.Text)...)
+	}
+	for i, t := range tokens {
+		_, _, is := number(t)
+		switch {
+		case totalWords[t]:
+			ok = true
+			grand = grand || t == "GRAND"
+		case i == 0 && subWords[t], labelNoise[t], labelFields[t] != nil, is, units[t] != "":
+		default:
+			return false, false
+		}
+	}
+	return ok, grand
+}
+
+// cut ends a table where other things begin.
+func (p *part) cut(strips []*strip) []*strip {
+	g := p.grid
+	var out []*strip
+	var last *strip // the last one with figures
+	pitch := float32(0)
+	for _, st := range strips {
+		if st.stops() {
+			break
+		}
+		within := g.floor > 0 && st.base <= g.floor+1
+		if last != nil && !within {
+			room := max(6*g.size, 3*pitch)
+			if g.floor > 0 {
+				room = max(4*g.size, 1.6*pitch) // only a total stands below a grid
+			}
+			if st.base-last.base > room || last.grand {
+				break
+			}
+			if g.floor > 0 && !st.total && !(st.figures > 0 && st.bare(g)) {
+				break
+			}
+			if st.across > 0 && st.figures == 0 && len(st.words) > 6 {
+				break
+			}
+		}
+		if last == nil && !within && st.base-g.top > 14*g.size {
+			break // there is nothing under the headings
+		}
+		if st.figures > 0 || st.total {
+			if last != nil && st.base-last.base > 0.5*g.size {
+				if d := st.base - last.base; pitch == 0 || d < pitch {
+					pitch = d
+				}
+			}
+			last = st
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// bare reports whether a strip has figures and no text, as totals without a label have.
+func (st *strip) bare(g *grid) bool {
+	for c, words := range st.cells {
+		f := g.columns[c].field
+		if len(words) > 0 && !f.isFigure() && f != PackSize && f != Other {
+			return false
+		}
+	}
+	return true
+}
+
+// stops reports whether a line begins what stands below a table.
+func (st *strip) stops() bool {
+	for _, ph := range phrases(st.words, 0.9) {
+		var b strings.Builder
+		for _, w := range ph {
+			for _, t := range tokensOf(w.Text) {
+				b.WriteString(t)
+				b.WriteByte(' ')
+			}
+		}
+		text := b.String()
+		for _, stop := range stops {
+			if strings.HasPrefix(text, stop+" ") && (strings.Contains(stop, " ") || len(text) == len(stop)+1 || strings.HasPrefix(text, "SIGNATURE") || strings.HasSuffix(ph[0].Text, ":")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ruled groups strips by the horizontal lines of the table. Without lines between rows,
+// all are one group.
+func (s *leaf) ruled(g *grid, strips []*strip) [][]*strip {
+	if len(strips) == 0 {
+		return nil
+	}
+	type level struct{ y, width float32 }
+	var levels []level
+	rules := slices.Clone(s.hor)
+	slices.SortFunc(rules, func(a, b page.Box) int { return cmp.Compare(a.Y0+a.Y1, b.Y0+b.Y1) })
+	for _, r := range rules {
+		y := (r.Y0 + r.Y1) / 2
+		w := min(r.X1, g.right) - max(r.X0, g.left)
+		if y <= g.top-2 || y >= g.bottom || w <= 0 {
+			continue
+		}
+		if n := len(levels); n > 0 && y-levels[n-1].y <= 3 {
+			levels[n-1].width += w
+			continue
+		}
+		levels = append(levels, level{y, w})
+	}
+	// Lines count by the widest of them: a table may be much narrower than its page.
+	widest := float32(0)
+	for _, l := range levels {
+		widest = max(widest, min(l.width, g.right-g.left))
+	}
+	levels = slices.DeleteFunc(levels, func(l level) bool { return l.width < 0.6*widest || l.width < 40 })
+	var out [][]*strip
+	at := -1
+	for _, st := range strips {
+		y := st.base - 0.3*st.size
+		n := 0
+		for _, l := range levels {
+			if l.y < y {
+				n++
+			}
+		}
+		if n != at || len(out) == 0 {
+			out = append(out, nil)
+			at = n
+		}
+		out[len(out)-1] = append(out[len(out)-1], st)
+	}
+	return out
+}
+
+// add makes rows of the strips between two horizontal lines.
+func (p *part) add(strips []*strip) {
+	g := p.grid
+	anchors := 0
+	most := make([]int, len(g.columns))
+	for _, st := range strips {
+		if st.figures > 0 || st.total {
+			anchors++
+		}
+		for c := range g.columns {
+			if g.columns[c].field.isFigure() && len(st.cells[c]) > 0 {
+				if text, _ := textOf(st.cells[c]); hasDigit(text) {
+					most[c]++
+				}
+			}
+		}
+	}
+	if anchors == 0 {
+		for _, st := range strips {
+			p.leaveOut(st)
+		}
+		return
+	}
+	if slices.Max(most) <= 1 && anchors > 0 {
+		p.row(strips)
+		return
+	}
+	// Several rows: each begins with figures, or with the label of a total. Texts belong
+	// to the row above them, unless the row below is nearer and the first line of texts
+	// stands above the first figures.
+	above := strips[0].figures == 0 && !strips[0].total
+	var groups [][]*strip
+	var lead []*strip
+	for i, st := range strips {
+		if st.figures > 0 || st.total {
+			// Figures of one row may stand on lines a little apart.
+			if n := len(groups); n > 0 && !st.total && len(lead) == 0 {
+				last := groups[n-1]
+				if l := last[len(last)-1]; !l.total && st.base-l.base < 0.85*max(st.size, 5) && apart(l, st, g) {
+					groups[n-1] = append(last, st)
+					continue
+				}
+			}
+			groups = append(groups, append(lead, st))
+			lead = nil
+			continue
+		}
+		if above {
+			next := float32(1e9)
+			for _, o := range strips[i+1:] {
+				if o.figures > 0 || o.total {
+					next = o.base - st.base
+					break
+				}
+			}
+			if n := len(groups); n == 0 || next < st.base-groups[n-1][len(groups[n-1])-1].base {
+				lead = append(lead, st)
+				continue
+			}
+		}
+		if n := len(groups); n > 0 {
+			groups[n-1] = append(groups[n-1], st)
+		}
+	}
+	for _, gr := range groups {
+		p.row(gr)
+	}
+}
+
+// apart reports whether two strips fill different columns of figures.
+func apart(a, b *strip, g *grid) bool {
+	for c := range g.columns {
+		if g.columns[c].field.isFigure() && len(a.cells[c]) > 0 && len(b.cells[c]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// leaveOut notes the figures of a strip that belong to no row.
+func (p *part) leaveOut(st *strip) {
+	for c, words := range st.cells {
+		if f := p.grid.columns[c].field; f.isFigure() && len(words) > 0 {
+			text, box := textOf(words)
+			if _, _, ok := number(text); ok {
+				p.unread = append(p.unread, Cell{Field: f, Text: text, Page: p.leaf.number, Box: box})
+			}
+		}
+	}
+}
+
+// row adds a row of the strips.
+func (p *part) row(strips []*strip) {
+	d := &draft{cells: make([]*[]*word, len(p.grid.columns)), page: p.leaf.number}
+	var label []*word
+	for _, st := range strips {
+		if st.total {
+			d.total, d.grand = true, d.grand || st.grand
+			label = append(label, st.label...)
+		}
+		if st.figures > 0 || d.base == 0 {
+			d.base = st.base
+		}
+	}
+	for c := range p.grid.columns {
+		var words []*word
+		for _, st := range strips {
+			for _, w := range st.cells[c] {
+				if d.total && slices.Contains(label, w) {
+					if _, _, ok := number(w.Text); !ok || !p.grid.columns[c].field.isFigure() {
+						continue
+					}
+				}
+				words = append(words, w)
+			}
+		}
+		if len(words) > 0 {
+			d.cells[c] = &words
+			for _, w := range words {
+				d.box = d.box.Union(w.Box)
+			}
+		}
+	}
+	d.box = d.box.Round()
+	p.rows = append(p.rows, d)
+}

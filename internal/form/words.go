@@ -1,0 +1,288 @@
+package form
+
+import (
+	"cmp"
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"tallyman/internal/page"
+)
+
+// The bounds of one page. A page with more is no page of a bill: it is read as far as
+// they allow, and what is left out makes its figures unproved.
+const (
+	maxWords = 6000
+	maxRules = 4096
+)
+
+// word is a word of a page.
+type word struct {
+	page.Word
+	heading bool // it is part of a heading
+}
+
+func (w *word) middle() float32 { return (w.Box.X0 + w.Box.X1) / 2 }
+
+// token is a part of a word, as headings are compared: capitals and digits only.
+type token struct {
+	key  string
+	word *word
+}
+
+// line has the words on one baseline, from left to right.
+type line struct {
+	words  []*word
+	tokens []token
+	base   float32
+	size   float32
+}
+
+// leaf is a page as it is read: lines, rules, headings.
+type leaf struct {
+	number   int
+	width    float32
+	height   float32
+	words    []*word
+	lines    []*line
+	hor, ver []page.Box // ruling lines
+	excess   bool       // the page has more words than are read
+	bands    []*band
+	n, m     int // "Page n of m"
+	id       identity
+}
+
+// thick is the greatest thickness of a ruling line, in points.
+const thick = 4
+
+func newLeaf(p *page.Page) *leaf {
+	s := &leaf{number: p.Number, width: p.Width, height: p.Height}
+	for i := range p.Words {
+		if i == maxWords {
+			s.excess = true
+			break
+		}
+		if w := &p.Words[i]; w.Size >= 2 && w.Size < 200 {
+			s.words = append(s.words, &word{Word: *w})
+		}
+	}
+	for i, r := range p.Rules {
+		if i == maxRules {
+			break
+		}
+		w, h := r.X1-r.X0, r.Y1-r.Y0
+		switch {
+		case w >= h && h <= thick:
+			s.hor = append(s.hor, r)
+		case h > w && w <= thick:
+			s.ver = append(s.ver, r)
+		case w > 8 && h > 5: // the edges of a filled box rule as well
+			s.hor = append(s.hor, page.Box{X0: r.X0, X1: r.X1, Y0: r.Y0, Y1: r.Y0}, page.Box{X0: r.X0, X1: r.X1, Y0: r.Y1, Y1: r.Y1})
+		}
+	}
+	s.lines = linesOf(s.words)
+	s.words = s.words[:0]
+	for _, l := range s.lines {
+		s.words = append(s.words, l.words...)
+	}
+	return s
+}
+
+// linesOf groups words by their baselines.
+func linesOf(words []*word) []*line {
+	words = slices.Clone(words)
+	slices.SortStableFunc(words, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
+	var out []*line
+	for from := 0; from < len(words); {
+		first := words[from]
+		to := from + 1
+		for to < len(words) && words[to].Base-first.Base <= 0.45*max(min(words[to].Size, first.Size), 3) {
+			to++
+		}
+		l := &line{words: slices.Clone(words[from:to]), base: first.Base}
+		slices.SortStableFunc(l.words, func(a, b *word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
+		l.words = whole(l.words)
+		for _, w := range l.words {
+			l.size = max(l.size, w.Size)
+			for _, key := range tokensOf(w.Text) {
+				l.tokens = append(l.tokens, token{key, w})
+			}
+		}
+		out = append(out, l)
+		from = to
+	}
+	return out
+}
+
+// whole joins the parts of words that kerning has torn: they touch or overlap a little.
+func whole(words []*word) []*word {
+	out := words[:0:0]
+	for _, w := range words {
+		if n := len(out); n > 0 {
+			last := out[n-1]
+			gap := w.Box.X0 - last.Box.X1
+			if gap < 0.06*w.Size && gap > -0.35*w.Size && near(w.Size, last.Size, 0.05*w.Size) && near(w.Base, last.Base, 0.05*w.Size) &&
+				hasLetter(last.Text) == hasLetter(w.Text) && last.Box.X0 < w.Box.X0-0.3*w.Size && len(last.Edges) > 0 && len(w.Edges) > 0 {
+				j := *last
+				at := len(last.Edges) - 1
+				j.Text += w.Text
+				j.Edges = append(slices.Clone(last.Edges[:at]), w.Edges...)
+				j.Joints = append(slices.Clone(last.Joints), at)
+				for _, k := range w.Joints {
+					j.Joints = append(j.Joints, at+k)
+				}
+				j.Box = last.Box.Union(w.Box)
+				out[n-1] = &j
+				continue
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func hasLetter(s string) bool { return strings.ContainsFunc(s, unicode.IsLetter) }
+
+// tokensOf returns the parts of a word as headings are compared: capitals without
+// accents, digits, and '#'. Characters of other scripts are dropped, since headings in
+// two languages say the same twice.
+func tokensOf(text string) []string {
+	var out []string
+	var b strings.Builder
+	end := func() {
+		if b.Len() > 0 {
+			out = append(out, b.String())
+			b.Reset()
+		}
+	}
+	for _, r := range norm.NFD.String(page.Seen(text)) {
+		switch {
+		case r == '.' || r == '\'' || unicode.Is(unicode.Mn, r):
+		case r == '#':
+			end()
+			out = append(out, "#")
+		case r < 0x250 && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			b.WriteRune(unicode.ToUpper(r))
+		default:
+			end()
+		}
+	}
+	end()
+	return out
+}
+
+// phrases cuts words of one line where a gap is wider than so many times their size.
+func phrases(words []*word, gap float32) [][]*word {
+	var out [][]*word
+	from := 0
+	for i := 1; i <= len(words); i++ {
+		if i == len(words) || words[i].Box.X0-words[i-1].Box.X1 > gap*max(words[i-1].Size, 3) {
+			out = append(out, words[from:i])
+			from = i
+		}
+	}
+	return out
+}
+
+// textOf joins words in reading order, with the place that they take.
+func textOf(words []*word) (text string, box page.Box) {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			// A word that was broken at a hyphen goes on in the next row.
+			prev := words[i-1]
+			if !(strings.HasSuffix(prev.Text, "-") && w.Base-prev.Base > 0.5*prev.Size && len(prev.Text) > 1) {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteString(w.Text)
+		box = box.Union(w.Box)
+	}
+	return b.String(), box.Round()
+}
+
+// figure matches a number as forms print it, with what stands around it: a currency or
+// weight sign, a unit, a type of package.
+var figure = regexp.MustCompile(`^([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,4})?|[0-9]{1,12}(?:\.[0-9]{1,4})?|\.[0-9]{1,4})\s*(#|[A-Za-z][A-Za-z0-9./]{0,11}\.?)?$`)
+
+// number returns the number of a cell without commas, and the unit or type beside it; ok
+// is false if the cell is not a number.
+func number(text string) (plain, beside string, ok bool) {
+	m := figure.FindStringSubmatch(page.Seen(strings.TrimSpace(text)))
+	if m == nil {
+		return "", "", false
+	}
+	plain = strings.ReplaceAll(m[1], ",", "")
+	if strings.HasPrefix(plain, ".") {
+		plain = "0" + plain
+	}
+	return plain, m[2], true
+}
+
+func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
+
+// units are the ways in which forms name units.
+var units = map[string]Unit{
+	"LB": Pounds, "LBS": Pounds, "POUND": Pounds, "POUNDS": Pounds,
+	"KG": Kilograms, "KGS": Kilograms, "KGM": Kilograms, "KILOS": Kilograms, "KILOGRAMS": Kilograms, "KILOGRAM": Kilograms,
+	"CBM": CubicMetres, "M3": CubicMetres, "CUM": CubicMetres,
+	"CUFT": CubicFeet, "CFT": CubicFeet, "FT3": CubicFeet, "CF": CubicFeet, "CUFEET": CubicFeet,
+}
+
+// suits reports whether a unit measures what a field counts.
+func (u Unit) suits(f Field) bool {
+	switch u {
+	case Pounds, Kilograms:
+		return f == Weight || f == NetWeight
+	case CubicFeet, CubicMetres:
+		return f == Volume
+	}
+	return false
+}
+
+// amount is a number times ten to the power of places.
+type amount struct {
+	n      *big.Int
+	places int
+}
+
+func amountOf(plain string) amount {
+	whole, decimals, _ := strings.Cut(plain, ".")
+	n, ok := new(big.Int).SetString(whole+decimals, 10)
+	if !ok {
+		n = new(big.Int)
+	}
+	return amount{n, len(decimals)}
+}
+
+// at returns the amount with so many places, which are not fewer than its own.
+func (a amount) at(places int) *big.Int {
+	n := new(big.Int).Set(a.n)
+	for range places - a.places {
+		n.Mul(n, ten)
+	}
+	return n
+}
+
+var ten = big.NewInt(10)
+
+func (a amount) plus(b amount) amount {
+	places := max(a.places, b.places)
+	return amount{new(big.Int).Add(a.at(places), b.at(places)), places}
+}
+
+// String returns the amount with its places.
+func (a amount) String() string {
+	s := a.n.String()
+	if a.places == 0 {
+		return s
+	}
+	for len(s) <= a.places {
+		s = "0" + s
+	}
+	return s[:len(s)-a.places] + "." + s[len(s)-a.places:]
+}
