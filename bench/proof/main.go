@@ -8,24 +8,29 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
 	"github.com/spf13/pflag"
 
+	"tallyman/internal/intake"
+	"tallyman/internal/sample"
 	"tallyman/internal/testing/proof"
 )
 
 func main() {
+	intake.RunIfWorker()
 	o := proof.Options{}
 	pflag.Uint64Var(&o.Seed, "seed", 1, "choose the errors by this `NUMBER`")
 	pflag.IntVar(&o.Errors, "errors", 100_000, "plant `N` errors")
 	pflag.IntVar(&o.From, "from", 0, "begin with error `N` of the seed")
 	pflag.StringVar(&o.Only, "only", "", "plant only errors with `TEXT` in their names, such as row")
 	pflag.IntVar(&o.Examples, "examples", 5, "describe `N` errors of each outcome that is not told")
-	seeds := pflag.Int("seeds", 4, "invent `N` documents of each form")
+	pflag.StringVar(&o.In, "in", "", "plant only in documents with `TEXT` in their names")
+	seeds := pflag.Int("seeds", 8, "invent `N` documents of each form")
 	pflag.Parse()
-	ok, err := run(o, *seeds)
+	ok, err := run(context.Background(), o, *seeds)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/proof:", err)
 		os.Exit(2)
@@ -35,12 +40,12 @@ func main() {
 	}
 }
 
-func run(o proof.Options, seeds int) (ok bool, err error) {
-	documents, err := proof.Straight(seeds)
+func run(ctx context.Context, o proof.Options, seeds int) (ok bool, err error) {
+	documents, err := collect(ctx, seeds)
 	if err != nil {
 		return false, err
 	}
-	r, err := proof.Run(o, documents, proof.Known)
+	r, err := proof.Run(o, documents, proof.Free)
 	if err != nil {
 		return false, err
 	}
@@ -51,4 +56,27 @@ func run(o proof.Options, seeds int) (ok bool, err error) {
 	}
 	r.Write(os.Stdout)
 	return r.False() == 0, nil
+}
+
+// collect reads the documents from their PDFs.
+func collect(ctx context.Context, seeds int) (all []proof.Document, err error) {
+	l := proof.NewLibrary()
+	defer l.Close()
+	for _, f := range append([]sample.Form{sample.Straight}, sample.OtherForms...) {
+		invented, err := l.Invented(ctx, f, seeds)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, invented...)
+	}
+	kept, err := l.Folder(ctx, "../shared/testdata/layouts")
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, kept...)
+	known, err := l.Known(ctx, "../shared/testdata/midas-2025-07-10/bol.pdf", seeds)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, known...), nil
 }

@@ -1,16 +1,29 @@
 package proof
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/page"
 	"tallyman/internal/sample"
 )
 
 // Straight returns invented documents of the known form, with the words of their pages.
 func Straight(seeds int) ([]Document, error) {
 	var out []Document
-	for seed := range uint64(seeds) {
-		s, err := sample.New(sample.Options{Bills: 3, Lines: 40, Seed: seed})
+	for seed := range seeds {
+		s, err := sample.New(options(sample.Straight, seed))
 		if err != nil {
 			return nil, err
 		}
@@ -21,4 +34,158 @@ func Straight(seeds int) ([]Document, error) {
 		out = append(out, Document{Name: fmt.Sprintf("straight-%d", seed), Pages: pages, Truth: s.Truth()})
 	}
 	return out, nil
+}
+
+// options returns those of the invented document of a seed: one bill or two, with few
+// lines and with many, so that thousands of errors can be read.
+func options(f sample.Form, seed int) sample.Options {
+	bills := 1 + seed%2
+	return sample.Options{Form: f, Bills: bills, Lines: bills * []int{22, 6, 9, 14}[seed/2%4], Seed: uint64(seed)}
+}
+
+// Library reads documents from their PDFs, with the ruling lines of their pages.
+type Library struct {
+	pool   *worker.Pool
+	reader *pdf.Reader
+}
+
+// NewLibrary returns a library, whose workers are processes; Close ends them.
+func NewLibrary() *Library {
+	pool := worker.NewPool(worker.Config{Cache: intake.CacheDir()})
+	return &Library{pool: pool, reader: pdf.NewReader(pool, pdf.Config{})}
+}
+
+// Close ends the workers.
+func (l *Library) Close() { l.pool.Close() }
+
+// Pages reads the pages of a PDF.
+func (l *Library) Pages(ctx context.Context, src io.ReaderAt, size int64) (pages []page.Page, err error) {
+	var turn sync.Mutex
+	err = l.reader.ReadRuled(ctx, src, size, func(int) bool { return true }, func(p page.Page) error {
+		turn.Lock()
+		defer turn.Unlock()
+		pages = append(pages, p)
+		return nil
+	})
+	slices.SortFunc(pages, func(a, b page.Page) int { return cmp.Compare(a.Number, b.Number) })
+	return pages, err
+}
+
+// Invented returns invented documents of a form.
+func (l *Library) Invented(ctx context.Context, f sample.Form, seeds int) ([]Document, error) {
+	var out []Document
+	for seed := range seeds {
+		s, err := sample.New(options(f, seed))
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := s.WritePDF(&b); err != nil {
+			return nil, err
+		}
+		pages, err := l.Pages(ctx, bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil {
+			return nil, fmt.Errorf("reading the invented document %d of the form %q: %w", seed, f, err)
+		}
+		out = append(out, Document{Name: fmt.Sprintf("%s-%d", cmp.Or(f, "straight"), seed), Pages: pages, Truth: s.Truth()})
+	}
+	return out, nil
+}
+
+// Folder returns the documents of a folder: each a folder with bol.pdf and truth.json. It
+// returns none if there is no such folder.
+func (l *Library) Folder(ctx context.Context, dir string) ([]Document, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*", sample.TruthName))
+	if err != nil {
+		return nil, err
+	}
+	var out []Document
+	for _, name := range names {
+		d := Document{Name: filepath.Base(filepath.Dir(name)), Truth: &sample.Truth{}}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(b, d.Truth); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if d.Pages, err = l.file(ctx, filepath.Join(filepath.Dir(name), sample.PDFName)); err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (l *Library) file(ctx context.Context, name string) ([]page.Page, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := l.Pages(ctx, f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return pages, nil
+}
+
+// partPages is the number of pages of a part of a long document, about.
+const partPages = 4
+
+// Known returns a document of the known form whose truth is what the known form's reader
+// reads, and some of its parts. It returns none if there is no such file.
+func (l *Library) Known(ctx context.Context, name string, parts int) ([]Document, error) {
+	if _, err := os.Stat(name); err != nil {
+		return nil, nil
+	}
+	pages, err := l.file(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := ofKnown(filepath.Base(filepath.Dir(name)), pages)
+	if err != nil {
+		return nil, err
+	}
+	whole.Whole = true
+	out := []Document{whole}
+	// A part begins where a bill does.
+	var starts []int
+	at := 0
+	for _, b := range whole.Truth.Bills {
+		if len(starts) == 0 || at-starts[len(starts)-1] >= partPages {
+			starts = append(starts, at)
+		}
+		at += b.Pages
+	}
+	starts = append(starts, len(pages))
+	for i := range min(parts, len(starts)-1) {
+		part := slices.Clone(pages[starts[i]:starts[i+1]])
+		for j := range part {
+			part[j].Number = j + 1
+		}
+		d, err := ofKnown(fmt.Sprintf("%s-%d", whole.Name, i), part)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func ofKnown(name string, pages []page.Page) (Document, error) {
+	d := Document{Name: name, Pages: pages, Truth: &sample.Truth{}}
+	bills, err := Known(pages)
+	for _, b := range bills {
+		t := sample.TruthBill{Number: b.Number, Pages: b.Pages}
+		for _, own := range b.Tables {
+			t.Tables = append(t.Tables, sample.TruthTable{Name: own.Role, Rows: own.Rows, Totals: own.Totals})
+		}
+		d.Truth.Bills = append(d.Truth.Bills, t)
+	}
+	return d, err
 }

@@ -24,29 +24,33 @@ type trial struct {
 type kind struct {
 	name  string
 	plant func(*trial) string
+	// unnamed kinds take a column its heading, without which it may be left unread.
+	unnamed bool
 }
 
 var kinds = []kind{
-	{"a digit of a figure is changed", (*trial).changeDigit},
-	{"a digit of a total is changed", (*trial).changeTotal},
-	{"a figure is cut", (*trial).cutFigure},
-	{"a figure is lost", (*trial).loseFigure},
-	{"a total is lost", (*trial).loseTotal},
-	{"a row is dropped", (*trial).dropRow},
-	{"a row is doubled", (*trial).doubleRow},
-	{"a row takes the place of another", (*trial).replaceRow},
-	{"a row is shifted", (*trial).shiftRow},
-	{"two rows are swapped", (*trial).swapRows},
-	{"a figure is in the neighbouring column", (*trial).moveFigure},
-	{"two figures of a row are swapped", (*trial).swapFigures},
-	{"a column is shifted by a row", (*trial).shiftColumn},
-	{"a total is printed as a line", (*trial).totalAsLine},
-	{"a page is lost", (*trial).losePage},
-	{"a page is doubled", (*trial).doublePage},
-	{"two pages are swapped", (*trial).swapPages},
-	{"texts of two rows are swapped", (*trial).swapTexts},
-	{"two figures of a column are swapped", (*trial).swapInColumn},
-	{"two figures of a column change and cancel out", (*trial).cancel},
+	{"a digit of a figure is changed", (*trial).changeDigit, false},
+	{"a digit of a total is changed", (*trial).changeTotal, false},
+	{"a figure is cut", (*trial).cutFigure, false},
+	{"a figure is lost", (*trial).loseFigure, false},
+	{"a total is lost", (*trial).loseTotal, false},
+	{"a row is dropped", (*trial).dropRow, false},
+	{"a row is doubled", (*trial).doubleRow, false},
+	{"a row takes the place of another", (*trial).replaceRow, false},
+	{"a row is shifted", (*trial).shiftRow, false},
+	{"two rows are swapped", (*trial).swapRows, false},
+	{"a figure is in the neighbouring column", (*trial).moveFigure, false},
+	{"two figures of a row are swapped", (*trial).swapFigures, false},
+	{"a column is shifted by a row", (*trial).shiftColumn, false},
+	{"a total is printed as a line", (*trial).totalAsLine, false},
+	{"a heading is lost", (*trial).loseHeading, true},
+	{"two headings are swapped", (*trial).swapHeadings, true},
+	{"a page is lost", (*trial).losePage, false},
+	{"a page is doubled", (*trial).doublePage, false},
+	{"two pages are swapped", (*trial).swapPages, false},
+	{"texts of two rows are swapped", (*trial).swapTexts, false},
+	{"two figures of a column are swapped", (*trial).swapInColumn, false},
+	{"two figures of a column change and cancel out", (*trial).cancel, false},
 }
 
 // words returns the words of a page, to be changed.
@@ -432,6 +436,58 @@ func values(m map[string]int) (out []int) {
 		out = append(out, v)
 	}
 	return out
+}
+
+// heading returns the words above the figures of a field in the first row of a table on its
+// page: the nearest lines of text.
+func (t *trial) heading(r *row, field string) (out []int) {
+	all, _ := t.siblings(r)
+	first := all[0]
+	i, ok := first.figures[field]
+	if !ok {
+		return nil
+	}
+	words := t.pages[r.page].Words
+	w := words[i]
+	for j, h := range words {
+		if _, ok := number(h.Text); ok || first.base-h.Base < 5 || first.base-h.Base > 36 {
+			continue
+		}
+		if h.Box.X0 < w.Box.X1+4 && h.Box.X1 > w.Box.X0-4 {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func (t *trial) loseHeading() string {
+	r := t.row()
+	f := t.field(r)
+	h := t.heading(r, f)
+	if len(h) == 0 {
+		return ""
+	}
+	t.set(r.page, planted.Without(t.words(r.page), h...))
+	return fmt.Sprintf("%s, %d words on page %d", f, len(h), r.page+1)
+}
+
+func (t *trial) swapHeadings() string {
+	r := t.row()
+	f, g := t.field(r), t.field(r)
+	a, b := t.heading(r, f), t.heading(r, g)
+	if f == g || len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(i int) bool { return slices.Contains(b, i) }) {
+		return ""
+	}
+	words := t.words(r.page)
+	dx := words[r.figures[g]].Box.X1 - words[r.figures[f]].Box.X1
+	for _, i := range a {
+		planted.Move(&words[i], dx, 0)
+	}
+	for _, i := range b {
+		planted.Move(&words[i], -dx, 0)
+	}
+	t.set(r.page, words)
+	return fmt.Sprintf("%s and %s on page %d", f, g, r.page+1)
 }
 
 // renumber numbers the pages by their places.

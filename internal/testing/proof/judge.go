@@ -97,7 +97,7 @@ func (b *Bill) likeness(t *sample.TruthBill) (n int) {
 }
 
 // pair returns the bill of the truth that each bill is: the one of its number, or else
-// the most similar one that is left, or nil.
+// the most similar one that is left, or any if there are as many, or nil.
 func pair(bills []Bill, truth *sample.Truth) []*sample.TruthBill {
 	out := make([]*sample.TruthBill, len(bills))
 	taken := map[*sample.TruthBill]bool{}
@@ -122,23 +122,34 @@ func pair(bills []Bill, truth *sample.Truth) []*sample.TruthBill {
 			taken[out[i]] = true
 		}
 	}
+	for i := range bills {
+		for j := range truth.Bills {
+			if t := &truth.Bills[j]; out[i] == nil && !taken[t] && len(bills) == len(truth.Bills) {
+				out[i], taken[t] = t, true
+			}
+		}
+	}
 	return out
 }
 
 // tally counts the bills that were read, those that are proved, and those whose figures
-// are all right.
-func tally(bills []Bill, truth *sample.Truth) (all, proved, right int) {
+// are all right, and says what is wrong with the first of the others.
+func tally(bills []Bill, truth *sample.Truth) (s Sound) {
+	s.Bills = len(bills)
 	for i, t := range pair(bills, truth) {
 		if bills[i].Proved {
-			proved++
+			s.Proved++
 		}
-		if t != nil {
-			if out, _ := compare(&bills[i], t); out == Right {
-				right++
-			}
+		if t == nil {
+			continue
+		}
+		if out, what := compare(&bills[i], t); out == Right {
+			s.True++
+		} else if s.Wrong == "" {
+			s.Wrong = what
 		}
 	}
-	return len(bills), proved, right
+	return s
 }
 
 // texts counts the rows of the proved bills with all that the truth knows of them.
@@ -222,25 +233,33 @@ func compare(b *Bill, t *sample.TruthBill) (worst Outcome, wrong string) {
 }
 
 func (t Table) compare(truth *sample.TruthTable, fields []string) (Outcome, string) {
-	got, want := keys(t.Rows, fields), keys(truth.Rows, fields)
-	out, what := Right, ""
+	out, what := t.compareRows(truth, fields)
+	if out == Renamed || out == False {
+		return out, what
+	}
 	// A total that is wrong goes into the sheet, even if the lines are right.
 	for _, f := range fields {
 		a, isRead := number(t.Totals[f])
 		b, isTrue := number(truth.Totals[f])
-		if isRead && isTrue && a != b && !t.Unproved[f] {
-			what += fmt.Sprintf("the total of %s is read as %s, ", f, a)
-			if near(units(a)-sum(truth.Rows, f), f, truth) {
-				out = max(out, Rounding)
-			} else {
-				out = False
-			}
+		if !isRead || !isTrue || a == b || t.Unproved[f] {
+			continue
+		}
+		what = fmt.Sprintf("the total of %s is read as %s, %s", f, a, what)
+		if near(units(a)-sum(truth.Rows, f), f, truth) {
+			out = max(out, Rounding)
+		} else {
+			out = False
 		}
 	}
+	return out, what
+}
+
+func (t Table) compareRows(truth *sample.TruthTable, fields []string) (Outcome, string) {
+	got, want := keys(t.Rows, fields), keys(truth.Rows, fields)
 	if maps.Equal(got, want) {
-		return out, what
+		return Right, ""
 	}
-	what += "fields " + strings.Join(fields, " ")
+	what := "fields " + strings.Join(fields, " ")
 	for _, k := range slices.Sorted(maps.Keys(got)) {
 		if got[k] > want[k] {
 			what += ", read " + k
@@ -251,34 +270,43 @@ func (t Table) compare(truth *sample.TruthTable, fields []string) (Outcome, stri
 			what += ", missing " + k
 		}
 	}
-	if len(what) > 400 {
-		what = what[:400] + "…"
+	if len(what) > 600 {
+		what = what[:600] + "…"
 	}
 	claimed := slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return t.Unproved[f] })
 	if len(claimed) > 0 && len(claimed) < len(fields) && maps.Equal(keys(t.Rows, claimed), keys(truth.Rows, claimed)) {
-		return max(out, Unclaimed), what
+		return Unclaimed, what
 	}
-	same, sums, rounded := true, true, len(t.Rows) == len(truth.Rows)
-	columns, wanted := map[string]int{}, map[string]int{}
+	same, sums, rounded, known := true, true, len(t.Rows) == len(truth.Rows), true
+	wanted := map[string]int{} // the columns of the truth
+	for _, f := range claimed {
+		wanted[fmt.Sprint(keys(truth.Rows, []string{f}))]++
+	}
+	var present []string
 	for _, f := range claimed {
 		one := []string{f}
 		g, w := keys(t.Rows, one), keys(truth.Rows, one)
+		if len(g) > 0 {
+			present = append(present, f)
+			wanted[fmt.Sprint(g)]--
+			known = known && wanted[fmt.Sprint(g)] >= 0
+		}
 		off := sum(t.Rows, f) - sum(truth.Rows, f)
 		same = same && maps.Equal(g, w)
 		sums = sums && off == 0
 		rounded = rounded && (off == 0 || near(off, f, truth))
-		columns[fmt.Sprint(g)]++
-		wanted[fmt.Sprint(w)]++
 	}
 	switch {
 	case same:
-		return max(out, Combination), what
+		return Combination, what
 	case sums:
-		return max(out, Cancelled), what
+		return Cancelled, what
 	case rounded:
-		return max(out, Rounding), what
-	case maps.Equal(columns, wanted):
-		return max(out, Renamed), what
+		return Rounding, what
+	case known && len(present) == len(claimed):
+		return Renamed, what
+	case known && len(present) > 0:
+		return Unread, what
 	}
 	return False, what
 }

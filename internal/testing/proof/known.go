@@ -21,6 +21,7 @@ func Known(pages []page.Page) ([]Bill, error) {
 	for _, b := range doc.Bills {
 		t := Table{Role: "lines", Unproved: map[string]bool{"volume": true}, Totals: map[string]string{
 			"packages": b.Printed.Cartons.Text, "pieces": b.Printed.Pieces.Text, "weight": b.Printed.Weight.Text,
+			"volume": b.Printed.Cube.Text,
 		}}
 		for i := range b.Lines {
 			l := &b.Lines[i]
@@ -29,7 +30,7 @@ func Known(pages []page.Page) ([]Bill, error) {
 				"style": l.Style.Text, "po": l.OrderNumber.Text, "description": l.Description.Text,
 			})
 		}
-		bills = append(bills, Bill{Number: b.Number.Text, Proved: b.Verdict.Outcome == bol.Reconciled, Tables: []Table{t}})
+		bills = append(bills, Bill{Number: b.Number.Text, Pages: len(b.Sheets), Proved: b.Verdict.Outcome == bol.Reconciled, Tables: []Table{t}})
 	}
 	return bills, nil
 }

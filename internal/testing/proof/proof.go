@@ -14,21 +14,25 @@
 //   - rounding: a figure with decimals is off by no more than the rounding of the lines
 //     explains, which is half a unit of its last digit per line;
 //   - renamed: columns have each other's names;
+//   - unread: a column that lost its heading is not read, and all others are right;
 //   - unclaimed: the reader itself says that the wrong figures are not proved;
 //   - gone: a bill is missing with all of its pages.
 package proof
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/planted"
 )
 
 // Document is a document to plant errors in.
@@ -37,11 +41,14 @@ type Document struct {
 	Name  string
 	Pages []page.Page
 	Truth *sample.Truth
+	// Whole is a document that is only read: its parts are documents of their own.
+	Whole bool
 }
 
 // Bill is a bill as it was read.
 type Bill struct {
 	Number string
+	Pages  int
 	// Proved reports whether the reader says that the bill is reconciled.
 	Proved bool
 	Tables []Table
@@ -69,6 +76,8 @@ type Options struct {
 	Errors int
 	// From is the first of them, to plant one error again.
 	From int
+	// In limits the documents to those whose names contain it.
+	In string
 	// Only limits the errors to the kinds whose names contain it.
 	Only string
 	// Examples is the number of descriptions to keep of each kind and result.
@@ -90,6 +99,7 @@ const (
 	Cancelled
 	Rounding
 	Renamed
+	Unread
 	Unclaimed
 	Gone
 	// False is a document with a proved bill that has a wrong figure.
@@ -98,7 +108,7 @@ const (
 )
 
 func (o Outcome) String() string {
-	return [outcomes]string{"right", "told", "text", "combination", "cancelled", "rounding", "renamed", "unclaimed", "gone", "FALSE"}[o]
+	return [outcomes]string{"right", "told", "text", "combination", "cancelled", "rounding", "renamed", "unread", "unclaimed", "gone", "FALSE"}[o]
 }
 
 // Counts are numbers of errors by outcome.
@@ -117,7 +127,7 @@ type Sound struct {
 	Name                string
 	Bills, Proved, True int // True is the number of bills whose figures are all right
 	Outcome             Outcome
-	Wrong               string // the first wrong row, or why the document is refused
+	Wrong               string // what is wrong with the first bill, or why the document is refused
 }
 
 // Result is the outcome of all errors.
@@ -199,20 +209,26 @@ func Run(o Options, documents []Document, read Reader) (*Result, error) {
 	}
 	var proved, others []*base
 	for _, d := range documents {
+		if !strings.Contains(d.Name, o.In) {
+			continue
+		}
 		b := &base{Document: d}
 		b.locate()
 		bills, err := read(d.Pages)
 		b.texts = texts(bills, d.Truth)
-		s := Sound{Name: d.Name}
-		s.Bills, s.Proved, s.True = tally(bills, d.Truth)
-		if s.Outcome, s.Wrong = judge(bills, err, b); s.Outcome == Text {
-			s.Outcome = Right // the texts are compared with themselves
-		}
-		if err != nil {
-			s.Wrong = err.Error()
+		s := tally(bills, d.Truth)
+		s.Name = d.Name
+		switch out, what := judge(bills, err, b); {
+		case err != nil:
+			s.Outcome, s.Wrong = Told, err.Error()
+		case out == Text: // the texts are compared with themselves
+		case out > Told:
+			s.Outcome, s.Wrong = out, what
+		default:
+			s.Outcome = out
 		}
 		r.Sound = append(r.Sound, s)
-		if len(b.rows) == 0 {
+		if len(b.rows) == 0 || d.Whole {
 			continue
 		}
 		if b.proved = s.Proved > 0; b.proved {
@@ -221,36 +237,63 @@ func Run(o Options, documents []Document, read Reader) (*Result, error) {
 			others = append(others, b)
 		}
 	}
-	for n := o.From; n < o.From+o.Errors; n++ {
-		k := chosen[n%len(chosen)]
-		if r.Kinds[k.name] == nil {
-			r.Kinds[k.name] = &Counts{}
+	type result struct {
+		kind, what string
+		out        Outcome
+		err        error
+	}
+	results := make([]result, o.Errors)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < o.Errors; i = int(next.Add(1)) - 1 {
+				n := o.From + i
+				k := chosen[n%len(chosen)]
+				what, out, err := try(o, n, k, proved, others, read)
+				results[i] = result{k.name, what, out, err}
+			}
+		})
+	}
+	all.Wait()
+	for _, one := range results {
+		if one.err != nil {
+			return nil, one.err
 		}
-		random := rand.New(rand.NewPCG(o.Seed, uint64(n)))
-		what, out := "", Right
-		for tries := 0; what == ""; tries++ {
-			if tries == 1000 {
-				return nil, fmt.Errorf("no document has what %q changes", k.name)
-			}
-			from := proved
-			// One error in eight goes where nothing was proved before.
-			if len(proved) == 0 || len(others) > 0 && random.IntN(8) == 0 {
-				from = others
-			}
-			b := from[random.IntN(len(from))]
-			t := &trial{Rand: random, base: b, pages: slices.Clone(b.Pages), owned: make([]bool, len(b.Pages))}
-			if what = k.plant(t); what == "" {
-				continue
-			}
-			bills, err := read(t.pages)
-			var wrong string
-			out, wrong = judge(bills, err, b)
-			what = fmt.Sprintf("--seed %d --from %d --errors 1 --only %q: %s: %s: %s", o.Seed, n, o.Only, b.Name, k.name, cmp.Or(what+"; "+wrong, what))
+		if r.Kinds[one.kind] == nil {
+			r.Kinds[one.kind] = &Counts{}
 		}
-		r.Kinds[k.name][out]++
-		if out >= Text && len(r.Examples[out]) < o.Examples {
-			r.Examples[out] = append(r.Examples[out], what)
+		r.Kinds[one.kind][one.out]++
+		if one.out >= Text && len(r.Examples[one.out]) < o.Examples {
+			r.Examples[one.out] = append(r.Examples[one.out], one.what)
 		}
 	}
 	return r, nil
+}
+
+// try plants an error of a kind in a document that has what it changes.
+func try(o Options, n int, k kind, proved, others []*base, read Reader) (what string, out Outcome, err error) {
+	random := rand.New(rand.NewPCG(o.Seed, uint64(n)))
+	for range 1000 {
+		from := proved
+		// One error in eight goes where nothing was proved before.
+		if len(proved) == 0 || len(others) > 0 && random.IntN(8) == 0 {
+			from = others
+		}
+		if len(from) == 0 {
+			break
+		}
+		b := planted.Pick(random, from)
+		t := &trial{Rand: random, base: b, pages: slices.Clone(b.Pages), owned: make([]bool, len(b.Pages))}
+		if what = k.plant(t); what == "" {
+			continue
+		}
+		bills, err := read(t.pages)
+		out, wrong := judge(bills, err, b)
+		if out == Unread && !k.unnamed {
+			out = False // its heading is there
+		}
+		return fmt.Sprintf("--seed %d --from %d --errors 1 --in %q --only %q: %s: %s: %s; %s", o.Seed, n, o.In, o.Only, b.Name, k.name, what, wrong), out, nil
+	}
+	return "", 0, fmt.Errorf("no document has what the error %q changes", k.name)
 }
