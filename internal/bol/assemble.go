@@ -10,6 +10,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // Reader combines pages to bills. Its methods may be called from several goroutines.
@@ -272,7 +273,7 @@ func nothing(readings []*reading) error {
 		message := "no bill of lading in a known layout was found"
 		for _, r := range readings {
 			if r.text != "" {
-				message += fmt.Sprintf("; page %d begins %q", r.page, r.text)
+				message += fmt.Sprintf("; page %d begins %s", r.page, text.Quote(r.text))
 				break
 			}
 		}

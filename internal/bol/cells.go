@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tallyman/internal/text"
 )
 
 // grid has the columns of a Grid as they are on a page.
@@ -76,7 +78,7 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 			if at < 0 && filled&(1<<(c+1)) == 0 {
 				at, to = g.seam(w, c, row[:i]), c+1
 				if at < 0 && g.doubtful(w, c) {
-					torn = fmt.Sprintf("%q runs across two columns", w.Text)
+					torn = fmt.Sprintf("%s runs across two columns", text.Quote(w.Text))
 				}
 			}
 			if at < 0 {
@@ -86,7 +88,7 @@ func (g *grid) split(row []*word) (cells [][]*word, torn string) {
 				l, r := w.Split(at)
 				// Where characters are printed over each other, some can be lost.
 				if next := &g.columns[to]; next.Number && isNumber(r.Text) && !fits(r.Text, next.Decimals) {
-					torn = fmt.Sprintf("%q and %q run together", l.Text, r.Text)
+					torn = fmt.Sprintf("%s and %s run together", text.Quote(l.Text), text.Quote(r.Text))
 				}
 				pieces = append(pieces, piece{&word{Word: &l}, c})
 				w = &word{Word: &r}

@@ -520,7 +520,7 @@ func (s *scan) billNumber(words []*word) Value {
 	at := s.value(words)
 	what := "the number of this bill cannot be read"
 	if at.Text != "" {
-		what += fmt.Sprintf(" (%q)", at.Text)
+		what += fmt.Sprintf(" (%s)", text.Quote(at.Text))
 	}
 	s.problem(NoNumber, at, "%s; its lines are in the sheet without one", what)
 	return Value{}
@@ -578,10 +578,10 @@ func (s *scan) total(a *Area) {
 	}
 	n := s.number(words)
 	if !n.Valid {
-		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %q", a.Name, n.Text)
+		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %s", a.Name, text.Quote(n.Text))
 	} else if have := decimalsOf(n.Plain()); have < a.Decimals && !n.Amount().IsZero() {
 		// The rest of it may even be what the lines add up to.
-		s.problem(UnreadTotal, n.Value, "the total of %s has %s instead of %d, so it may be cut off: %q", a.Name, text.Count(have, "decimal"), a.Decimals, n.Text)
+		s.problem(UnreadTotal, n.Value, "the total of %s has %s instead of %d, so it may be cut off: %s", a.Name, text.Count(have, "decimal"), a.Decimals, text.Quote(n.Text))
 	}
 	*totalOf(&s.bill.Printed, Field(a.Name)) = n
 }

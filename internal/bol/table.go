@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // table reads the lines.
@@ -32,7 +33,7 @@ func (s *scan) table() {
 	t.end()
 	for _, row := range rows(other) {
 		at := s.value(row)
-		s.problem(TextInTable, at, "a text in the table is much smaller or larger than its lines: %q", at.Text)
+		s.problem(TextInTable, at, "a text in the table is much smaller or larger than its lines: %s", text.Quote(at.Text))
 	}
 }
 
@@ -111,7 +112,7 @@ func (t *table) end() {
 		}
 		t.set(&l.Cells, cellIndex[c.Name], words)
 		if c.Name == "style" && strayed(words) {
-			t.problem(TextInTable, l.Style, "the style of a line holds two texts: %q", l.Style.Text)
+			t.problem(TextInTable, l.Style, "the style of a line holds two texts: %s", text.Quote(l.Style.Text))
 		}
 	}
 	whole := t.value(t.words)
@@ -123,12 +124,12 @@ func (t *table) end() {
 	}
 	switch {
 	case t.torn == "" && l.Style.Text == "" && l.figures() == 0:
-		t.problem(TextInTable, whole, "a text in the table belongs to no line: %q", whole.Text)
+		t.problem(TextInTable, whole, "a text in the table belongs to no line: %s", text.Quote(whole.Text))
 	case reason == "" && filled == 1:
 		reason = "there is nothing else on it"
 		fallthrough
 	case reason != "":
-		t.problem(UnreadRow, whole, "a row of the table cannot be read (%s): %q", reason, whole.Text)
+		t.problem(UnreadRow, whole, "a row of the table cannot be read (%s): %s", reason, text.Quote(whole.Text))
 	default:
 		t.bill.Lines = append(t.bill.Lines, l)
 	}
@@ -167,9 +168,9 @@ func unreadable(l *Line) string {
 		n := cellOf(l, f)
 		switch {
 		case n.Text != "" && !n.Valid:
-			return fmt.Sprintf("%s is not a number: %q", columnOf(f), n.Text)
+			return fmt.Sprintf("%s is not a number: %s", columnOf(f), text.Quote(n.Text))
 		case (f == Cartons || f == Pieces) && decimalsOf(n.Text) > 0:
-			return fmt.Sprintf("%s is not a whole number: %q", columnOf(f), n.Text)
+			return fmt.Sprintf("%s is not a whole number: %s", columnOf(f), text.Quote(n.Text))
 		}
 	}
 	switch {

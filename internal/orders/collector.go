@@ -244,13 +244,13 @@ func (c *collector) Where(number int) string {
 	if c.sheet == "" {
 		return fmt.Sprintf("row %d", number)
 	}
-	return fmt.Sprintf("sheet %q, row %d", grid.Label(c.sheet), number)
+	return fmt.Sprintf("sheet %s, row %d", grid.Quoted(c.sheet), number)
 }
 
 // WhereCell returns the name of a cell for people.
 func (c *collector) WhereCell(number, col int) string {
 	if col < len(c.header) && c.header[col] != "" {
-		return fmt.Sprintf("%s, column %s (%q)", c.Where(number), grid.ColumnName(col), grid.Label(c.header[col]))
+		return fmt.Sprintf("%s, column %s (%s)", c.Where(number), grid.ColumnName(col), grid.Quoted(c.header[col]))
 	}
 	return fmt.Sprintf("%s, column %s", c.Where(number), grid.ColumnName(col))
 }

@@ -96,7 +96,7 @@ func (f *found) texts() string {
 
 // columnLabel returns the name of a column for people.
 func columnLabel(col int, header string) string {
-	return fmt.Sprintf("column %s (%q)", grid.ColumnName(col), grid.Label(header))
+	return fmt.Sprintf("column %s (%s)", grid.ColumnName(col), grid.Quoted(header))
 }
 
 // labels is grid.Label for a list, which it also shortens.

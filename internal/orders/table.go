@@ -64,14 +64,14 @@ func table(format string, sheets ...*collector) (*Table, error) {
 	if len(t.Rows) == 0 {
 		in := ""
 		if first.sheet != "" {
-			in = fmt.Sprintf("sheet %q of ", grid.Label(first.sheet))
+			in = fmt.Sprintf("sheet %s of ", grid.Quoted(first.sheet))
 		}
 		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
 	}
 	if len(sheets) > 1 {
 		names := make([]string, len(sheets))
 		for i, c := range sheets {
-			names[i] = fmt.Sprintf("%q (%s)", grid.Label(c.sheet), text.Count(len(c.rows), "row"))
+			names[i] = fmt.Sprintf("%s (%s)", grid.Quoted(c.sheet), text.Count(len(c.rows), "row"))
 		}
 		t.Notes = append(t.Notes, Note{Kind: OtherSheets, Info: true,
 			Message: "several sheets of the workbook have the columns of an order export, and all were read: " + strings.Join(names, ", "),
@@ -208,7 +208,7 @@ func (c *collector) columnNotes() []Note {
 				n.Message += ", and rows are not sorted by it"
 			}
 			if guess := c.words.likeliest(field(f), c.header); guess != "" {
-				n.Message += fmt.Sprintf("; %q may be it", grid.Label(guess))
+				n.Message += fmt.Sprintf("; %s may be it", grid.Quoted(guess))
 			}
 			notes = append(notes, n)
 			continue
@@ -223,7 +223,7 @@ func (c *collector) columnNotes() []Note {
 	}
 	in := ""
 	if c.sheet != "" {
-		in = fmt.Sprintf("in sheet %q ", grid.Label(c.sheet))
+		in = fmt.Sprintf("in sheet %s ", grid.Quoted(c.sheet))
 	}
 	return append([]Note{{Kind: ColumnsUsed, Info: true, Message: in + "read: " + strings.Join(used, ", ")}}, notes...)
 }

@@ -71,7 +71,7 @@ func (c *collector) troubleNotes() []Note {
 			place += ", " + columnLabel(key.col, n.Column)
 		}
 		if c.sheet != "" {
-			place = fmt.Sprintf("sheet %q, %s", grid.Label(c.sheet), place)
+			place = fmt.Sprintf("sheet %s, %s", grid.Quoted(c.sheet), place)
 		}
 		texts := x.texts()
 		switch key.kind {
@@ -93,16 +93,16 @@ func (c *collector) troubleNotes() []Note {
 		case LostText:
 			n.Message = fmt.Sprintf("characters of %s are lost", texts)
 			if x.was != "" {
-				n.Message = fmt.Sprintf("%s was read in a wrong encoding before it was exported, and was probably %q", texts, grid.Label(x.was))
+				n.Message = fmt.Sprintf("%s was read in a wrong encoding before it was exported, and was probably %s", texts, grid.Quoted(x.was))
 			}
 			n.Action = "correct the cells, or export the orders again as UTF-8, and give that file"
 		case RestoredText:
-			n.Message = fmt.Sprintf("characters of %s are lost; it was read as the name that other rows have: %q", texts, grid.Label(x.was))
+			n.Message = fmt.Sprintf("characters of %s are lost; it was read as the name that other rows have: %s", texts, grid.Quoted(x.was))
 			n.Action = "correct the cells, or export the orders again as UTF-8, and give that file"
 		case DoubtfulText:
 			n.Message = fmt.Sprintf("%s is read as %s, which is a guess", texts, c.guess.charset.name)
 			if x.was != "" {
-				n.Message += fmt.Sprintf(": in %s it is %q", c.guess.other.name, grid.Label(x.was))
+				n.Message += fmt.Sprintf(": in %s it is %s", c.guess.other.name, grid.Quoted(x.was))
 			}
 			n.Action = "compare the names with the order system; if they are wrong, export the orders as UTF-8, and give that file"
 		case ControlMarks:

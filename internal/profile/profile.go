@@ -230,7 +230,7 @@ func (p *Profile) JSON() []byte {
 }
 
 // quote returns a text in quotation marks and shortened, for a sentence.
-func quote(s string) string { return fmt.Sprintf("%q", text.Shorten(s, 40)) }
+func quote(s string) string { return text.Quote(text.Shorten(s, 40)) }
 
 // wrongText says what is wrong with a text of a setting, "" if nothing is.
 func wrongText(s string) string {

@@ -1,11 +1,11 @@
 package sheet
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/text"
 )
 
 // Format is a file format that a sheet is written in.
@@ -86,7 +86,7 @@ func unwritable(f Format, err error) error {
 func quote(s string) string {
 	const most = 40
 	if r := []rune(s[:min(len(s), 4*most+4)]); len(r) > most {
-		return fmt.Sprintf("%q…", string(r[:most]))
+		return text.Quote(string(r[:most])) + "…"
 	}
-	return fmt.Sprintf("%q", s)
+	return text.Quote(s)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Count returns a number with its noun: "1 page", "2 pages", "3 near misses".
@@ -55,6 +56,18 @@ func Shorten(s string, most int) string {
 		}
 	}
 	return s
+}
+
+// Quote returns a text in quotation marks, for a sentence. Unlike a quotation of Go's it
+// doubles no backslash, and leaves quotation marks as they are; control characters become
+// spaces.
+func Quote(s string) string {
+	return `"` + strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD")) + `"`
 }
 
 // Size returns a size in words: "1 byte", "1.5 kB", "3.0 MB". A kB is 1,024 bytes.

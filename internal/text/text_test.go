@@ -19,3 +19,13 @@ func TestCountsAndSizesAreWrittenForPeople(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuotedTextStaysAsItIs(t *testing.T) {
+	for in, want := range map[string]string{
+		`A\B`: `"A\B"`, `24" BLINDS`: `"24" BLINDS"`, "two\nlines\x1b[31m": `"two lines [31m"`, "caf\xe9": "\"caf\uFFFD\"", "": `""`,
+	} {
+		if got := Quote(in); got != want {
+			t.Errorf("%q is quoted as %s, not %s", in, got, want)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 // @ts-check
 // Every bill with its lines, its totals and a verdict. Bills to check come first.
 
-import { h, button, heading, icon, num, pieces, table, td } from "./dom.js";
+import { h, fill, button, heading, icon, kept, num, pieces, table, td } from "./dom.js";
 import { count, exact, fields, figure, plural, capital } from "./format.js";
 import { billOrder, lineTarget, toCheck } from "./issues.js";
 
@@ -24,7 +24,7 @@ export class BillsView {
   constructor(root, views) {
     this.root = root;
     this.views = views;
-    Object.assign(this, { text: "", only: "" });
+    Object.assign(this, { text: "", only: "" }, kept("bills"));
   }
 
   clear() {
@@ -94,6 +94,7 @@ export class BillsView {
   }
 
   fill() {
+    kept("bills", { text: this.text, only: this.only });
     const words = this.text.trim().toLowerCase();
     const match = (i) => {
       const b = this.sheet.bills[i];
@@ -108,7 +109,7 @@ export class BillsView {
     this.found.textContent = some.length === this.order.length ? all : `${count(some.length)} of ${all}`;
     const body = h("div", { class: "rows" });
     const more = pieces(body, some, (i) => this.bill(i, some.length), 100);
-    this.list.replaceChildren(
+    fill(this.list,
       h("div", { class: "head", "aria-hidden": "true" },
         columns.map((t, i) => h("span", { class: i > 2 && i < 8 ? "num" : "" }, t))),
       body, more, some.length === 0 && h("p", { class: "none" }, "No bill matches. Change the search or the filter."));
@@ -128,7 +129,8 @@ export class BillsView {
       h("summary", {},
         h("span", { class: "id" }, icon("right"), bill.number?.text || "No number"),
         h("span", { class: "to" }, bill.consignee[0]?.text || "–"),
-        h("span", { class: "page" }, h("span", { class: "label" }, "Page "), pages(this.sheet, bill)),
+        h("span", { class: "page", title: pagesName(this.sheet, bill) },
+          h("span", { class: "label" }, "Page "), pages(this.sheet, bill)),
         cell("Lines", count(bill.lines.length)),
         cell("Cartons", figure("cartons", t.cartons.number)), cell("Pieces", figure("pieces", t.pieces.number)),
         cell("Weight lb", figure("weight", t.weight.number)), cell("Cube cu ft", figure("cube", t.cube.number)),
@@ -242,6 +244,7 @@ export function pageName(sheet, place) {
   return sheet.files.length > 1 ? `${sheet.files[place.file].name}, page ${page}` : `Page ${page}`;
 }
 
+// With several files the list in step 1 numbers them.
 function pages(sheet, bill) {
   const numbers = bill.pages.map((p) => p.page);
   const first = Math.min(...numbers), last = Math.max(...numbers);
@@ -249,4 +252,6 @@ function pages(sheet, bill) {
   const text = row ? `${count(first)}–${count(last)}` : numbers.map(count).join(", ");
   return sheet.files.length > 1 ? `${bill.pages[0].file + 1}: ${text}` : text;
 }
+
+const pagesName = (sheet, bill) => (sheet.files.length > 1 ? sheet.files[bill.pages[0].file].name : "");
 

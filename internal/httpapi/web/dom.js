@@ -13,9 +13,15 @@ export const $ = (id) => document.getElementById(id);
 export function h(tag, props, ...children) {
   const e = document.createElement(tag);
   set(e, props);
-  e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  e.append(...shown(children));
   return e;
 }
+
+// What is there of a list of optional content: elements and texts.
+const shown = (children) => children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false);
+
+/** Replaces the content of an element. What is missing (null, undefined, false) is left out. */
+export const fill = (e, ...children) => e.replaceChildren(...shown(children));
 
 const attributes = new Set(["class", "role", "for", "colspan", "scope"]);
 
@@ -71,6 +77,28 @@ const paths = {
 export function icon(name) {
   const props = { viewBox: "0 0 20 20", class: `icon-${name}`, "aria-hidden": "true" };
   return svg("svg", props, svg("path", { d: paths[name] }));
+}
+
+const keptPrefix = "tallyman.view.";
+
+/** Keeps a value for this tab, so that a reload loses no search and no filter. Without a value returns what is kept. */
+export function kept(name, value) {
+  try {
+    if (value === undefined) return JSON.parse(sessionStorage.getItem(keptPrefix + name) || "{}");
+    sessionStorage.setItem(keptPrefix + name, JSON.stringify(value));
+  } catch {
+    // A frame without storage keeps nothing.
+  }
+  return {};
+}
+
+/** Forgets what is kept, when the session has ended. */
+export function forgetKept() {
+  try {
+    for (const k of Object.keys(sessionStorage)) if (k.startsWith(keptPrefix)) sessionStorage.removeItem(k);
+  } catch {
+    // The same.
+  }
 }
 
 let saying;

@@ -2,7 +2,7 @@
 // The sheet as a table of any length. Only the rows in sight have elements, which
 // are reused while the table is scrolled.
 
-import { h, icon, say } from "./dom.js";
+import { h, icon, kept, say } from "./dom.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
 import { column, lineTarget } from "./issues.js";
 
@@ -23,8 +23,14 @@ export class SheetView {
   constructor(root, views) {
     this.root = root;
     this.views = views;
-    Object.assign(this, { text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } });
+    const none = { text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } };
+    Object.assign(this, none, kept("sheet"));
     this.resized = new ResizeObserver(() => this.paint());
+    // Without a selection the event does not go to the element with the focus.
+    document.addEventListener("copy", (e) => this.copy(e));
+    // Paper does not scroll: it gets all rows.
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
   }
 
   clear() {
@@ -47,6 +53,7 @@ export class SheetView {
       ships.set(name, (ships.get(name) || 0) + 1);
     }
     if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
+    if (this.sort && !sheet.columns[this.sort.column]) this.sort = null;
     const { search, filter, empties } = this.controls(ships);
     this.found = h("p", { class: "found", role: "status" });
     this.head = h("div", { class: "gridhead", role: "row", "aria-rowindex": "1" });
@@ -135,7 +142,8 @@ export class SheetView {
 
   // Which rows are shown, in which order.
   select() {
-    const { sheet } = this;
+    const { sheet, text, shipTo, sort, empty } = this;
+    kept("sheet", { text, shipTo, sort, empty });
     const words = this.text.trim().toLowerCase();
     let rows = [];
     for (let i = 0; i < sheet.rows.length; i++) {
@@ -230,11 +238,22 @@ export class SheetView {
     return { row, cells, texts, index: -1 };
   }
 
+  print(on) {
+    this.printing = on;
+    if (this.sheet) this.paint();
+  }
+
   // Draws the rows in sight and some above and below. After a jump it draws only what
   // is in sight; the next frame without a jump draws the rest.
   paint() {
     const { grid } = this;
     if (!this.sheet || !grid.clientHeight) return;
+    if (this.printing) {
+      while (this.pool.length < this.rows.length) this.pool.push(this.slot());
+      this.first = 0;
+      this.rows.forEach((_, i) => this.fill(this.pool[i], i));
+      return;
+    }
     const high = Math.ceil(grid.clientHeight / rowHeight), from = Math.floor(grid.scrollTop / rowHeight);
     const left = grid.scrollLeft, right = left + grid.clientWidth;
     const room = high + 2 * spare;
@@ -358,6 +377,28 @@ export class SheetView {
     if (at.row < 0) this.sortBy(this.shown[at.col]);
     else if (at.col === 0) this.look(at.row);
     this.mark();
+  }
+
+  // Copies the cells of a selection made with the mouse, or else the active cell, as a
+  // spreadsheet takes them: a tab between cells, a line for each row.
+  copy(e) {
+    if (!this.sheet) return;
+    const selection = getSelection();
+    let lines = [];
+    if (selection && !selection.isCollapsed) {
+      if (!this.grid.contains(selection.anchorNode)) return;
+      const slots = [...this.pool].filter((s) => !s.row.hidden && selection.containsNode(s.row, true));
+      slots.sort((a, b) => a.index - b.index);
+      const of = (slot) => slot.cells.filter((c) => selection.containsNode(c, true)).map((c) => c.textContent);
+      lines = slots.map((slot) => of(slot).join("\t"));
+    } else if (this.active.row >= 0 && document.activeElement === this.grid) {
+      const c = this.shown[this.active.col], at = this.rows[this.active.row];
+      lines = [this.write(c, c < 0 ? at + 1 : this.sheet.rows[at].cells[c])];
+    }
+    if (!lines.length) return;
+    e.clipboardData.setData("text/plain", lines.join("\n"));
+    e.preventDefault();
+    say(lines.length > 1 ? `${plural(lines.length, "row")} copied` : "Copied");
   }
 
   look(i) {

@@ -62,8 +62,9 @@ export function lineTarget(sheet, bill, line) {
 
 function lineText(l) {
   const say = (v, unit) => v && `${v.text}${unit}`;
+  const some = (v, what) => say(v, v?.text.trim() === "1" ? ` ${what}` : ` ${what}s`);
   const texts = [
-    say(l.cartons, " cartons"), l.style && `style ${l.style.text}`, say(l.pieces, " pieces"), l.description?.text,
+    some(l.cartons, "carton"), l.style && `style ${l.style.text}`, some(l.pieces, "piece"), l.description?.text,
     say(l.volume, " cu ft"), say(l.weight, " lb"),
   ];
   return texts.filter(Boolean).join(" · ");

@@ -2,7 +2,7 @@
 // The match of lines and order rows: near misses side by side, lines and order rows
 // without partner, and the pairs.
 
-import { h, button, heading, icon, num, pieces, table, td } from "./dom.js";
+import { h, button, heading, icon, kept, num, pieces, table, td } from "./dom.js";
 import { count } from "./format.js";
 import { pageName } from "./bills.js";
 import { column, lineTarget } from "./issues.js";
@@ -16,7 +16,7 @@ export class MatchingView {
   constructor(root, views) {
     this.root = root;
     this.views = views;
-    Object.assign(this, { current: "" });
+    Object.assign(this, { current: "" }, kept("matching"));
   }
 
   clear() {
@@ -62,6 +62,7 @@ export class MatchingView {
   }
 
   fill() {
+    kept("matching", { current: this.current });
     const [, name, n, , about] = this.groups.find(([id]) => id === this.current);
     const head = [h("h2", {}, name), h("p", { class: "hint" }, about)];
     if (!n) return this.body.replaceChildren(...head, h("p", { class: "allwell" }, icon("ok"), "There are none."));
@@ -122,9 +123,13 @@ export class MatchingView {
   orders() {
     const near = this.nearOf("order");
     const bills = new Set(this.sheet.bills.map((b) => b.number?.text.toLowerCase()));
+    const pages = this.sheet.problems.filter((p) => p.kind === "missing_page");
+    const lacking = new Set(pages.map((p) => p.bill.toLowerCase()));
     const why = (o) => {
       if (near.has(o.number)) return "Near miss: the bill has other quantities";
-      if (bills.has(o.bill.trim().toLowerCase())) return "No line of this style is left on the bill";
+      const bill = o.bill.trim().toLowerCase();
+      if (lacking.has(bill)) return "A page of the bill is missing; the line may be on it";
+      if (bills.has(bill)) return "No line of this style is left on the bill";
       return "The document has no such bill";
     };
     const head = [heads(["Row", "Bill", "Style", "Cartons#", "Pieces#", "Ship to", "Order no.", "Why"])];

@@ -57,6 +57,9 @@ export class Session extends EventTarget {
       this.channel = null;
     }
     document.addEventListener("visibilitychange", () => this.visible());
+    for (const act of ["pointerdown", "keydown", "wheel"]) {
+      addEventListener(act, () => this.used(), { passive: true });
+    }
   }
 
   get phase() { return this.machine.state.phase; }
@@ -241,6 +244,20 @@ export class Session extends EventTarget {
     this.after("expiry", Math.min(far, Math.max(0, left) + 250), () => this.refresh("expired"));
     this.after("warning", Math.min(far, Math.max(0, left - this.notice)), () => this.changed("expiring"));
     this.changed("kept");
+  }
+
+  // Only requests extend a session, but somebody may work in the page for long without
+  // any: then it asks.
+  used() {
+    if (this.phase === "open" && this.expires - Date.now() < this.life / 2) this.keep();
+  }
+
+  /** Extends the session by asking for it, at most once at a time. */
+  async keep() {
+    if (this.keeping) return;
+    this.keeping = true;
+    await this.refresh("expired");
+    this.keeping = false;
   }
 
   /** How long before the expiry the user is warned, in milliseconds. */

@@ -125,6 +125,13 @@ export class Steps {
     renderSheet(this, open && sheet ? sheet : null);
   }
 
+  /** The name of downloads: that of the first file of bills, so that they can be told apart. */
+  name() {
+    const first = this.session.view?.bills[0]?.name || "";
+    const stem = first.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N} ._-]/gu, "_").trim().slice(0, 60);
+    return stem ? `load-sheet-${stem}` : "load-sheet";
+  }
+
   /** Saves the sheet as a file. */
   async download(format, pressed) {
     // A button that is disabled would lose the focus.
@@ -134,7 +141,8 @@ export class Steps {
     trouble.replaceChildren();
     try {
       const blob = await this.session.client.download(format);
-      const link = h("a", { href: URL.createObjectURL(blob), download: `load-sheet.${format === "ebol" ? "ebol.json" : format}` });
+      const name = `${this.name()}.${format === "ebol" ? "ebol.json" : format}`;
+      const link = h("a", { href: URL.createObjectURL(blob), download: name });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
       say(`The sheet was saved as ${link.download}.`);
@@ -182,6 +190,7 @@ class Upload {
   clear() { this.trouble.replaceChildren(); }
 
   fail(text) {
+    this.failedAt = this.session.version;
     const dismiss = () => {
       this.clear();
       this.focus();
@@ -296,6 +305,8 @@ class Upload {
     else if (this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
     this.body.querySelectorAll(".choose").forEach((b) => { b.disabled = !able; });
     this.chip.hidden = !done;
+    // An error is of the past once anything was attached after it.
+    if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
     if (done) mark(this.chip, doubt, "Read");
   }
 }
@@ -315,10 +326,12 @@ const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("
 
 const facts = (...list) => h("dl", { class: "facts" }, list);
 
-const fileList = (inputs) => h("ul", { class: "files" },
-  inputs.slice(0, 3).map((f) => h("li", {},
-    h("span", { class: "name", title: f.name }, f.name), h("span", { class: "size" }, bytes(f.size)))),
-  inputs.length > 3 && h("li", {}, h("span", { class: "size" }, `and ${plural(inputs.length - 3, "more file")}`)));
+// Several files are numbered: the pages of bills name them by their numbers.
+const fileList = (inputs) => h("ol", { class: "files" },
+  inputs.slice(0, 8).map((f, i) => h("li", {},
+    h("span", { class: "name", title: f.name }, inputs.length > 1 ? `${i + 1}: ${f.name}` : f.name),
+    h("span", { class: "size" }, bytes(f.size)))),
+  inputs.length > 8 && h("li", {}, h("span", { class: "size" }, `and ${plural(inputs.length - 8, "more file")}`)));
 
 function billsDone(steps, view, sheet) {
   const { summary } = sheet;

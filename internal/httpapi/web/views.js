@@ -1,7 +1,7 @@
 // @ts-check
 // The results, in four views behind tabs. A view is drawn when its tab is opened.
 
-import { h, button } from "./dom.js";
+import { h, button, forgetKept } from "./dom.js";
 import { count } from "./format.js";
 import { BillsView } from "./bills.js";
 import { toCheck } from "./issues.js";
@@ -71,12 +71,15 @@ export class Views {
     if (!sheet) {
       this.inspector?.close();
       for (const id of Object.keys(this.made)) this.made[id].clear();
+      forgetKept();
       return;
     }
     this.inspector?.reset(sheet, issues);
     const check = toCheck(issues);
     this.badge("bills", check.length, check.some((i) => i.kind === "bad") ? "bad" : "warn", "to check");
-    const loose = sheet.match ? sheet.match.unmatched_lines.length + sheet.match.unmatched_orders.length : 0;
+    // A near miss is a line and an order row, which are both without partner.
+    const m = sheet.match;
+    const loose = m ? m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length : 0;
     this.badge("matching", loose, "bad", "without partner");
     this.badge("sheet", sheet.rows.length, "", "rows");
     this.badge("load", 0, "", "");

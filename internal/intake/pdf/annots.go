@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // The kinds of PDFium's annotations that are used here.
@@ -131,7 +132,7 @@ func (l *loaded) flatten(d *document, number, annotations int) (notes []pending,
 			if n.text == "" {
 				return nil
 			}
-			n.kind, n.message = page.Unsure, fmt.Sprintf("%q was added to the page, but the PDF does not say how it looks, so it was not read; print the PDF to a new PDF and give that", short(n.text))
+			n.kind, n.message = page.Unsure, quoted(n.text)+" was added to the page, but the PDF does not say how it looks, so it was not read; print the PDF to a new PDF and give that"
 		}
 		if len(notes) < maxNotes {
 			notes = append(notes, n)
@@ -165,7 +166,7 @@ func stampMessage(text string) string {
 	if text == "" {
 		return "the page bears a stamp; check on the picture of the page whether the bill is valid"
 	}
-	return fmt.Sprintf("the page bears the stamp %q; check whether the bill is valid", short(text))
+	return fmt.Sprintf("the page bears the stamp %s; check whether the bill is valid", quoted(text))
 }
 
 // short shortens a text for a message.
@@ -176,6 +177,9 @@ func short(s string) string {
 	}
 	return string(r)
 }
+
+// quoted returns a text of the file for a sentence.
+func quoted(s string) string { return text.Quote(short(s)) }
 
 func (p *pdfium) hasKey(annotation uint64, key string) (bool, error) {
 	at, err := p.name(key)
@@ -274,7 +278,7 @@ func (d *document) attachments() ([]page.Note, error) {
 		}
 		if strings.HasSuffix(strings.ToLower(name), ".pdf") || strings.Contains(strings.ToLower(kind), "pdf") {
 			if n++; n <= maxNamed {
-				names = append(names, fmt.Sprintf("%q", short(name)))
+				names = append(names, quoted(name))
 			}
 		}
 	}

@@ -168,6 +168,9 @@ func ColumnName(col int) string {
 // characters (some systems pad cells with NUL), and the invisible marks in exports.
 func Blank(r rune) bool { return unicode.IsSpace(r) || page.Invisible(r) }
 
+// Quoted returns the Label of a text in quotation marks.
+func Quoted(s string) string { return text.Quote(Label(s)) }
+
 // Label shortens a text of the file for a sentence.
 func Label(s string) string {
 	return text.Shorten(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return Blank(r) || unicode.IsControl(r) }), " "), 60)

@@ -241,7 +241,7 @@ const (
 
 func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	if int64(wb.offsets[i]) > int64(len(wb.data)) {
-		return grid.Damaged("sheet %q is missing", grid.Label(wb.list[i].Name))
+		return grid.Damaged("sheet %s is missing", grid.Quoted(wb.list[i].Name))
 	}
 	r := &records{data: wb.data, pos: int(wb.offsets[i])}
 	_, kind, err := r.bof()
@@ -251,7 +251,7 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	// In workbooks that Excel 97 writes for Excel 95, the sheets name the version of
 	// Excel 97.
 	if kind != 0x10 {
-		return grid.Damaged("another record is where sheet %q should begin", grid.Label(wb.list[i].Name))
+		return grid.Damaged("another record is where sheet %s should begin", grid.Quoted(wb.list[i].Name))
 	}
 	start := r.pos
 	cells, own, err := wb.readCells(ctx, r)

@@ -226,7 +226,7 @@ func (s *sheetReader) readRow(start xml.StartElement) error {
 		if a.Name.Local == "r" {
 			n, err := strconv.Atoi(a.Value)
 			if err != nil || n < 1 || n > maxRow {
-				return grid.Damaged("%s: its number is %q", s.c.Where(s.row), grid.Label(a.Value))
+				return grid.Damaged("%s: its number is %s", s.c.Where(s.row), grid.Quoted(a.Value))
 			}
 			s.row = n
 		}
@@ -249,7 +249,7 @@ func (s *sheetReader) readCell(start xml.StartElement) error {
 		case "r":
 			col, ok := parseColumn(a.Value)
 			if !ok {
-				return grid.Damaged("%s: a cell is named %q", s.c.Where(s.row), grid.Label(a.Value))
+				return grid.Damaged("%s: a cell is named %s", s.c.Where(s.row), grid.Quoted(a.Value))
 			}
 			s.col = col
 		case "t":
@@ -303,7 +303,7 @@ func (s *sheetReader) value(raw, typ, styleID string) (grid.Cell, error) {
 		}
 		text, ok, err := s.wb.sharedString(s.ctx, raw, s.wb.pkg.lim.CellBytes())
 		if err == nil && !ok {
-			err = grid.Damaged("%s: the cell refers to shared string %q, which is not there", s.c.WhereCell(s.row, s.col), grid.Label(raw))
+			err = grid.Damaged("%s: the cell refers to shared string %s, which is not there", s.c.WhereCell(s.row, s.col), grid.Quoted(raw))
 		}
 		return grid.Cell{Text: text}, err
 	case "str", "inlineStr":

@@ -108,7 +108,7 @@ func (s *sheet2003) place(t xml.StartElement, last int) (int, error) {
 	}
 	n, err := strconv.Atoi(index)
 	if err != nil || n <= last || n > maxRow {
-		return 0, grid.Damaged("%s: the place of a row or cell is %q", s.c.Where(max(s.row, 1)), grid.Label(index))
+		return 0, grid.Damaged("%s: the place of a row or cell is %s", s.c.Where(max(s.row, 1)), grid.Quoted(index))
 	}
 	return n, nil
 }

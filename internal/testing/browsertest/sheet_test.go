@@ -203,7 +203,7 @@ func TestDownloadsAgreeWithTheAPI(t *testing.T) {
 	down := t.TempDir()
 	w.must(w.Save(down))
 	for _, d := range []struct{ button, format, file string }{
-		{"Download CSV", "csv", "load-sheet.csv"}, {"Download Excel", "xlsx", "load-sheet.xlsx"}, {"Download JSON", "json", "load-sheet.json"}, {"Download eBOL drafts", "ebol", "load-sheet.ebol.json"},
+		{"Download CSV", "csv", "load-sheet-bol.csv"}, {"Download Excel", "xlsx", "load-sheet-bol.xlsx"}, {"Download JSON", "json", "load-sheet-bol.json"}, {"Download eBOL drafts", "ebol", "load-sheet-bol.ebol.json"},
 	} {
 		w.click(fmt.Sprintf("#step-sheet button[aria-label=%q]", d.button))
 		got := saved(t, filepath.Join(down, d.file))

@@ -22,15 +22,21 @@ import (
 )
 
 // saved waits for a download and returns it.
-func saved(t *testing.T, path string) []byte {
+func saved(t *testing.T, pattern string) []byte {
 	t.Helper()
 	for range 90_000 {
-		if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
-			return b
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 1 {
+			if b, err := os.ReadFile(found[0]); err == nil && len(b) > 0 {
+				return b
+			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatalf("%s was not saved", filepath.Base(path))
+	t.Fatalf("%s was not saved", filepath.Base(pattern))
 	return nil
 }
 
@@ -58,13 +64,13 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	if err := s.WriteExpected(&want); err != nil {
 		t.Fatal(err)
 	}
-	if got := saved(t, filepath.Join(down, "load-sheet.csv")); !bytes.Equal(got, want.Bytes()) {
+	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want.Bytes()) {
 		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
 	}
-	if got := saved(t, filepath.Join(down, "load-sheet.xlsx")); !bytes.HasPrefix(got, []byte("PK")) {
+	if got := saved(t, filepath.Join(down, "load-sheet*.xlsx")); !bytes.HasPrefix(got, []byte("PK")) {
 		t.Errorf("the workbook begins with %q", got[:2])
 	}
-	if got := saved(t, filepath.Join(down, "load-sheet.json")); !json.Valid(got) {
+	if got := saved(t, filepath.Join(down, "load-sheet*.json")); !json.Valid(got) {
 		t.Errorf("the JSON is invalid: %.100s", got)
 	}
 
@@ -398,7 +404,7 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	down := t.TempDir()
 	w.must(w.Save(down))
 	w.click("#step-sheet button[aria-label='Download CSV']")
-	saved(t, filepath.Join(down, "load-sheet.csv"))
+	saved(t, filepath.Join(down, "load-sheet*.csv"))
 	w.must(w.Reload())
 	w.until(joined)
 	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
