@@ -22,6 +22,8 @@ type hit struct {
 	base  float32 // of its last row
 	size  float32
 	unit  Unit
+	// labelled is true if a number stands beside it.
+	labelled bool
 }
 
 // band is a row of headings in one or more storeys, under which a table may stand.
@@ -161,7 +163,10 @@ func (s *leaf) hitAt(i, j int) *hit {
 		// A number beside it makes it a label, too.
 		next := l.words[i+1]
 		if _, _, is := number(next.Text); is && next.Box.X0 > last.Box.X1-1 && next.Box.X0-last.Box.X1 < 0.9*last.Size && !s.ruledBetween(last, next) {
-			return nil
+			// … unless the number was printed over the headings.
+			if best.labelled = true; !best.field.isFigure() && best.field != quantity {
+				return nil
+			}
 		}
 	}
 	return best
@@ -346,13 +351,16 @@ func (s *leaf) bandOf(hits []*hit) *band {
 			b.columns = append(b.columns, h)
 		}
 	}
-	figures := 0
+	figures, labels := 0, 0
 	for _, h := range b.columns {
 		if h.field.isFigure() || h.field == quantity {
 			figures++
 		}
+		if h.labelled {
+			labels++
+		}
 	}
-	if len(b.columns) < 2 || figures == 0 {
+	if len(b.columns) < 2 || figures == 0 || len(b.columns) < 2+2*labels {
 		return nil
 	}
 	slices.SortStableFunc(b.columns, func(x, y *hit) int { return cmp.Compare(x.box.X0, y.box.X0) })

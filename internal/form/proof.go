@@ -110,6 +110,7 @@ type evidence struct {
 	readings int // how many were tried
 	missing  []int
 	excess   bool
+	orphan   bool // a table has totals and no lines
 }
 
 // verdict is the result of a proof.
@@ -123,10 +124,18 @@ type verdict struct {
 // prove compares the sums of all columns with the totals that the bill prints.
 func (e *evidence) prove() verdict {
 	v := verdict{}
+	var alone Field // a column with a total and no summands
 	used := map[int]bool{} // labels that name a sum
 	printed := false
 	for _, t := range e.tables {
 		printed = printed || t.blank
+		for i := range t.rows {
+			for _, c := range t.rows[i].cells {
+				if t.rows[i].total && c.Figure != "" && !slices.Contains(t.fields(), c.Field) {
+					alone = c.Field
+				}
+			}
+		}
 		for _, f := range t.fields() {
 			c, isPrinted := e.check(t, f, used)
 			printed = printed || isPrinted
@@ -160,12 +169,16 @@ func (e *evidence) prove() verdict {
 	switch {
 	case e.excess:
 		v.outcome, v.reason = NothingProves, "the page has more on it than is read"
+	case e.orphan:
+		v.outcome, v.reason = NothingProves, "a table has totals, and no line of it could be read"
 	case len(e.missing) > 0:
 		v.outcome, v.reason = NothingProves, "pages are missing"
 	case len(e.unread) > 0:
 		v.outcome, v.reason = NothingProves, fmt.Sprintf("%q, among the rows, could not be read", e.unread[0].Text)
 	case len(differ) > 0 && strong:
 		v.outcome, v.reason = Mismatched, strings.Join(differ, "; ")
+	case alone != "":
+		v.outcome, v.reason = NothingProves, "a total of "+alone.words()+" is printed, and no line has a figure for it"
 	case len(differ) > 0:
 		v.outcome, v.reason = NothingProves, strings.Join(differ, "; ")
 	case !printed:

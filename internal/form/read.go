@@ -236,15 +236,26 @@ func (r *reading) compare(all []*reading) {
 	}
 }
 
-// beyond returns a field of which a reading has figures, and another one has not; "" if
-// there is none.
+// beyond returns a field of which a reading has a figure that another one lacks: in the
+// table of the same role, and in the same line if both have equally many; "" if there is
+// none.
 func (r *reading) beyond(o *reading) Field {
-	for _, f := range Figures {
-		has := func(r *reading) bool {
-			return slices.ContainsFunc(r.tables, func(t *figures) bool { return slices.Contains(t.fields(), f) })
+	for _, t := range r.tables {
+		i := slices.IndexFunc(o.tables, func(u *figures) bool { return u.role == t.role })
+		var others []*figureRow
+		if i >= 0 {
+			others = o.tables[i].lines()
 		}
-		if has(r) && !has(o) {
-			return f
+		own := t.lines()
+		for _, f := range t.fields() {
+			if i < 0 || !slices.Contains(o.tables[i].fields(), f) {
+				return f
+			}
+			for j := range own {
+				if len(own) == len(others) && own[j].has(f) && !others[j].has(f) {
+					return f
+				}
+			}
 		}
 	}
 	return ""
@@ -528,10 +539,6 @@ func (p *part) figures() *figures {
 			t.rows[n-1].total = true
 		}
 	}
-	if len(t.lines()) == 0 {
-		blank := t.blank || len(t.rows) > 0
-		t.rows, t.blank = nil, blank
-	}
 	return t
 }
 
@@ -548,10 +555,11 @@ func (r *figureRow) hasText() bool {
 // prove gathers the evidence for a reading and proves it.
 func (r *reading) prove(g *group, readings int) {
 	// A table without lines counts nothing, but its empty totals were printed.
-	blank := false
+	// Totals of a table without lines say that its lines were lost.
+	blank, orphan := false, false
 	r.tables = slices.DeleteFunc(r.tables, func(t *figures) bool {
 		if len(t.lines()) == 0 {
-			blank = blank || t.blank
+			blank, orphan = blank || t.blank, orphan || len(t.rows) > 0
 			return true
 		}
 		return false
@@ -559,7 +567,7 @@ func (r *reading) prove(g *group, readings int) {
 	if len(r.tables) > 0 {
 		r.tables[0].blank = r.tables[0].blank || blank
 	}
-	e := evidence{tables: r.tables, unread: r.unread, readings: readings, missing: r.missing, excess: r.excess}
+	e := evidence{tables: r.tables, unread: r.unread, readings: readings, missing: r.missing, excess: r.excess, orphan: orphan}
 	for _, s := range g.pages {
 		if !slices.ContainsFunc(r.copies, func(c Copy) bool { return c.Page == s.number }) {
 			e.labels = append(e.labels, s.labelsOf(r.inRows)...)
@@ -590,21 +598,34 @@ func (t *figures) table(checks []Check) Table {
 			}
 		}
 		if row.total {
-			cells = slices.DeleteFunc(cells, func(c Cell) bool { return c.Figure == "" })
-			out.Totals = Row{Cells: cells, Page: row.page, Box: box}
+			// Of totals of parts and of all, the last is shown where none is proved.
+			for _, c := range cells {
+				if c.Figure != "" {
+					out.Totals.put(c)
+				}
+			}
 			continue
 		}
 		out.Rows = append(out.Rows, Row{Cells: cells, Page: row.page, Box: box})
 	}
-	// Totals that stand elsewhere belong to it as well.
+	// The total that was compared counts; it may also stand elsewhere.
 	for _, c := range checks {
-		if c.Role == t.role && c.Total.Text != "" && out.Totals.Cell(c.Field) == nil {
+		if c.Role == t.role && c.Total.Text != "" {
 			cell := c.Total
 			cell.Field, cell.State = c.Field, c.State
-			out.Totals.Cells = append(out.Totals.Cells, cell)
+			out.Totals.put(cell)
 		}
 	}
 	return out
+}
+
+// put sets the cell of a field.
+func (r *Row) put(c Cell) {
+	if old := r.Cell(c.Field); old != nil {
+		*old = c
+		return
+	}
+	r.Cells = append(r.Cells, c)
 }
 
 // labelledRows reads a page whose rows name their figures one by one, as "Quantity: 42 ctn
