@@ -78,6 +78,10 @@ type Bills struct {
 	Reconciled int    `json:"reconciled"`
 	Mismatched int    `json:"mismatched"`
 	Unchecked  int    `json:"unchecked"`
+	Unproved   int    `json:"unproved"`
+	// Held is the number of lines that stay out of the sheet until somebody accepts their
+	// bills, which are of no known form and are not proved.
+	Held int `json:"held"`
 	// Warnings are sentences about what a person should check.
 	Warnings []string `json:"warnings"`
 }

@@ -255,7 +255,7 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		return nil, err
 	}
 	if o.accept {
-		doc.Accept()
+		doc = doc.Accept()
 	}
 	return own.Rules().Make(doc, table), nil
 }

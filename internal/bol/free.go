@@ -248,12 +248,19 @@ func (b *Bill) Held() bool {
 	return b.Free != nil && !b.Accepted && (b.Verdict.Outcome == Unproved || b.Verdict.Outcome == Unchecked)
 }
 
-// Accept accepts the bills that nothing proves, so that their lines are in the sheet. It
-// changes the document.
-func (d *Document) Accept() {
-	for _, b := range d.Bills {
-		b.Accepted = b.Free != nil
+// Accept returns the document with the bills accepted that nothing proves, so that their
+// lines are in the sheet. It does not change the document.
+func (d *Document) Accept() *Document {
+	accepted := *d
+	accepted.Bills = slices.Clone(d.Bills)
+	for i, b := range d.Bills {
+		if b.Held() {
+			copied := *b
+			copied.Accepted = true
+			accepted.Bills[i] = &copied
+		}
 	}
+	return &accepted
 }
 
 // Held returns the number of lines that stay out of the sheet.

@@ -157,6 +157,8 @@ type BillsSummary struct {
 	Reconciled int `json:"reconciled"`
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
+	Unproved   int `json:"unproved"`
+	Held       int `json:"held"` // lines that stay out of the sheet, since nothing proves their bills
 	Problems   int `json:"problems"`
 
 	Upload  string      `json:"upload,omitempty"`  // what Incoming.Once was told
@@ -267,6 +269,7 @@ func Summary(doc *bol.Document) BillsSummary {
 	return BillsSummary{
 		Pages: doc.PageCount(), Bills: len(doc.Bills), Lines: doc.Lines(),
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
+		Unproved: doc.Count(bol.Unproved), Held: doc.Held(),
 		Problems: len(doc.Problems),
 	}
 }

@@ -24,6 +24,7 @@ type column struct {
 	field  Field
 	unit   Unit
 	x0, x1 float32
+	bare   bool // between lines, without a heading
 }
 
 // grid are the columns of a table on a page, and where it lies.
@@ -102,14 +103,14 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 		switch {
 		case sl.second != "":
 			at := split(rows, c)
-			g.columns = append(g.columns, column{c.field, c.unit, c.x0, at}, column{sl.second, "", at, c.x1})
+			g.columns = append(g.columns, column{field: c.field, unit: c.unit, x0: c.x0, x1: at}, column{field: sl.second, x0: at, x1: c.x1})
 		case len(cuts) > 0:
 			middle := (sl.box.X0 + sl.box.X1) / 2
 			bounds := append(append([]float32{c.x0}, cuts...), c.x1)
 			for j := 1; j < len(bounds); j++ {
-				part := column{Other, "", bounds[j-1], bounds[j]}
+				part := column{field: Other, x0: bounds[j-1], x1: bounds[j], bare: true}
 				if middle >= part.x0 && middle < part.x1 {
-					part.field, part.unit = c.field, c.unit
+					part.field, part.unit, part.bare = c.field, c.unit, false
 				}
 				g.columns = append(g.columns, part)
 			}

@@ -185,6 +185,19 @@ func (h *hit) typical() bool {
 	return len(h.tokens) == 1 && (units[h.tokens[0]] != "" || types[h.tokens[0]])
 }
 
+// belongs reports whether a typical word may stand in a column of the field, as its unit or
+// type.
+func (h *hit) belongs(f Field) bool {
+	if u := units[h.tokens[0]]; u != "" {
+		return u.suits(f)
+	}
+	switch f {
+	case Packages, Pieces, Pallets, PackageType, UnitType, Description, quantity, kind:
+		return true
+	}
+	return false
+}
+
 var types = map[string]bool{"PLT": true, "PLTS": true, "PALLET": true, "PALLETS": true, "SKID": true, "SKIDS": true, "CTN": true, "CTNS": true, "CARTON": true, "CARTONS": true, "CS": true, "CASES": true, "BOXES": true, "PCS": true, "PC": true, "PIECE": true, "PIECES": true, "PKG": true, "PKGS": true, "EACH": true, "PART": true, "GOODS": true, "ITEM": true, "NO": true}
 
 // numbersOn returns how many numbers a line has.
@@ -340,7 +353,7 @@ func (s *leaf) bandOf(hits []*hit) *band {
 			continue
 		}
 		if h.typical() && slices.ContainsFunc(hits, func(o *hit) bool {
-			return o != h && o.base < h.base-0.5*h.size && overlap(o.box, h.box) > 0 && !slices.Contains(parents, o) && (units[h.tokens[0]] == "" || units[h.tokens[0]].suits(o.field))
+			return o != h && o.base < h.base-0.5*h.size && overlap(o.box, h.box) > 0 && !slices.Contains(parents, o) && h.belongs(o.field)
 		}) {
 			continue // a unit, or a word of the first row
 		}

@@ -124,7 +124,7 @@ type verdict struct {
 // prove compares the sums of all columns with the totals that the bill prints.
 func (e *evidence) prove() verdict {
 	v := verdict{}
-	var alone Field // a column with a total and no summands
+	var alone Field        // a column with a total and no summands
 	used := map[int]bool{} // labels that name a sum
 	printed := false
 	for _, t := range e.tables {

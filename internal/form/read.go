@@ -489,6 +489,16 @@ func (p *part) figures() *figures {
 	default:
 		t.role = Lines
 	}
+	// A column of figures that no heading explains may be one that a bill needs.
+	bare := make([]int, len(t.columns))
+	defer func() {
+		for c, n := range bare {
+			if n > 0 && 2*n >= len(t.rows) {
+				p.unread = append(p.unread, Cell{Field: Other, Text: "figures without a heading", Page: p.leaf.number,
+					Box: page.Box{X0: t.columns[c].x0, Y0: p.grid.top, X1: t.columns[c].x1, Y1: p.grid.top}})
+			}
+		}
+	}()
 	for _, d := range p.rows {
 		row := figureRow{total: d.total, grand: d.grand, page: d.page, draft: d}
 		figures := 0
@@ -518,6 +528,9 @@ func (p *part) figures() *figures {
 				default:
 					cell.Field = Other
 				}
+			}
+			if _, _, ok := number(text); ok && col.bare {
+				bare[c]++
 			}
 			row.cells = append(row.cells, cell)
 		}

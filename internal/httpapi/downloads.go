@@ -156,6 +156,19 @@ func format(values url.Values) (sheet.Format, error) {
 	return sheet.ParseFormat(name)
 }
 
+// accepts reports whether the request accepts bills that nothing proves.
+func accepts(values url.Values) (bool, error) {
+	text := values.Get("accept_unproved")
+	if text == "" {
+		return false, nil
+	}
+	accept, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fault.New(fault.BadRequest, "accept_unproved is true or false, not %.40q", text)
+	}
+	return accept, nil
+}
+
 // sheetFile returns a sheet as a file called base. Formats that are made while they are
 // sent take almost no memory beside the sheet, which all requests for it share. A
 // workbook has to be whole before it is sent.
@@ -229,9 +242,20 @@ func (c *call) download(base string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, tag, err := c.sheet(f.Ext())
+	accept, err := accepts(c.values)
 	if err != nil {
 		return nil, err
+	}
+	what := f.Ext()
+	if accept {
+		what += " accepted"
+	}
+	s, tag, err := c.sheet(what)
+	if err != nil {
+		return nil, err
+	}
+	if accept {
+		s = s.Accept()
 	}
 	out, err := c.sheetFile(base, f, s)
 	if err != nil {
@@ -380,7 +404,14 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	if c.values.Has("format") {
 		values.Set("format", c.query("format"))
 	}
+	if c.values.Has("accept_unproved") {
+		values.Set("accept_unproved", c.query("accept_unproved"))
+	}
 	if f, err = format(values); err != nil {
+		return nil, f, err
+	}
+	accept, err := accepts(values)
+	if err != nil {
 		return nil, f, err
 	}
 	if _, remember, err := c.mapColumns(in, values); err != nil || remember {
@@ -391,6 +422,9 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 	}
 	if s, err = c.s.desk.Convert(c.r.Context(), c.caller.owner, in); err != nil {
 		return nil, f, err
+	}
+	if accept {
+		s = s.Accept()
 	}
 	c.note("pages", s.Document.PageCount())
 	c.note("rows", len(s.Rows))

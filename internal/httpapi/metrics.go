@@ -102,7 +102,7 @@ func newMetrics(s *Server) *metrics {
 		readers{s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked} {
+	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked, bol.Unproved} {
 		m.bills.WithLabelValues(string(o))
 	}
 	for _, reason := range []string{"unknown", "expired"} {
@@ -198,6 +198,7 @@ func (m *metrics) read(sum desk.BillsSummary) {
 	m.bills.WithLabelValues(string(bol.Reconciled)).Add(float64(sum.Reconciled))
 	m.bills.WithLabelValues(string(bol.Mismatched)).Add(float64(sum.Mismatched))
 	m.bills.WithLabelValues(string(bol.Unchecked)).Add(float64(sum.Unchecked))
+	m.bills.WithLabelValues(string(bol.Unproved)).Add(float64(sum.Unproved))
 }
 
 func handleMetrics(c *call) (any, error) {

@@ -85,7 +85,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 			}
 			p.post(t, path+url.QueryEscape(sid), u.kind, u.body).is(t, 200, fields{
 				"status": "success", "message": anyText, "filename": u.filename, "session_id": sid,
-				"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0,
+				"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0, "unproved": 0, "held": 0,
 				"warnings": []string{}, "file_size": len(ship.bills),
 			})
 			if got := p.get(t, "/download-bol?_sid="+url.QueryEscape(sid)); got.status != 200 || !bytes.Equal(got.body, ship.unmatched) {
@@ -328,7 +328,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		}
 		p.post(t, "/upload", "application/pdf", ship.bills).is(t, 200, fields{
 			"status": "success", "message": anyText, "filename": "document.pdf", "session_id": mintedID,
-			"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0, "warnings": []any{}, "file_size": bol,
+			"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0, "unproved": 0, "held": 0, "warnings": []any{}, "file_size": bol,
 		})
 		p.do(t, request{method: "GET", path: "/", header: http.Header{"Accept": {"application/json"}}}).is(t, 200, fields{
 			"status": "ready", "session_id": mintedID, "message": anyText, "service": "Tallyman", "version": "test", "endpoints": anyObject,

@@ -131,6 +131,9 @@ func codes(lists ...[]fault.Code) []fault.Code {
 	return all
 }
 
+// acceptParameter accepts bills of no known form that no total proves.
+var acceptParameter = parameter{name: "accept_unproved", in: "query", about: "true puts bills into the sheet that are of no known form and that no total proves", values: []string{"true", "false"}}
+
 var formatParameter = parameter{name: "format", in: "query", about: "the sheet's format; csv by default; ebol is JSON with drafts of electronic bills of lading", values: []string{"csv", "xlsx", "json", "ebol"}}
 
 var sheetMedia = []string{sheet.CSV.ContentType(), sheet.XLSX.ContentType(), sheet.JSON.ContentType()}
@@ -239,12 +242,12 @@ func routes() []*route {
 	return append(rs,
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as BOL_processed.csv",
-			queries: []parameter{formatParameter},
+			queries: []parameter{formatParameter, acceptParameter},
 			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleDownloadBOL),
 		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as combined_data.csv",
-			queries: []parameter{formatParameter},
+			queries: []parameter{formatParameter, acceptParameter},
 			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleDownload),
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
@@ -284,7 +287,7 @@ func routes() []*route {
 		}, handleEvents),
 		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
 			summary: "Make a sheet without a session",
-			queries: []parameter{formatParameter},
+			queries: []parameter{formatParameter, acceptParameter},
 			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
 			faults:  convertFaults,
 		}, handleConvert),

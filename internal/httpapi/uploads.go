@@ -30,10 +30,13 @@ type uploadAnswer struct {
 	Pages     int    `json:"pages"`
 	Bills     int    `json:"bills"`
 	Lines     int    `json:"lines"`
-	// Reconciled, Mismatched and Unchecked count bills.
+	// Reconciled, Mismatched, Unchecked and Unproved count bills. Held counts lines that
+	// stay out of the sheet until somebody accepts their bills.
 	Reconciled int `json:"reconciled"`
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
+	Unproved   int `json:"unproved"`
+	Held       int `json:"held"`
 	// Warnings are the findings that somebody should check, as sentences.
 	Warnings []string `json:"warnings"`
 	// FileSize is the size of the upload, in bytes.
@@ -166,6 +169,7 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Pages, a.Bills, a.Lines = sum.Pages, sum.Bills, sum.Lines
 	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
+	a.Unproved, a.Held = sum.Unproved, sum.Held
 	a.Warnings = append(warningsOf(s), got.Warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
 		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)

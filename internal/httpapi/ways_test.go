@@ -147,7 +147,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			})
 			a.is(t, 200, fields{
 				"status": "success", "message": anyText, "filename": w.filename, "session_id": sid, "pages": 6, "bills": 6, "lines": 30,
-				"reconciled": 6, "mismatched": 0, "unchecked": 0, "warnings": warned, "file_size": size,
+				"reconciled": 6, "mismatched": 0, "unchecked": 0, "unproved": 0, "held": 0, "warnings": warned, "file_size": size,
 			})
 		})
 	}

@@ -133,7 +133,9 @@ func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []
 	lines := newQueues(len(entries))
 	for i := range entries {
 		e := &entries[i]
-		lines.add(lineKey(doc.Bills[e.bill], e.line).normal(false, false), i)
+		if !nameless(doc.Bills[e.bill], e.line) {
+			lines.add(lineKey(doc.Bills[e.bill], e.line).normal(false, false), i)
+		}
 	}
 	cartons, pieces := table.Dots()
 	for i := range table.Rows {
@@ -144,7 +146,48 @@ func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []
 			unclaimed = append(unclaimed, o)
 		}
 	}
-	return addUp(doc, entries, unclaimed, cartons, pieces)
+	return byOrder(doc, entries, addUp(doc, entries, unclaimed, cartons, pieces), cartons)
+}
+
+// nameless reports whether a line names no style because its form has none.
+func nameless(b *bol.Bill, l *bol.Line) bool { return b.Free != nil && l.Style.Text == "" }
+
+// byOrder assigns order rows to lines that name no style, as those of bills by customer
+// order: rows of the same order with the same cartons, first those of the same bill. It
+// returns the order rows that are left.
+func byOrder(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dots bool) []*orders.Row {
+	for _, sameBill := range []bool{true, false} {
+		lines := newQueues(len(entries))
+		some := false
+		for i := range entries {
+			e := &entries[i]
+			b := doc.Bills[e.bill]
+			if e.order != nil || !nameless(b, e.line) || e.line.OrderNumber.Text == "" || !e.line.Cartons.Valid {
+				continue
+			}
+			k := key{style: e.line.OrderNumber.Text, cartons: e.line.Cartons.Text}
+			if sameBill {
+				k.bill = b.Number.Text
+			}
+			lines.add(k.normal(false, false), i)
+			some = true
+		}
+		if !some {
+			break
+		}
+		unclaimed = slices.DeleteFunc(unclaimed, func(o *orders.Row) bool {
+			k := key{style: o.OrderNo, cartons: o.Cartons}
+			if sameBill {
+				k.bill = o.InvoiceNo
+			}
+			i, ok := lines.take(k.normal(dots, false))
+			if ok {
+				entries[i].order = o
+			}
+			return ok
+		})
+	}
+	return unclaimed
 }
 
 // addUp assigns to a line without an order row several of those left: successive rows
@@ -159,7 +202,7 @@ func addUp(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dotCarto
 	lines := map[sum][]int{} // the same by quantities, in order of appearance
 	for i := range entries {
 		e := &entries[i]
-		if e.order != nil {
+		if e.order != nil || nameless(doc.Bills[e.bill], e.line) {
 			continue
 		}
 		k := lineKey(doc.Bills[e.bill], e.line)

@@ -9,11 +9,12 @@ const verdicts = {
   reconciled: ["ok", "Adds up"],
   mismatched: ["bad", "Does not add up"],
   unchecked: ["warn", "Not checked"],
+  unproved: ["warn", "Not proved"],
 };
 
 const choices = [
   ["", "All bills"], ["look", "To check"], ["mismatched", "Do not add up"], ["unchecked", "Not checked"],
-  ["reconciled", "Add up"],
+  ["unproved", "Not proved"], ["reconciled", "Add up"],
 ];
 
 const columns = ["Bill", "Consigned to", "Page", "Lines", "Cartons", "Pieces", "Weight lb", "Cube cu ft", "Verdict"];
@@ -223,6 +224,7 @@ const outcomes = {
   differs: ["bad", "does not add up"],
   not_printed: ["", "not printed, not compared"],
   unread: ["", "not readable, not compared"],
+  unproved: ["", "compared, which proves nothing here"],
 };
 
 function outcome(check) {

@@ -3,7 +3,7 @@
 
 import { capital } from "./format.js";
 
-const outcomes = { mismatched: 0, unchecked: 1, reconciled: 2 };
+const outcomes = { mismatched: 0, unproved: 1, unchecked: 2, reconciled: 3 };
 
 // The kind, by which findings are drawn, of each severity.
 const looks = { error: "bad", warning: "warn", notice: "warn", info: "info" };

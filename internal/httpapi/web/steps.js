@@ -338,10 +338,11 @@ function billsDone(steps, view, sheet) {
   return [
     fileList(view.bills),
     facts(
-      fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines")),
+      fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines"),
+      summary.held > 0 && fact(count(summary.held), "not in the sheet")),
     parts([
       ["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"],
-      ["warn", summary.unchecked, "unchecked"],
+      ["warn", summary.unchecked, "unchecked"], ["warn", summary.unproved, "not proved"],
     ]),
     choose("Add or replace", steps.bills),
   ];
