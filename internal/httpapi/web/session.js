@@ -8,6 +8,7 @@
 // and keeps it for this tab only.
 
 import { Tallyman, TallymanError } from "./client.js";
+import { capital } from "./format.js";
 import { Machine, Order, Uploads, backoff } from "./state.js";
 
 const address = new URLSearchParams(location.search);
@@ -25,7 +26,7 @@ function stored(name, value) {
 
 /** Returns a sentence for an error: the server's own, or that there was no answer. */
 export function words(error) {
-  if (error instanceof TallymanError) return error.message;
+  if (error instanceof TallymanError) return error.message.replace(/^[a-z]+(?=[ ,])/, capital);
   if (error instanceof TypeError) {
     return "The server did not answer. Check that it runs and that you are connected, and try again.";
   }
