@@ -234,7 +234,7 @@ func compare(b *Bill, t *sample.TruthBill) (worst Outcome, wrong string) {
 
 func (t Table) compare(truth *sample.TruthTable, fields []string) (Outcome, string) {
 	out, what := t.compareRows(truth, fields)
-	if out == Renamed || out == False {
+	if out == Renamed || out == Unread || out == False {
 		return out, what
 	}
 	// A total that is wrong goes into the sheet, even if the lines are right.

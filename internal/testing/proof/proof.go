@@ -219,6 +219,8 @@ func Run(o Options, documents []Document, read Reader) (*Result, error) {
 		s := tally(bills, d.Truth)
 		s.Name = d.Name
 		switch out, what := judge(bills, err, b); {
+		case out == Unread:
+			s.Outcome, s.Wrong = False, what
 		case err != nil:
 			s.Outcome, s.Wrong = Told, err.Error()
 		case out == Text: // the texts are compared with themselves
