@@ -291,7 +291,7 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
 		read, err := readMapped(ctx, r, files[0], own, in.columns, in.newest)
 		if err != nil {
-			return nil, err
+			return nil, d.offered(ctx, st, err)
 		}
 		return []reading{read}, nil
 	})

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
@@ -208,6 +210,30 @@ func readBy(ctx context.Context, r *intake.Reader, f intake.File, own *profile.P
 		return nil, err
 	}
 	return table, profile.CheckMapped(columns, table.Header)
+}
+
+// offered completes the details of a fault of missing columns: which column holds the
+// numbers of the session's bills, and which their styles.
+func (d *Desk) offered(ctx context.Context, st session.State, err error) error {
+	var f *fault.Error
+	if fault.CodeOf(err) != fault.MissingColumns || !errors.As(err, &f) {
+		return err
+	}
+	var details orders.MissingColumns
+	b, merr := json.Marshal(f.Details)
+	s, serr := d.Sheet(ctx, st)
+	if merr != nil || serr != nil || json.Unmarshal(b, &details) != nil {
+		return err
+	}
+	bills, styles := map[string]bool{}, map[string]bool{}
+	for _, bill := range s.Document.Bills {
+		bills[strings.ToUpper(bill.Number.Text)] = true
+		for j := range bill.Lines {
+			styles[strings.ToUpper(bill.Lines[j].Style.Text)] = true
+		}
+	}
+	details.Compare(func(v string) bool { return bills[strings.ToUpper(v)] }, func(v string) bool { return styles[strings.ToUpper(v)] })
+	return f.With(details)
 }
 
 // rereadOrders reads the stored order export again, by another profile than before.

@@ -53,6 +53,7 @@ type collector struct {
 		number, keys int
 		cols         columns
 		cells        []string
+		offers       []Offer // what people can map
 	}
 }
 
@@ -172,6 +173,7 @@ func (c *collector) search(number int, cells []string) error {
 		return nil
 	}
 	c.seen++
+	c.sample(cells)
 	candidates, keys := c.words.locate(cells)
 	var cols columns
 	for f, list := range candidates {
@@ -183,6 +185,7 @@ func (c *collector) search(number int, cells []string) error {
 		if c.seen == 1 || keys > c.closest.keys {
 			c.closest.number, c.closest.keys, c.closest.cols = number, keys, cols
 			c.closest.cells = labels(cells)
+			c.closest.offers = offers(cells)
 		}
 		if c.seen >= headerRows {
 			return grid.ErrStop
@@ -269,6 +272,11 @@ type MissingColumns struct {
 	Missing []Column `json:"missing"`
 	// Found are the cells of the row most similar to a header.
 	Found []string `json:"found"`
+	// Columns are the columns under that row that have a name, with what each means most
+	// likely, for people to decide. At most mostOffers are given.
+	Columns []Offer `json:"columns,omitempty"`
+	// Meanings are what columns can mean.
+	Meanings []Meaning `json:"meanings,omitempty"`
 }
 
 // Column is a column of an order export.
@@ -283,7 +291,7 @@ type Column struct {
 
 // missing returns the fault of a sheet without a header.
 func (c *collector) missing() error {
-	d := MissingColumns{Found: append([]string{}, c.closest.cells...)}
+	d := MissingColumns{Found: append([]string{}, c.closest.cells...), Columns: c.offered(), Meanings: Meanings()}
 	var list, guesses []string
 	for f, k := range known {
 		if k.key && (c.closest.keys == 0 || c.closest.cols[f] < 0) {

@@ -19,11 +19,11 @@ type Dialect struct {
 
 // Meaning is what a column of an order export can mean.
 type Meaning struct {
-	Key      string // for settings: "bill_number"
-	Name     string // for people: "bill number"
-	Required bool
+	Key      string `json:"key"`  // for settings: "bill_number"
+	Name     string `json:"name"` // for people: "bill number"
+	Required bool   `json:"required"`
 	// Names are the preferred names of the column.
-	Names []string
+	Names []string `json:"names"`
 }
 
 // Meanings returns what columns of an order export can mean, the required first.

@@ -1,9 +1,13 @@
 package orders
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"tallyman/internal/fault"
 )
 
 // dialect reads an export by a dialect.
@@ -113,5 +117,43 @@ func TestTheOrderOfDatesCanBeSaid(t *testing.T) {
 	cal := rows("03/04/25", "12/19/25").Calendar(DayFirst)
 	if _, _, ok := cal.Guess(CancelDates, "12/19/25"); ok {
 		t.Error("12/19/25 was read day first")
+	}
+}
+
+func TestColumnsThatAreNotKnownAreOfferedWithSamples(t *testing.T) {
+	export := "Orders of July\n" +
+		"Num,P. O. #,Style,Qty,Ctns in all,Ship To,Start,Remarks\n" +
+		"T1,PO-1,A1,24,2,Acme,13/07/2025,\n" +
+		"T2,PO-1,A2,36,3,Acme,13/07/2025," + strings.Repeat("x", 300) + "\n" +
+		"T3,,A3,12,1,Zeta,14/07/2025,\nT4,PO-2,A4,12,1,Zeta,14/07/2025,\n"
+	_, err := Read(t.Context(), strings.NewReader(export), int64(len(export)), "o.csv", Limits{}, nil)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.MissingColumns {
+		t.Fatal(err)
+	}
+	d := f.Details.(MissingColumns)
+	want := []Offer{
+		{"Num", "A", []string{"T1", "T2", "T3"}, "", Unclear},
+		{"P. O. #", "B", []string{"PO-1", "PO-2"}, "order_number", Known},
+		{"Style", "C", []string{"A1", "A2", "A3"}, "style", Known},
+		{"Qty", "D", []string{"24", "36", "12"}, "pieces", Likely},
+		{"Ctns in all", "E", []string{"2", "3", "1"}, "cartons", Likely},
+		{"Ship To", "F", []string{"Acme", "Zeta"}, "ship_to", Known},
+		{"Start", "G", []string{"13/07/2025", "14/07/2025"}, "delivery_date", Known},
+		{"Remarks", "H", d.Columns[7].Samples, "", Unclear},
+	}
+	if !reflect.DeepEqual(d.Columns, want) {
+		t.Errorf("offered are\n%+v, want\n%+v", d.Columns, want)
+	}
+	if s := d.Columns[7].Samples; len(s) != 1 || utf8.RuneCountInString(s[0]) > 41 {
+		t.Errorf("a long value is the sample %q", s)
+	}
+	if len(d.Meanings) != int(numFields) || d.Meanings[0].Key != "bill_number" {
+		t.Errorf("the meanings are %+v", d.Meanings)
+	}
+	wide := strings.Repeat("a column,", 5000) + "Style\n1\n"
+	_, err = Read(t.Context(), strings.NewReader(wide), int64(len(wide)), "o.csv", Limits{}, nil)
+	if !errors.As(err, &f) || len(f.Details.(MissingColumns).Columns) != mostOffers {
+		t.Errorf("of 5001 columns: %v", err)
 	}
 }

@@ -35,7 +35,7 @@ function renderBar() {
   else if (session.phase === "signin") text = "Not signed in";
   else if (session.phase === "away") text = "Not connected";
   if ($("session-text").textContent !== text) $("session-text").textContent = text;
-  $("start-over").disabled = session.phase !== "open";
+  for (const id of ["start-over", "profile"]) $(id).disabled = session.phase !== "open";
   $("sign-out").hidden = !session.signedIn;
 }
 
@@ -209,6 +209,15 @@ $("start-over").addEventListener("click", async () => {
 });
 $("try-sample").addEventListener("click", () => steps.sample(""));
 $("try-flawed").addEventListener("click", () => steps.sample("-with-mistakes"));
+
+// The profile.
+
+let editor;
+$("profile").addEventListener("click", async () => {
+  const { ProfileEditor } = await import("./profile.js");
+  editor ||= new ProfileEditor(session);
+  editor.open();
+});
 
 // Signing in and out.
 

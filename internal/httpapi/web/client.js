@@ -65,14 +65,22 @@ export class Tallyman {
   /**
    * Attaches the order export.
    * @param {Blob | string} orders a CSV, XLSX or XLS file, or the text of a CSV
-   * @param {{name?: string, signal?: AbortSignal, onSent?: Sent, onWait?: (seconds: number) => void}} [options]
+   * @param {{name?: string, columns?: string[], remember?: boolean, signal?: AbortSignal, onSent?: Sent,
+   *   onWait?: (seconds: number) => void}} [options] columns say what columns mean that are not
+   *   known, as in "Qty=cartons"; remember keeps that in the profile
    */
-  async uploadOrders(orders, { name, ...options } = {}) {
+  async uploadOrders(orders, { name, columns = [], remember = false, ...options } = {}) {
+    const map = columns.join("\n");
     if (typeof orders === "string") {
-      const body = JSON.stringify({ csv_data: orders, filename: name || "orders.csv" });
+      const known = map ? { map, remember: String(remember) } : {};
+      const body = JSON.stringify({ csv_data: orders, filename: name || "orders.csv", ...known });
       return this.json("POST", "/upload-csv", { body, type: "application/json", ...options });
     }
     const form = new FormData();
+    if (map) {
+      form.append("map", map);
+      form.append("remember", String(remember));
+    }
     form.append("file", orders, name || /** @type {File} */ (orders).name || "orders.csv");
     return this.json("POST", "/upload-csv", { body: form, ...options });
   }
@@ -86,6 +94,20 @@ export class Tallyman {
   async download(format = "csv", { signal } = {}) {
     const response = await this.request("GET", "/download-bol", { query: { format }, signal });
     return response.blob();
+  }
+
+  /** Returns the profile of the key: {revision, version, profile, toml}. */
+  profile() {
+    return this.json("GET", "/profile", { query: { format: "json" } });
+  }
+
+  /**
+   * Writes the profile over the revision that was read.
+   * @param {string} text TOML or JSON
+   * @param {number} revision
+   */
+  putProfile(text, revision) {
+    return this.json("PUT", "/profile", { query: { revision: String(revision) }, body: text, type: "text/plain" });
   }
 
   /** Returns the state of the session. */

@@ -23,7 +23,7 @@ export class SheetView {
   constructor(root, views) {
     this.root = root;
     this.views = views;
-    const none = { text: "", shipTo: null, sort: null, empty: false, active: { row: 0, col: 0 } };
+    const none = { text: "", shipTo: null, group: null, sort: null, empty: false, active: { row: 0, col: 0 } };
     Object.assign(this, none, kept("sheet"));
     this.resized = new ResizeObserver(() => this.paint());
     // Without a selection the event does not go to the element with the focus.
@@ -36,7 +36,7 @@ export class SheetView {
   clear() {
     this.resized.disconnect();
     this.root.replaceChildren();
-    Object.assign(this, { text: "", shipTo: null, sort: null, stale: true, sheet: null, active: { row: 0, col: 0 } });
+    Object.assign(this, { text: "", shipTo: null, group: null, sort: null, stale: true, sheet: null, active: { row: 0, col: 0 } });
   }
 
   render(sheet) {
@@ -54,8 +54,10 @@ export class SheetView {
     }
     if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
     if (this.sort && !sheet.columns[this.sort.column]) this.sort = null;
+    this.group = null; // it was of another sheet
     const { search, filter, empties } = this.controls(ships);
     this.found = h("p", { class: "found", role: "status" });
+    this.chip = h("div", { class: "only", hidden: true });
     this.head = h("div", { class: "gridhead", role: "row", "aria-rowindex": "1" });
     this.body = h("div", { class: "gridbody", role: "rowgroup" });
     this.grid = h("div", {
@@ -68,7 +70,7 @@ export class SheetView {
         h("div", { class: "field" }, h("label", { for: "sheet-search" }, "Find"), search),
         h("div", { class: "field" }, h("label", { for: "sheet-ship" }, "Ship to"), filter),
         this.hiddenCount > 0 && h("label", { class: "check" }, empties, ` ${plural(this.hiddenCount, "empty column")}`),
-        this.found),
+        this.chip, this.found),
       this.grid,
       h("p", { class: "hint", id: "grid-help" }, "Click a heading to sort. Arrow keys move the selection. " +
         "Enter, a double click or a click on the row number shows the line on its page."));
@@ -99,6 +101,17 @@ export class SheetView {
     };
     const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: show });
     return { search, filter, empties };
+  }
+
+  /** Shows the lines of some bills only: {name, bills}, null for all. */
+  filter(group) {
+    this.group = group;
+    this.text = "";
+    this.shipTo = null;
+    this.root.querySelector("#sheet-search").value = "";
+    this.root.querySelector("#sheet-ship").selectedIndex = 0;
+    this.select();
+    this.grid.scrollTop = 0;
   }
 
   // Chooses the columns: first the bill and the style, which stay in sight, then the
@@ -146,7 +159,12 @@ export class SheetView {
     kept("sheet", { text, shipTo, sort, empty });
     const words = this.text.trim().toLowerCase();
     let rows = [];
+    this.chip.hidden = !this.group;
+    this.chip.replaceChildren(...(this.group ? [h("span", {}, this.group.name), h("button", {
+      type: "button", class: "quiet icon small", "aria-label": "Show all lines again", onclick: () => { this.filter(null); this.grid.focus(); },
+    }, icon("cross"))] : []));
     for (let i = 0; i < sheet.rows.length; i++) {
+      if (this.group && !this.group.bills.has(sheet.rows[i].bill)) continue;
       if (this.shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== this.shipTo) continue;
       if (words && !this.searchable(i).includes(words)) continue;
       rows.push(i);

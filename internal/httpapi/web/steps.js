@@ -12,9 +12,13 @@ export class Steps {
     this.session = session;
     /** Makes what step 3 says about how far a sheet can be trusted. @type {(sheet: any) => any} */
     this.trust = () => undefined;
+    /** The table of columns to name, once there was one. @type {any} */
+    this.mapping = null;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
     this.orders.ready = () => this.session.view?.bills.length > 0;
+    this.orders.unknown = (error, file) => this.map(error, file);
+    this.orders.known = () => this.mapping?.hide();
     this.sheet = $("step-sheet");
     this.choose($("step-bills"), this.bills);
     this.choose($("step-orders"), this.orders);
@@ -23,6 +27,15 @@ export class Steps {
       const step = detail.kind === "bol" ? this.bills : this.orders;
       if (detail.code !== "cancelled") step.fail(`An upload from another tab or program failed. ${detail.error}`);
     });
+  }
+
+  /** Has people say what the columns of an order export mean. */
+  async map(error, file) {
+    const { Mapping } = await import("./mapping.js");
+    this.mapping ||= new Mapping($("mapping"),
+      (again, columns, remember) => this.orders.send([again], false, { columns, remember }),
+      () => this.orders.focus());
+    this.mapping.show(error, file);
   }
 
   choose(section, upload) {
@@ -119,6 +132,7 @@ export class Steps {
     const { view, sheet, phase } = this.session;
     const open = phase === "open";
     const bills = open && view.bills.length > 0;
+    if (!bills && phase !== "away") this.mapping?.hide();
     this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null);
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
     this.orders.render(bills, orders, wrongOrders(sheet));
@@ -173,6 +187,10 @@ class Upload {
     this.input = input;
     /** Whether files may be chosen now. */
     this.ready = () => true;
+    /** Is called if columns of a file are not known. @type {((error: any, file: File) => any) | undefined} */
+    this.unknown = undefined;
+    /** Is called when another file was read. @type {(() => void) | undefined} */
+    this.known = undefined;
     this.body = section.querySelector(".body");
     this.work = section.querySelector(".work");
     this.trouble = section.querySelector(".trouble");
@@ -217,7 +235,7 @@ class Upload {
   }
 
   /** Sends files and waits until they are read. Returns true if they were. */
-  async send(files, add) {
+  async send(files, add, mapping = {}) {
     this.clear();
     this.abort = new AbortController();
     const held = this.section.contains(document.activeElement);
@@ -260,15 +278,21 @@ class Upload {
       const { client } = this.session;
       const answer = await (this.kind === "bol"
         ? client.uploadBills(files, { ...options, add })
-        : client.uploadOrders(files[0], options));
+        : client.uploadOrders(files[0], { ...options, ...mapping }));
       this.done();
+      this.known?.();
       await this.session.refresh();
       say(answer.message);
       return true;
     } catch (error) {
       this.done();
       if (error?.name === "AbortError") this.note("Cancelled. What was here before is unchanged.");
-      else {
+      else if (this.unknown && mappable(error)) {
+        const lacking = error.details.missing.map((m) => m.meaning).join(", ");
+        this.fail(`No column of ${what} is known as: ${lacking}. Say below what its columns mean.`);
+        this.session.refresh();
+        await this.unknown(error, files[0]);
+      } else {
         this.fail(words(error));
         if (error?.status === 401) this.session.failed(error);
         else this.session.refresh();
@@ -309,6 +333,12 @@ class Upload {
     if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
     if (done) mark(this.chip, doubt, "Read");
   }
+}
+
+// Whether people can name the columns that an order export lacks.
+function mappable(error) {
+  if (error?.code !== "missing_columns" || !error.details?.columns) return false;
+  return error.details.columns.length >= error.details.meanings.filter((m) => m.required).length;
 }
 
 // The progress of reading a document.

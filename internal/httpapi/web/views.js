@@ -1,5 +1,5 @@
 // @ts-check
-// The results, in four views behind tabs. A view is drawn when its tab is opened.
+// The results, in five views behind tabs. A view is drawn when its tab is opened.
 
 import { h, button, forgetKept } from "./dom.js";
 import { count } from "./format.js";
@@ -11,6 +11,7 @@ const tabs = [
   ["bills", "Bills", async () => BillsView],
   ["matching", "Matching", async () => MatchingView],
   ["sheet", "Sheet", async () => (await import("./grid.js")).SheetView],
+  ["routing", "Routing", async () => (await import("./routing.js")).RoutingView],
   ["load", "Load", async () => (await import("./load.js")).LoadView],
 ];
 
@@ -82,6 +83,7 @@ export class Views {
     const loose = m ? m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length : 0;
     this.badge("matching", loose, "bad", "without partner");
     this.badge("sheet", sheet.rows.length, "", "rows");
+    this.badge("routing", sheet.match ? sheet.routing.groups.length : 0, "", "groups");
     this.badge("load", 0, "", "");
     for (const view of Object.values(this.made)) view.stale = true;
     this.draw();
@@ -107,6 +109,15 @@ export class Views {
       this.made[id].stale = false;
       this.made[id].render(this.sheet, this.issues);
     }
+  }
+
+  /** Opens the sheet with the lines of some bills only. */
+  async only(group) {
+    this.current = "sheet";
+    history.replaceState(null, "", "#sheet");
+    await this.draw();
+    this.made.sheet?.filter(group);
+    this.tabs.sheet.focus();
   }
 
   recolour() { this.made.load?.recolour(); }

@@ -84,6 +84,24 @@ var scenes = []scene{
 		w.must(w.Press(kb.ArrowDown + kb.ArrowRight))
 		w.until("document.querySelector('.cell.active')")
 	}},
+	{name: "routing", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar') && document.querySelector('.warnings li')")},
+	{name: "the lines of a group", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar')", ".groupbar", "until:document.querySelector('.only:not([hidden])')")},
+	{name: "columns to map", reach: func(p *place, w *window) {
+		w.ready()
+		ship := p.shipment(small, "")
+		w.must(w.Files("#bills-files", ship.bills))
+		w.until(bills)
+		w.must(w.Files("#orders-files", p.theirs(ship)))
+		w.until(mapping)
+	}},
+	{name: "the profile, with mistakes", reach: func(_ *place, w *window) {
+		w.ready()
+		w.click("#profile")
+		w.until("document.getElementById('profile-dialog').open")
+		w.run("document.getElementById('profile-text').value = '[pallets]\\ncube = 0\\n'")
+		w.click("#profile-tools .primary")
+		w.until("document.querySelector('#profile-tools .error li')")
+	}},
 	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
 	{name: "error", reach: func(p *place, w *window) {
 		w.ready()

@@ -191,7 +191,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	// Arrow keys move between tabs, and wrap around; Tab moves into a tab's content.
 	w.tabTo("#tab-bills")
 	for _, step := range []struct{ key, to string }{
-		{kb.ArrowRight, "matching"}, {kb.ArrowRight, "sheet"}, {kb.ArrowRight, "load"}, {kb.ArrowRight, "bills"},
+		{kb.ArrowRight, "matching"}, {kb.ArrowRight, "sheet"}, {kb.ArrowRight, "routing"}, {kb.ArrowRight, "load"}, {kb.ArrowRight, "bills"},
 		{kb.ArrowLeft, "load"}, {kb.Home, "bills"}, {kb.End, "load"}, {kb.Home, "bills"}, {kb.ArrowRight, "matching"},
 	} {
 		w.press(step.key)
@@ -256,6 +256,15 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 
 	w.tabTo("#tab-sheet", chromedp.ModifierShift)
 	w.press(kb.ArrowRight)
+	w.until("document.querySelector('.groupbar')")
+	w.tabTo(".groupbar")
+	w.press(kb.Enter)
+	w.at("#tab-sheet")
+	w.tabTo(".only button")
+	w.press(kb.Enter)
+	w.at(".grid")
+	w.tabTo("#tab-sheet", chromedp.ModifierShift)
+	w.press(kb.ArrowRight + kb.ArrowRight)
 	w.until("document.querySelectorAll('canvas').length === 3")
 	w.tabTo(".figures summary")
 	w.press(" ")
