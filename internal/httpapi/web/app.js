@@ -18,7 +18,7 @@ let shown = null;
 const states = {
   empty: "Fresh session",
   ready: "Bills read, sheet without orders",
-  merged: "Bills and orders, sheet complete",
+  merged: "Ready: bills and orders, sheet complete",
   wrong: "Wrong orders?",
 };
 
@@ -28,9 +28,16 @@ function renderBar() {
   const name = session.named ? `Session “${session.named.slice(0, 40)}” · ` : "";
   let text = "Connecting …";
   if (session.phase === "open") {
-    const state = session.sheet?.match?.state === "wrong_orders" ? "wrong" : session.view.status;
+    const found = session.sheet ? toCheck(issuesFor(session.sheet)) : [];
+    let state = session.view.status, what = states[state];
+    if (session.sheet?.match?.state === "wrong_orders") [state, what] = ["wrong", states.wrong];
+    else if (found.length) {
+      // Nothing is green above what is red below.
+      state = found.some((i) => i.kind === "bad") ? "wrong" : "check";
+      what = `Check ${plural(found.length, "thing")}`;
+    }
     bar.dataset.phase = state;
-    text = `${name}${states[state]} · expires at ${clock(session.expires)}`;
+    text = `${name}${what} · expires at ${clock(session.expires)}`;
   } else if (session.phase === "ended") text = `${name}Session ended`;
   else if (session.phase === "signin") text = "Not signed in";
   else if (session.phase === "away") text = "Not connected";

@@ -133,9 +133,9 @@ export class Steps {
     const open = phase === "open";
     const bills = open && view.bills.length > 0;
     if (!bills && phase !== "away") this.mapping?.hide();
-    this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null);
+    this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null, "", billsKind(sheet));
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
-    this.orders.render(bills, orders, wrongOrders(sheet));
+    this.orders.render(bills, orders, wrongOrders(sheet), ordersKind(sheet));
     renderSheet(this, open && sheet ? sheet : null);
   }
 
@@ -312,8 +312,11 @@ class Upload {
     this.abort = null;
   }
 
-  /** Shows the step. Done is its content once it has files; doubt says what is wrong with them, if anything. */
-  render(able, done, doubt) {
+  /**
+   * Shows the step. Done is its content once it has files; doubt says what is wrong with them, if anything, and kind
+   * is "bad" or "warn" if something in them is to be checked.
+   */
+  render(able, done, doubt = "", kind = "ok") {
     const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
     this.section.classList.toggle("busy", busy);
@@ -331,7 +334,7 @@ class Upload {
     this.chip.hidden = !done;
     // An error is of the past once anything was attached after it.
     if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
-    if (done) mark(this.chip, doubt, "Read");
+    if (done) mark(this.chip, doubt, "Read", kind);
   }
 }
 
@@ -346,10 +349,22 @@ const read = ({ pages, bills }) => `${plural(pages, "page")} read, ${plural(bill
 
 const wrongOrders = (sheet) => sheet?.match?.state === "wrong_orders" && "Wrong orders?";
 
-/** Writes on a chip what is wrong, or else that all is well. */
-function mark(chip, doubt, well) {
-  chip.classList.toggle("bad", Boolean(doubt));
-  chip.replaceChildren(icon(doubt ? "bad" : "ok"), doubt || well);
+/** Writes on a chip what is wrong, or else what was done. Kind is "ok", "warn" or "bad". */
+function mark(chip, doubt, done, kind = "ok") {
+  chip.classList.toggle("bad", Boolean(doubt) || kind === "bad");
+  chip.classList.toggle("warn", !doubt && kind === "warn");
+  chip.replaceChildren(icon(doubt || kind !== "ok" ? "bad" : "ok"), doubt || done);
+}
+
+const worst = (bad, warn) => (bad > 0 ? "bad" : warn > 0 ? "warn" : "ok");
+
+function billsKind(sheet) {
+  return sheet ? worst(sheet.summary.mismatched, sheet.bills.length - sheet.summary.reconciled) : "ok";
+}
+
+function ordersKind(sheet) {
+  const match = sheet?.match;
+  return match ? worst(match.unmatched_lines.length, match.unmatched_orders.length) : "ok";
 }
 
 const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
@@ -420,7 +435,9 @@ function renderSheet(steps, sheet) {
   steps.drawn = sheet;
   steps.sheet.querySelector(".trouble").replaceChildren();
   if (!sheet) return body.replaceChildren(...steps.empty);
-  mark(chip, wrongOrders(sheet), sheet.match ? "Joined" : "Bills only");
+  mark(chip, wrongOrders(sheet), sheet.match ? "Joined" : "Bills only", worst(
+    sheet.findings.filter((f) => f.severity === "error").length,
+    sheet.findings.filter((f) => f.severity !== "info").length));
   const t = totals(sheet);
   const save = (format, name, kind) => button({
     class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget),

@@ -119,6 +119,13 @@ func TestTheBadgeCountsANearMissOnce(t *testing.T) {
 	w.until("document.querySelector('#tab-matching .badge:not([hidden])')")
 	want := value[int](w, "fetch('view').then((r) => r.json()).then(({ sheet: { match: m } }) => m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length)")
 	near := value[int](w, "fetch('view').then((r) => r.json()).then(({ sheet: { match: m } }) => m.near_misses.length)")
+	// Nothing is green above what is to be checked.
+	w.says("#session", "Check ")
+	for _, step := range []string{"#step-bills", "#step-orders", "#step-sheet"} {
+		if !value[bool](w, fmt.Sprintf("document.querySelector('%s .chip').classList.contains('bad')", step)) {
+			t.Errorf("%s looks well, beside errors", step)
+		}
+	}
 	if got := value[int](w, "Number(document.querySelector('#tab-matching .badge').firstChild.data)"); got != want || near == 0 {
 		t.Errorf("the badge counts %d, not %d with %d near misses", got, want, near)
 	}
