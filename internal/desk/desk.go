@@ -512,7 +512,12 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
 		readings[i].upload = uploadOf(in)
 	}
-	return d.commit(ctx, st, a, readings, nil, &own)
+	now, s, err := d.commit(ctx, st, a, readings, nil, &own)
+	if err != nil {
+		return st, nil, err
+	}
+	now, s = d.keepOrders(ctx, now, s, newest.Profile)
+	return now, s, nil
 }
 
 func (d *Desk) rereadInTurn(ctx context.Context, st session.State, meter func(int) error) ([]reading, error) {

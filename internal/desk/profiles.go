@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/orders"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
+	"tallyman/internal/sheet"
 )
 
 // A session keeps the profile with which its bills were attached: it stands before what
@@ -234,6 +235,29 @@ func (d *Desk) offered(ctx context.Context, st session.State, err error) error {
 	}
 	details.Compare(func(v string) bool { return bills[strings.ToUpper(v)] }, func(v string) bool { return styles[strings.ToUpper(v)] })
 	return f.With(details)
+}
+
+// keepOrders stores orders that were read again by the session's new profile, so that the
+// next sheet need not read them. The sheet is the same if that fails.
+func (d *Desk) keepOrders(ctx context.Context, st session.State, s *sheet.Sheet, own *profile.Profile) (session.State, *sheet.Sheet) {
+	var old OrdersSummary
+	if st.Orders == nil || json.Unmarshal(st.Orders.Summary, &old) != nil || old.Profile == nameOf(own) {
+		return st, s
+	}
+	table, err := d.rereadOrders(ctx, st, own, old.Columns)
+	if err != nil {
+		return st, s
+	}
+	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Update,
+		Files: []session.Input{{Name: st.Orders.Name, Content: st.Orders.Content}}}
+	c := custody{desk: d, held: &held{memory: d.memory, owner: st.Key.Owner}}
+	defer c.held.end()
+	next, made, err := d.commit(ctx, st, a, []reading{{table: table, upload: old.Upload, readBy: nameOf(own), columns: old.Columns}}, nil, &c)
+	c.end(ctx, err)
+	if err != nil {
+		return st, s
+	}
+	return next, made
 }
 
 // rereadOrders reads the stored order export again, by another profile than before.

@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -208,9 +209,13 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	same("mapped once")
 	// Read by another profile, the export keeps its mapping.
 	var err error
-	p.put(t, session.Local, "[orders]\ndates = \"month first\"")
+	own := p.put(t, session.Local, "[orders]\ndates = \"month first\"")
 	if st, _, err = p.Reread(ctx, st); err != nil {
 		t.Fatal(err)
+	}
+	var kept desk.OrdersSummary
+	if err := json.Unmarshal(st.Orders.Summary, &kept); err != nil || kept.Profile != own.Sheet.Version || !slices.Equal(kept.Columns, mapping) {
+		t.Errorf("what is kept of the orders is %+v (%v)", kept, err)
 	}
 	same("read by another profile")
 	// Once means once.
