@@ -75,6 +75,9 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 			g.floor = max(g.floor, u.bottom)
 		}
 	}
+	if len(inner) >= len(slots)-1 {
+		how = byRules // a whole grid of lines leaves nothing to guess
+	}
 	rows := s.within(g)
 	edges := []float32{g.left}
 	for i := 1; i < len(slots); i++ {

@@ -125,6 +125,7 @@ type verdict struct {
 func (e *evidence) prove() verdict {
 	v := verdict{}
 	var alone Field        // a column with a total and no summands
+	odd := e.odd()
 	used := map[int]bool{} // labels that name a sum
 	printed := false
 	for _, t := range e.tables {
@@ -159,7 +160,11 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	for i, l := range e.labels {
-		if !used[i] && e.counts(l.fields) {
+		if !e.counts(l.fields) {
+			alone = l.fields[0]
+			continue
+		}
+		if !used[i] {
 			printed = true
 			differ = append(differ, fmt.Sprintf("a printed total of %s is the sum of no column", l.values[0].Text))
 		}
@@ -177,6 +182,8 @@ func (e *evidence) prove() verdict {
 		v.outcome, v.reason = NothingProves, fmt.Sprintf("%q, among the rows, could not be read", e.unread[0].Text)
 	case len(differ) > 0 && strong:
 		v.outcome, v.reason = Mismatched, strings.Join(differ, "; ")
+	case odd != "":
+		v.outcome, v.reason = NothingProves, odd
 	case alone != "":
 		v.outcome, v.reason = NothingProves, "a total of "+alone.words()+" is printed, and no line has a figure for it"
 	case len(differ) > 0:
@@ -201,6 +208,37 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	return v
+}
+
+// odd says what in the lines can hardly be so, as if headings were those of other columns;
+// "" if nothing is. Sums do not see that.
+func (e *evidence) odd() string {
+	more := func(r *figureRow, a, b Field) bool {
+		x, is := r.figure(a)
+		y, too := r.figure(b)
+		if !is || !too {
+			return false
+		}
+		p, q := amountOf(x.Figure), amountOf(y.Figure)
+		places := max(p.places, q.places)
+		return p.at(places).Cmp(q.at(places)) > 0
+	}
+	for _, t := range e.tables {
+		for _, r := range t.lines() {
+			for _, f := range []Field{Packages, Pieces, Pallets} {
+				if c, ok := r.figure(f); ok && strings.Contains(strings.TrimRight(strings.TrimRight(c.Figure, "0"), "."), ".") {
+					return fmt.Sprintf("%s are counted as %s", f.words(), c.Text)
+				}
+			}
+			switch {
+			case more(r, Packages, Pieces):
+				return "a line has more packages than pieces"
+			case more(r, NetWeight, Weight):
+				return "a line weighs more net than gross"
+			}
+		}
+	}
+	return ""
 }
 
 // fields returns the figures that the lines of a table have.
@@ -308,13 +346,8 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 			}
 		}
 		if other.at(max(other.places, sum.places)).Cmp(sum.at(max(other.places, sum.places))) == 0 && (n > 1 || lines > 1) {
-			for _, r := range o.lines() {
-				if cell, ok := r.figure(f); ok {
-					cell.Figure = other.String()
-					prove(cell, bits)
-					return c, true
-				}
-			}
+			prove(Cell{Figure: other.String()}, bits)
+			return c, true
 		}
 	}
 	// A figure that no label names, somewhere on the pages. Among many figures one may be

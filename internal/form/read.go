@@ -529,6 +529,10 @@ func (p *part) figures() *figures {
 					cell.Field = Other
 				}
 			}
+			if _, _, ok := number(text); ok && d.total && !col.field.isFigure() && col.field != PackSize {
+				// What is added up is a figure, whatever stands over it.
+				p.unread = append(p.unread, cell)
+			}
 			if _, _, ok := number(text); ok && col.bare {
 				bare[c]++
 			}
