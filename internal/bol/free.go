@@ -217,10 +217,12 @@ func freeBill(f *form.Bill, file int) Bill {
 		if check.Unit == "" {
 			check.Unit = units[check.Field]
 		}
-		if c.State == form.Differs {
+		if c.Printed != "" && c.Printed != c.Sum {
 			p, _ := decimal.NewFromString(c.Printed)
 			s, _ := decimal.NewFromString(c.Sum)
-			check.Difference = p.Sub(s).String()
+			if off := p.Sub(s); !off.IsZero() {
+				check.Difference = off.String()
+			}
 		}
 		b.Verdict.Checks = append(b.Verdict.Checks, check)
 	}

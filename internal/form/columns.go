@@ -66,6 +66,18 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 			g.right = u.x
 		}
 	}
+	// Where the lines between the rows go on, the table does, too: columns without a heading
+	// are part of it.
+	if x0, x1, ok := s.reach(b, limit, first.X0, last.X1); ok {
+		for _, u := range lines {
+			if near(u.x, x0, 4) && u.x < g.left {
+				g.left = u.x
+			}
+			if near(u.x, x1, 4) && u.x > g.right {
+				g.right = u.x
+			}
+		}
+	}
 	var inner []float32
 	for _, u := range lines {
 		if u.x > g.left+2 && u.x < g.right-2 {
@@ -98,7 +110,9 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 		var cuts []float32
 		if how == byRules {
 			for _, x := range inner {
-				if x > c.x0+3 && x < c.x1-3 {
+				// A line through a heading is not of this table, unless the heading spans columns.
+				through := x > sl.box.X0+1 && x < sl.box.X1-1 && sl.field != Other
+				if x > c.x0+3 && x < c.x1-3 && !through {
 					cuts = append(cuts, x)
 				}
 			}
@@ -122,6 +136,33 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 		}
 	}
 	return g
+}
+
+// reach returns how far the first horizontal line goes under headings that reach from one x
+// to another; ok is false if there is none under all of them.
+func (s *leaf) reach(b *band, limit, from, to float32) (x0, x1 float32, ok bool) {
+	var rules []page.Box
+	for _, r := range s.hor {
+		if y := (r.Y0 + r.Y1) / 2; y > b.base && y < min(limit, b.base+12*b.size) {
+			rules = append(rules, r)
+		}
+	}
+	slices.SortFunc(rules, func(a, b page.Box) int {
+		return cmp.Or(cmp.Compare(int(a.Y0+a.Y1)/4, int(b.Y0+b.Y1)/4), cmp.Compare(a.X0, b.X0))
+	})
+	for i := 0; i < len(rules); {
+		run := rules[i]
+		j := i + 1
+		for j < len(rules) && near(rules[j].Y0+rules[j].Y1, run.Y0+run.Y1, 5) && rules[j].X0 <= run.X1+3 && rules[j].X0 >= run.X0 {
+			run.X1 = max(run.X1, rules[j].X1)
+			j++
+		}
+		if run.X0 <= from+2 && run.X1 >= to-2 {
+			return run.X0, run.X1, true
+		}
+		i = j
+	}
+	return 0, 0, false
 }
 
 // upright is a vertical line, or several that stand one over the other.

@@ -88,7 +88,8 @@ func equal(c Cell, sum amount) bool {
 }
 
 // rounded reports whether rounding each line by half its last printed digit can explain
-// that a total differs from the sum: never for what is counted.
+// that a total differs from the sum (DESIGN.md §3): never for what is counted. Such a total
+// proves less, since it does not show a wrong last digit.
 func rounded(f Field, total Cell, sum amount, lines int) bool {
 	if f != Weight && f != NetWeight && f != Volume {
 		return false
@@ -124,7 +125,7 @@ type verdict struct {
 // prove compares the sums of all columns with the totals that the bill prints.
 func (e *evidence) prove() verdict {
 	v := verdict{}
-	var alone Field        // a column with a total and no summands
+	var alone Field // a column with a total and no summands
 	odd := e.odd()
 	used := map[int]bool{} // labels that name a sum
 	printed := false
@@ -144,7 +145,7 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	strongest := 0.0
-	var differ, open, off []string
+	var differ, open []string
 	for _, c := range v.checks {
 		switch c.State {
 		case Proved:
@@ -154,9 +155,6 @@ func (e *evidence) prove() verdict {
 			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.words(), c.Sum, c.Printed))
 		default:
 			open = append(open, c.Field.words())
-			if c.State == Unproved {
-				off = append(off, c.Field.words())
-			}
 		}
 	}
 	for i, l := range e.labels {
@@ -192,8 +190,6 @@ func (e *evidence) prove() verdict {
 		v.outcome, v.reason = Unchecked, "the document prints no totals"
 	case len(open) == len(v.checks):
 		v.outcome, v.reason = NothingProves, "the totals are not filled in, or stand where they were not found"
-	case len(off) > 0:
-		v.outcome, v.reason = NothingProves, "rounding may explain the differences in "+strings.Join(off, ", ")+", and so may a wrong digit"
 	case len(open) > 0:
 		v.outcome, v.reason = NothingProves, "no total was found for "+strings.Join(open, ", ")
 	case !strong:
@@ -276,14 +272,13 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 		}
 	}
 	prove := func(total Cell, bits float64) {
+		if !equal(total, sum) {
+			bits -= math.Log2(float64(lines + 1)) // so many totals are within rounding
+		}
 		c.State, c.Printed, c.Total, c.Bits = Proved, total.Figure, total, max(0, bits)
 	}
 	differs := func(total Cell) {
 		c.State, c.Printed, c.Total, c.Bits = Differs, total.Figure, total, 0
-		if rounded(f, total, sum, lines) {
-			// Rounding explains the difference, but a wrong digit would, too.
-			c.State = Unproved
-		}
 	}
 	// Totals in rows: each is the sum of all lines, of those since the last total, or of
 	// those so far.
@@ -299,7 +294,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 			a := amountOf(cell.Figure)
 			open, far = open.plus(a), far.plus(a)
 			since++
-		case equal(cell, sum):
+		case equal(cell, sum) || rounded(f, cell, sum, lines):
 			printed = true
 			all = &cell
 			open, since = amount{new(big.Int), 0}, 0
@@ -316,7 +311,11 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 		if !slices.Contains(l.fields, f) {
 			continue
 		}
-		if at := slices.IndexFunc(l.values, func(v Cell) bool { return equal(v, sum) }); at >= 0 {
+		at := slices.IndexFunc(l.values, func(v Cell) bool { return equal(v, sum) })
+		if at < 0 && len(l.values) == 1 && len(l.fields) == 1 && rounded(f, l.values[0], sum, lines) {
+			at = 0
+		}
+		if at >= 0 {
 			printed, used[i] = true, true
 			if all == nil {
 				prove(l.values[at], bits-math.Log2(float64(len(l.values))))

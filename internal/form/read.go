@@ -529,11 +529,12 @@ func (p *part) figures() *figures {
 					cell.Field = Other
 				}
 			}
-			if _, _, ok := number(text); ok && d.total && !col.field.isFigure() && col.field != PackSize {
+			if _, _, ok := number(text); ok && d.total && !col.field.isFigure() {
 				// What is added up is a figure, whatever stands over it.
 				p.unread = append(p.unread, cell)
 			}
-			if _, _, ok := number(text); ok && col.bare {
+			// A long number without a comma is a name.
+			if plain, _, ok := number(text); ok && col.bare && (len(plain) < 5 || text != plain || strings.Contains(plain, ".")) {
 				bare[c]++
 			}
 			row.cells = append(row.cells, cell)

@@ -79,10 +79,16 @@ func (s *leaf) strips(g *grid) []*strip {
 					st.across++
 				}
 			}
-			for _, w := range ph {
-				if c := g.of(w); c >= 0 {
-					st.cells[c] = append(st.cells[c], w)
-				}
+		}
+		before := -1
+		for i, w := range st.words {
+			c := g.of(w)
+			if i > 0 && before >= 0 && c == before+1 && g.columns[c].field.isFigure() && !g.columns[before].field.isFigure() &&
+				!hasDigit(w.Text) && w.Box.X0-st.words[i-1].Box.X1 < 0.75*w.Size {
+				c = before // a long text runs on up to the figure
+			}
+			if before = c; c >= 0 {
+				st.cells[c] = append(st.cells[c], w)
 			}
 		}
 		for c := range g.columns {
