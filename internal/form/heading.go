@@ -373,7 +373,14 @@ func (s *leaf) bandOf(hits []*hit) *band {
 			labels++
 		}
 	}
-	if len(b.columns) < 2 || figures == 0 || len(b.columns) < 2+2*labels {
+	if len(b.columns) < 2 || figures == 0 {
+		return nil
+	}
+	if len(b.columns) < 2+2*labels {
+		if len(b.columns) > 3 {
+			// Rather headings with a row printed over them: the table is lost.
+			s.lost = append(s.lost, Cell{Text: "a row over the headings", Page: s.number, Box: b.columns[0].box.Round()})
+		}
 		return nil
 	}
 	slices.SortStableFunc(b.columns, func(x, y *hit) int { return cmp.Compare(x.box.X0, y.box.X0) })

@@ -292,6 +292,7 @@ func (g *group) read(how axis) *reading {
 	parts := make([][]*part, len(g.pages))
 	for i, s := range g.pages {
 		r.excess = r.excess || s.excess
+		r.unread = append(r.unread, s.lost...)
 		for j, b := range s.bands {
 			limit := s.height
 			for _, next := range s.bands[j+1:] {

@@ -52,7 +52,8 @@ type leaf struct {
 	hor, ver []page.Box // ruling lines
 	excess   bool       // the page has more words than are read
 	bands    []*band
-	n, m     int // "Page n of m"
+	lost     []Cell // tables whose headings cannot be told from figures
+	n, m     int    // "Page n of m"
 	id       identity
 }
 
