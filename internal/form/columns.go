@@ -33,6 +33,7 @@ type grid struct {
 	left, right float32
 	top, bottom float32 // between which its rows are searched
 	floor       float32 // where its vertical lines end; 0 without such lines
+	whole       bool    // lines part all columns
 	size        float32
 }
 
@@ -88,7 +89,7 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 		}
 	}
 	if len(inner) >= len(slots)-1 {
-		how = byRules // a whole grid of lines leaves nothing to guess
+		how, g.whole = byRules, true // a whole grid of lines leaves nothing to guess
 	}
 	rows := s.within(g)
 	edges := []float32{g.left}

@@ -95,6 +95,7 @@ type reading struct {
 	copies  []Copy
 	used    map[int]bool // pages with rows
 	verdict verdict
+	whole   bool // lines part all columns of all tables
 	lost    bool // another reading has a column of figures more
 	missing []int
 	excess  bool
@@ -108,6 +109,9 @@ func (g *group) bill() (*Bill, []Remark) {
 		r := g.read(how)
 		if !slices.ContainsFunc(all, func(o *reading) bool { return o.same(r) }) {
 			all = append(all, r)
+		}
+		if r.whole {
+			break // the other ways are the same
 		}
 	}
 	var best *reading
@@ -288,7 +292,7 @@ func (r *reading) contradicts(o *reading) bool {
 
 // read reads the pages of a bill in one way.
 func (g *group) read(how axis) *reading {
-	r := &reading{inRows: map[*word]bool{}, columns: map[int][]Column{}, used: map[int]bool{}}
+	r := &reading{whole: true, inRows: map[*word]bool{}, columns: map[int][]Column{}, used: map[int]bool{}}
 	parts := make([][]*part, len(g.pages))
 	for i, s := range g.pages {
 		r.excess = r.excess || s.excess
@@ -300,7 +304,9 @@ func (g *group) read(how axis) *reading {
 					limit = min(limit, next.box.Y0)
 				}
 			}
-			if p := s.partOf(s.gridOf(b, limit, how)); len(p.rows) > 0 || len(p.unread) > 0 {
+			grid := s.gridOf(b, limit, how)
+			r.whole = r.whole && grid.whole
+			if p := s.partOf(grid); len(p.rows) > 0 || len(p.unread) > 0 {
 				parts[i] = append(parts[i], p)
 			}
 		}

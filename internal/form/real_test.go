@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tallyman/internal/bol"
 	"tallyman/internal/form"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/intake/worker"
@@ -193,4 +194,28 @@ func trim(figure string) string {
 		figure = strings.TrimRight(strings.TrimRight(figure, "0"), ".")
 	}
 	return figure
+}
+
+// BenchmarkFreeReading reports how many times as long as the known form free reading takes
+// for the same pages, words in and bills out.
+func BenchmarkFreeReading(b *testing.B) {
+	pages := pagesOf(b, real+"bol.pdf")[real+"bol.pdf"]
+	var known, free time.Duration
+	for b.Loop() {
+		start := time.Now()
+		r := bol.NewReader()
+		for _, p := range pages {
+			if err := r.Add(0, p); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}}); err != nil {
+			b.Fatal(err)
+		}
+		known += time.Since(start)
+		start = time.Now()
+		form.Read(pages)
+		free += time.Since(start)
+	}
+	b.ReportMetric(float64(free)/float64(known), "×known")
 }
