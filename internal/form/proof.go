@@ -90,7 +90,9 @@ func equal(c Cell, sum amount) bool {
 // rounded reports whether rounding each line by half its last printed digit can explain
 // that a total differs from the sum (DESIGN.md §3): never for what is counted. Such a total
 // proves less, since it does not show a wrong last digit.
-func rounded(f Field, total Cell, sum amount, lines int) bool {
+// within is 0 for what proves something, and 1 to count all lines rounded to the same side
+// by as much as can be, which is hardly rounding.
+func rounded(f Field, total Cell, sum amount, lines, within int) bool {
 	if f != Weight && f != NetWeight && f != Volume {
 		return false
 	}
@@ -99,7 +101,7 @@ func rounded(f Field, total Cell, sum amount, lines int) bool {
 	off := new(big.Int).Sub(a.at(places), sum.at(places))
 	off.Abs(off).Mul(off, big.NewInt(2))
 	slack := amount{big.NewInt(int64(lines)), sum.places}.at(places)
-	return off.Cmp(slack) <= 0
+	return off.Cmp(slack) < within
 }
 
 // evidence is everything on the pages of a bill that may prove its tables.
@@ -145,7 +147,7 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	strongest := 0.0
-	var differ, open []string
+	var differ, open, off []string
 	for _, c := range v.checks {
 		switch c.State {
 		case Proved:
@@ -155,6 +157,9 @@ func (e *evidence) prove() verdict {
 			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.words(), c.Sum, c.Printed))
 		default:
 			open = append(open, c.Field.words())
+			if c.State == Unproved {
+				off = append(off, c.Field.words())
+			}
 		}
 	}
 	for i, l := range e.labels {
@@ -190,6 +195,8 @@ func (e *evidence) prove() verdict {
 		v.outcome, v.reason = Unchecked, "the document prints no totals"
 	case len(open) == len(v.checks):
 		v.outcome, v.reason = NothingProves, "the totals are not filled in, or stand where they were not found"
+	case len(off) > 0:
+		v.outcome, v.reason = NothingProves, "rounding hardly explains the differences in "+strings.Join(off, ", ")
 	case len(open) > 0:
 		v.outcome, v.reason = NothingProves, "no total was found for "+strings.Join(open, ", ")
 	case !strong:
@@ -279,6 +286,9 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 	}
 	differs := func(total Cell) {
 		c.State, c.Printed, c.Total, c.Bits = Differs, total.Figure, total, 0
+		if rounded(f, total, sum, lines, 1) {
+			c.State = Unproved
+		}
 	}
 	// Totals in rows: each is the sum of all lines, of those since the last total, or of
 	// those so far.
@@ -294,7 +304,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 			a := amountOf(cell.Figure)
 			open, far = open.plus(a), far.plus(a)
 			since++
-		case equal(cell, sum) || rounded(f, cell, sum, lines):
+		case equal(cell, sum) || rounded(f, cell, sum, lines, 0):
 			printed = true
 			all = &cell
 			open, since = amount{new(big.Int), 0}, 0
@@ -312,7 +322,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 			continue
 		}
 		at := slices.IndexFunc(l.values, func(v Cell) bool { return equal(v, sum) })
-		if at < 0 && len(l.values) == 1 && len(l.fields) == 1 && rounded(f, l.values[0], sum, lines) {
+		if at < 0 && len(l.values) == 1 && len(l.fields) == 1 && rounded(f, l.values[0], sum, lines, 0) {
 			at = 0
 		}
 		if at >= 0 {
