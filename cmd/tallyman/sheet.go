@@ -334,7 +334,7 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 	}
 	line("%s", counts)
 	if n := d.Held(); n > 0 {
-		line("%s not in the sheet, since nothing proves them; --accept-unproved puts them in", text.Verb(n, "line", "is", "are"))
+		line("%s not in the sheet, for want of a proof; --accept-unproved puts unproved lines in", text.Verb(n, "line", "is", "are"))
 	}
 	if s.Orders != nil {
 		m := s.Match

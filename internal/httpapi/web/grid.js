@@ -2,7 +2,7 @@
 // The sheet as a table of any length. Only the rows in sight have elements, which
 // are reused while the table is scrolled.
 
-import { h, icon, kept, say } from "./dom.js";
+import { h, fill, icon, kept, say } from "./dom.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
 import { column, lineTarget } from "./issues.js";
 
@@ -36,16 +36,25 @@ export class SheetView {
   clear() {
     this.resized.disconnect();
     this.root.replaceChildren();
-    Object.assign(this, { text: "", shipTo: null, group: null, sort: null, stale: true, sheet: null, active: { row: 0, col: 0 } });
+    const none = { text: "", shipTo: null, group: null, sort: null, sheet: null, active: { row: 0, col: 0 } };
+    Object.assign(this, none, { stale: true });
   }
 
   render(sheet) {
     this.sheet = sheet;
+    this.profile = sheet.profile?.columns || null;
+    // Columns with a constant only are no columns of the product: the rows lack them.
+    for (const own of this.profile || []) {
+      if (sheet.columns.includes(own.name)) continue;
+      sheet.columns.push(own.name);
+      for (const row of sheet.rows) row.cells.push(own.constant || null);
+    }
     this.shipToColumn = column(sheet, "Ship To Name");
     this.texts = new Array(sheet.rows.length);
     this.writing = new Map();
     const used = sheet.columns.map((_, c) => sheet.rows.some((r) => r.cells[c] !== null));
-    this.hiddenCount = used.filter((u) => !u).length;
+    const own = this.profile?.map((o) => column(sheet, o.name));
+    this.hiddenCount = used.filter((u, c) => !u && (!own || own.includes(c))).length;
     this.used = used;
     const ships = new Map();
     for (const r of sheet.rows) {
@@ -115,11 +124,12 @@ export class SheetView {
   }
 
   // Chooses the columns: first the bill and the style, which stay in sight, then the
-  // others in the order of the file.
+  // others in the order of the file, which the profile may choose.
   columns() {
     const { sheet } = this;
     const first = pinned.map((n) => column(sheet, n));
-    const others = sheet.columns.map((_, c) => c).filter((c) => !first.includes(c) && (this.empty || this.used[c]));
+    const file = this.profile ? this.profile.map((own) => column(sheet, own.name)) : sheet.columns.map((_, c) => c);
+    const others = file.filter((c) => !first.includes(c) && (this.empty || this.used[c]));
     this.shown = [-1, ...first, ...others];
     const width = (name) => kinds[name]?.[1] ?? Math.max(96, name.length * 8 + 24);
     const widths = this.shown.map((c) => (c < 0 ? 58 : width(sheet.columns[c])));
@@ -137,6 +147,12 @@ export class SheetView {
     this.select();
   }
 
+  // The heading of a column, which the profile may choose.
+  heading(c) {
+    const name = this.sheet.columns[c];
+    return this.profile?.find((own) => own.name === name)?.heading || name;
+  }
+
   kind(c) { return c < 0 ? 0 : (kinds[this.sheet.columns[c]] || ["text"])[0]; }
 
   // The class of the cells of the i-th column shown, which is column c of the sheet.
@@ -145,7 +161,7 @@ export class SheetView {
   heads() {
     this.head.replaceChildren(...this.shown.map((c, i) => {
       const sorted = this.sort?.column === c ? this.sort.down ? "descending" : "ascending" : "none";
-      const name = c < 0 ? "#" : this.sheet.columns[c];
+      const name = c < 0 ? "#" : this.heading(c);
       return h("div", {
         class: this.cellClass(c, i), role: "columnheader", id: `gh-${i}`, title: c < 0 ? "Order of the file" : name,
         "aria-colindex": String(i + 1), "aria-sort": sorted,
@@ -160,9 +176,13 @@ export class SheetView {
     const words = this.text.trim().toLowerCase();
     let rows = [];
     this.chip.hidden = !this.group;
-    this.chip.replaceChildren(...(this.group ? [h("span", {}, this.group.name), h("button", {
-      type: "button", class: "quiet icon small", "aria-label": "Show all lines again", onclick: () => { this.filter(null); this.grid.focus(); },
-    }, icon("cross"))] : []));
+    const unfilter = () => {
+      this.filter(null);
+      this.grid.focus();
+    };
+    const back = { type: "button", class: "quiet icon small", "aria-label": "Show all lines again", onclick: unfilter };
+    const { group } = this;
+    fill(this.chip, group && [h("span", {}, group.name), h("button", back, icon("cross"))]);
     for (let i = 0; i < sheet.rows.length; i++) {
       if (this.group && !this.group.bills.has(sheet.rows[i].bill)) continue;
       if (this.shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== this.shipTo) continue;
@@ -208,7 +228,7 @@ export class SheetView {
     else this.sort = this.sort.down ? null : { column: c, down: true };
     this.select();
     this.grid.scrollTop = 0;
-    const name = c < 0 ? "" : this.sheet.columns[c];
+    const name = c < 0 ? "" : this.heading(c);
     say(this.sort ? `Sorted by ${name}, ${this.sort.down ? "descending" : "ascending"}` : "In the order of the file");
     this.mark();
   }

@@ -35,12 +35,13 @@ export class Mapping {
     const title = h("h2", { id: "mapping-title", tabIndex: -1 }, `What do the columns of ${file.name} mean?`);
     const row = (c, i) => h("tr", { class: c.confidence === "unclear" ? "unclear" : "" },
       h("th", { scope: "row" }, c.header, " ", h("small", {}, c.column)),
-      h("td", { class: "samples" }, c.samples.length ? c.samples.map((s) => h("span", {}, s)) : h("small", {}, "no values")),
+      h("td", { class: "samples" },
+        c.samples.length ? c.samples.map((s) => h("span", {}, s)) : h("small", {}, "no values")),
       td(this.selects[i], c.confidence === "unclear" && h("small", { class: "doubt" }, icon("bad"), "unclear")));
     const use = (remember) => () => this.use(remember);
     this.root.replaceChildren(title,
-      h("p", { class: "hint" }, "Its orders are not read yet: some columns have names that are not known here. Say what each " +
-        "one means; columns that do not matter stay unread."),
+      h("p", { class: "hint" }, "Its orders are not read yet: some columns have names that are not known here. " +
+        "Say what each one means; columns that do not matter stay unread."),
       table("map", "Columns of the order export", h("tr", {},
         heading("Column"), heading("First values"), heading("Means")), h("tbody", {}, columns.map(row))),
       this.state, this.trouble,
@@ -56,7 +57,8 @@ export class Mapping {
   }
 
   choices(c, i) {
-    const option = (m) => h("option", { value: m.key, selected: m.key === c.meaning }, m.required ? `${m.name} (needed)` : m.name);
+    const name = (m) => (m.required ? `${m.name} (needed)` : m.name);
+    const option = (m) => h("option", { value: m.key, selected: m.key === c.meaning }, name(m));
     return h("select", { id: `map-${i}`, "aria-label": `${c.header} means`, onchange: () => this.check() },
       h("option", { value: "", selected: !c.meaning }, "Not read"), this.meanings.map(option));
   }
@@ -103,7 +105,8 @@ export class Mapping {
       });
       if (await this.send(file, columns, remember)) {
         this.hide();
-        say(remember ? `${plural(columns.length, "column")} remembered in your profile.` : "The columns were used once.");
+        const kept = `${plural(columns.length, "column")} remembered in your profile.`;
+        say(remember ? kept : "The columns were used once.");
       }
     } finally {
       this.busy = false;

@@ -78,7 +78,8 @@ export class ProfileEditor {
         return this.fail(lines, error.details.find((p) => p.line)?.line);
       }
       if (error?.code === "changed") {
-        this.fail(["Somebody else saved the profile meanwhile. Nothing was overwritten: copy what you changed, and load the newest."]);
+        this.fail(["Somebody else saved the profile meanwhile. Nothing was overwritten: copy what you changed, and " +
+          "load the newest."]);
         this.trouble.append(button({ class: "small", onclick: () => this.newest() }, "Load the newest"));
         return;
       }
@@ -105,7 +106,8 @@ export class ProfileEditor {
   }
 
   download() {
-    const link = h("a", { href: URL.createObjectURL(new Blob([this.text.value], { type: "application/toml" })), download: "profile.toml" });
+    const content = new Blob([this.text.value], { type: "application/toml" });
+    const link = h("a", { href: URL.createObjectURL(content), download: "profile.toml" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }

@@ -31,7 +31,10 @@ export class RoutingView {
     const figures = (g) => [num(count(g.bill_count)), num(count(g.cartons)), num(count(g.pieces)),
       num(exact(g.weight)), num(exact(g.cube))];
     const make = (g) => h("tr", {},
-      g.values.map((v, i) => (i ? td(write(routing.grouped_by[i], v)) : h("th", { scope: "row" }, write(routing.grouped_by[i], v)))),
+      g.values.map((v, i) => {
+        const text = write(routing.grouped_by[i], v);
+        return i ? td(text) : h("th", { scope: "row" }, text);
+      }),
       num(count(g.parts.length)), figures(g), h("td", { class: "load" }, this.bar(g, most)));
     const body = h("tbody");
     const more = pieces(body, groups, make, 100);
@@ -52,7 +55,8 @@ export class RoutingView {
           ? "Pallets are those of a group's whole cube. Click a bar to see its lines in the sheet."
           : "Without the order export there are no ship-tos and windows."),
         h("div", { class: "buttons" }, ["csv", "xlsx"].map((format) =>
-          button({ class: "small", onclick: () => this.download(format) }, icon("save"), format === "csv" ? "CSV" : "Excel")))),
+          button({ class: "small", onclick: () => this.download(format) },
+            icon("save"), format === "csv" ? "CSV" : "Excel")))),
       this.trouble, this.warnings,
       h("div", { class: "scroll" }, list), more);
     if (sheet.match) this.warn(sheet);
@@ -62,7 +66,8 @@ export class RoutingView {
     const fill = h("span", { class: "fill" });
     fill.style.width = `${(100 * g.pallets) / most}%`;
     const name = g.values.map((v, i) => write(this.sheet.routing.grouped_by[i], v)).join(", ");
-    return button({ class: "groupbar", "aria-label": `${plural(g.pallets, "pallet")}: show the lines of ${name}`, onclick: () => this.open(g, name) },
+    const does = `${plural(g.pallets, "pallet")}: show the lines of ${name}`;
+    return button({ class: "groupbar", "aria-label": does, onclick: () => this.open(g, name) },
       h("span", { class: "track" }, fill), h("span", {}, count(g.pallets)));
   }
 
@@ -79,10 +84,11 @@ export class RoutingView {
     try {
       const { groups } = await this.views.session.client.json("GET", "/routing", { query: { format: "json", on } });
       if (this.sheet !== sheet) return;
-      const found = groups.flatMap((g) => g.warnings.map((w) => h("li", {}, icon("bad"), h("span", {}, `${g.values[0]}: ${w.text}.`))));
+      const warning = (g, w) => h("li", {}, icon("bad"), h("span", {}, `${g.values[0]}: ${w.text}.`));
+      const found = groups.flatMap((g) => g.warnings.map((w) => warning(g, w)));
       const shown = 8;
       this.warnings.replaceChildren(...found.slice(0, shown),
-        ...(found.length > shown ? [h("li", {}, `and ${plural(found.length - shown, "more warning")}, which the files have`)] : []));
+        ...(found.length > shown ? [h("li", {}, `and ${count(found.length - shown)} more in the files`)] : []));
     } catch {
       // The page itself says if the server does not answer.
     }

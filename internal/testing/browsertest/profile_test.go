@@ -272,3 +272,21 @@ func TestTheBarsOfRoutingFilterTheSheet(t *testing.T) {
 	w.click(".only button")
 	w.until("document.querySelector('#panel-sheet .found').textContent === '60 rows'")
 }
+
+// The table shows the columns that the profile chooses, under its headings, with its
+// constants, as the files have them.
+func TestTheTableHasTheColumnsOfTheProfile(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.run(`window.put = fetch("profile", { method: "PUT", headers: { "Content-Type": "application/toml", "If-Match": "*" }, body:
+		'[sheet]\ncolumns = ["Style", "Cartons", "Dock"]\n[sheet.headings]\n"Cartons" = "Boxes"\n[sheet.constants]\n"Dock" = "7 B"\n' }).then((r) => { window.saved = r.status; })`)
+	w.until("window.saved === 200")
+	w.load(p.shipment(small, ""))
+	w.click("#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	if got := value[string](w, "[...document.querySelectorAll('.gridhead .cell')].map((c) => c.innerText.trim()).join('|')"); got != "#|Invoice No.|Style|Boxes|Dock" {
+		t.Errorf("the headings are %q", got)
+	}
+	w.says(".gridrow", "7 B")
+}
