@@ -38,6 +38,11 @@ func oneOf(names ...string) *ebolForm {
 	return &ebolForm{"one of " + strings.Join(names, ", "), func(s string) bool { return slices.Contains(names, s) }, itself}
 }
 
+// packages are the codes of packages.
+var packages = strings.Fields(`BAG BAL BBL BSK BIN BOX BXT BCH BDL CAB CAG CAN CBY CAR CTN CAS CSK CHS COL CNT COR CRT
+	CYL DRM DBK ENV FIR GLD HPR HGH HRB INT JAR JCN KEG KIT LIF LBK LSE MXD OTH PKG PCK PAL PAT PCS PLN RCK REL ROL SKD
+	SLP SPL TNK TBN TRY`)
+
 // statesOf are the codes of states and provinces by the code of their country.
 var statesOf = map[string][]string{
 	"USA": strings.Fields(`AL AK AZ AR CA CO CT DC DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM
@@ -89,6 +94,7 @@ var EBOLFields = slices.Concat([]EBOLField{
 	{"bol.requestorRole", "role of whoever asks", true, role},
 	{"bol.isTest", "whether the request is a test", true, yesNo},
 	{"payment.terms", "freight terms", true, freightTerm},
+	{"lineItems.packagingType", "kind of packages", true, oneOf(packages...)},
 	{"lineItems.classification", "freight class", true, class},
 	{"lineItems.nmfc", "NMFC number", false, anyText},
 	{"lineItems.nmfcSub", "sub of the NMFC number", false, anyText},
@@ -138,7 +144,7 @@ type EBOLView struct {
 
 // EBOLDraft is the draft of a request to a carrier to create the electronic bill of one
 // bill. It can be sent if Missing is empty, the bill is reconciled, and somebody has
-// looked at it.
+// looked at it. A bill that nothing proves, and that nobody accepted, has no request.
 type EBOLDraft struct {
 	Bill    string      `json:"bill"`
 	Pages   []LeafView  `json:"pages"`
@@ -155,7 +161,8 @@ type EBOLDraft struct {
 	Rounded []EBOLRounded `json:"rounded"`
 	// Findings are those about the bill.
 	Findings []Finding `json:"findings"`
-	// Request is the request, as the description has it (BOL_Request).
+	// Request is the request, as the description has it (BOL_Request); null for a bill
+	// whose lines stay out of the sheet.
 	Request map[string]any `json:"request"`
 }
 
@@ -223,6 +230,9 @@ func (r *Rules) draft(b *bol.Bill, rows map[*bol.Line]*Row) EBOLDraft {
 		Bill: b.Number.Text, Outcome: b.Verdict.Outcome, Carrier: b.ShippedVia.Text, Pages: viewLeaves(b.Sheets),
 		Missing: []EBOLMissing{}, FromProfile: []string{}, Calculated: []EBOLNote{}, Rounded: []EBOLRounded{}, Findings: []Finding{},
 	}}
+	if b.Held() {
+		return d.EBOLDraft
+	}
 	request := object{
 		"version":          EBOLVersion,
 		"bol":              object{"function": "Create"},
@@ -342,8 +352,7 @@ func (d *drafter) weigh(o object, at, name string) {
 
 func (d *drafter) commodities() object {
 	const at = "commodities.handlingUnits[0]."
-	// The known form counts cartons, and the sheet counts pallets: neither comes from
-	// the profile.
+	// The known form counts cartons, others say less. The sheet counts pallets.
 	unit := object{"type": "PAT", "weightUnit": "Pounds"}
 	if cube, ok := cubeOf(d.bill); ok {
 		d.whole(unit, at, "count", d.rules.pallets(cube))
@@ -353,7 +362,10 @@ func (d *drafter) commodities() object {
 	items := []object{}
 	for i := range d.bill.Lines {
 		l, at := &d.bill.Lines[i], fmt.Sprintf("%slineItems[%d].", at, i)
-		item := object{"packagingType": "CTN", "weightUnit": "Pounds"}
+		item := object{"weightUnit": "Pounds"}
+		if d.bill.Free == nil {
+			item["packagingType"] = "CTN"
+		}
 		if description := strings.TrimSpace(l.Style.Text + " " + l.Description.Text); description != "" {
 			item["description"] = description
 		}

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/form"
 	"tallyman/internal/orders"
 )
 
@@ -181,6 +182,24 @@ func TestAProfileCompletesDraftsAndOverridesNoBill(t *testing.T) {
 	}
 	if !slices.Contains(d.FromProfile, "commodities.handlingUnits[0].lineItems[*].classification") {
 		t.Errorf("from the profile: %v", d.FromProfile)
+	}
+}
+
+// Lines of a bill that nothing proves go to no carrier until somebody accepts it. Its form
+// does not say that it counts cartons.
+func TestABillThatNothingProvesHasNoRequest(t *testing.T) {
+	b := freight()
+	b.Free, b.Verdict.Outcome = &form.Bill{}, bol.Unproved
+	s := Make(document(b), nil)
+	if d := drafts(t, s).Drafts[0]; d.Request != nil || d.Outcome != bol.Unproved {
+		t.Errorf("the draft of an unproved bill is %+v", d)
+	}
+	d := drafts(t, s.Accept()).Drafts[0]
+	if d.Request == nil || at(t, d.Request, "commodities.handlingUnits[0].lineItems[0].packagingType") != nil {
+		t.Errorf("the draft of an accepted bill is %+v", d)
+	}
+	if !slices.ContainsFunc(d.Missing, func(m EBOLMissing) bool { return strings.HasSuffix(m.Path, "packagingType") }) {
+		t.Errorf("the kind of packages is not said to be missing: %v", d.Missing)
 	}
 }
 
