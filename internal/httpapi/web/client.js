@@ -87,12 +87,14 @@ export class Tallyman {
 
   /**
    * Returns the sheet: "csv", "xlsx", "json", or "ebol" for drafts of electronic bills.
+   * With accept it has the lines of bills that nothing proves, too.
    * @param {string} [format]
-   * @param {{signal?: AbortSignal}} [options]
+   * @param {{signal?: AbortSignal, accept?: boolean}} [options]
    * @returns {Promise<Blob>}
    */
-  async download(format = "csv", { signal } = {}) {
-    const response = await this.request("GET", "/download-bol", { query: { format }, signal });
+  async download(format = "csv", { signal, accept = false } = {}) {
+    const query = accept ? { format, accept_unproved: "true" } : { format };
+    const response = await this.request("GET", "/download-bol", { query, signal });
     return response.blob();
   }
 

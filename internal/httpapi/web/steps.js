@@ -2,7 +2,7 @@
 // The three steps: bills, orders, sheet. Each shows its files, its progress and its
 // errors.
 
-import { $, h, button, icon, say, ask } from "./dom.js";
+import { $, h, fill, button, icon, say, ask } from "./dom.js";
 import { bytes, count, plural } from "./format.js";
 import { words } from "./session.js";
 import { totals } from "./issues.js";
@@ -154,7 +154,8 @@ export class Steps {
     const trouble = this.sheet.querySelector(".trouble");
     trouble.replaceChildren();
     try {
-      const blob = await this.session.client.download(format);
+      const accept = Boolean(this.sheet.querySelector("#accept")?.checked);
+      const blob = await this.session.client.download(format, { accept });
       const name = `${this.name()}.${format === "ebol" ? "ebol.json" : format}`;
       const link = h("a", { href: URL.createObjectURL(blob), download: name });
       link.click();
@@ -442,12 +443,14 @@ function renderSheet(steps, sheet) {
   const save = (format, name, kind) => button({
     class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget),
   }, icon("save"), name);
-  body.replaceChildren(
+  fill(body,
     facts(fact(count(sheet.rows.length), "rows"),
       sheet.match ? fact(count(t.pallets), "pallets") : fact(count(t.cartons), "cartons"),
       fact(count(t.cube), "cu ft"),
       fact(count(t.weight), "lb")),
     steps.trust(sheet),
+    sheet.summary.held > 0 && h("label", { class: "check" }, h("input", { type: "checkbox", id: "accept" }),
+      ` I compared them: also download ${plural(sheet.summary.held, "line")} that nothing proves`),
     h("div", { class: "buttons downloads" },
       save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON"), save("ebol", "eBOL drafts")),
   );

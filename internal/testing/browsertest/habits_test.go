@@ -1,11 +1,17 @@
 package browsertest
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+
+	"tallyman/internal/sample"
 )
 
 // A person who reloads the page finds the view as it was.
@@ -129,4 +135,43 @@ func TestTheBadgeCountsANearMissOnce(t *testing.T) {
 	if got := value[int](w, "Number(document.querySelector('#tab-matching .badge').firstChild.data)"); got != want || near == 0 {
 		t.Errorf("the badge counts %d, not %d with %d near misses", got, want, near)
 	}
+}
+
+// Lines that nothing proves stay out of downloads until the person vouches for them.
+func TestLinesThatNothingProvesAreDownloadedOnRequest(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+	w.until("document.querySelector('#accept')")
+	w.says("#step-sheet", "also download 1 line that nothing proves")
+	w.says("#session", "Check ")
+	down := t.TempDir()
+	w.must(w.Save(down))
+	rows := func(name string) int {
+		w.click("#step-sheet button[aria-label='Download CSV']")
+		all, err := csv.NewReader(bytes.NewReader(saved(t, filepath.Join(down, name)))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all) - 1
+	}
+	if n := rows("*bol.csv"); n != 0 {
+		t.Errorf("the sheet has %d rows", n)
+	}
+	w.must(os.Remove(only(t, filepath.Join(down, "*"))))
+	w.click("#accept")
+	if n := rows("*bol.csv"); n != 1 {
+		t.Errorf("once the line is accepted the sheet has %d rows", n)
+	}
+}
+
+// only returns the name of the file that a pattern means.
+func only(t *testing.T, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("there are %v (%v)", found, err)
+	}
+	return found[0]
 }
