@@ -2,6 +2,7 @@ package bol
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/shopspring/decimal"
@@ -175,17 +176,18 @@ func freeBill(f *form.Bill, file int) Bill {
 	b.Date = value(f.Reference("date"))
 	b.OrderNumber = value(f.Reference("po"))
 	b.Reference = value(f.Reference("pro"))
-	for i, c := range f.Party("ship_from") {
+	for i, v := range nameAndAddress(f.Party("ship_from"), value) {
 		switch i {
 		case 0:
-			b.Shipper = value(&c)
+			b.Shipper = v
 		case 1:
-			b.ShipperAddress = value(&c)
+			b.ShipperAddress = v
+		default:
+			b.ShipperAddress.Text += ", " + v.Text
+			b.ShipperAddress.Box = b.ShipperAddress.Box.Union(v.Box)
 		}
 	}
-	for _, c := range f.Party("ship_to") {
-		b.Consignee = append(b.Consignee, value(&c))
-	}
+	b.Consignee = nameAndAddress(f.Party("ship_to"), value)
 	if carrier := f.Party("carrier"); len(carrier) > 0 {
 		b.ShippedVia = value(&carrier[0])
 	}
@@ -242,6 +244,20 @@ func (b *Bill) Form() form.Kind {
 		return form.Free
 	}
 	return form.Known
+}
+
+// otherLine begins lines of a party that are neither its name nor its address.
+var otherLine = regexp.MustCompile(`(?i)^(tel|telephone|phone|fax|cid|sid|location|loc|fob|attn|attention|contact|e-?mail)\W*:`)
+
+// nameAndAddress returns the lines of a party without those that say something else, such
+// as a phone number.
+func nameAndAddress(party []form.Cell, value func(*form.Cell) Value) (out []Value) {
+	for i := range party {
+		if !otherLine.MatchString(party[i].Text) {
+			out = append(out, value(&party[i]))
+		}
+	}
+	return out
 }
 
 // Held reports whether the bill's lines stay out of the sheet until somebody accepts

@@ -167,7 +167,7 @@ func (s *leaf) reach(b *band, limit, from, to float32) (x0, x1 float32, ok bool)
 }
 
 // upright is a vertical line, or several that stand one over the other.
-type upright struct{ x, top, bottom, length float32 }
+type upright struct{ x, top, bottom float32 }
 
 // uprights returns the vertical lines that go on below a band.
 func (s *leaf) uprights(b *band, limit float32) []upright {

@@ -76,8 +76,10 @@ export class BillsView {
       h("p", { class: "hint" }, "Click a finding to see its place."),
       list(check, "To check", "issues"));
     const proved = this.sheet.bills.every((b) => b.verdict.outcome === "reconciled");
-    const allWell = () => h("p", { class: "allwell" }, icon("ok"),
-      `All ${plural(this.sheet.bills.length, "bill")} add up to the totals printed on them, and every row was read.`);
+    const { length } = this.sheet.bills;
+    const all = length === 1 ? "The bill adds up to the totals printed on it"
+      : `All ${count(length)} bills add up to the totals printed on them`;
+    const allWell = () => h("p", { class: "allwell" }, icon("ok"), `${all}, and every row was read.`);
     return h("div", {},
       check.length ? section() : proved && allWell(),
       known.length > 0 && h("details", { class: "known" },

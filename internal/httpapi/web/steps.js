@@ -370,6 +370,8 @@ function ordersKind(sheet) {
 
 const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
 
+const some = (n, what) => fact(count(n), n === 1 ? what : `${what}s`);
+
 const facts = (...list) => h("dl", { class: "facts" }, list);
 
 // Several files are numbered: the pages of bills name them by their numbers.
@@ -384,7 +386,7 @@ function billsDone(steps, view, sheet) {
   return [
     fileList(view.bills),
     facts(
-      fact(count(summary.bills), "bills"), fact(count(summary.pages), "pages"), fact(count(summary.lines), "lines"),
+      some(summary.bills, "bill"), some(summary.pages, "page"), some(summary.lines, "line"),
       summary.held > 0 && fact(count(summary.held), "not in the sheet")),
     parts([
       ["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"],
@@ -399,7 +401,7 @@ function ordersDone(steps, view, sheet) {
   const near = match.near_misses.length;
   return [
     fileList([view.orders]),
-    facts(fact(count(sheet.orders.rows), "rows"), fact(count(match.matched), "matched"),
+    facts(some(sheet.orders.rows, "row"), fact(count(match.matched), "matched"),
       fact(count(near), near === 1 ? "near miss" : "near misses")),
     parts([
       ["ok", match.matched, "matched"], ["bad", match.unmatched_lines.length, "lines without order"],
@@ -444,9 +446,9 @@ function renderSheet(steps, sheet) {
     class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget),
   }, icon("save"), name);
   fill(body,
-    facts(fact(count(sheet.rows.length), "rows"),
-      sheet.match ? fact(count(t.pallets), "pallets") : fact(count(t.cartons), "cartons"),
-      fact(count(t.cube), "cu ft"),
+    facts(some(sheet.rows.length, "row"),
+      sheet.match ? some(t.pallets, "pallet") : some(t.cartons, "carton"),
+      fact(t.cube ? count(t.cube) : "–", "cu ft"),
       fact(count(t.weight), "lb")),
     steps.trust(sheet),
     sheet.summary.held > 0 && h("label", { class: "check" }, h("input", { type: "checkbox", id: "accept" }),
