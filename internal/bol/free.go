@@ -116,21 +116,23 @@ var decimalsOfUnits = map[form.Unit]int32{form.Kilograms: 1, form.CubicMetres: 2
 
 // conversions says which units were converted; "" if none.
 func conversions(b *form.Bill) string {
-	text := ""
-	for u, to := range map[form.Unit]string{form.Kilograms: "pounds", form.CubicMetres: "cubic feet"} {
-		if slices.ContainsFunc(mainTable(b).Rows, func(r form.Row) bool {
-			return slices.ContainsFunc(r.Cells, func(c form.Cell) bool {
-				return c.Unit == u && c.Figure != "" && (c.Field == form.Weight || c.Field == form.Volume)
-			})
-		}) {
-			if text != "" {
-				text = "its kilograms and cubic metres are converted to pounds and cubic feet in the sheet"
-				continue
+	has := map[form.Unit]bool{}
+	for _, r := range mainTable(b).Rows {
+		for _, c := range r.Cells {
+			if c.Figure != "" && (c.Field == form.Weight || c.Field == form.Volume) {
+				has[c.Unit] = true
 			}
-			text = fmt.Sprintf("its figures in %s are converted to %s in the sheet", map[form.Unit]string{form.Kilograms: "kilograms", form.CubicMetres: "cubic metres"}[u], to)
 		}
 	}
-	return text
+	switch kilograms, metres := has[form.Kilograms], has[form.CubicMetres]; {
+	case kilograms && metres:
+		return "its kilograms and cubic metres are converted to pounds and cubic feet in the sheet"
+	case kilograms:
+		return "its figures in kilograms are converted to pounds in the sheet"
+	case metres:
+		return "its figures in cubic metres are converted to cubic feet in the sheet"
+	}
+	return ""
 }
 
 // mainTable is the table whose rows are the lines of the sheet: goods by style, or else

@@ -52,8 +52,8 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 	for _, h := range b.columns {
 		slots = append(slots, slot{h.box, h.field, h.second, h.unit})
 	}
-	for _, o := range b.strangers {
-		slots = append(slots, slot{box: o.box, field: Other})
+	for _, box := range b.strangers {
+		slots = append(slots, slot{box: box, field: Other})
 	}
 	slices.SortStableFunc(slots, func(a, b slot) int { return cmp.Compare(a.box.X0+a.box.X1, b.box.X0+b.box.X1) })
 	lines := s.uprights(b, limit)

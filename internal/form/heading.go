@@ -32,11 +32,8 @@ type band struct {
 	box       page.Box // of all storeys
 	base      float32  // of the lowest storey
 	size      float32
-	strangers []stranger // texts between the headings that the lexicon does not have
+	strangers []page.Box // texts between the headings that the lexicon does not have
 }
-
-// stranger is a text beside headings, which may be one that the lexicon lacks.
-type stranger struct{ box page.Box }
 
 // findBands finds the headings of a page, and the bands that they make.
 func (s *leaf) findBands() {
@@ -504,7 +501,7 @@ func (s *leaf) findStrangers(b *band) {
 			if slices.ContainsFunc(b.columns, func(h *hit) bool { return overlap(h.box, box) > 0 }) {
 				continue
 			}
-			b.strangers = append(b.strangers, stranger{box})
+			b.strangers = append(b.strangers, box)
 		}
 	}
 }

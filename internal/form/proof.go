@@ -14,7 +14,7 @@ import (
 // columns, less the logarithm of the readings that were tried. A total that repeats the
 // only line proves little, whatever its size: copying proves nothing about the columns.
 //
-// Planting errors calibrates both: see TestPlantedErrorsAreNeverProved.
+// Planting errors calibrates both: see TestNoErrorInAnyFormIsProved.
 const (
 	enough     = 20
 	oneEnough  = 10
@@ -204,13 +204,23 @@ func (e *evidence) prove() verdict {
 	default:
 		v.outcome = Reconciled
 	}
+	if !v.holds() {
+		v.unprove()
+	}
+	return v
+}
+
+// holds reports whether the lines count as proved, with or without a printed total that
+// differs.
+func (v *verdict) holds() bool { return v.outcome == Reconciled || v.outcome == Mismatched }
+
+// unprove takes the proofs of the columns back: what a weak proof proves is not proved.
+func (v *verdict) unprove() {
 	for i := range v.checks {
-		// What a weak proof proves is not proved.
-		if v.outcome != Reconciled && v.outcome != Mismatched && v.checks[i].State == Proved {
+		if v.checks[i].State == Proved {
 			v.checks[i].State = Unproved
 		}
 	}
-	return v
 }
 
 // odd says what in the lines can hardly be so, as if headings were those of other columns;
@@ -361,7 +371,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 	}
 	// A figure that no label names, somewhere on the pages. Among many figures one may be
 	// the sum by chance.
-	if lines > 1 && t.otherwise(f) {
+	if lines > 1 && len(t.fields()) > 1 { // other columns may be proved by better means
 		if at := slices.IndexFunc(e.loose, func(v Cell) bool { return equal(v, sum) }); at >= 0 {
 			if b := bits - math.Log2(float64(len(e.loose))); b >= looseLeast {
 				prove(e.loose[at], b)
@@ -370,12 +380,6 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 		}
 	}
 	return c, false
-}
-
-// otherwise reports whether a table has other columns of figures, which may be proved by
-// better means.
-func (t *figures) otherwise(f Field) bool {
-	return len(t.fields()) > 1
 }
 
 // words names a field for people.

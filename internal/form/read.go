@@ -95,8 +95,8 @@ type reading struct {
 	copies  []Copy
 	used    map[int]bool // pages with rows
 	verdict verdict
-	whole   bool // lines part all columns of all tables
-	lost    bool // another reading has a column of figures more
+	whole   bool  // lines part all columns of all tables
+	lost    Field // of which another reading has figures more; "" for none
 	missing []int
 	excess  bool
 }
@@ -120,7 +120,9 @@ func (g *group) bill() (*Bill, []Remark) {
 	}
 	for _, r := range all {
 		for _, o := range all {
-			r.lost = r.lost || o.beyond(r) != ""
+			if r.lost == "" {
+				r.lost = o.beyond(r)
+			}
 		}
 		if best == nil || r.score() > best.score() {
 			best = r
@@ -168,7 +170,7 @@ func (r *reading) score() float64 {
 	score := r.verdict.bits
 	switch r.verdict.outcome {
 	case Reconciled:
-		if score += 1000; r.lost {
+		if score += 1000; r.lost != "" {
 			score -= 800
 		}
 	case Mismatched:
@@ -187,10 +189,8 @@ func (r *reading) score() float64 {
 }
 
 // same reports whether two readings have the same figures in the same places.
-func (r *reading) same(o *reading) bool { return len(r.unread) == len(o.unread) && r.alike(o) }
-
-func (r *reading) alike(o *reading) bool {
-	if len(r.tables) != len(o.tables) {
+func (r *reading) same(o *reading) bool {
+	if len(r.unread) != len(o.unread) || len(r.tables) != len(o.tables) {
 		return false
 	}
 	for i, t := range r.tables {
@@ -214,30 +214,23 @@ func (r *reading) alike(o *reading) bool {
 // compare takes a proof back that another reading puts in doubt: one that is proved as well
 // and differs, or one that has a column of figures more, which was lost here.
 func (r *reading) compare(all []*reading) {
-	if r.verdict.outcome != Reconciled && r.verdict.outcome != Mismatched {
+	if !r.verdict.holds() {
 		return
 	}
 	why := ""
+	if r.lost != "" {
+		why = "figures were found under " + r.lost.words() + " that do not fit into its rows for certain"
+	}
 	for _, o := range all {
-		switch {
-		case o == r:
-		case o.verdict.outcome == Reconciled && o.contradicts(r):
+		if o != r && o.verdict.outcome == Reconciled && o.contradicts(r) {
 			why = "two ways of reading its table agree with its totals"
-		case why == "":
-			if f := o.beyond(r); f != "" {
-				why = "figures were found under " + f.words() + " that do not fit into its rows for certain"
-			}
 		}
 	}
 	if why == "" {
 		return
 	}
 	r.verdict.outcome, r.verdict.reason = NothingProves, why
-	for i := range r.verdict.checks {
-		if c := &r.verdict.checks[i]; c.State == Proved {
-			c.State = Unproved
-		}
-	}
+	r.verdict.unprove()
 }
 
 // beyond returns a field of which a reading has a figure that another one lacks: in the
@@ -455,16 +448,14 @@ func (r *reading) add(p *part, t *figures) {
 	}
 	for i := range t.rows {
 		r.used[p.leaf.number] = true
-		for _, cell := range t.rows[i].draft.cells {
-			if cell != nil {
-				for _, w := range *cell {
-					r.inRows[w] = true
-				}
+		for _, words := range t.rows[i].draft.cells {
+			for _, w := range words {
+				r.inRows[w] = true
 			}
 		}
 	}
 	for _, o := range r.tables {
-		if o.role == t.role && slices.EqualFunc(o.fieldList(), t.fieldList(), func(a, b Field) bool { return a == b }) {
+		if o.role == t.role && slices.Equal(o.fieldList(), t.fieldList()) {
 			o.rows = append(o.rows, t.rows...)
 			o.blank = o.blank || t.blank
 			return
@@ -513,11 +504,10 @@ func (p *part) figures() *figures {
 			if d.cells[c] == nil {
 				continue
 			}
-			words := *d.cells[c]
-			text, box := textOf(words)
+			text, box := textOf(d.cells[c])
+			plain, beside, ok := number(text)
 			cell := Cell{Field: col.field, Text: text, Page: d.page, Box: box, Unit: col.unit}
 			if col.field.isFigure() {
-				plain, beside, ok := number(text)
 				switch {
 				case ok && row.has(col.field):
 					cell.Field = Other
@@ -536,12 +526,12 @@ func (p *part) figures() *figures {
 					cell.Field = Other
 				}
 			}
-			if _, _, ok := number(text); ok && d.total && !col.field.isFigure() {
+			if ok && d.total && !col.field.isFigure() {
 				// What is added up is a figure, whatever stands over it.
 				p.unread = append(p.unread, cell)
 			}
 			// A long number without a comma is a name.
-			if plain, _, ok := number(text); ok && col.bare && (len(plain) < 5 || text != plain || strings.Contains(plain, ".")) {
+			if ok && col.bare && (len(plain) < 5 || text != plain || strings.Contains(plain, ".")) {
 				bare[c]++
 			}
 			row.cells = append(row.cells, cell)

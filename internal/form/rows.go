@@ -13,9 +13,9 @@ const maxRows = 600
 
 // draft is a row as it is found: the words of each column.
 type draft struct {
-	cells []*[]*word // by column; nil if empty
-	total bool       // it has the label of a total
-	grand bool       // … of all
+	cells [][]*word // by column; nil if empty
+	total bool      // it has the label of a total
+	grand bool      // … of all
 	base  float32
 	page  int
 	box   page.Box
@@ -402,7 +402,7 @@ func (p *part) leaveOut(st *strip) {
 
 // row adds a row of the strips.
 func (p *part) row(strips []*strip) {
-	d := &draft{cells: make([]*[]*word, len(p.grid.columns)), page: p.leaf.number}
+	d := &draft{cells: make([][]*word, len(p.grid.columns)), page: p.leaf.number}
 	var label []*word
 	for _, st := range strips {
 		if st.total {
@@ -426,7 +426,7 @@ func (p *part) row(strips []*strip) {
 			}
 		}
 		if len(words) > 0 {
-			d.cells[c] = &words
+			d.cells[c] = words
 			for _, w := range words {
 				d.box = d.box.Union(w.Box)
 			}

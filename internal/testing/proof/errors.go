@@ -146,12 +146,7 @@ func (t *trial) total() (p, i int, about string) {
 }
 
 func (t *trial) changeDigit() string {
-	p, i, about := t.figure()
-	w := &t.words(p)[i]
-	if w.Text = planted.OtherDigit(t.Rand, w.Text); w.Text == "" {
-		return ""
-	}
-	return about + " to " + w.Text
+	return t.otherDigit(t.figure())
 }
 
 func (t *trial) changeTotal() string {
@@ -159,6 +154,10 @@ func (t *trial) changeTotal() string {
 	if about == "" {
 		return ""
 	}
+	return t.otherDigit(p, i, about)
+}
+
+func (t *trial) otherDigit(p, i int, about string) string {
 	w := &t.words(p)[i]
 	if w.Text = planted.OtherDigit(t.Rand, w.Text); w.Text == "" {
 		return ""
