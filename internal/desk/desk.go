@@ -488,9 +488,10 @@ func (d *Desk) inTurn(ctx context.Context, owner session.Owner, in *Incoming, sl
 }
 
 // Reread reads the stored bills again, for instance after an upgrade that reads better,
-// and stores the new readings, with the owner's newest profile. It fails with NoBOL if there are none, with
-// session.Superseded or session.Changed if they were replaced meanwhile, and with the
-// codes of storage and of reading. It returns the state after that and its sheet.
+// and stores the new readings, with the owner's newest profile. It fails with NoBOL if
+// there are none, with session.Superseded or session.Changed if they were replaced
+// meanwhile, and with the codes of storage and of reading. It returns the state after
+// that and its sheet.
 func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _ *sheet.Sheet, err error) {
 	if err := HasBills(st); err != nil {
 		return st, nil, err

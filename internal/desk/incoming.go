@@ -198,8 +198,8 @@ func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake
 }
 
 // Convert makes a sheet without a session, of PDFs of bills and of an order export, if
-// there is one, by the owner's profile. It keeps neither. It fails with fault.NoUpload, with fault.Busy, and
-// with the codes of storage and of reading.
+// there is one, by the owner's profile. It keeps neither. It fails with fault.NoUpload,
+// with fault.Busy, and with the codes of storage and of reading.
 func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (*sheet.Sheet, error) {
 	pdfs, closePDFs, err := in.open(ctx, session.BOL)
 	if err != nil {

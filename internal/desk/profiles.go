@@ -95,9 +95,11 @@ func (d *Desk) Remember(ctx context.Context, owner session.Owner, columns []stri
 // before is what stands before a reading of bills that has a profile: a line with the
 // length of the profile, and the profile as JSON. No reading without a profile begins so,
 // and programs that know no profiles read the bills again.
-const before = "tallyman profile %08d\n"
-
-var beforeLen = len(fmt.Sprintf(before, 0))
+const (
+	mark      = "tallyman profile "
+	digits    = 8
+	beforeLen = len(mark) + digits + len("\n")
+)
 
 // writeProfile writes a profile before a reading.
 func writeProfile(w io.Writer, p *profile.Profile) error {
@@ -105,7 +107,7 @@ func writeProfile(w io.Writer, p *profile.Profile) error {
 		return nil
 	}
 	b := p.JSON()
-	if _, err := fmt.Fprintf(w, before, len(b)); err != nil {
+	if _, err := fmt.Fprintf(w, "%s%0*d\n", mark, digits, len(b)); err != nil {
 		return err
 	}
 	_, err := w.Write(b)
@@ -115,10 +117,10 @@ func writeProfile(w io.Writer, p *profile.Profile) error {
 // splitProfile returns the profile before a reading, nil if there is none, and the rest.
 // b may be a beginning of the reading.
 func splitProfile(b []byte) (p *profile.Profile, rest []byte, err error) {
-	if len(b) < beforeLen || !bytes.HasPrefix(b, []byte(before[:bytes.IndexByte([]byte(before), '%')])) {
+	if len(b) < beforeLen || !bytes.HasPrefix(b, []byte(mark)) {
 		return nil, b, nil
 	}
-	n, err := strconv.Atoi(string(b[beforeLen-9 : beforeLen-1]))
+	n, err := strconv.Atoi(string(b[len(mark) : len(mark)+digits]))
 	if err != nil || n < 0 || n > len(b)-beforeLen {
 		return nil, nil, fmt.Errorf("the profile of the session cannot be found before its bills")
 	}

@@ -122,15 +122,13 @@ func ebolParty(path, name string) []EBOLField {
 
 // countryOf returns the code of the country of a state or province, or "".
 func countryOf(state string) string {
-	for _, country := range countryOrder {
-		if slices.Contains(statesOf[country], state) {
+	for country, states := range statesOf { // no code is in two countries
+		if slices.Contains(states, state) {
 			return country
 		}
 	}
 	return ""
 }
-
-var countryOrder = []string{"USA", "CAN", "MEX"}
 
 // EBOLView is the JSON of drafts of electronic bills of lading.
 type EBOLView struct {

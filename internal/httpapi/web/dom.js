@@ -79,17 +79,28 @@ export function icon(name) {
   return svg("svg", props, svg("path", { d: paths[name] }));
 }
 
+/** Stores a text for this tab, or removes it if it is empty. Without a value returns what is stored. */
+export function stored(name, value) {
+  try {
+    if (value === undefined) return sessionStorage.getItem(name) || "";
+    if (value) sessionStorage.setItem(name, value);
+    else sessionStorage.removeItem(name);
+  } catch {
+    // A frame without storage keeps nothing.
+  }
+  return value || "";
+}
+
 const keptPrefix = "tallyman.view.";
 
 /** Keeps a value for this tab, so that a reload loses no search and no filter. Without a value returns what is kept. */
 export function kept(name, value) {
+  const text = stored(keptPrefix + name, value && JSON.stringify(value));
   try {
-    if (value === undefined) return JSON.parse(sessionStorage.getItem(keptPrefix + name) || "{}");
-    sessionStorage.setItem(keptPrefix + name, JSON.stringify(value));
+    return JSON.parse(text || "{}");
   } catch {
-    // A frame without storage keeps nothing.
+    return {};
   }
-  return {};
 }
 
 /** Forgets what is kept, when the session has ended. */

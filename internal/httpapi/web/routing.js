@@ -2,7 +2,7 @@
 // What routing requests ask for: the bills by ship-to and ship window. The bar of each group
 // shows its pallets, and a click on it shows its lines in the sheet.
 
-import { h, button, heading, icon, num, pieces, say, table, td } from "./dom.js";
+import { h, fill, button, heading, icon, num, pieces, say, table, td } from "./dom.js";
 import { count, dayOf, exact, plural, writeDay } from "./format.js";
 import { words } from "./session.js";
 
@@ -63,12 +63,12 @@ export class RoutingView {
   }
 
   bar(g, most) {
-    const fill = h("span", { class: "fill" });
-    fill.style.width = `${(100 * g.pallets) / most}%`;
+    const part = h("span", { class: "fill" });
+    part.style.width = `${(100 * g.pallets) / most}%`;
     const name = g.values.map((v, i) => write(this.sheet.routing.grouped_by[i], v)).join(", ");
     const does = `${plural(g.pallets, "pallet")}: show the lines of ${name}`;
     return button({ class: "groupbar", "aria-label": does, onclick: () => this.open(g, name) },
-      h("span", { class: "track" }, fill), h("span", {}, count(g.pallets)));
+      h("span", { class: "track" }, part), h("span", {}, count(g.pallets)));
   }
 
   async open(g, name) {
@@ -87,8 +87,8 @@ export class RoutingView {
       const warning = (g, w) => h("li", {}, icon("bad"), h("span", {}, `${g.values[0]}: ${w.text}.`));
       const found = groups.flatMap((g) => g.warnings.map((w) => warning(g, w)));
       const shown = 8;
-      this.warnings.replaceChildren(...found.slice(0, shown),
-        ...(found.length > shown ? [h("li", {}, `and ${count(found.length - shown)} more in the files`)] : []));
+      fill(this.warnings, found.slice(0, shown),
+        found.length > shown && h("li", {}, `and ${count(found.length - shown)} more in the files`));
     } catch {
       // The page itself says if the server does not answer.
     }

@@ -8,21 +8,11 @@
 // and keeps it for this tab only.
 
 import { Tallyman, TallymanError } from "./client.js";
+import { stored } from "./dom.js";
 import { capital } from "./format.js";
 import { Machine, Order, Uploads, backoff } from "./state.js";
 
 const address = new URLSearchParams(location.search);
-
-function stored(name, value) {
-  try {
-    if (value === undefined) return sessionStorage.getItem(name) || "";
-    if (value) sessionStorage.setItem(name, value);
-    else sessionStorage.removeItem(name);
-  } catch {
-    // A frame without storage keeps nothing.
-  }
-  return value || "";
-}
 
 /** Returns a sentence for an error: the server's own, or that there was no answer. */
 export function words(error) {

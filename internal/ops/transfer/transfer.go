@@ -10,8 +10,8 @@
 // interrupted copy, even by kill -9, is resumed by running it again: it keeps what is
 // there and copies what is missing. A session's contents are durable before its row is
 // imported in one step, so that no part of a session is ever visible. Profiles keep their
-// revisions. Keys are copied last. Until then no client can get in and see only a part of the sessions, or begin
-// others in their place.
+// revisions. Keys are copied last. Until then no client can get in and see only a part of
+// the sessions, or begin others in their place.
 package transfer
 
 import (
