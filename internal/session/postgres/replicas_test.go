@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -159,7 +160,9 @@ func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
 			if strings.Count(schema1, c.old) != 1 {
 				t.Fatalf("the schema has %d times %q", strings.Count(schema1, c.old), c.old)
 			}
-			options := Options{migrations: []migration{{sql: strings.Replace(schema1, c.old, c.new, 1), oldest: 1}}}
+			broken := slices.Clone(migrations)
+			broken[0].sql = strings.Replace(schema1, c.old, c.new, 1)
+			options := Options{migrations: broken}
 			clock := sessiontest.NewClock()
 			settings := session.Settings{Now: clock.Now}
 			store := openReplicas(t, 2, address(t), settings, options)
