@@ -2,6 +2,12 @@
 // lines and gaps it finds tables, and by the totals that they print it proves them
 // (DESIGN.md §10). Geometry only proposes; arithmetic decides whether a reading counts.
 //
+// The steps, each in the file of its name: words and their lines (words.go), headings and
+// the bands that they make (heading.go, band.go), columns (columns.go), lines cut into
+// columns (strips.go), rows (rows.go), rows of labels (labelled.go), labelled totals
+// (totals.go), the pages of a bill in one way (pages.go) and what its rows say
+// (figures.go), the proof (proof.go), and the choice of the best way (choice.go).
+//
 // It is pure: pages in, bills out, no I/O and no clock. Work and results are bounded on
 // any page.
 package form

@@ -22,64 +22,6 @@ const (
 	looseLeast = 6 // for a total that no label names
 )
 
-// figures are the rows of one table of a bill, in the order of the pages: lines and
-// totals.
-type figures struct {
-	role    Role
-	columns []column
-	rows    []figureRow
-	blank   bool // there is a row for totals, without any
-}
-
-// figureRow is a row with what its cells say.
-type figureRow struct {
-	cells []Cell
-	total bool
-	grand bool
-	page  int
-	draft *draft
-}
-
-func (r *figureRow) figure(f Field) (Cell, bool) {
-	for _, c := range r.cells {
-		if c.Field == f {
-			return c, c.Figure != ""
-		}
-	}
-	return Cell{}, false
-}
-
-// lines returns the rows that are no totals.
-func (t *figures) lines() (out []*figureRow) {
-	for i := range t.rows {
-		if !t.rows[i].total {
-			out = append(out, &t.rows[i])
-		}
-	}
-	return out
-}
-
-// sum adds up the lines of a field. bits is the logarithm of the sum in units of its last printed digit.
-func (t *figures) sum(f Field) (sum amount, lines int, bits float64) {
-	sum = amount{new(big.Int), 0}
-	var all []amount
-	for _, r := range t.lines() {
-		if c, ok := r.figure(f); ok {
-			a := amountOf(c.Figure)
-			all = append(all, a)
-			sum = sum.plus(a)
-		}
-	}
-	if sum.n.Sign() > 0 {
-		v, _ := new(big.Float).SetInt(sum.n).Float64()
-		bits = math.Log2(v)
-	}
-	if len(all) == 1 {
-		bits = min(bits, oneLine)
-	}
-	return sum, len(all), bits
-}
-
 // equal reports whether a printed figure is a sum.
 func equal(c Cell, sum amount) bool {
 	a := amountOf(c.Figure)
@@ -252,19 +194,6 @@ func (e *evidence) odd() string {
 		}
 	}
 	return ""
-}
-
-// fields returns the figures that the lines of a table have.
-func (t *figures) fields() (out []Field) {
-	for _, f := range Figures {
-		for _, r := range t.lines() {
-			if _, ok := r.figure(f); ok {
-				out = append(out, f)
-				break
-			}
-		}
-	}
-	return out
 }
 
 // counts reports whether a table has lines of one of the fields.

@@ -1,0 +1,227 @@
+package form
+
+import (
+	"slices"
+)
+
+// reading is one way of reading the pages of a bill.
+type reading struct {
+	tables  []*figures
+	unread  []Cell
+	inRows  map[*word]bool
+	columns map[int][]Column
+	copies  []Copy
+	used    map[int]bool // pages with rows
+	verdict verdict
+	whole   bool  // lines part all columns of all tables
+	lost    Field // of which another reading has figures more; "" for none
+	missing []int
+	excess  bool
+}
+
+// bill reads the pages of a bill in each way, and returns the one that is proved best;
+// nil if there are no lines on them.
+func (g *group) bill() (*Bill, []Remark) {
+	var all []*reading
+	for how := range axes {
+		r := g.read(how)
+		if !slices.ContainsFunc(all, func(o *reading) bool { return o.same(r) }) {
+			all = append(all, r)
+		}
+		if r.whole {
+			break // the other ways are the same
+		}
+	}
+	var best *reading
+	for _, r := range all {
+		r.prove(g, len(all))
+	}
+	for _, r := range all {
+		for _, o := range all {
+			if r.lost == "" {
+				r.lost = o.beyond(r)
+			}
+		}
+		if best == nil || r.score() > best.score() {
+			best = r
+		}
+	}
+	if len(best.used) == 0 {
+		var rest []Remark
+		for _, s := range g.pages {
+			rest = append(rest, s.remark())
+		}
+		return nil, rest
+	}
+	best.compare(all)
+	b := &Bill{Outcome: best.verdict.outcome, Reason: best.verdict.reason, Bits: best.verdict.bits, Checks: best.verdict.checks, Copies: best.copies, Missing: best.missing}
+	var rest []Remark
+	for i, s := range g.pages {
+		isCopy := slices.ContainsFunc(best.copies, func(c Copy) bool { return c.Page == s.number })
+		if !isCopy && i > 0 && !best.used[s.number] && s.id.number.Text == "" && s.m == 0 {
+			rest = append(rest, s.remark())
+			continue
+		}
+		b.Pages = append(b.Pages, Leaf{Page: s.number, N: s.n, M: s.m, Columns: best.columns[s.number]})
+		if b.Number.Text == "" {
+			b.Number = s.id.number
+		}
+		for _, p := range s.id.parties {
+			if b.Party(p.Role) == nil {
+				b.Parties = append(b.Parties, p)
+			}
+		}
+		for _, r := range s.id.references {
+			if b.Reference(r.Name) == nil {
+				b.References = append(b.References, r)
+			}
+		}
+	}
+	for _, t := range best.tables {
+		b.Tables = append(b.Tables, t.table(best.verdict.checks))
+	}
+	return b, rest
+}
+
+// score says how good a reading is: how strong its proof is, less what is open.
+func (r *reading) score() float64 {
+	score := r.verdict.bits
+	switch r.verdict.outcome {
+	case Reconciled:
+		if score += 1000; r.lost != "" {
+			score -= 800
+		}
+	case Mismatched:
+		score += 500
+	}
+	for _, c := range r.verdict.checks {
+		if c.State == Differs {
+			score -= 4
+		}
+	}
+	rows := 0
+	for _, t := range r.tables {
+		rows += min(len(t.lines()), 4) + 2*len(t.fields())
+	}
+	return score - 6*float64(len(r.unread)) + float64(rows)
+}
+
+// same reports whether two readings have the same figures in the same places.
+func (r *reading) same(o *reading) bool {
+	if len(r.unread) != len(o.unread) || len(r.tables) != len(o.tables) {
+		return false
+	}
+	for i, t := range r.tables {
+		u := o.tables[i]
+		if len(t.rows) != len(u.rows) {
+			return false
+		}
+		for j := range t.rows {
+			for _, f := range Figures {
+				a, _ := t.rows[j].figure(f)
+				b, _ := u.rows[j].figure(f)
+				if a.Figure != b.Figure || t.rows[j].total != u.rows[j].total {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// compare takes a proof back that another reading puts in doubt: one that is proved as well
+// and differs, or one that has a column of figures more, which was lost here.
+func (r *reading) compare(all []*reading) {
+	if !r.verdict.holds() {
+		return
+	}
+	why := ""
+	if r.lost != "" {
+		why = "figures were found under " + r.lost.words() + " that do not fit into its rows for certain"
+	}
+	for _, o := range all {
+		if o != r && o.verdict.outcome == Reconciled && o.contradicts(r) {
+			why = "two ways of reading its table agree with its totals"
+		}
+	}
+	if why == "" {
+		return
+	}
+	r.verdict.outcome, r.verdict.reason = NothingProves, why
+	r.verdict.unprove()
+}
+
+// beyond returns a field of which a reading has a figure that another one lacks: in the
+// table of the same role, and in the same line if both have equally many; "" if there is
+// none.
+func (r *reading) beyond(o *reading) Field {
+	for _, t := range r.tables {
+		i := slices.IndexFunc(o.tables, func(u *figures) bool { return u.role == t.role })
+		var others []*figureRow
+		if i >= 0 {
+			others = o.tables[i].lines()
+		}
+		own := t.lines()
+		for _, f := range t.fields() {
+			if i < 0 || !slices.Contains(o.tables[i].fields(), f) {
+				return f
+			}
+			for j := range own {
+				if len(own) == len(others) && own[j].has(f) && !others[j].has(f) {
+					return f
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// contradicts reports whether two readings have different lines, or different figures of
+// one field in one line.
+func (r *reading) contradicts(o *reading) bool {
+	for _, t := range r.tables {
+		i := slices.IndexFunc(o.tables, func(u *figures) bool { return u.role == t.role })
+		if i < 0 {
+			continue
+		}
+		a, b := t.lines(), o.tables[i].lines()
+		if len(a) != len(b) {
+			return true
+		}
+		for j := range a {
+			for _, f := range Figures {
+				x, has := a[j].figure(f)
+				y, too := b[j].figure(f)
+				if has && too && x.Figure != y.Figure {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// prove gathers the evidence for a reading and proves it.
+func (r *reading) prove(g *group, readings int) {
+	// A table without lines counts nothing, but its empty totals were printed.
+	// Totals of a table without lines say that its lines were lost.
+	blank, orphan := false, false
+	r.tables = slices.DeleteFunc(r.tables, func(t *figures) bool {
+		if len(t.lines()) == 0 {
+			blank, orphan = blank || t.blank, orphan || len(t.rows) > 0
+			return true
+		}
+		return false
+	})
+	if len(r.tables) > 0 {
+		r.tables[0].blank = r.tables[0].blank || blank
+	}
+	e := evidence{tables: r.tables, unread: r.unread, readings: readings, missing: r.missing, excess: r.excess, orphan: orphan}
+	for _, s := range g.pages {
+		if !slices.ContainsFunc(r.copies, func(c Copy) bool { return c.Page == s.number }) {
+			e.labels = append(e.labels, s.labelsOf(r.inRows)...)
+			e.loose = append(e.loose, s.looseOf(r.inRows)...)
+		}
+	}
+	r.verdict = e.prove()
+}
