@@ -1,8 +1,8 @@
 // @ts-check
 // The page: connects the session, the three steps and the views.
 
-import { $, h, button, icon, ask, say } from "./dom.js";
-import { clock, plural } from "./format.js";
+import { $, h, fill, button, icon, ask, say } from "./dom.js";
+import { clock, count, plural } from "./format.js";
 import { Session, words } from "./session.js";
 import { Steps } from "./steps.js";
 import { issuesOf, toCheck } from "./issues.js";
@@ -13,35 +13,34 @@ let views; // loaded with the first sheet
 let issues = [];
 let shown = null;
 
-// The session in the bar.
+// The session in the bar: one state, and under which name and until when it lives.
 
-const states = {
-  empty: "Fresh session",
-  ready: "Bills read, sheet without orders",
-  merged: "Ready: bills and orders, sheet complete",
-  wrong: "Wrong orders?",
-};
+const states = { empty: "Fresh session", ready: "Bills read, orders missing", merged: "Ready" };
+
+/** The state of an open session as the page shows it: its kind, by which it is coloured, and its name. */
+function stateOf() {
+  const doing = steps.bills.doing || steps.orders.doing;
+  if (doing) return ["busy", doing];
+  const { sheet, view } = session;
+  if (sheet?.match?.state === "wrong_orders") return ["wrong", "Wrong orders?"];
+  const found = sheet ? toCheck(issuesFor(sheet)) : [];
+  // Nothing is green above what is red below.
+  if (found.length) return [found.some((i) => i.kind === "bad") ? "wrong" : "check", `Check ${count(found.length)}`];
+  return [view.status, states[view.status]];
+}
 
 function renderBar() {
   const bar = $("session");
-  bar.dataset.phase = session.phase;
-  const name = session.named ? `Session “${session.named.slice(0, 40)}” · ` : "";
-  let text = "Connecting …";
+  const name = session.named ? ` · session “${session.named.slice(0, 40)}”` : "";
+  let kind = session.phase, state = "Connecting …", about = "";
   if (session.phase === "open") {
-    const found = session.sheet ? toCheck(issuesFor(session.sheet)) : [];
-    let state = session.view.status, what = states[state];
-    if (session.sheet?.match?.state === "wrong_orders") [state, what] = ["wrong", states.wrong];
-    else if (found.length) {
-      // Nothing is green above what is red below.
-      state = found.some((i) => i.kind === "bad") ? "wrong" : "check";
-      what = `Check ${plural(found.length, "thing")}`;
-    }
-    bar.dataset.phase = state;
-    text = `${name}${what} · expires at ${clock(session.expires)}`;
-  } else if (session.phase === "ended") text = `${name}Session ended`;
-  else if (session.phase === "signin") text = "Not signed in";
-  else if (session.phase === "away") text = "Not connected";
-  if ($("session-text").textContent !== text) $("session-text").textContent = text;
+    [kind, state] = stateOf();
+    about = `${name} · expires at ${clock(session.expires)}`;
+  } else if (session.phase === "ended") [state, about] = ["Session ended", name];
+  else if (session.phase === "signin") state = "Not signed in";
+  else if (session.phase === "away") state = "Not connected";
+  bar.dataset.phase = kind;
+  if ($("session-text").textContent !== state + about) fill($("session-text"), h("strong", {}, state), about);
   for (const id of ["start-over", "profile"]) $(id).disabled = session.phase !== "open";
   $("sign-out").hidden = !session.signedIn;
 }
@@ -183,6 +182,7 @@ session.addEventListener("expiring", () => {
   });
 });
 document.addEventListener("busy", render);
+document.addEventListener("doing", renderBar);
 
 // Start over, and a fresh session after one that ended.
 

@@ -133,9 +133,11 @@ export class Steps {
     const open = phase === "open";
     const bills = open && view.bills.length > 0;
     if (!bills && phase !== "away") this.mapping?.hide();
-    this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null, "", billsKind(sheet));
+    this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null, "", billsKind(sheet),
+      bills && sheet ? `${plural(sheet.summary.bills, "bill")}, ${plural(sheet.summary.lines, "line")}` : "");
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
-    this.orders.render(bills, orders, wrongOrders(sheet), ordersKind(sheet));
+    this.orders.render(bills, orders, wrongOrders(sheet), ordersKind(sheet),
+      orders ? `${count(sheet.match.matched)} of ${plural(sheet.orders.rows, "row")} matched` : "");
     renderSheet(this, open && sheet ? sheet : null);
   }
 
@@ -196,6 +198,12 @@ class Upload {
     this.work = section.querySelector(".work");
     this.trouble = section.querySelector(".trouble");
     this.chip = section.querySelector(".chip");
+    this.gist = section.querySelector(".gist");
+    this.toggle = section.querySelector(".fold");
+    this.toggle.append(icon("down"));
+    this.toggle.addEventListener("click", () => this.fold(this.toggle.ariaExpanded === "true"));
+    /** What the step does now, "" for nothing. */
+    this.doing = "";
     this.ask = [...this.body.childNodes];
     this.label = h("p", { class: "doing" });
     this.detail = h("p", { class: "detail" });
@@ -224,13 +232,25 @@ class Upload {
   }
 
   /** Focuses the button for the next thing to do. */
-  focus() { this.section.querySelector(this.busy ? ".work button" : ".choose")?.focus({ preventScroll: true }); }
+  focus() {
+    const next = this.busy ? ".work button" : this.section.matches(".folded") ? ".fold" : ".choose";
+    this.section.querySelector(next)?.focus({ preventScroll: true });
+  }
+
+  /** Folds the step to one line, or unfolds it. */
+  fold(folded) {
+    this.section.classList.toggle("folded", folded);
+    this.toggle.ariaExpanded = String(!folded);
+  }
 
   cancel() { this.abort?.abort(new DOMException("cancelled", "AbortError")); }
 
-  show(label, detail, part) {
+  // Doing is what the bar says of it.
+  show(doing, label, detail, part) {
+    this.doing = doing;
     this.label.textContent = label;
     this.detail.textContent = detail || "";
+    this.section.dispatchEvent(new Event("doing", { bubbles: true }));
     if (part === undefined) this.bar.removeAttribute("value");
     else this.bar.value = part;
   }
@@ -248,11 +268,11 @@ class Upload {
       still();
       const which = files.length > 1 && e.file ? `, file ${e.file} of ${files.length}` : "";
       const found = e.pages && `${read(e)} and ${plural(e.lines || 0, "line")} found${which}`;
-      this.show(`Reading ${what}`,
+      this.show(state(e, this.kind), `Reading ${what}`,
         this.kind === "orders" ? "Joining rows with lines" : found || "Waiting for the first page");
     };
     this.session.uploads.begin(this.kind, reading);
-    this.show(`Sending ${what}`, `0 of ${bytes(total)}`, 0);
+    this.show("Sending", `Sending ${what}`, `0 of ${bytes(total)}`, 0);
     say(`Sending ${what}`);
     this.section.dispatchEvent(new Event("busy", { bubbles: true }));
     if (held) this.focus();
@@ -261,15 +281,15 @@ class Upload {
         signal: this.abort.signal,
         onSent: (sent, all) => {
           const part = `${bytes(Math.min(total, sent))} of ${bytes(total)}`;
-          if (sent < all) this.show(`Sending ${what}`, part, sent / all);
-          else this.show(`Sent ${what}`, `All ${bytes(total)} sent; waiting for the server to read them`);
+          if (sent < all) this.show(`Sending ${Math.floor((100 * sent) / all)} %`, `Sending ${what}`, part, sent / all);
+          else this.show("Sent", `Sent ${what}`, `All ${bytes(total)} sent; waiting for the server to read them`);
         },
         onWait: (seconds) => {
           still();
           const until = Date.now() + seconds * 1000;
           const tick = () => {
             const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-            this.show("The server is busy", `The upload will be tried again in ${plural(left, "second")}`);
+            this.show("Waiting", "The server is busy", `The upload will be tried again in ${plural(left, "second")}`);
           };
           tick();
           say(`The server is busy. The upload will be tried again in ${plural(seconds, "second")}.`);
@@ -311,20 +331,23 @@ class Upload {
   done() {
     this.session.uploads.end(this.kind, Date.now());
     this.abort = null;
+    this.doing = "";
   }
 
   /**
    * Shows the step. Done is its content once it has files; doubt says what is wrong with them, if anything, and kind
-   * is "bad" or "warn" if something in them is to be checked.
+   * is "bad" or "warn" if something in them is to be checked. Gist is the content in few words, for the folded step.
    */
-  render(able, done, doubt = "", kind = "ok") {
+  render(able, done, doubt = "", kind = "ok", gist = "") {
     const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
     this.section.classList.toggle("busy", busy);
     this.section.classList.toggle("has", Boolean(done));
     this.section.classList.toggle("waiting", !able && !busy);
+    if (!busy) this.doing = "";
     if (remote && !this.busy) {
-      this.show("Being uploaded from another tab or program", remote.pages ? `${read(remote)} found` : "");
+      this.show(state(remote, this.kind), "Being uploaded from another tab or program",
+        remote.pages ? `${read(remote)} found` : "");
     }
     this.stop.hidden = !this.busy;
     this.work.hidden = !busy;
@@ -333,6 +356,12 @@ class Upload {
     else if (this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
     this.body.querySelectorAll(".choose").forEach((b) => { b.disabled = !able; });
     this.chip.hidden = !done;
+    this.gist.textContent = done ? gist : "";
+    this.toggle.hidden = !done || busy;
+    // What is finished takes one line, until somebody unfolds it; a step that is not finished shows all.
+    if (!done) this.fold(false);
+    else if (this.finished !== this.session.version) this.fold(true);
+    this.finished = done ? this.session.version : "";
     // An error is of the past once anything was attached after it.
     if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
     if (done) mark(this.chip, doubt, "Read", kind);
@@ -343,6 +372,12 @@ class Upload {
 function mappable(error) {
   if (error?.code !== "missing_columns" || !error.details?.columns) return false;
   return error.details.columns.length >= error.details.meanings.filter((m) => m.required).length;
+}
+
+// What the bar says of an event.
+function state({ pages }, kind) {
+  if (kind === "orders") return "Joining orders";
+  return pages ? `Reading, ${plural(pages, "page")}` : "Reading";
 }
 
 // The progress of reading a document.

@@ -147,9 +147,11 @@ func (w *window) text(selector string) string {
 	return strings.Join(strings.Fields(value[string](w, fmt.Sprintf("((e) => !e ? '(not there)' : e.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector))), " ")
 }
 
-// says fails unless an element shows all of the texts.
+// says fails unless an element shows all of the texts. A step that is folded is unfolded
+// first.
 func (w *window) says(selector string, texts ...string) {
 	w.t.Helper()
+	w.run(fmt.Sprintf("document.querySelector(%q + ' .fold[aria-expanded=false]')?.click()", selector))
 	got := w.text(selector)
 	for _, text := range texts {
 		if !strings.Contains(got, text) {

@@ -47,10 +47,16 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	w.says("#session", "Fresh session", "expires at")
 	w.click("#try-sample")
 	w.until(joined)
+	// What is finished takes one line, and the downloads stay in sight.
+	for step, gist := range map[string]string{"#step-bills": "12 bills, 60 lines", "#step-orders": "60 of 60 rows matched"} {
+		if got := w.text(step); !strings.Contains(got, gist) || strings.Contains(got, "Choose") || strings.Contains(got, "eplace") {
+			t.Errorf("%s is folded to %q", step, got)
+		}
+	}
 	w.says("#step-bills", "bol.pdf", "bills 12", "pages 13", "lines 60", "12 reconciled")
 	w.says("#step-orders", "orders.csv", "rows 60", "matched 60")
 	w.says("#step-sheet", "rows 60", "pallets 200", "Every bill adds up and every line has its order.")
-	w.says("#session", "sheet complete")
+	w.says("#session", "Ready", "expires at")
 	w.says("#panel-bills", "All 12 bills add up", "Adds up")
 
 	down := t.TempDir()
