@@ -2,14 +2,15 @@
 // Shows a page as a picture with a place marked on it: beside the results if there is
 // room, else over them.
 
-import { h, button, icon, svg, say } from "./dom.js";
-import { count } from "./format.js";
+import { h, fill, button, icon, kept, svg, say } from "./dom.js";
+import { count, fields, figure } from "./format.js";
 import { words } from "./session.js";
 import { pageName } from "./bills.js";
 import { toCheck } from "./issues.js";
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
-const kept = 16; // pictures at most
+const most = 16; // pictures that are kept
+const widths = { least: 28, most: 70, step: 4 }; // of the inspector beside the results, in hundredths of the window
 
 export class Inspector {
   constructor(session) {
@@ -29,6 +30,14 @@ export class Inspector {
     this.out = tool("minus", "Zoom out", () => this.zoom(-1), "−");
     this.in = tool("plus", "Zoom in", () => this.zoom(1), "+");
     this.fit = tool("fit", "Fit the width", () => this.scale(1), "0");
+    this.whole = tool("page", "Fit the page", () => this.scale(this.pageScale()), "f");
+    this.sums = h("p", { class: "sums" });
+    this.split = h("div", {
+      class: "split", role: "separator", tabIndex: 0, "aria-orientation": "vertical",
+      "aria-label": "Width of the picture",
+      "aria-valuemin": String(widths.least), "aria-valuemax": String(widths.most),
+      onpointerdown: (e) => this.drag(e), onkeydown: (e) => this.slide(e),
+    });
     this.picture = h("img", { alt: "", draggable: false });
     this.marks = svg("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none" });
     this.sheetBox = h("div", { class: "paper" }, this.picture, this.marks);
@@ -45,14 +54,17 @@ export class Inspector {
         onkeydown: (e) => this.key(e), onclose: () => this.closed(), oncancel: cancel,
       },
       h("div", { class: "inspector-head" }, this.title, tool("cross", "Close", () => this.close(), "Esc")),
-      this.message,
+      h("div", { class: "words" }, this.message, this.sums),
       h("div", { class: "inspector-tools", role: "toolbar", "aria-label": "Picture" },
         h("span", { class: "set" }, this.previous, this.position, this.next),
         h("span", { class: "set" }, this.back, this.page, this.forth),
-        h("span", { class: "set" }, this.out, this.fit, this.in)),
-      this.view, this.wait);
+        h("span", { class: "set" }, this.out, this.fit, this.whole, this.in)),
+      this.view,
+      h("p", { class: "legend" }, legend.map(([kind, name]) => h("span", { class: `sign ${kind}` }, name))),
+      this.split, this.wait);
     document.body.append(this.dialog);
     this.z = 1;
+    this.width(kept("inspector").width || 46);
     this.wide.addEventListener("change", () => this.dialog.open && this.place());
     new ResizeObserver(() => this.dialog.open && this.layout()).observe(this.view);
   }
@@ -69,6 +81,7 @@ export class Inspector {
   show(target) {
     this.target = target;
     if (!this.dialog.open) {
+      if (!history.state?.inspect) history.pushState({ ...history.state, inspect: true, opened: true }, "");
       this.opener = document.activeElement;
       this.z = innerWidth < 640 ? 2 : 1; // on a phone a whole page is too small to read
       this.place();
@@ -78,6 +91,37 @@ export class Inspector {
     // Until the picture is there, no mark of the last target must stand beside this text.
     for (const mark of this.marks.querySelectorAll(".here")) mark.remove();
     this.load(true);
+  }
+
+  /** Shows the last place again, if it is one of the present sheet. */
+  again() {
+    if (this.target && this.of === this.sheet) this.show(this.target);
+  }
+
+  /** Sets the width beside the results, in hundredths of the window. */
+  width(part) {
+    part = Math.round(Math.min(widths.most, Math.max(widths.least, part)));
+    kept("inspector", { width: part });
+    this.split.setAttribute("aria-valuenow", part);
+    document.documentElement.style.setProperty("--beside", `${part}vw`);
+  }
+
+  drag(e) {
+    e.preventDefault();
+    this.split.setPointerCapture(e.pointerId);
+    const move = ({ clientX }) => this.width(100 * (1 - clientX / innerWidth));
+    this.split.addEventListener("pointermove", move);
+    this.split.addEventListener("lostpointercapture", () => this.split.removeEventListener("pointermove", move),
+      { once: true });
+  }
+
+  slide(e) {
+    const now = Number(this.split.getAttribute("aria-valuenow"));
+    const { least, most, step } = widths;
+    const to = { ArrowLeft: now + step, ArrowRight: now - step, Home: most, End: least }[e.key];
+    if (to === undefined) return;
+    e.preventDefault();
+    this.width(to);
   }
 
   // Opens the inspector beside the results or over them.
@@ -95,11 +139,30 @@ export class Inspector {
     this.title.className = target.kind;
     const action = target.action ? ` ${target.action}` : "";
     this.message.replaceChildren(target.where ? `${target.where}. ` : "", target.text, action);
+    this.of = this.sheet;
+    fill(this.sums, this.totals());
     const i = this.issues.findIndex((x) => x.n === target.n && target.n !== undefined);
     const all = this.issues.length ? `${count(this.issues.length)} to check` : "Nothing to check";
     this.position.textContent = i < 0 ? all : `${count(i + 1)} of ${all}`;
     this.current(target.n);
     this.previous.disabled = this.next.disabled = this.issues.length === 0 || (this.issues.length === 1 && i === 0);
+  }
+
+  // The totals of the bill of the place, so that a line and its total are seen together.
+  totals() {
+    const bill = this.sheet.bills[this.target.bill];
+    if (!bill) return [];
+    const name = bill.number?.text || "";
+    const sum = (c) => {
+      const { name, unit } = fields[c.field];
+      const off = c.state === "differs";
+      const printed = figure(c.field, c.printed);
+      const text = off ? `${figure(c.field, c.sum)}, printed ${printed}` : printed;
+      return h("span", { class: off ? "off" : "" }, icon(off ? "bad" : "ok"),
+        `${name} ${text}${unit ? ` ${unit}` : ""}`, h("span", { class: "unseen" }, off ? ", differs" : ", adds up"));
+    };
+    const sums = bill.verdict.checks.filter((c) => c.state === "proved" || c.state === "differs").map(sum);
+    return sums.length ? [h("span", {}, name && `Bill ${name}:`), sums] : [];
   }
 
   // Marks in the list of findings the one that is shown.
@@ -182,7 +245,7 @@ export class Inspector {
     }
     this.pictures.set(key, got);
     for (const [old, picture] of this.pictures) {
-      if (this.pictures.size <= kept) break;
+      if (this.pictures.size <= most) break;
       this.pictures.delete(old);
       picture.then(({ url }) => URL.revokeObjectURL(url), () => {});
     }
@@ -201,6 +264,10 @@ export class Inspector {
     for (const bill of this.sheet.bills) {
       if (!bill.pages.some(here)) continue;
       for (const line of bill.lines) if (line.box && here(line)) marks.push(rect(line.box, "read", 1));
+      if (bill !== this.sheet.bills[this.target.bill]) continue;
+      for (const { value } of Object.values(bill.totals)) {
+        if (value?.box && here(value)) marks.push(rect(value.box, "total", 2));
+      }
     }
     for (const issue of this.issues) {
       if (issue !== this.target && issue.place.box && here(issue.place)) marks.push(rect(issue.place.box, "other", 2));
@@ -221,9 +288,17 @@ export class Inspector {
     this.in.disabled = this.z >= zooms.at(-1);
   }
 
+  // Zooms to the next step of the list in a direction: the page may fit between two steps.
   zoom(by) {
-    const i = zooms.indexOf(this.z);
-    this.scale(zooms[Math.max(0, Math.min(zooms.length - 1, i + by))]);
+    const near = 0.01;
+    const to = by > 0 ? zooms.find((z) => z > this.z + near) : zooms.findLast((z) => z < this.z - near);
+    if (to) this.scale(to);
+  }
+
+  // The scale at which the whole page is seen.
+  pageScale() {
+    const { clientWidth, clientHeight } = this.view;
+    return Math.min(1, ((clientHeight - 2) * this.size.w) / this.size.h / Math.max(200, clientWidth - 2));
   }
 
   scale(z) {
@@ -267,6 +342,7 @@ export class Inspector {
       "=": () => this.zoom(1),
       "-": () => this.zoom(-1),
       0: () => this.scale(1),
+      f: () => this.scale(this.pageScale()),
     }[e.key];
     if (!action) return;
     e.preventDefault();
@@ -275,6 +351,15 @@ export class Inspector {
   }
 
   close() {
+    if (!this.dialog.open) return;
+    this.hide();
+    // The browser's Back leads to what was before the inspector, not to it again.
+    if (history.state?.opened) history.back();
+    else history.replaceState({ ...history.state, inspect: false }, "");
+  }
+
+  /** Closes the inspector, and leaves the browser's history alone. */
+  hide() {
     if (this.dialog.open) this.dialog.close();
   }
 
@@ -290,3 +375,8 @@ export class Inspector {
     this.opener = null;
   }
 }
+
+// The kinds of marks on the picture.
+const legend = [
+  ["here", "this place"], ["total", "totals of the bill"], ["other", "other findings"], ["read", "lines read"],
+];

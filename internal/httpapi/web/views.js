@@ -38,7 +38,17 @@ export class Views {
     }
     const asked = location.hash.slice(1);
     this.current = this.tabs[asked] ? asked : "bills";
-    addEventListener("hashchange", () => this.tabs[location.hash.slice(1)] && this.open(location.hash.slice(1)));
+    history.replaceState({ tab: this.current }, "");
+    addEventListener("popstate", ({ state }) => this.back(state));
+  }
+
+  // Goes to where the browser's history leads: to a tab, with the inspector or without.
+  back(state) {
+    const tab = state?.tab || location.hash.slice(1);
+    if (this.tabs[tab]) this.current = tab;
+    this.draw();
+    if (!state?.inspect) this.inspector?.hide();
+    else if (!this.inspector?.dialog.open) this.inspector?.again();
   }
 
   key(e) {
@@ -53,9 +63,11 @@ export class Views {
   }
 
   open(id) {
+    if (this.current !== id) {
+      history.pushState({ tab: id, inspect: Boolean(this.inspector?.dialog.open) }, "", `#${id}`);
+    }
     this.current = id;
-    if (location.hash !== `#${id}`) history.replaceState(null, "", `#${id}`);
-    this.draw();
+    return this.draw();
   }
 
   badge(id, n, kind, words) {
@@ -113,9 +125,7 @@ export class Views {
 
   /** Opens the sheet with the lines of some bills only. */
   async only(group) {
-    this.current = "sheet";
-    history.replaceState(null, "", "#sheet");
-    await this.draw();
+    await this.open("sheet");
     this.made.sheet?.filter(group);
     this.tabs.sheet.focus();
   }

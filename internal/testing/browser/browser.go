@@ -321,6 +321,31 @@ func (t *Tab) Click(selector string) error {
 	return t.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 
+// Drag presses the mouse on the middle of what a selector finds, moves it by dx and dy CSS
+// pixels, and releases it.
+func (t *Tab) Drag(selector string, dx, dy float64) error {
+	at, err := t.middle(selector)
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		kind   input.DispatchMouseEventType
+		button input.MouseButton
+		part   float64
+	}{
+		{input.DispatchMouseEventTypeMousePressed, input.MouseButtonLeft, 0},
+		{input.DispatchMouseEventTypeMouseMoved, input.MouseButtonLeft, 0.5},
+		{input.DispatchMouseEventTypeMouseMoved, input.MouseButtonLeft, 1},
+		{input.DispatchMouseEventTypeMouseReleased, input.MouseButtonLeft, 1},
+	} {
+		p := input.DispatchMouseEventParams{Type: step.kind, X: at.X + dx*step.part, Y: at.Y + dy*step.part, Button: step.button, Buttons: 1, ClickCount: 1}
+		if err := command(t, input.DispatchMouseEvent, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Tap taps what a selector finds, with a finger. The window must be a phone's.
 func (t *Tab) Tap(selector string) error {
 	at, err := t.middle(selector)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/chromedp/chromedp/kb"
 )
 
 // spot is a place on a page, in points, and how large that page is.
@@ -131,4 +133,68 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	w.click(".bill:first-child .totals .link")
 	w.until("document.querySelector('.inspector .message').textContent.includes('Printed:')")
 	w.marked("the printed cartons of bill "+number, value[spot](w, "spot(theBill.totals.cartons.value)"))
+}
+
+func TestTheBrowsersBackLeadsThroughTabsAndTheInspector(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-flawed")
+	w.until(joined)
+	w.click("#tab-matching", "#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	const closed = "!document.querySelector('.inspector').open"
+	selected := func(tab string) string { return "document.querySelector('#tab-" + tab + "').ariaSelected === 'true'" }
+	w.click(".gridrow[aria-rowindex='2'] [role=rowheader]")
+	w.until(inspected)
+	w.run("history.back()")
+	w.until(closed + " && " + selected("sheet"))
+	w.run("history.forward()")
+	w.until(inspected)
+	// Closing it by its button leaves nothing behind to go back to.
+	w.click(".inspector-head [aria-label='Close']")
+	w.until(closed + " && !history.state.inspect")
+	w.run("history.back()")
+	w.until(selected("matching"))
+	w.run("history.back()")
+	w.until(selected("bills") + " && " + closed)
+}
+
+func TestTheInspectorShowsALineWithItsTotalsAndCanBeSized(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-flawed")
+	w.until(joined)
+	w.until("document.querySelector('.bill[open] tr.line')")
+	w.click(".bill[open] tr.line button")
+	w.until(inspected)
+	w.says(".inspector .sums", "Pieces 5,604, printed 5,606", "differs", "Cartons 119")
+	if n := value[int](w, "document.querySelectorAll('.marks .total').length"); n != 4 {
+		t.Errorf("%d totals of the bill are marked", n)
+	}
+	w.says(".inspector .legend", "totals of the bill")
+
+	const sight = `((p, v) => p.top >= v.top - 1 && p.bottom <= v.bottom + 1)(document.querySelector(".paper").getBoundingClientRect(), document.querySelector(".viewport").getBoundingClientRect())`
+	if value[bool](w, sight) {
+		t.Error("the whole page is in sight already")
+	}
+	w.must(w.Press("f"))
+	w.until(sight)
+	w.must(w.Press("0"))
+	w.until("!" + sight)
+
+	// The divider moves by mouse and by keyboard.
+	width := func() float64 { return value[float64](w, "document.querySelector('.inspector').offsetWidth") }
+	before := width()
+	w.must(w.Drag(".split", -150, 0))
+	if got := width(); got < before+130 || got > before+170 {
+		t.Errorf("dragged by 150 pixels it is %g wide, and was %g", got, before)
+	}
+	before = width()
+	w.run("document.querySelector('.split').focus()")
+	w.must(w.Press(kb.ArrowRight))
+	if got := width(); got >= before || value[int](w, "Number(document.querySelector('.split').ariaValueNow)") >= 60 {
+		t.Errorf("after the arrow it is %g wide, and was %g", got, before)
+	}
 }
