@@ -151,6 +151,9 @@ func (s *leaf) bandOf(hits []*hit) *band {
 	if len(b.columns) < 2 || figures == 0 {
 		return nil
 	}
+	if !slices.ContainsFunc(b.columns, func(h *hit) bool { return !totalWords[h.tokens[0]] }) {
+		return nil // labels of totals, each with its value below
+	}
 	if len(b.columns) < 2+2*labels {
 		if len(b.columns) > 3 {
 			// Rather headings with a row printed over them: the table is lost.

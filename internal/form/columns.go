@@ -224,7 +224,7 @@ func (s *leaf) within(g *grid) [][]*word {
 		var words []*word
 		figures := 0
 		for _, w := range l.words {
-			if !w.heading && w.middle() >= g.left && w.middle() <= g.right {
+			if !w.heading && !w.margin && w.middle() >= g.left && w.middle() <= g.right {
 				words = append(words, w)
 				if _, _, ok := number(w.Text); ok {
 					figures++

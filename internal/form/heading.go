@@ -3,6 +3,7 @@ package form
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tallyman/internal/page"
@@ -29,31 +30,23 @@ type hit struct {
 // hitAt returns the longest heading that begins with a token; nil if there is none.
 func (s *leaf) hitAt(i, j int) *hit {
 	l := s.lines[i]
-	var best *hit
-	for _, e := range byFirst[l.tokens[j].key] {
-		if best != nil && len(e.tokens) <= len(best.tokens) {
-			continue
-		}
-		if words, ok := s.follow(i, j, e.tokens); ok {
-			if e.spans() && words[len(words)-1].Base > words[0].Base+0.4*words[0].Size {
-				continue // QTY under PACKAGE is a heading of its own
-			}
-			h := &hit{entry: e, words: words}
-			for _, w := range words {
-				h.box = h.box.Union(w.Box)
-				h.base, h.size = max(h.base, w.Base), max(h.size, w.Size)
-			}
-			best = h
-		}
-	}
-	if best == nil {
+	e, words := s.longest(i, j)
+	if e == nil {
 		return nil
+	}
+	best := &hit{entry: *e, words: words}
+	for _, w := range words {
+		best.box = best.box.Union(w.Box)
+		best.base, best.size = max(best.base, w.Base), max(best.size, w.Size)
 	}
 	// A label, with its colon, names the value beside it and is no heading; a word within
 	// a sentence is none either.
 	last := best.words[len(best.words)-1]
 	if strings.HasSuffix(last.Text, ":") && len(best.tokens) > 0 {
 		return nil
+	}
+	if best.field == quantity && !s.begins(l, words[0]) {
+		return nil // "BOL number", "PRO number"
 	}
 	if s.inSentence(l, best) || best.typical() && numbersOn(l) > 1 {
 		return nil
@@ -103,65 +96,74 @@ func (h *hit) belongs(f Field) bool {
 
 var types = map[string]bool{"PLT": true, "PLTS": true, "PALLET": true, "PALLETS": true, "SKID": true, "SKIDS": true, "CTN": true, "CTNS": true, "CARTON": true, "CARTONS": true, "CS": true, "CASES": true, "BOXES": true, "PCS": true, "PC": true, "PIECE": true, "PIECES": true, "PKG": true, "PKGS": true, "EACH": true, "PART": true, "GOODS": true, "ITEM": true, "NO": true}
 
-// numbersOn returns how many numbers a line has.
+// numbersOn returns how many numbers a line has. Numbers that count the headings of a line,
+// as in "6 Marks  7 No. of packages  8 Method of packing", are none.
 func numbersOn(l *line) int {
-	n := 0
+	n, last, counted := 0, 0, true
 	for _, w := range l.words {
-		if _, _, ok := number(w.Text); ok {
-			n++
+		if plain, _, ok := number(w.Text); ok {
+			is, err := strconv.Atoi(plain)
+			counted = counted && err == nil && (n == 0 || is == last+1)
+			n, last = n+1, is
 		}
+	}
+	if counted && n > 2 {
+		return 0
 	}
 	return n
 }
 
-// follow returns the words of a heading that begins with a token: each next token stands
-// beside the last one, or under the heading so far.
-func (s *leaf) follow(i, j int, tokens []string) ([]*word, bool) {
+// longest returns the longest heading that begins with a token, and its words: each next
+// token stands beside the last one, or under the heading so far.
+func (s *leaf) longest(i, j int) (best *entry, words []*word) {
+	n := lexicon.next[s.lines[i].tokens[j].key]
 	at := s.lines[i].tokens[j].word
-	words := []*word{at}
+	run := []*word{at}
 	box := at.Box
 	row, k := i, j
-	for _, want := range tokens[1:] {
-		l := s.lines[row]
-		if k+1 < len(l.tokens) {
-			next := l.tokens[k+1]
-			gap := next.word.Box.X0 - at.Box.X1
-			if next.word == at || gap < 0.9*at.Size && gap > -0.3*at.Size && !s.ruledBetween(at, next.word) {
-				if next.key == want {
-					if next.word != at {
-						words = append(words, next.word)
-						at, box = next.word, box.Union(next.word.Box)
-					}
-					k++
-					continue
-				}
-				if next.word != at {
-					return nil, false
-				}
-			}
+	for n != nil {
+		// QTY under PACKAGE is a heading of its own.
+		if n.entry != nil && !(n.entry.spans() && at.Base > run[0].Base+0.4*run[0].Size) {
+			best, words = n.entry, slices.Clone(run)
 		}
-		found := false
-		for r := row + 1; r < len(s.lines) && r <= row+4 && !found; r++ {
-			below := s.lines[r]
-			if below.base-at.Base > 1.9*max(at.Size, 5) {
-				break
+		n = func() *node {
+			l := s.lines[row]
+			if k+1 < len(l.tokens) {
+				next := l.tokens[k+1]
+				gap := next.word.Box.X0 - at.Box.X1
+				if next.word == at || gap < 0.9*at.Size && gap > -0.3*at.Size && !s.ruledBetween(at, next.word) {
+					if to := n.next[next.key]; to != nil || next.word != at {
+						if next.word != at {
+							run = append(run, next.word)
+							at, box = next.word, box.Union(next.word.Box)
+						}
+						k++
+						return to
+					}
+				}
 			}
-			for m, t := range below.tokens {
-				if t.key == want && t.word.Box.X1 > box.X0-2 && t.word.Box.X0 < box.X1+2 && t.word.Base > at.Base {
-					words = append(words, t.word)
-					at, box, row, k, found = t.word, box.Union(t.word.Box), r, m, true
+			for r := row + 1; r < len(s.lines) && r <= row+4; r++ {
+				below := s.lines[r]
+				if below.base-at.Base > 1.9*max(at.Size, 5) {
 					break
 				}
-				if t.word.Box.X1 > box.X0 && t.word.Box.X0 < box.X1 {
-					return nil, false // another word is under the heading
+				for m, t := range below.tokens {
+					if t.word.Base <= at.Base || t.word.Box.X1 <= box.X0-2 || t.word.Box.X0 >= box.X1+2 {
+						continue
+					}
+					to := n.next[t.key]
+					if to == nil && (t.word.Box.X1 <= box.X0 || t.word.Box.X0 >= box.X1) {
+						continue // beside the heading, not under it
+					}
+					run = append(run, t.word)
+					at, box, row, k = t.word, box.Union(t.word.Box), r, m
+					return to
 				}
 			}
-		}
-		if !found {
-			return nil, false
-		}
+			return nil
+		}()
 	}
-	return words, true
+	return best, words
 }
 
 // ruledBetween reports whether a vertical line stands between two words of a line.
@@ -204,13 +206,23 @@ func (s *leaf) inSentence(l *line, h *hit) bool {
 			if gap > 0.6*prev.Size || s.ruledBetween(left, right) {
 				break
 			}
-			if !own[w] {
+			if _, _, is := number(w.Text); !own[w] && !is && !unitNoise(w) {
 				others++
 			}
 			prev = w
 		}
 	}
 	return others > len(h.words)
+}
+
+// unitNoise reports whether a word of a heading only says its unit, as in "weight in kg".
+func unitNoise(w *word) bool {
+	for _, t := range tokensOf(w.Text) {
+		if t != "IN" && units[t] == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // settle keeps, of headings that share a word, the longest, and marks their words.

@@ -20,14 +20,12 @@ func (s *leaf) labelledRows(inRows map[*word]bool) *figures {
 			if !strings.HasSuffix(t.word.Text, ":") || j > 0 && l.tokens[j-1].word == t.word {
 				continue
 			}
-			for _, e := range byFirst[t.key] {
-				if len(e.tokens) > 1 || !e.field.isFigure() && e.field != quantity {
-					continue
-				}
-				if c, w := s.figureAfter(li, t.word); w != nil {
-					all = append(all, found{e.field, c, w, t.word.Box.X0, l.base})
-				}
-				break
+			n := lexicon.next[t.key]
+			if n == nil || n.entry == nil || !n.entry.field.isFigure() && n.entry.field != quantity {
+				continue
+			}
+			if c, w := s.figureAfter(li, t.word); w != nil {
+				all = append(all, found{n.entry.field, c, w, t.word.Box.X0, l.base})
 			}
 		}
 	}

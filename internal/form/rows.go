@@ -82,6 +82,12 @@ func (p *part) cut(strips []*strip) []*strip {
 		}
 		out = append(out, st)
 	}
+	// A text belongs to the last row only if it follows it as the lines of a text do.
+	for i := slices.Index(out, last) + 1; i > 0 && i < len(out); i++ {
+		if st := out[i]; !(g.floor > 0 && st.base <= g.floor+1) && st.base-out[i-1].base > 1.6*max(st.size, 5) {
+			return out[:i]
+		}
+	}
 	return out
 }
 

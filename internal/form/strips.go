@@ -25,7 +25,7 @@ func (s *leaf) strips(g *grid) []*strip {
 		}
 		st := &strip{line: l, cells: make([][]*word, len(g.columns))}
 		for _, w := range l.words {
-			if !w.heading && w.middle() >= g.left && w.middle() <= g.right {
+			if !w.heading && !w.margin && w.middle() >= g.left && w.middle() <= g.right {
 				st.words = append(st.words, cutAtEdges(w, g)...)
 			}
 		}

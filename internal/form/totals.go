@@ -1,6 +1,7 @@
 package form
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -50,7 +51,7 @@ func (s *leaf) labelsOf(inRows map[*word]bool) []labelled {
 						}
 					}
 					if len(t.values) == 0 {
-						for r := li + 1; r < len(s.lines) && s.lines[r].base-l.base < 2.2*max(l.size, 5); r++ {
+						for r := li + 1; r < len(s.lines) && s.lines[r].base-l.base < 2.2*max(l.size, s.lines[r].size, 5); r++ {
 							for _, w := range s.lines[r].words {
 								if w.Box.X1 > first.Box.X0 && w.Box.X0 < last.Box.X1 {
 									t.take(w, s.number)
@@ -94,23 +95,28 @@ func sentence(words []*word) [][]*word {
 	return out
 }
 
-// fieldsOf returns what the label of a total may count.
+// fieldsOf returns what the label of a total may count: what all its words may mean, or
+// else what one of them may.
 func fieldsOf(words []*word) []Field {
-	var out []Field
+	var all, out []Field
 	for _, w := range words {
 		for _, t := range tokensOf(w.Text) {
-			for _, f := range labelFields[t] {
-				out = appendOnce(out, f)
+			fields := labelFields[t]
+			if fields == nil {
+				continue
+			}
+			if all == nil {
+				out = fields
+			} else {
+				out = slices.DeleteFunc(slices.Clone(out), func(f Field) bool { return !slices.Contains(fields, f) })
+			}
+			for _, f := range fields {
+				all = appendOnce(all, f)
 			}
 		}
 	}
-	// "Total net weight" counts no gross weight, and "total weight" rather counts that.
-	for _, w := range words {
-		for _, t := range tokensOf(w.Text) {
-			if f := labelFields[t]; len(f) == 1 && (f[0] == NetWeight || f[0] == Weight) {
-				return f
-			}
-		}
+	if len(out) == 0 {
+		return all
 	}
 	return out
 }

@@ -22,6 +22,7 @@ const (
 type word struct {
 	page.Word
 	heading bool // it is part of a heading
+	margin  bool // it numbers the page, or says that it goes on
 }
 
 func (w *word) middle() float32 { return (w.Box.X0 + w.Box.X1) / 2 }
@@ -87,6 +88,7 @@ func newLeaf(p *page.Page) *leaf {
 	s.words = s.words[:0]
 	for _, l := range s.lines {
 		s.words = append(s.words, l.words...)
+		l.findMargins()
 	}
 	return s
 }
@@ -115,6 +117,24 @@ func linesOf(words []*word) []*line {
 		from = to
 	}
 	return out
+}
+
+// findMargins marks "Page 1", "Page 1 of 3" and "continued on the next page": they belong to
+// no row of a table, however close they stand.
+func (l *line) findMargins() {
+	for _, ph := range phrases(l.words, 0.9) {
+		tokens := tokensOf(ph[0].Text)
+		if len(tokens) == 0 || !margins[tokens[0]] || len(ph) > 8 {
+			continue
+		}
+		numbers := strings.HasPrefix(tokens[0], "CONT")
+		for _, w := range ph {
+			numbers = numbers || hasDigit(w.Text)
+		}
+		for _, w := range ph {
+			w.margin = numbers
+		}
+	}
 }
 
 // whole joins the parts of words that kerning has torn: they touch or overlap a little.
