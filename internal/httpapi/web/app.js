@@ -193,7 +193,7 @@ async function fresh() {
   try {
     await session.startOver();
     steps.bills.clear();
-    steps.orders.clear();
+    steps.drop();
     if (session.phase !== "open") return;
     say("A fresh session has begun.");
     $("step-bills").querySelector(".choose").focus();

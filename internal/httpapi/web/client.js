@@ -51,8 +51,9 @@ export class Tallyman {
   /**
    * Attaches the BOL.
    * @param {Blob | Blob[]} pdfs one PDF or more
-   * @param {{add?: boolean, names?: string[], signal?: AbortSignal, onSent?: Sent,
-   *   onWait?: (seconds: number) => void}} [options]
+   * @param {{add?: boolean, names?: string[], once?: string, signal?: AbortSignal, onSent?: Sent,
+   *   onWait?: (seconds: number) => void}} [options] once names this upload: repeated after a
+   *   break, the upload is not attached twice
    */
   async uploadBills(pdfs, { add = false, names = [], ...options } = {}) {
     const form = new FormData();
@@ -65,8 +66,8 @@ export class Tallyman {
   /**
    * Attaches the order export.
    * @param {Blob | string} orders a CSV, XLSX or XLS file, or the text of a CSV
-   * @param {{name?: string, columns?: string[], remember?: boolean, signal?: AbortSignal, onSent?: Sent,
-   *   onWait?: (seconds: number) => void}} [options] columns say what columns mean that are not
+   * @param {{name?: string, columns?: string[], remember?: boolean, once?: string, signal?: AbortSignal,
+   *   onSent?: Sent, onWait?: (seconds: number) => void}} [options] columns say what columns mean that are not
    *   known, as in "Qty=cartons"; remember keeps that in the profile
    */
   async uploadOrders(orders, { name, columns = [], remember = false, ...options } = {}) {
@@ -193,13 +194,14 @@ export class Tallyman {
    * @param {Options} [options]
    * @returns {Promise<Response>}
    */
-  async request(method, path, { query = {}, body, type, signal, onSent, onWait = this.onWait } = {}) {
+  async request(method, path, { query = {}, body, type, once, signal, onSent, onWait = this.onWait } = {}) {
     const params = new URLSearchParams(query);
     if (this.session) params.set("_sid", this.session);
     /** @type {Record<string, string>} */
     const headers = {};
     if (this.key) headers["X-API-Key"] = this.key;
     if (type) headers["Content-Type"] = type;
+    if (once) headers["Idempotency-Key"] = once;
     const search = params.size === 0 ? "" : `?${params}`;
     const send = onSent && typeof XMLHttpRequest === "function" ? sendCounting(onSent) : this.fetch;
     for (let attempt = 0; ; attempt++) {
@@ -238,6 +240,7 @@ export class Tallyman {
  * @property {Record<string, string>} [query] parameters beside the session's ID
  * @property {XMLHttpRequestBodyInit} [body]
  * @property {string} [type] the body's media type
+ * @property {string} [once] names the request, so that its repetition has no further effect
  * @property {AbortSignal} [signal]
  * @property {Sent} [onSent]
  * @property {(seconds: number) => void} [onWait] is called with the seconds before each repetition

@@ -16,7 +16,8 @@ export class Steps {
     this.mapping = null;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
-    this.orders.ready = () => this.session.view?.bills.length > 0;
+    /** An order export that came before its bills, which it needs. @type {File | null} */
+    this.waiting = null;
     this.orders.unknown = (error, file) => this.map(error, file);
     this.orders.known = () => this.mapping?.hide();
     this.sheet = $("step-sheet");
@@ -43,13 +44,16 @@ export class Steps {
     upload.input.addEventListener("change", () => {
       const files = [...upload.input.files];
       upload.input.value = "";
-      if (files.length) this.give(upload, files);
+      if (files.length) this.deal(files);
     });
   }
 
   /** Uploads files to a step. If there are bills already, asks whether to add or replace. */
   async give(upload, files) {
-    if (upload.busy) return;
+    if (upload.busy) {
+      upload.fail(`${named(files)} was not uploaded: another upload is under way. Drop or choose it again afterwards.`);
+      return;
+    }
     let add = false;
     if (upload === this.bills && this.session.view?.bills.length) {
       const have = this.session.sheet?.summary.bills ?? 0;
@@ -67,48 +71,67 @@ export class Steps {
     return upload.send(files, add);
   }
 
-  // Files may be dropped anywhere. Those dropped on a step go to that step, others to
-  // the step of their kind.
+  // Files may be dropped anywhere: their content says to which step they go.
   dragging() {
     let depth = 0;
     const has = (e) => e.dataTransfer?.types.includes("Files");
     const end = () => {
       depth = 0;
       $("dropping").hidden = true;
-      document.querySelectorAll(".over").forEach((e) => e.classList.remove("over"));
-    };
-    const over = (e) => {
-      document.querySelectorAll(".over").forEach((o) => o.classList.remove("over"));
-      e.target.closest?.("#step-bills, #step-orders")?.classList.add("over");
     };
     document.addEventListener("dragenter", (e) => {
       if (!has(e)) return;
       e.preventDefault();
       depth++;
       $("dropping").hidden = this.session.phase !== "open";
-      over(e);
     });
     document.addEventListener("dragover", (e) => has(e) && e.preventDefault());
     document.addEventListener("dragleave", (e) => has(e) && --depth <= 0 && end());
     document.addEventListener("drop", (e) => {
       if (!has(e)) return;
       e.preventDefault();
-      const step = /** @type {Element} */ (e.target).closest?.("#step-bills, #step-orders");
       end();
-      if (this.session.phase === "open") this.drop([...e.dataTransfer.files], step);
+      if (this.session.phase === "open") this.deal([...e.dataTransfer.files]);
+    });
+    addEventListener("beforeunload", (e) => {
+      if (this.bills.busy || this.orders.busy || this.waiting) e.preventDefault(); // the browser asks
     });
   }
 
-  async drop(files, step) {
-    if (step?.id === "step-bills") return this.give(this.bills, files);
-    if (step) return this.give(this.orders, files.slice(0, 1));
+  /** Gives each file to the step of its kind, which its content decides. */
+  async deal(files) {
     const pdfs = [], exports = [];
     for (const f of files) ((await isPDF(f)) ? pdfs : exports).push(f);
-    if (pdfs.length && (await this.give(this.bills, pdfs)) === false) return;
+    const read = pdfs.length ? await this.give(this.bills, pdfs) : true;
+    if (read === undefined) return; // somebody thought better of it
+    if (!read && exports.length && this.session.view?.bills.length) {
+      return this.orders.fail(`${named(exports)} was not uploaded, since the bills that came with it were not read.`);
+    }
     if (exports.length > 1) {
-      this.orders.fail(`${count(exports.length)} of the files dropped are not PDFs, but a session has one order ` +
-        "export. Drop or choose that one.");
-    } else if (exports.length) await this.give(this.orders, exports);
+      this.orders.fail(`A session has one order export, but ${exports.map((f) => f.name).join(", ")} are not PDFs. ` +
+        "None of them was uploaded. Drop or choose the one that counts.");
+    } else if (exports.length) {
+      this.waiting = exports[0];
+      await this.release();
+    }
+  }
+
+  /** Uploads the order export that waits once there are bills. */
+  async release() {
+    const file = this.waiting;
+    if (!file || this.bills.busy || this.orders.busy) return;
+    if (this.session.phase === "open" && this.session.view.bills.length) {
+      this.waiting = null;
+      return this.give(this.orders, [file]);
+    }
+    this.orders.note(`${file.name} is kept in this tab, and is uploaded as soon as the bills are read.`,
+      button({ class: "small", onclick: () => this.drop() }, "Remove"));
+  }
+
+  /** Forgets the order export that waits. */
+  drop() {
+    this.waiting = null;
+    this.orders.clear();
   }
 
   /** Uploads a sample: its files come from the server and are uploaded like any others. */
@@ -136,9 +159,11 @@ export class Steps {
     this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null, "", billsKind(sheet),
       bills && sheet ? `${plural(sheet.summary.bills, "bill")}, ${plural(sheet.summary.lines, "line")}` : "");
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
-    this.orders.render(bills, orders, wrongOrders(sheet), ordersKind(sheet),
+    this.orders.render(open, orders, wrongOrders(sheet), ordersKind(sheet),
       orders ? `${count(sheet.match.matched)} of ${plural(sheet.orders.rows, "row")} matched` : "");
     renderSheet(this, open && sheet ? sheet : null);
+    if (phase === "ended") this.waiting = null;
+    else if (this.waiting && bills) this.release();
   }
 
   /** The name of downloads: that of the first file of bills, so that they can be told apart. */
@@ -188,8 +213,6 @@ class Upload {
     this.kind = kind;
     this.section = section;
     this.input = input;
-    /** Whether files may be chosen now. */
-    this.ready = () => true;
     /** Is called if columns of a file are not known. @type {((error: any, file: File) => any) | undefined} */
     this.unknown = undefined;
     /** Is called when another file was read. @type {(() => void) | undefined} */
@@ -216,19 +239,23 @@ class Upload {
 
   clear() { this.trouble.replaceChildren(); }
 
-  fail(text) {
+  /** Shows an error, and buttons for what can be done about it. Each line of the text is a paragraph. */
+  fail(text, ...buttons) {
     this.failedAt = this.session.version;
     const dismiss = () => {
       this.clear();
       this.focus();
     };
-    this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"), h("p", {}, text),
+    this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"),
+      h("div", { class: "what" }, text.split("\n").map((line) => h("p", {}, line)),
+        buttons.length > 0 && h("div", { class: "buttons" }, buttons)),
       button({ class: "quiet icon", "aria-label": "Dismiss", onclick: dismiss }, icon("cross"))));
   }
 
-  note(text) {
-    this.trouble.replaceChildren(h("p", { class: "hint" }, text));
-    say(text);
+  note(text, ...buttons) {
+    const was = this.trouble.textContent;
+    this.trouble.replaceChildren(h("p", { class: "hint" }, text, " ", buttons));
+    if (this.trouble.textContent !== was) say(text);
   }
 
   /** Focuses the button for the next thing to do. */
@@ -255,8 +282,8 @@ class Upload {
     else this.bar.value = part;
   }
 
-  /** Sends files and waits until they are read. Returns true if they were. */
-  async send(files, add, mapping = {}) {
+  /** Sends files and waits until they are read. Returns true if they were. Once names the upload, for repetitions. */
+  async send(files, add, mapping = {}, once = unique()) {
     this.clear();
     this.abort = new AbortController();
     const held = this.section.contains(document.activeElement);
@@ -278,6 +305,7 @@ class Upload {
     if (held) this.focus();
     try {
       const options = {
+        once,
         signal: this.abort.signal,
         onSent: (sent, all) => {
           const part = `${bytes(Math.min(total, sent))} of ${bytes(total)}`;
@@ -314,7 +342,13 @@ class Upload {
         this.session.refresh();
         await this.unknown(error, files[0]);
       } else {
-        this.fail(words(error));
+        const again = (text, some, name) =>
+          button({ class: "small", onclick: () => this.send(some, add, mapping, name) }, text);
+        const [fates, well] = fatesOf(files, words(error));
+        // Without an answer nobody knows whether the files arrived: the name of the upload tells the server.
+        if (error instanceof TypeError || error?.status >= 500) this.fail(fates, again("Try again", files, once));
+        else if (well.length) this.fail(fates, again(`Upload only ${named(well)}`, well));
+        else this.fail(fates);
         if (error?.status === 401) this.session.failed(error);
         else this.session.refresh();
       }
@@ -366,6 +400,16 @@ class Upload {
     if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
     if (done) mark(this.chip, doubt, "Read", kind);
   }
+}
+
+// A name for an upload. Browsers have no other UUIDs for pages without HTTPS.
+const unique = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+
+/** Splits what the server says of several files into a line for each. Returns it with the files that were read. */
+function fatesOf(files, text) {
+  if (files.length < 2) return [text, []];
+  const lines = files.reduce((all, f) => all.replace(`; ${f.name}: `, `\n${f.name}: `), text);
+  return [lines, files.filter((f) => lines.includes(`${f.name}: read, but`))];
 }
 
 // Whether people can name the columns that an order export lacks.

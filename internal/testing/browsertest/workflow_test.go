@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -124,6 +125,82 @@ func TestFilesMayBeDroppedAnywhere(t *testing.T) {
 	}
 }
 
+// Orders that come first are kept until the bills come, wherever both are dropped or chosen.
+func TestOrdersThatComeFirstWaitForTheBills(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	const warned = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+	if value[bool](w, warned) {
+		t.Error("a reload is warned of though nothing can be lost")
+	}
+	ship := p.shipment(small, "a-")
+	w.must(w.Files("#bills-files", ship.orders))
+	w.until("document.querySelector('#step-orders .trouble').textContent.includes('a-orders.csv is kept')")
+	if !value[bool](w, warned) {
+		t.Error("a reload loses the orders without a warning")
+	}
+	w.must(w.Drop("#step-orders", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
+	w.until("document.querySelector('#step-bills .error')")
+	w.must(w.Drop("#step-orders", ship.bills))
+	w.until(joined)
+	w.says("#step-orders", "a-orders.csv", "matched 30")
+	w.until("!" + warned)
+}
+
+func TestEachOfSeveralFilesHasItsFate(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.must(w.Drop("#results", p.shipment(small, "good-").bills, p.words("letter.pdf", "Dear Sirs, this is a letter.")))
+	w.until("document.querySelector('#step-bills .error')")
+	if got := value[[]string](w, "[...document.querySelectorAll('#step-bills .error p')].map((p) => p.textContent)"); len(got) != 2 ||
+		!strings.Contains(got[0], "letter.pdf") || !strings.Contains(got[1], "good-bol.pdf: read, but") {
+		t.Errorf("the files are said to be %q", got)
+	}
+	w.click("#step-bills .error .buttons button")
+	w.until(bills)
+	w.says("#step-bills", "good-bol.pdf", "bills 6")
+}
+
+// An upload that breaks can be repeated, and is attached once even if its answer is lost.
+func TestAnUploadThatBreaksIsTriedAgain(t *testing.T) {
+	const lost, unanswered = 1, 2
+	var broken atomic.Int32
+	p := newPlace(t, func(o *service.Options) {
+		o.Wrap = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				how := broken.Load()
+				if r.URL.Path != "/upload" || how == 0 {
+					next.ServeHTTP(w, r)
+					return
+				}
+				if how == unanswered {
+					next.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				panic(http.ErrAbortHandler)
+			})
+		}
+	})
+	w := p.open()
+	w.ready()
+	w.must(w.Files("#bills-files", p.shipment(small, "one-").bills))
+	w.until(bills)
+	broken.Store(lost)
+	other := small
+	other.Seed = 9
+	w.must(w.Files("#bills-files", p.shipment(other, "two-").bills))
+	w.click("#ask button[value=add]")
+	w.until("document.querySelector('#step-bills .error .buttons button')")
+	w.says("#step-bills .error", "did not answer")
+	broken.Store(unanswered)
+	w.click("#step-bills .error .buttons button")
+	w.until("document.querySelectorAll('#step-bills .files li').length > 1 && !document.querySelector('#step-bills .work:not([hidden])')")
+	if v := w.view(); len(v.Bills) != 2 {
+		t.Errorf("the session has %+v", v)
+	}
+}
+
 func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
@@ -192,9 +269,6 @@ func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.ready()
-	if !value[bool](w, "document.querySelector('#step-orders .choose').disabled") {
-		t.Error("orders can be chosen before there are bills")
-	}
 	w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
 	w.until("document.querySelector('#step-bills .error')")
 	w.says("#step-bills .error", "letter.pdf", "is not a PDF")
