@@ -107,7 +107,7 @@ func (s *leaf) bandOf(hits []*hit) *band {
 	b := &band{}
 	// Of two headings one over the other, the lower one is that of the column; the upper
 	// one says what the lower ones count.
-	var parents []*hit
+	hits, parents := divide(hits)
 	for _, h := range hits {
 		if h.field == kind || h.field == quantity {
 			continue

@@ -22,6 +22,7 @@ type reading struct {
 // bill reads the pages of a bill in each way, and returns the one that is proved best;
 // nil if there are no lines on them.
 func (g *group) bill() (*Bill, []Remark) {
+	g.partDecimals()
 	var all []*reading
 	for how := range axes {
 		r := g.read(how)
@@ -81,6 +82,17 @@ func (g *group) bill() (*Bill, []Remark) {
 		b.Tables = append(b.Tables, t.table(best.verdict.checks))
 	}
 	return b, rest
+}
+
+// partDecimals lets all pages of the bill follow those whose numbers tell what parts decimals.
+func (g *group) partDecimals() {
+	commas, points := 0, 0
+	for _, s := range g.pages {
+		commas, points = commas+s.commas, points+s.points
+	}
+	for _, s := range g.pages {
+		s.part(commas > points)
+	}
 }
 
 // score says how good a reading is: how strong its proof is, less what is open.
@@ -216,12 +228,19 @@ func (r *reading) prove(g *group, readings int) {
 	if len(r.tables) > 0 {
 		r.tables[0].blank = r.tables[0].blank || blank
 	}
-	e := evidence{tables: r.tables, unread: r.unread, readings: readings, missing: r.missing, excess: r.excess, orphan: orphan}
+	commas := 0
+	for _, s := range g.pages {
+		commas += s.commas
+	}
+	e := evidence{commas: commas > 0, tables: r.tables, unread: r.unread, readings: readings, missing: r.missing, excess: r.excess, orphan: orphan}
 	for _, s := range g.pages {
 		if !slices.ContainsFunc(r.copies, func(c Copy) bool { return c.Page == s.number }) {
 			e.labels = append(e.labels, s.labelsOf(r.inRows)...)
 			e.loose = append(e.loose, s.looseOf(r.inRows)...)
 		}
+	}
+	for _, t := range r.tables {
+		t.settle(e.labels)
 	}
 	r.verdict = e.prove()
 }

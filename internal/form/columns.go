@@ -21,10 +21,12 @@ const (
 
 // column is a column of a table.
 type column struct {
-	field  Field
-	unit   Unit
-	x0, x1 float32
-	bare   bool // between lines, without a heading
+	field     Field
+	unit      Unit
+	x0, x1    float32
+	bare      bool // between lines, without a heading
+	uncounted bool // its figures are added up, and no load sheet needs them
+	open      bool // its heading leaves open what it counts
 }
 
 // grid are the columns of a table on a page, and where it lies.
@@ -39,10 +41,12 @@ type grid struct {
 
 // slot is a place in the order of columns: a heading, or a text that may be one.
 type slot struct {
-	box    page.Box
-	field  Field
-	second Field
-	unit   Unit
+	box       page.Box
+	field     Field
+	second    Field
+	unit      Unit
+	uncounted bool
+	open      bool
 }
 
 // gridOf returns the columns under a band. The rows are searched down to limit.
@@ -50,7 +54,7 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 	g := &grid{top: b.base, bottom: limit, size: b.size, left: 0, right: s.width}
 	var slots []slot
 	for _, h := range b.columns {
-		slots = append(slots, slot{h.box, h.field, h.second, h.unit})
+		slots = append(slots, slot{h.box, h.field, h.second, h.unit, h.uncounted, h.open})
 	}
 	for _, box := range b.strangers {
 		slots = append(slots, slot{box: box, field: Other})
@@ -106,7 +110,7 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 	}
 	edges = append(edges, g.right)
 	for i, sl := range slots {
-		c := column{field: sl.field, unit: sl.unit, x0: edges[i], x1: edges[i+1]}
+		c := column{field: sl.field, unit: sl.unit, x0: edges[i], x1: edges[i+1], uncounted: sl.uncounted, open: sl.open}
 		// Lines within a heading's space make columns without a heading of their own.
 		var cuts []float32
 		if how == byRules {
@@ -128,7 +132,7 @@ func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 			for j := 1; j < len(bounds); j++ {
 				part := column{field: Other, x0: bounds[j-1], x1: bounds[j], bare: true}
 				if middle >= part.x0 && middle < part.x1 {
-					part.field, part.unit, part.bare = c.field, c.unit, false
+					part.field, part.unit, part.bare, part.uncounted, part.open = c.field, c.unit, false, c.uncounted, c.open
 				}
 				g.columns = append(g.columns, part)
 			}
@@ -226,7 +230,7 @@ func (s *leaf) within(g *grid) [][]*word {
 		for _, w := range l.words {
 			if !w.heading && !w.margin && w.middle() >= g.left && w.middle() <= g.right {
 				words = append(words, w)
-				if _, _, ok := number(w.Text); ok {
+				if _, _, ok := w.number(); ok {
 					figures++
 				}
 			}

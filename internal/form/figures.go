@@ -59,7 +59,7 @@ func (p *part) figures() *figures {
 				continue
 			}
 			text, box := textOf(d.cells[c])
-			plain, beside, ok := number(text)
+			plain, beside, ok := numberIn(text, d.cells[c][0].comma)
 			cell := Cell{Field: col.field, Text: text, Page: d.page, Box: box, Unit: col.unit}
 			if col.field.isFigure() {
 				switch {
@@ -80,7 +80,7 @@ func (p *part) figures() *figures {
 					cell.Field = Other
 				}
 			}
-			if ok && d.total && !col.field.isFigure() {
+			if ok && d.total && !col.field.isFigure() && !col.uncounted {
 				// What is added up is a figure, whatever stands over it.
 				p.unread = append(p.unread, cell)
 			}

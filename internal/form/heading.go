@@ -25,6 +25,10 @@ type hit struct {
 	unit  Unit
 	// labelled is true if a number stands beside it.
 	labelled bool
+	// uncounted is true for a column of figures that are added up, and that no load sheet needs.
+	uncounted bool
+	// open is true for a heading that leaves open what it counts.
+	open bool
 }
 
 // hitAt returns the longest heading that begins with a token; nil if there is none.
@@ -34,7 +38,10 @@ func (s *leaf) hitAt(i, j int) *hit {
 	if e == nil {
 		return nil
 	}
-	best := &hit{entry: *e, words: words}
+	best := &hit{entry: *e, words: words, open: e.field == quantity}
+	if best.field == uncounted {
+		best.field, best.uncounted = Other, true
+	}
 	for _, w := range words {
 		best.box = best.box.Union(w.Box)
 		best.base, best.size = max(best.base, w.Base), max(best.size, w.Size)
@@ -58,7 +65,7 @@ func (s *leaf) hitAt(i, j int) *hit {
 	if i := slices.Index(l.words, last); i >= 0 && i+1 < len(l.words) {
 		// A number beside it makes it a label, too.
 		next := l.words[i+1]
-		if _, _, is := number(next.Text); is && next.Box.X0 > last.Box.X1-1 && next.Box.X0-last.Box.X1 < 0.9*last.Size && !s.ruledBetween(last, next) {
+		if _, _, is := next.number(); is && next.Box.X0 > last.Box.X1-1 && next.Box.X0-last.Box.X1 < 0.9*last.Size && !s.ruledBetween(last, next) {
 			// … unless the number was printed over the headings.
 			if best.labelled = true; !best.field.isFigure() && best.field != quantity {
 				return nil
@@ -101,7 +108,7 @@ var types = map[string]bool{"PLT": true, "PLTS": true, "PALLET": true, "PALLETS"
 func numbersOn(l *line) int {
 	n, last, counted := 0, 0, true
 	for _, w := range l.words {
-		if plain, _, ok := number(w.Text); ok {
+		if plain, _, ok := w.number(); ok {
 			is, err := strconv.Atoi(plain)
 			counted = counted && err == nil && (n == 0 || is == last+1)
 			n, last = n+1, is
@@ -123,7 +130,7 @@ func (s *leaf) longest(i, j int) (best *entry, words []*word) {
 	row, k := i, j
 	for n != nil {
 		// QTY under PACKAGE is a heading of its own.
-		if n.entry != nil && !(n.entry.spans() && at.Base > run[0].Base+0.4*run[0].Size) {
+		if n.entry != nil && !((n.entry.flat || n.entry.spans()) && at.Base > run[0].Base+0.4*run[0].Size) {
 			best, words = n.entry, slices.Clone(run)
 		}
 		n = func() *node {
@@ -206,7 +213,7 @@ func (s *leaf) inSentence(l *line, h *hit) bool {
 			if gap > 0.6*prev.Size || s.ruledBetween(left, right) {
 				break
 			}
-			if _, _, is := number(w.Text); !own[w] && !is && !unitNoise(w) {
+			if _, _, is := w.number(); !own[w] && !is && !unitNoise(w) {
 				others++
 			}
 			prev = w

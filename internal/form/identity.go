@@ -52,7 +52,7 @@ var labels = func() map[string][]label {
 }()
 
 // titles are the names that documents have.
-var titles = []string{"BILL OF LADING", "PACKING LIST", "PACKING SLIP", "DELIVERY NOTE", "CARRIER CONFIRMATION", "RATE CONFIRMATION", "LOAD CONFIRMATION", "WAYBILL", "DELIVERY ORDER", "SHIPPING ORDER", "INVOICE"}
+var titles = []string{"BILL OF LADING", "PACKING LIST", "PACKING SLIP", "DELIVERY NOTE", "CARRIER CONFIRMATION", "RATE CONFIRMATION", "LOAD CONFIRMATION", "WAYBILL", "DELIVERY ORDER", "SHIPPING ORDER", "CONSIGNMENT NOTE", "FRACHTBRIEF", "LIEFERSCHEIN", "PACKLISTE", "BON DE LIVRAISON", "LISTE DE COLISAGE", "DOCUMENTO DI TRASPORTO", "LISTA DE EMPAQUE", "ALBARAN", "INVOICE"}
 
 var (
 	pageOf    = regexp.MustCompile(`(?i)\bpages?\s*:?\s*_*\s*(\d{1,4})\s*_*\s*(?:of|/)\s*_*\s*(\d{1,4})\b`)
@@ -170,7 +170,7 @@ func titleOf(l *line) string {
 }
 
 // titleKinds may stand before the name of a document.
-var titleKinds = map[string]bool{"STRAIGHT": true, "UNIFORM": true, "MULTIMODAL": true, "OCEAN": true, "MASTER": true, "VICS": true, "COMBINED": true, "TRANSPORT": true, "ORIGINAL": true, "COMMERCIAL": true, "DOMESTIC": true}
+var titleKinds = map[string]bool{"STRAIGHT": true, "UNIFORM": true, "MULTIMODAL": true, "OCEAN": true, "MASTER": true, "VICS": true, "COMBINED": true, "TRANSPORT": true, "ORIGINAL": true, "COMMERCIAL": true, "DOMESTIC": true, "INTERNATIONAL": true, "INTERNATIONALER": true}
 
 func validNumber(text string) bool {
 	return hasDigit(text) && len(text) >= 3 && len(text) <= 40 && !dateShape.MatchString(text) && strings.Count(text, " ") <= 1
@@ -233,6 +233,9 @@ func (s *leaf) valueOf(li int, words []*word, marks map[*word]bool, name string)
 		limit := float32(1.2) * max(w.Size, 4)
 		if len(right) == 0 {
 			limit = 120
+		}
+		if name == "number" && len(right) > 0 && (dateShape.MatchString(w.Text) || w.Text == strings.ToLower(w.Text) && !hasDigit(w.Text) && hasLetter(w.Text)) {
+			break // "4711 of 03/17/2026"
 		}
 		if marks[w] || w.Box.X0-prev.Box.X1 > limit || s.ruledBetween(prev, w) && len(right) > 0 || strings.HasSuffix(w.Text, ":") && w.Text != ":" {
 			break

@@ -77,3 +77,82 @@ func TestHeadingsNameTheirUnitAndNumber(t *testing.T) {
 		t.Errorf("the weight is %+v", b.Tables[0].Rows[0].Cell(Weight))
 	}
 }
+
+func TestOfTwoStoreysTheTotalIsAddedUp(t *testing.T) {
+	d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 150, "CTNS", 230, "QTY (PCS)", 400, "G.W. (KGS)").
+		row(212, 210, "PER CTN", 270, "TOTAL", 370, "PER CTN", 440, "TOTAL")
+	y := d.goods(230, 60, 150, 270, 440)
+	for j := range 4 {
+		d.row(230+14*float32(j), 210, fmt.Sprint(48-j), 370, fmt.Sprint(12-j))
+	}
+	d.row(y, 60, "TOTAL", 150, "153", 270, "7,344", 440, "1,960.0")
+	b := reconciled(t, d)
+	if c := b.Tables[0].Rows[2].Cell(Weight); c == nil || c.Figure != "1460.2" || c.Unit != Kilograms {
+		t.Errorf("the weight is %+v", c)
+	}
+}
+
+func TestOfTwoColumnsOfWeightsTheOneWithATotalCounts(t *testing.T) {
+	for _, total := range []string{"", "46"} {
+		d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 150, "CARTONS", 230, "PIECES", 320, "WEIGHT", 400, "WEIGHT")
+		y := d.goods(214, 60, 150, 230, 400)
+		for j := range 4 {
+			d.row(214+14*float32(j), 320, fmt.Sprint(13-j))
+		}
+		d.row(y, 60, "TOTAL", 150, "153", 230, "7,344", 320, total, 400, "1,960.0")
+		if total == "" {
+			reconciled(t, d)
+		} else if b := readAll(d).Bills; b[0].Outcome != NothingProves {
+			t.Errorf("with a total under both, it is %s", b[0].Outcome)
+		}
+	}
+}
+
+func TestSubtotalsOfNamedGroupsAreNoLines(t *testing.T) {
+	for _, labels := range [][2]string{{"Subtotal knitted goods", "Subtotal others"}, {"Knitted goods total", "Others total"}} {
+		d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT")
+		d.put(60, 214, "KNITTED GOODS").row(228, 60, "A-100", 200, "24", 300, "1,152", 400, "310.5").row(242, 60, "A-101", 200, "7", 300, "336", 400, "88.0").
+			row(256, 60, labels[0], 200, "31", 300, "1,488", 400, "398.5").
+			put(60, 270, "OTHERS").row(284, 60, "B-200", 200, "113", 300, "5,424", 400, "1,460.2").row(298, 60, "B-201", 200, "9", 300, "432", 400, "101.3").
+			row(312, 60, labels[1], 200, "122", 300, "5,856", 400, "1,561.5").
+			row(326, 60, "TOTAL", 200, "153", 300, "7,344", 400, "1,960.0")
+		b := reconciled(t, d)
+		if c := b.Tables[0].Rows[0].Cell(Style); c.Text != "A-100" {
+			t.Errorf("the first style is %q", c.Text)
+		}
+	}
+}
+
+func TestALabelSaysWhatAnOpenHeadingCounts(t *testing.T) {
+	d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 180, "CARTONS", 300, "QTY", 400, "WEIGHT")
+	y := d.goods(214, 60, 180, 300, 400)
+	d.put(60, y, "Total cartons: 153").put(60, y+12, "Total handling units: 7,344").put(60, y+24, "Total weight: 1,960.0 lbs")
+	if c := reconciled(t, d).Tables[0].Rows[0].Cell(Pallets); c == nil || c.Figure != "1152" {
+		t.Errorf("the handling units are %+v", c)
+	}
+}
+
+func TestDecimalCommasAreReadWhereTheFiguresShowThem(t *testing.T) {
+	draw := func(weights [4]string, total, pieces string) *drawing {
+		d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 180, "CARTONS", 300, "PIECES", 400, "WEIGHT KG")
+		y := d.goods(214, 60, 180)
+		for i, p := range []string{"1.152", "336", "5.424", "432"} {
+			d.row(214+14*float32(i), 300, p, 400, weights[i])
+		}
+		return d.row(y, 60, "TOTAL", 180, "153", 300, pieces, 400, total)
+	}
+	b := reconciled(t, draw([4]string{"310,5", "88,0", "1.460,2", "101,3"}, "1.960,0", "7.344"))
+	if c := b.Tables[0].Rows[2].Cell(Weight); c.Figure != "1460.2" || c.Text != "1.460,2" {
+		t.Errorf("the weight is %+v", c)
+	}
+	// The decimals of all weights are three: only a note has a comma that tells.
+	d := sheet(1).put(60, 60, "BOL NO: 4711").put(60, 80, "Temperature 3,5").row(200, 60, "STYLE", 180, "CARTONS", 400, "WEIGHT KG")
+	y := d.goods(214, 60, 180)
+	for i, w := range []string{"310,500", "88,000", "460,200", "101,300"} {
+		d.put(400, 214+14*float32(i), w)
+	}
+	d.row(y, 60, "TOTAL", 180, "153", 400, "960,000")
+	if b := readAll(d).Bills; b[0].Outcome != NothingProves {
+		t.Errorf("commas that may part thousands are %s", b[0].Outcome)
+	}
+}

@@ -97,7 +97,7 @@ func (s *leaf) figureAfter(li int, w *word) (Cell, *word) {
 			}
 		}
 		if unit != "" && len(unit) < 8 {
-			if plain, beside, ok := number(c.Text + " " + unit); ok && beside != "" {
+			if plain, beside, ok := numberIn(c.Text+" "+unit, l.words[at].comma); ok && beside != "" {
 				c.Text, c.Figure, c.Unit = c.Text+" "+unit, plain, units[strings.ToUpper(beside)]
 			}
 		}

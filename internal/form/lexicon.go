@@ -30,10 +30,12 @@ var headings = map[Field]string{
 	Hazardous:   `HM|H M|HM X|HAZMAT|HAZ|HAZ MAT|HAZARDOUS`,
 	PackSize:    `PACK QTY|PACK SIZE|PACK|PACKING|PCS CTN|PCS CARTON|UNITS CARTON|UNITS CTN|QTY CARTON PER|CASE PACK|INNER PACK|PER CARTON|PER CTN|PCS PKG`,
 	quantity:    `QTY|QUANTITY|COUNT|CANTIDAD|QUANTITA|QUANTITE|MENGE|ANZAHL|NUMBER|# OF`,
+	inAll:       `TOTAL|TTL|TOTALS`,
 	kind:        `TYPE`,
+	uncounted:   `AMOUNT|VALUE|CHARGES|CHARGE|ORDERED|ORDER QTY|BACK ORDERED|BACKORDER|B O`,
 	Other: `PALLET SLIP|PALLET SLIP CIRCLE ONE|PALLET SLIP Y OR N|ADDITIONAL SHIPPER INFO|ADDITIONAL SHIPPER INFORMATION|ADDITIONAL INFO|ADDITIONAL INFORMATION|BATCH|BATCH NO|LOT|LOT NO|LOT #|EXPIRED DATE|EXPIRY DATE|EXP DATE|DATE|SHIP DATE|HS CODE|HTS CODE|HTS|HS|BARCODE|CARTON BARCODE|UPC|EAN|GTIN|
-		DIMENSION EACH CARTON|DIMENSIONS|DIMENSION|DIMS|SIZE|COLOR|COLOUR|NO|LINE|LINE NO|LINE #|SEQ|S N|SR NO|STATUS|PROCESS SPECIFICATION|REMARKS|REMARK|RATE|CHARGES|CHARGE|AMOUNT|UNIT PRICE|PRICE|VALUE|SO #|SO NO|SO DATE|MARKS AND NUMBERS|MARKS AND NUMBER|MARKS AND NOS|MARKS NUMBERS|MARKS NOS|SHIPPING MARKS|KENNZEICHEN|STATISTICAL NO|STATISTICAL NUMBER|STATISTIKNUMMER|CONTAINER NO|CONTAINER NO S|CONTAINER NUMBER|SEAL NO|STORE|STORE #|STORE NO|DEPT|DEPARTMENT|DC|ORIGIN|COUNTRY OF ORIGIN|UOM|UM|U M|TEMP|SERIAL NO|SERIAL #|SERIAL NUMBER|
-		ORDERED|ORDER QTY|BACK ORDERED|BACKORDER|B O|CUST STYLE|CUSTOMER STYLE|CUST ITEM|CUSTOMER ITEM|CUSTOMER PART NO|CUSTOMER SKU|VENDOR STYLE|C NO|CARTON NO|CARTON NOS|CARTON #|CTN NO|CTN #|CTN NOS|CARTON NUMBER|CARTON NUMBERS|CASE NO|CASE #|PALLET NO|PALLET #|PALLET ID|PKG NO|PACKAGE NO|UNIT WEIGHT|UNIT WT|UNIT CUBE|UNIT VOLUME`,
+		DIMENSION EACH CARTON|DIMENSIONS|DIMENSION|DIMS|SIZE|COLOR|COLOUR|NO|LINE|LINE NO|LINE #|SEQ|S N|SR NO|STATUS|PROCESS SPECIFICATION|REMARKS|REMARK|RATE|UNIT PRICE|PRICE|SO #|SO NO|SO DATE|MARKS AND NUMBERS|MARKS AND NUMBER|MARKS AND NOS|MARKS NUMBERS|MARKS NOS|SHIPPING MARKS|KENNZEICHEN|STATISTICAL NO|STATISTICAL NUMBER|STATISTIKNUMMER|CONTAINER NO|CONTAINER NO S|CONTAINER NUMBER|SEAL NO|STORE|STORE #|STORE NO|DEPT|DEPARTMENT|DC|ORIGIN|COUNTRY OF ORIGIN|UOM|UM|U M|TEMP|SERIAL NO|SERIAL #|SERIAL NUMBER|
+		CUST STYLE|CUSTOMER STYLE|CUST ITEM|CUSTOMER ITEM|CUSTOMER PART NO|CUSTOMER SKU|VENDOR STYLE|C NO|CARTON NO|CARTON NOS|CARTON #|CTN NO|CTN #|CTN NOS|CARTON NUMBER|CARTON NUMBERS|CASE NO|CASE #|PALLET NO|PALLET #|PALLET ID|PKG NO|PACKAGE NO|UNIT WEIGHT|UNIT WT|UNIT CUBE|UNIT VOLUME`,
 }
 
 // counted are the things that forms count, by field. A heading names one in one of ways.
@@ -53,13 +55,15 @@ var qualified = []struct {
 	of   []Field
 	text string
 	is   Field // "" for the same
+	flat bool  // the words stand beside each other
 }{
-	{[]Field{Weight, NetWeight}, "@ IN LBS|@ IN LB|@ IN KGS|@ IN KG", ""},
-	{[]Field{Volume}, "@ CBM|@ M3|@ CU FT|@ CUFT|@ IN CBM|@ IN M3|@ IN CU FT", ""},
-	{Figures[:], "TOTAL @|TTL @", ""},
-	{[]Field{Packages, Pieces, quantity}, "@ ORDERED|@ ORD|ORDERED @|@ B O|@ BO|@ BACK ORDERED|@ BACKORDERED", Other},
-	{[]Field{Pieces, quantity}, "@ PER CARTON|@ PER CTN|@ PER CASE|@ PER PKG|@ PER PACKAGE", PackSize},
-	{[]Field{Weight, NetWeight, Volume}, "@ PER CARTON|@ PER CTN|@ PER CASE|@ PER PKG|@ PER PACKAGE|@ PER UNIT|@ PER PC|@ EACH|@ CTN", Other},
+	{[]Field{Weight, NetWeight}, "@ LBS|@ LB|@ KGS|@ KG", "", true},
+	{[]Field{Weight, NetWeight}, "@ IN LBS|@ IN LB|@ IN KGS|@ IN KG", "", false},
+	{[]Field{Volume}, "@ CBM|@ M3|@ CU FT|@ CUFT|@ IN CBM|@ IN M3|@ IN CU FT", "", false},
+	{Figures[:], "TOTAL @|TTL @", "", false},
+	{[]Field{Packages, Pieces, quantity}, "@ ORDERED|@ ORD|ORDERED @|@ B O|@ BO|@ BACK ORDERED|@ BACKORDERED", uncounted, false},
+	{[]Field{Pieces, quantity}, "@ PER CARTON|@ PER CTN|@ PER CASE|@ PER PKG|@ PER PACKAGE", PackSize, false},
+	{[]Field{Weight, NetWeight, Volume}, "@ PER CARTON|@ PER CTN|@ PER CASE|@ PER PKG|@ PER PACKAGE|@ PER UNIT|@ PER PC|@ EACH|@ CTN", Other, true},
 }
 
 // Both fields of one heading, which stands over two columns of figures.
@@ -74,6 +78,7 @@ type entry struct {
 	tokens []string
 	field  Field
 	second Field // of a compound heading
+	flat   bool  // its words stand beside each other
 }
 
 // node is a place in the lexicon after some tokens: the heading that they make, if any, and
@@ -86,7 +91,7 @@ type node struct {
 // lexicon is the root. Where two rules make one heading, the list above comes first.
 var lexicon = func() *node {
 	root := &node{next: map[string]*node{}}
-	add := func(text string, f, second Field) {
+	add := func(text string, f, second Field, flat bool) {
 		at, tokens := root, strings.Fields(text)
 		for _, t := range tokens {
 			if at.next[t] == nil {
@@ -95,7 +100,7 @@ var lexicon = func() *node {
 			at = at.next[t]
 		}
 		if at.entry == nil {
-			at.entry = &entry{tokens, f, second}
+			at.entry = &entry{tokens, f, second, flat}
 		}
 	}
 	plain := map[Field][]string{}
@@ -103,11 +108,11 @@ var lexicon = func() *node {
 	for _, f := range fields {
 		for text := range strings.SplitSeq(headings[f], "|") {
 			plain[f] = append(plain[f], strings.Join(strings.Fields(text), " "))
-			add(plain[f][len(plain[f])-1], f, "")
+			add(plain[f][len(plain[f])-1], f, "", false)
 		}
 	}
 	for text, fields := range compound {
-		add(text, fields[0], fields[1])
+		add(text, fields[0], fields[1], false)
 	}
 	for _, f := range fields {
 		for thing := range strings.SplitSeq(counted[f], "|") {
@@ -115,7 +120,7 @@ var lexicon = func() *node {
 				if thing != "" {
 					text := strings.Replace(way, "@", thing, 1)
 					plain[f] = append(plain[f], text)
-					add(text, f, "")
+					add(text, f, "", false)
 				}
 			}
 		}
@@ -125,7 +130,7 @@ var lexicon = func() *node {
 			for _, text := range plain[f] {
 				for way := range strings.SplitSeq(q.text, "|") {
 					text := strings.Replace(way, "@", text, 1)
-					if add(text, cmp.Or(q.is, f), ""); q.is == "" {
+					if add(text, cmp.Or(q.is, f), "", q.flat); q.is == "" {
 						plain[f] = append(plain[f], text)
 					}
 				}

@@ -55,6 +55,8 @@ const (
 	// A heading may leave open what it counts; the table decides.
 	quantity Field = "quantity"
 	kind     Field = "type"
+	// What a bill adds up and a load sheet does not need: what was ordered, and money.
+	uncounted Field = "uncounted"
 )
 
 // Figures are the fields that are added up, in the order in which they are reported.

@@ -12,6 +12,42 @@ import (
 // weight sign, a unit, a type of package.
 var figure = regexp.MustCompile(`^([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,4})?|[0-9]{1,12}(?:\.[0-9]{1,4})?|\.[0-9]{1,4})\s*(#|[A-Za-z][A-Za-z0-9./]{0,11}\.?)?$`)
 
+// Shapes of numbers that tell whether a comma or a point parts the decimals. "3,805" and
+// "3.805" do not.
+var (
+	commaShape = regexp.MustCompile(`^(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4})|0,[0-9]+|[0-9]{1,3}(?:\.[0-9]{3}){2,})$`)
+	pointShape = regexp.MustCompile(`^(?:[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+|[0-9]*\.(?:[0-9]{1,2}|[0-9]{4})|0\.[0-9]+|[0-9]{1,3}(?:,[0-9]{3}){2,})$`)
+)
+
+// swapped returns a text whose numbers have commas in place of points, and points in place
+// of commas.
+func swapped(text string) string {
+	b := []byte(text)
+	digit := func(i int) bool { return i >= 0 && i < len(text) && text[i] >= '0' && text[i] <= '9' }
+	for i, c := range b {
+		switch {
+		case c == ',' && (digit(i-1) || digit(i+1)):
+			b[i] = '.'
+		case c == '.' && (digit(i-1) || digit(i+1)):
+			b[i] = ','
+		}
+	}
+	return string(b)
+}
+
+// number returns the number of a word.
+func (w *word) number() (plain, beside string, ok bool) {
+	return numberIn(w.Text, w.comma)
+}
+
+// numberIn returns the number of a text in whose page commas part decimals, or points.
+func numberIn(text string, comma bool) (plain, beside string, ok bool) {
+	if comma {
+		text = swapped(text)
+	}
+	return number(text)
+}
+
 // number returns the number of a cell without commas, and the unit or type beside it; ok
 // is false if the cell is not a number.
 func number(text string) (plain, beside string, ok bool) {

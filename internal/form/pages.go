@@ -45,6 +45,9 @@ func (g *group) read(how axis) *reading {
 			}
 		}
 	}
+	for _, same := range alike(parts) {
+		decide(same)
+	}
 	prints := map[string]int{}
 	seen := map[int]bool{}
 	for i, s := range g.pages {
@@ -133,7 +136,7 @@ func (st *strip) fits(g *grid) bool {
 			continue
 		}
 		if text, _ := textOf(words); g.columns[c].field.isFigure() {
-			if _, _, ok := number(text); !ok {
+			if _, _, ok := numberIn(text, words[0].comma); !ok {
 				return false
 			}
 			figures++

@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"tallyman/internal/page"
 )
 
 // The strength that a proof needs, in bits: all columns together, and the strongest. A
@@ -56,6 +58,7 @@ type evidence struct {
 	missing  []int
 	excess   bool
 	orphan   bool // a table has totals and no lines
+	commas   bool // some number of the pages has a decimal comma for certain
 }
 
 // verdict is the result of a proof.
@@ -123,6 +126,8 @@ func (e *evidence) prove() verdict {
 		v.outcome, v.reason = NothingProves, "a table has totals, and no line of it could be read"
 	case len(e.missing) > 0:
 		v.outcome, v.reason = NothingProves, "pages are missing"
+	case e.ambiguous():
+		v.outcome, v.reason = NothingProves, "it is not certain whether its figures have decimal commas or thousands commas"
 	case len(e.unread) > 0:
 		v.outcome, v.reason = NothingProves, fmt.Sprintf("%q, among the rows, could not be read", e.unread[0].Text)
 	case len(differ) > 0 && strong:
@@ -194,6 +199,32 @@ func (e *evidence) odd() string {
 		}
 	}
 	return ""
+}
+
+// ambiguous reports whether numbers of the pages have decimal commas, and the figures of the
+// tables do not tell whether they have: sums agree either way.
+func (e *evidence) ambiguous() bool {
+	if !e.commas {
+		return false
+	}
+	commas, points, either := false, false, false
+	for _, t := range e.tables {
+		for i := range t.rows {
+			for _, c := range t.rows[i].cells {
+				text, _, _ := strings.Cut(page.Seen(c.Text), " ")
+				switch {
+				case c.Figure == "":
+				case commaShape.MatchString(text):
+					commas = true
+				case pointShape.MatchString(text):
+					points = true
+				default:
+					either = either || strings.ContainsAny(text, ".,")
+				}
+			}
+		}
+	}
+	return either && commas == points
 }
 
 // counts reports whether a table has lines of one of the fields.

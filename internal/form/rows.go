@@ -181,6 +181,7 @@ func (p *part) add(strips []*strip) {
 					continue
 				}
 			}
+			lead = slices.DeleteFunc(lead, func(l *strip) bool { return l.groups(st, strips[i+1:], g) })
 			groups = append(groups, append(lead, st))
 			lead = nil
 			continue
@@ -207,6 +208,19 @@ func (p *part) add(strips []*strip) {
 	}
 }
 
+// groups reports whether a text above a row is the name of the rows below it, and no part
+// of that row: the row has a style or an order of its own at its place, on the line of the
+// figures and not below.
+func (st *strip) groups(row *strip, below []*strip, g *grid) bool {
+	for c := range g.columns {
+		if f := g.columns[c].field; f != Style && f != PO || len(st.cells[c]) == 0 {
+			continue
+		}
+		return len(row.cells[c]) > 0 && (len(below) == 0 || below[0].figures > 0 || below[0].total || len(below[0].cells[c]) == 0)
+	}
+	return false
+}
+
 // apart reports whether two strips fill different columns of figures.
 func apart(a, b *strip, g *grid) bool {
 	for c := range g.columns {
@@ -222,7 +236,7 @@ func (p *part) leaveOut(st *strip) {
 	for c, words := range st.cells {
 		if f := p.grid.columns[c].field; f.isFigure() && len(words) > 0 {
 			text, box := textOf(words)
-			if _, _, ok := number(text); ok {
+			if _, _, ok := numberIn(text, words[0].comma); ok {
 				p.unread = append(p.unread, Cell{Field: f, Text: text, Page: p.leaf.number, Box: box})
 			}
 		}
@@ -247,7 +261,7 @@ func (p *part) row(strips []*strip) {
 		for _, st := range strips {
 			for _, w := range st.cells[c] {
 				if d.total && slices.Contains(label, w) {
-					if _, _, ok := number(w.Text); !ok || !p.grid.columns[c].field.isFigure() {
+					if _, _, ok := w.number(); !ok || !p.grid.columns[c].field.isFigure() {
 						continue
 					}
 				}

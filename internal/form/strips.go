@@ -1,6 +1,7 @@
 package form
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -54,7 +55,7 @@ func (s *leaf) strips(g *grid) []*strip {
 		for c := range g.columns {
 			if g.columns[c].field.isFigure() && len(st.cells[c]) > 0 {
 				text, _ := textOf(st.cells[c])
-				if _, _, ok := number(text); ok {
+				if _, _, ok := numberIn(text, st.cells[c][0].comma); ok {
 					st.figures++
 				}
 			}
@@ -77,7 +78,7 @@ func (g *grid) mayCross(ph []*word) bool {
 			continue
 		}
 		figures := func(c int, w *word) bool {
-			_, _, ok := number(w.Text)
+			_, _, ok := w.number()
 			return ok && (g.columns[c].field.isFigure() || g.columns[c].field == PackSize)
 		}
 		if b != a+1 || !figures(a, ph[i-1]) && !figures(b, ph[i]) {
@@ -96,12 +97,12 @@ func cutAtEdges(w *word, g *grid) []*word {
 		for _, j := range w.Joints {
 			if j > 0 && j < len(w.Edges)-1 && abs(w.Edges[j]-c.x0) <= 0.6*w.Size {
 				l, r := w.Word.Split(j)
-				_, _, left := number(l.Text)
-				_, _, right := number(r.Text)
+				_, _, left := numberIn(l.Text, w.comma)
+				_, _, right := numberIn(r.Text, w.comma)
 				if !left && !right {
 					continue // kerning
 				}
-				return append([]*word{{Word: l}}, cutAtEdges(&word{Word: r}, g)...)
+				return append([]*word{{Word: l, comma: w.comma}}, cutAtEdges(&word{Word: r, comma: w.comma}, g)...)
 			}
 		}
 	}
@@ -122,6 +123,22 @@ func (st *strip) findLabel() (apart bool) {
 		st.total, st.grand, st.label = true, grand, ph
 		return false
 	}
+	// "Subtotal dry goods", "Dry goods total": a label with the name of a group, in a line
+	// that has no other text.
+	for _, ph := range phrases(st.words, 0.9) {
+		first, last := tokensOf(ph[0].Text), tokensOf(ph[len(ph)-1].Text)
+		if len(ph) > 8 || len(first) == 0 || len(last) == 0 || !totalWords[first[0]] && !totalWords[last[len(last)-1]] {
+			continue
+		}
+		alone := !slices.ContainsFunc(st.words, func(w *word) bool {
+			_, _, is := w.number()
+			return !is && !slices.Contains(ph, w)
+		})
+		if alone && st.figures > 0 {
+			st.total, st.label = true, ph
+		}
+		return false
+	}
 	return false
 }
 
@@ -130,7 +147,7 @@ func (st *strip) findLabel() (apart bool) {
 func totalLabel(words []*word) (ok, grand bool) {
 	var tokens []string
 	for _, w := range words {
-		if _, _, is := number(strings.Trim(w.Text, ":=")); is && len(tokens) == 0 {
+		if _, _, is := numberIn(strings.Trim(w.Text, ":="), w.comma); is && len(tokens) == 0 {
 			continue
 		}
 		tokens = append(tokens, tokensOf(w.Text)...)

@@ -121,6 +121,38 @@ func fieldsOf(words []*word) []Field {
 	return out
 }
 
+// settle gives a column whose heading leaves open what it counts the meaning that a label
+// gives to its sum, as "Total handling units: 51" under QTY.
+func (t *figures) settle(labels []labelled) {
+	for c := range t.columns {
+		was := t.columns[c].field
+		if !t.columns[c].open || !was.isFigure() {
+			continue
+		}
+		sum, lines, _ := t.sum(was)
+		fits := func(l labelled) bool {
+			return slices.ContainsFunc(l.values, func(v Cell) bool { return equal(v, sum) })
+		}
+		if lines < 2 || slices.ContainsFunc(labels, func(l labelled) bool { return slices.Contains(l.fields, was) && fits(l) }) {
+			continue
+		}
+		for _, l := range labels {
+			if len(l.fields) != 1 || slices.Contains(t.fields(), l.fields[0]) || !fits(l) {
+				continue
+			}
+			t.columns[c].field, t.columns[c].open = l.fields[0], false
+			for i := range t.rows {
+				for j := range t.rows[i].cells {
+					if cell := &t.rows[i].cells[j]; cell.Field == was {
+						cell.Field = l.fields[0]
+					}
+				}
+			}
+			break
+		}
+	}
+}
+
 func appendOnce(fields []Field, f Field) []Field {
 	for _, o := range fields {
 		if o == f {
@@ -139,7 +171,7 @@ func (t *labelled) take(w *word, number int) {
 
 func cellOf(w *word, pageNumber int) (Cell, bool) {
 	text := strings.Trim(w.Text, ":=,;()")
-	plain, _, ok := number(text)
+	plain, _, ok := numberIn(text, w.comma)
 	if !ok {
 		return Cell{}, false
 	}

@@ -22,6 +22,7 @@ const (
 type word struct {
 	page.Word
 	heading bool // it is part of a heading
+	comma   bool // commas part the decimals of its page
 	margin  bool // it numbers the page, or says that it goes on
 }
 
@@ -54,6 +55,8 @@ type leaf struct {
 	lost     []Cell // tables whose headings cannot be told from figures
 	n, m     int    // "Page n of m"
 	id       identity
+	commas   int // numbers whose decimals a comma parts for certain
+	points   int // … or a point
 }
 
 // thick is the greatest thickness of a ruling line, in points.
@@ -90,7 +93,23 @@ func newLeaf(p *page.Page) *leaf {
 		s.words = append(s.words, l.words...)
 		l.findMargins()
 	}
+	for _, w := range s.words {
+		switch text := page.Seen(w.Text); {
+		case commaShape.MatchString(text):
+			s.commas++
+		case pointShape.MatchString(text):
+			s.points++
+		}
+	}
+	s.part(s.commas > s.points)
 	return s
+}
+
+// part says what parts the decimals of the page's numbers.
+func (s *leaf) part(comma bool) {
+	for _, w := range s.words {
+		w.comma = comma
+	}
 }
 
 // linesOf groups words by their baselines.

@@ -1,0 +1,89 @@
+package form
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// alike returns the parts of a bill's tables by their columns, in the order of the pages.
+func alike(parts [][]*part) [][]*part {
+	var out [][]*part
+	at := map[string]int{}
+	for _, ps := range parts {
+		for _, p := range ps {
+			var key strings.Builder
+			for _, c := range p.grid.columns {
+				key.WriteString(string(c.field) + "|")
+			}
+			i, ok := at[key.String()]
+			if !ok {
+				i = len(out)
+				at[key.String()] = i
+				out = append(out, nil)
+			}
+			out[i] = append(out[i], p)
+		}
+	}
+	return out
+}
+
+// decide decides which of several columns with one meaning counts, in parts with the same
+// columns: the only one that has a total, such as that of weights beside one of weights per
+// package. Where that does not tell, and their figures differ, the table cannot be read.
+func decide(parts []*part) {
+	for _, f := range Figures {
+		var double []int
+		for c := range parts[0].grid.columns {
+			if parts[0].grid.columns[c].field == f {
+				double = append(double, c)
+			}
+		}
+		if len(double) < 2 {
+			continue
+		}
+		var added []int
+		differ := -1
+		for i, p := range parts {
+			for _, d := range p.rows {
+				var first string
+				for _, c := range double {
+					plain, ok := d.figure(c)
+					switch {
+					case !ok:
+					case d.total && !slices.Contains(added, c):
+						added = append(added, c)
+					case first == "":
+						first = plain
+					case first != plain && differ < 0:
+						differ = i
+					}
+				}
+			}
+		}
+		switch {
+		case len(added) == 1:
+			for _, p := range parts {
+				p.grid.columns = slices.Clone(p.grid.columns)
+				for _, c := range double {
+					if c != added[0] {
+						p.grid.columns[c].field, p.grid.columns[c].uncounted = Other, true
+					}
+				}
+			}
+		case differ >= 0:
+			p := parts[differ]
+			p.unread = append(p.unread, Cell{Field: f, Text: fmt.Sprintf("%d columns of %s", len(double), f.words()), Page: p.leaf.number})
+		}
+	}
+}
+
+// figure returns the number of a cell.
+func (d *draft) figure(c int) (plain string, ok bool) {
+	if len(d.cells[c]) == 0 {
+		return "", false
+	}
+	text, _ := textOf(d.cells[c])
+	plain, _, ok = numberIn(text, d.cells[c][0].comma)
+	return plain, ok
+}
