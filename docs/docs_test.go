@@ -286,7 +286,7 @@ func TestTheTableOfRoomsSaysWhatEachUses(t *testing.T) {
 				t.Errorf("the room %s is not there", m[1])
 			}
 			for _, to := range all[m[1]].imports {
-				if slices.Contains([]string{"fault", "atomicfile", "text", "magic", "span"}, to) {
+				if slices.Contains([]string{"fault", "atomicfile", "text", "magic", "span", "turn"}, to) {
 					continue
 				}
 				real[to] = true

@@ -13,7 +13,11 @@
 //	go run ./bench/owners [--time 5m] [--quiet 1m]
 //	go run ./bench/owners --limit 2048 [--time 2m]
 //
-// Clients and server share the processors of this machine.
+// Clients and server share the processors of this machine. A's client has the lowest
+// priority (nice), and what it takes nevertheless is measured: B works beside a client of A
+// that makes the same requests to a handler that does nothing.
+//
+// --each has A do its worst in one way after the other, and prints the ratios of B's medians.
 package main
 
 import (
@@ -22,6 +26,7 @@ import (
 	"encoding/gob"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -48,9 +53,15 @@ func main() {
 	quiet := pflag.Duration("quiet", time.Minute, "how long B is measured alone")
 	limit := pflag.Int("limit", 0, "give the server so many `MB` of memory, and have A come for more")
 	only := pflag.StringSlice("only", nil, "have A do only what is `NAMED` so")
+	each := pflag.Bool("each", false, "measure each way on its own, for a part of the time")
+	args := pflag.StringSlice("serve", nil, "give the server these further `ARGUMENTS`")
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if os.Getenv(asBare) != "" {
+		fmt.Fprintln(os.Stderr, "bench/owners: the bare handler:", serveBare())
+		os.Exit(2)
+	}
 	if url, key, is := strings.Cut(os.Getenv(asA), " "); is {
 		if err := newOwner(url, key).harm(ctx, *long, *only); err != nil {
 			fmt.Fprintln(os.Stderr, "bench/owners: A:", err)
@@ -58,7 +69,9 @@ func main() {
 		}
 		return
 	}
-	ok, err := run(ctx, *long, *quiet, *limit)
+	var ok bool
+	b := &bench{long: *long, quiet: *quiet, limit: *limit, each: *each, only: *only, args: *args}
+	err := b.run(ctx, &ok)
 	program.Forget()
 	switch {
 	case err != nil:
@@ -69,110 +82,107 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, long, quiet time.Duration, limit int) (ok bool, err error) {
+// bench is one measurement.
+type bench struct {
+	long, quiet time.Duration
+	limit       int // MB
+	each        bool
+	only, args  []string
+
+	server *program.Server
+	a, b   *owner
+	files  files
+}
+
+func (m *bench) run(ctx context.Context, ok *bool) error {
 	dir, err := os.MkdirTemp("", "tallyman-owners-")
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	built, err := program.Path()
 	if err != nil {
-		return false, err
+		return err
 	}
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
-		return false, err
+		return err
 	}
 	var secrets []string
 	for _, name := range []session.Owner{"a", "b", "watch"} {
 		secret, err := keys.Open(data).Add(ctx, keys.Key{Name: name, Admin: name == "watch"})
 		if err != nil {
-			return false, err
+			return err
 		}
 		secrets = append(secrets, secret)
 	}
-	s := program.New(built, "--data", data, "--cache", filepath.Join(dir, "cache"))
+	s := program.New(built, append([]string{"--data", data, "--cache", filepath.Join(dir, "cache")}, m.args...)...)
+	m.server = s
 	s.Env = []string{"TMPDIR=" + dir}
-	var killed atomic.Int64
+	var failed atomic.Int64
 	s.Heard = func(line string) {
 		if strings.Contains(line, `"code":"internal"`) || strings.Contains(line, "panic") {
 			fmt.Println("the server logs", line)
-			killed.Add(1)
+			failed.Add(1)
 		}
 	}
 	var group *group
-	if limit > 0 {
-		if group, err = newGroup(limit); err != nil {
-			return false, err
+	if m.limit > 0 {
+		if group, err = newGroup(m.limit); err != nil {
+			return err
 		}
 		defer group.remove()
 		s.Program = group.wrap(built, dir)
 	}
 	if err := s.Start(); err != nil {
-		return false, err
+		return err
 	}
 	defer s.End(0)
-	a := newOwner(s.URL(), secrets[0])
-	b := newOwner(s.URL(), secrets[1])
-	files, err := newFiles()
-	if err != nil {
-		return false, err
+	a, b := newOwner(s.URL(), secrets[0]), newOwner(s.URL(), secrets[1])
+	m.a, m.b = a, b
+	if m.files, err = newFiles(); err != nil {
+		return err
 	}
+	files := m.files
 	fmt.Printf("%d processors, %s; documents of %d kB (86 pages) and %d kB (1 page)\n\n", runtime.NumCPU(), runtime.Version(), len(files.Usual.Bills)>>10, len(files.Small.Bills)>>10)
 	if err := b.prepare(ctx, files); err != nil {
-		return false, err
+		return err
 	}
 	if err := a.fill(ctx, files); err != nil {
-		return false, err
+		return err
 	}
-	alone := b.work(ctx, files, quiet)
+	alone := b.work(ctx, files, m.quiet)
 	before, _ := load.Memory(s.PID())
-
-	attack, end := context.WithTimeout(ctx, long)
-	defer end()
-	// A is another process, so that B does not wait for it in this one.
-	exe, err := os.Executable()
+	if m.each {
+		return m.oneByOne(ctx, alone)
+	}
+	bare, err := startBare()
 	if err != nil {
-		return false, err
+		return err
 	}
-	other := exec.CommandContext(attack, exe, os.Args[1:]...)
-	other.Env = append(os.Environ(), asA+"="+s.URL()+" "+secrets[0])
-	other.Cancel, other.WaitDelay = func() error { return os.ErrProcessDone }, time.Minute // it ends by itself
-	var send bytes.Buffer
-	if err := gob.NewEncoder(&send).Encode(files); err != nil {
-		return false, err
-	}
-	other.Stdin, other.Stderr = &send, os.Stderr
-	said, err := other.StdoutPipe()
+	client, _, _, err := m.beside(ctx, bare.url, m.quiet, m.only)
+	bare.end()
 	if err != nil {
-		return false, err
-	}
-	if _, err := child.Start(other, syscall.SIGKILL, func() error { return nil }); err != nil {
-		return false, err
-	}
-	if _, err := said.Read(make([]byte, 1)); err != nil { // it begins
-		return false, err
+		return err
 	}
 	peak := load.Peak(s.PID())
-	beside := b.work(attack, files, long)
-	words, _ := io.ReadAll(said)
-	if err := other.Wait(); err != nil {
-		return false, err
-	}
+	beside, words, share, err := m.beside(ctx, a.url, m.long, m.only)
 	most := peak()
-	if s.Fell() {
-		return false, fmt.Errorf("the server ended: %s", s.How())
+	if err != nil {
+		return err
 	}
-	ok = compare(alone, beside) && killed.Load() == 0
+	fmt.Println(m.server.URL(), m.b.key)
+	*ok = compare(alone, client, beside) && failed.Load() == 0
+	fmt.Printf("\nprocessor time while A did its worst: %s\n", share)
 	os.Stdout.Write(words)
 	b.answers.print("what B was answered")
 	if refused := b.answers.refused(); refused > 0 {
 		fmt.Printf("\n%d requests of B were refused\n", refused)
-		ok = limit > 0 && ok // memory may be short for everybody
+		*ok = m.limit > 0 && *ok // memory may be short for everybody
 	}
 	if n := b.untrue.Load(); n > 0 {
 		fmt.Printf("%d answers 503 to B had no Retry-After\n", n)
-		ok = false
+		*ok = false
 	}
 	// Sheets and documents are kept for a minute or so; then memory goes back.
 	for range 12 {
@@ -185,10 +195,97 @@ func run(ctx context.Context, long, quiet time.Duration, limit int) (ok bool, er
 	fmt.Printf("\nmemory of the server and its workers: %.0f MB before, %.0f MB at most, %.0f MB after\n", before, most, after)
 	if group != nil {
 		kills, max := group.outcome()
-		fmt.Printf("control group of %d MB: %d MB at most, %d processes killed for lack of memory\n", limit, max, kills)
-		ok = ok && kills == 0
+		fmt.Printf("control group of %d MB: %d MB at most, %d processes killed for lack of memory\n", m.limit, max, kills)
+		*ok = *ok && kills == 0
 	}
-	return ok, nil
+	return nil
+}
+
+// oneByOne measures B beside each way of A, and prints the ratios of the medians.
+func (m *bench) oneByOne(ctx context.Context, alone *latencies) error {
+	ways := m.a.ways(m.files)
+	var names []string
+	beside := map[string]*latencies{}
+	for _, w := range ways {
+		if len(m.only) > 0 && !slices.Contains(m.only, w.name) {
+			continue
+		}
+		l, words, share, err := m.beside(ctx, m.a.url, m.long/time.Duration(len(ways)), []string{w.name})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s: processor time: %s%s\n", w.name, share, words)
+		m.b.answers.print("what B was answered so far")
+		names = append(names, w.name)
+		beside[w.name] = l
+	}
+	fmt.Printf("%-48s %8s", "medians of B in ms, then ratios beside A", "quiet")
+	for _, name := range names {
+		fmt.Printf(" %12s", name)
+	}
+	for _, kind := range alone.order {
+		quiet := at(alone.of[kind], 50)
+		fmt.Printf("\n%-48s %8.1f", kind, quiet)
+		for _, name := range names {
+			fmt.Printf(" %12.1f", at(beside[name].of[kind], 50)/quiet)
+		}
+	}
+	fmt.Println()
+	return nil
+}
+
+// beside has A do its worst to the server at a URL, while B works. It returns B's
+// latencies, what A says, and who used the processors.
+func (m *bench) beside(ctx context.Context, url string, long time.Duration, only []string) (l *latencies, words []byte, share string, err error) {
+	attack, end := context.WithTimeout(ctx, long)
+	defer end()
+	// A is another process, so that B does not wait for it in this one.
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	args := []string{"-n", "19", exe, "--time", long.String()}
+	if len(only) > 0 {
+		args = append(args, "--only", strings.Join(only, ","))
+	}
+	other := exec.CommandContext(attack, "nice", args...)
+	other.Env = append(os.Environ(), asA+"="+url+" "+m.a.key)
+	other.Cancel, other.WaitDelay = func() error { return os.ErrProcessDone }, time.Minute // it ends by itself
+	var send bytes.Buffer
+	if err := gob.NewEncoder(&send).Encode(m.files); err != nil {
+		return nil, nil, "", err
+	}
+	other.Stdin, other.Stderr = &send, os.Stderr
+	said, err := other.StdoutPipe()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if _, err := child.Start(other, syscall.SIGKILL, func() error { return nil }); err != nil {
+		return nil, nil, "", err
+	}
+	if _, err := said.Read(make([]byte, 1)); err != nil { // it begins
+		return nil, nil, "", err
+	}
+	used := func() [3]time.Duration {
+		var own syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &own)
+		return [...]time.Duration{load.CPU(m.server.PID()), load.CPU(other.Process.Pid), time.Duration(own.Utime.Nano() + own.Stime.Nano())}
+	}
+	began, u := time.Now(), used()
+	l = m.b.work(attack, m.files, long)
+	took, v := time.Since(began), used()
+	for i := range v {
+		v[i] = (v[i] - u[i]) * 100 / took
+	}
+	share = fmt.Sprintf("server and workers %d %%, A's client %d %%, B's client %d %% of one processor", v[0], v[1], v[2])
+	words, _ = io.ReadAll(said)
+	if err := other.Wait(); err != nil {
+		return nil, nil, "", err
+	}
+	if m.server.Fell() {
+		return nil, nil, "", fmt.Errorf("the server ended: %s", m.server.How())
+	}
+	return l, words, share, nil
 }
 
 // asA is set in the environment of the process that is A.
@@ -226,13 +323,14 @@ func (o *owner) harm(ctx context.Context, long time.Duration, only []string) err
 }
 
 // compare prints the latencies, and reports whether all of them are at most doubled.
-func compare(alone, beside *latencies) bool {
+func compare(alone, client, beside *latencies) bool {
 	ok := true
-	fmt.Printf("%-48s %22s %22s %9s\n", "B's requests: median and 95 % in ms (number)", "quiet", "beside A", "ratio")
+	fmt.Printf("%-40s %20s %20s %20s %18s\n%40s %20s %20s %20s %6s %6s\n", "B's requests: median and 95 % in ms", "quiet", "beside A's client", "beside A", "ratio to",
+		"(number)", "", "at a bare handler", "", "quiet", "bare")
 	for _, kind := range alone.order {
-		q, s := alone.of[kind], beside.of[kind]
-		if len(s) == 0 {
-			fmt.Printf("%-48s %22s %22s\n", kind, describe(q), "none")
+		q, c, s := alone.of[kind], client.of[kind], beside.of[kind]
+		if len(q) == 0 || len(c) == 0 || len(s) == 0 {
+			fmt.Printf("%-40s %20s %20s %20s\n", kind, describe(q), describe(c), describe(s))
 			ok = false
 			continue
 		}
@@ -241,18 +339,24 @@ func compare(alone, beside *latencies) bool {
 		if ratio > 2 {
 			mark, ok = " more than twice", false
 		}
-		fmt.Printf("%-48s %22s %22s %8.1f%s\n", kind, describe(q), describe(s), ratio, mark)
+		fmt.Printf("%-40s %20s %20s %20s %6.1f %6.1f%s\n", kind, describe(q), describe(c), describe(s), ratio, at(s, 50)/at(c, 50), mark)
 	}
 	return ok
 }
 
 // describe gives the median and the 95th percentile.
 func describe(l []float64) string {
+	if len(l) == 0 {
+		return "none"
+	}
 	return fmt.Sprintf("%.1f  %.1f (%d)", at(l, 50), at(l, 95), len(l))
 }
 
-// at is a percentile of latencies.
+// at is a percentile of latencies; it is not a number if there are none.
 func at(l []float64, percent int) float64 {
+	if len(l) == 0 {
+		return math.NaN()
+	}
 	l = slices.Sorted(slices.Values(l))
 	return l[min(len(l)-1, len(l)*percent/100)]
 }

@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/text"
+	"tallyman/internal/turn"
 )
 
 // memory is the budget of memory for what documents become in the server: what workers
@@ -88,6 +89,7 @@ func (m *memory) takeWithin(ctx context.Context, wait time.Duration, owner sessi
 			late = m.wait(wait)
 		}
 		retry := time.NewTimer(time.Second)
+		resume := turn.Pause(ctx)
 		select {
 		case <-freed:
 		case <-retry.C:
@@ -100,6 +102,7 @@ func (m *memory) takeWithin(ctx context.Context, wait time.Duration, owner sessi
 				With(session.RetryAfter{Seconds: int(memoryWait.Seconds())})
 		}
 		retry.Stop()
+		resume()
 	}
 }
 

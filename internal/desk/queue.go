@@ -3,15 +3,15 @@ package desk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"runtime"
-	"slices"
-	"sync"
 	"time"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/session"
 	"tallyman/internal/span"
+	"tallyman/internal/turn"
 )
 
 // Limits bound the work of a desk. A field that is zero means its default.
@@ -56,71 +56,34 @@ func (l Limits) complete() Limits {
 	return l
 }
 
-// queue gives places to owners in turn: next comes the oldest request of the owner that
-// was served longest ago. Its length is bounded; further requests are refused at once.
-//
-// Spare places are for owners who have no other one: however long the requests that hold
-// all ordinary places take, such an owner does not wait for them.
+// queue gives places to owners in turn; see turn.Queue.
 type queue struct {
-	what                   string // of which there are many, for people
-	places, spares, atOnce int    // limits: ordinary and spare places, and those of one owner
-	waiting, ownerWaiting  int    // limits of those who wait
-
-	mu     sync.Mutex
-	busy   int // ordinary places
-	spared int // spare places
-	queued int
-	owners map[session.Owner]*line
-	clock  int64         // the number of places given so far
-	mean   time.Duration // how long a place is held, the latest counting most
-}
-
-// line has an owner's requests in the queue.
-type line struct {
-	waiting []*turn
-	busy    int
-	served  int64 // the clock when the owner was last served
-}
-
-type turn struct {
-	ready chan struct{}
-	given bool
-	spare bool
-	began time.Time
+	*turn.Queue
+	what string // of which there are many, for people
 }
 
 func newQueue(l Limits) *queue {
 	l = l.complete()
-	q := &queue{
-		what: "uploads are waiting to be read", places: l.Reading, atOnce: l.OwnerReading, waiting: l.Waiting, ownerWaiting: l.OwnerUploads,
-		owners: map[session.Owner]*line{}, mean: time.Second,
-	}
+	spares := 0
 	if l.Spare != nil {
-		q.spares = 1
+		spares = 1
 	}
-	return q
+	return &queue{turn.NewQueue(turn.Limits{
+		Places: l.Reading, Spares: spares, Each: l.OwnerReading, Waiting: l.Waiting, OwnerWaiting: l.OwnerUploads,
+	}, time.Second), "uploads are waiting to be read"}
 }
 
-// errFull is the fault of a request for which the queue has no place. It expects that
-// places are held as long as before.
+// errFull is the fault of a request for which the queue has no place.
 func (q *queue) errFull() error {
-	seconds := int(min(max(q.mean*time.Duration(1+q.queued)/time.Duration(q.places), time.Second), 5*time.Minute).Seconds())
-	return fault.New(fault.Busy, "the server is busy: %d %s; try again in %d seconds", q.queued, q.what, seconds).
+	_, waiting := q.Load()
+	seconds := session.Seconds(q.Wait())
+	return fault.New(fault.Busy, "the server is busy: %d %s; try again in %d seconds", waiting, q.what, seconds).
 		With(session.RetryAfter{Seconds: seconds})
-}
-
-// full reports whether the queue would refuse an owner's next request. An owner without
-// waiting requests always gets a place, so that others cannot take all of them.
-func (q *queue) full(owner session.Owner) bool {
-	l := q.owners[owner]
-	return l != nil && (q.queued >= q.waiting && len(l.waiting) > 0 || len(l.waiting) >= q.ownerWaiting)
 }
 
 // check fails with fault.Busy if enter would do so now.
 func (q *queue) check(owner session.Owner) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.full(owner) {
+	if q.Full(string(owner)) {
 		return q.errFull()
 	}
 	return nil
@@ -166,104 +129,17 @@ func (d *Desk) turn(ctx context.Context, owner session.Owner) (reader *intake.Re
 func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), spare bool, err error) {
 	_, sp := span.Start(ctx, "queue.wait")
 	defer func() { sp.End(err) }()
-	q.mu.Lock()
-	if q.full(owner) {
-		defer q.mu.Unlock()
+	_, waiting := q.Load()
+	sp.Int("waiting", int64(waiting))
+	defer turn.Pause(ctx)()
+	p, err := q.Enter(ctx, string(owner))
+	switch {
+	case errors.Is(err, turn.ErrFull):
 		return nil, false, q.errFull()
+	case err != nil:
+		return nil, false, fault.Ended(err)
 	}
-	sp.Int("waiting", int64(q.queued))
-	l := q.owners[owner]
-	if l == nil {
-		l = &line{}
-		q.owners[owner] = l
-	}
-	t := &turn{ready: make(chan struct{})}
-	l.waiting = append(l.waiting, t)
-	q.queued++
-	q.next()
-	q.mu.Unlock()
-
-	select {
-	case <-t.ready:
-	case <-ctx.Done():
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if t.given {
-			q.leave(owner, t)
-		} else {
-			q.abandon(owner, t)
-		}
-		return nil, false, fault.Ended(ctx.Err())
-	}
-	var once sync.Once
-	return func() {
-		once.Do(func() {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			q.mean += (time.Since(t.began) - q.mean) / 8
-			q.leave(owner, t)
-		})
-	}, t.spare, nil
-}
-
-func (q *queue) leave(owner session.Owner, t *turn) {
-	if t.spare {
-		q.spared--
-	} else {
-		q.busy--
-	}
-	q.owners[owner].busy--
-	q.forget(owner)
-	q.next()
-}
-
-func (q *queue) abandon(owner session.Owner, t *turn) {
-	l := q.owners[owner]
-	if i := slices.Index(l.waiting, t); i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
-		q.queued--
-	}
-	q.forget(owner)
-}
-
-// forget removes owners without uploads, so that the map does not grow.
-func (q *queue) forget(owner session.Owner) {
-	if l := q.owners[owner]; l.busy == 0 && len(l.waiting) == 0 {
-		delete(q.owners, owner)
-	}
-}
-
-// next gives free places away: to the owners with the fewest, and among those to the
-// one served longest ago.
-func (q *queue) next() {
-	for q.queued > 0 {
-		var first *line
-		for _, l := range q.owners {
-			if len(l.waiting) == 0 || l.busy >= q.atOnce {
-				continue
-			}
-			if first == nil || l.busy < first.busy || l.busy == first.busy && l.served < first.served {
-				first = l
-			}
-		}
-		spare := q.busy >= q.places
-		if first == nil || spare && (first.busy > 0 || q.spared >= q.spares) {
-			return
-		}
-		t := first.waiting[0]
-		first.waiting = first.waiting[1:]
-		first.busy++
-		q.clock++
-		first.served = q.clock
-		q.queued--
-		if t.spare = spare; spare {
-			q.spared++
-		} else {
-			q.busy++
-		}
-		t.given, t.began = true, time.Now()
-		close(t.ready)
-	}
+	return p.Leave, p.Spare, nil
 }
 
 // Load is the amount of work.
@@ -273,7 +149,6 @@ type Load struct {
 }
 
 func (q *queue) load() Load {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return Load{Reading: q.busy + q.spared, Waiting: q.queued}
+	taken, waiting := q.Load()
+	return Load{Reading: taken, Waiting: waiting}
 }

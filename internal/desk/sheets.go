@@ -24,6 +24,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
+	"tallyman/internal/turn"
 )
 
 // reading is the result of reading a file: bills or orders.
@@ -163,10 +164,7 @@ func takes(st session.State) int64 {
 // spare one.
 func makingQueue() *queue {
 	n := runtime.GOMAXPROCS(0)
-	return &queue{
-		what: "sheets are waiting to be made", places: n, spares: 1, atOnce: n, waiting: 4096, ownerWaiting: 1024,
-		owners: map[session.Owner]*line{}, mean: time.Second / 10,
-	}
+	return &queue{turn.NewQueue(turn.Limits{Places: n, Spares: 1, Each: n, Waiting: 4096, OwnerWaiting: 1024}, time.Second/10), "sheets are waiting to be made"}
 }
 
 // sheets makes sheets of stored readings, each once for all who wait for it, and only
@@ -232,6 +230,7 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 	}
 	m.wanted++
 	s.mu.Unlock()
+	defer turn.Pause(ctx)()
 	select {
 	case <-m.done:
 		return m.e, m.err
@@ -250,6 +249,8 @@ func (s *sheets) get(ctx context.Context, d *Desk, st session.State, fresh map[b
 
 func (s *sheets) make(ctx context.Context, d *Desk, st session.State, fresh map[blob.Key]reading, of string, m *making) {
 	defer m.cancel()
+	ctx, end := turn.Fork(ctx)
+	defer end()
 	e, err := s.compose(ctx, d, st, fresh)
 	if err == nil {
 		e = s.cache.put(of, e)

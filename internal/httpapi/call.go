@@ -21,6 +21,7 @@ import (
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/turn"
 )
 
 // call is one request while it is served.
@@ -32,6 +33,7 @@ type call struct {
 	route   *route
 	began   time.Time
 	span    trace.Span // nil if the request is not traced
+	turn    *turn.Turn // nil if the request does not take turns
 
 	known     []keys.Key // the result of keys, once it was called
 	keysErr   error
@@ -52,6 +54,7 @@ var errPanic = errors.New("panic")
 
 // answer serves the request.
 func (c *call) answer() error {
+	defer func() { c.turn.End() }()
 	err := c.parseQuery()
 	if err != nil {
 		return err
@@ -80,6 +83,9 @@ func (c *call) answer() error {
 			return err
 		}
 		c.trace()
+		if err := c.takeTurn(); err != nil {
+			return err
+		}
 		if c.route.changes || action {
 			if err := c.mayChange(); err != nil {
 				return err
@@ -115,6 +121,28 @@ func (c *call) answer() error {
 	}
 	return nil
 }
+
+// takeTurn waits for the request's turn on the processors, if it is a session operation of
+// an owner with a key. It fails with fault.Busy if too many requests of the owner wait.
+func (c *call) takeTurn() error {
+	if c.route.op == "" || c.caller.owner == session.Local {
+		return nil
+	}
+	ctx, t, err := c.s.turns.Begin(c.r.Context(), string(c.caller.owner))
+	switch {
+	case errors.Is(err, turn.ErrFull):
+		seconds := session.Seconds(c.s.turns.Wait())
+		return fault.New(fault.Busy, "too many of your requests are waiting; try again in %d seconds", seconds).
+			With(session.RetryAfter{Seconds: seconds})
+	case err != nil:
+		return fault.Ended(err)
+	}
+	c.r, c.turn = c.r.WithContext(ctx), t
+	return nil
+}
+
+// pause gives the turn up until resume; see turn.Turn.Pause.
+func (c *call) pause() (resume func()) { return c.turn.Pause(c.r.Context()) }
 
 // query returns a parameter of the URL's query, "" if it is missing.
 func (c *call) query(name string) string { return c.values.Get(name) }

@@ -308,6 +308,7 @@ func handleEvents(c *call) (any, error) {
 	}
 	c.s.metrics.streams.Inc()
 	defer c.s.metrics.streams.Dec()
+	c.turn.End() // from here on it waits for events
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	later := time.NewTimer(0)

@@ -8,9 +8,11 @@ package httpapi
 
 import (
 	"cmp"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/keys"
+	"tallyman/internal/turn"
 )
 
 // Config has the settings of a Server. Only Desk must be set.
@@ -83,6 +86,7 @@ type Server struct {
 	hub     *hub
 	metrics *metrics
 	health  health
+	turns   *turn.Turns // of owners with keys
 	seal    sealer
 	routes  []*route
 	mux     http.Handler
@@ -104,7 +108,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, cmp.Or(c.OwnerStreams, c.Streams), c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{})}
+	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, cmp.Or(c.OwnerStreams, c.Streams), c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{}), turns: turn.New(runtime.GOMAXPROCS(0))}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)
@@ -202,7 +206,15 @@ func (s *Server) methods(routes []*route) http.Handler {
 func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
-		c := &call{s: s, w: out, r: r, control: out.control, route: find(r), began: time.Now(), body: body.New(r, out.control, s.bodyLimits())}
+		c := &call{s: s, w: out, control: out.control, route: find(r), began: time.Now()}
+		out.call = c
+		if r.Body != http.NoBody {
+			// net/http looks at the body of its own request when it answers.
+			own := *r
+			own.Body = pausing{r.Body, c}
+			r = &own
+		}
+		c.r, c.body = r, body.New(r, out.control, s.bodyLimits())
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		defer func() {
@@ -250,6 +262,7 @@ func (s *Server) bodyLimits() body.Limits {
 // its answer can hold it.
 type response struct {
 	http.ResponseWriter
+	call    *call // nil in tests of this type alone
 	control *http.ResponseController
 	status  int
 	bytes   int64
@@ -280,11 +293,32 @@ func (w *response) Write(p []byte) (written int, err error) {
 	for {
 		piece := p[written:min(len(p), written+writePiece)]
 		w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
-		n, err := w.ResponseWriter.Write(piece)
+		n, err := w.send(piece)
 		written += n
 		w.bytes += int64(n)
 		if err != nil || written == len(p) {
 			return written, err
 		}
 	}
+}
+
+// buffered is how many bytes of an answer net/http keeps without sending them.
+const buffered = 2 << 10
+
+func (w *response) send(piece []byte) (int, error) {
+	if w.call != nil && len(piece) > buffered {
+		defer w.call.pause()()
+	}
+	return w.ResponseWriter.Write(piece)
+}
+
+// pausing is the body of a request, which gives up its turn while it waits for the client.
+type pausing struct {
+	io.ReadCloser
+	c *call
+}
+
+func (p pausing) Read(b []byte) (int, error) {
+	defer p.c.pause()()
+	return p.ReadCloser.Read(b)
 }

@@ -71,6 +71,11 @@ func ErrFull() error {
 		With(RetryAfter{Seconds: 60})
 }
 
+// Seconds returns whole seconds for a RetryAfter: not less than a time, from 1 to 300.
+func Seconds(d time.Duration) int {
+	return int(min(max((d+time.Second-1)/time.Second, 1), 300))
+}
+
 // RetryAfter is the Details of a fault with code fault.Busy.
 type RetryAfter struct {
 	Seconds int `json:"retry_after_seconds"`

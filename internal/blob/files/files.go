@@ -34,6 +34,7 @@ import (
 	"tallyman/internal/atomicfile"
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/turn"
 )
 
 // Store is a blob.Store in a folder.
@@ -149,6 +150,7 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 	buf := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buf)
 	sum := sha256.New()
+	unsynced := 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return blob.Fault(doing, err)
@@ -160,6 +162,12 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 			}
 			sum.Write(buf[:n])
 			ref.Size += int64(n)
+			if unsynced += n; unsynced >= syncEvery {
+				if err := flush(ctx, f); err != nil {
+					return blob.Fault(doing, err)
+				}
+				unsynced = 0
+			}
 		}
 		if rerr == io.EOF {
 			break
@@ -170,17 +178,27 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 	}
 	sum.Sum(ref.SHA256[:0])
 
-	if err := f.Sync(); err != nil {
+	if err := flush(ctx, f); err != nil {
 		return blob.Fault(doing, err)
 	}
 	closed = true
 	if err := f.Close(); err != nil {
 		return blob.Fault(doing, err)
 	}
+	defer turn.Sync(ctx)()
 	if err := s.disk.syncDir(filepath.Dir(path)); err != nil {
 		return blob.Fault(doing, err)
 	}
 	return nil
+}
+
+// syncEvery is how many bytes are written before they are synced: whoever syncs next waits
+// for all that others have written.
+const syncEvery = 4 << 20
+
+func flush(ctx context.Context, f writeFile) error {
+	defer turn.Sync(ctx)()
+	return f.Sync()
 }
 
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}

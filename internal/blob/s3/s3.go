@@ -58,6 +58,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/turn"
 )
 
 // Config is the place of a Store's contents.
@@ -219,6 +220,7 @@ func (s *Store) put(ctx context.Context, sp, keep *spool) (blob.Ref, error) {
 // send sends a spool. unless, if not nil, is a condition: no object that matches it
 // may exist.
 func (s *Store) send(ctx context.Context, ref blob.Ref, sp *spool, unless *string) error {
+	defer turn.Pause(ctx)()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.name(ref.Key), Body: sp.seeker(), ContentLength: &ref.Size,
 		ContentType: aws.String("application/octet-stream"), IfNoneMatch: unless,
@@ -338,6 +340,7 @@ func wrongSize(size int64, ref blob.Ref) error {
 // fetch downloads a whole content. It retries when an answer is truncated.
 func (s *Store) fetch(ctx context.Context, ref blob.Ref) (*spool, error) {
 	const doing = "read a stored file"
+	defer turn.Pause(ctx)()
 	for attempt := 1; ; attempt++ {
 		sp, err := s.fetchOnce(ctx, ref)
 		var broken *brokenOff

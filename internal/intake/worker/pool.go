@@ -21,6 +21,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/span"
+	"tallyman/internal/turn"
 )
 
 // DefaultMemory is the limit of one worker, in bytes, unless Config says another.
@@ -135,6 +136,7 @@ func (p *Pool) lease(ctx context.Context, bare bool) (_ *Lease, err error) {
 	}
 	ctx, sp := span.Start(ctx, "worker.wait")
 	defer func() { sp.End(err) }()
+	defer turn.Pause(ctx)()
 	select {
 	case s := <-p.slots:
 		return &Lease{p, s, bare}, nil
@@ -428,7 +430,9 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 	for {
 		// The timer runs while the worker works, not while its replies are processed.
 		clock.Reset(stall)
+		resume := turn.Pause(ctx)
 		kind, payload, err := p.in.read()
+		resume()
 		if err != nil {
 			return false, err
 		}

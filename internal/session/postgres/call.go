@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/turn"
 )
 
 // call is one statement. Each is a transaction of its own: it takes one round trip,
@@ -55,6 +56,7 @@ func (s *Store) run(ctx context.Context, c call) error {
 		return err
 	}
 	defer s.leave()
+	defer turn.Pause(ctx)()
 	for attempt := 1; ; attempt++ {
 		err, sent := s.try(ctx, c)
 		if err == nil {

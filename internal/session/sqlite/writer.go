@@ -10,6 +10,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/turn"
 )
 
 // The writer is the one goroutine that decides and commits. It takes all waiting
@@ -67,6 +68,7 @@ func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := s.enqueue(op); err != nil {
 		return err
 	}
+	defer turn.Pause(ctx)()
 	select {
 	case <-op.done:
 		return op.err
