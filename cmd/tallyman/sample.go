@@ -13,8 +13,9 @@ import (
 const sampleHelp = `Writes a sample: a PDF of bills of invented companies (bol.pdf), its order export
 (orders.csv), and the load sheets that they make (expected-sheet.csv with the
 orders, expected-unmatched.csv without). With --form, the bills are VICS bills of
-lading (vics), packing lists (packing) or short forms without ruling lines (short),
-and truth.json, with what they print, takes the place of the sheets.
+lading (vics), packing lists (packing), short forms without ruling lines (short) or
+lists whose form must be taught (house; see "tallyman learn"), and truth.json, with
+what they print, takes the place of the sheets.
 
 Usage: tallyman sample [--form NAME] [--bills N] [--lines N] [--seed N] [-o DIR]
 `
@@ -23,7 +24,7 @@ func runSample(ctx context.Context, std streams, args []string) (int, error) {
 	o := sample.Defaults()
 	dir, replace := ".", false
 	flags := newFlags(std, "sample", sampleHelp)
-	flags.StringVar((*string)(&o.Form), "form", "", "print another form: vics, packing or short (`NAME`)")
+	flags.StringVar((*string)(&o.Form), "form", "", "print another form: vics, packing, short or house (`NAME`)")
 	flags.IntVar(&o.Bills, "bills", o.Bills, "how many bills")
 	flags.IntVar(&o.Lines, "lines", 0, "how many lines in all (default: five per bill)")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed makes another sample; the same seed the same")

@@ -114,7 +114,7 @@ func (r *Reader) Pages(files []File) *Pages {
 //
 // It fails with fault.NoText if no page has text, with fault.UnreadForm if there is a bill
 // of which nothing could be read, and with fault.NoBills if there is text but no such
-// document.
+// document, unless Keep is set.
 func (p *Pages) Document() (*Document, error) {
 	d := &Document{Files: p.Files}
 	again := map[int]bool{} // files that were there before
@@ -182,7 +182,10 @@ func (p *Pages) Document() (*Document, error) {
 		}
 	}
 	if len(groups) == 0 {
-		return nil, nothing(p.readings)
+		err := nothing(p.readings)
+		if code := fault.CodeOf(err); !p.Keep || code != fault.UnreadForm && code != fault.NoBills {
+			return nil, err
+		}
 	}
 	most := decimals{}
 	for _, rd := range p.readings {

@@ -73,7 +73,8 @@ type Bill struct {
 	Sheets []Sheet
 	// Verdict is the outcome of the reconciliation.
 	Verdict Verdict
-	// Free is what was read of a bill whose form nobody described; nil for others. Lines
+	// Free is what was read of a bill of no known form, by a learnt form or freely; nil for
+	// others. Lines
 	// and Printed are a view of it, in pounds and cubic feet.
 	Free *form.Bill
 	// Accepted is true if somebody vouches for a bill that nothing proves.

@@ -12,8 +12,8 @@ import (
 	"tallyman/internal/page"
 )
 
-// Pages that no known layout claims are read freely (package form), all those of one file
-// together. What that finds becomes bills like others: their lines are a view of the
+// Pages that no known layout claims are read by learnt forms or freely (package form), all
+// those of one file together. What that finds becomes bills like others: their lines are a view of the
 // tables, in the product's units.
 
 // Unclaimed returns the pages of a file, added so far, that have text and that no known
@@ -35,10 +35,18 @@ func (r *reading) unclaimed() bool {
 	return !r.known && !r.free && !r.blank && r.damage == "" && len(r.problems) == 0 && !r.unreadable()
 }
 
-// Free reads pages of a file that no known layout claims: all of them, in order, with
-// their rules. It fails with fault.TooLarge, as Add does.
-func (r *Reader) Free(file int, pages []page.Page) error {
-	result := form.Read(pages)
+// Unknown returns those of some pages that have text and that no known layout claims.
+func Unknown(pages []page.Page) []page.Page {
+	r := NewReader()
+	return slices.DeleteFunc(slices.Clone(pages), func(p page.Page) bool {
+		return slices.ContainsFunc(readPage(0, &p, r.layouts, r.vocabulary), func(rd *reading) bool { return !rd.unclaimed() })
+	})
+}
+
+// Free reads pages of a file that no known layout claims, by learnt forms or freely: all
+// of them, in order, with their rules. It fails with fault.TooLarge, as Add does.
+func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
+	result := form.Read(pages, forms...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := map[int]*reading{}
@@ -242,10 +250,13 @@ func freeBill(f *form.Bill, file int) Bill {
 
 // Form says how the form of the bill's document came to be known.
 func (b *Bill) Form() form.Kind {
-	if b.Free != nil {
-		return form.Free
+	switch {
+	case b.Free == nil:
+		return form.Known
+	case b.Free.Learnt != "":
+		return form.Learnt
 	}
-	return form.Known
+	return form.Free
 }
 
 // otherLine begins lines of a party that are neither its name nor its address.
@@ -263,9 +274,14 @@ func nameAndAddress(party []form.Cell, value func(*form.Cell) Value) (out []Valu
 }
 
 // Held reports whether the bill's lines stay out of the sheet until somebody accepts
-// them: it was read freely, and nothing proves what was read.
-func (b *Bill) Held() bool {
-	return b.Free != nil && !b.Accepted && (b.Verdict.Outcome == Unproved || b.Verdict.Outcome == Unchecked)
+// them: it is of no known form, and nothing proves what was read. A bill without totals
+// counts if it was read by a learnt form that is trusted.
+func (b *Bill) Held() bool { return b.Doubtful() && !b.Accepted }
+
+// Doubtful reports whether the bill is of no known form, and nothing proves what was read,
+// whether or not somebody accepted it.
+func (b *Bill) Doubtful() bool {
+	return b.Free != nil && (b.Verdict.Outcome == Unproved || b.Verdict.Outcome == Unchecked && !b.Free.Vouched)
 }
 
 // Accept returns the document with the bills accepted that nothing proves, so that their

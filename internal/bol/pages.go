@@ -18,7 +18,10 @@ type Pages struct {
 	Files []File
 	// Sums are the SHA-256 of the files, by which Document finds files that were given
 	// twice; zero, or missing at the end, if they are not known. They are not encoded.
-	Sums     [][32]byte
+	Sums [][32]byte
+	// Keep lets documents without any bill be kept, so that somebody can show how their
+	// pages are to be read.
+	Keep     bool
 	readings []*reading
 }
 
@@ -27,6 +30,7 @@ type Pages struct {
 func (p *Pages) Append(more *Pages) {
 	base := len(p.Files)
 	p.Files = append(p.Files, more.Files...)
+	p.Keep = p.Keep || more.Keep
 	for _, r := range more.readings {
 		p.readings = append(p.readings, r.moved(base))
 	}
@@ -67,12 +71,13 @@ func (r *reading) moved(by int) *reading {
 
 // storedVersion changes with stored: gob drops in silence what another version names
 // differently.
-const storedVersion = 4
+const storedVersion = 5
 
 // stored is the encoded form of Pages.
 type stored struct {
 	Version  int
 	Files    []File
+	Keep     bool
 	Readings []storedReading
 }
 
@@ -94,7 +99,7 @@ type storedReading struct {
 
 // Encode writes the pages for DecodePages.
 func (p *Pages) Encode(w io.Writer) error {
-	s := stored{Version: storedVersion, Files: p.Files, Readings: make([]storedReading, len(p.readings))}
+	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
 		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.notes}
 	}
@@ -114,7 +119,7 @@ func DecodePages(b []byte) (*Pages, error) {
 	if s.Version != storedVersion {
 		return nil, fmt.Errorf("decoding pages: they are of version %d, not %d", s.Version, storedVersion)
 	}
-	p := &Pages{Files: s.Files, readings: make([]*reading, len(s.Readings))}
+	p := &Pages{Files: s.Files, Keep: s.Keep, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
 			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, free: r.Free, read: r.Read, hint: r.Hint, n: r.N, m: r.M,

@@ -19,6 +19,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
+	"tallyman/internal/form"
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/orders"
@@ -45,6 +46,7 @@ type Desk struct {
 	owners   *owners
 	memory   *memory
 	sheets   *sheets
+	lessons  lessons
 	watcher  atomic.Pointer[Watcher]
 }
 
@@ -129,9 +131,12 @@ func (d *Desk) List(ctx context.Context, q session.Query) (session.Page, error) 
 // it has ended.
 const dropTime = time.Minute
 
-// Forget removes the cached sheets made of contents that were deleted. The desk does so
+// Forget removes from memory what was made of contents that were deleted: sheets, and pages. The desk does so
 // itself for contents that it deletes.
-func (d *Desk) Forget(gone []blob.Key) { d.sheets.forget(gone) }
+func (d *Desk) Forget(gone []blob.Key) {
+	d.sheets.forget(gone)
+	d.lessons.forget(gone)
+}
 
 // drop deletes contents that no session refers to any more, and the cached sheets made
 // of them. The request that removed them does not wait for this; the janitor finds what
@@ -199,7 +204,10 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 		}
 	}
 	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
-		readings, err := readBills(ctx, r, files, progress)
+		if in.keep {
+			r = r.KeepingUnread()
+		}
+		readings, err := readBills(ctx, r.Taught(own.LearntForms()), files, progress)
 		return by(readings, own), err
 	})
 }
@@ -387,6 +395,7 @@ func (d *Desk) commit(ctx context.Context, st session.State, a session.Attachmen
 		now, e, err := d.tryCommit(ctx, st, a, readings, fresh, own)
 		switch code := fault.CodeOf(err); {
 		case err == nil:
+			d.record(ctx, st.Key.Owner, readings, a)
 			return now, e.sheet, nil
 		case code != fault.NotFound && (code != session.Changed || !beside):
 			return st, nil, err
@@ -504,7 +513,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	if err != nil {
 		return st, nil, err
 	}
-	readings, err := d.rereadInTurn(ctx, st, own.held.meter(ctx))
+	readings, err := d.rereadInTurn(ctx, st, newest.Profile.LearntForms(), own.held.meter(ctx))
 	if err != nil {
 		return st, nil, err
 	}
@@ -521,7 +530,7 @@ func (d *Desk) Reread(ctx context.Context, st session.State) (_ session.State, _
 	return now, s, nil
 }
 
-func (d *Desk) rereadInTurn(ctx context.Context, st session.State, meter func(int) error) ([]reading, error) {
+func (d *Desk) rereadInTurn(ctx context.Context, st session.State, forms []form.Form, meter func(int) error) ([]reading, error) {
 	reader, leave, err := d.turn(ctx, st.Key.Owner)
 	if err != nil {
 		return nil, err
@@ -529,7 +538,7 @@ func (d *Desk) rereadInTurn(ctx context.Context, st session.State, meter func(in
 	defer leave()
 	var readings []reading
 	for _, in := range st.BOL {
-		r, err := d.reread(ctx, reader.Metered(meter), in)
+		r, err := d.reread(ctx, reader.Metered(meter).Taught(forms), in)
 		if err != nil {
 			return nil, err
 		}
@@ -547,6 +556,10 @@ func (d *Desk) reread(ctx context.Context, reader *intake.Reader, in session.Inp
 	// Reading to the end verifies the content; workers read only parts of it.
 	if _, err := io.Copy(io.Discard, content); err != nil {
 		return reading{}, err
+	}
+	var s BillsSummary
+	if json.Unmarshal(in.Summary, &s) == nil && s.Bills == 0 {
+		reader = reader.KeepingUnread()
 	}
 	return readFile(ctx, reader, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
 }

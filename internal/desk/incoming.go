@@ -30,6 +30,7 @@ type Incoming struct {
 	once     string
 	newest   *profile.Profile // of the owner when the upload began; nil for none
 	columns  []string         // see MapColumns
+	keep     bool             // see KeepUnread
 }
 
 // KeyReused is the code of an upload that is named like another, of other files.
@@ -38,6 +39,10 @@ const KeyReused fault.Code = "idempotency_key_reused"
 // Once names the upload: if the session has the files of an upload of that name
 // already, they are not attached again. It can be called once, before attaching.
 func (in *Incoming) Once(name string) { in.once = name }
+
+// KeepUnread attaches a document even if no bill can be read of it, so that its form can be
+// taught. It is called before attaching.
+func (in *Incoming) KeepUnread() { in.keep = true }
 
 // again reports whether a state has the files of this upload to a slot already. It fails
 // with KeyReused if it has others under its name.
@@ -230,7 +235,7 @@ func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (
 			return nil, err
 		}
 	}
-	readings, err := readBills(ctx, reader, pdfs, nil)
+	readings, err := readBills(ctx, reader.Taught(in.newest.LearntForms()), pdfs, nil)
 	if err != nil {
 		return nil, err
 	}

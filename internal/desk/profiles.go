@@ -73,8 +73,7 @@ func (d *Desk) PutProfile(ctx context.Context, owner session.Owner, revision int
 }
 
 // Remember adds names of columns to the profile of an owner; see
-// profile.Profile.WithColumns. The text of the profile is written anew: comments of its
-// owner are not kept. It fails with the codes of PutProfile.
+// profile.Profile.WithColumns. It fails with the codes of PutProfile.
 func (d *Desk) Remember(ctx context.Context, owner session.Owner, columns []string) (OwnProfile, error) {
 	for try := 1; ; try++ {
 		now, err := d.Profile(ctx, owner)
@@ -85,7 +84,7 @@ func (d *Desk) Remember(ctx context.Context, owner session.Owner, columns []stri
 		if err != nil {
 			return OwnProfile{}, err
 		}
-		next, err := d.PutProfile(ctx, owner, now.Revision, p.TOML())
+		next, err := d.PutProfile(ctx, owner, now.Revision, profile.Rewrite(now.Text, p))
 		if fault.CodeOf(err) != session.ProfileChanged || try == 5 {
 			return next, err
 		}

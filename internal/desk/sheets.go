@@ -78,7 +78,7 @@ func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.In
 		return nil, nil, err
 	}
 	defer leave()
-	r, err := d.reread(ctx, reader, in)
+	r, err := d.reread(ctx, reader.Taught(own.LearntForms()), in)
 	return r.pages, own, err
 }
 

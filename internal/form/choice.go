@@ -17,15 +17,73 @@ type reading struct {
 	lost    Field // of which another reading has figures more; "" for none
 	missing []int
 	excess  bool
+	form    *Form     // by which it was read; nil for free reading
+	parts   [][]*part // of each page
 }
 
-// bill reads the pages of a bill in each way, and returns the one that is proved best;
-// nil if there are no lines on them.
-func (g *group) bill() (*Bill, []Remark) {
+// bill returns the bill that the pages make; nil if there are no lines on them.
+func (g *group) bill(forms []Form) (*Bill, []Remark) {
+	best := g.best(forms)
+	if len(best.used) == 0 {
+		var rest []Remark
+		for _, s := range g.pages {
+			rest = append(rest, s.remark())
+		}
+		return nil, rest
+	}
+	return g.billOf(best)
+}
+
+// best reads the pages of a bill by the learnt forms whose headings they have, and freely,
+// and returns the reading that counts: of those that are proved to the same degree the
+// learnt one.
+func (g *group) best(forms []Form) *reading {
 	g.partDecimals()
-	var all []*reading
+	all, best := g.free()
+	var taught *reading
+	tried := 0
+	for i := range forms {
+		f := &forms[i]
+		if !slices.ContainsFunc(g.pages, func(s *leaf) bool { return slices.ContainsFunc(s.fits, func(at fit) bool { return at.form == f }) }) {
+			continue
+		}
+		if tried++; tried > maxTried {
+			break
+		}
+		if r := g.by(f, tried); taught == nil || r.verdict.rank() > taught.verdict.rank() {
+			taught = r
+		}
+	}
+	if taught == nil || len(taught.used) == 0 {
+		best.compare(all)
+		return best
+	}
+	// Each may put the other in doubt.
+	doubt := taught.doubt(all)
+	best.compare(append(all, taught))
+	taught.doubted(doubt)
+	if doubt == "" && best.verdict.holds() && best.verdict.rank() > taught.verdict.rank() {
+		return best
+	}
+	return taught
+}
+
+// maxTried bounds the learnt forms that are tried on the pages of one bill.
+const maxTried = 8
+
+// by reads the pages of a bill by a learnt form, of which so many were tried.
+func (g *group) by(f *Form, tried int) *reading {
+	r := g.read(byRules, f)
+	r.form = f
+	r.prove(g, tried)
+	return r
+}
+
+// free reads the pages of a bill in each way, and returns all readings and the one that is
+// proved best.
+func (g *group) free() (all []*reading, best *reading) {
 	for how := range axes {
-		r := g.read(how)
+		r := g.read(how, nil)
 		if !slices.ContainsFunc(all, func(o *reading) bool { return o.same(r) }) {
 			all = append(all, r)
 		}
@@ -33,7 +91,6 @@ func (g *group) bill() (*Bill, []Remark) {
 			break // the other ways are the same
 		}
 	}
-	var best *reading
 	for _, r := range all {
 		r.prove(g, len(all))
 	}
@@ -47,15 +104,15 @@ func (g *group) bill() (*Bill, []Remark) {
 			best = r
 		}
 	}
-	if len(best.used) == 0 {
-		var rest []Remark
-		for _, s := range g.pages {
-			rest = append(rest, s.remark())
-		}
-		return nil, rest
+	return all, best
+}
+
+// billOf returns the bill of a reading.
+func (g *group) billOf(best *reading) (*Bill, []Remark) {
+	b := &Bill{Outcome: best.verdict.outcome, Reason: best.verdict.reason, Bits: best.verdict.bits, Checks: best.verdict.checks, Copies: best.copies, Missing: best.missing, Proved: best.verdict.strong}
+	if best.form != nil {
+		b.Learnt, b.Vouched = best.form.Name, best.form.Trusted() || b.Proved
 	}
-	best.compare(all)
-	b := &Bill{Outcome: best.verdict.outcome, Reason: best.verdict.reason, Bits: best.verdict.bits, Checks: best.verdict.checks, Copies: best.copies, Missing: best.missing}
 	var rest []Remark
 	for i, s := range g.pages {
 		isCopy := slices.ContainsFunc(best.copies, func(c Copy) bool { return c.Page == s.number })
@@ -144,8 +201,13 @@ func (r *reading) same(o *reading) bool {
 // compare takes a proof back that another reading puts in doubt: one that is proved as well
 // and differs, or one that has a column of figures more, which was lost here.
 func (r *reading) compare(all []*reading) {
+	r.doubted(r.doubt(all))
+}
+
+// doubt says for people why another reading puts a proof in doubt; "" if none does.
+func (r *reading) doubt(all []*reading) string {
 	if !r.verdict.holds() {
-		return
+		return ""
 	}
 	why := ""
 	if r.lost != "" {
@@ -156,9 +218,15 @@ func (r *reading) compare(all []*reading) {
 			why = "two ways of reading its table agree with its totals"
 		}
 	}
+	return why
+}
+
+// doubted takes a proof back that is in doubt.
+func (r *reading) doubted(why string) {
 	if why == "" {
 		return
 	}
+	r.verdict.strong = false
 	r.verdict.outcome, r.verdict.reason = NothingProves, why
 	r.verdict.unprove()
 }

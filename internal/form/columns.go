@@ -37,6 +37,8 @@ type grid struct {
 	floor       float32 // where its vertical lines end; 0 without such lines
 	whole       bool    // lines part all columns
 	size        float32
+	form        *Form      // whose columns they are; nil if they were found freely
+	none        []page.Box // rows that the form says are none
 }
 
 // slot is a place in the order of columns: a heading, or a text that may be one.

@@ -15,7 +15,8 @@ type figures struct {
 	role    Role
 	columns []column
 	rows    []figureRow
-	blank   bool // there is a row for totals, without any
+	blank   bool                // there is a row for totals, without any
+	totals  map[Field]TotalKind // that are no sums
 }
 
 // figureRow is a row with what its cells say.
@@ -30,6 +31,9 @@ type figureRow struct {
 // figures parses the rows of a table on one page.
 func (p *part) figures() *figures {
 	t := &figures{columns: p.grid.columns}
+	if p.grid.form != nil {
+		t.totals = p.grid.form.Totals
+	}
 	has := func(fields ...Field) bool {
 		return slices.ContainsFunc(t.columns, func(c column) bool { return slices.Contains(fields, c.field) })
 	}

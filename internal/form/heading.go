@@ -34,7 +34,10 @@ type hit struct {
 // hitAt returns the longest heading that begins with a token; nil if there is none.
 func (s *leaf) hitAt(i, j int) *hit {
 	l := s.lines[i]
-	e, words := s.longest(i, j)
+	e, words := s.longest(s.shown, i, j)
+	if e == nil {
+		e, words = s.longest(lexicon, i, j)
+	}
 	if e == nil {
 		return nil
 	}
@@ -45,6 +48,9 @@ func (s *leaf) hitAt(i, j int) *hit {
 	for _, w := range words {
 		best.box = best.box.Union(w.Box)
 		best.base, best.size = max(best.base, w.Base), max(best.size, w.Size)
+	}
+	if best.shown {
+		return best
 	}
 	// A label, with its colon, names the value beside it and is no heading; a word within
 	// a sentence is none either.
@@ -85,7 +91,7 @@ func (e *entry) spans() bool {
 // typical reports whether a heading is a word that rows have as the type of packages or as
 // a unit.
 func (h *hit) typical() bool {
-	return len(h.tokens) == 1 && (units[h.tokens[0]] != "" || types[h.tokens[0]])
+	return !h.shown && len(h.tokens) == 1 && (units[h.tokens[0]] != "" || types[h.tokens[0]])
 }
 
 // belongs reports whether a typical word may stand in a column of the field, as its unit or
@@ -120,10 +126,10 @@ func numbersOn(l *line) int {
 	return n
 }
 
-// longest returns the longest heading that begins with a token, and its words: each next
-// token stands beside the last one, or under the heading so far.
-func (s *leaf) longest(i, j int) (best *entry, words []*word) {
-	n := lexicon.next[s.lines[i].tokens[j].key]
+// longest returns the longest heading of a lexicon that begins with a token, and its words:
+// each next token stands beside the last one, or under the heading so far.
+func (s *leaf) longest(in *node, i, j int) (best *entry, words []*word) {
+	n := in.next[s.lines[i].tokens[j].key]
 	at := s.lines[i].tokens[j].word
 	run := []*word{at}
 	box := at.Box

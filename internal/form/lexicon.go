@@ -79,6 +79,7 @@ type entry struct {
 	field  Field
 	second Field // of a compound heading
 	flat   bool  // its words stand beside each other
+	shown  bool  // somebody named it for one document
 }
 
 // node is a place in the lexicon after some tokens: the heading that they make, if any, and
@@ -88,20 +89,24 @@ type node struct {
 	next  map[string]*node
 }
 
+// add adds a heading, unless there is one of its tokens.
+func (n *node) add(e entry) {
+	for _, t := range e.tokens {
+		if n.next[t] == nil {
+			n.next[t] = &node{next: map[string]*node{}}
+		}
+		n = n.next[t]
+	}
+	if n.entry == nil {
+		n.entry = &e
+	}
+}
+
 // lexicon is the root. Where two rules make one heading, the list above comes first.
 var lexicon = func() *node {
 	root := &node{next: map[string]*node{}}
 	add := func(text string, f, second Field, flat bool) {
-		at, tokens := root, strings.Fields(text)
-		for _, t := range tokens {
-			if at.next[t] == nil {
-				at.next[t] = &node{next: map[string]*node{}}
-			}
-			at = at.next[t]
-		}
-		if at.entry == nil {
-			at.entry = &entry{tokens, f, second, flat}
-		}
+		root.add(entry{tokens: strings.Fields(text), field: f, second: second, flat: flat})
 	}
 	plain := map[Field][]string{}
 	fields := slices.Sorted(maps.Keys(headings))

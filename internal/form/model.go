@@ -221,6 +221,10 @@ type Check struct {
 	Bits float64 `json:"bits"`
 	// Total is the place of the printed total.
 	Total Cell `json:"-"`
+	// Lines is the number of lines that have a figure, and Kind what the total is if a
+	// learnt form says that it is no sum; Sum is that, then.
+	Lines int       `json:"-"`
+	Kind  TotalKind `json:"-"`
 }
 
 // Outcome is what is known of a bill.
@@ -277,6 +281,13 @@ type Bill struct {
 	// of m" names and that are not there.
 	Copies  []Copy
 	Missing []int
+	// Learnt is the name of the learnt form by which it was read, "" for none. Vouched says
+	// that its lines count although no totals are printed for them: other documents proved
+	// the form, or the rest of the totals proves it here.
+	Learnt  string
+	Vouched bool
+	// Proved says that the printed totals prove the reading, as far as there are any.
+	Proved bool
 }
 
 // Copy is a page that repeats another one.

@@ -8,12 +8,15 @@ import (
 	"tallyman/internal/page"
 )
 
-// read reads the pages of a bill in one way.
-func (g *group) read(how axis) *reading {
+// read reads the pages of a bill in one way: by a learnt form, or freely if that is nil.
+func (g *group) read(how axis, f *Form) *reading {
 	r := &reading{whole: true, inRows: map[*word]bool{}, columns: map[int][]Column{}, used: map[int]bool{}}
 	parts := make([][]*part, len(g.pages))
 	for i, s := range g.pages {
 		r.excess = r.excess || s.excess
+		if parts[i] = s.partsOf(f); parts[i] != nil {
+			continue
+		}
 		r.unread = append(r.unread, s.lost...)
 		for j, b := range s.bands {
 			limit := s.height
@@ -30,7 +33,7 @@ func (g *group) read(how axis) *reading {
 		}
 	}
 	for i, s := range g.pages {
-		if len(s.bands) > 0 {
+		if len(s.bands) > 0 || parts[i] != nil {
 			continue
 		}
 		if p := borrow(s, i, parts); p != nil {
@@ -48,6 +51,7 @@ func (g *group) read(how axis) *reading {
 	for _, same := range alike(parts) {
 		decide(same)
 	}
+	r.parts = parts
 	prints := map[string]int{}
 	seen := map[int]bool{}
 	for i, s := range g.pages {

@@ -67,6 +67,7 @@ type verdict struct {
 	outcome Outcome
 	reason  string
 	bits    float64
+	strong  bool // the proofs are strong enough, whatever else is open
 }
 
 // prove compares the sums of all columns with the totals that the bill prints.
@@ -92,15 +93,26 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	strongest := 0.0
-	var differ, open, off []string
+	var differ, open, off, none []string
 	for _, c := range v.checks {
 		switch c.State {
 		case Proved:
 			v.bits += c.Bits
 			strongest = max(strongest, c.Bits)
 		case Differs:
+			if c.Kind != "" {
+				differ = append(differ, fmt.Sprintf("%s: %s, the document prints %s", c.Field.words(), c.Kind.of(c), c.Printed))
+				continue
+			}
 			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.words(), c.Sum, c.Printed))
 		default:
+			if c.Kind == NoTotal {
+				none = append(none, c.Field.words())
+				continue
+			}
+			if c.Kind != "" && c.State == NotPrinted {
+				continue // it agrees
+			}
 			open = append(open, c.Field.words())
 			if c.State == Unproved {
 				off = append(off, c.Field.words())
@@ -119,6 +131,7 @@ func (e *evidence) prove() verdict {
 	}
 	v.bits = max(0, v.bits-math.Log2(float64(max(e.readings, 1))))
 	strong := v.bits >= enough && strongest >= oneEnough
+	v.strong = strong && len(e.unread) == 0 && len(open) == 0 && len(differ) == 0
 	switch {
 	case e.excess:
 		v.outcome, v.reason = NothingProves, "the page has more on it than is read"
@@ -146,11 +159,16 @@ func (e *evidence) prove() verdict {
 		v.outcome, v.reason = NothingProves, "rounding hardly explains the differences in "+strings.Join(off, ", ")
 	case len(open) > 0:
 		v.outcome, v.reason = NothingProves, "no total was found for "+strings.Join(open, ", ")
+	case !e.allCounted(v.checks):
+		v.outcome, v.reason = NothingProves, "a line has no figure in a column that a total proves"
 	case !strong:
 		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d)", v.bits, enough)
+	case len(none) > 0:
+		v.outcome, v.reason = Unchecked, "the form prints no total of "+strings.Join(none, ", ")
 	default:
 		v.outcome = Reconciled
 	}
+	v.strong = v.strong && (v.outcome == Reconciled || v.outcome == Unchecked)
 	if !v.holds() {
 		v.unprove()
 	}
@@ -159,7 +177,22 @@ func (e *evidence) prove() verdict {
 
 // holds reports whether the lines count as proved, with or without a printed total that
 // differs.
-func (v *verdict) holds() bool { return v.outcome == Reconciled || v.outcome == Mismatched }
+func (v *verdict) holds() bool {
+	return v.outcome == Reconciled || v.outcome == Mismatched || v.outcome == Unchecked && v.strong
+}
+
+// rank orders verdicts by what they show.
+func (v *verdict) rank() int {
+	switch {
+	case v.outcome == Reconciled:
+		return 3
+	case v.outcome == Unchecked && v.strong:
+		return 2
+	case v.outcome == Mismatched:
+		return 1
+	}
+	return 0
+}
 
 // unprove takes the proofs of the columns back: what a weak proof proves is not proved.
 func (v *verdict) unprove() {
@@ -242,11 +275,14 @@ func (e *evidence) counts(fields []Field) bool {
 // check proves one column of one table. printed is true if there is a total for it.
 func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, printed bool) {
 	sum, lines, bits := t.sum(f)
-	c = Check{Role: t.role, Field: f, Sum: sum.String(), State: NotPrinted}
+	c = Check{Role: t.role, Field: f, Sum: sum.String(), State: NotPrinted, Lines: lines}
 	for _, col := range t.columns {
 		if col.field == f && c.Unit == "" {
 			c.Unit = col.unit
 		}
+	}
+	if kind := t.totals[f]; kind != "" {
+		return e.noSum(t, f, kind, c, used)
 	}
 	prove := func(total Cell, bits float64) {
 		if !equal(total, sum) {
@@ -344,3 +380,77 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 
 // words names a field for people.
 func (f Field) words() string { return strings.ReplaceAll(string(f), "_", " ") }
+
+// noSum compares a total that a learnt form says is no sum. What agrees proves nothing, so
+// the column stays one without a printed total.
+func (e *evidence) noSum(t *figures, f Field, kind TotalKind, c Check, used map[int]bool) (Check, bool) {
+	c.Kind = kind
+	switch kind {
+	case MaxTotal:
+		largest := amount{new(big.Int), 0}
+		for _, r := range t.lines() {
+			if cell, ok := r.figure(f); ok {
+				a := amountOf(cell.Figure)
+				if places := max(a.places, largest.places); a.at(places).Cmp(largest.at(places)) > 0 {
+					largest = a
+				}
+			}
+		}
+		c.Sum = largest.String()
+	case CountTotal:
+		c.Sum = fmt.Sprint(c.Lines)
+	}
+	want := amountOf(c.Sum)
+	compare := func(cell Cell) {
+		if kind != NoTotal && !equal(cell, want) {
+			c.State, c.Printed, c.Total = Differs, cell.Figure, cell
+		}
+	}
+	printed := false
+	for i := range t.rows {
+		if cell, ok := t.rows[i].figure(f); ok && t.rows[i].total {
+			printed = true
+			compare(cell)
+		}
+	}
+	for i, l := range e.labels {
+		if !slices.Contains(l.fields, f) || used[i] {
+			continue
+		}
+		switch agrees := slices.ContainsFunc(l.values, func(v Cell) bool { return equal(v, want) }); {
+		case agrees, kind == NoTotal && len(l.fields) == 1:
+			printed, used[i] = true, true
+		case len(l.fields) == 1:
+			printed, used[i] = true, true
+			compare(l.values[0])
+		}
+	}
+	return c, printed && kind != NoTotal
+}
+
+// of says for people what a total of the kind should be.
+func (k TotalKind) of(c Check) string {
+	switch k {
+	case MaxTotal:
+		return "the largest of the lines is " + c.Sum
+	case CountTotal:
+		return "there are " + c.Sum + " lines"
+	}
+	return "the lines add up to " + c.Sum
+}
+
+// allCounted reports whether each line has a figure in a column that a total proves. It is
+// so where all columns are proved.
+func (e *evidence) allCounted(checks []Check) bool {
+	if !slices.ContainsFunc(checks, func(c Check) bool { return c.Kind != "" }) {
+		return true
+	}
+	for _, t := range e.tables {
+		for _, r := range t.lines() {
+			if !slices.ContainsFunc(checks, func(c Check) bool { return c.Role == t.role && c.State == Proved && r.has(c.Field) }) {
+				return false
+			}
+		}
+	}
+	return true
+}

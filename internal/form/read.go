@@ -29,10 +29,26 @@ type Remark struct {
 	Message string
 }
 
-// Read reads pages of one document, in order, that no known form claims.
-func Read(pages []page.Page) Result {
+// Read reads pages of one document, in order, that no known form claims: by the learnt form
+// whose headings they have, or freely. What free reading proves and the learnt form does
+// not is read freely.
+func Read(pages []page.Page, forms ...Form) Result {
 	var out Result
-	var groups []*group
+	groups := groupsOf(pages, forms, &node{}, &out)
+	for _, g := range groups {
+		b, rest := g.bill(forms)
+		if b != nil {
+			out.Bills = append(out.Bills, *b)
+		}
+		out.Others = append(out.Others, rest...)
+	}
+	slices.SortStableFunc(out.Others, func(a, b Remark) int { return cmp.Compare(a.Page, b.Page) })
+	return out
+}
+
+// groupsOf groups pages by the bills that they belong to. shown are headings besides those
+// of the lexicon.
+func groupsOf(pages []page.Page, forms []Form, shown *node, out *Result) (groups []*group) {
 	byNumber := map[string]*group{}
 	var current *group
 	for i := range pages {
@@ -41,6 +57,8 @@ func Read(pages []page.Page) Result {
 			break
 		}
 		s := newLeaf(&pages[i])
+		s.shown = shown
+		s.findForms(forms)
 		s.findBands()
 		s.identify()
 		g := current
@@ -57,23 +75,18 @@ func Read(pages []page.Page) Result {
 				g.number = number
 				byNumber[key] = g
 			}
-		case g == nil || s.n == 1 && s.m > 0 || s.m == 0 && s.id.title != "" && len(s.bands) > 0 && current.complete(s):
+		case g == nil || s.n == 1 && s.m > 0 || s.m == 0 && s.id.title != "" && s.tabled() && current.complete(s):
 			g = &group{}
 			groups = append(groups, g)
 		}
 		g.pages = append(g.pages, s)
 		current = g
 	}
-	for _, g := range groups {
-		b, rest := g.bill()
-		if b != nil {
-			out.Bills = append(out.Bills, *b)
-		}
-		out.Others = append(out.Others, rest...)
-	}
-	slices.SortStableFunc(out.Others, func(a, b Remark) int { return cmp.Compare(a.Page, b.Page) })
-	return out
+	return groups
 }
+
+// tabled reports whether a page has the headings of a table.
+func (s *leaf) tabled() bool { return len(s.bands) > 0 || len(s.fits) > 0 }
 
 // group are the pages of one bill.
 type group struct {
@@ -83,7 +96,7 @@ type group struct {
 
 // complete reports whether a page that names itself begins another bill without a number.
 func (g *group) complete(s *leaf) bool {
-	return g.number == "" && len(g.pages) > 0 && g.pages[0].id.title == s.id.title && len(g.pages[0].bands) > 0
+	return g.number == "" && len(g.pages) > 0 && g.pages[0].id.title == s.id.title && g.pages[0].tabled()
 }
 
 // remark says what is on a page without lines.

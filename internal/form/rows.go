@@ -50,7 +50,7 @@ func (p *part) cut(strips []*strip) []*strip {
 	var last *strip // the last one with figures
 	pitch := float32(0)
 	for _, st := range strips {
-		if st.stops() {
+		if st.said == "" && st.stops() {
 			break
 		}
 		within := g.floor > 0 && st.base <= g.floor+1

@@ -3,6 +3,8 @@ package form
 import (
 	"slices"
 	"strings"
+
+	"tallyman/internal/page"
 )
 
 // strip is a line within a table, cut into columns.
@@ -15,6 +17,7 @@ type strip struct {
 	total   bool // it has the label of a total
 	grand   bool
 	label   []*word
+	said    RowKind // what a learnt form says of the row
 }
 
 // strips cuts the lines in the space of a table into columns.
@@ -60,8 +63,19 @@ func (s *leaf) strips(g *grid) []*strip {
 				}
 			}
 		}
-		if st.findLabel() {
+		kind, label := g.rule(st)
+		if kind == EndRow {
+			break
+		}
+		if kind == NoRow {
+			g.none = append(g.none, st.box())
 			continue
+		}
+		if st.said = kind; kind == "" && st.findLabel() {
+			continue
+		}
+		if kind == TotalRow {
+			st.total, st.label = true, label
 		}
 		out = append(out, st)
 	}
@@ -195,4 +209,10 @@ func (st *strip) stops() bool {
 		}
 	}
 	return false
+}
+
+// box returns the place of the words of a strip.
+func (st *strip) box() page.Box {
+	_, box := textOf(st.words)
+	return box
 }

@@ -52,6 +52,8 @@ type leaf struct {
 	hor, ver []page.Box // ruling lines
 	excess   bool       // the page has more words than are read
 	bands    []*band
+	fits     []fit  // places of learnt forms
+	shown    *node  // headings that somebody named, besides those of the lexicon
 	lost     []Cell // tables whose headings cannot be told from figures
 	n, m     int    // "Page n of m"
 	id       identity

@@ -52,6 +52,7 @@ var statuses = map[fault.Code]int{
 	session.Changed:         http.StatusConflict,
 	session.ProfileChanged:  http.StatusConflict,
 	profile.BadProfile:      http.StatusUnprocessableEntity,
+	desk.BadForm:            http.StatusUnprocessableEntity,
 	fault.TooLarge:          http.StatusRequestEntityTooLarge,
 	body.UnsupportedType:    http.StatusUnsupportedMediaType,
 	fault.NotAPDF:           http.StatusUnprocessableEntity,

@@ -141,6 +141,10 @@ func (rt route) request(t *testing.T, ship shipment, query string) request {
 			r.kind, r.body = "application/toml", strings.NewReader("")
 			query = strings.TrimSuffix("revision=0&"+query, "&")
 		}
+	case "/learn":
+		if rt.method == "post" {
+			r.kind, r.body = "application/json", bytes.NewReader(jsonOf(t, fields{"of": ship.version, "page": 1}))
+		}
 	default:
 		if kind, body, ok := rt.bills(t, ship.bills); ok {
 			r.kind, r.body = kind, bytes.NewReader(body)
@@ -594,7 +598,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 					r.body = bytes.NewReader(how.orders)
 				} else {
 					stored := how.bills
-					if rt.path == "/page-picture" {
+					if rt.path == "/page-picture" || rt.path == "/learn" {
 						stored = how.page
 					}
 					swapped.content.Store(&stored)
@@ -653,8 +657,8 @@ func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
 	}
 	for code, interfere := range map[string]func(session.Key){"session_superseded": reset, "session_changed": replace} {
 		for _, rt := range p.schemas.with(t, code) {
-			if rt.path == "/page-picture" {
-				continue // attaches nothing; see TestAPictureIsOfTheVersionThatIsAskedFor
+			if rt.path == "/page-picture" || rt.path == "/learn" {
+				continue // see TestAPictureIsOfTheVersionThatIsAskedFor and TestAFormIsKept…
 			}
 			t.Run(code+" "+rt.path, func(t *testing.T) {
 				p.uploadBills(t, "s", ship.bills)

@@ -149,6 +149,7 @@ var mapParameters = []parameter{
 // routes is the table of DESIGN.md §7.
 func routes() []*route {
 	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
+	teachParameter := parameter{name: "teach", in: "query", about: "true also attaches documents of which no bill can be read, so that their form can be taught by /learn", values: []string{"true", "false"}}
 	keyParameter := parameter{name: "Idempotency-Key", in: "header", about: "a name of this upload, new for each one: repeated with it, the upload is not attached again"}
 	modeField := bodyField{name: "mode", about: "append adds the bills to the session's and keeps its orders"}
 	named := []bodyField{{name: "filename", about: "the file's name"}, {name: "name", about: "the same"}, modeField}
@@ -174,7 +175,7 @@ func routes() []*route {
 		}, handleReset),
 		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL: one PDF or more",
-			queries: []parameter{modeParameter, keyParameter},
+			queries: []parameter{modeParameter, keyParameter, teachParameter},
 			bodies: append([]bodyDoc{
 				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be repeated. A file in another field is accepted if it is the only one", file: true, many: true, required: true}}, named...)},
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
@@ -182,13 +183,13 @@ func routes() []*route {
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON",
-			queries: []parameter{modeParameter, keyParameter},
+			queries: []parameter{modeParameter, keyParameter, teachParameter},
 			bodies:  []bodyDoc{{media: body.JSON, fields: append([]bodyField{base64Field("file_data"), base64Field("attachmentData")}, named...)}},
 			faults:  codes(billFaults, []fault.Code{body.BadBase64}),
 		}, handleUploadBase64),
 		typed(route{path: "/upload-attachment", methods: post, op: "attach_bol", changes: true,
 			summary: "Attach the BOL from JSON or a form",
-			queries: []parameter{modeParameter, keyParameter},
+			queries: []parameter{modeParameter, keyParameter, teachParameter},
 			bodies: func() (bodies []bodyDoc) {
 				fields := append([]bodyField{base64Field("attachmentData"), base64Field("file_data"), base64Field("data")}, named...)
 				bodies = []bodyDoc{{media: body.JSON, fields: fields}, {media: body.URLEncoded, fields: fields}}
@@ -239,6 +240,7 @@ func routes() []*route {
 			faults:  convertFaults,
 		}, handleStateless(r.bills)))
 	}
+	rs = append(rs, learnRoutes()...)
 	return append(rs,
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as BOL_processed.csv",

@@ -152,6 +152,13 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
+	switch teach := c.query("teach"); teach {
+	case "", "false":
+	case "true":
+		in.KeepUnread()
+	default:
+		return a, fault.New(fault.BadRequest, "teach is true or false, not %.40q", teach)
+	}
 	a.Filename, a.FileSize = in.First(), in.Size()
 	c.attrs = append(c.attrs, byteCount(a.FileSize))
 	c.note("files", in.Len())

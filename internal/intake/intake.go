@@ -128,6 +128,8 @@ type Reader struct {
 	// all of it in its memory, where it is at least half as large.
 	replies int64
 	meter   func(bytes int) error // nil for none
+	forms   []form.Form
+	keep    bool
 }
 
 // New returns a Reader. Its workers start when they are first needed, or by Warm.
@@ -155,6 +157,21 @@ func (r *Reader) Metered(meter func(bytes int) error) *Reader {
 	metered := *r
 	metered.meter = meter
 	return &metered
+}
+
+// Taught returns a Reader with the same workers that knows the learnt forms of an owner.
+func (r *Reader) Taught(forms []form.Form) *Reader {
+	taught := *r
+	taught.forms = forms
+	return &taught
+}
+
+// KeepingUnread returns a Reader with the same workers that also returns documents of which
+// no bill can be read; see bol.Pages.Keep.
+func (r *Reader) KeepingUnread() *Reader {
+	keeping := *r
+	keeping.keep = true
+	return &keeping
 }
 
 func (r *Reader) metered(bytes int) error {
@@ -282,12 +299,12 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 		return nil, err
 	}
 	all := reader.Pages(docs)
-	all.Sums = sums
+	all.Sums, all.Keep = sums, r.keep
 	return all, nil
 }
 
 // free reads the pages of a file again that no known layout claims, now with their rules,
-// and reads them freely.
+// and reads them by learnt forms or freely.
 func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) error {
 	numbers := reader.Unclaimed(i)
 	if len(numbers) == 0 {
@@ -299,9 +316,34 @@ func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) er
 	for _, n := range numbers {
 		wanted[n] = true
 	}
+	pages, err := r.ruled(ctx, f, func(number int) bool { return wanted[number] })
+	if err != nil {
+		return fault.In(f.Name, err)
+	}
+	return reader.Free(i, pages, r.forms)
+}
+
+// around is how many pages before and after one Unknown reads at most.
+const around = 12
+
+// Unknown returns the pages of a PDF around one, counted from 1, that no known form claims,
+// with their rules: those by which its form can be taught. It fails with fault.NoSuchPage,
+// and with the codes of pdf.Reader.Read.
+func (r *Reader) Unknown(ctx context.Context, f File, number int) ([]page.Page, error) {
+	pages, err := r.ruled(ctx, f, func(n int) bool { return n >= number-around && n <= number+around })
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(pages, func(p page.Page) bool { return p.Number == number }) {
+		return nil, fault.New(fault.NoSuchPage, "there is no page %d", number)
+	}
+	return bol.Unknown(pages), nil
+}
+
+// ruled reads some pages with their rules, and returns them in order.
+func (r *Reader) ruled(ctx context.Context, f File, wanted func(number int) bool) (pages []page.Page, err error) {
 	var turn sync.Mutex
-	pages := make([]page.Page, 0, len(numbers))
-	err := r.pdf.ReadRuled(ctx, f, f.Size, func(number int) bool { return wanted[number] }, func(p page.Page) error {
+	err = r.pdf.ReadRuled(ctx, f, f.Size, wanted, func(p page.Page) error {
 		if err := r.metered(weight(&p)); err != nil {
 			return err
 		}
@@ -310,11 +352,8 @@ func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) er
 		pages = append(pages, p)
 		return nil
 	})
-	if err != nil {
-		return fault.In(f.Name, err)
-	}
 	slices.SortFunc(pages, func(a, b page.Page) int { return cmp.Compare(a.Number, b.Number) })
-	return reader.Free(i, pages)
+	return pages, err
 }
 
 // Ends reports whether a fault of one file ends the reading, since it would happen to

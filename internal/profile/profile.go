@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
 	"tallyman/internal/text"
@@ -35,6 +36,8 @@ type Profile struct {
 	Orders orders.Dialect
 	// Sheet are the rules by which the sheet is made.
 	Sheet sheet.Rules
+	// Forms are the learnt forms, with names of their own.
+	Forms []form.Form
 }
 
 // Default returns the profile of whoever has none.
@@ -98,9 +101,15 @@ func badLine(content []byte) int {
 	return 0
 }
 
-// version names the settings: the same settings have the same version.
+// version names the settings: the same settings have the same version. Which documents
+// proved a form is no setting.
 func (p *Profile) version() string {
-	sum := sha256.Sum256(p.JSON())
+	settings := *p
+	settings.Forms = slices.Clone(p.Forms)
+	for i := range settings.Forms {
+		settings.Forms[i].Proved = nil
+	}
+	sum := sha256.Sum256(settings.JSON())
 	return hex.EncodeToString(sum[:6])
 }
 
@@ -212,6 +221,9 @@ func meanings() string {
 func (p *Profile) JSON() []byte {
 	root := map[string]any{}
 	for _, s := range settings {
+		if s.optional && len(p.Forms) == 0 {
+			continue
+		}
 		to := root
 		path := strings.Split(s.key, ".")
 		for _, k := range path[:len(path)-1] {

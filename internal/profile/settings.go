@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
 )
@@ -24,6 +25,8 @@ type setting struct {
 	at func(p *Profile) any
 	// options are the values that a text may have, or the keys of a table; nil for any.
 	options []string
+	// optional is true for learnt forms, which profiles without any do not have.
+	optional bool
 	// check returns what is wrong with a value that has the right form.
 	check func(p *Profile, d *decoder)
 }
@@ -143,6 +146,12 @@ LTL eBOL description ` + sheet.EBOLVersion + `. Each is used only where the bill
 		at:      func(p *Profile) any { return &p.Sheet.EBOL },
 		options: sheet.EBOLPaths(),
 		check:   checkEBOL,
+	},
+	{
+		key:      "forms",
+		comment:  commentOfForms(),
+		at:       func(p *Profile) any { return &p.Forms },
+		optional: true,
 	},
 }
 
@@ -280,6 +289,8 @@ func (d *decoder) value(s *setting, n *node, to any) {
 		})
 	case *[]sheet.ByName:
 		*to = d.byName(s.key, n)
+	case *[]form.Form:
+		*to = d.forms(s.key, n)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
 )
@@ -30,6 +31,17 @@ func (p *Profile) TOML() []byte {
 	d := Default()
 	for _, s := range settings {
 		value := s.at(p)
+		if forms, ok := value.(*[]form.Form); ok {
+			b.WriteByte('\n')
+			for line := range strings.Lines(s.comment) {
+				b.WriteString("# " + line)
+			}
+			b.WriteByte('\n')
+			for i := range *forms {
+				b.WriteString("\n" + tomlOf(&(*forms)[i]))
+			}
+			continue
+		}
 		of, name := "", s.key
 		if i := strings.LastIndexByte(s.key, '.'); i >= 0 {
 			of, name = s.key[:i], s.key[i+1:]
@@ -156,6 +168,8 @@ func plain(value any) any {
 			list = append(list, map[string]any{"ship_to": b.ShipTo, "final_cube": json.Number(b.FinalCube.String()), "column": b.Column})
 		}
 		return list
+	case *[]form.Form:
+		return plainForms(*v)
 	}
 	return value
 }

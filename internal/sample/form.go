@@ -21,18 +21,21 @@ const (
 	Packing Form = "packing"
 	// Short is a short form of the straight bill of lading, without ruling lines.
 	Short Form = "short"
+	// House is a list with headings of a house's own, which is read only once its form is
+	// taught.
+	House Form = "house"
 )
 
-// OtherForms are the forms besides Straight.
+// OtherForms are the forms besides Straight that are read without being taught.
 var OtherForms = []Form{VICS, Packing, Short}
 
 func (f Form) check() error {
-	for _, known := range append(OtherForms, Straight) {
+	for _, known := range append(OtherForms, Straight, House) {
 		if f == known {
 			return nil
 		}
 	}
-	return fault.New(fault.BadRequest, "%q is not a form of the sample; choose vics, packing or short, or leave it out", string(f))
+	return fault.New(fault.BadRequest, "%q is not a form of the sample; choose vics, packing, short or house, or leave it out", string(f))
 }
 
 // look is what differs between the documents of one form, as between the programs that
@@ -79,6 +82,8 @@ func (f Form) pages(b *Bill) int {
 		return packingRows.pages(n)
 	case Short:
 		return shortRows.pages(n)
+	case House:
+		return houseRows.pages(n)
 	}
 	return max(1, (n+RowsPerPage-1)/RowsPerPage)
 }
@@ -137,7 +142,7 @@ func (f Form) number(n int) string {
 	switch f {
 	case VICS:
 		return checked(fmt.Sprintf("06199%03d%08d", n%7, n))
-	case Packing:
+	case Packing, House:
 		return fmt.Sprintf("PL-2025-%05d", n)
 	case Short:
 		return fmt.Sprint(2_500_000 + n)

@@ -143,7 +143,7 @@ func TestTheCheckDigitIsThatOfGS1(t *testing.T) {
 func TestAnUnknownFormIsRefused(t *testing.T) {
 	o := Defaults()
 	o.Form = "tally"
-	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "vics, packing or short") {
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "vics, packing, short or house") {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -91,6 +91,8 @@ func (d *drawing) page(p Page) {
 		d.packing(p)
 	case p.Bill != nil && d.form == Short:
 		d.short(p)
+	case p.Bill != nil && d.form == House:
+		d.house(p)
 	case p.Bill != nil:
 		d.furniture()
 		d.header(p)

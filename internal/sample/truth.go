@@ -38,6 +38,7 @@ var documentNames = map[Form]string{
 	VICS:     "VICS bill of lading",
 	Packing:  "packing list",
 	Short:    "straight bill of lading, short form",
+	House:    "packing list of a house's own form",
 }
 
 // Truth returns what the bills print. It does not know Print, NoTotals and Pages.

@@ -268,11 +268,15 @@ func (f *finder) problem(p bol.Problem) {
 // page, which has a finding of its own.
 func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 	n := Finding{Bills: []int{i}}
-	if b.Free != nil && (b.Verdict.Outcome == bol.Unchecked || b.Verdict.Outcome == bol.Unproved) {
-		n.Kind, n.Text = NotProved, fmt.Sprintf("the form of this document is not known, and nothing proves what was read: %s; its %s not in the sheet, until somebody accepts the bill", b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
+	if b.Doubtful() {
+		what := "the form of this document is not known, and nothing proves what was read"
+		if b.Free.Learnt != "" {
+			what = fmt.Sprintf("nothing proves what was read by the learnt form %s", text.Quote(b.Free.Learnt))
+		}
+		n.Kind, n.Text = NotProved, fmt.Sprintf("%s: %s; its %s not in the sheet, until somebody accepts the bill", what, b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
 		if b.Accepted {
 			n.Severity, n.Title = Notice, kindsOfFindings[NotProved].title
-			n.Text = fmt.Sprintf("the form of this document is not known, and nothing proves what was read: %s; its %s in the sheet, since somebody accepted the bill", b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
+			n.Text = fmt.Sprintf("%s: %s; its %s in the sheet, since somebody accepted the bill", what, b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
 		}
 		if len(b.Sheets) > 0 {
 			n.Places = []PlaceView{{File: b.Sheets[0].File, Page: b.Sheets[0].Page}}

@@ -149,16 +149,18 @@ type BillView struct {
 
 	// Form says how the form of the document came to be known, and Outcome is that of the
 	// verdict.
-	Form    form.Kind   `json:"form"`
-	Outcome bol.Outcome `json:"outcome"`
+	Form form.Kind `json:"form"`
+	// FormName is the name of a learnt form; absent for others.
+	FormName string      `json:"form_name,omitempty"`
+	Outcome  bol.Outcome `json:"outcome"`
 	// Held is true if the bill's lines stay out of the sheet until somebody accepts them.
 	Held     bool `json:"held"`
 	Accepted bool `json:"accepted"`
 	// Tables are the tables of the bill with all their columns, as printed. Their pages are
 	// those of the bill's file.
 	Tables []form.Table `json:"tables"`
-	// Parties, References and Bits are those of a bill that was read freely; Bits is the
-	// strength of its proof.
+	// Parties, References and Bits are those of a bill of no known form; Bits is the strength
+	// of its proof.
 	Parties    []form.Party     `json:"parties"`
 	References []form.Reference `json:"references"`
 	Bits       float64          `json:"bits"`
@@ -363,6 +365,7 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	if f := b.Free; f != nil {
 		view.Parties, view.References = append(view.Parties, f.Parties...), append(view.References, f.References...)
 		view.Bits = math.Round(10*f.Bits) / 10
+		view.FormName = f.Learnt
 	}
 	bol.Convert(&b.FieldsOf, &view.FieldsOf, viewField)
 	bol.Convert(&b.Printed, &view.Totals, func(name string, printed any) any {
