@@ -148,6 +148,20 @@ steps.trust = (sheet) => {
     button({ class: "link", onclick: () => views?.open("bills") }, `${plural(found.length, "thing")} to check`)));
 };
 
+/** Has somebody teach the form of a page of the bills. */
+steps.teach = async (at) => {
+  await renderViews(session.sheet);
+  return views?.teach(at);
+};
+
+session.addEventListener("learnt", (/** @type {any} */ { detail: { name, proved } }) => {
+  const text = `The form “${name}” was learnt, and the bills were read again by it. ${proved
+    ? "Its totals prove this document; other documents of this form are now read by themselves."
+    : "Nothing proves this document yet, so its lines stay out of downloads until you accept them."}`;
+  notice("learnt", { kind: proved ? "info" : "warn", text });
+  say(text);
+});
+
 let counting;
 function renderAway() {
   clearInterval(counting);

@@ -53,7 +53,8 @@ export class BillsView {
     };
     const only = h("select", { id: "bill-only", onchange: choose },
       choices.map(([value, name]) => h("option", { value, selected: value === this.only }, name)));
-    this.root.replaceChildren(
+    fill(this.root,
+      this.lesson(sheet, issues),
       this.attention(issues),
       h("div", { class: "tools" },
         h("div", { class: "field" }, h("label", { for: "bill-search" }, "Find"), search),
@@ -62,6 +63,20 @@ export class BillsView {
       this.list,
     );
     this.fill();
+  }
+
+  // Offers a lesson for the first document that nothing proves.
+  lesson(sheet, issues) {
+    const bill = sheet.bills.find((b) => b.held);
+    const page = !sheet.bills.length && issues.find((i) => i.place);
+    if (!bill && !page) return null;
+    const at = bill ? bill.pages[0] : page.place;
+    const text = bill
+      ? "This is a bill of lading, but its table could not be proved: show us the columns."
+      : `${page.text.replace(/[;:] show us the columns/, "")} Show us the columns, and it is read.`;
+    return h("section", { class: "teachme", "aria-label": "A document that is not proved" },
+      icon("bad"), h("p", {}, text, " ", h("small", {}, `${pageName(sheet, at)}.`)),
+      button({ class: "primary", onclick: () => this.views.teach(at) }, "Show the columns"));
   }
 
   attention(issues) {

@@ -51,16 +51,21 @@ export class Tallyman {
   /**
    * Attaches the BOL.
    * @param {Blob | Blob[]} pdfs one PDF or more
-   * @param {{add?: boolean, names?: string[], once?: string, signal?: AbortSignal, onSent?: Sent,
+   * @param {{add?: boolean, teach?: boolean, names?: string[], once?: string, signal?: AbortSignal, onSent?: Sent,
    *   onWait?: (seconds: number) => void}} [options] once names this upload: repeated after a
-   *   break, the upload is not attached twice
+   *   break, the upload is not attached twice; with teach a document of which no bill can be
+   *   read is kept, so that its form can be taught
    */
-  async uploadBills(pdfs, { add = false, names = [], ...options } = {}) {
+  async uploadBills(pdfs, { add = false, teach = false, names = [], ...options } = {}) {
     const form = new FormData();
     [pdfs].flat().forEach((pdf, i) => {
       form.append("file", pdf, names[i] || /** @type {File} */ (pdf).name || "document.pdf");
     });
-    return this.json("POST", "/upload", { query: add ? { mode: "append" } : {}, body: form, ...options });
+    /** @type {Record<string, string>} */
+    const query = {};
+    if (add) query.mode = "append";
+    if (teach) query.teach = "true";
+    return this.json("POST", "/upload", { query, body: form, ...options });
   }
 
   /**

@@ -7,16 +7,17 @@ import { count, fields, figure } from "./format.js";
 import { words } from "./session.js";
 import { pageName } from "./bills.js";
 import { toCheck } from "./issues.js";
+import { Pictures } from "./picture.js";
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
-const most = 16; // pictures that are kept
 const widths = { least: 28, most: 70, step: 4 }; // of the inspector beside the results, in hundredths of the window
 
 export class Inspector {
-  constructor(session) {
+  /** Teach is called with a page, {file, page}, whose form somebody wants to teach. */
+  constructor(session, teach) {
     this.session = session;
     this.wide = matchMedia("(min-width: 1180px)");
-    this.pictures = new Map();
+    this.pictures = new Pictures(session);
     const tool = (name, label, onclick, key) =>
       button({ class: "quiet icon", "aria-label": label, title: `${label} (${key})`, onclick }, icon(name));
     this.title = h("h2", { id: "inspector-title", tabIndex: -1 });
@@ -31,6 +32,7 @@ export class Inspector {
     this.in = tool("plus", "Zoom in", () => this.zoom(1), "+");
     this.fit = tool("fit", "Fit the width", () => this.scale(1), "0");
     this.whole = tool("page", "Fit the page", () => this.scale(this.pageScale()), "f");
+    this.teach = button({ class: "small", onclick: () => teach(this.at) }, "Show us the columns");
     this.sums = h("p", { class: "sums" });
     this.split = h("div", {
       class: "split", role: "separator", tabIndex: 0, "aria-orientation": "vertical",
@@ -53,7 +55,7 @@ export class Inspector {
         class: "inspector", "aria-labelledby": "inspector-title", "aria-describedby": "inspector-message",
         onkeydown: (e) => this.key(e), onclose: () => this.closed(), oncancel: cancel,
       },
-      h("div", { class: "inspector-head" }, this.title, tool("cross", "Close", () => this.close(), "Esc")),
+      h("div", { class: "inspector-head" }, this.title, this.teach, tool("cross", "Close", () => this.close(), "Esc")),
       h("div", { class: "words" }, this.message, this.sums),
       h("div", { class: "inspector-tools", role: "toolbar", "aria-label": "Picture" },
         h("span", { class: "set" }, this.previous, this.position, this.next),
@@ -71,8 +73,7 @@ export class Inspector {
 
   /** Shows another sheet from now on, and drops the pictures of the last one. */
   reset(sheet, issues) {
-    for (const p of this.pictures.values()) p.then((got) => URL.revokeObjectURL(got.url), () => {});
-    this.pictures.clear();
+    this.pictures.drop();
     this.sheet = sheet;
     this.issues = toCheck(issues).filter((i) => i.place);
     if (this.dialog.open) this.close();
@@ -198,11 +199,14 @@ export class Inspector {
     this.page.textContent = `Page ${count(page)} of ${count(this.sheet.files[file].pages)}`;
     this.page.title = this.sheet.files[file].name;
     this.back.disabled = file === 0 && page === 1;
+    // A page of the known form needs no lesson.
+    const bill = this.sheet.bills.find((b) => b.pages.some((p) => p.file === file && p.page === page));
+    this.teach.hidden = bill?.form === "known";
     this.forth.disabled = file === this.sheet.files.length - 1 && page === this.sheet.files[file].pages;
     const turn = (this.loading = {});
     const slow = setTimeout(() => { if (this.loading === turn) this.wait.textContent = "Drawing the page …"; }, 200);
     try {
-      const got = await this.fetch(file, page);
+      const got = await this.pictures.of(file, page, this.view.clientWidth);
       if (this.loading !== turn) return;
       this.size = got.size;
       if (this.picture.src !== got.url) {
@@ -226,30 +230,6 @@ export class Inspector {
     } finally {
       clearTimeout(slow);
     }
-  }
-
-  // Pictures are kept here and nowhere else, so that they are dropped with the sheet.
-  fetch(file, page) {
-    const wanted = Math.ceil((this.view.clientWidth * devicePixelRatio * 1.5) / 400) * 400;
-    const width = Math.min(2400, Math.max(1200, wanted));
-    const key = `${file}/${page}/${width}`;
-    let got = this.pictures.get(key);
-    if (got) this.pictures.delete(key);
-    else {
-      const query = { of: this.session.version, file, page, width };
-      got = this.session.client.request("GET", "/page-picture", { query }).then(async (response) => {
-        const [w, h] = response.headers.get("Page-Size").split(" ").map(Number);
-        return { url: URL.createObjectURL(await response.blob()), size: { w, h } };
-      });
-      got.catch(() => this.pictures.delete(key));
-    }
-    this.pictures.set(key, got);
-    for (const [old, picture] of this.pictures) {
-      if (this.pictures.size <= most) break;
-      this.pictures.delete(old);
-      picture.then(({ url }) => URL.revokeObjectURL(url), () => {});
-    }
-    return got;
   }
 
   draw() {

@@ -1,7 +1,7 @@
 // @ts-check
 // The profile of the owner, as text: read, checked and written by the server.
 
-import { $, h, button, icon, say } from "./dom.js";
+import { $, h, fill, ask, button, icon, say } from "./dom.js";
 import { plural } from "./format.js";
 import { words } from "./session.js";
 
@@ -24,7 +24,10 @@ export class ProfileEditor {
     });
     this.again = h("p", { class: "again" }, "The bills that are here keep the profile with which they were read. ",
       button({ class: "link", onclick: () => this.process() }, "Read them again by the new one"));
+    this.forms = h("ul");
     $("profile-tools").append(
+      h("section", { class: "forms", "aria-labelledby": "forms-title" },
+        h("h3", { id: "forms-title" }, "Learnt forms"), this.forms),
       this.trouble, this.again, this.file,
       h("div", { class: "buttons" },
         button({ class: "primary", onclick: () => this.save() }, "Save"),
@@ -61,15 +64,71 @@ export class ProfileEditor {
   }
 
   async read() {
-    const { revision, toml } = await this.session.client.profile();
+    const { revision, toml, profile } = await this.session.client.profile();
     this.revision = revision;
-    this.text.value = toml;
+    this.text.value = this.saved = toml;
+    fill(this.forms, (profile.forms || []).map((f) => this.form(f.name, f.proved?.length || 0)));
+  }
+
+  // A learnt form, which can be renamed and forgotten.
+  form(name, proved) {
+    const trusted = proved >= 2 ? ", trusted" : "";
+    const item = h("li");
+    const show = (focus) => {
+      const rename = button({ class: "small", "aria-label": `Rename ${name}`, onclick: () => edit() }, "Rename");
+      fill(item, h("span", {}, name),
+        h("small", {}, proved ? `proved by ${plural(proved, "document")}${trusted}` : "proved by no document yet"),
+        rename,
+        button({ class: "small", "aria-label": `Forget ${name}`, onclick: () => this.forget(name) }, "Forget"));
+      if (focus) rename.focus();
+    };
+    const edit = () => {
+      const to = h("input", { type: "text", value: name, maxLength: 60, "aria-label": `New name of ${name}` });
+      const save = () => (to.value.trim() === name ? show(true) : this.change("PUT", { name, to: to.value.trim() }));
+      to.addEventListener("keydown", (e) => {
+        if (e.key !== "Enter" && e.key !== "Escape") return;
+        e.preventDefault();
+        if (e.key === "Enter") save();
+        else show(true);
+      });
+      fill(item, to, button({ class: "small", onclick: save }, "Rename"),
+        button({ class: "quiet small", onclick: () => show(true) }, "Cancel"));
+      to.focus();
+      to.select();
+    };
+    show(false);
+    return item;
+  }
+
+  async forget(name) {
+    const answer = await ask(`Forget “${name}”?`,
+      "Documents of this form are no longer read by it. Bills that are here stay as they were read.",
+      [{ value: "yes", label: "Forget", class: "primary" }, { value: "", label: "Keep" }]);
+    if (answer) await this.change("DELETE", { name });
+  }
+
+  // Renames or forgets a learnt form. The settings must be those of the server, which writes them.
+  async change(method, query) {
+    if (this.text.value !== this.saved) {
+      return this.fail(["Save the settings first, or close the profile without: both change the same file."]);
+    }
+    try {
+      const { message } = await this.session.client.json(method, "/learn",
+        { query: { ...query, revision: String(this.revision) } });
+      await this.read();
+      this.note(message);
+      this.again.hidden = !this.session.sheet;
+      (this.forms.querySelector("button") || this.text).focus();
+    } catch (error) {
+      this.fail([words(error)]);
+    }
   }
 
   async save() {
     try {
       const { revision } = await this.session.client.putProfile(this.text.value, this.revision);
       this.revision = revision;
+      this.saved = this.text.value;
       this.note("Saved. Bills that are uploaded from now on follow it.");
       this.again.hidden = !this.session.sheet;
     } catch (error) {

@@ -12,12 +12,15 @@ export class Steps {
     this.session = session;
     /** Makes what step 3 says about how far a sheet can be trusted. @type {(sheet: any) => any} */
     this.trust = () => undefined;
+    /** Has somebody teach the form of a page: {file, page}. @type {(at: any) => any} */
+    this.teach = () => undefined;
     /** The table of columns to name, once there was one. @type {any} */
     this.mapping = null;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
     /** An order export that came before its bills, which it needs. @type {File | null} */
     this.waiting = null;
+    this.bills.unread = (at) => this.teach(at);
     this.orders.unknown = (error, file) => this.map(error, file);
     this.orders.known = () => this.mapping?.hide();
     this.sheet = $("step-sheet");
@@ -215,6 +218,8 @@ class Upload {
     this.input = input;
     /** Is called if columns of a file are not known. @type {((error: any, file: File) => any) | undefined} */
     this.unknown = undefined;
+    /** Is called with a page that could not be read, to have its form taught. @type {((at: any) => any) | undefined} */
+    this.unread = undefined;
     /** Is called when another file was read. @type {(() => void) | undefined} */
     this.known = undefined;
     this.body = section.querySelector(".body");
@@ -283,10 +288,10 @@ class Upload {
   }
 
   /** Sends files and waits until they are read. Returns true if they were. Once names the upload, for repetitions. */
-  async send(files, add, mapping = {}, once = unique()) {
+  async send(files, add, how = {}, once = unique()) {
+    const held = this.section.contains(document.activeElement);
     this.clear();
     this.abort = new AbortController();
-    const held = this.section.contains(document.activeElement);
     const total = files.reduce((n, f) => n + f.size, 0);
     const what = named(files);
     let ticking;
@@ -326,8 +331,8 @@ class Upload {
       };
       const { client } = this.session;
       const answer = await (this.kind === "bol"
-        ? client.uploadBills(files, { ...options, add })
-        : client.uploadOrders(files[0], { ...options, ...mapping }));
+        ? client.uploadBills(files, { ...options, add, ...how })
+        : client.uploadOrders(files[0], { ...options, ...how }));
       this.done();
       this.known?.();
       await this.session.refresh();
@@ -343,11 +348,15 @@ class Upload {
         await this.unknown(error, files[0]);
       } else {
         const again = (text, some, name) =>
-          button({ class: "small", onclick: () => this.send(some, add, mapping, name) }, text);
+          button({ class: "small", onclick: () => this.send(some, add, how, name) }, text);
         const [fates, well] = fatesOf(files, words(error));
         // Without an answer nobody knows whether the files arrived: the name of the upload tells the server.
         if (error instanceof TypeError || error?.status >= 500) this.fail(fates, again("Try again", files, once));
-        else if (well.length) this.fail(fates, again(`Upload only ${named(well)}`, well));
+        else if (this.unread && files.length === 1 && teachable.includes(error?.code)) {
+          const page = error.details?.other_pages?.[0] || 1;
+          this.fail(fates, button({ class: "small", onclick: () => this.lesson(files, add, page) },
+            "Show us the columns"));
+        } else if (well.length) this.fail(fates, again(`Upload only ${named(well)}`, well));
         else this.fail(fates);
         if (error?.status === 401) this.session.failed(error);
         else this.session.refresh();
@@ -360,6 +369,12 @@ class Upload {
       this.section.dispatchEvent(new Event("busy", { bubbles: true }));
       if (held && here) this.focus();
     }
+  }
+
+  // Uploads a document of which no bill can be read, so that its form can be taught.
+  async lesson(files, add, page) {
+    if (!(await this.send(files, add, { teach: true }))) return;
+    await this.unread?.({ file: this.session.view.bills.length - 1, page });
   }
 
   done() {
@@ -411,6 +426,9 @@ function fatesOf(files, text) {
   const lines = files.reduce((all, f) => all.replace(`; ${f.name}: `, `\n${f.name}: `), text);
   return [lines, files.filter((f) => lines.includes(`${f.name}: read, but`))];
 }
+
+// The faults of documents whose form can be taught.
+const teachable = ["unread_form", "no_bills"];
 
 // Whether people can name the columns that an order export lacks.
 function mappable(error) {

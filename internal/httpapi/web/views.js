@@ -21,6 +21,8 @@ export class Views {
     this.sheet = null;
     /** @type {any} The inspector, loaded when first used. */
     this.inspector = null;
+    /** @type {any} The same of the lessons of forms. */
+    this.teacher = null;
     this.made = {};
     this.list = h("div", { class: "tabs", role: "tablist", "aria-label": "Results", onkeydown: (e) => this.key(e) });
     this.tabs = {};
@@ -83,6 +85,7 @@ export class Views {
     this.issues = issues;
     if (!sheet) {
       this.inspector?.close();
+      this.teacher?.close();
       for (const id of Object.keys(this.made)) this.made[id].clear();
       forgetKept();
       return;
@@ -136,9 +139,18 @@ export class Views {
   async inspect(target) {
     if (!this.inspector) {
       const { Inspector } = await import("./inspect.js");
-      this.inspector ||= new Inspector(this.session);
+      this.inspector ||= new Inspector(this.session, (at) => this.teach(at));
       this.inspector.reset(this.sheet, this.issues);
     }
     this.inspector.show(target);
+  }
+
+  /** Has somebody teach the form of a page: {file, page}. */
+  async teach(at) {
+    if (!this.teacher) {
+      const { Teacher } = await import("./teach.js");
+      this.teacher ||= new Teacher(this.session);
+    }
+    return this.teacher.open({ file: at.file, page: at.page });
   }
 }

@@ -321,6 +321,9 @@ func (t *Tab) Click(selector string) error {
 	return t.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 
+// ClickAt clicks a place in the window with the mouse, in CSS pixels.
+func (t *Tab) ClickAt(x, y float64) error { return t.do(chromedp.MouseClickXY(x, y)) }
+
 // Drag presses the mouse on the middle of what a selector finds, moves it by dx and dy CSS
 // pixels, and releases it.
 func (t *Tab) Drag(selector string, dx, dy float64) error {

@@ -11,6 +11,7 @@ import (
 
 	"tallyman/internal/httpapi"
 	"tallyman/internal/keys"
+	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/browser"
 	"tallyman/internal/testing/node"
@@ -101,6 +102,13 @@ var scenes = []scene{
 		w.run("document.getElementById('profile-text').value = '[pallets]\\ncube = 0\\n'")
 		w.click("#profile-tools .primary")
 		w.until("document.querySelector('#profile-tools .error li')")
+	}},
+	{name: "a form to teach", reach: func(p *place, w *window) {
+		w.ready()
+		w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+		w.until("document.querySelector('.teachme')")
+		w.click(".teachme button")
+		w.until(teaching + " && document.querySelector('.rowlist li')")
 	}},
 	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
 	{name: "error", reach: func(p *place, w *window) {
