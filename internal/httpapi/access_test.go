@@ -42,7 +42,7 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 	p, secrets, ring := keyed(t, "depot", "admin")
 	public := map[string]bool{
 		"/": true, "/ping": true, "/wake-up": true, "/health": true, "/api/health": true, "/api/docs": true,
-		"/openapi.json": true, "/docs": true, "/client.js": true, "/static/{name}": true,
+		"/openapi.json": true, "/docs": true, "/help": true, "/client.js": true, "/static/{name}": true,
 		"/static/{version}/{name}": true, "/sample/{name}": true,
 	}
 	n := 0

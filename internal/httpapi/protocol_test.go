@@ -350,7 +350,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.get(t, "/nothing/here").fails(t, 404, "not_found", nil)
 		p.get(t, "/static/nothing.js").fails(t, 404, "not_found", nil)
 		for path, kind := range map[string]string{
-			"/": "text/html; charset=utf-8", "/docs": "text/html; charset=utf-8", "/client.js": "text/javascript; charset=utf-8",
+			"/": "text/html; charset=utf-8", "/docs": "text/html; charset=utf-8", "/help": "text/html; charset=utf-8", "/client.js": "text/javascript; charset=utf-8",
 			"/static/app.js": "text/javascript; charset=utf-8", "/static/style.css": "text/css; charset=utf-8", "/openapi.json": "application/json",
 		} {
 			if got := p.get(t, path); got.status != 200 || got.header.Get("Content-Type") != kind || len(got.body) == 0 {

@@ -318,6 +318,8 @@ func routes() []*route {
 			media: []string{"application/json"}, handle: handleOpenAPI},
 		&route{path: "/docs", methods: get, public: true, static: true, page: true, summary: "This description, for people",
 			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
+		&route{path: "/help", methods: get, public: true, static: true, page: true, summary: "Help for people who use the page, with a glossary",
+			media: []string{"text/html; charset=utf-8"}, handle: staticFile("help.html")},
 		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus; with keys for admin keys only",
 			media: []string{"text/plain"}, faults: []fault.Code{AdminOnly}}, handleMetrics),
 		files(route{path: "/debug/pprof/{name}", methods: get,

@@ -240,6 +240,20 @@ $("profile").addEventListener("click", async () => {
   editor.open();
 });
 
+// The list of keys.
+
+async function showKeys() {
+  const { shortcuts } = await import("./shortcuts.js");
+  fill($("keys-list"), shortcuts());
+  if (!$("keys-dialog").open) $("keys-dialog").showModal();
+}
+
+$("show-keys").addEventListener("click", showKeys);
+document.addEventListener("keydown", (e) => {
+  const writes = /** @type {HTMLElement} */ (e.target).closest?.("input, textarea, select");
+  if (e.key === "?" && !writes && !document.querySelector("dialog:modal")) showKeys();
+});
+
 // Signing in and out.
 
 function signInError(text) {

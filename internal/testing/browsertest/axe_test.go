@@ -127,6 +127,12 @@ var scenes = []scene{
 	{name: "expired", change: func(_ *testing.T, o *service.Options) { o.Lives = session.Lives{Cookie: 3 * time.Second} }, reach: func(_ *place, w *window) {
 		w.until("!document.getElementById('ended').hidden")
 	}},
+	{name: "help", path: "/help", reach: func(_ *place, w *window) { w.until("document.querySelector('.shortcuts kbd')") }},
+	{name: "shortcuts", reach: func(_ *place, w *window) {
+		w.until(fresh)
+		w.must(w.Press("?"))
+		w.until("document.getElementById('keys-dialog').open")
+	}},
 	{name: "for programs", path: "/docs", reach: func(_ *place, w *window) { w.until("document.querySelector('.doc details, .doc table')") }},
 }
 
