@@ -46,6 +46,7 @@ func commands() []command {
 	return []command{
 		{"sheet", "make a load sheet from a PDF of bills and an order export", runSheet},
 		{"inspect", "draw what was read over a page of a PDF, to see why a line is wrong", runInspect},
+		{"learn", "teach the form of a document that is not known, so that others of it read by themselves", runLearn},
 		{"profile", "print a profile of settings to be edited, or check one", runProfile},
 		{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
 		{"serve", "run the service and the web page", runServe},

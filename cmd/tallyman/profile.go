@@ -19,7 +19,8 @@ Usage: tallyman profile
   tallyman sheet --profile house.toml …    makes the sheet by it
 
 A profile says what a house does its own way: names of the columns of its order
-exports, cubic feet per pallet, spellings of ship-tos, columns of the sheet.
+exports, cubic feet per pallet, spellings of ship-tos, columns of the sheet, and the
+forms that "tallyman learn" was taught.
 
 Exit codes: 0 all went well; 1 the profile is wrong.
 `
@@ -49,20 +50,26 @@ func runProfile(ctx context.Context, std streams, args []string) (int, error) {
 
 // readProfile reads a profile from a file. Its fault names the file.
 func readProfile(ctx context.Context, std streams, name string) (*profile.Profile, error) {
+	_, p, err := readProfileText(ctx, std, name)
+	return p, err
+}
+
+// readProfileText also returns the text of the profile.
+func readProfileText(ctx context.Context, std streams, name string) ([]byte, *profile.Profile, error) {
 	in, err := openInput(ctx, std, name, profile.MostBytes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.close()
 	b, err := io.ReadAll(io.NewSectionReader(in, 0, min(in.Size, profile.MostBytes+1)))
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, nil, unreadable(name, err)
 	}
 	p, err := profile.Parse(b)
 	if err != nil {
-		return nil, fault.In(name, err)
+		return nil, nil, fault.In(name, err)
 	}
-	return p, nil
+	return b, p, nil
 }
 
 // profileOf returns the profile of the options, nil for none.

@@ -243,7 +243,7 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		}
 	}
 	p := newProgress(std.err, files, o.quiet)
-	doc, err := reader.Bills(ctx, files, p.show)
+	doc, err := reader.Taught(own.LearntForms()).Bills(ctx, files, p.show)
 	p.clear()
 	if err != nil {
 		if fault.CodeOf(err) == fault.NotAPDF && orderFile == nil {

@@ -369,7 +369,7 @@ func (s *leaf) gridAt(at fit, limit float32) *grid {
 			// Figures between the columns that were shown are not read by them.
 			g.columns = append(g.columns, column{field: Other, x0: g.columns[n-1].x1, x1: left, bare: true})
 		}
-		g.columns = append(g.columns, column{field: c.Field, unit: c.Unit, x0: left, x1: right})
+		g.columns = append(g.columns, column{field: c.Field, unit: c.Unit, x0: left, x1: right, uncounted: c.Field == Other})
 	}
 	g.left, g.right = g.columns[0].x0, g.columns[len(g.columns)-1].x1
 	for _, u := range s.uprights(&band{base: at.base, size: at.size}, limit) {
@@ -429,7 +429,7 @@ func (g *grid) rule(st *strip) (kind RowKind, label []*word) {
 	}
 	for _, r := range g.form.Rows {
 		if r.Begins == "" {
-			if st.figures > 0 && !slices.ContainsFunc(st.words, func(w *word) bool { return hasLetter(w.Text) && !hasDigit(w.Text) }) {
+			if st.figures > 0 && st.bare(g) {
 				return r.Is, nil
 			}
 			continue

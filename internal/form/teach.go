@@ -42,7 +42,9 @@ type Lesson struct {
 	// HeadingsOn is the page on which the headings stand, which may be another one; 0 if
 	// none were found.
 	HeadingsOn int
-	Kind       Kind
+	// Title is what the page calls itself, such as "packing list"; "" if it does not.
+	Title string
+	Kind  Kind
 	// Form is the form as it would be learnt; nil if the columns make none, for the reason
 	// in Flaws.
 	Form  *Form
@@ -192,7 +194,7 @@ func (sh *Shown) lexicon() (*node, error) {
 
 // teach makes a form of columns that were shown on a page.
 func (s *leaf) teach(shown *Shown) (*Form, error) {
-	f := &Form{Name: cmp.Or(shown.Name, "form"), Columns: slices.Clone(shown.Columns), Rows: appendRules(shown.Rules, nil), Totals: shown.Totals}
+	f := &Form{Name: cmp.Or(shown.Name, s.id.title, "form"), Columns: slices.Clone(shown.Columns), Rows: appendRules(shown.Rules, nil), Totals: shown.Totals}
 	slices.SortStableFunc(f.Columns, func(a, b FormColumn) int { return cmp.Compare(a.Left, b.Left) })
 	if len(f.Columns) > maxFormColumns {
 		return nil, wrongForm("columns", "a form has at most %d columns", maxFormColumns)
@@ -334,7 +336,7 @@ func (g *group) lesson(r *reading, at int) *Lesson {
 	s := g.pages[at]
 	v := r.verdict
 	l := &Lesson{
-		Page: s.number, Width: s.width, Height: s.height, Kind: Free, Rows: []LessonRow{}, Columns: []FormColumn{},
+		Page: s.number, Width: s.width, Height: s.height, Title: s.id.title, Kind: Free, Rows: []LessonRow{}, Columns: []FormColumn{},
 		Checks: v.checks, Outcome: v.outcome, Reason: v.reason, Bits: v.bits, Proved: v.strong,
 	}
 	for _, o := range g.pages {

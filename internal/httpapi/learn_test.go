@@ -88,7 +88,6 @@ func sentences(l map[string]any) string {
 	return strings.Join(all, "\n")
 }
 
-
 // provedOf returns how many checks are proved.
 func provedOf(l map[string]any) (n int) {
 	for _, c := range l["checks"].([]any) {

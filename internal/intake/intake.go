@@ -326,15 +326,19 @@ func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) er
 // around is how many pages before and after one Unknown reads at most.
 const around = 12
 
-// Unknown returns the pages of a PDF around one, counted from 1, that no known form claims,
-// with their rules: those by which its form can be taught. It fails with fault.NoSuchPage,
-// and with the codes of pdf.Reader.Read.
+// Unknown returns the pages of a PDF around one, counted from 1, or the first ones for 0,
+// that no known form claims, with their rules: those by which its form can be taught. It
+// fails with fault.NoSuchPage, and with the codes of pdf.Reader.Read.
 func (r *Reader) Unknown(ctx context.Context, f File, number int) ([]page.Page, error) {
-	pages, err := r.ruled(ctx, f, func(n int) bool { return n >= number-around && n <= number+around })
+	middle := number
+	if number == 0 {
+		middle = 1 + around
+	}
+	pages, err := r.ruled(ctx, f, func(n int) bool { return n >= middle-around && n <= middle+around })
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(pages, func(p page.Page) bool { return p.Number == number }) {
+	if number != 0 && !slices.ContainsFunc(pages, func(p page.Page) bool { return p.Number == number }) {
 		return nil, fault.New(fault.NoSuchPage, "there is no page %d", number)
 	}
 	return bol.Unknown(pages), nil

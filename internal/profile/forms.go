@@ -301,6 +301,9 @@ func tomlOf(f *form.Form) string {
 	return b.String()
 }
 
+// FormTOML returns a learnt form as it stands in a profile.
+func FormTOML(f *form.Form) []byte { return []byte(tomlOf(f)) }
+
 // points returns a number of points, as short as it can be.
 func points(v float32) string { return strconv.FormatFloat(float64(v), 'f', -1, 32) }
 
