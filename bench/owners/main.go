@@ -171,7 +171,6 @@ func (m *bench) run(ctx context.Context, ok *bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(m.server.URL(), m.b.key)
 	*ok = compare(alone, client, beside) && failed.Load() == 0
 	fmt.Printf("\nprocessor time while A did its worst: %s\n", share)
 	os.Stdout.Write(words)
@@ -318,7 +317,9 @@ func (o *owner) harm(ctx context.Context, long time.Duration, only []string) err
 	}
 	all.Wait()
 	o.answers.print("what A was answered")
-	fmt.Printf("  %d answers 503 had no Retry-After; A came again after the time of one %d times, and was served %d times\n", o.untrue.Load(), o.again.Load(), o.served.Load())
+	fmt.Printf("  %d answers 503 had no Retry-After\n", o.untrue.Load())
+	o.again.print("what A asked again after the time of Retry-After, by what had refused it")
+	o.served.print("and of these was served")
 	return nil
 }
 

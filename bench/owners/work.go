@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,8 +67,8 @@ type owner struct {
 	hc            *http.Client
 	answers       answers
 	untrue        atomic.Int64 // 503 without Retry-After
-	version       string       // of the session large
-	again, served atomic.Int64 // requests that were made again after Retry-After, and those of them that were served
+	version       atomic.Value // of the session large
+	again, served answers      // requests that were made again after Retry-After, and those of them that were served, by what had refused them
 }
 
 func newOwner(url, key string) *owner {
@@ -110,15 +111,24 @@ func (a *answers) refused() (n int) {
 	return n
 }
 
+// digits are left out of what refuses requests, so that equal ones count together.
+var digits = regexp.MustCompile(`[0-9]+`)
+
 // ask makes a request. It returns the status, 0 if there was no answer.
 func (o *owner) ask(ctx context.Context, r api.Request) (status, retry int) {
+	status, retry, _ = o.hear(ctx, r)
+	return status, retry
+}
+
+// hear is ask, and returns who refused the request.
+func (o *owner) hear(ctx context.Context, r api.Request) (status, retry int, why string) {
 	r.Key, r.Client = o.key, o.hc
 	a, err := r.Do(ctx, o.url)
 	if err != nil {
 		if ctx.Err() == nil {
 			o.answers.add("no answer")
 		}
-		return 0, 0
+		return 0, 0, ""
 	}
 	name := strconv.Itoa(a.Status)
 	if a.Status != http.StatusOK {
@@ -129,13 +139,18 @@ func (o *owner) ask(ctx context.Context, r api.Request) (status, retry int) {
 	if a.Status == http.StatusServiceUnavailable && retry < 1 {
 		o.untrue.Add(1)
 	}
-	return a.Status, retry
+	if a.Status == http.StatusServiceUnavailable {
+		var f struct{ Error string }
+		_ = a.Into(&f)
+		why, _, _ = strings.Cut(digits.ReplaceAllString(f.Error, "N"), ";")
+	}
+	return a.Status, retry, why
 }
 
-// insist makes a request, and once more after the time of Retry-After if that is short.
+// insist makes a request, and once more after the time of Retry-After.
 func (o *owner) insist(ctx context.Context, r api.Request) {
-	status, retry := o.ask(ctx, r)
-	if status != http.StatusServiceUnavailable || retry > 20 {
+	status, retry, why := o.hear(ctx, r)
+	if status != http.StatusServiceUnavailable || retry > 60 {
 		return
 	}
 	select {
@@ -144,9 +159,9 @@ func (o *owner) insist(ctx context.Context, r api.Request) {
 	case <-time.After(time.Duration(retry) * time.Second):
 	}
 	if status, _ := o.ask(ctx, r); status != 0 {
-		o.again.Add(1)
+		o.again.add(why)
 		if status == http.StatusOK {
-			o.served.Add(1)
+			o.served.add(why)
 		}
 	}
 }
@@ -253,7 +268,7 @@ func (o *owner) look(ctx context.Context) error {
 	if err := a.Into(&v); err != nil || v.Version == "" {
 		return fmt.Errorf("%s was answered %d %.100s", r, a.Status, a.Body)
 	}
-	o.version = v.Version
+	o.version.Store(v.Version)
 	return nil
 }
 
@@ -288,7 +303,10 @@ func (o *owner) ways(f files) []way {
 		{"streams", 300, func(ctx context.Context, i, n int) { o.stream(ctx, i) }},
 		{"half-sent", 12, func(ctx context.Context, i, n int) { o.half(ctx, i, f) }},
 		{"pictures", 4, func(ctx context.Context, i, n int) {
-			o.insist(ctx, get(fmt.Sprintf("/page-picture?of=%s&width=2000&page=%d", o.version, 1+n%500), "large"))
+			r := get(fmt.Sprintf("/page-picture?of=%s&width=2000&page=%d", o.version.Load(), 1+n%500), "large")
+			if status, _ := o.ask(ctx, r); status == http.StatusConflict { // its orders were uploaded meanwhile
+				_ = o.look(ctx)
+			}
 		}},
 		{"conversions", 4, func(ctx context.Context, i, n int) {
 			kind, body := api.Form(api.Part{Field: "pdf", Name: "a.pdf", Content: f.Usual.Bills}, api.Part{Field: "csv", Name: "a.csv", Content: f.Usual.Orders})
@@ -310,6 +328,7 @@ func (o *owner) open(request string) net.Conn {
 
 // wait waits until a connection or ctx ends, for a minute at most.
 func wait(ctx context.Context, c net.Conn, each time.Duration, do func() error) {
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	defer c.Close()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil && do() == nil; {
 		select {

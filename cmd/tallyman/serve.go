@@ -123,7 +123,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.Int64Var(&o.memory, "memory", 0, "use so many `MB` for documents in the server; requests that need more wait, and are then told to come again (default: 0.4 of what the machine or its control group gives)")
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
 	flags.IntVar(&o.ownerReading, "owner-reading", 0, "read at most `N` uploads of one owner at once (default: as many as there are --workers)")
-	flags.IntVar(&o.ownerUploads, "owner-uploads", 32, "take at most `N` uploads of one owner at once, and let as many wait to be read")
+	flags.IntVar(&o.ownerUploads, "owner-uploads", 32, "take at most `N` uploads of one owner at once, and let as many wait to begin")
 	flags.IntVar(&o.ownerSessions, "owner-sessions", 0, "keep at most `N` sessions of one owner (default: a tenth of --max-sessions; without keys all)")
 	flags.Int64Var(&o.ownerStorage, "owner-storage", 20<<10, "keep at most so many `MB` of files of one owner, those of uploads under way included")
 	flags.IntVar(&o.ownerStreams, "owner-streams", 0, "keep at most `N` event streams of one owner open (default: a quarter of --streams; without keys all)")

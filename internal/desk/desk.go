@@ -57,7 +57,7 @@ func New(sessions session.Store, contents blob.Store, reader *intake.Reader, lim
 	sheets := newSheets(limits)
 	return &Desk{
 		memory: newMemory(limits, sheets.cache.spill), sessions: sessions, contents: contents, reader: reader, spare: limits.Spare, queue: newQueue(limits), sheets: sheets,
-		owners: &owners{sessions: sessions, limits: limits, m: map[session.Owner]*account{}},
+		owners: newOwners(sessions, limits),
 	}
 }
 

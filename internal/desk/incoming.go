@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
-	"time"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/bol"
@@ -23,7 +22,7 @@ import (
 type Incoming struct {
 	custody
 	owner    session.Owner
-	began    time.Time
+	leave    func(stored int64)
 	files    []received
 	arriving int64 // bytes that count as the owner's until the end
 	ended    bool
@@ -86,18 +85,19 @@ type received struct {
 }
 
 // Receive begins to receive files of an owner, whose present profile is that of the upload.
-// It fails with fault.Busy if the owner has too many uploads under way, and as Profile does.
+// It waits a while if the owner has too many uploads under way, and then fails with
+// fault.Busy; it also fails as Profile does.
 // The caller must Discard the result.
 func (d *Desk) Receive(ctx context.Context, owner session.Owner) (*Incoming, error) {
 	newest, err := d.Profile(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
-	began, err := d.owners.begin(owner)
+	end, err := d.owners.begin(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
-	return &Incoming{custody: custody{desk: d}, owner: owner, began: began, newest: newest.Profile}, nil
+	return &Incoming{custody: custody{desk: d}, owner: owner, leave: end, newest: newest.Profile}, nil
 }
 
 // Add stores the next file of a slot. It reads the content once, to its end, and never
@@ -168,7 +168,7 @@ func (in *Incoming) Discard() {
 	in.end(context.Background(), nil)
 	if !in.ended {
 		in.ended = true
-		in.desk.owners.end(in.owner, in.began, in.arriving)
+		in.leave(in.arriving)
 	}
 }
 

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/text"
+	"tallyman/internal/turn"
 )
 
 // OwnerLimit is the code of a request that would take its owner over a limit that holds
@@ -31,6 +33,8 @@ type Exceeded struct {
 type owners struct {
 	sessions session.Store
 	limits   Limits
+	uploads  *turn.Queue   // those under way
+	patience time.Duration // how long one waits to begin
 
 	mu sync.Mutex
 	m  map[session.Owner]*account
@@ -111,48 +115,66 @@ func (o *owners) fits(ctx context.Context, owner session.Owner, sessions, bytes 
 	return err
 }
 
-// begin counts an upload of an owner, and returns when it began. It fails with fault.Busy
-// if too many are under way.
-func (o *owners) begin(owner session.Owner) (began time.Time, err error) {
-	o.with(owner, func(a *account) {
-		if err = o.room(a); err == nil {
-			began = time.Now()
-			a.uploads = append(a.uploads, began)
-		}
-	})
-	return began, err
-}
+// beginWait is how long an upload waits until others of its owner have ended.
+const beginWait = 20 * time.Second
 
-// check fails with fault.Busy if begin would do so now.
-func (o *owners) check(owner session.Owner) (err error) {
-	o.with(owner, func(a *account) { err = o.room(a) })
-	return err
-}
-
-// leastWait and mostWait bound the advice after how many seconds a place for an upload may
-// be free. An upload whose body stands still ends within 30 seconds.
-const leastWait, mostWait = 2, 30
-
-func (o *owners) room(a *account) error {
-	if len(a.uploads) < o.limits.OwnerUploads {
-		return nil
+func newOwners(sessions session.Store, l Limits) *owners {
+	return &owners{
+		sessions: sessions, limits: l, m: map[session.Owner]*account{}, patience: beginWait,
+		uploads: turn.NewQueue(turn.Limits{Places: math.MaxInt, Each: l.OwnerUploads, Waiting: math.MaxInt, OwnerWaiting: l.OwnerUploads}, time.Second),
 	}
-	// Nobody knows how long uploads take. They take about as long again as they have taken
-	// until now: a moment if they are many and quick, longer if they stand still.
-	oldest := slices.MinFunc(a.uploads, time.Time.Compare)
-	wait := min(max(leastWait, int(time.Since(oldest)/time.Second)), mostWait)
-	return fault.New(fault.Busy, "you have %s under way, and can have no more at once (--owner-uploads of the server); wait for one of them to end", text.Count(len(a.uploads), "upload")).
-		With(session.RetryAfter{Seconds: wait})
 }
 
-// end ends the upload that began at a time and had stored so many bytes.
-func (o *owners) end(owner session.Owner, began time.Time, bytes int64) {
+// begin waits until an owner may have one more upload under way; end ends it, of which so
+// many bytes were stored. It fails with fault.Busy if too many wait, or after a time, and
+// with fault.Cancelled.
+func (o *owners) begin(ctx context.Context, owner session.Owner) (end func(stored int64), err error) {
+	defer turn.Pause(ctx)()
+	soon, cancel := context.WithTimeout(ctx, o.patience)
+	defer cancel()
+	place, err := o.uploads.Enter(soon, string(owner))
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, fault.Ended(ctx.Err())
+	case err != nil:
+		return nil, o.errMany(owner)
+	}
+	began := time.Now()
+	o.with(owner, func(a *account) { a.uploads = append(a.uploads, began) })
+	return func(stored int64) {
+		o.with(owner, func(a *account) {
+			if i := slices.Index(a.uploads, began); i >= 0 {
+				a.uploads = slices.Delete(a.uploads, i, i+1)
+			}
+			a.arriving -= stored
+		})
+		place.Leave()
+	}, nil
+}
+
+// check fails with fault.Busy if begin would do so at once.
+func (o *owners) check(owner session.Owner) error {
+	if o.uploads.Full(string(owner)) {
+		return o.errMany(owner)
+	}
+	return nil
+}
+
+// mostWait bounds the advice after how many seconds an upload may find room because others
+// stand still: those end within that time.
+const mostWait = 30 * time.Second
+
+// errMany is the fault of an upload beside too many others. Nobody knows how long these
+// take: as long as those before, or about as long again as they have taken until now.
+func (o *owners) errMany(owner session.Owner) error {
+	wait := o.uploads.Wait(string(owner))
 	o.with(owner, func(a *account) {
-		if i := slices.Index(a.uploads, began); i >= 0 {
-			a.uploads = slices.Delete(a.uploads, i, i+1)
+		if len(a.uploads) > 0 {
+			wait = max(wait, min(time.Since(slices.MinFunc(a.uploads, time.Time.Compare)), mostWait))
 		}
-		a.arriving -= bytes
 	})
+	return fault.New(fault.Busy, "you have %s under way, and can have no more at once (--owner-uploads of the server); others are waiting for one of them to end", text.Count(o.limits.OwnerUploads, "upload")).
+		With(session.RetryAfter{Seconds: session.Seconds(wait)})
 }
 
 // meter counts what arrives for an owner, and ends with OwnerLimit where it is too much.

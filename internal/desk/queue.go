@@ -33,7 +33,7 @@ type Limits struct {
 	Memory, OwnerMemory int64
 
 	// The limits of one owner: how many of the places for reading, by default all;
-	// uploads under way, by default 32, and as many that wait to be read; sessions, by
+	// uploads under way, by default 32, and as many that wait to begin or to be read; sessions, by
 	// default 100,000; and bytes of the files of sessions and of uploads under way, by
 	// default 20 GiB.
 	OwnerReading, OwnerUploads, OwnerSessions int
@@ -74,9 +74,9 @@ func newQueue(l Limits) *queue {
 }
 
 // errFull is the fault of a request for which the queue has no place.
-func (q *queue) errFull() error {
+func (q *queue) errFull(owner session.Owner) error {
 	_, waiting := q.Load()
-	seconds := session.Seconds(q.Wait())
+	seconds := session.Seconds(q.Wait(string(owner)))
 	return fault.New(fault.Busy, "the server is busy: %d %s; try again in %d seconds", waiting, q.what, seconds).
 		With(session.RetryAfter{Seconds: seconds})
 }
@@ -84,7 +84,7 @@ func (q *queue) errFull() error {
 // check fails with fault.Busy if enter would do so now.
 func (q *queue) check(owner session.Owner) error {
 	if q.Full(string(owner)) {
-		return q.errFull()
+		return q.errFull(owner)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (q *queue) enter(ctx context.Context, owner session.Owner) (leave func(), s
 	p, err := q.Enter(ctx, string(owner))
 	switch {
 	case errors.Is(err, turn.ErrFull):
-		return nil, false, q.errFull()
+		return nil, false, q.errFull(owner)
 	case err != nil:
 		return nil, false, fault.Ended(err)
 	}

@@ -131,7 +131,7 @@ func (c *call) takeTurn() error {
 	ctx, t, err := c.s.turns.Begin(c.r.Context(), string(c.caller.owner))
 	switch {
 	case errors.Is(err, turn.ErrFull):
-		seconds := session.Seconds(c.s.turns.Wait())
+		seconds := session.Seconds(c.s.turns.Wait(string(c.caller.owner)))
 		return fault.New(fault.Busy, "too many of your requests are waiting; try again in %d seconds", seconds).
 			With(session.RetryAfter{Seconds: seconds})
 	case err != nil:

@@ -42,7 +42,8 @@ type Queue struct {
 
 // line has an owner's requests in the queue.
 type line struct {
-	back, waiting []*Place // those that come back are served before the others
+	back, waiting []*Place // those that come back, and the others, are served by turns
+	cameBack      bool     // the last one that was served came back
 	busy          int
 	served        int64 // the clock when the owner was last served
 }
@@ -65,12 +66,16 @@ func NewQueue(l Limits, mean time.Duration) *Queue {
 	return &Queue{limits: l, owners: map[string]*line{}, mean: mean}
 }
 
-// Wait returns after how long a request that is refused now may find a place, if places are
-// held as long as before.
-func (q *Queue) Wait() time.Duration {
+// Wait returns after how long a request of an owner that is refused now may find a place, if
+// places are held as long as before.
+func (q *Queue) Wait(owner string) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.mean * time.Duration(1+q.queued) / time.Duration(q.limits.Places)
+	own := 0
+	if l := q.owners[owner]; l != nil {
+		own = len(l.waiting) + len(l.back)
+	}
+	return max(q.mean*time.Duration(1+q.queued)/time.Duration(q.limits.Places), q.mean*time.Duration(1+own)/time.Duration(q.limits.Each))
 }
 
 // Load returns how many places are taken, and how many requests wait.
@@ -197,7 +202,8 @@ func (q *Queue) next() {
 			return
 		}
 		from := &first.waiting
-		if len(first.back) > 0 {
+		first.cameBack = len(first.back) > 0 && (len(first.waiting) == 0 || !first.cameBack)
+		if first.cameBack {
 			from = &first.back
 		}
 		p := (*from)[0]

@@ -118,16 +118,25 @@ func TestATurnIsGivenUpWhileTheRequestWaitsForSomethingElse(t *testing.T) {
 		r.want("a2")
 		Pause(ctx)() // it is given up already
 		_, a3 := r.begin("a", "a3")
+		_, a4 := r.begin("a", "a4")
 		go func() {
 			resume()
 			r.note("a1 again")
 		}()
 		r.want()
 		(*a2).End()
-		r.want("a1 again") // before a3, which has not begun
-		(*a1).End()
-		r.want("a3")
+		r.want("a1 again") // before those that have not begun
+		resume = Pause(ctx)
+		go func() {
+			resume()
+			r.note("a1 once more")
+		}()
+		r.want("a3") // but it does not keep them from it
 		(*a3).End()
+		r.want("a1 once more")
+		(*a1).End()
+		r.want("a4")
+		(*a4).End()
 	})
 }
 
@@ -237,7 +246,7 @@ func TestTooManyRequestsOfOneOwnerAreRefusedWithATime(t *testing.T) {
 		}
 		time.Sleep(time.Second) // the first takes that long
 		first.End()
-		if got := r.turns.Wait(); got < mostWaiting*100*time.Millisecond {
+		if got := r.turns.Wait("a"); got < mostWaiting*100*time.Millisecond {
 			t.Errorf("come again after %v, although %d wait and one took a second", got, mostWaiting)
 		}
 		cancel()

@@ -31,7 +31,7 @@ const (
 	// sharedFor is how long an owner counts as present after a request.
 	sharedFor = 5 * time.Second
 	// mostWaiting bounds the requests of one owner that wait for their first turn.
-	mostWaiting = 256
+	mostWaiting = 512
 )
 
 // New returns turns on so many processors.
@@ -96,8 +96,8 @@ func (t *Turns) Begin(ctx context.Context, owner string) (context.Context, *Turn
 	return context.WithValue(ctx, key{}, own), own, nil
 }
 
-// Wait returns after how long a request that is refused now may find room.
-func (t *Turns) Wait() time.Duration { return t.processors.q.Wait() }
+// Wait returns after how long a request of an owner that is refused now may find room.
+func (t *Turns) Wait(owner string) time.Duration { return t.processors.q.Wait(owner) }
 
 // End ends the turn.
 func (t *Turn) End() {
