@@ -16,6 +16,9 @@ type Shown struct {
 	Name string
 	// Headings are meanings of headings, besides those of the lexicon.
 	Headings map[string]Field
+	// On is the page of the same bill of whose points Columns and Top are; 0 for the page of
+	// the lesson.
+	On int
 	// Columns are the columns in points of the page; nil for those that are found. Where a
 	// heading is "", or does not stand in its column, the text over the rows is one.
 	Columns []FormColumn
@@ -124,6 +127,13 @@ func Study(pages []page.Page, number int, forms []Form, shown *Shown) (*Lesson, 
 		shown.Top = l.Top
 	}
 	s := g.pages[at]
+	if shown.On != 0 {
+		i := slices.IndexFunc(g.pages, func(s *leaf) bool { return s.number == shown.On })
+		if i < 0 {
+			return nil, wrongForm("page", "page %d, on which the columns were shown, is not of the bill of page %d", shown.On, number)
+		}
+		s = g.pages[i]
+	}
 	f, err := s.teach(shown)
 	if err != nil {
 		return nil, err
@@ -143,12 +153,15 @@ func Study(pages []page.Page, number int, forms []Form, shown *Shown) (*Lesson, 
 	if len(shown.Rows) == 0 {
 		return l, nil
 	}
+	if len(l.Columns) == 0 {
+		return nil, wrongForm("rows", "page %d has no rows of this table", number)
+	}
 	var rules []RowRule
 	for _, r := range shown.Rows {
 		if !slices.Contains(RowKinds, r.Is) {
 			return nil, wrongForm("rows", "a row is one of %s, not %q", list(RowKinds), r.Is)
 		}
-		words := s.rowAt(r.Y, l)
+		words := g.pages[at].rowAt(r.Y, l)
 		if words == nil {
 			return nil, wrongForm("rows", "there is no row at %g points", r.Y)
 		}

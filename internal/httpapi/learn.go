@@ -141,9 +141,11 @@ type learnRequest struct {
 	File int    `json:"file"`
 	Page int    `json:"page"`
 	Name string `json:"name"`
-	// Columns and Top are as in the answer; without columns those that are found count.
-	Columns []learnColumn `json:"columns"`
-	Top     float32       `json:"top"`
+	// Columns and Top are as in the answer, in points of the page ColumnsOn, which is Page
+	// unless it is given; without columns those that are found count.
+	ColumnsOn int           `json:"columns_on"`
+	Columns   []learnColumn `json:"columns"`
+	Top       float32       `json:"top"`
 	// Rows say what the rows at some heights are. They become rules.
 	Rows []struct {
 		Y    float32      `json:"y"`
@@ -177,7 +179,7 @@ func handlePostLearn(c *call) (a learnAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	shown := &form.Shown{Name: r.Name, Top: r.Top, Totals: r.Totals}
+	shown := &form.Shown{Name: r.Name, On: r.ColumnsOn, Top: r.Top, Totals: r.Totals}
 	for _, col := range r.Columns {
 		shown.Columns = append(shown.Columns, form.FormColumn{Field: col.Field, Unit: col.Unit, Heading: col.Heading, Left: col.Left, Right: col.Right})
 	}
@@ -383,6 +385,7 @@ func learnRoutes() []*route {
 				{name: "file", about: "the file, counted from 0"},
 				{name: "name", about: "the name of the form"},
 				{name: "columns", about: "a list of {field, unit, heading, left, right} as in the answer; without it those that are found"},
+				{name: "columns_on", about: "the page of the same bill on which columns and top are; the page itself by default"},
 				{name: "top", about: "where the rows begin, in points; without it under the headings that are found"},
 				{name: "rows", about: "a list of {y, kind}: what the rows at some heights are"},
 				{name: "rules", about: "a list of {begins, kind} as in the answer"},

@@ -138,6 +138,25 @@ func TestAFormIsTaughtAndTheNextDocumentOfItReadsByItself(t *testing.T) {
 	show := shown(l)
 	rules := show["rules"]
 	delete(show, "rules")
+	// Rows of another page are told by the columns of this one.
+	show["columns_on"], show["page"] = 1, 2
+	elsewhere := c.lesson("POST", "/learn?_sid=s", show)
+	below := elsewhere["rows"].([]any)
+	end := below[len(below)-1].(map[string]any)
+	if text := end["text"].(string); !strings.Contains(text, "YHTEENSÄ") || end["kind"] != "line" {
+		t.Errorf("the last row of page 2 is %v", end)
+	}
+	y := end["box"].(map[string]any)["y0"].(float64) + 3
+	show["rows"], show["rules"] = []fields{{"y": y, "kind": "total"}}, []fields{{"begins": "SIIRTO", "kind": "none"}}
+	if l := c.lesson("POST", "/learn?_sid=s", show); l["proved"] != true {
+		t.Errorf("with the total of page 2 shown it is %v: %v", l["outcome"], l["reason"])
+	}
+	show["columns_on"] = 3
+	c.do("POST", "/learn?_sid=s", show).fails(t, 422, "bad_form", fields{"session_id": "s", "details": anything})
+	delete(show, "columns_on")
+	delete(show, "rows")
+	delete(show, "rules")
+	show["page"] = 1
 	again := c.lesson("POST", "/learn?_sid=s", show)
 	c.is(again, fields{"form": "learnt", "outcome": "unchecked", "proved": false})
 	rows := again["rows"].([]any)

@@ -100,9 +100,20 @@ export class Teacher {
     if (lesson.headings_on && lesson.headings_on !== page) lesson = await get(lesson.headings_on);
     this.at = { file, page: lesson.page };
     this.first = lesson;
+    this.rules = lesson.rules;
     this.marked = new Map();
     this.totals = { ...lesson.totals };
     this.unsaved = false;
+    this.lay(lesson);
+    const stem = this.session.sheet.files[file].name.replace(/\.[^.]*$/, "").slice(0, 60);
+    this.name.value ||= lesson.form === "learnt" ? lesson.name : stem;
+    fill(this.pages, lesson.pages.map((p) => option(String(p), count(p), String(lesson.page))));
+    this.pages.parentElement.hidden = lesson.pages.length < 2;
+    this.take(lesson);
+  }
+
+  // Lays edges where the columns of a lesson are on its page.
+  lay(lesson) {
     const { width, height, columns } = lesson;
     this.size = { w: width, h: height };
     this.begin = lesson.top || height / 4;
@@ -117,20 +128,30 @@ export class Teacher {
       this.at0.push(right);
       this.means.push({ field, unit, heading });
     }
+    this.on = lesson.page;
     this.last = 0;
-    const stem = this.session.sheet.files[file].name.replace(/\.[^.]*$/, "").slice(0, 60);
-    this.name.value ||= lesson.form === "learnt" ? lesson.name : stem;
-    fill(this.pages, lesson.pages.map((p) => option(String(p), count(p), String(lesson.page))));
-    this.pages.parentElement.hidden = lesson.pages.length < 2;
     this.build();
-    this.take(lesson);
   }
 
+  // Shows another page of the bill by what was shown so far: the rows that were marked are
+  // rules by now.
   async turn(page) {
+    const { at } = this;
     try {
-      await this.load(page);
+      if (this.timer) this.read();
+      await this.asking;
+      if (this.shown().columns.length) {
+        const rules = this.lesson.rules;
+        const lesson = await this.post({ ...this.shown(), page, rules, rows: [] });
+        Object.assign(this, { at: { ...at, page }, rules, marked: new Map() });
+        if (lesson.headings_on === page) this.lay(lesson);
+        this.take(lesson);
+      } else await this.load(page);
+      this.trouble.replaceChildren();
       await this.draw();
     } catch (error) {
+      if (error?.status === 401) return this.session.failed(error);
+      this.pages.value = String(at.page);
       this.fail(words(error));
     }
   }
@@ -330,7 +351,7 @@ export class Teacher {
   change() {
     this.unsaved = true;
     this.late = true;
-    if (!this.timer && !this.asking) this.timer = setTimeout(() => this.preview(), pause);
+    if (!this.timer && !this.asking) this.timer = setTimeout(() => this.read(), pause);
   }
 
   /** What is shown, as POST /learn takes it. */
@@ -338,8 +359,8 @@ export class Teacher {
     const columns = [];
     this.means.forEach((m, i) => m.field && columns.push({ ...m, left: this.at0[i], right: this.at0[i + 1] }));
     return {
-      of: this.first.version, file: this.at.file, page: this.at.page, columns, top: this.begin,
-      rows: [...this.marked].map(([y, kind]) => ({ y, kind })), rules: this.first.rules, totals: this.totals,
+      of: this.first.version, file: this.at.file, page: this.at.page, columns_on: this.on, columns,
+      top: this.begin, rows: [...this.marked].map(([y, kind]) => ({ y, kind })), rules: this.rules, totals: this.totals,
     };
   }
 
@@ -348,22 +369,26 @@ export class Teacher {
   }
 
   // Has the page read by what is shown, one request at a time.
-  async preview() {
+  read() {
+    clearTimeout(this.timer);
     this.timer = undefined;
     this.late = false;
-    const shown = this.shown();
-    if (!shown.columns.length) return this.tell("warn", noTable);
-    this.asking = true;
+    this.asking = this.preview().finally(() => {
+      this.asking = null;
+      if (this.late && this.dialog.open) this.change();
+    });
+  }
+
+  async preview() {
     const { first } = this;
     try {
+      const shown = this.shown();
+      if (!shown.columns.length) return this.tell("warn", noTable);
       const lesson = await this.post(shown);
       if (this.first === first) this.take(lesson);
     } catch (error) {
       if (error?.status === 401) return this.session.failed(error);
       if (this.first === first) this.tell("warn", `${words(error)}`);
-    } finally {
-      this.asking = false;
-      if (this.late && this.dialog.open) this.change();
     }
   }
 
@@ -377,6 +402,7 @@ export class Teacher {
   // Shows how the page was read.
   take(lesson) {
     this.lesson = lesson;
+    this.size = { w: lesson.width, h: lesson.height };
     const total = lesson.rows.some((r) => r.kind === "total") || lesson.checks.some((c) => c.printed);
     const hint = lesson.rows.length && !total ? " If one of the rows is the total, say so below." : "";
     const reason = lesson.reason ? `: ${lesson.reason}` : "";
