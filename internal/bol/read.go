@@ -77,7 +77,7 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 // readWords reads the forms of the first layout that is found among a page's words; it
 // returns nil if none is. found are the places of all phrases.
 func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, words []*word) (out []*reading, found [][]place) {
-	var lies plane
+	var lies page.Plane
 	if tan := slant(words); tan != 0 {
 		words, lies = turned(words, tan)
 	}
@@ -96,7 +96,7 @@ func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, word
 }
 
 // readForms reads the forms of one layout that were found on a page.
-func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []located, words []*word, found [][]place, lies plane) []*reading {
+func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []located, words []*word, found [][]place, lies page.Plane) []*reading {
 	if tall := l.tallness(forms[0].frame, v.in(found)); math.Abs(tall-1) > 0.01 {
 		words, lies = flattened(words, lies, tall)
 		found = v.find(words)
@@ -297,7 +297,7 @@ type scan struct {
 	words  []*word
 	found  [][]place
 	layout *Layout
-	plane
+	plane  page.Plane
 	located
 	foot  bool    // the foot was found
 	below float32 // how much lower the foot, and what is below it, is than on the form

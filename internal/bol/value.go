@@ -38,7 +38,7 @@ func (s *scan) value(words []*word) Value {
 
 // onPage returns the part of a box that is on the page, in hundredths of a point.
 func (s *scan) onPage(b page.Box) page.Box {
-	b = s.plane.back(b)
+	b = s.plane.Back(b)
 	w, h := s.sheet.Width, s.sheet.Height
 	in := func(v, most float32) float32 { return max(0, min(v, most)) }
 	return page.Box{X0: in(b.X0, w), Y0: in(b.Y0, h), X1: in(b.X1, w), Y1: in(b.Y1, h)}.Round()

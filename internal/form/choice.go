@@ -2,6 +2,8 @@ package form
 
 import (
 	"slices"
+
+	"tallyman/internal/page"
 )
 
 // reading is one way of reading the pages of a bill.
@@ -16,7 +18,7 @@ type reading struct {
 	whole   bool  // lines part all columns of all tables
 	lost    Field // of which another reading has figures more; "" for none
 	missing []int
-	excess  bool
+	excess  string
 	form    *Form     // by which it was read; nil for free reading
 	parts   [][]*part // of each page
 }
@@ -137,6 +139,15 @@ func (g *group) billOf(best *reading) (*Bill, []Remark) {
 	}
 	for _, t := range best.tables {
 		b.Tables = append(b.Tables, t.table(best.verdict.checks))
+	}
+	planes := map[int]page.Plane{}
+	for _, s := range g.pages {
+		if s.plane != (page.Plane{}) {
+			planes[s.number] = s.plane
+		}
+	}
+	if len(planes) > 0 {
+		b.unturn(planes)
 	}
 	return b, rest
 }

@@ -357,7 +357,7 @@ func TestHostilePagesEnd(t *testing.T) {
 		d.Words = append(d.Words, page.Word{Text: []string{"QTY", "WEIGHT", "12", "TOTAL", "CARTONS"}[i%5], Base: float32(i % 700), Size: 9,
 			Box: page.Box{X0: float32(i * 7 % 600), Y0: float32(i%700) - 7, X1: float32(i*7%600) + 20, Y1: float32(i%700) + 2}})
 	}
-	for i := range 2 * maxRules {
+	for i := range 2 * page.MaxRules {
 		d.Rules = append(d.Rules, page.Box{X0: float32(i % 600), Y0: float32(i % 300), X1: float32(i%600) + 0.5, Y1: 700})
 	}
 	for _, b := range readAll(d).Bills {

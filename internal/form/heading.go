@@ -216,7 +216,7 @@ func (s *leaf) inSentence(l *line, h *hit) bool {
 			if step < 0 {
 				left, right = w, prev
 			}
-			if gap > 0.6*prev.Size || s.ruledBetween(left, right) {
+			if gap > 0.65*prev.Size || s.ruledBetween(left, right) {
 				break
 			}
 			if _, _, is := w.number(); !own[w] && !is && !unitNoise(w) {

@@ -2,7 +2,10 @@ package form
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+
+	"tallyman/internal/page"
 )
 
 // The kinds of layouts that were misread once, each as small as shows it.
@@ -154,5 +157,77 @@ func TestDecimalCommasAreReadWhereTheFiguresShowThem(t *testing.T) {
 	d.row(y, 60, "TOTAL", 180, "153", 400, "960,000")
 	if b := readAll(d).Bills; b[0].Outcome != NothingProves {
 		t.Errorf("commas that may part thousands are %s", b[0].Outcome)
+	}
+}
+
+func TestAPageWithMoreLinesThanAreReadIsNotProved(t *testing.T) {
+	d := packing(nil)
+	d.MoreRules = true
+	if b := readAll(d).Bills[0]; b.Outcome != NothingProves || b.Reason != "a page has more ruling lines than are read" {
+		t.Errorf("it is %s (%s)", b.Outcome, b.Reason)
+	}
+}
+
+// slanted returns the page turned by an angle with that tangent.
+func (d *drawing) slanted(tan float32) *drawing {
+	out := &drawing{d.Page}
+	out.Words, out.Rules = nil, nil
+	move := func(b page.Box) page.Box {
+		x, y := (b.X0+b.X1)/2, (b.Y0+b.Y1)/2
+		dx, dy := -y*tan-x*tan*tan/2, x*tan-y*tan*tan/2
+		return page.Box{X0: b.X0 + dx, Y0: b.Y0 + dy, X1: b.X1 + dx, Y1: b.Y1 + dy}
+	}
+	for _, w := range d.Words {
+		b := move(w.Box)
+		dx := b.X0 - w.Box.X0
+		// The baseline is that of the word's beginning.
+		w.Base, w.Box = w.Base+w.Box.X0*tan-w.Base*tan*tan/2, b
+		w.Edges = slices.Clone(w.Edges)
+		for i := range w.Edges {
+			w.Edges[i] += dx
+		}
+		out.Words = append(out.Words, w)
+	}
+	for _, r := range d.Rules {
+		out.Rules = append(out.Rules, move(r))
+	}
+	return out
+}
+
+func TestASlantedPageIsReadAsALevelOne(t *testing.T) {
+	for _, tan := range []float32{0.012, -0.03, 0.06} {
+		straight, slanted := readAll(packing(nil)).Bills[0], readAll(packing(nil).slanted(tan)).Bills
+		if len(slanted) != 1 || slanted[0].Outcome != Reconciled {
+			t.Fatalf("%v: %+v", tan, slanted)
+		}
+		a, b := straight.Tables[0].Rows[3].Cell(Weight), slanted[0].Tables[0].Rows[3].Cell(Weight)
+		if off := a.Box.Y0 + a.Box.X0*tan - b.Box.Y0; a.Text != b.Text || abs(off) > 3 {
+			t.Errorf("%v: the last weight is %+v, and %+v on the slanted page", tan, a, b)
+		}
+	}
+}
+
+func TestTwoBillsSideBySideAreTwo(t *testing.T) {
+	left, right := packing(nil), packing(map[string]string{"cartons3": "10", "cartons": "154"})
+	two := sheet(1)
+	two.Width = 1224
+	two.Words = left.Words
+	for _, w := range right.Words {
+		if w.Text == "PL-4711" {
+			w.Text = "PL-4712"
+		}
+		w.Box.X0, w.Box.X1 = w.Box.X0+612, w.Box.X1+612
+		w.Edges = slices.Clone(w.Edges)
+		for i := range w.Edges {
+			w.Edges[i] += 612
+		}
+		two.Words = append(two.Words, w)
+	}
+	bills := readAll(two).Bills
+	if len(bills) != 2 || bills[0].Outcome != Reconciled || bills[1].Outcome != Reconciled || bills[1].Number.Text != "PL-4712" {
+		t.Fatalf("they are %+v", bills)
+	}
+	if c := bills[1].Tables[0].Rows[3].Cell(Packages); c.Text != "10" || c.Box.X0 < 900 {
+		t.Errorf("the last packages of the second are %+v", c)
 	}
 }

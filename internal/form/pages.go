@@ -1,6 +1,7 @@
 package form
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ func (g *group) read(how axis, f *Form) *reading {
 	r := &reading{whole: true, inRows: map[*word]bool{}, columns: map[int][]Column{}, used: map[int]bool{}}
 	parts := make([][]*part, len(g.pages))
 	for i, s := range g.pages {
-		r.excess = r.excess || s.excess
+		r.excess = cmp.Or(r.excess, s.excess)
 		if parts[i] = s.partsOf(f); parts[i] != nil {
 			continue
 		}

@@ -56,7 +56,7 @@ type evidence struct {
 	unread   []Cell
 	readings int // how many were tried
 	missing  []int
-	excess   bool
+	excess   string
 	orphan   bool // a table has totals and no lines
 	commas   bool // some number of the pages has a decimal comma for certain
 }
@@ -133,8 +133,8 @@ func (e *evidence) prove() verdict {
 	strong := v.bits >= enough && strongest >= oneEnough
 	v.strong = strong && len(e.unread) == 0 && len(open) == 0 && len(differ) == 0
 	switch {
-	case e.excess:
-		v.outcome, v.reason = NothingProves, "the page has more on it than is read"
+	case e.excess != "":
+		v.outcome, v.reason = NothingProves, "a page has more "+e.excess+" than are read"
 	case e.orphan:
 		v.outcome, v.reason = NothingProves, "a table has totals, and no line of it could be read"
 	case len(e.missing) > 0:

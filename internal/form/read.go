@@ -51,42 +51,47 @@ func Read(pages []page.Page, forms ...Form) Result {
 func groupsOf(pages []page.Page, forms []Form, shown *node, out *Result) (groups []*group) {
 	byNumber := map[string]*group{}
 	var current *group
+	before := 0
 	for i := range pages {
 		if i == MaxPages {
 			out.Others = append(out.Others, Remark{Page: pages[i].Number, Message: fmt.Sprintf("the document has more than %d pages that no known form claims; those from here on were not read", MaxPages)})
 			break
 		}
-		s := newLeaf(&pages[i])
-		s.shown = shown
-		s.findForms(forms)
-		s.findBands()
-		s.identify()
-		g := current
-		switch number := s.id.number.Text; {
-		case number != "":
-			key := page.Seen(number)
-			if g = byNumber[key]; g == nil {
-				if current != nil && current.number == "" && current.pages[0].n == 1 && s.n > 1 && current.pages[0].m == s.m {
-					g = current // the number comes on a later page
-				} else {
-					g = &group{}
-					groups = append(groups, g)
-				}
-				g.number = number
-				byNumber[key] = g
-			}
-		case g == nil || s.n == 1 && s.m > 0 || s.m == 0 && s.id.title != "" && s.tabled() && current.complete(s):
-			g = &group{}
-			groups = append(groups, g)
+		all := leaves(&pages[i], before, forms, shown)
+		for _, s := range all {
+			groups, current = assign(s, groups, current, byNumber)
 		}
-		g.pages = append(g.pages, s)
-		current = g
+		before = len(all)
 	}
 	return groups
 }
 
 // tabled reports whether a page has the headings of a table.
 func (s *leaf) tabled() bool { return len(s.bands) > 0 || len(s.fits) > 0 }
+
+// assign adds a page to the group of its bill, current or another one, and returns that.
+func assign(s *leaf, groups []*group, current *group, byNumber map[string]*group) ([]*group, *group) {
+	g := current
+	switch number := s.id.number.Text; {
+	case number != "":
+		key := page.Seen(number)
+		if g = byNumber[key]; g == nil {
+			if current != nil && current.number == "" && current.pages[0].n == 1 && s.n > 1 && current.pages[0].m == s.m {
+				g = current // the number comes on a later page
+			} else {
+				g = &group{}
+				groups = append(groups, g)
+			}
+			g.number = number
+			byNumber[key] = g
+		}
+	case g == nil || s.n == 1 && s.m > 0 || s.m == 0 && s.id.title != "" && s.tabled() && current.complete(s):
+		g = &group{}
+		groups = append(groups, g)
+	}
+	g.pages = append(g.pages, s)
+	return groups, g
+}
 
 // group are the pages of one bill.
 type group struct {

@@ -11,12 +11,9 @@ import (
 	"tallyman/internal/page"
 )
 
-// The bounds of one page. A page with more is no page of a bill: it is read as far as
-// they allow, and what is left out makes its figures unproved.
-const (
-	maxWords = 6000
-	maxRules = 4096
-)
+// maxWords bounds the words of one page, as page.MaxRules does its rules. A page with more is
+// no page of a bill: it is read so far, and what is left out makes its figures unproved.
+const maxWords = 6000
 
 // word is a word of a page.
 type word struct {
@@ -50,15 +47,16 @@ type leaf struct {
 	words    []*word
 	lines    []*line
 	hor, ver []page.Box // ruling lines
-	excess   bool       // the page has more words than are read
+	excess   string     // what the page has more of than is read; "" for nothing
 	bands    []*band
 	fits     []fit  // places of learnt forms
 	shown    *node  // headings that somebody named, besides those of the lexicon
 	lost     []Cell // tables whose headings cannot be told from figures
 	n, m     int    // "Page n of m"
 	id       identity
-	commas   int // numbers whose decimals a comma parts for certain
-	points   int // … or a point
+	plane    page.Plane // in which it is read
+	commas   int        // numbers whose decimals a comma parts for certain
+	points   int        // … or a point
 }
 
 // thick is the greatest thickness of a ruling line, in points.
@@ -68,17 +66,17 @@ func newLeaf(p *page.Page) *leaf {
 	s := &leaf{number: p.Number, width: p.Width, height: p.Height}
 	for i := range p.Words {
 		if i == maxWords {
-			s.excess = true
+			s.excess = "words"
 			break
 		}
 		if w := &p.Words[i]; w.Size >= 2 && w.Size < 200 {
 			s.words = append(s.words, &word{Word: *w})
 		}
 	}
-	for i, r := range p.Rules {
-		if i == maxRules {
-			break
-		}
+	if p.MoreRules || len(p.Rules) > page.MaxRules {
+		s.excess = "ruling lines"
+	}
+	for _, r := range p.Rules[:min(len(p.Rules), page.MaxRules)] {
 		w, h := r.X1-r.X0, r.Y1-r.Y0
 		switch {
 		case w >= h && h <= thick:

@@ -73,6 +73,9 @@ func (w Word) Split(i int) (Word, Word) {
 	return l, r
 }
 
+// MaxRules bounds the rules that are read of one page.
+const MaxRules = 4096
+
 // Page is one page of a document.
 type Page struct {
 	// Number is the page's number within its document, from 1.
@@ -89,8 +92,10 @@ type Page struct {
 	// labels of a form still show where its values are.
 	Hidden []Word
 	// Rules are the ruling lines and filled boxes that are painted on the page. They are
-	// read only where somebody asks for them, and at most some thousand of them.
-	Rules []Box
+	// read only where somebody asks for them, and at most MaxRules of them. MoreRules is
+	// true if the page has more, or more drawing than is searched for them.
+	Rules     []Box
+	MoreRules bool
 	// Scan says whether the page is a picture.
 	Scan Scan
 	// Notes are what else a person must know about the page.

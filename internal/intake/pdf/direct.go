@@ -135,7 +135,7 @@ func readFast(d *fast.Document, number int, ruled bool) (page.Page, error) {
 		}
 	}
 	pg.Notes = l.notes
-	pg.Rules = l.frame.rules(p.Rules)
+	pg.Rules, pg.MoreRules = l.frame.rules(p.Rules), p.MoreRules
 	return pg, nil
 }
 

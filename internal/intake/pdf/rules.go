@@ -58,25 +58,28 @@ type trace struct {
 	objects, points int
 }
 
-// rules returns the lines and filled boxes of the page. A page with more objects or
-// points than the bounds has only the first.
-func (l *loaded) rules() ([]page.Box, error) {
+// rules returns the lines and filled boxes of the page. more is true for a page with more
+// rules, objects or points than the bounds: it has only the first.
+func (l *loaded) rules() (rules []page.Box, more bool, err error) {
 	n, err := l.p.do(l.p.look.countObjects, uint64(l.page))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	t := trace{l: l}
 	if err := t.walk(l.p.look.getObject, l.page, int(int32(n)), 0, affine{1, 0, 0, 1, 0, 0}); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return l.frame.rules(t.tracer.Rules), nil
+	return l.frame.rules(t.tracer.Rules), t.tracer.More, nil
 }
 
 // walk examines the objects of the page, or of a form.
 func (t *trace) walk(get api.Function, of uint32, n, depth int, at affine) error {
 	p := t.l.p
 	for i := range n {
-		if t.objects++; t.objects > maxRuled || t.points > maxTraced || len(t.tracer.Rules) >= fast.MaxRules {
+		if t.objects++; t.objects > maxRuled || t.points > maxTraced {
+			t.tracer.More = true
+		}
+		if t.tracer.More {
 			return nil
 		}
 		o, err := p.do(get, uint64(of), uint64(i))

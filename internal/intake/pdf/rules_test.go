@@ -61,6 +61,19 @@ func TestBothReadersSeeTheSameRules(t *testing.T) {
 		t.Errorf("there are %d rules: %v", len(fast), fast)
 	}
 	same("a drawing", fast, see(drawn, true))
+	// Lines of a page that is turned a little are pieces, each of which is level.
+	turned := document([2]string{"/MediaBox[0 0 612 792]", "0.9999 0.012 -0.012 0.9999 8 -4 cm " + ruled})
+	pieces := see(turned, false)
+	long := float32(0)
+	for _, r := range pieces {
+		if r.Y0 > 80 && r.Y1 < 100 {
+			long += r.X1 - r.X0
+		}
+	}
+	if long < 490 {
+		t.Errorf("the first line has %.0f points of 500: %v", long, pieces)
+	}
+	same("a turned drawing", pieces, see(turned, true))
 	for _, f := range sample.OtherForms {
 		s, err := sample.New(sample.Options{Form: f, Bills: 1, Lines: 3, Seed: 1})
 		if err != nil {

@@ -160,7 +160,7 @@ func (d *document) read(number int, ruled bool) (page.Page, error) {
 		}
 		pg.Hidden, pg.Scan, pg.Notes = l.hidden, l.scan, l.notes
 		if ruled {
-			if pg.Rules, err = l.rules(); err != nil {
+			if pg.Rules, pg.MoreRules, err = l.rules(); err != nil {
 				return pg, err
 			}
 		}

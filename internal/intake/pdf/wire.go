@@ -5,7 +5,6 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"tallyman/internal/intake/pdf/fast"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 )
@@ -18,7 +17,11 @@ func appendPage(b []byte, p *page.Page) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = appendFloats(b, p.Width, p.Height)
 	b = appendString(b, p.Damage)
-	b = append(b, byte(p.Scan))
+	more := byte(0)
+	if p.MoreRules {
+		more = 1
+	}
+	b = append(b, byte(p.Scan), more)
 	b = binary.AppendUvarint(b, uint64(len(p.Notes)))
 	for _, n := range p.Notes {
 		b = appendString(b, string(n.Kind))
@@ -102,6 +105,7 @@ func parsePage(b []byte) (page.Page, error) {
 	r := &wireReader{b: b}
 	p := page.Page{Number: r.uint(), Width: r.float(), Height: r.float(), Damage: r.string()}
 	p.Scan = page.Scan(r.uint())
+	p.MoreRules = r.uint() != 0
 	for range r.uint() {
 		if r.bad {
 			return p, errWire
@@ -117,7 +121,7 @@ func parsePage(b []byte) (page.Page, error) {
 		p.Hidden = nil
 	}
 	n := r.uint()
-	if n > fast.MaxRules || n > len(r.b)/16 {
+	if n > page.MaxRules || n > len(r.b)/16 {
 		return p, errWire
 	}
 	for range n {

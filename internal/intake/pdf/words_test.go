@@ -122,7 +122,7 @@ func TestWordsAreOrderedAsTheyAreRead(t *testing.T) {
 
 func TestAPageCrossesUnchanged(t *testing.T) {
 	p := page.Page{
-		Number: 7, Width: 612, Height: 792,
+		Number: 7, Width: 612, Height: 792, MoreRules: true,
 		Words: []page.Word{
 			{Text: "A", Box: page.Box{X0: 1, Y0: 2, X1: 3, Y1: 4}, Base: 3.5, Size: 9, Edges: []float32{1, 3}},
 			{Text: "ÄÖ", Box: page.Box{X0: 5, Y0: 2, X1: 9, Y1: 4}, Base: 3.5, Size: 9, Edges: []float32{5, 7, 9}, Joints: []int{1}},

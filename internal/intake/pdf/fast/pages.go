@@ -40,8 +40,10 @@ type Page struct {
 	// Chars are the characters that a person sees, and All all of them, nil if there
 	// are no others.
 	Chars, All []Char
-	// Rules are the lines and filled boxes; nil if they were not asked for.
-	Rules []Rule
+	// Rules are the lines and filled boxes; nil if they were not asked for. MoreRules is true
+	// if there are more of them.
+	Rules     []Rule
+	MoreRules bool
 	// Pictures is the area of the page's pictures within the visible box, in square
 	// points.
 	Pictures float32
@@ -286,11 +288,11 @@ func (d *Document) Page(number int, ruled bool) (*Page, error) {
 		}
 		d.all = all
 	}
-	var rules []Rule
+	var rules Tracer
 	if ruled {
-		rules = in.tracer.Rules
+		rules = *in.tracer
 	}
-	return &Page{Rules: rules, All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
+	return &Page{Rules: rules.Rules, MoreRules: rules.More, All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
 		Rotation: ((l.rotate/90)%4 + 4) % 4, Chars: chars, Pictures: in.pictures}, nil
 }
 

@@ -1,5 +1,7 @@
 package fast
 
+import "tallyman/internal/page"
+
 // Rule is a ruling line or a filled box that is painted on a page, in user space. It is a
 // line if it is at most MaxThickness wide or high.
 type Rule struct{ Left, Bottom, Right, Top float32 }
@@ -8,13 +10,15 @@ type Rule struct{ Left, Bottom, Right, Top float32 }
 // strokes, as thin rectangles and as degenerate curves; all are the same on paper.
 const MaxThickness = 4
 
-// The bounds of the rules of one page, and the shortest line and the least area of a box
-// that a table may have, in points and square points.
+// The shortest line and the least area of a box that a table may have, in points and square
+// points.
 const (
-	MaxRules   = 4096
 	leastLine  = 4
 	leastBox   = 60
 	straightBy = 0.6 // how far the ends of a level line may lie apart, in points
+	// A longer line may lie at up to some five degrees to the page.
+	mostSlant    = 0.1
+	leastSlanted = 20
 )
 
 // Point is a point of a path in user space.
@@ -32,16 +36,21 @@ const (
 
 // Tracer collects the rules of the paths of a page.
 type Tracer struct {
-	Rules  []Rule
+	Rules []Rule // at most page.MaxRules
+	// More is true if the page has more rules than that, or a path of more points than are
+	// examined.
+	More   bool
 	points []Point // of the present path
 	kinds  []PointKind
 }
 
 // Point adds a point to the path.
 func (t *Tracer) Point(p Point, k PointKind) {
-	if len(t.points) < maxTraced {
-		t.points, t.kinds = append(t.points, p), append(t.kinds, k)
+	if len(t.points) == maxTraced {
+		t.More = true
+		return
 	}
+	t.points, t.kinds = append(t.points, p), append(t.kinds, k)
 }
 
 // maxTraced bounds the points of one path. A longer one is a drawing.
@@ -54,7 +63,7 @@ func (t *Tracer) Drop() { t.points, t.kinds = t.points[:0], t.kinds[:0] }
 // in points, and shows only within a box.
 func (t *Tracer) Paint(fill, stroke, closed bool, width float32, within Rule) {
 	defer t.Drop()
-	for from := 0; from < len(t.points) && len(t.Rules) < MaxRules; {
+	for from := 0; from < len(t.points) && !t.More; {
 		to := from + 1
 		for to < len(t.points) && t.kinds[to] != MoveTo {
 			to++
@@ -76,6 +85,10 @@ func (t *Tracer) subpath(points []Point, kinds []PointKind, fill, stroke, closed
 		}
 		if w, h := b.Right-b.Left, b.Top-b.Bottom; level || min(w, h) <= MaxThickness {
 			t.add(b, within)
+		} else if len(points) == 4 || len(points) == 5 && points[4] == points[0] {
+			for i := range 4 {
+				t.slanted(points[i], points[(i+1)%4], 0, within)
+			}
 		}
 	}
 	if !stroke {
@@ -83,6 +96,9 @@ func (t *Tracer) subpath(points []Point, kinds []PointKind, fill, stroke, closed
 	}
 	half := min(width, MaxThickness) / 2
 	line := func(a, b Point) {
+		if t.slanted(a, b, half, within) {
+			return
+		}
 		switch {
 		case abs(a.X-b.X) <= straightBy && abs(a.Y-b.Y) >= leastLine:
 			x := (a.X + b.X) / 2
@@ -114,11 +130,39 @@ func (t *Tracer) subpath(points []Point, kinds []PointKind, fill, stroke, closed
 	}
 }
 
+// slanted adds a line of a page that is turned a little, and reports whether it is one: in
+// pieces, each of which is level or upright within straightBy, as a rule has to be.
+func (t *Tracer) slanted(a, b Point, half float32, within Rule) bool {
+	w, h := abs(a.X-b.X), abs(a.Y-b.Y)
+	long, across := max(w, h), min(w, h)
+	if across <= straightBy || across > mostSlant*long || long < leastSlanted {
+		return false
+	}
+	n := int(across/straightBy) + 1
+	for i := range n {
+		from, to := float32(i)/float32(n), float32(i+1)/float32(n)
+		x0, x1 := a.X+(b.X-a.X)*from, a.X+(b.X-a.X)*to
+		y0, y1 := a.Y+(b.Y-a.Y)*from, a.Y+(b.Y-a.Y)*to
+		if w > h {
+			y := (y0 + y1) / 2
+			t.add(Rule{min(x0, x1), y - half, max(x0, x1), y + half}, within)
+		} else {
+			x := (x0 + x1) / 2
+			t.add(Rule{x - half, min(y0, y1), x + half, max(y0, y1)}, within)
+		}
+	}
+	return true
+}
+
 // add adds the part of a rule that shows.
 func (t *Tracer) add(r, within Rule) {
 	r = Rule{max(r.Left, within.Left), max(r.Bottom, within.Bottom), min(r.Right, within.Right), min(r.Top, within.Top)}
 	w, h := r.Right-r.Left, r.Top-r.Bottom
-	if !(w >= 0 && h >= 0) || max(w, h) < leastLine || min(w, h) > MaxThickness && w*h < leastBox || len(t.Rules) >= MaxRules {
+	if !(w >= 0 && h >= 0) || max(w, h) < leastLine || min(w, h) > MaxThickness && w*h < leastBox {
+		return
+	}
+	if len(t.Rules) == page.MaxRules {
+		t.More = true
 		return
 	}
 	t.Rules = append(t.Rules, r)

@@ -1,0 +1,124 @@
+package form
+
+import (
+	"slices"
+
+	"tallyman/internal/page"
+)
+
+// leaves returns the pages that a page of the document holds: one, or two that are printed
+// side by side, each with a table of its own, and with a name or number unless the page
+// before it holds two as well. forms are learnt ones, and shown headings besides those of
+// the lexicon.
+func leaves(p *page.Page, before int, forms []Form, shown *node) []*leaf {
+	level, plane := p.Level()
+	read := func(p *page.Page) *leaf {
+		s := newLeaf(p)
+		s.plane, s.shown = plane, shown
+		s.findForms(forms)
+		s.findBands()
+		s.identify()
+		return s
+	}
+	whole := read(level)
+	if level.Width <= level.Height || whole.excess != "" {
+		return []*leaf{whole}
+	}
+	middle, ok := gutter(level)
+	if !ok {
+		return []*leaf{whole}
+	}
+	left, right := *level, *level
+	left.Words, right.Words, left.Rules, right.Rules = nil, nil, nil, nil
+	for _, w := range level.Words {
+		if w.Box.X0 < middle {
+			left.Words = append(left.Words, w)
+		} else {
+			right.Words = append(right.Words, w)
+		}
+	}
+	for _, r := range level.Rules {
+		if r.X0+r.X1 < 2*middle {
+			left.Rules = append(left.Rules, r)
+		} else {
+			right.Rules = append(right.Rules, r)
+		}
+	}
+	both := []*leaf{read(&left), read(&right)}
+	for _, s := range both {
+		if !s.tabled() || before != 2 && s.id.number.Text == "" && s.id.title == "" && s.n == 0 {
+			return []*leaf{whole}
+		}
+	}
+	return both
+}
+
+// gutter returns an x near the middle of a page that no word and no line crosses.
+func gutter(p *page.Page) (x float32, ok bool) {
+	const step = 2
+	free := make([]bool, int(p.Width/10)/step+1)
+	first := p.Width/2 - p.Width/20
+	for i := range free {
+		free[i] = true
+	}
+	block := func(b page.Box) {
+		from, to := int((b.X0-first)/step), int((b.X1-first)/step)+1
+		for i := max(from, 0); i < min(to, len(free)); i++ {
+			free[i] = false
+		}
+	}
+	for i := range p.Words {
+		block(p.Words[i].Box)
+	}
+	for _, r := range p.Rules {
+		// A line that folds the paper may stand in the gutter.
+		if r.X1-r.X0 > thick && r.X1-r.X0 < 0.9*p.Width {
+			block(r)
+		}
+	}
+	// The free place that is nearest to the middle.
+	best := -1
+	for i := range free {
+		if free[i] && (best < 0 || abs(float32(2*i-len(free))) < abs(float32(2*best-len(free)))) {
+			best = i
+		}
+	}
+	if best < 0 || !slices.Contains(free, true) {
+		return 0, false
+	}
+	return first + step*(float32(best)+0.5), true
+}
+
+// unturn leads all places of a bill back from the planes in which its pages were read.
+func (b *Bill) unturn(planes map[int]page.Plane) {
+	cell := func(c *Cell) { c.Box = planes[c.Page].Back(c.Box) }
+	cell(&b.Number)
+	for i := range b.Parties {
+		for j := range b.Parties[i].Lines {
+			cell(&b.Parties[i].Lines[j])
+		}
+	}
+	for i := range b.References {
+		cell(&b.References[i].Cell)
+	}
+	for i := range b.Tables {
+		t := &b.Tables[i]
+		for j := range t.Rows {
+			t.Rows[j].Box = planes[t.Rows[j].Page].Back(t.Rows[j].Box)
+			for k := range t.Rows[j].Cells {
+				cell(&t.Rows[j].Cells[k])
+			}
+		}
+		for k := range t.Totals.Cells {
+			cell(&t.Totals.Cells[k])
+		}
+	}
+	for i := range b.Checks {
+		cell(&b.Checks[i].Total)
+	}
+	for i := range b.Pages {
+		for j := range b.Pages[i].Columns {
+			b.Pages[i].Columns[j].Box = planes[b.Pages[i].Page].Back(b.Pages[i].Columns[j].Box)
+		}
+	}
+}
