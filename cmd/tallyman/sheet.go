@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ import (
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
 
-Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--strict] [--accept-unproved] BOL.pdf [BOL.pdf …]
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--amendments FILE] [--strict] [--accept-unproved] BOL.pdf [BOL.pdf …]
 
   tallyman sheet bol.pdf                              the bills alone, to the screen
   tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
@@ -43,6 +44,7 @@ without order, a row that could not be read.
 type sheetOptions struct {
 	orders  string
 	profile string
+	amended string
 	routing string
 	on      string
 	columns []string
@@ -67,6 +69,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringVar(&o.format, "format", "", "csv, xlsx, json or ebol (default: by the ending of -o, else csv)")
 	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
 	flags.StringVar(&o.profile, "profile", "", "make the sheet by the settings in `FILE`; see \"tallyman profile --help\"")
+	flags.StringVar(&o.amended, "amendments", "", "apply what people corrected, paired, filled in and checked: the JSON in `FILE`, which --format json also writes")
 	flags.StringArrayVar(&o.columns, "map", nil, "a `COLUMN=MEANING` of the order export, as in \"Qty=Cartons\"; can be repeated")
 	flags.StringVar(&o.routing, "routing", "", "also write what routing requests ask for to `FILE`, as CSV, XLSX or JSON by its ending")
 	flags.StringVar(&o.on, "on", "", "the `DAY` for which --routing examines ship windows, as 2025-07-30 (default: today)")
@@ -84,7 +87,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, misuse(flags, "name at least one PDF of bills")
 	}
 	stdins := 0
-	for _, n := range append([]string{o.orders, o.profile}, names...) {
+	for _, n := range append([]string{o.orders, o.profile, o.amended}, names...) {
 		if n == "-" {
 			stdins++
 		}
@@ -92,10 +95,10 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	switch {
 	case stdins > 1:
 		return exitFailed, misuse(flags, "standard input can be read only once")
-	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "", flags.Changed("routing") && o.routing == "":
+	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "", flags.Changed("routing") && o.routing == "", flags.Changed("amendments") && o.amended == "":
 		// This happens with a script's unset variable: a sheet without the orders
 		// would look complete.
-		return exitFailed, misuse(flags, "--orders, --profile, --routing and -o need the name of a file")
+		return exitFailed, misuse(flags, "--orders, --profile, --amendments, --routing and -o need the name of a file")
 	case len(o.columns) > 0 && o.orders == "":
 		return exitFailed, misuse(flags, "--map is about columns of the order export; name that with --orders")
 	case o.workers < 0 || o.workers > maxWorkers:
@@ -107,7 +110,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		o.output = ""
 	}
 	for _, output := range []string{o.output, o.routing} {
-		if err := notAnInput(output, append(names, o.orders, o.profile)); err != nil {
+		if err := notAnInput(output, append(names, o.orders, o.profile, o.amended)); err != nil {
 			return exitFailed, err
 		}
 	}
@@ -121,6 +124,10 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	}
 
 	own, err := o.profileOf(ctx, std)
+	if err != nil {
+		return exitFailed, err
+	}
+	amendments, err := o.amendmentsOf(ctx, std)
 	if err != nil {
 		return exitFailed, err
 	}
@@ -155,7 +162,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	defer routing.discard()
 
-	s, err := o.make(ctx, std, reader, files, orderFile, own)
+	s, err := o.make(ctx, std, reader, files, orderFile, own, amendments)
 	if err != nil {
 		return exitFailed, err
 	}
@@ -226,7 +233,7 @@ func openInputs(ctx context.Context, std streams, names []string) (files []intak
 }
 
 // make reads the files and joins them.
-func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input, own *profile.Profile) (*sheet.Sheet, error) {
+func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Reader, files []intake.File, orderFile *input, own *profile.Profile, amendments []sheet.Amendment) (*sheet.Sheet, error) {
 	var table *orders.Table
 	if orderFile != nil {
 		// Orders come first: reading them is quick, and a wrong file is a frequent
@@ -257,7 +264,7 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 	if o.accept {
 		doc = doc.Accept()
 	}
-	return own.Rules().Make(doc, table), nil
+	return own.Rules().Amended(doc, table, amendments), nil
 }
 
 // writeSheet writes through a buffer. Its fault names the output that cannot be
@@ -343,10 +350,23 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 			text.Count(len(m.UnmatchedLines), "line"), text.Count(len(m.UnmatchedOrders), "order row"),
 			text.Count(len(m.NearMisses), "near miss"))
 	}
+	if n := len(s.Amendments); n > 0 {
+		lost := 0
+		for i := range s.Amendments {
+			if s.Amendments[i].State == sheet.Lost {
+				lost++
+			}
+		}
+		line("%s, %d applied, %d without a place", text.Count(n, "amendment"), n-lost, lost)
+	}
 	for i, f := range s.Findings {
 		if i == sheet.Listed {
 			line("… and %d more; --format json lists all", len(s.Findings)-i)
 			break
+		}
+		if f.Checked != nil {
+			line("(checked by %s) %s", cmp.Or(f.Checked.By, "somebody"), f)
+			continue
 		}
 		line("%s", f)
 	}
@@ -358,7 +378,7 @@ func strictly(s *sheet.Sheet) string {
 	counts := map[string]int{}
 	total := 0
 	for _, f := range s.Findings {
-		if !f.Severity.Strict() {
+		if !f.Open() {
 			continue
 		}
 		total++

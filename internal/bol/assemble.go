@@ -188,6 +188,7 @@ func (p *Pages) Document() (*Document, error) {
 		}
 	}
 	most := decimals{}
+	d.most = most
 	for _, rd := range p.readings {
 		if rd.free {
 			continue
@@ -370,6 +371,7 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 		add(kept[0].about(MissingPage, fmt.Sprintf("%s of %d of %s %s missing", pageList(missing), m, kept[0].called(), are)))
 		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
 	}
+	b.absent = absent
 	b.reconcile(absent, most)
 	return b, problems
 }

@@ -57,6 +57,8 @@ type Line struct {
 	File int
 	Page int
 	Box  page.Box
+
+	change *change // nil if it is as it was read
 }
 
 // Bill is one bill of lading. Pages of one number are one bill, whatever their
@@ -79,6 +81,9 @@ type Bill struct {
 	Free *form.Bill
 	// Accepted is true if somebody vouches for a bill that nothing proves.
 	Accepted bool
+
+	change *change // nil if it is as it was read
+	absent string  // why totals might be missing
 }
 
 // Sheet is one page of a bill: its place in the document, and its own number.
@@ -114,6 +119,8 @@ type Document struct {
 	Bills []*Bill
 	// Problems are in the order of files and pages.
 	Problems []Problem
+
+	most decimals
 }
 
 // File is one of the documents read.

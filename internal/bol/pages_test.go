@@ -15,8 +15,8 @@ func full(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Name; name == "File" {
-				continue
+			if f := v.Type().Field(i); f.Name == "File" || !f.IsExported() {
+				continue // what is not exported is not stored
 			}
 			full(v.Field(i))
 		}

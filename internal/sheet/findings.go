@@ -30,7 +30,7 @@ const (
 var severities = []Severity{Error, Warning, Notice, Info}
 
 // Strict reports whether somebody must check findings of this severity before the sheet
-// is used; --strict counts them.
+// is used.
 func (s Severity) Strict() bool { return s == Error || s == Warning }
 
 // The kinds of findings besides those of bol.ProblemKind.
@@ -46,6 +46,9 @@ const (
 	Rounding         = "rounding"           // sums and printed totals differ within rounding
 	Instructions     = "instructions"       // shipping instructions on bills
 	Notes            = "notes"              // notes on bills
+
+	AmendmentLost     = "amendment_lost" // what an amendment is about is not there
+	AmendmentsApplied = "amendments"     // people amended what was read
 )
 
 // Finding is something that people should know about a sheet (DESIGN.md §2). Indices
@@ -73,7 +76,13 @@ type Finding struct {
 	Column    string `json:"column"`
 	// Places are the places in the document, the most important first.
 	Places []PlaceView `json:"places"`
+	// Checked says who looked at it; absent if nobody did.
+	Checked *Checked `json:"checked,omitempty"`
 }
+
+// Open reports whether somebody still has to check the finding before the sheet is used;
+// --strict counts them.
+func (f *Finding) Open() bool { return f.Severity.Strict() && f.Checked == nil }
 
 // String returns the finding as one line for people.
 func (f Finding) String() string {
@@ -130,6 +139,9 @@ var kindsOfFindings = map[string]about{
 	Rounding:         {Info, "Within rounding", ""},
 	Instructions:     {Info, "Shipping instructions", ""},
 	Notes:            {Info, "Notes", ""},
+
+	AmendmentLost:     {Warning, "Amendment without place", "Make the amendment again where it belongs, or undo it."},
+	AmendmentsApplied: {Info, "Amended", ""},
 }
 
 // finder collects the findings of a sheet.
@@ -141,7 +153,7 @@ type finder struct {
 
 // find returns all findings, most severe first, and within a severity in the order of
 // the document.
-func (s *Sheet) find() []Finding {
+func (s *Sheet) find(amended *amender) []Finding {
 	f := &finder{s: s, found: []Finding{}, byNumber: map[string]int{}}
 	for i, b := range s.Document.Bills {
 		if _, ok := f.byNumber[b.Number.Text]; !ok {
@@ -168,6 +180,11 @@ func (s *Sheet) find() []Finding {
 			f.note(o)
 		}
 		f.match()
+	}
+	if amended != nil {
+		amended.tick(f.found)
+		s.Amendments = amended.list
+		f.amended()
 	}
 	slices.SortStableFunc(f.found, func(a, b Finding) int {
 		return cmp.Or(

@@ -31,7 +31,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("summary", SummaryView{
 		Pages: doc.PageCount(), Bills: len(doc.Bills), Lines: doc.Lines(),
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
-		Unproved: doc.Count(bol.Unproved), Held: doc.Held(),
+		Unproved: doc.Count(bol.Unproved), Held: doc.Held(), Amended: amendedBills(doc),
 	})
 	j.member("files", viewFiles(doc.Files))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
@@ -45,9 +45,12 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("columns", Columns)
 	j.members("rows", len(s.Rows), func(i int) any {
 		r := &s.Rows[i]
-		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells)}
+		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells), Was: viewWas(r.Was)}
 	})
 	j.member("routing", s.Routing(time.Time{}))
+	if len(s.Amendments) > 0 {
+		j.members("amendments", len(s.Amendments), func(i int) any { return s.Amendments[i] })
+	}
 	if s.rules.Version != "" {
 		j.member("profile", s.viewProfile())
 	}
@@ -120,4 +123,23 @@ func (j *jsonWriter) end() error {
 		return unwritable(JSON, j.err)
 	}
 	return j.err
+}
+
+func amendedBills(d *bol.Document) int {
+	n := 0
+	for _, b := range d.Bills {
+		if b.Amended() {
+			n++
+		}
+	}
+	return n
+}
+
+// viewWas returns what was in amended cells, by the names of their columns.
+func viewWas(was map[int]string) map[string]string {
+	view := make(map[string]string, len(was))
+	for at, text := range was {
+		view[Columns[at]] = text
+	}
+	return view
 }

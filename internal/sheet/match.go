@@ -128,18 +128,22 @@ func (q *queues) take(k key) (i int, ok bool) {
 
 // pair assigns each entry its order row, equal keys in order of appearance, one to one,
 // and then assigns several order rows to a line that they add up to. It returns the
-// order rows that are left.
-func pair(doc *bol.Document, entries []entry, table *orders.Table) (unclaimed []*orders.Row) {
+// order rows that are left. Entries and order rows that people paired are left as they are;
+// taken are those order rows.
+func pair(doc *bol.Document, entries []entry, table *orders.Table, taken map[*orders.Row]bool) (unclaimed []*orders.Row) {
 	lines := newQueues(len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if !nameless(doc.Bills[e.bill], e.line) {
+		if !e.alone && !nameless(doc.Bills[e.bill], e.line) {
 			lines.add(lineKey(doc.Bills[e.bill], e.line).normal(false, false), i)
 		}
 	}
 	cartons, pieces := table.Dots()
 	for i := range table.Rows {
 		o := &table.Rows[i]
+		if taken[o] {
+			continue
+		}
 		if j, ok := lines.take(orderKey(o).normal(cartons, pieces)); ok {
 			entries[j].order = o
 		} else {
@@ -162,7 +166,7 @@ func byOrder(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dots b
 		for i := range entries {
 			e := &entries[i]
 			b := doc.Bills[e.bill]
-			if e.order != nil || !nameless(b, e.line) || e.line.OrderNumber.Text == "" || !e.line.Cartons.Valid {
+			if e.order != nil || e.alone || !nameless(b, e.line) || e.line.OrderNumber.Text == "" || !e.line.Cartons.Valid {
 				continue
 			}
 			k := key{style: e.line.OrderNumber.Text, cartons: e.line.Cartons.Text}
@@ -202,7 +206,7 @@ func addUp(doc *bol.Document, entries []entry, unclaimed []*orders.Row, dotCarto
 	lines := map[sum][]int{} // the same by quantities, in order of appearance
 	for i := range entries {
 		e := &entries[i]
-		if e.order != nil || nameless(doc.Bills[e.bill], e.line) {
+		if e.order != nil || e.alone || nameless(doc.Bills[e.bill], e.line) {
 			continue
 		}
 		k := lineKey(doc.Bills[e.bill], e.line)
@@ -301,7 +305,9 @@ func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unc
 			Row: rows[e.seq], Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces,
 			File: e.line.File, Page: e.line.Page,
 		}
-		lines.add(k.product().normal(false, false), i)
+		if !e.alone {
+			lines.add(k.product().normal(false, false), i)
+		}
 	}
 	for i, o := range unclaimed {
 		k := orderKey(o)

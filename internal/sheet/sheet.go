@@ -72,6 +72,8 @@ type Row struct {
 	Order *orders.Row
 	// More are the other order rows that add up to the line.
 	More []*orders.Row
+	// Was is what was in cells that people amended, by the index in Columns.
+	Was map[int]string
 
 	bill, line int // indices of both in the document
 }
@@ -88,7 +90,10 @@ type Sheet struct {
 	// Notes are about how dates were read and how orders and bills were joined; those
 	// about how the export was read are in Orders.
 	Notes []orders.Note
+	// Amendments are those that the sheet was made with, and what became of them.
+	Amendments []Amendment
 
+	read  *bol.Document    // Document as it was read
 	dates *orders.Calendar // of Orders
 	rules Rules
 	shown []shownColumn // of rules
@@ -102,22 +107,29 @@ type entry struct {
 	line  *bol.Line
 	order *orders.Row
 	more  []*orders.Row
-	bill  int // index of the bill in the document
-	at    int // index of the line in the bill
-	seq   int // index among all lines of the document
+	bill  int  // index of the bill in the document
+	at    int  // index of the line in the bill
+	seq   int  // index among all lines of the document
+	alone bool // people said which order row belongs to it, or that none does
 }
 
 // Make makes a sheet by the default rules; see Rules.Make.
 func Make(doc *bol.Document, table *orders.Table) *Sheet { return DefaultRules().Make(doc, table) }
 
-// Make makes the sheet of a document and, unless table is nil, its order export
-// (DESIGN.md §5). It depends on nothing else and changes neither; the sheet refers to
-// both, so they must not change while it is in use. A nil document is one without
-// bills.
-func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet {
+// Make makes the sheet without amendments; see Amended.
+func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet { return r.Amended(doc, table, nil) }
+
+// Amended makes the sheet of a document, its amendments and, unless table is nil, its order
+// export (DESIGN.md §5 and §11). It depends on nothing else and changes none of them; the
+// sheet refers to them, so they must not change while it is in use. A nil document is one
+// without bills. The amendments must be valid; see CheckAmendments. Those that have nothing
+// to change are a finding.
+func (r Rules) Amended(doc *bol.Document, table *orders.Table, amendments []Amendment) *Sheet {
 	if doc == nil {
 		doc = &bol.Document{}
 	}
+	read := doc
+	doc, amended := amend(doc, amendments)
 	entries := make([]entry, 0, doc.Lines())
 	for i, b := range doc.Bills {
 		if b.Held() {
@@ -127,14 +139,15 @@ func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet {
 			entries = append(entries, entry{line: &b.Lines[j], bill: i, at: j, seq: len(entries)})
 		}
 	}
-	s := &Sheet{Document: doc, Orders: table, rules: r, shown: r.shown()}
+	s := &Sheet{Document: doc, Orders: table, read: read, rules: r, shown: r.shown()}
 	if table == nil {
 		s.dates = (&orders.Table{}).Calendar(orders.AnyOrder)
+		amended.pairs(entries, &orders.Table{})
 		s.Rows = s.fill(doc, entries, false)
 	} else {
 		table, s.Notes = s.rules.named(table)
 		s.Orders = table
-		unclaimed := pair(doc, entries, table)
+		unclaimed := pair(doc, entries, table, amended.pairs(entries, table))
 		lonely := unmatched(entries)
 		s.dates = table.Calendar(s.rules.Dates)
 		s.Notes = append(append(s.Notes, s.dates.Notes()...), joinNotes(entries, arrangeBy(entries, s.dates))...)
@@ -142,7 +155,8 @@ func (r Rules) Make(doc *bol.Document, table *orders.Table) *Sheet {
 		s.Match = report(doc, table, entries, lonely, unclaimed)
 		s.Match.State, s.Match.Reason = s.state()
 	}
-	s.Findings = s.find()
+	amended.fill(s)
+	s.Findings = s.find(amended)
 	return s
 }
 
@@ -152,7 +166,7 @@ func (s *Sheet) Accept() *Sheet {
 	if s.Document == nil || s.Document.Held() == 0 {
 		return s
 	}
-	return s.rules.Make(s.Document.Accept(), s.Orders)
+	return s.rules.Amended(s.read.Accept(), s.Orders, s.Amendments)
 }
 
 // load has what the rows of one bill share.

@@ -36,6 +36,9 @@ type View struct {
 	Rows []RowView `json:"rows"`
 	// Routing is what routing requests ask for, without warnings about a day.
 	Routing *Routing `json:"routing"`
+	// Amendments are what people added to what was read, in order, each with what became of
+	// it; absent if there are none.
+	Amendments []Amendment `json:"amendments,omitempty"`
 	// Profile is the profile by which the sheet was made; absent if there was none.
 	Profile *ProfileView `json:"profile,omitempty"`
 }
@@ -69,6 +72,8 @@ type SummaryView struct {
 	// Held is the number of lines that stay out of the sheet until somebody accepts their
 	// bills, which were read freely and are not proved.
 	Held int `json:"held"`
+	// Amended is the number of bills that people amended; absent if there are none.
+	Amended int `json:"amended,omitempty"`
 }
 
 // FileView is one of the documents read.
@@ -156,6 +161,10 @@ type BillView struct {
 	// Held is true if the bill's lines stay out of the sheet until somebody accepts them.
 	Held     bool `json:"held"`
 	Accepted bool `json:"accepted"`
+	// Amended is true if people changed the bill or its lines, and Was is what was read
+	// where they corrected its fields and totals, by name; both are absent otherwise.
+	Amended bool              `json:"amended,omitempty"`
+	Was     map[string]string `json:"was,omitempty"`
 	// Tables are the tables of the bill with all their columns, as printed. Their pages are
 	// those of the bill's file.
 	Tables []form.Table `json:"tables"`
@@ -181,6 +190,10 @@ type LineView struct {
 	// OrderRow is the number of the matching order row in a spreadsheet; null if there
 	// is none.
 	OrderRow *int `json:"order_row"`
+	// Added is true if people added the line, and Was is what was read where they corrected
+	// its cells, by name; both are absent otherwise.
+	Added bool              `json:"added,omitempty"`
+	Was   map[string]string `json:"was,omitempty"`
 	bol.CellsOf[*ValueView, *NumberView]
 	PlaceView
 }
@@ -203,6 +216,8 @@ type RowView struct {
 	// Cells are by column: a number in columns of numbers, null for an empty cell, else
 	// the text of the cell.
 	Cells []Cell `json:"cells"`
+	// Was is what was in cells that people amended, by column; absent if there are none.
+	Was map[string]string `json:"was,omitempty"`
 }
 
 // Cell is a cell of the sheet as a JSON value.
@@ -360,6 +375,7 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 		Pages:   viewLeaves(b.Sheets),
 		Lines:   make([]LineView, len(b.Lines)),
 		Form:    b.Form(), Outcome: b.Verdict.Outcome, Held: b.Held(), Accepted: b.Accepted,
+		Amended: b.Amended(), Was: b.Was(),
 		Tables: b.Tables(), Parties: []form.Party{}, References: []form.Reference{},
 	}
 	if f := b.Free; f != nil {
@@ -374,7 +390,7 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	})
 	for i := range b.Lines {
 		l := &b.Lines[i]
-		view.Lines[i] = LineView{PlaceView: viewPlace(l.File, l.Page, l.Box)}
+		view.Lines[i] = LineView{PlaceView: viewPlace(l.File, l.Page, l.Box), Added: l.Added(), Was: l.Was()}
 		if row, ok := rowOf[l]; ok {
 			view.Lines[i].Row, view.Lines[i].OrderRow = &row, orderRow(rows[row].Order)
 		}

@@ -3,6 +3,7 @@ package sheet
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -34,11 +35,14 @@ const (
 	tabName  = "Load sheet"
 	checkTab = "To check" // the findings
 	routeTab = "Routing"
+	// changesTab has the amendments, if there are any.
+	changesTab = "Changes"
 )
 
 // WriteXLSX writes the sheet as an Excel workbook. Its worksheets are the sheet, the
-// findings and the routing; each has a frozen, filtered header row, which is repeated on
-// every printed page, in landscape. Rows that somebody must check are coloured. Numbers
+// findings, the routing and, if there are any, the amendments; each has a frozen, filtered header row, which is repeated on
+// every printed page, in landscape. Rows that somebody must check are coloured, and so are cells
+// that people amended, with a note of what was read there. Numbers
 // show the printed decimals, dates are dates where they can be parsed, and everything
 // else is text. The only formulas are those of the last row, which adds up the figures
 // of the rows that the filter shows. Characters that XML cannot contain become U+FFFD.
@@ -149,10 +153,11 @@ const (
 	unmarked mark = iota
 	doubtful      // a warning concerns it
 	wrong         // an error concerns it
+	changed       // people amended the cell
 	marks
 )
 
-var fills = [marks]string{doubtful: "FFF2CC", wrong: "FFD9D6"}
+var fills = [marks]string{doubtful: "FFF2CC", wrong: "FFD9D6", changed: "DDEBF7"}
 
 // marksOf returns the marks of the sheet's rows.
 func marksOf(s *Sheet) []mark {
@@ -161,7 +166,7 @@ func marksOf(s *Sheet) []mark {
 	for _, f := range s.Findings {
 		m := doubtful
 		switch {
-		case !f.Severity.Strict():
+		case !f.Open():
 			continue
 		case f.Severity == Error:
 			m = wrong
@@ -235,9 +240,16 @@ func compose(f *excelize.File, s *Sheet) error {
 	for i := range columns {
 		headings[i] = columns[i].heading
 	}
+	if err := st.notes(s, columns); err != nil {
+		return err
+	}
 	err := st.tab(tabName, headings, widths(s), len(s.Rows), addable(columns), func(i int, values []any) (err error) {
 		for col := range columns {
-			if values[col], err = st.cell(columns[col].kind(), columns[col].cell(&s.Rows[i]), columns[col].day(s.dates), rows[i]); err != nil {
+			m := rows[i]
+			if _, amended := s.Rows[i].Was[columns[col].at]; amended {
+				m = changed
+			}
+			if values[col], err = st.cell(columns[col].kind(), columns[col].cell(&s.Rows[i]), columns[col].day(s.dates), m); err != nil {
 				return err
 			}
 		}
@@ -263,7 +275,59 @@ func compose(f *excelize.File, s *Sheet) error {
 	if err != nil {
 		return err
 	}
-	return st.routing(s.Routing(time.Time{}))
+	if err := st.routing(s.Routing(time.Time{})); err != nil || len(s.Amendments) == 0 {
+		return err
+	}
+	if _, err := f.NewSheet(changesTab); err != nil {
+		return err
+	}
+	return st.tab(changesTab, changesColumns[:], changesWidths[:], len(s.Amendments), nil, func(i int, values []any) error {
+		id, err := st.get(styleKey{format: textFormat, wrap: true})
+		for col, cell := range changesCells(&s.Amendments[i]) {
+			values[col] = excelize.Cell{StyleID: id, Value: cell}
+		}
+		return err
+	})
+}
+
+// notes adds a note to each amended cell in which there was something before. They have to
+// be there before the worksheet is written.
+func (st *styles) notes(s *Sheet, columns []shownColumn) error {
+	for i := range s.Rows {
+		for col := range columns {
+			was, amended := s.Rows[i].Was[columns[col].at]
+			if !amended || was == "" {
+				continue
+			}
+			cell, err := excelize.CoordinatesToCellName(col+1, i+2)
+			if err != nil {
+				return err
+			}
+			note := excelize.Comment{Cell: cell, Author: "Tallyman", Text: "Was " + text.Shorten(was, 500)}
+			if err := st.file.AddComment(tabName, note); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// The columns of the amendments, and their widths in characters.
+var (
+	changesColumns = [...]string{"Change", "Of", "Before", "Now", "By", "When (UTC)", "Note", "State"}
+	changesWidths  = [len(changesColumns)]int{26, 50, 24, 24, 18, 18, 36, 30}
+)
+
+// changesCells returns the cells of an amendment.
+func changesCells(m *Amendment) [len(changesColumns)]string {
+	when, state := "", "applied"
+	if !m.At.IsZero() {
+		when = m.At.UTC().Format("2006-01-02 15:04")
+	}
+	if m.State == Lost {
+		state = "without place: " + m.Reason
+	}
+	return [...]string{m.What(), m.About(), m.Was, m.Now(), cmp.Or(m.By, m.Key), when, m.Note, state}
 }
 
 // addable says which columns of the sheet can be added up. The cube of a bill is on each
@@ -334,8 +398,8 @@ func (st *styles) routing(r *Routing) error {
 
 // The columns of the findings, and their widths in characters.
 var (
-	checkColumns = [...]string{"Severity", "What", "Where", "Found", "What to do", "Rows of the load sheet", "Order rows"}
-	checkWidths  = [len(checkColumns)]int{12, 22, 30, 70, 50, 26, 16}
+	checkColumns = [...]string{"Severity", "What", "Where", "Found", "What to do", "Rows of the load sheet", "Order rows", "Checked by"}
+	checkWidths  = [len(checkColumns)]int{12, 22, 30, 70, 50, 26, 16, 24}
 )
 
 var severityNames = map[Severity]string{Error: "Error", Warning: "Warning", Notice: "Notice", Info: "For information"}
@@ -354,7 +418,19 @@ func checkCells(f *Finding, ofBill map[int][]int) [len(checkColumns)]string {
 	if units(found) > mostChars {
 		found = string([]rune(found)[:mostChars/2-1]) + "…" // a rune has at most two units
 	}
-	return [...]string{severityNames[f.Severity], f.Title, f.Where, found, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0)}
+	return [...]string{severityNames[f.Severity], f.Title, f.Where, found, f.Action, numbers(rows, 2), numbers(f.OrderRows, 0), f.checkedBy()}
+}
+
+// checkedBy says who looked at the finding, and the note; "" if nobody did.
+func (f *Finding) checkedBy() string {
+	if f.Checked == nil {
+		return ""
+	}
+	by := cmp.Or(f.Checked.By, "somebody")
+	if f.Checked.Note != "" {
+		by += ": " + f.Checked.Note
+	}
+	return by
 }
 
 // tab writes a worksheet: a header, n rows whose cells the function row fills in, and
