@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,10 +14,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tallyman/internal/desk"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/session"
 )
 
 // sendBytes sends bytes on a connection of their own, and returns the answers up to the end of
-// the connection.
+// the connection. Not all may be read.
 func sendBytes(t *testing.T, address, sent string) (answers []*http.Response, bodies []string) {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -25,9 +30,7 @@ func sendBytes(t *testing.T, address, sent string) (answers []*http.Response, bo
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(time.Minute)) // only if it fails
-	if _, err := io.WriteString(c, sent); err != nil {
-		t.Fatal(err)
-	}
+	go io.WriteString(c, sent)
 	for r := bufio.NewReader(c); ; {
 		a, err := http.ReadResponse(r, nil)
 		if err != nil && len(answers) > 0 { // the end, or a reset because not all was read
@@ -122,6 +125,76 @@ func TestABodyWhoseEndMayBeUnclearEndsTheConnection(t *testing.T) {
 	answers, bodies := sendBytes(t, p.Listener.Addr().String(), sent+next)
 	if len(answers) != 1 || answers[0].StatusCode != 200 || !answers[0].Close {
 		t.Errorf("%d answers, %s", len(answers), bodies)
+	}
+}
+
+// A body of unknown length may hold what looks like the next request. Whether the request is
+// served or refused before its body was read, nothing of the body is taken for a request, and
+// the connection ends, also if the rest of the body never comes.
+func TestNothingInTheChunksOfARefusedUploadIsARequest(t *testing.T) {
+	ship := small(t, 1)
+	tight := newPlace(t, func(c *httpapi.Config) { c.MaxUpload = 1 << 10 })
+	locked, secrets, _ := keyed(t, "depot")
+	full := newPlaceWith(t, desk.Limits{OwnerUploads: 1})
+	const upload = "POST /upload?_sid=held HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+	full.begun(t, upload) // one is under way
+	waiting, err := net.Dial("tcp", full.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { waiting.Close() })
+	io.WriteString(waiting, upload)
+	for full.desk.Room(session.Local) == nil { // until it waits
+		time.Sleep(time.Millisecond)
+	}
+	for name, c := range map[string]struct {
+		p      *place
+		line   string
+		header string
+		body   []byte
+		status int
+	}{
+		"served":               {newPlace(t), "POST /upload?_sid=s", "", ship.bills, 200},
+		"no PDF":               {newPlace(t), "POST /upload?_sid=s", "", nil, 422},
+		"no such path":         {newPlace(t), "POST /nowhere", "", nil, 404},
+		"wrong method":         {newPlace(t), "DELETE /upload?_sid=s", "", nil, 405},
+		"foreign origin":       {newPlace(t), "POST /upload?_sid=s", "Origin: http://evil.example\r\n", nil, 403},
+		"no session ID":        {newPlace(t), "POST /upload?_sid=%0a", "", nil, 400},
+		"a foreign type":       {newPlace(t), "POST /upload?_sid=s", "Content-Type: text/html\r\n", nil, 415},
+		"too large":            {tight, "POST /upload?_sid=s", "", bytes.Repeat([]byte("x"), 2<<20), 413},
+		"where none is needed": {tight, "POST /clear-session?_sid=s", "", bytes.Repeat([]byte("x"), 2<<20), 413},
+		"no key":               {locked, "POST /upload?_sid=s", "", nil, 401},
+		"busy":                 {full, "POST /upload?_sid=s", "", nil, 503},
+	} {
+		for _, whole := range []bool{true, false} {
+			if !whole && (c.status == 200 || c.status == 422) {
+				continue // the answer needs the whole body
+			}
+			t.Run(fmt.Sprintf("%s, whole %v", name, whole), func(t *testing.T) {
+				t.Parallel() // the server waits a moment for the rest of a body
+				const smuggled = "POST /new-session?_sid=smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				body := append([]byte(smuggled), c.body...)
+				if c.status == 200 {
+					body = append(c.body, smuggled...)
+				}
+				sent := c.line + " HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n" + c.header
+				if !strings.Contains(c.header, "Content-Type") {
+					sent += "Content-Type: application/pdf\r\n"
+				}
+				sent += fmt.Sprintf("\r\n%x\r\n%s\r\n", len(body), body)
+				if whole {
+					sent += "0\r\n\r\n" + smuggled
+				}
+				answers, bodies := sendBytes(t, c.p.Listener.Addr().String(), sent)
+				if len(answers) != 1 || answers[0].StatusCode != c.status || !answers[0].Close {
+					t.Errorf("%d answers, %.200s", len(answers), bodies)
+				}
+				state := c.p.do(t, request{method: "GET", path: "/status?_sid=smuggled", header: apiKey(secrets["depot"])})
+				if got, _ := decode(state.body).(map[string]any); state.status != 200 || got["session_exists"] != false {
+					t.Errorf("what the body holds was done: %s", state.body)
+				}
+			})
+		}
 	}
 }
 
