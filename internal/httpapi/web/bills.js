@@ -214,12 +214,13 @@ export class BillsView {
         ? h("span", { class: "order" }, `Row ${line.order_row}`)
         : h("span", { class: "order none" }, "No order");
       return h("tr", { class: "line", onclick: (e) => e.target.closest("button") || go() },
-        td(button(look, icon("look"))),
-        lineFields.map(([field, , figure]) => (figure ? num(number(field, line[field])) : td(line[field]?.text || ""))),
-        matched && td(order));
+        td(button(look, icon("look"))), matched && td(order),
+        lineFields.map(([field, , figure]) => (figure
+          ? num(number(field, line[field])) : td(line[field]?.text || ""))));
     });
-    const heads = h("tr", {}, td(), lineFields.map(([, name, figure]) => heading(name, figure ? "num" : "")),
-      matched && heading("Order"));
+    // The order stands first, where a narrow table shows it.
+    const heads = h("tr", {}, td(), matched && heading("Order"),
+      lineFields.map(([, name, figure]) => heading(name, figure ? "num" : "")));
     const name = `Lines of bill ${bill.number?.text || "without number"}`;
     return h("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": name },
       table("lines", name, heads, body), more);

@@ -66,3 +66,10 @@ export const exact = (n) => n.toLocaleString(undefined, { maximumFractionDigits:
 
 /** Makes the first letter a capital. */
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Cuts a name in the middle: stores of one chain differ at the end. */
+export function cut(name, room) {
+  if (name.length <= room) return name;
+  const end = Math.floor((room - 1) / 2);
+  return `${name.slice(0, room - 1 - end).trimEnd()}…${name.slice(-end).trimStart()}`;
+}

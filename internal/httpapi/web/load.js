@@ -3,7 +3,7 @@
 // table with the same figures.
 
 import { h, heading, num, table } from "./dom.js";
-import { count, dayOf, decimals, plural, writeDay, writeShortDay } from "./format.js";
+import { count, cut, dayOf, decimals, plural, writeDay, writeShortDay } from "./format.js";
 import { column } from "./issues.js";
 import "./chart.umd.min.js";
 
@@ -134,7 +134,7 @@ export class LoadView {
     this.root.replaceChildren(h("div", { class: "charts" }, charts.map((c) => c.figure)));
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     const room = this.root.clientWidth < 560 ? 14 : 26;
-    const names = ships.map(({ name }) => (name.length > room ? `${name.slice(0, room - 1)}…` : name));
+    const names = ships.map(({ name }) => cut(name, room));
     this.bars(charts[0].canvas, names, ships.map((s) => s.pallets), "y", "Pallets");
     this.bars(charts[1].canvas, names, ships.map((s) => s.cube), "y", "Cubic feet");
     this.bars(charts[2].canvas, load.days.map(([d]) => writeShortDay(d)), load.days.map(([, n]) => n), "x", "Cartons");

@@ -69,11 +69,11 @@ export class MatchingView {
     this.body.replaceChildren(...head, this[this.current]()); // near, lines, orders or matched
   }
 
-  table(name, heads, items, row) {
+  table(name, heads, items, row, className = "") {
     const body = h("tbody");
     const more = pieces(body, items, row);
     return h("div", { class: "scroll", tabIndex: 0, role: "group", "aria-label": name },
-      table("list", name, heads, body), more);
+      table(`list ${className}`.trim(), name, heads, body), more);
   }
 
   look(ref) {
@@ -93,15 +93,18 @@ export class MatchingView {
         tall("In the orders"), tall("Ship to")),
       heads(["Bill#", "Order#", "Bill#", "Order#"]),
     ];
-    const pair = (a, b) => {
-      if (same(a, b)) return [num(written(a)), num(written(b))];
-      const off = plain(b) - plain(a);
-      const by = Number.isFinite(off) && h("small", {}, ` ${off > 0 ? "+" : "−"}${count(Math.abs(off))}`);
-      return [h("td", { class: "num differs" }, written(a)), h("td", { class: "num differs" }, written(b), by)];
+    // On a phone the rows are blocks, in which each figure has its name.
+    const cell = (name, className, ...content) => h("td", { class: className, "data-name": name }, content);
+    const pair = (what, a, b) => {
+      const off = plain(b) - plain(a), differs = !same(a, b);
+      const by = differs && Number.isFinite(off) && h("small", {}, ` ${off > 0 ? "+" : "−"}${count(Math.abs(off))}`);
+      const className = differs ? "num differs" : "num";
+      return [cell(`${what}, bill`, className, written(a)), cell("order", className, written(b), by)];
     };
     return this.table("Near misses", head, this.sheet.match.near_misses, ({ line, order }) => h("tr", {},
-      rowHeading(line.bill), td(line.style), pair(line.cartons, order.cartons), pair(line.pieces, order.pieces),
-      td(this.look(line)), td(`Row ${count(order.number)}`), td(order.ship_to)));
+      rowHeading(line.bill), td(line.style), pair("Cartons", line.cartons, order.cartons),
+      pair("Pieces", line.pieces, order.pieces), td(this.look(line)), td(`Row ${count(order.number)}`),
+      td(order.ship_to)), "near");
   }
 
   // The rows of the sheet, or of the order export, that are in near misses.

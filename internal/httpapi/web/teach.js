@@ -242,7 +242,7 @@ export class Teacher {
   chipRows() {
     const wide = this.paper.clientWidth;
     if (!wide) return;
-    const ends = [];
+    const ends = [], high = this.choices[0].offsetHeight + 4;
     this.choices.forEach((chip, i) => {
       const middle = ((this.at0[i] + this.at0[i + 1]) / 2 / this.size.w) * wide;
       const half = chip.offsetWidth / 2;
@@ -251,9 +251,9 @@ export class Teacher {
       if (row < 0) row = ends.length;
       ends[row] = left + 2 * half;
       chip.style.left = `${left}px`;
-      chip.style.bottom = `${4 + row * 34}px`;
+      chip.style.bottom = `${4 + row * high}px`;
     });
-    this.chips.style.height = `${8 + ends.length * 34}px`;
+    this.chips.style.height = `${4 + ends.length * high}px`;
   }
 
   layout() {

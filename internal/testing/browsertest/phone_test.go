@@ -90,7 +90,19 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	w.tap(".inspector [aria-label='Close']")
 	w.until("!document.querySelector('.inspector').open")
 
-	w.tap("#tab-matching", "input[value=lines]")
+	// What a finger works with all day has 44 pixels.
+	if small := value[[]string](w, `[...document.querySelectorAll("#start-over, .fold, .downloads button, [role=tab], .issue, #bill-search, #bill-only, .bill summary")].filter((e) => e.getBoundingClientRect().height < 44).map((e) => e.id + "." + e.className)`); len(small) > 0 {
+		t.Errorf("lower than 44 pixels: %q", small)
+	}
+	w.tap("#tab-matching")
+	w.until("document.querySelector('.near td')")
+	if !value[bool](w, "[...document.querySelectorAll('.near td')].every((e) => e.getBoundingClientRect().right <= innerWidth)") {
+		t.Error("near misses do not fit")
+	}
+	if got := value[string](w, "getComputedStyle(document.querySelector('.near [data-name]'), '::before').content"); !strings.Contains(got, "Cartons, bill") {
+		t.Errorf("the cartons of a near miss are named %s", got)
+	}
+	w.tap("input[value=lines]")
 	w.until("document.querySelector('.group h2').textContent === 'Lines without order'")
 	w.tap("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")

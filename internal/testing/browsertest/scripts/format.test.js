@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, capital, dayOf, figure, plural } from "../format.js";
+import { bytes, capital, cut, dayOf, figure, plural } from "../format.js";
 
 test("one carton, two cartons, two near misses", () => {
   assert.equal(plural(1, "carton"), "1 carton");
@@ -31,4 +31,11 @@ test("days are read in the forms that the server sorts by", () => {
 test("the first letter becomes a capital", () => {
   assert.equal(capital("bill"), "Bill");
   assert.equal(capital(""), "");
+});
+
+test("long names are cut in the middle", () => {
+  assert.equal(cut("LAKE BURLINGTON", 26), "LAKE BURLINGTON");
+  const [one, two] = ["BURLINGTON COAT FACTORY STORE 117", "BURLINGTON COAT FACTORY STORE 204"].map((n) => cut(n, 26));
+  assert.equal(one, "BURLINGTON CO…RY STORE 117");
+  assert.notEqual(one, two);
 });
