@@ -2,7 +2,7 @@
 // called reconciled although a figure is wrong; see package testing/proof. It prints for
 // each such bill how to repeat it.
 //
-//	go run ./bench/proof [--seed 1] [--errors 100000] [--only row]
+//	go run ./bench/proof [--seed 1] [--errors 100000] [--only row] [--learnt]
 //
 // It exits with 1 if there was a false proof.
 package main
@@ -28,9 +28,10 @@ func main() {
 	pflag.StringVar(&o.Only, "only", "", "plant only errors with `TEXT` in their names, such as row")
 	pflag.IntVar(&o.Examples, "examples", 5, "describe `N` errors of each outcome that is not told")
 	pflag.StringVar(&o.In, "in", "", "plant only in documents with `TEXT` in their names")
+	learnt := pflag.Bool("learnt", false, "teach the form of each document first")
 	seeds := pflag.Int("seeds", 8, "invent `N` documents of each form")
 	pflag.Parse()
-	ok, err := run(context.Background(), o, *seeds)
+	ok, err := run(context.Background(), o, *seeds, *learnt)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/proof:", err)
 		os.Exit(2)
@@ -40,12 +41,18 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o proof.Options, seeds int) (ok bool, err error) {
+func run(ctx context.Context, o proof.Options, seeds int, learnt bool) (ok bool, err error) {
 	documents, err := collect(ctx, seeds)
 	if err != nil {
 		return false, err
 	}
-	r, err := proof.Run(o, documents, proof.Free)
+	read := proof.Reader(proof.Free)
+	if learnt {
+		if read, err = proof.Learnt(documents); err != nil {
+			return false, err
+		}
+	}
+	r, err := proof.Run(o, documents, read)
 	if err != nil {
 		return false, err
 	}
@@ -62,7 +69,7 @@ func run(ctx context.Context, o proof.Options, seeds int) (ok bool, err error) {
 func collect(ctx context.Context, seeds int) (all []proof.Document, err error) {
 	l := proof.NewLibrary()
 	defer l.Close()
-	for _, f := range append([]sample.Form{sample.Straight}, sample.OtherForms...) {
+	for _, f := range append([]sample.Form{sample.Straight, sample.House}, sample.OtherForms...) {
 		invented, err := l.Invented(ctx, f, seeds)
 		if err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/overlay"
+	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
 )
 
@@ -19,15 +20,16 @@ const inspectHelp = `Draws one page of a PDF of bills with everything that was r
 bill's fields, the columns of its table, its lines and totals; in red what could
 not be read. For the question "why is this line wrong?"
 
-Usage: tallyman inspect BOL.pdf --page N -o page.png [--width PIXELS]
+Usage: tallyman inspect BOL.pdf --page N -o page.png [--width PIXELS] [--profile FILE]
 `
 
 func runInspect(ctx context.Context, std streams, args []string) (int, error) {
-	number, width, output, timeout := 1, 1600, "", 3*time.Minute
+	number, width, output, timeout, house := 1, 1600, "", 3*time.Minute, ""
 	flags := newFlags(std, "inspect", inspectHelp)
 	flags.IntVarP(&number, "page", "p", number, "which page of the document, from 1")
 	flags.StringVarP(&output, "output", "o", "", "write the picture, a PNG, to `FILE`")
 	flags.IntVar(&width, "width", width, "width of the picture in pixels")
+	flags.StringVar(&house, "profile", "", "read by the learnt forms of the profile in `FILE`")
 	flags.DurationVar(&timeout, "timeout", timeout, "give up on a file after this `TIME`")
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
@@ -38,8 +40,15 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	case timeout <= 0:
 		return exitFailed, misuse(flags, "--timeout must be longer than 0, for example 90s")
 	}
-	if err := notAnInput(output, flags.Args()); err != nil {
+	if err := notAnInput(output, append(flags.Args(), house)); err != nil {
 		return exitFailed, err
+	}
+	var own *profile.Profile
+	if flags.Changed("profile") {
+		var err error
+		if own, err = readProfile(ctx, std, house); err != nil {
+			return exitFailed, err
+		}
 	}
 	in, err := openInput(ctx, std, flags.Arg(0), pdf.MaxSize)
 	if err != nil {
@@ -59,7 +68,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, fault.In(in.Name, err)
 	}
-	doc, err := reader.Bills(ctx, []intake.File{in.File}, nil)
+	doc, err := reader.Taught(own.LearntForms()).Bills(ctx, []intake.File{in.File}, nil)
 	switch code := fault.CodeOf(err); code {
 	case "":
 	case fault.NoBills, fault.UnreadForm, fault.NoText:

@@ -113,28 +113,31 @@ func Study(pages []page.Page, number int, forms []Form, shown *Shown) (*Lesson, 
 	if g == nil {
 		return nil, wrongForm("page", "page %d is not among those that can be shown: it has no text, or is of a known form", number)
 	}
-	l := g.lesson(g.best(forms), at)
-	if shown.Columns == nil && shown.Rows == nil && shown.Rules == nil && len(shown.Totals) == 0 {
-		return l, nil
-	}
-	if shown.Columns == nil {
+	s := g.pages[at]
+	told := *shown
+	if told.Columns == nil {
+		l := g.lesson(g.best(forms), at)
+		if told.Rows == nil && told.Rules == nil && len(told.Totals) == 0 {
+			return l, nil
+		}
 		if len(l.Columns) == 0 {
 			return nil, wrongForm("columns", "no table was found on page %d; show its columns", number)
 		}
-		shown.Columns, shown.Top = l.Columns, cmp.Or(shown.Top, l.Top)
+		told.Columns, told.On, told.Top = l.Columns, 0, cmp.Or(told.Top, l.Top)
+	} else {
+		g.partDecimals()
 	}
-	if shown.Top == 0 {
-		shown.Top = l.Top
-	}
-	s := g.pages[at]
-	if shown.On != 0 {
-		i := slices.IndexFunc(g.pages, func(s *leaf) bool { return s.number == shown.On })
+	if told.On != 0 {
+		i := slices.IndexFunc(g.pages, func(s *leaf) bool { return s.number == told.On })
 		if i < 0 {
-			return nil, wrongForm("page", "page %d, on which the columns were shown, is not of the bill of page %d", shown.On, number)
+			return nil, wrongForm("page", "page %d, on which the columns were shown, is not of the bill of page %d", told.On, number)
 		}
 		s = g.pages[i]
 	}
-	f, err := s.teach(shown)
+	if told.Top == 0 && len(s.bands) > 0 {
+		told.Top = s.bands[0].base
+	}
+	f, err := s.teach(&told)
 	if err != nil {
 		return nil, err
 	}
@@ -146,18 +149,18 @@ func Study(pages []page.Page, number int, forms []Form, shown *Shown) (*Lesson, 
 		}
 		return g.lesson(g.by(&one[0], 1), at)
 	}
-	l = by()
+	l := by()
 	if len(s.fits) == 0 {
 		return nil, wrongForm("columns", "the headings of these columns stand too far from each other")
 	}
-	if len(shown.Rows) == 0 {
+	if len(told.Rows) == 0 {
 		return l, nil
 	}
 	if len(l.Columns) == 0 {
 		return nil, wrongForm("rows", "page %d has no rows of this table", number)
 	}
 	var rules []RowRule
-	for _, r := range shown.Rows {
+	for _, r := range told.Rows {
 		if !slices.Contains(RowKinds, r.Is) {
 			return nil, wrongForm("rows", "a row is one of %s, not %q", list(RowKinds), r.Is)
 		}

@@ -260,12 +260,7 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 				return err
 			}
 			now = st
-			again := shown
-			if shown != nil {
-				copied := *shown
-				again = &copied
-			}
-			l, own, err = c.s.desk.Lesson(c.r.Context(), st, file, number, again)
+			l, own, err = c.s.desk.Lesson(c.r.Context(), st, file, number, shown)
 			return err
 		})
 	}

@@ -79,6 +79,40 @@ func TestNoErrorInAnyFormIsProved(t *testing.T) {
 	}
 }
 
+// A learnt form proves no error either, and reads documents that nothing else does.
+func TestNoErrorInALearntFormIsProved(t *testing.T) {
+	l := NewLibrary()
+	defer l.Close()
+	var documents []Document
+	for _, f := range []sample.Form{sample.House, sample.Packing, sample.Short} {
+		some, err := l.Invented(context.Background(), f, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, some...)
+	}
+	learnt, err := Learnt(documents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, Options{Seed: 4, Errors: 300}, learnt, documents)
+	proved := 0
+	for _, s := range r.Sound {
+		if proved += s.Proved; s.True != s.Bills {
+			t.Errorf("without an error: %+v", s)
+		}
+	}
+	if proved < len(documents) {
+		t.Errorf("only %d bills of %d documents are proved", proved, len(documents))
+	}
+	if r.False() > 0 {
+		t.Errorf("%d false proofs: %q", r.False(), r.Examples[False])
+	}
+	if n := r.Total(); n[Right] < 20 || n[Told] < 100 {
+		t.Errorf("too few of one outcome: %v", n)
+	}
+}
+
 // TestFalseProofsAreFound breaks the reader: each must lead to false proofs.
 func TestFalseProofsAreFound(t *testing.T) {
 	for name, spoil := range map[string]func(b *Bill){
