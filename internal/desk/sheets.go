@@ -174,6 +174,9 @@ type sheets struct {
 	cache  *cache
 	making *queue
 
+	// accepted has for sheets, by weak pointers, those with the lines that nothing proves.
+	accepted sync.Map
+
 	mu    sync.Mutex
 	under map[string]*making
 	used  map[string]used // sheets that something uses, cached or not
@@ -324,6 +327,43 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	d.memory.giveWith(e.sheet, st.Key.Owner, n)
 	made = true
 	return e, nil
+}
+
+// Accepted returns a sheet with the lines of bills that nothing proves. While several
+// requests use one, they share it. It fails with fault.Busy if there is no room to make it.
+func (d *Desk) Accepted(ctx context.Context, owner session.Owner, s *sheet.Sheet) (accepted *sheet.Sheet, err error) {
+	if s.Document == nil || s.Document.Held() == 0 {
+		return s, nil
+	}
+	leave, _, err := d.sheets.making.enter(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	defer unbroken(&err)
+	of := weak.Make(s)
+	if made, ok := d.sheets.accepted.Load(of); ok {
+		if a := made.(weak.Pointer[sheet.Sheet]).Value(); a != nil {
+			return a, nil
+		}
+	}
+	n := int64(1+s.Document.Lines()) * linesTake
+	if err := d.memory.take(ctx, owner, n); err != nil {
+		return nil, err
+	}
+	made := false
+	defer func() {
+		if !made {
+			d.memory.give(owner, n)
+		}
+	}()
+	accepted = s.Accept()
+	d.memory.giveWith(accepted, owner, n)
+	made = true
+	if _, again := d.sheets.accepted.Swap(of, weak.Make(accepted)); !again {
+		runtime.AddCleanup(s, func(of weak.Pointer[sheet.Sheet]) { d.sheets.accepted.Delete(of) }, of)
+	}
+	return accepted, nil
 }
 
 // unbroken turns a panic in the making of a sheet into an error of the request, so that

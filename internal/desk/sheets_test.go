@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
+	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 )
@@ -328,4 +330,44 @@ func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {
 	if used, _ := small.Memory(); used != 0 {
 		t.Errorf("%d bytes are taken in the end", used)
 	}
+}
+
+// Requests that accept what nothing proves share one sheet, within the budget of memory.
+func TestAnAcceptedSheetIsMadeOnceAndTakesItsMemory(t *testing.T) {
+	p := newPlace(t)
+	invented, err := sample.New(sample.Options{Form: sample.Short, Bills: 4, Lines: 6, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bills bytes.Buffer
+	if err := invented.WritePDF(&bills); err != nil {
+		t.Fatal(err)
+	}
+	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", bills.Bytes())}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Sheet(t.Context(), st)
+	if err != nil || s.Document.Held() == 0 {
+		t.Fatal(s, err)
+	}
+	before, _ := p.Memory()
+	accepted, err := p.Accepted(t.Context(), session.Local, s)
+	if err != nil || len(accepted.Rows) != len(s.Rows)+s.Document.Held() {
+		t.Fatalf("of %d rows and %d lines held it has %d rows: %v", len(s.Rows), s.Document.Held(), len(accepted.Rows), err)
+	}
+	if taken, _ := p.Memory(); taken <= before {
+		t.Errorf("it takes no memory: %d bytes, before %d", taken, before)
+	}
+	if again, err := p.Accepted(t.Context(), session.Local, s); again != accepted || err != nil {
+		t.Errorf("the second request makes another: %v", err)
+	}
+	tight := p.cold(p.contents, desk.Limits{Memory: 1})
+	if _, err := tight.Accepted(t.Context(), session.Local, s); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("without room: %v", err)
+	}
+	runtime.KeepAlive(accepted)
 }

@@ -255,7 +255,9 @@ func (c *call) download(base string) (any, error) {
 		return nil, err
 	}
 	if accept {
-		s = s.Accept()
+		if s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s); err != nil {
+			return nil, err
+		}
 	}
 	out, err := c.sheetFile(base, f, s)
 	if err != nil {
@@ -285,9 +287,22 @@ func handleRouting(c *call) (any, error) {
 			return nil, fault.New(fault.BadRequest, "on is a day such as 2025-07-30, not %.40q", on)
 		}
 	}
-	s, tag, err := c.sheet("routing " + day.Format(time.DateOnly) + f.Ext())
+	accept, err := accepts(c.values)
 	if err != nil {
 		return nil, err
+	}
+	what := "routing " + day.Format(time.DateOnly) + f.Ext()
+	if accept {
+		what += " accepted"
+	}
+	s, tag, err := c.sheet(what)
+	if err != nil {
+		return nil, err
+	}
+	if accept {
+		if s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s); err != nil {
+			return nil, err
+		}
 	}
 	r := s.Routing(day)
 	out := &file{name: "routing" + f.Ext(), contentType: f.ContentType(), size: -1, tag: tag}
@@ -424,7 +439,9 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 		return nil, f, err
 	}
 	if accept {
-		s = s.Accept()
+		if s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s); err != nil {
+			return nil, f, err
+		}
 	}
 	c.note("pages", s.Document.PageCount())
 	c.note("rows", len(s.Rows))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 )
@@ -175,6 +176,32 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	p.settles(t, 2) // one file and its reading
 }
 
+func TestTheRoutingAcceptsWhatNothingProves(t *testing.T) {
+	p := newPlace(t)
+	invented, err := sample.New(sample.Options{Form: sample.Short, Bills: 3, Lines: 4, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bills bytes.Buffer
+	if err := invented.WritePDF(&bills); err != nil {
+		t.Fatal(err)
+	}
+	p.uploadBills(t, "s", bills.Bytes())
+	tags := map[string]bool{}
+	get := func(query string) (r sheet.Routing) {
+		t.Helper()
+		a := p.do(t, request{method: "GET", path: "/routing?_sid=s&format=json&on=2025-07-01" + query})
+		if err := json.Unmarshal(a.body, &r); err != nil {
+			t.Fatalf("%v: %d %s", err, a.status, a.body)
+		}
+		tags[a.header.Get("ETag")] = true
+		return r
+	}
+	if plain, accepted := get(""), get("&accept_unproved=true"); accepted.Total.Count != 3 || plain.Total.Count >= 3 || len(tags) != 2 {
+		t.Errorf("%d bills, with the unproved %d of 3; %d tags", plain.Total.Count, accepted.Total.Count, len(tags))
+	}
+}
+
 func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.do(t, request{method: "GET", path: "/routing?_sid=s"}).fails(t, 404, "no_sheet", fields{"session_id": anyText})
@@ -209,6 +236,7 @@ func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 	if late.header.Get("ETag") == "" || late.header.Get("ETag") == get("&format=json&on=2099-01-02").header.Get("ETag") {
 		t.Error("two days have the same tag")
 	}
+	get("&accept_unproved=perhaps").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&on=tomorrow").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&format=pdf").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&format=ebol").fails(t, 400, "bad_request", fields{"session_id": anyText})

@@ -263,6 +263,7 @@ func routes() []*route {
 			queries: []parameter{
 				{name: "format", in: "query", about: "the table's format; csv by default", values: []string{"csv", "xlsx", "json"}},
 				{name: "on", in: "query", about: "the day for which windows are examined, as 2025-07-30; today by default"},
+				acceptParameter,
 			},
 			faults: codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleRouting),
