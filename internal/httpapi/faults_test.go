@@ -295,11 +295,13 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 	} {
 		for _, rt := range all.schemas.with(t, code) {
 			t.Run(code+" "+rt.method+" "+rt.path, func(t *testing.T) {
+				// Most cases leave the session as it was.
+				if v := all.version(t); v == "" || v != ship.version || !bytes.Equal(all.get(t, "/download?_sid=s").body, ship.expected) {
+					all.uploadBills(t, "s", ship.bills)
+					all.uploadOrders(t, "s", ship.orders)
+					ship.version = all.version(t)
+				}
 				p := serve()
-				p.uploadBills(t, "s", ship.bills)
-				p.uploadOrders(t, "s", ship.orders)
-				ship.version = p.version(t)
-				p = serve()
 				broken.fail(err)
 				defer broken.fail(nil)
 				query := "_action=new_session" // makes routes use storage that otherwise would not
