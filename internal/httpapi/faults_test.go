@@ -575,7 +575,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 		signal os.Signal // to the worker, in the middle
 	}{
 		"too_slow":        {config: intake.Config{Time: 250 * time.Millisecond}, bills: slowly, page: endless, orders: wide},
-		"too_much_memory": {config: intake.Config{Memory: 128 << 20}, bills: hostile.NumberBomb(100 << 20), page: hostile.NumberBomb(100 << 20), orders: wide},
+		"too_much_memory": {config: intake.Config{Memory: 64 << 20}, bills: hostile.NumberBomb(40 << 20), page: hostile.NumberBomb(40 << 20), orders: wide},
 		"worker_crashed":  {config: service.Patient, bills: slowly, page: endless, orders: wide, signal: syscall.SIGABRT},
 		"worker_stopped":  {config: service.Patient, bills: slowly, page: endless, orders: wide, signal: syscall.SIGKILL},
 	} {
