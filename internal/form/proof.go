@@ -162,7 +162,7 @@ func (e *evidence) prove() verdict {
 	case !e.allCounted(v.checks):
 		v.outcome, v.reason = NothingProves, "a line has no figure in a column that a total proves"
 	case !strong:
-		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d)", v.bits, enough)
+		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d, the best column %.0f of %d)", v.bits, enough, strongest, oneEnough)
 	case len(none) > 0:
 		v.outcome, v.reason = Unchecked, "the form prints no total of "+strings.Join(none, ", ")
 	default:
