@@ -154,6 +154,9 @@ steps.teach = async (at) => {
   return views?.teach(at);
 };
 
+session.addEventListener("unteachable", (/** @type {any} */ { detail }) => {
+  notice("learnt", { kind: "warn", text: detail });
+});
 session.addEventListener("learnt", (/** @type {any} */ { detail: { name, proved } }) => {
   const text = `The form “${name}” was learnt, and the bills were read again by it. ${proved
     ? "Its totals prove this document; other documents of this form are now read by themselves."

@@ -80,15 +80,14 @@ export class Teacher {
     this.name.value = "";
     try {
       await this.load(at.page);
-      if (!this.dialog.open) this.dialog.showModal();
-      this.layout();
-      this.title.focus({ preventScroll: true });
-      await this.draw();
     } catch (error) {
       if (error?.status === 401) return this.session.failed(error);
-      if (!this.dialog.open) this.dialog.showModal();
-      this.fail(words(error));
+      return this.session.changed("unteachable", words(error));
     }
+    if (!this.dialog.open) this.dialog.showModal();
+    this.layout();
+    this.title.focus({ preventScroll: true });
+    await this.draw().catch((error) => this.fail(words(error)));
   }
 
   async load(page) {
