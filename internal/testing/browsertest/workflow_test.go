@@ -511,7 +511,7 @@ func TestThePageRecoversWhenTheServerReturns(t *testing.T) {
 	w.until("document.getElementById('session-text').textContent === 'Not connected'")
 	w.says("#notices", "The server did not answer", "tries again in")
 	newPlace(t, func(o *service.Options) { o.Dir, o.Address = dir, p.Address })
-	w.until("document.getElementById('session-text').textContent.includes('sheet complete')")
+	w.until("document.getElementById('session-text').textContent.startsWith('Ready')")
 	w.until("!document.querySelector('.notice')")
 	w.says("#step-orders", "matched 60")
 }
