@@ -256,6 +256,9 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		if fault.CodeOf(err) == fault.NotAPDF && orderFile == nil {
 			err = fault.New(fault.NotAPDF, "%w (an order export is named with --orders: tallyman sheet --orders ORDERS BOL.pdf)", err)
 		}
+		if fault.CodeOf(err) == fault.UnreadForm {
+			err = fault.New(fault.UnreadForm, "%w (its form is taught with: tallyman learn BOL.pdf)", err)
+		}
 		if len(files) == 1 {
 			err = fault.In(files[0].Name, err)
 		}

@@ -131,8 +131,8 @@ func (d *Desk) List(ctx context.Context, q session.Query) (session.Page, error) 
 // it has ended.
 const dropTime = time.Minute
 
-// Forget removes from memory what was made of contents that were deleted: sheets, and pages. The desk does so
-// itself for contents that it deletes.
+// Forget removes from memory what was made of contents that were deleted: sheets, and pages
+// for lessons. The desk does so itself for contents that it deletes.
 func (d *Desk) Forget(gone []blob.Key) {
 	d.sheets.forget(gone)
 	d.lessons.forget(gone)
