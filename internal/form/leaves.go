@@ -44,13 +44,13 @@ func leaves(p *page.Page, before int, forms []Form, shown *node) []*leaf {
 			right.Rules = append(right.Rules, r)
 		}
 	}
-	both := []*leaf{read(&left), read(&right)}
-	for _, s := range both {
-		if !s.tabled() || before != 2 && s.id.number.Text == "" && s.id.title == "" && s.n == 0 {
-			return []*leaf{whole}
-		}
+	one, two := read(&left), read(&right)
+	// A bill names itself once, on whichever side: two bills both have what names one.
+	named := one.id.number.Text != "" && two.id.number.Text != "" || one.id.title != "" && two.id.title != "" || one.n > 0 && two.n > 0
+	if !one.tabled() || !two.tabled() || !named && before != 2 {
+		return []*leaf{whole}
 	}
-	return both
+	return []*leaf{one, two}
 }
 
 // gutter returns an x near the middle of a page that no word and no line crosses.

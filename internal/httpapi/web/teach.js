@@ -10,6 +10,7 @@ import { Pictures } from "./picture.js";
 
 const pause = 150; // milliseconds between a change and its request, so that a drag makes few
 const least = 2; // points between two edges
+const mostFailures = 5; // of requests, one after another, until only a change begins the next
 const zooms = [1, 1.5, 2, 3];
 
 const kinds = [
@@ -29,6 +30,7 @@ export class Teacher {
     this.picture = h("img", { alt: "", draggable: false });
     this.marks = svg("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none" });
     this.top = this.slider("top", "Where the rows begin", "vertical");
+    this.failures = 0;
     this.edges = h("div", { class: "edges" });
     this.chips = h("div", { class: "columnchips" });
     this.paper = h("div", { class: "paper", onclick: (e) => this.split(this.point(e).x) },
@@ -136,9 +138,13 @@ export class Teacher {
   // rules by now.
   async turn(page) {
     const { at } = this;
+    // What is shown meanwhile would be of neither page.
+    this.rows.inert = this.edges.inert = this.chips.inert = true;
     try {
-      if (this.timer) this.read();
-      await this.asking;
+      while (this.timer || this.asking) {
+        if (this.timer) this.read();
+        await this.asking;
+      }
       if (this.shown().columns.length) {
         const rules = this.lesson.rules;
         const lesson = await this.post({ ...this.shown(), page, rules, rows: [] });
@@ -147,12 +153,14 @@ export class Teacher {
         this.take(lesson);
       } else await this.load(page);
       this.trouble.replaceChildren();
-      await this.draw();
     } catch (error) {
       if (error?.status === 401) return this.session.failed(error);
       this.pages.value = String(at.page);
-      this.fail(words(error));
+      return this.fail(words(error));
+    } finally {
+      this.rows.inert = this.edges.inert = this.chips.inert = false;
     }
+    await this.draw().catch((error) => this.fail(words(error)));
   }
 
   async draw() {
@@ -379,15 +387,22 @@ export class Teacher {
   }
 
   async preview() {
-    const { first } = this;
+    const { first, at } = this;
+    const stays = () => this.first === first && this.at === at && this.dialog.open;
     try {
       const shown = this.shown();
       if (!shown.columns.length) return this.tell("warn", noTable);
       const lesson = await this.post(shown);
-      if (this.first === first) this.take(lesson);
+      this.failures = 0;
+      if (stays()) this.take(lesson);
     } catch (error) {
       if (error?.status === 401) return this.session.failed(error);
-      if (this.first === first) this.tell("warn", `${words(error)}`);
+      if (!stays()) return;
+      this.tell("warn", `${words(error)}`);
+      // Nobody has to change something for it to be tried again.
+      if ((error?.status || 500) < 500 || ++this.failures > mostFailures) return;
+      await new Promise((go) => setTimeout(go, 10 * pause));
+      this.late = true;
     }
   }
 
@@ -436,7 +451,7 @@ export class Teacher {
   }
 
   row(r, i) {
-    const y = middle(r);
+    let y = middle(r);
     const over = (on) => () => this.mark(on ? y : undefined);
     const text = h("span");
     const kind = h("select", {
@@ -448,6 +463,7 @@ export class Teacher {
     }, kinds.map(([v, t]) => option(v, t, r.kind)));
     const item = h("li", { onpointerenter: over(true), onpointerleave: over(false) }, kind, text);
     return [item, (r) => {
+      y = middle(r);
       kind.setAttribute("aria-label", `Row ${i + 1}: ${r.text || "without text"}`);
       text.textContent = r.text;
       kind.value = r.kind;
