@@ -36,7 +36,7 @@ func (s *leaf) hitAt(i, j int) *hit {
 	l := s.lines[i]
 	e, words := s.longest(s.shown, i, j)
 	if e == nil {
-		e, words = s.longest(lexicon, i, j)
+		e, words = s.longest(lexicon(), i, j)
 	}
 	if e == nil {
 		return nil

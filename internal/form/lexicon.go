@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The lexicon: what forms print over a column, by what the column holds. Headings are
@@ -102,8 +103,9 @@ func (n *node) add(e entry) {
 	}
 }
 
-// lexicon is the root. Where two rules make one heading, the list above comes first.
-var lexicon = func() *node {
+// lexicon returns the root. Where two rules make one heading, the list above comes first. It
+// is made when a page is first read freely: that takes longer than a program's start.
+var lexicon = sync.OnceValue(func() *node {
 	root := &node{next: map[string]*node{}}
 	add := func(text string, f, second Field, flat bool) {
 		root.add(entry{tokens: strings.Fields(text), field: f, second: second, flat: flat})
@@ -143,7 +145,7 @@ var lexicon = func() *node {
 		}
 	}
 	return root
-}()
+})
 
 // totalWords begin the label of a total; totalTails may follow before the name of a field.
 var (
