@@ -110,8 +110,11 @@ func (f *Draft) SetCell(bill, line int, name, text string) (was string, err erro
 		return "", fmt.Errorf("a line has no cell %q; it has %s", name, strings.Join(LineCells(), ", "))
 	}
 	l := &f.bill(bill).Lines[line]
-	l.change = l.change.clone()
-	return assign(l.change, &l.Cells, index, name, text, Value{File: l.File, Page: l.Page})
+	changed := l.change.clone()
+	if was, err = assign(changed, &l.Cells, index, name, text, Value{File: l.File, Page: l.Page}); err == nil {
+		l.change = changed
+	}
+	return was, err
 }
 
 // BillFields returns the names of the fields of a bill that SetField takes, LineCells those
@@ -222,9 +225,6 @@ func (f *Draft) Removed(bill, line int) bool { return f.gone[bill][line] }
 
 // Line returns a line as it is in the draft.
 func (f *Draft) Line(bill, line int) *Line { return &f.doc.Bills[bill].Lines[line] }
-
-// Bill returns a bill as it is in the draft, with the lines that were removed.
-func (f *Draft) Bill(i int) *Bill { return f.doc.Bills[i] }
 
 // Accept puts the lines of a bill into the sheet that nothing proves. It reports whether
 // the bill had to be accepted.

@@ -586,6 +586,24 @@ func (d *Desk) Look(ctx context.Context, st session.State, look func(session.Sta
 	}
 }
 
+// openInTurn opens a file of a session and waits for its owner's turn to read it; end ends
+// both.
+func (d *Desk) openInTurn(ctx context.Context, owner session.Owner, in session.Input) (file intake.File, reader *intake.Reader, end func(), err error) {
+	content, err := d.contents.Open(ctx, in.Content)
+	if err != nil {
+		return file, nil, nil, err
+	}
+	reader, leave, err := d.turn(ctx, owner)
+	if err != nil {
+		content.Close()
+		return file, nil, nil, err
+	}
+	return intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, reader, func() {
+		leave()
+		content.Close()
+	}, nil
+}
+
 // Picture renders a page, counted from 1, of one of the session's BOL files, an index
 // in State.BOL; see pdf.Reader.Picture. It waits for its owner's turn like a reading.
 // It fails with fault.NotFound if there is no such file, and with fault.Busy if the
@@ -594,16 +612,10 @@ func (d *Desk) Picture(ctx context.Context, st session.State, file, number, widt
 	if file < 0 || file >= len(st.BOL) {
 		return nil, fault.New(fault.NotFound, "the session has no BOL file %d", file)
 	}
-	in := st.BOL[file]
-	content, err := d.contents.Open(ctx, in.Content)
+	open, reader, end, err := d.openInTurn(ctx, st.Key.Owner, st.BOL[file])
 	if err != nil {
 		return nil, err
 	}
-	defer content.Close()
-	reader, leave, err := d.turn(ctx, st.Key.Owner)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return reader.Picture(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, number, width)
+	defer end()
+	return reader.Picture(ctx, open, number, width)
 }

@@ -9,7 +9,6 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/form"
-	"tallyman/internal/intake"
 	"tallyman/internal/page"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
@@ -124,19 +123,14 @@ func (d *Desk) lessonPages(ctx context.Context, st session.State, in session.Inp
 	if pages := d.lessons.get(in.Content.Key, number); pages != nil {
 		return pages, nil
 	}
-	content, err := d.contents.Open(ctx, in.Content)
+	file, reader, end, err := d.openInTurn(ctx, st.Key.Owner, in)
 	if err != nil {
 		return nil, err
 	}
-	defer content.Close()
-	reader, leave, err := d.turn(ctx, st.Key.Owner)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
+	defer end()
 	h := &held{memory: d.memory, owner: st.Key.Owner}
 	defer h.end()
-	pages, err := reader.Metered(h.meter(ctx)).Unknown(ctx, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, number)
+	pages, err := reader.Metered(h.meter(ctx)).Unknown(ctx, file, number)
 	if err != nil {
 		return nil, err
 	}

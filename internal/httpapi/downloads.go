@@ -236,28 +236,31 @@ func (c *call) sheet(what string) (s *sheet.Sheet, tag string, err error) {
 	return s, tag, nil
 }
 
+// acceptedSheet returns the session's sheet as sheet does, with the lines that nothing
+// proves if the request accepts them.
+func (c *call) acceptedSheet(what string) (s *sheet.Sheet, tag string, err error) {
+	accept, err := accepts(c.values)
+	if err != nil {
+		return nil, "", err
+	}
+	if accept {
+		what += " accepted"
+	}
+	if s, tag, err = c.sheet(what); err == nil && accept {
+		s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s)
+	}
+	return s, tag, err
+}
+
 // download answers with the session's sheet, in a file called base.
 func (c *call) download(base string) (any, error) {
 	f, err := format(c.values)
 	if err != nil {
 		return nil, err
 	}
-	accept, err := accepts(c.values)
+	s, tag, err := c.acceptedSheet(f.Ext())
 	if err != nil {
 		return nil, err
-	}
-	what := f.Ext()
-	if accept {
-		what += " accepted"
-	}
-	s, tag, err := c.sheet(what)
-	if err != nil {
-		return nil, err
-	}
-	if accept {
-		if s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s); err != nil {
-			return nil, err
-		}
 	}
 	out, err := c.sheetFile(base, f, s)
 	if err != nil {
@@ -287,22 +290,9 @@ func handleRouting(c *call) (any, error) {
 			return nil, fault.New(fault.BadRequest, "on is a day such as 2025-07-30, not %.40q", on)
 		}
 	}
-	accept, err := accepts(c.values)
+	s, tag, err := c.acceptedSheet("routing " + day.Format(time.DateOnly) + f.Ext())
 	if err != nil {
 		return nil, err
-	}
-	what := "routing " + day.Format(time.DateOnly) + f.Ext()
-	if accept {
-		what += " accepted"
-	}
-	s, tag, err := c.sheet(what)
-	if err != nil {
-		return nil, err
-	}
-	if accept {
-		if s, err = c.s.desk.Accepted(c.r.Context(), c.caller.owner, s); err != nil {
-			return nil, err
-		}
 	}
 	r := s.Routing(day)
 	out := &file{name: "routing" + f.Ext(), contentType: f.ContentType(), size: -1, tag: tag}

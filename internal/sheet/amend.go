@@ -367,15 +367,23 @@ func (a *amender) billOf(k *BillKey) (int, error) {
 	return some[nth-1], nil
 }
 
-func (a *amender) lineOf(k *LineKey) (place, error) {
+// placeOf returns the place of a line in the draft, and how many lines have its texts.
+func (a *amender) placeOf(k *LineKey) (p place, n int) {
 	some, nth := a.lines[key{k.Bill, k.Style, k.Cartons, k.Pieces}.normal(false, false)], max(k.Nth, 1)
-	switch {
-	case len(some) == 0:
-		return place{}, fmt.Errorf("bill %s has no line of %s", cmp.Or(k.Bill, "without number"), styleAndQuantities(k.Style, k.Cartons, k.Pieces))
-	case nth > len(some):
-		return place{}, fmt.Errorf("bill %s has %s of %s, and it is about line %d of them", cmp.Or(k.Bill, "without number"), text.Count(len(some), "line"), styleAndQuantities(k.Style, k.Cartons, k.Pieces), nth)
+	if nth <= len(some) {
+		p = some[nth-1]
 	}
-	p := some[nth-1]
+	return p, len(some)
+}
+
+func (a *amender) lineOf(k *LineKey) (place, error) {
+	p, n := a.placeOf(k)
+	switch {
+	case n == 0:
+		return place{}, fmt.Errorf("bill %s has no line of %s", cmp.Or(k.Bill, "without number"), styleAndQuantities(k.Style, k.Cartons, k.Pieces))
+	case k.Nth > n:
+		return place{}, fmt.Errorf("bill %s has %s of %s, and it is about line %d of them", cmp.Or(k.Bill, "without number"), text.Count(n, "line"), styleAndQuantities(k.Style, k.Cartons, k.Pieces), k.Nth)
+	}
 	if a.draft.Removed(p.bill, p.line) {
 		return place{}, fmt.Errorf("the line of %s was removed from bill %s", styleAndQuantities(k.Style, k.Cartons, k.Pieces), cmp.Or(k.Bill, "without number"))
 	}
@@ -485,11 +493,11 @@ func (a *amender) pairs(entries []entry, table *orders.Table) map[*orders.Row]bo
 
 // lineAt returns the line of a key in the amended document, nil if it is not there.
 func (a *amender) lineAt(k *LineKey) *bol.Line {
-	some, nth := a.lines[key{k.Bill, k.Style, k.Cartons, k.Pieces}.normal(false, false)], max(k.Nth, 1)
-	if nth > len(some) {
+	p, n := a.placeOf(k)
+	if max(k.Nth, 1) > n {
 		return nil
 	}
-	return a.find(some[nth-1].bill, some[nth-1].line)
+	return a.find(p.bill, p.line)
 }
 
 // sheetCells are the columns of the cells of a line.

@@ -189,6 +189,9 @@ func TestAmendmentsWithoutAPlaceAreSaid(t *testing.T) {
 		if n := len(s.Findings); n == 0 || !slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Kind == AmendmentLost && f.Open() }) {
 			t.Errorf("%d: no finding", i)
 		}
+		if slices.ContainsFunc(s.Document.Bills, (*bol.Bill).Amended) {
+			t.Errorf("%d: a bill counts as amended", i)
+		}
 		if got := csvOf(t, s); got != before {
 			t.Errorf("%d: the sheet has changed:\n%s", i, got)
 		}
