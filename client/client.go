@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -154,9 +155,14 @@ func (c *Client) UploadBills(ctx context.Context, add bool, files ...Upload) (*B
 	return answer[Bills](ctx, c, http.MethodPost, "/upload", query, files...)
 }
 
-// UploadOrders attaches an order export.
+// UploadOrders attaches an order export in place of those that the session has.
 func (c *Client) UploadOrders(ctx context.Context, file Upload) (*Orders, error) {
 	return answer[Orders](ctx, c, http.MethodPost, "/upload-csv", nil, file)
+}
+
+// AddOrders attaches an order export beside those that the session has.
+func (c *Client) AddOrders(ctx context.Context, file Upload) (*Orders, error) {
+	return answer[Orders](ctx, c, http.MethodPost, "/upload-csv", url.Values{"mode": {"append"}}, file)
 }
 
 // Download writes the sheet in a format: "csv", "xlsx" or "json".
@@ -224,38 +230,54 @@ func answer[T any](ctx context.Context, c *Client, method, path string, query ur
 		return nil, err
 	}
 	defer resp.Body.Close()
+	return decode[T](resp.Body, path)
+}
+
+func decode[T any](body io.Reader, path string) (*T, error) {
 	a := new(T)
-	if err := json.NewDecoder(resp.Body).Decode(a); err != nil {
+	if err := json.NewDecoder(body).Decode(a); err != nil {
 		return nil, fmt.Errorf("decoding the answer of %s: %w", path, err)
 	}
 	return a, nil
 }
 
-// do makes a request, and retries while the server is busy. The caller closes the
-// answer's body. It fails with an *Error for answers that are not 200.
+// request is a request to make, with files or with JSON.
+type request struct {
+	method, path string
+	query        url.Values
+	files        []Upload
+	json         []byte
+	once         string // the Idempotency-Key, "" for one that is chosen here
+}
+
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
+	return c.send(ctx, request{method: method, path: path, query: query, files: files})
+}
+
+// send makes a request, and retries while the server is busy. The caller closes the
+// answer's body. It fails with an *Error for answers that are neither 200 nor 202.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	retries := cmp.Or(c.Retries, 5)
-	starts := positions(files)
+	starts := positions(r.files)
+	r.once = cmp.Or(r.once, rand.Text())
 	for attempt := 0; ; attempt++ {
-		resp, err := c.once(ctx, method, path, query, files)
+		resp, err := c.try(ctx, r)
 		if err != nil {
-			return nil, fmt.Errorf("asking the server for %s: %w", path, err)
+			return nil, fmt.Errorf("asking the server for %s: %w", r.path, err)
 		}
-		if resp.StatusCode == http.StatusOK {
+		if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusAccepted {
 			return resp, nil
 		}
 		e := &Error{Status: resp.StatusCode}
 		b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 		resp.Body.Close()
 		if json.Unmarshal(b, e) != nil || e.Message == "" {
-			e.Message = fmt.Sprintf("the server answered %s with %s", path, resp.Status)
+			e.Message = fmt.Sprintf("the server answered %s with %s", r.path, resp.Status)
 		}
 		after, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 		// While storage fails it is unknown whether the request had an effect. A
-		// repetition is harmless unless it appends files, which could then be there
-		// twice.
-		unsure := e.Code == "storage_unavailable" && query.Get("mode") == "append"
-		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || unsure || !rewind(files, starts) {
+		// repetition is harmless, since it has the same Idempotency-Key.
+		if resp.StatusCode != http.StatusServiceUnavailable || after == 0 || attempt >= retries || !rewind(r.files, starts) {
 			return nil, e
 		}
 		select {
@@ -295,41 +317,48 @@ func rewind(files []Upload, starts []int64) bool {
 	return true
 }
 
-func (c *Client) once(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
+// try makes a request once.
+func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 	values := url.Values{}
-	for k, v := range query {
+	for k, v := range r.query {
 		values[k] = v
 	}
 	if c.Session != "" {
 		values.Set("_sid", c.Session)
 	}
-	address := strings.TrimRight(c.URL, "/") + path
+	address := strings.TrimRight(c.URL, "/") + r.path
 	if len(values) > 0 {
 		address += "?" + values.Encode()
 	}
 	var body io.Reader
 	kind := ""
-	if files != nil {
-		r, w := io.Pipe()
+	if r.json != nil {
+		body, kind = bytes.NewReader(r.json), "application/json"
+	}
+	if r.files != nil {
+		from, w := io.Pipe()
 		form := multipart.NewWriter(w)
 		kind = form.FormDataContentType()
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
-			w.CloseWithError(write(form, files))
+			w.CloseWithError(write(form, r.files))
 		}()
 		defer func() {
-			r.Close() // ends the writer if the answer came before everything was sent
-			<-written // nothing else reads the files from now on
+			from.Close() // ends the writer if the answer came before everything was sent
+			<-written    // nothing else reads the files from now on
 		}()
-		body = r
+		body = from
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
 	if err != nil {
 		return nil, err
 	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
+	}
+	if body != nil {
+		req.Header.Set("Idempotency-Key", r.once)
 	}
 	if c.Key != "" {
 		req.Header.Set("X-API-Key", c.Key)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -69,4 +70,71 @@ func ExampleClient_Run() {
 	lines := strings.Split(strings.TrimSpace(string(sheet)), "\n")
 	fmt.Println(len(lines)-1, "lines")
 	// Output: 9 lines
+}
+
+func ExampleClient_Amend() {
+	url, bills, _, stop, err := start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+	ctx := context.Background()
+
+	c := client.Client{URL: url, Session: "friday"}
+	if _, err := c.UploadBills(ctx, false, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(bills)}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var before bytes.Buffer
+	if err := c.Download(ctx, &before, "csv"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	rows, err := csv.NewReader(&before).ReadAll()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	load := client.Change{Revision: 2, By: "Ana", Add: []client.Amendment{
+		{Kind: "fill", Bill: &client.Bill{Number: rows[1][24]}, Column: "Load #", Value: "4711"},
+	}}
+	a, err := c.Amend(ctx, load)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(a.Amendments[0].State, "at revision", a.Revision)
+
+	// Somebody whose state is older is told what is there now.
+	_, err = c.Amend(ctx, load)
+	fmt.Println(client.CodeOf(err), len(client.NewestOf(err).Amendments), "amendment by", client.NewestOf(err).Amendments[0].By)
+
+	// An earlier sheet has nothing that is not there.
+	var filled bytes.Buffer
+	if err := c.Download(ctx, &filled, "csv"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	carried, err := c.Carry(ctx, client.Upload{Name: "earlier.csv", Content: &filled}, "Ana")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(carried.Carried, "values,", len(carried.Lost), "rows lost")
+	if _, err = c.Amend(ctx, client.Change{Undo: a.Added}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	gone, err := c.Detach(ctx, "amendments.json", 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(gone.Removed.Name, gone.Revision)
+	// Output:
+	// applied at revision 3
+	// changed 1 amendment by Ana
+	// 0 values, 0 rows lost
+	// amendments.json 5
 }

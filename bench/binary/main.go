@@ -24,45 +24,28 @@ import (
 func main() {
 	idle := pflag.Duration("idle", 10*time.Second, "how long the server rests before its memory is measured")
 	pflag.Parse()
-	if err := run(min(*idle, 10*time.Minute)); err != nil {
-		fmt.Fprintln(os.Stderr, "bench/binary:", err)
-		os.Exit(1)
-	}
+	load.Main("bench/binary", func() { run(min(*idle, 10*time.Minute)) })
 }
 
-func run(idle time.Duration) error {
-	dir, err := os.MkdirTemp("", "tallyman-bench-*")
-	if err != nil {
-		return err
-	}
+func run(idle time.Duration) {
+	dir := load.Must(os.MkdirTemp("", "tallyman-bench-*"))
 	defer os.RemoveAll(dir)
 	built := filepath.Join(dir, "tallyman")
-	if err := program.Build(built, program.Released); err != nil {
-		return err
-	}
-	info, err := os.Stat(built)
-	if err != nil {
-		return err
-	}
+	load.Check(program.Build(built, program.Released))
+	info := load.Must(os.Stat(built))
 	fmt.Printf("%d processors, %s %s/%s\n\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Printf("%-48s %8.1f MB\n", "size of the binary", float64(info.Size())/1e6)
-	ours, theirs, err := starts(built)
-	if err != nil {
-		return err
-	}
+	ours, theirs := starts(built)
 	fmt.Printf("%-48s %8.1f ms (median of 21)\n%-48s %8.1f ms, between these\n", "start to end of tallyman version", ms(ours), "start to end of /bin/true", ms(theirs))
 	for _, cache := range []string{"cold", "warm"} {
-		if err := serve(built, dir, cache, idle); err != nil {
-			return err
-		}
+		serve(built, dir, cache, idle)
 	}
-	return nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // starts measures both programs in turn, so that both run under the same conditions.
-func starts(program string) (ours, theirs time.Duration, err error) {
+func starts(program string) (ours, theirs time.Duration) {
 	var a, b []time.Duration
 	for range 21 {
 		for _, p := range []struct {
@@ -70,31 +53,25 @@ func starts(program string) (ours, theirs time.Duration, err error) {
 			args []string
 		}{{&a, []string{program, "version"}}, {&b, []string{"/bin/true"}}} {
 			began := time.Now()
-			if err := exec.Command(p.args[0], p.args[1:]...).Run(); err != nil {
-				return 0, 0, err
-			}
+			load.Check(exec.Command(p.args[0], p.args[1:]...).Run())
 			*p.took = append(*p.took, time.Since(began))
 		}
 	}
 	slices.Sort(a)
 	slices.Sort(b)
-	return a[len(a)/2], b[len(b)/2], nil
+	return a[len(a)/2], b[len(b)/2]
 }
 
 // serve measures the server: the first answers, and with a warm cache its memory at
 // rest.
-func serve(path, dir, cache string, idle time.Duration) error {
+func serve(path, dir, cache string, idle time.Duration) {
 	s := program.New(path, "--data", filepath.Join(dir, "data"))
 	began := time.Now()
-	if err := s.Start(); err != nil {
-		return err
-	}
+	load.Check(s.Start())
 	defer s.End(0)
 	for _, route := range []string{"/ping", "/health"} {
 		resp, err := http.Get(s.URL() + route)
-		if err != nil {
-			return err
-		}
+		load.Check(err)
 		resp.Body.Close()
 		note := ""
 		if route == "/health" {
@@ -103,11 +80,10 @@ func serve(path, dir, cache string, idle time.Duration) error {
 		fmt.Printf("%-48s %8.0f ms%s\n", "start of serve to the answer of "+route+", "+cache, ms(time.Since(began)), note)
 	}
 	if cache == "cold" {
-		return nil
+		return
 	}
 	time.Sleep(idle)
 	if self, workers := load.Family(s.PID()); self.PID > 0 {
 		fmt.Printf("%-48s %8.0f MB server, %.0f MB in %d workers\n", fmt.Sprintf("resident memory after %v of rest", idle), self.MB, load.Sum(workers), len(workers))
 	}
-	return nil
 }

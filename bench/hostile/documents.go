@@ -4,16 +4,22 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"unicode"
 
 	"github.com/xuri/excelize/v2"
+	"golang.org/x/image/tiff"
 
+	"tallyman/internal/magic"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/load"
 )
 
 // document is one file to send.
@@ -59,26 +65,15 @@ type invented struct {
 	bills, orders, workbook, oldWorkbook []byte
 }
 
-func invent(o sample.Options) (d invented, err error) {
-	s, err := sample.New(o)
-	if err != nil {
-		return d, err
-	}
-	write := func(f func(io.Writer) error) (b []byte) {
+func invent(o sample.Options) invented {
+	s := load.Must(sample.New(o))
+	write := func(f func(io.Writer) error) []byte {
 		var out bytes.Buffer
-		if err == nil {
-			err = f(&out)
-		}
+		load.Check(f(&out))
 		return out.Bytes()
 	}
-	d = invented{bills: write(s.WritePDF), orders: write(s.WriteOrders)}
-	if err != nil {
-		return d, err
-	}
-	rows, err := csv.NewReader(bytes.NewReader(d.orders)).ReadAll()
-	if err != nil {
-		return d, err
-	}
+	d := invented{bills: write(s.WritePDF), orders: write(s.WriteOrders)}
+	rows := load.Must(csv.NewReader(bytes.NewReader(d.orders)).ReadAll())
 	d.oldWorkbook = hostile.OldWorkbook(rows)
 	d.workbook = write(func(w io.Writer) error {
 		f := excelize.NewFile()
@@ -90,27 +85,35 @@ func invent(o sample.Options) (d invented, err error) {
 		}
 		return f.Write(w)
 	})
-	return d, err
+	return d
 }
 
 // mutants returns n changed copies of each kind of invented document. They are made
 // when they are sent.
-func mutants(n int, seed uint64) (documents []document, err error) {
-	d, err := invent(sample.Options{Bills: 4, Lines: 24, Seed: seed, MissingOrders: 1, NearMisses: 1, ExtraOrders: 1})
-	if err != nil {
-		return nil, err
+func mutants(n int, seed uint64) (documents []document) {
+	d := invent(sample.Options{Bills: 4, Lines: 24, Seed: seed, MissingOrders: 1, NearMisses: 1, ExtraOrders: 1})
+	pictures := hostile.Pictures()
+	for _, name := range slices.Sorted(maps.Keys(pictures)) {
+		documents = append(documents, document{"pictures/" + name, func() ([]byte, error) { return pictures[name], nil }})
 	}
 	for _, of := range []struct {
 		name    string
 		content []byte
-	}{{"bol.pdf", d.bills}, {"orders.csv", d.orders}, {"orders.xlsx", d.workbook}, {"orders.xls", d.oldWorkbook}} {
+	}{{"bol.pdf", d.bills}, {"orders.csv", d.orders}, {"orders.xlsx", d.workbook}, {"orders.xls", d.oldWorkbook}, {"photo.jpg", hostile.Photo()}, {"photo.png", hostile.PictureBomb(300, 400)}, {"photo.tif", asTIFF(hostile.Photo())}} {
 		for i := range uint64(n) {
 			documents = append(documents, document{fmt.Sprintf("mutants/%d-%d-%s", seed, i, of.name), func() ([]byte, error) {
 				return hostile.Mutant(of.content, seed<<32+i), nil
 			}})
 		}
 	}
-	return documents, nil
+	return documents
+}
+
+// asTIFF returns a JPEG file as a TIFF file.
+func asTIFF(photo []byte) []byte {
+	var b bytes.Buffer
+	load.Check(tiff.Encode(&b, load.Must(jpeg.Decode(bytes.NewReader(photo))), &tiff.Options{Compression: tiff.Deflate}))
+	return b.Bytes()
 }
 
 // kind is the kind of a document, by its first bytes.
@@ -127,6 +130,8 @@ func kind(b []byte) string {
 		return "zip"
 	case bytes.HasPrefix(b, []byte("\xD0\xCF\x11\xE0")):
 		return "OLE (XLS, DOC)"
+	case magic.Picture(head):
+		return "picture"
 	case !bytes.ContainsFunc(head, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }):
 		return "text (CSV, XML)"
 	}

@@ -18,7 +18,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -30,6 +29,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tallyman/internal/intake"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/program"
 )
 
@@ -66,7 +66,7 @@ func main() {
 	pflag.Parse()
 	o.warm = 4 * o.atOnce
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o, pflag.Args())
+	err := load.Run(func() { run(ctx, o, pflag.Args()) })
 	stop()
 	program.Forget()
 	if err != nil {
@@ -75,52 +75,30 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options, paths []string) error {
+func run(ctx context.Context, o options, paths []string) {
 	if o.atOnce < 1 || o.mutate < 0 || o.deadline <= 0 || o.all <= 0 || len(paths) == 0 && o.mutate == 0 {
-		return errors.New("give folders to send the files of, or --mutate N; times and numbers must be above 0")
+		load.Fail("give folders to send the files of, or --mutate N; times and numbers must be above 0")
 	}
 	documents, leftOut, err := collect(paths, o.largest<<20)
-	if err != nil {
-		return err
-	}
+	load.Check(err)
 	if o.mutate > 0 {
-		mutants, err := mutants(o.mutate, o.seed)
-		if err != nil {
-			return err
-		}
-		documents = append(documents, mutants...)
+		documents = append(documents, mutants(o.mutate, o.seed)...)
 	}
 	if len(documents) == 0 {
-		return fmt.Errorf("nothing to send in %s", strings.Join(paths, ", "))
+		load.Fail("nothing to send in %s", strings.Join(paths, ", "))
 	}
-	dir, err := os.MkdirTemp("", "tallyman-hostile-*")
-	if err != nil {
-		return err
-	}
+	dir := load.Must(os.MkdirTemp("", "tallyman-hostile-*"))
 	defer os.RemoveAll(dir)
-	built, err := program.Path()
-	if err != nil {
-		return err
-	}
-	s, err := start(built, dir, o.atOnce)
-	if err != nil {
-		return err
-	}
+	s := load.Must(start(load.Must(program.Path()), dir, o.atOnce))
 	defer s.end()
-	r, err := try(ctx, s, s.URL(), documents, o)
-	if err != nil {
-		return err
-	}
+	r := load.Must(try(ctx, s, s.URL(), documents, o))
 	r.leftOut = append(leftOut, r.leftOut...)
 	r.print(os.Stdout)
 	r.printSentences(os.Stdout, o.say)
 	if o.save != "" {
-		if err := r.saveBad(o.save); err != nil {
-			return err
-		}
+		load.Check(r.saveBad(o.save))
 	}
 	if n := len(r.violations); n > 0 {
-		return fmt.Errorf("%d violations", n)
+		load.Fail("%d violations", n)
 	}
-	return nil
 }

@@ -57,10 +57,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 		began: time.Now(), kinds: map[string]int{}, answers: map[string]int{}, accepted: map[string]int{},
 		bad: map[string]func() ([]byte, error){}, sentences: map[string][]string{},
 	}
-	sound, err := invent(sample.Options{Bills: 2, Lines: 6, Seed: 3})
-	if err != nil {
-		return nil, err
-	}
+	sound := invent(sample.Options{Bills: 2, Lines: 6, Seed: 3})
 	client := &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: o.atOnce},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -92,20 +89,12 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	}
 	all.Wait()
 	client.CloseIdleConnections()
+	var err error
 	if r.before, err = s.settle(ctx); err != nil {
 		return nil, fmt.Errorf("the server, before anything was sent: %w", err)
 	}
 
-	watching, stop := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		for watching.Err() == nil {
-			now, _ := load.Memory(s.PID())
-			r.most = max(r.most, now)
-			time.Sleep(200 * time.Millisecond)
-		}
-	}()
+	peak := load.Peak(s.PID())
 	next := 0
 	for range o.atOnce {
 		all.Go(func() {
@@ -138,8 +127,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 		})
 	}
 	all.Wait()
-	stop()
-	<-watched
+	r.most = peak()
 	client.CloseIdleConnections()
 
 	server := func(what, says string) { r.violations = append(r.violations, violation{"the server", what, says}) }

@@ -11,7 +11,6 @@ import (
 	"image/png"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
+	"tallyman/internal/testing/api"
 )
 
 // The ways in which a document is sent.
@@ -82,49 +82,20 @@ func (s *sender) wrong(a answer, format string, args ...any) {
 	s.violations = append(s.violations, violation{s.name, fmt.Sprintf(format, args...), a.String()})
 }
 
-// file is a file in a form.
-type file struct {
-	name    string
-	content []byte
-}
-
 // ask makes a request. kind is the media type that a success must have, "" if it
 // depends. It always returns an answer, and notes what is wrong with it.
-func (s *sender) ask(ctx context.Context, way, method, path, kind string, files ...file) answer {
+func (s *sender) ask(ctx context.Context, way, method, path, kind string, files ...api.Part) answer {
 	a := answer{way: way, request: method + " " + path}
-	glue := "?"
-	if strings.Contains(path, "?") {
-		glue = "&"
+	r := api.Request{Method: method, Path: path, SID: s.session, Client: s.client}
+	if len(files) > 0 {
+		r.Kind, r.Body = api.Form(files...)
 	}
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for _, f := range files {
-		if part, err := form.CreateFormFile("file", f.name); err == nil {
-			part.Write(f.content)
-		}
-	}
-	form.Close()
 	limited, cancel := context.WithTimeout(ctx, s.deadline)
 	defer cancel()
-	req, err := http.NewRequestWithContext(limited, method, s.url+path+glue+"_sid="+url.QueryEscape(s.session), nil)
-	if err != nil {
-		a.err = err
-		s.wrong(a, "the request cannot be made")
-		return a
-	}
-	if len(files) > 0 {
-		req.Body, req.ContentLength = io.NopCloser(&body), int64(body.Len())
-		req.Header.Set("Content-Type", form.FormDataContentType())
-	}
 	began := time.Now()
-	resp, err := s.client.Do(req)
-	if err == nil {
-		a.status = resp.StatusCode
-		a.kind, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
-		a.body, err = io.ReadAll(resp.Body)
-		resp.Body.Close()
-	}
-	a.took, a.err = time.Since(began), err
+	got, err := r.Do(limited, s.url)
+	a.took, a.err, a.status, a.body = time.Since(began), err, got.Status, got.Body
+	a.kind, _, _ = mime.ParseMediaType(got.Header.Get("Content-Type"))
 	if ctx.Err() != nil {
 		return a // the run was cancelled, which is no fault of the server
 	}
@@ -180,7 +151,7 @@ const (
 func (s *sender) send(ctx context.Context) {
 	id := s.session
 	// It is sent under its own name, which may be hostile, too.
-	as := file{filepath.Base(s.name), s.content}
+	as := api.Part{Name: filepath.Base(s.name), Content: s.content}
 
 	s.session = id + "-bol"
 	a := s.ask(ctx, asBOL, http.MethodPost, "/upload", "application/json", as)
@@ -194,7 +165,7 @@ func (s *sender) send(ctx context.Context) {
 	}
 
 	s.session = id + "-orders"
-	if a := s.ask(ctx, another, http.MethodPost, "/upload", "application/json", file{"sound.pdf", s.sound.bills}); a.err == nil && a.status != 200 {
+	if a := s.ask(ctx, another, http.MethodPost, "/upload", "application/json", api.Part{Name: "sound.pdf", Content: s.sound.bills}); a.err == nil && a.status != 200 {
 		s.wrong(a, "a sound document was not accepted")
 	}
 	a = s.ask(ctx, asOrders, http.MethodPost, "/upload-csv", "application/json", as)
@@ -211,7 +182,7 @@ func (s *sender) clear(ctx context.Context) {
 
 // readBack downloads everything of the session, and checks whether it is whole. up is
 // the answer to the upload of a file.
-func (s *sender) readBack(ctx context.Context, up answer, as file) {
+func (s *sender) readBack(ctx context.Context, up answer, as api.Part) {
 	if up.err != nil {
 		return // the expected content is unknown
 	}
@@ -259,7 +230,7 @@ func (s *sender) readBack(ctx context.Context, up answer, as file) {
 			continue
 		}
 		a := s.ask(ctx, another, http.MethodGet, f.DownloadURL, "")
-		if a.err == nil && (a.status != 200 || !bytes.Equal(a.body, as.content)) {
+		if a.err == nil && (a.status != 200 || !bytes.Equal(a.body, as.Content)) {
 			a.body = a.body[:min(len(a.body), 20)]
 			s.wrong(a, "the downloaded file differs from the one that was sent")
 		}

@@ -6,21 +6,23 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"tallyman/internal/testing/load"
 )
 
 // group is a control group that bounds memory (cgroup v1).
 type group struct{ dir string }
 
-func newGroup(megabytes int) (*group, error) {
+func newGroup(megabytes int) *group {
 	g := &group{fmt.Sprintf("/sys/fs/cgroup/memory/tallyman-owners-%d", os.Getpid())}
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("a control group for memory needs cgroup v1 and root: %w", err)
+		load.Fail("a control group for memory needs cgroup v1 and root: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(g.dir, "memory.limit_in_bytes"), []byte(strconv.Itoa(megabytes<<20)), 0); err != nil {
 		g.remove()
-		return nil, err
+		load.Check(err)
 	}
-	return g, nil
+	return g
 }
 
 // wrap writes a program that enters the group and then becomes the given one.

@@ -49,6 +49,7 @@ import (
 )
 
 func main() {
+	load.RunIfBare()
 	long := pflag.Duration("time", 5*time.Minute, "how long A does its worst")
 	quiet := pflag.Duration("quiet", time.Minute, "how long B is measured alone")
 	limit := pflag.Int("limit", 0, "give the server so many `MB` of memory, and have A come for more")
@@ -58,26 +59,14 @@ func main() {
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if os.Getenv(asBare) != "" {
-		fmt.Fprintln(os.Stderr, "bench/owners: the bare handler:", serveBare())
-		os.Exit(2)
-	}
 	if url, key, is := strings.Cut(os.Getenv(asA), " "); is {
-		if err := newOwner(url, key).harm(ctx, *long, *only); err != nil {
-			fmt.Fprintln(os.Stderr, "bench/owners: A:", err)
-			os.Exit(2)
-		}
+		load.Main("bench/owners: A", func() { load.Check(newOwner(url, key).harm(ctx, *long, *only)) })
 		return
 	}
 	var ok bool
 	b := &bench{long: *long, quiet: *quiet, limit: *limit, each: *each, only: *only, args: *args}
-	err := b.run(ctx, &ok)
-	program.Forget()
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "bench/owners:", err)
-		os.Exit(2)
-	case !ok:
+	load.Main("bench/owners", func() { b.run(ctx, &ok) })
+	if !ok {
 		os.Exit(1)
 	}
 }
@@ -94,26 +83,15 @@ type bench struct {
 	files  files
 }
 
-func (m *bench) run(ctx context.Context, ok *bool) error {
-	dir, err := os.MkdirTemp("", "tallyman-owners-")
-	if err != nil {
-		return err
-	}
+func (m *bench) run(ctx context.Context, ok *bool) {
+	dir := load.Must(os.MkdirTemp("", "tallyman-owners-"))
 	defer os.RemoveAll(dir)
-	built, err := program.Path()
-	if err != nil {
-		return err
-	}
+	built := load.Must(program.Path())
 	data := filepath.Join(dir, "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		return err
-	}
+	load.Check(os.Mkdir(data, 0o700))
 	var secrets []string
 	for _, name := range []session.Owner{"a", "b", "watch"} {
-		secret, err := keys.Open(data).Add(ctx, keys.Key{Name: name, Admin: name == "watch"})
-		if err != nil {
-			return err
-		}
+		secret := load.Must(keys.Open(data).Add(ctx, keys.Key{Name: name, Admin: name == "watch"}))
 		secrets = append(secrets, secret)
 	}
 	s := program.New(built, append([]string{"--data", data, "--cache", filepath.Join(dir, "cache")}, m.args...)...)
@@ -128,49 +106,31 @@ func (m *bench) run(ctx context.Context, ok *bool) error {
 	}
 	var group *group
 	if m.limit > 0 {
-		if group, err = newGroup(m.limit); err != nil {
-			return err
-		}
+		group = newGroup(m.limit)
 		defer group.remove()
 		s.Program = group.wrap(built, dir)
 	}
-	if err := s.Start(); err != nil {
-		return err
-	}
+	load.Check(s.Start())
 	defer s.End(0)
 	a, b := newOwner(s.URL(), secrets[0]), newOwner(s.URL(), secrets[1])
 	m.a, m.b = a, b
-	if m.files, err = newFiles(); err != nil {
-		return err
-	}
+	m.files = newFiles()
 	files := m.files
 	fmt.Printf("%d processors, %s; documents of %d kB (86 pages) and %d kB (1 page)\n\n", runtime.NumCPU(), runtime.Version(), len(files.Usual.Bills)>>10, len(files.Small.Bills)>>10)
-	if err := b.prepare(ctx, files); err != nil {
-		return err
-	}
-	if err := a.fill(ctx, files); err != nil {
-		return err
-	}
+	load.Check(b.prepare(ctx, files))
+	load.Check(a.fill(ctx, files))
 	alone := b.work(ctx, files, m.quiet)
 	before, _ := load.Memory(s.PID())
 	if m.each {
-		return m.oneByOne(ctx, alone)
+		m.oneByOne(ctx, alone)
+		return
 	}
-	bare, err := startBare()
-	if err != nil {
-		return err
-	}
-	client, _, _, err := m.beside(ctx, bare.url, m.quiet, m.only)
-	bare.end()
-	if err != nil {
-		return err
-	}
+	bare := load.StartBare(load.BareAnswer{Body: []byte(`{"version":"bare"}` + "\n")})
+	client, _, _ := m.beside(ctx, bare.URL, m.quiet, m.only)
+	bare.End()
 	peak := load.Peak(s.PID())
-	beside, words, share, err := m.beside(ctx, a.url, m.long, m.only)
+	beside, words, share := m.beside(ctx, a.url, m.long, m.only)
 	most := peak()
-	if err != nil {
-		return err
-	}
 	*ok = compare(alone, client, beside) && failed.Load() == 0
 	fmt.Printf("\nprocessor time while A did its worst: %s\n", share)
 	os.Stdout.Write(words)
@@ -197,11 +157,10 @@ func (m *bench) run(ctx context.Context, ok *bool) error {
 		fmt.Printf("control group of %d MB: %d MB at most, %d processes killed for lack of memory\n", m.limit, max, kills)
 		*ok = *ok && kills == 0
 	}
-	return nil
 }
 
 // oneByOne measures B beside each way of A, and prints the ratios of the medians.
-func (m *bench) oneByOne(ctx context.Context, alone *latencies) error {
+func (m *bench) oneByOne(ctx context.Context, alone *latencies) {
 	ways := m.a.ways(m.files)
 	var names []string
 	beside := map[string]*latencies{}
@@ -209,10 +168,7 @@ func (m *bench) oneByOne(ctx context.Context, alone *latencies) error {
 		if len(m.only) > 0 && !slices.Contains(m.only, w.name) {
 			continue
 		}
-		l, words, share, err := m.beside(ctx, m.a.url, m.long/time.Duration(len(ways)), []string{w.name})
-		if err != nil {
-			return err
-		}
+		l, words, share := m.beside(ctx, m.a.url, m.long/time.Duration(len(ways)), []string{w.name})
 		fmt.Printf("%s: processor time: %s%s\n", w.name, share, words)
 		m.b.answers.print("what B was answered so far")
 		names = append(names, w.name)
@@ -230,19 +186,15 @@ func (m *bench) oneByOne(ctx context.Context, alone *latencies) error {
 		}
 	}
 	fmt.Println()
-	return nil
 }
 
 // beside has A do its worst to the server at a URL, while B works. It returns B's
 // latencies, what A says, and who used the processors.
-func (m *bench) beside(ctx context.Context, url string, long time.Duration, only []string) (l *latencies, words []byte, share string, err error) {
+func (m *bench) beside(ctx context.Context, url string, long time.Duration, only []string) (l *latencies, words []byte, share string) {
 	attack, end := context.WithTimeout(ctx, long)
 	defer end()
 	// A is another process, so that B does not wait for it in this one.
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, nil, "", err
-	}
+	exe := load.Must(os.Executable())
 	args := []string{"-n", "19", exe, "--time", long.String()}
 	if len(only) > 0 {
 		args = append(args, "--only", strings.Join(only, ","))
@@ -251,20 +203,11 @@ func (m *bench) beside(ctx context.Context, url string, long time.Duration, only
 	other.Env = append(os.Environ(), asA+"="+url+" "+m.a.key)
 	other.Cancel, other.WaitDelay = func() error { return os.ErrProcessDone }, time.Minute // it ends by itself
 	var send bytes.Buffer
-	if err := gob.NewEncoder(&send).Encode(m.files); err != nil {
-		return nil, nil, "", err
-	}
+	load.Check(gob.NewEncoder(&send).Encode(m.files))
 	other.Stdin, other.Stderr = &send, os.Stderr
-	said, err := other.StdoutPipe()
-	if err != nil {
-		return nil, nil, "", err
-	}
-	if _, err := child.Start(other, syscall.SIGKILL, func() error { return nil }); err != nil {
-		return nil, nil, "", err
-	}
-	if _, err := said.Read(make([]byte, 1)); err != nil { // it begins
-		return nil, nil, "", err
-	}
+	said := load.Must(other.StdoutPipe())
+	load.Must(child.Start(other, syscall.SIGKILL, func() error { return nil }))
+	load.Must(said.Read(make([]byte, 1))) // it begins
 	used := func() [3]time.Duration {
 		var own syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &own)
@@ -278,13 +221,11 @@ func (m *bench) beside(ctx context.Context, url string, long time.Duration, only
 	}
 	share = fmt.Sprintf("server and workers %d %%, A's client %d %%, B's client %d %% of one processor", v[0], v[1], v[2])
 	words, _ = io.ReadAll(said)
-	if err := other.Wait(); err != nil {
-		return nil, nil, "", err
-	}
+	load.Check(other.Wait())
 	if m.server.Fell() {
-		return nil, nil, "", fmt.Errorf("the server ended: %s", m.server.How())
+		load.Fail("the server ended: %s", m.server.How())
 	}
-	return l, words, share, nil
+	return l, words, share
 }
 
 // asA is set in the environment of the process that is A.
@@ -293,12 +234,8 @@ const asA = "TALLYMAN_OWNERS_A"
 // harm does its worst for a time, and prints what it was answered.
 func (o *owner) harm(ctx context.Context, long time.Duration, only []string) error {
 	var files files
-	if err := gob.NewDecoder(os.Stdin).Decode(&files); err != nil {
-		return err
-	}
-	if err := o.look(ctx); err != nil {
-		return err
-	}
+	load.Check(gob.NewDecoder(os.Stdin).Decode(&files))
+	load.Check(o.look(ctx))
 	os.Stdout.WriteString("\n")
 	ctx, end := context.WithTimeout(ctx, long)
 	defer end()

@@ -30,7 +30,7 @@ type files struct {
 	Slow                []byte         // a document that is read for long
 }
 
-func newFiles() (f files, err error) {
+func newFiles() (f files) {
 	for _, d := range []struct {
 		to *load.Documents
 		o  sample.Options
@@ -39,18 +39,7 @@ func newFiles() (f files, err error) {
 		{&f.Usual, sample.Options{Bills: 83, Lines: 366, Seed: 1}},
 		{&f.Large, sample.Options{Bills: 500, Lines: 40_000, Seed: 3}},
 	} {
-		s, err := sample.New(d.o)
-		if err != nil {
-			return f, err
-		}
-		var b, o bytes.Buffer
-		if err := s.WritePDF(&b); err != nil {
-			return f, err
-		}
-		if err := s.WriteOrders(&o); err != nil {
-			return f, err
-		}
-		*d.to = load.Documents{Bills: b.Bytes(), Orders: o.Bytes()}
+		*d.to = load.Invent(d.o)
 	}
 	var rows bytes.Buffer
 	rows.WriteString("Invoice No.,Style,Cartons,Pieces\n")
@@ -58,7 +47,7 @@ func newFiles() (f files, err error) {
 		fmt.Fprintf(&rows, "G%d,S%d,1,1\n", i/100, i)
 	}
 	f.Million, f.Slow = rows.Bytes(), hostile.ManyPages(15_000, 1<<20)
-	return f, nil
+	return f
 }
 
 // owner makes requests with its key.

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 
@@ -14,6 +13,7 @@ import (
 
 	"tallyman/internal/intake"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/load"
 )
 
 func main() {
@@ -24,28 +24,20 @@ func main() {
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *pictures, *only, *rows); err != nil {
-		fmt.Fprintln(os.Stderr, "page:", err)
-		os.Exit(1)
-	}
+	load.Main("bench/page", func() { run(ctx, *pictures, *only, *rows) })
 }
 
-func run(ctx context.Context, pictures, only string, rows int) error {
-	dir, err := os.MkdirTemp("", "tallyman-page")
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, pictures, only string, rows int) {
+	dir := load.Must(os.MkdirTemp("", "tallyman-page"))
 	defer os.RemoveAll(dir)
 	reader := intake.New(intake.Config{})
 	defer reader.Close()
-	b, err := browser.Start(ctx)
-	if err != nil {
-		return err
-	}
+	b := load.Must(browser.Start(ctx))
 	defer b.Close()
 	m := &maker{ctx: ctx, dir: dir, reader: reader, browser: b}
 	if pictures != "" {
-		return m.pictures(pictures, only)
+		m.pictures(pictures, only)
+		return
 	}
-	return m.measure(rows)
+	m.measure(rows)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/service"
 )
 
@@ -19,16 +19,11 @@ const (
 )
 
 // measure prints the cost of a first visit and how smoothly a long sheet scrolls.
-func (m *maker) measure(rows int) error {
-	place, err := m.start(service.Options{})
-	if err != nil {
-		return err
-	}
+func (m *maker) measure(rows int) {
+	place := m.start(service.Options{})
 	defer place.Close()
-	if err := m.visits(place); err != nil {
-		return err
-	}
-	return m.scrolling(place, rows)
+	m.visits(place)
+	m.scrolling(place, rows)
 }
 
 // The page answers input once files can be chosen and the task that enabled this has
@@ -46,45 +41,36 @@ const answering = `new MutationObserver((_, o) => {
 type visit struct{ Bytes, Requests, Paint, Answering float64 }
 
 // visits measures first visits.
-func (m *maker) visits(place *service.Service) error {
+func (m *maker) visits(place *service.Service) {
 	var all []visit
 	for range visits {
-		v, err := m.visit(place)
-		if err != nil {
-			return err
-		}
-		all = append(all, v)
+		all = append(all, m.visit(place))
 	}
 	slices.SortFunc(all, func(a, b visit) int { return int(a.Answering - b.Answering) })
 	best, middle, worst := all[0], all[len(all)/2], all[len(all)-1]
 	fmt.Printf("first visit: %.0f bytes in %.0f requests\n", middle.Bytes, middle.Requests)
 	fmt.Printf("of %d visits from navigation start, best, middle and worst: painted after %.0f, %.0f and %.0f ms; answers input after %.0f, %.0f and %.0f ms\n\n",
 		visits, best.Paint, middle.Paint, worst.Paint, best.Answering, middle.Answering, worst.Answering)
-	return nil
 }
 
-func (m *maker) visit(place *service.Service) (visit, error) {
-	t, err := m.browser.Tab()
-	if err != nil {
-		return visit{}, err
-	}
+func (m *maker) visit(place *service.Service) visit {
+	t := load.Must(m.browser.Tab())
 	defer t.Close()
-	if err := steps(t.Before(answering), t.Go("about:blank"), t.Go(place.URL), t.Until("window.answering")); err != nil {
-		return visit{}, err
-	}
-	v, err := browser.Value[visit](t, `(() => {
+	steps(t.Before(answering), t.Go("about:blank"), t.Go(place.URL), t.Until("window.answering"))
+	v := load.Must(browser.Value[visit](t, `(() => {
 		const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
 		return { Bytes: all.reduce((n, e) => n + e.transferSize, 0), Requests: all.length,
 			Paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0, Answering: window.answering };
-	})()`)
-	return v, errors.Join(err, faults(t))
+	})()`))
+	faults(t)
+	return v
 }
 
-func faults(t *browser.Tab) error {
+// faults ends the program if the page reports faults.
+func faults(t *browser.Tab) {
 	if list := t.Faults(); len(list) > 0 {
-		return fmt.Errorf("the page reports: %s", strings.Join(list, "; "))
+		load.Fail("the page reports: %s", strings.Join(list, "; "))
 	}
-	return nil
 }
 
 // The control is a page with nothing but an area to scroll, of the sheet's size and
@@ -128,90 +114,54 @@ func (f frames) print(w *tabwriter.Writer, page, way string) {
 }
 
 // scrolling scrolls a sheet of that many rows and the control in turn.
-func (m *maker) scrolling(place *service.Service, rows int) error {
-	s, err := sample.New(sample.Options{Bills: max(1, rows/5), Lines: rows, Seed: 3})
-	if err != nil {
-		return err
-	}
-	pdf, err := m.file("rows.pdf", s.WritePDF)
-	if err != nil {
-		return err
-	}
-	orders, err := m.file("rows.csv", s.WriteOrders)
-	if err != nil {
-		return err
-	}
-	plain, err := m.browser.Tab()
-	if err != nil {
-		return err
-	}
+func (m *maker) scrolling(place *service.Service, rows int) {
+	s := load.Must(sample.New(sample.Options{Bills: max(1, rows/5), Lines: rows, Seed: 3}))
+	pdf := m.file("rows.pdf", s.WritePDF)
+	orders := m.file("rows.csv", s.WriteOrders)
+	plain := load.Must(m.browser.Tab())
 	defer plain.Close()
-	if err := steps(plain.Go("about:blank"), plain.Run(control)); err != nil {
-		return err
-	}
-	sheet, err := m.browser.Tab()
-	if err != nil {
-		return err
-	}
+	steps(plain.Go("about:blank"), plain.Run(control))
+	sheet := load.Must(m.browser.Tab())
 	defer sheet.Close()
-	err = steps(sheet.Go(place.URL), sheet.Until("document.querySelector('#step-bills .choose:not(:disabled)')"), sheet.Files("#bills-files", pdf), sheet.Until(shown),
+	steps(sheet.Go(place.URL), sheet.Until("document.querySelector('#step-bills .choose:not(:disabled)')"), sheet.Files("#bills-files", pdf), sheet.Until(shown),
 		sheet.Files("#orders-files", orders), sheet.Until(strings.TrimPrefix(joined, "until:")), sheet.Click("#tab-sheet"), sheet.Until("document.querySelector('.gridrow')"))
-	if err != nil {
-		return err
-	}
-	has, err := browser.Value[int](sheet, "Number(document.querySelector('.grid').getAttribute('aria-rowcount')) - 1")
-	if err != nil {
-		return err
-	}
+	has := load.Must(browser.Value[int](sheet, "Number(document.querySelector('.grid').getAttribute('aria-rowcount')) - 1"))
 	fmt.Printf("scrolling a sheet of %d rows, and beside it an empty page: times between frames in ms, costs of a frame in ms\n", has)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "scrolled\tpage\tframes\tover 16\tover 50\tlongest\tscript\tstyle\tlayout\t")
 	for i := range ways {
 		var empty, full frames
 		for range rounds {
-			if err := errors.Join(empty.add(plain, i), full.add(sheet, i)); err != nil {
-				return err
-			}
+			empty.add(plain, i)
+			full.add(sheet, i)
 		}
 		empty.print(w, "empty", ways[i].name)
 		full.print(w, "sheet", ways[i].name)
 	}
-	return errors.Join(w.Flush(), faults(sheet))
+	load.Check(w.Flush())
+	faults(sheet)
 }
 
 // add scrolls a tab in one of the ways, and adds its frames.
-func (f *frames) add(t *browser.Tab, way int) error {
-	err := t.Run(`const g = document.querySelector(".grid");
+func (f *frames) add(t *browser.Tab, way int) {
+	load.Check(t.Run(`const g = document.querySelector(".grid");
 		g.scrollIntoView();
 		g.scrollTo(0, 0);
 		for (let i = 0; i < 10; i++) await new Promise(requestAnimationFrame);
 		window.times = [];
 		window.counting = true;
 		let last = await new Promise(requestAnimationFrame);
-		(async () => { while (counting) { const now = await new Promise(requestAnimationFrame); times.push(now - last); last = now; } })();`)
-	if err != nil {
-		return err
-	}
-	before, err := t.Costs()
-	if err != nil {
-		return err
-	}
+		(async () => { while (counting) { const now = await new Promise(requestAnimationFrame); times.push(now - last); last = now; } })();`))
+	before := load.Must(t.Costs())
 	if w := ways[way]; w.script != "" {
-		err = t.Run(w.script)
+		load.Check(t.Run(w.script))
 	} else {
-		err = t.Wheel(".grid", w.dx, w.dy, turns)
+		load.Check(t.Wheel(".grid", w.dx, w.dy, turns))
 	}
-	if err != nil {
-		return err
-	}
-	after, err := t.Costs()
-	if err != nil {
-		return err
-	}
-	times, err := browser.Value[[]float64](t, "(counting = false, times)")
+	after := load.Must(t.Costs())
+	times := load.Must(browser.Value[[]float64](t, "(counting = false, times)"))
 	f.times = append(f.times, times...)
 	f.costs.Script += after.Script - before.Script
 	f.costs.Style += after.Style - before.Style
 	f.costs.Layout += after.Layout - before.Layout
-	return err
 }

@@ -19,6 +19,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/service"
 )
 
@@ -32,61 +33,45 @@ type maker struct {
 }
 
 // start starts a separate service.
-func (m *maker) start(o service.Options) (*service.Service, error) {
+func (m *maker) start(o service.Options) *service.Service {
 	m.places++
 	o.Dir, o.Reader = filepath.Join(m.dir, "place"+strconv.Itoa(m.places)), m.reader
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, err
-	}
+	load.Check(os.MkdirAll(o.Dir, 0o700))
 	o.Config.Version = "sample"
-	return service.Start(m.ctx, o)
+	return load.Must(service.Start(m.ctx, o))
 }
 
 // file writes a file to upload.
-func (m *maker) file(name string, write func(io.Writer) error) (string, error) {
+func (m *maker) file(name string, write func(io.Writer) error) string {
 	path := filepath.Join(m.dir, name)
-	f, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	return path, errors.Join(write(f), f.Close())
+	f := load.Must(os.Create(path))
+	load.Check(errors.Join(write(f), f.Close()))
+	return path
 }
 
 // state is a state of the page, with the way to reach it.
 type state struct {
 	name string
 	// service returns the server's options; nil for the default ones.
-	service func(*maker) (service.Options, error)
+	service func(*maker) service.Options
 	// reach brings a tab that has loaded the page to the state.
-	reach func(*maker, *browser.Tab) error
+	reach func(*maker, *browser.Tab)
 }
 
 const shown = "!document.getElementById('views').hidden"
 
-// steps runs actions in a tab until one fails.
-func steps(list ...error) error {
-	for _, err := range list {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// steps checks actions in a tab, which were run one after the other.
+func steps(list ...error) { load.Check(errors.Join(list...)) }
 
-func click(selectors ...string) func(*maker, *browser.Tab) error {
-	return func(_ *maker, t *browser.Tab) error {
+func click(selectors ...string) func(*maker, *browser.Tab) {
+	return func(_ *maker, t *browser.Tab) {
 		for _, s := range selectors {
-			var err error
 			if until, ok := strings.CutPrefix(s, "until:"); ok {
-				err = t.Until(until)
+				load.Check(t.Until(until))
 			} else {
-				err = t.Click(s)
-			}
-			if err != nil {
-				return err
+				load.Check(t.Click(s))
 			}
 		}
-		return nil
 	}
 }
 
@@ -111,53 +96,31 @@ func hold(next http.Handler) http.Handler {
 }
 
 var states = []state{
-	{name: "01-empty", reach: func(_ *maker, t *browser.Tab) error {
-		return t.Until("document.getElementById('session-text').textContent.startsWith('Fresh')")
+	{name: "01-empty", reach: func(_ *maker, t *browser.Tab) {
+		load.Check(t.Until("document.getElementById('session-text').textContent.startsWith('Fresh')"))
 	}},
-	{name: "02-uploading", service: func(*maker) (service.Options, error) {
-		return service.Options{Wrap: hold}, nil
-	}, reach: func(m *maker, t *browser.Tab) error {
-		s, err := sample.New(sample.Options{Bills: 2000, Lines: 4000, Seed: 3})
-		if err != nil {
-			return err
-		}
-		path, err := m.file("large.pdf", s.WritePDF)
-		if err != nil {
-			return err
-		}
+	{name: "02-uploading", service: func(*maker) service.Options {
+		return service.Options{Wrap: hold}
+	}, reach: func(m *maker, t *browser.Tab) {
+		s := load.Must(sample.New(sample.Options{Bills: 2000, Lines: 4000, Seed: 3}))
+		path := m.file("large.pdf", s.WritePDF)
 		held.Store(true)
 		defer held.Store(false)
-		if err := t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"); err != nil {
-			return err
-		}
-		if err := t.Files("#bills-files", path); err != nil {
-			return err
-		}
-		return t.Until("!document.querySelector('#step-bills .work').hidden")
+		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
+		load.Check(t.Files("#bills-files", path))
+		load.Check(t.Until("!document.querySelector('#step-bills .work').hidden"))
 	}},
-	{name: "03-reading", reach: func(m *maker, t *browser.Tab) error {
+	{name: "03-reading", reach: func(m *maker, t *browser.Tab) {
 		path := filepath.Join(m.dir, "large.pdf")
-		if err := t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"); err != nil {
-			return err
-		}
-		if err := t.Files("#bills-files", path); err != nil {
-			return err
-		}
-		return t.Until("/pages? read/.test(document.querySelector('#step-bills .detail').textContent)")
+		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
+		load.Check(t.Files("#bills-files", path))
+		load.Check(t.Until("/pages? read/.test(document.querySelector('#step-bills .detail').textContent)"))
 	}},
-	{name: "04-bills", reach: func(m *maker, t *browser.Tab) error {
-		s, err := sample.New(sample.Defaults())
-		if err != nil {
-			return err
-		}
-		path, err := m.file("bol.pdf", s.WritePDF)
-		if err != nil {
-			return err
-		}
-		if err := t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"); err != nil {
-			return err
-		}
-		return steps(t.Files("#bills-files", path), t.Until(shown), t.Until("document.querySelector('.bill')"))
+	{name: "04-bills", reach: func(m *maker, t *browser.Tab) {
+		s := load.Must(sample.New(sample.Defaults()))
+		path := m.file("bol.pdf", s.WritePDF)
+		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
+		steps(t.Files("#bills-files", path), t.Until(shown), t.Until("document.querySelector('.bill')"))
 	}},
 	{name: "05-complete", reach: click(good, joined, "until:document.querySelector('.bill')")},
 	{name: "06-mismatch", reach: click(flawed, joined, "until:document.querySelector('.bill')")},
@@ -165,42 +128,31 @@ var states = []state{
 	{name: "08-matched", reach: click(good, joined, "#tab-matching", "until:document.querySelector('.tile')")},
 	{name: "09-near-misses", reach: click(flawed, joined, "#tab-matching", "until:document.querySelector('.tile')")},
 	{name: "10-sheet", reach: click(good, joined, "#tab-sheet", "until:document.querySelector('.gridrow')", "#grid-help")},
-	{name: "11-charts", reach: click(good, joined, "#tab-load", "until:document.querySelectorAll('canvas').length === 3")},
-	{name: "12-expired", service: func(*maker) (service.Options, error) {
-		return service.Options{Lives: session.Lives{Cookie: 3 * time.Second}}, nil
+	{name: "11-charts", reach: click(good, joined, "#tab-load", "until:document.querySelectorAll('#panel-load canvas').length === 3")},
+	{name: "12-expired", service: func(*maker) service.Options {
+		return service.Options{Lives: session.Lives{Cookie: 3 * time.Second}}
 	}, reach: click(good, "until:!document.getElementById('ended').hidden")},
-	{name: "13-error", reach: func(m *maker, t *browser.Tab) error {
-		path, err := m.file("shipping list.pdf", func(w io.Writer) error {
+	{name: "13-error", reach: func(m *maker, t *browser.Tab) {
+		path := m.file("shipping list.pdf", func(w io.Writer) error {
 			_, err := w.Write([]byte("this is a letter, not a PDF"))
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		if err := t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"); err != nil {
-			return err
-		}
-		return steps(t.Files("#bills-files", path), t.Until("document.querySelector('.error p')"))
+		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
+		steps(t.Files("#bills-files", path), t.Until("document.querySelector('.error p')"))
 	}},
-	{name: "14-signin", service: func(m *maker) (service.Options, error) {
+	{name: "14-signin", service: func(m *maker) service.Options {
 		dir := filepath.Join(m.dir, "keys"+strconv.Itoa(m.places))
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return service.Options{}, err
-		}
+		load.Check(os.MkdirAll(dir, 0o700))
 		ring := keys.Open(dir)
-		if _, err := ring.Add(m.ctx, keys.Key{Name: "depot"}); err != nil {
-			return service.Options{}, err
-		}
-		return service.Options{Config: httpapi.Config{Keys: ring}}, nil
+		load.Must(ring.Add(m.ctx, keys.Key{Name: "depot"}))
+		return service.Options{Config: httpapi.Config{Keys: ring}}
 	}, reach: click("until:!document.getElementById('signin').hidden")},
 	{name: "15-start-over", reach: click(good, joined, "#start-over", "until:document.getElementById('ask').open")},
 }
 
 // pictures takes a picture of every state, in three widths and both colour schemes.
-func (m *maker) pictures(dir, only string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
+func (m *maker) pictures(dir, only string) {
+	load.Check(os.MkdirAll(dir, 0o777))
 	for _, s := range states {
 		if !strings.Contains(s.name, only) && s.name != "02-uploading" {
 			continue
@@ -208,42 +160,26 @@ func (m *maker) pictures(dir, only string) error {
 		for _, width := range []int64{1440, 1024, 390} {
 			for _, scheme := range []string{"light", "dark"} {
 				name := fmt.Sprintf("%s-%d-%s.png", s.name, width, scheme)
-				if err := m.picture(s, width, scheme, filepath.Join(dir, name)); err != nil {
-					return fmt.Errorf("%s: %w", name, err)
-				}
+				fmt.Println(name)
+				m.picture(s, width, scheme, filepath.Join(dir, name))
 			}
 		}
 	}
-	return nil
 }
 
-func (m *maker) picture(s state, width int64, scheme, path string) (err error) {
+func (m *maker) picture(s state, width int64, scheme, path string) {
 	var o service.Options
 	if s.service != nil {
-		if o, err = s.service(m); err != nil {
-			return err
-		}
+		o = s.service(m)
 	}
-	place, err := m.start(o)
-	if err != nil {
-		return err
-	}
+	place := m.start(o)
 	defer place.Close()
-	t, err := m.browser.Tab()
-	if err != nil {
-		return err
-	}
+	t := load.Must(m.browser.Tab())
 	defer t.Close()
 	height := map[int64]int64{1440: 900, 1024: 768, 390: 844}[width]
-	if err := steps(t.Size(width, height, width < 600), t.Prefer(scheme), t.Go(place.URL), s.reach(m, t)); err != nil {
-		return err
-	}
-	png, err := t.Picture()
-	if err != nil {
-		return err
-	}
-	if faults := t.Faults(); len(faults) > 0 {
-		return fmt.Errorf("the page reports: %s", strings.Join(faults, "; "))
-	}
-	return os.WriteFile(path, png, 0o666)
+	steps(t.Size(width, height, width < 600), t.Prefer(scheme), t.Go(place.URL))
+	s.reach(m, t)
+	png := load.Must(t.Picture())
+	faults(t)
+	load.Check(os.WriteFile(path, png, 0o666))
 }

@@ -10,8 +10,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -34,66 +34,39 @@ import (
 )
 
 func main() {
-	err := run()
-	program.Forget()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/replicas:", err)
-		os.Exit(1)
-	}
+	load.Main("bench/replicas", run)
 }
 
 // workers is the number of each server's workers.
 const workers = "2"
 
-func run() (err error) {
-	d, each, err := load.Parse()
-	if err != nil {
-		return err
-	}
-	built, err := program.Path()
-	if err != nil {
-		return err
-	}
-	servers, err := cluster.StartServers()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, servers.Close()) }()
+func run() {
+	d, each := load.Parse()
+	built := load.Must(program.Path())
+	servers := load.Must(cluster.StartServers())
+	defer func() { load.Check(servers.Close()) }()
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
 	fmt.Printf("%s, document of %d kB, %v for each figure.\n", runtime.Version(), len(d.Bills)>>10, each)
 	fmt.Printf("Clients, replicas, workers, PostgreSQL and the S3 server share the %d processors of this machine\nand its one disk: the figures show what replicas cost, not what several machines would do.\n\n", runtime.NumCPU())
 
 	fmt.Printf("%-20s %10s %7s %10s %7s %10s %7s %10s\n", "", "new/s", "", "status/s", "", "workflow/s", "", "MB each")
-	var base rates
-	if base, err = embedded(built, each, d); err != nil {
-		return err
-	}
+	base := embedded(built, each, d)
 	base.print("embedded", base)
 	for n := 1; n <= 3; n++ {
-		r, err := replicas(servers, n, each, d)
-		if err != nil {
-			return err
-		}
+		r := replicas(servers, n, each, d)
 		r.print(fmt.Sprintf("%d of PostgreSQL + S3", n), base)
 	}
 	fmt.Println()
-	if err := trips(servers, d); err != nil {
-		return err
-	}
-	return costs(servers, d, each)
+	trips(servers, d)
+	costs(servers, d, each)
 }
 
 // embedded measures one server over the embedded store.
-func embedded(built string, each time.Duration, d load.Documents) (rates, error) {
-	dir, err := os.MkdirTemp("", "tallyman-bench-*")
-	if err != nil {
-		return rates{}, err
-	}
+func embedded(built string, each time.Duration, d load.Documents) rates {
+	dir := load.Must(os.MkdirTemp("", "tallyman-bench-*"))
 	defer os.RemoveAll(dir)
 	s := program.New(built, "--data", filepath.Join(dir, "data"), "--cache", intake.CacheDir(), "--workers", workers)
-	if err := s.Start(); err != nil {
-		return rates{}, err
-	}
+	load.Check(s.Start())
 	defer s.End(0)
 	return measure([]string{s.URL()}, []int{s.PID()}, each, d)
 }
@@ -110,33 +83,25 @@ func (r rates) print(name string, base rates) {
 // connections is the number of concurrent connections.
 const connections = 16
 
-func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r rates, err error) {
-	if err := warm(urls, d); err != nil {
-		return r, err
-	}
-	if r.created, err = load.Rate(urls, connections, each, func(client, round int) string {
+func measure(urls []string, pids []int, each time.Duration, d load.Documents) (r rates) {
+	warm(urls, d)
+	r.created = load.Rate(urls, connections, each, func(client, round int) string {
 		return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50)
-	}); err != nil {
-		return r, err
-	}
-	if r.status, err = load.Rate(urls, connections, each, func(int, int) string { return "GET /status?_sid=full" }); err != nil {
-		return r, err
-	}
+	})
+	r.status = load.Rate(urls, connections, each, func(int, int) string { return "GET /status?_sid=full" })
 	peak := load.Peak(pids...)
 	hc := spread(urls)
-	r.workflows, err = load.Clients(8, each, func(n, round int) error { return d.Workflow(context.Background(), clientOf(hc, fmt.Sprint("w", n))) })
+	r.workflows = load.Must(load.Clients(8, each, func(n, round int) error { return d.Workflow(context.Background(), clientOf(hc, fmt.Sprint("w", n))) }))
 	r.memory = peak()
-	return r, err
+	return r
 }
 
 // warm runs a workflow on each server, and leaves a session called full.
-func warm(urls []string, d load.Documents) error {
+func warm(urls []string, d load.Documents) {
 	for _, url := range urls {
-		if err := d.Workflow(context.Background(), clientOf(spread([]string{url}), "warm")); err != nil {
-			return err
-		}
+		load.Check(d.Workflow(context.Background(), clientOf(spread([]string{url}), "warm")))
 	}
-	return d.Fill(context.Background(), clientOf(spread(urls), "full"))
+	load.Check(d.Fill(context.Background(), clientOf(spread(urls), "full")))
 }
 
 // clientOf returns a client of one session.
@@ -158,11 +123,8 @@ func (t *turns) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(out)
 }
 
-func replicas(servers *cluster.Servers, n int, each time.Duration, d load.Documents) (rates, error) {
-	c, err := servers.New(cluster.Config{Replicas: n, Direct: true, Args: []string{"--workers", workers}})
-	if err != nil {
-		return rates{}, err
-	}
+func replicas(servers *cluster.Servers, n int, each time.Duration, d load.Documents) rates {
+	c := load.Must(servers.New(cluster.Config{Replicas: n, Direct: true, Args: []string{"--workers", workers}}))
 	defer c.Close()
 	urls, pids := where(c)
 	return measure(urls, pids, each, d)
@@ -176,51 +138,39 @@ func where(c *cluster.Cluster) (urls []string, pids []int) {
 }
 
 // trips counts the round trips of each operation on the links to the servers.
-func trips(servers *cluster.Servers, d load.Documents) error {
-	c, err := servers.New(cluster.Config{Replicas: 2, Args: []string{"--workers", workers}})
-	if err != nil {
-		return err
-	}
+func trips(servers *cluster.Servers, d load.Documents) {
+	c := load.Must(servers.New(cluster.Config{Replicas: 2, Args: []string{"--workers", workers}}))
 	defer c.Close()
 	urls, _ := where(c)
-	if err := warm(urls, d); err != nil {
-		return err
-	}
+	warm(urls, d)
 	here, there := urls[:1], urls[1:]
 	const times = 10
-	get := func(at []string, method, path string) func(int) error {
+	get := func(at []string, method, path string) func(int) {
 		hc := spread(at)
-		return func(i int) error {
-			req, err := http.NewRequest(method, strings.ReplaceAll("http://localhost"+path, "{}", fmt.Sprint(i)), nil)
-			if err != nil {
-				return err
-			}
+		return func(i int) {
+			req := load.Must(http.NewRequest(method, strings.ReplaceAll("http://localhost"+path, "{}", fmt.Sprint(i)), nil))
 			resp, err := hc.Do(req)
-			if err != nil {
-				return err
-			}
+			load.Check(err)
 			defer resp.Body.Close()
 			if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
-				return fmt.Errorf("%s: %s %s (%v)", path, resp.Status, b, err)
+				load.Fail("%s: %s %s (%v)", path, resp.Status, b, err)
 			}
-			return nil
 		}
 	}
-	upload := func(at []string, orders bool) func(int) error {
-		return func(i int) error {
+	upload := func(at []string, orders bool) func(int) {
+		return func(i int) {
 			cl := &client.Client{URL: "http://localhost", Session: fmt.Sprint("t", i), HTTP: spread(at)}
 			if orders {
-				_, err := cl.UploadOrders(context.Background(), client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)})
-				return err
+				load.Must(cl.UploadOrders(context.Background(), client.Upload{Name: "o.csv", Content: bytes.NewReader(d.Orders)}))
+				return
 			}
-			_, err := cl.UploadBills(context.Background(), false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)})
-			return err
+			load.Must(cl.UploadBills(context.Background(), false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}))
 		}
 	}
 	fmt.Printf("round trips of all replicas, mean of %d operations each\n", times)
 	for _, o := range []struct {
 		name string
-		do   func(int) error
+		do   func(int)
 	}{
 		{"new-session, nothing there", get(here, "POST", "/new-session?_sid=t{}")},
 		{"new-session, an empty one there", get(here, "POST", "/new-session?_sid=t{}")},
@@ -242,51 +192,37 @@ func trips(servers *cluster.Servers, d load.Documents) error {
 		c.Statements.Take()
 		c.Requests.Take()
 		for i := range times {
-			if err := o.do(i); err != nil {
-				return fmt.Errorf("%s: %w", o.name, err)
-			}
+			o.do(i)
 		}
 		time.Sleep(500 * time.Millisecond)
-		fmt.Printf("%-36s PostgreSQL: %-44s S3: %s\n", o.name, each(c.Statements.Take(), times), each(c.Requests.Take(), times))
+		fmt.Printf("%-36s PostgreSQL: %-44s S3: %s\n", o.name, per(c.Statements.Take(), times, 1), per(c.Requests.Take(), times, 1))
 	}
 	fmt.Println()
-	return nil
 }
 
-// each writes counts per operation, for n operations.
-func each(counts map[string]int, n int) string {
+// per writes counts per operation, for n operations, with some digits after the point.
+func per(counts map[string]int, n float64, digits int) string {
 	var all []string
 	for _, what := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, fmt.Sprintf("%s %.1f", what, float64(counts[what])/float64(n)))
+		all = append(all, fmt.Sprintf("%s %.*f", what, digits, float64(counts[what])/n))
 	}
-	if len(all) == 0 {
-		return "none"
-	}
-	return strings.Join(all, ", ")
+	return cmp.Or(strings.Join(all, ", "), "none")
 }
 
 // costs measures what a workflow costs each part, with three replicas that take the
 // requests in turn.
-func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error {
-	c, err := servers.New(cluster.Config{Replicas: 3, Args: []string{"--workers", workers}})
-	if err != nil {
-		return err
-	}
+func costs(servers *cluster.Servers, d load.Documents, each time.Duration) {
+	c := load.Must(servers.New(cluster.Config{Replicas: 3, Args: []string{"--workers", workers}}))
 	defer c.Close()
 	urls, pids := where(c)
-	if err := warm(urls, d); err != nil {
-		return err
-	}
+	warm(urls, d)
 	hc := spread(urls)
-	commits := func() (n float64, err error) {
+	commits := func() (n float64) {
 		time.Sleep(1500 * time.Millisecond) // the server reports with a delay
-		conn, err := pgx.Connect(context.Background(), c.Store())
-		if err != nil {
-			return 0, err
-		}
+		conn := load.Must(pgx.Connect(context.Background(), c.Store()))
 		defer conn.Close(context.Background())
-		err = conn.QueryRow(context.Background(), `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
-		return n, err
+		load.Check(conn.QueryRow(context.Background(), `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&n))
+		return n
 	}
 	bytesOf := func() (up, down float64) {
 		for _, r := range c.Replicas {
@@ -294,84 +230,54 @@ func costs(servers *cluster.Servers, d load.Documents, each time.Duration) error
 		}
 		return up, down
 	}
-	from, err := commits()
-	if err != nil {
-		return err
-	}
+	from := commits()
 	c.Statements.Take()
 	c.Requests.Take()
 	up, down := bytesOf()
 	program, postgres, s3 := load.CPU(pids...), load.CPU(servers.Postgres.PID()), load.CPU(servers.S3.PID())
 	var ran atomic.Int64
-	if _, err := load.Clients(4, 2*each, func(n, round int) error {
+	load.Must(load.Clients(4, 2*each, func(n, round int) error {
 		ran.Add(1)
 		return d.Workflow(context.Background(), clientOf(hc, fmt.Sprint("c", n)))
-	}); err != nil {
-		return err
-	}
+	}))
 	time.Sleep(500 * time.Millisecond)
 	n := float64(ran.Load())
 	program, postgres, s3 = load.CPU(pids...)-program, load.CPU(servers.Postgres.PID())-postgres, load.CPU(servers.S3.PID())-s3
 	statements, requests := c.Statements.Take(), c.Requests.Take()
 	upTo, downTo := bytesOf()
-	to, err := commits()
-	if err != nil {
-		return err
-	}
+	to := commits()
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / n }
 	fmt.Printf("a workflow costs, mean of %.0f over 3 replicas, each request at the next\n", n)
 	fmt.Printf("  processor: replicas and workers %.1f ms, PostgreSQL %.2f ms, S3 server %.1f ms\n", ms(program), ms(postgres), ms(s3))
-	fmt.Printf("  PostgreSQL: %.1f transactions; round trips: %s\n", (to-from)/n, eachOf(statements, n))
-	fmt.Printf("  S3: %.0f kB written, %.0f kB read; requests: %s\n", (upTo-up)/n/1000, (downTo-down)/n/1000, eachOf(requests, n))
-	return size(c, hc, d)
-}
-
-func eachOf(counts map[string]int, n float64) string {
-	var all []string
-	for _, what := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, fmt.Sprintf("%s %.2f", what, float64(counts[what])/n))
-	}
-	return strings.Join(all, ", ")
+	fmt.Printf("  PostgreSQL: %.1f transactions; round trips: %s\n", (to-from)/n, per(statements, n, 2))
+	fmt.Printf("  S3: %.0f kB written, %.0f kB read; requests: %s\n", (upTo-up)/n/1000, (downTo-down)/n/1000, per(requests, n, 2))
+	size(c, hc, d)
 }
 
 // size measures the storage that sessions need.
-func size(c *cluster.Cluster, hc *http.Client, d load.Documents) error {
+func size(c *cluster.Cluster, hc *http.Client, d load.Documents) {
 	const sessions = 100
-	conn, err := pgx.Connect(context.Background(), c.Store())
-	if err != nil {
-		return err
-	}
+	conn := load.Must(pgx.Connect(context.Background(), c.Store()))
 	defer conn.Close(context.Background())
-	bytes := func() (n float64, err error) {
-		if _, err := conn.Exec(context.Background(), `VACUUM FULL tallyman.session, tallyman.file, tallyman.content`); err != nil {
-			return 0, err
-		}
-		err = conn.QueryRow(context.Background(), `SELECT sum(pg_total_relation_size(r)) FROM unnest('{tallyman.session,tallyman.file,tallyman.content}'::regclass[]) r`).Scan(&n)
-		return n, err
+	bytes := func() (n float64) {
+		load.Must(conn.Exec(context.Background(), `VACUUM FULL tallyman.session, tallyman.file, tallyman.content`))
+		load.Check(conn.QueryRow(context.Background(), `SELECT sum(pg_total_relation_size(r)) FROM unnest('{tallyman.session,tallyman.file,tallyman.content}'::regclass[]) r`).Scan(&n))
+		return n
 	}
-	before, err := bytes()
-	if err != nil {
-		return err
-	}
+	before := bytes()
 	for i := range sessions {
-		if err := d.Fill(context.Background(), clientOf(hc, fmt.Sprint("z", i))); err != nil {
-			return err
-		}
+		load.Check(d.Fill(context.Background(), clientOf(hc, fmt.Sprint("z", i))))
 	}
-	after, err := bytes()
-	if err != nil {
-		return err
-	}
+	after := bytes()
 	total, objects := 0.0, 0
-	err = filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, e os.DirEntry, err error) error {
+	load.Check(filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, e os.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() {
 			if info, err := e.Info(); err == nil {
 				total, objects = total+float64(info.Size()), objects+1
 			}
 		}
 		return nil
-	})
+	}))
 	fmt.Printf("  room of a session with bills and orders: database %.1f kB, bucket %.0f kB in 4 objects (%d sessions; %d objects in all)\n",
 		(after-before)/sessions/1000, total/float64(objects)*4/1000, sessions, objects)
-	return err
 }

@@ -29,94 +29,54 @@ import (
 )
 
 func main() {
-	if os.Getenv(bareVariable) != "" {
-		if err := serveBare(); err != nil {
-			fmt.Fprintln(os.Stderr, "bench/service:", err)
-			os.Exit(1)
-		}
-		return
-	}
-	err := run()
-	program.Forget()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/service:", err)
-		os.Exit(1)
-	}
+	load.RunIfBare()
+	load.Main("bench/service", run)
 }
 
 // server is the running program.
 type server struct{ *program.Server }
 
 // start starts the program and waits for its first answer.
-func start(path, dir string) (server, time.Duration, error) {
+func start(path, dir string) (server, time.Duration) {
 	began := time.Now()
 	s := program.New(path, "--data", filepath.Join(dir, "data"))
-	if err := s.Start(); err != nil {
-		return server{}, 0, err
-	}
+	load.Check(s.Start())
 	resp, err := http.Get(s.URL() + "/ping")
-	if err != nil {
-		return server{}, 0, err
-	}
+	load.Check(err)
 	resp.Body.Close()
-	return server{s}, time.Since(began), nil
+	return server{s}, time.Since(began)
 }
 
 func (s server) workflow(ctx context.Context, sid string, d load.Documents) error {
 	return d.Workflow(ctx, &client.Client{URL: s.URL(), Session: sid, Retries: 100})
 }
 
-func run() error {
-	d, each, err := load.Parse()
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "tallyman-bench-*")
-	if err != nil {
-		return err
-	}
+func run() {
+	d, each := load.Parse()
+	dir := load.Must(os.MkdirTemp("", "tallyman-bench-*"))
 	defer os.RemoveAll(dir)
-	built, err := program.Path()
-	if err != nil {
-		return err
-	}
+	built := load.Must(program.Path())
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
 	ctx := context.Background()
 	fmt.Printf("%s\ndocument of %d kB, %v for each figure\n\n", load.Card(), len(d.Bills)>>10, each)
 
-	s, cold, err := start(built, dir)
-	if err != nil {
-		return err
-	}
+	s, cold := start(built, dir)
 	began := time.Now()
-	if err := s.workflow(ctx, "first", d); err != nil {
-		return err
-	}
+	load.Check(s.workflow(ctx, "first", d))
 	fmt.Printf("%-52s %8.0f ms, first workflow after %.0f ms (compiles the PDF engine)\n", "start to first answer, cold", ms(cold), ms(time.Since(began)))
 	s.End(0)
-	s, warm, err := start(built, dir)
-	if err != nil {
-		return err
-	}
+	s, warm := start(built, dir)
 	defer s.End(0)
 	began = time.Now()
-	if err := s.workflow(ctx, "first", d); err != nil {
-		return err
-	}
+	load.Check(s.workflow(ctx, "first", d))
 	fmt.Printf("%-52s %8.0f ms, first workflow after %.0f ms\n", "start to first answer, warm cache", ms(warm), ms(time.Since(began)))
 	rest, processes := load.Memory(s.PID())
 	fmt.Printf("%-52s %8.0f MB in %d processes\n", "memory at rest, after one workflow", rest, processes)
 
 	var targets []load.Target
-	text, err := newPoppler(dir, d)
-	if err != nil {
-		return err
-	}
+	text := newPoppler(dir, d)
 	if text != nil {
-		t, err := uploads(ctx, s, d, text)
-		if err != nil {
-			return err
-		}
+		t := uploads(ctx, s, d, text)
 		targets = append(targets, t)
 	}
 	for _, n := range []int{1, 4, 32} {
@@ -126,19 +86,13 @@ func run() error {
 		stop := load.Peak(s.PID())
 		for part := range parts + 1 {
 			if text != nil {
-				took, err := text.times(5)
-				if err != nil {
-					return err
-				}
+				took := text.times(5)
 				times = append(times, took...)
 			}
 			if part == parts {
 				break
 			}
-			rate, err := load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })
-			if err != nil {
-				return err
-			}
+			rate := load.Must(load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) }))
 			rates = append(rates, rate)
 		}
 		peak := stop()
@@ -151,28 +105,20 @@ func run() error {
 				Value: fmt.Sprintf("%.1f /s", rate), Beside: fmt.Sprintf("%.1f /s", 1000/took)})
 		}
 	}
-	if err := d.Fill(ctx, &client.Client{URL: s.URL(), Session: "full"}); err != nil {
-		return err
-	}
+	load.Check(d.Fill(ctx, &client.Client{URL: s.URL(), Session: "full"}))
 	// One after the other: the first creates the session that the second asks for.
 	for _, r := range []request{
 		{"new-session, durable", 0.35, func(client, round int) string { return fmt.Sprintf("POST /new-session?_sid=n%d.%d", client, round%50) }},
 		{"status of an empty session", 0.7, func(int, int) string { return "GET /status?_sid=n0.0" }},
 		{"status of a session with a sheet", 0.7, func(int, int) string { return "GET /status?_sid=full" }},
 	} {
-		t, err := beside(s, r, each)
-		if err != nil {
-			return err
-		}
+		t := beside(s, r, each)
 		targets = append(targets, t)
 	}
 	wrk(s.URL()+"/status?_sid=n0.0", each)
-	if err := latency(ctx, s, d, each); err != nil {
-		return err
-	}
+	latency(ctx, s, d, each)
 	load.PrintTargets(os.Stdout, targets)
 	fmt.Println("load at the end", load.Busy())
-	return nil
 }
 
 // request is a kind of request that is measured beside a bare handler.
@@ -184,24 +130,15 @@ type request struct {
 
 // beside measures requests of the server in turn with a bare handler that answers the
 // same bytes.
-func beside(s server, r request, each time.Duration) (t load.Target, err error) {
-	b, err := startBare(s.URL(), r.line(0, 0))
-	if err != nil {
-		return t, err
-	}
-	defer b.end()
+func beside(s server, r request, each time.Duration) (t load.Target) {
+	b := load.StartBare(load.AnswerOf(s.URL(), r.line(0, 0)))
+	defer b.End()
 	for _, n := range []int{1, 16, 64} {
 		const parts = 3
 		var ours, theirs, ratios []float64
 		for range parts {
-			rate, err := load.Rate([]string{s.URL()}, n, each/parts, r.line)
-			if err != nil {
-				return t, err
-			}
-			bare, err := load.Rate([]string{b.url}, n, each/parts, r.line)
-			if err != nil {
-				return t, err
-			}
+			rate := load.Rate([]string{s.URL()}, n, each/parts, r.line)
+			bare := load.Rate([]string{b.URL}, n, each/parts, r.line)
 			ours, theirs, ratios = append(ours, rate), append(theirs, bare), append(ratios, rate/bare)
 		}
 		what := fmt.Sprintf("%s, %d connections", r.what, n)
@@ -212,7 +149,7 @@ func beside(s server, r request, each time.Duration) (t load.Target, err error) 
 				Value: fmt.Sprintf("%.0f /s", rate), Beside: fmt.Sprintf("%.0f /s", bare)}
 		}
 	}
-	return t, nil
+	return t
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -221,52 +158,48 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 type poppler struct{ path string }
 
 // newPoppler returns nil if pdftotext is missing.
-func newPoppler(dir string, d load.Documents) (*poppler, error) {
+func newPoppler(dir string, d load.Documents) *poppler {
 	if _, err := exec.LookPath("pdftotext"); err != nil {
 		fmt.Println("pdftotext is missing (apt-get install poppler-utils), so some targets are not compared")
-		return nil, nil
+		return nil
 	}
 	p := &poppler{filepath.Join(dir, "bol.pdf")}
-	return p, os.WriteFile(p.path, d.Bills, 0o600)
+	load.Check(os.WriteFile(p.path, d.Bills, 0o600))
+	return p
 }
 
 // times runs it n times, and returns the times in milliseconds.
-func (p *poppler) times(n int) (took []float64, err error) {
+func (p *poppler) times(n int) (took []float64) {
 	for range n {
 		began := time.Now()
 		if err := exec.Command("pdftotext", "-layout", p.path, os.DevNull).Run(); err != nil {
-			return nil, fmt.Errorf("pdftotext: %w", err)
+			load.Fail("pdftotext: %w", err)
 		}
 		took = append(took, ms(time.Since(began)))
 	}
-	return took, nil
+	return took
 }
 
 // uploads measures an upload in turn with pdftotext on the same file.
-func uploads(ctx context.Context, s server, d load.Documents, text *poppler) (load.Target, error) {
+func uploads(ctx context.Context, s server, d load.Documents, text *poppler) load.Target {
 	const runs = 15
 	var ours, theirs, ratios []float64
 	c := &client.Client{URL: s.URL(), Session: "u"}
 	for range runs {
 		began := time.Now()
-		if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}); err != nil {
-			return load.Target{}, err
-		}
+		load.Must(c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(d.Bills)}))
 		upload := ms(time.Since(began))
-		took, err := text.times(1)
-		if err != nil {
-			return load.Target{}, err
-		}
+		took := text.times(1)
 		ours, theirs, ratios = append(ours, upload), append(theirs, took[0]), append(ratios, upload/took[0])
 	}
 	upload, took := load.Median(ours), load.Median(theirs)
 	fmt.Printf("%-52s %8.0f ms (median of %d), pdftotext %.0f ms\n", "upload of the document, answered", upload, runs, took)
 	return load.Target{Work: "warm upload, answered", Limit: 0.6, Ratio: load.Median(ratios),
-		Value: fmt.Sprintf("%.0f ms", upload), Beside: fmt.Sprintf("%.0f ms", took)}, nil
+		Value: fmt.Sprintf("%.0f ms", upload), Beside: fmt.Sprintf("%.0f ms", took)}
 }
 
 // latency measures status while all workers are busy with PDFs.
-func latency(ctx context.Context, s server, d load.Documents, each time.Duration) error {
+func latency(ctx context.Context, s server, d load.Documents, each time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, each)
 	defer cancel()
 	var busy sync.WaitGroup
@@ -277,17 +210,12 @@ func latency(ctx context.Context, s server, d load.Documents, each time.Duration
 			}
 		})
 	}
-	w, err := load.Dial(s.URL())
-	if err != nil {
-		return err
-	}
+	w := load.Must(load.Dial(s.URL()))
 	defer w.Close()
 	var took []time.Duration
 	for ctx.Err() == nil {
 		began := time.Now()
-		if err := w.Ask([]byte("GET /status?_sid=full HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			return err
-		}
+		load.Check(w.Ask([]byte("GET /status?_sid=full HTTP/1.1\r\nHost: localhost\r\n\r\n")))
 		took = append(took, time.Since(began))
 		time.Sleep(time.Millisecond)
 	}
@@ -295,7 +223,6 @@ func latency(ctx context.Context, s server, d load.Documents, each time.Duration
 	slices.Sort(took)
 	at := func(part float64) float64 { return ms(took[int(part*float64(len(took)-1))]) }
 	fmt.Printf("%-52s %8.2f ms median, %.1f ms 99 of 100, %.1f ms longest\n", "status while 4 clients upload without a pause", at(.5), at(.99), at(1))
-	return nil
 }
 
 // wrk measures with wrk as well, if it is installed.

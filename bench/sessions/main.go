@@ -25,6 +25,7 @@ import (
 	"tallyman/internal/blob/files"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/load"
 )
 
 var ctx = context.Background()
@@ -34,38 +35,23 @@ func main() {
 	live := flag.Int("live", 100_000, "`number` of live sessions in the large case, and of those swept")
 	seconds := flag.Float64("seconds", 2, "time for each measurement")
 	flag.Parse()
-	if err := measure(*dir, *live, time.Duration(*seconds*float64(time.Second))); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	load.Main("bench/sessions", func() { measure(*dir, *live, time.Duration(*seconds*float64(time.Second))) })
 }
 
 // few is the number of live sessions in the small case.
 const few = 10
 
-func measure(parent string, many int, each time.Duration) error {
-	dir, err := os.MkdirTemp(parent, "tallyman-bench-*")
-	if err != nil {
-		return err
-	}
+func measure(parent string, many int, each time.Duration) {
+	dir := load.Must(os.MkdirTemp(parent, "tallyman-bench-*"))
 	defer os.RemoveAll(dir)
 	fmt.Printf("%s %s/%s, %d processors, %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), dir)
-	syncs, err := syncRate(dir, each)
-	if err != nil {
-		return err
-	}
+	syncs := syncRate(dir, each)
 	fmt.Printf("disk: %.0f single syncs/s (append 4 KiB, sync)\n", syncs)
 
-	small, err := house(dir, "few", few)
-	if err != nil {
-		return err
-	}
+	small := house(dir, "few", few)
 	defer small.store.Close()
 	start := time.Now()
-	large, err := house(dir, "many", many)
-	if err != nil {
-		return err
-	}
+	large := house(dir, "many", many)
 	defer large.store.Close()
 	fmt.Printf("began %d sessions in %v; memory in use %d MiB\n", many, time.Since(start).Round(time.Millisecond), memory()>>20)
 
@@ -89,38 +75,28 @@ func measure(parent string, many int, each time.Duration) error {
 			}
 		}
 	}
-	again, err := syncRate(dir, each)
-	if err != nil {
-		return err
-	}
+	again := syncRate(dir, each)
 	fmt.Printf("disk: %.0f single syncs/s now\n", again)
 	disk := (syncs + again) / 2
 	fmt.Printf("aim: with 16 clients the smaller of 5 times the disk's rate of single syncs (%.0f) and 15000 durable new sessions a second: %.0f\n\n", 5*disk, with16)
 
-	return sweep(dir, many)
+	sweep(dir, many)
 }
 
 // syncRate returns how many times a second a file can be appended to and synced.
-func syncRate(dir string, d time.Duration) (float64, error) {
-	f, err := os.CreateTemp(dir, "sync-*")
-	if err != nil {
-		return 0, err
-	}
+func syncRate(dir string, d time.Duration) float64 {
+	f := load.Must(os.CreateTemp(dir, "sync-*"))
 	defer os.Remove(f.Name())
 	defer f.Close()
 	page := make([]byte, 4096)
 	n := 0
 	start := time.Now()
 	for time.Since(start) < d {
-		if _, err := f.Write(page); err != nil {
-			return 0, err
-		}
-		if err := syncData(f); err != nil {
-			return 0, err
-		}
+		load.Must(f.Write(page))
+		load.Check(syncData(f))
 		n++
 	}
-	return float64(n) / time.Since(start).Seconds(), nil
+	return float64(n) / time.Since(start).Seconds()
 }
 
 func memory() uint64 {
@@ -138,23 +114,18 @@ type sessions struct {
 	later    atomic.Int64 // how far the clock is ahead, in nanoseconds
 }
 
-func house(parent, name string, n int) (*sessions, error) {
+func house(parent, name string, n int) *sessions {
 	s := &sessions{}
 	dir := filepath.Join(parent, name)
 	now := func() time.Time { return time.Now().Add(time.Duration(s.later.Load())) }
-	var err error
-	if s.store, err = sqlite.Open(ctx, dir, session.Settings{Now: now}); err != nil {
-		return nil, err
-	}
-	if s.contents, err = files.Open(filepath.Join(dir, "contents")); err != nil {
-		return nil, err
-	}
-	s.keys, err = s.begin(n)
-	return s, err
+	s.store = load.Must(sqlite.Open(ctx, dir, session.Settings{Now: now}))
+	s.contents = load.Must(files.Open(filepath.Join(dir, "contents")))
+	s.keys = s.begin(n)
+	return s
 }
 
 // begin begins sessions, as fast as possible.
-func (s *sessions) begin(n int) ([]session.Key, error) {
+func (s *sessions) begin(n int) []session.Key {
 	keys := make([]session.Key, n)
 	for i := range keys {
 		keys[i] = mint()
@@ -174,9 +145,9 @@ func (s *sessions) begin(n int) ([]session.Key, error) {
 	}
 	all.Wait()
 	if err, ok := failed.Load().(error); ok {
-		return nil, err
+		load.Check(err)
 	}
-	return keys, nil
+	return keys
 }
 
 func mint() session.Key { return session.Key{Owner: session.Local, ID: session.Mint()} }
@@ -283,16 +254,11 @@ func (s *sessions) run(do func(*sessions) (int, error), clients int, d time.Dura
 
 // sweep measures how long it takes to sweep expired sessions, and how that slows
 // clients that work meanwhile.
-func sweep(dir string, n int) error {
-	s, err := house(dir, "sweep", n)
-	if err != nil {
-		return err
-	}
+func sweep(dir string, n int) {
+	s := house(dir, "sweep", n)
 	defer s.store.Close()
 	s.later.Store(int64(24 * time.Hour)) // all of them have expired
-	if s.keys, err = s.begin(1000); err != nil {
-		return err
-	}
+	s.keys = s.begin(1000)
 	work := func(name string, during func()) {
 		stop := make(chan struct{})
 		go func() { during(); close(stop) }()
@@ -337,15 +303,13 @@ func sweep(dir string, n int) error {
 	work("without a sweep:", func() { time.Sleep(3 * time.Second) })
 	j := session.Janitor{Store: s.store, Contents: s.contents}
 	var swept session.Swept
+	var failed error
 	var took time.Duration
 	work("during a sweep:", func() {
 		start := time.Now()
-		swept, err = j.Expired(ctx)
+		swept, failed = j.Expired(ctx)
 		took = time.Since(start)
 	})
-	if err != nil {
-		return err
-	}
+	load.Check(failed)
 	fmt.Printf("swept %d expired sessions in %v, %d steps, resting in between\n", swept.Sessions, took.Round(time.Millisecond), swept.Steps)
-	return nil
 }

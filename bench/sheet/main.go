@@ -37,10 +37,7 @@ func main() {
 	scale := pflag.Bool("scale", false, "also measure 860 and 8,600 pages")
 	export := pflag.String("orders", "", "the order export of the document")
 	pflag.Parse()
-	if err := measure(max(1, *runs), *scale, pflag.Arg(0), *export); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	load.Main("bench/sheet", func() { measure(max(1, *runs), *scale, pflag.Arg(0), *export) })
 }
 
 // The real document and its order export.
@@ -49,47 +46,37 @@ const (
 	realOrders = "../shared/testdata/midas-2025-07-10/orders.csv"
 )
 
-func measure(runs int, scale bool, file, export string) error {
+func measure(runs int, scale bool, file, export string) {
 	if _, err := exec.LookPath("pdftotext"); err != nil {
-		return fmt.Errorf("pdftotext is missing; install Debian's poppler-utils: %w", err)
+		load.Fail("pdftotext is missing; install Debian's poppler-utils: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "tallyman-bench-")
-	if err != nil {
-		return err
-	}
+	dir := load.Must(os.MkdirTemp("", "tallyman-bench-"))
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "tallyman")
-	if err := program.Build(binary, program.Released); err != nil {
-		return err
-	}
+	load.Check(program.Build(binary, program.Released))
 	if file == "" {
 		file, export = realPDF, realOrders
 		if _, err := os.Stat(file); err != nil {
-			if file, err = generate(dir, 83); err != nil {
-				return err
-			}
+			file = generate(dir, 83)
 			export = filepath.Join(filepath.Dir(file), sample.OrdersName)
 		}
 	}
 
 	fmt.Printf("%s\n%s\n\n", load.Card(), file)
-	engine, err := newEngine(file)
-	if err != nil {
-		return err
-	}
+	engine := newEngine(file)
 	defer engine.close()
-	command := func(args ...string) func() (cost, error) {
+	command := func(args ...string) func() cost {
 		args = append(append([]string{"sheet", "-q", "-o", os.DevNull}, args...), file)
-		return func() (cost, error) { return run(binary, args...) }
+		return func() cost { return run(binary, args...) }
 	}
 	type work struct {
 		name  string
 		limit float64 // of the ratio, 0 if there is none
-		run   func() (cost, error)
+		run   func() cost
 		costs []cost
 	}
 	works := []*work{
-		{name: "pdftotext -layout", run: func() (cost, error) { return run("pdftotext", "-layout", file, os.DevNull) }},
+		{name: "pdftotext -layout", run: func() cost { return run("pdftotext", "-layout", file, os.DevNull) }},
 		{name: "warm engine: read, reconcile, write CSV", run: engine.once},
 		{name: "tallyman sheet, warm cache", limit: 1, run: command()},
 	}
@@ -97,17 +84,11 @@ func measure(runs int, scale bool, file, export string) error {
 		works = append(works, &work{name: "tallyman sheet --orders, warm cache", limit: 1.3, run: command("--orders", export)})
 	}
 	for _, w := range works {
-		if _, err := w.run(); err != nil { // warm up: caches, compiled code
-			return err
-		}
+		w.run() // warm up: caches, compiled code
 	}
 	for range runs {
 		for _, w := range works {
-			c, err := w.run()
-			if err != nil {
-				return err
-			}
-			w.costs = append(w.costs, c)
+			w.costs = append(w.costs, w.run())
 		}
 	}
 	fmt.Printf("%-46s %9s %9s %9s\n", "median of "+strconv.Itoa(runs)+" runs", "wall ms", "cpu ms", "ratio")
@@ -122,43 +103,29 @@ func measure(runs int, scale bool, file, export string) error {
 		}
 	}
 	if scale {
-		more, err := growth(dir, binary)
-		if err != nil {
-			return err
-		}
+		more := growth(dir, binary)
 		targets = append(targets, more...)
 	}
 	load.PrintTargets(os.Stdout, targets)
 	fmt.Println("load at the end", load.Busy())
-	return nil
 }
 
 // growth measures the command on samples with 10 and 100 times the pages. Time and
 // memory are measured in runs of their own, since watching the memory takes time.
-func growth(dir, binary string) ([]load.Target, error) {
+func growth(dir, binary string) []load.Target {
 	fmt.Printf("\n%-46s %9s %9s %9s %9s\n", "tallyman sheet --orders on samples", "wall ms", "cpu ms", "peak MB", "processes")
 	var targets []load.Target
 	var lastTime, lastPeak float64
 	for _, bills := range []int{83, 830, 8300} {
-		file, err := generate(dir, bills)
-		if err != nil {
-			return nil, err
-		}
+		file := generate(dir, bills)
 		args := []string{"sheet", "-q", "-o", os.DevNull, "--orders", filepath.Join(filepath.Dir(file), sample.OrdersName), file}
 		var costs []cost
 		for range 5 {
-			c, err := run(binary, args...)
-			if err != nil {
-				return nil, err
-			}
-			costs = append(costs, c)
+			costs = append(costs, run(binary, args...))
 		}
 		var most cost
 		for range 3 {
-			c, err := watched(binary, args...)
-			if err != nil {
-				return nil, err
-			}
+			c := watched(binary, args...)
 			if c.peak > most.peak {
 				most = c
 			}
@@ -173,16 +140,14 @@ func growth(dir, binary string) ([]load.Target, error) {
 		}
 		lastTime, lastPeak = t, m
 	}
-	return targets, nil
+	return targets
 }
 
-func generate(dir string, bills int) (string, error) {
-	s, err := sample.New(sample.Options{Bills: bills, Lines: bills * 44 / 10, Seed: 1})
-	if err != nil {
-		return "", err
-	}
+func generate(dir string, bills int) string {
+	s := load.Must(sample.New(sample.Options{Bills: bills, Lines: bills * 44 / 10, Seed: 1}))
 	dir = filepath.Join(dir, strconv.Itoa(bills))
-	return filepath.Join(dir, sample.PDFName), s.WriteDir(dir, true)
+	load.Check(s.WriteDir(dir, true))
+	return filepath.Join(dir, sample.PDFName)
 }
 
 // cost is the cost of one run.
@@ -215,40 +180,36 @@ func ratio(as, bs []cost) float64 {
 
 func millis(ms float64) string { return fmt.Sprintf("%.0f ms", ms) }
 
-func run(name string, args ...string) (cost, error) { return start(nil, name, args...) }
+func run(name string, args ...string) cost { return start(nil, name, args...) }
 
 // watched runs a program and watches the memory of its processes.
-func watched(name string, args ...string) (c cost, err error) {
+func watched(name string, args ...string) (c cost) {
 	done := make(chan struct{})
 	seen := make(chan cost)
-	c, err = start(func(pid int) { go func() { seen <- watch(pid, done) }() }, name, args...)
+	c = start(func(pid int) { go func() { seen <- watch(pid, done) }() }, name, args...)
 	close(done)
-	if c.wall > 0 {
-		most := <-seen
-		c.peak, c.processes = most.peak, most.processes
-	}
-	return c, err
+	most := <-seen
+	c.peak, c.processes = most.peak, most.processes
+	return c
 }
 
-// start runs a program; its cost has a time as soon as the program was started.
-func start(started func(pid int), name string, args ...string) (c cost, err error) {
+// start runs a program, and calls a function with its process ID.
+func start(started func(pid int), name string, args ...string) (c cost) {
 	cmd := exec.Command(name, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		return c, err
-	}
+	load.Check(cmd.Start())
 	if started != nil {
 		started(cmd.Process.Pid)
 	}
-	err = cmd.Wait()
+	err := cmd.Wait()
 	c.wall = max(1, time.Since(began))
 	if err != nil {
-		return c, fmt.Errorf("%s: %w: %s", name, err, stderr.Bytes())
+		load.Fail("%s: %w: %s", name, err, stderr.Bytes())
 	}
 	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return c, nil
+	return c
 }
 
 // watch returns the highest memory of a process and its children together.
@@ -296,31 +257,20 @@ type engine struct {
 	close  func()
 }
 
-func newEngine(name string) (*engine, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
+func newEngine(name string) *engine {
+	f := load.Must(os.Open(name))
+	info := load.Must(f.Stat())
 	e := &engine{reader: intake.New(intake.Config{}), file: intake.File{Name: name, ReaderAt: f, Size: info.Size()}}
 	e.close = func() {
 		e.reader.Close()
 		f.Close()
 	}
-	return e, nil
+	return e
 }
 
-func (e *engine) once() (cost, error) {
+func (e *engine) once() cost {
 	start := time.Now()
-	doc, err := e.reader.Bills(context.Background(), []intake.File{e.file}, nil)
-	if err != nil {
-		return cost{}, err
-	}
-	if err := sheet.WriteCSV(io.Discard, sheet.Make(doc, nil)); err != nil {
-		return cost{}, err
-	}
-	return cost{wall: time.Since(start)}, nil
+	doc := load.Must(e.reader.Bills(context.Background(), []intake.File{e.file}, nil))
+	load.Check(sheet.WriteCSV(io.Discard, sheet.Make(doc, nil)))
+	return cost{wall: time.Since(start)}
 }

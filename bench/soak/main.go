@@ -3,7 +3,8 @@
 // filled, its workers killed or made to send nonsense, its clock set, another server
 // started over its files, and while other clients are slow, hang up, flood it, or
 // send hostile or invalid requests. Every download is compared with what the same
-// client uploaded; in the end nothing may be left. Any violation makes it fail.
+// client uploaded, every event of a webhook that was promised must arrive, and in the end
+// nothing may be left. Any violation makes it fail.
 //
 //	go run ./bench/soak [--time 30m --faults 300] [--seed N]
 //

@@ -18,14 +18,17 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/blob/stores"
 	"tallyman/internal/fault"
+	"tallyman/internal/jobs"
 	"tallyman/internal/keys"
 	"tallyman/internal/ops/transfer"
 	"tallyman/internal/session"
 	"tallyman/internal/text"
+	"tallyman/internal/webhook"
 )
 
-const copyHelp = `Copies all that a server keeps to another place: live sessions with their files,
-profiles, and the keys of the API. Their clients notice nothing when it is served from there.
+const copyHelp = `Copies what a server keeps to another place: live sessions with their files,
+profiles, webhooks, and the keys of the API. Their clients notice nothing when it is served from
+there. Jobs and events of webhooks stay behind; those that had not ended are counted.
 The source is left as it is.
 
 Usage: tallyman copy --from PLACE [--from-blobs ADDRESS] --to PLACE [--to-blobs ADDRESS]
@@ -48,7 +51,8 @@ that has sessions or keys of its own is refused, unless --merge says to add to i
 nothing there is ever replaced by another session.
 
 Exit codes: 0 all was copied; 1 the copy did not come to its end: give the command
-again; 3 it did, but what standard error names was damaged or in conflict.
+again; 3 it did, but what standard error names was damaged, in conflict,
+or stays behind.
 `
 
 type copyOptions struct {
@@ -230,6 +234,10 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 		}
 	}
 
+	left, err := source.unfinished(ctx)
+	if err != nil {
+		return exitFailed, fault.In("the source", err)
+	}
 	show := newCopyProgress(std)
 	options := transfer.Options{Lives: o.lives, Merge: o.merge, Progress: show.show}
 	src := transfer.Source{Sessions: source.sessions, Contents: source.contents, Keys: source.keys}
@@ -242,6 +250,7 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 		if err == nil || fault.CodeOf(err) == transfer.Occupied {
 			show.line("%s to copy from %s to %s", amount(r), from.where(), to.where())
 			show.rest(r)
+			show.behind(left)
 		}
 		return exitOK, err
 	}
@@ -256,10 +265,25 @@ func (o *copyOptions) copy(ctx context.Context, std streams, from, to *storageOp
 	}
 	show.line("%s copied from %s to %s", amountCopied(r), from.where(), to.where())
 	show.rest(r)
-	if len(r.Problems) > 0 {
+	show.behind(left)
+	if len(r.Problems) > 0 || left != (unfinished{}) {
 		return exitStrict, nil
 	}
 	return exitOK, nil
+}
+
+// unfinished is what a copy leaves behind: tasks that have not ended.
+type unfinished struct{ jobs, events int }
+
+// unfinished counts the tasks that a copy leaves behind.
+func (s *storage) unfinished(ctx context.Context) (u unfinished, err error) {
+	c, err := s.tasks.Count(ctx, jobs.Kind)
+	if err != nil {
+		return u, err
+	}
+	u.jobs = c.Waiting + c.Claimed
+	u.events, err = webhook.Unsent(ctx, s.sessions.Webhooks(), s.tasks)
+	return u, err
 }
 
 // takes returns a place as the target of a copy. Parts that are not open stay nil.
@@ -339,6 +363,13 @@ func (p *copyProgress) line(format string, args ...any) {
 func (p *copyProgress) problems(r transfer.Report) {
 	for _, problem := range r.Problems {
 		p.line("not copied: %s", problem)
+	}
+}
+
+// behind reports what no copy carries.
+func (p *copyProgress) behind(u unfinished) {
+	if u != (unfinished{}) {
+		p.line("not copied: %s not ended, %s not delivered; have a server of the source finish them, and copy again, or do without them", text.Count(u.jobs, "job"), text.Count(u.events, "event"))
 	}
 }
 

@@ -28,9 +28,12 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/postgres"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/s3test"
 	"tallyman/internal/testing/service"
+	"tallyman/internal/testing/shipments"
 )
 
 // house is the open storage of a server.
@@ -42,38 +45,26 @@ type house struct {
 
 func (h house) close(t *testing.T) {
 	t.Helper()
-	if err := h.sessions.Close(); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, h.sessions.Close())
 }
 
 func embeddedHouse(t *testing.T, dir string, settings session.Settings) house {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), dir, settings)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	contents, err := files.Open(filepath.Join(dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return house{store, contents, keys.Open(dir)}
 }
 
 func sharedHouse(t *testing.T, database, bucket string) house {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), database, session.Settings{}, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	at, err := stores.Parse(bucket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	contents, err := at.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return house{store, contents, store.Keys()}
 }
 
@@ -81,9 +72,7 @@ func sharedHouse(t *testing.T, database, bucket string) house {
 func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...string) session.State {
 	t.Helper()
 	st, _, err := h.sessions.Open(t.Context(), k, kind)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for i, name := range names {
 		in := session.Input{Name: name, Summary: json.RawMessage(`{"rows":7,"format":"<&>"}`)}
 		for _, ref := range []*blob.Ref{&in.Content, &in.Reading} {
@@ -97,9 +86,8 @@ func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...stri
 		if strings.HasSuffix(name, ".csv") {
 			a.Slot, a.Mode = session.Orders, session.Replace
 		}
-		if st, _, err = h.sessions.Attach(t.Context(), k, a); err != nil {
-			t.Fatal(err)
-		}
+		st, _, err = h.sessions.Attach(t.Context(), k, a)
+		must.OK(t, err)
 		h.contents.Release(in.Content.Key, in.Reading.Key)
 	}
 	return st
@@ -111,18 +99,13 @@ func (h house) states(t *testing.T) []session.State {
 	var all []session.State
 	for q := (session.Query{}); ; {
 		page, err := h.sessions.List(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, st := range page.Sessions {
-			st.BOL = append([]session.Input{}, st.BOL...)
-			for i := range st.BOL {
-				st.BOL[i].Summary = plainJSON(t, st.BOL[i].Summary)
-			}
-			if st.Orders != nil {
-				o := *st.Orders
-				o.Summary = plainJSON(t, o.Summary)
-				st.Orders = &o
+			for _, slot := range []*[]session.Input{&st.BOL, &st.Orders, &st.Amendments} {
+				*slot = append([]session.Input{}, *slot...)
+				for i := range *slot {
+					(*slot)[i].Summary = plainJSON(t, (*slot)[i].Summary)
+				}
 			}
 			all = append(all, st)
 			q.After = st.Key
@@ -136,13 +119,9 @@ func (h house) states(t *testing.T) []session.State {
 func plainJSON(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(b, &v))
 	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return b
 }
 
@@ -153,6 +132,9 @@ func (h house) bytesOf(t *testing.T, all []session.State) map[blob.Key][]byte {
 	for _, st := range all {
 		for _, in := range st.Inputs() {
 			for _, ref := range []blob.Ref{in.Content, in.Reading} {
+				if ref.IsZero() {
+					continue
+				}
 				b, err := blob.ReadAll(t.Context(), h.contents, ref)
 				if err != nil {
 					t.Fatalf("%q: %v", in.Name, err)
@@ -188,51 +170,34 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 	sheets = map[session.Key][]byte{}
 	for i, k := range []session.Key{{Owner: "depot", ID: "real"}, {Owner: "depot", ID: "appended"}, {Owner: session.Local, ID: "real"}} {
 		st, err := d.Open(t.Context(), k, session.Named)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for n := range 1 + i%2 {
-			s, err := sample.New(sample.Options{Bills: 3, Lines: 9, Seed: uint64(10*i + n)})
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := shipments.Sample(t, sample.Options{Bills: 3, Lines: 9, Seed: uint64(10*i + n)})
 			var bills, orders bytes.Buffer
-			if err := errors.Join(s.WritePDF(&bills), s.WriteOrders(&orders)); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, errors.Join(s.WritePDF(&bills), s.WriteOrders(&orders)))
 			in, err := d.Receive(t.Context(), k.Owner)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer in.Discard()
-			if err := in.Add(t.Context(), session.BOL, "bol.pdf", &bills); err != nil {
-				t.Fatal(err)
-			}
-			if st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil); err != nil {
-				t.Fatal(err)
-			}
-			if in, err = d.Receive(t.Context(), k.Owner); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, in.Add(t.Context(), session.BOL, "bol.pdf", &bills))
+			st, _, err = d.AttachBills(t.Context(), st, n > 0, in, nil)
+			must.OK(t, err)
+			in, err = d.Receive(t.Context(), k.Owner)
+			must.OK(t, err)
 			defer in.Discard()
-			if err := in.Add(t.Context(), session.Orders, "orders.csv", &orders); err != nil {
-				t.Fatal(err)
-			}
-			if st, _, err = d.AttachOrders(t.Context(), st, in); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, in.Add(t.Context(), session.Orders, "orders.csv", &orders))
+			st, _, err = d.AttachOrders(t.Context(), st, true, in)
+			must.OK(t, err)
+			note := sheet.Amendment{Kind: sheet.Fill, Bill: &sheet.BillKey{Number: s.Bills[0].Number}, Column: "Load #", Value: "L-7"}
+			st, _, _, err = d.Amend(t.Context(), st, desk.Change{Add: []sheet.Amendment{note}})
+			must.OK(t, err)
 		}
-		if sheets[k], err = d.CSV(t.Context(), st); err != nil {
-			t.Fatal(err)
-		}
+		sheets[k], err = d.CSV(t.Context(), st)
+		must.OK(t, err)
 	}
 	secret, err := h.keys.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.keys.Add(t.Context(), keys.Key{Name: "head office", Admin: true}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	_, err = h.keys.Add(t.Context(), keys.Key{Name: "head office", Admin: true})
+	must.OK(t, err)
 	return sheets, secret
 }
 
@@ -240,9 +205,7 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 func copyCommand(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	program, err := exec.LookPath("tallyman")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return exec.Command(program, append([]string{"copy"}, args...)...)
 }
 
@@ -261,9 +224,7 @@ func copies(t *testing.T, code int, args ...string) string {
 func shared(t *testing.T) (database, bucket string, objects func() []string) {
 	t.Helper()
 	pg, err := pgtest.Start(true) // the program requires a durable server
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { pg.Close() })
 	s3 := s3test.Start(t)
 	s3.Setenv(t)
@@ -288,9 +249,7 @@ func TestCopyToSharedStorageAndBackKeepsEverything(t *testing.T) {
 	want := h.states(t)
 	contents := h.bytesOf(t, want)
 	ring, err := h.keys.All(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if said := copies(t, 1, "--from", from, "--to", database, "--to-blobs", bucket); !strings.Contains(said, "the source: the data directory "+from+" is in use by the process with ID ") {
 		t.Errorf("a source in use: %s", said)
 	}
@@ -361,21 +320,16 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	}
 	want := h.states(t)
 	contents := h.bytesOf(t, want)
-	if _, err := h.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := h.keys.Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	h.close(t)
 	args := []string{"--from", from, "--to", database, "--to-blobs", bucket}
 	kills := 0
 	for _, at := range []int{1, 40, 41, 100, 150, 175} {
 		cmd := copyCommand(t, args...)
 		out, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
+		must.OK(t, cmd.Start())
 		ended := make(chan struct{})
 		go func() { io.Copy(io.Discard, out); close(ended) }()
 	watch:

@@ -24,12 +24,14 @@ with --url the running service as its callers meet it, through whatever proxy.
 Usage: tallyman doctor [--data DIR | --store ADDRESS] [--blobs ADDRESS] [--url URL] [OPTION …]
 
   tallyman doctor --data /srv/tallyman                         the storage and the machine
+  tallyman doctor --watch /srv/inbox                           a folder that is watched, too
+  tallyman doctor --mail /etc/tallyman/mail                    a mailbox: both servers, folders
   tallyman doctor --url https://tallyman.example.com           and the service, with the sample
 
 Run it as the server's user, with the options and environment of "tallyman serve",
 while the server runs or not: it changes nothing, takes no lock and upgrades nothing.
 It works on a copy of the session database, in TMPDIR. What it has to write it
-removes: a file in the data directory, in TMPDIR and in the cache folder or the nearest
+removes: a file in the data directory, in a watched folder, in TMPDIR and in the cache folder or the nearest
 one above it, an object in the bucket, a session of its own.
 
 The key that --url may need is read from TALLYMAN_KEY or --key-file.
@@ -51,7 +53,7 @@ func (o *doctorOptions) flags(std streams) *pflag.FlagSet {
 	flags := newFlags(std, "doctor", doctorHelp)
 	o.storage.flags(flags)
 	serve := o.server.flags(std)
-	for _, name := range []string{"cache", "max-upload", "workers", "worker-memory", "queue", "connections"} {
+	for _, name := range []string{"cache", "max-upload", "workers", "worker-memory", "tesseract", "queue", "connections", "watch", "mail", "webhook-allow", "public-url"} {
 		flags.AddFlag(serve.Lookup(name))
 	}
 	flags.IntVar(&o.replicas, "replicas", 1, "reckon with `N` servers on the database")
@@ -68,7 +70,7 @@ func runDoctor(ctx context.Context, std streams, args []string) (int, error) {
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}
-	if err := fromEnvironment(flags, "data", "store", "blobs", "store-connections", "cache", "max-upload", "workers", "worker-memory", "queue", "connections"); err != nil {
+	if err := fromEnvironment(flags, "data", "store", "blobs", "store-connections", "cache", "max-upload", "workers", "worker-memory", "tesseract", "queue", "connections", "watch", "mail"); err != nil {
 		return exitFailed, err
 	}
 	if o.replicas < 1 || o.replicas > 1000 {
@@ -128,9 +130,15 @@ func (o *doctorOptions) config() (doctor.Config, error) {
 		Data: o.storage.data, Store: o.storage.store, Where: o.storage.where(),
 		Connections: o.storage.connections, Replicas: o.replicas,
 		Cache:   o.server.cacheDir(o.storage.data),
-		Workers: o.server.workers, Memory: o.server.workerMemory << 20,
+		Workers: o.server.workers, Memory: o.server.workerMemory << 20, Tesseract: o.server.tesseract,
 		Upload: o.server.maxUpload << 20, Queue: o.server.queue, Clients: o.server.connections,
+		Watched:  o.server.watchedFolders(),
+		Webhooks: o.server.webhookAllow, PublicURL: o.server.publicURL,
 		URL: o.url, Key: os.Getenv("TALLYMAN_KEY"), Deep: o.deep,
+	}
+	var err error
+	if c.Mailboxes, err = o.server.mailConfigs(streams{}); err != nil {
+		return c, err
 	}
 	if o.storage.blobs != "" {
 		a, err := stores.Parse(o.storage.blobs)

@@ -42,6 +42,21 @@ func openInput(ctx context.Context, std streams, name string, most int64) (*inpu
 	}
 }
 
+// readInput returns the content of a file, or of standard input, but not more than one byte
+// over most: who parses it refuses larger ones. It fails as openInput does.
+func readInput(ctx context.Context, std streams, name string, most int64) ([]byte, error) {
+	in, err := openInput(ctx, std, name, most)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	b, err := io.ReadAll(io.NewSectionReader(in, 0, min(in.Size, most+1)))
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	return b, nil
+}
+
 func open(std streams, name string, most int64) (*input, error) {
 	if name == "-" {
 		return spool("standard input", std.in, most)

@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/overlay"
 	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
@@ -61,7 +62,11 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	defer out.Discard()
 
-	reader := intake.New(intake.Config{Time: timeout})
+	second, err := tesseract.Find("")
+	if err != nil {
+		return exitFailed, err
+	}
+	reader := intake.New(intake.Config{Time: timeout, Second: second})
 	defer reader.Close()
 	reader.WarmOne()
 	picture, err := reader.Picture(ctx, in.File, number, width)

@@ -157,15 +157,7 @@ func trust(f *form.Form) string {
 
 // write writes the profile.
 func (o *learnOptions) write(was []byte, next *profile.Profile) error {
-	f, err := atomicfile.Create(o.profile)
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	if _, err := f.Write(profile.Rewrite(was, next)); err != nil {
-		return err
-	}
-	return f.Commit()
+	return atomicfile.Write(o.profile, atomicfile.Of(profile.Rewrite(was, next)))
 }
 
 // learn reads a document, says how, and keeps its form.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"unicode"
@@ -17,6 +16,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
+	"tallyman/internal/intake/worker"
 )
 
 // The exit codes of all commands.
@@ -49,6 +49,8 @@ func commands() []command {
 		{"learn", "teach the form of a document that is not known, so that others of it read by themselves", runLearn},
 		{"profile", "print a profile of settings to be edited, or check one", runProfile},
 		{"sample", "write a sample PDF of bills with its orders, to try things out", runSample},
+		{"watch", "make the sheets of files that arrive in a folder", runWatch},
+		{"mail", "make the sheets of what arrives by mail, and answer with them", runMail},
 		{"serve", "run the service and the web page", runServe},
 		{"key", "make, list and remove the keys that callers of the service need", runKey},
 		{"copy", "copy all sessions, files and keys of a server to another place", runCopy},
@@ -72,9 +74,13 @@ Commands:
 
 func main() {
 	intake.RunIfWorker()
-	// A document of thousands of pages makes a large heap that only grows.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		if len(os.Args) > 1 && os.Args[1] == "serve" {
+			worker.CollectEvery(24<<20, 50) // short requests leave much garbage
+		} else {
+			// A document of thousands of pages makes a large heap that only grows.
+			worker.CollectEvery(8<<20, 25)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once.

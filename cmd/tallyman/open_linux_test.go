@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/client"
+	"tallyman/internal/testing/must"
 )
 
 // With the explicit option, the server accepts other machines without a key.
@@ -15,9 +16,7 @@ func TestServeIsOpenOnlyWithAnExplicitOption(t *testing.T) {
 		t.Errorf("the start line is %v", s.start)
 	}
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := (&client.Client{URL: "http://127.0.0.1:" + port}).Status(t.Context()); err != nil {
 		t.Errorf("without a key: %v", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/profile"
@@ -56,14 +55,9 @@ func readProfile(ctx context.Context, std streams, name string) (*profile.Profil
 
 // readProfileText also returns the text of the profile.
 func readProfileText(ctx context.Context, std streams, name string) ([]byte, *profile.Profile, error) {
-	in, err := openInput(ctx, std, name, profile.MostBytes)
+	b, err := readInput(ctx, std, name, profile.MostBytes)
 	if err != nil {
 		return nil, nil, err
-	}
-	defer in.close()
-	b, err := io.ReadAll(io.NewSectionReader(in, 0, min(in.Size, profile.MostBytes+1)))
-	if err != nil {
-		return nil, nil, unreadable(name, err)
 	}
 	p, err := profile.Parse(b)
 	if err != nil {

@@ -23,11 +23,15 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/blob/files"
+	"tallyman/internal/jobs"
+	"tallyman/internal/queue"
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
 	"tallyman/internal/sheet"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/webhook"
 )
 
 // The scripts read like a terminal. In addition to the commands of testscript they
@@ -56,13 +60,9 @@ import (
 // They need Linux: /proc shows which workers run.
 func TestScripts(t *testing.T) {
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	real, err := filepath.Abs("../../../shared/testdata/midas-2025-07-10")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -101,6 +101,7 @@ func TestScripts(t *testing.T) {
 			"small-disk":   smallDisk,
 			"sessions":     makeSessions,
 			"damage":       damage,
+			"later":        makeTasks,
 		},
 		RequireExplicitExec: false,
 		RequireUniqueNames:  true,
@@ -169,6 +170,7 @@ func writeHostile(ts *testscript.TestScript, neg bool, args []string) {
 		"form-bomb": func() []byte { return hostile.FormBomb(10, 10) },
 		"endless":   func() []byte { return hostile.ManyPages(15_000, 40<<20) },
 		"pattern":   hostile.PatternLoop,
+		"dark":      func() []byte { return hostile.PictureBomb(300, 400) },
 		"too-many":  func() []byte { return hostile.ManyPages(50_000, 1) },
 		"zip-bomb":  func() []byte { return hostile.ZipBomb(64 << 20) },
 		"cell-bomb": func() []byte { return hostile.CellBomb(10 << 20) },
@@ -208,8 +210,8 @@ func writeWrong(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case "order": // a line has no order row
 		s.Orders = s.Orders[1:]
-	case "scan": // every page is a picture
-		s.Pages = []sample.Page{{Picture: true}, {Picture: true}, {Picture: true}}
+	case "scan": // no page has text, and one a picture
+		s.Pages = []sample.Page{{Picture: true}, {}, {}}
 	case "letter": // a page of the document belongs to no bill
 		s.Pages = append(s.BillPages(), sample.Page{Text: []string{"Please note our new bank account."}})
 	default:
@@ -331,6 +333,37 @@ func makeSessions(ts *testscript.TestScript, neg bool, args []string) {
 				in = append(in, f)
 			}
 			if _, _, err := sessions.Attach(context.Background(), k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: in}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// makeTasks puts jobs, and events to one webhook, all of which nobody carried out.
+func makeTasks(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, "later DIRECTORY JOBS EVENTS")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	events, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Check(inDirectory(ts.MkAbs(args[0]), func(sessions session.Store, _ blob.Store) error {
+		ctx, tasks := context.Background(), sessions.(*sqlite.Store).Tasks()
+		for range n {
+			if _, _, err := tasks.Put(ctx, queue.New{ID: queue.NewID("j_"), Owner: "depot", Kind: jobs.Kind}); err != nil {
+				return err
+			}
+		}
+		policy, err := webhook.NewPolicy([]string{"hooks.example.com"}, nil)
+		if err != nil {
+			return err
+		}
+		service := webhook.New(webhook.Config{Endpoints: sessions.Webhooks(), Queue: tasks, Policy: policy})
+		if _, err := service.Add(ctx, "depot", "https://hooks.example.com/", nil, ""); err != nil {
+			return err
+		}
+		for range events {
+			if err := service.Emit(ctx, "depot", webhook.Event{Type: webhook.SheetReady}); err != nil {
 				return err
 			}
 		}

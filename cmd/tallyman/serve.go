@@ -19,17 +19,23 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/term"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi"
 	"tallyman/internal/intake"
+	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/keys"
+	"tallyman/internal/mailbox"
 	"tallyman/internal/ops/doctor"
 	"tallyman/internal/ops/tracing"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
+	"tallyman/internal/watch"
+	"tallyman/internal/webhook"
 )
 
 const serveHelp = `Runs the service and the web page.
@@ -64,6 +70,8 @@ type serveOptions struct {
 	judge              int
 	workerMemory       int64 // MB
 	timeout            time.Duration
+	pageTimeout        time.Duration
+	tesseract          string
 	queue              int
 	life               time.Duration
 	cookieLife         time.Duration
@@ -74,6 +82,7 @@ type serveOptions struct {
 	ownerReading       int
 	ownerUploads       int
 	ownerSessions      int
+	ownerJobs          int
 	ownerStorage       int64 // MB
 	addressConnections int
 	memory             int64 // MB
@@ -86,6 +95,13 @@ type serveOptions struct {
 	over               *time.Timer // ends the program by force, after the grace period
 	log                string
 	traces             string
+	watched            []string
+	watchFormats       []string
+	watchWait          time.Duration
+	webhookAllow       []string
+	webhookPrivate     []string
+	publicURL          string
+	mails              []string
 }
 
 // adminConnections bounds the connections of --admin-listen.
@@ -110,6 +126,8 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory, 128 or more")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
+	flags.DurationVar(&o.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
+	flags.StringVar(&o.tesseract, "tesseract", "", secondReader)
 	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
 	flags.IntVar(&o.judge, "judge", 200, "of `N` PDFs read without PDFium, read one with it as well, to compare; 0 for none")
 	flags.IntVar(&o.queue, "queue", 64, "let `N` uploads wait to be read; further ones are told to come again")
@@ -124,6 +142,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.IntVar(&o.maxLines, "max-lines", 100_000, "let the bills of one session have `N` lines together at most")
 	flags.IntVar(&o.ownerReading, "owner-reading", 0, "read at most `N` uploads of one owner at once (default: as many as there are --workers)")
 	flags.IntVar(&o.ownerUploads, "owner-uploads", 32, "take at most `N` uploads of one owner at once, and let as many wait to begin")
+	flags.IntVar(&o.ownerJobs, "owner-jobs", 100, "let `N` jobs of one owner wait or run; further ones are told to come again")
 	flags.IntVar(&o.ownerSessions, "owner-sessions", 0, "keep at most `N` sessions of one owner (default: a tenth of --max-sessions; without keys all)")
 	flags.Int64Var(&o.ownerStorage, "owner-storage", 20<<10, "keep at most so many `MB` of files of one owner, those of uploads under way included")
 	flags.IntVar(&o.ownerStreams, "owner-streams", 0, "keep at most `N` event streams of one owner open (default: a quarter of --streams; without keys all)")
@@ -132,6 +151,13 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.DurationVar(&o.grace, "grace", time.Minute, "when told to end, finish what was accepted within this `TIME`")
 	flags.BoolVar(&o.sandbox, "require-sandbox", false, "refuse to start unless this machine can confine workers wholly (see docs/SECURITY.md)")
 	flags.StringVar(&o.traces, "traces", "", "send traces to this `URL` of an OpenTelemetry collector (http://localhost:4318); OTEL_… variables say what else (default: none)")
+	flags.StringArrayVar(&o.watched, "watch", nil, "make the sheets of files that arrive in this `[KEY=]DIR` as well, as an owner of that key's name; can be repeated (see \"tallyman watch --help\")")
+	flags.StringSliceVar(&o.watchFormats, "watch-format", []string{"xlsx"}, "write those sheets as xlsx, csv, json or ebol")
+	flags.DurationVar(&o.watchWait, "watch-wait", 10*time.Minute, "let bills and order exports in a folder wait for each other for this `TIME`")
+	flags.StringSliceVar(&o.webhookAllow, "webhook-allow", nil, "let owners have events sent to this `HOST` (hooks.example.com, *.example.com, http://n8n.internal:5678; * for every host); can be repeated (default: none)")
+	flags.StringSliceVar(&o.webhookPrivate, "webhook-private", nil, "let these events go to this `NETWORK` although it is not public (10.1.2.0/24); can be repeated")
+	flags.StringVar(&o.publicURL, "public-url", "", "begin links in events with this `URL`, by which others reach the server")
+	flags.StringArrayVar(&o.mails, "mail", nil, "make the sheets of mails as well, of the mailbox whose settings are in this `[KEY=]FILE`, as an owner of that key's name; can be repeated (see \"tallyman mail --help\")")
 	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
 	return flags
 }
@@ -169,14 +195,16 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		return misuse(flags, "--worker-memory must be 128 (MB) or more: the PDF engine and an ordinary document need that")
 	case o.queue < 1 || o.maxSessions < 1 || o.streams < 1 || o.connections < 1 || o.addressConnections < 0 || o.memory < 0 || o.maxLines < 1:
 		return misuse(flags, "--queue, --max-sessions, --streams, --connections and --max-lines must be 1 or more")
-	case o.ownerReading < 0 || o.ownerUploads < 1 || o.ownerSessions < 0 || o.ownerStorage < 1 || o.ownerStreams < 0:
-		return misuse(flags, "--owner-reading, --owner-sessions and --owner-streams must not be less than 0; --owner-uploads and --owner-storage must be 1 or more")
+	case o.ownerReading < 0 || o.ownerUploads < 1 || o.ownerJobs < 1 || o.ownerSessions < 0 || o.ownerStorage < 1 || o.ownerStreams < 0:
+		return misuse(flags, "--owner-reading, --owner-sessions and --owner-streams must not be less than 0; --owner-uploads, --owner-jobs and --owner-storage must be 1 or more")
 	case o.judge < 0:
 		return misuse(flags, "--judge must be 0 or more")
-	case o.timeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
-		return misuse(flags, "--timeout, --life and --cookie-life must be longer than 0, for example 90s")
+	case o.timeout <= 0 || o.pageTimeout <= 0 || o.life <= 0 || o.cookieLife <= 0 || o.grace < 0:
+		return misuse(flags, "--timeout, --page-timeout, --life and --cookie-life must be longer than 0, for example 90s")
 	case o.orphanAge < 0 || o.sweepShare < 1 || o.sweepShare > 100:
 		return misuse(flags, "--orphan-age must not be less than 0, and --sweep-share must be from 1 to 100")
+	case o.watchWait < 0:
+		return misuse(flags, "--watch-wait must not be less than 0")
 	case o.log != "auto" && o.log != "json" && o.log != "text":
 		return misuse(flags, "--log must be json, text or auto")
 	}
@@ -184,6 +212,15 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 		if err := tracing.CheckURL(o.traces); err != nil {
 			return misuse(flags, "--traces: %v", err)
 		}
+	}
+	if _, err := webhook.NewPolicy(o.webhookAllow, o.webhookPrivate); err != nil {
+		return misuse(flags, "--webhook-allow, --webhook-private: %v", err)
+	}
+	if len(o.webhookPrivate) > 0 && len(o.webhookAllow) == 0 {
+		return misuse(flags, "--webhook-private adds to --webhook-allow; give that, too")
+	}
+	if u, err := url.Parse(o.publicURL); o.publicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		return misuse(flags, "--public-url is an address such as https://tallyman.example.com, not %q", o.publicURL)
 	}
 	for _, list := range [][]string{o.embed, o.cors} {
 		for _, origin := range list {
@@ -196,9 +233,10 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-func (o *serveOptions) logger(w io.Writer) *slog.Logger {
+// logger returns a log for what is at the other end of w, a terminal perhaps.
+func (o *serveOptions) logger(end, w io.Writer) *slog.Logger {
 	text := o.log == "text"
-	if f, ok := w.(*os.File); ok && o.log == "auto" {
+	if f, ok := end.(*os.File); ok && o.log == "auto" {
 		text = term.IsTerminal(int(f.Fd()))
 	}
 	if text {
@@ -257,15 +295,17 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	if o.sandbox && missing != "" {
 		return exitFailed, fault.New(fault.BadRequest, "this machine cannot confine workers wholly; missing: %s. Run it where they are, or without --require-sandbox", missing)
 	}
-	log := o.logger(std.err)
-	if missing != "" {
-		log.Warn("workers are not wholly confined; --require-sandbox refuses to start then", "missing", missing)
-	}
 	defer func() {
 		if o.over != nil {
 			o.over.Stop()
 		}
 	}()
+	out := newLines(std.err)
+	defer out.flush()
+	log := o.logger(std.err, out)
+	if missing != "" {
+		log.Warn("workers are not wholly confined; --require-sandbox refuses to start then", "missing", missing)
+	}
 	traces, err := o.trace(ctx, log)
 	if err != nil {
 		return exitFailed, err
@@ -279,7 +319,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	err = o.serve(ctx, log, flags, at, traces)
+	err = o.serve(ctx, log, out, flags, at, traces)
 	if err = errors.Join(err, at.close()); err != nil {
 		return exitFailed, err
 	}
@@ -287,7 +327,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 }
 
 // serve runs the service until ctx ends, and then finishes the accepted requests.
-func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag.FlagSet, at *storage, traces traces) error {
+func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, out *lines, flags *pflag.FlagSet, at *storage, traces traces) error {
 	known, err := at.keys.All(ctx)
 	if err != nil {
 		return err
@@ -329,9 +369,13 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 	if o.workers == 0 {
 		o.workers = runtime.GOMAXPROCS(0)
 	}
+	second, err := tesseract.Find(o.tesseract)
+	if err != nil {
+		return err
+	}
 	reading := intake.Config{
-		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout,
-		Cache: o.cacheDir(o.storage.data), PDFium: o.pdfium, Judge: o.judge, Log: log,
+		Workers: o.workers, Memory: o.workerMemory << 20, Time: o.timeout, PageTime: o.pageTimeout, Kept: intake.NewKept(),
+		Cache: o.cacheDir(o.storage.data), PDFium: o.pdfium, Judge: o.judge, Second: second, Log: log,
 	}
 	// Documents give way to short requests, and those of the owner who has all places to
 	// that of the owner who has the spare one.
@@ -356,15 +400,41 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		Memory: o.memory << 20, OwnerMemory: ownerMemory,
 		OwnerReading: o.ownerReading, OwnerUploads: o.ownerUploads, OwnerSessions: o.ownerSessions, OwnerBytes: o.ownerStorage << 20,
 	})
+	hooks, err := o.webhooks(at, log, traces.tracer)
+	if err != nil {
+		return err
+	}
+	var watchers []*watch.Watcher
+	var mailboxes []*mailbox.Mailbox
 	api := httpapi.New(httpapi.Config{
-		Desk:     work,
-		Keys:     at.keys,
-		Bus:      at.bus,
-		Secret:   at.secret,
-		Orphans:  orphans.Load,
+		Webhooks: hooks, PublicURL: o.publicURL,
+		Mailboxes: func() (states []mailbox.State) {
+			for _, m := range mailboxes {
+				states = append(states, m.State())
+			}
+			return states
+		},
+		Folders: func() (states []watch.State) {
+			for _, w := range watchers {
+				states = append(states, w.State())
+			}
+			return states
+		},
+		Desk:    work,
+		Keys:    at.keys,
+		Bus:     at.bus,
+		Secret:  at.secret,
+		Orphans: orphans.Load,
+		Tasks:   at.tasks, Jobs: o.ownerJobs, JobsAtOnce: o.workers, JobsKept: o.life,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
 		MaxUpload: o.maxUpload << 20, Streams: o.streams, OwnerStreams: o.ownerStreams, Version: version, Log: log, Tracer: traces.tracer,
 	})
+	if mailboxes, err = o.mailboxes(streams{err: os.Stderr}, work, api, known, log); err != nil {
+		return err
+	}
+	if watchers, err = o.watchers(work, api, known, log); err != nil {
+		return err
+	}
 	server := &http.Server{
 		Handler: api,
 		// Bodies have their own limits, since a large one may take long.
@@ -389,7 +459,20 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		orphans.Store(int64(found))
 	}
 	background.Go(func() { janitor.Run(sweeping) })
+	background.Go(func() { queue.Sweep(sweeping, at.tasks, log) })
+	background.Go(func() { api.RunJobs(ctx) })
 	background.Go(reader.Warm)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	if hooks != nil {
+		sending.Go(func() { hooks.Run(ctx) })
+	}
+	for _, m := range mailboxes {
+		background.Go(func() { m.Run(ctx) })
+	}
+	for _, w := range watchers {
+		background.Go(func() { w.Run(ctx) })
+	}
 
 	log.Info("listening", "url", "http://"+listener.Addr().String(), "data", o.storage.where(), "contents", o.storage.contentsAt(), "keys", len(known),
 		"loopback", loopback, "open", o.open, "workers", o.workers, "sandbox", worker.Sandbox(), "version", version)
@@ -413,6 +496,7 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		said := make(chan struct{})
 		go func() {
 			log.Error("ended by force: something did not end within the grace period", "grace", o.grace)
+			out.flush()
 			close(said)
 		}()
 		select {
@@ -429,6 +513,19 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, flags *pflag
 		server.Close()
 		return fault.New(fault.TooSlow, "ended before all requests were answered, since that took longer than %v (--grace)", o.grace)
 	}
+	sending.Wait()
 	log.Info("ended")
 	return nil
+}
+
+// webhooks returns what sends events, nil if the operator allows none.
+func (o *serveOptions) webhooks(at *storage, log *slog.Logger, tracer trace.Tracer) (*webhook.Service, error) {
+	if len(o.webhookAllow) == 0 {
+		return nil, nil
+	}
+	policy, err := webhook.NewPolicy(o.webhookAllow, o.webhookPrivate)
+	if err != nil {
+		return nil, err
+	}
+	return webhook.New(webhook.Config{Endpoints: at.sessions.Webhooks(), Queue: at.tasks, Policy: policy, Version: version, Log: log, Tracer: tracer}), nil
 }

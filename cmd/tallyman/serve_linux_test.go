@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // server is the running program.
@@ -35,20 +38,14 @@ type server struct {
 func startServer(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
 	program, err := exec.LookPath("tallyman")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s := &server{cmd: exec.Command(program, append([]string{"serve", "--data", dir, "--cache", intake.CacheDir()}, args...)...)}
 	s.cmd.Env = append(os.Environ(), env...)
 	out, err := s.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	must.OK(t, s.cmd.Start())
 	t.Cleanup(func() { s.cmd.Process.Kill(); s.cmd.Wait() })
-	s.lines = bufio.NewScanner(out)
+	s.lines = bufio.NewScanner(held(out))
 	if !s.lines.Scan() {
 		t.Fatal("the server printed nothing")
 	}
@@ -59,31 +56,59 @@ func startServer(t *testing.T, dir string, env []string, args ...string) *server
 	return s
 }
 
+// held reads ahead as far as it can, so that a server whose log nobody reads does not wait.
+func held(r io.Reader) io.Reader {
+	var mu sync.Mutex
+	var text bytes.Buffer
+	more := sync.NewCond(&mu)
+	var end error
+	go func() {
+		for b := make([]byte, 4096); ; {
+			n, err := r.Read(b)
+			mu.Lock()
+			text.Write(b[:n])
+			end = err
+			mu.Unlock()
+			more.Broadcast()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return readerFunc(func(b []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		for text.Len() == 0 && end == nil {
+			more.Wait()
+		}
+		if text.Len() == 0 {
+			return 0, io.EOF // also if the pipe was closed, since the server has ended
+		}
+		return text.Read(b)
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
 // Nobody reads the log, so all that the server says hangs: it ends all the same.
 func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
 	program, err := exec.LookPath("tallyman")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer r.Close()
 	cmd := exec.Command(program, "serve", "--data", t.TempDir(), "--cache", intake.CacheDir(), "--listen", "127.0.0.1:0", "--grace", "100ms", "--log", "json")
 	cmd.Env, cmd.Stderr = append(os.Environ(), envClosing+"=100ms"), w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, cmd.Start())
 	hung := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
 	defer hung.Stop()
 	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil || !strings.Contains(line, `"msg":"listening"`) {
 		t.Errorf("it begins with %q, %v", line, err)
 	}
 	full, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer syscall.Close(full)
 	w.Close()
 	for _, size := range []int{4096, 1} {
@@ -94,9 +119,7 @@ func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, cmd.Process.Signal(syscall.SIGTERM))
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
 		t.Errorf("it ended with %s", cmd.ProcessState)
@@ -106,9 +129,7 @@ func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
 // end tells the server to end, and waits until it has.
 func (s *server) end(t *testing.T) {
 	t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	s.ends(t)
 }
 
@@ -127,14 +148,9 @@ func (s *server) ends(t *testing.T) {
 // documents returns a PDF of bills and its sheet.
 func documents(t *testing.T) (bills, sheet []byte) {
 	t.Helper()
-	s, err := sample.New(sample.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := shipments.Sample(t, sample.Defaults())
 	var b, u bytes.Buffer
-	if err := errors.Join(s.WritePDF(&b), s.WriteUnmatched(&u)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(s.WritePDF(&b), s.WriteUnmatched(&u)))
 	return b.Bytes(), u.Bytes()
 }
 
@@ -147,9 +163,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	}
 	// An open event stream must not delay the end of the server.
 	events, err := http.Get(s.url + "/events?_sid=kept")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer events.Body.Close()
 
 	sending, pipe := io.Pipe()
@@ -169,9 +183,8 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 		b, err := io.ReadAll(resp.Body)
 		answered <- result{resp.StatusCode, b, err}
 	}()
-	if _, err := pipe.Write(bills[:len(bills)/2]); err != nil {
-		t.Fatal(err)
-	}
+	_, err = pipe.Write(bills[:len(bills)/2])
+	must.OK(t, err)
 	// An upload counts as accepted once the session exists.
 	c := &client.Client{URL: s.url, Session: "kept"}
 	for {
@@ -181,15 +194,12 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 			break
 		}
 	}
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	if _, err := io.ReadAll(events.Body); err != nil {
 		t.Errorf("the stream of events ended with %v", err)
 	}
-	if _, err := pipe.Write(bills[len(bills)/2:]); err != nil {
-		t.Fatal(err)
-	}
+	_, err = pipe.Write(bills[len(bills)/2:])
+	must.OK(t, err)
 	pipe.Close()
 	if r := <-answered; r.err != nil || r.status != 200 {
 		t.Errorf("the upload that was accepted: %d %s, %v", r.status, r.body, r.err)
@@ -220,17 +230,13 @@ func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 	dir := t.TempDir()
 	ring := keys.Open(dir)
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s := startServer(t, dir, []string{"PORT=0"})
 	if s.start["loopback"] != false || s.start["keys"] != 1.0 {
 		t.Errorf("the start line is %v", s.start)
 	}
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	url := "http://127.0.0.1:" + port
 	ask := func(key string) string {
 		_, err := (&client.Client{URL: url, Key: key, Retries: -1}).Status(t.Context())
@@ -243,15 +249,11 @@ func TestServeWithKeysAcceptsOthersAndNoticesNewKeys(t *testing.T) {
 		t.Errorf("with the key: %q", code)
 	}
 	second, err := ring.Add(t.Context(), keys.Key{Name: "second"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if code := ask(second); code != "" {
 		t.Errorf("with a new key: %q", code)
 	}
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	if code := ask(secret); code != "unauthorized" {
 		t.Errorf("with a removed key: %q", code)
 	}
@@ -274,9 +276,7 @@ func TestServeEndsConnectionsThatSendNoRequest(t *testing.T) {
 	var conns []net.Conn
 	for i := range 200 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer conn.Close()
 		if i%2 == 0 {
 			fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: localhost\r\nX-A: ")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/orders"
 	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
@@ -26,7 +28,7 @@ import (
 
 const sheetHelp = `Makes the load sheet of one or more PDFs of bills of lading.
 
-Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--amendments FILE] [--strict] [--accept-unproved] BOL.pdf [BOL.pdf …]
+Usage: tallyman sheet [--orders FILE] [--format csv|xlsx|json|ebol] [-o FILE] [--profile FILE] [--amendments FILE] [--carry FILE] [--strict] [--accept-unproved] BOL.pdf [BOL.pdf …]
 
   tallyman sheet bol.pdf                              the bills alone, to the screen
   tallyman sheet --orders orders.csv bol.pdf -o load.xlsx   joined with the orders, for Excel
@@ -45,6 +47,8 @@ type sheetOptions struct {
 	orders  string
 	profile string
 	amended string
+	carry   string
+	grows   string
 	routing string
 	on      string
 	columns []string
@@ -56,7 +60,13 @@ type sheetOptions struct {
 	workers int
 	pdfium  bool
 	timeout time.Duration
+	// pageTimeout is for a page that is read from its picture.
+	pageTimeout time.Duration
+	tesseract   string
 }
+
+// secondReader is what --tesseract does.
+const secondReader = "read scans a second time with the program tesseract at `FILE`, or not if that is none (default: /usr/bin/tesseract, if it is there)"
 
 // maxWorkers keeps a typing error from starting more processes than the machine can
 // run.
@@ -70,7 +80,9 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringVarP(&o.output, "output", "o", "", "write the sheet to `FILE`")
 	flags.StringVar(&o.profile, "profile", "", "make the sheet by the settings in `FILE`; see \"tallyman profile --help\"")
 	flags.StringVar(&o.amended, "amendments", "", "apply what people corrected, paired, filled in and checked: the JSON in `FILE`, which --format json also writes")
+	flags.StringVar(&o.carry, "carry", "", "fill in what people filled in on an earlier sheet of this shipment: a CSV or XLSX `FILE`")
 	flags.StringArrayVar(&o.columns, "map", nil, "a `COLUMN=MEANING` of the order export, as in \"Qty=Cartons\"; can be repeated")
+	flags.StringVar(&o.grows, "append-to", "", "add the rows that the CSV file or workbook `FILE` does not have yet, by bill and style, and change nothing else in it; without -o and --format no other sheet is written")
 	flags.StringVar(&o.routing, "routing", "", "also write what routing requests ask for to `FILE`, as CSV, XLSX or JSON by its ending")
 	flags.StringVar(&o.on, "on", "", "the `DAY` for which --routing examines ship windows, as 2025-07-30 (default: today)")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 3 if anything needs a person's eye")
@@ -79,6 +91,8 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
+	flags.DurationVar(&o.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
+	flags.StringVar(&o.tesseract, "tesseract", "", secondReader)
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}
@@ -87,7 +101,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, misuse(flags, "name at least one PDF of bills")
 	}
 	stdins := 0
-	for _, n := range append([]string{o.orders, o.profile, o.amended}, names...) {
+	for _, n := range append([]string{o.orders, o.profile, o.amended, o.carry}, names...) {
 		if n == "-" {
 			stdins++
 		}
@@ -95,25 +109,30 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	switch {
 	case stdins > 1:
 		return exitFailed, misuse(flags, "standard input can be read only once")
-	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "", flags.Changed("routing") && o.routing == "", flags.Changed("amendments") && o.amended == "":
+	case flags.Changed("orders") && o.orders == "", flags.Changed("output") && o.output == "", flags.Changed("profile") && o.profile == "", flags.Changed("routing") && o.routing == "", flags.Changed("amendments") && o.amended == "", flags.Changed("carry") && o.carry == "", flags.Changed("append-to") && o.grows == "":
 		// This happens with a script's unset variable: a sheet without the orders
 		// would look complete.
-		return exitFailed, misuse(flags, "--orders, --profile, --amendments, --routing and -o need the name of a file")
+		return exitFailed, misuse(flags, "--orders, --profile, --amendments, --carry, --append-to, --routing and -o need the name of a file")
 	case len(o.columns) > 0 && o.orders == "":
 		return exitFailed, misuse(flags, "--map is about columns of the order export; name that with --orders")
 	case o.workers < 0 || o.workers > maxWorkers:
 		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
-	case o.timeout <= 0:
-		return exitFailed, misuse(flags, "--timeout must be longer than 0, for example 90s")
+	case o.timeout <= 0 || o.pageTimeout <= 0:
+		return exitFailed, misuse(flags, "--timeout and --page-timeout must be longer than 0, for example 90s")
 	}
 	if o.output == "-" {
 		o.output = ""
 	}
-	for _, output := range []string{o.output, o.routing} {
-		if err := notAnInput(output, append(names, o.orders, o.profile, o.amended)); err != nil {
+	for _, output := range []string{o.output, o.routing, o.grows} {
+		if err := notAnInput(output, append(names, o.orders, o.profile, o.amended, o.carry)); err != nil {
 			return exitFailed, err
 		}
 	}
+	growing, err := newGrowth(o.grows)
+	if err != nil {
+		return exitFailed, err
+	}
+	silent := growing != nil && !flags.Changed("output") && o.format == ""
 	routing, err := o.routingOf()
 	if err != nil {
 		return exitFailed, err
@@ -132,7 +151,10 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 
-	reader := intake.New(intake.Config{Workers: o.workers, Time: o.timeout, PDFium: o.pdfium})
+	reader, err := o.reader(nil)
+	if err != nil {
+		return exitFailed, err
+	}
 	defer reader.Close()
 	reader.WarmOne() // while the files are being opened
 
@@ -147,6 +169,13 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 			return exitFailed, err
 		}
 		defer orderFile.close()
+	}
+	var earlier *input
+	if o.carry != "" {
+		if earlier, err = openInput(ctx, std, o.carry, orders.DefaultLimits().Bytes); err != nil {
+			return exitFailed, err
+		}
+		defer earlier.close()
 	}
 	// An output that cannot be written must fail before the time-consuming reading.
 	var out *atomicfile.File
@@ -166,12 +195,20 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	if out != nil {
+	var lost []sheet.LostRow
+	if earlier != nil {
+		if s, lost, err = carry(ctx, reader, s, own, earlier); err != nil {
+			return exitFailed, err
+		}
+	}
+	go reader.Close() // which takes longer than writing
+	switch {
+	case out != nil:
 		err = writeSheet(out, s, format)
 		if err == nil {
 			err = out.Commit()
 		}
-	} else {
+	case !silent:
 		err = writeSheet(standardOutput{std.out}, s, format)
 	}
 	if err != nil {
@@ -180,16 +217,45 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	if err := routing.write(s); err != nil {
 		return exitFailed, err
 	}
+	var appended sheet.Appended
+	if growing != nil {
+		if appended, err = growing.add(ctx, s); err != nil {
+			return exitFailed, err
+		}
+	}
 	if !o.quiet {
-		summarize(std.err, s)
+		summarize(std.err, s, sheet.Listed)
+		if growing != nil {
+			fmt.Fprintln(std.err, visible(growing.said(appended)))
+		}
+	}
+	for i, row := range lost {
+		if i == sheet.Listed {
+			fmt.Fprintf(std.err, "… and %d more rows of %s\n", len(lost)-i, visible(o.carry))
+			break
+		}
+		fmt.Fprintln(std.err, visible(fmt.Sprintf("Not carried over from %s, row %d: %s", o.carry, row.Row, fault.Sentence(row.Why))))
 	}
 	if o.strict {
+		if len(lost) > 0 {
+			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s not carried over\n", text.Verb(len(lost), "row", "was", "were"))
+			return exitStrict, nil
+		}
 		if why := strictly(s); why != "" {
 			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", why)
 			return exitStrict, nil
 		}
 	}
 	return exitOK, nil
+}
+
+// reader starts what reads documents. The caller must close it.
+func (o *sheetOptions) reader(log *slog.Logger) (*intake.Reader, error) {
+	second, err := tesseract.Find(o.tesseract)
+	if err != nil {
+		return nil, err
+	}
+	return intake.New(intake.Config{Workers: o.workers, Time: o.timeout, PageTime: o.pageTimeout, PDFium: o.pdfium, Second: second, Log: log}), nil
 }
 
 // outputFormat returns the requested format, or else that of the output's extension.
@@ -329,8 +395,9 @@ func (p *progress) clear() {
 	}
 }
 
-// summarize tells people what was read and what needs their eye.
-func summarize(w io.Writer, s *sheet.Sheet) {
+// summarize tells people what was read and what needs their eye, and lists so many
+// findings at most.
+func summarize(w io.Writer, s *sheet.Sheet, most int) {
 	d := s.Document
 	line := func(format string, args ...any) {
 		// Some of the words come from untrusted files.
@@ -363,7 +430,7 @@ func summarize(w io.Writer, s *sheet.Sheet) {
 		line("%s, %d applied, %d without a place", text.Count(n, "amendment"), n-lost, lost)
 	}
 	for i, f := range s.Findings {
-		if i == sheet.Listed {
+		if i == most {
 			line("… and %d more; --format json lists all", len(s.Findings)-i)
 			break
 		}

@@ -24,6 +24,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
 	"tallyman/internal/ops/doctor"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 	"tallyman/internal/session/postgres"
 	"tallyman/internal/session/sqlite"
@@ -114,6 +115,7 @@ func (o *storageOptions) again() string {
 // storage is the open storage of a server.
 type storage struct {
 	sessions session.Store
+	tasks    queue.Queue // in the same place
 	contents blob.Store
 	keys     keys.Ring
 	bus      bus.Bus // nil if this process is the only one
@@ -173,7 +175,7 @@ func (o *storageOptions) sessions(ctx context.Context, how opening) (*storage, e
 		if err != nil {
 			return nil, err
 		}
-		return &storage{sessions: store, keys: keys.Open(o.data), closers: []func() error{store.Close}}, nil
+		return &storage{sessions: store, tasks: store.Tasks(), keys: keys.Open(o.data), closers: []func() error{store.Close}}, nil
 	}
 	store, err := postgres.Open(ctx, o.store, how.settings, postgres.Options{
 		Connections: o.connections, Log: how.log, Existing: how.existing, Alone: how.alone,
@@ -184,7 +186,7 @@ func (o *storageOptions) sessions(ctx context.Context, how opening) (*storage, e
 	if err != nil {
 		return nil, err
 	}
-	s := &storage{sessions: store, keys: store.Keys(), shared: true, closers: []func() error{store.Close}}
+	s := &storage{sessions: store, tasks: store.Tasks(), keys: store.Keys(), shared: true, closers: []func() error{store.Close}}
 	if s.secret, err = store.Secret(ctx, "listings"); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

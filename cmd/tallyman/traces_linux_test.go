@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/tracingtest"
 )
 
@@ -18,9 +19,7 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	bills, _ := documents(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_SERVICE_NAME=depot-tallyman"}, "--listen", "127.0.0.1:0", "--traces", c.URL)
 	resp, err := http.Post(s.url+"/upload?_sid=secret-name", "application/pdf", bytes.NewReader(bills))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	resp.Body.Close()
 	if got := stacks(t, s.url); !strings.Contains(got, "go.opentelemetry.io/otel/sdk") {
 		t.Error("nothing sends traces") // otherwise the next test would prove nothing
@@ -46,9 +45,7 @@ func TestServeSendsNoTracesByDefault(t *testing.T) {
 	c := tracingtest.New(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_TRACES_SAMPLER=always_on"}, "--listen", "127.0.0.1:0")
 	resp, err := http.Post(s.url+"/new-session?_sid=x", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	resp.Body.Close()
 	if got := stacks(t, s.url); strings.Contains(got, "opentelemetry") {
 		t.Errorf("tracing runs:\n%s", got)
@@ -68,9 +65,7 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 	s := startServer(t, t.TempDir(), []string{"OTEL_BSP_MAX_QUEUE_SIZE=8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4"}, "--listen", "127.0.0.1:0", "--traces", hung.URL)
 	for range 200 {
 		resp, err := http.Post(s.url+"/new-session?_sid=x", "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		resp.Body.Close()
 		if resp.StatusCode != 200 {
 			t.Fatal(resp.Status)
@@ -92,9 +87,7 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 func stacks(t *testing.T, url string) string {
 	t.Helper()
 	resp, err := http.Get(url + "/debug/pprof/goroutine?debug=1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != 200 || !bytes.Contains(b, []byte("net/http")) {

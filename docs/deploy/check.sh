@@ -22,7 +22,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 		policy=/usr/sbin/policy-rc.d
 		chmod 755 "$policy"
 	fi
-	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 ||
+	{ apt-get update -qq && apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 ||
 		fail "install the Debian packages ${missing[*]}, or what has promtool, caddy and systemd-analyze elsewhere"
 fi
 
@@ -41,8 +41,10 @@ echo "alerts.yaml: ok"
 XDG_DATA_HOME=$home XDG_CONFIG_HOME=$home HOME=$home quietly caddy validate --config Caddyfile --adapter caddyfile
 echo "Caddyfile: ok"
 
-# The program of the unit is not installed here: another stands in for it.
-sed 's#/usr/local/bin/tallyman#/bin/true#' tallyman.service >"$home/tallyman.service"
-out=$(systemd-analyze verify "$home/tallyman.service" 2>&1) && [ -z "$out" ] || fail "tallyman.service: $out"
-quietly systemd-analyze security --offline=true --threshold=20 "$home/tallyman.service"
-echo "tallyman.service: ok"
+# The program of the units is not installed here: another stands in for it.
+for unit in tallyman tallyman-watch@ tallyman-mail@; do
+	sed 's#/usr/local/bin/tallyman#/bin/true#' "$unit.service" >"$home/$unit.service"
+	out=$(systemd-analyze verify "$home/${unit/@/@srv-inbox}.service" 2>&1) && [ -z "$out" ] || fail "$unit.service: $out"
+	quietly systemd-analyze security --offline=true --threshold=20 "$home/${unit/@/@srv-inbox}.service"
+	echo "$unit.service: ok"
+done

@@ -8,6 +8,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -184,6 +185,25 @@ func (f *File) Discard() {
 	if f.path != "" {
 		os.Remove(f.f.Name())
 	}
+}
+
+// Write makes a whole file of what a function writes; after an error of the function there
+// is none, or the one that was there. It fails with fault.Unwritable, as Create and Commit do.
+func Write(path string, write func(io.Writer) error) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// Of writes bytes, for Write.
+func Of(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := w.Write(b); return err }
 }
 
 // WritePrivate writes a whole file. One that it replaces keeps its owner, and its mode if

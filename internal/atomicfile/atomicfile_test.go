@@ -11,21 +11,17 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	f, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer f.Discard()
-	if _, err := io.WriteString(f, text); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	_, err = io.WriteString(f, text)
+	must.OK(t, err)
+	must.OK(t, f.Commit())
 }
 
 func holds(t *testing.T, path, want string) {
@@ -47,18 +43,13 @@ func TestAFileAppearsWhole(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out.csv")
 	f, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write([]byte("half")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	_, err = f.Write([]byte("half"))
+	must.OK(t, err)
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("before the commit there is something: %v", err)
 	}
-	if err := f.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, f.Commit())
 	f.Discard()
 	holds(t, path, "half")
 	alone(t, dir, "out.csv")
@@ -69,9 +60,7 @@ func TestAFailureKeepsTheOldFile(t *testing.T) {
 	path := filepath.Join(dir, "out.csv")
 	write(t, path, "old")
 	f, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	io.WriteString(f, "new")
 	f.Discard()
 	holds(t, path, "old")
@@ -107,9 +96,7 @@ func TestANameThatIsNotDurableIsReported(t *testing.T) {
 	}
 	for _, cannot := range []error{syscall.EACCES, syscall.EINVAL} { // nothing better is possible
 		watchSync(t, cannot)
-		if err := WritePrivate(path, []byte("newer")); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, WritePrivate(path, []byte("newer")))
 	}
 }
 
@@ -119,9 +106,7 @@ func TestOnlyTheOwnerCanReadAPrivateFile(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "keys.json")
 	write(t, path, "old") // readable by all
-	if err := WritePrivate(path, []byte("new")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WritePrivate(path, []byte("new")))
 	holds(t, path, "new")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
@@ -134,9 +119,7 @@ func TestReplacingKeepsTheMode(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "out.csv")
 	write(t, path, "old")
-	if err := os.Chmod(path, 0o640); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chmod(path, 0o640))
 	write(t, path, "new")
 	holds(t, path, "new")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
@@ -148,9 +131,7 @@ func TestALinkIsFollowed(t *testing.T) {
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "real.csv"), filepath.Join(dir, "link.csv")
 	write(t, real, "old")
-	if err := os.Symlink(real, link); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Symlink(real, link))
 	write(t, link, "new")
 	holds(t, real, "new")
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
@@ -176,9 +157,7 @@ func TestAFullDiskIsReported(t *testing.T) {
 		t.Skip("this system has no /dev/full")
 	}
 	f, err := Create("/dev/full")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer f.Discard()
 	if _, err := f.Write([]byte("x")); fault.CodeOf(err) != fault.Unwritable || !strings.Contains(err.Error(), "no space") {
 		t.Errorf("got %v", err)

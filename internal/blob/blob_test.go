@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 func TestInvalidKeysAreRefused(t *testing.T) {
@@ -36,9 +37,7 @@ func TestInvalidKeysAreRefused(t *testing.T) {
 func TestARefIsWrittenAndRead(t *testing.T) {
 	ref := blob.Ref{Key: blob.NewKey(), Size: 1 << 40, SHA256: blob.Sum{0: 1, 31: 0xff}}
 	b, err := json.Marshal(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var again blob.Ref
 	if err := json.Unmarshal(b, &again); err != nil || again != ref {
 		t.Errorf("%s reads back as %+v, %v", b, again, err)

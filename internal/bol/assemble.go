@@ -155,8 +155,11 @@ func (p *Pages) Document() (*Document, error) {
 		case rd.damage != "":
 			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
 		case rd.blank:
-			message := "the page has no text: it is blank, or a scan, which cannot be read"
-			if rd.scan == page.TextLayer {
+			message := "the page has no text: it is blank, or a picture that could not be read"
+			switch rd.scan {
+			case page.Recognised:
+				message = "the page is a picture in which no text was found"
+			case page.TextLayer:
 				message = "the page is a scan whose only text is invisible: a scanner's reading of it, which nobody can check; it was not read"
 			}
 			d.Problems = append(d.Problems, rd.about(NoTextOnPage, message))
@@ -200,6 +203,10 @@ func (p *Pages) Document() (*Document, error) {
 	for _, g := range groups {
 		if g[0].free {
 			b := g[0].bill
+			if g[0].scan == page.Recognised {
+				b.Optical, b.Twice = true, g[0].twice
+				b.vouch()
+			}
 			d.Bills = append(d.Bills, &b)
 			for _, p := range g[0].problems {
 				p.Bill = b.Number.Text
@@ -211,10 +218,110 @@ func (p *Pages) Document() (*Document, error) {
 		d.Bills = append(d.Bills, b)
 		d.Problems = append(d.Problems, problems...)
 	}
+	d.readings(p.readings)
+	d.keepDoubts()
+	d.sort()
+	return d, nil
+}
+
+// sort puts the problems in the order of files and pages.
+func (d *Document) sort() {
 	slices.SortStableFunc(d.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Page, b.Page))
 	})
-	return d, nil
+}
+
+// readings adds what a person should know of how values were read from pictures: whether by
+// one reader, which figures were chosen, and which texts of bills that are proved are not.
+func (d *Document) readings(all []*reading) {
+	i := slices.IndexFunc(all, func(r *reading) bool { return r.scan == page.Recognised && !r.blank && !r.twice })
+	if i >= 0 {
+		d.Problems = append(d.Problems, all[i].about(OneReader, "the pictures were read by one reader, since the second one is not there or failed, so nothing that was read of them is proved; install tesseract to have them read twice"))
+	}
+	for _, b := range d.Bills {
+		if !b.Optical || b.Verdict.Outcome != Reconciled {
+			continue
+		}
+		for _, v := range b.Keys() {
+			if p, ok := v.doubt(b); ok {
+				d.Problems = append(d.Problems, p)
+			}
+		}
+	}
+}
+
+func quotedOr(s ...string) string {
+	var out []string
+	for _, t := range s {
+		if t != "" {
+			out = append(out, text.Quote(t))
+		}
+	}
+	return cmp.Or(strings.Join(out, " or "), "nothing")
+}
+
+// keepDoubts drops doubtful readings of what no figure, style or number of a bill is, or what
+// is proved, and names the bills of the others.
+func (d *Document) keepDoubts() {
+	if !slices.ContainsFunc(d.Problems, func(p Problem) bool { return p.Kind == DoubtfulReading }) {
+		return
+	}
+	type at struct{ file, page int }
+	type value struct {
+		box  page.Box
+		bill string
+	}
+	values := map[at][]value{}
+	for _, b := range d.Bills {
+		for _, v := range b.Keys() {
+			if v.Sight != nil && !v.Doubtful() {
+				continue
+			}
+			k := at{v.File, v.Page}
+			values[k] = append(values[k], value{v.Box, b.Number.Text})
+		}
+	}
+	d.Problems = slices.DeleteFunc(d.Problems, func(p Problem) bool {
+		return p.Kind == DoubtfulReading && !slices.ContainsFunc(values[at{p.File, p.Page}], func(v value) bool { return v.box.Meets(p.Box) })
+	})
+	for i := range d.Problems {
+		p := &d.Problems[i]
+		if p.Kind != DoubtfulReading {
+			continue
+		}
+		for _, v := range values[at{p.File, p.Page}] {
+			if v.box.Meets(p.Box) {
+				p.Bill = v.bill
+			}
+		}
+	}
+}
+
+// Keys are the values of a bill that decide: its number, the totals, and the figures and
+// style of each line, without those that are empty.
+func (b *Bill) Keys() []Value {
+	out := append([]Value{b.Number}, b.figures()...)
+	for i := range b.Lines {
+		out = append(out, b.Lines[i].Style)
+	}
+	return slices.DeleteFunc(out, func(v Value) bool { return v.Text == "" || v.Page == 0 })
+}
+
+// figures are the totals of a bill and the figures of its lines, without those that are empty.
+func (b *Bill) figures() (out []Value) {
+	for _, f := range Fields {
+		out = append(out, totalOf(&b.Printed, f).Value)
+		for i := range b.Lines {
+			out = append(out, cellOf(&b.Lines[i], f).Value)
+		}
+	}
+	return slices.DeleteFunc(out, func(v Value) bool { return v.Text == "" })
+}
+
+// Unsettled are the values of a bill, of those of Keys, that were read from a picture and that
+// nothing proves.
+func (b *Bill) Unsettled() []Value {
+	return slices.DeleteFunc(b.Keys(), func(v Value) bool { return !v.Doubtful() })
 }
 
 // repeats returns a problem if a bill that was read freely has the number of another one,
@@ -243,7 +350,9 @@ func (r *reading) about(kind ProblemKind, message string) Problem {
 
 // unreadable reports whether the page is no more than a picture, with a stamp or a
 // fax machine's line over it.
-func (r *reading) unreadable() bool { return !r.known && r.scan != page.Printed }
+func (r *reading) unreadable() bool {
+	return !r.known && (r.scan == page.Picture || r.scan == page.TextLayer)
+}
 
 // nothing returns the fault of a document without bills.
 func nothing(readings []*reading) error {
@@ -259,10 +368,14 @@ func nothing(readings []*reading) error {
 		}
 	}
 	advice := "is it the right document?"
+	poor := ""
 	for _, r := range readings {
 		for _, n := range r.notes {
-			if n.Kind == Attachment {
+			switch {
+			case n.Kind == Attachment:
 				advice = n.Message
+			case n.Kind == PoorPicture && poor == "":
+				poor = fmt.Sprintf("; page %d: %s", r.page, n.Message)
 			}
 		}
 	}
@@ -281,9 +394,9 @@ func nothing(readings []*reading) error {
 				break
 			}
 		}
-		return fault.New(fault.NoBills, "%s; %s", message, advice).With(details)
+		return fault.New(fault.NoBills, "%s; %s%s", message, advice, poor).With(details)
 	case len(blank) > 0:
-		return fault.New(fault.NoText, "there is no text on %s: it is a scan or a picture; print the bills to PDF from the billing system instead", pageList(blank)).With(details)
+		return fault.New(fault.NoText, "there is no text on %s, and none could be read in a picture there; print the bills to PDF from the billing system, or scan them again%s", pageList(blank), poor).With(details)
 	default:
 		i := slices.IndexFunc(readings, func(r *reading) bool { return r.damage != "" })
 		if i < 0 {
@@ -372,6 +485,8 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
 	}
 	b.absent = absent
+	b.Optical = slices.ContainsFunc(kept, func(r *reading) bool { return r.scan == page.Recognised })
+	b.Twice = b.Optical && !slices.ContainsFunc(kept, func(r *reading) bool { return r.scan == page.Recognised && !r.twice })
 	b.reconcile(absent, most)
 	return b, problems
 }

@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 // part is one page of a bill: its lines have one carton of 10 pieces, 1.00 cubic
@@ -137,9 +138,7 @@ func TestABillInTwoDocuments(t *testing.T) {
 	for file, pages := range [][]page.Page{{one}, {two, one}} {
 		for i, p := range pages {
 			p.Number = i + 1
-			if err := r.Add(file, p); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, r.Add(file, p))
 		}
 	}
 	if pages, bills, lines := r.Progress(); pages != 3 || bills != 1 || lines != 3 {
@@ -156,18 +155,14 @@ func TestABillInTwoDocuments(t *testing.T) {
 		{[]File{{"", 1}, {"", 2}}, "page 1 of document 1"},
 	} {
 		d, err := r.Document(c.files)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		want := "page 1 of 2 of bill G1 is there twice, first on " + c.first + "; it was counted once"
 		if p := d.Problems; len(p) != 1 || p[0].Message != want || p[0].File != 1 || p[0].Page != 2 {
 			t.Errorf("problems %+v, want %q", p, want)
 		}
 	}
 	d, err := r.Document([]File{{"a.pdf", 1}, {"b.pdf", 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(d.Bills) != 1 || styles(d.Bills[0]) != "A B" || d.Bills[0].Verdict.Outcome != Reconciled {
 		t.Fatalf("bills %+v", d.Bills)
 	}
@@ -208,17 +203,13 @@ func TestDocumentsShareNothing(t *testing.T) {
 				w := page.Word{Text: style, Size: 8, Base: 680 + 12*float32(j), Box: page.Box{X0: 20, Y0: 672, X1: 60, Y1: 682}}
 				p.Words = append(p.Words, w)
 			}
-			if err := r.Add(0, p); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, r.Add(0, p))
 		}
 		return r.Pages([]File{{"a.pdf", len(parts)}})
 	}
 	documentOf := func(p *Pages) *Document {
 		d, err := p.Document()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return d
 	}
 	first := pagesOf(part{"G1", "1/3", []string{"A", "B", "C"}, 0}, part{"G1", "3/3", []string{"Z"}, 0})
@@ -255,9 +246,7 @@ func TestADocumentWithoutBillsSaysWhy(t *testing.T) {
 			r := NewReader()
 			for i, p := range tt.pages {
 				p.Number = i + 1
-				if err := r.Add(0, p); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, r.Add(0, p))
 			}
 			d, err := r.Document([]File{{"a.pdf", len(tt.pages)}})
 			if d != nil || fault.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {

@@ -25,6 +25,9 @@ type Value struct {
 	Page int
 	// Box is the place of the text on the page, in points.
 	Box page.Box
+	// Sight says how it was read from a picture; nil for values that are printed, or were
+	// given by a person.
+	Sight *Sight
 }
 
 // Number is a printed number. Valid is false if the cell is empty or is not a number;
@@ -79,6 +82,10 @@ type Bill struct {
 	// others. Lines
 	// and Printed are a view of it, in pounds and cubic feet.
 	Free *form.Bill
+	// Optical says that pages of the bill are pictures whose text was recognised. It is
+	// reconciled only if each figure is confirmed or chosen, since a misreading can stand in a
+	// line and in its total (DESIGN.md §13). Twice says that two readers read all of them.
+	Optical, Twice bool
 	// Accepted is true if somebody vouches for a bill that nothing proves.
 	Accepted bool
 
@@ -197,6 +204,15 @@ const (
 	// figures were converted to the units of the sheet.
 	DoubtfulNumber ProblemKind = "doubtful_number"
 	Converted      ProblemKind = "converted"
+	// DoubtfulReading is a value that was read from a picture and may be another one.
+	DoubtfulReading ProblemKind = "doubtful_reading"
+	// PoorPicture is a picture of a page that is dark, or taken from too far.
+	PoorPicture ProblemKind = "poor_picture"
+	// ChosenReading is a figure in a picture that the readers read differently, where the
+	// totals show which reading is right.
+	ChosenReading ProblemKind = "chosen_reading"
+	// OneReader says that pictures were read by one reader only.
+	OneReader ProblemKind = "one_reader"
 )
 
 // noteKinds are the kinds of problems by the kinds of package page's notes.
@@ -204,6 +220,8 @@ var noteKinds = map[page.NoteKind]ProblemKind{
 	page.Unsure:   UnsureText,
 	page.Stamp:    Stamped,
 	page.Attached: Attachment,
+	page.Doubt:    DoubtfulReading,
+	page.Poor:     PoorPicture,
 }
 
 // Loses reports whether a problem of this kind means that something on the page may be

@@ -13,6 +13,8 @@ import (
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 func TestMain(m *testing.M) {
@@ -34,31 +36,22 @@ func pagesOf(tb testing.TB, doc []byte) []page.Page {
 		pages = append(pages, p)
 		return nil
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must.OK(tb, err)
 	slices.SortFunc(pages, func(a, b page.Page) int { return a.Number - b.Number })
 	return pages
 }
 
 func BenchmarkRead(b *testing.B) {
-	s, err := sample.New(sample.Options{Bills: 83, Lines: 366, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	var doc bytes.Buffer
-	if err := s.WritePDF(&doc); err != nil {
-		b.Fatal(err)
-	}
-	pages := pagesOf(b, doc.Bytes())
+	s := shipments.Sample(b, sample.Options{Bills: 83, Lines: 366, Seed: 1})
+	doc := must.Written(b, s.WritePDF)
+	pages := pagesOf(b, doc)
 	b.ReportAllocs()
 	for b.Loop() {
 		r := bol.NewReader()
 		for _, p := range pages {
 			r.Add(0, p)
 		}
-		if _, err := r.Document([]bol.File{{Pages: len(pages)}}); err != nil {
-			b.Fatal(err)
-		}
+		_, err := r.Document([]bol.File{{Pages: len(pages)}})
+		must.OK(b, err)
 	}
 }

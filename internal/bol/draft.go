@@ -50,6 +50,51 @@ func (b *Bill) Was() map[string]string {
 	return b.change.was
 }
 
+// Confirmed reports whether people said of a cell of the line that it is right as it was read.
+func (l *Line) Confirmed(name string) bool {
+	was, said := l.Was()[name]
+	index, ok := cellIndex[name]
+	return said && ok && was != "" && was == joinedText(printed(&l.Cells, index))
+}
+
+// Confirmed is Confirmed of a field or total of the bill.
+func (b *Bill) Confirmed(name string) bool {
+	was, said := b.Was()[name]
+	table, index, ok := b.field(name)
+	return said && ok && was != "" && was == joinedText(printed(table, index))
+}
+
+// field returns the table that has a field or total of the bill, and its index there.
+func (b *Bill) field(name string) (table any, index int, ok bool) {
+	if total, is := strings.CutPrefix(name, totalPrefix); is {
+		index, ok = totalIndex[total]
+		return &b.Printed, index, ok
+	}
+	index, ok = fieldIndex[name]
+	return &b.FieldsOf, index, ok
+}
+
+// printed returns the values of a field of a table.
+func printed(table any, index int) []Value {
+	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
+	case *Value:
+		return []Value{*v}
+	case *Number:
+		return []Value{v.Value}
+	case *[]Value:
+		return *v
+	}
+	return nil
+}
+
+func joinedText(values []Value) string {
+	texts := make([]string, len(values))
+	for i := range values {
+		texts[i] = values[i].Text
+	}
+	return strings.Join(texts, "\n")
+}
+
 // Amended reports whether people changed the bill, its totals or its lines.
 func (b *Bill) Amended() bool { return b.change != nil }
 
@@ -60,6 +105,7 @@ type Draft struct {
 	own  map[int]bool          // bills that were copied
 	gone map[int]map[int]bool  // lines that were removed, by bill
 	used map[int]map[int]*Line // lines of the finished document, by bill and index
+	said []Value               // what people corrected or confirmed, where it was read
 }
 
 // Draft returns a draft of the document, which does not change.
@@ -87,12 +133,7 @@ func (f *Draft) bill(i int) *Bill {
 // be one; the error is for people.
 func (f *Draft) SetField(bill int, name, text string) (was string, err error) {
 	b := f.bill(bill)
-	var table any = &b.FieldsOf
-	index, ok := fieldIndex[name]
-	if total, is := strings.CutPrefix(name, totalPrefix); is {
-		table = &b.Printed
-		index, ok = totalIndex[total]
-	}
+	table, index, ok := b.field(name)
 	if !ok {
 		return "", fmt.Errorf("a bill has no field %q; it has %s", name, strings.Join(BillFields(), ", "))
 	}
@@ -100,7 +141,11 @@ func (f *Draft) SetField(bill int, name, text string) (was string, err error) {
 	if len(b.Sheets) > 0 {
 		at.File, at.Page = b.Sheets[0].File, b.Sheets[0].Page
 	}
-	return assign(b.change, table, index, name, text, at)
+	before := printed(table, index)
+	if was, err = assign(b.change, table, index, name, text, at); err == nil {
+		f.said = append(f.said, before...)
+	}
+	return was, err
 }
 
 // SetCell sets a cell of a line, as SetField does.
@@ -110,9 +155,10 @@ func (f *Draft) SetCell(bill, line int, name, text string) (was string, err erro
 		return "", fmt.Errorf("a line has no cell %q; it has %s", name, strings.Join(LineCells(), ", "))
 	}
 	l := &f.bill(bill).Lines[line]
-	changed := l.change.clone()
+	changed, before := l.change.clone(), printed(&l.Cells, index)
 	if was, err = assign(changed, &l.Cells, index, name, text, Value{File: l.File, Page: l.Page}); err == nil {
 		l.change = changed
+		f.said = append(f.said, before...)
 	}
 	return was, err
 }
@@ -154,11 +200,7 @@ func assign(c *change, table any, index int, name, text string, at Value) (was s
 		was = v.Text
 		*v = n
 	case *[]Value:
-		texts := make([]string, len(*v))
-		for i, line := range *v {
-			texts[i] = line.Text
-		}
-		was = strings.Join(texts, "\n")
+		was = joinedText(*v)
 		var lines []Value
 		for i, line := range strings.Split(text, "\n") {
 			old := at
@@ -182,7 +224,7 @@ func (v Value) saying(text string, at Value) Value {
 	if v.Page == 0 {
 		v = at
 	}
-	v.Text = text
+	v.Text, v.Sight = text, nil // what a person says was not read
 	if text == "" && v.Box == (page.Box{}) {
 		return Value{}
 	}
@@ -227,10 +269,10 @@ func (f *Draft) Removed(bill, line int) bool { return f.gone[bill][line] }
 func (f *Draft) Line(bill, line int) *Line { return &f.doc.Bills[bill].Lines[line] }
 
 // Accept puts the lines of a bill into the sheet that nothing proves. It reports whether
-// the bill had to be accepted.
+// the bill is one that has to be accepted.
 func (f *Draft) Accept(bill int) bool {
 	if !f.doc.Bills[bill].Held() {
-		return false
+		return f.doc.Bills[bill].Accepted // by another amendment, or with all others
 	}
 	f.bill(bill).Accepted = true
 	return true
@@ -264,12 +306,34 @@ func (f *Draft) Finish() (*Document, func(bill, line int) *Line) {
 			b.reconcile(b.absent, f.doc.most)
 		}
 	}
+	f.settle()
 	return &f.doc, func(bill, line int) *Line {
 		if f.own[bill] {
 			return f.used[bill][line]
 		}
 		return &f.doc.Bills[bill].Lines[line]
 	}
+}
+
+// settle drops the doubts about readings of what people corrected or confirmed, and names what
+// is chosen since.
+func (f *Draft) settle() {
+	f.doc.Problems = slices.DeleteFunc(slices.Clone(f.doc.Problems), func(p Problem) bool {
+		return slices.ContainsFunc(f.said, func(v Value) bool { return p.doubts(&v) })
+	})
+	for i := range f.own {
+		b := f.doc.Bills[i]
+		if !b.Optical || b.Verdict.Outcome != Reconciled {
+			continue
+		}
+		for _, v := range b.Keys() {
+			p, ok := v.doubt(b)
+			if ok && !slices.ContainsFunc(f.doc.Problems, func(o Problem) bool { return o.doubts(&v) }) {
+				f.doc.Problems = append(f.doc.Problems, p)
+			}
+		}
+	}
+	f.doc.sort()
 }
 
 // compare compares the lines of a bill that was read freely and then amended with its

@@ -18,6 +18,35 @@ type vocabulary struct {
 	// begins has, for each first byte of a first word, a bit for each length of such a
 	// word, up to 31.
 	begins [256]uint32
+	// loose says that the words were read from a picture: phrases may be glued or misread.
+	loose  bool
+	folded []string // of each phrase, as fold makes it
+}
+
+// loosely returns the vocabulary for pages that were read from pictures.
+func (v *vocabulary) loosely() *vocabulary {
+	l := *v
+	l.loose = true
+	return &l
+}
+
+// fold returns letters and digits of a text alone, those that look alike as one.
+func fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '0' || r == 'Q':
+			return 'O'
+		case r == '1' || r == 'L':
+			return 'I'
+		case r == '5':
+			return 'S'
+		case r == '8':
+			return 'B'
+		case r >= 'A' && r <= 'Z' || r >= '2' && r <= '9':
+			return r
+		}
+		return -1
+	}, strings.ToUpper(page.Seen(text)))
 }
 
 func newVocabulary(layouts []*Layout) *vocabulary {
@@ -34,6 +63,7 @@ func newVocabulary(layouts []*Layout) *vocabulary {
 			v.index[text] = len(v.words)
 			v.first[words[0]] = append(v.first[words[0]], len(v.words))
 			v.words = append(v.words, words)
+			v.folded = append(v.folded, fold(text))
 			c, length := words[0][0], uint32(1)<<min(len(words[0]), 31)
 			v.begins[c] |= length
 			if c >= 'A' && c <= 'Z' {
@@ -60,6 +90,9 @@ type place struct {
 // find returns the places of each phrase, in reading order. A phrase is printed where
 // its words follow each other on a line.
 func (v *vocabulary) find(words []*word) [][]place {
+	if v.loose {
+		return v.findLoosely(words)
+	}
 	found := make([][]place, len(v.words))
 	room := make([]place, len(v.words)) // most occur once
 	for i := range found {
@@ -82,6 +115,81 @@ func (v *vocabulary) find(words []*word) [][]place {
 		}
 	}
 	return found
+}
+
+// findLoosely is find for words that were read from a picture. A phrase may be one word, or
+// its words may be cut elsewhere, and of five letters one may be wrong, of twelve two. Shorter
+// ones must be right, apart from letters that look like others.
+func (v *vocabulary) findLoosely(words []*word) [][]place {
+	found := make([][]place, len(v.words))
+	for i, w := range words {
+		text := ""
+		last := i
+		for n := 0; n < 6; n++ {
+			text += fold(words[last].Text)
+			for phrase, want := range v.folded {
+				wrong := min(len(want)/5, 1+len(want)/12)
+				if d := len(text) - len(want); d > wrong || -d > wrong || text == "" {
+					continue
+				}
+				if p := found[phrase]; len(p) > 0 && p[len(p)-1].last >= i && p[len(p)-1].first <= i {
+					continue // the same place
+				}
+				if distance(text, want, wrong) <= wrong {
+					found[phrase] = append(found[phrase], place{i, last, w.Box.X0, w.Base, w.Size})
+				}
+			}
+			if len(text) > 30 {
+				break
+			}
+			next := -1
+			for j := last + 1; j < len(words) && j < last+6; j++ {
+				a, b := words[last], words[j]
+				gap := b.Box.X0 - a.Box.X1
+				if near(b.Base, w.Base, w.Size/4) && near(b.Size, w.Size, w.Size/3) && gap > -w.Size/4 && gap < w.Size {
+					next = j
+					break
+				}
+			}
+			if next < 0 {
+				break
+			}
+			last = next
+		}
+	}
+	return found
+}
+
+// distance returns in how many letters two texts differ, one that is missing or too many
+// included; more than most if it is more than that.
+func distance(a, b string, most int) int {
+	if most == 0 {
+		if a == b {
+			return 0
+		}
+		return 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before, least := row[0], i+1
+		row[0] = i + 1
+		for j := range len(b) {
+			d := before
+			if a[i] != b[j] {
+				d++
+			}
+			before = row[j+1]
+			row[j+1] = min(d, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least > most {
+			return least
+		}
+	}
+	return row[len(b)]
 }
 
 // mayBegin reports whether a word has the initial and, but for a colon or full

@@ -46,7 +46,7 @@ func Unknown(pages []page.Page) []page.Page {
 // Free reads pages of a file that no known layout claims, by learnt forms or freely: all
 // of them, in order, with their rules. It fails with fault.TooLarge, as Add does.
 func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
-	result := form.Read(pages, forms...)
+	result, chosen := readFreely(pages, forms)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at := map[int]*reading{}
@@ -78,6 +78,15 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 			continue
 		}
 		own := &reading{file: file, page: first.page, known: true, free: true, bill: freeBill(b, file)}
+		for _, l := range b.Pages {
+			if rd := at[l.Page]; rd != nil && rd.scan == page.Recognised {
+				own.twice = rd.twice && (own.twice || own.scan != page.Recognised)
+				own.scan = page.Recognised
+			}
+		}
+		if own.scan == page.Recognised {
+			own.bill.freeSights(pages, chosen)
+		}
 		own.problems = own.freeProblems(b)
 		r.readings = append(r.readings, own)
 		if r.kept += own.size(); r.kept > r.most {
@@ -215,13 +224,28 @@ func freeBill(f *form.Bill, file int) Bill {
 		l.Description = value(r.Cell(form.Description))
 		b.Lines = append(b.Lines, l)
 	}
-	b.Verdict = Verdict{Outcome: Outcome(f.Outcome), Reason: f.Reason, Checks: []Check{}}
 	totals := map[form.Field]*Number{form.Packages: &b.Printed.Cartons, form.Pieces: &b.Printed.Pieces, form.Weight: &b.Printed.Weight, form.Volume: &b.Printed.Cube}
-	names := map[form.Field]Field{form.Packages: Cartons, form.Volume: Cube}
 	for _, c := range f.Checks {
 		if n := totals[c.Field]; n != nil && c.Role == t.Role && c.Total.Text != "" && n.Text == "" {
 			*n = figure(&c.Total, c.Unit)
 		}
+	}
+	b.Verdict = freeVerdict(f)
+	for _, l := range f.Pages {
+		s := Sheet{File: file, Page: l.Page, N: l.N, M: l.M}
+		for _, c := range l.Columns {
+			s.Columns = append(s.Columns, Place{string(c.Field), c.Box})
+		}
+		b.Sheets = append(b.Sheets, s)
+	}
+	return b
+}
+
+// freeVerdict is the verdict on a bill that was read freely.
+func freeVerdict(f *form.Bill) Verdict {
+	v := Verdict{Outcome: Outcome(f.Outcome), Reason: f.Reason, Checks: []Check{}}
+	names := map[form.Field]Field{form.Packages: Cartons, form.Volume: Cube}
+	for _, c := range f.Checks {
 		check := Check{Field: Field(c.Field), Printed: c.Printed, Sum: c.Sum, State: State(c.State), Unit: string(c.Unit)}
 		if name, ok := names[c.Field]; ok {
 			check.Field = name
@@ -236,16 +260,9 @@ func freeBill(f *form.Bill, file int) Bill {
 				check.Difference = off.String()
 			}
 		}
-		b.Verdict.Checks = append(b.Verdict.Checks, check)
+		v.Checks = append(v.Checks, check)
 	}
-	for _, l := range f.Pages {
-		s := Sheet{File: file, Page: l.Page, N: l.N, M: l.M}
-		for _, c := range l.Columns {
-			s.Columns = append(s.Columns, Place{string(c.Field), c.Box})
-		}
-		b.Sheets = append(b.Sheets, s)
-	}
-	return b
+	return v
 }
 
 // Form says how the form of the bill's document came to be known.
@@ -274,13 +291,16 @@ func nameAndAddress(party []form.Cell, value func(*form.Cell) Value) (out []Valu
 }
 
 // Held reports whether the bill's lines stay out of the sheet until somebody accepts
-// them: it is of no known form, and nothing proves what was read. A bill without totals
+// them: it is of no known form or was read from pictures, and nothing proves what was read. A bill without totals
 // counts if it was read by a learnt form that is trusted.
 func (b *Bill) Held() bool { return b.Doubtful() && !b.Accepted }
 
-// Doubtful reports whether the bill is of no known form, and nothing proves what was read,
-// whether or not somebody accepted it.
+// Doubtful reports whether nothing proves what was read of a bill that is of no known form,
+// or was read from pictures, whether or not somebody accepted it.
 func (b *Bill) Doubtful() bool {
+	if b.Optical {
+		return b.Verdict.Outcome == Unproved
+	}
 	return b.Free != nil && (b.Verdict.Outcome == Unproved || b.Verdict.Outcome == Unchecked && !b.Free.Vouched)
 }
 

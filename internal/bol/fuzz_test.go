@@ -10,6 +10,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/paper"
 )
 
@@ -115,9 +116,7 @@ func check(t *testing.T, pages []page.Page) {
 	for i := range pages {
 		pages[i].Number = i + 1
 		nothingIsLost(t, &pages[i])
-		if err := r.Add(0, pages[i]); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Add(0, pages[i]))
 	}
 	d, err := r.Document([]File{{"a.pdf", len(pages)}})
 	if err != nil {
@@ -167,7 +166,7 @@ func check(t *testing.T, pages []page.Page) {
 // nothingIsLost ends the test unless each word in the table of a page is part of the
 // form, of a line, or of a problem.
 func nothingIsLost(t *testing.T, p *page.Page) {
-	words := joined(usable(p.Words))
+	words := joined(usable(p.Words, &room{}))
 	v := newVocabulary(Layouts)
 	r := &reading{page: p.Number}
 	s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: v.find(words), layout: &Straight}

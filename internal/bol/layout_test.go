@@ -3,6 +3,8 @@ package bol
 import (
 	"slices"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // manifest is another form, on paper of 400 by 300 points: other words, other
@@ -64,21 +66,15 @@ func TestALayoutIsData(t *testing.T) {
 
 	read := func(layouts ...*Layout) (*Document, error) {
 		r, err := newReader(layouts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Add(0, p.done()); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
+		must.OK(t, r.Add(0, p.done()))
 		return r.Document([]File{{"m.pdf", 1}})
 	}
 	if d, err := read(&Straight); err == nil {
 		t.Fatalf("in the first layout it reads as %+v", d.Bills[0])
 	}
 	d, err := read(&Straight, &manifest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b := d.Bills[0]
 	for _, v := range []struct{ name, got, want string }{
 		{"number", b.Number.Text, "M-0042"},
@@ -112,9 +108,7 @@ func TestALayoutIsData(t *testing.T) {
 // Every layout must be consistent: otherwise values would be missing.
 func TestLayoutsHoldTogether(t *testing.T) {
 	for _, l := range append(slices.Clone(Layouts), &manifest) {
-		if err := l.Check(); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, l.Check())
 		for _, g := range append([]Grid{l.Table}, l.Strips...) {
 			headings := 0
 			for i, c := range g.Columns {

@@ -71,7 +71,7 @@ func (r *reading) moved(by int) *reading {
 
 // storedVersion changes with stored: gob drops in silence what another version names
 // differently.
-const storedVersion = 5
+const storedVersion = 6
 
 // stored is the encoded form of Pages.
 type stored struct {
@@ -94,6 +94,7 @@ type storedReading struct {
 	Columns      []Place
 	Problems     []Problem
 	Scan         page.Scan
+	Twice        bool
 	Notes        []Problem
 }
 
@@ -101,7 +102,7 @@ type storedReading struct {
 func (p *Pages) Encode(w io.Writer) error {
 	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.notes}
+		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.twice, r.notes}
 	}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
@@ -123,7 +124,7 @@ func DecodePages(b []byte) (*Pages, error) {
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
 			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, free: r.Free, read: r.Read, hint: r.Hint, n: r.N, m: r.M,
-			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, notes: r.Notes,
+			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, twice: r.Twice, notes: r.Notes,
 		}
 	}
 	return p, nil

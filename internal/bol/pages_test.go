@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 // full sets every field below v to something, file indexes to 0 and pages to 1.
@@ -64,13 +65,9 @@ func fullReading() *reading {
 func TestPagesSurviveStorage(t *testing.T) {
 	p := &Pages{Files: []File{{"a.pdf", 1}}, readings: []*reading{fullReading()}}
 	var b bytes.Buffer
-	if err := p.Encode(&b); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, p.Encode(&b))
 	got, err := DecodePages(b.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if !reflect.DeepEqual(got, p) {
 		t.Errorf("got  %+v\nwant %+v", got.readings[0], p.readings[0])
 	}
@@ -108,9 +105,7 @@ func TestPagesOfAnotherVersionAreRefused(t *testing.T) {
 	var now, other, before bytes.Buffer
 	p := &Pages{Files: []File{{"a.pdf", 1}}, readings: []*reading{fullReading()}}
 	err := errors.Join(p.Encode(&now), gob.NewEncoder(&other).Encode(stored{Version: 1}), gob.NewEncoder(&before).Encode(encodedBefore(now.Bytes())))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for name, b := range map[string][]byte{"another version": other.Bytes(), "version 0.1.0": before.Bytes(), "half": now.Bytes()[:now.Len()/2], "nothing": nil} {
 		if got, err := DecodePages(b); err == nil {
 			t.Errorf("%s is read as %+v", name, got)

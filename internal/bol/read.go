@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"tallyman/internal/page"
@@ -30,19 +31,25 @@ type reading struct {
 	columns    []Place
 	problems   []Problem
 	scan       page.Scan
+	twice      bool      // two readers read the picture
 	notes      []Problem // of the page itself, whether it is read or not
 }
 
 // readPage reads one page, which can have several forms: it returns a reading for each.
 // It never fails: what cannot be read is among the problems.
 func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*reading {
-	r := &reading{file: file, page: p.Number, damage: p.Damage, scan: p.Scan}
+	r := &reading{file: file, page: p.Number, damage: p.Damage, scan: p.Scan, twice: p.Twice}
 	for _, n := range p.Notes {
 		note := r.about(noteKinds[n.Kind], n.Message)
 		note.Box, note.Text = n.Box.Round(), n.Text
 		r.notes = append(r.notes, note)
 	}
-	words := usable(p.Words)
+	if p.Scan == page.Recognised {
+		v = v.loosely()
+	}
+	in := rooms.Get().(*room)
+	defer in.leave()
+	words := usable(p.Words, in)
 	r.blank = len(words) == 0
 	if r.damage != "" || r.blank {
 		return []*reading{r}
@@ -53,7 +60,7 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 	}
 	if len(p.Hidden) > 0 && p.Scan == page.Printed {
 		// Labels that something covers still show the places of values.
-		labels := usable(p.Hidden)
+		labels := usable(p.Hidden, &room{})
 		for _, w := range labels {
 			w.taken = true
 		}
@@ -109,7 +116,7 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 	var out []*reading
 	for i, f := range forms {
 		s := scan{
-			reading: &reading{file: r.file, page: r.page, part: i, known: true}, sheet: p, plane: lies,
+			reading: &reading{file: r.file, page: r.page, part: i, known: true, scan: r.scan, twice: r.twice}, sheet: p, plane: lies,
 			words: words, vocabulary: v, found: found, layout: l, located: f,
 		}
 		if len(forms) > 1 {
@@ -229,11 +236,25 @@ type word struct {
 	pieces []*word
 }
 
+// room is memory for the words of a page. Nothing that was read refers to them.
+type room struct {
+	words []word
+	of    []*word
+}
+
+var rooms = sync.Pool{New: func() any { return &room{} }}
+
+// leave gives the room to another page.
+func (r *room) leave() {
+	clear(r.words[:cap(r.words)])
+	rooms.Put(r)
+}
+
 // usable returns the words that are on the page, each once: bold text that is printed
 // twice, or a second layer of the same text, is the same word, up to two points apart.
-func usable(all []page.Word) []*word {
-	backing := make([]word, 0, len(all))
-	out := make([]*word, 0, len(all))
+func usable(all []page.Word, in *room) []*word {
+	in.words, in.of = slices.Grow(in.words[:0], len(all)), slices.Grow(in.of[:0], len(all))
+	backing, out := in.words, in.of
 	for i := range all {
 		w := &all[i]
 		sum := w.Box.X0 + w.Box.Y0 + w.Box.X1 + w.Box.Y1 + w.Base + w.Size
@@ -428,6 +449,7 @@ func (s *scan) read() {
 		s.strip(&s.layout.Strips[i])
 	}
 	s.table()
+	s.bill.Lines = slices.Clone(s.bill.Lines) // which is as short as it can be
 }
 
 // within returns the words that begin in a box and are not taken.
@@ -515,6 +537,7 @@ func (s *scan) billNumber(words []*word) Value {
 	if len(numbers) == 1 && !goesOnBeside(numbers[0], words) {
 		v := s.value(numbers)
 		v.Text = page.Seen(v.Text)
+		s.lookText(&v, numberOfBill.MatchString(v.Text))
 		return v
 	}
 	at := s.value(words)
@@ -577,6 +600,7 @@ func (s *scan) total(a *Area) {
 		w.taken = true
 	}
 	n := s.number(words)
+	s.look(&n, a.Decimals)
 	if !n.Valid {
 		s.problem(UnreadTotal, n.Value, "the total of %s is not a number: %s", a.Name, text.Quote(n.Text))
 	} else if have := decimalsOf(n.Plain()); have < a.Decimals && !n.Amount().IsZero() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/testing/must"
 )
 
 // The real document that the first layout was measured on.
@@ -16,9 +17,7 @@ func TestTheRealDocument(t *testing.T) {
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the real document is not here")
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	pages := pagesOf(t, doc)
 	d := read(t, pages)
 	if len(pages) != 86 || len(d.Bills) != 83 || d.Lines() != 366 || d.Count(bol.Reconciled) != 83 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+
+	"tallyman/internal/text"
 )
 
 // Field is one of the four figures of a bill that are reconciled.
@@ -89,21 +91,22 @@ func (v Verdict) Differences() []Check {
 // String returns a check for people: "pieces: the lines add up to 12, the bill prints
 // 13".
 func (c Check) String() string {
+	sum, printed := text.Figure(c.Sum), text.Figure(c.Printed)
 	switch c.State {
 	case Proved:
-		text := fmt.Sprintf("%s: proved, the lines add up to %s", c.Field, c.Sum)
+		said := fmt.Sprintf("%s: proved, the lines add up to %s", c.Field, sum)
 		if r := c.Rounding(); r != "" {
-			text += ", the bill prints " + c.Printed + " (" + r + ")"
+			said += ", the bill prints " + printed + " (" + r + ")"
 		}
-		return text
+		return said
 	case NotPrinted:
-		return fmt.Sprintf("%s: not printed, not compared; the lines add up to %s", c.Field, c.Sum)
+		return fmt.Sprintf("%s: not printed, not compared; the lines add up to %s", c.Field, sum)
 	case Unsure:
-		return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s, which alone proves nothing", c.Field, c.Sum, c.Printed)
+		return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s, which alone proves nothing", c.Field, sum, printed)
 	case Unread:
-		return fmt.Sprintf("%s: the printed total cannot be read, not compared; the lines add up to %s", c.Field, c.Sum)
+		return fmt.Sprintf("%s: the printed total cannot be read, not compared; the lines add up to %s", c.Field, sum)
 	}
-	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, c.Sum, c.Printed)
+	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, sum, printed)
 }
 
 // Rounding returns the difference of a proved total, for example "≈ rounding, 0.3 lb";
@@ -175,7 +178,10 @@ func (t total) slack(f Field, printed *Number, most decimals) decimal.Decimal {
 // might be missing; it becomes the reason if any is. most are the decimals of the whole
 // document.
 func (b *Bill) reconcile(absent string, most decimals) {
-	v := Verdict{Outcome: Reconciled}
+	if b.Optical {
+		b.choose(most)
+	}
+	v := Verdict{Outcome: Reconciled, Checks: make([]Check, 0, len(Fields))}
 	var missing, unread []string
 	for _, f := range Fields {
 		printed := totalOf(&b.Printed, f)
@@ -215,4 +221,66 @@ func (b *Bill) reconcile(absent string, most decimals) {
 		}
 	}
 	b.Verdict = v
+	b.vouch()
+}
+
+// vouch takes the proofs of a bill back that was read from pictures, unless each of its figures
+// and its number is confirmed or chosen: what was misread once can be misread twice.
+func (b *Bill) vouch() {
+	if !b.Optical || b.Verdict.Outcome == Unproved {
+		return
+	}
+	v := &b.Verdict
+	loose := b.loose()
+	if v.Outcome == Reconciled && len(loose) == 0 {
+		return
+	}
+	v.Checks = slices.Clone(v.Checks)
+	var differ []string
+	for i := range v.Checks {
+		switch c := &v.Checks[i]; c.State {
+		case Proved:
+			c.State = Unsure
+		case Differs:
+			differ = append(differ, c.String())
+		}
+	}
+	who, why := "one reader read it from a picture", "its lines add up to the printed totals, but one misreading can stand in both"
+	if b.Twice {
+		who = "two readers read it from a picture"
+		why = text.Verb(len(loose), "value", "is", "are") + " not proved, though the lines add up to the printed totals"
+	}
+	switch {
+	case len(differ) > 0:
+		why = strings.Join(differ, "; ")
+	case v.Reason != "":
+		why = v.Reason
+	}
+	v.Outcome, v.Reason = Unproved, who+"; "+why
+}
+
+// loose returns the figures of a bill, and its number, that were read from a picture and are
+// neither confirmed nor chosen.
+func (b *Bill) loose() []Value {
+	var out []Value
+	if b.Number.Text == "" || b.Number.Doubtful() {
+		out = append(out, b.Number)
+	}
+	for _, v := range b.figures() {
+		if v.Doubtful() {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// proveAgain proves a bill again of which something is chosen that was doubtful.
+func (b *Bill) proveAgain(most decimals) {
+	switch {
+	case b.Free == nil:
+		b.reconcile(b.absent, most)
+	case b.change == nil: // what people changed is compared, not proved
+		b.Verdict = freeVerdict(b.Free)
+		b.vouch()
+	}
 }

@@ -47,7 +47,7 @@ func TestBillsAreReconciled(t *testing.T) {
 		{"a carton too many", "4 84 4.06 35.7", []string{"2 48 2.61 20.3", "1 36 1.45 15.4"}, "",
 			"mismatched: cartons: the lines add up to 3, the bill prints 4"},
 		{"a piece too few, among thousands", "2 12,959 2.00 2.0", []string{"1 12,000 1.00 1.0", "1 960 1.00 1.0"}, "",
-			"mismatched: pieces: the lines add up to 12960, the bill prints 12959"},
+			"mismatched: pieces: the lines add up to 12,960, the bill prints 12,959"},
 		{"every figure is off", "9 9 9.99 9.9", []string{"2 48 2.61 20.3"}, "",
 			"mismatched: cartons: the lines add up to 2, the bill prints 9; pieces: the lines add up to 48, the bill prints 9; " +
 				"weight: the lines add up to 20.3, the bill prints 9.9; cube: the lines add up to 2.61, the bill prints 9.99"},

@@ -1,7 +1,6 @@
 package bol_test
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +8,9 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/paper"
+	"tallyman/internal/testing/shipments"
 )
 
 // read reads the pages of one document.
@@ -17,32 +18,22 @@ func read(tb testing.TB, pages []page.Page) *bol.Document {
 	tb.Helper()
 	r := bol.NewReader()
 	for _, p := range pages {
-		if err := r.Add(0, p); err != nil {
-			tb.Fatal(err)
-		}
+		must.OK(tb, r.Add(0, p))
 	}
 	d, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must.OK(tb, err)
 	return d
 }
 
 // invented returns a sample and its pages as the PDF engine sees them.
 func invented(tb testing.TB, o sample.Options, change func(*sample.Sample)) (*sample.Sample, []page.Page) {
 	tb.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s := shipments.Sample(tb, o)
 	if change != nil {
 		change(s)
 	}
-	var doc bytes.Buffer
-	if err := s.WritePDF(&doc); err != nil {
-		tb.Fatal(err)
-	}
-	return s, pagesOf(tb, doc.Bytes())
+	doc := must.Written(tb, s.WritePDF)
+	return s, pagesOf(tb, doc)
 }
 
 // spaced returns a text with the spaces that values have.

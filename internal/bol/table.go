@@ -111,6 +111,9 @@ func (t *table) end() {
 			filled++
 		}
 		t.set(&l.Cells, cellIndex[c.Name], words)
+		if n := t.cell(&l, c); n != nil {
+			t.look(n, c.Decimals)
+		}
 		if c.Name == "style" && strayed(words) {
 			t.problem(TextInTable, l.Style, "the style of a line holds two texts: %s", text.Quote(l.Style.Text))
 		}
@@ -118,6 +121,7 @@ func (t *table) end() {
 	whole := t.value(t.words)
 	l.Box = whole.Box
 	l.Style.Text = page.Seen(l.Style.Text)
+	t.lookText(&l.Style, false)
 	reason := t.torn
 	if reason == "" {
 		reason = unreadable(&l)
@@ -134,6 +138,16 @@ func (t *table) end() {
 		t.bill.Lines = append(t.bill.Lines, l)
 	}
 	t.cells = nil
+}
+
+// cell returns the cell of a column of numbers; nil for others.
+func (t *table) cell(l *Line, c Column) *Number {
+	for _, f := range Fields {
+		if c.Number && c.Name == columnOf(f) {
+			return cellOf(l, f)
+		}
+	}
+	return nil
 }
 
 // strayed reports whether one of the words of a cell came from another place: it is

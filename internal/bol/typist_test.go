@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/paper"
 )
 
@@ -171,14 +172,10 @@ func documentOf(tb testing.TB, pages ...page.Page) *Document {
 	r := NewReader()
 	for i, p := range pages {
 		p.Number = i + 1
-		if err := r.Add(0, p); err != nil {
-			tb.Fatal(err)
-		}
+		must.OK(tb, r.Add(0, p))
 	}
 	d, err := r.Document([]File{{Name: "bol.pdf", Pages: len(pages)}})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must.OK(tb, err)
 	return d
 }
 

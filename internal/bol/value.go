@@ -46,9 +46,13 @@ func (s *scan) onPage(b page.Box) page.Box {
 
 // values makes a value of each row of words.
 func (s *scan) values(words []*word) []Value {
-	var out []Value
-	for _, row := range rows(words) {
-		out = append(out, s.value(row))
+	rows := rows(words)
+	if len(rows) == 0 {
+		return nil
+	}
+	out := make([]Value, len(rows)) // no longer than needed: it stays
+	for i, row := range rows {
+		out[i] = s.value(row)
 	}
 	return out
 }

@@ -41,7 +41,7 @@ type entry struct {
 func newEntry(st session.State, s *sheet.Sheet, own *profile.Profile) *entry {
 	e := &entry{of: inputsOf(st), sheet: s, takes: takes(st), profile: own}
 	for _, in := range st.Inputs() {
-		e.inputs = append(e.inputs, in.Reading.Key)
+		e.inputs = append(e.inputs, sourceOf(in))
 	}
 	return e
 }

@@ -47,6 +47,7 @@ type Desk struct {
 	memory   *memory
 	sheets   *sheets
 	lessons  lessons
+	listings listings
 	watcher  atomic.Pointer[Watcher]
 }
 
@@ -183,7 +184,7 @@ type OrdersSummary struct {
 }
 
 // AttachBills attaches PDFs of bills, together as one BOL. It replaces the session's
-// BOL and drops its order export; with add, it adds the bills and keeps the orders. st
+// BOL and drops its order exports and amendments; with add, it adds the bills and keeps both. st
 // is the session's state when the upload began. progress may be nil.
 //
 // It attaches all files or none. It fails with session.Superseded if the session was
@@ -229,7 +230,7 @@ func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, 
 	for i := range files {
 		r, err := readFile(ctx, reader, files[i], func(p intake.Progress) {
 			if progress != nil {
-				progress(intake.Progress{File: i, Pages: before.Pages + p.Pages, Bills: before.Bills + p.Bills, Lines: before.Lines + p.Lines})
+				progress(intake.Progress{File: i, Pages: before.Pages + p.Pages, Total: before.Pages + p.Total, Bills: before.Bills + p.Bills, Lines: before.Lines + p.Lines})
 			}
 		})
 		if err != nil {
@@ -282,12 +283,12 @@ func Summary(doc *bol.Document) BillsSummary {
 	}
 }
 
-// AttachOrders replaces the session's order export. It fails with NoBOL if the session
+// AttachOrders replaces the session's order exports, or with add adds one. It fails with NoBOL if the session
 // had no bills when the upload began, with session.Changed if they were replaced since,
 // with session.Superseded, with fault.Busy, and with the codes of storage and of
 // intake.Reader.Orders; the session is then unchanged. It returns the state after the
 // attach and its sheet.
-func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming) (session.State, *sheet.Sheet, error) {
+func (d *Desk) AttachOrders(ctx context.Context, st session.State, add bool, in *Incoming) (session.State, *sheet.Sheet, error) {
 	if err := HasBills(st); err != nil {
 		return st, nil, err
 	}
@@ -296,6 +297,9 @@ func (d *Desk) AttachOrders(ctx context.Context, st session.State, in *Incoming)
 		return st, nil, err
 	}
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace}
+	if add {
+		a.Mode = session.Append
+	}
 	return d.attach(ctx, st, a, in, func(r *intake.Reader, files []intake.File) ([]reading, error) {
 		read, err := readMapped(ctx, r, files[0], own, in.columns, in.newest)
 		if err != nil {

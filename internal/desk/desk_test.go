@@ -22,6 +22,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 	"tallyman/internal/testing/shipments"
 )
@@ -51,14 +52,10 @@ func placeWith(t *testing.T, reader *intake.Reader, limits desk.Limits) *place {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { store.Close() })
 	contents, err := files.Open(filepath.Join(dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return &place{desk.New(store, contents, reader, limits), store, contents, reader}
 }
 
@@ -68,9 +65,7 @@ func (p *place) stored(t *testing.T) int {
 	n := 0
 	for after := blob.Key(""); ; {
 		items, next, err := p.contents.List(t.Context(), after, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		n += len(items)
 		if next == "" {
 			return n
@@ -137,7 +132,7 @@ func (p *place) attachOrders(ctx context.Context, st session.State, f file) (ses
 	if err := p.receive(ctx, in, session.Orders, []file{f}); err != nil {
 		return st, err
 	}
-	st, _, err = p.AttachOrders(ctx, st, in)
+	st, _, err = p.AttachOrders(ctx, st, false, in)
 	return st, err
 }
 
@@ -146,18 +141,14 @@ func key(id string) session.Key { return session.Key{Owner: session.Local, ID: s
 func (p *place) csv(t *testing.T, st session.State) string {
 	t.Helper()
 	s, err := p.Sheet(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return csvOf(t, s)
 }
 
 func csvOf(t *testing.T, s *sheet.Sheet) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := sheet.WriteCSV(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, sheet.WriteCSV(&b, s))
 	return b.String()
 }
 
@@ -165,9 +156,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, _, err := p.Begin(ctx, key("w1"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := p.Sheet(ctx, st); fault.CodeOf(err) != desk.NoSheet {
 		t.Errorf("a sheet without bills: %v", err)
 	}
@@ -176,9 +165,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 	}
 	var last intake.Progress
 	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, func(at intake.Progress) { last = at })
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if last.Bills != 6 || last.Lines != 30 {
 		t.Errorf("the last progress was %+v", last)
 	}
@@ -186,9 +173,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 		t.Error("the sheet without orders is not the expected one")
 	}
 	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if got := p.csv(t, st); got != string(ship.expected) {
 		t.Error("the sheet with orders is not the expected one")
 	}
@@ -197,9 +182,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 	p.reader.Close()
 	fresh := desk.New(nil, p.contents, nil, desk.Limits{})
 	s, err := fresh.Sheet(ctx, st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var b bytes.Buffer
 	if err := sheet.WriteCSV(&b, s); err != nil || b.String() != string(ship.expected) {
 		t.Errorf("the sheet from what was kept is not the expected one (%v)", err)
@@ -212,9 +195,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 	}
 	for name, want := range map[string][]byte{desk.SheetName: ship.expected, "bol.pdf": ship.bills, "orders.csv": ship.orders} {
 		_, r, err := p.OpenFile(ctx, st, name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		got, err := io.ReadAll(r)
 		r.Close()
 		if err != nil || !bytes.Equal(got, want) {
@@ -239,26 +220,20 @@ func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
 	p, a, b := newPlace(t), newShipment(t, 1), newShipment(t, 2)
 	ctx := t.Context()
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	must := func(next session.State, err error) {
+	must.OK(t, err)
+	attached := func(next session.State, err error) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		st = next
 	}
-	must(p.attachBills(ctx, st, false, []file{upload("a.pdf", a.bills)}, nil))
-	must(p.attachOrders(ctx, st, upload("a.csv", a.orders)))
-	must(p.attachBills(ctx, st, true, []file{upload("b.pdf", b.bills)}, nil))
+	attached(p.attachBills(ctx, st, false, []file{upload("a.pdf", a.bills)}, nil))
+	attached(p.attachOrders(ctx, st, upload("a.csv", a.orders)))
+	attached(p.attachBills(ctx, st, true, []file{upload("b.pdf", b.bills)}, nil))
 	if len(st.BOL) != 2 || st.Orders == nil {
 		t.Fatalf("after adding: %d files, orders %v", len(st.BOL), st.Orders)
 	}
 	s, err := p.Sheet(ctx, st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(s.Rows) != 60 || len(s.Document.Files) != 2 {
 		t.Errorf("%d rows of %d files", len(s.Rows), len(s.Document.Files))
 	}
@@ -267,7 +242,7 @@ func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
 			t.Errorf("a line of file %d has its style in file %d", row.Line.File, row.Line.Style.File)
 		}
 	}
-	must(p.attachBills(ctx, st, false, []file{upload("b.pdf", b.bills)}, nil))
+	attached(p.attachBills(ctx, st, false, []file{upload("b.pdf", b.bills)}, nil))
 	if len(st.BOL) != 1 || st.Orders != nil {
 		t.Errorf("after replacing: %d files, orders %v", len(st.BOL), st.Orders)
 	}
@@ -281,15 +256,11 @@ func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	must.OK(t, err)
+	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+	must.OK(t, err)
 	broken := errors.New("the client hung up")
 	for _, c := range []struct {
 		name string
@@ -378,9 +349,7 @@ func TestAResetDuringAnUploadWins(t *testing.T) {
 		},
 	} {
 		st, err := p.Open(ctx, key("x"), session.Named)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		g := newGate(ship.bills)
 		done := make(chan error)
 		go func() {
@@ -388,9 +357,7 @@ func TestAResetDuringAnUploadWins(t *testing.T) {
 			done <- err
 		}()
 		<-g.reached
-		if err := reset(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, reset())
 		close(g.open)
 		if err := <-done; fault.CodeOf(err) != session.Superseded {
 			t.Errorf("%s: the upload ends with %v", name, err)
@@ -406,22 +373,16 @@ func TestReadingAgainKeepsTheSheet(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, _, err := p.Reread(ctx, st); fault.CodeOf(err) != desk.NoBOL {
 		t.Errorf("reading nothing again: %v", err)
 	}
 	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
-		t.Fatal(err)
-	}
-	if st, _, err = p.Reread(ctx, st); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+	must.OK(t, err)
+	st, _, err = p.Reread(ctx, st)
+	must.OK(t, err)
 	if got := p.csv(t, st); got != string(ship.expected) {
 		t.Error("the sheet is another one after reading again")
 	}
@@ -432,19 +393,13 @@ func TestFilesOfOneNameAreToldApart(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	st, err = p.attachBills(ctx, st, false, []file{
 		upload("bol.pdf", ship.bills), upload("bol.pdf", ship.bills), upload(desk.SheetName, ship.bills), upload("../../etc/passwd", ship.bills),
 	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	list, err := p.Files(ctx, st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	seen := map[string]bool{}
 	for _, f := range list {
 		if seen[f.Name] || strings.ContainsAny(f.Name, "/\x00") {
@@ -452,9 +407,7 @@ func TestFilesOfOneNameAreToldApart(t *testing.T) {
 		}
 		seen[f.Name] = true
 		_, r, err := p.OpenFile(ctx, st, f.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		n, err := io.Copy(io.Discard, r)
 		r.Close()
 		if err != nil || n != f.Size {
@@ -467,12 +420,9 @@ func TestAPageOfASessionAsAPicture(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	pic, err := p.Picture(ctx, st, 0, 1, 300)
 	if err != nil || !bytes.HasPrefix(pic.PNG, []byte("\x89PNG")) || pic.PageWidth != 612 || pic.PageHeight != 792 {
 		t.Errorf("%+v, %v", pic, err)
@@ -521,17 +471,11 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 	other := *p
 	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
 	empty, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	old, err := p.attachBills(ctx, empty, false, []file{upload("1.pdf", first.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	now, err := p.attachBills(ctx, empty, false, []file{upload("2.pdf", second.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p.settles(t, 2)
 	if _, err := other.attachOrders(ctx, old, upload("o.csv", first.orders)); fault.CodeOf(err) != session.Changed {
 		t.Fatalf("orders: %v", err)
@@ -544,12 +488,10 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 		t.Errorf("after the refusals: %+v, %v", st, err)
 	}
 	// Bills that were added or read again leave those that were there.
-	if _, err := p.attachBills(ctx, now, true, []file{upload("3.pdf", first.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := p.Reread(ctx, now); err != nil {
-		t.Fatal(err)
-	}
+	_, err = p.attachBills(ctx, now, true, []file{upload("3.pdf", first.bills)}, nil)
+	must.OK(t, err)
+	_, _, err = p.Reread(ctx, now)
+	must.OK(t, err)
 	got, err := other.attachOrders(ctx, now, upload("o.csv", second.orders))
 	if err != nil || len(got.BOL) != 2 || got.Orders == nil {
 		t.Errorf("orders for bills that others were added to: %+v, %v", got, err)
@@ -557,9 +499,8 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 	if got, err = other.attachBills(ctx, empty, true, []file{upload("4.pdf", first.bills)}, nil); err != nil || len(got.BOL) != 3 {
 		t.Errorf("bills to add to a session that had none: %+v, %v", got, err)
 	}
-	if _, _, err := p.Begin(ctx, key("x"), session.Named); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err = p.Begin(ctx, key("x"), session.Named)
+	must.OK(t, err)
 	p.settles(t, 0)
 	if _, err := other.attachBills(ctx, old, true, []file{upload("3.pdf", first.bills)}, nil); fault.CodeOf(err) != session.Superseded {
 		t.Errorf("after a reset: %v", err)
@@ -570,23 +511,17 @@ func TestOneFileTwiceIsCountedAndSaidOnce(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, 1)
 	st, err := p.Open(t.Context(), key("twice"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	once := p.csv(t, st)
-	if st, err = p.attachBills(t.Context(), st, true, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	st, err = p.attachBills(t.Context(), st, true, []file{upload("b.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	if p.csv(t, st) != once {
 		t.Error("the sheet is another one")
 	}
 	s, err := p.Sheet(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if found := s.ToCheck(); len(found) != 1 || found[0].Kind != string(bol.DuplicateFile) || found[0].Severity.Strict() {
 		t.Errorf("the findings are %v", found)
 	}
@@ -596,9 +531,7 @@ func TestOfOneBadFileAmongSeveralTheFateOfEachIsTold(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, 1)
 	st, err := p.Open(t.Context(), key("fates"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	bad := func(name string) file { return upload(name, []byte("Dear Sir")) }
 	_, err = p.attachBills(t.Context(), st, false, []file{bad("x.pdf"), upload("good.pdf", ship.bills), bad("y.pdf")}, nil)
 	if fault.CodeOf(err) != fault.NotAPDF {

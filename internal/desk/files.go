@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
@@ -17,39 +20,87 @@ import (
 // SheetName is the name of the sheet among a session's files.
 const SheetName = "combined_data.csv"
 
+// AmendmentsName is the name of the list of amendments among them.
+const AmendmentsName = "amendments.json"
+
 // File is one of a session's files, as clients see it.
 type File struct {
 	// Name is unique within the session.
 	Name string
 	// Size is in bytes.
 	Size int64
-	// Type is the kind of the file: "pdf", "csv", "xlsx" or "xls".
+	// Type is the kind of the file: "pdf", "csv", "xlsx", "xls" or "json".
 	Type string
-	// Role is the purpose of the file: "sheet", "bol" or "orders".
+	// Role is the purpose of the file: "sheet", "bol", "orders" or "amendments".
 	Role string
+	// Uploaded is the name that the file came with, and Attached when; zero for the sheet.
+	Uploaded string
+	Attached time.Time
 
 	input *session.Input // nil for the sheet
+	at    int            // the index of the input among those of its role
 }
 
 // Files returns the session's files: the sheet, if there are bills, and the inputs
-// under the names that they were uploaded with. Equal names get a number.
-//
-// A session without bills has no files.
+// under the names that they were uploaded with. Equal names get a number. The caller must
+// not change the list.
 func (d *Desk) Files(ctx context.Context, st session.State) ([]File, error) {
-	files := Named(st)
-	if len(files) == 0 {
-		return nil, nil
+	if len(st.BOL) == 0 {
+		return Named(st), nil
 	}
+	at := listed{st.Incarnation, st.Revision}
+	if files := d.listings.get(at); files != nil {
+		return files, nil
+	}
+	files := Named(st)
 	var err error
-	files[0].Size, err = d.csvSize(ctx, st)
+	if files[0].Size, err = d.csvSize(ctx, st); err == nil {
+		d.listings.put(at, files)
+	}
 	return files, err
+}
+
+// listings keeps the files of some states, which never change: clients ask for the status of
+// a session again and again, and the kinds and sizes of files are in JSON.
+type listings struct {
+	mu sync.Mutex
+	of map[listed][]File
+}
+
+type listed struct {
+	session.Incarnation
+	revision int64
+}
+
+// The bounds of listings: states, and files of one.
+const (
+	maxListings = 1000
+	maxListed   = 20
+)
+
+func (l *listings) get(at listed) []File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of[at]
+}
+
+func (l *listings) put(at listed, files []File) {
+	if len(files) > maxListed {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil || len(l.of) == maxListings {
+		l.of = map[listed][]File{}
+	}
+	l.of[at] = files
 }
 
 // Named returns the session's files like Desk.Files, but without the size of the sheet,
 // for which the sheet may have to be made.
 func Named(st session.State) []File {
 	if len(st.BOL) == 0 {
-		return nil
+		return inputs(st)
 	}
 	return append([]File{{Name: SheetName, Type: "csv", Role: "sheet"}}, inputs(st)...)
 }
@@ -67,13 +118,20 @@ func inputs(st session.State) []File {
 		return name
 	}
 	var files []File
-	for i := range st.BOL {
-		in := &st.BOL[i]
-		files = append(files, File{unique(cmp.Or(in.Name, "bol.pdf")), in.Content.Size, "pdf", "bol", in})
+	add := func(slot session.Slot, list []session.Input, at int, unnamed, kind string) {
+		in := &list[at]
+		files = append(files, File{Name: unique(cmp.Or(in.Name, unnamed)), Size: in.Content.Size, Type: kind, Role: string(slot),
+			Uploaded: in.Name, Attached: in.Attached, input: in, at: at})
 	}
-	if in := st.Orders; in != nil {
-		kind := ordersKind(in.Summary)
-		files = append(files, File{unique(cmp.Or(in.Name, "orders."+kind)), in.Content.Size, kind, "orders", in})
+	for i := range st.BOL {
+		add(session.BOL, st.BOL, i, "bol.pdf", "pdf")
+	}
+	for i := range st.Orders {
+		kind := ordersKind(st.Orders[i].Summary)
+		add(session.Orders, st.Orders, i, "orders."+kind, kind)
+	}
+	for i := range st.Amendments {
+		add(session.Amendments, st.Amendments, i, AmendmentsName, "json")
 	}
 	return files
 }
@@ -115,4 +173,40 @@ func (d *Desk) OpenFile(ctx context.Context, st session.State, name string) (Fil
 		}
 	}
 	return File{}, nil, fault.New(fault.NotFound, "the session has no file of that name; /files lists what it has")
+}
+
+// Detach takes one of the session's inputs away again, by its name in Files, and keeps
+// everything else. revision, unless 0, is that of the state in which somebody saw the file.
+// It returns the state after that and what it removed.
+//
+// It fails with fault.NotFound if there is no such file, with fault.BadRequest for the
+// sheet, which is no input, with AmendmentsChanged if the session has another revision, with
+// session.Superseded, and with the codes of storage.
+func (d *Desk) Detach(ctx context.Context, st session.State, name string, revision int64) (session.State, File, error) {
+	if revision != 0 && revision != st.Revision {
+		return st, File{}, ErrOtherRevision(st.Revision)
+	}
+	if name == SheetName && len(st.BOL) > 0 {
+		return st, File{}, fault.New(fault.BadRequest, "%s is made of the other files; remove one of those", SheetName)
+	}
+	i := slices.IndexFunc(inputs(st), func(f File) bool { return f.Name == name })
+	if i < 0 {
+		return st, File{}, fault.New(fault.NotFound, "the session has no file of that name; /files lists what it has")
+	}
+	f := inputs(st)[i]
+	now, removed, err := d.sessions.Attach(ctx, st.Key, session.Attachment{
+		Incarnation: st.Incarnation, Revision: revision, Slot: session.Slot(f.Role), Mode: session.Detach,
+		Files: []session.Input{{Name: f.input.Name, Content: f.input.Content}},
+	})
+	if fault.CodeOf(err) == session.Changed {
+		if now, gone := d.State(ctx, st.Key); gone == nil && revision != 0 {
+			return st, File{}, ErrOtherRevision(now.Revision)
+		}
+		return st, File{}, fault.New(fault.NotFound, "the file was taken away or replaced meanwhile; /files lists what the session has now")
+	}
+	if err != nil {
+		return st, File{}, err
+	}
+	d.drop(ctx, removed)
+	return now, f, nil
 }

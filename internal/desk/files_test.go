@@ -7,6 +7,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // Contents that are missing while their session is alive, as when a disk is not
@@ -15,22 +16,15 @@ func TestAMissingContentIsNoExpiredSession(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	st, _, err := p.Begin(ctx, key("s"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	p.settles(t, 2) // they are pending until after the answer
 	for after := blob.Key(""); ; {
 		items, next, err := p.contents.List(ctx, after, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, it := range items {
-			if err := p.contents.Delete(ctx, it.Key); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, p.contents.Delete(ctx, it.Key))
 		}
 		if after = next; next == "" {
 			break
@@ -56,9 +50,8 @@ func TestAMissingContentIsNoExpiredSession(t *testing.T) {
 	if _, err := p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
 		t.Errorf("uploading the bills again: %v", err)
 	}
-	if _, err := p.Clear(ctx, key("s")); err != nil {
-		t.Fatal(err)
-	}
+	_, err = p.Clear(ctx, key("s"))
+	must.OK(t, err)
 	if err := p.Look(ctx, st, sheet); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("after the session was cleared: %v", err)
 	}

@@ -7,14 +7,10 @@ import (
 	"slices"
 
 	"tallyman/internal/blob"
-	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
-	"tallyman/internal/orders"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
-	"tallyman/internal/sheet"
-	"tallyman/internal/span"
 )
 
 // Incoming are files that are being uploaded: stored, but not part of a session until
@@ -36,7 +32,8 @@ type Incoming struct {
 const KeyReused fault.Code = "idempotency_key_reused"
 
 // Once names the upload: if the session has the files of an upload of that name
-// already, they are not attached again. It can be called once, before attaching.
+// already, they are not attached again. "" is no name. It can be called once, before
+// attaching.
 func (in *Incoming) Once(name string) { in.once = name }
 
 // KeepUnread attaches a document even if no bill can be read of it, so that its form can be
@@ -51,9 +48,7 @@ func (in *Incoming) again(st session.State, slot session.Slot) (bool, error) {
 	}
 	inputs := st.BOL
 	if slot == session.Orders {
-		if inputs = nil; st.Orders != nil {
-			inputs = []session.Input{*st.Orders}
-		}
+		inputs = st.Orders
 	}
 	var sums []blob.Sum
 	for _, f := range inputs {
@@ -200,67 +195,4 @@ func (in *Incoming) open(ctx context.Context, slot session.Slot) (files []intake
 		files = append(files, intake.File{Name: f.name, ReaderAt: content, Size: f.ref.Size})
 	}
 	return files, closeAll, nil
-}
-
-// Convert makes a sheet without a session, of PDFs of bills and of an order export, if
-// there is one, by the owner's profile. It keeps neither. It fails with fault.NoUpload,
-// with fault.Busy, and with the codes of storage and of reading.
-func (d *Desk) Convert(ctx context.Context, owner session.Owner, in *Incoming) (*sheet.Sheet, error) {
-	pdfs, closePDFs, err := in.open(ctx, session.BOL)
-	if err != nil {
-		return nil, err
-	}
-	defer closePDFs()
-	if len(pdfs) == 0 {
-		return nil, fault.New(fault.NoUpload, "there is no PDF of bills in the request")
-	}
-	exports, closeExports, err := in.open(ctx, session.Orders)
-	if err != nil {
-		return nil, err
-	}
-	defer closeExports()
-	reader, leave, err := d.turn(ctx, owner)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	in.held = &held{memory: d.memory, owner: owner}
-	defer in.held.end()
-	reader = reader.Metered(in.held.meter(ctx))
-	var table *orders.Table
-	if len(exports) > 0 {
-		// The orders are read first: that is quick, and a wrong file is a frequent
-		// mistake.
-		if table, err = readBy(ctx, reader, exports[0], in.newest, in.columns); err != nil {
-			return nil, err
-		}
-	}
-	readings, err := readBills(ctx, reader.Taught(in.newest.LearntForms()), pdfs, nil)
-	if err != nil {
-		return nil, err
-	}
-	var all bol.Pages
-	for _, r := range readings {
-		all.Append(r.pages)
-	}
-	for _, f := range in.of(session.BOL) {
-		all.Sums = append(all.Sums, f.ref.SHA256)
-	}
-	doc, err := all.Document()
-	if err != nil {
-		return nil, err
-	}
-	if err := d.sheets.check(doc.Lines()); err != nil {
-		return nil, err
-	}
-	n := int64(1+doc.Lines()) * linesTake
-	if err := d.memory.take(ctx, owner, n); err != nil {
-		return nil, err
-	}
-	_, sp := span.Start(ctx, "sheet.make")
-	defer sp.End(nil)
-	sp.Int("lines", int64(doc.Lines()))
-	s := in.newest.Rules().Make(doc, table)
-	d.memory.giveWith(s, owner, n+in.held.pass())
-	return s, nil
 }

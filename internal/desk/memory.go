@@ -32,10 +32,12 @@ type memory struct {
 
 // What things take, in bytes; measured, and rounded up.
 const (
-	linesTake   = 4000 // a line of bills in a sheet, while the sheet is made and after it
-	ordersTake  = 5    // an order export in a sheet, for each byte of what was stored of it
-	repliesTake = 2    // what a worker sent, for each byte of the reply
-	xlsxTakes   = 5000 // a row of a workbook while it is written
+	linesTake  = 4000 // a line of bills in a sheet, while the sheet is made and after it
+	ordersTake = 5    // an order export in a sheet, for each byte of what was stored of it
+	// Amendments in a sheet and while they are read, for each byte of their JSON.
+	amendmentsTake = 12
+	repliesTake    = 2    // what a worker sent, for each byte of the reply
+	xlsxTakes      = 5000 // a row of a workbook while it is written
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // impatient is a budget on which nobody waits.
@@ -51,9 +52,7 @@ func TestMemoryIsRefusedWhereThereIsNoneAndSaysWhenToComeAgain(t *testing.T) {
 
 func TestWhoWaitsForMemoryGetsWhatIsGivenBackOrGivesUp(t *testing.T) {
 	m := newMemory(Limits{Memory: 10, OwnerMemory: 10}, none)
-	if err := m.take(t.Context(), "a", 10); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, m.take(t.Context(), "a", 10))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := m.take(ctx, "b", 1); fault.CodeOf(err) != fault.Cancelled {
@@ -62,9 +61,7 @@ func TestWhoWaitsForMemoryGetsWhatIsGivenBackOrGivesUp(t *testing.T) {
 	got := make(chan error)
 	go func() { got <- m.take(t.Context(), "b", 5) }()
 	m.give("a", 10)
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
+	must.OK(t, <-got)
 }
 
 func TestCachedSheetsMakeRoom(t *testing.T) {
@@ -76,13 +73,9 @@ func TestCachedSheetsMakeRoom(t *testing.T) {
 		m.give("", 10)
 		return true
 	})
-	if err := m.take(t.Context(), "", 10); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, m.take(t.Context(), "", 10))
 	m.wait = func(time.Duration) <-chan time.Time { return nil }
-	if err := m.take(t.Context(), "a", 8); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, m.take(t.Context(), "a", 8))
 }
 
 func TestWhatWorkersSendTakesMemoryUntilItIsGivenBack(t *testing.T) {
@@ -90,9 +83,7 @@ func TestWhatWorkersSendTakesMemoryUntilItIsGivenBack(t *testing.T) {
 	h, other := &held{memory: m, owner: "a"}, &held{memory: m, owner: "b"}
 	meter := h.meter(t.Context())
 	for range 3 {
-		if err := meter(heldStep / repliesTake); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, meter(heldStep/repliesTake))
 	}
 	if err := meter(1); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("one byte more: %v", err)

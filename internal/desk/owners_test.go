@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 func of(owner session.Owner, id session.ID) session.Key { return session.Key{Owner: owner, ID: id} }
@@ -34,9 +35,8 @@ func TestAnOwnerHasALimitOfSessionsWhichIsNoneOfTheOthers(t *testing.T) {
 		t.Errorf("beginning one anew: %v", err)
 	}
 	open(of("b", "3"), "")
-	if _, err := p.Clear(t.Context(), of("a", "1")); err != nil {
-		t.Fatal(err)
-	}
+	_, err := p.Clear(t.Context(), of("a", "1"))
+	must.OK(t, err)
 	open(of("a", "3"), "")
 	var f *fault.Error
 	if _, err := p.Open(t.Context(), of("a", "4"), session.Named); !errors.As(err, &f) || f.Details != (desk.Exceeded{Limit: "sessions", Most: 2}) {
@@ -48,16 +48,10 @@ func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	const most = 4 << 20
 	p := placeWith(t, nil, desk.Limits{OwnerBytes: most, OwnerUploads: 2})
 	in, err := p.Receive(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := in.Add(t.Context(), session.BOL, "1", io.LimitReader(zeros{}, 3<<20)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	must.OK(t, in.Add(t.Context(), session.BOL, "1", io.LimitReader(zeros{}, 3<<20)))
 	second, err := p.Receive(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if err := second.Add(t.Context(), session.BOL, "2", io.LimitReader(zeros{}, 16<<20)); fault.CodeOf(err) != desk.OwnerLimit {
 		t.Errorf("a large upload: %v", err)
 	}
@@ -76,9 +70,8 @@ func TestAnOwnerHasALimitOfBytesAndOfUploads(t *testing.T) {
 	for _, in := range []*desk.Incoming{in, second, other, in} {
 		in.Discard()
 	}
-	if in, err = p.Receive(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
+	in, err = p.Receive(t.Context(), "a")
+	must.OK(t, err)
 	defer in.Discard()
 	if err := in.Add(t.Context(), session.BOL, "1", io.LimitReader(zeros{}, 3<<20)); err != nil {
 		t.Errorf("after the others ended: %v", err)

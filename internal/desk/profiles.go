@@ -134,9 +134,9 @@ func (d *Desk) profileOf(ctx context.Context, st session.State) (*profile.Profil
 	if versionOf(st) == "" {
 		return nil, nil
 	}
-	bills := st
+	bills := unamended(st)
 	bills.Orders = nil
-	for _, st := range []session.State{st, bills} {
+	for _, st := range []session.State{st, unamended(st), bills} {
 		if e := d.sheets.cache.get(inputsOf(st)); e != nil {
 			return e.profile, nil
 		}
@@ -241,19 +241,26 @@ func (d *Desk) offered(ctx context.Context, st session.State, err error) error {
 // keepOrders stores orders that were read again by the session's new profile, so that the
 // next sheet need not read them. The sheet is the same if that fails.
 func (d *Desk) keepOrders(ctx context.Context, st session.State, s *sheet.Sheet, own *profile.Profile) (session.State, *sheet.Sheet) {
-	var old OrdersSummary
-	if st.Orders == nil || json.Unmarshal(st.Orders.Summary, &old) != nil || old.Profile == nameOf(own) {
+	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Update}
+	var readings []reading
+	for _, in := range st.Orders {
+		var old OrdersSummary
+		if json.Unmarshal(in.Summary, &old) != nil || old.Profile == nameOf(own) {
+			continue
+		}
+		table, err := d.rereadOrders(ctx, st.Key.Owner, in, own, old.Columns)
+		if err != nil {
+			return st, s
+		}
+		a.Files = append(a.Files, session.Input{Name: in.Name, Content: in.Content})
+		readings = append(readings, reading{table: table, upload: old.Upload, readBy: nameOf(own), columns: old.Columns})
+	}
+	if len(readings) == 0 {
 		return st, s
 	}
-	table, err := d.rereadOrders(ctx, st, own, old.Columns)
-	if err != nil {
-		return st, s
-	}
-	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Update,
-		Files: []session.Input{{Name: st.Orders.Name, Content: st.Orders.Content}}}
 	c := custody{desk: d, held: &held{memory: d.memory, owner: st.Key.Owner}}
 	defer c.held.end()
-	next, made, err := d.commit(ctx, st, a, []reading{{table: table, upload: old.Upload, readBy: nameOf(own), columns: old.Columns}}, nil, &c)
+	next, made, err := d.commit(ctx, st, a, readings, nil, &c)
 	c.end(ctx, err)
 	if err != nil {
 		return st, s
@@ -261,9 +268,8 @@ func (d *Desk) keepOrders(ctx context.Context, st session.State, s *sheet.Sheet,
 	return next, made
 }
 
-// rereadOrders reads the stored order export again, by another profile than before.
-func (d *Desk) rereadOrders(ctx context.Context, st session.State, own *profile.Profile, columns []string) (*orders.Table, error) {
-	in := *st.Orders
+// rereadOrders reads a stored order export again, by another profile than before.
+func (d *Desk) rereadOrders(ctx context.Context, owner session.Owner, in session.Input, own *profile.Profile, columns []string) (*orders.Table, error) {
 	content, err := d.contents.Open(ctx, in.Content)
 	if err != nil {
 		return nil, err
@@ -272,7 +278,7 @@ func (d *Desk) rereadOrders(ctx context.Context, st session.State, own *profile.
 	if _, err := io.Copy(io.Discard, content); err != nil { // verifies it
 		return nil, err
 	}
-	reader, leave, err := d.turn(ctx, st.Key.Owner)
+	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
 		return nil, err
 	}

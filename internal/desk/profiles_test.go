@@ -1,7 +1,6 @@
 package desk_test
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // put writes the profile of an owner over the newest one.
@@ -24,9 +24,7 @@ func (p *place) put(t *testing.T, owner session.Owner, text string) *profile.Pro
 	if err == nil {
 		now, err = p.PutProfile(t.Context(), owner, now.Revision, []byte(text))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return now.Profile
 }
 
@@ -40,9 +38,7 @@ func (p *place) attached(t *testing.T, owner session.Owner, ship shipment) sessi
 	if err == nil {
 		st, err = p.attachOrders(t.Context(), st, upload("orders.csv", ship.orders))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return st
 }
 
@@ -50,10 +46,7 @@ func (p *place) attached(t *testing.T, owner session.Owner, ship shipment) sessi
 // sum.
 func pallets(t *testing.T, sheet string, cube float64) (sum int) {
 	t.Helper()
-	rows, err := csv.NewReader(strings.NewReader(sheet)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := must.CSV(t, strings.NewReader(sheet))
 	at := func(name string) int { return slices.Index(rows[0], name) }
 	for _, row := range rows[1:] {
 		if row[at("Total Pieces")] == "" {
@@ -90,9 +83,7 @@ func TestTwoOwnersWithTwoProfilesGetTwoSheetsOfTheSameFiles(t *testing.T) {
 	// Without a profile, what is stored is what programs without profiles store.
 	for i, st := range states {
 		b, err := blob.ReadAll(t.Context(), p.contents, st.BOL[0].Reading)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if _, err := bol.DecodePages(b); (err == nil) != (i == 2) {
 			t.Errorf("for a program without profiles, the bills of %s are: %v", st.Key.Owner, err)
 		}
@@ -104,37 +95,29 @@ func TestASessionKeepsTheProfileOfItsBillsUntilTheyAreReadAgain(t *testing.T) {
 	ctx := t.Context()
 	first := p.put(t, session.Local, "[pallets]\ncube = 20\n")
 	st, err := p.Open(ctx, key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	// The profile changes while the bills are uploaded, and again afterwards.
 	in, err := p.Receive(ctx, session.Local)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer in.Discard()
 	p.put(t, session.Local, "[pallets]\ncube = 30\n")
-	if err := p.receive(ctx, in, session.BOL, []file{upload("bol.pdf", ship.bills)}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, p.receive(ctx, in, session.BOL, []file{upload("bol.pdf", ship.bills)}))
 	st, s, err := p.AttachBills(ctx, st, false, in, nil)
 	if err != nil || s.Profile() != first.Sheet.Version {
 		t.Fatalf("the profile is %q, want %q (%v)", s.Profile(), first.Sheet.Version, err)
 	}
 	second := p.put(t, session.Local, "[orders.columns]\nbill_number = [\"Num\"]\n[pallets]\ncube = 40\n")
 	for range 2 {
-		if st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); err != nil {
-			t.Fatal(err)
-		}
+		st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+		must.OK(t, err)
 		pallets(t, p.csv(t, st), 20)
 		p.Spill()
 		pallets(t, p.csv(t, st), 20)
 	}
 	// More bills belong to the same workflow.
 	more := newShipment(t, 2)
-	if st, err = p.attachBills(ctx, st, true, []file{upload("more.pdf", more.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	st, err = p.attachBills(ctx, st, true, []file{upload("more.pdf", more.bills)}, nil)
+	must.OK(t, err)
 	if s, err := p.Sheet(ctx, st); err != nil || s.Profile() != first.Sheet.Version {
 		t.Errorf("after more bills the profile is %q (%v)", s.Profile(), err)
 	}
@@ -146,9 +129,8 @@ func TestASessionKeepsTheProfileOfItsBillsUntilTheyAreReadAgain(t *testing.T) {
 		t.Errorf("made again, the profile is %q (%v)", s.Profile(), err)
 	}
 	// New bills begin with the newest profile.
-	if st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	if s, err := p.Sheet(ctx, st); err != nil || s.Profile() != second.Sheet.Version {
 		t.Errorf("new bills have the profile %q (%v)", s.Profile(), err)
 	}
@@ -166,17 +148,13 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	mapping := []string{"Num=bill number", "Boxed=Cartons", "goes WHERE=ship-to"}
 	attach := func(columns ...string) error {
 		in, err := p.Receive(ctx, session.Local)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer in.Discard()
 		if err := in.MapColumns(columns); err != nil {
 			return err
 		}
-		if err := p.receive(ctx, in, session.Orders, []file{upload("orders.csv", ship.renamed())}); err != nil {
-			t.Fatal(err)
-		}
-		next, _, err := p.AttachOrders(ctx, st, in)
+		must.OK(t, p.receive(ctx, in, session.Orders, []file{upload("orders.csv", ship.renamed())}))
+		next, _, err := p.AttachOrders(ctx, st, false, in)
 		if err == nil {
 			st = next
 		}
@@ -196,9 +174,7 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	if err := attach(slices.Repeat([]string{"Num=bill number"}, 300)...); fault.CodeOf(err) != fault.BadRequest {
 		t.Errorf("a long mapping: %v", err)
 	}
-	if err := attach(mapping...); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, attach(mapping...))
 	same := func(when string) {
 		t.Helper()
 		p.Spill()
@@ -210,11 +186,10 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	// Read by another profile, the export keeps its mapping.
 	var err error
 	own := p.put(t, session.Local, "[orders]\ndates = \"month first\"")
-	if st, _, err = p.Reread(ctx, st); err != nil {
-		t.Fatal(err)
-	}
+	st, _, err = p.Reread(ctx, st)
+	must.OK(t, err)
 	var kept desk.OrdersSummary
-	if err := json.Unmarshal(st.Orders.Summary, &kept); err != nil || kept.Profile != own.Sheet.Version || !slices.Equal(kept.Columns, mapping) {
+	if err := json.Unmarshal(st.Orders[0].Summary, &kept); err != nil || kept.Profile != own.Sheet.Version || !slices.Equal(kept.Columns, mapping) {
 		t.Errorf("what is kept of the orders is %+v (%v)", kept, err)
 	}
 	same("read by another profile")
@@ -223,9 +198,8 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 		t.Errorf("the next export: %v", err)
 	}
 	// What is remembered also counts for the session that it was remembered in.
-	if _, err := p.Remember(ctx, session.Local, mapping); err != nil {
-		t.Fatal(err)
-	}
+	_, err = p.Remember(ctx, session.Local, mapping)
+	must.OK(t, err)
 	if err := attach(); err != nil {
 		t.Errorf("after it was remembered: %v", err)
 	}
@@ -233,9 +207,8 @@ func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	if own, err := p.Profile(ctx, session.Local); err != nil || own.Profile.Sheet.Dates != "month first" || own.Revision != 2 {
 		t.Errorf("remembering changed another setting, or wrote more than once: %+v, %v", own, err)
 	}
-	if st, _, err = p.Reread(ctx, st); err != nil {
-		t.Fatal(err)
-	}
+	st, _, err = p.Reread(ctx, st)
+	must.OK(t, err)
 	same("read again")
 	// A profile by which the orders cannot be read leaves the session as it is.
 	p.put(t, session.Local, "[orders]\nignored = [\"Style\"]")
@@ -250,9 +223,7 @@ func TestConversionsFollowTheNewestProfile(t *testing.T) {
 	p.put(t, "a", "[pallets]\ncube = 20\n[orders.columns]\nbill_number = [\"Num\"]\ncartons = [\"Boxed\"]\nship_to = [\"Goes where\"]")
 	for owner, cube := range map[session.Owner]float64{"a": 20, "b": 80} {
 		in, err := p.Receive(t.Context(), owner)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer in.Discard()
 		if owner == "b" {
 			err = in.MapColumns([]string{"Num=bill_number", "Boxed=cartons", "Goes where=ship_to"})
@@ -263,13 +234,9 @@ func TestConversionsFollowTheNewestProfile(t *testing.T) {
 		if err == nil {
 			err = p.receive(t.Context(), in, session.Orders, []file{upload("orders.csv", ship.renamed())})
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		s, err := p.Convert(t.Context(), owner, in)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		pallets(t, csvOf(t, s), cube)
 	}
 }
@@ -293,9 +260,8 @@ func TestAProfileIsCheckedAndComparedWhenItIsWritten(t *testing.T) {
 		}
 	}
 	// Another version of the program may know other settings.
-	if _, err := p.sessions.PutProfile(t.Context(), "a", session.Profile{Content: []byte("later = 1")}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := p.sessions.PutProfile(t.Context(), "a", session.Profile{Content: []byte("later = 1")})
+	must.OK(t, err)
 	if _, err := p.Receive(t.Context(), "a"); err == nil || fault.CodeOf(err) != fault.Internal || !strings.Contains(err.Error(), `"later"`) {
 		t.Errorf("a profile that cannot be understood: %v", err)
 	}

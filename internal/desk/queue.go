@@ -100,9 +100,18 @@ type Watcher struct {
 // Watch sets the watcher, in place of the one before.
 func (d *Desk) Watch(w Watcher) { d.watcher.Store(&w) }
 
-// turn waits for an owner's turn to read with the reader that it returns; done ends it.
-// It fails as queue.enter does.
+// turn waits for an owner's turn to read with the reader that it returns, which keeps the
+// owner's pages; done ends it. It fails as queue.enter does.
 func (d *Desk) turn(ctx context.Context, owner session.Owner) (reader *intake.Reader, done func(), err error) {
+	reader, done, err = d.place(ctx, owner)
+	if err != nil {
+		return nil, nil, err
+	}
+	return reader.Keeping(string(owner)), done, nil
+}
+
+// place is turn for a reader that keeps nothing.
+func (d *Desk) place(ctx context.Context, owner session.Owner) (reader *intake.Reader, done func(), err error) {
 	began := time.Now()
 	leave, spare, err := d.queue.enter(ctx, owner)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // waits adds an upload of an owner to the queue, and returns once it waits. The owner
@@ -35,9 +36,7 @@ func waits(t *testing.T, q *queue, owner session.Owner, served chan<- session.Ow
 func TestOneOwnerCannotStarveTheOthers(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 10})
 	done, _, err := q.enter(t.Context(), "greedy")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	served, leave := make(chan session.Owner), make(chan struct{})
 	for range 4 {
 		waits(t, q, "greedy", served, leave)
@@ -57,9 +56,7 @@ func TestOneOwnerCannotStarveTheOthers(t *testing.T) {
 func TestAFullQueueSaysSoAtOnceAndStillTakesOwnersWhoHaveNothingInIt(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 2})
 	done, _, err := q.enter(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	served, leave := make(chan session.Owner, 9), make(chan struct{})
 	waits(t, q, "a", served, leave)
 	waits(t, q, "a", served, leave)
@@ -84,9 +81,7 @@ func TestAFullQueueSaysSoAtOnceAndStillTakesOwnersWhoHaveNothingInIt(t *testing.
 func TestWhoGivesUpLeavesNothingInTheQueue(t *testing.T) {
 	q := newQueue(Limits{Reading: 1, Waiting: 2})
 	done, _, err := q.enter(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {
@@ -159,18 +154,14 @@ func TestAnOwnerWithoutAPlaceGetsTheSpareOne(t *testing.T) {
 func TestAnOwnerHasALimitOfPlacesAndOfWaiting(t *testing.T) {
 	q := newQueue(Limits{Reading: 3, OwnerReading: 1, OwnerUploads: 1})
 	done, _, err := q.enter(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	served, go_ := make(chan session.Owner, 9), make(chan struct{})
 	waits(t, q, "a", served, go_)
 	if _, _, err := q.enter(t.Context(), "a"); fault.CodeOf(err) != fault.Busy {
 		t.Errorf("a second one that waits: %v", err)
 	}
 	other, _, err := q.enter(t.Context(), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	other()
 	done()
 	<-served
@@ -180,11 +171,11 @@ func TestAnOwnerHasALimitOfPlacesAndOfWaiting(t *testing.T) {
 func TestWhoGetsTheSparePlaceReadsWithTheSpareReader(t *testing.T) {
 	ordinary, spare := &intake.Reader{}, &intake.Reader{}
 	d := New(nil, nil, ordinary, Limits{Reading: 1, Spare: spare})
-	if got, _, err := d.turn(t.Context(), "a"); got != ordinary || err != nil {
+	if got, _, err := d.place(t.Context(), "a"); got != ordinary || err != nil {
 		t.Fatalf("the first owner: %p, %v", got, err)
 	}
 	atOnce(t, d.queue, func() {
-		got, done, err := d.turn(t.Context(), "b")
+		got, done, err := d.place(t.Context(), "b")
 		if got != spare || err != nil {
 			t.Errorf("another owner: %p, %v", got, err)
 			return

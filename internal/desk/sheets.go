@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/gob"
@@ -33,10 +34,13 @@ type reading struct {
 	doc   *bol.Document // made of these pages alone
 	table *orders.Table
 
+	amendments []sheet.Amendment // if pages and table are nil
+
 	profile *profile.Profile // of bills: that of the session, nil for none
 
 	// These are kept in the summary.
 	upload  string   // the name of its upload, "" for none
+	replays []replay // of amendments
 	readBy  string   // of orders: the version of the profile
 	columns []string // of orders: the mapping
 }
@@ -96,6 +100,9 @@ func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, err
 
 // summary returns the summary of a reading, for listings.
 func (r reading) summary(facts *sheetFacts) any {
+	if r.pages == nil && r.table == nil {
+		return AmendmentsSummary{Amendments: len(r.amendments), Replays: r.replays, Sheet: facts}
+	}
 	if r.table != nil {
 		return OrdersSummary{Rows: len(r.table.Rows), Format: r.table.Format, Upload: r.upload, Profile: r.readBy, Columns: r.columns, Sheet: facts}
 	}
@@ -118,10 +125,14 @@ type sheetFacts struct {
 func inputsOf(st session.State) string {
 	h := sha256.New()
 	for _, in := range st.Inputs() {
-		h.Write([]byte(in.Reading.Key))
+		h.Write([]byte(sourceOf(in)))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
+
+// sourceOf returns the content of an input that its part of the sheet is made of: what was
+// read or, of amendments, what is stored.
+func sourceOf(in session.Input) blob.Key { return cmp.Or(in.Reading.Key, in.Content.Key) }
 
 // sizeOf returns the size of the session's sheet as CSV, in bytes, if it is known
 // without making the sheet.
@@ -154,8 +165,12 @@ func takes(st session.State) int64 {
 	for _, in := range st.BOL {
 		n += in.Reading.Size // while the sheet is made
 	}
-	if st.Orders != nil {
-		n += ordersTake * st.Orders.Reading.Size
+	for _, in := range st.Orders {
+		n += ordersTake * in.Reading.Size
+	}
+	for _, in := range st.Amendments {
+		// Amended bills stand beside those that were read, but not their rows.
+		n += int64(1+linesOf(st))*linesTake/2 + amendmentsTake*in.Content.Size
 	}
 	return n
 }
@@ -309,24 +324,49 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 	if err := d.memory.take(ctx, st.Key.Owner, n); err != nil {
 		return nil, err
 	}
-	made := false // not err, which a panic leaves nil here
+	kept := false // not err, which a panic leaves nil here
 	defer func() {
-		if !made {
+		if !kept {
 			d.memory.give(st.Key.Owner, n)
 		}
 	}()
-	doc, own, err := d.billsOf(ctx, st, fresh)
+	next, own, err := d.made(ctx, st, fresh)
 	if err != nil {
 		return nil, err
+	}
+	e := newEntry(st, next, own)
+	d.memory.giveWith(e.sheet, st.Key.Owner, n)
+	kept = true
+	return e, nil
+}
+
+// made makes a sheet, and returns the profile of its session.
+func (d *Desk) made(ctx context.Context, st session.State, fresh map[blob.Key]reading) (*sheet.Sheet, *profile.Profile, error) {
+	amendments, err := d.amendmentsOf(ctx, st, fresh)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(st.Amendments) > 0 {
+		// When a session is amended, its sheet without amendments is often cached.
+		if e := d.sheets.cache.get(inputsOf(unamended(st))); e != nil {
+			return e.sheet.Amend(amendments), e.profile, nil
+		}
+	}
+	doc, own, err := d.billsOf(ctx, st, fresh)
+	if err != nil {
+		return nil, nil, err
 	}
 	table, err := d.ordersOf(ctx, st, fresh, own)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e := newEntry(st, own.Rules().Make(doc, table), own)
-	d.memory.giveWith(e.sheet, st.Key.Owner, n)
-	made = true
-	return e, nil
+	return own.Rules().Amended(doc, table, amendments), own, nil
+}
+
+// unamended returns a state without its amendments.
+func unamended(st session.State) session.State {
+	st.Amendments = nil
+	return st
 }
 
 // Accepted returns a sheet with the lines of bills that nothing proves. While several
@@ -382,9 +422,9 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 			return r.doc, r.profile, nil
 		}
 	}
-	if len(fresh) > 0 && st.Orders != nil {
+	if len(fresh) > 0 && len(st.Orders) > 0 {
 		// When orders are attached, the sheet of the bills is often cached.
-		bills := st
+		bills := unamended(st)
 		bills.Orders = nil
 		if e := d.sheets.cache.get(inputsOf(bills)); e != nil {
 			return e.sheet.Document, e.profile, nil
@@ -416,17 +456,36 @@ func (d *Desk) billsOf(ctx context.Context, st session.State, fresh map[blob.Key
 // ordersOf returns the session's order rows, nil if there are none. If they were read by
 // another profile than the session's, they are read again.
 func (d *Desk) ordersOf(ctx context.Context, st session.State, fresh map[blob.Key]reading, own *profile.Profile) (*orders.Table, error) {
-	if st.Orders == nil {
-		return nil, nil
+	var tables []*orders.Table
+	for _, in := range st.Orders {
+		table, err := d.exportOf(ctx, st.Key.Owner, in, fresh, own)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, table)
 	}
+	if len(tables) > 1 {
+		for _, f := range inputs(st) {
+			if i := f.at; f.Role == string(session.Orders) {
+				named := *tables[i]
+				named.Name = f.Name // no other export has it
+				tables[i] = &named
+			}
+		}
+	}
+	return orders.Join(tables...), nil
+}
+
+// exportOf returns the rows of one order export; see ordersOf.
+func (d *Desk) exportOf(ctx context.Context, owner session.Owner, in session.Input, fresh map[blob.Key]reading, own *profile.Profile) (*orders.Table, error) {
 	var s OrdersSummary
-	if json.Unmarshal(st.Orders.Summary, &s) == nil && s.Profile != nameOf(own) {
-		return d.rereadOrders(ctx, st, own, s.Columns)
+	if json.Unmarshal(in.Summary, &s) == nil && s.Profile != nameOf(own) {
+		return d.rereadOrders(ctx, owner, in, own, s.Columns)
 	}
-	if r, ok := fresh[st.Orders.Reading.Key]; ok {
+	if r, ok := fresh[in.Reading.Key]; ok {
 		return r.table, nil
 	}
-	return d.loadOrders(ctx, st.Orders.Reading)
+	return d.loadOrders(ctx, in.Reading)
 }
 
 // Sheet returns the session's sheet: of its bills alone, or joined with its orders if

@@ -1,7 +1,6 @@
 package desk_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +17,8 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // counting is a store of contents that counts how often one is opened, and that can
@@ -49,15 +50,11 @@ func withOrders(t *testing.T, p *place, id string) (session.State, shipment) {
 	t.Helper()
 	ship := newShipment(t, 1)
 	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: session.ID(id)}, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil)
+	must.OK(t, err)
+	st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders))
+	must.OK(t, err)
 	return st, ship
 }
 
@@ -79,23 +76,17 @@ func TestListingFilesMakesNoSheet(t *testing.T) {
 	}
 	// After reading again the size is still known.
 	st, _, err := p.Reread(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if got := size(st); got != int64(len(ship.expected)) || contents.opened.Load() != 0 {
 		t.Errorf("after reading again: %d bytes, %d contents were opened", got, contents.opened.Load())
 	}
 	// A size that was stored for other files is not used.
 	more := newShipment(t, 2)
 	late, err := p.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	late.BOL = []session.Input{late.BOL[1], late.BOL[0]}
 	csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), late)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if got := size(late); got != int64(len(csv)) || contents.opened.Load() == 0 {
 		t.Errorf("of other files: %d bytes, want %d; %d contents were opened", got, len(csv), contents.opened.Load())
 	}
@@ -164,12 +155,9 @@ func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
 	ship, more := newShipment(t, 1), newShipment(t, 2)
 	limited := &place{Desk: p.cold(p.contents, desk.Limits{Lines: 40}), contents: p.contents, reader: p.reader, sessions: p.sessions}
 	st, err := limited.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = limited.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = limited.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	_, err = limited.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.TooLarge || !strings.Contains(f.Message, "60 lines") {
@@ -195,38 +183,29 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 	attach := func(id string) (bills, both session.State) {
 		t.Helper()
 		st, _, err := p.Begin(ctx, key(id), session.Named)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bills, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
-			t.Fatal(err)
-		}
-		if both, err = p.attachOrders(ctx, bills, upload("orders.csv", ship.orders)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
+		bills, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
+		must.OK(t, err)
+		both, err = p.attachOrders(ctx, bills, upload("orders.csv", ship.orders))
+		must.OK(t, err)
 		return bills, both
 	}
 	other, otherBoth := attach("other")
 	bills, both := attach("s")
 	again, err := p.attachBills(ctx, both, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p.settles(t, 6) // each file, and what was read from it
 	gone(bills, "the bills were replaced")
 	gone(both, "the bills were replaced and the orders dropped")
-	if _, err := p.Clear(ctx, key("s")); err != nil {
-		t.Fatal(err)
-	}
+	_, err = p.Clear(ctx, key("s"))
+	must.OK(t, err)
 	p.settles(t, 4)
 	gone(again, "the session was cleared")
 	if p.csv(t, other) != string(ship.unmatched) || p.csv(t, otherBoth) != string(ship.expected) {
 		t.Error("another session's sheet is another now")
 	}
 	// Another component removes what expires, and reports it.
-	if err := p.contents.Delete(ctx, otherBoth.Contents()...); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, p.contents.Delete(ctx, otherBoth.Contents()...))
 	p.Forget(otherBoth.Contents())
 	gone(otherBoth, "the session expired")
 }
@@ -258,9 +237,7 @@ func TestWhatAnotherVersionStoredIsReadAgain(t *testing.T) {
 		t.Errorf("the sheet after an upgrade: %v, %.100s", err, csv)
 	}
 	st, _, err := d.Reread(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), st); err != nil || string(csv) != string(ship.expected) {
 		t.Errorf("the sheet after reading again: %v, %.100s", err, csv)
 	}
@@ -271,19 +248,13 @@ func TestWhatAnotherVersionStoredIsReadAgain(t *testing.T) {
 func TestASheetThatIsUsedIsSharedAndItsMemoryIsGivenBack(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	st, err := p.Open(t.Context(), key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
+	must.OK(t, err)
+	st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders))
+	must.OK(t, err)
 	one, err := p.Sheet(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p.Spill() // it is not cached any more
 	two, err := p.Sheet(t.Context(), st)
 	if err != nil || one != two {
@@ -315,15 +286,12 @@ func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {
 	small := *p
 	small.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{Memory: 1 << 10})
 	st, err := p.Open(t.Context(), key("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := small.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("an upload: %v", err)
 	}
-	if st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); err != nil {
-		t.Fatal(err)
-	}
+	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
+	must.OK(t, err)
 	if _, err := small.Sheet(t.Context(), st); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("a download: %v", err)
 	}
@@ -335,21 +303,12 @@ func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {
 // Requests that accept what nothing proves share one sheet, within the budget of memory.
 func TestAnAcceptedSheetIsMadeOnceAndTakesItsMemory(t *testing.T) {
 	p := newPlace(t)
-	invented, err := sample.New(sample.Options{Form: sample.Short, Bills: 4, Lines: 6, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var bills bytes.Buffer
-	if err := invented.WritePDF(&bills); err != nil {
-		t.Fatal(err)
-	}
+	invented := shipments.Sample(t, sample.Options{Form: sample.Short, Bills: 4, Lines: 6, Seed: 1})
+	bills := must.Written(t, invented.WritePDF)
 	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", bills.Bytes())}, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", bills)}, nil)
+	must.OK(t, err)
 	s, err := p.Sheet(t.Context(), st)
 	if err != nil || s.Document.Held() == 0 {
 		t.Fatal(s, err)

@@ -19,6 +19,7 @@ const (
 	NotAPDF        Code = "not_a_pdf"         // the content is no PDF
 	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is truncated or broken
 	EncryptedPDF   Code = "encrypted_pdf"     // it cannot be opened without a password
+	DamagedPicture Code = "damaged_picture"   // it begins as a picture, but is broken or of a kind that is not read
 	NoText         Code = "no_text"           // every page is without text: a scan
 	NoBills        Code = "no_bills"          // text, but nothing like a bill of lading
 	UnreadForm     Code = "unread_form"       // a bill of lading whose table cannot be read, or that is not filled in

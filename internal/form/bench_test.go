@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 // BenchmarkStudy is one preview of a page among 25, each with 40 rows.
@@ -18,8 +19,7 @@ func BenchmarkStudy(b *testing.B) {
 		pages = append(pages, d.Page)
 	}
 	for b.Loop() {
-		if _, err := Study(pages, 12, nil, &Shown{Columns: foreignColumns(), Top: 205}); err != nil {
-			b.Fatal(err)
-		}
+		_, err := Study(pages, 12, nil, &Shown{Columns: foreignColumns(), Top: 205})
+		must.OK(b, err)
 	}
 }

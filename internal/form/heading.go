@@ -129,7 +129,7 @@ func numbersOn(l *line) int {
 // longest returns the longest heading of a lexicon that begins with a token, and its words:
 // each next token stands beside the last one, or under the heading so far.
 func (s *leaf) longest(in *node, i, j int) (best *entry, words []*word) {
-	n := in.next[s.lines[i].tokens[j].key]
+	n := in.after(s.lines[i].tokens[j].key)
 	at := s.lines[i].tokens[j].word
 	run := []*word{at}
 	box := at.Box
@@ -145,7 +145,7 @@ func (s *leaf) longest(in *node, i, j int) (best *entry, words []*word) {
 				next := l.tokens[k+1]
 				gap := next.word.Box.X0 - at.Box.X1
 				if next.word == at || gap < 0.9*at.Size && gap > -0.3*at.Size && !s.ruledBetween(at, next.word) {
-					if to := n.next[next.key]; to != nil || next.word != at {
+					if to := n.after(next.key); to != nil || next.word != at {
 						if next.word != at {
 							run = append(run, next.word)
 							at, box = next.word, box.Union(next.word.Box)
@@ -164,7 +164,7 @@ func (s *leaf) longest(in *node, i, j int) (best *entry, words []*word) {
 					if t.word.Base <= at.Base || t.word.Box.X1 <= box.X0-2 || t.word.Box.X0 >= box.X1+2 {
 						continue
 					}
-					to := n.next[t.key]
+					to := n.after(t.key)
 					if to == nil && (t.word.Box.X1 <= box.X0 || t.word.Box.X0 >= box.X1) {
 						continue // beside the heading, not under it
 					}

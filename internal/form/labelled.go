@@ -20,7 +20,7 @@ func (s *leaf) labelledRows(inRows map[*word]bool) *figures {
 			if !strings.HasSuffix(t.word.Text, ":") || j > 0 && l.tokens[j-1].word == t.word {
 				continue
 			}
-			n := lexicon().next[t.key]
+			n := lexicon().after(t.key)
 			if n == nil || n.entry == nil || !n.entry.field.isFigure() && n.entry.field != quantity {
 				continue
 			}

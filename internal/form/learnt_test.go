@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 // foreign is a document with headings that no lexicon has, and with totals. Figures and the
@@ -35,9 +36,7 @@ func foreignColumns() []FormColumn {
 func study(t *testing.T, d *drawing, shown *Shown, forms ...Form) *Lesson {
 	t.Helper()
 	l, err := Study([]page.Page{d.Page}, d.Number, forms, shown)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return l
 }
 

@@ -84,19 +84,34 @@ type entry struct {
 }
 
 // node is a place in the lexicon after some tokens: the heading that they make, if any, and
-// the tokens that may follow.
+// the tokens that may follow. Most have few or none, so they are in a sorted list.
 type node struct {
+	token string // the last one
 	entry *entry
-	next  map[string]*node
+	next  []*node
+}
+
+// at returns where a token leads, and whether it is there.
+func (n *node) at(token string) (i int, there bool) {
+	return slices.BinarySearchFunc(n.next, token, func(n *node, t string) int { return strings.Compare(n.token, t) })
+}
+
+// after returns the node after one more token, nil if there is none.
+func (n *node) after(token string) *node {
+	if i, there := n.at(token); there {
+		return n.next[i]
+	}
+	return nil
 }
 
 // add adds a heading, unless there is one of its tokens.
 func (n *node) add(e entry) {
 	for _, t := range e.tokens {
-		if n.next[t] == nil {
-			n.next[t] = &node{next: map[string]*node{}}
+		i, there := n.at(t)
+		if !there {
+			n.next = slices.Insert(n.next, i, &node{token: t})
 		}
-		n = n.next[t]
+		n = n.next[i]
 	}
 	if n.entry == nil {
 		n.entry = &e
@@ -106,9 +121,17 @@ func (n *node) add(e entry) {
 // lexicon returns the root. Where two rules make one heading, the list above comes first. It
 // is made when a page is first read freely: that takes longer than a program's start.
 var lexicon = sync.OnceValue(func() *node {
-	root := &node{next: map[string]*node{}}
+	root := &node{}
+	once := map[string]string{} // one copy of each token
 	add := func(text string, f, second Field, flat bool) {
-		root.add(entry{tokens: strings.Fields(text), field: f, second: second, flat: flat})
+		tokens := strings.Fields(text)
+		for i, t := range tokens {
+			if once[t] == "" {
+				once[t] = strings.Clone(t)
+			}
+			tokens[i] = once[t]
+		}
+		root.add(entry{tokens: tokens, field: f, second: second, flat: flat})
 	}
 	plain := map[Field][]string{}
 	fields := slices.Sorted(maps.Keys(headings))

@@ -18,7 +18,8 @@ import (
 //
 // Planting errors calibrates both: see TestNoErrorInAnyFormIsProved.
 const (
-	enough     = 20
+	// Enough is what all columns of a bill need together.
+	Enough     = 20
 	oneEnough  = 10
 	oneLine    = 2
 	looseLeast = 6 // for a total that no label names
@@ -130,7 +131,7 @@ func (e *evidence) prove() verdict {
 		}
 	}
 	v.bits = max(0, v.bits-math.Log2(float64(max(e.readings, 1))))
-	strong := v.bits >= enough && strongest >= oneEnough
+	strong := v.bits >= Enough && strongest >= oneEnough
 	v.strong = strong && len(e.unread) == 0 && len(open) == 0 && len(differ) == 0
 	switch {
 	case e.excess != "":
@@ -162,7 +163,7 @@ func (e *evidence) prove() verdict {
 	case !e.allCounted(v.checks):
 		v.outcome, v.reason = NothingProves, "a line has no figure in a column that a total proves"
 	case !strong:
-		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d, the best column %.0f of %d)", v.bits, enough, strongest, oneEnough)
+		v.outcome, v.reason = NothingProves, fmt.Sprintf("the totals agree with the lines, but the figures are too small or too few to prove that (%.0f bits of %d, the best column %.0f of %d)", v.bits, Enough, strongest, oneEnough)
 	case len(none) > 0:
 		v.outcome, v.reason = Unchecked, "the form prints no total of "+strings.Join(none, ", ")
 	default:

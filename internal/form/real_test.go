@@ -3,7 +3,6 @@ package form_test
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 func TestMain(m *testing.M) {
@@ -41,9 +41,7 @@ func pagesOf(tb testing.TB, names ...string) map[string][]page.Page {
 		if errors.Is(err, fs.ErrNotExist) {
 			tb.Skip("the documents are not beside this checkout")
 		}
-		if err != nil {
-			tb.Fatal(err)
-		}
+		must.OK(tb, err)
 		var mu sync.Mutex
 		err = r.ReadRuled(context.Background(), bytes.NewReader(doc), int64(len(doc)), func(int) bool { return true }, func(p page.Page) error {
 			mu.Lock()
@@ -65,14 +63,8 @@ const real = "../../../shared/testdata/midas-2025-07-10/"
 // or its bill not be called reconciled.
 func TestTheRealDocumentWithoutItsForm(t *testing.T) {
 	pages := pagesOf(t, real+"bol.pdf")[real+"bol.pdf"]
-	raw, err := os.ReadFile(real + "expected-unmatched.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := must.Read(t, real+"expected-unmatched.csv")
+	rows := must.CSV(t, bytes.NewReader(raw))
 	at := func(name string) int { return slices.Index(rows[0], name) }
 	want := map[string][]string{}
 	for _, r := range rows[1:] {
@@ -128,19 +120,14 @@ func TestOtherPeoplesLayouts(t *testing.T) {
 	pages := pagesOf(t, names...)
 	missed := 0
 	for i, name := range truths {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := must.Read(t, name)
 		var truth struct {
 			Layout, Expected string
 			Bills            []struct {
 				Tables []struct{ Rows []map[string]string }
 			}
 		}
-		if err := json.Unmarshal(raw, &truth); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(raw, &truth))
 		bills := form.Read(pages[names[i]]).Bills
 		outcome := "no lines"
 		var got []form.Row
@@ -205,13 +192,10 @@ func BenchmarkFreeReading(b *testing.B) {
 		start := time.Now()
 		r := bol.NewReader()
 		for _, p := range pages {
-			if err := r.Add(0, p); err != nil {
-				b.Fatal(err)
-			}
+			must.OK(b, r.Add(0, p))
 		}
-		if _, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}}); err != nil {
-			b.Fatal(err)
-		}
+		_, err := r.Document([]bol.File{{Name: "bol.pdf", Pages: len(pages)}})
+		must.OK(b, err)
 		known += time.Since(start)
 		start = time.Now()
 		form.Read(pages)

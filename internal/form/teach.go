@@ -191,7 +191,7 @@ func appendRules(rules, others []RowRule) (out []RowRule) {
 
 // lexicon has the headings that were named.
 func (sh *Shown) lexicon() (*node, error) {
-	root := &node{next: map[string]*node{}}
+	root := &node{}
 	for text, field := range sh.Headings {
 		e := entry{field: field, shown: true}
 		for word := range strings.FieldsSeq(text) {

@@ -17,6 +17,7 @@ import (
 	"tallyman/internal/httpapi/web"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // keyed starts a server that other machines can reach, with a key for each name. The key
@@ -27,9 +28,7 @@ func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File
 	secrets := map[string]string{}
 	for _, n := range names {
 		secret, err := ring.Add(t.Context(), keys.Key{Name: session.Owner(n), Admin: n == "admin"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		secrets[n] = secret
 	}
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
@@ -89,13 +88,9 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	p.do(t, request{method: "GET", path: "/status", header: apiKey(secrets["depot"])}).fails(t, 401, "unauthorized", nil)
-	if err := ring.Remove(t.Context(), "admin", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "admin", ""))
 	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // make sure that the server is not open
 	if log := p.log.String(); strings.Contains(log, secrets["depot"]) || strings.Contains(log, secrets["admin"]) {
 		t.Error("a key is in the log")
@@ -105,9 +100,7 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 	p, secrets, ring := keyed(t, "depot")
 	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ship := small(t, 1)
 	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
 	upload := request{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body), header: apiKey(secrets["depot"])}
@@ -141,16 +134,12 @@ func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 func TestRemovingAKeyEndsItsUploads(t *testing.T) {
 	p, secrets, ring := keyed(t, "depot", "other")
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer conn.Close()
 	const large = 1 << 20
 	fmt.Fprintf(conn, "POST /upload?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\n\r\n%%PDF-1.7\n", secrets["depot"], large)
 	p.underway(t, 0)
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	// Byte by byte it would take hours.
 	done := make(chan struct{})
 	go func() {
@@ -165,14 +154,10 @@ func TestRemovingAKeyEndsItsUploads(t *testing.T) {
 	}()
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	close(done)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	answer{resp.StatusCode, resp.Header, b}.fails(t, 401, "unauthorized", fields{"session_id": "s"})
 	p.settles(t, 0)
 }
@@ -182,9 +167,7 @@ func TestRemovingAKeyEndsItsStreams(t *testing.T) {
 	s, other := p.stream(t, "/events?_sid=s", apiKey(secrets["depot"])), p.stream(t, "/events?_sid=s", apiKey(secrets["other"]))
 	s.until(t, "state")
 	other.until(t, "state")
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	hung := time.AfterFunc(time.Minute, s.close)
 	if e, ok := s.next(t); ok {
 		t.Errorf("the stream goes on with %+v", e)
@@ -201,9 +184,7 @@ func TestRemovingAKeyEndsItsStreams(t *testing.T) {
 func TestRefusedKeysAreCountedAndLoggedWithoutTheKey(t *testing.T) {
 	p, secrets, ring := keyed(t, "admin")
 	expired, err := ring.Add(t.Context(), keys.Key{Name: "depot", Expires: time.Now().Add(-time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	unknown := "tmk_" + strings.Repeat("b", 26)
 	p.do(t, request{method: "GET", path: "/status", header: apiKey(expired)}).fails(t, 401, "unauthorized", nil)
 	for range 3 {
@@ -663,16 +644,12 @@ func TestWaysOfNamingASession(t *testing.T) {
 func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	ring := keys.Open(t.TempDir())
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring }) // on loopback
 	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	for _, header := range []http.Header{nil, apiKey(secret)} {
 		for _, path := range []string{"/status?_sid=x", "/debug-sessions", "/metrics"} {
 			p.do(t, request{method: "GET", path: path, header: header}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
@@ -683,9 +660,7 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
 	ring := keys.Open(t.TempDir())
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
 	behindProxy := http.Header{"Host": {"tally.example.com"}}
 	if a := p.do(t, request{method: "GET", path: "/ping", header: behindProxy}); a.status != 200 {

@@ -22,6 +22,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
 )
 
 // onlyOurs fails if the data directory holds files that the stores do not create.
@@ -36,9 +37,7 @@ func (p *place) onlyOurs(t *testing.T) {
 		return nil
 	})
 	above, err := filepath.Glob(filepath.Join(p.dir, "..", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, path := range above {
 		if path != p.dir {
 			if info, err := filepath.Glob(filepath.Join(path, "*.pdf")); err != nil || len(info) > 0 {
@@ -91,9 +90,7 @@ func TestPathsInEveryParameterAreOnlyNames(t *testing.T) {
 	}
 	for _, raw := range []string{"/download-bol/../../sessions.db", "/static/../../LOCK", "/download-bol/..%2f..%2fsessions.db", "/static/%2e%2e/web.go", "//etc/passwd", "/download-bol//x", "/download-bol/%00"} {
 		conn, err := net.Dial("tcp", p.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		fmt.Fprintf(conn, "GET %s?_sid=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", raw)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || resp.StatusCode == 200 || resp.StatusCode >= 500 {
@@ -227,9 +224,7 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 	}
 	// A request that declares too large a body is refused at once.
 	conn, err := net.Dial("tcp", p.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST /upload?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000000000000\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -255,9 +250,7 @@ func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			conn, err := net.Dial("tcp", p.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer conn.Close()
 			fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n%s", path, begin.kind, begin.head)
 			go func() {
@@ -267,9 +260,7 @@ func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 				}
 			}()
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
 			if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
@@ -392,9 +383,7 @@ func TestAClientThatHangsUpLeavesNothing(t *testing.T) {
 	for _, path := range []string{"/upload", "/upload-csv", "/upload-base64"} {
 		p.uploadBills(t, "s", ship.bills)
 		conn, err := net.Dial("tcp", p.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		kind := map[string]string{"/upload": "application/pdf", "/upload-csv": "text/csv", "/upload-base64": "application/json"}[path]
 		fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n{\"file_data\":\"", path, kind)
 		conn.Write(bytes.Repeat([]byte("A"), 100_000))

@@ -125,20 +125,14 @@ func (c *call) answer() error {
 // takeTurn waits for the request's turn on the processors, if it is a session operation of
 // an owner with a key. It fails with fault.Busy if too many requests of the owner wait.
 func (c *call) takeTurn() error {
-	if c.route.op == "" || c.caller.owner == session.Local {
+	if c.route.op == "" {
 		return nil
 	}
-	ctx, t, err := c.s.turns.Begin(c.r.Context(), string(c.caller.owner))
-	switch {
-	case errors.Is(err, turn.ErrFull):
-		seconds := session.Seconds(c.s.turns.Wait(string(c.caller.owner)))
-		return fault.New(fault.Busy, "too many of your requests are waiting; try again in %d seconds", seconds).
-			With(session.RetryAfter{Seconds: seconds})
-	case err != nil:
-		return fault.Ended(err)
+	ctx, t, err := c.s.begin(c.r.Context(), c.caller.owner)
+	if err == nil && t != nil {
+		c.r, c.turn = c.r.WithContext(ctx), t
 	}
-	c.r, c.turn = c.r.WithContext(ctx), t
-	return nil
+	return err
 }
 
 // pause gives the turn up until resume; see turn.Turn.Pause.

@@ -2,13 +2,16 @@ package httpapi_test
 
 import (
 	"errors"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"tallyman/internal/desk"
+	"tallyman/internal/httpapi"
+	"tallyman/internal/mailbox"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/watch"
 )
 
 // metricName matches the name of a metric in queries and in /metrics. The check of
@@ -21,7 +24,10 @@ func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
 	ship := small(t, 1)
 	at := newStores(t)
 	broken := &faulty{Store: at.store}
-	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}))
+	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}), func(c *httpapi.Config) {
+		c.Folders = func() []watch.State { return []watch.State{{Dir: "/srv/inbox", Away: true}} }
+		c.Mailboxes = func() []mailbox.State { return []mailbox.State{{Mailbox: "robot@example.com", Away: true}} }
+	})
 	p.uploadBills(t, "s", ship.bills)
 	broken.fail(errors.New("broken")) // cause an error to count
 	p.get(t, "/debug-sessions")
@@ -37,10 +43,7 @@ func TestDashboardAndAlertsAskForWhatTheServiceMeasures(t *testing.T) {
 	}
 	asked := map[string]bool{}
 	for _, file := range []string{"../../docs/deploy/dashboard.json", "../../docs/deploy/alerts.yaml", "../../docs/operations.md"} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, file)
 		names := metricName.FindAllString(string(b), -1)
 		if len(names) < 10 {
 			t.Errorf("%s names %d measurements", file, len(names))

@@ -113,39 +113,52 @@ func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 		}
 		return a, nil
 	}
-	q := session.Query{Owner: c.caller.owner, Limit: defaultPage}
+	owner := c.caller.owner
 	if c.caller.all {
-		q.Owner = ""
+		owner = ""
 	}
-	if text := c.query("limit"); text != "" {
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > session.MaxPage {
-			return a, fault.New(fault.BadRequest, "limit must be a number from 1 to %d", session.MaxPage)
-		}
-	}
-	if text := c.query("after"); text != "" {
-		if q.After, err = c.s.seal.open(text); err != nil {
-			return a, err
-		}
-	}
-	page, err := c.s.desk.List(c.r.Context(), q)
+	page, next, err := c.listSessions(owner)
 	if err != nil {
 		return a, err
 	}
 	for _, st := range page.Sessions {
 		a.AllSessions = append(a.AllSessions, c.debugged(st))
 	}
-	a.TotalSessions = page.Total
-	if n := len(page.Sessions); page.More && n > 0 {
-		next := c.s.seal.seal(page.Sessions[n-1].Key)
-		a.Next = &next
-	}
+	a.TotalSessions, a.Next = page.Total, next
 	return a, nil
+}
+
+// listSessions returns the page of an owner's sessions that the request asks for, of all
+// owners' for "", and the value of "after" for the next page, nil on the last.
+func (c *call) listSessions(owner session.Owner) (page session.Page, next *string, err error) {
+	q := session.Query{Owner: owner, Limit: defaultPage}
+	if text := c.query("limit"); text != "" {
+		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > session.MaxPage {
+			return page, nil, fault.New(fault.BadRequest, "limit must be a number from 1 to %d", session.MaxPage)
+		}
+	}
+	if text := c.query("after"); text != "" {
+		if q.After, err = c.s.seal.open(text); err != nil {
+			return page, nil, err
+		}
+		if owner != "" && q.After.Owner != owner {
+			return page, nil, errNoPage()
+		}
+	}
+	if page, err = c.s.desk.List(c.r.Context(), q); err != nil {
+		return page, nil, err
+	}
+	if n := len(page.Sessions); page.More && n > 0 {
+		sealed := c.s.seal.seal(page.Sessions[n-1].Key)
+		next = &sealed
+	}
+	return page, next, nil
 }
 
 func (c *call) debugged(st session.State) debugSession {
 	d := debugSession{
 		SessionID: string(st.Key.ID), Owner: string(st.Key.Owner), Status: statusOf(st, true), Files: []fileShort{},
-		HasPDF: len(st.BOL) > 0, HasCSV: st.Orders != nil, HasCombinedCSV: len(st.BOL) > 0,
+		HasPDF: len(st.BOL) > 0, HasCSV: len(st.Orders) > 0, HasCombinedCSV: len(st.BOL) > 0,
 		CreatedAt: st.Created, LastUsedAt: st.LastUsed, ExpiresAt: st.Expires,
 	}
 	if st.Key != c.key() {
@@ -156,8 +169,12 @@ func (c *call) debugged(st session.State) debugSession {
 		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "pdf"})
 		size += in.Content.Size
 	}
-	if in := st.Orders; in != nil {
+	for _, in := range st.Orders {
 		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "csv"})
+		size += in.Content.Size
+	}
+	for _, in := range st.Amendments {
+		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "json"})
 		size += in.Content.Size
 	}
 	d.SizeMB = math.Round(float64(size)/(1<<20)*100) / 100

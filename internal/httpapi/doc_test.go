@@ -1,23 +1,20 @@
 package httpapi
 
 import (
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // tableRows returns the rows of the tables under a heading of docs/api.md, each as
 // its cells.
 func tableRows(t *testing.T, heading string) (rows [][]string) {
 	t.Helper()
-	b, err := os.ReadFile("../../docs/api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, "../../docs/api.md")
 	_, text, found := strings.Cut(string(b), "\n## "+heading+"\n")
 	if !found {
 		t.Fatalf("docs/api.md has no part called %q", heading)

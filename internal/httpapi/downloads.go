@@ -17,6 +17,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/report"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/span"
@@ -31,6 +32,7 @@ type file struct {
 	write       func(io.Writer) error
 	close       func() // releases what write reads, whether write was called or not; may be nil
 	tag         string // the entity tag: of equal ones the bytes are equal; "" for none
+	inline      bool   // browsers show it, and do not save it
 }
 
 // send answers with a file.
@@ -51,7 +53,11 @@ func (c *call) send(f *file) (err error) {
 		return err
 	}
 	h.Set("Content-Type", f.contentType)
-	h.Set("Content-Disposition", disposition(f.name))
+	how := disposition(f.name)
+	if f.inline {
+		how = "inline" + strings.TrimPrefix(how, "attachment")
+	}
+	h.Set("Content-Disposition", how)
 	status := http.StatusOK
 	if f.size >= 0 {
 		if f.tag != "" {
@@ -217,14 +223,7 @@ func (k *keeper) Write(p []byte) (int, error) {
 
 // sheet returns the session's sheet, and the entity tag of a file that is made of it.
 func (c *call) sheet(what string) (s *sheet.Sheet, tag string, err error) {
-	first, there, err := c.peek()
-	if !there || err != nil {
-		if err == nil {
-			_, err = c.s.desk.Sheet(c.r.Context(), session.State{}) // fails, since there is no sheet
-		}
-		return nil, "", err
-	}
-	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+	err = c.look(c.noSheet, func(st session.State) (err error) {
 		tag = c.tag(st, what)
 		s, err = c.s.desk.Sheet(c.r.Context(), st)
 		return err
@@ -308,21 +307,40 @@ func handleRouting(c *call) (any, error) {
 	return out, nil
 }
 
+// handleReport answers with what needs a person's eye in the session's sheet, as a paper.
+func handleReport(c *call) (any, error) {
+	f, err := report.ParseFormat(c.query("format"))
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := c.sheet("report")
+	if err != nil {
+		return nil, err
+	}
+	r := report.New(s, time.Now())
+	write := func(w io.Writer) error { return r.Write(w, f) }
+	b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, r.Items(), write)
+	if err != nil {
+		return nil, err
+	}
+	if f == report.HTML {
+		h := c.w.Header()
+		h.Set("Content-Security-Policy", h.Get("Content-Security-Policy")+"; style-src "+report.Style)
+	}
+	return &file{
+		name: "to-check." + string(f), contentType: f.ContentType(), size: int64(len(b)), close: done, inline: f == report.HTML,
+		write: func(w io.Writer) error { _, err := w.Write(b); return err },
+	}, nil
+}
+
 // handleDownloadFile answers with one of the session's files, by its name in /files.
 // The name is looked up in the session and is never used as a path.
 func handleDownloadFile(c *call) (any, error) {
 	name := c.r.PathValue("name")
-	first, there, err := c.peek()
-	if err != nil {
-		return nil, err
-	}
-	if !there {
-		return nil, session.ErrNotFound()
-	}
 	var f desk.File
 	var r io.ReadCloser
 	tag := ""
-	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) (err error) {
+	err := c.look(session.ErrNotFound, func(st session.State) (err error) {
 		tag = c.tag(st, "file "+name)
 		f, r, err = c.s.desk.OpenFile(c.r.Context(), st, name)
 		return err
@@ -349,6 +367,8 @@ func contentType(kind string) string {
 		return sheet.XLSX.ContentType()
 	case "xls":
 		return "application/vnd.ms-excel"
+	case "json":
+		return body.JSON
 	}
 	return "application/octet-stream"
 }

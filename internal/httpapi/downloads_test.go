@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // A client that has a download need not get it again, and one whose connection broke gets
@@ -102,9 +106,7 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	files := func() int {
 		t.Helper()
 		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return len(st.BOL)
 	}
 	first := upload("/upload?_sid=s", "one", ship.bills)
@@ -152,9 +154,7 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	revision := func() int64 {
 		t.Helper()
 		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return st.Revision
 	}
 	one := export("one", ship.orders) // the keys of bills are others
@@ -178,14 +178,9 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 
 func TestTheRoutingAcceptsWhatNothingProves(t *testing.T) {
 	p := newPlace(t)
-	invented, err := sample.New(sample.Options{Form: sample.Short, Bills: 3, Lines: 4, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	invented := shipments.Sample(t, sample.Options{Form: sample.Short, Bills: 3, Lines: 4, Seed: 1})
 	var bills bytes.Buffer
-	if err := invented.WritePDF(&bills); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, invented.WritePDF(&bills))
 	p.uploadBills(t, "s", bills.Bytes())
 	tags := map[string]bool{}
 	get := func(query string) (r sheet.Routing) {
@@ -212,13 +207,9 @@ func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 		return p.do(t, request{method: "GET", path: "/routing?_sid=s" + query})
 	}
 	var r sheet.Routing
-	if err := json.Unmarshal(get("&format=json&on=2025-07-01").body, &r); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(get("&format=json&on=2025-07-01").body, &r))
 	var v sheet.View
-	if err := json.Unmarshal(p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=json"}).body, &v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=json"}).body, &v))
 	if r.Total.Count != len(v.Bills) || r.Day != "2025-07-01" || v.Routing == nil || v.Routing.Total.Cube != r.Total.Cube || v.Routing.Day != "" {
 		t.Errorf("%d bills and %+v; the sheet has %d and %+v", r.Total.Count, r.Total, len(v.Bills), v.Routing)
 	}
@@ -243,14 +234,47 @@ func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 	p.do(t, request{method: "GET", path: "/routing?_sid=s&format=xlsx&on=2025-07-01", header: http.Header{"Range": {"bytes=99999999-"}}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
 }
 
+func TestTheReportHoldsWhatNeedsAPersonsEye(t *testing.T) {
+	p := newPlace(t)
+	p.do(t, request{method: "GET", path: "/report?_sid=s"}).fails(t, 404, "no_sheet", fields{"session_id": anyText})
+	flawed, err := sample.Flawed()
+	must.OK(t, err)
+	bills := must.Written(t, flawed.WritePDF)
+	p.uploadBills(t, "s", bills)
+	var v sheet.View
+	must.OK(t, json.Unmarshal(p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=json"}).body, &v))
+	page := p.do(t, request{method: "GET", path: "/report?_sid=s"})
+	if kind, how := page.header.Get("Content-Type"), page.header.Get("Content-Disposition"); kind != "text/html; charset=utf-8" || how != "inline; filename=to-check.html" {
+		t.Errorf("the page is sent as %s, %s", kind, how)
+	}
+	if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "style-src 'sha256-") {
+		t.Errorf("the page may do %s", policy)
+	}
+	count := 0
+	for _, f := range v.Findings {
+		if f.Severity != sheet.Info {
+			count++
+			if !bytes.Contains(page.body, []byte(html.EscapeString(f.Where[1:]))) {
+				t.Errorf("the page lacks %s", f.Where)
+			}
+		}
+	}
+	if got := bytes.Count(page.body, []byte("<li ")); got != count || count == 0 {
+		t.Errorf("the page has %d findings of %d", got, count)
+	}
+	paper := p.do(t, request{method: "GET", path: "/report?_sid=s&format=pdf"})
+	if paper.status != 200 || !bytes.HasPrefix(paper.body, []byte("%PDF-")) || paper.header.Get("Content-Disposition") != "attachment; filename=to-check.pdf" {
+		t.Errorf("the paper: %d %v %.20q", paper.status, paper.header, paper.body)
+	}
+	p.do(t, request{method: "GET", path: "/report?_sid=s&format=xlsx"}).fails(t, 400, "bad_request", fields{"session_id": anyText})
+}
+
 func TestEveryBillHasADraftForCarriers(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
 	a := p.do(t, request{method: "GET", path: "/download-bol?_sid=s&format=ebol"})
 	var v sheet.EBOLView
-	if err := json.Unmarshal(a.body, &v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(a.body, &v))
 	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Content-Disposition") != "attachment; filename=BOL_processed.ebol.json" {
 		t.Errorf("the drafts are sent as %v", a.header)
 	}

@@ -9,21 +9,28 @@ import (
 	"time"
 
 	"tallyman/internal/bus"
+	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
 	"tallyman/internal/session"
+	"tallyman/internal/webhook"
 )
 
 // event is an event of a session, as clients receive it.
 type event struct {
 	// Type is "state" at first and after events may have been missed; otherwise "new",
-	// "cleared", "expired", "reading", "progress", "attached" or "failed".
+	// "cleared", "expired", "reading", "progress", "attached", "detached" or "failed".
 	Type string `json:"type"`
-	// Kind is the kind of the upload: "bol" or "orders".
+	// Kind is what was attached: "bol", "orders" or "amendments".
 	Kind string `json:"kind,omitempty"`
+	// Revision is the session's after it: a client that has it need not load anything.
+	Revision int64 `json:"revision,omitempty"`
 	// File is the number of the file within the upload, from 1.
-	File  int `json:"file,omitempty"`
+	File int `json:"file,omitempty"`
+	// Pages is how many pages were read so far, and Total how many there are in the files up
+	// to this one.
 	Pages int `json:"pages,omitempty"`
+	Total int `json:"total,omitempty"`
 	Bills int `json:"bills,omitempty"`
 	Lines int `json:"lines,omitempty"`
 	Rows  int `json:"rows,omitempty"`
@@ -258,6 +265,22 @@ const heartbeat = 15 * time.Second
 // progressEvery is the shortest interval between two events of progress.
 const progressEvery = 100 * time.Millisecond
 
+// beginStream begins an answer of server-sent events. It returns false if that is all of it.
+func (c *call) beginStream() bool {
+	h := c.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	c.w.WriteHeader(http.StatusOK)
+	return c.r.Method != http.MethodHead
+}
+
+// beat tells the client of a stream that the server is still there. It returns false if the
+// client is not.
+func (c *call) beat() bool {
+	_, err := c.w.Write([]byte(": still there\n\n"))
+	return err == nil && c.control.Flush() == nil
+}
+
 // handleEvents streams the events of a session as server-sent events. The session need
 // not exist yet.
 func handleEvents(c *call) (any, error) {
@@ -284,11 +307,7 @@ func handleEvents(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	c.w.WriteHeader(http.StatusOK)
-	if c.r.Method == http.MethodHead {
+	if !c.beginStream() {
 		return nil, nil
 	}
 	send := func(events ...event) bool {
@@ -323,7 +342,7 @@ func handleEvents(c *call) (any, error) {
 		case <-c.r.Context().Done():
 			return nil, nil
 		case <-beat.C:
-			if _, err := c.w.Write([]byte(": still there\n\n")); err != nil || c.control.Flush() != nil {
+			if !c.beat() {
 				return nil, nil
 			}
 		case <-allowed.C:
@@ -371,7 +390,9 @@ func handleEvents(c *call) (any, error) {
 		if !send(events...) || ended {
 			return nil, nil
 		}
-		if slices.ContainsFunc(events, func(e event) bool { return e.Type == "new" || e.Type == "cleared" || e.Type == "attached" }) {
+		if slices.ContainsFunc(events, func(e event) bool {
+			return e.Type == "new" || e.Type == "cleared" || e.Type == "attached" || e.Type == "detached"
+		}) {
 			if now, is, err := look(); err == nil {
 				there = is
 				ending.Reset(endsIn(now, is))
@@ -390,7 +411,7 @@ func endsIn(st session.State, there bool) time.Duration {
 
 // stateEvent returns an event with the state of a session.
 func stateEvent(st session.State, there bool) event {
-	e := event{Type: "state", Status: statusOf(st, there)}
+	e := event{Type: "state", Status: statusOf(st, there), Revision: st.Revision}
 	for _, in := range st.BOL {
 		sum := summaryOf(in)
 		e.Pages, e.Bills, e.Lines = e.Pages+sum.Pages, e.Bills+sum.Bills, e.Lines+sum.Lines
@@ -411,7 +432,7 @@ func (c *call) progress() func(intake.Progress) {
 	return func(p intake.Progress) {
 		mu.Lock()
 		defer mu.Unlock()
-		e := event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Bills: p.Bills, Lines: p.Lines}
+		e := event{Type: "progress", Kind: "bol", File: p.File + 1, Pages: p.Pages, Total: p.Total, Bills: p.Bills, Lines: p.Lines}
 		if time.Since(abroad) < progressAbroad {
 			c.s.hub.bring(key, e) // the last event goes to other processes, too
 			return
@@ -421,8 +442,17 @@ func (c *call) progress() func(intake.Progress) {
 	}
 }
 
-// tellFailed tells the session's watchers that an upload failed.
-func (c *call) tellFailed(kind string, err error) {
+// failed tells the session's watchers and the owner's webhooks that an upload failed. It
+// returns the error of the request.
+func (c *call) failed(kind string, err error) error {
 	_, a := translate(err)
 	c.s.hub.tell(c.key(), event{Type: "failed", Kind: kind, Code: a.Code, Error: a.Error})
+	switch a.Code {
+	case fault.Cancelled, fault.Busy, desk.OwnerLimit:
+		return err // the client comes again
+	}
+	if lost := c.emit(webhook.UploadFailed, failedEvent{string(c.naming.id()), kind, a.Code, a.Error}); lost != nil {
+		return lost
+	}
+	return err
 }

@@ -9,8 +9,10 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/jobs"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
+	"tallyman/internal/webhook"
 )
 
 // The codes that only the HTTP interface uses.
@@ -40,6 +42,8 @@ var statuses = map[fault.Code]int{
 	CrossOrigin:             http.StatusForbidden,
 	BadHost:                 http.StatusForbidden,
 	AdminOnly:               http.StatusForbidden,
+	WebhooksOff:             http.StatusForbidden,
+	webhook.Refused:         http.StatusForbidden,
 	ReadOnly:                http.StatusForbidden,
 	desk.KeyReused:          http.StatusUnprocessableEntity,
 	BadRange:                http.StatusRequestedRangeNotSatisfiable,
@@ -58,6 +62,7 @@ var statuses = map[fault.Code]int{
 	fault.NotAPDF:           http.StatusUnprocessableEntity,
 	fault.DamagedPDF:        http.StatusUnprocessableEntity,
 	fault.EncryptedPDF:      http.StatusUnprocessableEntity,
+	fault.DamagedPicture:    http.StatusUnprocessableEntity,
 	fault.NoText:            http.StatusUnprocessableEntity,
 	fault.NoBills:           http.StatusUnprocessableEntity,
 	fault.UnreadForm:        http.StatusUnprocessableEntity,
@@ -72,6 +77,10 @@ var statuses = map[fault.Code]int{
 	fault.NoOrderRows:       http.StatusUnprocessableEntity,
 	fault.Cancelled:         statusClientGone,
 	desk.OwnerLimit:         http.StatusTooManyRequests,
+	jobs.TooMany:            http.StatusTooManyRequests,
+	jobs.NotEnded:           http.StatusConflict,
+	jobs.NoResult:           http.StatusNotFound,
+	jobs.GivenUp:            http.StatusUnprocessableEntity,
 	fault.Busy:              http.StatusServiceUnavailable,
 	fault.WorkerStopped:     http.StatusServiceUnavailable,
 	blob.StorageUnavailable: http.StatusServiceUnavailable,
@@ -114,7 +123,7 @@ func translate(err error) (status int, a errorAnswer) {
 // errorHeaders sets the headers that belong to an error.
 func errorHeaders(h http.Header, err error, a errorAnswer) {
 	switch {
-	case statuses[a.Code] == http.StatusServiceUnavailable:
+	case statuses[a.Code] == http.StatusServiceUnavailable, a.Code == jobs.TooMany:
 		seconds := 5
 		var f *fault.Error
 		if errors.As(err, &f) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"testing"
 
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -62,16 +63,14 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 				}
 				answered <- a
 			}()
-			if _, err := pipe.Write(body[:size/2]); err != nil {
-				t.Fatal(err)
-			}
+			_, err := pipe.Write(body[:size/2])
+			must.OK(t, err)
 			p.underway(t, 0)
 			if a := p.do(t, reset); a.status != 200 {
 				t.Fatalf("%s", a.body)
 			}
-			if _, err := pipe.Write(body[size/2:]); err != nil {
-				t.Fatal(err)
-			}
+			_, err = pipe.Write(body[size/2:])
+			must.OK(t, err)
 			pipe.Close()
 			a := <-answered
 			p.schemas.check(t, request{method: "POST", path: "/upload"}, a)
@@ -100,15 +99,13 @@ func TestAResetSupersedesOrdersInFlight(t *testing.T) {
 		}
 		answered <- a
 	}()
-	if _, err := pipe.Write(ship.orders[:100]); err != nil {
-		t.Fatal(err)
-	}
+	_, err := pipe.Write(ship.orders[:100])
+	must.OK(t, err)
 	p.underway(t, 2)
 	p.post(t, "/new-session?_sid=s", "", nil)
 	p.uploadBills(t, "s", ship.bills)
-	if _, err := pipe.Write(ship.orders[100:]); err != nil {
-		t.Fatal(err)
-	}
+	_, err = pipe.Write(ship.orders[100:])
+	must.OK(t, err)
 	pipe.Close()
 	(<-answered).fails(t, 409, "session_superseded", fields{"session_id": "s"})
 	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {

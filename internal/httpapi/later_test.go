@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tallyman/internal/httpapi"
+	"tallyman/internal/testing/must"
 )
 
 // The tests of this file are of the later names of the API (DESIGN.md §7).
@@ -163,9 +164,7 @@ func TestHealthSaysHowCookiesAreSet(t *testing.T) {
 				Valid    bool   `json:"cookies_valid"`
 			} `json:"cookie_config"`
 		}
-		if err := json.Unmarshal(a.body, &got); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(a.body, &got))
 		if k := got.Cookie; k.SameSite != c.samesite || k.Secure != c.secure || k.Valid != c.valid || !k.HTTPOnly || got.Environment != "development" {
 			t.Errorf("%s: %s", c.name, a.body)
 		}

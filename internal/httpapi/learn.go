@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 
@@ -206,17 +205,11 @@ func handlePostLearn(c *call) (a learnAnswer, err error) {
 
 // learnRequest reads the body of POST /learn.
 func (c *call) learnRequest() (r learnRequest, err error) {
-	if kind := c.r.Header.Get("Content-Type"); kind != "" && !body.IsJSON(kind) {
-		return r, fault.New(body.UnsupportedType, "what is shown of a form is JSON; send it with Content-Type: application/json")
-	}
-	text, err := io.ReadAll(io.LimitReader(c.body, maxLearnBody+1))
-	if err != nil {
-		return r, err
-	}
+	text, err := c.readJSON(c.body, maxLearnBody, "what is shown of a form is JSON; send it")
 	if len(text) > maxLearnBody {
 		return r, fault.New(fault.TooLarge, "what is shown of a form takes more than %d KB; a real one is a small part of that", maxLearnBody>>10)
 	}
-	if err := c.stillAllowed(); err != nil {
+	if err != nil {
 		return r, err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -12,20 +12,16 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // house returns a document with headings that no lexicon has.
 func house(t *testing.T, seed uint64) []byte {
 	t.Helper()
-	s, err := sample.New(sample.Options{Form: sample.House, Bills: 1, Lines: 30, Seed: seed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	s := shipments.Sample(t, sample.Options{Form: sample.House, Bills: 1, Lines: 30, Seed: seed})
+	b := must.Written(t, s.WritePDF)
+	return b
 }
 
 // teacher is a client that teaches a form.
@@ -281,9 +277,7 @@ func TestWhatIsShownOfAFormIsCheckedAndNothingElseIsOverwritten(t *testing.T) {
 	bad(fields{"totals": fields{"weight": "sum"}}, "a total that is no sum is one of")
 
 	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	read := teacher{p, t, reader}
 	c.is(read.lesson("GET", "/learn?_sid=s", nil), fields{"form": "free"})
 	for _, method := range []string{"POST", "PUT", "DELETE"} {

@@ -32,6 +32,7 @@ type metrics struct {
 	bills    *prometheus.CounterVec // outcome of reconciliation
 	ours     *prometheus.CounterVec // code, of the server's own faults
 	refused  *prometheus.CounterVec // reason, of keys
+	jobs     *prometheus.CounterVec // outcome
 	waited   prometheus.Histogram
 	reading  prometheus.Histogram
 
@@ -55,7 +56,7 @@ func newMetrics(s *Server) *metrics {
 			Name: "tallyman_event_streams", Help: "Open event streams.",
 		}),
 		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_uploads_total", Help: "Uploads by kind (bol, orders, convert) and outcome (ok, or the code of the error).",
+			Name: "tallyman_uploads_total", Help: "Uploads by kind (bol, orders, amendments, carry, convert) and outcome (ok, or the code of the error).",
 		}, []string{"kind", "outcome"}),
 		pages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tallyman_pages_read_total", Help: "Pages of bills read.",
@@ -69,6 +70,9 @@ func newMetrics(s *Server) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallyman_keys_refused_total", Help: "Keys that were refused, by reason (unknown, expired).",
 		}, []string{"reason"}),
+		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_job_attempts_total", Help: "Attempts at jobs by outcome (done, again, lost, or the code with which the job failed).",
+		}, []string{"outcome"}),
 		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tallyman_wait_seconds", Help: "Time that uploads, stored bills and pages waited before they were read.",
 			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
@@ -89,8 +93,8 @@ func newMetrics(s *Server) *metrics {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.refused, m.waited, m.reading, build,
-		live{s},
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.refused, m.jobs, m.waited, m.reading, build,
+		live(s), jobCounts(s), folders(s.config.Folders), mailboxes(s.config.Mailboxes), hooks(s.config.Webhooks),
 		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
 		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
 		gauge("tallyman_memory_taken_bytes", "Memory that documents take in the server, by estimate.", func() float64 { used, _ := s.desk.Memory(); return float64(used) }),
@@ -99,7 +103,7 @@ func newMetrics(s *Server) *metrics {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",
 		}, func() float64 { return float64(s.desk.Restarts()) }),
-		readers{s},
+		readers(s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked, bol.Unproved} {
@@ -108,64 +112,86 @@ func newMetrics(s *Server) *metrics {
 	for _, reason := range []string{"unknown", "expired"} {
 		m.refused.WithLabelValues(reason)
 	}
+	for _, outcome := range []string{"done", "again", "lost"} {
+		m.jobs.WithLabelValues(outcome)
+	}
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 	return m
 }
 
-// live counts the sessions at each scrape. The metric is absent while storage does not
-// answer: the number is unknown then.
-type live struct{ s *Server }
-
-var sessionsLive = prometheus.NewDesc("tallyman_sessions_live", "Live sessions; absent while storage does not answer.", nil, nil)
-
-// liveTime is how long a scrape waits for the number: half of Prometheus's default
-// timeout for the whole scrape.
-const liveTime = 5 * time.Second
-
-func (live) Describe(ch chan<- *prometheus.Desc) { ch <- sessionsLive }
-
-func (l live) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), liveTime)
-	defer cancel()
-	page, err := l.s.desk.List(ctx, session.Query{Limit: 1})
-	if err != nil {
-		l.s.log.Warn("the sessions cannot be counted; tallyman_sessions_live is left out", "error", err, "cause", errors.Unwrap(err))
-		return
-	}
-	ch <- prometheus.MustNewConstMetric(sessionsLive, prometheus.GaugeValue, float64(page.Total))
+// scraped are measurements that are made at each scrape.
+type scraped struct {
+	descs   []*prometheus.Desc
+	measure func(gauge, count measurement)
 }
 
-// readers tells how PDFs were read.
-type readers struct{ s *Server }
+// measurement gives a measurement to who scrapes.
+type measurement func(d *prometheus.Desc, n float64, labels ...string)
 
-var (
-	pdfPages    = prometheus.NewDesc("tallyman_pdf_pages_total", "Pages read, by the reader: without PDFium (fast) or with it (pdfium).", []string{"reader"}, nil)
-	pdfDeclined = prometheus.NewDesc("tallyman_pdf_declined_total", "Documents and pages that the fast reader left to PDFium, by the reason.", []string{"reason"}, nil)
-	pdfJudged   = prometheus.NewDesc("tallyman_pdf_judged_pages_total", "Pages that both readers read, to compare.", nil, nil)
-	pdfDiffer   = prometheus.NewDesc("tallyman_pdf_differing_pages_total", "Pages on which the readers differed.", nil, nil)
-)
-
-func (readers) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{pdfPages, pdfDeclined, pdfJudged, pdfDiffer} {
+// Describe implements prometheus.Collector.
+func (s scraped) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range s.descs {
 		ch <- d
 	}
 }
 
-func (r readers) Collect(ch chan<- prometheus.Metric) {
-	count := func(d *prometheus.Desc, n int64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+// Collect implements prometheus.Collector.
+func (s scraped) Collect(ch chan<- prometheus.Metric) {
+	as := func(kind prometheus.ValueType) measurement {
+		return func(d *prometheus.Desc, n float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
+		}
 	}
-	c := r.s.desk.Readers()
-	count(pdfPages, c.Fast, "fast")
-	count(pdfPages, c.Slow, "pdfium")
-	count(pdfJudged, c.Judged)
-	count(pdfDiffer, c.Differing)
-	if len(c.Declined) == 0 {
-		count(pdfDeclined, 0, "encryption") // so that the name is there
+	s.measure(as(prometheus.GaugeValue), as(prometheus.CounterValue))
+}
+
+// flag is 1 for true.
+func flag(is bool) float64 {
+	if is {
+		return 1
 	}
-	for why, n := range c.Declined {
-		count(pdfDeclined, n, why)
-	}
+	return 0
+}
+
+// liveTime is how long a scrape waits for storage: half of Prometheus's default timeout for
+// the whole scrape.
+const liveTime = 5 * time.Second
+
+// live counts the sessions. The metric is absent while storage does not answer: the number is
+// unknown then.
+func live(s *Server) scraped {
+	sessions := prometheus.NewDesc("tallyman_sessions_live", "Live sessions; absent while storage does not answer.", nil, nil)
+	return scraped{[]*prometheus.Desc{sessions}, func(gauge, _ measurement) {
+		ctx, cancel := context.WithTimeout(context.Background(), liveTime)
+		defer cancel()
+		page, err := s.desk.List(ctx, session.Query{Limit: 1})
+		if err != nil {
+			s.log.Warn("the sessions cannot be counted; tallyman_sessions_live is left out", "error", err, "cause", errors.Unwrap(err))
+			return
+		}
+		gauge(sessions, float64(page.Total))
+	}}
+}
+
+// readers tells how PDFs were read.
+func readers(s *Server) scraped {
+	pages := prometheus.NewDesc("tallyman_pdf_pages_total", "Pages read, by the reader: without PDFium (fast) or with it (pdfium).", []string{"reader"}, nil)
+	declined := prometheus.NewDesc("tallyman_pdf_declined_total", "Documents and pages that the fast reader left to PDFium, by the reason.", []string{"reason"}, nil)
+	judged := prometheus.NewDesc("tallyman_pdf_judged_pages_total", "Pages that both readers read, to compare.", nil, nil)
+	differ := prometheus.NewDesc("tallyman_pdf_differing_pages_total", "Pages on which the readers differed.", nil, nil)
+	return scraped{[]*prometheus.Desc{pages, declined, judged, differ}, func(_, count measurement) {
+		c := s.desk.Readers()
+		count(pages, float64(c.Fast), "fast")
+		count(pages, float64(c.Slow), "pdfium")
+		count(judged, float64(c.Judged))
+		count(differ, float64(c.Differing))
+		if len(c.Declined) == 0 {
+			count(declined, 0, "encryption") // so that the name is there
+		}
+		for why, n := range c.Declined {
+			count(declined, float64(n), why)
+		}
+	}}
 }
 
 // observe counts a request. Route and method are those of the table, so that clients

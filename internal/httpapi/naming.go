@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 )
@@ -73,6 +74,35 @@ func (c *call) named() (naming, error) {
 
 // key returns the session's key. The request must name a session.
 func (c *call) key() session.Key { return session.Key{Owner: c.caller.owner, ID: c.naming.id()} }
+
+// withBills returns the session that the request names. It fails with desk.NoBOL if there is
+// none, or if that has no bills.
+func (c *call) withBills() (session.State, error) {
+	st, _, err := c.peek()
+	if err == nil {
+		err = desk.HasBills(st)
+	}
+	return st, err
+}
+
+// look runs a function on the session that the request names, as desk.Look does. If there is
+// none it fails as missing says.
+func (c *call) look(missing func() error, f func(session.State) error) error {
+	st, there, err := c.peek()
+	if err != nil {
+		return err
+	}
+	if !there {
+		return missing()
+	}
+	return c.s.desk.Look(c.r.Context(), st, f)
+}
+
+// noSheet is the error of a session without a sheet.
+func (c *call) noSheet() error {
+	_, err := c.s.desk.Sheet(c.r.Context(), session.State{})
+	return err
+}
 
 // peek returns the session that the request names, if it exists. It begins none.
 func (c *call) peek() (session.State, bool, error) {

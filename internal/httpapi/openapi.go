@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/jobs"
 	"tallyman/internal/session"
 )
 
@@ -173,6 +174,11 @@ func responses(s schemas, rt *route) object {
 		content["application/json"] = object{"schema": s.of(reflect.TypeFor[readyAnswer]())}
 	}
 	out := object{"200": object{"description": "success", "content": content}}
+	if rt.accepted {
+		out = object{"202": object{"description": "accepted; done later", "content": content, "headers": object{
+			"Location": object{"description": "where to ask what became of it", "schema": object{"type": "string"}},
+		}}}
+	}
 	if slices.Contains(rt.faults, BadRange) {
 		out["206"] = object{"description": "the part that the header Range names, of files whose length is known", "content": content}
 		out["304"] = object{"description": "the file still has the ETag of the header If-None-Match"}
@@ -188,7 +194,7 @@ func responses(s schemas, rt *route) object {
 			"description": http.StatusText(status) + ": " + strings.Join(codes, ", "),
 			"content":     object{"application/json": object{"schema": s.of(reflect.TypeFor[errorAnswer]())}},
 		}
-		if status == http.StatusServiceUnavailable {
+		if status == http.StatusServiceUnavailable || slices.Contains(codes, string(jobs.TooMany)) {
 			r["headers"] = object{"Retry-After": object{"description": "seconds to wait", "schema": object{"type": "integer"}}}
 		}
 		out[strconv.Itoa(status)] = r
@@ -249,9 +255,12 @@ func nullable(schema object) object {
 
 func (s schemas) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
-	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		properties[name] = s.of(t.Field(i).Type)
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous { // its fields are those of the structure
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		properties[name] = s.of(f.Type)
 		if !strings.Contains(options, "omitempty") {
 			required = append(required, name)
 		}

@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 )
 
 // putProfile writes a profile.
@@ -72,9 +73,7 @@ func TestAProfileIsReadAndWrittenOverTheRevisionThatItsWriterSaw(t *testing.T) {
 	p.do(t, request{method: "PUT", path: "/profile", header: none, body: strings.NewReader(first)}).is(t, 200, fields{"status": "success", "message": anyText, "revision": 1.0, "version": written["version"]})
 
 	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p.putProfile(t, reader, "*", "", first).fails(t, 403, "read_only", nil)
 	if a := get(reader, ""); a.status != 200 || a.header.Get("ETag") != `"3"` {
 		t.Errorf("with a read-only key: %d %v", a.status, a.header)
@@ -88,17 +87,11 @@ func (s shipment) made(t *testing.T, rules sheet.Rules) string {
 		return intake.File{ReaderAt: bytes.NewReader(b), Size: int64(len(b))}
 	}
 	doc, err := reader.Bills(t.Context(), []intake.File{file(s.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	table, err := reader.Orders(t.Context(), file(s.orders), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var b bytes.Buffer
-	if err := sheet.WriteCSV(&b, rules.Make(doc, table)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, sheet.WriteCSV(&b, rules.Make(doc, table)))
 	return b.String()
 }
 
@@ -129,9 +122,7 @@ func TestEveryRouteThatMakesSheetsFollowsTheProfileOfItsOwner(t *testing.T) {
 	made := func(text string) (sheet string) {
 		t.Helper()
 		own, err := profile.Parse([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return ship.made(t, own.Rules())
 	}
 	texts := map[string]string{"a": "[pallets]\ncube = 20\n", "b": "[pallets]\ncube = 7.5\n[sheet]\ncolumns = [\"Style\", \"Pallet\", \"Invoice No.\"]\n", "c": ""}
@@ -162,9 +153,7 @@ func TestEveryRouteThatMakesSheetsFollowsTheProfileOfItsOwner(t *testing.T) {
 	}
 	pallets := func(owner string) (n float64) {
 		var r struct{ Total struct{ Pallets float64 } }
-		if err := json.Unmarshal(send(owner, "GET", "/routing?_sid=s&format=json").body, &r); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(send(owner, "GET", "/routing?_sid=s&format=json").body, &r))
 		return r.Total.Pallets
 	}
 	if a, b, c := pallets("a"), pallets("b"), pallets("c"); !(b > a && a > c && c > 0) {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
@@ -30,10 +31,15 @@ type viewAnswer struct {
 	Now       time.Time  `json:"now"`
 	CreatedAt *time.Time `json:"created_at"`
 	ExpiresAt *time.Time `json:"expires_at"`
-	// Bills are the files of the BOL, Orders is the order export; null if there is
-	// none.
-	Bills  []inputView `json:"bills"`
-	Orders *inputView  `json:"orders"`
+	// Revision is the session's: it grows with each change. 0 if there is no session.
+	Revision int64 `json:"revision"`
+	// Webhooks is true if the caller can have webhooks.
+	Webhooks bool `json:"webhooks"`
+	// Bills are the files of the BOL, Exports the order exports.
+	Bills   []inputView `json:"bills"`
+	Exports []inputView `json:"exports"`
+	// Orders is the first of the order exports; null if there is none.
+	Orders *inputView `json:"orders"`
 	// Version identifies this sheet among all sheets of all sessions.
 	Version string `json:"version"`
 	// Sheet is as in /download-bol?format=json; null if there is none, or if the caller
@@ -61,6 +67,8 @@ func (a viewAnswer) state() (b []byte, err error) {
 // inputView is one of a session's inputs.
 type inputView struct {
 	Name string `json:"name"`
+	// File is its name in /files, which no other file of the session has.
+	File string `json:"file"`
 	// Size is in bytes.
 	Size       int64     `json:"size"`
 	AttachedAt time.Time `json:"attached_at"`
@@ -71,10 +79,6 @@ type inputView struct {
 func versionOf(st session.State) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "view\x00%s\x00%d", st.Incarnation, st.Revision))
 	return base64.RawURLEncoding.EncodeToString(sum[:18])
-}
-
-func viewInput(in session.Input) inputView {
-	return inputView{Name: in.Name, Size: in.Content.Size, AttachedAt: in.Attached}
 }
 
 // handleView answers with the session and its sheet.
@@ -99,19 +103,26 @@ func handleView(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	a := viewAnswer{Status: statusOf(st, there), Now: time.Now().UTC(), Bills: []inputView{}}
+	a := viewAnswer{Status: statusOf(st, there), Now: time.Now().UTC(), Revision: st.Revision, Bills: []inputView{}, Exports: []inputView{}}
+	_, off := c.webhooks()
+	a.Webhooks = off == nil
 	if id := c.naming.id(); id != "" {
 		a.SessionID = (*string)(&id)
 	}
 	if there {
 		a.CreatedAt, a.ExpiresAt, a.Version = &st.Created, &st.Expires, versionOf(st)
 	}
-	for _, in := range st.BOL {
-		a.Bills = append(a.Bills, viewInput(in))
+	for _, f := range desk.Named(st) {
+		view := inputView{Name: f.Uploaded, File: f.Name, Size: f.Size, AttachedAt: f.Attached}
+		switch f.Role {
+		case "bol":
+			a.Bills = append(a.Bills, view)
+		case "orders":
+			a.Exports = append(a.Exports, view)
+		}
 	}
-	if st.Orders != nil {
-		in := viewInput(*st.Orders)
-		a.Orders = &in
+	if len(a.Exports) > 0 {
+		a.Orders = &a.Exports[0]
 	}
 	if s == nil {
 		return a, nil
@@ -196,15 +207,8 @@ func handlePicture(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	first, there, err := c.peek()
-	if err != nil {
-		return nil, err
-	}
-	if !there {
-		return nil, session.ErrNotFound()
-	}
 	var png []byte
-	err = c.s.desk.Look(c.r.Context(), first, func(st session.State) error {
+	err := c.look(session.ErrNotFound, func(st session.State) error {
 		if versionOf(st) != of {
 			return fault.New(session.Changed, "the session changed after its bills were shown; load its view again")
 		}

@@ -9,34 +9,34 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // The page shows one whole state of the session.
 func TestTheViewIsTheSessionAsOfOneInstant(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
-	bill := fields{"name": "bol.pdf", "size": len(ship.bills), "attached_at": anyTime}
-	export := fields{"name": "orders.csv", "size": len(ship.orders), "attached_at": anyTime}
+	bill := fields{"name": "bol.pdf", "file": "bol.pdf", "size": len(ship.bills), "attached_at": anyTime}
+	export := fields{"name": "orders.csv", "file": "orders.csv", "size": len(ship.orders), "attached_at": anyTime}
 	p.get(t, "/view").is(t, 200, fields{
-		"session_id": nil, "status": "no_session", "now": anyTime, "created_at": nil, "expires_at": nil, "bills": []any{}, "orders": nil, "version": "", "sheet": nil,
+		"session_id": nil, "status": "no_session", "now": anyTime, "created_at": nil, "expires_at": nil, "revision": 0, "webhooks": true, "bills": []any{}, "exports": []any{}, "orders": nil, "version": "", "sheet": nil,
 	})
 	p.get(t, "/view?_sid=s").is(t, 200, fields{
-		"session_id": "s", "status": "no_session", "now": anyTime, "created_at": nil, "expires_at": nil, "bills": []any{}, "orders": nil, "version": "", "sheet": nil,
+		"session_id": "s", "status": "no_session", "now": anyTime, "created_at": nil, "expires_at": nil, "revision": 0, "webhooks": true, "bills": []any{}, "exports": []any{}, "orders": nil, "version": "", "sheet": nil,
 	})
 	p.post(t, "/new-session?_sid=s", "", nil)
 	p.get(t, "/view?_sid=s").is(t, 200, fields{
-		"session_id": "s", "status": "empty", "now": anyTime, "created_at": anyTime, "expires_at": anyTime, "bills": []any{}, "orders": nil, "version": anyText, "sheet": nil,
+		"session_id": "s", "status": "empty", "now": anyTime, "created_at": anyTime, "expires_at": anyTime, "revision": 1, "webhooks": true, "bills": []any{}, "exports": []any{}, "orders": nil, "version": anyText, "sheet": nil,
 	})
 	p.uploadBills(t, "s", ship.bills)
 	p.uploadOrders(t, "s", ship.orders)
 	want := fields{
 		"session_id": "s", "status": "merged", "now": anyTime, "created_at": anyTime, "expires_at": anyTime,
-		"bills": []fields{bill}, "orders": export, "version": anyText, "sheet": anyObject,
+		"revision": 3, "webhooks": true, "bills": []fields{bill}, "exports": []fields{export}, "orders": export, "version": anyText, "sheet": anyObject,
 	}
 	got := p.get(t, "/view?_sid=s").is(t, 200, want)
 	sheet, err := json.Marshal(got["sheet"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var a, b any
 	if json.Unmarshal(sheet, &a) != nil || json.Unmarshal(p.get(t, "/download?_sid=s&format=json").body, &b) != nil {
 		t.Fatal("the sheet is not JSON")
@@ -49,7 +49,7 @@ func TestTheViewIsTheSessionAsOfOneInstant(t *testing.T) {
 	want["sheet"] = nil
 	p.get(t, "/view?_sid=s&have="+version).is(t, 200, want)
 	p.uploadOrders(t, "s", ship.orders)
-	want["sheet"] = anyObject
+	want["sheet"], want["revision"] = anyObject, 4
 	if now := p.get(t, "/view?_sid=s&have="+version).is(t, 200, want); now["version"] == version {
 		t.Error("after a change the version is the same")
 	}
@@ -60,9 +60,7 @@ func TestTheViewComesCompressedToWhoTakesThat(t *testing.T) {
 	p.uploadBills(t, "s", ship.bills)
 	for accept, zipped := range map[string]bool{"gzip": true, "br, gzip;q=0.5": true, "identity": false, "gzip;q=0": false, "": false} {
 		a, err := p.try(request{method: "GET", path: "/view?_sid=s", header: http.Header{"Accept-Encoding": {accept}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		body := a.body
 		if got := a.header.Get("Content-Encoding") == "gzip"; got != zipped || !strings.Contains(a.header.Get("Vary"), "Accept-Encoding") {
 			t.Errorf("%q: %v", accept, a.header)
@@ -70,12 +68,9 @@ func TestTheViewComesCompressedToWhoTakesThat(t *testing.T) {
 		}
 		if zipped {
 			r, err := gzip.NewReader(bytes.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if body, err = io.ReadAll(r); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
+			body, err = io.ReadAll(r)
+			must.OK(t, err)
 		}
 		if v, ok := decode(body).(map[string]any); !ok || v["sheet"] == nil {
 			t.Errorf("%q: %.100s", accept, body)

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"tallyman/internal/httpapi"
+	"tallyman/internal/testing/must"
 )
 
 // Only the operator gets profiles.
@@ -70,9 +71,7 @@ func TestProfilesAreWhatTheirToolsRead(t *testing.T) {
 				t.Fatalf("%d %s %.200s", a.status, a.header, a.body)
 			}
 			file := filepath.Join(dir, strings.TrimRight(name, "?=1second"))
-			if err := os.WriteFile(file, a.body, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(file, a.body, 0o600))
 			tool := exec.Command("go", "tool", "pprof", "-raw", file)
 			if strings.HasPrefix(name, "trace") {
 				tool = exec.Command("go", "tool", "trace", "-d=footprint", file)
@@ -135,9 +134,7 @@ func TestMeasuringEndsWithTheServer(t *testing.T) {
 		t.Fatalf("%d: %v", a.status, err)
 	}
 	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if took := duration(t, b); took <= 0 || took >= time.Minute {
 		t.Errorf("it measured for %v, so it was not cut short", took)
 	}
@@ -202,9 +199,7 @@ func (a answer) has(text string) bool { return bytes.Contains(a.body, []byte(tex
 
 // The profile includes measurements that others started in this process.
 func TestATraceOfSomebodyElseIsLeftAlone(t *testing.T) {
-	if err := trace.Start(io.Discard); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, trace.Start(io.Discard))
 	defer trace.Stop()
 	newPlace(t).get(t, "/debug/pprof/trace").fails(t, 503, "busy", fields{"details": anyObject})
 }

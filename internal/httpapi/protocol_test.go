@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -365,19 +366,13 @@ func TestTheSheetComesInEveryFormatUnderItsName(t *testing.T) {
 	p.uploadBills(t, "s", ship.bills)
 	p.uploadOrders(t, "s", ship.orders)
 	st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	made, err := p.desk.Sheet(t.Context(), st)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	want := map[string][]byte{"csv": ship.expected, "bills": ship.bills, "orders": ship.orders}
 	for _, f := range []sheet.Format{sheet.XLSX, sheet.JSON} {
 		var b bytes.Buffer
-		if err := sheet.Write(&b, made, f); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, sheet.Write(&b, made, f))
 		want[strings.TrimPrefix(f.Ext(), ".")] = b.Bytes()
 	}
 	for _, d := range []struct{ path, name, kind, body string }{
@@ -477,15 +472,10 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 			p.post(t, "/upload?_sid=s", "application/pdf", d.pdf).fails(t, 422, d.code, id)
 		}
 	}
-	scan, err := sample.New(sample.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
+	scan := shipments.Sample(t, sample.Defaults())
 	scan.Pages = []sample.Page{{Picture: true}}
 	var picture bytes.Buffer
-	if err := scan.WritePDF(&picture); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, scan.WritePDF(&picture))
 	p.post(t, "/upload?_sid=s", "application/pdf", picture.Bytes()).fails(t, 422, "no_text", fields{"session_id": "s", "details": anyObject})
 
 	for _, e := range []struct {
@@ -606,23 +596,15 @@ func TestAllRoutesOfTheContractAreThere(t *testing.T) {
 
 func TestWarningsSayWhatAPersonShouldLookAt(t *testing.T) {
 	p := newPlace(t)
-	s, err := sample.New(sample.Options{Bills: 3, Lines: 9, Seed: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := shipments.Sample(t, sample.Options{Bills: 3, Lines: 9, Seed: 4})
 	s.Bills[1].Print = sample.Print{sample.Pieces: "1"}
-	var b bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		t.Fatal(err)
-	}
-	got := p.uploadBills(t, "s", b.Bytes())
+	b := must.Written(t, s.WritePDF)
+	got := p.uploadBills(t, "s", b)
 	var a struct {
 		Reconciled, Mismatched int
 		Warnings               []string
 	}
-	if err := json.Unmarshal(got.body, &a); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(got.body, &a))
 	if a.Reconciled != 2 || a.Mismatched != 1 || len(a.Warnings) != 1 || !strings.Contains(a.Warnings[0], "Does not add up: bill "+s.Bills[1].Number) || !strings.Contains(a.Warnings[0], "pieces: the lines add up to") || !strings.Contains(a.Warnings[0], "prints 1. Compare the lines") {
 		t.Errorf("%+v", a)
 	}

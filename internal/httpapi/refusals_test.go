@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // sendBytes sends bytes on a connection of their own, and returns the answers up to the end of
@@ -25,24 +26,18 @@ import (
 func sendBytes(t *testing.T, address, sent string) (answers []*http.Response, bodies []string) {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(time.Minute)) // only if it fails
+	c.SetDeadline(time.Now().Add(30 * time.Minute)) // only if it fails
 	go io.WriteString(c, sent)
 	for r := bufio.NewReader(c); ; {
 		a, err := http.ReadResponse(r, nil)
 		if err != nil && len(answers) > 0 { // the end, or a reset because not all was read
 			return answers, bodies
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		b, err := io.ReadAll(a.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		answers, bodies = append(answers, a), append(bodies, string(b))
 	}
 }
@@ -50,9 +45,7 @@ func sendBytes(t *testing.T, address, sent string) (answers []*http.Response, bo
 func TestWhatIsNotHTTPIsAnsweredLikeAllElse(t *testing.T) {
 	p := newPlace(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	server := &http.Server{Handler: p.api, MaxHeaderBytes: 64 << 10}
 	go p.api.Serve(server, l)
 	defer server.Close()
@@ -98,9 +91,7 @@ func TestWhatIsNotHTTPIsAnsweredLikeAllElse(t *testing.T) {
 func TestAnAnswerThatHoldsAnAnswerIsSentAsItIs(t *testing.T) {
 	p := newPlace(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	const piece = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.api.ServeHTTP(httptest.NewRecorder(), r)
@@ -139,9 +130,7 @@ func TestNothingInTheChunksOfARefusedUploadIsARequest(t *testing.T) {
 	const upload = "POST /upload?_sid=held HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
 	full.begun(t, upload) // one is under way
 	waiting, err := net.Dial("tcp", full.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { waiting.Close() })
 	io.WriteString(waiting, upload)
 	for full.desk.Room(session.Local) == nil { // until it waits

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/report"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 )
@@ -34,6 +35,7 @@ type route struct {
 	reads   bool // it reads the body, although it needs no input
 
 	optional bool // its bodies may be left out
+	accepted bool // its success is 202, with a header Location
 
 	queries []parameter
 	bodies  []bodyDoc
@@ -76,7 +78,7 @@ func rawDocs(kinds []string, about string) (docs []bodyDoc) {
 // conversionDocs describes the files of a conversion by the names of their fields, the
 // second of which may be "".
 func conversionDocs(bills, billsToo, orders, ordersToo string) []bodyDoc {
-	fields := []bodyField{{name: bills, about: "a PDF of bills; may be repeated", file: true, many: true}}
+	fields := []bodyField{{name: bills, about: "a PDF of bills, or a picture of a page; may be repeated, in the order of the pages", file: true, many: true}}
 	if billsToo != "" {
 		fields = append(fields, bodyField{name: billsToo, about: "the same", file: true, many: true})
 	}
@@ -100,6 +102,17 @@ func typed[T any](rt route, f func(*call) (T, error)) *route {
 	return &rt
 }
 
+// having makes a handler of one that needs something that not all servers or callers have.
+func having[S, T any](get func(*call) (S, error), f func(*call, S) (T, error)) func(*call) (T, error) {
+	return func(c *call) (a T, err error) {
+		s, err := get(c)
+		if err != nil {
+			return a, err
+		}
+		return f(c, s)
+	}
+}
+
 // files makes a handler that answers with something else than JSON a route's.
 func files(rt route, f func(*call) (any, error)) *route {
 	rt.handle = f
@@ -117,7 +130,7 @@ func byteCount(n int64) slog.Attr { return slog.Int64("bytes", n) }
 var (
 	bodyFaults = []fault.Code{fault.BadRequest, fault.TooLarge, body.UnsupportedType, body.RequestTimeout, body.TooManyParts, fault.NoUpload}
 	readFaults = []fault.Code{fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.WorkerStopped}
-	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NoText, fault.NoBills, fault.UnreadForm}
+	pdfFaults  = []fault.Code{fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.DamagedPicture, fault.NoText, fault.NoBills, fault.UnreadForm}
 	csvFaults  = []fault.Code{fault.NotAnOrderFile, fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows}
 	// What is stored may turn out to be damaged when it is read.
 	storedFaults = []fault.Code{blob.Damaged}
@@ -174,11 +187,11 @@ func routes() []*route {
 			summary: "Clear and new in one step",
 		}, handleReset),
 		typed(route{path: "/upload", methods: post, op: "attach_bol", changes: true,
-			summary: "Attach the BOL: one PDF or more",
+			summary: "Attach the BOL: one PDF or picture, or more",
 			queries: []parameter{modeParameter, keyParameter, teachParameter},
 			bodies: append([]bodyDoc{
-				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills; may be repeated. A file in another field is accepted if it is the only one", file: true, many: true, required: true}}, named...)},
-			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
+				{media: body.Multipart, fields: append([]bodyField{{name: "file", about: "a PDF of bills, or a picture of a page (JPEG, PNG, TIFF, WebP); may be repeated, in the order of the pages. A file in another field is accepted if it is the only one", file: true, many: true, required: true}}, named...)},
+			}, rawDocs(billTypes, "one PDF or picture; ?filename= names it")...),
 			faults: codes(billFaults, []fault.Code{body.BadBase64, session.TooManyFiles}),
 		}, handleUpload),
 		typed(route{path: "/upload-base64", methods: post, op: "attach_bol", changes: true,
@@ -201,7 +214,7 @@ func routes() []*route {
 		}, handleUploadAttachment),
 		typed(route{path: "/upload-csv", methods: post, op: "attach_orders", changes: true,
 			summary: "Attach the order export, which is joined with the bills",
-			queries: append([]parameter{keyParameter}, mapParameters...),
+			queries: append([]parameter{{name: "mode", in: "query", about: "append adds the export to the session's", values: []string{"append", "replace"}}, keyParameter}, mapParameters...),
 			bodies: func() (bodies []bodyDoc) {
 				text := []bodyField{
 					{name: "csv_data", about: "the export as text, as base64, as a data: URL, or in JSON as {\"$content\": base64}"},
@@ -214,6 +227,7 @@ func routes() []*route {
 					{name: "name", about: "the same"},
 					{name: "map", about: mapParameters[0].about + "; several in one field stand on lines of their own"},
 					{name: "remember", about: mapParameters[1].about},
+					{name: "mode", about: "append adds the export to the session's"},
 				}
 				file := bodyField{name: "file", about: "the export: CSV, XLSX or XLS. A file in another field is accepted if it is the only one", file: true}
 				bodies = append(bodies,
@@ -241,6 +255,9 @@ func routes() []*route {
 		}, handleStateless(r.bills)))
 	}
 	rs = append(rs, learnRoutes()...)
+	rs = append(rs, amendmentRoutes()...)
+	rs = append(rs, webhookRoutes()...)
+	rs = append(rs, jobRoutes(keyParameter)...)
 	return append(rs,
 		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as BOL_processed.csv",
@@ -255,7 +272,7 @@ func routes() []*route {
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
 			queries: []parameter{{name: "name", in: "path", about: "a name from /files"}},
-			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel"},
+			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel", body.JSON},
 			faults:  codes(storedFaults, []fault.Code{fault.NotFound, BadRange}),
 		}, handleDownloadFile),
 		files(route{path: "/routing", methods: get, op: "routing", media: sheetMedia,
@@ -267,6 +284,11 @@ func routes() []*route {
 			},
 			faults: codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
 		}, handleRouting),
+		files(route{path: "/report", methods: get, op: "report", media: []string{report.HTML.ContentType(), report.PDF.ContentType()},
+			summary: "What needs a person's eye, by bill, with who checked what and what was amended: a page to print, or a PDF",
+			queries: []parameter{{name: "format", in: "query", about: "html, which is the default, or pdf", values: []string{"html", "pdf"}}},
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
+		}, handleReport),
 		profileRoutes()[0], profileRoutes()[1],
 		typed(route{path: "/status", methods: get, op: "status",
 			summary: "The state of the session; creates no session",
@@ -276,6 +298,15 @@ func routes() []*route {
 			summary: "The session's files",
 			faults:  storedFaults,
 		}, handleFiles),
+		typed(route{path: "/files", methods: []string{http.MethodDelete}, op: "detach", changes: true,
+			summary: "Take one of the session's files away again, and keep everything else",
+			queries: []parameter{
+				{name: "name", in: "query", about: "its name in the answer of GET", required: true},
+				{name: "revision", in: "query", about: "\"revision\" of the state in which you saw it: if the session has another by now, nothing is removed and the answer is 409 changed"},
+				{name: "of", in: "query", about: "\"version\" of that state from /view: the same, and after a reset, too"},
+			},
+			faults: []fault.Code{fault.NotFound, desk.AmendmentsChanged, session.Superseded},
+		}, handleDetach),
 		typed(route{path: "/validate-session", methods: get, op: "validate",
 			summary: "Is the session clean? _sid is required",
 			faults:  codes(storedFaults, []fault.Code{SessionRequired}),
@@ -285,7 +316,7 @@ func routes() []*route {
 			faults:  []fault.Code{SessionRequired},
 		}, handleClean),
 		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
-			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, failed",
+			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, detached, failed",
 			faults:  []fault.Code{SessionRequired},
 		}, handleEvents),
 		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
@@ -294,6 +325,13 @@ func routes() []*route {
 			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
 			faults:  convertFaults,
 		}, handleConvert),
+		typed(route{path: "/sessions", methods: get, op: "sessions",
+			summary: "The sessions of the caller's key, to go on with one; none where there are no keys",
+			queries: []parameter{
+				{name: "limit", in: "query", about: "sessions per page, 1 to 1000; 100 by default"},
+				{name: "after", in: "query", about: "\"next\" of the previous page"},
+			},
+		}, handleSessions),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "The caller's sessions; all sessions for admin keys, and on this machine if there are no keys",
 			queries: []parameter{
@@ -348,7 +386,7 @@ func routes() []*route {
 				{name: "page", in: "query", about: "the page, counted from 1; 1 by default"},
 				{name: "width", in: "query", about: "the width of the picture in pixels; 1200 by default"},
 			},
-			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.NotFound, fault.NoSuchPage, session.Changed}),
+			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.DamagedPicture, fault.NotFound, fault.NoSuchPage, session.Changed}),
 		}, handlePicture),
 		&route{path: "/sample/{name}", methods: get, public: true, static: true, summary: "Invented bills and orders to try things with: bol.pdf and orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv",
 			queries: []parameter{{name: "name", in: "path", about: "the file's name"}},

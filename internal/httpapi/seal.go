@@ -41,9 +41,13 @@ func (s sealer) seal(k session.Key) string {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, nil))
 }
 
+func errNoPage() error {
+	return fault.New(fault.BadRequest, "the value of \"after\" is not the \"next\" of a page; leave it out to begin with the first page")
+}
+
 // open fails with fault.BadRequest for any value that seal did not make.
 func (s sealer) open(text string) (session.Key, error) {
-	bad := fault.New(fault.BadRequest, "the value of \"after\" is not the \"next\" of a page; leave it out to begin with the first page")
+	bad := errNoPage()
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return session.Key{}, bad

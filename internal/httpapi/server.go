@@ -24,8 +24,13 @@ import (
 	"tallyman/internal/bus"
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi/body"
+	"tallyman/internal/jobs"
 	"tallyman/internal/keys"
+	"tallyman/internal/mailbox"
+	"tallyman/internal/queue"
 	"tallyman/internal/turn"
+	"tallyman/internal/watch"
+	"tallyman/internal/webhook"
 )
 
 // Config has the settings of a Server. Only Desk must be set.
@@ -67,6 +72,21 @@ type Config struct {
 	// Orphans returns how many stored files that no session names made the last sweep
 	// stop, 0 if it did not; nil for a server without a sweep.
 	Orphans func() int64
+	// Tasks keeps jobs; nil has none. Jobs are run by Server.RunJobs.
+	Tasks queue.Queue
+	// Jobs bounds the jobs of one owner that have not ended, JobsAtOnce is how many this
+	// process runs at once, and JobsKept for how long outcomes can be read; zero means the
+	// defaults of package jobs. JobsLease is how long a job of a process that died waits.
+	Jobs, JobsAtOnce    int
+	JobsKept, JobsLease time.Duration
+	// Folders returns the states of the folders that this process watches; nil for none.
+	Folders func() []watch.State
+	// Webhooks sends events to addresses that owners name; nil for no webhooks.
+	Webhooks *webhook.Service
+	// PublicURL is the server's own address, for links in events; "" for links without one.
+	PublicURL string
+	// Mailboxes returns the states of the mailboxes that this process works on; nil for none.
+	Mailboxes func() []mailbox.State
 	// Version is shown to clients.
 	Version string
 	// Log gets one line per session operation; nil for none.
@@ -84,6 +104,7 @@ type Server struct {
 	desk    *desk.Desk
 	log     *slog.Logger
 	hub     *hub
+	jobs    *jobs.Jobs // nil if there are none
 	metrics *metrics
 	health  health
 	turns   *turn.Turns // of owners with keys
@@ -105,10 +126,19 @@ func New(c Config) *Server {
 	if c.Orphans == nil {
 		c.Orphans = func() int64 { return 0 }
 	}
+	if c.Mailboxes == nil {
+		c.Mailboxes = func() []mailbox.State { return nil }
+	}
+	if c.Folders == nil {
+		c.Folders = func() []watch.State { return nil }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, cmp.Or(c.OwnerStreams, c.Streams), c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{}), turns: turn.New(runtime.GOMAXPROCS(0))}
+	if c.Tasks != nil {
+		s.jobs = newJobs(s, c)
+	}
 	s.metrics = newMetrics(s)
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)

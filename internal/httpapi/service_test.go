@@ -24,6 +24,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
 )
 
 // stream is an event stream being read.
@@ -40,16 +41,12 @@ type event struct {
 func (p *place) stream(t *testing.T, path string, header http.Header) *stream {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", p.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for k, v := range header {
 		req.Header[k] = v
 	}
 	resp, err := p.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || kind != "text/event-stream" {
 		t.Fatalf("%d, %s", resp.StatusCode, kind)
 	}
@@ -162,9 +159,7 @@ func (p *place) metric(t *testing.T, name string) float64 {
 	for line := range strings.Lines(string(p.get(t, "/metrics").body)) {
 		if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
 			f, err := strconv.ParseFloat(v, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			return f
 		}
 	}
@@ -315,9 +310,7 @@ func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 		t.Fatal(stored, err)
 	}
 	for _, path := range stored {
-		if err := os.Truncate(path, 10); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Truncate(path, 10))
 	}
 	a := p.get(t, "/download-bol/bol.pdf?_sid=s")
 	if a.status != 500 || bytes.Contains(a.body, []byte(p.dir)) {
@@ -415,30 +408,22 @@ func TestAHostilePDFIsAnsweredAndTheNextOneIsRead(t *testing.T) {
 func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 	p := newPlace(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	server := &http.Server{Handler: p.api}
 	go server.Serve(p.api.Limit(listener, 2, 2))
 	defer server.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return conn
 	}
 	ask := func(conn net.Conn) int {
 		fmt.Fprintf(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if resp.StatusCode == 503 {
 			answer{503, resp.Header, body}.fails(t, 503, "busy", nil)
 			// Without a key, pages of other origins read nothing of a server on loopback.
@@ -473,9 +458,7 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 func TestAnEventStreamTellsThatItsSessionExpired(t *testing.T) {
 	dir := t.TempDir()
 	store, err := sqlite.Open(t.Context(), dir, session.Settings{Lives: session.Lives{Named: 1500 * time.Millisecond}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { store.Close() })
 	at := &stores{dir: dir, store: store}
 	p := at.serve(t, desk.New(store, nil, reader, desk.Limits{}))
@@ -516,23 +499,17 @@ func TestOneAddressWithoutAKeyCannotTakeAllConnections(t *testing.T) {
 	p, secrets, ring := keyed(t, "a")
 	served := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	server := &http.Server{Handler: served.api}
 	go served.api.Serve(server, served.api.Limit(listener, 4, 2))
 	defer server.Close()
 	ask := func(key string) (net.Conn, int) {
 		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		t.Cleanup(func() { conn.Close() })
 		fmt.Fprintf(conn, "GET /status?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n", key)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		resp.Body.Close()
 		if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "*" {
 			t.Errorf("%d may be read by %q", resp.StatusCode, origin)

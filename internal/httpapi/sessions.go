@@ -27,7 +27,7 @@ func statusOf(st session.State, there bool) string {
 		return statusNone
 	case len(st.BOL) == 0:
 		return statusEmpty
-	case st.Orders == nil:
+	case len(st.Orders) == 0:
 		return statusReady
 	default:
 		return statusMerged
@@ -216,7 +216,7 @@ type fileShort struct {
 	Name string `json:"name"`
 	// Size is in bytes.
 	Size int64 `json:"size"`
-	// Type is "pdf", "csv", "xlsx" or "xls".
+	// Type is "pdf", "csv", "xlsx", "xls" or "json".
 	Type string `json:"type"`
 }
 
@@ -289,9 +289,9 @@ type fileAnswer struct {
 	Name string `json:"name"`
 	// Size is in bytes.
 	Size int64 `json:"size"`
-	// Type is "pdf", "csv", "xlsx" or "xls".
+	// Type is "pdf", "csv", "xlsx", "xls" or "json".
 	Type string `json:"type"`
-	// Role is "sheet", "bol" or "orders".
+	// Role is "sheet", "bol", "orders" or "amendments".
 	Role string `json:"role"`
 	// DownloadURL is the path of the file on this server. It does not contain the
 	// session's name: the request for the file must name the session as this request
@@ -304,14 +304,63 @@ func handleFiles(c *call) (filesAnswer, error) {
 	if err != nil {
 		return filesAnswer{}, err
 	}
-	a := filesAnswer{Files: []fileAnswer{}}
+	a := filesAnswer{}
 	if id := c.naming.id(); id != "" {
 		a.SessionID = (*string)(&id)
 	}
-	for _, f := range files {
-		a.Files = append(a.Files, fileAnswer{f.Name, f.Size, f.Type, f.Role, "/download-bol/" + escapeName(f.Name)})
-	}
+	a.Files = answerFiles(files)
 	return a, nil
+}
+
+// answerFiles returns files as clients see them. It is never nil.
+func answerFiles(files []desk.File) []fileAnswer {
+	all := []fileAnswer{}
+	for _, f := range files {
+		all = append(all, fileAnswer{f.Name, f.Size, f.Type, f.Role, "/download-bol/" + escapeName(f.Name)})
+	}
+	return all
+}
+
+// detachAnswer is the answer of DELETE /files.
+type detachAnswer struct {
+	// Status is "success".
+	Status    string `json:"status"`
+	Message   string `json:"message"`
+	SessionID string `json:"session_id"`
+	// Revision is the session's after it.
+	Revision int64     `json:"revision"`
+	Removed  fileShort `json:"removed"`
+}
+
+// handleDetach takes one of the session's files away again.
+func handleDetach(c *call) (a detachAnswer, err error) {
+	revision, err := c.number("revision", 0)
+	if err != nil {
+		return a, err
+	}
+	st, there, err := c.peek()
+	if err != nil {
+		return a, err
+	}
+	if !there {
+		return a, session.ErrNotFound()
+	}
+	if of := c.query("of"); of != "" && of != versionOf(st) {
+		return a, desk.ErrOtherRevision(st.Revision)
+	}
+	now, gone, err := c.s.desk.Detach(c.r.Context(), st, c.query("name"), int64(revision))
+	if err != nil {
+		return a, err
+	}
+	c.note("files_removed", 1)
+	c.s.hub.tell(c.key(), event{Type: "detached", Kind: gone.Role, Revision: now.Revision, Status: statusOf(now, true)})
+	if err := c.changed("detached", now, nil); err != nil {
+		return a, err
+	}
+	return detachAnswer{
+		Status: "success", Message: gone.Name + " was removed from the session; everything else was kept.", SessionID: string(c.naming.id()),
+		Revision: now.Revision, Removed: fileShort{gone.Name, gone.Size, gone.Type},
+	}, nil
 }
 
 // validateAnswer is the answer of /validate-session.
@@ -337,7 +386,7 @@ type fileBreakdown struct {
 	PDF []string `json:"pdf_files"`
 	// CSV has the sheet, and the order export if that is a CSV.
 	CSV []string `json:"csv_files"`
-	// Other has the order export if that is a workbook.
+	// Other has order exports that are workbooks, and the amendments.
 	Other []string `json:"other_files"`
 }
 
@@ -379,7 +428,7 @@ func handleValidate(c *call) (validateAnswer, error) {
 	case len(st.BOL) > 1:
 		a.Risk = "high"
 		a.Recommendations = []string{"The session holds several BOL files, whose bills are in one sheet."}
-	case st.Orders != nil:
+	case len(st.Orders) > 0:
 		a.Risk = "medium"
 		a.Recommendations = []string{"The session holds a finished workflow."}
 	case len(st.BOL) == 1:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 )
 
 func TestACSVHasItsLengthWhetherItIsKeptOrMadeTwice(t *testing.T) {
@@ -15,20 +16,14 @@ func TestACSVHasItsLengthWhetherItIsKeptOrMadeTwice(t *testing.T) {
 			s.Rows[i].Cells[0] = fmt.Sprint(i)
 		}
 		var want bytes.Buffer
-		if err := sheet.WriteCSV(&want, s); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, sheet.WriteCSV(&want, s))
 		if rows == 5000 && want.Len() <= maxKept {
 			t.Fatalf("a sheet of %d bytes is kept", want.Len())
 		}
 		f, err := (&call{}).sheetFile("sheet", sheet.CSV, s)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		var got bytes.Buffer
-		if err := f.write(&got); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, f.write(&got))
 		if f.size != int64(want.Len()) || !bytes.Equal(got.Bytes(), want.Bytes()) {
 			t.Errorf("a CSV of %d bytes is said to have %d, and is sent with %d", want.Len(), f.size, got.Len())
 		}

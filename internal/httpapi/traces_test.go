@@ -17,6 +17,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/ops/tracing"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/tracingtest"
 )
 
@@ -31,9 +32,7 @@ func newTraced(t testing.TB, change ...func(*httpapi.Config)) *traced {
 	t.Helper()
 	c := tracingtest.New(t)
 	tr, err := tracing.Open(t.Context(), tracing.Config{URL: c.URL, Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	at := newStores(t)
 	d := desk.New(tracing.Sessions(at.store), tracing.Contents(at.contents), reader, desk.Limits{})
 	p := at.serve(t, d, append([]func(*httpapi.Config){func(c *httpapi.Config) {
@@ -48,9 +47,7 @@ func (tr *traced) sent(t *testing.T) []tracingtest.Span {
 	t.Helper()
 	tr.place.settle(t)
 	tr.place.Server.Close() // waits for requests
-	if err := tr.tracing.Close(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, tr.tracing.Close(context.Background()))
 	return tr.Spans()
 }
 
@@ -65,9 +62,7 @@ func (p *place) settle(t *testing.T) {
 func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	ring := keys.Open(t.TempDir())
 	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p := newTraced(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	ship := small(t, 5)
 	send := func(method, path, kind string, body []byte) answer {
@@ -223,9 +218,7 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 	}
 	ring := keys.Open(t.TempDir())
 	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	withKeys := func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false }
 	open := func(c *httpapi.Config) { c.Open, c.Loopback = true, false }
 	local := func(*httpapi.Config) {}

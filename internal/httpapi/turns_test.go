@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // begun sends a part of a request on a connection of its own, and waits for the first line
@@ -16,16 +18,12 @@ import (
 func (p *place) begun(t *testing.T, sent string) (line string) {
 	t.Helper()
 	c, err := net.Dial("tcp", p.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { c.Close() })
-	if _, err := io.WriteString(c, sent); err != nil {
-		t.Fatal(err)
-	}
-	if line, err = bufio.NewReader(c).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
+	_, err = io.WriteString(c, sent)
+	must.OK(t, err)
+	line, err = bufio.NewReader(c).ReadString('\n')
+	must.OK(t, err)
 	return line
 }
 

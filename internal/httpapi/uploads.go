@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
 	"tallyman/internal/text"
+	"tallyman/internal/webhook"
 )
 
 // uploadAnswer is the answer of the routes that take a BOL. The figures are of all
@@ -27,9 +28,18 @@ type uploadAnswer struct {
 	// Filename is the name of the file, of the first if there were several.
 	Filename  string `json:"filename"`
 	SessionID string `json:"session_id"`
-	Pages     int    `json:"pages"`
-	Bills     int    `json:"bills"`
-	Lines     int    `json:"lines"`
+	billFigures
+	// Warnings are the findings that somebody should check, as sentences.
+	Warnings []string `json:"warnings"`
+	// FileSize is the size of the upload, in bytes.
+	FileSize int64 `json:"file_size"`
+}
+
+// billFigures are the figures of bills, in answers and events.
+type billFigures struct {
+	Pages int `json:"pages"`
+	Bills int `json:"bills"`
+	Lines int `json:"lines"`
 	// Reconciled, Mismatched, Unchecked and Unproved count bills. Held counts lines that
 	// stay out of the sheet until somebody accepts their bills.
 	Reconciled int `json:"reconciled"`
@@ -37,14 +47,14 @@ type uploadAnswer struct {
 	Unchecked  int `json:"unchecked"`
 	Unproved   int `json:"unproved"`
 	Held       int `json:"held"`
-	// Warnings are the findings that somebody should check, as sentences.
-	Warnings []string `json:"warnings"`
-	// FileSize is the size of the upload, in bytes.
-	FileSize int64 `json:"file_size"`
 }
 
-// The media types of PDFs that are sent as whole bodies. The content decides.
-var billTypes = []string{body.PDF, body.OldPDF, body.Octets}
+func figuresOf(s desk.BillsSummary) billFigures {
+	return billFigures{s.Pages, s.Bills, s.Lines, s.Reconciled, s.Mismatched, s.Unchecked, s.Unproved, s.Held}
+}
+
+// The media types of PDFs and pictures that are sent as whole bodies. The content decides.
+var billTypes = []string{body.PDF, body.OldPDF, body.JPEG, body.PNG, body.TIFF, body.WebP, body.Octets}
 
 // bills is the slot of PDFs of bills, orders that of an order export.
 func bills(coding body.Coding) body.Slot { return body.Slot{For: string(session.BOL), Coding: coding} }
@@ -80,11 +90,18 @@ func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error)
 		return nil, got, err
 	}
 	in.Leave(got.Unused...)
-	if key := c.r.Header.Get("Idempotency-Key"); key != "" {
-		sum := sha256.Sum256([]byte(key))
-		in.Once(hex.EncodeToString(sum[:16]))
-	}
+	in.Once(c.once())
 	return in, got, nil
+}
+
+// once returns the name of the change that the request makes, "" for none.
+func (c *call) once() string {
+	key := c.r.Header.Get("Idempotency-Key")
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
 }
 
 // handleUpload takes BOL files as they are.
@@ -133,9 +150,10 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
+	attached := false
 	defer func() {
-		if err != nil {
-			c.tellFailed("bol", err)
+		if err != nil && !attached {
+			err = c.failed("bol", err)
 		}
 	}()
 	in, got, err := c.receive(rc)
@@ -167,16 +185,17 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
+	attached = true
 	sum := desk.Summary(s.Document)
 	for _, f := range st.BOL[len(st.BOL)-in.Len():] {
 		c.s.metrics.read(summaryOf(f))
 	}
 	c.noteSummary(sum)
-	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "bol", Status: statusOf(st, true), Pages: sum.Pages, Bills: sum.Bills, Lines: sum.Lines})
-	a.Status, a.SessionID = "success", string(c.naming.id())
-	a.Pages, a.Bills, a.Lines = sum.Pages, sum.Bills, sum.Lines
-	a.Reconciled, a.Mismatched, a.Unchecked = sum.Reconciled, sum.Mismatched, sum.Unchecked
-	a.Unproved, a.Held = sum.Unproved, sum.Held
+	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "bol", Revision: st.Revision, Status: statusOf(st, true), Pages: sum.Pages, Bills: sum.Bills, Lines: sum.Lines})
+	if err := c.emitSheet(webhook.SheetReady, "bol", st, s); err != nil {
+		return a, err
+	}
+	a.Status, a.SessionID, a.billFigures = "success", string(c.naming.id()), figuresOf(sum)
 	a.Warnings = append(warningsOf(s), got.Warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
 		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)
@@ -192,7 +211,7 @@ func afterAttach(err error) error {
 	return err
 }
 
-// appends reports whether the upload is to be added to the session's BOL.
+// appends reports whether the upload is to be added to what the session has of its kind.
 func (c *call) appends(values url.Values) (bool, error) {
 	mode := cmp.Or(c.query("mode"), values.Get("mode"))
 	switch strings.ToLower(strings.TrimSpace(mode)) {
@@ -201,7 +220,7 @@ func (c *call) appends(values url.Values) (bool, error) {
 	case "append":
 		return true, nil
 	default:
-		return false, fault.New(fault.BadRequest, "there is no mode %.40q; use append, or leave mode out to replace the session's bills", mode)
+		return false, fault.New(fault.BadRequest, "there is no mode %.40q; use append, or leave mode out to replace what the session has", mode)
 	}
 }
 
@@ -235,7 +254,14 @@ type ordersAnswer struct {
 	Message   string `json:"message"`
 	SessionID string `json:"session_id"`
 	Filename  string `json:"filename"`
-	// Rows is the number of order rows.
+	matchFigures
+	// Warnings are the findings of the sheet that somebody should check, as sentences.
+	Warnings []string `json:"warnings"`
+}
+
+// matchFigures are the figures of order exports, and of what they have in common with bills.
+type matchFigures struct {
+	// Rows is the number of order rows, of all exports of the session.
 	Rows int `json:"rows"`
 	// Matched is the number of lines with an order row.
 	Matched int `json:"matched"`
@@ -249,8 +275,6 @@ type ordersAnswer struct {
 	// shipment; Reason then says why.
 	State  string `json:"state"`
 	Reason string `json:"reason"`
-	// Warnings are the findings of the sheet that somebody should check, as sentences.
-	Warnings []string `json:"warnings"`
 }
 
 // The media types of order exports that are sent as whole bodies.
@@ -265,16 +289,14 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 		return a, err
 	}
 	// Orders need bills, so no session is begun for them.
-	st, _, err := c.peek()
+	st, err := c.withBills()
 	if err != nil {
 		return a, err
 	}
-	if err := desk.HasBills(st); err != nil {
-		return a, err
-	}
+	attached := false
 	defer func() {
-		if err != nil {
-			c.tellFailed("orders", err)
+		if err != nil && !attached {
+			err = c.failed("orders", err)
 		}
 	}()
 	in, got, err := c.receive(body.Reception{
@@ -297,11 +319,16 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 		return a, err
 	}
 	c.attrs = append(c.attrs, byteCount(in.Size()))
-	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
-	st, s, err := c.s.desk.AttachOrders(c.r.Context(), st, in)
+	add, err := c.appends(got.Values)
 	if err != nil {
 		return a, err
 	}
+	c.s.hub.tell(c.key(), event{Type: "reading", Kind: "orders"})
+	st, s, err := c.s.desk.AttachOrders(c.r.Context(), st, add, in)
+	if err != nil {
+		return a, err
+	}
+	attached = true
 	a.Status, a.SessionID = "success", string(c.naming.id())
 	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
 	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
@@ -316,8 +343,8 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	}
 	c.note("rows", a.Rows)
 	c.note("matched", a.Matched)
-	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "orders", Status: statusOf(st, true), Rows: a.Rows})
-	return a, nil
+	c.s.hub.tell(c.key(), event{Type: "attached", Kind: "orders", Revision: st.Revision, Status: statusOf(st, true), Rows: a.Rows})
+	return a, c.emitSheet(webhook.SheetReady, "orders", st, s)
 }
 
 // processAnswer is the answer of /process.
@@ -367,6 +394,9 @@ func handleProcess(c *call) (any, error) {
 		return nil, afterAttach(err)
 	}
 	c.noteSummary(desk.Summary(s.Document))
+	if err := c.changed("process", st, s); err != nil {
+		return nil, err
+	}
 	return processAnswer{
 		Status: "success", Message: "Processing completed successfully", OutputFile: desk.SheetName, DownloadURL: "/download-bol",
 		SessionID: string(c.naming.id()), FileSize: len(csv), RowCount: len(s.Rows),

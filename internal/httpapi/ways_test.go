@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // raw returns a multipart body with the given headers of its parts.
@@ -37,9 +38,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	} else if _, err := w.Write(ship.bills); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, z.Close())
 	type way struct {
 		name, path, kind string
 		body             []byte

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tallyman/client"
+	"tallyman/internal/testing/must"
 )
 
 // workflow runs clear, new, upload, upload-csv, download-bol, clear like a front end:
@@ -34,9 +35,7 @@ func (p *place) workflow(t *testing.T, ship shipment, sid string, jar http.Cooki
 	var created struct {
 		ID string `json:"session_id"`
 	}
-	if err := json.Unmarshal(ask("POST", "/new-session", "", nil).body, &created); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(ask("POST", "/new-session", "", nil).body, &created))
 	if minted {
 		query = "?_sid=" + created.ID
 	}
@@ -90,9 +89,8 @@ func TestTheGoClientRunsTheWorkflow(t *testing.T) {
 		}
 	}
 	c := &client.Client{URL: p.URL}
-	if _, err := c.New(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	_, err := c.New(t.Context())
+	must.OK(t, err)
 	up := func(name string, b []byte) client.Upload {
 		return client.Upload{Name: name, Content: bytes.NewReader(b)}
 	}
@@ -174,9 +172,7 @@ func TestTheJavaScriptClientRunsTheWorkflow(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{"bol.pdf": ship.bills, "orders.csv": ship.orders, "expected.csv": ship.expected, "use.mjs": []byte(useClient)} {
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
 	}
 	out, err := exec.CommandContext(t.Context(), node(t), filepath.Join(dir, "use.mjs"), p.URL, "", dir).CombinedOutput()
 	if err != nil || len(out) > 0 {

@@ -9,6 +9,7 @@ import (
 	"tallyman/internal/form"
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // Documents of the known form and of others are read together, are stored and come back,
@@ -20,24 +21,18 @@ func TestDocumentsOfAnyFormAreReadStoredAndJoined(t *testing.T) {
 		t.Helper()
 		var files []intake.File
 		for i, s := range samples {
-			files = append(files, file([]string{"a.pdf", "b.pdf"}[i], written(t, s.WritePDF)))
+			files = append(files, file([]string{"a.pdf", "b.pdf"}[i], must.Written(t, s.WritePDF)))
 		}
 		pages, err := shared.Pages(context.Background(), files, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return pages
 	}
 	stored := func(p *bol.Pages) *bol.Pages {
 		t.Helper()
 		var b bytes.Buffer
-		if err := p.Encode(&b); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, p.Encode(&b))
 		again, err := bol.DecodePages(b.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return again
 	}
 	check := func(what string, p *bol.Pages) {

@@ -3,7 +3,6 @@ package intake_test
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -19,11 +18,12 @@ import (
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
 )
 
 // The limits of these tests: half the default memory, a tenth of the default pages, and
 // no limit of time, which a slow machine would reach.
-var tight = intake.Config{Workers: 1, Memory: 256 << 20, Pages: 2000, Time: never, Stall: never}
+var tight = intake.Config{Workers: 1, Memory: 256 << 20, Pages: 2000, Time: never, PageTime: never, Stall: never}
 
 // brief returns a context for documents that would run until a limit ends them. Its
 // deadline may come before the limit of memory.
@@ -38,7 +38,7 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 	stopped := []fault.Code{fault.TooMuchMemory, fault.TooSlow, fault.WorkerCrashed}
 	all := append(append([]fault.Code{}, harmless...), stopped...)
 	r := newReader(t, tight)
-	good := written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
+	good := must.Written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
 	for _, tt := range []struct {
 		name string
 		pdf  func() []byte
@@ -97,7 +97,7 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 func TestAHostilePictureEndsWithAFaultOrAPicture(t *testing.T) {
 	stopped := []fault.Code{"", fault.TooMuchMemory, fault.TooSlow, fault.WorkerCrashed, fault.TooLarge}
 	r := newReader(t, tight)
-	good := written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
+	good := must.Written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
 	for _, tt := range []struct {
 		name string
 		pdf  []byte
@@ -120,6 +120,23 @@ func TestAHostilePictureEndsWithAFaultOrAPicture(t *testing.T) {
 	}
 }
 
+// What harms readers of pictures ends with a fault that says what it is, or with a page
+// without bills.
+func TestAHostilePictureOfAPageEndsWithAFault(t *testing.T) {
+	r := newReader(t, tight)
+	for name, b := range hostile.Pictures() {
+		t.Run(name, func(t *testing.T) {
+			_, err := r.Bills(brief(t), []intake.File{file("page", b)}, nil)
+			faultIs(t, err, fault.TooLarge, fault.DamagedPicture, fault.NoText, fault.NoBills, fault.TooMuchMemory, fault.TooSlow)
+		})
+	}
+	// The worker that met them, or its successor, reads the next file.
+	good := must.Written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WritePDF)
+	if _, err := r.Bills(context.Background(), []intake.File{file("good.pdf", good)}, nil); err != nil {
+		t.Errorf("the next file is not read: %v", err)
+	}
+}
+
 func TestADocumentThatTakesTooLongIsStopped(t *testing.T) {
 	r := newReader(t, intake.Config{Workers: 2, Time: 250 * time.Millisecond, Stall: never})
 	_, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", hostile.ManyPages(15_000, 1<<20))}, nil)
@@ -137,12 +154,10 @@ func TestADocumentIsGivenUpWhenItsCallerIs(t *testing.T) {
 // unless only its very last bytes are missing.
 func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 10, Lines: 40, Seed: 4})
-	pdf := written(t, s.WritePDF)
+	pdf := must.Written(t, s.WritePDF)
 	rootFirst, err := hostile.RootFirst(pdf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(written(t, s.WriteUnmatched))
+	must.OK(t, err)
+	want := string(must.Written(t, s.WriteUnmatched))
 	r := newReader(t, tight)
 	for name, whole := range map[string][]byte{"its root last": pdf, "its root first": rootFirst} {
 		if got := unmatched(t, read(t, r, whole)); got != want {
@@ -172,8 +187,8 @@ func TestAPDFThatIsCutOffIsRefused(t *testing.T) {
 // problem must report it.
 func TestADamagedPDFDoesNotLoseLinesInSilence(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 6, Lines: 60, Seed: 5})
-	whole := written(t, s.WritePDF)
-	want := string(written(t, s.WriteUnmatched))
+	whole := must.Written(t, s.WritePDF)
+	want := string(must.Written(t, s.WriteUnmatched))
 	r := newReader(t, tight)
 	refused, noticed, unharmed := 0, 0, 0
 	for at := 20; at < len(whole); at += len(whole) / 60 {
@@ -200,7 +215,7 @@ func TestADamagedPDFDoesNotLoseLinesInSilence(t *testing.T) {
 
 func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 	r := newReader(t, tight)
-	good := written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WriteOrders)
+	good := must.Written(t, invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 1}).WriteOrders)
 	for _, tt := range []struct {
 		name    string
 		content []byte
@@ -232,11 +247,8 @@ func TestAHostileOrderExportEndsWithAFault(t *testing.T) {
 // No damage to a sound document may cause an error of the server or of its disk.
 func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 2, Lines: 10, Seed: 7})
-	export := written(t, s.WriteOrders)
-	rows, err := csv.NewReader(bytes.NewReader(export)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	export := must.Written(t, s.WriteOrders)
+	rows := must.CSV(t, bytes.NewReader(export))
 	workbook := hostile.Workbook(func(w io.Writer) {
 		for _, row := range rows[1:] {
 			fmt.Fprint(w, `<row>`)
@@ -261,7 +273,7 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 		read  func(intake.File) error
 		want  []fault.Code
 	}{
-		{"bol.pdf", written(t, s.WritePDF), func(f intake.File) error {
+		{"bol.pdf", must.Written(t, s.WritePDF), func(f intake.File) error {
 			_, err := r.Bills(context.Background(), []intake.File{f}, nil)
 			if err == nil {
 				_, err = r.Picture(context.Background(), f, 1, 400)
@@ -298,12 +310,9 @@ func TestWhatBecomesOfASoundDocumentEndsWithAFaultOrIsRead(t *testing.T) {
 // so.
 func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 4, Lines: 24, Seed: 5})
-	whole := written(t, s.WritePDF)
+	whole := must.Written(t, s.WritePDF)
 	figures := func(sheet string) [][]string {
-		rows, err := csv.NewReader(strings.NewReader(sheet)).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
+		rows := must.CSV(t, strings.NewReader(sheet))
 		for _, row := range rows[1:] {
 			for i, name := range rows[0] {
 				if name == "Style" || name == "Invoice No." {
@@ -313,7 +322,7 @@ func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
 		}
 		return rows
 	}
-	want := figures(string(written(t, s.WriteUnmatched)))
+	want := figures(string(must.Written(t, s.WriteUnmatched)))
 	r := newReader(t, tight)
 	noticed, unharmed := 0, 0
 	for seed := range uint64(80) {
@@ -322,7 +331,7 @@ func TestNoFigureOfADamagedPDFChangesInSilence(t *testing.T) {
 		case err != nil || d.Count(bol.Reconciled) < len(d.Bills) || len(d.Problems) > 0:
 			noticed++
 		case !reflect.DeepEqual(figures(unmatched(t, d)), want):
-			t.Errorf("mutant %d: figures changed in silence: %s", seed, differing(unmatched(t, d), string(written(t, s.WriteUnmatched))))
+			t.Errorf("mutant %d: figures changed in silence: %s", seed, differing(unmatched(t, d), string(must.Written(t, s.WriteUnmatched))))
 		default:
 			unharmed++
 		}

@@ -18,6 +18,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/form"
 	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/orders"
 	"tallyman/internal/page"
@@ -39,6 +41,11 @@ type Config struct {
 	Memory int64
 	// Time is how long one document may take. 0 means 3 minutes.
 	Time time.Duration
+	// PageTime is how long one page may take that is read from its picture, which Time does
+	// not count. 0 means a minute.
+	PageTime time.Duration
+	// Kept keeps such pages for Readers that are Keeping; nil for none. Several may share it.
+	Kept *Kept
 	// Stall is how long a worker may work without sending anything. 0 means 20 seconds.
 	Stall time.Duration
 	// Pages is the greatest number of pages of a document. 0 means 20,000.
@@ -54,6 +61,8 @@ type Config struct {
 	Judge int
 	// Yield has workers give way to other programs where processors are short (Linux).
 	Yield bool
+	// Second is the second reader of scans; nil for none.
+	Second *tesseract.Reader
 	// Log gets a line for each worker that was killed or crashed, and for each page on
 	// which the readers differ; nil for none.
 	Log *slog.Logger
@@ -114,6 +123,8 @@ func RunIfWorker() {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
 		handlers := pdf.Handlers(s)
 		handlers[methodOrders] = serveOrders
+		handlers[methodScan] = serveScan
+		handlers[methodShow] = serveShow
 		return handlers
 	})
 }
@@ -122,6 +133,10 @@ func RunIfWorker() {
 type Reader struct {
 	pool   *worker.Pool
 	pdf    *pdf.Reader
+	second *tesseract.Reader
+	log    *slog.Logger
+	// places has room for as many second readers as there are workers.
+	places chan struct{}
 	orders orders.Limits
 	time   time.Duration
 	// replies bounds what a worker sends of one order export, in bytes. The worker has
@@ -130,6 +145,9 @@ type Reader struct {
 	meter   func(bytes int) error // nil for none
 	forms   []form.Form
 	keep    bool
+	page    time.Duration // for a page that is read from its picture
+	kept    *Kept
+	owner   *string // whose pages are kept; nil for nobody's
 }
 
 // New returns a Reader. Its workers start when they are first needed, or by Warm.
@@ -144,10 +162,15 @@ func New(c Config) *Reader {
 	})
 	return &Reader{
 		pool:    pool,
+		second:  c.Second,
+		log:     cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
+		places:  make(chan struct{}, cmp.Or(max(c.Workers, 0), runtime.GOMAXPROCS(0))),
 		pdf:     pdf.NewReader(pool, pdf.Config{Time: c.Time, Pages: c.Pages, PDFium: c.PDFium, Judge: c.Judge, Log: c.Log}),
 		orders:  c.Orders,
 		time:    cmp.Or(c.Time, 3*time.Minute),
 		replies: 2 * cmp.Or(c.Memory, worker.DefaultMemory),
+		page:    cmp.Or(c.PageTime, time.Minute),
+		kept:    c.Kept,
 	}
 }
 
@@ -171,6 +194,14 @@ func (r *Reader) Taught(forms []form.Form) *Reader {
 func (r *Reader) KeepingUnread() *Reader {
 	keeping := *r
 	keeping.keep = true
+	return &keeping
+}
+
+// Keeping returns a Reader with the same workers that keeps the pages that it reads from
+// pictures for an owner, and reads no page of that owner again that is kept.
+func (r *Reader) Keeping(owner string) *Reader {
+	keeping := *r
+	keeping.owner = &owner
 	return &keeping
 }
 
@@ -210,6 +241,7 @@ type File struct {
 type Progress struct {
 	File  int // index of the file being read
 	Pages int // pages read so far, of all files
+	Total int // pages of the file being read and of those before it, and pictures after it
 	Bills int // bills found so far
 	Lines int // lines found so far
 }
@@ -236,7 +268,7 @@ func weight(p *page.Page) int {
 	n := len(p.Damage) + 16*len(p.Rules)
 	for _, words := range [][]page.Word{p.Words, p.Hidden} {
 		for i := range words {
-			n += max(wordTakes, 5*len(words[i].Text)) // each character has an edge, too
+			n += max(wordTakes, 5*len(words[i].Text)) + 12*len(words[i].Glyphs) // each character has an edge, too
 		}
 	}
 	for i := range p.Notes {
@@ -257,19 +289,40 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 		sizes[f.Size]++
 	}
 	var turn sync.Mutex
+	before := 0 // pages of the files before
+	after := 0  // pages of pictures in the files after
+	for _, f := range files {
+		after += pictures(f)
+	}
 	for i, f := range files {
-		pages, err := r.pdf.Read(ctx, f, f.Size, func(p page.Page) error {
+		after -= pictures(f)
+		total := before
+		count := func(n int) {
+			turn.Lock()
+			defer turn.Unlock()
+			total = before + n + after
+		}
+		optical := map[int]page.Page{} // the pages that were read from pictures
+		pages, err := r.read(ctx, f, count, func(p page.Page) error {
 			if err := r.metered(weight(&p)); err != nil {
 				return err
 			}
+			if p.Scan == page.Recognised {
+				turn.Lock()
+				optical[p.Number] = p
+				turn.Unlock()
+			}
 			if err := reader.Add(i, p); err != nil {
 				return err
+			}
+			if p.Scan != page.Recognised {
+				pdf.Done(&p)
 			}
 			if progress != nil {
 				turn.Lock()
 				defer turn.Unlock()
 				pages, bills, lines := reader.Progress()
-				progress(Progress{File: i, Pages: pages, Bills: bills, Lines: lines})
+				progress(Progress{File: i, Pages: pages, Total: total, Bills: bills, Lines: lines})
 			}
 			return nil
 		})
@@ -284,15 +337,14 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 			continue
 		}
 		docs[i] = bol.File{Name: f.Name, Pages: pages}
-		if err := r.free(ctx, reader, i, f); err != nil {
+		before += pages
+		if err := r.free(ctx, reader, i, f, optical); err != nil {
 			return nil, err
 		}
 		if sizes[f.Size] > 1 {
-			h := sha256.New()
-			if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.Size)); err != nil {
-				return nil, fault.New(fault.Unreadable, "%s cannot be read: %w", f.Name, err)
+			if sums[i], err = sumOf(f); err != nil {
+				return nil, err
 			}
-			h.Sum(sums[i][:0])
 		}
 	}
 	if err := Fates(files, errs); err != nil {
@@ -303,9 +355,19 @@ func (r *Reader) Pages(ctx context.Context, files []File, progress func(Progress
 	return all, nil
 }
 
+// sumOf returns the SHA-256 of a file. It fails with fault.Unreadable.
+func sumOf(f File) (sum [sha256.Size]byte, err error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.Size)); err != nil {
+		return sum, fault.New(fault.Unreadable, "%s cannot be read: %w", f.Name, err)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
 // free reads the pages of a file again that no known layout claims, now with their rules,
-// and reads them by learnt forms or freely.
-func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) error {
+// and reads them by learnt forms or freely. optical are pages that need not be read again.
+func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File, optical map[int]page.Page) error {
 	numbers := reader.Unclaimed(i)
 	if len(numbers) == 0 {
 		return nil
@@ -313,12 +375,21 @@ func (r *Reader) free(ctx context.Context, reader *bol.Reader, i int, f File) er
 	// One more than are read, so that it is said that there are more.
 	numbers = numbers[:min(len(numbers), form.MaxPages+1)]
 	wanted := map[int]bool{}
+	var pages []page.Page
 	for _, n := range numbers {
-		wanted[n] = true
+		if p, ok := optical[n]; ok {
+			pages = append(pages, p)
+		} else {
+			wanted[n] = true
+		}
 	}
-	pages, err := r.ruled(ctx, f, func(number int) bool { return wanted[number] })
-	if err != nil {
-		return fault.In(f.Name, err)
+	if len(wanted) > 0 {
+		more, err := r.ruled(ctx, f, func(number int) bool { return wanted[number] })
+		if err != nil {
+			return fault.In(f.Name, err)
+		}
+		pages = append(pages, more...)
+		slices.SortFunc(pages, func(a, b page.Page) int { return cmp.Compare(a.Number, b.Number) })
 	}
 	return reader.Free(i, pages, r.forms)
 }
@@ -347,7 +418,17 @@ func (r *Reader) Unknown(ctx context.Context, f File, number int) ([]page.Page, 
 // ruled reads some pages with their rules, and returns them in order.
 func (r *Reader) ruled(ctx context.Context, f File, wanted func(number int) bool) (pages []page.Page, err error) {
 	var turn sync.Mutex
-	err = r.pdf.ReadRuled(ctx, f, f.Size, wanted, func(p page.Page) error {
+	read := func(each func(page.Page) error) error { return r.pdf.ReadRuled(ctx, f, f.Size, wanted, each) }
+	if isPicture(f) {
+		read = func(each func(page.Page) error) error {
+			pages, err := r.scannedPages(ctx, f)
+			if err != nil {
+				return err
+			}
+			return r.scanned(ctx, f, pages, wanted, each)
+		}
+	}
+	err = read(func(p page.Page) error {
 		if err := r.metered(weight(&p)); err != nil {
 			return err
 		}
@@ -364,7 +445,7 @@ func (r *Reader) ruled(ctx context.Context, f File, wanted func(number int) bool
 // the files after it, too.
 func Ends(err error) bool {
 	switch fault.CodeOf(err) {
-	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.EmptyFile, fault.NoText, fault.NoBills, fault.UnreadForm, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
+	case fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.DamagedPicture, fault.EmptyFile, fault.NoText, fault.NoBills, fault.UnreadForm, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed:
 		return false
 	}
 	return true
@@ -394,9 +475,25 @@ func Fates(files []File, errs []error) error {
 	return &all
 }
 
-// Picture renders one page of a PDF; see pdf.Reader.Picture.
+// Picture renders one page of a PDF; see pdf.Reader.Picture. Of a picture it shows the page
+// as it was read: flat, and its rows level.
 func (r *Reader) Picture(ctx context.Context, f File, number, width int) (*pdf.Picture, error) {
-	return r.pdf.Picture(ctx, f, f.Size, number, width)
+	if isPicture(f) {
+		return r.shown(ctx, f, number, width)
+	}
+	p, err := r.pdf.Picture(ctx, f, f.Size, number, width)
+	if err != nil || !p.Scan {
+		return p, err
+	}
+	// Whether it was turned or flattened is known from its reading.
+	read, err := r.reading(f, 1, r.scannedPDF)(ctx, number)()
+	switch {
+	case ctx.Err() != nil:
+		return nil, err
+	case err != nil || !read.Flat:
+		return p, nil // it shows at least why it cannot be read
+	}
+	return r.pdf.Show(ctx, f, f.Size, number, width)
 }
 
 // methodOrders reads an order export. The first reply is the table without its rows,

@@ -14,6 +14,8 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 func TestMain(m *testing.M) {
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 var shared *intake.Reader
 
 // patient is a Config without limits of time: a slow machine must not fail a test.
-var patient = intake.Config{Time: never, Stall: never}
+var patient = intake.Config{Time: never, PageTime: never, Stall: never}
 
 const never = 1000 * time.Hour
 
@@ -49,37 +51,22 @@ func file(name string, content []byte) intake.File {
 // invented returns a sample, or fails the test.
 func invented(t testing.TB, o sample.Options) *sample.Sample {
 	t.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := shipments.Sample(t, o)
 	return s
-}
-
-// written returns what a Write method writes, or fails the test.
-func written(t testing.TB, write func(io.Writer) error) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // read reads one PDF, or fails the test.
 func read(t testing.TB, r *intake.Reader, pdf []byte) *bol.Document {
 	t.Helper()
 	d, err := r.Bills(context.Background(), []intake.File{file("bol.pdf", pdf)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return d
 }
 
 // unmatched returns the load sheet of a document without orders.
 func unmatched(t testing.TB, d *bol.Document) string {
 	t.Helper()
-	return string(written(t, func(w io.Writer) error { return sheet.WriteCSV(w, sheet.Make(d, nil)) }))
+	return string(must.Written(t, func(w io.Writer) error { return sheet.WriteCSV(w, sheet.Make(d, nil)) }))
 }
 
 // differing returns the first line in which two texts differ.

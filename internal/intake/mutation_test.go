@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 )
 
 func TestEverySampleReconcilesAndGivesItsSheets(t *testing.T) {
@@ -24,23 +25,21 @@ func TestEverySampleReconcilesAndGivesItsSheets(t *testing.T) {
 		o.Lines = o.Bills * (3 + 5*int(seed%4))
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
 			s := invented(t, o)
-			d := read(t, r, written(t, s.WritePDF))
+			d := read(t, r, must.Written(t, s.WritePDF))
 			if n := d.Count(bol.Reconciled); n != o.Bills || len(d.Bills) != o.Bills || d.Lines() != o.Lines {
 				t.Errorf("%d of %d bills reconcile, with %d lines", n, len(d.Bills), d.Lines())
 			}
 			for _, p := range d.Problems {
 				t.Errorf("page %d: %s", p.Page, p.Message)
 			}
-			if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+			if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 				t.Errorf("the sheet without orders: %s", differing(got, want))
 			}
-			orders, err := r.Orders(context.Background(), file("orders.csv", written(t, s.WriteOrders)), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			orders, err := r.Orders(context.Background(), file("orders.csv", must.Written(t, s.WriteOrders)), nil)
+			must.OK(t, err)
 			merged := sheet.Make(d, orders)
-			got := string(written(t, func(w io.Writer) error { return sheet.WriteCSV(w, merged) }))
-			if want := string(written(t, s.WriteExpected)); got != want {
+			got := string(must.Written(t, func(w io.Writer) error { return sheet.WriteCSV(w, merged) }))
+			if want := string(must.Written(t, s.WriteExpected)); got != want {
 				t.Errorf("the sheet with orders: %s", differing(got, want))
 			}
 			if m := merged.Match; m.Matched != o.Lines-o.MissingOrders-o.NearMisses || len(m.NearMisses) != o.NearMisses {
@@ -138,7 +137,7 @@ func TestOneDigitOfOneLineMakesItsBillMismatched(t *testing.T) {
 				t.Run(fmt.Sprintf("seed %d, bill %d, %s %d for %d", seed, i, c.field, wrong, c.line(l)), func(t *testing.T) {
 					before := l.Print
 					l.Print = sample.Print{c.column: printed(wrong, c.places)}
-					d := read(t, r, written(t, s.WritePDF))
+					d := read(t, r, must.Written(t, s.WritePDF))
 					l.Print = before
 
 					got := only(t, d, b.Number, bol.Mismatched)
@@ -168,7 +167,7 @@ func TestAWrongTotalMakesItsBillMismatched(t *testing.T) {
 			b := s.Bills[2]
 			wrong := c.total(b) + 1000
 			b.Print = sample.Print{c.column: printed(wrong, c.places)}
-			got := only(t, read(t, r, written(t, s.WritePDF)), b.Number, bol.Mismatched)
+			got := only(t, read(t, r, must.Written(t, s.WritePDF)), b.Number, bol.Mismatched)
 			if differences := got.Verdict.Differences(); len(differences) != 1 || differences[0].Printed != printed(wrong, c.places) {
 				t.Errorf("the differences are %v", differences)
 			}
@@ -195,7 +194,7 @@ func TestAMissingPageIsNamed(t *testing.T) {
 		t.Run(fmt.Sprintf("page %d of 3", missing), func(t *testing.T) {
 			s, b := long(t)
 			s.Pages = slices.DeleteFunc(s.BillPages(), func(p sample.Page) bool { return p.Bill == b && p.N == missing })
-			d := read(t, r, written(t, s.WritePDF))
+			d := read(t, r, must.Written(t, s.WritePDF))
 			want := bol.Mismatched
 			if missing == 3 {
 				want = bol.Unchecked // the totals are on it
@@ -213,7 +212,7 @@ func TestAMissingPageIsNamed(t *testing.T) {
 	t.Run("all but the last", func(t *testing.T) {
 		s, b := long(t)
 		s.Pages = slices.DeleteFunc(s.BillPages(), func(p sample.Page) bool { return p.Bill == b && p.N < 3 })
-		d := read(t, r, written(t, s.WritePDF))
+		d := read(t, r, must.Written(t, s.WritePDF))
 		only(t, d, b.Number, bol.Mismatched)
 		if p := problem(t, d, bol.MissingPage); p.Message != "pages 1 to 2 of 3 of bill "+b.Number+" are missing" {
 			t.Errorf("it says %q", p.Message)
@@ -241,7 +240,7 @@ func TestARowThatCannotBeReadIsReportedWithItsPageAndText(t *testing.T) {
 			b := s.Bills[3]
 			l := &b.Lines[len(b.Lines)/2]
 			l.Print = tt.print
-			d := read(t, r, written(t, s.WritePDF))
+			d := read(t, r, must.Written(t, s.WritePDF))
 			got := only(t, d, b.Number, bol.Mismatched)
 			if len(got.Lines) != len(b.Lines)-1 {
 				t.Errorf("the bill has %d lines", len(got.Lines))
@@ -262,13 +261,13 @@ func TestAPageThatIsThereTwice(t *testing.T) {
 	t.Run("is counted once if it is the same", func(t *testing.T) {
 		s, b := long(t)
 		s.Pages = append(s.BillPages(), sample.Page{Bill: b, N: 2, M: 3})
-		d := read(t, r, written(t, s.WritePDF))
+		d := read(t, r, must.Written(t, s.WritePDF))
 		only(t, d, b.Number, bol.Reconciled)
 		p := problem(t, d, bol.DuplicatePage)
 		if want := "page 2 of 3 of bill " + b.Number + " is there twice, first on page 2 of the document; it was counted once"; p.Message != want || p.Page != len(s.Pages) {
 			t.Errorf("page %d: %q, not %q", p.Page, p.Message, want)
 		}
-		if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+		if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 			t.Errorf("the sheet: %s", differing(got, want))
 		}
 	})
@@ -278,7 +277,7 @@ func TestAPageThatIsThereTwice(t *testing.T) {
 		other.Lines = slices.Clone(b.Lines)
 		other.Lines[sample.RowsPerPage].Print = sample.Print{sample.Style: "OTHER"}
 		s.Pages = append(s.BillPages(), sample.Page{Bill: &other, N: 2, M: 3})
-		d := read(t, r, written(t, s.WritePDF))
+		d := read(t, r, must.Written(t, s.WritePDF))
 		only(t, d, b.Number, bol.Mismatched)
 		if p := problem(t, d, bol.DifferingPage); !strings.HasSuffix(p.Message, "and they differ; both were counted") {
 			t.Errorf("it says %q", p.Message)
@@ -292,12 +291,12 @@ func TestABillWithoutTotalsStandsForTheSumsOfItsLines(t *testing.T) {
 	b := s.Bills[1]
 	b.NoTotals = true
 	b.Cube, b.Weight = sum(b, func(l *sample.Line) int { return l.Volume }), sum(b, func(l *sample.Line) int { return l.Weight })
-	d := read(t, r, written(t, s.WritePDF))
+	d := read(t, r, must.Written(t, s.WritePDF))
 	got := only(t, d, b.Number, bol.Unchecked)
 	if want := "no total is printed for cartons, pieces, weight, cube"; got.Verdict.Reason != want {
 		t.Errorf("the reason is %q, not %q", got.Verdict.Reason, want)
 	}
-	if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+	if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 		t.Errorf("the sheet: %s", differing(got, want))
 	}
 }
@@ -309,12 +308,12 @@ func TestATotalThatIsEmptyOrNoNumberIsNamed(t *testing.T) {
 			s := invented(t, sample.Options{Bills: 4, Lines: 30, Seed: 8})
 			b := s.Bills[1]
 			b.Print = sample.Print{c.column: ""}
-			got := only(t, read(t, r, written(t, s.WritePDF)), b.Number, bol.Unchecked)
+			got := only(t, read(t, r, must.Written(t, s.WritePDF)), b.Number, bol.Unchecked)
 			if want := "no total is printed for " + string(c.field); got.Verdict.Reason != want {
 				t.Errorf("the reason is %q, not %q", got.Verdict.Reason, want)
 			}
 			b.Print = sample.Print{c.column: "12x"}
-			d := read(t, r, written(t, s.WritePDF))
+			d := read(t, r, must.Written(t, s.WritePDF))
 			only(t, d, b.Number, bol.Unchecked)
 			if p := problem(t, d, bol.UnreadTotal); p.Text != "12x" || p.Bill != b.Number {
 				t.Errorf("the problem is %+v", p)
@@ -339,7 +338,7 @@ func TestAPageOfSomethingElse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := invented(t, sample.Options{Bills: 3, Lines: 12, Seed: 9})
 			s.Pages = slices.Insert(s.BillPages(), 1, tt.page)
-			d := read(t, r, written(t, s.WritePDF))
+			d := read(t, r, must.Written(t, s.WritePDF))
 			if n := d.Count(bol.Reconciled); n != 3 {
 				t.Errorf("%d bills reconcile", n)
 			}
@@ -347,7 +346,7 @@ func TestAPageOfSomethingElse(t *testing.T) {
 			if p.Page != 2 || !strings.HasPrefix(p.Text, tt.text) {
 				t.Errorf("page %d, %q", p.Page, p.Text)
 			}
-			if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+			if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 				t.Errorf("the sheet: %s", differing(got, want))
 			}
 		})
@@ -357,11 +356,11 @@ func TestAPageOfSomethingElse(t *testing.T) {
 func TestPagesMayComeInAnyOrder(t *testing.T) {
 	r := shared
 	s := invented(t, sample.Options{Bills: 6, Lines: 120, Seed: 10})
-	whole := read(t, r, written(t, s.WritePDF))
+	whole := read(t, r, must.Written(t, s.WritePDF))
 	for seed := range uint64(3) {
 		s.Pages = s.BillPages()
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(s.Pages), func(i, j int) { s.Pages[i], s.Pages[j] = s.Pages[j], s.Pages[i] })
-		d := read(t, r, written(t, s.WritePDF))
+		d := read(t, r, must.Written(t, s.WritePDF))
 		if n := d.Count(bol.Reconciled); n != 6 || len(d.Bills) != 6 || len(d.Problems) > 0 {
 			t.Errorf("seed %d: %d of %d bills reconcile, with problems %+v", seed, n, len(d.Bills), d.Problems)
 		}
@@ -382,7 +381,7 @@ func TestABillWhoseNumberCannotBeReadIsInTheSheetWithoutOne(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 4, Lines: 20, Seed: 11})
 	i := slices.IndexFunc(s.Bills, func(b *sample.Bill) bool { return len(b.Lines) <= sample.RowsPerPage })
 	s.Bills[i].Number = ""
-	d := read(t, r, written(t, s.WritePDF))
+	d := read(t, r, must.Written(t, s.WritePDF))
 	if n := d.Count(bol.Reconciled); n != 4 {
 		t.Errorf("%d bills reconcile", n)
 	}
@@ -390,7 +389,7 @@ func TestABillWhoseNumberCannotBeReadIsInTheSheetWithoutOne(t *testing.T) {
 	if p.Page == 0 || !strings.Contains(p.Message, "the number of this bill cannot be read") {
 		t.Errorf("page %d: %q", p.Page, p.Message)
 	}
-	if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+	if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 		t.Errorf("the sheet: %s", differing(got, want))
 	}
 }
@@ -400,18 +399,16 @@ func TestSeveralDocumentsAreReadAsOne(t *testing.T) {
 	s, b := long(t)
 	pages := s.BillPages()
 	s.Pages = pages[:2]
-	first := written(t, s.WritePDF)
+	first := must.Written(t, s.WritePDF)
 	s.Pages = pages[2:]
-	second := written(t, s.WritePDF)
+	second := must.Written(t, s.WritePDF)
 	d, err := r.Bills(context.Background(), []intake.File{file("first.pdf", first), file("second.pdf", second)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	got := only(t, d, b.Number, bol.Reconciled)
 	if got.Sheets[1].File != 0 || got.Sheets[2].File != 1 || len(d.Problems) > 0 {
 		t.Errorf("its pages are %+v, the problems %+v", got.Sheets, d.Problems)
 	}
-	if got, want := unmatched(t, d), string(written(t, s.WriteUnmatched)); got != want {
+	if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
 		t.Errorf("the sheet: %s", differing(got, want))
 	}
 }
@@ -419,10 +416,10 @@ func TestSeveralDocumentsAreReadAsOne(t *testing.T) {
 func TestReadingTheSameDocumentTwiceGivesTheSameBytes(t *testing.T) {
 	r := shared
 	s := invented(t, sample.Options{Bills: 12, Lines: 60, Seed: 12})
-	pdf := written(t, s.WritePDF)
+	pdf := must.Written(t, s.WritePDF)
 	json := func() []byte {
 		d := read(t, r, pdf)
-		return written(t, func(w io.Writer) error { return sheet.WriteJSON(w, sheet.Make(d, nil)) })
+		return must.Written(t, func(w io.Writer) error { return sheet.WriteJSON(w, sheet.Make(d, nil)) })
 	}
 	if first := json(); !bytes.Equal(first, json()) {
 		t.Error("they differ")

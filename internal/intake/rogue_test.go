@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // rogueFolder is the name of the folder for compiled code that makes workers rogue.
@@ -39,8 +40,22 @@ func beRogue() {
 			}
 			return answer(c, args)
 		}
+		picture := func(c *worker.Call, args []byte) error {
+			if err := c.Reply([]byte("\x00\x00\x80\x3f\x00\x00\x80\x3f")); err != nil { // the size of the page
+				return err
+			}
+			return answer(c, args)
+		}
+		show := func(c *worker.Call, args []byte) error {
+			for _, reply := range []string{"1", "[1,1]"} { // the number of pages and the size of this one
+				if err := c.Reply([]byte(reply)); err != nil {
+					return err
+				}
+			}
+			return answer(c, args)
+		}
 		return map[string]worker.Handler{
-			"pdf.fast": ask, "pdf.read": answer, "pdf.judge": answer, "pdf.picture": answer, "orders.read": answer,
+			"picture.show": show, "pdf.fast": ask, "pdf.read": answer, "pdf.judge": answer, "pdf.picture": picture, "orders.read": answer,
 		}
 	})
 }
@@ -51,7 +66,7 @@ func TestAWorkerThatSendsNonsenseIsTheFaultOfItsDocument(t *testing.T) {
 	c := patient
 	c.Workers, c.Cache = 1, filepath.Join(t.TempDir(), rogueFolder)
 	r := newReader(t, c)
-	bills := written(t, invented(t, sample.Options{Bills: 1, Lines: 1, Seed: 1}).WritePDF)
+	bills := must.Written(t, invented(t, sample.Options{Bills: 1, Lines: 1, Seed: 1}).WritePDF)
 	export := []byte("Invoice No.,Style,Cartons,Pieces\nT1,S1,1,1\n")
 	for name, read := range map[string]func() error{
 		"bills": func() error {
@@ -61,6 +76,10 @@ func TestAWorkerThatSendsNonsenseIsTheFaultOfItsDocument(t *testing.T) {
 		"orders":                func() error { _, err := r.Orders(t.Context(), file("orders.csv", export), nil); return err },
 		"orders without a word": func() error { _, err := r.Orders(t.Context(), file("orders.csv", []byte("silent")), nil); return err },
 		"a picture":             func() error { _, err := r.Picture(t.Context(), file("bol.pdf", bills), 1, 100); return err },
+		"the page of a photo": func() error {
+			_, err := r.Picture(t.Context(), file("photo.jpg", []byte("\xff\xd8\xff\xe0 JPEG")), 1, 100)
+			return err
+		},
 		"a comparison": func() error {
 			return r.Judge(t.Context(), file("bol.pdf", bills), 0, 1, func(pdf.Verdict) {})
 		},

@@ -9,6 +9,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
+	"tallyman/internal/testing/must"
 )
 
 // nobody is another user than root.
@@ -17,9 +18,7 @@ const nobody = 65534
 func ownerOf(t *testing.T, path string) (uid uint32, mode os.FileMode) {
 	t.Helper()
 	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return info.Sys().(*syscall.Stat_t).Uid, info.Mode().Perm()
 }
 
@@ -29,28 +28,20 @@ func TestKeysThatRootMakesBelongToTheService(t *testing.T) {
 		t.Skip("only root can give files away")
 	}
 	dir := t.TempDir()
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chown(dir, nobody, nobody))
 	path := filepath.Join(dir, keys.FileName)
-	if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	if uid, mode := ownerOf(t, path); uid != nobody || mode != 0o600 {
 		t.Errorf("the new file belongs to %d, mode %v", uid, mode)
 	}
 	if uid, _ := ownerOf(t, path+".lock"); uid != nobody {
 		t.Errorf("the lock belongs to %d", uid)
 	}
-	if err := os.Chown(path, nobody-1, nobody); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "other"}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chown(path, nobody-1, nobody))
+	must.OK(t, os.Chmod(path, 0o640))
+	_, err = keys.Open(dir).Add(t.Context(), keys.Key{Name: "other"})
+	must.OK(t, err)
 	if uid, mode := ownerOf(t, path); uid != nobody-1 || mode != 0o640 {
 		t.Errorf("the changed file belongs to %d, mode %v", uid, mode)
 	}
@@ -63,24 +54,17 @@ func TestKeysThatCouldNotBeReadAreReadWhenTheirOwnerIsMended(t *testing.T) {
 		t.Skip("only root can give files away")
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chmod(dir, 0o755))
 	for at := filepath.Dir(dir); at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
-		if err := os.Chmod(at, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Chmod(at, 0o755))
 	}
-	if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	// The server, as another user.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	as := func(uid int) {
-		if err := syscall.Setfsuid(uid); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, syscall.Setfsuid(uid))
 	}
 	server := keys.Open(dir)
 	defer as(0)
@@ -91,9 +75,7 @@ func TestKeysThatCouldNotBeReadAreReadWhenTheirOwnerIsMended(t *testing.T) {
 		}
 	}
 	as(0)
-	if err := os.Chown(filepath.Join(dir, keys.FileName), nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chown(filepath.Join(dir, keys.FileName), nobody, nobody))
 	as(nobody)
 	if got, err := server.All(t.Context()); err != nil || len(got) != 1 {
 		t.Errorf("after its owner was mended: %v, %v", got, err)

@@ -12,14 +12,13 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 func all(t *testing.T, f *keys.File) []keys.Key {
 	t.Helper()
 	ks, err := f.All(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return ks
 }
 
@@ -30,12 +29,9 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 		t.Fatalf("keys before any was made: %v", ks)
 	}
 	secret, err := operator.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := operator.Add(t.Context(), keys.Key{Name: "other"}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	_, err = operator.Add(t.Context(), keys.Key{Name: "other"})
+	must.OK(t, err)
 	k, ok := keys.Find(all(t, server), secret)
 	if !ok || k.Name != "depot" || !k.Admin {
 		t.Errorf("the key is %+v, %v", k, ok)
@@ -45,9 +41,7 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 			t.Errorf("%q is accepted as the key of %s", wrong, k.Name)
 		}
 	}
-	if err := operator.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, operator.Remove(t.Context(), "depot", ""))
 	if _, ok := keys.Find(all(t, server), secret); ok {
 		t.Error("the removed key is still valid")
 	}
@@ -61,9 +55,7 @@ func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
 	add := func(k keys.Key) string {
 		t.Helper()
 		secret, err := f.Add(t.Context(), k)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return secret
 	}
 	first, second, other := add(keys.Key{Name: "depot"}), add(keys.Key{Name: "depot", ReadOnly: true}), add(keys.Key{Name: "other"})
@@ -78,16 +70,12 @@ func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
 	if err := f.Remove(t.Context(), "other", old.ID()); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removing it as another owner's: %v", err)
 	}
-	if err := f.Remove(t.Context(), "depot", old.ID()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, f.Remove(t.Context(), "depot", old.ID()))
 	if valid(first) || !valid(second) || !valid(other) {
 		t.Error("the wrong key was removed")
 	}
 	add(keys.Key{Name: "depot"})
-	if err := f.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, f.Remove(t.Context(), "depot", ""))
 	if left := all(t, f); len(left) != 1 || !valid(other) {
 		t.Errorf("left are %+v", left)
 	}
@@ -97,9 +85,7 @@ func TestAnExpiredKeyIsNotValid(t *testing.T) {
 	dir := t.TempDir()
 	for expires, want := range map[time.Time]bool{time.Now().Add(-time.Second): false, time.Now().Add(24 * time.Hour): true, {}: true} {
 		secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner("depot " + fmt.Sprint(want, expires.IsZero())), Expires: expires})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if k, ok := keys.Find(all(t, keys.Open(dir)), secret); ok != want || k.Name == "" || k.Expired() == want {
 			t.Errorf("a key until %v is valid: %v, %+v", expires, ok, k)
 		}
@@ -109,21 +95,14 @@ func TestAnExpiredKeyIsNotValid(t *testing.T) {
 func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 	dir := t.TempDir()
 	secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	path := filepath.Join(dir, keys.FileName)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, path)
 	if strings.Contains(string(b), strings.TrimPrefix(secret, keys.Prefix)) {
 		t.Error("the key itself is in the file")
 	}
 	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has mode %v", info.Mode())
 	}
@@ -136,9 +115,8 @@ func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 	f := keys.Open(t.TempDir())
 	for range keys.PerOwner {
-		if _, err := f.Add(t.Context(), keys.Key{Name: "twice"}); err != nil {
-			t.Fatal(err)
-		}
+		_, err := f.Add(t.Context(), keys.Key{Name: "twice"})
+		must.OK(t, err)
 	}
 	for name, want := range map[session.Owner]fault.Code{
 		"twice":                  keys.Exists,
@@ -159,14 +137,11 @@ func long(n int) string { return strings.Repeat("x", n) }
 func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 	dir := t.TempDir()
 	f := keys.Open(dir)
-	if _, err := f.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := f.Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	all(t, f)
 	for _, damage := range []string{"", "[", `{"a":1}`, `[{"name":"x","sha256":"00"}]`, `[{"name":"","sha256":"` + long(64) + `"}]`} {
-		if err := os.WriteFile(filepath.Join(dir, keys.FileName), []byte(damage), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, keys.FileName), []byte(damage), 0o600))
 		ks, err := f.All(t.Context())
 		if fault.CodeOf(err) != keys.Damaged || len(ks) != 0 {
 			t.Errorf("%q: %v, %v", damage, ks, err)
@@ -196,17 +171,11 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
 	secret, err := from.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	all, err := from.All(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range 2 {
-		if err := to.Import(t.Context(), all[0]); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, to.Import(t.Context(), all[0]))
 	}
 	got, err := to.All(t.Context())
 	if k, ok := keys.Find(got, secret); err != nil || !ok || len(got) != 1 || k != all[0] {

@@ -3,6 +3,7 @@ package magic
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 )
 
@@ -15,6 +16,11 @@ const (
 	ZIP  = "PK\x03\x04"       // XLSX and ODS as well
 	OLE  = "\xd0\xcf\x11\xe0" // XLS and other documents of old Office
 	Gzip = "\x1f\x8b"
+
+	JPEG       = "\xff\xd8\xff"
+	PNG        = "\x89PNG"
+	TIFFLittle = "II*\x00"
+	TIFFBig    = "MM\x00*"
 )
 
 // Kind is the kind of a file, as people call it.
@@ -48,12 +54,12 @@ var kinds = []struct {
 	{"\x09\x08\x10\x00", BareWorkbook},
 	{PDF, pdfDocument},
 	{"%!PS", "a PostScript document"},
-	{"\x89PNG", "a PNG picture"},
-	{"\xff\xd8\xff", "a JPEG picture"},
+	{PNG, "a PNG picture"},
+	{JPEG, "a JPEG picture"},
 	{"GIF87a", "a GIF picture"},
 	{"GIF89a", "a GIF picture"},
-	{"II*\x00", "a TIFF picture"},
-	{"MM\x00*", "a TIFF picture"},
+	{TIFFLittle, "a TIFF picture"},
+	{TIFFBig, "a TIFF picture"},
 	{Gzip, GzipArchive},
 	{"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"},
 	{"Rar!\x1a\x07", "a RAR archive"},
@@ -68,14 +74,50 @@ func Of(head []byte) Kind {
 			return k.kind
 		}
 	}
-	if Begins(head, "RIFF") && len(head) >= 12 && string(head[8:12]) == "WEBP" {
+	if webp(head) {
 		return "a WebP picture"
+	}
+	if HEIC(head) {
+		return "a HEIC picture"
 	}
 	// Readers of PDF accept other bytes before the header, and web systems write them.
 	if bytes.Contains(head[:min(len(head), 1024)], []byte("\n"+PDF)) {
 		return pdfDocument
 	}
 	return Unknown
+}
+
+// HoldsPDF reports whether a file with this beginning is a PDF, or a ZIP archive whose first
+// file is one by its name. Those of a workbook are XML.
+func HoldsPDF(head []byte) bool {
+	if bytes.Contains(head[:min(len(head), 1<<10)], []byte(PDF)) {
+		return true
+	}
+	const nameLength, name = 26, 30 // in the header of a file (APPNOTE.TXT, 4.3.7)
+	if len(head) < name || !Begins(head, ZIP) {
+		return false
+	}
+	end := name + int(binary.LittleEndian.Uint16(head[nameLength:]))
+	return end <= len(head) && bytes.HasSuffix(bytes.ToLower(head[name:end]), []byte(".pdf"))
+}
+
+// Picture reports whether a file with these first bytes is a picture that is read.
+func Picture(head []byte) bool {
+	return slices.ContainsFunc([]string{JPEG, PNG, TIFFLittle, TIFFBig}, func(mark string) bool { return Begins(head, mark) }) || webp(head)
+}
+
+// TIFF reports whether a file with these first bytes is a TIFF file, which may have several
+// pages.
+func TIFF(head []byte) bool { return Begins(head, TIFFLittle) || Begins(head, TIFFBig) }
+
+func webp(head []byte) bool {
+	return Begins(head, "RIFF") && len(head) >= 12 && string(head[8:12]) == "WEBP"
+}
+
+// HEIC reports whether a file is a picture as phones write it, which few programs read.
+func HEIC(head []byte) bool {
+	return len(head) >= 12 && string(head[4:8]) == "ftyp" &&
+		slices.Contains([]string{"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1", "avif"}, string(head[8:12]))
 }
 
 // workbooks are the marks of order exports that are not plain text: XLSX, XLS and

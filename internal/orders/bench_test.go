@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"tallyman/internal/testing/must"
+
 	"github.com/xuri/excelize/v2"
 )
 
@@ -23,25 +25,19 @@ func BenchmarkReadXLSX(b *testing.B) {
 	f := excelize.NewFile()
 	defer f.Close()
 	w, err := f.NewStreamWriter("Sheet1")
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	row := func(n int, values []string) {
 		cells := make([]any, len(values))
 		for i, v := range values {
 			cells[i] = v
 		}
-		if err := w.SetRow(cell(0, n), cells); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, w.SetRow(cell(0, n), cells))
 	}
 	row(1, inventedHeader)
 	for i := range benchRows {
 		row(i+2, benchRow(i))
 	}
-	if err := w.Flush(); err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, w.Flush())
 	benchmark(b, save(b, f))
 }
 

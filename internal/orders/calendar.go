@@ -422,7 +422,7 @@ func (t *Table) dateNotes(c *Calendar) []Note {
 		name := known[dateFields[d]].meaning
 		unread, rewritten, odd := t.oddDates(d, col)
 		if rewritten.n > 0 {
-			notes = append(notes, Note{Kind: RewrittenDate, Info: true, Row: rewritten.row(), Column: header,
+			notes = append(notes, Note{Kind: RewrittenDate, Info: true, Row: rewritten.row(), Export: rewritten.export, Column: header,
 				Message: fmt.Sprintf("%s is written as MMDDYYYY in the sheet in %s: the export has %s", name, rewritten.where(), rewritten.texts())})
 		}
 		if unread.n > 0 {
@@ -430,7 +430,7 @@ func (t *Table) dateNotes(c *Calendar) []Note {
 			if d == CancelDates {
 				after = "; these rows are sorted as if they had no date"
 			}
-			notes = append(notes, Note{Kind: UnreadDate, Row: unread.row(), Column: header,
+			notes = append(notes, Note{Kind: UnreadDate, Row: unread.row(), Export: unread.export, Column: header,
 				Message: fmt.Sprintf("%s was not read as a date in %s: %s%s", name, unread.where(), unread.texts(), after),
 				Action:  "write the dates as 12/19/2025 or 2025-12-19, and give the export again"})
 		}
@@ -443,16 +443,16 @@ func (t *Table) dateNotes(c *Calendar) []Note {
 			separated = separated || !strings.ContainsAny(key[:1], "5678")
 			switch {
 			case f.mixed:
-				notes = append(notes, Note{Kind: AmbiguousDate, Row: f.example.row(), Column: header,
+				notes = append(notes, Note{Kind: AmbiguousDate, Row: f.example.row(), Export: f.example.export, Column: header,
 					Message: fmt.Sprintf("some dates of %s have the day first and others the month, as %s; each was read as far as it can be", name, f.example.texts()),
 					Action:  "write all dates of the column the same way, and give the export again"})
 			case f.weak:
 				x := odd[f]
-				notes = append(notes, Note{Kind: AmbiguousDate, Row: x.row(), Column: header,
+				notes = append(notes, Note{Kind: AmbiguousDate, Row: x.row(), Export: x.export, Column: header,
 					Message: fmt.Sprintf("%s can only be read %s in %s: %s; the other dates may be read either way, and were read %s", name, f.or, x.where(), x.texts(), f.read),
 					Action:  "correct these cells, or write all dates of the column as 2025-12-19, and give the export again"})
 			case f.open && !f.backed:
-				notes = append(notes, Note{Kind: AmbiguousDate, Info: true, Row: f.example.row(), Column: header,
+				notes = append(notes, Note{Kind: AmbiguousDate, Info: true, Row: f.example.row(), Export: f.example.export, Column: header,
 					Message: fmt.Sprintf("%s may be read %s or %s, as %s; it was read %s", name, f.read, f.or, f.example.texts(), f.read),
 					Action:  "check the dates, or write them as 2025-12-19 and give the export again"})
 			}
@@ -487,11 +487,11 @@ func (t *Table) oddDates(d Dates, col *dateColumn) (unread, rewritten found, odd
 			if odd[f] == nil {
 				odd[f] = &found{}
 			}
-			odd[f].add(t.Rows[i].Number, text)
+			odd[f].addRow(&t.Rows[i], text)
 		case p.day.IsZero():
-			unread.add(t.Rows[i].Number, text)
+			unread.addRow(&t.Rows[i], text)
 		case p.cell != text:
-			rewritten.add(t.Rows[i].Number, text)
+			rewritten.addRow(&t.Rows[i], text)
 		}
 	}
 	return unread, rewritten, odd
@@ -549,10 +549,10 @@ func (t *Table) strayDates(c *Calendar) []Note {
 			if !was {
 				continue
 			}
-			stray.add(r.Number, text)
+			stray.addRow(r, text)
 			for d := range numDates {
 				if t.columnOf(dateFields[d]) != "" && d.text(r) == "" {
-					gaps.add(r.Number, text)
+					gaps.addRow(r, text)
 					break
 				}
 			}
@@ -561,7 +561,7 @@ func (t *Table) strayDates(c *Calendar) []Note {
 			stray = gaps
 		}
 		if stray.n > 0 {
-			notes = append(notes, Note{Kind: StrayDate, Row: stray.row(), Column: t.columnOf(f),
+			notes = append(notes, Note{Kind: StrayDate, Row: stray.row(), Export: stray.export, Column: t.columnOf(f),
 				Message: fmt.Sprintf("the %s is a date in %s: %s; the values of the row may stand one column over", known[f].meaning, stray.where(), stray.texts()),
 				Action:  "compare the rows with the order system, mend the export, and give it again"})
 		}

@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,6 +20,8 @@ const headerRows = 20
 type collector struct {
 	lim   Limits
 	words vocabulary
+	keep  []string // names of columns that are kept
+	kept  []int    // and these columns, -1 for those that are not there
 	// sheet is the name of the workbook's sheet; "" in a CSV.
 	sheet string
 
@@ -81,7 +84,7 @@ func (c *collector) Wants(col int) bool {
 			return true
 		}
 	}
-	return false
+	return slices.Contains(c.kept, col)
 }
 
 // InData reports whether the header was found.
@@ -124,8 +127,9 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 		total += len(values[f])
 		c.dates[f] = c.dates[f] || cells[col].Kind == grid.Date
 	}
-	if total == 0 {
-		return nil
+	kept, err := c.keepCells(number, cells)
+	if err != nil || total == 0 && kept == "" {
+		return err
 	}
 	for i := range c.spares {
 		s := &c.spares[i]
@@ -154,12 +158,32 @@ func (c *collector) Add(ctx context.Context, number int, cells []grid.Cell) erro
 	for f, v := range values {
 		values[f], rest = rest[:len(v)], rest[len(v):]
 	}
-	row := Row{Number: number}
+	row := Row{Number: number, Kept: kept}
 	for f, v := range values {
 		*row.field(field(f)) = v
 	}
 	c.rows = append(c.rows, row)
 	return nil
+}
+
+// keepCells returns the cells of the columns that are kept, as Row.Kept has them.
+func (c *collector) keepCells(number int, cells []grid.Cell) (string, error) {
+	some := false
+	kept := make([]string, len(c.kept))
+	for i, col := range c.kept {
+		if col < 0 || col >= len(cells) {
+			continue
+		}
+		if err := c.checkCell(number, col, cells[col].Text); err != nil {
+			return "", err
+		}
+		kept[i] = c.value(number, col, cells[col])
+		some = some || kept[i] != ""
+	}
+	if !some {
+		return "", nil
+	}
+	return strings.Join(kept, keptMark), nil
 }
 
 // field returns the address of the row's value of a field.
@@ -203,6 +227,9 @@ func (c *collector) search(number int, cells []string) error {
 		header = header[:len(header)-1]
 	}
 	c.cols, c.header, c.troubles, c.headerCells = cols, header, troubles{}, len(cells)
+	for _, name := range c.keep {
+		c.kept = append(c.kept, slices.IndexFunc(header, func(h string) bool { return h != "" && SameColumn(h, name) }))
+	}
 	for f, list := range candidates {
 		for i, other := range list {
 			if c.vague[f] = list[0].vague; i > 0 {

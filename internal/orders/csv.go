@@ -37,7 +37,7 @@ func readCSV(ctx context.Context, d decoded, o options) (*Table, error) {
 	var damage error
 	empty := false
 	for _, comma := range try {
-		c := &collector{lim: o.Limits, words: o.words, comma: string(comma), delimiter: delimiterName(comma), guess: d.guess()}
+		c := &collector{lim: o.Limits, words: o.words, keep: o.kept, comma: string(comma), delimiter: delimiterName(comma), guess: d.guess()}
 		err := eachRecord(ctx, text, comma, c)
 		if c.header != nil {
 			if err != nil {

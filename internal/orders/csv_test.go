@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/testing/must"
 )
 
 // inventedCSV writes the invented rows with a delimiter and ends of lines.
@@ -25,9 +26,7 @@ func inventedCSV(t testing.TB, comma rune, eol string) string {
 		w.Write(r.cells())
 	}
 	w.Flush()
-	if err := w.Error(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, w.Error())
 	return strings.ReplaceAll(b.String(), "\n", eol)
 }
 
@@ -36,9 +35,7 @@ func inventedFile(t testing.TB, name string) []byte {
 	t.Helper()
 	encode := func(e encoding.Encoding, text string) []byte {
 		b, err := e.NewEncoder().Bytes([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return b
 	}
 	little, big := unicode.LittleEndian, unicode.BigEndian

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"tallyman/internal/testing/must"
+
 	"github.com/xuri/excelize/v2"
 )
 
@@ -25,7 +27,7 @@ func asWorkbook(t *testing.T, csv []byte) []byte {
 	defer f.Close()
 	for i, line := range strings.Split(strings.TrimSpace(string(csv)), "\n") {
 		for col, text := range strings.Split(line, ";") {
-			check(t, f.SetCellStr("Sheet1", cell(col, i+1), text))
+			must.OK(t, f.SetCellStr("Sheet1", cell(col, i+1), text))
 		}
 	}
 	return save(t, f)
@@ -45,13 +47,13 @@ func TestDatesThatAreNumbersInAWorkbook(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %t", format, from1904), func(t *testing.T) {
 				f := excelize.NewFile()
 				defer f.Close()
-				check(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904}))
+				must.OK(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904}))
 				style, err := f.NewStyle(&excelize.Style{CustomNumFmt: &format})
-				check(t, err)
-				check(t, f.SetSheetRow("Sheet1", "A1", &[]string{"Invoice No.", "Style", "Cartons", "Pieces", "Cancel Date"}))
+				must.OK(t, err)
+				must.OK(t, f.SetSheetRow("Sheet1", "A1", &[]string{"Invoice No.", "Style", "Cartons", "Pieces", "Cancel Date"}))
 				for i, d := range days {
-					check(t, f.SetSheetRow("Sheet1", cell(0, i+2), &[]any{"G1", "S1", 1, 10, d.Sub(epoch).Hours() / 24}))
-					check(t, f.SetCellStyle("Sheet1", cell(4, i+2), cell(4, i+2), style))
+					must.OK(t, f.SetSheetRow("Sheet1", cell(0, i+2), &[]any{"G1", "S1", 1, 10, d.Sub(epoch).Hours() / 24}))
+					must.OK(t, f.SetCellStyle("Sheet1", cell(4, i+2), cell(4, i+2), style))
 				}
 				table := mustRead(t, save(t, f))
 				for i, d := range days {

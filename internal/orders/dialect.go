@@ -15,6 +15,8 @@ type Dialect struct {
 	Columns map[string][]string `json:",omitempty"`
 	// Ignored are names of columns that are not read.
 	Ignored []string `json:",omitempty"`
+	// Kept are names of columns whose cells are kept; see Row.KeptCells.
+	Kept []string `json:",omitempty"`
 }
 
 // Meaning is what a column of an order export can mean.
@@ -52,7 +54,7 @@ func MeaningOf(name string) (key string, ok bool) {
 			return f.key(), true
 		}
 	}
-	n, ok := byName[folded]
+	n, ok := byName()[folded]
 	if !ok || n.vague {
 		return "", false
 	}
@@ -103,6 +105,14 @@ type vocabulary struct {
 // ignored is the field of a column that is not read.
 const ignored = numFields
 
+// kept returns the names of the columns that are kept.
+func (d *Dialect) kept() []string {
+	if d == nil {
+		return nil
+	}
+	return d.Kept
+}
+
 // vocabulary returns the names of the product with those of the dialect, if there is
 // one. A key that is no meaning has no effect.
 func (d *Dialect) vocabulary() vocabulary {
@@ -135,7 +145,7 @@ func (w vocabulary) meaning(folded string) (nameRank, bool) {
 	if n, ok := w.own[folded]; ok {
 		return n, true
 	}
-	n, ok := byName[folded]
+	n, ok := byName()[folded]
 	return n, ok
 }
 

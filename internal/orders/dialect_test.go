@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // dialect reads an export by a dialect.
@@ -26,9 +27,7 @@ func TestNamesOfADialectArePreferredAndHaveNoOtherMeaning(t *testing.T) {
 		Columns: map[string][]string{"bill_number": {"Nothing", "num."}, "cartons": {"QTY"}},
 		Ignored: []string{"store"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	wantRows(t, table, []Row{{Number: 2, InvoiceNo: "A1", Style: "S1", Cartons: "2", Pieces: "24", OrderNo: "77"}})
 	// That Cartons would have been the cartons as well is said.
 	said := false

@@ -16,6 +16,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/testing/must"
 )
 
 // markup writes the header and the invented rows between the tags of a format.
@@ -97,8 +98,8 @@ func gzipped(t testing.TB, data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write(data)
-	check(t, err)
-	check(t, w.Close())
+	must.OK(t, err)
+	must.OK(t, w.Close())
 	return b.Bytes()
 }
 
@@ -142,7 +143,7 @@ func TestWhatAFileIsItsContentDecides(t *testing.T) {
 func encode(t testing.TB, e encoding.Encoding, text string) []byte {
 	t.Helper()
 	b, err := e.NewEncoder().Bytes([]byte(text))
-	check(t, err)
+	must.OK(t, err)
 	return b
 }
 
@@ -345,7 +346,7 @@ func withCell(t testing.TB, col int, text string) []byte {
 	second := row()
 	second[col] = text
 	for _, r := range [][]string{formHeader, row(), second} {
-		check(t, w.Write(r))
+		must.OK(t, w.Write(r))
 	}
 	w.Flush()
 	return b.Bytes()

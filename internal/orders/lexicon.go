@@ -2,6 +2,7 @@ package orders
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 
 	"tallyman/internal/page"
@@ -120,7 +121,7 @@ type nameRank struct {
 	vague bool
 }
 
-var byName = func() map[string]nameRank {
+var byName = sync.OnceValue(func() map[string]nameRank {
 	m := map[string]nameRank{}
 	for f, k := range known {
 		rank := 0
@@ -134,7 +135,7 @@ var byName = func() map[string]nameRank {
 		}
 	}
 	return m
-}()
+})
 
 // numberWords are the words for number.
 var numberWords = map[string]bool{"#": true, "no": true, "nr": true, "num": true, "nbr": true, "numb": true, "nos": true, "number": true, "numbers": true}

@@ -65,7 +65,7 @@ func noteOf(t *Table, kind NoteKind) *Note {
 func TestNoNameMeansTwoThings(t *testing.T) {
 	for f, k := range known {
 		for _, name := range slices.Concat(k.names, k.others, k.vague) {
-			if got := byName[fold(name)].field; got != field(f) {
+			if got := byName()[fold(name)].field; got != field(f) {
 				t.Errorf("%q is a name of %s and of %s", name, k.meaning, known[got].meaning)
 			}
 		}

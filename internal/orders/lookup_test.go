@@ -6,6 +6,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/testing/must"
 )
 
 // lookupBook returns a workbook with two orders. The ship-to of the first is a formula
@@ -13,20 +14,20 @@ import (
 func lookupBook(t *testing.T, formula string) []byte {
 	f := excelize.NewFile()
 	defer f.Close()
-	check(t, f.SetSheetName("Sheet1", "Orders"))
+	must.OK(t, f.SetSheetName("Sheet1", "Orders"))
 	for _, name := range []string{"Customers", "It's a list"} {
 		_, err := f.NewSheet(name)
-		check(t, err)
+		must.OK(t, err)
 		for i, r := range [][]any{{"Code", "City", "Name"}, {"c07", "ULM", "DOCK"}, {"C07", "ULM", "SECOND"}, {7, "ULM", "SEVEN"}, {"C08", "ULM", nil}} {
-			check(t, f.SetSheetRow(name, cell(0, i+1), &r))
+			must.OK(t, f.SetSheetRow(name, cell(0, i+1), &r))
 		}
-		check(t, f.SetCellFormula(name, "C6", "A1"))
-		check(t, f.SetCellValue(name, "A6", "C09"))
+		must.OK(t, f.SetCellFormula(name, "C6", "A1"))
+		must.OK(t, f.SetCellValue(name, "A6", "C09"))
 	}
 	for i, r := range [][]any{{"Invoice No.", "Style", "Cartons", "Pieces", "Ship-to Name", "Code"}, {"G1", "S1", 1, 10, nil, "C07"}, {"G1", "S2", 1, 10, "PIER", 7}} {
-		check(t, f.SetSheetRow("Orders", cell(0, i+1), &r))
+		must.OK(t, f.SetSheetRow("Orders", cell(0, i+1), &r))
 	}
-	check(t, f.SetCellFormula("Orders", "E2", formula))
+	must.OK(t, f.SetCellFormula("Orders", "E2", formula))
 	return save(t, f)
 }
 

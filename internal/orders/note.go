@@ -36,6 +36,8 @@ type Note struct {
 	// Row is the number of the first row concerned in a spreadsheet; 0 if the note is
 	// about the whole file.
 	Row int `json:"row,omitempty"`
+	// Export is the name of the export, if there are several; "" if the note is about all.
+	Export string `json:"export,omitempty"`
 	// Column is the name of the column concerned, as in the file; "" if the note is
 	// about no column.
 	Column string `json:"column,omitempty"`
@@ -50,6 +52,7 @@ type found struct {
 	rows     []int    // the rows of the first maxExamples cells
 	examples []string // the first maxExamples different texts
 	n        int
+	export   string // that of the rows
 }
 
 // maxExamples is the number of rows or texts that a note lists.
@@ -65,6 +68,20 @@ func (f *found) add(row int, text string) {
 	}
 }
 
+// addRow adds a cell of a row. Only the rows of one export are listed.
+func (f *found) addRow(r *Row, text string) {
+	if f.n == 0 {
+		f.export = r.Export
+	}
+	if r.Export == f.export {
+		f.add(r.Number, text)
+		return
+	}
+	listed := f.rows
+	f.add(r.Number, text)
+	f.rows = listed
+}
+
 // row returns the first of the rows, 0 if there is none.
 func (f *found) row() int {
 	if f.n == 0 {
@@ -77,6 +94,9 @@ func (f *found) row() int {
 func (f *found) where() string {
 	if f.n == 1 {
 		return fmt.Sprintf("row %d", f.rows[0])
+	}
+	if len(f.rows) == 1 {
+		return fmt.Sprintf("row %d and %d more", f.rows[0], f.n-1)
 	}
 	list := make([]string, len(f.rows))
 	for i, r := range f.rows {

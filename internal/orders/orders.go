@@ -53,6 +53,24 @@ type Row struct {
 	OrderNo      string
 	DeliveryDate string
 	CancelDate   string
+
+	// Export is the name of the export, if there are several; see Join.
+	Export string `json:",omitempty"`
+	// Kept are the cells of the columns of Dialect.Kept, joined by keptMark; "" if none has a
+	// value. See KeptCells.
+	Kept string `json:",omitempty"`
+}
+
+// keptMark stands between kept cells, which have no control characters but white space.
+const keptMark = "\x1f"
+
+// KeptCells returns the cells of the columns of Dialect.Kept, "" for one that is not there;
+// nil if none has a value.
+func (r *Row) KeptCells() []string {
+	if r.Kept == "" {
+		return nil
+	}
+	return strings.Split(r.Kept, keptMark)
 }
 
 // Table is an order export. It has at least one row.
@@ -84,6 +102,7 @@ func DefaultLimits() Limits { return grid.DefaultLimits() }
 type options struct {
 	Limits
 	words vocabulary
+	kept  []string // names of columns
 }
 
 // Read reads the order export of size bytes in r. The name is only passed on to the
@@ -106,7 +125,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, name string, lim Limit
 		}
 	}()
 	src := &source{r: r, size: size}
-	t, err = readLayer(ctx, src, size, options{lim.OrDefaults(), dialect.vocabulary()}, 0)
+	t, err = readLayer(ctx, src, size, options{lim.OrDefaults(), dialect.vocabulary(), dialect.kept()}, 0)
 	if err != nil {
 		return nil, asFault(ctx, src, err)
 	}

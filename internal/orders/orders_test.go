@@ -13,14 +13,15 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // invented are the rows of every file in these tests.
 var invented = []Row{
-	{2, "", "G90001", "ST-100", "2", "48", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
-	{3, "", "G90001", "ST-101", "1", "36", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031"},
-	{4, "", "G90002", "0042", "10", "1200", "12312030", "ÆTHER; SONS, \"THE\" STORE", "80587099", "01012031", "02292032"},
-	{5, "", "G90003", "ST-103", "3", "12", "01152031", "DOCK 7\nREAR DOOR", "12345678901234567890", "02012031", ""},
+	{2, "", "G90001", "ST-100", "2", "48", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031", "", ""},
+	{3, "", "G90001", "ST-101", "1", "36", "07102031", "CAFÉ DU NORD", "629493", "07112031", "07302031", "", ""},
+	{4, "", "G90002", "0042", "10", "1200", "12312030", "ÆTHER; SONS, \"THE\" STORE", "80587099", "01012031", "02292032", "", ""},
+	{5, "", "G90003", "ST-103", "3", "12", "01152031", "DOCK 7\nREAR DOOR", "12345678901234567890", "02012031", "", "", ""},
 }
 
 var inventedHeader = []string{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date",
@@ -136,9 +137,7 @@ func TestMissingColumnsAreNamedWithTheirAcceptedNamesAndTheHeadersFound(t *testi
 	}
 	d.Columns, d.Meanings = nil, nil
 	got, err := json.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	want := `{"missing":[{"meaning":"cartons","names":["Cartons*","Cartons"]},{"meaning":"pieces","names":["Pieces*","Individual Pieces"]}],` +
 		`"found":["Invoice No","STYLE","Count","Ship-to Name"]}`
 	if string(got) != want {
@@ -154,13 +153,13 @@ func TestHeaderNamesMatchWithoutRegardToCaseSpacesAsterisksAndStops(t *testing.T
 	}{
 		{"as the order system writes them",
 			[]string{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date", "Ship-to Name", "Order No.", "Delivery Date", "Cancel Date"},
-			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i", "", ""}},
 		{"under their other names",
 			[]string{"Invoice No.", "Style", "Cartons", "Individual Pieces", "Order Date", "Ship To Name", "Purchase Order No.", "Start Date", "Cancel Date"},
-			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i", "", ""}},
 		{"in other letters, with spaces, line breaks and marks of no width",
 			[]string{"\u200binvoice\u00a0NO .", "STYLE*", "\"Car\ntons **\"", " Pieces", "invoicedate", "SHIP-TO  NAME.", "Order No", "Delivery\tDate", "\ufeffCancel Date"},
-			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i"}},
+			Row{2, "", "a", "b", "c", "d", "e", "f", "g", "h", "i", "", ""}},
 		{"in another order, with columns that are ignored",
 			[]string{"Pieces", "x", "Cartons", "y", "Style", "", "Invoice No"},
 			Row{Number: 2, Pieces: "a", Cartons: "c", Style: "e", InvoiceNo: "g"}},
@@ -385,10 +384,7 @@ func sample(t testing.TB) []byte {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		t.Skip("there is no ../shared/testdata")
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "midas-2025-07-10", "orders.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Read(t, filepath.Join(dir, "midas-2025-07-10", "orders.csv"))
 	return data
 }
 

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tallyman/internal/fault"
@@ -29,6 +30,38 @@ func (t *Table) columnOf(f field) string {
 		}
 	}
 	return ""
+}
+
+// Join returns the rows of several order exports as one table, nil of none. Their names must
+// differ: rows and notes name their export. The header and the columns are those of the
+// first.
+func Join(tables ...*Table) *Table {
+	if len(tables) < 2 {
+		return append(tables, nil)[0]
+	}
+	joined := *tables[0]
+	joined.Columns = slices.Clone(joined.Columns)
+	joined.Rows, joined.Notes = nil, nil
+	var names, formats []string
+	for _, t := range tables {
+		names = append(names, t.Name)
+		if !slices.Contains(formats, t.Format) {
+			formats = append(formats, t.Format)
+		}
+		for i := range joined.Columns {
+			joined.Columns[i].DateCells = joined.Columns[i].DateCells || t.Columns[i].DateCells
+		}
+		for _, r := range t.Rows {
+			r.Export = t.Name
+			joined.Rows = append(joined.Rows, r)
+		}
+		for _, n := range t.Notes {
+			n.Export = t.Name
+			joined.Notes = append(joined.Notes, n)
+		}
+	}
+	joined.Name, joined.Format = strings.Join(names, ", "), strings.Join(formats, "; ")
+	return &joined
 }
 
 // table returns the rows under the headers that were found, of one sheet or of several

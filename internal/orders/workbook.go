@@ -28,7 +28,7 @@ func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: o.Limits, words: o.words, sheet: s.Name, guess: g, from1904: from1904,
+			c := &collector{lim: o.Limits, words: o.words, keep: o.kept, sheet: s.Name, guess: g, from1904: from1904,
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {

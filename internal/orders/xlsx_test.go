@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,14 +17,12 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/testing/must"
 )
 
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Read(t, filepath.Join("testdata", name))
 	return data
 }
 
@@ -33,17 +30,8 @@ func fixture(t testing.TB, name string) []byte {
 func save(t testing.TB, f *excelize.File, opts ...excelize.Options) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := f.Write(&b, opts...); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, f.Write(&b, opts...))
 	return b.Bytes()
-}
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // inventedXLSX writes the invented rows as in real workbooks: numbers as numbers, dates
@@ -52,19 +40,19 @@ func inventedXLSX(t testing.TB, date1904 bool) []byte {
 	t.Helper()
 	f := excelize.NewFile()
 	defer f.Close()
-	check(t, f.SetSheetName("Sheet1", "Orders"))
-	check(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &date1904}))
+	must.OK(t, f.SetSheetName("Sheet1", "Orders"))
+	must.OK(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &date1904}))
 	format := "dd-mmm-yyyy"
 	date, err := f.NewStyle(&excelize.Style{CustomNumFmt: &format})
-	check(t, err)
+	must.OK(t, err)
 	builtin, err := f.NewStyle(&excelize.Style{NumFmt: 14})
-	check(t, err)
+	must.OK(t, err)
 	epoch := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 	if date1904 {
 		epoch = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	for col, name := range inventedHeader {
-		check(t, f.SetCellStr("Orders", cell(col, 1), name))
+		must.OK(t, f.SetCellStr("Orders", cell(col, 1), name))
 	}
 	for i, r := range invented {
 		for col, text := range r.cells() {
@@ -73,13 +61,13 @@ func inventedXLSX(t testing.TB, date1904 bool) []byte {
 			case text == "":
 			case col == 4 || col == 7 || col == 8:
 				d, err := time.Parse("01022006", text)
-				check(t, err)
-				check(t, f.SetCellFloat("Orders", at, d.Sub(epoch).Hours()/24, -1, 64))
-				check(t, f.SetCellStyle("Orders", at, at, []int{date, builtin}[col%2]))
+				must.OK(t, err)
+				must.OK(t, f.SetCellFloat("Orders", at, d.Sub(epoch).Hours()/24, -1, 64))
+				must.OK(t, f.SetCellStyle("Orders", at, at, []int{date, builtin}[col%2]))
 			case (col == 2 || col == 3 || col == 6) && len(text) < 15:
-				check(t, f.SetCellDefault("Orders", at, text))
+				must.OK(t, f.SetCellDefault("Orders", at, text))
 			default:
-				check(t, f.SetCellStr("Orders", at, text))
+				must.OK(t, f.SetCellStr("Orders", at, text))
 			}
 		}
 	}
@@ -130,11 +118,11 @@ func (p parts) zip(t testing.TB) []byte {
 	w := zip.NewWriter(&b)
 	for _, name := range sortedKeys(p) {
 		f, err := w.Create(name)
-		check(t, err)
+		must.OK(t, err)
 		_, err = io.WriteString(f, p[name])
-		check(t, err)
+		must.OK(t, err)
 	}
-	check(t, w.Close())
+	must.OK(t, w.Close())
 	return b.Bytes()
 }
 
@@ -246,17 +234,17 @@ func TestEveryVisibleSheetWithTheKeyColumnsIsRead(t *testing.T) {
 		f := excelize.NewFile()
 		defer f.Close()
 		header := []any{"Invoice No.", "Style", "Cartons", "Pieces"}
-		check(t, f.SetSheetRow("Sheet1", "A1", &[]any{"Orders of the month", "Style"}))
+		must.OK(t, f.SetSheetRow("Sheet1", "A1", &[]any{"Orders of the month", "Style"}))
 		for _, s := range []string{"Old", "July", "August"} {
 			_, err := f.NewSheet(s)
-			check(t, err)
-			check(t, f.SetSheetRow(s, "A3", &header))
-			check(t, f.SetSheetRow(s, "A4", &[]any{"G-" + s, "S", 1, 2}))
+			must.OK(t, err)
+			must.OK(t, f.SetSheetRow(s, "A3", &header))
+			must.OK(t, f.SetSheetRow(s, "A4", &[]any{"G-" + s, "S", 1, 2}))
 		}
-		check(t, f.SetSheetVisible("Old", false, true))
+		must.OK(t, f.SetSheetVisible("Old", false, true))
 		if hide {
-			check(t, f.SetSheetVisible("July", false))
-			check(t, f.SetSheetVisible("August", false))
+			must.OK(t, f.SetSheetVisible("July", false))
+			must.OK(t, f.SetSheetVisible("August", false))
 		}
 		return save(t, f)
 	}
@@ -383,11 +371,11 @@ func TestZipBombs(t *testing.T) {
 		var raw bytes.Buffer
 		w := zip.NewWriter(&raw)
 		f, err := w.Create("x")
-		check(t, err)
+		must.OK(t, err)
 		out := io.MultiWriter(f, sum)
 		write := func(s string) {
 			n, err := io.WriteString(out, s)
-			check(t, err)
+			must.OK(t, err)
 			size += n
 		}
 		head, tail, _ := strings.Cut(book(oneRow)[sheet1], "</sheetData>")
@@ -396,13 +384,13 @@ func TestZipBombs(t *testing.T) {
 			write(content)
 		}
 		write("</sheetData>" + tail)
-		check(t, w.Close())
+		must.OK(t, w.Close())
 		r, err := zip.NewReader(bytes.NewReader(raw.Bytes()), int64(raw.Len()))
-		check(t, err)
+		must.OK(t, err)
 		from, err := r.File[0].OpenRaw()
-		check(t, err)
+		must.OK(t, err)
 		_, err = io.Copy(&packed, from)
-		check(t, err)
+		must.OK(t, err)
 	}
 	for _, tt := range []struct {
 		name     string
@@ -423,16 +411,16 @@ func TestZipBombs(t *testing.T) {
 			delete(p, sheet1)
 			for _, name := range sortedKeys(p) {
 				f, err := w.Create(name)
-				check(t, err)
+				must.OK(t, err)
 				_, err = io.WriteString(f, p[name])
-				check(t, err)
+				must.OK(t, err)
 			}
 			f, err := w.CreateRaw(&zip.FileHeader{Name: sheet1, Method: zip.Deflate, CRC32: sum.Sum32(),
 				CompressedSize64: uint64(packed.Len()), UncompressedSize64: uint64(tt.declared)})
-			check(t, err)
+			must.OK(t, err)
 			_, err = f.Write(packed.Bytes())
-			check(t, err)
-			check(t, w.Close())
+			must.OK(t, err)
+			must.OK(t, w.Close())
 			_, err = readBytes(t, b.Bytes(), tt.lim)
 			wantFault(t, err, tt.code)
 		})

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/overlay"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 func blank(t *testing.T, w, h int) []byte {
@@ -19,9 +20,7 @@ func blank(t *testing.T, w, h int) []byte {
 		img.Pix[i] = 0xFF
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, png.Encode(&b, img))
 	return b.Bytes()
 }
 
@@ -43,13 +42,9 @@ func TestWhatWasReadAndWhatWasNotIsMarked(t *testing.T) {
 	draw := func(page int) image.Image {
 		t.Helper()
 		out, err := overlay.Draw(blank(t, 612, 792), doc, 0, page, 306)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		img, err := png.Decode(bytes.NewReader(out))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return img
 	}
 	const scale = 2 // the picture has two pixels for a point
@@ -87,9 +82,7 @@ func TestMarksThatOverlapAreDrawnInOneOrder(t *testing.T) {
 	var first []byte
 	for range 20 {
 		out, err := overlay.Draw(blank(t, 200, 200), &bol.Document{Bills: []*bol.Bill{&b}}, 0, 1, 200)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if first == nil {
 			first = out
 		}

@@ -27,6 +27,11 @@ func (b Box) Union(o Box) Box {
 	return Box{min(b.X0, o.X0), min(b.Y0, o.Y0), max(b.X1, o.X1), max(b.Y1, o.Y1)}
 }
 
+// Meets reports whether the boxes have a place in common.
+func (b Box) Meets(o Box) bool {
+	return b.X0 < o.X1 && o.X0 < b.X1 && b.Y0 < o.Y1 && o.Y0 < b.Y1
+}
+
 // Round returns the box with its corners rounded to hundredths of a point:
 // finer than any printer, and short in JSON.
 func (b Box) Round() Box {
@@ -52,7 +57,26 @@ type Word struct {
 	// word continues in another text object of the page. Programs print two cells as
 	// two text objects, even if the cells are so close that they read as one word.
 	Joints []int
+	// Glyphs say how the characters were read from a picture, one for each rune of Text; nil
+	// for text that is printed, and for parts of words.
+	Glyphs []Glyph
+	// Second is what a second reader read at this place of the picture: nothing, one text, or
+	// two if it looked twice and they differ.
+	Second []string
 }
+
+// Glyph is how a character was read from a picture.
+type Glyph struct {
+	// Sure is how likely the character is, from 0 to 1.
+	Sure float32
+	// Other is what else it may be: 0 for nothing, NoGlyph for no character at all.
+	Other rune
+	// OtherSure is how likely that is.
+	OtherSure float32
+}
+
+// NoGlyph says that there may be no character where one was read.
+const NoGlyph rune = -1
 
 // Split cuts the word before rune i, 0 < i < number of runes.
 func (w Word) Split(i int) (Word, Word) {
@@ -62,6 +86,7 @@ func (w Word) Split(i int) (Word, Word) {
 	l.Edges, r.Edges = w.Edges[:i+1], w.Edges[i:]
 	l.Box.X1, r.Box.X0 = w.Edges[i], w.Edges[i]
 	l.Joints, r.Joints = nil, nil
+	l.Glyphs, r.Glyphs, l.Second, r.Second = nil, nil, nil, nil
 	for _, j := range w.Joints {
 		switch {
 		case j < i:
@@ -98,6 +123,11 @@ type Page struct {
 	MoreRules bool
 	// Scan says whether the page is a picture.
 	Scan Scan
+	// Flat says that a page of a PDF that was read from its picture was turned by quarters or
+	// flattened before: its words lie on that, and not on the page as it is printed.
+	Flat bool
+	// Twice says that a second reader read the words of a picture that have digits, too.
+	Twice bool
 	// Notes are what else a person must know about the page.
 	Notes []Note
 }
@@ -115,6 +145,8 @@ const (
 	// TextLayer is a picture whose only text is invisible: the result of a scanner's
 	// text recognition. The page has no words.
 	TextLayer
+	// Recognised is a picture whose words were read by text recognition.
+	Recognised
 )
 
 // Note is a fact about a page, or its document, that the words do not show.
@@ -139,4 +171,8 @@ const (
 	Stamp NoteKind = "stamp"
 	// Attached is another document within the document.
 	Attached NoteKind = "attached"
+	// Doubt is a text that was read from a picture and may be another one.
+	Doubt NoteKind = "doubt"
+	// Poor is what a person can do better about a picture of a page: more light, nearer.
+	Poor NoteKind = "poor"
 )

@@ -10,14 +10,13 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 )
 
 func parsed(t *testing.T, content string) *Profile {
 	t.Helper()
 	p, err := Parse([]byte(content))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return p
 }
 
@@ -180,9 +179,7 @@ func TestAllProblemsOfAProfileAreNamedInTheOrderOfItsLines(t *testing.T) {
 
 func TestMappingsOfColumnsAddToAProfile(t *testing.T) {
 	p, err := parsed(t, house).WithColumns([]string{"Qty=pieces", " Total = Ctns = Cartons ", "Kolli="})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if c := p.Orders.Columns; !reflect.DeepEqual(c["pieces"], []string{"Qty"}) || !reflect.DeepEqual(c["cartons"], []string{"Total = Ctns"}) {
 		t.Errorf("the columns are %v", c)
 	}

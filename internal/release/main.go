@@ -7,7 +7,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,6 +27,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"tallyman/internal/testing/load"
 )
 
 const about = `Builds a release: an archive for each system, with the binary, licences and SBOM, .deb
@@ -79,13 +80,13 @@ type result struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := load.Run(func() { run(ctx, os.Args[1:]) }); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) {
 	r := release{source: ".", targets: targets}
 	var dirty, check bool
 	var only []string
@@ -100,53 +101,38 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&dirty, "dirty", false, "build source that is not committed; the version says so")
 	flags.StringVar(&r.revision, "revision", "", "without git: the `COMMIT` that the source is of")
 	flags.Int64Var(&at, "time", 0, "without git: when it was made, in `SECONDS` since 1970")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, pflag.ErrHelp):
-		return nil
-	case err != nil:
-		return err
-	case flags.NArg() > 1:
-		return errors.New("give one version at most")
+	err := flags.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return
+	}
+	load.Check(err)
+	if flags.NArg() > 1 {
+		load.Fail("give one version at most")
 	}
 	r.version, r.time = flags.Arg(0), time.Unix(at, 0).UTC()
 	if len(only) > 0 {
 		r.targets = slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return !slices.Contains(only, t.String()) })
 		if len(r.targets) != len(only) {
-			return fmt.Errorf("there are releases for %v", targets)
+			load.Fail("there are releases for %v", targets)
 		}
 	}
 	if r.revision == "" {
-		if err := r.fromGit(dirty); err != nil {
-			return err
-		}
+		r.fromGit(dirty)
 	}
 	if !regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+_-]*$`).MatchString(r.version) {
-		return fmt.Errorf("%q cannot be a version", r.version)
+		load.Fail("%q cannot be a version", r.version)
 	}
-	toolchain, err := r.toolchain()
-	if err != nil {
-		return err
-	}
+	toolchain := r.toolchain()
 	// Building takes minutes, in which the source may be edited.
-	snapshot, err := os.MkdirTemp("", "tallyman-release-*")
-	if err != nil {
-		return err
-	}
+	snapshot := load.Must(os.MkdirTemp("", "tallyman-release-*"))
 	defer os.RemoveAll(snapshot)
-	if err := copySource(r.source, filepath.Join(snapshot, "source")); err != nil {
-		return err
-	}
+	copySource(r.source, filepath.Join(snapshot, "source"))
 	r.source = filepath.Join(snapshot, "source")
 	fmt.Printf("tallyman %s of %s (%s), %s\n\n", r.version, r.revision, r.time.Format(time.RFC3339), toolchain)
-	results, err := r.build(ctx)
-	if err != nil {
-		return err
-	}
-	table(results)
+	table(r.build(ctx))
 	if check {
-		return r.again(ctx)
+		r.again(ctx)
 	}
-	return nil
 }
 
 func table(results []result) {
@@ -157,97 +143,72 @@ func table(results []result) {
 }
 
 // fromGit reads the revision from git.
-func (r *release) fromGit(dirty bool) error {
-	git := func(args ...string) (string, error) {
+func (r *release) fromGit(dirty bool) {
+	git := func(args ...string) string {
 		out, err := exec.Command("git", append([]string{"-C", r.source}, args...)...).Output()
 		if err != nil {
-			return "", fmt.Errorf("git %s: %w; without git give --revision and --time", args[0], err)
+			load.Fail("git %s: %w; without git give --revision and --time", args[0], err)
 		}
-		return strings.TrimSpace(string(out)), nil
+		return strings.TrimSpace(string(out))
 	}
-	changed, err := git("status", "--porcelain")
-	if err != nil {
-		return err
-	}
+	changed := git("status", "--porcelain")
 	if changed != "" && !dirty {
-		return fmt.Errorf("there is what is not committed; commit it, or say --dirty:\n%s", changed)
+		load.Fail("there is what is not committed; commit it, or say --dirty:\n%s", changed)
 	}
-	if r.revision, err = git("rev-parse", "HEAD"); err != nil {
-		return err
-	}
-	seconds, err := git("log", "-1", "--format=%ct")
-	if err != nil {
-		return err
-	}
-	n, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
-		return err
-	}
-	r.time = time.Unix(n, 0).UTC()
+	r.revision = git("rev-parse", "HEAD")
+	r.time = time.Unix(load.Must(strconv.ParseInt(git("log", "-1", "--format=%ct"), 10, 64)), 0).UTC()
 	if r.version == "" {
-		if r.version, err = git("describe", "--tags", "--always"); err != nil {
-			return err
-		}
+		r.version = git("describe", "--tags", "--always")
 	}
 	if changed != "" {
 		r.version += "-dirty"
 		r.revision += "-dirty"
 	}
-	return nil
 }
 
 // toolchain makes sure that the Go tool is the one that go.mod names, and that the
 // environment does not change its output.
-func (r *release) toolchain() (string, error) {
-	mod, err := os.ReadFile(filepath.Join(r.source, "go.mod"))
-	if err != nil {
-		return "", err
-	}
+func (r *release) toolchain() string {
+	mod := load.Must(os.ReadFile(filepath.Join(r.source, "go.mod")))
 	m := regexp.MustCompile(`(?m)^toolchain (\S+)$`).FindSubmatch(mod)
 	if m == nil {
-		return "", errors.New("go.mod names no toolchain")
+		load.Fail("go.mod names no toolchain")
 	}
 	want := string(m[1])
 	r.env = append(os.Environ(), "GOTOOLCHAIN="+want, "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off")
-	out, err := r.goTool(context.Background(), "env", "GOVERSION")
-	if err != nil {
-		return "", err
+	if got := strings.TrimSpace(string(r.goTool(context.Background(), "env", "GOVERSION"))); got != want {
+		load.Fail("the Go tool is %s, not %s", got, want)
 	}
-	if got := strings.TrimSpace(string(out)); got != want {
-		return "", fmt.Errorf("the Go tool is %s, not %s", got, want)
-	}
-	return want, nil
+	return want
 }
 
 // goTool runs the Go tool in the source.
-func (r *release) goTool(ctx context.Context, args ...string) ([]byte, error) {
+func (r *release) goTool(ctx context.Context, args ...string) []byte {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env, cmd.Stderr = r.source, r.env, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w", args[0], err)
+		load.Fail("go %s: %w", args[0], err)
 	}
-	return out, nil
+	return out
 }
 
 // sumLine matches a line of a release's checksums.
 var sumLine = regexp.MustCompile(`^[0-9a-f]{64}  tallyman_\S+$`)
 
 // clearOut removes an earlier release. It removes no folder with other files.
-func clearOut(dir string) error {
+func clearOut(dir string) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return
 	}
-	if err != nil {
-		return err
-	}
+	load.Check(err)
 	if len(entries) == 0 {
-		return nil
+		return
 	}
 	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if !errors.Is(err, fs.ErrNotExist) {
+		load.Check(err)
 	}
 	known := []string{"SHA256SUMS"}
 	for line := range strings.Lines(string(sums)) {
@@ -257,178 +218,113 @@ func clearOut(dir string) error {
 	}
 	for _, e := range entries {
 		if len(known) == 1 || e.IsDir() || !slices.Contains(known, e.Name()) {
-			return fmt.Errorf("%s holds %s, which is not of an earlier release by its SHA256SUMS, and would be removed; name an empty or a new folder with -o, or remove it yourself", dir, e.Name())
+			load.Fail("%s holds %s, which is not of an earlier release by its SHA256SUMS, and would be removed; name an empty or a new folder with -o, or remove it yourself", dir, e.Name())
 		}
 	}
-	return os.RemoveAll(dir)
+	load.Check(os.RemoveAll(dir))
 }
 
 // build builds all archives and their checksums.
-func (r *release) build(ctx context.Context) (results []result, err error) {
-	work, err := os.MkdirTemp("", "tallyman-release-*")
-	if err != nil {
-		return nil, err
-	}
+func (r *release) build(ctx context.Context) (results []result) {
+	work := load.Must(os.MkdirTemp("", "tallyman-release-*"))
 	defer os.RemoveAll(work)
-	if err := clearOut(r.out); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
-		return nil, err
-	}
+	clearOut(r.out)
+	load.Check(os.MkdirAll(r.out, 0o755))
+	whole := false
 	defer func() {
-		if err != nil {
+		if !whole {
 			os.RemoveAll(r.out) // a partial release would block the next one
 		}
 	}()
-	sbom, err := r.install(ctx, work, sbomModule, sbomVersion)
-	if err != nil {
-		return nil, err
-	}
-	nfpm, err := r.install(ctx, work, packageModule, packageVersion)
-	if err != nil {
-		return nil, err
-	}
+	sbom := r.install(ctx, work, sbomModule, sbomVersion)
+	nfpm := r.install(ctx, work, packageModule, packageVersion)
 	for _, t := range r.targets {
-		res, err := r.one(ctx, work, sbom, nfpm, t)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", t, err)
+		if err := load.Run(func() { results = append(results, r.one(ctx, work, sbom, nfpm, t)) }); err != nil {
+			load.Fail("%s: %w", t, err)
 		}
-		results = append(results, res)
 	}
-	return results, r.sums()
+	r.sums()
+	whole = true
+	return results
 }
 
 // one builds one target.
-func (r *release) one(ctx context.Context, work, sbom, nfpm string, t target) (res result, err error) {
-	res.target = t
+func (r *release) one(ctx context.Context, work, sbom, nfpm string, t target) result {
 	dir := filepath.Join(work, t.os+"_"+t.arch)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return res, err
-	}
+	load.Check(os.Mkdir(dir, 0o755))
 	binary := filepath.Join(dir, t.exe())
-	if err := r.compile(ctx, t, binary); err != nil {
-		return res, err
-	}
+	r.compile(ctx, t, binary)
 	name := fmt.Sprintf("tallyman_%s_%s_%s", r.version, t.os, t.arch)
-	bom, err := r.sbom(ctx, sbom, binary)
-	if err != nil {
-		return res, err
-	}
-	licences, err := r.licences(ctx, binary)
-	if err != nil {
-		return res, err
-	}
+	bom, licences := r.sbom(ctx, sbom, binary), r.licences(ctx, binary)
 	files := []entry{{name: t.exe(), path: binary, program: true}, {name: "THIRD-PARTY-LICENCES.txt", data: licences}, {name: "tallyman.cdx.json", data: bom}}
 	for _, f := range []string{"LICENSE", "README.md"} {
 		files = append(files, entry{name: f, path: filepath.Join(r.source, f)})
 	}
-	archive, err := pack(filepath.Join(r.out, name), t.os == "windows", name, r.time, files)
-	if err != nil {
-		return res, err
-	}
-	if err := os.WriteFile(filepath.Join(r.out, name+".cdx.json"), bom, 0o644); err != nil {
-		return res, err
-	}
+	archive := pack(filepath.Join(r.out, name), t.os == "windows", name, r.time, files)
+	load.Check(os.WriteFile(filepath.Join(r.out, name+".cdx.json"), bom, 0o644))
 	if t.os == "linux" {
-		if err := r.packages(ctx, nfpm, dir, t, binary, licences); err != nil {
-			return res, err
-		}
+		r.packages(ctx, nfpm, dir, t, binary, licences)
 	}
-	for path, n := range map[string]*int64{binary: &res.binary, archive: &res.archive} {
-		info, err := os.Stat(path)
-		if err != nil {
-			return res, err
-		}
-		*n = info.Size()
-	}
-	res.tried = "no"
+	res := result{target: t, binary: load.Must(os.Stat(binary)).Size(), archive: load.Must(os.Stat(archive)).Size(), tried: "no"}
 	if r.try {
-		if res.tried, err = tryOut(ctx, t, binary, dir); err != nil {
-			return res, err
-		}
+		res.tried = load.Must(tryOut(ctx, t, binary, dir))
 	}
-	return res, nil
+	return res
 }
 
 // compile builds the program for a target.
-func (r *release) compile(ctx context.Context, t target, binary string) error {
-	path, err := filepath.Abs(binary)
-	if err != nil {
-		return err
-	}
+func (r *release) compile(ctx context.Context, t target, binary string) {
 	on := *r
 	on.env = append(slices.Clip(r.env), "GOOS="+t.os, "GOARCH="+t.arch)
-	_, err = on.goTool(ctx, "build", "-trimpath", "-buildvcs=false", "-mod=readonly",
-		"-ldflags=-s -w -buildid= -X main.version="+r.version+" -X main.revision="+r.revision, "-o", path, "./cmd/tallyman")
-	return err
+	on.goTool(ctx, "build", "-trimpath", "-buildvcs=false", "-mod=readonly",
+		"-ldflags=-s -w -buildid= -X main.version="+r.version+" -X main.revision="+r.revision, "-o", load.Must(filepath.Abs(binary)), "./cmd/tallyman")
 }
 
 // sums writes the checksums of all files.
-func (r *release) sums() error {
-	entries, err := os.ReadDir(r.out)
-	if err != nil {
-		return err
-	}
+func (r *release) sums() {
 	var b strings.Builder
-	for _, e := range entries {
-		f, err := os.Open(filepath.Join(r.out, e.Name()))
-		if err != nil {
-			return err
-		}
+	for _, e := range load.Must(os.ReadDir(r.out)) {
+		f := load.Must(os.Open(filepath.Join(r.out, e.Name())))
 		h := sha256.New()
-		_, err = io.Copy(h, f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
+		_, err := io.Copy(h, f)
+		load.Check(errors.Join(err, f.Close()))
 		fmt.Fprintf(&b, "%s  %s\n", hex.EncodeToString(h.Sum(nil)), e.Name())
 	}
-	return os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644)
+	load.Check(os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644))
 }
 
 // again builds the release a second time, from a copy of the source in another folder
 // and with an empty cache, and compares the checksums.
-func (r *release) again(ctx context.Context) error {
-	work, err := os.MkdirTemp("", "tallyman-again-*")
-	if err != nil {
-		return err
-	}
+func (r *release) again(ctx context.Context) {
+	work := load.Must(os.MkdirTemp("", "tallyman-again-*"))
 	defer os.RemoveAll(work)
 	second := *r
 	second.source = filepath.Join(work, "some", "other", "place")
 	second.out = filepath.Join(work, "dist")
 	second.try = false
 	second.env = append(slices.Clip(r.env), "GOCACHE="+filepath.Join(work, "cache"))
-	if err := copySource(r.source, second.source); err != nil {
-		return err
-	}
+	copySource(r.source, second.source)
 	fmt.Println("\nbuilding all a second time")
-	if _, err := second.build(ctx); err != nil {
-		return err
-	}
-	one, err1 := os.ReadFile(filepath.Join(r.out, "SHA256SUMS"))
-	two, err2 := os.ReadFile(filepath.Join(second.out, "SHA256SUMS"))
-	if err := cmp.Or(err1, err2); err != nil {
-		return err
-	}
+	second.build(ctx)
+	one := load.Must(os.ReadFile(filepath.Join(r.out, "SHA256SUMS")))
+	two := load.Must(os.ReadFile(filepath.Join(second.out, "SHA256SUMS")))
 	if string(one) != string(two) {
-		return fmt.Errorf("the second build differs:\n%s\n%s", one, two)
+		load.Fail("the second build differs:\n%s\n%s", one, two)
 	}
 	fmt.Printf("the second build is the same, byte for byte: %d files\n", strings.Count(string(one), "\n"))
-	return nil
 }
 
 // sourceFiles returns the files that git knows, or without git all regular ones
 // except those of earlier releases.
-func sourceFiles(root string) (names []string, err error) {
+func sourceFiles(root string) (names []string) {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
 		out, err := exec.Command("git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 		if err != nil {
-			return nil, fmt.Errorf("git ls-files: %w", err)
+			load.Fail("git ls-files: %w", err)
 		}
-		return strings.Split(strings.TrimRight(string(out), "\x00"), "\x00"), nil
+		return strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
 	}
-	err = fs.WalkDir(os.DirFS(root), ".", func(name string, e fs.DirEntry, err error) error {
+	load.Check(fs.WalkDir(os.DirFS(root), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -438,33 +334,22 @@ func sourceFiles(root string) (names []string, err error) {
 			names = append(names, name)
 		}
 		return nil
-	})
-	return names, err
+	}))
+	return names
 }
 
 // copySource copies the present source.
-func copySource(from, to string) error {
-	names, err := sourceFiles(from)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
+func copySource(from, to string) {
+	for _, name := range sourceFiles(from) {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed, but the removal is not committed
 		}
-		if err != nil {
-			return err
-		}
+		load.Check(err)
 		path := filepath.Join(to, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			return err
-		}
+		load.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+		load.Check(os.WriteFile(path, b, 0o644))
 	}
-	return nil
 }
 
 // native reports whether this machine runs a target's programs.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tallyman/internal/testing/load"
 )
 
 // The packages for Debian and Fedora and their relatives are made by nFPM. Its version
@@ -20,31 +23,20 @@ const (
 )
 
 // packages writes a .deb and an .rpm of a Linux binary: the program, its manual page
-// and completions, its licences, and the systemd unit, which is not enabled.
-func (r *release) packages(ctx context.Context, tool, dir string, t target, binary string, licences []byte) error {
+// and completions, its licences, and the systemd units, which are not enabled.
+func (r *release) packages(ctx context.Context, tool, dir string, t target, binary string, licences []byte) {
 	contents := []string{
 		"{src: " + binary + ", dst: /usr/bin/tallyman, file_info: {mode: 0755}}",
 		"{dst: /etc/tallyman, type: dir, file_info: {mode: 0755}}",
 	}
-	add := func(dst string, data []byte) error {
-		src := filepath.Join(dir, filepath.Base(dst))
-		contents = append(contents, "{src: "+src+", dst: "+dst+", file_info: {mode: 0644}}")
-		return os.WriteFile(src, data, 0o644)
-	}
-	unit, err := os.ReadFile(filepath.Join(r.source, "docs", "deploy", "tallyman.service"))
-	if err != nil {
-		return err
-	}
-	unit = []byte(strings.Replace(string(unit), "/usr/local/bin/tallyman", "/usr/bin/tallyman", 1))
-	licence, err := os.ReadFile(filepath.Join(r.source, "LICENSE"))
-	if err != nil {
-		return err
-	}
 	files := map[string][]byte{
-		"/usr/lib/systemd/system/tallyman.service":         unit,
 		"/usr/lib/sysusers.d/tallyman.conf":                []byte("u tallyman - \"Tallyman\" /var/lib/tallyman\n"),
-		"/usr/share/doc/tallyman/copyright":                licence,
+		"/usr/share/doc/tallyman/copyright":                load.Must(os.ReadFile(filepath.Join(r.source, "LICENSE"))),
 		"/usr/share/doc/tallyman/THIRD-PARTY-LICENCES.txt": licences,
+	}
+	for _, name := range []string{"tallyman.service", "tallyman-watch@.service", "tallyman-mail@.service"} {
+		unit := load.Must(os.ReadFile(filepath.Join(r.source, "docs", "deploy", name)))
+		files["/usr/lib/systemd/system/"+name] = bytes.Replace(unit, []byte("/usr/local/bin/tallyman"), []byte("/usr/bin/tallyman"), 1)
 	}
 	for dst, args := range map[string][]string{
 		"/usr/share/man/man1/tallyman.1":                     {"man"},
@@ -52,14 +44,14 @@ func (r *release) packages(ctx context.Context, tool, dir string, t target, bina
 		"/usr/share/zsh/vendor-completions/_tallyman":        {"completion", "zsh"},
 		"/usr/share/fish/vendor_completions.d/tallyman.fish": {"completion", "fish"},
 	} {
-		if files[dst], err = r.goTool(ctx, append([]string{"run", "-ldflags=-X main.version=" + r.version, "./cmd/tallyman"}, args...)...); err != nil {
-			return err
-		}
+		files[dst] = r.goTool(ctx, append([]string{"run", "-ldflags=-X main.version=" + r.version, "./cmd/tallyman"}, args...)...)
 	}
+	dir = filepath.Join(dir, "package") // beside the binary, whose name one of the completions has
+	load.Check(os.Mkdir(dir, 0o755))
 	for _, dst := range slices.Sorted(maps.Keys(files)) {
-		if err := add(dst, files[dst]); err != nil {
-			return err
-		}
+		src := filepath.Join(dir, filepath.Base(dst))
+		contents = append(contents, "{src: "+src+", dst: "+dst+", file_info: {mode: 0644}}")
+		load.Check(os.WriteFile(src, files[dst], 0o644))
 	}
 	settings := fmt.Sprintf(`name: tallyman
 arch: %s
@@ -74,16 +66,13 @@ contents:
   - %s
 `, t.arch, r.version, r.time.Format(time.RFC3339), strings.Join(contents, "\n  - "))
 	config := filepath.Join(dir, "nfpm.yaml")
-	if err := os.WriteFile(config, []byte(settings), 0o644); err != nil {
-		return err
-	}
+	load.Check(os.WriteFile(config, []byte(settings), 0o644))
 	for _, kind := range []string{"deb", "rpm"} {
 		out := filepath.Join(r.out, fmt.Sprintf("tallyman_%s_%s_%s.%s", r.version, t.os, t.arch, kind))
 		cmd := exec.CommandContext(ctx, tool, "package", "--config", config, "--packager", kind, "--target", out)
 		cmd.Env = append(slices.Clip(r.env), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.time.Unix()))
 		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("making the %s: %w\n%s", kind, err, said)
+			load.Fail("making the %s: %w\n%s", kind, err, said)
 		}
 	}
-	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tallyman/internal/testing/must"
 )
 
 // The packages of two builds are the same, and hold what an installation needs.
@@ -18,28 +20,20 @@ func TestPackagesHoldTheProgramItsManualAndItsUnit(t *testing.T) {
 		t.Skip("it builds nFPM: set TALLYMAN_LONG=1")
 	}
 	r := release{source: "../..", version: "1.2.3", time: time.Unix(1_700_000_000, 0).UTC()}
-	if _, err := r.toolchain(); err != nil {
-		t.Fatal(err)
-	}
-	tool, err := r.install(t.Context(), t.TempDir(), packageModule, packageVersion)
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary := filepath.Join(t.TempDir(), "tallyman")
-	if err := os.WriteFile(binary, []byte("program"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	r.toolchain()
+	tool := r.install(t.Context(), t.TempDir(), packageModule, packageVersion)
 	var made [2][]byte
 	for i := range made {
 		r.out = t.TempDir()
-		if err := r.packages(t.Context(), tool, t.TempDir(), target{"linux", runtime.GOARCH}, binary, []byte("licences")); err != nil {
-			t.Fatal(err)
+		dir := t.TempDir()
+		binary := filepath.Join(dir, "tallyman")
+		must.OK(t, os.WriteFile(binary, []byte("program"), 0o755))
+		r.packages(t.Context(), tool, dir, target{"linux", runtime.GOARCH}, binary, []byte("licences"))
+		if got := must.Read(t, binary); string(got) != "program" {
+			t.Errorf("the program was overwritten: %.40q", got)
 		}
 		for _, kind := range []string{"deb", "rpm"} {
-			b, err := os.ReadFile(filepath.Join(r.out, "tallyman_1.2.3_linux_"+runtime.GOARCH+"."+kind))
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := must.Read(t, filepath.Join(r.out, "tallyman_1.2.3_linux_"+runtime.GOARCH+"."+kind))
 			made[i] = append(made[i], b...)
 		}
 	}
@@ -50,7 +44,7 @@ func TestPackagesHoldTheProgramItsManualAndItsUnit(t *testing.T) {
 	if err != nil {
 		t.Skipf("the package cannot be listed: %v", err)
 	}
-	for _, file := range []string{"/usr/bin/tallyman", "/usr/lib/systemd/system/tallyman.service", "/usr/share/man/man1/tallyman.1", "completions/tallyman", "/copyright"} {
+	for _, file := range []string{"/usr/bin/tallyman", "/usr/lib/systemd/system/tallyman.service", "/usr/lib/systemd/system/tallyman-watch@.service", "/usr/lib/systemd/system/tallyman-mail@.service", "/usr/share/man/man1/tallyman.1", "completions/tallyman", "/copyright"} {
 		if !strings.Contains(string(out), file) {
 			t.Errorf("the package has no %s:\n%s", file, out)
 		}

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"tallyman/internal/testing/load"
+	"tallyman/internal/testing/must"
 	built "tallyman/internal/testing/program"
 )
 
@@ -28,9 +30,7 @@ func program(t *testing.T, dir string) {
 			"func main() { _, file, _, _ := runtime.Caller(0); println(version, revision, file) }\n",
 	} {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)))
 	}
 }
 
@@ -40,9 +40,7 @@ func program(t *testing.T, dir string) {
 // again with an empty cache.
 func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	from, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if os.Getenv("TALLYMAN_LONG") == "" {
 		from = t.TempDir()
 		program(t, from)
@@ -52,20 +50,13 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 	for i, folder := range []string{"a", "another/deeper/place"} {
 		dir := t.TempDir()
 		r := release{source: filepath.Join(dir, folder), version: "1.2.3", revision: "abc"}
-		if err := copySource(from, r.source); err != nil {
-			t.Fatal(err)
-		}
+		copySource(from, r.source)
 		from = r.source // the source may be edited meanwhile
-		if _, err := r.toolchain(); err != nil {
-			t.Fatal(err)
-		}
+		r.toolchain()
 		binary := filepath.Join(dir, "tallyman")
-		if err := r.compile(t.Context(), target, binary); err != nil {
-			t.Fatal(err)
-		}
-		if made[i], err = os.ReadFile(binary); err != nil {
-			t.Fatal(err)
-		}
+		r.compile(t.Context(), target, binary)
+		made[i], err = os.ReadFile(binary)
+		must.OK(t, err)
 		if bytes.Contains(made[i], []byte(dir)) {
 			t.Errorf("the binary names the folder %s", dir)
 		}
@@ -80,32 +71,22 @@ func TestABuildDoesNotDependOnItsFolder(t *testing.T) {
 
 func TestEveryLinkedModuleHasItsLicence(t *testing.T) {
 	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	binary, err := built.Path()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(built.Forget)
 	r := release{source: root, version: "1.2.3"}
-	if _, err := r.toolchain(); err != nil {
-		t.Fatal(err)
-	}
-	text, err := r.licences(t.Context(), binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	modules, err := r.linked(t.Context(), binary)
-	if err != nil || len(modules) < 30 {
-		t.Fatalf("%d modules, %v", len(modules), err)
+	r.toolchain()
+	text, modules := r.licences(t.Context(), binary), r.linked(t.Context(), binary)
+	if len(modules) < 30 {
+		t.Fatalf("%d modules", len(modules))
 	}
 	for _, m := range modules {
 		if !strings.Contains(string(text), "\n"+m.String()+"\n") {
 			t.Errorf("the licence of %s is missing", m)
 		}
 	}
-	for _, of := range []string{"chart.js 4", "PDFium, as in", "SQLite, as in", "the Go standard library"} {
+	for _, of := range []string{"chart.js 4", "PDFium, as in", "PP-OCRv4 recogniser", "SQLite, as in", "the Go standard library"} {
 		if !strings.Contains(string(text), of) {
 			t.Errorf("there is nothing of %s", of)
 		}
@@ -118,13 +99,7 @@ func TestArchivesDependOnlyOnTheirContent(t *testing.T) {
 	for _, zipped := range []bool{false, true} {
 		var made [2][]byte
 		for i, order := range [][]entry{files, {files[1], files[0]}} {
-			path, err := pack(filepath.Join(t.TempDir(), "x"), zipped, "x", at, order)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if made[i], err = os.ReadFile(path); err != nil {
-				t.Fatal(err)
-			}
+			made[i] = must.Read(t, pack(filepath.Join(t.TempDir(), "x"), zipped, "x", at, order))
 		}
 		if !bytes.Equal(made[0], made[1]) || len(made[0]) == 0 {
 			t.Errorf("two archives of the same files differ (zip: %v)", zipped)
@@ -136,16 +111,11 @@ func TestArchivesDependOnlyOnTheirContent(t *testing.T) {
 // it.
 func unpack(t *testing.T, path string) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, path)
 	found := map[string]string{}
 	add := func(name string, mode fs.FileMode, r io.Reader) {
 		text, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if _, twice := found[name]; twice {
 			t.Errorf("%s is there twice", name)
 		}
@@ -153,47 +123,34 @@ func unpack(t *testing.T, path string) map[string]string {
 	}
 	if filepath.Ext(path) == ".zip" {
 		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, f := range z.File {
 			r, err := f.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			add(f.Name, f.Mode(), r)
 			r.Close()
 		}
 		return found
 	}
 	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return found
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		add(h.Name, h.FileInfo().Mode(), r)
 	}
 }
 
 func TestAnArchiveHoldsWhatWasPacked(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "built")
-	if err := os.WriteFile(program, []byte("a program"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(program, []byte("a program"), 0o600))
 	files := []entry{{name: "tallyman", path: program, program: true}, {name: "LICENSE", data: []byte("a licence")}}
 	want := map[string]string{"x/tallyman": "-rwxr-xr-x a program", "x/LICENSE": "-rw-r--r-- a licence"}
 	for _, zipped := range []bool{false, true} {
-		path, err := pack(filepath.Join(t.TempDir(), "x"), zipped, "x", time.Unix(1_700_000_000, 0), files)
-		if err != nil {
-			t.Fatal(err)
-		}
+		path := pack(filepath.Join(t.TempDir(), "x"), zipped, "x", time.Unix(1_700_000_000, 0), files)
 		if got := unpack(t, path); !maps.Equal(got, want) {
 			t.Errorf("%s holds %q, not %q", filepath.Base(path), got, want)
 		}
@@ -214,44 +171,33 @@ func TestOnlyAnEarlierReleaseIsRemoved(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		for name, text := range c.files {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		}
-		err := clearOut(dir)
+		err := load.Run(func() { clearOut(dir) })
 		left, _ := os.ReadDir(dir)
 		if (err == nil) != c.removed || !c.removed && len(left) != len(c.files) || c.removed && len(left) > 0 {
 			t.Errorf("of %v %d are left, %v", c.files, len(left), err)
 		}
 	}
-	if err := clearOut(filepath.Join(t.TempDir(), "new")); err != nil {
-		t.Error(err)
-	}
+	clearOut(filepath.Join(t.TempDir(), "new"))
 }
 
 func TestASourceWithoutGitIsCopied(t *testing.T) {
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	for _, name := range []string{"go.mod", "a/b.go", "dist/old.zip"} {
 		path := filepath.Join(from, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)))
 	}
-	if err := copySource(from, to); err != nil {
-		t.Fatal(err)
-	}
-	names, err := sourceFiles(to)
-	if err != nil || strings.Join(names, " ") != "a/b.go go.mod" {
-		t.Errorf("%q were copied, %v", names, err)
+	copySource(from, to)
+	if names := sourceFiles(to); strings.Join(names, " ") != "a/b.go go.mod" {
+		t.Errorf("%q were copied", names)
 	}
 }
 
 func TestAToolchainIsNamed(t *testing.T) {
 	r := release{source: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(r.source, "go.mod"), []byte("module x\n\ngo 1.26.0\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.toolchain(); err == nil {
+	must.OK(t, os.WriteFile(filepath.Join(r.source, "go.mod"), []byte("module x\n\ngo 1.26.0\n"), 0o644))
+	if err := load.Run(func() { r.toolchain() }); err == nil {
 		t.Error("a go.mod without a toolchain is taken")
 	}
 }

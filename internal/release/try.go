@@ -38,7 +38,7 @@ func tryOut(ctx context.Context, t target, binary, dir string) (string, error) {
 			continue
 		}
 		env := []string{"WINEPREFIX=" + filepath.Join(dir, "wine"), "WINEDEBUG=-all", "DISPLAY="}
-		if _, err := output(ctx, env, path, binary, "version"); err != nil {
+		if err := output(ctx, env, path, binary, "version"); err != nil {
 			return fmt.Sprintf("does not start under %s: %v", e, err), nil
 		}
 		err = runSample(ctx, env, []string{path}, binary, dir)
@@ -68,8 +68,7 @@ func runSample(ctx context.Context, env, prefix []string, binary, dir string) er
 	program := append(prefix, binary)
 	run := func(args ...string) error {
 		all := append(append([]string{}, program...), args...)
-		_, err := output(ctx, env, all[0], all[1:]...)
-		return err
+		return output(ctx, env, all[0], all[1:]...)
 	}
 	rel := func(name string) string { return filepath.Join("sample", name) }
 	if err := run("sample", "-o", "sample"); err != nil {
@@ -91,7 +90,7 @@ func runSample(ctx context.Context, env, prefix []string, binary, dir string) er
 
 // output runs a program in its own folder. An error contains the last line of its
 // output.
-func output(ctx context.Context, env []string, name string, args ...string) ([]byte, error) {
+func output(ctx context.Context, env []string, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -106,7 +105,7 @@ func output(ctx context.Context, env []string, name string, args ...string) ([]b
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return nil, fmt.Errorf("%w: %.200s", err, lines[len(lines)-1])
+		return fmt.Errorf("%w: %.200s", err, lines[len(lines)-1])
 	}
-	return out, nil
+	return nil
 }

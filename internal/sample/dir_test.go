@@ -8,15 +8,14 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // names returns the names of the files in dir.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var out []string
 	for _, e := range entries {
 		out = append(out, e.Name())
@@ -29,14 +28,12 @@ var four = []string{PDFName, ExpectedName, UnmatchedName, OrdersName}
 func TestWriteDirWritesTheFourFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "there yet")
 	s := invented(t, Defaults())
-	if err := s.WriteDir(dir, false); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.WriteDir(dir, false))
 	if got := names(t, dir); !slices.Equal(got, four) {
 		t.Errorf("the directory holds %q", got)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, PDFName))
-	if err != nil || !slices.Equal(got, written(t, s.WritePDF)) {
+	if err != nil || !slices.Equal(got, must.Written(t, s.WritePDF)) {
 		t.Errorf("%s is not what WritePDF writes (%v)", PDFName, err)
 	}
 }
@@ -44,9 +41,7 @@ func TestWriteDirWritesTheFourFiles(t *testing.T) {
 func TestWriteDirReplacesOnlyIfAsked(t *testing.T) {
 	dir := t.TempDir()
 	orders := filepath.Join(dir, OrdersName)
-	if err := os.WriteFile(orders, []byte("somebody's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(orders, []byte("somebody's"), 0o600))
 	s := invented(t, Defaults())
 	err := s.WriteDir(dir, false)
 	if fault.CodeOf(err) != fault.Unwritable || !strings.Contains(err.Error(), OrdersName) {
@@ -55,10 +50,8 @@ func TestWriteDirReplacesOnlyIfAsked(t *testing.T) {
 	if got, _ := os.ReadFile(orders); string(got) != "somebody's" || len(names(t, dir)) != 1 {
 		t.Errorf("the directory was touched: %q", names(t, dir))
 	}
-	if err := s.WriteDir(dir, true); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(orders); !slices.Equal(got, written(t, s.WriteOrders)) {
+	must.OK(t, s.WriteDir(dir, true))
+	if got, _ := os.ReadFile(orders); !slices.Equal(got, must.Written(t, s.WriteOrders)) {
 		t.Error("the file was not replaced")
 	}
 	if got := names(t, dir); !slices.Equal(got, four) {
@@ -74,15 +67,11 @@ func TestWriteDirLeavesNothingBehindWhenItFails(t *testing.T) {
 	}{
 		{"the directory is a file", func(t *testing.T, dir string) string {
 			into := filepath.Join(dir, "file")
-			if err := os.WriteFile(into, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(into, nil, 0o600))
 			return into
 		}, []string{"file"}},
 		{"a directory has the name of the last file", func(t *testing.T, dir string) string {
-			if err := os.MkdirAll(filepath.Join(dir, UnmatchedName, "in the way"), 0o700); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.MkdirAll(filepath.Join(dir, UnmatchedName, "in the way"), 0o700))
 			return dir
 		}, []string{UnmatchedName}},
 	} {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // printed is a text in a page's content, with the place where it begins.
@@ -31,26 +33,20 @@ var (
 // this package writes, and no other PDF.
 func contents(t *testing.T, s *Sample) [][]printed {
 	t.Helper()
-	pdf := written(t, s.WritePDF)
+	pdf := must.Written(t, s.WritePDF)
 	var pages [][]printed
 	for _, m := range contentStream.FindAllSubmatchIndex(pdf, -1) {
 		n, _ := strconv.Atoi(string(pdf[m[2]:m[3]]))
 		z, err := zlib.NewReader(bytes.NewReader(pdf[m[1] : m[1]+n]))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		content, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		p := []printed{}
 		now := printed{scale: 100}
 		for _, op := range operator.FindAllSubmatch(content, -1) {
 			number := func(i int) float64 {
 				v, err := strconv.ParseFloat(string(op[i]), 64)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, err)
 				return v
 			}
 			switch {
@@ -218,9 +214,9 @@ func TestPrintAffectsOnlyThePDF(t *testing.T) {
 		}
 	}
 	for name, same := range map[string]bool{
-		OrdersName:    bytes.Equal(written(t, s.WriteOrders), written(t, untouched.WriteOrders)),
-		ExpectedName:  bytes.Equal(written(t, s.WriteExpected), written(t, untouched.WriteExpected)),
-		UnmatchedName: bytes.Equal(written(t, s.WriteUnmatched), written(t, untouched.WriteUnmatched)),
+		OrdersName:    bytes.Equal(must.Written(t, s.WriteOrders), must.Written(t, untouched.WriteOrders)),
+		ExpectedName:  bytes.Equal(must.Written(t, s.WriteExpected), must.Written(t, untouched.WriteExpected)),
+		UnmatchedName: bytes.Equal(must.Written(t, s.WriteUnmatched), must.Written(t, untouched.WriteUnmatched)),
 	} {
 		if !same {
 			t.Errorf("%s follows what only the PDF says", name)
@@ -303,14 +299,10 @@ func TestAWriterThatFailsIsReported(t *testing.T) {
 
 func BenchmarkWritePDF(b *testing.B) {
 	s, err := New(Options{Bills: 83, Lines: 366})
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.WritePDF(io.Discard); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, s.WritePDF(io.Discard))
 	}
 	b.ReportMetric(float64(len(s.BillPages())), "pages/op")
 }

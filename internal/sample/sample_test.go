@@ -2,7 +2,6 @@ package sample
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"go/build"
 	"io"
@@ -11,36 +10,22 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // invented returns the sample of the options, or ends the test.
 func invented(t *testing.T, o Options) *Sample {
 	t.Helper()
 	s, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return s
-}
-
-// written returns what a Write method writes, or ends the test.
-func written(t *testing.T, write func(io.Writer) error) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // rows reads what a Write method writes as CSV with a header, each row by the
 // names of its columns.
 func rows(t *testing.T, write func(io.Writer) error) []map[string]string {
 	t.Helper()
-	records, err := csv.NewReader(bytes.NewReader(written(t, write))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := must.CSV(t, bytes.NewReader(must.Written(t, write)))
 	var out []map[string]string
 	for _, r := range records[1:] {
 		row := map[string]string{}
@@ -54,9 +39,7 @@ func rows(t *testing.T, write func(io.Writer) error) []map[string]string {
 
 func TestItDoesNotImportThePackagesThatItTests(t *testing.T) {
 	p, err := build.ImportDir(".", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, path := range p.Imports {
 		switch strings.TrimPrefix(path, "tallyman/internal/") {
 		case "bol", "form", "orders", "sheet", "intake", "intake/pdf":
@@ -76,14 +59,14 @@ func TestTheSameOptionsGiveTheSameBytes(t *testing.T) {
 		ExpectedName:  func(s *Sample) func(io.Writer) error { return s.WriteExpected },
 		UnmatchedName: func(s *Sample) func(io.Writer) error { return s.WriteUnmatched },
 	} {
-		first := written(t, write(a))
-		if !bytes.Equal(first, written(t, write(b))) {
+		first := must.Written(t, write(a))
+		if !bytes.Equal(first, must.Written(t, write(b))) {
 			t.Errorf("%s: the same options gave other bytes", name)
 		}
-		if !bytes.Equal(first, written(t, write(a))) {
+		if !bytes.Equal(first, must.Written(t, write(a))) {
 			t.Errorf("%s: writing it twice gave other bytes", name)
 		}
-		if bytes.Equal(first, written(t, write(c))) {
+		if bytes.Equal(first, must.Written(t, write(c))) {
 			t.Errorf("%s: another seed gave the same bytes", name)
 		}
 	}

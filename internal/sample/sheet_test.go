@@ -2,7 +2,6 @@ package sample
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // A sheet calculated by hand from DESIGN.md §5.
@@ -41,7 +42,7 @@ func TestTheSheetsAreWhatTheDesignSays(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		"merged": {written(t, s.WriteExpected), header +
+		"merged": {must.Written(t, s.WriteExpected), header +
 			// Burlington, 30 December: before ZED, whose earliest is the same day.
 			",,,,,,,,,12082025,,New Burlington,PO1,61,12102025,12302025,1037.42,,1209,13,1464,1464,1277.3,1277.3,A1,S1,,\n" +
 			// The second of two equal lines was paired with the second row, which is
@@ -56,7 +57,7 @@ func TestTheSheetsAreWhatTheDesignSays(t *testing.T) {
 			",,,,,,,,,,,,,1,,,1.00,,,1,1,1,1.0,1.0,A5,S6,,\n" +
 			// 80.01 is two.
 			",,,,,,,,,,,CADE,,1,,,80.01,260,,2,1,1,1.0,1.0,A4,S5,,\n"},
-		"without orders": {written(t, s.WriteUnmatched), header +
+		"without orders": {must.Written(t, s.WriteUnmatched), header +
 			",,,,,,,,,,,,,61,,,1037.42,,,,1464,1464,1277.3,1277.3,A1,S1,,\n" +
 			",,,,,,,,,,,,,1,,,80.00,,,,10,30,1.0,2.5,A2,S2,,\n" +
 			",,,,,,,,,,,,,1,,,80.00,,,,20,,1.5,,A2,S3,,\n" +
@@ -80,25 +81,17 @@ func TestTheSheetsOfTheRealBillsAreTheRealSheets(t *testing.T) {
 		t.Skip("the real sample is not here")
 	}
 	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, filepath.Join(dir, name))
 		return b
 	}
 	records := func(name string) [][]string {
-		r, err := csv.NewReader(bytes.NewReader(read(name))).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := must.CSV(t, bytes.NewReader(read(name)))
 		return r[1:]
 	}
 	// units returns a decimal number without its point.
 	units := func(v string) int {
 		n, err := strconv.Atoi(strings.ReplaceAll(v, ".", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return n
 	}
 	s := &Sample{}
@@ -119,7 +112,7 @@ func TestTheSheetsOfTheRealBillsAreTheRealSheets(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
 		ExpectedName: s.WriteExpected, UnmatchedName: s.WriteUnmatched, OrdersName: s.WriteOrders,
 	} {
-		got, want := strings.SplitAfter(string(written(t, write)), "\n"), strings.SplitAfter(string(read(name)), "\n")
+		got, want := strings.SplitAfter(string(must.Written(t, write)), "\n"), strings.SplitAfter(string(read(name)), "\n")
 		if len(got) != len(want) {
 			t.Errorf("%s has %d rows, want %d", name, len(got), len(want))
 		}

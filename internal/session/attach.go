@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -17,6 +18,10 @@ type Slot string
 const (
 	BOL    Slot = "bol"
 	Orders Slot = "orders"
+	// Amendments has at most one file: the whole list of what people added to what was
+	// read (DESIGN.md §11). Whoever changes it replaces it, at the revision of the state
+	// that the change was made from.
+	Amendments Slot = "amendments"
 )
 
 // Mode says what an attach does with the files that are in the slot.
@@ -25,10 +30,13 @@ type Mode string
 // The modes.
 const (
 	// Replace puts the new files in place of the old ones. Replacing the BOL also
-	// drops the order export, which belongs to the old bills.
+	// drops order exports and amendments, which belong to the old bills.
 	Replace Mode = "replace"
-	// Append adds files to the BOL and keeps the order export.
+	// Append adds files to the BOL or to the order exports, and keeps everything else.
 	Append Mode = "append"
+	// Detach takes files away and keeps everything else. Files are matched by their
+	// Content. It fails with Changed if one of them is gone.
+	Detach Mode = "detach"
 	// Update gives files that are in the slot a new reading and summary, and keeps
 	// everything else. Files are matched by their Content. It fails with Changed if
 	// one of them is gone.
@@ -37,7 +45,7 @@ const (
 
 // Limits on what is attached.
 const (
-	MaxFiles   = 100     // files of one BOL
+	MaxFiles   = 100     // files of one BOL, and order exports
 	MaxSummary = 8 << 10 // bytes of an Input's Summary
 	MaxName    = 255     // bytes of an Input's Name
 )
@@ -53,7 +61,7 @@ type Attachment struct {
 	Revision int64
 	Slot     Slot
 	Mode     Mode
-	// Files are the files to attach: exactly one for Orders, one or more for BOL.
+	// Files are the files to attach, one or more; exactly one for Amendments.
 	Files []Input
 }
 
@@ -64,16 +72,16 @@ func (a Attachment) Check() error {
 		return fault.New(fault.BadRequest, "attaching files: "+format, args...)
 	}
 	switch {
-	case a.Slot != BOL && a.Slot != Orders:
+	case a.Slot != BOL && a.Slot != Orders && a.Slot != Amendments:
 		return bad("there is no slot %q", a.Slot)
-	case a.Mode != Replace && a.Mode != Append && a.Mode != Update:
+	case a.Mode != Replace && a.Mode != Append && a.Mode != Update && a.Mode != Detach:
 		return bad("there is no mode %q", a.Mode)
-	case a.Slot == Orders && a.Mode == Append:
-		return bad("a session has one order export, to which nothing can be appended")
+	case a.Slot == Amendments && a.Mode != Replace && a.Mode != Detach:
+		return bad("amendments are replaced as a whole")
 	case len(a.Files) == 0:
 		return bad("there is no file")
-	case a.Slot == Orders && len(a.Files) > 1:
-		return bad("a session has one order export, not %d", len(a.Files))
+	case a.Slot == Amendments && len(a.Files) > 1:
+		return bad("a session has one list of amendments, not %d", len(a.Files))
 	}
 	seen := map[blob.Key]bool{}
 	for _, f := range a.Files {
@@ -89,7 +97,7 @@ func (a Attachment) Check() error {
 // of that instant. a must have passed Check and is not changed.
 //
 // It fails with Superseded if the state is of another incarnation, with Changed if it
-// has another revision than a asks for or lacks a file to update, and with
+// has another revision than a asks for or lacks a file to update or detach, and with
 // TooManyFiles.
 func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	if a.Incarnation != s.Incarnation {
@@ -105,53 +113,59 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	}
 	next := s
 	next.Revision++
-	switch {
-	case a.Mode == Update:
-		if !next.update(a.Slot, files) {
+	slot := next.in(a.Slot)
+	switch a.Mode {
+	case Update, Detach:
+		left, n := changed(*slot, files, a.Mode == Detach)
+		if n != len(files) {
 			return State{}, Removed{}, ErrChanged()
 		}
-	case a.Slot == Orders:
-		next.Orders = &files[0]
-	case a.Mode == Append:
-		next.BOL = append(s.BOL[:len(s.BOL):len(s.BOL)], files...)
+		*slot = left
+	case Append:
+		*slot = append((*slot)[:len(*slot):len(*slot)], files...)
 	default:
-		next.BOL, next.Orders = files, nil
+		if a.Slot == BOL {
+			next.Orders, next.Amendments = nil, nil
+		}
+		*slot = files
 	}
-	if len(next.BOL) > MaxFiles {
-		return State{}, Removed{}, ErrTooManyFiles(len(next.BOL))
+	if len(*slot) > MaxFiles {
+		return State{}, Removed{}, ErrTooManyFiles(a.Slot, len(*slot))
 	}
 	return next, s.lost(next), nil
 }
 
-// update gives files of a slot new readings. It returns false if one of them is
-// missing.
-func (s *State) update(slot Slot, files []Input) bool {
-	put := func(in *Input) bool {
-		for _, f := range files {
-			if f.Content == in.Content {
-				f.Name, f.Attached = in.Name, in.Attached
-				*in = f
-				return true
-			}
-		}
-		return false
+// in returns the files of a slot.
+func (s *State) in(slot Slot) *[]Input {
+	switch slot {
+	case BOL:
+		return &s.BOL
+	case Orders:
+		return &s.Orders
+	default:
+		return &s.Amendments
 	}
-	if slot == Orders {
-		if s.Orders == nil {
-			return false
-		}
-		orders := *s.Orders
-		s.Orders = &orders
-		return put(&orders)
-	}
-	s.BOL = append([]Input(nil), s.BOL...)
-	n := 0
-	for i := range s.BOL {
-		if put(&s.BOL[i]) {
+}
+
+// changed returns the files of a slot after some of them, matched by their Content, got a
+// new reading or were taken away. n is how many of these are in the slot.
+func changed(slot, files []Input, detach bool) (left []Input, n int) {
+	for _, in := range slot {
+		i := slices.IndexFunc(files, func(f Input) bool { return f.Content == in.Content })
+		switch {
+		case i < 0:
+		case detach:
 			n++
+			continue
+		default:
+			n++
+			f := files[i]
+			f.Name, f.Attached = in.Name, in.Attached
+			in = f
 		}
+		left = append(left, in)
 	}
-	return n == len(files)
+	return left, n
 }
 
 // lost returns what s holds and next does not.

@@ -40,6 +40,14 @@ type Importer interface {
 	// It returns what it removed, for the caller to delete, as Attach and Open do.
 	Import(ctx context.Context, st State) (Removed, error)
 
+	// So is what Webhooks returns.
+	ProfileImporter
+}
+
+// ProfileImporter can take over profiles from another store.
+type ProfileImporter interface {
+	Profiles
+
 	// ImportProfile stores an owner's profile with its revision, by the rule of
 	// Profile.Import. It fails with Exists, and with fault.BadRequest for a profile
 	// without a revision.
@@ -64,6 +72,10 @@ func (s State) Check() error {
 		return bad("there is no revision %d", s.Revision)
 	case len(s.BOL) > MaxFiles:
 		return bad("its BOL has %d files; at most %d fit", len(s.BOL), MaxFiles)
+	case len(s.Orders) > MaxFiles:
+		return bad("it has %d order exports; at most %d fit", len(s.Orders), MaxFiles)
+	case len(s.Amendments) > 1:
+		return bad("it has %d lists of amendments; one fits", len(s.Amendments))
 	}
 	seen := map[blob.Key]bool{}
 	for _, in := range s.Inputs() {

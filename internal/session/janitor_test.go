@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/must"
 )
 
 var ctx = context.Background()
@@ -37,13 +38,11 @@ func newHouse(t *testing.T) *house {
 	h := &house{T: t, clock: sessiontest.NewClock()}
 	dir := t.TempDir()
 	var err error
-	if h.store, err = sqlite.Open(ctx, dir, session.Settings{Now: h.clock.Now}); err != nil {
-		t.Fatal(err)
-	}
+	h.store, err = sqlite.Open(ctx, dir, session.Settings{Now: h.clock.Now})
+	must.OK(t, err)
 	t.Cleanup(func() { h.store.Close() })
-	if h.contents, err = files.Open(filepath.Join(dir, "contents")); err != nil {
-		t.Fatal(err)
-	}
+	h.contents, err = files.Open(filepath.Join(dir, "contents"))
+	must.OK(t, err)
 	h.Janitor = session.Janitor{Store: h.store, Contents: h.contents, Rest: -1, Step: 7}
 	return h
 }
@@ -55,9 +54,7 @@ func (h *house) key(i int) session.Key {
 func (h *house) put() blob.Ref {
 	h.Helper()
 	ref, err := h.contents.Put(ctx, strings.NewReader("content"))
-	if err != nil {
-		h.Fatal(err)
-	}
+	must.OK(h.T, err)
 	return ref
 }
 
@@ -65,14 +62,10 @@ func (h *house) put() blob.Ref {
 func (h *house) upload(k session.Key) session.Input {
 	h.Helper()
 	st, _, err := h.store.Open(ctx, k, session.Named)
-	if err != nil {
-		h.Fatal(err)
-	}
+	must.OK(h.T, err)
 	in := session.Input{Name: "bol.pdf", Content: h.put(), Reading: h.put()}
 	_, removed, err := h.store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
-	if err != nil {
-		h.Fatal(err)
-	}
+	must.OK(h.T, err)
 	h.contents.Release(in.Content.Key, in.Reading.Key)
 	h.contents.Delete(ctx, removed.Contents...)
 	return in
@@ -84,9 +77,7 @@ func (h *house) left() []blob.Key {
 	var keys []blob.Key
 	for after := blob.Key(""); ; {
 		items, next, err := h.contents.List(ctx, after, 100)
-		if err != nil {
-			h.Fatal(err)
-		}
+		must.OK(h.T, err)
 		for _, it := range items {
 			keys = append(keys, it.Key)
 		}
@@ -116,9 +107,7 @@ func TestExpiredSessionsFreeTheirDisk(t *testing.T) {
 		}
 	}
 	s, err := h.Expired(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(gone) != 60 || slices.ContainsFunc(kept, func(k blob.Key) bool { return gone[k] }) {
 		t.Errorf("it was told of %d contents that are gone, want 60, and none that is kept", len(gone))
 	}
@@ -161,13 +150,10 @@ func TestOrphansAreSweptAndNothingElse(t *testing.T) {
 	}
 	// An upload that took effect is safe from the next pass on.
 	st, _, err := h.store.Open(ctx, h.key(0), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{{Content: pending}}}
-	if _, _, err := h.store.Attach(ctx, h.key(0), a); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err = h.store.Attach(ctx, h.key(0), a)
+	must.OK(t, err)
 	h.contents.Release(pending.Key)
 	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 {
 		t.Errorf("swept %+v, %v; want nothing", s, err)
@@ -184,9 +170,8 @@ func TestASweepThatWouldRemoveALargeShareStops(t *testing.T) {
 		lost = append(lost, h.key(i))
 	}
 	for _, k := range lost[:17] { // their rows are lost, and nobody deletes what they named
-		if _, err := h.store.Clear(ctx, k); err != nil {
-			t.Fatal(err)
-		}
+		_, err := h.store.Clear(ctx, k)
+		must.OK(t, err)
 	}
 	if s, err := h.Orphans(ctx); fault.CodeOf(err) != session.SweepStopped || s.Contents != 0 || !stopped || found != 34 {
 		t.Errorf("swept %+v, %v; stopped %v with %d orphans", s, err, stopped, found)

@@ -79,21 +79,21 @@ type State struct {
 	// BOL are the files of the session's BOL, in the order in which they were
 	// attached: one, or more if some were uploaded together or appended.
 	BOL []Input
-	// Orders is the order export, nil if there is none.
-	Orders *Input
+	// Orders are the order exports, in the order in which they were attached: mostly one.
+	Orders []Input
+	// Amendments is the list of amendments, as one file; none if there are no amendments.
+	Amendments []Input
 	// Created is when the incarnation began, LastUsed when it was last used (now, in
 	// the answer of an operation that records a use), and Expires when it ends unless
 	// it is used before. To the millisecond, in UTC.
 	Created, LastUsed, Expires time.Time
 }
 
-// Inputs returns all files of the session, the BOL's first.
+// Inputs returns all files of the session: the BOL's, the order exports, the amendments.
 func (s State) Inputs() []Input {
 	in := s.BOL[:len(s.BOL):len(s.BOL)]
-	if s.Orders != nil {
-		in = append(in, *s.Orders)
-	}
-	return in
+	in = append(in, s.Orders...)
+	return append(in, s.Amendments...)
 }
 
 // Stored returns everything that the session has in storage.

@@ -58,9 +58,11 @@ func ErrChanged() error {
 	return fault.New(Changed, "another upload changed the session first; this one changed nothing, so try again")
 }
 
-// ErrTooManyFiles returns the fault of an attach after which the BOL would have n
-// files.
-func ErrTooManyFiles(n int) error {
+// ErrTooManyFiles returns the fault of an attach after which a slot would have n files.
+func ErrTooManyFiles(slot Slot, n int) error {
+	if slot == Orders {
+		return fault.New(TooManyFiles, "the session would have %d order exports, but can have at most %d; begin a new session", n, MaxFiles)
+	}
 	return fault.New(TooManyFiles, "the session's BOL would have %d files, but can have at most %d; begin a new session", n, MaxFiles)
 }
 
@@ -161,6 +163,10 @@ type Store interface {
 	Expire(ctx context.Context, limit int) (Expired, error)
 
 	Profiles
+
+	// Webhooks keeps a document of package webhook for each owner, by the rules of
+	// profiles and apart from them.
+	Webhooks() Profiles
 
 	// Named reports for each content whether a session's row names it (expired
 	// sessions that were not removed included), as of one instant between call and

@@ -129,6 +129,7 @@ type Checked struct {
 // The bounds of amendments.
 const (
 	MaxAmendments    = 20_000
+	MaxWideFills     = 2000     // that are for a ship-to or a window, which may be all rows
 	mostOfAmendment  = 4000     // bytes of one text
 	MostOfAmendments = 16 << 20 // bytes of a file of them
 )
@@ -188,10 +189,17 @@ func CheckAmendments(list []Amendment) error {
 	if len(list) > MaxAmendments {
 		return fault.New(fault.BadRequest, "there are %d amendments, and at most %d are allowed", len(list), MaxAmendments)
 	}
+	wide := 0
 	for i := range list {
 		if err := list[i].check(); err != nil {
 			return fault.New(fault.BadRequest, "amendment %d: %w", i+1, err)
 		}
+		if list[i].ShipTo != "" || list[i].Window != nil {
+			wide++
+		}
+	}
+	if wide > MaxWideFills {
+		return fault.New(fault.BadRequest, "%d amendments fill in a column for a ship-to or a window, and at most %d are allowed; undo those that others replace", wide, MaxWideFills)
 	}
 	return nil
 }
@@ -332,14 +340,7 @@ func amend(doc *bol.Document, list []Amendment) (*bol.Document, *amender) {
 	if len(list) == 0 {
 		return doc, nil
 	}
-	a := &amender{list: slices.Clone(list), draft: doc.Draft(), lines: map[key][]place{}, bills: map[string][]int{}}
-	for i, b := range doc.Bills {
-		a.bills[normal(b.Number.Text)] = append(a.bills[normal(b.Number.Text)], i)
-		for j := range b.Lines {
-			k := lineKey(b, &b.Lines[j]).normal(false, false)
-			a.lines[k] = append(a.lines[k], place{i, j})
-		}
-	}
+	a := newAmender(doc, list)
 	for i := range a.list {
 		m := &a.list[i]
 		m.State, m.Reason, m.Was = Applied, "", ""
@@ -349,6 +350,18 @@ func amend(doc *bol.Document, list []Amendment) (*bol.Document, *amender) {
 	}
 	doc, a.find = a.draft.Finish()
 	return doc, a
+}
+
+func newAmender(doc *bol.Document, list []Amendment) *amender {
+	a := &amender{list: slices.Clone(list), draft: doc.Draft(), lines: map[key][]place{}, bills: map[string][]int{}}
+	for i, b := range doc.Bills {
+		a.bills[normal(b.Number.Text)] = append(a.bills[normal(b.Number.Text)], i)
+		for j := range b.Lines {
+			k := lineKey(b, &b.Lines[j]).normal(false, false)
+			a.lines[k] = append(a.lines[k], place{i, j})
+		}
+	}
+	return a
 }
 
 // lose notes that an amendment has nothing to change.
@@ -518,16 +531,22 @@ func (a *amender) fill(s *Sheet) {
 		}
 	}
 	of := map[*bol.Line]*Row{}
+	ofBill, ofShipTo := map[int][]*Row{}, map[string][]*Row{}
+	all := make([]*Row, len(s.Rows))
 	for i := range s.Rows {
 		r := &s.Rows[i]
-		of[r.Line] = r
+		of[r.Line], all[i] = r, r
+		ofBill[r.bill] = append(ofBill[r.bill], r)
+		name := normal(r.Cells[shipToName])
+		ofShipTo[name] = append(ofShipTo[name], r)
 		for name, was := range r.Line.Was() {
-			if at, ok := sheetCells[name]; ok {
+			if at, ok := sheetCells[name]; ok && !r.Line.Confirmed(name) {
 				note(r, at, was)
 			}
 		}
 		for name, was := range r.Bill.Was() {
 			switch {
+			case r.Bill.Confirmed(name):
 			case name == "number":
 				note(r, invoiceNo, was)
 			case name == "total_cube":
@@ -558,17 +577,18 @@ func (a *amender) fill(s *Sheet) {
 				set(r)
 			}
 		default:
-			bill := -1
-			if m.Bill != nil {
-				bill, _ = a.billOf(m.Bill) // it was found before
+			rows := all
+			switch {
+			case m.Bill != nil:
+				bill, _ := a.billOf(m.Bill) // it was found before
+				rows = ofBill[bill]
+			case m.ShipTo != "":
+				rows = ofShipTo[normal(m.ShipTo)]
 			}
-			for j := range s.Rows {
-				r := &s.Rows[j]
-				if bill >= 0 && r.bill != bill || m.ShipTo != "" && normal(r.Cells[shipToName]) != normal(m.ShipTo) ||
-					m.Window != nil && (r.Cells[startDate] != m.Window.Start || r.Cells[cancelDate] != m.Window.Cancel) {
-					continue
+			for _, r := range rows {
+				if m.Window == nil || r.Cells[startDate] == m.Window.Start && r.Cells[cancelDate] == m.Window.Cancel {
+					set(r)
 				}
-				set(r)
 			}
 		}
 		if found == 0 {
@@ -577,8 +597,15 @@ func (a *amender) fill(s *Sheet) {
 	}
 }
 
-// tick notes on findings who looked at them.
+// tick notes on findings who looked at them: at a bill that nothing proves, whoever
+// accepted it.
 func (a *amender) tick(findings []Finding) {
+	notProved := map[int]*Finding{} // by bill
+	for i := range findings {
+		if f := &findings[i]; f.Kind == NotProved && len(f.Bills) == 1 {
+			notProved[f.Bills[0]] = f
+		}
+	}
 	at := map[FindingKey][]int{}
 	for i := range findings {
 		k := findings[i].Key()
@@ -586,6 +613,12 @@ func (a *amender) tick(findings []Finding) {
 	}
 	for i := range a.list {
 		m := &a.list[i]
+		if m.Kind == Vouch && m.State == Applied {
+			bill, _ := a.billOf(m.Bill) // it was found before
+			if f := notProved[bill]; f != nil {
+				f.Checked = &Checked{By: cmp.Or(m.By, m.Key), At: m.At, Note: m.Note}
+			}
+		}
 		if m.Kind != Tick {
 			continue
 		}
@@ -606,6 +639,9 @@ func (f *Finding) Key() FindingKey { return FindingKey{Kind: f.Kind, Where: f.Wh
 func (m *Amendment) What() string {
 	switch m.Kind {
 	case Correct:
+		if m.Confirms() {
+			return "Confirmed " + fieldName(m.Field)
+		}
 		return "Corrected " + fieldName(m.Field)
 	case Add:
 		return "Line added"
@@ -623,6 +659,12 @@ func (m *Amendment) What() string {
 		return "Checked"
 	}
 	return string(m.Kind)
+}
+
+// Confirms reports whether an amendment that was applied says that a value is right as it was
+// read.
+func (m *Amendment) Confirms() bool {
+	return m.Kind == Correct && m.State == Applied && m.Value != "" && m.Value == m.Was
 }
 
 // fieldName is a field's name for people: "total_cartons" becomes "total cartons".
@@ -669,12 +711,16 @@ func (m *Amendment) Now() string {
 	return strings.Join(parts, ", ")
 }
 
-// amended adds findings about amendments: those that are lost, and how many there are.
+// amended adds findings about amendments: those that are lost, and how many there are. A
+// tick whose finding is gone is nothing to look at: what it was about has been mended.
 func (f *finder) amended() {
 	by := map[string]int{}
 	for i := range f.s.Amendments {
 		m := &f.s.Amendments[i]
 		if m.State == Lost {
+			if m.Kind == Tick {
+				continue
+			}
 			f.add(Finding{Kind: AmendmentLost, Where: m.About(), Text: fmt.Sprintf("%s: %s", strings.ToLower(m.What()[:1])+m.What()[1:], m.Reason)})
 			continue
 		}

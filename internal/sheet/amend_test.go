@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // shipment is a bill of two lines that adds up, one with a line that was misread, and their
@@ -186,8 +187,9 @@ func TestAmendmentsWithoutAPlaceAreSaid(t *testing.T) {
 		if got := s.Amendments[0]; got.State != Lost || got.Reason == "" {
 			t.Errorf("%d %+v: %s", i, m, got.State)
 		}
-		if n := len(s.Findings); n == 0 || !slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Kind == AmendmentLost && f.Open() }) {
-			t.Errorf("%d: no finding", i)
+		// A tick without its finding is nothing to look at.
+		if said := slices.ContainsFunc(s.Findings, func(f Finding) bool { return f.Kind == AmendmentLost && f.Open() }); said != (m.Kind != Tick) {
+			t.Errorf("%d: a finding: %t", i, said)
 		}
 		if slices.ContainsFunc(s.Document.Bills, (*bol.Bill).Amended) {
 			t.Errorf("%d: a bill counts as amended", i)
@@ -240,6 +242,12 @@ func TestATickHoldsForWhatWasSeenOnly(t *testing.T) {
 	if f := s.Findings[i]; !f.Open() || s.Amendments[0].State != Lost {
 		t.Errorf("%+v, %+v", f, s.Amendments[0])
 	}
+	// A tick whose finding is gone makes no finding of its own.
+	for _, f := range s.Findings {
+		if f.Kind == AmendmentLost {
+			t.Errorf("the tick without effect is to be checked: %+v", f)
+		}
+	}
 }
 
 func TestWrongAmendmentsAreRefused(t *testing.T) {
@@ -284,28 +292,20 @@ func TestAmendmentsTravel(t *testing.T) {
 		Amendment{Kind: Fill, Column: "Load #", Bill: &BillKey{Number: "A7"}, Value: "1"},
 	)
 	var b bytes.Buffer
-	if err := WriteJSON(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteJSON(&b, s))
 	var v View
-	if err := json.Unmarshal(b.Bytes(), &v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(b.Bytes(), &v))
 	if !v.Bills[1].Amended || v.Bills[1].Lines[1].Was["cartons"] != "1" || v.Summary.Amended != 1 || v.Rows[2].Was["Cartons"] != "1" {
 		t.Errorf("%+v, %+v, %+v", v.Bills[1].Lines[1], v.Summary, v.Rows[2])
 	}
 	list, err := ParseAmendments(b.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	again := amended(list...)
 	if !reflect.DeepEqual(again.Amendments, s.Amendments) || csvOf(t, again) != csvOf(t, s) {
 		t.Errorf("read back: %+v", again.Amendments)
 	}
 	var plain bytes.Buffer
-	if err := WriteJSON(&plain, amended()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteJSON(&plain, amended()))
 	if list, err := ParseAmendments(plain.Bytes()); err != nil || len(list) != 0 || strings.Contains(plain.String(), "amend") {
 		t.Errorf("without amendments: %v, %v", list, err)
 	}
@@ -318,17 +318,13 @@ func TestTheWorkbookMarksWhatPeopleChanged(t *testing.T) {
 	)
 	var one, two bytes.Buffer
 	for _, b := range []*bytes.Buffer{&one, &two} {
-		if err := WriteXLSX(b, s); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, WriteXLSX(b, s))
 	}
 	if !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("the same sheet gives other bytes")
 	}
 	f, err := excelize.OpenReader(&one)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer f.Close()
 	comments, err := f.GetComments(tabName)
 	if err != nil || len(comments) != 1 || comments[0].Cell != "N4" || !strings.Contains(comments[0].Text, "Was 1") {
@@ -340,5 +336,26 @@ func TestTheWorkbookMarksWhatPeopleChanged(t *testing.T) {
 	}
 	if v, err := f.GetCellValue(tabName, "N4"); err != nil || v != "2" {
 		t.Errorf("the cell: %q, %v", v, err)
+	}
+}
+
+// Who confirms a value changes no cell, and is named for it.
+func TestAConfirmationChangesNoCell(t *testing.T) {
+	s := amended(Amendment{Kind: Correct, Line: lineOf("A1", "RED", "2", "12"), Field: "pieces", Value: "12", By: "Ana"})
+	m := &s.Amendments[0]
+	if !m.Confirms() || m.What() != "Confirmed pieces" || m.Was != "12" {
+		t.Errorf("%q, was %q", m.What(), m.Was)
+	}
+	marked := func(s *Sheet) (n int) {
+		for i := range s.Rows {
+			n += len(s.Rows[i].Was)
+		}
+		return n
+	}
+	if n := marked(s); n > 0 {
+		t.Errorf("%d cells are marked as changed", n)
+	}
+	if s = amended(Amendment{Kind: Correct, Line: lineOf("A1", "RED", "2", "12"), Field: "pieces", Value: "13"}); s.Amendments[0].Confirms() || marked(s) != 1 {
+		t.Errorf("a correction is taken for a confirmation: %+v", s.Amendments[0])
 	}
 }

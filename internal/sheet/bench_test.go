@@ -9,6 +9,7 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // repeated returns a document like the sample, n times as large.
@@ -39,9 +40,7 @@ func BenchmarkMakeAndWrite(b *testing.B) {
 				var out bytes.Buffer
 				for b.Loop() {
 					out.Reset()
-					if err := Write(&out, Make(doc, orderTable), format); err != nil {
-						b.Fatal(err)
-					}
+					must.OK(b, Write(&out, Make(doc, orderTable), format))
 				}
 				b.ReportMetric(float64(out.Len()), "bytes")
 			})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 func TestCellsThatASpreadsheetWouldRunAreNeutralised(t *testing.T) {
@@ -66,10 +68,7 @@ func TestFormulasAreNeutralisedWhereverTheyComeFrom(t *testing.T) {
 	doc := document(bill("=B", "1.00", "1", "1.0", line("1", "=S", "1", "-1.5")))
 	o := order("=B", "=S", "1", "1", "=N", "=C")
 	o.InvoiceDate, o.OrderNo, o.DeliveryDate = "=I", "=P", "=D"
-	rows, err := csv.NewReader(strings.NewReader(csvOf(t, Make(doc, table(o))))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := must.CSV(t, strings.NewReader(csvOf(t, Make(doc, table(o)))))
 	for col, want := range map[int]string{
 		orderDate: "'=I", shipToName: "'=N", purchaseOrderNo: "'=P", startDate: "'=D", cancelDate: "'=C",
 		invoiceNo: "'=B", style: "'=S", individualWeight: "-1.5",

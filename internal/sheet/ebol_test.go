@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/form"
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // freight returns a bill as it is printed, whose addresses are in the forms that people use.
@@ -45,15 +46,11 @@ var constants = map[string]string{
 func drafts(t testing.TB, s *Sheet) EBOLView {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(&b, s, EBOL); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, Write(&b, s, EBOL))
 	var v EBOLView
 	d := json.NewDecoder(&b)
 	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, d.Decode(&v))
 	return v
 }
 
@@ -64,9 +61,7 @@ func at(t testing.TB, request any, path string) any {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, d.Decode(&v))
 	for _, name := range strings.Split(strings.ReplaceAll(path, "[", ".["), ".") {
 		switch c := v.(type) {
 		case map[string]any:
@@ -210,35 +205,23 @@ func description(t testing.TB) *jsonschema.Schema {
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the description of electronic bills is not here")
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var doc any
-	if err := yaml.Unmarshal(b, &doc); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, yaml.Unmarshal(b, &doc))
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft4)
-	if err := c.AddResource("ebol.json", doc); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.AddResource("ebol.json", doc))
 	s, err := c.Compile("ebol.json#/components/schemas/BOL_Request")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return s
 }
 
 func validate(t testing.TB, s *jsonschema.Schema, request any) error {
 	t.Helper()
 	b, err := json.Marshal(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return s.Validate(v)
 }
 

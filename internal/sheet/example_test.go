@@ -56,7 +56,7 @@ func ExampleMake() {
 	}
 	// Output:
 	// 3 rows, 2 matched
-	// Near miss: bill T20417, page 2, order row 3: style Q00014KT: the bill has 1 carton, 72 pieces, the order 1 carton, 1000073 pieces. Compare both, and correct the one that is wrong; nothing of the order is filled in.
+	// Near miss: bill T20417, page 2, order row 3: style Q00014KT: the bill has 1 carton, 72 pieces, the order 1 carton, 1,000,073 pieces. Compare both: correct the one that is wrong, or accept the pair; until then nothing of the order is filled in.
 }
 
 // A sheet can be written as CSV, XLSX or JSON.

@@ -74,6 +74,8 @@ type Finding struct {
 	// column in them.
 	OrderRows []int  `json:"order_rows"`
 	Column    string `json:"column"`
+	// Export is the name of their order export, if there are several; absent otherwise.
+	Export string `json:"export,omitempty"`
 	// Places are the places in the document, the most important first.
 	Places []PlaceView `json:"places"`
 	// Checked says who looked at it; absent if nobody did.
@@ -110,30 +112,34 @@ type about struct {
 // kindsOfFindings has every kind. A kind of bol that is missing here still makes a
 // finding, with a general title.
 var kindsOfFindings = map[string]about{
-	string(bol.UnreadRow):      {Error, "Row not read", "Read the row on the page and add it to the sheet by hand."},
-	string(bol.TextInTable):    {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
-	string(bol.UnreadTotal):    {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
-	string(bol.MissingPage):    {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
-	string(bol.DuplicatePage):  {Notice, "Page twice", "If the page was copied by mistake, there is nothing to do."},
-	string(bol.DifferingPage):  {Warning, "Page twice, and they differ", "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet."},
-	string(bol.DuplicateFile):  {Notice, "File twice", "If the file was given twice by mistake, there is nothing to do."},
-	string(bol.NoNumber):       {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
-	string(bol.NoTextOnPage):   {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
-	string(bol.NotABill):       {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add them by hand."},
-	string(bol.UnreadPage):     {Error, "Table not found", "Add the lines of the page to the sheet by hand."},
-	string(bol.DamagedPage):    {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
-	string(bol.UnsureText):     {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
-	string(bol.Stamped):        {Error, "Stamp", "Look at the page: if the stamp makes the bill void, remove the bill from the document."},
-	string(bol.DoubtfulNumber): {Warning, "Doubtful number", "Compare the number with the page."},
-	string(bol.Converted):      {Info, "Converted", ""},
-	string(bol.Attachment):     {Error, "Attached file", "If the attached file has bills, save it as a file of its own and add that."},
+	string(bol.UnreadRow):       {Error, "Row not read", "Read the row on the page, and add a line for it."},
+	string(bol.TextInTable):     {Warning, "Words between rows", "Look at the page: the words may belong to a line."},
+	string(bol.UnreadTotal):     {Error, "Total not read", "Read the total on the page and compare it with the sum of the lines."},
+	string(bol.MissingPage):     {Error, "Page missing", "Add the missing page; until then the sums of the lines that are there stand in for its totals."},
+	string(bol.DuplicatePage):   {Notice, "Page twice", "If the page was copied by mistake, there is nothing to do."},
+	string(bol.DifferingPage):   {Warning, "Page twice, and they differ", "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet."},
+	string(bol.DuplicateFile):   {Notice, "File twice", "If the file was given twice by mistake, there is nothing to do."},
+	string(bol.NoNumber):        {Error, "Bill without number", "Read the number on the page and fill it in as Invoice No."},
+	string(bol.NoTextOnPage):    {Error, "Page without text", "If the page is a bill, get it as a PDF with text, or add its lines by hand."},
+	string(bol.NotABill):        {Notice, "Not a bill", "If the page is a bill, its lines are not in the sheet: add a line for each."},
+	string(bol.UnreadPage):      {Error, "Table not found", "Add a line for each row of the page."},
+	string(bol.DamagedPage):     {Error, "Damaged page", "Export the PDF again and use it in place of this one."},
+	string(bol.UnsureText):      {Error, "Text that may be hidden", "Compare what was read with the picture of the page."},
+	string(bol.Stamped):         {Error, "Stamp", "Look at the page: if the stamp makes the bill void, remove the bill from the document."},
+	string(bol.DoubtfulNumber):  {Warning, "Doubtful number", "Compare the number with the page."},
+	string(bol.Converted):       {Info, "Converted", ""},
+	string(bol.PoorPicture):     {Notice, "Poor picture", "Take or scan the page again if values of it are wrong or missing."},
+	string(bol.DoubtfulReading): {Warning, "Doubtful reading", "Compare the text with the picture, and correct it if it is another."},
+	string(bol.ChosenReading):   {Notice, "Chosen reading", "Compare the figure with the picture, and correct it if it is another."},
+	string(bol.OneReader):       {Warning, "Read once", "Compare the bills with the pictures and accept them, or have the pictures read again where two readers are installed."},
+	string(bol.Attachment):      {Error, "Attached file", "If the attached file has bills, save it as a file of its own and add that."},
 
 	Mismatch:         {Error, "Does not add up", "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill."},
 	Unchecked:        {Warning, "Not checked", "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them."},
 	NotProved:        {Error, "Not proved", "Compare the lines with the page, and accept the bill if they are right."},
-	NearMissFound:    {Error, "Near miss", "Compare both, and correct the one that is wrong; nothing of the order is filled in."},
-	LineWithoutOrder: {Error, "No order", "Look for the bill and the style in the order export, and export it again if rows are missing."},
-	OrderWithoutLine: {Warning, "No line", "Look at the bill: the line is missing on it, or the order was not shipped."},
+	NearMissFound:    {Error, "Near miss", "Compare both: correct the one that is wrong, or accept the pair; until then nothing of the order is filled in."},
+	LineWithoutOrder: {Error, "No order", "Look for the bill and the style in the order export: pair the line with its row, or export it again if rows are missing."},
+	OrderWithoutLine: {Warning, "No line", "Look at the bill: add the line if it was not read, or pair the row with another line; else the order was not shipped."},
 	OrdersOfOthers:   {Notice, "Orders of other bills", "If these orders belong to another shipment, there is nothing to do."},
 	WrongOrders:      {Error, "Wrong orders?", "Give the order export of this shipment, or the bills of this export."},
 	Rounding:         {Info, "Within rounding", ""},
@@ -195,6 +201,14 @@ func (s *Sheet) find(amended *amender) []Finding {
 	return f.found
 }
 
+// of returns " of b.csv", or "" for no export.
+func of(export string) string {
+	if export == "" {
+		return ""
+	}
+	return " of " + export
+}
+
 // file and page are the sort keys of a finding: those about everything come first,
 // those about order rows only come last.
 func (f *Finding) file() int {
@@ -253,7 +267,9 @@ func (f *finder) where(n *Finding) string {
 		if len(some) > 1 {
 			word += "s"
 		}
-		parts = append(parts, word+" "+listed(some, strconv.Itoa))
+		parts = append(parts, word+" "+listed(some, strconv.Itoa)+of(n.Export))
+	} else if n.Export != "" {
+		parts = append(parts, n.Export)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -287,7 +303,15 @@ func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 	n := Finding{Bills: []int{i}}
 	if b.Doubtful() {
 		what := "the form of this document is not known, and nothing proves what was read"
-		if b.Free.Learnt != "" {
+		switch {
+		case b.Optical && len(b.Keys()) > 0:
+			what = fmt.Sprintf("its %s read once, from a picture", text.Verb(len(b.Keys()), "value", "was", "were"))
+			if b.Twice {
+				what = "it was read from a picture"
+			}
+		case b.Optical:
+			what = "it was read from a picture"
+		case b.Free.Learnt != "":
 			what = fmt.Sprintf("nothing proves what was read by the learnt form %s", text.Quote(b.Free.Learnt))
 		}
 		n.Kind, n.Text = NotProved, fmt.Sprintf("%s: %s; its %s not in the sheet, until somebody accepts the bill", what, b.Verdict.Reason, text.Verb(len(b.Lines), "line", "is", "are"))
@@ -297,6 +321,11 @@ func (f *finder) verdict(i int, b *bol.Bill, incomplete bool) {
 		}
 		if len(b.Sheets) > 0 {
 			n.Places = []PlaceView{{File: b.Sheets[0].File, Page: b.Sheets[0].Page}}
+		}
+		if b.Optical { // each value has to be compared
+			for _, v := range b.Unsettled() {
+				n.Places = append(n.Places, viewPlace(v.File, v.Page, v.Box))
+			}
 		}
 		f.add(n)
 		return
@@ -341,7 +370,7 @@ func (f *finder) rounding() {
 		var of []string
 		for _, c := range b.Verdict.Checks {
 			if r := c.Rounding(); r != "" {
-				of = append(of, string(c.Field)+" "+r)
+				of = append(of, string(c.Field)+" "+strings.TrimPrefix(r, "≈ rounding, "))
 				v := b.PrintedTotal(c.Field)
 				n.Places = append(n.Places, viewPlace(v.File, v.Page, v.Box))
 			}
@@ -356,10 +385,14 @@ func (f *finder) rounding() {
 	}
 	if len(texts) > 1 {
 		for j, i := range n.Bills {
-			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + " " + texts[j]
+			texts[j] = cmp.Or(f.s.Document.Bills[i].Number.Text, "without number") + ": " + texts[j]
 		}
 	}
-	n.Text = listed(texts, text.Itself) + "; rounding may change each line by half its last printed digit"
+	some := strings.Join(texts[:min(len(texts), 3)], "; ")
+	if more := len(texts) - 3; more > 0 {
+		some += fmt.Sprintf(" and %d more", more)
+	}
+	n.Text = some + "; rounding may change each line by half its last printed digit"
 	f.add(n)
 }
 
@@ -393,7 +426,7 @@ func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
 
 // note adds a finding about how the order export was read.
 func (f *finder) note(o orders.Note) {
-	n := Finding{Kind: string(o.Kind), Severity: Warning, Title: "Order export", Text: o.Message, Column: o.Column}
+	n := Finding{Kind: string(o.Kind), Severity: Warning, Title: "Order export", Text: o.Message, Column: o.Column, Export: o.Export}
 	if o.Action != "" {
 		n.Action = fault.Sentence(strings.ToUpper(o.Action[:1]) + o.Action[1:])
 	}
@@ -403,6 +436,7 @@ func (f *finder) note(o orders.Note) {
 	if o.Row > 0 {
 		n.OrderRows = []int{o.Row}
 		n.Where, n.Text = rowsOf(n.Text, o.Row)
+		n.Where += of(o.Export)
 	}
 	f.add(n)
 }
@@ -432,12 +466,16 @@ func (f *finder) match() {
 		return
 	}
 	// Both parts of a near miss are also without partner.
-	nearLine, nearOrder := map[int]bool{}, map[int]bool{}
+	type orderRow struct {
+		export string
+		number int
+	}
+	nearLine, nearOrder := map[int]bool{}, map[orderRow]bool{}
 	for _, n := range m.NearMisses {
-		nearLine[n.Line.Row], nearOrder[n.Order.Number] = true, true
+		nearLine[n.Line.Row], nearOrder[orderRow{n.Order.Export, n.Order.Number}] = true, true
 		f.add(Finding{
 			Kind: NearMissFound, Bills: f.billOf(n.Line.Row), Rows: []int{n.Line.Row},
-			OrderRows: []int{n.Order.Number}, Places: []PlaceView{f.lineAt(n.Line.Row)},
+			OrderRows: []int{n.Order.Number}, Export: n.Order.Export, Places: []PlaceView{f.lineAt(n.Line.Row)},
 			Text: fmt.Sprintf("style %s: the bill has %s, the order %s",
 				n.Line.Style, quantities(n.Line.Cartons, n.Line.Pieces), quantities(n.Order.Cartons, n.Order.Pieces)),
 		})
@@ -456,16 +494,19 @@ func (f *finder) match() {
 	for i, b := range f.s.Document.Bills {
 		numbers[normal(b.Number.Text)] = i
 	}
-	const others = -1
-	rows := grouped(m.UnmatchedOrders, func(o OrderRef) (int, bool) {
+	type ofExport struct {
+		bill   int // -1 for those of all others
+		export string
+	}
+	rows := grouped(m.UnmatchedOrders, func(o OrderRef) (ofExport, bool) {
 		i, ok := numbers[normal(o.Bill)]
 		if !ok {
-			i = others
+			i = -1
 		}
-		return i, !nearOrder[o.Number]
+		return ofExport{i, o.Export}, !nearOrder[orderRow{o.Export, o.Number}]
 	})
 	for _, group := range rows {
-		n := Finding{Kind: OrderWithoutLine, OrderRows: make([]int, len(group))}
+		n := Finding{Kind: OrderWithoutLine, Export: group[0].Export, OrderRows: make([]int, len(group))}
 		for i, o := range group {
 			n.OrderRows[i] = o.Number
 		}
@@ -492,9 +533,9 @@ func (f *finder) match() {
 }
 
 // grouped groups the elements that are wanted, in order of appearance.
-func grouped[T any](list []T, group func(T) (int, bool)) [][]T {
+func grouped[T any, K comparable](list []T, group func(T) (K, bool)) [][]T {
 	var groups [][]T
-	at := map[int]int{}
+	at := map[K]int{}
 	for _, e := range list {
 		g, wanted := group(e)
 		if !wanted {
@@ -519,7 +560,8 @@ func (f *finder) lineAt(row int) PlaceView {
 	return viewPlace(l.File, l.Page, l.Box)
 }
 
-// quantities returns cartons and pieces as they stand: "4 cartons, 1 piece".
+// quantities returns cartons and pieces as they stand, but with commas between thousands:
+// "4 cartons, 2,832 pieces".
 func quantities(cartons, pieces string) string {
 	one := func(n, what string) string {
 		switch strings.TrimSpace(n) {
@@ -528,7 +570,7 @@ func quantities(cartons, pieces string) string {
 		case "1":
 			return n + " " + what
 		}
-		return n + " " + what + "s"
+		return text.Figure(n) + " " + what + "s"
 	}
 	return one(cartons, "carton") + ", " + one(pieces, "piece")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 func TestFormatsAreKnownByNameInAnyCase(t *testing.T) {
@@ -75,9 +76,7 @@ func TestAnOutputThatFailsIsAFaultThatSaysWhy(t *testing.T) {
 		for _, f := range Formats {
 			for _, room := range []int{0, 100, 5000} {
 				var whole bytes.Buffer
-				if err := Write(&whole, s, f); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, Write(&whole, s, f))
 				if whole.Len() <= room {
 					continue
 				}
@@ -95,9 +94,7 @@ func TestTheSameSheetGivesTheSameBytes(t *testing.T) {
 		var first bytes.Buffer
 		for i := range 5 {
 			var b bytes.Buffer
-			if err := Write(&b, Make(showcase()), f); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, Write(&b, Make(showcase()), f))
 			if i == 0 {
 				first = b
 			} else if !bytes.Equal(b.Bytes(), first.Bytes()) {

@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/form"
+	"tallyman/internal/testing/must"
 )
 
 // freely returns a bill of a form that nobody described, with one line per order.
@@ -29,9 +30,7 @@ func TestLinesThatNothingProvesStayOutUntilSomebodyAcceptsThem(t *testing.T) {
 	doc := document(freely("B1", bol.Reconciled, "4500118821"), freely("B2", bol.Unproved, "4500118822", "4500118823"), freely("B3", bol.Unchecked, "4500118824"))
 	written := func(s *Sheet) string {
 		var b bytes.Buffer
-		if err := WriteCSV(&b, s); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, WriteCSV(&b, s))
 		return b.String()
 	}
 	s := Make(doc, nil)
@@ -65,6 +64,16 @@ func TestLinesThatNothingProvesStayOutUntilSomebodyAcceptsThem(t *testing.T) {
 	}
 	if doc.Held() != 3 {
 		t.Error("accepting changed the document")
+	}
+	// Who accepts a bill has looked at it.
+	one := DefaultRules().Amended(doc, nil, []Amendment{{Kind: Vouch, Bill: &BillKey{Number: "B2"}, By: "Ann", Note: "compared"}})
+	for _, f := range one.Findings {
+		if f.Kind != NotProved {
+			continue
+		}
+		if mine := one.Document.Bills[f.Bills[0]].Number.Text == "B2"; mine != (f.Checked != nil && f.Checked.By == "Ann" && f.Checked.Note == "compared") {
+			t.Errorf("B2 accepted by Ann: %v, %+v", f, f.Checked)
+		}
 	}
 }
 

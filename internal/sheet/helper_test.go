@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 func value(text string) bol.Value {
@@ -85,8 +86,6 @@ func column(t *testing.T, s *Sheet, name string) []string {
 func csvOf(t testing.TB, s *Sheet) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteCSV(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteCSV(&b, s))
 	return b.String()
 }

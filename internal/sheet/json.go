@@ -45,7 +45,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("columns", Columns)
 	j.members("rows", len(s.Rows), func(i int) any {
 		r := &s.Rows[i]
-		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells), Was: viewWas(r.Was)}
+		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Export: exportOf(r.Order), Cells: viewCells(&r.Cells), Was: viewWas(r.Was)}
 	})
 	j.member("routing", s.Routing(time.Time{}))
 	if len(s.Amendments) > 0 {

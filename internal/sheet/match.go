@@ -53,13 +53,16 @@ type LineRef struct {
 
 // OrderRef refers to a row of the order export. Its texts are as in the export.
 type OrderRef struct {
-	Number      int    `json:"number"` // the row's number in a spreadsheet
+	Number      int    `json:"number"`           // the row's number in a spreadsheet
+	Export      string `json:"export,omitempty"` // the name of its export, if there are several
 	Bill        string `json:"bill"`
 	Style       string `json:"style"`
 	Cartons     string `json:"cartons"`
 	Pieces      string `json:"pieces"`
 	ShipTo      string `json:"ship_to"`
 	OrderNumber string `json:"order_number"`
+	// Nth tells the row from those before it with the same four texts, as in LineKey; 0 is 1.
+	Nth int `json:"nth,omitempty"`
 }
 
 // NearMiss is a line and an order row of the same bill and style that differ in
@@ -298,6 +301,7 @@ func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unc
 	for row, e := range entries {
 		rows[e.seq] = row
 	}
+	nths := nthOf(table, unclaimed)
 	lines := newQueues(len(lonely))
 	for i, e := range lonely {
 		k := lineKey(doc.Bills[e.bill], e.line)
@@ -312,14 +316,41 @@ func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unc
 	for i, o := range unclaimed {
 		k := orderKey(o)
 		m.UnmatchedOrders[i] = OrderRef{
-			Number: o.Number, Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces,
-			ShipTo: o.ShipTo, OrderNumber: o.OrderNo,
+			Number: o.Number, Export: o.Export, Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces,
+			ShipTo: o.ShipTo, OrderNumber: o.OrderNo, Nth: nths[o],
 		}
 		if j, ok := lines.take(k.product().normal(false, false)); ok {
 			m.NearMisses = append(m.NearMisses, NearMiss{m.UnmatchedLines[j], m.UnmatchedOrders[i]})
 		}
 	}
 	return m
+}
+
+// nthOf says of order rows how many rows of their key there are up to each, without those
+// that are the first.
+func nthOf(table *orders.Table, some []*orders.Row) map[*orders.Row]int {
+	if len(some) == 0 {
+		return nil
+	}
+	cartons, pieces := table.Dots()
+	counts := make(map[key]int, len(some))
+	for _, o := range some {
+		counts[orderKey(o).normal(cartons, pieces)] = 0
+	}
+	nths := map[*orders.Row]int{}
+	for i := range table.Rows {
+		o := &table.Rows[i]
+		k := orderKey(o).normal(cartons, pieces)
+		n, ok := counts[k]
+		if !ok {
+			continue
+		}
+		counts[k] = n + 1
+		if n > 0 {
+			nths[o] = n + 1
+		}
+	}
+	return nths
 }
 
 // normal returns a text as a person sees it, case folded.
@@ -366,4 +397,28 @@ func fold(r rune) rune {
 		least = min(least, next)
 	}
 	return least
+}
+
+// BillNumbers returns the numbers of the bills of a document and of an order export, each
+// once, in the form in which they compare (DESIGN.md §4). Both may be nil.
+func BillNumbers(doc *bol.Document, table *orders.Table) []string {
+	var numbers []string
+	there := map[string]bool{"": true}
+	add := func(number string) {
+		if n := normal(number); !there[n] {
+			there[n] = true
+			numbers = append(numbers, n)
+		}
+	}
+	if doc != nil {
+		for _, b := range doc.Bills {
+			add(b.Number.Text)
+		}
+	}
+	if table != nil {
+		for i := range table.Rows {
+			add(table.Rows[i].InvoiceNo)
+		}
+	}
+	return numbers
 }

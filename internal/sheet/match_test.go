@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -153,5 +154,26 @@ func TestFoldIsThatOfEqualFold(t *testing.T) {
 				t.Errorf("%q and %q", r, other)
 			}
 		}
+	}
+}
+
+// Amendments name an order row by its texts, so that the report tells which of those with the
+// same texts it is.
+func TestTheReportTellsOrderRowsOfTheSameTextsApart(t *testing.T) {
+	doc := document(bill("G1", "10", "12", "1", line("1", "RED", "12", "1")))
+	rows := table(order("G1", "RED", "1", "12", "A", ""), order("G1", "BLUE", "2", "4", "B", ""), order("g1", "RED", "1", "12.0", "C", ""), order("G1", "RED", "0001", "12", "D", ""))
+	s := Make(doc, rows)
+	var got []int
+	for _, o := range s.Match.UnmatchedOrders {
+		got = append(got, o.Nth)
+	}
+	if want := []int{0, 2, 3}; !slices.Equal(got, want) {
+		t.Fatalf("the order rows that found nothing are %v of their texts, want %v", got, want)
+	}
+	o := s.Match.UnmatchedOrders[2]
+	pair := Amendment{Kind: Pair, Line: &LineKey{Bill: "G1", Style: "RED", Cartons: "1", Pieces: "12"},
+		Order: &LineKey{Bill: o.Bill, Style: o.Style, Cartons: o.Cartons, Pieces: o.Pieces, Nth: o.Nth}}
+	if s = DefaultRules().Amended(doc, rows, []Amendment{pair}); s.Rows[0].Cells[shipToName] != "D" {
+		t.Errorf("the line is paired with the order row for %s, not D", s.Rows[0].Cells[shipToName])
 	}
 }

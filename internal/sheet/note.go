@@ -38,11 +38,11 @@ func joinNotes(entries []entry, open bool) []orders.Note {
 		}
 	}
 	if joined > 0 {
-		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Info: true, Row: first.order.Number,
+		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Info: true, Row: first.order.Number, Export: first.order.Export,
 			Message: fmt.Sprintf("lines matched by several order rows that add up to them, as sizes of a style do: %d, first order row %d and %d more", joined, first.order.Number, len(first.more))})
 	}
 	if differ > 0 {
-		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Row: firstDiffer.order.Number,
+		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Row: firstDiffer.order.Number, Export: firstDiffer.order.Export,
 			Message: fmt.Sprintf("the order rows that add up to one line differ in other columns on %d lines, first in the %s from order row %d on; the first row's values are in the sheet", differ, difference(firstDiffer), firstDiffer.order.Number),
 			Action:  "check the order's values on these lines"})
 	}

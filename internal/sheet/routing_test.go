@@ -2,7 +2,6 @@ package sheet
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -11,18 +10,14 @@ import (
 	"time"
 
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 func routingCSV(t *testing.T, r *Routing) [][]string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := r.WriteCSV(&b); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(&b).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.WriteCSV(&b))
+	rows := must.CSV(t, &b)
 	return rows
 }
 
@@ -157,9 +152,7 @@ func TestWindowsAreExaminedForADay(t *testing.T) {
 		"2025-07-31": WindowPassed + ": the window ended on 2025-07-30, 1 day before 2025-07-31",
 	} {
 		at, err := time.Parse(time.DateOnly, day)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		got := ""
 		for _, w := range s.Routing(at.Add(20 * time.Hour)).Groups[0].Warnings {
 			if w.Kind != SeveralValues {
@@ -196,35 +189,23 @@ func TestTheRoutingIsTheSameInEveryFormat(t *testing.T) {
 	s := routed()
 	r := s.Routing(time.Time{})
 	var b bytes.Buffer
-	if err := r.WriteJSON(&b); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.WriteJSON(&b))
 	var alone Routing
-	if err := json.Unmarshal(b.Bytes(), &alone); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(b.Bytes(), &alone))
 	b.Reset()
 	var view View
-	if err := WriteJSON(&b, s); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b.Bytes(), &view); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteJSON(&b, s))
+	must.OK(t, json.Unmarshal(b.Bytes(), &view))
 	if fmt.Sprintf("%+v", view.Routing) != fmt.Sprintf("%+v", &alone) || len(alone.Groups) != 3 {
 		t.Errorf("JSON has %+v, the sheet's %+v", alone, view.Routing)
 	}
 
 	b.Reset()
-	if err := r.Write(&b, XLSX); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.Write(&b, XLSX))
 	want := routingCSV(t, r)
 	for name, book := range map[string][]byte{"alone": b.Bytes(), "in the workbook": xlsxOf(t, s)} {
 		got, err := excelizeRows(t, book, routeTab)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if len(got) != len(want)+1 || got[len(want)][0] != totalLabel {
 			t.Fatalf("%s: %d rows and no total: %q", name, len(got), got)
 		}
@@ -255,9 +236,7 @@ func sameNumber(a, b string) bool {
 func TestTheWorkbookEndsWithTheSumsOfItsColumns(t *testing.T) {
 	s := routed()
 	rows, err := excelizeRows(t, xlsxOf(t, s), tabName)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	last := rows[len(rows)-1]
 	if len(rows) != len(s.Rows)+2 || last[0] != totalLabel {
 		t.Fatalf("the last row is %q", last)

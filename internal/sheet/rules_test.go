@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // hundredths parses a figure with at most two decimals, without the arithmetic of the
@@ -18,9 +19,7 @@ func hundredths(t *testing.T, s string) int {
 	t.Helper()
 	whole, fraction, _ := strings.Cut(s, ".")
 	n, err := strconv.Atoi(whole + (fraction + "00")[:2])
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return n
 }
 
@@ -100,13 +99,9 @@ S3,"East, 2",Burlington,1,100,ACME,03052025
 	}
 
 	var b bytes.Buffer
-	if err := WriteJSON(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteJSON(&b, s))
 	var v View
-	if err := json.Unmarshal(b.Bytes(), &v); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(b.Bytes(), &v))
 	if v.Profile == nil || v.Profile.Version != "abc" || len(v.Profile.Columns) != 7 ||
 		v.Profile.Columns[0] != (ShownView{"Style", "=Item", ""}) || v.Profile.Columns[1] != (ShownView{"Warehouse", "Warehouse", "East, 2"}) {
 		t.Errorf("the profile in JSON is %+v", v.Profile)
@@ -116,9 +111,7 @@ S3,"East, 2",Burlington,1,100,ACME,03052025
 	}
 
 	got, err := openXLSX(t, xlsxOf(t, s)).GetRows(tabName)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if strings.Join(got[0], "|") != "=Item|Warehouse|Ship To Name|Pallet|Final Cube|Customer|Cancel Date" ||
 		strings.Join(got[1], "|") != "S2|East, 2|Ross Stores|3|271.5|ACME|03/04/2025" {
 		t.Errorf("the workbook has %q and %q", got[0], got[1])

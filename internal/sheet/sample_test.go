@@ -2,7 +2,6 @@ package sheet
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // sampleFile reads a file of the sample. It skips the test only if there is no sample
@@ -22,19 +22,13 @@ func sampleFile(t testing.TB, name string) []byte {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the sample is not here")
 	}
-	b, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, filepath.Join(dir, name))
 	return b
 }
 
 func records(t testing.TB, b []byte) []map[string]string {
 	t.Helper()
-	all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := must.CSV(t, bytes.NewReader(b))
 	var rows []map[string]string
 	for _, r := range all[1:] {
 		row := map[string]string{}

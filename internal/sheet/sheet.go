@@ -94,6 +94,7 @@ type Sheet struct {
 	Amendments []Amendment
 
 	read  *bol.Document    // Document as it was read
+	given *orders.Table    // Orders as they were given
 	dates *orders.Calendar // of Orders
 	rules Rules
 	shown []shownColumn // of rules
@@ -129,7 +130,7 @@ func (r Rules) Amended(doc *bol.Document, table *orders.Table, amendments []Amen
 		doc = &bol.Document{}
 	}
 	read := doc
-	doc, amended := amend(doc, amendments)
+	doc, amended := amend(attested(doc, table), amendments)
 	entries := make([]entry, 0, doc.Lines())
 	for i, b := range doc.Bills {
 		if b.Held() {
@@ -139,7 +140,7 @@ func (r Rules) Amended(doc *bol.Document, table *orders.Table, amendments []Amen
 			entries = append(entries, entry{line: &b.Lines[j], bill: i, at: j, seq: len(entries)})
 		}
 	}
-	s := &Sheet{Document: doc, Orders: table, read: read, rules: r, shown: r.shown()}
+	s := &Sheet{Document: doc, Orders: table, read: read, given: table, rules: r, shown: r.shown()}
 	if table == nil {
 		s.dates = (&orders.Table{}).Calendar(orders.AnyOrder)
 		amended.pairs(entries, &orders.Table{})
@@ -166,7 +167,12 @@ func (s *Sheet) Accept() *Sheet {
 	if s.Document == nil || s.Document.Held() == 0 {
 		return s
 	}
-	return s.rules.Amended(s.read.Accept(), s.Orders, s.Amendments)
+	return s.rules.Amended(s.read.Accept(), s.given, s.Amendments)
+}
+
+// Amend returns the sheet of the same document and order export with other amendments.
+func (s *Sheet) Amend(amendments []Amendment) *Sheet {
+	return s.rules.Amended(s.read, s.given, amendments)
 }
 
 // load has what the rows of one bill share.

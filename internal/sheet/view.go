@@ -103,6 +103,23 @@ type PlaceView struct {
 type ValueView struct {
 	Text string `json:"text"`
 	PlaceView
+	// Reading says how it was read from a picture; absent for text that is printed, or that a
+	// person gave.
+	Reading *ReadingView `json:"reading,omitempty"`
+}
+
+// ReadingView is how a value was read from a picture.
+type ReadingView struct {
+	State bol.Certainty `json:"state"`
+	// First and Second are what the two readers read. The second one may have read nothing, or
+	// two texts, if it looked twice.
+	First  string   `json:"first"`
+	Second []string `json:"second"`
+	// Other is what else the value may be; "" if both readers read the same.
+	Other string `json:"other"`
+	// Orders is what the order export has in the place of a doubtful text, if it leaves one
+	// choice alone; absent otherwise.
+	Orders string `json:"orders,omitempty"`
 }
 
 // NumberView is a printed number and its place. Number is null if the text is not a
@@ -213,6 +230,8 @@ type RowView struct {
 	Bill     int  `json:"bill"`      // index in Bills
 	Line     int  `json:"line"`      // index in that bill's lines
 	OrderRow *int `json:"order_row"` // as in LineView
+	// Export is the name of that row's order export; absent unless there are several.
+	Export string `json:"export,omitempty"`
 	// Cells are by column: a number in columns of numbers, null for an empty cell, else
 	// the text of the cell.
 	Cells []Cell `json:"cells"`
@@ -308,7 +327,11 @@ func viewPlace(file, pageNumber int, box page.Box) PlaceView {
 }
 
 func viewText(v bol.Value) ValueView {
-	return ValueView{Text: v.Text, PlaceView: viewPlace(v.File, v.Page, v.Box)}
+	view := ValueView{Text: v.Text, PlaceView: viewPlace(v.File, v.Page, v.Box)}
+	if s := v.Sight; s != nil {
+		view.Reading = &ReadingView{s.State, s.First, append([]string{}, s.Second...), s.Other(v.Text), s.Orders}
+	}
+	return view
 }
 
 // viewValue returns nil for a missing value.
@@ -360,6 +383,14 @@ func viewVerdict(v bol.Verdict) VerdictView {
 		}
 	}
 	return view
+}
+
+// exportOf returns the name of an order row's export, "" if there is one export only.
+func exportOf(o *orders.Row) string {
+	if o == nil {
+		return ""
+	}
+	return o.Export
 }
 
 func orderRow(o *orders.Row) *int {

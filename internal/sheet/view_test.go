@@ -10,14 +10,13 @@ import (
 
 	"tallyman/internal/bol"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 func jsonOf(t testing.TB, s *Sheet) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteJSON(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteJSON(&b, s))
 	return b.Bytes()
 }
 
@@ -45,13 +44,9 @@ func TestJSONReadsBackAsAView(t *testing.T) {
 		b := jsonOf(t, s)
 		v := viewOf(t, b)
 		again, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		var compact bytes.Buffer
-		if err := json.Compact(&compact, b); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Compact(&compact, b))
 		// The streamed JSON equals that of the documented types, in their order.
 		if got := strings.TrimSpace(compact.String()); got != string(again) {
 			t.Errorf("%s: the JSON is\n%s\nand its view\n%s", name, got, again)

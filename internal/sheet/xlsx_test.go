@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
+	"tallyman/internal/testing/must"
 )
 
 // showcase returns a document and an export with every kind of cell.
@@ -32,9 +33,7 @@ func showcase() (*bol.Document, *orders.Table) {
 func xlsxOf(t testing.TB, s *Sheet) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteXLSX(&b, s); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, WriteXLSX(&b, s))
 	return b.Bytes()
 }
 
@@ -54,9 +53,7 @@ func openXLSX(t *testing.T, b []byte) *excelize.File {
 func cellName(t *testing.T, col, row int) string {
 	t.Helper()
 	name, err := excelize.CoordinatesToCellName(col+1, row+1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return name
 }
 
@@ -100,17 +97,11 @@ func TestAWorkbookHoldsNumbersDatesAndTexts(t *testing.T) {
 	} {
 		name := cellName(t, c.col, rows[c.style])
 		kind, err := f.GetCellType(tabName, name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		raw, err := f.GetCellValue(tabName, name, excelize.Options{RawCellValue: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		shown, err := f.GetCellValue(tabName, name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if kind != c.kind || raw != c.raw || shown != c.shown {
 			t.Errorf("%s of %s is type %d, %q shown as %q; want type %d, %q shown as %q",
 				Columns[c.col], c.style, kind, raw, shown, c.kind, c.raw, c.shown)
@@ -139,18 +130,12 @@ func noFormula(t *testing.T, f *excelize.File, b []byte, rows int) {
 func part(t *testing.T, b []byte, name string) string {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p, err := z.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer p.Close()
 	text, err := io.ReadAll(p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return string(text)
 }
 
@@ -164,16 +149,12 @@ func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
 			t.Errorf("%s is %q, %v, want %q", name, got, err, want)
 		}
 		id, err := f.GetCellStyle(tabName, name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if st, err := f.GetStyle(id); err != nil || st.Font == nil || !st.Font.Bold {
 			t.Errorf("%s is not bold (%v)", name, err)
 		}
 		column, err := excelize.ColumnNumberToName(col + 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if w, err := f.GetColWidth(tabName, column); err != nil || w < float64(len(want)) || w > 50 {
 			t.Errorf("column %s is %g wide (%v)", column, w, err)
 		}
@@ -201,9 +182,7 @@ func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
 func TestAWorkbookBearsNoTime(t *testing.T) {
 	b := xlsxOf(t, Make(showcase()))
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, p := range z.File {
 		if y := p.Modified.Year(); y > 1980 {
 			t.Errorf("%s is of %s", p.Name, p.Modified)
@@ -270,9 +249,7 @@ func TestNumbersThatASpreadsheetWouldChangeAreTexts(t *testing.T) {
 			t.Errorf("%q has type %d (%v), want text: %t", c.cell, kind, err, c.text)
 		}
 		raw, err := f.GetCellValue(tabName, name, excelize.Options{RawCellValue: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if c.text && raw != c.cell {
 			t.Errorf("%q became %q", c.cell, raw)
 		}
@@ -331,14 +308,10 @@ func TestALargeWorkbookIsMadeInMemory(t *testing.T) {
 		s.Rows[i].Cells[shipToName] = strings.Repeat("x", mostChars)
 	}
 	f, err := workbook(func(f *excelize.File) error { return compose(f, s) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer f.Close()
 	files, err := os.ReadDir(os.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(files) != 0 {
 		t.Errorf("people's data is in the file %s", files[0].Name())
 	}

@@ -20,6 +20,32 @@ func Count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
+// Figure returns a figure with commas between thousands: "2427.1" becomes "2,427.1". What
+// is no plain figure, or has separators already, stays as it is.
+func Figure(s string) string {
+	sign, digits := "", s
+	if strings.HasPrefix(s, "-") {
+		sign, digits = "-", s[1:]
+	}
+	whole, rest, dot := strings.Cut(digits, ".")
+	notDigit := func(r rune) bool { return r < '0' || r > '9' }
+	if len(whole) < 4 || strings.ContainsFunc(whole+rest, notDigit) || whole[0] == '0' {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(sign)
+	for i, r := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(r)
+	}
+	if dot {
+		b.WriteString("." + rest)
+	}
+	return b.String()
+}
+
 // Verb returns a number with its noun and verb: "1 file was", "2 files were".
 func Verb(n int, what, one, more string) string {
 	if n == 1 {

@@ -29,3 +29,14 @@ func TestAQuotedTextStaysAsItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestFiguresGetCommasOnce(t *testing.T) {
+	for give, want := range map[string]string{
+		"": "", "999": "999", "1000": "1,000", "5604": "5,604", "2427.1": "2,427.1", "1234567": "1,234,567", "-1234": "-1,234",
+		"5,604": "5,604", "1.234": "1.234", "0012": "0012", "12a45": "12a45", "1234.5.6": "1234.5.6", "1234 ": "1234 ",
+	} {
+		if got := Figure(give); got != want {
+			t.Errorf("Figure(%q) is %q, want %q", give, got, want)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tallyman/internal/testing/must"
 )
 
 // requests are the requests of a test. Those of one owner are numbered.
@@ -225,9 +227,7 @@ func TestTooManyRequestsOfOneOwnerAreRefusedWithATime(t *testing.T) {
 		(*b).End()
 		ctx, cancel := context.WithCancel(t.Context())
 		_, first, err := r.turns.Begin(ctx, "a")
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		failed := make(chan error, mostWaiting)
 		for range mostWaiting {
 			go func() {

@@ -160,6 +160,10 @@ func of(ctx context.Context) *Turn {
 // lock may be held from one to the other: what waits for it would wait for the turn.
 func Pause(ctx context.Context) (resume func()) { return of(ctx).Pause(ctx) }
 
+// Without returns a context without the turn, for work under a lock that others with turns
+// wait for.
+func Without(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, nil) }
+
 // Fork begins a turn of its own for a goroutine that works for the request with a context
 // while the request waits for it; end ends it.
 func Fork(ctx context.Context) (own context.Context, end func()) {

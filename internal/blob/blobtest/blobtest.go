@@ -19,6 +19,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // ctx is the context of every operation that is not meant to be cancelled.
@@ -104,9 +105,7 @@ func blobClaim(b *bench) {
 	if got, err := claimer(again).Claimed(ctx); err != nil || got != winner {
 		b.Errorf("they belong to %q, %v", got, err)
 	}
-	if err := blob.Own(ctx, again, winner); err != nil {
-		b.Error(err)
-	}
+	must.OK(b, blob.Own(ctx, again, winner))
 	if err := blob.Own(ctx, again, "late"); fault.CodeOf(err) != blob.Foreign {
 		b.Errorf("the claim of another owner: %v", err)
 	}
@@ -222,9 +221,7 @@ func blobRoundTrip(b *bench) {
 			b.holds(again, content)
 		}
 		r, err := b.store.Open(ctx, ref)
-		if err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, err)
 		if r.Size() != int64(n) {
 			b.Errorf("size %d, want %d", r.Size(), n)
 		}
@@ -267,9 +264,7 @@ func blobRestart(b *bench) {
 func blobReadAt(b *bench) {
 	content := randomBytes(100_000)
 	r, err := b.store.Open(ctx, b.put(content))
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	defer r.Close()
 	var all sync.WaitGroup
 	for range 8 {
@@ -398,16 +393,11 @@ func blobDeleteOpen(b *bench) {
 	content := randomBytes(1 << 20)
 	ref := b.put(content)
 	r, err := b.store.Open(ctx, ref)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	defer r.Close()
-	if _, err := io.CopyN(io.Discard, r, 1000); err != nil {
-		b.Fatal(err)
-	}
-	if err := b.store.Delete(ctx, ref.Key); err != nil {
-		b.Fatal(err)
-	}
+	_, err = io.CopyN(io.Discard, r, 1000)
+	must.OK(b, err)
+	must.OK(b, b.store.Delete(ctx, ref.Key))
 	if rest, err := io.ReadAll(r); err != nil || !bytes.Equal(rest, content[1000:]) {
 		b.Errorf("the rest: %d bytes, %v", len(rest), err)
 	}
@@ -494,9 +484,7 @@ func blobCheck(b *bench) {
 	ref := b.put([]byte("1"))
 	b.store.Release(ref.Key)
 	for range 3 {
-		if err := b.store.Check(ctx); err != nil {
-			b.Error(err)
-		}
+		must.OK(b, b.store.Check(ctx))
 	}
 	b.store = b.open(b.T, b.place)
 	if got := b.listed(); len(got) != 1 {
@@ -596,17 +584,13 @@ func blobImport(b *bench) {
 	for _, n := range []int{0, 1, 64<<10 + 1, 3 << 20} {
 		content := randomBytes(n)
 		ref := refOf(content)
-		if err := b.imports(ref, iotest.HalfReader(bytes.NewReader(content))); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, b.imports(ref, iotest.HalfReader(bytes.NewReader(content))))
 		b.holds(ref, content)
 		b.store.Release(ref.Key)
 		b.holds(ref, content)
 		b.store = b.open(b, b.place)
 		b.holds(ref, content)
-		if err := b.store.Delete(ctx, ref.Key); err != nil {
-			b.Error(err)
-		}
+		must.OK(b, b.store.Delete(ctx, ref.Key))
 		b.isGone(ref)
 	}
 	for _, k := range []blob.Key{"", "x", "../../../../../../../../../../x/y", "ABCDEF01234567890123456789012345"} {
@@ -671,9 +655,7 @@ func blobImportPending(b *bench) {
 	content := randomBytes(100)
 	one, two := refOf(content), refOf(content)
 	for _, ref := range []blob.Ref{one, two} {
-		if err := b.imports(ref, bytes.NewReader(content)); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, b.imports(ref, bytes.NewReader(content)))
 	}
 	if got := b.listed(); len(got) > 0 {
 		b.Errorf("%v are pending and listed", got)

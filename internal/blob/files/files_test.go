@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/blob/blobtest"
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 var ctx = context.Background()
@@ -22,9 +23,7 @@ var ctx = context.Background()
 func TestStoreKeepsTheRules(t *testing.T) {
 	blobtest.Run(t, func(t testing.TB, place string) blob.Store {
 		s, err := Open(filepath.Join(place, "contents"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return s
 	})
 }
@@ -32,13 +31,9 @@ func TestStoreKeepsTheRules(t *testing.T) {
 func TestOnlyTheOwnerCanReadContents(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "contents")
 	s, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ref, err := s.Put(ctx, strings.NewReader("secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	files := 0
 	filepath.WalkDir(filepath.Dir(dir), func(path string, e fs.DirEntry, err error) error {
 		info, ierr := e.Info()
@@ -66,9 +61,7 @@ func TestOnlyTheOwnerCanReadContents(t *testing.T) {
 func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	key := blob.NewKey()
 	other := "00"
 	if key[:2] == "00" {
@@ -79,9 +72,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 		other + "/" + string(key), // a key in another key's folder
 	}
 	for _, name := range alien {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o644))
 	}
 	items, next, err := s.List(ctx, "", 1000)
 	if err != nil || len(items) != 0 || next != "" {
@@ -97,9 +88,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 func TestContentsChangedOnDiskAreReportedAsDamaged(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for name, change := range map[string]func(b []byte) []byte{
 		"a bit flipped": func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
 		"cut off":       func(b []byte) []byte { return b[:len(b)-1] },
@@ -107,17 +96,10 @@ func TestContentsChangedOnDiskAreReportedAsDamaged(t *testing.T) {
 		"empty":         func(b []byte) []byte { return nil },
 	} {
 		ref, err := s.Put(ctx, bytes.NewReader(make([]byte, 200_000)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		path := s.path(ref.Key)
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, change(b), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, path)
+		must.OK(t, os.WriteFile(path, change(b), 0o600))
 		if err := blob.Verify(ctx, s, ref); fault.CodeOf(err) != blob.Damaged {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -227,14 +209,10 @@ func TestAPutContentSurvivesAPowerCut(t *testing.T) {
 	world := t.TempDir()
 	dir := filepath.Join(world, "new", "contents")
 	s, err := open(dir, d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range 20 {
 		ref, err := s.Put(ctx, bytes.NewReader(make([]byte, 100_000)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		path := s.path(ref.Key)
 		if !d.files[path] {
 			t.Errorf("%s: its content was not synced", path)
@@ -294,9 +272,7 @@ func TestAnyFailureLeavesNothingAndTheStoreWorking(t *testing.T) {
 func TestUndeletableContentsAreLeftToTheSweep(t *testing.T) {
 	d := newStrictDisk()
 	s, err := open(t.TempDir(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	one, _ := s.Put(ctx, strings.NewReader("1"))
 	two, _ := s.Put(ctx, strings.NewReader("2"))
 	d.fail = func(op, path string) error {
@@ -341,23 +317,17 @@ func countFiles(t *testing.T, dir string) (n int) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return n
 }
 
 func BenchmarkPut(b *testing.B) {
 	s, err := Open(b.TempDir())
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	content := make([]byte, 4096)
 	for b.Loop() {
 		ref, err := s.Put(ctx, bytes.NewReader(content))
-		if err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, err)
 		s.Release(ref.Key)
 	}
 }
@@ -367,13 +337,9 @@ func TestLookingAddsNothing(t *testing.T) {
 	if _, err := Look(dir); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("a folder that is not there: %v", err)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Mkdir(dir, 0o700))
 	s, err := Look(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if items, next, err := s.List(context.Background(), "", 10); err != nil || len(items) > 0 || next != "" {
 		t.Errorf("%v %q %v", items, next, err)
 	}
@@ -381,13 +347,9 @@ func TestLookingAddsNothing(t *testing.T) {
 		t.Errorf("it added %v, %v", entries, err)
 	}
 	whole, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ref, err := whole.Put(context.Background(), strings.NewReader("a content"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if items, _, err := s.List(context.Background(), "", 10); err != nil || len(items) != 1 || items[0].Key != ref.Key {
 		t.Errorf("%v %v", items, err)
 	}

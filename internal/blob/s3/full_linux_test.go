@@ -7,6 +7,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/s3test"
 	"tallyman/internal/testing/smalldisk"
 )
@@ -15,9 +16,7 @@ import (
 func TestAFullServerIsReportedAndWorksAgainWithRoom(t *testing.T) {
 	smalldisk.Run(t, "6m", func(t *testing.T, small string) {
 		server, err := s3test.New(small)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		t.Cleanup(server.Kill)
 		server.Setenv(t)
 		b := &bench{t, server, server.Bucket(t)}

@@ -25,6 +25,8 @@ import (
 	"tallyman/internal/blob/blobtest"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/link"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/s3test"
 )
 
@@ -94,9 +96,7 @@ func (b *bench) objects() (names []string) {
 		}
 		return err
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	return names
 }
 
@@ -126,9 +126,7 @@ func TestStoreKeepsTheRules(t *testing.T) {
 			buckets[place] = server.Bucket(t)
 		}
 		s, err := Open(ctx, Config{Bucket: buckets[place], Prefix: "some/where", Endpoint: server.Endpoint, PathStyle: true, Spool: place})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return s
 	})
 }
@@ -163,9 +161,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	for _, name := range alien {
 		path := filepath.Join(b.server.Root, b.bucket, name)
 		os.MkdirAll(filepath.Dir(path), 0o755)
-		if err := os.WriteFile(path, []byte("mine"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, []byte("mine"), 0o644))
 	}
 	for _, limit := range []int{1, 3, 1000} {
 		var all []blob.Key
@@ -212,13 +208,8 @@ func TestContentsChangedInStorageAreReportedAsDamaged(t *testing.T) {
 	} {
 		for _, size := range []int{1000, 2_000_000} {
 			ref := b.put(s, randomBytes(size))
-			content, err := os.ReadFile(b.path(ref.Key))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(b.path(ref.Key), change(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			content := must.Read(t, b.path(ref.Key))
+			must.OK(t, os.WriteFile(b.path(ref.Key), change(content), 0o644))
 			// Not even ReadAt may return it.
 			if r, err := s.Open(ctx, ref); fault.CodeOf(err) != blob.Damaged {
 				t.Errorf("%s: %v, %v", name, r, err)
@@ -233,9 +224,7 @@ func TestReplicasShareABucket(t *testing.T) {
 	one, two := b.open(b.config()), b.open(b.config())
 	content := randomBytes(1 << 20)
 	ref, err := one.Put(ctx, bytes.NewReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b.holds(two, ref, content)
 
 	// Its age protects a content that is pending in one process from another's sweep.
@@ -243,9 +232,7 @@ func TestReplicasShareABucket(t *testing.T) {
 		t.Helper()
 		j := session.Janitor{Store: noRows{}, Contents: s, Rest: -1, OrphanAge: age}
 		swept, err := j.Orphans(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return swept.Contents
 	}
 	if n := sweep(one, 0); n != 0 {
@@ -300,18 +287,12 @@ func TestRoundTrips(t *testing.T) {
 	var refs []blob.Ref
 	for _, n := range []int{0, 1000, 10 << 20} {
 		ref, err := s.Put(ctx, bytes.NewReader(randomBytes(n)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		expect("put", "PUT")
-		if err := blob.Verify(ctx, s, ref); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, blob.Verify(ctx, s, ref))
 		expect("open what is pending")
 		s.Release(ref.Key)
-		if err := blob.Verify(ctx, s, ref); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, blob.Verify(ctx, s, ref))
 		expect("open", "GET")
 		refs = append(refs, ref)
 	}
@@ -319,9 +300,7 @@ func TestRoundTrips(t *testing.T) {
 		t.Error(err)
 	}
 	expect("list", "GET")
-	if err := s.Delete(ctx, refs[0].Key); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, s.Delete(ctx, refs[0].Key))
 	expect("delete one", "DELETE")
 	if err := s.Delete(ctx, refs[1].Key, refs[2].Key); err != nil {
 		t.Errorf("%v (%v)", err, errors.Unwrap(err))
@@ -331,9 +310,7 @@ func TestRoundTrips(t *testing.T) {
 		t.Error("a client that hung up was not noticed")
 	}
 	expect("a client that hangs up")
-	if err := s.Check(ctx); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, s.Check(ctx))
 	expect("check", "PUT", "GET", "DELETE")
 	for _, k := range []blob.Key{"", "..", "../../x", "/", "x", blob.NewKey() + "/..", "0123456789abcdef0123456789abcde\x00", "0123456789ABCDEF0123456789ABCDEF"} {
 		if _, err := s.Open(ctx, blob.Ref{Key: k}); fault.CodeOf(err) != fault.NotFound {
@@ -378,9 +355,7 @@ func TestAStalledServerIsUnavailableAndThenRecovers(t *testing.T) {
 	s := b.open(c)
 	small, large := randomBytes(1000), randomBytes(8<<20)
 	ref := b.put(patient, small)
-	if err := b.server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, b.server.Stop())
 	for name, do := range map[string]func() error{
 		"put a small content": func() error { _, err := s.Put(ctx, bytes.NewReader(small)); return err },
 		"put a large content": func() error { _, err := s.Put(ctx, bytes.NewReader(large)); return err },
@@ -394,9 +369,7 @@ func TestAStalledServerIsUnavailableAndThenRecovers(t *testing.T) {
 			t.Errorf("%s: %v (%v)", name, err, errors.Unwrap(err))
 		}
 	}
-	if err := b.server.Continue(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, b.server.Continue())
 	// The server may still execute requests that it received while it stood still. It did
 	// so with the Delete.
 	ref = b.put(patient, small)
@@ -409,9 +382,7 @@ func TestAStalledServerIsUnavailableAndThenRecovers(t *testing.T) {
 func TestACheckThatTimesOutReportsSlowStorage(t *testing.T) {
 	b := newBench(t)
 	s := b.open(b.config())
-	if err := b.server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, b.server.Stop())
 	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	if err := s.Check(short); fault.CodeOf(err) != blob.StorageUnavailable {
@@ -440,30 +411,26 @@ func TestAKilledServerWorksAfterARestart(t *testing.T) {
 		}
 		// A store that is opened meanwhile works once its server does.
 		other := b.open(b.config())
-		if err := b.server.Run(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, b.server.Run())
 		b.holds(s, ref, content)
 		b.holds(other, ref, content)
-		if err := s.Delete(ctx, ref.Key); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, s.Delete(ctx, ref.Key))
 		ref = b.put(s, content)
 	}
 }
 
 func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 	b := newBench(t)
-	p := s3test.NewProxy(t, b.server)
+	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
 	c := b.config()
-	c.Endpoint = p.Endpoint
+	c.Endpoint = "http://" + p.Address
 	s := b.open(c)
 	content := randomBytes(3 << 20)
 	ref := b.put(s, content)
 	for _, after := range []int{1, 100, 5000, 300_000, 3 << 20} {
 		// One broken connection: the request is retried.
 		for _, up := range []bool{true, false} {
-			p.Harm(s3test.Harm{Up: up, After: after}, 1)
+			p.Harm(link.Harm{Up: up, After: after}, 1)
 			again, err := s.Put(ctx, bytes.NewReader(content))
 			if err != nil {
 				t.Errorf("put, cut off once after %d bytes: %v (%v)", after, err, errors.Unwrap(err))
@@ -471,21 +438,21 @@ func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		p.Harm(s3test.Harm{After: after}, 1)
+		p.Harm(link.Harm{After: after}, 1)
 		b.holds(s, ref, content)
 		if !p.Done() {
 			t.Errorf("the connection was not cut off after %d bytes", after)
 		}
 		// All connections break: the request fails.
-		p.Harm(s3test.Harm{Up: true, After: after}, -1)
+		p.Harm(link.Harm{Up: true, After: after}, -1)
 		if _, err := s.Put(ctx, bytes.NewReader(content)); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("put, always cut off after %d bytes: %v (%v)", after, err, errors.Unwrap(err))
 		}
-		p.Harm(s3test.Harm{After: after}, -1)
+		p.Harm(link.Harm{After: after}, -1)
 		if r, err := s.Open(ctx, ref); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("open, always cut off after %d bytes: %v, %v", after, r, err)
 		}
-		p.Harm(s3test.Harm{}, 0)
+		p.Harm(link.Harm{}, 0)
 		if got := b.objects(); len(got) != 1 {
 			t.Errorf("cut off after %d bytes: %d objects, want 1", after, len(got))
 		}
@@ -497,12 +464,12 @@ func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 // A Put whose every answer is lost has failed, and the stored object is deleted.
 func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 	b := newBench(t)
-	p := s3test.NewProxy(t, b.server)
+	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
 	c := b.config()
-	c.Endpoint = p.Endpoint
+	c.Endpoint = "http://" + p.Address
 	s := b.open(c)
 	for _, size := range []int{0, 1000, 3 << 20} {
-		p.Harm(s3test.Harm{After: 1}, attempts)
+		p.Harm(link.Harm{After: 1}, attempts)
 		if _, err := s.Put(ctx, bytes.NewReader(randomBytes(size))); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("put %d bytes: %v (%v)", size, err, errors.Unwrap(err))
 		}
@@ -539,9 +506,7 @@ func TestACancelledPutIsUndone(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := s.Put(over, strings.NewReader("x")); fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("%v (%v)", err, errors.Unwrap(err))
 	}
@@ -563,16 +528,12 @@ func TestBodiesAreSignedOverTLS(t *testing.T) {
 	}))
 	defer server.Close()
 	bundle := filepath.Join(t.TempDir(), "authorities.pem")
-	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	t.Setenv("AWS_CA_BUNDLE", bundle)
 	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, size := range []int{0, 1000, 3 << 20} {
 		ref, err := s.Put(ctx, bytes.NewReader(randomBytes(size)))
 		if err != nil {
@@ -586,29 +547,27 @@ func TestBodiesAreSignedOverTLS(t *testing.T) {
 
 func TestABitFlippedInTransitIsNeverStored(t *testing.T) {
 	b := newBench(t)
-	p := s3test.NewProxy(t, b.server)
+	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
 	c := b.config()
-	c.Endpoint = p.Endpoint
+	c.Endpoint = "http://" + p.Address
 	s := b.open(c)
 	for _, size := range []int{100_000, 3 << 20} {
 		content := randomBytes(size)
 		ref := b.put(s, content)
-		p.Harm(s3test.Harm{Up: true, After: size / 2, Flip: true}, -1)
+		p.Harm(link.Harm{Up: true, After: size / 2, Flip: true}, -1)
 		if _, err := s.Put(ctx, bytes.NewReader(content)); fault.CodeOf(err) != blob.StorageUnavailable {
 			t.Errorf("put %d bytes: %v (%v)", size, err, errors.Unwrap(err))
 		}
-		p.Harm(s3test.Harm{After: size / 2, Flip: true}, -1)
+		p.Harm(link.Harm{After: size / 2, Flip: true}, -1)
 		if _, err := s.Open(ctx, ref); fault.CodeOf(err) != blob.Damaged {
 			t.Errorf("open %d bytes: %v (%v)", size, err, errors.Unwrap(err))
 		}
-		p.Harm(s3test.Harm{}, 0)
+		p.Harm(link.Harm{}, 0)
 		b.holds(s, ref, content)
 		if got := b.objects(); len(got) != 1 {
 			t.Errorf("%d objects, want 1", len(got))
 		}
-		if err := s.Delete(ctx, ref.Key); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, s.Delete(ctx, ref.Key))
 	}
 }
 
@@ -629,9 +588,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	source := rand.NewChaCha8([32]byte{1})
 	if n := allocated(func() {
 		var err error
-		if ref, err = s.Put(ctx, io.LimitReader(source, size)); err != nil {
-			t.Fatal(err)
-		}
+		ref, err = s.Put(ctx, io.LimitReader(source, size))
+		must.OK(t, err)
 	}); n > most {
 		t.Errorf("putting 64 MiB allocates %d KiB", n>>10)
 	} else {
@@ -639,9 +597,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	s.Release(ref.Key)
 	if n := allocated(func() {
-		if err := blob.Verify(ctx, s, ref); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, blob.Verify(ctx, s, ref))
 	}); n > most {
 		t.Errorf("reading 64 MiB allocates %d KiB", n>>10)
 	} else {
@@ -655,13 +611,9 @@ func TestTemporaryFilesAreRemovedAndAFullFolderIsAFault(t *testing.T) {
 	s := b.open(c)
 	ref := b.put(s, randomBytes(1<<20))
 	r, err := s.Open(ctx, ref)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b.spooled(c)
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, r.Close())
 	if err := r.Close(); err != nil {
 		t.Errorf("closing twice: %v", err)
 	}
@@ -726,9 +678,7 @@ func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 	s := b.open(b.config())
 	ref := b.put(s, []byte("content"))
 	root := filepath.Join(b.server.Root, b.bucket)
-	if err := os.Rename(root, root+"-gone"); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(root, root+"-gone"))
 	for name, do := range map[string]func() error{
 		"put":            func() error { _, err := s.Put(ctx, strings.NewReader("x")); return err },
 		"open":           func() error { _, err := s.Open(ctx, ref); return err },
@@ -742,9 +692,7 @@ func TestABucketThatGoesAwayIsNotAMissingFile(t *testing.T) {
 			t.Errorf("%s: %v (%v)", name, err, errors.Unwrap(err))
 		}
 	}
-	if err := os.Rename(root+"-gone", root); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(root+"-gone", root))
 	b.holds(s, ref, []byte("content"))
 }
 
@@ -768,9 +716,7 @@ func answering(t *testing.T, status int, code string) (*Store, *int) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	asked = 1
 	return s, &asked
 }
@@ -831,13 +777,9 @@ func TestContentsAreDeletedOneByOneWithoutBatchDeletion(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	s, err := Open(ctx, Config{Bucket: "bucket", Prefix: "p", Endpoint: server.URL, PathStyle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	one, two := blob.NewKey(), blob.NewKey()
-	if err := s.Delete(ctx, one, two); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, s.Delete(ctx, one, two))
 	if want := []string{"/bucket/p/" + string(one), "/bucket/p/" + string(two)}; !slices.Equal(deleted, want) {
 		t.Errorf("deleted %v, want %v", deleted, want)
 	}
@@ -863,9 +805,7 @@ func TestATooSlowTransferIsAbandoned(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: server.URL, PathStyle: true, Timeout: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	_, err = s.Open(ctx, blob.Ref{Key: blob.NewKey(), Size: 1_000_000})
 	if fault.CodeOf(err) != blob.StorageUnavailable || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("%v (%v)", err, errors.Unwrap(err))
@@ -875,9 +815,7 @@ func TestATooSlowTransferIsAbandoned(t *testing.T) {
 // A server that sends more than it should must not fill the disk.
 func TestAnEndlessAnswerIsReportedAsDamage(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("list-type") {
 			io.WriteString(w, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`)
@@ -894,9 +832,7 @@ func TestAnEndlessAnswerIsReportedAsDamage(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
 	s, err := Open(ctx, Config{Bucket: "bucket", Endpoint: "http://" + l.Addr().String(), PathStyle: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := s.Open(ctx, blob.Ref{Key: blob.NewKey(), Size: 1_000_000}); fault.CodeOf(err) != blob.Damaged {
 		t.Errorf("%v (%v)", err, errors.Unwrap(err))
 	}
@@ -906,15 +842,11 @@ func BenchmarkPut(b *testing.B) {
 	server := s3test.Start(b)
 	server.Setenv(b)
 	s, err := Open(ctx, Config{Bucket: server.Bucket(b), Endpoint: server.Endpoint, PathStyle: true})
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	content := make([]byte, 4096)
 	for b.Loop() {
 		ref, err := s.Put(ctx, bytes.NewReader(content))
-		if err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, err)
 		s.Release(ref.Key)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tallyman/internal/bus"
+	"tallyman/internal/testing/must"
 )
 
 // Opener returns the ends of one bus for the given number of replicas. It fails t if it
@@ -183,9 +184,7 @@ func Run(t *testing.T, open Opener) {
 		all := start(t, 3)
 		closed, open := Subscribe(t, all[1], "x"), Subscribe(t, all[2], "x")
 		for range 2 {
-			if err := all[1].Close(); err != nil {
-				t.Error(err)
-			}
+			must.OK(t, all[1].Close())
 		}
 		all[1].Publish(bus.Message{Topic: "x", Payload: []byte("closed")})
 		all[0].Publish(bus.Message{Topic: "x", Payload: []byte("open")})

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // read returns the names of all fields of a body, and their texts if they have one.
@@ -140,9 +141,7 @@ func FuzzBase64(f *testing.F) {
 			text := e.EncodeToString(content)
 			for _, in := range []string{text, "data:application/pdf;base64," + text, "DATA:;name=x;BASE64," + text, "\n" + text + "\r\n"} {
 				r, err := decoded(iotest.HalfReader(strings.NewReader(in)), AsBase64, false)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, err)
 				got, err := io.ReadAll(r)
 				if err != nil || !bytes.Equal(got, content) {
 					t.Fatalf("%s: %q gives %q, %v", name, in, got, err)
@@ -220,9 +219,7 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 			c.want = c.in
 		}
 		r, err := decoded(iotest.HalfReader(strings.NewReader(c.in)), AsEither, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		got, err := io.ReadAll(r)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: %.80q gives %.80q, %v", c.name, c.in, got, err)
@@ -233,18 +230,14 @@ func TestATextIsNotTakenForBase64(t *testing.T) {
 		"YSxiPj4 Pj4+": "a,b>>>>>>", "YSxiPj4 ": "a,b>>>", "Style Cartons Pieces": "Style Cartons Pieces", "Invoice No.,Style": "Invoice No.,Style",
 	} {
 		r, err := decoded(strings.NewReader(in), AsEither, true)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if got, err := io.ReadAll(r); err != nil || string(got) != want {
 			t.Errorf("%q in a form gives %q, %v", in, got, err)
 		}
 	}
 	// Invalid bytes far from the beginning of base64 cause an error, not half an export.
 	r, err := decoded(strings.NewReader(strings.Repeat("SW52", maxHead)+",B2\n"), AsEither, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := io.ReadAll(r); fault.CodeOf(err) != BadBase64 {
 		t.Errorf("base64 with a comma at its end: %v", err)
 	}

@@ -103,7 +103,7 @@ func (rv *receiver) of(s Slot) *tally {
 const maxText = 64 << 10
 
 // texts are the fields that requests use besides their files.
-var texts = []string{"filename", "name", "mode", "format", "map", "remember"}
+var texts = []string{"filename", "name", "mode", "format", "map", "remember", "by"}
 
 // Receive reads the body and passes its files to store, one after the other. name is
 // the name in the request's URL for a file that the body does not name, "" if there is

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"io"
 	"regexp"
 	"strings"
@@ -30,6 +29,10 @@ const (
 	PDF        = "application/pdf"
 	OldPDF     = "application/x-pdf"
 	CSV        = "text/csv"
+	JPEG       = "image/jpeg"
+	PNG        = "image/png"
+	TIFF       = "image/tiff"
+	WebP       = "image/webp"
 	Octets     = "application/octet-stream" // anything
 )
 
@@ -76,6 +79,8 @@ func settle(kind string, head []byte, rc Reception) string {
 		return JSON
 	case rc.takes(PDF) && (begins(magic.PDF) || begins(pdfMark64)):
 		return PDF
+	case rc.takes(JPEG) && magic.Picture(head): // which of them, the reader finds out
+		return JPEG
 	case kind == URLEncoded && rc.takes(CSV) && noForm(head):
 		return CSV
 	}
@@ -97,21 +102,10 @@ func noForm(head []byte) bool {
 	return !bytes.ContainsRune(text[:end], '=')
 }
 
-// isPDF reports whether a file with this beginning is a PDF, plain, as base64 or in a
-// ZIP archive.
-func isPDF(head []byte) bool {
-	return bytes.Contains(head[:min(len(head), 1<<10)], []byte(magic.PDF)) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64)) || holdsPDF(head)
-}
-
-// holdsPDF reports whether a file with this beginning is a ZIP archive whose first file
-// is a PDF by its name. Those of a workbook are XML.
-func holdsPDF(head []byte) bool {
-	const nameLength, name = 26, 30 // in the header of a file (APPNOTE.TXT, 4.3.7)
-	if len(head) < name || !magic.Begins(head, magic.ZIP) {
-		return false
-	}
-	end := name + int(binary.LittleEndian.Uint16(head[nameLength:]))
-	return end <= len(head) && bytes.HasSuffix(bytes.ToLower(head[name:end]), []byte(".pdf"))
+// IsBills reports whether a file with this beginning holds bills: a picture, or a PDF, plain,
+// as base64 or in a ZIP archive.
+func IsBills(head []byte) bool {
+	return magic.Picture(head) || magic.HoldsPDF(head) || bytes.HasPrefix(bytes.TrimLeft(head, blanks), []byte(pdfMark64))
 }
 
 // dataURLHead matches the beginning of a data: URL, but not of a table whose first cell

@@ -44,7 +44,7 @@ func (s *strays) take(f *field) (why string, err error) {
 		return "", err
 	}
 	f.value = content
-	to := s.rv.Stray(isPDF(head))
+	to := s.rv.Stray(IsBills(head))
 	i := slices.IndexFunc(s.all, func(st *stray) bool { return st.to.For == to.For })
 	if i < 0 {
 		i = len(s.all)

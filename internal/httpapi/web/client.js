@@ -71,16 +71,19 @@ export class Tallyman {
   /**
    * Attaches the order export.
    * @param {Blob | string} orders a CSV, XLSX or XLS file, or the text of a CSV
-   * @param {{name?: string, columns?: string[], remember?: boolean, once?: string, signal?: AbortSignal,
-   *   onSent?: Sent, onWait?: (seconds: number) => void}} [options] columns say what columns mean that are not
-   *   known, as in "Qty=cartons"; remember keeps that in the profile
+   * @param {{add?: boolean, name?: string, columns?: string[], remember?: boolean, once?: string,
+   *   signal?: AbortSignal, onSent?: Sent, onWait?: (seconds: number) => void}} [options] columns say what columns
+   *   mean that are not known, as in "Qty=cartons"; remember keeps that in the profile; add keeps the exports that
+   *   are there
    */
-  async uploadOrders(orders, { name, columns = [], remember = false, ...options } = {}) {
+  async uploadOrders(orders, { add = false, name, columns = [], remember = false, ...options } = {}) {
+    /** @type {Record<string, string>} */
+    const query = add ? { mode: "append" } : {};
     const map = columns.join("\n");
     if (typeof orders === "string") {
       const known = map ? { map, remember: String(remember) } : {};
       const body = JSON.stringify({ csv_data: orders, filename: name || "orders.csv", ...known });
-      return this.json("POST", "/upload-csv", { body, type: "application/json", ...options });
+      return this.json("POST", "/upload-csv", { query, body, type: "application/json", ...options });
     }
     const form = new FormData();
     if (map) {
@@ -88,7 +91,7 @@ export class Tallyman {
       form.append("remember", String(remember));
     }
     form.append("file", orders, name || /** @type {File} */ (orders).name || "orders.csv");
-    return this.json("POST", "/upload-csv", { body: form, ...options });
+    return this.json("POST", "/upload-csv", { query, body: form, ...options });
   }
 
   /**
@@ -126,6 +129,14 @@ export class Tallyman {
   /** Returns the session's files. */
   async files() {
     return (await this.json("GET", "/files")).files;
+  }
+
+  /**
+   * Takes one of the session's files away and keeps everything else.
+   * @param {string} name as files() gives it
+   */
+  removeFile(name) {
+    return this.json("DELETE", "/files", { query: { name } });
   }
 
   /** Ends the session and removes its files. */

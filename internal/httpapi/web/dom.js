@@ -2,6 +2,8 @@
 // Small helpers to make and find elements. Texts are only ever set as text: the
 // content of files and answers can never become markup.
 
+import { t } from "./words.js";
+
 /** The element with an ID. @returns {any} */
 export const $ = (id) => document.getElementById(id);
 
@@ -23,7 +25,7 @@ const shown = (children) => children.flat(Infinity).filter((c) => c !== null && 
 /** Replaces the content of an element. What is missing (null, undefined, false) is left out. */
 export const fill = (e, ...children) => e.replaceChildren(...shown(children));
 
-const attributes = new Set(["class", "role", "for", "colspan", "scope"]);
+const attributes = new Set(["class", "role", "for", "colspan", "scope", "translate"]);
 
 function set(e, props) {
   for (const [name, value] of Object.entries(props || {})) {
@@ -48,6 +50,17 @@ export function table(className, name, heads, body) {
 }
 
 const svgSpace = "http://www.w3.org/2000/svg";
+
+/** Gives each cell of a row the name of its column, which is shown where a table is a list of blocks. */
+export function named(row, heads) {
+  const missing = heads.children.length - row.children.length; // the first cell of a sum stands for several
+  [...row.children].forEach((cell, i) => {
+    if (!i && missing) return;
+    const { textContent } = heads.children[i + missing];
+    if (textContent && cell.textContent && !cell.querySelector("button.small")) cell.dataset.name = textContent;
+  });
+  return row;
+}
 
 /** Makes an SVG element. */
 export function svg(tag, attributes, ...children) {
@@ -140,6 +153,17 @@ function question(title, text, buttons) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
 }
 
+// The lists that show a piece only. Paper gets all of them.
+const cut = new Map();
+let cuts = 0;
+globalThis.addEventListener?.("beforeprint", () => {
+  for (const [n, { parent, all }] of cut) {
+    const list = parent.deref();
+    if (list?.isConnected) all();
+    if (!list?.isConnected) cut.delete(n);
+  }
+});
+
 /** Shows a long list in pieces: most people need its beginning only. Returns the button for the next piece. */
 export function pieces(parent, items, make, size = 200) {
   let shown = 0;
@@ -149,9 +173,13 @@ export function pieces(parent, items, make, size = 200) {
     parent.append(...some.map((item, i) => make(item, shown + i)));
     shown += some.length;
     const left = Math.min(size, items.length - shown);
-    next.textContent = `Show ${left.toLocaleString()} more of ${items.length.toLocaleString()}`;
+    next.textContent = t("Show {n} more of {all}", { n: left, all: items.length });
     next.hidden = shown >= items.length;
   };
   more();
+  const all = () => {
+    while (shown < items.length) more();
+  };
+  if (items.length > size) cut.set(++cuts, { parent: new WeakRef(parent), all });
   return next;
 }

@@ -2,25 +2,29 @@
 // Formats numbers and dates in the user's locale, for the screen only: downloads are
 // what the server makes.
 
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const one = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const two = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const day = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
-const shortDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
-const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const dayTime = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
-const size = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+import { locale, t, tn } from "./words.js";
+
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const one = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const two = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const day = new Intl.DateTimeFormat(locale, { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
+const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", timeZone: "UTC" });
+const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const dayTime = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
+const size = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
 
 export const count = (n) => whole.format(n);
-export const plural = (n, what, many = `${what}s`) => `${count(n)} ${n === 1 ? what : many}`;
+
+/** Writes how many there are of something: "1 carton", "2 cartons". The dictionary has "{n} carton". */
+export const plural = (n, what, many = `${what}s`) => tn(`{n} ${what}`, `{n} ${many}`, n);
 
 /** The names, units and formats of figures. */
 export const fields = {
-  cartons: { name: "Cartons", format: count },
-  pieces: { name: "Pieces", format: count },
-  weight: { name: "Weight", unit: "lb", format: (n) => one.format(n) },
-  cube: { name: "Cube", unit: "cu ft", format: (n) => two.format(n) },
-  volume: { name: "Volume", unit: "cu ft", format: (n) => two.format(n) },
+  cartons: { name: t("Cartons"), format: count },
+  pieces: { name: t("Pieces"), format: count },
+  weight: { name: t("Weight"), unit: t("lb"), format: (n) => one.format(n) },
+  cube: { name: t("Cube"), unit: t("cu ft"), format: (n) => two.format(n) },
+  volume: { name: t("Volume"), unit: t("cu ft"), format: (n) => two.format(n) },
 };
 
 /** Writes a figure of a field, "–" if there is none. */
@@ -39,6 +43,16 @@ export function bytes(n) {
 export function clock(ms) {
   const at = new Date(ms);
   return (at.toDateString() === new Date().toDateString() ? time : dayTime).format(at);
+}
+
+const since = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+/** Writes how long ago a time was: "5 minutes ago", "yesterday". */
+export function ago(ms) {
+  const minutes = Math.round((ms - Date.now()) / 60_000);
+  if (minutes > -60) return since.format(Math.min(0, minutes), "minute");
+  if (minutes > -24 * 60) return since.format(Math.ceil(minutes / 60), "hour");
+  return since.format(Math.ceil(minutes / 1440), "day");
 }
 
 /**
@@ -62,7 +76,7 @@ export const writeShortDay = (ms) => shortDay.format(ms);
 export const decimals = [whole, one, two];
 
 /** Writes a number with all its decimals. */
-export const exact = (n) => n.toLocaleString(undefined, { maximumFractionDigits: 6 });
+export const exact = (n) => n.toLocaleString(locale, { maximumFractionDigits: 6 });
 
 /** Makes the first letter a capital. */
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,9 +2,14 @@
 // The sheet as a table of any length. Only the rows in sight have elements, which
 // are reused while the table is scrolled.
 
-import { h, fill, icon, kept, say } from "./dom.js";
+import { $, h, button, fill, icon, kept, say } from "./dom.js";
+import { amendmentsOf, fillable, same, who } from "./amend.js";
+import { records, writeTabs } from "./cells.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
+import { Filler } from "./fill.js";
 import { column, lineTarget } from "./issues.js";
+import { words } from "./session.js";
+import { t, tn } from "./words.js";
 
 const rowHeight = 30;
 const spare = 8; // rows drawn above and below those in sight
@@ -17,17 +22,37 @@ const kinds = {
   "Individual Pieces": [0, 136], "Total Pieces": [0, 108], "Individual Weight": [1, 142], "Total Weight": [1, 112],
 };
 const pinned = ["Invoice No.", "Style"];
+// Columns whose figures are added up for the rows shown. That of a whole bill counts once.
+const summed = new Set(["Cartons", "BOL Cube", "Final Cube", "Burlington Cube", "Pallet", "Individual Pieces",
+  "Total Pieces", "Individual Weight", "Total Weight"]);
+const ofBill = "BOL Cube";
+
+// The marks of rows, as bits: what people did, and what they should look at.
+const marks = { amended: 1, check: 2, near: 4, loose: 8 };
+const markNames = { amended: t("amended"), check: t("to check"), near: t("near miss"), loose: t("no order") };
+
+const shows = [
+  ["", t("All rows")], ["loose", t("No order")], ["check", t("To check")], ["near", t("Near misses")],
+  ["amended", t("Amended")],
+];
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 export class SheetView {
   constructor(root, views) {
     this.root = root;
     this.views = views;
-    const none = { text: "", shipTo: null, group: null, sort: null, empty: false, active: { row: 0, col: 0 } };
-    Object.assign(this, none, kept("sheet"));
+    this.amend = amendmentsOf(views.session);
+    this.filler = new Filler(this);
+    const none = { text: "", shipTo: null, group: null, sort: null, empty: false, only: "" };
+    Object.assign(this, none, kept("sheet"), { active: { row: 0, col: 0 }, anchor: { row: 0, col: 0 } });
+    this.chosen = chosenColumns();
+    /** @type {any} The dialog that chooses columns, loaded when it is first used. */
+    this.chooser = null;
     this.resized = new ResizeObserver(() => this.paint());
     // Without a selection the event does not go to the element with the focus.
     document.addEventListener("copy", (e) => this.copy(e));
+    document.addEventListener("paste", (e) => this.takes(e) && this.filler.paste(e));
+    views.session.addEventListener("amended", () => this.status());
     // Paper does not scroll: it gets all rows.
     addEventListener("beforeprint", () => this.print(true));
     addEventListener("afterprint", () => this.print(false));
@@ -36,11 +61,12 @@ export class SheetView {
   clear() {
     this.resized.disconnect();
     this.root.replaceChildren();
-    const none = { text: "", shipTo: null, group: null, sort: null, sheet: null, active: { row: 0, col: 0 } };
-    Object.assign(this, none, { stale: true });
+    const none = { text: "", shipTo: null, group: null, sort: null, sheet: null, only: "" };
+    Object.assign(this, none, { stale: true, active: { row: 0, col: 0 }, anchor: { row: 0, col: 0 } });
   }
 
   render(sheet) {
+    const again = this.grid && this.sheet ? this.place() : null;
     this.sheet = sheet;
     this.profile = sheet.profile?.columns || null;
     // Columns with a constant only are no columns of the product: the rows lack them.
@@ -52,6 +78,7 @@ export class SheetView {
     this.shipToColumn = column(sheet, "Ship To Name");
     this.texts = new Array(sheet.rows.length);
     this.writing = new Map();
+    this.marks = marksOf(sheet, this.paired());
     const used = sheet.columns.map((_, c) => sheet.rows.some((r) => r.cells[c] !== null));
     const own = this.profile?.map((o) => column(sheet, o.name));
     this.hiddenCount = used.filter((u, c) => !u && (!own || own.includes(c))).length;
@@ -63,29 +90,72 @@ export class SheetView {
     }
     if (this.shipTo !== null && !ships.has(this.shipTo)) this.shipTo = null;
     if (this.sort && !sheet.columns[this.sort.column]) this.sort = null;
-    this.group = null; // it was of another sheet
-    const { search, filter, empties } = this.controls(ships);
+    if (!again) this.group = null; // it was of another sheet
+    const { search, filter, only, empties } = this.controls(ships);
     this.found = h("p", { class: "found", role: "status" });
     this.chip = h("div", { class: "only", hidden: true });
     this.head = h("div", { class: "gridhead", role: "row", "aria-rowindex": "1" });
     this.body = h("div", { class: "gridbody", role: "rowgroup" });
+    this.foot = h("div", { class: "gridfoot", "aria-hidden": "true" });
+    this.sums = h("p", { class: "unseen", id: "grid-sums" });
+    this.info = h("p", { class: "gridinfo" });
     this.grid = h("div", {
-      class: "grid", role: "grid", tabIndex: 0, "aria-label": "Load sheet", "aria-describedby": "grid-help",
+      class: "grid", id: "sheet-grid", role: "grid", tabIndex: 0, "aria-label": t("Load sheet"),
+      "aria-describedby": "grid-help grid-sums", "aria-multiselectable": "true",
       onscroll: () => this.schedule(), onfocus: () => this.mark(), onkeydown: (e) => this.key(e),
-      onclick: (e) => this.click(e), ondblclick: (e) => this.cellOf(e) && this.look(this.cellOf(e).row),
-    }, h("div", { role: "rowgroup", class: "headgroup" }, this.head), this.body);
-    this.root.replaceChildren(
+      onclick: (e) => this.click(e), ondblclick: (e) => this.doubled(e), onpointerdown: (e) => this.press(e),
+    }, h("div", { role: "rowgroup", class: "headgroup" }, this.head), this.body, this.foot);
+    fill(this.root,
       h("div", { class: "tools" },
-        h("div", { class: "field" }, h("label", { for: "sheet-search" }, "Find"), search),
-        h("div", { class: "field" }, h("label", { for: "sheet-ship" }, "Ship to"), filter),
-        this.hiddenCount > 0 && h("label", { class: "check" }, empties, ` ${plural(this.hiddenCount, "empty column")}`),
+        h("div", { class: "field" }, h("label", { for: "sheet-search" }, t("Find")), search),
+        h("div", { class: "field" }, h("label", { for: "sheet-ship" }, t("Ship to")), filter),
+        h("div", { class: "field" }, h("label", { for: "sheet-only" }, t("Show")), only),
+        this.hiddenCount > 0 && h("label", { class: "check" }, empties,
+          " ", tn("Show {n} empty column", "Show {n} empty columns", this.hiddenCount)),
         this.chip, this.found),
-      this.grid,
-      h("p", { class: "hint", id: "grid-help" }, "Click a heading to sort. Arrow keys move the selection. " +
-        "Enter, a double click or a click on the row number shows the line on its page."));
+      h("div", { class: "tools second" }, this.filler.bar(),
+        h("div", { class: "buttons" },
+          button({ class: "small", id: "sheet-columns", onclick: () => this.choose() }, t("Columns")),
+          button({ class: "small", id: "sheet-part", onclick: () => this.download() }, icon("save"),
+            t("CSV of these rows")))),
+      this.trouble = h("div", { class: "trouble" }),
+      this.nothing = h("div", { class: "empty", hidden: true }), this.grid, this.info, this.sums,
+      h("p", { class: "hint signs" }, Object.entries(markNames).map(([kind, name]) =>
+        h("span", {}, h("i", { class: `flag flag-${kind}` }), name))),
+      h("p", { class: "hint", id: "grid-help" },
+        t("Click a heading to sort. Arrow keys move the selection, with Shift " +
+        "they extend it. In a column without a source type a value, or paste cells from Excel; Ctrl D fills down, " +
+        "Ctrl Z undoes. Enter, a double click or a click on the row number shows the line on its page.")));
     this.columns();
     this.resized.disconnect();
     this.resized.observe(this.grid);
+    if (again) this.return(again);
+  }
+
+  // Where the person is in the sheet: what another sheet of the same bills goes on with.
+  place() {
+    const { grid, rows, active, anchor } = this;
+    const held = this.root.contains(document.activeElement) ? document.activeElement?.id : "";
+    const at = (p) => ({ ...p, of: this.sheet.rows[rows[p.row]] });
+    const typing = this.filler.stop();
+    return { top: grid.scrollTop, left: grid.scrollLeft, held, active: at(active), anchor: at(anchor), typing };
+  }
+
+  return({ top, left, held, active, anchor, typing }) {
+    const find = ({ row, col, of }) => {
+      const i = of ? this.rows.findIndex((r) => {
+        const { bill, line } = this.sheet.rows[r];
+        return bill === of.bill && line === of.line;
+      }) : row;
+      return { row: Math.min(i < 0 ? row : i, this.rows.length - 1), col: Math.min(col, this.shown.length - 1) };
+    };
+    this.active = find(active);
+    this.anchor = find(anchor);
+    this.grid.scrollTop = top;
+    this.grid.scrollLeft = left;
+    if (held && !typing) $(held)?.focus({ preventScroll: true });
+    this.paint();
+    if (typing) this.filler.edit(typing);
   }
 
   /** Makes the controls that search and filter. Ships are the ship-tos, with their numbers of rows. */
@@ -95,44 +165,50 @@ export class SheetView {
       this.select();
     };
     const search = h("input",
-      { type: "search", id: "sheet-search", value: this.text, placeholder: "Any cell", oninput: find });
+      { type: "search", id: "sheet-search", value: this.text, placeholder: t("Any cell"), oninput: find });
+    const narrow = () => {
+      this.only = only.value;
+      this.select();
+    };
+    const n = (kind) => this.marks.reduce((sum, m) => sum + Number((m & marks[kind]) > 0), 0);
+    const only = h("select", { id: "sheet-only", onchange: narrow }, shows.map(([value, name]) =>
+      h("option", { value, selected: value === this.only }, value ? `${name} (${count(n(value))})` : name)));
     const names = [...ships.keys()].sort((a, b) => Number(a === "") - Number(b === "") || collator.compare(a, b));
     const choose = () => {
       this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1];
       this.select();
     };
-    const option = (n) => h("option", { selected: n === this.shipTo }, `${n || "None"} (${count(ships.get(n))})`);
+    const option = (n) => h("option", { selected: n === this.shipTo }, `${n || t("None")} (${count(ships.get(n))})`);
     const filter = h("select", { id: "sheet-ship", onchange: choose },
-      h("option", { selected: this.shipTo === null }, "All"), names.map(option));
+      h("option", { selected: this.shipTo === null }, t("All")), names.map(option));
     const show = () => {
       this.empty = empties.checked;
       this.columns();
     };
     const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: show });
-    return { search, filter, empties };
+    return { search, filter, only, empties };
   }
 
-  /** Shows the lines of some bills only: {name, bills}, null for all. */
+  /** Shows some rows only: {name, has}, of which has says whether a row is one of them; null for all. */
   filter(group) {
     this.group = group;
     this.text = "";
     this.shipTo = null;
-    this.root.querySelector("#sheet-search").value = "";
-    this.root.querySelector("#sheet-ship").selectedIndex = 0;
+    this.only = "";
+    $("sheet-search").value = "";
+    $("sheet-ship").selectedIndex = $("sheet-only").selectedIndex = 0;
     this.select();
     this.grid.scrollTop = 0;
   }
 
   // Chooses the columns: first the bill and the style, which stay in sight, then the
-  // others in the order of the file, which the profile may choose.
+  // others in the order of the file, or in the order that the person or the profile chose.
   columns() {
     const { sheet } = this;
     const first = pinned.map((n) => column(sheet, n));
-    const file = this.profile ? this.profile.map((own) => column(sheet, own.name)) : sheet.columns.map((_, c) => c);
-    const others = file.filter((c) => !first.includes(c) && (this.empty || this.used[c]));
+    const others = this.listed().filter(({ c, on }) => on && !first.includes(c)).map(({ c }) => c);
     this.shown = [-1, ...first, ...others];
-    const width = (name) => kinds[name]?.[1] ?? Math.max(96, name.length * 8 + 24);
-    const widths = this.shown.map((c) => (c < 0 ? 58 : width(sheet.columns[c])));
+    const widths = this.shown.map((c) => (c < 0 ? this.numbers() : this.width(c)));
     const total = widths.reduce((a, b) => a + b, 0);
     let right = 0;
     this.rights = widths.map((w) => (right += w));
@@ -147,6 +223,63 @@ export class SheetView {
     this.select();
   }
 
+  // The width of the numbers of rows and their marks, which have a place each.
+  numbers() {
+    const digits = String(this.sheet.rows.length).length;
+    return Math.max(58, 24 + 8 * digits + (this.marks.some(Boolean) ? 41 : 0));
+  }
+
+  // The width of a column. Its sum is never cut, nor what stays in sight.
+  width(c) {
+    const { columns, rows } = this.sheet, name = columns[c];
+    const least = kinds[name]?.[1] ?? Math.max(96, name.length * 8 + 24);
+    let longest = "";
+    if (summed.has(name)) {
+      const sum = rows.reduce((all, r) => all + (typeof r.cells[c] === "number" ? r.cells[c] : 0), 0);
+      longest = this.format(this.kind(c), sum);
+    } else if (pinned.includes(name)) {
+      for (const { cells } of rows) if (String(cells[c] ?? "").length > longest.length) longest = String(cells[c]);
+    } else return least;
+    const ruler = h("canvas").getContext("2d");
+    ruler.font = `650 14px ${getComputedStyle(this.root).fontFamily}`;
+    return Math.min(300, Math.max(least, Math.ceil(ruler.measureText(longest).width) + 24));
+  }
+
+  // The rows of lines that somebody paired by hand.
+  paired() {
+    const pairs = this.amend.list.filter((a) => a.kind === "pair" && a.state !== "lost").map((a) => same(a.line));
+    if (!pairs.length) return new Set();
+    const names = new Set(pairs);
+    return new Set(this.sheet.rows.flatMap((row, i) =>
+      (names.has(same(this.amend.keys.line(row.bill, row.line))) ? [i] : [])));
+  }
+
+  // All columns in their order, each with whether it is shown.
+  listed() {
+    const { sheet, chosen } = this;
+    const file = this.profile ? this.profile.map((own) => column(sheet, own.name)) : sheet.columns.map((_, c) => c);
+    const order = (c) => {
+      const at = chosen ? chosen.findIndex(({ name }) => name === sheet.columns[c]) : -1;
+      return at < 0 ? 1000 + c : at;
+    };
+    const of = (c) => chosen?.find(({ name }) => name === sheet.columns[c]);
+    const all = file.map((c) => ({ c, on: of(c) ? of(c).on : this.empty || this.used[c] }));
+    return chosen ? all.sort((a, b) => order(a.c) - order(b.c)) : all;
+  }
+
+  /** Has somebody choose columns. */
+  async choose() {
+    const { ColumnChooser } = await import("./columns.js");
+    this.chooser ||= new ColumnChooser(this.views.session);
+    const list = this.listed().map(({ c, on }) => (
+      { name: this.sheet.columns[c], heading: this.heading(c), on, fixed: pinned.includes(this.sheet.columns[c]) }));
+    const chosen = await this.chooser.ask(list);
+    if (chosen === undefined) return;
+    this.chosen = chosen;
+    chosenColumns(chosen);
+    this.columns();
+  }
+
   // The heading of a column, which the profile may choose.
   heading(c) {
     const name = this.sheet.columns[c];
@@ -156,14 +289,17 @@ export class SheetView {
   kind(c) { return c < 0 ? 0 : (kinds[this.sheet.columns[c]] || ["text"])[0]; }
 
   // The class of the cells of the i-th column shown, which is column c of the sheet.
-  cellClass(c, i) { return `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}`; }
+  cellClass(c, i) {
+    const open = fillable.has(this.sheet.columns[c]) ? " open" : "";
+    return `cell${typeof this.kind(c) === "number" ? " num" : ""}${i < 3 ? ` pin pin${i}` : ""}${open}`;
+  }
 
   heads() {
     this.head.replaceChildren(...this.shown.map((c, i) => {
       const sorted = this.sort?.column === c ? this.sort.down ? "descending" : "ascending" : "none";
       const name = c < 0 ? "#" : this.heading(c);
       return h("div", {
-        class: this.cellClass(c, i), role: "columnheader", id: `gh-${i}`, title: c < 0 ? "Order of the file" : name,
+        class: this.cellClass(c, i), role: "columnheader", id: `gh-${i}`, title: c < 0 ? t("Order of the file") : name,
         "aria-colindex": String(i + 1), "aria-sort": sorted,
       }, h("span", {}, name), sorted !== "none" && icon(sorted === "ascending" ? "up" : "down"));
     }));
@@ -171,8 +307,8 @@ export class SheetView {
 
   // Which rows are shown, in which order.
   select() {
-    const { sheet, text, shipTo, sort, empty } = this;
-    kept("sheet", { text, shipTo, sort, empty });
+    const { sheet, text, shipTo, sort, empty, only } = this;
+    kept("sheet", { text, shipTo, sort, empty, only });
     const words = this.text.trim().toLowerCase();
     let rows = [];
     this.chip.hidden = !this.group;
@@ -180,11 +316,13 @@ export class SheetView {
       this.filter(null);
       this.grid.focus();
     };
-    const back = { type: "button", class: "quiet icon small", "aria-label": "Show all lines again", onclick: unfilter };
+    const back = { type: "button", class: "quiet icon small", "aria-label": t("Show all lines again"),
+      onclick: unfilter };
     const { group } = this;
     fill(this.chip, group && [h("span", {}, group.name), h("button", back, icon("cross"))]);
     for (let i = 0; i < sheet.rows.length; i++) {
-      if (this.group && !this.group.bills.has(sheet.rows[i].bill)) continue;
+      if (only && !(this.marks[i] & marks[only])) continue;
+      if (this.group && !this.group.has(sheet.rows[i])) continue;
       if (this.shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== this.shipTo) continue;
       if (words && !this.searchable(i).includes(words)) continue;
       rows.push(i);
@@ -192,18 +330,134 @@ export class SheetView {
     if (this.sort) rows = this.sorted(rows);
     this.rows = rows;
     const all = plural(sheet.rows.length, "row");
-    this.found.textContent = rows.length === sheet.rows.length ? all : `${count(rows.length)} of ${all}`;
+    this.found.textContent = rows.length === sheet.rows.length ? all
+      : t("{some} of {all}", { some: rows.length, all });
     this.grid.setAttribute("aria-rowcount", rows.length + 1);
     this.body.style.height = `${Math.max(1, rows.length) * rowHeight}px`;
     this.active.row = Math.min(this.active.row, rows.length - 1);
+    this.anchor.row = Math.min(this.anchor.row, rows.length - 1);
     for (const slot of this.pool) slot.index = -1;
     this.heads();
+    this.feet();
+    this.none();
+    this.paint();
+    this.status();
+  }
+
+  // Says that no row is left, and leads back to all.
+  none() {
+    const { grid, nothing, group, shipTo, only } = this;
+    const empty = this.rows.length === 0 && this.sheet.rows.length > 0;
+    const focused = document.activeElement === grid;
+    nothing.hidden = !empty;
+    $("sheet-part").disabled = this.rows.length === 0;
+    grid.hidden = empty;
+    if (!empty) return;
+    const text = this.text.trim();
+    const what = [text && `“${text}”`, group?.name, shipTo !== null && (shipTo || t("None")),
+      only && shows.find(([value]) => value === only)[1]].filter(Boolean);
+    const all = button({ onclick: () => {
+      this.filter(null);
+      $("sheet-search").focus();
+    } }, t("Show all rows"));
+    fill(nothing, h("p", { role: "status" }, t("No row has all of this: {what}", { what: what.join(" · ") })), all);
+    if (focused) all.focus();
+  }
+
+  // The sums of the rows shown.
+  feet() {
+    const { sheet, rows } = this;
+    const said = [];
+    const cells = this.shown.map((c, i) => {
+      const name = sheet.columns[c];
+      let text = "";
+      if (c < 0) text = t("Sum");
+      else if (summed.has(name)) {
+        const bills = name === ofBill ? new Set() : null;
+        let sum = 0, some = false;
+        for (const i of rows) {
+          const v = sheet.rows[i].cells[c];
+          if (typeof v !== "number" || bills?.has(sheet.rows[i].bill)) continue;
+          bills?.add(sheet.rows[i].bill);
+          some = true;
+          sum += v;
+        }
+        if (some) text = decimals[/** @type {number} */ (this.kind(c))].format(sum);
+        if (some) said.push(`${this.heading(c)} ${text}`);
+      }
+      return h("div", { class: this.cellClass(c, i), title: name === ofBill ? t("Each bill counts once") : "" }, text);
+    });
+    fill(this.foot, cells);
+    this.sums.textContent = said.length
+      ? t("Sums of {rows}: {what}.", { rows: plural(rows.length, "row"), what: said.join(", ") }) : "";
+  }
+
+  /** Says what the selected cells are, and whether changes are on their way. */
+  status() {
+    if (!this.sheet || !this.info) return;
+    const { top, bottom, left, right } = this.range();
+    const parts = [];
+    if (this.amend.pending) parts.push(t("Saving …"));
+    if (top >= 0 && (bottom > top || right > left)) {
+      let n = 0, sum = 0, some = false;
+      for (let r = top; r <= bottom; r++) {
+        for (let j = left; j <= right; j++) {
+          const v = this.shown[j] < 0 ? null : this.sheet.rows[this.rows[r]].cells[this.shown[j]];
+          n++;
+          if (typeof v !== "number") continue;
+          some = true;
+          sum += v;
+        }
+      }
+      parts.push(plural(n, "cell"), some && t("sum {n}", { n: decimals[2].format(sum) }));
+    } else if (top >= 0) {
+      const c = this.shown[left], at = this.rows[top], row = this.sheet.rows[at];
+      const names = Object.keys(marks).filter((k) => this.marks[at] & marks[k]).map((k) => markNames[k]);
+      if (c >= 0) parts.push(this.heading(c), this.story(row, c));
+      if (names.length) parts.push(`${t("Row {n}", { n: at + 1 })}: ${names.join(", ")}`);
+    }
+    this.info.textContent = parts.filter(Boolean).join(" · ");
+    this.filler.enable();
+  }
+
+  // What was in a cell before somebody changed it, and who did.
+  story(row, c) {
+    const name = this.sheet.columns[c];
+    if (!row.was || !(name in row.was)) return "";
+    const key = same(this.amend.keys.line(row.bill, row.line));
+    const mine = (a) => a.column === name && (a.line ? same(a.line) === key : true) || a.line && same(a.line) === key &&
+      a.kind === "correct";
+    const last = fillable.has(name) ? this.amend.list.findLast(mine) : null;
+    return t("was {read}", { read: row.was[name] || t("empty") }) + (last ? `, ${who(last)}` : "");
+  }
+
+  /** The selected cells, as indices of rows and columns shown. */
+  range() {
+    const { active, anchor } = this;
+    const top = Math.min(active.row, anchor.row), bottom = Math.max(active.row, anchor.row);
+    if (top < 0) return { top: active.row, bottom: active.row, left: active.col, right: active.col };
+    return { top, bottom, left: Math.min(active.col, anchor.col), right: Math.max(active.col, anchor.col) };
+  }
+
+  /** Shows that cells have other values: {at, c, value}, by rows and columns of the sheet. */
+  set(cells) {
+    for (const { at, c, value } of cells) {
+      const row = this.sheet.rows[at], name = this.sheet.columns[c];
+      row.was ??= {};
+      row.was[name] ??= row.cells[c] === null ? "" : String(row.cells[c]);
+      row.cells[c] = value || null;
+      this.texts[at] = undefined;
+      this.marks[at] |= marks.amended;
+      this.used[c] = true;
+    }
+    for (const slot of this.pool) slot.index = -1;
     this.paint();
   }
 
   searchable(i) {
     const text = (v, c) => (v === null ? "" : `${v} ${this.write(c, v)}`);
-    return (this.texts[i] ??= this.sheet.rows[i].cells.map(text).join("\n").toLowerCase());
+    const loose = this.marks[i] & marks.loose ? `${t("no order")}\n` : "";
+    return (this.texts[i] ??= loose + this.sheet.rows[i].cells.map(text).join("\n").toLowerCase());
   }
 
   sorted(rows) {
@@ -229,7 +483,9 @@ export class SheetView {
     this.select();
     this.grid.scrollTop = 0;
     const name = c < 0 ? "" : this.heading(c);
-    say(this.sort ? `Sorted by ${name}, ${this.sort.down ? "descending" : "ascending"}` : "In the order of the file");
+    const { down = false } = this.sort || {};
+    say(!this.sort ? t("In the order of the file")
+      : down ? t("Sorted by {name}, descending", { name }) : t("Sorted by {name}, ascending", { name }));
     this.mark();
   }
 
@@ -266,14 +522,16 @@ export class SheetView {
       const text = document.createTextNode("");
       texts.push(text);
       const role = i === 0 ? "rowheader" : "gridcell";
-      return h("div", { class: this.cellClass(c, i), role, "aria-colindex": String(i + 1) }, text);
+      const signs = i === 0 && h("span", { class: "flags" },
+        Object.keys(marks).map((kind) => h("i", { class: `flag flag-${kind}` })));
+      return h("div", { class: this.cellClass(c, i), role, "aria-colindex": String(i + 1) }, text, signs);
     });
     // The pinned cells share one box: each sticky box is a layer of its own, and a box
     // for each cell would make three times as many.
     const pins = h("div", { class: "pins", role: "presentation" }, cells.slice(0, 3));
     const row = h("div", { class: "gridrow", role: "row" }, pins, cells.slice(3));
     this.body.append(row);
-    return { row, cells, texts, index: -1 };
+    return { row, cells, texts, index: -1, part: false, was: new Set(), picked: "" };
   }
 
   print(on) {
@@ -309,7 +567,26 @@ export class SheetView {
       else if (i >= from && i <= from + high) this.fill(slot, i, sight);
     }
     if (jump) this.schedule();
+    this.pick();
     this.mark();
+  }
+
+  // Shows which of the cells in sight are selected.
+  pick() {
+    const { top, bottom, left, right } = this.range();
+    const many = bottom > top || right > left;
+    for (const slot of this.pool) {
+      const on = many && slot.index >= top && slot.index <= bottom;
+      const picked = on ? `${left} ${right}` : "";
+      if (slot.picked === picked) continue;
+      slot.picked = picked;
+      slot.cells.forEach((cell, j) => {
+        const yes = on && j >= left && j <= right;
+        cell.classList.toggle("picked", yes);
+        if (yes) cell.setAttribute("aria-selected", "true");
+        else cell.removeAttribute("aria-selected");
+      });
+    }
   }
 
   fill(slot, i, sight) {
@@ -323,14 +600,31 @@ export class SheetView {
     slot.row.hidden = false;
     slot.row.style.transform = `translateY(${i * rowHeight}px)`;
     slot.row.setAttribute("aria-rowindex", i + 2);
-    const name = `gridrow${at % 2 ? " odd" : ""}${this.sheet.match && row.order_row === null ? " loose" : ""}`;
-    if (slot.row.className !== name) slot.row.className = name;
+    const has = Object.keys(marks).filter((k) => this.marks[at] & marks[k]);
+    const name = `gridrow${at % 2 ? " odd" : ""}${has.map((k) => ` has-${k}`).join("")}`;
+    if (slot.row.className !== name) {
+      slot.row.className = name;
+      if (has.length) slot.cells[0].setAttribute("aria-description", has.map((k) => markNames[k]).join(", "));
+      else slot.cells[0].removeAttribute("aria-description");
+    }
+    for (const j of slot.was) {
+      slot.cells[j].classList.remove("was");
+      slot.cells[j].removeAttribute("aria-description");
+      slot.cells[j].title = "";
+    }
+    slot.was.clear();
     for (let j = 0; j < this.shown.length; j++) {
       if (sight && !sight(j)) continue;
       const c = this.shown[j];
       let text = this.write(c, c < 0 ? at + 1 : row.cells[c]);
-      if (c === this.shipToColumn && text === "" && this.sheet.match && row.order_row === null) text = "No order";
+      if (c === this.shipToColumn && text === "" && this.sheet.match && row.order_row === null) text = t("No order");
       if (slot.texts[j].data !== text) slot.texts[j].data = text;
+      const was = c >= 0 ? row.was?.[this.sheet.columns[c]] : undefined;
+      if (was === undefined) continue;
+      slot.was.add(j);
+      slot.cells[j].classList.add("was");
+      slot.cells[j].title = t("was {read}", { read: was || t("empty") });
+      slot.cells[j].setAttribute("aria-description", slot.cells[j].title);
     }
   }
 
@@ -356,8 +650,9 @@ export class SheetView {
   }
 
   key(e) {
-    if (e.altKey || e.metaKey) return;
+    if (e.target !== this.grid || e.altKey) return;
     const { active } = this;
+    const command = e.ctrlKey || e.metaKey;
     const page = Math.max(1, Math.floor((this.grid.clientHeight - rowHeight) / rowHeight) - 1);
     const last = this.rows.length - 1, end = this.shown.length - 1;
     const move = {
@@ -367,20 +662,38 @@ export class SheetView {
       ArrowLeft: () => active.col--,
       PageDown: () => (active.row += page),
       PageUp: () => (active.row = Math.max(0, active.row - page)),
-      Home: () => Object.assign(active, { col: 0 }, e.ctrlKey && { row: 0 }),
-      End: () => Object.assign(active, { col: end }, e.ctrlKey && { row: last }),
+      Home: () => Object.assign(active, { col: 0 }, command && { row: 0 }),
+      End: () => Object.assign(active, { col: end }, command && { row: last }),
     }[e.key];
+    const does = {
+      a: () => this.all(), d: () => this.filler.down(), z: () => this.amend.back(),
+    }[command ? e.key.toLowerCase() : ""];
     if (move) {
       e.preventDefault();
+      getSelection()?.removeAllRanges();
       move();
-      active.row = Math.max(-1, Math.min(last, active.row));
+      // A selection has no heading.
+      active.row = Math.max(e.shiftKey && this.anchor.row >= 0 ? 0 : -1, Math.min(last, active.row));
       active.col = Math.max(0, Math.min(end, active.col));
+      if (!e.shiftKey || active.row < 0) this.anchor = { ...active };
       this.reveal();
-    } else if (e.key === "Enter" || e.key === " ") {
+    } else if (does) {
+      e.preventDefault();
+      does();
+    } else if (!command && active.row >= 0 && this.filler.key(e)) e.preventDefault();
+    else if (!command && (e.key === "Enter" || e.key === " ")) {
       e.preventDefault();
       if (active.row < 0) this.sortBy(this.shown[active.col]);
       else this.look(active.row);
     }
+  }
+
+  all() {
+    this.anchor = { row: 0, col: 1 };
+    this.active = { row: this.rows.length - 1, col: this.shown.length - 1 };
+    this.pick();
+    this.mark();
+    this.status();
   }
 
   reveal() {
@@ -399,6 +712,7 @@ export class SheetView {
       else if (right > grid.scrollLeft + grid.clientWidth) grid.scrollLeft = right - grid.clientWidth;
     }
     this.mark();
+    this.status();
   }
 
   cellOf(e) {
@@ -411,36 +725,130 @@ export class SheetView {
   click(e) {
     const at = this.cellOf(e);
     if (!at) return;
-    this.active = at;
-    if (at.row < 0) this.sortBy(this.shown[at.col]);
-    else if (at.col === 0) this.look(at.row);
+    if (at.row < 0) {
+      this.active = at;
+      this.anchor = { ...at };
+      this.sortBy(this.shown[at.col]);
+    } else if (at.col === 0 && !e.shiftKey) this.look(at.row);
     this.mark();
   }
 
-  // Copies the cells of a selection made with the mouse, or else the active cell, as a
-  // spreadsheet takes them: a tab between cells, a line for each row.
+  // Begins a selection with the mouse. A finger scrolls.
+  press(e) {
+    const at = e.button === 0 && e.target !== this.filler.input ? this.cellOf(e) : null;
+    if (!at || at.row < 0) return;
+    if (e.pointerType !== "touch") e.preventDefault(); // no text is selected
+    this.grid.focus({ preventScroll: true });
+    getSelection()?.removeAllRanges();
+    this.active = at;
+    if (!e.shiftKey) this.anchor = { ...at };
+    this.pick();
+    this.mark();
+    this.status();
+    if (e.pointerType === "touch") return;
+    const move = (e) => {
+      const box = this.grid.getBoundingClientRect();
+      this.grid.scrollTop += e.clientY > box.bottom - 40 ? rowHeight : e.clientY < box.top + 50 ? -rowHeight : 0;
+      const to = this.cellOf({ target: document.elementFromPoint(e.clientX, e.clientY) || this.grid });
+      if (!to || to.row < 0 || (to.row === this.active.row && to.col === this.active.col)) return;
+      this.active = to;
+      this.pick();
+      this.mark();
+      this.status();
+    };
+    const end = () => {
+      removeEventListener("pointermove", move);
+      removeEventListener("pointerup", end);
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", end);
+  }
+
+  doubled(e) {
+    const at = this.cellOf(e);
+    if (!at || at.row < 0) return;
+    if (!this.filler.edit()) this.look(at.row);
+  }
+
+  // Reports whether keys and pastes are meant for the cells.
+  takes(e) { return this.sheet && (document.activeElement === this.grid || e.target === this.grid); }
+
+  // Copies the selected cells as a spreadsheet takes them: a tab between cells, a line for
+  // each row.
   copy(e) {
-    if (!this.sheet) return;
-    const selection = getSelection();
-    let lines = [];
-    if (selection && !selection.isCollapsed) {
-      if (!this.grid.contains(selection.anchorNode)) return;
-      const slots = [...this.pool].filter((s) => !s.row.hidden && selection.containsNode(s.row, true));
-      slots.sort((a, b) => a.index - b.index);
-      const of = (slot) => slot.cells.filter((c) => selection.containsNode(c, true)).map((c) => c.textContent);
-      lines = slots.map((slot) => of(slot).join("\t"));
-    } else if (this.active.row >= 0 && document.activeElement === this.grid) {
-      const c = this.shown[this.active.col], at = this.rows[this.active.row];
-      lines = [this.write(c, c < 0 ? at + 1 : this.sheet.rows[at].cells[c])];
+    if (!this.takes(e) || !getSelection()?.isCollapsed) return;
+    const { top, bottom, left, right } = this.range();
+    if (top < 0) return;
+    const rows = [];
+    for (let r = top; r <= bottom; r++) {
+      const at = this.rows[r];
+      const cells = this.shown.slice(left, right + 1);
+      rows.push(cells.map((c) => this.write(c, c < 0 ? at + 1 : this.sheet.rows[at].cells[c])));
     }
-    if (!lines.length) return;
-    e.clipboardData.setData("text/plain", lines.join("\n"));
+    e.clipboardData.setData("text/plain", writeTabs(rows));
     e.preventDefault();
-    say(lines.length > 1 ? `${plural(lines.length, "row")} copied` : "Copied");
+    say(tn("{n} cell copied", "{n} cells copied", rows.length * rows[0].length));
+  }
+
+  // Saves the rows that are shown, in their order, as they are in the CSV of the whole sheet.
+  async download() {
+    const { sheet, rows } = this;
+    this.trouble.replaceChildren();
+    try {
+      const all = records(await (await this.views.session.client.download("csv")).text());
+      if (all.length !== sheet.rows.length + 1) {
+        await this.views.session.refresh();
+        throw new Error(t("The sheet changed meanwhile. Look at it again and repeat the download."));
+      }
+      const some = new Blob([all[0], ...rows.map((i) => all[i + 1])], { type: "text/csv" });
+      const link = h("a", { href: URL.createObjectURL(some), download: "load-sheet-part.csv" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      say(tn("{n} row was saved as {name}.", "{n} rows were saved as {name}.", rows.length, { name: link.download }));
+    } catch (error) {
+      fill(this.trouble, h("p", { class: "error", role: "alert" }, words(error)));
+    }
   }
 
   look(i) {
     const row = this.sheet.rows[this.rows[i]];
     if (row) this.views.inspect(lineTarget(this.sheet, row.bill, row.line));
+  }
+}
+
+// The marks of each row.
+function marksOf(sheet, paired) {
+  const of = new Uint8Array(sheet.rows.length);
+  const ofBills = new Map();
+  sheet.rows.forEach((row, i) => {
+    const { added, was } = sheet.bills[row.bill].lines[row.line];
+    if (row.was || added || was || paired.has(i)) of[i] |= marks.amended;
+    if (sheet.match && row.order_row === null) of[i] |= marks.loose;
+    if (!ofBills.has(row.bill)) ofBills.set(row.bill, []);
+    ofBills.get(row.bill).push(i);
+  });
+  for (const f of sheet.findings) {
+    if (f.severity === "info" || f.checked) continue;
+    const rows = f.rows?.length ? f.rows : f.bills.flatMap((b) => ofBills.get(b) || []);
+    for (const i of rows) of[i] |= marks.check;
+  }
+  for (const { line } of sheet.match?.near_misses || []) of[line.row] |= marks.near;
+  return of;
+}
+
+/**
+ * The columns that the person chose in this browser, null for none: their names in order,
+ * and which are shown. With an argument keeps them.
+ * @param {{name: string, on: boolean}[] | null} [chosen]
+ */
+function chosenColumns(chosen) {
+  const name = "tallyman.columns";
+  try {
+    if (chosen) localStorage.setItem(name, JSON.stringify(chosen));
+    else if (chosen === null) localStorage.removeItem(name);
+    const list = JSON.parse(localStorage.getItem(name) || "null");
+    return Array.isArray(list) ? list : null;
+  } catch {
+    return chosen || null;
   }
 }

@@ -1,24 +1,43 @@
 // @ts-check
 // The findings of a sheet. The server makes them; the views show them.
 
+import { h } from "./dom.js";
 import { capital } from "./format.js";
+import { language, t, tn, translated } from "./words.js";
 
 const outcomes = { mismatched: 0, unproved: 1, unchecked: 2, reconciled: 3 };
 
 // The kind, by which findings are drawn, of each severity.
 const looks = { error: "bad", warning: "warn", notice: "warn", info: "info" };
 
-/** The findings of a sheet as the views show them, most severe first. */
+// How the figures of a bill of an unknown form were weighed is for the command line.
+const weighed = / \(\d+ bits of [^)]*\)/;
+
+/** What is said of a bill, without what only programmers need. */
+export const plainly = (text) => text.replace(weighed, "");
+
+/** The findings of a sheet as the views show them, most severe first. Finding names one in amendments. */
 export function issuesOf(sheet) {
   return sheet.findings.map((f, n) => ({
     n, kind: looks[f.severity], code: f.kind, title: f.title, where: capital(f.where), action: f.action,
-    text: sentence(f.text), bill: f.bills.length === 1 ? f.bills[0] : -1,
+    text: sentence(plainly(f.text)), bill: f.bills.length === 1 ? f.bills[0] : -1,
     place: f.places[0] || null, also: f.places.slice(1),
+    checked: f.checked || null, finding: { kind: f.kind, where: f.where, text: f.text },
   }));
 }
 
-/** The findings that somebody should check. */
+/** The findings that somebody should check, or has checked. */
 export const toCheck = (issues) => issues.filter((i) => i.kind !== "info");
+
+/** The findings that nobody has ticked off, of those to check. */
+export const unchecked = (issues) => toCheck(issues).filter((i) => !i.checked);
+
+/** A sentence of the server: in the page's language if the dictionary has it, else as it is, marked as English. */
+export function english(text) {
+  const to = translated(text);
+  if (to !== null) return to;
+  return language === "en" ? text : h("span", { lang: "en" }, text);
+}
 
 function sentence(text) {
   text = capital(text);
@@ -28,7 +47,7 @@ function sentence(text) {
 /** The order of the bills: those with findings first, the rest as in the document. */
 export function billOrder(sheet, issues) {
   const bad = new Map();
-  for (const { bill, kind } of toCheck(issues)) {
+  for (const { bill, kind } of unchecked(issues)) {
     if (bill >= 0) bad.set(bill, Math.min(bad.get(bill) ?? 9, kind === "bad" ? 0 : 1));
   }
   const rank = (i) => Math.min(bad.get(i) ?? 9, outcomes[sheet.bills[i].verdict.outcome]);
@@ -56,16 +75,17 @@ export function totals(sheet) {
 /** What the inspector needs to show a line. */
 export function lineTarget(sheet, bill, line) {
   const b = sheet.bills[bill], l = b.lines[line];
-  const title = `Line ${line + 1} of bill ${b.number?.text || "without number"}`;
+  const title = t("Line {n} of bill {number}", { n: line + 1, number: b.number?.text || t("without number") });
   return { bill, line, title, kind: "info", text: lineText(l), place: { file: l.file, page: l.page, box: l.box } };
 }
 
 function lineText(l) {
   const say = (v, unit) => v && `${v.text}${unit}`;
-  const some = (v, what) => say(v, v?.text.trim() === "1" ? ` ${what}` : ` ${what}s`);
+  const n = (v) => (v?.text.trim() === "1" ? 1 : 2);
   const texts = [
-    some(l.cartons, "carton"), l.style && `style ${l.style.text}`, some(l.pieces, "piece"), l.description?.text,
-    say(l.volume, " cu ft"), say(l.weight, " lb"),
+    say(l.cartons, ` ${tn("carton", "cartons", n(l.cartons))}`), l.style && t("style {style}", { style: l.style.text }),
+    say(l.pieces, ` ${tn("piece", "pieces", n(l.pieces))}`), l.description?.text,
+    say(l.volume, ` ${t("cu ft")}`), say(l.weight, ` ${t("lb")}`),
   ];
   return texts.filter(Boolean).join(" · ");
 }

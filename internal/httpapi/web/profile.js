@@ -4,6 +4,8 @@
 import { $, h, fill, ask, button, icon, say } from "./dom.js";
 import { plural } from "./format.js";
 import { words } from "./session.js";
+import { keep } from "./save.js";
+import { t } from "./words.js";
 
 const most = 64 * 1024; // bytes; the server refuses more
 
@@ -18,22 +20,25 @@ export class ProfileEditor {
       const [file] = this.file.files;
       this.file.value = "";
       if (!file) return;
-      if (file.size > most) return this.fail([`${file.name} is larger than 64 KB; a profile is a small part of that.`]);
+      if (file.size > most) {
+        return this.fail([t("{file} is larger than 64 KB; a profile is a small part of that.", { file: file.name })]);
+      }
       this.text.value = await file.text();
-      this.note(`${file.name} is in the editor. It counts once it is saved.`);
+      this.note(t("{file} is in the editor. It counts once it is saved.", { file: file.name }));
     });
-    this.again = h("p", { class: "again" }, "The bills that are here keep the profile with which they were read. ",
-      button({ class: "link", onclick: () => this.process() }, "Read them again by the new one"));
+    this.again = h("p", { class: "again" },
+      t("The bills that are here keep the profile with which they were read."), " ",
+      button({ class: "link", onclick: () => this.process() }, t("Read them again by the new one")));
     this.forms = h("ul");
     $("profile-tools").append(
       h("section", { class: "forms", "aria-labelledby": "forms-title" },
-        h("h3", { id: "forms-title" }, "Learnt forms"), this.forms),
+        h("h3", { id: "forms-title" }, t("Learnt forms")), this.forms),
       this.trouble, this.again, this.file,
       h("div", { class: "buttons" },
-        button({ class: "primary", onclick: () => this.save() }, "Save"),
-        button({ onclick: () => this.file.click() }, "Load a file"),
-        button({ onclick: () => this.download() }, icon("save"), "Download"),
-        button({ class: "quiet", onclick: () => this.dialog.close() }, "Close")));
+        button({ class: "primary", onclick: () => this.save() }, t("Save")),
+        button({ onclick: () => this.file.click() }, t("Load a file")),
+        button({ onclick: () => this.download() }, icon("save"), t("Download")),
+        button({ class: "quiet", onclick: () => this.dialog.close() }, t("Close"))));
   }
 
   fail(lines, at) {
@@ -72,18 +77,23 @@ export class ProfileEditor {
 
   // A learnt form, which can be renamed and forgotten.
   form(name, proved) {
-    const trusted = proved >= 2 ? ", trusted" : "";
+    const by = !proved ? t("proved by no document yet")
+      : proved >= 2 ? t("proved by {documents}, trusted", { documents: plural(proved, "document") })
+        : t("proved by {documents}", { documents: plural(proved, "document") });
     const item = h("li");
     const show = (focus) => {
-      const rename = button({ class: "small", "aria-label": `Rename ${name}`, onclick: () => edit() }, "Rename");
+      const rename = button({ class: "small", "aria-label": t("Rename {name}", { name }), onclick: () => edit() },
+        t("Rename"));
       fill(item, h("span", {}, name),
-        h("small", {}, proved ? `proved by ${plural(proved, "document")}${trusted}` : "proved by no document yet"),
+        h("small", {}, by),
         rename,
-        button({ class: "small", "aria-label": `Forget ${name}`, onclick: () => this.forget(name) }, "Forget"));
+        button({ class: "small", "aria-label": t("Forget {name}", { name }), onclick: () => this.forget(name) },
+          t("Forget")));
       if (focus) rename.focus();
     };
     const edit = () => {
-      const to = h("input", { type: "text", value: name, maxLength: 60, "aria-label": `New name of ${name}` });
+      const to = h("input",
+        { type: "text", value: name, maxLength: 60, "aria-label": t("New name of {name}", { name }) });
       const save = () => (to.value.trim() === name ? show(true) : this.change("PUT", { name, to: to.value.trim() }));
       to.addEventListener("keydown", (e) => {
         if (e.key !== "Enter" && e.key !== "Escape") return;
@@ -91,8 +101,8 @@ export class ProfileEditor {
         if (e.key === "Enter") save();
         else show(true);
       });
-      fill(item, to, button({ class: "small", onclick: save }, "Rename"),
-        button({ class: "quiet small", onclick: () => show(true) }, "Cancel"));
+      fill(item, to, button({ class: "small", onclick: save }, t("Rename")),
+        button({ class: "quiet small", onclick: () => show(true) }, t("Cancel")));
       to.focus();
       to.select();
     };
@@ -101,16 +111,16 @@ export class ProfileEditor {
   }
 
   async forget(name) {
-    const answer = await ask(`Forget “${name}”?`,
-      "Documents of this form are no longer read by it. Bills that are here stay as they were read.",
-      [{ value: "yes", label: "Forget", class: "primary" }, { value: "", label: "Keep" }]);
+    const answer = await ask(t("Forget “{name}”?", { name }),
+      t("Documents of this form are no longer read by it. Bills that are here stay as they were read."),
+      [{ value: "yes", label: t("Forget"), class: "primary" }, { value: "", label: t("Keep") }]);
     if (answer) await this.change("DELETE", { name });
   }
 
   // Renames or forgets a learnt form. The settings must be those of the server, which writes them.
   async change(method, query) {
     if (this.text.value !== this.saved) {
-      return this.fail(["Save the settings first, or close the profile without: both change the same file."]);
+      return this.fail([t("Save the settings first, or close the profile without: both change the same file.")]);
     }
     try {
       const { message } = await this.session.client.json(method, "/learn",
@@ -129,17 +139,18 @@ export class ProfileEditor {
       const { revision } = await this.session.client.putProfile(this.text.value, this.revision);
       this.revision = revision;
       this.saved = this.text.value;
-      this.note("Saved. Bills that are uploaded from now on follow it.");
+      this.note(t("Saved. Bills that are uploaded from now on follow it."));
       this.again.hidden = !this.session.sheet;
     } catch (error) {
       if (error?.code === "bad_profile") {
-        const lines = error.details.map((p) => (p.line ? `Line ${p.line}: ${p.reason}.` : `${p.reason}.`));
+        const lines = error.details.map((p) =>
+          (p.line ? t("Line {n}: {reason}.", { n: p.line, reason: p.reason }) : `${p.reason}.`));
         return this.fail(lines, error.details.find((p) => p.line)?.line);
       }
       if (error?.code === "changed") {
-        this.fail(["Somebody else saved the profile meanwhile. Nothing was overwritten: copy what you changed, and " +
-          "load the newest."]);
-        this.trouble.append(button({ class: "small", onclick: () => this.newest() }, "Load the newest"));
+        this.fail([t("Somebody else saved the profile meanwhile. Nothing was overwritten: copy what you changed, and " +
+          "load the newest.")]);
+        this.trouble.append(button({ class: "small", onclick: () => this.newest() }, t("Load the newest")));
         return;
       }
       this.fail([words(error)]);
@@ -149,7 +160,7 @@ export class ProfileEditor {
   async newest() {
     try {
       await this.read();
-      this.note("This is the newest profile.");
+      this.note(t("This is the newest profile."));
     } catch (error) {
       this.fail([words(error)]);
     }
@@ -166,9 +177,7 @@ export class ProfileEditor {
 
   download() {
     const content = new Blob([this.text.value], { type: "application/toml" });
-    const link = h("a", { href: URL.createObjectURL(content), download: "profile.toml" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    keep(content, "profile.toml");
   }
 
   async process() {
@@ -176,7 +185,8 @@ export class ProfileEditor {
       await this.session.client.json("POST", "/process");
       await this.session.refresh();
       this.again.hidden = true;
-      this.note(`${plural(this.session.sheet?.summary.bills ?? 0, "bill")} read again by the new profile.`);
+      this.note(t("{bills} read again by the new profile.",
+        { bills: plural(this.session.sheet?.summary.bills ?? 0, "bill") }));
     } catch (error) {
       this.fail([words(error)]);
     }

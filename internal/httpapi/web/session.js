@@ -5,20 +5,37 @@
 //
 // The browser's cookie names the session, or ?_sid=NAME in the page's address. If the
 // server needs a key, the page sends the one that the user entered with each request,
-// and keeps it for this tab only.
+// and keeps it for this tab, or in this browser if the user asks for that.
 
 import { Tallyman, TallymanError } from "./client.js";
 import { stored } from "./dom.js";
 import { capital } from "./format.js";
+import { decode, texts } from "./lines.js";
 import { Machine, Order, Uploads, backoff } from "./state.js";
+import { t, translated } from "./words.js";
 
 const address = new URLSearchParams(location.search);
+const keyName = "tallyman.key";
+
+// The key that is kept in this browser, not only in this tab: returned, or with a value kept, or forgotten for "".
+function remembered(value) {
+  try {
+    if (value) localStorage.setItem(keyName, value);
+    else if (value === "") localStorage.removeItem(keyName);
+    return localStorage.getItem(keyName) || "";
+  } catch {
+    return ""; // a frame without storage
+  }
+}
 
 /** Returns a sentence for an error: the server's own, or that there was no answer. */
 export function words(error) {
-  if (error instanceof TallymanError) return error.message.replace(/^[a-z]+(?=[ ,])/, capital);
+  if (error instanceof TallymanError) {
+    const text = error.message.replace(/^[a-z]+(?=[ ,])/, capital);
+    return translated(text) ?? text;
+  }
   if (error instanceof TypeError) {
-    return "The server did not answer. Check that it runs and that you are connected, and try again.";
+    return t("The server did not answer. Check that it runs and that you are connected, and try again.");
   }
   return String(error?.message || error);
 }
@@ -28,7 +45,8 @@ export class Session extends EventTarget {
     super();
     this.named = address.get("_sid") || address.get("session_id") || "";
     const url = new URL(".", location.href).href;
-    this.client = new Tallyman({ url, key: stored("tallyman.key"), session: this.named });
+    const key = stored(keyName) || remembered();
+    this.client = new Tallyman({ url, key, session: this.named });
     this.machine = new Machine();
     this.asked = new Order();
     this.uploads = new Uploads();
@@ -40,6 +58,8 @@ export class Session extends EventTarget {
     this.expires = 0; // by this browser's clock
     this.life = 0;
     this.watching = null;
+    /** @type {any} What people amend; see amend.js. */
+    this.amendments = null;
     this.mine = 0; // resets of this tab that are under way
     try {
       this.channel = new BroadcastChannel("tallyman");
@@ -52,6 +72,12 @@ export class Session extends EventTarget {
       addEventListener(act, () => this.used(), { passive: true });
     }
   }
+
+  /** What this tab stores of a session that it had. */
+  get mark() { return this.named || "(cookie)"; }
+
+  /** Notes that a sheet was saved. */
+  saved(name) { this.changed("saved", name); }
 
   get phase() { return this.machine.state.phase; }
 
@@ -95,7 +121,7 @@ export class Session extends EventTarget {
       await this.load();
       if (!this.view) return; // ended meanwhile
       if (this.view.status === "no_session") {
-        if (stored("tallyman.had")) return this.end("gone");
+        if (stored("tallyman.had") === this.mark) return this.end("gone");
         await this.client.json("GET", "/", { query: { format: "json" } });
         if (!(await this.load())) return this.end("cookies");
       }
@@ -114,7 +140,7 @@ export class Session extends EventTarget {
   async load() {
     const query = this.version ? { have: this.version } : {};
     const number = this.asked.send();
-    const view = await this.client.json("GET", "/view", { query });
+    const view = await decode(texts(await this.client.request("GET", "/view", { query })), "sheet");
     // A later request was answered first, so this answer is out of date.
     if (!this.asked.take(number)) return Boolean(this.view) && this.view.status !== "no_session";
     const another = this.view && view.session_id !== this.view.session_id;
@@ -125,10 +151,10 @@ export class Session extends EventTarget {
     view.sheet = null;
     this.view = view;
     if (view.status === "no_session") return false;
-    stored("tallyman.had", "1");
+    stored("tallyman.had", this.mark);
     const life = Date.parse(view.expires_at) - Date.parse(view.now);
     this.expire(Date.now() + life, life);
-    this.channel?.postMessage({ id: view.session_id, life });
+    this.channel?.postMessage({ id: view.session_id, life, named: this.named });
     if (another && this.watching) this.rewatch();
     return true;
   }
@@ -158,7 +184,7 @@ export class Session extends EventTarget {
     if (error instanceof TallymanError && error.status === 401) {
       this.stop();
       const problem = this.client.key ? error.message : "";
-      this.client.key = stored("tallyman.key", "");
+      this.forgetKey();
       this.enter("signin", { problem });
       return;
     }
@@ -174,8 +200,12 @@ export class Session extends EventTarget {
     this.after("retry", pause, () => (this.view ? this.refresh() : this.start()));
   }
 
-  /** Signs in with a key. Throws the server's error if the key is not valid. */
-  async signIn(key) {
+  /**
+   * Signs in with a key. Throws the server's error if the key is not valid.
+   * @param {string} key
+   * @param {boolean} [keep] keeps the key in this browser until somebody signs out, not only in this tab
+   */
+  async signIn(key, keep = false) {
     this.client.key = key;
     try {
       await this.client.status();
@@ -183,14 +213,21 @@ export class Session extends EventTarget {
       this.client.key = "";
       throw error;
     }
-    stored("tallyman.key", key);
+    stored(keyName, key);
+    if (keep) remembered(key);
     this.enter("loading");
     await this.start();
   }
 
+  /** Forgets the key, in this tab and in this browser. */
+  forgetKey() {
+    this.client.key = stored(keyName, "");
+    remembered("");
+  }
+
   signOut() {
     this.stop();
-    stored("tallyman.key", "");
+    this.forgetKey();
     stored("tallyman.had", "");
     location.reload();
   }
@@ -254,12 +291,12 @@ export class Session extends EventTarget {
   /** How long before the expiry the user is warned, in milliseconds. */
   get notice() { return Math.min(5 * 60_000, this.life / 4); }
 
-  heard({ id, life }) {
+  heard({ id, life, named }) {
     if (this.phase === "signin" || this.phase === "loading") return;
     if (this.phase === "ended") {
-      if (!this.named) this.start();
+      if (!named && !this.named) this.start();
     } else if (id === this.view?.session_id) this.expire(Date.now() + life, life);
-    else if (!this.named && !this.signedIn && this.phase === "open") this.refresh("cleared");
+    else if (!named && !this.named && !this.signedIn && this.phase === "open") this.refresh("cleared");
   }
 
   // Closes the stream of events while the page is hidden: browsers allow six connections
@@ -319,6 +356,7 @@ export class Session extends EventTarget {
       this.refresh("cleared");
       return;
     }
+    if (event.kind === "amendments" && this.amendments?.heard(event)) return;
     const what = this.uploads.heard(event, Date.now());
     if (what === "refresh") this.refresh();
     if (what === "failed") this.changed("failed", event);

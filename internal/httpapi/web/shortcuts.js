@@ -2,22 +2,31 @@
 // The keys of the page: one list, for the dialog that ? opens and for the help page.
 
 import { h } from "./dom.js";
+import { t } from "./words.js";
 
 /** @type {[string, [string, string][]][]} */
 const groups = [
-  ["Everywhere", [["?", "this list"], ["Esc", "close what is open"]]],
-  ["Results", [["← →", "another tab, while a tab has the focus"], ["Enter", "open a bill, a finding, a line"]]],
-  ["Picture of a page", [
-    ["n p", "next, previous finding"], ["] [", "next, previous page"], ["+ −", "zoom"], ["0", "fit the width"],
-    ["f", "fit the page"], ["← →", "width of the picture, while the divider has the focus"],
+  [t("Everywhere"), [["?", t("this list")], ["Esc", t("close what is open")]]],
+  [t("Results"), [
+    ["← →", t("another tab, while a tab has the focus")], [t("Enter"), t("open a bill, a finding, a line")],
+    [t("Space"), t("tick a finding off, or take the tick back")],
   ]],
-  ["Sheet", [
-    ["Arrows", "move the selection; with Ctrl Home and End to the corners"], ["Enter", "show the line on its page"],
-    ["Enter", "sort, on a heading"], ["Ctrl C", "copy the cell or the selection"],
+  [t("Picture of a page"), [
+    ["n p", t("next, previous finding")], ["] [", t("next, previous page")], ["+ −", t("zoom")],
+    ["0", t("fit the width")], ["f", t("fit the page")],
+    ["e", t("correct the values")], ["↑ ↓", t("the same value of another line, while it is corrected")],
+    ["← →", t("width of the picture, while the divider has the focus")],
   ]],
-  ["Teaching a form", [
-    ["Arrows", "move an edge; with Shift farther"], ["Page Up, Page Down", "the same by 20 points"],
-    ["+", "add an edge to the right"], ["Delete", "remove the edge"],
+  [t("Sheet"), [
+    [t("Arrows"), t("move the selection; with Ctrl Home and End to the corners")],
+    [t("Enter"), t("show the line on its page")], [t("Enter"), t("sort, on a heading")],
+    [t("Shift and arrows"), t("select cells; Ctrl A all of them")],
+    ["Ctrl C, Ctrl V", t("copy cells, and paste them into columns without a source")],
+    ["Ctrl D", t("fill down the first of the selected cells")], ["Ctrl Z", t("undo what was done in this tab")],
+  ]],
+  [t("Teaching a form"), [
+    [t("Arrows"), t("move an edge; with Shift farther")], [t("Page Up, Page Down"), t("the same by 20 points")],
+    ["+", t("add an edge to the right")], [t("Delete"), t("remove the edge")],
   ]],
 ];
 

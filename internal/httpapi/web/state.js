@@ -101,7 +101,8 @@ export class Uploads {
   heard(event, now) {
     const { type, kind } = event;
     const own = this.#own[kind];
-    if (!own && type !== "attached" && now - (this.#ended[kind] ?? -Infinity) < lateEvents) return "";
+    const changes = type === "attached" || type === "detached";
+    if (!own && !changes && now - (this.#ended[kind] ?? -Infinity) < lateEvents) return "";
     switch (type) {
       case "reading":
       case "progress":
@@ -111,6 +112,8 @@ export class Uploads {
         }
         this.remote[kind] = event;
         return "changed";
+      case "detached":
+        return "refresh";
       case "attached":
         delete this.remote[kind];
         return own ? "" : "refresh";

@@ -5,7 +5,9 @@
 import { $, h, fill, button, icon, say, ask } from "./dom.js";
 import { bytes, count, plural } from "./format.js";
 import { words } from "./session.js";
-import { totals } from "./issues.js";
+import { english, totals } from "./issues.js";
+import { keep, nameOf } from "./save.js";
+import { listed, t, tn, translated } from "./words.js";
 
 export class Steps {
   constructor(session) {
@@ -14,30 +16,45 @@ export class Steps {
     this.trust = () => undefined;
     /** Has somebody teach the form of a page: {file, page}. @type {(at: any) => any} */
     this.teach = () => undefined;
+    /** The findings that nobody has ticked off. @type {() => any[]} */
+    this.unchecked = () => [];
+    /** Shows them. @type {() => any} */
+    this.look = () => undefined;
     /** The table of columns to name, once there was one. @type {any} */
     this.mapping = null;
     this.bills = new Upload(session, "bol", $("step-bills"), $("bills-files"));
     this.orders = new Upload(session, "orders", $("step-orders"), $("orders-files"));
-    /** An order export that came before its bills, which it needs. @type {File | null} */
-    this.waiting = null;
+    /** Order exports that came before their bills, which they need. @type {File[]} */
+    this.waiting = [];
     this.bills.unread = (at) => this.teach(at);
-    this.orders.unknown = (error, file) => this.map(error, file);
+    this.orders.unknown = (error, file, add) => this.map(error, file, add);
     this.orders.known = () => this.mapping?.hide();
     this.sheet = $("step-sheet");
     this.choose($("step-bills"), this.bills);
+    const camera = /** @type {HTMLInputElement} */ ($("bills-camera"));
+    $("step-bills").querySelector(".camera").addEventListener("click", () => camera.click());
+    camera.addEventListener("change", () => {
+      const files = [...camera.files];
+      camera.value = "";
+      if (files.length) this.gather(files);
+    });
+    /** Pictures that are gathered before they are uploaded together, once there were some. @type {any} */
+    this.tray = null;
     this.choose($("step-orders"), this.orders);
     this.dragging();
     session.addEventListener("failed", ({ detail }) => {
       const step = detail.kind === "bol" ? this.bills : this.orders;
-      if (detail.code !== "cancelled") step.fail(`An upload from another tab or program failed. ${detail.error}`);
+      if (detail.code === "cancelled") return;
+      step.fail([t("An upload from another tab or program failed."), " ", english(detail.error)]);
     });
   }
 
   /** Has people say what the columns of an order export mean. */
-  async map(error, file) {
+  async map(error, file, add) {
     const { Mapping } = await import("./mapping.js");
+    this.adds = add;
     this.mapping ||= new Mapping($("mapping"),
-      (again, columns, remember) => this.orders.send([again], false, { columns, remember }),
+      (again, columns, remember) => this.orders.send([again], this.adds, { columns, remember }),
       () => this.orders.focus());
     this.mapping.show(error, file);
   }
@@ -51,27 +68,89 @@ export class Steps {
     });
   }
 
-  /** Uploads files to a step. If there are bills already, asks whether to add or replace. */
+  /** Gathers pictures that are uploaded together, in an order that can be changed. */
+  async gather(files) {
+    const { Tray } = await import("./tray.js");
+    this.tray ||= new Tray($("tray"), {
+      take: () => $("bills-camera").click(),
+      choose: () => this.bills.input.click(),
+      read: (pictures) => this.read(pictures),
+    });
+    this.tray.add(files);
+  }
+
+  // Uploads the pictures that were gathered. Phones give all the same name.
+  async read(pictures) {
+    const alike = new Set(pictures.map((f) => f.name)).size < pictures.length;
+    const files = !alike ? pictures : pictures.map((f, i) => new File([f],
+      f.name.replace(/^(.*?)(\.[^.]*)?$/, `$1-${i + 1}$2`), { type: f.type }));
+    if ((await this.give(this.bills, files)) !== true) return;
+    const held = $("tray").contains(document.activeElement) || document.activeElement === document.body;
+    this.tray.clear();
+    if (held) this.bills.focus();
+    if (this.waiting.length) this.release();
+  }
+
+  /** Uploads files to a step. If it has files already, asks whether to add or replace. */
   async give(upload, files) {
     if (upload.busy) {
-      upload.fail(`${named(files)} was not uploaded: another upload is under way. Drop or choose it again afterwards.`);
+      upload.fail(t("{files} was not uploaded: another upload is under way. Drop or choose it again afterwards.",
+        { files: named(files) }));
       return;
     }
     let add = false;
-    if (upload === this.bills && this.session.view?.bills.length) {
-      const have = this.session.sheet?.summary.bills ?? 0;
-      const answer = await ask("There are bills already",
-        `Add ${named(files)} to the ${plural(have, "bill")} that are here, or replace them? ` +
-          (this.session.view.orders ? "Replacing removes the order export, too; adding keeps it." : ""),
+    const { view, sheet } = this.session;
+    const bills = upload === this.bills;
+    if (bills ? view?.bills.length : view?.orders) {
+      const have = bills ? plural(sheet?.summary.bills ?? 0, "bill") : plural(sheet?.orders?.rows ?? 0, "row");
+      const too = bills && view.orders ? ` ${t("Replacing removes the order export, too; adding keeps it.")}` : "";
+      const answer = await ask(bills ? t("There are bills already") : t("There is an order export already"),
+        t("Add {files} to what is here ({what}), or replace it?", { files: named(files), what: have }) + too,
         [
-          { value: "add", label: "Add", class: "primary" },
-          { value: "replace", label: "Replace" },
-          { value: "", label: "Cancel", class: "quiet" },
+          { value: "add", label: t("Add"), class: "primary" },
+          { value: "replace", label: t("Replace") },
+          { value: "", label: t("Cancel"), class: "quiet" },
         ]);
       if (!answer) return;
       add = answer === "add";
     }
-    return upload.send(files, add);
+    if (bills) return upload.send(files, add);
+    // Each order export is a file of its own; those that follow are added to the first.
+    let read = false;
+    for (const [i, file] of files.entries()) {
+      const also = files.length > 1 ? files.slice(i + 1) : [];
+      const sent = await upload.send([file], add || (read && i > 0));
+      if (!sent && also.length) {
+        upload.more(t("Not uploaded yet: {files}", { files: also.map((f) => f.name).join(", ") }),
+          button({ class: "small", onclick: () => this.give(upload, also) },
+            t("Upload {files}", { files: named(also) })));
+        return false;
+      }
+      read ||= sent;
+    }
+    return read;
+  }
+
+  // Takes a file of the session away, after a question.
+  async remove(input, i, role) {
+    const { session } = this;
+    const answer = await ask(t("Remove {name}?", { name: input.name }),
+      role === "bol" ? t("Its bills leave the sheet. Everything else stays.")
+        : t("What it filled in leaves the sheet. Everything else stays."),
+      [{ value: "yes", label: t("Remove"), class: "primary" }, { value: "", label: t("Keep") }]);
+    if (answer !== "yes") return;
+    const step = role === "bol" ? this.bills : this.orders;
+    try {
+      // Files of the same name have names of their own in the listing.
+      const file = (await session.client.files()).filter((f) => f.role === role)[i];
+      if (file) await session.client.removeFile(file.name);
+      await session.refresh();
+      step.note(t("{name} was removed.", { name: input.name }));
+      step.focus();
+    } catch (error) {
+      step.fail(words(error));
+      session.refresh();
+    }
   }
 
   // Files may be dropped anywhere: their content says to which step they go.
@@ -97,7 +176,8 @@ export class Steps {
       if (this.session.phase === "open") this.deal([...e.dataTransfer.files]);
     });
     addEventListener("beforeunload", (e) => {
-      if (this.bills.busy || this.orders.busy || this.waiting) e.preventDefault(); // the browser asks
+      const kept = this.waiting.length || this.tray?.files.length;
+      if (this.bills.busy || this.orders.busy || kept) e.preventDefault(); // the browser asks
     });
   }
 
@@ -105,35 +185,44 @@ export class Steps {
   async deal(files) {
     const pdfs = [], exports = [];
     for (const f of files) ((await isPDF(f)) ? pdfs : exports).push(f);
+    // Several pictures are pages whose order somebody has to know.
+    const pictures = pdfs.length > 1 && pdfs.every((f) => /^image\//.test(f.type));
+    if (pdfs.length && (pictures || this.tray?.files.length)) {
+      await this.gather(pdfs);
+      if (exports.length) {
+        this.waiting.push(...exports);
+        await this.release();
+      }
+      return;
+    }
     const read = pdfs.length ? await this.give(this.bills, pdfs) : true;
     if (read === undefined) return; // somebody thought better of it
     if (!read && exports.length && this.session.view?.bills.length) {
-      return this.orders.fail(`${named(exports)} was not uploaded, since the bills that came with it were not read.`);
+      return this.orders.fail(t("{files} was not uploaded, since the bills that came with it were not read.",
+        { files: named(exports) }));
     }
-    if (exports.length > 1) {
-      this.orders.fail(`A session has one order export, but ${exports.map((f) => f.name).join(", ")} are not PDFs. ` +
-        "None of them was uploaded. Drop or choose the one that counts.");
-    } else if (exports.length) {
-      this.waiting = exports[0];
-      await this.release();
-    }
+    if (!exports.length) return;
+    this.waiting.push(...exports);
+    await this.release();
   }
 
-  /** Uploads the order export that waits once there are bills. */
+  /** Uploads the order exports that wait once there are bills. */
   async release() {
-    const file = this.waiting;
-    if (!file || this.bills.busy || this.orders.busy) return;
+    const files = this.waiting;
+    if (!files.length || this.bills.busy || this.orders.busy) return;
     if (this.session.phase === "open" && this.session.view.bills.length) {
-      this.waiting = null;
-      return this.give(this.orders, [file]);
+      this.waiting = [];
+      return this.give(this.orders, files);
     }
-    this.orders.note(`${file.name} is kept in this tab, and is uploaded as soon as the bills are read.`,
-      button({ class: "small", onclick: () => this.drop() }, "Remove"));
+    this.orders.note(
+      t("{name} is kept in this tab, and is uploaded as soon as the bills are read.",
+        { name: listed(files.map((f) => f.name)) }),
+      button({ class: "small", onclick: () => this.drop() }, t("Remove")));
   }
 
-  /** Forgets the order export that waits. */
+  /** Forgets the order exports that wait. */
   drop() {
-    this.waiting = null;
+    this.waiting = [];
     this.orders.clear();
   }
 
@@ -147,8 +236,9 @@ export class Steps {
         return new File([await response.blob()], name);
       }));
       if ((await this.bills.send(fetched.slice(0, 1), false)) === true) await this.orders.send(fetched.slice(1), false);
-      // The button that had the focus is not there any more.
-      if (held && document.activeElement === document.body) $("results").focus({ preventScroll: true });
+      // The button that had the focus is not there any more; the browser may not have noticed yet.
+      const at = document.activeElement;
+      if (held && (at === document.body || $("empty").contains(at))) $("results").focus({ preventScroll: true });
     } catch (error) {
       this.bills.fail(words(error));
     }
@@ -157,40 +247,38 @@ export class Steps {
   render() {
     const { view, sheet, phase } = this.session;
     const open = phase === "open";
+    $("tray").classList.toggle("busy", this.bills.busy);
     const bills = open && view.bills.length > 0;
     if (!bills && phase !== "away") this.mapping?.hide();
     this.bills.render(open, bills && sheet ? billsDone(this, view, sheet) : null, "", billsKind(sheet),
-      bills && sheet ? `${plural(sheet.summary.bills, "bill")}, ${plural(sheet.summary.lines, "line")}` : "");
+      bills && sheet ? [plural(sheet.summary.bills, "bill"), plural(sheet.summary.lines, "line")].join(", ") : "",
+      billsLeft(sheet).length);
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
     this.orders.render(open, orders, wrongOrders(sheet), ordersKind(sheet),
-      orders ? `${count(sheet.match.matched)} of ${plural(sheet.orders.rows, "row")} matched` : "");
+      orders ? t("{n} of {rows} matched", { n: sheet.match.matched, rows: plural(sheet.orders.rows, "row") }) : "",
+      ordersLeft(sheet));
     renderSheet(this, open && sheet ? sheet : null);
-    if (phase === "ended") this.waiting = null;
-    else if (this.waiting && bills) this.release();
+    if (phase === "ended") {
+      this.waiting = [];
+      this.tray?.clear();
+    }
+    if (phase !== "ended" && bills) this.release();
   }
 
-  /** The name of downloads: that of the first file of bills, so that they can be told apart. */
-  name() {
-    const first = this.session.view?.bills[0]?.name || "";
-    const stem = first.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N} ._-]/gu, "_").trim().slice(0, 60);
-    return stem ? `load-sheet-${stem}` : "load-sheet";
-  }
-
-  /** Saves the sheet as a file. */
+  /** Saves the sheet as a file. Asks first while there are things to check that nobody ticked off. */
   async download(format, pressed) {
     // A button that is disabled would lose the focus.
-    if (pressed.ariaBusy === "true") return;
+    if (pressed.ariaBusy === "true" || !(await this.sure())) return;
     pressed.ariaBusy = "true";
     const trouble = this.sheet.querySelector(".trouble");
     trouble.replaceChildren();
     try {
       const accept = Boolean(this.sheet.querySelector("#accept")?.checked);
       const blob = await this.session.client.download(format, { accept });
-      const name = `${this.name()}.${format === "ebol" ? "ebol.json" : format}`;
-      const link = h("a", { href: URL.createObjectURL(blob), download: name });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      say(`The sheet was saved as ${link.download}.`);
+      const name = `${nameOf(this.session, "load-sheet")}.${format === "ebol" ? "ebol.json" : format}`;
+      keep(blob, name);
+      this.session.saved(name);
+      say(t("The sheet was saved as {name}.", { name }));
     } catch (error) {
       trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
       this.session.refresh();
@@ -198,13 +286,29 @@ export class Steps {
       pressed.ariaBusy = null;
     }
   }
+
+  // Reports whether a sheet may be saved with what is not checked. Asked once for each sheet.
+  async sure() {
+    const n = this.unchecked().length, { version } = this.session;
+    if (!n || this.agreed === version) return true;
+    const answer = await ask(
+      tn("Download with {n} thing unchecked?", "Download with {n} things unchecked?", n),
+      t("They are in the list above the bills, and on the tab “To check” of the Excel file."),
+      [
+        { value: "look", label: t("Look at them"), class: "primary" }, { value: "save", label: t("Download anyway") },
+        { value: "", label: t("Cancel"), class: "quiet" },
+      ]);
+    if (answer === "look") await this.look();
+    if (answer === "save") this.agreed = version;
+    return answer === "save";
+  }
 }
 
 const named = (files) => (files.length === 1 ? files[0].name : plural(files.length, "file"));
 
-/** Decides by name and type, else by the file's first bytes. */
+/** Decides by name and type, else by the file's first bytes. Pictures of bills count as PDFs. */
 async function isPDF(file) {
-  if (/\.pdf$/i.test(file.name) || file.type === "application/pdf") return true;
+  if (/\.pdf$/i.test(file.name) || file.type === "application/pdf" || /^image\//.test(file.type)) return true;
   const head = new TextDecoder("latin1").decode(await file.slice(0, 1024).arrayBuffer());
   return head.includes("%PDF-");
 }
@@ -216,7 +320,10 @@ class Upload {
     this.kind = kind;
     this.section = section;
     this.input = input;
-    /** Is called if columns of a file are not known. @type {((error: any, file: File) => any) | undefined} */
+    /**
+     * Is called if columns of a file are not known.
+     * @type {((error: any, file: File, add: boolean) => any) | undefined}
+     */
     this.unknown = undefined;
     /** Is called with a page that could not be read, to have its form taught. @type {((at: any) => any) | undefined} */
     this.unread = undefined;
@@ -232,19 +339,39 @@ class Upload {
     this.toggle.addEventListener("click", () => this.fold(this.toggle.ariaExpanded === "true"));
     /** What the step does now, "" for nothing. */
     this.doing = "";
+    /** @type {any} The sheet whose files are shown. */
+    this.drawn = null;
     this.ask = [...this.body.childNodes];
     this.label = h("p", { class: "doing" });
     this.detail = h("p", { class: "detail" });
-    this.bar = h("progress", { max: 1, "aria-label": "Progress" });
-    this.stop = h("button", { type: "button", onclick: () => this.cancel() }, "Cancel");
-    this.work.append(this.label, this.bar, this.detail, this.stop);
+    this.bar = h("progress", { max: 1, "aria-label": t("Progress") });
+    this.stop = h("button", { type: "button", onclick: () => this.cancel() }, t("Cancel"));
+    this.list = h("ol", { class: "files fates", hidden: true });
+    this.work.append(this.label, this.bar, this.detail, this.list, this.stop);
+  }
+
+  /**
+   * Shows what becomes of each of several files.
+   * @param {any[]} files
+   * @param {(i: number) => string} [state] in a word
+   */
+  fates(files, state = () => "") {
+    this.list.hidden = files.length < 2;
+    if (this.list.hidden) return;
+    fill(this.list, files.slice(0, 8).map((f, i) => h("li", {},
+      h("span", { class: "name", title: f.name }, f.name), h("span", { class: "size" }, state(i)))),
+    files.length > 8 && h("li", {}, h("span", { class: "size" },
+      t("and {files}", { files: plural(files.length - 8, "more file") }))));
   }
 
   get busy() { return Boolean(this.abort); }
 
   clear() { this.trouble.replaceChildren(); }
 
-  /** Shows an error, and buttons for what can be done about it. Each line of the text is a paragraph. */
+  /**
+   * Shows an error, and buttons for what can be done about it. Each line of a text is a paragraph.
+   * @param {string | any[]} text a text, or the content of one paragraph
+   */
   fail(text, ...buttons) {
     this.failedAt = this.session.version;
     const dismiss = () => {
@@ -252,10 +379,14 @@ class Upload {
       this.focus();
     };
     this.trouble.replaceChildren(h("div", { class: "error", role: "alert" }, icon("bad"),
-      h("div", { class: "what" }, text.split("\n").map((line) => h("p", {}, line)),
+      h("div", { class: "what" },
+        typeof text === "string" ? text.split("\n").map((line) => h("p", {}, line)) : h("p", {}, text),
         buttons.length > 0 && h("div", { class: "buttons" }, buttons)),
-      button({ class: "quiet icon", "aria-label": "Dismiss", onclick: dismiss }, icon("cross"))));
+      button({ class: "quiet icon", "aria-label": t("Dismiss"), onclick: dismiss }, icon("cross"))));
   }
+
+  /** Adds a line with buttons to an error that is shown. */
+  more(text, ...buttons) { this.trouble.append(h("p", { class: "hint" }, text, " ", buttons)); }
 
   note(text, ...buttons) {
     const was = this.trouble.textContent;
@@ -298,14 +429,17 @@ class Upload {
     const still = () => clearInterval(ticking);
     const reading = (e) => {
       still();
-      const which = files.length > 1 && e.file ? `, file ${e.file} of ${files.length}` : "";
-      const found = e.pages && `${read(e)} and ${plural(e.lines || 0, "line")} found${which}`;
-      this.show(state(e, this.kind), `Reading ${what}`,
-        this.kind === "orders" ? "Joining rows with lines" : found || "Waiting for the first page");
+      const found = e.pages ? read(e) : t("Waiting for the first page");
+      const part = e.total && e.pages ? e.pages / e.total : undefined;
+      this.show(state(e, this.kind), t("Reading {what}", { what }),
+        this.kind === "orders" ? t("Joining rows with lines") : found, part);
+      if (this.kind === "bol") this.fates(files, (i) => fate(i + 1, e.file || 1));
     };
     this.session.uploads.begin(this.kind, reading);
-    this.show("Sending", `Sending ${what}`, `0 of ${bytes(total)}`, 0);
-    say(`Sending ${what}`);
+    const sending = t("Sending {what}", { what });
+    this.show(t("Sending"), sending, t("{part} of {all}", { part: bytes(0), all: bytes(total) }), 0);
+    this.fates(files, () => t("Sending"));
+    say(sending);
     this.section.dispatchEvent(new Event("busy", { bubbles: true }));
     if (held) this.focus();
     try {
@@ -313,50 +447,57 @@ class Upload {
         once,
         signal: this.abort.signal,
         onSent: (sent, all) => {
-          const part = `${bytes(Math.min(total, sent))} of ${bytes(total)}`;
-          if (sent < all) this.show(`Sending ${Math.floor((100 * sent) / all)} %`, `Sending ${what}`, part, sent / all);
-          else this.show("Sent", `Sent ${what}`, `All ${bytes(total)} sent; waiting for the server to read them`);
+          const part = t("{part} of {all}", { part: bytes(Math.min(total, sent)), all: bytes(total) });
+          if (sent < all) {
+            this.show(t("Sending {n} %", { n: Math.floor((100 * sent) / all) }), sending, part, sent / all);
+          } else {
+            this.show(t("Sent"), t("Sent {what}", { what }),
+              t("All {all} sent; waiting for the server to read them", { all: bytes(total) }));
+            this.fates(files, () => t("Sent"));
+          }
         },
         onWait: (seconds) => {
           still();
           const until = Date.now() + seconds * 1000;
+          const again = (n) => t("The upload will be tried again in {seconds}", { seconds: plural(n, "second") });
           const tick = () => {
             const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-            this.show("Waiting", "The server is busy", `The upload will be tried again in ${plural(left, "second")}`);
+            this.show(t("Waiting"), t("The server is busy"), again(left));
           };
           tick();
-          say(`The server is busy. The upload will be tried again in ${plural(seconds, "second")}.`);
+          say(`${t("The server is busy")}. ${again(seconds)}`);
           ticking = setInterval(tick, 250);
         },
       };
       const { client } = this.session;
       const answer = await (this.kind === "bol"
         ? client.uploadBills(files, { ...options, add, ...how })
-        : client.uploadOrders(files[0], { ...options, ...how }));
+        : client.uploadOrders(files[0], { ...options, add, ...how }));
       this.done();
       this.known?.();
       await this.session.refresh();
-      say(answer.message);
+      say(translated(answer.message) ?? t("{what} was read.", { what }));
       return true;
     } catch (error) {
       this.done();
-      if (error?.name === "AbortError") this.note("Cancelled. What was here before is unchanged.");
+      if (error?.name === "AbortError") this.note(t("Cancelled. What was here before is unchanged."));
       else if (this.unknown && mappable(error)) {
         const lacking = error.details.missing.map((m) => m.meaning).join(", ");
-        this.fail(`No column of ${what} is known as: ${lacking}. Say below what its columns mean.`);
+        this.fail(t("No column of {file} is known as: {columns}. Say below what its columns mean.",
+          { file: what, columns: lacking }));
         this.session.refresh();
-        await this.unknown(error, files[0]);
+        await this.unknown(error, files[0], add);
       } else {
         const again = (text, some, name) =>
           button({ class: "small", onclick: () => this.send(some, add, how, name) }, text);
         const [fates, well] = fatesOf(files, words(error));
         // Without an answer nobody knows whether the files arrived: the name of the upload tells the server.
-        if (error instanceof TypeError || error?.status >= 500) this.fail(fates, again("Try again", files, once));
+        if (error instanceof TypeError || error?.status >= 500) this.fail(fates, again(t("Try again"), files, once));
         else if (this.unread && files.length === 1 && teachable.includes(error?.code)) {
           const page = error.details?.other_pages?.[0] || 1;
           this.fail(fates, button({ class: "small", onclick: () => this.lesson(files, add, page) },
-            "Show us the columns"));
-        } else if (well.length) this.fail(fates, again(`Upload only ${named(well)}`, well));
+            t("Show the columns")));
+        } else if (well.length) this.fail(fates, again(t("Upload only {files}", { files: named(well) }), well));
         else this.fail(fates);
         if (error?.status === 401) this.session.failed(error);
         else this.session.refresh();
@@ -385,9 +526,10 @@ class Upload {
 
   /**
    * Shows the step. Done is its content once it has files; doubt says what is wrong with them, if anything, and kind
-   * is "bad" or "warn" if something in them is to be checked. Gist is the content in few words, for the folded step.
+   * is "bad" or "warn" if something in them is to be checked, and left how many things. Gist is the content in few
+   * words, for the folded step.
    */
-  render(able, done, doubt = "", kind = "ok", gist = "") {
+  render(able, done, doubt = "", kind = "ok", gist = "", left = 0) {
     const remote = this.session.uploads.remote[this.kind];
     const busy = this.busy || Boolean(remote);
     this.section.classList.toggle("busy", busy);
@@ -395,14 +537,17 @@ class Upload {
     this.section.classList.toggle("waiting", !able && !busy);
     if (!busy) this.doing = "";
     if (remote && !this.busy) {
-      this.show(state(remote, this.kind), "Being uploaded from another tab or program",
-        remote.pages ? `${read(remote)} found` : "");
+      this.fates([]);
+      this.show(state(remote, this.kind), t("Being uploaded from another tab or program"),
+        remote.pages ? read(remote) : "", remote.total && remote.pages ? remote.pages / remote.total : undefined);
     }
     this.stop.hidden = !this.busy;
     this.work.hidden = !busy;
     this.body.hidden = busy;
-    if (done) this.body.replaceChildren(...done);
-    else if (this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
+    // What shows the same stays, and with it the focus.
+    if (done && this.drawn !== this.session.sheet) this.body.replaceChildren(...done);
+    else if (!done && this.body.firstChild !== this.ask[0]) this.body.replaceChildren(...this.ask);
+    this.drawn = done ? this.session.sheet : null;
     this.body.querySelectorAll(".choose").forEach((b) => { b.disabled = !able; });
     this.chip.hidden = !done;
     this.gist.textContent = done ? gist : "";
@@ -413,7 +558,7 @@ class Upload {
     this.finished = done ? this.session.version : "";
     // An error is of the past once anything was attached after it.
     if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
-    if (done) mark(this.chip, doubt, "Read", kind);
+    if (done) mark(this.chip, doubt, left ? t("{n} to check", { n: left }) : t("Read"), kind);
   }
 }
 
@@ -437,15 +582,20 @@ function mappable(error) {
 }
 
 // What the bar says of an event.
-function state({ pages }, kind) {
-  if (kind === "orders") return "Joining orders";
-  return pages ? `Reading, ${plural(pages, "page")}` : "Reading";
+function state({ pages, total }, kind) {
+  if (kind === "orders") return t("Joining orders");
+  if (pages && total) return t("Reading {n} of {total}", { n: pages, total });
+  return pages ? t("Reading, {pages}", { pages: plural(pages, "page") }) : t("Reading");
 }
 
-// The progress of reading a document.
-const read = ({ pages, bills }) => `${plural(pages, "page")} read, ${plural(bills || 0, "bill")}`;
+// What was found while a document is read.
+const read = ({ pages, bills, lines }) => t("Found so far: {what}",
+  { what: listed([plural(pages, "page"), plural(bills || 0, "bill"), plural(lines || 0, "line")]) });
 
-const wrongOrders = (sheet) => sheet?.match?.state === "wrong_orders" && "Wrong orders?";
+// What becomes of a file while another, both counted from 1, is read.
+const fate = (file, now) => (file < now ? t("Read") : file === now ? t("Reading") : t("Sent"));
+
+const wrongOrders = (sheet) => sheet?.match?.state === "wrong_orders" && t("Wrong orders?");
 
 /** Writes on a chip what is wrong, or else what was done. Kind is "ok", "warn" or "bad". */
 function mark(chip, doubt, done, kind = "ok") {
@@ -456,8 +606,15 @@ function mark(chip, doubt, done, kind = "ok") {
 
 const worst = (bad, warn) => (bad > 0 ? "bad" : warn > 0 ? "warn" : "ok");
 
-function billsKind(sheet) {
-  return sheet ? worst(sheet.summary.mismatched, sheet.bills.length - sheet.summary.reconciled) : "ok";
+// The bills that are neither proved nor accepted.
+const billsLeft = (sheet) => (sheet?.bills || []).filter((b) => b.verdict.outcome !== "reconciled" && !b.accepted);
+
+const billsKind = (sheet) => (sheet ? worst(sheet.summary.mismatched, billsLeft(sheet).length) : "ok");
+
+// How many lines and order rows have no partner, both parts of a near miss counted once.
+function ordersLeft(sheet) {
+  const match = sheet?.match;
+  return match ? match.unmatched_lines.length + match.unmatched_orders.length - match.near_misses.length : 0;
 }
 
 function ordersKind(sheet) {
@@ -467,29 +624,37 @@ function ordersKind(sheet) {
 
 const fact = (value, name) => h("div", { class: "fact" }, h("dt", {}, name), h("dd", {}, value));
 
-const some = (n, what) => fact(count(n), n === 1 ? what : `${what}s`);
-
 const facts = (...list) => h("dl", { class: "facts" }, list);
 
-// Several files are numbered: the pages of bills name them by their numbers.
-const fileList = (inputs) => h("ol", { class: "files" },
-  inputs.slice(0, 8).map((f, i) => h("li", {},
-    h("span", { class: "name", title: f.name }, inputs.length > 1 ? `${i + 1}: ${f.name}` : f.name),
-    h("span", { class: "size" }, bytes(f.size)))),
-  inputs.length > 8 && h("li", {}, h("span", { class: "size" }, `and ${plural(inputs.length - 8, "more file")}`)));
+/**
+ * Lists the files of a step, each with what became of it. Several are numbered: the pages of bills name them by their
+ * numbers.
+ * @param {any[]} inputs
+ * @param {(i: number) => string} about what was read of one
+ * @param {(input: any, i: number) => void} remove takes one away
+ */
+const fileList = (inputs, about, remove) => h("ol", { class: "files" }, inputs.map((f, i) => h("li", {},
+  h("span", { class: "name", title: f.name }, inputs.length > 1 ? `${i + 1}: ${f.name}` : f.name),
+  h("span", { class: "size" }, [about(i), bytes(f.size)].filter(Boolean).join(" · ")),
+  button({
+    class: "quiet icon small", "aria-label": t("Remove {name}", { name: f.name }), onclick: () => remove(f, i),
+  }, icon("cross")))));
 
 function billsDone(steps, view, sheet) {
   const { summary } = sheet;
   return [
-    fileList(view.bills),
+    fileList(view.bills, (i) => (sheet.files[i] ? plural(sheet.files[i].pages, "page") : ""),
+      (f, i) => steps.remove(f, i, "bol")),
     facts(
-      some(summary.bills, "bill"), some(summary.pages, "page"), some(summary.lines, "line"),
-      summary.held > 0 && fact(count(summary.held), "not in the sheet")),
+      fact(count(summary.bills), tn("bill", "bills", summary.bills)),
+      fact(count(summary.pages), tn("page", "pages", summary.pages)),
+      fact(count(summary.lines), tn("line", "lines", summary.lines)),
+      summary.held > 0 && fact(count(summary.held), t("not in the sheet"))),
     parts([
-      ["ok", summary.reconciled, "reconciled"], ["bad", summary.mismatched, "mismatched"],
-      ["warn", summary.unchecked, "unchecked"], ["warn", summary.unproved, "not proved"],
+      ["ok", summary.reconciled, t("reconciled")], ["bad", summary.mismatched, t("mismatched")],
+      ["warn", summary.unchecked, t("unchecked")], ["warn", summary.unproved, t("not proved")],
     ]),
-    choose("Add or replace", steps.bills),
+    choose(t("Add or replace"), steps.bills),
   ];
 }
 
@@ -497,19 +662,22 @@ function ordersDone(steps, view, sheet) {
   const { match } = sheet;
   const near = match.near_misses.length;
   return [
-    fileList([view.orders]),
-    facts(some(sheet.orders.rows, "row"), fact(count(match.matched), "matched"),
-      fact(count(near), near === 1 ? "near miss" : "near misses")),
+    fileList(view.exports || [view.orders], () => "", (f, i) => steps.remove(f, i, "orders")),
+    facts(fact(count(sheet.orders.rows), tn("row", "rows", sheet.orders.rows)),
+      fact(count(match.matched), t("matched")),
+      fact(count(near), tn("near miss", "near misses", near))),
     parts([
-      ["ok", match.matched, "matched"], ["bad", match.unmatched_lines.length, "lines without order"],
-      ["warn", match.unmatched_orders.length, "orders without line"],
+      ["ok", match.matched, t("matched")], ["bad", match.unmatched_lines.length, t("lines without order")],
+      ["warn", match.unmatched_orders.length, t("orders without line")],
     ]),
-    choose("Replace", steps.orders),
+    choose(t("Add or replace"), steps.orders),
   ];
 }
 
 const choose = (text, upload) => h("div", { class: "buttons" },
-  button({ class: "choose small", onclick: () => upload.input.click() }, text));
+  button({ class: "choose small", onclick: () => upload.input.click() }, text),
+  upload.kind === "bol" && button({ class: "choose small touch", onclick: () => $("bills-camera").click() },
+    t("Take a photo")));
 
 /** Makes a bar of the parts of a whole, with a legend. */
 function parts(list) {
@@ -535,22 +703,26 @@ function renderSheet(steps, sheet) {
   steps.drawn = sheet;
   steps.sheet.querySelector(".trouble").replaceChildren();
   if (!sheet) return body.replaceChildren(...steps.empty);
-  mark(chip, wrongOrders(sheet), sheet.match ? "Joined" : "Bills only", worst(
-    sheet.findings.filter((f) => f.severity === "error").length,
-    sheet.findings.filter((f) => f.severity !== "info").length));
-  const t = totals(sheet);
+  const open = sheet.findings.filter((f) => f.severity !== "info" && !f.checked);
+  mark(chip, wrongOrders(sheet),
+    open.length ? t("{n} to check", { n: open.length }) : sheet.match ? t("Joined") : t("Bills only"),
+    worst(open.filter((f) => f.severity === "error").length, open.length));
+  const sums = totals(sheet);
   const save = (format, name, kind) => button({
-    class: kind, "aria-label": `Download ${name}`, onclick: (e) => steps.download(format, e.currentTarget),
+    class: kind, "aria-label": t("Download {format}", { format: name }),
+    onclick: (e) => steps.download(format, e.currentTarget),
   }, icon("save"), name);
   fill(body,
-    facts(some(sheet.rows.length, "row"),
-      sheet.match ? some(t.pallets, "pallet") : some(t.cartons, "carton"),
-      fact(t.cube ? count(t.cube) : "–", "cu ft"),
-      fact(count(t.weight), "lb")),
+    facts(fact(count(sheet.rows.length), tn("row", "rows", sheet.rows.length)),
+      sheet.match ? fact(count(sums.pallets), tn("pallet", "pallets", sums.pallets))
+        : fact(count(sums.cartons), tn("carton", "cartons", sums.cartons)),
+      fact(sums.cube ? count(sums.cube) : "–", t("cu ft")),
+      fact(count(sums.weight), t("lb"))),
     steps.trust(sheet),
     sheet.summary.held > 0 && h("label", { class: "check" }, h("input", { type: "checkbox", id: "accept" }),
-      ` I compared them: also download ${plural(sheet.summary.held, "line")} that nothing proves`),
+      " ", t("I compared them: also download {lines} that nothing proves",
+        { lines: plural(sheet.summary.held, "line") })),
     h("div", { class: "buttons downloads" },
-      save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON"), save("ebol", "eBOL drafts")),
+      save("xlsx", "Excel", "primary"), save("csv", "CSV"), save("json", "JSON"), save("ebol", t("eBOL drafts"))),
   );
 }

@@ -7,6 +7,7 @@ import { $, h, fill, ask, button, icon, say, svg } from "./dom.js";
 import { capital, count } from "./format.js";
 import { words } from "./session.js";
 import { Pictures } from "./picture.js";
+import { t } from "./words.js";
 
 const pause = 150; // milliseconds between a change and its request, so that a drag makes few
 const least = 2; // points between two edges
@@ -14,9 +15,11 @@ const mostFailures = 5; // of requests, one after another, until only a change b
 const zooms = [1, 1.5, 2, 3];
 
 const kinds = [
-  ["line", "line"], ["total", "this is the total"], ["none", "no line"], ["end", "the table ends above"],
+  ["line", t("line")], ["total", t("this is the total")], ["none", t("no line")], ["end", t("the table ends above")],
 ];
-const sums = [["", "adds up"], ["max", "is the largest"], ["count", "counts the lines"], ["none", "is not printed"]];
+const sums = [
+  ["", t("adds up")], ["max", t("is the largest")], ["count", t("counts the lines")], ["none", t("is not printed")],
+];
 
 const option = (value, text, chosen) => h("option", { value, selected: value === chosen }, text);
 
@@ -29,45 +32,45 @@ export class Teacher {
     this.title = h("h2", { id: "teach-title", tabIndex: -1 });
     this.picture = h("img", { alt: "", draggable: false });
     this.marks = svg("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none" });
-    this.top = this.slider("top", "Where the rows begin", "vertical");
+    this.top = this.slider("top", t("Where the rows begin"), "vertical");
     this.failures = 0;
     this.edges = h("div", { class: "edges" });
     this.chips = h("div", { class: "columnchips" });
     this.paper = h("div", { class: "paper", onclick: (e) => this.split(this.point(e).x) },
       this.picture, this.marks, this.edges, this.top);
-    this.view = h("div", { class: "viewport", tabIndex: 0, role: "group", "aria-label": "Page with its columns" },
+    this.view = h("div", { class: "viewport", tabIndex: 0, role: "group", "aria-label": t("Page with its columns") },
       h("div", { class: "sheetbox" }, this.chips, this.paper));
     this.pages = h("select", { id: "teach-page", onchange: () => this.turn(Number(this.pages.value)) });
-    this.remove = button({ class: "small", onclick: () => this.join(this.last) }, "Remove edge");
+    this.remove = button({ class: "small", onclick: () => this.join(this.last) }, t("Remove edge"));
     this.verdict = h("p", { class: "proof", role: "status" });
     this.sentences = h("ul", { class: "sentences" });
     this.name = h("input", { type: "text", id: "teach-name", maxLength: 60, autocomplete: "off", spellcheck: false });
     this.trouble = h("div", { class: "trouble" });
-    this.save = button({ class: "primary", onclick: () => this.keep() }, "Save");
+    this.save = button({ class: "primary", onclick: () => this.keep() }, t("Save"));
     this.rows = h("ol", { class: "rowlist" });
     const cancel = (e) => {
       e.preventDefault();
       this.leave();
     };
     this.dialog = h("dialog", { class: "teacher", "aria-labelledby": "teach-title", oncancel: cancel },
-      h("div", { class: "inspector-head" }, this.title, tool("cross", "Close", () => this.leave())),
-      h("p", { class: "hint help" }, "Say what each column is. Drag the edges, or move them with the arrow keys. A " +
+      h("div", { class: "inspector-head" }, this.title, tool("cross", t("Close"), () => this.leave())),
+      h("p", { class: "hint help" }, t("Say what each column is. Drag the edges, or move them with the arrow keys. A " +
         "click on the page, or + on an edge, adds one; Delete removes it. Put the blue line between the headings and " +
-        "the first row."),
-      h("div", { class: "inspector-tools", role: "toolbar", "aria-label": "Columns" },
-        h("span", { class: "set pages" }, h("label", { for: "teach-page" }, "Page "), this.pages),
-        h("span", { class: "set" }, button({ class: "small", onclick: () => this.add() }, icon("plus"), "Add edge"),
+        "the first row.")),
+      h("div", { class: "inspector-tools", role: "toolbar", "aria-label": t("Columns") },
+        h("span", { class: "set pages" }, h("label", { for: "teach-page" }, t("Page"), " "), this.pages),
+        h("span", { class: "set" }, button({ class: "small", onclick: () => this.add() }, icon("plus"), t("Add edge")),
           this.remove),
-        h("span", { class: "set" }, tool("minus", "Zoom out", () => this.zoom(-1)),
-          tool("plus", "Zoom in", () => this.zoom(1)))),
+        h("span", { class: "set" }, tool("minus", t("Zoom out"), () => this.zoom(-1)),
+          tool("plus", t("Zoom in"), () => this.zoom(1)))),
       this.view,
       h("div", { class: "lesson" },
-        h("h3", {}, "Proof"), this.verdict, this.sentences,
+        h("h3", {}, t("Proof")), this.verdict, this.sentences,
         h("div", { class: "naming" },
-          h("label", { for: "teach-name" }, "Name of the form"), this.name, this.save,
-          button({ class: "quiet", onclick: () => this.leave() }, "Cancel")),
+          h("label", { for: "teach-name" }, t("Name of the form")), this.name, this.save,
+          button({ class: "quiet", onclick: () => this.leave() }, t("Cancel"))),
         this.trouble,
-        h("h3", {}, "Rows"), this.rows));
+        h("h3", {}, t("Rows")), this.rows));
     document.body.append(this.dialog);
     this.z = 1;
     new ResizeObserver(() => this.dialog.open && this.layout()).observe(this.view);
@@ -77,7 +80,7 @@ export class Teacher {
   async open(at) {
     this.at = at;
     this.opener = document.activeElement;
-    fill(this.title, `Show us the columns of ${this.session.sheet.files[at.file].name}`);
+    fill(this.title, t("Show us the columns of {file}", { file: this.session.sheet.files[at.file].name }));
     this.trouble.replaceChildren();
     this.name.value = "";
     try {
@@ -165,12 +168,17 @@ export class Teacher {
 
   async draw() {
     const { file, page } = this.at;
-    const { url } = await this.pictures.of(file, page, this.paper.clientWidth);
-    this.picture.src = url;
-    this.picture.alt = `Page ${page}`;
-    await this.picture.decode().catch(() => {});
-    const y = (this.begin / this.size.h) * this.paper.clientHeight;
-    this.view.scrollTo(0, Math.max(0, y - this.view.clientHeight / 2));
+    this.view.ariaBusy = "true";
+    try {
+      const { url } = await this.pictures.of(file, page, this.paper.clientWidth);
+      this.picture.src = url;
+      this.picture.alt = t("Page {n}", { n: page });
+      await this.picture.decode().catch(() => {});
+      const y = (this.begin / this.size.h) * this.paper.clientHeight;
+      this.view.scrollTo(0, Math.max(0, y - this.view.clientHeight / 2));
+    } finally {
+      this.view.ariaBusy = null;
+    }
   }
 
   // A line that is moved: by the mouse, by the arrow keys.
@@ -185,7 +193,7 @@ export class Teacher {
   // Makes the elements of edges and columns anew, with the focus on an edge, if one is given.
   build(focus = -1) {
     this.sliders = this.at0.map((_, i) => {
-      const s = this.slider("edge", `Edge ${i + 1} of ${this.at0.length}`, "horizontal");
+      const s = this.slider("edge", t("Edge {n} of {all}", { n: i + 1, all: this.at0.length }), "horizontal");
       s.dataset.edge = String(i);
       return s;
     });
@@ -198,7 +206,7 @@ export class Teacher {
 
   // The chip of a column: a choice of its meaning, and of its unit if it has one.
   choice(m, i) {
-    const name = `Column ${i + 1}${m.heading ? `, ${m.heading}` : ""}`;
+    const name = t("Column {n}", { n: i + 1 }) + (m.heading ? `, ${m.heading}` : "");
     const field = h("select", {
       "aria-label": name, title: name, onchange: () => {
         Object.assign(m, { field: field.value, unit: "" });
@@ -206,16 +214,16 @@ export class Teacher {
         this.chipRows();
         this.change();
       },
-    }, option("", "not a column", m.field), this.first.fields.map((f) => option(f.name, f.label, m.field)));
+    }, option("", t("not a column"), m.field), this.first.fields.map((f) => option(f.name, f.label, m.field)));
     const unit = h("select", {
-      "aria-label": `Unit of column ${i + 1}`, onchange: () => {
+      "aria-label": t("Unit of column {n}", { n: i + 1 }), onchange: () => {
         m.unit = unit.value;
         this.change();
       },
     });
     const units = () => {
       const known = this.first.fields.find((f) => f.name === m.field)?.units || [];
-      fill(unit, option("", "unit?", m.unit), known.map((u) => option(u, u, m.unit)));
+      fill(unit, option("", t("unit?"), m.unit), known.map((u) => option(u, u, m.unit)));
       unit.hidden = known.length === 0;
       chip.classList.toggle("unused", !m.field);
     };
@@ -233,14 +241,15 @@ export class Teacher {
       e.setAttribute("aria-valuenow", String(Math.round(now)));
       e.setAttribute("aria-valuetext", text);
     };
-    const name = (i) => this.first.fields.find((f) => f.name === this.means[i]?.field)?.label || "no column";
+    const name = (i) => this.first.fields.find((f) => f.name === this.means[i]?.field)?.label || t("no column");
     this.at0.forEach((x, i) => {
       this.sliders[i].style.left = `${(100 * x) / w}%`;
-      const text = `${Math.round(x)} points, between ${name(i - 1)} and ${name(i)}`;
+      const text = t("{n} points, between {left} and {right}",
+        { n: Math.round(x), left: name(i - 1), right: name(i) });
       value(this.sliders[i], x, this.at0[i - 1] ?? 0, this.at0[i + 1] ?? w, text);
     });
     this.top.style.top = `${(100 * this.begin) / high}%`;
-    value(this.top, this.begin, 0, high, `${Math.round(this.begin)} points from the top`);
+    value(this.top, this.begin, 0, high, t("{n} points from the top", { n: Math.round(this.begin) }));
     this.chipRows();
     this.remove.disabled = this.at0.length <= 2;
   }
@@ -275,7 +284,7 @@ export class Teacher {
     const at = zooms.indexOf(this.z) + by;
     this.z = zooms[Math.max(0, Math.min(zooms.length - 1, at))];
     this.layout();
-    say(`Zoom ${Math.round(this.z * 100)} %`);
+    say(t("Zoom {n} %", { n: Math.round(this.z * 100) }));
   }
 
   // The place of the mouse on the page, in points.
@@ -333,7 +342,7 @@ export class Teacher {
     this.means.splice(i, 0, blank());
     this.build(i);
     this.change();
-    say(`Edge ${i + 1} of ${this.at0.length} was added`);
+    say(t("Edge {n} of {all} was added", { n: i + 1, all: this.at0.length }));
   }
 
   // Adds an edge in the middle of the widest column.
@@ -352,7 +361,7 @@ export class Teacher {
     if (inner && !this.means[i - 1].field) this.means[i - 1] = gone;
     this.build(Math.min(i, this.at0.length - 1));
     this.change();
-    say("The edge was removed");
+    say(t("The edge was removed"));
   }
 
   change() {
@@ -418,13 +427,13 @@ export class Teacher {
     this.lesson = lesson;
     this.size = { w: lesson.width, h: lesson.height };
     const total = lesson.rows.some((r) => r.kind === "total") || lesson.checks.some((c) => c.printed);
-    const hint = lesson.rows.length && !total ? " If one of the rows is the total, say so below." : "";
+    const hint = lesson.rows.length && !total ? ` ${t("If one of the rows is the total, say so below.")}` : "";
     const reason = lesson.reason ? `: ${lesson.reason}` : "";
     if (!lesson.columns.length) this.tell("warn", noTable);
     else if (lesson.proved && lesson.outcome === "reconciled") {
-      this.tell("ok", "Proved: the printed totals show that this is read right.");
-    } else if (lesson.outcome === "mismatched") this.tell("bad", `Does not add up${reason}.`);
-    else this.tell("warn", `Not proved yet${reason}.${hint}`);
+      this.tell("ok", t("Proved: the printed totals show that this is read right."));
+    } else if (lesson.outcome === "mismatched") this.tell("bad", `${t("Does not add up")}${reason}.`);
+    else this.tell("warn", `${t("Not proved yet")}${reason}.${hint}`);
     keyed(this.sentences, lesson.checks, (c) => `${c.table} ${c.field}`, (c) => this.sentence(c));
     keyed(this.rows, lesson.rows, (r) => Math.round(middle(r)), (r, i) => this.row(r, i));
     this.mark();
@@ -433,12 +442,12 @@ export class Teacher {
   sentence(c) {
     const text = h("span");
     const how = h("select", {
-      "aria-label": `The total of ${c.field}`, onchange: () => {
+      "aria-label": t("The total of {field}", { field: c.field }), onchange: () => {
         if (how.value) this.totals[c.field] = how.value;
         else delete this.totals[c.field];
         this.change();
       },
-    }, sums.map(([v, t]) => option(v, t, this.totals[c.field] || "")));
+    }, sums.map(([v, name]) => option(v, name, this.totals[c.field] || "")));
     const state = h("span", { class: "state" });
     const item = h("li", {}, state, text, how);
     return [item, (c) => {
@@ -460,11 +469,11 @@ export class Teacher {
         this.marked.set(Math.round(10 * y) / 10, kind.value);
         this.change();
       },
-    }, kinds.map(([v, t]) => option(v, t, r.kind)));
+    }, kinds.map(([v, name]) => option(v, name, r.kind)));
     const item = h("li", { onpointerenter: over(true), onpointerleave: over(false) }, kind, text);
     return [item, (r) => {
       y = middle(r);
-      kind.setAttribute("aria-label", `Row ${i + 1}: ${r.text || "without text"}`);
+      kind.setAttribute("aria-label", t("Row {n}: {text}", { n: i + 1, text: r.text || t("without text") }));
       text.textContent = r.text;
       kind.value = r.kind;
       item.className = r.kind;
@@ -489,7 +498,7 @@ export class Teacher {
   async keep() {
     const name = this.name.value.trim();
     if (!name) {
-      this.fail("Give the form a name, by which you find it in the profile.");
+      this.fail(t("Give the form a name, by which you find it in the profile."));
       this.name.focus();
       return;
     }
@@ -512,8 +521,8 @@ export class Teacher {
 
   async leave() {
     if (this.unsaved) {
-      const answer = await ask("Leave without saving?", "The columns that you showed are forgotten.",
-        [{ value: "", label: "Stay", class: "primary" }, { value: "yes", label: "Leave" }]);
+      const answer = await ask(t("Leave without saving?"), t("The columns that you showed are forgotten."),
+        [{ value: "", label: t("Stay"), class: "primary" }, { value: "yes", label: t("Leave") }]);
       if (answer !== "yes") return;
     }
     this.close();
@@ -534,16 +543,16 @@ export class Teacher {
   }
 }
 
-const noTable = "No table was found on this page. Click on the page at the edges of the columns, say what each " +
-  "column is, and put the blue line under the headings.";
+const noTable = t("No table was found on this page. Click on the page at the edges of the columns, say what each " +
+  "column is, and put the blue line under the headings.");
 
 const blank = () => ({ field: "", unit: "", heading: "" });
 
 const middle = (row) => (row.box.y0 + row.box.y1) / 2;
 
 const states = {
-  proved: ["ok", "ok", "Adds up"], differs: ["bad", "bad", "Differs"], not_printed: ["", "minus", "Not printed"],
-  unproved: ["", "minus", "Not proved"],
+  proved: ["ok", "ok", t("Adds up")], differs: ["bad", "bad", t("Differs")],
+  not_printed: ["", "minus", t("Not printed")], unproved: ["", "minus", t("Not proved")],
 };
 
 // Shows items in a list. Items that were there keep their elements, and with them the focus.

@@ -4,15 +4,16 @@
 import { h, button, forgetKept } from "./dom.js";
 import { count } from "./format.js";
 import { BillsView } from "./bills.js";
-import { toCheck } from "./issues.js";
+import { unchecked } from "./issues.js";
 import { MatchingView } from "./matching.js";
+import { t, tn } from "./words.js";
 
 const tabs = [
-  ["bills", "Bills", async () => BillsView],
-  ["matching", "Matching", async () => MatchingView],
-  ["sheet", "Sheet", async () => (await import("./grid.js")).SheetView],
-  ["routing", "Routing", async () => (await import("./routing.js")).RoutingView],
-  ["load", "Load", async () => (await import("./load.js")).LoadView],
+  ["bills", t("Bills"), async () => BillsView],
+  ["matching", t("Matching"), async () => MatchingView],
+  ["sheet", t("Sheet"), async () => (await import("./grid.js")).SheetView],
+  ["routing", t("Routing"), async () => (await import("./routing.js")).RoutingView],
+  ["load", t("Load"), async () => (await import("./load.js")).LoadView],
 ];
 
 export class Views {
@@ -24,7 +25,7 @@ export class Views {
     /** @type {any} The same of the lessons of forms. */
     this.teacher = null;
     this.made = {};
-    this.list = h("div", { class: "tabs", role: "tablist", "aria-label": "Results", onkeydown: (e) => this.key(e) });
+    this.list = h("div", { class: "tabs", role: "tablist", "aria-label": t("Results"), onkeydown: (e) => this.key(e) });
     this.tabs = {};
     this.panels = {};
     root.append(this.list);
@@ -91,14 +92,15 @@ export class Views {
       return;
     }
     this.inspector?.reset(sheet, issues);
-    const check = toCheck(issues);
-    this.badge("bills", check.length, check.some((i) => i.kind === "bad") ? "bad" : "warn", "to check");
+    const check = unchecked(issues);
+    this.badge("bills", check.length, check.some((i) => i.kind === "bad") ? "bad" : "warn", t("to check"));
     // A near miss is a line and an order row, which are both without partner.
     const m = sheet.match;
     const loose = m ? m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length : 0;
-    this.badge("matching", loose, "bad", "without partner");
-    this.badge("sheet", sheet.rows.length, "", "rows");
-    this.badge("routing", sheet.match ? sheet.routing.groups.length : 0, "", "groups");
+    this.badge("matching", loose, "bad", t("without partner"));
+    this.badge("sheet", sheet.rows.length, "", tn("row", "rows", sheet.rows.length));
+    const groups = sheet.match ? sheet.routing.groups.length : 0;
+    this.badge("routing", groups, "", tn("group", "groups", groups));
     this.badge("load", 0, "", "");
     for (const view of Object.values(this.made)) view.stale = true;
     this.draw();
@@ -115,7 +117,7 @@ export class Views {
     const id = this.current;
     if (!this.made[id]) {
       this.panels[id].setAttribute("aria-busy", "true");
-      const load = /** @type {() => Promise<any>} */ (tabs.find(([t]) => t === id)[2]);
+      const load = /** @type {() => Promise<any>} */ (tabs.find(([name]) => name === id)[2]);
       const View = await load();
       this.panels[id].removeAttribute("aria-busy");
       this.made[id] ||= Object.assign(new View(this.panels[id], this), { stale: true });
@@ -124,9 +126,10 @@ export class Views {
       this.made[id].stale = false;
       this.made[id].render(this.sheet, this.issues);
     }
+    if (this.inspector?.dialog.open) this.inspector.chosen();
   }
 
-  /** Opens the sheet with the lines of some bills only. */
+  /** Opens the sheet with some rows only: see SheetView.filter. */
   async only(group) {
     await this.open("sheet");
     this.made.sheet?.filter(group);

@@ -1,25 +1,31 @@
 package pdf
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"tallyman/internal/intake/pdf/fast"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 )
 
-// The first byte of a reply of methodFast: a page follows; or why it is left to PDFium;
-// or why the document is.
+// The first byte of a reply of methodFast: a page follows; or the number of a page (a
+// uvarint) and why it is left to PDFium; or why the document is.
 const (
 	replyPage     = 0
 	replyDeclined = 1
 	replyRefused  = 2
 )
 
-// serveFast reads what can be read without PDFium.
+// pagesPerReader is how many pages a document must have for another page to be read at
+// the same time, since the glyphs of fonts are read again for it.
+const pagesPerReader = 4
+
+// serveFast reads what can be read without PDFium, several pages at once.
 func serveFast(c *worker.Call, args []byte) error {
 	var a readArgs
 	if err := json.Unmarshal(args, &a); err != nil {
@@ -33,18 +39,25 @@ func serveFast(c *worker.Call, args []byte) error {
 	if err != nil {
 		return err
 	}
-	var buf []byte
-	return eachPage(c, d.Pages(), func(number int) error {
-		pg, err := safePage(d, number, a.Ruled)
-		if errors.As(err, &declined) {
-			return c.Reply(append([]byte{replyDeclined}, declined.Why...))
+	reader := func(d *fast.Document) func(int) error {
+		var buf []byte
+		return func(number int) error {
+			pg, err := safePage(d, number, a.Ruled)
+			if declined, ok := errors.AsType[*fast.Declined](err); ok {
+				return c.Reply(append(binary.AppendUvarint([]byte{replyDeclined}, uint64(number)), declined.Why...))
+			}
+			if err != nil {
+				return err
+			}
+			buf = appendPage(append(buf[:0], replyPage), &pg)
+			return c.Reply(buf)
 		}
-		if err != nil {
-			return err
-		}
-		buf = appendPage(append(buf[:0], replyPage), &pg)
-		return c.Reply(buf)
-	})
+	}
+	readers := []func(int) error{reader(d)}
+	for len(readers) < min(runtime.GOMAXPROCS(0), d.Pages()/pagesPerReader) {
+		readers = append(readers, reader(d.Again()))
+	}
+	return eachPage(c, d.Pages(), readers...)
 }
 
 // openFast opens a document without PDFium. It fails with *fast.Declined if that does

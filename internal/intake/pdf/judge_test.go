@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/page"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
 )
 
 // verdicts compares the readers on a document, and reports pages on which they differ.
@@ -140,9 +141,7 @@ func TestTheReadersShareADocument(t *testing.T) {
 	var texts [2]string
 	for i, r := range []*pdf.Reader{both, alone} {
 		pages, err := read(t, r, doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, p := range pages {
 			texts[i] += fmt.Sprintf("%d %v\n", p.Number, words(p))
 		}
@@ -164,9 +163,8 @@ func TestOneDocumentInManyIsJudged(t *testing.T) {
 	r := pdf.NewReader(newPool(t, 2), pdf.Config{Judge: 2, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	doc := sampleDocument(t, 1)
 	for range 4 {
-		if _, err := read(t, r, doc); err != nil {
-			t.Fatal(err)
-		}
+		_, err := read(t, r, doc)
+		must.OK(t, err)
 	}
 	if c := r.Counts(); c.Judged == 0 || c.Differing != 0 || c.Slow != 0 {
 		t.Errorf("counted: %+v", c)
@@ -175,7 +173,6 @@ func TestOneDocumentInManyIsJudged(t *testing.T) {
 		t.Errorf("logged: %s", &log)
 	}
 	busy := pdf.NewReader(newPool(t, 1), pdf.Config{Judge: 1})
-	if _, err := busy.Read(t.Context(), bytes.NewReader(doc), int64(len(doc)), func(page.Page) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
+	_, err := busy.Read(t.Context(), bytes.NewReader(doc), int64(len(doc)), func(page.Page) error { return nil })
+	must.OK(t, err)
 }

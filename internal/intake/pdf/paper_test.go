@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
 )
 
 // maker puts a PDF together.
@@ -179,9 +180,7 @@ func TestWhatCountsIsWhatAPersonSees(t *testing.T) {
 	}
 	doc := m.done("/AcroForm<</NeedAppearances true/DA(/F 10 Tf 0 g)/DR<</Font<</F 3 0 R>>>>/Fields[" + fields + "]>>")
 	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Config{}), doc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for i, c := range cases {
 		p := pages[i]
 		if got := strings.TrimSpace(strings.TrimPrefix(words(p), "EACH PAGE HAS THIS")); got != c.want || p.Damage != "" {
@@ -208,9 +207,7 @@ func TestAScanIsToldFromAPrintedPage(t *testing.T) {
 	m.page("", picture+"q 3 Tr "+at(100, 650, "SCANNED")+"Q "+at(100, 20, "MIDAS 000012"))
 	m.page("", "q 64 0 0 36 10 740 cm /Picture Do Q "+at(100, 650, "PRINTED"))
 	pages, err := read(t, pdf.NewReader(newPool(t, 1), pdf.Config{}), m.done(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var got []string
 	for _, p := range pages {
 		got = append(got, fmt.Sprint(p.Scan, words(p)))

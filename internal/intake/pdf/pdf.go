@@ -19,6 +19,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"math"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -76,18 +78,24 @@ func NewReader(pool *worker.Pool, c Config) *Reader {
 // TooSlow, TooMuchMemory, WorkerCrashed, Cancelled or Unreadable, or with the error of
 // each; each may have been called with some pages by then.
 func (r *Reader) Read(ctx context.Context, src io.ReaderAt, size int64, each func(page.Page) error) (pages int, err error) {
-	return r.readAll(ctx, src, size, nil, each)
+	return r.readAll(ctx, src, size, nil, nil, each)
+}
+
+// ReadCounting is Read that calls counted with the number of pages as soon as it is known,
+// before it calls each: once for each PDF in the file, with the pages of those before it.
+func (r *Reader) ReadCounting(ctx context.Context, src io.ReaderAt, size int64, counted func(pages int), each func(page.Page) error) (pages int, err error) {
+	return r.readAll(ctx, src, size, nil, counted, each)
 }
 
 // ReadRuled is Read for some pages of a document, with their rules. It calls each with
 // the pages of which wanted reports true.
 func (r *Reader) ReadRuled(ctx context.Context, src io.ReaderAt, size int64, wanted func(number int) bool, each func(page.Page) error) error {
-	_, err := r.readAll(ctx, src, size, wanted, each)
+	_, err := r.readAll(ctx, src, size, wanted, nil, each)
 	return err
 }
 
 // readAll reads the pages that are wanted, with their rules, or all without rules.
-func (r *Reader) readAll(ctx context.Context, src io.ReaderAt, size int64, wanted func(number int) bool, each func(page.Page) error) (pages int, err error) {
+func (r *Reader) readAll(ctx context.Context, src io.ReaderAt, size int64, wanted func(number int) bool, counted func(int), each func(page.Page) error) (pages int, err error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
 	parts, err := partsOf(src, size)
@@ -95,7 +103,7 @@ func (r *Reader) readAll(ctx context.Context, src io.ReaderAt, size int64, wante
 		return 0, err
 	}
 	for i, part := range parts {
-		n, err := r.readPart(ctx, part, pages, wanted, each)
+		n, err := r.readPart(ctx, part, pages, wanted, counted, each)
 		if err != nil {
 			if len(parts) > 1 {
 				err = fault.In(fmt.Sprintf("PDF %d of the %d in the file", i+1, len(parts)), err)
@@ -109,19 +117,19 @@ func (r *Reader) readAll(ctx context.Context, src io.ReaderAt, size int64, wante
 
 // readPart reads one PDF of a file: without PDFium what can be read so, and the rest with
 // it. The numbers of its pages follow before.
-func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, wanted func(int) bool, each func(page.Page) error) (pages int, err error) {
+func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before int, wanted func(int) bool, counted func(int), each func(page.Page) error) (pages int, err error) {
 	args, err := json.Marshal(readArgs{Size: part.Size(), Ruled: wanted != nil})
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
-	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, fast: true, many: manyFast}
+	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, fast: true, many: manyFast}
 	if !r.config.PDFium {
 		if err := j.run(); err != nil && !j.givesUp(err) {
 			return 0, err
 		}
 	}
 	if j.read+j.skipped < j.pages || j.pages == 0 {
-		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, done: j.done, many: manyPages}
+		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, done: j.done, many: manyPages}
 		if err := rest.run(); err != nil {
 			return 0, err
 		}
@@ -181,15 +189,16 @@ func (j *job) givesUp(err error) bool {
 
 // job is the reading of one document by one or more workers.
 type job struct {
-	reader *Reader
-	ctx    context.Context
-	src    *io.SectionReader
-	args   []byte
-	each   func(page.Page) error
-	before int                   // the number of pages of the PDFs before this one in the file
-	wanted func(number int) bool // which pages of the file are read; nil for all
-	fast   bool                  // without PDFium
-	many   int                   // the number of pages from which it pays to start another worker
+	reader  *Reader
+	ctx     context.Context
+	src     *io.SectionReader
+	args    []byte
+	each    func(page.Page) error
+	before  int                   // the number of pages of the PDFs before this one in the file
+	wanted  func(number int) bool // which pages of the file are read; nil for all
+	counted func(int)             // is told how many pages there are; may be nil
+	fast    bool                  // without PDFium
+	many    int                   // the number of pages from which it pays to start another worker
 
 	helpers sync.WaitGroup
 
@@ -213,7 +222,7 @@ type span struct{ next, end int }
 const (
 	ManyBytes = 1 << 20
 	manyPages = 64
-	manyFast  = 400 // without PDFium
+	manyFast  = math.MaxInt // without PDFium never: one worker reads on all processors
 )
 
 // help takes another worker for the document, if one is idle, and if it runs or may be
@@ -242,8 +251,8 @@ func (j *job) work(lease *worker.Lease) {
 		method = methodFast
 	}
 	own := &span{}
-	current := 0 // the page that the worker reads, 0 before the first
-	last := 0    // the last page that it was given
+	given := map[int]bool{} // the pages that the worker was given and has not read
+	opened, refused := false, false
 	err := lease.Call(j.ctx, worker.Request{
 		Method: method,
 		Args:   j.args,
@@ -253,36 +262,48 @@ func (j *job) work(lease *worker.Lease) {
 			if n <= 0 {
 				return nil, errWire
 			}
+			opened = true
 			first, count, err := j.take(own, int(pages))
 			if count == 0 || err != nil {
 				return nil, err
 			}
-			current, last = first, first+count-1
+			for i := range count {
+				given[first+i] = true
+			}
 			return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(first)), uint64(count)), nil
 		},
 		Reply: func(payload []byte) error {
-			if current > last {
-				return errWire
-			}
 			if j.fast {
 				if len(payload) == 0 {
 					return errWire
 				}
 				kind := payload[0]
-				if payload = payload[1:]; kind != replyPage {
+				payload = payload[1:]
+				switch {
+				case kind == replyRefused && !opened && !refused:
+					refused = true
 					j.reader.counts.declined(string(payload))
-					current++
 					return nil
+				case kind == replyDeclined:
+					number, n := binary.Uvarint(payload)
+					if n <= 0 || !given[int(number)] {
+						return errWire
+					}
+					delete(given, int(number))
+					j.reader.counts.declined(string(payload[n:]))
+					return nil
+				case kind != replyPage:
+					return errWire
 				}
 			}
 			p, err := parsePage(payload)
 			if err != nil {
 				return err
 			}
-			if p.Number != current || current == 0 {
+			if !given[p.Number] {
 				return errWire
 			}
-			current++
+			delete(given, p.Number)
 			p.Number += j.before
 			if err := j.each(p); err != nil {
 				return err
@@ -299,16 +320,20 @@ func (j *job) work(lease *worker.Lease) {
 	if err == nil || j.err != nil {
 		return
 	}
-	if code := fault.CodeOf(err); current > 0 &&
+	if code := fault.CodeOf(err); len(given) > 0 &&
 		(code == fault.TooSlow || code == fault.TooMuchMemory || code == fault.WorkerCrashed) {
-		err = fault.In(fmt.Sprintf("page %d", j.before+current), err)
+		err = fault.In(fmt.Sprintf("page %d", j.before+slices.Min(slices.Collect(maps.Keys(given)))), err)
 	}
 	j.err = err
 }
 
 // chunk is the greatest number of pages that a worker gets at once: few enough for all
-// workers to finish at about the same time.
-const chunk = 8
+// workers to finish at about the same time. Without PDFium it is the least number, if so
+// many are left, and chunkFast the greatest: with each question, readers wait.
+const (
+	chunk     = 8
+	chunkFast = 32
+)
 
 // take returns the next pages for a worker; count is 0 when none are left or the job
 // has failed. A worker continues in its own span, so that it reads only one part of the
@@ -325,6 +350,9 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 			return 0, 0, fault.New(fault.TooLarge, "the PDF has %d pages, more than the %d that are read at once; split the PDF", all, j.reader.config.Pages)
 		}
 		j.pages = pages
+		if j.counted != nil {
+			j.counted(j.before + pages)
+		}
 		j.left = append(j.left, &span{1, pages + 1})
 		if j.done == nil {
 			j.done = make([]bool, pages)
@@ -362,7 +390,12 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		j.help(own.end-own.next > j.many)
 	}
 	first = own.next
-	for most := min(chunk, max(1, (own.end-own.next)/2)); count < most && !j.done[own.next-1]; count++ {
+	half := (own.end - own.next) / 2
+	most := min(chunk, max(1, half))
+	if j.fast {
+		most = min(chunkFast, max(chunk, half), own.end-own.next)
+	}
+	for ; count < most && !j.done[own.next-1]; count++ {
 		own.next++
 	}
 	return first, count, nil
@@ -374,11 +407,36 @@ const (
 	MaxWidth = 4000
 )
 
+// IsPNG reports whether what a worker sent begins and ends as each PNG does (ISO 15948, 5.2
+// and 11.2.5).
+func IsPNG(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")) && bytes.HasSuffix(b, []byte("IEND\xaeB`\x82"))
+}
+
 // Picture is the picture of a page.
 type Picture struct {
 	PNG []byte
 	// PageWidth and PageHeight are the size of the page in points.
 	PageWidth, PageHeight float32
+	// Scan says that the page may have been read from its picture.
+	Scan bool
+}
+
+// Take takes the replies of a worker that shows a page: its size, and then the PNG.
+func (p *Picture) Take(payload []byte) error {
+	switch {
+	case p.PageWidth == 0:
+		r := &wireReader{b: payload}
+		p.PageWidth, p.PageHeight, p.Scan = r.float(), r.float(), r.uint() != 0
+		if r.bad || !(p.PageWidth > 0) || !(p.PageHeight > 0) {
+			return errWire
+		}
+	case p.PNG == nil && IsPNG(payload):
+		p.PNG = bytes.Clone(payload)
+	default:
+		return errWire
+	}
+	return nil
 }
 
 // Picture renders a page, counted from 1, as a PNG of the given width in pixels. It
@@ -389,23 +447,40 @@ type Picture struct {
 // Besides the codes of Read, it fails with fault.NoSuchPage, and with fault.BadRequest
 // if the width is outside MinWidth and MaxWidth.
 func (r *Reader) Picture(ctx context.Context, src io.ReaderAt, size int64, number, width int) (*Picture, error) {
+	return r.show(ctx, src, size, number, width, methodPicture)
+}
+
+// Show is Picture for a page that Scan read and that is Flat: it shows it as it was read.
+func (r *Reader) Show(ctx context.Context, src io.ReaderAt, size int64, number, width int) (*Picture, error) {
+	return r.show(ctx, src, size, number, width, methodScan)
+}
+
+func (r *Reader) show(ctx context.Context, src io.ReaderAt, size int64, number, width int, method string) (*Picture, error) {
 	if width < MinWidth || width > MaxWidth {
 		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", MinWidth, MaxWidth, width)
 	}
 	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
+	return onPage(src, size, number, func(part *io.SectionReader, number int) (*Picture, error) {
+		return r.picture(ctx, part, number, width, method)
+	})
+}
+
+// onPage calls a function for a page, counted from 1, with the PDF of the file that has it,
+// and the page's number in that. do fails with fault.NoSuchPage for a page that is not there.
+func onPage[T any](src io.ReaderAt, size int64, number int, do func(part *io.SectionReader, number int) (*T, error)) (*T, error) {
 	parts, err := partsOf(src, size)
 	if err != nil {
 		return nil, err
 	}
 	before := 0
 	for i, part := range parts {
-		p, err := r.picture(ctx, part, number-before, width)
+		out, err := do(part, number-before)
 		if i == len(parts)-1 || fault.CodeOf(err) != fault.NoSuchPage {
 			if fault.CodeOf(err) == fault.NoSuchPage {
 				return nil, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", number, before+pagesOf(err))
 			}
-			return p, err
+			return out, err
 		}
 		before += pagesOf(err)
 	}
@@ -425,7 +500,7 @@ func pagesOf(err error) int {
 }
 
 // picture renders a page of one PDF of a file.
-func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, width int) (*Picture, error) {
+func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, width int, method string) (*Picture, error) {
 	args, err := json.Marshal(pictureArgs{Size: part.Size(), Page: number, Width: width})
 	if err != nil {
 		return nil, fmt.Errorf("rendering a page: %w", err)
@@ -437,18 +512,10 @@ func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, wi
 	defer lease.Release()
 	p := &Picture{}
 	err = lease.Call(ctx, worker.Request{
-		Method: methodPicture,
+		Method: method,
 		Args:   args,
 		Source: part,
-		Reply: func(payload []byte) error {
-			if p.PageWidth == 0 {
-				r := &wireReader{b: payload}
-				p.PageWidth, p.PageHeight = r.float(), r.float()
-				return nil
-			}
-			p.PNG = bytes.Clone(payload)
-			return nil
-		},
+		Reply:  p.Take,
 	})
 	if err != nil {
 		return nil, err

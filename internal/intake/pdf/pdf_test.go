@@ -20,6 +20,8 @@ import (
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 func TestMain(m *testing.M) {
@@ -34,31 +36,21 @@ func realDocument(tb testing.TB) []byte {
 	if errors.Is(err, fs.ErrNotExist) {
 		tb.Skip("the real sample is not beside this checkout")
 	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must.OK(tb, err)
 	return b
 }
 
 func sampleDocument(tb testing.TB, bills int) []byte {
 	tb.Helper()
-	s, err := sample.New(sample.Options{Bills: bills, Lines: 5 * bills, Seed: 1})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		tb.Fatal(err)
-	}
-	return b.Bytes()
+	s := shipments.Sample(tb, sample.Options{Bills: bills, Lines: 5 * bills, Seed: 1})
+	b := must.Written(tb, s.WritePDF)
+	return b
 }
 
 func newPool(tb testing.TB, workers int) *worker.Pool {
 	tb.Helper()
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must.OK(tb, err)
 	p := worker.NewPool(worker.Config{Workers: workers, Cache: cache + "/tallyman", Stall: 1000 * time.Hour})
 	tb.Cleanup(p.Close)
 	return p
@@ -153,9 +145,7 @@ func TestWordsHaveTheirPlaces(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pages, err := read(t, r, document([2]string{c.entries, c.content}))
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			if got := words(pages[0]); got != c.words {
 				t.Fatalf("got %q, want %q", got, c.words)
 			}
@@ -179,9 +169,7 @@ func near(a, b float32) bool { return a-b < 0.1 && b-a < 0.1 }
 func TestCellsThatRunTogetherKeepTheirJoint(t *testing.T) {
 	r := pdf.NewReader(newPool(t, 1), pdf.Config{})
 	pages, err := read(t, r, document([2]string{letter, text("PANT") + "BT /F 10 Tf 124 700 Td (2.03) Tj ET"}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	w := pages[0].Words
 	if len(w) != 1 || w[0].Text != "PANT2.03" || !slices.Equal(w[0].Joints, []int{4}) {
 		t.Fatalf("got %+v", w)
@@ -203,17 +191,11 @@ func TestAPictureShowsWordsWhereTheyWereRead(t *testing.T) {
 	} {
 		doc := document([2]string{c.entries, c.content})
 		pages, err := read(t, r, doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		pic, err := r.Picture(t.Context(), bytes.NewReader(doc), int64(len(doc)), 1, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		img, err := png.Decode(bytes.NewReader(pic.PNG))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		p := pages[0]
 		if img.Bounds().Dx() != 1000 || !near(pic.PageWidth, p.Width) || !near(pic.PageHeight, p.Height) {
 			t.Errorf("%s: the picture is %v of a page %v by %v", c.name, img.Bounds(), pic.PageWidth, pic.PageHeight)
@@ -298,9 +280,7 @@ func TestADamagedPageIsToldAndTheOthersAreRead(t *testing.T) {
 	broken := bytes.Replace(doc, []byte("6 0 obj\n<</Type/Page/Parent"), []byte("6 0 obj\n<</Tipe/Peig/Perent"), 1)
 	broken = bytes.Replace(broken, []byte("6 0 obj\n<<"), []byte("6 0 obj\n[["), 1)
 	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Config{}), broken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(pages) != 3 || words(pages[0]) != "ONE" || words(pages[2]) != "THREE" {
 		t.Fatalf("got %+v", pages)
 	}
@@ -314,9 +294,7 @@ func TestPagesAreTheSameWithAnyNumberOfWorkers(t *testing.T) {
 	var want []page.Page
 	for _, n := range []int{1, 2, 5} {
 		got, err := read(t, pdf.NewReader(newPool(t, n), pdf.Config{}), doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if want == nil {
 			want = got
 		}

@@ -10,6 +10,8 @@ import (
 	"tallyman/internal/intake/pdf"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // ruled draws a table: with strokes, thin rectangles, a curve that is a line, and a filled
@@ -30,9 +32,7 @@ func TestBothReadersSeeTheSameRules(t *testing.T) {
 				rules = append(rules, p.Rules...)
 				return nil
 			})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return rules
 	}
 	near := func(a, b page.Box) bool {
@@ -75,16 +75,10 @@ func TestBothReadersSeeTheSameRules(t *testing.T) {
 	}
 	same("a turned drawing", pieces, see(turned, true))
 	for _, f := range sample.OtherForms {
-		s, err := sample.New(sample.Options{Form: f, Bills: 1, Lines: 3, Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer
-		if err := s.WritePDF(&b); err != nil {
-			t.Fatal(err)
-		}
+		s := shipments.Sample(t, sample.Options{Form: f, Bills: 1, Lines: 3, Seed: 1})
+		b := must.Written(t, s.WritePDF)
 		if f != sample.Short { // it has no lines
-			same(string(f), see(b.Bytes(), false), see(b.Bytes(), true))
+			same(string(f), see(b, false), see(b, true))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 	"unicode"
 
 	"tallyman/internal/fault"
@@ -26,6 +28,7 @@ const (
 	methodRead    = "pdf.read"
 	methodJudge   = "pdf.judge" // replies with Verdicts
 	methodPicture = "pdf.picture"
+	methodScan    = "pdf.scan" // the arguments are pictureArgs; the reply is the page or, for a width, as that of methodPicture
 )
 
 // readArgs are the arguments of methodFast, methodRead and methodJudge. The worker then asks which pages to read,
@@ -42,7 +45,7 @@ type readArgs struct {
 type pictureArgs struct {
 	Size  int64
 	Page  int // from 1
-	Width int // pixels
+	Width int // pixels; 0 for a page that is to be read
 }
 
 // Handlers returns the methods of a worker. Unless the worker is bare, PDFium is started
@@ -77,6 +80,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 		methodRead:    with(serveRead),
 		methodJudge:   with(serveJudge),
 		methodPicture: with(servePicture),
+		methodScan:    with(serveScan),
 	}
 }
 
@@ -129,24 +133,58 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 	return source.close()
 }
 
-// eachPage reads the pages that the parent wants.
-func eachPage(c *worker.Call, pages int, read func(number int) error) error {
-	for {
-		answer, err := c.Ask(binary.AppendUvarint(nil, uint64(pages)))
-		if err != nil || len(answer) == 0 {
-			return err
+// eachPage reads the pages that the parent wants. The readers read at once, each one page
+// after the other.
+func eachPage(c *worker.Call, pages int, readers ...func(number int) error) error {
+	var mu sync.Mutex
+	var next, left uint64
+	over := false
+	// take returns the next page, 0 if there is none.
+	take := func() (number int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if left == 0 && !over {
+			answer, err := c.Ask(binary.AppendUvarint(nil, uint64(pages)))
+			if over = err != nil || len(answer) == 0; over {
+				return 0, err
+			}
+			first, n := binary.Uvarint(answer)
+			count, m := binary.Uvarint(answer[max(n, 0):])
+			if n <= 0 || m <= 0 {
+				return 0, errors.New("the parent's answer cannot be decoded")
+			}
+			next, left = first, count
 		}
-		first, n := binary.Uvarint(answer)
-		count, m := binary.Uvarint(answer[max(n, 0):])
-		if n <= 0 || m <= 0 {
-			return fmt.Errorf("the parent's answer cannot be decoded")
+		if over || left == 0 {
+			return 0, nil
 		}
-		for i := range count {
-			if err := read(int(first + i)); err != nil {
+		next, left = next+1, left-1
+		return int(next - 1), nil
+	}
+	work := func(read func(number int) error) error {
+		for {
+			number, err := take()
+			if err == nil && number > 0 {
+				err = read(number)
+			}
+			if err != nil || number == 0 {
+				mu.Lock()
+				over, left = true, 0
+				mu.Unlock()
 				return err
 			}
 		}
 	}
+	errs := make(chan error, len(readers))
+	for _, read := range readers[1:] {
+		go func() { errs <- work(read) }()
+	}
+	errs <- work(readers[0])
+	var all error
+	for range readers {
+		all = cmp.Or(all, <-errs)
+	}
+	return all
 }
 
 // read reads a page, counted from 1, with its rules if they are asked for.
@@ -225,6 +263,9 @@ func checkEnds(src io.ReaderAt, size int64) error {
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
+	if magic.HEIC(head) {
+		return fault.New(fault.NotAPDF, "the file is a HEIC picture, which cannot be read; send it as JPEG: an iPhone takes photos so with Settings, Camera, Formats, Most Compatible, and sends any photo so if it is shared by mail")
+	}
 	if !bytes.Contains(head, header) || magic.Begins(head, magic.ZIP) {
 		return fault.New(fault.NotAPDF, "the file is not a PDF: %s; give the PDF that the billing system prints", looksLike(head))
 	}
@@ -281,27 +322,12 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return err
 	}
-	source, err := openPack(p, c.Source(a.Size), a.Size)
-	if err != nil {
-		return err
-	}
-	if a.Page < 1 || a.Page > source.pages {
-		return errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
-	}
-	doc, of, err := source.page(a.Page)
-	if err != nil {
-		return err
-	}
-	l, err := doc.load(of)
-	var damaged errDamaged
-	if errors.As(err, &damaged) {
-		return errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
-	}
+	doc, l, err := loadOne(p, c, a)
 	if err != nil {
 		return err
 	}
 	w, h := l.frame.size()
-	if err := c.Reply(appendFloats(nil, w, h)); err != nil {
+	if err := c.Reply(appendSize(w, h, l.scan != page.Printed)); err != nil {
 		return err
 	}
 	img, err := l.picture(a.Width)
@@ -317,6 +343,27 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 		return fmt.Errorf("encoding the picture: %w", err)
 	}
 	return c.Reply(out.Bytes())
+}
+
+// loadOne opens a source and loads one page of it.
+func loadOne(p *pdfium, c *worker.Call, a pictureArgs) (*document, *loaded, error) {
+	source, err := openPack(p, c.Source(a.Size), a.Size)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Page < 1 || a.Page > source.pages {
+		return nil, nil, errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
+	}
+	doc, of, err := source.page(a.Page)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := doc.load(of)
+	var damaged errDamaged
+	if errors.As(err, &damaged) {
+		return nil, nil, errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
+	}
+	return doc, l, err
 }
 
 // picture renders the page, upright, on white.

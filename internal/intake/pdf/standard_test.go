@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"tallyman/internal/intake/pdf/fast"
+	"tallyman/internal/testing/must"
 )
 
 var update = flag.Bool("update", false, "write the metrics of the standard fonts")
@@ -21,9 +22,7 @@ func TestTheFastReaderHasPDFiumsMetrics(t *testing.T) {
 	const file = "fast/standard.txt"
 	var want strings.Builder
 	p, err := newPDFium(context.Background(), testCache, 512<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer p.runtime.Close(p.ctx)
 	names := fast.StandardNames()
 	for _, font := range []string{
@@ -37,14 +36,9 @@ func TestTheFastReaderHasPDFiumsMetrics(t *testing.T) {
 		}
 	}
 	if *update {
-		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(file, []byte(want.String()), 0o644))
 	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := must.Read(t, file)
 	if string(got) != want.String() {
 		t.Error("this PDFium has other metrics; run this test with -update")
 	}
@@ -63,20 +57,14 @@ func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, ou
 	doc := onePage(content.String(), fmt.Sprintf("<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding << /Differences [32 /%s 255 /exclam] >> >>",
 		font, strings.Join(names, " /")))
 	d, err := p.open(bytes.NewReader(doc), int64(len(doc)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer d.close()
 	l, err := d.load(1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer l.close()
 	call := func(name string, args ...uint64) uint32 {
 		v, err := p.call(name, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return v
 	}
 	at := uint64(p.scratch)
@@ -86,9 +74,7 @@ func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, ou
 			continue
 		}
 		object, err := l.object(i)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		handle := call("FPDFTextObj_GetFont", object)
 		if head {
 			size := uint64(math.Float32bits(1000))
@@ -97,9 +83,8 @@ func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, ou
 			fmt.Fprintf(out, "%s %v %v\n", font, p.float32At(p.scratch), p.float32At(p.scratch+4))
 			head = false
 		}
-		if _, err := p.on(p.origin, l.text, i, p.scratch, p.scratch+8); err != nil {
-			t.Fatal(err)
-		}
+		_, err = p.on(p.origin, l.text, i, p.scratch, p.scratch+8)
+		must.OK(t, err)
 		x, _ := p.mem.ReadFloat64Le(p.scratch)
 		y, _ := p.mem.ReadFloat64Le(p.scratch + 8)
 		name := names[int(math.Round(-y/3000))]

@@ -3,6 +3,7 @@ package pdf
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 	"unicode/utf8"
 
 	"tallyman/internal/intake/worker"
@@ -13,6 +14,12 @@ import (
 // takes longer than reading the page. The parent trusts nothing: it checks all lengths
 // against the data.
 
+// AppendPage appends a page in the format in which workers send it to their parent.
+func AppendPage(b []byte, p *page.Page) []byte { return appendPage(b, p) }
+
+// ParsePage reads what AppendPage appended. It trusts nothing.
+func ParsePage(b []byte) (page.Page, error) { return parsePage(b) }
+
 func appendPage(b []byte, p *page.Page) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = appendFloats(b, p.Width, p.Height)
@@ -20,6 +27,12 @@ func appendPage(b []byte, p *page.Page) []byte {
 	more := byte(0)
 	if p.MoreRules {
 		more = 1
+	}
+	if p.Flat {
+		more |= 2
+	}
+	if p.Twice {
+		more |= 4
 	}
 	b = append(b, byte(p.Scan), more)
 	b = binary.AppendUvarint(b, uint64(len(p.Notes)))
@@ -47,8 +60,25 @@ func appendWords(b []byte, words []page.Word) []byte {
 		for _, j := range w.Joints {
 			b = binary.AppendUvarint(b, uint64(j))
 		}
+		b = binary.AppendUvarint(b, uint64(len(w.Glyphs)))
+		for _, g := range w.Glyphs {
+			b = appendFloats(binary.AppendUvarint(b, uint64(g.Other-page.NoGlyph)), g.Sure, g.OtherSure)
+		}
+		b = binary.AppendUvarint(b, uint64(len(w.Second)))
+		for _, s := range w.Second {
+			b = appendString(b, s)
+		}
 	}
 	return b
+}
+
+// appendSize is the first reply for a picture.
+func appendSize(w, h float32, scan bool) []byte {
+	b := appendFloats(nil, w, h)
+	if scan {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func appendFloats(b []byte, fs ...float32) []byte {
@@ -105,7 +135,8 @@ func parsePage(b []byte) (page.Page, error) {
 	r := &wireReader{b: b}
 	p := page.Page{Number: r.uint(), Width: r.float(), Height: r.float(), Damage: r.string()}
 	p.Scan = page.Scan(r.uint())
-	p.MoreRules = r.uint() != 0
+	more := r.uint()
+	p.MoreRules, p.Flat, p.Twice = more&1 != 0, more&2 != 0, more&4 != 0
 	for range r.uint() {
 		if r.bad {
 			return p, errWire
@@ -133,13 +164,39 @@ func parsePage(b []byte) (page.Page, error) {
 	return p, nil
 }
 
+// spares are the words of pages that nothing refers to any more.
+var spares sync.Pool // of *[]page.Word
+
+// maxSpare bounds the words that stay, for the pages of hostile documents.
+const maxSpare = 4096
+
+// Done gives back the memory of a page's words, for other pages. Nothing may refer to them
+// any more but to their texts, which stay.
+func Done(p *page.Page) {
+	if words := p.Words; cap(words) > 0 && cap(words) <= maxSpare {
+		spares.Put(&words)
+	}
+}
+
+// spareWords returns n empty words.
+func spareWords(n int) []page.Word {
+	if n > 0 && n <= maxSpare {
+		if old, _ := spares.Get().(*[]page.Word); old != nil && cap(*old) >= n {
+			words := (*old)[:n]
+			clear(words)
+			return words
+		}
+	}
+	return make([]page.Word, n)
+}
+
 func (r *wireReader) words() []page.Word {
 	n := r.uint()
 	if n > len(r.b) { // each word takes more than one byte
 		r.bad = true
 		return nil
 	}
-	words := make([]page.Word, n)
+	words := spareWords(n)
 	edges := make([]float32, 0, len(r.b)/8)
 	for i := range words {
 		w := &words[i]
@@ -156,6 +213,20 @@ func (r *wireReader) words() []page.Word {
 				return nil
 			}
 			w.Joints = append(w.Joints, r.uint())
+		}
+		glyphs := r.uint()
+		if glyphs > len(w.Edges)-1 {
+			r.bad = true
+			return nil
+		}
+		for range glyphs {
+			w.Glyphs = append(w.Glyphs, page.Glyph{Other: rune(r.uint()) + page.NoGlyph, Sure: r.float(), OtherSure: r.float()})
+		}
+		for range r.uint() {
+			if r.bad {
+				return nil
+			}
+			w.Second = append(w.Second, r.string())
 		}
 		if r.bad || w.Text == "" {
 			r.bad = true

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"tallyman/internal/testing/must"
+
 	"github.com/elastic/go-seccomp-bpf/arch"
 	"golang.org/x/net/bpf"
 )
@@ -22,9 +24,7 @@ func Filter(t *testing.T, name string, self int) (evaluate func(arch, number uin
 		}
 	}
 	vm, err := bpf.NewVM(filter(info, self))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	listed = map[uint32]bool{}
 	for _, names := range [][]string{allowed, opening} {
 		for _, name := range names {
@@ -40,13 +40,9 @@ func Filter(t *testing.T, name string, self int) (evaluate func(arch, number uin
 			words = append(words, uint32(a), uint32(a>>32))
 		}
 		data, err := binary.Append(nil, binary.BigEndian, words)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		got, err := vm.Run(data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return uint32(got)
 	}, listed, func(name string) uint32 { return uint32(info.SyscallNames[name]) }
 }

@@ -24,6 +24,40 @@ type guard struct {
 	wide  bool  // the limit is wideMemory for now
 }
 
+// CollectEvery has the process collect garbage whenever its heap has grown by a share in
+// percent, and by so many bytes at least: small heaps would be collected every few
+// milliseconds. It must be called once.
+func CollectEvery(bytes int64, percent int) {
+	// The least heap that Go collects at 100 percent.
+	const least = 4 << 20
+	set := percent
+	adjust := func() {
+		live := [...]metrics.Sample{{Name: "/gc/heap/live:bytes"}} // found by the last collection
+		metrics.Read(live[:])
+		p := max(percent, int(bytes*100/max(least, int64(live[0].Value.Uint64()))))
+		if p < set*9/10 || p > set*11/10 { // each change stops the program for a moment
+			set = p
+			debug.SetGCPercent(p)
+		}
+	}
+	debug.SetGCPercent(percent)
+	adjust()
+	// Each collection finds something to which nothing refers.
+	var again func(struct{})
+	again = func(struct{}) {
+		adjust()
+		runtime.AddCleanup(new([64]byte), again, struct{}{})
+	}
+	runtime.AddCleanup(new([64]byte), again, struct{}{})
+}
+
+// limitRuntime tells the Go runtime which memory not to exceed. g.mu is held.
+func (g *guard) limitRuntime() {
+	if g.now() > 0 {
+		debug.SetMemoryLimit(g.now() * 3 / 4)
+	}
+}
+
 // watch begins to enforce the limit.
 func (g *guard) watch(limit int64) {
 	// At least two threads: calls into WebAssembly cannot be preempted, and the watch
@@ -32,7 +66,7 @@ func (g *guard) watch(limit int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limit = limit
-	debug.SetMemoryLimit(g.now() * 3 / 4)
+	g.limitRuntime()
 	limitData(g.now())
 	go func() {
 		for range time.Tick(5 * time.Millisecond) {
@@ -60,7 +94,7 @@ func (g *guard) narrow() {
 	if g.limit == 0 {
 		return
 	}
-	debug.SetMemoryLimit(g.limit * 3 / 4)
+	g.limitRuntime()
 	// The kernel's limit counts addresses, and those that compiling has used stay
 	// reserved even without memory behind them. It is lowered only if the process is
 	// below it.

@@ -282,9 +282,18 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 // WithTimeout returns a context whose calls fail with fault.TooSlow, and a message that
 // names the limit, when the time is over.
 func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return withTimeout(ctx, limit, "reading it takes longer than the %v that one file may take; split it or allow more time")
+}
+
+// WithPageTimeout is WithTimeout for one page that is read from its picture.
+func WithPageTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return withTimeout(ctx, limit, "reading its picture takes longer than the %v that one page may take; scan it again with 300 dots per inch, or allow more time")
+}
+
+func withTimeout(ctx context.Context, limit time.Duration, says string) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, limit, &fault.Error{
 		Code:    fault.TooSlow,
-		Message: fmt.Sprintf("reading it takes longer than the %v that one file may take; split it or allow more time", limit),
+		Message: fmt.Sprintf(says, limit),
 		Err:     context.DeadlineExceeded,
 	})
 }
@@ -339,6 +348,7 @@ func (s *slot) start(p *Pool, bare bool) error {
 		envWorker + "=1",
 		envMemory + "=" + strconv.FormatInt(p.config.Memory, 10),
 		envCache + "=" + p.config.Cache,
+		"GOGC=off", // until serve sets it: the packages' own data is no garbage
 	}
 	if bare {
 		env = append(env, envBare+"=1")
@@ -428,20 +438,21 @@ func (p *process) call(ctx context.Context, stall time.Duration, r Request) (kee
 	var buf []byte
 	var sent int64
 	for {
-		// The timer runs while the worker works, not while its replies are processed.
+		// The timer runs while the worker works, not while the request waits for its turn and
+		// the replies are processed.
 		clock.Reset(stall)
 		resume := turn.Pause(ctx)
 		kind, payload, err := p.in.read()
+		if err == nil && !clock.Stop() {
+			// The timer's function may not have begun yet; it will kill the worker all
+			// the same.
+			p.stalled.Store(true)
+		}
 		resume()
 		if err != nil {
 			return false, err
 		}
 		p.heard = true
-		if !clock.Stop() {
-			// The timer's function may not have begun yet; it will kill the worker all
-			// the same.
-			p.stalled.Store(true)
-		}
 		switch kind {
 		case frameAlive:
 		case frameRead:

@@ -110,9 +110,14 @@ func answer(filter []bpf.Instruction, info *arch.Info, with bpf.RetConstant, nam
 
 // filter returns the filter of the process self: it allows what is allowed and kills the
 // process for everything else, system calls of other architectures included.
-func filter(info *arch.Info, self int) []bpf.Instruction {
+func filter(info *arch.Info, self int) []bpf.Instruction { return filterWith(info, self, kill) }
+
+// filterWith returns the filter that allows what is allowed and some system calls more, and
+// gives all others an answer.
+func filterWith(info *arch.Info, self int, others bpf.RetConstant, more ...string) []bpf.Instruction {
 	f := answer(begin(info, kill), info, allow, allowed...)
 	f = answer(f, info, allow, opening...)
+	f = answer(f, info, allow, more...)
 	if withC { // with it, Landlock's library reaches the threads of the process in another way
 		f = answer(f, info, allow, "tkill", "sysinfo", "getcpu")
 	}
@@ -126,7 +131,7 @@ func filter(info *arch.Info, self int) []bpf.Instruction {
 		then := []bpf.Instruction{
 			bpf.LoadAbsolute{Off: low + word, Size: word},
 			bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 1},
-			kill,
+			others,
 			bpf.LoadAbsolute{Off: low, Size: word},
 		}
 		for _, v := range l.values {
@@ -135,11 +140,11 @@ func filter(info *arch.Info, self int) []bpf.Instruction {
 		if l.without != 0 {
 			then = append(then, bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: l.without, SkipTrue: 1}, allow)
 		}
-		then = append(then, kill)
+		then = append(then, others)
 		f = append(f, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(n), SkipTrue: uint8(len(then))})
 		f = append(f, then...)
 	}
-	return append(f, kill)
+	return append(f, others)
 }
 
 // shut returns a filter that refuses to find files by name.

@@ -24,6 +24,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake/worker"
+	"tallyman/internal/testing/must"
 )
 
 // escapes are attempts of a document that has taken over its reader. Each returns nil
@@ -192,9 +193,7 @@ func prey(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"secret", "doomed"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
 	}
 	return dir
 }
@@ -212,9 +211,7 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 	defer func() { t.Log(table.String()) }()
 	for _, name := range slices.Sorted(maps.Keys(escapes)) {
 		args, err := json.Marshal([]any{name, dir, os.Getpid()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		reply, err := call(t.Context(), t, p, "escape", string(args), nil)
 		if alive, err := call(t.Context(), t, p, "echo", "x", nil); err != nil || alive != "xx" {
 			t.Fatalf("a worker that does no harm fails: %v", err)
@@ -241,9 +238,7 @@ func TestAWorkerCannotReachOut(t *testing.T) {
 func kernel(t *testing.T) string {
 	t.Helper()
 	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Uname(&u))
 	return fmt.Sprintf("Linux %s, %s", unix.ByteSliceToString(u.Release[:]), runtime.GOARCH)
 }
 
@@ -331,9 +326,7 @@ func TestTheFilterAllowsOnlyWhatIsListed(t *testing.T) {
 // What a worker has started may hold its pipes open.
 func TestAProgramOfAWorkerHoldsNeitherACallNorThePool(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "child")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Mkdir(dir, 0o700))
 	p := worker.NewPool(worker.Config{Workers: 1, Stall: never, Cache: dir})
 	done := make(chan error, 2)
 	go func() {
@@ -355,30 +348,21 @@ func TestAProgramOfAWorkerHoldsNeitherACallNorThePool(t *testing.T) {
 	if err := <-done; fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("the call ends with %v", err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, filepath.Join(dir, "pid"))
 	var pid int
 	var namespace string
-	if err := json.Unmarshal(b, &[]any{&pid, &namespace}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(b, &[]any{&pid, &namespace}))
 	if namespace != pidNamespace() {
 		return // it ended with the first process of its namespace, and here its ID may be any process's
 	}
 	// It has left the group of the worker, so it lives.
 	child, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer child.Release()
 	if words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); string(words) != "/bin/sleep\x00"+lonely+"\x00" {
 		t.Fatalf("process %d is %q", pid, words)
 	}
-	if err := child.Kill(); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, child.Kill())
 }
 
 // lonely is the argument of sleep in a process of the test of children.
@@ -406,9 +390,7 @@ func TestWorkersYieldIfTheyAreTold(t *testing.T) {
 				continue
 			}
 			threads, err := filepath.Glob(fmt.Sprintf("/proc/%s/task/*/stat", pid))
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			for _, path := range threads {
 				b, err := os.ReadFile(path)
 				if err != nil {
@@ -432,9 +414,7 @@ func workersOf(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
 	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, path := range lists {
 		b, _ := os.ReadFile(path) // the thread may have ended
 		for _, pid := range strings.Fields(string(b)) {
@@ -459,9 +439,7 @@ func TestAWorkerOutlivesTheThreadOfItsFirstCall(t *testing.T) {
 			}
 			ended <- err
 		}()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, <-ended)
 	}
 	workers := workersOf(t)
 	task := fmt.Sprintf("/proc/self/task/%d", thread)
@@ -497,14 +475,10 @@ func init() {
 // A program that starts this one may leave files open for it.
 func TestAWorkerInheritsNoOpenFiles(t *testing.T) {
 	f, err := os.Open(filepath.Join(prey(t), "secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer f.Close()
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 200) // without close-on-exec
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer unix.Close(fd)
 	got, err := call(t.Context(), t, pool(t, worker.Config{Workers: 1}), "descriptor", strconv.Itoa(fd), nil)
 	if err != nil || got != unix.EBADF.Error() {
@@ -517,9 +491,7 @@ func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	cache := prey(t)
 	p := pool(t, worker.Config{Workers: 1, Cache: cache})
 	lease, err := p.Lease(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer lease.Release()
 	ask := func(method string) (found string) {
 		t.Helper()
@@ -527,9 +499,7 @@ func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 			found = string(b)
 			return nil
 		}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return found
 	}
 	if got := ask("peek"); got != "x" {
@@ -541,9 +511,8 @@ func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	}
 	// One that prepares nothing never has it.
 	bare := pool(t, worker.Config{Workers: 1, Cache: cache})
-	if lease, err = bare.LeaseBare(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	lease, err = bare.LeaseBare(context.Background())
+	must.OK(t, err)
 	defer lease.Release()
 	if got := ask("peek"); !strings.Contains(got, "not permitted") {
 		t.Errorf("a worker that prepares nothing reads %q", got)

@@ -30,3 +30,5 @@ func Missing() string { return Sandbox() }
 func Sandbox() string {
 	return "none on " + runtime.GOOS + ": workers are processes with limits of memory and time, and no more"
 }
+
+func become(string) error { return ErrNoPrograms }

@@ -25,6 +25,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,10 +42,15 @@ const (
 	envMemory = "TALLYMAN_WORKER_MEMORY"
 	envCache  = "TALLYMAN_WORKER_CACHE"
 	envBare   = "TALLYMAN_WORKER_BARE"
+	// envProgram is a Program, as JSON, for a process that becomes it.
+	envProgram = "TALLYMAN_WORKER_PROGRAM"
 )
 
 // probe is the value of envWorker for a worker that is to end at once.
 const probe = "probe"
+
+// program is the value of envWorker for a process that becomes another program.
+const program = "program"
 
 // exitMemory is the exit code of a worker that exceeded its memory.
 const exitMemory = 86
@@ -64,7 +70,8 @@ type Settings struct {
 // is not used again.
 type Handler func(c *Call, args []byte) error
 
-// Call is a call, from the handler's side.
+// Call is a call, from the handler's side. Its methods, and those of its source, may be
+// called by several goroutines at once. The handler must wait for them.
 type Call struct {
 	conn *conn
 	src  *source
@@ -72,24 +79,28 @@ type Call struct {
 
 // Reply sends one reply to the caller. The payload may be reused afterwards.
 func (c *Call) Reply(payload []byte) error {
-	return c.conn.out.write(frameReply, payload)
+	return c.conn.send(frameReply, payload)
 }
 
 // Alive reports that the worker is alive, while it does work that is slow for a known
 // reason.
 func (c *Call) Alive() error {
-	return c.conn.out.write(frameAlive)
+	return c.conn.send(frameAlive)
 }
 
 // Ask sends a question to the caller and returns the answer.
 func (c *Call) Ask(question []byte) ([]byte, error) {
-	if err := c.src.drain(); err != nil {
+	conn := c.conn
+	// The source can go on giving the blocks that it keeps while the caller thinks.
+	err := c.src.drain(&conn.exchange)
+	defer conn.exchange.Unlock()
+	if err != nil {
 		return nil, err
 	}
-	if err := c.conn.out.write(frameAsk, question); err != nil {
+	if err := conn.send(frameAsk, question); err != nil {
 		return nil, err
 	}
-	return c.conn.receive(frameTell)
+	return conn.receive(frameTell)
 }
 
 // Source returns the content that the caller gives this call to read, of size bytes. It
@@ -153,8 +164,12 @@ func Main(handlers func(Settings) map[string]Handler) {
 	if os.Getenv(envWorker) == "" || os.Args[0] != argv0 {
 		return
 	}
-	if os.Getenv(envWorker) == probe {
+	switch os.Getenv(envWorker) {
+	case probe:
 		os.Exit(0)
+	case program:
+		fmt.Fprintln(os.Stderr, become(os.Getenv(envProgram))) // returns only if it fails
+		os.Exit(1)
 	}
 	limit, _ := strconv.ParseInt(os.Getenv(envMemory), 10, 64)
 	s := Settings{Memory: limit, Cache: os.Getenv(envCache), Bare: os.Getenv(envBare) != ""}
@@ -225,8 +240,18 @@ func coverage() []string {
 }
 
 type conn struct {
-	out frameWriter
-	in  chan frame
+	sending sync.Mutex // held while one frame is sent
+	out     frameWriter
+	// exchange is held from a question to its answer, since answers come in the order of
+	// the questions. Who needs the lock of the source as well takes that first.
+	exchange sync.Mutex
+	in       chan frame
+}
+
+func (c *conn) send(kind byte, parts ...[]byte) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	return c.out.write(kind, parts...)
 }
 
 type frame struct {
@@ -241,7 +266,7 @@ func serve(handlers map[string]Handler, s Settings) int {
 	// Most of the heap is WebAssembly's memory, which has no pointers: frequent
 	// collection of the rest is cheap, and keeps the process small. Without WebAssembly it
 	// is still cheaper than memory that is touched for the first time.
-	debug.SetGCPercent(25)
+	CollectEvery(8<<20, 25)
 	if s.Memory > 0 {
 		memory.watch(s.Memory)
 	}
@@ -269,7 +294,9 @@ func serve(handlers map[string]Handler, s Settings) int {
 			return 1
 		}
 		out := result(h, call, []byte(args))
-		if call.src.drain() != nil {
+		err := call.src.drain(&c.exchange)
+		c.exchange.Unlock()
+		if err != nil {
 			return 1
 		}
 		if outgrown(s.Memory / 2) {
@@ -279,7 +306,7 @@ func serve(handlers map[string]Handler, s Settings) int {
 		if err != nil {
 			return 1
 		}
-		if c.out.write(frameEnd, payload) != nil || out.Retire {
+		if c.send(frameEnd, payload) != nil || out.Retire {
 			return 0
 		}
 	}
@@ -357,6 +384,7 @@ const (
 type source struct {
 	conn   *conn
 	size   int64
+	mu     sync.Mutex // protects what follows
 	blocks map[int64][]byte
 	recent []int64 // the blocks that are kept, least recently fetched first
 	asked  []int64 // the blocks that were requested, in order
@@ -366,6 +394,8 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("reading at negative offset %d", off)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := 0
 	for n < len(p) {
 		if off >= s.size {
@@ -390,6 +420,8 @@ func (s *source) block(i int64) ([]byte, error) {
 	if b, ok := s.blocks[i]; ok {
 		return b, nil
 	}
+	s.conn.exchange.Lock()
+	defer s.conn.exchange.Unlock()
 	if err := s.ask(i); err != nil {
 		return nil, err
 	}
@@ -415,7 +447,7 @@ func (s *source) ask(i int64) error {
 	var req [12]byte
 	binary.LittleEndian.PutUint64(req[:], uint64(off))
 	binary.LittleEndian.PutUint32(req[8:], uint32(min(blockSize, s.size-off)))
-	if err := s.conn.out.write(frameRead, req[:]); err != nil {
+	if err := s.conn.send(frameRead, req[:]); err != nil {
 		return err
 	}
 	s.asked = append(s.asked, i)
@@ -442,9 +474,17 @@ func (s *source) fetch() error {
 	return nil
 }
 
-// drain receives all requested blocks, before frames of another kind.
-func (s *source) drain() error {
-	for s != nil && len(s.asked) > 0 {
+// drain locks the exchange, and receives all requested blocks, before frames of another
+// kind.
+func (s *source) drain(exchange *sync.Mutex) error {
+	if s == nil {
+		exchange.Lock()
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	exchange.Lock()
+	for len(s.asked) > 0 {
 		if err := s.fetch(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake/worker"
+	"tallyman/internal/testing/must"
 )
 
 // life names this process.
@@ -75,6 +77,31 @@ func TestMain(m *testing.M) {
 					return err
 				}
 				return c.Reply(answer)
+			},
+			"together": func(c *worker.Call, args []byte) error {
+				size, _ := strconv.ParseInt(string(args), 10, 64)
+				src := c.Source(size)
+				errs := make(chan error)
+				for i := range 3 {
+					go func() {
+						h := sha256.New()
+						var err error
+						for from := int64(0); from < size && err == nil; from += 50_000 {
+							b := make([]byte, min(50_000, size-from))
+							if _, err = src.ReadAt(b, from); err != nil {
+								break
+							}
+							h.Write(b)
+							question := fmt.Sprint(i, from)
+							var answer []byte
+							if answer, err = c.Ask([]byte(question)); err == nil && string(answer) != "re: "+question {
+								err = fmt.Errorf("asked %q, it got the answer %q", question, answer)
+							}
+						}
+						errs <- cmp.Or(err, c.Reply(h.Sum(nil)))
+					}()
+				}
+				return cmp.Or(<-errs, <-errs, <-errs)
 			},
 			"pid": func(c *worker.Call, args []byte) error {
 				return c.Reply([]byte(life)) // in a namespace of its own each has the ID 1
@@ -164,6 +191,7 @@ func TestCallsAreAnswered(t *testing.T) {
 	for _, c := range []struct{ method, args, want string }{
 		{"echo", "x\x00y", "x\x00yx\x00y"},
 		{"sum", fmt.Sprint(len(data)), string(sum[:])},
+		{"together", fmt.Sprint(len(data)), strings.Repeat(string(sum[:]), 3)},
 		{"ask", "why", "re: why"},
 		{"chatter", "done", "done"},
 		{"echo", "", ""},
@@ -179,12 +207,10 @@ func TestAWorkerSeesNothingOfItsParentsEnvironment(t *testing.T) {
 	t.Setenv("SECRET_KEY", "hunter2")
 	p := pool(t, worker.Config{Workers: 1})
 	got, err := call(t.Context(), t, p, "env", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for line := range strings.Lines(got) {
 		name, _, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(name, "TALLYMAN_WORKER") && !slices.Contains([]string{"SystemRoot", "GORACE", "GOCOVERDIR"}, name) {
+		if !strings.HasPrefix(name, "TALLYMAN_WORKER") && !slices.Contains([]string{"GOGC", "SystemRoot", "GORACE", "GOCOVERDIR"}, name) {
 			t.Errorf("the worker's environment holds %q", line)
 		}
 	}
@@ -209,9 +235,7 @@ func TestFailuresAreTold(t *testing.T) {
 		t.Run(c.method, func(t *testing.T) {
 			p := pool(t, worker.Config{Workers: 1, Memory: 160 << 20})
 			before, err := call(t.Context(), t, p, "pid", "", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			if c.code == fault.TooSlow { // only this call may time out
 				p.SetStall(time.Second)
 			}
@@ -237,9 +261,7 @@ func TestFailuresAreTold(t *testing.T) {
 func TestAWorkerThatIsKilledWhileIdleIsReplaced(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
 	before, err := call(t.Context(), t, p, "pid", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p.KillIdle()
 	after, err := call(t.Context(), t, p, "pid", "", nil)
 	if err != nil || after == before {
@@ -288,9 +310,7 @@ func TestAllMemoryAtOnceIsRefusedByTheKernel(t *testing.T) {
 func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
 	l, err := p.Lease(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	got := 0
 	err = l.Call(t.Context(), worker.Request{Method: "flood", Most: 1 << 20, Reply: func(b []byte) error {
 		if got += len(b); got > 8<<20 {
@@ -332,9 +352,7 @@ func TestACancelledCallEndsAtOnceAndItsWorkerWithIt(t *testing.T) {
 			end = fault.New(fault.TooSlow, "too long: %w", end)
 		}
 		l, err := p.Lease(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		// The worker replies once, and then hangs.
 		err = l.Call(ctx, worker.Request{Method: "hang", Reply: func([]byte) error { cancel(end); return nil }})
 		l.Release()
@@ -350,9 +368,7 @@ func TestACancelledCallEndsAtOnceAndItsWorkerWithIt(t *testing.T) {
 func TestACallersOwnErrorsComeBack(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
 	l, err := p.Lease(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer l.Release()
 	mine := errors.New("mine")
 	err = l.Call(t.Context(), worker.Request{Method: "echo", Reply: func([]byte) error { return mine }})
@@ -375,14 +391,10 @@ func (brokenDisk) ReadAt([]byte, int64) (int, error) { return 0, errDisk }
 func TestAPanicInAFunctionOfTheRequestEndsTheWorker(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
 	before, err := call(t.Context(), t, p, "pid", "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	func() {
 		l, err := p.Lease(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer l.Release()
 		defer func() {
 			if v := recover(); v != "planted" {
@@ -402,9 +414,7 @@ func TestAPanicInAFunctionOfTheRequestEndsTheWorker(t *testing.T) {
 func TestLeasesAreBounded(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 2})
 	a, err := p.Lease(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b := p.TryLease(false, true)
 	if b == nil {
 		t.Fatal("one of two workers is idle, and not to be had")
@@ -419,9 +429,7 @@ func TestLeasesAreBounded(t *testing.T) {
 	}
 	a.Release()
 	c, err := p.Lease(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b.Release()
 	c.Release()
 }
@@ -433,15 +441,11 @@ func TestWorkersThatPreparedNothing(t *testing.T) {
 	ask := func(lease func(context.Context) (*worker.Lease, error)) (bare, pid string) {
 		t.Helper()
 		l, err := lease(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer l.Release()
 		for method, to := range map[string]*string{"bare": &bare, "pid": &pid} {
 			err := l.Call(t.Context(), worker.Request{Method: method, Reply: func(b []byte) error { *to = string(b); return nil }})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 		}
 		return bare, pid
 	}

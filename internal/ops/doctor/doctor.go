@@ -4,8 +4,8 @@
 //
 // It can run beside servers. It changes nothing of theirs, takes no lock, upgrades no
 // schema and sweeps nothing. What it must write for a check, it writes under a fresh
-// name and removes: a file in the data directory, an object in the bucket, a session
-// called doctor-… at the service.
+// name and removes: a file in the data directory and in a watched folder, an object in the
+// bucket, a session called doctor-… at the service.
 package doctor
 
 import (
@@ -21,6 +21,7 @@ import (
 
 	"tallyman/internal/blob/stores"
 	"tallyman/internal/fault"
+	"tallyman/internal/mailbox"
 )
 
 // Verdict is how serious a finding is.
@@ -76,12 +77,22 @@ type Config struct {
 	// processor, and Memory the limit of each, in bytes.
 	Workers int
 	Memory  int64
+	// Tesseract is the second reader of scans, as tesseract.Find takes it.
+	Tesseract string
 	// Upload is the largest body that the server accepts, in bytes, and Queue the
 	// number of uploads that may wait.
 	Upload int64
 	Queue  int
 	// Clients is the number of connections that the server serves at once.
 	Clients int
+
+	// Watched are the folders that are watched for files.
+	Watched []string
+	// Webhooks are the hosts to which events may go, and PublicURL is the address in their links.
+	Webhooks  []string
+	PublicURL string
+	// Mailboxes are the mailboxes whose mails are worked on.
+	Mailboxes []mailbox.Config
 
 	// URL is the URL of the service for callers, "" to skip its checks, and Key the
 	// API key to use.
@@ -131,6 +142,15 @@ func Examine(ctx context.Context, c Config, tell func(Finding)) []Finding {
 		checks = append([]func(context.Context){d.directory, d.users, d.keys, d.sessions}, checks...)
 	} else {
 		checks = append([]func(context.Context){d.database}, checks...)
+	}
+	if len(c.Watched) > 0 {
+		checks = append(checks, d.folders)
+	}
+	if len(c.Webhooks) > 0 {
+		checks = append(checks, d.allowed)
+	}
+	if len(c.Mailboxes) > 0 {
+		checks = append(checks, d.mailboxes)
 	}
 	if c.URL != "" {
 		checks = append(checks, d.service)

@@ -22,6 +22,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 )
 
@@ -50,21 +51,15 @@ func running(t *testing.T, dir string) *service.Service {
 	o := service.Options{Dir: dir, Reader: reader}
 	o.Config.Version, o.Config.MaxUpload = "test", 8<<20
 	s, err := service.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	bills, orders, _, err := sampleFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	c := &client.Client{URL: s.URL, Session: "kept"}
-	if _, err := c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(bills)}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.UploadOrders(ctx, client.Upload{Name: "o.csv", Content: bytes.NewReader(orders)}); err != nil {
-		t.Fatal(err)
-	}
+	_, err = c.UploadBills(ctx, false, client.Upload{Name: "b.pdf", Content: bytes.NewReader(bills)})
+	must.OK(t, err)
+	_, err = c.UploadOrders(ctx, client.Upload{Name: "o.csv", Content: bytes.NewReader(orders)})
+	must.OK(t, err)
 	return s
 }
 
@@ -72,9 +67,7 @@ func running(t *testing.T, dir string) *service.Service {
 func installation(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
-	if err := running(t, dir).Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, running(t, dir).Close())
 	return dir
 }
 
@@ -129,9 +122,7 @@ func everything(t *testing.T, dir string) string {
 		fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano(), info.Mode())
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return b.String()
 }
 
@@ -166,19 +157,13 @@ func contentsOf(t *testing.T, dir string) []string {
 }
 
 func TestBrokenInstallationsAreFound(t *testing.T) {
-	must := func(t *testing.T, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	spoil := func(t *testing.T, path string, at int64, n int) {
 		t.Helper()
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		must(t, err)
+		must.OK(t, err)
 		_, err = f.WriteAt(bytes.Repeat([]byte{0xa5}, n), at)
-		must(t, err)
-		must(t, f.Close())
+		must.OK(t, err)
+		must.OK(t, f.Close())
 	}
 	old := time.Now().Add(-30 * time.Hour)
 	good := installation(t)
@@ -190,8 +175,8 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 	}{
 		"no directory":      {func(t *testing.T, c *Config) { c.Data += "-not" }, Fail, "data directory", "there is no directory"},
 		"a file":            {func(t *testing.T, c *Config) { c.Data = filepath.Join(c.Data, "sessions.db") }, Fail, "data directory", "is not a directory"},
-		"open to all":       {func(t *testing.T, c *Config) { must(t, os.Chmod(c.Data, 0o755)) }, Fail, "data directory", "chmod 700"},
-		"open to the group": {func(t *testing.T, c *Config) { must(t, os.Chmod(c.Data, 0o750)) }, Warn, "data directory", "chmod 700"},
+		"open to all":       {func(t *testing.T, c *Config) { must.OK(t, os.Chmod(c.Data, 0o755)) }, Fail, "data directory", "chmod 700"},
+		"open to the group": {func(t *testing.T, c *Config) { must.OK(t, os.Chmod(c.Data, 0o750)) }, Warn, "data directory", "chmod 700"},
 		"somebody else's": {func(t *testing.T, c *Config) {
 			if os.Chown(c.Data, 65534, 65534) != nil {
 				c.Data = "/usr" // another folder that is not ours
@@ -200,34 +185,34 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 		"in memory": {func(t *testing.T, c *Config) { c.Data = inMemory(t) }, Fail, "disk of the data", "in memory (tmpfs)"},
 		"readable keys": {func(t *testing.T, c *Config) {
 			_, err := keys.Open(c.Data).Add(t.Context(), keys.Key{Name: "depot", Admin: true})
-			must(t, err)
-			must(t, os.Chmod(filepath.Join(c.Data, keys.FileName), 0o644))
+			must.OK(t, err)
+			must.OK(t, os.Chmod(filepath.Join(c.Data, keys.FileName), 0o644))
 		}, Warn, "keys", "chmod 600"},
 		"damaged keys": {func(t *testing.T, c *Config) {
-			must(t, os.WriteFile(filepath.Join(c.Data, keys.FileName), []byte("{"), 0o600))
+			must.OK(t, os.WriteFile(filepath.Join(c.Data, keys.FileName), []byte("{"), 0o600))
 		}, Fail, "keys", "are damaged"},
-		"an empty directory":           {func(t *testing.T, c *Config) { c.Data = t.TempDir(); must(t, os.Chmod(c.Data, 0o700)) }, Warn, "sessions", "there are none"},
+		"an empty directory":           {func(t *testing.T, c *Config) { c.Data = t.TempDir(); must.OK(t, os.Chmod(c.Data, 0o700)) }, Warn, "sessions", "there are none"},
 		"a file that is no database":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 0, 100) }, Fail, "sessions", "is damaged"},
 		"a database with a bad page":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 4096, 4000) }, Fail, "sessions", "is damaged"},
-		"no contents":                  {func(t *testing.T, c *Config) { must(t, os.RemoveAll(filepath.Join(c.Data, "contents"))) }, Fail, "contents", "there is no folder"},
-		"a content is missing":         {func(t *testing.T, c *Config) { must(t, os.Remove(contentsOf(t, c.Data)[2])) }, Fail, "contents", "1 of the 4 contents that sessions name are missing"},
-		"a content is cut off":         {func(t *testing.T, c *Config) { must(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
+		"no contents":                  {func(t *testing.T, c *Config) { must.OK(t, os.RemoveAll(filepath.Join(c.Data, "contents"))) }, Fail, "contents", "there is no folder"},
+		"a content is missing":         {func(t *testing.T, c *Config) { must.OK(t, os.Remove(contentsOf(t, c.Data)[2])) }, Fail, "contents", "1 of the 4 contents that sessions name are missing"},
+		"a content is cut off":         {func(t *testing.T, c *Config) { must.OK(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
 		"a content has other bytes":    {func(t *testing.T, c *Config) { c.Deep = true; spoil(t, contentsOf(t, c.Data)[0], 3, 2) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
-		"a content that nobody sweeps": {func(t *testing.T, c *Config) { must(t, os.Chtimes(orphan(t, c.Data), old, old)) }, Warn, "contents", "1 older than a day"},
+		"a content that nobody sweeps": {func(t *testing.T, c *Config) { must.OK(t, os.Chtimes(orphan(t, c.Data), old, old)) }, Warn, "contents", "1 older than a day"},
 		"a content on its way":         {func(t *testing.T, c *Config) { orphan(t, c.Data) }, OK, "contents", "1 content that no session names"},
 		"a file of a server that was killed": {func(t *testing.T, c *Config) {
 			left := filepath.Join(c.Data, ".keys.json.123.part")
-			must(t, os.WriteFile(left, nil, 0o600))
-			must(t, os.Chtimes(left, old, old))
+			must.OK(t, os.WriteFile(left, nil, 0o600))
+			must.OK(t, os.Chtimes(left, old, old))
 		}, Warn, "temporary files", ".keys.json.123.part"},
 		"another's contents": {func(t *testing.T, c *Config) {
 			at := t.TempDir()
-			must(t, os.WriteFile(filepath.Join(at, blob.ClaimName), []byte("somebody-else\n"), 0o600))
+			must.OK(t, os.WriteFile(filepath.Join(at, blob.ClaimName), []byte("somebody-else\n"), 0o600))
 			c.Blobs = address(t, "file://"+at)
 		}, Fail, "contents", "belong to another Tallyman"},
 		"a missing folder of contents": {func(t *testing.T, c *Config) { c.Blobs = address(t, "file:///not/there") }, Fail, "contents", "correct --blobs"},
 		"a server that was killed": {func(t *testing.T, c *Config) {
-			must(t, os.WriteFile(filepath.Join(c.Data, "LOCK"), []byte("1\n"), 0o600))
+			must.OK(t, os.WriteFile(filepath.Join(c.Data, "LOCK"), []byte("1\n"), 0o600))
 		}, Warn, "server", "was killed"},
 		"no temporary files":          {func(t *testing.T, c *Config) { c.Scratch = "/not/there" }, Fail, "temporary files", "TMPDIR"},
 		"little room for temporaries": {func(t *testing.T, c *Config) { c.Scratch = inMemory(t) }, Fail, "temporary files", "less than one upload"},
@@ -242,10 +227,8 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
-			if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
-				t.Fatal(err)
-			}
-			must(t, os.Chmod(dir, 0o700))
+			must.OK(t, os.CopyFS(dir, os.DirFS(good)))
+			must.OK(t, os.Chmod(dir, 0o700))
 			cfg := config(t, dir)
 			c.broken(t, &cfg)
 			d := &doctor{Config: cfg, waits: patient}
@@ -277,9 +260,7 @@ func (d *doctor) checksOf(name string) []func(context.Context) {
 func address(t *testing.T, text string) *stores.Address {
 	t.Helper()
 	a, err := stores.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return &a
 }
 
@@ -287,13 +268,9 @@ func address(t *testing.T, text string) *stores.Address {
 func orphan(t *testing.T, dir string) (path string) {
 	t.Helper()
 	s, err := files.Open(filepath.Join(dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ref, err := s.Put(ctx, strings.NewReader("nobody's"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return filepath.Join(dir, "contents", string(ref.Key[:2]), string(ref.Key))
 }
 
@@ -343,9 +320,7 @@ func TestARunningServerIsNotDisturbed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := running(t, dir)
 	bills, orders, want, err := sampleFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	stop := make(chan struct{})
 	ended := make(chan struct{})
 	var runs atomic.Int64
@@ -382,23 +357,17 @@ func TestARunningServerIsNotDisturbed(t *testing.T) {
 	for range 2 {
 		<-ended
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Close())
 	// The doctor and the clients have left nothing.
 	store, err := sqlite.Open(ctx, dir, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer store.Close()
 	page, err := store.List(ctx, session.Query{})
 	if err != nil || len(page.Sessions) != 1 || page.Sessions[0].Key.ID != "kept" {
 		t.Errorf("%+v, %v", page, err)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") {
 			t.Errorf("%s is left", e.Name())

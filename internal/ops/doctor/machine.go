@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tallyman/internal/intake"
+	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/intake/worker"
 	"tallyman/internal/sample"
 	"tallyman/internal/sheet"
@@ -94,6 +95,18 @@ func (d *doctor) reading(ctx context.Context) {
 		d.ok("sandbox", "workers are confined by %s", worker.Sandbox())
 	} else {
 		d.warn("sandbox", "workers are confined by %s; missing: %s — see docs/SECURITY.md", worker.Sandbox(), missing)
+	}
+	switch second, err := tesseract.Find(d.Tesseract); {
+	case err != nil:
+		d.fail("scans", "%s — give the right file with --tesseract, or none", because(err))
+	case second == nil:
+		d.warn("scans", "one reader reads scans, so nothing that it reads is proved — install tesseract (in Debian: tesseract-ocr) to have bills on scans reconciled")
+	default:
+		if err := second.Try(ctx); err != nil {
+			d.fail("scans", "the second reader fails: %s — install it again, with its English data", because(err))
+		} else {
+			d.ok("scans", "two readers read scans: the one that is built in, and %s", second.Path())
+		}
 	}
 	cache := d.Cache
 	state := intake.Compiled(cache)

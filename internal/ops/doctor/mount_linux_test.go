@@ -4,6 +4,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // inMemory is a folder in memory, with little room.
@@ -16,9 +18,7 @@ func inMemory(t *testing.T) string {
 	}
 	// A user that may not mount uses the small one that all systems have.
 	dir, err := os.MkdirTemp("/dev/shm", "tallyman-test-*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }

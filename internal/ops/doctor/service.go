@@ -54,6 +54,8 @@ func (d *doctor) service(ctx context.Context) {
 	if !s.workflow(ctx) {
 		return
 	}
+	s.jobs(ctx)
+	s.webhooks(ctx)
 	s.names(ctx)
 	s.events(ctx)
 	s.bodies(ctx)
@@ -221,6 +223,146 @@ func (s *caller) workflow(ctx context.Context) bool {
 	return true
 }
 
+// jobs has a sheet of the sample made later.
+func (s *caller) jobs(ctx context.Context) {
+	const check = "jobs"
+	var bills, want bytes.Buffer
+	m, err := sample.New(sample.Options{Bills: 1, Lines: 1})
+	if err == nil {
+		err = errors.Join(m.WritePDF(&bills), m.WriteUnmatched(&want))
+	}
+	if err != nil {
+		s.fail(check, "%v", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.upload)
+	defer cancel()
+	began := time.Now()
+	c := &client.Client{URL: s.url.String(), Key: s.Key, HTTP: s.http}
+	j, err := c.Submit(ctx, "", client.Upload{Name: sample.PDFName, Content: bytes.NewReader(bills.Bytes())})
+	var e *client.Error
+	if errors.As(err, &e) && e.Status == http.StatusNotFound {
+		s.warn(check, "the server has no jobs — replace its program by this version")
+		return
+	}
+	if err != nil {
+		s.fail(check, "no job can be made: %s", plain(err))
+		return
+	}
+	defer func() {
+		if err := c.DeleteJob(context.WithoutCancel(ctx), j.ID); err != nil {
+			s.warn(check, "the job could not be removed again: %s", plain(err))
+		}
+	}()
+	done, err := c.Wait(ctx, j.ID)
+	switch {
+	case err != nil:
+		s.fail(check, "a job with the sample has no outcome after %s: %s — look at the server's log, and at tallyman_jobs in its metrics", brief(time.Since(began)), plain(err))
+		return
+	case done.State != "done":
+		s.fail(check, "a job with the sample is %s: %+v", done.State, done.Error)
+		return
+	}
+	var got bytes.Buffer
+	if err := c.JobSheet(ctx, j.ID, &got, "csv"); err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
+		s.fail(check, "the sheet of a job with the sample is not the expected one (%v)", err)
+		return
+	}
+	s.ok(check, "a job gave the expected sheet in %s; it was removed", brief(time.Since(began)))
+}
+
+// webhooks tells whether the server has webhooks, and which need somebody: of the key's owner
+// those that are off and whose events were given up, and how many of all owners.
+func (s *caller) webhooks(ctx context.Context) {
+	const check = "webhooks"
+	var got struct {
+		Webhooks []struct {
+			ID, URL, Off string
+			On           bool
+		}
+		Deliveries []struct{ Host, Problem string }
+	}
+	ask := func(path string, query url.Values) (a reply, err error) {
+		r, err := s.request(ctx, http.MethodGet, path, query, nil)
+		if err == nil {
+			a, err = s.do(r, s.answer)
+		}
+		if err == nil && a.StatusCode == http.StatusOK {
+			err = json.Unmarshal(a.body, &got)
+		}
+		return a, err
+	}
+	a, err := ask("/webhooks", nil)
+	code := ""
+	if err == nil {
+		code, _ = a.code()
+	}
+	switch {
+	case err != nil:
+		s.fail(check, "they cannot be listed: %s", plain(err))
+		return
+	case code == "webhooks_off" && len(s.Webhooks) > 0:
+		s.warn(check, "--webhook-allow is given, and the server says: %s — restart it with this option; an open server without keys has none in any case", a.says())
+		return
+	case code == "webhooks_off":
+		s.ok(check, "there are none: the operator allows none, or callers have no keys")
+		return
+	case a.StatusCode == http.StatusNotFound:
+		s.warn(check, "the server has none — replace its program by this version")
+		return
+	case a.StatusCode != http.StatusOK:
+		s.fail(check, "they cannot be listed: %s", a.says())
+		return
+	}
+	fine := true
+	for _, w := range got.Webhooks {
+		if u, err := url.Parse(w.URL); !w.On && err == nil {
+			fine = false
+			s.warn(check, "%s, to %s, is off: %.200s — switch it on in the page, or with PATCH /webhooks/%s and {\"on\": true}, once it works", w.ID, u.Host, w.Off, w.ID)
+		}
+	}
+	if _, err := ask("/webhooks/deliveries", url.Values{"state": {"dead"}, "limit": {"1"}}); err == nil && len(got.Deliveries) > 0 {
+		fine = false
+		d := got.Deliveries[0]
+		s.warn(check, "events were given up, the latest for %s: %.200s — see GET /webhooks/deliveries?state=dead, and send them again with POST /webhooks/ID/resend", d.Host, d.Problem)
+	}
+	values, ok := s.metrics(ctx)
+	if off, dead := values[`tallyman_webhooks{state="off"}`], values[`tallyman_webhook_events{state="dead"}`]; ok && off+dead > 0 {
+		fine = false
+		s.warn(check, "of all owners, %.0f webhooks are off and %.0f events were given up — the log (webhook) names owners, hosts and problems", off, dead)
+	}
+	if late := values["tallyman_webhook_oldest_due_seconds"]; late > lateEvent.Seconds() {
+		fine = false
+		s.warn(check, "an event has been due for %s — its receiver is slow or silent; see tallyman_webhook_events", brief(time.Duration(late)*time.Second))
+	}
+	if fine {
+		s.ok(check, "%s of this key's owner; none is off, and no event was given up", text.Count(len(got.Webhooks), "webhook"))
+	}
+}
+
+// lateEvent is for how long an event may be due before somebody should look; as in the alert.
+const lateEvent = 15 * time.Minute
+
+// metrics returns the measurements by name and labels; ok is false if the key may not see them.
+func (s *caller) metrics(ctx context.Context) (values map[string]float64, ok bool) {
+	r, err := s.request(ctx, http.MethodGet, "/metrics", nil, nil)
+	if err != nil {
+		return nil, false
+	}
+	a, err := s.do(r, s.answer)
+	if err != nil || a.StatusCode != http.StatusOK {
+		return nil, false
+	}
+	values = map[string]float64{}
+	for line := range strings.Lines(string(a.body)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = n
+		}
+	}
+	return values, true
+}
+
 // names checks which of a request's names and headers arrive.
 func (s *caller) names(ctx context.Context) {
 	const check = "headers"
@@ -352,20 +494,9 @@ func (s *caller) bodies(ctx context.Context) {
 // finds nothing where /metrics is kept from callers.
 func (s *caller) readers(ctx context.Context) {
 	const check = "PDF readers"
-	r, err := s.request(ctx, http.MethodGet, "/metrics", nil, nil)
-	if err != nil {
+	values, ok := s.metrics(ctx)
+	if !ok {
 		return
-	}
-	a, err := s.do(r, s.answer)
-	if err != nil || a.StatusCode != http.StatusOK {
-		return
-	}
-	values := map[string]float64{}
-	for line := range strings.Lines(string(a.body)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if n, err := strconv.ParseFloat(value, 64); err == nil {
-			values[name] = n
-		}
 	}
 	judged, there := values["tallyman_pdf_judged_pages_total"]
 	differing := values["tallyman_pdf_differing_pages_total"]

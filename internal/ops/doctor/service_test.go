@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,16 +17,16 @@ import (
 
 	"tallyman/internal/intake"
 	"tallyman/internal/keys"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
+	"tallyman/internal/webhook"
 )
 
 // proxied is a service behind a proxy with a handler.
 func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Request, http.Handler)) string {
 	t.Helper()
 	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	proxy := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -179,14 +180,10 @@ func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 	o := service.Options{Dir: dir, Reader: reader}
 	o.Config.Version, o.Config.MaxUpload, o.Config.Keys = "test", 8<<20, ring
 	s, err := service.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	wants(t, looked(t, s.URL, "", "test"), Fail, "workflow", "TALLYMAN_KEY")
 	wants(t, looked(t, s.URL, "tmk_wrong", "test"), Fail, "workflow", "tallyman key add")
 	found := looked(t, s.URL, secret, "test")
@@ -194,4 +191,61 @@ func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 	if strings.Contains(all(found), secret) {
 		t.Errorf("it reveals the key:\n%s", all(found))
 	}
+}
+
+func TestWebhooksThatNeedSomebodyAreFound(t *testing.T) {
+	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
+	defer gone.Close()
+	policy, err := webhook.NewPolicy([]string{"http://127.0.0.1:*"}, []string{"127.0.0.1"})
+	must.OK(t, err)
+	reader := intake.New(service.Patient)
+	defer reader.Close()
+	o := service.Options{Dir: filepath.Join(t.TempDir(), "data"), Reader: reader, Webhooks: policy}
+	o.Config.Version, o.Config.MaxUpload = "test", 8<<20
+	s, err := service.Start(ctx, o)
+	must.OK(t, err)
+	defer s.Close()
+	found := looked(t, s.URL, "", "test")
+	well(t, found)
+	wants(t, found, OK, "webhooks", "0 webhooks of this key's owner")
+
+	sends := func(method, path, body string, into any) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+		must.OK(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		a, err := http.DefaultClient.Do(r)
+		must.OK(t, err)
+		defer a.Body.Close()
+		if a.StatusCode != http.StatusOK && a.StatusCode != http.StatusCreated {
+			t.Fatalf("%s %s: %s", method, path, a.Status)
+		}
+		must.OK(t, json.NewDecoder(a.Body).Decode(into))
+	}
+	var made struct{ Webhook struct{ ID string } }
+	sends("POST", "/webhooks", `{"url": "`+gone.URL+`/secret-path"}`, &made)
+	sends("POST", "/webhooks/"+made.Webhook.ID+"/ping", "", &struct{}{})
+	for { // the receiver is asked at once, and wants no more
+		var got struct{ Deliveries []struct{ State string } }
+		sends("GET", "/webhooks/deliveries?state=dead", "", &got)
+		if len(got.Deliveries) > 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	found = looked(t, s.URL, "", "test")
+	wants(t, found, Warn, "webhooks", made.Webhook.ID+", to 127.0.0.1:")
+	wants(t, found, Warn, "webhooks", "events were given up, the latest for 127.0.0.1")
+	if strings.Contains(all(found), "secret-path") {
+		t.Errorf("it shows an address that may be a secret:\n%s", all(found))
+	}
+
+	// Options that the server was not started with.
+	none := running(t, filepath.Join(t.TempDir(), "data"))
+	d := &doctor{Config: Config{URL: none.URL, Version: "test", Upload: 8 << 20, Webhooks: []string{"hooks.example.com", "http://*:8080"}}, waits: patient}
+	d.allowed(ctx)
+	d.service(ctx)
+	wants(t, d.findings, Warn, "webhooks", "every public host: hooks.example.com")
+	wants(t, d.findings, Warn, "webhooks", "--public-url")
+	wants(t, d.findings, Warn, "webhooks", "--webhook-allow is given, and the server says")
 }

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/session"
 	"tallyman/internal/session/postgres"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/s3test"
 )
@@ -25,9 +26,7 @@ func stored(c Config) []Finding {
 // after another.
 func TestSharedStorageIsExamined(t *testing.T) {
 	db, err := pgtest.Start(true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer db.Close()
 	bucket := s3test.Start(t)
 	bucket.Setenv(t)
@@ -38,31 +37,19 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	wants(t, stored(c), Warn, "PostgreSQL", "has no Tallyman schema yet")
 
 	store, err := postgres.Open(ctx, at, session.Settings{}, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer store.Close()
 	contents, err := c.Blobs.Open(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	secret, err := store.Secret(ctx, "listings")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	wants(t, stored(c), OK, "contents", "have no owner yet")
-	if err := blob.Own(ctx, contents, blob.OwnerOf(secret)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, blob.Own(ctx, contents, blob.OwnerOf(secret)))
 	k := session.Key{Owner: session.Local, ID: "kept"}
 	st, _, err := store.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	ref, err := contents.Put(ctx, strings.NewReader("a content"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, _, err := store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace,
 		Files: []session.Input{{Name: "b.pdf", Content: ref}}}); err != nil {
 		t.Fatal(err)
@@ -89,19 +76,14 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	other := c
 	other.Store = db.Address(db.Database(t))
 	second, err := postgres.Open(ctx, other.Store, session.Settings{}, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer second.Close()
-	if _, err := second.Secret(ctx, "listings"); err != nil {
-		t.Fatal(err)
-	}
+	_, err = second.Secret(ctx, "listings")
+	must.OK(t, err)
 	wants(t, stored(other), Fail, "contents", "belong to another Tallyman")
 
 	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	u.User = url.UserPassword("guarded", "wrongpassword")
 	refused := c
 	refused.Store = u.String()
@@ -112,9 +94,7 @@ func TestSharedStorageIsExamined(t *testing.T) {
 	}
 
 	contents.Release(ref.Key)
-	if err := contents.Delete(ctx, ref.Key); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, contents.Delete(ctx, ref.Key))
 	wants(t, stored(c), Fail, "contents", "1 of the 1 contents that sessions name are missing")
 
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "mistyped")
@@ -126,25 +106,19 @@ func TestSharedStorageIsExamined(t *testing.T) {
 
 func TestADatabaseThatLosesDataIsFound(t *testing.T) {
 	db, err := pgtest.Start(false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer db.Close()
 	c := config(t, t.TempDir())
 	c.Store, c.Where = db.Address(db.Database(t)), "postgres://db"
 	store, err := postgres.Open(ctx, c.Store, session.Settings{}, postgres.Options{AllowUnsafe: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer store.Close()
 	d := &doctor{Config: c}
 	d.database(ctx)
 	wants(t, d.findings, Fail, "PostgreSQL", "fsync is off: a power cut may lose")
 	wants(t, d.findings, Fail, "PostgreSQL", "full_page_writes is off")
 	gone := &doctor{Config: c}
-	if err := db.Stop(pgtest.Fast); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, db.Stop(pgtest.Fast))
 	gone.database(ctx)
 	wants(t, gone.findings, Fail, "PostgreSQL", "cannot be reached")
 }

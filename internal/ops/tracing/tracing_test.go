@@ -14,6 +14,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/span"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/tracingtest"
 )
 
@@ -39,9 +40,7 @@ func open(t *testing.T, url string) (*Tracing, *logBuffer) {
 	t.Helper()
 	log := &logBuffer{}
 	tr, err := Open(t.Context(), Config{URL: url, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return tr, log
 }
 
@@ -64,9 +63,7 @@ func TestSpansReachTheCollectorWhenTheServiceEnds(t *testing.T) {
 	tr, log := open(t, c.URL)
 	work(tr, 3, fault.New(fault.TooSlow, "bill-of-ACME.pdf took too long"))
 	work(tr, 1, errors.New("what is inside"))
-	if err := tr.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, tr.Close(t.Context()))
 	spans := c.Spans()
 	if len(spans) != 6 {
 		t.Fatalf("%d spans arrived, want 6", len(spans))
@@ -118,9 +115,7 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	tr, log := open(t, c.URL+"/other/path")
 	flush := func() {
 		work(tr, 2, nil)
-		if err := tr.provider.ForceFlush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, tr.provider.ForceFlush(t.Context()))
 	}
 	c.Answer(http.StatusForbidden)
 	for range 5 {
@@ -146,9 +141,7 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	if n := log.count("cannot be sent"); n != 2 {
 		t.Errorf("the second failure is not logged: %s", log.b.String())
 	}
-	if err := tr.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, tr.Close(t.Context()))
 }
 
 // A busy collector gets the batch again.
@@ -166,9 +159,7 @@ func TestABusyCollectorGetsTheSpansLater(t *testing.T) {
 	defer busy.Close()
 	tr, log := open(t, busy.URL)
 	work(tr, 1, nil)
-	if err := tr.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, tr.Close(t.Context()))
 	if len(c.Spans()) != 2 || tries != 2 || log.count("\n") != 0 {
 		t.Errorf("%d spans arrived in %d tries; the log says %s", len(c.Spans()), tries, log.b.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 func (p *place) put(t *testing.T, owner session.Owner, contents ...string) {
@@ -14,9 +15,7 @@ func (p *place) put(t *testing.T, owner session.Owner, contents ...string) {
 			now, err = p.sessions.PutProfile(t.Context(), owner, session.Profile{Revision: now.Revision, Content: []byte(c)})
 		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 }
 
 func (p *place) profile(t *testing.T, owner session.Owner, revision int64, content string) {
@@ -61,4 +60,19 @@ func TestProfilesAreCopiedWithTheirRevisions(t *testing.T) {
 	}
 	to.profile(t, "zeta", 2, "y")
 	to.profile(t, "more", 1, "m")
+}
+
+func TestWebhooksAreCopiedApartFromProfiles(t *testing.T) {
+	from, to := newPlace(t), newPlace(t)
+	from.put(t, "acme", "profile")
+	_, err := from.sessions.Webhooks().PutProfile(t.Context(), "acme", session.Profile{Content: []byte("webhooks")})
+	must.OK(t, err)
+	r, err := Copy(t.Context(), from.source(), to.target(), from.options())
+	if err != nil || r.Profiles != 1 || r.Webhooks != 1 || r.ProfilesCopied != 1 || r.WebhooksCopied != 1 || len(r.Problems) != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	to.profile(t, "acme", 1, "profile")
+	if got, err := to.sessions.Webhooks().Profile(t.Context(), "acme"); err != nil || got.Revision != 1 || string(got.Content) != "webhooks" {
+		t.Errorf("the webhooks are %d %q, %v", got.Revision, got.Content, err)
+	}
 }

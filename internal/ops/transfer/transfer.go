@@ -83,13 +83,15 @@ type Report struct {
 	Bytes           int64
 	// Expired sessions of the source are left out.
 	Expired int
-	// Keys are the API keys of the source, and Profiles the profiles of its owners.
-	Keys, Profiles int
+	// Keys are the API keys of the source, Profiles the profiles of its owners, and Webhooks
+	// counts owners with webhooks.
+	Keys, Profiles, Webhooks int
 
 	// There is the number of sessions that the target already had in the same revision,
 	// and KeysThere the number of keys that it already had.
 	There, KeysThere int
-	// Others, OtherKeys and OtherProfiles count what is in the target but not in the source.
+	// Others, OtherKeys and OtherProfiles count what is in the target but not in the source;
+	// the last one webhooks, too.
 	Others, OtherKeys, OtherProfiles int
 
 	// Copied counts imported sessions, Contents the contents that were stored for
@@ -98,6 +100,7 @@ type Report struct {
 	ContentBytes     int64
 	KeysCopied       int
 	ProfilesCopied   int
+	WebhooksCopied   int
 	// Problems are what could not be copied. Everything else was.
 	Problems []Problem
 }
@@ -110,10 +113,10 @@ type Problem struct {
 	// copied without it.
 	File    string
 	Reading bool // the problem is about the file's reading
-	// Key is the owner of the API key, and Profile that of the profile, that the problem is
-	// about.
-	Key, Profile session.Owner
-	Err          error
+	// Key is the owner of the API key, Profile that of the profile, and Webhooks that of the
+	// webhooks, that the problem is about.
+	Key, Profile, Webhooks session.Owner
+	Err                    error
 
 	content *blob.Ref // the content that the problem is about, if any
 }
@@ -126,6 +129,8 @@ func (p Problem) String() string {
 		return fmt.Sprintf("key of %s: %v", p.Key, p.Err)
 	case p.Profile != "":
 		return fmt.Sprintf("profile of %s: %v", p.Profile, p.Err)
+	case p.Webhooks != "":
+		return fmt.Sprintf("webhooks of %s: %v", p.Webhooks, p.Err)
 	case p.Whole():
 		return fmt.Sprintf("session %s of %s: %v", p.Session.Hash(), p.Session.Owner, p.Err)
 	case p.Reading:
@@ -136,7 +141,7 @@ func (p Problem) String() string {
 
 // Whole reports whether a whole session was left out.
 func (p Problem) Whole() bool {
-	return p.Key == "" && p.Profile == "" && p.File == "" && !p.Reading && p.content == nil
+	return p.Key == "" && p.Profile == "" && p.Webhooks == "" && p.File == "" && !p.Reading && p.content == nil
 }
 
 // Survey counts what a copy would do, and changes nothing. It needs no contents, and
@@ -635,25 +640,26 @@ const clockSkew = time.Hour
 // JSON of summaries differently.
 func plain(st session.State) session.State {
 	st.LastUsed, st.Expires = time.Time{}, time.Time{}
-	in := slices.Clone(st.Inputs())
-	for i := range in {
-		in[i].Attached = in[i].Attached.UTC().Truncate(time.Millisecond)
-		var v any
-		if json.Unmarshal(in[i].Summary, &v) == nil {
-			in[i].Summary, _ = json.Marshal(v)
+	for _, slot := range []*[]session.Input{&st.BOL, &st.Orders, &st.Amendments} {
+		in := append([]session.Input{}, *slot...)
+		for i := range in {
+			in[i].Attached = in[i].Attached.UTC().Truncate(time.Millisecond)
+			var v any
+			if json.Unmarshal(in[i].Summary, &v) == nil {
+				in[i].Summary, _ = json.Marshal(v)
+			}
 		}
+		*slot = in
 	}
-	if st.Orders != nil {
-		st.Orders = &in[len(in)-1]
-	}
-	st.BOL = in
 	st.Created = st.Created.UTC()
 	return st
 }
 
-// profilePair is the profile of an owner in the source and in the target.
+// profilePair is the profile of an owner in the source and in the target, or his webhooks,
+// which stores keep in the same way.
 type profilePair struct {
 	owner    session.Owner
+	webhooks bool
 	from, to session.Profile
 }
 
@@ -663,17 +669,31 @@ func (p profilePair) conflict() bool {
 	return err != nil
 }
 
-// bothProfiles returns the profiles of all owners that have one on either side.
+// bothProfiles returns the profiles and webhooks of all owners that have one on either side.
 func (c *copier) bothProfiles(ctx context.Context) (all []profilePair, err error) {
-	owners := map[session.Owner]bool{}
-	stores := []session.Profiles{c.from.Sessions}
+	profiles, webhooks := []session.Profiles{c.from.Sessions}, []session.Profiles{c.from.Sessions.Webhooks()}
 	if c.to.Sessions != nil {
-		stores = append(stores, c.to.Sessions)
+		profiles, webhooks = append(profiles, c.to.Sessions), append(webhooks, c.to.Sessions.Webhooks())
 	}
+	for i, stores := range [][]session.Profiles{profiles, webhooks} {
+		pairs, err := pairsOf(ctx, stores)
+		if err != nil {
+			return nil, fault.In("reading the profiles", err)
+		}
+		for _, p := range pairs {
+			p.webhooks = i == 1
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+func pairsOf(ctx context.Context, stores []session.Profiles) (all []profilePair, err error) {
+	owners := map[session.Owner]bool{}
 	for _, s := range stores {
 		list, err := s.ProfileOwners(ctx)
 		if err != nil {
-			return nil, fault.In("reading the profiles", err)
+			return nil, err
 		}
 		for _, o := range list {
 			owners[o] = true
@@ -683,7 +703,7 @@ func (c *copier) bothProfiles(ctx context.Context) (all []profilePair, err error
 		p := profilePair{owner: o}
 		for i, s := range stores {
 			if *([]*session.Profile{&p.from, &p.to}[i]), err = s.Profile(ctx, o); err != nil {
-				return nil, fault.In("reading the profiles", err)
+				return nil, err
 			}
 		}
 		all = append(all, p)
@@ -694,7 +714,11 @@ func (c *copier) bothProfiles(ctx context.Context) (all []profilePair, err error
 func (c *copier) surveyProfiles(ctx context.Context) error {
 	all, err := c.bothProfiles(ctx)
 	for _, p := range all {
-		if p.from.Revision > 0 {
+		switch {
+		case p.from.Revision == 0:
+		case p.webhooks:
+			c.report.Webhooks++
+		default:
 			c.report.Profiles++
 		}
 		if p.conflict() {
@@ -704,24 +728,37 @@ func (c *copier) surveyProfiles(ctx context.Context) error {
 	return err
 }
 
-// profiles copies the profiles of owners. With Options.Merge, a profile of the target stays.
+// profiles copies the profiles and webhooks of owners. With Options.Merge, those of the
+// target stay.
 func (c *copier) profiles(ctx context.Context) error {
 	all, err := c.bothProfiles(ctx)
 	if err != nil {
 		return err
+	}
+	webhooks, ok := c.to.Sessions.Webhooks().(session.ProfileImporter)
+	if !ok {
+		return fmt.Errorf("the target takes over no webhooks: %T", c.to.Sessions)
 	}
 	for _, p := range all {
 		switch {
 		case p.from.Revision == 0 || p.from.Revision == p.to.Revision && !p.conflict():
 			continue
 		case p.conflict() || c.o.Merge && p.to.Revision > 0:
-			c.problem(Problem{Profile: p.owner, Err: fault.New(session.Exists, "the target has another profile of this owner, which was kept")})
+			if p.webhooks {
+				c.problem(Problem{Webhooks: p.owner, Err: fault.New(session.Exists, "the target has other webhooks of this owner, which were kept")})
+			} else {
+				c.problem(Problem{Profile: p.owner, Err: fault.New(session.Exists, "the target has another profile of this owner, which was kept")})
+			}
 			continue
 		}
-		if err := c.to.Sessions.ImportProfile(ctx, p.owner, p.from); err != nil {
+		to, counts := session.ProfileImporter(c.to.Sessions), func(r *Report) { r.ProfilesCopied++ }
+		if p.webhooks {
+			to, counts = webhooks, func(r *Report) { r.WebhooksCopied++ }
+		}
+		if err := to.ImportProfile(ctx, p.owner, p.from); err != nil {
 			return fault.In("writing a profile to the target", err)
 		}
-		c.note(func(r *Report) { r.ProfilesCopied++ })
+		c.note(counts)
 	}
 	return nil
 }

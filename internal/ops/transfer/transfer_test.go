@@ -20,6 +20,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/must"
 )
 
 // place is a data directory, opened as for a copy.
@@ -38,13 +39,10 @@ func newPlace(t *testing.T) *place {
 	p.sessions, err = sqlite.Open(t.Context(), p.dir, session.Settings{
 		Lives: session.Lives{Named: 1e6 * time.Hour, Cookie: 1e6 * time.Hour}, Now: func() time.Time { return p.now },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { p.sessions.Close() })
-	if p.contents, err = files.Open(filepath.Join(p.dir, "contents")); err != nil {
-		t.Fatal(err)
-	}
+	p.contents, err = files.Open(filepath.Join(p.dir, "contents"))
+	must.OK(t, err)
 	p.keys = keys.Open(p.dir)
 	return p
 }
@@ -61,9 +59,7 @@ func key(id string) session.Key { return session.Key{Owner: "depot", ID: session
 func (p *place) attach(t *testing.T, id string, names ...string) session.State {
 	t.Helper()
 	st, _, err := p.sessions.Open(t.Context(), key(id), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, name := range names {
 		in := session.Input{Name: name, Summary: json.RawMessage(`{"a": "<"}`)}
 		for _, ref := range []*blob.Ref{&in.Content, &in.Reading} {
@@ -72,9 +68,7 @@ func (p *place) attach(t *testing.T, id string, names ...string) session.State {
 			}
 		}
 		st, _, err = p.sessions.Attach(t.Context(), st.Key, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		p.contents.Release(in.Content.Key, in.Reading.Key)
 	}
 	return st
@@ -87,9 +81,7 @@ func (p *place) path(ref blob.Ref) string {
 func (p *place) ids(t *testing.T) string {
 	t.Helper()
 	page, err := p.sessions.List(t.Context(), session.Query{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var ids []string
 	for _, st := range page.Sessions {
 		ids = append(ids, fmt.Sprintf("%s:%d", st.Key.ID, st.Revision))
@@ -100,9 +92,7 @@ func (p *place) ids(t *testing.T) string {
 func (p *place) whole(t *testing.T, id string) {
 	t.Helper()
 	st, err := p.sessions.Get(t.Context(), key(id))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, in := range st.Inputs() {
 		for _, ref := range []blob.Ref{in.Content, in.Reading} {
 			if b, err := blob.ReadAll(t.Context(), p.contents, ref); err != nil || string(b) != id+in.Name {
@@ -124,10 +114,7 @@ func TestDamagedContentsAreReportedAndEverythingElseIsCopied(t *testing.T) {
 	a := from.attach(t, "a", "one", "two", "three")
 	from.attach(t, "b", "four")
 	c := from.attach(t, "c", "", "six")
-	good, err := os.ReadFile(from.path(a.BOL[0].Content))
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := must.Read(t, from.path(a.BOL[0].Content))
 	if err := errors.Join(
 		os.WriteFile(from.path(a.BOL[0].Content), []byte("aonE"), 0o600), // a changed bit
 		os.WriteFile(from.path(a.BOL[1].Reading), []byte("at"), 0o600),   // truncated
@@ -161,9 +148,7 @@ func TestDamagedContentsAreReportedAndEverythingElseIsCopied(t *testing.T) {
 	to.whole(t, "b")
 
 	// The next copy brings the repaired content, and nothing else.
-	if err := os.WriteFile(from.path(a.BOL[0].Content), good, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(from.path(a.BOL[0].Content), good, 0o600))
 	r, err = Copy(t.Context(), from.source(), to.target(), from.options())
 	if err != nil || r.Copied != 0 || r.There != 3 || r.Contents != 1 || len(r.Problems) != 2 {
 		t.Errorf("%+v, %v", r, err)
@@ -202,16 +187,14 @@ func TestAnOccupiedTargetIsLeftAlone(t *testing.T) {
 func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	for _, name := range []session.Owner{"depot", "office"} {
-		if _, err := from.keys.Add(t.Context(), keys.Key{Name: name, Admin: name == "office"}); err != nil {
-			t.Fatal(err)
-		}
+		_, err := from.keys.Add(t.Context(), keys.Key{Name: name, Admin: name == "office"})
+		must.OK(t, err)
 	}
 	secret := ""
 	for range keys.PerOwner {
 		var err error
-		if secret, err = to.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-			t.Fatal(err)
-		}
+		secret, err = to.keys.Add(t.Context(), keys.Key{Name: "depot"})
+		must.OK(t, err)
 	}
 	_, err := Copy(t.Context(), from.source(), to.target(), from.options())
 	code(t, err, Occupied)
@@ -234,9 +217,8 @@ func TestOtherKeysOfTheTargetAreLeftAlone(t *testing.T) {
 func TestASecondCopyAddsWhatIsNew(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "a", "one")
-	if _, err := Copy(t.Context(), from.source(), to.target(), from.options()); err != nil {
-		t.Fatal(err)
-	}
+	_, err := Copy(t.Context(), from.source(), to.target(), from.options())
+	must.OK(t, err)
 	from.now = from.now.Add(time.Hour)
 	to.now = from.now
 	from.attach(t, "a", "two")
@@ -256,9 +238,8 @@ func TestASecondCopyAddsWhatIsNew(t *testing.T) {
 func TestOnlyExpiredSessionsAreLeftOut(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "old", "one")
-	if _, _, err := from.sessions.Open(t.Context(), key("cookie"), session.Cookie); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err := from.sessions.Open(t.Context(), key("cookie"), session.Cookie)
+	must.OK(t, err)
 	from.now = from.now.Add(time.Hour)
 	from.attach(t, "new", "two")
 	from.now = from.now.Add(23*time.Hour - time.Millisecond)
@@ -278,9 +259,7 @@ func TestSourceAndTargetWithTheSameContentsAreRefused(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	from.attach(t, "a", "one")
 	other, err := files.Open(filepath.Join(from.dir, "contents"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	_, err = Copy(t.Context(), from.source(), Target{to.sessions, other, to.keys}, from.options())
 	code(t, err, SamePlace)
 	if got := to.ids(t); got != "" {
@@ -325,9 +304,8 @@ func TestACopyToAFullTargetContinuesWhenThereIsRoom(t *testing.T) {
 	for i := range 20 {
 		from.attach(t, fmt.Sprint(i), "one", "two")
 	}
-	if _, err := from.keys.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := from.keys.Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	target := to.target()
 	small := &full{Importer: to.contents}
 	small.room.Store(37)
@@ -430,9 +408,8 @@ func TestManySessionsAreCopiedOnce(t *testing.T) {
 			if p == to && i%3 > 0 {
 				continue
 			}
-			if _, err := p.sessions.Import(t.Context(), st); err != nil {
-				t.Fatal(err)
-			}
+			_, err := p.sessions.Import(t.Context(), st)
+			must.OK(t, err)
 		}
 	}
 	r, err := Copy(t.Context(), from.source(), to.target(), from.options())

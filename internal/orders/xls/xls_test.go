@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/testing/must"
 )
 
 // rec makes a record of an XLS workbook from numbers, which keep their size, and bytes.
@@ -194,9 +194,7 @@ func TestXLSCells(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := readStream(t, book8(slices.Concat(styles, sst), header8(), row8(1), tt.cell), grid.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			if len(got.cells) != 2 || got.text(1, 0) != "G1" || got.text(1, 3) != "10" || got.text(1, 4) != tt.want {
 				t.Errorf("the rows are %q, want %q at the end", got.cells, tt.want)
 			}
@@ -207,9 +205,7 @@ func TestXLSCells(t *testing.T) {
 func TestXLSDatesFrom1904(t *testing.T) {
 	xf := rec(recXF, uint16(0), uint16(14), make([]byte, 16))
 	table, err := readStream(t, book8(slices.Concat(rec(rec1904, uint16(1)), xf), header8(), row8(1), number(1, 4, 0, 46577)), grid.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if got := table.cells[1][4]; got != (grid.Cell{Text: "07102031", Kind: grid.Date}) {
 		t.Errorf("the date is %q", got)
 	}
@@ -217,9 +213,7 @@ func TestXLSDatesFrom1904(t *testing.T) {
 
 func TestXLSCellsInAnyOrder(t *testing.T) {
 	table, err := readStream(t, book8(nil, row8(3), row8(1), header8()), grid.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if !slices.Equal(table.numbers, []int{1, 2, 4}) || table.text(0, 4) != "Ship-to Name" || table.text(1, 1) != "S1" || table.text(2, 3) != "10" {
 		t.Errorf("the rows %d are %q", table.numbers, table.cells)
 	}
@@ -234,9 +228,7 @@ func TestSharedStringsGoOnInOtherRecords(t *testing.T) {
 	read := func(t *testing.T, sst []byte) {
 		t.Helper()
 		table, err := readStream(t, book8(sst, header8(), row8(1), cell(0, 0), cell(1, 4)), grid.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if table.text(1, 0) != first || table.text(1, 4) != second {
 			t.Errorf("the strings are %q and %q", table.text(1, 0), table.text(1, 4))
 		}
@@ -268,9 +260,7 @@ func TestXLSHiddenSheets(t *testing.T) {
 	i := bytes.Index(data, rec(recSheet)[:2])
 	data[i+8] = 1
 	wb, err := openStream(t.Context(), data, grid.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if got := wb.Sheets(); !slices.Equal(got, []grid.Sheet{{Name: "Orders", Hidden: true}}) {
 		t.Errorf("the sheets are %+v", got)
 	}
@@ -286,9 +276,7 @@ func TestXLSSheetsThatLieInTheSamePlaceAreNotReadForever(t *testing.T) {
 	data := slices.Concat(bof(biff8, 5), slices.Repeat(sheet, sheets), rec(recEOF), good[globals:])
 	lim := grid.Limits{Unpacked: int64(len(data))}.OrDefaults()
 	wb, err := openStream(t.Context(), data, lim)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for i := 0; i < sheets && err == nil; i++ {
 		err = wb.Read(t.Context(), i, &rows{columns: lim.Columns})
 	}
@@ -342,10 +330,7 @@ func FuzzXLS(f *testing.F) {
 	f.Add(book8(rec(recSST, uint32(1), uint32(1), str8("é", true)), header8(), row8(1), rec(recLabelSST, uint16(1), uint16(4), uint16(0), uint32(0))))
 	f.Add(book8(rec(recFormat, uint16(170), str8("yyyy", false)), header8(), row8(1), rec(recMulRk, uint16(1), uint16(4), uint16(0), uint32(7), uint16(4))))
 	for _, name := range []string{"invented.xls", "invented-95.xls"} {
-		data, err := os.ReadFile(filepath.Join("..", "testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
+		data := must.Read(f, filepath.Join("..", "testdata", name))
 		f.Add(data[bytes.Index(data, []byte{0x09, 0x08}):])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -363,13 +348,9 @@ func TestFormulasWithoutAValue(t *testing.T) {
 	}
 	data := book8(nil, header8(), row8(1), formula(1, 4, 0), row8(2), formula(2, 4, math.Copysign(0, -1)), row8(3), formula(3, 4, 7))
 	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	got := &rows{columns: 100}
-	if err := wb.Read(t.Context(), 0, got); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, wb.Read(t.Context(), 0, got))
 	for i, want := range []grid.Kind{grid.Uncomputed, grid.Uncomputed, grid.Number} {
 		if kind := got.cells[i+1][4].Kind; kind != want {
 			t.Errorf("row %d: the kind is %d, want %d", i+2, kind, want)
@@ -382,9 +363,7 @@ func TestSheetsThatTellAnotherVersionThanTheirWorkbook(t *testing.T) {
 	i := bytes.LastIndex(data, bof(biff8, 0x10))
 	copy(data[i:], bof(biff5, 0x10))
 	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	got := &rows{columns: 100}
 	if err := wb.Read(t.Context(), 0, got); err != nil || len(got.cells) != 2 || got.cells[1][0].Text != "G1" {
 		t.Errorf("%v: %v", err, got.cells)

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 )
 
@@ -21,9 +22,7 @@ func TestAloneIsRefusedWhileOtherProgramsAreConnected(t *testing.T) {
 	}
 	other := mustOpen(t, at, session.Settings{}, Options{})
 	bus, err := other.Bus(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := alone(at); fault.CodeOf(err) != InUse || !strings.Contains(err.Error(), "stop them first") {
 		t.Errorf("with another: %v", err)
 	}
@@ -36,15 +35,12 @@ func TestAloneIsRefusedWhileOtherProgramsAreConnected(t *testing.T) {
 	bus.Close()
 	other.Close()
 	s, err := alone(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s.Close()
 	// A program in another database does not count.
 	mustOpen(t, address(t), session.Settings{}, Options{})
-	if s, err = alone(guarded); err != nil {
-		t.Fatal(err)
-	}
+	s, err = alone(guarded)
+	must.OK(t, err)
 	s.Close()
 }
 
@@ -63,13 +59,9 @@ func TestExistingDoesNotCreateASchema(t *testing.T) {
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	ring := mustOpen(t, address(t), session.Settings{}, Options{}).Keys()
 	k, secret, err := keys.Make(keys.Key{Name: "depot", Admin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range 2 {
-		if err := ring.Import(t.Context(), k); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, ring.Import(t.Context(), k))
 	}
 	all, err := ring.All(t.Context())
 	if got, ok := keys.Find(all, secret); err != nil || !ok || len(all) != 1 || got != k {
@@ -93,14 +85,12 @@ func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 func TestBeginningSessionsAnewKeepsAReachedBound(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{MaxSessions: 40}, Options{})
 	for i := range 40 {
-		if _, _, err := s.Open(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
-			t.Fatal(err)
-		}
+		_, _, err := s.Open(ctx, keyOf(fmt.Sprint(i)), session.Named)
+		must.OK(t, err)
 	}
 	for i := range 40 {
-		if _, _, err := s.New(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
-			t.Fatal(err)
-		}
+		_, _, err := s.New(ctx, keyOf(fmt.Sprint(i)), session.Named)
+		must.OK(t, err)
 		if _, _, err := s.Open(ctx, keyOf("more"), session.Named); fault.CodeOf(err) != fault.Busy {
 			t.Fatalf("one more than there may be: %v", err)
 		}

@@ -105,10 +105,15 @@ func (s *Store) state(key session.Key, a answer) (session.State, error) {
 		if l.summaries[i] != nil {
 			in.Summary = json.RawMessage(l.summaries[i])
 		}
-		if session.Slot(l.slots[i]) == session.BOL {
+		switch session.Slot(l.slots[i]) {
+		case session.BOL:
 			st.BOL = append(st.BOL, in)
-		} else {
-			st.Orders = &in
+		case session.Orders:
+			st.Orders = append(st.Orders, in)
+		case session.Amendments:
+			st.Amendments = append(st.Amendments, in)
+		default:
+			return session.State{}, errNonsense(a)
 		}
 	}
 	if !st.Kind.Valid() {
@@ -138,11 +143,13 @@ func filesOf(files []session.Input) columns {
 // inputsOf returns the files that an import passes: all files of a state.
 func inputsOf(st session.State) columns {
 	l := filesOf(st.Inputs())
-	for range st.BOL {
-		l.slots = append(l.slots, string(session.BOL))
-	}
-	if st.Orders != nil {
-		l.slots = append(l.slots, string(session.Orders))
+	for _, s := range []struct {
+		name session.Slot
+		of   []session.Input
+	}{{session.BOL, st.BOL}, {session.Orders, st.Orders}, {session.Amendments, st.Amendments}} {
+		for range s.of {
+			l.slots = append(l.slots, string(s.name))
+		}
 	}
 	for _, in := range st.Inputs() {
 		l.attached = append(l.attached, in.Attached.UnixMilli())

@@ -6,20 +6,17 @@ import (
 
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 )
 
 // The server is durable, as in real use, and runs on the same machine as the clients.
 func Benchmark(b *testing.B) {
 	s, err := pgtest.Start(true)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	defer s.Close()
 	store, err := Open(ctx, s.Address(s.Database(b)), session.Settings{}, Options{Connections: 32})
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	defer store.Close()
 	for _, op := range []struct {
 		name string
@@ -45,9 +42,7 @@ func Benchmark(b *testing.B) {
 				work, done := make(chan struct{}, clients), make(chan struct{})
 				for range clients {
 					st, _, err := store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
-					if err != nil {
-						b.Fatal(err)
-					}
+					must.OK(b, err)
 					go func() {
 						for range work {
 							if err := op.do(&st); err != nil {

@@ -20,7 +20,7 @@ import (
 type call struct {
 	what string // completes "could not …"
 	sql  string
-	args func() []any         // called again for each attempt
+	args func() []any         // called again for each attempt; nil for none
 	scan func(pgx.Rows) error // reads the result; called again likewise
 	// again is true if the statement is idempotent, so that it can be retried when a
 	// connection breaks.
@@ -37,13 +37,20 @@ func (s *Store) ask(ctx context.Context, c call) (answer, error) {
 	var a answer
 	c.scan = func(rows pgx.Rows) error {
 		a = answer{}
-		if !rows.Next() {
-			return errors.Join(rows.Err(), errors.New("the database returned no row"))
-		}
-		return rows.Scan(a.targets()...)
+		return one(a.targets()...)(rows)
 	}
 	err := s.run(ctx, c)
 	return a, err
+}
+
+// one reads a result of one row.
+func one(to ...any) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		if !rows.Next() {
+			return errors.Join(rows.Err(), errors.New("the database returned no row"))
+		}
+		return rows.Scan(to...)
+	}
 }
 
 // run makes a call. If ctx ends before the statement is sent, nothing was done. Once it
@@ -100,7 +107,11 @@ func (s *Store) try(ctx context.Context, c call) (err error, sent bool) {
 	// by closing the connection, and then nobody knows the outcome.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.answer)
 	defer cancel()
-	rows, err := conn.Query(ctx, c.sql, c.args()...)
+	var args []any
+	if c.args != nil {
+		args = c.args()
+	}
+	rows, err := conn.Query(ctx, c.sql, args...)
 	if err != nil {
 		return err, !pgconn.SafeToRetry(err)
 	}

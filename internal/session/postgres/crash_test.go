@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 )
 
@@ -38,9 +39,7 @@ func crashingServer(address string) {
 func durable(t *testing.T) *pgtest.Server {
 	t.Helper()
 	s, err := pgtest.Start(true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -54,9 +53,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 		kills = 150
 	}
 	acknowledged, err := killAgainAndAgain(t, kills, "")
-	if err != nil {
-		t.Error(err)
-	}
+	must.OK(t, err)
 	if acknowledged < kills*10 {
 		t.Errorf("only %d operations were acknowledged", acknowledged)
 	}
@@ -141,16 +138,12 @@ func TestACrashOfTheServerLosesNothingThatWasAcknowledged(t *testing.T) {
 		for want := 50 + rand.IntN(500); h.Len() < want; {
 			time.Sleep(time.Millisecond)
 		}
-		if err := s.Stop(mode); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Stop(mode))
 		<-done // a client stops after an unknown outcome
 		if _, err := stores.Get(ctx, keyOf("x")); fault.CodeOf(err) != session.StorageUnavailable {
 			t.Errorf("while the server is stopped: %v", err)
 		}
-		if err := s.Start(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Start())
 		h.Restarted()
 		run.ReadAll()
 		for k, n := range h.Outcomes() {
@@ -175,17 +168,13 @@ func TestAfterARestartOneOperationFailsAtMost(t *testing.T) {
 		var all []*pgxpool.Conn
 		for range 8 {
 			conn, err := store.pool.Acquire(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			all = append(all, conn)
 		}
 		for _, conn := range all {
 			conn.Release()
 		}
-		if err := errors.Join(s.Stop(pgtest.Fast), s.Start()); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, errors.Join(s.Stop(pgtest.Fast), s.Start()))
 		failed := 0
 		for i := range 30 {
 			if _, _, err := store.New(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
@@ -215,16 +204,10 @@ func TestTheLogIsOnTheDiskBeforeAnOperationIsAnswered(t *testing.T) {
 	flushed := func(operation func() error) bool {
 		t.Helper()
 		var before string
-		if err := watcher.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()`).Scan(&before); err != nil {
-			t.Fatal(err)
-		}
-		if err := operation(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, watcher.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()`).Scan(&before))
+		must.OK(t, operation())
 		var is bool
-		if err := watcher.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn() > $1::pg_lsn`, before).Scan(&is); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, watcher.QueryRow(ctx, `SELECT pg_current_wal_flush_lsn() > $1::pg_lsn`, before).Scan(&is))
 		return is
 	}
 	k := keyOf("x")

@@ -28,7 +28,7 @@ const (
 // schema.
 const (
 	contentTaken = "TM001" // a content belongs to another session
-	fileMissing  = "TM002" // a file to update is not there
+	fileMissing  = "TM002" // a file to update or detach is not there
 
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
@@ -74,7 +74,7 @@ func failed(what string, err error) error {
 	}
 	switch p.Code {
 	case contentTaken:
-		return fault.New(fault.BadRequest, "could not attach the files: one of the stored contents already belongs to a session")
+		return fault.New(fault.BadRequest, "one of the stored contents already belongs to a session or a task")
 	case fileMissing:
 		return session.ErrChanged()
 	case tooManyConnections:

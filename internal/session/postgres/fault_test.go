@@ -20,6 +20,8 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/link"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 )
 
@@ -36,7 +38,7 @@ func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 	lost := func([]byte) ([]byte, bool) { return nil, false }
 	for _, c := range []struct {
 		name               string
-		toServer, toClient func([]byte) ([]byte, bool)
+		toServer, toClient link.Filter
 		done               bool
 	}{
 		{"before the statement arrives", lost, nil, false},
@@ -66,11 +68,9 @@ func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 				if err == nil && op == "open" {
 					_, err = s.Clear(ctx, k)
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, err)
 				a := bolOf(before)
-				p.watch(c.toServer, c.toClient)
+				p.Watch(c.toServer, c.toClient)
 				switch op {
 				case "new":
 					_, _, err = s.New(ctx, k, session.Named)
@@ -81,7 +81,7 @@ func TestAConnectionThatBreaksInACommitCausesNoWrongAnswer(t *testing.T) {
 				case "clear":
 					_, err = s.Clear(ctx, k)
 				}
-				p.watch(nil, nil)
+				p.Watch(nil, nil)
 				if fault.CodeOf(err) != session.StorageUnavailable || session.Settled(err) {
 					t.Fatalf("the answer: %v", err)
 				}
@@ -124,16 +124,13 @@ func TestAReadIsTriedAgainWhenAConnectionBreaks(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{Connections: 1})
 	st, _, err := s.New(ctx, keyOf("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range 5 {
-		if _, err := s.Get(ctx, keyOf("x")); err != nil {
-			t.Fatal(err)
-		}
+		_, err := s.Get(ctx, keyOf("x"))
+		must.OK(t, err)
 		var once atomic.Bool
-		p.watch(nil, func(b []byte) ([]byte, bool) { return b, once.Swap(true) })
-		p.watch(nil, func(b []byte) ([]byte, bool) {
+		p.Watch(nil, func(b []byte) ([]byte, bool) { return b, once.Swap(true) })
+		p.Watch(nil, func(b []byte) ([]byte, bool) {
 			if once.Swap(true) {
 				return b, true
 			}
@@ -143,7 +140,7 @@ func TestAReadIsTriedAgainWhenAConnectionBreaks(t *testing.T) {
 		if err != nil || got.Incarnation != st.Incarnation || !once.Load() {
 			t.Errorf("reading when the connection breaks: %v", err)
 		}
-		p.watch(nil, nil)
+		p.Watch(nil, nil)
 	}
 }
 
@@ -173,9 +170,9 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 			}
 			return b, true
 		}
-		p.watch(trouble, trouble)
+		p.Watch(trouble, trouble)
 		run.Clients()
-		p.watch(nil, nil)
+		p.Watch(nil, nil)
 		s.Close()
 		waitUntilIdle(t, server, at)
 		h.Restarted()
@@ -207,21 +204,15 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 	t.Helper()
 	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	u.Path = "/postgres"
 	watcher, err := pgx.Connect(ctx, u.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer watcher.Close(ctx)
 	name := strings.TrimPrefix(mustParse(t, address).Path, "/")
 	for {
 		var busy int
-		if err := watcher.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND state <> 'idle'`, name).Scan(&busy); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, watcher.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND state <> 'idle'`, name).Scan(&busy))
 		if busy == 0 {
 			return
 		}
@@ -234,12 +225,9 @@ func TestOperationsFailWhileTheDatabaseIsAwayAndThenRecover(t *testing.T) {
 	s := mustOpen(t, through, session.Settings{}, Options{})
 	k := keyOf("x")
 	st, _, err := s.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range 3 {
-		p.refuse(true)
-		p.cut()
+		p.Refuse(true)
 		for name, err := range everyOperation(s, k, st) {
 			if fault.CodeOf(err) != session.StorageUnavailable {
 				t.Errorf("%s while the database is away: %v", name, err)
@@ -248,7 +236,7 @@ func TestOperationsFailWhileTheDatabaseIsAwayAndThenRecover(t *testing.T) {
 				t.Errorf("%s tells users where the database is: %v", name, err)
 			}
 		}
-		p.refuse(false)
+		p.Refuse(false)
 		if got, err := s.Get(ctx, k); err != nil || got.Incarnation != st.Incarnation {
 			t.Errorf("when it is back: %v", err)
 		}
@@ -272,12 +260,22 @@ func everyOperation(s *Store, k session.Key, st session.State) map[string]error 
 	return errs
 }
 
+// newProxy starts a link to a database, and returns the database's address through it.
+func newProxy(t testing.TB, address string) (*link.Link, string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	must.OK(t, err)
+	p := link.For(t, u.Host)
+	u.Host = p.Address
+	return p, u.String()
+}
+
 // hang stops all answers of the database until the returned function is called.
-func (p *proxy) hang() (release func()) {
+func hang(p *link.Link) (release func()) {
 	released := make(chan struct{})
-	p.watch(nil, func(b []byte) ([]byte, bool) { <-released; return b, true })
+	p.Watch(nil, func(b []byte) ([]byte, bool) { <-released; return b, true })
 	return sync.OnceFunc(func() {
-		p.watch(nil, nil)
+		p.Watch(nil, nil)
 		close(released)
 	})
 }
@@ -286,10 +284,9 @@ func TestWaitingForAHungDatabaseIsBoundedAndCancellable(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{acquire: time.Minute, answer: time.Minute, statement: time.Minute, lock: time.Minute, waiting: 6}})
 	k := keyOf("x")
-	if _, _, err := s.New(ctx, k, session.Named); err != nil {
-		t.Fatal(err)
-	}
-	release := p.hang()
+	_, _, err := s.New(ctx, k, session.Named)
+	must.OK(t, err)
+	release := hang(p)
 	defer release()
 	inside := func() int {
 		s.mu.Lock()
@@ -358,7 +355,7 @@ func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 	})
 	t.Cleanup(func() { s.Close() })
 	until(func() error { _, _, err := s.New(ctx, k, session.Named); return err })
-	release := p.hang()
+	release := hang(p)
 	defer release()
 	var clients sync.WaitGroup
 	var unsettled atomic.Int64
@@ -391,12 +388,9 @@ func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 	s.New(ctx, k, session.Named)
 	locker := mustConnect(t, at)
 	tx, err := locker.Begin(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(ctx, "SELECT FROM tallyman.session FOR UPDATE"); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	_, err = tx.Exec(ctx, "SELECT FROM tallyman.session FOR UPDATE")
+	must.OK(t, err)
 	impatient, cancel := context.WithCancel(ctx)
 	answered := make(chan error)
 	var st session.State
@@ -414,9 +408,7 @@ func TestAnOperationUnderWayIsAwaitedWhenItsContextEnds(t *testing.T) {
 	if _, err := s.Get(ctx, k); err != nil {
 		t.Errorf("a read meanwhile: %v", err)
 	}
-	if err := tx.Rollback(ctx); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, tx.Rollback(ctx))
 	if err := <-answered; err != nil {
 		t.Errorf("it was under way: %v", err)
 	}
@@ -434,13 +426,10 @@ func TestAHeldLockMakesOnlyOneSessionBusy(t *testing.T) {
 	st, _, _ := s.New(ctx, k, session.Named)
 	locker := mustConnect(t, at)
 	tx, err := locker.Begin(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer tx.Rollback(ctx)
-	if _, err := tx.Exec(ctx, "SELECT FROM tallyman.session FOR UPDATE"); err != nil {
-		t.Fatal(err)
-	}
+	_, err = tx.Exec(ctx, "SELECT FROM tallyman.session FOR UPDATE")
+	must.OK(t, err)
 	_, _, err = s.Attach(ctx, k, bolOf(st))
 	if fault.CodeOf(err) != fault.Busy || !session.Settled(err) {
 		t.Errorf("attaching: %v", err)
@@ -537,9 +526,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 	s := mustOpen(t, server.Address(name), session.Settings{}, Options{})
 	k := keyOf("x")
 	st, _, err := s.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	reset := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'"
 	server.Exec(t, "postgres", "ALTER DATABASE "+name+" SET default_transaction_read_only = on;; "+reset)
 	s.Get(ctx, k) // finds the old connections broken
@@ -570,9 +557,7 @@ func TestADatabaseThatIsDroppedOrTurnsReadOnlyIsUnavailable(t *testing.T) {
 func TestCheckFindsAForeignSchema(t *testing.T) {
 	name := server.Database(t)
 	s := mustOpen(t, server.Address(name), session.Settings{}, Options{})
-	if err := s.Check(ctx); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Check(ctx))
 	server.Exec(t, name, fmt.Sprintf("UPDATE tallyman.schema SET version = %d, oldest = %d", latest(migrations)+1, latest(migrations)))
 	if err := s.Check(ctx); err != nil {
 		t.Errorf("the next schema, which accepts this program: %v", err)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,10 +50,7 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
 		args: func() []any { sent = time.Now(); return []any{programNamePattern.String()} },
 		scan: func(rows pgx.Rows) error {
 			received = time.Now()
-			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database returned no row"))
-			}
-			return rows.Scan(&now, &srv.Version, &srv.Schema, &srv.Connections, &srv.Reserved, &srv.Used, &srv.Programs, &srv.Standby, &srv.MayWrite, &srv.MayMigrate)
+			return one(&now, &srv.Version, &srv.Schema, &srv.Connections, &srv.Reserved, &srv.Used, &srv.Programs, &srv.Standby, &srv.MayWrite, &srv.MayMigrate)(rows)
 		},
 	})
 	srv.Doubt = received.Sub(sent) / 2

@@ -7,6 +7,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 func TestLookingChangesNothing(t *testing.T) {
@@ -15,9 +16,8 @@ func TestLookingChangesNothing(t *testing.T) {
 		t.Errorf("an empty database: %v", err)
 	}
 	old := mustOpen(t, at, session.Settings{}, Options{migrations: migrations[:1]})
-	if _, _, err := old.New(ctx, keyOf("a"), session.Named); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err := old.New(ctx, keyOf("a"), session.Named)
+	must.OK(t, err)
 	s := mustOpen(t, at, session.Settings{Lives: session.Lives{Named: time.Hour}}, Options{Look: true})
 	srv, err := s.Server(ctx)
 	if err != nil || srv.Schema != 1 || srv.Known != latest(migrations) || srv.Connections != 200 || srv.Used < 2 || srv.Programs < 1 || srv.Standby || !srv.MayWrite || !srv.MayMigrate || srv.Version == "" {
@@ -33,9 +33,7 @@ func TestLookingChangesNothing(t *testing.T) {
 		t.Errorf("a secret that does not exist: %x, %v", secret, err)
 	}
 	made, err := old.Secret(ctx, "seal")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if secret, err := s.FindSecret(ctx, "seal"); err != nil || string(secret) != string(made) {
 		t.Errorf("%x is not %x, %v", secret, made, err)
 	}

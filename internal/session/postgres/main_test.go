@@ -14,6 +14,7 @@ import (
 
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pgtest"
 )
 
@@ -53,9 +54,7 @@ func mustOpen(t testing.TB, address string, settings session.Settings, options O
 	options.AllowUnsafe = true
 	options.Log = slog.New(slog.DiscardHandler)
 	s, err := Open(ctx, address, settings, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -91,9 +90,7 @@ END $$`
 func mustConnect(t testing.TB, address string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { conn.Close(ctx) })
 	return conn
 }
@@ -101,9 +98,7 @@ func mustConnect(t testing.TB, address string) *pgx.Conn {
 func mustParse(t testing.TB, address string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return u
 }
 
@@ -112,8 +107,6 @@ func waitForLock(t testing.TB, database string) {
 	t.Helper()
 	conn := mustConnect(t, server.Address("postgres"))
 	for n := 0; n == 0; time.Sleep(time.Millisecond) {
-		if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`, database).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`, database).Scan(&n))
 	}
 }

@@ -127,6 +127,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/turn"
 )
 
 // Options are settings of a Store in addition to session.Settings. The zero value is
@@ -186,6 +187,7 @@ const parts = 16
 
 // Store is a session.Store in a PostgreSQL database.
 type Store struct {
+	papers   // the profiles
 	pool     *pgxpool.Pool
 	config   *pgxpool.Config
 	settings session.Settings
@@ -246,6 +248,7 @@ func Open(ctx context.Context, address string, settings session.Settings, option
 		stop:     make(chan struct{}),
 		kept:     make(chan struct{}),
 	}
+	s.papers = papers{s, "profile"}
 	s.room.most = int64(cmp.Or(settings.MaxSessions, 1_000_000))
 	s.room.low, s.room.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.ring = &Ring{store: s}
@@ -286,6 +289,7 @@ func configure(address string, o Options, l limits) (*pgxpool.Config, error) {
 		params[name] = cmp.Or(params[name], value)
 	}
 	params["default_transaction_isolation"] = "read committed"
+	params["tallyman.slots"] = "3" // see files_1 in schema/5.sql
 	if o.Look {
 		params["default_transaction_read_only"], params["application_name"] = "on", "tallyman doctor"
 	}
@@ -390,6 +394,7 @@ func (s *Store) within(ctx context.Context, c func(most *int64) call) (answer, e
 	if a, err := s.bounded(ctx, c, &none); err != nil || a.outcome != "full" {
 		return a, err
 	}
+	defer turn.Pause(ctx)() // one operation counts, and the others wait for it
 	took, most, err := s.room.makeSure(ctx)
 	if err != nil {
 		return answer{}, err
@@ -463,7 +468,7 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 	got, err := s.ask(ctx, call{
 		what:   "attach the files",
 		attach: true,
-		sql:    `SELECT * FROM tallyman.attach_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		sql:    `SELECT * FROM tallyman.attach_5($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		args: func() []any {
 			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie),
 				uuid(a.Incarnation), a.Revision, string(a.Slot), string(a.Mode), session.MaxFiles,
@@ -485,7 +490,7 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 	case "changed":
 		return fail(session.ErrChanged())
 	case "too_many":
-		return fail(session.ErrTooManyFiles(int(got.counted)))
+		return fail(session.ErrTooManyFiles(a.Slot, int(got.counted)))
 	}
 	return fail(errNonsense(got))
 }
@@ -605,28 +610,19 @@ func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error)
 func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) {
 	limit = max(limit, 1)
 	var x session.Expired
+	var contents [][16]byte
 	err := s.run(ctx, call{
 		what: "remove expired sessions",
 		sql:  `SELECT * FROM tallyman.expire_1($1, $2, $3, $4)`,
 		args: func() []any {
 			return []any{s.now(), s.life(session.Named), s.life(session.Cookie), limit}
 		},
-		scan: func(rows pgx.Rows) error {
-			x = session.Expired{}
-			var contents [][16]byte
-			if rows.Next() {
-				if err := rows.Scan(&x.Sessions, &x.Files, &x.Bytes, &contents); err != nil {
-					return err
-				}
-			}
-			x.Contents = blobKeys(contents)
-			x.More = x.Sessions >= limit
-			return nil
-		},
+		scan: one(&x.Sessions, &x.Files, &x.Bytes, &contents),
 	})
 	if err != nil {
 		return session.Expired{}, err
 	}
+	x.Contents, x.More = blobKeys(contents), x.Sessions >= limit
 	return x, nil
 }
 
@@ -649,16 +645,14 @@ func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 		args:  func() []any { return []any{ask} },
 		scan: func(rows pgx.Rows) error {
 			clear(named)
-			for rows.Next() {
-				var id [16]byte
-				if err := rows.Scan(&id); err != nil {
-					return err
-				}
+			var id [16]byte
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
 				for _, i := range at[id] {
 					named[i] = true
 				}
-			}
-			return nil
+				return nil
+			})
+			return err
 		},
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 // replicas are stores on one database. Each operation uses the next one.
@@ -65,6 +65,7 @@ func (r replicas) PutProfile(ctx context.Context, o session.Owner, p session.Pro
 func (r replicas) ImportProfile(ctx context.Context, o session.Owner, p session.Profile) error {
 	return r.one().ImportProfile(ctx, o, p)
 }
+func (r replicas) Webhooks() session.Profiles { return r.one().Webhooks() }
 func (r replicas) ProfileOwners(ctx context.Context) ([]session.Owner, error) {
 	return r.one().ProfileOwners(ctx)
 }
@@ -128,11 +129,11 @@ func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 					if code := fault.CodeOf(err); code != "" && code != session.Superseded {
 						t.Error(err)
 					}
-					if err == nil && (got.Incarnation != st.Incarnation || got.Orders.Name != st.Incarnation.String()) {
+					if err == nil && (got.Incarnation != st.Incarnation || got.Orders[0].Name != st.Incarnation.String()) {
 						t.Errorf("an attach to %s landed in %+v", st.Incarnation, got)
 					}
-					if got, err := store.Get(ctx, k); err == nil && got.Orders != nil && got.Orders.Name != got.Incarnation.String() {
-						t.Errorf("a file of incarnation %s is in %s", got.Orders.Name, got.Incarnation)
+					if got, err := store.Get(ctx, k); err == nil && got.Orders != nil && got.Orders[0].Name != got.Incarnation.String() {
+						t.Errorf("a file of incarnation %s is in %s", got.Orders[0].Name, got.Incarnation)
 					}
 					store.Expire(ctx, 2)
 				}
@@ -157,12 +158,12 @@ func TestTheCheckerFindsBrokenFunctions(t *testing.T) {
 		{"an expired session lives until it is swept", "a.at - a.used < tallyman.life_1(a.kind, p_named, p_cookie) THEN\n\t\ta.outcome := 'alive'", "true THEN\n\t\ta.outcome := 'alive'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if strings.Count(schema1, c.old) != 1 {
-				t.Fatalf("the schema has %d times %q", strings.Count(schema1, c.old), c.old)
+			// Later migrations define some functions anew.
+			step := len(migrations)
+			for step > 1 && !strings.Contains(migrations[step-1].sql, c.old) {
+				step--
 			}
-			broken := slices.Clone(migrations)
-			broken[0].sql = strings.Replace(schema1, c.old, c.new, 1)
-			options := Options{migrations: broken}
+			options := Options{migrations: brokenSchema(t, step, c.old, c.new)}
 			clock := sessiontest.NewClock()
 			settings := session.Settings{Now: clock.Now}
 			store := openReplicas(t, 2, address(t), settings, options)
@@ -185,17 +186,13 @@ func TestAnExpiredSessionStaysGoneForLateClocks(t *testing.T) {
 	two := mustOpen(t, at, session.Settings{Now: slow.Now}, Options{})
 	k := keyOf("x")
 	st, _, err := two.Open(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	in := sessiontest.NewInput("1.pdf")
 	attach := func() error {
 		_, _, err := two.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}})
 		return err
 	}
-	if err := attach(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, attach())
 	life := session.Lives{}.Of(session.Named)
 	fast.Advance(life)
 	if _, err := one.Get(ctx, k); fault.CodeOf(err) != fault.NotFound {
@@ -231,9 +228,7 @@ func TestUsesAreWrittenSeldomAndInBatches(t *testing.T) {
 	written := func() int64 {
 		var n int64
 		row := one.pool.QueryRow(ctx, `SELECT used FROM tallyman.session`)
-		if err := row.Scan(&n); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, row.Scan(&n))
 		return n
 	}
 	const uses = 1000
@@ -241,9 +236,7 @@ func TestUsesAreWrittenSeldomAndInBatches(t *testing.T) {
 	for range uses { // over three lives
 		clock.Advance(3 * life / uses)
 		st, err := one.Get(ctx, k)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		now := written()
 		if now != last {
 			writes++
@@ -263,9 +256,7 @@ func TestUsesAreWrittenSeldomAndInBatches(t *testing.T) {
 	if err != nil || written() == st.LastUsed.UnixMilli() {
 		t.Fatalf("a use just after another: %v, %v", st.LastUsed, err)
 	}
-	if err := one.saveUses(ctx, time.Now().Add(time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, one.saveUses(ctx, time.Now().Add(time.Second)))
 	if got := written(); got != st.LastUsed.UnixMilli() {
 		t.Errorf("the row says %d, want %d", got, st.LastUsed.UnixMilli())
 	}
@@ -279,9 +270,7 @@ func TestUsesAreWrittenSeldomAndInBatches(t *testing.T) {
 	two.Clear(ctx, k)
 	clock.Advance(life / 100)
 	begun, _, _ := two.Open(ctx, k, session.Named)
-	if err := one.saveUses(ctx, time.Now().Add(time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, one.saveUses(ctx, time.Now().Add(time.Second)))
 	if got := written(); got != begun.LastUsed.UnixMilli() {
 		t.Errorf("the row says %d, want %d", got, begun.LastUsed.UnixMilli())
 	}
@@ -298,9 +287,7 @@ func TestCloseWritesAllUsesThatItCan(t *testing.T) {
 	s.New(ctx, keyOf("x"), session.Named)
 	clock.Advance(time.Minute)
 	used, err := s.Get(ctx, keyOf("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	// A use that the database refuses does not prevent the others from being written.
 	s.note(session.Key{Owner: "\xff", ID: "x"}, answer{incarnation: session.NewIncarnation(), at: 1})
 	s.Close()
@@ -317,17 +304,13 @@ func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 	var first time.Time
 	begin := func() {
 		st, _, err := s.New(ctx, k, session.Named)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		first = st.LastUsed
 	}
 	begin()
 	for ; ; time.Sleep(20 * time.Millisecond) {
 		page, err := s.List(ctx, session.Query{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if page.Total == 0 { // the machine was so slow that the session expired
 			begin()
 			continue

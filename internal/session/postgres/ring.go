@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/turn"
 )
 
 // Ring holds the API keys in the database. When one program adds or removes a key, it
@@ -20,10 +21,13 @@ import (
 type Ring struct {
 	store *Store
 
-	mu   sync.Mutex
-	at   time.Time // when the keys were last read, zero for never
-	keys []keys.Key
-	err  error
+	reading sync.Mutex // held by the caller that reads the keys
+
+	mu      sync.Mutex
+	at      time.Time // when the keys were last read, zero for never
+	keys    []keys.Key
+	err     error
+	changes int // by this program
 }
 
 var _ keys.Importer = (*Ring)(nil)
@@ -34,20 +38,41 @@ const KeysKept = 2 * time.Second
 // All implements keys.Ring. While the database does not answer, no key is valid: All
 // fails with session.StorageUnavailable or fault.Busy.
 func (r *Ring) All(ctx context.Context) ([]keys.Key, error) {
+	if all, fresh, err := r.kept(); fresh {
+		return all, err
+	}
+	// The request gives up its turn before it waits for the reader, and comes for the next
+	// after it has let the others read: one that held the lock while it waited for a turn
+	// would wait for those that have the turns and wait for the lock.
+	defer turn.Pause(ctx)()
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if all, fresh, err := r.kept(); fresh {
+		return all, err
+	}
+	r.mu.Lock()
+	at, changes := time.Now(), r.changes // taken before the query
+	r.mu.Unlock()
+	all, err := r.read(turn.Without(context.WithoutCancel(ctx)))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.at.IsZero() && time.Since(r.at) < KeysKept {
-		return r.keys, r.err
-	}
-	at := time.Now() // taken before the query
-	r.keys, r.err = r.read(context.WithoutCancel(ctx))
-	r.at = at
-	if r.err != nil {
+	r.keys, r.err, r.at = all, err, at
+	switch {
+	case r.changes != changes: // the query may have missed them
+		r.at = time.Time{}
+	case err != nil:
 		// Callers that waited for this query share its failure, instead of each waiting
 		// as long in turn.
 		r.at = time.Now().Add(time.Second - KeysKept)
 	}
-	return r.keys, r.err
+	return all, err
+}
+
+// kept returns the keys that were last read; fresh is false if it is time to read them.
+func (r *Ring) kept() (all []keys.Key, fresh bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.keys, !r.at.IsZero() && time.Since(r.at) < KeysKept, r.err
 }
 
 func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
@@ -56,7 +81,6 @@ func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 		what:  "read the keys",
 		again: true,
 		sql:   `SELECT name, admin, sha256, created, read_only, expires FROM tallyman.api_key ORDER BY name, created`,
-		args:  func() []any { return nil },
 		scan: func(rows pgx.Rows) error {
 			all = nil
 			for rows.Next() {
@@ -151,7 +175,7 @@ func (r *Ring) change(ctx context.Context, sql string, args ...any) (changed boo
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.at = time.Time{}
+	r.at, r.changes = time.Time{}, r.changes+1
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == session.StorageUnavailable {
 		return false, fault.New(session.StorageUnavailable, "the keys in %s could not be changed, or the answer was lost; check with \"tallyman key list\": %w", r.store.where, f.Err)

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"tallyman/internal/fault"
 )
 
@@ -119,20 +117,10 @@ func (r *room) counting() (counted func(n int64)) {
 // count counts the sessions.
 func (s *Store) count(ctx context.Context) error {
 	counted := s.room.counting()
-	return s.run(ctx, call{
-		what:  "count the sessions",
-		again: true,
-		sql:   `SELECT count(*) FROM tallyman.session`,
-		args:  func() []any { return nil },
-		scan: func(rows pgx.Rows) error {
-			var n int64
-			if rows.Next() {
-				if err := rows.Scan(&n); err != nil {
-					return err
-				}
-				counted(n)
-			}
-			return nil
-		},
-	})
+	var n int64
+	err := s.run(ctx, call{what: "count the sessions", again: true, sql: `SELECT count(*) FROM tallyman.session`, scan: one(&n)})
+	if err == nil {
+		counted(n)
+	}
+	return err
 }

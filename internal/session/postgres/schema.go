@@ -36,6 +36,12 @@ var schema3 string
 //go:embed schema/4.sql
 var schema4 string
 
+//go:embed schema/5.sql
+var schema5 string
+
+//go:embed schema/6.sql
+var schema6 string
+
 // migrations are all migrations; the version of the schema is the number of those
 // that ran. Released migrations never change; new ones are appended.
 var migrations = []migration{
@@ -45,6 +51,11 @@ var migrations = []migration{
 	{sql: schema3, oldest: 1},
 	// Earlier programs make sheets as if there were no profiles.
 	{sql: schema4, oldest: 3},
+	// Earlier programs make sheets as if there were no amendments, of the last order
+	// export, and keep both.
+	{sql: schema5, oldest: 4},
+	// Earlier programs leave tasks alone, and what they name, and tell webhooks nothing.
+	{sql: schema6, oldest: 5},
 }
 
 // schemaLock is the advisory lock that a program holds while it changes the schema.
@@ -182,15 +193,9 @@ func (s *Store) Check(ctx context.Context) error {
 	var g guarantees
 	var v version
 	err := s.run(ctx, call{
-		what: "write to the database",
-		sql:  `SELECT * FROM tallyman.check_1()`,
-		args: func() []any { return nil },
-		scan: func(rows pgx.Rows) error {
-			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database returned no row"))
-			}
-			return rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &v.is, &v.oldest)
-		},
+		what:  "write to the database",
+		sql:   `SELECT * FROM tallyman.check_1()`,
+		scan:  one(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &v.is, &v.oldest),
 		again: true,
 	})
 	if err != nil {
@@ -221,15 +226,11 @@ func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
 		sql: `SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
 			current_setting('synchronous_standby_names'),
 			(SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup')`,
-		args: func() []any { return nil },
 		scan: func(rows pgx.Rows) error {
 			var g guarantees
 			var standbys int
 			var synchronous string
-			if !rows.Next() {
-				return errors.Join(rows.Err(), errors.New("the database returned no row"))
-			}
-			if err := rows.Scan(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys); err != nil {
+			if err := one(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys)(rows); err != nil {
 				return err
 			}
 			found = nil

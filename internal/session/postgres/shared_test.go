@@ -13,6 +13,8 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/turn"
 )
 
 func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
@@ -21,21 +23,16 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	find := func(s *Store, secret string) (keys.Key, bool) {
 		t.Helper()
 		all, err := s.Keys().All(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return keys.Find(all, secret)
 	}
 	if _, ok := find(two, ""); ok {
 		t.Error("an empty key is accepted")
 	}
 	secret, err := one.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'", Admin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := one.Keys().Add(t.Context(), keys.Key{Name: "Acme"}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	_, err = one.Keys().Add(t.Context(), keys.Key{Name: "Acme"})
+	must.OK(t, err)
 	k, ok := find(one, secret)
 	if !ok || k.Name != "dépôt 'x'" || !k.Admin || time.Since(k.Created) > time.Hour {
 		t.Errorf("for the program that added it: %+v, %v", k, ok)
@@ -55,9 +52,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	until(true)
 	expires := time.Now().Add(time.Hour)
 	second, err := two.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'", ReadOnly: true, Expires: expires})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := two.Keys().Add(t.Context(), keys.Key{Name: "dépôt 'x'"}); fault.CodeOf(err) != keys.Exists {
 		t.Errorf("a third key for an owner: %v", err)
 	}
@@ -65,9 +60,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	if !ok || !k.ReadOnly || k.Admin || !k.Expires.Equal(expires.Truncate(time.Second)) {
 		t.Errorf("the second key: %+v, %v", k, ok)
 	}
-	if err := two.Keys().Remove(t.Context(), "dépôt 'x'", k.ID()); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, two.Keys().Remove(t.Context(), "dépôt 'x'", k.ID()))
 	if _, ok := find(two, second); ok {
 		t.Error("a key that was removed by its ID is valid")
 	}
@@ -86,9 +79,7 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Name != "Acme" {
 		t.Errorf("the keys: %+v, %v", all, err)
 	}
-	if err := one.Keys().Remove(t.Context(), "dépôt 'x'", ""); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, one.Keys().Remove(t.Context(), "dépôt 'x'", ""))
 	if _, ok := find(one, secret); ok {
 		t.Error("the program that removed a key still accepts it")
 	}
@@ -106,11 +97,9 @@ func TestAllProgramsAcceptAKeyAndNoneARemovedOne(t *testing.T) {
 func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
 	p, through := newProxy(t, address(t))
 	s := mustOpen(t, through, session.Settings{}, Options{})
-	if _, err := s.Keys().Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
-	p.refuse(true)
-	p.cut()
+	_, err := s.Keys().Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
+	p.Refuse(true)
 	for ; ; time.Sleep(10 * time.Millisecond) {
 		all, err := s.Keys().All(t.Context())
 		if err != nil {
@@ -120,12 +109,40 @@ func TestNoKeyIsValidWhileTheDatabaseIsAway(t *testing.T) {
 			break
 		}
 	}
-	p.refuse(false)
+	p.Refuse(false)
 	for ; ; time.Sleep(10 * time.Millisecond) {
 		if all, err := s.Keys().All(t.Context()); err == nil && len(all) == 1 {
 			return
 		}
 	}
+}
+
+// Requests of several owners take turns while the keys are read again and again: nobody
+// waits for the keys with a turn that their reader waits for.
+func TestNoKeyWaitsForATurn(t *testing.T) {
+	s := mustOpen(t, address(t), session.Settings{}, Options{})
+	ring := s.Keys()
+	turns := turn.New(2)
+	var all sync.WaitGroup
+	for n := range 12 {
+		all.Go(func() {
+			for range 20 {
+				ctx, own, err := turns.Begin(t.Context(), fmt.Sprint("owner", n%4))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ring.mu.Lock()
+				ring.at = time.Time{} // the keys are old
+				ring.mu.Unlock()
+				if _, err := ring.All(ctx); err != nil {
+					t.Error(err)
+				}
+				own.End()
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestProgramsAgreeOnASecret(t *testing.T) {
@@ -164,9 +181,7 @@ func TestProgramsAgreeOnASecret(t *testing.T) {
 func mustBus(t testing.TB, s *Store) *Bus {
 	t.Helper()
 	b, err := s.Bus(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { b.Close() })
 	return b
 }
@@ -210,7 +225,7 @@ func TestTheBusReconnectsAndReportsMissedMessages(t *testing.T) {
 	arrives("first")
 	for i := range 3 {
 		missed := in.Missed()
-		p.cut()
+		p.Cut()
 		in.Until(t, "it is told that messages may be missing", func() bool { return in.Missed() > missed })
 		arrives(fmt.Sprint("after cut ", i))
 	}
@@ -218,13 +233,12 @@ func TestTheBusReconnectsAndReportsMissedMessages(t *testing.T) {
 	// back.
 	here := bustest.Subscribe(t, from, "y")
 	missed := here.Missed()
-	p.refuse(true)
-	p.cut()
+	p.Refuse(true)
 	for i := range 5000 {
 		to.Publish(bus.Message{Topic: "y", Payload: fmt.Append(nil, i)})
 	}
 	time.Sleep(50 * time.Millisecond)
-	p.refuse(false)
+	p.Refuse(false)
 	here.Until(t, "the others are told what was lost", func() bool { return here.Missed() > missed })
 }
 
@@ -237,22 +251,18 @@ func TestTheChannelHidesTopicsAndIgnoresForeignNotifications(t *testing.T) {
 	in := bustest.Subscribe(t, to, topic)
 	in.Until(t, "it listens", func() bool { return in.Missed() > 0 })
 	stranger := mustConnect(t, at)
-	if _, err := stranger.Exec(ctx, "LISTEN tallyman"); err != nil {
-		t.Fatal(err)
-	}
+	_, err := stranger.Exec(ctx, "LISTEN tallyman")
+	must.OK(t, err)
 	from.Publish(bus.Message{Topic: topic, Payload: []byte("hello")})
 	n, err := stranger.WaitForNotification(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if strings.Contains(n.Payload, "secret") || strings.Contains(n.Payload, "acme") {
 		t.Errorf("the channel reveals: %s", n.Payload)
 	}
 	in.Until(t, "the message arrives", func() bool { return in.Len() == 1 })
 	for _, hostile := range []string{"", " ", "1", "1 a", "1 a b", "1 a 1 x", "1 a 1 x !!!", "2 a 1 x aGVsbG8", "1 a 1 x y z", strings.Repeat("x", 7000), "1 a 1 " + topicOf(to, topic) + " !!!"} {
-		if _, err := stranger.Exec(ctx, "SELECT pg_notify('tallyman', $1)", hostile); err != nil {
-			t.Fatal(err)
-		}
+		_, err := stranger.Exec(ctx, "SELECT pg_notify('tallyman', $1)", hostile)
+		must.OK(t, err)
 	}
 	from.Publish(bus.Message{Topic: topic, Payload: []byte("end")})
 	in.Until(t, "the end arrives", func() bool { return in.Len() >= 2 })

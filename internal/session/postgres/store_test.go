@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 // trips counts the round trips of a connection: a write followed by a wait for an
@@ -56,12 +57,6 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	s := mustOpen(t, address(t), settings, options)
 	k := keyOf("x")
 	var st session.State
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	attach := func() {
 		a := bolOf(st)
 		for len(a.Files) < 20 {
@@ -70,28 +65,33 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 			a.Files = append(a.Files, in)
 		}
 		_, _, err := s.Attach(ctx, k, a)
-		must(err)
+		must.OK(t, err)
 	}
 	operations := []struct {
 		name string
 		do   func()
 	}{
-		{"new", func() { var err error; st, _, err = s.New(ctx, k, session.Named); must(err) }},
-		{"open what is there", func() { _, _, err := s.Open(ctx, k, session.Named); must(err) }},
+		{"new", func() { var err error; st, _, err = s.New(ctx, k, session.Named); must.OK(t, err) }},
+		{"open what is there", func() { _, _, err := s.Open(ctx, k, session.Named); must.OK(t, err) }},
 		{"attach", attach},
-		{"get", func() { _, err := s.Get(ctx, k); must(err) }},
-		{"get that writes the use", func() { clock.Advance(life / 2); _, err := s.Get(ctx, k); must(err) }},
-		{"new instead", func() { var err error; st, _, err = s.New(ctx, k, session.Named); must(err) }},
+		{"get", func() { _, err := s.Get(ctx, k); must.OK(t, err) }},
+		{"get that writes the use", func() { clock.Advance(life / 2); _, err := s.Get(ctx, k); must.OK(t, err) }},
+		{"new instead", func() { var err error; st, _, err = s.New(ctx, k, session.Named); must.OK(t, err) }},
 		{"attach again", attach},
-		{"list", func() { _, err := s.List(ctx, session.Query{}); must(err) }},
-		{"named", func() { _, err := s.Named(ctx, []blob.Key{blob.NewKey()}); must(err) }},
-		{"clear", func() { _, err := s.Clear(ctx, k); must(err) }},
+		{"list", func() { _, err := s.List(ctx, session.Query{}); must.OK(t, err) }},
+		{"named", func() { _, err := s.Named(ctx, []blob.Key{blob.NewKey()}); must.OK(t, err) }},
+		{"clear", func() { _, err := s.Clear(ctx, k); must.OK(t, err) }},
 		{"get nothing", func() { s.Get(ctx, k) }},
-		{"clear nothing", func() { _, err := s.Clear(ctx, k); must(err) }},
-		{"open anew", func() { var err error; st, _, err = s.Open(ctx, k, session.Cookie); must(err) }},
-		{"open what has expired", func() { clock.Advance(2 * life); var err error; st, _, err = s.Open(ctx, k, session.Named); must(err) }},
-		{"expire", func() { clock.Advance(2 * life); _, err := s.Expire(ctx, 100); must(err) }},
-		{"check", func() { must(s.Check(ctx)) }},
+		{"clear nothing", func() { _, err := s.Clear(ctx, k); must.OK(t, err) }},
+		{"open anew", func() { var err error; st, _, err = s.Open(ctx, k, session.Cookie); must.OK(t, err) }},
+		{"open what has expired", func() {
+			clock.Advance(2 * life)
+			var err error
+			st, _, err = s.Open(ctx, k, session.Named)
+			must.OK(t, err)
+		}},
+		{"expire", func() { clock.Advance(2 * life); _, err := s.Expire(ctx, 100); must.OK(t, err) }},
+		{"check", func() { must.OK(t, s.Check(ctx)) }},
 	}
 	for _, op := range operations {
 		op.do() // each statement is prepared once on a connection
@@ -112,9 +112,7 @@ func TestTheDatabaseFollowsTheRuleOfAttach(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{Now: clock.Now}, Options{})
 	k := keyOf("x")
 	st, _, err := s.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var seen []session.Input // that were attached at some time
 	pick := func() session.Input {
 		in := sessiontest.NewInput(fmt.Sprint(rand.IntN(1000)))
@@ -192,16 +190,13 @@ func TestTheDatabaseFollowsTheRuleOfAttach(t *testing.T) {
 		if !slices.Equal(removed.Contents, lost.Contents) || removed.Files != lost.Files || removed.Bytes != lost.Bytes {
 			t.Fatalf("attach %d of %+v removed:\n got %+v\nwant %+v", i, a, removed, lost)
 		}
-		if st, err = s.Get(ctx, k); err != nil {
-			t.Fatal(err)
-		}
+		st, err = s.Get(ctx, k)
+		must.OK(t, err)
 		if st.LastUsed, st.Expires = got.LastUsed, got.Expires; !reflect.DeepEqual(st, got) {
 			t.Fatalf("attach %d of %+v:\nread %+v\nwant %+v", i, a, st, got)
 		}
 		if i%100 == 0 {
-			if err := consistent(s); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, consistent(s))
 		}
 	}
 	for _, code := range []fault.Code{"", session.Superseded, session.Changed, session.TooManyFiles} {
@@ -217,9 +212,8 @@ func TestTheBoundOnSessionsIsKeptByManyClients(t *testing.T) {
 	for _, most := range []int{1, 5, 200} {
 		s := mustOpen(t, address(t), session.Settings{MaxSessions: most}, Options{})
 		here := keyOf("here")
-		if _, _, err := s.New(ctx, here, session.Named); err != nil {
-			t.Fatal(err)
-		}
+		_, _, err := s.New(ctx, here, session.Named)
+		must.OK(t, err)
 		var clients sync.WaitGroup
 		var begun atomic.Int64
 		for c := range 16 {

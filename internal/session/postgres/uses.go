@@ -154,14 +154,9 @@ func (s *Store) writeUses(ctx context.Context, late map[session.Key]use) error {
 		sql:   `SELECT * FROM tallyman.uses_1($1, $2, $3, $4)`,
 		args:  func() []any { return []any{owners, ids, incarnations, used} },
 		scan: func(rows pgx.Rows) error {
-			for rows.Next() {
-				var id [16]byte
-				if err := rows.Scan(&id); err != nil {
-					return err
-				}
-				written[id] = true
-			}
-			return nil
+			var id [16]byte
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { written[id] = true; return nil })
+			return err
 		},
 	})
 	for k, e := range late {

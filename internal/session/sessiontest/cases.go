@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // testCase is one case of the suite.
@@ -37,6 +38,9 @@ var cases = []testCase{
 	{"attaching a BOL replaces it and drops the orders", attachBOL},
 	{"appending to the BOL adds files and keeps the orders", appendBOL},
 	{"attaching orders replaces them and keeps the BOL", attachOrders},
+	{"appending an order export keeps the others", appendOrders},
+	{"amendments are replaced as a whole; a new BOL drops them, everything else keeps them", amend},
+	{"detaching takes one file away and keeps everything else", detach},
 	{"updating replaces the readings of existing files", updateReading},
 	{"an attach that names a revision fails if another came first", revision},
 	{"an attach never lands in another incarnation than it began in", superseded},
@@ -61,6 +65,7 @@ var cases = []testCase{
 	{"an upload under way delays no operation", uploadsHoldNothing},
 	{"many clients that open one ID get one incarnation", openRace},
 	{"many appends at once all land, once and whole", appendRace},
+	{"of many amendments at once to one revision, one comes first", amendRace},
 	{"many attaches and resets at once cross no incarnation", crossingRace},
 	{"readers see whole states only", wholeStates},
 	{"there is a bound on sessions, and room again after a clear", bound},
@@ -68,6 +73,8 @@ var cases = []testCase{
 	{"the check makes a write", check},
 	{"an owner's profile is written only over the revision that its writer saw", profiles},
 	{"of many writers of one profile at once, one comes first", profileRace},
+	{"an owner's webhooks are written as profiles are, apart from them", ofWebhooks(profiles)},
+	{"of many writers of one owner's webhooks at once, one comes first", ofWebhooks(profileRace)},
 	{"every history is linearizable", linearizable},
 }
 
@@ -76,9 +83,7 @@ func openBegins(b *bench) {
 	for _, kind := range []session.Kind{session.Named, session.Cookie} {
 		k.ID += "+"
 		st, removed, err := b.store.Open(ctx, k, kind)
-		if err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, err)
 		b.isEmpty(st)
 		now := b.clock.Now()
 		want := session.State{Key: k, Kind: kind, Incarnation: st.Incarnation, Revision: 1, Created: now, LastUsed: now, Expires: now.Add(b.settings.Lives.Of(kind))}
@@ -104,9 +109,7 @@ func openReturns(b *bench) {
 	want, _ := b.attach(k, ordersOf(first.Incarnation, o))
 	b.clock.Advance(time.Minute)
 	got, removed, err := b.store.Open(ctx, k, session.Cookie)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	b.same(got, want)
 	b.holds(got, &o, f)
 	if got.Kind != session.Named {
@@ -247,6 +250,169 @@ func attachOrders(b *bench) {
 	b.same(b.get(k), got)
 }
 
+func appendOrders(b *bench) {
+	k := key("x")
+	st := b.openSession(k)
+	f, o, p, q, r := NewInput("1.pdf"), NewInput("a.csv"), NewInput("b.xlsx"), NewInput("a.csv"), NewInput("d.csv")
+	b.attach(k, bolOf(st.Incarnation, f))
+	more := func(files ...session.Input) session.Attachment {
+		return slotOf(st.Incarnation, session.Orders, session.Append, files...)
+	}
+	got, removed := b.attach(k, more(o))
+	b.holdsAll(got, []session.Input{f}, []session.Input{o}, nil)
+	b.removes(removed)
+	got, removed = b.attach(k, more(p, q))
+	b.holdsAll(got, []session.Input{f}, []session.Input{o, p, q}, nil)
+	b.removes(removed)
+	g := NewInput("2.pdf")
+	got, _ = b.attach(k, appendOf(st.Incarnation, g))
+	b.holdsAll(got, []session.Input{f, g}, []session.Input{o, p, q}, nil)
+	b.reopen()
+	b.same(b.get(k), got)
+	got, removed = b.attach(k, ordersOf(st.Incarnation, r))
+	b.holdsAll(got, []session.Input{f, g}, []session.Input{r}, nil)
+	b.removes(removed, o, p, q)
+	b.attach(k, more(NewInput("e.csv")))
+	b.same(b.get(k), b.listed(k))
+	got, _ = b.attach(k, bolOf(st.Incarnation, NewInput("3.pdf")))
+	if len(got.Orders) != 0 {
+		b.Errorf("a new BOL keeps %d order exports", len(got.Orders))
+	}
+}
+
+func amend(b *bench) {
+	k := key("x")
+	st := b.openSession(k)
+	f, g, o, p := NewInput("1.pdf"), NewInput("2.pdf"), NewInput("a.csv"), NewInput("b.csv")
+	b.attach(k, bolOf(st.Incarnation, f))
+	x, y, z := NewInput("amendments.json"), NewInput("amendments.json"), NewInput("amendments.json")
+	x.Reading = blob.Ref{}
+	got, removed := b.attach(k, amendOf(st.Incarnation, x))
+	b.holdsAll(got, []session.Input{f}, nil, []session.Input{x})
+	b.removes(removed)
+	if got.Revision != 3 {
+		b.Errorf("the revision is %d", got.Revision)
+	}
+	a := amendOf(st.Incarnation, y)
+	a.Revision = got.Revision - 1
+	b.attachFails(session.Changed, k, a)
+	a.Revision = got.Revision
+	got, removed = b.attach(k, a)
+	b.holdsAll(got, []session.Input{f}, nil, []session.Input{y})
+	b.removes(removed, x)
+	b.attachFails(session.Superseded, k, amendOf(session.NewIncarnation(), z))
+
+	got, removed = b.attach(k, appendOf(st.Incarnation, g))
+	b.holdsAll(got, []session.Input{f, g}, nil, []session.Input{y})
+	b.removes(removed)
+	b.attach(k, ordersOf(st.Incarnation, o))
+	got, removed = b.attach(k, ordersOf(st.Incarnation, p))
+	b.holdsAll(got, []session.Input{f, g}, []session.Input{p}, []session.Input{y})
+	b.removes(removed, o)
+	again := NewInput("ignored")
+	again.Content = g.Content
+	got, _ = b.attach(k, slotOf(st.Incarnation, session.BOL, session.Update, again))
+	again.Name = g.Name
+	b.holdsAll(got, []session.Input{f, again}, []session.Input{p}, []session.Input{y})
+	b.same(b.get(k), got)
+	b.same(b.listed(k), got)
+	b.named(true, y.Content.Key, y.Reading.Key)
+	b.reopen()
+	b.same(b.get(k), got)
+
+	h := NewInput("3.pdf")
+	got, removed = b.attach(k, bolOf(st.Incarnation, h))
+	b.holdsAll(got, []session.Input{h}, nil, nil)
+	b.removes(removed, f, again, p, y)
+
+	// What ends the session takes them away.
+	b.attach(k, amendOf(st.Incarnation, z))
+	b.removes(b.clear(k), h, z)
+	st = b.openSession(k)
+	x, y = NewInput("amendments.json"), NewInput("amendments.json")
+	b.attach(k, amendOf(st.Incarnation, x))
+	_, removed = b.newSession(k)
+	b.removes(removed, x)
+	st = b.get(k)
+	b.attach(k, amendOf(st.Incarnation, y))
+	b.clock.Advance(b.settings.Lives.Of(session.Named))
+	b.isGone(k)
+	b.contents(b.sweep(10).Contents, []blob.Key{y.Content.Key, y.Reading.Key})
+}
+
+func detach(b *bench) {
+	k := key("x")
+	st := b.openSession(k)
+	f, g, h, o, p, x := NewInput("1.pdf"), NewInput("2.pdf"), NewInput("3.pdf"), NewInput("a.csv"), NewInput("b.csv"), NewInput("amendments.json")
+	b.attach(k, bolOf(st.Incarnation, f, g, h))
+	b.attach(k, slotOf(st.Incarnation, session.Orders, session.Append, o, p))
+	b.attach(k, amendOf(st.Incarnation, x))
+	away := func(slot session.Slot, files ...session.Input) session.Attachment {
+		return slotOf(st.Incarnation, slot, session.Detach, files...)
+	}
+	got, removed := b.attach(k, away(session.BOL, g))
+	b.holdsAll(got, []session.Input{f, h}, []session.Input{o, p}, []session.Input{x})
+	b.removes(removed, g)
+	b.attachFails(session.Changed, k, away(session.BOL, g))
+	b.attachFails(session.Changed, k, away(session.BOL, f, o))
+	b.attachFails(session.Changed, k, away(session.Orders, f))
+	b.attachFails(session.Superseded, k, slotOf(session.NewIncarnation(), session.BOL, session.Detach, f))
+	got, removed = b.attach(k, away(session.Orders, o))
+	b.holdsAll(got, []session.Input{f, h}, []session.Input{p}, []session.Input{x})
+	b.removes(removed, o)
+	q := NewInput("c.csv")
+	got, _ = b.attach(k, slotOf(st.Incarnation, session.Orders, session.Append, q))
+	b.holdsAll(got, []session.Input{f, h}, []session.Input{p, q}, []session.Input{x})
+	b.reopen()
+	b.same(b.get(k), got)
+	got, removed = b.attach(k, away(session.BOL, h, f))
+	b.holdsAll(got, nil, []session.Input{p, q}, []session.Input{x})
+	b.removes(removed, h, f)
+	got, _ = b.attach(k, appendOf(st.Incarnation, NewInput("4.pdf")))
+	if len(got.Orders) != 2 || len(got.Amendments) != 1 {
+		b.Errorf("appending to no BOL leaves %+v", got)
+	}
+	got, removed = b.attach(k, away(session.Amendments, x))
+	if len(got.Amendments) != 0 {
+		b.Errorf("the amendments are still there: %+v", got.Amendments)
+	}
+	b.removes(removed, x)
+}
+
+// amendRace has many clients amend one state.
+func amendRace(b *bench) {
+	k := key("x")
+	st := b.openSession(k)
+	var all sync.WaitGroup
+	var won atomic.Int32
+	for range 16 {
+		all.Go(func() {
+			for range 20 {
+				now, err := b.store.Get(ctx, k)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				a := amendOf(now.Incarnation, NewInput("amendments.json"))
+				a.Revision = now.Revision
+				switch got, _, err := b.store.Attach(ctx, k, a); {
+				case err == nil:
+					won.Add(1)
+					if got.Revision != now.Revision+1 || len(got.Amendments) != 1 || got.Amendments[0].Content.Key != a.Files[0].Content.Key {
+						b.Errorf("an amendment of revision %d made %+v", now.Revision, got)
+					}
+				case fault.CodeOf(err) != session.Changed:
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := b.get(k); got.Revision != st.Revision+int64(won.Load()) || won.Load() == 0 {
+		b.Errorf("revision %d after %d amendments", got.Revision, won.Load())
+	}
+}
+
 func updateReading(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
@@ -337,6 +503,11 @@ func superseded(b *bench) {
 			b.attachFails(session.Superseded, k, bolOf(st.Incarnation, NewInput("2.pdf")))
 			b.attachFails(session.Superseded, k, appendOf(st.Incarnation, NewInput("2.pdf")))
 			b.attachFails(session.Superseded, k, ordersOf(st.Incarnation, NewInput("orders.csv")))
+			late := amendOf(st.Incarnation, NewInput("amendments.json"))
+			b.attachFails(session.Superseded, k, late)
+			late.Revision = 2 // which the session may have again
+			b.attachFails(session.Superseded, k, late)
+			b.attachFails(session.Superseded, k, slotOf(st.Incarnation, session.BOL, session.Detach, NewInput("1.pdf")))
 		})
 	}
 	b.attachFails(session.Superseded, key("never used"), bolOf(session.NewIncarnation(), NewInput("2.pdf")))
@@ -359,6 +530,7 @@ func failedAttach(b *bench) {
 		many[i] = NewInput(fmt.Sprint(i))
 	}
 	b.attachFails(session.TooManyFiles, k, appendOf(st.Incarnation, many...))
+	b.attachFails(session.TooManyFiles, k, slotOf(st.Incarnation, session.Orders, session.Append, many...))
 	with := func(change func(*session.Attachment)) session.Attachment {
 		a := bolOf(st.Incarnation, NewInput("2.pdf"))
 		change(&a)
@@ -378,8 +550,9 @@ func failedAttach(b *bench) {
 		}),
 		"NUL in a name":   with(func(a *session.Attachment) { a.Files[0].Name = "a\x00b" }),
 		"long name":       with(func(a *session.Attachment) { a.Files[0].Name = strings.Repeat("a", session.MaxName+1) }),
-		"two orders":      with(func(a *session.Attachment) { a.Slot, a.Files = session.Orders, append(a.Files, NewInput("3.csv")) }),
-		"append to order": with(func(a *session.Attachment) { a.Slot, a.Mode = session.Orders, session.Append }),
+		"two amendments":  with(func(a *session.Attachment) { a.Slot, a.Files = session.Amendments, append(a.Files, NewInput("3")) }),
+		"append to amend": with(func(a *session.Attachment) { a.Slot, a.Mode = session.Amendments, session.Append }),
+		"update amend":    with(func(a *session.Attachment) { a.Slot, a.Mode = session.Amendments, session.Update }),
 	} {
 		b.Run(name, func(t *testing.T) { b.with(t).attachFails(fault.BadRequest, k, a) })
 	}
@@ -620,9 +793,7 @@ func expiry(b *bench) {
 			} {
 				b.clear(k)
 				st, _, err := begin()
-				if err != nil {
-					b.Fatal(err)
-				}
+				must.OK(b, err)
 				if !st.Expires.Equal(b.clock.Now().Add(life)) {
 					b.Errorf("a %s session that begins at %v expires at %v", kind, b.clock.Now(), st.Expires)
 				}
@@ -1245,9 +1416,7 @@ func bound(b *bench) {
 func closed(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
-	if err := b.store.Close(); err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, b.store.Close())
 	errs := b.everyOperation(k, st)
 	_, errs["list"] = b.store.List(ctx, session.Query{})
 	_, errs["expire"] = b.store.Expire(ctx, 1)
@@ -1270,9 +1439,7 @@ func check(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
 	for range 3 {
-		if err := b.store.Check(ctx); err != nil {
-			b.Error(err)
-		}
+		must.OK(b, b.store.Check(ctx))
 	}
 	b.same(b.get(k), st)
 }
@@ -1295,11 +1462,9 @@ func linearizable(b *bench) {
 	}
 	done, err := Linearizable(b.store, l)
 	b.Logf("%d operations: %v", done, all)
-	if err != nil {
-		b.Error(err)
-	}
+	must.OK(b, err)
 	// Without conflicts the check would prove nothing.
-	for _, must := range []string{"attach: ok", "attach: session_superseded", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok", "put_profile: ok", "put_profile: changed", "get_profile: ok"} {
+	for _, must := range []string{"attach: ok", "attach: session_superseded", "attach: session_changed", "get: not_found", "get: ok", "open: ok", "new: ok", "clear: ok", "tick: ok", "put_profile: ok", "put_profile: changed", "get_profile: ok"} {
 		if all[must] == 0 {
 			b.Errorf("the load had no %q", must)
 		}

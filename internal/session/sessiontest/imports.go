@@ -24,6 +24,7 @@ var importCases = []testCase{
 	{"invalid imports are refused", importNonsense},
 	{"imports keep the bound on sessions", importBound},
 	{"an import makes a profile what it was elsewhere, and never goes back", importProfiles},
+	{"an import makes webhooks what they were elsewhere, and never goes back", ofWebhooks(importProfiles)},
 	{"imports of one session at once leave the latest", importRace},
 	{"of an import and other ways to begin a session at once, one comes first", importBeginRace},
 }
@@ -46,7 +47,10 @@ func (b *bench) elsewhere(k session.Key) session.State {
 	}
 	o := NewInput("orders.csv")
 	o.Attached = at.Add(-3 * time.Hour)
-	st.Orders = &o
+	p, x := NewInput("more.xlsx"), NewInput("amendments.json")
+	p.Attached, x.Attached = o.Attached.Add(time.Minute), o.Attached.Add(time.Hour)
+	x.Reading = blob.Ref{}
+	st.Orders, st.Amendments = []session.Input{o, p}, []session.Input{x}
 	st.LastUsed = at.Add(-2 * time.Hour)
 	st.Expires = at.Add(1000 * time.Hour) // ignored by an import
 	return st
@@ -103,7 +107,7 @@ func importKeepsAll(b *bench) {
 		case 1:
 			st.Kind, st.LastUsed = session.Cookie, b.clock.Now().Add(-time.Minute)
 		case 2:
-			st.BOL, st.Orders, st.Revision = nil, nil, 1
+			st.BOL, st.Orders, st.Amendments, st.Revision = nil, nil, nil, 1
 		case 3:
 			st.Orders = nil
 		}
@@ -191,15 +195,15 @@ func importAgain(b *bench) {
 	kept, reread, fresh := first.BOL[3], first.BOL[0], NewInput("fresh.pdf")
 	reread.Reading = NewInput("").Reading
 	fresh.Attached = b.clock.Now().UTC()
-	next.BOL, next.Orders = []session.Input{kept, reread, fresh}, nil
+	next.BOL, next.Orders = []session.Input{kept, reread, fresh}, first.Orders[1:]
 	earlier := next
 	earlier.LastUsed = earlier.LastUsed.Add(-time.Minute)
 	removed := b.imports(earlier)
 	b.contents(removed.Contents, []blob.Key{
 		first.BOL[0].Reading.Key, first.BOL[1].Content.Key, first.BOL[2].Content.Key, first.BOL[2].Reading.Key,
-		first.Orders.Content.Key, first.Orders.Reading.Key,
+		first.Orders[0].Content.Key, first.Orders[0].Reading.Key,
 	})
-	if want := first.BOL[1].Content.Size + first.BOL[2].Content.Size + first.Orders.Content.Size; removed.Files != 3 || removed.Bytes != want {
+	if want := first.BOL[1].Content.Size + first.BOL[2].Content.Size + first.Orders[0].Content.Size; removed.Files != 3 || removed.Bytes != want {
 		b.Errorf("removed %d files of %d bytes, want 3 of %d", removed.Files, removed.Bytes, want)
 	}
 	b.sameTimes(b.listed(first.Key), next)
@@ -254,7 +258,8 @@ func importNonsense(b *bench) {
 		"no revision":     func(st *session.State) { st.Revision = 0 },
 		"no content":      func(st *session.State) { st.BOL[0].Content = blob.Ref{} },
 		"a path":          func(st *session.State) { st.BOL[0].Content.Key = "../../../../../../../../../../x/y" },
-		"shared contents": func(st *session.State) { st.Orders.Content = st.BOL[0].Content },
+		"shared contents": func(st *session.State) { st.Orders[0].Content = st.BOL[0].Content },
+		"two amendments":  func(st *session.State) { st.Amendments = append(st.Amendments, NewInput("x")) },
 		"a path as name":  func(st *session.State) { st.BOL[0].Name = "../x" },
 		"broken JSON":     func(st *session.State) { st.BOL[0].Summary = []byte("{") },
 		"a long summary": func(st *session.State) {

@@ -87,8 +87,9 @@ func (v Victim) Work() {
 	}
 	for c := range victimClients {
 		go func() {
-			var known [victimKeys]session.Incarnation
+			var known [victimKeys]session.State
 			var seen session.Profile
+			rng := rand.New(rand.NewPCG(rand.Uint64(), uint64(c)))
 			for {
 				if rand.IntN(8) == 0 {
 					pk := victimProfile(round)
@@ -115,12 +116,12 @@ func (v Victim) Work() {
 					op.Kind = Open
 					n = say(telling{Client: c, Op: &op})
 					st, removed, err = v.Store.Open(ctx, k, session.Named)
-					known[i] = st.Incarnation
+					known[i] = st
 				case p < 25:
 					op.Kind = New
 					n = say(telling{Client: c, Op: &op})
 					st, removed, err = v.Store.New(ctx, k, session.Named)
-					known[i] = st.Incarnation
+					known[i] = st
 				case p < 35:
 					op.Kind = Clear
 					n = say(telling{Client: c, Op: &op})
@@ -135,28 +136,27 @@ func (v Victim) Work() {
 					}
 					removed, err = v.Store.Clear(ctx, k)
 				case p < 80:
-					f := v.Input()
-					a := session.Attachment{Incarnation: known[i], Slot: session.BOL, Mode: session.Replace, Files: []session.Input{f}}
-					switch rand.IntN(3) {
-					case 0:
-						a.Mode = session.Append
-					case 1:
-						a.Slot = session.Orders
-					}
+					var fresh []session.Input
+					a := randomAttachment(rng, known[i], func() session.Input {
+						fresh = append(fresh, v.Input())
+						return fresh[len(fresh)-1]
+					})
 					op = opOf(k, a)
 					n = say(telling{Client: c, Op: &op})
 					st, removed, err = v.Store.Attach(ctx, k, a)
-					if err != nil {
-						known[i] = session.Incarnation{}
+					if known[i] = st; err != nil {
+						known[i] = session.State{}
 					}
 					if v.Attached != nil {
-						v.Attached(f, err)
+						for _, f := range fresh {
+							v.Attached(f, err)
+						}
 					}
 				default:
 					op.Kind = Get
 					n = say(telling{Client: c, Op: &op})
 					st, err = v.Store.Get(ctx, k)
-					known[i] = st.Incarnation
+					known[i] = st
 				}
 				answer := answerOf(st, removed, err)
 				if n > 0 {

@@ -126,7 +126,7 @@ func (r *Round) Clients() {
 	for c := range r.load.Clients {
 		all.Go(func() {
 			rng := rand.New(rand.NewPCG(r.load.Seed, uint64(c)))
-			var known [loadKeys]session.Incarnation
+			var known [loadKeys]session.State
 			var seen int64
 			for range r.load.Operations / r.load.Clients {
 				if rng.IntN(8) == 0 {
@@ -150,8 +150,8 @@ func (r *Round) failed() bool {
 	return r.unsure
 }
 
-// one runs one random operation.
-func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarnation) {
+// one runs one random operation. known are the states that the client saw last.
+func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.State) {
 	i := rng.IntN(loadKeys)
 	k := r.key(i)
 	ctx, cancel := context.Background(), func() {}
@@ -173,14 +173,14 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 		st, removed, err := r.store.Open(ctx, k, session.Named)
 		h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
 		r.note(nil, removed.Contents, err)
-		known[i] = st.Incarnation
+		known[i] = st
 	case p < 240:
 		call := h.call()
 		st, removed, err := r.store.New(ctx, k, session.Named)
 		h.record(client, Op{Kind: New, Key: k}, answerOf(st, removed, err), call)
 		r.note(nil, removed.Contents, err)
 		if rng.IntN(3) > 0 {
-			known[i] = st.Incarnation // otherwise an attach will come too late
+			known[i] = st // otherwise an attach will come too late
 		}
 	case p < 320:
 		call := h.call()
@@ -190,7 +190,7 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 	case p < 640:
 		// Most uploads begin with an open; some continue with the client's last
 		// incarnation.
-		if known[i] == (session.Incarnation{}) || rng.IntN(3) > 0 {
+		if known[i].Revision == 0 || rng.IntN(3) > 0 {
 			call := h.call()
 			st, removed, err := r.store.Open(ctx, k, session.Named)
 			h.record(client, Op{Kind: Open, Key: k}, answerOf(st, removed, err), call)
@@ -198,9 +198,9 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 			if err != nil {
 				return
 			}
-			known[i] = st.Incarnation
+			known[i] = st
 		}
-		a := r.attachment(rng, known[i])
+		a := randomAttachment(rng, known[i], named)
 		call := h.call()
 		st, removed, err := r.store.Attach(ctx, k, a)
 		h.record(client, opOf(k, a), answerOf(st, removed, err), call)
@@ -208,16 +208,22 @@ func (r *Round) one(client int, rng *rand.Rand, known *[loadKeys]session.Incarna
 		for _, f := range a.Files {
 			contents = append(contents, f.Content.Key, f.Reading.Key)
 		}
+		if a.Mode == session.Detach {
+			contents = nil // they were attached before
+		}
 		r.note(contents, removed.Contents, err)
-		if fault.CodeOf(err) == session.Superseded && rng.IntN(2) == 0 {
-			known[i] = session.Incarnation{}
+		switch {
+		case err == nil && rng.IntN(2) == 0:
+			known[i] = st
+		case fault.CodeOf(err) == session.Superseded && rng.IntN(2) == 0:
+			known[i] = session.State{}
 		}
 	default:
 		call := h.call()
 		st, err := r.store.Get(ctx, k)
 		h.record(client, Op{Kind: Get, Key: k}, answerOf(st, session.Removed{}, err), call)
 		if err == nil && rng.IntN(4) == 0 {
-			known[i] = st.Incarnation
+			known[i] = st
 		}
 	}
 }
@@ -253,19 +259,42 @@ func profileAnswer(p session.Profile, err error) Answer {
 	return Answer{Revision: p.Revision, BOL: Files(p.Content)}
 }
 
-func (r *Round) attachment(rng *rand.Rand, inc session.Incarnation) session.Attachment {
-	file := func() session.Input {
-		f := NewInput("")
-		f.Name = string(f.Content.Key[:8])
-		return f
-	}
-	switch rng.IntN(3) {
+// named makes a file to attach whose name is that of its content.
+func named() session.Input {
+	f := NewInput("")
+	f.Name = string(f.Content.Key[:8])
+	return f
+}
+
+// randomAttachment makes a change of any kind to a state that a client saw, with new files.
+func randomAttachment(rng *rand.Rand, st session.State, file func() session.Input) session.Attachment {
+	inc := st.Incarnation
+	switch rng.IntN(8) {
 	case 0:
 		return ordersOf(inc, file())
 	case 1:
 		return bolOf(inc, file())
-	default:
+	case 2:
 		return appendOf(inc, file(), file())
+	case 3:
+		return slotOf(inc, session.Orders, session.Append, file())
+	case 4:
+		// Whoever takes a file away saw it.
+		for _, slot := range []struct {
+			name  session.Slot
+			files []session.Input
+		}{{session.BOL, st.BOL}, {session.Orders, st.Orders}, {session.Amendments, st.Amendments}} {
+			if n := len(slot.files); n > 0 && rng.IntN(2) == 0 {
+				return slotOf(inc, slot.name, session.Detach, slot.files[rng.IntN(n)])
+			}
+		}
+		fallthrough
+	default:
+		a := slotOf(inc, session.Amendments, session.Replace, file())
+		if rng.IntN(4) > 0 {
+			a.Revision = st.Revision
+		}
+		return a
 	}
 }
 
@@ -377,7 +406,7 @@ type Op struct {
 	Mode        session.Mode `json:"mode,omitempty"`
 	// Files are those of an attach, or the content of a profile that is written.
 	Files Files `json:"files,omitempty"`
-	// Revision is the one of the profile that its writer saw.
+	// Revision is the one of the profile that its writer saw, or that an attach depends on.
 	Revision int64 `json:"revision,omitempty"`
 }
 
@@ -390,7 +419,7 @@ func (o Op) String() string {
 	default:
 		return string(o.Kind)
 	}
-	return fmt.Sprintf("attach %s %s %q in %.6s", o.Slot, o.Mode, o.Files, o.Incarnation)
+	return fmt.Sprintf("attach %s %s %q in %.6s at revision %d", o.Slot, o.Mode, o.Files, o.Incarnation, o.Revision)
 }
 
 // Files are attached files, each as "name:bytes;".
@@ -407,7 +436,7 @@ func filesOf(in []session.Input) Files {
 
 // opOf describes an attach.
 func opOf(k session.Key, a session.Attachment) Op {
-	return Op{Kind: Attach, Key: k, Incarnation: a.Incarnation.String(), Slot: a.Slot, Mode: a.Mode, Files: filesOf(a.Files)}
+	return Op{Kind: Attach, Key: k, Incarnation: a.Incarnation.String(), Slot: a.Slot, Mode: a.Mode, Files: filesOf(a.Files), Revision: a.Revision}
 }
 
 // Answer is what an operation was answered.
@@ -422,6 +451,7 @@ type Answer struct {
 	Revision     int64  `json:"revision,omitempty"`
 	BOL          Files  `json:"bol,omitempty"`
 	Orders       Files  `json:"orders,omitempty"`
+	Amendments   Files  `json:"amendments,omitempty"`
 	RemovedFiles int    `json:"removed_files,omitempty"`
 	RemovedBytes int64  `json:"removed_bytes,omitempty"`
 }
@@ -434,7 +464,7 @@ func (a Answer) String() string {
 	case a.Code != "":
 		return string(a.Code)
 	}
-	s := fmt.Sprintf("%.6s revision %d, BOL %q, orders %q", a.Incarnation, a.Revision, a.BOL, a.Orders)
+	s := fmt.Sprintf("%.6s revision %d, BOL %q, orders %q, amendments %q", a.Incarnation, a.Revision, a.BOL, a.Orders, a.Amendments)
 	if a.RemovedFiles > 0 {
 		s += fmt.Sprintf(", removed %d files of %d bytes", a.RemovedFiles, a.RemovedBytes)
 	}
@@ -446,12 +476,10 @@ func answerOf(st session.State, removed session.Removed, err error) Answer {
 	if err != nil {
 		return Answer{Code: fault.CodeOf(err), Unknown: !session.Settled(err)}
 	}
-	a := Answer{Revision: st.Revision, BOL: filesOf(st.BOL), RemovedFiles: removed.Files, RemovedBytes: removed.Bytes}
+	a := Answer{Revision: st.Revision, BOL: filesOf(st.BOL), Orders: filesOf(st.Orders), Amendments: filesOf(st.Amendments),
+		RemovedFiles: removed.Files, RemovedBytes: removed.Bytes}
 	if st.Revision > 0 {
 		a.Incarnation = st.Incarnation.String()
-	}
-	if st.Orders != nil {
-		a.Orders = filesOf([]session.Input{*st.Orders})
 	}
 	return a
 }
@@ -606,6 +634,7 @@ type life struct {
 	incarnation string
 	revision    int64
 	bol, orders Files
+	amendments  Files
 	// told lists the incarnations that answers have named so far; a new one must not be
 	// among them. They follow from the earlier operations, so the checker need not
 	// compare them.
@@ -650,13 +679,15 @@ func (l life) removes(a Answer) bool {
 	if !l.alive {
 		return a.RemovedFiles == 0 && a.RemovedBytes == 0
 	}
-	return a.RemovedFiles == count(l.bol)+count(l.orders) && a.RemovedBytes == bytesOf(l.bol)+bytesOf(l.orders)
+	return a.RemovedFiles == count(l.all()) && a.RemovedBytes == bytesOf(l.all())
 }
+
+func (l life) all() Files { return l.bol + l.orders + l.amendments }
 
 // is reports whether an answer matches the life. It returns the life, with the answer's
 // incarnation if none was known.
 func (l life) is(a Answer) (life, bool) {
-	if !l.alive || a.Revision != l.revision || a.BOL != l.bol || a.Orders != l.orders {
+	if !l.alive || a.Revision != l.revision || a.BOL != l.bol || a.Orders != l.orders || a.Amendments != l.amendments {
 		return l, false
 	}
 	if l.incarnation == "" {
@@ -688,23 +719,62 @@ func (l life) written(op Op) life {
 	return l
 }
 
-// attached is the life after an attach, which must name its incarnation.
+// takes reports whether an attach finds its session in the incarnation, with the revision
+// and the files that it depends on.
+func (l life) takes(op Op) (incarnation, state bool) {
+	incarnation = l.alive && l.incarnation == op.Incarnation
+	_, there := l.slot(op.Slot).without(op.Files)
+	return incarnation, incarnation && (op.Revision == 0 || op.Revision == l.revision) && (op.Mode != session.Detach || there)
+}
+
+func (l *life) slot(s session.Slot) *Files {
+	switch s {
+	case session.BOL:
+		return &l.bol
+	case session.Orders:
+		return &l.orders
+	default:
+		return &l.amendments
+	}
+}
+
+// without returns the files without some of them, and whether all of those were there.
+func (f Files) without(some Files) (Files, bool) {
+	for one := range strings.SplitAfterSeq(string(some), ";") {
+		if !strings.Contains(string(f), one) {
+			return f, false
+		}
+		f = Files(strings.Replace(string(f), one, "", 1))
+	}
+	return f, true
+}
+
+// attached is the life after an attach that it takes.
 func (l life) attached(op Op) (life, Answer) {
 	var a Answer
 	was := l
 	l.revision++
-	switch {
-	case op.Slot == session.Orders:
-		a.RemovedFiles, a.RemovedBytes = count(l.orders), bytesOf(l.orders)
-		l.orders = op.Files
-	case op.Mode == session.Append:
-		l.bol += op.Files
+	slot := l.slot(op.Slot)
+	switch op.Mode {
+	case session.Append:
+		*slot += op.Files
+	case session.Detach:
+		*slot, _ = slot.without(op.Files)
 	default:
-		a.RemovedFiles = count(was.bol) + count(was.orders)
-		a.RemovedBytes = bytesOf(was.bol) + bytesOf(was.orders)
-		l.bol, l.orders = op.Files, ""
+		if op.Slot == session.BOL {
+			l.orders, l.amendments = "", ""
+		}
+		*slot = op.Files
 	}
-	a.Incarnation, a.Revision, a.BOL, a.Orders = l.incarnation, l.revision, l.bol, l.orders
+	if op.Mode != session.Append {
+		// No file that is attached was there before.
+		kept := l.all()
+		if op.Mode == session.Replace {
+			kept, _ = kept.without(op.Files)
+		}
+		a.RemovedFiles, a.RemovedBytes = count(was.all())-count(kept), bytesOf(was.all())-bytesOf(kept)
+	}
+	a.Incarnation, a.Revision, a.BOL, a.Orders, a.Amendments = l.incarnation, l.revision, l.bol, l.orders, l.amendments
 	return l, a
 }
 
@@ -722,7 +792,11 @@ func step(l life, op Op, a Answer) []life {
 	case a.Code == session.Superseded && op.Kind == Attach:
 		return if_(l, !l.alive || l.incarnation != op.Incarnation)
 	case a.Code == session.TooManyFiles && op.Kind == Attach:
-		return if_(l, l.alive && l.incarnation == op.Incarnation && count(l.bol)+count(op.Files) > session.MaxFiles)
+		_, takes := l.takes(op)
+		return if_(l, takes && op.Mode == session.Append && count(*l.slot(op.Slot))+count(op.Files) > session.MaxFiles)
+	case a.Code == session.Changed && op.Kind == Attach:
+		incarnation, takes := l.takes(op)
+		return if_(l, incarnation && !takes)
 	case a.Code == fault.Cancelled, a.Code == fault.Busy, a.Code == session.StorageFull:
 		return []life{l} // refused, so nothing changed
 	case a.Code != "":
@@ -750,7 +824,7 @@ func step(l life, op Op, a Answer) []life {
 	case Clear:
 		return if_(l.ended(), l.removes(a))
 	case Attach:
-		if !l.alive || l.incarnation != op.Incarnation {
+		if _, takes := l.takes(op); !takes {
 			return nil
 		}
 		next, want := l.attached(op)
@@ -772,8 +846,11 @@ func effects(l life, op Op) []life {
 	case Clear:
 		return if_(l.ended(), l.alive)
 	case Attach:
+		if _, takes := l.takes(op); !takes {
+			return nil
+		}
 		next, _ := l.attached(op)
-		return if_(next, l.alive && l.incarnation == op.Incarnation && count(next.bol) <= session.MaxFiles)
+		return if_(next, count(*next.slot(op.Slot)) <= session.MaxFiles)
 	}
 	return nil
 }

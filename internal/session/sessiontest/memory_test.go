@@ -34,6 +34,8 @@ type memory struct {
 	count  map[session.Key]byte // for counted incarnations
 	cached map[session.Key]session.State
 	locks  map[session.Key]bool
+	// hooks keeps the documents of webhooks; its sessions are not used.
+	hooks *memory
 }
 
 type memoryDisk struct {
@@ -44,7 +46,7 @@ type memoryDisk struct {
 var memoryDisks sync.Map
 
 func openMemory(broken string) Opener {
-	return func(t testing.TB, place string, settings session.Settings) session.Store {
+	one := func(place string, settings session.Settings) *memory {
 		d, _ := memoryDisks.LoadOrStore(place, &memoryDisk{rows: map[session.Key]session.State{}, own: map[session.Owner]session.Profile{}})
 		m := &memory{settings: settings, broken: broken, disk: d.(*memoryDisk), rows: map[session.Key]session.State{},
 			count: map[session.Key]byte{}, cached: map[session.Key]session.State{}, locks: map[session.Key]bool{}}
@@ -54,7 +56,14 @@ func openMemory(broken string) Opener {
 		m.own = maps.Clone(m.disk.own)
 		return m
 	}
+	return func(t testing.TB, place string, settings session.Settings) session.Store {
+		m := one(place, settings)
+		m.hooks = one(place+" webhooks", settings)
+		return m
+	}
 }
+
+func (m *memory) Webhooks() session.Profiles { return m.hooks }
 
 // now is the time of the operation under way. Each operation reads the clock once. With
 // two readings it could find a session alive and then record a use after the session's
@@ -321,6 +330,22 @@ func (m *memory) Attach(ctx context.Context, k session.Key, a session.Attachment
 	case "a BOL keeps the orders":
 		if a.Slot == session.BOL {
 			next.Orders = st.Orders
+		}
+	case "a BOL keeps the amendments":
+		if a.Slot == session.BOL {
+			next.Amendments = st.Amendments
+		}
+	case "orders drop the amendments":
+		if a.Slot == session.Orders {
+			next.Amendments = nil
+		}
+	case "orders replace orders":
+		if a.Slot == session.Orders && a.Mode == session.Append {
+			next.Orders = a.Files
+		}
+	case "detaching drops the orders":
+		if a.Slot == session.BOL && a.Mode == session.Detach {
+			next.Orders = nil
 		}
 	case "appending drops the orders":
 		if a.Mode == session.Append {

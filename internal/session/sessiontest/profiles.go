@@ -9,12 +9,33 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
+
+// papers are the documents of owners that the case is about.
+func (b *bench) papers() session.Profiles {
+	if b.webhooks {
+		return b.store.Webhooks()
+	}
+	return b.store
+}
+
+// ofWebhooks is a case of profiles with the documents of webhooks. What happens to those
+// does not touch profiles.
+func ofWebhooks(of func(*bench)) func(*bench) {
+	return func(b *bench) {
+		b.webhooks = true
+		of(b)
+		if owners, err := b.store.ProfileOwners(ctx); err != nil || len(owners) != 0 {
+			b.Errorf("writing webhooks made profiles of %q (%v)", owners, err)
+		}
+	}
+}
 
 // profile expects an owner's profile.
 func (b *bench) profile(owner session.Owner, want session.Profile) {
 	b.Helper()
-	got, err := b.store.Profile(ctx, owner)
+	got, err := b.papers().Profile(ctx, owner)
 	if err != nil || got.Revision != want.Revision || !bytes.Equal(got.Content, want.Content) {
 		b.Errorf("the profile of %s is %d %.60q (%v), want %d %.60q", owner, got.Revision, got.Content, err, want.Revision, want.Content)
 	}
@@ -23,7 +44,7 @@ func (b *bench) profile(owner session.Owner, want session.Profile) {
 // puts writes a profile over a revision.
 func (b *bench) puts(owner session.Owner, over int64, content string) session.Profile {
 	b.Helper()
-	p, err := b.store.PutProfile(ctx, owner, session.Profile{Revision: over, Content: []byte(content)})
+	p, err := b.papers().PutProfile(ctx, owner, session.Profile{Revision: over, Content: []byte(content)})
 	if err != nil || p.Revision != over+1 || string(p.Content) != content {
 		b.Fatalf("writing a profile over revision %d: %d %.60q, %v", over, p.Revision, p.Content, err)
 	}
@@ -33,8 +54,8 @@ func (b *bench) puts(owner session.Owner, over int64, content string) session.Pr
 func profiles(b *bench) {
 	put := func(code fault.Code, owner session.Owner, over int64, content string) {
 		b.Helper()
-		before, _ := b.store.Profile(ctx, owner)
-		p, err := b.store.PutProfile(ctx, owner, session.Profile{Revision: over, Content: []byte(content)})
+		before, _ := b.papers().Profile(ctx, owner)
+		p, err := b.papers().PutProfile(ctx, owner, session.Profile{Revision: over, Content: []byte(content)})
 		if fault.CodeOf(err) != code || !session.Settled(err) || p.Revision != 0 || p.Content != nil {
 			b.Errorf("writing over revision %d: %+v, %v; want code %s", over, p, err, code)
 		}
@@ -44,7 +65,7 @@ func profiles(b *bench) {
 	put(session.ProfileChanged, "acme", 1, "x")
 	put(fault.BadRequest, "acme", -1, "x")
 	put(fault.BadRequest, "acme", 0, strings.Repeat("x", session.MaxProfile+1))
-	if owners, err := b.store.ProfileOwners(ctx); err != nil || len(owners) != 0 {
+	if owners, err := b.papers().ProfileOwners(ctx); err != nil || len(owners) != 0 {
 		b.Errorf("profiles that were refused have the owners %q (%v)", owners, err)
 	}
 
@@ -66,7 +87,7 @@ func profiles(b *bench) {
 		b.profile("acme", second)
 		b.profile("Acme", large)
 		b.profile("zeta", same)
-		if owners, err := b.store.ProfileOwners(ctx); err != nil || !slices.Equal(owners, []session.Owner{"Acme", "acme", "zeta"}) {
+		if owners, err := b.papers().ProfileOwners(ctx); err != nil || !slices.Equal(owners, []session.Owner{"Acme", "acme", "zeta"}) {
 			b.Errorf("the owners of profiles are %q (%v)", owners, err)
 		}
 		put(session.ProfileChanged, "zeta", empty.Revision, "late")
@@ -83,13 +104,13 @@ func profileRace(b *bench) {
 	for w := range writers {
 		all.Go(func() {
 			for i := range each {
-				seen, err := b.store.Profile(ctx, "acme")
+				seen, err := b.papers().Profile(ctx, "acme")
 				if err != nil {
 					b.Error(err)
 					return
 				}
 				content := fmt.Sprint(w, " ", i)
-				p, err := b.store.PutProfile(ctx, "acme", session.Profile{Revision: seen.Revision, Content: []byte(content)})
+				p, err := b.papers().PutProfile(ctx, "acme", session.Profile{Revision: seen.Revision, Content: []byte(content)})
 				if fault.CodeOf(err) == session.ProfileChanged {
 					continue
 				}
@@ -112,7 +133,7 @@ func profileRace(b *bench) {
 // importProfiles is a case for a store that is a session.Importer.
 func importProfiles(b *bench) {
 	imports := func(owner session.Owner, p session.Profile) error {
-		return b.store.(session.Importer).ImportProfile(ctx, owner, p)
+		return b.papers().(session.ProfileImporter).ImportProfile(ctx, owner, p)
 	}
 	keeps := func(p session.Profile) {
 		b.Helper()
@@ -122,9 +143,7 @@ func importProfiles(b *bench) {
 	}
 	seven := session.Profile{Revision: 7, Content: []byte("seven")}
 	for range 2 {
-		if err := imports("acme", seven); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, imports("acme", seven))
 		keeps(seven)
 	}
 	for name, p := range map[string]session.Profile{"an earlier one": {Revision: 6, Content: []byte("six")}, "another": {Revision: 7, Content: []byte("other")}} {
@@ -143,9 +162,7 @@ func importProfiles(b *bench) {
 		}
 	}
 	nine := session.Profile{Revision: 9, Content: []byte("nine")}
-	if err := imports("acme", nine); err != nil {
-		b.Error(err)
-	}
+	must.OK(b, imports("acme", nine))
 	keeps(nine)
 	b.puts("acme", 9, "ten")
 }

@@ -23,6 +23,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // Opener opens the store at a place, a path that nothing else uses. Reopened at the same
@@ -66,9 +67,7 @@ func Run(t *testing.T, open Opener) {
 	if _, ok := first.(session.Importer); ok {
 		all = slices.Concat(cases, importCases)
 	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, first.Close())
 	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			b := &bench{t, &subject{open: open, place: t.TempDir(), clock: NewClock()}}
@@ -96,6 +95,8 @@ type subject struct {
 	clock    *Clock
 	settings session.Settings
 	store    session.Store
+	// webhooks makes cases of profiles those of the documents of webhooks.
+	webhooks bool
 }
 
 // with returns the same bench for a part of a case.
@@ -139,7 +140,15 @@ func appendOf(inc session.Incarnation, files ...session.Input) session.Attachmen
 }
 
 func ordersOf(inc session.Incarnation, file session.Input) session.Attachment {
-	return session.Attachment{Incarnation: inc, Slot: session.Orders, Mode: session.Replace, Files: []session.Input{file}}
+	return slotOf(inc, session.Orders, session.Replace, file)
+}
+
+func amendOf(inc session.Incarnation, file session.Input) session.Attachment {
+	return slotOf(inc, session.Amendments, session.Replace, file)
+}
+
+func slotOf(inc session.Incarnation, slot session.Slot, mode session.Mode, files ...session.Input) session.Attachment {
+	return session.Attachment{Incarnation: inc, Slot: slot, Mode: mode, Files: files}
 }
 
 func (b *bench) openSession(k session.Key) session.State {
@@ -230,7 +239,7 @@ func (b *bench) isGone(k session.Key) {
 
 func (b *bench) isEmpty(st session.State) {
 	b.Helper()
-	if len(st.BOL) != 0 || st.Orders != nil || st.Revision != 1 {
+	if len(st.Inputs()) != 0 || st.Revision != 1 {
 		b.Errorf("a new incarnation is not empty: %+v", st)
 	}
 	if st.Incarnation == (session.Incarnation{}) {
@@ -251,14 +260,12 @@ func (b *bench) same(got, want session.State) {
 func comparable(s session.State) session.State {
 	s.LastUsed, s.Expires = time.Time{}, time.Time{}
 	s.Created = s.Created.UTC()
-	files := make([]session.Input, len(s.BOL))
-	for i, f := range s.BOL {
-		files[i] = comparableInput(f)
-	}
-	s.BOL = files
-	if s.Orders != nil {
-		f := comparableInput(*s.Orders)
-		s.Orders = &f
+	for _, slot := range []*[]session.Input{&s.BOL, &s.Orders, &s.Amendments} {
+		files := make([]session.Input, len(*slot))
+		for i, f := range *slot {
+			files[i] = comparableInput(f)
+		}
+		*slot = files
 	}
 	return s
 }
@@ -273,28 +280,37 @@ func comparableInput(f session.Input) session.Input {
 	return f
 }
 
-// holds expects a session to hold files with these names and contents.
+// holds expects a session to hold files with these names and contents, and no amendments.
 func (b *bench) holds(st session.State, orders *session.Input, bol ...session.Input) {
+	b.Helper()
+	var exports []session.Input
+	if orders != nil {
+		exports = []session.Input{*orders}
+	}
+	b.holdsAll(st, bol, exports, nil)
+}
+
+// holdsAll expects a session to hold files with these names and contents.
+func (b *bench) holdsAll(st session.State, bol, orders, amendments []session.Input) {
 	b.Helper()
 	bare := func(f session.Input) session.Input {
 		f = comparableInput(f)
 		f.Attached = time.Time{}
 		return f
 	}
-	if len(st.BOL) != len(bol) {
-		b.Errorf("the BOL has %d files, want %d", len(st.BOL), len(bol))
-	} else {
-		for i := range bol {
-			if !reflect.DeepEqual(bare(st.BOL[i]), bare(bol[i])) {
-				b.Errorf("file %d of the BOL is %+v, want %+v", i, st.BOL[i], bol[i])
+	for _, slot := range []struct {
+		name      session.Slot
+		got, want []session.Input
+	}{{session.BOL, st.BOL, bol}, {session.Orders, st.Orders, orders}, {session.Amendments, st.Amendments, amendments}} {
+		if len(slot.got) != len(slot.want) {
+			b.Errorf("%s has %d files, want %d", slot.name, len(slot.got), len(slot.want))
+			continue
+		}
+		for i := range slot.want {
+			if !reflect.DeepEqual(bare(slot.got[i]), bare(slot.want[i])) {
+				b.Errorf("file %d of %s is %+v, want %+v", i, slot.name, slot.got[i], slot.want[i])
 			}
 		}
-	}
-	switch {
-	case (st.Orders == nil) != (orders == nil):
-		b.Errorf("the orders are %+v, want %+v", st.Orders, orders)
-	case orders != nil && !reflect.DeepEqual(bare(*st.Orders), bare(*orders)):
-		b.Errorf("the orders are %+v, want %+v", *st.Orders, *orders)
 	}
 }
 
@@ -347,9 +363,7 @@ func (b *bench) named(want bool, keys ...blob.Key) {
 func (b *bench) list(owner session.Owner, limit int) []session.State {
 	b.Helper()
 	all, err := listAll(b.store, owner, limit)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, err)
 	return all
 }
 

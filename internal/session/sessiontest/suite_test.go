@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 func TestTheSuitePassesAStoreThatKeepsTheRules(t *testing.T) { Run(t, openMemory("")) }
 
 // broken are rules that a memory store can break. The suite must find each of them.
 var broken = []string{
+	"a BOL keeps the amendments",
 	"a BOL keeps the orders",
 	"a cleared session comes back after a restart",
 	"a context that has ended does not matter",
@@ -60,6 +62,7 @@ var broken = []string{
 	"IDs are normalised",
 	"IDs are trimmed",
 	"incarnations count from 1 after a clear",
+	"detaching drops the orders",
 	"names are cleaned again",
 	"new keeps the orders",
 	"new reuses an empty session",
@@ -67,6 +70,8 @@ var broken = []string{
 	"nothing is durable",
 	"open changes the kind",
 	"open finds leftovers",
+	"orders drop the amendments",
+	"orders replace orders",
 	"owners do not matter",
 	"pages overlap",
 	"reads come from a cache that is late",
@@ -92,9 +97,7 @@ func TestTheSuiteFindsEveryBrokenRule(t *testing.T) {
 		return
 	}
 	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, rule := range broken {
 		t.Run(rule, func(t *testing.T) {
 			cmd := exec.Command(exe, "-test.run=^TestTheSuiteFindsEveryBrokenRule$", "-test.timeout=5m", "-test.failfast")

@@ -6,6 +6,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 )
 
@@ -26,8 +27,11 @@ type batch struct {
 	trim  []int64 // rows to remove
 	// claimed are the contents that the batch makes rows name.
 	claimed map[blob.Key]struct{}
-	// profiles are those that the batch changes.
-	profiles map[session.Owner]session.Profile
+	// papers are the documents of owners that the batch changes.
+	papers map[paper]session.Profile
+	// tasks are those that the batch changes; nil for those that it removes.
+	tasks map[queue.ID]*queue.Task
+	turns map[turnOf]int64
 }
 
 // slot is the state of one key within a batch.
@@ -200,13 +204,18 @@ func (b *batch) claim(next *session.State, states ...*session.State) error {
 			old = append(old, s.Contents()...)
 		}
 	}
-	for _, c := range next.Contents() {
+	return b.claimContents(next.Contents(), old)
+}
+
+// claimContents refuses contents that a row names, but for old ones.
+func (b *batch) claimContents(contents, old []blob.Key) error {
+	for _, c := range contents {
 		if slices.Contains(old, c) {
 			continue
 		}
 		_, claimed := b.claimed[c]
 		if claimed || b.store.table.names(c) {
-			return fault.New(fault.BadRequest, "could not attach the files: one of the stored contents already belongs to a session")
+			return fault.New(fault.BadRequest, "one of the stored contents already belongs to a session or a task")
 		}
 		if b.claimed == nil {
 			b.claimed = map[blob.Key]struct{}{}
@@ -223,10 +232,11 @@ func (b *batch) view(sl *slot) session.State {
 
 // work returns what must be committed.
 func (b *batch) work() work {
-	w := work{probe: b.probe, remove: b.trim, uses: map[int64]int64{}, profiles: b.profiles}
+	w := work{probe: b.probe, remove: b.trim, uses: map[int64]int64{}, papers: b.papers}
 	for _, u := range b.uses {
 		w.uses[u.entry.seq] = u.used
 	}
+	w.tasks, w.gone = b.taskWork()
 	for _, sl := range b.order {
 		if !sl.changed || sl.entry == nil && sl.state == nil {
 			continue
@@ -242,7 +252,8 @@ func (b *batch) work() work {
 func (b *batch) publish() {
 	t := b.store.table
 	b.store.stale.removed(len(b.trim))
-	t.publish(b.profiles)
+	t.publish(b.papers)
+	b.publishTasks()
 	for _, u := range b.uses {
 		u.entry.saved.Store(u.used)
 	}

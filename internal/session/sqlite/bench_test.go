@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // bench/sessions measures more, and the disk's own rate of syncs.
@@ -49,9 +50,8 @@ func BenchmarkGet(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.Get(ctx, keys[rand.IntN(live)]); err != nil {
-					b.Fatal(err)
-				}
+				_, err := s.Get(ctx, keys[rand.IntN(live)])
+				must.OK(b, err)
 			}
 			for _, k := range keys {
 				s.table.remove(k) // they have no rows

@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 // These tests break a rule of the real store from outside, to show that the
@@ -168,9 +169,7 @@ func TestTheCheckerFindsABrokenStore(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store, err := Open(context.Background(), t.TempDir(), session.Settings{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer store.Close()
 			_, err = sessiontest.Linearizable(c.broke(store), sessiontest.Load{Clients: 8, Operations: 2000, Rounds: 10})
 			if !errors.Is(err, sessiontest.ErrNotLinearizable) {

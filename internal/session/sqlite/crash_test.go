@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 // TestMain can make the test binary the process to be killed.
@@ -99,9 +100,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 		kills = 150
 	}
 	acknowledged, err := killAgainAndAgain(t, kills, "")
-	if err != nil {
-		t.Error(err)
-	}
+	must.OK(t, err)
 	if acknowledged < kills*10 {
 		t.Errorf("only %d operations were acknowledged", acknowledged)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 )
 
@@ -42,7 +43,9 @@ type database struct {
 	// logPages is the length of the log in pages.
 	logPages int
 
-	begin, commit, put, remove, use, probe, profile *sqlite3.Stmt
+	begin, commit, put, remove, use, probe, task, untask *sqlite3.Stmt
+	// papers write documents of owners, by shelf.
+	papers [len(tables)]*sqlite3.Stmt
 }
 
 // place says where a database is and how it is written.
@@ -148,7 +151,10 @@ func (db *database) setUp(p place) (err error) {
 		{&db.remove, `DELETE FROM session WHERE seq = ?`},
 		{&db.use, `UPDATE session SET used = ? WHERE seq = ?`},
 		{&db.probe, `UPDATE probe SET n = n + 1`},
-		{&db.profile, `INSERT INTO profile (owner, revision, content) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO UPDATE SET revision = ?2, content = ?3`},
+		{&db.papers[ofProfiles], putPaper(ofProfiles)},
+		{&db.papers[ofWebhooks], putPaper(ofWebhooks)},
+		{&db.task, `INSERT INTO task (seq, task) VALUES (?1, ?2) ON CONFLICT (seq) DO UPDATE SET task = ?2`},
+		{&db.untask, `DELETE FROM task WHERE seq = ?`},
 	} {
 		if *s.to, _, err = db.conn.PrepareFlags(s.sql, sqlite3.PREPARE_PERSISTENT); err != nil {
 			return fmt.Errorf("preparing %s: %w", s.sql, err)
@@ -171,7 +177,7 @@ func (db *database) close() (err error) {
 	if db.conn == nil {
 		return nil
 	}
-	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe, db.profile} {
+	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe, db.papers[ofProfiles], db.papers[ofWebhooks], db.task, db.untask} {
 		s.Close()
 	}
 	err = db.conn.Close()
@@ -199,12 +205,15 @@ type work struct {
 	remove []int64         // rows to remove, oldest first
 	// probe makes the commit write even if nothing changes.
 	probe bool
-	// profiles are those that change, by owner.
-	profiles map[session.Owner]session.Profile
+	// papers are the documents of owners that change.
+	papers map[paper]session.Profile
+	// tasks are those that change, and gone the numbers of those that go.
+	tasks []queue.Task
+	gone  []int64
 }
 
 func (w work) empty() bool {
-	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe && len(w.profiles) == 0
+	return len(w.rows) == 0 && len(w.uses) == 0 && len(w.remove) == 0 && !w.probe && len(w.papers) == 0 && len(w.tasks) == 0 && len(w.gone) == 0
 }
 
 // apply commits all of the work or nothing. If it fails, the transaction was rolled
@@ -233,10 +242,14 @@ func (db *database) apply(w work) (err error) {
 			return fmt.Errorf("writing a last use: %w", err)
 		}
 	}
-	for owner, p := range w.profiles {
-		if err := errors.Join(db.profile.BindText(1, string(owner)), db.profile.BindInt64(2, p.Revision), db.profile.BindBlob(3, p.Content), db.profile.Exec()); err != nil {
-			return fmt.Errorf("writing a profile: %w", err)
+	for at, p := range w.papers {
+		st := db.papers[at.shelf]
+		if err := errors.Join(st.BindText(1, string(at.owner)), st.BindInt64(2, p.Revision), st.BindBlob(3, p.Content), st.Exec()); err != nil {
+			return fmt.Errorf("writing a %s: %w", tables[at.shelf], err)
 		}
+	}
+	if err := db.applyTasks(w); err != nil {
+		return err
 	}
 	for _, seq := range w.remove {
 		if err := errors.Join(db.remove.BindInt64(1, seq), db.remove.Exec()); err != nil {
@@ -270,8 +283,8 @@ func (db *database) append(r *row) error {
 			st.BindInt64(7, s.Created.UnixMilli()),
 			st.BindInt64(8, r.used),
 		)
-		if len(s.BOL) > 0 || s.Orders != nil {
-			b, jerr := json.Marshal(inputs{s.BOL, s.Orders})
+		if len(s.Inputs()) > 0 {
+			b, jerr := json.Marshal(inputs{s.BOL, s.Orders, s.Amendments})
 			err = errors.Join(err, jerr, st.BindRawText(9, b))
 		}
 	}
@@ -280,8 +293,21 @@ func (db *database) append(r *row) error {
 
 // inputs is the format of a row's inputs.
 type inputs struct {
-	BOL    []session.Input `json:"bol,omitempty"`
-	Orders *session.Input  `json:"orders,omitempty"`
+	BOL        []session.Input `json:"bol,omitempty"`
+	Orders     exports         `json:"orders,omitempty"`
+	Amendments []session.Input `json:"amendments,omitempty"`
+}
+
+// exports are order exports. Schemas before 3 have one, and not in a list.
+type exports []session.Input
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *exports) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '{' {
+		*e = make(exports, 1)
+		return json.Unmarshal(b, &(*e)[0])
+	}
+	return json.Unmarshal(b, (*[]session.Input)(e))
 }
 
 // load reads all rows, oldest first.
@@ -310,21 +336,35 @@ func (db *database) load(yield func(row) error) (err error) {
 	return st.Err()
 }
 
-// loadProfiles reads all profiles.
-func (db *database) loadProfiles(yield func(session.Owner, session.Profile)) (err error) {
+// putPaper is the statement that writes a document.
+func putPaper(of shelf) string {
+	return `INSERT INTO ` + tables[of] + ` (owner, revision, content) VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO UPDATE SET revision = ?2, content = ?3`
+}
+
+// loadPapers reads all documents of owners.
+func (db *database) loadPapers(yield func(paper, session.Profile)) error {
+	for of, table := range tables {
+		if err := db.loadPapersOf(shelf(of), table, yield); err != nil {
+			return fmt.Errorf("a %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+func (db *database) loadPapersOf(of shelf, table string, yield func(paper, session.Profile)) (err error) {
 	defer recoverAs(&err)
-	st, _, err := db.conn.Prepare(`SELECT owner, revision, content FROM profile`)
+	st, _, err := db.conn.Prepare(`SELECT owner, revision, content FROM ` + table)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
 	for st.Step() {
 		p := session.Profile{Revision: st.ColumnInt64(1), Content: st.ColumnBlob(2, nil)}
-		owner := session.Owner(st.ColumnText(0))
-		if err := p.Check(owner); err != nil {
-			return fmt.Errorf("a profile: %w", err)
+		at := paper{of, session.Owner(st.ColumnText(0))}
+		if err := p.Check(at.owner); err != nil {
+			return err
 		}
-		yield(owner, p)
+		yield(at, p)
 	}
 	return st.Err()
 }
@@ -345,7 +385,7 @@ func scan(st *sqlite3.Stmt, key session.Key) (*session.State, error) {
 		if err := json.Unmarshal(b, &in); err != nil {
 			return nil, fmt.Errorf("its inputs: %w", err)
 		}
-		s.BOL, s.Orders = in.BOL, in.Orders
+		s.BOL, s.Orders, s.Amendments = in.BOL, in.Orders, in.Amendments
 	}
 	return s, nil
 }

@@ -19,14 +19,13 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 func mustOpen(t testing.TB, dir string) *Store {
 	t.Helper()
 	s, err := Open(ctx, dir, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -101,27 +100,20 @@ func TestNothingOutsideTheDataDirectoryIsTouched(t *testing.T) {
 	for _, name := range []string{"x", "deep/x", "etc/passwd", "deep/sessions.db", "deep/LOCK"} {
 		path := filepath.Join(world, name)
 		os.MkdirAll(filepath.Dir(path), 0o755)
-		if err := os.WriteFile(path, []byte("mine"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, []byte("mine"), 0o644))
 	}
 	s := mustOpen(t, dir)
 	tree := func() map[string]string {
 		seen := map[string]string{}
 		filepath.WalkDir(world, func(path string, e fs.DirEntry, err error) error {
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			rel, _ := filepath.Rel(world, path)
 			switch {
 			case strings.HasPrefix(rel, "deep/data/"):
 				// Inside the directory only the names are compared.
 				seen[rel] = ""
 			case !e.IsDir():
-				b, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
+				b := must.Read(t, path)
 				seen[rel] = fmt.Sprint(sha256.Sum256(b))
 			default:
 				seen[rel] = "folder"
@@ -162,16 +154,12 @@ func TestANewerSchemaIsRefusedAndUnchanged(t *testing.T) {
 	p := safe(dir)
 	p.migrations = append(slices.Clone(migrations), `ALTER TABLE session ADD COLUMN later TEXT`, `SELECT 1`)
 	s, err := open(ctx, p, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	st, _, _ := s.New(ctx, keyOf("x"), session.Named)
 	_ = st
 	s.Close()
 	before, err := os.ReadFile(filepath.Join(dir, fileName))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	_, err = Open(ctx, dir, session.Settings{})
 	if fault.CodeOf(err) != NewerSchema {
 		t.Fatalf("a newer schema: %v", err)
@@ -191,14 +179,10 @@ func TestAnOlderSchemaIsUpgradedAndKeepsItsSessions(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	st, _, err := s.New(ctx, keyOf("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	in := sessiontest.NewInput("1.pdf")
 	want, _, err := s.Attach(ctx, keyOf("x"), session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s.Close()
 
 	p := safe(dir)
@@ -209,9 +193,7 @@ func TestAnOlderSchemaIsUpgradedAndKeepsItsSessions(t *testing.T) {
 	}
 	p.migrations = append(slices.Clone(migrations), `CREATE TABLE half (n INTEGER) STRICT`, `UPDATE probe SET n = 7`)
 	s, err = open(ctx, p, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	if got := content(s.Get(ctx, keyOf("x"))); got != content(want, nil) {
 		t.Errorf("after migrating the session is %v, was %v", got, content(want, nil))
@@ -248,12 +230,8 @@ func TestAForeignDatabaseIsRefusedAndUnchanged(t *testing.T) {
 	make := func(sql string) func(string) {
 		return func(path string) {
 			c, err := sqlite3.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Exec(sql); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
+			must.OK(t, c.Exec(sql))
 			c.Close()
 		}
 	}
@@ -281,9 +259,7 @@ func TestAForeignDatabaseIsRefusedAndUnchanged(t *testing.T) {
 			}
 			// The directory is free again.
 			l, err := lock(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			unlock(l)
 		})
 	}
@@ -298,15 +274,11 @@ func TestADamagedDatabaseIsReported(t *testing.T) {
 	s.Close()
 	path := filepath.Join(dir, fileName)
 	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for i := 3 * 4096; i < len(b); i++ {
 		b[i] = 0xa5
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, b, 0o600))
 	_, err = Open(ctx, dir, session.Settings{})
 	if fault.CodeOf(err) != DamagedData || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a damaged database: %v", err)
@@ -327,18 +299,12 @@ func TestInvalidDataDirectoriesAreRefusedClearly(t *testing.T) {
 
 func TestADataDirectoryMayBeALink(t *testing.T) {
 	world := t.TempDir()
-	if err := os.Mkdir(filepath.Join(world, "real"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Mkdir(filepath.Join(world, "real"), 0o700))
 	link := filepath.Join(world, "link")
-	if err := os.Symlink("real", link); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Symlink("real", link))
 	s := mustOpen(t, link)
 	st, _, err := s.New(ctx, keyOf("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := Open(ctx, filepath.Join(world, "real"), session.Settings{}); fault.CodeOf(err) != InUse {
 		t.Errorf("the same directory by another name: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 var ctx = context.Background()
@@ -28,9 +29,7 @@ func onDisk(t testing.TB, disk *simDisk, dir string) *Store {
 	p := safe(dir)
 	p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0
 	s, err := open(ctx, p, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -93,9 +92,8 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 	}
 	st, _, _ := s.Open(ctx, k, session.Named)
 	in := sessiontest.NewInput("1.pdf")
-	if _, _, err := s.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}}); err != nil {
-		t.Fatal(err)
-	}
+	_, _, aerr := s.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
+	must.OK(t, aerr)
 	before := content(s.Get(ctx, k))
 
 	count, failed := 0, false
@@ -203,9 +201,7 @@ func TestOnAFullDiskTheOutcomeIsCertain(t *testing.T) {
 		s := onDisk(t, disk, dir)
 		k := keyOf("x")
 		st, _, err := s.Open(ctx, k, session.Named)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		disk.setRoom(room)
 		for err == nil {
 			before := content(s.Get(ctx, k))

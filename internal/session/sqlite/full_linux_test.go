@@ -15,19 +15,16 @@ import (
 	"tallyman/internal/blob/files"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/smalldisk"
 )
 
 func TestAFullDiskChangesNothingAndCanBeCleared(t *testing.T) {
 	smalldisk.Run(t, "6m", func(t *testing.T, dir string) {
 		store, err := Open(ctx, dir, session.Settings{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		contents, err := files.Open(filepath.Join(dir, "contents"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		d := &fullDisk{t, store, contents}
 		kept := d.upload(keyOf("kept"), 10_000)
 		for round := range 3 {
@@ -57,24 +54,16 @@ func TestAFullDiskChangesNothingAndCanBeCleared(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(dir, reserveName)); err == nil {
 					break
 				}
-				if err := d.store.Check(ctx); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, d.store.Check(ctx))
 				time.Sleep(10 * time.Millisecond)
 			}
-			if err := d.store.Check(ctx); err != nil {
-				t.Error(err)
-			}
-			if err := d.contents.Check(ctx); err != nil {
-				t.Error(err)
-			}
+			must.OK(t, d.store.Check(ctx))
+			must.OK(t, d.contents.Check(ctx))
 			d.upload(keyOf(fmt.Sprint("after ", round)), 100_000)
 			d.same(keyOf("kept"), kept)
 		}
 		d.orphans(0)
-		if err := d.store.Close(); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, d.store.Close())
 	})
 }
 
@@ -167,9 +156,7 @@ func (d *fullDisk) fill(round int) {
 func (d *fullDisk) same(k session.Key, want session.State) {
 	d.Helper()
 	got, err := d.store.Get(ctx, k)
-	if err != nil {
-		d.Fatal(err)
-	}
+	must.OK(d, err)
 	if !reflect.DeepEqual(content(got, nil), content(want, nil)) {
 		d.Errorf("the session is %+v, was %+v", got, want)
 	}

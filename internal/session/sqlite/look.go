@@ -15,6 +15,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 )
 
@@ -28,7 +29,7 @@ type Seen struct {
 	Damage []string
 	// Sessions is the number of sessions, expired ones included.
 	Sessions int
-	// Contents are the contents that the sessions refer to.
+	// Contents are the contents that the sessions refer to, and the tasks.
 	Contents []blob.Ref
 }
 
@@ -97,6 +98,9 @@ func look(copied, dir string) (s *Seen, err error) {
 	for _, st := range newest {
 		s.Sessions++
 		s.Contents = append(s.Contents, st.Stored()...)
+	}
+	if err == nil && s.Schema >= withTasks {
+		err = db.loadTasks(func(t queue.Task) { s.Contents = append(s.Contents, t.Contents...) })
 	}
 	return s, err
 }

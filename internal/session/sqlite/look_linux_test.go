@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 func TestAFullScratchDiskIsNotReportedAsDamage(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "from")
-	if err := os.WriteFile(from, make([]byte, 9000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(from, make([]byte, 9000), 0o600))
 	var w *scratchError
 	if err := copyFile(ctx, from, "/dev/full"); !errors.As(err, &w) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("a full disk: %v", err)

@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // snapshot describes a folder as seen from outside.
@@ -29,9 +30,7 @@ func snapshot(t *testing.T, dir string) string {
 		fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano(), info.Mode())
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return b.String()
 }
 
@@ -41,9 +40,7 @@ func TestLookSeesAConsistentStateBesideABusyServer(t *testing.T) {
 	p := safe(t.TempDir())
 	p.logPages, p.synchronous = 8, "OFF"
 	s, err := open(ctx, p, session.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	var acknowledged atomic.Int64
 	// Each look comes with a fixed number of sessions that keep the server busy, so
@@ -74,9 +71,7 @@ func TestLookSeesAConsistentStateBesideABusyServer(t *testing.T) {
 		if fault.CodeOf(err) == fault.Busy {
 			continue // it gives no wrong answer
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		after := int(acknowledged.Load()) + 1
 		if len(got.Damage) > 0 || got.Sessions < before || got.Sessions > after || got.Schema != got.Known {
 			t.Fatalf("it sees %+v, between %d and %d sessions", got, before, after)
@@ -95,13 +90,10 @@ func TestLookChangesNothing(t *testing.T) {
 	s := mustOpen(t, dir)
 	k := session.Key{Owner: session.Local, ID: "a"}
 	st, _, err := s.New(ctx, k, session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	in := session.Input{Name: "b.pdf", Content: blob.Ref{Key: blob.NewKey(), Size: 3}, Reading: blob.Ref{Key: blob.NewKey(), Size: 4}}
-	if _, _, err := s.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}}); err != nil {
-		t.Fatal(err)
-	}
+	_, _, err = s.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}})
+	must.OK(t, err)
 	for _, state := range []string{"in use", "closed"} {
 		before := snapshot(t, dir)
 		got, err := Look(ctx, dir, t.TempDir())
@@ -111,9 +103,7 @@ func TestLookChangesNothing(t *testing.T) {
 		if after := snapshot(t, dir); after != before {
 			t.Errorf("%s: it was\n%sand is\n%s", state, before, after)
 		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Close())
 	}
 }
 
@@ -122,37 +112,27 @@ func TestLookSaysWhatIsWrong(t *testing.T) {
 		dir := t.TempDir()
 		s := mustOpen(t, dir)
 		for i := range 200 {
-			if _, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.ID(strconv.Itoa(i))}, session.Named); err != nil {
-				t.Fatal(err)
-			}
+			_, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.ID(strconv.Itoa(i))}, session.Named)
+			must.OK(t, err)
 		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Close())
 		return dir
 	}
 	change := func(sql string) string {
 		dir := fresh()
 		c, err := sqlite3.Open(filepath.Join(dir, fileName))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer c.Close()
-		if err := c.Exec(sql); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, c.Exec(sql))
 		return dir
 	}
 	spoil := func(at int64) string {
 		dir := fresh()
 		f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer f.Close()
-		if _, err := f.WriteAt([]byte(strings.Repeat("\xa5", 3000)), at); err != nil {
-			t.Fatal(err)
-		}
+		_, err = f.WriteAt([]byte(strings.Repeat("\xa5", 3000)), at)
+		must.OK(t, err)
 		return dir
 	}
 	for name, c := range map[string]struct {
@@ -187,13 +167,9 @@ func TestUsedByFindsTheProcess(t *testing.T) {
 	tell(Holder{Sure: true})
 	s := mustOpen(t, dir)
 	tell(Holder{PID: os.Getpid(), Sure: sureHere})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Close())
 	tell(Holder{Sure: true})
 	// A killed process leaves this file.
-	if err := os.WriteFile(filepath.Join(dir, lockName), []byte("1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(filepath.Join(dir, lockName), []byte("1\n"), 0o600))
 	tell(Holder{PID: 1})
 }

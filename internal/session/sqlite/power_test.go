@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 // These tests cut the power of a simulated disk at random moments of a load, and
@@ -57,9 +58,7 @@ func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
 	if sessiontest.Long() {
 		cycles = 5000
 	}
-	if err := powerCycles(t, cycles, func(*place) {}); err != nil {
-		t.Error(err)
-	}
+	must.OK(t, powerCycles(t, cycles, func(*place) {}))
 }
 
 // Settings that are often recommended lose acknowledged operations. So the test above

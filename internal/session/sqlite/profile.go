@@ -9,29 +9,46 @@ import (
 	"tallyman/internal/session"
 )
 
-// profile returns the profile of an owner.
-func (t *table) profile(owner session.Owner) session.Profile {
+// shelf is what a store keeps one document of for each owner.
+type shelf int
+
+const (
+	ofProfiles shelf = iota
+	ofWebhooks
+)
+
+// tables are the tables of the shelves.
+var tables = [...]string{ofProfiles: "profile", ofWebhooks: "webhook"}
+
+// paper is the place of a document.
+type paper struct {
+	shelf shelf
+	owner session.Owner
+}
+
+// papers are the documents of one shelf. It is a session.ProfileImporter.
+type papers struct {
+	store *Store
+	shelf shelf
+}
+
+var _ session.ProfileImporter = papers{}
+
+// Webhooks implements session.Store.
+func (s *Store) Webhooks() session.Profiles { return papers{s, ofWebhooks} }
+
+// paper returns a document.
+func (t *table) paper(at paper) session.Profile {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.profiles[owner]
+	return t.papers[at]
 }
 
-// publish shows readers profiles that were committed.
-func (t *table) publish(profiles map[session.Owner]session.Profile) {
+// publish shows readers documents that were committed.
+func (t *table) publish(papers map[paper]session.Profile) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	maps.Copy(t.profiles, profiles)
-}
-
-// Profile implements session.Profiles. It answers from memory.
-func (s *Store) Profile(ctx context.Context, owner session.Owner) (session.Profile, error) {
-	if err := owner.Check(); err != nil {
-		return session.Profile{}, err
-	}
-	if err := s.readable(ctx); err != nil {
-		return session.Profile{}, err
-	}
-	return s.table.profile(owner), nil
+	maps.Copy(t.papers, papers)
 }
 
 // readable fails if a read must not be answered.
@@ -45,34 +62,46 @@ func (s *Store) readable(ctx context.Context) error {
 	return nil
 }
 
-// PutProfile implements session.Profiles.
-func (s *Store) PutProfile(ctx context.Context, owner session.Owner, p session.Profile) (session.Profile, error) {
-	return s.writeProfile(ctx, owner, p, session.Profile.Put)
+// Profile implements session.Profiles. It answers from memory.
+func (ps papers) Profile(ctx context.Context, owner session.Owner) (session.Profile, error) {
+	if err := owner.Check(); err != nil {
+		return session.Profile{}, err
+	}
+	if err := ps.store.readable(ctx); err != nil {
+		return session.Profile{}, err
+	}
+	return ps.store.table.paper(paper{ps.shelf, owner}), nil
 }
 
-// ImportProfile implements session.Importer.
-func (s *Store) ImportProfile(ctx context.Context, owner session.Owner, p session.Profile) error {
-	_, err := s.writeProfile(ctx, owner, p, session.Profile.Import)
+// PutProfile implements session.Profiles.
+func (ps papers) PutProfile(ctx context.Context, owner session.Owner, p session.Profile) (session.Profile, error) {
+	return ps.write(ctx, owner, p, session.Profile.Put)
+}
+
+// ImportProfile implements session.ProfileImporter.
+func (ps papers) ImportProfile(ctx context.Context, owner session.Owner, p session.Profile) error {
+	_, err := ps.write(ctx, owner, p, session.Profile.Import)
 	return err
 }
 
-func (s *Store) writeProfile(ctx context.Context, owner session.Owner, p session.Profile, rule func(session.Profile, session.Profile) (session.Profile, error)) (next session.Profile, err error) {
+func (ps papers) write(ctx context.Context, owner session.Owner, p session.Profile, rule func(session.Profile, session.Profile) (session.Profile, error)) (next session.Profile, err error) {
 	if err := p.Check(owner); err != nil {
 		return session.Profile{}, err
 	}
 	p.Content = slices.Clone(p.Content)
-	err = s.do(ctx, func(b *batch) (err error) {
-		now, ok := b.profiles[owner]
+	at := paper{ps.shelf, owner}
+	err = ps.store.do(ctx, func(b *batch) (err error) {
+		now, ok := b.papers[at]
 		if !ok {
-			now = s.table.profile(owner)
+			now = ps.store.table.paper(at)
 		}
 		if next, err = rule(now, p); err != nil {
 			return err
 		}
-		if b.profiles == nil {
-			b.profiles = map[session.Owner]session.Profile{}
+		if b.papers == nil {
+			b.papers = map[paper]session.Profile{}
 		}
-		b.profiles[owner] = next
+		b.papers[at] = next
 		return nil
 	})
 	if err != nil {
@@ -82,11 +111,18 @@ func (s *Store) writeProfile(ctx context.Context, owner session.Owner, p session
 }
 
 // ProfileOwners implements session.Profiles.
-func (s *Store) ProfileOwners(ctx context.Context) ([]session.Owner, error) {
-	if err := s.readable(ctx); err != nil {
+func (ps papers) ProfileOwners(ctx context.Context) (owners []session.Owner, err error) {
+	if err := ps.store.readable(ctx); err != nil {
 		return nil, err
 	}
-	s.table.mu.RLock()
-	defer s.table.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.table.profiles)), nil
+	t := ps.store.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for at := range t.papers {
+		if at.shelf == ps.shelf {
+			owners = append(owners, at.owner)
+		}
+	}
+	slices.Sort(owners)
+	return owners, nil
 }

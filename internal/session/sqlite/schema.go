@@ -41,7 +41,25 @@ var migrations = []string{
 		revision INTEGER NOT NULL,
 		content  BLOB    NOT NULL
 	) STRICT;`,
+	// Inputs may have several order exports, and amendments; see inputs. Earlier programs
+	// would lose them.
+	`/* the tables stay as they are */`,
+	// The tasks of package queue, as JSON. Earlier programs would not carry them out, and
+	// would delete the contents that they name.
+	`CREATE TABLE task (
+		seq  INTEGER PRIMARY KEY,
+		task TEXT NOT NULL
+	) STRICT;`,
+	// The webhooks of each owner who has some. Earlier programs would tell them nothing.
+	`CREATE TABLE webhook (
+		owner    TEXT    NOT NULL PRIMARY KEY,
+		revision INTEGER NOT NULL,
+		content  BLOB    NOT NULL
+	) STRICT;`,
 }
+
+// withTasks is the first version that has tasks.
+const withTasks = 4
 
 // version returns the schema's version. It fails with NewerSchema or Foreign if the
 // database in dir must not be changed.

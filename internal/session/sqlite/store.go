@@ -40,11 +40,13 @@ import (
 	"tallyman/internal/atomicfile"
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 )
 
 // Store is a session.Store in a data directory.
 type Store struct {
+	papers      // the profiles
 	table       *table
 	settings    session.Settings
 	maxSessions int
@@ -70,7 +72,10 @@ type Store struct {
 	place    place
 	lock     *flock.Flock
 	db       *database
-	seq      int64   // the highest row number so far
+	seq      int64 // the highest row number so far
+	taskSeq  int64 // likewise, of tasks
+	served   int64 // the number of claims of tasks so far
+	turns    map[turnOf]int64
 	stale    stale   // rows to trim
 	suspects []int64 // rows of commits that failed
 	cause    error   // why unsure is true
@@ -106,7 +111,9 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 		kept:        make(chan struct{}),
 		place:       p,
 		reserve:     newReserve(p),
+		turns:       map[turnOf]int64{},
 	}
+	s.papers = papers{s, ofProfiles}
 	defer func() {
 		if err != nil {
 			if s.db != nil {
@@ -141,7 +148,13 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 
 // load fills the table from the database.
 func (s *Store) load(ctx context.Context) error {
-	if err := s.db.loadProfiles(func(o session.Owner, p session.Profile) { s.table.profiles[o] = p }); err != nil {
+	if err := s.db.loadPapers(func(at paper, p session.Profile) { s.table.papers[at] = p }); err != nil {
+		return err
+	}
+	if err := s.db.loadTasks(func(t queue.Task) {
+		s.table.put(t.ID, &t)
+		s.taskSeq = max(s.taskSeq, t.Seq)
+	}); err != nil {
 		return err
 	}
 	return s.db.load(func(r row) error {

@@ -17,42 +17,47 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
 )
 
 func TestStoreKeepsTheRules(t *testing.T) {
 	sessiontest.Run(t, func(t testing.TB, place string, settings session.Settings) session.Store {
 		s, err := Open(context.Background(), place, settings)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return s
 	})
 }
 
-// hang makes syncs wait until the returned function is called. started is closed when
-// the first sync waits.
-func hang(disk *simDisk) (started chan struct{}, release func()) {
+// hang begins session "first" and makes its sync, and all syncs after it, wait until
+// release is called. It returns when that sync waits. The syncs begin to wait while the
+// writer decides on the session: before that, the writer may still do its work after an
+// earlier commit, and a sync of that work would let "first" wait in the queue.
+func hang(s *Store, disk *simDisk) (release func()) {
 	started, released := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	disk.setFault(func(op, _ string) error {
+	start := sync.OnceFunc(func() { close(started) })
+	wait := func(op, _ string) error {
 		if op == "sync" {
-			once.Do(func() { close(started) })
+			start()
 			disk.mu.Unlock()
 			<-released
 			disk.mu.Lock()
 		}
 		return nil
+	}
+	go s.do(ctx, func(b *batch) error {
+		disk.setFault(wait)
+		_, err := b.begin(b.at(keyOf("first")), session.Named)
+		return err
 	})
-	return started, sync.OnceFunc(func() { close(released) })
+	<-started
+	return sync.OnceFunc(func() { close(released) })
 }
 
 func TestManyCommitsAtOnceShareASync(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	s := onDisk(t, disk, t.TempDir())
-	started, release := hang(disk)
+	release := hang(s, disk)
 	var clients sync.WaitGroup
-	clients.Go(func() { s.New(ctx, keyOf("first"), session.Named) })
-	<-started
 	before := disk.syncs.Load()
 	const n = 200
 	for i := range n {
@@ -79,15 +84,21 @@ func TestReadsNeverTouchTheDisk(t *testing.T) {
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
 	s.Check(ctx)
-	time.Sleep(10 * time.Millisecond) // the writer's work after a commit is done
+	// The writer is held, so that its work after the commits above is done and no other begins.
+	held, release := make(chan struct{}), make(chan struct{})
+	go s.do(ctx, func(*batch) error {
+		close(held)
+		<-release
+		return nil
+	})
+	<-held
+	defer close(release)
 	writes, syncs, reads := disk.writes.Load(), disk.syncs.Load(), disk.reads.Load()
 	for range 10_000 {
-		if _, err := s.Get(ctx, k); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := s.Open(ctx, k, session.Named); err != nil {
-			t.Fatal(err)
-		}
+		_, err := s.Get(ctx, k)
+		must.OK(t, err)
+		_, _, err = s.Open(ctx, k, session.Named)
+		must.OK(t, err)
 	}
 	s.List(ctx, session.Query{})
 	if w, y, r := disk.writes.Load()-writes, disk.syncs.Load()-syncs, disk.reads.Load()-reads; w+y+r > 0 {
@@ -101,11 +112,8 @@ func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 	s := onDisk(t, disk, dir)
 	here := keyOf("here")
 	s.New(ctx, here, session.Named)
-	started, release := hang(disk)
+	release := hang(s, disk)
 	defer release()
-	var clients sync.WaitGroup
-	clients.Go(func() { s.New(ctx, keyOf("first"), session.Named) })
-	<-started
 
 	// An operation that the writer has taken waits for its outcome; one in the queue
 	// may leave.
@@ -123,6 +131,7 @@ func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 		t.Errorf("cancelled while waiting: %v", err)
 	}
 
+	var clients sync.WaitGroup
 	for i := range maxWaiting - 1 {
 		clients.Go(func() {
 			if _, _, err := s.New(ctx, keyOf(fmt.Sprint(i)), session.Named); err != nil {
@@ -161,9 +170,7 @@ func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 func TestASessionThatBeginsAfterAnotherExpiredLives(t *testing.T) {
 	clock := sessiontest.NewClock()
 	s, err := Open(ctx, t.TempDir(), session.Settings{Now: clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	k := keyOf("x")
 	st, _, _ := s.New(ctx, k, session.Named)
@@ -189,9 +196,7 @@ func TestASessionThatBeginsAfterAnotherExpiredLives(t *testing.T) {
 		removed, err = b.begin(sl, session.Named)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	got, err := s.Get(ctx, k)
 	if err != nil || !got.Created.Equal(clock.Now()) || len(got.BOL) > 0 {
 		t.Errorf("the session that began after it: %+v, %v", got, err)
@@ -210,9 +215,7 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	settings := session.Settings{Now: clock.Now}
 	life := settings.Lives.Of(session.Named)
 	s, err := open(ctx, p, settings)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
@@ -220,9 +223,8 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	before := disk.syncs.Load()
 	for range uses { // over three lives
 		clock.Advance(3 * life / uses)
-		if _, err := s.Get(ctx, k); err != nil {
-			t.Fatal(err)
-		}
+		_, err := s.Get(ctx, k)
+		must.OK(t, err)
 		s.saveUses(func(life int64) int64 { return life / keepParts }) // as the keeper does
 	}
 	if syncs := disk.syncs.Load() - before; syncs > 3*keepParts+5 {
@@ -234,9 +236,7 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	disk = disk.after(t)
 	p.vfs = disk.name
 	again, err := open(ctx, p, settings)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer again.Close()
 	page, err := again.List(ctx, session.Query{})
 	if err != nil || len(page.Sessions) != 1 {
@@ -253,9 +253,7 @@ func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 	p.vfs = disk.name
 	const life = 3 * time.Second
 	s, err := open(ctx, p, session.Settings{Lives: session.Lives{Named: life, Cookie: life}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
@@ -275,23 +273,15 @@ func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 func TestTheDatabaseFileShrinksWhenSessionsAreGone(t *testing.T) {
 	dir := t.TempDir()
 	l, err := lock(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer unlock(l)
 	db, err := openDatabase(safe(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer db.close()
 	size := func() int64 {
-		if err := db.checkpoint(sqlite3.CHECKPOINT_TRUNCATE); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, db.checkpoint(sqlite3.CHECKPOINT_TRUNCATE))
 		info, err := os.Stat(filepath.Join(dir, fileName))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return info.Size()
 	}
 	var put, remove work
@@ -300,17 +290,11 @@ func TestTheDatabaseFileShrinksWhenSessionsAreGone(t *testing.T) {
 		put.rows = append(put.rows, row{seq: i, key: st.Key, state: &st})
 		remove.remove = append(remove.remove, i)
 	}
-	if err := db.apply(put); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, db.apply(put))
 	full := size()
-	if err := db.apply(remove); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, db.apply(remove))
 	for range full / 4096 / shrinkPages * 2 {
-		if err := db.shrink(shrinkPages); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, db.shrink(shrinkPages))
 	}
 	if empty := size(); empty > full/4+shrinkPages*4096 {
 		t.Errorf("the file has %d bytes with 10000 sessions and %d with none", full, empty)
@@ -340,16 +324,10 @@ func TestTheNewestRowOfASessionDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			l, err := lock(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			db, err := openDatabase(safe(dir))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := db.apply(work{rows: c.rows}); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
+			must.OK(t, db.apply(work{rows: c.rows}))
 			db.close()
 			unlock(l)
 			for range 2 { // the second time with stale rows trimmed
@@ -463,14 +441,10 @@ func TestAWallClockThatJumpsEndsNoSession(t *testing.T) {
 	var jump, elapsed time.Duration
 	now := session.Steady(func() time.Time { return start.Add(jump + elapsed) }, func() time.Duration { return elapsed })
 	s, err := Open(ctx, dir, session.Settings{Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	made, _, err := s.New(ctx, keyOf("x"), session.Named)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	look := func() {
 		t.Helper()
 		x, err := s.Expire(ctx, 10)

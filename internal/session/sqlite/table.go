@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/queue"
 	"tallyman/internal/session"
 )
 
@@ -24,8 +25,13 @@ type table struct {
 
 	mu    sync.RWMutex
 	named map[blob.Key]struct{} // the contents that rows refer to
-	// profiles are those of all owners. There are few owners: each has a key.
-	profiles map[session.Owner]session.Profile
+	// papers are the documents of all owners. There are few owners: each has a key.
+	papers map[paper]session.Profile
+	// tasks are all tasks, open those that have not ended, by kind, and byKey those with
+	// an idempotency key.
+	tasks map[queue.ID]*queue.Task
+	open  map[queue.Kind]map[queue.ID]*queue.Task
+	byKey map[taskKey]queue.ID
 }
 
 // shardCount is the number of shards. Each has its own lock, and a walk through the
@@ -65,7 +71,8 @@ func newEntry(seq, life int64, state *session.State, used int64) *entry {
 const sealed = math.MinInt64
 
 func newTable() *table {
-	t := &table{seed: maphash.MakeSeed(), named: map[blob.Key]struct{}{}, profiles: map[session.Owner]session.Profile{}}
+	t := &table{seed: maphash.MakeSeed(), named: map[blob.Key]struct{}{}, papers: map[paper]session.Profile{},
+		tasks: map[queue.ID]*queue.Task{}, open: map[queue.Kind]map[queue.ID]*queue.Task{}, byKey: map[taskKey]queue.ID{}}
 	for i := range t.shards {
 		t.shards[i].m = map[session.Key]*entry{}
 	}

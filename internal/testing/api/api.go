@@ -20,6 +20,7 @@ type Request struct {
 	SID          string // the session ID, "" for none
 	Query        url.Values
 	Key          string // the API key, "" for none
+	Once         string // the Idempotency-Key, "" for none
 	Kind         string // Content-Type
 	Body         []byte
 	// Base is the server's URL, "" for the one given to Do.
@@ -82,6 +83,9 @@ func (r Request) Do(ctx context.Context, base string) (Answer, error) {
 	}
 	if r.Key != "" {
 		req.Header.Set("X-API-Key", r.Key)
+	}
+	if r.Once != "" {
+		req.Header.Set("Idempotency-Key", r.Once)
 	}
 	if r.Kind != "" {
 		req.Header.Set("Content-Type", r.Kind)
@@ -152,27 +156,24 @@ type Removed struct {
 	}
 }
 
-// State is what a session holds: bills and an order export, each identified by an F.
-// The zero F means no file.
+// State is what a session holds: bills and order exports, each identified by an F, and
+// amendments.
 type State[F comparable] struct {
 	Alive  bool
 	Bills  []F
-	Orders F
+	Orders []F
+	// Amended is "" if there never were amendments. Otherwise it begins with "+", and has what
+	// each amendment does, in the form of the test, with ";" after it.
+	Amended string
 }
 
 // Equal reports whether two states are the same.
 func (s State[F]) Equal(o State[F]) bool {
-	return s.Alive == o.Alive && s.Orders == o.Orders && slices.Equal(s.Bills, o.Bills)
+	return s.Alive == o.Alive && slices.Equal(s.Orders, o.Orders) && slices.Equal(s.Bills, o.Bills) && s.Amended == o.Amended
 }
 
-// Files returns the uploads as the server lists them.
-func (s State[F]) Files() []F {
-	files := slices.Clone(s.Bills)
-	if s.Orders != *new(F) {
-		files = append(files, s.Orders)
-	}
-	return files
-}
+// Files returns the uploads as the server lists them, without the amendments.
+func (s State[F]) Files() []F { return slices.Concat(s.Bills, s.Orders) }
 
 // Begun is the state after the session was begun anew.
 func (s State[F]) Begun() State[F] { return State[F]{Alive: true} }
@@ -186,7 +187,7 @@ func (s State[F]) Opened() State[F] {
 	return s
 }
 
-// Replaced is the state after an upload of bills, which drops the orders.
+// Replaced is the state after an upload of bills, which drops orders and amendments.
 func (s State[F]) Replaced(bills ...F) State[F] { return State[F]{Alive: true, Bills: bills} }
 
 // Appended is the state after an upload that adds bills.
@@ -198,7 +199,53 @@ func (s State[F]) Appended(bills ...F) State[F] {
 // Ordered is the state after an upload of orders, which needs bills.
 func (s State[F]) Ordered(orders F) State[F] {
 	if len(s.Bills) > 0 {
-		s.Orders = orders
+		s.Orders = []F{orders}
 	}
 	return s
+}
+
+// AlsoOrdered is the state after an upload that adds orders.
+func (s State[F]) AlsoOrdered(orders F) State[F] {
+	if len(s.Bills) > 0 {
+		s.Orders = slices.Concat(s.Orders, []F{orders})
+	}
+	return s
+}
+
+// Without is the state after a file was taken away.
+func (s State[F]) Without(f F) State[F] {
+	for _, files := range []*[]F{&s.Bills, &s.Orders} {
+		if i := slices.Index(*files, f); i >= 0 {
+			*files = slices.Delete(slices.Clone(*files), i, i+1)
+			break
+		}
+	}
+	return s
+}
+
+// AmendedBy is the state after amendments were added, each once however often it is sent.
+func (s State[F]) AmendedBy(what ...string) State[F] {
+	if len(s.Bills) == 0 {
+		return s
+	}
+	if s.Amended == "" {
+		s.Amended = "+"
+	}
+	for _, one := range what {
+		if !strings.Contains(s.Amended, one+";") {
+			s.Amended += one + ";"
+		}
+	}
+	return s
+}
+
+// Undone is the state after an amendment was undone.
+func (s State[F]) Undone(what string) State[F] {
+	s.Amended = strings.Replace(s.Amended, what+";", "", 1)
+	return s
+}
+
+// Amendments returns what each amendment does.
+func (s State[F]) Amendments() []string {
+	return strings.FieldsFunc(strings.TrimPrefix(s.Amended, "+"), func(r rune) bool { return r == ';' })
 }

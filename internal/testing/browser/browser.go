@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
@@ -26,7 +27,7 @@ import (
 
 // patience bounds every wait, so that a wait for something that never happens ends. It
 // measures nothing.
-const patience = 30 * time.Minute
+const patience = 10 * time.Minute
 
 // Browser is a running Chromium with a separate profile, which is removed when it
 // ends.
@@ -249,6 +250,24 @@ func (t *Tab) Run(expression string) error {
 	return err
 }
 
+// replaced tells whether an error says that the page went away for another one while an
+// expression was evaluated in it.
+func replaced(err error) bool {
+	var e *cdproto.Error
+	return errors.As(err, &e) && (strings.Contains(e.Message, "navigated or closed") || strings.Contains(e.Message, "context"))
+}
+
+// ask evaluates an expression that may be evaluated twice, again if the page was being
+// replaced.
+func ask[T any](t *Tab, expression string) (T, error) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		v, err := Value[T](t, expression)
+		if err == nil || !replaced(err) || t.ctx.Err() != nil || time.Now().After(end) {
+			return v, err
+		}
+	}
+}
+
 // Until waits until an expression is true. The error describes what the page shows
 // instead.
 func (t *Tab) Until(expression string) error {
@@ -299,66 +318,200 @@ func (t *Tab) Pick(ask func() error, paths ...string) error {
 // point is a place in the window, in CSS pixels.
 type point struct{ X, Y float64 }
 
-// middle scrolls to what a selector finds and returns its middle.
+// middle scrolls to what a selector finds and returns its middle. The page may replace it
+// meanwhile: then it looks again.
 func (t *Tab) middle(selector string) (point, error) {
-	if err := t.Until(fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector)); err != nil {
-		return point{}, err
+	for {
+		if err := t.Until(fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector)); err != nil {
+			return point{}, err
+		}
+		at, err := ask[*point](t, fmt.Sprintf(`(() => {
+			const e = document.querySelector(%q);
+			if (!e) return null;
+			e.scrollIntoView({ block: "center", inline: "nearest" });
+			const r = e.getBoundingClientRect();
+			return { X: r.x + r.width / 2, Y: r.y + r.height / 2 };
+		})()`, selector))
+		if err != nil {
+			return point{}, err
+		}
+		if at != nil {
+			return *at, nil
+		}
 	}
-	return Value[point](t, fmt.Sprintf(`(() => {
-		const e = document.querySelector(%q);
-		e.scrollIntoView({ block: "center", inline: "nearest" });
-		const r = e.getBoundingClientRect();
-		return { X: r.x + r.width / 2, Y: r.y + r.height / 2 };
-	})()`, selector))
 }
+
+// target is what the mouse or a finger is to meet: what a selector finds or, if exact is set, a
+// place in it.
+type target struct {
+	selector string
+	x, y     float64 // parts of its width and height
+	exact    bool
+}
+
+// aim scrolls to a target and returns where it is, null if it is not there or disabled. It lets
+// the press and the click that follow through only if they meet the target. It leaves in aimed
+// whether they did, what else they met, and whether the click is over. Something that takes
+// hold of the pointer, or that goes away when it is pressed, is met too.
+const aim = `((selector, x, y, exact) => {
+	const e = document.querySelector(selector);
+	if (!e || e.disabled) return null;
+	if (!exact) e.scrollIntoView({ block: "center", inline: "nearest" });
+	const place = () => {
+		const r = e.getBoundingClientRect();
+		return { X: r.x + x * r.width, Y: r.y + y * r.height };
+	};
+	const near = (event) => Math.abs(event.clientX - place().X) < 2 && Math.abs(event.clientY - place().Y) < 2;
+	const kinds = ["pointerdown", "mousedown", "pointerup", "mouseup", "click"];
+	const aimed = window.aimed = { met: false, done: false, other: "nothing" };
+	const watch = (event) => {
+		if (event.type === "click") aimed.end(); // what the page clicks in turn is not ours
+		const on = event.composedPath().includes(e);
+		if (event.type === "pointerdown") aimed.met = on && (!exact || near(event));
+		if (event.type === "click" && aimed.met && !on && e.isConnected) {
+			const r = e.getBoundingClientRect();
+			aimed.met = r.left <= event.clientX && event.clientX <= r.right && r.top <= event.clientY && event.clientY <= r.bottom;
+		}
+		aimed.done ||= event.type === "click";
+		if (aimed.met) return;
+		aimed.other = event.target.outerHTML?.slice(0, 200);
+		event.preventDefault();
+		event.stopImmediatePropagation();
+	};
+	for (const kind of kinds) addEventListener(kind, watch, true);
+	aimed.end = () => { for (const kind of kinds) removeEventListener(kind, watch, true); };
+	return place();
+})(%q, %g, %g, %t)`
+
+// hit acts on a target. The page may move it away between the look where it is and the press:
+// then it acts again, and what was met instead hears nothing.
+func (t *Tab) hit(to target, act func(point) error) error {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		at, err := ask[*point](t, fmt.Sprintf(aim, to.selector, to.x, to.y, to.exact))
+		if err != nil {
+			return err
+		}
+		if at == nil {
+			if err := t.Until(fmt.Sprintf("((e) => e && !e.disabled)(document.querySelector(%q))", to.selector)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := act(*at); err != nil {
+			return err
+		}
+		// A click that loads another page takes aimed away.
+		other, err := ask[string](t, "!window.aimed || (aimed.end(), aimed.met) ? '' : aimed.other")
+		if err != nil || other == "" {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("a press at %s meets %s", to.selector, other)
+		}
+	}
+}
+
+// held reports whether a press just met its target. What follows is no click, and goes
+// wherever it goes.
+func (t *Tab) held() (bool, error) { return ask[bool](t, "aimed.met && (aimed.end(), true)") }
+
+func (t *Tab) click(at point) error { return t.do(chromedp.MouseClickXY(at.X, at.Y)) }
 
 // Click clicks what a selector finds, with the mouse.
-func (t *Tab) Click(selector string) error {
-	at, err := t.middle(selector)
-	if err != nil {
-		return err
-	}
-	return t.do(chromedp.MouseClickXY(at.X, at.Y))
-}
+func (t *Tab) Click(selector string) error { return t.hit(target{selector, 0.5, 0.5, false}, t.click) }
 
-// ClickAt clicks a place in the window with the mouse, in CSS pixels.
-func (t *Tab) ClickAt(x, y float64) error { return t.do(chromedp.MouseClickXY(x, y)) }
+// ClickIn clicks a place in what a selector finds, in parts of its width and height. It must be
+// in sight.
+func (t *Tab) ClickIn(selector string, x, y float64) error {
+	return t.hit(target{selector, x, y, true}, t.click)
+}
 
 // Drag presses the mouse on the middle of what a selector finds, moves it by dx and dy CSS
 // pixels, and releases it.
 func (t *Tab) Drag(selector string, dx, dy float64) error {
-	at, err := t.middle(selector)
-	if err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		kind   input.DispatchMouseEventType
-		button input.MouseButton
-		part   float64
-	}{
-		{input.DispatchMouseEventTypeMousePressed, input.MouseButtonLeft, 0},
-		{input.DispatchMouseEventTypeMouseMoved, input.MouseButtonLeft, 0.5},
-		{input.DispatchMouseEventTypeMouseMoved, input.MouseButtonLeft, 1},
-		{input.DispatchMouseEventTypeMouseReleased, input.MouseButtonLeft, 1},
-	} {
-		p := input.DispatchMouseEventParams{Type: step.kind, X: at.X + dx*step.part, Y: at.Y + dy*step.part, Button: step.button, Buttons: 1, ClickCount: 1}
-		if err := command(t, input.DispatchMouseEvent, p); err != nil {
+	return t.drag(target{selector, 0.5, 0.5, false}, dx, dy)
+}
+
+// DragIn does so from a place in what a selector finds, in parts of its width and height. It
+// must be in sight.
+func (t *Tab) DragIn(selector string, x, y, dx, dy float64) error {
+	return t.drag(target{selector, x, y, true}, dx, dy)
+}
+
+func (t *Tab) drag(from target, dx, dy float64) error {
+	return t.hit(from, func(at point) error {
+		mouse := func(kind input.DispatchMouseEventType, part float64) error {
+			return command(t, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+				Type: kind, X: at.X + dx*part, Y: at.Y + dy*part, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1})
+		}
+		if err := mouse(input.DispatchMouseEventTypeMousePressed, 0); err != nil {
 			return err
 		}
-	}
-	return nil
+		held, err := t.held()
+		if err != nil {
+			return err
+		}
+		if !held {
+			return mouse(input.DispatchMouseEventTypeMouseReleased, 0)
+		}
+		for _, part := range []float64{0.5, 1} {
+			if err := mouse(input.DispatchMouseEventTypeMouseMoved, part); err != nil {
+				return err
+			}
+		}
+		return mouse(input.DispatchMouseEventTypeMouseReleased, 1)
+	})
 }
+
+// touch sends an event of a finger, which is nowhere if at is nil.
+func (t *Tab) touch(kind input.DispatchTouchEventType, at *point) error {
+	points := []*input.TouchPoint{}
+	if at != nil {
+		points = append(points, &input.TouchPoint{X: at.X, Y: at.Y})
+	}
+	return command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
+}
+
+// tapped is true once the click of a tap is over, which comes later than the finger's events.
+const tapped = "!window.aimed || aimed.done"
 
 // Tap taps what a selector finds, with a finger. The window must be a phone's.
 func (t *Tab) Tap(selector string) error {
-	at, err := t.middle(selector)
-	if err != nil {
-		return err
-	}
-	if err := command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: at.X, Y: at.Y}}}); err != nil {
-		return err
-	}
-	return command(t, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+	return t.hit(target{selector, 0.5, 0.5, false}, func(at point) error {
+		if err := t.touch(input.DispatchTouchEventTypeTouchStart, &at); err != nil {
+			return err
+		}
+		if err := t.touch(input.DispatchTouchEventTypeTouchEnd, nil); err != nil {
+			return err
+		}
+		return t.Until(tapped)
+	})
+}
+
+// Swipe puts a finger on the middle of what a selector finds, moves it by dx and dy CSS pixels,
+// and lifts it. The window must be a phone's.
+func (t *Tab) Swipe(selector string, dx, dy float64) error {
+	return t.hit(target{selector, 0.5, 0.5, false}, func(at point) error {
+		if err := t.touch(input.DispatchTouchEventTypeTouchStart, &at); err != nil {
+			return err
+		}
+		held, err := t.held()
+		if err != nil {
+			return err
+		}
+		for _, part := range []float64{0.5, 1} {
+			if !held {
+				break
+			}
+			if err := t.touch(input.DispatchTouchEventTypeTouchMove, &point{at.X + dx*part, at.Y + dy*part}); err != nil {
+				return err
+			}
+		}
+		if err := t.touch(input.DispatchTouchEventTypeTouchEnd, nil); err != nil || held {
+			return err
+		}
+		return t.Until(tapped)
+	})
 }
 
 // Press presses keys: characters, or those of package kb.
@@ -372,13 +525,47 @@ func (t *Tab) Drop(selector string, paths ...string) error {
 	if err != nil {
 		return err
 	}
-	data := &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1}
+	return t.drop(at, &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1})
+}
+
+func (t *Tab) drop(at point, data *input.DragData) error {
 	for _, kind := range []input.DispatchDragEventType{"dragEnter", "dragOver", "drop"} {
 		if err := command(t, input.DispatchDragEvent, input.DispatchDragEventParams{Type: kind, X: at.X, Y: at.Y, Data: data}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Carry drags what a selector finds with the mouse, and drops it on what another finds.
+// It fails if the page does not let it be dragged.
+func (t *Tab) Carry(from, to string) error {
+	ctx, cancel := t.patient()
+	defer cancel()
+	held := make(chan *input.DragData, 1)
+	if err := chromedp.Listen(ctx, func(event any) {
+		if e, ok := event.(*input.EventDragIntercepted); ok {
+			held <- e.Data
+		}
+	}); err != nil {
+		return err
+	}
+	if err := command(t, input.SetInterceptDrags, input.SetInterceptDragsParams{Enabled: true}); err != nil {
+		return err
+	}
+	if err := t.Drag(from, 40, 40); err != nil {
+		return err
+	}
+	select {
+	case data := <-held:
+		at, err := t.middle(to)
+		if err != nil {
+			return err
+		}
+		return t.drop(at, data)
+	case <-ctx.Done():
+		return fmt.Errorf("%s cannot be dragged", from)
+	}
 }
 
 // Size sets the size of the window, in CSS pixels.

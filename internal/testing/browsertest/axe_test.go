@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"tallyman/internal/httpapi"
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
-	"tallyman/internal/session"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/node"
 	"tallyman/internal/testing/service"
 )
@@ -33,9 +34,8 @@ type scene struct {
 func withKeys(t *testing.T, o *service.Options) {
 	t.Helper()
 	ring := keys.Open(t.TempDir())
-	if _, err := ring.Add(t.Context(), keys.Key{Name: "depot"}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
+	must.OK(t, err)
 	o.Config = httpapi.Config{Keys: ring}
 }
 
@@ -67,7 +67,30 @@ var scenes = []scene{
 	}},
 	{name: "complete", reach: try("#try-sample")},
 	{name: "mistakes", reach: try("#try-flawed", "until:document.querySelectorAll('.issue').length > 3", "until:document.querySelector('.bill[open] .lines')"), recoloured: true},
+	{name: "a finding to tick off", reach: try("#try-flawed", ".issues .tick input", "until:document.querySelector('.noteform')")},
+	{name: "a download of what is not checked", reach: try("#try-flawed", "#step-sheet .primary", "until:document.getElementById('ask').open")},
+	{name: "shipments", reach: try("#try-sample", "#shipments", "until:document.querySelector('.shipments .here')", ".shipments .rename", "until:document.querySelector('.shipments form')")},
+	{name: "Spanish", reach: func(p *place, w *window) {
+		w.until(fresh)
+		w.language("es")
+		try("#try-flawed", "until:document.querySelector('.bill[open] .lines')")(p, w)
+	}},
 	{name: "inspector", reach: try("#try-flawed", ".issues .issue.bad", "until:"+inspected)},
+	{name: "pictures to put in order", reach: func(p *place, w *window) {
+		w.ready()
+		w.must(w.Files("#bills-files", p.pictures("a.png", "one-whose-name-is-longer-than-a-phone-is-wide.png")...))
+		w.until("document.querySelectorAll('#tray li').length === 2")
+	}},
+	{name: "a doubtful reading to confirm", reach: func(p *place, w *window) {
+		w.ready()
+		s, err := sample.New(onPaper)
+		w.must(err)
+		w.must(w.Files("#bills-files", p.photographed(s, 1)...))
+		w.until(bills)
+		w.run("[...document.querySelectorAll('.checks .issue')].find((e) => e.innerText.includes('Doubtful reading')).click()")
+		w.until(inspected)
+		w.until("document.querySelector('.confirm .primary')?.checkVisibility()")
+	}},
 	{name: "matching, nothing amiss", reach: try("#try-sample", "#tab-matching", "until:document.querySelector('.list td')")},
 	{name: "matching, near misses", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')")},
 	{name: "matching, lines without order", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=lines]", "until:document.querySelector('.why')")},
@@ -85,6 +108,33 @@ var scenes = []scene{
 		w.must(w.Press(kb.ArrowDown + kb.ArrowRight))
 		w.until("document.querySelector('.cell.active')")
 	}},
+	{name: "sheet, cells filled in", reach: func(p *place, w *window) {
+		w.named("Ana")
+		try("#try-flawed", "#tab-sheet", "#sheet-empty", "until:document.querySelector('.gridrow .open')", ".gridrow[aria-rowindex='2'] .open")(p, w)
+		w.must(w.Press("L-1" + kb.Enter + kb.ArrowUp))
+		w.click("#fill-ship")
+		w.until("document.querySelector('.told:not([hidden])') && document.querySelector('.cell.was')")
+		w.must(w.Press(kb.ArrowUp))
+		w.run("document.querySelector('.grid').focus()")
+		w.must(w.Press(kb.ArrowDown+kb.ArrowRight, chromedp.ModifierShift))
+		w.must(w.Press("7"))
+	}},
+	{name: "columns to choose", reach: try("#try-sample", "#tab-sheet", "until:document.querySelector('.gridrow')", "#sheet-columns", "until:document.querySelector('.chooser[open]')")},
+	{name: "pairing by hand", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=lines]", "until:document.querySelector('.why')", "#panel-matching td:last-child button", "until:document.querySelector('.item')")},
+	{name: "values being corrected", reach: func(p *place, w *window) {
+		w.named("Ana")
+		try("#try-flawed", "until:document.querySelector('.bill[open] tr.line')", ".bill[open] tr.line button", "until:"+inspected)(p, w)
+		w.run("if (document.querySelector('.values').hidden) [...document.querySelectorAll('.inspector-tools button')].at(-1).click()")
+		w.click("[aria-label='Pieces of line 1']")
+		w.must(w.Press("x2"))
+		w.click(".values .set .primary")
+		w.until("document.querySelector('.values [aria-invalid]')")
+		w.must(w.Press(kb.Backspace + kb.Backspace + kb.Backspace + "4" + kb.Enter))
+		w.until("document.querySelector('.values .was') && document.querySelector('.changes')")
+		w.run("document.querySelector('.changes').open = document.querySelector('.fieldlist').open = true")
+		w.until("document.querySelector('.fieldgrid')")
+	}},
+	{name: "a name is asked", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "[id^=accept-]", "until:document.querySelector('.write[open]')")},
 	{name: "routing", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar') && document.querySelector('.warnings li')")},
 	{name: "the lines of a group", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar')", ".groupbar", "until:document.querySelector('.only:not([hidden])')")},
 	{name: "columns to map", reach: func(p *place, w *window) {
@@ -103,6 +153,12 @@ var scenes = []scene{
 		w.click("#profile-tools .primary")
 		w.until("document.querySelector('#profile-tools .error li')")
 	}},
+	{name: "webhooks", change: withWebhooks, reach: func(p *place, w *window) {
+		w.ready()
+		p.hook("/given-up", 410)
+		w.click("#webhooks")
+		w.until("document.querySelector('.hooks li .chip.bad') && document.querySelector('.deliverylist .chip.bad')")
+	}},
 	{name: "a form to teach", reach: func(p *place, w *window) {
 		w.ready()
 		w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
@@ -110,7 +166,7 @@ var scenes = []scene{
 		w.click(".teachme button")
 		w.until(teaching + " && document.querySelector('.rowlist li')")
 	}},
-	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
+	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('#panel-load canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
 	{name: "error", reach: func(p *place, w *window) {
 		w.ready()
 		w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
@@ -124,10 +180,18 @@ var scenes = []scene{
 		w.must(w.Press("tmk_wrong\r"))
 		w.until("!document.getElementById('signin-error').hidden")
 	}},
-	{name: "expired", change: func(_ *testing.T, o *service.Options) { o.Lives = session.Lives{Cookie: 3 * time.Second} }, reach: func(_ *place, w *window) {
+	{name: "expired", reach: func(p *place, w *window) {
+		w.ready()
+		p.later(w, 2*time.Hour)
 		w.until("!document.getElementById('ended').hidden")
 	}},
 	{name: "help", path: "/help", reach: func(_ *place, w *window) { w.until("document.querySelector('.shortcuts kbd')") }},
+	{name: "help in Spanish", reach: func(p *place, w *window) {
+		w.until(fresh)
+		w.language("es")
+		w.must(w.Go(p.URL + "/help"))
+		w.until("document.querySelector('.shortcuts kbd') && document.querySelector('h1').textContent === 'Ayuda'")
+	}},
 	{name: "shortcuts", reach: func(_ *place, w *window) {
 		w.until(fresh)
 		w.must(w.Press("?"))
@@ -153,9 +217,7 @@ func (s scene) in(t *testing.T, width, height int64) *window {
 func (p *place) openAs(before func(*window), path string) *window {
 	p.t.Helper()
 	tab, err := chromium.Tab()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	before(&window{tab, p.t})
 	w := p.show(tab)
 	if path != "" {
@@ -216,9 +278,7 @@ func (w *window) axe(script, rules string) []violation {
 func axeScript(t *testing.T) string {
 	t.Helper()
 	script, err := node.Axe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return script
 }
 
@@ -291,9 +351,7 @@ func TestErrorsOfThePageAreNoticed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tab, err := chromium.Tab()
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer tab.Close()
 			w := &window{tab, t}
 			w.must(w.Go(p.URL))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tallyman/internal/httpapi"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 )
 
@@ -30,9 +31,7 @@ func newFrontEnd(t *testing.T) *frontEnd {
 	}))
 	t.Cleanup(s.Close)
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	f.origin = "http://localhost:" + port
 	return f
 }
@@ -41,17 +40,13 @@ func newFrontEnd(t *testing.T) *frontEnd {
 func (p *place) framed(f *frontEnd) (tab, frame *window) {
 	p.t.Helper()
 	t, err := chromium.Tab()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	p.t.Cleanup(t.Close)
 	f.url = p.URL + "/"
 	tab = &window{t, p.t}
 	tab.must(tab.Go(f.origin))
 	inner, err := t.Frame(p.URL)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	p.t.Cleanup(func() {
 		for _, fault := range inner.Faults() {
 			p.t.Errorf("the page in the frame reports: %s", fault)
@@ -78,16 +73,16 @@ func TestTheWorkflowInAFrameOfAnAllowedOrigin(t *testing.T) {
 	w.until(joined)
 	w.do(".issues .issue.bad")
 	w.until(inspected)
-	w.do(".inspector [aria-label='Close']", "#tab-sheet")
+	w.do(".inspector [aria-label='Close']")
+	w.until(shut)
+	w.do("#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 
 	// The session is kept by a cookie of this frame, not by the address.
 	id := value[string](w, "fetch('view').then((r) => r.json()).then((v) => v.session_id)")
 	tab.must(tab.Reload())
 	inner, err := tab.Frame(p.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	w = &window{inner, t}
 	w.until(joined)
 	if now := value[string](w, "fetch('view').then((r) => r.json()).then((v) => v.session_id)"); now != id {
@@ -98,9 +93,7 @@ func TestTheWorkflowInAFrameOfAnAllowedOrigin(t *testing.T) {
 
 	// Outside of the frame the same browser has another session.
 	alone, err := tab.Another()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	o := p.show(alone)
 	o.until(fresh)
 	if there := value[string](o, "fetch('view').then((r) => r.json()).then((v) => v.session_id)"); there == id {
@@ -145,9 +138,7 @@ func TestOtherOriginsCannotFrameThePage(t *testing.T) {
 			})
 			other.url = p.URL + "/"
 			tab, err := chromium.Tab()
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer tab.Close()
 			w := &window{tab, t}
 			w.must(w.Go(other.origin))

@@ -2,16 +2,19 @@ package browsertest
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // A person who reloads the page finds the view as it was.
@@ -67,13 +70,110 @@ func TestCellsAreCopiedAsASpreadsheetTakesThem(t *testing.T) {
 	if want := value[string](w, "document.querySelector('.cell.active').textContent"); copy() != want || want == "" {
 		t.Errorf("the chosen cell %q is copied as %q", want, copy())
 	}
-	// A selection over three cells of two rows.
-	w.run(`const rows = [...document.querySelectorAll(".gridrow")].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex);
-		const cells = (r) => [...r.querySelectorAll(".cell")];
-		getSelection().setBaseAndExtent(cells(rows[0])[2].firstChild, 0, cells(rows[1])[0].firstChild, 1);
-		window.wanted = [cells(rows[0]).slice(2).map((c) => c.textContent).join("\t"), cells(rows[1])[0].textContent].join("\n");`)
-	if want := value[string](w, "window.wanted"); copy() != want || !strings.Contains(want, "\t") {
+	// A range: Shift and arrows, or a drag of the mouse.
+	picked := func() string {
+		return value[string](w, `(() => {
+			const rows = [...document.querySelectorAll(".gridrow")].filter((r) => r.querySelector(".picked")).sort((a, b) => a.ariaRowIndex - b.ariaRowIndex);
+			return rows.map((r) => [...r.querySelectorAll(".cell.picked")].map((c) => c.textContent).join("\t")).join("\n");
+		})()`)
+	}
+	w.must(w.Press(kb.ArrowRight+kb.ArrowRight+kb.ArrowDown, chromedp.ModifierShift))
+	if want := picked(); copy() != want || strings.Count(want, "\t") != 4 || strings.Count(want, "\n") != 1 {
 		t.Errorf("the selection %q is copied as %q", want, copy())
+	}
+	w.says(".gridinfo", "6 cells")
+	w.must(w.Drag(".gridrow[aria-rowindex='4'] .cell[aria-colindex='5']", 0, 65))
+	w.until("document.querySelectorAll('.picked').length === 3")
+	if want := picked(); copy() != want || strings.Count(want, "\n") != 2 {
+		t.Errorf("the cells that were dragged over, %q, are copied as %q", want, copy())
+	}
+	w.must(w.Press("a", chromedp.ModifierCtrl))
+	if n := strings.Count(copy(), "\n"); n != 29 {
+		t.Errorf("everything is copied as %d rows of 30", n+1)
+	}
+}
+
+// The rows that are shown are saved as they are in the CSV of the whole sheet, in their order.
+func TestWhatIsFilteredIsDownloaded(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	w.click("#try-flawed")
+	w.until(joined)
+	w.click("#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	down := t.TempDir()
+	w.must(w.Save(down))
+	sheet := w.sheet()
+	loose, sum := []int{}, 0.0
+	for i, r := range sheet.Rows {
+		if r.OrderRow == nil {
+			loose = append(loose, i)
+			n, _ := r.Cells[sheet.column("Cartons")].(float64)
+			sum += n
+		}
+	}
+	// What has no order is found by these words, and by the filter.
+	w.run("const s = document.querySelector('#sheet-search'); s.value = 'no order'; s.dispatchEvent(new Event('input'))")
+	w.says("#panel-sheet .found", fmt.Sprintf("%d of %d rows", len(loose), len(sheet.Rows)))
+	w.run("const s = document.querySelector('#sheet-search'); s.value = ''; s.dispatchEvent(new Event('input'))")
+	w.run("const s = document.querySelector('#sheet-only'); s.value = 'loose'; s.dispatchEvent(new Event('change'))")
+	w.says("#panel-sheet .found", fmt.Sprintf("%d of %d rows", len(loose), len(sheet.Rows)))
+	w.says("#grid-sums", fmt.Sprintf("Cartons %g", sum))
+	w.click(w.heading("Style"), w.heading("Style"))
+	w.until("document.querySelector('.gridhead [aria-sort=descending]')")
+	w.click("#sheet-part")
+	got := strings.SplitAfter(string(saved(t, filepath.Join(down, "load-sheet-part.csv"))), "\n")
+	all := strings.SplitAfter(value[string](w, "fetch('download-bol').then((r) => r.text())"), "\n")
+	slices.SortStableFunc(loose, func(a, b int) int {
+		return -strings.Compare(fmt.Sprint(sheet.Rows[a].Cells[sheet.column("Style")]), fmt.Sprint(sheet.Rows[b].Cells[sheet.column("Style")]))
+	})
+	want := []string{all[0]}
+	for _, i := range loose {
+		want = append(want, all[i+1])
+	}
+	if !slices.Equal(got, append(want, "")) {
+		t.Errorf("the rows are saved as %q, not %q", got, want)
+	}
+}
+
+// Columns are chosen, ordered and kept in this browser.
+func TestColumnsAreChosen(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.load(p.shipment(small, ""))
+	w.click("#tab-sheet")
+	w.until("document.querySelector('.gridrow')")
+	heads := func() string { return w.text(".gridhead") }
+	if strings.Contains(heads(), "Load #") || !strings.Contains(heads(), "Order Date") {
+		t.Fatalf("the columns are %s", heads())
+	}
+	w.click("#sheet-columns")
+	w.until("document.querySelector('.chooser[open]')")
+	w.run(`const box = (name) => [...document.querySelectorAll(".choices label")].find((l) => l.textContent.trim() === name).querySelector("input");
+		box("Load #").click(); box("Order Date").click();`)
+	for range 2 {
+		w.run(`document.querySelector("[aria-label='Move Load # up']").click()`)
+	}
+	w.click(".chooser .primary")
+	w.until("!document.querySelector('.chooser[open]')")
+	check := func(when string) {
+		t.Helper()
+		if !comes(func() bool {
+			got := heads()
+			return !strings.Contains(got, "Order Date") && strings.HasPrefix(got, "# Invoice No. Style Load #")
+		}) {
+			t.Errorf("%s the columns are %s", when, heads())
+		}
+	}
+	check("chosen,")
+	w.must(w.Reload())
+	w.until("document.querySelector('.gridrow')")
+	check("after a reload")
+	w.click("#sheet-columns", ".chooser button[value=reset]")
+	w.says(".gridhead", "Order Date")
+	if got := heads(); strings.Contains(got, "Load #") {
+		t.Errorf("as at first the columns are %s", got)
 	}
 }
 
@@ -105,15 +205,17 @@ func TestWorkInThePageKeepsTheSession(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
 	w.until(fresh)
-	const asked = "performance.getEntriesByType('resource').filter((r) => new URL(r.name).pathname.endsWith('/view')).length"
-	before := value[int](w, asked)
+	w.follows()
+	const asks = "asked.filter((path) => path === '/view').length"
+	before := value[int](w, asks)
 	w.must(w.Press(kb.Shift))
-	w.run("const now = Date.now; Date.now = () => now() + 31 * 60_000") // the life is an hour
-	if n := value[int](w, asked); n != before {
+	if n := value[int](w, asks); n != before {
 		t.Errorf("a key that is pressed at once makes %d requests", n-before)
 	}
-	w.must(w.Press(kb.Shift))
-	w.until(fmt.Sprintf("%s > %d", asked, before))
+	p.later(w, 31*time.Minute) // the life is an hour
+	if n := value[int](w, asks); n != before+1 {
+		t.Errorf("a key that is pressed half an hour later makes %d requests", n-before)
+	}
 }
 
 func TestTheBadgeCountsANearMissOnce(t *testing.T) {
@@ -138,6 +240,22 @@ func TestTheBadgeCountsANearMissOnce(t *testing.T) {
 }
 
 // Lines that nothing proves stay out of downloads until the person vouches for them.
+func TestPaperGetsAllRowsOfTheLists(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.ready()
+	ship := p.shipment(sample.Options{Bills: 150, Lines: 300, Seed: 3}, "")
+	w.must(w.Files("#bills-files", ship.bills))
+	w.until(bills)
+	if n := value[int](w, "document.querySelectorAll('.bill').length"); n != 100 {
+		t.Errorf("%d bills are shown at first", n)
+	}
+	w.run("dispatchEvent(new Event('beforeprint'))")
+	if n := value[int](w, "document.querySelectorAll('.bill').length"); n != 150 {
+		t.Errorf("paper gets %d bills of 150", n)
+	}
+}
+
 func TestLinesThatNothingProvesAreDownloadedOnRequest(t *testing.T) {
 	p := newPlace(t)
 	w := p.open()
@@ -148,15 +266,12 @@ func TestLinesThatNothingProvesAreDownloadedOnRequest(t *testing.T) {
 	w.says("#session", "Check ")
 	down := t.TempDir()
 	w.must(w.Save(down))
-	rows := func(name string) int {
-		w.click("#step-sheet button[aria-label='Download CSV']")
-		all, err := csv.NewReader(bytes.NewReader(saved(t, filepath.Join(down, name)))).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
+	rows := func(name string, answer ...string) int {
+		w.click(append([]string{"#step-sheet button[aria-label='Download CSV']"}, answer...)...)
+		all := must.CSV(t, bytes.NewReader(saved(t, filepath.Join(down, name))))
 		return len(all) - 1
 	}
-	if n := rows("*bol.csv"); n != 0 {
+	if n := rows("*bol.csv", "#ask button[value=save]"); n != 0 {
 		t.Errorf("the sheet has %d rows", n)
 	}
 	w.must(os.Remove(only(t, filepath.Join(down, "*"))))

@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 )
 
@@ -76,11 +77,8 @@ func TestTheWorkflowByKeyboardAlone(t *testing.T) {
 	w.must(w.Save(down))
 	w.tabTo("#step-sheet button[aria-label='Download CSV']")
 	w.press(kb.Enter)
-	var want bytes.Buffer
-	if err := ship.WriteExpected(&want); err != nil {
-		t.Fatal(err)
-	}
-	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want.Bytes()) {
+	want := must.Written(t, ship.WriteExpected)
+	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want) {
 		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
 	}
 	w.at("#step-sheet button[aria-label='Download CSV']")
@@ -105,7 +103,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			w := p.open()
-			w.must(w.Size(px[0], px[1], false))
+			w.sized(px[0], px[1], false)
 			w.ready()
 			w.tabTo("#try-flawed")
 			w.press(kb.Enter)
@@ -138,6 +136,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w.says(".inspector-tools", "2 of")
 			width := func() float64 { return value[float64](w, "document.querySelector('.paper').clientWidth") }
 			w.until(inspected)
+			w.settle()
 			small := width()
 			w.press("+")
 			if width() <= small {
@@ -163,7 +162,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w.press("]")
 			w.press("[")
 			w.press(kb.Escape)
-			w.until("!document.querySelector('.inspector').open")
+			w.until(shut)
 			w.at(".issue")
 			if !value[bool](w, "document.activeElement === document.querySelector('.issue')") {
 				t.Error("the focus does not return to the finding")
@@ -177,6 +176,7 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w.press(kb.Enter)
 			w.until(inspected)
 			w.press(kb.Escape)
+			w.until(shut)
 			w.at(".lines button")
 		})
 	}
@@ -213,6 +213,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.press(kb.Enter)
 	w.until(inspected)
 	w.press(kb.Escape)
+	w.until(shut)
 	w.at("#panel-matching .link")
 
 	w.tabTo("#tab-matching", chromedp.ModifierShift)
@@ -255,6 +256,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.press(kb.ArrowDown + kb.Enter)
 	w.until(inspected)
 	w.press(kb.Escape)
+	w.until(shut)
 	w.at(".grid")
 
 	w.tabTo("#tab-sheet", chromedp.ModifierShift)
@@ -268,7 +270,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.at(".grid")
 	w.tabTo("#tab-sheet", chromedp.ModifierShift)
 	w.press(kb.ArrowRight + kb.ArrowRight)
-	w.until("document.querySelectorAll('canvas').length === 3")
+	w.until("document.querySelectorAll('#panel-load canvas').length === 3")
 	w.tabTo(".figures summary")
 	w.press(" ")
 	w.until("document.querySelector('.figures[open] td')")
@@ -294,6 +296,7 @@ func TestTheFocusMovesToNewContent(t *testing.T) {
 	w.press(kb.Enter)
 	w.until("!document.querySelector('#step-bills .error')")
 	w.at("#step-bills .choose")
+	w.follows()
 	w.run("await fetch('clear-session', { method: 'POST' })")
 	w.until("!document.getElementById('ended').hidden")
 	w.at("#begin")

@@ -107,3 +107,38 @@ func TestTheChartsShowTheSheet(t *testing.T) {
 		}
 	}
 }
+
+// A bar shows its rows in the sheet; by keyboard its name among the figures does.
+func TestABarOfAChartShowsItsRows(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.load(p.shipment(sample.Options{Bills: 20, Lines: 100, Seed: 5}, ""))
+	sheet := w.sheet()
+	for _, way := range []string{"mouse", "keyboard"} {
+		w.click("#tab-load")
+		w.until("document.querySelectorAll('#panel-load canvas').length === 3 && Chart.getChart(document.querySelector('#panel-load canvas'))?.getDatasetMeta(0).data.length")
+		name := value[string](w, "document.querySelector('.figures tbody button').textContent")
+		if way == "mouse" {
+			at := value[struct{ X, Y float64 }](w, `(() => {
+				const c = document.querySelector("#panel-load canvas"), bar = Chart.getChart(c).getDatasetMeta(0).data[0];
+				c.scrollIntoView({ block: "center" });
+				return { X: (bar.base + bar.x) / 2 / c.clientWidth, Y: bar.y / c.clientHeight };
+			})()`)
+			w.must(w.ClickIn("#panel-load canvas", at.X, at.Y))
+		} else {
+			w.run("document.querySelector('.figures').open = true; document.querySelector('.figures summary').focus()")
+			w.tabTo(".figures tbody button")
+			w.press("\r")
+		}
+		w.until("document.querySelector('.only:not([hidden])')")
+		want := 0
+		for _, r := range sheet.Rows {
+			if r.Cells[sheet.column("Ship To Name")] == name {
+				want++
+			}
+		}
+		w.says(".only", name)
+		w.says("#panel-sheet .found", fmt.Sprintf("%d of %d rows", want, len(sheet.Rows)))
+		w.click(".only button")
+	}
+}

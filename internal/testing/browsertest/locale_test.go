@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // The page uses the reader's locale. Files are for programs, so they are the same for all
@@ -15,14 +17,9 @@ import (
 func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 	p := newPlace(t)
 	down := t.TempDir()
-	want, err := sample.New(sample.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := shipments.Sample(t, sample.Defaults())
 	var csv bytes.Buffer
-	if err := want.WriteExpected(&csv); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, want.WriteExpected(&csv))
 	for _, l := range []struct {
 		locale             string
 		number, date, hour string // patterns; an hour of tomorrow has its day
@@ -64,7 +61,7 @@ func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 				t.Errorf("no bill's cube looks like %s: %q", l.number, got)
 			}
 			w.click("#tab-load")
-			w.until("document.querySelectorAll('canvas').length === 3")
+			w.until("document.querySelectorAll('#panel-load canvas').length === 3")
 			if got := value[[]string](w, `[...document.querySelectorAll(".chart.wide .figures tbody th")].map((e) => e.textContent)`); !anyMatches(got, l.date) {
 				t.Errorf("no date of the charts looks like %s: %q", l.date, got)
 			}
@@ -84,4 +81,18 @@ func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 
 func anyMatches(texts []string, pattern string) bool {
 	return slices.ContainsFunc(texts, regexp.MustCompile(pattern).MatchString)
+}
+
+// A click that loads another page is a click, however long the page takes to go.
+func TestClicksThatLoadAnotherPageArrive(t *testing.T) {
+	p := newPlace(t)
+	w := p.open()
+	w.until(fresh)
+	for i, language := range []string{"es", "en", "es", "en", "es", "en"} {
+		w.language(language)
+		w.until("document.getElementById('language').checkVisibility()")
+		if got := value[string](w, "document.documentElement.lang"); got != language {
+			t.Fatalf("click %d: the page is in %s", i, got)
+		}
+	}
 }

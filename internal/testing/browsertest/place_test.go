@@ -11,13 +11,20 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
 
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/browser"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
+	"tallyman/internal/testing/shipments"
 )
 
 var (
@@ -37,7 +44,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer chromium.Close()
-	reader = intake.New(service.Patient)
+	config := service.Patient
+	config.Kept = intake.NewKept() // a picture that comes several times is read once
+	reader = intake.New(config)
 	defer reader.Close()
 	return m.Run()
 }
@@ -45,22 +54,32 @@ func run(m *testing.M) int {
 // place is a service with what its tests need.
 type place struct {
 	*service.Service
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	ahead atomic.Int64 // of the system's clock, in nanoseconds
 }
 
 func newPlace(t *testing.T, change ...func(*service.Options)) *place {
 	t.Helper()
-	o := service.Options{Dir: t.TempDir(), Reader: reader}
+	p := &place{t: t, dir: t.TempDir()}
+	o := service.Options{Dir: t.TempDir(), Reader: reader, Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }}
 	for _, f := range change {
 		f(&o)
 	}
-	s, err := service.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return &place{Service: s, t: t, dir: t.TempDir()}
+	var err error
+	p.Service, err = service.Start(t.Context(), o)
+	must.OK(t, err)
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// later lets time pass for the service's sessions and for a page of them, and has the
+// page's reader do something then.
+func (p *place) later(w *window, d time.Duration) {
+	p.t.Helper()
+	p.ahead.Add(int64(d))
+	w.run(fmt.Sprintf("const now = Date.now; Date.now = () => now() + %d", d.Milliseconds()))
+	w.must(w.Press(kb.Shift))
 }
 
 // window is a tab that fails the test instead of returning errors.
@@ -73,9 +92,7 @@ type window struct {
 func (p *place) open() *window {
 	p.t.Helper()
 	tab, err := chromium.Tab()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	return p.show(tab)
 }
 
@@ -83,9 +100,7 @@ func (p *place) open() *window {
 func (p *place) beside(w *window) *window {
 	p.t.Helper()
 	tab, err := w.Tab.Another()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	return p.show(tab)
 }
 
@@ -98,15 +113,63 @@ func (p *place) show(tab *browser.Tab) *window {
 		}
 		tab.Close()
 	})
+	w.must(tab.Before(probe))
 	w.must(tab.Go(p.URL))
 	return w
 }
 
+// probe lets tests know which paths the page asked for, which were answered, and how many
+// pieces of streams of events the page has taken.
+const probe = `(() => {
+	const real = window.fetch;
+	Object.assign(window, { asked: [], answered: [], heard: 0 });
+	window.fetch = async (...args) => {
+		const path = new URL(args[0], location.href).pathname;
+		asked.push(path);
+		const answer = await real(...args);
+		answered.push(path);
+		if (path !== "/events") return answer;
+		const { body } = answer, open = body.getReader;
+		body.getReader = () => {
+			const reader = open.call(body), read = reader.read;
+			reader.read = async () => {
+				const piece = await read.call(reader);
+				heard++;
+				return piece;
+			};
+			return reader;
+		};
+		return answer;
+	};
+})()`
+
+// views counts the answers in which the page got a view of its session.
+const views = "answered.filter((path) => path === '/view').length"
+
+// follows waits until the page hears what happens in its session.
+func (w *window) follows() {
+	w.t.Helper()
+	w.until("heard > 0")
+}
+
+// late holds timers of five seconds and more until fire is called with about their time in
+// milliseconds; then the last of them goes off.
+const late = `(() => {
+	const real = window.setTimeout, held = [];
+	window.setTimeout = (f, ms = 0, ...args) => (ms < 5000 ? real(f, ms, ...args) : -held.push({ f, ms }));
+	window.fire = (ms) => held.findLast((t) => Math.abs(t.ms - ms) < ms / 20).f();
+})()`
+
+// unhurried opens the page as another person, with its long timers held: what it says for a
+// while stays.
+func (p *place) unhurried() *window {
+	p.t.Helper()
+	return p.openAs(func(w *window) { w.must(w.Before(late)) }, "")
+}
+
 func (w *window) must(err error) {
 	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must.OK(w.t, err)
 }
 
 func (w *window) until(expression string) {
@@ -125,6 +188,13 @@ func (w *window) click(selectors ...string) {
 	for _, s := range selectors {
 		w.must(w.Tab.Click(s))
 	}
+}
+
+// language changes the language of the page, which loads it again.
+func (w *window) language(code string) {
+	w.t.Helper()
+	w.click("#language")
+	w.until(fmt.Sprintf("document.documentElement.lang === %q", code))
 }
 
 func (w *window) run(script string) {
@@ -147,24 +217,44 @@ func (w *window) text(selector string) string {
 	return strings.Join(strings.Fields(value[string](w, fmt.Sprintf("((e) => !e ? '(not there)' : e.checkVisibility() ? e.innerText : '')(document.querySelector(%q))", selector))), " ")
 }
 
-// says fails unless an element shows all of the texts. A step that is folded is unfolded
-// first.
+// says waits until an element shows all of the texts. A step that is folded is unfolded.
 func (w *window) says(selector string, texts ...string) {
 	w.t.Helper()
-	w.run(fmt.Sprintf("document.querySelector(%q + ' .fold[aria-expanded=false]')?.click()", selector))
-	got := w.text(selector)
-	for _, text := range texts {
-		if !strings.Contains(got, text) {
-			w.t.Errorf("%s shows %q, not %q", selector, got, text)
+	var got, lacks string
+	if !comes(func() bool {
+		w.run(fmt.Sprintf("document.querySelector(%q + ' .fold[aria-expanded=false]')?.click()", selector))
+		got = w.text(selector)
+		i := slices.IndexFunc(texts, func(text string) bool { return !strings.Contains(got, text) })
+		if i >= 0 {
+			lacks = texts[i]
 		}
+		return i < 0
+	}) {
+		w.t.Fatalf("%s shows %q, not %q", selector, got, lacks)
 	}
 }
 
+// settle waits for frames in which the page lays out what changed, and then what hangs on it.
+func (w *window) settle() {
+	w.t.Helper()
+	w.run("for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame)")
+}
+
+// sized gives the window a size, and waits until the page has it, or is wider: a phone's browser
+// widens its window then.
+func (w *window) sized(width, height int64, phone bool) {
+	w.t.Helper()
+	w.must(w.Size(width, height, phone))
+	w.until(fmt.Sprintf("innerWidth === %d || document.scrollingElement.scrollWidth > %d", width, width))
+}
+
 const (
-	joined    = "document.querySelector('#step-sheet .chip')?.textContent === 'Joined' && document.querySelector('#step-orders.has')"
+	joined    = "/^(Joined|Unido|[0-9,.]+ (to check|por revisar))$/.test(document.querySelector('#step-sheet .chip')?.textContent) && document.querySelector('#step-orders.has')"
 	bills     = "document.querySelector('#step-bills.has') && document.querySelector('.bill')"
 	inspected = "document.querySelector('.inspector[open] .marks .here') && document.querySelector('.paper img').naturalWidth > 0"
-	fresh     = "document.getElementById('session-text').textContent.startsWith('Fresh session') && !document.getElementById('empty').hidden"
+	// The inspector is closed, and the browser's history is back at what was before it.
+	shut  = "!document.querySelector('.inspector').open && !document.body.classList.contains('inspecting') && !history.state?.inspect"
+	fresh = "document.getElementById('session-text').textContent.startsWith('Fresh session') && !document.getElementById('empty').hidden"
 )
 
 // file writes a file to upload and returns its path.
@@ -172,15 +262,9 @@ func (p *place) file(name string, write func(io.Writer) error) string {
 	p.t.Helper()
 	path := filepath.Join(p.dir, name)
 	f, err := os.Create(path)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := write(f); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
+	must.OK(p.t, write(f))
+	must.OK(p.t, f.Close())
 	return path
 }
 
@@ -196,10 +280,7 @@ type shipment struct {
 
 func (p *place) shipment(o sample.Options, prefix string) shipment {
 	p.t.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	s := shipments.Sample(p.t, o)
 	return shipment{s, p.file(prefix+"bol.pdf", s.WritePDF), p.file(prefix+"orders.csv", s.WriteOrders)}
 }
 

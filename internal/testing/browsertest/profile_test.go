@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,16 +15,14 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/profile"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 )
 
 // theirs is the order export of a shipment as another house writes it: other names of
 // columns, days before months.
 func (p *place) theirs(s shipment) string {
 	p.t.Helper()
-	b, err := os.ReadFile(s.orders)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	b := must.Read(p.t, s.orders)
 	head, rows, _ := strings.Cut(string(b), "\n")
 	head = strings.NewReplacer("Invoice No.", "Num", "Order No.", "P. O. #", "Cartons*", "Qty", "Pieces*", "In them", "Ship-to Name", "Ship To",
 		"Delivery Date", "From", "Cancel Date", "Until").Replace(head)
@@ -99,8 +96,14 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	want := saved(t, filepath.Join(down, "load-sheet*.csv"))
 
 	// The next upload, in the same session and in a fresh one.
+	version := func() string { return value[string](w, "fetch('view').then((r) => r.json()).then((v) => v.version)") }
+	before := version()
 	w.must(w.Files("#orders-files", theirs))
-	w.until("document.querySelector('#step-orders.has') && document.getElementById('mapping').hidden")
+	w.click("#ask button[value=replace]")
+	if !comes(func() bool { return version() != before }) {
+		t.Fatal("the orders are not replaced")
+	}
+	w.until("document.querySelector('#step-orders.has:not(.busy)') && document.getElementById('mapping').hidden")
 	w.click("#start-over", "#ask button[value=yes]")
 	w.until(fresh)
 	w.must(w.Files("#bills-files", ship.bills))
@@ -111,14 +114,9 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	// The API.
 	send := func(path, kind, file string) []byte {
 		t.Helper()
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, file)
 		r, err := http.Post(p.URL+path, kind, bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer r.Body.Close()
 		body, err := io.ReadAll(r.Body)
 		if err != nil || r.StatusCode != http.StatusOK {
@@ -129,14 +127,10 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	get := func(path string) []byte {
 		t.Helper()
 		r, err := http.Get(p.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		defer r.Body.Close()
 		b, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return b
 	}
 	send("/upload?_sid=robot", "application/pdf", ship.bills)
@@ -150,24 +144,15 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	w.until("document.getElementById('profile-dialog').open")
 	w.run("[...document.querySelectorAll('#profile-tools button')].find((b) => b.textContent === 'Download').click()")
 	own, err := profile.Parse(saved(t, filepath.Join(down, "profile.toml")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	open := func(name string) intake.File {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, name)
 		return intake.File{Name: name, ReaderAt: bytes.NewReader(b), Size: int64(len(b))}
 	}
 	doc, err := reader.Bills(t.Context(), []intake.File{open(ship.bills)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	table, err := reader.Orders(t.Context(), open(theirs), own.Dialect())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var csv bytes.Buffer
 	if err := sheet.WriteCSV(&csv, own.Rules().Make(doc, table)); err != nil || !bytes.Equal(csv.Bytes(), want) {
 		t.Errorf("by the downloaded profile the sheet is\n%.300s (%v)", csv.Bytes(), err)
@@ -184,10 +169,7 @@ func TestColumnsForOnceAreNotRemembered(t *testing.T) {
 	w := p.open()
 	w.ready()
 	ship := p.shipment(small, "")
-	b, err := os.ReadFile(ship.orders)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Read(t, ship.orders)
 	other := p.words("other.csv", strings.Replace(string(b), "Cartons*", "Colli", 1))
 	w.must(w.Files("#bills-files", ship.bills))
 	w.until(bills)
@@ -197,6 +179,7 @@ func TestColumnsForOnceAreNotRemembered(t *testing.T) {
 	w.run("[...document.querySelectorAll('#mapping button')].find((b) => b.textContent === 'Use once').click()")
 	w.until(joined)
 	w.must(w.Files("#orders-files", other))
+	w.click("#ask button[value=replace]")
 	w.until(mapping)
 	w.run("[...document.querySelectorAll('#mapping button')].find((b) => b.textContent === 'Cancel').click()")
 	w.until("document.getElementById('mapping').hidden")
@@ -264,7 +247,7 @@ func TestTheBarsOfRoutingFilterTheSheet(t *testing.T) {
 	if n := value[int](w, "document.querySelectorAll('.groupbar').length"); n != len(v) || n == 0 {
 		t.Fatalf("%d bars of %d groups", n, len(v))
 	}
-	w.says(".routing tfoot", "200 by groups, 200 bill by bill")
+	w.says(".routing tfoot", "200 pallets")
 	w.run("document.querySelectorAll('.groupbar')[1].click()")
 	w.until("document.querySelector('.only:not([hidden])')")
 	w.says(".only", v[1].Name)

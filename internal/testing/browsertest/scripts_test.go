@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/node"
 )
 
@@ -17,29 +18,24 @@ const scripts = "../../httpapi/web"
 func module(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	copyAll := func(from, to string) {
-		files, err := filepath.Glob(filepath.Join(from, "*.js"))
+	copyAll := func(from, to, pattern string) {
+		files, err := filepath.Glob(filepath.Join(from, pattern))
 		if err != nil || len(files) == 0 {
-			t.Fatalf("no scripts in %s: %v", from, err)
+			t.Fatalf("no %s in %s: %v", pattern, from, err)
 		}
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.MkdirAll(to, 0o755))
 		for _, file := range files {
 			b, err := os.ReadFile(file)
 			if err == nil {
 				err = os.WriteFile(filepath.Join(to, filepath.Base(file)), b, 0o644)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 		}
 	}
-	copyAll(scripts, dir)
-	copyAll("scripts", filepath.Join(dir, "scripts"))
-	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"type": "module"}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	copyAll(scripts, dir, "*.js")
+	copyAll(scripts, dir, "*.html")
+	copyAll("scripts", filepath.Join(dir, "scripts"), "*.js")
+	must.OK(t, os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"type": "module"}`), 0o644))
 	return dir
 }
 
@@ -54,40 +50,24 @@ func TestTheRulesOfThePage(t *testing.T) {
 
 func TestTheTypesOfThePagesScriptsAgree(t *testing.T) {
 	modules, err := node.Modules(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	check := func(dir string) (string, error) {
-		out, err := exec.Command("node", filepath.Join(modules, "typescript", "bin", "tsc"), "-p", dir).CombinedOutput()
-		return string(out), err
-	}
+	must.OK(t, err)
 	dir := module(t)
 	settings := `{"compilerOptions": {"allowJs": true, "checkJs": true, "noEmit": true, "target": "es2022", "module": "es2022",
 		"moduleResolution": "bundler", "lib": ["es2023", "dom", "dom.iterable"], "types": []}, "include": ["*.js"]}`
-	if err := os.WriteFile(filepath.Join(dir, "tsconfig.json"), []byte(settings), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := check(dir); err != nil {
-		t.Errorf("tsc: %v\n%s", err, out)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "wrong.js"), []byte("import { nothing } from \"./format.js\";\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := check(dir); err == nil || !strings.Contains(out, "wrong.js") {
-		t.Errorf("an import of a missing name passes: %v\n%s", err, out)
+	must.OK(t, os.WriteFile(filepath.Join(dir, "tsconfig.json"), []byte(settings), 0o644))
+	// The only fault is the one that shows that faults are found.
+	must.OK(t, os.WriteFile(filepath.Join(dir, "wrong.js"), []byte("import { nothing } from \"./format.js\";\n"), 0o644))
+	out, err := exec.Command("node", filepath.Join(modules, "typescript", "bin", "tsc"), "-p", dir).CombinedOutput()
+	if said := strings.TrimSpace(string(out)); err == nil || !strings.Contains(said, "wrong.js(1,") || strings.Contains(said, "\n") {
+		t.Errorf("tsc: %v\n%s", err, said)
 	}
 }
 
 func TestTheTypesOfEveryScriptAreChecked(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(scripts, "*.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Read(t, file)
 		if !strings.HasPrefix(string(b), "// @ts-check\n") {
 			t.Errorf("%s does not begin with // @ts-check", filepath.Base(file))
 		}

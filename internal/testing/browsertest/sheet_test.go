@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // apiSheet is the part of the JSON sheet that tests compare the page with.
@@ -208,9 +209,7 @@ func TestDownloadsAgreeWithTheAPI(t *testing.T) {
 		w.click(fmt.Sprintf("#step-sheet button[aria-label=%q]", d.button))
 		got := saved(t, filepath.Join(down, d.file))
 		want, err := base64.StdEncoding.DecodeString(value[string](w, fmt.Sprintf(`fetch("download-bol?format=%s").then((r) => r.arrayBuffer()).then((b) => btoa(Array.from(new Uint8Array(b), (c) => String.fromCharCode(c)).join("")))`, d.format)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s was saved as %d bytes, which are not the %d of the API", d.format, len(got), len(want))
 		}

@@ -2,7 +2,6 @@ package browsertest
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,9 +13,10 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
-const teaching = "document.querySelector('.teacher[open] img')?.naturalWidth > 0"
+const teaching = "document.querySelector('.teacher[open] .viewport:not([aria-busy]) img')?.naturalWidth > 0"
 
 // The columns of a house's list, whose headings the product does not know, and the edges
 // between them in points.
@@ -34,11 +34,8 @@ func (p *place) house(lines int, seed uint64, prefix string) shipment {
 	return p.shipment(sample.Options{Form: sample.House, Bills: 1, Lines: lines, Seed: seed}, prefix)
 }
 
-// pixel is a place on the taught page in the window.
-func (w *window) pixel(x, y float64) (at struct{ X, Y float64 }) {
-	w.t.Helper()
-	return value[struct{ X, Y float64 }](w, fmt.Sprintf(`(() => { const r = document.querySelector(".teacher .paper").getBoundingClientRect(); return { X: r.x + %g / 612 * r.width, Y: r.y + %g / 792 * r.height }; })()`, x, y))
-}
+// The size of the taught page, in points.
+const pageWidth, pageHeight = 612, 792
 
 // choose chooses in a list as the mouse does. The list itself is the browser's, out of reach.
 func (w *window) choose(selector, option string) {
@@ -57,10 +54,7 @@ func (w *window) reads(b *sample.Bill) {
 	down := w.t.TempDir()
 	w.must(w.Save(down))
 	w.click("#step-sheet button[aria-label='Download CSV']")
-	rows, err := csv.NewReader(bytes.NewReader(saved(w.t, filepath.Join(down, "load-sheet*.csv")))).ReadAll()
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	rows := must.CSV(w.t, bytes.NewReader(saved(w.t, filepath.Join(down, "load-sheet*.csv"))))
 	if len(rows) != len(b.Lines)+1 {
 		w.t.Fatalf("the sheet has %d rows, the bill %d lines", len(rows)-1, len(b.Lines))
 	}
@@ -85,15 +79,14 @@ func TestAFormIsTaughtByMouseAndReadsTheNextDocument(t *testing.T) {
 	w.click("#step-bills .error .buttons button")
 	w.until(teaching)
 	for _, x := range houseEdges[1:] {
-		at := w.pixel(float64(x), 40)
-		w.must(w.ClickAt(at.X, at.Y))
+		w.must(w.ClickIn(".teacher .paper", float64(x)/pageWidth, 40.0/pageHeight))
 	}
 	for i, field := range houseFields {
 		w.choose(chip(i), field)
 	}
 	w.choose(chip(4)+" + select", "lb")
 	from, to := value[float64](w, "Number(document.querySelector('.slider.top').ariaValueNow)"), float64(underHeadings)
-	scale := w.pixel(0, 1).Y - w.pixel(0, 0).Y
+	scale := value[float64](w, "document.querySelector('.teacher .paper').getBoundingClientRect().height") / pageHeight
 	w.must(w.Drag(".slider.top", 0, (to-from)*scale))
 
 	// The first of two pages ends with the figures so far, which are no line.
@@ -105,7 +98,7 @@ func TestAFormIsTaughtByMouseAndReadsTheNextDocument(t *testing.T) {
 	w.choose("#teach-page", "2")
 	w.until(fmt.Sprintf("document.querySelectorAll('.rowlist li').length === %d && document.querySelector('.rowlist li.none')", lines-onFirst+2))
 	w.choose(".rowlist li:last-child select", "total")
-	w.until("document.querySelector('.proof.ok')")
+	w.until("document.querySelector('.proof.ok') && " + teaching)
 	sum := first.Bills[0].Pieces
 	grouped := value[string](w, fmt.Sprintf("(%d).toLocaleString('en-US')", sum))
 	w.says(".sentences", fmt.Sprintf("Pieces: %d lines add up to %s, printed %s", lines, grouped, grouped))

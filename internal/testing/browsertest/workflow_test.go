@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,8 +19,10 @@ import (
 	"tallyman/internal/httpapi"
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
-	"tallyman/internal/session"
+	"tallyman/internal/testing/link"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
+	"tallyman/internal/testing/shipments"
 )
 
 // saved waits for a download and returns it.
@@ -27,9 +30,7 @@ func saved(t *testing.T, pattern string) []byte {
 	t.Helper()
 	for range 90_000 {
 		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if len(found) == 1 {
 			if b, err := os.ReadFile(found[0]); err == nil && len(b) > 0 {
 				return b
@@ -63,15 +64,9 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	down := t.TempDir()
 	w.must(w.Save(down))
 	w.click("#step-sheet button[aria-label='Download CSV']", "#step-sheet button[aria-label='Download Excel']", "#step-sheet button[aria-label='Download JSON']")
-	s, err := sample.New(sample.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want bytes.Buffer
-	if err := s.WriteExpected(&want); err != nil {
-		t.Fatal(err)
-	}
-	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want.Bytes()) {
+	s := shipments.Sample(t, sample.Defaults())
+	want := must.Written(t, s.WriteExpected)
+	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want) {
 		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
 	}
 	if got := saved(t, filepath.Join(down, "load-sheet*.xlsx")); !bytes.HasPrefix(got, []byte("PK")) {
@@ -195,7 +190,7 @@ func TestAnUploadThatBreaksIsTriedAgain(t *testing.T) {
 	w.says("#step-bills .error", "did not answer")
 	broken.Store(unanswered)
 	w.click("#step-bills .error .buttons button")
-	w.until("document.querySelectorAll('#step-bills .files li').length > 1 && !document.querySelector('#step-bills .work:not([hidden])')")
+	w.until("document.querySelectorAll('#step-bills .body .files li').length > 1 && !document.querySelector('#step-bills .work:not([hidden])')")
 	if v := w.view(); len(v.Bills) != 2 {
 		t.Errorf("the session has %+v", v)
 	}
@@ -218,33 +213,56 @@ func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
 	w.until(joined)
 	third := split("three.pdf", 6, 9)
 	w.must(w.Files("#bills-files", third))
-	w.says("#ask", "Add three.pdf to the 6 bills")
+	w.says("#ask", "Add three.pdf to what is here (6 bills)")
 	w.click("#ask button[value=add]")
 	w.until("/9\\s*bills|bills\\s*9/.test(document.querySelector('#step-bills .facts').innerText)")
 	w.says("#step-orders", "matched 27")
 	w.must(w.Files("#bills-files", third))
 	w.click("#ask button[value=replace]")
-	w.until("document.querySelectorAll('#step-bills .files li').length === 1")
+	w.until("document.querySelectorAll('#step-bills .body .files li').length === 1")
 	w.says("#step-sheet", "Bills only")
 	w.says("#step-orders", "Choose a file")
 }
 
+// What the page says while a document is read. The answer comes once the page has said it: the
+// server tells of pages by another connection, which may be slower.
 func TestProgressIsCorrect(t *testing.T) {
-	p := newPlace(t)
+	said := make(chan struct{})
+	p := newPlace(t, func(o *service.Options) {
+		o.Wrap = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/upload" {
+					next.ServeHTTP(w, r)
+					return
+				}
+				answer := httptest.NewRecorder()
+				next.ServeHTTP(answer, r)
+				<-said
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				w.Write(answer.Body.Bytes())
+			})
+		}
+	})
 	w := p.open()
 	w.ready()
+	w.follows()
 	ship := p.shipment(sample.Options{Bills: 400, Lines: 800, Seed: 2}, "")
 	w.run(`window.seen = []; new MutationObserver(() => { const s = document.querySelector("#step-bills"); seen.push(s.querySelector(".doing").textContent + " | " + s.querySelector(".detail").textContent); }).observe(document.querySelector("#step-bills .work"), { subtree: true, childList: true, characterData: true });`)
+	w.run(`new MutationObserver(() => { states.push(document.querySelector("#session-text strong").textContent); }).observe(document.querySelector("#session-text"), { subtree: true, childList: true, characterData: true }); window.states = [];`)
 	w.must(w.Files("#bills-files", ship.bills))
+	pages := len(ship.BillPages())
+	w.until(fmt.Sprintf("states.some((s) => /^Reading \\d+ of %d$/.test(s))", pages))
+	close(said)
 	w.until(bills)
 	seen := value[string](w, "seen.join('\\n')")
-	for _, pattern := range []string{`/Sending bol\.pdf \| [\d.]+( [kM]?B)? of [\d.]+ [kM]B/`, `/All [\d.]+ [kM]B sent/`, `/Reading bol\.pdf \| [\d,]+ pages? read, [\d,]+ bills? and [\d,]+ lines? found/`} {
+	for _, pattern := range []string{`/Sending bol\.pdf \| [\d.]+( [kM]?B)? of [\d.]+ [kM]B/`, `/All [\d.]+ [kM]B sent/`, `/Reading bol\.pdf \| Found so far: [\d,]+ pages?, [\d,]+ bills?,? and [\d,]+ lines?/`} {
 		if !value[bool](w, pattern+".test(seen.join('\\n'))") {
 			t.Errorf("nothing like %s was shown:\n%.2000s", pattern, seen)
 		}
 	}
 	// The number of pages read never decreases, and never exceeds the total.
-	if !value[bool](w, `(() => { const n = seen.map((s) => /([\d,]+) pages? read/.exec(s)).filter(Boolean).map((m) => Number(m[1].replace(",", ""))); return n.every((v, i) => v <= `+strconv.Itoa(len(ship.BillPages()))+` && (i === 0 || v >= n[i - 1])); })()`) {
+	if !value[bool](w, `(() => { const n = seen.map((s) => /([\d,]+) pages?, /.exec(s)).filter(Boolean).map((m) => Number(m[1].replace(",", ""))); return n.every((v, i) => v <= `+strconv.Itoa(pages)+` && (i === 0 || v >= n[i - 1])); })()`) {
 		t.Errorf("the pages read go back:\n%s", seen)
 	}
 }
@@ -276,11 +294,8 @@ func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 		t.Errorf("the error's role is %q", got)
 	}
 
-	scan, err := sample.New(small)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scan.Pages = []sample.Page{{Picture: true}}
+	scan := shipments.Sample(t, small)
+	scan.Pages = []sample.Page{{}} // as a scanner of which nothing can be read makes it
 	w.must(w.Files("#bills-files", p.file("scan.pdf", scan.WritePDF)))
 	w.until("document.querySelector('#step-bills .error')?.innerText.includes('scan.pdf')")
 
@@ -364,7 +379,7 @@ func TestAResetDuringAnUploadIsExplained(t *testing.T) {
 		if v := w.view(); v.Status != "empty" || len(v.Bills) != 0 {
 			t.Errorf("after the reset the session is %+v", v)
 		}
-		w.says("#step-bills", "Choose PDF files")
+		w.says("#step-bills", "Choose PDFs or pictures")
 	}
 	a.must(a.Files("#bills-files", p.shipment(small, "").bills)) // and now it works
 	a.until(bills)
@@ -372,10 +387,12 @@ func TestAResetDuringAnUploadIsExplained(t *testing.T) {
 }
 
 func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
-	p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: 3 * time.Second} })
+	p := newPlace(t)
 	w := p.open()
 	w.ready()
-	w.run("document.getElementById('try-sample')?.click()") // on a slow machine it may have expired
+	w.click("#try-sample")
+	w.until(joined)
+	p.later(w, 2*time.Hour)
 	w.until("!document.getElementById('ended').hidden")
 	w.says("#ended", "This session has expired", "removed")
 	w.says("#session", "Session ended")
@@ -389,36 +406,24 @@ func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
 	w.until("document.getElementById('ended').hidden && " + fresh)
 }
 
+// Five minutes before its end the page offers to keep a session. If somebody does, it lives past
+// the time at which it would have ended.
 func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
-	// A slow machine needs a longer life to reach the notice, and to keep the session,
-	// in time.
-	for life := 8 * time.Second; ; life *= 2 {
-		p := newPlace(t, func(o *service.Options) { o.Lives = session.Lives{Cookie: life} })
-		w := p.open()
-		// The page offers the extension at once. The session lives past the time at which
-		// it would have ended.
-		said := value[string](w, fmt.Sprintf(`(async () => {
-			const began = Date.now(), end = began + %d;
-			const sleep = () => new Promise((r) => setTimeout(r, 20));
-			while (!document.querySelector("#notices .notice.warn button"))
-				if (document.getElementById("ended")?.hidden === false) return "it expired first";
-				else await sleep();
-			const said = document.querySelector("#notices .notice").innerText;
-			document.querySelector("#notices .notice.warn button").click();
-			while (Date.now() < end) await sleep();
-			return said;
-		})()`, (life+time.Second).Milliseconds()))
-		there := value[bool](w, "document.getElementById('ended').hidden")
-		if !there && life < time.Minute {
-			continue
-		}
-		if !strings.Contains(said, "This session expires at") || !strings.Contains(said, "Keep it") {
-			t.Errorf("the notice says %q", said)
-		}
-		if !there {
-			t.Error("the session was extended, but does not exist")
-		}
-		return
+	p := newPlace(t)
+	w := p.unhurried()
+	w.until(fresh)
+	w.follows()
+	const id = "fetch('view').then((r) => r.json()).then((v) => v.session_id)"
+	there := value[string](w, id)
+	p.ahead.Add(int64(56 * time.Minute)) // the life is an hour
+	w.run("fire(55 * 60_000)")
+	w.says("#notices", "This session expires at", "Keep it")
+	before := value[int](w, views)
+	w.click("#notices .notice.warn button")
+	w.until(fmt.Sprintf("%s > %d && !document.querySelector('#notices .notice.warn')", views, before))
+	p.ahead.Add(int64(56 * time.Minute))
+	if now := value[string](w, id); there == "" || now != there {
+		t.Errorf("the session was extended, but does not exist: %q, not %q", now, there)
 	}
 }
 
@@ -428,6 +433,7 @@ func TestASessionClearedByAProgramSaysSo(t *testing.T) {
 	w.ready()
 	w.click("#try-sample")
 	w.until(joined)
+	w.follows()
 	w.run("await fetch('clear-session', { method: 'POST' })")
 	w.until("!document.getElementById('ended').hidden")
 	w.says("#ended", "This session was cleared")
@@ -444,9 +450,7 @@ func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
 	w.until(bills)
 	resp, err := http.Get(p.URL + "/status?_sid=dock%207")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body)
 	if !bytes.Contains(b, []byte(`"status":"ready"`)) {
@@ -457,9 +461,7 @@ func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 func TestSignInWhenKeysAreOn(t *testing.T) {
 	ring := keys.Open(t.TempDir())
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p := newPlace(t, func(o *service.Options) { o.Config = httpapi.Config{Keys: ring} })
 	w := p.open()
 	w.until("!document.getElementById('signin').hidden")
@@ -483,16 +485,13 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	w.until(inspected)
 	down := t.TempDir()
 	w.must(w.Save(down))
-	w.click("#step-sheet button[aria-label='Download CSV']")
+	w.click("#step-sheet button[aria-label='Download CSV']", "#ask button[value=save]")
 	saved(t, filepath.Join(down, "load-sheet*.csv"))
 	w.must(w.Reload())
 	w.until(joined)
-	if err := ring.Remove(t.Context(), "depot", ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ring.Add(t.Context(), keys.Key{Name: "other"}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.Remove(t.Context(), "depot", ""))
+	_, err = ring.Add(t.Context(), keys.Key{Name: "other"})
+	must.OK(t, err)
 	w.must(w.Reload())
 	w.until("!document.getElementById('signin').hidden")
 	w.says("#signin-error", "not valid here")
@@ -500,17 +499,18 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 
 func TestThePageRecoversWhenTheServerReturns(t *testing.T) {
 	dir := t.TempDir()
-	p := newPlace(t, func(o *service.Options) { o.Dir = dir })
+	same := func(o *service.Options) { o.Dir = dir }
+	p := newPlace(t, same)
+	l := link.For(t, p.Address) // whose address nobody else can take while there is no server
+	p.URL = "http://" + l.Address
 	w := p.open()
 	w.ready()
 	w.click("#try-sample")
 	w.until(joined)
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, p.Close())
 	w.until("document.getElementById('session-text').textContent === 'Not connected'")
 	w.says("#notices", "The server did not answer", "tries again in")
-	newPlace(t, func(o *service.Options) { o.Dir, o.Address = dir, p.Address })
+	l.Lead(newPlace(t, same).Address)
 	w.until("document.getElementById('session-text').textContent.startsWith('Ready')")
 	w.until("!document.querySelector('.notice')")
 	w.says("#step-orders", "matched 60")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tallyman/internal/testing/child"
+	"tallyman/internal/testing/must"
 )
 
 // A worker that the same thread has started must not end because a server has ended.
@@ -15,9 +16,7 @@ func TestTheEndOfAChildHarmsNoOtherProcessOfItsThread(t *testing.T) {
 		other := exec.Command("cat")
 		other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		input, err := other.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		cmd := exec.Command("true")
 		ended, err := child.Start(cmd, syscall.SIGKILL, func() error {
 			if err := other.Start(); err != nil { // on the thread of the child
@@ -25,9 +24,7 @@ func TestTheEndOfAChildHarmsNoOtherProcessOfItsThread(t *testing.T) {
 			}
 			return cmd.Wait()
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		<-ended
 		time.Sleep(200 * time.Millisecond) // a thread that ends does so after its goroutine
 		input.Close()

@@ -20,6 +20,7 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/s3test"
 )
 
@@ -37,9 +38,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &from})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, o := range page.Contents {
 			got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &from, Key: o.Key})
 			var none *types.NoSuchKey
@@ -47,17 +46,12 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 				gone++
 				continue
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			b, err := io.ReadAll(got.Body)
 			got.Body.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &to, Key: o.Key, Body: bytes.NewReader(b), ContentType: got.ContentType, Metadata: got.Metadata}); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
+			_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: &to, Key: o.Key, Body: bytes.NewReader(b), ContentType: got.ContentType, Metadata: got.Metadata})
+			must.OK(t, err)
 			copied++
 		}
 	}
@@ -105,9 +99,7 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	ledger.mu.Unlock()
 
 	dump, err := c.cluster.Servers.Postgres.Dump(c.cluster.Database)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	before := size()
 	until(t, "clients go on", func() bool { return size() >= before+10 })
 	bucket := c.cluster.Servers.S3.Bucket(t)
@@ -115,35 +107,25 @@ func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	stop()
 
 	database := c.cluster.Servers.Postgres.Database(t)
-	if err := c.cluster.Servers.Postgres.Restore(database, dump); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.cluster.Servers.Postgres.Restore(database, dump))
 	restored := start(t, cluster.Config{Replicas: 2, Database: database, Bucket: bucket})
 	conn, err := pgx.Connect(t.Context(), restored.Store())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer conn.Close(context.Background())
 	rows, err := conn.Query(t.Context(), `SELECT s.id, (SELECT count(*) FROM tallyman.file f WHERE f.incarnation = s.incarnation) FROM tallyman.session s`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	type row struct {
 		ID    string
 		Files int
 	}
 	sessions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	served, cleared := 0, 0
 	seen := map[string]bool{}
 	for _, s := range sessions {
 		seen[s.ID] = true
 		a, err := try(restored, api.Request{Method: "GET", Path: "/download", SID: s.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if !strings.HasPrefix(s.ID, "kept-") {
 			// It is in the database, but was cleared before its files were copied.
 			cleared++

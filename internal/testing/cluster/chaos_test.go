@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/link"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/shipments"
 )
@@ -124,7 +125,7 @@ func one(c *cluster.Cluster, random *rand.Rand) *cluster.Replica {
 }
 
 // onLink applies a fault to a link of a replica for a time.
-func onLink(link func(*cluster.Replica) *cluster.Link, least, most int, begin, end func(*cluster.Link)) func(*cluster.Cluster, *rand.Rand) error {
+func onLink(link func(*cluster.Replica) *link.Link, least, most int, begin, end func(*link.Link)) func(*cluster.Cluster, *rand.Rand) error {
 	return func(c *cluster.Cluster, random *rand.Rand) error {
 		l := link(one(c, random))
 		begin(l)
@@ -134,15 +135,15 @@ func onLink(link func(*cluster.Replica) *cluster.Link, least, most int, begin, e
 	}
 }
 
-func toPostgres(r *cluster.Replica) *cluster.Link { return r.ToPostgres }
-func toS3(r *cluster.Replica) *cluster.Link       { return r.ToS3 }
-func cut(l *cluster.Link)                         { l.Cut() }
-func refuse(l *cluster.Link)                      { l.Refuse(true) }
-func accept(l *cluster.Link)                      { l.Refuse(false) }
-func stall(l *cluster.Link)                       { l.Stall(true) }
-func goOn(l *cluster.Link)                        { l.Stall(false) }
-func slow(l *cluster.Link)                        { l.Delay(30 * time.Millisecond) }
-func quick(l *cluster.Link)                       { l.Delay(0) }
+func toPostgres(r *cluster.Replica) *link.Link { return r.ToPostgres }
+func toS3(r *cluster.Replica) *link.Link       { return r.ToS3 }
+func cut(l *link.Link)                         { l.Cut() }
+func refuse(l *link.Link)                      { l.Refuse(true) }
+func accept(l *link.Link)                      { l.Refuse(false) }
+func stall(l *link.Link)                       { l.Stall(true) }
+func goOn(l *link.Link)                        { l.Stall(false) }
+func slow(l *link.Link)                        { l.Delay(30 * time.Millisecond) }
+func quick(l *link.Link)                       { l.Delay(0) }
 
 func restartPostgres(mode pgtest.Mode) func(*cluster.Cluster, *rand.Rand) error {
 	return func(c *cluster.Cluster, random *rand.Rand) error {

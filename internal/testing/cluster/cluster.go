@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tallyman/internal/testing/link"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/program"
 	"tallyman/internal/testing/s3test"
@@ -131,10 +132,10 @@ func (c *Cluster) Add() (*Replica, error) {
 		return r, r.Start()
 	}
 	var err error
-	if r.ToPostgres, err = NewLink(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Servers.Postgres.Port)), c.Statements.postgres); err != nil {
+	if r.ToPostgres, err = link.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Servers.Postgres.Port)), c.Statements.postgres); err != nil {
 		return nil, err
 	}
-	if r.ToS3, err = NewLink(strings.TrimPrefix(c.Servers.S3.Endpoint, "http://"), c.Requests.http); err != nil {
+	if r.ToS3, err = link.New(strings.TrimPrefix(c.Servers.S3.Endpoint, "http://"), c.Requests.http); err != nil {
 		return nil, err
 	}
 	return r, r.Start()
@@ -171,7 +172,7 @@ func (c *Cluster) Close() error {
 	}
 	for _, r := range c.Replicas {
 		r.Kill()
-		for _, l := range []*Link{r.ToPostgres, r.ToS3} {
+		for _, l := range []*link.Link{r.ToPostgres, r.ToS3} {
 			if l != nil {
 				l.Close()
 			}
@@ -182,7 +183,7 @@ func (c *Cluster) Close() error {
 
 // addresses returns the addresses of sessions and contents for a replica.
 func (c *Cluster) addresses(r *Replica) (store, contents string) {
-	through := func(address string, l *Link) string {
+	through := func(address string, l *link.Link) string {
 		u, err := url.Parse(address)
 		if err != nil || l == nil {
 			return address

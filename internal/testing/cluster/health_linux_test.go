@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -38,9 +39,7 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	type parts struct{ Status, Sessions, Contents, Workers string }
 	health := func(r *cluster.Replica) (p parts) {
 		a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/health"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		into(t, a, &p)
 		if p.Status == "healthy" != (a.Status == 200) || a.Status != 200 && (a.Status != 503 || a.Header.Get("Retry-After") == "") {
 			t.Errorf("%d, Retry-After %q: %s", a.Status, a.Header.Get("Retry-After"), a.Body)

@@ -37,6 +37,9 @@ const (
 	noBills  kind = "no bills" // orders that are refused
 	status   kind = "status"
 	download kind = "download"
+	amending kind = "amend" // an amendment is added, at a revision or at the newest
+	stale    kind = "stale" // one that is refused, since the session has another revision
+	listing  kind = "list"  // the amendments are read
 )
 
 // op is an operation as it was called.
@@ -48,6 +51,8 @@ type op struct {
 	file   string // see fileOf
 	orders bool
 	add    bool
+	// revision is that of an amendment, 0 for none; file is what it says.
+	revision int64
 }
 
 // told is the answer to an operation.
@@ -60,7 +65,10 @@ type told struct {
 	removed int
 	bytes   int64
 	bills   int    // the number of bills in the answer to an upload
-	sheet   string // what a download holds, see sheetOf; "none" for 404
+	sheet   string // what a download holds, see sheetOf; "none" for 404, also of a list
+	// list are the amendments, each with ";", and revision is the session's.
+	list     string
+	revision int64
 }
 
 // fileOf names an attached file, whose name begins with the document's letter.
@@ -80,13 +88,14 @@ func split(files string) []string {
 type world struct {
 	api.State[string]
 	incarnation int // the request that began it
+	revision    int64
 	// pending are the incarnations of uploads under way and the first bills that they
 	// saw, "REQUEST=INCARNATION=BILL;" in order.
 	pending string
 }
 
 func (w world) equal(o world) bool {
-	return w.Equal(o.State) && w.incarnation == o.incarnation && w.pending == o.pending
+	return w.Equal(o.State) && w.incarnation == o.incarnation && w.revision == o.revision && w.pending == o.pending
 }
 
 func (w world) removes(a told) bool {
@@ -95,6 +104,9 @@ func (w world) removes(a told) bool {
 		_, size, _ := strings.Cut(f, ":")
 		b, _ := strconv.ParseInt(size, 10, 64)
 		bytes += b
+	}
+	if w.Amended != "" { // a file of unknown size
+		return a.removed == len(w.Files())+1 && a.bytes > bytes
 	}
 	return a.removed == len(w.Files()) && a.bytes == bytes
 }
@@ -144,12 +156,13 @@ func (w world) forget(id int) world {
 }
 
 func (w world) begun(id int) world {
-	return world{State: w.Begun(), incarnation: id, pending: w.pending}
+	return world{State: w.Begun(), incarnation: id, revision: 1, pending: w.pending}
 }
 
 func (w world) ended() world { return world{State: w.Ended(), pending: w.pending} }
 
 func (w world) attached(o op) world {
+	w.revision++
 	switch {
 	case o.orders:
 		w.State = w.Ordered(o.file)
@@ -158,6 +171,12 @@ func (w world) attached(o op) world {
 	default:
 		w.State = w.Replaced(o.file)
 	}
+	return w
+}
+
+func (w world) amended(o op) world {
+	w.revision++
+	w.State = w.AmendedBy(o.file)
 	return w
 }
 
@@ -171,7 +190,7 @@ func (m model) sheetOf(s api.State[string]) string {
 	for _, f := range s.Bills {
 		lines[f[:1]] = m[f[:1]].Lines // bills that are there twice count once
 	}
-	return sheetOf(lines, s.Orders != "" && lines[s.Orders[:1]] > 0)
+	return sheetOf(lines, slices.ContainsFunc(s.Orders, func(f string) bool { return lines[f[:1]] > 0 }))
 }
 
 func sheetOf(lines map[string]int, merged bool) string {
@@ -243,6 +262,19 @@ func (m model) step(w world, o op, a told) []world {
 		return if_(w.forget(o.id), pending && !current)
 	case changed:
 		return if_(w.forget(o.id), replaced)
+	case amending:
+		next, may := w.amended(o), len(w.Bills) > 0 && (o.revision == 0 || o.revision == w.revision)
+		if a.unknown {
+			return append([]world{w}, if_(next, may)...)
+		}
+		return if_(next, may && "+"+a.list == next.Amended && a.revision == next.revision)
+	case stale:
+		return if_(w, w.Alive && o.revision != w.revision)
+	case listing:
+		if a.sheet == "none" {
+			return if_(w, len(w.Bills) == 0)
+		}
+		return if_(w, len(w.Bills) > 0 && a.list == strings.TrimPrefix(w.Amended, "+") && a.revision == w.revision)
 	case noBills:
 		return if_(w, len(w.Bills) == 0)
 	case status:

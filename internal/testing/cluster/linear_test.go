@@ -53,7 +53,15 @@ func (c clients) one(h *history, round int, random *rand.Rand) {
 		c.upload(h, sid, id, at, letter, random.IntN(3) == 0)
 	case p < 60:
 		c.uploadOrders(h, sid, id, at, letter)
-	case p < 85:
+	case p < 68:
+		c.amend(h, sid, id, at, 0)
+	case p < 76:
+		// Somebody amends what was there a moment ago.
+		if revision := c.list(h, sid, id, at); revision > 0 {
+			id, at := h.call()
+			c.amend(h, sid, id, at, revision)
+		}
+	case p < 90:
 		c.status(h, sid, id, at)
 	default:
 		c.download(h, sid, id, at)
@@ -148,6 +156,65 @@ func (c clients) uploadOrders(h *history, sid string, id int, at int64, letter s
 	c.attached(h, first, second, at, a, known)
 }
 
+// amendments is the answer of /amendments.
+type amendments struct {
+	Revision   int64
+	Amendments []struct{ Value string }
+}
+
+func (a amendments) told() told {
+	t := told{revision: a.Revision}
+	for _, one := range a.Amendments {
+		t.list += one.Value + ";"
+	}
+	return t
+}
+
+// list reads the amendments, and returns the session's revision, 0 if there are no bills.
+func (c clients) list(h *history, sid string, id int, at int64) int64 {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/amendments", SID: sid})
+	var said amendments
+	switch {
+	case !known || a.Status == 503:
+	case a.Status == 404:
+		h.record(op{kind: listing, sid: sid, id: id}, told{sheet: "none"}, at)
+	case a.Status == 200:
+		into(c.t, a, &said)
+		h.record(op{kind: listing, sid: sid, id: id}, said.told(), at)
+	default:
+		c.wrong("/amendments", a)
+	}
+	return said.Revision
+}
+
+// amend adds an amendment, to a revision or to what is newest.
+func (c clients) amend(h *history, sid string, id int, at, revision int64) {
+	what := fmt.Sprintf("v%d", id)
+	body := fmt.Sprintf(`{"revision": %d, "add": [{"kind": "fill", "ship_to": "nobody", "column": "Load #", "value": %q}]}`, revision, what)
+	a, known := c.ask(api.Request{Method: "POST", Path: "/amendments", SID: sid, Kind: "application/json", Body: []byte(body)})
+	o := op{kind: amending, sid: sid, id: id, file: what, revision: revision}
+	switch {
+	case !known:
+		h.record(o, told{unknown: true}, at)
+	case a.Status == 200:
+		var said amendments
+		into(c.t, a, &said)
+		h.record(o, said.told(), at)
+		c.counts.add("amended", 1)
+	case a.Status == 400 && a.Code() == "no_bol":
+		o.kind = noBills
+		h.record(o, told{}, at)
+	case a.Status == 409 && a.Code() == "changed":
+		if o.kind = stale; revision > 0 {
+			h.record(o, told{}, at)
+		}
+		c.counts.add("amendments refused", 1)
+	case a.Code() == "session_superseded", a.Status == 503: // nothing was done
+	default:
+		c.wrong("POST /amendments", a)
+	}
+}
+
 // attached records the parts of an upload.
 func (c clients) attached(h *history, first, second op, at int64, a api.Answer, known bool) {
 	switch {
@@ -199,6 +266,9 @@ func (c clients) status(h *history, sid string, id int, at int64) {
 	into(c.t, a, &said)
 	got := told{exists: said.Exists}
 	for _, f := range said.Uploaded() {
+		if f.Name == "amendments.json" {
+			continue // its size depends on the time
+		}
 		got.files += fileOf(f) + ";"
 	}
 	h.record(op{kind: status, sid: sid, id: id}, got, at)
@@ -262,7 +332,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		}
 	}
 	t.Log(c.counts)
-	if c.counts.get("superseded") == 0 || c.counts.get("downloads") == 0 {
+	if c.counts.get("superseded") == 0 || c.counts.get("downloads") == 0 || c.counts.get("amended") == 0 || c.counts.get("amendments refused") == 0 {
 		t.Error("the load has no collisions")
 	}
 }
@@ -299,6 +369,17 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 		{"orders that were refused for nothing", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: look, id: 3}, told{}, 3, 9},
 			{op{kind: open, id: 4}, told{}, 4, 5}, {op{kind: attach, id: 4, file: "U-4.pdf:10", add: true}, told{}, 4, 5}, {op{kind: changed, id: 3}, told{}, 3, 9}}},
+		{"two amendments of one revision", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2},
+			{op{kind: amending, id: 3, file: "v3", revision: 2}, told{list: "v3;", revision: 3}, 3, 9}, {op{kind: amending, id: 4, file: "v4", revision: 2}, told{list: "v4;", revision: 3}, 3, 9}}},
+		{"two amendments of one revision, of which one is refused", true, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2},
+			{op{kind: amending, id: 3, file: "v3", revision: 2}, told{list: "v3;", revision: 3}, 3, 9}, {op{kind: stale, id: 4, revision: 2}, told{}, 3, 9}}},
+		{"an amendment that is refused for nothing", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2}, {op{kind: stale, id: 4, revision: 2}, told{}, 3, 9}}},
+		{"an amendment that is lost", false, []step{
+			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: attach, id: 2, file: file}, told{}, 1, 2},
+			{op{kind: amending, id: 3, file: "v3"}, told{list: "v3;", revision: 3}, 3, 4}, {op{kind: listing, id: 4}, told{revision: 2}, 5, 6}}},
 		{"a cleared session that comes back", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4},
 			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},

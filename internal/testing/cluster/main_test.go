@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/program"
 )
 
@@ -33,13 +34,9 @@ func TestMain(m *testing.M) {
 func start(t testing.TB, config cluster.Config) *cluster.Cluster {
 	t.Helper()
 	s, err := servers()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	c, err := s.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() {
 		c.Close()
 		for _, r := range c.Replicas {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tallyman/internal/intake"
+	"tallyman/internal/testing/link"
 	"tallyman/internal/testing/program"
 )
 
@@ -15,7 +16,7 @@ type Replica struct {
 	program.Server
 
 	// ToPostgres and ToS3 are its links to the servers, nil with Config.Direct.
-	ToPostgres, ToS3 *Link
+	ToPostgres, ToS3 *link.Link
 
 	cluster *Cluster
 	mu      sync.Mutex

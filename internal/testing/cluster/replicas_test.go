@@ -21,6 +21,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -76,9 +77,7 @@ func TestTheWorkflowOverThreeReplicas(t *testing.T) {
 		t.Run(name+" with a minted ID", func(t *testing.T) { workflow(t, c, ship, "", nil, true) })
 		t.Run(name+" by cookie", func(t *testing.T) {
 			jar, err := cookiejar.New(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			workflow(t, c, ship, "", &http.Client{Jar: jar}, false)
 		})
 	}
@@ -107,9 +106,7 @@ func locked(t *testing.T, c *cluster.Cluster, secret string) {
 	for _, r := range c.Replicas {
 		until(t, "a key that was added is valid", func() bool {
 			with, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: secret})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			without, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x"})
 			return err == nil && with.Status == 200 && without.Status == 401
 		})
@@ -122,9 +119,7 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	var secrets []string
 	for i := range shipments.MixOwners {
 		secret, err := c.Key(fmt.Sprint("owner", i))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		secrets = append(secrets, secret)
 	}
 	for _, secret := range secrets {
@@ -144,13 +139,9 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 func stream(t *testing.T, at, sid string) (next func() (kind string, data map[string]any)) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", at+"/events?_sid="+sid, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { resp.Body.Close() })
 	if resp.StatusCode != 200 {
 		t.Fatal(resp.Status)
@@ -160,9 +151,7 @@ func stream(t *testing.T, at, sid string) (next func() (kind string, data map[st
 		for lines.Scan() {
 			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 				var e map[string]any
-				if err := json.Unmarshal([]byte(data), &e); err != nil {
-					t.Error(err)
-				}
+				must.OK(t, json.Unmarshal([]byte(data), &e))
 				kind, _ := e["type"].(string)
 				return kind, e
 			}
@@ -220,13 +209,9 @@ func query(t testing.TB, c *cluster.Cluster, sql string, to ...any) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, c.Store())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, sql).Scan(to...); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, conn.QueryRow(ctx, sql).Scan(to...))
 }
 
 func TestAListingContinuesOnAnotherReplica(t *testing.T) {
@@ -275,25 +260,17 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	c := start(t, cluster.Config{Replicas: 3})
 	status := func(r *cluster.Replica, key string) int {
 		a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: key})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return a.Status
 	}
 	admin, err := c.Key("admin", "--admin")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	depot, err := c.Key("depot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	locked(t, c, admin)
 	locked(t, c, depot)
 	ask(t, c, api.Request{Method: "POST", Path: "/new-session", SID: "x", Key: depot})
-	if err := c.RemoveKey("depot"); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.RemoveKey("depot"))
 	removed := time.Now()
 	for _, r := range c.Replicas {
 		until(t, "a key that was removed is not valid", func() bool { return status(r, depot) == 401 })
@@ -303,9 +280,7 @@ func TestAKeyWorksOnAllReplicas(t *testing.T) {
 	}
 	t.Logf("no replica accepted the removed key %v later", time.Since(removed).Round(10*time.Millisecond))
 	again, err := c.Key("depot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, r := range c.Replicas {
 		until(t, "the new key is valid, and owns the sessions", func() bool {
 			a, err := try(c, api.Request{Base: r.URL(), Method: "GET", Path: "/status", SID: "x", Key: again})
@@ -370,9 +345,7 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	}
 	starting.Wait()
 	c.Replicas[0].End()
-	if err := c.Replicas[0].Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.Replicas[0].Start())
 	until(t, "one session and its two contents are left", func() bool {
 		return live() == 1 && stored(t, c) == 2
 	})

@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/program"
 	"tallyman/internal/testing/shipments"
 )
@@ -23,13 +24,8 @@ import (
 func nextProgram(t *testing.T) string {
 	t.Helper()
 	source, err := filepath.Abs("../../session/postgres/schema.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(source)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
+	b := must.Read(t, source)
 	steps := regexp.MustCompile(`\n\t\{sql: schema\d+, oldest: \d+\},\n\}`).FindIndex(b)
 	if steps == nil {
 		t.Fatalf("%s does not end its list of steps as expected: this test adds one after the last", source)
@@ -40,18 +36,12 @@ func nextProgram(t *testing.T) string {
 	dir := t.TempDir()
 	changed := filepath.Join(dir, "schema.go")
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for path, content := range map[string][]byte{changed: []byte(next), filepath.Join(dir, "overlay.json"): overlay} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, content, 0o600))
 	}
 	newer := filepath.Join(dir, "tallyman")
-	if err := program.Build(newer, "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, program.Build(newer, "-overlay", filepath.Join(dir, "overlay.json")))
 	return newer
 }
 
@@ -118,9 +108,7 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	for i, r := range c.Replicas {
 		r.Program = next
 		r.End()
-		if err := r.Start(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Start())
 		if got := version(); got != before+1 {
 			t.Errorf("with %d new replicas the schema is %d, was %d", i+1, got, before)
 		}
@@ -131,9 +119,7 @@ func TestARollingUpgradeOverOneStepOfTheSchema(t *testing.T) {
 	old := c.Replicas[0]
 	old.End()
 	old.Program = c.Config.Program
-	if err := old.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, old.Start())
 	serves()
 	progress()
 	over.Store(true)

@@ -5,14 +5,14 @@ import (
 	"compress/zlib"
 	"io"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 func TestFlateRunUnpacksToTheRun(t *testing.T) {
 	for _, n := range []int{1, 1 << 20, 5<<20 + 1} {
 		r, err := zlib.NewReader(bytes.NewReader(flateRun("1 m ", n)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		got, err := io.ReadAll(r)
 		if err != nil {
 			t.Fatalf("%d times: %v", n, err)

@@ -36,7 +36,7 @@ func Mutant(document []byte, seed uint64) []byte {
 			}
 		}
 		return m.change(document, zipWords)
-	case bytes.HasPrefix(document, []byte("\xD0\xCF\x11\xE0")):
+	case bytes.HasPrefix(document, []byte("\xD0\xCF\x11\xE0")), bytes.HasPrefix(document, []byte("\xFF\xD8")), bytes.HasPrefix(document, []byte("\x89PNG")), bytes.HasPrefix(document, []byte("II*\x00")):
 		return m.change(document, nil)
 	}
 	return m.change(document, tableWords)

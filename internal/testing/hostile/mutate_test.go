@@ -3,7 +3,6 @@ package hostile_test
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"reflect"
 	"testing"
@@ -11,26 +10,18 @@ import (
 	"tallyman/internal/orders"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/hostile"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // documents returns a sample in the formats that mutants are made from.
 func documents(t *testing.T) map[string][]byte {
 	t.Helper()
-	s, err := sample.New(sample.Options{Bills: 2, Lines: 8, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := shipments.Sample(t, sample.Options{Bills: 2, Lines: 8, Seed: 1})
 	var bills, export bytes.Buffer
-	if err := s.WritePDF(&bills); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.WriteOrders(&export); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(bytes.NewReader(export.Bytes())).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.WritePDF(&bills))
+	must.OK(t, s.WriteOrders(&export))
+	rows := must.CSV(t, bytes.NewReader(export.Bytes()))
 	return map[string][]byte{"PDF": bills.Bytes(), "CSV": export.Bytes(), "XLSX": hostile.ZipBomb(100), "XLS": hostile.OldWorkbook(rows)}
 }
 
@@ -67,9 +58,7 @@ func TestAnOldWorkbookIsValid(t *testing.T) {
 		}
 		b := hostile.OldWorkbook(rows)
 		got, err := orders.Read(context.Background(), bytes.NewReader(b), int64(len(b)), "old.xls", orders.Limits{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if len(got.Rows) != n || got.Format != "XLS, sheet Orders" {
 			t.Fatalf("%d rows of %s", len(got.Rows), got.Format)
 		}

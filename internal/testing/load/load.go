@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,25 +19,13 @@ import (
 // Documents are the files to send.
 type Documents struct{ Bills, Orders []byte }
 
-// Read reads a PDF of bills and its order export. If the name of the PDF is empty, it
-// invents both, with about 86 pages.
-func Read(bol, orders string) (d Documents, err error) {
-	if bol != "" {
-		if d.Bills, err = os.ReadFile(bol); err == nil {
-			d.Orders, err = os.ReadFile(orders)
-		}
-		return d, err
-	}
-	s, err := sample.New(sample.Options{Bills: 83, Lines: 366, Seed: 1})
-	if err != nil {
-		return d, err
-	}
-	var b, o bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		return d, err
-	}
-	err = s.WriteOrders(&o)
-	return Documents{b.Bytes(), o.Bytes()}, err
+// Invent invents a PDF of bills and its order export. It ends the program at an error.
+func Invent(o sample.Options) Documents {
+	s := Must(sample.New(o))
+	var bills, orders bytes.Buffer
+	Check(s.WritePDF(&bills))
+	Check(s.WriteOrders(&orders))
+	return Documents{bills.Bytes(), orders.Bytes()}
 }
 
 // Clients repeatedly runs a function in n goroutines for a time, and returns the runs
@@ -112,17 +99,15 @@ func (w *Wire) Ask(request []byte) error {
 }
 
 // Rate measures requests of one kind over n connections, spread evenly over servers,
-// in requests a second. request returns the method and the path.
-func Rate(urls []string, n int, d time.Duration, request func(client, round int) string) (float64, error) {
+// in requests a second. request returns the method and the path. It ends the program at an
+// error.
+func Rate(urls []string, n int, d time.Duration, request func(client, round int) string) float64 {
 	wires := make([]*Wire, n)
 	for i := range wires {
-		var err error
-		if wires[i], err = Dial(urls[i%len(urls)]); err != nil {
-			return 0, err
-		}
+		wires[i] = Must(Dial(urls[i%len(urls)]))
 		defer wires[i].Close()
 	}
-	return Clients(n, d, func(client, round int) error {
+	return Must(Clients(n, d, func(client, round int) error {
 		return wires[client].Ask([]byte(request(client, round) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
-	})
+	}))
 }

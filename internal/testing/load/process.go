@@ -11,8 +11,8 @@ import (
 // Process is a process as it was when it was measured.
 type Process struct {
 	PID int
-	// MB is its resident memory.
-	MB float64
+	// MB is its resident memory, and Peak the most that it was.
+	MB, Peak float64
 }
 
 // Family returns a process and its descendants. They are missing where there is no
@@ -32,8 +32,11 @@ func Family(pid int) (self Process, started []Process) {
 			value, _, _ := strings.Cut(after, "\n")
 			return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB"))
 		}
-		kB, _ := strconv.ParseFloat(field("VmRSS"), 64)
-		p := Process{MB: kB / 1024}
+		mb := func(name string) float64 {
+			kB, _ := strconv.ParseFloat(field(name), 64)
+			return kB / 1024
+		}
+		p := Process{MB: mb("VmRSS"), Peak: mb("VmHWM")}
 		p.PID, _ = strconv.Atoi(field("Pid"))
 		switch is := strconv.Itoa(pid); {
 		case p.PID == pid:

@@ -3,13 +3,13 @@ package node
 import (
 	"strings"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 func TestAxeIsInstalled(t *testing.T) {
 	got, err := Axe(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if !strings.Contains(got[:200], "axe v4") {
 		t.Errorf("it begins with %.200q", got)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tallyman/internal/testing/child"
+	"tallyman/internal/testing/must"
 )
 
 // Server is a PostgreSQL server on a loopback port. Any client that can reach the
@@ -243,9 +244,7 @@ func (s *Server) Address(database string) string {
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name, err := s.NewDatabase()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return name
 }
 
@@ -298,9 +297,7 @@ func (s *Server) Exec(t testing.TB, database, sql string) {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, s.Address(database))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer conn.Close(ctx)
 	for _, one := range strings.Split(sql, ";;") {
 		if _, err := conn.Exec(ctx, one); err != nil {

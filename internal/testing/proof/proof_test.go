@@ -8,6 +8,7 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/page"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 func TestMain(m *testing.M) {
@@ -20,18 +21,14 @@ func run(t *testing.T, o Options, read Reader, documents []Document) *Result {
 	t.Helper()
 	o.Examples = 3
 	r, err := Run(o, documents, read)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return r
 }
 
 func known(t *testing.T) []Document {
 	t.Helper()
 	documents, err := Straight(8)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return documents
 }
 
@@ -73,9 +70,7 @@ func TestNoErrorInAnyFormIsProved(t *testing.T) {
 	var documents []Document
 	for _, f := range sample.OtherForms {
 		some, err := l.Invented(context.Background(), f, 3)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		documents = append(documents, some...)
 	}
 	r := run(t, Options{Seed: 3, Errors: 440}, Free, documents)
@@ -92,15 +87,11 @@ func TestNoErrorInALearntFormIsProved(t *testing.T) {
 	var documents []Document
 	for _, f := range []sample.Form{sample.House, sample.Packing, sample.Short} {
 		some, err := l.Invented(context.Background(), f, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		documents = append(documents, some...)
 	}
 	learnt, err := Learnt(documents)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	r := run(t, Options{Seed: 4, Errors: 300}, learnt, documents)
 	sound(t, r, documents)
 	if n := r.Total(); n[Right] < 20 || n[Told] < 100 {

@@ -25,6 +25,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"tallyman/internal/testing/child"
+	"tallyman/internal/testing/must"
 )
 
 const (
@@ -92,9 +93,7 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s, err := New(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(s.Kill)
 	return s
 }
@@ -153,9 +152,7 @@ func random(bytes int) string {
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
 	name, err := s.NewBucket()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return name
 }
 

@@ -3,6 +3,8 @@ package s3test
 import (
 	"net/http"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 func TestTheServerCanBeBuiltStartedAndRestarted(t *testing.T) {
@@ -12,15 +14,11 @@ func TestTheServerCanBeBuiltStartedAndRestarted(t *testing.T) {
 	if _, err := http.Get(s.Endpoint); err == nil {
 		t.Error("a server that was killed answers")
 	}
-	if err := s.Run(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Run())
 	if err := s.Run(); err == nil {
 		t.Error("it was started twice")
 	}
 	for _, signal := range []func() error{s.Stop, s.Continue} {
-		if err := signal(); err != nil {
-			t.Error(err)
-		}
+		must.OK(t, signal())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"tallyman/internal/blob/files"
@@ -17,10 +18,11 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/webhook"
 )
 
 // Patient configures a reader without limits of time: a slow machine must not fail a test.
-var Patient = intake.Config{Time: never, Stall: never}
+var Patient = intake.Config{Time: never, PageTime: never, Stall: never}
 
 const never = 1000 * time.Hour
 
@@ -32,10 +34,14 @@ type Options struct {
 	Reader *intake.Reader
 	// Lives are the lives of sessions.
 	Lives session.Lives
+	// Now is the clock of sessions, nil for the system's.
+	Now func() time.Time
 	// Limits bound the queue of uploads.
 	Limits desk.Limits
 	// Config is the HTTP interface's; the desk and Loopback are filled in.
 	Config httpapi.Config
+	// Webhooks says where webhooks may go; nil for no webhooks.
+	Webhooks *webhook.Policy
 	// Wrap, if not nil, wraps the service's handler.
 	Wrap func(http.Handler) http.Handler
 	// Address is the address to listen on; "" for a free port of 127.0.0.1.
@@ -52,11 +58,14 @@ type Service struct {
 	api    *httpapi.Server
 	server *http.Server
 	store  session.Store
+
+	beside sync.WaitGroup // jobs and webhooks
+	stop   func()
 }
 
 // Start starts a service. Close must be called.
 func Start(ctx context.Context, o Options) (*Service, error) {
-	store, err := sqlite.Open(ctx, o.Dir, session.Settings{Lives: o.Lives})
+	store, err := sqlite.Open(ctx, o.Dir, session.Settings{Lives: o.Lives, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +81,12 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	o.Config.Desk, o.Config.Loopback = desk.New(store, contents, o.Reader, o.Limits), o.Config.Keys == nil
+	if o.Config.Tasks = store.Tasks(); o.Config.JobsKept == 0 {
+		o.Config.JobsKept = o.Lives.Of(session.Named)
+	}
+	if o.Webhooks != nil {
+		o.Config.Webhooks = webhook.New(webhook.Config{Endpoints: store.Webhooks(), Queue: store.Tasks(), Policy: o.Webhooks, Version: "test"})
+	}
 	s := &Service{store: store, api: httpapi.New(o.Config), Address: listener.Addr().String(), URL: "http://" + listener.Addr().String()}
 	var handler http.Handler = s.api
 	if o.Wrap != nil {
@@ -80,11 +95,19 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	s.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	s.server.RegisterOnShutdown(s.api.EndStreams)
 	go s.server.Serve(listener)
+	var running context.Context
+	running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.beside.Go(func() { s.api.RunJobs(running) })
+	if o.Webhooks != nil {
+		s.beside.Go(func() { o.Config.Webhooks.Run(running) })
+	}
 	return s, nil
 }
 
 // Close ends the service, and interrupts requests under way.
 func (s *Service) Close() error {
+	s.stop()
+	s.beside.Wait()
 	s.api.EndStreams()
 	return errors.Join(s.server.Close(), s.store.Close())
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // Shipment is a document of bills, its order export, and the expected sheets of both
@@ -29,14 +29,19 @@ type Shipment struct {
 	Bills, Orders, Expected, Unmatched []byte
 }
 
+// Sample invents a shipment for tests that look into it.
+func Sample(t testing.TB, o sample.Options) *sample.Sample {
+	t.Helper()
+	s, err := sample.New(o)
+	must.OK(t, err)
+	return s
+}
+
 // New invents a shipment whose bills' numbers begin with the letter; "" does not
 // change them.
 func New(t testing.TB, o sample.Options, letter string) Shipment {
 	t.Helper()
-	s, err := sample.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := Sample(t, o)
 	if letter == "" {
 		letter = s.Bills[0].Number[:1]
 	}
@@ -46,14 +51,7 @@ func New(t testing.TB, o sample.Options, letter string) Shipment {
 	for i := range s.Orders {
 		s.Orders[i].InvoiceNo = letter + s.Orders[i].InvoiceNo[1:]
 	}
-	write := func(f func(io.Writer) error) []byte {
-		var b bytes.Buffer
-		if err := f(&b); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	return Shipment{letter, len(s.Bills), s.Lines(), write(s.WritePDF), write(s.WriteOrders), write(s.WriteExpected), write(s.WriteUnmatched)}
+	return Shipment{letter, len(s.Bills), s.Lines(), must.Written(t, s.WritePDF), must.Written(t, s.WriteOrders), must.Written(t, s.WriteExpected), must.Written(t, s.WriteUnmatched)}
 }
 
 // Real returns the real sample, which is not part of the repository: root is the
@@ -64,13 +62,7 @@ func Real(t testing.TB, root string) (Shipment, bool) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return Shipment{}, false
 	}
-	read := func(name string) []byte {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
+	read := func(name string) []byte { return must.Read(t, filepath.Join(dir, name)) }
 	return Shipment{"G", 83, 366, read(sample.PDFName), read(sample.OrdersName), read(sample.ExpectedName), read(sample.UnmatchedName)}, true
 }
 

@@ -4,13 +4,12 @@ import (
 	"testing"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/testing/must"
 )
 
 func TestNoMutationChangesTheSheetInSilence(t *testing.T) {
 	r, err := Run(Options{Seed: 1, Mutations: 720})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for name, c := range r.Kinds {
 		if c.Silent > 0 {
 			t.Errorf("%s: %d of %d are silent: %s", name, c.Silent, c.Right+c.Told+c.Silent, r.Silent)
@@ -24,9 +23,7 @@ func TestNoMutationChangesTheSheetInSilence(t *testing.T) {
 func TestAFieldThatIsNotReconciledIsSilent(t *testing.T) {
 	for _, field := range []bol.Field{bol.Pieces, bol.Weight} {
 		r, err := Run(Options{Seed: 2, Mutations: 180, Tamper: func(d *bol.Document) { ignore(d, field) }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if r.Total().Silent == 0 {
 			t.Errorf("the run does not notice that %s are not compared", field)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"image/png"
@@ -31,6 +32,8 @@ type client struct {
 	named        []*session
 	minted, kept *session
 	seen         int64 // looks, when the client last checked its sessions
+	loads        int   // values that were filled in
+	jobs         []*job
 }
 
 // names returns a client's session names: minimally different from those of other
@@ -114,66 +117,260 @@ func (c *client) one(ctx context.Context) {
 	case 1:
 		s = c.kept
 	}
-	n := c.random.IntN(100)
+	n := c.random.IntN(122)
 	if s == c.kept && n < 40 && c.random.IntN(5) > 0 {
 		n += 40 // check the session
 	}
-	switch {
-	case n < 4:
-		c.begin(ctx, s, "/new-session")
-	case n < 6:
-		c.begin(ctx, s, "/auto-reset")
-	case n < 7:
-		c.clear(ctx, s)
-		c.look(ctx, s)
-	case n < 8:
-		c.clean(ctx, s)
-		c.look(ctx, s)
-	case n < 11:
-		c.mint(ctx)
-	case n < 18:
-		c.upload(ctx, s, 1, false)
-	case n < 21:
-		c.upload(ctx, s, 2+c.random.IntN(2), false)
-	case n < 25:
-		c.upload(ctx, s, 1, true)
-	case n < 27:
-		c.uploadAnew(ctx, s)
-	case n < 29:
-		c.uploadBase64(ctx, s)
-	case n < 32:
-		c.race(ctx, s)
-	case n < 34:
-		c.convert(ctx)
-	case n < 40:
-		c.workflow(ctx, s)
-	case n < 50:
-		c.order(ctx, s)
-	case n < 66:
-		c.look(ctx, s)
-	case n < 72:
-		c.download(ctx, s, "xlsx")
-	case n < 77:
-		c.download(ctx, s, "json")
-	case n < 79:
-		c.routing(ctx, s)
-	case n < 84:
-		c.status(ctx, s)
-	case n < 86:
-		c.validate(ctx, s)
-	case n < 91:
-		c.files(ctx, s)
-	case n < 93:
-		c.picture(ctx, s)
-	case n < 96:
-		c.watch(ctx, s)
-	case n < 97:
-		c.process(ctx, s)
-	case n < 99:
-		c.browse(ctx)
-	default:
-		c.gone(ctx)
+	for _, operation := range []struct {
+		below int
+		do    func()
+	}{
+		{4, func() { c.begin(ctx, s, "/new-session") }},
+		{6, func() { c.begin(ctx, s, "/auto-reset") }},
+		{7, func() { c.clear(ctx, s); c.look(ctx, s) }},
+		{8, func() { c.clean(ctx, s); c.look(ctx, s) }},
+		{11, func() { c.mint(ctx) }},
+		{18, func() { c.upload(ctx, s, 1, false) }},
+		{21, func() { c.upload(ctx, s, 2+c.random.IntN(2), false) }},
+		{25, func() { c.upload(ctx, s, 1, true) }},
+		{27, func() { c.uploadAnew(ctx, s) }},
+		{29, func() { c.uploadBase64(ctx, s) }},
+		{32, func() { c.race(ctx, s) }},
+		{34, func() { c.convert(ctx) }},
+		{40, func() { c.workflow(ctx, s) }},
+		{50, func() { c.order(ctx, s) }},
+		{66, func() { c.look(ctx, s) }},
+		{72, func() { c.download(ctx, s, "xlsx") }},
+		{77, func() { c.download(ctx, s, "json") }},
+		{79, func() { c.routing(ctx, s) }},
+		{84, func() { c.status(ctx, s) }},
+		{86, func() { c.validate(ctx, s) }},
+		{91, func() { c.files(ctx, s) }},
+		{93, func() { c.picture(ctx, s) }},
+		{96, func() { c.watch(ctx, s) }},
+		{97, func() { c.process(ctx, s) }},
+		{99, func() { c.browse(ctx) }},
+		{100, func() { c.gone(ctx) }},
+		{106, func() { c.amend(ctx, s) }},
+		{108, func() { c.undo(ctx, s) }},
+		{110, func() { c.carry(ctx, s) }},
+		{113, func() { c.detach(ctx, s) }},
+		{116, func() { c.orderMore(ctx, s) }},
+		{118, func() { c.putJob(ctx) }},
+		{122, func() { c.checkJob(ctx) }},
+	} {
+		if n < operation.below {
+			operation.do()
+			return
+		}
 	}
+}
+
+// load returns a value that nobody else fills in.
+func (c *client) load() string {
+	c.loads++
+	return fmt.Sprintf("L%s%d", c.name, c.loads)
+}
+
+// amend fills in the load of one of the session's bills. A change whose outcome is unknown
+// is sent again, and made once.
+func (c *client) amend(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok {
+		c.look(ctx, s)
+		return
+	}
+	number := "none"
+	if len(st.Bills) > 0 {
+		bills := st.Bills[c.random.IntN(len(st.Bills))].sample.Bills
+		number = bills[c.random.IntN(len(bills))].Number
+	}
+	load := c.load()
+	body := map[string]any{"by": c.name, "add": []any{map[string]any{"kind": "fill", "column": "Load #", "bill": map[string]any{"number": number}, "value": load}}}
+	if c.random.IntN(2) == 0 {
+		if revision, _, ok := c.amendments(ctx, s); ok && len(st.Bills) > 0 {
+			body["revision"] = revision
+		}
+	}
+	c.change(ctx, s, body, load, amended(number+"="+load))
+}
+
+// undo undoes one of the session's amendments.
+func (c *client) undo(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok || len(st.Bills) == 0 {
+		c.look(ctx, s)
+		return
+	}
+	revision, list, ok := c.amendments(ctx, s)
+	if !ok || len(list) == 0 {
+		return
+	}
+	i := c.random.IntN(len(list))
+	c.change(ctx, s, map[string]any{"revision": revision, "undo": []string{list[i].ID}}, list[i].ID, func(s state) state {
+		for _, what := range s.Amendments() {
+			if strings.HasSuffix(what, "="+list[i].Value) {
+				return s.Undone(what)
+			}
+		}
+		return s
+	})
+}
+
+type amendment struct{ ID, Value string }
+
+// amendments reads the session's amendments, which must be those that were made.
+func (c *client) amendments(ctx context.Context, s *session) (revision int64, list []amendment, ok bool) {
+	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/amendments", SID: s.id}, "no_sheet", "not_found")
+	switch a.outcome {
+	case refused:
+		c.found(s.seesNone(), s, "/amendments", a.Body)
+	case done:
+		var v struct {
+			Revision   int64
+			Amendments []amendment
+		}
+		if err := a.Into(&v); err != nil {
+			c.broken(s, "/amendments", a, err)
+			return 0, nil, false
+		}
+		agrees := func(st state) bool {
+			made := st.Amendments()
+			if len(st.Bills) == 0 || len(made) != len(v.Amendments) {
+				return false
+			}
+			for i, what := range made {
+				if !strings.HasSuffix(what, "="+v.Amendments[i].Value) {
+					return false
+				}
+			}
+			return true
+		}
+		if !s.narrow(agrees) {
+			c.found(lost, s, "/amendments", a.Body)
+			return 0, nil, false
+		}
+		c.report.count("lists of amendments compared")
+		return v.Revision, v.Amendments, true
+	}
+	return 0, nil, false
+}
+
+// change changes the session's amendments, under a name. If the outcome is unknown it tries
+// again.
+func (c *client) change(ctx context.Context, s *session, body any, name string, change func(state) state) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	r := api.Request{Method: "POST", Path: "/amendments", SID: s.id, Kind: "application/json", Body: b, Once: name}
+	for range 3 {
+		a := c.ask(ctx, c.hc, r, "no_bol")
+		switch a.outcome {
+		case unknown:
+			s.mayHave(change)
+			continue
+		case done:
+			s.did(change)
+			if c.random.IntN(2) == 0 {
+				c.look(ctx, s)
+			}
+		case refused:
+			c.found(s.seesNone(), s, "/amendments", a.Body)
+		}
+		return
+	}
+}
+
+// carry fills in the loads on the session's sheet, as people do in a spreadsheet, and gives
+// it back.
+func (c *client) carry(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok || len(st.Bills) == 0 {
+		c.look(ctx, s)
+		return
+	}
+	load := c.load()
+	var what []string
+	for _, f := range st.Bills {
+		for _, b := range f.sample.Bills {
+			what = append(what, b.Number+"="+load+b.Number)
+		}
+	}
+	filled := csvOf(state{Bills: st.Bills, Orders: st.Orders}.AmendedBy(what...))
+	r := api.Request{Method: "POST", Path: "/carry", SID: s.id}
+	r.Kind, r.Body = api.Form(api.Part{Name: "filled.csv", Content: filled})
+	change := func(s state) state {
+		// The server goes by the rows of the sheet, and so by its order.
+		return s.AmendedBy(inOrder(csvOf(s), what)...)
+	}
+	a := c.ask(ctx, c.hc, r)
+	switch a.outcome {
+	case unknown:
+		s.mayHave(change)
+	case done:
+		s.did(change)
+		var v struct{ Lost []any }
+		if err := a.Into(&v); err != nil || len(v.Lost) > 0 {
+			c.found(wrong, s, "/carry", a.Body)
+		}
+	}
+	c.look(ctx, s)
+}
+
+// inOrder returns what is filled in for bills in the order in which a sheet has them.
+func inOrder(sheet []byte, what []string) (sorted []string) {
+	rows, err := csv.NewReader(bytes.NewReader(sheet)).ReadAll()
+	if err != nil {
+		panic(err) // it is one of ours
+	}
+	seen := map[string]bool{}
+	for _, row := range rows[1:] {
+		for _, w := range what {
+			if strings.HasPrefix(w, row[24]+"=") && !seen[w] {
+				seen[w] = true
+				sorted = append(sorted, w)
+			}
+		}
+	}
+	return sorted
+}
+
+// detach takes one of the session's files away again.
+func (c *client) detach(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok || len(st.Files()) == 0 {
+		c.look(ctx, s)
+		return
+	}
+	f := st.Files()[c.random.IntN(len(st.Files()))]
+	a := c.ask(ctx, c.hc, api.Request{Method: "DELETE", Path: "/files", SID: s.id, Query: url.Values{"name": {f.name()}}}, "not_found")
+	switch a.outcome {
+	case unknown:
+		s.mayHave(without(f))
+	case done:
+		s.did(without(f))
+	case refused:
+		c.found(lost, s, "DELETE /files", a.Body)
+	}
+	c.look(ctx, s)
+}
+
+// orderMore adds the order export of a document of the session that has none yet.
+func (c *client) orderMore(ctx context.Context, s *session) {
+	st, ok := s.sure()
+	if !ok {
+		c.look(ctx, s)
+		return
+	}
+	for _, f := range st.Bills {
+		if slices.ContainsFunc(st.Orders, func(o file) bool { return o.Document == f.Document }) {
+			continue
+		}
+		c.attachOrders(ctx, s, file{f.Document, ".csv"}, true)
+		return
+	}
+	c.look(ctx, s)
 }
 
 // found reports a finding about a session. "" means none.
@@ -272,11 +469,7 @@ func (c *client) mint(ctx context.Context) {
 func (c *client) docs(n int) []*Document {
 	var docs []*Document
 	for range n {
-		d, err := c.press.next()
-		if err != nil {
-			panic(fmt.Sprintf("inventing a document: %v", err)) // a mistake in this program
-		}
-		docs = append(docs, d)
+		docs = append(docs, c.press.next())
 	}
 	return docs
 }
@@ -416,8 +609,16 @@ func (c *client) order(ctx context.Context, s *session) {
 		return
 	}
 	f := file{st.Bills[c.random.IntN(len(st.Bills))].Document, []string{".csv", ".xlsx"}[c.random.IntN(2)]}
+	c.attachOrders(ctx, s, f, false)
+}
+
+// attachOrders uploads an order export, in place of those of the session or beside them.
+func (c *client) attachOrders(ctx context.Context, s *session, f file, add bool) {
 	change := ordered(f)
 	r := api.Request{Method: "POST", Path: "/upload-csv", SID: s.id}
+	if add {
+		change, r.Query = alsoOrdered(f), url.Values{"mode": {"append"}}
+	}
 	r.Kind, r.Body = api.Form(api.Part{Name: f.name(), Content: f.content()})
 	a := c.ask(ctx, c.hc, r)
 	switch a.outcome {
@@ -428,7 +629,7 @@ func (c *client) order(ctx context.Context, s *session) {
 		var v struct{ Rows int }
 		if err := a.Into(&v); err != nil {
 			c.broken(s, r.String(), a, err)
-		} else if v.Rows != len(f.sample.Orders) {
+		} else if !s.narrow(func(st state) bool { return rowsOf(st) == v.Rows }) {
 			c.found(wrong, s, r.String(), a.Body)
 		}
 	}
@@ -437,52 +638,39 @@ func (c *client) order(ctx context.Context, s *session) {
 	}
 }
 
+// compare makes a request for the sheet, and compares the answer with what the session holds.
+// It reports whether the answer was that there is none.
+func (c *client) compare(ctx context.Context, s *session, what string, r api.Request, sees func([]byte) finding) (none bool) {
+	a := c.ask(ctx, c.hc, r, "no_sheet", "not_found")
+	none = a.outcome == refused && (a.code == "no_sheet" || a.code == "not_found")
+	if a.outcome == done {
+		c.report.count("downloads compared")
+		c.found(sees(a.Body), s, what, a.Body)
+	} else if none {
+		c.found(s.seesNone(), s, what, a.Body)
+	}
+	return none
+}
+
 // look downloads the sheet as CSV, by one of the routes for it.
 func (c *client) look(ctx context.Context, s *session) {
 	path := []string{"/download", "/download-bol", "/download-bol/combined_data.csv"}[c.random.IntN(3)]
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: path, SID: s.id}, "no_sheet", "not_found")
-	switch a.outcome {
-	case done:
-		c.report.count("downloads compared")
-		c.found(s.seesCSV(a.Body), s, path, a.Body)
-	case refused:
-		if a.code == "no_sheet" || a.code == "not_found" {
-			c.report.count("downloads of sessions without a sheet")
-			c.found(s.seesNone(), s, path, a.Body)
-		}
+	if c.compare(ctx, s, path, api.Request{Method: "GET", Path: path, SID: s.id}, s.seesCSV) {
+		c.report.count("downloads of sessions without a sheet")
 	}
 }
 
 func (c *client) download(ctx context.Context, s *session, format string) {
-	what := "/download-bol as " + format
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/download-bol", SID: s.id, Query: url.Values{"format": {format}}}, "no_sheet", "not_found")
-	switch a.outcome {
-	case done:
-		c.report.count("downloads compared")
-		if format == "xlsx" {
-			c.found(s.seesXLSX(a.Body), s, what, a.Body)
-		} else {
-			c.found(s.seesJSON(a.Body), s, what, a.Body)
-		}
-	case refused:
-		if a.code == "no_sheet" || a.code == "not_found" {
-			c.found(s.seesNone(), s, what, a.Body)
-		}
+	sees := s.seesJSON
+	if format == "xlsx" {
+		sees = s.seesXLSX
 	}
+	c.compare(ctx, s, "/download-bol as "+format, api.Request{Method: "GET", Path: "/download-bol", SID: s.id, Query: url.Values{"format": {format}}}, sees)
 }
 
 // routing downloads the routing of the sheet.
 func (c *client) routing(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/routing", SID: s.id, Query: url.Values{"format": {"json"}}}, "no_sheet", "not_found")
-	switch a.outcome {
-	case done:
-		c.report.count("downloads compared")
-		c.found(s.seesRouting(a.Body), s, "/routing", a.Body)
-	case refused:
-		if a.code == "no_sheet" || a.code == "not_found" {
-			c.found(s.seesNone(), s, "/routing", a.Body)
-		}
-	}
+	c.compare(ctx, s, "/routing", api.Request{Method: "GET", Path: "/routing", SID: s.id, Query: url.Values{"format": {"json"}}}, s.seesRouting)
 }
 
 func (c *client) status(ctx context.Context, s *session) {

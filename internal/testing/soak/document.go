@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -74,7 +75,7 @@ func newPress(letter byte, seed uint64, n int) (*press, error) {
 }
 
 // next makes a new document.
-func (p *press) next() (*Document, error) {
+func (p *press) next() *Document {
 	p.mu.Lock()
 	p.made++
 	n := p.made
@@ -98,14 +99,11 @@ func (p *press) next() (*Document, error) {
 		}
 	}
 	var pdf, csv bytes.Buffer
-	if err := d.sample.WritePDF(&pdf); err != nil {
-		return nil, err
-	}
-	if err := d.sample.WriteOrders(&csv); err != nil {
-		return nil, err
+	if err := errors.Join(d.sample.WritePDF(&pdf), d.sample.WriteOrders(&csv)); err != nil {
+		panic(fmt.Sprintf("inventing a document: %v", err)) // a mistake in this program
 	}
 	d.PDF, d.CSV = pdf.Bytes(), csv.Bytes()
-	return d, nil
+	return d
 }
 
 // workbook writes orders as XLSX, all cells as texts.
@@ -126,16 +124,16 @@ func workbook(orders []sample.Order) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// together is the sheet of some bills with the orders of a document, or of none, as
-// package sample calculates it.
-func together(bills []file, orders *Document) ([]byte, error) {
+// together is the sheet of some bills with some order exports as package sample calculates
+// it.
+func together(bills, orders []file) ([]byte, error) {
 	all := &sample.Sample{}
 	for _, f := range bills {
 		all.Bills = append(all.Bills, f.sample.Bills...)
 	}
 	write := all.WriteUnmatched
-	if orders != nil {
-		all.Orders = orders.sample.Orders
+	for _, f := range orders {
+		all.Orders = append(all.Orders, f.sample.Orders...)
 		write = all.WriteExpected
 	}
 	var b bytes.Buffer

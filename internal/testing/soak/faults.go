@@ -141,34 +141,29 @@ func (s *Soak) fullDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	met, err := s.meets(ctx)
+	met := s.meets(ctx)
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(3*time.Second)))
 	empty()
 	over()
-	if err == nil {
-		err = s.probe(ctx, "the disk was full")
+	if err := s.probe(ctx, "the disk was full"); err != nil {
+		return err
 	}
-	if err == nil && !met {
-		err = errMissed
+	if !met {
+		return errMissed
 	}
-	return err
+	return nil
 }
 
 // meets uploads a document to a full disk, and reports whether there was no room for
 // it.
-func (s *Soak) meets(ctx context.Context) (bool, error) {
-	d, err := s.strays.next()
-	if err != nil {
-		return false, err
-	}
-	sid := "no room/" + d.Mark
-	s.remember(sid)
+func (s *Soak) meets(ctx context.Context) bool {
+	d, sid := s.stray("no room")
 	kind, body := pdfs(d)
 	a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body})
 	if a.outcome == done {
 		s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	}
-	return a.Status == http.StatusInsufficientStorage || a.code == "storage_unavailable", nil
+	return a.Status == http.StatusInsufficientStorage || a.code == "storage_unavailable"
 }
 
 func (s *Soak) killOnFullDisk(ctx context.Context) error {
@@ -234,13 +229,9 @@ func (s *Soak) slowHeader(ctx context.Context, n int) {
 // slowBody uploads a document whose last bytes come one by one: it is read and
 // attached like any other.
 func (s *Soak) slowBody(ctx context.Context, n int) {
-	d, err := s.strays.next()
-	if err != nil {
-		return
-	}
-	sid := "slow/" + d.Mark
-	s.remember(sid)
+	d, sid := s.stray("slow")
 	kind, body := pdfs(d)
+	acknowledged := s.hooks.asks(api.Request{Path: "/upload", SID: sid, Body: body})
 	began := time.Now()
 	c, err := s.dial()
 	if err != nil {
@@ -265,6 +256,7 @@ func (s *Soak) slowBody(ctx context.Context, n int) {
 	if a.outcome != done {
 		return
 	}
+	acknowledged()
 	b := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 	if b.outcome == done && !bytes.Equal(b.Body, sheetOf(d)) {
 		s.report.violated(string(wrong), "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.Body)
@@ -287,12 +279,7 @@ func (s *Soak) read(c net.Conn, method string) (answer, error) {
 // slowReader requests a sheet again and again on one connection, reads none of the
 // answers for a while, and then only a few.
 func (s *Soak) slowReader(ctx context.Context, n int) {
-	d, err := s.strays.next()
-	if err != nil {
-		return
-	}
-	sid := "not read/" + d.Mark
-	s.remember(sid)
+	d, sid := s.stray("not read")
 	if a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: d.PDF}); a.outcome != done {
 		return
 	}
@@ -322,12 +309,7 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 
 // abort breaks an upload off in the middle of its body: nothing of it may stay.
 func (s *Soak) abort(ctx context.Context) error {
-	d, err := s.strays.next()
-	if err != nil {
-		return err
-	}
-	sid := "broken off/" + d.Mark
-	s.remember(sid)
+	d, sid := s.stray("broken off")
 	kind, body := pdfs(d)
 	c, err := s.dial()
 	if err != nil {
@@ -393,12 +375,7 @@ func (s *Soak) hostileDocument(ctx context.Context) error {
 }
 
 func (s *Soak) hostileOrders(ctx context.Context) error {
-	d, err := s.strays.next()
-	if err != nil {
-		return err
-	}
-	sid := "hostile orders/" + d.Mark
-	s.remember(sid)
+	d, sid := s.stray("hostile orders")
 	if a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: d.PDF}); a.outcome != done {
 		return errMissed
 	}
@@ -448,7 +425,7 @@ var wrongRequests = []struct {
 	{"GET /download?_sid=x&format=exe HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
 	{"GET /status?_sid=x HTTP/1.1\r\nHost: example.com\r\n\r\n", 403},
 	{"POST /upload?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 400},
-	{"POST /upload?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1\r\n\r\nx", 415},
+	{"POST /upload?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/gif\r\nContent-Length: 1\r\n\r\nx", 415},
 	{"POST /upload?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx", 400},
 	{"POST /upload?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 999999999\r\n\r\n", 413},
 	{"POST /upload-base64?_sid=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{\"file_data\":\"!!!\"}", 400},

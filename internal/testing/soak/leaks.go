@@ -63,11 +63,7 @@ func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Durat
 func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 	const n = 5
 	for i := range n {
-		d, err := s.strays.next()
-		if err != nil {
-			return err
-		}
-		kind, body := pdfs(d)
+		kind, body := pdfs(s.strays.next())
 		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: fmt.Sprint("expires ", i), Kind: kind, Body: body})
 		if a.outcome != done {
 			return fmt.Errorf("uploading to a session that is to expire: %d %s", a.Status, a.Body)

@@ -55,20 +55,48 @@ func textOf(s state) string {
 	for _, f := range s.Files() {
 		names = append(names, f.name())
 	}
+	if s.Amended != "" {
+		names = append(names, s.Amended)
+	}
 	return "[" + strings.Join(names, " ") + "]"
 }
 
 // csvOf is the expected CSV of a download. There must be bills.
 func csvOf(s state) []byte {
-	b, err := together(s.Bills, s.Orders.Document)
+	b, err := together(s.Bills, s.Orders)
 	if err != nil {
 		panic(err) // a buffer never fails
 	}
-	return b
+	loads := map[string]string{}
+	for _, what := range s.Amendments() {
+		number, load, _ := strings.Cut(what, "=")
+		loads[number] = load
+	}
+	if len(loads) == 0 {
+		return b
+	}
+	// The bill's number is the 25th cell of a row, and its load the third of those that are
+	// empty at first.
+	lines := strings.SplitAfter(string(b), "\n")
+	for i, line := range lines {
+		row, err := csv.NewReader(strings.NewReader(line)).Read()
+		if err == nil && loads[row[24]] != "" && i > 0 {
+			lines[i] = ",," + loads[row[24]] + strings.TrimPrefix(line, ",,")
+		}
+	}
+	return []byte(strings.Join(lines, ""))
 }
 
 // sheetOf is the expected CSV of the bills of documents.
 func sheetOf(docs ...*Document) []byte { return csvOf(holding(docs...)) }
+
+// rowsOf is the number of all order rows.
+func rowsOf(s state) (n int) {
+	for _, f := range s.Orders {
+		n += len(f.sample.Orders)
+	}
+	return n
+}
 
 func countOf(s state) (bills, lines int) {
 	for _, f := range s.Bills {
@@ -82,27 +110,35 @@ func filesOf(s state) (files []api.File) {
 	for _, f := range s.Files() {
 		files = append(files, api.File{Name: f.name(), Size: int64(len(f.content()))})
 	}
+	if s.Amended != "" {
+		files = append(files, api.File{Name: amendments}) // of any size
+	}
 	return files
 }
+
+// amendments is the name of a session's amendments among its files.
+const amendments = "amendments.json"
 
 // The changes that operations make, for those that have arguments.
 
 func replaced(docs ...*Document) func(state) state {
 	return func(s state) state { return s.Replaced(billsOf(docs)...) }
 }
-
 func appended(docs ...*Document) func(state) state {
 	return func(s state) state { return s.Appended(billsOf(docs)...) }
 }
-
-func ordered(f file) func(state) state {
-	return func(s state) state { return s.Ordered(f) }
+func ordered(f file) func(state) state     { return func(s state) state { return s.Ordered(f) } }
+func alsoOrdered(f file) func(state) state { return func(s state) state { return s.AlsoOrdered(f) } }
+func without(f file) func(state) state     { return func(s state) state { return s.Without(f) } }
+func amended(what ...string) func(state) state {
+	return func(s state) state { return s.AmendedBy(what...) }
 }
+func undone(what string) func(state) state { return func(s state) state { return s.Undone(what) } }
 
 // cleaned is the change of /auto-clean-session, which leaves a session without files
 // as it is.
 func cleaned(s state) state {
-	if len(s.Files()) > 0 {
+	if len(filesOf(s)) > 0 {
 		return s.Begun()
 	}
 	return s
@@ -370,7 +406,7 @@ func (s *session) seesJSON(body []byte) finding {
 				numbers = append(numbers, b.Number)
 			}
 		}
-		if len(v.Files) != len(names) || len(v.Bills) != len(numbers) || (v.Orders != nil) != (st.Orders != file{}) {
+		if len(v.Files) != len(names) || len(v.Bills) != len(numbers) || (v.Orders != nil) != (len(st.Orders) > 0) {
 			return false
 		}
 		for i, f := range v.Files {
@@ -383,7 +419,11 @@ func (s *session) seesJSON(body []byte) finding {
 				return false
 			}
 		}
-		return v.Orders == nil || v.Orders.Name == st.Orders.name()
+		var exports []string
+		for _, f := range st.Orders {
+			exports = append(exports, f.name())
+		}
+		return v.Orders == nil || v.Orders.Name == strings.Join(exports, ", ")
 	})
 	if agreed {
 		return ""
@@ -459,6 +499,11 @@ func sameCell(typed, text string) bool {
 
 // seesFiles checks a list of the session's files, the sheet left out.
 func (s *session) seesFiles(alive bool, files []api.File) finding {
+	for i := range files {
+		if files[i].Name == amendments {
+			files[i].Size = 0
+		}
+	}
 	return s.sees(files, func(st state) bool { return st.Alive == alive && slices.Equal(filesOf(st), files) })
 }
 
@@ -491,7 +536,8 @@ func (s *session) seesRemoved(files int, size int64) finding {
 		for _, f := range filesOf(st) {
 			n, all = n+1, all+f.Size
 		}
-		return n == files && all == size
+		// The bytes of amendments are not known.
+		return n == files && (all == size || st.Amended != "" && all < size)
 	}) {
 		return ""
 	}

@@ -3,21 +3,17 @@ package soak
 import (
 	"bytes"
 	"testing"
+
+	"tallyman/internal/testing/must"
 )
 
 // pressed makes n documents of a letter.
 func pressed(t *testing.T, letter byte, n int) (docs []*Document) {
 	t.Helper()
 	p, err := newPress(letter, 7, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for range n {
-		d, err := p.next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		docs = append(docs, d)
+		docs = append(docs, p.next())
 	}
 	return docs
 }
@@ -50,6 +46,24 @@ func TestAnswersAreJudgedByWhatASessionMayHold(t *testing.T) {
 		{"what another client uploaded as well", func(s *session) finding { return s.seesCSV(sheetOf(a[2], b[0])) }, contaminated},
 		{"a part of it", func(s *session) finding { return s.seesCSV(half) }, lost},
 		{"nothing", func(s *session) finding { return s.seesNone() }, lost},
+		{"an amendment", func(s *session) finding {
+			s.did(amended(a[2].sample.Bills[0].Number + "=L1"))
+			return s.seesCSV(csvOf(holding(a[2]).AmendedBy(a[2].sample.Bills[0].Number + "=L1")))
+		}, ""},
+		{"an amendment that is not there", func(s *session) finding {
+			s.did(amended(a[2].sample.Bills[0].Number + "=L1"))
+			return s.seesCSV(sheetOf(a[2]))
+		}, lost},
+		{"an amendment that was undone", func(s *session) finding {
+			s.did(amended(a[2].sample.Bills[0].Number + "=L1"))
+			s.did(undone(a[2].sample.Bills[0].Number + "=L1"))
+			return s.seesCSV(csvOf(holding(a[2]).AmendedBy(a[2].sample.Bills[0].Number + "=L1")))
+		}, lost},
+		{"a file that was taken away", func(s *session) finding {
+			s.did(appended(a[3]))
+			s.did(without(file{a[3], ".pdf"}))
+			return s.seesCSV(sheetOf(a[2], a[3]))
+		}, lost},
 		{"its file", func(s *session) finding { return s.seesFiles(true, filesOf(holding(a[2]))) }, ""},
 		{"another's file", func(s *session) finding { return s.seesFiles(true, filesOf(holding(b...))) }, contaminated},
 		{"an upload that was cut off, and is there", func(s *session) finding {

@@ -112,6 +112,8 @@ func (s *Soak) jumpClock(ctx context.Context) error {
 		s.clockOf = pid
 	}
 	by := jumps[s.server.random.IntN(len(jumps))]
+	over := s.trouble.begin(jumped)
+	defer over()
 	if err := s.clock.set(by); err != nil {
 		return err
 	}

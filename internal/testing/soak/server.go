@@ -22,6 +22,7 @@ import (
 type server struct {
 	program.Server
 	data, temp, logPath string
+	more                []string      // arguments
 	random              *rand.Rand    // of the faults
 	grace               time.Duration // that it may take to end
 	document            time.Duration // that a document may take
@@ -71,6 +72,7 @@ func (v *server) living(life string) {
 		// orphans may be a large share.
 		"--orphan-age", "2s", "--sweep-share", "100",
 	}
+	v.Args = append(v.Args, v.more...)
 }
 
 // Start starts the server, from the second time on at the same address.

@@ -9,7 +9,8 @@
 //
 // The files: document.go invents what is uploaded; model.go knows what a session may
 // hold and judges answers; wire.go makes requests; client.go has the clients;
-// server.go is the process and its directory; faults.go and rogue.go inject faults,
+// unattended.go has files and mails arrive; hooks.go receives events; server.go is the process and its
+// directory; faults.go and rogue.go inject faults,
 // clock_*.go sets the clock of one process; trouble.go says what faults excuse; leaks.go and memory.go measure; report.go counts.
 package soak
 
@@ -101,6 +102,9 @@ type Soak struct {
 	server  *server
 	hc      *http.Client // of the run itself, directly to the server
 	strays  *press       // documents of no client
+	// unattended is what arrives in a folder and by mail.
+	unattended *unattended
+	hooks      *hooks
 	// gate is held for reading during a client's operation.
 	gate    sync.RWMutex
 	looks   atomic.Int64 // how often clients had to look after all their sessions, at each start for instance
@@ -124,6 +128,13 @@ func (s *Soak) remember(id string) bool {
 	known := s.ids[id]
 	s.ids[id] = true
 	return !known
+}
+
+// knows reports whether a session is one of the run.
+func (s *Soak) knows(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids[id]
 }
 
 // at is the server's address for clients.
@@ -151,6 +162,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return report, err
 	}
 	defer s.server.close()
+	if s.unattended, err = newUnattended(s); err != nil {
+		return report, err
+	}
+	defer s.unattended.office.Close()
+	s.hooks = newHooks(s)
+	defer s.hooks.close()
 	if err := s.start(); err != nil {
 		return report, err
 	}
@@ -195,6 +212,9 @@ func (s *Soak) run(ctx context.Context) error {
 	if err := s.probeWithin(ctx, "the first start", s.o.within(s.o.Deadline+3*time.Minute)); err != nil {
 		return stillThere(ctx, err)
 	}
+	if err := s.hooks.start(ctx); err != nil {
+		return stillThere(ctx, err)
+	}
 	known, err := s.server.files()
 	if err != nil {
 		return err
@@ -212,6 +232,7 @@ func (s *Soak) run(ctx context.Context) error {
 	for _, c := range s.clients {
 		all.Go(func() { c.work(working) })
 	}
+	all.Go(func() { s.unattended.work(working) })
 	watching, see := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { s.tell(watching) })
@@ -344,11 +365,16 @@ func (s *Soak) fell() error {
 
 // finish clears the sessions, and checks what is left.
 func (s *Soak) finish(known map[string]bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.o.within(5*time.Minute))
+	ctx, cancel := context.WithTimeout(context.Background(), s.o.within(8*time.Minute))
 	defer cancel()
 	for _, c := range s.clients {
 		c.recall(ctx) // everything acknowledged is there
+		c.endJobs(ctx, s.o.within(4*time.Minute))
 		c.hc.CloseIdleConnections()
+	}
+	s.unattended.finish(ctx)
+	if err := s.hooks.finish(ctx); err != nil {
+		return err
 	}
 	if err := s.clearAll(ctx); err != nil {
 		return err

@@ -46,13 +46,14 @@ const (
 	harmed  kind = "a worker was killed"        // 503 worker_stopped
 	rogue   kind = "a worker sends nonsense"    // 422 worker_crashed
 	crowded kind = "there are many connections" // 503, and connections that are not accepted
+	jumped  kind = "the clock is wrong"         // events that were signed at another time
 )
 
 // lasting is how long a kind excuses requests after its end. A dead idle connection is
 // discovered a moment later, but a killed idle worker only by the next upload that uses
 // it.
 var lasting = map[kind]time.Duration{
-	down: time.Second, full: time.Second, harmed: time.Minute, rogue: time.Minute, crowded: 2 * time.Second,
+	down: time.Second, full: time.Second, harmed: time.Minute, rogue: time.Minute, crowded: 2 * time.Second, jumped: time.Minute,
 }
 
 type window struct {

@@ -37,9 +37,17 @@ type answer struct {
 // the request may always be answered with.
 func (s *Soak) ask(ctx context.Context, hc *http.Client, r api.Request, want ...string) answer {
 	s.report.operation(r.Method + " " + pathOf(r))
+	acknowledged := func() {}
+	if s.hooks != nil {
+		acknowledged = s.hooks.asks(r)
+	}
 	began := time.Now()
 	a, err := s.exchange(ctx, hc, r)
-	return s.judge(ctx, r.String(), began, a, err, want)
+	a = s.judge(ctx, r.String(), began, a, err, want)
+	if a.outcome == done {
+		acknowledged()
+	}
+	return a
 }
 
 // pathOf is the path of a request without names.
@@ -87,7 +95,7 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		}
 		return a
 	}
-	if a.Status == http.StatusOK {
+	if a.Status == http.StatusOK || a.Status == http.StatusAccepted {
 		a.outcome = done
 		return a
 	}
@@ -153,6 +161,14 @@ func newHTTP() *http.Client {
 	}}
 }
 
+// stray makes a document of no client, and names the session that is to hold it.
+func (s *Soak) stray(of string) (d *Document, sid string) {
+	d = s.strays.next()
+	sid = of + "/" + d.Mark
+	s.remember(sid)
+	return d, sid
+}
+
 // probe uploads a document to a separate session and downloads it, and repeats that
 // until it works or the deadline is over.
 func (s *Soak) probe(ctx context.Context, after string) error {
@@ -160,13 +176,8 @@ func (s *Soak) probe(ctx context.Context, after string) error {
 }
 
 func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration) error {
-	d, err := s.strays.next()
-	if err != nil {
-		return err
-	}
+	d, sid := s.stray("probe")
 	kind, body := pdfs(d)
-	sid := "probe/" + d.Mark
-	s.remember(sid)
 	want, last := sheetOf(d), ""
 	for end := time.Now().Add(most); time.Now().Before(end); {
 		if ctx.Err() != nil {

@@ -256,14 +256,17 @@ func endAll(cmd *exec.Cmd) {
 
 func formatted(ctx context.Context) error {
 	out, err := output(ctx, nil, "gofmt", "-l", ".")
-	if err != nil || strings.TrimSpace(out) != "" {
-		return fmt.Errorf("these files are not formatted, run gofmt -w (%v):\n%s", err, out)
+	if err != nil {
+		return fmt.Errorf("gofmt: %w\n%s", err, out)
+	}
+	if strings.TrimSpace(out) != "" {
+		return fmt.Errorf("these files are not formatted, run gofmt -w:\n%s", out)
 	}
 	long, err := longLines(".")
-	if err != nil || len(long) > 0 {
-		return fmt.Errorf("these lines have more than %d columns, break them (%v):\n%s", columns, err, strings.Join(long, "\n"))
+	if err == nil && len(long) > 0 {
+		err = fmt.Errorf("these lines have more than %d columns, break them:\n%s", columns, strings.Join(long, "\n"))
 	}
-	return nil
+	return err
 }
 
 // columns is how long a line of the page's code may be.

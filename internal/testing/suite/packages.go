@@ -28,8 +28,13 @@ var raced = []group{
 	{pkg: "internal/blob/stores"},  // opens what is tested above, concurrently
 	{pkg: "internal/httpapi/body"}, // a body that is read while it is stored
 	{pkg: "internal/session/sessiontest"},
-	{pkg: "internal/bus"},        // publishers and subscribers
-	{pkg: "internal/keys"},       // keys that are read again while requests look them up
+	// One document that several goroutines read.
+	{pkg: "internal/intake/pdf/fast", run: "TestADocumentIsRead"},
+	{pkg: "internal/bus"},  // publishers and subscribers
+	{pkg: "internal/keys"}, // keys that are read again while requests look them up
+	// Mails that are read at once, connections that are cut.
+	{pkg: "internal/mailbox", run: "TestAServerThat|TestNewMails|TestMailsOf|TestAMailWithout"},
+	{pkg: "internal/webhook"},    // deliveries beside each other
 	{pkg: "internal/atomicfile"}, // writers of one name
 	// The pool of processes. Its memory limit cannot be tested so, hence also without.
 	{pkg: "internal/intake/worker", run: "."},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tallyman/internal/testing/must"
 )
 
 // A failed test is shown with all its output, whatever made it fail, and makes the
@@ -32,9 +34,7 @@ func TestARunFailsWithAnyTestAndShowsIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			for name, text := range map[string]string{"go.mod": "module x\n\ngo 1.26\n", "x_test.go": c.test} {
-				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, os.WriteFile(name, []byte(text), 0o600))
 			}
 			var shown bytes.Buffer
 			r := newResults(&shown)
@@ -65,9 +65,7 @@ func TestAFailingGoCommandFailsTheRun(t *testing.T) {
 func TestPackagesWithSpecialRulesExist(t *testing.T) {
 	t.Chdir("../../..")
 	all, err := packages(t.Context(), "./...")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	there := map[string]bool{}
 	for _, p := range all {
 		there[p] = true
@@ -92,12 +90,8 @@ func TestLongLinesOfThePageAreFound(t *testing.T) {
 	for name, text := range map[string]string{
 		"a.js": "x\n" + line + "\n" + line + "é\n", "b/a.css": line + "é", "vendor/a.js": line + "é", "a.go": line + "é",
 	} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	got, err := longLines(dir)
 	want := []string{filepath.Join(dir, "a.js") + ":3", filepath.Join(dir, "b", "a.css") + ":1"}

@@ -116,8 +116,9 @@ type interpreter struct {
 	texts []*text
 	areas []area
 
-	textMemory  []text
-	glyphMemory []placed
+	textMemory          []text
+	glyphMemory         []placed
+	usedText, usedGlyph int // blocks of the document's memory
 
 	// pictures is the area of all pictures. most is the same if a form with a picture counts
 	// as a whole.
@@ -127,7 +128,7 @@ type interpreter struct {
 type point struct{ x, y float32 }
 
 func newInterpreter(d *Document, box rect) *interpreter {
-	return &interpreter{d: d, box: box, state: state{
+	return &interpreter{d: d, box: box, texts: d.memory.list[:0], areas: d.memory.areas[:0], state: state{
 		ctm: identity, opaque: true, lineWidth: 1, scale: 1, text: identity,
 	}}
 }

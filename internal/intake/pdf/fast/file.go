@@ -6,6 +6,7 @@ import (
 	"encoding/ascii85"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // Declined says why a document or a page is left to PDFium. It is not an error of the
@@ -50,7 +51,7 @@ type file struct {
 	packed  map[int]*packed // object streams
 	open    map[int]bool    // objects that are being read
 	inflate io.ReadCloser
-	total   int64 // bytes inflated so far
+	total   *atomic.Int64 // bytes inflated so far
 }
 
 // packed is an inflated object stream.
@@ -59,8 +60,12 @@ type packed struct {
 	at   map[int]int
 }
 
+func newFile(src io.ReaderAt, size int64, objects map[int]entry, total *atomic.Int64) *file {
+	return &file{src: src, size: size, objects: objects, total: total, cache: map[int]any{}, packed: map[int]*packed{}, open: map[int]bool{}}
+}
+
 func openFile(src io.ReaderAt, size int64) (*file, error) {
-	f := &file{src: src, size: size, objects: map[int]entry{}, cache: map[int]any{}, packed: map[int]*packed{}, open: map[int]bool{}}
+	f := newFile(src, size, map[int]entry{}, new(atomic.Int64))
 	head, err := f.read(0, 8)
 	if err != nil {
 		return nil, err
@@ -468,6 +473,14 @@ func (f *file) get(o any) (any, error) {
 	return out, nil
 }
 
+// forget drops an object from what is kept, since it is of one page alone and that is done
+// with it: the memory must not grow with the number of pages.
+func (f *file) forget(o any) {
+	if r, ok := o.(ref); ok {
+		delete(f.cache, r.num)
+	}
+}
+
 // unpack returns an object of an object stream.
 func (f *file) unpack(within, num int) (any, error) {
 	p, ok := f.packed[within]
@@ -671,7 +684,7 @@ func (f *file) data(s stream, into []byte) ([]byte, error) {
 }
 
 func (f *file) count(n int) error {
-	if f.total += int64(n); f.total > maxInflated {
+	if f.total.Add(int64(n)) > maxInflated {
 		return declined("too much data")
 	}
 	return nil

@@ -2,6 +2,7 @@ package fast
 
 import (
 	"strings"
+	"sync"
 )
 
 // font is a font of the document. Its glyphs are read when they are used.
@@ -81,12 +82,41 @@ func (in *interpreter) loadFont(o any) (*font, error) {
 		f.load = func(uint32) (*glyph, error) { return nil, err }
 	}
 	if indirect {
-		if len(in.d.fonts) >= 128 {
+		if len(in.d.fonts) >= maxFonts {
 			clear(in.d.fonts)
 		}
 		in.d.fonts[r.num] = f
 	}
 	return f, nil
+}
+
+// maxFonts bounds the fonts that are kept.
+const maxFonts = 128
+
+// fontFiles are the files of fonts, inflated, by the number of their object.
+type fontFiles struct {
+	mu   sync.Mutex
+	data map[int][]byte
+}
+
+// fontFile returns a font's file, which must not be changed. Whoever needs the same one
+// waits for it, since inflating it takes longer than reading a page.
+func (d *Document) fontFile(s stream) ([]byte, error) {
+	e := d.embedded
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if b, ok := e.data[s.num]; ok {
+		return b, nil
+	}
+	b, err := d.f.data(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.data) >= maxFonts {
+		clear(e.data)
+	}
+	e.data[s.num] = b
+	return b, nil
 }
 
 // descriptor is what a font's descriptor says (ISO 32000-1, 9.8).
@@ -205,7 +235,7 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 	if desc.kind == "" {
 		return standardFont(f, base, kind, &desc, &enc, widths, unicodes)
 	}
-	data, err := d.f.data(desc.file, nil)
+	data, err := d.fontFile(desc.file)
 	if err != nil {
 		return err
 	}
@@ -543,7 +573,7 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
 	if desc.kind == "" {
 		return declined("a font that is not embedded")
 	}
-	data, err := d.f.data(desc.file, nil)
+	data, err := d.fontFile(desc.file)
 	if err != nil {
 		return err
 	}

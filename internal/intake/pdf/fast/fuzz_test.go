@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/image/font/gofont/goregular"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // The fuzz targets, one for each layer: nothing may panic, and what fails must say why it
@@ -24,14 +27,9 @@ func declines(t *testing.T, err error) {
 }
 
 func FuzzDocument(f *testing.F) {
-	s, err := sample.New(sample.Options{Bills: 1, Lines: 3, Seed: 1})
-	if err != nil {
-		f.Fatal(err)
-	}
+	s := shipments.Sample(f, sample.Options{Bills: 1, Lines: 3, Seed: 1})
 	var b bytes.Buffer
-	if err := s.WritePDF(&b); err != nil {
-		f.Fatal(err)
-	}
+	must.OK(f, s.WritePDF(&b))
 	f.Add(b.Bytes())
 	f.Add([]byte("%PDF-1.5\n1 0 obj<</Type/XRef/W[1 2 1]/Size 2/Root 1 0 R/Length 8>>stream\n\x01\x00\x09\x00\x01\x00\x09\x00endstream endobj startxref 9 %%EOF"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -77,9 +75,7 @@ func FuzzContent(f *testing.F) {
 			"<</Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>/Length 5>>stream\n/X Do\nendstream",
 		)
 		d, err := Open(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		_, err = d.Page(0, true)
 		declines(t, err)
 	})
@@ -128,7 +124,7 @@ func FuzzFonts(f *testing.F) {
 func FuzzMaps(f *testing.F) {
 	f.Add([]byte("1 begincodespacerange <00> <FF> endcodespacerange 2 beginbfrange <20> <7E> <0020> <80> <82> [<0041> <0042> <D835DC38>] endbfrange 1 beginbfchar <01> <00660069> endbfchar"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := &Document{f: &file{src: bytes.NewReader(append(b, " endstream"...)), size: int64(len(b)) + 10}}
+		d := &Document{f: newFile(bytes.NewReader(append(b, " endstream"...)), int64(len(b))+10, nil, new(atomic.Int64))}
 		u, err := d.toUnicode(stream{dict: dict{"Length": len(b)}})
 		declines(t, err)
 		if err == nil {

@@ -11,9 +11,10 @@ import (
 	"slices"
 )
 
-// Document is an open document. It is not safe for concurrent use.
+// Document is an open document. It is not safe for concurrent use; see Again.
 type Document struct {
 	f        *file
+	embedded *fontFiles
 	pages    []leaf
 	fonts    map[int]*font // by the number of their object
 	forms    map[int]*form // likewise
@@ -21,14 +22,16 @@ type Document struct {
 	other    []byte
 	chars    []Char // of the last page
 	all      []Char // likewise, with hidden ones
-	attached bool   // there may be files attached, which the first page tells of
+	memory   memory
+	attached bool // there may be files attached, which the first page tells of
 }
 
 // leaf is a page with what it inherits.
 type leaf struct {
-	dict, resources dict
-	media, crop     []any
-	rotate          int
+	annots, contents any
+	resources        dict
+	media, crop      []any
+	rotate           int
 }
 
 // Page is the text of a page.
@@ -72,7 +75,7 @@ func Open(src io.ReaderAt, size int64) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{f: f, fonts: map[int]*font{}, forms: map[int]*form{}}
+	d := &Document{f: f, embedded: &fontFiles{data: map[int][]byte{}}, fonts: map[int]*font{}, forms: map[int]*form{}}
 	root, err := f.dict(f.trailer["Root"])
 	if err != nil {
 		return nil, err
@@ -116,6 +119,15 @@ func Open(src io.ReaderAt, size int64) (*Document, error) {
 	return d, nil
 }
 
+// Again returns the same document for another goroutine, which may use it at the same time.
+// The source must allow that. Both share what is only read: where objects are, the pages,
+// and the files of fonts.
+func (d *Document) Again() *Document {
+	again := &Document{f: newFile(d.f.src, d.f.size, d.f.objects, d.f.total), embedded: d.embedded, fonts: map[int]*font{}, forms: map[int]*form{}}
+	again.pages, again.attached = d.pages, d.attached
+	return again
+}
+
 // maxPages bounds the pages of a document.
 const maxPages = 100_000
 
@@ -127,7 +139,6 @@ func (d *Document) walk(node dict, at any, inherited leaf, depth int) (err error
 	}
 	f := d.f
 	l := inherited
-	l.dict = node
 	if node["Resources"] != nil {
 		if l.resources, err = f.dict(node["Resources"]); err != nil {
 			return err
@@ -165,6 +176,7 @@ func (d *Document) walk(node dict, at any, inherited leaf, depth int) (err error
 				return declined("a page's unit")
 			}
 		}
+		l.annots, l.contents = node["Annots"], node["Contents"]
 		d.pages = append(d.pages, l)
 		return nil
 	case "Pages":
@@ -191,6 +203,7 @@ func (d *Document) walk(node dict, at any, inherited leaf, depth int) (err error
 			if err := d.walk(kid, k, l, depth+1); err != nil {
 				return err
 			}
+			f.forget(k)
 		}
 		if len(d.pages)-before != count {
 			return declined("the page tree")
@@ -252,10 +265,10 @@ func (d *Document) Page(number int, ruled bool) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.annotations(l.dict["Annots"]); err != nil {
+	if err := d.annotations(l.annots); err != nil {
 		return nil, err
 	}
-	data, err := d.contents(l.dict["Contents"])
+	data, err := d.contents(l.contents)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +301,7 @@ func (d *Document) Page(number int, ruled bool) (*Page, error) {
 		}
 		d.all = all
 	}
+	d.memory.list, d.memory.areas = in.texts, in.areas
 	var rules Tracer
 	if ruled {
 		rules = *in.tracer
@@ -327,6 +341,7 @@ func (d *Document) contents(o any) ([]byte, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
+	d.f.forget(o)
 	switch v := v.(type) {
 	case stream:
 		b, err := d.f.data(v, d.buf)
@@ -341,6 +356,7 @@ func (d *Document) contents(o any) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
+			d.f.forget(o)
 			st, ok := s.(stream)
 			if !ok {
 				return nil, declined("a page's content")

@@ -3,8 +3,56 @@ package fast
 import (
 	"bytes"
 	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+
+	"tallyman/internal/sample"
 )
+
+// All read the same pages at once, so that they need the same fonts at the same time.
+func TestADocumentIsReadSeveralTimesAtOnce(t *testing.T) {
+	s, err := sample.New(sample.Options{Bills: 5, Lines: 20, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := s.WritePDF(&file); err != nil {
+		t.Fatal(err)
+	}
+	read := func(d *Document) (all []Page) {
+		for number := range d.Pages() {
+			p, err := d.Page(number, true)
+			if err != nil {
+				t.Error(err)
+				return nil
+			}
+			p.Chars = slices.Clone(p.Chars) // the next page overwrites them
+			all = append(all, *p)
+		}
+		return all
+	}
+	open := func() *Document {
+		d, err := Open(bytes.NewReader(file.Bytes()), int64(file.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	want := read(open())
+	d := open()
+	var wait sync.WaitGroup
+	for _, d := range []*Document{d, d.Again(), d.Again()} {
+		wait.Go(func() {
+			if got := read(d); !reflect.DeepEqual(got, want) {
+				t.Error("the pages differ")
+			}
+		})
+	}
+	wait.Wait()
+}
 
 // PDFium looks for what a page inherits along /Parent, the fast reader on its way down.
 func TestPagesThatNameAnotherParentAreDeclined(t *testing.T) {
@@ -21,6 +69,22 @@ func TestPagesThatNameAnotherParentAreDeclined(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("with %q it is declined because of %q, want %q", parent, got, want)
+		}
+	}
+}
+
+// An object is read in pieces of the file, which end anywhere in it.
+func TestAnObjectMayEndWhereAPieceEnds(t *testing.T) {
+	for pad := range 300 {
+		page := "<</Type/Page/Parent 2 0 R/A[1 -2.5(a\\)b)<61>]/B<</C/D#20>>" + strings.Repeat(" ", 300+pad) + "/MediaBox[0 0 200 200]/E 1 0 R>>"
+		b := document("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", page)
+		d, err := Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Errorf("with %d spaces: %v", 300+pad, err)
+			continue
+		}
+		if _, err := d.Page(0, false); err != nil {
+			t.Errorf("with %d spaces: %v", 300+pad, err)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package fast
 
 import (
 	_ "embed"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -24,9 +24,14 @@ var standards = sync.OnceValue(func() map[string]*standard {
 	out := map[string]*standard{}
 	var s *standard
 	for line := range strings.Lines(standardList) {
-		var n string
+		n, numbers, _ := strings.Cut(strings.TrimSpace(line), " ")
 		var v [5]int
-		if got, _ := fmt.Sscan(line, &n, &v[0], &v[1], &v[2], &v[3], &v[4]); got == 3 {
+		got := 0
+		for number := range strings.SplitSeq(numbers, " ") {
+			v[got], _ = strconv.Atoi(number)
+			got++
+		}
+		if got == 2 {
 			s = &standard{v[0], v[1], map[string]glyph{}}
 			out[n] = s
 		} else {

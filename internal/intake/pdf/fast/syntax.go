@@ -38,19 +38,29 @@ var errSyntax = declined("syntax")
 
 const maxNesting = 32
 
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
-}
+// class is the class of a character (ISO 32000-1, 7.2.2).
+type class uint8
 
-func isDelimiter(c byte) bool {
-	switch c {
-	case '(', ')', '<', '>', '[', ']', '{', '}', '/', '%':
-		return true
+const (
+	classRegular class = iota
+	classSpace
+	classDelimiter
+)
+
+// classes is a table, since most of a content's characters are asked for theirs.
+var classes = func() (of [256]class) {
+	for _, c := range " \n\r\t\f\x00" {
+		of[c] = classSpace
 	}
-	return false
-}
+	for _, c := range "()<>[]{}/%" {
+		of[c] = classDelimiter
+	}
+	return of
+}()
 
-func isRegular(c byte) bool { return !isSpace(c) && !isDelimiter(c) }
+func isSpace(c byte) bool     { return classes[c] == classSpace }
+func isDelimiter(c byte) bool { return classes[c] == classDelimiter }
+func isRegular(c byte) bool   { return classes[c] == classRegular }
 
 func (x *lexer) skip() {
 	for x.i < len(x.b) {
@@ -100,7 +110,10 @@ func (x *lexer) next() (any, error) {
 		x.i++
 		return keyword(c), nil
 	case '>':
-		if x.i+1 < len(x.b) && x.b[x.i+1] == '>' {
+		if x.i+1 >= len(x.b) {
+			return nil, errShort
+		}
+		if x.b[x.i+1] == '>' {
 			x.i += 2
 			return keyword(">>"), nil
 		}
@@ -342,7 +355,8 @@ func (x *lexer) object() (any, error) {
 	back := x.i
 	g, err := x.next()
 	if gen, ok := g.(int); err == nil && ok && gen >= 0 {
-		if r, err := x.next(); err == nil && r == keyword("R") {
+		var r any
+		if r, err = x.next(); err == nil && r == keyword("R") {
 			return ref{n, gen}, nil
 		}
 	}

@@ -136,13 +136,35 @@ func (in *interpreter) show(list []argument) error {
 	return nil
 }
 
+// memory is what the pages of a document use one after the other.
+type memory struct {
+	texts  [][]text
+	glyphs [][]placed
+	list   []*text
+	areas  []area
+}
+
+// block returns the first block of memory with the room that is not used yet.
+func block[T any](blocks *[][]T, used *int, room int) []T {
+	for *used < len(*blocks) {
+		b := (*blocks)[*used]
+		if *used++; cap(b) >= room {
+			return b
+		}
+	}
+	b := make([]T, 0, room)
+	*blocks = append(*blocks, b)
+	*used++
+	return b
+}
+
 // newText returns a text with room for so many characters. Many share one piece of memory.
 func (in *interpreter) newText(chars int) *text {
 	if len(in.textMemory) == cap(in.textMemory) {
-		in.textMemory = make([]text, 0, 64)
+		in.textMemory = block(&in.d.memory.texts, &in.usedText, 64)
 	}
 	if cap(in.glyphMemory)-len(in.glyphMemory) < chars {
-		in.glyphMemory = make([]placed, 0, max(chars, 1024))
+		in.glyphMemory = block(&in.d.memory.glyphs, &in.usedGlyph, max(chars, 1024))
 	}
 	in.textMemory = append(in.textMemory, text{})
 	from := len(in.glyphMemory)

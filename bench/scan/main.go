@@ -1,0 +1,542 @@
+// Command scan measures how scans and photos are read, through the real reader: it invents
+// bills, draws their pages, degrades the pictures (package degrade), reads them, and prints a
+// table by degradation.
+//
+//	go run ./bench/scan [--bills 12] [--lines 60] [--seed 1] [--kinds clean,skewed,…] [--form NAME]
+//	go run ./bench/scan --bol FILE [--pages 10] [--results FILE] [--workers 2]
+//	go run ./bench/scan --plant 1
+//
+// With --bol, bills of a PDF of one's own take the place of invented ones; what the program
+// reads from its text is the truth. A bill is one document with all of its pages. --pages N
+// takes one bill of N. --results keeps what was measured, so that a run goes on where it ended.
+// --plant redraws so many digits of each picture: every one must be found.
+//
+// A second table has the time that a page took beside what it may take, and the memory of a
+// worker. --workers 1 reads one document at a time, and has the time of the processors, too.
+//
+// It exits with 1 if a bill is called reconciled and one of its figures is wrong.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"image"
+	"image/png"
+	"log"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"tallyman/internal/bol"
+	"tallyman/internal/intake"
+	"tallyman/internal/intake/pdf"
+	"tallyman/internal/intake/tesseract"
+	"tallyman/internal/page"
+	"tallyman/internal/sample"
+	"tallyman/internal/sample/degrade"
+	"tallyman/internal/testing/load"
+)
+
+// options are the flags.
+type options struct {
+	sample  sample.Options
+	kinds   []degrade.Kind
+	bol     string
+	share   int
+	results string
+	workers int
+	plant   int
+	second  string
+	verbose bool
+}
+
+func main() {
+	intake.RunIfWorker()
+	log.SetFlags(0)
+	o := options{sample: sample.Defaults(), kinds: degrade.Kinds}
+	flag.IntVar(&o.sample.Bills, "bills", o.sample.Bills, "how many bills")
+	flag.IntVar(&o.sample.Lines, "lines", o.sample.Lines, "how many lines in all")
+	flag.Uint64Var(&o.sample.Seed, "seed", o.sample.Seed, "the seed of the bills and of the pictures")
+	flag.StringVar((*string)(&o.sample.Form), "form", string(o.sample.Form), "the form of the bills")
+	kinds := flag.String("kinds", "", "the kinds of pictures, separated by commas (default: all)")
+	flag.StringVar(&o.bol, "bol", "", "a PDF of bills in place of invented ones")
+	flag.IntVar(&o.share, "pages", 1, "take one bill of so many")
+	flag.StringVar(&o.results, "results", "", "a file that keeps the results, to go on later")
+	flag.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "how many documents are read at once")
+	flag.IntVar(&o.plant, "plant", 0, "redraw so many digits of each picture")
+	flag.StringVar(&o.second, "tesseract", "", "the second reader, or none")
+	flag.BoolVar(&o.verbose, "v", false, "print what was misread")
+	flag.Parse()
+	if *kinds != "" {
+		o.kinds = nil
+		for k := range strings.SplitSeq(*kinds, ",") {
+			o.kinds = append(o.kinds, degrade.Kind(k))
+		}
+	}
+	if err := run(o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// score is what was measured of one bill, or of many.
+type score struct {
+	Pages, Bills, Whole int
+	// Of figures: read right, read wrong, not read.
+	Figures, Right, Wrong int
+	Styles, StylesRight   int
+	Numbers, Named        int // bill numbers
+	Misnamed              int // … that are wrong, not missing
+	// Reconciled bills; of them those with a wrong figure or number, and those with a wrong
+	// style that is not named as doubtful.
+	Reconciled, False, Silent int
+	Confirmed, Chosen, Loose  int           // figures
+	Planted, Found            int           // digits redrawn, and not called reconciled
+	Took                      time.Duration `json:"took"`
+	// Spent is the time of processors, 0 if others read at the same time.
+	Spent time.Duration
+}
+
+func (s *score) add(o score) {
+	s.Pages += o.Pages
+	s.Bills += o.Bills
+	s.Whole += o.Whole
+	s.Figures += o.Figures
+	s.Right += o.Right
+	s.Wrong += o.Wrong
+	s.Styles += o.Styles
+	s.StylesRight += o.StylesRight
+	s.Numbers += o.Numbers
+	s.Named += o.Named
+	s.Misnamed += o.Misnamed
+	s.Reconciled += o.Reconciled
+	s.False += o.False
+	s.Silent += o.Silent
+	s.Confirmed += o.Confirmed
+	s.Chosen += o.Chosen
+	s.Loose += o.Loose
+	s.Planted += o.Planted
+	s.Found += o.Found
+	s.Took += o.Took
+	s.Spent += o.Spent
+}
+
+// job is one bill in one kind of picture.
+type job struct {
+	bill int
+	kind degrade.Kind
+}
+
+// result is a line of the file of results.
+type result struct {
+	Bill  string
+	Kind  degrade.Kind
+	Score score
+}
+
+type bench struct {
+	options
+	draw   *intake.Reader // draws pages
+	reader *intake.Reader
+	doc    intake.File
+	truth  *bol.Document
+	mu     sync.Mutex
+	scores map[degrade.Kind]*score
+	kept   *os.File
+}
+
+func run(o options) error {
+	second, err := tesseract.Find(o.second)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	config := intake.Config{Second: second, Workers: o.workers, PageTime: time.Hour, Time: time.Hour, Stall: time.Hour, Log: slog.Default()}
+	b := &bench{options: o, draw: intake.New(config), reader: intake.New(config), scores: map[degrade.Kind]*score{}}
+	defer b.draw.Close()
+	defer b.reader.Close()
+	var file []byte
+	if o.bol != "" {
+		if file, err = os.ReadFile(o.bol); err != nil {
+			return err
+		}
+	} else {
+		s, err := sample.New(o.sample)
+		if err != nil {
+			return err
+		}
+		var buf bytes.Buffer
+		if err := s.WritePDF(&buf); err != nil {
+			return err
+		}
+		file = buf.Bytes()
+	}
+	b.doc = intake.File{Name: "bol.pdf", ReaderAt: bytes.NewReader(file), Size: int64(len(file))}
+	if b.truth, err = b.draw.Bills(ctx, []intake.File{b.doc}, nil); err != nil {
+		return err
+	}
+	for _, k := range o.kinds {
+		b.scores[k] = &score{}
+	}
+	done, err := b.resume()
+	if err != nil {
+		return err
+	}
+	jobs := make(chan job)
+	errs := make(chan error, o.workers)
+	for range o.workers {
+		go func() {
+			var first error
+			for j := range jobs {
+				if first == nil {
+					first = b.do(ctx, j)
+				}
+			}
+			errs <- first
+		}()
+	}
+	for i := 0; i < len(b.truth.Bills); i += max(1, o.share) {
+		for _, k := range o.kinds {
+			if !done[b.truth.Bills[i].Number.Text+" "+string(k)] {
+				jobs <- job{i, k}
+			}
+		}
+	}
+	close(jobs)
+	for range o.workers {
+		err = errors.Join(err, <-errs)
+	}
+	b.table()
+	b.speed()
+	wrong := 0
+	for _, s := range b.scores {
+		wrong += s.False
+	}
+	if wrong > 0 {
+		err = errors.Join(err, fmt.Errorf("%d bills are called reconciled and are wrong", wrong))
+	}
+	return err
+}
+
+// resume takes the results of a run before.
+func (b *bench) resume() (done map[string]bool, err error) {
+	done = map[string]bool{}
+	if b.results == "" {
+		return done, nil
+	}
+	if b.kept, err = os.OpenFile(b.results, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	in := bufio.NewScanner(b.kept)
+	for in.Scan() {
+		var r result
+		if json.Unmarshal(in.Bytes(), &r) == nil && b.scores[r.Kind] != nil {
+			b.scores[r.Kind].add(r.Score)
+			done[r.Bill+" "+string(r.Kind)] = true
+		}
+	}
+	return done, in.Err()
+}
+
+func (b *bench) table() {
+	percent := func(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
+	fmt.Println("| picture | bills | reconciled | of them wrong | wrong style unsaid | all right | figures right, % | wrong | unread | confirmed | chosen | styles right, % | numbers right | wrong |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, k := range b.kinds {
+		s := b.scores[k]
+		fmt.Printf("| %s | %d | %d | %d | %d | %d | %.2f | %d of %d | %d | %d | %d | %.1f | %d | %d |\n", k, s.Bills, s.Reconciled, s.False, s.Silent, s.Whole,
+			percent(s.Right, s.Figures), s.Wrong, s.Figures, s.Figures-s.Right-s.Wrong, s.Confirmed, s.Chosen,
+			percent(s.StylesRight, s.Styles), s.Named, s.Misnamed)
+		if s.Planted > 0 {
+			fmt.Printf("%s: %d digits planted, %d found\n", k, s.Planted, s.Found)
+		}
+	}
+}
+
+// cell is a value of a bill.
+type cell struct {
+	v     bol.Value
+	style bool
+}
+
+// cells returns the figures and styles of a bill.
+func cells(b *bol.Bill) (out []cell) {
+	add := func(v bol.Value, style bool) {
+		if v.Text != "" {
+			out = append(out, cell{v, style})
+		}
+	}
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		add(l.Cartons.Value, false)
+		add(l.Style, true)
+		add(l.Pieces.Value, false)
+		add(l.Volume.Value, false)
+		add(l.Weight.Value, false)
+	}
+	for _, f := range bol.Fields {
+		add(b.PrintedTotal(f).Value, false)
+	}
+	return out
+}
+
+// aligned returns for each value that is wanted the one that was read for it, -1 for none:
+// both are in the order of the bill, since the paper in a photo lies elsewhere.
+func aligned(want, have []cell) []int {
+	cost := make([][]int, len(want)+1)
+	for i := range cost {
+		cost[i] = make([]int, len(have)+1)
+		for j := range cost[i] {
+			switch {
+			case i == 0:
+				cost[i][j] = j
+			case j == 0:
+				cost[i][j] = i
+			default:
+				cost[i][j] = min(cost[i-1][j]+1, cost[i][j-1]+1, cost[i-1][j-1]+differ(want[i-1], have[j-1]))
+			}
+		}
+	}
+	out := make([]int, len(want))
+	for i, j := len(want), len(have); i > 0; {
+		switch {
+		case j > 0 && cost[i][j] == cost[i-1][j-1]+differ(want[i-1], have[j-1]):
+			out[i-1] = j - 1
+			i, j = i-1, j-1
+		case cost[i][j] == cost[i-1][j]+1:
+			out[i-1] = -1
+			i--
+		default:
+			j--
+		}
+	}
+	return out
+}
+
+// differ is what it costs to take one value for another.
+func differ(a, b cell) int {
+	switch {
+	case a.style != b.style:
+		return 3
+	case a.v.Text != b.v.Text:
+		return 1
+	}
+	return 0
+}
+
+// do reads one bill in one kind of picture, and counts what was right.
+func (b *bench) do(ctx context.Context, j job) error {
+	want := b.truth.Bills[j.bill]
+	s := score{Bills: 1, Numbers: 1}
+	random := rand.New(rand.NewPCG(b.sample.Seed, uint64(j.bill)))
+	var pictures []intake.File
+	planted := map[string]int{}
+	for _, sheet := range want.Sheets {
+		p, err := b.draw.Picture(ctx, b.doc, sheet.Page, degrade.Width)
+		if err != nil {
+			return err
+		}
+		img, err := png.Decode(bytes.NewReader(p.PNG))
+		if err != nil {
+			return err
+		}
+		for range b.plant {
+			n, err := plant(img.(*image.RGBA), p, want, sheet.Page, random)
+			if err != nil {
+				return err
+			}
+			planted[n]++
+		}
+		seed := fnv.New64a()
+		fmt.Fprint(seed, b.sample.Seed, sheet.Page, j.kind)
+		picture, err := degrade.Make(img, j.kind, seed.Sum64())
+		if err != nil {
+			return err
+		}
+		pictures = append(pictures, intake.File{Name: fmt.Sprint("scan-", sheet.Page), ReaderAt: bytes.NewReader(picture), Size: int64(len(picture))})
+	}
+	s.Pages = len(pictures)
+	before := load.CPU(os.Getpid())
+	start := time.Now()
+	got := &bol.Document{}
+	d, err := b.reader.Bills(ctx, pictures, nil)
+	s.Took = time.Since(start)
+	if b.workers == 1 {
+		s.Spent = load.CPU(os.Getpid()) - before
+	}
+	var said []string
+	say := func(format string, args ...any) {
+		said = append(said, fmt.Sprintf("%s, %s: %s\n", want.Number.Text, j.kind, fmt.Sprintf(format, args...)))
+	}
+	if err == nil {
+		got = d
+	} else {
+		say("%v", err)
+	}
+	b.count(&s, want, got, planted, say)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.verbose {
+		fmt.Print(strings.Join(said, ""))
+	}
+	b.scores[j.kind].add(s)
+	if b.kept != nil {
+		line, err := json.Marshal(result{want.Number.Text, j.kind, s})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(b.kept, "%s\n", line)
+		return err
+	}
+	return nil
+}
+
+// count compares what was read of a bill with the truth. planted are the figures in whose
+// picture a digit was redrawn.
+func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted map[string]int, say func(format string, args ...any)) {
+	var have []cell
+	number, reconciled := "", 0
+	for i, g := range got.Bills {
+		have = append(have, cells(g)...)
+		if i == 0 {
+			number = g.Number.Text
+		}
+		if g.Verdict.Outcome == bol.Reconciled {
+			reconciled++
+		} else {
+			say("%s: %s", g.Verdict.Outcome, g.Verdict.Reason)
+		}
+	}
+	if number == want.Number.Text {
+		s.Named++
+	} else {
+		say("the number was read %q", number)
+		if number != "" {
+			s.Misnamed++
+		}
+	}
+	wanted := cells(want)
+	right, silent := number == want.Number.Text && len(have) == len(wanted), false
+	for i, best := range aligned(wanted, have) {
+		w := wanted[i]
+		fits := best >= 0 && have[best].v.Text == w.v.Text
+		if !fits {
+			read, state := "", bol.Certainty("")
+			if best >= 0 {
+				read = have[best].v.Text
+				if sight := have[best].v.Sight; sight != nil {
+					state = sight.State
+				}
+			}
+			say("%q was read %q (%s)", w.v.Text, read, state)
+			if w.style && (best < 0 || state == bol.Confirmed) {
+				silent = true
+			}
+		}
+		switch {
+		case w.style:
+			s.Styles++
+			if fits {
+				s.StylesRight++
+			}
+			continue
+		case fits:
+			s.Right++
+		case best >= 0:
+			s.Wrong++
+		}
+		s.Figures++
+		right = right && fits
+	}
+	for _, h := range have {
+		if h.style || h.v.Sight == nil {
+			continue
+		}
+		switch h.v.Sight.State {
+		case bol.Confirmed:
+			s.Confirmed++
+		case bol.Chosen:
+			s.Chosen++
+			say("chosen %s of %q and %q", h.v.Text, h.v.Sight.First, h.v.Sight.Second)
+		default:
+			s.Loose++
+			say("loose %s: %q and %q", h.v.Text, h.v.Sight.First, h.v.Sight.Second)
+		}
+	}
+	if right {
+		s.Whole++
+	}
+	s.Reconciled += reconciled
+	if reconciled > 0 && (!right || len(planted) > 0) {
+		s.False += reconciled
+		say("FALSE")
+	}
+	if reconciled > 0 && silent {
+		s.Silent++
+		say("SILENT")
+	}
+	for _, n := range planted {
+		s.Planted += n
+		if reconciled == 0 {
+			s.Found += n
+		}
+	}
+	if reconciled == 0 {
+		for _, p := range got.Problems {
+			say("%s", p.Message)
+		}
+	}
+}
+
+// plant redraws a digit of a figure of a page: it gets the picture of another digit of the
+// page, in the same type. It returns the figure as it was.
+func plant(img *image.RGBA, p *pdf.Picture, b *bol.Bill, number int, random *rand.Rand) (string, error) {
+	var figures []bol.Value
+	for _, c := range cells(b) {
+		if !c.style && c.v.Page == number {
+			figures = append(figures, c.v)
+		}
+	}
+	scale := float32(img.Rect.Dx()) / p.PageWidth
+	// The place of a digit: figures are set in type of one width.
+	at := func(v bol.Value, i int) image.Rectangle {
+		step := (v.Box.X1 - v.Box.X0) / float32(len(v.Text))
+		box := page.Box{X0: v.Box.X0 + step*float32(i), X1: v.Box.X0 + step*float32(i+1), Y0: v.Box.Y0, Y1: v.Box.Y1}
+		return image.Rect(int(box.X0*scale), int(box.Y0*scale), int(box.X1*scale), int(box.Y1*scale))
+	}
+	for range 1000 {
+		v, o := figures[random.IntN(len(figures))], figures[random.IntN(len(figures))]
+		i, k := random.IntN(len(v.Text)), random.IntN(len(o.Text))
+		digit := func(c byte) bool { return c >= '0' && c <= '9' }
+		// A total with all of its lines changed would be another bill.
+		if !digit(v.Text[i]) || !digit(o.Text[k]) || v.Text[i] == o.Text[k] {
+			continue
+		}
+		to, from := at(v, i), at(o, k)
+		if d := to.Dy() - from.Dy(); d < -3 || d > 3 {
+			continue
+		}
+		pixels := image.NewRGBA(from)
+		for y := from.Min.Y; y < from.Max.Y; y++ {
+			for x := from.Min.X; x < from.Max.X; x++ {
+				pixels.Set(x, y, img.At(x, y))
+			}
+		}
+		for y := range to.Dy() {
+			for x := range to.Dx() {
+				img.Set(to.Min.X+x, to.Min.Y+y, pixels.At(min(from.Min.X+x, from.Max.X-1), min(from.Min.Y+y, from.Max.Y-1)))
+			}
+		}
+		return v.Text, nil
+	}
+	return "", fmt.Errorf("page %d has no two digits that differ", number)
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tallyman/client"
+	"tallyman/internal/blob"
+	"tallyman/internal/sample"
+	"tallyman/internal/session/sessiontest"
+	"tallyman/internal/testing/must"
+)
+
+// A server that is killed at any moment loses no acknowledged job, and ends each once, with
+// its own sheet; nothing is left of attempts that were cut off.
+func TestJobsSurviveKills(t *testing.T) {
+	kills := 2
+	if sessiontest.Long() {
+		kills = 30
+	}
+	dir := t.TempDir()
+	var s *server
+	var c *client.Client
+	begin := func() {
+		s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--log", "json", "--workers", "1")
+		go func() { // so that the log does not stand still
+			for s.lines.Scan() {
+			}
+		}()
+		c = &client.Client{URL: s.url, Session: ""}
+	}
+	type paper struct {
+		bills, orders, want []byte
+	}
+	var papers []paper
+	for i := range 4 {
+		m, err := sample.New(sample.Options{Bills: 4 + i, Lines: 20, Seed: uint64(i)})
+		must.OK(t, err)
+		var bills, orders, want bytes.Buffer
+		must.OK(t, m.WritePDF(&bills))
+		must.OK(t, m.WriteOrders(&orders))
+		must.OK(t, m.WriteExpected(&want))
+		papers = append(papers, paper{bills.Bytes(), orders.Bytes(), want.Bytes()})
+	}
+	begin()
+	jobs := map[string]int{}
+	keys := map[string]string{}
+	put := func(key string, i int) {
+		t.Helper()
+		j, err := c.Submit(t.Context(), key, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(papers[i].bills)}, client.Upload{Name: "o.csv", Content: bytes.NewReader(papers[i].orders)})
+		must.OK(t, err)
+		jobs[j.ID] = i
+		if id, again := keys[key]; again && id != j.ID {
+			t.Errorf("the key %s makes a second job", key)
+		}
+		keys[key] = j.ID
+	}
+	for n := range kills {
+		for i := range papers {
+			put(fmt.Sprintf("%d-%d", n, i), i)
+		}
+		time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
+		must.OK(t, s.cmd.Process.Kill())
+		s.cmd.Wait()
+		begin()
+		put(fmt.Sprintf("%d-%d", n, 0), 0) // who does not know asks again
+	}
+	for id, i := range jobs {
+		j, err := c.Wait(t.Context(), id)
+		must.OK(t, err)
+		var got bytes.Buffer
+		if j.State != "done" {
+			t.Fatalf("%+v: %+v", j, j.Error)
+		}
+		must.OK(t, c.JobSheet(t.Context(), id, &got, "csv"))
+		if !bytes.Equal(got.Bytes(), papers[i].want) {
+			t.Errorf("the job %s has another sheet", id)
+		}
+	}
+	if want := kills * len(papers); len(jobs) != want {
+		t.Errorf("%d jobs were made, want %d", len(jobs), want)
+	}
+	for id := range jobs {
+		must.OK(t, c.DeleteJob(t.Context(), id))
+	}
+	// What a kill left behind, the sweep removes at the next start.
+	must.OK(t, s.cmd.Process.Kill())
+	s.cmd.Wait()
+	s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--log", "json", "--workers", "1", "--orphan-age", "1ms", "--sweep-share", "100")
+	left := func() (n int) {
+		must.OK(t, filepath.WalkDir(filepath.Join(dir, "contents"), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && blob.Key(d.Name()).Valid() {
+				n++
+			}
+			return nil
+		}))
+		return n
+	}
+	for left() > 0 {
+		time.Sleep(50 * time.Millisecond)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"tallyman/client"
+	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/receiver"
+)
+
+// Uploads are acknowledged while the receiver is away and the server dies again and again.
+// Each then has its event.
+func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
+	r, err := receiver.Start(receiver.Right)
+	must.OK(t, err)
+	defer r.Close()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	must.OK(t, os.WriteFile(roots, r.PEM, 0o600))
+	dir := t.TempDir()
+	args := []string{"--listen", "127.0.0.1:0", "--log", "json", "--webhook-allow", "localhost:*", "--webhook-private", "127.0.0.1,::1"}
+	run := func() *server { return startServer(t, dir, []string{"SSL_CERT_FILE=" + roots}, args...) }
+	post := func(s *server, path, kind string, body []byte) []byte {
+		t.Helper()
+		resp, err := http.Post(s.url+path, kind, bytes.NewReader(body))
+		must.OK(t, err)
+		defer resp.Body.Close()
+		var all bytes.Buffer
+		if _, err := all.ReadFrom(resp.Body); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %s %s, %v", path, resp.Status, all.Bytes(), err)
+		}
+		return all.Bytes()
+	}
+
+	s := run()
+	var made struct{ Secret string }
+	must.OK(t, json.Unmarshal(post(s, "/webhooks", "application/json", []byte(`{"url": "`+r.URL+`/x"}`)), &made))
+	r.Expect("/x", made.Secret)
+	var mu sync.Mutex
+	away := true
+	r.Answer("/x", func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if away {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	pdf, _ := documents(t)
+	const kills = 3
+	for i := range kills {
+		post(s, fmt.Sprintf("/upload?_sid=s%d", i), "application/pdf", pdf)
+		s.cmd.Process.Kill() // nothing is finished
+		s.cmd.Wait()
+		s = run()
+	}
+	// The IDs of events that were tried before are those that arrive in the end.
+	tried := map[string]string{} // by session
+	of := func(g receiver.Got) string {
+		var d struct {
+			SessionID string `json:"session_id"`
+		}
+		must.OK(t, json.Unmarshal(g.Data, &d))
+		return d.SessionID
+	}
+	mu.Lock()
+	away = false
+	before := len(r.Got())
+	mu.Unlock()
+	for _, g := range r.Got() {
+		if id, again := tried[of(g)]; again && id != g.ID {
+			t.Errorf("%s has the events %s and %s", of(g), id, g.ID)
+		}
+		tried[of(g)] = g.ID
+	}
+	// What waits for its next attempt need not.
+	var listed struct{ Deliveries []struct{ ID, State string } }
+	resp, err := http.Get(s.url + "/webhooks/deliveries")
+	must.OK(t, err)
+	must.OK(t, json.NewDecoder(resp.Body).Decode(&listed))
+	resp.Body.Close()
+	if len(listed.Deliveries) != kills {
+		t.Fatalf("%d uploads were acknowledged, and there are %d events", kills, len(listed.Deliveries))
+	}
+	for _, d := range listed.Deliveries {
+		if d.State == "waiting" {
+			post(s, "/webhooks/deliveries/"+d.ID+"/resend", "", nil)
+		}
+	}
+	got := map[string]bool{}
+	r.Wait(nil, func(all []receiver.Got) bool {
+		clear(got)
+		for _, g := range all[before:] {
+			got[of(g)] = true
+		}
+		return len(got) == kills
+	})
+	for _, g := range r.Got() {
+		if id := tried[of(g)]; id != "" && id != g.ID {
+			t.Errorf("%s was told of as %s, and then as %s", of(g), id, g.ID)
+		}
+	}
+	if bad := r.Bad(); len(bad) > 0 {
+		t.Errorf("wrong requests: %s", bad[0])
+	}
+	s.end(t)
+}
+
+func TestWebhooksNeedTheOperatorsConsent(t *testing.T) {
+	s := startServer(t, t.TempDir(), nil, "--listen", "127.0.0.1:0", "--log", "json", "--webhook-allow", "localhost:*")
+	r, err := receiver.Start(receiver.Right)
+	must.OK(t, err)
+	defer r.Close()
+	c := &client.Client{URL: s.url, Session: "s"}
+	if _, err := c.New(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(s.url+"/webhooks", "application/json", strings.NewReader(`{"url": "`+r.URL+`/x", "events": ["sheet.ready"]}`))
+	must.OK(t, err)
+	var made struct{ Webhook struct{ ID string } }
+	must.OK(t, json.NewDecoder(resp.Body).Decode(&made))
+	resp.Body.Close()
+	resp, err = http.Post(s.url+"/webhooks/"+made.Webhook.ID+"/ping", "", nil)
+	must.OK(t, err)
+	resp.Body.Close()
+	// localhost is allowed, but leads to an address that is not public.
+	for {
+		var listed struct{ Deliveries []struct{ Problem string } }
+		resp, err := http.Get(s.url + "/webhooks/deliveries")
+		must.OK(t, err)
+		must.OK(t, json.NewDecoder(resp.Body).Decode(&listed))
+		resp.Body.Close()
+		if len(listed.Deliveries) != 1 {
+			t.Fatalf("%+v", listed)
+		}
+		if p := listed.Deliveries[0].Problem; p != "" {
+			if !strings.Contains(p, "not public") {
+				t.Errorf("the problem is %q", p)
+			}
+			break
+		}
+	}
+	if r.Asked("/x") > 0 {
+		t.Error("it was sent all the same")
+	}
+	s.end(t)
+}

@@ -1,0 +1,140 @@
+package bol
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tallyman/internal/form"
+	"tallyman/internal/page"
+	"tallyman/internal/testing/must"
+)
+
+// ownForm is a page of a form that the product does not know, under headings from left to right.
+func ownForm(headings [4]string) page.Page {
+	ty := newTypist()
+	ty.put9(240, 40, "PACKING LIST")
+	ty.put9(60, 60, "Packing List No: PL-4711")
+	xs := [4]float32{60, 300, 380, 470}
+	row := func(y float32, texts ...string) {
+		for i, text := range texts {
+			if text != "" {
+				ty.put9(xs[i], y, text)
+			}
+		}
+	}
+	row(200, headings[:]...)
+	for i, l := range [][]string{
+		{"A-100", "24", "1,152", "310.5"}, {"A-101", "7", "336", "88.0"}, {"B-200", "113", "5,424", "1,460.2"}, {"B-201", "9", "432", "101.3"},
+	} {
+		row(230+14*float32(i), l...)
+	}
+	row(300, "TOTAL", "153", "7,344", "1,960.0")
+	return ty.done()
+}
+
+func readForms(t *testing.T, p page.Page, forms ...form.Form) *Document {
+	t.Helper()
+	r := NewReader()
+	must.OK(t, r.Add(0, p))
+	if !slices.Equal(r.Unclaimed(0), []int{1}) {
+		t.Fatal("the page is of a known form")
+	}
+	must.OK(t, r.Free(0, []page.Page{p}, forms))
+	d, err := r.Document([]File{{Name: "a", Pages: 1}})
+	must.OK(t, err)
+	return d
+}
+
+// Figures of free and learnt forms are chosen as those of the known form are, and what was chosen
+// is proved by the form.
+func TestFiguresOfAnyFormAreChosenOnlyIfNothingElseIsPossible(t *testing.T) {
+	free := [4]string{"STYLE", "CARTONS", "PIECES", "WEIGHT"}
+	taught := [4]string{"WARE", "KOLLI", "STK", "VEKT"}
+	learnt := form.Form{
+		Name: "Nord", Rows: []form.RowRule{{Begins: "TOTAL", Is: form.TotalRow}},
+		Columns: []form.FormColumn{
+			{Heading: "WARE", Field: form.Style, Left: -2, Right: 200}, {Heading: "KOLLI", Field: form.Packages, Left: 220, Right: 300},
+			{Heading: "STK", Field: form.Pieces, Left: 310, Right: 390}, {Heading: "VEKT", Field: form.Weight, Unit: form.Pounds, Left: 400, Right: 480},
+		},
+	}
+	if flaws := learnt.Check(); len(flaws) > 0 {
+		t.Fatal(flaws)
+	}
+	type texts = map[string]string
+	for name, c := range map[string]struct {
+		first, second texts
+		outcome       Outcome
+		chosen        []string // "text of first and second"
+	}{
+		"both read the same":                    {outcome: Reconciled},
+		"one misreads a line":                   {second: texts{"336": "386"}, outcome: Reconciled, chosen: []string{"336 of 336 and 386"}},
+		"the other misreads it":                 {first: texts{"336": "386"}, outcome: Reconciled, chosen: []string{"336 of 386 and 336"}},
+		"one misreads a total":                  {first: texts{"1,960.0": "1,980.0"}, outcome: Reconciled, chosen: []string{"1960.0 of 1,980.0 and 1,960.0"}},
+		"one reads a point in place of a comma": {first: texts{"1,960.0": "1.960.0"}, outcome: Reconciled, chosen: []string{"1960.0 of 1.960.0 and 1,960.0"}},
+		"and what it reads is a figure":         {first: texts{"5,424": "5.424"}, outcome: Reconciled, chosen: []string{"5424 of 5.424 and 5,424"}},
+		"points in place of all commas of a column and of a total": {
+			first: texts{"1,152": "1.152", "7,344": "7.344", "1,960.0": "1.960.0"}, outcome: Reconciled,
+			chosen: []string{"1152 of 1.152 and 1,152", "7344 of 7.344 and 7,344", "1960.0 of 1.960.0 and 1,960.0"},
+		},
+		"neither reads a figure": {first: texts{"1,960.0": "1.960.0"}, second: texts{"1,960.0": "1.960,0"}, outcome: Unproved},
+		"they misread two figures": {
+			first: texts{"336": "386"}, second: texts{"101.3": "107.3"}, outcome: Reconciled, chosen: []string{"336 of 386 and 336", "101.3 of 101.3 and 107.3"},
+		},
+
+		"both misread a figure in one way":                          {first: texts{"336": "386"}, second: texts{"336": "386"}, outcome: Unproved},
+		"neither reads it":                                          {first: texts{"336": "386"}, second: texts{"336": "338"}, outcome: Unproved},
+		"one misreads the same place of a line and the total":       {second: texts{"336": "338", "7,344": "7,346"}, outcome: Unproved},
+		"the same, and the first one does":                          {first: texts{"336": "338", "7,344": "7,346"}, outcome: Unproved},
+		"two choices add up":                                        {second: texts{"336": "337", "432": "431"}, outcome: Unproved},
+		"the paper does not add up, and a reader differs elsewhere": {first: texts{"7,344": "7,345"}, second: texts{"7,344": "7,345", "432": "482"}, outcome: Unproved},
+		"the number is read differently":                            {second: texts{"PL-4711": "PL-4777"}, outcome: Unproved},
+	} {
+		for kind, d := range map[form.Kind]*Document{
+			form.Free:   readForms(t, readTwice(ownForm(free), c.first, c.second)),
+			form.Learnt: readForms(t, readTwice(ownForm(taught), c.first, c.second), learnt),
+		} {
+			t.Run(fmt.Sprint(kind, ": ", name), func(t *testing.T) {
+				b := d.Bills[0]
+				if b.Verdict.Outcome != c.outcome || b.Form() != kind {
+					t.Errorf("%s, of a %s form: %s", b.Verdict.Outcome, b.Form(), b.Verdict.Reason)
+				}
+				var chosen, told []string
+				for _, v := range b.figures() {
+					if v.Sight.State == Chosen {
+						chosen = append(chosen, v.Text+" of "+v.Sight.First+" and "+strings.Join(v.Sight.Second, "/"))
+					} else if c.outcome == Reconciled && v.Sight.State != Confirmed {
+						t.Errorf("%s is %s", v.Text, v.Sight.State)
+					}
+				}
+				for _, p := range d.Problems {
+					if p.Kind == ChosenReading && p.Box != (page.Box{}) && p.Bill == "PL-4711" {
+						told = append(told, p.Text)
+					}
+				}
+				slices.Sort(chosen)
+				slices.Sort(c.chosen)
+				if !slices.Equal(chosen, c.chosen) || len(told) != len(chosen) {
+					t.Errorf("chosen: %q, want %q; told: %q", chosen, c.chosen, told)
+				}
+				if c.outcome == Reconciled && (b.Lines[1].Pieces.Text != "336" || b.Printed.Weight.Plain() != "1960.0") {
+					t.Errorf("the pieces are %s, the weight %s", b.Lines[1].Pieces.Text, b.Printed.Weight.Text)
+				}
+			})
+		}
+	}
+}
+
+// A choice makes a proof weaker: what is hardly proved by figures that are printed is not proved by
+// chosen ones.
+func TestAChoiceNeedsAStrongerProof(t *testing.T) {
+	b := form.Bill{Outcome: form.Reconciled, Bits: form.Enough + 1, Pages: []form.Leaf{{Page: 1}}}
+	r := form.Result{Bills: []form.Bill{b}}
+	for bits, holds := range map[float64]bool{0: true, 1: true, 1.1: false} {
+		c := choice{readings: map[spot]Number{{1, 0}: {}}, bits: bits}
+		if c.holds(&r) != holds {
+			t.Errorf("%g bits less: %v", bits, !holds)
+		}
+	}
+}

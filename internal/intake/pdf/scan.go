@@ -1,0 +1,214 @@
+package pdf
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/draw"
+
+	"tallyman/internal/fault"
+	"tallyman/internal/intake/ocr"
+	"tallyman/internal/intake/picture"
+	"tallyman/internal/intake/worker"
+	"tallyman/internal/page"
+)
+
+// Scan reads a page, counted from 1, from its picture: a scan, with or without a scanner's
+// invisible text. The words lie on the page as it is, which may be turned a little, unless the
+// page is Flat: then they lie on what Show shows.
+//
+// It has no limit of time but that of the context. It fails with the codes of Picture.
+func (r *Reader) Scan(ctx context.Context, src io.ReaderAt, size int64, number int) (*Scanned, error) {
+	s, err := onPage(src, size, number, func(part *io.SectionReader, number int) (*Scanned, error) {
+		return r.scan(ctx, part, number)
+	})
+	if s != nil {
+		s.Page.Number = number
+	}
+	return s, err
+}
+
+// Scanned is a page that was read from its picture.
+type Scanned struct {
+	Page page.Page
+	// Strip are its words with digits, for a second reader.
+	Strip *ocr.Strip
+	parts int
+}
+
+// Take takes one of the two replies of a worker that reads a picture: the page of that
+// number, and the strip.
+func (s *Scanned) Take(payload []byte, number int) (err error) {
+	switch s.parts++; s.parts {
+	case 1:
+		if s.Page, err = parsePage(payload); err != nil || s.Page.Number != number {
+			return errWire
+		}
+		s.Page.Twice = false // a worker has one reader
+		for i := range s.Page.Words {
+			s.Page.Words[i].Second = nil
+		}
+	case 2:
+		if s.Strip, err = ocr.ParseStrip(payload, len(s.Page.Words)); err != nil {
+			return errWire
+		}
+	default:
+		return errWire
+	}
+	return nil
+}
+
+// Whole fails unless both replies came.
+func (s *Scanned) Whole() error {
+	if s.parts != 2 {
+		return errWire
+	}
+	return nil
+}
+
+// Send sends the two replies that Scanned takes.
+func Send(c *worker.Call, p *page.Page, s *ocr.Strip) error {
+	if err := c.Reply(appendPage(nil, p)); err != nil {
+		return err
+	}
+	return c.Reply(s.Append(nil))
+}
+
+// scan reads a page of one PDF of a file.
+func (r *Reader) scan(ctx context.Context, part *io.SectionReader, number int) (*Scanned, error) {
+	args, err := json.Marshal(pictureArgs{Size: part.Size(), Page: number})
+	if err != nil {
+		return nil, fmt.Errorf("reading a scan: %w", err)
+	}
+	lease, err := r.pool.Lease(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer lease.Release()
+	read := &Scanned{}
+	err = lease.Call(ctx, worker.Request{
+		Method: methodScan,
+		Args:   args,
+		Source: part,
+		Reply:  func(payload []byte) error { return read.Take(payload, number) },
+	})
+	if err == nil {
+		err = read.Whole()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return read, nil
+}
+
+// scanDots is how many pixels a page is rendered with for each inch, unless it is very large.
+const scanDots = 300
+
+// maxScan bounds the pixels of a page that is rendered to be read.
+const maxScan = 16 << 20
+
+func serveScan(p *pdfium, c *worker.Call, args []byte) error {
+	var a pictureArgs
+	if err := json.Unmarshal(args, &a); err != nil {
+		return err
+	}
+	doc, l, err := loadOne(p, c, a)
+	if err != nil {
+		return err
+	}
+	w, h := l.frame.size()
+	width := min(int(w*scanDots/72+0.5), ocr.Wide)
+	for width > MinWidth && width*int(float32(width)*h/w) > maxScan {
+		width = width * 9 / 10
+	}
+	img, err := l.gray(max(width, MinWidth))
+	if err != nil {
+		return err
+	}
+	// The document is closed first: reading the picture takes seconds, and PDFium none of them.
+	if err := errors.Join(l.close(), doc.close()); err != nil {
+		return err
+	}
+	reader, err := ocr.Shared()
+	if err != nil {
+		return err
+	}
+	if err := c.Alive(); err != nil {
+		return err
+	}
+	flat := ocr.Flattened(img)
+	sheet, err := reader.Upright(ocr.Prepare(flat), c.Alive)
+	if err != nil {
+		return err
+	}
+	if a.Width > 0 {
+		return ShowSheet(c, sheet, a.Width)
+	}
+	// The words of a page that was neither flattened nor turned by quarters lie on it as it is.
+	changed := flat != img || sheet.Turns != 0
+	if changed {
+		w = sheet.Width()
+	}
+	read, err := reader.Read(sheet, w, c.Alive)
+	if err != nil {
+		return err
+	}
+	strip := sheet.Strip(read)
+	if !changed {
+		read.Height = h
+		sheet.Back(read)
+	}
+	read.Number, read.Flat = a.Page, changed
+	return Send(c, read, strip)
+}
+
+// ShowSheet replies with the size of a sheet and with a PNG of it.
+func ShowSheet(c *worker.Call, sheet *ocr.Sheet, width int) error {
+	w, h := sheet.Gray.Rect.Dx(), sheet.Gray.Rect.Dy()
+	points := sheet.Width()
+	if err := c.Reply(appendSize(points, points*float32(h)/float32(w), true)); err != nil {
+		return err
+	}
+	high := max(1, width*h/w)
+	if high > picture.MaxSide || width*high > picture.MaxPixels {
+		return fault.New(fault.TooLarge, "a picture of %d by %d pixels is too large; ask for a smaller width", width, high)
+	}
+	out := image.NewGray(image.Rect(0, 0, width, high))
+	draw.ApproxBiLinear.Scale(out, out.Rect, sheet.Gray, sheet.Gray.Rect, draw.Src, nil)
+	var b bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := enc.Encode(&b, out); err != nil {
+		return fmt.Errorf("encoding the picture: %w", err)
+	}
+	return c.Reply(b.Bytes())
+}
+
+// gray renders the page as picture does, in gray.
+func (l *loaded) gray(width int) (*image.Gray, error) {
+	const annotations = 1
+	b, err := l.render(view{width: width}, annotations)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fault.New(fault.TooMuchMemory, "the page is too large to be read as a picture")
+	}
+	pixels, ok := l.p.mem.Read(b.buffer, b.stride*uint32(b.height))
+	if !ok {
+		return nil, errBitmap
+	}
+	img := image.NewGray(image.Rect(0, 0, b.width, b.height))
+	for y := range b.height {
+		from, to := pixels[y*int(b.stride):], img.Pix[y*img.Stride:]
+		for x := range b.width { // BGRx
+			to[x] = uint8((7471*uint32(from[x*4]) + 38470*uint32(from[x*4+1]) + 19595*uint32(from[x*4+2]) + 1<<15) >> 16)
+		}
+	}
+	return img, b.free(nil)
+}

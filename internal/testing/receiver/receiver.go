@@ -1,0 +1,318 @@
+// Package receiver is a server for webhooks that tests start: it checks every signature, and
+// misbehaves as it is told.
+package receiver
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"time"
+
+	"tallyman/client"
+)
+
+// Got is a request that arrived with a right signature.
+type Got struct {
+	client.Event
+	Path string
+	At   time.Time
+	// Signatures is how many signatures it carries.
+	Signatures int
+}
+
+// Receiver receives events at URL + "/" + any path. It answers 200 unless it is told
+// otherwise. It is safe for concurrent use.
+type Receiver struct {
+	// URL begins with https://, for the name localhost.
+	URL string
+	// Roots has the authority of its certificate, PEM the same for files.
+	Roots *x509.CertPool
+	PEM   []byte
+
+	server *httptest.Server
+
+	mu      sync.Mutex
+	secrets map[string][]string // by path
+	answers map[string]func(http.ResponseWriter, *http.Request)
+	got     []Got
+	bad     []string // requests with a wrong signature, or of another path's secret
+	asked   map[string]int
+	changed chan struct{} // closed at the next request
+}
+
+// Certificate says which certificate a Receiver has.
+type Certificate int
+
+// The certificates.
+const (
+	Right     Certificate = iota // for localhost, of Roots
+	Expired                      // that was valid yesterday
+	ForOthers                    // for another host
+	Unknown                      // of an authority that is not in Roots
+	None                         // no TLS
+)
+
+// Start starts a receiver on this machine. The caller closes it.
+func Start(c Certificate) (*Receiver, error) {
+	r := &Receiver{
+		secrets: map[string][]string{}, answers: map[string]func(http.ResponseWriter, *http.Request){},
+		asked: map[string]int{}, changed: make(chan struct{}), Roots: x509.NewCertPool(),
+	}
+	r.server = httptest.NewUnstartedServer(r)
+	r.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if c == None {
+		r.server.Start()
+		r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
+		return r, nil
+	}
+	certificate, authority, err := issue(c)
+	if err != nil {
+		return nil, err
+	}
+	r.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	r.server.StartTLS()
+	r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
+	if c != Unknown {
+		r.Roots.AddCert(authority)
+		r.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})
+	}
+	return r, nil
+}
+
+// issue makes an authority and a certificate of it.
+func issue(c Certificate) (tls.Certificate, *x509.Certificate, error) {
+	fail := func(err error) (tls.Certificate, *x509.Certificate, error) { return tls.Certificate{}, nil, err }
+	now := time.Now()
+	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fail(err)
+	}
+	top := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "receiver's authority"},
+		NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(48 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, top, top, &root.PublicKey, root)
+	if err != nil {
+		return fail(err)
+	}
+	authority, err := x509.ParseCertificate(raw)
+	if err != nil {
+		return fail(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fail(err)
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "receiver"},
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	switch c {
+	case Expired:
+		leaf.NotAfter = now.Add(-time.Hour)
+	case ForOthers:
+		leaf.DNSNames, leaf.IPAddresses = []string{"hooks.example.com"}, nil
+	}
+	if raw, err = x509.CreateCertificate(rand.Reader, leaf, authority, &key.PublicKey, root); err != nil {
+		return fail(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, authority, nil
+}
+
+// Close ends the receiver, and every answer that it keeps waiting.
+func (r *Receiver) Close() {
+	r.server.CloseClientConnections()
+	r.server.Close()
+}
+
+// Expect has the requests for a path checked with these secrets. Requests for a path without
+// secrets are only counted.
+func (r *Receiver) Expect(path string, secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.secrets[path] = secrets
+}
+
+// Answer has the requests for a path answered so; nil means with 200.
+func (r *Receiver) Answer(path string, how func(http.ResponseWriter, *http.Request)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answers[path] = how
+}
+
+// ServeHTTP implements http.Handler.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
+	path := req.URL.Path
+	r.mu.Lock()
+	r.asked[path]++
+	if secrets := r.secrets[path]; secrets != nil && err == nil {
+		e, err := client.VerifyWebhook(req.Header, body, secrets...)
+		if err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
+			r.bad = append(r.bad, fmt.Sprintf("%s %s: %s: %v", req.Method, path, body, err))
+		} else {
+			r.got = append(r.got, Got{Event: e, Path: path, At: time.Now(), Signatures: len(strings.Fields(req.Header.Get("Webhook-Signature")))})
+		}
+	}
+	answer := r.answers[path]
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	if answer != nil {
+		answer(w, req)
+	}
+}
+
+// Got returns all requests with right signatures so far.
+func (r *Receiver) Got() []Got {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Got(nil), r.got...)
+}
+
+// Bad returns what is wrong with all other requests for paths with secrets.
+func (r *Receiver) Bad() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.bad...)
+}
+
+// Asked returns how many requests there were for a path.
+func (r *Receiver) Asked(path string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked[path]
+}
+
+// Wait waits until enough is true of what arrived, or until done is closed; it reports which.
+func (r *Receiver) Wait(done <-chan struct{}, enough func([]Got) bool) bool {
+	for {
+		r.mu.Lock()
+		changed, got := r.changed, append([]Got(nil), r.got...)
+		r.mu.Unlock()
+		if enough(got) {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-done:
+			return false
+		}
+	}
+}
+
+// The ways in which receivers misbehave, for Answer.
+
+// Status answers with a status and, if it is not "", with a header Retry-After.
+func Status(status int, retryAfter string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		w.WriteHeader(status)
+	}
+}
+
+// Redirect answers with a redirect.
+func Redirect(status int, to string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", to)
+		w.WriteHeader(status)
+	}
+}
+
+// Silent never answers.
+func Silent(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+
+// Cut closes the connection instead of answering.
+func Cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// Drip answers 200 and sends a body that does not end, a byte at a time.
+func Drip(w http.ResponseWriter, req *http.Request) {
+	w.WriteHeader(http.StatusOK)
+	c := http.NewResponseController(w)
+	for req.Context().Err() == nil {
+		w.Write([]byte{'.'})
+		c.Flush()
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-req.Context().Done():
+		}
+	}
+}
+
+// Flood answers 200 and sends a body without end, as fast as it is taken.
+func Flood(w http.ResponseWriter, req *http.Request) {
+	w.WriteHeader(http.StatusOK)
+	piece := make([]byte, 64<<10)
+	for req.Context().Err() == nil {
+		if _, err := w.Write(piece); err != nil {
+			return
+		}
+	}
+}
+
+// raw takes the connection from net/http.
+func raw(w http.ResponseWriter, write func(net.Conn)) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	write(conn)
+}
+
+// SlowHeaders sends a header a byte at a time, without end.
+func SlowHeaders(w http.ResponseWriter, _ *http.Request) {
+	raw(w, func(c net.Conn) {
+		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Slow: "); err != nil {
+			return
+		}
+		for {
+			if _, err := c.Write([]byte{'x'}); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+}
+
+// HugeHeaders sends headers without end.
+func HugeHeaders(w http.ResponseWriter, _ *http.Request) {
+	raw(w, func(c net.Conn) {
+		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n"); err != nil {
+			return
+		}
+		for {
+			if _, err := io.WriteString(c, "X-Much: "+strings.Repeat("x", 1000)+"\r\n"); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// Garbage answers with what is not HTTP.
+func Garbage(w http.ResponseWriter, _ *http.Request) {
+	raw(w, func(c net.Conn) { io.WriteString(c, "220 mail.example.com ESMTP\r\n") })
+}
+
+// CutBody answers 200, and closes the connection within the body.
+func CutBody(w http.ResponseWriter, _ *http.Request) {
+	raw(w, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") })
+}

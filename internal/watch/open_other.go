@@ -1,0 +1,6 @@
+//go:build !unix
+
+package watch
+
+// openFlags are none here: what was opened is compared with what was listed.
+const openFlags = 0
