@@ -148,6 +148,7 @@ func everything(ctx context.Context, r *results) error {
 	beside.Go(func() {
 		errs[2] = errors.Join(
 			r.timed("docs/deploy/check.sh", func() error { return command(ctx, nil, "docs/deploy/check.sh") }),
+			r.test(ctx, arm64, "-count=1", "-vet=all", "-exec=qemu-aarch64-static", "-run=TestKernels|TestAPicture", "./internal/intake/ocr/recognise"),
 			vulnerabilities(ctx, r))
 	})
 	// The linter vets. Without tables for debuggers, linking takes a fifth less.
@@ -220,10 +221,12 @@ func packages(ctx context.Context, patterns ...string) ([]string, error) {
 
 // The environments of the Go tool. Without the race detector nothing needs a C
 // compiler. Workers are processes of the test binaries; the race detector would make
-// each sleep for a second when it ends.
+// each sleep for a second when it ends. What is in the assembly of arm64 is tested under an
+// emulator.
 var (
 	plain = []string{"CGO_ENABLED=0"}
 	race  = []string{"CGO_ENABLED=1", "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE")}
+	arm64 = []string{"GOARCH=arm64", "GOOS=linux", "CGO_ENABLED=0"}
 )
 
 // seldom makes the linter collect garbage more rarely, which halves its processor time; it
@@ -327,9 +330,12 @@ func answers(ctx context.Context, url string) bool {
 // test runs go test. Its error is of go test itself: failures are in the results.
 func (r *results) test(ctx context.Context, env []string, args ...string) error {
 	with := ""
-	if env[0] == race[0] {
+	switch env[0] {
+	case race[0]:
 		with = "race"
 		args = append([]string{"-race"}, args...)
+	case arm64[0]:
+		with = "arm64"
 	}
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)

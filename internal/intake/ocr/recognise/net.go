@@ -140,8 +140,8 @@ func (m *matrix) times(v []float32) []float32 {
 	return out
 }
 
-// run computes for each step of the picture the logarithm of the likelihood of no character
-// and of each character. pixels are Height rows of width values between 0 (black) and 255.
+// run computes for each step of the picture the likelihood of no character and of each
+// character. pixels are Height rows of width values between 0 (black) and 255.
 func (m *Recogniser) run(w *work, pixels []byte, width int) (steps int, scores []float32) {
 	in, out := &w.a, &w.b
 	w.first(pixels, width)
@@ -238,7 +238,21 @@ func (w *work) triple(p, more *planes) {
 	}
 }
 
-func exp(v float32) float32 { return float32(math.Exp(float64(v))) }
+// exp returns e to the power v. Unlike that of math.Exp, its result is the same on every
+// processor; nearly all are rounded right.
+func exp(v float32) float32 {
+	x := max(-110, min(float64(v), 90)) // beyond these, results are 0 or infinite
+	k := math.Floor(float64(x*math.Log2E) + 0.5)
+	x -= float64(k * math.Ln2)
+	sum := 0.0
+	for _, f := range factors {
+		sum = float64(sum*x) + f
+	}
+	return float32(sum * math.Float64frombits(uint64(k+1023)<<52))
+}
+
+// factors are those of the powers of x in the series of exp, the ninth first.
+var factors = [...]float64{1. / 362880, 1. / 40320, 1. / 5040, 1. / 720, 1. / 120, 1. / 24, 1. / 6, 1. / 2, 1, 1}
 
 // sigmoid computes v·sigmoid(v).
 func sigmoid(p *planes) {
@@ -330,7 +344,7 @@ func (w *work) attend(qkv, out *planes) {
 	}
 }
 
-// likely turns the last planes into logarithms of likelihoods, step by step.
+// likely turns the last planes into likelihoods, step by step.
 func (w *work) likely(p *planes) []float32 {
 	if len(w.scores) < p.n*p.w {
 		w.scores = make([]float32, p.n*p.w)
@@ -342,13 +356,13 @@ func (w *work) likely(p *planes) []float32 {
 			row[c] = p.v[c*p.stride+x]
 			most = max(most, row[c])
 		}
-		sum := 0.0
-		for _, v := range row {
-			sum += math.Exp(float64(v - most))
+		sum := float32(0)
+		for c, v := range row {
+			row[c] = exp(v - most)
+			sum += row[c]
 		}
-		less := most + float32(math.Log(sum))
 		for c := range row {
-			row[c] -= less
+			row[c] /= sum
 		}
 	}
 	return w.scores[:p.n*p.w]

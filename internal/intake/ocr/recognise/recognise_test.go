@@ -1,6 +1,8 @@
 package recognise
 
 import (
+	"encoding/binary"
+	"hash/fnv"
 	"image"
 	"image/color"
 	"image/draw"
@@ -141,6 +143,50 @@ func TestFMARoundsOnce(t *testing.T) {
 		if got := fma(a, b, c); got != want {
 			t.Fatalf("%g · %g + %g = %g, want %g", a, b, c, got, want)
 		}
+	}
+}
+
+func TestExpIsRoundedRight(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	off := 0
+	for n := range 200_000 {
+		v := float32(r.Float64()*220 - 120)
+		if n < 20_000 {
+			v = float32(r.NormFloat64())
+		}
+		got, want := exp(v), float32(math.Exp(float64(v)))
+		if math.Abs(float64(got)-float64(want)) > 0x1p-23*float64(want)+0x1p-149 {
+			t.Fatalf("exp(%g) = %g, want %g", v, got, want)
+		}
+		if got != want {
+			off++
+		}
+	}
+	if off > 100 {
+		t.Errorf("%d results are not rounded right", off)
+	}
+	for _, v := range []float32{0, -1000, 1000, float32(math.Inf(-1)), float32(math.Inf(1))} {
+		if got, want := exp(v), float32(math.Exp(float64(v))); got != want {
+			t.Errorf("exp(%g) = %g, want %g", v, got, want)
+		}
+	}
+}
+
+// The scores of a picture are these bits with AVX-512, AVX2, NEON and no vectors at all.
+func TestAPictureIsReadTheSameOnEveryProcessor(t *testing.T) {
+	m, err := New()
+	must.OK(t, err)
+	const width = 96
+	r := rand.New(rand.NewPCG(7, 8))
+	noise := make([]byte, Height*width)
+	for i := range noise {
+		noise[i] = byte(r.Uint32())
+	}
+	_, scores := m.run(&work{}, noise, width)
+	sum := fnv.New64a()
+	must.OK(t, binary.Write(sum, binary.LittleEndian, scores))
+	if got, want := sum.Sum64(), uint64(0x8a745f93b05c1546); got != want {
+		t.Errorf("the scores have the sum %#x, want %#x", got, want)
 	}
 }
 

@@ -1,7 +1,5 @@
 package recognise
 
-import "math"
-
 // Char is a character that was read.
 type Char struct {
 	Rune rune
@@ -36,8 +34,7 @@ func (r *Reading) Read(pixels []byte, width int) []Char {
 	if width < 2*Step || len(pixels) < Height*width {
 		return nil
 	}
-	steps, scores := r.m.run(&r.w, pixels, width)
-	return r.m.likeliest(steps, scores)
+	return r.m.likeliest(r.m.run(&r.w, pixels, width))
 }
 
 // likeliest returns the likeliest character of each step, those that follow each other once.
@@ -60,8 +57,7 @@ func (m *Recogniser) likeliest(steps int, scores []float32) []Char {
 		char := m.chars[best-1]
 		// What else it may be: signs of full width are the same as others.
 		sure, other, otherSure := float32(0), rune(0), float32(0)
-		for c, v := range row {
-			p := float32(math.Exp(float64(v)))
+		for c, p := range row {
 			o := NoChar
 			if c > 0 {
 				o = m.chars[c-1]
