@@ -1,11 +1,12 @@
 // Package ocr reads the text in pictures of pages: scans and photos. It returns words with
 // their places, as package pdf does for digital pages, and says which of them are doubtful.
 //
-// The steps, each in the file of its name: an even background, black on white (even.go), the
-// picture turned so that its rows are level (level.go), ruling lines (rules.go), pieces of ink
-// joined to lines of text (lines.go), and each line read by package recognise and cut into
-// words (words.go). Pages that lie on their side or upside down are found by how well their
-// lines can be read (upright.go). Line finding never changes the picture from which text is read, except that
+// The steps, each in the file of its name: dark bands with light letters painted as letters
+// on paper (bands.go), an even background, black on white (even.go), the picture turned so
+// that its rows are level (level.go), ruling lines (rules.go), pieces of ink joined to lines of
+// text (lines.go), and each line read by package recognise and cut into words (words.go).
+// Pages that lie on their side or upside down are found by how well their lines can be read
+// (upright.go). Line finding never changes the picture from which text is read, except that
 // rulings are painted white where no letter touches them; a line where that may matter is
 // read from the untouched picture, too.
 //
@@ -78,6 +79,7 @@ func (s *Sheet) Width() float32 {
 func Prepare(img *image.Gray) *Sheet {
 	img = reduced(img, Wide)
 	paper := brightness(img)
+	lighten(img)
 	even(img)
 	s := levelled(img)
 	s.paper = paper
