@@ -21,7 +21,8 @@ const (
 
 // lines finds the lines of text.
 func (m *mask) lines(rules []span, scale float32) []*line {
-	pieces, specks := m.pieces(scale)
+	pieces, thin, specks := m.pieces(scale)
+	pieces = append(pieces, slices.DeleteFunc(thin, func(t span) bool { return !besideLetters(t, pieces) })...)
 	slices.SortFunc(pieces, func(a, b span) int { return cmp.Or(cmp.Compare(a.x0, b.x0), cmp.Compare(a.y0, b.y0)) })
 	walls := m.walls(rules)
 	pieces = slices.DeleteFunc(pieces, func(p span) bool { return walls.goesOn(p, int(30/scale)) })
@@ -213,9 +214,20 @@ func (w *walls) goesOn(p span, apart int) bool {
 	return false
 }
 
+// besideLetters reports whether a piece that is as thin as a ruling stands beside a letter, on
+// the same line, and is as high as letters are beside that one: it is an I, an l or a 1 in
+// light type then.
+func besideLetters(t span, pieces []span) bool {
+	h := t.y1 - t.y0
+	near := func(a, b int) bool { return max(a-b, b-a) <= max(2, h/8) }
+	return slices.ContainsFunc(pieces, func(p span) bool {
+		return near(p.y1, t.y1) && (p.y1-p.y0)*5 >= h*3 && p.y0 >= t.y0-max(2, h/8) && max(p.x0-t.x1, t.x0-p.x1) < h*4/5
+	})
+}
+
 // pieces finds the connected pieces of ink, without rulings: those of the height of letters,
-// and lower ones.
-func (m *mask) pieces(scale float32) (pieces, specks []span) {
+// those as thin as pieces of rulings, and lower ones.
+func (m *mask) pieces(scale float32) (pieces, thin, specks []span) {
 	const most = 60_000
 	low, high := int(lowest/scale), int(highest/scale)
 	least := max(1, int(0.3/scale))
@@ -247,7 +259,11 @@ func (m *mask) pieces(scale float32) (pieces, specks []span) {
 		w, h := s.x1-s.x0, s.y1-s.y0
 		switch {
 		case h > high || w > 12*high:
-		case w*9 < h: // a piece of a ruling
+		case w*18 < h: // a piece of a ruling
+		case w*9 < h:
+			if len(thin) < 2000 {
+				thin = append(thin, s)
+			}
 		case h >= low && area >= 3*low/2:
 			if len(pieces) < most {
 				pieces = append(pieces, s)
@@ -256,5 +272,5 @@ func (m *mask) pieces(scale float32) (pieces, specks []span) {
 			specks = append(specks, s)
 		}
 	}
-	return pieces, specks
+	return pieces, thin, specks
 }

@@ -162,6 +162,21 @@ func TestRulings(t *testing.T) {
 	}
 }
 
+// An I in light type is as thin as a ruling, but is a letter of its word.
+func TestThinLetters(t *testing.T) {
+	s := blank(t)
+	for y := 100.0; y < 300; y += 25 {
+		s.text(72, y, "SH")
+		s.rule(87.2, y-7.2, 87.6, y)
+		s.text(90, y, "P DATE")
+		s.rule(200.2, y-7.2, 200.6, y) // by itself
+	}
+	p, _ := read(t, s.Gray)
+	if got, want := texts(p), strings.TrimSuffix(strings.Repeat("SHIP DATE ", 8), " "); got != want {
+		t.Errorf("read %q", got)
+	}
+}
+
 // Shade does not matter.
 func TestUnevenLight(t *testing.T) {
 	s := blank(t)
