@@ -231,3 +231,16 @@ func TestTwoBillsSideBySideAreTwo(t *testing.T) {
 		t.Errorf("the last packages of the second are %+v", c)
 	}
 }
+
+// The total of a table may be left blank, and no line stand between it and the last row.
+func TestABlankTotalTakesNoFiguresFromTheRowAboveIt(t *testing.T) {
+	d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT (LBS)")
+	y := d.goods(214, 60, 200, 300, 400)
+	for at := float32(190); at < y-10; at += 14 {
+		d.across(at, 55, 460)
+	}
+	d.across(y+4, 55, 460)
+	d.put(60, y, "GRAND TOTAL")
+	d.put(60, y+40, "Total Cartons: 153").put(200, y+40, "Total Pieces: 7,344").put(350, y+40, "Total Weight: 1,960.0")
+	reconciled(t, d)
+}

@@ -162,6 +162,13 @@ func (p *part) add(strips []*strip) {
 		return
 	}
 	if slices.Max(most) <= 1 && anchors > 0 {
+		for i := 1; i < len(strips); i++ {
+			if strips[i].closes(strips[i-1], g) {
+				p.row(strips[:i])
+				strips = strips[i:]
+				break
+			}
+		}
 		p.row(strips)
 		return
 	}
@@ -206,6 +213,20 @@ func (p *part) add(strips []*strip) {
 	for _, gr := range groups {
 		p.row(gr)
 	}
+}
+
+// closes reports whether a strip is a total without figures, and the line above it a row that
+// names what it counts: its figures are not the total's.
+func (st *strip) closes(above *strip, g *grid) bool {
+	if !st.total || st.figures > 0 || above.total || above.figures == 0 || st.base-above.base < max(st.size, 5) {
+		return false
+	}
+	for c := range g.columns {
+		if f := g.columns[c].field; (f == Style || f == PO || f == Description) && len(above.cells[c]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // groups reports whether a text above a row is the name of the rows below it, and no part
