@@ -230,7 +230,7 @@ func (s *leaf) inSentence(l *line, h *hit) bool {
 
 // unitNoise reports whether a word of a heading only says its unit, as in "weight in kg".
 func unitNoise(w *word) bool {
-	for _, t := range tokensOf(w.Text) {
+	for _, t := range w.tokens() {
 		if t != "IN" && units[t] == "" {
 			return false
 		}

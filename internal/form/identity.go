@@ -154,7 +154,7 @@ func titleOf(l *line) string {
 	for _, ph := range phrases(l.words, 0.9) {
 		var keys []string
 		for _, w := range ph {
-			keys = append(keys, tokensOf(w.Text)...)
+			keys = append(keys, w.tokens()...)
 		}
 		for len(keys) > 0 && titleKinds[keys[0]] {
 			keys = keys[1:]

@@ -140,7 +140,7 @@ func (st *strip) findLabel() (apart bool) {
 	// "Subtotal dry goods", "Dry goods total": a label with the name of a group, in a line
 	// that has no other text.
 	for _, ph := range phrases(st.words, 0.9) {
-		first, last := tokensOf(ph[0].Text), tokensOf(ph[len(ph)-1].Text)
+		first, last := ph[0].tokens(), ph[len(ph)-1].tokens()
 		if len(ph) > 8 || len(first) == 0 || len(last) == 0 || !totalWords[first[0]] && !totalWords[last[len(last)-1]] {
 			continue
 		}
@@ -164,7 +164,7 @@ func totalLabel(words []*word) (ok, grand bool) {
 		if _, _, is := numberIn(strings.Trim(w.Text, ":="), w.comma); is && len(tokens) == 0 {
 			continue
 		}
-		tokens = append(tokens, tokensOf(w.Text)...)
+		tokens = append(tokens, w.tokens()...)
 	}
 	for i, t := range tokens {
 		_, _, is := number(t)
@@ -196,7 +196,7 @@ func (st *strip) stops() bool {
 	for _, ph := range phrases(st.words, 0.9) {
 		var b strings.Builder
 		for _, w := range ph {
-			for _, t := range tokensOf(w.Text) {
+			for _, t := range w.tokens() {
 				b.WriteString(t)
 				b.WriteByte(' ')
 			}

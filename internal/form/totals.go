@@ -100,7 +100,7 @@ func sentence(words []*word) [][]*word {
 func fieldsOf(words []*word) []Field {
 	var all, out []Field
 	for _, w := range words {
-		for _, t := range tokensOf(w.Text) {
+		for _, t := range w.tokens() {
 			fields := labelFields[t]
 			if fields == nil {
 				continue

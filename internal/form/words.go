@@ -128,7 +128,7 @@ func linesOf(words []*word) []*line {
 		l.words = whole(l.words)
 		for _, w := range l.words {
 			l.size = max(l.size, w.Size)
-			for _, key := range tokensOf(w.Text) {
+			for _, key := range w.tokens() {
 				l.tokens = append(l.tokens, token{key, w})
 			}
 		}
@@ -142,7 +142,7 @@ func linesOf(words []*word) []*line {
 // no row of a table, however close they stand.
 func (l *line) findMargins() {
 	for _, ph := range phrases(l.words, 0.9) {
-		tokens := tokensOf(ph[0].Text)
+		tokens := ph[0].tokens()
 		if len(tokens) == 0 || !margins[tokens[0]] || len(ph) > 8 {
 			continue
 		}
