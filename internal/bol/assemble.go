@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/form"
 	"tallyman/internal/page"
 	"tallyman/internal/text"
 )
@@ -25,6 +26,7 @@ type Reader struct {
 	pages    int
 	kept     int // the size of the readings, as maxKept counts
 	most     int // maxKept, except in tests
+	forms    []form.Form
 }
 
 // maxKept bounds what a Reader keeps of a document: it counts lines, problems, lines of
@@ -76,6 +78,9 @@ func (r *Reader) Add(file int, p page.Page) error {
 func (r *reading) size() int {
 	b := &r.bill
 	n := len(b.Lines) + len(r.notes)
+	if r.loose != nil {
+		n += len(r.loose.Words)
+	}
 	for _, p := range r.problems {
 		n += 1 + len(p.Text)/256
 	}
@@ -107,7 +112,7 @@ func (r *Reader) Pages(files []File) *Pages {
 	slices.SortFunc(r.readings, func(a, b *reading) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.page, b.page), cmp.Compare(a.part, b.part))
 	})
-	return &Pages{Files: files, readings: slices.Clone(r.readings)}
+	return &Pages{Files: files, readings: slices.Clone(r.readings), forms: r.forms}
 }
 
 // Document makes bills of the pages.
@@ -133,11 +138,12 @@ func (p *Pages) Document() (*Document, error) {
 			"document %d, %s, has the same content as document %d, %s; it was counted once",
 			i+1, filepath.Base(p.Files[i].Name), k+1, filepath.Base(p.Files[k].Name))})
 	}
+	readings := p.joined(again)
 	// Pages of one number belong together; a page without a number is a bill of its
 	// own.
 	var groups [][]*reading
 	group := map[string]int{}
-	for _, rd := range p.readings {
+	for _, rd := range readings {
 		for _, n := range rd.notes {
 			n.Bill = rd.bill.Number.Text
 			d.Problems = append(d.Problems, n)
@@ -185,14 +191,14 @@ func (p *Pages) Document() (*Document, error) {
 		}
 	}
 	if len(groups) == 0 {
-		err := nothing(p.readings)
+		err := nothing(readings)
 		if code := fault.CodeOf(err); !p.Keep || code != fault.UnreadForm && code != fault.NoBills {
 			return nil, err
 		}
 	}
 	most := decimals{}
 	d.most = most
-	for _, rd := range p.readings {
+	for _, rd := range readings {
 		if rd.free {
 			continue
 		}
@@ -218,7 +224,7 @@ func (p *Pages) Document() (*Document, error) {
 		d.Bills = append(d.Bills, b)
 		d.Problems = append(d.Problems, problems...)
 	}
-	d.readings(p.readings)
+	d.readings(readings)
 	d.keepDoubts()
 	d.sort()
 	return d, nil

@@ -13,8 +13,8 @@ import (
 )
 
 // Pages that no known layout claims are read by learnt forms or freely (package form), all
-// those of one file together. What that finds becomes bills like others: their lines are a view of the
-// tables, in the product's units.
+// those of one file together, and of several files if they are pictures (joined.go). What that
+// finds becomes bills like others: their lines are a view of the tables, in the product's units.
 
 // Unclaimed returns the pages of a file, added so far, that have text and that no known
 // layout claims, in order.
@@ -46,51 +46,49 @@ func Unknown(pages []page.Page) []page.Page {
 // Free reads pages of a file that no known layout claims, by learnt forms or freely: all
 // of them, in order, with their rules. It fails with fault.TooLarge, as Add does.
 func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
-	result, chosen := readFreely(pages, forms)
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	at := map[int]*reading{}
+	r.mu.Lock()
+	pictures := true
 	for _, rd := range r.readings {
-		if rd.file == file && rd.unclaimed() {
+		if rd.file != file {
+			continue
+		}
+		pictures = pictures && (rd.scan != page.Printed || rd.damage != "")
+		if rd.unclaimed() {
 			at[rd.page] = rd
 		}
 	}
-	for _, o := range result.Others {
-		if rd := at[o.Page]; rd != nil && o.Message != "" {
-			rd.hint = o.Message
+	r.mu.Unlock()
+	bills, hints := freely(pages, forms, at, func(rd *reading) string { return fmt.Sprintf("page %d", rd.page) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	grows := func(rd *reading) error {
+		if r.kept += rd.size(); r.kept > r.most {
+			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+		}
+		return nil
+	}
+	for n, hint := range hints {
+		at[n].hint = hint
+	}
+	for i := range pages {
+		if rd := at[pages[i].Number]; pictures && rd != nil {
+			rd.loose = &pages[i]
+			if err := grows(rd); err != nil {
+				return err
+			}
 		}
 	}
-	for i := range result.Bills {
-		b := &result.Bills[i]
-		var first *reading
-		take := func(number int) {
-			if rd := at[number]; rd != nil {
+	r.forms = forms
+	for _, own := range bills {
+		for _, l := range own.bill.Free.Pages {
+			if rd := at[l.Page]; rd != nil {
 				rd.read = true
-				if first == nil {
-					first = rd
-				}
 			}
 		}
-		for _, l := range b.Pages {
-			take(l.Page)
-		}
-		if first == nil {
-			continue
-		}
-		own := &reading{file: file, page: first.page, known: true, free: true, bill: freeBill(b, file)}
-		for _, l := range b.Pages {
-			if rd := at[l.Page]; rd != nil && rd.scan == page.Recognised {
-				own.twice = rd.twice && (own.twice || own.scan != page.Recognised)
-				own.scan = page.Recognised
-			}
-		}
-		if own.scan == page.Recognised {
-			own.bill.freeSights(pages, chosen)
-		}
-		own.problems = own.freeProblems(b)
 		r.readings = append(r.readings, own)
-		if r.kept += own.size(); r.kept > r.most {
-			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+		if err := grows(own); err != nil {
+			return err
 		}
 		r.bills[own.bill.Number.Text] = true
 		r.lines += len(own.bill.Lines)
@@ -98,28 +96,69 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 	return nil
 }
 
+// freely reads pages by learnt forms or freely. of are the readings of the pages, by the numbers
+// that the pages have here, which may be others than in their files; name names one for people.
+// It returns the bills, and what was found on pages that are part of none.
+func freely(pages []page.Page, forms []form.Form, of map[int]*reading, name func(*reading) string) (bills []*reading, hints map[int]string) {
+	result, chosen := readFreely(pages, forms)
+	hints = map[int]string{}
+	for _, o := range result.Others {
+		if of[o.Page] != nil && o.Message != "" {
+			hints[o.Page] = o.Message
+		}
+	}
+	for i := range result.Bills {
+		b := &result.Bills[i]
+		first := slices.IndexFunc(b.Pages, func(l form.Leaf) bool { return of[l.Page] != nil })
+		if first < 0 {
+			continue
+		}
+		own := &reading{page: b.Pages[first].Page, known: true, free: true, bill: freeBill(b)}
+		for _, l := range b.Pages {
+			if rd := of[l.Page]; rd != nil && rd.scan == page.Recognised {
+				own.twice = rd.twice && (own.twice || own.scan != page.Recognised)
+				own.scan = page.Recognised
+			}
+		}
+		if own.scan == page.Recognised {
+			own.bill.freeSights(pages, chosen)
+		}
+		own = own.moved(func(file, number int) (int, int) {
+			if rd := of[number]; rd != nil {
+				return rd.file, rd.page
+			}
+			return file, number
+		})
+		own.problems = own.freeProblems(b, of, name)
+		bills = append(bills, own)
+	}
+	return bills, hints
+}
+
 // freeProblems are what a person should know of a bill's pages.
-func (r *reading) freeProblems(b *form.Bill) []Problem {
+func (r *reading) freeProblems(b *form.Bill, of map[int]*reading, name func(*reading) string) (out []Problem) {
 	for _, c := range b.Copies {
-		p := r.about(DuplicatePage, fmt.Sprintf("page %d says again what page %d says; it was counted once", c.Page, c.Of))
-		p.Page = c.Page
-		r.problems = append(r.problems, p)
+		if copied, first := of[c.Page], of[c.Of]; copied != nil && first != nil {
+			out = append(out, copied.about(DuplicatePage, fmt.Sprintf("%s says again what %s says; it was counted once", name(copied), name(first))))
+		}
 	}
 	if len(b.Missing) > 0 {
-		r.problems = append(r.problems, r.about(MissingPage, fmt.Sprintf("%s of %s: missing", pageList(b.Missing), r.called())))
+		out = append(out, r.about(MissingPage, fmt.Sprintf("%s of %s: missing", pageList(b.Missing), r.called())))
 	}
 	if b.Number.Text == "" {
-		r.problems = append(r.problems, r.about(NoNumber, "no number of the bill was found"))
+		out = append(out, r.about(NoNumber, "no number of the bill was found"))
 	}
 	if is, right := form.VICS(b.Number.Text); is && !right {
-		p := r.about(DoubtfulNumber, fmt.Sprintf("the number %s has 17 digits, and its last one is not their check digit", b.Number.Text))
-		p.Box, p.Text = b.Number.Box, b.Number.Text
-		r.problems = append(r.problems, p)
+		number := &r.bill.Number
+		out = append(out, Problem{
+			Kind: DoubtfulNumber, File: number.File, Page: number.Page, Box: number.Box, Text: b.Number.Text,
+			Message: fmt.Sprintf("the number %s has 17 digits, and its last one is not their check digit", b.Number.Text),
+		})
 	}
 	if note := conversions(b); note != "" {
-		r.problems = append(r.problems, r.about(Converted, note))
+		out = append(out, r.about(Converted, note))
 	}
-	return r.problems
+	return out
 }
 
 // Bills of a free form are converted to the units of the sheet: pounds and cubic feet.
@@ -166,13 +205,13 @@ func mainTable(b *form.Bill) form.Table {
 }
 
 // freeBill is the view of a bill that was read freely.
-func freeBill(f *form.Bill, file int) Bill {
+func freeBill(f *form.Bill) Bill {
 	b := Bill{Free: f}
 	value := func(c *form.Cell) Value {
 		if c == nil || c.Text == "" {
 			return Value{}
 		}
-		return Value{Text: c.Text, File: file, Page: c.Page, Box: c.Box}
+		return Value{Text: c.Text, Page: c.Page, Box: c.Box}
 	}
 	figure := func(c *form.Cell, unit form.Unit) Number {
 		n := Number{Value: value(c)}
@@ -213,7 +252,7 @@ func freeBill(f *form.Bill, file int) Bill {
 	t := mainTable(f)
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		l := Line{File: file, Page: r.Page, Box: r.Box}
+		l := Line{Page: r.Page, Box: r.Box}
 		l.Cartons = figure(r.Cell(form.Packages), "")
 		l.Pieces = figure(r.Cell(form.Pieces), "")
 		l.Weight = figure(r.Cell(form.Weight), "")
@@ -232,7 +271,7 @@ func freeBill(f *form.Bill, file int) Bill {
 	}
 	b.Verdict = freeVerdict(f)
 	for _, l := range f.Pages {
-		s := Sheet{File: file, Page: l.Page, N: l.N, M: l.M}
+		s := Sheet{Page: l.Page, N: l.N, M: l.M}
 		for _, c := range l.Columns {
 			s.Columns = append(s.Columns, Place{string(c.Field), c.Box})
 		}
@@ -343,7 +382,7 @@ func (b *Bill) Tables() []form.Table {
 		if v.Text == "" {
 			return cells
 		}
-		c := form.Cell{Field: f, Text: v.Text, Page: v.Page, Box: v.Box}
+		c := form.Cell{Field: f, Text: v.Text, File: v.File, Page: v.Page, Box: v.Box}
 		if n != nil {
 			c.State, c.Figure = states[of], n.Plain()
 		}
@@ -360,7 +399,7 @@ func (b *Bill) Tables() []form.Table {
 		cells = add(cells, form.Description, l.Description, nil, "")
 		cells = add(cells, form.Volume, l.Volume.Value, &l.Volume, Cube)
 		cells = add(cells, form.Weight, l.Weight.Value, &l.Weight, Weight)
-		t.Rows[i] = form.Row{Cells: cells, Page: l.Page, Box: l.Box}
+		t.Rows[i] = form.Row{Cells: cells, File: l.File, Page: l.Page, Box: l.Box}
 	}
 	var cells []form.Cell
 	for f, of := range map[form.Field]Field{form.Packages: Cartons, form.Pieces: Pieces, form.Weight: Weight, form.Volume: Cube} {

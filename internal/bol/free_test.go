@@ -15,7 +15,7 @@ func TestAPartyIsItsNameAndItsAddress(t *testing.T) {
 		}
 		b.Parties = append(b.Parties, p)
 	}
-	got := freeBill(&b, 0)
+	got := freeBill(&b)
 	if len(got.Consignee) != 3 || got.Consignee[2].Text != "Tooele, UT 84074" {
 		t.Errorf("the consignee is %v", got.Consignee)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"tallyman/internal/form"
 	"tallyman/internal/page"
 )
 
@@ -23,6 +24,7 @@ type Pages struct {
 	// pages are to be read.
 	Keep     bool
 	readings []*reading
+	forms    []form.Form // by which pages were read that no known layout claims
 }
 
 // Append adds pages of further documents, whose indexes increase accordingly. It does
@@ -31,39 +33,47 @@ func (p *Pages) Append(more *Pages) {
 	base := len(p.Files)
 	p.Files = append(p.Files, more.Files...)
 	p.Keep = p.Keep || more.Keep
+	if p.forms == nil {
+		p.forms = more.forms
+	}
 	for _, r := range more.readings {
-		p.readings = append(p.readings, r.moved(base))
+		if base > 0 {
+			r = r.moved(func(file, number int) (int, int) { return file + base, number })
+		}
+		p.readings = append(p.readings, r)
 	}
 }
 
-// moved returns the reading with all its file indexes increased.
-func (r *reading) moved(by int) *reading {
-	if by == 0 {
-		return r
-	}
+// moved returns the reading with its places in other files and pages.
+func (r *reading) moved(place func(file, page int) (int, int)) *reading {
 	m := *r
-	m.file += by
+	m.file, m.page = place(r.file, r.page)
 	m.bill.Lines = slices.Clone(r.bill.Lines)
 	m.bill.Sheets = slices.Clone(r.bill.Sheets)
 	for i := range m.bill.Sheets {
-		m.bill.Sheets[i].File += by
+		s := &m.bill.Sheets[i]
+		s.File, s.Page = place(s.File, s.Page)
 	}
 	for _, vs := range m.bill.texts() {
 		*vs = slices.Clone(*vs)
 	}
 	for v := range m.bill.values() {
 		if v.Page > 0 {
-			v.File += by
+			v.File, v.Page = place(v.File, v.Page)
 		}
 	}
 	for i := range m.bill.Lines {
-		m.bill.Lines[i].File += by
+		l := &m.bill.Lines[i]
+		l.File, l.Page = place(l.File, l.Page)
+	}
+	if m.bill.Free != nil {
+		m.bill.Free = m.bill.Free.Moved(place)
 	}
 	m.problems = slices.Clone(r.problems)
 	m.notes = slices.Clone(r.notes)
 	for _, ps := range [][]Problem{m.problems, m.notes} {
 		for i := range ps {
-			ps[i].File += by
+			ps[i].File, ps[i].Page = place(ps[i].File, ps[i].Page)
 		}
 	}
 	return &m
@@ -71,13 +81,14 @@ func (r *reading) moved(by int) *reading {
 
 // storedVersion changes with stored: gob drops in silence what another version names
 // differently.
-const storedVersion = 6
+const storedVersion = 7
 
 // stored is the encoded form of Pages.
 type stored struct {
 	Version  int
 	Files    []File
 	Keep     bool
+	Forms    []form.Form
 	Readings []storedReading
 }
 
@@ -96,13 +107,14 @@ type storedReading struct {
 	Scan         page.Scan
 	Twice        bool
 	Notes        []Problem
+	Loose        *page.Page
 }
 
 // Encode writes the pages for DecodePages.
 func (p *Pages) Encode(w io.Writer) error {
-	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Readings: make([]storedReading, len(p.readings))}
+	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Forms: p.forms, Readings: make([]storedReading, len(p.readings))}
 	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.twice, r.notes}
+		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.twice, r.notes, r.loose}
 	}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
@@ -120,11 +132,11 @@ func DecodePages(b []byte) (*Pages, error) {
 	if s.Version != storedVersion {
 		return nil, fmt.Errorf("decoding pages: they are of version %d, not %d", s.Version, storedVersion)
 	}
-	p := &Pages{Files: s.Files, Keep: s.Keep, readings: make([]*reading, len(s.Readings))}
+	p := &Pages{Files: s.Files, Keep: s.Keep, forms: s.Forms, readings: make([]*reading, len(s.Readings))}
 	for i, r := range s.Readings {
 		p.readings[i] = &reading{
 			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, free: r.Free, read: r.Read, hint: r.Hint, n: r.N, m: r.M,
-			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, twice: r.Twice, notes: r.Notes,
+			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, twice: r.Twice, notes: r.Notes, loose: r.Loose,
 		}
 	}
 	return p, nil

@@ -25,14 +25,17 @@ type reading struct {
 	free       bool   // it is a whole bill, of one page or more, that was read freely
 	read       bool   // the page is part of such a bill
 	hint       string // what free reading found on a page that is part of none
-	n, m       int    // "Page n of m", 0 if it does not say
-	text       string
-	bill       Bill // fields, lines and totals of this page alone
-	columns    []Place
-	problems   []Problem
-	scan       page.Scan
-	twice      bool      // two readers read the picture
-	notes      []Problem // of the page itself, whether it is read or not
+	// loose is the page if it is a picture that no known layout claims, of a file of pictures:
+	// its bill may go on in the next file.
+	loose    *page.Page
+	n, m     int // "Page n of m", 0 if it does not say
+	text     string
+	bill     Bill // fields, lines and totals of this page alone
+	columns  []Place
+	problems []Problem
+	scan     page.Scan
+	twice    bool      // two readers read the picture
+	notes    []Problem // of the page itself, whether it is read or not
 }
 
 // readPage reads one page, which can have several forms: it returns a reading for each.

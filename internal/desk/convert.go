@@ -70,7 +70,7 @@ func (d *Desk) BillNumbers(ctx context.Context, owner session.Owner, slot sessio
 		table, err := readBy(ctx, reader, f, own, nil)
 		return sheet.BillNumbers(nil, table), err
 	}
-	readings, err := readBills(ctx, reader.Taught(own.LearntForms()), []intake.File{f}, nil)
+	readings, err := readBills(ctx, reader.Taught(own.LearntForms()), []intake.File{f}, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (d *Desk) convert(ctx context.Context, owner session.Owner, own *profile.Pr
 		}
 		tables = append(tables, table)
 	}
-	readings, err := readBills(ctx, reader.Taught(own.LearntForms()), pdfs, nil)
+	readings, err := readBills(ctx, reader.Taught(own.LearntForms()), pdfs, nil, nil)
 	if err != nil {
 		return nil, err
 	}

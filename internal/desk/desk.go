@@ -208,7 +208,11 @@ func (d *Desk) AttachBills(ctx context.Context, st session.State, add bool, in *
 		if in.keep {
 			r = r.KeepingUnread()
 		}
-		readings, err := readBills(ctx, r.Taught(own.LearntForms()), files, progress)
+		var before func() *bol.Pages
+		if add {
+			before = func() *bol.Pages { return d.storedBills(ctx, st) }
+		}
+		readings, err := readBills(ctx, r.Taught(own.LearntForms()), files, before, progress)
 		return by(readings, own), err
 	})
 }
@@ -222,27 +226,48 @@ func by(readings []reading, own *profile.Profile) []reading {
 }
 
 // readBills reads each PDF of bills separately. The fault of one names it, and says
-// whether the others could be read.
-func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, progress func(intake.Progress)) ([]reading, error) {
+// whether the others could be read. A picture without a bill of its own is no fault if a bill
+// goes on there from another file: one of these, or of those before, which may be nil.
+func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, before func() *bol.Pages, progress func(intake.Progress)) ([]reading, error) {
 	var readings []reading
-	var before intake.Progress
+	var sofar intake.Progress
 	errs := make([]error, len(files))
+	partial := map[int]error{}
 	for i := range files {
 		r, err := readFile(ctx, reader, files[i], func(p intake.Progress) {
 			if progress != nil {
-				progress(intake.Progress{File: i, Pages: before.Pages + p.Pages, Total: before.Pages + p.Total, Bills: before.Bills + p.Bills, Lines: before.Lines + p.Lines})
+				progress(intake.Progress{File: i, Pages: sofar.Pages + p.Pages, Total: sofar.Pages + p.Total, Bills: sofar.Bills + p.Bills, Lines: sofar.Lines + p.Lines})
 			}
 		})
-		if err != nil {
+		switch {
+		case err != nil && r.doc != nil:
+			partial[i] = err
+		case err != nil:
 			if errs[i] = err; intake.Ends(err) {
 				return nil, err
 			}
 			continue
 		}
-		before.Pages += r.doc.PageCount()
-		before.Bills += len(r.doc.Bills)
-		before.Lines += r.doc.Lines()
+		sofar.Pages += r.doc.PageCount()
+		sofar.Bills += len(r.doc.Bills)
+		sofar.Lines += r.doc.Lines()
 		readings = append(readings, r)
+	}
+	if len(partial) > 0 && len(readings) == len(files) {
+		all := &bol.Pages{}
+		if before != nil {
+			all = before()
+		}
+		base := len(all.Files)
+		for _, r := range readings {
+			all.Append(r.pages)
+		}
+		doc, err := all.Document()
+		for i := range partial {
+			if err != nil || !doc.Shows(base+i) {
+				errs[i] = partial[i]
+			}
+		}
 	}
 	if err := intake.Fates(files, errs); err != nil {
 		return nil, err
@@ -250,7 +275,8 @@ func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, 
 	return readings, nil
 }
 
-// readFile reads one PDF of bills.
+// readFile reads one PDF of bills. If it fails for pictures that may be part of a bill in other
+// files, it returns the reading as well, and a document without bills.
 func readFile(ctx context.Context, reader *intake.Reader, f intake.File, progress func(intake.Progress)) (r reading, err error) {
 	ctx, sp := span.Start(ctx, "bills.read")
 	sp.Int("bytes", f.Size)
@@ -267,10 +293,17 @@ func readFile(ctx context.Context, reader *intake.Reader, f intake.File, progres
 		return reading{}, fault.In(f.Name, err)
 	}
 	doc, err := pages.Document()
-	if err != nil {
-		return reading{}, fault.In(f.Name, err)
+	if err == nil {
+		return reading{pages: pages, doc: doc}, nil
 	}
-	return reading{pages: pages, doc: doc}, nil
+	err = fault.In(f.Name, err)
+	if pages.MayContinue() {
+		pages.Keep = true
+		if doc, kept := pages.Document(); kept == nil {
+			return reading{pages: pages, doc: doc}, err
+		}
+	}
+	return reading{}, err
 }
 
 // Summary counts what was read from PDFs of bills.
@@ -565,7 +598,11 @@ func (d *Desk) reread(ctx context.Context, reader *intake.Reader, in session.Inp
 	if json.Unmarshal(in.Summary, &s) == nil && s.Bills == 0 {
 		reader = reader.KeepingUnread()
 	}
-	return readFile(ctx, reader, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
+	r, err := readFile(ctx, reader, intake.File{Name: in.Name, ReaderAt: content, Size: content.Size()}, nil)
+	if err != nil {
+		return reading{}, err
+	}
+	return r, nil
 }
 
 // Look runs a function on the state of a live session, which was read just now. If the

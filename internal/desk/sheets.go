@@ -86,6 +86,27 @@ func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.In
 	return r.pages, own, err
 }
 
+// storedBills returns the pages of all bills of a session; none if they are not to be had as
+// they are stored.
+func (d *Desk) storedBills(ctx context.Context, st session.State) *bol.Pages {
+	all := &bol.Pages{}
+	for _, in := range st.BOL {
+		b, err := blob.ReadAll(ctx, d.contents, in.Reading)
+		if err == nil {
+			_, b, err = splitProfile(b)
+		}
+		if err != nil {
+			return &bol.Pages{}
+		}
+		pages, err := bol.DecodePages(b)
+		if err != nil {
+			return &bol.Pages{}
+		}
+		all.Append(pages)
+	}
+	return all
+}
+
 func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, error) {
 	b, err := blob.ReadAll(ctx, d.contents, ref)
 	if err != nil {

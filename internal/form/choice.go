@@ -118,11 +118,12 @@ func (g *group) billOf(best *reading) (*Bill, []Remark) {
 	var rest []Remark
 	for i, s := range g.pages {
 		isCopy := slices.ContainsFunc(best.copies, func(c Copy) bool { return c.Page == s.number })
-		if !isCopy && i > 0 && !best.used[s.number] && s.id.number.Text == "" && s.m == 0 {
+		hasTotal := slices.ContainsFunc(b.Checks, func(c Check) bool { return c.Total.Page == s.number })
+		if !isCopy && i > 0 && !best.used[s.number] && !hasTotal && s.id.number.Text == "" && s.m == 0 {
 			rest = append(rest, s.remark())
 			continue
 		}
-		b.Pages = append(b.Pages, Leaf{Page: s.number, N: s.n, M: s.m, Columns: best.columns[s.number]})
+		b.Pages = append(b.Pages, Leaf{Page: s.number, N: s.n, M: s.m, Number: page.Seen(s.id.number.Text), Columns: best.columns[s.number]})
 		if b.Number.Text == "" {
 			b.Number = s.id.number
 		}

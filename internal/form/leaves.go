@@ -1,6 +1,7 @@
 package form
 
 import (
+	"iter"
 	"slices"
 
 	"tallyman/internal/page"
@@ -91,34 +92,83 @@ func gutter(p *page.Page) (x float32, ok bool) {
 
 // unturn leads all places of a bill back from the planes in which its pages were read.
 func (b *Bill) unturn(planes map[int]page.Plane) {
-	cell := func(c *Cell) { c.Box = planes[c.Page].Back(c.Box) }
-	cell(&b.Number)
-	for i := range b.Parties {
-		for j := range b.Parties[i].Lines {
-			cell(&b.Parties[i].Lines[j])
-		}
-	}
-	for i := range b.References {
-		cell(&b.References[i].Cell)
+	for c := range b.cells() {
+		c.Box = planes[c.Page].Back(c.Box)
 	}
 	for i := range b.Tables {
-		t := &b.Tables[i]
-		for j := range t.Rows {
-			t.Rows[j].Box = planes[t.Rows[j].Page].Back(t.Rows[j].Box)
-			for k := range t.Rows[j].Cells {
-				cell(&t.Rows[j].Cells[k])
-			}
+		for j := range b.Tables[i].Rows {
+			r := &b.Tables[i].Rows[j]
+			r.Box = planes[r.Page].Back(r.Box)
 		}
-		for k := range t.Totals.Cells {
-			cell(&t.Totals.Cells[k])
-		}
-	}
-	for i := range b.Checks {
-		cell(&b.Checks[i].Total)
 	}
 	for i := range b.Pages {
 		for j := range b.Pages[i].Columns {
 			b.Pages[i].Columns[j].Box = planes[b.Pages[i].Page].Back(b.Pages[i].Columns[j].Box)
 		}
 	}
+}
+
+// cells returns all cells of the bill.
+func (b *Bill) cells() iter.Seq[*Cell] {
+	return func(yield func(*Cell) bool) {
+		all := []*Cell{&b.Number}
+		add := func(cells []Cell) {
+			for i := range cells {
+				all = append(all, &cells[i])
+			}
+		}
+		for i := range b.Parties {
+			add(b.Parties[i].Lines)
+		}
+		for i := range b.References {
+			all = append(all, &b.References[i].Cell)
+		}
+		for i := range b.Tables {
+			for j := range b.Tables[i].Rows {
+				add(b.Tables[i].Rows[j].Cells)
+			}
+			add(b.Tables[i].Totals.Cells)
+		}
+		for i := range b.Checks {
+			all = append(all, &b.Checks[i].Total)
+		}
+		for _, c := range all {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// Moved returns the bill with its pages in other files, or of other numbers: place says where
+// each is. It does not change the bill. Copies and Missing stay as they are.
+func (b *Bill) Moved(place func(file, page int) (int, int)) *Bill {
+	m := *b
+	m.Parties, m.References, m.Tables = slices.Clone(b.Parties), slices.Clone(b.References), slices.Clone(b.Tables)
+	m.Checks, m.Pages = slices.Clone(b.Checks), slices.Clone(b.Pages)
+	for i := range m.Parties {
+		m.Parties[i].Lines = slices.Clone(m.Parties[i].Lines)
+	}
+	for i := range m.Tables {
+		t := &m.Tables[i]
+		t.Rows, t.Totals.Cells = slices.Clone(t.Rows), slices.Clone(t.Totals.Cells)
+		for j := range t.Rows {
+			t.Rows[j].Cells = slices.Clone(t.Rows[j].Cells)
+		}
+	}
+	for c := range m.cells() {
+		if c.Page > 0 {
+			c.File, c.Page = place(c.File, c.Page)
+		}
+	}
+	for i := range m.Tables {
+		for j := range m.Tables[i].Rows {
+			r := &m.Tables[i].Rows[j]
+			r.File, r.Page = place(r.File, r.Page)
+		}
+	}
+	for i := range m.Pages {
+		m.Pages[i].File, m.Pages[i].Page = place(m.Pages[i].File, m.Pages[i].Page)
+	}
+	return &m
 }

@@ -86,10 +86,11 @@ const (
 	CubicMetres Unit = "m3"
 )
 
-// Cell is a printed text, with its place.
+// Cell is a printed text, with its place. Reading sets no file; see Bill.Moved.
 type Cell struct {
 	Field Field    `json:"-"`
 	Text  string   `json:"text"`
+	File  int      `json:"file"`
 	Page  int      `json:"page"`
 	Box   page.Box `json:"box"`
 	State State    `json:"state,omitempty"`
@@ -101,6 +102,7 @@ type Cell struct {
 // Row is a row of a table: its cells in the order of the columns.
 type Row struct {
 	Cells []Cell
+	File  int
 	Page  int
 	Box   page.Box
 }
@@ -258,8 +260,11 @@ type Column struct {
 
 // Leaf is a page of a bill.
 type Leaf struct {
+	File int
 	Page int
 	N, M int // "Page N of M"; 0 if it does not say
+	// Number is the number of the bill that is printed on the page, "" if there is none.
+	Number string
 	// Columns are those of the page's tables.
 	Columns []Column
 }

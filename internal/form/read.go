@@ -63,7 +63,18 @@ func groupsOf(pages []page.Page, forms []Form, shown *node, out *Result) (groups
 		}
 		before = len(all)
 	}
+	for _, g := range groups {
+		g.sort()
+	}
 	return groups
+}
+
+// sort puts the pages of a bill in their own order if all of them say which they are: they may
+// have been scanned from the last to the first.
+func (g *group) sort() {
+	if !slices.ContainsFunc(g.pages, func(s *leaf) bool { return s.n == 0 }) {
+		slices.SortStableFunc(g.pages, func(a, b *leaf) int { return cmp.Compare(a.n, b.n) })
+	}
 }
 
 // tabled reports whether a page has the headings of a table.
