@@ -151,9 +151,12 @@ func (p *Pages) Document() (*Document, error) {
 		switch {
 		case again[rd.file], rd.read:
 		case rd.free:
-			if p, same := repeats(groups, rd, p.Files); p != nil {
+			if p, of := repeats(groups, rd, p.Files); p != nil {
 				d.Problems = append(d.Problems, *p)
-				if same {
+				if of != nil {
+					if rd.proved() && !of[0].proved() {
+						of[0] = rd
+					}
 					continue
 				}
 			}
@@ -331,23 +334,46 @@ func (b *Bill) Unsettled() []Value {
 }
 
 // repeats returns a problem if a bill that was read freely has the number of another one,
-// and whether it says the same.
-func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, same bool) {
+// and that one if it says the same.
+func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, of []*reading) {
 	if rd.bill.Number.Text == "" {
-		return nil, false
+		return nil, nil
 	}
 	for _, g := range groups {
 		if g[0].bill.Number.Text != rd.bill.Number.Text {
 			continue
 		}
 		about := rd.about(DifferingPage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", rd.called(), where(g[0], rd, files)))
-		if g[0].free && g[0].content() == rd.content() {
-			about, same = rd.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", rd.called(), where(g[0], rd, files))), true
+		if g[0].free && (g[0].content() == rd.content() || g[0].countsSame(rd)) {
+			about, of = rd.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", rd.called(), where(g[0], rd, files))), g
 		}
 		about.Bill = rd.bill.Number.Text
-		return &about, same
+		return &about, of
 	}
-	return nil, false
+	return nil, nil
+}
+
+// countsSame reports whether two bills that were read from pictures have the same figures, and
+// one of them is proved: then they are pictures of one bill, whatever was misread beside them.
+// Totals may be missing in the other.
+func (r *reading) countsSame(o *reading) bool {
+	if r.scan != page.Recognised || o.scan != page.Recognised || !r.proved() && !o.proved() {
+		return false
+	}
+	for _, f := range Fields {
+		a, b := totalOf(&r.bill.Printed, f).Text, totalOf(&o.bill.Printed, f).Text
+		if a != b && a != "" && b != "" {
+			return false
+		}
+	}
+	return slices.EqualFunc(r.bill.Lines, o.bill.Lines, func(x, y Line) bool {
+		return !slices.ContainsFunc(Fields[:], func(f Field) bool { return cellOf(&x, f).Text != cellOf(&y, f).Text })
+	})
+}
+
+// proved reports whether the totals of a bill that was read freely prove it.
+func (r *reading) proved() bool {
+	return r.bill.Free != nil && r.bill.Free.Outcome == form.Reconciled
 }
 
 func (r *reading) about(kind ProblemKind, message string) Problem {

@@ -24,12 +24,36 @@ func readFreely(pages []page.Page, forms []form.Form) (result form.Result, chose
 	}
 	likely := rewritten(pages, likeliest(pages))
 	first := form.Read(likely, forms...)
-	choices := make([]choice, len(first.Bills))
-	for i := range first.Bills {
-		choices[i] = choiceOf(&first.Bills[i], pages, likely)
+	result = first
+	chosen = map[spot]Number{}
+	var choices []choice
+	// A total that agrees after a choice may show another one that does not.
+	for range maxRounds {
+		read := rewritten(likely, chosen)
+		more := false
+		for i := range result.Bills {
+			if c := choiceOf(&result.Bills[i], pages, read, chosen); len(c.readings) > 0 {
+				choices = append(choices, c)
+				maps.Copy(chosen, c.readings)
+				more = true
+			}
+		}
+		if !more {
+			break
+		}
+		result = form.Read(rewritten(likely, chosen), forms...)
 	}
 	// What a form does not prove after all is not chosen; without it, the rest is read again.
 	for range len(choices) + 1 {
+		again := false
+		for i := range choices {
+			if c := &choices[i]; len(c.readings) > 0 && !c.holds(&result, choices) {
+				c.readings, again = nil, true
+			}
+		}
+		if !again {
+			return result, chosen
+		}
 		chosen = map[spot]Number{}
 		for _, c := range choices {
 			maps.Copy(chosen, c.readings)
@@ -37,21 +61,18 @@ func readFreely(pages []page.Page, forms []form.Form) (result form.Result, chose
 		if result = first; len(chosen) > 0 {
 			result = form.Read(rewritten(likely, chosen), forms...)
 		}
-		again := false
-		for i := range choices {
-			if c := &choices[i]; len(c.readings) > 0 && !c.holds(&result) {
-				c.readings, again = nil, true
-			}
-		}
-		if !again {
-			return result, chosen
-		}
 	}
 	return first, nil
 }
 
+// maxRounds bounds how often a bill is read again to choose more of its figures.
+const maxRounds = 6
+
+// specks are what the first reader takes dirt beside a figure for.
+const specks = "-.,'`_~"
+
 // likeliest returns the likeliest figures in place of words that are digits and signs between
-// them, and no figure, such as 1.960.0: without them a form would lack a figure there. They are
+// or around them, and no figure, such as 1.960.0 and -96: without them a form would lack a figure there. They are
 // proved by nothing until they are chosen.
 func likeliest(pages []page.Page) map[spot]Number {
 	out := map[spot]Number{}
@@ -62,7 +83,7 @@ func likeliest(pages []page.Page) map[spot]Number {
 		}
 		for j := range p.Words {
 			w := &p.Words[j]
-			if isNumber(w.Text) || !hasDigit(w.Text) || strings.Trim(w.Text, "0123456789.,") != "" {
+			if isNumber(w.Text) || !hasDigit(w.Text) || strings.Trim(strings.Trim(w.Text, specks), "0123456789.,") != "" {
 				continue
 			}
 			n := Number{Value: Value{Text: w.Text, Page: p.Number, Box: w.Box}}
@@ -74,28 +95,43 @@ func likeliest(pages []page.Page) map[spot]Number {
 	return out
 }
 
-// choice is what is chosen of a bill.
+// choice is what is chosen of a bill at once.
 type choice struct {
 	readings map[spot]Number
 	bits     float64 // how much weaker it makes a proof: the logarithm of the choices that were tried
 }
 
-// holds reports whether the bill of the pages of a choice is proved, strongly enough.
-func (c *choice) holds(r *form.Result) bool {
+// holds reports whether the bill of the pages of a choice is proved, strongly enough for all
+// that is chosen of it.
+func (c *choice) holds(r *form.Result, all []choice) bool {
 	for at := range c.readings {
-		i := slices.IndexFunc(r.Bills, func(b form.Bill) bool {
-			return slices.ContainsFunc(b.Pages, func(l form.Leaf) bool { return l.Page == at.page })
-		})
-		if i < 0 || r.Bills[i].Outcome != form.Reconciled || r.Bills[i].Bits-c.bits < form.Enough {
+		i := slices.IndexFunc(r.Bills, func(b form.Bill) bool { return has(&b, at.page) })
+		if i < 0 || r.Bills[i].Outcome != form.Reconciled {
+			return false
+		}
+		bits := 0.0
+		for _, o := range all {
+			for other := range o.readings {
+				if has(&r.Bills[i], other.page) {
+					bits += o.bits
+					break
+				}
+			}
+		}
+		if r.Bills[i].Bits-bits < form.Enough {
 			return false
 		}
 	}
 	return true
 }
 
+func has(b *form.Bill, number int) bool {
+	return slices.ContainsFunc(b.Pages, func(l form.Leaf) bool { return l.Page == number })
+}
+
 // choiceOf chooses among the readings of a bill's figures, column by column. likely are the pages
-// as the form read them.
-func choiceOf(b *form.Bill, pages, likely []page.Page) choice {
+// as the form read them, with what was chosen already.
+func choiceOf(b *form.Bill, pages, likely []page.Page, chosen map[spot]Number) choice {
 	out := choice{readings: map[spot]Number{}}
 	for _, c := range b.Checks {
 		if c.Total.Text == "" || c.Kind != "" {
@@ -105,36 +141,48 @@ func choiceOf(b *form.Bill, pages, likely []page.Page) choice {
 		if i < 0 {
 			continue
 		}
-		cells := []*form.Cell{&c.Total}
+		// The total is that of all lines or, if it is on one of several pages, of those above it.
+		all, above := []*form.Cell{&c.Total}, []*form.Cell{&c.Total}
 		for j := range b.Tables[i].Rows {
 			if cell := b.Tables[i].Rows[j].Cell(c.Field); cell != nil && cell.Figure != "" {
-				cells = append(cells, cell)
+				all = append(all, cell)
+				if cell.Page == c.Total.Page && cell.Box.Y0 < c.Total.Box.Y0 {
+					above = append(above, cell)
+				}
 			}
 		}
-		numbers, at := numbersOf(cells, pages, likely)
-		if numbers == nil || !slices.ContainsFunc(numbers, func(n *Number) bool { return !n.Sight.Agreed }) {
-			continue
+		ways := [][]*form.Cell{all}
+		if len(above) > 1 && len(above) < len(all) {
+			ways = append(ways, above)
 		}
-		tried := chooseColumn(numbers[1:], numbers[0], func() decimal.Decimal { return decimal.Decimal{} })
-		for k, n := range numbers {
-			if tried == 0 || n.Sight.State != Chosen {
+		for _, cells := range ways {
+			numbers, at := numbersOf(cells, pages, likely, chosen)
+			if numbers == nil || !slices.ContainsFunc(numbers, func(n *Number) bool { return !n.Sight.Agreed }) {
 				continue
 			}
-			if other, ok := out.readings[at[k]]; ok && other.Text != n.Text {
-				return choice{} // a total of two columns, which they read differently
+			tried := chooseColumn(numbers[1:], numbers[0], func() decimal.Decimal { return decimal.Decimal{} })
+			if tried == 0 {
+				continue
 			}
-			out.readings[at[k]] = *n
-		}
-		if tried > 0 {
+			for k, n := range numbers {
+				if n.Sight.State != Chosen {
+					continue
+				}
+				if other, ok := out.readings[at[k]]; ok && other.Text != n.Text {
+					return choice{} // a total of two columns, which they read differently
+				}
+				out.readings[at[k]] = *n
+			}
 			out.bits += math.Log2(float64(tried))
+			break
 		}
 	}
 	return out
 }
 
-// numbersOf returns cells of a column of figures as they were read from pictures, and their
-// words; nil if one of them is not one word that is the figure alone.
-func numbersOf(cells []*form.Cell, pages, likely []page.Page) (numbers []*Number, at []spot) {
+// numbersOf returns cells of a column of figures as they were read from pictures or chosen
+// already, and their words; nil if one of them is not one word that is the figure alone.
+func numbersOf(cells []*form.Cell, pages, likely []page.Page, chosen map[spot]Number) (numbers []*Number, at []spot) {
 	decimals := map[int]int{}
 	for _, c := range cells {
 		i := slices.IndexFunc(pages, func(p page.Page) bool { return p.Number == c.Page })
@@ -172,6 +220,10 @@ func numbersOf(cells []*form.Cell, pages, likely []page.Page) (numbers []*Number
 	for k, n := range numbers {
 		i := slices.IndexFunc(pages, func(p page.Page) bool { return p.Number == at[k].page })
 		sighted(pages[i].Words, n, func(text string) bool { return isNumber(text) && (usual < 0 || decimalsOf(text) == usual) })
+		if before, ok := chosen[at[k]]; ok {
+			n.Text, n.Valid = before.Text, true
+			n.Sight.Agreed, n.Sight.Guesses = true, []Guess{{before.Text, 0}}
+		}
 	}
 	return numbers, at
 }
@@ -273,9 +325,29 @@ func (b *Bill) freeSights(pages []page.Page, chosen map[spot]Number) {
 	}
 }
 
+// readPart is readIn of a value that is a part of a word, such as the number that stands close to
+// its label.
+func (s *Sight) readPart(w *page.Word, v *Value, printed string, figure bool) {
+	n := Number{Value: Value{Text: printed, Page: v.Page, Box: v.Box}}
+	words := []page.Word{*w}
+	if n.Valid = isNumber(printed); figure && n.Valid {
+		sighted(words, &n, isNumber)
+	} else {
+		textSighted(words, &n.Value, false)
+	}
+	s.Second, s.Doubts, s.Agreed = n.Sight.Second, n.Sight.Doubts, n.Sight.Agreed
+	if printed != v.Text {
+		s.Doubts = nil
+	}
+}
+
 // readIn says what the second reader read in the place of a value, and whether that is what the
 // first one read, which must be all of the words there.
 func (s *Sight) readIn(p *page.Page, v *Value, printed string, figure bool) {
+	if p, ok := partAt(p.Words, &Value{Text: printed, Box: v.Box}); ok && p.to-p.from < len(p.word.Glyphs) {
+		s.readPart(p.word, v, printed, figure)
+		return
+	}
 	first, read := "", ""
 	sure := true
 	for i := range p.Words {

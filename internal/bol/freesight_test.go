@@ -78,7 +78,8 @@ func TestFiguresOfAnyFormAreChosenOnlyIfNothingElseIsPossible(t *testing.T) {
 			first: texts{"1,152": "1.152", "7,344": "7.344", "1,960.0": "1.960.0"}, outcome: Reconciled,
 			chosen: []string{"1152 of 1.152 and 1,152", "7344 of 7.344 and 7,344", "1960.0 of 1.960.0 and 1,960.0"},
 		},
-		"neither reads a figure": {first: texts{"1,960.0": "1.960.0"}, second: texts{"1,960.0": "1.960,0"}, outcome: Unproved},
+		"dirt stands before a figure": {first: texts{"336": "-336"}, outcome: Reconciled, chosen: []string{"336 of -336 and 336"}},
+		"neither reads a figure":      {first: texts{"1,960.0": "1.960.0"}, second: texts{"1,960.0": "1.960,0"}, outcome: Unproved},
 		"they misread two figures": {
 			first: texts{"336": "386"}, second: texts{"101.3": "107.3"}, outcome: Reconciled, chosen: []string{"336 of 386 and 336", "101.3 of 101.3 and 107.3"},
 		},
@@ -133,8 +134,25 @@ func TestAChoiceNeedsAStrongerProof(t *testing.T) {
 	r := form.Result{Bills: []form.Bill{b}}
 	for bits, holds := range map[float64]bool{0: true, 1: true, 1.1: false} {
 		c := choice{readings: map[spot]Number{{1, 0}: {}}, bits: bits}
-		if c.holds(&r) != holds {
+		if c.holds(&r, []choice{c}) != holds {
 			t.Errorf("%g bits less: %v", bits, !holds)
+		}
+	}
+}
+
+// A number that stands so close to its label that they are read as one word is confirmed as others
+// are.
+func TestANumberCloseToItsLabelIsConfirmed(t *testing.T) {
+	for second, want := range map[string]Outcome{"No:PL-4711": Reconciled, "No:PL-4777": Unproved} {
+		p := ownForm([4]string{"STYLE", "CARTONS", "PIECES", "WEIGHT"})
+		at := slices.IndexFunc(p.Words, func(w page.Word) bool { return w.Text == "PL-4711" })
+		w := &p.Words[at]
+		w.Text, w.Box.X0 = "No:PL-4711", p.Words[at-1].Box.X0
+		w.Edges = evenEdges(w.Box, len(w.Text))
+		p.Words = slices.Delete(p.Words, at-1, at)
+		b := readForms(t, readTwice(p, nil, map[string]string{"No:PL-4711": second})).Bills[0]
+		if b.Number.Text != "PL-4711" || b.Verdict.Outcome != want {
+			t.Errorf("with %s: bill %q is %s: %s", second, b.Number.Text, b.Verdict.Outcome, b.Verdict.Reason)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (f *pictures) whole() bool { return len(f.bills) > 0 && proved(f.bills) == 
 // proved is the number of lines of those bills that their totals prove, lines that of all.
 func proved(bills []*reading) (n int) {
 	for _, rd := range bills {
-		if rd.bill.Free.Outcome == form.Reconciled {
+		if rd.proved() {
 			n += len(rd.bill.Lines)
 		}
 	}
@@ -191,7 +191,7 @@ func (r *reading) files() map[int]bool {
 func (t *joint) certain() bool {
 	return !slices.ContainsFunc(t.bills, func(own *reading) bool {
 		f := own.bill.Free
-		return len(own.files()) > 1 && f.Outcome != form.Reconciled && slices.ContainsFunc(f.Pages, func(l form.Leaf) bool {
+		return len(own.files()) > 1 && !own.proved() && slices.ContainsFunc(f.Pages, func(l form.Leaf) bool {
 			return l.Number == "" || l.Number != f.Pages[0].Number
 		})
 	})

@@ -232,3 +232,58 @@ func TestAPictureThatIsSentTwiceCountsOnce(t *testing.T) {
 		t.Errorf("it is told as %q", m)
 	}
 }
+
+// Two pictures of one bill count once, though texts are misread in one of them, or a total.
+func TestTwoPicturesOfABillCountOnce(t *testing.T) {
+	all := append(append(slices.Clone(twoOfFour), theOthers...), sum)
+	one := picture(listed+"1 of 1", true, all...)
+	whole := "PL-4711 reconciled: A-100 at %d/1 A-101 at %[1]d/1 B-200 at %[1]d/1 B-201 at %[1]d/1; duplicate_page at 1/1"
+	misread := func(from, to string) page.Page {
+		rows := slices.Clone(all)
+		for i := range rows {
+			rows[i] = strings.ReplaceAll(rows[i], from, to)
+		}
+		return picture(listed+"1 of 1", true, rows...)
+	}
+	for name, c := range map[string]struct {
+		pages []page.Page
+		want  string
+	}{
+		"a style is misread":              {[]page.Page{one, misread("A-101", "4-101")}, fmt.Sprintf(whole, 0)},
+		"a total is not read":             {[]page.Page{one, misread("7,344", "---")}, fmt.Sprintf(whole, 0)},
+		"a total of the first one is not": {[]page.Page{misread("7,344", "---"), one}, fmt.Sprintf(whole, 1)},
+		"the figures of the second one differ": {
+			[]page.Page{one, misread("336", "386")},
+			strings.Replace(fmt.Sprintf(whole, 0), "; duplicate", "; PL-4711 unproved: A-100 at 1/1 A-101 at 1/1 B-200 at 1/1 B-201 at 1/1; differing", 1),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := told(attached(t, storedFile(t, "a.jpg", c.pages[0]), storedFile(t, "b.jpg", c.pages[1]))); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Figures of one page are chosen by the total of that page, and what it does not prove by the next.
+func TestFiguresAreChosenByTheTotalsOfPages(t *testing.T) {
+	ends := []string{"PAGE-TOTAL 31 1,488 398.5", "PAGE-TOTAL 122 5,856 1,561.5"}
+	label := func(p page.Page, misread map[string]string) page.Page {
+		for i := range p.Words {
+			if w := &p.Words[i]; w.Text == "PAGE-TOTAL" {
+				w.Text = "PAGE TOTAL"
+			} else if text, ok := misread[w.Text]; ok {
+				w.Text = text
+				w.Glyphs = make([]page.Glyph, len(text))
+				w.Edges = evenEdges(w.Box, len(text))
+			}
+		}
+		return p
+	}
+	one := label(picture(listed+"1 of 2", true, append(slices.Clone(twoOfFour), ends[0])...), map[string]string{"1,152": "1.152"})
+	two := label(picture(listed+"2 of 2", true, append(slices.Clone(theOthers), ends[1], sum)...), map[string]string{"5,424": "5.424"})
+	d := attached(t, storedFile(t, "one.jpg", one), storedFile(t, "two.jpg", two))
+	if got := told(d); !strings.HasPrefix(got, "PL-4711 reconciled: A-100 at 0/1 A-101 at 0/1 B-200 at 1/1 B-201 at 1/1; chosen_reading at 0/1; chosen_reading at 1/1") {
+		t.Errorf("got %s: %s", got, d.Bills[0].Verdict.Reason)
+	}
+}

@@ -262,7 +262,7 @@ func sighted(words []page.Word, n *Number, figure func(text string) bool) {
 		s.Guesses = append(s.Guesses, g)
 	}
 	add(Guess{n.Text, 0})
-	add(Guess{strings.Trim(n.Text, "."), costSpeck})
+	add(Guess{strings.Trim(n.Text, specks), costSpeck})
 	for _, second := range s.Second {
 		add(Guess{digitsOnly(second), costSecond})
 	}

@@ -105,6 +105,10 @@ func (s *leaf) closed(hits []*hit, bottom float32, next *hit) bool {
 // bandOf makes a band of headings that lie close together; nil if they are none.
 func (s *leaf) bandOf(hits []*hit) *band {
 	b := &band{}
+	// The same in much smaller type stands in a note.
+	hits = slices.DeleteFunc(slices.Clone(hits), func(h *hit) bool {
+		return h.field != Other && slices.ContainsFunc(hits, func(o *hit) bool { return o.field == h.field && h.size < 0.65*o.size })
+	})
 	// Of two headings one over the other, the lower one is that of the column; the upper
 	// one says what the lower ones count.
 	hits, parents := divide(hits)

@@ -55,7 +55,7 @@ var labels = func() map[string][]label {
 var titles = []string{"BILL OF LADING", "PACKING LIST", "PACKING SLIP", "DELIVERY NOTE", "CARRIER CONFIRMATION", "RATE CONFIRMATION", "LOAD CONFIRMATION", "WAYBILL", "DELIVERY ORDER", "SHIPPING ORDER", "CONSIGNMENT NOTE", "FRACHTBRIEF", "LIEFERSCHEIN", "PACKLISTE", "BON DE LIVRAISON", "LISTE DE COLISAGE", "DOCUMENTO DI TRASPORTO", "LISTA DE EMPAQUE", "ALBARAN", "INVOICE"}
 
 var (
-	pageOf    = regexp.MustCompile(`(?i)\bpages?\s*:?\s*_*\s*(\d{1,4})\s*_*\s*(?:of|/)\s*_*\s*(\d{1,4})\b`)
+	pageOf    = regexp.MustCompile(`(?i)\bpages?\s*:?\s*_*\s*(\d{1,4})\s*_*\s*(?:[o0]f|/)\s*_*\s*(\d{1,4})\b`)
 	dateShape = regexp.MustCompile(`^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$`)
 )
 
@@ -279,7 +279,7 @@ func (s *leaf) party(name string, li int, words []*word, marks map[*word]bool) [
 	first, last := words[0], words[len(words)-1]
 	add := func(out []Cell, ws []*word) []Cell {
 		// "Name:" and the like are labels of the form.
-		for len(ws) > 0 && (strings.HasSuffix(ws[0].Text, ":") && len(tokensOf(ws[0].Text)) > 0 && partyLabels[strings.Join(tokensOf(ws[0].Text), " ")] || ws[0].Text == ":") {
+		for len(ws) > 0 && (strings.HasSuffix(ws[0].Text, ":") && partyLabels[strings.Join(ws[0].tokens(), " ")] || ws[0].Text == ":") {
 			ws = ws[1:]
 		}
 		if text, box := textOf(ws); text != "" && len(text) < 200 {

@@ -61,11 +61,11 @@ func (g *group) read(how axis, f *Form) *reading {
 			tables = append(tables, p.figures())
 		}
 		// A page that prints the same rows again, and no other page number, is a copy.
-		print := fingerprint(tables)
+		print := fingerprint(tables, s.picture && s.n > 0)
 		if s.n > 0 {
 			print += fmt.Sprint("/", s.n)
 		}
-		if first, ok := prints[print]; ok && fingerprint(tables) != "" {
+		if first, ok := prints[print]; ok && fingerprint(tables, false) != "" {
 			r.copies = append(r.copies, Copy{Page: s.number, Of: first})
 			for _, w := range s.words {
 				r.inRows[w] = true // its labels are not counted again
@@ -152,12 +152,16 @@ func (st *strip) fits(g *grid) bool {
 	return texts > 0 && figures > 0 || figures > 1
 }
 
-// fingerprint is the same for pages with the same rows; "" without rows.
-func fingerprint(tables []*figures) string {
+// fingerprint is the same for pages with the same rows; "" without rows. If it is of figures
+// alone, texts may differ: two pictures of one page are read differently.
+func fingerprint(tables []*figures, figuresAlone bool) string {
 	var b strings.Builder
 	for _, t := range tables {
 		for _, row := range t.rows {
 			for _, c := range row.cells {
+				if figuresAlone && c.Figure == "" {
+					continue
+				}
 				b.WriteString(string(c.Field) + "=" + c.Text + "\t")
 			}
 			b.WriteByte('\n')

@@ -311,7 +311,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 			a := amountOf(cell.Figure)
 			open, far = open.plus(a), far.plus(a)
 			since++
-		case equal(cell, sum) || rounded(f, cell, sum, lines, 0):
+		case !r.draft.part && (equal(cell, sum) || rounded(f, cell, sum, lines, 0)):
 			printed = true
 			all = &cell
 			open, since = amount{new(big.Int), 0}, 0

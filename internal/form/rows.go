@@ -15,6 +15,7 @@ type draft struct {
 	cells [][]*word // by column; nil if empty
 	total bool      // it has the label of a total
 	grand bool      // … of all
+	part  bool      // … of a page, which does not say whether it is the only one
 	base  float32
 	page  int
 	box   page.Box
@@ -296,6 +297,7 @@ func (p *part) row(strips []*strip) {
 			}
 		}
 	}
+	d.part = p.leaf.picture && p.leaf.m == 0 && slices.ContainsFunc(label, func(w *word) bool { return slices.Contains(w.tokens(), "PAGE") })
 	d.box = d.box.Round()
 	p.rows = append(p.rows, d)
 }

@@ -321,7 +321,7 @@ func (s *leaf) wordsIn(left, right, top, bottom float32) (words []*word) {
 func labelOf(words []*word, kind RowKind) string {
 	const most = 4
 	best := ""
-	for _, l := range linesOf(words) {
+	for _, l := range linesOf(words, false) {
 		for _, ph := range phrases(l.words, 0.9) {
 			for len(ph) > 0 && !hasLetter(ph[0].Text) {
 				ph = ph[1:]

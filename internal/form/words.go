@@ -18,9 +18,10 @@ const maxWords = 6000
 // word is a word of a page.
 type word struct {
 	page.Word
-	heading bool // it is part of a heading
-	comma   bool // commas part the decimals of its page
-	margin  bool // it numbers the page, or says that it goes on
+	heading bool     // it is part of a heading
+	keys    []string // its parts as headings are compared, if they are not those of its text
+	comma   bool     // commas part the decimals of its page
+	margin  bool     // it numbers the page, or says that it goes on
 }
 
 func (w *word) middle() float32 { return (w.Box.X0 + w.Box.X1) / 2 }
@@ -42,6 +43,7 @@ type line struct {
 // leaf is a page as it is read: lines, rules, headings.
 type leaf struct {
 	number   int
+	picture  bool // its words were read from a picture
 	width    float32
 	height   float32
 	words    []*word
@@ -63,7 +65,7 @@ type leaf struct {
 const thick = 4
 
 func newLeaf(p *page.Page) *leaf {
-	s := &leaf{number: p.Number, width: p.Width, height: p.Height}
+	s := &leaf{number: p.Number, picture: p.Scan == page.Recognised, width: p.Width, height: p.Height}
 	for i := range p.Words {
 		if i == maxWords {
 			s.excess = "words"
@@ -87,7 +89,7 @@ func newLeaf(p *page.Page) *leaf {
 			s.hor = append(s.hor, page.Box{X0: r.X0, X1: r.X1, Y0: r.Y0, Y1: r.Y0}, page.Box{X0: r.X0, X1: r.X1, Y0: r.Y1, Y1: r.Y1})
 		}
 	}
-	s.lines = linesOf(s.words)
+	s.lines = linesOf(s.words, s.picture)
 	s.words = s.words[:0]
 	for _, l := range s.lines {
 		s.words = append(s.words, l.words...)
@@ -112,8 +114,8 @@ func (s *leaf) part(comma bool) {
 	}
 }
 
-// linesOf groups words by their baselines.
-func linesOf(words []*word) []*line {
+// linesOf groups words by their baselines. Those of pictures are respelled.
+func linesOf(words []*word, picture bool) []*line {
 	words = slices.Clone(words)
 	slices.SortStableFunc(words, func(a, b *word) int { return cmp.Compare(a.Base, b.Base) })
 	var out []*line
@@ -126,6 +128,9 @@ func linesOf(words []*word) []*line {
 		l := &line{words: slices.Clone(words[from:to]), base: first.Base}
 		slices.SortStableFunc(l.words, func(a, b *word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
 		l.words = whole(l.words)
+		if picture {
+			l.words = respelled(l.words)
+		}
 		for _, w := range l.words {
 			l.size = max(l.size, w.Size)
 			for _, key := range w.tokens() {

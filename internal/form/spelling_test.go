@@ -1,0 +1,82 @@
+package form
+
+import (
+	"testing"
+
+	"tallyman/internal/page"
+)
+
+// onPicture turns a drawing into a picture that was read without doubt.
+func (d *drawing) onPicture() *drawing {
+	d.Scan = page.Recognised
+	for i := range d.Words {
+		w := &d.Words[i]
+		w.Glyphs = make([]page.Glyph, len(w.Text))
+		for j := range w.Glyphs {
+			w.Glyphs[j].Sure = 1
+		}
+	}
+	return d
+}
+
+// In pictures gaps between words are misread more often than letters, and letters that are
+// not certain may be others.
+func TestLabelsInPicturesAreReadAsTheFormPrintsThem(t *testing.T) {
+	headings := []any{60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT"}
+	list := func(number, label string, headings ...any) *drawing {
+		d := sheet(1).put(60, 60, number).row(200, headings...)
+		return d.row(d.goods(214, 60, 200, 300, 400)+6, 60, label, 200, "153", 300, "7,344", 400, "1,960.0")
+	}
+	unsure := list("BOL NO: 4711", "TOTAL", 60, "STYLE", 200, "CARTOHS", 300, "PIECES", 400, "WEIGHTy").onPicture()
+	for i := range unsure.Words {
+		switch w := &unsure.Words[i]; w.Text {
+		case "CARTOHS":
+			w.Glyphs[5] = page.Glyph{Sure: 0.8, Other: 'N', OtherSure: 0.2}
+		case "WEIGHTy":
+			w.Glyphs[6] = page.Glyph{Sure: 0.6, Other: 'r', OtherSure: 0.2}
+		}
+	}
+	small := list("BOL NO: 4711", "TOTAL", headings...)
+	small.row(206, 100, "WEIGHT IN ALL")
+	for i := len(small.Words) - 3; i < len(small.Words); i++ {
+		small.Words[i].Size = 3.5
+	}
+	for name, d := range map[string]*drawing{
+		"as it is":                          list("BOL NO: 4711", "TOTAL", headings...),
+		"a label of two words without gap":  list("BOL NO: 4711", "GRANDTOTAL", headings...),
+		"a number without gap to its label": list("BOL NO:4711", "TOTAL", headings...),
+		"a heading in parts":                list("BOL NO: 4711", "TOTAL", 60, "STYLE", 200, "CART", 220, "ONS", 300, "PIECES", 400, "WEIGHT"),
+		"a heading with a point in a part":  list("BOL NO: 4711", "TOTAL", 60, "STYLE", 200, "CART:", 224, "ONS", 300, "PIECES", 400, "WEIGHT"),
+		"headings with unsure letters":      unsure,
+		"a heading again in a note":         small,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d != unsure {
+				d.onPicture()
+			}
+			if b := reconciled(t, d); b.Number.Text != "4711" {
+				t.Errorf("the number is %q", b.Number.Text)
+			}
+		})
+	}
+	if b := readAll(list("BOL NO: 4711", "GRANDTOTAL", headings...)).Bills; len(b) != 1 || b[0].Outcome == Reconciled {
+		t.Error("a page of text is not read to the letter")
+	}
+}
+
+// A page of a bill may be photographed alone, and its number misread: the total of the page does
+// not prove the bill.
+func TestTheTotalOfAPageProvesNoBillInPictures(t *testing.T) {
+	list := func(says, label string) *drawing {
+		d := sheet(1).row(60, 60, "BOL NO: 4711", 400, says).row(200, 60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT")
+		return d.row(d.goods(214, 60, 200, 300, 400)+6, 60, label, 200, "153", 300, "7,344", 400, "1,960.0").onPicture()
+	}
+	for says, label := range map[string]string{"Page 1 of 1": "PAGE TOTAL", "PAGE:1 0F 1": "PAGE TOTAL", "Page l": "TOTAL", "": "GRAND TOTAL"} {
+		reconciled(t, list(says, label))
+	}
+	for _, says := range []string{"Page 2 of 3", "Page 2 0F 3", "Page l of 3", ""} {
+		if b := readAll(list(says, "PAGE TOTAL")).Bills; len(b) != 1 || b[0].Outcome != NothingProves {
+			t.Errorf("%q: %+v", says, b)
+		}
+	}
+}
