@@ -72,8 +72,8 @@ const maxRounds = 6
 const specks = "-.,'`_~"
 
 // likeliest returns the likeliest figures in place of words that are digits and signs between
-// or around them, and no figure, such as 1.960.0 and -96: without them a form would lack a figure there. They are
-// proved by nothing until they are chosen.
+// or around them, and no figure, such as 1.960.0 and -96: without them a form would lack a figure
+// there. They are proved by nothing until they are chosen.
 func likeliest(pages []page.Page) map[spot]Number {
 	out := map[spot]Number{}
 	for i := range pages {
@@ -173,7 +173,7 @@ func choiceOf(b *form.Bill, pages, likely []page.Page, chosen map[spot]Number) c
 				}
 				out.readings[at[k]] = *n
 			}
-			out.bits += math.Log2(float64(tried))
+			out.bits += math.Log2(float64(tried * len(ways)))
 			break
 		}
 	}

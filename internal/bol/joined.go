@@ -83,10 +83,10 @@ type pictures struct {
 }
 
 // whole reports whether a file needs no other one: it has bills, and all of them are proved.
-func (f *pictures) whole() bool { return len(f.bills) > 0 && proved(f.bills) == lines(f.bills) }
+func (f *pictures) whole() bool { return len(f.bills) > 0 && provedLines(f.bills) == allLines(f.bills) }
 
-// proved is the number of lines of those bills that their totals prove, lines that of all.
-func proved(bills []*reading) (n int) {
+// provedLines is the number of lines of those bills that their totals prove, allLines that of all.
+func provedLines(bills []*reading) (n int) {
 	for _, rd := range bills {
 		if rd.proved() {
 			n += len(rd.bill.Lines)
@@ -95,7 +95,7 @@ func proved(bills []*reading) (n int) {
 	return n
 }
 
-func lines(bills []*reading) (n int) {
+func allLines(bills []*reading) (n int) {
 	for _, rd := range bills {
 		n += len(rd.bill.Lines)
 	}
@@ -126,7 +126,7 @@ func (p *Pages) join(readings []*reading, files []pictures, run []int) []*readin
 		for i := range part.files {
 			alone = append(alone, files[i].bills...)
 		}
-		if !part.certain() || proved(part.bills) <= proved(alone) && proved(alone) > 0 {
+		if !part.certain() || provedLines(part.bills) <= provedLines(alone) && provedLines(alone) > 0 {
 			continue
 		}
 		readings = slices.DeleteFunc(readings, func(rd *reading) bool { return rd.free && part.files[rd.file] })
