@@ -51,6 +51,11 @@ func (w *word) tokens() []string {
 	if len(w.Glyphs) == 0 {
 		return plain
 	}
+	if len(plain) == 1 && !known()[plain[0]] {
+		if token := w.considered(); token != "" {
+			return []string{token}
+		}
+	}
 	doubtful := slices.ContainsFunc(w.Glyphs, func(g page.Glyph) bool { return g.Sure < sure })
 	var out []string
 	for _, t := range plain {

@@ -18,10 +18,9 @@ const maxWords = 6000
 // word is a word of a page.
 type word struct {
 	page.Word
-	heading bool     // it is part of a heading
-	keys    []string // its parts as headings are compared, if they are not those of its text
-	comma   bool     // commas part the decimals of its page
-	margin  bool     // it numbers the page, or says that it goes on
+	heading bool // it is part of a heading
+	comma   bool // commas part the decimals of its page
+	margin  bool // it numbers the page, or says that it goes on
 }
 
 func (w *word) middle() float32 { return (w.Box.X0 + w.Box.X1) / 2 }
