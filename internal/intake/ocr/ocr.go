@@ -4,7 +4,8 @@
 // The steps, each in the file of its name: dark bands with light letters painted as letters
 // on paper (bands.go), an even background, black on white (even.go), the picture turned so
 // that its rows are level (level.go), ruling lines (rules.go), pieces of ink joined to lines of
-// text (lines.go), and each line read by package recognise and cut into words (words.go).
+// text (lines.go), each line read by package recognise (words.go), what may be a letter or a
+// digit compared with others of the page (shapes.go), and the lines cut into words (words.go).
 // Pages that lie on their side or upside down are found by how well their lines can be read
 // (upright.go). Line finding never changes the picture from which text is read, except that
 // rulings are painted white where no letter touches them; a line where that may matter is
@@ -181,6 +182,7 @@ func (r *Reader) Read(s *Sheet, width float32, alive func() error) (*page.Page, 
 	if err != nil {
 		return nil, err
 	}
+	compare(s.Gray, texts)
 	level(texts)
 	if n := s.poor(texts); n != nil {
 		p.Notes = append(p.Notes, *n)
