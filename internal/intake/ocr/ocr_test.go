@@ -243,6 +243,23 @@ func TestPaperOnATable(t *testing.T) {
 	}
 }
 
+// The shadow over a scan has an edge of its own where it is as dark as a table would be.
+func TestAShadowIsNoTable(t *testing.T) {
+	for _, at := range []image.Point{{0, 0}, {1699, 0}, {1699, 2199}, {0, 2199}, {850, 0}, {0, 1100}} {
+		scan := image.NewGray(image.Rect(0, 0, 1700, 2200))
+		farthest := math.Hypot(1700, 2200)
+		for y := range 2200 {
+			for x := range 1700 {
+				far := math.Hypot(float64(x-at.X), float64(y-at.Y)) / farthest
+				scan.SetGray(x, y, color.Gray{Y: uint8(250 * (0.35 + 0.65*far))})
+			}
+		}
+		if q, ok := paper(scan); ok {
+			t.Errorf("a shadow from %v leaves the paper %v", at, q)
+		}
+	}
+}
+
 func TestPicturesOfNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for name, fill := range map[string]func(i int) uint8{

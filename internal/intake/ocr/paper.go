@@ -82,6 +82,7 @@ func paper(img *image.Gray) (q [4]point, ok bool) {
 	for i := range 4 {
 		a, b := c[i], c[(i+1)%4]
 		var pts []point
+		var steps []int // in brightness, from outside inward
 		flat := math.Abs(b.x-a.x) > math.Abs(b.y-a.y)
 		border := 0
 		for s := 0.08; s < 0.92; s += 1.0 / 128 {
@@ -117,12 +118,16 @@ func paper(img *image.Gray) (q [4]point, ok bool) {
 			}
 			if found {
 				pts = append(pts, p)
+				steps = append(steps, step(small, p, i))
 			}
 		}
 		if len(pts) < 40 {
 			return q, false
 		}
 		if border*2 < len(pts) {
+			if slices.Sort(steps); steps[len(steps)/2] < leastStep {
+				return q, false // a shadow ends there, and not the paper
+			}
 			within++
 		}
 		edges[i] = fitted(pts, flat)
@@ -138,6 +143,22 @@ func paper(img *image.Gray) (q [4]point, ok bool) {
 		q[i] = point{(p.x + 0.5) * k, (p.y + 0.5) * k}
 	}
 	return q, true
+}
+
+// leastStep is how much brighter paper is than what it lies on. A shadow over a page grows by a
+// level or two in as many pixels.
+const leastStep = 12
+
+// step is how much brighter a picture is a little inside of a point of an edge than outside. Edges
+// are the top, the right, the bottom and the left one.
+func step(img *image.Gray, p point, edge int) int {
+	const far = 4
+	dx, dy := [4]int{0, -far, 0, far}[edge], [4]int{far, 0, -far, 0}[edge]
+	at := func(x, y int) int { // no pixel is as its nearest one
+		return int(img.GrayAt(min(max(x, 0), img.Rect.Dx()-1), min(max(y, 0), img.Rect.Dy()-1)).Y)
+	}
+	x, y := int(p.x+0.5), int(p.y+0.5)
+	return at(x+dx, y+dy) - at(x-dx, y-dy)
 }
 
 // split returns the brightness that parts paper from what it lies on (Otsu).
