@@ -9,8 +9,9 @@ import (
 
 // The recogniser tells an O from a zero more by what stands beside it than by its shape, and is
 // often wrong in words of letters and digits. Fonts tell them apart in different ways: by a stroke,
-// a point or the width. So what may be either is compared with letters and digits of the same page
-// that can be nothing else.
+// a point or the width. So a digit that may be a letter is compared with digits and letters of the
+// same page that can be nothing else. A letter is not: figures are in the font of what stands beside
+// them, but the letters of headings seldom are.
 
 // shape is what a character looks like: how dark the parts of its box are, and how wide that is
 // for its height.
@@ -42,8 +43,8 @@ type example struct {
 	c *char
 }
 
-// compare changes letters to digits, and digits to letters, of words that have both, where the
-// recogniser considered that and the shapes of others on the page say so. They stay doubtful.
+// compare changes digits to letters, in words that have both, where the recogniser considered that
+// and the shapes of others on the page say so. They stay doubtful.
 func compare(gray *image.Gray, texts []*text) {
 	type candidate struct {
 		t *text
@@ -81,10 +82,7 @@ func compare(gray *image.Gray, texts []*text) {
 			continue
 		}
 		own, far := s.from(examples[c.Rune], c), s.from(examples[c.Other], c)
-		switch {
-		case unicode.IsLetter(c.Rune):
-			far *= distinct // figures are in the font of what stands beside them, headings seldom
-		case math.IsInf(far, 1):
+		if math.IsInf(far, 1) {
 			far = distinct * s.spread(examples[c.Rune])
 		}
 		if math.IsInf(own, 1) || own <= far {
@@ -95,32 +93,29 @@ func compare(gray *image.Gray, texts []*text) {
 	}
 }
 
-// ambiguous reports whether a character of a word that has letters and digits may be a digit if
-// it is a letter, or a letter if it is a digit. Digits of a figure that touches the word are not.
+// ambiguous reports whether a digit of a word that has letters may be a letter. Digits of a figure
+// that touches the word are not.
 func (t *text) ambiguous(i int) bool {
-	c := t.chars[i]
-	letter := unicode.IsLetter(c.Rune)
-	if letter && !unicode.IsDigit(c.Other) || !letter && !(unicode.IsDigit(c.Rune) && unicode.IsLetter(c.Other)) {
+	if !unicode.IsDigit(t.chars[i].Rune) || !unicode.IsLetter(t.chars[i].Other) {
 		return false
 	}
-	for j := i + 1; j < len(t.chars) && !letter && !unicode.IsLetter(t.chars[j].Rune); j++ {
-		if r := t.chars[j].Rune; r == '.' || r == ',' {
-			return false
-		} else if !unicode.IsDigit(r) {
-			break
-		}
+	end := i + 1
+	for end < len(t.chars) && unicode.IsDigit(t.chars[end].Rune) {
+		end++
 	}
-	letters, digits := letter, !letter
+	if end < len(t.chars) && (t.chars[end].Rune == '.' || t.chars[end].Rune == ',') {
+		return false
+	}
 	for _, step := range [2]int{-1, 1} {
 		for j := i + step; j >= 0 && j < len(t.chars); j += step {
-			r := t.chars[j].Rune
-			if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			if unicode.IsLetter(t.chars[j].Rune) {
+				return true
+			} else if !unicode.IsDigit(t.chars[j].Rune) {
 				break
 			}
-			letters, digits = letters || unicode.IsLetter(r), digits || unicode.IsDigit(r)
 		}
 	}
-	return letters && digits
+	return false
 }
 
 // opposed reports whether a letter stands beside a digit, or a digit beside a letter.
