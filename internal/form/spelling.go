@@ -3,10 +3,46 @@ package form
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"tallyman/internal/page"
 )
+
+// known are the tokens of all texts by which forms are understood: headings, labels of totals,
+// of numbers and of companies, and titles.
+var known = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	var add func(n *node)
+	add = func(n *node) {
+		for _, to := range n.next {
+			out[to.token] = true
+			add(to)
+		}
+	}
+	add(lexicon())
+	for _, of := range []map[string]bool{totalWords, subWords, labelNoise} {
+		for t := range of {
+			out[t] = true
+		}
+	}
+	for t := range labelFields {
+		out[t] = true
+	}
+	for _, of := range labels {
+		for _, l := range of {
+			for _, t := range l.tokens {
+				out[t] = true
+			}
+		}
+	}
+	for _, text := range titles {
+		for t := range strings.FieldsSeq(text) {
+			out[t] = true
+		}
+	}
+	return out
+})
 
 // respelled returns the words of a line of a picture as the form prints them: a label and its
 // value that were read as one word are two, and the parts of a word of a label are one. Nothing is
@@ -99,7 +135,7 @@ func joined(words []*word) *word {
 // considered returns a known token that the reader considered for a word of which it was not sure:
 // with one other letter, or one less; "" if there is none, or more than one.
 func (w *word) considered() string {
-	const doubtful = 0.7
+	const sure, doubtful = 0.9, 0.7
 	runes := []rune(w.Text)
 	if len(w.Glyphs) != len(runes) || hasDigit(w.Text) {
 		return ""
@@ -126,4 +162,63 @@ func (w *word) considered() string {
 		return ""
 	}
 	return found[0]
+}
+
+// tokens returns the tokens of a word. Those of one that was read from a picture are mended if
+// they are known ones that were glued or misread, as GROSSWEIGHT and CART0NS: the text of the
+// word stays as it was read, since it may be a value.
+func (w *word) tokens() []string {
+	plain := tokensOf(w.Text)
+	if len(w.Glyphs) == 0 {
+		return plain
+	}
+	if len(plain) == 1 && !known()[plain[0]] {
+		if token := w.considered(); token != "" {
+			return []string{token}
+		}
+	}
+	var out []string
+	for _, t := range plain {
+		out = append(out, mended(t)...)
+	}
+	return out
+}
+
+// letters are those for which readers take them.
+var letters = strings.NewReplacer("0", "O", "1", "I", "5", "S", "8", "B", "6", "G", "2", "Z")
+
+// mended returns the known tokens that a token is likely to be, else the token itself.
+func mended(token string) []string {
+	text := letters.Replace(token)
+	switch {
+	case known()[token] || len(token) < 4 || !hasLetter(token):
+	case known()[text]:
+		return []string{text}
+	default:
+		if parts := parted(text); parts != nil {
+			return parts
+		}
+	}
+	return []string{token}
+}
+
+// joints are the known tokens of two letters that may be a part of a glued text.
+var joints = map[string]bool{"OF": true, "NO": true, "TO": true, "IN": true, "PO": true}
+
+// parted cuts a text into as few known tokens as possible; nil if it is not made of some.
+func parted(text string) []string {
+	best := make([][]string, len(text)+1)
+	best[0] = []string{}
+	for to := 1; to <= len(text); to++ {
+		for from := range to {
+			t := text[from:to]
+			if best[from] == nil || len(t) < 3 && !joints[t] || !known()[t] {
+				continue
+			}
+			if best[to] == nil || len(best[from])+1 < len(best[to]) {
+				best[to] = append(best[from][:len(best[from]):len(best[from])], t)
+			}
+		}
+	}
+	return best[len(text)]
 }
