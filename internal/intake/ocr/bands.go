@@ -25,8 +25,8 @@ type shades struct {
 	dark   []bool  // most of a cell is much darker than that
 }
 
-// lighten finds bands that are darker than the paper and have letters in them, as the heads of
-// tables have, and paints each as dark letters on paper.
+// lighten finds bands that are darker than the paper, as the heads of tables are, and paints each as
+// paper, with dark letters if there are any.
 func lighten(img *image.Gray) {
 	s := shadesOf(img)
 	seen := make([]bool, len(s.dark))
@@ -165,9 +165,10 @@ func (s *shades) band(from int, seen []bool) *band {
 		return nil
 	}
 	b.x0, b.x1 = b.ends(left*s.cell, -1), b.ends(min((right+1)*s.cell, s.img.Rect.Dx())-1, 1)+1
-	if !b.solid() || !b.shaded() {
+	if !b.solid() {
 		return nil
 	}
+	b.findShade()
 	return b
 }
 
@@ -261,8 +262,8 @@ func (b *band) solid() bool {
 	return straight*10 >= 9*(len(b.top)-1) && n > 0 && dark*100 >= 92*n
 }
 
-// shaded finds how bright the band is in each strip, and reports whether it has letters.
-func (b *band) shaded() bool {
+// findShade finds how bright the band is in each strip, and whether its letters are lighter.
+func (b *band) findShade() {
 	var all, lighter, darker int
 	for i := range b.top {
 		var counts [256]int
@@ -286,15 +287,18 @@ func (b *band) shaded() bool {
 				switch v := int(b.img.Pix[y*b.img.Stride+x]); {
 				case (v-shade)*5 > (b.paperAt(x, y)-shade)*2:
 					lighter++
-				case v*100 < shade*55:
+				case (shade-v)*5 > b.paperAt(x, y):
 					darker++
 				}
 			}
 		}
 	}
-	b.lighter = lighter > darker
-	letters := max(lighter, darker)
-	return letters*50 >= all && letters*2 < all && letters > 2*min(lighter, darker)
+	if few := all / 300; lighter > few || darker > few {
+		b.lighter = lighter > darker
+		return
+	}
+	// Without letters it is all the same, but for dirt: dark on a light band, light on a dark one.
+	b.lighter = b.shade[len(b.shade)/2]*2 < b.paperAt(b.x0, b.top[0])
 }
 
 // lighten paints letters dark, and the band like the paper around it.
