@@ -244,3 +244,12 @@ func TestABlankTotalTakesNoFiguresFromTheRowAboveIt(t *testing.T) {
 	d.put(60, y+40, "Total Cartons: 153").put(200, y+40, "Total Pieces: 7,344").put(350, y+40, "Total Weight: 1,960.0")
 	reconciled(t, d)
 }
+
+// Dirt just above a row belongs to the row before, and does not join the two.
+func TestDirtBetweenRowsJoinsNone(t *testing.T) {
+	d := sheet(1).put(60, 60, "BOL NO: 4711").row(200, 60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT (LBS)")
+	y := d.goods(214, 60, 200, 300, 400)
+	d.row(y, 60, "TOTAL", 200, "153", 300, "7,344", 400, "1,960.0")
+	d.put(500, 214+14-5, "T").put(130, 214+28-5, "x")
+	reconciled(t, d)
+}

@@ -184,7 +184,7 @@ func (p *part) add(strips []*strip) {
 			// Figures of one row may stand on lines a little apart.
 			if n := len(groups); n > 0 && !st.total && len(lead) == 0 {
 				last := groups[n-1]
-				if l := last[len(last)-1]; !l.total && st.base-l.base < 0.85*max(st.size, 5) && apart(l, st, g) {
+				if l := last[len(last)-1]; l.figures > 0 && !l.total && st.base-l.base < 0.85*max(st.size, 5) && apart(l, st, g) {
 					groups[n-1] = append(last, st)
 					continue
 				}
