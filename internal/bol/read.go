@@ -564,7 +564,8 @@ func goesOnBeside(number *word, words []*word) bool {
 	return false
 }
 
-var pageOfM = regexp.MustCompile(`(?i)\bpage:?\s*(\d{1,4})\s*(?:of|/)\s*(\d{1,4})\b`)
+// Specks of a picture are read as points and dashes beside the numbers.
+var pageOfM = regexp.MustCompile(`(?i)\bpage:?[\s.,'-]*(\d{1,4})[\s.,'-]*(?:[o0]f|/)[\s.,'-]*(\d{1,4})\b`)
 
 // pageOf parses "Page n of m". It returns zeros for any other text, and if the numbers
 // cannot be right.

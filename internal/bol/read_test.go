@@ -254,6 +254,8 @@ func TestPageNofM(t *testing.T) {
 		{"PAGE 12 OF 12", 12, 12},
 		{"Page: 2/3", 2, 3},
 		{"x Page 2 of 3 y", 2, 3},
+		{"Page 1.of 2", 1, 2}, // a speck of a picture
+		{"Page- 1 0f 2", 1, 2},
 		{"Page 3 of 2", 0, 0},
 		{"Page 0 of 2", 0, 0},
 		{"Page 1", 0, 0},

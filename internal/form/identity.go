@@ -55,7 +55,7 @@ var labels = func() map[string][]label {
 var titles = []string{"BILL OF LADING", "PACKING LIST", "PACKING SLIP", "DELIVERY NOTE", "CARRIER CONFIRMATION", "RATE CONFIRMATION", "LOAD CONFIRMATION", "WAYBILL", "DELIVERY ORDER", "SHIPPING ORDER", "CONSIGNMENT NOTE", "FRACHTBRIEF", "LIEFERSCHEIN", "PACKLISTE", "BON DE LIVRAISON", "LISTE DE COLISAGE", "DOCUMENTO DI TRASPORTO", "LISTA DE EMPAQUE", "ALBARAN", "INVOICE"}
 
 var (
-	pageOf    = regexp.MustCompile(`(?i)\bpages?\s*:?\s*_*\s*(\d{1,4})\s*_*\s*(?:[o0]f|/)\s*_*\s*(\d{1,4})\b`)
+	pageOf    = regexp.MustCompile(`(?i)\bpages?\s*:?[\s_.,'-]*(\d{1,4})[\s_.,'-]*(?:[o0]f|/)[\s_.,'-]*(\d{1,4})\b`)
 	dateShape = regexp.MustCompile(`^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$`)
 )
 

@@ -73,7 +73,7 @@ func TestTheTotalOfAPageProvesNoBillInPictures(t *testing.T) {
 		d := sheet(1).row(60, 60, "BOL NO: 4711", 400, says).row(200, 60, "STYLE", 200, "CARTONS", 300, "PIECES", 400, "WEIGHT")
 		return d.row(d.goods(214, 60, 200, 300, 400)+6, 60, label, 200, "153", 300, "7,344", 400, "1,960.0").onPicture()
 	}
-	for says, label := range map[string]string{"Page 1 of 1": "PAGE TOTAL", "PAGE:1 0F 1": "PAGE TOTAL", "Page l": "TOTAL", "": "GRAND TOTAL"} {
+	for says, label := range map[string]string{"Page 1 of 1": "PAGE TOTAL", "PAGE:1 0F 1": "PAGE TOTAL", "Page 1.of 1": "PAGE TOTAL", "Page l": "TOTAL", "": "GRAND TOTAL"} {
 		reconciled(t, list(says, label))
 	}
 	for _, says := range []string{"Page 2 of 3", "Page 2 0F 3", "Page l of 3", ""} {
