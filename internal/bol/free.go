@@ -96,9 +96,9 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 	return nil
 }
 
-// freely reads pages by learnt forms or freely. of are the readings of the pages, by the numbers
-// that the pages have here, which may be others than in their files; name names one for people.
-// It returns the bills, and what was found on pages that are part of none.
+// freely reads pages by learnt forms or freely. The map has the readings of the pages, by the
+// numbers that the pages have here, which may differ from those in their files; name returns what
+// people call one. It returns the bills, and what was found on pages that are part of none.
 func freely(pages []page.Page, forms []form.Form, of map[int]*reading, name func(*reading) string) (bills []*reading, hints map[int]string) {
 	result, chosen := readFreely(pages, forms)
 	hints = map[int]string{}

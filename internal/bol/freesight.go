@@ -71,8 +71,8 @@ const maxRounds = 6
 // specks are what the first reader takes dirt beside a figure for.
 const specks = "-.,'`_~"
 
-// likeliest returns the likeliest figures in place of words that are digits and signs between
-// or around them, and no figure, such as 1.960.0 and -96: without them a form would lack a figure
+// likeliest returns the likeliest figures in place of words that are digits and signs between or
+// around them, and no figure, such as 1.960.0 and -96: without them a form would lack a figure
 // there. They are proved by nothing until they are chosen.
 func likeliest(pages []page.Page) map[spot]Number {
 	out := map[spot]Number{}

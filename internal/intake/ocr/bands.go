@@ -42,21 +42,8 @@ func lighten(img *image.Gray) {
 func shadesOf(img *image.Gray) *shades {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	s := &shades{img: img, cell: max(4, w/bandCells)}
-	s.nx, s.ny = (w+s.cell-1)/s.cell, (h+s.cell-1)/s.cell
-	light := make([]uint8, s.nx*s.ny) // what an eighth of each cell exceeds
-	for cy := range s.ny {
-		for cx := range s.nx {
-			var counts [256]int
-			n := 0
-			for y := cy * s.cell; y < min((cy+1)*s.cell, h); y++ {
-				for _, v := range img.Pix[y*img.Stride+cx*s.cell : y*img.Stride+min((cx+1)*s.cell, w)] {
-					counts[v]++
-					n++
-				}
-			}
-			light[cy*s.nx+cx] = uint8(max(1, brightest(&counts, n/8)))
-		}
-	}
+	var light []uint8
+	light, s.nx, s.ny = lightOf(img, s.cell)
 	// What is darker than the paper above and below it is a band or ink; light that falls off
 	// towards a side of the page is not changed by this.
 	reach := int(highestBand*float32(w)/612)/s.cell/2 + 1
@@ -77,15 +64,6 @@ func shadesOf(img *image.Gray) *shades {
 		}
 	}
 	return s
-}
-
-// brightest returns the least value that at most n of the counted pixels exceed.
-func brightest(counts *[256]int, n int) int {
-	v := 255
-	for ; v > 0 && n >= counts[v]; v-- {
-		n -= counts[v]
-	}
-	return v
 }
 
 // rows joins each cell by of with those above and below it within reach.

@@ -41,24 +41,10 @@ func reduced(img *image.Gray, wide int) *image.Gray {
 func even(img *image.Gray) {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
 	cell := max(8, w/80)
-	nx, ny := (w+cell-1)/cell, (h+cell-1)/cell
-	back := make([]float32, nx*ny)
-	for cy := range ny {
-		for cx := range nx {
-			var counts [256]int
-			n := 0
-			for y := cy * cell; y < min((cy+1)*cell, h); y++ {
-				for _, v := range img.Pix[y*img.Stride+cx*cell : y*img.Stride+min((cx+1)*cell, w)] {
-					counts[v]++
-					n++
-				}
-			}
-			left, v := n/8, 255
-			for ; v > 0 && left >= counts[v]; v-- {
-				left -= counts[v]
-			}
-			back[cy*nx+cx] = float32(max(v, 1))
-		}
+	light, nx, ny := lightOf(img, cell)
+	back := make([]float32, len(light))
+	for i, v := range light {
+		back[i] = float32(v)
 	}
 	back = smoothed(back, nx, ny)
 	line := make([]float32, w)
@@ -81,6 +67,37 @@ func even(img *image.Gray) {
 			row[x] = uint8(min(255, float32(v)*250/line[x]+0.5))
 		}
 	}
+}
+
+// lightOf divides a picture into cells of a width and height, and returns the brightness that an
+// eighth of each exceeds, at least 1, row by row, and how many cells there are each way.
+func lightOf(img *image.Gray, cell int) (light []uint8, nx, ny int) {
+	w, h := img.Rect.Dx(), img.Rect.Dy()
+	nx, ny = (w+cell-1)/cell, (h+cell-1)/cell
+	light = make([]uint8, nx*ny)
+	for cy := range ny {
+		for cx := range nx {
+			var counts [256]int
+			n := 0
+			for y := cy * cell; y < min((cy+1)*cell, h); y++ {
+				for _, v := range img.Pix[y*img.Stride+cx*cell : y*img.Stride+min((cx+1)*cell, w)] {
+					counts[v]++
+					n++
+				}
+			}
+			light[cy*nx+cx] = uint8(max(1, brightest(&counts, n/8)))
+		}
+	}
+	return light, nx, ny
+}
+
+// brightest returns the least value that at most n of the counted pixels exceed.
+func brightest(counts *[256]int, n int) int {
+	v := 255
+	for ; v > 0 && n >= counts[v]; v-- {
+		n -= counts[v]
+	}
+	return v
 }
 
 // smoothed returns the means of each cell and those around it.

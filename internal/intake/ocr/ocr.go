@@ -94,11 +94,7 @@ func brightness(img *image.Gray) uint8 {
 	for _, v := range img.Pix {
 		counts[v]++
 	}
-	left, v := len(img.Pix)/4, 255
-	for ; v > 0 && left >= counts[v]; v-- {
-		left -= counts[v]
-	}
-	return uint8(v)
+	return uint8(brightest(&counts, len(img.Pix)/4))
 }
 
 // Pictures that a person should take again: their paper is darker than dark, of 255, their
