@@ -98,8 +98,8 @@ type score struct {
 	Styles, StylesRight   int
 	Numbers, Named        int // bill numbers
 	Misnamed              int // … that are wrong, not missing
-	// Reconciled bills; of them those with a wrong figure or number, and those with a wrong
-	// style that is not named as doubtful.
+	// Reconciled bills; of them those with a wrong, missing or repeated figure or a wrong number,
+	// and those with a wrong style that is not named as doubtful.
 	Reconciled, False, Silent int
 	Confirmed, Chosen, Loose  int // figures
 	// Digits redrawn; of them those of bills that still add up; of the others those of bills not
@@ -342,6 +342,14 @@ func differ(a, b cell) int {
 	return 0
 }
 
+// same reports whether all figures are those that are wanted, and as many.
+func same(wanted, have []cell) bool {
+	figures := func(cells []cell) []cell {
+		return slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.style })
+	}
+	return len(wanted) == len(have) && slices.EqualFunc(figures(wanted), figures(have), func(w, h cell) bool { return w.v.Text == h.v.Text })
+}
+
 // do reads one bill in one kind of picture, and counts what was right.
 func (b *bench) do(ctx context.Context, j job) error {
 	want := b.truth.Bills[j.bill]
@@ -433,8 +441,8 @@ func (b *bench) with(bill int, figures []cell) (*bol.Bill, error) {
 
 // count compares what was read of a bill with the truth, which has so many planted digits.
 func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, say func(format string, args ...any)) {
-	var have []cell
-	number, reconciled := "", 0
+	var have, counted []cell // of all bills, and of those that count
+	number, reconciled, sound := "", 0, true
 	for i, g := range got.Bills {
 		have = append(have, cells(g)...)
 		if i == 0 {
@@ -442,6 +450,7 @@ func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, 
 		}
 		if g.Verdict.Outcome == bol.Reconciled {
 			reconciled++
+			counted, sound = append(counted, cells(g)...), sound && g.Number.Text == want.Number.Text
 		} else {
 			say("%s: %s", g.Verdict.Outcome, g.Verdict.Reason)
 		}
@@ -455,7 +464,7 @@ func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, 
 		}
 	}
 	wanted := cells(want)
-	right, silent := number == want.Number.Text && len(have) == len(wanted), false
+	silent := false
 	for i, best := range aligned(wanted, have) {
 		w := wanted[i]
 		fits := best >= 0 && have[best].v.Text == w.v.Text
@@ -485,7 +494,6 @@ func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, 
 			s.Wrong++
 		}
 		s.Figures++
-		right = right && fits
 	}
 	for _, h := range have {
 		if h.style || h.v.Sight == nil {
@@ -502,12 +510,12 @@ func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, 
 			say("loose %s: %q and %q", h.v.Text, h.v.Sight.First, h.v.Sight.Second)
 		}
 	}
-	if right {
+	if number == want.Number.Text && same(wanted, have) {
 		s.Whole++
 	}
 	s.Reconciled += reconciled
 	fits := want.Verdict.Outcome == bol.Reconciled
-	if reconciled > 0 && (!right || planted > 0 && !fits) {
+	if reconciled > 0 && (!sound || !same(wanted, counted) || planted > 0 && !fits) {
 		s.False += reconciled
 		say("FALSE")
 	}

@@ -334,13 +334,12 @@ func (b *Bill) Unsettled() []Value {
 }
 
 // repeats returns a problem if a bill that was read freely has the number of another one,
-// and that one if it says the same.
+// and that one if it says the same. Bills of pictures with the same figures are told as well if
+// one of them has no number: they may be two bills, or one that was photographed twice.
 func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, of []*reading) {
-	if rd.bill.Number.Text == "" {
-		return nil, nil
-	}
+	number := rd.bill.Number.Text
 	for _, g := range groups {
-		if g[0].bill.Number.Text != rd.bill.Number.Text {
+		if number == "" || g[0].bill.Number.Text != number {
 			continue
 		}
 		about := rd.about(DifferingPage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", rd.called(), where(g[0], rd, files)))
@@ -349,6 +348,13 @@ func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, of []*
 		}
 		about.Bill = rd.bill.Number.Text
 		return &about, of
+	}
+	for _, g := range groups {
+		if (number == "" || g[0].bill.Number.Text == "") && g[0].countsSame(rd) {
+			about := rd.about(DifferingPage, fmt.Sprintf("%s has the same figures as %s on %s, and may be a copy of it; both were counted", rd.called(), g[0].called(), where(g[0], rd, files)))
+			about.Bill = number
+			return &about, nil
+		}
 	}
 	return nil, nil
 }

@@ -245,10 +245,12 @@ func TestTwoPicturesOfABillCountOnce(t *testing.T) {
 		}
 		return picture(listed+"1 of 1", true, rows...)
 	}
+	nameless := picture("Page: 1 of 1", true, all...)
 	for name, c := range map[string]struct {
 		pages []page.Page
 		want  string
 	}{
+		"the number of one is not read":   {[]page.Page{one, nameless}, strings.Replace(fmt.Sprintf(whole, 0), "; duplicate", ";  unproved: A-100 at 1/1 A-101 at 1/1 B-200 at 1/1 B-201 at 1/1; differing", 1)},
 		"a style is misread":              {[]page.Page{one, misread("A-101", "4-101")}, fmt.Sprintf(whole, 0)},
 		"a total is not read":             {[]page.Page{one, misread("7,344", "---")}, fmt.Sprintf(whole, 0)},
 		"a total of the first one is not": {[]page.Page{misread("7,344", "---"), one}, fmt.Sprintf(whole, 1)},

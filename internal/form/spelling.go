@@ -178,7 +178,10 @@ func (w *word) tokens() []string {
 		}
 	}
 	var out []string
-	for _, t := range plain {
+	for i, t := range plain {
+		if rest, ok := strings.CutPrefix(t, "L"); ok && i > 0 && plain[i-1] == "B" && rest != "" {
+			out, t = append(out, "L"), rest // B/LNO.
+		}
 		out = append(out, mended(t)...)
 	}
 	return out
@@ -203,7 +206,7 @@ func mended(token string) []string {
 }
 
 // joints are the known tokens of two letters that may be a part of a glued text.
-var joints = map[string]bool{"OF": true, "NO": true, "TO": true, "IN": true, "PO": true}
+var joints = map[string]bool{"OF": true, "NO": true, "TO": true, "IN": true, "PO": true, "BL": true}
 
 // parted cuts a text into as few known tokens as possible; nil if it is not made of some.
 func parted(text string) []string {

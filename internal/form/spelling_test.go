@@ -86,7 +86,7 @@ func TestTheTotalOfAPageProvesNoBillInPictures(t *testing.T) {
 func TestGluedAndMisreadWordsOfPicturesAreUnderstood(t *testing.T) {
 	for text, want := range map[string]string{
 		"GROSSWEIGHT": "GROSS WEIGHT", "BillofLading": "BILL OF LADING", "TOTALCARTONS:": "TOTAL CARTONS", "SHIPTO": "SHIP TO",
-		"CART0NS": "CARTONS", "P1ECES": "PIECES", "WE1GHT(LBS)": "WEIGHT LBS", "WEIGHT": "WEIGHT",
+		"B/LNo.:": "B L NO", "B/LNUMBER": "B L NUMBER", "B/L": "B L", "BLNo:": "BL NO", "CART0NS": "CARTONS", "P1ECES": "PIECES", "WE1GHT(LBS)": "WEIGHT LBS", "WEIGHT": "WEIGHT",
 		// These are as they were read.
 		"FREIGHT": "FREIGHT", "LUMBER": "LUMBER", "STYLE-100": "STYLE 100", "NOTE": "NOTE", "B00": "B00", "4711": "4711",
 	} {
