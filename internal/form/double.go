@@ -28,6 +28,72 @@ func alike(parts [][]*part) [][]*part {
 	return out
 }
 
+// level gives the tables of a bill's pictures the same columns where a heading was read on one
+// page only.
+func level(parts [][]*part) {
+	for i, later := range parts {
+		for _, p := range later {
+			for _, q := range slices.Concat(parts[:i]...) {
+				if p.leaf.picture && q.leaf.picture && p.resembles(q) {
+					for c := range p.grid.columns {
+						p.level(q, c)
+					}
+				}
+			}
+		}
+	}
+}
+
+// level gives a column of two tables the heading that was read in one of them: if it is one of
+// texts, or all cells are figures. If none is, a heading of figures was misread.
+func (p *part) level(q *part, c int) {
+	one, two := &p.grid.columns[c], &q.grid.columns[c]
+	named := one
+	if one.field == Other {
+		named = two
+	}
+	figures, texts := 0, 0
+	for _, d := range slices.Concat(p.rows, q.rows) {
+		if _, ok := d.figure(c); ok {
+			figures++
+		} else if len(d.cells[c]) > 0 {
+			texts++
+		}
+	}
+	switch {
+	case one.field == two.field || named.field.isFigure() && figures > 0 && texts > 0:
+	case named.field.isFigure() && figures == 0:
+		named.field = Other
+	default:
+		one.field, one.unit = named.field, named.unit
+		two.field, two.unit = named.field, named.unit
+	}
+}
+
+// resembles reports whether two tables have as many columns, in the same places, and the same
+// headings, but for few that were not read in one of them.
+func (p *part) resembles(q *part) bool {
+	if len(p.grid.columns) != len(q.grid.columns) {
+		return false
+	}
+	same, other := 0, 0
+	for c, one := range p.grid.columns {
+		two := q.grid.columns[c]
+		middle := (max(0, one.x0)/p.leaf.width + min(1, one.x1/p.leaf.width)) / 2
+		switch {
+		case middle*q.leaf.width < two.x0 || middle*q.leaf.width > two.x1:
+			return false
+		case one.field == two.field:
+			same++
+		case one.field != Other && two.field != Other || one.uncounted || two.uncounted:
+			return false
+		default:
+			other++
+		}
+	}
+	return same > 2*other
+}
+
 // decide decides which of several columns with one meaning counts, in parts with the same
 // columns: the only one that has a total, such as that of weights beside one of weights per
 // package. Where that does not tell, and their figures differ, the table cannot be read.

@@ -49,6 +49,7 @@ func (g *group) read(how axis, f *Form) *reading {
 			}
 		}
 	}
+	level(parts)
 	for _, same := range alike(parts) {
 		decide(same)
 	}

@@ -110,3 +110,45 @@ func TestHeadingsOfPicturesMayBeGluedOrMisread(t *testing.T) {
 		t.Errorf("its number is %q", b.Number.Text)
 	}
 }
+
+// The pages of a bill are photographed one by one, and a heading is misread on one of them.
+func TestTablesOfPicturesGoOnThoughAHeadingIsMisread(t *testing.T) {
+	first := []string{"STYLE", "CARTONS", "PIECES", "WEIGHT", "PALLET/SLIP"}
+	pages := func(x int, headings ...string) []*drawing {
+		one := sheet(1).row(60, 60, "BOL NO: 4711", 400, "Page 1 of 2")
+		two := sheet(2).row(60, 60, "BOL NO: 4711", 400, "Page 2 of 2")
+		for i, at := range []int{60, 200, 300, 400, 500} {
+			one.put(float32(at), 200, first[i])
+			two.put(float32(at+x), 200, headings[i])
+		}
+		one.goods(214, 60, 200, 300, 400)
+		two.row(214, 60+x, "C-300", 200+x, "5", 300+x, "60", 400+x, "12.5", 500+x, "N")
+		two.row(234, 60+x, "TOTAL", 200+x, "158", 300+x, "7,404", 400+x, "1,972.5")
+		return []*drawing{one.onPicture(), two.onPicture()}
+	}
+	for name, c := range map[string]struct {
+		x        int
+		headings []string
+		tables   int
+	}{
+		"as they are":               {0, first, 1},
+		"a heading of texts":        {0, []string{"SLYTE", "CARTONS", "PIECES", "WEIGHT", "PALLET/SLIP"}, 1},
+		"a heading of figures":      {0, []string{"STYLE", "CARTONS", "PIEGES", "WEIGHT", "PALLET/SLIP"}, 1},
+		"one taken for figures":     {0, []string{"STYLE", "CARTONS", "PIECES", "WEIGHT", "PALLET/SUP"}, 1},
+		"two of five":               {0, []string{"SLYTE", "CARTONS", "PIEGES", "WEIGHT", "PALLET/SLIP"}, 2},
+		"other columns":             {0, []string{"STYLE", "CARTONS", "CUBE", "WEIGHT", "PALLET/SLIP"}, 2},
+		"columns in another place":  {90, []string{"STYLE", "CARTONS", "PIEGES", "WEIGHT", "PALLET/SLIP"}, 2},
+		"another number of columns": {0, []string{"STYLE", "CARTONS", "", "WEIGHT", "PALLET/SLIP"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bills := readAll(pages(c.x, c.headings...)...).Bills
+			if len(bills) != 1 {
+				t.Fatalf("%d bills", len(bills))
+			}
+			b := bills[0]
+			if whole := len(b.Tables) == 1 && len(b.Tables[0].Rows) == 5 && b.Outcome == Reconciled; whole != (c.tables == 1) {
+				t.Errorf("%d tables, %s (%s)", len(b.Tables), b.Outcome, b.Reason)
+			}
+		})
+	}
+}
