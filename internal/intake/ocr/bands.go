@@ -135,10 +135,8 @@ func (s *shades) band(from int, seen []bool) *band {
 		b.top, b.bottom = append(b.top, y0), append(b.bottom, y1)
 	}
 	b.top, b.bottom = steady(b.top), steady(b.bottom)
-	high := make([]int, len(b.top))
-	for i := range high {
-		high[i] = b.bottom[i] - b.top[i]
-	}
+	b.trim()
+	high := b.heights()
 	if m := float32(median(high)); m < lowestBand*point || m > highestBand*point {
 		return nil
 	}
@@ -187,6 +185,50 @@ func steady(v []int) []int {
 		out[i] = median(slices.Clone(v[max(0, i-2):min(len(v), i+3)]))
 	}
 	return out
+}
+
+// heights returns how high the band is in each strip.
+func (b *band) heights() []int {
+	out := make([]int, len(b.top))
+	for i := range out {
+		out[i] = b.bottom[i] - b.top[i]
+	}
+	return out
+}
+
+// trim gives strips that are higher than most the edges of those beside them: heavy letters above
+// or below a band may be dark enough to be joined to it.
+func (b *band) trim() {
+	high := b.heights()
+	sorted := slices.Sorted(slices.Values(high))
+	most := sorted[len(sorted)*3/10]*5/4 + 2
+	var good []int
+	for i, h := range high {
+		if h <= most {
+			good = append(good, i)
+		}
+	}
+	for i, h := range high {
+		if h <= most {
+			continue
+		}
+		// Between two others, or, at an end of the band, on the line through two of them.
+		at, _ := slices.BinarySearch(good, i)
+		left, right := at-1, at
+		switch {
+		case left < 0:
+			left, right = 0, min(len(good)-1, 20)
+		case right == len(good):
+			left, right = max(0, left-20), left
+		}
+		l, r := good[left], good[right]
+		for _, edge := range [2][]int{b.top, b.bottom} {
+			edge[i] = edge[l]
+			if r > l {
+				edge[i] += (edge[r] - edge[l]) * (i - l) / (r - l)
+			}
+		}
+	}
 }
 
 // strip returns the strip of a band in which a column of pixels is.

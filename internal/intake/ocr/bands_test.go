@@ -16,8 +16,7 @@ import (
 
 // band fills a box with a shade and writes into it, in points.
 func (s *sheet) band(x0, y0, x1, y1 float64, shade, letters uint8, texts map[float64]string) {
-	r := image.Rect(int(x0*dots), int(y0*dots), int(x1*dots), int(y1*dots))
-	draw.Draw(s, r, image.NewUniform(color.Gray{Y: shade}), image.Point{}, draw.Src)
+	draw.Draw(s, pixels(x0, y0, x1, y1), image.NewUniform(color.Gray{Y: shade}), image.Point{}, draw.Src)
 	for x, text := range texts {
 		d := font.Drawer{Dst: s, Src: image.NewUniform(color.Gray{Y: letters}), Face: s.face, Dot: fixed.P(int(x*dots), int((y1-4.5)*dots))}
 		d.DrawString(text)
@@ -53,6 +52,46 @@ func TestLettersInADarkBandAreRead(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Heavy letters close under a band are none of its letters, and not inverted.
+func TestHeavyLettersBesideABandStay(t *testing.T) {
+	for _, degrees := range []float64{0, 0.8, -0.8} {
+		s := blank(t)
+		s.band(70, 100, 540, 115, 0, 255, map[float64]string{300: "CARTONS"})
+		for dx := 0.0; dx < 1.6; dx += 0.2 {
+			s.text(76+dx, 124.5, "HMEMHBHMEMBHHE")
+		}
+		s.text(76, 150, "Roma tomatoes")
+		img := turned(s.Gray, -degrees*math.Pi/180)
+		letters, band := pixels(76, 120, 190, 122), pixels(100, 104, 250, 111)
+		before := inked(img, letters)
+		lighten(img)
+		if after := inked(img, letters); before < 0.3 || math.Abs(after-before) > 0.02 {
+			t.Errorf("%g degrees: %.2f of the letters' box were dark, and %.2f are", degrees, before, after)
+		}
+		if left := inked(img, band); left > 0.02 {
+			t.Errorf("%g degrees: %.2f of the band are dark", degrees, left)
+		}
+	}
+}
+
+// pixels is a box that is given in points.
+func pixels(x0, y0, x1, y1 float64) image.Rectangle {
+	return image.Rect(int(x0*dots), int(y0*dots), int(x1*dots), int(y1*dots))
+}
+
+// inked is the part of a box that is dark.
+func inked(img *image.Gray, box image.Rectangle) float64 {
+	n := 0
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			if img.GrayAt(x, y).Y < 128 {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(box.Dx()*box.Dy())
 }
 
 // A band without letters has none in a noisy picture.
