@@ -201,15 +201,19 @@ func (b *band) heights() []int {
 func (b *band) trim() {
 	high := b.heights()
 	sorted := slices.Sorted(slices.Values(high))
-	most := sorted[len(sorted)*3/10]*5/4 + 2
+	most := sorted[len(sorted)*3/10]*9/8 + 2
+	sound := func(i int) bool {
+		// The edges of a strip are looked for in those beside it, too.
+		return slices.Max(high[max(0, i-3):min(len(high), i+4)]) <= most
+	}
 	var good []int
-	for i, h := range high {
-		if h <= most {
+	for i := range high {
+		if sound(i) {
 			good = append(good, i)
 		}
 	}
-	for i, h := range high {
-		if h <= most {
+	for i := range high {
+		if sound(i) || len(good) == 0 {
 			continue
 		}
 		// Between two others, or, at an end of the band, on the line through two of them.
