@@ -124,9 +124,7 @@ func newStores(t testing.TB) *stores {
 func (s *stores) webhooks(t testing.TB) *webhook.Service {
 	t.Helper()
 	policy, err := webhook.NewPolicy([]string{"http://localhost:*", "localhost:*"}, []string{"127.0.0.1", "::1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return webhook.New(webhook.Config{Endpoints: s.store.Webhooks(), Queue: s.store.(*sqlite.Store).Tasks(), Policy: policy, Version: "test"})
 }
 

@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/receiver"
 	"tallyman/internal/webhook"
 )
@@ -26,9 +27,7 @@ import (
 func hooked(t *testing.T, change ...func(*httpapi.Config)) (*place, *receiver.Receiver) {
 	t.Helper()
 	r, err := receiver.Start(receiver.None)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(r.Close)
 	at := newStores(t)
 	p := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}), append(change, func(c *httpapi.Config) {
@@ -79,9 +78,7 @@ func came(t *testing.T, r *receiver.Receiver, path string, n int) (types []strin
 	slices.SortFunc(got, func(a, b receiver.Got) int { return a.Timestamp.Compare(b.Timestamp) })
 	for _, g := range got {
 		var d map[string]any
-		if err := json.Unmarshal(g.Data, &d); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(g.Data, &d))
 		types, data = append(types, g.Type), append(data, d)
 	}
 	if bad := r.Bad(); len(bad) > 0 {
@@ -164,9 +161,7 @@ func TestAnUploadWhoseEventCannotBeKeptIsNotAcknowledged(t *testing.T) {
 	broken := &brokenPapers{Profiles: at.store.Webhooks()}
 	p := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}), func(c *httpapi.Config) {
 		policy, err := webhook.NewPolicy([]string{"*"}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		c.Webhooks = webhook.New(webhook.Config{Endpoints: broken, Queue: at.store.(*sqlite.Store).Tasks(), Policy: policy})
 	})
 	if a := p.sends(t, "POST", "/webhooks", fields{"url": "https://hooks.example.com/"}); a.status != 200 {
@@ -206,17 +201,13 @@ func TestWebhooksAreManagedOverTheAPI(t *testing.T) {
 	list := func() (w []map[string]any) {
 		t.Helper()
 		var a struct{ Webhooks []map[string]any }
-		if err := json.Unmarshal(p.get(t, "/webhooks").body, &a); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(p.get(t, "/webhooks").body, &a))
 		return a.Webhooks
 	}
 	deliveries := func(query string) (d []map[string]any) {
 		t.Helper()
 		var a struct{ Deliveries []map[string]any }
-		if err := json.Unmarshal(p.get(t, "/webhooks/deliveries"+query).body, &a); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, json.Unmarshal(p.get(t, "/webhooks/deliveries"+query).body, &a))
 		return a.Deliveries
 	}
 	if w := list(); len(w) != 1 || w[0]["id"] != id || w[0]["url"] != r.URL+"/x" || w[0]["on"] != true || w[0]["note"] != "a test" || bytes.Contains(p.get(t, "/webhooks").body, []byte("whsec_")) {
@@ -294,15 +285,11 @@ func TestWebhooksOfOwnersAreApart(t *testing.T) {
 	secrets := map[string]string{}
 	for _, k := range []keys.Key{{Name: "depot"}, {Name: "office"}, {Name: "viewer", ReadOnly: true}} {
 		secret, err := ring.Add(t.Context(), k)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		secrets[string(k.Name)] = secret
 	}
 	viewer, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p, r := hooked(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	id := p.hook(t, r, "/secret-path", nil, "X-API-Key", secrets["depot"])
 	p.hook(t, r, "/office", nil, "X-API-Key", secrets["office"])

@@ -121,17 +121,11 @@ func TestScansThatLieAskewAreShownAsTheyAreRead(t *testing.T) {
 	s := invented(t, sample.Options{Bills: 1, Lines: 3, Seed: 6})
 	doc := file("bol.pdf", must.Written(t, s.WritePDF))
 	truth, err := shared.Bills(context.Background(), []intake.File{doc}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	p, err := shared.Picture(context.Background(), doc, 1, 1400)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	img, err := png.Decode(bytes.NewReader(p.PNG))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	b := img.Bounds()
 	side := image.NewGray(image.Rect(0, 0, b.Dy(), b.Dx()))
 	for y := range b.Dy() {
@@ -140,18 +134,14 @@ func TestScansThatLieAskewAreShownAsTheyAreRead(t *testing.T) {
 		}
 	}
 	sideways, err := degrade.Make(side, degrade.Small, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	_, photo, _ := scanned(t, sample.Options{Bills: 1, Lines: 3, Seed: 6}, degrade.GoodPhoto)
 	config := patient
 	config.Workers, config.Kept = 1, intake.NewKept()
 	reader := newReader(t, config).Keeping("a")
 	for name, picture := range map[string][]byte{"sideways": sideways, "photo": photo} {
 		var pdf bytes.Buffer
-		if err := degrade.WritePDF(&pdf, [][]byte{picture}); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, degrade.WritePDF(&pdf, [][]byte{picture}))
 		f := file(name+".pdf", pdf.Bytes())
 		d, err := reader.Bills(context.Background(), []intake.File{f}, nil)
 		if err != nil {
@@ -162,9 +152,7 @@ func TestScansThatLieAskewAreShownAsTheyAreRead(t *testing.T) {
 			t.Errorf("%s: read %s, want %s", name, got, want)
 		}
 		shown, err := reader.Picture(context.Background(), f, 1, 612)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if math.Abs(float64(shown.PageWidth)-612) > 1 || math.Abs(float64(shown.PageHeight)-792) > 20 {
 			t.Errorf("%s: the page is shown as %g by %g points", name, shown.PageWidth, shown.PageHeight)
 		}
@@ -340,9 +328,7 @@ func TestPicturesThatCannotBeRead(t *testing.T) {
 // what is not.
 func TestTwoReadersProveAScan(t *testing.T) {
 	second, err := tesseract.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if second == nil {
 		t.Skipf("%s is not installed", tesseract.Usual)
 	}
@@ -351,14 +337,10 @@ func TestTwoReadersProveAScan(t *testing.T) {
 	reader := newReader(t, config)
 	s, picture, pdf := scanned(t, sample.Options{Bills: 1, Lines: 3, Seed: 6}, degrade.Clean)
 	truth, err := shared.Bills(context.Background(), []intake.File{file("bol.pdf", must.Written(t, s.WritePDF))}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for name, content := range map[string][]byte{"page.png": picture, "scan.pdf": pdf} {
 		d, err := reader.Bills(context.Background(), []intake.File{file(name, content)}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		b := d.Bills[0]
 		if b.Verdict.Outcome != bol.Reconciled || b.Held() || keysOf(b) != keysOf(truth.Bills[0]) {
 			t.Errorf("%s: %s, %s: %s, want %s", name, b.Verdict.Outcome, b.Verdict.Reason, keysOf(b), keysOf(truth.Bills[0]))

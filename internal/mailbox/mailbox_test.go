@@ -27,6 +27,7 @@ import (
 	"tallyman/internal/mailbox/unwrap"
 	"tallyman/internal/pairing"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/postoffice"
 )
 
@@ -102,16 +103,12 @@ func (l *lockedBuffer) String() string {
 func newOffice(t *testing.T, o postoffice.Options) *office {
 	t.Helper()
 	f, err := postoffice.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(f.Close)
 	of := &office{T: t, Office: f, maker: &maker{}, log: &lockedBuffer{}}
 	server := func(at string) Server {
 		host, port, err := net.SplitHostPort(at)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return Server{Host: host, Port: port, Security: Plain}
 	}
 	of.c = Config{
@@ -128,9 +125,7 @@ func newOffice(t *testing.T, o postoffice.Options) *office {
 func (o *office) new() *Mailbox {
 	o.Helper()
 	m, err := New(o.c)
-	if err != nil {
-		o.Fatal(err)
-	}
+	must.OK(o, err)
 	return m
 }
 
@@ -167,9 +162,7 @@ const ann = "Ann <ann@shipper.example>"
 
 func (o *office) deliver(mail []byte) {
 	o.Helper()
-	if err := o.Deliver("INBOX", mail); err != nil {
-		o.Fatal(err)
-	}
+	must.OK(o, o.Deliver("INBOX", mail))
 }
 
 func file(name, content string) postoffice.Attachment {
@@ -184,9 +177,7 @@ func (o *office) ids(folder string) (ids []string) {
 			continue // the server knows no other way to remove it alone
 		}
 		parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
-		if err != nil {
-			o.Fatal(err)
-		}
+		must.OK(o, err)
 		id := parsed.Header.Get("Message-Id")
 		if id == "" {
 			id = parsed.Header.Get("Subject")
@@ -217,9 +208,7 @@ func (o *office) answers(to string) (all []answer) {
 	o.Helper()
 	for _, s := range o.Sent() {
 		m, err := mail.ReadMessage(bytes.NewReader(s.Raw))
-		if err != nil {
-			o.Fatal(err)
-		}
+		must.OK(o, err)
 		if m.Header.Get("In-Reply-To") != "<"+to+">" {
 			continue
 		}
@@ -231,9 +220,7 @@ func (o *office) answers(to string) (all []answer) {
 		a := answer{Header: m.Header, files: map[string]string{}}
 		for _, f := range content.Files {
 			b, err := os.ReadFile(f.Path)
-			if err != nil {
-				o.Fatal(err)
-			}
+			must.OK(o, err)
 			a.files[f.Name] = string(b)
 		}
 		_, body, _ := strings.Cut(string(s.Raw), "quoted-printable\r\n")
@@ -528,9 +515,7 @@ func TestEachStepCanBeTheLast(t *testing.T) {
 					ids, raws := map[string]int{}, map[string]bool{}
 					for _, s := range o.Sent() {
 						m, err := mail.ReadMessage(bytes.NewReader(s.Raw))
-						if err != nil {
-							t.Fatal(err)
-						}
+						must.OK(t, err)
 						ids[m.Header.Get("Message-Id")]++
 						raws[string(s.Raw)] = true
 					}
@@ -641,9 +626,7 @@ func TestNewNumbersOfMailsDoNoHarm(t *testing.T) {
 	o.until("the mail with orders", func() bool {
 		if !renumbered && strings.Count(o.log.String(), "waiting for mails") == 1 && o.waiting() == 2 {
 			renumbered = true
-			if err := o.Renumber(); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, o.Renumber())
 			o.deliver(postoffice.Compose(ann, "b@x", "b", file("a.csv", "A")))
 			o.HangUp()
 		}
@@ -685,17 +668,11 @@ func TestNewMailsAreNoticedWithAndWithoutIdle(t *testing.T) {
 func TestConnectionsAreEncryptedAndToTheRightServer(t *testing.T) {
 	year := time.Now().AddDate(1, 0, 0)
 	good, pool, err := postoffice.Certificate(year, "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	foreign, foreignPool, err := postoffice.Certificate(year, "mail.elsewhere.example")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	old, oldPool, err := postoffice.Certificate(time.Now().Add(-time.Hour), "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
@@ -789,9 +766,7 @@ func TestWhatIsNotTheMailsFaultIsNoOutcome(t *testing.T) {
 func TestAStateBelongsToOneMailboxAndOneProcess(t *testing.T) {
 	o := newOffice(t, postoffice.Options{})
 	m := o.new()
-	if err := m.Open(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, m.Open())
 	if err := o.new().Once(t.Context()); fault.CodeOf(err) != InUse {
 		t.Errorf("the second: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/queue"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/receiver"
 )
 
@@ -40,9 +41,7 @@ func newPlace(t *testing.T) *place {
 func (p *place) open() {
 	p.t.Helper()
 	store, err := sqlite.Open(ctx, p.dir, session.Settings{Now: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }})
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	p.store = store
 }
 
@@ -73,18 +72,14 @@ func (p *place) run(s *Service) (stop func()) {
 func (p *place) add(s *Service, owner session.Owner, r *receiver.Receiver, path string, types ...Type) Endpoint {
 	p.t.Helper()
 	e, err := s.Add(ctx, owner, r.URL+path, types, "")
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, err)
 	r.Expect(path, e.Secrets[0].Secret)
 	return e
 }
 
 func (p *place) emit(s *Service, owner session.Owner, t Type, data any) {
 	p.t.Helper()
-	if err := s.Emit(ctx, owner, Event{Type: t, Data: data}); err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, s.Emit(ctx, owner, Event{Type: t, Data: data}))
 }
 
 // listed waits until the deliveries of an owner are as f wants them, and returns them.
@@ -92,9 +87,7 @@ func (p *place) listed(s *Service, owner session.Owner, f func([]Delivery) bool)
 	p.t.Helper()
 	for {
 		page, err := s.Deliveries(ctx, owner, Query{})
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		must.OK(p.t, err)
 		if f(page.Deliveries) {
 			return page.Deliveries
 		}
@@ -420,9 +413,7 @@ func TestAnEventSurvivesTheEndOfTheProcess(t *testing.T) {
 
 func messageOf(t *testing.T, task queue.Task) (m message) {
 	t.Helper()
-	if err := json.Unmarshal(task.Payload, &m); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(task.Payload, &m))
 	return m
 }
 
@@ -461,9 +452,7 @@ func TestWhatIsToldOnceIsKeptOnce(t *testing.T) {
 	s := p.service(r)
 	p.add(s, "acme", r, "/x")
 	for range 3 {
-		if err := s.Emit(ctx, "acme", Event{Type: JobDone, Data: 1, Once: "job 7"}); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Emit(ctx, "acme", Event{Type: JobDone, Data: 1, Once: "job 7"}))
 	}
 	p.run(s)
 	p.listed(s, "acme", all(1, Delivered))
@@ -556,9 +545,7 @@ func TestARemovedEndpointGetsNothingMore(t *testing.T) {
 	for i := range 5 {
 		p.emit(s, "acme", SheetReady, i)
 	}
-	if err := s.Remove(ctx, "acme", e.ID); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Remove(ctx, "acme", e.ID))
 	if err := s.Remove(ctx, "acme", e.ID); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("removed twice: %v", err)
 	}
@@ -582,9 +569,7 @@ func TestThePolicyHoldsForEachAttempt(t *testing.T) {
 	p.add(s, "acme", r, "/x")
 	p.emit(s, "acme", SheetReady, 1)
 	strict, err := NewPolicy([]string{"hooks.example.com"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s.c.Policy = strict
 	p.run(s)
 	if d := p.listed(s, "acme", all(1, Dead)); !strings.Contains(d[0].Problem, "does not allow") || r.Asked("/x") > 0 {
@@ -603,9 +588,7 @@ func TestDeliveriesAreListedInPages(t *testing.T) {
 	q := Query{Limit: 3}
 	for range 4 {
 		page, err := s.Deliveries(ctx, "acme", q)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, d := range page.Deliveries {
 			ids = append(ids, d.ID)
 		}

@@ -16,9 +16,7 @@ import (
 // left alone.
 func TestPagesAreTurnedUpright(t *testing.T) {
 	r, err := Shared()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s := blank(t)
 	for i := range 6 {
 		s.text(72, 100+40*float64(i), fmt.Sprintf("CARTONS %d STYLE D0465%dLA", 11+i, i))
@@ -28,9 +26,7 @@ func TestPagesAreTurnedUpright(t *testing.T) {
 	s.rule(60, 80, 61, 600)
 	for turns := range 3 { // three quarters are found as one is
 		sheet, err := r.Upright(Prepare(quarters(s.Gray, turns)), func() error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if want := (4 - turns) % 4; sheet.Turns != want {
 			t.Errorf("a page turned by %d quarters is turned by %d, want %d", turns, sheet.Turns, want)
 		}

@@ -18,6 +18,7 @@ import (
 	"tallyman/internal/intake/ocr"
 	"tallyman/internal/intake/tesseract"
 	"tallyman/internal/intake/worker"
+	"tallyman/internal/testing/must"
 )
 
 func TestMain(m *testing.M) {
@@ -29,13 +30,9 @@ func TestMain(m *testing.M) {
 func strip(t *testing.T, texts ...string) *ocr.Strip {
 	t.Helper()
 	f, err := opentype.Parse(gomono.TTF)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: 42, DPI: 72})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s := &ocr.Strip{Width: 600}
 	img := image.NewGray(image.Rect(0, 0, s.Width, len(texts)*ocr.StripRow))
 	for i := range img.Pix {
@@ -52,9 +49,7 @@ func strip(t *testing.T, texts ...string) *ocr.Strip {
 
 func TestFiguresAreReadWithoutAnythingElseOfTheMachine(t *testing.T) {
 	r, err := tesseract.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if r == nil {
 		t.Skipf("%s is not installed", tesseract.Usual)
 	}
@@ -62,9 +57,7 @@ func TestFiguresAreReadWithoutAnythingElseOfTheMachine(t *testing.T) {
 	// What the first reader read decides how often this one looks, not what it sees.
 	for _, first := range [][]string{texts, {"1,234.58", "73", "T24624", "29.8"}} {
 		got, err := r.Read(context.Background(), strip(t, texts...), first)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for i, text := range texts {
 			if !slices.Contains(got[i], text) {
 				t.Errorf("%q was read %q", text, got[i])
@@ -85,12 +78,8 @@ func TestOnlyATrustedFileIsTheSecondReader(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), mode); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, []byte("#!/bin/sh\n"), mode))
+		must.OK(t, os.Chmod(path, mode))
 		return path
 	}
 	for setting, says := range map[string]string{

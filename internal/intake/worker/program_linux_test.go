@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tallyman/internal/intake/worker"
+	"tallyman/internal/testing/must"
 )
 
 // shell returns a program that runs a script of the shell.
@@ -38,16 +39,12 @@ func TestAProgramIsConfined(t *testing.T) {
 		t.Skipf("this machine lacks %s", worker.Missing())
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	dir := t.TempDir()
 	private, tool := filepath.Join(dir, "private"), filepath.Join(dir, "tool")
-	if err := errors.Join(os.WriteFile(private, []byte("private\n"), 0o644), os.WriteFile(tool, []byte("#!/bin/bash\necho ran\n"), 0o755), os.Chmod(dir, 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(os.WriteFile(private, []byte("private\n"), 0o644), os.WriteFile(tool, []byte("#!/bin/bash\necho ran\n"), 0o755), os.Chmod(dir, 0o755)))
 	for what, script := range map[string]string{
 		"reading a file":                "read line < " + private + " && echo $line",
 		"writing a file":                "echo x > " + filepath.Join(dir, "new") + " && echo written",

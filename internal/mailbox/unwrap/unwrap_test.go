@@ -15,6 +15,7 @@ import (
 	"unicode/utf16"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/testing/must"
 )
 
 // take takes the files out of a mail, as NAME=CONTENT.
@@ -26,17 +27,13 @@ func take(t testing.TB, mail string, lim Limits) (files, left []string, err erro
 		return nil, nil, err
 	}
 	there, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if len(there) != len(c.Files) {
 		t.Errorf("the folder has %d files, the content %d", len(there), len(c.Files))
 	}
 	for _, f := range c.Files {
 		b, err := os.ReadFile(f.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		if int64(len(b)) != f.Size || filepath.Dir(f.Path) != dir {
 			t.Errorf("%s has %d bytes at %s, not %d", f.Name, len(b), f.Path, f.Size)
 		}
@@ -198,14 +195,10 @@ func packed(t testing.TB, files map[string]string) string {
 	slices.Sort(names)
 	for _, name := range names {
 		f, err := w.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		f.Write([]byte(files[name]))
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, w.Close())
 	return b.String()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 )
 
@@ -25,15 +26,11 @@ var onPaper = sample.Options{Bills: 2, Lines: 4, Seed: 3}
 func (p *place) photographed(s *sample.Sample, pages int) (paths []string) {
 	p.t.Helper()
 	var doc bytes.Buffer
-	if err := s.WritePDF(&doc); err != nil {
-		p.t.Fatal(err)
-	}
+	must.OK(p.t, s.WritePDF(&doc))
 	for i := range pages {
 		f := intake.File{Name: "bol.pdf", ReaderAt: bytes.NewReader(doc.Bytes()), Size: int64(doc.Len())}
 		pic, err := reader.Picture(context.Background(), f, i+1, 1275)
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		must.OK(p.t, err)
 		paths = append(paths, p.file(fmt.Sprintf("photo%d.png", i+1), func(w io.Writer) error { _, err := w.Write(pic.PNG); return err }))
 	}
 	return paths
@@ -75,9 +72,7 @@ func TestPhotosOnAPhoneBecomeASheet(t *testing.T) {
 	down := t.TempDir()
 	w.must(w.Save(down))
 	s, err := sample.New(onPaper)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	photos := p.photographed(s, 2)
 	w.must(w.Tab.Pick(func() error { return w.Tab.Tap("#step-bills .camera") }, photos[1]))
 	w.until("document.querySelectorAll('#tray li').length === 1")
@@ -138,9 +133,7 @@ func TestPhotosOnAPhoneBecomeASheet(t *testing.T) {
 	w.until("document.getElementById('accept').checked")
 	cells, notes := w.workbook(down)
 	var want bytes.Buffer
-	if err := s.WriteUnmatched(&want); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.WriteUnmatched(&want))
 	lines := strings.Split(strings.TrimSpace(want.String()), "\n")
 	for i, line := range lines[1:] {
 		for _, name := range []string{"Style", "Cartons"} {

@@ -10,18 +10,15 @@ import (
 	"testing"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/must"
 )
 
 // All read the same pages at once, so that they need the same fonts at the same time.
 func TestADocumentIsReadSeveralTimesAtOnce(t *testing.T) {
 	s, err := sample.New(sample.Options{Bills: 5, Lines: 20, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	var file bytes.Buffer
-	if err := s.WritePDF(&file); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.WritePDF(&file))
 	read := func(d *Document) (all []Page) {
 		for number := range d.Pages() {
 			p, err := d.Page(number, true)
@@ -36,9 +33,7 @@ func TestADocumentIsReadSeveralTimesAtOnce(t *testing.T) {
 	}
 	open := func() *Document {
 		d, err := Open(bytes.NewReader(file.Bytes()), int64(file.Len()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		return d
 	}
 	want := read(open())
