@@ -7,31 +7,18 @@ import (
 	"sync"
 )
 
-// standardEncoding is StandardEncoding (ISO 32000-1, annex D.2).
-var standardEncoding = [256]string{
-	0x20: "space", "exclam", "quotedbl", "numbersign", "dollar", "percent", "ampersand", "quoteright",
-	"parenleft", "parenright", "asterisk", "plus", "comma", "hyphen", "period", "slash", "zero", "one", "two",
-	"three", "four", "five", "six", "seven", "eight", "nine", "colon", "semicolon", "less", "equal", "greater",
-	"question", "at", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R",
-	"S", "T", "U", "V", "W", "X", "Y", "Z", "bracketleft", "backslash", "bracketright", "asciicircum",
-	"underscore", "quoteleft", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
-	"q", "r", "s", "t", "u", "v", "w", "x", "y", "z", "braceleft", "bar", "braceright", "asciitilde",
-	0xA1: "exclamdown", "cent", "sterling", "fraction", "yen", "florin", "section", "currency", "quotesingle",
-	"quotedblleft", "guillemotleft", "guilsinglleft", "guilsinglright", "fi", "fl",
-	0xB1: "endash", "dagger", "daggerdbl", "periodcentered",
-	0xB6: "paragraph", "bullet", "quotesinglbase", "quotedblbase", "quotedblright", "guillemotright",
-	"ellipsis", "perthousand",
-	0xBF: "questiondown",
-	0xC1: "grave", "acute", "circumflex", "tilde", "macron", "breve", "dotaccent", "dieresis",
-	0xCA: "ring", "cedilla",
-	0xCD: "hungarumlaut", "ogonek", "caron", "emdash",
-	0xE1: "AE",
-	0xE3: "ordfeminine",
-	0xE8: "Lslash", "Oslash", "OE", "ordmasculine",
-	0xF1: "ae",
-	0xF5: "dotlessi",
-	0xF8: "lslash", "oslash", "oe", "germandbls",
-}
+// standardEncoding is StandardEncoding (ISO 32000-1, annex D.2). CFF numbers its strings in
+// the order of these codes.
+var standardEncoding = func() (names [256]string) {
+	rest := cffStrings[1:]
+	for _, codes := range [][2]int{
+		{0x20, 0x7E}, {0xA1, 0xAF}, {0xB1, 0xB4}, {0xB6, 0xBD}, {0xBF, 0xBF}, {0xC1, 0xC8}, {0xCA, 0xCB},
+		{0xCD, 0xD0}, {0xE1, 0xE1}, {0xE3, 0xE3}, {0xE8, 0xEB}, {0xF1, 0xF1}, {0xF5, 0xF5}, {0xF8, 0xFB},
+	} {
+		rest = rest[copy(names[codes[0]:codes[1]+1], rest):]
+	}
+	return names
+}()
 
 // winAnsi is WinAnsiEncoding: codes without a character of their own are bullets.
 var winAnsi = [256]string{
@@ -59,31 +46,14 @@ var winAnsi = [256]string{
 	"divide", "oslash", "ugrave", "uacute", "ucircumflex", "udieresis", "yacute", "thorn", "ydieresis",
 }
 
-// macRoman is MacRomanEncoding.
-var macRoman = [256]string{
-	0x20: "space", "exclam", "quotedbl", "numbersign", "dollar", "percent", "ampersand", "quotesingle",
-	"parenleft", "parenright", "asterisk", "plus", "comma", "hyphen", "period", "slash", "zero", "one", "two",
-	"three", "four", "five", "six", "seven", "eight", "nine", "colon", "semicolon", "less", "equal", "greater",
-	"question", "at", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R",
-	"S", "T", "U", "V", "W", "X", "Y", "Z", "bracketleft", "backslash", "bracketright", "asciicircum",
-	"underscore", "grave", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
-	"r", "s", "t", "u", "v", "w", "x", "y", "z", "braceleft", "bar", "braceright", "asciitilde", "DEL",
-	"Adieresis", "Aring", "Ccedilla", "Eacute", "Ntilde", "Odieresis", "Udieresis", "aacute", "agrave",
-	"acircumflex", "adieresis", "atilde", "aring", "ccedilla", "eacute", "egrave", "ecircumflex", "edieresis",
-	"iacute", "igrave", "icircumflex", "idieresis", "ntilde", "oacute", "ograve", "ocircumflex", "odieresis",
-	"otilde", "uacute", "ugrave", "ucircumflex", "udieresis", "dagger", "degree", "cent", "sterling", "section",
-	"bullet", "paragraph", "germandbls", "registered", "copyright", "trademark", "acute", "dieresis",
-	"notequal", "AE", "Oslash", "infinity", "plusminus", "lessequal", "greaterequal", "yen", "mu",
-	"partialdiff", "summation", "product", "pi", "integral", "ordfeminine", "ordmasculine", "Omega", "ae",
-	"oslash", "questiondown", "exclamdown", "logicalnot", "radical", "florin", "approxequal", "Delta",
-	"guillemotleft", "guillemotright", "ellipsis", "space", "Agrave", "Atilde", "Otilde", "OE", "oe",
-	"endash", "emdash", "quotedblleft", "quotedblright", "quoteleft", "quoteright", "divide", "lozenge",
-	"ydieresis", "Ydieresis", "fraction", "currency", "guilsinglleft", "guilsinglright", "fi", "fl",
-	"daggerdbl", "periodcentered", "quotesinglbase", "quotedblbase", "perthousand", "Acircumflex",
-	"Ecircumflex", "Aacute", "Edieresis", "Egrave", "Iacute", "Icircumflex", "Idieresis", "Igrave", "Oacute",
-	"Ocircumflex", "apple", "Ograve", "Uacute", "Ucircumflex", "Ugrave", "dotlessi", "circumflex", "tilde",
-	"macron", "breve", "dotaccent", "ring", "cedilla", "hungarumlaut", "ogonek", "caron",
-}
+// macRoman is MacRomanEncoding. Font files number their glyphs in the order of its codes.
+var macRoman = func() (names [256]string) {
+	copy(names[0x20:0x7F], macGlyphs[3:])
+	names[0x7F] = "DEL"
+	copy(names[0x80:], macGlyphs[98:])
+	names[0xCA] = "space"
+	return names
+}()
 
 // macGlyphs are the glyphs that a font file names by number (OpenType, table post).
 var macGlyphs = strings.Fields(`
