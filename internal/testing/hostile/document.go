@@ -53,6 +53,14 @@ func (d *document) pages(resources string, contents ...int) int {
 	return d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
 }
 
+// onePage is a PDF of one page. dict is the content of its stream's dictionary besides its
+// length.
+func onePage(dict string, data []byte) []byte {
+	var d document
+	content := d.stream(dict, data)
+	return d.bytes(d.pages(helvetica, content), "")
+}
+
 // bytes returns the document. trailer is the content of the trailer besides its size
 // and root.
 func (d *document) bytes(root int, trailer string) []byte {

@@ -8,9 +8,7 @@ import (
 
 // TextPDF is a valid PDF of one page with a few words in no layout.
 func TextPDF(words string) []byte {
-	var d document
-	content := d.stream("", fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("", fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words))
 }
 
 // FormBomb is a PDF whose page draws a form that draws the next form width
@@ -104,24 +102,19 @@ func ManyPages(n, blanks int) []byte {
 // SpaceBomb is a PDF with a page whose content is n bytes of blanks, packed to a
 // thousandth of that, and then a word.
 func SpaceBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter /FlateDecode", flateRun(" ", n))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flateRun(" ", n))
 }
 
 // NestedBomb is a PDF with a page whose content is packed twice: a few kilobytes
 // become n bytes.
 func NestedBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter [/FlateDecode /FlateDecode]", flate(flateRun(" ", n)))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter [/FlateDecode /FlateDecode]", flate(flateRun(" ", n)))
 }
 
 // TextBomb is a PDF with a page that contains the words n times, all over the page,
 // in an unreadably small size.
 func TextBomb(words string, n int) []byte {
 	const size = 0.3
-	var d document
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "BT /F1 %v Tf\n", size)
 	perLine := max(1, int(600/(float64(len(words)+1)*size*0.75)))
@@ -130,8 +123,7 @@ func TextBomb(words string, n int) []byte {
 		n -= perLine
 	}
 	b.WriteString("ET")
-	content := d.stream("/Filter /FlateDecode", flate(b.Bytes()))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flate(b.Bytes()))
 }
 
 // TableBomb is a PDF of that many pages of one bill of lading in the first layout,
@@ -169,16 +161,12 @@ func TableBomb(pages, n, perLine int) []byte {
 
 // NumberBomb is a PDF with a page of n operands without an operator.
 func NumberBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter /FlateDecode", flateRun("1 ", n))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flateRun("1 ", n))
 }
 
 // ArrayBomb is a PDF with a page whose content is n opening brackets.
 func ArrayBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter /FlateDecode", flateRun("[", n))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flateRun("[", n))
 }
 
 // DeepObject is a PDF whose catalog holds an array in an array, and so on.
@@ -194,16 +182,12 @@ func DeepObject(n int) []byte {
 // SaveBomb is a PDF with a page that saves its state n times and never restores
 // it.
 func SaveBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter /FlateDecode", flateRun("q ", n))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flateRun("q ", n))
 }
 
 // PathBomb is a PDF with a page that draws one path of n points.
 func PathBomb(n int) []byte {
-	var d document
-	content := d.stream("/Filter /FlateDecode", flateRun("1 1 m 9 9 l ", n))
-	return d.bytes(d.pages(helvetica, content), "")
+	return onePage("/Filter /FlateDecode", flateRun("1 1 m 9 9 l ", n))
 }
 
 // ImageBomb is a PDF with a picture that claims side times side pixels in the given
