@@ -133,6 +133,25 @@ func different(got *bol.Bill, want *sample.Bill) []string {
 	return out
 }
 
+// readsAs compares a document with the sample that it is of. All its bills reconcile.
+func readsAs(t *testing.T, d *bol.Document, s *sample.Sample) {
+	t.Helper()
+	if len(d.Bills) != len(s.Bills) {
+		t.Fatalf("%d bills, want %d", len(d.Bills), len(s.Bills))
+	}
+	for i, b := range d.Bills {
+		for _, what := range different(b, s.Bills[i]) {
+			t.Errorf("bill %s: %s", s.Bills[i].Number, what)
+		}
+		if b.Verdict.Outcome != bol.Reconciled {
+			t.Errorf("bill %s is %s: %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Differences())
+		}
+	}
+	for _, p := range d.Problems {
+		t.Errorf("page %d: %s", p.Page, p.Message)
+	}
+}
+
 func TestEveryValueIsReadAsItWasPrinted(t *testing.T) {
 	for _, o := range []sample.Options{
 		sample.Defaults(),
@@ -146,20 +165,7 @@ func TestEveryValueIsReadAsItWasPrinted(t *testing.T) {
 		t.Run(fmt.Sprintf("%d bills of seed %d", o.Bills, o.Seed), func(t *testing.T) {
 			s, pages := invented(t, o, nil)
 			d := read(t, pages)
-			if len(d.Bills) != len(s.Bills) {
-				t.Fatalf("%d bills, want %d", len(d.Bills), len(s.Bills))
-			}
-			for i, b := range d.Bills {
-				for _, what := range different(b, s.Bills[i]) {
-					t.Errorf("bill %s: %s", s.Bills[i].Number, what)
-				}
-				if b.Verdict.Outcome != bol.Reconciled {
-					t.Errorf("bill %s is %s: %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Differences())
-				}
-			}
-			for _, p := range d.Problems {
-				t.Errorf("page %d: %s", p.Page, p.Message)
-			}
+			readsAs(t, d, s)
 			for what := range misplaced(d, pages) {
 				t.Error(what)
 			}
@@ -191,20 +197,7 @@ func TestEveryValueIsReadHoweverThePageLies(t *testing.T) {
 	for _, l := range lays {
 		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
 			d := read(t, l.Pages(pages))
-			if len(d.Bills) != len(s.Bills) {
-				t.Fatalf("%d bills, want %d", len(d.Bills), len(s.Bills))
-			}
-			for i, b := range d.Bills {
-				for _, what := range different(b, s.Bills[i]) {
-					t.Errorf("bill %s: %s", s.Bills[i].Number, what)
-				}
-				if b.Verdict.Outcome != bol.Reconciled {
-					t.Errorf("bill %s is %s: %v", b.Number.Text, b.Verdict.Outcome, b.Verdict.Differences())
-				}
-			}
-			for _, p := range d.Problems {
-				t.Errorf("page %d: %s", p.Page, p.Message)
-			}
+			readsAs(t, d, s)
 		})
 	}
 }

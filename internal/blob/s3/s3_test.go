@@ -50,6 +50,14 @@ func (b *bench) config() Config {
 	return Config{Bucket: b.bucket, Prefix: "some/where", Endpoint: b.server.Endpoint, PathStyle: true, Spool: b.TempDir()}
 }
 
+// linked starts a link to the server, and returns the settings of a store that uses it.
+func (b *bench) linked() (*link.Link, Config) {
+	p := link.For(b, strings.TrimPrefix(b.server.Endpoint, "http://"))
+	c := b.config()
+	c.Endpoint = "http://" + p.Address
+	return p, c
+}
+
 func (b *bench) open(c Config) *Store {
 	b.Helper()
 	s, err := Open(ctx, c)
@@ -421,9 +429,7 @@ func TestAKilledServerWorksAfterARestart(t *testing.T) {
 
 func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 	b := newBench(t)
-	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
-	c := b.config()
-	c.Endpoint = "http://" + p.Address
+	p, c := b.linked()
 	s := b.open(c)
 	content := randomBytes(3 << 20)
 	ref := b.put(s, content)
@@ -464,9 +470,7 @@ func TestBrokenConnectionsNeverGiveWrongBytes(t *testing.T) {
 // A Put whose every answer is lost has failed, and the stored object is deleted.
 func TestAPutWhoseAnswersAreLostLeavesNothing(t *testing.T) {
 	b := newBench(t)
-	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
-	c := b.config()
-	c.Endpoint = "http://" + p.Address
+	p, c := b.linked()
 	s := b.open(c)
 	for _, size := range []int{0, 1000, 3 << 20} {
 		p.Harm(link.Harm{After: 1}, attempts)
@@ -547,9 +551,7 @@ func TestBodiesAreSignedOverTLS(t *testing.T) {
 
 func TestABitFlippedInTransitIsNeverStored(t *testing.T) {
 	b := newBench(t)
-	p := link.For(t, strings.TrimPrefix(b.server.Endpoint, "http://"))
-	c := b.config()
-	c.Endpoint = "http://" + p.Address
+	p, c := b.linked()
 	s := b.open(c)
 	for _, size := range []int{100_000, 3 << 20} {
 		content := randomBytes(size)

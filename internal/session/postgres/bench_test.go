@@ -39,26 +39,13 @@ func Benchmark(b *testing.B) {
 	} {
 		for _, clients := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/clients=%d", op.name, clients), func(b *testing.B) {
-				work, done := make(chan struct{}, clients), make(chan struct{})
-				for range clients {
-					st, _, err := store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
+				sessions := make([]session.State, clients)
+				for i := range sessions {
+					var err error
+					sessions[i], _, err = store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
 					must.OK(b, err)
-					go func() {
-						for range work {
-							if err := op.do(&st); err != nil {
-								b.Error(err)
-							}
-						}
-						done <- struct{}{}
-					}()
 				}
-				for b.Loop() {
-					work <- struct{}{}
-				}
-				close(work)
-				for range clients {
-					<-done
-				}
+				sessiontest.Clients(b, clients, func(client int) error { return op.do(&sessions[client]) })
 			})
 		}
 	}

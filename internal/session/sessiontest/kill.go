@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"testing"
 	"time"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // The variables that make a test binary the process to be killed.
@@ -211,6 +213,21 @@ func (k Killer) Kill(kills int) (acknowledged int, err error) {
 		}
 	}
 	return acknowledged, nil
+}
+
+// LosesNothing is a test: victims are killed, and lose nothing that they have acknowledged.
+func (k Killer) LosesNothing(t *testing.T) {
+	t.Helper()
+	kills := 6
+	if Long() {
+		kills = 150
+	}
+	acknowledged, err := k.Kill(kills)
+	must.OK(t, err)
+	if acknowledged < kills*10 {
+		t.Errorf("only %d operations were acknowledged", acknowledged)
+	}
+	t.Logf("%d kills, %d operations acknowledged", kills, acknowledged)
 }
 
 // one runs a victim and kills it. It adds the victim's operations to the history, and

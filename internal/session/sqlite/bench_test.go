@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/session"
+	"tallyman/internal/session/sessiontest"
 	"tallyman/internal/testing/must"
 )
 
@@ -15,25 +16,10 @@ func BenchmarkNew(b *testing.B) {
 	for _, clients := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
 			s := mustOpen(b, b.TempDir())
-			work := make(chan struct{}, clients)
-			done := make(chan struct{})
-			for range clients {
-				go func() {
-					for range work {
-						if _, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named); err != nil {
-							b.Error(err)
-						}
-					}
-					done <- struct{}{}
-				}()
-			}
-			for b.Loop() {
-				work <- struct{}{}
-			}
-			close(work)
-			for range clients {
-				<-done
-			}
+			sessiontest.Clients(b, clients, func(int) error {
+				_, _, err := s.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
+				return err
+			})
 		})
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
-	"tallyman/internal/testing/must"
 )
 
 // TestMain can make the test binary the process to be killed.
@@ -95,16 +94,7 @@ func openBoth(dir string) (*Store, *files.Store, error) {
 // contents; any other must be there as a whole or not at all; and after a sweep no
 // content is left that no row names.
 func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
-	kills := 6
-	if sessiontest.Long() {
-		kills = 150
-	}
-	acknowledged, err := killAgainAndAgain(t, kills, "")
-	must.OK(t, err)
-	if acknowledged < kills*10 {
-		t.Errorf("only %d operations were acknowledged", acknowledged)
-	}
-	t.Logf("%d kills, %d operations acknowledged", kills, acknowledged)
+	killer(t, "").LosesNothing(t)
 }
 
 // The test above can fail: it finds a server that deletes contents before the row
@@ -112,7 +102,7 @@ func TestKillingTheProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 func TestKillingTheProcessFindsAWrongOrder(t *testing.T) {
 	for _, wrong := range []string{contentsFirst, sessiontest.AnswerFirst} {
 		t.Run(wrong, func(t *testing.T) {
-			if _, err := killAgainAndAgain(t, 100, wrong); err == nil {
+			if _, err := killer(t, wrong).Kill(100); err == nil {
 				t.Error("100 kills showed nothing")
 			} else {
 				t.Logf("%.300s", err)
@@ -121,7 +111,7 @@ func TestKillingTheProcessFindsAWrongOrder(t *testing.T) {
 	}
 }
 
-func killAgainAndAgain(t *testing.T, kills int, wrong string) (acknowledged int, err error) {
+func killer(t *testing.T, wrong string) sessiontest.Killer {
 	dir := t.TempDir()
 	return sessiontest.Killer{
 		Place: dir, Wrong: wrong, Start: 30 * time.Millisecond,
@@ -129,7 +119,7 @@ func killAgainAndAgain(t *testing.T, kills int, wrong string) (acknowledged int,
 			store, contents, err := openBoth(dir)
 			return store, func() error { return consistent(dir, store, contents) }, err
 		},
-	}.Kill(kills)
+	}
 }
 
 // consistent checks that all contents that rows name exist and are whole, and that a
