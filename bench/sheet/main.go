@@ -226,6 +226,9 @@ func watch(pid int, done chan struct{}) (most cost) {
 			for _, f := range children {
 				list, _ := os.ReadFile(f)
 				for _, child := range strings.Fields(string(list)) {
+					if starting(child) {
+						continue
+					}
 					n, _ := strconv.Atoi(child)
 					now.peak += pss(n)
 					now.processes++
@@ -236,6 +239,19 @@ func watch(pid int, done chan struct{}) (most cost) {
 			}
 		}
 	}
+}
+
+// starting reports whether a process is still the copy of its parent, whose memory it shows
+// as its own.
+func starting(pid string) bool {
+	const forked = 0x40 // PF_FORKNOEXEC of Linux
+	b, _ := os.ReadFile("/proc/" + pid + "/stat")
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 7 {
+		return true // it has ended
+	}
+	flags, _ := strconv.Atoi(f[6])
+	return flags&forked != 0
 }
 
 // pss is a process's proportional set size in bytes, 0 if it is unknown.

@@ -316,8 +316,15 @@ func (o *sheetOptions) make(ctx context.Context, std streams, reader *intake.Rea
 		}
 	}
 	p := newProgress(std.err, files, o.quiet)
-	doc, err := reader.Taught(own.LearntForms()).Bills(ctx, files, p.show)
+	pages, err := reader.Taught(own.LearntForms()).Pages(ctx, files, p.show)
 	p.clear()
+	if o.carry == "" {
+		go reader.Close() // so that the sheet is made in the memory that the workers give back
+	}
+	var doc *bol.Document
+	if err == nil {
+		doc, err = pages.Document()
+	}
 	if err != nil {
 		if fault.CodeOf(err) == fault.NotAPDF && orderFile == nil {
 			err = fault.New(fault.NotAPDF, "%w (an order export is named with --orders: tallyman sheet --orders ORDERS BOL.pdf)", err)

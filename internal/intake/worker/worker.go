@@ -375,7 +375,7 @@ func (c *conn) receive(kind byte) ([]byte, error) {
 // number of blocks that are kept.
 const (
 	blockSize = 128 << 10
-	maxBlocks = 24
+	maxBlocks = 8
 )
 
 // source reads the content that the parent offers, in blocks, and keeps the last few:
@@ -386,7 +386,7 @@ type source struct {
 	size   int64
 	mu     sync.Mutex // protects what follows
 	blocks map[int64][]byte
-	recent []int64 // the blocks that are kept, least recently fetched first
+	recent []int64 // the blocks that are kept, least recently used first
 	asked  []int64 // the blocks that were requested, in order
 }
 
@@ -418,6 +418,11 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 
 func (s *source) block(i int64) ([]byte, error) {
 	if b, ok := s.blocks[i]; ok {
+		if last := len(s.recent) - 1; s.recent[last] != i {
+			at := slices.Index(s.recent, i)
+			copy(s.recent[at:], s.recent[at+1:])
+			s.recent[last] = i
+		}
 		return b, nil
 	}
 	s.conn.exchange.Lock()

@@ -71,6 +71,21 @@ func TestMain(m *testing.M) {
 				}
 				return c.Reply(h.Sum(nil))
 			},
+			// jumps reads pieces in another order, and the first one again after each.
+			"jumps": func(c *worker.Call, args []byte) error {
+				size, _ := strconv.Atoi(string(args))
+				src, all := c.Source(int64(size)), make([]byte, size)
+				const piece = 10_000
+				for _, i := range rand.Perm((size + piece - 1) / piece) {
+					for _, from := range []int{i * piece, 0} {
+						if _, err := src.ReadAt(all[from:min(from+piece, size)], int64(from)); err != nil {
+							return err
+						}
+					}
+				}
+				sum := sha256.Sum256(all)
+				return c.Reply(sum[:])
+			},
 			"ask": func(c *worker.Call, args []byte) error {
 				answer, err := c.Ask(args)
 				if err != nil {
@@ -191,6 +206,7 @@ func TestCallsAreAnswered(t *testing.T) {
 	for _, c := range []struct{ method, args, want string }{
 		{"echo", "x\x00y", "x\x00yx\x00y"},
 		{"sum", fmt.Sprint(len(data)), string(sum[:])},
+		{"jumps", fmt.Sprint(len(data)), string(sum[:])},
 		{"together", fmt.Sprint(len(data)), strings.Repeat(string(sum[:]), 3)},
 		{"ask", "why", "re: why"},
 		{"chatter", "done", "done"},
