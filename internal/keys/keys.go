@@ -153,18 +153,39 @@ type File struct {
 	mu   sync.Mutex
 	info fs.FileInfo // of the file that keys were read from, nil for none
 	keys []Key
-	err  error // why the file cannot be used
+	err  error     // why the file cannot be used
+	seen time.Time // when it was last looked at, zero if that failed
 }
+
+// fresh is for how long what was seen of the file holds: a look takes as long as a tenth of a
+// short request. Whoever changes keys waits for as long, so that no server uses old ones
+// afterwards.
+const fresh = time.Millisecond
 
 // Open returns the keys of a data directory. Directory and file may be missing.
 func Open(dir string) *File { return &File{path: filepath.Join(dir, FileName)} }
 
-// All returns the keys, in order of their names. It checks the file each time and
-// reads it again when it has changed. While the file cannot be used it fails with
-// Damaged or fault.Unreadable: no key is valid then.
+// All returns the keys, in order of their names. It looks at the file and reads it again
+// when it has changed. While the file cannot be used it fails with Damaged or
+// fault.Unreadable: no key is valid then. What Add and Remove have done holds when they
+// return, for every process; other changes of the file hold after a millisecond.
 func (f *File) All(context.Context) ([]Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.seen.IsZero() && time.Since(f.seen) < fresh {
+		return f.keys, nil
+	}
+	return f.look()
+}
+
+// look is All without what was seen before. f is locked.
+func (f *File) look() (_ []Key, err error) {
+	now := time.Now()
+	defer func() {
+		if f.seen = now; err != nil {
+			f.seen = time.Time{}
+		}
+	}()
 	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		f.info, f.keys, f.err = nil, nil, nil
@@ -286,7 +307,9 @@ func (f *File) change(ctx context.Context, to func([]Key) ([]Key, error)) error 
 	if err := atomicfile.Inherit(lock.Path()); err != nil {
 		return atomicfile.Unwritable(lock.Path(), err)
 	}
-	all, err := f.All(ctx)
+	f.mu.Lock()
+	all, err := f.look()
+	f.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -299,5 +322,7 @@ func (f *File) change(ctx context.Context, to func([]Key) ([]Key, error)) error 
 	if err != nil {
 		return fmt.Errorf("encoding the keys: %w", err)
 	}
-	return atomicfile.WritePrivate(f.path, append(b, '\n')) // durable, or a power cut could revive a removed key
+	err = atomicfile.WritePrivate(f.path, append(b, '\n')) // durable, or a power cut could revive a removed key
+	time.Sleep(fresh)
+	return err
 }

@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -142,12 +143,46 @@ func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 	all(t, f)
 	for _, damage := range []string{"", "[", `{"a":1}`, `[{"name":"x","sha256":"00"}]`, `[{"name":"","sha256":"` + long(64) + `"}]`} {
 		must.OK(t, os.WriteFile(filepath.Join(dir, keys.FileName), []byte(damage), 0o600))
+		time.Sleep(2 * time.Millisecond) // see keys.File.All
 		ks, err := f.All(t.Context())
 		if fault.CodeOf(err) != keys.Damaged || len(ks) != 0 {
 			t.Errorf("%q: %v, %v", damage, ks, err)
 		}
 		if _, err := f.Add(t.Context(), keys.Key{Name: "new"}); fault.CodeOf(err) != keys.Damaged {
 			t.Errorf("%q: Add: %v", damage, err)
+		}
+	}
+}
+
+// A server that looks at its keys all the time must not use what it saw before the change.
+func TestAChangeHoldsForABusyServerWhenItReturns(t *testing.T) {
+	dir := t.TempDir()
+	server, operator := keys.Open(dir), keys.Open(dir)
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	for range 2 {
+		busy.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = server.All(context.Background())
+				}
+			}
+		})
+	}
+	defer busy.Wait()
+	defer close(stop)
+	for range 50 {
+		secret, err := operator.Add(t.Context(), keys.Key{Name: "depot"})
+		must.OK(t, err)
+		if _, ok := keys.Find(all(t, server), secret); !ok {
+			t.Fatal("the key that was made is not valid")
+		}
+		must.OK(t, operator.Remove(t.Context(), "depot", ""))
+		if _, ok := keys.Find(all(t, server), secret); ok {
+			t.Fatal("the key that was removed is valid")
 		}
 	}
 }
