@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -585,6 +587,38 @@ func TestCORS(t *testing.T) {
 		if got := a.header.Get("Access-Control-Allow-Origin"); got != want || !strings.Contains(a.header.Get("Vary"), "Origin") {
 			t.Errorf("for %q: %q, Vary %q", origin, got, a.header.Get("Vary"))
 		}
+	}
+}
+
+// Answers share the headers that all have, and the memory in which they are encoded.
+func TestNothingOfAnAnswerReachesAnother(t *testing.T) {
+	p := newPlace(t)
+	status := func(sid string) (header http.Header) {
+		a, err := p.try(request{method: "GET", path: "/status?_sid=" + sid})
+		var is struct {
+			ID string `json:"session_id"`
+		}
+		if err != nil || a.status != http.StatusOK || json.Unmarshal(a.body, &is) != nil || is.ID != sid {
+			t.Errorf("the status of %s is %d, %s, %v", sid, a.status, a.body, err)
+		}
+		a.header.Del("Date")
+		return a.header
+	}
+	want := status("before")
+	p.get(t, "/")
+	p.uploadBills(t, "bills", small(t, 1).bills)
+	p.get(t, "/report?format=html&_sid=bills") // adds to the policy
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 50 {
+				status(fmt.Sprint(i, strings.Repeat("x", n)))
+			}
+		})
+	}
+	all.Wait()
+	if got := status("afters"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the headers of a status were %v, and are %v", want, got)
 	}
 }
 

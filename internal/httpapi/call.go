@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -27,7 +29,8 @@ import (
 // call is one request while it is served.
 type call struct {
 	s       *Server
-	w       *response
+	w       *response // out
+	out     response
 	r       *http.Request
 	control *http.ResponseController
 	route   *route
@@ -143,19 +146,40 @@ func (c *call) query(name string) string { return c.values.Get(name) }
 
 // json answers with JSON.
 func (c *call) json(status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
+	e := encoders.Get().(*encoder)
+	e.Reset()
+	if err := e.json.Encode(v); err != nil {
 		c.err = fmt.Errorf("encoding the answer: %w", err)
-		status, b = http.StatusInternalServerError, []byte(`{"error":"Something went wrong on the server.","code":"internal"}`)
+		status = http.StatusInternalServerError
+		e.Reset()
+		e.WriteString(`{"error":"Something went wrong on the server.","code":"internal"}` + "\n")
 	}
 	h := c.w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(b)+1))
+	h["Content-Type"] = mediaJSON
+	h["Content-Length"] = []string{strconv.Itoa(e.Len())}
 	c.w.WriteHeader(status)
 	if c.r.Method != http.MethodHead {
-		c.w.Write(append(b, '\n'))
+		c.w.Write(e.Bytes())
+	}
+	if e.Cap() <= writePiece {
+		encoders.Put(e)
 	}
 }
+
+var mediaJSON = []string{"application/json"}
+
+// encoder encodes answers.
+type encoder struct {
+	bytes.Buffer
+	json *json.Encoder
+}
+
+// encoders are used again: most answers are short.
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.json = json.NewEncoder(e)
+	return e
+}}
 
 // fail answers with an error.
 func (c *call) fail(err error) {
@@ -207,19 +231,26 @@ func (c *call) finish() {
 	if c.route.op == "" || c.noOp {
 		return
 	}
-	attrs := []slog.Attr{
+	log := c.s.log.Handler()
+	if !log.Enabled(c.r.Context(), slog.LevelInfo) {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 16),
 		slog.String("op", c.route.op),
 		slog.String("outcome", outcome),
 		slog.Int("status", status),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
-	}
+	)
 	if id := c.naming.id(); id != "" {
 		attrs = append(attrs, slog.String("session", c.key().Hash()), slog.String("kind", string(c.kind())))
 	}
 	if c.caller.owner != "" {
 		attrs = append(attrs, slog.String("owner", string(c.caller.owner)))
 	}
-	c.s.log.LogAttrs(c.r.Context(), slog.LevelInfo, "session", append(attrs, c.attrs...)...)
+	// A Logger would look up the place in the code as well, which is not in the log.
+	line := slog.NewRecord(c.began.Add(took), slog.LevelInfo, "session", 0)
+	line.AddAttrs(append(attrs, c.attrs...)...)
+	_ = log.Handle(c.r.Context(), line)
 }
 
 // note adds a figure to the request's line in the log.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -220,6 +221,9 @@ func (c *call) checkOrigin(changes bool) error {
 // trusted reports whether the request is sent on behalf of an origin that the operator
 // named. GET requests that are not made by scripts have no Origin header.
 func (c *call) trusted() bool {
+	if len(c.s.config.Origins) == 0 && len(c.s.config.Embed) == 0 {
+		return false
+	}
 	origin := c.r.Header.Get("Origin")
 	if origin == "" {
 		u, err := url.Parse(c.r.Referer())
@@ -234,8 +238,10 @@ func (c *call) trusted() bool {
 // host returns the name of the host that the request is for, without port.
 func (c *call) host() string {
 	host := c.r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if strings.Contains(host, ":") {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
 	}
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }
@@ -247,12 +253,15 @@ func (s *Server) named(host string) bool {
 
 // ofThisMachine reports whether every machine uses this name for itself.
 func ofThisMachine(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
 	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	return ip != nil && ip.IsLoopback()
 }
 
-// proxied are headers that proxies add. A request with one may come from anybody,
-// although the connection comes from this machine.
+// proxied are headers that proxies add, spelt as net/http does. A request with one may come
+// from anybody, although the connection comes from this machine.
 var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
 
 // direct reports whether a request to a server on loopback is for one of this machine's
@@ -261,28 +270,35 @@ var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host"
 func (c *call) direct() bool {
 	host := c.host()
 	return ofThisMachine(host) && !c.s.named(host) &&
-		!slices.ContainsFunc(proxied, func(name string) bool { return len(c.r.Header.Values(name)) > 0 })
+		!slices.ContainsFunc(proxied, func(name string) bool { return len(c.r.Header[name]) > 0 })
 }
 
 // headers sets the headers of every answer.
 func (s *Server) headers(c *call) {
-	h := c.w.Header()
+	maps.Copy(c.w.Header(), s.always[c.route.page])
+	s.cors(c)
+}
+
+// headersOf returns the headers of all answers: those of pages that run scripts of ours, or
+// the others.
+func headersOf(embed []string, page bool) http.Header {
+	h := http.Header{}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	frames := "'none'"
-	if len(s.config.Embed) > 0 {
-		frames = "'self' " + strings.Join(s.config.Embed, " ")
+	if len(embed) > 0 {
+		frames = "'self' " + strings.Join(embed, " ")
 	} else {
 		h.Set("X-Frame-Options", "DENY")
 	}
 	policy := "default-src 'none'; frame-ancestors " + frames
-	if c.route.page {
+	if page {
 		policy += "; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'"
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 	h.Set("Content-Security-Policy", policy)
-	s.cors(c)
+	return h
 }
 
 // cors lets pages of other origins read answers, without the browser's cookies: they

@@ -194,6 +194,9 @@ const cookieName = "tallyman_session"
 // cookieID returns the session that the browser's cookie names. It ignores values that
 // the server did not mint.
 func (c *call) cookieID() session.ID {
+	if len(c.r.Header["Cookie"]) == 0 {
+		return ""
+	}
 	cookie, err := c.r.Cookie(c.cookie().Name)
 	if err != nil || len(cookie.Value) != len(session.Minted)+26 || !strings.HasPrefix(cookie.Value, session.Minted) {
 		return ""

@@ -110,6 +110,7 @@ type Server struct {
 	turns   *turn.Turns // of owners with keys
 	seal    sealer
 	routes  []*route
+	always  map[bool]http.Header // the headers of answers, by route.page
 	mux     http.Handler
 	openAPI []byte
 	ending  chan struct{} // closed by EndStreams
@@ -140,6 +141,7 @@ func New(c Config) *Server {
 		s.jobs = newJobs(s, c)
 	}
 	s.metrics = newMetrics(s)
+	s.always = map[bool]http.Header{false: headersOf(c.Embed, false), true: headersOf(c.Embed, true)}
 	s.routes = routes()
 	s.openAPI = describe(s.routes, c)
 	s.mux = s.newMux()
@@ -235,16 +237,16 @@ func (s *Server) methods(routes []*route) http.Handler {
 // serve serves requests with the route that find returns.
 func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out := &response{ResponseWriter: w, control: http.NewResponseController(w)}
-		c := &call{s: s, w: out, control: out.control, route: find(r), began: time.Now()}
-		out.call = c
+		c := &call{s: s, control: http.NewResponseController(w), route: find(r), began: time.Now()}
+		c.out = response{ResponseWriter: w, call: c, control: c.control}
+		c.w = &c.out
 		if r.Body != http.NoBody {
 			// net/http looks at the body of its own request when it answers.
 			own := *r
 			own.Body = pausing{r.Body, c}
 			r = &own
 		}
-		c.r, c.body = r, body.New(r, out.control, s.bodyLimits())
+		c.r, c.body = r, body.New(r, c.control, s.bodyLimits())
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		defer func() {
@@ -261,7 +263,7 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 			}
 		}()
 		// A connection may still have the write deadline of its last answer.
-		out.control.SetWriteDeadline(time.Time{})
+		c.control.SetWriteDeadline(time.Time{})
 		s.headers(c)
 		if len(r.TransferEncoding) > 0 {
 			// net/http does not tell whether there was a Content-Length as well, by which a

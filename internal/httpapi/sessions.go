@@ -227,11 +227,10 @@ type queryParams struct {
 }
 
 func (c *call) param(name string) *string {
-	if !c.values.Has(name) {
-		return nil
+	if v := c.values[name]; len(v) > 0 {
+		return &v[0]
 	}
-	v := c.values.Get(name)
-	return &v
+	return nil
 }
 
 func (c *call) queryParams() queryParams {
@@ -272,8 +271,8 @@ func handleStatus(c *call) (statusAnswer, error) {
 		a.AvailableFiles = append(a.AvailableFiles, fileShort{f.Name, f.Size, f.Type})
 	}
 	if there {
-		age := max(0, time.Since(st.Created).Seconds())
-		a.SessionAge, a.ExpiresAt = &age, &st.Expires
+		age, expires := max(0, time.Since(st.Created).Seconds()), st.Expires
+		a.SessionAge, a.ExpiresAt = &age, &expires
 	}
 	return a, nil
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // bareVariable is set in the process that serves the bare handler.
@@ -93,7 +94,9 @@ func serveBare() error {
 		os.Exit(0)
 	}()
 	fmt.Printf("http://%s\n", l.Addr())
-	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	// The limits are those of the program: each costs deadlines of every request.
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			io.Copy(io.Discard, r.Body)
 		}
@@ -106,5 +109,6 @@ func serveBare() error {
 			http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}
-	}))
+	})
+	return server.Serve(l)
 }
