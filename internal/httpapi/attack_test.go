@@ -393,6 +393,6 @@ func TestAClientThatHangsUpLeavesNothing(t *testing.T) {
 		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
 			t.Errorf("%s: the session changed", path)
 		}
-		p.log.reset()
+		p.log.Reset()
 	}
 }

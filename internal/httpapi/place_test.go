@@ -35,6 +35,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
 	"tallyman/internal/session/sqlite"
+	"tallyman/internal/testing/logged"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
 	"tallyman/internal/testing/shipments"
@@ -64,27 +65,9 @@ type place struct {
 	*stores
 	api     *httpapi.Server
 	desk    *desk.Desk
-	log     *logBuffer
+	log     *logged.Buffer
 	client  *http.Client
 	schemas *described
-}
-
-// logBuffer keeps what was logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // newPlace starts a server for this machine without keys, unless change configures it
@@ -131,7 +114,7 @@ func (s *stores) webhooks(t testing.TB) *webhook.Service {
 // serve starts a server over a desk.
 func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Config)) *place {
 	t.Helper()
-	p := &place{stores: s, log: &logBuffer{}}
+	p := &place{stores: s, log: &logged.Buffer{}}
 	config := httpapi.Config{
 		Desk:     d,
 		Loopback: true, Version: "test", Webhooks: s.webhooks(t),
@@ -620,10 +603,4 @@ func (p *place) uploadBills(t testing.TB, sid string, bills []byte) answer {
 func (p *place) uploadOrders(t testing.TB, sid string, orders []byte) answer {
 	t.Helper()
 	return p.post(t, "/upload-csv?_sid="+url.QueryEscape(sid), "text/csv", orders)
-}
-
-func (l *logBuffer) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
 }

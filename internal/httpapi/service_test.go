@@ -272,7 +272,7 @@ func TestEverySessionOperationIsOneLineWithoutIDsOrSecrets(t *testing.T) {
 		{request{method: "POST", path: "/auto-reset"}, "reset", "ok", []string{"files_removed"}},
 		{request{method: "POST", path: "/clear-session"}, "clear", "ok", []string{"bytes_removed"}},
 	} {
-		p.log.reset()
+		p.log.Reset()
 		r.path += "?_sid=" + sid
 		r.header = h
 		p.do(t, r.request)

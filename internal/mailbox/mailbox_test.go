@@ -14,90 +14,28 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 
-	"tallyman/internal/bol"
 	"tallyman/internal/fault"
-	"tallyman/internal/intake"
 	"tallyman/internal/mailbox/unwrap"
-	"tallyman/internal/pairing"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/logged"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/pairingtest"
 	"tallyman/internal/testing/postoffice"
 )
-
-// maker reads invented files: "%PDF- A B" is a PDF of the bills A and B, "A B" an export with
-// orders of them.
-type maker struct {
-	made  atomic.Int64
-	fails func(name string) error // if not nil, is asked before each reading
-
-	mu    sync.Mutex
-	pairs []string // what sheets were made of
-}
-
-func (m *maker) Numbers(_ context.Context, _ pairing.Role, f intake.File) ([]string, error) {
-	if m.fails != nil {
-		if err := m.fails(f.Name); err != nil {
-			return nil, err
-		}
-	}
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size))
-	words := strings.Fields(strings.TrimPrefix(string(b), "%PDF-"))
-	if err == nil && (len(words) == 0 || words[0] == "junk") {
-		err = fault.New(fault.NotAnOrderFile, "it has nothing that can be read")
-	}
-	return words, err
-}
-
-func (m *maker) Make(ctx context.Context, bills, exports []intake.File) (*sheet.Sheet, error) {
-	m.made.Add(1)
-	var of []string
-	for _, files := range [][]intake.File{bills, exports} {
-		var names []string
-		for _, f := range files {
-			if _, err := m.Numbers(ctx, "", f); err != nil {
-				return nil, err
-			}
-			names = append(names, f.Name)
-		}
-		of = append(of, strings.Join(names, "+"))
-	}
-	m.mu.Lock()
-	m.pairs = append(m.pairs, strings.Join(of, " "))
-	m.mu.Unlock()
-	return sheet.Make(&bol.Document{}, nil), nil
-}
 
 // office is a mailbox of a test.
 type office struct {
 	*testing.T
 	*postoffice.Office
-	maker *maker
+	maker *pairingtest.Maker
 	c     Config
-	log   *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log   *logged.Buffer
 }
 
 func newOffice(t *testing.T, o postoffice.Options) *office {
@@ -105,7 +43,7 @@ func newOffice(t *testing.T, o postoffice.Options) *office {
 	f, err := postoffice.Open(o)
 	must.OK(t, err)
 	t.Cleanup(f.Close)
-	of := &office{T: t, Office: f, maker: &maker{}, log: &lockedBuffer{}}
+	of := &office{T: t, Office: f, maker: &pairingtest.Maker{}, log: &logged.Buffer{}}
 	server := func(at string) Server {
 		host, port, err := net.SplitHostPort(at)
 		must.OK(t, err)
@@ -256,7 +194,7 @@ func TestAMailIsAnsweredWithItsSheet(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if got, want := o.maker.pairs, []string{"bol.pdf orders.csv"}; !slices.Equal(got, want) {
+	if got, want := o.maker.Pairs(), []string{"bol.pdf orders.csv"}; !slices.Equal(got, want) {
 		t.Errorf("sheets were made of %q", got)
 	}
 	if len(a.files) != 2 || a.files["bol.check.txt"] != "nothing to check\n" || !strings.HasPrefix(a.files["bol.csv"], "RTS ID,") {
@@ -296,7 +234,7 @@ func TestMailsOfASenderOrAThreadArePaired(t *testing.T) {
 	o.once()
 	o.has("INBOX")
 	o.one("other@x")
-	if got := o.maker.pairs; !slices.Equal(got, []string{"bol.pdf orders.csv", "b2.pdf o.csv"}) {
+	if got := o.maker.Pairs(); !slices.Equal(got, []string{"bol.pdf orders.csv", "b2.pdf o.csv"}) {
 		t.Errorf("sheets were made of %q", got)
 	}
 }
@@ -357,7 +295,7 @@ func TestAMailHasOneAnswer(t *testing.T) {
 	if n := len(o.Sent()); n != 2 {
 		t.Errorf("%d answers were sent", n)
 	}
-	if n := o.maker.made.Load(); n != 2 {
+	if n := o.maker.Made.Load(); n != 2 {
 		t.Errorf("%d sheets were made", n)
 	}
 	// The Message-ID of another sender's mail is another mail: nobody can silence others.
@@ -583,7 +521,7 @@ func TestAServerThatMisbehavesLosesNothing(t *testing.T) {
 			}
 			o.has("INBOX")
 			o.has("Failed")
-			if n := o.maker.made.Load(); n != 2 {
+			if n := o.maker.Made.Load(); n != 2 {
 				t.Errorf("%d sheets were made", n)
 			}
 		})
@@ -751,7 +689,7 @@ func TestATokenThatIsRefusedIsAskedForAgain(t *testing.T) {
 func TestWhatIsNotTheMailsFaultIsNoOutcome(t *testing.T) {
 	o := newOffice(t, postoffice.Options{})
 	var n atomic.Int64
-	o.maker.fails = func(string) error {
+	o.maker.Fails = func(string) error {
 		if n.Add(1) < 6 {
 			return fault.New(fault.Busy, "not now")
 		}

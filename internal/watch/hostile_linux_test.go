@@ -56,7 +56,7 @@ func TestAFileThatBecomesALinkIsNotRead(t *testing.T) {
 func TestAFileWithoutPermissionFails(t *testing.T) {
 	in := newInbox(t)
 	in.put("a.pdf", "%PDF- A")
-	in.maker.fails = func(string) error { return fault.New(fault.Unreadable, "a.pdf: there is no permission to read it") }
+	in.maker.Fails = func(string) error { return fault.New(fault.Unreadable, "a.pdf: there is no permission to read it") }
 	in.once()
 	in.has("failed", "a/a.pdf", "a/a.reason.txt")
 }

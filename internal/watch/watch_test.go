@@ -16,60 +16,23 @@ import (
 	"testing"
 	"time"
 
-	"tallyman/internal/bol"
 	"tallyman/internal/fault"
-	"tallyman/internal/intake"
 	"tallyman/internal/pairing"
 	"tallyman/internal/sheet"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/pairingtest"
 )
-
-// maker reads invented files: "%PDF- A B" is a PDF of the bills A and B, "A B" an export with
-// orders of them.
-type maker struct {
-	made atomic.Int64
-	// fails, if not nil, is asked before each reading.
-	fails func(name string) error
-}
-
-func (m *maker) words(f intake.File) ([]string, error) {
-	if m.fails != nil {
-		if err := m.fails(f.Name); err != nil {
-			return nil, err
-		}
-	}
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size))
-	words := strings.Fields(strings.TrimPrefix(string(b), "%PDF-"))
-	if err == nil && (len(words) == 0 || words[0] == "junk") {
-		err = fault.New(fault.NotAnOrderFile, "it has nothing that can be read")
-	}
-	return words, err
-}
-
-func (m *maker) Numbers(_ context.Context, _ pairing.Role, f intake.File) ([]string, error) {
-	return m.words(f)
-}
-
-func (m *maker) Make(_ context.Context, bills, exports []intake.File) (*sheet.Sheet, error) {
-	m.made.Add(1)
-	for _, f := range append(bills, exports...) {
-		if _, err := m.words(f); err != nil {
-			return nil, err
-		}
-	}
-	return sheet.Make(&bol.Document{}, nil), nil
-}
 
 // inbox is a watched folder of a test.
 type inbox struct {
 	*testing.T
 	dir   string
-	maker *maker
+	maker *pairingtest.Maker
 	c     Config
 }
 
 func newInbox(t *testing.T) *inbox {
-	in := &inbox{T: t, dir: t.TempDir(), maker: &maker{}}
+	in := &inbox{T: t, dir: t.TempDir(), maker: &pairingtest.Maker{}}
 	in.c = Config{
 		Dir: in.dir, Maker: in.maker, List: func(io.Writer, *sheet.Sheet) {}, Formats: []sheet.Format{sheet.CSV},
 		Every: time.Millisecond, Looks: 2, Wait: time.Hour, Patience: -1, AtOnce: 2,
@@ -244,7 +207,7 @@ func TestTheSameContentHasOneSheet(t *testing.T) {
 	if got := in.text(".note.txt"); !strings.Contains(got, "were done before") {
 		t.Errorf("the note says %q", got)
 	}
-	if n := in.maker.made.Load(); n != 1 {
+	if n := in.maker.Made.Load(); n != 1 {
 		t.Errorf("%d sheets were made", n)
 	}
 	// With other orders it is another sheet.
@@ -252,7 +215,7 @@ func TestTheSameContentHasOneSheet(t *testing.T) {
 	in.put("a.csv", "A A")
 	in.once()
 	in.waits()
-	if n := in.maker.made.Load(); n != 2 {
+	if n := in.maker.Made.Load(); n != 2 {
 		t.Errorf("%d sheets were made", n)
 	}
 }
@@ -357,7 +320,7 @@ func TestOnlyWholeFilesAreRead(t *testing.T) {
 		f.Close()
 		time.Sleep(in.c.Every)
 		w.look(t.Context())
-		if n := in.maker.made.Load(); n > 0 {
+		if n := in.maker.Made.Load(); n > 0 {
 			t.Fatal("it was read while it grew")
 		}
 	}
@@ -373,7 +336,7 @@ func TestAFileThatCannotBeReadHasTimeToBecomeWhole(t *testing.T) {
 	in.put("a.pdf", "%PDF- junk")
 	in.put("b.pdf", "%PDF- junk")
 	var n atomic.Int64
-	in.maker.fails = func(name string) error {
+	in.maker.Fails = func(name string) error {
 		if name == "b.pdf" && n.Add(1) == 1 {
 			in.put("b.pdf", "%PDF- B")
 			return fault.New(fault.DamagedPDF, "half")
@@ -392,7 +355,7 @@ func TestWhatIsNotTheFilesFaultIsNoOutcome(t *testing.T) {
 		in.c.Wait = -1
 		in.put("a.pdf", "%PDF- A")
 		var n atomic.Int64
-		in.maker.fails = func(string) error {
+		in.maker.Fails = func(string) error {
 			if n.Add(1) < 5 {
 				return fault.New(code, "not now")
 			}
@@ -530,7 +493,7 @@ func TestAJournalThatACrashCutOffIsUsed(t *testing.T) {
 	in.put("a.pdf", "%PDF- A")
 	in.put("a.txt", "A")
 	in.once()
-	if n := in.maker.made.Load(); n != 2 {
+	if n := in.maker.Made.Load(); n != 2 {
 		t.Errorf("%d sheets were made", n)
 	}
 	in.waits()
@@ -591,7 +554,7 @@ func TestPlacesThatCannotBeWatched(t *testing.T) {
 	os.Mkdir(linked, 0o777)
 	os.Symlink(dir, filepath.Join(linked, "done"))
 	for place, code := range map[string]fault.Code{filepath.Join(dir, "none"): fault.Unreadable, file: fault.Unreadable, linked: fault.Unwritable} {
-		err := New(Config{Dir: place, Maker: &maker{}}).Open()
+		err := New(Config{Dir: place, Maker: &pairingtest.Maker{}}).Open()
 		if fault.CodeOf(err) != code || !strings.Contains(err.Error(), place) {
 			t.Errorf("%s: %v", place, err)
 		}
@@ -635,7 +598,7 @@ func TestNames(t *testing.T) {
 func TestAMakerThatBreaksFailsTheFile(t *testing.T) {
 	in := newInbox(t)
 	in.put("a.pdf", "%PDF- A")
-	in.maker.fails = func(string) error { return errors.New("secret cause") }
+	in.maker.Fails = func(string) error { return errors.New("secret cause") }
 	in.once()
 	in.has("failed", "a/a.pdf", "a/a.reason.txt")
 	if got := in.text(".reason.txt"); strings.Contains(got, "secret") {

@@ -521,7 +521,7 @@ func TestEndpointsAreChecked(t *testing.T) {
 	if got, err := s.Update(ctx, "acme", e.ID, Change{URL: &url, Note: &note, Events: &types}); err != nil || got.URL != url || got.Note != note || !slices.Equal(got.Events, Usual) || len(got.Secrets) != 1 {
 		t.Errorf("changed: %+v, %v", got, err)
 	}
-	for name, c := range map[string]Change{"address": {URL: new(string)}, "events": {Events: &[]Type{"x"}}, "note": {Note: ptr("\x00")}} {
+	for name, c := range map[string]Change{"address": {URL: new(string)}, "events": {Events: &[]Type{"x"}}, "note": {Note: new("\x00")}} {
 		if _, err := s.Update(ctx, "acme", e.ID, c); fault.CodeOf(err) != fault.BadRequest {
 			t.Errorf("a wrong %s: %v", name, err)
 		}
@@ -534,8 +534,6 @@ func TestEndpointsAreChecked(t *testing.T) {
 	}
 	p.add(s, "zeta", r, "/z") // others are not concerned
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestARemovedEndpointGetsNothingMore(t *testing.T) {
 	p, r := newPlace(t), start(t, receiver.Right)

@@ -114,11 +114,7 @@ const scanDots = 300
 const maxScan = 16 << 20
 
 func serveScan(p *pdfium, c *worker.Call, args []byte) error {
-	var a pictureArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
-	doc, l, err := loadOne(p, c, a)
+	doc, l, a, err := loadOne(p, c, args)
 	if err != nil {
 		return err
 	}

@@ -318,11 +318,7 @@ func looksLike(head []byte) string {
 const maxPixels = 40 << 20
 
 func servePicture(p *pdfium, c *worker.Call, args []byte) error {
-	var a pictureArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
-	doc, l, err := loadOne(p, c, a)
+	doc, l, a, err := loadOne(p, c, args)
 	if err != nil {
 		return err
 	}
@@ -345,25 +341,28 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 	return c.Reply(out.Bytes())
 }
 
-// loadOne opens a source and loads one page of it.
-func loadOne(p *pdfium, c *worker.Call, a pictureArgs) (*document, *loaded, error) {
+// loadOne opens a source and loads the page of it that the arguments name.
+func loadOne(p *pdfium, c *worker.Call, args []byte) (_ *document, _ *loaded, a pictureArgs, err error) {
+	if err := json.Unmarshal(args, &a); err != nil {
+		return nil, nil, a, err
+	}
 	source, err := openPack(p, c.Source(a.Size), a.Size)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, a, err
 	}
 	if a.Page < 1 || a.Page > source.pages {
-		return nil, nil, errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
+		return nil, nil, a, errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
 	}
 	doc, of, err := source.page(a.Page)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, a, err
 	}
 	l, err := doc.load(of)
 	var damaged errDamaged
 	if errors.As(err, &damaged) {
-		return nil, nil, errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
+		return nil, nil, a, errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
 	}
-	return doc, l, err
+	return doc, l, a, err
 }
 
 // picture renders the page, upright, on white.

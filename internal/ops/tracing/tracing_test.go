@@ -9,36 +9,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/span"
+	"tallyman/internal/testing/logged"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/tracingtest"
 )
 
-// logBuffer keeps log records.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
-
-func open(t *testing.T, url string) (*Tracing, *logBuffer) {
+func open(t *testing.T, url string) (*Tracing, *logged.Buffer) {
 	t.Helper()
-	log := &logBuffer{}
+	log := &logged.Buffer{}
 	tr, err := Open(t.Context(), Config{URL: url, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(log, nil))})
 	must.OK(t, err)
 	return tr, log
@@ -105,8 +87,8 @@ func TestSpansReachTheCollectorWhenTheServiceEnds(t *testing.T) {
 	if p := c.Paths(); p[0] != "/v1/traces" {
 		t.Errorf("they were sent to %s", p)
 	}
-	if log.count("\n") > 0 {
-		t.Errorf("the log says %s", log.b.String())
+	if strings.Count(log.String(), "\n") > 0 {
+		t.Errorf("the log says %s", log)
 	}
 }
 
@@ -121,14 +103,14 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	for range 5 {
 		flush()
 	}
-	if n := log.count("cannot be sent"); n != 1 || log.count("\n") != 1 {
-		t.Errorf("that traces cannot be sent is logged %d times: %s", n, log.b.String())
+	if n := strings.Count(log.String(), "cannot be sent"); n != 1 || strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("that traces cannot be sent is logged %d times: %s", n, log)
 	}
 	c.Answer(http.StatusOK)
 	flush()
 	flush()
-	if log.count("sent again") != 1 || log.count("lost=15") != 1 || log.count("\n") != 2 {
-		t.Errorf("the log says %s", log.b.String())
+	if strings.Count(log.String(), "sent again") != 1 || strings.Count(log.String(), "lost=15") != 1 || strings.Count(log.String(), "\n") != 2 {
+		t.Errorf("the log says %s", log)
 	}
 	if n := len(c.Spans()); n != 6 {
 		t.Errorf("%d spans arrived after that, want 6", n)
@@ -138,8 +120,8 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	}
 	c.Answer(http.StatusForbidden)
 	flush()
-	if n := log.count("cannot be sent"); n != 2 {
-		t.Errorf("the second failure is not logged: %s", log.b.String())
+	if n := strings.Count(log.String(), "cannot be sent"); n != 2 {
+		t.Errorf("the second failure is not logged: %s", log)
 	}
 	must.OK(t, tr.Close(t.Context()))
 }
@@ -160,8 +142,8 @@ func TestABusyCollectorGetsTheSpansLater(t *testing.T) {
 	tr, log := open(t, busy.URL)
 	work(tr, 1, nil)
 	must.OK(t, tr.Close(t.Context()))
-	if len(c.Spans()) != 2 || tries != 2 || log.count("\n") != 0 {
-		t.Errorf("%d spans arrived in %d tries; the log says %s", len(c.Spans()), tries, log.b.String())
+	if len(c.Spans()) != 2 || tries != 2 || strings.Count(log.String(), "\n") != 0 {
+		t.Errorf("%d spans arrived in %d tries; the log says %s", len(c.Spans()), tries, log)
 	}
 }
 
@@ -189,8 +171,8 @@ func TestAHungCollectorBlocksNothing(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("the log claims that everything was sent")
 	}
-	if n := log.count("\n"); n > 1 {
-		t.Errorf("the log has %d messages: %s", n, log.b.String())
+	if n := strings.Count(log.String(), "\n"); n > 1 {
+		t.Errorf("the log has %d messages: %s", n, log)
 	}
 }
 

@@ -178,8 +178,6 @@ func (s *Store) load(ctx context.Context) error {
 	})
 }
 
-func isNotFound(err error) bool { return fault.CodeOf(err) == fault.NotFound }
-
 func checkKind(k session.Kind) error {
 	if !k.Valid() {
 		return fault.New(fault.BadRequest, "unknown kind of session %q", k)
@@ -197,7 +195,7 @@ func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milli
 func (s *Store) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
 	var none session.Removed
 	st, err := s.read(ctx, key)
-	if err == nil || !isNotFound(err) {
+	if err == nil || fault.CodeOf(err) != fault.NotFound {
 		return st, none, err
 	}
 	if err := checkKind(kind); err != nil {
