@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,10 +264,5 @@ func (o *serveOptions) watchedFolders() (dirs []string) {
 }
 
 func hasKey(known []keys.Key, name session.Owner) bool {
-	for _, k := range known {
-		if k.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(known, func(k keys.Key) bool { return k.Name == name })
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -557,12 +558,12 @@ func TestCORS(t *testing.T) {
 		}
 		allowed := strings.Split(a.header.Get("Access-Control-Allow-Headers"), ", ")
 		for _, want := range []string{"Content-Type", "Authorization", "Cache-Control", "Pragma", "Expires", "X-Requested-With", "X-API-Key", "X-Session-ID"} {
-			if !contains(allowed, want) {
+			if !slices.Contains(allowed, want) {
 				t.Errorf("%s: the header %s is not allowed", path, want)
 			}
 		}
 		for _, want := range []string{"GET", "POST"} {
-			if !contains(strings.Split(a.header.Get("Access-Control-Allow-Methods"), ", "), want) {
+			if !slices.Contains(strings.Split(a.header.Get("Access-Control-Allow-Methods"), ", "), want) {
 				t.Errorf("%s: %s is not allowed", path, want)
 			}
 		}

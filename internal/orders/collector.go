@@ -74,10 +74,8 @@ func (c *collector) Wants(col int) bool {
 	if c.header == nil {
 		return true
 	}
-	for _, k := range c.cols {
-		if k == col {
-			return true
-		}
+	if slices.Contains(c.cols[:], col) {
+		return true
 	}
 	for i := range c.spares {
 		if c.spares[i].col == col {
@@ -249,12 +247,7 @@ func texts(cells []grid.Cell) []string {
 }
 
 func allBlank(cells []string) bool {
-	for _, cell := range cells {
-		if strings.TrimLeftFunc(cell, grid.Blank) != "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(cells, func(cell string) bool { return strings.TrimLeftFunc(cell, grid.Blank) != "" })
 }
 
 func (c *collector) checkCell(number, col int, cell string) error {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -144,12 +145,7 @@ func inWork(name string) bool {
 		return true
 	}
 	lower := strings.ToLower(name)
-	for _, end := range unfinished {
-		if strings.HasSuffix(lower, end) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(unfinished, func(end string) bool { return strings.HasSuffix(lower, end) })
 }
 
 // list compares the folder with the entries.
