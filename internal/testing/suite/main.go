@@ -41,7 +41,7 @@ const (
 
 // timeout ends a package whose tests hang. It is longer than the slowest machine
 // needs.
-const timeout = "-timeout=60m"
+const timeout = "-timeout=6h"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
