@@ -27,7 +27,8 @@ var raced = []group{
 	{pkg: "internal/blob/files"},   // contents that are written, swept and read at once
 	{pkg: "internal/blob/stores"},  // opens what is tested above, concurrently
 	{pkg: "internal/httpapi/body"}, // a body that is read while it is stored
-	{pkg: "internal/session/sessiontest"},
+	// The store in memory. The other tests try broken stores, in processes of their own.
+	{pkg: "internal/session/sessiontest", run: "TestTheSuitePasses|TestTheChecker"},
 	// One document that several goroutines read.
 	{pkg: "internal/intake/pdf/fast", run: "TestADocumentIsRead"},
 	{pkg: "internal/bus"},  // publishers and subscribers
