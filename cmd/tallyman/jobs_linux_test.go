@@ -19,6 +19,7 @@ import (
 // A server that is killed at any moment loses no acknowledged job, and ends each once, with
 // its own sheet; nothing is left of attempts that were cut off.
 func TestJobsSurviveKills(t *testing.T) {
+	t.Parallel() // it waits for what dead servers had taken on
 	kills := 2
 	if sessiontest.Long() {
 		kills = 30

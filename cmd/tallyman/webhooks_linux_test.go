@@ -19,6 +19,7 @@ import (
 // Uploads are acknowledged while the receiver is away and the server dies again and again.
 // Each then has its event.
 func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
+	t.Parallel() // it waits for what dead servers had taken on
 	r, err := receiver.Start(receiver.Right)
 	must.OK(t, err)
 	defer r.Close()
