@@ -623,15 +623,6 @@ func TestNothingOfAnAnswerReachesAnother(t *testing.T) {
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 func TestWaysOfNamingASession(t *testing.T) {
 	p := newPlace(t)
 	name := func(query string, header http.Header) answer {
