@@ -168,13 +168,14 @@ func TestAChangeHoldsForABusyServerWhenItReturns(t *testing.T) {
 					return
 				default:
 					_, _ = server.All(context.Background())
+					time.Sleep(100 * time.Microsecond)
 				}
 			}
 		})
 	}
 	defer busy.Wait()
 	defer close(stop)
-	for range 50 {
+	for range 20 {
 		secret, err := operator.Add(t.Context(), keys.Key{Name: "depot"})
 		must.OK(t, err)
 		if _, ok := keys.Find(all(t, server), secret); !ok {
