@@ -441,8 +441,9 @@ func (b *bench) with(bill int, figures []cell) (*bol.Bill, error) {
 
 // count compares what was read of a bill with the truth, which has so many planted digits.
 func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, say func(format string, args ...any)) {
-	var have, counted []cell // of all bills, and of those that count
-	number, reconciled, sound := "", 0, true
+	var have, counted []cell // of all bills, and of the reconciled ones
+	number, reconciled := "", 0
+	sound := true // the reconciled bills have the number that is wanted
 	for i, g := range got.Bills {
 		have = append(have, cells(g)...)
 		if i == 0 {
@@ -450,7 +451,8 @@ func (b *bench) count(s *score, want *bol.Bill, got *bol.Document, planted int, 
 		}
 		if g.Verdict.Outcome == bol.Reconciled {
 			reconciled++
-			counted, sound = append(counted, cells(g)...), sound && g.Number.Text == want.Number.Text
+			counted = append(counted, cells(g)...)
+			sound = sound && g.Number.Text == want.Number.Text
 		} else {
 			say("%s: %s", g.Verdict.Outcome, g.Verdict.Reason)
 		}

@@ -82,11 +82,11 @@ func places(t *testing.T, dir string) map[string][]string {
 	return at
 }
 
-// mostKills is after how many kills a program gets on with nothing.
+// mostKills is how often a program is killed at most: if it is not done by then, the test fails.
 const mostKills = 300
 
-// untilKill is how long a program runs until it is killed again, a random time. It grows with the
-// kills: on a slow machine a program does no work at first.
+// untilKill returns how long a program runs before it is killed again: a random time, which
+// doubles with every 40 kills, since on a slow machine a program that is killed soon does no work.
 func untilKill(kills int, least, most time.Duration) time.Duration {
 	return (least + rand.N(most-least)) << (kills / 40)
 }

@@ -31,23 +31,29 @@ func alike(parts [][]*part) [][]*part {
 // level gives the tables of a bill's pictures the same columns where a heading was read on one
 // page only.
 func level(parts [][]*part) {
-	for i, later := range parts {
-		for _, p := range later {
-			for _, q := range slices.Concat(parts[:i]...) {
-				if p.leaf.picture && q.leaf.picture && p.resembles(q) {
-					for c := range p.grid.columns {
-						p.level(q, c)
-					}
+	var all []*part
+	for _, p := range slices.Concat(parts...) {
+		if !p.leaf.picture {
+			continue
+		}
+		for _, q := range all {
+			if p.leaf != q.leaf && p.resembles(q) {
+				for c := range p.grid.columns {
+					p.shareHeading(q, c)
 				}
 			}
 		}
+		all = append(all, p)
 	}
 }
 
-// level gives a column of two tables the heading that was read in one of them: if it is one of
-// texts, or all cells are figures. If none is, a heading of figures was misread.
-func (p *part) level(q *part, c int) {
+// shareHeading gives a column of two tables the heading that was read in one of them: if it is
+// one of texts, or all cells are figures. If none is, a heading of figures was misread.
+func (p *part) shareHeading(q *part, c int) {
 	one, two := &p.grid.columns[c], &q.grid.columns[c]
+	if one.field == two.field {
+		return
+	}
 	named := one
 	if one.field == Other {
 		named = two
@@ -61,7 +67,7 @@ func (p *part) level(q *part, c int) {
 		}
 	}
 	switch {
-	case one.field == two.field || named.field.isFigure() && figures > 0 && texts > 0:
+	case named.field.isFigure() && figures > 0 && texts > 0:
 	case named.field.isFigure() && figures == 0:
 		named.field = Other
 	default:

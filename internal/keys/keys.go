@@ -175,17 +175,16 @@ func (f *File) All(context.Context) ([]Key, error) {
 	if !f.seen.IsZero() && time.Since(f.seen) < fresh {
 		return f.keys, nil
 	}
-	return f.look()
+	now := time.Now()
+	all, err := f.look()
+	if f.seen = now; err != nil {
+		f.seen = time.Time{}
+	}
+	return all, err
 }
 
-// look is All without what was seen before. f is locked.
-func (f *File) look() (_ []Key, err error) {
-	now := time.Now()
-	defer func() {
-		if f.seen = now; err != nil {
-			f.seen = time.Time{}
-		}
-	}()
+// look looks at the file, and reads it again if it has changed. f is locked.
+func (f *File) look() ([]Key, error) {
 	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		f.info, f.keys, f.err = nil, nil, nil

@@ -418,11 +418,8 @@ func (s *source) ReadAt(p []byte, off int64) (int, error) {
 
 func (s *source) block(i int64) ([]byte, error) {
 	if b, ok := s.blocks[i]; ok {
-		if last := len(s.recent) - 1; s.recent[last] != i {
-			at := slices.Index(s.recent, i)
-			copy(s.recent[at:], s.recent[at+1:])
-			s.recent[last] = i
-		}
+		at := slices.Index(s.recent, i)
+		s.recent = append(slices.Delete(s.recent, at, at+1), i)
 		return b, nil
 	}
 	s.conn.exchange.Lock()
