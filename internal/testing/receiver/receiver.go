@@ -237,8 +237,12 @@ func Redirect(status int, to string) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-// Silent never answers.
-func Silent(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+// Silent never answers. A handler that just returned would answer 200 to a client that has
+// said that it closes its TLS connection and has not closed it yet.
+func Silent(_ http.ResponseWriter, req *http.Request) {
+	<-req.Context().Done()
+	panic(http.ErrAbortHandler)
+}
 
 // Cut closes the connection instead of answering.
 func Cut(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
