@@ -18,9 +18,8 @@ type health struct {
 }
 
 const (
-	healthKept = 5 * time.Second  // how long a result is used
-	healthTime = 10 * time.Second // the limit of each check
-	healthBusy = time.Second      // how long to wait for a worker while documents are read
+	healthKept = 5 * time.Second // how long a result is used
+	healthBusy = time.Second     // how long to wait for a worker while documents are read
 )
 
 // probe makes a check at most once per healthKept, one at a time, so that frequent
@@ -86,15 +85,15 @@ type checked struct {
 // worker that reads a document: that worker works.
 func (h *health) check(s *Server) (c checked) {
 	var both sync.WaitGroup
-	both.Go(func() { c.sessions = h.sessions.try(healthTime, s.desk.CheckSessions) })
-	both.Go(func() { c.contents = h.contents.try(healthTime, s.desk.CheckContents) })
+	both.Go(func() { c.sessions = h.sessions.try(s.config.HealthTimeout, s.desk.CheckSessions) })
+	both.Go(func() { c.contents = h.contents.try(s.config.HealthTimeout, s.desk.CheckContents) })
 	both.Wait()
 	load := s.desk.Load()
 	switch {
 	case load.Waiting > 0:
 		c.busy = true
 	default:
-		limit := healthTime
+		limit := s.config.HealthTimeout
 		if load.Reading > 0 {
 			limit = healthBusy
 		}

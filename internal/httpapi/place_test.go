@@ -113,15 +113,16 @@ func (s *stores) webhooks(t testing.TB) *webhook.Service {
 	return webhook.New(webhook.Config{Endpoints: s.store.Webhooks(), Queue: s.store.(*sqlite.Store).Tasks(), Policy: policy, Version: "test"})
 }
 
-// serve starts a server over a desk.
+// serve starts a server over a desk. It gives neither clients nor its storage up: a slow
+// machine must not fail a test.
 func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Config)) *place {
 	t.Helper()
 	p := &place{stores: s, log: &logged.Buffer{}}
 	config := httpapi.Config{
 		Desk:     d,
 		Loopback: true, Version: "test", Webhooks: s.webhooks(t),
-		Tasks: s.tasks,
-		Log:   slog.New(slog.NewJSONHandler(p.log, nil)),
+		Tasks: s.tasks, BodyTimeout: time.Hour, HealthTimeout: time.Hour,
+		Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 	}
 	for _, f := range change {
 		f(&config)

@@ -59,6 +59,9 @@ type Config struct {
 	// BodyTimeout is how long a body may pause, and half of the time after which it
 	// must have a minimum rate; 0 means 30 seconds.
 	BodyTimeout time.Duration
+	// HealthTimeout is how long a part of the server may take for its check; 0 means 10
+	// seconds.
+	HealthTimeout time.Duration
 	// Streams bounds the event streams of all clients together; 0 means 1,000.
 	Streams int
 	// OwnerStreams bounds those of one owner; 0 means Streams.
@@ -122,6 +125,7 @@ type Server struct {
 func New(c Config) *Server {
 	c.MaxUpload = cmp.Or(c.MaxUpload, 64<<20)
 	c.BodyTimeout = cmp.Or(c.BodyTimeout, 30*time.Second)
+	c.HealthTimeout = cmp.Or(c.HealthTimeout, 10*time.Second)
 	c.Streams = cmp.Or(c.Streams, 1000)
 	c.Version = cmp.Or(c.Version, DevelopmentVersion)
 	if c.Orphans == nil {

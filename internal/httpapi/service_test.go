@@ -562,7 +562,7 @@ func (s stuck) Check(context.Context) error {
 func TestHealthAnswersWhenStorageDoesNot(t *testing.T) {
 	at := newStores(t)
 	hanging := stuck{at.store, make(chan struct{})}
-	p := at.serve(t, desk.New(hanging, at.contents, reader, desk.Limits{}))
+	p := at.serve(t, desk.New(hanging, at.contents, reader, desk.Limits{}), func(c *httpapi.Config) { c.HealthTimeout = 10 * time.Second })
 	answers := make(chan answer, 4)
 	for range cap(answers) {
 		go func() {

@@ -343,7 +343,7 @@ func TestAProgramOfAWorkerHoldsNeitherACallNorThePool(t *testing.T) {
 		p.Close()
 		done <- err
 	}()
-	wait := time.AfterFunc(time.Minute, func() { done <- errors.New("it still waits") })
+	wait := time.AfterFunc(time.Hour, func() { done <- errors.New("it still waits") })
 	defer wait.Stop()
 	if err := <-done; fault.CodeOf(err) != fault.Cancelled {
 		t.Errorf("the call ends with %v", err)

@@ -27,7 +27,7 @@ import (
 
 // patience bounds every wait, so that a wait for something that never happens ends. It
 // measures nothing.
-const patience = 10 * time.Minute
+const patience = time.Hour
 
 // Browser is a running Chromium with a separate profile, which is removed when it
 // ends.
