@@ -58,7 +58,7 @@ type place struct {
 	// logPages is the length of the log, in pages, from which it is copied into the
 	// database file.
 	logPages int
-	// staleRows is the number of stale rows from which commits wait for their removal,
+	// staleRows is the number of stale rows from which commits remove some of them as well,
 	// if it is more than half the number of sessions.
 	staleRows int
 	// reserve is the size of the reserve in bytes.

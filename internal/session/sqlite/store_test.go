@@ -78,6 +78,31 @@ func TestManyCommitsAtOnceShareASync(t *testing.T) {
 	}
 }
 
+func TestACommitWaitsForTheCallersOfTheLastOne(t *testing.T) {
+	s := &Store{queue: make(chan *operation, maxBatch)}
+	first := []*operation{{}}
+	s.queue <- &operation{}
+	if got := s.gather(first, 1, time.Hour); len(got) != 2 {
+		t.Errorf("%d operations, want all that wait", len(got))
+	}
+	if got := s.gather(first, 3, 0); len(got) != 1 {
+		t.Errorf("%d operations after the wait, want 1", len(got))
+	}
+	gathered := make(chan []*operation)
+	go func() { gathered <- s.gather(first, 3, time.Hour) }()
+	for range 2 {
+		s.queue <- &operation{}
+	}
+	if got := <-gathered; len(got) != 3 {
+		t.Errorf("%d operations, want 3", len(got))
+	}
+	go func() { gathered <- s.gather(first, 3, time.Hour) }()
+	close(s.queue)
+	if got := <-gathered; len(got) != 1 {
+		t.Errorf("%d operations when the store closes, want 1", len(got))
+	}
+}
+
 func TestReadsNeverTouchTheDisk(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	s := onDisk(t, disk, t.TempDir())

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +27,8 @@ const (
 	maxBatch = 256
 	// maxWaiting bounds how many operations may wait for the writer.
 	maxWaiting = 1024
+	// gatherTime bounds how long a commit waits for more operations.
+	gatherTime = 10 * time.Millisecond
 	// trimRows bounds how many stale rows are removed in one commit.
 	trimRows = 256
 	// shrinkPages bounds how many free pages the database file returns at a time.
@@ -99,14 +100,11 @@ func (s *Store) enqueue(op *operation) error {
 func (s *Store) write() {
 	defer close(s.written)
 	ops := make([]*operation, 0, maxBatch)
+	var callers int        // how many there were at the last commit
+	var took time.Duration // by it
 	for op := range s.queue {
-		// Callers that were just answered are about to send their next operation:
-		// let these join the batch.
-		runtime.Gosched()
-		ops = append(ops[:0], op)
-		for len(ops) < maxBatch && len(s.queue) > 0 {
-			ops = append(ops, <-s.queue)
-		}
+		ops = s.gather(append(ops[:0], op), callers, min(took, gatherTime))
+		began, n := time.Now(), len(ops)
 		live := ops[:0]
 		for _, op := range ops {
 			if op.phase.CompareAndSwap(waiting, taken) {
@@ -114,8 +112,43 @@ func (s *Store) write() {
 			}
 		}
 		s.carryOut(live)
+		took, callers = time.Since(began), n+len(s.queue)
 		s.maintain()
 	}
+}
+
+// gather adds what waits in the queue to operations. Callers that were just answered are
+// about to send their next operation. So it waits for as many as there were before, but no
+// longer than a commit takes: one commit for all is quicker than two for half of them each.
+func (s *Store) gather(ops []*operation, callers int, wait time.Duration) []*operation {
+	var late <-chan time.Time
+	for len(ops) < maxBatch {
+		select {
+		case op, open := <-s.queue:
+			if !open {
+				return ops
+			}
+			ops = append(ops, op)
+			continue
+		default:
+		}
+		if len(ops) >= callers {
+			return ops
+		}
+		if late == nil {
+			late = time.After(wait)
+		}
+		select {
+		case op, open := <-s.queue:
+			if !open {
+				return ops
+			}
+			ops = append(ops, op)
+		case <-late:
+			return ops
+		}
+	}
+	return ops
 }
 
 // carryOut decides, commits and answers operations.
@@ -124,7 +157,11 @@ func (s *Store) carryOut(ops []*operation) {
 		answer(ops, err)
 		return
 	}
-	if s.try(ops) == nil {
+	var trim []int64
+	if s.stale.len() > max(s.place.staleRows, int(s.table.size.Load())/2) {
+		trim = s.stale.oldest(trimRows)
+	}
+	if s.try(ops, trim) == nil {
 		return
 	}
 	for i, op := range ops {
@@ -140,12 +177,12 @@ func (s *Store) carryOut(ops []*operation) {
 // failed.
 func (s *Store) alone(op *operation) {
 	one := []*operation{op}
-	err := s.try(one)
+	err := s.try(one, nil)
 	if isFull(err) && op.frees && s.reserve.giveUp() && s.settle() == nil {
 		// Sessions can be cleared on a full disk.
-		err = s.try(one)
+		err = s.try(one, nil)
 		if isFull(err) && s.settle() == nil {
-			err = s.try(one) // the log may have begun anew in the room of the reserve
+			err = s.try(one, nil) // the log may have begun anew in the room of the reserve
 		}
 	}
 	if err == nil {
@@ -165,10 +202,11 @@ func answer(ops []*operation, err error) {
 	}
 }
 
-// try decides, commits and answers operations together. If it fails, nothing was
-// changed and no operation was answered.
-func (s *Store) try(ops []*operation) error {
+// try decides, commits and answers operations together, and removes stale rows with them. If
+// it fails, nothing was changed and no operation was answered.
+func (s *Store) try(ops []*operation, trim []int64) error {
 	b := newBatch(s)
+	b.trim = trim
 	for _, op := range ops {
 		op.err = op.decide(b)
 	}
@@ -235,11 +273,6 @@ func (s *Store) settle() error {
 func (s *Store) maintain() {
 	if s.unsure.Load() {
 		return
-	}
-	if s.stale.len() > max(s.place.staleRows, int(s.table.size.Load())/2) {
-		if old := s.stale.oldest(trimRows); s.db.apply(work{remove: old}) == nil {
-			s.stale.removed(len(old))
-		}
 	}
 	if s.db.logPages >= s.place.logPages {
 		_ = s.db.checkpoint(sqlite3.CHECKPOINT_PASSIVE)
