@@ -414,6 +414,8 @@ func methodNotAllowedRoute(path, allow string) *route {
 	}}
 }
 
+var wordsOf = strings.NewReplacer("/", "_", "-", "_")
+
 // endpoints names the routes that programs use, for answers that list them:
 // "upload_csv" is /upload-csv.
 func endpoints(rs []*route) map[string]string {
@@ -422,8 +424,7 @@ func endpoints(rs []*route) map[string]string {
 		if rt.static || rt.page || strings.Contains(rt.path, "{") {
 			continue
 		}
-		name := strings.NewReplacer("/", "_", "-", "_").Replace(strings.TrimPrefix(rt.path, "/"))
-		all[name] = rt.path
+		all[wordsOf.Replace(rt.path[1:])] = rt.path
 	}
 	return all
 }
