@@ -21,7 +21,7 @@ type lines struct {
 
 const (
 	// linesWait is for how long lines are held.
-	linesWait = time.Millisecond
+	linesWait = 5 * time.Millisecond
 	// linesHeld is how many bytes are held; further lines wait, as for a full pipe.
 	linesHeld = 64 << 10
 )
