@@ -390,6 +390,11 @@ func (m *Mailbox) sendOne(ctx context.Context, p *post, r *reply) (*post, error)
 	// The folder goes with its last answer.
 	dir := filepath.Dir(r.path)
 	if others, err := filepath.Glob(filepath.Join(dir, "*.eml")); err == nil && len(others) == 0 {
+		list := filepath.Join(dir, repliesName)
+		if err := os.Remove(list); err != nil {
+			return p, atomicfile.Unwritable(list, err)
+		}
+		m.at("emptied")
 		if err := os.RemoveAll(dir); err != nil {
 			return p, atomicfile.Unwritable(dir, err)
 		}

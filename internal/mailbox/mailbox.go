@@ -217,31 +217,33 @@ func (m *Mailbox) settle() error {
 	}
 	for _, jb := range jobs {
 		dir := m.own("jobs", jb.Name())
-		left := 0
-		if r, ok := m.journal.Jobs()[jb.Name()]; ok {
-			b, err := os.ReadFile(filepath.Join(dir, repliesName))
-			var to map[string]string
-			if err == nil {
-				err = json.Unmarshal(b, &to)
-			}
-			if err != nil {
-				return fault.New(fault.Unwritable, "the answers in %s cannot be read: %w", dir, err)
-			}
-			for _, f := range r.Files {
-				path := filepath.Join(dir, answerFile(f.Sum))
-				if sent, _ := m.journal.Sent(f.Sum); !sent {
-					m.pending = append(m.pending, &reply{key: f.Sum, to: to[answerFile(f.Sum)], path: path})
-					left++
-				} else if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return atomicfile.Unwritable(path, err)
-				}
+		var left []*reply
+		for _, f := range m.journal.Jobs()[jb.Name()].Files {
+			path := filepath.Join(dir, answerFile(f.Sum))
+			if sent, _ := m.journal.Sent(f.Sum); !sent {
+				left = append(left, &reply{key: f.Sum, path: path})
+			} else if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return atomicfile.Unwritable(path, err)
 			}
 		}
-		if left == 0 {
+		if len(left) == 0 { // some of it may be gone already
 			if err := os.RemoveAll(dir); err != nil {
 				return atomicfile.Unwritable(dir, err)
 			}
+			continue
 		}
+		b, err := os.ReadFile(filepath.Join(dir, repliesName))
+		var to map[string]string
+		if err == nil {
+			err = json.Unmarshal(b, &to)
+		}
+		if err != nil {
+			return fault.New(fault.Unwritable, "the answers in %s cannot be read: %w", dir, err)
+		}
+		for _, r := range left {
+			r.to = to[answerFile(r.key)]
+		}
+		m.pending = append(m.pending, left...)
 	}
 	m.journal.Settled()
 	return nil

@@ -435,7 +435,7 @@ func (o *office) dead(step string, nth int) (met bool) {
 // under way when the process died may come twice, as the same mail.
 func TestEachStepCanBeTheLast(t *testing.T) {
 	for _, lacks := range [][]postoffice.Fault{nil, {postoffice.NoMove}} {
-		for _, step := range []string{"begun", "made", "written", "decided", "sending", "sent", "noted", "moved"} {
+		for _, step := range []string{"begun", "made", "written", "decided", "sending", "sent", "noted", "emptied", "moved"} {
 			for nth := 1; nth <= 2; nth++ {
 				t.Run(fmt.Sprint(step, " ", nth, " ", len(lacks)), func(t *testing.T) {
 					o := newOffice(t, postoffice.Options{Lacks: lacks})
