@@ -90,6 +90,12 @@ export const about = (a, bill) => (a.bill ? sameBill(a.bill, bill)
 /** Says who made an amendment, and when. */
 export const who = (a) => [a.by || a.key, a.at && clock(Date.parse(a.at))].filter(Boolean).join(", ");
 
+// Whether a key is held. The tests of the names in amendments have no window.
+let held = false;
+for (const act of ["keydown", "keyup"]) {
+  globalThis.addEventListener?.(act, () => { held = act === "keydown"; }, true);
+}
+
 const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g; // all but tabs and newlines
 
 /** A text as an amendment may have it: on one line unless lines are meant, without control characters. */
@@ -347,9 +353,11 @@ export function write(title, text, { label, button: name = t("Save"), optional =
   document.body.append(dialog);
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
   dialog.showModal();
-  const opened = performance.now();
   // The key that led here, still held, is no answer.
-  dialog.addEventListener("submit", (e) => performance.now() - opened < 300 && e.preventDefault());
+  let led = held;
+  dialog.addEventListener("keyup", () => { led = false; });
+  dialog.addEventListener("pointerdown", () => { led = false; });
+  dialog.addEventListener("submit", (e) => led && e.preventDefault());
   input.focus();
   return new Promise((resolve) => dialog.addEventListener("close", () => {
     dialog.remove();

@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // patience bounds every wait, so that a wait for something that never happens ends. It
@@ -516,7 +517,47 @@ func (t *Tab) Swipe(selector string, dx, dy float64) error {
 
 // Press presses keys: characters, or those of package kb.
 func (t *Tab) Press(keys string, modifiers ...chromedp.Modifier) error {
-	return t.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+	for _, key := range keys {
+		down, up := stroke(key, modifiers)
+		for _, e := range []input.DispatchKeyEventParams{down, up} {
+			if err := command(t, input.DispatchKeyEvent, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Hold holds a key until a function returns, and longer: until the keyboard repeats it.
+func (t *Tab) Hold(key rune, until func()) error {
+	down, up := stroke(key, nil)
+	if err := command(t, input.DispatchKeyEvent, down); err != nil {
+		return err
+	}
+	until()
+	repeat := true
+	down.AutoRepeat = &repeat
+	for _, e := range []input.DispatchKeyEventParams{down, up} {
+		if err := command(t, input.DispatchKeyEvent, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stroke returns the events of a key. As from a keyboard, what it types comes with its going
+// down: as an event of its own it would come to where the focus is by then.
+func stroke(key rune, modifiers []chromedp.Modifier) (down, up input.DispatchKeyEventParams) {
+	events := kb.Encode(key)
+	down, up = *events[0], *events[len(events)-1]
+	if len(events) > 2 {
+		down.Type, down.Text, down.UnmodifiedText = input.DispatchKeyEventTypeKeyDown, events[1].Text, events[1].UnmodifiedText
+	}
+	for _, m := range modifiers {
+		down.Modifiers |= int64(m)
+		up.Modifiers |= int64(m)
+	}
+	return down, up
 }
 
 // Drop drops files on what a selector finds.
