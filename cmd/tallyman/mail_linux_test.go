@@ -101,10 +101,7 @@ func TestEachMailHasOneOutcomeThroughKills(t *testing.T) {
 		log.Reset()
 		cmd := exec.Command(program, mailArgs(f, state, "--every", "50ms", "--wait", "1s")...)
 		cmd.Env, cmd.Stderr = env, &log
-		must.OK(t, cmd.Start())
-		time.Sleep(untilKill(kills, least, most))
-		cmd.Process.Kill()
-		cmd.Wait()
+		runUntilKilled(t, cmd, kills, least, most)
 	}
 	cmd := exec.Command(program, mailArgs(f, state, "--once", "--wait", "0")...)
 	cmd.Env = env

@@ -85,10 +85,18 @@ func places(t *testing.T, dir string) map[string][]string {
 // mostKills is how often a program is killed at most: if it is not done by then, the test fails.
 const mostKills = 300
 
-// untilKill returns how long a program runs before it is killed again: a random time, which
-// doubles with every 40 kills, since on a slow machine a program that is killed soon does no work.
-func untilKill(kills int, least, most time.Duration) time.Duration {
-	return (least + rand.N(most-least)) << (kills / 40)
+// runUntilKilled starts a program, and kills it after a random time, which doubles with every 40
+// kills: on a slow machine a program that is killed soon does no work. The program must not end
+// by itself.
+func runUntilKilled(t *testing.T, cmd *exec.Cmd, kills int, least, most time.Duration) {
+	t.Helper()
+	must.OK(t, cmd.Start())
+	time.Sleep((least + rand.N(most-least)) << (kills / 40))
+	cmd.Process.Kill()
+	cmd.Wait()
+	if cmd.ProcessState.Exited() {
+		t.Fatalf("after kill %d it ended by itself, %v:\n%s", kills, cmd.ProcessState, cmd.Stderr)
+	}
 }
 
 // With TALLYMAN_LONG=1 there are 1,000 files, and a kill every few seconds.
@@ -109,10 +117,7 @@ func TestEachFileHasOneOutcomeThroughKills(t *testing.T) {
 		var log bytes.Buffer
 		cmd := exec.Command(program, "watch", "--every", "20ms", "--wait", "2s", "--settle", "0", "--log", "json", dir)
 		cmd.Stderr = &log
-		must.OK(t, cmd.Start())
-		time.Sleep(untilKill(kills, least, most))
-		cmd.Process.Kill()
-		cmd.Wait()
+		runUntilKilled(t, cmd, kills, least, most)
 		at := places(t, dir)
 		left := 0
 		for name := range d.files {
