@@ -600,7 +600,7 @@ func TestTenThousandRowsAreEdited(t *testing.T) {
 	w.click(fmt.Sprintf(".gridrow[aria-rowindex='2'] .cell[aria-colindex='%d']", load), "#fill-ship")
 	w.says(".told", "Load # is “L-0” for")
 	phase("filling a ship-to")
-	lines := strings.Repeat("X\n", 1000)
+	lines, loads := strings.Repeat("X\n", 1000), value[int](w, views)
 	w.click(fmt.Sprintf(".gridrow[aria-rowindex='2'] .cell[aria-colindex='%d']", load+1))
 	w.run(fmt.Sprintf(`const d = new DataTransfer(); d.setData("text/plain", %q);
 		document.querySelector(".grid").dispatchEvent(new ClipboardEvent("paste", { clipboardData: d, bubbles: true, cancelable: true }));`, lines))
@@ -608,7 +608,7 @@ func TestTenThousandRowsAreEdited(t *testing.T) {
 	phase("pasting 1,000 cells")
 	w.must(w.Wheel(".grid", 0, 400, 40))
 	phase("scrolling")
-	w.until(fmt.Sprintf("%s > %d", views, value[int](w, views)))
+	w.until(fmt.Sprintf("%s > %d", views, loads))
 	phase("loading the sheet in a pause")
 	if n := len(w.amendments()); n < 7 || n > 1006 {
 		t.Errorf("there are %d amendments", n)
