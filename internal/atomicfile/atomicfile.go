@@ -34,6 +34,15 @@ func SyncDir(dir string) error {
 	return d.Sync()
 }
 
+// SyncDirIfPossible is SyncDir where the file system can do it: shares often cannot.
+func SyncDirIfPossible(dir string) error {
+	err := SyncDir(dir)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		return nil
+	}
+	return err
+}
+
 // syncDir is the function with which Commit syncs a folder. Tests replace it.
 var syncDir = SyncDir
 

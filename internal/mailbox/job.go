@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,9 +39,12 @@ type job struct {
 }
 
 // The files in the folder of a job: answers, and to whom they go.
-const repliesName = "to.json"
+const (
+	repliesName = "to.json"
+	answerEnd   = ".eml"
+)
 
-func answerFile(key pairing.Sum) string { return hex.EncodeToString(key[:]) + ".eml" }
+func answerFile(key pairing.Sum) string { return hex.EncodeToString(key[:]) + answerEnd }
 
 var errJournal = errors.New("the journal cannot be written")
 
@@ -352,7 +356,7 @@ func (m *Mailbox) sendOne(ctx context.Context, p *post, r *reply) (*post, error)
 		}
 		if !maybe {
 			if err := m.journal.Add(pairing.Record{At: time.Now(), Sending: &r.key}); err != nil {
-				return p, err
+				return p, fmt.Errorf("%w: %w", errJournal, err)
 			}
 		}
 		m.at("sending")
@@ -378,28 +382,33 @@ func (m *Mailbox) sendOne(ctx context.Context, p *post, r *reply) (*post, error)
 	}
 	done.At = time.Now()
 	if err := m.journal.Add(done); err != nil {
-		return p, err
+		return p, fmt.Errorf("%w: %w", errJournal, err)
 	}
 	m.at("noted")
 	if done.Outcome == "" {
 		m.c.Log.Info("answered", "answer", id, "to", r.to)
 	}
-	if err := os.Remove(r.path); err != nil {
-		return p, atomicfile.Unwritable(r.path, err)
-	}
-	// The folder goes with its last answer.
-	dir := filepath.Dir(r.path)
-	if others, err := filepath.Glob(filepath.Join(dir, "*.eml")); err == nil && len(others) == 0 {
-		list := filepath.Join(dir, repliesName)
-		if err := os.Remove(list); err != nil {
-			return p, atomicfile.Unwritable(list, err)
-		}
-		m.at("emptied")
-		if err := os.RemoveAll(dir); err != nil {
-			return p, atomicfile.Unwritable(dir, err)
-		}
+	if err := m.remove(r); err != nil {
+		m.c.Log.Warn("an answer that was sent cannot be removed; the next start tries it again", "answer", id, "error", err)
 	}
 	return p, nil
+}
+
+// remove removes an answer that was sent, and with the last one of its job the job's folder.
+func (m *Mailbox) remove(r *reply) error {
+	if err := os.Remove(r.path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(r.path)
+	left, err := os.ReadDir(dir)
+	if err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasSuffix(e.Name(), answerEnd) }) {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, repliesName)); err != nil {
+		return err
+	}
+	m.at("emptied")
+	return os.RemoveAll(dir)
 }
 
 // keep puts a copy of an answer into the folder of sent mails, unless the server has done so.

@@ -161,10 +161,8 @@ func (m *Mailbox) Open() (err error) {
 	if m.journal != nil {
 		return nil
 	}
-	for _, dir := range []string{m.c.State, m.own("jobs")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return atomicfile.Unwritable(dir, err)
-		}
+	if err := atomicfile.MkdirAll(m.own("jobs")); err != nil {
+		return atomicfile.Unwritable(m.own("jobs"), err)
 	}
 	lock := flock.New(m.own("lock"), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	switch ok, err := lock.TryLock(); {
@@ -415,13 +413,19 @@ func (m *Mailbox) work(ctx context.Context) (more bool) {
 	if broken == nil {
 		broken = m.noteWaiting()
 	}
+	unsent := error(nil)
+	if broken == nil {
+		if unsent = m.send(ctx); errors.Is(unsent, errJournal) {
+			broken = unsent
+		}
+	}
 	if broken != nil {
 		m.failed("the journal cannot be written", broken)
 		m.leave() // and what is on disk counts
 		return false
 	}
-	if err := m.send(ctx); err != nil {
-		m.failed("answers cannot be sent", err)
+	if unsent != nil {
+		m.failed("answers cannot be sent", unsent)
 		select {
 		case <-m.box.client.Closed():
 			m.hangUp()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,7 +79,11 @@ func (o *office) once() {
 // until works until done, through whatever goes wrong.
 func (o *office) until(what string, done func() bool) {
 	o.Helper()
-	m := o.new()
+	o.untilBy(o.new(), what, done)
+}
+
+func (o *office) untilBy(m *Mailbox, what string, done func() bool) {
+	o.Helper()
 	ctx, cancel := context.WithCancel(o.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -471,6 +476,37 @@ func TestEachStepCanBeTheLast(t *testing.T) {
 			}
 		}
 	}
+}
+
+// If the journal cannot be written any more, it is opened again. An answer that was under way
+// may come twice, and no further time.
+func TestAJournalThatCannotBeWrittenIsOpenedAgain(t *testing.T) {
+	for _, step := range []string{"decided", "sending", "sent"} {
+		o := newOffice(t, postoffice.Options{})
+		o.deliver(postoffice.Compose(ann, "a@x", "a", file("a.pdf", "%PDF- A"), file("a.csv", "A")))
+		m := o.new()
+		var once sync.Once
+		m.step = func(at string) {
+			if at == step {
+				once.Do(m.journal.Close)
+			}
+		}
+		o.untilBy(m, "the mail", func() bool { return len(o.Folder("Done")) == 1 })
+		if n := len(o.answers("a@x")); n < 1 || n > 2 {
+			t.Errorf("closed when %s: %d answers\n%s", step, n, o.log)
+		}
+	}
+}
+
+func TestTheStateMayHaveAnyName(t *testing.T) {
+	o := newOffice(t, postoffice.Options{})
+	o.c.State = filepath.Join(t.TempDir(), "[ops] *", "state")
+	o.deliver(postoffice.Compose(ann, "a@x", "a", file("a.pdf", "%PDF- A")))
+	o.deliver(postoffice.Compose(ann, "b@x", "b", file("a.csv", "A")))
+	o.once()
+	o.has("Done", "a@x", "b@x")
+	o.one("a@x")
+	o.one("b@x")
 }
 
 // With a folder of sent mails, an answer that lies there is not sent again.

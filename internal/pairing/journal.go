@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +98,8 @@ const (
 )
 
 // OpenJournal reads the journal at a path, or begins one. A line that a crash cut off never
-// took effect.
+// took effect, nor did one of which a power cut has left a part, and zeros: it was not synced,
+// and neither was what follows it.
 func OpenJournal(path string) (*Journal, error) {
 	j := &Journal{jobs: map[string]Record{}, made: map[string]string{}, done: map[Sum]string{}, used: map[Sum]*use{}, since: map[Sum]time.Time{},
 		outcomes: map[Sum]Outcome{}, sending: map[Sum]time.Time{}, sent: map[Sum]time.Time{}, senders: map[string][]time.Time{}}
@@ -111,18 +114,28 @@ func OpenJournal(path string) (*Journal, error) {
 			return nil, err
 		}
 	}
+	var torn error
 	for n, line := range slices.Collect(bytes.Lines(whole)) {
 		var r Record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return nil, fmt.Errorf("line %d of %s is damaged; move the file away, and what was done before is forgotten: %w", n+1, path, err)
+		err := json.Unmarshal(line, &r)
+		if err != nil {
+			err = fmt.Errorf("line %d of %s is damaged; move the file away, and what was done before is forgotten: %w", n+1, path, err)
 		}
-		j.apply(r)
+		switch {
+		case err == nil && torn == nil:
+			j.apply(r)
+			j.size += int64(len(line))
+		case torn == nil && bytes.IndexByte(line, 0) >= 0:
+			torn = err
+		case torn != nil && (err != nil || !r.synced()):
+		default:
+			return nil, cmp.Or(torn, err)
+		}
 	}
 	if j.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666); err != nil {
 		return nil, err
 	}
-	j.size = int64(len(whole))
-	if err := errors.Join(j.f.Truncate(j.size), j.f.Sync()); err != nil {
+	if err := errors.Join(j.f.Truncate(j.size), j.f.Sync(), atomicfile.SyncDirIfPossible(filepath.Dir(path))); err != nil {
 		j.f.Close()
 		return nil, err
 	}
@@ -177,6 +190,10 @@ func (j *Journal) apply(r Record) {
 	}
 }
 
+// synced reports whether a line must be on disk before anything follows from it. Waiting anew
+// after a power cut does no harm.
+func (r *Record) synced() bool { return r.Waits == nil && r.Gone == nil }
+
 // made names the sheet of contents.
 func made(bol Sum, orders []Sum) string {
 	var b strings.Builder
@@ -200,7 +217,7 @@ func (j *Journal) Add(r Record) error {
 	if _, j.broken = j.f.WriteAt(append(line, '\n'), j.size); j.broken != nil {
 		return j.broken
 	}
-	if r.Waits == nil && r.Gone == nil { // waiting anew after a power cut does no harm
+	if r.synced() {
 		if j.broken = j.f.Sync(); j.broken != nil {
 			return j.broken
 		}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"tallyman/internal/atomicfile"
@@ -69,6 +68,10 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 		return err
 	}
 	w.at("written")
+	// Nobody finds what is taken into a folder that a power cut takes away.
+	if err := syncDirs(dir, f.own("jobs")); err != nil {
+		return err
+	}
 	r := pairing.Record{At: now, Job: id, Outcome: jb.Outcome, To: f.target(jb, now)}
 	for _, c := range jb.Take {
 		for _, e := range c.From {
@@ -87,10 +90,8 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 			}
 		}
 	}
-	for _, d := range []string{filepath.Join(dir, madeName), filepath.Join(dir, takenName), dir, f.own("jobs"), f.dir} {
-		if err := syncDir(d); err != nil {
-			return atomicfile.Unwritable(d, err)
-		}
+	if err := syncDirs(filepath.Join(dir, madeName), filepath.Join(dir, takenName), f.dir); err != nil {
+		return err
 	}
 	w.at("synced")
 	if err := f.addLine(r); err != nil {
@@ -105,13 +106,14 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 	return nil
 }
 
-// syncDir makes the names of a folder durable, where the file system can.
-func syncDir(dir string) error {
-	err := atomicfile.SyncDir(dir)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
-		return nil
+// syncDirs makes the names of folders durable, where the file system can.
+func syncDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := atomicfile.SyncDirIfPossible(dir); err != nil {
+			return atomicfile.Unwritable(dir, err)
+		}
 	}
-	return err
+	return nil
 }
 
 func (f *folder) addLine(r pairing.Record) error {
@@ -284,18 +286,23 @@ func (f *folder) finish(r pairing.Record) (to string, err error) {
 			return "", err
 		}
 		for _, t := range taken {
-			if err := place(filepath.Join(dir, takenName, t.Name()), filepath.Join(from, t.Name())); err != nil {
+			was := filepath.Join(dir, takenName, t.Name())
+			err := place(was, filepath.Join(from, t.Name()))
+			if errors.Is(err, fs.ErrExist) {
+				err = os.Remove(was) // a power cut has kept both names
+			}
+			if err != nil {
 				return "", err
 			}
 		}
-		if err := syncDir(from); err != nil {
+		if err := syncDirs(from); err != nil {
 			return "", err
 		}
 		to, err = f.placeFree(from, r.To)
 		if err != nil {
 			return "", err
 		}
-		if err := syncDir(filepath.Join(f.dir, filepath.Dir(to))); err != nil {
+		if err := syncDirs(filepath.Join(f.dir, filepath.Dir(to))); err != nil {
 			return "", err
 		}
 	}
@@ -315,7 +322,7 @@ func (f *folder) undo(id string) error {
 		}
 	}
 	if len(taken) > 0 {
-		if err := syncDir(f.dir); err != nil {
+		if err := syncDirs(f.dir); err != nil {
 			return err
 		}
 	}
