@@ -29,8 +29,9 @@ func TestJobsSurviveKills(t *testing.T) {
 	var c *client.Client
 	begin := func() {
 		s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--log", "json", "--workers", "1")
+		lines := s.lines
 		go func() { // so that the log does not stand still
-			for s.lines.Scan() {
+			for lines.Scan() {
 			}
 		}()
 		c = &client.Client{URL: s.url, Session: ""}

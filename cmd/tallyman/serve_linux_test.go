@@ -157,7 +157,7 @@ func documents(t *testing.T) (bills, sheet []byte) {
 func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	dir := t.TempDir()
 	bills, sheet := documents(t)
-	s := startServer(t, dir, nil, "--listen", "127.0.0.1:0")
+	s := startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--grace", "1h")
 	if s.start["data"] != dir || s.start["loopback"] != true || s.start["keys"] != 0.0 || !strings.HasPrefix(s.url, "http://127.0.0.1:") {
 		t.Errorf("the start line is %v", s.start)
 	}

@@ -345,8 +345,8 @@ func TestAJobGoesOnAfterItsServerEnded(t *testing.T) {
 	broken := &faulty{Store: at.store}
 	p := at.serve(t, desk.New(broken, faultyContents{at.contents, broken}, reader, desk.Limits{}))
 	id := p.putJob(t, nil, billsPart(small(t, 1).bills))
-	stop := p.runJobs(t)
 	broken.fail(fault.New(blob.StorageUnavailable, "storage cannot be reached"))
+	stop := p.runJobs(t)
 	until(func() bool {
 		got, err := p.tasks.Get(t.Context(), session.Local, queue.ID(id))
 		return err == nil && got.Token > 0 && got.State == queue.Waiting && got.Error != ""

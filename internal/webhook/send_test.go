@@ -103,7 +103,14 @@ func TestWhateverAnEndpointAnswersTheAttemptEnds(t *testing.T) {
 			if c.patient {
 				s.limit = time.Hour
 			}
-			got := s.send(context.Background(), r.URL+path, "msg_"+path, body, []string{secret})
+			send := func() result {
+				return s.send(context.Background(), r.URL+path, "msg_"+path, body, []string{secret})
+			}
+			got := send()
+			for !c.patient && r.Asked(path) == 0 { // a slow machine does not come so far
+				s.limit *= 2
+				got = send()
+			}
 			if got.ok() != (c.problem == "") || !strings.Contains(got.problem, c.problem) || got.status != c.status || got.after != c.after || got.gone != (c.status == 410) {
 				t.Errorf("got %+v", got)
 			}

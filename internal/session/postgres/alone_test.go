@@ -17,29 +17,31 @@ import (
 func TestAloneIsRefusedWhileOtherProgramsAreConnected(t *testing.T) {
 	database := server.Database(t)
 	at := server.Address(database)
-	alone := func(at string) (*Store, error) {
-		return Open(ctx, at, session.Settings{}, Options{AllowUnsafe: true, Alone: true, limits: limits{acquire: 500 * time.Millisecond}})
+	alone := func(at string, wait time.Duration) (*Store, error) {
+		l := patient(limits{acquire: wait})
+		return Open(ctx, at, session.Settings{}, Options{AllowUnsafe: true, Alone: true, limits: l})
 	}
+	const brief = 500 * time.Millisecond
 	other := mustOpen(t, at, session.Settings{}, Options{})
 	bus, err := other.Bus(ctx)
 	must.OK(t, err)
-	if _, err := alone(at); fault.CodeOf(err) != InUse || !strings.Contains(err.Error(), "stop them first") {
+	if _, err := alone(at, brief); fault.CodeOf(err) != InUse || !strings.Contains(err.Error(), "stop them first") {
 		t.Errorf("with another: %v", err)
 	}
 	// The role of the other program does not matter.
 	server.Exec(t, database, "GRANT USAGE ON SCHEMA tallyman TO guarded;; GRANT ALL ON ALL TABLES IN SCHEMA tallyman TO guarded")
 	guarded := fmt.Sprintf("postgres://guarded:%s@127.0.0.1:%d/%s?sslmode=disable", url.QueryEscape(pgtest.Password), server.Port, database)
-	if _, err := alone(guarded); fault.CodeOf(err) != InUse {
+	if _, err := alone(guarded, brief); fault.CodeOf(err) != InUse {
 		t.Errorf("with another of another role: %v", err)
 	}
 	bus.Close()
 	other.Close()
-	s, err := alone(at)
+	s, err := alone(at, time.Hour)
 	must.OK(t, err)
 	s.Close()
 	// A program in another database does not count.
 	mustOpen(t, address(t), session.Settings{}, Options{})
-	s, err = alone(guarded)
+	s, err = alone(guarded, time.Hour)
 	must.OK(t, err)
 	s.Close()
 }

@@ -22,7 +22,7 @@ import (
 // crashingServer opens the database and works on few sessions with many clients,
 // while it sweeps, until it is killed.
 func crashingServer(address string) {
-	store, err := Open(ctx, address, session.Settings{}, Options{})
+	store, err := Open(ctx, address, session.Settings{}, Options{limits: patient(limits{})})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -67,7 +67,7 @@ func killer(t *testing.T, wrong string) sessiontest.Killer {
 		Place: address, Wrong: wrong, Start: 60 * time.Millisecond,
 		Settled: func() { waitUntilIdle(t, s, address) },
 		Open: func() (session.Store, func() error, error) {
-			store, err := Open(ctx, address, session.Settings{}, Options{})
+			store, err := Open(ctx, address, session.Settings{}, Options{limits: patient(limits{})})
 			return store, func() error { return consistent(store) }, err
 		},
 	}

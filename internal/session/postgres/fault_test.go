@@ -282,7 +282,7 @@ func hang(p *link.Link) (release func()) {
 
 func TestWaitingForAHungDatabaseIsBoundedAndCancellable(t *testing.T) {
 	p, through := newProxy(t, address(t))
-	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: limits{acquire: time.Minute, answer: time.Minute, statement: time.Minute, lock: time.Minute, waiting: 6}})
+	s := mustOpen(t, through, session.Settings{}, Options{Connections: 2, limits: patient(limits{waiting: 6})})
 	k := keyOf("x")
 	_, _, err := s.New(ctx, k, session.Named)
 	must.OK(t, err)

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,14 @@ func keyOf(id string) session.Key { return session.Key{Owner: session.Local, ID:
 
 // address returns the address of a fresh database.
 func address(t testing.TB) string { return server.Address(server.Database(t)) }
+
+// patient returns limits, and where there are none, some that a slow machine does not exceed.
+func patient(l limits) limits {
+	return limits{
+		connect: cmp.Or(l.connect, time.Hour), acquire: cmp.Or(l.acquire, time.Hour), statement: cmp.Or(l.statement, time.Hour),
+		lock: cmp.Or(l.lock, time.Hour), answer: cmp.Or(l.answer, time.Hour), waiting: l.waiting,
+	}
+}
 
 func mustOpen(t testing.TB, address string, settings session.Settings, options Options) *Store {
 	t.Helper()

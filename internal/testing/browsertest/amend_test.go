@@ -524,6 +524,7 @@ func TestTwoTabsAmendAtOnce(t *testing.T) {
 	other := p.beside(w)
 	other.until(joined)
 	for _, x := range []*window{w, other} {
+		x.follows()
 		x.click("#tab-sheet", "#sheet-empty")
 		x.until("document.querySelector('.gridrow')")
 	}

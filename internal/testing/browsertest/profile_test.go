@@ -74,15 +74,15 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	w.press(kb.Enter)
 	w.until("document.activeElement.tagName === 'SELECT'")
 	w.run(fmt.Sprintf("document.querySelector('%s select').focus()", w.column("Qty")))
-	w.press("cartons")
+	w.pickKey("cartons")
 	w.run(fmt.Sprintf("document.querySelector('%s select').focus()", w.column("In them")))
-	w.press("cartons")
+	w.pickKey("cartons")
 	w.says("#mapping .state", "Two columns cannot both be the cartons.", "Still needed: pieces.")
 	w.press(kb.ArrowDown)
 	w.says("#mapping .state", "Every needed column is there.")
-	for header, key := range map[string]string{"From": "delivery", "Until": "cancel"} {
+	for header, key := range map[string]string{"From": "delivery_date", "Until": "cancel_date"} {
 		w.run(fmt.Sprintf("document.querySelector('%s select').focus()", w.column(header)))
-		w.press(key)
+		w.pickKey(key)
 	}
 	w.tabTo("#mapping .primary")
 	w.press(kb.Enter)

@@ -316,7 +316,7 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(50 * time.Millisecond):
-				if a, err := try(c, api.Request{Method: "GET", Path: "/status", SID: "s0"}); err == nil && !bytes.Contains(a.Body, []byte(`"session_exists":true`)) {
+				if a, err := try(c, api.Request{Method: "GET", Path: "/status", SID: "s0"}); err == nil && a.Status == 200 && !bytes.Contains(a.Body, []byte(`"session_exists":true`)) {
 					t.Errorf("a session that is used is gone: %s", a.Body)
 					return
 				}

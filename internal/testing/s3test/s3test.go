@@ -164,7 +164,7 @@ func (s *Server) NewBucket() (string, error) {
 
 // Address returns the address of a store for tallyman/blob/stores.
 func (s *Server) Address(bucket, prefix string) string {
-	return "s3://" + bucket + "/" + prefix + "?endpoint=" + s.Endpoint
+	return "s3://" + bucket + "/" + prefix + "?timeout=10m&endpoint=" + s.Endpoint
 }
 
 // Environment returns the variables with the credentials, for processes. They also
