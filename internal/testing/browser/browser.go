@@ -352,8 +352,9 @@ type target struct {
 
 // aim scrolls to a target and returns where it is, null if it is not there or disabled. It lets
 // the press and the click that follow through only if they meet the target. It leaves in aimed
-// whether they did, what else they met, and whether the click is over. Something that takes
-// hold of the pointer, or that goes away when it is pressed, is met too.
+// whether they did, what else they met, whether the click is over, and whether the target went
+// away when it was pressed. Something that takes hold of the pointer, or that goes away then, is
+// met too.
 const aim = `((selector, x, y, exact) => {
 	const e = document.querySelector(selector);
 	if (!e || e.disabled) return null;
@@ -364,7 +365,7 @@ const aim = `((selector, x, y, exact) => {
 	};
 	const near = (event) => Math.abs(event.clientX - place().X) < 2 && Math.abs(event.clientY - place().Y) < 2;
 	const kinds = ["pointerdown", "mousedown", "pointerup", "mouseup", "click"];
-	const aimed = window.aimed = { met: false, done: false, other: "nothing" };
+	const aimed = window.aimed = { met: false, done: false, gone: false, other: "nothing" };
 	const watch = (event) => {
 		if (event.type === "click") aimed.end(); // what the page clicks in turn is not ours
 		const on = event.composedPath().includes(e);
@@ -380,7 +381,12 @@ const aim = `((selector, x, y, exact) => {
 		event.stopImmediatePropagation();
 	};
 	for (const kind of kinds) addEventListener(kind, watch, true);
-	aimed.end = () => { for (const kind of kinds) removeEventListener(kind, watch, true); };
+	const pressed = () => { aimed.gone ||= !e.isConnected; };
+	for (const kind of kinds.slice(0, 2)) addEventListener(kind, pressed);
+	aimed.end = () => {
+		for (const kind of kinds) removeEventListener(kind, watch, true);
+		for (const kind of kinds.slice(0, 2)) removeEventListener(kind, pressed);
+	};
 	return place();
 })(%q, %g, %g, %t)`
 
@@ -416,15 +422,28 @@ func (t *Tab) hit(to target, act func(point) error) error {
 // wherever it goes.
 func (t *Tab) held() (bool, error) { return ask[bool](t, "aimed.met && (aimed.end(), true)") }
 
-func (t *Tab) click(at point) error { return t.do(chromedp.MouseClickXY(at.X, at.Y)) }
+// click clicks a target. If the page draws it anew between press and release, the browser makes
+// no click of them: then it clicks again, but not for ever, since some targets are drawn anew by
+// each press, which was what they needed.
+func (t *Tab) click(to target) error {
+	for tries := 0; ; tries++ {
+		if err := t.hit(to, func(at point) error { return t.do(chromedp.MouseClickXY(at.X, at.Y)) }); err != nil {
+			return err
+		}
+		lost, err := ask[bool](t, fmt.Sprintf("Boolean(window.aimed && !aimed.done && !aimed.gone && document.querySelector(%q))", to.selector))
+		if err != nil || !lost || tries == 2 {
+			return err
+		}
+	}
+}
 
 // Click clicks what a selector finds, with the mouse.
-func (t *Tab) Click(selector string) error { return t.hit(target{selector, 0.5, 0.5, false}, t.click) }
+func (t *Tab) Click(selector string) error { return t.click(target{selector, 0.5, 0.5, false}) }
 
 // ClickIn clicks a place in what a selector finds, in parts of its width and height. It must be
 // in sight.
 func (t *Tab) ClickIn(selector string, x, y float64) error {
-	return t.hit(target{selector, x, y, true}, t.click)
+	return t.click(target{selector, x, y, true})
 }
 
 // Drag presses the mouse on the middle of what a selector finds, moves it by dx and dy CSS
