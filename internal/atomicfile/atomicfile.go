@@ -34,16 +34,17 @@ func SyncDir(dir string) error {
 	return d.Sync()
 }
 
-// SyncDirIfPossible is SyncDir where the file system can do it: shares often cannot.
+// SyncDirIfPossible is SyncDir where it can be done: a user may be allowed to write in a folder
+// but not to open it, and some file systems cannot sync one.
 func SyncDirIfPossible(dir string) error {
-	err := SyncDir(dir)
+	err := syncDir(dir)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
 		return nil
 	}
 	return err
 }
 
-// syncDir is the function with which Commit syncs a folder. Tests replace it.
+// syncDir is the function with which SyncDirIfPossible syncs a folder. Tests replace it.
 var syncDir = SyncDir
 
 // Mkdir creates a folder for its owner only, and reports whether it did not exist
@@ -176,10 +177,7 @@ func (f *File) Commit() error {
 		return Unwritable(f.path, err)
 	}
 	f.done = true
-	// A user may be allowed to write in a folder but not to open it, and some file
-	// systems cannot sync one.
-	err = syncDir(filepath.Dir(f.path))
-	if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+	if err := SyncDirIfPossible(filepath.Dir(f.path)); err != nil {
 		return Unwritable(f.path, err)
 	}
 	return nil

@@ -414,6 +414,7 @@ func methodNotAllowedRoute(path, allow string) *route {
 	}}
 }
 
+// wordsOf makes the path of a route a name.
 var wordsOf = strings.NewReplacer("/", "_", "-", "_")
 
 // endpoints names the routes that programs use, for answers that list them:

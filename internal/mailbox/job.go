@@ -148,14 +148,21 @@ func (m *Mailbox) run(ctx context.Context, jb *job) (err error) {
 		}
 	}
 	m.at("written")
-	m.mu.Lock()
-	err = m.journal.Add(r)
-	m.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("%w: %w", errJournal, err)
+	if err := m.addLine(r); err != nil {
+		return err
 	}
 	committed = true
 	m.at("decided")
+	return nil
+}
+
+// addLine writes a line of the journal. It fails with errJournal.
+func (m *Mailbox) addLine(r pairing.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.journal.Add(r); err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
 	return nil
 }
 
@@ -355,8 +362,8 @@ func (m *Mailbox) sendOne(ctx context.Context, p *post, r *reply) (*post, error)
 			}
 		}
 		if !maybe {
-			if err := m.journal.Add(pairing.Record{At: time.Now(), Sending: &r.key}); err != nil {
-				return p, fmt.Errorf("%w: %w", errJournal, err)
+			if err := m.addLine(pairing.Record{At: time.Now(), Sending: &r.key}); err != nil {
+				return p, err
 			}
 		}
 		m.at("sending")
@@ -381,8 +388,8 @@ func (m *Mailbox) sendOne(ctx context.Context, p *post, r *reply) (*post, error)
 		}
 	}
 	done.At = time.Now()
-	if err := m.journal.Add(done); err != nil {
-		return p, fmt.Errorf("%w: %w", errJournal, err)
+	if err := m.addLine(done); err != nil {
+		return p, err
 	}
 	m.at("noted")
 	if done.Outcome == "" {

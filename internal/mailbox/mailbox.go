@@ -413,7 +413,7 @@ func (m *Mailbox) work(ctx context.Context) (more bool) {
 	if broken == nil {
 		broken = m.noteWaiting()
 	}
-	unsent := error(nil)
+	var unsent error
 	if broken == nil {
 		if unsent = m.send(ctx); errors.Is(unsent, errJournal) {
 			broken = unsent

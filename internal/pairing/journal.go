@@ -127,7 +127,7 @@ func OpenJournal(path string) (*Journal, error) {
 			j.size += int64(len(line))
 		case torn == nil && bytes.IndexByte(line, 0) >= 0:
 			torn = err
-		case torn != nil && (err != nil || !r.synced()):
+		case torn != nil && (err != nil || !r.synced()): // nothing followed from it
 		default:
 			return nil, cmp.Or(torn, err)
 		}

@@ -121,23 +121,8 @@ func (s *Store) write() {
 // about to send their next operation. So it waits for as many as there were before, but no
 // longer than a commit takes: one commit for all is quicker than two for half of them each.
 func (s *Store) gather(ops []*operation, callers int, wait time.Duration) []*operation {
-	var late <-chan time.Time
-	for len(ops) < maxBatch {
-		select {
-		case op, open := <-s.queue:
-			if !open {
-				return ops
-			}
-			ops = append(ops, op)
-			continue
-		default:
-		}
-		if len(ops) >= callers {
-			return ops
-		}
-		if late == nil {
-			late = time.After(wait)
-		}
+	late := time.After(wait)
+	for len(ops) < maxBatch && (len(ops) < callers || len(s.queue) > 0) {
 		select {
 		case op, open := <-s.queue:
 			if !open {
@@ -145,7 +130,7 @@ func (s *Store) gather(ops []*operation, callers int, wait time.Duration) []*ope
 			}
 			ops = append(ops, op)
 		case <-late:
-			return ops
+			callers = 0
 		}
 	}
 	return ops

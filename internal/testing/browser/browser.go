@@ -537,11 +537,8 @@ func (t *Tab) Swipe(selector string, dx, dy float64) error {
 // Press presses keys: characters, or those of package kb.
 func (t *Tab) Press(keys string, modifiers ...chromedp.Modifier) error {
 	for _, key := range keys {
-		down, up := stroke(key, modifiers)
-		for _, e := range []input.DispatchKeyEventParams{down, up} {
-			if err := command(t, input.DispatchKeyEvent, e); err != nil {
-				return err
-			}
+		if err := t.strike(stroke(key, modifiers)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -550,13 +547,17 @@ func (t *Tab) Press(keys string, modifiers ...chromedp.Modifier) error {
 // Hold holds a key until a function returns, and longer: until the keyboard repeats it.
 func (t *Tab) Hold(key rune, until func()) error {
 	down, up := stroke(key, nil)
-	if err := command(t, input.DispatchKeyEvent, down); err != nil {
+	if err := t.strike(down); err != nil {
 		return err
 	}
 	until()
 	repeat := true
 	down.AutoRepeat = &repeat
-	for _, e := range []input.DispatchKeyEventParams{down, up} {
+	return t.strike(down, up)
+}
+
+func (t *Tab) strike(events ...input.DispatchKeyEventParams) error {
+	for _, e := range events {
 		if err := command(t, input.DispatchKeyEvent, e); err != nil {
 			return err
 		}
