@@ -167,6 +167,7 @@ class Amendments {
    */
   send(add, undo = [], done = "", shown = false, last = true) {
     this.pending++;
+    if (shown) this.session.asked.drop(); // what is being loaded lacks the effect
     const step = this.turn.then(() => this.step(add, undo, done, shown, last)).finally(() => {
       this.pending--;
       if (!this.pending && this.seen > this.revision) this.session.refresh(); // others amended meanwhile
@@ -195,6 +196,7 @@ class Amendments {
       if (shown) {
         this.sheet.amendments = answer.amendments;
         this.known = { version: session.version, revision: answer.revision };
+        session.asked.drop();
         clearTimeout(this.pausing);
         this.pausing = setTimeout(() => this.paused(), pause);
       } else {

@@ -334,7 +334,7 @@ export class Session extends EventTarget {
           pause = 500;
           if (first && event.type === "state") {
             first = false;
-            if (event.status !== this.view?.status || lost) this.refresh();
+            if (lost || this.news(event)) this.refresh();
             lost = false;
           } else this.happened(event);
         }, watching.signal);
@@ -349,11 +349,15 @@ export class Session extends EventTarget {
     }
   }
 
+  // Whether a stream begins after a change that the view does not have.
+  news({ status, revision = 0 }) {
+    if (status !== this.view?.status) return true;
+    return this.amendments ? !this.amendments.heard({ revision }) : revision !== (this.view.revision ?? 0);
+  }
+
   happened(event) {
     if (event.type === "new" || event.type === "cleared") {
-      if (this.mine) return;
-      this.version = "";
-      this.refresh("cleared");
+      if (!this.mine) this.refresh("cleared");
       return;
     }
     if (event.kind === "amendments" && this.amendments?.heard(event)) return;

@@ -556,8 +556,9 @@ class Upload {
     if (!done) this.fold(false);
     else if (this.finished !== this.session.version) this.fold(true);
     this.finished = done ? this.session.version : "";
-    // An error is of the past once anything was attached after it.
-    if (this.trouble.querySelector(".error") && this.session.version !== this.failedAt) this.clear();
+    // An error is of the past once anything was attached after it. A reset alone may be what it explains.
+    const { version, view } = this.session;
+    if (this.trouble.querySelector(".error") && version !== this.failedAt && view?.status !== "empty") this.clear();
     if (done) mark(this.chip, doubt, left ? t("{n} to check", { n: left }) : t("Read"), kind);
   }
 }

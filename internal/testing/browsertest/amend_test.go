@@ -559,7 +559,33 @@ func TestTwoTabsAmendAtOnce(t *testing.T) {
 	other.click(cell(3))
 	other.press("D" + kb.Enter)
 	shows(w, 3, "D")
-	want := map[string]string{"1 Load #": " → A", "2 Load #": " → B", "3 Load #": " → D", "4 Load #": " → C"}
+	// Between the load of the sheet and the beginning of the stream of events, too.
+	w.must(w.Before("hold('/events', true)"))
+	w.must(w.Reload())
+	w.until(joined)
+	shows(w, 3, "D")
+	other.click(cell(5))
+	other.press("E" + kb.Enter)
+	other.amended(5)
+	w.run("free('/events')")
+	shows(w, 5, "E")
+	// What is typed while the sheet is being loaded is not hidden by that load.
+	w.run("hold('/view')")
+	w.click(cell(6))
+	w.press("F" + kb.Enter)
+	w.amended(6)
+	loads := value[int](w, views)
+	w.until("asked.at(-1) === '/view'")
+	w.click(cell(7))
+	w.press("G" + kb.Enter)
+	w.amended(7)
+	w.run("free('/view')")
+	w.until(fmt.Sprintf("%s > %d", views, loads))
+	w.settle()
+	if got := w.text(cell(7)); got != "G" {
+		t.Errorf("after a load that began before it, the cell shows %q, not G", got)
+	}
+	want := map[string]string{"1 Load #": " → A", "2 Load #": " → B", "3 Load #": " → D", "4 Load #": " → C", "5 Load #": " → E", "6 Load #": " → F", "7 Load #": " → G"}
 	after, _ := w.workbook(down)
 	if got := changed(before, after); !maps.Equal(got, want) {
 		t.Errorf("the workbook changed by %q, not %q", got, want)

@@ -119,14 +119,20 @@ func (p *place) show(tab *browser.Tab) *window {
 }
 
 // probe lets tests know which paths the page asked for, which were answered, and how many
-// pieces of streams of events the page has taken.
+// pieces of streams of events the page has taken. From hold(path) to free(path), answers do not
+// arrive, nor pieces of the stream of events; with true as the second argument, requests are not
+// sent either.
 const probe = `(() => {
-	const real = window.fetch;
+	const real = window.fetch, held = {};
 	Object.assign(window, { asked: [], answered: [], heard: 0 });
+	window.hold = (path, requests = false) => { held[path] = { requests, ...Promise.withResolvers() }; };
+	window.free = (path) => held[path].resolve();
 	window.fetch = async (...args) => {
 		const path = new URL(args[0], location.href).pathname;
+		if (held[path]?.requests) await held[path].promise;
 		asked.push(path);
 		const answer = await real(...args);
+		await held[path]?.promise;
 		answered.push(path);
 		if (path !== "/events") return answer;
 		const { body } = answer, open = body.getReader;
@@ -134,6 +140,7 @@ const probe = `(() => {
 			const reader = open.call(body), read = reader.read;
 			reader.read = async () => {
 				const piece = await read.call(reader);
+				await held[path]?.promise;
 				heard++;
 				return piece;
 			};

@@ -215,7 +215,7 @@ func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
 	w.must(w.Files("#bills-files", third))
 	w.says("#ask", "Add three.pdf to what is here (6 bills)")
 	w.click("#ask button[value=add]")
-	w.until("/9\\s*bills|bills\\s*9/.test(document.querySelector('#step-bills .facts').innerText)")
+	w.until("/9\\s*bills|bills\\s*9/.test(document.querySelector('#step-bills .facts').innerText) && !document.querySelector('#step-bills.busy')")
 	w.says("#step-orders", "matched 27")
 	w.must(w.Files("#bills-files", third))
 	w.click("#ask button[value=replace]")
@@ -360,30 +360,47 @@ func TestTwoTabsShowTheSame(t *testing.T) {
 }
 
 func TestAResetDuringAnUploadIsExplained(t *testing.T) {
-	g := newGate()
-	p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
-	a := p.open()
-	a.ready()
-	b := p.beside(a)
-	b.ready()
-	a.must(a.Files("#bills-files", p.shipment(small, "").bills))
-	<-g.arrived
-	b.run("window.was = (await (await fetch('view')).json()).session_id")
-	b.click("#start-over")
-	b.run("while ((await (await fetch('view')).json()).session_id === was) await new Promise((r) => setTimeout(r, 20));")
-	b.until(fresh)
-	close(g.open)
-	a.until("document.querySelector('#step-bills .error')")
-	a.says("#step-bills .error", "reset", "nothing of it was kept")
-	for _, w := range []*window{a, b} {
-		if v := w.view(); v.Status != "empty" || len(v.Bills) != 0 {
-			t.Errorf("after the reset the session is %+v", v)
-		}
-		w.says("#step-bills", "Choose PDFs or pictures")
+	for name, first := range map[string]bool{"heard of before the failure": true, "heard of after it": false} {
+		t.Run(name, func(t *testing.T) {
+			const replaced = "[...document.querySelectorAll('#notices .notice')].some((n) => /started over in another tab/.test(n.innerText))"
+			g := newGate()
+			p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
+			a := p.open()
+			a.ready()
+			a.follows()
+			b := p.beside(a)
+			b.ready()
+			a.must(a.Files("#bills-files", p.shipment(small, "").bills))
+			<-g.arrived
+			a.run("hold('/events'); hold('/view')")
+			b.run("window.was = (await (await fetch('view')).json()).session_id")
+			b.click("#start-over")
+			b.run("while ((await (await fetch('view')).json()).session_id === was) await new Promise((r) => setTimeout(r, 20));")
+			b.until(fresh)
+			const hear = "free('/events'); free('/view')"
+			if first {
+				a.run(hear)
+				a.until(replaced)
+			}
+			close(g.open)
+			a.until("document.querySelector('#step-bills .error')")
+			a.run(hear)
+			a.until(replaced)
+			a.says("#step-bills .error", "reset", "nothing of it was kept")
+			for _, w := range []*window{a, b} {
+				if v := w.view(); v.Status != "empty" || len(v.Bills) != 0 {
+					t.Errorf("after the reset the session is %+v", v)
+				}
+				w.says("#step-bills", "Choose PDFs or pictures")
+			}
+			a.must(a.Files("#bills-files", p.shipment(small, "").bills)) // and now it works
+			a.until(bills)
+			b.until(bills)
+			if a.text("#step-bills .error") != "(not there)" {
+				t.Error("the error of the first upload is still shown after the second")
+			}
+		})
 	}
-	a.must(a.Files("#bills-files", p.shipment(small, "").bills)) // and now it works
-	a.until(bills)
-	b.until(bills)
 }
 
 func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
