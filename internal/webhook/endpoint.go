@@ -74,7 +74,19 @@ func ErrNotFound() error {
 // document is what a store keeps of an owner's endpoints.
 type document struct {
 	Endpoints []Endpoint `json:"endpoints"`
+	// Removed are endpoints whose deliveries may still be there: the process may have ended
+	// before it removed them, and an event may have been under way to one.
+	Removed []removed `json:"removed,omitempty"`
 }
+
+// removed is an endpoint that was removed.
+type removed struct {
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+}
+
+// remembered bounds the endpoints of an owner that are remembered as removed.
+const remembered = 100
 
 func parse(p session.Profile) (d document, err error) {
 	if len(p.Content) > 0 {

@@ -99,6 +99,7 @@ func (s *Service) discover(ctx, working context.Context, all *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
+		s.clean(ctx, owner, d.Removed)
 		for _, e := range d.Endpoints {
 			there[e.ID] = owner
 			if e.Off != "" {

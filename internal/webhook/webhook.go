@@ -255,6 +255,7 @@ func (s *Service) Remove(ctx context.Context, owner session.Owner, id string) er
 		if len(d.Endpoints) == before {
 			return ErrNotFound()
 		}
+		d.Removed = append(d.Removed[max(0, len(d.Removed)-remembered+1):], removed{id, s.sender.now()})
 		return nil
 	})
 	if err != nil {
@@ -262,6 +263,23 @@ func (s *Service) Remove(ctx context.Context, owner session.Owner, id string) er
 	}
 	// What is being sent now finds no endpoint the next time, and ends.
 	return s.forget(ctx, owner, id)
+}
+
+// clean removes the deliveries of an owner's endpoints that were removed, until no event can be under
+// way to them any more.
+func (s *Service) clean(ctx context.Context, owner session.Owner, gone []removed) {
+	for _, r := range gone {
+		if s.forget(ctx, owner, r.ID) != nil {
+			return // the next round tries again
+		}
+		if s.sender.now().Sub(r.At) < lease {
+			continue
+		}
+		_ = s.change(ctx, owner, func(d *document) error {
+			d.Removed = slices.DeleteFunc(d.Removed, func(other removed) bool { return other.ID == r.ID })
+			return nil
+		})
+	}
 }
 
 // forget removes all deliveries of an endpoint.

@@ -571,6 +571,60 @@ func TestARemovedEndpointGetsNothingMore(t *testing.T) {
 	}
 }
 
+// A process may end between the removal of an endpoint and that of its deliveries, and another may keep
+// an event for the endpoint meanwhile.
+func TestDeliveriesOfARemovedEndpointGoLater(t *testing.T) {
+	p, r := newPlace(t), start(t, receiver.Right)
+	s := p.service(r)
+	e := p.add(s, "acme", r, "/x")
+	p.emit(s, "acme", SheetReady, 1)
+	ended, end := context.WithCancel(ctx)
+	s.c.Queue = cut{p.store.Tasks(), end}
+	if err := s.Remove(ended, "acme", e.ID); err == nil {
+		t.Fatal("the deliveries were removed after the end of the process")
+	}
+	s = p.service(r)
+	s.sender.now = func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
+	p.run(s)
+	gone := func() {
+		t.Helper()
+		for {
+			page, err := p.store.Tasks().List(ctx, queue.Query{Owner: "acme", Kind: kindOf(e.ID)})
+			must.OK(t, err)
+			if len(page.Tasks) == 0 {
+				return
+			}
+			s.wake("")
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	gone()
+	_, err := s.put(ctx, "acme", e, "msg_late", Event{Type: SheetReady})
+	must.OK(t, err)
+	gone()
+	p.ahead.Add(int64(lease))
+	for {
+		d, _, err := s.endpoints(ctx, "acme")
+		must.OK(t, err)
+		if len(d.Removed) == 0 {
+			return
+		}
+		s.wake("")
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// cut is a queue of a process that ends when it is to list tasks.
+type cut struct {
+	queue.Queue
+	end context.CancelFunc
+}
+
+func (c cut) List(ctx context.Context, q queue.Query) (queue.Page, error) {
+	c.end()
+	return c.Queue.List(ctx, q)
+}
+
 // What the operator allowed when an endpoint was made, he may forbid later.
 func TestThePolicyHoldsForEachAttempt(t *testing.T) {
 	p, r := newPlace(t), start(t, receiver.Right)
