@@ -135,7 +135,7 @@ func (v *vocabulary) findLoosely(words []*word) [][]place {
 				if p := found[phrase]; len(p) > 0 && p[len(p)-1].last >= i && p[len(p)-1].first <= i {
 					continue // the same place
 				}
-				if distance(text, want, wrong) <= wrong {
+				if page.Distance(text, want, wrong) <= wrong {
 					found[phrase] = append(found[phrase], place{i, last, w.Box.X0, w.Base, w.Size})
 				}
 			}
@@ -158,38 +158,6 @@ func (v *vocabulary) findLoosely(words []*word) [][]place {
 		}
 	}
 	return found
-}
-
-// distance returns in how many letters two texts differ, one that is missing or too many
-// included; more than most if it is more than that.
-func distance(a, b string, most int) int {
-	if most == 0 {
-		if a == b {
-			return 0
-		}
-		return 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, least := row[0], i+1
-		row[0] = i + 1
-		for j := range len(b) {
-			d := before
-			if a[i] != b[j] {
-				d++
-			}
-			before = row[j+1]
-			row[j+1] = min(d, row[j]+1, row[j+1]+1)
-			least = min(least, row[j+1])
-		}
-		if least > most {
-			return least
-		}
-	}
-	return row[len(b)]
 }
 
 // mayBegin reports whether a word has the initial and, but for a colon or full

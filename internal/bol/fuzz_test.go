@@ -11,7 +11,6 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
 	"tallyman/internal/testing/must"
-	"tallyman/internal/testing/paper"
 )
 
 // bits returns the bytes of a fuzzer's input one by one, and zeros after its end.
@@ -242,7 +241,7 @@ func FuzzRead(f *testing.F) {
 				p.Words = append(p.Words, w)
 			}
 			if b.byte() < 240 {
-				paper.Order(p.Words)
+				page.Order(p.Words)
 			}
 			pages = append(pages, p)
 		}
@@ -290,7 +289,7 @@ func FuzzMutate(f *testing.F) {
 		}
 		for i := range pages {
 			if b.byte()%4 == 0 {
-				paper.Order(pages[i].Words)
+				page.Order(pages[i].Words)
 			}
 		}
 		check(t, pages)

@@ -213,7 +213,7 @@ func TestTextInTwoLayersIsReadOnce(t *testing.T) {
 				}
 				p.Words = append(p.Words, w)
 			}
-			paper.Order(p.Words)
+			page.Order(p.Words)
 			t.Run(fmt.Sprintf("%v, %v apart", dx, dy), func(t *testing.T) { sameBills(t, documentOf(t, p), "T20417") })
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"tallyman/internal/page"
 	"tallyman/internal/testing/must"
-	"tallyman/internal/testing/paper"
 )
 
 // typist sets words on a page, without a PDF.
@@ -162,7 +161,7 @@ func (t *typist) move(k, dx, dy float32) {
 func (t *typist) done() page.Page {
 	p := t.page
 	p.Words = slices.Clone(p.Words)
-	paper.Order(p.Words)
+	page.Order(p.Words)
 	return p
 }
 

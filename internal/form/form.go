@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // Form is a learnt form: what somebody showed of a table, as data. It is the first
@@ -241,14 +242,7 @@ func wrongText(s string) string {
 
 // list joins names for people.
 func list[T ~string](names []T) string {
-	var b strings.Builder
-	for i, n := range names {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(string(n))
-	}
-	return b.String()
+	return text.List(names, len(names), func(n T) string { return string(n) })
 }
 
 // headingWords are the words of a heading as they are compared; nil if there are none.

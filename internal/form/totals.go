@@ -111,7 +111,9 @@ func fieldsOf(words []*word) []Field {
 				out = slices.DeleteFunc(slices.Clone(out), func(f Field) bool { return !slices.Contains(fields, f) })
 			}
 			for _, f := range fields {
-				all = appendOnce(all, f)
+				if !slices.Contains(all, f) {
+					all = append(all, f)
+				}
 			}
 		}
 	}
@@ -151,15 +153,6 @@ func (t *figures) settle(labels []labelled) {
 			break
 		}
 	}
-}
-
-func appendOnce(fields []Field, f Field) []Field {
-	for _, o := range fields {
-		if o == f {
-			return fields
-		}
-	}
-	return append(fields, f)
 }
 
 // take adds the number that a word prints.

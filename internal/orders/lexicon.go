@@ -240,35 +240,11 @@ func (w vocabulary) likeliest(f field, cells []string) string {
 		}
 		for _, list := range [][]string{known[f].names, known[f].others} {
 			for _, name := range list {
-				if name = fold(name); len(name) > 4 && near(folded, name) {
+				if name = fold(name); len(name) > 4 && page.Distance(folded, name, 2) <= 2 {
 					return cell
 				}
 			}
 		}
 	}
 	return ""
-}
-
-// near reports whether two names differ in at most two characters.
-func near(a, b string) bool {
-	if len(a) > len(b)+2 || len(b) > len(a)+2 {
-		return false
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)] <= 2
 }

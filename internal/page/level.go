@@ -195,3 +195,27 @@ func abs(v float32) float32 {
 	}
 	return v
 }
+
+// Order sorts words into reading order: words whose baselines differ by less than a
+// third of the font's size are on one line.
+func Order(words []Word) {
+	// Indexes are sorted, since words are large.
+	by := make([]int32, len(words))
+	for i := range by {
+		by[i] = int32(i)
+	}
+	slices.SortStableFunc(by, func(a, b int32) int { return cmp.Compare(words[a].Base, words[b].Base) })
+	for from := 0; from < len(by); {
+		first := &words[by[from]]
+		to := from + 1
+		for to < len(by) && words[by[to]].Base-first.Base < max(first.Size, 1)/3 {
+			to++
+		}
+		slices.SortStableFunc(by[from:to], func(a, b int32) int { return cmp.Compare(words[a].Box.X0, words[b].Box.X0) })
+		from = to
+	}
+	unsorted := slices.Clone(words)
+	for i, was := range by {
+		words[i] = unsorted[was]
+	}
+}

@@ -115,3 +115,35 @@ func Symbol(r rune) rune {
 
 // ligatures are Unicode's ligatures of Latin letters, from U+FB00.
 var ligatures = [...]string{"ff", "fi", "fl", "ffi", "ffl", "st", "st"}
+
+// Distance returns in how many letters two texts differ, one that is missing or too many
+// included; more than most if it is more than that.
+func Distance(a, b string, most int) int {
+	if most == 0 {
+		if a == b {
+			return 0
+		}
+		return 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before, least := row[0], i+1
+		row[0] = i + 1
+		for j := range len(b) {
+			d := before
+			if a[i] != b[j] {
+				d++
+			}
+			before = row[j+1]
+			row[j+1] = min(d, row[j]+1, row[j+1]+1)
+			least = min(least, row[j+1])
+		}
+		if least > most {
+			return least
+		}
+	}
+	return row[len(b)]
+}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -166,12 +167,7 @@ func New(s *sheet.Sheet, at time.Time) *Report {
 	if changes > 0 {
 		r.Summary = append(r.Summary, text.Count(changes, "amendment")+".")
 	}
-	keys := make([]int, 0, len(groups))
-	for k := range groups {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[k]
 		if k == alone {
 			g.Title = "The whole shipment"

@@ -1,9 +1,7 @@
 package sample
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"unicode"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -28,7 +26,7 @@ func (s *Sample) WordPages() ([]page.Page, error) {
 		out[i] = page.Page{Number: i + 1, Width: pageWidth, Height: pageHeight}
 		d.seen = &out[i]
 		d.page(p)
-		inReadingOrder(out[i].Words)
+		page.Order(out[i].Words)
 	}
 	if err := d.pdf.Error(); err != nil {
 		return nil, fmt.Errorf("laying out the sample's words: %w", err)
@@ -69,17 +67,4 @@ func (d *drawing) see(at place, size float64, text string) {
 		x += advance
 	}
 	end()
-}
-
-// inReadingOrder sorts words by line, and within a line from left to right.
-func inReadingOrder(words []page.Word) {
-	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
-	for len(words) > 0 {
-		n := 1
-		for n < len(words) && words[n].Base-words[0].Base < words[0].Size/3 {
-			n++
-		}
-		slices.SortStableFunc(words[:n], func(a, b page.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
-		words = words[n:]
-	}
 }

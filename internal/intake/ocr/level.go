@@ -115,12 +115,17 @@ func threshold(img *image.Gray) uint8 {
 			counts[v]++
 		}
 	}
+	return uint8(max(110, min(otsu(&counts, 160), 200)))
+}
+
+// otsu returns the brightness that parts the counted pixels best, usual if none does.
+func otsu(counts *[256]float64, usual int) int {
 	var all, sum float64
 	for v, n := range counts {
 		all += n
 		sum += float64(v) * n
 	}
-	best, most := 160, -1.0
+	best, most := usual, -1.0
 	var n, s float64
 	for v, c := range counts {
 		n += c
@@ -133,5 +138,5 @@ func threshold(img *image.Gray) uint8 {
 			best, most = v+1, between
 		}
 	}
-	return uint8(max(110, min(best, 200)))
+	return best
 }

@@ -256,7 +256,7 @@ const (
 // readLines reads lines, several at once. Those that were read before are not read again.
 func (r *Reader) readLines(gray *image.Gray, f *found, lines []*line, alive func() error) ([]*text, error) {
 	out := make([]*text, len(lines))
-	next, done := make(chan int), make(chan struct{})
+	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), 4) {
 		wg.Go(func() {
@@ -266,10 +266,6 @@ func (r *Reader) readLines(gray *image.Gray, f *found, lines []*line, alive func
 			}
 		})
 	}
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
 	var err error
 	for i, l := range lines {
 		if err = alive(); err != nil {
@@ -280,7 +276,7 @@ func (r *Reader) readLines(gray *image.Gray, f *found, lines []*line, alive func
 		}
 	}
 	close(next)
-	<-done
+	wg.Wait()
 	for i, l := range lines {
 		if out[i] != nil {
 			f.texts[l] = out[i]

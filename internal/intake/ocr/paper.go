@@ -163,28 +163,11 @@ func step(img *image.Gray, p point, edge int) int {
 
 // split returns the brightness that parts paper from what it lies on (Otsu).
 func split(img *image.Gray) uint8 {
-	var counts [256]int
+	var counts [256]float64
 	for _, v := range img.Pix {
 		counts[v]++
 	}
-	best, most := 128, -1.0
-	n, s, all, sum := 0.0, 0.0, 0.0, 0.0
-	for v, c := range counts {
-		all += float64(c)
-		sum += float64(v * c)
-	}
-	for v, c := range counts {
-		n += float64(c)
-		s += float64(v * c)
-		if n == 0 || n == all {
-			continue
-		}
-		d := s/n - (sum-s)/(all-n)
-		if between := n * (all - n) * d * d; between > most {
-			best, most = v+1, between
-		}
-	}
-	return uint8(min(best, 255))
+	return uint8(min(otsu(&counts, 128), 255))
 }
 
 // largest returns the largest connected light part.

@@ -49,7 +49,7 @@ func serveFast(c *worker.Call, args []byte) error {
 			if err != nil {
 				return err
 			}
-			buf = appendPage(append(buf[:0], replyPage), &pg)
+			buf = AppendPage(append(buf[:0], replyPage), &pg)
 			return c.Reply(buf)
 		}
 	}

@@ -296,7 +296,7 @@ func (j *job) work(lease *worker.Lease) {
 					return errWire
 				}
 			}
-			p, err := parsePage(payload)
+			p, err := ParsePage(payload)
 			if err != nil {
 				return err
 			}
@@ -501,27 +501,27 @@ func pagesOf(err error) int {
 
 // picture renders a page of one PDF of a file.
 func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, width int, method string) (*Picture, error) {
-	args, err := json.Marshal(pictureArgs{Size: part.Size(), Page: number, Width: width})
-	if err != nil {
-		return nil, fmt.Errorf("rendering a page: %w", err)
-	}
-	lease, err := r.pool.Lease(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer lease.Release()
 	p := &Picture{}
-	err = lease.Call(ctx, worker.Request{
-		Method: method,
-		Args:   args,
-		Source: part,
-		Reply:  p.Take,
-	})
-	if err != nil {
+	if err := r.ask(ctx, part, method, pictureArgs{Page: number, Width: width}, p.Take); err != nil {
 		return nil, err
 	}
 	if len(p.PNG) == 0 || !(p.PageWidth > 0) {
 		return nil, errWire
 	}
 	return p, nil
+}
+
+// ask has a worker do what a method says with a page of one PDF of a file.
+func (r *Reader) ask(ctx context.Context, part *io.SectionReader, method string, args pictureArgs, reply func([]byte) error) error {
+	args.Size = part.Size()
+	encoded, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Errorf("reading a page: %w", err)
+	}
+	lease, err := r.pool.Lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	return lease.Call(ctx, worker.Request{Method: method, Args: encoded, Source: part, Reply: reply})
 }

@@ -3,7 +3,6 @@ package pdf
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -47,7 +46,7 @@ type Scanned struct {
 func (s *Scanned) Take(payload []byte, number int) (err error) {
 	switch s.parts++; s.parts {
 	case 1:
-		if s.Page, err = parsePage(payload); err != nil || s.Page.Number != number {
+		if s.Page, err = ParsePage(payload); err != nil || s.Page.Number != number {
 			return errWire
 		}
 		s.Page.Twice = false // a worker has one reader
@@ -74,7 +73,7 @@ func (s *Scanned) Whole() error {
 
 // Send sends the two replies that Scanned takes.
 func Send(c *worker.Call, p *page.Page, s *ocr.Strip) error {
-	if err := c.Reply(appendPage(nil, p)); err != nil {
+	if err := c.Reply(AppendPage(nil, p)); err != nil {
 		return err
 	}
 	return c.Reply(s.Append(nil))
@@ -82,22 +81,8 @@ func Send(c *worker.Call, p *page.Page, s *ocr.Strip) error {
 
 // scan reads a page of one PDF of a file.
 func (r *Reader) scan(ctx context.Context, part *io.SectionReader, number int) (*Scanned, error) {
-	args, err := json.Marshal(pictureArgs{Size: part.Size(), Page: number})
-	if err != nil {
-		return nil, fmt.Errorf("reading a scan: %w", err)
-	}
-	lease, err := r.pool.Lease(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer lease.Release()
 	read := &Scanned{}
-	err = lease.Call(ctx, worker.Request{
-		Method: methodScan,
-		Args:   args,
-		Source: part,
-		Reply:  func(payload []byte) error { return read.Take(payload, number) },
-	})
+	err := r.ask(ctx, part, methodScan, pictureArgs{Page: number}, func(payload []byte) error { return read.Take(payload, number) })
 	if err == nil {
 		err = read.Whole()
 	}

@@ -124,7 +124,7 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 			return err
 		}
 		pg.Number = number
-		buf = appendPage(buf[:0], &pg)
+		buf = AppendPage(buf[:0], &pg)
 		return c.Reply(buf)
 	})
 	if err != nil {

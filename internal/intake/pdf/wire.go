@@ -15,12 +15,7 @@ import (
 // against the data.
 
 // AppendPage appends a page in the format in which workers send it to their parent.
-func AppendPage(b []byte, p *page.Page) []byte { return appendPage(b, p) }
-
-// ParsePage reads what AppendPage appended. It trusts nothing.
-func ParsePage(b []byte) (page.Page, error) { return parsePage(b) }
-
-func appendPage(b []byte, p *page.Page) []byte {
+func AppendPage(b []byte, p *page.Page) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = appendFloats(b, p.Width, p.Height)
 	b = appendString(b, p.Damage)
@@ -131,7 +126,8 @@ func (r *wireReader) string() string {
 	return s
 }
 
-func parsePage(b []byte) (page.Page, error) {
+// ParsePage reads what AppendPage appended. It trusts nothing.
+func ParsePage(b []byte) (page.Page, error) {
 	r := &wireReader{b: b}
 	p := page.Page{Number: r.uint(), Width: r.float(), Height: r.float(), Damage: r.string()}
 	p.Scan = page.Scan(r.uint())

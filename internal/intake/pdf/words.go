@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -380,7 +379,7 @@ func (l *reading) words() ([]page.Word, error) {
 	}
 	l.verge = b.verge
 	l.findStamps(b)
-	order(b.words)
+	page.Order(b.words)
 	return b.words, nil
 }
 
@@ -394,7 +393,7 @@ func (l *reading) hiddenWords(only map[uint64]bool) ([]page.Word, error) {
 		return nil, err
 	}
 	l.verge = b.verge
-	order(b.words)
+	page.Order(b.words)
 	return b.words, nil
 }
 
@@ -716,30 +715,6 @@ func (l *reading) stamp(at page.Box, text string) {
 		}
 	}
 	l.note(page.Stamp, at, text, stampMessage(text))
-}
-
-// order sorts words into reading order: words whose baselines differ by less than a
-// third of the font's size are on one line.
-func order(words []page.Word) {
-	// Indexes are sorted, since words are large.
-	by := make([]int32, len(words))
-	for i := range by {
-		by[i] = int32(i)
-	}
-	slices.SortStableFunc(by, func(a, b int32) int { return cmp.Compare(words[a].Base, words[b].Base) })
-	for from := 0; from < len(by); {
-		first := &words[by[from]]
-		to := from + 1
-		for to < len(by) && words[by[to]].Base-first.Base < max(first.Size, 1)/3 {
-			to++
-		}
-		slices.SortStableFunc(by[from:to], func(a, b int32) int { return cmp.Compare(words[a].Box.X0, words[b].Box.X0) })
-		from = to
-	}
-	unsorted := slices.Clone(words)
-	for i, was := range by {
-		words[i] = unsorted[was]
-	}
 }
 
 func abs(v float32) float32 {

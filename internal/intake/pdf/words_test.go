@@ -110,7 +110,7 @@ func TestWordsAreOrderedAsTheyAreRead(t *testing.T) {
 		{Text: "c", Base: 10, Size: 9, Box: page.Box{X0: 90}},
 		{Text: "a", Base: 11, Size: 9, Box: page.Box{X0: 10}},
 	}
-	order(words)
+	page.Order(words)
 	var got string
 	for _, w := range words {
 		got += w.Text
@@ -129,12 +129,12 @@ func TestAPageCrossesUnchanged(t *testing.T) {
 		},
 		Hidden: []page.Word{{Text: "B", Edges: []float32{0, 0}}},
 	}
-	got, err := parsePage(appendPage(nil, &p))
+	got, err := ParsePage(AppendPage(nil, &p))
 	if err != nil || !reflect.DeepEqual(got, p) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	damaged := page.Page{Number: 8, Damage: "torn", Words: []page.Word{}}
-	if got, err := parsePage(appendPage(nil, &damaged)); err != nil || !reflect.DeepEqual(got, damaged) {
+	if got, err := ParsePage(AppendPage(nil, &damaged)); err != nil || !reflect.DeepEqual(got, damaged) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestAPageCrossesUnchanged(t *testing.T) {
 // FuzzParsePage gives the parent what a hostile worker might send.
 func FuzzParsePage(f *testing.F) {
 	p := page.Page{Number: 1, Words: []page.Word{{Text: "AB", Edges: []float32{1, 2, float32(math.NaN())}, Joints: []int{1}}}}
-	whole := appendPage(nil, &p)
+	whole := AppendPage(nil, &p)
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
 	for range 10 {
@@ -151,7 +151,7 @@ func FuzzParsePage(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := parsePage(b)
+		p, err := ParsePage(b)
 		if err != nil {
 			return
 		}
@@ -160,7 +160,7 @@ func FuzzParsePage(f *testing.F) {
 				t.Errorf("a word %q with %d edges", w.Text, len(w.Edges))
 			}
 		}
-		if again, err := parsePage(appendPage(nil, &p)); err != nil || len(again.Words) != len(p.Words) {
+		if again, err := ParsePage(AppendPage(nil, &p)); err != nil || len(again.Words) != len(p.Words) {
 			t.Errorf("what was parsed does not parse again: %v", err)
 		}
 	})

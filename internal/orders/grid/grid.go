@@ -4,6 +4,7 @@
 package grid
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -112,39 +113,18 @@ type Limits struct {
 }
 
 // DefaultLimits returns the limits that a zero Limits means.
-func DefaultLimits() Limits {
-	return Limits{
-		Bytes:     64 << 20,
-		Unpacked:  512 << 20,
-		Ratio:     200,
-		Rows:      1_000_000,
-		Columns:   16_384,
-		CellChars: 32_767,
-	}
-}
+func DefaultLimits() Limits { return Limits{}.OrDefaults() }
 
 // OrDefaults returns the limits with the defaults filled in.
 func (l Limits) OrDefaults() Limits {
-	d := DefaultLimits()
-	if l.Bytes == 0 {
-		l.Bytes = d.Bytes
+	return Limits{
+		Bytes:     cmp.Or(l.Bytes, 64<<20),
+		Unpacked:  cmp.Or(l.Unpacked, 512<<20),
+		Ratio:     cmp.Or(l.Ratio, 200),
+		Rows:      cmp.Or(l.Rows, 1_000_000),
+		Columns:   cmp.Or(l.Columns, 16_384),
+		CellChars: cmp.Or(l.CellChars, 32_767),
 	}
-	if l.Unpacked == 0 {
-		l.Unpacked = d.Unpacked
-	}
-	if l.Ratio == 0 {
-		l.Ratio = d.Ratio
-	}
-	if l.Rows == 0 {
-		l.Rows = d.Rows
-	}
-	if l.Columns == 0 {
-		l.Columns = d.Columns
-	}
-	if l.CellChars == 0 {
-		l.CellChars = d.CellChars
-	}
-	return l
 }
 
 // CellBytes returns the length in bytes from which a cell is certainly too long, so

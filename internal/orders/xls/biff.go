@@ -96,8 +96,9 @@ func (r *record) length(at, size int) int {
 }
 
 // bytes reads a string of Excel 5 and 95, in the workbook's code page.
-func (r *record) bytes(page codePage, at, size int) string {
-	return page.decode(r.from(at+size, r.length(at, size)))
+func (r *record) bytes(page *charmap.Charmap, at, size int) string {
+	s, _ := page.NewDecoder().String(string(r.from(at+size, r.length(at, size)))) // every byte is a character
+	return s
 }
 
 // unicode reads a string without runs ([MS-XLS] 2.5.294, XLUnicodeString).
@@ -179,13 +180,8 @@ func (r *record) chars(at, n int, wide bool) (string, int) {
 	return string(utf16.Decode(units)), at
 }
 
-// codePage is the character set of a workbook of Excel 5 or 95.
-type codePage struct{ *charmap.Charmap }
-
-var windows1252 = codePage{charmap.Windows1252}
-
 // findCodePage finds a character set by the number that Windows gives it.
-func findCodePage(number uint16) (codePage, error) {
+func findCodePage(number uint16) (*charmap.Charmap, error) {
 	m, ok := map[uint16]*charmap.Charmap{
 		367: charmap.Windows1252, 437: charmap.CodePage437, 850: charmap.CodePage850, 852: charmap.CodePage852,
 		855: charmap.CodePage855, 858: charmap.CodePage858, 860: charmap.CodePage860, 862: charmap.CodePage862,
@@ -195,15 +191,7 @@ func findCodePage(number uint16) (codePage, error) {
 		1258: charmap.Windows1258, 10000: charmap.Macintosh, 32768: charmap.Macintosh, 32769: charmap.Windows1252,
 	}[number]
 	if !ok {
-		return codePage{}, grid.OldXLS("a workbook of Excel 95 or earlier in an East Asian or unknown character set")
+		return nil, grid.OldXLS("a workbook of Excel 95 or earlier in an East Asian or unknown character set")
 	}
-	return codePage{m}, nil
-}
-
-func (p codePage) decode(b []byte) string {
-	var s strings.Builder
-	for _, c := range b {
-		s.WriteRune(p.DecodeByte(c))
-	}
-	return s.String()
+	return m, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/richardlehane/mscfb"
+	"golang.org/x/text/encoding/charmap"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
@@ -67,13 +68,7 @@ func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limi
 			return nil, grid.Because(err, grid.Damaged("its contents cannot be read"))
 		}
 	}
-	return openStream(ctx, data, lim)
-}
-
-// OpenStream opens the records of a workbook of Excel 5 that is not in a compound file.
-// Its errors are those of Open.
-func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workbook, error) {
-	return openStream(ctx, data, lim)
+	return OpenStream(ctx, data, lim)
 }
 
 // Numbers of the records that are read ([MS-XLS] 2.3.2).
@@ -108,7 +103,7 @@ const (
 type workbook struct {
 	data     []byte // the stream of records
 	version  uint16
-	page     codePage
+	page     *charmap.Charmap
 	date1904 bool
 	formats  []grid.NumberFormat // by style (XF)
 	shared   grid.StringTable
@@ -118,9 +113,10 @@ type workbook struct {
 	left    int64    // bytes of sheets that may still be read
 }
 
-// openStream opens the stream of records that is a workbook.
-func openStream(ctx context.Context, data []byte, lim grid.Limits) (*workbook, error) {
-	wb := &workbook{data: data, page: windows1252, left: lim.Unpacked}
+// OpenStream opens the records of a workbook of Excel 5 that is not in a compound file.
+// Its errors are those of Open.
+func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workbook, error) {
+	wb := &workbook{data: data, page: charmap.Windows1252, left: lim.Unpacked}
 	custom := map[uint16]grid.NumberFormat{}
 	var styles []uint16
 	r := &records{data: data}

@@ -132,7 +132,7 @@ func (r *rows) text(row, col int) string {
 func readStream(t testing.TB, data []byte, lim grid.Limits) (*rows, error) {
 	t.Helper()
 	lim = lim.OrDefaults()
-	wb, err := openStream(t.Context(), data, lim)
+	wb, err := OpenStream(t.Context(), data, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +259,7 @@ func TestXLSHiddenSheets(t *testing.T) {
 	data := book8(nil, header8(), row8(1))
 	i := bytes.Index(data, rec(recSheet)[:2])
 	data[i+8] = 1
-	wb, err := openStream(t.Context(), data, grid.DefaultLimits())
+	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
 	must.OK(t, err)
 	if got := wb.Sheets(); !slices.Equal(got, []grid.Sheet{{Name: "Orders", Hidden: true}}) {
 		t.Errorf("the sheets are %+v", got)
@@ -275,7 +275,7 @@ func TestXLSSheetsThatLieInTheSamePlaceAreNotReadForever(t *testing.T) {
 	sheet = rec(recSheet, at, uint16(0), short(str8("Orders", false)))
 	data := slices.Concat(bof(biff8, 5), slices.Repeat(sheet, sheets), rec(recEOF), good[globals:])
 	lim := grid.Limits{Unpacked: int64(len(data))}.OrDefaults()
-	wb, err := openStream(t.Context(), data, lim)
+	wb, err := OpenStream(t.Context(), data, lim)
 	must.OK(t, err)
 	for i := 0; i < sheets && err == nil; i++ {
 		err = wb.Read(t.Context(), i, &rows{columns: lim.Columns})

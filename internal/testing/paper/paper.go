@@ -50,7 +50,7 @@ func (l Lay) Pages(pages []page.Page) []page.Page {
 			one.Height = max(one.Height, float32(dy+float64(p.Height)*ky+200))
 			one.Words = append(one.Words, words(p.Words, l.Pieces, at, ky)...)
 		}
-		Order(one.Words)
+		page.Order(one.Words)
 		out = append(out, one)
 	}
 	return out
@@ -95,18 +95,4 @@ func words(all []page.Word, pieces int, at func(x, y float64) (float64, float64)
 		}
 	}
 	return out
-}
-
-// Order sorts words as the PDF reader does: by line, and from left to right within a
-// line.
-func Order(words []page.Word) {
-	slices.SortStableFunc(words, func(a, b page.Word) int { return cmp.Compare(a.Base, b.Base) })
-	for len(words) > 0 {
-		n := 1
-		for n < len(words) && words[n].Base-words[0].Base < max(words[0].Size, 1)/3 {
-			n++
-		}
-		slices.SortStableFunc(words[:n], func(a, b page.Word) int { return cmp.Compare(a.Box.X0, b.Box.X0) })
-		words = words[n:]
-	}
 }

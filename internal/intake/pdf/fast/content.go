@@ -428,25 +428,13 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	case "W", "W*":
 		in.clipNext = true
 	case "n":
-		if in.tracer != nil {
-			in.ruled(op, false, false)
-		}
-		return in.paintPath(false, false)
+		return in.paintPath(op, false, false)
 	case "S", "s":
-		if in.tracer != nil {
-			in.ruled(op, false, true)
-		}
-		return in.paintPath(false, true)
+		return in.paintPath(op, false, true)
 	case "f", "F", "f*":
-		if in.tracer != nil {
-			in.ruled(op, true, false)
-		}
-		return in.paintPath(true, false)
+		return in.paintPath(op, true, false)
 	case "B", "B*", "b", "b*":
-		if in.tracer != nil {
-			in.ruled(op, true, true)
-		}
-		return in.paintPath(true, true)
+		return in.paintPath(op, true, true)
 	case "BT":
 		in.text = identity
 		in.x, in.y, in.lineX, in.line = 0, 0, 0, 0
@@ -747,7 +735,10 @@ func (in *interpreter) color(s space, v []float32) error {
 }
 
 // paintPath ends the path: it is painted, or makes the clip narrower, or both.
-func (in *interpreter) paintPath(fill, stroke bool) error {
+func (in *interpreter) paintPath(op []byte, fill, stroke bool) error {
+	if in.tracer != nil {
+		in.ruled(op, fill, stroke)
+	}
 	clips := in.clipNext
 	path := in.path
 	rectangle := !in.curved && in.subpaths == 1 && (len(path) == 4 || len(path) == 5)

@@ -556,29 +556,22 @@ func (f *file) dict(o any) (dict, error) {
 	return nil, declined("an object of the wrong type")
 }
 
-func (f *file) array(o any) ([]any, error) {
+// typed is get for an object of one type.
+func typed[T any](f *file, o any) (t T, err error) {
 	v, err := f.get(o)
 	if err != nil || v == nil {
-		return nil, err
+		return t, err
 	}
-	a, ok := v.([]any)
+	t, ok := v.(T)
 	if !ok {
-		return nil, declined("an object of the wrong type")
+		return t, declined("an object of the wrong type")
 	}
-	return a, nil
+	return t, nil
 }
 
-func (f *file) name(o any) (name, error) {
-	v, err := f.get(o)
-	if err != nil || v == nil {
-		return "", err
-	}
-	n, ok := v.(name)
-	if !ok {
-		return "", declined("an object of the wrong type")
-	}
-	return n, nil
-}
+func (f *file) array(o any) ([]any, error) { return typed[[]any](f, o) }
+
+func (f *file) name(o any) (name, error) { return typed[name](f, o) }
 
 func (f *file) float(o any) (float32, error) {
 	v, err := f.get(o)
