@@ -116,12 +116,7 @@ func (c *Client) Amend(ctx context.Context, change Change) (*Amendments, error) 
 	if err != nil {
 		return nil, fmt.Errorf("encoding amendments: %w", err)
 	}
-	resp, err := c.send(ctx, request{method: http.MethodPost, path: "/amendments", json: b, once: change.Once})
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return decode[Amendments](resp.Body, "/amendments")
+	return ask[Amendments](ctx, c, request{method: http.MethodPost, path: "/amendments", json: b, once: change.Once})
 }
 
 // Carry fills in what people filled in on an earlier sheet, a CSV or a workbook. by is the

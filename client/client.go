@@ -54,8 +54,7 @@ func (e *Error) Error() string { return e.Message }
 
 // CodeOf returns the code of the Error in err's chain, "" if there is none.
 func CodeOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return ""
@@ -225,18 +224,18 @@ func (c *Client) Run(ctx context.Context, bills Upload, orders *Upload) (_ []byt
 
 // answer makes a request and decodes its answer.
 func answer[T any](ctx context.Context, c *Client, method, path string, query url.Values, files ...Upload) (*T, error) {
-	resp, err := c.do(ctx, method, path, query, files)
+	return ask[T](ctx, c, request{method: method, path: path, query: query, files: files})
+}
+
+func ask[T any](ctx context.Context, c *Client, r request) (*T, error) {
+	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return decode[T](resp.Body, path)
-}
-
-func decode[T any](body io.Reader, path string) (*T, error) {
 	a := new(T)
-	if err := json.NewDecoder(body).Decode(a); err != nil {
-		return nil, fmt.Errorf("decoding the answer of %s: %w", path, err)
+	if err := json.NewDecoder(resp.Body).Decode(a); err != nil {
+		return nil, fmt.Errorf("decoding the answer of %s: %w", r.path, err)
 	}
 	return a, nil
 }

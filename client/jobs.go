@@ -58,23 +58,12 @@ type JobResult struct {
 // which. It needs no session. key names the job: repeated with the same key, Submit returns
 // the same job; "" names it anew.
 func (c *Client) Submit(ctx context.Context, key string, files ...Upload) (*Job, error) {
-	resp, err := c.send(ctx, request{method: http.MethodPost, path: "/jobs", files: files, once: key})
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return decode[Job](resp.Body, "/jobs")
+	return ask[Job](ctx, c, request{method: http.MethodPost, path: "/jobs", files: files, once: key})
 }
 
 // Job returns a job.
 func (c *Client) Job(ctx context.Context, id string) (*Job, error) {
-	path := "/jobs/" + url.PathEscape(id)
-	resp, err := c.do(ctx, http.MethodGet, path, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return decode[Job](resp.Body, path)
+	return answer[Job](ctx, c, http.MethodGet, "/jobs/"+url.PathEscape(id), nil)
 }
 
 // Wait asks for a job now and then, until it has ended.

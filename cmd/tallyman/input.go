@@ -90,8 +90,7 @@ func unreadable(name string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Unreadable, "%s: you have no permission to read it", name)
 	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
 	return fault.New(fault.Unreadable, "%s cannot be read: %w", name, err)

@@ -221,8 +221,7 @@ func (o *learnOptions) learn(ctx context.Context, std streams, name string, was 
 
 // wrongShown makes a fault of a form.FormError.
 func wrongShown(err error) error {
-	var wrong *form.FormError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*form.FormError](err); ok {
 		return fault.New(fault.BadRequest, "%s", wrong.Error())
 	}
 	return err

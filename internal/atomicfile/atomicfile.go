@@ -114,12 +114,10 @@ func Create(path string) (*File, error) {
 
 // Unwritable returns a fault that says why path cannot be written.
 func Unwritable(path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err // its path is the temporary one, which would confuse
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 	return fault.New(fault.Unwritable, "%s cannot be written: %w", path, err)

@@ -159,8 +159,7 @@ func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
 	st, err = limited.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil)
 	must.OK(t, err)
 	_, err = limited.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.TooLarge || !strings.Contains(f.Message, "60 lines") {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.TooLarge || !strings.Contains(f.Message, "60 lines") {
 		t.Errorf("%v", err)
 	}
 	csv, err := limited.CSV(t.Context(), st)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
@@ -41,31 +42,22 @@ func (in *Incoming) AddStored(ctx context.Context, f Stored) error {
 }
 
 // Inputs returns a session's inputs of these names in Files, or all bills and order exports
-// if there are no names. It fails with fault.NotFound if one is not there, and with
-// fault.BadRequest for a name of something else.
+// if there are no names. It fails with fault.NotFound if one is not there.
 func Inputs(st session.State, names []string) (files []Stored, err error) {
-	all := inputs(st)
-	if len(names) == 0 {
-		for _, f := range all {
-			if session.Slot(f.Role) != session.Amendments {
-				files = append(files, Stored{session.Slot(f.Role), f.input.Name, f.input.Content})
-			}
-		}
-		return files, nil
+	uploads := slices.DeleteFunc(inputs(st), func(f File) bool { return session.Slot(f.Role) == session.Amendments })
+	chosen := uploads
+	if len(names) > 0 {
+		chosen = nil
 	}
-next:
 	for _, name := range names {
-		for _, f := range all {
-			if f.Name != name {
-				continue
-			}
-			if session.Slot(f.Role) == session.Amendments {
-				break
-			}
-			files = append(files, Stored{session.Slot(f.Role), f.input.Name, f.input.Content})
-			continue next
+		i := slices.IndexFunc(uploads, func(f File) bool { return f.Name == name })
+		if i < 0 {
+			return nil, fault.New(fault.NotFound, "the session has no upload of the name %.80q; /files lists what it has", name)
 		}
-		return nil, fault.New(fault.NotFound, "the session has no upload of the name %.80q; /files lists what it has", name)
+		chosen = append(chosen, uploads[i])
+	}
+	for _, f := range chosen {
+		files = append(files, Stored{session.Slot(f.Role), f.input.Name, f.input.Content})
 	}
 	return files, nil
 }

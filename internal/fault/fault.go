@@ -5,9 +5,11 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code identifies a kind of fault. Codes are part of the HTTP contract and never
@@ -81,8 +83,7 @@ func (e *Error) With(details any) *Error {
 // In returns err with "name: " before its message if it is a fault, for callers that
 // know which of several files it concerns. Other errors are wrapped.
 func In(name string, err error) error {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		c := *f
 		c.Message = name + ": " + f.Message
 		return &c
@@ -96,14 +97,27 @@ func Ended(err error) error {
 	return &Error{Code: Cancelled, Message: "the request ended before its work was done; nothing was changed", Err: err}
 }
 
+// Pause waits for a time. It fails with Cancelled if ctx ends before.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+	if err := ctx.Err(); err != nil {
+		return Ended(err)
+	}
+	return nil
+}
+
 // CodeOf returns the code of the first Error in err's chain, Internal if there
 // is none, and "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f.Code
 	}
 	return Internal

@@ -39,8 +39,7 @@ func TestCodesAreFoundInTheChain(t *testing.T) {
 func TestInPutsTheNameBeforeTheMessage(t *testing.T) {
 	f := New(NoBills, "nothing here").With("details")
 	err := In("a.pdf", fmt.Errorf("reading: %w", f))
-	var got *Error
-	if !errors.As(err, &got) || got.Error() != "a.pdf: nothing here" || got.Details != "details" {
+	if got, ok := errors.AsType[*Error](err); !ok || got.Error() != "a.pdf: nothing here" || got.Details != "details" {
 		t.Errorf("got %v", err)
 	}
 	if f.Message != "nothing here" {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"tallyman/internal/fault"
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
@@ -82,12 +81,7 @@ func now() float64 { return float64(time.Now().UnixMilli()) / 1000 }
 
 func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 	a.QueryParams, a.Timestamp = c.queryParams(), now()
-	if id := c.naming.given; id != "" {
-		a.ExternalSessionID = (*string)(&id)
-	}
-	if id := c.naming.cookie; id != "" {
-		a.BrowserSessionID = (*string)(&id)
-	}
+	a.ExternalSessionID, a.BrowserSessionID = orNull(c.naming.given), orNull(c.naming.cookie)
 	st, there, err := c.peek()
 	if err != nil {
 		return a, err
@@ -131,11 +125,9 @@ func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 // listSessions returns the page of an owner's sessions that the request asks for, of all
 // owners' for "", and the value of "after" for the next page, nil on the last.
 func (c *call) listSessions(owner session.Owner) (page session.Page, next *string, err error) {
-	q := session.Query{Owner: owner, Limit: defaultPage}
-	if text := c.query("limit"); text != "" {
-		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > session.MaxPage {
-			return page, nil, fault.New(fault.BadRequest, "limit must be a number from 1 to %d", session.MaxPage)
-		}
+	q := session.Query{Owner: owner}
+	if q.Limit, err = c.between("limit", defaultPage, 1, session.MaxPage); err != nil {
+		return page, nil, err
 	}
 	if text := c.query("after"); text != "" {
 		if q.After, err = c.s.seal.open(text); err != nil {
@@ -165,17 +157,14 @@ func (c *call) debugged(st session.State) debugSession {
 		d.SessionID = abbreviated(st.Key.ID)
 	}
 	var size int64
-	for _, in := range st.BOL {
-		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "pdf"})
-		size += in.Content.Size
-	}
-	for _, in := range st.Orders {
-		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "csv"})
-		size += in.Content.Size
-	}
-	for _, in := range st.Amendments {
-		d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, "json"})
-		size += in.Content.Size
+	for _, of := range []struct {
+		files []session.Input
+		kind  string
+	}{{st.BOL, "pdf"}, {st.Orders, "csv"}, {st.Amendments, "json"}} {
+		for _, in := range of.files {
+			d.Files = append(d.Files, fileShort{in.Name, in.Content.Size, of.kind})
+			size += in.Content.Size
+		}
 	}
 	d.SizeMB = math.Round(float64(size)/(1<<20)*100) / 100
 	return d

@@ -108,8 +108,7 @@ type errorAnswer struct {
 // translate turns an error into its answer. Nothing else does. Clients do not get the
 // cause of the server's own faults, which is in the log.
 func translate(err error) (status int, a errorAnswer) {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, found := errors.AsType[*fault.Error](err); found {
 		if status, ok := statuses[f.Code]; ok && f.Code != fault.Internal {
 			return status, errorAnswer{Error: fault.Sentence(f.Message), Code: f.Code, Details: f.Details}
 		}
@@ -125,8 +124,7 @@ func errorHeaders(h http.Header, err error, a errorAnswer) {
 	switch {
 	case statuses[a.Code] == http.StatusServiceUnavailable, a.Code == jobs.TooMany:
 		seconds := 5
-		var f *fault.Error
-		if errors.As(err, &f) {
+		if f, found := errors.AsType[*fault.Error](err); found {
 			if after, ok := f.Details.(session.RetryAfter); ok && after.Seconds > 0 {
 				seconds = after.Seconds
 			}

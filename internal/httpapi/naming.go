@@ -16,6 +16,14 @@ type naming struct {
 	minted session.ID // the ID that was minted for this request
 }
 
+// orNull returns an ID as answers have it: null for none.
+func orNull(id session.ID) *string {
+	if id == "" {
+		return nil
+	}
+	return (*string)(&id)
+}
+
 // id returns the session of the request, "" if it is not known yet.
 func (n naming) id() session.ID {
 	switch {

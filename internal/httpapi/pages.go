@@ -103,12 +103,9 @@ func handleView(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	a := viewAnswer{Status: statusOf(st, there), Now: time.Now().UTC(), Revision: st.Revision, Bills: []inputView{}, Exports: []inputView{}}
+	a := viewAnswer{Status: statusOf(st, there), Now: time.Now().UTC(), Revision: st.Revision, Bills: []inputView{}, Exports: []inputView{}, SessionID: orNull(c.naming.id())}
 	_, off := c.webhooks()
 	a.Webhooks = off == nil
-	if id := c.naming.id(); id != "" {
-		a.SessionID = (*string)(&id)
-	}
 	if there {
 		a.CreatedAt, a.ExpiresAt, a.Version = &st.Created, &st.Expires, versionOf(st)
 	}

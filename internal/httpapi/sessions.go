@@ -184,15 +184,11 @@ func handleReset(c *call) (resetAnswer, error) {
 		return resetAnswer{}, err
 	}
 	c.noteRemoved(removed)
-	a := resetAnswer{
-		Status: "success", NewSessionID: string(c.naming.id()), SessionID: string(c.naming.id()), Ready: true,
+	return resetAnswer{
+		Status: "success", OldSessionID: orNull(old), NewSessionID: string(c.naming.id()), SessionID: string(c.naming.id()), Ready: true,
 		Message: fmt.Sprintf("Ready for the next workflow; %s removed.", filesWere(removed.Files)),
 		Removed: removedAnswer{removed.Files, removed.Bytes},
-	}
-	if old != "" {
-		a.OldSessionID = (*string)(&old)
-	}
-	return a, nil
+	}, nil
 }
 
 // statusAnswer is the answer of /status.
@@ -262,10 +258,7 @@ func handleStatus(c *call) (statusAnswer, error) {
 	}
 	a := statusAnswer{
 		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: []fileShort{},
-		QueryParams: c.queryParams(),
-	}
-	if id := c.naming.id(); id != "" {
-		a.SessionID = (*string)(&id)
+		SessionID: orNull(c.naming.id()), QueryParams: c.queryParams(),
 	}
 	for _, f := range files {
 		a.AvailableFiles = append(a.AvailableFiles, fileShort{f.Name, f.Size, f.Type})
@@ -303,12 +296,7 @@ func handleFiles(c *call) (filesAnswer, error) {
 	if err != nil {
 		return filesAnswer{}, err
 	}
-	a := filesAnswer{}
-	if id := c.naming.id(); id != "" {
-		a.SessionID = (*string)(&id)
-	}
-	a.Files = answerFiles(files)
-	return a, nil
+	return filesAnswer{orNull(c.naming.id()), answerFiles(files)}, nil
 }
 
 // answerFiles returns files as clients see them. It is never nil.

@@ -23,7 +23,7 @@ func (c *call) part(name, cache string) error {
 	h.Set("Cache-Control", cache)
 	h.Add("Vary", "Accept-Encoding")
 	h.Set("ETag", p.ETag)
-	if known(c.r.Header.Get("If-None-Match"), p.ETag) {
+	if c.unchanged(p.ETag) {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -48,16 +48,6 @@ func handleVersioned(c *call) (any, error) {
 		return nil, fault.New(fault.NotFound, "the server was updated since the page was loaded; load the page again")
 	}
 	return nil, c.part(c.r.PathValue("name"), "public, max-age=31536000, immutable")
-}
-
-// known reports whether an If-None-Match header contains a tag.
-func known(header, tag string) bool {
-	for one := range strings.SplitSeq(header, ",") {
-		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // takesGzip reports whether the client accepts gzip, which it can also refuse by q=0.

@@ -482,11 +482,7 @@ func (a *attempt) run(ctx context.Context) (outcome string) {
 		return a.lost(ctx)
 	}
 	f, again := a.Translate(err)
-	if !again && ctx.Err() == nil {
-		a.clear(ctx)
-		return a.fail(ctx, err)
-	}
-	if ctx.Err() == nil && time.Since(a.task.Created) > longest {
+	if ctx.Err() == nil && (!again || time.Since(a.task.Created) > longest) {
 		a.clear(ctx)
 		return a.fail(ctx, err)
 	}
@@ -662,10 +658,8 @@ func (a *attempt) finish(ctx context.Context, e queue.End, r Result) (string, er
 		if session.Settled(err) && fault.CodeOf(err) != fault.Busy || ctx.Err() != nil {
 			return "", err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return "", fault.Ended(ctx.Err())
+		if err := fault.Pause(ctx, pause); err != nil {
+			return "", err
 		}
 	}
 }

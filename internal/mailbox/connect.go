@@ -91,8 +91,7 @@ func (c *Config) tlsFor(s Server) *tls.Config {
 
 // unreachable is the fault of a server that cannot be used now.
 func (c *Config) unreachable(s Server, err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
 	at := net.JoinHostPort(s.Host, s.Port)

@@ -264,15 +264,13 @@ func (b *box) fetch(ctx context.Context, uid imap.UID, w io.Writer, most int64) 
 				got = true
 			}
 		}
-		err := fetch.Close()
-		return err
+		return fetch.Close()
 	})
-	var e *sinkError
 	switch {
 	case huge:
 		return errLiteral
-	case errors.As(werr, &e):
-		return e.err
+	case fault.CodeOf(werr) == fault.Unwritable:
+		return werr
 	case err == nil && !got:
 		return errGone
 	}
@@ -284,11 +282,6 @@ var errLiteral = errors.New("the mail is larger than it may be")
 
 // errGone is the error of a mail that is not in the folder any more.
 var errGone = errors.New("the mail is not there any more")
-
-// sinkError is the error of where a mail is written to.
-type sinkError struct{ err error }
-
-func (e *sinkError) Error() string { return e.err.Error() }
 
 // has reports whether a folder other than the open one has a mail with a Message-ID.
 func (b *box) has(ctx context.Context, folder, id string) (found bool, err error) {

@@ -285,10 +285,7 @@ func (m *Mailbox) Run(ctx context.Context) {
 			pause = soon
 		}
 		if m.box == nil || m.trouble != nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
+			_ = fault.Pause(ctx, pause)
 		} else if err := m.box.wait(ctx, pause); err != nil && ctx.Err() == nil {
 			m.lost("the mailbox cannot be watched", err)
 		}
@@ -333,10 +330,7 @@ func (m *Mailbox) Once(ctx context.Context) error {
 		if !later {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(m.c.Every, time.Second)):
-		}
+		_ = fault.Pause(ctx, min(m.c.Every, time.Second))
 	}
 }
 
@@ -658,7 +652,7 @@ type sink struct{ f *os.File }
 func (s sink) Write(p []byte) (int, error) {
 	n, err := s.f.Write(p)
 	if err != nil {
-		err = &sinkError{fault.New(fault.Unwritable, "a mail cannot be stored: %w", err)}
+		err = fault.New(fault.Unwritable, "a mail cannot be stored: %w", err)
 	}
 	return n, err
 }

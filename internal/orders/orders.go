@@ -162,8 +162,7 @@ func asFault(ctx context.Context, src *source, err error) error {
 	if src.err != nil {
 		return fault.New(fault.Unreadable, "the order export cannot be read: %w", src.err)
 	}
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f
 	}
 	return fault.New(fault.Unreadable, "the order export cannot be read: %w", err)

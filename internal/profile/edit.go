@@ -141,7 +141,7 @@ func (e *editor) set(table, key, literal string) {
 	at := -1
 	for i, p := range e.parts {
 		if !p.head && p.key == table+"."+key {
-			e.replace(p.from, p.to, p.comments, line)
+			e.replace(p.from, p.to, "", p.comments, line)
 			return
 		}
 		if p.head && !p.list && p.key == table {
@@ -162,13 +162,12 @@ func (e *editor) set(table, key, literal string) {
 	e.changes = append(e.changes, change{e.parts[at].to, e.parts[at].to, line})
 }
 
-// replace replaces lines, and keeps the comments that were among them.
-func (e *editor) replace(from, to int, comments []string, with string) {
-	kept := ""
+// replace replaces lines, and keeps the comments that were among them, after a head.
+func (e *editor) replace(from, to int, head string, comments []string, with string) {
 	for _, c := range comments {
-		kept += strings.TrimSpace(c) + "\n"
+		head += strings.TrimSpace(c) + "\n"
 	}
-	e.changes = append(e.changes, change{from, to, kept + with})
+	e.changes = append(e.changes, change{from, to, head + with})
 }
 
 // forms replaces the learnt forms that differ, by their names, removes those that are not
@@ -207,7 +206,7 @@ func (e *editor) forms(now, next *Profile) {
 		kept[name] = true
 		if was, is := tomlOf(&f), tomlOf(&next.Forms[j]); was != is {
 			head, rest, _ := strings.Cut(is, "\n")
-			e.replaceForm(blocks[i].from, blocks[i].to, head+"\n", blocks[i].comments, rest)
+			e.replace(blocks[i].from, blocks[i].to, head+"\n", blocks[i].comments, rest)
 		}
 	}
 	for i := range next.Forms {
@@ -215,15 +214,6 @@ func (e *editor) forms(now, next *Profile) {
 			e.ending += "\n" + tomlOf(&next.Forms[i])
 		}
 	}
-}
-
-func (e *editor) replaceForm(from, to int, head string, comments []string, rest string) {
-	e.replace(from, to, nil, head)
-	c := &e.changes[len(e.changes)-1]
-	for _, text := range comments {
-		c.with += strings.TrimSpace(text) + "\n"
-	}
-	c.with += rest
 }
 
 // renamedForm returns the name of the one form that has another name now, and that name.

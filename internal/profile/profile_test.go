@@ -222,8 +222,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		p, err := Parse(content)
 		if err != nil {
-			var problem *fault.Error
-			if !errors.As(err, &problem) {
+			if _, ok := errors.AsType[*fault.Error](err); !ok {
 				t.Fatalf("not a fault: %v", err)
 			}
 			return

@@ -68,8 +68,7 @@ const maxNesting = 16
 func ofTOML(text []byte) (*node, error) {
 	var all map[string]any
 	if err := toml.Unmarshal(text, &all); err != nil {
-		var d *toml.DecodeError
-		if errors.As(err, &d) {
+		if d, ok := errors.AsType[*toml.DecodeError](err); ok {
 			line, _ := d.Position()
 			return nil, Problem{line, "this is not TOML: " + strings.TrimPrefix(d.Error(), "toml: ")}
 		}

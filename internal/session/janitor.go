@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -83,23 +84,13 @@ const (
 // Run sweeps until ctx ends. Failures are logged, and retried in the next pass.
 func (j *Janitor) Run(ctx context.Context) {
 	var both sync.WaitGroup
-	both.Go(func() { j.repeat(ctx, "expired sessions", orDefault(j.Every, time.Minute), j.Expired) })
-	both.Go(func() { j.repeat(ctx, "orphaned contents", orDefault(j.OrphansEvery, time.Hour), j.Orphans) })
+	both.Go(func() { j.repeat(ctx, "expired sessions", cmp.Or(j.Every, time.Minute), j.Expired) })
+	both.Go(func() { j.repeat(ctx, "orphaned contents", cmp.Or(j.OrphansEvery, time.Hour), j.Orphans) })
 	both.Wait()
 }
 
-func orDefault(d, def time.Duration) time.Duration {
-	if d <= 0 {
-		return def
-	}
-	return d
-}
-
 func (j *Janitor) repeat(ctx context.Context, what string, every time.Duration, pass func(context.Context) (Swept, error)) {
-	log := j.Log
-	if log == nil {
-		log = slog.Default()
-	}
+	log := cmp.Or(j.Log, slog.Default())
 	for {
 		start := time.Now()
 		s, err := pass(ctx)
@@ -115,7 +106,7 @@ func (j *Janitor) repeat(ctx context.Context, what string, every time.Duration, 
 		if s.Young > 0 {
 			pause = min(every, max(j.OrphanAge, time.Second))
 		}
-		if !sleep(ctx, pause) {
+		if fault.Pause(ctx, pause) != nil {
 			return
 		}
 	}
@@ -285,36 +276,9 @@ func Own(ctx context.Context, store Store, contents blob.Store, owner string) er
 	return blob.Own(ctx, contents, owner)
 }
 
-func (j *Janitor) step() int {
-	if j.Step <= 0 {
-		return 100
-	}
-	return j.Step
-}
+func (j *Janitor) step() int { return cmp.Or(j.Step, 100) }
 
 // rest pauses after a step that began at start.
 func (j *Janitor) rest(ctx context.Context, start time.Time) error {
-	times := j.Rest
-	if times == 0 {
-		times = 4
-	}
-	if !sleep(ctx, time.Duration(times)*time.Since(start)) {
-		return fault.Ended(ctx.Err())
-	}
-	return nil
-}
-
-// sleep waits, and reports whether ctx is still alive afterwards.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return fault.Pause(ctx, time.Duration(cmp.Or(j.Rest, 4))*time.Since(start))
 }

@@ -155,10 +155,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		}
 		// A folder that is slow to list is listed less often.
 		pause := max(w.c.Every, 5*time.Since(began))
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(pause, max(w.c.Every, time.Minute))):
-		}
+		_ = fault.Pause(ctx, min(pause, max(w.c.Every, time.Minute)))
 	}
 }
 
@@ -189,10 +186,7 @@ func (w *Watcher) Once(ctx context.Context) error {
 		if left == 0 || n > 10*w.c.Looks && n > int(w.c.Patience/w.c.Every)+2*w.c.Looks {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(w.c.Every):
-		}
+		_ = fault.Pause(ctx, w.c.Every)
 	}
 }
 

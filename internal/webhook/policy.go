@@ -102,9 +102,6 @@ func canonical(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// Allows reports whether webhooks may go anywhere.
-func (p *Policy) Allows() bool { return p != nil && len(p.hosts) > 0 }
-
 // maxURL is the longest address of an endpoint, in bytes.
 const maxURL = 2048
 

@@ -450,9 +450,6 @@ const (
 	Dead      State = "dead"      // given up
 )
 
-// States are all states.
-var States = []State{Waiting, Sending, Delivered, Dead}
-
 var stateOf = map[queue.State]State{queue.Waiting: Waiting, queue.Claimed: Sending, queue.Done: Delivered, queue.Dead: Dead, queue.Cancelled: Dead}
 
 // ended is the result of a task.

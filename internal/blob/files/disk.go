@@ -17,7 +17,7 @@ type disk interface {
 	mkdir(path string) (made bool, err error)
 	// create creates a file, which must not exist, for its owner only.
 	create(path string) (writeFile, error)
-	open(path string) (readFile, error)
+	open(path string) (*os.File, error)
 	stat(path string) (fs.FileInfo, error)
 	remove(path string) error
 	names(dir string) ([]string, error)
@@ -31,13 +31,6 @@ type writeFile interface {
 	Close() error
 }
 
-type readFile interface {
-	io.Reader
-	io.ReaderAt
-	io.Closer
-	size() (int64, error)
-}
-
 type osDisk struct{}
 
 func (osDisk) mkdir(path string) (bool, error) { return atomicfile.Mkdir(path) }
@@ -46,13 +39,7 @@ func (osDisk) create(path string) (writeFile, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-func (osDisk) open(path string) (readFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	return osFile{f}, nil
-}
+func (osDisk) open(path string) (*os.File, error) { return os.Open(path) }
 
 func (osDisk) stat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 
@@ -68,15 +55,5 @@ func (osDisk) names(dir string) ([]string, error) {
 }
 
 func (osDisk) syncDir(dir string) error { return atomicfile.SyncDir(dir) }
-
-type osFile struct{ *os.File }
-
-func (f osFile) size() (int64, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
 
 func newProbe(k blob.Key) io.Reader { return strings.NewReader(string(k)) }

@@ -121,7 +121,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (blob.Ref, error) {
 	}
 	ref := blob.Ref{Key: blob.NewKey()}
 	// The key is pending before the file exists, so that List never shows it.
-	s.hold(ref.Key)
+	s.claim(ref.Key)
 	if err := s.write(ctx, &ref, r); err != nil {
 		_ = s.disk.remove(s.path(ref.Key)) // if this fails too, the sweep removes the file
 		s.Release(ref.Key)
@@ -203,12 +203,6 @@ func flush(ctx context.Context, f writeFile) error {
 
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-func (s *Store) hold(k blob.Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pending[k] = struct{}{}
-}
-
 // Import implements blob.Importer. A crash may leave a part of the content under
 // its key.
 func (s *Store) Import(ctx context.Context, ref blob.Ref, r io.Reader) error {
@@ -271,21 +265,21 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 	if err != nil {
 		return nil, blob.Fault(doing, err)
 	}
-	size, err := f.size()
+	info, err := f.Stat()
 	if err != nil {
 		f.Close()
 		return nil, blob.Fault(doing, err)
 	}
-	if size != ref.Size {
+	if size := info.Size(); size != ref.Size {
 		f.Close()
 		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk; upload it again", size, ref.Size)
 	}
-	return blob.Checked(content{f, size}, ref), nil
+	return blob.Checked(content{f, ref.Size}, ref), nil
 }
 
 // content is an open file as a blob.Reader.
 type content struct {
-	readFile
+	*os.File
 	n int64
 }
 

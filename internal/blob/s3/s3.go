@@ -110,7 +110,8 @@ var _ blob.Importer = (*Store)(nil)
 // start before its storage; Check reports the failure.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
-	opening, cancel := context.WithTimeout(ctx, attempts*c.Timeout)
+	// Credentials may take longer than a request of the store may stall.
+	opening, cancel := context.WithTimeout(ctx, attempts*max(c.Timeout, defaultTimeout))
 	defer cancel()
 	cfg, err := config.LoadDefaultConfig(opening)
 	if err != nil {
@@ -343,15 +344,12 @@ func (s *Store) fetch(ctx context.Context, ref blob.Ref) (*spool, error) {
 	defer turn.Pause(ctx)()
 	for attempt := 1; ; attempt++ {
 		sp, err := s.fetchOnce(ctx, ref)
-		var broken *brokenOff
-		if !errors.As(err, &broken) || attempt == attempts {
+		if _, ok := errors.AsType[*brokenOff](err); !ok || attempt == attempts {
 			return sp, s.fault(ctx, doing, err)
 		}
 		pause := min(longestPause, 100*time.Millisecond<<attempt)
-		select {
-		case <-ctx.Done():
-			return nil, blob.Fault(doing, ctx.Err())
-		case <-time.After(rand.N(pause)):
+		if err := fault.Pause(ctx, rand.N(pause)); err != nil {
+			return nil, err
 		}
 	}
 }

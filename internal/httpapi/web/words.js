@@ -4,7 +4,6 @@
 //
 //   t("Upload {name} again", { name })          a text; numbers are written as people write them
 //   tn("{n} bill", "{n} bills", n)              a text that depends on a number
-//   tx("Read by {who}. {again}", { who, again }) a text with elements in it, as a list for h()
 //
 // Texts are literals, so that a test finds those without translation. Modules may use them
 // where they are loaded: a module that imports this one waits for the dictionary.
@@ -95,17 +94,6 @@ export function tn(one, many, n, values) {
   const forms = dictionary[one] || [one, many];
   return put(forms[rules.select(n) === "one" ? 0 : 1], { n, ...values });
 }
-
-/**
- * Returns a text with elements at names in braces, as a list for h().
- * @param {string} text
- * @param {Record<string, any>} values elements, lists of them, texts, numbers
- */
-export const tx = (text, values) => t(text).split(/\{(\w+)\}/).map((part, i) => {
-  if (i % 2 === 0) return part;
-  const value = values[part];
-  return typeof value === "number" ? write(value) : value;
-});
 
 /** Writes texts as a list: "a, b and c". @param {string[]} texts */
 export const listed = (texts) => lists.format(texts);

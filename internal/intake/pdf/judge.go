@@ -121,8 +121,7 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 	}
 	doc, err := openChecked(p, src, a.Size)
 	if err != nil {
-		var f *fault.Error
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			return reply(Verdict{Differs: "PDFium does not open the document: " + f.Message})
 		}
 		return err

@@ -68,8 +68,7 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 				return worker.Retire(&fault.Error{Code: fault.Internal, Message: "the PDF engine does not start", Err: err})
 			}
 			err := serve(p, c, args)
-			var t trap
-			if errors.As(err, &t) {
+			if t, ok := errors.AsType[trap](err); ok {
 				return worker.Retire(p.trapped(t))
 			}
 			return err
@@ -211,8 +210,7 @@ func (d *document) read(number int, ruled bool) (page.Page, error) {
 		}
 		return pg, l.close()
 	}
-	var damaged errDamaged
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[errDamaged](err); ok {
 		pg.Damage = damaged.why
 		return pg, nil
 	}
@@ -358,8 +356,7 @@ func loadOne(p *pdfium, c *worker.Call, args []byte) (_ *document, _ *loaded, a 
 		return nil, nil, a, err
 	}
 	l, err := doc.load(of)
-	var damaged errDamaged
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[errDamaged](err); ok {
 		return nil, nil, a, errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
 	}
 	return doc, l, a, err

@@ -532,8 +532,7 @@ func (p *process) end() {
 // autopsy explains to people why a worker died during a call.
 func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	p.cmd.Wait()
-	var ours errOurs
-	if errors.As(err, &ours) {
+	if ours, ok := errors.AsType[errOurs](err); ok {
 		return ours.error
 	}
 	words := p.stderr.String()

@@ -342,8 +342,7 @@ func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
 		t.Errorf("a frame over the limit: %v", err)
 	}
 	_, err = call(t.Context(), t, p, "ramble", "", nil)
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.NoBills || len(f.Message) > 20<<10 || f.Details != nil {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.NoBills || len(f.Message) > 20<<10 || f.Details != nil {
 		t.Errorf("a message of %d bytes, details %.20v", len(err.Error()), f.Details)
 	}
 	if got, err := call(t.Context(), t, p, "echo", "x", nil); err != nil || got != "xx" {
@@ -354,8 +353,7 @@ func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
 func TestDetailsOfAFaultCross(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
 	_, err := call(t.Context(), t, p, "fault", "", nil)
-	var f *fault.Error
-	if !errors.As(err, &f) || fmt.Sprintf("%s", f.Details) != `{"page":3}` {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || fmt.Sprintf("%s", f.Details) != `{"page":3}` {
 		t.Errorf("details are %s", f.Details)
 	}
 }

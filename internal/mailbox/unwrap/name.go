@@ -42,9 +42,9 @@ var words = mime.WordDecoder{CharsetReader: func(set string, r io.Reader) (io.Re
 	return nil, io.ErrUnexpectedEOF // any error: the word stays as it stands
 }}
 
-// decodeWords decodes the encoded words of a field (RFC 2047), which programs also write in
+// DecodeWords decodes the encoded words of a field (RFC 2047), which programs also write in
 // parameters, where they have no place.
-func decodeWords(s string) string {
+func DecodeWords(s string) string {
 	if !strings.Contains(s, "=?") {
 		return s
 	}
@@ -55,9 +55,6 @@ func decodeWords(s string) string {
 	}
 	return decoded
 }
-
-// DecodeWords returns a field as people see it.
-func DecodeWords(s string) string { return decodeWords(s) }
 
 // extended reads a parameter in a character set other than UTF-8 (RFC 2231), which package mime
 // takes for nothing, or for the pieces that are in UTF-8: filename*=iso-8859-1”M%FCller.pdf, also in pieces (filename*0*=…; filename*1=…).

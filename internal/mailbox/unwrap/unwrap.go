@@ -193,7 +193,7 @@ func kindOf(h textproto.MIMEHeader) (k kind) {
 	k.attached = strings.EqualFold(how, "attachment")
 	k.inline = strings.EqualFold(how, "inline") || !k.attached && h.Get("Content-Id") != ""
 	for _, name := range []string{extended(h.Get("Content-Disposition"), "filename"), disposition["filename"], extended(h.Get("Content-Type"), "name"), params["name"]} {
-		if name = decodeWords(name); strings.TrimSpace(name) != "" {
+		if name = DecodeWords(name); strings.TrimSpace(name) != "" {
 			k.name = name
 			break
 		}

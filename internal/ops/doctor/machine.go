@@ -40,23 +40,16 @@ func (d *doctor) temporary(context.Context) {
 	}
 	in := ""
 	if s.kind == kindMemory {
-		in = ", in memory,"
+		in = ", in memory"
 	}
 	switch {
 	case s.free < d.Upload:
-		d.fail(check, "only %s are free in %s%s less than one upload (%s) — give TMPDIR a place with more", text.Size(s.free), d.Scratch, orComma(in), text.Size(d.Upload))
+		d.fail(check, "only %s are free in %s%s, less than one upload (%s) — give TMPDIR a place with more", text.Size(s.free), d.Scratch, in, text.Size(d.Upload))
 	case s.free < need:
-		d.warn(check, "%s are free in %s%s and uploads may take %s at the worst (--max-upload times --workers and --queue) — give TMPDIR a place with more, or lower those", text.Size(s.free), d.Scratch, orComma(in), text.Size(need))
+		d.warn(check, "%s are free in %s%s, and uploads may take %s at the worst (--max-upload times --workers and --queue) — give TMPDIR a place with more, or lower those", text.Size(s.free), d.Scratch, in, text.Size(need))
 	default:
-		d.ok(check, "%s are free in %s%s", text.Size(s.free), d.Scratch, map[bool]string{true: ", in memory"}[in != ""])
+		d.ok(check, "%s are free in %s%s", text.Size(s.free), d.Scratch, in)
 	}
-}
-
-func orComma(s string) string {
-	if s == "" {
-		return ","
-	}
-	return s
 }
 
 // serverMemory is the memory of a server without its workers, with some thousands of

@@ -113,8 +113,7 @@ func (s *caller) do(r *http.Request, limit time.Duration) (a reply, err error) {
 
 // plain returns an HTTP error without the URL around it.
 func plain(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		if u.Timeout() {
 			return "it does not answer in time"
 		}
@@ -240,8 +239,7 @@ func (s *caller) jobs(ctx context.Context) {
 	began := time.Now()
 	c := &client.Client{URL: s.url.String(), Key: s.Key, HTTP: s.http}
 	j, err := c.Submit(ctx, "", client.Upload{Name: sample.PDFName, Content: bytes.NewReader(bills.Bytes())})
-	var e *client.Error
-	if errors.As(err, &e) && e.Status == http.StatusNotFound {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusNotFound {
 		s.warn(check, "the server has no jobs — replace its program by this version")
 		return
 	}

@@ -75,9 +75,7 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) 
 		if err == nil || !again || try == sendTries {
 			return err
 		}
-		select {
-		case <-time.After(min(max(pause, after), pauseMost)):
-		case <-ctx.Done():
+		if fault.Pause(ctx, min(max(pause, after), pauseMost)) != nil {
 			return err
 		}
 		pause *= 2

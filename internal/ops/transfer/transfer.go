@@ -507,10 +507,8 @@ func (c *copier) importState(ctx context.Context, st session.State) (session.Rem
 		if fault.CodeOf(err) != fault.Busy || try == busyTries {
 			return removed, err
 		}
-		select {
-		case <-ctx.Done():
-			return session.Removed{}, fault.Ended(ctx.Err())
-		case <-time.After(250 * time.Millisecond):
+		if err := fault.Pause(ctx, 250*time.Millisecond); err != nil {
+			return session.Removed{}, err
 		}
 	}
 }

@@ -143,8 +143,7 @@ func readStream(t testing.TB, data []byte, lim grid.Limits) (*rows, error) {
 // wantFault checks the code, and that the message holds a text.
 func wantFault(t testing.TB, err error, code fault.Code, says string) {
 	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != code || !strings.Contains(f.Message, says) {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != code || !strings.Contains(f.Message, says) {
 		t.Errorf("the error is %v, want %s that says %q", err, code, says)
 	}
 }

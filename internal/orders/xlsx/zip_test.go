@@ -12,8 +12,7 @@ import (
 
 func wantTooLarge(t *testing.T, err error, says string) {
 	t.Helper()
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.TooLarge || !strings.Contains(f.Message, says) {
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.TooLarge || !strings.Contains(f.Message, says) {
 		t.Errorf("the error is %v, want %s that says %q", err, fault.TooLarge, says)
 	}
 }

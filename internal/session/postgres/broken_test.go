@@ -107,8 +107,7 @@ func TestTheSuiteFindsBrokenFunctions(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run="+strings.Join(run, "|"), "-test.timeout="+timeout.String())
 	cmd.Env = append(os.Environ(), variable+"=1", "TALLYMAN_SERVER_PORT="+strconv.Itoa(server.Port))
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
 		t.Fatalf("the suite on broken functions: %v\n%s", err, out[max(0, len(out)-2000):])
 	}
 	for _, b := range broken {

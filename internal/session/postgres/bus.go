@@ -134,7 +134,7 @@ func (b *Bus) publish(ctx context.Context) {
 				rest = time.Second
 			}
 		}
-		if pause(ctx, rest) != nil {
+		if fault.Pause(ctx, rest) != nil {
 			return
 		}
 	}
@@ -167,7 +167,7 @@ func (b *Bus) listen(ctx context.Context) {
 			wait = 50 * time.Millisecond
 		}
 		b.log.Warn("the connection for events of other replicas broke; trying again", "error", err, "after", wait)
-		if pause(ctx, wait/2+mathrand.N(wait)) != nil {
+		if fault.Pause(ctx, wait/2+mathrand.N(wait)) != nil {
 			return
 		}
 		wait = min(2*wait, busBackoff)

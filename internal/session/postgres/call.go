@@ -69,8 +69,7 @@ func (s *Store) run(ctx context.Context, c call) error {
 		if err == nil {
 			return nil
 		}
-		var f *fault.Error
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			return f
 		}
 		refused := refusal(err)
@@ -86,7 +85,7 @@ func (s *Store) run(ctx context.Context, c call) error {
 		if attempt == attempts || refused != nil && !worthAnother(refused) || refused == nil && sent && attempt > 2 {
 			return failed(c.what, err)
 		}
-		if err := pause(ctx, time.Duration(1<<attempt)*time.Millisecond/2+rand.N(2*time.Millisecond)); err != nil {
+		if err := fault.Pause(ctx, time.Duration(1<<attempt)*time.Millisecond/2+rand.N(2*time.Millisecond)); err != nil {
 			return err
 		}
 	}
@@ -167,17 +166,5 @@ func (s *Store) leave() {
 	s.inside--
 	if s.closed && s.inside == 0 {
 		close(s.idle)
-	}
-}
-
-// pause waits, or fails with fault.Cancelled.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fault.Ended(ctx.Err())
 	}
 }

@@ -118,8 +118,7 @@ func openFault(where string, err error) error {
 	if errors.As(err, &f) && f.Code != session.StorageUnavailable {
 		return f
 	}
-	var p *pgconn.PgError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case p.Code[:2] == "28":
 			return fault.New(Refused, "the database %s refuses the login (%w); check the user and password in its address, and the server's pg_hba.conf", where, err)

@@ -315,8 +315,7 @@ func TestWaitingForAHungDatabaseIsBoundedAndCancellable(t *testing.T) {
 	}()
 	until(6)
 	for name, err := range everyOperation(s, k, session.State{Incarnation: session.NewIncarnation()}) {
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Code != fault.Busy || f.Details != (session.RetryAfter{Seconds: 1}) || !session.Settled(err) {
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.Busy || f.Details != (session.RetryAfter{Seconds: 1}) || !session.Settled(err) {
 			t.Errorf("%s, one too many: %v", name, err)
 		}
 	}

@@ -429,7 +429,7 @@ func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int
 			if wait == 50 {
 				return answer{}, errBusy("the number of sessions is close to its limit")
 			}
-			if err := pause(ctx, 10*time.Millisecond); err != nil {
+			if err := fault.Pause(ctx, 10*time.Millisecond); err != nil {
 				return answer{}, err
 			}
 			continue

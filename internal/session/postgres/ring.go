@@ -176,8 +176,7 @@ func (r *Ring) change(ctx context.Context, sql string, args ...any) (changed boo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.at, r.changes = time.Time{}, r.changes+1
-	var f *fault.Error
-	if errors.As(err, &f) && f.Code == session.StorageUnavailable {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == session.StorageUnavailable {
 		return false, fault.New(session.StorageUnavailable, "the keys in %s could not be changed, or the answer was lost; check with \"tallyman key list\": %w", r.store.where, f.Err)
 	}
 	return changed, err

@@ -263,7 +263,7 @@ func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
 		case time.Since(start) > 2*s.limits.acquire:
 			return fault.New(InUse, "the database %s is in use by other Tallyman programs (%d connections, from %s); stop them first", s.where, n, who)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := fault.Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

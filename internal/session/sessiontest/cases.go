@@ -1397,8 +1397,7 @@ func bound(b *bench) {
 	if fault.CodeOf(err) != fault.Busy || !session.Settled(err) {
 		b.Errorf("one session too many: %v", err)
 	}
-	var busy *fault.Error
-	if !errors.As(err, &busy) || busy.Details != (session.RetryAfter{Seconds: 60}) {
+	if busy, ok := errors.AsType[*fault.Error](err); !ok || busy.Details != (session.RetryAfter{Seconds: 60}) {
 		b.Errorf("busy does not say when to try again: %+v", busy)
 	}
 	if _, _, err := b.store.New(ctx, key("4"), session.Named); fault.CodeOf(err) != fault.Busy {

@@ -103,8 +103,7 @@ func TestTheSuiteFindsEveryBrokenRule(t *testing.T) {
 			cmd := exec.Command(exe, "-test.run=^TestTheSuiteFindsEveryBrokenRule$", "-test.timeout=5m", "-test.failfast")
 			cmd.Env = append(os.Environ(), "STORETEST_BROKEN="+rule)
 			out, err := cmd.CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "--- FAIL: TestTheSuiteFindsEveryBrokenRule/") {
+			if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.Contains(string(out), "--- FAIL: TestTheSuiteFindsEveryBrokenRule/") {
 				t.Errorf("the suite did not find the broken rule (%v):\n%s", err, tail(out))
 				return
 			}

@@ -311,14 +311,8 @@ func (e *exports) UnmarshalJSON(b []byte) error {
 }
 
 // load reads all rows, oldest first.
-func (db *database) load(yield func(row) error) (err error) {
-	defer recoverAs(&err)
-	st, _, err := db.conn.Prepare(`SELECT seq, owner, id, kind, incarnation, revision, created, used, inputs FROM session ORDER BY seq`)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for st.Step() {
+func (db *database) load(yield func(row) error) error {
+	return each(db.conn, `SELECT seq, owner, id, kind, incarnation, revision, created, used, inputs FROM session ORDER BY seq`, func(st *sqlite3.Stmt) (err error) {
 		r := row{seq: st.ColumnInt64(0), used: st.ColumnInt64(7)}
 		r.key = session.Key{Owner: session.Owner(st.ColumnText(1)), ID: session.ID(st.ColumnText(2))}
 		if err := r.key.Check(); err != nil {
@@ -329,11 +323,8 @@ func (db *database) load(yield func(row) error) (err error) {
 				return fmt.Errorf("row %d: %w", r.seq, err)
 			}
 		}
-		if err := yield(r); err != nil {
-			return err
-		}
-	}
-	return st.Err()
+		return yield(r)
+	})
 }
 
 // putPaper is the statement that writes a document.
@@ -344,29 +335,20 @@ func putPaper(of shelf) string {
 // loadPapers reads all documents of owners.
 func (db *database) loadPapers(yield func(paper, session.Profile)) error {
 	for of, table := range tables {
-		if err := db.loadPapersOf(shelf(of), table, yield); err != nil {
+		err := each(db.conn, `SELECT owner, revision, content FROM `+table, func(st *sqlite3.Stmt) error {
+			p := session.Profile{Revision: st.ColumnInt64(1), Content: st.ColumnBlob(2, nil)}
+			at := paper{shelf(of), session.Owner(st.ColumnText(0))}
+			if err := p.Check(at.owner); err != nil {
+				return err
+			}
+			yield(at, p)
+			return nil
+		})
+		if err != nil {
 			return fmt.Errorf("a %s: %w", table, err)
 		}
 	}
 	return nil
-}
-
-func (db *database) loadPapersOf(of shelf, table string, yield func(paper, session.Profile)) (err error) {
-	defer recoverAs(&err)
-	st, _, err := db.conn.Prepare(`SELECT owner, revision, content FROM ` + table)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for st.Step() {
-		p := session.Profile{Revision: st.ColumnInt64(1), Content: st.ColumnBlob(2, nil)}
-		at := paper{of, session.Owner(st.ColumnText(0))}
-		if err := p.Check(at.owner); err != nil {
-			return err
-		}
-		yield(at, p)
-	}
-	return st.Err()
 }
 
 // scan reads the state in a row.

@@ -290,8 +290,7 @@ func TestInvalidDataDirectoriesAreRefusedClearly(t *testing.T) {
 	os.WriteFile(file, nil, 0o600)
 	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/nowhere"} {
 		_, err := Open(ctx, dir, session.Settings{})
-		var f *fault.Error
-		if !errors.As(err, &f) || !strings.Contains(err.Error(), dir) {
+		if _, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}

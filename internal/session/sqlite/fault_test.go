@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -98,7 +100,7 @@ func failNth(t *testing.T, dir string, n int, ops string, err error, code fault.
 
 	count, failed := 0, false
 	disk.setFault(func(o, _ string) error {
-		if !contains(ops, o) {
+		if !slices.Contains(strings.Fields(ops), o) {
 			return nil
 		}
 		count++
@@ -230,20 +232,6 @@ func TestOnAFullDiskTheOutcomeIsCertain(t *testing.T) {
 		}
 		s.Close()
 	}
-}
-
-func contains(list, word string) bool {
-	for len(list) > 0 {
-		i := 0
-		for i < len(list) && list[i] != ' ' {
-			i++
-		}
-		if list[:i] == word {
-			return true
-		}
-		list = list[min(i+1, len(list)):]
-	}
-	return false
 }
 
 func TestHistoriesWithFailuresAreLinearizable(t *testing.T) {

@@ -47,8 +47,7 @@ func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 	}
 	defer os.RemoveAll(copied)
 	if err := copyDatabase(ctx, dir, copied); err != nil {
-		var w *scratchError
-		if errors.As(err, &w) {
+		if w, ok := errors.AsType[*scratchError](err); ok {
 			return nil, openFault(scratch, w.err)
 		}
 		var f *fault.Error
@@ -106,17 +105,12 @@ func look(copied, dir string) (s *Seen, err error) {
 }
 
 func (s *Seen) check(conn *sqlite3.Conn) error {
-	st, _, err := conn.Prepare("PRAGMA quick_check(10)")
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for st.Step() {
+	return each(conn, "PRAGMA quick_check(10)", func(st *sqlite3.Stmt) error {
 		if said := st.ColumnText(0); said != "ok" {
 			s.Damage = append(s.Damage, said)
 		}
-	}
-	return st.Err()
+		return nil
+	})
 }
 
 // copyDatabase copies the database with its log as of one moment.
@@ -129,10 +123,8 @@ func copyDatabase(ctx context.Context, dir, to string) error {
 	path := filepath.Join(dir, fileName)
 	for attempt := range 20 {
 		if attempt > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(50 * time.Millisecond):
+			if err := fault.Pause(ctx, 50*time.Millisecond); err != nil {
+				return err
 			}
 		}
 		before, err := stamp(path)

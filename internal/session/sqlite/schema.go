@@ -103,15 +103,26 @@ func migrate(c *sqlite3.Conn, from int, steps []string) error {
 func pragma(c *sqlite3.Conn, name string) (int64, error) { return number(c, "PRAGMA "+name) }
 
 // number returns the result of a query that is one number.
-func number(c *sqlite3.Conn, sql string) (int64, error) {
+func number(c *sqlite3.Conn, sql string) (n int64, err error) {
+	err = each(c, sql, func(st *sqlite3.Stmt) error {
+		n = st.ColumnInt64(0)
+		return nil
+	})
+	return n, err
+}
+
+// each calls f for each row of a query.
+func each(c *sqlite3.Conn, sql string, f func(*sqlite3.Stmt) error) (err error) {
+	defer recoverAs(&err)
 	st, _, err := c.Prepare(sql)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer st.Close()
-	var n int64
-	if st.Step() {
-		n = st.ColumnInt64(0)
+	for st.Step() {
+		if err := f(st); err != nil {
+			return err
+		}
 	}
-	return n, st.Err()
+	return st.Err()
 }

@@ -193,43 +193,29 @@ func (s *Store) life(k session.Kind) int64 { return s.settings.Lives.Of(k).Milli
 
 // Open implements session.Store.
 func (s *Store) Open(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
-	var none session.Removed
-	st, err := s.read(ctx, key)
-	if err == nil || fault.CodeOf(err) != fault.NotFound {
-		return st, none, err
+	if st, err := s.read(ctx, key); err == nil || fault.CodeOf(err) != fault.NotFound {
+		return st, session.Removed{}, err
 	}
-	if err := checkKind(kind); err != nil {
-		return session.State{}, none, err
-	}
-	var removed session.Removed
-	err = s.do(ctx, func(b *batch) (err error) {
-		sl := b.at(key)
-		removed = session.Removed{}
-		if !b.use(sl) {
-			if removed, err = b.begin(sl, kind); err != nil {
-				return err
-			}
-		}
-		st = b.view(sl)
-		return nil
-	})
-	if err != nil {
-		return session.State{}, none, err
-	}
-	return st, removed, nil
+	return s.begin(ctx, key, kind, false)
 }
 
 // New implements session.Store.
 func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (session.State, session.Removed, error) {
+	return s.begin(ctx, key, kind, true)
+}
+
+// begin begins a session, but uses the one that is there unless it is to be anew.
+func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (st session.State, removed session.Removed, err error) {
 	if err := errors.Join(key.Check(), checkKind(kind)); err != nil {
 		return session.State{}, session.Removed{}, err
 	}
-	var st session.State
-	var removed session.Removed
-	err := s.do(ctx, func(b *batch) (err error) {
+	err = s.do(ctx, func(b *batch) (err error) {
 		sl := b.at(key)
-		if removed, err = b.begin(sl, kind); err != nil {
-			return err
+		removed = session.Removed{}
+		if anew || !b.use(sl) {
+			if removed, err = b.begin(sl, kind); err != nil {
+				return err
+			}
 		}
 		st = b.view(sl)
 		return nil

@@ -168,8 +168,7 @@ func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	_, _, err := s.New(ctx, keyOf("too many"), session.Named)
-	var busy *fault.Error
-	if !errors.As(err, &busy) || busy.Code != fault.Busy || busy.Details != (session.RetryAfter{Seconds: 1}) {
+	if busy, ok := errors.AsType[*fault.Error](err); !ok || busy.Code != fault.Busy || busy.Details != (session.RetryAfter{Seconds: 1}) {
 		t.Errorf("one too many: %v", err)
 	}
 	if _, err := s.Get(ctx, here); err != nil {

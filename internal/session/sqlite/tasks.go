@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/queue"
@@ -153,21 +155,15 @@ func (db *database) applyTasks(w work) error {
 }
 
 // loadTasks reads all tasks.
-func (db *database) loadTasks(yield func(queue.Task)) (err error) {
-	defer recoverAs(&err)
-	st, _, err := db.conn.Prepare(`SELECT seq, task FROM task ORDER BY seq`)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for st.Step() {
+func (db *database) loadTasks(yield func(queue.Task)) error {
+	return each(db.conn, `SELECT seq, task FROM task ORDER BY seq`, func(st *sqlite3.Stmt) error {
 		var t queue.Task
 		if err := json.Unmarshal(st.ColumnRawText(1), &t); err != nil {
 			return fmt.Errorf("task %d: %w", st.ColumnInt64(0), err)
 		}
 		yield(t)
-	}
-	return st.Err()
+		return nil
+	})
 }
 
 // Put implements queue.Queue.

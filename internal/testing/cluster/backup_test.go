@@ -41,8 +41,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 		must.OK(t, err)
 		for _, o := range page.Contents {
 			got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &from, Key: o.Key})
-			var none *types.NoSuchKey
-			if errors.As(err, &none) {
+			if _, ok := errors.AsType[*types.NoSuchKey](err); ok {
 				gone++
 				continue
 			}

@@ -72,8 +72,7 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 			resp.Header.Set(ByHeader, replica.Name)
 			return resp, nil
 		}
-		var op *net.OpError
-		if !errors.As(err, &op) || op.Op != "dial" {
+		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
 			return nil, err
 		}
 	}

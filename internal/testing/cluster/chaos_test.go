@@ -21,39 +21,26 @@ import (
 type ledger struct {
 	mu   sync.Mutex
 	sids []string
-	of   map[string]kept
+	of   map[string]shipments.Shipment
 }
 
-// kept is what a session of the ledger must serve.
-type kept struct {
-	ship   shipments.Shipment
-	merged bool
-}
-
-func (k kept) sheet() []byte {
-	if k.merged {
-		return k.ship.Expected
-	}
-	return k.ship.Unmatched
-}
-
-func (l *ledger) add(sid string, k kept) {
+func (l *ledger) add(sid string, ship shipments.Shipment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.of == nil {
-		l.of = map[string]kept{}
+		l.of = map[string]shipments.Shipment{}
 	}
 	if _, ok := l.of[sid]; !ok {
 		l.sids = append(l.sids, sid)
 	}
-	l.of[sid] = k
+	l.of[sid] = ship
 }
 
-func (l *ledger) some(random *rand.Rand) (sid string, k kept, ok bool) {
+func (l *ledger) some(random *rand.Rand) (sid string, ship shipments.Shipment, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.sids) == 0 {
-		return "", kept{}, false
+		return "", ship, false
 	}
 	sid = l.sids[random.IntN(len(l.sids))]
 	return sid, l.of[sid], true
@@ -85,13 +72,13 @@ func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func(
 		// The orders may or may not be there: they were not acknowledged.
 		return
 	}
-	l.add(sid, kept{ship, true})
+	l.add(sid, ship)
 	c.counts.add("workflows acknowledged", 1)
 }
 
 // look downloads a session of the ledger, and counts lost or mixed-up lines. It
 // returns false if there was no conclusive answer.
-func (c clients) look(sid string, k kept) bool {
+func (c clients) look(sid string, ship shipments.Shipment) bool {
 	a, known := c.ask(api.Request{Method: "GET", Path: "/download", SID: sid})
 	if !known || a.Status == 503 {
 		return false
@@ -102,7 +89,7 @@ func (c clients) look(sid string, k kept) bool {
 		c.t.Errorf("session %s is lost: %d %s", sid, a.Status, a.Body)
 		return true
 	}
-	if !bytes.Equal(a.Body, k.sheet()) {
+	if !bytes.Equal(a.Body, ship.Expected) {
 		c.counts.add("contaminated", 1)
 		c.t.Errorf("session %s serves another sheet: %.300s", sid, a.Body)
 	}

@@ -1,11 +1,6 @@
 package cluster_test
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -13,23 +8,10 @@ import (
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/child"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
-
-// children returns the child processes of a process.
-func children(pid int) (pids []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/status")
-	for _, path := range stats {
-		b, err := os.ReadFile(path)
-		if err == nil && strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", pid)) {
-			if n, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-				pids = append(pids, n)
-			}
-		}
-	}
-	return pids
-}
 
 func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	t.Parallel()
@@ -48,8 +30,9 @@ func TestHealthNamesTheFailingPartAndItsRecovery(t *testing.T) {
 	}
 	well := parts{"healthy", "working", "working", "working"}
 	stand := func(r *cluster.Replica, sig syscall.Signal) {
-		for _, pid := range children(r.PID()) {
-			if err := child.Signal(pid, r.PID(), sig); err != nil {
+		_, workers := load.Family(r.PID())
+		for _, w := range workers {
+			if err := child.Signal(w.PID, r.PID(), sig); err != nil {
 				t.Logf("a worker gets no signal: %v", err)
 			}
 		}

@@ -36,16 +36,12 @@ type Options struct {
 	Lives session.Lives
 	// Now is the clock of sessions, nil for the system's.
 	Now func() time.Time
-	// Limits bound the queue of uploads.
-	Limits desk.Limits
 	// Config is the HTTP interface's; the desk and Loopback are filled in.
 	Config httpapi.Config
 	// Webhooks says where webhooks may go; nil for no webhooks.
 	Webhooks *webhook.Policy
 	// Wrap, if not nil, wraps the service's handler.
 	Wrap func(http.Handler) http.Handler
-	// Address is the address to listen on; "" for a free port of 127.0.0.1.
-	Address string
 }
 
 // Service is a running service.
@@ -73,14 +69,11 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	if o.Address == "" {
-		o.Address = "127.0.0.1:0"
-	}
-	listener, err := net.Listen("tcp", o.Address)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	o.Config.Desk, o.Config.Loopback = desk.New(store, contents, o.Reader, o.Limits), o.Config.Keys == nil
+	o.Config.Desk, o.Config.Loopback = desk.New(store, contents, o.Reader, desk.Limits{}), o.Config.Keys == nil
 	if o.Config.Tasks = store.Tasks(); o.Config.JobsKept == 0 {
 		o.Config.JobsKept = o.Lives.Of(session.Named)
 	}

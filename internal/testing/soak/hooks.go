@@ -222,10 +222,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var refusals = []http.HandlerFunc{
 	receiver.Status(http.StatusInternalServerError, ""), receiver.Cut, receiver.Status(http.StatusTooManyRequests, "2"),
 	func(w http.ResponseWriter, r *http.Request) { // slow, and then away
-		select {
-		case <-r.Context().Done():
-		case <-time.After(2 * time.Second):
-		}
+		sleep(r.Context(), 2*time.Second)
 		receiver.Cut(w, r)
 	},
 }

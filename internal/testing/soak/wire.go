@@ -195,10 +195,7 @@ func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration
 			}
 		}
 		last = fmt.Sprintf("%d %.200q", a.Status, a.Body)
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
+		sleep(ctx, 50*time.Millisecond)
 	}
 	s.report.violated(hangs, "the server does not work within %v after: %s; it answers %s", most, after, last)
 	return nil

@@ -351,8 +351,7 @@ func (r *results) test(ctx context.Context, env []string, args ...string) error 
 	readErr := r.read(out, with)
 	io.Copy(io.Discard, out)
 	err = cmd.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() && r.failed() {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() && r.failed() {
 		err = nil // the results contain the failures
 	}
 	return errors.Join(readErr, err)

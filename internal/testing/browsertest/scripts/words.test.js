@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { dictionary, sentences, terms } from "../es.js";
 import { Translator, keyOf, skips, speaks } from "../translate.js";
-import { listed, t, tn, tx } from "../words.js";
+import { listed, t, tn } from "../words.js";
 
 const folder = new URL("..", import.meta.url);
 const files = (end) => readdirSync(folder).filter((f) => f.endsWith(end)).map((f) => [f, read(f)]);
@@ -42,7 +42,7 @@ function* texts(file, source) {
     assert.match(arg, literal, `${where}: a text is no literal, so nobody can translate it`);
     return text(arg);
   };
-  for (const name of ["t", "tx", "tn", "plural"]) {
+  for (const name of ["t", "tn", "plural"]) {
     for (const { args, line } of calls(code, name)) {
       const where = `${file}:${line}`;
       if (file === "words.js" || (file === "format.js" && name !== "t")) continue; // they define it
@@ -130,7 +130,6 @@ test("texts take their values", () => {
   assert.equal(t("{name} has {n} rows", { name: "a {n}", n: 1234 }).replace(/\D?234/, "234"), "a {n} has 1234 rows");
   assert.equal(tn("{n} bill", "{n} bills", 1), "1 bill");
   assert.equal(tn("{n} bill", "{n} bills", 0), "0 bills");
-  assert.deepEqual(tx("{a} of {b}.", { a: 3, b: ["x"] }), ["", "3", " of ", ["x"], "."]);
   assert.equal(listed(["a", "b", "c"]).replace(", and", " and"), "a, b and c");
 });
 
