@@ -117,8 +117,8 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	m.files = newFiles()
 	files := m.files
 	fmt.Printf("%d processors, %s; documents of %d kB (86 pages) and %d kB (1 page)\n\n", runtime.NumCPU(), runtime.Version(), len(files.Usual.Bills)>>10, len(files.Small.Bills)>>10)
-	load.Check(b.prepare(ctx, files))
-	load.Check(a.fill(ctx, files))
+	load.Check(b.leave(ctx, "kept", files.Usual))
+	load.Check(a.leave(ctx, "large", files.Large))
 	alone := b.work(ctx, files, m.quiet)
 	before, _ := load.Memory(s.PID())
 	if m.each {

@@ -200,8 +200,9 @@ func (o *owner) kinds(f files) []struct {
 	}
 }
 
-func (o *owner) prepare(ctx context.Context, f files) error {
-	for _, r := range []api.Request{post("/upload", "kept", pdfKind, f.Usual.Bills), post("/upload-csv", "kept", csvKind, f.Usual.Orders)} {
+// leave leaves a session with a document and its orders.
+func (o *owner) leave(ctx context.Context, sid string, d load.Documents) error {
+	for _, r := range []api.Request{post("/upload", sid, pdfKind, d.Bills), post("/upload-csv", sid, csvKind, d.Orders)} {
 		if status, _ := o.ask(ctx, r); status != http.StatusOK {
 			return fmt.Errorf("%s was answered %d", r, status)
 		}
@@ -233,16 +234,6 @@ type way struct {
 	name    string
 	clients int
 	do      func(ctx context.Context, client, round int)
-}
-
-// fill leaves what A needs for some of its ways.
-func (o *owner) fill(ctx context.Context, f files) error {
-	for _, r := range []api.Request{post("/upload", "large", pdfKind, f.Large.Bills), post("/upload-csv", "large", csvKind, f.Large.Orders)} {
-		if status, _ := o.ask(ctx, r); status != http.StatusOK {
-			return fmt.Errorf("%s was answered %d", r, status)
-		}
-	}
-	return nil
 }
 
 // look finds the version of the session large.

@@ -16,6 +16,7 @@ import (
 
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/proof"
 )
 
@@ -31,59 +32,36 @@ func main() {
 	learnt := pflag.Bool("learnt", false, "teach the form of each document first")
 	seeds := pflag.Int("seeds", 8, "invent `N` documents of each form")
 	pflag.Parse()
-	ok, err := run(context.Background(), o, *seeds, *learnt)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/proof:", err)
-		os.Exit(2)
-	}
+	ok := false
+	load.Main("bench/proof", func() { ok = run(context.Background(), o, *seeds, *learnt) })
 	if !ok {
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o proof.Options, seeds int, learnt bool) (ok bool, err error) {
-	documents, err := collect(ctx, seeds)
-	if err != nil {
-		return false, err
-	}
+func run(ctx context.Context, o proof.Options, seeds int, learnt bool) (ok bool) {
+	documents := collect(ctx, seeds)
 	read := proof.Reader(proof.Free)
 	if learnt {
-		if read, err = proof.Learnt(documents); err != nil {
-			return false, err
-		}
+		read = load.Must(proof.Learnt(documents))
 	}
-	r, err := proof.Run(o, documents, read)
-	if err != nil {
-		return false, err
-	}
+	r := load.Must(proof.Run(o, documents, read))
 	for out := proof.Text; out <= proof.False; out++ {
 		for _, e := range r.Examples[out] {
 			fmt.Printf("%s: %s\n", out, e)
 		}
 	}
 	r.Write(os.Stdout)
-	return r.False() == 0, nil
+	return r.False() == 0
 }
 
 // collect reads the documents from their PDFs.
-func collect(ctx context.Context, seeds int) (all []proof.Document, err error) {
+func collect(ctx context.Context, seeds int) (all []proof.Document) {
 	l := proof.NewLibrary()
 	defer l.Close()
 	for _, f := range append([]sample.Form{sample.Straight, sample.House}, sample.OtherForms...) {
-		invented, err := l.Invented(ctx, f, seeds)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, invented...)
+		all = append(all, load.Must(l.Invented(ctx, f, seeds))...)
 	}
-	kept, err := l.Folder(ctx, "../shared/testdata/layouts")
-	if err != nil {
-		return nil, err
-	}
-	all = append(all, kept...)
-	known, err := l.Known(ctx, "../shared/testdata/midas-2025-07-10/bol.pdf", seeds)
-	if err != nil {
-		return nil, err
-	}
-	return append(all, known...), nil
+	all = append(all, load.Must(l.Folder(ctx, "../shared/testdata/layouts"))...)
+	return append(all, load.Must(l.Known(ctx, "../shared/testdata/midas-2025-07-10/bol.pdf", seeds))...)
 }

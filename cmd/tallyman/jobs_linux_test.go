@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/session/sessiontest"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // A server that is killed at any moment loses no acknowledged job, and ends each once, with
@@ -36,25 +37,16 @@ func TestJobsSurviveKills(t *testing.T) {
 		}()
 		c = &client.Client{URL: s.url, Session: ""}
 	}
-	type paper struct {
-		bills, orders, want []byte
-	}
-	var papers []paper
+	var papers []shipments.Shipment
 	for i := range 4 {
-		m, err := sample.New(sample.Options{Bills: 4 + i, Lines: 20, Seed: uint64(i)})
-		must.OK(t, err)
-		var bills, orders, want bytes.Buffer
-		must.OK(t, m.WritePDF(&bills))
-		must.OK(t, m.WriteOrders(&orders))
-		must.OK(t, m.WriteExpected(&want))
-		papers = append(papers, paper{bills.Bytes(), orders.Bytes(), want.Bytes()})
+		papers = append(papers, shipments.New(t, sample.Options{Bills: 4 + i, Lines: 20, Seed: uint64(i)}, ""))
 	}
 	begin()
 	jobs := map[string]int{}
 	keys := map[string]string{}
 	put := func(key string, i int) {
 		t.Helper()
-		j, err := c.Submit(t.Context(), key, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(papers[i].bills)}, client.Upload{Name: "o.csv", Content: bytes.NewReader(papers[i].orders)})
+		j, err := c.Submit(t.Context(), key, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(papers[i].Bills)}, client.Upload{Name: "o.csv", Content: bytes.NewReader(papers[i].Orders)})
 		must.OK(t, err)
 		jobs[j.ID] = i
 		if id, again := keys[key]; again && id != j.ID {
@@ -80,7 +72,7 @@ func TestJobsSurviveKills(t *testing.T) {
 			t.Fatalf("%+v: %+v", j, j.Error)
 		}
 		must.OK(t, c.JobSheet(t.Context(), id, &got, "csv"))
-		if !bytes.Equal(got.Bytes(), papers[i].want) {
+		if !bytes.Equal(got.Bytes(), papers[i].Expected) {
 			t.Errorf("the job %s has another sheet", id)
 		}
 	}

@@ -148,10 +148,8 @@ func (s *server) ends(t *testing.T) {
 // documents returns a PDF of bills and its sheet.
 func documents(t *testing.T) (bills, sheet []byte) {
 	t.Helper()
-	s := shipments.Sample(t, sample.Defaults())
-	var b, u bytes.Buffer
-	must.OK(t, errors.Join(s.WritePDF(&b), s.WriteUnmatched(&u)))
-	return b.Bytes(), u.Bytes()
+	ship := shipments.New(t, sample.Defaults(), "")
+	return ship.Bills, ship.Unmatched
 }
 
 func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {

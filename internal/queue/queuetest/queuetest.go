@@ -24,7 +24,7 @@ import (
 // Store is a store of sessions that keeps tasks as well.
 type Store struct {
 	session.Store
-	Tasks queue.Queue
+	Tasks func() queue.Queue
 }
 
 // Opener opens the store at a place, as a sessiontest.Opener does.
@@ -37,7 +37,7 @@ type bench struct {
 	place string
 	clock *sessiontest.Clock
 	store Store
-	q     queue.Queue
+	q     func() queue.Queue
 }
 
 var ctx = context.Background()
@@ -107,7 +107,7 @@ func ref() blob.Ref {
 
 func (b *bench) put(n queue.New) queue.Task {
 	b.Helper()
-	t, created, err := b.q.Put(ctx, n)
+	t, created, err := b.q().Put(ctx, n)
 	if err != nil || !created || t.ID != n.ID {
 		b.Fatalf("put: %+v, %t, %v", t, created, err)
 	}
@@ -116,7 +116,7 @@ func (b *bench) put(n queue.New) queue.Task {
 
 func (b *bench) claim() queue.Task {
 	b.Helper()
-	t, ok, err := b.q.Claim(ctx, kind, lease)
+	t, ok, err := b.q().Claim(ctx, kind, lease)
 	if err != nil || !ok || t.State != queue.Claimed || !t.Due.Equal(b.clock.Now().Truncate(time.Millisecond).Add(lease)) {
 		b.Fatalf("claim: %+v, %t, %v", t, ok, err)
 	}
@@ -125,14 +125,14 @@ func (b *bench) claim() queue.Task {
 
 func (b *bench) nothingToClaim() {
 	b.Helper()
-	if t, ok, err := b.q.Claim(ctx, kind, lease); err != nil || ok || t.ID != "" {
+	if t, ok, err := b.q().Claim(ctx, kind, lease); err != nil || ok || t.ID != "" {
 		b.Errorf("claim: %+v, %t, %v; want nothing", t, ok, err)
 	}
 }
 
 func (b *bench) get(t queue.Task) queue.Task {
 	b.Helper()
-	got, err := b.q.Get(ctx, t.Owner, t.ID)
+	got, err := b.q().Get(ctx, t.Owner, t.ID)
 	if err != nil {
 		b.Fatalf("get: %v", err)
 	}
@@ -141,7 +141,7 @@ func (b *bench) get(t queue.Task) queue.Task {
 
 func (b *bench) finish(t queue.Task, result string) []blob.Key {
 	b.Helper()
-	freed, err := b.q.Finish(ctx, t.Hold(), done(result))
+	freed, err := b.q().Finish(ctx, t.Hold(), done(result))
 	if err != nil {
 		b.Fatalf("finish: %v", err)
 	}
@@ -155,11 +155,11 @@ func done(result string) queue.End {
 // holdsNothing expects that a claim can do nothing.
 func (b *bench) holdsNothing(h queue.Hold) {
 	b.Helper()
-	_, finish := b.q.Finish(ctx, h, done("late"))
+	_, finish := b.q().Finish(ctx, h, done("late"))
 	for what, err := range map[string]error{
-		"extend": b.q.Extend(ctx, h, lease, []byte("late")),
+		"extend": b.q().Extend(ctx, h, lease, []byte("late")),
 		"finish": finish,
-		"retry":  b.q.Retry(ctx, h, 0, "late"),
+		"retry":  b.q().Retry(ctx, h, 0, "late"),
 	} {
 		if fault.CodeOf(err) != queue.Lost || !session.Settled(err) {
 			b.Errorf("%s: %v, want %s", what, err, queue.Lost)
@@ -204,7 +204,7 @@ func life(b *bench) {
 	}
 	b.reopen()
 	b.same(b.get(put), put)
-	if _, ok, err := b.q.Claim(ctx, "other", lease); ok || err != nil {
+	if _, ok, err := b.q().Claim(ctx, "other", lease); ok || err != nil {
 		b.Errorf("a claim of another kind: %t, %v", ok, err)
 	}
 	b.clock.Advance(time.Second)
@@ -214,10 +214,10 @@ func life(b *bench) {
 	b.same(t, want)
 	b.nothingToClaim()
 	b.clock.Advance(time.Second)
-	must.OK(b, b.q.Extend(ctx, t.Hold(), 2*lease, []byte("half")))
+	must.OK(b, b.q().Extend(ctx, t.Hold(), 2*lease, []byte("half")))
 	want.Note, want.Due = []byte("half"), now.Add(2*time.Second+2*lease)
 	b.same(b.get(put), want)
-	must.OK(b, b.q.Extend(ctx, t.Hold(), 2*lease, nil))
+	must.OK(b, b.q().Extend(ctx, t.Hold(), 2*lease, nil))
 	b.reopen()
 	b.same(b.get(put), want)
 	b.finish(t, "done\x00")
@@ -234,14 +234,14 @@ func repeats(b *bench) {
 	b.same(b.put(n), first) // by its ID
 	again := func(m queue.New, want queue.Task) {
 		b.Helper()
-		t, created, err := b.q.Put(ctx, m)
+		t, created, err := b.q().Put(ctx, m)
 		if err != nil || created {
 			b.Fatalf("put again: %t, %v", created, err)
 		}
 		b.same(t, want)
 	}
 	again(keyed("acme", "once", "of this"), first)
-	_, _, err := b.q.Put(ctx, keyed("acme", "once", "of that"))
+	_, _, err := b.q().Put(ctx, keyed("acme", "once", "of that"))
 	b.fails(queue.KeyReused, err)
 	b.put(keyed("zeta", "once", "of that")) // another owner
 	other := keyed("acme", "once", "of that")
@@ -254,7 +254,7 @@ func repeats(b *bench) {
 	again(keyed("acme", "once", "of this"), t)
 	b.finish(t, "ended")
 	again(keyed("acme", "once", "of this"), b.get(first))
-	must.OK(b, b.q.Remove(ctx, "acme", first.ID))
+	must.OK(b, b.q().Remove(ctx, "acme", first.ID))
 	b.put(keyed("acme", "once", "of that"))
 }
 
@@ -276,7 +276,7 @@ func refusals(b *bench) {
 	} {
 		n := good
 		change(&n)
-		if _, _, err := b.q.Put(ctx, n); fault.CodeOf(err) != fault.BadRequest {
+		if _, _, err := b.q().Put(ctx, n); fault.CodeOf(err) != fault.BadRequest {
 			b.Errorf("%s: %v", what, err)
 		}
 	}
@@ -288,15 +288,15 @@ func refusals(b *bench) {
 	b.same(b.get(b.put(good)), b.put(good))
 	stolen := good
 	stolen.Owner = "zeta"
-	_, _, err := b.q.Put(ctx, stolen)
+	_, _, err := b.q().Put(ctx, stolen)
 	b.fails(fault.BadRequest, err)
 	t := b.claim()
-	_, err = b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Waiting})
+	_, err = b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Waiting})
 	b.fails(fault.BadRequest, err)
-	_, err = b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Done, Result: make([]byte, queue.MaxResult+1)})
+	_, err = b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Done, Result: make([]byte, queue.MaxResult+1)})
 	b.fails(fault.BadRequest, err)
-	b.fails(fault.BadRequest, b.q.Extend(ctx, t.Hold(), lease, make([]byte, queue.MaxNote+1)))
-	if _, err := b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Result: make([]byte, queue.MaxResult), Error: strings.Repeat("é\x00\xff", queue.MaxError), Keep: day}); err != nil {
+	b.fails(fault.BadRequest, b.q().Extend(ctx, t.Hold(), lease, make([]byte, queue.MaxNote+1)))
+	if _, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Result: make([]byte, queue.MaxResult), Error: strings.Repeat("é\x00\xff", queue.MaxError), Keep: day}); err != nil {
 		b.Error(err)
 	}
 	if got := b.get(t); len(got.Error) > queue.MaxError || !strings.HasPrefix(got.Error, "é") || len(got.Result) != queue.MaxResult {
@@ -312,7 +312,7 @@ func bounds(b *bench) {
 	}
 	refused := func() {
 		b.Helper()
-		_, _, err := b.q.Put(ctx, bounded("acme"))
+		_, _, err := b.q().Put(ctx, bounded("acme"))
 		b.fails(queue.TooMany, err)
 		var f *fault.Error
 		errors.As(err, &f)
@@ -325,7 +325,7 @@ func bounds(b *bench) {
 	second.Key = "second"
 	b.put(second)
 	refused()
-	if _, created, err := b.q.Put(ctx, second); err != nil || !created {
+	if _, created, err := b.q().Put(ctx, second); err != nil || !created {
 		b.Errorf("a repeated put over the bound: %t, %v", created, err)
 	}
 	b.put(bounded("zeta"))
@@ -340,11 +340,11 @@ func bounds(b *bench) {
 	b.finish(t, "")
 	b.put(bounded("acme"))
 	refused() // two are open, three are kept
-	if _, _, err := b.q.Cancel(ctx, "acme", second.ID, day); err != nil {
+	if _, _, err := b.q().Cancel(ctx, "acme", second.ID, day); err != nil {
 		b.Fatal(err)
 	}
 	refused() // three are kept
-	must.OK(b, b.q.Remove(ctx, "acme", second.ID))
+	must.OK(b, b.q().Remove(ctx, "acme", second.ID))
 	b.put(bounded("acme"))
 }
 
@@ -353,7 +353,7 @@ func leases(b *bench) {
 	first := b.claim()
 	b.clock.Advance(lease - time.Millisecond)
 	b.nothingToClaim()
-	must.OK(b, b.q.Extend(ctx, first.Hold(), lease, nil))
+	must.OK(b, b.q().Extend(ctx, first.Hold(), lease, nil))
 	b.clock.Advance(lease - time.Millisecond)
 	b.nothingToClaim()
 	b.clock.Advance(time.Millisecond)
@@ -380,7 +380,7 @@ func retries(b *bench) {
 	b.nothingToClaim()
 	b.clock.Advance(time.Second)
 	t := b.claim()
-	must.OK(b, b.q.Retry(ctx, t.Hold(), time.Hour, "no answer"))
+	must.OK(b, b.q().Retry(ctx, t.Hold(), time.Hour, "no answer"))
 	b.holdsNothing(t.Hold())
 	if got := b.get(t); got.State != queue.Waiting || got.Error != "no answer" || got.Token != 1 || !got.Due.Equal(b.clock.Now().Truncate(time.Millisecond).Add(time.Hour)) {
 		b.Errorf("%+v", got)
@@ -393,7 +393,7 @@ func retries(b *bench) {
 	if t.Token != 2 || t.Error != "no answer" {
 		b.Errorf("%+v", t)
 	}
-	if _, err := b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Error: "given up", Keep: day}); err != nil {
+	if _, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Error: "given up", Keep: day}); err != nil {
 		b.Fatal(err)
 	}
 	if got := b.get(t); got.State != queue.Dead || got.Error != "given up" {
@@ -413,21 +413,21 @@ func ends(b *bench) {
 		b.Errorf("a repeated end frees %v", freed)
 	}
 	b.same(b.get(t), ended)
-	_, err := b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day})
+	_, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day})
 	b.fails(queue.Lost, err)
-	b.fails(queue.Lost, b.q.Extend(ctx, t.Hold(), lease, nil))
+	b.fails(queue.Lost, b.q().Extend(ctx, t.Hold(), lease, nil))
 	b.same(b.get(t), ended)
 }
 
 func cancels(b *bench) {
 	cancel := func(owner session.Owner, id queue.ID) queue.Task {
 		b.Helper()
-		t, _, err := b.q.Cancel(ctx, owner, id, time.Hour)
+		t, _, err := b.q().Cancel(ctx, owner, id, time.Hour)
 		must.OK(b, err)
 		return t
 	}
 	put := b.put(task("acme", "x"))
-	b.fails(queue.Open, b.q.Remove(ctx, "acme", put.ID))
+	b.fails(queue.Open, b.q().Remove(ctx, "acme", put.ID))
 	want := put
 	now := b.clock.Now().UTC().Truncate(time.Millisecond)
 	want.State, want.Ended, want.Expires = queue.Cancelled, now, now.Add(time.Hour)
@@ -437,7 +437,7 @@ func cancels(b *bench) {
 	b.nothingToClaim()
 	b.put(task("acme", "y"))
 	t := b.claim()
-	b.fails(queue.Open, b.q.Remove(ctx, "acme", t.ID))
+	b.fails(queue.Open, b.q().Remove(ctx, "acme", t.ID))
 	if got := cancel("acme", t.ID); got.State != queue.Cancelled {
 		b.Errorf("%+v", got)
 	}
@@ -450,12 +450,12 @@ func cancels(b *bench) {
 	}
 	b.reopen()
 	for range 2 {
-		if err := b.q.Remove(ctx, "acme", t.ID); err != nil {
+		if err := b.q().Remove(ctx, "acme", t.ID); err != nil {
 			b.Error(err)
 		}
-		_, err := b.q.Get(ctx, "acme", t.ID)
+		_, err := b.q().Get(ctx, "acme", t.ID)
 		b.fails(fault.NotFound, err)
-		_, _, err = b.q.Cancel(ctx, "acme", t.ID, day)
+		_, _, err = b.q().Cancel(ctx, "acme", t.ID, day)
 		b.fails(fault.NotFound, err)
 		b.reopen()
 	}
@@ -464,14 +464,14 @@ func cancels(b *bench) {
 func owners(b *bench) {
 	put := b.put(task("acme", "x"))
 	for _, owner := range []session.Owner{"zeta", "Acme"} {
-		_, err := b.q.Get(ctx, owner, put.ID)
+		_, err := b.q().Get(ctx, owner, put.ID)
 		b.fails(fault.NotFound, err)
-		_, _, err = b.q.Cancel(ctx, owner, put.ID, day)
+		_, _, err = b.q().Cancel(ctx, owner, put.ID, day)
 		b.fails(fault.NotFound, err)
-		if err := b.q.Remove(ctx, owner, put.ID); err != nil {
+		if err := b.q().Remove(ctx, owner, put.ID); err != nil {
 			b.Error(err)
 		}
-		if page, err := b.q.List(ctx, queue.Query{Owner: owner, Kind: kind}); err != nil || len(page.Tasks) != 0 {
+		if page, err := b.q().List(ctx, queue.Query{Owner: owner, Kind: kind}); err != nil || len(page.Tasks) != 0 {
 			b.Errorf("%+v, %v", page, err)
 		}
 	}
@@ -539,7 +539,7 @@ func contents(b *bench) {
 	if got := b.get(put); !slices.Equal(got.Contents, []blob.Ref{x, y}) {
 		b.Errorf("%+v", got)
 	}
-	_, _, err := b.q.Put(ctx, with(z, x))
+	_, _, err := b.q().Put(ctx, with(z, x))
 	b.fails(fault.BadRequest, err)
 	named(false, z)
 	st, _, err := b.store.Open(ctx, session.Key{Owner: "acme", ID: "s"}, session.Named)
@@ -551,7 +551,7 @@ func contents(b *bench) {
 	}
 	b.fails(fault.BadRequest, attach(x))
 	must.OK(b, attach(z))
-	_, _, err = b.q.Put(ctx, with(z))
+	_, _, err = b.q().Put(ctx, with(z))
 	b.fails(fault.BadRequest, err)
 	if _, err := b.store.Clear(ctx, st.Key); err != nil {
 		b.Fatal(err)
@@ -559,7 +559,7 @@ func contents(b *bench) {
 	named(true, x, y)
 
 	t := b.claim()
-	must.OK(b, b.q.Retry(ctx, t.Hold(), 0, "later"))
+	must.OK(b, b.q().Retry(ctx, t.Hold(), 0, "later"))
 	t = b.claim()
 	named(true, x, y)
 	if freed := b.finish(t, ""); !slices.Equal(freed, []blob.Key{x.Key, y.Key}) {
@@ -570,7 +570,7 @@ func contents(b *bench) {
 		b.Errorf("an ended task names %v", got.Contents)
 	}
 	n := b.put(with(x))
-	_, freed, err := b.q.Cancel(ctx, "acme", n.ID, day)
+	_, freed, err := b.q().Cancel(ctx, "acme", n.ID, day)
 	if err != nil || !slices.Equal(freed, []blob.Key{x.Key}) {
 		b.Errorf("freed %v, %v", freed, err)
 	}
@@ -581,7 +581,7 @@ func contents(b *bench) {
 func expiry(b *bench) {
 	expire := func(limit, want int) {
 		b.Helper()
-		if n, err := b.q.Expire(ctx, limit); err != nil || n != want {
+		if n, err := b.q().Expire(ctx, limit); err != nil || n != want {
 			b.Errorf("removed %d, %v; want %d", n, err, want)
 		}
 	}
@@ -601,7 +601,7 @@ func expiry(b *bench) {
 	expire(2, 0)
 	b.reopen()
 	for _, t := range ended {
-		_, err := b.q.Get(ctx, "acme", t.ID)
+		_, err := b.q().Get(ctx, "acme", t.ID)
 		b.fails(fault.NotFound, err)
 	}
 	b.clock.Advance(100 * day)
@@ -623,7 +623,7 @@ func lists(b *bench) {
 	list := func(q queue.Query, more bool, want ...queue.ID) queue.Page {
 		b.Helper()
 		q.Owner, q.Kind = "acme", kind
-		page, err := b.q.List(ctx, q)
+		page, err := b.q().List(ctx, q)
 		var got []queue.ID
 		for _, t := range page.Tasks {
 			got = append(got, t.ID)
@@ -649,7 +649,7 @@ func lists(b *bench) {
 func counts(b *bench) {
 	count := func(want queue.Counts) {
 		b.Helper()
-		if got, err := b.q.Count(ctx, kind); err != nil || got != want {
+		if got, err := b.q().Count(ctx, kind); err != nil || got != want {
 			b.Errorf("counted %+v, %v; want %+v", got, err, want)
 		}
 	}
@@ -670,12 +670,12 @@ func counts(b *bench) {
 	t := b.claim()
 	b.finish(t, "")
 	count(queue.Counts{Waiting: 1, Done: 1})
-	if _, _, err := b.q.Cancel(ctx, "zeta", late.ID, day); err != nil {
+	if _, _, err := b.q().Cancel(ctx, "zeta", late.ID, day); err != nil {
 		b.Fatal(err)
 	}
 	b.put(task("acme", "2"))
 	t = b.claim()
-	if _, err := b.q.Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day}); err != nil {
+	if _, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day}); err != nil {
 		b.Fatal(err)
 	}
 	count(queue.Counts{Done: 1, Dead: 1, Cancelled: 1})
@@ -693,7 +693,7 @@ func race(b *bench) {
 	for w := range claimants {
 		all.Go(func() {
 			for i := 0; ; i++ {
-				t, ok, err := b.q.Claim(ctx, kind, lease)
+				t, ok, err := b.q().Claim(ctx, kind, lease)
 				if err != nil {
 					b.Error(err)
 					return
@@ -706,13 +706,13 @@ func race(b *bench) {
 				mu.Unlock()
 				switch (w + i) % 4 {
 				case 0:
-					err = b.q.Retry(ctx, t.Hold(), 0, "later")
+					err = b.q().Retry(ctx, t.Hold(), 0, "later")
 				case 1:
-					err = b.q.Extend(ctx, t.Hold(), lease, []byte("soon"))
+					err = b.q().Extend(ctx, t.Hold(), lease, []byte("soon"))
 					fallthrough
 				default:
 					if err == nil {
-						_, err = b.q.Finish(ctx, t.Hold(), done(fmt.Sprint(t.Token)))
+						_, err = b.q().Finish(ctx, t.Hold(), done(fmt.Sprint(t.Token)))
 					}
 					mu.Lock()
 					finished[t.ID] = append(finished[t.ID], t.Token)
@@ -734,7 +734,7 @@ func race(b *bench) {
 		b.Errorf("%d of %d tasks ended", len(finished), tasks)
 	}
 	for i := range 3 {
-		page, err := b.q.List(ctx, queue.Query{Owner: session.Owner(fmt.Sprint("owner ", i)), Kind: kind})
+		page, err := b.q().List(ctx, queue.Query{Owner: session.Owner(fmt.Sprint("owner ", i)), Kind: kind})
 		must.OK(b, err)
 		for _, t := range page.Tasks {
 			if by := finished[t.ID]; len(by) != 1 || t.State != queue.Done || t.Token != by[0] || string(t.Result) != fmt.Sprint(by[0]) {
@@ -754,7 +754,7 @@ func keyRace(b *bench) {
 			all.Go(func() {
 				n := keyed("acme", fmt.Sprint(i), "same")
 				n.MostOpen = 10
-				t, c, err := b.q.Put(ctx, n)
+				t, c, err := b.q().Put(ctx, n)
 				mu.Lock()
 				defer mu.Unlock()
 				if made[t.ID] = true; c {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"testing"
 
+	"tallyman/internal/queue"
 	"tallyman/internal/queue/queuetest"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/must"
@@ -12,6 +13,6 @@ func TestTasksKeepTheRules(t *testing.T) {
 	queuetest.Run(t, func(t testing.TB, place string, settings session.Settings) queuetest.Store {
 		s, err := Open(ctx, place, settings)
 		must.OK(t, err)
-		return queuetest.Store{Store: s, Tasks: s.Tasks()}
+		return queuetest.Store{Store: s, Tasks: func() queue.Queue { return s.Tasks() }}
 	})
 }

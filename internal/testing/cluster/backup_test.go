@@ -62,7 +62,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 // session.
 func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	t.Parallel()
-	c := clients{t, start(t, cluster.Config{Replicas: 2}), &tally{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 2}), &cluster.Counts{}}
 	docs := documents(t)
 	var ledger, passing ledger
 	var over atomic.Bool

@@ -73,7 +73,7 @@ func (c clients) keep(l *ledger, sid string, ship shipments.Shipment, over func(
 		return
 	}
 	l.add(sid, ship)
-	c.counts.add("workflows acknowledged", 1)
+	c.counts.Add("workflows acknowledged", 1)
 }
 
 // look downloads a session of the ledger, and counts lost or mixed-up lines. It
@@ -83,14 +83,14 @@ func (c clients) look(sid string, ship shipments.Shipment) bool {
 	if !known || a.Status == 503 {
 		return false
 	}
-	c.counts.add("downloads of acknowledged workflows", 1)
+	c.counts.Add("downloads of acknowledged workflows", 1)
 	if a.Status != 200 {
-		c.counts.add("lost", 1)
+		c.counts.Add("lost", 1)
 		c.t.Errorf("session %s is lost: %d %s", sid, a.Status, a.Body)
 		return true
 	}
 	if !bytes.Equal(a.Body, ship.Expected) {
-		c.counts.add("contaminated", 1)
+		c.counts.Add("contaminated", 1)
 		c.t.Errorf("session %s serves another sheet: %.300s", sid, a.Body)
 	}
 	return true
@@ -195,7 +195,7 @@ func TestChaos(t *testing.T) {
 		faults = 15 * len(harms) // 210
 	}
 	// The patience is shorter than in real use, so that stalled storage shows.
-	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &tally{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &cluster.Counts{}}
 	docs := documents(t)
 	var ledger ledger
 
@@ -295,7 +295,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("%d faults in %v: %v", faults, time.Since(began).Round(time.Second), kinds)
 	t.Logf("%v; %d sessions of the ledger checked at the end; contaminated %d, lost %d, unclear answers %d",
-		c.counts, len(ledger.of), c.counts.get("contaminated"), c.counts.get("lost"), c.counts.get("unclear answers"))
+		c.counts, len(ledger.of), c.counts.Get("contaminated"), c.counts.Get("lost"), c.counts.Get("unclear answers"))
 	if len(ledger.of) == 0 {
 		t.Error("no workflow was acknowledged")
 	}

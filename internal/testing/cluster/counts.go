@@ -4,27 +4,42 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 )
 
-// Counts counts the traffic of links by kind.
+// Counts counts things by kind, such as the traffic of links.
 type Counts struct {
 	mu sync.Mutex
 	m  map[string]int
 }
 
-func (c *Counts) add(what string) {
+// Add counts n of a kind.
+func (c *Counts) Add(what string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.m == nil {
 		c.m = map[string]int{}
 	}
-	c.m[what]++
+	c.m[what] += n
+}
+
+// Get returns the count of a kind.
+func (c *Counts) Get(what string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.m[what]
+}
+
+// String returns all counts, for people.
+func (c *Counts) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint(c.m)
 }
 
 // Take returns the counts since the last call.
@@ -33,10 +48,7 @@ func (c *Counts) Take() map[string]int {
 	defer c.mu.Unlock()
 	m := c.m
 	c.m = nil
-	if m == nil {
-		m = map[string]int{}
-	}
-	return maps.Clone(m)
+	return m
 }
 
 // http reads requests to S3.
@@ -54,7 +66,7 @@ func (c *Counts) http(from io.Reader) {
 		case q.Has("list-type"):
 			what = "LIST"
 		}
-		c.add(what)
+		c.Add(what, 1)
 		if _, err := io.Copy(io.Discard, req.Body); err != nil {
 			return
 		}
@@ -120,10 +132,10 @@ func (c *Counts) postgres(from io.Reader) {
 			text()
 			what = named[text()]
 		case 'S':
-			c.add(what)
+			c.Add(what, 1)
 			what = ""
 		case 'Q':
-			c.add(statement(text()))
+			c.Add(statement(text()), 1)
 		}
 	}
 }

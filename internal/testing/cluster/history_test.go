@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -355,11 +356,7 @@ func (h *history) check() error {
 				sid := o.Input.(op).sid
 				by[sid] = append(by[sid], o)
 			}
-			var parts [][]porcupine.Operation
-			for _, part := range by {
-				parts = append(parts, part)
-			}
-			return parts
+			return slices.Collect(maps.Values(by))
 		},
 		Init: func() []any { return []any{world{}} },
 		Step: func(state, input, output any) (next []any) {

@@ -3,11 +3,12 @@ package cluster_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,11 +39,7 @@ var jobModel = porcupine.NondeterministicModel{
 			job := op.Input.(jobOp).job
 			by[job] = append(by[job], op)
 		}
-		var parts [][]porcupine.Operation
-		for _, p := range by {
-			parts = append(parts, p)
-		}
-		return parts
+		return slices.Collect(maps.Values(by))
 	},
 	Step: func(state, input, output any) []any {
 		op := input.(jobOp)
@@ -130,7 +127,7 @@ func TestJobsSurviveChaos(t *testing.T) {
 	if long() {
 		rounds = 60
 	}
-	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &tally{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &cluster.Counts{}}
 	docs := documents(t)
 	random := rand.New(rand.NewPCG(7, 7))
 	var order []harm
@@ -192,7 +189,6 @@ func TestJobsSurviveChaos(t *testing.T) {
 	}
 	for round := range rounds {
 		var all sync.WaitGroup
-		var over atomic.Bool
 		for client := range 3 {
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(uint64(round), uint64(client)))
@@ -224,7 +220,6 @@ func TestJobsSurviveChaos(t *testing.T) {
 			t.Fatalf("%s: %v", bad.name, err)
 		}
 		all.Wait()
-		over.Store(true)
 	}
 	ended := 0
 	for id, k := range jobs {

@@ -32,7 +32,7 @@ func documents(t testing.TB) model {
 type clients struct {
 	t       testing.TB
 	cluster *cluster.Cluster
-	counts  *tally
+	counts  *cluster.Counts
 }
 
 // loadKeys is the number of session IDs in a history.
@@ -71,35 +71,35 @@ func (c clients) one(h *history, round int, random *rand.Rand) {
 // ask makes a request through the balancer. known is false if its effect is unknown.
 // It checks the rules for all answers.
 func (c clients) ask(r api.Request) (a api.Answer, known bool) {
-	c.counts.add("operations", 1)
+	c.counts.Add("operations", 1)
 	a, err := try(c.cluster, r)
 	if err != nil || a.Header.Get(cluster.ByHeader) == "" {
-		c.counts.add("unknown: no answer", 1)
+		c.counts.Add("unknown: no answer", 1)
 		c.rest()
 		return a, false
 	}
 	if a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "" {
 		switch code := a.Code(); code {
 		case "busy", "worker_stopped":
-			c.counts.add("refused: "+code, 1)
+			c.counts.Add("refused: "+code, 1)
 			return a, true
 		case "storage_unavailable":
 			// An operation that the server reports as failed may have been done all
 			// the same. No other change was made.
 			for _, what := range []string{"begin the session", "clear the session", "attach the files"} {
 				if bytes.Contains(a.Body, []byte("could not "+what)) {
-					c.counts.add("unknown: storage_unavailable", 1)
+					c.counts.Add("unknown: storage_unavailable", 1)
 					c.rest()
 					return a, false
 				}
 			}
-			c.counts.add("refused: storage_unavailable", 1)
+			c.counts.Add("refused: storage_unavailable", 1)
 			c.rest()
 			return a, true
 		}
 	}
 	if a.Status >= 500 {
-		c.counts.add("unclear answers", 1)
+		c.counts.Add("unclear answers", 1)
 		c.t.Errorf("%s %s: %d %s, Retry-After %q", r.Method, r.Path, a.Status, a.Body, a.Header.Get("Retry-After"))
 		return a, false
 	}
@@ -112,7 +112,7 @@ func (c clients) rest() { time.Sleep(300 * time.Millisecond) }
 
 // wrong reports an inexplicable answer.
 func (c clients) wrong(r string, a api.Answer) {
-	c.counts.add("unclear answers", 1)
+	c.counts.Add("unclear answers", 1)
 	c.t.Errorf("%s: %d %s", r, a.Status, a.Body)
 }
 
@@ -200,7 +200,7 @@ func (c clients) amend(h *history, sid string, id int, at, revision int64) {
 		var said amendments
 		into(c.t, a, &said)
 		h.record(o, said.told(), at)
-		c.counts.add("amended", 1)
+		c.counts.Add("amended", 1)
 	case a.Status == 400 && a.Code() == "no_bol":
 		o.kind = noBills
 		h.record(o, told{}, at)
@@ -208,7 +208,7 @@ func (c clients) amend(h *history, sid string, id int, at, revision int64) {
 		if o.kind = stale; revision > 0 {
 			h.record(o, told{}, at)
 		}
-		c.counts.add("amendments refused", 1)
+		c.counts.Add("amendments refused", 1)
 	case a.Code() == "session_superseded", a.Status == 503: // nothing was done
 	default:
 		c.wrong("POST /amendments", a)
@@ -239,13 +239,13 @@ func (c clients) attached(h *history, first, second op, at int64, a api.Answer, 
 		third := second
 		third.kind = over
 		h.record(third, told{}, at)
-		c.counts.add("superseded", 1)
+		c.counts.Add("superseded", 1)
 	case a.Code() == "session_changed" && (second.orders || second.add):
 		h.record(first, told{}, at)
 		third := second
 		third.kind = changed
 		h.record(third, told{}, at)
-		c.counts.add("changed", 1)
+		c.counts.Add("changed", 1)
 	case a.Status == 503: // it may have begun the session
 		h.recordUntil(first, told{unknown: true}, at, true)
 	default:
@@ -286,7 +286,7 @@ func (c clients) download(h *history, sid string, id int, at int64) {
 			c.t.Error(err)
 			return
 		}
-		c.counts.add("downloads", 1)
+		c.counts.Add("downloads", 1)
 		h.record(op{kind: download, sid: sid, id: id}, told{sheet: sheetOf(lines, merged)}, at)
 	default:
 		c.wrong("/download", a)
@@ -303,7 +303,7 @@ func (c clients) readAll(h *history, round int) {
 
 func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 	t.Parallel()
-	c := clients{t, start(t, cluster.Config{Replicas: 3}), &tally{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3}), &cluster.Counts{}}
 	docs := documents(t)
 	rounds, each := 16, 8
 	if long() {
@@ -332,7 +332,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		}
 	}
 	t.Log(c.counts)
-	if c.counts.get("superseded") == 0 || c.counts.get("downloads") == 0 || c.counts.get("amended") == 0 || c.counts.get("amendments refused") == 0 {
+	if c.counts.Get("superseded") == 0 || c.counts.Get("downloads") == 0 || c.counts.Get("amended") == 0 || c.counts.Get("amendments refused") == 0 {
 		t.Error("the load has no collisions")
 	}
 }

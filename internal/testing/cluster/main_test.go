@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -107,30 +106,3 @@ func ended(t testing.TB) bool {
 }
 
 func long() bool { return os.Getenv("TALLYMAN_LONG") != "" }
-
-// tally counts what several clients do.
-type tally struct {
-	mu sync.Mutex
-	m  map[string]int
-}
-
-func (c *tally) add(what string, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.m == nil {
-		c.m = map[string]int{}
-	}
-	c.m[what] += n
-}
-
-func (c *tally) get(what string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.m[what]
-}
-
-func (c *tally) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return fmt.Sprint(c.m)
-}

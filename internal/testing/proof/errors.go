@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -417,7 +418,7 @@ func (t *trial) totalAsLine() string {
 		for i := range t.rows {
 			if r := &t.rows[i]; r.page == f.page && len(texts) == 0 {
 				for _, j := range r.words {
-					if _, ok := number(words[j].Text); !ok || !slices.Contains(values(r.figures), j) {
+					if _, ok := number(words[j].Text); !ok || !slices.Contains(slices.Collect(maps.Values(r.figures)), j) {
 						w := words[j]
 						planted.Move(&w, 0, base-r.base)
 						texts = append(texts, w)
@@ -428,13 +429,6 @@ func (t *trial) totalAsLine() string {
 	}
 	t.set(f.page, append(planted.Without(words, label...), texts...))
 	return fmt.Sprintf("%s, with %d texts", what, len(texts))
-}
-
-func values(m map[string]int) (out []int) {
-	for _, v := range m {
-		out = append(out, v)
-	}
-	return out
 }
 
 // heading returns the words above the figures of a field in the first row of a table on its

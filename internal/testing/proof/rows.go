@@ -150,11 +150,7 @@ func (b *base) nearest(p, bill, table int, field string, places []int, found map
 	}
 	best := -1
 	for _, i := range places {
-		used := false
-		for _, j := range found {
-			used = used || i == j
-		}
-		if used {
+		if slices.Contains(slices.Collect(maps.Values(found)), i) {
 			continue
 		}
 		off := func(i int) float64 { return math.Abs(float64(b.Pages[p].Words[i].Box.X1 - x)) }

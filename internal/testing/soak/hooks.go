@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -256,10 +258,7 @@ func (h *hooks) take(e event) (refuse http.HandlerFunc) {
 func (h *hooks) missing() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	left := map[string]int{}
-	for key, n := range h.promised {
-		left[key] = n
-	}
+	left := maps.Clone(h.promised)
 	for _, e := range h.got {
 		if key := e.key(); left[key] > 1 {
 			left[key]--
@@ -379,13 +378,9 @@ func (h *hooks) judge(listed []event) {
 
 // foreign says why an event should not have come to its path, "" if it should have.
 func (h *hooks) foreign(e event) string {
-	asks := false
-	for _, t := range wanted[e.path] {
-		asks = asks || t == e.Type
-	}
 	d := e.data()
 	switch {
-	case !asks:
+	case !slices.Contains(wanted[e.path], e.Type):
 		return "for which it does not ask"
 	case e.Type != "sheet.ready":
 		if !h.jobs[d.Job] {

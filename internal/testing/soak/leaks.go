@@ -2,8 +2,11 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"tallyman/internal/testing/api"
@@ -13,12 +16,8 @@ import (
 // clearAll clears all sessions of the run.
 func (s *Soak) clearAll(ctx context.Context) error {
 	s.mu.Lock()
-	var ids []string
-	for id := range s.ids {
-		ids = append(ids, id)
-	}
+	ids := slices.Sorted(maps.Keys(s.ids))
 	s.mu.Unlock()
-	slices.Sort(ids)
 	for _, id := range ids {
 		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: id})
 		if a.outcome != done {
@@ -168,18 +167,13 @@ func (s *Soak) atRest(ctx context.Context, before *rest) (rest, error) {
 
 // warm uploads several documents at once, so that every worker runs.
 func (s *Soak) warm(ctx context.Context) error {
-	errs := make(chan error)
-	const n = 4
-	for range n {
-		go func() { errs <- s.probe(ctx, "a rest") }()
+	var errs [4]error
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = s.probe(ctx, "a rest") })
 	}
-	var err error
-	for range n {
-		if e := <-errs; e != nil {
-			err = e
-		}
-	}
-	return err
+	all.Wait()
+	return errors.Join(errs[:]...)
 }
 
 // compare reports the differences between the rests at the beginning and at the end
