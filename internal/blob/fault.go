@@ -23,17 +23,31 @@ func Fault(doing string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fault.Ended(err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &fault.Error{
-			Code:    StorageFull,
-			Message: "storage is full: could not " + doing + "; nothing was changed; clear finished sessions or free space on the server's disk",
-			Err:     err,
-		}
+		return Full(doing, "free space on the server's disk", err)
 	default:
-		return &fault.Error{
-			Code:    StorageUnavailable,
-			Message: "storage does not work: could not " + doing + "; try again later; the server's log says why",
-			Err:     err,
-		}
+		return Unavailable(doing, "", err)
+	}
+}
+
+// Full returns the fault of storage without room; advice completes "clear finished sessions or …".
+func Full(doing, advice string, cause error) error {
+	return &fault.Error{
+		Code:    StorageFull,
+		Message: "storage is full: could not " + doing + "; nothing was changed; clear finished sessions or " + advice,
+		Err:     cause,
+	}
+}
+
+// Unavailable returns the fault of storage that does not work, perhaps for a while; why completes
+// "could not …, since …", and is "" if only the log says so.
+func Unavailable(doing, why string, cause error) error {
+	if why != "" {
+		doing += ", since " + why
+	}
+	return &fault.Error{
+		Code:    StorageUnavailable,
+		Message: "storage does not work: could not " + doing + "; try again later; the server's log says why",
+		Err:     cause,
 	}
 }
 

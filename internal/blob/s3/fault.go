@@ -107,17 +107,13 @@ func (s *Store) fault(ctx context.Context, doing string, err error) error {
 	}
 	code, status := codeOf(err)
 	if full(code, status) {
-		return &fault.Error{
-			Code:    blob.StorageFull,
-			Message: "storage is full: could not " + doing + "; nothing was changed; clear finished sessions or raise the storage service's quota",
-			Err:     err,
-		}
+		return blob.Full(doing, "raise the storage service's quota", err)
 	}
 	if code == "NoSuchKey" {
 		return blob.Gone(err)
 	}
 	if why := refusal(err); why != "" {
-		return unavailable(doing, "the storage service refuses: the bucket cannot be used: "+why, err)
+		return blob.Unavailable(doing, "the storage service refuses: the bucket cannot be used: "+why, err)
 	}
 	var timeout interface{ Timeout() bool }
 	var api smithy.APIError
@@ -125,26 +121,17 @@ func (s *Store) fault(ctx context.Context, doing string, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &api) && status > 0:
-		return unavailable(doing, fmt.Sprintf("the storage service answers %d (%s)", status, printable(code)), err)
+		return blob.Unavailable(doing, fmt.Sprintf("the storage service answers %d (%s)", status, printable(code)), err)
 	case status >= 300:
-		return unavailable(doing, fmt.Sprintf("the storage service answers %d", status), err)
+		return blob.Unavailable(doing, fmt.Sprintf("the storage service answers %d", status), err)
 	case errors.Is(err, errStalled), errors.As(err, &timeout) && timeout.Timeout():
-		return unavailable(doing, "the storage service does not answer in time", err)
+		return blob.Unavailable(doing, "the storage service does not answer in time", err)
 	case errors.As(err, &dns), errors.As(err, &op) && op.Op == "dial":
-		return unavailable(doing, "the storage service cannot be reached", err)
+		return blob.Unavailable(doing, "the storage service cannot be reached", err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), op != nil:
-		return unavailable(doing, "the connection to the storage service broke off", err)
+		return blob.Unavailable(doing, "the connection to the storage service broke off", err)
 	}
-	return unavailable(doing, "", err)
-}
-
-// unavailable returns a fault that may be temporary.
-func unavailable(doing, why string, cause error) error {
-	message := "storage does not work: could not " + doing
-	if why != "" {
-		message += ", since " + why
-	}
-	return &fault.Error{Code: blob.StorageUnavailable, Message: message + "; try again later; the server's log says why", Err: cause}
+	return blob.Unavailable(doing, "", err)
 }
 
 // printable makes text from a server harmless in a message.

@@ -609,7 +609,7 @@ func (s *Store) Skew(ctx context.Context) (time.Duration, error) {
 	theirs, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
 	at, ok2 := awsmiddleware.GetResponseAt(out.ResultMetadata)
 	if !ok || !ok2 {
-		return 0, unavailable("ask for the time", "the storage service does not say what time it is", nil)
+		return 0, blob.Unavailable("ask for the time", "the storage service does not say what time it is", nil)
 	}
 	// The service's time has no fractions of seconds.
 	return theirs.Add(time.Second / 2).Sub(at).Round(time.Second), nil
@@ -619,7 +619,7 @@ func (s *Store) Skew(ctx context.Context) (time.Duration, error) {
 // deadline to detect that.
 func late(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return unavailable("check the storage", "the storage service does not answer in time", err)
+		return blob.Unavailable("check the storage", "the storage service does not answer in time", err)
 	}
 	return err
 }

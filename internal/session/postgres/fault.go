@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 )
@@ -87,11 +88,7 @@ func failed(what string, err error) error {
 		}
 	case diskFull:
 		if refusal(err) != nil {
-			return &fault.Error{
-				Code:    session.StorageFull,
-				Message: "storage is full: could not " + what + "; nothing was changed; clear finished sessions or free space on the database's disk",
-				Err:     err,
-			}
+			return blob.Full(what, "free space on the database's disk", err)
 		}
 	}
 	return unavailable(what, err)
@@ -100,11 +97,7 @@ func failed(what string, err error) error {
 // unavailable is the fault of operations while the database does not work, and of
 // those with an unknown outcome. The cause is for the log.
 func unavailable(what string, err error) error {
-	return &fault.Error{
-		Code:    session.StorageUnavailable,
-		Message: "storage does not work: could not " + what + "; try again later; the server's log says why",
-		Err:     err,
-	}
+	return blob.Unavailable(what, "", err)
 }
 
 func errBusy(what string) *fault.Error {
