@@ -129,6 +129,8 @@ class Amendments {
     this.added = [];
     /** How many steps are under way. */
     this.pending = 0;
+    /** Whether the sheet is being loaded, since a step was not made. */
+    this.loading = false;
     /** The newest revision of which events told while steps were under way. */
     this.seen = 0;
     /** @type {Back[]} the steps of this tab, the last one last */
@@ -167,7 +169,7 @@ class Amendments {
    */
   send(add, undo = [], done = "", shown = false, last = true) {
     this.pending++;
-    if (shown) this.session.asked.drop(); // what is being loaded lacks the effect
+    if (shown && !this.loading) this.session.asked.drop(); // what is being loaded lacks the effect
     const step = this.turn.then(() => this.step(add, undo, done, shown, last)).finally(() => {
       this.pending--;
       if (!this.pending && this.seen > this.revision) this.session.refresh(); // others amended meanwhile
@@ -229,7 +231,9 @@ class Amendments {
   // Loads the sheet as the server has it, whatever the view shows.
   async load() {
     this.session.version = "";
+    this.loading = true;
     await this.session.refresh();
+    this.loading = false;
   }
 
   // Loads the sheet once the person does nothing for a while: that of many rows takes a moment.
