@@ -97,13 +97,10 @@ func unreadable(name string, err error) error {
 }
 
 func spool(name string, r io.Reader, most int64) (*input, error) {
-	f, err := os.CreateTemp("", "tallyman-input-*")
+	f, err := atomicfile.Scratch("", "tallyman-input-")
 	if err != nil {
 		return nil, atomicfile.Unwritable(os.TempDir(), err)
 	}
-	// Where a removed file can still be read, nothing is left of it however the
-	// program ends. Elsewhere the removal fails.
-	os.Remove(f.Name())
 	in := &input{close: func() {
 		f.Close()
 		os.Remove(f.Name())

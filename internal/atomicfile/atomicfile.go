@@ -7,6 +7,7 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -46,6 +47,23 @@ func SyncDirIfPossible(dir string) error {
 
 // syncDir is the function with which SyncDirIfPossible syncs a folder. Tests replace it.
 var syncDir = SyncDir
+
+// Scratch creates a file to write and read in a folder, that of the system for "". On Linux nothing
+// is left of it however the program ends: it has no name. Elsewhere the caller must remove its name
+// after Close, which begins with the prefix.
+func Scratch(dir, prefix string) (*os.File, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if f, err := unnamed(dir, filepath.Join(dir, prefix+rand.Text())); err == nil {
+		return f, nil
+	}
+	f, err := os.CreateTemp(dir, prefix)
+	if err == nil {
+		os.Remove(f.Name()) // which not every system can while it is open
+	}
+	return f, err
+}
 
 // Mkdir creates a folder for its owner only, and reports whether it did not exist
 // before.

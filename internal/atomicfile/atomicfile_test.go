@@ -163,3 +163,23 @@ func TestAFullDiskIsReported(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A program that is killed at any moment leaves nothing of a scratch file.
+func TestAScratchFileHasNoName(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Scratch(dir, "scratch-")
+	must.OK(t, err)
+	defer f.Close()
+	if names, err := os.ReadDir(dir); err != nil || len(names) > 0 && runtime.GOOS != "windows" {
+		t.Errorf("%v, %v", names, err)
+	}
+	_, err = f.WriteString("abc")
+	must.OK(t, err)
+	got := make([]byte, 3)
+	if _, err := f.ReadAt(got, 0); err != nil || string(got) != "abc" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := Scratch(filepath.Join(dir, "missing"), "x"); err == nil {
+		t.Error("a file was made in a folder that is not there")
+	}
+}

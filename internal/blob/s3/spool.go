@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/atomicfile"
 )
 
 const (
@@ -86,12 +87,11 @@ func fill(ctx context.Context, dir string, r io.Reader) (*spool, error) {
 // write appends to the file, which it creates first if necessary.
 func (s *spool) write(dir string, p []byte) error {
 	if s.file == nil {
-		f, err := os.CreateTemp(dir, "tallyman-content-")
+		f, err := atomicfile.Scratch(dir, "tallyman-content-")
 		if err != nil {
 			return err
 		}
 		s.file = f
-		os.Remove(f.Name()) // on systems that cannot remove open files, done removes it
 	}
 	_, err := s.file.Write(p)
 	return err
