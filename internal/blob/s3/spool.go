@@ -10,9 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"tallyman/internal/atomicfile"
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
-	"tallyman/internal/atomicfile"
 )
 
 const (
