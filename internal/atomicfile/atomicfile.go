@@ -48,9 +48,10 @@ func SyncDirIfPossible(dir string) error {
 // syncDir is the function with which SyncDirIfPossible syncs a folder. Tests replace it.
 var syncDir = SyncDir
 
-// Scratch creates a file to write and read in a folder, that of the system for "". On Linux nothing
-// is left of it however the program ends: it has no name. Elsewhere the caller must remove its name
-// after Close, which begins with the prefix.
+// Scratch creates a file to write and read in a folder, "" for the system's temporary one. Where the
+// system and the file system know files without a name (Linux), it is one: nothing of it stays
+// however the program ends. Elsewhere its name begins with the prefix and is removed at once, or, on
+// systems that cannot remove open files, by the caller after Close.
 func Scratch(dir, prefix string) (*os.File, error) {
 	if dir == "" {
 		dir = os.TempDir()

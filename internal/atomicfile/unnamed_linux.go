@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unnamed creates a file in a folder that has no name there, and says how it is called in errors.
-// Not all file systems know such files.
+// unnamed creates a file without a name in a folder; errors about it use the name called. Not all
+// file systems know such files.
 func unnamed(dir, called string) (*os.File, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 	if err != nil {

@@ -75,7 +75,7 @@ func ErrNotFound() error {
 type document struct {
 	Endpoints []Endpoint `json:"endpoints"`
 	// Removed are endpoints whose deliveries may still be there: the process may have ended
-	// before it removed them, and an event may have been under way to one.
+	// before it removed them, or kept an event for one of them meanwhile.
 	Removed []removed `json:"removed,omitempty"`
 }
 

@@ -86,7 +86,7 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 // discover starts a runner for each endpoint that has none, and ends those of endpoints that
-// are gone.
+// are gone, whose deliveries it removes.
 func (s *Service) discover(ctx, working context.Context, all *sync.WaitGroup) {
 	owners, err := s.c.Endpoints.ProfileOwners(ctx)
 	if err != nil {

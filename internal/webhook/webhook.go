@@ -265,8 +265,8 @@ func (s *Service) Remove(ctx context.Context, owner session.Owner, id string) er
 	return s.forget(ctx, owner, id)
 }
 
-// clean removes the deliveries of an owner's endpoints that were removed, until no event can be under
-// way to them any more.
+// clean removes the deliveries of an owner's endpoints that were removed. It does so again in each
+// round until a lease has passed, for events that were being kept during the removal.
 func (s *Service) clean(ctx context.Context, owner session.Owner, gone []removed) {
 	for _, r := range gone {
 		if s.forget(ctx, owner, r.ID) != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/internal/blob"
 	"tallyman/internal/bus"
 	"tallyman/internal/fault"
 )
@@ -273,7 +274,7 @@ func (s *Store) Secret(ctx context.Context, name string) ([]byte, error) {
 			return secret, err
 		}
 		if try == 10 {
-			return nil, unavailable("read a shared secret", nil)
+			return nil, blob.Unavailable("read a shared secret", "", nil)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (s *Store) run(ctx context.Context, c call) error {
 			if c.attach {
 				s.doubtful.Store(int64(time.Since(s.start) + s.limits.doubt()))
 			}
-			return unavailable(c.what, err)
+			return blob.Unavailable(c.what, "", err)
 		}
 		if attempt == attempts || refused != nil && !worthAnother(refused) || refused == nil && sent && attempt > 2 {
 			return failed(c.what, err)

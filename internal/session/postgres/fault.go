@@ -71,7 +71,7 @@ func worthAnother(p *pgconn.PgError) bool {
 func failed(what string, err error) error {
 	var p *pgconn.PgError
 	if !errors.As(err, &p) {
-		return unavailable(what, err)
+		return blob.Unavailable(what, "", err)
 	}
 	switch p.Code {
 	case contentTaken:
@@ -91,12 +91,7 @@ func failed(what string, err error) error {
 			return blob.Full(what, "free space on the database's disk", err)
 		}
 	}
-	return unavailable(what, err)
-}
-
-// unavailable is the fault of operations while the database does not work, and of
-// those with an unknown outcome. The cause is for the log.
-func unavailable(what string, err error) error {
+	// The database does not work, or the outcome is unknown. The cause is for the log.
 	return blob.Unavailable(what, "", err)
 }
 

@@ -661,7 +661,7 @@ func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
 	// Look at doubtful after the query: an attach that was abandoned before the query has
 	// set it by now.
 	if time.Since(s.start) < time.Duration(s.doubtful.Load()) {
-		return nil, unavailable("look up contents", errors.New("the outcome of an attach is not certain yet"))
+		return nil, blob.Unavailable("look up contents", "", errors.New("the outcome of an attach is not certain yet"))
 	}
 	return named, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 )
 
@@ -202,7 +203,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}
 	if err := errors.Join(s.checkGuarantees(g), v.suits(latest(s.options.schema()), s.where)); err != nil {
-		return unavailable("use the database", err)
+		return blob.Unavailable("use the database", "", err)
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (se
 	return s.begin(ctx, key, kind, true)
 }
 
-// begin begins a session, but uses the one that is there unless it is to be anew.
+// begin begins a session. Unless anew is true, it uses the one that is there, if any.
 func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (st session.State, removed session.Removed, err error) {
 	if err := errors.Join(key.Check(), checkKind(kind)); err != nil {
 		return session.State{}, session.Removed{}, err
