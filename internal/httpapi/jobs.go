@@ -82,11 +82,7 @@ func (s *Server) emitJob(ctx context.Context, c Config, j jobs.Job) error {
 }
 
 // RunJobs runs jobs until ctx ends.
-func (s *Server) RunJobs(ctx context.Context) {
-	if s.jobs != nil {
-		s.jobs.Run(ctx)
-	}
-}
+func (s *Server) RunJobs(ctx context.Context) { s.jobs.Run(ctx) }
 
 // jobTopic is under which the hub tells of a job. No session can have such an ID.
 func jobTopic(owner session.Owner, id queue.ID) session.Key {
@@ -178,45 +174,32 @@ func jobRoutes(keyParameter parameter) []*route {
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
 			answer: reflect.TypeFor[jobAnswer](),
 			faults: codes(bodyFaults, storedFaults, []fault.Code{session.TooManyFiles, desk.KeyReused, jobs.TooMany, fault.NotFound}),
-		}, withJobs(handlePutJob)),
+		}, handlePutJob),
 		typed(route{path: "/jobs", methods: get, op: "jobs",
 			summary: "The caller's jobs, the latest first",
 			queries: []parameter{
 				{name: "limit", in: "query", about: "jobs per page, 1 to 1000; 100 by default"},
 				{name: "before", in: "query", about: "\"next\" of the previous page"},
 			},
-		}, withJobs(handleJobs)),
-		typed(route{path: "/jobs/{id}", methods: get, op: "job", summary: "What became of a job", queries: []parameter{id}, faults: gone}, withJobs(handleJob)),
+		}, handleJobs),
+		typed(route{path: "/jobs/{id}", methods: get, op: "job", summary: "What became of a job", queries: []parameter{id}, faults: gone}, handleJob),
 		typed(route{path: "/jobs/{id}", methods: []string{http.MethodDelete}, op: "job_delete", changes: true,
-			summary: "Cancel a job; or remove one that has ended, with its sheet", queries: []parameter{id}, faults: gone}, withJobs(handleDeleteJob)),
+			summary: "Cancel a job; or remove one that has ended, with its sheet", queries: []parameter{id}, faults: gone}, handleDeleteJob),
 		files(route{path: "/jobs/{id}/events", methods: get, op: "job_events", media: []string{"text/event-stream"},
 			summary: "What happens to a job, as server-sent events named after its state, with what /jobs/{id} answers; they end with the job",
-			queries: []parameter{id}, faults: gone}, withJobs(handleJobEvents)),
+			queries: []parameter{id}, faults: gone}, handleJobEvents),
 		files(route{path: "/jobs/{id}/sheet", methods: get, op: "job_sheet", media: sheetMedia,
 			summary: "The sheet of a job that is done, as BOL_processed.csv",
 			queries: []parameter{id, formatParameter, acceptParameter},
 			faults:  codes(storedFaults, gone, []fault.Code{jobs.NotEnded, jobs.NoResult, desk.NoSheet, BadRange}),
-		}, withJobs(handleJobSheet)),
+		}, handleJobSheet),
 	}
-}
-
-// hasJobs fails if the server has none.
-func (c *call) hasJobs() (*jobs.Jobs, error) {
-	if c.s.jobs == nil {
-		return nil, errors.New("the server keeps no jobs")
-	}
-	return c.s.jobs, nil
-}
-
-// withJobs makes a handler of one that needs the jobs.
-func withJobs[T any](f func(*call, *jobs.Jobs) (T, error)) func(*call) (T, error) {
-	return having((*call).hasJobs, f)
 }
 
 func (c *call) jobID() queue.ID { return queue.ID(c.r.PathValue("id")) }
 
 // handlePutJob makes a job.
-func handlePutJob(c *call, all *jobs.Jobs) (any, error) {
+func handlePutJob(c *call) (any, error) {
 	in, err := c.jobFiles()
 	if err != nil {
 		return nil, err
@@ -224,7 +207,7 @@ func handlePutJob(c *call, all *jobs.Jobs) (any, error) {
 	defer in.Discard()
 	c.note("files", in.Len())
 	c.attrs = append(c.attrs, byteCount(in.Size()))
-	j, err := all.Put(c.r.Context(), c.caller.owner, c.once(), in)
+	j, err := c.s.jobs.Put(c.r.Context(), c.caller.owner, c.once(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +324,7 @@ type jobsAnswer struct {
 	Next string `json:"next"`
 }
 
-func handleJobs(c *call, all *jobs.Jobs) (a jobsAnswer, err error) {
+func handleJobs(c *call) (a jobsAnswer, err error) {
 	limit, before := 100, 0
 	for name, to := range map[string]*int{"limit": &limit, "before": &before} {
 		if text := c.query(name); text != "" {
@@ -350,7 +333,7 @@ func handleJobs(c *call, all *jobs.Jobs) (a jobsAnswer, err error) {
 			}
 		}
 	}
-	page, more, err := all.List(c.r.Context(), c.caller.owner, int64(before), limit)
+	page, more, err := c.s.jobs.List(c.r.Context(), c.caller.owner, int64(before), limit)
 	if err != nil {
 		return a, err
 	}
@@ -364,8 +347,8 @@ func handleJobs(c *call, all *jobs.Jobs) (a jobsAnswer, err error) {
 	return a, nil
 }
 
-func handleJob(c *call, all *jobs.Jobs) (jobAnswer, error) {
-	j, err := all.Get(c.r.Context(), c.caller.owner, c.jobID())
+func handleJob(c *call) (jobAnswer, error) {
+	j, err := c.s.jobs.Get(c.r.Context(), c.caller.owner, c.jobID())
 	if err != nil {
 		return jobAnswer{}, err
 	}
@@ -380,8 +363,8 @@ type jobDeleted struct {
 	State  string `json:"state"`
 }
 
-func handleDeleteJob(c *call, all *jobs.Jobs) (jobDeleted, error) {
-	j, removed, err := all.Delete(c.r.Context(), c.caller.owner, c.jobID())
+func handleDeleteJob(c *call) (jobDeleted, error) {
+	j, removed, err := c.s.jobs.Delete(c.r.Context(), c.caller.owner, c.jobID())
 	if err != nil {
 		return jobDeleted{}, err
 	}
@@ -393,8 +376,8 @@ func handleDeleteJob(c *call, all *jobs.Jobs) (jobDeleted, error) {
 }
 
 // handleJobSheet answers with the sheet of a job.
-func handleJobSheet(c *call, all *jobs.Jobs) (any, error) {
-	st, err := all.Sheet(c.r.Context(), c.caller.owner, c.jobID())
+func handleJobSheet(c *call) (any, error) {
+	st, err := c.s.jobs.Sheet(c.r.Context(), c.caller.owner, c.jobID())
 	if err != nil {
 		return nil, err
 	}
@@ -407,9 +390,9 @@ func handleJobSheet(c *call, all *jobs.Jobs) (any, error) {
 const jobLook = 2 * time.Second
 
 // handleJobEvents streams a job's states until it has ended.
-func handleJobEvents(c *call, all *jobs.Jobs) (any, error) {
+func handleJobEvents(c *call) (any, error) {
 	topic := jobTopic(c.caller.owner, c.jobID())
-	j, err := all.Get(c.r.Context(), c.caller.owner, c.jobID())
+	j, err := c.s.jobs.Get(c.r.Context(), c.caller.owner, c.jobID())
 	if err != nil {
 		return nil, err
 	}
@@ -460,7 +443,7 @@ func handleJobEvents(c *call, all *jobs.Jobs) (any, error) {
 				return nil, nil
 			}
 		}
-		now, err := all.Get(c.r.Context(), c.caller.owner, c.jobID())
+		now, err := c.s.jobs.Get(c.r.Context(), c.caller.owner, c.jobID())
 		switch {
 		case fault.CodeOf(err) == fault.NotFound:
 			return nil, nil // it was removed
@@ -475,9 +458,6 @@ func jobCounts(s *Server) scraped {
 	in := prometheus.NewDesc("tallyman_jobs", "Jobs by state, of all servers that share the storage; absent while it does not answer.", []string{"state"}, nil)
 	oldest := prometheus.NewDesc("tallyman_jobs_oldest_seconds", "For how long the job that has waited longest could have been run.", nil, nil)
 	return scraped{[]*prometheus.Desc{in, oldest}, func(gauge, _ measurement) {
-		if s.jobs == nil {
-			return
-		}
 		ctx, cancel := context.WithTimeout(context.Background(), liveTime)
 		defer cancel()
 		n, err := s.jobs.Count(ctx)

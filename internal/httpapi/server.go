@@ -33,7 +33,7 @@ import (
 	"tallyman/internal/webhook"
 )
 
-// Config has the settings of a Server. Only Desk must be set.
+// Config has the settings of a Server. Only Desk and Tasks must be set.
 type Config struct {
 	// Desk does the work.
 	Desk *desk.Desk
@@ -75,7 +75,7 @@ type Config struct {
 	// Orphans returns how many stored files that no session names made the last sweep
 	// stop, 0 if it did not; nil for a server without a sweep.
 	Orphans func() int64
-	// Tasks keeps jobs; nil has none. Jobs are run by Server.RunJobs.
+	// Tasks keeps jobs, which Server.RunJobs runs.
 	Tasks queue.Queue
 	// Jobs bounds the jobs of one owner that have not ended, JobsAtOnce is how many this
 	// process runs at once, and JobsKept for how long outcomes can be read; zero means the
@@ -107,7 +107,7 @@ type Server struct {
 	desk    *desk.Desk
 	log     *slog.Logger
 	hub     *hub
-	jobs    *jobs.Jobs // nil if there are none
+	jobs    *jobs.Jobs
 	metrics *metrics
 	health  health
 	turns   *turn.Turns // of owners with keys
@@ -141,9 +141,7 @@ func New(c Config) *Server {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: c, desk: c.Desk, log: c.Log, hub: newHub(c.Streams, cmp.Or(c.OwnerStreams, c.Streams), c.Bus), seal: newSealer(c.Secret), ending: make(chan struct{}), turns: turn.New(runtime.GOMAXPROCS(0))}
-	if c.Tasks != nil {
-		s.jobs = newJobs(s, c)
-	}
+	s.jobs = newJobs(s, c)
 	s.metrics = newMetrics(s)
 	s.always = map[bool]http.Header{false: headersOf(c.Embed, false), true: headersOf(c.Embed, true)}
 	s.routes = routes()
