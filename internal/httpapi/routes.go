@@ -102,17 +102,6 @@ func typed[T any](rt route, f func(*call) (T, error)) *route {
 	return &rt
 }
 
-// having makes a handler of one that needs something that not all servers or callers have.
-func having[S, T any](get func(*call) (S, error), f func(*call, S) (T, error)) func(*call) (T, error) {
-	return func(c *call) (a T, err error) {
-		s, err := get(c)
-		if err != nil {
-			return a, err
-		}
-		return f(c, s)
-	}
-}
-
 // files makes a handler that answers with something else than JSON a route's.
 func files(rt route, f func(*call) (any, error)) *route {
 	rt.handle = f

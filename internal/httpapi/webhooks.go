@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -152,21 +153,21 @@ func (c *call) webhooks() (*webhook.Service, error) {
 
 // withWebhooks makes a handler of one that needs what manages webhooks.
 func withWebhooks[T any](f func(*call, *webhook.Service) (T, error)) func(*call) (T, error) {
-	return having((*call).webhooks, f)
+	return func(c *call) (a T, err error) {
+		hooks, err := c.webhooks()
+		if err != nil {
+			return a, err
+		}
+		return f(c, hooks)
+	}
 }
 
 // mostOfWebhook bounds the body of a request about a webhook, in bytes.
 const mostOfWebhook = 16 << 10
 
-// webhookRequest is the body of POST /webhooks and PATCH /webhooks/{id}.
-type webhookRequest struct {
-	URL    *string         `json:"url"`
-	Events *[]webhook.Type `json:"events"`
-	Note   *string         `json:"note"`
-	On     *bool           `json:"on"`
-}
-
-func (c *call) webhookRequest() (r webhookRequest, err error) {
+// webhookRequest reads the body of POST /webhooks and PATCH /webhooks/{id}, whose members are
+// called like the fields of a change.
+func (c *call) webhookRequest() (r webhook.Change, err error) {
 	data, err := c.readJSON(c.body, mostOfWebhook, "a webhook is JSON; send it")
 	if err != nil {
 		return r, err
@@ -201,24 +202,21 @@ func handleAddWebhook(c *call) (a webhookAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	var types []webhook.Type
-	var address, note string
-	if r.URL != nil {
-		address = *r.URL
-	}
-	if r.Events != nil {
-		types = *r.Events
-	}
-	if r.Note != nil {
-		note = *r.Note
-	}
-	e, err := hooks.Add(c.r.Context(), c.caller.owner, address, types, note)
+	e, err := hooks.Add(c.r.Context(), c.caller.owner, orZero(r.URL), orZero(r.Events), orZero(r.Note))
 	if err != nil {
 		return a, err
 	}
 	return webhookAnswer{
 		Status: "success", Message: "Events go to this webhook from now on. Keep the secret: it is not shown again.", Webhook: c.webhookInfo(e), Secret: e.Secrets[0].Secret,
 	}, nil
+}
+
+// orZero returns what a request says, the zero value if it does not say it.
+func orZero[T any](v *T) (out T) {
+	if v != nil {
+		out = *v
+	}
+	return out
 }
 
 func handleChangeWebhook(c *call) (a webhookAnswer, err error) {
@@ -230,7 +228,7 @@ func handleChangeWebhook(c *call) (a webhookAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	e, err := hooks.Update(c.r.Context(), c.caller.owner, c.r.PathValue("id"), webhook.Change{URL: r.URL, Events: r.Events, Note: r.Note, On: r.On})
+	e, err := hooks.Update(c.r.Context(), c.caller.owner, c.r.PathValue("id"), r)
 	if err != nil {
 		return a, err
 	}
@@ -262,12 +260,14 @@ func handleRotateWebhook(c *call, hooks *webhook.Service) (a webhookAnswer, err 
 	}, nil
 }
 
-func handlePingWebhook(c *call, hooks *webhook.Service) (a deliveryAnswer, err error) {
-	d, err := hooks.Try(c.r.Context(), c.caller.owner, c.r.PathValue("id"))
-	if err != nil {
-		return a, err
-	}
-	return deliveryAnswer{Status: "success", Message: "An event of type ping is on its way.", Delivery: deliveryOf(d)}, nil
+// sends makes a handler of what sends one event, with the message of the answer.
+func sends(
+	do func(*webhook.Service, context.Context, session.Owner, string) (webhook.Delivery, error), message string,
+) func(*call) (deliveryAnswer, error) {
+	return withWebhooks(func(c *call, hooks *webhook.Service) (deliveryAnswer, error) {
+		d, err := do(hooks, c.r.Context(), c.caller.owner, c.r.PathValue("id"))
+		return deliveryAnswer{Status: "success", Message: message, Delivery: deliveryOf(d)}, err
+	})
 }
 
 func handleResendAll(c *call, hooks *webhook.Service) (a resentAnswer, err error) {
@@ -300,14 +300,6 @@ func handleDeliveries(c *call) (a deliveriesAnswer, err error) {
 	}
 	c.note("deliveries", len(a.Deliveries))
 	return a, nil
-}
-
-func handleResend(c *call, hooks *webhook.Service) (a deliveryAnswer, err error) {
-	d, err := hooks.Again(c.r.Context(), c.caller.owner, c.r.PathValue("id"))
-	if err != nil {
-		return a, err
-	}
-	return deliveryAnswer{Status: "success", Message: "The event is sent again, with the same webhook-id.", Delivery: deliveryOf(d)}, nil
 }
 
 // webhookRoutes are the routes of webhooks.
@@ -350,7 +342,7 @@ func webhookRoutes() []*route {
 		typed(route{path: "/webhooks/{id}/ping", methods: post, op: "ping_webhook", changes: true,
 			summary: "Send an event of type ping to a webhook",
 			queries: []parameter{id}, faults: codes(one, []fault.Code{fault.BadRequest}),
-		}, withWebhooks(handlePingWebhook)),
+		}, sends((*webhook.Service).Try, "An event of type ping is on its way.")),
 		typed(route{path: "/webhooks/{id}/resend", methods: post, op: "resend_webhook", changes: true,
 			summary: "Send everything again that could not be delivered to a webhook",
 			queries: []parameter{id}, faults: codes(one, []fault.Code{fault.BadRequest}),
@@ -368,7 +360,7 @@ func webhookRoutes() []*route {
 		typed(route{path: "/webhooks/deliveries/{id}/resend", methods: post, op: "resend", changes: true,
 			summary: "Send a delivery again, or at once if it waits for its next attempt",
 			queries: []parameter{{name: "id", in: "path", about: "the delivery's ID"}}, faults: codes(one, []fault.Code{fault.BadRequest}),
-		}, withWebhooks(handleResend)),
+		}, sends((*webhook.Service).Again, "The event is sent again, with the same webhook-id.")),
 	}
 }
 
