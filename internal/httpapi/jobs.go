@@ -1,13 +1,11 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -223,11 +221,7 @@ func (c *call) jobFiles() (*desk.Incoming, error) {
 	if body.IsJSON(c.r.Header.Get("Content-Type")) {
 		return c.sessionFiles()
 	}
-	in, err := c.s.desk.Receive(c.r.Context(), c.caller.owner)
-	if err != nil {
-		return nil, err
-	}
-	rc := body.Reception{
+	in, _, err := c.receive(body.Reception{
 		Forms:    []string{body.Multipart},
 		Raw:      billTypes,
 		RawField: "pdf",
@@ -239,33 +233,9 @@ func (c *call) jobFiles() (*desk.Incoming, error) {
 		Also:     []string{"csv_file"},
 		Stray:    only(body.Slot{Coding: body.AsPDF}),
 		Fallback: "document.pdf",
-	}
-	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
-		content, slot := bufio.NewReaderSize(f.Content, jobHead), session.Slot(f.For)
-		if slot == "" {
-			head, err := content.Peek(jobHead)
-			if err != nil && err != io.EOF {
-				return err
-			}
-			if slot = session.Orders; body.IsBills(head) {
-				slot = session.BOL
-			}
-		}
-		return in.Add(c.r.Context(), slot, f.Name, &watched{Reader: content, c: c, next: time.Now().Add(keysChecked)})
 	})
-	if err == nil {
-		err = c.stillAllowed()
-	}
-	if err != nil {
-		in.Discard()
-		return nil, err
-	}
-	in.Leave(got.Unused...)
-	return in, nil
+	return in, err
 }
-
-// jobHead is how much of a file decides what it is.
-const jobHead = 4 << 10
 
 // jobRequest is the JSON of POST /jobs.
 type jobRequest struct {

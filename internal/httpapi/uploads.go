@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"bufio"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"mime"
 	"net/url"
 	"strings"
@@ -73,14 +75,26 @@ func slots(to body.Slot, fields ...string) map[string]body.Slot {
 // only returns a Reception.Stray for a route that takes one kind of file.
 func only(to body.Slot) func(bool) body.Slot { return func(bool) body.Slot { return to } }
 
-// receive stores the files of the request. The caller must discard them.
+// receive stores the files of the request; the content decides what a file of no slot is.
+// The caller must discard them.
 func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error) {
 	in, err := c.s.desk.Receive(c.r.Context(), c.caller.owner)
 	if err != nil {
 		return nil, body.Received{}, err
 	}
 	got, err := c.body.Receive(rc, c.query("filename"), func(f body.File) error {
-		return in.Add(c.r.Context(), session.Slot(f.For), f.Name, &watched{Reader: f.Content, c: c, next: time.Now().Add(keysChecked)})
+		slot := session.Slot(f.For)
+		if slot == "" {
+			content := bufio.NewReaderSize(f.Content, decidingHead)
+			head, err := content.Peek(decidingHead)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			if f.Content, slot = content, session.Orders; body.IsBills(head) {
+				slot = session.BOL
+			}
+		}
+		return in.Add(c.r.Context(), slot, f.Name, &watched{Reader: f.Content, c: c, next: time.Now().Add(keysChecked)})
 	})
 	if err == nil {
 		err = c.stillAllowed()
@@ -93,6 +107,9 @@ func (c *call) receive(rc body.Reception) (*desk.Incoming, body.Received, error)
 	in.Once(c.once())
 	return in, got, nil
 }
+
+// decidingHead is how much of a file decides what it is, in bytes.
+const decidingHead = 4 << 10
 
 // once returns the name of the change that the request makes, "" for none.
 func (c *call) once() string {
