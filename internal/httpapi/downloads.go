@@ -35,6 +35,19 @@ type file struct {
 	inline      bool   // browsers show it, and do not save it
 }
 
+// written returns the write of a file that has these bytes.
+func written(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := w.Write(b); return err }
+}
+
+// whole makes a file whose length is not known before it is sent, as workbooks need it; items
+// says how large it is.
+func (c *call) whole(f *file, items int) (*file, error) {
+	b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, items, f.write)
+	f.size, f.close, f.write = int64(len(b)), done, written(b)
+	return f, err
+}
+
 // send answers with a file.
 func (c *call) send(f *file) (err error) {
 	if f.close != nil {
@@ -189,15 +202,10 @@ func (c *call) sheetFile(base string, f sheet.Format, s *sheet.Sheet) (*file, er
 		}
 		out.size = k.size
 		if int64(len(k.kept)) == k.size {
-			out.write = func(w io.Writer) error { _, err := w.Write(k.kept); return err }
+			out.write = written(k.kept)
 		}
 	case sheet.XLSX:
-		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, len(s.Rows), out.write)
-		if err != nil {
-			return nil, err
-		}
-		out.size, out.close = int64(len(b)), done
-		out.write = func(w io.Writer) error { _, err := w.Write(b); return err }
+		return c.whole(out, len(s.Rows))
 	}
 	return out, nil
 }
@@ -297,12 +305,7 @@ func handleRouting(c *call) (any, error) {
 	out := &file{name: "routing" + f.Ext(), contentType: f.ContentType(), size: -1, tag: tag}
 	out.write = func(w io.Writer) error { return r.Write(w, f) }
 	if f == sheet.XLSX {
-		b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, r.Total.Count, out.write)
-		if err != nil {
-			return nil, err
-		}
-		out.size, out.close = int64(len(b)), done
-		out.write = func(w io.Writer) error { _, err := w.Write(b); return err }
+		return c.whole(out, r.Total.Count)
 	}
 	return out, nil
 }
@@ -318,8 +321,10 @@ func handleReport(c *call) (any, error) {
 		return nil, err
 	}
 	r := report.New(s, time.Now())
-	write := func(w io.Writer) error { return r.Write(w, f) }
-	b, done, err := c.s.desk.Workbook(c.r.Context(), c.caller.owner, r.Items(), write)
+	out, err := c.whole(&file{
+		name: "to-check." + string(f), contentType: f.ContentType(), inline: f == report.HTML,
+		write: func(w io.Writer) error { return r.Write(w, f) },
+	}, r.Items())
 	if err != nil {
 		return nil, err
 	}
@@ -327,10 +332,7 @@ func handleReport(c *call) (any, error) {
 		h := c.w.Header()
 		h.Set("Content-Security-Policy", h.Get("Content-Security-Policy")+"; style-src "+report.Style)
 	}
-	return &file{
-		name: "to-check." + string(f), contentType: f.ContentType(), size: int64(len(b)), close: done, inline: f == report.HTML,
-		write: func(w io.Writer) error { _, err := w.Write(b); return err },
-	}, nil
+	return out, nil
 }
 
 // handleDownloadFile answers with one of the session's files, by its name in /files.

@@ -78,7 +78,7 @@ func handleGetProfile(c *call) (any, error) {
 		return profileAnswer{own.Revision, version, json.RawMessage(p.JSON()), string(tomlOf(own))}, nil
 	}
 	b := tomlOf(own)
-	return &file{name: "profile.toml", contentType: "application/toml", size: int64(len(b)), write: func(w io.Writer) error { _, err := w.Write(b); return err }}, nil
+	return &file{name: "profile.toml", contentType: "application/toml", size: int64(len(b)), write: written(b)}, nil
 }
 
 // handlePutProfile writes the caller's profile.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -266,12 +267,6 @@ func handleSample(c *call) (any, error) {
 	if !ok {
 		return nil, fault.New(fault.NotFound, "there is no sample called %.80q; there are bol.pdf, orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv", name)
 	}
-	kind := "application/pdf"
-	if name[len(name)-4:] == ".csv" {
-		kind = sheet.CSV.ContentType()
-	}
-	return &file{name: name, contentType: kind, size: int64(len(b)), write: func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	}}, nil
+	_, kind, _ := strings.Cut(name, ".")
+	return &file{name: name, contentType: contentType(kind), size: int64(len(b)), write: written(b)}, nil
 }
