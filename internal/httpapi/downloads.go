@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -277,10 +278,6 @@ func (c *call) download(base string) (any, error) {
 	return out, nil
 }
 
-func handleDownloadBOL(c *call) (any, error) { return c.download("BOL_processed") }
-
-func handleDownload(c *call) (any, error) { return c.download("combined_data") }
-
 // handleRouting answers with the routing of the session's sheet, with warnings for the
 // day that the request names, or else for today.
 func handleRouting(c *call) (any, error) {
@@ -351,7 +348,7 @@ func handleDownloadFile(c *call) (any, error) {
 		return nil, err
 	}
 	return &file{
-		name: f.Name, contentType: contentType(f.Type), size: f.Size, tag: tag, close: func() { r.Close() },
+		name: f.Name, contentType: cmp.Or(contentTypes[f.Type], body.Octets), size: f.Size, tag: tag, close: func() { r.Close() },
 		write: func(w io.Writer) error {
 			_, err := io.Copy(w, r)
 			return err
@@ -359,20 +356,9 @@ func handleDownloadFile(c *call) (any, error) {
 	}, nil
 }
 
-func contentType(kind string) string {
-	switch kind {
-	case "pdf":
-		return "application/pdf"
-	case "csv":
-		return sheet.CSV.ContentType()
-	case "xlsx":
-		return sheet.XLSX.ContentType()
-	case "xls":
-		return "application/vnd.ms-excel"
-	case "json":
-		return body.JSON
-	}
-	return "application/octet-stream"
+// contentTypes are the media types of the kinds of files.
+var contentTypes = map[string]string{
+	"pdf": body.PDF, "csv": sheet.CSV.ContentType(), "xlsx": sheet.XLSX.ContentType(), "xls": "application/vnd.ms-excel", "json": body.JSON,
 }
 
 // escapeName escapes a file's name for use in a URL's path.

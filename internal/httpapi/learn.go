@@ -161,16 +161,11 @@ type learnRequest struct {
 const maxLearnBody = 64 << 10
 
 func handleGetLearn(c *call) (a learnAnswer, err error) {
-	var at [2]int
-	for i, p := range []struct {
-		name      string
-		otherwise int
-	}{{"file", 0}, {"page", 1}} {
-		if at[i], err = c.number(p.name, p.otherwise); err != nil {
-			return a, err
-		}
+	file, page, err := c.filePage()
+	if err != nil {
+		return a, err
 	}
-	return c.learn(at[0], at[1], c.query("of"), nil, nil)
+	return c.learn(file, page, c.query("of"), nil, nil)
 }
 
 func handlePostLearn(c *call) (a learnAnswer, err error) {

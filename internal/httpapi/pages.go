@@ -186,6 +186,14 @@ func (c *call) number(name string, otherwise int) (int, error) {
 	return n, nil
 }
 
+// filePage returns the parameters that name a page of the session's BOL.
+func (c *call) filePage() (file, page int, err error) {
+	if file, err = c.number("file", 0); err == nil {
+		page, err = c.number("page", 1)
+	}
+	return file, page, err
+}
+
 // handlePicture answers with a picture of a page of the session's BOL. The request
 // names the version that it wants a page of: if the session has changed, it gets an
 // error instead of a page of another document. Browsers must not store pictures, which
@@ -195,22 +203,20 @@ func handlePicture(c *call) (any, error) {
 	if of == "" {
 		return nil, fault.New(fault.BadRequest, "the request does not name the version of the sheet; send the \"version\" of /view as ?of=")
 	}
-	var at [3]int
-	for i, p := range []struct {
-		name      string
-		otherwise int
-	}{{"file", 0}, {"page", 1}, {"width", pictureWidth}} {
-		var err error
-		if at[i], err = c.number(p.name, p.otherwise); err != nil {
-			return nil, err
-		}
+	file, page, err := c.filePage()
+	if err != nil {
+		return nil, err
+	}
+	width, err := c.number("width", pictureWidth)
+	if err != nil {
+		return nil, err
 	}
 	var png []byte
-	err := c.look(session.ErrNotFound, func(st session.State) error {
+	err = c.look(session.ErrNotFound, func(st session.State) error {
 		if versionOf(st) != of {
 			return fault.New(session.Changed, "the session changed after its bills were shown; load its view again")
 		}
-		p, err := c.s.desk.Picture(c.r.Context(), st, at[0], at[1], at[2])
+		p, err := c.s.desk.Picture(c.r.Context(), st, file, page, width)
 		if err != nil {
 			return err
 		}
@@ -268,5 +274,5 @@ func handleSample(c *call) (any, error) {
 		return nil, fault.New(fault.NotFound, "there is no sample called %.80q; there are bol.pdf, orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv", name)
 	}
 	_, kind, _ := strings.Cut(name, ".")
-	return &file{name: name, contentType: contentType(kind), size: int64(len(b)), write: written(b)}, nil
+	return &file{name: name, contentType: contentTypes[kind], size: int64(len(b)), write: written(b)}, nil
 }

@@ -148,6 +148,12 @@ var mapParameters = []parameter{
 	{name: "remember", in: "query", about: "true adds what map says to your profile", values: []string{"true", "false"}},
 }
 
+// listingParameters name a page of a listing of sessions.
+var listingParameters = []parameter{
+	{name: "limit", in: "query", about: "sessions per page, 1 to 1000; 100 by default"},
+	{name: "after", in: "query", about: "\"next\" of the previous page"},
+}
+
 // routes is the table of DESIGN.md §7.
 func routes() []*route {
 	modeParameter := parameter{name: "mode", in: "query", about: "append adds the bills to the session's and keeps its orders", values: []string{"append", "replace"}}
@@ -243,21 +249,18 @@ func routes() []*route {
 			faults:  convertFaults,
 		}, handleStateless(r.bills)))
 	}
+	for path, base := range map[string]string{"/download-bol": "BOL_processed", "/download": "combined_data"} {
+		rs = append(rs, files(route{path: path, methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as " + base + ".csv",
+			queries: []parameter{formatParameter, acceptParameter},
+			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
+		}, func(c *call) (any, error) { return c.download(base) }))
+	}
 	rs = append(rs, learnRoutes()...)
 	rs = append(rs, amendmentRoutes()...)
 	rs = append(rs, webhookRoutes()...)
 	rs = append(rs, jobRoutes(keyParameter)...)
 	return append(rs,
-		files(route{path: "/download-bol", methods: get, op: "sheet", media: sheetMedia,
-			summary: "The sheet, as BOL_processed.csv",
-			queries: []parameter{formatParameter, acceptParameter},
-			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
-		}, handleDownloadBOL),
-		files(route{path: "/download", methods: get, op: "sheet", media: sheetMedia,
-			summary: "The sheet, as combined_data.csv",
-			queries: []parameter{formatParameter, acceptParameter},
-			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
-		}, handleDownload),
 		files(route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
 			queries: []parameter{{name: "name", in: "path", about: "a name from /files"}},
@@ -316,17 +319,11 @@ func routes() []*route {
 		}, handleConvert),
 		typed(route{path: "/sessions", methods: get, op: "sessions",
 			summary: "The sessions of the caller's key, to go on with one; none where there are no keys",
-			queries: []parameter{
-				{name: "limit", in: "query", about: "sessions per page, 1 to 1000; 100 by default"},
-				{name: "after", in: "query", about: "\"next\" of the previous page"},
-			},
+			queries: listingParameters,
 		}, handleSessions),
 		typed(route{path: "/debug-sessions", methods: get, op: "debug_sessions",
 			summary: "The caller's sessions; all sessions for admin keys, and on this machine if there are no keys",
-			queries: []parameter{
-				{name: "limit", in: "query", about: "sessions per page, 1 to 1000; 100 by default"},
-				{name: "after", in: "query", about: "\"next\" of the previous page"},
-			},
+			queries: listingParameters,
 		}, handleDebugSessions),
 		typed(route{path: "/debug-request", methods: anyMethod, reads: true,
 			summary: "An echo of the request as it was received, without its secrets",
