@@ -47,18 +47,13 @@ func errNoPage() error {
 
 // open fails with fault.BadRequest for any value that seal did not make.
 func (s sealer) open(text string) (session.Key, error) {
-	bad := errNoPage()
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return session.Key{}, bad
-	}
-	plain, err := s.aead.Open(nil, nil, sealed, nil)
-	if err != nil {
-		return session.Key{}, bad
-	}
 	var pair [2]string
-	if err := json.Unmarshal(plain, &pair); err != nil {
-		return session.Key{}, bad
+	plain, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		plain, err = s.aead.Open(nil, nil, plain, nil)
+	}
+	if err != nil || json.Unmarshal(plain, &pair) != nil {
+		return session.Key{}, errNoPage()
 	}
 	return session.Key{Owner: session.Owner(pair[0]), ID: session.ID(pair[1])}, nil
 }

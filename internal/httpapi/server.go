@@ -195,19 +195,14 @@ func (s *Server) EndStreams() {
 func (s *Server) newMux() http.Handler {
 	mux := http.NewServeMux()
 	byPath := map[string][]*route{}
-	var paths []string
 	for _, rt := range s.routes {
-		if byPath[rt.path] == nil {
-			paths = append(paths, rt.path)
-		}
 		byPath[rt.path] = append(byPath[rt.path], rt)
 	}
-	for _, path := range paths {
-		pattern := path
+	for path, routes := range byPath {
 		if path == "/" {
-			pattern = "/{$}"
+			path = "/{$}"
 		}
-		mux.Handle(pattern, s.methods(byPath[path]))
+		mux.Handle(path, s.methods(routes))
 	}
 	mux.Handle("/", s.serve(func(*http.Request) *route { return notFoundRoute }))
 	return mux
