@@ -461,9 +461,7 @@ func handleConvert(c *call) (any, error) {
 
 // statelessAnswer is a sheet in JSON.
 type statelessAnswer struct {
-	// Status is "success".
-	Status  string `json:"status"`
-	Message string `json:"message"`
+	simpleAnswer
 	// RequestID is in the server's log, too.
 	RequestID string `json:"request_id"`
 	// CSV is the sheet, and Filename the name proposed for it.
@@ -492,7 +490,7 @@ func handleStateless(bills string) func(*call) (statelessAnswer, error) {
 			return a, fmt.Errorf("writing the sheet: %w", err)
 		}
 		a = statelessAnswer{
-			Status: "success", Message: fmt.Sprintf("PDF processed successfully: %s", text.Count(len(s.Rows), "row")), RequestID: "r_" + strings.ToLower(rand.Text()),
+			simpleAnswer: success("PDF processed successfully: " + text.Count(len(s.Rows), "row")), RequestID: "r_" + strings.ToLower(rand.Text()),
 			CSV: b.String(), Filename: convertedName + f.Ext(), RowCount: len(s.Rows), Merged: s.Orders != nil, Warnings: warningsOf(s),
 		}
 		c.attrs = append(c.attrs, slog.String("request", a.RequestID))

@@ -199,7 +199,7 @@ func handleHealth(c *call) (any, error) {
 
 // aliveAnswer is the answer of /ping.
 type aliveAnswer struct {
-	// Status is "alive".
+	// Status is "alive", and "awake" of /wake-up.
 	Status    string            `json:"status"`
 	Message   string            `json:"message"`
 	Service   string            `json:"service"`
@@ -207,20 +207,15 @@ type aliveAnswer struct {
 	Endpoints map[string]string `json:"endpoints"`
 }
 
-func handlePing(c *call) (any, error) {
-	return aliveAnswer{
-		Status: "alive", Message: "The service is running.", Service: serviceName, Version: c.s.config.Version, Endpoints: endpoints(c.s.routes),
-	}, nil
+func (c *call) alive(status, message string) aliveAnswer {
+	return aliveAnswer{status, message, serviceName, c.s.config.Version, endpoints(c.s.routes)}
 }
+
+func handlePing(c *call) (any, error) { return c.alive("alive", "The service is running."), nil }
 
 // wakeAnswer is the answer of /wake-up.
 type wakeAnswer struct {
-	// Status is "awake".
-	Status    string            `json:"status"`
-	Message   string            `json:"message"`
-	Service   string            `json:"service"`
-	Version   string            `json:"version"`
-	Endpoints map[string]string `json:"endpoints"`
+	aliveAnswer
 	// SessionID is the session that the request names, or else a minted one. It need
 	// not exist: its first use begins it. It is null if the request's name cannot be a
 	// session's.
@@ -243,10 +238,7 @@ var workflow = []string{
 // handleWakeUp begins no session and needs no key, so that anybody can keep the service
 // awake.
 func handleWakeUp(c *call) (any, error) {
-	a := wakeAnswer{
-		Status: "awake", Message: "The service is awake and ready.", Service: serviceName, Version: c.s.config.Version,
-		Endpoints: endpoints(c.s.routes), WakeTime: time.Now().UTC(), Instructions: workflow,
-	}
+	a := wakeAnswer{aliveAnswer: c.alive("awake", "The service is awake and ready."), WakeTime: time.Now().UTC(), Instructions: workflow}
 	if n, err := c.named(); err == nil {
 		id := cmp.Or(c.naming.id(), n.id(), session.Mint())
 		if (session.Key{Owner: "anybody", ID: id}).Check() == nil {

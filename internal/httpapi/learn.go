@@ -310,9 +310,7 @@ func learntForms(p *profile.Profile) []learntForm {
 
 // formsAnswer is the answer to a change of the names of learnt forms.
 type formsAnswer struct {
-	// Status is "success".
-	Status   string       `json:"status"`
-	Message  string       `json:"message"`
+	simpleAnswer
 	Revision int64        `json:"revision"`
 	Forms    []learntForm `json:"forms"`
 }
@@ -340,7 +338,7 @@ func (c *call) renameForm(to, message string) (a formsAnswer, err error) {
 	}
 	c.note("revision", int(own.Revision))
 	c.w.Header().Set("ETag", profileTag(own.Revision))
-	return formsAnswer{Status: "success", Message: message, Revision: own.Revision, Forms: learntForms(own.Profile)}, nil
+	return formsAnswer{success(message), own.Revision, learntForms(own.Profile)}, nil
 }
 
 // learnRoutes are the routes of learnt forms.

@@ -39,9 +39,7 @@ type profileAnswer struct {
 
 // writtenAnswer is the answer of PUT /profile.
 type writtenAnswer struct {
-	// Status is "success".
-	Status   string `json:"status"`
-	Message  string `json:"message"`
+	simpleAnswer
 	Revision int64  `json:"revision"`
 	Version  string `json:"version"`
 }
@@ -109,10 +107,8 @@ func handlePutProfile(c *call) (a writtenAnswer, err error) {
 	}
 	c.note("revision", int(own.Revision))
 	c.w.Header().Set("ETag", profileTag(own.Revision))
-	version := own.Profile.Sheet.Version
-	return writtenAnswer{
-		Status: "success", Message: "The profile was written. Bills that are uploaded or processed from now on follow it.", Revision: own.Revision, Version: version,
-	}, nil
+	message := "The profile was written. Bills that are uploaded or processed from now on follow it."
+	return writtenAnswer{success(message), own.Revision, own.Profile.Sheet.Version}, nil
 }
 
 // overRevision returns the revision over which a profile is to be written.

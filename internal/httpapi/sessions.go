@@ -41,6 +41,15 @@ func summaryOf(in session.Input) desk.BillsSummary {
 	return sum
 }
 
+// simpleAnswer says that a request was carried out.
+type simpleAnswer struct {
+	// Status is "success".
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+func success(message string) simpleAnswer { return simpleAnswer{"success", message} }
+
 // removedAnswer says how much an operation removed.
 type removedAnswer struct {
 	Files int   `json:"files"`
@@ -278,11 +287,7 @@ type filesAnswer struct {
 
 // fileAnswer is one of a session's files, and its address.
 type fileAnswer struct {
-	Name string `json:"name"`
-	// Size is in bytes.
-	Size int64 `json:"size"`
-	// Type is "pdf", "csv", "xlsx", "xls" or "json".
-	Type string `json:"type"`
+	fileShort
 	// Role is "sheet", "bol", "orders" or "amendments".
 	Role string `json:"role"`
 	// DownloadURL is the path of the file on this server. It does not contain the
@@ -303,16 +308,14 @@ func handleFiles(c *call) (filesAnswer, error) {
 func answerFiles(files []desk.File) []fileAnswer {
 	all := []fileAnswer{}
 	for _, f := range files {
-		all = append(all, fileAnswer{f.Name, f.Size, f.Type, f.Role, "/download-bol/" + escapeName(f.Name)})
+		all = append(all, fileAnswer{fileShort{f.Name, f.Size, f.Type}, f.Role, "/download-bol/" + escapeName(f.Name)})
 	}
 	return all
 }
 
 // detachAnswer is the answer of DELETE /files.
 type detachAnswer struct {
-	// Status is "success".
-	Status    string `json:"status"`
-	Message   string `json:"message"`
+	simpleAnswer
 	SessionID string `json:"session_id"`
 	// Revision is the session's after it.
 	Revision int64     `json:"revision"`
@@ -345,7 +348,7 @@ func handleDetach(c *call) (a detachAnswer, err error) {
 		return a, err
 	}
 	return detachAnswer{
-		Status: "success", Message: gone.Name + " was removed from the session; everything else was kept.", SessionID: string(c.naming.id()),
+		simpleAnswer: success(gone.Name + " was removed from the session; everything else was kept."), SessionID: string(c.naming.id()),
 		Revision: now.Revision, Removed: fileShort{gone.Name, gone.Size, gone.Type},
 	}, nil
 }

@@ -24,9 +24,7 @@ import (
 // uploadAnswer is the answer of the routes that take a BOL. The figures are of all
 // bills that the session now has.
 type uploadAnswer struct {
-	// Status is "success".
-	Status  string `json:"status"`
-	Message string `json:"message"`
+	simpleAnswer
 	// Filename is the name of the file, of the first if there were several.
 	Filename  string `json:"filename"`
 	SessionID string `json:"session_id"`
@@ -266,9 +264,7 @@ func warningsOf(s *sheet.Sheet) []string {
 
 // ordersAnswer is the answer of /upload-csv.
 type ordersAnswer struct {
-	// Status is "success".
-	Status    string `json:"status"`
-	Message   string `json:"message"`
+	simpleAnswer
 	SessionID string `json:"session_id"`
 	Filename  string `json:"filename"`
 	matchFigures
@@ -366,9 +362,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 
 // processAnswer is the answer of /process.
 type processAnswer struct {
-	// Status is "success".
-	Status     string `json:"status"`
-	Message    string `json:"message"`
+	simpleAnswer
 	OutputFile string `json:"output_file"`
 	// DownloadURL is the path of the sheet on this server. It does not contain the
 	// session's name: the request for the sheet must name the session as this request
@@ -415,7 +409,7 @@ func handleProcess(c *call) (any, error) {
 		return nil, err
 	}
 	return processAnswer{
-		Status: "success", Message: "Processing completed successfully", OutputFile: desk.SheetName, DownloadURL: "/download-bol",
+		simpleAnswer: success("Processing completed successfully"), OutputFile: desk.SheetName, DownloadURL: "/download-bol",
 		SessionID: string(c.naming.id()), FileSize: len(csv), RowCount: len(s.Rows),
 	}, nil
 }

@@ -66,9 +66,7 @@ type webhooksAnswer struct {
 
 // webhookAnswer is the answer of routes that change one webhook.
 type webhookAnswer struct {
-	// Status is "success".
-	Status  string      `json:"status"`
-	Message string      `json:"message"`
+	simpleAnswer
 	Webhook webhookInfo `json:"webhook"`
 	// Secret signs the events. It is shown this once.
 	Secret string `json:"secret,omitempty"`
@@ -124,17 +122,13 @@ type deliveriesAnswer struct {
 
 // deliveryAnswer is the answer of routes that send one event.
 type deliveryAnswer struct {
-	// Status is "success".
-	Status   string       `json:"status"`
-	Message  string       `json:"message"`
+	simpleAnswer
 	Delivery deliveryInfo `json:"delivery"`
 }
 
 // resentAnswer is the answer of POST /webhooks/{id}/resend.
 type resentAnswer struct {
-	// Status is "success".
-	Status  string `json:"status"`
-	Message string `json:"message"`
+	simpleAnswer
 	// Sent is how many deliveries are sent again.
 	Sent int `json:"sent"`
 }
@@ -206,9 +200,8 @@ func handleAddWebhook(c *call) (a webhookAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	return webhookAnswer{
-		Status: "success", Message: "Events go to this webhook from now on. Keep the secret: it is not shown again.", Webhook: c.webhookInfo(e), Secret: e.Secrets[0].Secret,
-	}, nil
+	message := "Events go to this webhook from now on. Keep the secret: it is not shown again."
+	return webhookAnswer{success(message), c.webhookInfo(e), e.Secrets[0].Secret}, nil
 }
 
 // orZero returns what a request says, the zero value if it does not say it.
@@ -232,21 +225,14 @@ func handleChangeWebhook(c *call) (a webhookAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	return webhookAnswer{Status: "success", Message: "The webhook was changed.", Webhook: c.webhookInfo(e)}, nil
+	return webhookAnswer{simpleAnswer: success("The webhook was changed."), Webhook: c.webhookInfo(e)}, nil
 }
 
 func handleRemoveWebhook(c *call, hooks *webhook.Service) (a simpleAnswer, err error) {
 	if err := hooks.Remove(c.r.Context(), c.caller.owner, c.r.PathValue("id")); err != nil {
 		return a, err
 	}
-	return simpleAnswer{Status: "success", Message: "The webhook was removed, with everything that was still to be sent there."}, nil
-}
-
-// simpleAnswer is the answer of routes that only say that they did it.
-type simpleAnswer struct {
-	// Status is "success".
-	Status  string `json:"status"`
-	Message string `json:"message"`
+	return success("The webhook was removed, with everything that was still to be sent there."), nil
 }
 
 func handleRotateWebhook(c *call, hooks *webhook.Service) (a webhookAnswer, err error) {
@@ -254,10 +240,8 @@ func handleRotateWebhook(c *call, hooks *webhook.Service) (a webhookAnswer, err 
 	if err != nil {
 		return a, err
 	}
-	return webhookAnswer{
-		Status: "success", Message: "Events are signed with the new secret, and with the one before for 24 hours. Keep the secret: it is not shown again.",
-		Webhook: c.webhookInfo(e), Secret: e.Secrets[0].Secret,
-	}, nil
+	message := "Events are signed with the new secret, and with the one before for 24 hours. Keep the secret: it is not shown again."
+	return webhookAnswer{success(message), c.webhookInfo(e), e.Secrets[0].Secret}, nil
 }
 
 // sends makes a handler of what sends one event, with the message of the answer.
@@ -266,7 +250,7 @@ func sends(
 ) func(*call) (deliveryAnswer, error) {
 	return withWebhooks(func(c *call, hooks *webhook.Service) (deliveryAnswer, error) {
 		d, err := do(hooks, c.r.Context(), c.caller.owner, c.r.PathValue("id"))
-		return deliveryAnswer{Status: "success", Message: message, Delivery: deliveryOf(d)}, err
+		return deliveryAnswer{success(message), deliveryOf(d)}, err
 	})
 }
 
@@ -276,7 +260,7 @@ func handleResendAll(c *call, hooks *webhook.Service) (a resentAnswer, err error
 		return a, err
 	}
 	c.note("sent", n)
-	return resentAnswer{Status: "success", Message: "What was given up is sent again.", Sent: n}, nil
+	return resentAnswer{success("What was given up is sent again."), n}, nil
 }
 
 func handleDeliveries(c *call) (a deliveriesAnswer, err error) {
