@@ -37,6 +37,7 @@ type call struct {
 	began   time.Time
 	span    trace.Span // nil if the request is not traced
 	turn    *turn.Turn // nil if the request does not take turns
+	beat    time.Time  // when a stream last told its client that the server is there
 
 	known     []keys.Key // the result of keys, once it was called
 	keysErr   error

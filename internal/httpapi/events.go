@@ -265,8 +265,11 @@ const heartbeat = 15 * time.Second
 // progressEvery is the shortest interval between two events of progress.
 const progressEvery = 100 * time.Millisecond
 
-// beginStream begins an answer of server-sent events. It returns false if that is all of it.
+// beginStream begins an answer of server-sent events, which waits for them and so gives up
+// its turn. It returns false if that is all of it.
 func (c *call) beginStream() bool {
+	c.turn.End()
+	c.beat = time.Now()
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
@@ -274,9 +277,16 @@ func (c *call) beginStream() bool {
 	return c.r.Method != http.MethodHead
 }
 
-// beat tells the client of a stream that the server is still there. It returns false if the
-// client is not.
-func (c *call) beat() bool {
+// lasts reports whether a stream goes on: whether its key is still valid, and its client still
+// there, which it tells now and then that the server is. It is called each keysChecked.
+func (c *call) lasts() bool {
+	if c.stillAllowed() != nil {
+		return false
+	}
+	if time.Since(c.beat) < heartbeat {
+		return true
+	}
+	c.beat = time.Now()
 	_, err := c.w.Write([]byte(": still there\n\n"))
 	return err == nil && c.control.Flush() == nil
 }
@@ -327,26 +337,19 @@ func handleEvents(c *call) (any, error) {
 	}
 	c.s.metrics.streams.Inc()
 	defer c.s.metrics.streams.Dec()
-	c.turn.End() // from here on it waits for events
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
+	pulse := time.NewTicker(keysChecked)
+	defer pulse.Stop()
 	later := time.NewTimer(0)
 	defer later.Stop()
 	ending := time.NewTimer(endsIn(st, there))
 	defer ending.Stop()
-	allowed := time.NewTicker(keysChecked)
-	defer allowed.Stop()
 	var sent time.Time // when the last progress was sent
 	for {
 		select {
 		case <-c.r.Context().Done():
 			return nil, nil
-		case <-beat.C:
-			if !c.beat() {
-				return nil, nil
-			}
-		case <-allowed.C:
-			if c.stillAllowed() != nil {
+		case <-pulse.C:
+			if !c.lasts() {
 				return nil, nil
 			}
 		case <-ending.C:

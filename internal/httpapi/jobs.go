@@ -376,11 +376,9 @@ func handleJobEvents(c *call) (any, error) {
 	}
 	c.s.metrics.streams.Inc()
 	defer c.s.metrics.streams.Dec()
-	c.turn.End() // from here on it waits for events
-	look, beat, allowed := time.NewTicker(jobLook), time.NewTicker(heartbeat), time.NewTicker(keysChecked)
+	look, pulse := time.NewTicker(jobLook), time.NewTicker(keysChecked)
 	defer look.Stop()
-	defer beat.Stop()
-	defer allowed.Stop()
+	defer pulse.Stop()
 	var last []byte
 	for {
 		b, err := json.Marshal(answerJob(j))
@@ -399,12 +397,8 @@ func handleJobEvents(c *call) (any, error) {
 		select {
 		case <-c.r.Context().Done():
 			return nil, nil
-		case <-beat.C:
-			if !c.beat() {
-				return nil, nil
-			}
-		case <-allowed.C:
-			if c.stillAllowed() != nil {
+		case <-pulse.C:
+			if !c.lasts() {
 				return nil, nil
 			}
 		case <-look.C:
