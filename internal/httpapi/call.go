@@ -159,9 +159,7 @@ func (c *call) json(status int, v any) {
 	h["Content-Type"] = mediaJSON
 	h["Content-Length"] = []string{strconv.Itoa(e.Len())}
 	c.w.WriteHeader(status)
-	if c.r.Method != http.MethodHead {
-		c.w.Write(e.Bytes())
-	}
+	c.w.Write(e.Bytes()) // net/http does not send it to who asked for the head
 	if e.Cap() <= writePiece {
 		encoders.Put(e)
 	}
@@ -222,8 +220,7 @@ func (c *call) finish() {
 	switch code {
 	case fault.Internal, blob.StorageFull, blob.StorageUnavailable, blob.Damaged:
 		cause := errors.Unwrap(c.err)
-		var f *fault.Error
-		if errors.As(c.err, &f) {
+		if f, found := errors.AsType[*fault.Error](c.err); found {
 			cause = f.Err
 		}
 		c.s.log.ErrorContext(c.r.Context(), "request failed", "route", c.route.path, "error", c.err, "cause", cause)

@@ -140,20 +140,18 @@ func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
 	h.Set("Content-Type", "application/json")
 	h.Add("Vary", "Accept-Encoding")
 	var w io.Writer = c.w
-	zip := takesGzip(c.r)
-	if zip {
+	end := func() error { return nil }
+	if takesGzip(c.r) {
+		zipped, err := gzip.NewWriterLevel(c.w, gzip.BestSpeed)
+		if err != nil {
+			return fmt.Errorf("compressing a sheet: %w", err)
+		}
 		h.Set("Content-Encoding", "gzip")
+		w, end = zipped, zipped.Close
 	}
 	c.w.WriteHeader(http.StatusOK)
 	if c.r.Method == http.MethodHead {
 		return nil
-	}
-	var zipped *gzip.Writer
-	if zip {
-		if zipped, err = gzip.NewWriterLevel(c.w, gzip.BestSpeed); err != nil {
-			return fmt.Errorf("compressing a sheet: %w", err)
-		}
-		w = zipped
 	}
 	if _, err := fmt.Fprintf(w, `{%s"sheet":`, head); err != nil {
 		return err
@@ -164,10 +162,7 @@ func (c *call) sendView(a viewAnswer, s *sheet.Sheet) error {
 	if _, err := w.Write([]byte("}\n")); err != nil {
 		return err
 	}
-	if zipped != nil {
-		return zipped.Close()
-	}
-	return nil
+	return end()
 }
 
 // pictureWidth is the default width of a picture, in pixels.
@@ -230,10 +225,7 @@ func handlePicture(c *call) (any, error) {
 	h := c.w.Header()
 	h.Set("Content-Type", "image/png")
 	h.Set("Content-Length", strconv.Itoa(len(png)))
-	c.w.WriteHeader(http.StatusOK)
-	if c.r.Method != http.MethodHead {
-		c.w.Write(png)
-	}
+	c.w.Write(png)
 	return nil, nil
 }
 

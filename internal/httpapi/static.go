@@ -34,10 +34,7 @@ func (c *call) part(name, cache string) error {
 		body = p.Gzip
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	c.w.WriteHeader(http.StatusOK)
-	if c.r.Method != http.MethodHead {
-		c.w.Write(body)
-	}
+	c.w.Write(body)
 	return nil
 }
 
