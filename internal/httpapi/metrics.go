@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tallyman/internal/bol"
@@ -23,89 +24,66 @@ type metrics struct {
 	registry *prometheus.Registry
 	handler  http.Handler
 
-	requests *prometheus.CounterVec   // route, method, status
-	seconds  *prometheus.HistogramVec // route
-	inFlight prometheus.Gauge
-	streams  prometheus.Gauge
-	uploads  *prometheus.CounterVec // kind, outcome
-	pages    prometheus.Counter
-	bills    *prometheus.CounterVec // outcome of reconciliation
-	ours     *prometheus.CounterVec // code, of the server's own faults
-	refused  *prometheus.CounterVec // reason, of keys
-	jobs     *prometheus.CounterVec // outcome
-	waited   prometheus.Histogram
-	reading  prometheus.Histogram
+	requests, uploads, bills, ours, refused, jobs *prometheus.CounterVec
+	seconds                                       *prometheus.HistogramVec
+	waited, reading                               prometheus.Histogram
+	inFlight, streams                             prometheus.Gauge
+	pages                                         prometheus.Counter
 
 	refusedLogged atomic.Int64 // the second in which a refused key was last logged
 }
 
 func newMetrics(s *Server) *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_requests_total", Help: "Requests answered.",
-		}, []string{"route", "method", "status"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tallyman_request_seconds", Help: "Duration of requests, uploads included.",
-			Buckets: []float64{.0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
-		}, []string{"route"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tallyman_requests_in_flight", Help: "Requests being answered.",
-		}),
-		streams: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tallyman_event_streams", Help: "Open event streams.",
-		}),
-		uploads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_uploads_total", Help: "Uploads by kind (bol, orders, amendments, carry, convert) and outcome (ok, or the code of the error).",
-		}, []string{"kind", "outcome"}),
-		pages: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tallyman_pages_read_total", Help: "Pages of bills read.",
-		}),
-		bills: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_bills_total", Help: "Bills read, by the outcome of their reconciliation.",
-		}, []string{"outcome"}),
-		ours: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_errors_total", Help: "Requests that failed by the server's own fault (storage, internal), by code.",
-		}, []string{"code"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_keys_refused_total", Help: "Keys that were refused, by reason (unknown, expired).",
-		}, []string{"reason"}),
-		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tallyman_job_attempts_total", Help: "Attempts at jobs by outcome (done, again, lost, or the code with which the job failed).",
-		}, []string{"outcome"}),
-		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tallyman_wait_seconds", Help: "Time that uploads, stored bills and pages waited before they were read.",
-			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
-		}),
-		reading: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tallyman_read_seconds", Help: "Time that reading them took after the wait.",
-			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
-		}),
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(
+		live(s), jobCounts(s), folders(s.config.Folders), mailboxes(s.config.Mailboxes), hooks(s.config.Webhooks), readers(s),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	made := promauto.With(m.registry)
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return made.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
+	gauge := func(name, help string, f func() float64) {
+		made.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	m.requests = counter("tallyman_requests_total", "Requests answered.", "route", "method", "status")
+	m.uploads = counter("tallyman_uploads_total",
+		"Uploads by kind (bol, orders, amendments, carry, convert) and outcome (ok, or the code of the error).", "kind", "outcome")
+	m.bills = counter("tallyman_bills_total", "Bills read, by the outcome of their reconciliation.", "outcome")
+	m.ours = counter("tallyman_errors_total", "Requests that failed by the server's own fault (storage, internal), by code.", "code")
+	m.refused = counter("tallyman_keys_refused_total", "Keys that were refused, by reason (unknown, expired).", "reason")
+	m.jobs = counter("tallyman_job_attempts_total",
+		"Attempts at jobs by outcome (done, again, lost, or the code with which the job failed).", "outcome")
+	m.pages = made.NewCounter(prometheus.CounterOpts{Name: "tallyman_pages_read_total", Help: "Pages of bills read."})
+	m.inFlight = made.NewGauge(prometheus.GaugeOpts{Name: "tallyman_requests_in_flight", Help: "Requests being answered."})
+	m.streams = made.NewGauge(prometheus.GaugeOpts{Name: "tallyman_event_streams", Help: "Open event streams."})
+	m.seconds = made.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tallyman_request_seconds", Help: "Duration of requests, uploads included.",
+		Buckets: []float64{.0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
+	}, []string{"route"})
+	m.waited = made.NewHistogram(prometheus.HistogramOpts{
+		Name: "tallyman_wait_seconds", Help: "Time that uploads, stored bills and pages waited before they were read.",
+		Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 180},
+	})
+	m.reading = made.NewHistogram(prometheus.HistogramOpts{
+		Name: "tallyman_read_seconds", Help: "Time that reading them took after the wait.",
+		Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180},
+	})
 	s.desk.Watch(desk.Watcher{
 		Waited: func(d time.Duration) { m.waited.Observe(d.Seconds()) },
 		Read:   func(d time.Duration) { m.reading.Observe(d.Seconds()) },
 	})
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
+	made.NewGauge(prometheus.GaugeOpts{
 		Name: "tallyman_build_info", Help: "Always 1, with the version of the program.", ConstLabels: prometheus.Labels{"version": s.config.Version},
-	})
-	build.Set(1)
-	gauge := func(name, help string, f func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
-	}
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.streams, m.uploads, m.pages, m.bills, m.ours, m.refused, m.jobs, m.waited, m.reading, build,
-		live(s), jobCounts(s), folders(s.config.Folders), mailboxes(s.config.Mailboxes), hooks(s.config.Webhooks),
-		gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) }),
-		gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) }),
-		gauge("tallyman_memory_taken_bytes", "Memory that documents take in the server, by estimate.", func() float64 { used, _ := s.desk.Memory(); return float64(used) }),
-		gauge("tallyman_memory_budget_bytes", "What they may take; requests that need more get 503.", func() float64 { _, most := s.desk.Memory(); return float64(most) }),
-		gauge("tallyman_sweep_stopped_files", "Stored files that no session names, too large a share to be removed unasked; 0 while the sweep works.", func() float64 { return float64(s.config.Orphans()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",
-		}, func() float64 { return float64(s.desk.Restarts()) }),
-		readers(s),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	}).Set(1)
+	gauge("tallyman_reading", "Uploads being read.", func() float64 { return float64(s.desk.Load().Reading) })
+	gauge("tallyman_waiting", "Uploads waiting to be read.", func() float64 { return float64(s.desk.Load().Waiting) })
+	gauge("tallyman_memory_taken_bytes", "Memory that documents take in the server, by estimate.", func() float64 { used, _ := s.desk.Memory(); return float64(used) })
+	gauge("tallyman_memory_budget_bytes", "What they may take; requests that need more get 503.", func() float64 { _, most := s.desk.Memory(); return float64(most) })
+	gauge("tallyman_sweep_stopped_files", "Stored files that no session names, too large a share to be removed unasked; 0 while the sweep works.", func() float64 { return float64(s.config.Orphans()) })
+	made.NewCounterFunc(prometheus.CounterOpts{
+		Name: "tallyman_worker_restarts_total", Help: "Workers that were killed or that crashed.",
+	}, func() float64 { return float64(s.desk.Restarts()) })
 	for _, o := range []bol.Outcome{bol.Reconciled, bol.Mismatched, bol.Unchecked, bol.Unproved} {
 		m.bills.WithLabelValues(string(o))
 	}
