@@ -66,7 +66,7 @@ func (j *jsonFields) next() (*field, error) {
 			return nil, err
 		}
 		if j.inside = !end; j.inside {
-			if err := j.skip(c); err != nil {
+			if err := j.skip(c, 0); err != nil {
 				return nil, err
 			}
 		}
@@ -96,7 +96,7 @@ func (j *jsonFields) next() (*field, error) {
 	default:
 		f.what = "a number"
 	}
-	return f, j.skip(c)
+	return f, j.skip(c, 0)
 }
 
 // member reads the beginning of an object's first or next member: its name, and the
@@ -122,16 +122,8 @@ func (j *jsonFields) member(first bool) (name string, c byte, end bool, err erro
 	if name, err = j.small(maxJSONKey); err != nil {
 		return "", 0, false, err
 	}
-	if c, err = j.token(); err != nil {
-		return "", 0, false, cutOff(err)
-	}
-	if c != ':' {
-		return "", 0, false, badJSON("there is no colon after a member's name")
-	}
-	if c, err = j.token(); err != nil {
-		return "", 0, false, cutOff(err)
-	}
-	return name, c, false, nil
+	c, err = j.afterName()
+	return name, c, false, err
 }
 
 // wrapped reads an object in place of a text. Power Automate sends a file as
@@ -147,7 +139,7 @@ func (j *jsonFields) wrapped(f *field) error {
 			f.value = j.value
 			return nil
 		}
-		if err := j.skip(c); err != nil {
+		if err := j.skip(c, 0); err != nil {
 			return err
 		}
 	}
@@ -215,71 +207,65 @@ func (j *jsonFields) small(limit int64) (string, error) {
 	return b.String(), nil
 }
 
-// skip skips a value that is not a string and begins with c.
-func (j *jsonFields) skip(c byte) error {
-	var open []byte // the lists and objects that are open
-	const (
-		value = iota // a value must come
-		first        // after an opening bracket: a value or the end
-		after        // after a value
-	)
-	state := value
-	for {
-		inObject := len(open) > 0 && open[len(open)-1] == '}'
+// skip skips a value that begins with c, in so many lists and objects.
+func (j *jsonFields) skip(c byte, depth int) error {
+	var end byte
+	switch c {
+	case '"':
+		_, err := io.Copy(io.Discard, &jsonString{r: j.r})
+		return err
+	case '{':
+		end = '}'
+	case '[':
+		end = ']'
+	default:
+		return j.word(c)
+	}
+	if depth == maxJSONDepth {
+		return badJSON("it is nested more than " + strconv.Itoa(maxJSONDepth) + " levels deep")
+	}
+	for first := true; ; first = false {
+		c, err := j.token()
 		switch {
-		case state == after && c == ',':
-			state = value
-		case state != value && len(open) > 0 && c == open[len(open)-1]:
-			open = open[:len(open)-1]
-			state = after
-		case state == after:
+		case err != nil:
+			return cutOff(err)
+		case c == end:
+			return nil
+		case first:
+		case c != ',':
 			return badJSON("a comma or a closing bracket is missing")
 		default:
-			if inObject {
-				if c != '"' {
-					return badJSON("a member has no name in quotes")
-				}
-				if _, err := io.Copy(io.Discard, &jsonString{r: j.r}); err != nil {
-					return err
-				}
-				colon, err := j.token()
-				if err != nil {
-					return cutOff(err)
-				}
-				if colon != ':' {
-					return badJSON("there is no colon after a member's name")
-				}
-				if c, err = j.token(); err != nil {
-					return cutOff(err)
-				}
-			}
-			switch c {
-			case '{', '[':
-				if len(open) == maxJSONDepth {
-					return badJSON("it is nested more than " + strconv.Itoa(maxJSONDepth) + " levels deep")
-				}
-				open = append(open, map[byte]byte{'{': '}', '[': ']'}[c])
-				state = first
-			case '"':
-				if _, err := io.Copy(io.Discard, &jsonString{r: j.r}); err != nil {
-					return err
-				}
-				state = after
-			default:
-				if err := j.word(c); err != nil {
-					return err
-				}
-				state = after
+			if c, err = j.token(); err != nil {
+				return cutOff(err)
 			}
 		}
-		if state == after && len(open) == 0 {
-			return nil
+		if end == '}' {
+			if c != '"' {
+				return badJSON("a member has no name in quotes")
+			}
+			if err := j.skip(c, depth); err != nil {
+				return err
+			}
+			if c, err = j.afterName(); err != nil {
+				return err
+			}
 		}
-		var err error
-		if c, err = j.token(); err != nil {
-			return cutOff(err)
+		if err := j.skip(c, depth+1); err != nil {
+			return err
 		}
 	}
+}
+
+// afterName reads the colon after a member's name, and the first byte of its value.
+func (j *jsonFields) afterName() (byte, error) {
+	c, err := j.token()
+	if err == nil && c != ':' {
+		return 0, badJSON("there is no colon after a member's name")
+	}
+	if err == nil {
+		c, err = j.token()
+	}
+	return c, cutOff(err)
 }
 
 // word reads the rest of a number or literal.
@@ -316,7 +302,7 @@ func Shallow(b []byte) bool {
 	if c == '"' {
 		return true
 	}
-	return j.skip(c) == nil
+	return j.skip(c, 0) == nil
 }
 
 // jsonString reads the rest of a string up to its closing quote, and decodes its
