@@ -171,23 +171,18 @@ func undone(r io.Reader) (io.Reader, error) {
 }
 
 // Part parses the header of a part of a multipart body: the field's name, the file's
-// name, and whether the part is a file.
+// name, and whether the part is a file: it has a file name, even an empty one, which is how
+// browsers send a file field in which nobody chose a file, or the type of a file. Malformed
+// headers are accepted as far as they can be understood: many programs do not quote a name
+// with blanks.
 func Part(header textproto.MIMEHeader) (name, filename string, file bool) {
-	name, filename, file = partName(header.Get("Content-Disposition"))
-	return name, filename, file || typeOfFile(header.Get("Content-Type"))
-}
-
-// partName parses a part's Content-Disposition. It accepts malformed ones as far as it
-// can understand them: many programs do not quote a name with blanks. file is true if
-// there is a file name, even an empty one: that is how browsers send a file field in
-// which nobody chose a file.
-func partName(header string) (name, filename string, file bool) {
-	_, params, err := mime.ParseMediaType(header)
+	disposition := header.Get("Content-Disposition")
+	_, params, err := mime.ParseMediaType(disposition)
 	if err != nil {
-		params = looseParameters(header)
+		params = looseParameters(disposition)
 	}
 	filename, file = params["filename"]
-	return params["name"], filename, file
+	return params["name"], filename, file || typeOfFile(header.Get("Content-Type"))
 }
 
 // looseParameters parses the parameters of a malformed header.
