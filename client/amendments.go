@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,12 +127,12 @@ func (c *Client) Carry(ctx context.Context, earlier Upload, by string) (*Amendme
 // NewestOf returns the newest amendments from an error with the code "changed", nil from
 // another.
 func NewestOf(err error) *Amendments {
-	var e *Error
-	if !errors.As(err, &e) || e.Code != "changed" {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code != "changed" {
 		return nil
 	}
 	a := &Amendments{SessionID: e.SessionID}
-	if json.NewDecoder(bytes.NewReader(e.Details)).Decode(a) != nil {
+	if json.Unmarshal(e.Details, a) != nil {
 		return nil
 	}
 	return a

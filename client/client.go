@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -166,7 +167,7 @@ func (c *Client) AddOrders(ctx context.Context, file Upload) (*Orders, error) {
 
 // Download writes the sheet in a format: "csv", "xlsx" or "json".
 func (c *Client) Download(ctx context.Context, w io.Writer, format string) error {
-	resp, err := c.do(ctx, http.MethodGet, "/download-bol", url.Values{"format": {format}}, nil)
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/download-bol", query: url.Values{"format": {format}}})
 	if err != nil {
 		return err
 	}
@@ -249,10 +250,6 @@ type request struct {
 	once         string // the Idempotency-Key, "" for one that is chosen here
 }
 
-func (c *Client) do(ctx context.Context, method, path string, query url.Values, files []Upload) (*http.Response, error) {
-	return c.send(ctx, request{method: method, path: path, query: query, files: files})
-}
-
 // send makes a request, and retries while the server is busy. The caller closes the
 // answer's body. It fails with an *Error for answers that are neither 200 nor 202.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
@@ -319,9 +316,7 @@ func rewind(files []Upload, starts []int64) bool {
 // try makes a request once.
 func (c *Client) try(ctx context.Context, r request) (*http.Response, error) {
 	values := url.Values{}
-	for k, v := range r.query {
-		values[k] = v
-	}
+	maps.Copy(values, r.query)
 	if c.Session != "" {
 		values.Set("_sid", c.Session)
 	}

@@ -22,88 +22,65 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// ok ends an example that fails.
+func ok(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
 // start starts a service on this machine with a sample of three bills.
-func start() (url string, bills, orders []byte, stop func(), err error) {
+func start() (url string, bills, orders []byte, stop func()) {
 	o := sample.Defaults()
 	o.Bills, o.Lines = 3, 9
 	s, err := sample.New(o)
-	if err != nil {
-		return "", nil, nil, nil, err
-	}
+	ok(err)
 	dir, err := os.MkdirTemp("", "tallyman-example-*")
-	if err != nil {
-		return "", nil, nil, nil, err
-	}
+	ok(err)
 	reader := intake.New(intake.Config{Workers: 1})
 	running, err := service.Start(context.Background(), service.Options{Dir: dir, Reader: reader})
-	if err != nil {
-		return "", nil, nil, nil, err
-	}
+	ok(err)
 	stop = func() {
 		running.Close()
 		reader.Close()
 		os.RemoveAll(dir)
 	}
 	var pdf, export bytes.Buffer
-	if err := errors.Join(s.WritePDF(&pdf), s.WriteOrders(&export)); err != nil {
-		return "", nil, nil, nil, err
-	}
-	return running.URL, pdf.Bytes(), export.Bytes(), stop, nil
+	ok(errors.Join(s.WritePDF(&pdf), s.WriteOrders(&export)))
+	return running.URL, pdf.Bytes(), export.Bytes(), stop
 }
 
 func ExampleClient_Run() {
-	url, bills, orders, stop, err := start()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	url, bills, orders, stop := start()
 	defer stop()
 
 	c := client.Client{URL: url, Session: "friday"}
 	sheet, err := c.Run(context.Background(),
 		client.Upload{Name: "bol.pdf", Content: bytes.NewReader(bills)},
 		&client.Upload{Name: "orders.csv", Content: bytes.NewReader(orders)})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(err)
 	lines := strings.Split(strings.TrimSpace(string(sheet)), "\n")
 	fmt.Println(len(lines)-1, "lines")
 	// Output: 9 lines
 }
 
 func ExampleClient_Amend() {
-	url, bills, _, stop, err := start()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	url, bills, _, stop := start()
 	defer stop()
 	ctx := context.Background()
 
 	c := client.Client{URL: url, Session: "friday"}
-	if _, err := c.UploadBills(ctx, false, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(bills)}); err != nil {
-		fmt.Println(err)
-		return
-	}
+	_, err := c.UploadBills(ctx, false, client.Upload{Name: "bol.pdf", Content: bytes.NewReader(bills)})
+	ok(err)
 	var before bytes.Buffer
-	if err := c.Download(ctx, &before, "csv"); err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(c.Download(ctx, &before, "csv"))
 	rows, err := csv.NewReader(&before).ReadAll()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(err)
 	load := client.Change{Revision: 2, By: "Ana", Add: []client.Amendment{
 		{Kind: "fill", Bill: &client.Bill{Number: rows[1][24]}, Column: "Load #", Value: "4711"},
 	}}
 	a, err := c.Amend(ctx, load)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(err)
 	fmt.Println(a.Amendments[0].State, "at revision", a.Revision)
 
 	// Somebody whose state is older is told what is there now.
@@ -112,25 +89,14 @@ func ExampleClient_Amend() {
 
 	// An earlier sheet has nothing that is not there.
 	var filled bytes.Buffer
-	if err := c.Download(ctx, &filled, "csv"); err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(c.Download(ctx, &filled, "csv"))
 	carried, err := c.Carry(ctx, client.Upload{Name: "earlier.csv", Content: &filled}, "Ana")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(err)
 	fmt.Println(carried.Carried, "values,", len(carried.Lost), "rows lost")
-	if _, err = c.Amend(ctx, client.Change{Undo: a.Added}); err != nil {
-		fmt.Println(err)
-		return
-	}
+	_, err = c.Amend(ctx, client.Change{Undo: a.Added})
+	ok(err)
 	gone, err := c.Detach(ctx, "amendments.json", 0)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	ok(err)
 	fmt.Println(gone.Removed.Name, gone.Revision)
 	// Output:
 	// applied at revision 3

@@ -83,7 +83,8 @@ func (c *Client) Wait(ctx context.Context, id string) (*Job, error) {
 
 // JobSheet writes the sheet of a job that is done, in a format: csv, xlsx or json.
 func (c *Client) JobSheet(ctx context.Context, id string, w io.Writer, format string) error {
-	resp, err := c.do(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id)+"/sheet", url.Values{"format": {format}}, nil)
+	path := "/jobs/" + url.PathEscape(id) + "/sheet"
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: path, query: url.Values{"format": {format}}})
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (c *Client) JobSheet(ctx context.Context, id string, w io.Writer, format st
 
 // DeleteJob cancels a job, or removes one that has ended, with its sheet.
 func (c *Client) DeleteJob(ctx context.Context, id string) error {
-	resp, err := c.do(ctx, http.MethodDelete, "/jobs/"+url.PathEscape(id), nil, nil)
+	resp, err := c.send(ctx, request{method: http.MethodDelete, path: "/jobs/" + url.PathEscape(id)})
 	if err != nil {
 		return err
 	}

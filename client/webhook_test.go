@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -41,22 +42,16 @@ func TestReceiversTellTheServersRequestsFromOthers(t *testing.T) {
 		{name: "no signature", signed: "-", problem: "not of a webhook"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			or := func(given, usual string) string {
-				if given == "" {
-					return usual
-				}
-				return given
-			}
 			header := http.Header{}
-			header.Set("webhook-id", or(c.id, exampleID))
-			header.Set("webhook-timestamp", or(c.at, "1614265330"))
-			if signed := or(c.signed, exampleSigned); signed != "-" {
+			header.Set("webhook-id", cmp.Or(c.id, exampleID))
+			header.Set("webhook-timestamp", cmp.Or(c.at, "1614265330"))
+			if signed := cmp.Or(c.signed, exampleSigned); signed != "-" {
 				header.Set("webhook-signature", signed)
 			}
 			if c.secrets == nil {
 				c.secrets = []string{exampleSecret}
 			}
-			e, err := verifyWebhook(header, []byte(or(c.got, exampleBody)), time.Unix(exampleTime, 0).Add(c.late), c.secrets)
+			e, err := verifyWebhook(header, []byte(cmp.Or(c.got, exampleBody)), time.Unix(exampleTime, 0).Add(c.late), c.secrets)
 			switch {
 			case c.problem == "" && (err != nil || e.ID != exampleID):
 				t.Errorf("got %+v, %v", e, err)
