@@ -4,9 +4,11 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -32,9 +34,7 @@ type Request struct {
 // Address returns the request's URL at a server.
 func (r Request) Address(base string) string {
 	q := url.Values{}
-	for k, v := range r.Query {
-		q[k] = v
-	}
+	maps.Copy(q, r.Query)
 	if r.SID != "" {
 		q.Set("_sid", r.SID)
 	}
@@ -70,31 +70,20 @@ func (a Answer) Into(v any) error { return json.Unmarshal(a.Body, v) }
 
 // Do makes the request at a server. An error means that its effect is unknown.
 func (r Request) Do(ctx context.Context, base string) (Answer, error) {
-	if r.Base != "" {
-		base = r.Base
-	}
 	var body io.Reader
 	if r.Body != nil {
 		body = bytes.NewReader(r.Body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(base), body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(cmp.Or(r.Base, base)), body)
 	if err != nil {
 		return Answer{}, err
 	}
-	if r.Key != "" {
-		req.Header.Set("X-API-Key", r.Key)
+	for name, value := range map[string]string{"X-API-Key": r.Key, "Idempotency-Key": r.Once, "Content-Type": r.Kind} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
 	}
-	if r.Once != "" {
-		req.Header.Set("Idempotency-Key", r.Once)
-	}
-	if r.Kind != "" {
-		req.Header.Set("Content-Type", r.Kind)
-	}
-	client := r.Client
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
+	resp, err := cmp.Or(r.Client, http.DefaultClient).Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -114,10 +103,7 @@ func Form(parts ...Part) (kind string, body []byte) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for _, f := range parts {
-		if f.Field == "" {
-			f.Field = "file"
-		}
-		p, err := w.CreateFormFile(f.Field, f.Name)
+		p, err := w.CreateFormFile(cmp.Or(f.Field, "file"), f.Name)
 		if err == nil {
 			_, err = p.Write(f.Content)
 		}
