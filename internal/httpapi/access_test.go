@@ -53,9 +53,7 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 			at := strings.NewReplacer("/sample/{name}", "/sample/bol.pdf", "{name}", "style.css", "{version}", web.Version()).Replace(path)
 			r := request{method: strings.ToUpper(method), path: at + "?_sid=x"}
 			if public[path] {
-				if a := p.do(t, r); a.status != 200 {
-					t.Errorf("%s %s: %d", method, path, a.status)
-				}
+				p.do(t, r).ok(t, method, path)
 				continue
 			}
 			n++
@@ -87,12 +85,10 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 		"bearer":    {"Authorization": {"bearer  " + secrets["depot"]}},
 		"both":      {"Authorization": {"Bearer x"}, "X-Api-Key": {secrets["depot"]}},
 	} {
-		if a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: header}); a.status != 200 {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
-		}
+		p.get(t, "/status?_sid=x", header).ok(t, name)
 	}
 	must.OK(t, ring.Remove(t.Context(), "depot", ""))
-	p.do(t, request{method: "GET", path: "/status", header: apiKey(secrets["depot"])}).fails(t, 401, "unauthorized", nil)
+	p.get(t, "/status", apiKey(secrets["depot"])).fails(t, 401, "unauthorized", nil)
 	must.OK(t, ring.Remove(t.Context(), "admin", ""))
 	p.do(t, request{method: "GET", path: "/status"}).fails(t, 401, "unauthorized", nil) // make sure that the server is not open
 	if log := p.log.String(); strings.Contains(log, secrets["depot"]) || strings.Contains(log, secrets["admin"]) {
@@ -107,13 +103,9 @@ func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 	ship := small(t, 1)
 	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
 	upload := request{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body), header: apiKey(secrets["depot"])}
-	if a := p.do(t, upload); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.do(t, upload).must(t)
 	for _, path := range []string{"/status?_sid=s", "/files?_sid=s", "/view?_sid=s", "/?format=json&_sid=s", "/validate-session?_sid=s"} {
-		if a := p.do(t, request{method: "GET", path: path, header: apiKey(reader)}); a.status != 200 {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
-		}
+		p.get(t, path, apiKey(reader)).ok(t, path)
 	}
 	for _, r := range []request{
 		{method: "POST", path: "/new-session?_sid=s"}, {method: "GET", path: "/new-session"}, {method: "POST", path: "/clear-session?_sid=s"},
@@ -126,10 +118,8 @@ func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 			t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.body)
 		}
 	}
-	if a := p.do(t, request{method: "GET", path: "/download?_sid=s", header: apiKey(reader)}); !bytes.Equal(a.body, ship.unmatched) {
-		t.Errorf("the sheet is %d %.100s", a.status, a.body)
-	}
-	if _, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions", header: apiKey(reader)})); total != 1 {
+	p.get(t, "/download?_sid=s", apiKey(reader)).holds(t, ship.unmatched)
+	if _, _, total := listed(t, p.get(t, "/debug-sessions", apiKey(reader))); total != 1 {
 		t.Errorf("there are %d sessions", total)
 	}
 }
@@ -178,9 +168,7 @@ func TestRemovingAKeyEndsItsStreams(t *testing.T) {
 	if !hung.Stop() {
 		t.Fatal("the stream goes on")
 	}
-	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=s", header: apiKey(secrets["other"])}); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.do(t, request{method: "POST", path: "/new-session?_sid=s", header: apiKey(secrets["other"])}).must(t)
 	other.until(t, "new")
 }
 
@@ -189,12 +177,12 @@ func TestRefusedKeysAreCountedAndLoggedWithoutTheKey(t *testing.T) {
 	expired, err := ring.Add(t.Context(), keys.Key{Name: "depot", Expires: time.Now().Add(-time.Hour)})
 	must.OK(t, err)
 	unknown := "tmk_" + strings.Repeat("b", 26)
-	p.do(t, request{method: "GET", path: "/status", header: apiKey(expired)}).fails(t, 401, "unauthorized", nil)
+	p.get(t, "/status", apiKey(expired)).fails(t, 401, "unauthorized", nil)
 	for range 3 {
-		p.do(t, request{method: "GET", path: "/status", header: apiKey(unknown)}).fails(t, 401, "unauthorized", nil)
+		p.get(t, "/status", apiKey(unknown)).fails(t, 401, "unauthorized", nil)
 	}
 	p.get(t, "/status").fails(t, 401, "unauthorized", nil) // without one
-	measured := string(p.do(t, request{method: "GET", path: "/metrics", header: apiKey(secrets["admin"])}).body)
+	measured := string(p.get(t, "/metrics", apiKey(secrets["admin"])).body)
 	for reason, n := range map[string]string{"unknown": "3", "expired": "1"} {
 		if want := `tallyman_keys_refused_total{reason="` + reason + `"} ` + n + "\n"; !strings.Contains(measured, want) {
 			t.Errorf("there is no %s", want)
@@ -222,18 +210,16 @@ func TestTheSameIDUnderTwoKeysIsTwoSessions(t *testing.T) {
 		}
 	}
 	for name, ship := range ships {
-		a := p.do(t, request{method: "GET", path: "/download-bol?_sid=shared", header: apiKey(secrets[name])})
+		a := p.get(t, "/download-bol?_sid=shared", apiKey(secrets[name]))
 		if !bytes.Equal(a.body, ship.unmatched) {
 			t.Errorf("%s got another sheet", name)
 		}
 	}
-	if a := p.do(t, request{method: "GET", path: "/status?_sid=shared", header: apiKey(secrets["admin"])}); !bytes.Contains(a.body, []byte(`"no_session"`)) {
+	if a := p.get(t, "/status?_sid=shared", apiKey(secrets["admin"])); !bytes.Contains(a.body, []byte(`"no_session"`)) {
 		t.Errorf("an admin's session of that ID: %s", a.body)
 	}
 	p.do(t, request{method: "POST", path: "/clear-session?_sid=shared", header: apiKey(secrets["a"])})
-	if a := p.do(t, request{method: "GET", path: "/download-bol?_sid=shared", header: apiKey(secrets["b"])}); !bytes.Equal(a.body, ships["b"].unmatched) {
-		t.Error("clearing one owner's session cleared the other's")
-	}
+	p.get(t, "/download-bol?_sid=shared", apiKey(secrets["b"])).holds(t, ships["b"].unmatched, "clearing one owner's session cleared the other's")
 }
 
 func listed(t *testing.T, a answer) (ids []string, next *string, total int) {
@@ -269,7 +255,7 @@ func TestDebugSessionsShowsCallersTheirOwn(t *testing.T) {
 		var all []string
 		after := ""
 		for range 10 {
-			ids, next, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?limit=2&after=" + after, header: apiKey(secrets[owner])}))
+			ids, next, total := listed(t, p.get(t, "/debug-sessions?limit=2&after="+after, apiKey(secrets[owner])))
 			if total != want || len(ids) > 2 {
 				t.Errorf("%s sees %d on this page of %d", owner, len(ids), total)
 			}
@@ -292,12 +278,12 @@ func TestDebugSessionsShowsCallersTheirOwn(t *testing.T) {
 			}
 		}
 	}
-	a := p.do(t, request{method: "GET", path: "/debug-sessions?_sid=" + minted, header: apiKey(secrets["b"])})
+	a := p.get(t, "/debug-sessions?_sid="+minted, apiKey(secrets["b"]))
 	if ids, _, _ := listed(t, a); !strings.Contains(strings.Join(ids, " "), minted) {
 		t.Errorf("the ID that the caller presented is shortened: %v", ids)
 	}
 	for _, bad := range []string{"limit=0", "limit=x", "limit=1001", "after=x", "after=" + strings.Repeat("A", 60)} {
-		p.do(t, request{method: "GET", path: "/debug-sessions?" + bad, header: apiKey(secrets["a"])}).fails(t, 400, "bad_request", nil)
+		p.get(t, "/debug-sessions?"+bad, apiKey(secrets["a"])).fails(t, 400, "bad_request", nil)
 	}
 }
 
@@ -358,9 +344,7 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 	}
 	// Who follows a link sees the answer, and the page with the link does not.
 	for _, path := range []string{"/", "/?_sid=s", "/download-bol?_sid=s", "/docs"} {
-		if a := p.do(t, request{method: "GET", path: path, header: link}); a.status != 200 {
-			t.Errorf("a link to %s: %d %.200s", path, a.status, a.body)
-		}
+		p.get(t, path, link).ok(t, "a link to", path)
 	}
 	for _, r := range requests()[9:] { // those that change something
 		r.header = navigation(foreignHeaders()["cross-site"])
@@ -370,11 +354,9 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 	// our pages.
 	old := http.Header{"User-Agent": {"Mozilla/5.0 (Macintosh) Version/15.0 Safari/605.1.15"}}
 	for _, path := range []string{"/new-session?_sid=s", "/ping?_sid=s&_action=new_session"} {
-		p.do(t, request{method: "GET", path: path, header: old}).fails(t, 403, "cross_origin", nil)
+		p.get(t, path, old).fails(t, 403, "cross_origin", nil)
 	}
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Error("a page of another origin changed the session")
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.unmatched, "a page of another origin changed the session")
 
 	// What front ends and robots do goes on working: scripts that are no browser, pages
 	// of this origin, and those of origins that the operator named.
@@ -400,12 +382,10 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 			{method: "POST", path: "/clear-session?_sid=a"},
 		} {
 			r.header = from.h
-			if a := from.at.do(t, r); a.status != 200 {
-				t.Errorf("%s: %s %s: %d %.200s", name, r.method, r.path, a.status, a.body)
-			}
+			from.at.do(t, r).ok(t, name, r.method, r.path)
 		}
 	}
-	if a := front.do(t, request{method: "GET", path: "/status", header: foreignHeaders()["an old browser"]}); a.status != 403 {
+	if a := front.get(t, "/status", foreignHeaders()["an old browser"]); a.status != 403 {
 		t.Errorf("beside a named origin another one gets %d", a.status)
 	}
 }
@@ -422,7 +402,7 @@ func TestAKeylessServerBehindAProxyShowsOnlyWhatTheCallerNames(t *testing.T) {
 		t.Errorf("this machine sees %d", total)
 	}
 	for name, h := range proxiedHeaders() {
-		if ids, _, total := listed(t, p.do(t, request{method: "GET", path: "/debug-sessions?_sid=one", header: h})); total != 1 || ids[0] != "one" {
+		if ids, _, total := listed(t, p.get(t, "/debug-sessions?_sid=one", h)); total != 1 || ids[0] != "one" {
 			t.Errorf("%s: seen: %v of %d", name, ids, total)
 		}
 	}
@@ -461,9 +441,7 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 	p.do(t, request{method: "POST", path: "/new-session", jar: jar})
 	id := p.cookie(t, jar)
 	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
-	if a := p.do(t, request{method: "POST", path: "/upload", jar: jar, kind: kind, body: bytes.NewReader(body)}); a.status != 200 {
-		t.Fatal(string(a.body))
-	}
+	p.do(t, request{method: "POST", path: "/upload", jar: jar, kind: kind, body: bytes.NewReader(body)}).must(t)
 	for name, h := range foreignHeaders() {
 		for _, r := range []request{
 			{method: "POST", path: "/clear-session"}, {method: "POST", path: "/new-session"}, {method: "GET", path: "/new-session"},
@@ -485,19 +463,13 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 			t.Errorf("%s: %d, cookie %q", name, a.status, a.header.Get("Set-Cookie"))
 		}
 	}
-	if a := p.do(t, request{method: "GET", path: "/download", jar: jar}); !bytes.Equal(a.body, ship.unmatched) {
-		t.Error("another site changed the session")
-	}
+	p.do(t, request{method: "GET", path: "/download", jar: jar}).holds(t, ship.unmatched, "another site changed the session")
 	for _, h := range []http.Header{{"Sec-Fetch-Site": {"same-origin"}, "Origin": {p.URL}}, {"Origin": {p.URL}}, {"Sec-Fetch-Site": {"none"}}} {
-		if a := p.do(t, request{method: "POST", path: "/process", header: h, jar: jar}); a.status != 200 {
-			t.Errorf("%v: the page itself is refused: %s", h, a.body)
-		}
+		p.do(t, request{method: "POST", path: "/process", header: h, jar: jar}).ok(t, h, "the page itself is refused")
 	}
 	// If the request names the session, the ID is the credential, whatever the origin of
 	// the page.
-	if a := p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: http.Header{"Origin": {"https://evil.example"}}}); a.status != 200 {
-		t.Errorf("a front end of another origin is refused: %s", a.body)
-	}
+	p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: http.Header{"Origin": {"https://evil.example"}}}).ok(t, "a front end of another origin is refused")
 }
 
 func TestCookiesAreSafeAndOnlyOursCount(t *testing.T) {
@@ -521,7 +493,7 @@ func TestCookiesAreSafeAndOnlyOursCount(t *testing.T) {
 	p.post(t, "/clear-session?_sid="+minted, "", nil)
 	for _, guess := range []string{"named", "s_" + strings.Repeat("a", 26), minted, "../" + minted, "s_", strings.Repeat("s", 28), "s_" + strings.Repeat("A", 26)} {
 		h := http.Header{"Cookie": {"tallyman_session=" + guess}}
-		p.do(t, request{method: "GET", path: "/download-bol", header: h}).fails(t, 404, "no_sheet", nil)
+		p.get(t, "/download-bol", h).fails(t, 404, "no_sheet", nil)
 		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
 		got := p.do(t, request{method: "POST", path: "/upload", header: h, kind: kind, body: bytes.NewReader(body)})
 		if id := decode(got.body).(map[string]any)["session_id"]; id == guess || got.status != 200 {
@@ -537,7 +509,7 @@ func TestAKeylessServerAnswersOnlyForThisMachinesNames(t *testing.T) {
 		"localhost:" + u.Port(): 200, "127.0.0.1": 200, "[::1]:80": 200, "a.localhost": 200, "tally.example": 200, "TALLY.example:443": 200,
 		"evil.example": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "192.168.1.5": 403, "tally.example.evil": 403,
 	} {
-		a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: http.Header{"Host": {host}}})
+		a := p.get(t, "/status?_sid=x", http.Header{"Host": {host}})
 		if a.status != want {
 			t.Errorf("for %s: %d %s", host, a.status, a.body)
 		}
@@ -569,7 +541,7 @@ func TestCORS(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/status", "/nothing", "/download-bol", "/docs"} {
-		a := p.do(t, request{method: "GET", path: path, header: http.Header{"Origin": {"https://front.example"}}})
+		a := p.get(t, path, http.Header{"Origin": {"https://front.example"}})
 		if a.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(a.header.Get("Access-Control-Expose-Headers"), "Content-Disposition") {
 			t.Errorf("%s: %v", path, a.header)
 		}
@@ -627,7 +599,7 @@ func TestWaysOfNamingASession(t *testing.T) {
 	p := newPlace(t)
 	name := func(query string, header http.Header) answer {
 		t.Helper()
-		return p.do(t, request{method: "GET", path: "/status" + query, header: header})
+		return p.get(t, "/status"+query, header)
 	}
 	id := func(a answer) any {
 		t.Helper()
@@ -672,13 +644,11 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	must.OK(t, err)
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring }) // on loopback
-	if a := p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}).must(t)
 	must.OK(t, ring.Remove(t.Context(), "depot", ""))
 	for _, header := range []http.Header{nil, apiKey(secret)} {
 		for _, path := range []string{"/status?_sid=x", "/debug-sessions", "/metrics"} {
-			p.do(t, request{method: "GET", path: path, header: header}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+			p.get(t, path, header).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
 		}
 	}
 }
@@ -689,20 +659,16 @@ func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
 	must.OK(t, err)
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
 	behindProxy := http.Header{"Host": {"tally.example.com"}}
-	if a := p.do(t, request{method: "GET", path: "/ping", header: behindProxy}); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-	p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
+	p.get(t, "/ping", behindProxy).ok(t)
+	p.get(t, "/status?_sid=x", behindProxy).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
 	behindProxy.Set("X-API-Key", secret)
-	if a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: behindProxy}); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.get(t, "/status?_sid=x", behindProxy).ok(t)
 }
 
 func TestThePageComesToThoseWhoHaveYetToSignIn(t *testing.T) {
 	p, _, _ := keyed(t, "depot")
 	for _, query := range []string{"", "?_action=new_session", "?_sid=x&_action=new_session"} {
-		a := p.do(t, request{method: "GET", path: "/" + query, header: http.Header{"Accept": {"text/html"}}})
+		a := p.get(t, "/"+query, http.Header{"Accept": {"text/html"}})
 		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
 			t.Errorf("%q: %d %s", query, a.status, a.body)
 		}

@@ -127,16 +127,12 @@ func TestWhatPeopleAddIsInEverySheet(t *testing.T) {
 	}
 	p.uploadBills(t, "s", ship.bills)
 	p.get(t, "/amendments?_sid=s").is(t, 200, fields{"session_id": "s", "revision": 7, "version": anyText, "amendments": []any{}})
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Errorf("a new BOL keeps amendments: %.300s", a.body)
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.unmatched, "a new BOL keeps amendments")
 
 	// What GET answered, the JSON of a sheet and a list are added as they are.
 	for i, body := range [][]byte{list.body, bytes.TrimSpace(stored.body), []byte(`{"amendments": []}`)} {
 		r := request{method: "POST", path: "/amendments?_sid=s", kind: "application/json", body: bytes.NewReader(body)}
-		if a := p.do(t, r); a.status != 200 {
-			t.Errorf("list %d: %d %.300s", i, a.status, a.body)
-		}
+		p.do(t, r).ok(t, "list", i)
 	}
 	if a := p.get(t, "/amendments?_sid=s"); strings.Count(string(a.body), `"kind":"fill"`) != 2 || !strings.Contains(string(a.body), `"by":"Ana"`) {
 		t.Errorf("lists that are added: %s", a.body)
@@ -172,9 +168,7 @@ func TestAChangeOfAnEarlierLifeIsRefused(t *testing.T) {
 	p.uploadBills(t, "s", ship.bills)
 	p.amend(t, fields{"revision": 2, "of": of, "add": []any{tickOf("x")}}).fails(t, 409, "changed", fields{"session_id": "s", "details": fields{"revision": 2, "amendments": []any{}}})
 	of = decode(p.get(t, "/amendments?_sid=s").body).(map[string]any)["version"]
-	if a := p.amend(t, fields{"of": of, "add": []any{tickOf("x")}}); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.amend(t, fields{"of": of, "add": []any{tickOf("x")}}).ok(t)
 	p.amend(t, fields{"of": of, "add": []any{tickOf("y")}}).fails(t, 409, "changed", fields{"session_id": "s", "details": anyObject})
 }
 
@@ -235,9 +229,7 @@ func TestManyWhoAmendAtOnceAllSucceed(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for j := range 5 {
-				if a := p.amend(t, fields{"by": fmt.Sprint(i), "add": []any{tickOf(fmt.Sprint(i, " ", j))}}); a.status != 200 {
-					t.Errorf("%d %.300s", a.status, a.body)
-				}
+				p.amend(t, fields{"by": fmt.Sprint(i), "add": []any{tickOf(fmt.Sprint(i, " ", j))}}).ok(t)
 			}
 		})
 	}
@@ -296,9 +288,7 @@ func TestFilesAreAddedAndTakenAwayOneByOne(t *testing.T) {
 		t.Errorf("a file that is taken away sends %+v", all)
 	}
 	away("name=orders+(2).csv")
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("the sheet of what is left: %.300s", a.body)
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.expected, "the sheet of what is left")
 	if a := p.get(t, "/amendments?_sid=s"); strings.Count(string(a.body), `"finding"`) != 1 {
 		t.Errorf("the amendments are gone: %s", a.body)
 	}
@@ -310,9 +300,7 @@ func TestFilesAreAddedAndTakenAwayOneByOne(t *testing.T) {
 	}
 	kind, body = multi(t, part{name: "file", filename: "a.pdf", content: ship.bills})
 	p.post(t, "/upload?mode=append&_sid=s", kind, body)
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("the sheet after the bills came back: %.300s", a.body)
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.expected, "the sheet after the bills came back")
 	away("name=amendments.json")
 	p.get(t, "/amendments?_sid=s").is(t, 200, fields{"session_id": "s", "revision": 10, "version": anyText, "amendments": []any{}})
 }
@@ -346,9 +334,7 @@ func TestAnEarlierSheetIsCarriedOver(t *testing.T) {
 	p.uploadOrders(t, "s", ship.orders)
 	want := fields{"session_id": "s", "revision": 4, "version": anyText, "amendments": anyList, "added": anyList, "carried": 30, "lost": []any{}}
 	carry(earlier, "a").is(t, 200, want)
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, earlier) {
-		t.Errorf("the sheet is not the earlier one: %.300s", a.body)
-	}
+	p.get(t, "/download?_sid=s").holds(t, earlier, "the sheet is not the earlier one")
 	a := p.get(t, "/amendments?_sid=s")
 	if n := strings.Count(string(a.body), `"by":"Ana"`); n != 6 {
 		t.Errorf("%d amendments of 6 bills: %s", n, a.body)
@@ -475,9 +461,7 @@ func finish(t *testing.T, ship shipment) {
 	must.OK(t, json.Unmarshal(a.body, &got))
 	p.amend(t, fields{"undo": got.Added[:1]})
 	p.amend(t, fields{"undo": got.Added[2:]})
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("after undoing the rest: %.300s", a.body)
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.expected, "after undoing the rest")
 }
 
 // spoilt returns an order export in which the row of a line has other pieces.

@@ -56,18 +56,10 @@ func TestPathsInEveryParameterAreOnlyNames(t *testing.T) {
 	for _, evil := range traversals {
 		sid := url.QueryEscape(evil)
 		b64 := base64.StdEncoding.EncodeToString(ship.bills)
-		if a := p.post(t, "/upload-base64?_sid="+sid, "application/json", jsonOf(t, map[string]any{"file_data": b64, "filename": evil})); a.status != 200 {
-			t.Fatalf("%q: %d %s", evil, a.status, a.body)
-		}
-		if a := p.get(t, "/download?_sid="+sid); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q: wrong sheet", evil)
-		}
-		if a := p.get(t, "/download?session_id="+sid); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q by session_id: wrong sheet", evil)
-		}
-		if a := p.do(t, request{method: "GET", path: "/download", header: http.Header{"X-Session-Id": {evil}}}); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%q by header: wrong sheet", evil)
-		}
+		p.post(t, "/upload-base64?_sid="+sid, "application/json", jsonOf(t, map[string]any{"file_data": b64, "filename": evil})).must(t, evil)
+		p.get(t, "/download?_sid="+sid).holds(t, ship.unmatched, evil, "wrong sheet")
+		p.get(t, "/download?session_id="+sid).holds(t, ship.unmatched, evil, "by session_id: wrong sheet")
+		p.get(t, "/download", http.Header{"X-Session-Id": {evil}}).holds(t, ship.unmatched, evil, "by header: wrong sheet")
 		// The address that /files gives serves the file under any name.
 		files := decode(p.get(t, "/files?_sid="+sid).body).(map[string]any)["files"].([]any)
 		for _, f := range files {
@@ -117,9 +109,7 @@ func TestNamesCannotBreakHeaders(t *testing.T) {
 		"C:\\Users\\me\\Documents\\bol final.pdf": "bol final.pdf",
 	} {
 		body := []byte(`{"filename":` + string(jsonOf(t, evil)) + `,"file_data":"` + b64 + `"}`)
-		if a := p.post(t, "/upload-base64?_sid=s", "application/json", body); a.status != 200 {
-			t.Fatalf("%q: %s", evil, a.body)
-		}
+		p.post(t, "/upload-base64?_sid=s", "application/json", body).must(t, evil)
 		files := decode(p.get(t, "/files?_sid=s").body).(map[string]any)["files"].([]any)
 		f := files[1].(map[string]any)
 		if f["name"] != want {
@@ -297,9 +287,7 @@ func TestTooManyPartsAndTooDeepJSON(t *testing.T) {
 		`{"file_data":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
 	} {
 		p.post(t, "/upload-base64?_sid=s", "application/json", []byte(deep)).fails(t, 400, "bad_request", fields{"session_id": "s"})
-		if a := p.post(t, "/debug-request?_sid=s", "application/json", []byte(deep)); a.status != 200 {
-			t.Errorf("the echo of it: %d %s", a.status, a.body)
-		}
+		p.post(t, "/debug-request?_sid=s", "application/json", []byte(deep)).ok(t, "the echo of it")
 	}
 	p.settles(t, 0)
 }
@@ -348,9 +336,7 @@ func TestNothingWaitsForReadingAndAFullQueueSaysSo(t *testing.T) {
 		"session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": anyObject,
 	})
 	for _, path := range []string{"/status?_sid=ready", "/download?_sid=ready", "/files?_sid=ready", "/ping", "/health", "/debug-sessions", "/metrics"} {
-		if a := p.get(t, path); a.status != 200 {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
-		}
+		p.get(t, path).ok(t, path)
 	}
 	p.post(t, "/new-session?_sid=slow3", "", nil)
 	kind, form := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
@@ -390,9 +376,7 @@ func TestAClientThatHangsUpLeavesNothing(t *testing.T) {
 		conn.Close()
 		until(func() bool { return strings.Contains(p.log.String(), `"outcome":"cancelled"`) })
 		p.settles(t, 2)
-		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%s: the session changed", path)
-		}
+		p.get(t, "/download?_sid=s").holds(t, ship.unmatched, path, "the session changed")
 		p.log.Reset()
 	}
 }

@@ -45,7 +45,7 @@ func TestTheCookieIsForHTTPSOnlyWhereAProxySpeaksIt(t *testing.T) {
 		value, _, _ := strings.Cut(set, ";")
 		for prefix, counts := range map[string]bool{"": !want, "__Host-": want} {
 			cookie := prefix + strings.TrimPrefix(value, "__Host-")
-			a := p.do(t, request{method: "GET", path: "/status", header: http.Header{"X-Forwarded-Proto": {proto}, "Cookie": {cookie}}})
+			a := p.get(t, "/status", http.Header{"X-Forwarded-Proto": {proto}, "Cookie": {cookie}})
 			if got := decode(a.body).(map[string]any)["session_exists"]; got != counts {
 				t.Errorf("for a proxy that speaks %q the cookie %.20s… names a session: %v", proto, cookie, got)
 			}

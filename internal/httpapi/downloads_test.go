@@ -25,7 +25,7 @@ func TestDownloadsHaveTagsAndRanges(t *testing.T) {
 	p.uploadBills(t, "other", ship.bills)
 	get := func(path string, header http.Header) answer {
 		t.Helper()
-		return p.do(t, request{method: "GET", path: path, header: header})
+		return p.get(t, path, header)
 	}
 	tags := map[string]string{}
 	for _, path := range []string{"/download?_sid=s", "/download-bol?_sid=s&format=xlsx", "/download-bol?_sid=s&format=json", "/download-bol/bol.pdf?_sid=s", "/download-bol/combined_data.csv?_sid=s", "/download?_sid=other"} {
@@ -89,9 +89,7 @@ func TestDownloadsHaveTagsAndRanges(t *testing.T) {
 		if path == "/download?_sid=other" {
 			continue
 		}
-		if a := get(path, http.Header{"If-None-Match": {tag}, "Range": {"bytes=0-3"}, "If-Range": {tag}}); a.status != 200 {
-			t.Errorf("%s: after a change: %d", path, a.status)
-		}
+		get(path, http.Header{"If-None-Match": {tag}, "Range": {"bytes=0-3"}, "If-Range": {tag}}).ok(t, path, "after a change")
 	}
 }
 
@@ -114,24 +112,18 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	if again := upload("/upload?_sid=s", "one", ship.bills); again.status != 200 || !bytes.Contains(again.body, []byte(`"lines":30,`)) || first.status != 200 {
 		t.Errorf("repeated: %d %.300s", again.status, again.body)
 	}
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Error("a repeated upload dropped the orders")
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.expected, "a repeated upload dropped the orders")
 	var wg sync.WaitGroup
 	for range 4 { // at once
 		wg.Go(func() {
-			if a := upload("/upload?_sid=s&mode=append", "two", more.bills); a.status != 200 {
-				t.Errorf("%d %.300s", a.status, a.body)
-			}
+			upload("/upload?_sid=s&mode=append", "two", more.bills).ok(t)
 		})
 	}
 	wg.Wait()
 	if n := files(); n != 2 {
 		t.Errorf("after one upload of four times there are %d files", n)
 	}
-	if a := p.post(t, "/process?_sid=s", "", nil); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.post(t, "/process?_sid=s", "", nil).must(t)
 	upload("/upload?_sid=s&mode=append", "two", more.bills)
 	if n := files(); n != 2 {
 		t.Errorf("when it was read again, and repeated, there are %d files", n)
@@ -231,7 +223,7 @@ func TestTheRoutingHoldsEveryBillInEveryFormat(t *testing.T) {
 	get("&on=tomorrow").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&format=pdf").fails(t, 400, "bad_request", fields{"session_id": anyText})
 	get("&format=ebol").fails(t, 400, "bad_request", fields{"session_id": anyText})
-	p.do(t, request{method: "GET", path: "/routing?_sid=s&format=xlsx&on=2025-07-01", header: http.Header{"Range": {"bytes=99999999-"}}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
+	p.get(t, "/routing?_sid=s&format=xlsx&on=2025-07-01", http.Header{"Range": {"bytes=99999999-"}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
 }
 
 func TestTheReportHoldsWhatNeedsAPersonsEye(t *testing.T) {

@@ -344,9 +344,7 @@ func TestEveryRoutePassesFaultsOfStorageOn(t *testing.T) {
 			})
 		}
 	}
-	if a := serve().get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("the session has changed: %d %.100s", a.status, a.body)
-	}
+	serve().get(t, "/download?_sid=s").holds(t, ship.expected, "the session has changed")
 }
 
 // Every route refuses these in the same way.
@@ -505,9 +503,7 @@ func TestEveryRouteThatReadsBillsSaysWhyItCannot(t *testing.T) {
 				}
 				a.fails(t, 422, code, want)
 				swapped.content.Store(nil)
-				if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-					t.Error("the session is not what it was")
-				}
+				p.get(t, "/download?_sid=s").holds(t, ship.unmatched, "the session is not what it was")
 			})
 		}
 	}
@@ -566,9 +562,7 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 		p.post(t, "/upload-csv?_sid=s", kind, body).fails(t, 422, code, extra)
 		delete(extra, "details")
 		p.post(t, "/carry?_sid=s", kind, body).fails(t, 422, code, extra)
-		if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-			t.Errorf("%s: the session is not what it was", code)
-		}
+		p.get(t, "/download?_sid=s").holds(t, ship.unmatched, code, "the session is not what it was")
 	}
 }
 
@@ -646,9 +640,7 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 					status = 503 // the document did not cause it
 				}
 				a.fails(t, status, code, fields{"session_id": "s"})
-				if a := patient.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-					t.Error("the session is not what it was")
-				}
+				patient.get(t, "/download?_sid=s").holds(t, ship.unmatched, "the session is not what it was")
 			})
 		}
 	}

@@ -66,9 +66,7 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 			_, err := pipe.Write(body[:size/2])
 			must.OK(t, err)
 			p.underway(t, 0)
-			if a := p.do(t, reset); a.status != 200 {
-				t.Fatalf("%s", a.body)
-			}
+			p.do(t, reset).must(t)
 			_, err = pipe.Write(body[size/2:])
 			must.OK(t, err)
 			pipe.Close()
@@ -82,9 +80,7 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 		})
 	}
 	// The same upload succeeds without a reset, so the padding is not the reason.
-	if a := p.post(t, "/upload?_sid=s", "application/pdf", padded(t, ship.bills, 1<<20)); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.post(t, "/upload?_sid=s", "application/pdf", padded(t, ship.bills, 1<<20)).ok(t)
 }
 
 func TestAResetSupersedesOrdersInFlight(t *testing.T) {
@@ -108,7 +104,5 @@ func TestAResetSupersedesOrdersInFlight(t *testing.T) {
 	must.OK(t, err)
 	pipe.Close()
 	(<-answered).fails(t, 409, "session_superseded", fields{"session_id": "s"})
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Error("orders of an earlier life are in the sheet")
-	}
+	p.get(t, "/download?_sid=s").holds(t, ship.unmatched, "orders of an earlier life are in the sheet")
 }

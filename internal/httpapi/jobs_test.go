@@ -86,7 +86,7 @@ func TestAJobMakesTheSheetThatAnUploadWould(t *testing.T) {
 	}
 	links, _ := got["links"].(map[string]any)
 	sheet, _ := links["sheet"].(string)
-	p.do(t, request{method: "GET", path: sheet, header: http.Header{"Range": {"bytes=99999999-"}}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
+	p.get(t, sheet, http.Header{"Range": {"bytes=99999999-"}}).fails(t, 416, "bad_range", fields{"session_id": anyText})
 	for format, want := range map[string]string{"": "text/csv", "xlsx": "spreadsheetml", "json": "application/json"} {
 		a := p.get(t, sheet+"?format="+format)
 		if a.status != 200 || !strings.Contains(a.header.Get("Content-Type"), want) || format == "" && !bytes.Equal(a.body, ship.expected) {
@@ -95,9 +95,7 @@ func TestAJobMakesTheSheetThatAnUploadWould(t *testing.T) {
 	}
 	// The session is one like any other.
 	sid, _ := result["session_id"].(string)
-	if a := p.get(t, "/download?_sid="+sid); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("the job's session has %d %.200s", a.status, a.body)
-	}
+	p.get(t, "/download?_sid="+sid).holds(t, ship.expected, "the job's session")
 	p.settles(t, 4) // two files and their readings; those of the task are gone
 	p.do(t, request{method: "DELETE", path: "/jobs/" + id}).is(t, 200, fields{"job_id": id, "status": "removed", "state": "done"})
 	p.get(t, "/jobs/"+id).fails(t, 404, "not_found", nil)
@@ -183,12 +181,8 @@ func TestAJobOfUploadsOfASession(t *testing.T) {
 	p.runJobs(t)
 	p.job(t, one, "done")
 	p.job(t, all, "done")
-	if a := p.get(t, "/jobs/"+all+"/sheet"); !bytes.Equal(a.body, ship.expected) {
-		t.Errorf("%d %.200s", a.status, a.body)
-	}
-	if a := p.get(t, "/jobs/"+one+"/sheet"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Errorf("%d %.200s", a.status, a.body)
-	}
+	p.get(t, "/jobs/"+all+"/sheet").holds(t, ship.expected)
+	p.get(t, "/jobs/"+one+"/sheet").holds(t, ship.unmatched)
 	p.settles(t, 6)
 }
 
@@ -275,7 +269,7 @@ func TestJobsAreListedByOwner(t *testing.T) {
 	slices.Reverse(ids)
 	list := func(owner, query string) (got []string, next string) {
 		t.Helper()
-		a := p.do(t, request{method: "GET", path: "/jobs" + query, header: secrets[owner]})
+		a := p.get(t, "/jobs"+query, secrets[owner])
 		var page struct {
 			Jobs []struct {
 				ID string `json:"job_id"`
@@ -304,7 +298,7 @@ func TestJobsAreListedByOwner(t *testing.T) {
 		p.do(t, r).fails(t, 404, "not_found", nil)
 	}
 	for _, query := range []string{"?limit=0", "?limit=1001", "?before=x"} {
-		p.do(t, request{method: "GET", path: "/jobs" + query, header: secrets["acme"]}).fails(t, 400, "bad_request", nil)
+		p.get(t, "/jobs"+query, secrets["acme"]).fails(t, 400, "bad_request", nil)
 	}
 	p.runJobs(t)
 	until(func() bool {
@@ -389,9 +383,7 @@ func TestALateAttemptLeavesNothing(t *testing.T) {
 	if sid := got["result"].(map[string]any)["session_id"]; sid != id+".2" {
 		t.Errorf("the sheet is in the session %v", sid)
 	}
-	if a := p.get(t, "/jobs/"+id+"/sheet"); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.get(t, "/jobs/"+id+"/sheet").ok(t)
 	page, err := p.store.List(t.Context(), session.Query{})
 	must.OK(t, err)
 	if page.Total != 1 {

@@ -39,9 +39,7 @@ func TestASessionIsCleaned(t *testing.T) {
 	p.get(t, "/download?_sid=s").fails(t, 404, "no_sheet", fields{"session_id": "s"})
 	nothing["status"], nothing["detailed_analysis"] = "already_clean", fields{"file_breakdown": noFiles, "total_files": 0, "directory_exists": true}
 	p.post(t, "/auto-clean-session?session_id=s", "", nil).is(t, 200, nothing)
-	if a := p.get(t, "/download?_sid=another"); !bytes.Equal(a.body, ship.unmatched) {
-		t.Errorf("another session has changed: %d %.100s", a.status, a.body)
-	}
+	p.get(t, "/download?_sid=another").holds(t, ship.unmatched, "another session has changed")
 	p.settles(t, 2)
 
 	p.post(t, "/auto-clean-session", "", nil).fails(t, 400, "session_required", nil)
@@ -102,16 +100,14 @@ func TestProcessWithFilesConvertsThem(t *testing.T) {
 			}
 		}
 	}
-	if a := p.get(t, "/download?_sid=s"); !bytes.Equal(a.body, before) {
-		t.Error("the session is not what it was")
-	}
+	p.get(t, "/download?_sid=s").holds(t, before, "the session is not what it was")
 	p.settles(t, 2)
 }
 
 func TestWakeUpNamesASession(t *testing.T) {
 	p := newPlace(t)
 	sid := func(path string, h http.Header) any {
-		v, _ := decode(p.do(t, request{method: "GET", path: path, header: h}).body).(map[string]any)
+		v, _ := decode(p.get(t, path, h).body).(map[string]any)
 		return v["session_id"]
 	}
 	if got := sid("/wake-up?_sid=mine", nil); got != "mine" {
@@ -134,9 +130,7 @@ func TestWakeUpNamesASession(t *testing.T) {
 			t.Errorf("waking up began a session: %s", a.body)
 		}
 	}
-	if a := p.post(t, "/upload?_sid="+first.(string), "application/pdf", small(t, 1).bills); a.status != 200 {
-		t.Errorf("the session that it named cannot be used: %d %s", a.status, a.body)
-	}
+	p.post(t, "/upload?_sid="+first.(string), "application/pdf", small(t, 1).bills).ok(t, "the session that it named cannot be used")
 }
 
 func TestHealthSaysHowCookiesAreSet(t *testing.T) {
@@ -154,7 +148,7 @@ func TestHealthSaysHowCookiesAreSet(t *testing.T) {
 		{"framed over HTTP", func(c *httpapi.Config) { c.Open, c.Loopback, c.Embed = true, false, []string{"https://a.example"} }, "", "None", true, false},
 	} {
 		p := newPlace(t, c.change, func(c *httpapi.Config) { c.Version = "" })
-		a := p.do(t, request{method: "GET", path: "/health", header: http.Header{"X-Forwarded-Proto": {c.proto}}})
+		a := p.get(t, "/health", http.Header{"X-Forwarded-Proto": {c.proto}})
 		var got struct {
 			Environment string `json:"environment"`
 			Cookie      struct {

@@ -31,7 +31,7 @@ func TestAProfileIsReadAndWrittenOverTheRevisionThatItsWriterSaw(t *testing.T) {
 	depot := secrets["depot"]
 	get := func(key, query string) answer {
 		t.Helper()
-		return p.do(t, request{method: "GET", path: "/profile" + query, header: apiKey(key)})
+		return p.get(t, "/profile"+query, apiKey(key))
 	}
 	a := get(depot, "")
 	if a.status != 200 || a.header.Get("ETag") != `"0"` || string(a.body) != string(profile.Default().TOML()) || a.header.Get("Content-Type") != "application/toml" {
@@ -192,9 +192,7 @@ func TestColumnsAreMappedByTheUploadOfAnOrderExport(t *testing.T) {
 	upload("", part{name: "map", content: []byte("Num=bill number\r\nBoxed=cartons\r\n")}, part{name: "remember", content: []byte("true")}).matched(t)
 	upload("").matched(t)
 	p.uploadBills(t, "t", ship.bills)
-	if a := p.post(t, "/upload-csv?_sid=t", "text/csv", theirs); a.status != 200 {
-		t.Errorf("in another session: %d %s", a.status, a.body)
-	}
+	p.post(t, "/upload-csv?_sid=t", "text/csv", theirs).ok(t, "in another session")
 	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "o.csv", content: theirs})
 	if a := p.post(t, "/convert", kind, body); a.status != 200 || !bytes.Equal(a.body, ship.expected) {
 		t.Errorf("a conversion: %d %.300s", a.status, a.body)

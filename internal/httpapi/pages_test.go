@@ -145,9 +145,7 @@ func TestSamplesAreThereToTry(t *testing.T) {
 		if flawed := strings.Contains(name, "mistakes"); got["status"] != "success" || (got["mismatched"] != 0.0) != flawed {
 			t.Errorf("%s: %v", name, got)
 		}
-		if a := p.uploadOrders(t, "s", orders.body); a.status != 200 {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
-		}
+		p.uploadOrders(t, "s", orders.body).ok(t, name)
 	}
 	p.get(t, "/sample/nothing.pdf").fails(t, 404, "not_found", nil)
 }

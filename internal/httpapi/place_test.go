@@ -252,9 +252,13 @@ func (p *place) tryFor(ctx context.Context, r request) (answer, error) {
 	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
-func (p *place) get(t testing.TB, path string) answer {
+func (p *place) get(t testing.TB, path string, header ...http.Header) answer {
 	t.Helper()
-	return p.do(t, request{method: "GET", path: path})
+	r := request{method: "GET", path: path}
+	if len(header) > 0 {
+		r.header = header[0]
+	}
+	return p.do(t, r)
 }
 
 func (p *place) post(t testing.TB, path, kind string, body []byte) answer {
@@ -385,6 +389,30 @@ func compare(t testing.TB, at string, got map[string]any, want fields) {
 		if _, ok := want[name]; !ok {
 			t.Errorf("there is an unexpected field %s%s: %v", at, name, g)
 		}
+	}
+}
+
+// ok fails unless the request succeeded; about says which one it is.
+func (a answer) ok(t testing.TB, about ...any) {
+	t.Helper()
+	if a.status != 200 {
+		t.Errorf("%v: %d %.300s", about, a.status, a.body)
+	}
+}
+
+// must is ok that ends the test.
+func (a answer) must(t testing.TB, about ...any) {
+	t.Helper()
+	if a.ok(t, about...); a.status != 200 {
+		t.FailNow()
+	}
+}
+
+// holds fails unless the body is the wanted one.
+func (a answer) holds(t testing.TB, want []byte, about ...any) {
+	t.Helper()
+	if !bytes.Equal(a.body, want) {
+		t.Errorf("%v: %d %.300s\nwant %.300s", about, a.status, a.body, want)
 	}
 }
 

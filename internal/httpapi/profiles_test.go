@@ -25,10 +25,8 @@ func TestProfilesAreForAdminKeys(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot", "admin")
 	const path = "/debug/pprof/heap"
 	p.get(t, path).fails(t, 401, "unauthorized", nil)
-	p.do(t, request{method: "GET", path: path, header: apiKey(secrets["depot"])}).fails(t, 403, "admin_only", nil)
-	if a := p.do(t, request{method: "GET", path: path, header: apiKey(secrets["admin"])}); a.status != 200 {
-		t.Errorf("an admin gets %d %.200s", a.status, a.body)
-	}
+	p.get(t, path, apiKey(secrets["depot"])).fails(t, 403, "admin_only", nil)
+	p.get(t, path, apiKey(secrets["admin"])).ok(t, "an admin")
 
 	open := newPlace(t, func(c *httpapi.Config) { c.Open, c.Loopback = true, false })
 	open.get(t, path).fails(t, 403, "admin_only", nil)
@@ -43,22 +41,18 @@ func TestProfilesAreForAdminKeys(t *testing.T) {
 		"a page that knows a name of ours": {"Origin": {"null"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			local.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "cross_origin", nil)
+			local.get(t, path, h).fails(t, 403, "cross_origin", nil)
 		})
 	}
-	local.do(t, request{method: "GET", path: path, header: http.Header{"Host": {"rebound.example"}}}).fails(t, 403, "host_not_allowed", nil)
+	local.get(t, path, http.Header{"Host": {"rebound.example"}}).fails(t, 403, "host_not_allowed", nil)
 	for name, h := range proxiedHeaders() {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t, behindProxy)
-			p.do(t, request{method: "GET", path: path, header: h}).fails(t, 403, "admin_only", nil)
-			if a := p.get(t, path); a.status != 200 {
-				t.Errorf("a caller without the proxy gets %d", a.status)
-			}
+			p.get(t, path, h).fails(t, 403, "admin_only", nil)
+			p.get(t, path).ok(t, "a caller without the proxy")
 		})
 	}
-	if a := local.do(t, request{method: "GET", path: path, header: http.Header{"Sec-Fetch-Site": {"none"}}}); a.status != 200 {
-		t.Errorf("a browser to which the address was typed gets %d", a.status)
-	}
+	local.get(t, path, http.Header{"Sec-Fetch-Site": {"none"}}).ok(t, "a browser to which the address was typed")
 }
 
 func TestProfilesAreWhatTheirToolsRead(t *testing.T) {
@@ -112,9 +106,7 @@ func TestMeasuringEndsWithItsClient(t *testing.T) {
 		if a.header.Get("Retry-After") == "" {
 			t.Error("there is no Retry-After")
 		}
-		if a := p.get(t, "/debug/pprof/heap"); a.status != 200 {
-			t.Errorf("a profile without a duration waits for it: %d", a.status)
-		}
+		p.get(t, "/debug/pprof/heap").ok(t, "a profile without a duration waits for it")
 		hangUp()
 		if a := <-got; a.status != 0 {
 			t.Errorf("it was answered: %d", a.status)

@@ -136,9 +136,7 @@ func TestEveryWayOfUploadingOrders(t *testing.T) {
 					return nil
 				}),
 			})
-			if got := p.get(t, "/download?_sid="+sid); !bytes.Equal(got.body, ship.expected) {
-				t.Errorf("the sheet is not the expected one: %.100s", got.body)
-			}
+			p.get(t, "/download?_sid="+sid).holds(t, ship.expected)
 		})
 	}
 }
@@ -277,9 +275,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 			"status": "contaminated", "is_clean": false, "contamination_risk": "high", "files_found": names, "recommendations": anyList, "directory_exists": true,
 			"proper_workflow": anyList, "file_breakdown": fields{"pdf_files": names[1:4], "csv_files": []string{"combined_data.csv", "orders.csv"}, "other_files": []any{}},
 		}))
-		if got := p.get(t, "/download-bol/bol%20(2).pdf?_sid=s"); !bytes.Equal(got.body, more.bills) {
-			t.Error("the second file is not the one that was appended")
-		}
+		p.get(t, "/download-bol/bol%20(2).pdf?_sid=s").holds(t, more.bills, "the second file is not the one that was appended")
 		p.post(t, "/upload?_sid=s&mode=prepend", "application/pdf", more.bills).fails(t, 400, "bad_request", id)
 		p.post(t, "/new-session?_sid=s", "", nil).is(t, 200, with(fields{
 			"status": "created", "type": "external", "message": anyText, "cleanup_performed": true, "previous_files_removed": true,
@@ -331,7 +327,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 			"status": "success", "message": anyText, "filename": "document.pdf", "session_id": mintedID,
 			"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0, "unproved": 0, "held": 0, "warnings": []any{}, "file_size": bol,
 		})
-		p.do(t, request{method: "GET", path: "/", header: http.Header{"Accept": {"application/json"}}}).is(t, 200, fields{
+		p.get(t, "/", http.Header{"Accept": {"application/json"}}).is(t, 200, fields{
 			"status": "ready", "session_id": mintedID, "message": anyText, "service": "Tallyman", "version": "test", "endpoints": anyObject,
 		})
 	})

@@ -72,7 +72,7 @@ func TestTheEchoBlanksKeysByTheirLooks(t *testing.T) {
 		}
 	}
 	// Texts that only resemble a key are shown.
-	a := p.do(t, request{method: "GET", path: "/debug-request?a=tmk_&b=tmk&c=atmk", header: apiKey(key)})
+	a := p.get(t, "/debug-request?a=tmk_&b=tmk&c=atmk", apiKey(key))
 	info, _ := decode(a.body).(map[string]any)["request_info"].(map[string]any)
 	if got := fmt.Sprint(info["query_params"]); got != fmt.Sprint(map[string]any{"a": "tmk_", "b": "tmk", "c": "atmk"}) {
 		t.Errorf("it shows %s", got)

@@ -178,7 +178,7 @@ func TestNothingInTheChunksOfARefusedUploadIsARequest(t *testing.T) {
 				if len(answers) != 1 || answers[0].StatusCode != c.status || !answers[0].Close {
 					t.Errorf("%d answers, %.200s", len(answers), bodies)
 				}
-				state := c.p.do(t, request{method: "GET", path: "/status?_sid=smuggled", header: apiKey(secrets["depot"])})
+				state := c.p.get(t, "/status?_sid=smuggled", apiKey(secrets["depot"]))
 				if got, _ := decode(state.body).(map[string]any); state.status != 200 || got["session_exists"] != false {
 					t.Errorf("what the body holds was done: %s", state.body)
 				}
@@ -207,17 +207,13 @@ func TestUnclearContentTypesAreRefused(t *testing.T) {
 // Measurements are of the work for all owners.
 func TestMeasurementsAreForAdminKeys(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot", "admin")
-	p.do(t, request{method: "GET", path: "/metrics", header: apiKey(secrets["depot"])}).fails(t, 403, "admin_only", nil)
-	if a := p.do(t, request{method: "GET", path: "/metrics", header: apiKey(secrets["admin"])}); a.status != 200 {
-		t.Errorf("an admin key: %d %.200s", a.status, a.body)
-	}
+	p.get(t, "/metrics", apiKey(secrets["depot"])).fails(t, 403, "admin_only", nil)
+	p.get(t, "/metrics", apiKey(secrets["admin"])).ok(t, "an admin key")
 	for name, p := range map[string]*place{"this machine": newPlace(t), "open": newPlace(t, opened), "a proxy's name": newPlace(t, behindProxy)} {
 		r := request{method: "GET", path: "/metrics"}
 		if name == "a proxy's name" {
 			r.header = http.Header{"Host": {"tally.example"}}
 		}
-		if a := p.do(t, r); a.status != 200 {
-			t.Errorf("%s: %d %.200s", name, a.status, a.body)
-		}
+		p.do(t, r).ok(t, name)
 	}
 }

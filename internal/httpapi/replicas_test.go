@@ -111,7 +111,7 @@ func TestNobodyGetsInWhileKeysCannotBeLookedUp(t *testing.T) {
 			ring.err = errors.New("the secret place does not answer")
 		}
 		p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
-		a := p.do(t, request{method: "GET", path: "/status?_sid=x", header: apiKey("tmk_x")})
+		a := p.get(t, "/status?_sid=x", apiKey("tmk_x"))
 		if a.status != want || want == 500 && strings.Contains(string(a.body), "secret place") {
 			t.Errorf("keys that fail with %s: %d, %s", code, a.status, a.body)
 		}

@@ -338,9 +338,7 @@ func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 		"status": "unhealthy", "service": "Tallyman", "version": "test", "storage": "failing", "sessions": "failing", "contents": "working", "workers": "working", "sweep": "working",
 		"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production", "cookie_config": anyObject,
 	})
-	if a := p.get(t, "/ping"); a.status != 200 {
-		t.Errorf("ping: %d", a.status)
-	}
+	p.get(t, "/ping").ok(t, "ping")
 }
 
 func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
@@ -400,9 +398,7 @@ func TestAHostilePDFIsAnsweredAndTheNextOneIsRead(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := p.uploadBills(t, "s", ship.bills); a.status != 200 {
-		t.Errorf("after them: %d %s", a.status, a.body)
-	}
+	p.uploadBills(t, "s", ship.bills).ok(t, "after them")
 }
 
 func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
@@ -486,12 +482,12 @@ func TestOneOwnerCannotTakeAllEventStreams(t *testing.T) {
 	few := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback, c.Streams = ring, false, 2 })
 	few.stream(t, "/events?_sid=1", apiKey(secrets["a"])).until(t, "state")
 	few.stream(t, "/events?_sid=2", apiKey(secrets["a"])).until(t, "state")
-	few.do(t, request{method: "GET", path: "/events?_sid=3", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "3", "details": anyObject})
+	few.get(t, "/events?_sid=3", apiKey(secrets["a"])).fails(t, 503, "busy", fields{"session_id": "3", "details": anyObject})
 	few.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
-	few.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["b"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+	few.get(t, "/events?_sid=2", apiKey(secrets["b"])).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
 	each := p.serve(t, p.desk, func(c *httpapi.Config) { c.Keys, c.Loopback, c.OwnerStreams = ring, false, 1 })
 	each.stream(t, "/events?_sid=1", apiKey(secrets["a"])).until(t, "state")
-	each.do(t, request{method: "GET", path: "/events?_sid=2", header: apiKey(secrets["a"])}).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
+	each.get(t, "/events?_sid=2", apiKey(secrets["a"])).fails(t, 503, "busy", fields{"session_id": "2", "details": anyObject})
 	each.stream(t, "/events?_sid=1", apiKey(secrets["b"])).until(t, "state")
 }
 

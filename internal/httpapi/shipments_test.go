@@ -20,9 +20,7 @@ func TestKeysListTheirOwnSessionsOnly(t *testing.T) {
 	}
 	ship := small(t, 1)
 	for _, owner := range []string{"a", "b", "admin"} {
-		if a := p.do(t, request{method: "POST", path: "/upload?_sid=two&filename=monday.pdf", header: apiKey(secrets[owner]), kind: "application/pdf", body: strings.NewReader(string(ship.bills))}); a.status != 200 {
-			t.Fatalf("%d %s", a.status, a.body)
-		}
+		p.do(t, request{method: "POST", path: "/upload?_sid=two&filename=monday.pdf", header: apiKey(secrets[owner]), kind: "application/pdf", body: strings.NewReader(string(ship.bills))}).must(t)
 	}
 	type page struct {
 		Sessions []struct {
@@ -36,7 +34,7 @@ func TestKeysListTheirOwnSessionsOnly(t *testing.T) {
 	}
 	list := func(owner, after string) (l page) {
 		t.Helper()
-		a := p.do(t, request{method: "GET", path: "/sessions?limit=2&after=" + after, header: apiKey(secrets[owner])})
+		a := p.get(t, "/sessions?limit=2&after="+after, apiKey(secrets[owner]))
 		if err := json.Unmarshal(a.body, &l); err != nil || a.status != 200 {
 			t.Fatalf("%d %s: %v", a.status, a.body, err)
 		}
@@ -64,12 +62,12 @@ func TestKeysListTheirOwnSessionsOnly(t *testing.T) {
 		// Another owner's place in its listing shows nothing of it.
 		for other := range begun {
 			if other != owner {
-				p.do(t, request{method: "GET", path: "/sessions?after=" + next, header: apiKey(secrets[other])}).fails(t, 400, "bad_request", nil)
+				p.get(t, "/sessions?after="+next, apiKey(secrets[other])).fails(t, 400, "bad_request", nil)
 			}
 		}
 	}
 	for _, bad := range []string{"limit=0", "limit=1001", "after=x"} {
-		p.do(t, request{method: "GET", path: "/sessions?" + bad, header: apiKey(secrets["a"])}).fails(t, 400, "bad_request", nil)
+		p.get(t, "/sessions?"+bad, apiKey(secrets["a"])).fails(t, 400, "bad_request", nil)
 	}
 	p.get(t, "/sessions").fails(t, 401, "unauthorized", nil)
 }

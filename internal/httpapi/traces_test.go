@@ -92,7 +92,7 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 		}
 		send("POST", "/clear-session?_sid="+sid, "", nil)
 	}
-	p.do(t, request{method: "GET", path: "/metrics", header: http.Header{"X-Api-Key": {key}}}).fails(t, 403, "admin_only", nil)
+	p.get(t, "/metrics", http.Header{"X-Api-Key": {key}}).fails(t, 403, "admin_only", nil)
 	send("GET", "/health", "", nil)
 	log := p.log.String()
 	spans := p.sent(t)
@@ -258,7 +258,7 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 			if c.key != "" {
 				h.Set("X-API-Key", c.key)
 			}
-			p.do(t, request{method: "GET", path: "/status?_sid=s", header: h})
+			p.get(t, "/status?_sid=s", h)
 			spans := p.sent(t)
 			if c.spans != (len(spans) > 0) {
 				t.Fatalf("%d spans", len(spans))

@@ -220,9 +220,7 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 			if w.name == "a binary with an equals sign in a later line" {
 				return
 			}
-			if got := p.get(t, "/download?_sid=s"); !bytes.Equal(got.body, ship.expected) {
-				t.Errorf("the sheet is not the expected one: %.100s", got.body)
-			}
+			p.get(t, "/download?_sid=s").holds(t, ship.expected)
 		})
 	}
 }
@@ -328,9 +326,7 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 		}
 	}
 	for _, coding := range []string{"identity", "utf-8"} {
-		if a := p.do(t, request{method: "POST", path: "/upload?_sid=s", kind: octets, header: http.Header{"Content-Encoding": {coding}}, body: bytes.NewReader(ship.bills)}); a.status != 200 {
-			t.Errorf("%s: %d %s", coding, a.status, a.body)
-		}
+		p.do(t, request{method: "POST", path: "/upload?_sid=s", kind: octets, header: http.Header{"Content-Encoding": {coding}}, body: bytes.NewReader(ship.bills)}).ok(t, coding)
 	}
 	p.settles(t, 2)
 }

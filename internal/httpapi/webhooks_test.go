@@ -128,18 +128,10 @@ func TestEventsOfASessionGoToItsOwnersWebhooks(t *testing.T) {
 			t.Errorf("a refused upload: %s %v", types[2+i], d)
 		}
 	}
-	if a := p.sends(t, "POST", "/amendments?_sid=s", fields{"add": []any{tickOf("x")}}); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
-	if a := p.sends(t, "POST", "/process?_sid=s", nil); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
-	if a := p.sends(t, "DELETE", "/files?_sid=s&name=orders.csv", nil); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
-	if a := p.sends(t, "DELETE", "/files?_sid=s&name=bol.pdf", nil); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.sends(t, "POST", "/amendments?_sid=s", fields{"add": []any{tickOf("x")}}).must(t)
+	p.sends(t, "POST", "/process?_sid=s", nil).must(t)
+	p.sends(t, "DELETE", "/files?_sid=s&name=orders.csv", nil).must(t)
+	p.sends(t, "DELETE", "/files?_sid=s&name=bol.pdf", nil).must(t)
 	types, data = came(t, r, "/all", 8)
 	for i, want := range []string{"amendments", "process", "detached", "detached"} {
 		if d := data[4+i]; types[4+i] != "sheet.changed" || d["cause"] != want {
@@ -164,9 +156,7 @@ func TestAnUploadWhoseEventCannotBeKeptIsNotAcknowledged(t *testing.T) {
 		must.OK(t, err)
 		c.Webhooks = webhook.New(webhook.Config{Endpoints: broken, Queue: at.store.(*sqlite.Store).Tasks(), Policy: policy})
 	})
-	if a := p.sends(t, "POST", "/webhooks", fields{"url": "https://hooks.example.com/"}); a.status != 200 {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
+	p.sends(t, "POST", "/webhooks", fields{"url": "https://hooks.example.com/"}).must(t)
 	broken.err = fault.New(blob.StorageUnavailable, "storage is away")
 	for _, r := range []request{{path: "/upload?_sid=s", kind: "application/pdf", body: bytes.NewReader(ship.bills)}, {path: "/upload-csv?_sid=s", kind: "text/csv", body: bytes.NewReader(ship.orders)}, {path: "/process?_sid=s"}, {path: "/upload?_sid=s", kind: "application/pdf", body: strings.NewReader("no PDF")}} {
 		r.method = "POST"
@@ -226,9 +216,7 @@ func TestWebhooksAreManagedOverTheAPI(t *testing.T) {
 	if d["http_status"] != 200.0 || d["attempts"] != 1.0 || d["host"] == "" || d["message"] == "" || d["ended_at"] == nil {
 		t.Errorf("%v", d)
 	}
-	if a := p.sends(t, "POST", "/webhooks/deliveries/"+d["id"].(string)+"/resend", nil); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.sends(t, "POST", "/webhooks/deliveries/"+d["id"].(string)+"/resend", nil).ok(t)
 	came(t, r, "/x", 2)
 
 	rotated := p.sends(t, "POST", "/webhooks/"+id+"/rotate", nil)
@@ -247,9 +235,7 @@ func TestWebhooksAreManagedOverTheAPI(t *testing.T) {
 	for _, path := range []string{"/webhooks/" + id + "/ping", "/webhooks/" + id + "/resend", "/webhooks/deliveries/" + d["id"].(string) + "/resend"} {
 		p.sends(t, "POST", path, nil).fails(t, 400, "bad_request", nil)
 	}
-	if a := p.sends(t, "PATCH", "/webhooks/"+id, fields{"on": true}); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
+	p.sends(t, "PATCH", "/webhooks/"+id, fields{"on": true}).ok(t)
 	if a := p.sends(t, "POST", "/webhooks/"+id+"/resend", nil); a.status != 200 || !bytes.Contains(a.body, []byte(`"sent":0`)) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
