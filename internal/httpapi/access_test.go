@@ -27,15 +27,27 @@ import (
 // of admin is an admin's.
 func keyed(t testing.TB, names ...string) (*place, map[string]string, *keys.File) {
 	t.Helper()
+	ring, secrets := ringOf(t, names...)
+	p := newPlace(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
+	return p, secrets, ring
+}
+
+// ringOf returns a ring with a key for each name.
+func ringOf(t testing.TB, names ...string) (*keys.File, map[string]string) {
+	t.Helper()
 	ring := keys.Open(t.TempDir())
 	secrets := map[string]string{}
 	for _, n := range names {
-		secret, err := ring.Add(t.Context(), keys.Key{Name: session.Owner(n), Admin: n == "admin"})
-		must.OK(t, err)
-		secrets[n] = secret
+		secrets[n] = addKey(t, ring, keys.Key{Name: session.Owner(n), Admin: n == "admin"})
 	}
-	p := newPlace(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
-	return p, secrets, ring
+	return ring, secrets
+}
+
+func addKey(t testing.TB, ring *keys.File, k keys.Key) (secret string) {
+	t.Helper()
+	secret, err := ring.Add(t.Context(), k)
+	must.OK(t, err)
+	return secret
 }
 
 func apiKey(secret string) http.Header { return http.Header{"X-Api-Key": {secret}} }
@@ -98,10 +110,9 @@ func TestWithKeysEveryRouteNeedsOne(t *testing.T) {
 
 func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 	p, secrets, ring := keyed(t, "depot")
-	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	must.OK(t, err)
+	reader := addKey(t, ring, keys.Key{Name: "depot", ReadOnly: true})
 	ship := small(t, 1)
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills))
 	upload := request{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body), header: apiKey(secrets["depot"])}
 	p.do(t, upload).must(t)
 	for _, path := range []string{"/status?_sid=s", "/files?_sid=s", "/view?_sid=s", "/?format=json&_sid=s", "/validate-session?_sid=s"} {
@@ -174,8 +185,7 @@ func TestRemovingAKeyEndsItsStreams(t *testing.T) {
 
 func TestRefusedKeysAreCountedAndLoggedWithoutTheKey(t *testing.T) {
 	p, secrets, ring := keyed(t, "admin")
-	expired, err := ring.Add(t.Context(), keys.Key{Name: "depot", Expires: time.Now().Add(-time.Hour)})
-	must.OK(t, err)
+	expired := addKey(t, ring, keys.Key{Name: "depot", Expires: time.Now().Add(-time.Hour)})
 	unknown := "tmk_" + strings.Repeat("b", 26)
 	p.get(t, "/status", apiKey(expired)).fails(t, 401, "unauthorized", nil)
 	for range 3 {
@@ -203,11 +213,8 @@ func TestTheSameIDUnderTwoKeysIsTwoSessions(t *testing.T) {
 	p, secrets, _ := keyed(t, "a", "b", "admin")
 	ships := map[string]shipment{"a": small(t, 1), "b": other(t, 2)}
 	for name, ship := range ships {
-		kind, body := multi(t, part{name: "file", filename: name + ".pdf", content: ship.bills})
-		a := p.do(t, request{method: "POST", path: "/upload?_sid=shared", header: apiKey(secrets[name]), kind: kind, body: bytes.NewReader(body)})
-		if a.status != 200 {
-			t.Fatalf("%s: %s", name, a.body)
-		}
+		r := request{path: "/upload?_sid=shared", header: apiKey(secrets[name])}
+		p.do(t, r.form(t, fileIn("file", name+".pdf", ship.bills))).must(t, name)
 	}
 	for name, ship := range ships {
 		a := p.get(t, "/download-bol?_sid=shared", apiKey(secrets[name]))
@@ -309,7 +316,7 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 	if ids, _, total := listed(t, p.get(t, "/debug-sessions")); total != 2 || len(ids) != 2 {
 		t.Errorf("this machine sees %v of %d", ids, total)
 	}
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills))
 	requests := func() []request {
 		return []request{
 			{method: "GET", path: "/status?_sid=s"}, {method: "GET", path: "/download-bol?_sid=s"}, {method: "HEAD", path: "/download?_sid=s"},
@@ -440,7 +447,7 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 	jar := newJar(t)
 	p.do(t, request{method: "POST", path: "/new-session", jar: jar})
 	id := p.cookie(t, jar)
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills))
 	p.do(t, request{method: "POST", path: "/upload", jar: jar, kind: kind, body: bytes.NewReader(body)}).must(t)
 	for name, h := range foreignHeaders() {
 		for _, r := range []request{
@@ -494,8 +501,7 @@ func TestCookiesAreSafeAndOnlyOursCount(t *testing.T) {
 	for _, guess := range []string{"named", "s_" + strings.Repeat("a", 26), minted, "../" + minted, "s_", strings.Repeat("s", 28), "s_" + strings.Repeat("A", 26)} {
 		h := http.Header{"Cookie": {"tallyman_session=" + guess}}
 		p.get(t, "/download-bol", h).fails(t, 404, "no_sheet", nil)
-		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
-		got := p.do(t, request{method: "POST", path: "/upload", header: h, kind: kind, body: bytes.NewReader(body)})
+		got := p.do(t, request{path: "/upload", header: h}.form(t, fileIn("file", "b.pdf", ship.bills)))
 		if id := decode(got.body).(map[string]any)["session_id"]; id == guess || got.status != 200 {
 			t.Errorf("the cookie %q makes a session of its name: %d %s", guess, got.status, got.body)
 		}
@@ -640,13 +646,11 @@ func TestWaysOfNamingASession(t *testing.T) {
 }
 
 func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
-	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	ring, secrets := ringOf(t, "depot")
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring }) // on loopback
-	p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secret)}).must(t)
+	p.do(t, request{method: "POST", path: "/new-session?_sid=x", header: apiKey(secrets["depot"])}).must(t)
 	must.OK(t, ring.Remove(t.Context(), "depot", ""))
-	for _, header := range []http.Header{nil, apiKey(secret)} {
+	for _, header := range []http.Header{nil, apiKey(secrets["depot"])} {
 		for _, path := range []string{"/status?_sid=x", "/debug-sessions", "/metrics"} {
 			p.get(t, path, header).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
 		}
@@ -654,14 +658,12 @@ func TestTakingTheLastKeyAwayOpensNothing(t *testing.T) {
 }
 
 func TestWithKeysAServerAnswersByAnyName(t *testing.T) {
-	ring := keys.Open(t.TempDir())
-	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	ring, secrets := ringOf(t, "depot")
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
 	behindProxy := http.Header{"Host": {"tally.example.com"}}
 	p.get(t, "/ping", behindProxy).ok(t)
 	p.get(t, "/status?_sid=x", behindProxy).is(t, 401, fields{"error": anyText, "code": "unauthorized"})
-	behindProxy.Set("X-API-Key", secret)
+	behindProxy.Set("X-API-Key", secrets["depot"])
 	p.get(t, "/status?_sid=x", behindProxy).ok(t)
 }
 
@@ -688,7 +690,7 @@ func TestHEADChangesNothing(t *testing.T) {
 
 func TestASlashTooManyIsForgiven(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
-	kind, body := multi(t, part{name: "file", filename: "a/b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "a/b.pdf", ship.bills))
 	for _, path := range []string{"//upload", "/upload/", "///upload//"} {
 		a, err := p.try(request{method: "POST", path: path + "?_sid=s", kind: kind, body: bytes.NewReader(body)})
 		if err != nil || a.status != 200 {

@@ -32,11 +32,7 @@ func tickOf(text string) sheet.Amendment {
 // amend changes the amendments of the session s.
 func (p *place) amend(t testing.TB, change any, headers ...string) answer {
 	t.Helper()
-	r := request{method: "POST", path: "/amendments?_sid=s", kind: "application/json", body: bytes.NewReader(jsonOf(t, change)), header: http.Header{}}
-	for i := 0; i < len(headers); i += 2 {
-		r.header.Set(headers[i], headers[i+1])
-	}
-	return p.do(t, r)
+	return p.sends(t, "POST", "/amendments?_sid=s", change, headers...)
 }
 
 // cells returns the rows of a CSV, each by its columns.
@@ -214,8 +210,7 @@ func TestBadAmendmentsAreRefused(t *testing.T) {
 func TestAnAmendmentNamesItsKey(t *testing.T) {
 	p, secrets, _ := keyed(t, "acme")
 	ship := small(t, 1)
-	kind, body := multi(t, part{name: "file", filename: "bol.pdf", content: ship.bills})
-	p.do(t, request{method: "POST", path: "/upload?_sid=s", header: apiKey(secrets["acme"]), kind: kind, body: bytes.NewReader(body)})
+	p.do(t, request{path: "/upload?_sid=s", header: apiKey(secrets["acme"])}.form(t, fileIn("file", "bol.pdf", ship.bills)))
 	a := p.amend(t, fields{"add": []any{tickOf("x")}}, "X-Api-Key", secrets["acme"])
 	if !strings.Contains(string(a.body), `"key":"acme"`) {
 		t.Errorf("%d %s", a.status, a.body)
@@ -246,12 +241,10 @@ func TestManyWhoAmendAtOnceAllSucceed(t *testing.T) {
 
 func TestFilesAreAddedAndTakenAwayOneByOne(t *testing.T) {
 	p, ship, more := newPlace(t), small(t, 1), other(t, 2)
-	kind, body := multi(t, part{name: "file", filename: "a.pdf", content: ship.bills}, part{name: "file", filename: "b.pdf", content: more.bills})
-	p.post(t, "/upload?_sid=s", kind, body)
+	p.form(t, "/upload?_sid=s", fileIn("file", "a.pdf", ship.bills), fileIn("file", "b.pdf", more.bills))
 	upload := func(name string, orders []byte) answer {
 		t.Helper()
-		kind, body := multi(t, part{name: "file", filename: name, content: orders})
-		return p.post(t, "/upload-csv?mode=append&_sid=s", kind, body)
+		return p.form(t, "/upload-csv?mode=append&_sid=s", fileIn("file", name, orders))
 	}
 	upload("orders.csv", ship.orders)
 	a := upload("orders.csv", more.orders)
@@ -298,8 +291,7 @@ func TestFilesAreAddedAndTakenAwayOneByOne(t *testing.T) {
 	if a := p.get(t, "/files?_sid=s"); strings.Count(string(a.body), `"role"`) != 2 {
 		t.Errorf("what is left: %s", a.body)
 	}
-	kind, body = multi(t, part{name: "file", filename: "a.pdf", content: ship.bills})
-	p.post(t, "/upload?mode=append&_sid=s", kind, body)
+	p.form(t, "/upload?mode=append&_sid=s", fileIn("file", "a.pdf", ship.bills))
 	p.get(t, "/download?_sid=s").holds(t, ship.expected, "the sheet after the bills came back")
 	away("name=amendments.json")
 	p.get(t, "/amendments?_sid=s").is(t, 200, fields{"session_id": "s", "revision": 10, "version": anyText, "amendments": []any{}})
@@ -326,8 +318,8 @@ func TestAnEarlierSheetIsCarriedOver(t *testing.T) {
 	earlier := filledIn(t, ship.expected, "Load #", "4711")
 	carry := func(data []byte, key string) answer {
 		t.Helper()
-		kind, body := multi(t, part{name: "file", filename: "earlier.csv", content: data}, part{name: "by", content: []byte("Ana")})
-		return p.do(t, request{method: "POST", path: "/carry?_sid=s", kind: kind, body: bytes.NewReader(body), header: http.Header{"Idempotency-Key": {key}}})
+		r := request{path: "/carry?_sid=s", header: http.Header{"Idempotency-Key": {key}}}
+		return p.do(t, r.form(t, fileIn("file", "earlier.csv", data), part{name: "by", content: []byte("Ana")}))
 	}
 	carry(earlier, "a").fails(t, 400, "no_bol", fields{"session_id": "s"})
 	p.uploadBills(t, "s", ship.bills)
@@ -490,9 +482,7 @@ func spoilt(t *testing.T, export []byte, line sheet.LineKey, pieces string) []by
 func TestUnprovedBillsAreAcceptedByAmendment(t *testing.T) {
 	p := newPlace(t)
 	invented := shipments.Sample(t, sample.Options{Form: sample.Short, Bills: 3, Lines: 4, Seed: 1})
-	var bills bytes.Buffer
-	must.OK(t, invented.WritePDF(&bills))
-	p.uploadBills(t, "s", bills.Bytes())
+	p.uploadBills(t, "s", must.Written(t, invented.WritePDF))
 	plain, all := p.get(t, "/download?_sid=s").body, p.get(t, "/download?_sid=s&accept_unproved=true").body
 	var v sheet.View
 	if err := json.Unmarshal(p.get(t, "/download?_sid=s&format=json").body, &v); err != nil || bytes.Equal(plain, all) {

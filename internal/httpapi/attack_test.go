@@ -160,7 +160,7 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 	before := p.get(t, "/download?_sid=s").body
 	big := padded(t, ship.bills, limit+1)
 	for name, size := range map[string]int{"as large as may be": limit, "one more": limit + 1} {
-		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: padded(t, ship.bills, size)})
+		kind, body := multi(t, fileIn("file", "b.pdf", padded(t, ship.bills, size)))
 		b64 := jsonOf(t, map[string]any{"file_data": base64.StdEncoding.EncodeToString(padded(t, ship.bills, size))})
 		for path, a := range map[string]answer{
 			"/upload":        p.post(t, "/upload?_sid=x", kind, body),
@@ -175,7 +175,7 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 			}
 		}
 	}
-	two, twoForm := multi(t, part{name: "file", filename: "1.pdf", content: big[:limit-10]}, part{name: "file", filename: "2.pdf", content: big[:100]})
+	two, twoForm := multi(t, fileIn("file", "1.pdf", big[:limit-10]), fileIn("file", "2.pdf", big[:100]))
 	p.post(t, "/upload?_sid=s", two, twoForm).fails(t, 413, "too_large", fields{"session_id": "s"})
 
 	const form = "multipart/form-data; boundary=x"
@@ -276,10 +276,9 @@ func TestTooManyPartsAndTooDeepJSON(t *testing.T) {
 	p.post(t, "/upload-base64?_sid=s", "application/json", []byte(members)).fails(t, 400, "too_many_parts", fields{"session_id": "s"})
 	files := make([]part, 101)
 	for i := range files {
-		files[i] = part{name: "file", filename: "a.pdf", content: []byte("x")}
+		files[i] = fileIn("file", "a.pdf", []byte("x"))
 	}
-	kind, body = multi(t, files...)
-	p.post(t, "/upload?_sid=s", kind, body).fails(t, 400, "too_many_files", fields{"session_id": "s"})
+	p.form(t, "/upload?_sid=s", files...).fails(t, 400, "too_many_files", fields{"session_id": "s"})
 	for _, deep := range []string{
 		strings.Repeat("[", 1_000_000),
 		`{"x":` + strings.Repeat("[", 1_000_000),
@@ -339,7 +338,7 @@ func TestNothingWaitsForReadingAndAFullQueueSaysSo(t *testing.T) {
 		p.get(t, path).ok(t, path)
 	}
 	p.post(t, "/new-session?_sid=slow3", "", nil)
-	kind, form := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
+	kind, form := multi(t, fileIn("pdf", "b.pdf", ship.bills))
 	for path, r := range map[string]request{
 		"/upload":        {kind: "application/pdf", body: bytes.NewReader(ship.bills)},
 		"/upload-base64": {kind: "application/json", body: strings.NewReader("{}")},

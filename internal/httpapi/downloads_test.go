@@ -98,15 +98,16 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 	p, ship, more := newPlace(t), small(t, 1), other(t, 2)
 	upload := func(path, key string, bills []byte) answer {
 		t.Helper()
-		kind, body := multi(t, part{name: "file", filename: "b.pdf", content: bills})
-		return p.do(t, request{method: "POST", path: path, kind: kind, body: bytes.NewReader(body), header: http.Header{"Idempotency-Key": {key}}})
+		r := request{path: path, header: http.Header{"Idempotency-Key": {key}}}
+		return p.do(t, r.form(t, fileIn("file", "b.pdf", bills)))
 	}
-	files := func() int {
+	state := func() session.State {
 		t.Helper()
 		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
 		must.OK(t, err)
-		return len(st.BOL)
+		return st
 	}
+	files := func() int { return len(state().BOL) }
 	first := upload("/upload?_sid=s", "one", ship.bills)
 	p.uploadOrders(t, "s", ship.orders)
 	if again := upload("/upload?_sid=s", "one", ship.bills); again.status != 200 || !bytes.Contains(again.body, []byte(`"lines":30,`)) || first.status != 200 {
@@ -143,12 +144,7 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 		t.Helper()
 		return p.do(t, request{method: "POST", path: "/upload-csv?_sid=s", kind: "text/csv", body: bytes.NewReader(content), header: http.Header{"Idempotency-Key": {key}}})
 	}
-	revision := func() int64 {
-		t.Helper()
-		st, err := p.store.Get(t.Context(), session.Key{Owner: session.Local, ID: "s"})
-		must.OK(t, err)
-		return st.Revision
-	}
+	revision := func() int64 { return state().Revision }
 	one := export("one", ship.orders) // the keys of bills are others
 	before := revision()
 	if again := export("one", ship.orders); one.status != 200 || !bytes.Equal(again.body, one.body) || revision() != before {
@@ -171,9 +167,7 @@ func TestAnUploadIsAttachedOncePerIdempotencyKey(t *testing.T) {
 func TestTheRoutingAcceptsWhatNothingProves(t *testing.T) {
 	p := newPlace(t)
 	invented := shipments.Sample(t, sample.Options{Form: sample.Short, Bills: 3, Lines: 4, Seed: 1})
-	var bills bytes.Buffer
-	must.OK(t, invented.WritePDF(&bills))
-	p.uploadBills(t, "s", bills.Bytes())
+	p.uploadBills(t, "s", must.Written(t, invented.WritePDF))
 	tags := map[string]bool{}
 	get := func(query string) (r sheet.Routing) {
 		t.Helper()

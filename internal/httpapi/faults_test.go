@@ -194,13 +194,13 @@ func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bo
 	t.Helper()
 	switch rt.path {
 	case "/upload":
-		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: pdf})
+		kind, body = multi(t, fileIn("file", "b.pdf", pdf))
 	case "/convert":
-		kind, body = multi(t, part{name: "pdf", filename: "b.pdf", content: pdf})
+		kind, body = multi(t, fileIn("pdf", "b.pdf", pdf))
 	case "/upload-stateless":
-		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: pdf})
+		kind, body = multi(t, fileIn("file", "b.pdf", pdf))
 	case "/upload-stateless-multipart":
-		kind, body = multi(t, part{name: "pdf_file", filename: "b.pdf", content: pdf})
+		kind, body = multi(t, fileIn("pdf_file", "b.pdf", pdf))
 	case "/upload-base64":
 		kind, body = "application/json", jsonOf(t, map[string]any{"file_data": base64.StdEncoding.EncodeToString(pdf)})
 	case "/upload-attachment":
@@ -354,11 +354,8 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 	d := desk.New(at.store, at.contents, reader, desk.Limits{})
 	p := at.serve(t, d, func(c *httpapi.Config) { c.MaxUpload = 1 << 20 })
 	hasty := at.serve(t, d, func(c *httpapi.Config) { c.BodyTimeout = 100 * time.Millisecond })
-	ring := keys.Open(t.TempDir())
-	_, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
-	reader, err := ring.Add(t.Context(), keys.Key{Name: "reader", ReadOnly: true})
-	must.OK(t, err)
+	ring, _ := ringOf(t, "depot")
+	reader := addKey(t, ring, keys.Key{Name: "reader", ReadOnly: true})
 	locked := at.serve(t, d, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	p.uploadBills(t, "s", ship.bills)
 
@@ -554,11 +551,11 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 			extra["details"] = anyObject
 		}
 		for path, names := range converting {
-			kind, body := multi(t, part{name: names.bills, filename: "b.pdf", content: ship.bills}, part{name: names.orders, filename: "o.csv", content: export})
+			kind, body := multi(t, fileIn(names.bills, "b.pdf", ship.bills), fileIn(names.orders, "o.csv", export))
 			p.post(t, path, kind, body).fails(t, 422, code, extra)
 		}
 		extra["session_id"] = "s"
-		kind, body := multi(t, part{name: "file", filename: "o.csv", content: export})
+		kind, body := multi(t, fileIn("file", "o.csv", export))
 		p.post(t, "/upload-csv?_sid=s", kind, body).fails(t, 422, code, extra)
 		delete(extra, "details")
 		p.post(t, "/carry?_sid=s", kind, body).fails(t, 422, code, extra)
@@ -693,14 +690,14 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	}
 	for range session.MaxFiles + 1 {
 		for _, name := range []string{"file", "attachmentData", "pdf_file"} {
-			files = append(files, part{name: name, filename: "a.pdf", content: []byte("x")})
+			files = append(files, fileIn(name, "a.pdf", []byte("x")))
 		}
 	}
 	manyKind, many := multi(t, parts...)
 	filesKind, tooMany := multi(t, files...)
-	brokenKind, broken := multi(t, part{name: "file", filename: "a.pdf", content: []byte("JVBERi0x" + strings.Repeat("LjQK", 2000) + "%%%")})
+	brokenKind, broken := multi(t, fileIn("file", "a.pdf", []byte("JVBERi0x"+strings.Repeat("LjQK", 2000)+"%%%")))
 	noneKind, none := multi(t, part{name: "note", content: []byte("x")})
-	orderKind, order := multi(t, part{name: "csv", filename: "o.csv", content: ship.orders})
+	orderKind, order := multi(t, fileIn("csv", "o.csv", ship.orders))
 	members := []byte(`{` + strings.Repeat(`"a":"b",`, 1100) + `"c":"d"}`)
 	const jsonKind = "application/json"
 	tries := map[string]map[string][]byte{

@@ -16,7 +16,6 @@ import (
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
 	"tallyman/internal/httpapi"
-	"tallyman/internal/keys"
 	"tallyman/internal/queue"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/must"
@@ -35,8 +34,7 @@ func (p *place) runJobs(t testing.TB) (stop func()) {
 // putJob makes a job of files, and returns its ID.
 func (p *place) putJob(t testing.TB, header http.Header, parts ...part) string {
 	t.Helper()
-	kind, body := multi(t, parts...)
-	a := p.do(t, request{method: "POST", path: "/jobs", kind: kind, body: bytes.NewReader(body), header: header})
+	a := p.do(t, request{path: "/jobs", header: header}.form(t, parts...))
 	got, _ := decode(a.body).(map[string]any)
 	id, _ := got["job_id"].(string)
 	if at := a.header.Get("Location"); a.status != 202 || id == "" || at != "/jobs/"+id {
@@ -45,8 +43,8 @@ func (p *place) putJob(t testing.TB, header http.Header, parts ...part) string {
 	return id
 }
 
-func billsPart(b []byte) part  { return part{name: "file", filename: "bol.pdf", content: b} }
-func ordersPart(b []byte) part { return part{name: "file", filename: "orders.csv", content: b} }
+func billsPart(b []byte) part  { return fileIn("file", "bol.pdf", b) }
+func ordersPart(b []byte) part { return fileIn("file", "orders.csv", b) }
 
 // job returns a job's answer once it has a state.
 func (p *place) job(t testing.TB, id, state string) map[string]any {
@@ -124,8 +122,7 @@ func TestAJobFailsWithTheCodeOfAnUpload(t *testing.T) {
 	if page, err := p.store.List(t.Context(), session.Query{}); err != nil || page.Total != 0 {
 		t.Errorf("sessions are left: %+v, %v", page, err)
 	}
-	kind, body := multi(t, ordersPart(ship.orders))
-	p.post(t, "/jobs", kind, body).fails(t, 400, "no_upload", nil)
+	p.form(t, "/jobs", ordersPart(ship.orders)).fails(t, 400, "no_upload", nil)
 	p.settles(t, 0)
 }
 
@@ -148,8 +145,7 @@ func TestAJobIsMadeOncePerIdempotencyKey(t *testing.T) {
 		t.Errorf("one key made the jobs %v", ids)
 	}
 	p.settles(t, 1)
-	kind, body := multi(t, billsPart(other(t, 2).bills))
-	p.do(t, request{method: "POST", path: "/jobs", kind: kind, body: bytes.NewReader(body), header: once}).fails(t, 422, "idempotency_key_reused", nil)
+	p.do(t, request{path: "/jobs", header: once}.form(t, billsPart(other(t, 2).bills))).fails(t, 422, "idempotency_key_reused", nil)
 	p.settles(t, 1)
 	p.runJobs(t)
 	for id := range ids {
@@ -241,8 +237,7 @@ func TestJobsAreBounded(t *testing.T) {
 	bills := small(t, 1).bills
 	first := p.putJob(t, nil, billsPart(bills))
 	p.putJob(t, nil, billsPart(bills))
-	kind, body := multi(t, billsPart(bills))
-	a := p.post(t, "/jobs", kind, body)
+	a := p.form(t, "/jobs", billsPart(bills))
 	a.fails(t, 429, "too_many_jobs", fields{"details": anyObject})
 	if a.header.Get("Retry-After") == "" {
 		t.Error("there is no Retry-After")
@@ -253,23 +248,18 @@ func TestJobsAreBounded(t *testing.T) {
 }
 
 func TestJobsAreListedByOwner(t *testing.T) {
-	ring := keys.Open(t.TempDir())
-	secrets := map[string]http.Header{}
-	for _, name := range []session.Owner{"acme", "zeta"} {
-		secret, err := ring.Add(t.Context(), keys.Key{Name: name})
-		must.OK(t, err)
-		secrets[string(name)] = http.Header{"Authorization": {"Bearer " + secret}}
-	}
+	ring, secrets := ringOf(t, "acme", "zeta")
+	as := func(owner string) http.Header { return http.Header{"Authorization": {"Bearer " + secrets[owner]}} }
 	p := newPlace(t, func(c *httpapi.Config) { c.Keys = ring })
 	bills := small(t, 1).bills
 	var ids []string
 	for range 3 {
-		ids = append(ids, p.putJob(t, secrets["acme"], billsPart(bills)))
+		ids = append(ids, p.putJob(t, as("acme"), billsPart(bills)))
 	}
 	slices.Reverse(ids)
 	list := func(owner, query string) (got []string, next string) {
 		t.Helper()
-		a := p.get(t, "/jobs"+query, secrets[owner])
+		a := p.get(t, "/jobs"+query, as(owner))
 		var page struct {
 			Jobs []struct {
 				ID string `json:"job_id"`
@@ -294,11 +284,11 @@ func TestJobsAreListedByOwner(t *testing.T) {
 		t.Errorf("another owner sees %v", all)
 	}
 	for _, r := range []request{{method: "GET", path: "/jobs/" + ids[0]}, {method: "DELETE", path: "/jobs/" + ids[0]}, {method: "GET", path: "/jobs/" + ids[0] + "/sheet"}, {method: "GET", path: "/jobs/" + ids[0] + "/events"}} {
-		r.header = secrets["zeta"]
+		r.header = as("zeta")
 		p.do(t, r).fails(t, 404, "not_found", nil)
 	}
 	for _, query := range []string{"?limit=0", "?limit=1001", "?before=x"} {
-		p.get(t, "/jobs"+query, secrets["acme"]).fails(t, 400, "bad_request", nil)
+		p.get(t, "/jobs"+query, as("acme")).fails(t, 400, "bad_request", nil)
 	}
 	p.runJobs(t)
 	until(func() bool {
@@ -432,7 +422,7 @@ func TestTheEndOfAJobGoesToItsOwnersWebhooks(t *testing.T) {
 	if d := data[0]; types[0] != "job.done" || d["job_id"] != id || d["lines"] != 30.0 || d["links"].(map[string]any)["sheet"] != "https://tallyman.example.com/jobs/"+id+"/sheet" {
 		t.Errorf("%s %v", types[0], d)
 	}
-	bad := p.putJob(t, nil, part{name: "pdf", filename: "x.pdf", content: []byte("no PDF")})
+	bad := p.putJob(t, nil, fileIn("pdf", "x.pdf", []byte("no PDF")))
 	types, data = came(t, r, "/jobs", 2)
 	if d := data[1]; types[1] != "job.failed" || d["job_id"] != bad || d["code"] != "not_a_pdf" || d["error"] == "" {
 		t.Errorf("%s %v", types[1], d)

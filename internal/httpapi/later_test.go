@@ -58,17 +58,15 @@ func TestStatelessRoutesAnswerTheSheetInJSON(t *testing.T) {
 		for merged, want := range map[bool][]byte{false: ship.unmatched, true: ship.expected} {
 			parts := []part{{name: names.bills, filename: "b.pdf", content: ship.bills}}
 			if merged {
-				parts = append(parts, part{name: names.orders, filename: "o.csv", content: ship.orders})
+				parts = append(parts, fileIn(names.orders, "o.csv", ship.orders))
 			}
-			kind, body := multi(t, parts...)
-			p.post(t, path, kind, body).is(t, 200, fields{
+			p.form(t, path, parts...).is(t, 200, fields{
 				"status": "success", "message": anyText, "request_id": anyText, "csv_data": string(want), "row_count": 30,
 				"filename": "BOL_processed.csv", "has_csv_merge": merged, "warnings": []any{},
 			})
 		}
-		kind, body := multi(t, part{name: names.bills, filename: "b.pdf", content: ship.bills})
-		p.post(t, path+"?format=xlsx", kind, body).fails(t, 400, "bad_request", nil)
-		kind, body = multi(t, part{name: "note", content: []byte("x")})
+		p.form(t, path+"?format=xlsx", fileIn(names.bills, "b.pdf", ship.bills)).fails(t, 400, "bad_request", nil)
+		kind, body := multi(t, part{name: "note", content: []byte("x")})
 		if a := p.post(t, path, kind, body); !bytes.Contains(a.body, []byte("send it in the field "+names.orders+" or "+names.bills)) && !bytes.Contains(a.body, []byte("send it in the field "+names.bills)) {
 			t.Errorf("%s without a file: %s", path, a.body)
 		}
@@ -80,20 +78,18 @@ func TestProcessWithFilesConvertsThem(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", other(t, 2).bills)
 	before := p.get(t, "/download?_sid=s").body
-	pdf, csv := part{name: "pdf", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "o.csv", content: ship.orders}
+	pdf, csv := fileIn("pdf", "b.pdf", ship.bills), fileIn("csv", "o.csv", ship.orders)
 	for _, path := range []string{"/process", "/process-workflow"} {
 		for _, sid := range []string{"", "?_sid=s"} {
-			kind, body := multi(t, pdf, csv)
-			a := p.post(t, path+sid, kind, body)
+			a := p.form(t, path+sid, pdf, csv)
 			if a.status != 200 || !bytes.Equal(a.body, ship.expected) || a.header.Get("Content-Disposition") != "attachment; filename=BOL_processed.csv" {
 				t.Errorf("%s%s: %d %.100s", path, sid, a.status, a.body)
 			}
 		}
-		kind, body := multi(t, csv)
-		p.post(t, path+"?_sid=s", kind, body).fails(t, 400, "no_upload", fields{"session_id": "s"})
+		p.form(t, path+"?_sid=s", csv).fails(t, 400, "no_upload", fields{"session_id": "s"})
 		// Without files the route reads the session's BOL again, whatever else is in the
 		// request.
-		kind, body = multi(t, part{name: "note", content: []byte("x")}, part{name: "pdf", file: true})
+		kind, body := multi(t, part{name: "note", content: []byte("x")}, part{name: "pdf", file: true})
 		for contentType, content := range map[string][]byte{kind: body, "application/json": []byte(`{"pdf":"x"}`), "multipart/form-data; boundary=x": nil, "": nil} {
 			if a := p.post(t, path+"?_sid=s", contentType, content); a.status != 200 || !bytes.Contains(a.body, []byte(`"output_file":"combined_data.csv"`)) {
 				t.Errorf("%s as %q: %d %s", path, contentType, a.status, a.body)
@@ -184,7 +180,7 @@ func TestDebugSessionsSaysWhatNamesTheSession(t *testing.T) {
 func TestNoAnswerNamesAPathOfTheServer(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	p.uploadBills(t, "s", ship.bills)
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills))
 	for _, a := range []answer{
 		p.get(t, "/health"), p.get(t, "/wake-up?_sid=s"), p.get(t, "/validate-session?_sid=s"), p.get(t, "/debug-sessions?_sid=s"),
 		p.post(t, "/upload-stateless", kind, body), p.post(t, "/auto-clean-session?_sid=s", "", nil),

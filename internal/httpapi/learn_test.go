@@ -20,8 +20,7 @@ import (
 func house(t *testing.T, seed uint64) []byte {
 	t.Helper()
 	s := shipments.Sample(t, sample.Options{Form: sample.House, Bills: 1, Lines: 30, Seed: seed})
-	b := must.Written(t, s.WritePDF)
-	return b
+	return must.Written(t, s.WritePDF)
 }
 
 // teacher is a client that teaches a form.
@@ -33,14 +32,7 @@ type teacher struct {
 
 func (c teacher) do(method, path string, body any) answer {
 	c.t.Helper()
-	r := request{method: method, path: path}
-	if c.key != "" {
-		r.header = apiKey(c.key)
-	}
-	if body != nil {
-		r.kind, r.body = "application/json", bytes.NewReader(jsonOf(c.t, body))
-	}
-	return c.place.do(c.t, r)
+	return c.sends(c.t, method, path, body, "X-API-Key", c.key)
 }
 
 // lesson returns the object that a request is answered with.
@@ -56,12 +48,8 @@ func (c teacher) lesson(method, path string, body any) map[string]any {
 
 func (c teacher) upload(session string, pdf []byte) answer {
 	c.t.Helper()
-	kind, body := multi(c.t, part{name: "file", filename: "b.pdf", content: pdf})
-	r := request{method: "POST", path: "/upload?teach=true&_sid=" + session, kind: kind, body: bytes.NewReader(body)}
-	if c.key != "" {
-		r.header = apiKey(c.key)
-	}
-	return c.place.do(c.t, r)
+	r := request{path: "/upload?teach=true&_sid=" + session, header: apiKey(c.key)}
+	return c.place.do(c.t, r.form(c.t, fileIn("file", "b.pdf", pdf)))
 }
 
 // shown is what a person shows on the first page of a house's document.
@@ -119,9 +107,12 @@ func TestAFormIsTaughtAndTheNextDocumentOfItReadsByItself(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot", "other")
 	c := teacher{p, t, secrets["depot"]}
 	one, two, three := house(t, 1), house(t, 2), house(t, 3)
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: one})
-	p.do(t, request{method: "POST", path: "/upload?_sid=s", kind: kind, body: bytes.NewReader(body), header: apiKey(c.key)}).fails(t, 422, "unread_form", fields{"session_id": "s", "details": anything})
-	p.do(t, request{method: "POST", path: "/upload?_sid=s&teach=maybe", kind: kind, body: bytes.NewReader(body), header: apiKey(c.key)}).fails(t, 400, "bad_request", fields{"session_id": "s"})
+	form := func(path string, pdf []byte) answer {
+		t.Helper()
+		return p.do(t, request{path: path, header: apiKey(c.key)}.form(t, fileIn("file", "b.pdf", pdf)))
+	}
+	form("/upload?_sid=s", one).fails(t, 422, "unread_form", fields{"session_id": "s", "details": anything})
+	form("/upload?_sid=s&teach=maybe", one).fails(t, 400, "bad_request", fields{"session_id": "s"})
 	if a := c.upload("s", one); a.status != 200 || !strings.Contains(string(a.body), "no headings of a table were found") {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -187,8 +178,7 @@ func TestAFormIsTaughtAndTheNextDocumentOfItReadsByItself(t *testing.T) {
 	l = c.lesson("GET", "/learn?_sid=t", nil)
 	c.is(l, fields{"form": "learnt", "name": "the house's list", "outcome": "reconciled", "headings_on": 1, "revision": 2, "forms": []any{map[string]any{"name": "the house's list", "proved": 2.0, "trusted": true}}})
 	c.is(c.lesson("GET", "/learn?_sid=t&page=2&of="+l["version"].(string), nil), fields{"page": 2, "headings_on": 2, "outcome": "reconciled"})
-	kind, body = multi(t, part{name: "pdf", filename: "b.pdf", content: three})
-	if a := p.do(t, request{method: "POST", path: "/convert?format=json", kind: kind, body: bytes.NewReader(body), header: apiKey(c.key)}); !strings.Contains(string(a.body), `"form":"learnt","form_name":"the house's list","outcome":"reconciled"`) {
+	if a := form("/convert?format=json", three); !strings.Contains(string(a.body), `"form":"learnt","form_name":"the house's list","outcome":"reconciled"`) {
 		t.Errorf("a conversion: %d %.300s", a.status, a.body)
 	}
 	// It is nobody else's.
@@ -274,9 +264,7 @@ func TestWhatIsShownOfAFormIsCheckedAndNothingElseIsOverwritten(t *testing.T) {
 	bad(fields{"totals": fields{"volume": "max"}}, "the form has no column of figures")
 	bad(fields{"totals": fields{"weight": "sum"}}, "a total that is no sum is one of")
 
-	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	must.OK(t, err)
-	read := teacher{p, t, reader}
+	read := teacher{p, t, addKey(t, ring, keys.Key{Name: "depot", ReadOnly: true})}
 	c.is(read.lesson("GET", "/learn?_sid=s", nil), fields{"form": "free"})
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
 		read.do(method, "/learn?_sid=s", nil).fails(t, 403, "read_only", id)

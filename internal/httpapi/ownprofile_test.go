@@ -72,8 +72,7 @@ func TestAProfileIsReadAndWrittenOverTheRevisionThatItsWriterSaw(t *testing.T) {
 	none.Set("If-None-Match", "*")
 	p.do(t, request{method: "PUT", path: "/profile", header: none, body: strings.NewReader(first)}).is(t, 200, fields{"status": "success", "message": anyText, "revision": 1.0, "version": written["version"]})
 
-	reader, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	must.OK(t, err)
+	reader := addKey(t, ring, keys.Key{Name: "depot", ReadOnly: true})
 	p.putProfile(t, reader, "*", "", first).fails(t, 403, "read_only", nil)
 	if a := get(reader, ""); a.status != 200 || a.header.Get("ETag") != `"3"` {
 		t.Errorf("with a read-only key: %d %v", a.status, a.header)
@@ -131,7 +130,7 @@ func TestEveryRouteThatMakesSheetsFollowsTheProfileOfItsOwner(t *testing.T) {
 			p.putProfile(t, secrets[owner], "*", "", text)
 		}
 	}
-	bills, orders := part{name: "file", filename: "b.pdf", content: ship.bills}, part{name: "csv_file", filename: "o.csv", content: ship.orders}
+	bills, orders := fileIn("file", "b.pdf", ship.bills), fileIn("csv_file", "o.csv", ship.orders)
 	for owner, text := range texts {
 		want := made(text)
 		send(owner, "POST", "/upload?_sid=s", bills)
@@ -176,8 +175,7 @@ func TestColumnsAreMappedByTheUploadOfAnOrderExport(t *testing.T) {
 	theirs := []byte(strings.NewReplacer("Invoice No.", "Num", "Cartons*", "Boxed").Replace(string(ship.orders)))
 	upload := func(query string, more ...part) answer {
 		t.Helper()
-		kind, body := multi(t, append([]part{{name: "file", filename: "o.csv", content: theirs}}, more...)...)
-		return p.post(t, "/upload-csv?_sid=s"+query, kind, body)
+		return p.form(t, "/upload-csv?_sid=s"+query, append([]part{{name: "file", filename: "o.csv", content: theirs}}, more...)...)
 	}
 	upload("").fails(t, 422, "missing_columns", fields{"details": anything, "session_id": "s"})
 	upload("&map=Num").fails(t, 400, "bad_request", fields{"session_id": "s"})
@@ -193,7 +191,7 @@ func TestColumnsAreMappedByTheUploadOfAnOrderExport(t *testing.T) {
 	upload("").matched(t)
 	p.uploadBills(t, "t", ship.bills)
 	p.post(t, "/upload-csv?_sid=t", "text/csv", theirs).ok(t, "in another session")
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "o.csv", content: theirs})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills), fileIn("csv", "o.csv", theirs))
 	if a := p.post(t, "/convert", kind, body); a.status != 200 || !bytes.Equal(a.body, ship.expected) {
 		t.Errorf("a conversion: %d %.300s", a.status, a.body)
 	}

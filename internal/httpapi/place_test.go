@@ -266,6 +266,20 @@ func (p *place) post(t testing.TB, path, kind string, body []byte) answer {
 	return p.do(t, request{method: "POST", path: path, kind: kind, body: bytes.NewReader(body)})
 }
 
+// form makes a request with a form.
+func (p *place) form(t testing.TB, path string, parts ...part) answer {
+	t.Helper()
+	return p.do(t, request{path: path}.form(t, parts...))
+}
+
+// form returns the request with a form.
+func (r request) form(t testing.TB, parts ...part) request {
+	t.Helper()
+	kind, body := multi(t, parts...)
+	r.method, r.kind, r.body = "POST", kind, bytes.NewReader(body)
+	return r
+}
+
 // newJar returns a jar that keeps cookies like a browser.
 func newJar(t testing.TB) http.CookieJar {
 	t.Helper()
@@ -604,6 +618,11 @@ type part struct {
 	file           bool
 }
 
+// fileIn is a file in a field.
+func fileIn(field, name string, content []byte) part {
+	return part{name: field, filename: name, content: content}
+}
+
 func multi(t testing.TB, parts ...part) (kind string, body []byte) {
 	t.Helper()
 	var b bytes.Buffer
@@ -634,8 +653,7 @@ func jsonOf(t testing.TB, v any) []byte {
 // uploadBills attaches a BOL to a session.
 func (p *place) uploadBills(t testing.TB, sid string, bills []byte) answer {
 	t.Helper()
-	kind, body := multi(t, part{name: "file", filename: "bol.pdf", content: bills})
-	return p.post(t, "/upload?_sid="+url.QueryEscape(sid), kind, body)
+	return p.form(t, "/upload?_sid="+url.QueryEscape(sid), fileIn("file", "bol.pdf", bills))
 }
 
 // uploadOrders attaches an order export to a session.

@@ -65,15 +65,15 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 	for i, u := range uploads {
 		switch u.name {
 		case "multipart":
-			u.kind, u.body = multi(t, part{name: "file", filename: "bol.pdf", content: ship.bills})
+			u.kind, u.body = multi(t, fileIn("file", "bol.pdf", ship.bills))
 		case "multipart without a file name":
 			u.kind, u.body = multi(t, part{name: "file", content: ship.bills})
 		case "multipart with an empty file input beside it":
-			u.kind, u.body = multi(t, part{name: "file", file: true}, part{name: "file", filename: "a.pdf", content: ship.bills}, part{name: "note", content: []byte("x")})
+			u.kind, u.body = multi(t, part{name: "file", file: true}, fileIn("file", "a.pdf", ship.bills), part{name: "note", content: []byte("x")})
 		case "an attachment in a multipart form, as text":
 			u.kind, u.body = multi(t, part{name: "attachmentData", content: []byte(plain)}, part{name: "filename", content: []byte("m.pdf")})
 		case "an attachment in a multipart form, as a file":
-			u.kind, u.body = multi(t, part{name: "attachmentData", filename: "n.pdf", content: ship.bills})
+			u.kind, u.body = multi(t, fileIn("attachmentData", "n.pdf", ship.bills))
 		}
 		if u.kind == "" {
 			u.kind = "application/json; charset=utf-8"
@@ -104,7 +104,7 @@ func TestEveryWayOfUploadingOrders(t *testing.T) {
 	plain := base64.StdEncoding.EncodeToString(ship.orders)
 	type m = map[string]any
 	const form = "application/x-www-form-urlencoded"
-	fileKind, file := multi(t, part{name: "file", filename: "o.csv", content: ship.orders})
+	fileKind, file := multi(t, fileIn("file", "o.csv", ship.orders))
 	fieldKind, field := multi(t, part{name: "csv_data", content: ship.orders})
 	for _, u := range []struct {
 		name, path, kind string
@@ -260,8 +260,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 			if where == "field" {
 				path, parts = "/upload?_sid=s", append(parts, part{name: "mode", content: []byte("append")})
 			}
-			kind, body := multi(t, parts...)
-			got := p.post(t, path, kind, body)
+			got := p.form(t, path, parts...)
 			var a struct {
 				Bills, Lines, Pages int
 				Filename            string
@@ -405,8 +404,7 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 		{"under the other names", "", []part{{name: "csv_file", filename: "o.csv", content: ship.orders}, {name: "file", filename: "b.pdf", content: ship.bills}}, string(ship.expected)},
 		{"with a file that nobody chose", "", []part{{name: "pdf", filename: "b.pdf", content: ship.bills}, {name: "csv", file: true}}, string(ship.unmatched)},
 	} {
-		kind, body := multi(t, c.parts...)
-		got := p.post(t, "/convert"+c.query, kind, body)
+		got := p.form(t, "/convert"+c.query, c.parts...)
 		if got.status != 200 || string(got.body) != c.want || got.header.Get("Content-Disposition") != "attachment; filename=BOL_processed.csv" {
 			t.Errorf("%s: %d, %.100s", c.name, got.status, got.body)
 		}
@@ -416,19 +414,16 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 		if where == "field" {
 			parts = append(parts, part{name: "format", content: []byte("json")})
 		}
-		kind, body := multi(t, parts...)
-		got := p.post(t, "/convert"+query, kind, body)
+		got := p.form(t, "/convert"+query, parts...)
 		var sheet struct{ Bills []any }
 		if err := json.Unmarshal(got.body, &sheet); err != nil || len(sheet.Bills) != 12 {
 			t.Errorf("two files, format in the %s: %d, %v, %d bills", where, got.status, err, len(sheet.Bills))
 		}
 	}
-	kind, body := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills}, part{name: "csv", filename: "1.csv", content: ship.orders}, part{name: "csv", filename: "2.csv", content: ship.orders})
+	kind, body := multi(t, fileIn("pdf", "b.pdf", ship.bills), fileIn("csv", "1.csv", ship.orders), fileIn("csv", "2.csv", ship.orders))
 	p.post(t, "/convert", kind, body).fails(t, 400, "bad_request", nil)
-	kind, body = multi(t, part{name: "csv", filename: "1.csv", content: ship.orders})
-	p.post(t, "/convert", kind, body).fails(t, 400, "no_upload", nil)
-	kind, body = multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
-	p.post(t, "/convert?format=pdf", kind, body).fails(t, 400, "bad_request", nil)
+	p.form(t, "/convert", fileIn("csv", "1.csv", ship.orders)).fails(t, 400, "no_upload", nil)
+	p.form(t, "/convert?format=pdf", fileIn("pdf", "b.pdf", ship.bills)).fails(t, 400, "bad_request", nil)
 	p.settles(t, 0)
 }
 
@@ -457,11 +452,10 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		if d.code == "no_bills" {
 			id["details"], none["details"] = anyObject, anyObject
 		}
-		kind, body := multi(t, part{name: "file", filename: "x.pdf", content: d.pdf})
+		kind, body := multi(t, fileIn("file", "x.pdf", d.pdf))
 		p.post(t, "/upload?_sid=s", kind, body).fails(t, 422, d.code, id)
 		p.post(t, "/upload?_sid=s&mode=append", kind, body).fails(t, 422, d.code, id)
-		kind, body = multi(t, part{name: "pdf", filename: "x.pdf", content: d.pdf})
-		p.post(t, "/convert", kind, body).fails(t, 422, d.code, none)
+		p.form(t, "/convert", fileIn("pdf", "x.pdf", d.pdf)).fails(t, 422, d.code, none)
 		if d.pdf != nil {
 			p.post(t, "/upload-base64?_sid=s", jsonKind, jsonOf(t, m{"file_data": b64(d.pdf)})).fails(t, 422, d.code, id)
 			p.post(t, "/upload-attachment?_sid=s", jsonKind, jsonOf(t, m{"data": b64(d.pdf)})).fails(t, 422, d.code, id)
@@ -470,9 +464,7 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 	}
 	scan := shipments.Sample(t, sample.Defaults())
 	scan.Pages = []sample.Page{{Picture: true}}
-	var picture bytes.Buffer
-	must.OK(t, scan.WritePDF(&picture))
-	p.post(t, "/upload?_sid=s", "application/pdf", picture.Bytes()).fails(t, 422, "no_text", fields{"session_id": "s", "details": anyObject})
+	p.post(t, "/upload?_sid=s", "application/pdf", must.Written(t, scan.WritePDF)).fails(t, 422, "no_text", fields{"session_id": "s", "details": anyObject})
 
 	for _, e := range []struct {
 		name, code string
@@ -488,18 +480,16 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		for k, v := range e.extra {
 			extra[k] = v
 		}
-		kind, body := multi(t, part{name: "file", filename: "o.csv", content: []byte(e.export)})
-		p.post(t, "/upload-csv?_sid=s", kind, body).fails(t, 422, e.code, extra)
+		p.form(t, "/upload-csv?_sid=s", fileIn("file", "o.csv", []byte(e.export))).fails(t, 422, e.code, extra)
 		p.post(t, "/upload-csv?_sid=s", "text/csv", []byte(e.export)).fails(t, 422, e.code, extra)
 		p.post(t, "/upload-csv?_sid=s", jsonKind, jsonOf(t, m{"file_data": "data:;base64," + b64([]byte(e.export))})).fails(t, 422, e.code, extra)
 	}
-	emptyKind, empty := multi(t, part{name: "file", filename: "o.csv"})
-	p.post(t, "/upload-csv?_sid=s", emptyKind, empty).fails(t, 422, "empty_file", id)
+	p.form(t, "/upload-csv?_sid=s", part{name: "file", filename: "o.csv"}).fails(t, 422, "empty_file", id)
 
-	other, otherForm := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
+	other, otherForm := multi(t, fileIn("pdf", "b.pdf", ship.bills))
 	note, noteForm := multi(t, part{name: "note", content: ship.bills})
 	nobody, nobodyForm := multi(t, part{name: "file", file: true})
-	two, twoForm := multi(t, part{name: "file", filename: "1.csv", content: ship.orders}, part{name: "file", filename: "2.csv", content: ship.orders})
+	two, twoForm := multi(t, fileIn("file", "1.csv", ship.orders), fileIn("file", "2.csv", ship.orders))
 	good := b64(ship.bills)
 	for _, c := range []struct {
 		name, path, kind string

@@ -189,7 +189,7 @@ func TestNothingInTheChunksOfARefusedUploadIsARequest(t *testing.T) {
 
 func TestUnclearContentTypesAreRefused(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills))
 	for _, kinds := range [][]string{
 		{kind + "; boundary=other"}, {kind + ";;=x"}, {kind, kind}, {kind, "application/pdf"},
 	} {

@@ -25,7 +25,7 @@ func TestAPictureOfABillIsUploaded(t *testing.T) {
 	photo, err := degrade.Make(img, degrade.Small, 1)
 	must.OK(t, err)
 	api := newPlace(t)
-	kind, body := multi(t, part{name: "anything", filename: "IMG_0001.JPG", content: photo})
+	kind, body := multi(t, fileIn("anything", "IMG_0001.JPG", photo))
 	for _, up := range []struct {
 		kind string
 		body []byte

@@ -256,7 +256,7 @@ func TestEverySessionOperationIsOneLineWithoutIDsOrSecrets(t *testing.T) {
 	ship := small(t, 1)
 	h := apiKey(secrets["depot"])
 	const sid = "very-secret-session"
-	kind, body := multi(t, part{name: "file", filename: "secret-name.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "secret-name.pdf", ship.bills))
 	for _, r := range []struct {
 		request
 		op, outcome string
@@ -351,7 +351,7 @@ func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
 		}
 		return h
 	}
-	kind, form := multi(t, part{name: "file", filename: "b.pdf", content: []byte("x")}, part{name: "note", content: []byte("shown")}, part{name: "password", content: []byte("hidden")})
+	kind, form := multi(t, fileIn("file", "b.pdf", []byte("x")), part{name: "note", content: []byte("shown")}, part{name: "password", content: []byte("hidden")})
 	for _, e := range []struct {
 		method, query, kind, body string
 		want                      fields // of request_info

@@ -14,7 +14,6 @@ import (
 
 	"tallyman/internal/desk"
 	"tallyman/internal/httpapi"
-	"tallyman/internal/keys"
 	"tallyman/internal/ops/tracing"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/must"
@@ -60,9 +59,8 @@ func (p *place) settle(t *testing.T) {
 }
 
 func TestAWorkflowIsATreeOfSpans(t *testing.T) {
-	ring := keys.Open(t.TempDir())
-	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	ring, secrets := ringOf(t, "depot")
+	key := secrets["depot"]
 	p := newTraced(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	ship := small(t, 5)
 	send := func(method, path, kind string, body []byte) answer {
@@ -81,9 +79,9 @@ func TestAWorkflowIsATreeOfSpans(t *testing.T) {
 	minted, _ := decode(send("POST", "/new-session", "", nil).body).(map[string]any)["session_id"].(string)
 	const named = "winter-shipment-of-acme"
 	for _, sid := range []string{minted, named} {
-		kind, body := multi(t, part{name: "file", filename: "hush-4711.pdf", content: ship.bills})
+		kind, body := multi(t, fileIn("file", "hush-4711.pdf", ship.bills))
 		send("POST", "/upload?_sid="+sid, kind, body)
-		kind, body = multi(t, part{name: "file", filename: "quiet-4712.csv", content: ship.orders})
+		kind, body = multi(t, fileIn("file", "quiet-4712.csv", ship.orders))
 		send("POST", "/upload-csv?_sid="+sid, kind, body)
 		send("GET", "/status?_sid="+sid, "", nil)
 		send("GET", "/download-bol/hush-4711.pdf?_sid="+sid, "", nil)
@@ -216,9 +214,8 @@ func TestOnlyWhoIsKnownContinuesATrace(t *testing.T) {
 	parent := func(flags string) http.Header {
 		return http.Header{"Traceparent": {"00-" + trace + "-" + above + "-" + flags}, "Tracestate": {"vendor=secret"}}
 	}
-	ring := keys.Open(t.TempDir())
-	key, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	ring, secrets := ringOf(t, "depot")
+	key := secrets["depot"]
 	withKeys := func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false }
 	open := func(c *httpapi.Config) { c.Open, c.Loopback = true, false }
 	local := func(*httpapi.Config) {}

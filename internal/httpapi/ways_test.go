@@ -55,7 +55,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			if path == "/upload-attachment" && field == "data" {
 				warning = ""
 			}
-			kind, body := multi(t, part{name: "note", content: []byte("x")}, part{name: field, filename: "b.pdf", content: ship.bills}, part{name: "empty", file: true})
+			kind, body := multi(t, part{name: "note", content: []byte("x")}, fileIn(field, "b.pdf", ship.bills), part{name: "empty", file: true})
 			add("one file in "+field, path, "b.pdf", warning, kind, body)
 		}
 	}
@@ -68,7 +68,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	add("two others before it", "/upload", "b.pdf", "in logo, logo was not used", kind, body)
 	kind, body = multi(t, both[0])
 	add("a file in file", "/upload-attachment", "b.pdf", "", kind, body)
-	kind, body = multi(t, part{name: "file", filename: "b.pdf", content: ship.bills}, part{name: "filename", content: []byte("named.pdf")})
+	kind, body = multi(t, fileIn("file", "b.pdf", ship.bills), part{name: "filename", content: []byte("named.pdf")})
 	add("a name in a field", "/upload", "named.pdf", "", kind, body)
 
 	for _, path := range []string{"/upload", "/upload-attachment"} {
@@ -79,11 +79,11 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		add("raw, as base64", path, name, "", octets, []byte("\r\n"+b64))
 		add("raw, as base64 without a type", path, name, "", "", []byte(b64))
 		add("raw, with a name", path+"?filename=r.pdf", "r.pdf", "", octets, ship.bills)
-		kind, body := multi(t, part{name: "file", filename: "b.zip", content: zipped.Bytes()})
+		kind, body := multi(t, fileIn("file", "b.zip", zipped.Bytes()))
 		add("a ZIP archive", path, "b.zip", "", kind, body)
-		kind, body = multi(t, part{name: "attachment", filename: "b.zip", content: zipped.Bytes()})
+		kind, body = multi(t, fileIn("attachment", "b.zip", zipped.Bytes()))
 		add("a ZIP archive in attachment", path, "b.zip", "taken from the field attachment", kind, body)
-		kind, body = multi(t, part{name: "file", filename: "b.pdf", content: []byte(b64)})
+		kind, body = multi(t, fileIn("file", "b.pdf", []byte(b64)))
 		add("base64 as a file", path, "b.pdf", "", kind, body)
 		kind, body = raw("Content-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\nContent-Transfer-Encoding: Base64\r\n\r\n" + b64)
 		add("a part that says it is base64", path, "b.pdf", "", kind, body)
@@ -197,9 +197,9 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 			kind, body := multi(t, part{name: field, content: ship.orders})
 			ways = append(ways, way{"a text in " + field, kind, body, ""})
 		}
-		kind, body := multi(t, part{name: field, filename: "o.csv", content: ship.orders})
+		kind, body := multi(t, fileIn(field, "o.csv", ship.orders))
 		ways = append(ways, way{"a file in " + field, kind, body, warning})
-		kind, body = multi(t, part{name: field, filename: "x.csv", content: []byte("x")}, part{name: "file", filename: "o.csv", content: ship.orders})
+		kind, body = multi(t, fileIn(field, "x.csv", []byte("x")), fileIn("file", "o.csv", ship.orders))
 		ways = append(ways, way{"a file in " + field + " beside file", kind, body, "in " + field + " was not used"})
 	}
 	kind, body := raw("Content-Disposition: form-data; name=\"csv\"; filename=\"o.csv\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64)
@@ -231,11 +231,8 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 	p.uploadBills(t, "s", ship.bills)
 	b64 := base64.StdEncoding.EncodeToString(ship.bills)
 	const octets, form, jsonKind = "application/octet-stream", "application/x-www-form-urlencoded", "application/json"
-	file := func(name, filename string, content []byte) part {
-		return part{name: name, filename: filename, content: content}
-	}
-	pdf, csv := file("a", "a.pdf", ship.bills), file("b", "b.csv", ship.orders)
-	pdf2, csv2 := file("c", "c.pdf", ship.bills), file("d", "d.csv", ship.orders)
+	pdf, csv := fileIn("a", "a.pdf", ship.bills), fileIn("b", "b.csv", ship.orders)
+	pdf2, csv2 := fileIn("c", "c.pdf", ship.bills), fileIn("d", "d.csv", ship.orders)
 	utf16 := func(s string) []byte {
 		b := []byte{}
 		for _, c := range s {
@@ -289,9 +286,9 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 	cases = append(cases, wrong{"two that could be the export", "/convert", kind, body, 400, "no_upload", []string{"(b, d)", "csv or csv_file"}})
 	kind, body = multi(t, pdf, pdf2, csv)
 	cases = append(cases, wrong{"two that could be the bills", "/convert", kind, body, 400, "no_upload", []string{"(a, c)", "file or pdf"}})
-	kind, body = multi(t, file("pdf", "p.pdf", ship.bills), pdf)
+	kind, body = multi(t, fileIn("pdf", "p.pdf", ship.bills), pdf)
 	cases = append(cases, wrong{"bills beside the bills", "/convert", kind, body, 400, "bad_request", []string{"in a is not taken", "file or pdf"}})
-	kind, body = multi(t, csv2, file("pdf", "p.pdf", ship.bills), file("csv", "o.csv", ship.orders))
+	kind, body = multi(t, csv2, fileIn("pdf", "p.pdf", ship.bills), fileIn("csv", "o.csv", ship.orders))
 	cases = append(cases, wrong{"an export beside the export", "/convert", kind, body, 400, "bad_request", []string{"in d is not taken", "csv or csv_file"}})
 	kind, body = multi(t, csv)
 	cases = append(cases, wrong{"an export alone", "/convert", kind, body, 400, "no_upload", []string{"no PDF"}})
@@ -334,8 +331,8 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 // A conversion recognises files in unknown fields by their content.
 func TestConvertTellsFilesApart(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
-	pdf, csv := part{name: "a", filename: "a", content: ship.bills}, part{name: "b", filename: "b", content: ship.orders}
-	encoded := part{name: "a", filename: "a", content: []byte(base64.StdEncoding.EncodeToString(ship.bills))}
+	pdf, csv := fileIn("a", "a", ship.bills), fileIn("b", "b", ship.orders)
+	encoded := fileIn("a", "a", []byte(base64.StdEncoding.EncodeToString(ship.bills)))
 	known := func(p part, name string) part { p.name = name; return p }
 	for name, c := range map[string]struct {
 		parts []part
@@ -350,8 +347,7 @@ func TestConvertTellsFilesApart(t *testing.T) {
 		"an export as base64 text": {[]part{pdf, {name: "csv", content: []byte(base64.StdEncoding.EncodeToString(ship.orders))}}, ship.expected},
 		"one field for both":       {[]part{known(pdf, "files"), known(csv, "files")}, ship.expected},
 	} {
-		kind, body := multi(t, c.parts...)
-		if a := p.post(t, "/convert", kind, body); a.status != 200 || !bytes.Equal(a.body, c.want) {
+		if a := p.form(t, "/convert", c.parts...); a.status != 200 || !bytes.Equal(a.body, c.want) {
 			t.Errorf("%s: %d %.200s", name, a.status, a.body)
 		}
 	}
@@ -360,16 +356,14 @@ func TestConvertTellsFilesApart(t *testing.T) {
 
 func TestTheOutcomeOfEachConversionIsCountedOnce(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
-	kind, body := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("pdf", "b.pdf", ship.bills))
 	p.post(t, "/convert", kind, body)
 	p.post(t, "/convert?format=pdf", kind, body).fails(t, 400, "bad_request", nil)
 	// The format is refused before the body arrives: this one never arrives.
 	a := p.do(t, request{method: "POST", path: "/convert?format=pdf", kind: kind, body: &endless{}})
 	a.fails(t, 400, "bad_request", nil)
-	bad, badBody := multi(t, part{name: "pdf", filename: "b.pdf", content: []byte("hello")})
-	p.post(t, "/convert", bad, badBody).fails(t, 422, "not_a_pdf", nil)
-	named, namedBody := multi(t, part{name: "pdf", filename: "b.pdf", content: ship.bills}, part{name: "format", content: []byte("pdf")})
-	p.post(t, "/convert", named, namedBody).fails(t, 400, "bad_request", nil)
+	p.form(t, "/convert", fileIn("pdf", "b.pdf", []byte("hello"))).fails(t, 422, "not_a_pdf", nil)
+	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), part{name: "format", content: []byte("pdf")}).fails(t, 400, "bad_request", nil)
 	p.post(t, "/convert", "image/png", []byte("x")).fails(t, 415, "unsupported_media_type", nil)
 	for outcome, want := range map[string]float64{"ok": 1, "bad_request": 3, "not_a_pdf": 1, "unsupported_media_type": 1} {
 		if got := p.metric(t, `tallyman_uploads_total{kind="convert",outcome="`+outcome+`"}`); got != want {
@@ -383,7 +377,7 @@ func TestTheOutcomeOfEachConversionIsCountedOnce(t *testing.T) {
 func TestANameBelongsToOneFile(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	for _, field := range []string{"filename", "name"} {
-		kind, body := multi(t, part{name: "file", filename: "aa.pdf", content: ship.bills}, part{name: "file", filename: "zz.pdf", content: ship.bills},
+		kind, body := multi(t, fileIn("file", "aa.pdf", ship.bills), fileIn("file", "zz.pdf", ship.bills),
 			part{name: field, content: []byte("both.pdf")})
 		a := p.post(t, "/upload?_sid=s", kind, body)
 		var got struct {
@@ -410,7 +404,7 @@ func TestTheModeIsUnderstoodInAnyCase(t *testing.T) {
 	if a := p.post(t, "/upload?_sid=s&mode=Append", "application/pdf", more.bills); a.status != 200 || !bytes.Contains(a.body, []byte(`"bills":12`)) {
 		t.Errorf("Append: %d %s", a.status, a.body)
 	}
-	kind, body := multi(t, part{name: "file", filename: "b.pdf", content: ship.bills}, part{name: "mode", content: []byte("REPLACE\r\n")})
+	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills), part{name: "mode", content: []byte("REPLACE\r\n")})
 	if a := p.post(t, "/upload?_sid=s", kind, body); a.status != 200 || !bytes.Contains(a.body, []byte(`"bills":6`)) {
 		t.Errorf("REPLACE: %d %s", a.status, a.body)
 	}

@@ -40,7 +40,7 @@ func hooked(t *testing.T, change ...func(*httpapi.Config)) (*place, *receiver.Re
 }
 
 // sends makes a request with JSON.
-func (p *place) sends(t *testing.T, method, path string, v any, header ...string) answer {
+func (p *place) sends(t testing.TB, method, path string, v any, header ...string) answer {
 	t.Helper()
 	r := request{method: method, path: path, header: http.Header{}}
 	if v != nil {
@@ -118,10 +118,8 @@ func TestEventsOfASessionGoToItsOwnersWebhooks(t *testing.T) {
 		}
 	}
 
-	kind, body := multi(t, part{name: "file", filename: "x.pdf", content: []byte("no PDF")})
-	p.post(t, "/upload?_sid=s", kind, body).fails(t, 422, "not_a_pdf", fields{"session_id": "s"})
-	kind, body = multi(t, part{name: "file", filename: "x.csv", content: []byte("a,b\n1,2\n")})
-	p.post(t, "/upload-csv?_sid=s", kind, body)
+	p.form(t, "/upload?_sid=s", fileIn("file", "x.pdf", []byte("no PDF"))).fails(t, 422, "not_a_pdf", fields{"session_id": "s"})
+	p.form(t, "/upload-csv?_sid=s", fileIn("file", "x.csv", []byte("a,b\n1,2\n")))
 	types, data = came(t, r, "/usual", 4)
 	for i, want := range []string{"bol", "orders"} {
 		if d := data[2+i]; types[2+i] != "upload.failed" || d["kind"] != want || d["code"] == "" || d["error"] == "" || d["session_id"] != "s" {
@@ -267,15 +265,8 @@ func TestWebhooksAreManagedOverTheAPI(t *testing.T) {
 }
 
 func TestWebhooksOfOwnersAreApart(t *testing.T) {
-	ring := keys.Open(t.TempDir())
-	secrets := map[string]string{}
-	for _, k := range []keys.Key{{Name: "depot"}, {Name: "office"}, {Name: "viewer", ReadOnly: true}} {
-		secret, err := ring.Add(t.Context(), k)
-		must.OK(t, err)
-		secrets[string(k.Name)] = secret
-	}
-	viewer, err := ring.Add(t.Context(), keys.Key{Name: "depot", ReadOnly: true})
-	must.OK(t, err)
+	ring, secrets := ringOf(t, "depot", "office")
+	viewer := addKey(t, ring, keys.Key{Name: "depot", ReadOnly: true})
 	p, r := hooked(t, func(c *httpapi.Config) { c.Keys, c.Loopback = ring, false })
 	id := p.hook(t, r, "/secret-path", nil, "X-API-Key", secrets["depot"])
 	p.hook(t, r, "/office", nil, "X-API-Key", secrets["office"])

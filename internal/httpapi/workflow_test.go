@@ -39,12 +39,12 @@ func (p *place) workflow(t *testing.T, ship shipment, sid string, jar http.Cooki
 	if minted {
 		query = "?_sid=" + created.ID
 	}
-	kind, body := multi(t, part{name: "file", filename: "bol.pdf", content: ship.bills})
+	kind, body := multi(t, fileIn("file", "bol.pdf", ship.bills))
 	ask("POST", "/upload", kind, body)
 	if got := ask("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.unmatched) {
 		t.Error("the sheet without orders is not the expected one")
 	}
-	kind, body = multi(t, part{name: "file", filename: "orders.csv", content: ship.orders})
+	kind, body = multi(t, fileIn("file", "orders.csv", ship.orders))
 	ask("POST", "/upload-csv", kind, body)
 	if got := ask("GET", "/download-bol", "", nil).body; !bytes.Equal(got, ship.expected) {
 		t.Error("the sheet is not the expected one")
