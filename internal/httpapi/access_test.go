@@ -1,12 +1,9 @@
 package httpapi_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -137,9 +134,7 @@ func TestAReadOnlyKeyChangesNothing(t *testing.T) {
 
 func TestRemovingAKeyEndsItsUploads(t *testing.T) {
 	p, secrets, ring := keyed(t, "depot", "other")
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
-	must.OK(t, err)
-	defer conn.Close()
+	conn := p.dial(t)
 	const large = 1 << 20
 	fmt.Fprintf(conn, "POST /upload?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\n\r\n%%PDF-1.7\n", secrets["depot"], large)
 	p.underway(t, 0)
@@ -156,13 +151,9 @@ func TestRemovingAKeyEndsItsUploads(t *testing.T) {
 			}
 		}
 	}()
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	a := answered(t, conn)
 	close(done)
-	must.OK(t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	must.OK(t, err)
-	answer{resp.StatusCode, resp.Header, b}.fails(t, 401, "unauthorized", fields{"session_id": "s"})
+	a.fails(t, 401, "unauthorized", fields{"session_id": "s"})
 	p.settles(t, 0)
 }
 

@@ -511,9 +511,7 @@ func TestUnprovedBillsAreAcceptedByAmendment(t *testing.T) {
 // An amendment was made for the bills that its author saw, whether or not it names them.
 func TestAnAmendmentNeverReachesOtherBills(t *testing.T) {
 	ship, next := small(t, 1), other(t, 2)
-	at := newStores(t)
-	late := &faulty{Store: at.store}
-	p := at.serve(t, desk.New(late, at.contents, reader, desk.Limits{}))
+	p, late := newFaulty(t)
 	p.uploadBills(t, "s", ship.bills)
 	late.attaching = func(session.Key) {
 		late.attaching = nil
@@ -532,7 +530,7 @@ func TestAnAmendmentNeverReachesOtherBills(t *testing.T) {
 	// Whoever makes the sheet anew makes the same one.
 	whole := cells(t, next.expected)
 	p.amend(t, fields{"add": []any{sheet.Amendment{Kind: sheet.Correct, Line: lineOf(whole[0]), Field: "weight", Value: "1.5"}}})
-	anew := at.serve(t, desk.New(at.store, at.contents, reader, desk.Limits{}))
+	anew := p.serve(t, desk.New(p.store, p.contents, reader, desk.Limits{}))
 	for _, format := range []string{"csv", "json", "xlsx"} {
 		path := "/download?_sid=s&format=" + format
 		if a, b := p.get(t, path), anew.get(t, path); !bytes.Equal(a.body, b.body) || a.status != 200 {

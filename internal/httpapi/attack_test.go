@@ -1,15 +1,12 @@
 package httpapi_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"io/fs"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -81,14 +78,11 @@ func TestPathsInEveryParameterAreOnlyNames(t *testing.T) {
 		p.post(t, "/clear-session?_sid="+sid, "", nil)
 	}
 	for _, raw := range []string{"/download-bol/../../sessions.db", "/static/../../LOCK", "/download-bol/..%2f..%2fsessions.db", "/static/%2e%2e/web.go", "//etc/passwd", "/download-bol//x", "/download-bol/%00"} {
-		conn, err := net.Dial("tcp", p.Listener.Addr().String())
-		must.OK(t, err)
+		conn := p.dial(t)
 		fmt.Fprintf(conn, "GET %s?_sid=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", raw)
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || resp.StatusCode == 200 || resp.StatusCode >= 500 {
-			t.Errorf("%s: %v, %v", raw, resp, err)
+		if a := answered(t, conn); a.status == 200 || a.status >= 500 {
+			t.Errorf("%s: %v", raw, a)
 		}
-		conn.Close()
 	}
 	p.settles(t, 0)
 	p.onlyOurs(t)
@@ -213,13 +207,10 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 		})
 	}
 	// A request that declares too large a body is refused at once.
-	conn, err := net.Dial("tcp", p.Listener.Addr().String())
-	must.OK(t, err)
-	defer conn.Close()
+	conn := p.dial(t)
 	fmt.Fprintf(conn, "POST /upload?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000000000000\r\n\r\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || resp.StatusCode != 413 {
-		t.Errorf("%v, %v", resp, err)
+	if a := answered(t, conn); a.status != 413 {
+		t.Errorf("%v", a)
 	}
 	if got := p.get(t, "/download?_sid=s").body; !bytes.Equal(got, before) {
 		t.Error("one of these changed the session")
@@ -239,9 +230,7 @@ func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 		"/upload-base64": {"application/json", `{"file_data":"JVBERi0x`},
 	} {
 		t.Run(path, func(t *testing.T) {
-			conn, err := net.Dial("tcp", p.Listener.Addr().String())
-			must.OK(t, err)
-			defer conn.Close()
+			conn := p.dial(t)
 			fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n%s", path, begin.kind, begin.head)
 			go func() {
 				for t.Context().Err() == nil {
@@ -249,12 +238,8 @@ func TestABodyOfAByteNowAndThenIsRefused(t *testing.T) {
 					time.Sleep(20 * time.Millisecond)
 				}
 			}()
-			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			must.OK(t, err)
-			defer resp.Body.Close()
-			body, _ := io.ReadAll(resp.Body)
-			if resp.StatusCode != 408 || !bytes.Contains(body, []byte(`"request_timeout"`)) {
-				t.Errorf("%d %s", resp.StatusCode, body)
+			if a := answered(t, conn); a.status != 408 || !a.has(`"request_timeout"`) {
+				t.Errorf("%d %s", a.status, a.body)
 			}
 		})
 	}
@@ -268,8 +253,7 @@ func TestTooManyPartsAndTooDeepJSON(t *testing.T) {
 	}
 	kind, body := multi(t, parts...)
 	for _, path := range []string{"/upload", "/upload-attachment", "/convert"} {
-		extra := fields{"session_id": "s"}
-		p.post(t, path+"?_sid=s", kind, body).fails(t, 400, "too_many_parts", extra)
+		p.post(t, path+"?_sid=s", kind, body).fails(t, 400, "too_many_parts", fields{"session_id": "s"})
 	}
 	p.post(t, "/upload-attachment?_sid=s", "application/x-www-form-urlencoded", []byte(strings.Repeat("a=b&", 10_000))).fails(t, 400, "too_many_parts", fields{"session_id": "s"})
 	members := `{` + strings.Repeat(`"a":"b",`, 10_000) + `"c":"d"}`
@@ -367,8 +351,7 @@ func TestAClientThatHangsUpLeavesNothing(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	for _, path := range []string{"/upload", "/upload-csv", "/upload-base64"} {
 		p.uploadBills(t, "s", ship.bills)
-		conn, err := net.Dial("tcp", p.Listener.Addr().String())
-		must.OK(t, err)
+		conn := p.dial(t)
 		kind := map[string]string{"/upload": "application/pdf", "/upload-csv": "text/csv", "/upload-base64": "application/json"}[path]
 		fmt.Fprintf(conn, "POST %s?_sid=s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000000\r\n\r\n{\"file_data\":\"", path, kind)
 		conn.Write(bytes.Repeat([]byte("A"), 100_000))

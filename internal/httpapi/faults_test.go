@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -11,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -428,19 +426,13 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 // silence begins a request and never sends its body.
 func (p *place) silence(t *testing.T, rt route) {
 	t.Helper()
-	conn, err := net.Dial("tcp", p.Listener.Addr().String())
-	must.OK(t, err)
-	defer conn.Close()
+	conn := p.dial(t)
 	r := rt.request(t, shipment{}, "")
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n", r.method, r.path, r.kind)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	must.OK(t, err)
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(resp.Body)
-	a := answer{resp.StatusCode, resp.Header, b}
+	a := answered(t, conn)
 	p.schemas.check(t, r, a)
-	if got, _ := decode(b).(map[string]any); resp.StatusCode != 408 || got["code"] != "request_timeout" {
-		t.Errorf("a body that never arrives: %d %.300s", resp.StatusCode, b)
+	if got, _ := decode(a.body).(map[string]any); a.status != 408 || got["code"] != "request_timeout" {
+		t.Errorf("a body that never arrives: %d %.300s", a.status, a.body)
 	}
 }
 
@@ -646,12 +638,10 @@ func TestEveryRouteTellsWhatADocumentDidToItsWorker(t *testing.T) {
 // A change of the session at the last moment mixes nothing up.
 func TestEveryRouteThatAttachesIsSuperseded(t *testing.T) {
 	ship := small(t, 1)
-	at := newStores(t)
-	late := &faulty{Store: at.store}
-	p := at.serve(t, desk.New(late, at.contents, reader, desk.Limits{}))
+	p, late := newFaulty(t)
 	reset := func(key session.Key) {
 		late.attaching = nil
-		if _, _, err := at.store.New(context.Background(), key, session.Named); err != nil {
+		if _, _, err := p.store.New(context.Background(), key, session.Named); err != nil {
 			t.Error(err)
 		}
 	}

@@ -3,12 +3,12 @@ package httpapi_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
-	"tallyman/internal/desk"
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
 	"tallyman/internal/session"
@@ -224,9 +224,7 @@ func TestWhatIsShownOfAFormIsCheckedAndNothingElseIsOverwritten(t *testing.T) {
 	c.do("GET", "/learn?_sid=known", nil).fails(t, 422, "bad_form", fields{"session_id": "known", "details": anything})
 	with := func(change fields) map[string]any {
 		b := shown(l)
-		for k, v := range change {
-			b[k] = v
-		}
+		maps.Copy(b, change)
 		return b
 	}
 	columns := shown(l)["columns"].([]fields)
@@ -305,9 +303,7 @@ func TestWhatIsShownOfAFormIsCheckedAndNothingElseIsOverwritten(t *testing.T) {
 
 // A form is the owner's, whatever becomes of the session in which it was taught.
 func TestAFormIsKeptAndNothingThatWasAttachedMeanwhileIsLost(t *testing.T) {
-	at := newStores(t)
-	late := &faulty{Store: at.store}
-	p := at.serve(t, desk.New(late, at.contents, reader, desk.Limits{}))
+	p, late := newFaulty(t)
 	c := teacher{place: p, t: t}
 	ship := small(t, 1)
 	for i, interfere := range []struct {
@@ -316,7 +312,7 @@ func TestAFormIsKeptAndNothingThatWasAttachedMeanwhileIsLost(t *testing.T) {
 		bills int
 	}{
 		{"session_superseded", func(key session.Key) {
-			if _, _, err := at.store.New(t.Context(), key, session.Named); err != nil {
+			if _, _, err := p.store.New(t.Context(), key, session.Named); err != nil {
 				t.Error(err)
 			}
 		}, 0},

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,7 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -141,6 +144,37 @@ func (s *stores) serve(t testing.TB, d *desk.Desk, change ...func(*httpapi.Confi
 	return p
 }
 
+// newFaulty starts a server whose store of sessions can be made to fail.
+func newFaulty(t testing.TB) (*place, *faulty) {
+	t.Helper()
+	at := newStores(t)
+	f := &faulty{Store: at.store}
+	return at.serve(t, desk.New(f, at.contents, reader, desk.Limits{})), f
+}
+
+// dial opens a connection, which the end of the test closes.
+func (p *place) dial(t testing.TB) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.Listener.Addr().String())
+	must.OK(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// answered reads an answer from a connection.
+func answered(t testing.TB, conn net.Conn) answer {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must.OK(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	must.OK(t, err)
+	if resp.Close { // net/http takes the header away
+		resp.Header.Set("Connection", "close")
+	}
+	return answer{resp.StatusCode, resp.Header, b}
+}
+
 // stored counts the contents that are stored.
 func (p *place) stored(t testing.TB) int {
 	t.Helper()
@@ -231,9 +265,7 @@ func (p *place) tryFor(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.header)
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 		req.Header.Del("Host")
@@ -439,9 +471,7 @@ func decode(b []byte) (v any) {
 func (a answer) fails(t testing.TB, status int, code string, extra fields) {
 	t.Helper()
 	want := fields{"error": anyText, "code": code}
-	for k, v := range extra {
-		want[k] = v
-	}
+	maps.Copy(want, extra)
 	a.is(t, status, want)
 }
 
@@ -449,6 +479,7 @@ func (a answer) fails(t testing.TB, status int, code string, extra fields) {
 type described struct {
 	mu       sync.Mutex
 	doc      map[string]any
+	paths    *http.ServeMux // which finds the path of the description
 	compiler *jsonschema.Compiler
 	compiled map[string]*jsonschema.Schema
 }
@@ -468,7 +499,13 @@ func describedBy(t testing.TB, p *place) *described {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	must.OK(t, c.AddResource("openapi.json", doc))
-	d := &described{doc: doc.(map[string]any), compiler: c, compiled: map[string]*jsonschema.Schema{}}
+	d := &described{doc: doc.(map[string]any), paths: http.NewServeMux(), compiler: c, compiled: map[string]*jsonschema.Schema{}}
+	for path := range d.doc["paths"].(map[string]any) {
+		if path == "/" {
+			path = "/{$}"
+		}
+		d.paths.Handle(path, http.NotFoundHandler())
+	}
 	descriptions[string(a.body)] = d
 	return d
 }
@@ -483,41 +520,16 @@ func (d *described) check(t testing.TB, r request, a answer) {
 	if method == "head" {
 		return
 	}
-	path, _, _ := strings.Cut(r.path, "?")
-	paths := d.doc["paths"].(map[string]any)
-	if paths[path] == nil {
-		switch {
-		case strings.HasPrefix(path, "/download-bol/"):
-			path = "/download-bol/{name}"
-		case strings.HasPrefix(path, "/static/") && strings.Count(path, "/") == 3:
-			path = "/static/{version}/{name}"
-		case strings.HasPrefix(path, "/static/"):
-			path = "/static/{name}"
-		case strings.HasPrefix(path, "/sample/"):
-			path = "/sample/{name}"
-		case strings.HasPrefix(path, "/webhooks/"):
-			parts := strings.Split(path, "/") // "", webhooks, perhaps deliveries, an ID, …
-			if parts[2] == "deliveries" {
-				parts[3] = "{id}"
-			} else {
-				parts[2] = "{id}"
-			}
-			path = strings.Join(parts, "/")
-		case strings.HasPrefix(path, "/debug/pprof/"):
-			path = "/debug/pprof/{name}"
-		case strings.HasPrefix(path, "/jobs/"):
-			parts := strings.Split(path, "/")
-			parts[2] = "{id}"
-			path = strings.Join(parts, "/")
-		default:
-			if a.status == http.StatusOK {
-				t.Errorf("%s is not described", path)
-			}
-			return
+	asked, err := http.NewRequest(r.method, "http://localhost"+r.path, nil)
+	must.OK(t, err)
+	_, path := d.paths.Handler(asked)
+	if path = strings.TrimSuffix(path, "{$}"); path == "" {
+		if a.status == http.StatusOK {
+			t.Errorf("%s is not described", r.path)
 		}
+		return
 	}
-	item := paths[path].(map[string]any)
-	op, _ := item[method].(map[string]any)
+	op, _ := d.doc["paths"].(map[string]any)[path].(map[string]any)[method].(map[string]any)
 	if op == nil {
 		t.Errorf("%s %s is not described", method, path)
 		return
@@ -558,7 +570,6 @@ func (d *described) check(t testing.TB, r request, a answer) {
 	defer d.mu.Unlock()
 	schema := d.compiled[where]
 	if schema == nil {
-		var err error
 		if schema, err = d.compiler.Compile(where); err != nil {
 			t.Fatalf("the schema of %s %s: %v", method, path, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -146,13 +147,8 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	id := fields{"session_id": "s"}
 	with := func(more fields) fields {
-		all := fields{}
-		for k, v := range id {
-			all[k] = v
-		}
-		for k, v := range more {
-			all[k] = v
-		}
+		all := maps.Clone(id)
+		maps.Copy(all, more)
 		return all
 	}
 	noFiles := fields{"pdf_files": []any{}, "csv_files": []any{}, "other_files": []any{}}
@@ -476,10 +472,8 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		{"a PDF", "not_an_order_file", string(ship.bills[:2000]), nil},
 		{"a workbook cut off", "damaged_orders", "PK\x03\x04 and no more", nil},
 	} {
-		extra := fields{"session_id": "s"}
-		for k, v := range e.extra {
-			extra[k] = v
-		}
+		extra := maps.Clone(id)
+		maps.Copy(extra, e.extra)
 		p.form(t, "/upload-csv?_sid=s", fileIn("file", "o.csv", []byte(e.export))).fails(t, 422, e.code, extra)
 		p.post(t, "/upload-csv?_sid=s", "text/csv", []byte(e.export)).fails(t, 422, e.code, extra)
 		p.post(t, "/upload-csv?_sid=s", jsonKind, jsonOf(t, m{"file_data": "data:;base64," + b64([]byte(e.export))})).fails(t, 422, e.code, extra)

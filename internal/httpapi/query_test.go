@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -60,9 +61,7 @@ func TestTheEchoBlanksKeysByTheirLooks(t *testing.T) {
 		{name: "a media type", kind: "text/plain; k=" + key, body: "x"},
 	} {
 		header := http.Header{"X-Api-Key": {key}}
-		for k, v := range c.header {
-			header[k] = v
-		}
+		maps.Copy(header, c.header)
 		a := p.do(t, request{method: "POST", path: "/debug-request" + c.query, header: header, kind: c.kind, body: strings.NewReader(c.body)})
 		if a.status != 200 || bytes.Contains(bytes.ToLower(a.body), []byte(key[4:12])) {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)

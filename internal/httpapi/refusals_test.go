@@ -129,10 +129,7 @@ func TestNothingInTheChunksOfARefusedUploadIsARequest(t *testing.T) {
 	full := newPlaceWith(t, desk.Limits{OwnerUploads: 1})
 	const upload = "POST /upload?_sid=held HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
 	full.begun(t, upload) // one is under way
-	waiting, err := net.Dial("tcp", full.Listener.Addr().String())
-	must.OK(t, err)
-	t.Cleanup(func() { waiting.Close() })
-	io.WriteString(waiting, upload)
+	io.WriteString(full.dial(t), upload)
 	for full.desk.Room(session.Local) == nil { // until it waits
 		time.Sleep(time.Millisecond)
 	}

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -42,9 +42,7 @@ func (p *place) stream(t *testing.T, path string, header http.Header) *stream {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", p.URL+path, nil)
 	must.OK(t, err)
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	resp, err := p.client.Do(req)
 	must.OK(t, err)
 	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || kind != "text/event-stream" {
@@ -234,9 +232,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 
 // An unknown number of sessions is left out, since 0 would be a number, too.
 func TestTheSessionsAreNotCountedWhileStorageFails(t *testing.T) {
-	at := newStores(t)
-	broken := &faulty{Store: at.store}
-	p := at.serve(t, desk.New(broken, at.contents, reader, desk.Limits{}))
+	p, broken := newFaulty(t)
 	broken.fail(fault.New(session.StorageUnavailable, "storage cannot be reached"))
 	a := p.get(t, "/metrics")
 	if a.status != 200 || a.has("tallyman_sessions_live ") || !a.has("tallyman_reading ") {
@@ -344,13 +340,7 @@ func TestOurOwnFaultsAreExplainedToTheOperatorOnly(t *testing.T) {
 func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot")
 	key := secrets["depot"]
-	header := func(more http.Header) http.Header {
-		h := http.Header{"Authorization": {"Bearer " + key}, "Cookie": {"a=hidden"}, "X-Secret-Thing": {"hidden"}, "X-Custom-Header": {"shown"}}
-		for k, v := range more {
-			h[k] = v
-		}
-		return h
-	}
+	header := http.Header{"Authorization": {"Bearer " + key}, "Cookie": {"a=hidden"}, "X-Secret-Thing": {"hidden"}, "X-Custom-Header": {"shown"}}
 	kind, form := multi(t, fileIn("file", "b.pdf", []byte("x")), part{name: "note", content: []byte("shown")}, part{name: "password", content: []byte("hidden")})
 	for _, e := range []struct {
 		method, query, kind, body string
@@ -366,15 +356,13 @@ func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
 		{"DELETE", "", "text/plain", "shown", fields{"raw_data": "shown", "raw_data_length": 5, "content_length": 5}},
 		{"POST", "", "application/json", "{", fields{"is_json": true, "json_data": "Error parsing JSON"}},
 	} {
-		a := p.do(t, request{method: e.method, path: "/debug-request" + e.query, header: header(nil), kind: e.kind, body: strings.NewReader(e.body)})
+		a := p.do(t, request{method: e.method, path: "/debug-request" + e.query, header: header, kind: e.kind, body: strings.NewReader(e.body)})
 		want := fields{
 			"method": e.method, "url": anyText, "path": "/debug-request", "query_params": anything, "headers": anyObject, "content_type": anything,
 			"content_length": anything, "is_json": e.kind == "application/json", "json_data": anything, "form_data": anything, "files": anything,
 			"raw_data": anything, "raw_data_length": anyNumber, "timestamp": anyNumber,
 		}
-		for k, v := range e.want {
-			want[k] = v
-		}
+		maps.Copy(want, e.want)
 		a.is(t, 200, fields{"status": "debug_complete", "message": anyText, "request_info": want})
 		if bytes.Contains(a.body, []byte("hidden")) || bytes.Contains(a.body, []byte(key)) {
 			t.Errorf("%s %s: a secret is shown: %s", e.method, e.kind, a.body)
@@ -415,19 +403,15 @@ func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
 	}
 	ask := func(conn net.Conn) int {
 		fmt.Fprintf(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		must.OK(t, err)
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		must.OK(t, err)
-		if resp.StatusCode == 503 {
-			answer{503, resp.Header, body}.fails(t, 503, "busy", nil)
+		a := answered(t, conn)
+		if a.status == 503 {
+			a.fails(t, 503, "busy", nil)
 			// Without a key, pages of other origins read nothing of a server on loopback.
-			if resp.Header.Get("Retry-After") == "" || !resp.Close || resp.Header.Get("Access-Control-Allow-Origin") != "" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%v", resp.Header)
+			if h := a.header.Get; h("Retry-After") == "" || h("Connection") != "close" || h("Access-Control-Allow-Origin") != "" || h("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%v", a.header)
 			}
 		}
-		return resp.StatusCode
+		return a.status
 	}
 	first, second := dial(), dial()
 	if a, b := ask(first), ask(second); a != 200 || b != 200 {
@@ -504,13 +488,11 @@ func TestOneAddressWithoutAKeyCannotTakeAllConnections(t *testing.T) {
 		must.OK(t, err)
 		t.Cleanup(func() { conn.Close() })
 		fmt.Fprintf(conn, "GET /status?_sid=s HTTP/1.1\r\nHost: localhost\r\nX-API-Key: %s\r\n\r\n", key)
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		must.OK(t, err)
-		resp.Body.Close()
-		if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "*" {
-			t.Errorf("%d may be read by %q", resp.StatusCode, origin)
+		a := answered(t, conn)
+		if origin := a.header.Get("Access-Control-Allow-Origin"); origin != "*" {
+			t.Errorf("%d may be read by %q", a.status, origin)
 		}
-		return conn, resp.StatusCode
+		return conn, a.status
 	}
 	want := func(key string, want int) net.Conn {
 		t.Helper()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -17,10 +16,8 @@ import (
 // of what is answered.
 func (p *place) begun(t *testing.T, sent string) (line string) {
 	t.Helper()
-	c, err := net.Dial("tcp", p.Listener.Addr().String())
-	must.OK(t, err)
-	t.Cleanup(func() { c.Close() })
-	_, err = io.WriteString(c, sent)
+	c := p.dial(t)
+	_, err := io.WriteString(c, sent)
 	must.OK(t, err)
 	line, err = bufio.NewReader(c).ReadString('\n')
 	must.OK(t, err)
