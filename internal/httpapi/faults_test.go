@@ -190,23 +190,17 @@ func (p *place) version(t *testing.T) string {
 // bills returns the body of a request to a route that takes a PDF of bills.
 func (rt route) bills(t *testing.T, pdf []byte) (kind string, body []byte, ok bool) {
 	t.Helper()
+	field := map[string]string{
+		"/upload": "file", "/convert": "pdf", "/upload-stateless": "file", "/upload-stateless-multipart": "pdf_file",
+		"/upload-base64": "file_data", "/upload-attachment": "attachmentData",
+	}[rt.path]
 	switch rt.path {
-	case "/upload":
-		kind, body = multi(t, fileIn("file", "b.pdf", pdf))
-	case "/convert":
-		kind, body = multi(t, fileIn("pdf", "b.pdf", pdf))
-	case "/upload-stateless":
-		kind, body = multi(t, fileIn("file", "b.pdf", pdf))
-	case "/upload-stateless-multipart":
-		kind, body = multi(t, fileIn("pdf_file", "b.pdf", pdf))
-	case "/upload-base64":
-		kind, body = "application/json", jsonOf(t, map[string]any{"file_data": base64.StdEncoding.EncodeToString(pdf)})
-	case "/upload-attachment":
-		kind, body = "application/json", jsonOf(t, map[string]any{"attachmentData": base64.StdEncoding.EncodeToString(pdf)})
+	case "/upload-base64", "/upload-attachment":
+		kind, body = "application/json", jsonOf(t, fields{field: base64.StdEncoding.EncodeToString(pdf)})
 	default:
-		return "", nil, false
+		kind, body = multi(t, fileIn(field, "b.pdf", pdf))
 	}
-	return kind, body, true
+	return kind, body, field != ""
 }
 
 // faulty are stores that fail on demand.
@@ -359,43 +353,28 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 
 	for _, rt := range p.schemas.routes() {
 		t.Run(rt.method+" "+rt.path, func(t *testing.T) {
-			plain := func() request { return rt.request(t, ship, "") }
-			tries := map[string]func() (*place, request, int){
-				"bad_request": func() (*place, request, int) {
-					r := plain()
-					if rt.path == "/debug-request" { // answers with the session, unless there is an action
-						r = rt.request(t, ship, "_action=new_session")
-					}
-					r.path += "&x=%zz"
-					return p, r, 400
-				},
-				"bad_session_id": func() (*place, request, int) {
-					r := rt.request(t, ship, "_action=new_session")
+			json := []string{"application/json"} // the page itself is public
+			action := "_action=new_session"
+			echo := ""
+			if rt.path == "/debug-request" { // answers with the session, unless there is an action
+				echo = action
+			}
+			for code, c := range map[string]struct {
+				at     *place
+				status int
+				query  string
+				header http.Header
+				change func(*request)
+			}{
+				"bad_request": {p, 400, echo, nil, func(r *request) { r.path += "&x=%zz" }},
+				"bad_session_id": {p, 400, action, nil, func(r *request) {
 					r.path = strings.Replace(r.path, "_sid=s", "_sid=a%00b", 1)
-					return p, r, 400
-				},
-				"unauthorized": func() (*place, request, int) {
-					r := rt.request(t, ship, "_action=new_session")
-					r.header = http.Header{"Accept": {"application/json"}} // the page itself is public
-					return locked, r, 401
-				},
-				"cross_origin": func() (*place, request, int) {
-					r := plain()
-					r.header = http.Header{"Origin": {"https://elsewhere.example"}}
-					return p, r, 403
-				},
-				"read_only": func() (*place, request, int) {
-					r := rt.request(t, ship, "_action=new_session")
-					r.header = http.Header{"Accept": {"application/json"}, "X-Api-Key": {reader}}
-					return locked, r, 403
-				},
-				"host_not_allowed": func() (*place, request, int) {
-					r := plain()
-					r.header = http.Header{"Host": {"rebound.example"}}
-					return p, r, 403
-				},
-				"too_large": func() (*place, request, int) {
-					r := plain()
+				}},
+				"unauthorized":     {locked, 401, action, http.Header{"Accept": json}, nil},
+				"cross_origin":     {p, 403, "", http.Header{"Origin": {"https://elsewhere.example"}}, nil},
+				"read_only":        {locked, 403, action, http.Header{"Accept": json, "X-Api-Key": {reader}}, nil},
+				"host_not_allowed": {p, 403, "", http.Header{"Host": {"rebound.example"}}, nil},
+				"too_large": {p, 413, "", nil, func(r *request) {
 					r.kind = cmp.Or(r.kind, "text/plain")
 					head := ""
 					switch rt.path {
@@ -405,16 +384,18 @@ func TestEveryRouteRefusesWhatNoRouteTakes(t *testing.T) {
 						head = `{"file_data":"`
 					}
 					r.body = io.LimitReader(&endless{head: head}, 4<<20) // without a length
-					return p, r, 413
-				},
-			}
-			for code, try := range tries {
+				}},
+			} {
 				if !slices.Contains(rt.codes, code) {
 					continue
 				}
-				where, r, status := try()
-				a := where.do(t, r)
-				if got, _ := decode(a.body).(map[string]any); a.status != status || got["code"] != code {
+				r := rt.request(t, ship, c.query)
+				r.header = c.header
+				if c.change != nil {
+					c.change(&r)
+				}
+				a := c.at.do(t, r)
+				if got, _ := decode(a.body).(map[string]any); a.status != c.status || got["code"] != code {
 					t.Errorf("%s: %d %.300s", code, a.status, a.body)
 				}
 			}

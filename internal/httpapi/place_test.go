@@ -661,6 +661,14 @@ func jsonOf(t testing.TB, v any) []byte {
 	return b
 }
 
+// named returns the path with the name of a session.
+func named(path, sid string) string {
+	if strings.Contains(path, "?") {
+		return path + "&_sid=" + url.QueryEscape(sid)
+	}
+	return path + "?_sid=" + url.QueryEscape(sid)
+}
+
 // uploadBills attaches a BOL to a session.
 func (p *place) uploadBills(t testing.TB, sid string, bills []byte) answer {
 	t.Helper()

@@ -34,14 +34,14 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 	}
 	type m = map[string]any
 	uploads := []struct {
-		name, path string
-		kind       string
-		body       []byte
-		filename   string
+		name, path, kind, filename string
+		body                       []byte
+		parts                      []part
 	}{
-		{name: "multipart", path: "/upload", filename: "bol.pdf"},
-		{name: "multipart without a file name", path: "/upload", filename: "document.pdf"},
-		{name: "multipart with an empty file input beside it", path: "/upload", filename: "a.pdf"},
+		{name: "multipart", path: "/upload", filename: "bol.pdf", parts: []part{fileIn("file", "bol.pdf", ship.bills)}},
+		{name: "multipart without a file name", path: "/upload", filename: "document.pdf", parts: []part{{name: "file", content: ship.bills}}},
+		{name: "multipart with an empty file input beside it", path: "/upload", filename: "a.pdf",
+			parts: []part{{name: "file", file: true}, fileIn("file", "a.pdf", ship.bills), {name: "note", content: []byte("x")}}},
 		{name: "a raw body", path: "/upload?filename=raw.pdf", kind: "application/pdf", body: ship.bills, filename: "raw.pdf"},
 		{name: "base64 in file_data", path: "/upload-base64", body: jsonOf(t, m{"file_data": plain, "filename": "x.pdf"}), filename: "x.pdf"},
 		{name: "base64 in attachmentData", path: "/upload-base64", body: jsonOf(t, m{"name": "y.pdf", "attachmentData": plain}), filename: "y.pdf"},
@@ -60,32 +60,21 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 			body: []byte(url.Values{"attachmentData": {plain}, "filename": {"f.pdf"}}.Encode()), filename: "f.pdf"},
 		{name: "an attachment in a form whose plus signs were not escaped", path: "/upload-attachment", kind: "application/x-www-form-urlencoded",
 			body: []byte("name=g.pdf&data=" + plain), filename: "g.pdf"},
-		{name: "an attachment in a multipart form, as text", path: "/upload-attachment", filename: "m.pdf"},
-		{name: "an attachment in a multipart form, as a file", path: "/upload-attachment", filename: "n.pdf"},
+		{name: "an attachment in a multipart form, as text", path: "/upload-attachment", filename: "m.pdf",
+			parts: []part{{name: "attachmentData", content: []byte(plain)}, {name: "filename", content: []byte("m.pdf")}}},
+		{name: "an attachment in a multipart form, as a file", path: "/upload-attachment", filename: "n.pdf",
+			parts: []part{fileIn("attachmentData", "n.pdf", ship.bills)}},
 	}
 	for i, u := range uploads {
-		switch u.name {
-		case "multipart":
-			u.kind, u.body = multi(t, fileIn("file", "bol.pdf", ship.bills))
-		case "multipart without a file name":
-			u.kind, u.body = multi(t, part{name: "file", content: ship.bills})
-		case "multipart with an empty file input beside it":
-			u.kind, u.body = multi(t, part{name: "file", file: true}, fileIn("file", "a.pdf", ship.bills), part{name: "note", content: []byte("x")})
-		case "an attachment in a multipart form, as text":
-			u.kind, u.body = multi(t, part{name: "attachmentData", content: []byte(plain)}, part{name: "filename", content: []byte("m.pdf")})
-		case "an attachment in a multipart form, as a file":
-			u.kind, u.body = multi(t, fileIn("attachmentData", "n.pdf", ship.bills))
+		if u.parts != nil {
+			u.kind, u.body = multi(t, u.parts...)
 		}
 		if u.kind == "" {
 			u.kind = "application/json; charset=utf-8"
 		}
 		t.Run(u.name, func(t *testing.T) {
 			sid := "way " + string(rune('a'+i))
-			path := u.path + "?_sid="
-			if strings.Contains(u.path, "?") {
-				path = u.path + "&_sid="
-			}
-			p.post(t, path+url.QueryEscape(sid), u.kind, u.body).is(t, 200, fields{
+			p.post(t, named(u.path, sid), u.kind, u.body).is(t, 200, fields{
 				"status": "success", "message": anyText, "filename": u.filename, "session_id": sid,
 				"pages": 6, "bills": 6, "lines": 30, "reconciled": 6, "mismatched": 0, "unchecked": 0, "unproved": 0, "held": 0,
 				"warnings": []string{}, "file_size": len(ship.bills),

@@ -49,27 +49,25 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	add := func(name, path, filename, warning, kind string, body []byte) {
 		ways = append(ways, way{name, path, kind, body, filename, warning})
 	}
+	addForm := func(name, path, filename, warning string, parts ...part) {
+		kind, body := multi(t, parts...)
+		add(name, path, filename, warning, kind, body)
+	}
 	for _, field := range []string{"data", "file0", "files", "files[]", "attachment", "pdf", "document", "Datei ü"} {
 		for _, path := range []string{"/upload", "/upload-attachment"} {
 			warning := "taken from the field " + field
 			if path == "/upload-attachment" && field == "data" {
 				warning = ""
 			}
-			kind, body := multi(t, part{name: "note", content: []byte("x")}, fileIn(field, "b.pdf", ship.bills), part{name: "empty", file: true})
-			add("one file in "+field, path, "b.pdf", warning, kind, body)
+			addForm("one file in "+field, path, "b.pdf", warning, part{name: "note", content: []byte("x")}, fileIn(field, "b.pdf", ship.bills), part{name: "empty", file: true})
 		}
 	}
 	both := []part{{name: "file", filename: "b.pdf", content: ship.bills}, {name: "logo", filename: "l.png", content: []byte("x")}}
-	kind, body := multi(t, both...)
-	add("another file after the one", "/upload", "b.pdf", "in logo was not used", kind, body)
-	kind, body = multi(t, both[1], both[0])
-	add("another file before it", "/upload", "b.pdf", "in logo was not used", kind, body)
-	kind, body = multi(t, both[1], both[1], both[0])
-	add("two others before it", "/upload", "b.pdf", "in logo, logo was not used", kind, body)
-	kind, body = multi(t, both[0])
-	add("a file in file", "/upload-attachment", "b.pdf", "", kind, body)
-	kind, body = multi(t, fileIn("file", "b.pdf", ship.bills), part{name: "filename", content: []byte("named.pdf")})
-	add("a name in a field", "/upload", "named.pdf", "", kind, body)
+	addForm("another file after the one", "/upload", "b.pdf", "in logo was not used", both...)
+	addForm("another file before it", "/upload", "b.pdf", "in logo was not used", both[1], both[0])
+	addForm("two others before it", "/upload", "b.pdf", "in logo, logo was not used", both[1], both[1], both[0])
+	addForm("a file in file", "/upload-attachment", "b.pdf", "", both[0])
+	addForm("a name in a field", "/upload", "named.pdf", "", fileIn("file", "b.pdf", ship.bills), part{name: "filename", content: []byte("named.pdf")})
 
 	for _, path := range []string{"/upload", "/upload-attachment"} {
 		name := map[string]string{"/upload": "document.pdf", "/upload-attachment": "attachment.pdf"}[path]
@@ -79,13 +77,10 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		add("raw, as base64", path, name, "", octets, []byte("\r\n"+b64))
 		add("raw, as base64 without a type", path, name, "", "", []byte(b64))
 		add("raw, with a name", path+"?filename=r.pdf", "r.pdf", "", octets, ship.bills)
-		kind, body := multi(t, fileIn("file", "b.zip", zipped.Bytes()))
-		add("a ZIP archive", path, "b.zip", "", kind, body)
-		kind, body = multi(t, fileIn("attachment", "b.zip", zipped.Bytes()))
-		add("a ZIP archive in attachment", path, "b.zip", "taken from the field attachment", kind, body)
-		kind, body = multi(t, fileIn("file", "b.pdf", []byte(b64)))
-		add("base64 as a file", path, "b.pdf", "", kind, body)
-		kind, body = raw("Content-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\nContent-Transfer-Encoding: Base64\r\n\r\n" + b64)
+		addForm("a ZIP archive", path, "b.zip", "", fileIn("file", "b.zip", zipped.Bytes()))
+		addForm("a ZIP archive in attachment", path, "b.zip", "taken from the field attachment", fileIn("attachment", "b.zip", zipped.Bytes()))
+		addForm("base64 as a file", path, "b.pdf", "", fileIn("file", "b.pdf", []byte(b64)))
+		kind, body := raw("Content-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\nContent-Transfer-Encoding: Base64\r\n\r\n" + b64)
 		add("a part that says it is base64", path, "b.pdf", "", kind, body)
 		kind, body = raw("Content-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + pdf)
 		add("a part that says it is base64, and is not", path, "b.pdf", "", kind, body)
@@ -120,23 +115,18 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 		add("a data: URL after blanks", path, name, "", jsonKind, jsonOf(t, m{"file_data": " \r\n\tdata:application/pdf;base64," + b64}))
 		add("given twice", path, name, "only the first was used", jsonKind, jsonOf(t, m{"attachmentData": b64, "file_data": b64}))
 	}
-	kind, body = multi(t, part{name: "attachmentData", content: ship.bills})
-	add("a PDF in a text field", "/upload-attachment", "attachment.pdf", "", kind, body)
+	addForm("a PDF in a text field", "/upload-attachment", "attachment.pdf", "", part{name: "attachmentData", content: ship.bills})
 	add("a PDF in an escaped form", "/upload-attachment", "attachment.pdf", "", form, []byte(url.Values{"data": {pdf}}.Encode()))
 	add("text that calls itself UTF-8", "/upload", "document.pdf", "", "application/pdf; charset=binary", ship.bills)
 
 	for i, w := range ways {
 		t.Run(w.path+" "+w.name, func(t *testing.T) {
 			sid := fmt.Sprint("way-", i)
-			sep := "?"
-			if strings.Contains(w.path, "?") {
-				sep = "&"
-			}
 			size := len(ship.bills)
 			if w.filename == "b.zip" {
 				size = zipped.Len()
 			}
-			a := p.post(t, w.path+sep+"_sid="+sid, w.kind, w.body)
+			a := p.post(t, named(w.path, sid), w.kind, w.body)
 			warned := check(func(v any) error {
 				list, _ := v.([]any)
 				if w.warning == "" && len(list) == 0 || w.warning != "" && len(list) == 1 && strings.Contains(list[0].(string), w.warning) {
@@ -184,6 +174,10 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 		{"base64 in a form", form, []byte("csv_data=" + b64), ""},
 		{"text in a form", form, []byte(url.Values{"data": {text}}.Encode()), ""},
 	}
+	addForm := func(name, warning string, parts ...part) {
+		kind, body := multi(t, parts...)
+		ways = append(ways, way{name, kind, body, warning})
+	}
 	for _, kind := range []string{"application/octet-stream", "text/x-csv", "text/comma-separated-values", "", "text/plain"} {
 		ways = append(ways, way{"raw as " + kind, kind, ship.orders, ""})
 	}
@@ -194,13 +188,10 @@ func TestWaysInWhichRobotsSendOrders(t *testing.T) {
 		} else {
 			ways = append(ways, way{"text in JSON in " + field, jsonKind, jsonOf(t, m{field: text}), ""})
 			ways = append(ways, way{"base64 in JSON in " + field, jsonKind, jsonOf(t, m{field: b64}), ""})
-			kind, body := multi(t, part{name: field, content: ship.orders})
-			ways = append(ways, way{"a text in " + field, kind, body, ""})
+			addForm("a text in "+field, "", part{name: field, content: ship.orders})
 		}
-		kind, body := multi(t, fileIn(field, "o.csv", ship.orders))
-		ways = append(ways, way{"a file in " + field, kind, body, warning})
-		kind, body = multi(t, fileIn(field, "x.csv", []byte("x")), fileIn("file", "o.csv", ship.orders))
-		ways = append(ways, way{"a file in " + field + " beside file", kind, body, "in " + field + " was not used"})
+		addForm("a file in "+field, warning, fileIn(field, "o.csv", ship.orders))
+		addForm("a file in "+field+" beside file", "in "+field+" was not used", fileIn(field, "x.csv", []byte("x")), fileIn("file", "o.csv", ship.orders))
 	}
 	kind, body := raw("Content-Disposition: form-data; name=\"csv\"; filename=\"o.csv\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64)
 	ways = append(ways, way{"a part that says it is base64", kind, body, ""})
@@ -263,6 +254,10 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 		{"broken base64 of a PDF", "/upload", octets, []byte(b64[:4001]), 400, "bad_base64", nil},
 		{"an unknown mode", "/upload?mode=Prepend", octets, ship.bills, 400, "bad_request", []string{"Prepend"}},
 	}
+	addForm := func(name, path string, status int, code string, says []string, parts ...part) {
+		kind, body := multi(t, parts...)
+		cases = append(cases, wrong{name, path, kind, body, status, code, says})
+	}
 	for what, value := range map[string]string{"null": "null", "an object": `{"a":"b"}`, "a list": "[1]", "a number": "17", "true or false": "true"} {
 		for _, path := range []string{"/upload-base64", "/upload-attachment", "/upload-csv"} {
 			cases = append(cases, wrong{what, path, jsonKind, []byte(`{"x":1,"file_data":` + value + `}`), 400, "no_upload", []string{"file_data is " + what}})
@@ -275,34 +270,22 @@ func TestWhatRobotsSendWronglyIsExplained(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/upload", "/upload-attachment", "/upload-csv"} {
-		kind, body := multi(t, pdf, pdf2)
-		cases = append(cases, wrong{"two files of other names", path, kind, body, 400, "no_upload", []string{"(a, c)", "file"}})
-		kind, body = multi(t, pdf, pdf)
-		cases = append(cases, wrong{"two files of another name", path, kind, body, 400, "no_upload", []string{"(a, a)"}})
+		addForm("two files of other names", path, 400, "no_upload", []string{"(a, c)", "file"}, pdf, pdf2)
+		addForm("two files of another name", path, 400, "no_upload", []string{"(a, a)"}, pdf, pdf)
 	}
-	kind, body := multi(t, part{name: "data", content: ship.orders}, csv)
-	cases = append(cases, wrong{"a text and a file of other names", "/upload-csv", kind, body, 400, "no_upload", []string{"(data, b)"}})
-	kind, body = multi(t, pdf, csv, csv2)
-	cases = append(cases, wrong{"two that could be the export", "/convert", kind, body, 400, "no_upload", []string{"(b, d)", "csv or csv_file"}})
-	kind, body = multi(t, pdf, pdf2, csv)
-	cases = append(cases, wrong{"two that could be the bills", "/convert", kind, body, 400, "no_upload", []string{"(a, c)", "file or pdf"}})
-	kind, body = multi(t, fileIn("pdf", "p.pdf", ship.bills), pdf)
-	cases = append(cases, wrong{"bills beside the bills", "/convert", kind, body, 400, "bad_request", []string{"in a is not taken", "file or pdf"}})
-	kind, body = multi(t, csv2, fileIn("pdf", "p.pdf", ship.bills), fileIn("csv", "o.csv", ship.orders))
-	cases = append(cases, wrong{"an export beside the export", "/convert", kind, body, 400, "bad_request", []string{"in d is not taken", "csv or csv_file"}})
-	kind, body = multi(t, csv)
-	cases = append(cases, wrong{"an export alone", "/convert", kind, body, 400, "no_upload", []string{"no PDF"}})
-	kind, body = raw("Content-Type: text/plain\r\n\r\nx", "Content-Disposition: form-data; nonsense\r\n\r\nx")
+	addForm("a text and a file of other names", "/upload-csv", 400, "no_upload", []string{"(data, b)"}, part{name: "data", content: ship.orders}, csv)
+	addForm("two that could be the export", "/convert", 400, "no_upload", []string{"(b, d)", "csv or csv_file"}, pdf, csv, csv2)
+	addForm("two that could be the bills", "/convert", 400, "no_upload", []string{"(a, c)", "file or pdf"}, pdf, pdf2, csv)
+	addForm("bills beside the bills", "/convert", 400, "bad_request", []string{"in a is not taken", "file or pdf"}, fileIn("pdf", "p.pdf", ship.bills), pdf)
+	addForm("an export beside the export", "/convert", 400, "bad_request", []string{"in d is not taken", "csv or csv_file"}, csv2, fileIn("pdf", "p.pdf", ship.bills), fileIn("csv", "o.csv", ship.orders))
+	addForm("an export alone", "/convert", 400, "no_upload", []string{"no PDF"}, csv)
+	kind, body := raw("Content-Type: text/plain\r\n\r\nx", "Content-Disposition: form-data; nonsense\r\n\r\nx")
 	cases = append(cases, wrong{"parts without a name", "/upload", kind, body, 400, "no_upload", []string{"whose name cannot be read"}})
 	kind, body = raw("Content-Disposition: form-data; filename=\"a\"\r\n\r\nx", "Content-Disposition: form-data; filename=b c\r\n\r\nx")
 	cases = append(cases, wrong{"files without a name", "/upload", kind, body, 400, "no_upload", []string{"(a field whose name cannot be read, a field whose name cannot be read)"}})
 	for _, c := range cases {
 		t.Run(c.path+" "+c.name, func(t *testing.T) {
-			sep := "?"
-			if strings.Contains(c.path, "?") {
-				sep = "&"
-			}
-			a := p.post(t, c.path+sep+"_sid=s", c.kind, c.body)
+			a := p.post(t, named(c.path, "s"), c.kind, c.body)
 			got, _ := decode(a.body).(map[string]any)
 			if a.status != c.status || got["code"] != c.code {
 				t.Fatalf("%d %.400s, want %d %s", a.status, a.body, c.status, c.code)
