@@ -73,7 +73,8 @@ func (c *call) answer() error {
 			action = false
 		}
 	}
-	if err := c.checkOrigin(c.route.changes || action); err != nil {
+	changes := c.route.changes || action
+	if err := c.checkOrigin(changes); err != nil {
 		return err
 	}
 	if !c.route.public || action {
@@ -90,13 +91,13 @@ func (c *call) answer() error {
 		if err := c.takeTurn(); err != nil {
 			return err
 		}
-		if c.route.changes || action {
+		if changes {
 			if err := c.mayChange(); err != nil {
 				return err
 			}
-		}
-		if (c.route.changes || action) && c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
-			return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
+			if c.naming.cookie != "" && c.naming.given == "" && foreign(c.r) {
+				return fault.New(CrossOrigin, "a page of another site cannot change the session of a browser's cookie; name the session with _sid")
+			}
 		}
 		if action && !c.route.begins {
 			if _, _, err := c.begin(); err != nil {
@@ -166,6 +167,16 @@ func (c *call) json(status int, v any) {
 }
 
 var mediaJSON = []string{"application/json"}
+
+// each returns what a function makes of the elements of a list. It is never nil: answers have
+// empty lists.
+func each[T, U any](list []T, f func(T) U) []U {
+	all := make([]U, 0, len(list))
+	for _, v := range list {
+		all = append(all, f(v))
+	}
+	return all
+}
 
 // encoder encodes answers.
 type encoder struct {

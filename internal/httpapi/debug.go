@@ -115,10 +115,7 @@ func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	for _, st := range page.Sessions {
-		a.AllSessions = append(a.AllSessions, c.debugged(st))
-	}
-	a.TotalSessions, a.Next = page.Total, next
+	a.AllSessions, a.TotalSessions, a.Next = each(page.Sessions, c.debugged), page.Total, next
 	return a, nil
 }
 

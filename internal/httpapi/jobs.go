@@ -307,10 +307,7 @@ func handleJobs(c *call) (a jobsAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.Jobs = []jobAnswer{}
-	for _, j := range page {
-		a.Jobs = append(a.Jobs, answerJob(j))
-	}
+	a.Jobs = each(page, answerJob)
 	if more {
 		a.Next = strconv.FormatInt(page[len(page)-1].Seq, 10)
 	}
@@ -319,10 +316,7 @@ func handleJobs(c *call) (a jobsAnswer, err error) {
 
 func handleJob(c *call) (jobAnswer, error) {
 	j, err := c.s.jobs.Get(c.r.Context(), c.caller.owner, c.jobID())
-	if err != nil {
-		return jobAnswer{}, err
-	}
-	return answerJob(j), nil
+	return answerJob(j), err
 }
 
 // jobDeleted is the answer of DELETE /jobs/{id}.

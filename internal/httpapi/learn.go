@@ -260,7 +260,8 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 		SessionID: string(c.naming.id()), Version: versionOf(now), Revision: own.Revision, Saved: over != nil,
 		File: file, Page: l.Page, Pages: l.Pages, HeadingsOn: l.HeadingsOn, Width: l.Width, Height: l.Height,
 		Form: l.Kind, Columns: []learnColumn{}, Top: l.Top, Bottom: l.Bottom, Rows: []learnRow{}, Rules: []learnRule{}, Totals: map[form.Field]form.TotalKind{},
-		Checks: []learnCheck{}, Outcome: l.Outcome, Reason: l.Reason, Bits: float64(int(10*l.Bits)) / 10, Proved: l.Proved, Problems: []desk.BadPart{},
+		Checks: []learnCheck{}, Outcome: l.Outcome, Reason: l.Reason, Bits: float64(int(10*l.Bits)) / 10, Proved: l.Proved,
+		Problems: each(l.Flaws, func(f form.Flaw) desk.BadPart { return desk.BadPart(f) }),
 		RowKinds: form.RowKinds, TotalKinds: form.TotalKinds, Forms: learntForms(own.Profile),
 	}
 	for _, col := range l.Columns {
@@ -275,18 +276,13 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 	}
 	if l.Form != nil {
 		a.Name = l.Form.Name
-		for _, r := range l.Form.Rows {
-			a.Rules = append(a.Rules, learnRule{r.Begins, r.Is})
-		}
+		a.Rules = each(l.Form.Rows, func(r form.RowRule) learnRule { return learnRule{r.Begins, r.Is} })
 		if l.Form.Totals != nil {
 			a.Totals = l.Form.Totals
 		}
 	}
 	for i, k := range l.Checks {
 		a.Checks = append(a.Checks, learnCheck{Table: k.Role, Field: k.Field, Lines: k.Lines, Sum: k.Sum, Printed: k.Printed, State: k.State, Unit: k.Unit, Sentence: l.Sentences[i]})
-	}
-	for _, f := range l.Flaws {
-		a.Problems = append(a.Problems, desk.BadPart{Part: f.Part, Index: f.Index, Reason: f.Reason})
 	}
 	for _, f := range form.Fields {
 		field := learnField{Name: f, Label: f.Words(), Figure: f.IsFigure(), Units: []form.Unit{}}
@@ -301,11 +297,7 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 }
 
 func learntForms(p *profile.Profile) []learntForm {
-	forms := []learntForm{}
-	for _, f := range p.LearntForms() {
-		forms = append(forms, learntForm{f.Name, len(f.Proved), f.Trusted()})
-	}
-	return forms
+	return each(p.LearntForms(), func(f form.Form) learntForm { return learntForm{f.Name, len(f.Proved), f.Trusted()} })
 }
 
 // formsAnswer is the answer to a change of the names of learnt forms.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"tallyman/internal/blob"
@@ -68,11 +69,8 @@ type bodyField struct {
 }
 
 // rawDocs describes bodies that are one file.
-func rawDocs(kinds []string, about string) (docs []bodyDoc) {
-	for _, kind := range kinds {
-		docs = append(docs, bodyDoc{media: kind, about: about})
-	}
-	return docs
+func rawDocs(kinds []string, about string) []bodyDoc {
+	return each(kinds, func(kind string) bodyDoc { return bodyDoc{media: kind, about: about} })
 }
 
 // conversionDocs describes the files of a conversion by the names of their fields, the
@@ -125,13 +123,7 @@ var (
 	storedFaults = []fault.Code{blob.Damaged}
 )
 
-func codes(lists ...[]fault.Code) []fault.Code {
-	var all []fault.Code
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return all
-}
+var codes = slices.Concat[[]fault.Code]
 
 // acceptParameter accepts bills of no known form that no total proves.
 var acceptParameter = parameter{name: "accept_unproved", in: "query", about: "true puts bills into the sheet that are of no known form and that no total proves", values: []string{"true", "false"}}

@@ -225,6 +225,8 @@ type fileShort struct {
 	Type string `json:"type"`
 }
 
+func shortOf(f desk.File) fileShort { return fileShort{f.Name, f.Size, f.Type} }
+
 type queryParams struct {
 	SID    *string `json:"_sid"`
 	Action *string `json:"_action"`
@@ -266,11 +268,8 @@ func handleStatus(c *call) (statusAnswer, error) {
 		return statusAnswer{}, err
 	}
 	a := statusAnswer{
-		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: []fileShort{},
+		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: each(files, shortOf),
 		SessionID: orNull(c.naming.id()), QueryParams: c.queryParams(),
-	}
-	for _, f := range files {
-		a.AvailableFiles = append(a.AvailableFiles, fileShort{f.Name, f.Size, f.Type})
 	}
 	if there {
 		age, expires := max(0, time.Since(st.Created).Seconds()), st.Expires
@@ -301,16 +300,9 @@ func handleFiles(c *call) (filesAnswer, error) {
 	if err != nil {
 		return filesAnswer{}, err
 	}
-	return filesAnswer{orNull(c.naming.id()), answerFiles(files)}, nil
-}
-
-// answerFiles returns files as clients see them. It is never nil.
-func answerFiles(files []desk.File) []fileAnswer {
-	all := []fileAnswer{}
-	for _, f := range files {
-		all = append(all, fileAnswer{fileShort{f.Name, f.Size, f.Type}, f.Role, "/download-bol/" + escapeName(f.Name)})
-	}
-	return all
+	return filesAnswer{orNull(c.naming.id()), each(files, func(f desk.File) fileAnswer {
+		return fileAnswer{shortOf(f), f.Role, "/download-bol/" + escapeName(f.Name)}
+	})}, nil
 }
 
 // detachAnswer is the answer of DELETE /files.

@@ -179,12 +179,8 @@ func handleWebhooks(c *call, hooks *webhook.Service) (a webhooksAnswer, err erro
 	if err != nil {
 		return a, err
 	}
-	a = webhooksAnswer{Webhooks: []webhookInfo{}, Events: webhook.Types, Usual: webhook.Usual, Most: webhook.MaxEndpoints}
-	for _, e := range all {
-		a.Webhooks = append(a.Webhooks, c.webhookInfo(e))
-	}
 	c.note("webhooks", len(all))
-	return a, nil
+	return webhooksAnswer{each(all, c.webhookInfo), webhook.Types, webhook.Usual, webhook.MaxEndpoints}, nil
 }
 
 func handleAddWebhook(c *call) (a webhookAnswer, err error) {
@@ -278,12 +274,8 @@ func handleDeliveries(c *call) (a deliveriesAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	a = deliveriesAnswer{Deliveries: []deliveryInfo{}, Next: page.Next}
-	for _, d := range page.Deliveries {
-		a.Deliveries = append(a.Deliveries, deliveryOf(d))
-	}
-	c.note("deliveries", len(a.Deliveries))
-	return a, nil
+	c.note("deliveries", len(page.Deliveries))
+	return deliveriesAnswer{each(page.Deliveries, deliveryOf), page.Next}, nil
 }
 
 // webhookRoutes are the routes of webhooks.
