@@ -669,6 +669,19 @@ func named(path, sid string) string {
 	return path + "?_sid=" + url.QueryEscape(sid)
 }
 
+// stateOf is the answer of /status to a request with these parameters of a session with these
+// files.
+func stateOf(sid any, status string, files, params any) fields {
+	want := fields{
+		"session_id": sid, "status": status, "has_processed_data": status == "merged", "session_exists": status != "no_session",
+		"available_files": files, "session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": params,
+	}
+	if status == "no_session" {
+		want["session_age_seconds"], want["expires_at"] = nil, nil
+	}
+	return want
+}
+
 // uploadBills attaches a BOL to a session.
 func (p *place) uploadBills(t testing.TB, sid string, bills []byte) answer {
 	t.Helper()

@@ -145,10 +145,8 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 	bol, orders := len(ship.bills), len(ship.orders)
 
 	t.Run("not there", func(t *testing.T) {
-		p.get(t, "/status?_sid=s&_t=17&x=y").is(t, 200, with(fields{
-			"status": "no_session", "has_processed_data": false, "session_exists": false, "available_files": []any{},
-			"session_age_seconds": nil, "expires_at": nil, "query_params": fields{"_sid": "s", "_action": nil, "_t": "17"},
-		}))
+		params := fields{"_sid": "s", "_action": nil, "_t": "17"}
+		p.get(t, "/status?_sid=s&_t=17&x=y").is(t, 200, stateOf("s", "no_session", []any{}, params))
 		p.get(t, "/files?_sid=s").is(t, 200, with(fields{"files": []any{}}))
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
 			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{}, "file_breakdown": noFiles, "proper_workflow": anyList,
@@ -160,10 +158,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.post(t, "/process?_sid=s", "", nil).fails(t, 400, "no_bol", id)
 		p.post(t, "/process-workflow?_sid=s", "", nil).fails(t, 400, "no_bol", id)
 		p.uploadOrders(t, "s", ship.orders).fails(t, 400, "no_bol", id)
-		if p.get(t, "/status?_sid=s").is(t, 200, with(fields{
-			"status": "no_session", "has_processed_data": false, "session_exists": false, "available_files": []any{},
-			"session_age_seconds": nil, "expires_at": nil, "query_params": noParams,
-		})) == nil {
+		if p.get(t, "/status?_sid=s").is(t, 200, stateOf("s", "no_session", []any{}, noParams)) == nil {
 			t.Error("one of these made a session")
 		}
 		p.post(t, "/clear-session?_sid=s", "", nil).is(t, 200, with(fields{
@@ -180,10 +175,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		p.get(t, "/?format=json&_sid=s").is(t, 200, with(fields{
 			"status": "ready", "message": anyText, "service": "Tallyman", "version": "test", "endpoints": anyObject,
 		}))
-		p.get(t, "/status?_sid=s").is(t, 200, with(fields{
-			"status": "empty", "has_processed_data": false, "session_exists": true, "available_files": []any{},
-			"session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": noParams,
-		}))
+		p.get(t, "/status?_sid=s").is(t, 200, stateOf("s", "empty", []any{}, noParams))
 		p.get(t, "/validate-session?_sid=s").is(t, 200, with(fields{
 			"status": "valid", "is_clean": true, "contamination_risk": "none", "files_found": []any{}, "file_breakdown": noFiles, "proper_workflow": anyList,
 			"recommendations": []string{"The session is empty and ready for a workflow."}, "directory_exists": true,
@@ -203,14 +195,11 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 	})
 	t.Run("with orders", func(t *testing.T) {
 		p.uploadOrders(t, "s", ship.orders)
-		p.get(t, "/status?_sid=s").is(t, 200, with(fields{
-			"status": "merged", "has_processed_data": true, "session_exists": true, "session_age_seconds": anyNumber, "expires_at": anyTime,
-			"query_params": noParams, "available_files": []fields{
-				{"name": "combined_data.csv", "size": len(ship.expected), "type": "csv"},
-				{"name": "bol.pdf", "size": bol, "type": "pdf"},
-				{"name": "orders.csv", "size": orders, "type": "csv"},
-			},
-		}))
+		p.get(t, "/status?_sid=s").is(t, 200, stateOf("s", "merged", []fields{
+			{"name": "combined_data.csv", "size": len(ship.expected), "type": "csv"},
+			{"name": "bol.pdf", "size": bol, "type": "pdf"},
+			{"name": "orders.csv", "size": orders, "type": "csv"},
+		}, noParams))
 		p.get(t, "/files?_sid=s").is(t, 200, with(fields{"files": []fields{
 			{"name": "combined_data.csv", "size": len(ship.expected), "type": "csv", "role": "sheet", "download_url": "/download-bol/combined_data.csv"},
 			{"name": "bol.pdf", "size": bol, "type": "pdf", "role": "bol", "download_url": "/download-bol/bol.pdf"},
@@ -274,10 +263,8 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		}))
 		p.get(t, "/download?_sid=s").fails(t, 404, "no_sheet", id)
 		p.uploadBills(t, "s", ship.bills)
-		p.get(t, "/status?_sid=s&_action=new_session").is(t, 200, with(fields{
-			"status": "empty", "has_processed_data": false, "session_exists": true, "available_files": []any{},
-			"session_age_seconds": anyNumber, "expires_at": anyTime, "query_params": fields{"_sid": "s", "_action": "new_session", "_t": nil},
-		}))
+		params := fields{"_sid": "s", "_action": "new_session", "_t": nil}
+		p.get(t, "/status?_sid=s&_action=new_session").is(t, 200, stateOf("s", "empty", []any{}, params))
 		p.uploadBills(t, "s", ship.bills)
 		p.post(t, "/clear-session?_sid=s", "", nil).is(t, 200, with(fields{
 			"status": "cleared", "message": anyText, "removed": fields{"files": 1, "bytes": bol},
@@ -286,10 +273,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 	})
 	t.Run("without naming one", func(t *testing.T) {
 		p.post(t, "/clear-session", "", nil).is(t, 200, fields{"status": "no_session", "message": anyText, "removed": fields{"files": 0, "bytes": 0}})
-		p.get(t, "/status").is(t, 200, fields{
-			"session_id": nil, "status": "no_session", "has_processed_data": false, "session_exists": false, "available_files": []any{},
-			"session_age_seconds": nil, "expires_at": nil, "query_params": fields{"_sid": nil, "_action": nil, "_t": nil},
-		})
+		p.get(t, "/status").is(t, 200, stateOf(nil, "no_session", []any{}, fields{"_sid": nil, "_action": nil, "_t": nil}))
 		p.get(t, "/files").is(t, 200, fields{"session_id": nil, "files": []any{}})
 		p.get(t, "/validate-session").fails(t, 400, "session_required", nil)
 		p.get(t, "/events").fails(t, 400, "session_required", nil)
@@ -321,11 +305,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		alive["status"], alive["session_id"], alive["wake_time"], alive["instructions"] = "awake", mintedID, anyTime, anyList
 		p.get(t, "/wake-up").is(t, 200, alive)
 		for _, path := range []string{"/health", "/api/health"} {
-			p.get(t, path).is(t, 200, fields{
-				"status": "healthy", "service": "Tallyman", "version": "test", "storage": "working", "sessions": "working", "contents": "working", "workers": "working", "sweep": "working",
-				"reading": 0, "waiting": 0, "endpoints": anyObject, "environment": "production",
-				"cookie_config": fields{"samesite": "Lax", "secure": false, "httponly": true, "cookies_valid": true},
-			})
+			p.get(t, path).is(t, 200, health("healthy", "working"))
 		}
 		p.get(t, "/api/docs").is(t, 200, fields{"service": "Tallyman", "version": "test", "description": anyText, "openapi": "/openapi.json", "endpoints": anyObject})
 		p.get(t, "/nothing/here").fails(t, 404, "not_found", nil)
