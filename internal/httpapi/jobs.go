@@ -138,7 +138,7 @@ func answerJob(j jobs.Job) jobAnswer {
 	case "done":
 		a.Result = &jobResult{
 			SessionID: string(r.Session), billFigures: figuresOf(r.Bills),
-			matchFigures: matchFigures{r.Rows, r.Matched, r.UnmatchedLines, r.UnmatchedOrders, r.NearMisses, r.State, r.Reason},
+			matchFigures: matchFigures{joinFigures{r.Rows, r.Matched, r.UnmatchedLines, r.UnmatchedOrders, r.NearMisses, r.State}, r.Reason},
 			Warnings:     append([]string{}, r.Findings...), More: r.More,
 		}
 		a.Links["sheet"] = at + "/sheet"

@@ -269,8 +269,8 @@ type ordersAnswer struct {
 	Warnings []string `json:"warnings"`
 }
 
-// matchFigures are the figures of order exports, and of what they have in common with bills.
-type matchFigures struct {
+// joinFigures are the figures of order exports, and of what they have in common with bills.
+type joinFigures struct {
 	// Rows is the number of order rows, of all exports of the session.
 	Rows int `json:"rows"`
 	// Matched is the number of lines with an order row.
@@ -282,8 +282,19 @@ type matchFigures struct {
 	// NearMisses counts pairs of the same bill and style with other quantities.
 	NearMisses int `json:"near_misses"`
 	// State is "joined", or "wrong_orders" if the export looks like that of another
-	// shipment; Reason then says why.
-	State  string `json:"state"`
+	// shipment.
+	State string `json:"state"`
+}
+
+// joinOf returns the figures of a sheet that has orders.
+func joinOf(s *sheet.Sheet) joinFigures {
+	m := s.Match
+	return joinFigures{len(s.Orders.Rows), m.Matched, len(m.UnmatchedLines), len(m.UnmatchedOrders), len(m.NearMisses), m.State}
+}
+
+// matchFigures are those figures, and the reason for the state wrong_orders.
+type matchFigures struct {
+	joinFigures
 	Reason string `json:"reason"`
 }
 
@@ -340,9 +351,7 @@ func handleUploadCSV(c *call) (a ordersAnswer, err error) {
 	}
 	attached = true
 	a.Status, a.SessionID = "success", string(c.naming.id())
-	a.Rows, a.Matched = len(s.Orders.Rows), s.Match.Matched
-	a.UnmatchedLines, a.UnmatchedOrders, a.NearMisses = len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses)
-	a.State, a.Reason = s.Match.State, s.Match.Reason
+	a.matchFigures = matchFigures{joinOf(s), s.Match.Reason}
 	a.Warnings = append(warningsOf(s), got.Warnings...)
 	if remember {
 		a.Warnings = append(a.Warnings, c.remember(columns)...)

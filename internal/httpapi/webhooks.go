@@ -160,18 +160,19 @@ func withWebhooks[T any](f func(*call, *webhook.Service) (T, error)) func(*call)
 const mostOfWebhook = 16 << 10
 
 // webhookRequest reads the body of POST /webhooks and PATCH /webhooks/{id}, whose members are
-// called like the fields of a change.
-func (c *call) webhookRequest() (r webhook.Change, err error) {
+// called like the fields of a change. It fails as webhooks does, too.
+func (c *call) webhookRequest() (r webhook.Change, hooks *webhook.Service, err error) {
 	data, err := c.readJSON(c.body, mostOfWebhook, "a webhook is JSON; send it")
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil || d.More() {
-		return r, fault.New(fault.BadRequest, `a webhook is written like {"url": "https://hooks.example.com/tallyman", "events": ["sheet.ready"], "note": "n8n"}`)
+		return r, nil, fault.New(fault.BadRequest, `a webhook is written like {"url": "https://hooks.example.com/tallyman", "events": ["sheet.ready"], "note": "n8n"}`)
 	}
-	return r, nil
+	hooks, err = c.webhooks()
+	return r, hooks, err
 }
 
 func handleWebhooks(c *call, hooks *webhook.Service) (a webhooksAnswer, err error) {
@@ -184,11 +185,7 @@ func handleWebhooks(c *call, hooks *webhook.Service) (a webhooksAnswer, err erro
 }
 
 func handleAddWebhook(c *call) (a webhookAnswer, err error) {
-	r, err := c.webhookRequest()
-	if err != nil {
-		return a, err
-	}
-	hooks, err := c.webhooks()
+	r, hooks, err := c.webhookRequest()
 	if err != nil {
 		return a, err
 	}
@@ -209,11 +206,7 @@ func orZero[T any](v *T) (out T) {
 }
 
 func handleChangeWebhook(c *call) (a webhookAnswer, err error) {
-	r, err := c.webhookRequest()
-	if err != nil {
-		return a, err
-	}
-	hooks, err := c.webhooks()
+	r, hooks, err := c.webhookRequest()
 	if err != nil {
 		return a, err
 	}
@@ -354,21 +347,12 @@ type sheetEvent struct {
 	Files []string `json:"files"`
 	billFigures
 	// Orders are the figures of the order export, if there is one.
-	Orders *ordersEvent `json:"orders,omitempty"`
+	Orders *joinFigures `json:"orders,omitempty"`
 	// Findings counts what the list of findings has, by severity; ToCheck are those that need a
 	// person's eye and were not ticked off.
 	Findings map[sheet.Severity]int `json:"findings"`
 	ToCheck  int                    `json:"to_check"`
 	Links    eventLinks             `json:"links"`
-}
-
-type ordersEvent struct {
-	Rows            int    `json:"rows"`
-	Matched         int    `json:"matched"`
-	UnmatchedLines  int    `json:"unmatched_lines"`
-	UnmatchedOrders int    `json:"unmatched_orders"`
-	NearMisses      int    `json:"near_misses"`
-	State           string `json:"state"`
 }
 
 // eventLinks are addresses on this server; they begin with its own if the operator named it
@@ -460,7 +444,8 @@ func (c *call) emitSheet(t webhook.Type, cause string, st session.State, s *shee
 		}
 	}
 	if s.Orders != nil {
-		e.Orders = &ordersEvent{len(s.Orders.Rows), s.Match.Matched, len(s.Match.UnmatchedLines), len(s.Match.UnmatchedOrders), len(s.Match.NearMisses), s.Match.State}
+		figures := joinOf(s)
+		e.Orders = &figures
 	}
 	return c.emit(t, e)
 }
