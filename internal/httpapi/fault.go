@@ -29,65 +29,40 @@ const (
 
 // statuses are the HTTP statuses of codes. A code without one is the server's own
 // fault.
-var statuses = map[fault.Code]int{
-	session.BadID:           http.StatusBadRequest,
-	fault.BadRequest:        http.StatusBadRequest,
-	fault.NoUpload:          http.StatusBadRequest,
-	desk.NoBOL:              http.StatusBadRequest,
-	session.TooManyFiles:    http.StatusBadRequest,
-	body.BadBase64:          http.StatusBadRequest,
-	SessionRequired:         http.StatusBadRequest,
-	body.TooManyParts:       http.StatusBadRequest,
-	Unauthorized:            http.StatusUnauthorized,
-	CrossOrigin:             http.StatusForbidden,
-	BadHost:                 http.StatusForbidden,
-	AdminOnly:               http.StatusForbidden,
-	WebhooksOff:             http.StatusForbidden,
-	webhook.Refused:         http.StatusForbidden,
-	ReadOnly:                http.StatusForbidden,
-	desk.KeyReused:          http.StatusUnprocessableEntity,
-	BadRange:                http.StatusRequestedRangeNotSatisfiable,
-	fault.NotFound:          http.StatusNotFound,
-	fault.NoSuchPage:        http.StatusNotFound,
-	desk.NoSheet:            http.StatusNotFound,
-	MethodNotAllowed:        http.StatusMethodNotAllowed,
-	body.RequestTimeout:     http.StatusRequestTimeout,
-	session.Superseded:      http.StatusConflict,
-	session.Changed:         http.StatusConflict,
-	session.ProfileChanged:  http.StatusConflict,
-	profile.BadProfile:      http.StatusUnprocessableEntity,
-	desk.BadForm:            http.StatusUnprocessableEntity,
-	fault.TooLarge:          http.StatusRequestEntityTooLarge,
-	body.UnsupportedType:    http.StatusUnsupportedMediaType,
-	fault.NotAPDF:           http.StatusUnprocessableEntity,
-	fault.DamagedPDF:        http.StatusUnprocessableEntity,
-	fault.EncryptedPDF:      http.StatusUnprocessableEntity,
-	fault.DamagedPicture:    http.StatusUnprocessableEntity,
-	fault.NoText:            http.StatusUnprocessableEntity,
-	fault.NoBills:           http.StatusUnprocessableEntity,
-	fault.UnreadForm:        http.StatusUnprocessableEntity,
-	fault.EmptyFile:         http.StatusUnprocessableEntity,
-	fault.TooSlow:           http.StatusUnprocessableEntity,
-	fault.TooMuchMemory:     http.StatusUnprocessableEntity,
-	fault.WorkerCrashed:     http.StatusUnprocessableEntity,
-	fault.NotAnOrderFile:    http.StatusUnprocessableEntity,
-	fault.DamagedOrders:     http.StatusUnprocessableEntity,
-	fault.OldXLS:            http.StatusUnprocessableEntity,
-	fault.MissingColumns:    http.StatusUnprocessableEntity,
-	fault.NoOrderRows:       http.StatusUnprocessableEntity,
-	fault.Cancelled:         statusClientGone,
-	desk.OwnerLimit:         http.StatusTooManyRequests,
-	jobs.TooMany:            http.StatusTooManyRequests,
-	jobs.NotEnded:           http.StatusConflict,
-	jobs.NoResult:           http.StatusNotFound,
-	jobs.GivenUp:            http.StatusUnprocessableEntity,
-	fault.Busy:              http.StatusServiceUnavailable,
-	fault.WorkerStopped:     http.StatusServiceUnavailable,
-	blob.StorageUnavailable: http.StatusServiceUnavailable,
-	blob.StorageFull:        http.StatusInsufficientStorage,
-	blob.Damaged:            http.StatusInternalServerError,
-	fault.Internal:          http.StatusInternalServerError,
-}
+var statuses = func() map[fault.Code]int {
+	all := map[fault.Code]int{}
+	for status, list := range map[int][]fault.Code{
+		http.StatusBadRequest: {
+			session.BadID, fault.BadRequest, fault.NoUpload, desk.NoBOL, session.TooManyFiles, body.BadBase64,
+			SessionRequired, body.TooManyParts,
+		},
+		http.StatusUnauthorized: {Unauthorized},
+		http.StatusForbidden:    {CrossOrigin, BadHost, AdminOnly, WebhooksOff, webhook.Refused, ReadOnly},
+		http.StatusUnprocessableEntity: {
+			desk.KeyReused, profile.BadProfile, desk.BadForm, fault.NotAPDF, fault.DamagedPDF,
+			fault.EncryptedPDF, fault.DamagedPicture, fault.NoText, fault.NoBills, fault.UnreadForm,
+			fault.EmptyFile, fault.TooSlow, fault.TooMuchMemory, fault.WorkerCrashed, fault.NotAnOrderFile,
+			fault.DamagedOrders, fault.OldXLS, fault.MissingColumns, fault.NoOrderRows, jobs.GivenUp,
+		},
+		http.StatusRequestedRangeNotSatisfiable: {BadRange},
+		http.StatusNotFound:                     {fault.NotFound, fault.NoSuchPage, desk.NoSheet, jobs.NoResult},
+		http.StatusMethodNotAllowed:             {MethodNotAllowed},
+		http.StatusRequestTimeout:               {body.RequestTimeout},
+		http.StatusConflict:                     {session.Superseded, session.Changed, session.ProfileChanged, jobs.NotEnded},
+		http.StatusRequestEntityTooLarge:        {fault.TooLarge},
+		http.StatusUnsupportedMediaType:         {body.UnsupportedType},
+		statusClientGone:                        {fault.Cancelled},
+		http.StatusTooManyRequests:              {desk.OwnerLimit, jobs.TooMany},
+		http.StatusServiceUnavailable:           {fault.Busy, fault.WorkerStopped, blob.StorageUnavailable},
+		http.StatusInsufficientStorage:          {blob.StorageFull},
+		http.StatusInternalServerError:          {blob.Damaged, fault.Internal},
+	} {
+		for _, code := range list {
+			all[code] = status
+		}
+	}
+	return all
+}()
 
 // statusClientGone is logged for requests whose client hung up. It is never sent.
 const statusClientGone = 499
