@@ -414,11 +414,10 @@ func (c *call) convert(how conversion) (s *sheet.Sheet, f sheet.Format, err erro
 		return nil, f, nil
 	}
 	values := got.Values
-	if c.values.Has("format") {
-		values.Set("format", c.query("format"))
-	}
-	if c.values.Has("accept_unproved") {
-		values.Set("accept_unproved", c.query("accept_unproved"))
+	for _, name := range []string{"format", "accept_unproved"} {
+		if c.values.Has(name) {
+			values.Set(name, c.query(name))
+		}
 	}
 	if f, err = format(values); err != nil {
 		return nil, f, err

@@ -163,7 +163,7 @@ func jobRoutes(keyParameter parameter) []*route {
 		{name: "csv", about: "an order export: CSV, XLSX or XLS; may be repeated", file: true, many: true},
 	}
 	return []*route{
-		files(route{path: "/jobs", methods: post, op: "job_put", changes: true, accepted: true,
+		&route{path: "/jobs", methods: post, op: "job_put", changes: true, accepted: true,
 			summary: "Have a sheet made later, of the files of the request or of those of a session; the answer says where to ask for it",
 			queries: []parameter{keyParameter},
 			bodies: append([]bodyDoc{
@@ -172,7 +172,7 @@ func jobRoutes(keyParameter parameter) []*route {
 			}, rawDocs(billTypes, "one PDF; ?filename= names it")...),
 			answer: reflect.TypeFor[jobAnswer](),
 			faults: codes(bodyFaults, storedFaults, []fault.Code{session.TooManyFiles, desk.KeyReused, jobs.TooMany, fault.NotFound}),
-		}, handlePutJob),
+			handle: handlePutJob},
 		typed(route{path: "/jobs", methods: get, op: "jobs",
 			summary: "The caller's jobs, the latest first",
 			queries: []parameter{
@@ -183,14 +183,14 @@ func jobRoutes(keyParameter parameter) []*route {
 		typed(route{path: "/jobs/{id}", methods: get, op: "job", summary: "What became of a job", queries: []parameter{id}, faults: gone}, handleJob),
 		typed(route{path: "/jobs/{id}", methods: []string{http.MethodDelete}, op: "job_delete", changes: true,
 			summary: "Cancel a job; or remove one that has ended, with its sheet", queries: []parameter{id}, faults: gone}, handleDeleteJob),
-		files(route{path: "/jobs/{id}/events", methods: get, op: "job_events", media: []string{"text/event-stream"},
+		&route{path: "/jobs/{id}/events", methods: get, op: "job_events", media: []string{"text/event-stream"},
 			summary: "What happens to a job, as server-sent events named after its state, with what /jobs/{id} answers; they end with the job",
-			queries: []parameter{id}, faults: gone}, handleJobEvents),
-		files(route{path: "/jobs/{id}/sheet", methods: get, op: "job_sheet", media: sheetMedia,
+			queries: []parameter{id}, faults: gone, handle: handleJobEvents},
+		&route{path: "/jobs/{id}/sheet", methods: get, op: "job_sheet", media: sheetMedia,
 			summary: "The sheet of a job that is done, as BOL_processed.csv",
 			queries: []parameter{id, formatParameter, acceptParameter},
 			faults:  codes(storedFaults, gone, []fault.Code{jobs.NotEnded, jobs.NoResult, desk.NoSheet, BadRange}),
-		}, handleJobSheet),
+			handle:  handleJobSheet},
 	}
 }
 

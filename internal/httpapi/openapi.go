@@ -170,9 +170,6 @@ func responses(s schemas, rt *route) object {
 	if rt.answer != nil {
 		content["application/json"] = object{"schema": s.of(rt.answer)}
 	}
-	if rt.path == "/" {
-		content["application/json"] = object{"schema": s.of(reflect.TypeFor[readyAnswer]())}
-	}
 	out := object{"200": object{"description": "success", "content": content}}
 	if rt.accepted {
 		out = object{"202": object{"description": "accepted; done later", "content": content, "headers": object{

@@ -131,24 +131,20 @@ func (c *call) overRevision() (int64, error) {
 // mapColumns tells an upload what the request says about the columns of its order export.
 // It returns the mapping, and whether it is to be remembered.
 func (c *call) mapColumns(in *desk.Incoming, values map[string][]string) (columns []string, remember bool, err error) {
-	for _, list := range [][]string{c.values["map"], values["map"]} {
-		for _, several := range list {
-			for one := range strings.Lines(several) {
-				if one = strings.TrimSpace(one); one != "" {
-					columns = append(columns, one)
-				}
+	for _, several := range slices.Concat(c.values["map"], values["map"]) {
+		for one := range strings.Lines(several) {
+			if one = strings.TrimSpace(one); one != "" {
+				columns = append(columns, one)
 			}
 		}
 	}
-	for _, list := range [][]string{c.values["remember"], values["remember"]} {
-		for _, word := range list {
-			switch strings.ToLower(word) {
-			case "1", "true", "yes", "on":
-				remember = true
-			case "", "0", "false", "no", "off":
-			default:
-				return nil, false, fault.New(fault.BadRequest, "remember is true or false, not %.40q", word)
-			}
+	for _, word := range slices.Concat(c.values["remember"], values["remember"]) {
+		switch strings.ToLower(word) {
+		case "1", "true", "yes", "on":
+			remember = true
+		case "", "0", "false", "no", "off":
+		default:
+			return nil, false, fault.New(fault.BadRequest, "remember is true or false, not %.40q", word)
 		}
 	}
 	if remember && len(columns) == 0 {
@@ -173,13 +169,11 @@ var put = []string{http.MethodPut}
 
 // profileRoutes are the routes of the owner's profile.
 func profileRoutes() []*route {
-	get := files(route{path: "/profile", methods: get, op: "profile",
+	return []*route{{path: "/profile", methods: get, op: "profile",
 		summary: "Your profile: what your house does its own way. As TOML with every setting explained, or as JSON",
 		queries: []parameter{{name: "format", in: "query", about: "toml by default, or json", values: []string{"toml", "json"}}},
 		media:   []string{"application/toml"},
-	}, handleGetProfile)
-	get.answer = reflect.TypeFor[profileAnswer]()
-	return []*route{get, typed(route{path: "/profile", methods: put, op: "put_profile", changes: true,
+		answer:  reflect.TypeFor[profileAnswer](), handle: handleGetProfile}, typed(route{path: "/profile", methods: put, op: "put_profile", changes: true,
 		summary: "Write your profile, if nobody else has since you read it",
 		queries: []parameter{
 			{name: "If-Match", in: "header", about: "the ETag of the profile that you read, \"0\" if there was none; * for any"},

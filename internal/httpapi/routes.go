@@ -100,12 +100,6 @@ func typed[T any](rt route, f func(*call) (T, error)) *route {
 	return &rt
 }
 
-// files makes a handler that answers with something else than JSON a route's.
-func files(rt route, f func(*call) (any, error)) *route {
-	rt.handle = f
-	return &rt
-}
-
 var (
 	get  = []string{http.MethodGet}
 	post = []string{http.MethodPost}
@@ -159,11 +153,11 @@ func routes() []*route {
 	billFaults := codes(bodyFaults, readFaults, pdfFaults, storedFaults, []fault.Code{session.Superseded, session.Changed, desk.KeyReused})
 
 	rs := []*route{
-		files(route{path: "/", methods: get, public: true, page: true, op: "open",
+		&route{path: "/", methods: get, public: true, page: true, op: "open",
 			summary: "The page; with ?format=json or Accept: application/json, a list of the routes",
 			queries: []parameter{{name: "format", in: "query", about: "json for programs", values: []string{"json"}}},
 			media:   []string{"text/html; charset=utf-8"},
-		}, handleRoot),
+			answer:  reflect.TypeFor[readyAnswer](), handle: handleRoot},
 		typed(route{path: "/new-session", methods: []string{http.MethodPost, http.MethodGet}, op: "new", changes: true, begins: true,
 			summary: "Begin a new, empty session with the given ID, or with a minted one",
 		}, handleNew),
@@ -227,12 +221,12 @@ func routes() []*route {
 	}
 	convertFaults := codes(bodyFaults, readFaults, pdfFaults, csvFaults, storedFaults, []fault.Code{body.BadBase64, session.TooManyFiles})
 	for _, path := range []string{"/process", "/process-workflow"} {
-		rs = append(rs, files(route{path: path, methods: post, op: "reread", changes: true, optional: true,
+		rs = append(rs, &route{path: path, methods: post, op: "reread", changes: true, optional: true,
 			summary: "Read the stored BOL again; with files make their sheet without a session, as /convert does",
 			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
 			answer:  reflect.TypeFor[processAnswer](), media: sheetMedia,
 			faults: codes(convertFaults, []fault.Code{desk.NoBOL, session.Superseded, session.Changed}),
-		}, handleProcess))
+			handle: handleProcess})
 	}
 	for _, r := range []struct{ path, bills string }{{"/upload-stateless", "file"}, {"/upload-stateless-multipart", "pdf_file"}} {
 		rs = append(rs, typed(route{path: r.path, methods: post, op: "convert",
@@ -242,24 +236,21 @@ func routes() []*route {
 		}, handleStateless(r.bills)))
 	}
 	for path, base := range map[string]string{"/download-bol": "BOL_processed", "/download": "combined_data"} {
-		rs = append(rs, files(route{path: path, methods: get, op: "sheet", media: sheetMedia,
+		rs = append(rs, &route{path: path, methods: get, op: "sheet", media: sheetMedia,
 			summary: "The sheet, as " + base + ".csv",
 			queries: []parameter{formatParameter, acceptParameter},
 			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
-		}, func(c *call) (any, error) { return c.download(base) }))
+			handle:  func(c *call) (any, error) { return c.download(base) }})
 	}
-	rs = append(rs, learnRoutes()...)
-	rs = append(rs, amendmentRoutes()...)
-	rs = append(rs, webhookRoutes()...)
-	rs = append(rs, jobRoutes(keyParameter)...)
+	rs = slices.Concat(rs, learnRoutes(), amendmentRoutes(), webhookRoutes(), jobRoutes(keyParameter), profileRoutes())
 	return append(rs,
-		files(route{path: "/download-bol/{name}", methods: get, op: "file",
+		&route{path: "/download-bol/{name}", methods: get, op: "file",
 			summary: "One of the session's files",
 			queries: []parameter{{name: "name", in: "path", about: "a name from /files"}},
 			media:   []string{"text/csv; charset=utf-8", "application/pdf", sheet.XLSX.ContentType(), "application/vnd.ms-excel", body.JSON},
 			faults:  codes(storedFaults, []fault.Code{fault.NotFound, BadRange}),
-		}, handleDownloadFile),
-		files(route{path: "/routing", methods: get, op: "routing", media: sheetMedia,
+			handle:  handleDownloadFile},
+		&route{path: "/routing", methods: get, op: "routing", media: sheetMedia,
 			summary: "What routing requests ask for: the bills by ship-to and ship window, and within that by purchase order",
 			queries: []parameter{
 				{name: "format", in: "query", about: "the table's format; csv by default", values: []string{"csv", "xlsx", "json"}},
@@ -267,13 +258,12 @@ func routes() []*route {
 				acceptParameter,
 			},
 			faults: codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
-		}, handleRouting),
-		files(route{path: "/report", methods: get, op: "report", media: []string{report.HTML.ContentType(), report.PDF.ContentType()},
+			handle: handleRouting},
+		&route{path: "/report", methods: get, op: "report", media: []string{report.HTML.ContentType(), report.PDF.ContentType()},
 			summary: "What needs a person's eye, by bill, with who checked what and what was amended: a page to print, or a PDF",
 			queries: []parameter{{name: "format", in: "query", about: "html, which is the default, or pdf", values: []string{"html", "pdf"}}},
 			faults:  codes(storedFaults, []fault.Code{desk.NoSheet}),
-		}, handleReport),
-		profileRoutes()[0], profileRoutes()[1],
+			handle:  handleReport},
 		typed(route{path: "/status", methods: get, op: "status",
 			summary: "The state of the session; creates no session",
 			faults:  storedFaults,
@@ -299,16 +289,16 @@ func routes() []*route {
 			summary: "Empty the session, if it has files. _sid is required",
 			faults:  []fault.Code{SessionRequired},
 		}, handleClean),
-		files(route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
+		&route{path: "/events", methods: get, op: "events", media: []string{"text/event-stream"},
 			summary: "What happens in the session, as server-sent events: state, new, cleared, expired, reading, progress, attached, detached, failed",
 			faults:  []fault.Code{SessionRequired},
-		}, handleEvents),
-		files(route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
+			handle:  handleEvents},
+		&route{path: "/convert", methods: post, op: "convert", media: sheetMedia,
 			summary: "Make a sheet without a session",
 			queries: []parameter{formatParameter, acceptParameter},
 			bodies:  conversionDocs("pdf", "file", "csv", "csv_file"),
 			faults:  convertFaults,
-		}, handleConvert),
+			handle:  handleConvert},
 		typed(route{path: "/sessions", methods: get, op: "sessions",
 			summary: "The sessions of the caller's key, to go on with one; none where there are no keys",
 			queries: listingParameters,
@@ -337,9 +327,9 @@ func routes() []*route {
 			media: []string{"text/html; charset=utf-8"}, handle: staticFile("docs.html")},
 		&route{path: "/help", methods: get, public: true, static: true, page: true, summary: "Help for people who use the page, with a glossary",
 			media: []string{"text/html; charset=utf-8"}, handle: staticFile("help.html")},
-		files(route{path: "/metrics", methods: get, summary: "Measurements for Prometheus; with keys for admin keys only",
-			media: []string{"text/plain"}, faults: []fault.Code{AdminOnly}}, handleMetrics),
-		files(route{path: "/debug/pprof/{name}", methods: get,
+		&route{path: "/metrics", methods: get, summary: "Measurements for Prometheus; with keys for admin keys only",
+			media: []string{"text/plain"}, faults: []fault.Code{AdminOnly}, handle: handleMetrics},
+		&route{path: "/debug/pprof/{name}", methods: get,
 			summary: "A profile of the server for go tool pprof or go tool trace; for admin keys, and on this machine if there are no keys",
 			queries: []parameter{
 				{name: "name", in: "path", about: "which", values: profileNames()},
@@ -348,15 +338,15 @@ func routes() []*route {
 			},
 			media:  []string{body.Octets, "text/plain; charset=utf-8"},
 			faults: []fault.Code{AdminOnly, fault.NotFound},
-		}, handleProfile),
+			handle: handleProfile},
 		&route{path: "/client.js", methods: get, public: true, static: true, summary: "A client of this API as an ES module, for browsers and Node",
 			media: []string{"text/javascript; charset=utf-8"}, handle: staticFile("client.js")},
-		files(route{path: "/view", methods: get, op: "view", answer: reflect.TypeFor[viewAnswer](),
+		&route{path: "/view", methods: get, op: "view", answer: reflect.TypeFor[viewAnswer](),
 			summary: "The session and its sheet as of one instant, for the page; creates no session",
 			queries: []parameter{{name: "have", in: "query", about: "the version of the sheet that the caller has; an unchanged sheet is left out of the answer"}},
 			faults:  storedFaults,
-		}, handleView),
-		files(route{path: "/page-picture", methods: get, op: "picture", media: []string{"image/png"},
+			handle:  handleView},
+		&route{path: "/page-picture", methods: get, op: "picture", media: []string{"image/png"},
 			summary: "A page of the session's BOL as a picture; the header Page-Size gives the page's width and height in points",
 			queries: []parameter{
 				{name: "of", in: "query", about: "the version of the sheet from /view, so that the picture is never of another document", required: true},
@@ -365,7 +355,7 @@ func routes() []*route {
 				{name: "width", in: "query", about: "the width of the picture in pixels; 1200 by default"},
 			},
 			faults: codes(readFaults, storedFaults, []fault.Code{fault.TooLarge, fault.NotAPDF, fault.DamagedPDF, fault.EncryptedPDF, fault.DamagedPicture, fault.NotFound, fault.NoSuchPage, session.Changed}),
-		}, handlePicture),
+			handle: handlePicture},
 		&route{path: "/sample/{name}", methods: get, public: true, static: true, summary: "Invented bills and orders to try things with: bol.pdf and orders.csv, bol-with-mistakes.pdf and orders-with-mistakes.csv",
 			queries: []parameter{{name: "name", in: "path", about: "the file's name"}},
 			media:   []string{"application/pdf", sheet.CSV.ContentType()}, faults: []fault.Code{fault.NotFound}, handle: handleSample},
