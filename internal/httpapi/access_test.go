@@ -213,9 +213,7 @@ func TestTheSameIDUnderTwoKeysIsTwoSessions(t *testing.T) {
 			t.Errorf("%s got another sheet", name)
 		}
 	}
-	if a := p.get(t, "/status?_sid=shared", apiKey(secrets["admin"])); !bytes.Contains(a.body, []byte(`"no_session"`)) {
-		t.Errorf("an admin's session of that ID: %s", a.body)
-	}
+	p.get(t, "/status?_sid=shared", apiKey(secrets["admin"])).shows(t, `"no_session"`, "an admin's session of that ID")
 	p.do(t, request{method: "POST", path: "/clear-session?_sid=shared", header: apiKey(secrets["a"])})
 	p.get(t, "/download-bol?_sid=shared", apiKey(secrets["b"])).holds(t, ships["b"].unmatched, "clearing one owner's session cleared the other's")
 }

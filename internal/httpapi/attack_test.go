@@ -169,8 +169,7 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 			}
 		}
 	}
-	two, twoForm := multi(t, fileIn("file", "1.pdf", big[:limit-10]), fileIn("file", "2.pdf", big[:100]))
-	p.post(t, "/upload?_sid=s", two, twoForm).fails(t, 413, "too_large", fields{"session_id": "s"})
+	p.form(t, "/upload?_sid=s", fileIn("file", "1.pdf", big[:limit-10]), fileIn("file", "2.pdf", big[:100])).fails(t, 413, "too_large", fields{"session_id": "s"})
 
 	const form = "multipart/form-data; boundary=x"
 	for _, e := range []struct{ name, path, kind, head string }{

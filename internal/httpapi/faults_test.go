@@ -524,8 +524,7 @@ func TestEveryRouteThatTakesOrdersSaysWhyItCannot(t *testing.T) {
 			extra["details"] = anyObject
 		}
 		for path, names := range converting {
-			kind, body := multi(t, fileIn(names.bills, "b.pdf", ship.bills), fileIn(names.orders, "o.csv", export))
-			p.post(t, path, kind, body).fails(t, 422, code, extra)
+			p.form(t, path, fileIn(names.bills, "b.pdf", ship.bills), fileIn(names.orders, "o.csv", export)).fails(t, 422, code, extra)
 		}
 		extra["session_id"] = "s"
 		kind, body := multi(t, fileIn("file", "o.csv", export))

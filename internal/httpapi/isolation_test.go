@@ -73,9 +73,7 @@ func TestAResetDuringAnUploadSupersedesIt(t *testing.T) {
 			a := <-answered
 			p.schemas.check(t, request{method: "POST", path: "/upload"}, a)
 			a.fails(t, 409, "session_superseded", fields{"session_id": "s"})
-			if a := p.get(t, "/validate-session?_sid=s"); !bytes.Contains(a.body, []byte(`"is_clean":true`)) {
-				t.Errorf("the session is not clean: %s", a.body)
-			}
+			p.get(t, "/validate-session?_sid=s").shows(t, `"is_clean":true`, "the session is not clean")
 			p.settles(t, 0)
 		})
 	}

@@ -22,9 +22,7 @@ func TestASessionIsCleaned(t *testing.T) {
 		"detailed_analysis": fields{"file_breakdown": noFiles, "total_files": 0, "directory_exists": false},
 	}
 	p.post(t, "/auto-clean-session?_sid=s", "", nil).is(t, 200, nothing)
-	if a := p.get(t, "/status?_sid=s"); !bytes.Contains(a.body, []byte(`"session_exists":false`)) {
-		t.Errorf("cleaning began a session: %s", a.body)
-	}
+	p.get(t, "/status?_sid=s").shows(t, `"session_exists":false`, "cleaning began a session")
 	p.uploadBills(t, "s", ship.bills)
 	p.uploadOrders(t, "s", ship.orders)
 	p.uploadBills(t, "another", ship.bills)
@@ -91,9 +89,7 @@ func TestProcessWithFilesConvertsThem(t *testing.T) {
 		// request.
 		kind, body := multi(t, part{name: "note", content: []byte("x")}, part{name: "pdf", file: true})
 		for contentType, content := range map[string][]byte{kind: body, "application/json": []byte(`{"pdf":"x"}`), "multipart/form-data; boundary=x": nil, "": nil} {
-			if a := p.post(t, path+"?_sid=s", contentType, content); a.status != 200 || !bytes.Contains(a.body, []byte(`"output_file":"combined_data.csv"`)) {
-				t.Errorf("%s as %q: %d %s", path, contentType, a.status, a.body)
-			}
+			p.post(t, path+"?_sid=s", contentType, content).shows(t, `"output_file":"combined_data.csv"`, path, "as", contentType)
 		}
 	}
 	p.get(t, "/download?_sid=s").holds(t, before, "the session is not what it was")
@@ -122,9 +118,7 @@ func TestWakeUpNamesASession(t *testing.T) {
 		t.Errorf("two callers are given the session %v", first)
 	}
 	for _, id := range []any{"mine", first} {
-		if a := p.get(t, "/status?_sid="+id.(string)); !bytes.Contains(a.body, []byte(`"session_exists":false`)) {
-			t.Errorf("waking up began a session: %s", a.body)
-		}
+		p.get(t, "/status?_sid="+id.(string)).shows(t, `"session_exists":false`, "waking up began a session")
 	}
 	p.post(t, "/upload?_sid="+first.(string), "application/pdf", small(t, 1).bills).ok(t, "the session that it named cannot be used")
 }

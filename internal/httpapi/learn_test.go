@@ -178,14 +178,10 @@ func TestAFormIsTaughtAndTheNextDocumentOfItReadsByItself(t *testing.T) {
 	l = c.lesson("GET", "/learn?_sid=t", nil)
 	c.is(l, fields{"form": "learnt", "name": "the house's list", "outcome": "reconciled", "headings_on": 1, "revision": 2, "forms": []any{map[string]any{"name": "the house's list", "proved": 2.0, "trusted": true}}})
 	c.is(c.lesson("GET", "/learn?_sid=t&page=2&of="+l["version"].(string), nil), fields{"page": 2, "headings_on": 2, "outcome": "reconciled"})
-	if a := form("/convert?format=json", three); !strings.Contains(string(a.body), `"form":"learnt","form_name":"the house's list","outcome":"reconciled"`) {
-		t.Errorf("a conversion: %d %.300s", a.status, a.body)
-	}
+	form("/convert?format=json", three).shows(t, `"form":"learnt","form_name":"the house's list","outcome":"reconciled"`, "a conversion")
 	// It is nobody else's.
 	other := teacher{p, t, secrets["other"]}
-	if a := other.upload("s", two); a.status != 200 || !strings.Contains(string(a.body), `"bills":0`) {
-		t.Errorf("for another owner: %d %s", a.status, a.body)
-	}
+	other.upload("s", two).shows(t, `"bills":0`, "for another owner")
 	c.is(other.lesson("GET", "/learn?_sid=s", nil), fields{"form": "free", "forms": []any{}})
 	a := c.do("GET", "/profile?format=json", nil)
 	if !strings.Contains(string(a.body), `"forms":[{"columns":[{"field":"packages","heading":"LAATIKOT",`) {

@@ -63,9 +63,7 @@ func TestAProfileIsReadAndWrittenOverTheRevisionThatItsWriterSaw(t *testing.T) {
 	// What GET gives as JSON, PUT takes.
 	again, _ := json.Marshal(got["profile"])
 	p.putProfile(t, depot, "*", "application/json", string(again)).is(t, 200, fields{"status": "success", "message": anyText, "revision": 2.0, "version": written["version"]})
-	if a := get(depot, ""); !strings.Contains(string(a.body), "Default: 80\ncube = 65\n") {
-		t.Errorf("JSON as TOML: %s", a.body)
-	}
+	get(depot, "").shows(t, "Default: 80\ncube = 65\n", "JSON as TOML")
 	p.do(t, request{method: "PUT", path: "/profile?revision=1", header: apiKey(depot)}).fails(t, 409, "changed", nil)
 	p.do(t, request{method: "PUT", path: "/profile?revision=2", header: apiKey(depot)}).is(t, 200, fields{"status": "success", "message": anyText, "revision": 3.0, "version": anyText})
 	none := apiKey(secrets["other"])

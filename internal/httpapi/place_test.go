@@ -454,6 +454,14 @@ func (a answer) must(t testing.TB, about ...any) {
 	}
 }
 
+// shows fails unless the request succeeded, and is answered with a text.
+func (a answer) shows(t testing.TB, text string, about ...any) {
+	t.Helper()
+	if a.status != 200 || !a.has(text) {
+		t.Errorf("%v: %d %.300s, want %s", about, a.status, a.body, text)
+	}
+}
+
 // holds fails unless the body is the wanted one.
 func (a answer) holds(t testing.TB, want []byte, about ...any) {
 	t.Helper()

@@ -385,8 +385,7 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 			t.Errorf("two files, format in the %s: %d, %v, %d bills", where, got.status, err, len(sheet.Bills))
 		}
 	}
-	kind, body := multi(t, fileIn("pdf", "b.pdf", ship.bills), fileIn("csv", "1.csv", ship.orders), fileIn("csv", "2.csv", ship.orders))
-	p.post(t, "/convert", kind, body).fails(t, 400, "bad_request", nil)
+	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), fileIn("csv", "1.csv", ship.orders), fileIn("csv", "2.csv", ship.orders)).fails(t, 400, "bad_request", nil)
 	p.form(t, "/convert", fileIn("csv", "1.csv", ship.orders)).fails(t, 400, "no_upload", nil)
 	p.form(t, "/convert?format=pdf", fileIn("pdf", "b.pdf", ship.bills)).fails(t, 400, "bad_request", nil)
 	p.settles(t, 0)

@@ -384,13 +384,8 @@ func TestANameBelongsToOneFile(t *testing.T) {
 func TestTheModeIsUnderstoodInAnyCase(t *testing.T) {
 	p, ship, more := newPlace(t), small(t, 1), other(t, 2)
 	p.uploadBills(t, "s", ship.bills)
-	if a := p.post(t, "/upload?_sid=s&mode=Append", "application/pdf", more.bills); a.status != 200 || !bytes.Contains(a.body, []byte(`"bills":12`)) {
-		t.Errorf("Append: %d %s", a.status, a.body)
-	}
-	kind, body := multi(t, fileIn("file", "b.pdf", ship.bills), part{name: "mode", content: []byte("REPLACE\r\n")})
-	if a := p.post(t, "/upload?_sid=s", kind, body); a.status != 200 || !bytes.Contains(a.body, []byte(`"bills":6`)) {
-		t.Errorf("REPLACE: %d %s", a.status, a.body)
-	}
+	p.post(t, "/upload?_sid=s&mode=Append", "application/pdf", more.bills).shows(t, `"bills":12`, "Append")
+	p.form(t, "/upload?_sid=s", fileIn("file", "b.pdf", ship.bills), part{name: "mode", content: []byte("REPLACE\r\n")}).shows(t, `"bills":6`, "REPLACE")
 }
 
 func TestALargeBodyWhereNoneIsNeededIsToldTheTrueLimit(t *testing.T) {
