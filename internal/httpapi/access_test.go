@@ -215,7 +215,8 @@ func TestTheSameIDUnderTwoKeysIsTwoSessions(t *testing.T) {
 	}
 	p.get(t, "/status?_sid=shared", apiKey(secrets["admin"])).shows(t, `"no_session"`, "an admin's session of that ID")
 	p.do(t, request{method: "POST", path: "/clear-session?_sid=shared", header: apiKey(secrets["a"])})
-	p.get(t, "/download-bol?_sid=shared", apiKey(secrets["b"])).holds(t, ships["b"].unmatched, "clearing one owner's session cleared the other's")
+	left := p.get(t, "/download-bol?_sid=shared", apiKey(secrets["b"]))
+	left.holds(t, ships["b"].unmatched, "clearing one owner's session cleared the other's")
 }
 
 func listed(t *testing.T, a answer) (ids []string, next *string, total int) {
@@ -465,7 +466,8 @@ func TestOtherSitesCannotUseABrowsersCookie(t *testing.T) {
 	}
 	// If the request names the session, the ID is the credential, whatever the origin of
 	// the page.
-	p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: http.Header{"Origin": {"https://evil.example"}}}).ok(t, "a front end of another origin is refused")
+	evil := http.Header{"Origin": {"https://evil.example"}}
+	p.do(t, request{method: "POST", path: "/process?_sid=" + id, header: evil}).ok(t, "a front end of another origin is refused")
 }
 
 func TestCookiesAreSafeAndOnlyOursCount(t *testing.T) {

@@ -319,7 +319,7 @@ func TestAnEarlierSheetIsCarriedOver(t *testing.T) {
 	carry := func(data []byte, key string) answer {
 		t.Helper()
 		r := request{path: "/carry?_sid=s", header: http.Header{"Idempotency-Key": {key}}}
-		return p.do(t, r.form(t, fileIn("file", "earlier.csv", data), part{name: "by", content: []byte("Ana")}))
+		return p.do(t, r.form(t, fileIn("file", "earlier.csv", data), textIn("by", "Ana")))
 	}
 	carry(earlier, "a").fails(t, 400, "no_bol", fields{"session_id": "s"})
 	p.uploadBills(t, "s", ship.bills)

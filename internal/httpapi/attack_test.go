@@ -169,7 +169,8 @@ func TestBodiesThatAreTooLargeOrEndless(t *testing.T) {
 			}
 		}
 	}
-	p.form(t, "/upload?_sid=s", fileIn("file", "1.pdf", big[:limit-10]), fileIn("file", "2.pdf", big[:100])).fails(t, 413, "too_large", fields{"session_id": "s"})
+	two := p.form(t, "/upload?_sid=s", fileIn("file", "1.pdf", big[:limit-10]), fileIn("file", "2.pdf", big[:100]))
+	two.fails(t, 413, "too_large", fields{"session_id": "s"})
 
 	const form = "multipart/form-data; boundary=x"
 	for _, e := range []struct{ name, path, kind, head string }{

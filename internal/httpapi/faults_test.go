@@ -666,7 +666,7 @@ func TestEveryRouteThatTakesFilesRefusesWhatIsNone(t *testing.T) {
 	manyKind, many := multi(t, parts...)
 	filesKind, tooMany := multi(t, files...)
 	brokenKind, broken := multi(t, fileIn("file", "a.pdf", []byte("JVBERi0x"+strings.Repeat("LjQK", 2000)+"%%%")))
-	noneKind, none := multi(t, part{name: "note", content: []byte("x")})
+	noneKind, none := multi(t, textIn("note", "x"))
 	orderKind, order := multi(t, fileIn("csv", "o.csv", ship.orders))
 	members := []byte(`{` + strings.Repeat(`"a":"b",`, 1100) + `"c":"d"}`)
 	const jsonKind = "application/json"

@@ -64,7 +64,7 @@ func TestStatelessRoutesAnswerTheSheetInJSON(t *testing.T) {
 			})
 		}
 		p.form(t, path+"?format=xlsx", fileIn(names.bills, "b.pdf", ship.bills)).fails(t, 400, "bad_request", nil)
-		kind, body := multi(t, part{name: "note", content: []byte("x")})
+		kind, body := multi(t, textIn("note", "x"))
 		if a := p.post(t, path, kind, body); !bytes.Contains(a.body, []byte("send it in the field "+names.orders+" or "+names.bills)) && !bytes.Contains(a.body, []byte("send it in the field "+names.bills)) {
 			t.Errorf("%s without a file: %s", path, a.body)
 		}
@@ -87,7 +87,7 @@ func TestProcessWithFilesConvertsThem(t *testing.T) {
 		p.form(t, path+"?_sid=s", csv).fails(t, 400, "no_upload", fields{"session_id": "s"})
 		// Without files the route reads the session's BOL again, whatever else is in the
 		// request.
-		kind, body := multi(t, part{name: "note", content: []byte("x")}, part{name: "pdf", file: true})
+		kind, body := multi(t, textIn("note", "x"), part{name: "pdf", file: true})
 		for contentType, content := range map[string][]byte{kind: body, "application/json": []byte(`{"pdf":"x"}`), "multipart/form-data; boundary=x": nil, "": nil} {
 			p.post(t, path+"?_sid=s", contentType, content).shows(t, `"output_file":"combined_data.csv"`, path, "as", contentType)
 		}

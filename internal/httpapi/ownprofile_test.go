@@ -185,7 +185,7 @@ func TestColumnsAreMappedByTheUploadOfAnOrderExport(t *testing.T) {
 	if a := p.get(t, "/profile"); a.header.Get("ETag") != `"0"` {
 		t.Errorf("a mapping for once was remembered: %s", a.body)
 	}
-	upload("", part{name: "map", content: []byte("Num=bill number\r\nBoxed=cartons\r\n")}, part{name: "remember", content: []byte("true")}).matched(t)
+	upload("", textIn("map", "Num=bill number\r\nBoxed=cartons\r\n"), textIn("remember", "true")).matched(t)
 	upload("").matched(t)
 	p.uploadBills(t, "t", ship.bills)
 	p.post(t, "/upload-csv?_sid=t", "text/csv", theirs).ok(t, "in another session")

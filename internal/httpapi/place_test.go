@@ -642,6 +642,9 @@ func fileIn(field, name string, content []byte) part {
 	return part{name: field, filename: name, content: content}
 }
 
+// textIn is a text in a field.
+func textIn(field, text string) part { return part{name: field, content: []byte(text)} }
+
 func multi(t testing.TB, parts ...part) (kind string, body []byte) {
 	t.Helper()
 	var b bytes.Buffer

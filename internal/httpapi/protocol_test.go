@@ -41,7 +41,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 		{name: "multipart", path: "/upload", filename: "bol.pdf", parts: []part{fileIn("file", "bol.pdf", ship.bills)}},
 		{name: "multipart without a file name", path: "/upload", filename: "document.pdf", parts: []part{{name: "file", content: ship.bills}}},
 		{name: "multipart with an empty file input beside it", path: "/upload", filename: "a.pdf",
-			parts: []part{{name: "file", file: true}, fileIn("file", "a.pdf", ship.bills), {name: "note", content: []byte("x")}}},
+			parts: []part{{name: "file", file: true}, fileIn("file", "a.pdf", ship.bills), textIn("note", "x")}},
 		{name: "a raw body", path: "/upload?filename=raw.pdf", kind: "application/pdf", body: ship.bills, filename: "raw.pdf"},
 		{name: "base64 in file_data", path: "/upload-base64", body: jsonOf(t, m{"file_data": plain, "filename": "x.pdf"}), filename: "x.pdf"},
 		{name: "base64 in attachmentData", path: "/upload-base64", body: jsonOf(t, m{"name": "y.pdf", "attachmentData": plain}), filename: "y.pdf"},
@@ -61,7 +61,7 @@ func TestEveryWayOfUploadingABOL(t *testing.T) {
 		{name: "an attachment in a form whose plus signs were not escaped", path: "/upload-attachment", kind: "application/x-www-form-urlencoded",
 			body: []byte("name=g.pdf&data=" + plain), filename: "g.pdf"},
 		{name: "an attachment in a multipart form, as text", path: "/upload-attachment", filename: "m.pdf",
-			parts: []part{{name: "attachmentData", content: []byte(plain)}, {name: "filename", content: []byte("m.pdf")}}},
+			parts: []part{textIn("attachmentData", plain), textIn("filename", "m.pdf")}},
 		{name: "an attachment in a multipart form, as a file", path: "/upload-attachment", filename: "n.pdf",
 			parts: []part{fileIn("attachmentData", "n.pdf", ship.bills)}},
 	}
@@ -232,7 +232,7 @@ func TestEveryAnswerFieldByField(t *testing.T) {
 		for i, where := range []string{"query", "field"} {
 			path, parts := "/upload?_sid=s&mode=append", []part{{name: "file", filename: "bol.pdf", content: more.bills}}
 			if where == "field" {
-				path, parts = "/upload?_sid=s", append(parts, part{name: "mode", content: []byte("append")})
+				path, parts = "/upload?_sid=s", append(parts, textIn("mode", "append"))
 			}
 			got := p.form(t, path, parts...)
 			var a struct {
@@ -377,7 +377,7 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 	for where, query := range map[string]string{"field": "", "query": "?format=json"} {
 		parts := []part{{name: "pdf", filename: "a.pdf", content: ship.bills}, {name: "pdf", filename: "b.pdf", content: more.bills}}
 		if where == "field" {
-			parts = append(parts, part{name: "format", content: []byte("json")})
+			parts = append(parts, textIn("format", "json"))
 		}
 		got := p.form(t, "/convert"+query, parts...)
 		var sheet struct{ Bills []any }
@@ -385,8 +385,9 @@ func TestConvertNeedsNoSessionAndKeepsNothing(t *testing.T) {
 			t.Errorf("two files, format in the %s: %d, %v, %d bills", where, got.status, err, len(sheet.Bills))
 		}
 	}
-	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), fileIn("csv", "1.csv", ship.orders), fileIn("csv", "2.csv", ship.orders)).fails(t, 400, "bad_request", nil)
-	p.form(t, "/convert", fileIn("csv", "1.csv", ship.orders)).fails(t, 400, "no_upload", nil)
+	csv := fileIn("csv", "1.csv", ship.orders)
+	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), csv, csv).fails(t, 400, "bad_request", nil)
+	p.form(t, "/convert", csv).fails(t, 400, "no_upload", nil)
 	p.form(t, "/convert?format=pdf", fileIn("pdf", "b.pdf", ship.bills)).fails(t, 400, "bad_request", nil)
 	p.settles(t, 0)
 }

@@ -42,7 +42,7 @@ func TestQueriesAreTakenAsTheyAre(t *testing.T) {
 func TestTheEchoBlanksKeysByTheirLooks(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot")
 	key := secrets["depot"]
-	kind, form := multi(t, part{name: "k", content: []byte("x " + key)}, part{name: key, content: []byte("x")}, fileIn(key, "f", []byte("x")))
+	kind, form := multi(t, textIn("k", "x "+key), textIn(key, "x"), fileIn(key, "f", []byte("x")))
 	for _, c := range []struct {
 		name, query, kind, body string
 		header                  http.Header

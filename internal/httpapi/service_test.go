@@ -346,7 +346,7 @@ func TestTheEchoShowsARequestWithoutItsSecrets(t *testing.T) {
 	p, secrets, _ := keyed(t, "depot")
 	key := secrets["depot"]
 	header := http.Header{"Authorization": {"Bearer " + key}, "Cookie": {"a=hidden"}, "X-Secret-Thing": {"hidden"}, "X-Custom-Header": {"shown"}}
-	kind, form := multi(t, fileIn("file", "b.pdf", []byte("x")), part{name: "note", content: []byte("shown")}, part{name: "password", content: []byte("hidden")})
+	kind, form := multi(t, fileIn("file", "b.pdf", []byte("x")), textIn("note", "shown"), textIn("password", "hidden"))
 	for _, e := range []struct {
 		method, query, kind, body string
 		want                      fields // of request_info

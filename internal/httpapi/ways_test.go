@@ -59,7 +59,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 			if path == "/upload-attachment" && field == "data" {
 				warning = ""
 			}
-			addForm("one file in "+field, path, "b.pdf", warning, part{name: "note", content: []byte("x")}, fileIn(field, "b.pdf", ship.bills), part{name: "empty", file: true})
+			addForm("one file in "+field, path, "b.pdf", warning, textIn("note", "x"), fileIn(field, "b.pdf", ship.bills), part{name: "empty", file: true})
 		}
 	}
 	both := []part{{name: "file", filename: "b.pdf", content: ship.bills}, {name: "logo", filename: "l.png", content: []byte("x")}}
@@ -67,7 +67,7 @@ func TestWaysInWhichRobotsSendABOL(t *testing.T) {
 	addForm("another file before it", "/upload", "b.pdf", "in logo was not used", both[1], both[0])
 	addForm("two others before it", "/upload", "b.pdf", "in logo, logo was not used", both[1], both[1], both[0])
 	addForm("a file in file", "/upload-attachment", "b.pdf", "", both[0])
-	addForm("a name in a field", "/upload", "named.pdf", "", fileIn("file", "b.pdf", ship.bills), part{name: "filename", content: []byte("named.pdf")})
+	addForm("a name in a field", "/upload", "named.pdf", "", fileIn("file", "b.pdf", ship.bills), textIn("filename", "named.pdf"))
 
 	for _, path := range []string{"/upload", "/upload-attachment"} {
 		name := map[string]string{"/upload": "document.pdf", "/upload-attachment": "attachment.pdf"}[path]
@@ -346,7 +346,7 @@ func TestTheOutcomeOfEachConversionIsCountedOnce(t *testing.T) {
 	a := p.do(t, request{method: "POST", path: "/convert?format=pdf", kind: kind, body: &endless{}})
 	a.fails(t, 400, "bad_request", nil)
 	p.form(t, "/convert", fileIn("pdf", "b.pdf", []byte("hello"))).fails(t, 422, "not_a_pdf", nil)
-	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), part{name: "format", content: []byte("pdf")}).fails(t, 400, "bad_request", nil)
+	p.form(t, "/convert", fileIn("pdf", "b.pdf", ship.bills), textIn("format", "pdf")).fails(t, 400, "bad_request", nil)
 	p.post(t, "/convert", "image/png", []byte("x")).fails(t, 415, "unsupported_media_type", nil)
 	for outcome, want := range map[string]float64{"ok": 1, "bad_request": 3, "not_a_pdf": 1, "unsupported_media_type": 1} {
 		if got := p.metric(t, `tallyman_uploads_total{kind="convert",outcome="`+outcome+`"}`); got != want {
@@ -361,7 +361,7 @@ func TestANameBelongsToOneFile(t *testing.T) {
 	p, ship := newPlace(t), small(t, 1)
 	for _, field := range []string{"filename", "name"} {
 		kind, body := multi(t, fileIn("file", "aa.pdf", ship.bills), fileIn("file", "zz.pdf", ship.bills),
-			part{name: field, content: []byte("both.pdf")})
+			textIn(field, "both.pdf"))
 		a := p.post(t, "/upload?_sid=s", kind, body)
 		var got struct {
 			Filename string
@@ -385,7 +385,7 @@ func TestTheModeIsUnderstoodInAnyCase(t *testing.T) {
 	p, ship, more := newPlace(t), small(t, 1), other(t, 2)
 	p.uploadBills(t, "s", ship.bills)
 	p.post(t, "/upload?_sid=s&mode=Append", "application/pdf", more.bills).shows(t, `"bills":12`, "Append")
-	p.form(t, "/upload?_sid=s", fileIn("file", "b.pdf", ship.bills), part{name: "mode", content: []byte("REPLACE\r\n")}).shows(t, `"bills":6`, "REPLACE")
+	p.form(t, "/upload?_sid=s", fileIn("file", "b.pdf", ship.bills), textIn("mode", "REPLACE\r\n")).shows(t, `"bills":6`, "REPLACE")
 }
 
 func TestALargeBodyWhereNoneIsNeededIsToldTheTrueLimit(t *testing.T) {
