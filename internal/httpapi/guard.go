@@ -3,7 +3,6 @@ package httpapi
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -271,12 +270,6 @@ func (c *call) direct() bool {
 	host := c.host()
 	return ofThisMachine(host) && !c.s.named(host) &&
 		!slices.ContainsFunc(proxied, func(name string) bool { return len(c.r.Header[name]) > 0 })
-}
-
-// headers sets the headers of every answer.
-func (s *Server) headers(c *call) {
-	maps.Copy(c.w.Header(), s.always[c.route.page])
-	s.cors(c)
 }
 
 // headersOf returns the headers of all answers: those of pages that run scripts of ours, or

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -64,15 +65,9 @@ var securitySchemes = object{
 	"header": object{"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
-func allCodes() []string {
-	var all []string
-	for code := range statuses {
-		if code != fault.Cancelled {
-			all = append(all, string(code))
-		}
-	}
-	slices.Sort(all)
-	return all
+func allCodes() []fault.Code {
+	all := slices.Sorted(maps.Keys(statuses))
+	return slices.DeleteFunc(all, func(code fault.Code) bool { return code == fault.Cancelled })
 }
 
 // sessionParameters are the parameters that name the session, on every route that uses

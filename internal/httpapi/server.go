@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -243,7 +244,7 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 			own.Body = pausing{r.Body, c}
 			r = &own
 		}
-		c.r, c.body = r, body.New(r, c.control, s.bodyLimits())
+		c.r, c.body = r, body.New(r, c.control, body.Limits{Upload: s.config.MaxUpload, Timeout: s.config.BodyTimeout})
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		defer func() {
@@ -261,7 +262,8 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 		}()
 		// A connection may still have the write deadline of its last answer.
 		c.control.SetWriteDeadline(time.Time{})
-		s.headers(c)
+		maps.Copy(c.w.Header(), s.always[c.route.page])
+		s.cors(c)
 		if len(r.TransferEncoding) > 0 {
 			// net/http does not tell whether there was a Content-Length as well, by which a
 			// proxy may see another end of the request.
@@ -281,10 +283,6 @@ func (s *Server) serve(find func(*http.Request) *route) http.Handler {
 			c.fail(err)
 		}
 	})
-}
-
-func (s *Server) bodyLimits() body.Limits {
-	return body.Limits{Upload: s.config.MaxUpload, Timeout: s.config.BodyTimeout}
 }
 
 // response records what was answered, and limits how long a client that does not read

@@ -3,6 +3,7 @@ package body
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -99,12 +100,6 @@ func (s *strays) settle(got *Received) error {
 
 // wanted returns the names of a slot's fields.
 func (s *strays) wanted(to Slot) []string {
-	var names []string
-	for name, slot := range s.rv.Files {
-		if slot.For == to.For {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	names := slices.Sorted(maps.Keys(s.rv.Files))
+	return slices.DeleteFunc(names, func(name string) bool { return s.rv.Files[name].For != to.For })
 }
