@@ -19,21 +19,24 @@ import (
 
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/browser"
-	"tallyman/internal/testing/service"
 	"tallyman/internal/testing/shipments"
 )
 
-// flawed opens the page with the sample with mistakes, as somebody whose name is known, with
-// downloads in a folder.
-func (p *place) flawed() (w *window, down string) {
+// ana opens the page as somebody whose name is known, with downloads in a folder.
+func (p *place) ana() (w *window, down string) {
 	p.t.Helper()
 	w = p.unhurried()
 	w.ready()
 	w.named("Ana")
-	down = p.t.TempDir()
-	w.must(w.Save(down))
-	w.click("#try-flawed")
-	w.until(joined + " && document.querySelector('.issue')")
+	return w, w.downloads()
+}
+
+// flawed does so with the sample with mistakes.
+func (p *place) flawed() (w *window, down string) {
+	p.t.Helper()
+	w, down = p.ana()
+	w.try("flawed")
+	w.until("document.querySelector('.issue')")
 	return w, down
 }
 
@@ -90,8 +93,11 @@ func (w *window) workbook(down string) (cells, notes map[string]string) {
 	return cells, notes
 }
 
-// changed returns the cells that differ: what was there, an arrow, what is there.
-func changed(before, after map[string]string) map[string]string {
+// changes fails unless exactly these cells of the workbook differ from those before: what was
+// there, an arrow, what is there. It returns the workbook's notes.
+func (w *window) changes(down, when string, before, want map[string]string) map[string]string {
+	w.t.Helper()
+	after, notes := w.workbook(down)
 	diff := map[string]string{}
 	for k := range before {
 		if after[k] != before[k] {
@@ -103,7 +109,10 @@ func changed(before, after map[string]string) map[string]string {
 			diff[k] = " → " + after[k]
 		}
 	}
-	return diff
+	if !maps.Equal(diff, want) {
+		w.t.Errorf("%s, the workbook changed by %q, not %q", when, diff, want)
+	}
+	return notes
 }
 
 // amendment is the part of an amendment that tests read.
@@ -139,17 +148,14 @@ func TestAValueIsCorrectedByKeyboardAlone(t *testing.T) {
 	p := newPlace(t)
 	w := p.unhurried()
 	w.ready()
-	down := t.TempDir()
-	w.must(w.Save(down))
-	w.tabTo("#try-flawed")
-	w.press(kb.Enter)
+	down := w.downloads()
+	w.enter("#try-flawed")
 	w.until(joined + " && document.querySelector('.issue')")
 	before, _ := w.workbook(down)
 
 	w.tabTo("#tab-bills")
 	w.until("document.querySelector('.bill[open] tr.line')")
-	w.tabTo(".bill[open] tr.line:last-child button")
-	w.press(kb.Enter)
+	w.enter(".bill[open] tr.line:last-child button")
 	w.until(inspected)
 	w.says("#inspector-title", "Line 4 of bill T20425")
 	w.says(".preview", "Does not add up: Pieces: 2 missing")
@@ -173,11 +179,8 @@ func TestAValueIsCorrectedByKeyboardAlone(t *testing.T) {
 	w.says(".values", "was 5,500", "Ana", "amended")
 	w.until("document.activeElement.ariaLabel === 'Pieces of line 4'")
 
-	after, notes := w.workbook(down)
 	at := fmt.Sprintf("%d Individual Pieces", w.sheet().rowOf(t, "T20425", "Q00035RO"))
-	if got, want := changed(before, after), map[string]string{at: "5500 → 5502"}; !maps.Equal(got, want) {
-		t.Errorf("the workbook changed by %q, not %q", got, want)
-	}
+	notes := w.changes(down, "corrected", before, map[string]string{at: "5500 → 5502"})
 	if note := notes[at]; !strings.Contains(note, "5,500") {
 		t.Errorf("the note of %s is %q", at, note)
 	}
@@ -190,14 +193,10 @@ func TestAValueIsCorrectedByKeyboardAlone(t *testing.T) {
 	if list := w.amendments(); len(list) != 1 || list[0].Value != "5,503" || list[0].Was != "5,500" || list[0].By != "Ana" {
 		t.Errorf("the amendments are %+v", list)
 	}
-	w.tabTo(".changes summary")
-	w.press(kb.Enter)
-	w.tabTo(".changes button")
-	w.press(kb.Enter)
+	w.enter(".changes summary")
+	w.enter(".changes button")
 	w.until("document.querySelector('.changes').hidden")
-	if after, _ := w.workbook(down); !maps.Equal(after, before) {
-		t.Errorf("after the undo the workbook differs by %q", changed(before, after))
-	}
+	w.changes(down, "after the undo", before, nil)
 	w.press(kb.Escape)
 }
 
@@ -210,12 +209,10 @@ func (w *window) billIndex(number string) string {
 // A click on a value of the picture leads to it. What is no line is removed, and what was not
 // read is added, with its place on the picture.
 func TestLinesAreRemovedAndAddedOnThePicture(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	before, _ := w.workbook(down)
 	w.until("document.querySelector('.bill[open] tr.line')")
-	w.click(".bill[open] tr.line:first-child button")
-	w.until(inspected)
+	w.inspect(".bill[open] tr.line:first-child button")
 	bill := w.billIndex("T20425")
 	spot := func(expression string) string { // scrolls to a place of the picture, and is it in parts of the picture
 		return fmt.Sprintf(`(async () => {
@@ -273,27 +270,20 @@ func TestLinesAreRemovedAndAddedOnThePicture(t *testing.T) {
 	w.run("document.querySelector('.changes').open = true")
 	w.click(".changes button")
 	w.until("document.querySelectorAll('.valuetable tbody tr').length === 4 && document.querySelector('.changes').hidden")
-	if after, _ := w.workbook(down); !maps.Equal(after, before) {
-		t.Errorf("after the undo the workbook differs by %q", changed(before, after))
-	}
+	w.changes(down, "after the undo", before, nil)
 }
 
 func TestABillThatNothingProvesIsAccepted(t *testing.T) {
 	p := newPlace(t)
-	w := p.unhurried()
-	w.ready()
-	w.named("Ana")
-	down := t.TempDir()
-	w.must(w.Save(down))
-	w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+	w, down := p.ana()
+	w.must(w.Files("#bills-files", p.weak()))
 	w.until("document.querySelector('#accept') && document.querySelector('.bill')")
 	if cells, _ := w.workbook(down); len(cells) != 0 {
 		t.Fatalf("the workbook has %d cells already", len(cells))
 	}
 	w.run("document.querySelector('.bill').open = true")
 	w.until("document.querySelector('.bill[open] tr.line')")
-	w.click(".bill[open] tr.line button")
-	w.until(inspected)
+	w.inspect(".bill[open] tr.line button")
 	w.press("e")
 	w.until("document.activeElement.matches('.values input')")
 	w.tabTo(".values .set button", chromedp.ModifierShift)
@@ -320,8 +310,7 @@ func TestABillThatNothingProvesIsAccepted(t *testing.T) {
 
 // A line that is dragged onto an order row is paired with that row, and with no other.
 func TestALineIsDraggedOntoItsOrderRow(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	w.click("#tab-matching")
 	w.until("document.querySelector('.differs')")
 	w.click("input[value=lines]")
@@ -350,16 +339,14 @@ func TestALineIsDraggedOntoItsOrderRow(t *testing.T) {
 
 // A near miss is accepted, others are paired by hand and taken apart, by keyboard alone.
 func TestLinesArePairedByKeyboardAlone(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	before, _ := w.workbook(down)
 	m := value[apiMatch](w, "fetch('view').then((r) => r.json()).then((v) => v.sheet.match)")
 	w.tabTo("#tab-bills")
 	w.press(kb.ArrowRight)
 	w.until("document.querySelector('.near td')")
 	w.says(".near tbody tr:first-child", "The bill adds up: the order was probably shipped in part.")
-	w.tabTo(".near [id^=accept-]")
-	w.press(kb.Enter)
+	w.enter(".near [id^=accept-]")
 	near := m.NearMisses[0]
 	w.says(".told", fmt.Sprintf("Bill %s, style %s is paired with order row %d.", near.Line.Bill, near.Line.Style, near.Order.Number))
 	w.until(fmt.Sprintf("document.querySelectorAll('.near tbody tr').length === %d", len(m.NearMisses)-1))
@@ -395,9 +382,7 @@ func TestLinesArePairedByKeyboardAlone(t *testing.T) {
 		w.amended(n - 1)
 		w.until(fmt.Sprintf("document.querySelectorAll('.group .was').length === %d", n-1))
 	}
-	if after, _ := w.workbook(down); !maps.Equal(after, before) {
-		t.Errorf("after the undo the workbook differs by %q", changed(before, after))
-	}
+	w.changes(down, "after the undo", before, nil)
 
 	// Lines that matched are taken apart, too.
 	w.run("document.querySelector('#panel-matching tbody td:last-child button').click()")
@@ -408,11 +393,9 @@ func TestLinesArePairedByKeyboardAlone(t *testing.T) {
 
 // Values are typed, filled in and pasted; what has a source stays, and that is said.
 func TestColumnsAreFilledInAndPasted(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	before, _ := w.workbook(down)
-	w.click("#tab-sheet", "#sheet-empty")
-	w.until("document.querySelector('.gridrow')")
+	w.grid("#sheet-empty")
 	w.run(inSight)
 	sheet := w.sheet()
 	load := value[int](w, "[...document.querySelectorAll('.gridhead .cell')].findIndex((c) => c.innerText.trim() === 'Load #') + 1")
@@ -440,9 +423,8 @@ func TestColumnsAreFilledInAndPasted(t *testing.T) {
 	}
 	w.says(".told", fmt.Sprintf("Load # is “L-17” for %s: %d rows.", ship, len(want)))
 	saving()
-	after, _ := w.workbook(down)
-	if got := changed(before, after); !maps.Equal(got, want) || len(want) < 2 {
-		t.Errorf("filled in for the ship-to, the workbook changed by %q, not %q", got, want)
+	if w.changes(down, "filled in for the ship-to", before, want); len(want) < 2 {
+		t.Errorf("the ship-to has %d rows", len(want))
 	}
 
 	// Pasted from a spreadsheet over three rows and three columns, of which one has a source.
@@ -462,10 +444,7 @@ func TestColumnsAreFilledInAndPasted(t *testing.T) {
 		}
 	}
 	saving()
-	after, _ = w.workbook(down)
-	if got := changed(before, after); !maps.Equal(got, want) {
-		t.Errorf("after the paste the workbook changed by %q, not %q", got, want)
-	}
+	w.changes(down, "after the paste", before, want)
 
 	// Undone one after another, faster than the server answers.
 	w.run("document.querySelector('.grid').focus()")
@@ -473,9 +452,7 @@ func TestColumnsAreFilledInAndPasted(t *testing.T) {
 		w.must(w.Press("z", chromedp.ModifierCtrl))
 	}
 	w.amended(0)
-	if after, _ := w.workbook(down); !maps.Equal(after, before) {
-		t.Errorf("after the undo the workbook differs by %q", changed(before, after))
-	}
+	w.changes(down, "after the undo", before, nil)
 	w.until(fmt.Sprintf("document.querySelector(%q)?.textContent === ''", cell(1, load))) // the last is undone in the page, too
 
 	// Downwards, and emptied, by keyboard.
@@ -487,17 +464,12 @@ func TestColumnsAreFilledInAndPasted(t *testing.T) {
 	w.says(".told", "2 cells were filled in")
 	saving()
 	want = map[string]string{"3 Load #": " → 7", "4 Load #": " → 7", "5 Load #": " → 7"}
-	after, _ = w.workbook(down)
-	if got := changed(before, after); !maps.Equal(got, want) {
-		t.Errorf("filled down, the workbook changed by %q, not %q", got, want)
-	}
+	w.changes(down, "filled down", before, want)
 	w.run("document.querySelector('.grid').focus()")
 	w.press(kb.Delete)
 	w.says(".told", "3 cells were emptied")
 	saving()
-	if after, _ := w.workbook(down); !maps.Equal(after, before) {
-		t.Errorf("emptied, the workbook differs by %q", changed(before, after))
-	}
+	w.changes(down, "emptied", before, nil)
 }
 
 // Two tabs amend the same sheet at once: both changes are kept, or one is told so and shows the
@@ -505,28 +477,24 @@ func TestColumnsAreFilledInAndPasted(t *testing.T) {
 func TestTwoTabsAmendAtOnce(t *testing.T) {
 	// The change that says SLOW is held until the test lets it go.
 	arrived, open := make(chan struct{}), make(chan struct{})
-	hold := func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost && r.URL.Path == "/amendments" {
-				body, _ := io.ReadAll(r.Body)
-				if bytes.Contains(body, []byte(`"SLOW"`)) {
-					close(arrived)
-					<-open
-				}
-				r.Body = io.NopCloser(bytes.NewReader(body))
+	p := newPlace(t, wrapped(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPost && r.URL.Path == "/amendments" {
+			body, _ := io.ReadAll(r.Body)
+			if bytes.Contains(body, []byte(`"SLOW"`)) {
+				close(arrived)
+				<-open
 			}
-			next.ServeHTTP(rw, r)
-		})
-	}
-	p := newPlace(t, func(o *service.Options) { o.Wrap = hold })
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		next.ServeHTTP(w, r)
+	}))
 	w, down := p.flawed()
 	before, _ := w.workbook(down)
 	other := p.beside(w)
 	other.until(joined)
 	for _, x := range []*window{w, other} {
 		x.follows()
-		x.click("#tab-sheet", "#sheet-empty")
-		x.until("document.querySelector('.gridrow')")
+		x.grid("#sheet-empty")
 	}
 	load := value[int](w, "[...document.querySelectorAll('.gridhead .cell')].findIndex((c) => c.innerText.trim() === 'Load #') + 1")
 	cell := func(row int) string {
@@ -586,10 +554,7 @@ func TestTwoTabsAmendAtOnce(t *testing.T) {
 		t.Errorf("after a load that began before it, the cell shows %q, not G", got)
 	}
 	want := map[string]string{"1 Load #": " → A", "2 Load #": " → B", "3 Load #": " → D", "4 Load #": " → C", "5 Load #": " → E", "6 Load #": " → F", "7 Load #": " → G"}
-	after, _ := w.workbook(down)
-	if got := changed(before, after); !maps.Equal(got, want) {
-		t.Errorf("the workbook changed by %q, not %q", got, want)
-	}
+	w.changes(down, "amended by two", before, want)
 }
 
 // Edits of a long sheet keep the page smooth. How long the longest frames are depends on the
@@ -599,8 +564,7 @@ func TestTenThousandRowsAreEdited(t *testing.T) {
 	w := p.unhurried()
 	w.named("Ana")
 	w.load(p.shipment(sample.Options{Bills: 250, Lines: 10_000, Seed: 3}, ""))
-	w.click("#tab-sheet", "#sheet-empty")
-	w.until("document.querySelector('.gridrow')")
+	w.grid("#sheet-empty")
 	load := value[int](w, "[...document.querySelectorAll('.gridhead .cell')].findIndex((c) => c.innerText.trim() === 'Load #') + 1")
 	w.run(`window.longest = 0;
 		let last = performance.now();
@@ -651,11 +615,7 @@ func TestTheRealSampleIsFinished(t *testing.T) {
 		t.Skip("the real sample is not here")
 	}
 	p := newPlace(t)
-	w := p.unhurried()
-	w.ready()
-	w.named("Ana")
-	down := t.TempDir()
-	w.must(w.Save(down))
+	w, down := p.ana()
 	const row, spoilt = "G24025,D91840LA,2,48,", "G24025,D91840LA,2,50,"
 	if !bytes.Contains(ship.Orders, []byte(row)) {
 		t.Fatalf("the orders have no row %s", row)
@@ -663,10 +623,8 @@ func TestTheRealSampleIsFinished(t *testing.T) {
 	put := func(name string, b []byte) string {
 		return p.file(name, func(to io.Writer) error { _, err := to.Write(b); return err })
 	}
-	w.must(w.Files("#bills-files", put("bol.pdf", ship.Bills)))
-	w.until(bills)
-	w.must(w.Files("#orders-files", put("orders.csv", bytes.Replace(ship.Orders, []byte(row), []byte(spoilt), 1))))
-	w.until(joined)
+	w.upload(put("bol.pdf", ship.Bills))
+	w.join(put("orders.csv", bytes.Replace(ship.Orders, []byte(row), []byte(spoilt), 1)))
 
 	// The near miss is paired.
 	w.click("#tab-matching", ".tile:has(input[value=near])", "[id^=accept-]")
@@ -675,8 +633,7 @@ func TestTheRealSampleIsFinished(t *testing.T) {
 	w.click("#tab-bills")
 	w.run("const s = document.querySelector('#bill-search'); s.value = 'G24024'; s.dispatchEvent(new Event('input')); document.querySelector('.bill').open = true")
 	w.until("document.querySelector('.bill[open] tr.line')")
-	w.click(".bill[open] tr.line button")
-	w.until(inspected)
+	w.inspect(".bill[open] tr.line button")
 	w.click("[aria-label='Weight of line 1']")
 	w.run("document.activeElement.select()")
 	w.press("99.9" + kb.Enter)

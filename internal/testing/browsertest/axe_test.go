@@ -62,8 +62,7 @@ var scenes = []scene{
 	{name: "empty", reach: func(_ *place, w *window) { w.until(fresh); w.ready() }},
 	{name: "bills only", reach: func(p *place, w *window) {
 		w.ready()
-		w.must(w.Files("#bills-files", p.shipment(small, "").bills))
-		w.until(bills)
+		w.upload(p.shipment(small, "").bills)
 	}},
 	{name: "complete", reach: try("#try-sample")},
 	{name: "mistakes", reach: try("#try-flawed", "until:document.querySelectorAll('.issue').length > 3", "until:document.querySelector('.bill[open] .lines')"), recoloured: true},
@@ -85,8 +84,7 @@ var scenes = []scene{
 		w.ready()
 		s, err := sample.New(onPaper)
 		w.must(err)
-		w.must(w.Files("#bills-files", p.photographed(s, 1)...))
-		w.until(bills)
+		w.upload(p.photographed(s, 1)...)
 		w.run("[...document.querySelectorAll('.checks .issue')].find((e) => e.innerText.includes('Doubtful reading')).click()")
 		w.until(inspected)
 		w.until("document.querySelector('.confirm .primary')?.checkVisibility()")
@@ -97,8 +95,7 @@ var scenes = []scene{
 	{name: "matching, orders without line", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=orders]", "until:document.querySelector('.why')")},
 	{name: "matching without orders", reach: func(p *place, w *window) {
 		w.ready()
-		w.must(w.Files("#bills-files", p.shipment(small, "").bills))
-		w.until(bills)
+		w.upload(p.shipment(small, "").bills)
 		w.click("#tab-matching")
 		w.until("document.querySelector('#panel-matching .empty')")
 	}},
@@ -141,8 +138,7 @@ var scenes = []scene{
 	{name: "columns to map", reach: func(p *place, w *window) {
 		w.ready()
 		ship := p.shipment(small, "")
-		w.must(w.Files("#bills-files", ship.bills))
-		w.until(bills)
+		w.upload(ship.bills)
 		w.must(w.Files("#orders-files", p.theirs(ship)))
 		w.until(mapping)
 	}},
@@ -162,7 +158,7 @@ var scenes = []scene{
 	}},
 	{name: "a form to teach", reach: func(p *place, w *window) {
 		w.ready()
-		w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+		w.must(w.Files("#bills-files", p.weak()))
 		w.until("document.querySelector('.teachme')")
 		w.click(".teachme button")
 		w.until(teaching + " && document.querySelector('.rowlist li')")
@@ -315,9 +311,7 @@ func TestEveryStateIsAccessibleAndFitsAPhone(t *testing.T) {
 // The test above can fail: axe finds deliberate faults.
 func TestAxeFindsDeliberateViolations(t *testing.T) {
 	script := axeScript(t)
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	_, w := opened(t)
 	w.run(`document.querySelector("#theme").removeAttribute("aria-label");
 		document.querySelector("#empty h2").style.color = "#bbb";
 		const small = document.createElement("div");

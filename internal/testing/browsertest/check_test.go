@@ -36,8 +36,7 @@ func checkedBy(t *testing.T, book []byte) map[string]string {
 
 // From the drop to the workbook, by keyboard alone: a finding is ticked off with a note.
 func TestAFindingIsTickedOffWithANoteByKeyboardAlone(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	all := value[int](w, "document.querySelectorAll('.issues li').length")
 	w.says("#checked-count", "0 of ")
 	what := value[string](w, "document.querySelector('.issues .what strong').textContent + ', ' + document.querySelector('.issues .where').textContent.toLowerCase()")
@@ -87,8 +86,7 @@ func TestAFindingIsTickedOffWithANoteByKeyboardAlone(t *testing.T) {
 }
 
 func TestEverythingIsTickedOffByCauseAndNothingAsksAnyMore(t *testing.T) {
-	p := newPlace(t)
-	w, down := p.flawed()
+	w, down := newPlace(t).flawed()
 	w.click(".ways input[value=cause]")
 	w.until("document.querySelector('.ways input[value=cause]').checked && !document.querySelector('.checkgroup h3').textContent.startsWith('Bill')")
 	all := value[int](w, "document.querySelectorAll('.issues li').length")

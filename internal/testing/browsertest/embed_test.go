@@ -125,17 +125,13 @@ func TestOtherOriginsCannotFrameThePage(t *testing.T) {
 	for name, embed := range map[string][]string{"nobody may": nil, "another may": {"https://front.example"}} {
 		t.Run(name, func(t *testing.T) {
 			var parts atomic.Int32
-			p := newPlace(t, func(o *service.Options) {
-				o.Config = httpapi.Config{Embed: embed}
-				o.Wrap = func(next http.Handler) http.Handler {
-					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						if r.URL.Path != "/" {
-							parts.Add(1)
-						}
-						next.ServeHTTP(w, r)
-					})
+			config := func(o *service.Options) { o.Config = httpapi.Config{Embed: embed} }
+			p := newPlace(t, config, wrapped(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				if r.URL.Path != "/" {
+					parts.Add(1)
 				}
-			})
+				next.ServeHTTP(w, r)
+			}))
 			other.url = p.URL + "/"
 			tab, err := chromium.Tab()
 			must.OK(t, err)

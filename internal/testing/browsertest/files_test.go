@@ -9,9 +9,7 @@ import (
 )
 
 func TestSingleFilesAreAddedAndTakenAway(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	all := shipments.Sample(t, sample.Options{Bills: 5, Lines: 10, Seed: 7})
 	part := func(prefix string, bills []*sample.Bill) shipment {
 		some := *all
@@ -28,8 +26,7 @@ func TestSingleFilesAreAddedAndTakenAway(t *testing.T) {
 	for _, b := range all.Bills[2:] {
 		lines += len(b.Lines)
 	}
-	w.must(w.Files("#bills-files", one.bills, two.bills))
-	w.until(bills)
+	w.upload(one.bills, two.bills)
 	w.says("#step-bills", "1: one-bol.pdf", "2: two-bol.pdf", "bills 5", "pages")
 
 	// Both exports at once, each a file of its own.

@@ -19,16 +19,14 @@ import (
 
 // A person who reloads the page finds the view as it was.
 func TestAReloadKeepsSearchesFiltersAndTheSort(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(small, ""))
 	w.run("const s = document.querySelector('#bill-search'); s.value = 'no such bill'; s.dispatchEvent(new Event('input'))")
 	w.until("document.querySelector('.bills .none')")
 	if got := w.text(".bills"); strings.Contains(got, "false") {
 		t.Errorf("the list of bills says %q", got)
 	}
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	w.run("const f = document.querySelector('#sheet-ship'); f.selectedIndex = 1; f.dispatchEvent(new Event('change'))")
 	w.click(w.heading("Cartons"))
 	w.until("document.querySelector('.gridhead [aria-sort=ascending]')")
@@ -51,11 +49,9 @@ func TestAReloadKeepsSearchesFiltersAndTheSort(t *testing.T) {
 }
 
 func TestCellsAreCopiedAsASpreadsheetTakesThem(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(small, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	copy := func() string {
 		t.Helper()
 		return value[string](w, `(() => {
@@ -94,15 +90,10 @@ func TestCellsAreCopiedAsASpreadsheetTakesThem(t *testing.T) {
 
 // The rows that are shown are saved as they are in the CSV of the whole sheet, in their order.
 func TestWhatIsFilteredIsDownloaded(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
-	down := t.TempDir()
-	w.must(w.Save(down))
+	_, w := opened(t)
+	w.try("flawed")
+	w.grid()
+	down := w.downloads()
 	sheet := w.sheet()
 	loose, sum := []int{}, 0.0
 	for i, r := range sheet.Rows {
@@ -138,11 +129,9 @@ func TestWhatIsFilteredIsDownloaded(t *testing.T) {
 
 // Columns are chosen, ordered and kept in this browser.
 func TestColumnsAreChosen(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(small, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	heads := func() string { return w.text(".gridhead") }
 	if strings.Contains(heads(), "Load #") || !strings.Contains(heads(), "Order Date") {
 		t.Fatalf("the columns are %s", heads())
@@ -182,8 +171,7 @@ func TestPaperGetsAllRowsOfTheSheet(t *testing.T) {
 	many := small
 	many.Bills, many.Lines = 20, 120
 	w.load(p.shipment(many, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	drawn := func() int { return value[int](w, "document.querySelectorAll('.gridrow:not([hidden])').length") }
 	if n := drawn(); n >= 120 {
 		t.Fatalf("%d rows are drawn for the screen", n)
@@ -218,11 +206,8 @@ func TestWorkInThePageKeepsTheSession(t *testing.T) {
 }
 
 func TestTheBadgeCountsANearMissOnce(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("flawed")
 	w.until("document.querySelector('#tab-matching .badge:not([hidden])')")
 	want := value[int](w, "fetch('view').then((r) => r.json()).then(({ sheet: { match: m } }) => m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length)")
 	near := value[int](w, "fetch('view').then((r) => r.json()).then(({ sheet: { match: m } }) => m.near_misses.length)")
@@ -238,14 +223,10 @@ func TestTheBadgeCountsANearMissOnce(t *testing.T) {
 	}
 }
 
-// Lines that nothing proves stay out of downloads until the person vouches for them.
 func TestPaperGetsAllRowsOfTheLists(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	ship := p.shipment(sample.Options{Bills: 150, Lines: 300, Seed: 3}, "")
-	w.must(w.Files("#bills-files", ship.bills))
-	w.until(bills)
+	w.upload(ship.bills)
 	if n := value[int](w, "document.querySelectorAll('.bill').length"); n != 100 {
 		t.Errorf("%d bills are shown at first", n)
 	}
@@ -255,16 +236,14 @@ func TestPaperGetsAllRowsOfTheLists(t *testing.T) {
 	}
 }
 
+// Lines that nothing proves stay out of downloads until the person vouches for them.
 func TestLinesThatNothingProvesAreDownloadedOnRequest(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+	p, w := opened(t)
+	w.must(w.Files("#bills-files", p.weak()))
 	w.until("document.querySelector('#accept')")
 	w.says("#step-sheet", "also download 1 line that nothing proves")
 	w.says("#session", "Check ")
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	rows := func(name string, answer ...string) int {
 		w.click(append([]string{"#step-sheet button[aria-label='Download CSV']"}, answer...)...)
 		all := must.CSV(t, bytes.NewReader(saved(t, filepath.Join(down, name))))

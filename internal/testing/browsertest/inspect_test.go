@@ -62,9 +62,7 @@ const findSpot = `window.spot = async (p) => {
 window.theSheet = async () => (window.theView ??= await (await fetch("view")).json()).sheet;`
 
 func TestTheMistakesOfADocumentAreFound(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	_, w := opened(t)
 	w.click("#try-flawed")
 	w.until(joined + " && document.querySelector('.bill')")
 	w.run(findSpot)
@@ -119,8 +117,7 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 	first := w.text(".inspector .message")
 	seen := map[string]bool{}
 	for range placed {
-		w.click(".inspector-tools button[aria-label='Next finding']")
-		w.until(inspected)
+		w.inspect(".inspector-tools button[aria-label='Next finding']")
 		seen[w.text(".inspector-tools .position")] = true
 	}
 	if w.text(".inspector .message") != first || len(seen) != placed {
@@ -151,17 +148,13 @@ func TestTheMistakesOfADocumentAreFound(t *testing.T) {
 }
 
 func TestTheBrowsersBackLeadsThroughTabsAndTheInspector(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("flawed")
 	w.click("#tab-matching", "#tab-sheet")
 	w.until("document.querySelector('.gridrow')")
 	const closed = "!document.querySelector('.inspector').open"
 	selected := func(tab string) string { return "document.querySelector('#tab-" + tab + "').ariaSelected === 'true'" }
-	w.click(".gridrow[aria-rowindex='2'] [role=rowheader]")
-	w.until(inspected)
+	w.inspect(".gridrow[aria-rowindex='2'] [role=rowheader]")
 	w.run("history.back()")
 	w.until(closed + " && " + selected("sheet"))
 	w.run("history.forward()")
@@ -176,14 +169,10 @@ func TestTheBrowsersBackLeadsThroughTabsAndTheInspector(t *testing.T) {
 }
 
 func TestTheInspectorShowsALineWithItsTotalsAndCanBeSized(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("flawed")
 	w.until("document.querySelector('.bill[open] tr.line')")
-	w.click(".bill[open] tr.line button")
-	w.until(inspected)
+	w.inspect(".bill[open] tr.line button")
 	w.says(".inspector .sums", "Pieces 5,604, printed 5,606", "differs", "Cartons 119")
 	if n := value[int](w, "document.querySelectorAll('.marks .total').length"); n != 4 {
 		t.Errorf("%d totals of the bill are marked", n)

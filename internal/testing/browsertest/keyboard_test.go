@@ -37,6 +37,13 @@ func (w *window) tabTo(selector string, modifiers ...chromedp.Modifier) {
 	w.t.Fatalf("Tab does not reach %s; the focus is on %q", selector, seen)
 }
 
+// enter presses Tab until what a selector finds has the focus, and then Enter.
+func (w *window) enter(selector string, modifiers ...chromedp.Modifier) {
+	w.t.Helper()
+	w.tabTo(selector, modifiers...)
+	w.press(kb.Enter)
+}
+
 func (w *window) press(keys string) {
 	w.t.Helper()
 	w.must(w.Press(keys))
@@ -73,10 +80,8 @@ func TestTheWorkflowByKeyboardAlone(t *testing.T) {
 	w.tabTo("#step-orders .choose")
 	w.says("#step-orders", "k-orders.csv", "matched 30")
 
-	down := t.TempDir()
-	w.must(w.Save(down))
-	w.tabTo("#step-sheet button[aria-label='Download CSV']")
-	w.press(kb.Enter)
+	down := w.downloads()
+	w.enter("#step-sheet button[aria-label='Download CSV']")
 	want := must.Written(t, ship.WriteExpected)
 	if got := saved(t, filepath.Join(down, "load-sheet*.csv")); !bytes.Equal(got, want) {
 		t.Errorf("the CSV that was saved is not the sheet: %.300s", got)
@@ -84,8 +89,7 @@ func TestTheWorkflowByKeyboardAlone(t *testing.T) {
 	w.at("#step-sheet button[aria-label='Download CSV']")
 
 	// Starting over asks for confirmation; Escape cancels; the focus returns.
-	w.tabTo("#start-over", chromedp.ModifierShift)
-	w.press(kb.Enter)
+	w.enter("#start-over", chromedp.ModifierShift)
 	w.until("document.getElementById('ask').open && document.getElementById('ask').contains(document.activeElement)")
 	w.press(kb.Escape)
 	w.until("!document.getElementById('ask').open")
@@ -105,15 +109,13 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			w := p.open()
 			w.sized(px[0], px[1], false)
 			w.ready()
-			w.tabTo("#try-flawed")
-			w.press(kb.Enter)
+			w.enter("#try-flawed")
 			w.until(joined)
 			w.until("document.querySelector('.issue')")
 
 			w.at("#results")
 			w.tabTo("#tab-bills")
-			w.tabTo(".issue")
-			w.press(kb.Enter)
+			w.enter(".issue")
 			w.until(inspected)
 			if !value[bool](w, "document.querySelector('.inspector').contains(document.activeElement)") {
 				t.Error("the focus is outside the inspector")
@@ -169,11 +171,9 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 			}
 
 			// A bill's lines.
-			w.tabTo(".bill:not([open]) summary")
-			w.press(kb.Enter)
+			w.enter(".bill:not([open]) summary")
 			w.until("document.activeElement.parentNode.open && document.activeElement.parentNode.querySelector('.lines')")
-			w.tabTo(".lines button")
-			w.press(kb.Enter)
+			w.enter(".lines button")
 			w.until(inspected)
 			w.press(kb.Escape)
 			w.until(shut)
@@ -183,11 +183,8 @@ func TestProblemsByKeyboardAlone(t *testing.T) {
 }
 
 func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.tabTo("#try-flawed")
-	w.press(kb.Enter)
+	_, w := opened(t)
+	w.enter("#try-flawed")
 	w.until(joined)
 	w.until("document.querySelector('.issue')")
 
@@ -209,8 +206,7 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.press(kb.ArrowDown)
 	w.until("document.querySelector('.group h2').textContent === 'Lines without order'")
 	w.at("#panel-matching input[value=lines]:checked")
-	w.tabTo("#panel-matching .link")
-	w.press(kb.Enter)
+	w.enter("#panel-matching .link")
 	w.until(inspected)
 	w.press(kb.Escape)
 	w.until(shut)
@@ -262,11 +258,9 @@ func TestTabsAndTheSheetByKeyboardAlone(t *testing.T) {
 	w.tabTo("#tab-sheet", chromedp.ModifierShift)
 	w.press(kb.ArrowRight)
 	w.until("document.querySelector('.groupbar')")
-	w.tabTo(".groupbar")
-	w.press(kb.Enter)
+	w.enter(".groupbar")
 	w.at("#tab-sheet")
-	w.tabTo(".only button")
-	w.press(kb.Enter)
+	w.enter(".only button")
 	w.at(".grid")
 	w.tabTo("#tab-sheet", chromedp.ModifierShift)
 	w.press(kb.ArrowRight + kb.ArrowRight)
@@ -292,8 +286,7 @@ func TestTheFocusMovesToNewContent(t *testing.T) {
 	w.tabTo("#step-bills .choose")
 	w.pick(kb.Enter, p.words("letter.pdf", "Dear Sirs, this is a letter."))
 	w.until("document.querySelector('#step-bills .error')")
-	w.tabTo("#step-bills .error button")
-	w.press(kb.Enter)
+	w.enter("#step-bills .error button")
 	w.until("!document.querySelector('#step-bills .error')")
 	w.at("#step-bills .choose")
 	w.follows()

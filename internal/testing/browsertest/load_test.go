@@ -11,8 +11,7 @@ import (
 )
 
 func TestTheChartsShowTheSheet(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(sample.Options{Bills: 20, Lines: 100, Seed: 5}, ""))
 	w.click("#tab-load")
 	const drawn = "document.querySelectorAll('#panel-load canvas').length === 3 && [...document.querySelectorAll('#panel-load canvas')].every((c) => Chart.getChart(c))"
@@ -110,8 +109,7 @@ func TestTheChartsShowTheSheet(t *testing.T) {
 
 // A bar shows its rows in the sheet; by keyboard its name among the figures does.
 func TestABarOfAChartShowsItsRows(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(sample.Options{Bills: 20, Lines: 100, Seed: 5}, ""))
 	sheet := w.sheet()
 	for _, way := range []string{"mouse", "keyboard"} {

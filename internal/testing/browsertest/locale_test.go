@@ -31,13 +31,11 @@ func TestNumbersAndDatesAreInTheReadersLocaleOnScreenOnly(t *testing.T) {
 			w := p.openAs(func(w *window) { w.must(w.Speak(l.locale)) }, "")
 			w.t = t
 			w.ready()
-			w.click("#try-sample")
-			w.until(joined)
+			w.try("sample")
 			if got := w.text("#session"); !regexp.MustCompile(l.hour).MatchString(got) {
 				t.Errorf("the session says %q", got)
 			}
-			w.click("#tab-sheet")
-			w.until("document.querySelector('.gridrow')")
+			w.grid()
 			cells := func(name string) []string {
 				return value[[]string](w, `((i) => [...document.querySelectorAll(".gridrow")].map((r) => r.querySelectorAll(".cell")[i].textContent).filter(Boolean))([...document.querySelectorAll(".gridhead .cell")].findIndex((c) => c.title === "`+name+`"))`)
 			}

@@ -24,11 +24,8 @@ type apiMatch struct {
 }
 
 func TestTheMatchingAgreesWithTheAPI(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("flawed")
 	m := value[apiMatch](w, "fetch('view').then((r) => r.json()).then((v) => v.sheet.match)")
 	if len(m.NearMisses) == 0 || len(m.UnmatchedLines) == 0 || len(m.UnmatchedRows) == 0 {
 		t.Fatalf("the sample with mistakes lacks some kinds of matches: %+v", m)
@@ -89,8 +86,7 @@ func TestTheMatchingAgreesWithTheAPI(t *testing.T) {
 
 	// A line leads to its place on the page.
 	rows("near")
-	w.click("#panel-matching tbody button.link")
-	w.until(inspected)
+	w.inspect("#panel-matching tbody button.link")
 	w.says("#inspector-title", "of bill "+m.NearMisses[0].Line.Bill)
 }
 

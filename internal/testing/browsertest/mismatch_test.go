@@ -34,8 +34,7 @@ func TestAMismatchIsFoundAndCorrected(t *testing.T) {
 	w.until(shut)
 
 	// The sheet can be downloaded nevertheless, after a question.
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']")
 	w.says("#ask", "Download with 1 thing unchecked?")
 	w.click("#ask button[value=save]")
@@ -45,17 +44,14 @@ func TestAMismatchIsFoundAndCorrected(t *testing.T) {
 	w.click("#ask button[value=replace]")
 	w.until(bills + " && document.querySelector('#step-bills .files').innerText.includes('good-bol.pdf')")
 	w.until("document.querySelector('.allwell')")
-	w.must(w.Files("#orders-files", good.orders))
-	w.until(joined)
+	w.join(good.orders)
 	w.says("#step-bills", "6 reconciled")
 	w.says("#step-sheet", "Every bill adds up and every line has its order.")
 	w.says("#panel-bills", "All 6 bills add up")
 }
 
 func TestAMismatchIsToldFromWhatWasNotCompared(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	s := shipments.Sample(t, small)
 	b := s.Bills[slices.IndexFunc(s.Bills, func(b *sample.Bill) bool { return len(b.Lines) > 1 })]
 	b.Cartons++

@@ -59,8 +59,7 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	w.says("#step-orders", "matched 30")
 	w.fits(390)
 
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	w.tap("#step-sheet button[aria-label='Download Excel']")
 	saved(t, filepath.Join(down, "load-sheet*.xlsx"))
 	w.tap("#start-over")

@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,6 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/must"
-	"tallyman/internal/testing/service"
 )
 
 // onPaper are the bills of which pictures are read: always the same, since reading takes seconds.
@@ -65,12 +65,11 @@ func (w *window) gathered() string {
 // read, confirms what is doubtful with one tap each, and downloads the sheet.
 func TestPhotosOnAPhoneBecomeASheet(t *testing.T) {
 	g := newGate()
-	p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
+	p := newPlace(t, wrapped(g.after))
 	w := p.openAs(func(w *window) { w.must(w.Size(390, 844, true)) }, "")
 	w.ready()
 	w.named("Ana")
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	s, err := sample.New(onPaper)
 	must.OK(t, err)
 	photos := p.photographed(s, 2)
@@ -137,7 +136,7 @@ func TestPhotosOnAPhoneBecomeASheet(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(want.String()), "\n")
 	for i, line := range lines[1:] {
 		for _, name := range []string{"Style", "Cartons"} {
-			at := indexOf(strings.Split(lines[0], ","), name)
+			at := slices.Index(strings.Split(lines[0], ","), name)
 			if at < 0 {
 				t.Fatalf("there is no column %s in %s", name, lines[0])
 			}
@@ -162,8 +161,7 @@ func TestAnotherReadingIsTakenWithATap(t *testing.T) {
 	w.named("Ana")
 	s, err := sample.New(sample.Options{Bills: 1, Lines: 1, Seed: 3})
 	w.must(err)
-	w.must(w.Files("#bills-files", p.photographed(s, 1)...))
-	w.until(bills)
+	w.upload(p.photographed(s, 1)...)
 	w.says(".checks", "Lectura dudosa", "En la imagen se leyó", "Leído una sola vez", "Un solo lector leyó de una imagen sus 10 valores")
 	w.run("[...document.querySelectorAll('.checks .issue')].find((e) => e.innerText.includes('Lectura dudosa')).click()")
 	w.until(inspected)
@@ -177,15 +175,6 @@ func TestAnotherReadingIsTakenWithATap(t *testing.T) {
 	}
 	w.run(others + "[0].click()")
 	w.until(fmt.Sprintf("[...document.querySelectorAll('.values input')].some((e) => e.value === %q && e.classList.contains('amended'))", other))
-}
-
-func indexOf(list []string, text string) int {
-	for i, s := range list {
-		if strings.TrimSpace(s) == text {
-			return i
-		}
-	}
-	return -1
 }
 
 // The pages are put in order with a finger, with the mouse and with the keyboard.

@@ -91,9 +91,7 @@ type window struct {
 // open opens the page as another person.
 func (p *place) open() *window {
 	p.t.Helper()
-	tab, err := chromium.Tab()
-	must.OK(p.t, err)
-	return p.show(tab)
+	return p.openAs(func(*window) {}, "")
 }
 
 // beside opens the page in another tab of the same person.
@@ -197,6 +195,67 @@ func (w *window) click(selectors ...string) {
 	}
 }
 
+// opened starts a service and opens its page, once files can be chosen.
+func opened(t *testing.T, change ...func(*service.Options)) (*place, *window) {
+	t.Helper()
+	p := newPlace(t, change...)
+	w := p.open()
+	w.ready()
+	return p, w
+}
+
+// upload uploads bills, and waits until they are read.
+func (w *window) upload(paths ...string) {
+	w.t.Helper()
+	w.must(w.Files("#bills-files", paths...))
+	w.until(bills)
+}
+
+// join uploads an order export, and waits until it is joined.
+func (w *window) join(orders string) {
+	w.t.Helper()
+	w.must(w.Files("#orders-files", orders))
+	w.until(joined)
+}
+
+// load uploads a shipment and waits until it is joined.
+func (w *window) load(s shipment) {
+	w.t.Helper()
+	w.ready()
+	w.upload(s.bills)
+	w.join(s.orders)
+}
+
+// try uploads a sample: "sample", or "flawed" for the one with mistakes.
+func (w *window) try(name string) {
+	w.t.Helper()
+	w.click("#try-" + name)
+	w.until(joined)
+}
+
+// grid opens the tab of the sheet, clicks there, and waits until rows are shown.
+func (w *window) grid(selectors ...string) {
+	w.t.Helper()
+	w.click("#tab-sheet")
+	w.click(selectors...)
+	w.until("document.querySelector('.gridrow')")
+}
+
+// inspect clicks, the last time on something that is shown on its page, and waits until it is.
+func (w *window) inspect(selectors ...string) {
+	w.t.Helper()
+	w.click(selectors...)
+	w.until(inspected)
+}
+
+// downloads makes the window's downloads go to a new folder, and returns it.
+func (w *window) downloads() string {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	w.must(w.Save(dir))
+	return dir
+}
+
 // language changes the language of the page, which loads it again.
 func (w *window) language(code string) {
 	w.t.Helper()
@@ -291,6 +350,12 @@ func (p *place) shipment(o sample.Options, prefix string) shipment {
 	return shipment{s, p.file(prefix+"bol.pdf", s.WritePDF), p.file(prefix+"orders.csv", s.WriteOrders)}
 }
 
+// weak writes a bill that nothing proves, and returns its path.
+func (p *place) weak() string {
+	p.t.Helper()
+	return p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills
+}
+
 var small = sample.Options{Bills: 6, Lines: 30, Seed: 1}
 
 // view is the part of GET /view that tests read, with the window's cookie.
@@ -313,6 +378,15 @@ func (w *window) view() view {
 	return v
 }
 
+// wrapped has a function handle the requests, which may pass them on to the service.
+func wrapped(handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) func(*service.Options) {
+	return func(o *service.Options) {
+		o.Wrap = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, next) })
+		}
+	}
+}
+
 // gate holds uploads until it is opened, and records those whose client hung up.
 type gate struct {
 	open, hungUp, arrived chan struct{}
@@ -324,13 +398,11 @@ func newGate() *gate {
 
 // after holds each upload after the server has begun it: its body stalls, so that the
 // upload belongs to the earlier session.
-func (g *gate) after(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/upload") {
-			r.Body = &held{r.Body, g, r, false}
-		}
-		next.ServeHTTP(w, r)
-	})
+func (g *gate) after(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/upload") {
+		r.Body = &held{r.Body, g, r, false}
+	}
+	next.ServeHTTP(w, r)
 }
 
 type held struct {

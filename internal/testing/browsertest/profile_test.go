@@ -43,13 +43,10 @@ func (w *window) column(header string) string {
 }
 
 func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	ship := p.shipment(small, "")
 	theirs := p.theirs(ship)
-	w.must(w.Files("#bills-files", ship.bills))
-	w.until(bills)
+	w.upload(ship.bills)
 	w.must(w.Files("#orders-files", theirs))
 	w.until(mapping)
 	w.at("#mapping-title")
@@ -70,8 +67,7 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	}
 	w.says("#mapping", "Still needed: cartons.")
 	// All of it by keyboard: what is missing is said and focused.
-	w.tabTo("#mapping .primary")
-	w.press(kb.Enter)
+	w.enter("#mapping .primary")
 	w.until("document.activeElement.tagName === 'SELECT'")
 	w.run(fmt.Sprintf("document.querySelector('%s select').focus()", w.column("Qty")))
 	w.pickKey("cartons")
@@ -84,14 +80,12 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 		w.run(fmt.Sprintf("document.querySelector('%s select').focus()", w.column(header)))
 		w.pickKey(key)
 	}
-	w.tabTo("#mapping .primary")
-	w.press(kb.Enter)
+	w.enter("#mapping .primary")
 	w.until(joined)
 	w.until("document.getElementById('mapping').hidden")
 	w.says("#step-orders", "theirs.csv", "matched 30")
 
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']")
 	want := saved(t, filepath.Join(down, "load-sheet*.csv"))
 
@@ -106,10 +100,8 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	w.until("document.querySelector('#step-orders.has:not(.busy)') && document.getElementById('mapping').hidden")
 	w.click("#start-over", "#ask button[value=yes]")
 	w.until(fresh)
-	w.must(w.Files("#bills-files", ship.bills))
-	w.until(bills)
-	w.must(w.Files("#orders-files", theirs))
-	w.until(joined)
+	w.upload(ship.bills)
+	w.join(theirs)
 
 	// The API.
 	send := func(path, kind, file string) []byte {
@@ -165,14 +157,11 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 }
 
 func TestColumnsForOnceAreNotRemembered(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	ship := p.shipment(small, "")
 	b := must.Read(t, ship.orders)
 	other := p.words("other.csv", strings.Replace(string(b), "Cartons*", "Colli", 1))
-	w.must(w.Files("#bills-files", ship.bills))
-	w.until(bills)
+	w.upload(ship.bills)
 	w.must(w.Files("#orders-files", other))
 	w.until(mapping)
 	w.run(fmt.Sprintf("((s) => { s.value = 'cartons'; s.dispatchEvent(new Event('change')); })(document.querySelector('%s select'))", w.column("Colli")))
@@ -187,11 +176,8 @@ func TestColumnsForOnceAreNotRemembered(t *testing.T) {
 }
 
 func TestTheProfileIsEditedInThePage(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	p, w := opened(t)
+	w.try("sample")
 	w.says("#step-sheet", "pallets 200")
 	w.click("#profile")
 	w.until("document.getElementById('profile-dialog').open")
@@ -231,11 +217,8 @@ func TestTheProfileIsEditedInThePage(t *testing.T) {
 }
 
 func TestTheBarsOfRoutingFilterTheSheet(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("sample")
 	w.click("#tab-routing")
 	w.until("document.querySelector('.groupbar')")
 	type group struct {
@@ -259,15 +242,12 @@ func TestTheBarsOfRoutingFilterTheSheet(t *testing.T) {
 // The table shows the columns that the profile chooses, under its headings, with its
 // constants, as the files have them.
 func TestTheTableHasTheColumnsOfTheProfile(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	w.run(`window.put = fetch("profile", { method: "PUT", headers: { "Content-Type": "application/toml", "If-Match": "*" }, body:
 		'[sheet]\ncolumns = ["Style", "Cartons", "Dock"]\n[sheet.headings]\n"Cartons" = "Boxes"\n[sheet.constants]\n"Dock" = "7 B"\n' }).then((r) => { window.saved = r.status; })`)
 	w.until("window.saved === 200")
 	w.load(p.shipment(small, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	if got := value[string](w, "[...document.querySelectorAll('.gridhead .cell')].map((c) => c.innerText.trim()).join('|')"); got != "#|Invoice No.|Style|Boxes|Dock" {
 		t.Errorf("the headings are %q", got)
 	}

@@ -35,16 +35,6 @@ func (w *window) sheet() *apiSheet {
 	return &got.Sheet
 }
 
-// load uploads a shipment and waits until it is joined.
-func (w *window) load(s shipment) {
-	w.t.Helper()
-	w.ready()
-	w.must(w.Files("#bills-files", s.bills))
-	w.until(bills)
-	w.must(w.Files("#orders-files", s.orders))
-	w.until(joined)
-}
-
 // inSight defines window.sight, which returns the visible rows of the grid from top
 // to bottom, each as its cells by column name.
 const inSight = `window.sight = () => {
@@ -63,11 +53,9 @@ func (w *window) heading(name string) string {
 }
 
 func TestASheetOfTenThousandRows(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(sample.Options{Bills: 250, Lines: 10_000, Seed: 3}, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	w.run(inSight)
 	sheet := w.sheet()
 	if len(sheet.Rows) != 10_000 {
@@ -119,11 +107,9 @@ func TestASheetOfTenThousandRows(t *testing.T) {
 }
 
 func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(sample.Options{Bills: 40, Lines: 200, Seed: 3}, ""))
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	w.run(inSight)
 	sheet := w.sheet()
 	count := func(keep func(cells []any) bool) (n int) {
@@ -198,11 +184,9 @@ func TestTheSheetIsSearchedFilteredAndSorted(t *testing.T) {
 }
 
 func TestDownloadsAgreeWithTheAPI(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.load(p.shipment(small, ""))
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	for _, d := range []struct{ button, format, file string }{
 		{"Download CSV", "csv", "load-sheet-bol.csv"}, {"Download Excel", "xlsx", "load-sheet-bol.xlsx"}, {"Download JSON", "json", "load-sheet-bol.json"}, {"Download eBOL drafts", "ebol", "load-sheet-bol.ebol.json"},
 	} {

@@ -28,28 +28,23 @@ func (w *window) listed() []string {
 // Two shipments of one browser never cross, whether in one tab after the other or beside
 // each other.
 func TestShipmentsBesideEachOtherNeverCross(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	first := p.shipment(sample.Options{Bills: 2, Lines: 4, Seed: 1}, "monday-")
 	second := p.shipment(sample.Options{Bills: 3, Lines: 6, Seed: 2}, "tuesday-")
-	w.must(w.Files("#bills-files", first.bills))
-	w.until(bills)
+	w.upload(first.bills)
 	if got := w.listed(); len(got) != 1 || got[0] != "monday-bol.pdf" {
 		t.Errorf("the list has %q", got)
 	}
 	w.click("dialog[open] .primary") // begin another
 	w.until("new URLSearchParams(location.search).get('_sid')?.startsWith('ship-') && " + fresh)
-	w.must(w.Files("#bills-files", second.bills))
-	w.until(bills)
+	w.upload(second.bills)
 	w.says("#step-bills", "tuesday-bol.pdf", "bills 3")
 
 	// The first is open in another tab, and shows its own; work here is no news there.
 	other := p.beside(w)
 	other.until(bills)
 	other.says("#step-bills", "monday-bol.pdf", "bills 2")
-	w.must(w.Files("#orders-files", second.orders))
-	w.until(joined)
+	w.join(second.orders)
 	other.must(other.Reload())
 	other.until(bills)
 	other.says("#step-bills", "monday-bol.pdf", "bills 2")
@@ -80,13 +75,9 @@ func TestShipmentsBesideEachOtherNeverCross(t *testing.T) {
 }
 
 func TestAnExpiredShipmentSaysWhatWasSavedOfIt(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
-	down := t.TempDir()
-	w.must(w.Save(down))
+	p, w := opened(t)
+	w.try("sample")
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']")
 	saved(t, filepath.Join(down, "load-sheet-bol.csv"))
 	p.later(w, 2*time.Hour)
@@ -122,8 +113,7 @@ func TestAKeyListsItsShipmentsAndIsRememberedOnlyIfAsked(t *testing.T) {
 	}
 	w := p.open()
 	signIn(w, secrets["depot"], false)
-	w.must(w.Files("#bills-files", p.shipment(small, "depot-").bills))
-	w.until(bills)
+	w.upload(p.shipment(small, "depot-").bills)
 	again := p.beside(w)
 	again.until("!document.getElementById('signin').hidden") // the key is in the first tab only
 

@@ -51,8 +51,7 @@ func chip(i int) string { return fmt.Sprintf(".columnchip:nth-child(%d) select",
 // reads fails unless the CSV that the page downloads has the lines of a bill.
 func (w *window) reads(b *sample.Bill) {
 	w.t.Helper()
-	down := w.t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']")
 	rows := must.CSV(w.t, bytes.NewReader(saved(w.t, filepath.Join(down, "load-sheet*.csv"))))
 	if len(rows) != len(b.Lines)+1 {
@@ -69,9 +68,7 @@ func (w *window) reads(b *sample.Bill) {
 }
 
 func TestAFormIsTaughtByMouseAndReadsTheNextDocument(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	first := p.house(30, 1, "first-")
 	w.must(w.Files("#bills-files", first.bills))
 	w.until("document.querySelector('#step-bills .error .buttons button')")
@@ -174,15 +171,12 @@ func (w *window) pickKey(option string) {
 }
 
 func TestAFormIsTaughtByKeyboardAlone(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	ship := p.house(8, 3, "k-")
 	w.tabTo("#step-bills .choose")
 	w.pick(kb.Enter, ship.bills)
 	w.until("document.querySelector('#step-bills .error .buttons button')")
-	w.tabTo("#step-bills .error .buttons button")
-	w.press(kb.Enter)
+	w.enter("#step-bills .error .buttons button")
 	w.until(teaching)
 	w.until("document.activeElement.id === 'teach-title'")
 	w.tabTo(".slider[data-edge='0']")
@@ -208,8 +202,7 @@ func TestAFormIsTaughtByKeyboardAlone(t *testing.T) {
 	w.tabTo("#teach-name", chromedp.ModifierShift)
 	w.must(w.Press("a", chromedp.ModifierCtrl))
 	w.press("By keys")
-	w.tabTo(".teacher .naming .primary")
-	w.press(kb.Enter)
+	w.enter(".teacher .naming .primary")
 	w.until("!document.querySelector('.teacher').open && " + bills)
 	w.says("#notices", "The form “By keys” was learnt")
 	w.at("#step-bills .fold")
@@ -218,10 +211,8 @@ func TestAFormIsTaughtByKeyboardAlone(t *testing.T) {
 
 // Nothing that was shown is lost by a key.
 func TestALessonAsksBeforeItIsLeft(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.must(w.Files("#bills-files", p.shipment(sample.Options{Form: sample.Short, Bills: 1, Lines: 1, Seed: 1}, "weak-").bills))
+	p, w := opened(t)
+	w.must(w.Files("#bills-files", p.weak()))
 	w.until("document.querySelector('.teachme')")
 	w.says(".teachme", "This is a bill of lading, but its table could not be proved: show us the columns.")
 	w.click(".teachme button")

@@ -26,20 +26,19 @@ import (
 )
 
 // saved waits for a download and returns it.
-func saved(t *testing.T, pattern string) []byte {
+func saved(t *testing.T, pattern string) (b []byte) {
 	t.Helper()
-	for range 90_000 {
+	if !comes(func() bool {
 		found, err := filepath.Glob(pattern)
 		must.OK(t, err)
 		if len(found) == 1 {
-			if b, err := os.ReadFile(found[0]); err == nil && len(b) > 0 {
-				return b
-			}
+			b, _ = os.ReadFile(found[0])
 		}
-		time.Sleep(20 * time.Millisecond)
+		return len(b) > 0
+	}) {
+		t.Fatalf("%s was not saved", filepath.Base(pattern))
 	}
-	t.Fatalf("%s was not saved", filepath.Base(pattern))
-	return nil
+	return b
 }
 
 func TestTheWorkflowOnTheSample(t *testing.T) {
@@ -47,8 +46,7 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	w := p.open()
 	w.until(fresh)
 	w.says("#session", "Fresh session", "expires at")
-	w.click("#try-sample")
-	w.until(joined)
+	w.try("sample")
 	// What is finished takes one line, and the downloads stay in sight.
 	for step, gist := range map[string]string{"#step-bills": "12 bills, 60 lines", "#step-orders": "60 of 60 rows matched"} {
 		if got := w.text(step); !strings.Contains(got, gist) || strings.Contains(got, "Choose") || strings.Contains(got, "eplace") {
@@ -61,8 +59,7 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	w.says("#session", "Ready", "expires at")
 	w.says("#panel-bills", "All 12 bills add up", "Adds up")
 
-	down := t.TempDir()
-	w.must(w.Save(down))
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']", "#step-sheet button[aria-label='Download Excel']", "#step-sheet button[aria-label='Download JSON']")
 	s := shipments.Sample(t, sample.Defaults())
 	want := must.Written(t, s.WriteExpected)
@@ -77,8 +74,7 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 	}
 
 	// After a reload the page shows the same session at the same place.
-	w.click("#tab-sheet")
-	w.until("document.querySelector('.gridrow')")
+	w.grid()
 	w.must(w.Reload())
 	w.until(joined)
 	w.until("document.querySelector('#tab-sheet[aria-selected=true]') && document.querySelector('.gridrow')")
@@ -92,11 +88,8 @@ func TestTheWorkflowOnTheSample(t *testing.T) {
 }
 
 func TestStartingOverAsksFirst(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("sample")
 	w.click("#start-over")
 	w.says("#ask", "The bills, orders and sheet of this session are removed")
 	w.click("#ask button[value='']")
@@ -107,9 +100,7 @@ func TestStartingOverAsksFirst(t *testing.T) {
 }
 
 func TestFilesMayBeDroppedAnywhere(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	ship := p.shipment(small, "a-")
 	w.must(w.Drop("#results", ship.orders, ship.bills)) // in any order
 	w.until(joined)
@@ -122,9 +113,7 @@ func TestFilesMayBeDroppedAnywhere(t *testing.T) {
 
 // Orders that come first are kept until the bills come, wherever both are dropped or chosen.
 func TestOrdersThatComeFirstWaitForTheBills(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	const warned = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"
 	if value[bool](w, warned) {
 		t.Error("a reload is warned of though nothing can be lost")
@@ -144,9 +133,7 @@ func TestOrdersThatComeFirstWaitForTheBills(t *testing.T) {
 }
 
 func TestEachOfSeveralFilesHasItsFate(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	w.must(w.Drop("#results", p.shipment(small, "good-").bills, p.words("letter.pdf", "Dear Sirs, this is a letter.")))
 	w.until("document.querySelector('#step-bills .error')")
 	if got := value[[]string](w, "[...document.querySelectorAll('#step-bills .error p')].map((p) => p.textContent)"); len(got) != 2 ||
@@ -162,25 +149,18 @@ func TestEachOfSeveralFilesHasItsFate(t *testing.T) {
 func TestAnUploadThatBreaksIsTriedAgain(t *testing.T) {
 	const lost, unanswered = 1, 2
 	var broken atomic.Int32
-	p := newPlace(t, func(o *service.Options) {
-		o.Wrap = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				how := broken.Load()
-				if r.URL.Path != "/upload" || how == 0 {
-					next.ServeHTTP(w, r)
-					return
-				}
-				if how == unanswered {
-					next.ServeHTTP(httptest.NewRecorder(), r)
-				}
-				panic(http.ErrAbortHandler)
-			})
+	p, w := opened(t, wrapped(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		how := broken.Load()
+		if r.URL.Path != "/upload" || how == 0 {
+			next.ServeHTTP(w, r)
+			return
 		}
-	})
-	w := p.open()
-	w.ready()
-	w.must(w.Files("#bills-files", p.shipment(small, "one-").bills))
-	w.until(bills)
+		if how == unanswered {
+			next.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	w.upload(p.shipment(small, "one-").bills)
 	broken.Store(lost)
 	other := small
 	other.Seed = 9
@@ -197,20 +177,16 @@ func TestAnUploadThatBreaksIsTriedAgain(t *testing.T) {
 }
 
 func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	all := p.shipment(sample.Options{Bills: 9, Lines: 27, Seed: 7}, "all-")
 	split := func(name string, from, to int) string {
 		part := *all.Sample
 		part.Bills = all.Bills[from:to]
 		return p.file(name, part.WritePDF)
 	}
-	w.must(w.Files("#bills-files", split("one.pdf", 0, 3), split("two.pdf", 3, 6)))
-	w.until(bills)
+	w.upload(split("one.pdf", 0, 3), split("two.pdf", 3, 6))
 	w.says("#step-bills", "one.pdf", "two.pdf", "bills 6")
-	w.must(w.Files("#orders-files", all.orders))
-	w.until(joined)
+	w.join(all.orders)
 	third := split("three.pdf", 6, 9)
 	w.must(w.Files("#bills-files", third))
 	w.says("#ask", "Add three.pdf to what is here (6 bills)")
@@ -228,24 +204,18 @@ func TestSeveralPDFsAreOneDocumentAndMoreMayBeAdded(t *testing.T) {
 // server tells of pages by another connection, which may be slower.
 func TestProgressIsCorrect(t *testing.T) {
 	said := make(chan struct{})
-	p := newPlace(t, func(o *service.Options) {
-		o.Wrap = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path != "/upload" {
-					next.ServeHTTP(w, r)
-					return
-				}
-				answer := httptest.NewRecorder()
-				next.ServeHTTP(answer, r)
-				<-said
-				maps.Copy(w.Header(), answer.Header())
-				w.WriteHeader(answer.Code)
-				w.Write(answer.Body.Bytes())
-			})
+	p, w := opened(t, wrapped(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Path != "/upload" {
+			next.ServeHTTP(w, r)
+			return
 		}
-	})
-	w := p.open()
-	w.ready()
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		<-said
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		w.Write(answer.Body.Bytes())
+	}))
 	w.follows()
 	ship := p.shipment(sample.Options{Bills: 400, Lines: 800, Seed: 2}, "")
 	w.run(`window.seen = []; new MutationObserver(() => { const s = document.querySelector("#step-bills"); seen.push(s.querySelector(".doing").textContent + " | " + s.querySelector(".detail").textContent); }).observe(document.querySelector("#step-bills .work"), { subtree: true, childList: true, characterData: true });`)
@@ -269,9 +239,7 @@ func TestProgressIsCorrect(t *testing.T) {
 
 func TestCancelStopsTheWork(t *testing.T) {
 	g := newGate()
-	p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
-	w := p.open()
-	w.ready()
+	p, w := opened(t, wrapped(g.after))
 	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
 	<-g.arrived
 	w.click("#step-bills .work button")
@@ -284,9 +252,7 @@ func TestCancelStopsTheWork(t *testing.T) {
 }
 
 func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
+	p, w := opened(t)
 	w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
 	w.until("document.querySelector('#step-bills .error')")
 	w.says("#step-bills .error", "letter.pdf", "is not a PDF")
@@ -300,8 +266,7 @@ func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 	w.until("document.querySelector('#step-bills .error')?.innerText.includes('scan.pdf')")
 
 	w.click("#step-bills .error button")
-	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
-	w.until(bills)
+	w.upload(p.shipment(small, "").bills)
 	w.must(w.Files("#orders-files", p.words("orders.csv", "Apples,Pears\n1,2\n")))
 	w.until("document.querySelector('#step-orders .error')")
 	w.says("#step-orders .error", "Invoice No.", "Apples")
@@ -310,26 +275,19 @@ func TestGarbageIsRefusedWithTheServersMessage(t *testing.T) {
 
 func TestABusyServerIsRetriedWithACountdown(t *testing.T) {
 	var refused atomic.Int32
-	p := newPlace(t, func(o *service.Options) {
-		o.Wrap = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/upload" && refused.Add(1) == 1 {
-					io.Copy(io.Discard, r.Body)
-					w.Header().Set("Retry-After", "1")
-					w.Header().Set("Content-Type", "application/json")
-					w.WriteHeader(http.StatusServiceUnavailable)
-					io.WriteString(w, `{"error":"The server is busy.","code":"busy"}`)
-					return
-				}
-				next.ServeHTTP(w, r)
-			})
+	p, w := opened(t, wrapped(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Path == "/upload" && refused.Add(1) == 1 {
+			io.Copy(io.Discard, r.Body)
+			w.Header().Set("Retry-After", "1")
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, `{"error":"The server is busy.","code":"busy"}`)
+			return
 		}
-	})
-	w := p.open()
-	w.ready()
+		next.ServeHTTP(w, r)
+	}))
 	w.run(`window.seen = []; new MutationObserver(() => seen.push(document.querySelector("#step-bills .work").innerText)).observe(document.querySelector("#step-bills .work"), { subtree: true, childList: true, characterData: true });`)
-	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
-	w.until(bills)
+	w.upload(p.shipment(small, "").bills)
 	if !value[bool](w, `seen.some((s) => /The server is busy[^]*tried again in 1 second/.test(s))`) {
 		t.Errorf("no countdown was shown: %s", value[string](w, "seen.join('\\n')"))
 	}
@@ -342,12 +300,10 @@ func TestTwoTabsShowTheSame(t *testing.T) {
 	b := p.beside(a)
 	b.ready()
 	ship := p.shipment(small, "")
-	a.must(a.Files("#bills-files", ship.bills))
-	a.until(bills)
+	a.upload(ship.bills)
 	b.until(bills)
 	b.says("#step-bills", "bol.pdf", "bills 6")
-	b.must(b.Files("#orders-files", ship.orders))
-	b.until(joined)
+	b.join(ship.orders)
 	a.until(joined)
 	a.says("#step-orders", "matched 30")
 	a.click("#start-over", "#ask button[value=yes]")
@@ -364,7 +320,7 @@ func TestAResetDuringAnUploadIsExplained(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const replaced = "[...document.querySelectorAll('#notices .notice')].some((n) => /started over in another tab/.test(n.innerText))"
 			g := newGate()
-			p := newPlace(t, func(o *service.Options) { o.Wrap = g.after })
+			p := newPlace(t, wrapped(g.after))
 			a := p.open()
 			a.ready()
 			a.follows()
@@ -404,11 +360,8 @@ func TestAResetDuringAnUploadIsExplained(t *testing.T) {
 }
 
 func TestAnExpiredSessionSaysSoAndOffersAFreshOne(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	p, w := opened(t)
+	w.try("sample")
 	p.later(w, 2*time.Hour)
 	w.until("!document.getElementById('ended').hidden")
 	w.says("#ended", "This session has expired", "removed")
@@ -445,11 +398,8 @@ func TestASessionThatIsAboutToExpireCanBeKept(t *testing.T) {
 }
 
 func TestASessionClearedByAProgramSaysSo(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
-	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	_, w := opened(t)
+	w.try("sample")
 	w.follows()
 	w.run("await fetch('clear-session', { method: 'POST' })")
 	w.until("!document.getElementById('ended').hidden")
@@ -464,8 +414,7 @@ func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 	w.must(w.Go(p.URL + "/?_sid=dock%207"))
 	w.ready()
 	w.says("#session", "dock 7")
-	w.must(w.Files("#bills-files", p.shipment(small, "").bills))
-	w.until(bills)
+	w.upload(p.shipment(small, "").bills)
 	resp, err := http.Get(p.URL + "/status?_sid=dock%207")
 	must.OK(t, err)
 	defer resp.Body.Close()
@@ -496,12 +445,9 @@ func TestSignInWhenKeysAreOn(t *testing.T) {
 	enter(secret)
 	w.until("document.getElementById('signin').hidden")
 	w.ready()
-	w.click("#try-flawed")
-	w.until(joined)
-	w.click(".issues .issue")
-	w.until(inspected)
-	down := t.TempDir()
-	w.must(w.Save(down))
+	w.try("flawed")
+	w.inspect(".issues .issue")
+	down := w.downloads()
 	w.click("#step-sheet button[aria-label='Download CSV']", "#ask button[value=save]")
 	saved(t, filepath.Join(down, "load-sheet*.csv"))
 	w.must(w.Reload())
@@ -522,8 +468,7 @@ func TestThePageRecoversWhenTheServerReturns(t *testing.T) {
 	p.URL = "http://" + l.Address
 	w := p.open()
 	w.ready()
-	w.click("#try-sample")
-	w.until(joined)
+	w.try("sample")
 	must.OK(t, p.Close())
 	w.until("document.getElementById('session-text').textContent === 'Not connected'")
 	w.says("#notices", "The server did not answer", "tries again in")
