@@ -1072,328 +1072,223 @@ export const dictionary = {
 /**
  * Sentences of the server: its English, and the Spanish. {Names} stand for what differs, in which only terms are
  * translated. The first that fits counts.
- * @type {[string, string][]}
+ * @type {Record<string, string>}
  */
-export const sentences = [
-  ["Row not read", "Fila no leída"],
-  ["Words between rows", "Palabras entre filas"],
-  ["Total not read", "Total no leído"],
-  ["Page missing", "Falta una página"],
-  ["Page twice", "Página repetida"],
-  ["Page twice, and they differ", "Página repetida, y difieren"],
-  ["File twice", "Archivo repetido"],
-  ["Bill without number", "Conocimiento sin número"],
-  ["Page without text", "Página sin texto"],
-  ["Not a bill", "No es un conocimiento"],
-  ["Table not found", "No se encontró la tabla"],
-  ["Damaged page", "Página dañada"],
-  ["Text that may be hidden", "Texto que puede estar oculto"],
-  ["Stamp", "Sello"],
-  ["Doubtful number", "Número dudoso"],
-  ["Doubtful reading", "Lectura dudosa"],
-  ["Poor picture", "Imagen deficiente"],
-  ["Chosen reading", "Lectura elegida"],
-  ["Read once", "Leído una sola vez"],
-  ["Converted", "Convertido"],
-  ["Attached file", "Archivo adjunto"],
-  ["Does not add up", "No cuadra"],
-  ["Not checked", "Sin comprobar"],
-  ["Not proved", "No comprobado"],
-  ["Near miss", "Coincidencia parcial"],
-  ["No order", "Sin pedido"],
-  ["No line", "Sin línea"],
-  ["Orders of other bills", "Pedidos de otros conocimientos"],
-  ["Wrong orders?", "¿Pedidos equivocados?"],
-  ["Within rounding", "Dentro del redondeo"],
-  ["Shipping instructions", "Instrucciones de envío"],
-  ["Notes", "Notas"],
-  ["Amendment without place", "Corrección sin lugar"],
-  ["Amended", "Corregido"],
-  ["Order export", "Archivo de pedidos"],
-  ["Look at this", "Vea esto"],
-  ["Read the row on the page, and add a line for it.", "Lea la fila en la página y agregue una línea para ella."],
-  ["Look at the page: the words may belong to a line.", "Mire la página: las palabras pueden ser de una línea."],
-  [
-    "Read the total on the page and compare it with the sum of the lines.",
+export const sentences = {
+  "Row not read": "Fila no leída",
+  "Words between rows": "Palabras entre filas",
+  "Total not read": "Total no leído",
+  "Page missing": "Falta una página",
+  "Page twice": "Página repetida",
+  "Page twice, and they differ": "Página repetida, y difieren",
+  "File twice": "Archivo repetido",
+  "Bill without number": "Conocimiento sin número",
+  "Page without text": "Página sin texto",
+  "Not a bill": "No es un conocimiento",
+  "Table not found": "No se encontró la tabla",
+  "Damaged page": "Página dañada",
+  "Text that may be hidden": "Texto que puede estar oculto",
+  Stamp: "Sello",
+  "Doubtful number": "Número dudoso",
+  "Doubtful reading": "Lectura dudosa",
+  "Poor picture": "Imagen deficiente",
+  "Chosen reading": "Lectura elegida",
+  "Read once": "Leído una sola vez",
+  Converted: "Convertido",
+  "Attached file": "Archivo adjunto",
+  "Does not add up": "No cuadra",
+  "Not checked": "Sin comprobar",
+  "Not proved": "No comprobado",
+  "Near miss": "Coincidencia parcial",
+  "No order": "Sin pedido",
+  "No line": "Sin línea",
+  "Orders of other bills": "Pedidos de otros conocimientos",
+  "Wrong orders?": "¿Pedidos equivocados?",
+  "Within rounding": "Dentro del redondeo",
+  "Shipping instructions": "Instrucciones de envío",
+  Notes: "Notas",
+  "Amendment without place": "Corrección sin lugar",
+  Amended: "Corregido",
+  "Order export": "Archivo de pedidos",
+  "Look at this": "Vea esto",
+  "Read the row on the page, and add a line for it.": "Lea la fila en la página y agregue una línea para ella.",
+  "Look at the page: the words may belong to a line.": "Mire la página: las palabras pueden ser de una línea.",
+  "Read the total on the page and compare it with the sum of the lines.":
     "Lea el total en la página y compárelo con la suma de las líneas.",
-  ],
-  [
-    "Add the missing page; until then the sums of the lines that are there stand in for its totals.",
+  "Add the missing page; until then the sums of the lines that are there stand in for its totals.":
     "Agregue la página que falta; hasta entonces las sumas de las líneas que hay sustituyen sus totales.",
-  ],
-  [
-    "If the page was copied by mistake, there is nothing to do.",
+  "If the page was copied by mistake, there is nothing to do.":
     "Si la página se copió por error, no hay nada que hacer.",
-  ],
-  [
-    "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet.",
+  "Compare both pages, and remove the wrong one from the document: the lines of both are in the sheet.":
     "Compare ambas páginas y quite la equivocada del documento: las líneas de las dos están en la hoja.",
-  ],
-  [
-    "If the file was given twice by mistake, there is nothing to do.",
+  "If the file was given twice by mistake, there is nothing to do.":
     "Si el archivo se dio dos veces por error, no hay nada que hacer.",
-  ],
-  [
-    "Read the number on the page and fill it in as Invoice No.",
-    "Lea el número en la página y póngalo como Invoice No.",
-  ],
-  [
-    "If the page is a bill, get it as a PDF with text, or add its lines by hand.",
+  "Read the number on the page and fill it in as Invoice No.": "Lea el número en la página y póngalo como Invoice No.",
+  "If the page is a bill, get it as a PDF with text, or add its lines by hand.":
     "Si la página es un conocimiento, consígala como PDF con texto, o agregue sus líneas.",
-  ],
-  [
-    "If the page is a bill, its lines are not in the sheet: add a line for each.",
+  "If the page is a bill, its lines are not in the sheet: add a line for each.":
     "Si la página es un conocimiento, sus líneas no están en la hoja: agréguelas.",
-  ],
-  ["Add a line for each row of the page.", "Agregue una línea por cada fila de la página."],
-  ["Export the PDF again and use it in place of this one.", "Exporte el PDF de nuevo y úselo en lugar de este."],
-  ["Compare what was read with the picture of the page.", "Compare lo que se leyó con la imagen de la página."],
-  [
-    "Look at the page: if the stamp makes the bill void, remove the bill from the document.",
+  "Add a line for each row of the page.": "Agregue una línea por cada fila de la página.",
+  "Export the PDF again and use it in place of this one.": "Exporte el PDF de nuevo y úselo en lugar de este.",
+  "Compare what was read with the picture of the page.": "Compare lo que se leyó con la imagen de la página.",
+  "Look at the page: if the stamp makes the bill void, remove the bill from the document.":
     "Mire la página: si el sello anula el conocimiento, quítelo del documento.",
-  ],
-  ["Compare the number with the page.", "Compare el número con la página."],
-  [
-    "Take or scan the page again if values of it are wrong or missing.",
+  "Compare the number with the page.": "Compare el número con la página.",
+  "Take or scan the page again if values of it are wrong or missing.":
     "Vuelva a fotografiar o escanear la página si faltan valores o son incorrectos.",
-  ],
-  [
-    "Compare the text with the picture, and correct it if it is another.",
+  "Compare the text with the picture, and correct it if it is another.":
     "Compare el texto con la imagen y corríjalo si es otro.",
-  ],
-  [
-    "Compare the figure with the picture, and correct it if it is another.",
+  "Compare the figure with the picture, and correct it if it is another.":
     "Compare la cifra con la imagen y corríjala si es otra.",
-  ],
-  [
-    "Compare the bills with the pictures and accept them, or have the pictures read again where two readers are " +
-      "installed.",
+  ["Compare the bills with the pictures and accept them, or have the pictures read again where two readers are " +
+    "installed."]:
     "Compare los conocimientos con las imágenes y acéptelos, o haga leer las imágenes de nuevo donde haya dos " +
-      "lectores instalados.",
-  ],
-  [
-    "If the attached file has bills, save it as a file of its own and add that.",
+    "lectores instalados.",
+  "If the attached file has bills, save it as a file of its own and add that.":
     "Si el archivo adjunto tiene conocimientos, guárdelo aparte y agréguelo.",
-  ],
-  [
-    "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill.",
+  "Compare the lines with the page; if the paper is wrong, ask the shipper for a corrected bill.":
     "Compare las líneas con la página; si el papel está mal, pida al remitente un conocimiento corregido.",
-  ],
-  [
-    "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them.",
+  "Compare the lines with the page: the sums of the lines stand in for the totals, and nothing proves them.":
     "Compare las líneas con la página: las sumas de las líneas sustituyen los totales, y nada las comprueba.",
-  ],
-  [
-    "Compare the lines with the page, and accept the bill if they are right.",
+  "Compare the lines with the page, and accept the bill if they are right.":
     "Compare las líneas con la página, y acepte el conocimiento si están bien.",
-  ],
-  [
-    "Compare both: correct the one that is wrong, or accept the pair; until then nothing of the order is filled in.",
+  "Compare both: correct the one that is wrong, or accept the pair; until then nothing of the order is filled in.":
     "Compare ambos: corrija el que esté mal o acepte la pareja; hasta entonces no se completa nada del pedido.",
-  ],
-  [
-    "Look for the bill and the style in the order export: pair the line with its row, or export it again if " +
-      "rows are missing.",
+  ["Look for the bill and the style in the order export: pair the line with its row, or export it again if " +
+    "rows are missing."]:
     "Busque el conocimiento y el estilo en el archivo de pedidos: una la línea con su fila, o expórtelo de nuevo " +
-      "si faltan filas.",
-  ],
-  [
-    "Look at the bill: add the line if it was not read, or pair the row with another line; else the order was " +
-      "not shipped.",
+    "si faltan filas.",
+  ["Look at the bill: add the line if it was not read, or pair the row with another line; else the order was " +
+    "not shipped."]:
     "Mire el conocimiento: agregue la línea si no se leyó, o una la fila con otra línea; si no, el pedido no se " +
-      "envió.",
-  ],
-  [
-    "If these orders belong to another shipment, there is nothing to do.",
+    "envió.",
+  "If these orders belong to another shipment, there is nothing to do.":
     "Si estos pedidos son de otro embarque, no hay nada que hacer.",
-  ],
-  [
-    "Give the order export of this shipment, or the bills of this export.",
+  "Give the order export of this shipment, or the bills of this export.":
     "Dé el archivo de pedidos de este embarque, o los conocimientos de este archivo.",
-  ],
-  [
-    "Make the amendment again where it belongs, or undo it.",
+  "Make the amendment again where it belongs, or undo it.":
     "Haga la corrección de nuevo donde corresponde, o deshágala.",
-  ],
-  ["Look at the page.", "Mire la página."],
-  ["Bill {id}, page {p} of {f}, order row {r}", "Conocimiento {id}, página {p} de {f}, fila de pedidos {r}"],
-  ["Bill {id}, page {p}, order row {r}", "Conocimiento {id}, página {p}, fila de pedidos {r}"],
-  ["Bill {id}, order rows {r}", "Conocimiento {id}, filas de pedidos {r}"],
-  ["Bill {id}, order row {r}", "Conocimiento {id}, fila de pedidos {r}"],
-  ["Bill {id}, page {p} of {f}", "Conocimiento {id}, página {p} de {f}"],
-  ["Bill {id}, page {p}", "Conocimiento {id}, página {p}"],
-  ["Bill {id}", "Conocimiento {id}"],
-  ["{n} bills", "{n} conocimientos"],
-  ["Page {p} of {m} of bill {n} is missing.", "Falta la página {p} de {m} del conocimiento {n}."],
-  ["Page {p} of {m} is missing", "Falta la página {p} de {m}"],
-  ["Page {p} of {m} is missing.", "Falta la página {p} de {m}."],
-  ["Page {p} of {f}", "Página {p} de {f}"],
-  ["Page {p}", "Página {p}"],
-  ["Order rows {r}", "Filas de pedidos {r}"],
-  ["Order row {r}", "Fila de pedidos {r}"],
-  ["{f}: the lines add up to {a}, the bill prints {b}.", "{f}: las líneas suman {a}, el conocimiento imprime {b}."],
-  ["No total is printed for {f}.", "No hay total impreso de {f}."],
-  ["1 line has no order row: {s}.", "1 línea no tiene fila de pedidos: {s}."],
-  ["{n} lines have no order row: {s}.", "{n} líneas no tienen fila de pedidos: {s}."],
-  ["1 order row has no line on the bill: {s}.", "1 fila de pedidos no tiene línea en el conocimiento: {s}."],
-  ["{n} order rows have no line on the bill: {s}.", "{n} filas de pedidos no tienen línea en el conocimiento: {s}."],
-  [
-    "1 order row is for bills that are not in the document: {s}.",
+  "Look at the page.": "Mire la página.",
+  "Bill {id}, page {p} of {f}, order row {r}": "Conocimiento {id}, página {p} de {f}, fila de pedidos {r}",
+  "Bill {id}, page {p}, order row {r}": "Conocimiento {id}, página {p}, fila de pedidos {r}",
+  "Bill {id}, order rows {r}": "Conocimiento {id}, filas de pedidos {r}",
+  "Bill {id}, order row {r}": "Conocimiento {id}, fila de pedidos {r}",
+  "Bill {id}, page {p} of {f}": "Conocimiento {id}, página {p} de {f}",
+  "Bill {id}, page {p}": "Conocimiento {id}, página {p}",
+  "Bill {id}": "Conocimiento {id}",
+  "{n} bills": "{n} conocimientos",
+  "Page {p} of {m} of bill {n} is missing.": "Falta la página {p} de {m} del conocimiento {n}.",
+  "Page {p} of {m} is missing": "Falta la página {p} de {m}",
+  "Page {p} of {m} is missing.": "Falta la página {p} de {m}.",
+  "Page {p} of {f}": "Página {p} de {f}",
+  "Page {p}": "Página {p}",
+  "Order rows {r}": "Filas de pedidos {r}",
+  "Order row {r}": "Fila de pedidos {r}",
+  "{f}: the lines add up to {a}, the bill prints {b}.": "{f}: las líneas suman {a}, el conocimiento imprime {b}.",
+  "No total is printed for {f}.": "No hay total impreso de {f}.",
+  "1 line has no order row: {s}.": "1 línea no tiene fila de pedidos: {s}.",
+  "{n} lines have no order row: {s}.": "{n} líneas no tienen fila de pedidos: {s}.",
+  "1 order row has no line on the bill: {s}.": "1 fila de pedidos no tiene línea en el conocimiento: {s}.",
+  "{n} order rows have no line on the bill: {s}.": "{n} filas de pedidos no tienen línea en el conocimiento: {s}.",
+  "1 order row is for bills that are not in the document: {s}.":
     "1 fila de pedidos es de conocimientos que no están en el documento: {s}.",
-  ],
-  [
-    "{n} order rows are for bills that are not in the document: {s}.",
+  "{n} order rows are for bills that are not in the document: {s}.":
     "{n} filas de pedidos son de conocimientos que no están en el documento: {s}.",
-  ],
-  ["A row of the table cannot be read ({w}): {s}.", "No se puede leer una fila de la tabla ({w}): {s}."],
-  ["Style {s}: the bill has {a}, the order {b}.", "Estilo {s}: el conocimiento tiene {a}, el pedido {b}."],
-  ["The total of {f} is not a number: {s}.", "El total de {f} no es un número: {s}."],
-  ["A text in the table belongs to no line: {s}.", "Un texto de la tabla no es de ninguna línea: {s}."],
-  ["The number of this bill cannot be read.", "No se puede leer el número de este conocimiento."],
-  ["The number of this bill cannot be read ({s}).", "No se puede leer el número de este conocimiento ({s})."],
-  ["Its lines are in the sheet without one.", "Sus líneas están en la hoja sin él."],
-  [
-    "{a} was read from the picture, and it may be {b} or {c} or {d}.",
+  "A row of the table cannot be read ({w}): {s}.": "No se puede leer una fila de la tabla ({w}): {s}.",
+  "Style {s}: the bill has {a}, the order {b}.": "Estilo {s}: el conocimiento tiene {a}, el pedido {b}.",
+  "The total of {f} is not a number: {s}.": "El total de {f} no es un número: {s}.",
+  "A text in the table belongs to no line: {s}.": "Un texto de la tabla no es de ninguna línea: {s}.",
+  "The number of this bill cannot be read.": "No se puede leer el número de este conocimiento.",
+  "The number of this bill cannot be read ({s}).": "No se puede leer el número de este conocimiento ({s}).",
+  "Its lines are in the sheet without one.": "Sus líneas están en la hoja sin él.",
+  "{a} was read from the picture, and it may be {b} or {c} or {d}.":
     "En la imagen se leyó {a}, y puede ser {b}, {c} o {d}.",
-  ],
-  ["{a} was read from the picture, and it may be {b} or {c}.", "En la imagen se leyó {a}, y puede ser {b} o {c}."],
-  ["{a} was read from the picture, and it may be {b}.", "En la imagen se leyó {a}, y puede ser {b}."],
-  [
-    "{a} was read from the picture, close to a ruling line; it may be another text: {b}.",
+  "{a} was read from the picture, and it may be {b} or {c}.": "En la imagen se leyó {a}, y puede ser {b} o {c}.",
+  "{a} was read from the picture, and it may be {b}.": "En la imagen se leyó {a}, y puede ser {b}.",
+  "{a} was read from the picture, close to a ruling line; it may be another text: {b}.":
     "En la imagen se leyó {a}, junto a una línea del formulario; puede ser otro texto: {b}.",
-  ],
-  [
-    "One reader read {a}, the other {b} or {c}, and no total proves either.",
+  "One reader read {a}, the other {b} or {c}, and no total proves either.":
     "Un lector leyó {a}; el otro, {b} o {c}, y ningún total lo comprueba.",
-  ],
-  [
-    "One reader read {a}, the other {b}, and no total proves either.",
+  "One reader read {a}, the other {b}, and no total proves either.":
     "Un lector leyó {a}; el otro, {b}, y ningún total lo comprueba.",
-  ],
-  ["One reader read {a}, the other {b} or {c}.", "Un lector leyó {a}; el otro, {b} o {c}."],
-  ["One reader read {a}, the other {b}.", "Un lector leyó {a}; el otro, {b}."],
-  [
-    "{c} was chosen, since only with it the lines add up to the printed totals.",
+  "One reader read {a}, the other {b} or {c}.": "Un lector leyó {a}; el otro, {b} o {c}.",
+  "One reader read {a}, the other {b}.": "Un lector leyó {a}; el otro, {b}.",
+  "{c} was chosen, since only with it the lines add up to the printed totals.":
     "Se eligió {c}, porque solo así las líneas suman los totales impresos.",
-  ],
-  [
-    "{c} was chosen, since the order export has nothing else in its place.",
+  "{c} was chosen, since the order export has nothing else in its place.":
     "Se eligió {c}, porque el archivo de pedidos no tiene otra cosa en su lugar.",
-  ],
-  ["The order export has {c} in its place.", "El archivo de pedidos tiene {c} en su lugar."],
-  [
-    "The pictures were read by one reader, since the second one is not there or failed, so nothing that was read of " +
-      "them is proved; install tesseract to have them read twice.",
+  "The order export has {c} in its place.": "El archivo de pedidos tiene {c} en su lugar.",
+  ["The pictures were read by one reader, since the second one is not there or failed, so nothing that was read of " +
+    "them is proved; install tesseract to have them read twice."]:
     "Las imágenes las leyó un solo lector, porque el segundo no está o falló, así que nada de lo leído está " +
-      "comprobado; instale tesseract para que se lean dos veces.",
-  ],
-  ["The picture is too dark; take it again with more light.", "La imagen es demasiado oscura; tómela con más luz."],
-  [
-    "The picture is blurred; hold the camera still and take it again.",
+    "comprobado; instale tesseract para que se lean dos veces.",
+  "The picture is too dark; take it again with more light.": "La imagen es demasiado oscura; tómela con más luz.",
+  "The picture is blurred; hold the camera still and take it again.":
     "La imagen está borrosa; mantenga quieta la cámara y tómela de nuevo.",
-  ],
-  [
-    "The picture was taken from too far or with too few dots, so that its letters are only {n} pixels high; take it " +
-      "again from nearer, or scan it with 300 dots per inch.",
+  ["The picture was taken from too far or with too few dots, so that its letters are only {n} pixels high; take it " +
+    "again from nearer, or scan it with 300 dots per inch."]:
     "La imagen se tomó de muy lejos o con muy pocos puntos: sus letras miden solo {n} píxeles; tómela de más cerca " +
-      "o escanéela a 300 puntos por pulgada.",
-  ],
-  ["It was read from a picture: two readers read it from a picture.", "Dos lectores lo leyeron de una imagen."],
-  [
-    "Its 1 value was read once, from a picture: one reader read it from a picture.",
+    "o escanéela a 300 puntos por pulgada.",
+  "It was read from a picture: two readers read it from a picture.": "Dos lectores lo leyeron de una imagen.",
+  "Its 1 value was read once, from a picture: one reader read it from a picture.":
     "Un solo lector leyó de una imagen su único valor.",
-  ],
-  [
-    "Its {n} values were read once, from a picture: one reader read it from a picture.",
+  "Its {n} values were read once, from a picture: one reader read it from a picture.":
     "Un solo lector leyó de una imagen sus {n} valores.",
-  ],
-  [
-    "1 value is not proved, though the lines add up to the printed totals.",
+  "1 value is not proved, though the lines add up to the printed totals.":
     "1 valor no está comprobado, aunque las líneas suman los totales impresos.",
-  ],
-  [
-    "{n} values are not proved, though the lines add up to the printed totals.",
+  "{n} values are not proved, though the lines add up to the printed totals.":
     "{n} valores no están comprobados, aunque las líneas suman los totales impresos.",
-  ],
-  [
-    "Its lines add up to the printed totals, but one misreading can stand in both.",
+  "Its lines add up to the printed totals, but one misreading can stand in both.":
     "Sus líneas suman los totales impresos, pero un mismo error de lectura puede estar en ambos.",
-  ],
-  ["The printed total of {f} cannot be read.", "No se puede leer el total impreso de {f}."],
-  [
-    "Its 1 line is not in the sheet, until somebody accepts the bill.",
+  "The printed total of {f} cannot be read.": "No se puede leer el total impreso de {f}.",
+  "Its 1 line is not in the sheet, until somebody accepts the bill.":
     "Su única línea no está en la hoja hasta que alguien acepte el conocimiento.",
-  ],
-  [
-    "Its {n} lines are not in the sheet, until somebody accepts the bill.",
+  "Its {n} lines are not in the sheet, until somebody accepts the bill.":
     "Sus {n} líneas no están en la hoja hasta que alguien acepte el conocimiento.",
-  ],
-  [
-    "Its 1 line is in the sheet, since somebody accepted the bill.",
+  "Its 1 line is in the sheet, since somebody accepted the bill.":
     "Su única línea está en la hoja, porque alguien aceptó el conocimiento.",
-  ],
-  [
-    "Its {n} lines are in the sheet, since somebody accepted the bill.",
+  "Its {n} lines are in the sheet, since somebody accepted the bill.":
     "Sus {n} líneas están en la hoja, porque alguien aceptó el conocimiento.",
-  ],
-  ["The page is a picture in which no text was found.", "La página es una imagen en la que no se encontró texto."],
-  [
-    "The page has no text: it is blank, or a picture that could not be read.",
+  "The page is a picture in which no text was found.": "La página es una imagen en la que no se encontró texto.",
+  "The page has no text: it is blank, or a picture that could not be read.":
     "La página no tiene texto: está en blanco, o es una imagen que no se pudo leer.",
-  ],
-  [
-    "The page is a scan whose only text is invisible: a scanner's reading of it, which nobody can check; it was not " +
-      "read.",
+  ["The page is a scan whose only text is invisible: a scanner's reading of it, which nobody can check; it was not " +
+    "read."]:
     "La página es un escaneo cuyo único texto es invisible: la lectura de un escáner, que nadie puede comprobar; no " +
-      "se leyó.",
-  ],
-  [
-    "The page is a picture with a few words over it, such as a stamp; what the picture shows cannot be read.",
+    "se leyó.",
+  "The page is a picture with a few words over it, such as a stamp; what the picture shows cannot be read.":
     "La página es una imagen con unas pocas palabras encima, como un sello; lo que muestra no se puede leer.",
-  ],
-  [
-    "The cancel date is empty; these rows are sorted as if they had no date.",
+  "The cancel date is empty; these rows are sorted as if they had no date.":
     "La fecha de cancelación está vacía; estas filas se ordenan como si no tuvieran fecha.",
-  ],
-  [
-    "{a}; rounding may change each line by half its last printed digit.",
+  "{a}; rounding may change each line by half its last printed digit.":
     "{a}; el redondeo puede cambiar cada línea en medio de su último dígito impreso.",
-  ],
-  ["The window ended on {d}, {n} days before {t}.", "La ventana terminó el {d}, {n} días antes del {t}."],
-  ["The window ended on {d}, 1 day before {t}.", "La ventana terminó el {d}, 1 día antes del {t}."],
-  [
-    "Bill {b} has lines with another {c}; all of it is counted with its first line's.",
+  "The window ended on {d}, {n} days before {t}.": "La ventana terminó el {d}, {n} días antes del {t}.",
+  "The window ended on {d}, 1 day before {t}.": "La ventana terminó el {d}, 1 día antes del {t}.",
+  "Bill {b} has lines with another {c}; all of it is counted with its first line's.":
     "El conocimiento {b} tiene líneas con otro {c}; todo se cuenta con el de su primera línea.",
-  ],
-  ["Upload the bills first.", "Suba primero los conocimientos."],
-  ["Upload the bills first", "Suba primero los conocimientos"],
-  ["The file is not a PDF", "El archivo no es un PDF"],
-  ["The key is not valid here; it may have been removed", "La clave no vale aquí; tal vez se eliminó"],
-  ["The key has expired; ask the operator for a new one", "La clave venció; pida una nueva al operador"],
-  [
-    "This server needs a key; send it as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"",
+  "Upload the bills first.": "Suba primero los conocimientos.",
+  "Upload the bills first": "Suba primero los conocimientos",
+  "The file is not a PDF": "El archivo no es un PDF",
+  "The key is not valid here; it may have been removed": "La clave no vale aquí; tal vez se eliminó",
+  "The key has expired; ask the operator for a new one": "La clave venció; pida una nueva al operador",
+  "This server needs a key; send it as \"Authorization: Bearer KEY\" or \"X-API-Key: KEY\"":
     "Este servidor pide una clave",
-  ],
-  [
-    "This key may only look and download; ask the operator for one without --read-only",
+  "This key may only look and download; ask the operator for one without --read-only":
     "Esta clave solo puede ver y descargar; pida otra al operador",
-  ],
-  ["It answered {n} {s}.", "Respondió {n} {s}."],
-  ["It answered 410 Gone.", "Respondió 410 Gone."],
-  ["You switched it off.", "Usted lo apagó."],
-  ["The webhook is off: {s}.", "El webhook está apagado: {s}."],
-  ["It did not answer within 15s.", "No respondió en 15 segundos."],
-  ["It closed the connection.", "Cerró la conexión."],
-  ["Nothing accepts connections there.", "Nada acepta conexiones allí."],
-  ["There is no host of that name.", "No hay ningún servidor con ese nombre."],
-  ["Its certificate has expired, or is not valid yet.", "Su certificado venció, o todavía no vale."],
-  ["Its certificate is for another host.", "Su certificado es de otro servidor."],
-  [
-    "Its certificate is not of an authority that this server trusts.",
+  "It answered {n} {s}.": "Respondió {n} {s}.",
+  "It answered 410 Gone.": "Respondió 410 Gone.",
+  "You switched it off.": "Usted lo apagó.",
+  "The webhook is off: {s}.": "El webhook está apagado: {s}.",
+  "It did not answer within 15s.": "No respondió en 15 segundos.",
+  "It closed the connection.": "Cerró la conexión.",
+  "Nothing accepts connections there.": "Nada acepta conexiones allí.",
+  "There is no host of that name.": "No hay ningún servidor con ese nombre.",
+  "Its certificate has expired, or is not valid yet.": "Su certificado venció, o todavía no vale.",
+  "Its certificate is for another host.": "Su certificado es de otro servidor.",
+  "Its certificate is not of an authority that this server trusts.":
     "Su certificado no es de una autoridad en la que este servidor confíe.",
-  ],
-  ["The server is busy; try again in {n} seconds", "El servidor está ocupado; inténtelo de nuevo en {n} segundos"],
-];
+  "The server is busy; try again in {n} seconds": "El servidor está ocupado; inténtelo de nuevo en {n} segundos",
+};
 
 /**
  * Terms within sentences of the server, as they stand outside quotes.

@@ -25,10 +25,10 @@ export function keyOf(e) {
 }
 
 export class Translator {
-  /** @param {{dictionary: Record<string, any>, sentences: [string, string][], terms?: [RegExp, string][]}} language */
+  /** @param {{dictionary: any, sentences: Record<string, string>, terms?: [RegExp, string][]}} language */
   constructor({ dictionary, sentences, terms = [] }) {
     this.dictionary = dictionary;
-    this.sentences = sentences;
+    this.sentences = Object.entries(sentences);
     this.terms = terms;
     /** @type {Map<string, string> | null} the sentences without {names}, once one was asked for */
     this.exact = null;

@@ -123,7 +123,7 @@ test("translations have the values and elements of their texts", () => {
       else assert.deepEqual(have, want, key);
     }
   }
-  for (const [from, to] of sentences) assert.deepEqual(names(to), names(from), from);
+  for (const [from, to] of Object.entries(sentences)) assert.deepEqual(names(to), names(from), from);
 });
 
 test("texts take their values", () => {
@@ -135,7 +135,7 @@ test("texts take their values", () => {
 
 test("sentences of the server are translated by their patterns", () => {
   const translator = new Translator({
-    dictionary: {}, sentences: [["Upload {what} first.", "Primero suba {what}."], ["Done (all).", "Listo."]],
+    dictionary: {}, sentences: { "Upload {what} first.": "Primero suba {what}.", "Done (all).": "Listo." },
   });
   assert.equal(translator.server("Upload the bills first."), "Primero suba the bills.");
   assert.equal(translator.server("Done (all)."), "Listo.");
