@@ -123,8 +123,9 @@ func (m *maker) scrolling(place *service.Service, rows int) {
 	steps(plain.Go("about:blank"), plain.Run(control))
 	sheet := load.Must(m.browser.Tab())
 	defer sheet.Close()
-	steps(sheet.Go(place.URL), sheet.Until("document.querySelector('#step-bills .choose:not(:disabled)')"), sheet.Files("#bills-files", pdf), sheet.Until(shown),
-		sheet.Files("#orders-files", orders), sheet.Until(strings.TrimPrefix(joined, "until:")), sheet.Click("#tab-sheet"), sheet.Until("document.querySelector('.gridrow')"))
+	steps(sheet.Go(place.URL))
+	upload(sheet, pdf, browser.Bills)
+	steps(sheet.Files("#orders-files", orders), sheet.Until(browser.Joined), sheet.Click("#tab-sheet"), sheet.Until("document.querySelector('.gridrow')"))
 	has := load.Must(browser.Value[int](sheet, "Number(document.querySelector('.grid').getAttribute('aria-rowcount')) - 1"))
 	fmt.Printf("scrolling a sheet of %d rows, and beside it an empty page: times between frames in ms, costs of a frame in ms\n", has)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -58,10 +58,13 @@ type state struct {
 	reach func(*maker, *browser.Tab)
 }
 
-const shown = "!document.getElementById('views').hidden"
-
 // steps checks actions in a tab, which were run one after the other.
 func steps(list ...error) { load.Check(errors.Join(list...)) }
+
+// upload uploads bills, and waits for what the page shows then.
+func upload(t *browser.Tab, path, until string) {
+	steps(t.Until(browser.Ready), t.Files("#bills-files", path), t.Until(until))
+}
 
 func click(selectors ...string) func(*maker, *browser.Tab) {
 	return func(_ *maker, t *browser.Tab) {
@@ -78,8 +81,8 @@ func click(selectors ...string) func(*maker, *browser.Tab) {
 const (
 	flawed    = "#try-flawed"
 	good      = "#try-sample"
-	joined    = "until:document.querySelector('#step-sheet .chip')?.textContent === 'Joined' && document.querySelector('#step-orders.has')"
-	inspected = "until:document.querySelector('.inspector[open] .marks .here') && document.querySelector('.paper img').complete"
+	joined    = "until:" + browser.Joined
+	inspected = "until:" + browser.Inspected
 )
 
 var held atomic.Bool
@@ -106,21 +109,14 @@ var states = []state{
 		path := m.file("large.pdf", s.WritePDF)
 		held.Store(true)
 		defer held.Store(false)
-		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
-		load.Check(t.Files("#bills-files", path))
-		load.Check(t.Until("!document.querySelector('#step-bills .work').hidden"))
+		upload(t, path, "!document.querySelector('#step-bills .work').hidden")
 	}},
 	{name: "03-reading", reach: func(m *maker, t *browser.Tab) {
-		path := filepath.Join(m.dir, "large.pdf")
-		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
-		load.Check(t.Files("#bills-files", path))
-		load.Check(t.Until("/pages? read/.test(document.querySelector('#step-bills .detail').textContent)"))
+		upload(t, filepath.Join(m.dir, "large.pdf"), "document.querySelector('#step-bills .detail').textContent.startsWith('Found so far')")
 	}},
 	{name: "04-bills", reach: func(m *maker, t *browser.Tab) {
 		s := load.Must(sample.New(sample.Defaults()))
-		path := m.file("bol.pdf", s.WritePDF)
-		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
-		steps(t.Files("#bills-files", path), t.Until(shown), t.Until("document.querySelector('.bill')"))
+		upload(t, m.file("bol.pdf", s.WritePDF), browser.Bills)
 	}},
 	{name: "05-complete", reach: click(good, joined, "until:document.querySelector('.bill')")},
 	{name: "06-mismatch", reach: click(flawed, joined, "until:document.querySelector('.bill')")},
@@ -137,8 +133,7 @@ var states = []state{
 			_, err := w.Write([]byte("this is a letter, not a PDF"))
 			return err
 		})
-		load.Check(t.Until("document.querySelector('#step-bills .choose:not(:disabled)')"))
-		steps(t.Files("#bills-files", path), t.Until("document.querySelector('.error p')"))
+		upload(t, path, "document.querySelector('.error p')")
 	}},
 	{name: "14-signin", service: func(m *maker) service.Options {
 		dir := filepath.Join(m.dir, "keys"+strconv.Itoa(m.places))

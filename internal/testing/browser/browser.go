@@ -30,6 +30,14 @@ import (
 // measures nothing.
 const patience = time.Hour
 
+// What is true of Tallyman's page in states for which its readers wait.
+const (
+	Ready     = "document.querySelector('#step-bills .choose:not(:disabled)')" // for files
+	Bills     = "document.querySelector('#step-bills.has') && document.querySelector('.bill')"
+	Joined    = "/^(Joined|Unido|[0-9,.]+ (to check|por revisar))$/.test(document.querySelector('#step-sheet .chip')?.textContent) && document.querySelector('#step-orders.has')"
+	Inspected = "document.querySelector('.inspector[open] .marks .here') && document.querySelector('.paper img').naturalWidth > 0"
+)
+
 // Browser is a running Chromium with a separate profile, which is removed when it
 // ends.
 type Browser struct {

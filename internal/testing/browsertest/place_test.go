@@ -185,7 +185,7 @@ func (w *window) until(expression string) {
 // ready waits until files can be chosen.
 func (w *window) ready() {
 	w.t.Helper()
-	w.until("document.querySelector('#step-bills .choose:not(:disabled)')")
+	w.until(browser.Ready)
 }
 
 func (w *window) click(selectors ...string) {
@@ -315,9 +315,9 @@ func (w *window) sized(width, height int64, phone bool) {
 }
 
 const (
-	joined    = "/^(Joined|Unido|[0-9,.]+ (to check|por revisar))$/.test(document.querySelector('#step-sheet .chip')?.textContent) && document.querySelector('#step-orders.has')"
-	bills     = "document.querySelector('#step-bills.has') && document.querySelector('.bill')"
-	inspected = "document.querySelector('.inspector[open] .marks .here') && document.querySelector('.paper img').naturalWidth > 0"
+	joined    = browser.Joined
+	bills     = browser.Bills
+	inspected = browser.Inspected
 	// The inspector is closed, and the browser's history is back at what was before it.
 	shut  = "!document.querySelector('.inspector').open && !document.body.classList.contains('inspecting') && !history.state?.inspect"
 	fresh = "document.getElementById('session-text').textContent.startsWith('Fresh session') && !document.getElementById('empty').hidden"
