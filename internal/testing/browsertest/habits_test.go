@@ -189,8 +189,7 @@ func TestPaperGetsAllRowsOfTheSheet(t *testing.T) {
 // A person who works in the page, without any request, does not lose the session: half of
 // its life after the last request the next press of a key asks for it.
 func TestWorkInThePageKeepsTheSession(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.until(fresh)
 	w.follows()
 	const asks = "asked.filter((path) => path === '/view').length"

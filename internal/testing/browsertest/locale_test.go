@@ -83,8 +83,7 @@ func anyMatches(texts []string, pattern string) bool {
 
 // A click that loads another page is a click, however long the page takes to go.
 func TestClicksThatLoadAnotherPageArrive(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	_, w := opened(t)
 	w.until(fresh)
 	for i, language := range []string{"es", "en", "es", "en", "es", "en"} {
 		w.language(language)

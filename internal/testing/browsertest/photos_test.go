@@ -153,8 +153,7 @@ func TestPhotosOnAPhoneBecomeASheet(t *testing.T) {
 // What the first reader read is wrong here and there: another reading is taken with one tap. All of it
 // is in the language of the page.
 func TestAnotherReadingIsTakenWithATap(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	p, w := opened(t)
 	w.until(fresh)
 	w.language("es")
 	w.ready()

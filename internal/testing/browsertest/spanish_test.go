@@ -23,8 +23,7 @@ var fileName = regexp.MustCompile(`\S+\.(pdf|csv)`)
 var columnNames = strings.NewReplacer("Purchase Order No.", "", "Cancel Date", "", "Start Date", "")
 
 func TestThePageInSpanishFromTheDropToTheDownload(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	_, w := opened(t)
 	w.until(fresh)
 	w.language("es")
 	w.until("document.getElementById('session-text')?.textContent.startsWith('Sesión nueva')")

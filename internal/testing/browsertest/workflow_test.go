@@ -42,8 +42,7 @@ func saved(t *testing.T, pattern string) (b []byte) {
 }
 
 func TestTheWorkflowOnTheSample(t *testing.T) {
-	p := newPlace(t)
-	w := p.open()
+	_, w := opened(t)
 	w.until(fresh)
 	w.says("#session", "Fresh session", "expires at")
 	w.try("sample")
