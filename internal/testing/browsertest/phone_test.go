@@ -114,3 +114,11 @@ func TestTheWorkflowOnAPhone(t *testing.T) {
 	w.until("document.querySelectorAll('#panel-load canvas').length === 3")
 	w.fits(390)
 }
+
+// On a phone the words of the help stand over what they mean, not beside it.
+func TestTheHelpHasOneColumnOnAPhone(t *testing.T) {
+	w := newPlace(t).openAs(func(w *window) { w.must(w.Size(390, 844, true)) }, "/help")
+	if columns := value[string](w, "getComputedStyle(document.querySelector('.help > dl')).gridTemplateColumns"); strings.Contains(columns, " ") {
+		t.Errorf("the columns of the help are %s wide", columns)
+	}
+}
