@@ -314,29 +314,21 @@ class Amendments {
 
   /** The name of the person, "" for none. Asks for it once; null if the person thought better of it. */
   async name() {
-    const known = remembered(nameOf);
-    if (known !== null) return known;
+    try {
+      const known = localStorage.getItem(nameOf);
+      if (known !== null) return known;
+    } catch {
+      return ""; // a frame without storage
+    }
     const name = await write(t("Your name, please"),
       t("It is noted with each change that you make in this browser, so that others know whom to ask."),
       { label: t("Name"), button: t("Continue"), optional: true, max: 80 });
-    if (name !== null) remember(nameOf, name);
+    try {
+      if (name !== null) localStorage.setItem(nameOf, name);
+    } catch {
+      // Without storage it is asked for with each change.
+    }
     return name;
-  }
-}
-
-function remembered(name) {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return "";
-  }
-}
-
-function remember(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // Without storage it is asked for with each change.
   }
 }
 

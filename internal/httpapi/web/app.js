@@ -1,7 +1,7 @@
 // @ts-check
 // The page: connects the session, the three steps and the views.
 
-import { $, h, fill, button, icon, ask, say } from "./dom.js";
+import { $, h, fill, button, icon, ask, remembered, say } from "./dom.js";
 import { clock, plural } from "./format.js";
 import { Session, words } from "./session.js";
 import { Steps } from "./steps.js";
@@ -369,11 +369,7 @@ $("theme").addEventListener("click", () => {
   const next = themes[(themes.findIndex(([name]) => name === theme()) + 1) % themes.length][0];
   if (next) document.documentElement.dataset.theme = next;
   else delete document.documentElement.dataset.theme;
-  try {
-    localStorage.setItem("tallyman.theme", next);
-  } catch {
-    // Without storage the choice holds until the page is closed.
-  }
+  remembered("tallyman.theme", next); // without storage the choice holds until the page is closed
   labelTheme();
   say($("theme").getAttribute("aria-label"));
   views?.recolour();

@@ -94,28 +94,34 @@ export function icon(name) {
 }
 
 /** Stores a text for this tab, or removes it if it is empty. Without a value returns what is stored. */
-export function stored(name, value) {
+export function stored(name, value, where = "sessionStorage") {
   try {
-    if (value === undefined) return sessionStorage.getItem(name) || "";
-    if (value) sessionStorage.setItem(name, value);
-    else sessionStorage.removeItem(name);
+    const storage = globalThis[where];
+    if (value === undefined) return storage.getItem(name) || "";
+    if (value) storage.setItem(name, value);
+    else storage.removeItem(name);
   } catch {
     // A frame without storage keeps nothing.
   }
   return value || "";
 }
 
+/** Does so for this browser, not only for this tab. */
+export const remembered = (name, value) => stored(name, value, "localStorage");
+
+/** Reads JSON that was stored. Returns otherwise for other texts. */
+export function parsed(text, otherwise) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return otherwise;
+  }
+}
+
 const keptPrefix = "tallyman.view.";
 
 /** Keeps a value for this tab, so that a reload loses no search and no filter. Without a value returns what is kept. */
-export function kept(name, value) {
-  const text = stored(keptPrefix + name, value && JSON.stringify(value));
-  try {
-    return JSON.parse(text || "{}");
-  } catch {
-    return {};
-  }
-}
+export const kept = (name, value) => parsed(stored(keptPrefix + name, value && JSON.stringify(value)), {});
 
 /** Forgets what is kept, when the session has ended. */
 export function forgetKept() {

@@ -2,7 +2,7 @@
 // The sheet as a table of any length. Only the rows in sight have elements, which
 // are reused while the table is scrolled.
 
-import { $, h, button, fill, icon, kept, say } from "./dom.js";
+import { $, h, button, fill, icon, kept, parsed, remembered, say } from "./dom.js";
 import { amendmentsOf, fillable, same, who } from "./amend.js";
 import { records, writeTabs } from "./cells.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
@@ -842,13 +842,6 @@ function marksOf(sheet, paired) {
  * @param {{name: string, on: boolean}[] | null} [chosen]
  */
 function chosenColumns(chosen) {
-  const name = "tallyman.columns";
-  try {
-    if (chosen) localStorage.setItem(name, JSON.stringify(chosen));
-    else if (chosen === null) localStorage.removeItem(name);
-    const list = JSON.parse(localStorage.getItem(name) || "null");
-    return Array.isArray(list) ? list : null;
-  } catch {
-    return chosen || null;
-  }
+  const list = parsed(remembered("tallyman.columns", chosen && JSON.stringify(chosen)), null);
+  return Array.isArray(list) ? list : null;
 }

@@ -8,7 +8,7 @@
 // and keeps it for this tab, or in this browser if the user asks for that.
 
 import { Tallyman, TallymanError } from "./client.js";
-import { stored } from "./dom.js";
+import { remembered, stored } from "./dom.js";
 import { capital } from "./format.js";
 import { decode, texts } from "./lines.js";
 import { Machine, Order, Uploads, backoff } from "./state.js";
@@ -16,17 +16,6 @@ import { t, translated } from "./words.js";
 
 const address = new URLSearchParams(location.search);
 const keyName = "tallyman.key";
-
-// The key that is kept in this browser, not only in this tab: returned, or with a value kept, or forgotten for "".
-function remembered(value) {
-  try {
-    if (value) localStorage.setItem(keyName, value);
-    else if (value === "") localStorage.removeItem(keyName);
-    return localStorage.getItem(keyName) || "";
-  } catch {
-    return ""; // a frame without storage
-  }
-}
 
 /** Returns a sentence for an error: the server's own, or that there was no answer. */
 export function words(error) {
@@ -45,7 +34,7 @@ export class Session extends EventTarget {
     super();
     this.named = address.get("_sid") || address.get("session_id") || "";
     const url = new URL(".", location.href).href;
-    const key = stored(keyName) || remembered();
+    const key = stored(keyName) || remembered(keyName);
     this.client = new Tallyman({ url, key, session: this.named });
     this.machine = new Machine();
     this.asked = new Order();
@@ -214,7 +203,7 @@ export class Session extends EventTarget {
       throw error;
     }
     stored(keyName, key);
-    if (keep) remembered(key);
+    if (keep) remembered(keyName, key);
     this.enter("loading");
     await this.start();
   }
@@ -222,7 +211,7 @@ export class Session extends EventTarget {
   /** Forgets the key, in this tab and in this browser. */
   forgetKey() {
     this.client.key = stored(keyName, "");
-    remembered("");
+    remembered(keyName, "");
   }
 
   signOut() {

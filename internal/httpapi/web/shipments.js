@@ -2,7 +2,7 @@
 // The shipments: a list of the sessions of this browser, or of its key. Each is opened,
 // renamed, or left out of the list; another begins beside it.
 
-import { $, h, fill, button, forgetKept, stored } from "./dom.js";
+import { $, h, fill, button, forgetKept, parsed, remembered, stored } from "./dom.js";
 import { ago, clock } from "./format.js";
 import { words } from "./session.js";
 import { t } from "./words.js";
@@ -20,22 +20,13 @@ const begun = "ship-"; // how IDs of sessions begin that this list began
 
 /** @returns {Entry[]} */
 function read() {
-  try {
-    const list = JSON.parse(localStorage.getItem(listKey) || "[]");
-    return Array.isArray(list) ? list.filter((e) => e && typeof e.id === "string") : [];
-  } catch {
-    return []; // a frame without storage has no list
-  }
+  const list = parsed(remembered(listKey), []);
+  return Array.isArray(list) ? list.filter((e) => e && typeof e.id === "string") : [];
 }
 
 /** @param {Entry[]} list */
 function write(list) {
-  const newest = [...list].sort((a, b) => b.at - a.at).slice(0, most);
-  try {
-    localStorage.setItem(listKey, JSON.stringify(newest));
-  } catch {
-    // The same.
-  }
+  remembered(listKey, JSON.stringify([...list].sort((a, b) => b.at - a.at).slice(0, most)));
 }
 
 /** What this browser knows of a session. @param {string} id @returns {Entry | undefined} */

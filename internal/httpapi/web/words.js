@@ -29,15 +29,14 @@ const chosen = choice();
 /** The code of the page's language. */
 export let language = chosen || wished.map(base).find((l) => l in languages) || "en";
 
-/** Chooses a language and loads the page again. Returns false if the browser does not keep the choice. */
+/** Chooses a language and loads the page again, if the browser keeps the choice. */
 export function choose(code) {
   try {
     localStorage.setItem(kept, code);
+    location.reload();
   } catch {
-    return false;
+    // The page stays as it is.
   }
-  location.reload();
-  return true;
 }
 
 /** @type {Record<string, string | string[]>} */
