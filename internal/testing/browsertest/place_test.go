@@ -73,6 +73,19 @@ func newPlace(t *testing.T, change ...func(*service.Options)) *place {
 	return p
 }
 
+// answer returns what the server answers to a request beside the page.
+func (p *place) answer(r *http.Response, err error) []byte {
+	p.t.Helper()
+	must.OK(p.t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	must.OK(p.t, err)
+	if r.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s: %d %s", r.Request.URL.Path, r.StatusCode, body)
+	}
+	return body
+}
+
 // later lets time pass for the service's sessions and for a page of them, and has the
 // page's reader do something then.
 func (p *place) later(w *window, d time.Duration) {

@@ -3,7 +3,6 @@ package browsertest
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -104,30 +103,9 @@ func TestColumnsAreMappedOnceInThePageAndRememberedEverywhere(t *testing.T) {
 	w.join(theirs)
 
 	// The API.
-	send := func(path, kind, file string) []byte {
-		t.Helper()
-		b := must.Read(t, file)
-		r, err := http.Post(p.URL+path, kind, bytes.NewReader(b))
-		must.OK(t, err)
-		defer r.Body.Close()
-		body, err := io.ReadAll(r.Body)
-		if err != nil || r.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d %s, %v", path, r.StatusCode, body, err)
-		}
-		return body
-	}
-	get := func(path string) []byte {
-		t.Helper()
-		r, err := http.Get(p.URL + path)
-		must.OK(t, err)
-		defer r.Body.Close()
-		b, err := io.ReadAll(r.Body)
-		must.OK(t, err)
-		return b
-	}
-	send("/upload?_sid=robot", "application/pdf", ship.bills)
-	send("/upload-csv?_sid=robot", "text/csv", theirs)
-	if got := get("/download-bol?_sid=robot"); !bytes.Equal(got, want) {
+	p.answer(http.Post(p.URL+"/upload?_sid=robot", "application/pdf", bytes.NewReader(must.Read(t, ship.bills))))
+	p.answer(http.Post(p.URL+"/upload-csv?_sid=robot", "text/csv", bytes.NewReader(must.Read(t, theirs))))
+	if got := p.answer(http.Get(p.URL + "/download-bol?_sid=robot")); !bytes.Equal(got, want) {
 		t.Errorf("the sheet of the API is\n%.300s\nwant\n%.300s", got, want)
 	}
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,14 +28,7 @@ func (p *place) posts(path string, v, into any) {
 	p.t.Helper()
 	b, err := json.Marshal(v)
 	must.OK(p.t, err)
-	resp, err := http.Post(p.URL+path, "application/json", bytes.NewReader(b))
-	must.OK(p.t, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	must.OK(p.t, err)
-	if resp.StatusCode != http.StatusOK {
-		p.t.Fatalf("%s: %d %s", path, resp.StatusCode, answer)
-	}
+	answer := p.answer(http.Post(p.URL+path, "application/json", bytes.NewReader(b)))
 	if into != nil {
 		must.OK(p.t, json.Unmarshal(answer, into))
 	}
@@ -57,11 +49,7 @@ func (p *place) hook(path string, status int) *receiver.Receiver {
 	r.Expect(path, made.Secret)
 	p.posts("/webhooks/"+made.Webhook.ID+"/ping", nil, nil)
 	for { // the page shows what had happened when it was opened
-		resp, err := http.Get(p.URL + "/webhooks/deliveries")
-		must.OK(p.t, err)
-		b, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		must.OK(p.t, err)
+		b := p.answer(http.Get(p.URL + "/webhooks/deliveries"))
 		if !bytes.Contains(b, []byte(`"waiting"`)) && !bytes.Contains(b, []byte(`"sending"`)) {
 			return r
 		}

@@ -414,10 +414,7 @@ func TestAPageOfANamedSessionUsesIt(t *testing.T) {
 	w.ready()
 	w.says("#session", "dock 7")
 	w.upload(p.shipment(small, "").bills)
-	resp, err := http.Get(p.URL + "/status?_sid=dock%207")
-	must.OK(t, err)
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(resp.Body)
+	b := p.answer(http.Get(p.URL + "/status?_sid=dock%207"))
 	if !bytes.Contains(b, []byte(`"status":"ready"`)) {
 		t.Errorf("the session is %s", b)
 	}
