@@ -24,9 +24,12 @@ type scene struct {
 	name string
 	// change changes the server's options; nil for the default ones.
 	change func(*testing.T, *service.Options)
-	reach  func(*place, *window)
+	// reach is called once files can be chosen, or at once where none can.
+	reach func(*place, *window)
 	// path is the path to open; "" for the page.
 	path string
+	// shut is set if no files can be chosen there at first.
+	shut bool
 	// recoloured is set if some colours are others on a phone.
 	recoloured bool
 }
@@ -43,7 +46,6 @@ func withKeys(t *testing.T, o *service.Options) {
 func try(button string, then ...string) func(*place, *window) {
 	return func(_ *place, w *window) {
 		w.t.Helper()
-		w.ready()
 		w.click(button)
 		w.until(joined)
 		w.until("document.querySelector('.bill')")
@@ -59,9 +61,8 @@ func try(button string, then ...string) func(*place, *window) {
 
 // scenes are the states that a reader may see.
 var scenes = []scene{
-	{name: "empty", reach: func(_ *place, w *window) { w.until(fresh); w.ready() }},
+	{name: "empty", reach: func(_ *place, w *window) { w.until(fresh) }},
 	{name: "bills only", reach: func(p *place, w *window) {
-		w.ready()
 		w.upload(p.shipment(small, "").bills)
 	}},
 	{name: "complete", reach: try("#try-sample")},
@@ -76,12 +77,10 @@ var scenes = []scene{
 	}},
 	{name: "inspector", reach: try("#try-flawed", ".issues .issue.bad", "until:"+inspected)},
 	{name: "pictures to put in order", reach: func(p *place, w *window) {
-		w.ready()
 		w.must(w.Files("#bills-files", p.pictures("a.png", "one-whose-name-is-longer-than-a-phone-is-wide.png")...))
 		w.until("document.querySelectorAll('#tray li').length === 2")
 	}},
 	{name: "a doubtful reading to confirm", reach: func(p *place, w *window) {
-		w.ready()
 		s, err := sample.New(onPaper)
 		w.must(err)
 		w.upload(p.photographed(s, 1)...)
@@ -94,7 +93,6 @@ var scenes = []scene{
 	{name: "matching, lines without order", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=lines]", "until:document.querySelector('.why')")},
 	{name: "matching, orders without line", reach: try("#try-flawed", "#tab-matching", "until:document.querySelector('.differs')", "input[value=orders]", "until:document.querySelector('.why')")},
 	{name: "matching without orders", reach: func(p *place, w *window) {
-		w.ready()
 		w.upload(p.shipment(small, "").bills)
 		w.click("#tab-matching")
 		w.until("document.querySelector('#panel-matching .empty')")
@@ -136,14 +134,12 @@ var scenes = []scene{
 	{name: "routing", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar') && document.querySelector('.warnings li')")},
 	{name: "the lines of a group", reach: try("#try-sample", "#tab-routing", "until:document.querySelector('.groupbar')", ".groupbar", "until:document.querySelector('.only:not([hidden])')")},
 	{name: "columns to map", reach: func(p *place, w *window) {
-		w.ready()
 		ship := p.shipment(small, "")
 		w.upload(ship.bills)
 		w.must(w.Files("#orders-files", p.theirs(ship)))
 		w.until(mapping)
 	}},
 	{name: "the profile, with mistakes", reach: func(_ *place, w *window) {
-		w.ready()
 		w.click("#profile")
 		w.until("document.getElementById('profile-dialog').open")
 		w.run("document.getElementById('profile-text').value = '[pallets]\\ncube = 0\\n'")
@@ -151,13 +147,11 @@ var scenes = []scene{
 		w.until("document.querySelector('#profile-tools .error li')")
 	}},
 	{name: "webhooks", change: withWebhooks, reach: func(p *place, w *window) {
-		w.ready()
 		p.hook("/given-up", 410)
 		w.click("#webhooks")
 		w.until("document.querySelector('.hooks li .chip.bad') && document.querySelector('.deliverylist .chip.bad')")
 	}},
 	{name: "a form to teach", reach: func(p *place, w *window) {
-		w.ready()
 		w.must(w.Files("#bills-files", p.weak()))
 		w.until("document.querySelector('.teachme')")
 		w.click(".teachme button")
@@ -165,20 +159,18 @@ var scenes = []scene{
 	}},
 	{name: "charts", reach: try("#try-flawed", "#tab-load", "until:document.querySelectorAll('#panel-load canvas').length === 3", ".figures summary", "until:document.querySelector('.figures[open]')")},
 	{name: "error", reach: func(p *place, w *window) {
-		w.ready()
 		w.must(w.Files("#bills-files", p.words("letter.pdf", "Dear Sirs, this is a letter.")))
 		w.until("document.querySelector('#step-bills .error')")
 	}},
 	{name: "a question", reach: try("#try-sample", "#start-over", "until:document.getElementById('ask').open")},
-	{name: "sign-in", change: withKeys, reach: func(_ *place, w *window) { w.until("!document.getElementById('signin').hidden") }},
-	{name: "sign-in refused", change: withKeys, reach: func(_ *place, w *window) {
+	{name: "sign-in", change: withKeys, shut: true, reach: func(_ *place, w *window) { w.until("!document.getElementById('signin').hidden") }},
+	{name: "sign-in refused", change: withKeys, shut: true, reach: func(_ *place, w *window) {
 		w.until("!document.getElementById('signin').hidden")
 		w.click("#key")
 		w.must(w.Press("tmk_wrong\r"))
 		w.until("!document.getElementById('signin-error').hidden")
 	}},
 	{name: "expired", reach: func(p *place, w *window) {
-		w.ready()
 		p.later(w, 2*time.Hour)
 		w.until("!document.getElementById('ended').hidden")
 	}},
@@ -206,6 +198,9 @@ func (s scene) in(t *testing.T, width, height int64) *window {
 		}
 	})
 	w := p.openAs(func(w *window) { w.must(w.Size(width, height, width < 600)) }, s.path)
+	if !s.shut && s.path == "" {
+		w.ready()
+	}
 	s.reach(p, w)
 	return w
 }
