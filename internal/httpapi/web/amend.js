@@ -2,7 +2,7 @@
 // What people correct, pair, fill in and tick off. This is the one place that sends
 // amendments to the server, asks for the person's name, and says what became of them.
 
-import { h, button, fill, icon } from "./dom.js";
+import { h, answered, button, fill, icon, sign } from "./dom.js";
 import { clock } from "./format.js";
 import { words } from "./session.js";
 import { t } from "./words.js";
@@ -302,7 +302,7 @@ class Amendments {
     this.box.setAttribute("role", kind === "ok" ? "status" : "alert");
     fill(this.box, icon(kind === "ok" ? "ok" : "bad"), h("p", {}, text),
       back && text !== t("Undone.") && button({ class: "small", onclick: undo }, t("Undo")),
-      button({ class: "quiet icon small", "aria-label": t("Dismiss"), onclick: close }, icon("cross")));
+      sign("cross", t("Dismiss"), close));
     // In front of a dialog that is open.
     (document.querySelector("dialog:modal") || document.body).append(this.box);
     this.box.hidden = false;
@@ -339,7 +339,7 @@ class Amendments {
  * @param {{label: string, button?: string, optional?: boolean, max?: number, value?: string}} options
  * @returns {Promise<string | null>}
  */
-export function write(title, text, { label, button: name = t("Save"), optional = false, max = 400, value = "" }) {
+export async function write(title, text, { label, button: name = t("Save"), optional = false, max = 400, value = "" }) {
   const input = h("input", { type: "text", id: "write-text", maxLength: max, value, autocomplete: "off" });
   const dialog = h("dialog", { class: "write", "aria-labelledby": "write-title" },
     h("form", { method: "dialog" },
@@ -350,16 +350,15 @@ export function write(title, text, { label, button: name = t("Save"), optional =
   input.required = !optional;
   document.body.append(dialog);
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
-  dialog.showModal();
+  const answer = answered(dialog);
   // The key that led here, still held, is no answer.
   let led = held;
   dialog.addEventListener("keyup", () => { led = false; });
   dialog.addEventListener("pointerdown", () => { led = false; });
   dialog.addEventListener("submit", (e) => led && e.preventDefault());
   input.focus();
-  return new Promise((resolve) => dialog.addEventListener("close", () => {
-    dialog.remove();
-    if (opener?.isConnected) opener.focus({ preventScroll: true });
-    resolve(dialog.returnValue === "yes" ? clean(input.value) : null);
-  }, { once: true }));
+  const yes = (await answer) === "yes";
+  dialog.remove();
+  if (opener?.isConnected) opener.focus({ preventScroll: true });
+  return yes ? clean(input.value) : null;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The page: connects the session, the three steps and the views.
 
-import { $, h, fill, button, icon, ask, remembered, say } from "./dom.js";
+import { $, h, agreed, fill, button, icon, remembered, say } from "./dom.js";
 import { clock, plural } from "./format.js";
 import { Session, words } from "./session.js";
 import { Steps } from "./steps.js";
@@ -11,7 +11,6 @@ import { choose, language, languages, t } from "./words.js";
 const session = new Session();
 const steps = new Steps(session);
 let views; // loaded with the first sheet
-let issues = [];
 let shown = null;
 
 // The session in the bar: one state, and under which name and until when it lives.
@@ -128,7 +127,6 @@ function render() {
   else notice("away");
   if (phase === "away" && session.view) return; // the last view stays until the server answers
   const sheet = phase === "open" ? session.sheet : null;
-  issues = sheet ? issuesFor(sheet) : [];
   steps.render();
   const have = phase === "open" && !sheet;
   for (const id of ["try-sample", "try-flawed"]) $(id).disabled = !have || steps.bills.busy || steps.orders.busy;
@@ -275,11 +273,9 @@ $("begin").addEventListener("click", fresh);
 $("start-over").addEventListener("click", async () => {
   const busy = steps.bills.busy || steps.orders.busy;
   if (session.sheet || busy) {
-    const answer = await ask(t("Start over?"),
-      t("The bills, orders and sheet of this session are removed, and a clean one begins. Downloads that you saved " +
-        "stay."),
-      [{ value: "yes", label: t("Start over"), class: "primary" }, { value: "", label: t("Keep working") }]);
-    if (answer !== "yes") return;
+    const text = t("The bills, orders and sheet of this session are removed, and a clean one begins. Downloads that " +
+      "you saved stay.");
+    if (!(await agreed(t("Start over?"), text, t("Start over"), t("Keep working")))) return;
   }
   fresh();
 });
@@ -292,23 +288,19 @@ $("shipments").addEventListener("click", () => note(({ Shipments }) => {
 }));
 $("other-shipments").addEventListener("click", () => $("shipments").click());
 
-// The profile.
+// Dialogs that are loaded when they are first opened.
 
-let editor;
-$("profile").addEventListener("click", async () => {
-  const { ProfileEditor } = await import("./profile.js");
-  editor ||= new ProfileEditor(session);
-  editor.open();
-});
-
-// Webhooks.
-
-let webhooks;
-$("webhooks").addEventListener("click", async () => {
-  const { Webhooks } = await import("./webhooks.js");
-  webhooks ||= new Webhooks(session);
-  webhooks.open();
-});
+for (const [id, load] of /** @type {[string, () => Promise<any>][]} */ ([
+  ["profile", async () => (await import("./profile.js")).ProfileEditor],
+  ["webhooks", async () => (await import("./webhooks.js")).Webhooks],
+])) {
+  let dialog;
+  $(id).addEventListener("click", async () => {
+    const Dialog = await load();
+    dialog ||= new Dialog(session);
+    dialog.open();
+  });
+}
 
 // The list of keys.
 
@@ -329,8 +321,7 @@ document.addEventListener("keydown", (e) => {
 function signInError(text) {
   $("signin-error").textContent = text || "";
   $("signin-error").hidden = !text;
-  if (text) $("key").setAttribute("aria-invalid", "true");
-  else $("key").removeAttribute("aria-invalid");
+  $("key").ariaInvalid = text ? "true" : null;
 }
 
 $("signin-form").addEventListener("submit", async (event) => {

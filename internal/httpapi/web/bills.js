@@ -1,7 +1,7 @@
 // @ts-check
 // Every bill with its lines, its totals and a verdict. Bills to check come first.
 
-import { h, fill, button, heading, icon, kept, named, num, pieces, table, td } from "./dom.js";
+import { h, fill, button, heading, icon, kept, named, num, pieces, sign, table, td } from "./dom.js";
 import { count, exact, fields, figure, plural, capital } from "./format.js";
 import { Checklist, issueButton } from "./check.js";
 import { english, billOrder, lineTarget, plainly, unchecked } from "./issues.js";
@@ -21,6 +21,9 @@ const choices = [
 
 const columns = [t("Bill"), t("Consigned to"), t("Page"), t("Lines"), t("Cartons"), t("Pieces"), t("Weight lb"),
   t("Cube cu ft"), t("Verdict")];
+
+// The figures that are added up, which are the columns from the fifth.
+const summed = ["cartons", "pieces", "weight", "cube"];
 
 const chip = (kind, text) => h("span", { class: `chip ${kind}` }, icon(kind === "ok" ? "ok" : "bad"), text);
 
@@ -50,18 +53,14 @@ export class BillsView {
     for (const i of issues) if (i.bill >= 0) this.issues.set(i.bill, [...(this.issues.get(i.bill) || []), i]);
     this.list = h("div", { class: "bills" });
     this.found = h("p", { class: "found", role: "status" });
-    const find = () => {
-      this.text = search.value;
+    const narrow = (how) => {
+      Object.assign(this, how);
       this.fill();
     };
     const search = h("input",
       { type: "search", id: "bill-search", value: this.text, placeholder: t("Bill, consignee or style"),
-        oninput: find });
-    const choose = () => {
-      this.only = only.value;
-      this.fill();
-    };
-    const only = h("select", { id: "bill-only", onchange: choose },
+        oninput: () => narrow({ text: search.value }) });
+    const only = h("select", { id: "bill-only", onchange: () => narrow({ only: only.value }) },
       choices.map(([value, name]) => h("option", { value, selected: value === this.only }, name)));
     fill(this.root,
       this.lesson(sheet, issues),
@@ -134,10 +133,7 @@ export class BillsView {
         h("span", { class: "page", title: pagesName(this.sheet, bill) },
           h("span", { class: "label" }, `${t("Page")} `), pages(this.sheet, bill)),
         cell("lines", t("Lines"), count(bill.lines.length)),
-        cell("cartons", t("Cartons"), figure("cartons", totals.cartons.number)),
-        cell("pieces", t("Pieces"), figure("pieces", totals.pieces.number)),
-        cell("weight", t("Weight lb"), figure("weight", totals.weight.number)),
-        cell("cube", t("Cube cu ft"), figure("cube", totals.cube.number)),
+        summed.map((field, k) => cell(field, columns[4 + k], figure(field, totals[field].number))),
         h("span", { class: "verdict", title: accepted?.by ? t("Accepted by {who}", { who: accepted.by }) : "" },
           chip(kind, text))));
     if (this.opened ? this.opened.has(i) : bad && (shown <= 10 || this.order.indexOf(i) < 3)) details.open = true;
@@ -178,7 +174,7 @@ export class BillsView {
 
   totals(bill, show) {
     const checks = new Map(bill.verdict.checks.map((c) => [c.field, c]));
-    const rows = ["cartons", "pieces", "weight", "cube"].map((field) => {
+    const rows = summed.map((field) => {
       const total = bill.totals[field];
       const check = checks.get(field);
       const { name, unit } = fields[field];
@@ -211,14 +207,13 @@ export class BillsView {
       lineFields.map(([, name, figure]) => heading(name, figure ? "num" : "")));
     const more = pieces(body, bill.lines, (line, j) => {
       const go = () => this.views.inspect(lineTarget(this.sheet, i, j));
-      const look = { class: "quiet icon small", "aria-label": t("Show line {n} on the page", { n: j + 1 }),
-        onclick: go };
+      const look = sign("look", t("Show line {n} on the page", { n: j + 1 }), go);
       const order = line.order_row
         ? h("span", { class: "order" }, rowName(line.order_row, line.export))
         : h("span", { class: "order none" }, t("No order"));
       const act = (e) => e.target.closest("button") || go();
       const row = h("tr", { class: "line", "data-line": `${i}/${j}`, onclick: act },
-        td(button(look, icon("look")), line.added && h("small", { class: "was" }, t("added"))), matched && td(order),
+        td(look, line.added && h("small", { class: "was" }, t("added"))), matched && td(order),
         lineFields.map(([field, , figure]) => (figure
           ? num(number(field, line[field]), was(line.was?.[field]))
             : td(line[field]?.text || "", was(line.was?.[field])))));
@@ -267,7 +262,8 @@ export const rowName = (n, name) => (name ? t("Row {n} of {name}", { n, name }) 
 // What was read where somebody corrected it.
 const was = (read) => read !== undefined && h("small", { class: "was" }, t("was {read}", { read: read || t("empty") }));
 
-const sides = (n) => (n > 0 ? t("The lines have less than the bill prints.")
+/** Says on which side the bill and its lines differ. */
+export const sides = (n) => (n > 0 ? t("The lines have less than the bill prints.")
   : t("The lines have more than the bill prints."));
 
 const signed = (field, n) => (n > 0 ? "+" : "−") + figure(field, Math.abs(n));

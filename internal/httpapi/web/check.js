@@ -4,6 +4,7 @@
 
 import { h, fill, button, icon, kept, pieces } from "./dom.js";
 import { clock, plural } from "./format.js";
+import { inPlace } from "./inplace.js";
 import { english, toCheck, unchecked } from "./issues.js";
 import { t } from "./words.js";
 import { save } from "./save.js";
@@ -66,9 +67,11 @@ export class Checklist {
     const way = (value, name) => h("label", {},
       h("input", { type: "radio", name: "check-by", value, checked: this.by === value, onchange: choose(value) }),
       name);
+    const { session } = this.views;
+    const get = async (format) => (await session.client.request("GET", "/report", { query: { format } })).blob();
     const report = (format, name) => button({
-      class: "small", onclick: (e) => save(this.views.session, "/report", { format }, `to-check.${format}`,
-        e.currentTarget, this.trouble),
+      class: "small",
+      onclick: (e) => save(session, () => get(format), `to-check.${format}`, e.currentTarget, this.trouble),
     }, icon("save"), name);
     this.trouble = h("div", { class: "trouble" });
     const list = h("div", { class: "checks" });
@@ -138,24 +141,13 @@ export class Checklist {
   ask(issue, item, box) {
     const note = h("input", { type: "text", maxLength: 400, autocomplete: "off", "aria-label": t("Note"),
       placeholder: t("Note, if there is something to say") });
-    const cancel = () => {
+    const form = inPlace(note, t("Tick off"), (sent) => {
+      if (sent) return this.tick([issue], note.value);
       form.remove();
       box.checked = false;
       box.focus();
-    };
-    const form = h("form", {
-      class: "noteform", onsubmit: (e) => {
-        e.preventDefault();
-        this.tick([issue], note.value);
-      },
-      onkeydown: (e) => {
-        if (e.key !== "Escape") return;
-        e.preventDefault();
-        e.stopPropagation();
-        cancel();
-      },
-    }, note, h("button", { class: "primary small" }, t("Tick off")),
-    button({ class: "quiet small", onclick: cancel }, t("Cancel")));
+    });
+    form.className = "noteform";
     item.querySelector(".noteform")?.remove();
     item.append(form);
     note.focus();
@@ -184,15 +176,14 @@ export class Checklist {
   }
 
   async untick(issue, box) {
-    const { amendmentsOf } = await import("./amend.js");
+    const { amendmentsOf, sameBill } = await import("./amend.js");
     const ids = (this.sheet.amendments || [])
       .filter((a) => a.kind === "check" && sameFinding(a.finding, issue.finding)).map((a) => a.id);
     // A bill that nothing proves was ticked off by accepting it.
     if (!ids.length && issue.code === "not_proved") {
-      const { keys } = amendmentsOf(this.views.session);
-      const { number, nth } = keys.bill(issue.bill);
-      ids.push(...(this.sheet.amendments || []).filter((a) => a.kind === "accept" && a.bill.number === number &&
-        (a.bill.nth || 1) === (nth || 1)).map((a) => a.id));
+      const bill = amendmentsOf(this.views.session).keys.bill(issue.bill);
+      ids.push(...(this.sheet.amendments || []).filter((a) => a.kind === "accept" && sameBill(a.bill, bill))
+        .map((a) => a.id));
     }
     this.next = issue.finding;
     if (!(await amendmentsOf(this.views.session).undo(ids, t("The tick was taken back.")))) box.checked = true;

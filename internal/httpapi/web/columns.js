@@ -2,7 +2,7 @@
 // Chooses which columns of the sheet are shown, and in which order: for this browser, or in
 // the profile for downloads.
 
-import { button, fill, h, icon, say } from "./dom.js";
+import { answered, button, fill, h, say, sign } from "./dom.js";
 import { words } from "./session.js";
 import { t } from "./words.js";
 
@@ -33,17 +33,13 @@ export class ColumnChooser {
    * @param {Choice[]} list
    * @returns {Promise<{name: string, on: boolean}[] | null | undefined>}
    */
-  ask(list) {
+  async ask(list) {
     this.columns = list.map((c) => ({ ...c }));
     this.trouble.replaceChildren();
     this.draw();
-    this.dialog.returnValue = "";
-    this.dialog.showModal();
-    return new Promise((resolve) => this.dialog.addEventListener("close", () => {
-      const { returnValue } = this.dialog;
-      if (returnValue === "reset") resolve(null);
-      else resolve(returnValue === "yes" ? this.columns.map(({ name, on }) => ({ name, on })) : undefined);
-    }, { once: true }));
+    const answer = await answered(this.dialog);
+    if (answer === "reset") return null;
+    return answer === "yes" ? this.columns.map(({ name, on }) => ({ name, on })) : undefined;
   }
 
   draw() {
@@ -51,12 +47,10 @@ export class ColumnChooser {
       const box = h("input", {
         type: "checkbox", checked: c.on || c.fixed, disabled: c.fixed, onchange: () => { c.on = box.checked; },
       });
-      const move = (by, name) => button({
-        class: "quiet icon small", "aria-label": by < 0 ? t("Move {name} up", { name: c.heading })
-          : t("Move {name} down", { name: c.heading }), disabled: !this.columns[i + by],
-        onclick: () => this.move(i, by),
-      }, icon(name));
-      return h("li", {}, h("label", {}, box, ` ${c.heading}`), move(-1, "up"), move(1, "down"));
+      const move = (by, name, label) => sign(name, label, () => this.move(i, by), { disabled: !this.columns[i + by] });
+      return h("li", {}, h("label", {}, box, ` ${c.heading}`),
+        move(-1, "up", t("Move {name} up", { name: c.heading })),
+        move(1, "down", t("Move {name} down", { name: c.heading })));
     }));
   }
 

@@ -4,8 +4,9 @@
 // while somebody types; the server then reconciles the bill.
 
 import { plainly } from "./issues.js";
-import { h, fill, button, icon, say } from "./dom.js";
+import { h, fill, button, icon, say, sign } from "./dom.js";
 import { about, amendmentsOf, clean, same, sameBill, who, write } from "./amend.js";
+import { sides } from "./bills.js";
 import { exact, fields, figure } from "./format.js";
 import { added, compare, decimalsOf, number, plain } from "./sums.js";
 import { t, tn } from "./words.js";
@@ -134,7 +135,7 @@ export class Correct {
     this.draw(b);
     if (this.fields.open) this.drawFields();
     else fill(this.fields, h("summary", {}, t("Fields of the bill")));
-    this.drawChanges(b);
+    this.drawChanges();
     this.update();
     const again = held ? /** @type {HTMLInputElement | null} */ (document.getElementById(held)) : null;
     again?.focus({ preventScroll: true });
@@ -224,10 +225,8 @@ export class Correct {
         h("th", { scope: "row" }, button({
           class: "link", "aria-label": t("Show line {n} on the page", { n: j + 1 }), onclick: look,
         }, String(j + 1)), l.added && h("small", { class: "was" }, t("added"))),
-        cells, h("td", { class: "last" }, button({
-          class: "quiet icon small", "aria-label": t("Line {n} is no line: remove it", { n: j + 1 }),
-          title: t("This is no line"), onclick: remove,
-        }, icon("cross"))));
+        cells, h("td", { class: "last" }, sign("cross", t("Line {n} is no line: remove it", { n: j + 1 }), remove,
+          { title: t("This is no line") })));
     });
     const drafts = this.drafts.filter((d) => d.bill === this.bill).map((d, i) => this.draft(d, i, names));
     const foot = (label, cell) => h("tr", {}, h("th", { scope: "row" }, label),
@@ -269,10 +268,7 @@ export class Correct {
       this.more.focus();
     };
     return h("tr", { class: "added" }, h("th", { scope: "row" }, t("new")), cells,
-      h("td", { class: "last" }, button({
-        class: "quiet icon small", "aria-label": t("Do not add this line"), onclick: cancel,
-      },
-      icon("cross"))));
+      h("td", { class: "last" }, sign("cross", t("Do not add this line"), cancel)));
   }
 
   drawFields() {
@@ -289,7 +285,7 @@ export class Correct {
   }
 
   // What people changed of the bill, each with its undo.
-  drawChanges(b) {
+  drawChanges() {
     const key = this.amend.keys.bill(this.bill);
     const list = this.amend.list.filter((a) => about(a, key));
     this.changes.hidden = list.length === 0;
@@ -345,8 +341,7 @@ export class Correct {
       this.sumCells[c.field].textContent = wrong.has(c.field) ? "–" : figure(c.field, plain(c.sum));
       const cell = this.offCells[c.field];
       cell.className = c.state === "differs" ? "off" : c.state === "proved" ? "ok" : "";
-      cell.title = c.state !== "differs" ? ""
-        : c.off > 0n ? t("The lines have less than the bill prints.") : t("The lines have more than the bill prints.");
+      cell.title = c.state === "differs" ? sides(c.off) : "";
       const sign = c.off > 0n ? "+" : "−";
       const n = exact(Math.abs(plain(c.off)));
       const by = c.off ? `${sign}${n}` : "";
@@ -627,10 +622,7 @@ const noNumber = (text) => t("“{text}” is not a number. Write it like 1,234.
 // Reports whether something was typed where a figure belongs, and is none.
 const unreadable = (text) => text.trim() !== "" && !number(text);
 
-function invalid(input, yes) {
-  if (yes) input.setAttribute("aria-invalid", "true");
-  else input.removeAttribute("aria-invalid");
-}
+const invalid = (input, yes) => { input.ariaInvalid = yes ? "true" : null; };
 
 /** Has somebody accept a bill that nothing proves, with a note. */
 export async function vouch(session, bill) {

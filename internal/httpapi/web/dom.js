@@ -39,6 +39,15 @@ function set(e, props) {
 /** Makes a button. */
 export const button = (props, ...content) => h("button", { type: "button", ...props }, content);
 
+/** Has a file input give the files that are chosen, each time anew. */
+export function chosen(input, take) {
+  input.addEventListener("change", () => {
+    const files = [...input.files];
+    input.value = "";
+    if (files.length) take(files);
+  });
+}
+
 /** Makes cells of a table: a text, a figure, a heading of a column. */
 export const td = (...content) => h("td", {}, content);
 export const num = (...content) => h("td", { class: "num" }, content);
@@ -84,14 +93,15 @@ const paths = {
   page: "M5 2.5h10v15H5zM8 6.5h4M8 10h4M8 13.5h4",
   look: "M13 13l4 4M8.7 14.2a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11z",
   save: "M10 3.5v9M6 9l4 4 4-4M4 16.5h12",
-  near: "M4 8c2-2.5 4-2.5 6 0s4 2.5 6 0M4 13c2-2.5 4-2.5 6 0s4 2.5 6 0",
 };
 
 /** Makes an icon, which screen readers skip. */
-export function icon(name) {
-  const props = { viewBox: "0 0 20 20", class: `icon-${name}`, "aria-hidden": "true" };
-  return svg("svg", props, svg("path", { d: paths[name] }));
-}
+export const icon = (name) =>
+  svg("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: paths[name] }));
+
+/** Makes a small button that is only an icon. */
+export const sign = (name, label, onclick, props) =>
+  button({ class: "quiet icon small", "aria-label": label, onclick, ...props }, icon(name));
 
 /** Stores a text for this tab, or removes it if it is empty. Without a value returns what is stored. */
 export function stored(name, value, where = "sessionStorage") {
@@ -142,6 +152,7 @@ export function say(text) {
   saying = setTimeout(() => { at.textContent = text; }, 50);
 }
 
+/** @type {Promise<any>} */
 let asked = Promise.resolve();
 
 /** Asks a question in a dialog, one at a time. Returns the value of the button pressed, "" for none. */
@@ -154,9 +165,20 @@ function question(title, text, buttons) {
   $("ask-title").textContent = title;
   $("ask-text").textContent = text;
   $("ask-buttons").replaceChildren(...buttons.map((b) => h("button", { value: b.value, class: b.class }, b.label)));
+  return answered(dialog);
+}
+
+/** Shows a dialog. Returns the value of the button that closes it, "" for none. @returns {Promise<string>} */
+export function answered(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+/** Asks whether to do something. Yes is what the button says. Returns whether the person wants it. */
+export async function agreed(title, text, yes, no = t("Keep")) {
+  const buttons = [{ value: "yes", label: yes, class: "primary" }, { value: "", label: no }];
+  return (await ask(title, text, buttons)) === "yes";
 }
 
 // The lists that show a piece only. Paper gets all of them.

@@ -2,12 +2,13 @@
 // The sheet as a table of any length. Only the rows in sight have elements, which
 // are reused while the table is scrolled.
 
-import { $, h, button, fill, icon, kept, parsed, remembered, say } from "./dom.js";
+import { $, h, button, fill, icon, kept, parsed, remembered, say, sign } from "./dom.js";
 import { amendmentsOf, fillable, same, who } from "./amend.js";
 import { records, writeTabs } from "./cells.js";
 import { count, dayOf, decimals, plural, writeDay } from "./format.js";
 import { Filler } from "./fill.js";
 import { column, lineTarget } from "./issues.js";
+import { keep } from "./save.js";
 import { words } from "./session.js";
 import { t, tn } from "./words.js";
 
@@ -43,8 +44,7 @@ export class SheetView {
     this.views = views;
     this.amend = amendmentsOf(views.session);
     this.filler = new Filler(this);
-    const none = { text: "", shipTo: null, group: null, sort: null, empty: false, only: "" };
-    Object.assign(this, none, kept("sheet"), { active: { row: 0, col: 0 }, anchor: { row: 0, col: 0 } });
+    Object.assign(this, { empty: false }, whole(), kept("sheet"));
     this.chosen = chosenColumns();
     /** @type {any} The dialog that chooses columns, loaded when it is first used. */
     this.chooser = null;
@@ -61,8 +61,7 @@ export class SheetView {
   clear() {
     this.resized.disconnect();
     this.root.replaceChildren();
-    const none = { text: "", shipTo: null, group: null, sort: null, sheet: null, only: "" };
-    Object.assign(this, none, { stale: true, active: { row: 0, col: 0 }, anchor: { row: 0, col: 0 } });
+    Object.assign(this, whole(), { sheet: null, stale: true });
   }
 
   render(sheet) {
@@ -160,32 +159,28 @@ export class SheetView {
 
   /** Makes the controls that search and filter. Ships are the ship-tos, with their numbers of rows. */
   controls(ships) {
-    const find = () => {
-      this.text = search.value;
+    const narrow = (how) => {
+      Object.assign(this, how);
       this.select();
     };
-    const search = h("input",
-      { type: "search", id: "sheet-search", value: this.text, placeholder: t("Any cell"), oninput: find });
-    const narrow = () => {
-      this.only = only.value;
-      this.select();
-    };
+    const search = h("input", {
+      type: "search", id: "sheet-search", value: this.text, placeholder: t("Any cell"),
+      oninput: () => narrow({ text: search.value }),
+    });
     const n = (kind) => this.marks.reduce((sum, m) => sum + Number((m & marks[kind]) > 0), 0);
-    const only = h("select", { id: "sheet-only", onchange: narrow }, shows.map(([value, name]) =>
-      h("option", { value, selected: value === this.only }, value ? `${name} (${count(n(value))})` : name)));
+    const show = ([value, name]) =>
+      h("option", { value, selected: value === this.only }, value ? `${name} (${count(n(value))})` : name);
+    const only = h("select", { id: "sheet-only", onchange: () => narrow({ only: only.value }) }, shows.map(show));
     const names = [...ships.keys()].sort((a, b) => Number(a === "") - Number(b === "") || collator.compare(a, b));
-    const choose = () => {
-      this.shipTo = filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1];
-      this.select();
-    };
+    const choose = () => narrow({ shipTo: filter.selectedIndex === 0 ? null : names[filter.selectedIndex - 1] });
     const option = (n) => h("option", { selected: n === this.shipTo }, `${n || t("None")} (${count(ships.get(n))})`);
     const filter = h("select", { id: "sheet-ship", onchange: choose },
       h("option", { selected: this.shipTo === null }, t("All")), names.map(option));
-    const show = () => {
+    const spread = () => {
       this.empty = empties.checked;
       this.columns();
     };
-    const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: show });
+    const empties = h("input", { type: "checkbox", id: "sheet-empty", checked: this.empty, onchange: spread });
     return { search, filter, only, empties };
   }
 
@@ -307,27 +302,24 @@ export class SheetView {
 
   // Which rows are shown, in which order.
   select() {
-    const { sheet, text, shipTo, sort, empty, only } = this;
+    const { sheet, text, shipTo, sort, empty, only, group } = this;
     kept("sheet", { text, shipTo, sort, empty, only });
-    const words = this.text.trim().toLowerCase();
+    const words = text.trim().toLowerCase();
     let rows = [];
-    this.chip.hidden = !this.group;
+    this.chip.hidden = !group;
     const unfilter = () => {
       this.filter(null);
       this.grid.focus();
     };
-    const back = { type: "button", class: "quiet icon small", "aria-label": t("Show all lines again"),
-      onclick: unfilter };
-    const { group } = this;
-    fill(this.chip, group && [h("span", {}, group.name), h("button", back, icon("cross"))]);
+    fill(this.chip, group && [h("span", {}, group.name), sign("cross", t("Show all lines again"), unfilter)]);
     for (let i = 0; i < sheet.rows.length; i++) {
       if (only && !(this.marks[i] & marks[only])) continue;
-      if (this.group && !this.group.has(sheet.rows[i])) continue;
-      if (this.shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== this.shipTo) continue;
+      if (group && !group.has(sheet.rows[i])) continue;
+      if (shipTo !== null && (sheet.rows[i].cells[this.shipToColumn] ?? "") !== shipTo) continue;
       if (words && !this.searchable(i).includes(words)) continue;
       rows.push(i);
     }
-    if (this.sort) rows = this.sorted(rows);
+    if (sort) rows = this.sorted(rows);
     this.rows = rows;
     const all = plural(sheet.rows.length, "row");
     this.found.textContent = rows.length === sheet.rows.length ? all
@@ -583,8 +575,7 @@ export class SheetView {
       slot.cells.forEach((cell, j) => {
         const yes = on && j >= left && j <= right;
         cell.classList.toggle("picked", yes);
-        if (yes) cell.setAttribute("aria-selected", "true");
-        else cell.removeAttribute("aria-selected");
+        cell.ariaSelected = yes ? "true" : null;
       });
     }
   }
@@ -604,8 +595,7 @@ export class SheetView {
     const name = `gridrow${at % 2 ? " odd" : ""}${has.map((k) => ` has-${k}`).join("")}`;
     if (slot.row.className !== name) {
       slot.row.className = name;
-      if (has.length) slot.cells[0].setAttribute("aria-description", has.map((k) => markNames[k]).join(", "));
-      else slot.cells[0].removeAttribute("aria-description");
+      slot.cells[0].ariaDescription = has.map((k) => markNames[k]).join(", ") || null;
     }
     for (const j of slot.was) {
       slot.cells[j].classList.remove("was");
@@ -801,10 +791,9 @@ export class SheetView {
         throw new Error(t("The sheet changed meanwhile. Look at it again and repeat the download."));
       }
       const some = new Blob([all[0], ...rows.map((i) => all[i + 1])], { type: "text/csv" });
-      const link = h("a", { href: URL.createObjectURL(some), download: "load-sheet-part.csv" });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      say(tn("{n} row was saved as {name}.", "{n} rows were saved as {name}.", rows.length, { name: link.download }));
+      const name = "load-sheet-part.csv";
+      keep(some, name);
+      say(tn("{n} row was saved as {name}.", "{n} rows were saved as {name}.", rows.length, { name }));
     } catch (error) {
       fill(this.trouble, h("p", { class: "error", role: "alert" }, words(error)));
     }
@@ -815,6 +804,11 @@ export class SheetView {
     if (row) this.views.inspect(lineTarget(this.sheet, row.bill, row.line));
   }
 }
+
+// How the whole sheet is shown, in the order of the file and with the first cell chosen.
+const whole = () => ({
+  text: "", shipTo: null, group: null, sort: null, only: "", active: { row: 0, col: 0 }, anchor: { row: 0, col: 0 },
+});
 
 // The marks of each row.
 function marksOf(sheet, paired) {

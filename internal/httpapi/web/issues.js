@@ -57,6 +57,12 @@ export function billOrder(sheet, issues) {
 /** The index of the sheet's column of that name. */
 export const column = (sheet, name) => sheet.columns.indexOf(name);
 
+/** How many lines and order rows of a sheet have no partner, both parts of a near miss counted once. */
+export function loose(sheet) {
+  const match = sheet?.match;
+  return match ? match.unmatched_lines.length + match.unmatched_orders.length - match.near_misses.length : 0;
+}
+
 /** The sums of a sheet. */
 export function totals(sheet) {
   const at = Object.fromEntries(["Cartons", "Pallet"].map((n) => [n, column(sheet, n)]));

@@ -1,7 +1,7 @@
 // @ts-check
 // The profile of the owner, as text: read, checked and written by the server.
 
-import { $, h, fill, ask, button, icon, say } from "./dom.js";
+import { $, h, fill, agreed, button, chosen, icon, say } from "./dom.js";
 import { plural } from "./format.js";
 import { words } from "./session.js";
 import { keep } from "./save.js";
@@ -16,10 +16,7 @@ export class ProfileEditor {
     this.text = $("profile-text");
     this.trouble = h("div", { class: "trouble" });
     this.file = h("input", { type: "file", accept: ".toml,.json,application/toml,application/json", hidden: true });
-    this.file.addEventListener("change", async () => {
-      const [file] = this.file.files;
-      this.file.value = "";
-      if (!file) return;
+    chosen(this.file, async ([file]) => {
       if (file.size > most) {
         return this.fail([t("{file} is larger than 64 KB; a profile is a small part of that.", { file: file.name })]);
       }
@@ -111,10 +108,8 @@ export class ProfileEditor {
   }
 
   async forget(name) {
-    const answer = await ask(t("Forget “{name}”?", { name }),
-      t("Documents of this form are no longer read by it. Bills that are here stay as they were read."),
-      [{ value: "yes", label: t("Forget"), class: "primary" }, { value: "", label: t("Keep") }]);
-    if (answer) await this.change("DELETE", { name });
+    const text = t("Documents of this form are no longer read by it. Bills that are here stay as they were read.");
+    if (await agreed(t("Forget “{name}”?", { name }), text, t("Forget"))) await this.change("DELETE", { name });
   }
 
   // Renames or forgets a learnt form. The settings must be those of the server, which writes them.

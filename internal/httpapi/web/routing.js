@@ -5,6 +5,7 @@
 import { h, fill, button, heading, icon, named, num, pieces, say, table, td } from "./dom.js";
 import { capital, count, dayOf, exact, plural, writeDay } from "./format.js";
 import { english } from "./issues.js";
+import { keep } from "./save.js";
 import { words } from "./session.js";
 import { t } from "./words.js";
 
@@ -124,10 +125,8 @@ export class RoutingView {
     this.trouble.replaceChildren();
     try {
       const blob = await (await this.views.session.client.request("GET", "/routing", { query: { format } })).blob();
-      const link = h("a", { href: URL.createObjectURL(blob), download: `routing.${format}` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-      say(t("The routing was saved as {name}.", { name: link.download }));
+      keep(blob, `routing.${format}`);
+      say(t("The routing was saved as {name}.", { name: `routing.${format}` }));
     } catch (error) {
       this.trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
     }

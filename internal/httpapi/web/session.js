@@ -65,9 +65,6 @@ export class Session extends EventTarget {
   /** What this tab stores of a session that it had. */
   get mark() { return this.named || "(cookie)"; }
 
-  /** Notes that a sheet was saved. */
-  saved(name) { this.changed("saved", name); }
-
   get phase() { return this.machine.state.phase; }
 
   /** The error, while the session is away or a key is needed. */

@@ -4,6 +4,7 @@
 
 import { $, h, fill, button, forgetKept, parsed, remembered, stored } from "./dom.js";
 import { ago, clock } from "./format.js";
+import { inPlace } from "./inplace.js";
 import { words } from "./session.js";
 import { t } from "./words.js";
 
@@ -174,20 +175,7 @@ export class Shipments {
       }
       this.show(entry, item, ".rename");
     };
-    const form = h("form", {
-      onsubmit: (e) => {
-        e.preventDefault();
-        done(true);
-      },
-      onkeydown: (e) => {
-        if (e.key !== "Escape") return;
-        e.preventDefault();
-        e.stopPropagation();
-        done(false);
-      },
-    }, input, h("button", { class: "small primary" }, t("Save")),
-    button({ class: "quiet small", onclick: () => done(false) }, t("Cancel")));
-    fill(item, form);
+    fill(item, inPlace(input, t("Save"), done));
     input.focus();
     input.select();
   }

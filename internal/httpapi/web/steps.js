@@ -2,11 +2,11 @@
 // The three steps: bills, orders, sheet. Each shows its files, its progress and its
 // errors.
 
-import { $, h, fill, button, icon, say, ask } from "./dom.js";
+import { $, h, agreed, chosen, fill, button, icon, say, sign, ask } from "./dom.js";
 import { bytes, count, plural } from "./format.js";
 import { words } from "./session.js";
-import { english, totals } from "./issues.js";
-import { keep, nameOf } from "./save.js";
+import { english, loose, totals } from "./issues.js";
+import { save } from "./save.js";
 import { listed, t, tn, translated } from "./words.js";
 
 export class Steps {
@@ -31,13 +31,8 @@ export class Steps {
     this.orders.known = () => this.mapping?.hide();
     this.sheet = $("step-sheet");
     this.choose($("step-bills"), this.bills);
-    const camera = /** @type {HTMLInputElement} */ ($("bills-camera"));
-    $("step-bills").querySelector(".camera").addEventListener("click", () => camera.click());
-    camera.addEventListener("change", () => {
-      const files = [...camera.files];
-      camera.value = "";
-      if (files.length) this.gather(files);
-    });
+    $("step-bills").querySelector(".camera").addEventListener("click", () => $("bills-camera").click());
+    chosen($("bills-camera"), (files) => this.gather(files));
     /** Pictures that are gathered before they are uploaded together, once there were some. @type {any} */
     this.tray = null;
     this.choose($("step-orders"), this.orders);
@@ -61,11 +56,7 @@ export class Steps {
 
   choose(section, upload) {
     section.querySelector(".choose").addEventListener("click", () => upload.input.click());
-    upload.input.addEventListener("change", () => {
-      const files = [...upload.input.files];
-      upload.input.value = "";
-      if (files.length) this.deal(files);
-    });
+    chosen(upload.input, (files) => this.deal(files));
   }
 
   /** Gathers pictures that are uploaded together, in an order that can be changed. */
@@ -134,11 +125,9 @@ export class Steps {
   // Takes a file of the session away, after a question.
   async remove(input, i, role) {
     const { session } = this;
-    const answer = await ask(t("Remove {name}?", { name: input.name }),
-      role === "bol" ? t("Its bills leave the sheet. Everything else stays.")
-        : t("What it filled in leaves the sheet. Everything else stays."),
-      [{ value: "yes", label: t("Remove"), class: "primary" }, { value: "", label: t("Keep") }]);
-    if (answer !== "yes") return;
+    const text = role === "bol" ? t("Its bills leave the sheet. Everything else stays.")
+      : t("What it filled in leaves the sheet. Everything else stays.");
+    if (!(await agreed(t("Remove {name}?", { name: input.name }), text, t("Remove")))) return;
     const step = role === "bol" ? this.bills : this.orders;
     try {
       // Files of the same name have names of their own in the listing.
@@ -187,19 +176,14 @@ export class Steps {
     for (const f of files) ((await isPDF(f)) ? pdfs : exports).push(f);
     // Several pictures are pages whose order somebody has to know.
     const pictures = pdfs.length > 1 && pdfs.every((f) => /^image\//.test(f.type));
-    if (pdfs.length && (pictures || this.tray?.files.length)) {
-      await this.gather(pdfs);
-      if (exports.length) {
-        this.waiting.push(...exports);
-        await this.release();
+    if (pdfs.length && (pictures || this.tray?.files.length)) await this.gather(pdfs);
+    else if (pdfs.length) {
+      const read = await this.give(this.bills, pdfs);
+      if (read === undefined) return; // somebody thought better of it
+      if (!read && exports.length && this.session.view?.bills.length) {
+        return this.orders.fail(t("{files} was not uploaded, since the bills that came with it were not read.",
+          { files: named(exports) }));
       }
-      return;
-    }
-    const read = pdfs.length ? await this.give(this.bills, pdfs) : true;
-    if (read === undefined) return; // somebody thought better of it
-    if (!read && exports.length && this.session.view?.bills.length) {
-      return this.orders.fail(t("{files} was not uploaded, since the bills that came with it were not read.",
-        { files: named(exports) }));
     }
     if (!exports.length) return;
     this.waiting.push(...exports);
@@ -256,7 +240,7 @@ export class Steps {
     const orders = open && view.orders && sheet?.match ? ordersDone(this, view, sheet) : null;
     this.orders.render(open, orders, wrongOrders(sheet), ordersKind(sheet),
       orders ? t("{n} of {rows} matched", { n: sheet.match.matched, rows: plural(sheet.orders.rows, "row") }) : "",
-      ordersLeft(sheet));
+      loose(sheet));
     renderSheet(this, open && sheet ? sheet : null);
     if (phase === "ended") {
       this.waiting = [];
@@ -267,24 +251,14 @@ export class Steps {
 
   /** Saves the sheet as a file. Asks first while there are things to check that nobody ticked off. */
   async download(format, pressed) {
-    // A button that is disabled would lose the focus.
     if (pressed.ariaBusy === "true" || !(await this.sure())) return;
-    pressed.ariaBusy = "true";
-    const trouble = this.sheet.querySelector(".trouble");
-    trouble.replaceChildren();
-    try {
-      const accept = Boolean(this.sheet.querySelector("#accept")?.checked);
-      const blob = await this.session.client.download(format, { accept });
-      const name = `${nameOf(this.session, "load-sheet")}.${format === "ebol" ? "ebol.json" : format}`;
-      keep(blob, name);
-      this.session.saved(name);
-      say(t("The sheet was saved as {name}.", { name }));
-    } catch (error) {
-      trouble.replaceChildren(h("p", { class: "error", role: "alert" }, words(error)));
-      this.session.refresh();
-    } finally {
-      pressed.ariaBusy = null;
-    }
+    const { session, sheet } = this;
+    const accept = Boolean(sheet.querySelector("#accept")?.checked);
+    await save(session, () => session.client.download(format, { accept }),
+      `load-sheet.${format === "ebol" ? "ebol.json" : format}`, pressed, sheet.querySelector(".trouble"), (name) => {
+        session.changed("saved", name);
+        say(t("The sheet was saved as {name}.", { name }));
+      });
   }
 
   // Reports whether a sheet may be saved with what is not checked. Asked once for each sheet.
@@ -612,12 +586,6 @@ const billsLeft = (sheet) => (sheet?.bills || []).filter((b) => b.verdict.outcom
 
 const billsKind = (sheet) => (sheet ? worst(sheet.summary.mismatched, billsLeft(sheet).length) : "ok");
 
-// How many lines and order rows have no partner, both parts of a near miss counted once.
-function ordersLeft(sheet) {
-  const match = sheet?.match;
-  return match ? match.unmatched_lines.length + match.unmatched_orders.length - match.near_misses.length : 0;
-}
-
 function ordersKind(sheet) {
   const match = sheet?.match;
   return match ? worst(match.unmatched_lines.length, match.unmatched_orders.length) : "ok";
@@ -637,9 +605,7 @@ const facts = (...list) => h("dl", { class: "facts" }, list);
 const fileList = (inputs, about, remove) => h("ol", { class: "files" }, inputs.map((f, i) => h("li", {},
   h("span", { class: "name", title: f.name }, inputs.length > 1 ? `${i + 1}: ${f.name}` : f.name),
   h("span", { class: "size" }, [about(i), bytes(f.size)].filter(Boolean).join(" · ")),
-  button({
-    class: "quiet icon small", "aria-label": t("Remove {name}", { name: f.name }), onclick: () => remove(f, i),
-  }, icon("cross")))));
+  sign("cross", t("Remove {name}", { name: f.name }), () => remove(f, i)))));
 
 function billsDone(steps, view, sheet) {
   const { summary } = sheet;

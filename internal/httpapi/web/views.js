@@ -4,7 +4,7 @@
 import { h, button, forgetKept } from "./dom.js";
 import { count } from "./format.js";
 import { BillsView } from "./bills.js";
-import { unchecked } from "./issues.js";
+import { loose, unchecked } from "./issues.js";
 import { MatchingView } from "./matching.js";
 import { t, tn } from "./words.js";
 
@@ -94,10 +94,7 @@ export class Views {
     this.inspector?.reset(sheet, issues);
     const check = unchecked(issues);
     this.badge("bills", check.length, check.some((i) => i.kind === "bad") ? "bad" : "warn", t("to check"));
-    // A near miss is a line and an order row, which are both without partner.
-    const m = sheet.match;
-    const loose = m ? m.unmatched_lines.length + m.unmatched_orders.length - m.near_misses.length : 0;
-    this.badge("matching", loose, "bad", t("without partner"));
+    this.badge("matching", loose(sheet), "bad", t("without partner"));
     this.badge("sheet", sheet.rows.length, "", tn("row", "rows", sheet.rows.length));
     const groups = sheet.match ? sheet.routing.groups.length : 0;
     this.badge("routing", groups, "", tn("group", "groups", groups));

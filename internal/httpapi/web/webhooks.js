@@ -1,7 +1,7 @@
 // @ts-check
 // The webhooks of the owner: addresses to which events go, and what became of the events.
 
-import { $, h, fill, ask, button, heading, icon, named, say, table, td } from "./dom.js";
+import { $, h, fill, agreed, button, heading, icon, named, say, table, td } from "./dom.js";
 import { capital, clock, plural } from "./format.js";
 import { words } from "./session.js";
 import { listed, t, translated } from "./words.js";
@@ -172,10 +172,9 @@ export class Webhooks {
   }
 
   async rotate(hook, name) {
-    const answer = await ask(t("A new secret for “{name}”?", { name }),
-      t("For 24 hours events are signed with both. Give the receiver the new one in that time."),
-      [{ value: "yes", label: t("New secret"), class: "primary" }, { value: "", label: t("Keep") }]);
-    const made = answer && await this.json("POST", path(hook.id, "/rotate"));
+    const text = t("For 24 hours events are signed with both. Give the receiver the new one in that time.");
+    const made = await agreed(t("A new secret for “{name}”?", { name }), text, t("New secret")) &&
+      await this.json("POST", path(hook.id, "/rotate"));
     if (!made) return;
     await this.load();
     this.show(made.secret);
@@ -190,10 +189,9 @@ export class Webhooks {
   }
 
   async remove(hook, name) {
-    const answer = await ask(t("Remove “{name}”?", { name }),
-      t("Events no longer go there, and what is still to be sent is not sent."),
-      [{ value: "yes", label: t("Remove"), class: "primary" }, { value: "", label: t("Keep") }]);
-    if (!answer || !await this.json("DELETE", path(hook.id))) return;
+    const text = t("Events no longer go there, and what is still to be sent is not sent.");
+    if (!await agreed(t("Remove “{name}”?", { name }), text, t("Remove"))) return;
+    if (!await this.json("DELETE", path(hook.id))) return;
     await this.load();
     (this.list.querySelector("button") || this.address).focus();
   }
