@@ -3,12 +3,12 @@
 // room, else over them.
 
 import { h, fill, ask, button, icon, kept, svg, say } from "./dom.js";
-import { count, fields, figure } from "./format.js";
+import { fields, figure } from "./format.js";
 import { words } from "./session.js";
 import { pageName } from "./bills.js";
 import { Correct } from "./correct.js";
 import { english, lineTarget, unchecked } from "./issues.js";
-import { Pictures } from "./picture.js";
+import { Pictures, follow, pointOn } from "./picture.js";
 import { t } from "./words.js";
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
@@ -44,7 +44,8 @@ export class Inspector {
       class: "split", role: "separator", tabIndex: 0, "aria-orientation": "vertical",
       "aria-label": t("Width of the picture"),
       "aria-valuemin": String(widths.least), "aria-valuemax": String(widths.most),
-      onpointerdown: (e) => this.drag(e), onkeydown: (e) => this.slide(e),
+      onpointerdown: (e) => follow(e, ({ clientX }) => this.width(100 * (1 - clientX / innerWidth))),
+      onkeydown: (e) => this.slide(e),
     });
     this.picture = h("img", { alt: "", draggable: false });
     this.marks = svg("svg", { class: "marks", "aria-hidden": "true", preserveAspectRatio: "none" });
@@ -158,7 +159,7 @@ export class Inspector {
 
   // The bill whose values are shown: that of the place or, on another page, the first there.
   here() {
-    const on = (b) => b.pages.some((p) => p.file === this.at.file && p.page === this.at.page);
+    const on = (b) => b.pages.some((p) => samePage(p, this.at));
     const { bills } = this.sheet, { bill } = this.target;
     if (bills[bill] && (on(bills[bill]) || this.at.page === this.target.place.page)) return bill;
     return bills.findIndex(on);
@@ -176,9 +177,8 @@ export class Inspector {
   // Shows where a value is that is corrected.
   point(place, whole) {
     this.now = place;
-    const { file, page } = place;
-    if (file !== this.at.file || page !== this.at.page) {
-      this.at = { file, page };
+    if (!samePage(place, this.at)) {
+      this.at = { file: place.file, page: place.page };
       return this.load(false).then(() => this.aim(whole));
     }
     if (this.size) this.draw();
@@ -209,16 +209,11 @@ export class Inspector {
       ? { file: place.file, page: place.page, box: place.box } : null;
   }
 
-  // The place of the mouse on the page, in points.
-  spot(e) {
-    const r = this.sheetBox.getBoundingClientRect();
-    return { x: ((e.clientX - r.left) / r.width) * this.size.w, y: ((e.clientY - r.top) / r.height) * this.size.h };
-  }
-
   // A click on the picture leads to the value there. A drag says where a new line is.
   press(e) {
     if (!this.size || e.button !== 0) return;
-    const from = this.spot(e);
+    const spot = (e) => pointOn(this.sheetBox, this.size, e);
+    const from = spot(e);
     const adding = this.values.drafts.some((d) => d.bill === this.values.bill);
     if (adding && e.pointerType !== "touch") {
       e.preventDefault();
@@ -229,13 +224,14 @@ export class Inspector {
     });
     const far = (to) => Math.abs(to.x - from.x) + Math.abs(to.y - from.y) > 6;
     const move = (e) => {
-      if (!adding || !far(this.spot(e))) return;
-      this.now = { ...this.at, box: box(this.spot(e)) };
+      if (!adding || !far(spot(e))) return;
+      this.now = { ...this.at, box: box(spot(e)) };
       this.draw();
     };
+    const over = new AbortController(), { signal } = over;
     const up = (e) => {
-      this.sheetBox.removeEventListener("pointermove", move);
-      const to = this.spot(e);
+      over.abort();
+      const to = spot(e);
       if (!far(to)) return this.pick(to);
       const round = (n) => Math.round(100 * n) / 100;
       const { x0, y0, x1, y1 } = box(to);
@@ -244,12 +240,9 @@ export class Inspector {
         say(t("The place of the new line is marked."));
       }
     };
-    this.sheetBox.addEventListener("pointermove", move);
-    this.sheetBox.addEventListener("pointerup", up, { once: true });
-    this.sheetBox.addEventListener("pointercancel", () => {
-      this.sheetBox.removeEventListener("pointermove", move);
-      this.sheetBox.removeEventListener("pointerup", up);
-    }, { once: true });
+    this.sheetBox.addEventListener("pointermove", move, { signal });
+    this.sheetBox.addEventListener("pointerup", up, { signal });
+    this.sheetBox.addEventListener("pointercancel", () => over.abort(), { signal });
   }
 
   // Corrects the value at a place of the page.
@@ -270,10 +263,10 @@ export class Inspector {
 
   // The values on a page: {bill, line, name, box, value}.
   spots(at = this.at) {
-    const here = (p) => p?.box && p.file === at.file && p.page === at.page;
+    const here = (p) => p?.box && samePage(p, at);
     const all = [];
     this.sheet.bills.forEach((b, bill) => {
-      if (!b.pages.some((p) => p.file === at.file && p.page === at.page)) return;
+      if (!b.pages.some((p) => samePage(p, at))) return;
       const values = (owner, line, prefix = "") => {
         for (const [name, value] of Object.entries(owner)) {
           const v = Array.isArray(value) ? value : [value];
@@ -293,15 +286,6 @@ export class Inspector {
       });
     });
     return all;
-  }
-
-  drag(e) {
-    e.preventDefault();
-    this.split.setPointerCapture(e.pointerId);
-    const move = ({ clientX }) => this.width(100 * (1 - clientX / innerWidth));
-    this.split.addEventListener("pointermove", move);
-    this.split.addEventListener("lostpointercapture", () => this.split.removeEventListener("pointermove", move),
-      { once: true });
   }
 
   slide(e) {
@@ -385,7 +369,7 @@ export class Inspector {
     fill(this.readings, rows.filter(([, text]) => text).map(([name, text]) => h("div", {}, h("dt", {}, name),
       h("dd", { translate: "no" }, text))));
     this.piece.ariaLabel = t("{text} on the picture", { text: at.text });
-    this.piece.hidden = !drawn || at.file !== this.at.file || at.page !== this.at.page || !this.picture.naturalWidth;
+    this.piece.hidden = !drawn || !samePage(at, this.at) || !this.picture.naturalWidth;
     if (this.piece.hidden) return;
     const { box } = at, k = this.picture.naturalWidth / this.size.w;
     const pad = (box.y1 - box.y0) / 2;
@@ -442,8 +426,7 @@ export class Inspector {
     const { n, bill, line } = target || {};
     const at = n !== undefined ? `[data-issue="${n}"]` : line >= 0 ? `[data-line="${bill}/${line}"]` : "";
     for (const e of document.querySelectorAll("[data-issue], [data-line]")) {
-      if (at && e.matches(at)) e.setAttribute("aria-current", "true");
-      else e.removeAttribute("aria-current");
+      e.ariaCurrent = at && e.matches(at) ? "true" : null;
     }
   }
 
@@ -476,7 +459,7 @@ export class Inspector {
     this.page.title = this.sheet.files[file].name;
     this.back.disabled = file === 0 && page === 1;
     // A page of the known form needs no lesson.
-    const bill = this.sheet.bills.find((b) => b.pages.some((p) => p.file === file && p.page === page));
+    const bill = this.sheet.bills.find((b) => b.pages.some((p) => samePage(p, this.at)));
     this.teach.hidden = bill?.form === "known";
     this.forth.disabled = file === this.sheet.files.length - 1 && page === this.sheet.files[file].pages;
     const turn = (this.loading = {});
@@ -511,7 +494,7 @@ export class Inspector {
   draw() {
     const { w, h } = this.size;
     this.marks.setAttribute("viewBox", `0 0 ${w} ${h}`);
-    const here = (p) => p.file === this.at.file && p.page === this.at.page;
+    const here = (p) => samePage(p, this.at);
     const rect = (box, kind, pad) => svg("rect", {
       class: kind, rx: 2, "vector-effect": "non-scaling-stroke", x: box.x0 - pad, y: box.y0 - pad,
       width: box.x1 - box.x0 + 2 * pad, height: box.y1 - box.y0 + 2 * pad,
@@ -568,8 +551,7 @@ export class Inspector {
     const was = this.z;
     this.z = z;
     this.layout();
-    const { page, file } = this.target.place;
-    if (z > was && was === 1 && page === this.at.page && file === this.at.file) this.centre();
+    if (z > was && was === 1 && samePage(this.target.place, this.at)) this.centre();
     else {
       view.scrollTo(
         across * view.scrollWidth - view.clientWidth / 2,
@@ -580,8 +562,8 @@ export class Inspector {
 
   // Scrolls the place into the middle.
   centre() {
-    const { box, page, file } = this.target.place;
-    if (!box || page !== this.at.page || file !== this.at.file) return this.view.scrollTo(0, 0);
+    const { place } = this.target, { box } = place;
+    if (!box || !samePage(place, this.at)) return this.view.scrollTo(0, 0);
     const f = this.sheetBox.clientWidth / this.size.w;
     const wide = box.x1 - box.x0 > this.size.w * 0.6;
     const left = ((box.x0 + box.x1) / 2) * f - this.view.clientWidth / 2;
@@ -660,6 +642,8 @@ export class Inspector {
 
 // The findings about how a value was read from a picture.
 const doubts = ["doubtful_reading", "chosen_reading"];
+
+const samePage = (a, b) => a.file === b.file && a.page === b.page;
 
 const middle = (box) => ({ x: (box.x0 + box.x1) / 2, y: (box.y0 + box.y1) / 2 });
 

@@ -2,6 +2,22 @@
 // The pictures of pages. They are kept here and nowhere else, so that they are dropped with
 // the sheet.
 
+/** The place of the mouse on the picture of a page, in points of a page of that size. */
+export function pointOn(picture, { w, h }, { clientX, clientY }) {
+  const r = picture.getBoundingClientRect();
+  return { x: ((clientX - r.left) / r.width) * w, y: ((clientY - r.top) / r.height) * h };
+}
+
+/** Has an element that is pressed follow the pointer until it is released. */
+export function follow(e, move) {
+  const { currentTarget, pointerId } = e;
+  e.preventDefault();
+  currentTarget.setPointerCapture(pointerId);
+  currentTarget.addEventListener("pointermove", move);
+  currentTarget.addEventListener("lostpointercapture", () => currentTarget.removeEventListener("pointermove", move),
+    { once: true });
+}
+
 const most = 16; // pictures that are kept
 
 export class Pictures {

@@ -6,7 +6,7 @@
 import { $, h, fill, ask, button, icon, say, svg } from "./dom.js";
 import { capital, count } from "./format.js";
 import { words } from "./session.js";
-import { Pictures } from "./picture.js";
+import { Pictures, follow, pointOn } from "./picture.js";
 import { t } from "./words.js";
 
 const pause = 150; // milliseconds between a change and its request, so that a drag makes few
@@ -236,10 +236,8 @@ export class Teacher {
   place() {
     const { w, h: high } = this.size;
     const value = (e, now, from, to, text) => {
-      e.setAttribute("aria-valuemin", String(Math.round(from)));
-      e.setAttribute("aria-valuemax", String(Math.round(to)));
-      e.setAttribute("aria-valuenow", String(Math.round(now)));
-      e.setAttribute("aria-valuetext", text);
+      const [ariaValueMin, ariaValueMax, ariaValueNow] = [from, to, now].map((n) => String(Math.round(n)));
+      Object.assign(e, { ariaValueMin, ariaValueMax, ariaValueNow, ariaValueText: text });
     };
     const name = (i) => this.first.fields.find((f) => f.name === this.means[i]?.field)?.label || t("no column");
     this.at0.forEach((x, i) => {
@@ -288,19 +286,12 @@ export class Teacher {
   }
 
   // The place of the mouse on the page, in points.
-  point(e) {
-    const r = this.paper.getBoundingClientRect();
-    return { x: ((e.clientX - r.left) / r.width) * this.size.w, y: ((e.clientY - r.top) / r.height) * this.size.h };
-  }
+  point(e) { return pointOn(this.paper, this.size, e); }
 
   drag(e) {
-    e.preventDefault();
     const line = e.currentTarget;
     line.focus({ preventScroll: true });
-    line.setPointerCapture(e.pointerId);
-    const move = (e) => this.move(line, line === this.top ? this.point(e).y : this.point(e).x);
-    line.addEventListener("pointermove", move);
-    line.addEventListener("lostpointercapture", () => line.removeEventListener("pointermove", move), { once: true });
+    follow(e, (e) => this.move(line, line === this.top ? this.point(e).y : this.point(e).x));
   }
 
   nudge(e) {

@@ -125,17 +125,16 @@ export class Tray {
       for (let other; (other = item.previousElementSibling) && clientY < middleOf(other);) item.after(other);
       for (let other; (other = item.nextElementSibling) && clientY > middleOf(other);) item.before(other);
     };
+    const over = new AbortController(), { signal } = over;
     const end = (m) => {
-      grip.removeEventListener("pointermove", move);
-      grip.removeEventListener("pointerup", end);
-      grip.removeEventListener("pointercancel", end);
+      over.abort();
       item.classList.remove("dragged");
       const to = [...this.list.children].indexOf(item);
       if (m.type === "pointerup") this.move(from, to);
       if (m.type !== "pointerup" || from === to) this.draw();
     };
-    grip.addEventListener("pointermove", move);
-    grip.addEventListener("pointerup", end);
-    grip.addEventListener("pointercancel", end);
+    grip.addEventListener("pointermove", move, { signal });
+    grip.addEventListener("pointerup", end, { signal });
+    grip.addEventListener("pointercancel", end, { signal });
   }
 }
