@@ -10,9 +10,7 @@ const element = (name, text, ...children) => {
 
 const row = (...cells) => element("tr", "", ...cells.map((c) => element("td", c)));
 
-function table(rows) {
-  return element("table", "", ...rows);
-}
+const table = (rows) => element("table", "", ...rows);
 
 function kind(schema, all) {
   if (!schema) return "";
@@ -31,23 +29,18 @@ function describe(path, method, op, all) {
     out.append(element("h3", "Parameters"), table(op.parameters.map((p) => row(p.name, p.in, p.description || ""))));
   }
   for (const [media, { schema }] of Object.entries(op.requestBody?.content || {})) {
-    out.append(element("h3", `Body: ${media}`));
-    if (schema.properties) {
-      const fields = Object.entries(schema.properties);
-      out.append(table(fields.map(([name, p]) => row(name, p.description || p.items?.description || ""))));
-    } else {
-      out.append(element("p", schema.description));
-    }
+    const fields = schema.properties && Object.entries(schema.properties);
+    out.append(element("h3", `Body: ${media}`), fields
+      ? table(fields.map(([name, p]) => row(name, p.description || p.items?.description || "")))
+      : element("p", schema.description));
   }
   for (const [status, response] of Object.entries(op.responses)) {
     out.append(element("h3", `${status}: ${response.description}`));
+    if (status !== "200") continue;
     for (const [media, { schema }] of Object.entries(response.content || {})) {
-      const target = schema?.$ref ? all[schema.$ref.split("/").pop()] : schema;
-      if (target?.properties && status === "200") {
-        out.append(table(Object.entries(target.properties).map(([name, p]) => row(name, kind(p, all)))));
-      } else if (status === "200") {
-        out.append(element("p", media));
-      }
+      const { properties } = (schema?.$ref ? all[schema.$ref.split("/").pop()] : schema) || {};
+      out.append(properties ? table(Object.entries(properties).map(([name, p]) => row(name, kind(p, all))))
+        : element("p", media));
     }
   }
   return out;

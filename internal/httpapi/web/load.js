@@ -13,7 +13,7 @@ const Chart = globalThis["Chart"];
 const most = 14; // bars
 
 /** Adds up a sheet by ship-tos and by cancel dates. */
-export function loadOf(sheet) {
+function loadOf(sheet) {
   const names = ["Ship To Name", "Cartons", "Pallet", "Cancel Date"];
   const at = Object.fromEntries(names.map((n) => [n, column(sheet, n)]));
   const ships = new Map(), days = new Map(), counted = new Set();

@@ -75,9 +75,7 @@ export class Mapping {
     const twice = [...new Set(chosen.filter((v, i) => v && chosen.indexOf(v) !== i))];
     const lacking = this.meanings.filter((m) => m.required && !chosen.includes(m.key));
     this.selects.forEach((s, i) => {
-      const bad = twice.includes(s.value);
-      if (bad) s.setAttribute("aria-invalid", "true");
-      else s.removeAttribute("aria-invalid");
+      s.ariaInvalid = twice.includes(s.value) ? "true" : null;
       const untouched = this.columns[i].confidence === "unclear" && !s.value;
       s.closest("tr")?.classList.toggle("unclear", untouched);
     });

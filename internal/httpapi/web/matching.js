@@ -204,6 +204,9 @@ export class MatchingView {
     /** @type {HTMLElement | null} */ (this.body.querySelector(`.${list} .item`))?.focus();
   }
 
+  // The lines or the order rows without partner.
+  loose(kind) { return this.sheet.match[kind === "line" ? "unmatched_lines" : "unmatched_orders"]; }
+
   // How much an order row is like a line: the higher, the likelier they belong together.
   likeness(line, order) {
     const parts = [[8, line.bill, order.bill], [4, line.style, order.style], [2, line.pieces, order.pieces],
@@ -214,8 +217,6 @@ export class MatchingView {
   // Lines and order rows side by side. One of each is chosen, or one is dragged onto the other.
   byHand() {
     const { chosen, first } = this;
-    const { unmatched_lines: lines, unmatched_orders: orders } = this.sheet.match;
-    const sorted = (list, by) => (by ? [...list].sort((a, b) => by(b) - by(a)) : list);
     const back = () => {
       this.hand = false;
       this.fill();
@@ -226,12 +227,12 @@ export class MatchingView {
       onclick: () => this.pair(chosen.line, chosen.order),
     }, t("Pair them"));
     const says = h("p", { class: "hint", role: "status" }, this.compared());
-    const likeness = { lines: (l) => this.likeness(l, chosen.order), orders: (o) => this.likeness(chosen.line, o) };
-    const items = (kind, list, name) => {
-      const by = kind === (first === "line" ? "orders" : "lines") && first && chosen[first] ? likeness[kind] : null;
-      const body = h("div", { class: `items ${kind}`, role: "group", "aria-label": name });
-      const make = (x) => this.item(kind === "lines" ? "line" : "order", x);
-      const more = pieces(body, sorted(list, by), make, 100);
+    const likeness = { line: (l) => this.likeness(l, chosen.order), order: (o) => this.likeness(chosen.line, o) };
+    const items = (kind, name) => {
+      const list = this.loose(kind), by = first && first !== kind && chosen[first] ? likeness[kind] : null;
+      const body = h("div", { class: `items ${kind}s`, role: "group", "aria-label": name });
+      const sorted = by ? [...list].sort((a, b) => by(b) - by(a)) : list;
+      const more = pieces(body, sorted, (x) => this.item(kind, x), 100);
       const none = by && list.length && !list.some((x) => by(x) >= likely);
       return h("section", {}, h("h3", {}, `${name} (${count(list.length)})`),
         none && h("p", { class: "hint" }, t("Nothing similar: all are of other bills and other styles.")), body, more,
@@ -244,7 +245,7 @@ export class MatchingView {
         ? t("Choose a line and its order row. The likeliest come first.")
         : t("Choose a line and its order row, or drag one onto the other. The likeliest come first.")),
       h("div", { class: "byhand" },
-        items("lines", lines, t("Lines without order")), items("orders", orders, t("Orders without line"))),
+        items("line", t("Lines without order")), items("order", t("Orders without line"))),
     ];
   }
 
@@ -283,13 +284,11 @@ export class MatchingView {
       const [from, i] = (e.dataTransfer?.getData("text/plain") || "").split(" ");
       if (from === kind || !["line", "order"].includes(from)) return;
       e.preventDefault();
-      const list = from === "line" ? this.sheet.match.unmatched_lines : this.sheet.match.unmatched_orders;
-      const one = list[Number(i)];
+      const one = this.loose(from)[Number(i)];
       if (one) this.pair(from === "line" ? one : x, from === "line" ? x : one);
     };
-    const list = kind === "line" ? this.sheet.match.unmatched_lines : this.sheet.match.unmatched_orders;
     const drag = (e) => {
-      e.dataTransfer.setData("text/plain", `${kind} ${list.indexOf(x)}`);
+      e.dataTransfer.setData("text/plain", `${kind} ${this.loose(kind).indexOf(x)}`);
       e.dataTransfer.effectAllowed = "link";
     };
     const where = kind === "line" ? pageName(this.sheet, x)

@@ -4,6 +4,9 @@
 
 /** @typedef {"loading" | "open" | "away" | "ended" | "signin"} Phase */
 
+/** @type {Phase[]} */
+const known = ["open", "away", "ended", "signin"];
+
 /**
  * The phases, and the phases that may follow each.
  *
@@ -12,13 +15,7 @@
  * of it is shown. signin: the server wants a key.
  * @type {Record<Phase, Phase[]>}
  */
-export const follows = {
-  loading: ["open", "away", "ended", "signin"],
-  open: ["open", "away", "ended", "signin"],
-  away: ["open", "away", "ended", "signin"],
-  ended: ["open", "away", "ended", "signin"],
-  signin: ["loading"],
-};
+export const follows = { loading: known, open: known, away: known, ended: known, signin: ["loading"] };
 
 /** The present phase with its details. Entering a phase drops the details of the last. */
 export class Machine {
