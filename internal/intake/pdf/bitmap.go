@@ -18,8 +18,6 @@ type bitmap struct {
 	stride         uint32
 }
 
-var errBitmap = trap{errors.New("the picture is outside PDFium's memory")}
-
 // view says which part of a page is rendered, and how large.
 type view struct {
 	width int // width of the whole page, in pixels
@@ -29,7 +27,7 @@ type view struct {
 
 // render renders the page, upright, on white. flags are PDFium's. The result is nil if
 // there is not enough memory.
-func (l *loaded) render(v view, flags uint64) (*bitmap, error) {
+func (l *loaded) render(v view, flags uint64) *bitmap {
 	p := l.p
 	w, h := l.frame.size()
 	height := max(1, int(float32(v.width)*h/w+0.5))
@@ -39,47 +37,33 @@ func (l *loaded) render(v view, flags uint64) (*bitmap, error) {
 		b.width = max(min(int(v.box.X1*b.scale)+2, b.width)-b.x, 1)
 		b.height = max(min(int(v.box.Y1*b.scale)+2, b.height)-b.y, 1)
 	}
-	var err error
-	if b.handle, err = p.call("FPDFBitmap_Create", uint64(b.width), uint64(b.height), 0); err != nil || b.handle == 0 {
-		return nil, err
+	if b.handle = p.call("FPDFBitmap_Create", uint64(b.width), uint64(b.height), 0); b.handle == 0 {
+		return nil
 	}
-	if _, err := p.call("FPDFBitmap_FillRect", uint64(b.handle), 0, 0, uint64(b.width), uint64(b.height), 0xFFFFFFFF); err != nil {
-		return nil, err
-	}
+	p.call("FPDFBitmap_FillRect", uint64(b.handle), 0, 0, uint64(b.width), uint64(b.height), 0xFFFFFFFF)
 	turn := uint64((l.frame.turns - l.rotation) & 3)
-	if _, err := p.call("FPDF_RenderPageBitmap", uint64(b.handle), uint64(l.page), api.EncodeI32(int32(-b.x)), api.EncodeI32(int32(-b.y)),
-		uint64(v.width), uint64(height), turn, flags); err != nil {
-		return nil, err
-	}
-	if b.buffer, err = p.call("FPDFBitmap_GetBuffer", uint64(b.handle)); err != nil {
-		return nil, err
-	}
-	b.stride, err = p.call("FPDFBitmap_GetStride", uint64(b.handle))
-	return b, err
+	p.call("FPDF_RenderPageBitmap", uint64(b.handle), uint64(l.page), api.EncodeI32(int32(-b.x)), api.EncodeI32(int32(-b.y)),
+		uint64(v.width), uint64(height), turn, flags)
+	b.buffer = p.call("FPDFBitmap_GetBuffer", uint64(b.handle))
+	b.stride = p.call("FPDFBitmap_GetStride", uint64(b.handle))
+	return b
 }
 
-// free releases the memory, and returns err, or else the error of doing so.
-func (b *bitmap) free(err error) error {
-	if _, e := b.p.call("FPDFBitmap_Destroy", uint64(b.handle)); err == nil {
-		err = e
-	}
-	return err
-}
+func (b *bitmap) free() { b.p.call("FPDFBitmap_Destroy", uint64(b.handle)) }
 
-// pixels returns the pixels of both bitmaps. They are valid until PDFium is called
+// pixels returns the pixels, line by line in strides. They are valid until PDFium is called
 // again.
-func (b *bitmap) pixels(other *bitmap) (own, others []byte, err error) {
-	own, ok := b.p.mem.Read(b.buffer, b.stride*uint32(b.height))
-	others, too := b.p.mem.Read(other.buffer, other.stride*uint32(other.height))
-	if !ok || !too || len(own) != len(others) {
-		return nil, nil, errBitmap
+func (b *bitmap) pixels() []byte {
+	pixels, ok := b.p.mem.Read(b.buffer, b.stride*uint32(b.height))
+	if !ok {
+		panic(trap{errors.New("the picture is outside PDFium's memory")})
 	}
-	return own, others, nil
+	return pixels
 }
 
-// difference compares two renderings in a box of the page. It returns the largest
-// difference of a color, and the number of pixels with a difference that everybody
-// sees. It omits the sides of the box, which a neighbour may overlap.
+// difference compares the pixels of two renderings of one view in a box of the page. It
+// returns the largest difference of a color, and the number of pixels with a difference that
+// everybody sees. It omits the sides of the box, which a neighbour may overlap.
 func (b *bitmap) difference(own, others []byte, box page.Box) (most, ink int) {
 	aside := (box.X1 - box.X0) / 8
 	x0, x1 := int((box.X0+aside)*b.scale)-b.x, int((box.X1-aside)*b.scale)-b.x

@@ -88,26 +88,26 @@ func safely(read func() error) (err error) {
 // direct gives the characters that the fast reader has read.
 type direct []fast.Char
 
-func (d direct) unicode(i int) (rune, error)  { return d[i].Rune, nil }
-func (d direct) generated(int) (bool, error)  { return false, nil }
-func (d direct) object(i int) (uint64, error) { return uint64(d[i].Text) + 1, nil }
-func (d direct) loose(i int) (rect, bool, error) {
+func (d direct) unicode(i int) rune  { return d[i].Rune }
+func (d direct) generated(int) bool  { return false }
+func (d direct) object(i int) uint64 { return uint64(d[i].Text) + 1 }
+func (d direct) loose(i int) (rect, bool) {
 	c := &d[i]
-	return rect{left: c.Left, bottom: c.Bottom, right: c.Right, top: c.Top}, true, nil
+	return rect{left: c.Left, bottom: c.Bottom, right: c.Right, top: c.Top}, true
 }
 
-func (d direct) origin(i int) (x, y float32, err error) { return d[i].X, d[i].Y, nil }
+func (d direct) origin(i int) (x, y float32) { return d[i].X, d[i].Y }
 
-func (d direct) matrix(i int) (m [4]float64, size float64, err error) {
+func (d direct) matrix(i int) (m [4]float64, size float64) {
 	c := &d[i]
 	for i, v := range c.Matrix {
 		m[i] = float64(v)
 	}
-	return m, float64(c.Size), nil
+	return m, float64(c.Size)
 }
 
-// readFast reads a page, counted from 1, with its rules if they are asked for, without PDFium. It fails with *fast.Declined if
-// that does not do.
+// readFast reads a page, counted from 1, with its rules if they are asked for, without PDFium. It
+// fails with *fast.Declined if that does not do.
 func readFast(d *fast.Document, number int, ruled bool) (page.Page, error) {
 	pg := page.Page{Number: number}
 	p, err := d.Page(number-1, ruled)
@@ -119,26 +119,18 @@ func readFast(d *fast.Document, number int, ruled bool) (page.Page, error) {
 		l := &reading{from: direct(p.All), chars: len(p.All), frame: f}
 		only := map[uint64]bool{}
 		for i, c := range p.All {
-			if o, _ := l.from.object(i); c.Hidden {
-				only[o] = true
+			if c.Hidden {
+				only[l.from.object(i)] = true
 			}
 		}
-		if pg.Hidden, err = l.hiddenWords(only); err != nil {
-			return pg, err
-		}
-		if l.verge {
+		if pg.Hidden = l.hiddenWords(only); l.verge {
 			return pg, errVerge
 		}
 	}
 	l := &reading{from: direct(p.Chars), chars: len(p.Chars), frame: f}
-	if err := l.findTurns(); err != nil {
-		return pg, err
-	}
+	l.findTurns()
 	pg.Width, pg.Height = l.frame.size()
-	if pg.Words, err = l.words(); err != nil {
-		return pg, err
-	}
-	if l.verge {
+	if pg.Words = l.words(); l.verge {
 		return pg, errVerge
 	}
 	if p.Pictures >= pg.Width*pg.Height/2 {

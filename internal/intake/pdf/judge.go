@@ -127,8 +127,8 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 		return err
 	}
 	if doc.pages != d.Pages() {
-		err := reply(Verdict{Differs: fmt.Sprintf("there are %d pages, not %d", d.Pages(), doc.pages)})
-		return errors.Join(err, doc.close())
+		doc.close()
+		return reply(Verdict{Differs: fmt.Sprintf("there are %d pages, not %d", d.Pages(), doc.pages)})
 	}
 	err = eachPage(c, doc.pages, func(number int) error {
 		v := Verdict{Page: number}
@@ -147,10 +147,10 @@ func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
 		v.Differs = differs(&got, &want)
 		return reply(v)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		doc.close()
 	}
-	return doc.close()
+	return err
 }
 
 // nearby is how far places of two readers may lie apart, in points.

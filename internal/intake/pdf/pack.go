@@ -41,9 +41,7 @@ func openPack(p *pdfium, src io.ReaderAt, size int64) (*pack, error) {
 	k := &pack{p: p, parts: parts}
 	for i := range parts {
 		if i > 0 {
-			if err := k.doc.close(); err != nil {
-				return nil, err
-			}
+			k.doc.close()
 		}
 		if k.doc, err = openChecked(p, parts[i], parts[i].Size()); err != nil {
 			if parts[i].name != "" {
@@ -65,9 +63,7 @@ func (k *pack) page(number int) (doc *document, of int, err error) {
 		i++
 	}
 	if i != k.open || k.p.fileRead > reopenAfter {
-		if err := k.doc.close(); err != nil {
-			return nil, 0, err
-		}
+		k.doc.close()
 		if k.doc, err = k.p.open(k.parts[i], k.parts[i].Size()); err != nil {
 			return nil, 0, err
 		}
@@ -75,8 +71,6 @@ func (k *pack) page(number int) (doc *document, of int, err error) {
 	}
 	return k.doc, number, nil
 }
-
-func (k *pack) close() error { return k.doc.close() }
 
 // Bounds of an archive.
 const (

@@ -7,6 +7,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // The text that counts is the text that a person sees on the page. Nearly all text is
@@ -78,6 +79,7 @@ type looker struct {
 	kind, bounds, fill, strokeWidth, matrix, drawMode         api.Function
 	renderMode, clip, clipPaths, clipSegments, clipSegment    api.Function
 	point, countMarks, mark, markName, transparent, setActive api.Function
+	pathSegments, pathSegment, segmentKind, segmentClosed     api.Function
 }
 
 func (k *looker) names() map[string]*api.Function {
@@ -103,26 +105,23 @@ func (k *looker) names() map[string]*api.Function {
 		"FPDFPageObjMark_GetName":        &k.markName,
 		"FPDFPageObj_HasTransparency":    &k.transparent,
 		"FPDFPageObj_SetIsActive":        &k.setActive,
+		"FPDFPath_CountSegments":         &k.pathSegments,
+		"FPDFPath_GetPathSegment":        &k.pathSegment,
+		"FPDFPathSegment_GetType":        &k.segmentKind,
+		"FPDFPathSegment_GetClose":       &k.segmentClosed,
 	}
 }
 
 // survey examines all objects of the page.
-func (l *loaded) survey() (*survey, error) {
+func (l *loaded) survey() *survey {
 	s := &survey{l: l}
-	n, err := l.p.do(l.p.look.countObjects, uint64(l.page))
-	if err != nil {
-		return nil, err
-	}
-	_, _, err = s.walk(l.p.look.getObject, l.page, int(int32(n)), 0)
-	if err != nil {
-		return nil, err
-	}
+	s.walk(l.p.look.getObject, l.page, l.p.do(l.p.look.countObjects, uint64(l.page)), 0)
 	if len(s.texts)*len(s.areas) > maxPairs {
 		// The picture decides about all texts.
 		for i := range s.texts {
 			s.texts[i].doubt = true
 		}
-		return s, nil
+		return s
 	}
 	for i := range s.texts {
 		t := &s.texts[i]
@@ -134,7 +133,7 @@ func (l *loaded) survey() (*survey, error) {
 			t.doubt = (a.dark || a.z > t.z) && a.box.overlaps(t.core)
 		}
 	}
-	return s, nil
+	return s
 }
 
 // overlaps reports whether the rectangles have an area in common.
@@ -145,45 +144,29 @@ func (r rect) overlaps(o rect) bool {
 // walk examines the objects of the page, or of a form, in the order of painting. It
 // reports whether one has an area, and whether one is dark. Pictures count as light:
 // text on a picture is meant to be seen.
-func (s *survey) walk(get api.Function, of uint32, n, depth int) (covers, dark bool, err error) {
+func (s *survey) walk(get api.Function, of uint32, count uint64, depth int) (covers, dark bool) {
 	p := s.l.p
-	for i := range n {
+	for i := range int(int32(count)) {
 		if s.objects++; s.objects > maxObjects {
 			s.excess = true
-			return true, true, nil
+			return true, true
 		}
-		o, err := p.do(get, uint64(of), uint64(i))
-		if err != nil {
-			return false, false, err
-		}
-		object := uint32(o)
-		kind, err := p.do(p.look.kind, o)
-		if err != nil {
-			return false, false, err
-		}
-		switch kind {
+		o := p.do(get, uint64(of), uint64(i))
+		switch kind := p.do(p.look.kind, o); kind {
 		case objectText:
-			t := painted{handle: object, z: s.objects}
-			if err := s.text(&t, depth > 0); err != nil {
-				return false, false, err
-			}
+			t := painted{handle: uint32(o), z: s.objects}
+			s.text(&t, depth > 0)
 			s.texts = append(s.texts, t)
 			continue
 		case objectForm:
 			z := s.objects
-			inner, err := p.do(p.look.countInForm, o)
-			if err != nil {
-				return false, false, err
-			}
+			inner := p.do(p.look.countInForm, o)
 			if depth == maxDepth {
 				s.excess = true
-				return true, true, nil
+				return true, true
 			}
 			pictures := s.picture
-			filled, black, err := s.walk(p.look.getInForm, object, int(int32(inner)), depth+1)
-			if err != nil {
-				return false, false, err
-			}
+			filled, black := s.walk(p.look.getInForm, uint32(o), inner, depth+1)
 			if !filled {
 				continue
 			}
@@ -191,23 +174,16 @@ func (s *survey) walk(get api.Function, of uint32, n, depth int) (covers, dark b
 			if depth == 0 {
 				hasPicture := s.picture > pictures
 				s.picture = pictures
-				if err := s.area(0, o, z, black, hasPicture); err != nil {
-					return false, false, err
-				}
+				s.area(0, o, z, black, hasPicture)
 			}
 		case objectPath:
-			fills, black, err := s.fills(o)
-			if err != nil {
-				return false, false, err
-			}
+			fills, black := s.fills(o)
 			if !fills {
 				continue
 			}
 			covers, dark = true, dark || black
 			if depth == 0 {
-				if err := s.area(o, o, s.objects, black, false); err != nil {
-					return false, false, err
-				}
+				s.area(o, o, s.objects, black, false)
 			}
 		default:
 			covers = true
@@ -217,19 +193,17 @@ func (s *survey) walk(get api.Function, of uint32, n, depth int) (covers, dark b
 				}
 				continue
 			}
-			if err := s.area(o, o, s.objects, false, kind == objectImage); err != nil {
-				return false, false, err
-			}
+			s.area(o, o, s.objects, false, kind == objectImage)
 		}
 	}
-	return covers, dark, nil
+	return covers, dark
 }
 
 // area adds an object that has an area.
-func (s *survey) area(handle, object uint64, z int, dark, picture bool) error {
-	box, ok, err := s.l.p.boundsOf(object)
-	if err != nil || !ok || !box.overlaps(s.l.frame.box) {
-		return err
+func (s *survey) area(handle, object uint64, z int, dark, picture bool) {
+	box, ok := s.l.p.boundsOf(object)
+	if !ok || !box.overlaps(s.l.frame.box) {
+		return
 	}
 	if picture {
 		v := s.l.frame.box
@@ -238,35 +212,28 @@ func (s *survey) area(handle, object uint64, z int, dark, picture bool) error {
 		s.picture += max(w, 0) * max(h, 0)
 	}
 	s.areas = append(s.areas, area{z: z, handle: handle, box: box, dark: dark})
-	return nil
 }
 
 // boundsOf returns the bounds of an object; ok is false if there are none.
-func (p *pdfium) boundsOf(object uint64) (r rect, ok bool, err error) {
+func (p *pdfium) boundsOf(object uint64) (r rect, ok bool) {
 	at := uint64(p.scratch)
-	got, err := p.do(p.look.bounds, object, at, at+4, at+8, at+12)
-	if err != nil {
-		return r, false, err
-	}
+	got := p.do(p.look.bounds, object, at, at+4, at+8, at+12)
 	b := rect{left: p.float32At(p.scratch), bottom: p.float32At(p.scratch + 4),
 		right: p.float32At(p.scratch + 8), top: p.float32At(p.scratch + 12)}
-	return b, got != 0 && b.left <= b.right && b.bottom <= b.top, nil
+	return b, got != 0 && b.left <= b.right && b.bottom <= b.top
 }
 
 // color reads a color with one of PDFium's two functions for that. ok is false if it is
 // not a plain color.
-func (p *pdfium) color(get api.Function, object uint64) (luminance float32, alpha byte, ok bool, err error) {
+func (p *pdfium) color(get api.Function, object uint64) (luminance float32, alpha byte, ok bool) {
 	at := uint64(p.scratch)
-	got, err := p.do(get, object, at, at+4, at+8, at+12)
-	if err != nil {
-		return 0, 0, false, err
-	}
+	got := p.do(get, object, at, at+4, at+8, at+12)
 	b, there := p.mem.Read(p.scratch, 16)
 	if got == 0 || !there {
-		return 0, 0, false, nil
+		return 0, 0, false
 	}
 	luminance = (0.3*float32(b[0]) + 0.6*float32(b[4]) + 0.1*float32(b[8])) / 255
-	return luminance, b[12], true, nil
+	return luminance, b[12], true
 }
 
 // Text of at most the first brightness is visible on areas of at least the second.
@@ -277,170 +244,117 @@ const (
 )
 
 // fills reports whether a path has an area, and whether that is dark.
-func (s *survey) fills(object uint64) (fills, dark bool, err error) {
+func (s *survey) fills(object uint64) (fills, dark bool) {
 	p := s.l.p
 	at := uint64(p.scratch)
-	got, err := p.do(p.look.drawMode, object, at, at+4)
-	if err != nil {
-		return false, false, err
-	}
+	got := p.do(p.look.drawMode, object, at, at+4)
 	fillMode, _ := p.mem.ReadUint32Le(p.scratch)
 	stroked, _ := p.mem.ReadUint32Le(p.scratch + 4)
 	if got == 0 {
-		return true, true, nil
+		return true, true
 	}
 	if fillMode != 0 {
-		luminance, alpha, ok, err := p.color(p.look.fill, object)
-		if err != nil {
-			return false, false, err
-		}
+		luminance, alpha, ok := p.color(p.look.fill, object)
 		if alpha != 0 || !ok {
-			return true, !ok || luminance < lightArea, nil
+			return true, !ok || luminance < lightArea
 		}
 	}
 	if stroked == 0 {
-		return false, false, nil
+		return false, false
 	}
-	if _, err := p.do(p.look.strokeWidth, object, at); err != nil {
-		return false, false, err
-	}
+	p.do(p.look.strokeWidth, object, at)
 	width := p.float32At(p.scratch)
-	if _, err := p.do(p.look.matrix, object, at); err != nil {
-		return false, false, err
-	}
+	p.do(p.look.matrix, object, at)
 	f := func(i uint32) float64 { return float64(p.float32At(p.scratch + 4*i)) }
 	scale := max(math.Hypot(f(0), f(1)), math.Hypot(f(2), f(3)))
-	return !(float64(width)*scale <= thickPoint), true, nil
+	return !(float64(width)*scale <= thickPoint), true
 }
 
 // text examines one text object.
-func (s *survey) text(t *painted, nested bool) error {
+func (s *survey) text(t *painted, nested bool) {
 	p, o := s.l.p, uint64(t.handle)
-	mode, err := p.do(p.look.renderMode, o)
-	if err != nil {
-		return err
-	}
-	switch int32(mode) {
+	switch mode := p.do(p.look.renderMode, o); int32(mode) {
 	case 3, 7: // neither filled nor stroked
 		t.hidden = true
-		return nil
+		return
 	case 0, 2:
-		luminance, alpha, ok, err := p.color(p.look.fill, o)
-		if err != nil {
-			return err
-		}
+		luminance, alpha, ok := p.color(p.look.fill, o)
 		t.doubt = !ok || alpha < 255 || luminance > darkText
 	default:
 		t.doubt = true
 	}
 	if nested {
 		t.doubt = true
-		return nil
+		return
 	}
-	box, ok, err := p.boundsOf(o)
-	if err != nil {
-		return err
-	}
+	box, ok := p.boundsOf(o)
 	if !ok {
 		t.doubt = true
-		return nil
+		return
 	}
 	// A cover of less than a quarter of a line's height leaves the text readable.
 	w, h := min((box.right-box.left)/4, 1), (box.top-box.bottom)/4
 	t.core = rect{left: box.left + w, right: box.right - w, bottom: box.bottom + h, top: box.top - h}
 	if t.blank = box.left == box.right || box.bottom == box.top || !box.overlaps(s.l.frame.box); t.blank {
-		return nil
+		return
 	}
-	if !t.doubt {
-		t.doubt, err = s.marked(o)
-	}
-	if !t.doubt && err == nil && s.l.transparency {
-		var transparent uint64
-		transparent, err = p.do(p.look.transparent, o)
-		t.doubt = transparent != 0
-	}
-	if !t.doubt && err == nil {
-		t.doubt, err = s.clipped(o, t.core)
-	}
-	return err
+	t.doubt = t.doubt || s.marked(o) || s.l.transparency && p.do(p.look.transparent, o) != 0 || s.clipped(o, t.core)
 }
 
 // marked reports whether an object may belong to a layer.
-func (s *survey) marked(object uint64) (bool, error) {
+func (s *survey) marked(object uint64) bool {
 	p := s.l.p
-	n, err := p.do(p.look.countMarks, object)
-	if err != nil {
-		return false, err
-	}
-	marks := int(int32(n))
+	marks := int(int32(p.do(p.look.countMarks, object)))
 	for i := range min(marks, maxMarks) {
-		m, err := p.do(p.look.mark, object, uint64(i))
-		if err != nil {
-			return false, err
-		}
+		m := p.do(p.look.mark, object, uint64(i))
 		// "OC" and its end in UTF-16 take 6 bytes; a longer name is another one.
 		at := uint64(p.scratch)
-		ok, err := p.do(p.look.markName, m, at+8, 6, at)
-		if err != nil {
-			return false, err
-		}
+		ok := p.do(p.look.markName, m, at+8, 6, at)
 		length, _ := p.mem.ReadUint32Le(p.scratch)
 		name, _ := p.mem.ReadUint32Le(p.scratch + 8)
 		if ok != 0 && length == 6 && name == 'O'|'C'<<16 {
-			return true, nil
+			return true
 		}
 	}
-	return marks > maxMarks, nil
+	return marks > maxMarks
 }
 
 // clipped reports whether the clip of an object may cut off part of it.
-func (s *survey) clipped(object uint64, core rect) (bool, error) {
+func (s *survey) clipped(object uint64, core rect) bool {
 	p := s.l.p
-	clip, err := p.do(p.look.clip, object)
-	if err != nil || clip == 0 {
-		return false, err
+	clip := p.do(p.look.clip, object)
+	if clip == 0 {
+		return false
 	}
-	n, err := p.do(p.look.clipPaths, clip)
-	if err != nil {
-		return false, err
-	}
-	paths := int(int32(n))
+	paths := int(int32(p.do(p.look.clipPaths, clip)))
 	if paths > maxMarks {
-		return true, nil
+		return true
 	}
 	for i := range max(paths, 0) {
-		n, err := p.do(p.look.clipSegments, clip, uint64(i))
-		if err != nil {
-			return false, err
-		}
+		n := p.do(p.look.clipSegments, clip, uint64(i))
 		if int32(n) > maxPoints {
-			return true, nil
+			return true
 		}
 		// Only a rectangle surely shows everything within its bounds.
 		var box rect
 		for j := range max(int(int32(n)), 0) {
-			segment, err := p.do(p.look.clipSegment, clip, uint64(i), uint64(j))
-			if err != nil {
-				return false, err
-			}
+			segment := p.do(p.look.clipSegment, clip, uint64(i), uint64(j))
 			at := uint64(p.scratch)
-			if _, err := p.do(p.look.point, segment, at, at+4); err != nil {
-				return false, err
-			}
+			p.do(p.look.point, segment, at, at+4)
 			x, y := p.float32At(p.scratch), p.float32At(p.scratch+4)
 			if j == 0 {
 				box = rect{x, y, x, y}
 			}
 			if j > 0 && x != box.left && x != box.right && y != box.bottom && y != box.top {
-				return true, nil
+				return true
 			}
 			box = rect{min(box.left, x), min(box.bottom, y), max(box.right, x), max(box.top, y)}
 		}
 		if int32(n) > 5 || !(box.left <= core.left && box.right >= core.right && box.bottom <= core.bottom && box.top >= core.top) {
-			return true, nil
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
 // glyph is a character of a text object whose visibility is in doubt.
@@ -457,7 +371,7 @@ type glyph struct {
 
 // judge finds text of the page that nobody sees, and takes it off the page. If it
 // reports true, the page's text must be loaded again.
-func (l *loaded) judge(s *survey) (changed bool, err error) {
+func (l *loaded) judge(s *survey) (changed bool) {
 	index := map[uint32]int{}
 	doubts := false
 	for i := range s.texts {
@@ -472,26 +386,22 @@ func (l *loaded) judge(s *survey) (changed bool, err error) {
 		doubts = false
 	}
 	if doubts {
-		if err := l.compare(s, index); err != nil {
-			return false, err
-		}
+		l.compare(s, index)
 	}
 	for i := range s.texts {
 		if s.texts[i].hidden {
 			changed = true
-			if _, err := l.p.do(l.p.look.setActive, uint64(s.texts[i].handle), 0); err != nil {
-				return false, err
-			}
+			l.p.do(l.p.look.setActive, uint64(s.texts[i].handle), 0)
 		}
 	}
-	return changed, nil
+	return changed
 }
 
 // compare decides the doubts by rendering.
-func (l *loaded) compare(s *survey, index map[uint32]int) error {
-	glyphs, err := l.glyphs(index)
-	if err != nil || len(glyphs) == 0 {
-		return err
+func (l *loaded) compare(s *survey, index map[uint32]int) {
+	glyphs := l.glyphs(index)
+	if len(glyphs) == 0 {
+		return
 	}
 	w, h := l.frame.size()
 	scale := min(2, float32(math.Sqrt(float64(maxCheck)/float64(w*h))))
@@ -502,84 +412,69 @@ func (l *loaded) compare(s *survey, index map[uint32]int) error {
 	switch {
 	case groups > maxGroups:
 		unsure("too many texts lie one over the other")
-		return nil
+		return
 	case scale < 0.7:
 		unsure("the page is too large")
-		return nil
+		return
 	}
 	look := page.Box{}
 	for _, g := range glyphs {
 		look = look.Union(g.box)
 	}
 	v := view{width: max(1, int(w*scale)), box: look}
-	if ok, err := l.measure(s, glyphs, groups, v, func(g *glyph, most, ink int) { g.most, g.ink = most, ink }); err != nil || !ok {
+	if !l.measure(s, glyphs, groups, v, func(g *glyph, most, ink int) { g.most, g.ink = most, ink }) {
 		unsure("there is not enough memory")
-		return err
+		return
 	}
 	// The same without the objects that may cover text shows how much they cover.
-	if err := l.uncover(s, true); err != nil {
-		return err
-	}
-	if ok, err := l.measure(s, glyphs, groups, v, func(g *glyph, _, ink int) { g.alone = ink }); err != nil || !ok {
+	l.uncover(s, true)
+	if !l.measure(s, glyphs, groups, v, func(g *glyph, _, ink int) { g.alone = ink }) {
 		unsure("there is not enough memory")
-		return err
+		return
 	}
-	if err := l.uncover(s, false); err != nil {
-		return err
-	}
+	l.uncover(s, false)
 	l.settle(s, glyphs)
-	return nil
 }
 
 // uncover takes the objects that may cover text off the page, or puts them back.
-func (l *loaded) uncover(s *survey, off bool) error {
+func (l *loaded) uncover(s *survey, off bool) {
 	var on uint64 = 1
 	if off {
 		on = 0
 	}
 	for _, a := range s.areas {
 		if a.handle != 0 {
-			if _, err := l.p.do(l.p.look.setActive, a.handle, on); err != nil {
-				return err
-			}
+			l.p.do(l.p.look.setActive, a.handle, on)
 		}
 	}
-	return nil
 }
 
 // measure renders the page with all texts and without each group, and calls tell with
 // what each character changes. ok is false if there is not enough memory.
-func (l *loaded) measure(s *survey, glyphs []glyph, groups int, v view, tell func(g *glyph, most, ink int)) (ok bool, err error) {
-	all, err := l.render(v, 0)
-	if err != nil || all == nil {
-		return false, err
+func (l *loaded) measure(s *survey, glyphs []glyph, groups int, v view, tell func(g *glyph, most, ink int)) (ok bool) {
+	all := l.render(v, 0)
+	if all == nil {
+		return false
 	}
 	for g := 1; g <= groups; g++ {
-		if err := l.activate(s, glyphs, g, false); err != nil {
-			return false, err
-		}
-		without, err := l.render(v, 0)
-		if err != nil {
-			return false, err
-		}
+		l.activate(s, glyphs, g, false)
+		without := l.render(v, 0)
+		l.activate(s, glyphs, g, true)
 		if without == nil {
-			return false, all.free(l.activate(s, glyphs, g, true))
+			all.free()
+			return false
 		}
-		a, b, err := all.pixels(without)
-		if err != nil {
-			return false, err
-		}
+		a, b := all.pixels(), without.pixels()
 		for i := range glyphs {
 			if glyphs[i].group == g {
 				most, ink := all.difference(a, b, glyphs[i].box)
 				tell(&glyphs[i], most, ink)
 			}
 		}
-		if err := without.free(l.activate(s, glyphs, g, true)); err != nil {
-			return false, err
-		}
+		without.free()
 	}
-	return true, all.free(nil)
+	all.free()
+	return true
 }
 
 // The share of a character's ink that must be left. Below the first, the character is
@@ -627,47 +522,28 @@ func (l *loaded) settle(s *survey, glyphs []glyph) {
 		}
 	}
 	if faints > 0 {
-		l.note(page.Unsure, faint, "", fmt.Sprintf("%s so faint or so far covered that it is not clear whether a person can read it; it was read; compare it with the picture of the page", plural(faints, "character is", "characters are")))
+		l.note(page.Unsure, faint, "", fmt.Sprintf("%s so faint or so far covered that it is not clear whether a person can read it; it was read; compare it with the picture of the page", text.Verb(faints, "character", "is", "are")))
 	}
-}
-
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
 }
 
 // glyphs returns the characters of the texts in doubt that are inside the visible box.
 // Others are not read.
-func (l *loaded) glyphs(index map[uint32]int) ([]glyph, error) {
+func (l *loaded) glyphs(index map[uint32]int) []glyph {
 	var out []glyph
 	width, height := l.frame.size()
 	for i := range l.chars {
-		r, err := l.unicode(i)
-		if err != nil {
-			return nil, err
-		}
-		if !visible(r) {
+		if !visible(l.unicode(i)) {
 			continue
 		}
-		o, err := l.object(i)
-		if err != nil {
-			return nil, err
-		}
-		text, ok := index[uint32(o)]
+		text, ok := index[uint32(l.object(i))]
 		if !ok {
 			continue
 		}
-		user, box, ok, err := l.boxOf(i, width, height)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		if user, box, ok := l.boxOf(i, width, height); ok {
 			out = append(out, glyph{text: text, box: box, user: user})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // grouped divides texts into groups whose texts do not overlap, so that one rendering
@@ -723,7 +599,7 @@ func grouped(glyphs []glyph, texts int, width, height float32) int {
 }
 
 // activate puts the texts of a group on the page, or takes them off.
-func (l *loaded) activate(s *survey, glyphs []glyph, group int, on bool) error {
+func (l *loaded) activate(s *survey, glyphs []glyph, group int, on bool) {
 	var flag uint64
 	if on {
 		flag = 1
@@ -732,12 +608,9 @@ func (l *loaded) activate(s *survey, glyphs []glyph, group int, on bool) error {
 	for _, g := range glyphs {
 		if g.group == group && g.text != last {
 			last = g.text
-			if _, err := l.p.do(l.p.look.setActive, uint64(s.texts[g.text].handle), flag); err != nil {
-				return err
-			}
+			l.p.do(l.p.look.setActive, uint64(s.texts[g.text].handle), flag)
 		}
 	}
-	return nil
 }
 
 // note adds a note to the page.

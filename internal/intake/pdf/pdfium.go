@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -26,7 +27,7 @@ import (
 const wasmPage = 64 << 10
 
 // pdfium is one instance of PDFium. It is not safe for concurrent use. After a
-// method returned an error of kind trap, the instance must be given up.
+// method panicked with a trap, the instance must be given up.
 type pdfium struct {
 	ctx     context.Context
 	runtime wazero.Runtime
@@ -41,14 +42,13 @@ type pdfium struct {
 
 	unicode, looseBox, origin, object, fontSize, matrix, generated api.Function
 	look                                                           looker
-	rule                                                           ruler
 
 	scratch uint32 // 64 bytes in the module's memory for results
 	stack   [8]uint64
 }
 
 // newPDFium compiles the module, or takes the compiled code from the cache
-// directory, and starts it with at most memory bytes of its own.
+// directory, and starts it with at most memory bytes of its own. It may panic with a trap.
 func newPDFium(ctx context.Context, cacheDir string, memory int64) (*pdfium, error) {
 	if len(pdfiumModule) == 0 {
 		return nil, fmt.Errorf("this build has no PDFium in it")
@@ -95,18 +95,13 @@ func newPDFium(ctx context.Context, cacheDir string, memory int64) (*pdfium, err
 		"FPDFText_IsGenerated":     &p.generated,
 	}
 	maps.Copy(functions, p.look.names())
-	maps.Copy(functions, p.rule.names())
 	for name, f := range functions {
 		if *f = p.mod.ExportedFunction(name); *f == nil {
 			return nil, fmt.Errorf("this build's PDFium has no function %s", name)
 		}
 	}
-	if _, err := p.call("FPDF_InitLibrary"); err != nil {
-		return nil, err
-	}
-	if p.scratch, err = p.call("malloc", 64); err != nil {
-		return nil, err
-	}
+	p.call("FPDF_InitLibrary")
+	p.scratch = p.call("malloc", 64)
 	return p, nil
 }
 
@@ -211,48 +206,63 @@ func (p *pdfium) readFile(_ context.Context, mod api.Module, stack []uint64) {
 	}
 }
 
-// trap is an error after which the instance cannot be used any more.
+// trap is an error after which the instance cannot be used any more. What calls PDFium
+// panics with it; caught returns it.
 type trap struct{ err error }
 
 func (t trap) Error() string { return t.err.Error() }
 func (t trap) Unwrap() error { return t.err }
 
+// caught calls a function, and returns its error or the trap in which it ends.
+func caught(do func() error) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case trap:
+			err = v
+		default:
+			panic(v)
+		}
+	}()
+	return do()
+}
+
 // call calls an exported function and returns its first result's low 32 bits.
-func (p *pdfium) call(name string, args ...uint64) (uint32, error) {
+func (p *pdfium) call(name string, args ...uint64) uint32 {
 	f := p.mod.ExportedFunction(name)
 	if f == nil {
-		return 0, trap{fmt.Errorf("this build's PDFium has no function %s", name)}
+		panic(trap{fmt.Errorf("this build's PDFium has no function %s", name)})
 	}
 	res, err := f.Call(p.ctx, args...)
 	if err != nil {
-		return 0, trap{fmt.Errorf("calling %s: %w", name, err)}
+		panic(trap{fmt.Errorf("calling %s: %w", name, err)})
 	}
 	if len(res) == 0 {
-		return 0, nil
+		return 0
 	}
-	return uint32(res[0]), nil
+	return uint32(res[0])
 }
 
 // on calls one of the functions that are called for every character of a text
 // page; results are where in the module's memory it writes.
-func (p *pdfium) on(f api.Function, text uint32, char int, results ...uint32) (uint64, error) {
+func (p *pdfium) on(f api.Function, text uint32, char int, results ...uint32) uint64 {
 	p.stack[0], p.stack[1] = uint64(text), uint64(char)
 	for i, r := range results {
 		p.stack[2+i] = uint64(r)
 	}
 	if err := f.CallWithStack(p.ctx, p.stack[:2+len(results)]); err != nil {
-		return 0, trap{fmt.Errorf("reading characters: %w", err)}
+		panic(trap{fmt.Errorf("reading characters: %w", err)})
 	}
-	return p.stack[0], nil
+	return p.stack[0]
 }
 
 // do calls a function and returns its first result.
-func (p *pdfium) do(f api.Function, args ...uint64) (uint64, error) {
+func (p *pdfium) do(f api.Function, args ...uint64) uint64 {
 	n := copy(p.stack[:], args)
 	if err := f.CallWithStack(p.ctx, p.stack[:max(n, 1)]); err != nil {
-		return 0, trap{fmt.Errorf("looking at the page: %w", err)}
+		panic(trap{fmt.Errorf("looking at the page: %w", err)})
 	}
-	return p.stack[0], nil
+	return p.stack[0]
 }
 
 // full reports whether the module, which has failed, did so for want of memory.
@@ -268,13 +278,13 @@ func (p *pdfium) float32At(at uint32) float32 {
 }
 
 // rectF reads the FS_RECTF at scratch: left, top, right, bottom.
-func (p *pdfium) rectF() (r rect, err error) {
+func (p *pdfium) rectF() rect {
 	b, ok := p.mem.Read(p.scratch, 16)
 	if !ok {
-		return r, trap{fmt.Errorf("PDFium's memory is gone")}
+		panic(trap{fmt.Errorf("PDFium's memory is gone")})
 	}
 	f := func(i int) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b[i:])) }
-	return rect{left: f(0), top: f(4), right: f(8), bottom: f(12)}, nil
+	return rect{left: f(0), top: f(4), right: f(8), bottom: f(12)}
 }
 
 // rect is a rectangle in PDF's user space: y grows upward.
@@ -304,39 +314,19 @@ func (e errOpen) Error() string { return fmt.Sprintf("PDFium error %d", e.code) 
 // open opens the document. The file must stay readable until close.
 func (p *pdfium) open(file io.ReaderAt, size int64) (*document, error) {
 	p.file, p.fileErr, p.fileRead = file, nil, 0
-	access, err := p.call("FPDF_FILEACCESS_Create", uint64(size), 1)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := p.call("FPDF_LoadCustomDocument", uint64(access), 0)
-	if err != nil {
-		return nil, err
-	}
+	access := p.call("FPDF_FILEACCESS_Create", uint64(size), 1)
+	doc := p.call("FPDF_LoadCustomDocument", uint64(access), 0)
 	if doc == 0 {
-		code, err := p.call("FPDF_GetLastError")
-		if err != nil {
-			return nil, err
-		}
-		if _, err := p.call("free", uint64(access)); err != nil {
-			return nil, err
-		}
-		if p.fileErr != nil {
-			return nil, p.fileErr
-		}
-		return nil, errOpen{code}
+		code := p.call("FPDF_GetLastError")
+		p.call("free", uint64(access))
+		return nil, cmp.Or(p.fileErr, error(errOpen{code}))
 	}
-	pages, err := p.call("FPDF_GetPageCount", uint64(doc))
-	if err != nil {
-		return nil, err
-	}
+	pages := p.call("FPDF_GetPageCount", uint64(doc))
 	return &document{p: p, access: access, doc: doc, pages: int(int32(pages))}, nil
 }
 
-func (d *document) close() error {
-	_, err := d.p.call("FPDF_CloseDocument", uint64(d.doc))
-	if err == nil {
-		_, err = d.p.call("free", uint64(d.access))
-	}
+func (d *document) close() {
+	d.p.call("FPDF_CloseDocument", uint64(d.doc))
+	d.p.call("free", uint64(d.access))
 	d.p.file = nil
-	return err
 }

@@ -26,20 +26,6 @@ const (
 	maxTraced = 1 << 15 // points
 )
 
-// ruler has PDFium's functions that tell how paths run.
-type ruler struct {
-	count, segment, kind, closed api.Function
-}
-
-func (k *ruler) names() map[string]*api.Function {
-	return map[string]*api.Function{
-		"FPDFPath_CountSegments":   &k.count,
-		"FPDFPath_GetPathSegment":  &k.segment,
-		"FPDFPathSegment_GetType":  &k.kind,
-		"FPDFPathSegment_GetClose": &k.closed,
-	}
-}
-
 // affine is a matrix as PDFium has it: a, b, c, d, e, f.
 type affine [6]float32
 
@@ -60,109 +46,67 @@ type trace struct {
 
 // rules returns the lines and filled boxes of the page. more is true for a page with more
 // rules, objects or points than the bounds: it has only the first.
-func (l *loaded) rules() (rules []page.Box, more bool, err error) {
-	n, err := l.p.do(l.p.look.countObjects, uint64(l.page))
-	if err != nil {
-		return nil, false, err
-	}
+func (l *loaded) rules() (rules []page.Box, more bool) {
 	t := trace{l: l}
-	if err := t.walk(l.p.look.getObject, l.page, int(int32(n)), 0, affine{1, 0, 0, 1, 0, 0}); err != nil {
-		return nil, false, err
-	}
-	return l.frame.rules(t.tracer.Rules), t.tracer.More, nil
+	t.walk(l.p.look.getObject, l.page, l.p.do(l.p.look.countObjects, uint64(l.page)), 0, affine{1, 0, 0, 1, 0, 0})
+	return l.frame.rules(t.tracer.Rules), t.tracer.More
 }
 
 // walk examines the objects of the page, or of a form.
-func (t *trace) walk(get api.Function, of uint32, n, depth int, at affine) error {
+func (t *trace) walk(get api.Function, of uint32, count uint64, depth int, at affine) {
 	p := t.l.p
-	for i := range n {
+	for i := range int(int32(count)) {
 		if t.objects++; t.objects > maxRuled || t.points > maxTraced {
 			t.tracer.More = true
 		}
 		if t.tracer.More {
-			return nil
+			return
 		}
-		o, err := p.do(get, uint64(of), uint64(i))
-		if err != nil {
-			return err
-		}
-		kind, err := p.do(p.look.kind, o)
-		if err != nil {
-			return err
-		}
+		o := p.do(get, uint64(of), uint64(i))
+		kind := p.do(p.look.kind, o)
 		if kind != objectPath && (kind != objectForm || depth == maxDepth) {
 			continue
 		}
-		if _, err := p.do(p.look.matrix, o, uint64(p.scratch)); err != nil {
-			return err
-		}
+		p.do(p.look.matrix, o, uint64(p.scratch))
 		var m affine
 		for i := range m {
 			m[i] = p.float32At(p.scratch + 4*uint32(i))
 		}
 		m = m.then(at)
 		if kind == objectPath {
-			if err := t.path(o, m); err != nil {
-				return err
-			}
+			t.path(o, m)
 			continue
 		}
-		inner, err := p.do(p.look.countInForm, o)
-		if err != nil {
-			return err
-		}
-		if err := t.walk(p.look.getInForm, uint32(o), int(int32(inner)), depth+1, m); err != nil {
-			return err
-		}
+		t.walk(p.look.getInForm, uint32(o), p.do(p.look.countInForm, o), depth+1, m)
 	}
-	return nil
 }
 
 // path passes a path on to the tracer.
-func (t *trace) path(object uint64, m affine) error {
+func (t *trace) path(object uint64, m affine) {
 	p := t.l.p
 	at := uint64(p.scratch)
-	if _, err := p.do(p.look.drawMode, object, at, at+4); err != nil {
-		return err
-	}
+	p.do(p.look.drawMode, object, at, at+4)
 	fillMode, _ := p.mem.ReadUint32Le(p.scratch)
 	stroked, _ := p.mem.ReadUint32Le(p.scratch + 4)
 	fill, stroke := fillMode != 0, stroked != 0
 	if fill {
-		luminance, alpha, ok, err := p.color(p.look.fill, object)
-		if err != nil {
-			return err
-		}
+		luminance, alpha, ok := p.color(p.look.fill, object)
 		fill = !ok || alpha != 0 && luminance < 0.97
 	}
 	if !fill && !stroke {
-		return nil
+		return
 	}
-	if _, err := p.do(p.look.strokeWidth, object, at); err != nil {
-		return err
-	}
+	p.do(p.look.strokeWidth, object, at)
 	width := p.float32At(p.scratch) * max(abs(m[0])+abs(m[1]), abs(m[2])+abs(m[3]))
-	n, err := p.do(p.rule.count, object)
-	if err != nil {
-		return err
-	}
 	kinds := [...]fast.PointKind{fast.LineTo, fast.CurveTo, fast.MoveTo} // FPDF_SEGMENT_LINETO, _BEZIERTO, _MOVETO
 	var start fast.Point
-	for i := range max(int(int32(n)), 0) {
+	for i := range int(int32(p.do(p.look.pathSegments, object))) {
 		if t.points++; t.points > maxTraced {
 			break
 		}
-		segment, err := p.do(p.rule.segment, object, uint64(i))
-		if err != nil {
-			return err
-		}
-		kind, err := p.do(p.rule.kind, segment)
-		if err != nil {
-			return err
-		}
-		if _, err := p.do(p.look.point, segment, at, at+4); err != nil {
-			return err
-		}
+		segment := p.do(p.look.pathSegment, object, uint64(i))
+		kind := p.do(p.look.segmentKind, segment)
+		p.do(p.look.point, segment, at, at+4)
 		x, y := p.float32At(p.scratch), p.float32At(p.scratch+4)
 		point := fast.Point{X: m[0]*x + m[2]*y + m[4], Y: m[1]*x + m[3]*y + m[5]}
 		k := fast.CurveTo
@@ -173,15 +117,10 @@ func (t *trace) path(object uint64, m affine) error {
 			start = point
 		}
 		t.tracer.Point(point, k)
-		closes, err := p.do(p.rule.closed, segment)
-		if err != nil {
-			return err
-		}
-		if uint32(closes) != 0 && point != start {
+		if closes := p.do(p.look.segmentClosed, segment); uint32(closes) != 0 && point != start {
 			t.tracer.Point(start, fast.LineTo)
 		}
 	}
 	b := t.l.frame.box
 	t.tracer.Paint(fill, stroke, false, width, fast.Rule{Left: b.left, Bottom: b.bottom, Right: b.right, Top: b.top})
-	return nil
 }

@@ -1,12 +1,8 @@
 package pdf
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"image"
-	"image/png"
 	"io"
 
 	"golang.org/x/image/draw"
@@ -113,9 +109,8 @@ func serveScan(p *pdfium, c *worker.Call, args []byte) error {
 		return err
 	}
 	// The document is closed first: reading the picture takes seconds, and PDFium none of them.
-	if err := errors.Join(l.close(), doc.close()); err != nil {
-		return err
-	}
+	l.close()
+	doc.close()
 	reader, err := ocr.Shared()
 	if err != nil {
 		return err
@@ -162,28 +157,17 @@ func ShowSheet(c *worker.Call, sheet *ocr.Sheet, width int) error {
 	}
 	out := image.NewGray(image.Rect(0, 0, width, high))
 	draw.ApproxBiLinear.Scale(out, out.Rect, sheet.Gray, sheet.Gray.Rect, draw.Src, nil)
-	var b bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := enc.Encode(&b, out); err != nil {
-		return fmt.Errorf("encoding the picture: %w", err)
-	}
-	return c.Reply(b.Bytes())
+	return replyPNG(c, out)
 }
 
 // gray renders the page as picture does, in gray.
 func (l *loaded) gray(width int) (*image.Gray, error) {
 	const annotations = 1
-	b, err := l.render(view{width: width}, annotations)
-	if err != nil {
-		return nil, err
-	}
+	b := l.render(view{width: width}, annotations)
 	if b == nil {
 		return nil, fault.New(fault.TooMuchMemory, "the page is too large to be read as a picture")
 	}
-	pixels, ok := l.p.mem.Read(b.buffer, b.stride*uint32(b.height))
-	if !ok {
-		return nil, errBitmap
-	}
+	pixels := b.pixels()
 	img := image.NewGray(image.Rect(0, 0, b.width, b.height))
 	for y := range b.height {
 		from, to := pixels[y*int(b.stride):], img.Pix[y*img.Stride:]
@@ -191,5 +175,6 @@ func (l *loaded) gray(width int) (*image.Gray, error) {
 			to[x] = uint8((7471*uint32(from[x*4]) + 38470*uint32(from[x*4+1]) + 19595*uint32(from[x*4+2]) + 1<<15) >> 16)
 		}
 	}
-	return img, b.free(nil)
+	b.free()
+	return img, nil
 }

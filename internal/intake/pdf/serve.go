@@ -60,14 +60,17 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 	s.Prepare(func() {
 		// The rest of the memory is for the Go side: the compiled code, pictures, and
 		// the copy that is made whenever the module's memory grows.
-		p, startErr = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
+		startErr = caught(func() (err error) {
+			p, err = newPDFium(context.Background(), s.Cache, s.Memory*3/8)
+			return err
+		})
 	})
 	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
 		return func(c *worker.Call, args []byte) error {
 			if err := startErr; err != nil {
 				return worker.Retire(&fault.Error{Code: fault.Internal, Message: "the PDF engine does not start", Err: err})
 			}
-			err := serve(p, c, args)
+			err := caught(func() error { return serve(p, c, args) })
 			if t, ok := errors.AsType[trap](err); ok {
 				return worker.Retire(p.trapped(t))
 			}
@@ -126,10 +129,10 @@ func serveRead(p *pdfium, c *worker.Call, args []byte) error {
 		buf = AppendPage(buf[:0], &pg)
 		return c.Reply(buf)
 	})
-	if err != nil {
-		return err // the engine may have failed: it is not called again
+	if err == nil {
+		source.doc.close()
 	}
-	return source.close()
+	return err
 }
 
 // eachPage reads the pages that the parent wants. The readers read at once, each one page
@@ -190,31 +193,24 @@ func eachPage(c *worker.Call, pages int, readers ...func(number int) error) erro
 func (d *document) read(number int, ruled bool) (page.Page, error) {
 	pg := page.Page{Number: number}
 	l, err := d.load(number)
-	if err == nil {
-		pg.Width, pg.Height = l.frame.size()
-		if pg.Words, err = l.words(); err != nil {
-			return pg, err
-		}
-		pg.Hidden, pg.Scan, pg.Notes = l.hidden, l.scan, l.notes
-		if ruled {
-			if pg.Rules, pg.MoreRules, err = l.rules(); err != nil {
-				return pg, err
-			}
-		}
-		if number == 1 {
-			attached, err := d.attachments()
-			if err != nil {
-				return pg, err
-			}
-			pg.Notes = append(pg.Notes, attached...)
-		}
-		return pg, l.close()
-	}
 	if damaged, ok := errors.AsType[errDamaged](err); ok {
 		pg.Damage = damaged.why
 		return pg, nil
 	}
-	return pg, err
+	if err != nil {
+		return pg, err
+	}
+	pg.Width, pg.Height = l.frame.size()
+	pg.Words = l.words()
+	pg.Hidden, pg.Scan, pg.Notes = l.hidden, l.scan, l.notes
+	if ruled {
+		pg.Rules, pg.MoreRules = l.rules()
+	}
+	if number == 1 {
+		pg.Notes = append(pg.Notes, d.attachments()...)
+	}
+	l.close()
+	return pg, nil
 }
 
 // openChecked opens a document, or explains to people why it cannot be opened.
@@ -227,10 +223,11 @@ func openChecked(p *pdfium, src io.ReaderAt, size int64) (*document, error) {
 		if doc.pages > 0 {
 			return doc, nil
 		}
-		return nil, errors.Join(fault.New(fault.DamagedPDF, "the PDF has no pages; make it again"), doc.close())
+		doc.close()
+		return nil, fault.New(fault.DamagedPDF, "the PDF has no pages; make it again")
 	}
-	var refused errOpen
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[errOpen](err)
+	if !ok {
 		return nil, err
 	}
 	switch refused.code {
@@ -328,9 +325,13 @@ func servePicture(p *pdfium, c *worker.Call, args []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(l.close(), doc.close()); err != nil {
-		return err
-	}
+	l.close()
+	doc.close()
+	return replyPNG(c, img)
+}
+
+// replyPNG replies with a picture.
+func replyPNG(c *worker.Call, img image.Image) error {
 	var out bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := enc.Encode(&out, img); err != nil {
@@ -349,7 +350,8 @@ func loadOne(p *pdfium, c *worker.Call, args []byte) (_ *document, _ *loaded, a 
 		return nil, nil, a, err
 	}
 	if a.Page < 1 || a.Page > source.pages {
-		return nil, nil, a, errors.Join(fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages}), source.close())
+		source.doc.close()
+		return nil, nil, a, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages})
 	}
 	doc, of, err := source.page(a.Page)
 	if err != nil {
@@ -357,31 +359,25 @@ func loadOne(p *pdfium, c *worker.Call, args []byte) (_ *document, _ *loaded, a 
 	}
 	l, err := doc.load(of)
 	if damaged, ok := errors.AsType[errDamaged](err); ok {
-		return nil, nil, a, errors.Join(fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why), doc.close())
+		doc.close()
+		return nil, nil, a, fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why)
 	}
 	return doc, l, a, err
 }
 
 // picture renders the page, upright, on white.
 func (l *loaded) picture(width int) (*image.RGBA, error) {
-	p := l.p
 	w, h := l.frame.size()
 	height := max(1, int(float32(width)*h/w+0.5))
 	if width < 1 || width*height > maxPixels {
 		return nil, fault.New(fault.TooLarge, "a picture of %d by %d pixels is too large; ask for a smaller width", width, height)
 	}
 	const annotations = 1
-	b, err := l.render(view{width: width}, annotations)
-	if err != nil {
-		return nil, err
-	}
+	b := l.render(view{width: width}, annotations)
 	if b == nil {
 		return nil, fault.New(fault.TooMuchMemory, "a picture of %d by %d pixels needs too much memory; ask for a smaller width", width, height)
 	}
-	pixels, ok := p.mem.Read(b.buffer, b.stride*uint32(height))
-	if !ok {
-		return nil, errBitmap
-	}
+	pixels := b.pixels()
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		from, to := pixels[y*int(b.stride):], img.Pix[y*img.Stride:]
@@ -390,5 +386,6 @@ func (l *loaded) picture(width int) (*image.RGBA, error) {
 			to[x*4], to[x*4+1], to[x*4+2], to[x*4+3] = from[x*4+2], from[x*4+1], from[x*4], 0xFF
 		}
 	}
-	return img, b.free(nil)
+	b.free()
+	return img, nil
 }

@@ -62,29 +62,21 @@ func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, ou
 	l, err := d.load(1)
 	must.OK(t, err)
 	defer l.close()
-	call := func(name string, args ...uint64) uint32 {
-		v, err := p.call(name, args...)
-		must.OK(t, err)
-		return v
-	}
 	at := uint64(p.scratch)
 	box, width := map[string]string{}, map[string]float64{}
 	for i := range l.chars {
-		if g, _ := p.on(p.generated, l.text, i); g == 1 {
+		if l.generated(i) {
 			continue
 		}
-		object, err := l.object(i)
-		must.OK(t, err)
-		handle := call("FPDFTextObj_GetFont", object)
+		handle := p.call("FPDFTextObj_GetFont", l.object(i))
 		if head {
 			size := uint64(math.Float32bits(1000))
-			call("FPDFFont_GetAscent", uint64(handle), size, at)
-			call("FPDFFont_GetDescent", uint64(handle), size, at+4)
+			p.call("FPDFFont_GetAscent", uint64(handle), size, at)
+			p.call("FPDFFont_GetDescent", uint64(handle), size, at+4)
 			fmt.Fprintf(out, "%s %v %v\n", font, p.float32At(p.scratch), p.float32At(p.scratch+4))
 			head = false
 		}
-		_, err = p.on(p.origin, l.text, i, p.scratch, p.scratch+8)
-		must.OK(t, err)
+		p.on(p.origin, l.text, i, p.scratch, p.scratch+8)
 		x, _ := p.mem.ReadFloat64Le(p.scratch)
 		y, _ := p.mem.ReadFloat64Le(p.scratch + 8)
 		name := names[int(math.Round(-y/3000))]
@@ -92,7 +84,7 @@ func metrics(t *testing.T, p *pdfium, font string, names []string, head bool, ou
 			width[name] = x
 			continue
 		}
-		call("FPDFText_GetCharBox", uint64(l.text), uint64(i), at, at+8, at+16, at+24)
+		p.call("FPDFText_GetCharBox", uint64(l.text), uint64(i), at, at+8, at+16, at+24)
 		v := func(i uint32) float64 { v, _ := p.mem.ReadFloat64Le(p.scratch + 8*i); return v }
 		left, right, bottom, top := v(0), v(1), v(2)-y, v(3)-y
 		box[name] = fmt.Sprintf("%v %v %v %v", left, bottom, right, top)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -58,17 +59,17 @@ func (e errDamaged) Error() string { return e.why }
 
 // characters are the characters of a page, as one of the readers has them.
 type characters interface {
-	unicode(char int) (rune, error)
+	unicode(char int) rune
 	// generated reports whether the reader derived a space from a gap.
-	generated(char int) (bool, error)
+	generated(char int) bool
 	// object returns the text object of a character.
-	object(char int) (uint64, error)
+	object(char int) uint64
 	// loose returns the box in user space: the advance width between ascent and descent,
 	// united with the outline.
-	loose(char int) (r rect, ok bool, err error)
-	origin(char int) (x, y float32, err error)
+	loose(char int) (r rect, ok bool)
+	origin(char int) (x, y float32)
 	// matrix returns a, b, c and d, and the size of the font before them.
-	matrix(char int) (m [4]float64, size float64, err error)
+	matrix(char int) (m [4]float64, size float64)
 }
 
 // reading makes words of the characters of a page.
@@ -95,45 +96,30 @@ type loaded struct {
 	hidden       []page.Word // those of the texts that nobody sees
 }
 
-func (l *loaded) unicode(char int) (rune, error) {
-	u, err := l.p.on(l.p.unicode, l.text, char)
-	return rune(uint32(u)), err
+func (l *loaded) unicode(char int) rune { return rune(uint32(l.p.on(l.p.unicode, l.text, char))) }
+
+func (l *loaded) generated(char int) bool { return uint32(l.p.on(l.p.generated, l.text, char)) == 1 }
+
+func (l *loaded) object(char int) uint64 { return l.p.on(l.p.object, l.text, char) }
+
+func (l *loaded) loose(char int) (r rect, ok bool) {
+	got := l.p.on(l.p.looseBox, l.text, char, l.p.scratch)
+	return l.p.rectF(), got != 0
 }
 
-func (l *loaded) generated(char int) (bool, error) {
-	g, err := l.p.on(l.p.generated, l.text, char)
-	return uint32(g) == 1, err
-}
-
-func (l *loaded) object(char int) (uint64, error) { return l.p.on(l.p.object, l.text, char) }
-
-func (l *loaded) loose(char int) (r rect, ok bool, err error) {
-	got, err := l.p.on(l.p.looseBox, l.text, char, l.p.scratch)
-	if err != nil {
-		return r, false, err
-	}
-	r, err = l.p.rectF()
-	return r, got != 0, err
-}
-
-func (l *loaded) origin(char int) (x, y float32, err error) {
-	if _, err := l.p.on(l.p.origin, l.text, char, l.p.scratch, l.p.scratch+8); err != nil {
-		return 0, 0, err
-	}
+func (l *loaded) origin(char int) (x, y float32) {
+	l.p.on(l.p.origin, l.text, char, l.p.scratch, l.p.scratch+8)
 	dx, _ := l.p.mem.ReadFloat64Le(l.p.scratch)
 	dy, _ := l.p.mem.ReadFloat64Le(l.p.scratch + 8)
-	return float32(dx), float32(dy), nil
+	return float32(dx), float32(dy)
 }
 
-func (l *loaded) matrix(char int) (m [4]float64, size float64, err error) {
-	if _, err := l.p.on(l.p.matrix, l.text, char, l.p.scratch); err != nil {
-		return m, 0, err
-	}
+func (l *loaded) matrix(char int) (m [4]float64, size float64) {
+	l.p.on(l.p.matrix, l.text, char, l.p.scratch)
 	for i := range m {
 		m[i] = float64(l.p.float32At(l.p.scratch + 4*uint32(i)))
 	}
-	bits, err := l.p.on(l.p.fontSize, l.text, char)
-	return m, math.Float64frombits(bits), err
+	return m, math.Float64frombits(l.p.on(l.p.fontSize, l.text, char))
 }
 
 // load opens a page, counted from 1, and takes invisible text off it. It fails with
@@ -145,25 +131,15 @@ func (d *document) load(number int) (l *loaded, err error) {
 	if l.page, err = d.openPage(number); err != nil {
 		return nil, err
 	}
-	if _, err = p.call("FPDF_GetPageBoundingBox", uint64(l.page), uint64(p.scratch)); err != nil {
-		return nil, err
-	}
-	if l.frame.box, err = p.rectF(); err != nil {
-		return nil, err
-	}
+	p.call("FPDF_GetPageBoundingBox", uint64(l.page), uint64(p.scratch))
+	l.frame.box = p.rectF()
 	if w, h := l.frame.size(); !(w > 0 && h > 0 && w < 1e5 && h < 1e5) {
-		return nil, cmp.Or(l.close(), error(errDamaged{"the page has no area"}))
+		l.close()
+		return nil, errDamaged{"the page has no area"}
 	}
-	rotation, err := p.call("FPDFPage_GetRotation", uint64(l.page))
-	if err != nil {
-		return nil, err
-	}
-	l.rotation = int(rotation & 3)
+	l.rotation = int(p.call("FPDFPage_GetRotation", uint64(l.page)) & 3)
 	l.frame.turns = l.rotation
-	annotations, err := p.call("FPDFPage_GetAnnotCount", uint64(l.page))
-	if err != nil {
-		return nil, err
-	}
+	annotations := p.call("FPDFPage_GetAnnotCount", uint64(l.page))
 	var notes []pending
 	if int32(annotations) > 0 {
 		if notes, err = l.flatten(d, number, int(annotations)); err != nil {
@@ -173,40 +149,23 @@ func (d *document) load(number int) (l *loaded, err error) {
 	if err := l.loadText(); err != nil {
 		return nil, err
 	}
-	transparent, err := p.call("FPDFPage_HasTransparency", uint64(l.page))
-	if err != nil {
-		return nil, err
-	}
-	l.transparency = transparent != 0
-	s, err := l.survey()
-	if err != nil {
-		return nil, err
-	}
+	l.transparency = p.call("FPDFPage_HasTransparency", uint64(l.page)) != 0
+	s := l.survey()
 	chars := l.chars
-	changed, err := l.judge(s)
-	if err != nil {
-		return nil, err
-	}
-	if changed {
+	if l.judge(s) {
 		only := map[uint64]bool{}
 		for i := range s.texts {
 			if s.texts[i].hidden {
 				only[uint64(s.texts[i].handle)] = true
 			}
 		}
-		if l.hidden, err = l.hiddenWords(only); err != nil {
-			return nil, err
-		}
-		if _, err := p.call("FPDFText_ClosePage", uint64(l.text)); err != nil {
-			return nil, err
-		}
+		l.hidden = l.hiddenWords(only)
+		p.call("FPDFText_ClosePage", uint64(l.text))
 		if err := l.loadText(); err != nil {
 			return nil, err
 		}
 	}
-	if err := l.findTurns(); err != nil {
-		return nil, err
-	}
+	l.findTurns()
 	w, h := l.frame.size()
 	if s.picture >= w*h/2 {
 		l.scan = page.Picture
@@ -222,65 +181,48 @@ func (d *document) load(number int) (l *loaded, err error) {
 
 // openPage returns PDFium's handle of a page, counted from 1.
 func (d *document) openPage(number int) (uint32, error) {
-	handle, err := d.p.call("FPDF_LoadPage", uint64(d.doc), uint64(number-1))
-	if err == nil && handle == 0 {
-		if d.p.fileErr != nil {
-			return 0, d.p.fileErr
-		}
-		return 0, errDamaged{"the page is damaged and cannot be read"}
+	handle := d.p.call("FPDF_LoadPage", uint64(d.doc), uint64(number-1))
+	if handle == 0 {
+		return 0, cmp.Or(d.p.fileErr, error(errDamaged{"the page is damaged and cannot be read"}))
 	}
-	return handle, err
+	return handle, nil
 }
 
 // loadText loads the page's text. If it fails with errDamaged, the page is closed.
-func (l *loaded) loadText() (err error) {
+func (l *loaded) loadText() error {
 	p := l.p
-	if l.text, err = p.call("FPDFText_LoadPage", uint64(l.page)); err != nil {
-		return err
-	}
+	l.text = p.call("FPDFText_LoadPage", uint64(l.page))
 	if l.text == 0 {
-		return cmp.Or(l.close(), error(errDamaged{"the page's text cannot be read"}))
+		l.close()
+		return errDamaged{"the page's text cannot be read"}
 	}
-	n, err := p.call("FPDFText_CountChars", uint64(l.text))
-	if err != nil {
-		return err
-	}
+	n := p.call("FPDFText_CountChars", uint64(l.text))
 	l.chars = max(0, int(int32(n)))
 	if l.chars > maxChars {
-		return cmp.Or(l.close(), error(errDamaged{fmt.Sprintf(
-			"the page has %d characters, more than the %d that a page of bills may have", l.chars, maxChars)}))
+		l.close()
+		return errDamaged{fmt.Sprintf(
+			"the page has %d characters, more than the %d that a page of bills may have", l.chars, maxChars)}
 	}
 	return nil
 }
 
-func (l *loaded) close() error {
+func (l *loaded) close() {
 	if l.text != 0 {
-		if _, err := l.p.call("FPDFText_ClosePage", uint64(l.text)); err != nil {
-			return err
-		}
+		l.p.call("FPDFText_ClosePage", uint64(l.text))
 	}
-	_, err := l.p.call("FPDF_ClosePage", uint64(l.page))
-	return err
+	l.p.call("FPDF_ClosePage", uint64(l.page))
 }
 
 // findTurns examines a few characters to find out which way the page is to be read:
 // some programs print sideways without setting /Rotate.
-func (l *reading) findTurns() error {
+func (l *reading) findTurns() {
 	var votes [4]int
 	step := max(1, l.chars/32)
 	for i := 0; i < l.chars; i += step {
-		r, err := l.from.unicode(i)
-		if err != nil {
-			return err
-		}
-		if !visible(r) {
+		if !visible(l.from.unicode(i)) {
 			continue
 		}
-		pose, err := l.poseOf(i)
-		if err != nil {
-			return err
-		}
-		if pose.straight {
+		if pose := l.poseOf(i); pose.straight {
 			votes[pose.turns]++
 		}
 	}
@@ -289,7 +231,6 @@ func (l *reading) findTurns() error {
 			l.frame.turns = t
 		}
 	}
-	return nil
 }
 
 // pose is the direction and size of a character in user space.
@@ -304,17 +245,14 @@ type pose struct {
 
 // poseOf returns the pose of a character. A negative font size turns the text by half a
 // turn.
-func (l *reading) poseOf(char int) (pose, error) {
-	m, size, err := l.from.matrix(char)
-	if err != nil {
-		return pose{}, err
-	}
+func (l *reading) poseOf(char int) pose {
+	m, size := l.from.matrix(char)
 	a, b, c, d := m[0], m[1], m[2], m[3]
 	if size < 0 {
 		a, b, c, d, size = -a, -b, -c, -d, -size
 	}
 	if b == 0 && c == 0 && a > 0 && d > 0 { // nearly all text
-		return pose{straight: true, size: float32(size * d)}, nil
+		return pose{straight: true, size: float32(size * d)}
 	}
 	quarter := math.Atan2(b, a) / (math.Pi / 2)
 	turns := math.Round(quarter)
@@ -323,7 +261,7 @@ func (l *reading) poseOf(char int) (pose, error) {
 		straight: math.Abs(quarter-turns) < 0.1,
 		mirrored: a*d < b*c,
 		size:     float32(size * math.Hypot(c, d)),
-	}, nil
+	}
 }
 
 // visible reports whether a character leaves a mark and can be part of a word.
@@ -358,48 +296,37 @@ func printed(r rune) rune {
 
 // boxOf returns the box of a character, in user space and on the page; ok is false
 // if its middle is outside the visible box.
-func (l *reading) boxOf(char int, width, height float32) (user rect, box page.Box, ok bool, err error) {
-	user, got, err := l.from.loose(char)
-	if err != nil {
-		return user, box, false, err
-	}
+func (l *reading) boxOf(char int, width, height float32) (user rect, box page.Box, ok bool) {
+	user, got := l.from.loose(char)
 	box = l.frame.rect(user)
 	x, y := (box.X0+box.X1)/2, (box.Y0+box.Y1)/2
 	// The comparison is false for a NaN, too.
-	return user, box, got && x >= 0 && x <= width && y >= 0 && y <= height, nil
+	return user, box, got && x >= 0 && x <= width && y >= 0 && y <= height
 }
 
 // words returns the words inside the visible box, in reading order. It omits text that
 // is slanted or runs in another direction than the page, such as a watermark; stamps
 // get a note.
-func (l *reading) words() ([]page.Word, error) {
-	b, err := l.build(nil)
-	if err != nil {
-		return nil, err
-	}
+func (l *reading) words() []page.Word {
+	b := l.build(nil)
 	l.verge = b.verge
 	l.findStamps(b)
 	page.Order(b.words)
-	return b.words, nil
+	return b.words
 }
 
 // hiddenWords returns the words of some text objects, which nobody sees.
-func (l *reading) hiddenWords(only map[uint64]bool) ([]page.Word, error) {
-	if err := l.findTurns(); err != nil {
-		return nil, err
-	}
-	b, err := l.build(only)
-	if err != nil {
-		return nil, err
-	}
+func (l *reading) hiddenWords(only map[uint64]bool) []page.Word {
+	l.findTurns()
+	b := l.build(only)
 	l.verge = b.verge
 	page.Order(b.words)
-	return b.words, nil
+	return b.words
 }
 
 // build makes words of the page's characters or, if only is not nil, of those of
 // some text objects.
-func (l *reading) build(only map[uint64]bool) (*builder, error) {
+func (l *reading) build(only map[uint64]bool) *builder {
 	b := builder{
 		object: l.from.object,
 		chars:  make([]int32, 0, l.chars),
@@ -408,138 +335,84 @@ func (l *reading) build(only map[uint64]bool) (*builder, error) {
 	}
 	width, height := l.frame.size()
 	for i := range l.chars {
-		r, err := l.from.unicode(i)
-		if err != nil {
-			return nil, err
-		}
-		if only != nil {
-			o, err := l.from.object(i)
-			if err != nil {
-				return nil, err
-			}
-			if !only[o] {
-				b.end()
-				continue
-			}
+		r := l.from.unicode(i)
+		if only != nil && !only[l.from.object(i)] {
+			b.end()
+			continue
 		}
 		if !visible(r) {
-			if unicode.IsSpace(r) && b.between != spaced {
-				generated, err := l.from.generated(i)
-				if err != nil {
-					return nil, err
-				}
-				if !generated {
-					b.between = spaced
-				}
+			if unicode.IsSpace(r) && b.between != spaced && !l.from.generated(i) {
+				b.between = spaced
 			}
 			continue
 		}
-		user, box, ok, err := l.boxOf(i, width, height)
-		if err != nil {
-			return nil, err
-		}
+		user, box, ok := l.boxOf(i, width, height)
 		if !ok {
 			b.end()
 			continue
 		}
-		if l.unseen != nil {
-			hidden, err := l.isUnseen(i, user)
-			if err != nil {
-				return nil, err
-			}
-			if hidden {
-				continue
-			}
+		if l.unseen != nil && l.isUnseen(i, user) {
+			continue
 		}
 		if r == softHyphen && box.X1-box.X0 < (box.Y1-box.Y0)*0.05 {
 			continue // the character has no glyph
 		}
 		r = printed(r)
-		goesOn, err := b.continues(box, i)
-		if err != nil {
-			return nil, err
-		}
-		if goesOn {
+		if b.continues(box, i) {
 			b.add(r, box, i)
 			continue
 		}
 		b.end()
-		pose, err := l.poseOf(i)
-		if err != nil {
-			return nil, err
-		}
+		pose := l.poseOf(i)
 		if !pose.straight || pose.mirrored || pose.turns != l.frame.turns {
 			b.stray(r, box, pose.mirrored)
 			continue
 		}
-		base, err := l.baseOf(i)
-		if err != nil {
-			return nil, err
-		}
-		b.begin(r, box, base, pose.size, i)
+		b.begin(r, box, l.baseOf(i), pose.size, i)
 	}
 	b.end()
-	return &b, l.findJoints(&b)
+	l.findJoints(&b)
+	return &b
 }
 
 // isUnseen reports whether a character is in l.unseen.
-func (l *reading) isUnseen(char int, user rect) (bool, error) {
-	o, err := l.from.object(char)
-	if err != nil {
-		return false, err
-	}
-	for _, r := range l.unseen[uint32(o)] {
-		if abs(r.left-user.left)+abs(r.bottom-user.bottom) < 0.2 {
-			return true, nil
-		}
-	}
-	return false, nil
+func (l *reading) isUnseen(char int, user rect) bool {
+	return slices.ContainsFunc(l.unseen[uint32(l.from.object(char))], func(r rect) bool {
+		return abs(r.left-user.left)+abs(r.bottom-user.bottom) < 0.2
+	})
 }
 
 // baseOf returns the baseline of a character on the page.
-func (l *reading) baseOf(char int) (float32, error) {
-	x, y, err := l.from.origin(char)
-	_, base := l.frame.point(x, y)
-	return base, err
+func (l *reading) baseOf(char int) float32 {
+	_, base := l.frame.point(l.from.origin(char))
+	return base
 }
 
 // findJoints finds where words continue in another text object. Most words do not,
 // which two calls show.
-func (l *reading) findJoints(b *builder) error {
+func (l *reading) findJoints(b *builder) {
 	from := 0
 	for w := range b.words {
 		n := len(b.words[w].Edges) - 1
 		chars := b.chars[from : from+n]
 		from += n
-		first, err := l.from.object(int(chars[0]))
-		if err != nil {
-			return err
-		}
-		last, err := l.from.object(int(chars[n-1]))
-		if err != nil {
-			return err
-		}
-		if first == last {
+		first := l.from.object(int(chars[0]))
+		if first == l.from.object(int(chars[n-1])) {
 			continue
 		}
 		for i := 1; i < n; i++ {
-			o, err := l.from.object(int(chars[i]))
-			if err != nil {
-				return err
-			}
-			if o != first {
+			if o := l.from.object(int(chars[i])); o != first {
 				b.words[w].Joints = append(b.words[w].Joints, i)
 				first = o
 			}
 		}
 	}
-	return nil
 }
 
 // builder joins characters to words.
 type builder struct {
 	// object returns the text object of a character.
-	object func(char int) (uint64, error)
+	object func(char int) uint64
 	words  []page.Word
 	chars  []int32 // the indexes of the characters of all words
 	open   bool
@@ -577,9 +450,9 @@ const verge = 0.002
 
 // continues reports whether a character continues the word: it is on the same line, and
 // begins where the last one ended, apart from kerning.
-func (b *builder) continues(box page.Box, char int) (bool, error) {
+func (b *builder) continues(box page.Box, char int) bool {
 	if !b.open {
-		return false, nil
+		return false
 	}
 	// less compares, and remembers if the values are so close that rounding decides.
 	less := func(x, y float32) bool {
@@ -588,30 +461,25 @@ func (b *builder) continues(box page.Box, char int) (bool, error) {
 	}
 	h := b.last.Y1 - b.last.Y0
 	if !less(abs(box.Y0-b.last.Y0), h*0.1) || !less(abs(box.Y1-b.last.Y1), h*0.1) {
-		return false, nil
+		return false
 	}
 	gap, most := box.X0-b.last.X1, b.word.Size*widestGap
 	if b.between == spaced {
 		most = b.word.Size * widestSpaced
 	}
 	if !less(gap, most) {
-		return false, nil
+		return false
 	}
 	if less(-h*0.1, gap) {
-		return true, nil
+		return true
 	}
 	// Characters of one text object may overlap more as long as they advance: their
 	// widths can be wrong. Two cells that overlap are two text objects.
 	// Each letter of a ligature has the box of the whole ligature.
 	if box != b.last && !less(b.last.X0+(b.last.X1-b.last.X0)*0.3, box.X0) {
-		return false, nil
+		return false
 	}
-	own, err := b.object(int(b.chars[len(b.chars)-1]))
-	if err != nil {
-		return false, err
-	}
-	next, err := b.object(char)
-	return own == next, err
+	return b.object(int(b.chars[len(b.chars)-1])) == b.object(char)
 }
 
 func (b *builder) begin(r rune, box page.Box, base, size float32, char int) {

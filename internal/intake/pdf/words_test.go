@@ -42,19 +42,17 @@ func TestFramesTurnThePageUpright(t *testing.T) {
 
 // set adds a text in characters of 5 points, as a text object of its own.
 func set(b *builder, x, y float32, text string) {
-	var objects []int
+	var objects []uint64
 	if b.object != nil {
 		for i := range b.chars {
-			o, _ := b.object(i)
-			objects = append(objects, int(o))
+			objects = append(objects, b.object(i))
 		}
 	}
-	own, from := len(objects), len(objects)
-	b.object = func(char int) (uint64, error) {
-		if char < from {
-			return uint64(objects[char]), nil
+	b.object = func(char int) uint64 {
+		if char < len(objects) {
+			return objects[char]
 		}
-		return uint64(1000 + own), nil
+		return uint64(1000 + len(objects))
 	}
 	for i, r := range []rune(text) {
 		if !visible(r) {
@@ -62,7 +60,7 @@ func set(b *builder, x, y float32, text string) {
 			continue
 		}
 		box := page.Box{X0: x + 5*float32(i), Y0: y, X1: x + 5*float32(i) + 5, Y1: y + 9}
-		if on, _ := b.continues(box, len(b.chars)); on {
+		if b.continues(box, len(b.chars)) {
 			b.add(r, box, len(b.chars))
 			continue
 		}
