@@ -53,30 +53,20 @@ type clip struct {
 }
 
 // space is a color space.
-type space int
-
-const (
-	spaceGray space = iota
-	spaceRGB
-	spaceCMYK
-	spaceNearGray // such as ICC profiles, which change a color a little
-	spaceNearRGB
-	spaceNearCMYK
-	spaceOther
-)
-
-// components is how many numbers a color has, 0 if that is not known.
-func (s space) components() int {
-	switch s {
-	case spaceGray, spaceNearGray:
-		return 1
-	case spaceRGB, spaceNearRGB:
-		return 3
-	case spaceCMYK, spaceNearCMYK:
-		return 4
-	}
-	return 0
+type space struct {
+	components int  // how many numbers a color has, 0 if that is not known
+	near       bool // colors are changed a little, such as by ICC profiles
 }
+
+var (
+	spaceOther    = space{}
+	spaceGray     = space{1, false}
+	spaceRGB      = space{3, false}
+	spaceCMYK     = space{4, false}
+	spaceNearGray = space{1, true}
+	spaceNearRGB  = space{3, true}
+	spaceNearCMYK = space{4, true}
+)
 
 // area is something painted that can cover text, or hide text painted on it.
 type area struct {
@@ -129,14 +119,14 @@ type point struct{ x, y float32 }
 
 func newInterpreter(d *Document, box rect) *interpreter {
 	return &interpreter{d: d, box: box, texts: d.memory.list[:0], areas: d.memory.areas[:0], state: state{
-		ctm: identity, opaque: true, lineWidth: 1, scale: 1, text: identity,
+		ctm: identity, plain: spaceGray, opaque: true, lineWidth: 1, scale: 1, text: identity,
 	}}
 }
 
 // run reads a content stream.
-func (in *interpreter) run(data []byte, resources dict) error {
+func (in *interpreter) run(data []byte, resources dict) {
 	if in.bytes += len(data); in.bytes > maxContent {
-		return declined("too much data")
+		decline("too much data")
 	}
 	outer := in.resources
 	in.resources = resources
@@ -146,28 +136,25 @@ func (in *interpreter) run(data []byte, resources dict) error {
 	for {
 		x.skip()
 		if x.i >= len(x.b) {
-			return nil
+			return
 		}
 		op, err := r.next(x)
+		if err == errShort {
+			err = errSyntax
+		}
 		if err != nil {
-			if err == errShort {
-				return errSyntax
-			}
-			return err
+			panic(failed{err})
 		}
 		if op == nil {
 			continue
 		}
 		if in.operators++; in.operators > maxOperators {
-			return declined("too many operators")
+			decline("too many operators")
 		}
 		if string(op) == "BI" {
-			err = in.inlineImage(x)
+			in.inlineImage(x)
 		} else {
-			err = in.do(op, r.operands)
-		}
-		if err != nil {
-			return err
+			in.do(op, r.operands)
 		}
 		r.operands, r.items = r.operands[:0], r.items[:0]
 	}
@@ -291,40 +278,40 @@ func numbers(op []byte) (n int, ok bool) {
 	return 0, false
 }
 
-func (in *interpreter) do(op []byte, operands []argument) error {
+func (in *interpreter) do(op []byte, operands []argument) {
 	n := len(operands)
 	if want, ok := numbers(op); ok {
 		var v [6]float32
 		if n != want || !floats(v[:n], operands) {
-			return declined("operands")
+			decline("operands")
 		}
-		return in.simple(op, v)
+		in.simple(op, v)
+		return
+	}
+	expect := func(ok bool) {
+		if !ok {
+			decline("operands")
+		}
 	}
 	switch string(op) {
 	case "d", "ri", "MP", "DP", "CS", "SC", "SCN":
-		return nil
 	case "gs":
-		if n != 1 {
-			return declined("operands")
-		}
-		return in.graphics(operands[0].object)
+		expect(n == 1)
+		in.graphics(operands[0].object)
 	case "cs":
-		if n != 1 {
-			return declined("operands")
-		}
-		s, err := in.space(operands[0].object)
-		in.plain, in.fill = s, tone{} // black
-		if s == spaceOther || s == spaceNearCMYK {
+		expect(n == 1)
+		in.plain = in.space(operands[0].object)
+		in.fill = tone{} // black
+		if in.plain == spaceOther || in.plain == spaceNearCMYK {
 			in.fill = anyTone
 		}
-		return err
 	case "sc", "scn":
 		var v [4]float32
 		if n > len(v) || !floats(v[:n], operands) {
 			in.fill = anyTone // a pattern, or a color that is not known here
-			return nil
+			return
 		}
-		return in.color(in.plain, v[:n])
+		in.color(in.plain, v[:n])
 	case "sh":
 		in.z++
 		box := in.box
@@ -333,48 +320,35 @@ func (in *interpreter) do(op []byte, operands []argument) error {
 				box = box.intersect(c.box)
 			}
 		}
-		return in.area(area{box: box})
+		in.area(area{box: box})
 	case "Tf":
-		if n != 2 || operands[1].kind != aNumber {
-			return declined("operands")
-		}
+		expect(n == 2 && operands[1].kind == aNumber)
 		in.size = operands[1].number
-		var err error
-		in.font, err = in.loadFont(operands[0].object)
-		return err
+		in.font = in.loadFont(operands[0].object)
 	case "Tj", "'", "\"":
 		if op[0] == '"' {
 			var v [2]float32
-			if n != 3 || !floats(v[:], operands[:2]) {
-				return declined("operands")
-			}
+			expect(n == 3 && floats(v[:], operands[:2]))
 			in.wordSpace, in.charSpace = v[0], v[1]
 			operands = operands[2:]
 		}
-		if len(operands) != 1 {
-			return declined("operands")
-		}
+		expect(len(operands) == 1)
 		if op[0] != 'T' {
 			in.move(0, -in.leading)
 		}
-		return in.show(operands)
+		in.show(operands)
 	case "TJ":
-		if n != 1 || operands[0].kind != aList {
-			return declined("operands")
-		}
-		return in.show(operands[0].list)
+		expect(n == 1 && operands[0].kind == aList)
+		in.show(operands[0].list)
 	case "Do":
-		if n != 1 {
-			return declined("operands")
-		}
-		return in.paint(operands[0].object)
+		expect(n == 1)
+		in.paint(operands[0].object)
 	case "BMC", "BDC":
-		if n == 0 {
-			return declined("operands")
-		}
-		return in.mark(operands)
+		expect(n > 0)
+		in.mark(operands)
+	default:
+		decline("an operator")
 	}
-	return declined("an operator")
 }
 
 // floats copies numbers, and reports whether all operands are numbers.
@@ -388,7 +362,7 @@ func floats(to []float32, operands []argument) bool {
 	return true
 }
 
-func (in *interpreter) simple(op []byte, v [6]float32) error {
+func (in *interpreter) simple(op []byte, v [6]float32) {
 	switch string(op) {
 	case "w":
 		in.lineWidth = v[0]
@@ -396,7 +370,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 		in.ctm = matrix{v[0], v[1], v[2], v[3], v[4], v[5]}.then(in.ctm)
 	case "q":
 		if len(in.saved) == maxStates {
-			return declined("nesting")
+			decline("nesting")
 		}
 		in.saved = append(in.saved, in.state)
 	case "Q":
@@ -428,13 +402,13 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	case "W", "W*":
 		in.clipNext = true
 	case "n":
-		return in.paintPath(op, false, false)
+		in.paintPath(op, false, false)
 	case "S", "s":
-		return in.paintPath(op, false, true)
+		in.paintPath(op, false, true)
 	case "f", "F", "f*":
-		return in.paintPath(op, true, false)
+		in.paintPath(op, true, false)
 	case "B", "B*", "b", "b*":
-		return in.paintPath(op, true, true)
+		in.paintPath(op, true, true)
 	case "BT":
 		in.text = identity
 		in.x, in.y, in.lineX, in.line = 0, 0, 0, 0
@@ -449,7 +423,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	case "Tr":
 		in.mode = int(v[0])
 		if in.mode < 0 || in.mode > 7 || float32(in.mode) != v[0] {
-			return declined("a way of drawing text")
+			decline("a way of drawing text")
 		}
 	case "Ts":
 		in.rise = v[0]
@@ -464,15 +438,15 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 	case "T*":
 		in.move(0, -in.leading)
 	case "g":
-		return in.color(spaceGray, v[:1])
+		in.color(spaceGray, v[:1])
 	case "rg":
-		return in.color(spaceRGB, v[:3])
+		in.color(spaceRGB, v[:3])
 	case "k":
-		return in.color(spaceCMYK, v[:4])
+		in.color(spaceCMYK, v[:4])
 	case "EMC":
 		n := len(in.marks)
 		if n == 0 {
-			return declined("marks")
+			decline("marks")
 		}
 		if in.marks[n-1] {
 			in.layered--
@@ -480,12 +454,11 @@ func (in *interpreter) simple(op []byte, v [6]float32) error {
 		in.marks = in.marks[:n-1]
 	}
 	if len(in.path) > maxOperators {
-		return declined("too many points")
+		decline("too many points")
 	}
 	if in.tracer != nil {
 		in.trace(op)
 	}
-	return nil
 }
 
 // trace passes the points that an operator added to the path on to the tracer.
@@ -539,25 +512,18 @@ func (in *interpreter) move(x, y float32) {
 }
 
 // mark begins marked content (ISO 32000-1, 14.6).
-func (in *interpreter) mark(operands []argument) error {
+func (in *interpreter) mark(operands []argument) {
 	tag, ok := operands[0].object.(name)
 	if !ok || len(in.marks) == maxStates {
-		return declined("marks")
+		decline("marks")
 	}
 	if len(operands) > 1 {
 		o := operands[1].object
 		if n, ok := o.(name); ok {
-			var err error
-			if o, err = in.lookup("Properties", n); err != nil {
-				return err
-			}
+			o = in.lookup("Properties", n)
 		}
-		properties, err := in.d.f.dict(o)
-		if err != nil {
-			return err
-		}
-		if properties["ActualText"] != nil {
-			return declined("replaced text")
+		if need(in.d.f.dict(o))["ActualText"] != nil {
+			decline("replaced text")
 		}
 	}
 	layer := tag == "OC"
@@ -565,47 +531,30 @@ func (in *interpreter) mark(operands []argument) error {
 	if layer {
 		in.layered++
 	}
-	return nil
 }
 
 // lookup returns a resource, nil if there is none of that kind and name.
-func (in *interpreter) lookup(kind, n name) (any, error) {
-	all, err := in.d.f.dict(in.resources[kind])
-	if err != nil {
-		return nil, err
+func (in *interpreter) lookup(kind name, operand any) any {
+	n, ok := operand.(name)
+	if !ok {
+		decline("operands")
 	}
-	return all[n], nil
+	return need(in.d.f.dict(in.resources[kind]))[n]
 }
 
 // graphics sets parameters of the graphics state (ISO 32000-1, 8.4.5).
-func (in *interpreter) graphics(o any) error {
-	n, ok := o.(name)
-	if !ok {
-		return declined("operands")
-	}
-	v, err := in.lookup("ExtGState", n)
-	if err != nil {
-		return err
-	}
-	g, err := in.d.f.dict(v)
-	if err != nil {
-		return err
-	}
+func (in *interpreter) graphics(o any) {
+	g := need(in.d.f.dict(in.lookup("ExtGState", o)))
 	if g == nil {
-		return declined("a missing resource")
+		decline("a missing resource")
 	}
 	for key, o := range g {
-		v, err := in.d.f.get(o)
-		if err != nil {
-			return err
-		}
+		v := need(in.d.f.get(o))
 		switch key {
 		case "Font":
-			return declined("a font of the graphics state")
+			decline("a font of the graphics state")
 		case "LW":
-			if in.lineWidth, err = in.d.f.float(v); err != nil {
-				return err
-			}
+			in.lineWidth = need(in.d.f.float(v))
 		}
 	}
 	// Any of these makes text transparent. A state that was transparent is opaque again only
@@ -616,19 +565,15 @@ func (in *interpreter) graphics(o any) error {
 		"BM":    func(v any) bool { return v == name("Normal") || v == name("Compatible") },
 		"SMask": func(v any) bool { return v == name("None") },
 	} {
-		v, err := in.d.f.get(g[key])
-		if err != nil {
-			return err
-		}
+		v := need(in.d.f.get(g[key]))
 		opaque = opaque && (v == nil || is(v))
 		all = all && g[key] != nil
 	}
 	in.opaque = opaque && (in.opaque || all)
-	return nil
 }
 
 // device returns the color space that a name means without a resource.
-func device(n name) (space, bool) {
+func device(n name) (s space, ok bool) {
 	switch n {
 	case "DeviceGray", "G", "CalGray":
 		return spaceGray, true
@@ -643,53 +588,33 @@ func device(n name) (space, bool) {
 }
 
 // space returns the color space of a name or an object.
-func (in *interpreter) space(o any) (space, error) {
+func (in *interpreter) space(o any) space {
 	if n, ok := o.(name); ok {
 		if s, ok := device(n); ok {
-			return s, nil
+			return s
 		}
-		v, err := in.lookup("ColorSpace", n)
-		if err != nil {
-			return spaceOther, err
-		}
-		if o, err = in.d.f.get(v); err != nil {
-			return spaceOther, err
-		}
-		if n, ok := o.(name); ok {
-			if s, ok := device(n); ok {
-				return s, nil
-			}
-			return spaceOther, nil
-		}
+		o = need(in.d.f.get(in.lookup("ColorSpace", n)))
+	}
+	if n, ok := o.(name); ok {
+		s, _ := device(n)
+		return s
 	}
 	list, ok := o.([]any)
 	if !ok || len(list) < 2 {
-		return spaceOther, nil
+		return spaceOther
 	}
-	family, err := in.d.f.name(list[0])
-	if err != nil {
-		return spaceOther, err
-	}
-	switch family {
+	switch need(in.d.f.name(list[0])) {
 	case "CalGray":
-		return spaceNearGray, nil
+		return spaceNearGray
 	case "CalRGB":
-		return spaceNearRGB, nil
+		return spaceNearRGB
 	case "ICCBased":
-		profile, err := in.d.f.dict(list[1])
-		if err != nil {
-			return spaceOther, err
-		}
-		switch n, _ := in.d.f.int(profile["N"]); n {
-		case 1:
-			return spaceNearGray, nil
-		case 3:
-			return spaceNearRGB, nil
-		case 4:
-			return spaceNearCMYK, nil
+		switch n, _ := in.d.f.int(need(in.d.f.dict(list[1]))["N"]); n {
+		case 1, 3, 4:
+			return space{n, true}
 		}
 	}
-	return spaceOther, nil
+	return spaceOther
 }
 
 // The luminances that decide, as with PDFium: dark text is visible on light areas, and
@@ -707,35 +632,34 @@ const (
 )
 
 // color sets the color for filling.
-func (in *interpreter) color(s space, v []float32) error {
+func (in *interpreter) color(s space, v []float32) {
 	in.fill = anyTone
 	for i := range v {
 		v[i] = min(max(v[i], 0), 1)
 	}
-	if want := s.components(); want > 0 && len(v) != want {
-		return declined("operands")
+	if s != spaceOther && len(v) != s.components {
+		decline("operands")
 	}
-	near := false
+	near := s.near
 	var luminance float32
-	switch s {
-	case spaceGray, spaceNearGray:
-		near, luminance = s == spaceNearGray, v[0]
-	case spaceRGB, spaceNearRGB:
-		near, luminance = s == spaceNearRGB, 0.3*v[0]+0.6*v[1]+0.1*v[2]
-	case spaceCMYK, spaceNearCMYK:
+	switch s.components {
+	case 1:
+		luminance = v[0]
+	case 3:
+		luminance = 0.3*v[0] + 0.6*v[1] + 0.1*v[2]
+	case 4:
 		near, luminance = true, (1-v[3])*(0.3*(1-v[0])+0.6*(1-v[1])+0.1*(1-v[2]))
 	default:
-		return nil
+		return
 	}
 	in.fill = tone{luminance, luminance}
 	if near {
 		in.fill = tone{luminance - inexact, luminance + inexact}
 	}
-	return nil
 }
 
 // paintPath ends the path: it is painted, or makes the clip narrower, or both.
-func (in *interpreter) paintPath(op []byte, fill, stroke bool) error {
+func (in *interpreter) paintPath(op []byte, fill, stroke bool) {
 	if in.tracer != nil {
 		in.ruled(op, fill, stroke)
 	}
@@ -746,9 +670,9 @@ func (in *interpreter) paintPath(op []byte, fill, stroke bool) error {
 	in.z++
 	if len(path) == 0 {
 		if clips {
-			return declined("an empty clip")
+			decline("an empty clip")
 		}
-		return nil
+		return
 	}
 	x, y := in.ctm.point(path[0].x, path[0].y)
 	box := rect{x, y, x, y}
@@ -769,7 +693,7 @@ func (in *interpreter) paintPath(op []byte, fill, stroke bool) error {
 	if clips {
 		// Only a rectangle shows everything within its bounds.
 		if len(in.clips) >= 64 {
-			return declined("too many clips")
+			decline("too many clips")
 		}
 		in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !rectangle})
 	}
@@ -788,20 +712,18 @@ func (in *interpreter) paintPath(op []byte, fill, stroke bool) error {
 		if !in.opaque || in.layered > 0 {
 			a.solid = rect{}
 		}
-		return in.area(a)
-	}
-	if stroke {
+		in.area(a)
+	} else if stroke {
 		// A line thicker than two points covers text.
 		if w := in.lineWidth * in.ctm.scale(); !(w <= 2) {
 			m := w * 10 // a miter
-			return in.area(area{box: rect{box.left - m, box.bottom - m, box.right + m, box.top + m}, dark: true})
+			in.area(area{box: rect{box.left - m, box.bottom - m, box.right + m, box.top + m}, dark: true})
 		}
 	}
-	return nil
 }
 
 // area adds something that was painted.
-func (in *interpreter) area(a area) error {
+func (in *interpreter) area(a area) {
 	for _, c := range in.clips {
 		a.box = a.box.intersect(c.box)
 		if a.solid = a.solid.intersect(c.box); c.other {
@@ -810,57 +732,41 @@ func (in *interpreter) area(a area) error {
 	}
 	box := a.box
 	if box.left > box.right || box.bottom > box.top {
-		return nil
+		return
 	}
 	if !(box.left <= in.box.right && in.box.left <= box.right && box.bottom <= in.box.top && in.box.bottom <= box.top) {
-		return nil
+		return
 	}
 	if len(in.areas) == maxAreas {
-		return declined("too many areas")
+		decline("too many areas")
 	}
 	a.z = in.z
 	in.areas = append(in.areas, a)
-	return nil
 }
 
 // paint paints an external object: a picture or a form.
-func (in *interpreter) paint(o any) error {
-	n, ok := o.(name)
+func (in *interpreter) paint(o any) {
+	s, ok := need(in.d.f.get(in.lookup("XObject", o))).(stream)
 	if !ok {
-		return declined("operands")
+		decline("a missing resource")
 	}
-	v, err := in.lookup("XObject", n)
-	if err != nil {
-		return err
-	}
-	obj, err := in.d.f.get(v)
-	if err != nil {
-		return err
-	}
-	s, ok := obj.(stream)
-	if !ok {
-		return declined("a missing resource")
-	}
-	kind, err := in.d.f.name(s.dict["Subtype"])
-	if err != nil {
-		return err
-	}
-	switch kind {
+	switch need(in.d.f.name(s.dict["Subtype"])) {
 	case "Image":
-		return in.image()
+		in.image()
 	case "Form":
-		return in.form(s)
+		in.form(s)
+	default:
+		decline("an external object")
 	}
-	return declined("an external object")
 }
 
-func (in *interpreter) image() error {
+func (in *interpreter) image() {
 	in.z++
 	box := in.ctm.rect(rect{0, 0, 1, 1})
 	seen := box.intersect(in.box).area()
 	in.pictures += seen
 	in.most += seen
-	return in.area(area{box: box})
+	in.area(area{box: box})
 }
 
 // form is the content of a form XObject.
@@ -871,14 +777,11 @@ type form struct {
 	box       rect
 }
 
-func (in *interpreter) form(s stream) error {
+func (in *interpreter) form(s stream) {
 	if in.forms++; in.forms > maxForms || in.depth == 12 {
-		return declined("too many forms")
+		decline("too many forms")
 	}
-	fm, err := in.d.loadForm(s)
-	if err != nil {
-		return err
-	}
+	fm := in.d.loadForm(s)
 	resources := fm.resources
 	if resources == nil {
 		resources = in.resources
@@ -898,7 +801,7 @@ func (in *interpreter) form(s stream) error {
 	in.drop()
 	in.scale, in.rise, in.leading = 1, 0, 0 // PDFium inherits only the rest of the text state
 	pictures := in.pictures
-	err = in.run(fm.data, resources)
+	in.run(fm.data, resources)
 	if in.pictures > pictures {
 		in.most += box.intersect(in.box).area()
 	}
@@ -907,7 +810,6 @@ func (in *interpreter) form(s stream) error {
 	in.depth--
 	in.path, in.clipNext, in.curved, in.subpaths = in.path[:0], false, false, 0
 	in.drop()
-	return err
 }
 
 // drop has the tracer forget the path.
@@ -917,25 +819,17 @@ func (in *interpreter) drop() {
 	}
 }
 
-func (d *Document) loadForm(s stream) (*form, error) {
+func (d *Document) loadForm(s stream) *form {
 	if fm, ok := d.forms[s.num]; ok {
-		return fm, nil
+		return fm
 	}
 	fm := &form{matrix: identity}
-	var err error
-	if fm.data, err = d.f.data(s, nil); err != nil {
-		return nil, err
-	}
-	if fm.resources, err = d.f.dict(s.dict["Resources"]); err != nil {
-		return nil, err
-	}
-	m, err := d.f.floats(s.dict["Matrix"])
-	if err != nil {
-		return nil, err
-	}
+	fm.data = need(d.f.data(s, nil))
+	fm.resources = need(d.f.dict(s.dict["Resources"]))
+	m := need(d.f.floats(s.dict["Matrix"]))
 	b, err := d.f.floats(s.dict["BBox"])
 	if err != nil || len(b) != 4 || m != nil && len(m) != 6 {
-		return nil, declined("a form")
+		decline("a form")
 	}
 	if m != nil {
 		fm.matrix = matrix{m[0], m[1], m[2], m[3], m[4], m[5]}
@@ -945,27 +839,24 @@ func (d *Document) loadForm(s stream) (*form, error) {
 		clear(d.forms)
 	}
 	d.forms[s.num] = fm
-	return fm, nil
+	return fm
 }
 
 // inlineImage reads a picture within the content (ISO 32000-1, 8.9.7), whose end must be
 // certain.
-func (in *interpreter) inlineImage(x *lexer) error {
+func (in *interpreter) inlineImage(x *lexer) {
 	d := dict{}
 	for {
 		k, err := x.next()
-		if err != nil {
-			return errSyntax
-		}
-		if k == keyword("ID") {
+		if err == nil && k == keyword("ID") {
 			break
 		}
 		key, ok := k.(name)
-		if !ok {
-			return errSyntax
+		if err == nil && ok {
+			d[key], err = x.next()
 		}
-		if d[key], err = x.next(); err != nil {
-			return errSyntax
+		if err != nil || !ok {
+			panic(failed{errSyntax})
 		}
 	}
 	x.i++ // one space
@@ -982,7 +873,7 @@ func (in *interpreter) inlineImage(x *lexer) error {
 		filter = list[0]
 	}
 	if x.i > len(x.b) {
-		return errSyntax
+		panic(failed{errSyntax})
 	}
 	rest := x.b[x.i:]
 	switch filter {
@@ -1005,33 +896,33 @@ func (in *interpreter) inlineImage(x *lexer) error {
 			n = 1
 		}
 		if n == 0 || w <= 0 || h <= 0 || w > 1<<16 || h > 1<<16 || bits <= 0 || bits > 16 {
-			return declined("a picture in the content")
+			decline("a picture in the content")
 		}
 		x.i += (w*n*bits + 7) / 8 * h
 	case name("Fl"), name("FlateDecode"):
 		r := bytes.NewReader(rest)
 		z, err := zlib.NewReader(r)
 		if err != nil {
-			return declined("damaged data")
+			decline("damaged data")
 		}
 		if n, err := io.Copy(io.Discard, io.LimitReader(z, maxStream)); err != nil || n == maxStream {
-			return declined("damaged data")
+			decline("damaged data")
 		}
 		x.i += len(rest) - r.Len()
 	case name("A85"), name("ASCII85Decode"):
 		end := bytes.Index(rest, []byte("~>"))
 		if end < 0 {
-			return declined("damaged data")
+			decline("damaged data")
 		}
 		x.i += end + 2
 	default:
-		return declined("a picture in the content")
+		decline("a picture in the content")
 	}
 	if x.i > len(x.b) {
-		return errSyntax
+		panic(failed{errSyntax})
 	}
 	if k, err := x.next(); err != nil || k != keyword("EI") {
-		return declined("a picture in the content")
+		decline("a picture in the content")
 	}
-	return in.image()
+	in.image()
 }

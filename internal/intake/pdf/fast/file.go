@@ -20,6 +20,32 @@ func (d *Declined) Error() string { return "declined: " + d.Why }
 
 func declined(why string) error { return &Declined{why} }
 
+// failed is the panic of need.
+type failed struct{ err error }
+
+// need returns a value, or ends with the error what defers caught: opening the document or a
+// font, or reading a page.
+func need[T any](v T, err error) T {
+	if err != nil {
+		panic(failed{err})
+	}
+	return v
+}
+
+// decline ends likewise.
+func decline(why string) { panic(failed{declined(why)}) }
+
+// caught sets the error with which need ended a function that defers it.
+func caught(err *error) {
+	switch v := recover().(type) {
+	case nil:
+	case failed:
+		*err = v.err
+	default:
+		panic(v)
+	}
+}
+
 // The bounds of one document. What exceeds them is left to PDFium, which has limits of
 // its own.
 const (
@@ -64,35 +90,23 @@ func newFile(src io.ReaderAt, size int64, objects map[int]entry, total *atomic.I
 	return &file{src: src, size: size, objects: objects, total: total, cache: map[int]any{}, packed: map[int]*packed{}, open: map[int]bool{}}
 }
 
-func openFile(src io.ReaderAt, size int64) (*file, error) {
+func openFile(src io.ReaderAt, size int64) *file {
 	f := newFile(src, size, map[int]entry{}, new(atomic.Int64))
-	head, err := f.read(0, 8)
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.HasPrefix(head, []byte("%PDF-")) {
-		return nil, declined("no header at the beginning")
+	if !bytes.HasPrefix(need(f.read(0, 8)), []byte("%PDF-")) {
+		decline("no header at the beginning")
 	}
 	const end = 1024
 	from := max(0, size-end)
-	tail, err := f.read(from, int(size-from))
-	if err != nil {
-		return nil, err
-	}
+	tail := need(f.read(from, int(size-from)))
 	i := bytes.LastIndex(tail, []byte("startxref"))
-	if i < 0 {
-		return nil, declined("no table of objects")
-	}
 	x := &lexer{b: tail, i: i + len("startxref")}
 	at, err := x.next()
-	if err != nil {
-		return nil, declined("no table of objects")
-	}
 	n, ok := at.(int)
-	if !ok {
-		return nil, declined("no table of objects")
+	if i < 0 || err != nil || !ok {
+		decline("no table of objects")
 	}
-	return f, f.sections(int64(n))
+	f.sections(int64(n))
+	return f
 }
 
 // read returns bytes of the file, which are valid until the next call. There are fewer
@@ -134,27 +148,19 @@ func (f *file) parse(at int64, read func(*lexer) error) (int, error) {
 }
 
 // sections reads the table of objects from its last section to its first.
-func (f *file) sections(at int64) error {
+func (f *file) sections(at int64) {
 	size := 0
 	for n := 0; ; n++ {
 		if n == maxSections {
-			return declined("too many revisions")
+			decline("too many revisions")
 		}
-		var trailer dict
-		head, err := f.read(at, 4)
-		if err != nil {
-			return err
+		section := f.tableStream
+		if string(need(f.read(at, 4))) == "xref" {
+			section = f.table
 		}
-		if string(head) == "xref" {
-			trailer, err = f.table(at)
-		} else {
-			trailer, err = f.tableStream(at)
-		}
-		if err != nil {
-			return err
-		}
+		trailer := section(at)
 		if trailer["Encrypt"] != nil {
-			return declined("encryption")
+			decline("encryption")
 		}
 		if n == 0 {
 			f.trailer = trailer
@@ -163,7 +169,7 @@ func (f *file) sections(at int64) error {
 		prev, ok := trailer["Prev"].(int)
 		if !ok {
 			if trailer["Prev"] != nil {
-				return declined("table of objects")
+				decline("table of objects")
 			}
 			break
 		}
@@ -171,32 +177,30 @@ func (f *file) sections(at int64) error {
 	}
 	for num := range f.objects {
 		if num >= size {
-			return declined("an object beyond the table's size")
+			decline("an object beyond the table's size")
 		}
 	}
-	return nil
 }
 
 // add adds an entry, unless a later section has the object.
-func (f *file) add(num int, e entry) error {
+func (f *file) add(num int, e entry) {
 	if _, ok := f.objects[num]; ok {
-		return nil
+		return
 	}
 	if len(f.objects) >= maxObjects || num < 0 || num >= 8*maxObjects {
-		return declined("too many objects")
+		decline("too many objects")
 	}
 	f.objects[num] = e
-	return nil
 }
 
 // table reads a section of lines of 20 bytes (ISO 32000-1, 7.5.4).
-func (f *file) table(at int64) (dict, error) {
+func (f *file) table(at int64) dict {
 	at += int64(len("xref"))
 	var free []int
 	for {
 		var first, count int
 		var trailer bool
-		n, err := f.parse(at, func(x *lexer) error {
+		n := need(f.parse(at, func(x *lexer) error {
 			o, err := x.next()
 			if err != nil {
 				return err
@@ -216,10 +220,7 @@ func (f *file) table(at int64) (dict, error) {
 			}
 			x.skip()
 			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
+		}))
 		at += int64(n)
 		if trailer {
 			break
@@ -227,22 +228,19 @@ func (f *file) table(at int64) (dict, error) {
 		const line = 20
 		for i := 0; i < count; {
 			some := min(count-i, 4096)
-			b, err := f.read(at, some*line)
-			if err != nil {
-				return nil, err
-			}
+			b := need(f.read(at, some*line))
 			if len(b) < some*line {
-				return nil, declined("table of objects")
+				decline("table of objects")
 			}
 			for ; len(b) > 0; b = b[line:] {
 				e, ok := entryOf(b[:line])
 				if !ok {
-					return nil, declined("table of objects")
+					decline("table of objects")
 				}
 				if e.free {
 					free = append(free, first+i)
-				} else if err := f.add(first+i, e); err != nil {
-					return nil, err
+				} else {
+					f.add(first+i, e)
 				}
 				i++
 			}
@@ -250,36 +248,28 @@ func (f *file) table(at int64) (dict, error) {
 		}
 	}
 	var trailer dict
-	_, err := f.parse(at, func(x *lexer) error {
+	need(f.parse(at, func(x *lexer) error {
 		o, err := x.object()
 		if err != nil {
 			return err
 		}
-		d, ok := o.(dict)
-		if !ok {
+		var ok bool
+		if trailer, ok = o.(dict); !ok {
 			return declined("table of objects")
 		}
-		trailer = d
 		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
+	}))
 	// In a hybrid file, objects that are free here may be in a stream for readers that
 	// know streams.
 	if at, ok := trailer["XRefStm"].(int); ok {
-		if _, err := f.tableStream(int64(at)); err != nil {
-			return nil, err
-		}
+		f.tableStream(int64(at))
 	} else if trailer["XRefStm"] != nil {
-		return nil, declined("table of objects")
+		decline("table of objects")
 	}
 	for _, num := range free {
-		if err := f.add(num, entry{free: true}); err != nil {
-			return nil, err
-		}
+		f.add(num, entry{free: true})
 	}
-	return trailer, nil
+	return trailer
 }
 
 func entryOf(b []byte) (e entry, ok bool) {
@@ -302,35 +292,28 @@ func entryOf(b []byte) (e entry, ok bool) {
 }
 
 // tableStream reads a section that is a stream (ISO 32000-1, 7.5.8).
-func (f *file) tableStream(at int64) (dict, error) {
-	s, err := f.indirect(at, -1)
-	if err != nil {
-		return nil, err
-	}
-	st, ok := s.(stream)
+func (f *file) tableStream(at int64) dict {
+	st, ok := need(f.indirect(at, -1)).(stream)
 	if !ok || st.dict["Type"] != name("XRef") {
-		return nil, declined("table of objects")
+		decline("table of objects")
 	}
-	data, err := f.data(st, nil)
-	if err != nil {
-		return nil, err
-	}
+	data := need(f.data(st, nil))
 	var w [3]int
 	widths, _ := st.dict["W"].([]any)
 	if len(widths) != 3 {
-		return nil, declined("table of objects")
+		decline("table of objects")
 	}
 	row := 0
 	for i := range w {
 		w[i], ok = widths[i].(int)
 		if !ok || w[i] < 0 || w[i] > 8 {
-			return nil, declined("table of objects")
+			decline("table of objects")
 		}
 		row += w[i]
 	}
 	size, ok := st.dict["Size"].(int)
 	if !ok || row == 0 {
-		return nil, declined("table of objects")
+		decline("table of objects")
 	}
 	index, ok := st.dict["Index"].([]any)
 	if !ok {
@@ -340,7 +323,7 @@ func (f *file) tableStream(at int64) (dict, error) {
 		first, ok1 := index[i].(int)
 		count, ok2 := index[i+1].(int)
 		if !ok1 || !ok2 || first < 0 || count < 0 || count > len(data)/row {
-			return nil, declined("table of objects")
+			decline("table of objects")
 		}
 		for n := range count {
 			var v [3]int64
@@ -363,18 +346,16 @@ func (f *file) tableStream(at int64) (dict, error) {
 				e.at, e.gen = v[1], int(v[2])
 			case 2:
 				if v[1] <= 0 || v[1] >= 8*maxObjects {
-					return nil, declined("table of objects")
+					decline("table of objects")
 				}
 				e.within = int(v[1])
 			default:
-				return nil, declined("table of objects")
+				decline("table of objects")
 			}
-			if err := f.add(first+n, e); err != nil {
-				return nil, err
-			}
+			f.add(first+n, e)
 		}
 	}
-	return st.dict, nil
+	return st.dict
 }
 
 // indirect reads the object at a place of the file. Its number must be num, unless that

@@ -55,29 +55,20 @@ func (f *font) glyph(code uint32) (*glyph, error) {
 
 // loadFont returns the font of a resource. A font that is declined is only declined when
 // it is used.
-func (in *interpreter) loadFont(o any) (*font, error) {
-	n, ok := o.(name)
-	if !ok {
-		return nil, declined("operands")
-	}
-	v, err := in.lookup("Font", n)
-	if err != nil {
-		return nil, err
-	}
+func (in *interpreter) loadFont(o any) *font {
+	v := in.lookup("Font", o)
 	r, indirect := v.(ref)
-	if indirect {
-		if f, ok := in.d.fonts[r.num]; ok {
-			return f, nil
-		}
+	if f, ok := in.d.fonts[r.num]; indirect && ok {
+		return f
 	}
-	fd, err := in.d.f.dict(v)
-	if err != nil || fd == nil {
-		return nil, err
+	fd := need(in.d.f.dict(v))
+	if fd == nil {
+		return nil
 	}
 	f := &font{glyphs: map[uint32]*glyph{}}
 	if err := in.d.open(f, fd); err != nil {
 		if _, ok := err.(*Declined); !ok {
-			return nil, err
+			panic(failed{err})
 		}
 		f.load = func(uint32) (*glyph, error) { return nil, err }
 	}
@@ -87,7 +78,7 @@ func (in *interpreter) loadFont(o any) (*font, error) {
 		}
 		in.d.fonts[r.num] = f
 	}
-	return f, nil
+	return f
 }
 
 // maxFonts bounds the fonts that are kept.
@@ -101,22 +92,19 @@ type fontFiles struct {
 
 // fontFile returns a font's file, which must not be changed. Whoever needs the same one
 // waits for it, since inflating it takes longer than reading a page.
-func (d *Document) fontFile(s stream) ([]byte, error) {
+func (d *Document) fontFile(s stream) []byte {
 	e := d.embedded
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if b, ok := e.data[s.num]; ok {
-		return b, nil
+		return b
 	}
-	b, err := d.f.data(s, nil)
-	if err != nil {
-		return nil, err
-	}
+	b := need(d.f.data(s, nil))
 	if len(e.data) >= maxFonts {
 		clear(e.data)
 	}
 	e.data[s.num] = b
-	return b, nil
+	return b
 }
 
 // descriptor is what a font's descriptor says (ISO 32000-1, 9.8).
@@ -137,134 +125,95 @@ const (
 	flagAllCap      = 1 << 16
 )
 
-func (d *Document) descriptor(o any) (out descriptor, err error) {
-	fd, err := d.f.dict(o)
-	if err != nil || fd == nil {
-		return descriptor{flags: flagNonsymbolic}, err
-	}
+func (d *Document) descriptor(o any) (out descriptor) {
+	fd := need(d.f.dict(o))
 	out.flags = flagNonsymbolic
+	if fd == nil {
+		return out
+	}
 	number := func(key name, to *int) bool {
-		if fd[key] == nil || err != nil {
+		if fd[key] == nil {
 			return false
 		}
-		*to, err = d.f.int(fd[key])
-		return err == nil
+		*to = need(d.f.int(fd[key]))
+		return true
 	}
 	number("Flags", &out.flags)
 	number("Ascent", &out.ascent)
 	number("Descent", &out.descent)
 	out.hasMissing = number("MissingWidth", &out.missing)
-	if err != nil {
-		return out, err
-	}
 	if out.descent > 10 {
 		out.descent = -out.descent
 	}
-	box, err := d.f.array(fd["FontBBox"])
-	if err != nil {
-		return out, err
-	}
+	box := need(d.f.array(fd["FontBBox"]))
 	for i := range box {
 		if len(box) != 4 {
-			return out, declined("a font's box")
+			decline("a font's box")
 		}
-		if out.box[i], err = d.f.int(box[i]); err != nil {
-			return out, err
-		}
+		out.box[i] = need(d.f.int(box[i]))
 	}
 	for _, key := range []name{"FontFile", "FontFile2", "FontFile3"} {
-		o, err := d.f.get(fd[key])
-		if err != nil {
-			return out, err
-		}
+		o := need(d.f.get(fd[key]))
 		if s, ok := o.(stream); ok {
 			if out.kind != "" {
-				return out, declined("a font with two files")
+				decline("a font with two files")
 			}
 			out.file, out.kind = s, key
-			if out.subtype, err = d.f.name(s.dict["Subtype"]); err != nil {
-				return out, err
-			}
+			out.subtype = need(d.f.name(s.dict["Subtype"]))
 		}
 	}
 	if out.flags&flagAllCap != 0 && out.kind == "" {
-		return out, declined("a font of capitals")
+		decline("a font of capitals")
 	}
-	return out, nil
+	return out
 }
 
 // open reads what a font's dictionary says.
-func (d *Document) open(f *font, fd dict) error {
-	kind, err := d.f.name(fd["Subtype"])
-	if err != nil {
-		return err
-	}
-	unicodes, err := d.toUnicode(fd["ToUnicode"])
-	if err != nil {
-		return err
-	}
+func (d *Document) open(f *font, fd dict) (err error) {
+	defer caught(&err)
+	kind := need(d.f.name(fd["Subtype"]))
+	unicodes := need(d.toUnicode(fd["ToUnicode"]))
 	switch kind {
 	case "TrueType", "Type1", "MMType1":
-		return d.simpleFont(f, fd, kind, unicodes)
+		d.simpleFont(f, fd, kind, unicodes)
 	case "Type0":
-		return d.wideFont(f, fd, unicodes)
+		d.wideFont(f, fd, unicodes)
 	case "Type3":
-		return declined("a Type 3 font")
+		decline("a Type 3 font")
+	default:
+		decline("a font")
 	}
-	return declined("a font")
+	return nil
 }
 
 // simpleFont opens a font whose codes have one byte (ISO 32000-1, 9.6).
-func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) error {
-	desc, err := d.descriptor(fd["FontDescriptor"])
-	if err != nil {
-		return err
-	}
-	base, err := d.f.name(fd["BaseFont"])
-	if err != nil {
-		return err
-	}
-	widths, err := d.widths(fd, &desc)
-	if err != nil {
-		return err
-	}
-	var enc encoding
-	if err := d.encoding(&enc, fd["Encoding"]); err != nil {
-		return err
-	}
+func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) {
+	desc := d.descriptor(fd["FontDescriptor"])
+	base := need(d.f.name(fd["BaseFont"]))
+	widths := d.widths(fd, &desc)
+	enc := d.encoding(fd["Encoding"])
 	if desc.kind == "" {
-		return standardFont(f, base, kind, &desc, &enc, widths, unicodes)
+		standardFont(f, base, kind, &desc, &enc, widths, unicodes)
+		return
 	}
-	data, err := d.fontFile(desc.file)
-	if err != nil {
-		return err
-	}
+	data := d.fontFile(desc.file)
 	var out outlines
 	var find func(code int) (glyph int, r rune, err error)
 	switch {
 	case desc.kind == "FontFile2" && kind == "TrueType":
-		tt, err := parseTrueType(data)
-		if err != nil {
-			return err
-		}
+		tt := need(parseTrueType(data))
 		out, find = tt, tt.simple(&desc, &enc)
 	case desc.kind == "FontFile3" && desc.subtype == "Type1C" && kind != "TrueType":
-		cf, err := parseCFF(data)
-		if err != nil {
-			return err
-		}
+		cf := need(parseCFF(data))
 		if cf.cid {
-			return declined("a CID font as a simple one")
+			decline("a CID font as a simple one")
 		}
 		out, find = cf, named(&desc, &enc, cf)
 	case desc.kind == "FontFile" && kind != "TrueType":
-		t1, err := parseType1(data)
-		if err != nil {
-			return err
-		}
+		t1 := need(parseType1(data))
 		out, find = t1, named(&desc, &enc, t1)
 	default:
-		return declined("a kind of font file")
+		decline("a kind of font file")
 	}
 	f.load = func(code uint32) (*glyph, error) {
 		id, r, err := find(int(code))
@@ -277,7 +226,7 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 		}
 		return g.of(code, r, widths, unicodes)
 	}
-	return f.metrics(&desc, out, func(code uint32) (g glyph, err error) {
+	f.metrics(&desc, out, func(code uint32) (g glyph, err error) {
 		id, _, err := find(int(code))
 		if err == nil {
 			g, err = out.box(id)
@@ -308,7 +257,7 @@ func (g glyph) of(code uint32, r rune, widths *[256]int, unicodes *toUnicode) (*
 
 // metrics sets ascent and descent: those of the descriptor, else those of the file. shape
 // returns the box of a code's glyph.
-func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (glyph, error)) error {
+func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (glyph, error)) {
 	f.ascent, f.descent = desc.ascent, desc.descent
 	box := desc.box
 	if box == [4]int{} {
@@ -327,7 +276,7 @@ func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (
 			}
 			switch {
 			case err != nil:
-				return declined("a font without ascent and descent")
+				decline("a font without ascent and descent")
 			case g.bottom == g.top:
 			case code == 'A':
 				f.ascent = g.top
@@ -336,28 +285,27 @@ func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (
 			}
 		}
 	}
-	return f.clamp(box)
+	f.clamp(box)
 }
 
 // clamp bounds ascent and descent by the font's box, as PDFium does.
-func (f *font) clamp(box [4]int) error {
+func (f *font) clamp(box [4]int) {
 	if f.ascent == 0 && f.descent == 0 {
-		return declined("a font without ascent and descent")
+		decline("a font without ascent and descent")
 	}
 	f.ascent, f.descent = min(f.ascent, box[3]), max(f.descent, box[1])
 	if f.ascent <= f.descent {
-		return declined("a font without ascent and descent")
+		decline("a font without ascent and descent")
 	}
-	return nil
 }
 
 const noWidth = 0xFFFF
 
 // widths returns the widths of a simple font, nil if it has none.
-func (d *Document) widths(fd dict, desc *descriptor) (*[256]int, error) {
-	list, err := d.f.array(fd["Widths"])
-	if err != nil || list == nil {
-		return nil, err
+func (d *Document) widths(fd dict, desc *descriptor) *[256]int {
+	list := need(d.f.array(fd["Widths"]))
+	if list == nil {
+		return nil
 	}
 	var w [256]int
 	for i := range w {
@@ -369,23 +317,19 @@ func (d *Document) widths(fd dict, desc *descriptor) (*[256]int, error) {
 	var first, last int
 	for key, to := range map[name]*int{"FirstChar": &first, "LastChar": &last} {
 		if fd[key] != nil {
-			if *to, err = d.f.int(fd[key]); err != nil {
-				return nil, err
-			}
+			*to = need(d.f.int(fd[key]))
 		}
 	}
 	if first < 0 || first > 255 {
-		return nil, declined("a font's widths")
+		decline("a font's widths")
 	}
 	if last == 0 || last >= first+len(list) {
 		last = first + len(list) - 1
 	}
 	for code := first; code <= min(last, 255); code++ {
-		if w[code], err = d.f.int(list[code-first]); err != nil {
-			return nil, err
-		}
+		w[code] = need(d.f.int(list[code-first]))
 	}
-	return &w, nil
+	return &w
 }
 
 // encoding is the encoding of a simple font (ISO 32000-1, 9.6.6).
@@ -395,51 +339,39 @@ type encoding struct {
 	names map[int]name
 }
 
-func (d *Document) encoding(e *encoding, o any) error {
-	v, err := d.f.get(o)
-	if err != nil || v == nil {
-		return err
-	}
-	switch v := v.(type) {
+func (d *Document) encoding(o any) (e encoding) {
+	switch v := need(d.f.get(o)).(type) {
+	case nil:
+		return e
 	case name:
 		e.base = v
 	case dict:
 		e.isDic = true
-		if e.base, err = d.f.name(v["BaseEncoding"]); err != nil {
-			return err
-		}
-		list, err := d.f.array(v["Differences"])
-		if err != nil {
-			return err
-		}
+		e.base = need(d.f.name(v["BaseEncoding"]))
+		list := need(d.f.array(v["Differences"]))
 		e.names = map[int]name{}
 		code := -1
 		for _, o := range list {
-			o, err := d.f.get(o)
-			if err != nil {
-				return err
-			}
-			switch o := o.(type) {
+			switch o := need(d.f.get(o)).(type) {
 			case int:
 				code = o
 			case name:
 				if code < 0 || code > 255 {
-					return declined("an encoding")
+					decline("an encoding")
 				}
 				e.names[code] = o
 				code++
 			default:
-				return declined("an encoding")
+				decline("an encoding")
 			}
 		}
 	default:
-		return declined("an encoding")
+		decline("an encoding")
 	}
-	switch e.base {
-	case "", "WinAnsiEncoding", "MacRomanEncoding", "StandardEncoding":
-		return nil
+	if e.base != "" && table(e.base) == nil {
+		decline("an encoding")
 	}
-	return declined("an encoding")
+	return e
 }
 
 // table returns the names of a predefined encoding, nil for the font's own.
@@ -518,87 +450,50 @@ func dingbat(n string) bool {
 }
 
 // wideFont opens a font whose codes have two bytes (ISO 32000-1, 9.7).
-func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
+func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) {
 	f.wide = true
-	enc, err := d.f.get(fd["Encoding"])
-	if err != nil {
-		return err
-	}
-	if enc != name("Identity-H") {
-		return declined("a composite font's encoding")
+	if need(d.f.get(fd["Encoding"])) != name("Identity-H") {
+		decline("a composite font's encoding")
 	}
 	if unicodes == nil {
-		return declined("a composite font without Unicode")
+		decline("a composite font without Unicode")
 	}
-	kids, err := d.f.array(fd["DescendantFonts"])
-	if err != nil {
-		return err
-	}
+	kids := need(d.f.array(fd["DescendantFonts"]))
 	if len(kids) != 1 {
-		return declined("a composite font")
+		decline("a composite font")
 	}
-	cid, err := d.f.dict(kids[0])
-	if err != nil {
-		return err
-	}
-	kind, err := d.f.name(cid["Subtype"])
-	if err != nil {
-		return err
-	}
-	desc, err := d.descriptor(cid["FontDescriptor"])
-	if err != nil {
-		return err
-	}
-	info, err := d.f.dict(cid["CIDSystemInfo"])
-	if err != nil {
-		return err
-	}
+	cid := need(d.f.dict(kids[0]))
+	kind := need(d.f.name(cid["Subtype"]))
+	desc := d.descriptor(cid["FontDescriptor"])
+	info := need(d.f.dict(cid["CIDSystemInfo"]))
 	if o, _ := info["Ordering"].(str); string(o) != "Identity" && string(o) != "UCS" && len(o) > 0 {
-		return declined("a composite font's characters")
+		decline("a composite font's characters")
 	}
 	usual := 1000
 	if cid["DW"] != nil {
-		if usual, err = d.f.int(cid["DW"]); err != nil {
-			return err
-		}
+		usual = need(d.f.int(cid["DW"]))
 	}
-	widths, err := d.wideWidths(cid["W"])
-	if err != nil {
-		return err
-	}
-	toGlyph, err := d.cidToGID(cid["CIDToGIDMap"])
-	if err != nil {
-		return err
-	}
+	widths := d.wideWidths(cid["W"])
+	toGlyph := d.cidToGID(cid["CIDToGIDMap"])
 	if desc.kind == "" {
-		return declined("a font that is not embedded")
+		decline("a font that is not embedded")
 	}
-	data, err := d.fontFile(desc.file)
-	if err != nil {
-		return err
-	}
+	data := d.fontFile(desc.file)
 	var out outlines
 	switch {
 	case desc.kind == "FontFile2" && kind == "CIDFontType2":
-		tt, err := parseTrueType(data)
-		if err != nil {
-			return err
-		}
-		out = tt
+		out = need(parseTrueType(data))
 	case desc.kind == "FontFile3" && desc.subtype == "CIDFontType0C" && kind == "CIDFontType0":
 		if cid["CIDToGIDMap"] != nil {
-			return declined("a composite font")
+			decline("a composite font")
 		}
-		cf, err := parseCFF(data)
-		if err != nil {
-			return err
-		}
+		cf := need(parseCFF(data))
 		out = cf
 		if cf.cid {
 			toGlyph = cf.ofCID
 		}
 	default:
-		return declined("a kind of font file")
+		decline("a kind of font file")
 	}
 	f.load = func(code uint32) (*glyph, error) {
 		id, ok := toGlyph(int(code))
@@ -619,7 +514,7 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
 		}
 		return &g, nil
 	}
-	return f.metrics(&desc, out, func(code uint32) (glyph, error) {
+	f.metrics(&desc, out, func(code uint32) (glyph, error) {
 		g, err := f.glyph(code)
 		if err != nil {
 			return glyph{}, err
@@ -629,88 +524,57 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) error {
 }
 
 // wideWidths returns the widths of a composite font (ISO 32000-1, 9.7.4.3).
-func (d *Document) wideWidths(o any) (map[int]int, error) {
-	list, err := d.f.array(o)
-	if err != nil {
-		return nil, err
-	}
+func (d *Document) wideWidths(o any) map[int]int {
+	list := need(d.f.array(o))
 	out := map[int]int{}
-	set := func(cid, w int) error {
-		if cid < 0 || cid > 0xFFFF {
-			return declined("a font's widths")
-		}
-		if _, twice := out[cid]; twice {
-			return declined("a font's widths")
+	set := func(cid, w int) {
+		if _, twice := out[cid]; twice || cid < 0 || cid > 0xFFFF {
+			decline("a font's widths")
 		}
 		out[cid] = w
-		return nil
 	}
 	for i := 0; i < len(list); {
 		first, err := d.f.int(list[i])
 		if err != nil || i+1 >= len(list) {
-			return nil, declined("a font's widths")
+			decline("a font's widths")
 		}
-		next, err := d.f.get(list[i+1])
-		if err != nil {
-			return nil, err
-		}
+		next := need(d.f.get(list[i+1]))
 		if ws, ok := next.([]any); ok {
 			for k, o := range ws {
-				w, err := d.f.int(o)
-				if err != nil {
-					return nil, err
-				}
-				if err := set(first+k, w); err != nil {
-					return nil, err
-				}
+				set(first+k, need(d.f.int(o)))
 			}
 			i += 2
 			continue
 		}
 		last, err := d.f.int(next)
 		if err != nil || i+2 >= len(list) || last < first || last > 0xFFFF {
-			return nil, declined("a font's widths")
+			decline("a font's widths")
 		}
-		w, err := d.f.int(list[i+2])
-		if err != nil {
-			return nil, err
-		}
+		w := need(d.f.int(list[i+2]))
 		for c := first; c <= last; c++ {
-			if err := set(c, w); err != nil {
-				return nil, err
-			}
+			set(c, w)
 		}
 		i += 3
 	}
-	return out, nil
+	return out
 }
 
 // cidToGID returns the map from characters to glyphs of a TrueType font.
-func (d *Document) cidToGID(o any) (func(cid int) (int, bool), error) {
-	v, err := d.f.get(o)
-	if err != nil {
-		return nil, err
-	}
-	switch v := v.(type) {
-	case nil:
-		return func(cid int) (int, bool) { return cid, true }, nil
-	case name:
-		if v == "Identity" {
-			return func(cid int) (int, bool) { return cid, true }, nil
-		}
-	case stream:
-		b, err := d.f.data(v, nil)
-		if err != nil {
-			return nil, err
-		}
+func (d *Document) cidToGID(o any) func(cid int) (int, bool) {
+	v := need(d.f.get(o))
+	if s, ok := v.(stream); ok {
+		b := need(d.f.data(s, nil))
 		return func(cid int) (int, bool) {
 			if 2*cid+1 >= len(b) {
 				return 0, false
 			}
-			return int(b[2*cid])<<8 | int(b[2*cid+1]), true
-		}, nil
+			return u16(b, 2*cid), true
+		}
 	}
-	return nil, declined("a composite font")
+	if v != nil && v != name("Identity") {
+		decline("a composite font")
+	}
+	return func(cid int) (int, bool) { return cid, true }
 }
 
 // expanded returns the characters of one: ligatures become their letters, as PDFium

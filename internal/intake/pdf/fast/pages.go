@@ -70,51 +70,28 @@ type Char struct {
 }
 
 // Open opens a document. It fails with *Declined, or an error of src.
-func Open(src io.ReaderAt, size int64) (*Document, error) {
-	f, err := openFile(src, size)
-	if err != nil {
-		return nil, err
-	}
-	d := &Document{f: f, embedded: &fontFiles{data: map[int][]byte{}}, fonts: map[int]*font{}, forms: map[int]*form{}}
-	root, err := f.dict(f.trailer["Root"])
-	if err != nil {
-		return nil, err
-	}
+func Open(src io.ReaderAt, size int64) (d *Document, err error) {
+	defer caught(&err)
+	f := openFile(src, size)
+	d = &Document{f: f, embedded: &fontFiles{data: map[int][]byte{}}, fonts: map[int]*font{}, forms: map[int]*form{}}
+	root := need(f.dict(f.trailer["Root"]))
 	if root["Type"] != name("Catalog") {
-		return nil, declined("the catalog")
+		decline("the catalog")
 	}
-	names, err := f.dict(root["Names"])
-	if err != nil {
-		return nil, err
-	}
-	attached, err := f.dict(names["EmbeddedFiles"])
-	if err != nil {
-		return nil, err
-	}
-	list, err := f.array(attached["Names"])
-	if err != nil {
-		return nil, err
-	}
+	names := need(f.dict(root["Names"]))
+	attached := need(f.dict(names["EmbeddedFiles"]))
+	list := need(f.array(attached["Names"]))
 	d.attached = len(list) > 0 || attached["Kids"] != nil || root["Collection"] != nil
-	prefs, err := f.dict(root["ViewerPreferences"])
-	if err != nil {
-		return nil, err
-	}
+	prefs := need(f.dict(root["ViewerPreferences"]))
 	if prefs["Direction"] != nil && prefs["Direction"] != name("L2R") {
-		return nil, declined("right to left")
+		decline("right to left")
 	}
 	if _, ok := root["Pages"].(ref); !ok {
-		return nil, declined("the page tree")
+		decline("the page tree")
 	}
-	top, err := f.dict(root["Pages"])
-	if err != nil {
-		return nil, err
-	}
-	if err := d.walk(top, root["Pages"], leaf{}, 0); err != nil {
-		return nil, err
-	}
+	d.walk(need(f.dict(root["Pages"])), root["Pages"], leaf{}, 0)
 	if len(d.pages) == 0 {
-		return nil, declined("no pages")
+		decline("no pages")
 	}
 	return d, nil
 }
@@ -133,172 +110,121 @@ const maxPages = 100_000
 
 // walk adds the pages below a node of the page tree (ISO 32000-1, 7.7.3). at is the
 // node's reference.
-func (d *Document) walk(node dict, at any, inherited leaf, depth int) (err error) {
+func (d *Document) walk(node dict, at any, l leaf, depth int) {
 	if depth > maxNesting || len(d.pages) >= maxPages {
-		return declined("the page tree")
+		decline("the page tree")
 	}
 	f := d.f
-	l := inherited
 	if node["Resources"] != nil {
-		if l.resources, err = f.dict(node["Resources"]); err != nil {
-			return err
-		}
+		l.resources = need(f.dict(node["Resources"]))
 	}
 	if node["MediaBox"] != nil {
-		if l.media, err = f.array(node["MediaBox"]); err != nil {
-			return err
-		}
+		l.media = need(f.array(node["MediaBox"]))
 	}
 	if node["CropBox"] != nil {
-		if l.crop, err = f.array(node["CropBox"]); err != nil {
-			return err
-		}
+		l.crop = need(f.array(node["CropBox"]))
 	}
 	if node["Rotate"] != nil {
-		if l.rotate, err = f.int(node["Rotate"]); err != nil {
-			return err
-		}
-		if l.rotate%90 != 0 {
-			return declined("a page's rotation")
+		if l.rotate = need(f.int(node["Rotate"])); l.rotate%90 != 0 {
+			decline("a page's rotation")
 		}
 	}
-	kind, err := f.name(node["Type"])
-	if err != nil {
-		return err
-	}
-	switch kind {
+	switch need(f.name(node["Type"])) {
 	case "Page":
 		if node["Kids"] != nil {
-			return declined("the page tree")
+			decline("the page tree")
 		}
 		if node["UserUnit"] != nil {
 			if unit, err := f.float(node["UserUnit"]); err != nil || unit != 1 {
-				return declined("a page's unit")
+				decline("a page's unit")
 			}
 		}
 		l.annots, l.contents = node["Annots"], node["Contents"]
 		d.pages = append(d.pages, l)
-		return nil
 	case "Pages":
-		kids, err := f.array(node["Kids"])
-		if err != nil {
-			return err
-		}
-		count, err := f.int(node["Count"])
-		if err != nil {
-			return err
-		}
+		kids := need(f.array(node["Kids"]))
+		count := need(f.int(node["Count"]))
 		before := len(d.pages)
 		for _, k := range kids {
 			if _, ok := k.(ref); !ok {
-				return declined("the page tree")
+				decline("the page tree")
 			}
-			kid, err := f.dict(k)
-			if err != nil {
-				return err
-			}
+			kid := need(f.dict(k))
 			if kid["Parent"] != at { // by which PDFium looks for what a page inherits
-				return declined("the page tree")
+				decline("the page tree")
 			}
-			if err := d.walk(kid, k, l, depth+1); err != nil {
-				return err
-			}
+			d.walk(kid, k, l, depth+1)
 			f.forget(k)
 		}
 		if len(d.pages)-before != count {
-			return declined("the page tree")
+			decline("the page tree")
 		}
-		return nil
+	default:
+		decline("the page tree")
 	}
-	return declined("the page tree")
 }
 
 // Pages returns the number of pages.
 func (d *Document) Pages() int { return len(d.pages) }
 
 // box returns a box of a page, normalized; ok is false if there is none.
-func (d *Document) box(a []any) (b rect, ok bool, err error) {
-	v, err := d.f.floats(a)
-	if err != nil || v == nil {
-		return b, false, err
+func (d *Document) box(a []any) (b rect, ok bool) {
+	v := need(d.f.floats(a))
+	if v == nil {
+		return b, false
 	}
 	if len(v) != 4 {
-		return b, false, declined("a page's box")
+		decline("a page's box")
 	}
-	b = upright(v)
-	if b.empty() {
-		return b, false, declined("a page's box")
+	if b = upright(v); b.empty() {
+		decline("a page's box")
 	}
-	return b, true, nil
+	return b, true
 }
 
 // visible returns the visible box of a page.
-func (d *Document) visible(l *leaf) (rect, error) {
-	media, ok, err := d.box(l.media)
-	if err != nil {
-		return media, err
-	}
+func (d *Document) visible(l *leaf) rect {
+	box, ok := d.box(l.media)
 	if !ok {
-		return media, declined("a page's box")
+		decline("a page's box")
 	}
-	crop, ok, err := d.box(l.crop)
-	if err != nil {
-		return crop, err
+	if crop, ok := d.box(l.crop); ok {
+		box = box.intersect(crop)
 	}
-	if ok {
-		media = media.intersect(crop)
+	if box.empty() || box.right-box.left >= 1e5 || box.top-box.bottom >= 1e5 {
+		decline("a page's box")
 	}
-	if media.empty() || media.right-media.left >= 1e5 || media.top-media.bottom >= 1e5 {
-		return media, declined("a page's box")
-	}
-	return media, nil
+	return box
 }
 
 // Page reads a page, counted from 0. It fails with *Declined, or an error of the source.
 // The next page overwrites its Chars and All. It has rules if ruled is true.
-func (d *Document) Page(number int, ruled bool) (*Page, error) {
+func (d *Document) Page(number int, ruled bool) (_ *Page, err error) {
+	defer caught(&err)
 	if number == 0 && d.attached {
-		return nil, declined("attached files")
+		decline("attached files")
 	}
 	l := &d.pages[number]
-	box, err := d.visible(l)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.annotations(l.annots); err != nil {
-		return nil, err
-	}
-	data, err := d.contents(l.contents)
-	if err != nil {
-		return nil, err
-	}
+	box := d.visible(l)
+	d.annotations(l.annots)
+	data := d.contents(l.contents)
 	in := newInterpreter(d, box)
 	if ruled {
 		in.tracer = &Tracer{}
 	}
-	if err := in.run(data, l.resources); err != nil {
-		return nil, err
-	}
-	if err := in.survey(); err != nil {
-		return nil, err
-	}
+	in.run(data, l.resources)
+	in.survey()
 	seen := slices.DeleteFunc(slices.Clone(in.texts), func(t *text) bool { return t.hidden })
-	chars, err := in.characters(seen, d.chars)
-	if err != nil {
-		return nil, err
-	}
-	d.chars = chars
+	d.chars = in.characters(seen, d.chars)
 	if half := box.area() / 2; in.pictures < half != (in.most < half) {
-		return nil, declined("a picture in a form")
+		decline("a picture in a form")
 	}
 	if len(seen) < len(in.texts) && in.pictures > box.area()/4 {
-		return nil, declined("hidden text on a picture") // a scan
+		decline("hidden text on a picture") // a scan
 	}
 	var all []Char
 	if len(seen) < len(in.texts) {
-		if all, err = in.characters(in.texts, d.all); err != nil {
-			return nil, err
-		}
+		all = in.characters(in.texts, d.all)
 		d.all = all
 	}
 	d.memory.list, d.memory.areas = in.texts, in.areas
@@ -307,70 +233,51 @@ func (d *Document) Page(number int, ruled bool) (*Page, error) {
 		rules = *in.tracer
 	}
 	return &Page{Rules: rules.Rules, MoreRules: rules.More, All: all, Left: box.left, Bottom: box.bottom, Right: box.right, Top: box.top,
-		Rotation: ((l.rotate/90)%4 + 4) % 4, Chars: chars, Pictures: in.pictures}, nil
+		Rotation: ((l.rotate/90)%4 + 4) % 4, Chars: d.chars, Pictures: in.pictures}, nil
 }
 
 // annotations declines a page with annotations that draw.
-func (d *Document) annotations(o any) error {
-	list, err := d.f.array(o)
-	if err != nil {
-		return err
-	}
+func (d *Document) annotations(o any) {
+	list := need(d.f.array(o))
 	if len(list) > 4096 {
-		return declined("annotations")
+		decline("annotations")
 	}
 	for _, o := range list {
-		a, err := d.f.dict(o)
-		if err != nil {
-			return err
-		}
-		kind, err := d.f.name(a["Subtype"])
-		if err != nil {
-			return err
-		}
-		if kind != "Link" && kind != "Popup" {
-			return declined("annotations")
+		a := need(d.f.dict(o))
+		if kind := need(d.f.name(a["Subtype"])); kind != "Link" && kind != "Popup" {
+			decline("annotations")
 		}
 	}
-	return nil
 }
 
 // contents returns the content of a page: all its streams, one after the other.
-func (d *Document) contents(o any) ([]byte, error) {
-	v, err := d.f.get(o)
-	if err != nil || v == nil {
-		return nil, err
+func (d *Document) contents(o any) []byte {
+	v := need(d.f.get(o))
+	if v == nil {
+		return nil
 	}
 	d.f.forget(o)
 	switch v := v.(type) {
 	case stream:
-		b, err := d.f.data(v, d.buf)
-		if err == nil {
-			d.buf = b
-		}
-		return b, err
+		d.buf = need(d.f.data(v, d.buf))
 	case []any:
 		all := d.buf[:0]
 		for _, o := range v {
-			s, err := d.f.get(o)
-			if err != nil {
-				return nil, err
-			}
+			s := need(d.f.get(o))
 			d.f.forget(o)
 			st, ok := s.(stream)
 			if !ok {
-				return nil, declined("a page's content")
+				decline("a page's content")
 			}
-			if d.other, err = d.f.data(st, d.other); err != nil {
-				return nil, err
-			}
+			d.other = need(d.f.data(st, d.other))
 			if len(all)+len(d.other) > maxStream {
-				return nil, declined("too much data")
+				decline("too much data")
 			}
 			all = append(append(all, d.other...), ' ')
 		}
 		d.buf = all
-		return all, nil
+	default:
+		decline("a page's content")
 	}
-	return nil, declined("a page's content")
+	return d.buf
 }

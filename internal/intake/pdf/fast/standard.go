@@ -86,9 +86,9 @@ func StandardNames() []string {
 }
 
 // standardFont opens a standard font that is not embedded.
-func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, widths *[256]int, unicodes *toUnicode) error {
+func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, widths *[256]int, unicodes *toUnicode) {
 	if kind == "MMType1" {
-		return declined("a font that is not embedded")
+		decline("a font that is not embedded")
 	}
 	n := string(base)
 	if alias, ok := aliases()[n]; ok {
@@ -96,17 +96,15 @@ func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, wid
 	}
 	s := standards()[n]
 	if s == nil {
-		return declined("a font that is not embedded")
+		decline("a font that is not embedded")
 	}
 	if desc.flags&flagSymbolic != 0 {
-		return declined("a symbolic font that is not embedded")
+		decline("a symbolic font that is not embedded")
 	}
 	f.ascent, f.descent = s.ascent, s.descent
 	if desc.box != [4]int{} {
 		f.ascent, f.descent = desc.ascent, desc.descent
-		if err := f.clamp(desc.box); err != nil {
-			return err
-		}
+		f.clamp(desc.box)
 	}
 	names := enc.effective(desc, false)
 	f.load = func(code uint32) (*glyph, error) {
@@ -120,5 +118,4 @@ func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, wid
 		}
 		return g.of(code, runeOf(n), widths, unicodes)
 	}
-	return nil
 }

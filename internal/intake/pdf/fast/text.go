@@ -29,10 +29,10 @@ type placed struct {
 }
 
 // show shows strings, and moves by the numbers between them (ISO 32000-1, 9.4.3).
-func (in *interpreter) show(list []argument) error {
+func (in *interpreter) show(list []argument) {
 	f := in.font
 	if f == nil {
-		return declined("text without a font")
+		decline("text without a font")
 	}
 	in.z++
 	// The position moves before the text by what is before the first string that is not
@@ -42,7 +42,7 @@ func (in *interpreter) show(list []argument) error {
 	for ; first < len(list); first++ {
 		o := &list[first]
 		if o.kind != aText && o.kind != aNumber {
-			return declined("operands")
+			decline("operands")
 		}
 		if len(o.text) > 0 {
 			break
@@ -53,14 +53,14 @@ func (in *interpreter) show(list []argument) error {
 		in.x -= initial * in.size * in.scale / 1000
 	}
 	if first == len(list) {
-		return nil
+		return
 	}
 	most := 0
 	for i := range list {
 		most += len(list[i].text)
 	}
 	if in.chars+most > maxChars {
-		return declined("too many characters")
+		decline("too many characters")
 	}
 	t := in.newText(most)
 	t.z, t.font, t.size = in.z, f, in.size
@@ -79,7 +79,7 @@ func (in *interpreter) show(list []argument) error {
 			continue
 		}
 		if o.kind != aText {
-			return declined("operands")
+			decline("operands")
 		}
 		s := o.text
 		if len(s) == 0 {
@@ -94,7 +94,7 @@ func (in *interpreter) show(list []argument) error {
 		if f.wide {
 			step = 2
 			if len(s)%2 == 1 {
-				return declined("half a character")
+				decline("half a character")
 			}
 		}
 		for i := 0; i < len(s); i += step {
@@ -104,7 +104,7 @@ func (in *interpreter) show(list []argument) error {
 			}
 			g, err := f.glyph(code)
 			if err != nil {
-				return err
+				panic(failed{err})
 			}
 			t.glyphs = append(t.glyphs, placed{g, code, at})
 			left, right := at+float32(g.left)*in.size/1000, at+float32(g.right)*in.size/1000
@@ -126,14 +126,13 @@ func (in *interpreter) show(list []argument) error {
 	y0, y1 := box.bottom*in.size/1000, box.top*in.size/1000
 	t.bounds = t.matrix.rect(rect{box.left, min(y0, y1), box.right, max(y0, y1)})
 	if abs(t.bounds.right-t.bounds.left) < 0.01 {
-		return nil // only spaces
+		return // only spaces
 	}
 	if in.size == 0 {
-		return declined("a font without a size")
+		decline("a font without a size")
 	}
 	in.judge(t)
 	in.texts = append(in.texts, t)
-	return nil
 }
 
 // memory is what the pages of a document use one after the other.
@@ -202,13 +201,13 @@ func (in *interpreter) judge(t *text) {
 }
 
 // survey declines the page if there is a doubt whether all text on it is visible.
-func (in *interpreter) survey() error {
+func (in *interpreter) survey() {
 	if len(in.texts)*len(in.areas) > maxPairs {
-		return declined("too many areas")
+		decline("too many areas")
 	}
 	for _, t := range in.texts {
 		if t.doubt != "" {
-			return declined(t.doubt)
+			decline(t.doubt)
 		}
 		if t.blank || t.hidden {
 			continue
@@ -224,10 +223,9 @@ func (in *interpreter) survey() error {
 			}
 		}
 		if doubt != "" && !in.shown(t) {
-			return declined(doubt)
+			decline(doubt)
 		}
 	}
-	return nil
 }
 
 // shown reports whether each outline of a text lies on paper, or within a solid area that
@@ -278,10 +276,8 @@ func (t *text) outline(g placed) rect {
 // characters returns the characters of the page in PDFium's order: texts are sorted from
 // left to right as long as they continue a line.
 // They go into memory that may have room for them.
-func (in *interpreter) characters(texts []*text, into []Char) ([]Char, error) {
-	if err := twice(texts); err != nil {
-		return nil, err
-	}
+func (in *interpreter) characters(texts []*text, into []Char) []Char {
+	twice(texts)
 	order := make([]*text, 0, len(texts))
 	from := 0 // the beginning of the line
 	for _, t := range texts {
@@ -314,24 +310,24 @@ func (in *interpreter) characters(texts []*text, into []Char) ([]Char, error) {
 		for _, g := range t.glyphs {
 			c.X, c.Y = m.point(g.x, 0)
 			if !t.blank && near(recent[:], g, t, c, close) {
-				return nil, declined("text printed twice")
+				decline("text printed twice")
 			}
 			recent[len(out)%len(recent)] = drawn{t.font, g.code, c.X, c.Y}
 			box := t.box(g)
 			c.Left, c.Bottom, c.Right, c.Top = box.left, box.bottom, box.right, box.top
 			for _, r := range g.runes {
 				if g.left == g.right && g.bottom == g.top && !t.blank && !unicode.IsSpace(r) && !unicode.IsControl(r) {
-					return nil, declined("a character that draws nothing")
+					decline("a character that draws nothing")
 				}
 				if r >= firstRightToLeft && unicode.In(r, rightToLeft...) {
-					return nil, declined("right to left")
+					decline("right to left")
 				}
 				c.Rune = r
 				out = append(out, c)
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // drawn is a character with its origin on the page.
@@ -386,7 +382,7 @@ func (t *text) box(g placed) rect {
 
 // twice declines a page with texts or characters that are printed twice, almost in one
 // place, as some programs make bold type: PDFium leaves some out.
-func twice(texts []*text) error {
+func twice(texts []*text) {
 	const window = 8
 	for i, t := range texts {
 		if t.blank {
@@ -400,9 +396,8 @@ func twice(texts []*text) error {
 			if len(t.glyphs) == len(o.glyphs) && abs(t.matrix.f-o.matrix.f) <= max(t.bounds.top-t.bounds.bottom, abs(t.size))/8+0.1 &&
 				abs(t.matrix.e-o.matrix.e) <= max(t.widthOf(t.glyphs[0]), t.widthOf(t.glyphs[len(t.glyphs)-1])) &&
 				slices.EqualFunc(t.glyphs, o.glyphs, func(a, b placed) bool { return a.code == b.code }) {
-				return declined("text printed twice")
+				decline("text printed twice")
 			}
 		}
 	}
-	return nil
 }
