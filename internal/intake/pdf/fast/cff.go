@@ -11,13 +11,11 @@ type cff struct {
 	byCID    map[int]int
 	names    map[string]int
 	strings  [][]byte
-	encoding [256]int // glyphs
-	private  []cffPrivate
-	selects  []byte // by glyph, the index of its private data
+	encoding [256]int   // glyphs
+	private  [][][]byte // subroutines, by private data
+	selects  []byte     // by glyph, the index of its private data
 	bbox     [4]int
 }
-
-type cffPrivate struct{ subrs [][]byte }
 
 // cffReader reads big-endian data, and remembers if there was too little.
 type cffReader struct {
@@ -191,7 +189,7 @@ func parseCFF(b []byte) (*cff, error) {
 	private := func(d map[int][]float64) bool {
 		v := d[18]
 		if len(v) != 2 {
-			f.private = append(f.private, cffPrivate{})
+			f.private = append(f.private, nil)
 			return len(v) == 0
 		}
 		size, at := int(v[0]), int(v[1])
@@ -202,15 +200,14 @@ func parseCFF(b []byte) (*cff, error) {
 		if !ok {
 			return false
 		}
-		var out cffPrivate
-		if subrs := number(p, 19, 0); subrs != 0 {
-			r := &cffReader{b: b, i: at + subrs}
-			if out.subrs = r.index(); r.bad {
-				return false
-			}
+		r := &cffReader{b: b}
+		var subrs [][]byte
+		if from := number(p, 19, 0); from != 0 {
+			r.i = at + from
+			subrs = r.index()
 		}
-		f.private = append(f.private, out)
-		return true
+		f.private = append(f.private, subrs)
+		return !r.bad
 	}
 	if !f.cid {
 		if !private(top) {
@@ -400,7 +397,7 @@ func (f *cff) box(id int) (g glyph, err error) {
 	if f.selects != nil {
 		fd = int(f.selects[id])
 	}
-	c := &charstring{global: f.global, local: f.private[fd].subrs}
+	c := &charstring{global: f.global, local: f.private[fd]}
 	if err := c.run(f.glyphs[id], 0); err != nil {
 		return g, err
 	}
@@ -446,6 +443,13 @@ func (p *pen) to(dx, dy float64) {
 	p.add()
 }
 
+// curve draws a curve with two points that control it.
+func (p *pen) curve(ax, ay, bx, by, x, y float64) {
+	p.to(ax, ay)
+	p.to(bx, by)
+	p.to(x, y)
+}
+
 func (p *pen) glyph() (g glyph) {
 	if p.drawn {
 		t := func(v float64) int { return thousandths(int(v), 1000) }
@@ -465,7 +469,11 @@ type charstring struct {
 	steps         int
 }
 
-const maxSteps = 1 << 15
+// The bounds of one glyph: steps of its program, and operands at once.
+const (
+	maxSteps = 1 << 15
+	maxStack = 48
+)
 
 func bias(subrs [][]byte) int {
 	switch n := len(subrs); {
@@ -558,7 +566,7 @@ func (c *charstring) run(b []byte, depth int) error {
 				return err
 			}
 		}
-		if len(c.stack) > 48 {
+		if len(c.stack) > maxStack {
 			return errFont
 		}
 	}
@@ -608,27 +616,19 @@ func (c *charstring) draw(op int) error {
 		c.ended = true
 		return nil
 	}
-	if !c.begun {
+	if need, known := operands[op]; !c.begun || known && (n < need.least || (n-need.least)%need.step > need.more) {
 		return errFont
 	}
 	s := c.stack
-	curve := func(a, b, cc, d, e, f float64) {
-		p.to(a, b)
-		p.to(cc, d)
-		p.to(e, f)
-	}
 	switch op {
-	case 5: // rlineto
-		if n == 0 || n%2 != 0 {
-			return errFont
-		}
-		for ; len(s) >= 2; s = s[2:] {
+	case 5, 25: // rlineto, rlinecurve
+		for ; len(s) > 6 || op == 5 && len(s) > 0; s = s[2:] {
 			p.to(s[0], s[1])
 		}
-	case 6, 7: // hlineto, vlineto
-		if n == 0 {
-			return errFont
+		if op == 25 {
+			p.curve(s[0], s[1], s[2], s[3], s[4], s[5])
 		}
+	case 6, 7: // hlineto, vlineto
 		for i, v := range s {
 			if (op == 6) == (i%2 == 0) {
 				p.to(v, 0)
@@ -636,100 +636,66 @@ func (c *charstring) draw(op int) error {
 				p.to(0, v)
 			}
 		}
-	case 8: // rrcurveto
-		if n == 0 || n%6 != 0 {
-			return errFont
-		}
+	case 8, 24: // rrcurveto, rcurveline
 		for ; len(s) >= 6; s = s[6:] {
-			curve(s[0], s[1], s[2], s[3], s[4], s[5])
+			p.curve(s[0], s[1], s[2], s[3], s[4], s[5])
 		}
-	case 24: // rcurveline
-		if n < 8 || n%6 != 2 {
-			return errFont
-		}
-		for ; len(s) >= 6; s = s[6:] {
-			curve(s[0], s[1], s[2], s[3], s[4], s[5])
-		}
-		p.to(s[0], s[1])
-	case 25: // rlinecurve
-		if n < 8 || n%2 != 0 {
-			return errFont
-		}
-		for ; len(s) > 6; s = s[2:] {
+		if op == 24 {
 			p.to(s[0], s[1])
 		}
-		curve(s[0], s[1], s[2], s[3], s[4], s[5])
-	case 26: // vvcurveto
-		if n < 4 || n%4 > 1 {
-			return errFont
-		}
-		dx := 0.0
+	case 26, 27: // vvcurveto, hhcurveto
+		across := 0.0
 		if n%4 == 1 {
-			dx, s = s[0], s[1:]
+			across, s = s[0], s[1:]
 		}
 		for ; len(s) >= 4; s = s[4:] {
-			curve(dx, s[0], s[1], s[2], 0, s[3])
-			dx = 0
-		}
-	case 27: // hhcurveto
-		if n < 4 || n%4 > 1 {
-			return errFont
-		}
-		dy := 0.0
-		if n%4 == 1 {
-			dy, s = s[0], s[1:]
-		}
-		for ; len(s) >= 4; s = s[4:] {
-			curve(s[0], dy, s[1], s[2], s[3], 0)
-			dy = 0
+			if op == 26 {
+				p.curve(across, s[0], s[1], s[2], 0, s[3])
+			} else {
+				p.curve(s[0], across, s[1], s[2], s[3], 0)
+			}
+			across = 0
 		}
 	case 30, 31: // vhcurveto, hvcurveto
-		if n < 4 || n%4 > 1 {
-			return errFont
-		}
 		for flat := op == 31; len(s) >= 4; flat = !flat {
 			last := 0.0
 			if len(s) == 5 {
 				last = s[4]
 			}
 			if flat {
-				curve(s[0], 0, s[1], s[2], last, s[3])
+				p.curve(s[0], 0, s[1], s[2], last, s[3])
 			} else {
-				curve(0, s[0], s[1], s[2], s[3], last)
+				p.curve(0, s[0], s[1], s[2], s[3], last)
 			}
 			s = s[4:]
 		}
 	case 1234: // hflex
-		if n != 7 {
-			return errFont
-		}
-		curve(s[0], 0, s[1], s[2], s[3], 0)
-		curve(s[4], 0, s[5], -s[2], s[6], 0)
+		p.curve(s[0], 0, s[1], s[2], s[3], 0)
+		p.curve(s[4], 0, s[5], -s[2], s[6], 0)
 	case 1235: // flex
-		if n != 13 {
-			return errFont
-		}
-		curve(s[0], s[1], s[2], s[3], s[4], s[5])
-		curve(s[6], s[7], s[8], s[9], s[10], s[11])
+		p.curve(s[0], s[1], s[2], s[3], s[4], s[5])
+		p.curve(s[6], s[7], s[8], s[9], s[10], s[11])
 	case 1236: // hflex1
-		if n != 9 {
-			return errFont
-		}
-		curve(s[0], s[1], s[2], s[3], s[4], 0)
-		curve(s[5], 0, s[6], s[7], s[8], -(s[1] + s[3] + s[7]))
+		p.curve(s[0], s[1], s[2], s[3], s[4], 0)
+		p.curve(s[5], 0, s[6], s[7], s[8], -(s[1] + s[3] + s[7]))
 	case 1237: // flex1
-		if n != 11 {
-			return errFont
-		}
 		dx, dy := s[0]+s[2]+s[4]+s[6]+s[8], s[1]+s[3]+s[5]+s[7]+s[9]
-		curve(s[0], s[1], s[2], s[3], s[4], s[5])
+		p.curve(s[0], s[1], s[2], s[3], s[4], s[5])
 		if abs(dx) > abs(dy) {
-			curve(s[6], s[7], s[8], s[9], s[10], -dy)
+			p.curve(s[6], s[7], s[8], s[9], s[10], -dy)
 		} else {
-			curve(s[6], s[7], s[8], s[9], -dx, s[10])
+			p.curve(s[6], s[7], s[8], s[9], -dx, s[10])
 		}
 	default:
 		return declined("an outline's operator")
 	}
 	return nil
+}
+
+// operands says how many operands the operators for lines and curves take: a least number and
+// any number of steps, and so many more before them.
+var operands = map[int]struct{ least, step, more int }{
+	5: {2, 2, 0}, 6: {1, 1, 0}, 7: {1, 1, 0}, 8: {6, 6, 0}, 24: {8, 6, 0}, 25: {8, 2, 0},
+	26: {4, 4, 1}, 27: {4, 4, 1}, 30: {4, 4, 1}, 31: {4, 4, 1},
+	1234: {7, maxStack, 0}, 1235: {13, maxStack, 0}, 1236: {9, maxStack, 0}, 1237: {11, maxStack, 0},
 }

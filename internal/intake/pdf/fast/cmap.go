@@ -1,6 +1,7 @@
 package fast
 
 import (
+	"slices"
 	"unicode/utf16"
 )
 
@@ -15,46 +16,45 @@ func (u *toUnicode) of(code uint32) []rune {
 }
 
 // toUnicode reads a font's ToUnicode map, nil if there is none.
-func (d *Document) toUnicode(o any) (*toUnicode, error) {
-	v, err := d.f.get(o)
-	if err != nil || v == nil {
-		return nil, err
+func (d *Document) toUnicode(o any) (_ *toUnicode, err error) {
+	defer caught(&err)
+	v := need(d.f.get(o))
+	if v == nil {
+		return nil, nil
+	}
+	check := func(ok bool) {
+		if !ok {
+			decline("a map to Unicode")
+		}
 	}
 	s, ok := v.(stream)
-	if !ok {
-		return nil, declined("a map to Unicode")
-	}
-	data, err := d.f.data(s, nil)
-	if err != nil {
-		return nil, err
-	}
+	check(ok)
 	u := &toUnicode{map[uint32][]rune{}}
-	x := &lexer{b: data}
-	code := func(o any) (uint32, int, bool) {
-		s, ok := o.(str)
-		if !ok || len(s) == 0 || len(s) > 2 {
-			return 0, 0, false
-		}
-		var v uint32
+	x := &lexer{b: need(d.f.data(s, nil))}
+	next := func() any {
+		o, err := x.next()
+		check(err == nil)
+		return o
+	}
+	code := func(o any) (v uint32, length int) {
+		s, _ := o.(str)
+		check(len(s) == 1 || len(s) == 2)
 		for _, c := range s {
 			v = v<<8 | uint32(c)
 		}
-		return v, len(s), true
+		return v, len(s)
 	}
-	text := func(o any) ([]rune, bool) {
+	text := func(o any) (out []rune) {
 		s, ok := o.(str)
-		if !ok || len(s)%2 == 1 || len(s) > 64 {
-			return nil, false
-		}
-		var out []rune
+		check(ok && len(s)%2 == 0 && len(s) <= 64)
 		for i := 0; i < len(s); i += 2 {
 			r := rune(s[i])<<8 | rune(s[i+1])
 			if utf16.IsSurrogate(r) {
-				return nil, true
+				return nil
 			}
 			out = append(out, r)
 		}
-		return out, true
+		return out
 	}
 	set := func(c uint32, r []rune) bool {
 		all := []rune{} // a code without characters is declined if it is used
@@ -69,68 +69,35 @@ func (d *Document) toUnicode(o any) (*toUnicode, error) {
 		u.runes[c] = all
 		return len(u.runes) <= 1<<16
 	}
-	bad := declined("a map to Unicode")
 	for {
 		x.skip()
 		if x.i >= len(x.b) {
 			return u, nil
 		}
-		o, err := x.next()
-		if err != nil {
-			return nil, bad
-		}
-		switch o {
+		switch next() {
 		case keyword("usecmap"), keyword("begincidrange"), keyword("begincidchar"):
-			return nil, bad
+			check(false)
 		case keyword("beginbfchar"):
-			for {
-				o, err := x.next()
-				if err != nil {
-					return nil, bad
-				}
-				if o == keyword("endbfchar") {
-					break
-				}
-				c, _, ok := code(o)
-				to, err := x.next()
-				r, ok2 := text(to)
-				if err != nil || !ok || !ok2 || !set(c, r) {
-					return nil, bad
-				}
+			for o := next(); o != keyword("endbfchar"); o = next() {
+				c, _ := code(o)
+				check(set(c, text(next())))
 			}
 		case keyword("beginbfrange"):
-			for {
-				o, err := x.next()
-				if err != nil {
-					return nil, bad
-				}
-				if o == keyword("endbfrange") {
-					break
-				}
-				from, n, ok := code(o)
-				end, err1 := x.next()
-				last, m, ok2 := code(end)
-				to, err2 := x.next()
-				if err1 != nil || err2 != nil || !ok || !ok2 || n != m || last < from || last > 0xFFFF {
-					return nil, bad
-				}
+			for o := next(); o != keyword("endbfrange"); o = next() {
+				from, n := code(o)
+				last, m := code(next())
+				check(n == m && last >= from)
+				to := next()
 				if list, ok := to.([]any); ok {
-					if len(list) < int(last-from)+1 {
-						return nil, bad
-					}
+					check(len(list) > int(last-from))
 					for c := from; c <= last; c++ {
-						r, ok := text(list[c-from])
-						if !ok || !set(c, r) {
-							return nil, bad
-						}
+						check(set(c, text(list[c-from])))
 					}
 					continue
 				}
-				s, ok := to.(str)
-				r, ok2 := text(to)
-				if !ok || !ok2 || len(s) < 2 {
-					return nil, bad
-				}
+				s, _ := to.(str)
+				r := text(to)
+				check(len(s) > 0)
 				if len(r) == 0 {
 					for c := from; c <= last; c++ {
 						set(c, nil)
@@ -138,18 +105,12 @@ func (d *Document) toUnicode(o any) (*toUnicode, error) {
 					continue
 				}
 				// Only the last byte counts up; an overflow is undefined.
-				if int(s[len(s)-1])+int(last-from) > 0xFF && len(r) > 1 {
-					return nil, bad
-				}
+				check(int(s[len(s)-1])+int(last-from) <= 0xFF || len(r) == 1)
 				for c := from; c <= last; c++ {
-					to := append([]rune(nil), r...)
+					to := slices.Clone(r)
 					to[len(to)-1] += rune(c - from)
-					if utf16.IsSurrogate(to[len(to)-1]) || to[len(to)-1] > 0xFFFF {
-						return nil, bad
-					}
-					if !set(c, to) {
-						return nil, bad
-					}
+					check(!utf16.IsSurrogate(to[len(to)-1]) && to[len(to)-1] <= 0xFFFF)
+					check(set(c, to))
 				}
 			}
 		}

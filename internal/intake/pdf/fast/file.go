@@ -611,10 +611,8 @@ func (f *file) data(s stream, into []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x := (&lexer{b: end}); true {
-		if k, err := x.next(); err != nil || k != keyword("endstream") {
-			return nil, declined("a stream's length")
-		}
+	if k, err := (&lexer{b: end}).next(); err != nil || k != keyword("endstream") {
+		return nil, declined("a stream's length")
 	}
 	filters, parms, err := f.filters(s.dict)
 	if err != nil {
@@ -810,9 +808,4 @@ func paeth(a, b, c int) byte {
 	return byte(c)
 }
 
-func abs[T int | float32 | float64](v T) T {
-	if v < 0 {
-		return -v
-	}
-	return v
-}
+func abs[T int | float32 | float64](v T) T { return max(v, -v) }

@@ -485,41 +485,38 @@ func (t *trueType) composite(b []byte, depth int, budget *int) ([]point, error) 
 		if flags&offsets == 0 {
 			return nil, declined("an outline joined at points")
 		}
-		need := 2
+		size := 1 // bytes of a number of the place
 		if flags&words != 0 {
-			need = 4
+			size = 2
 		}
-		m := matrix{a: 1, d: 1}
+		n := 0 // numbers of the scale
 		switch {
 		case flags&scaled != 0:
-			need += 2
+			n = 1
 		case flags&two != 0:
-			need += 4
+			n = 2
 		case flags&four != 0:
-			need += 8
+			n = 4
 		}
-		if len(b) < need {
+		if len(b) < 2*size+2*n {
 			return nil, errFont
 		}
-		if flags&words != 0 {
+		m := identity
+		if size == 2 {
 			m.e, m.f = float32(i16(b, 0)), float32(i16(b, 2))
-			b = b[4:]
 		} else {
 			m.e, m.f = float32(int8(b[0])), float32(int8(b[1]))
-			b = b[2:]
 		}
-		f := func(i int) float32 { return float32(i16(b, 2*i)) / (1 << 14) }
-		switch {
-		case flags&scaled != 0:
+		f := func(i int) float32 { return float32(i16(b, 2*size+2*i)) / (1 << 14) }
+		switch n {
+		case 1:
 			m.a, m.d = f(0), f(0)
-			b = b[2:]
-		case flags&two != 0:
+		case 2:
 			m.a, m.d = f(0), f(1)
-			b = b[4:]
-		case flags&four != 0:
+		case 4:
 			m.a, m.b, m.c, m.d = f(0), f(1), f(2), f(3)
-			b = b[8:]
 		}
+		b = b[2*size+2*n:]
 		const scaledOffset = 0x800
 		if flags&scaledOffset != 0 && (m.a != 1 || m.d != 1) {
 			return nil, declined("an outline with a scaled place")

@@ -263,7 +263,7 @@ func (c *type1Charstring) run(b []byte, depth int) error {
 		return errFont
 	}
 	for i := 0; i < len(b) && !c.ended; {
-		if c.steps++; c.steps > maxSteps || len(c.stack) > 48 {
+		if c.steps++; c.steps > maxSteps || len(c.stack) > maxStack {
 			return declined("a large outline")
 		}
 		op := int(b[i])
@@ -314,12 +314,14 @@ func (c *type1Charstring) run(b []byte, depth int) error {
 	return nil
 }
 
+// type1Operands is how many operands operators need.
+var type1Operands = map[int]int{13: 2, 1207: 4, 21: 2, 22: 1, 4: 1, 5: 2, 6: 1, 7: 1, 8: 6, 30: 4, 31: 4, 1212: 2}
+
 func (c *type1Charstring) draw(op int) error {
 	p := &c.pen
 	s := c.stack
 	n := len(s)
-	need := map[int]int{13: 2, 1207: 4, 21: 2, 22: 1, 4: 1, 5: 2, 6: 1, 7: 1, 8: 6, 30: 4, 31: 4, 1212: 2}
-	if n < need[op] {
+	if n < type1Operands[op] {
 		return errFont
 	}
 	move := func(dx, dy float64) {
@@ -398,17 +400,11 @@ func (c *type1Charstring) draw(op int) error {
 	case 7:
 		p.to(0, s[0])
 	case 8:
-		p.to(s[0], s[1])
-		p.to(s[2], s[3])
-		p.to(s[4], s[5])
+		p.curve(s[0], s[1], s[2], s[3], s[4], s[5])
 	case 30: // vhcurveto
-		p.to(0, s[0])
-		p.to(s[1], s[2])
-		p.to(s[3], 0)
+		p.curve(0, s[0], s[1], s[2], s[3], 0)
 	case 31: // hvcurveto
-		p.to(s[0], 0)
-		p.to(s[1], s[2])
-		p.to(0, s[3])
+		p.curve(s[0], 0, s[1], s[2], 0, s[3])
 	case 9: // closepath
 		p.open = false
 	case 1, 3, 1200, 1201, 1202: // hints
