@@ -23,7 +23,7 @@ func Filter(t *testing.T, name string, self int) (evaluate func(arch, number uin
 			info = i
 		}
 	}
-	vm, err := bpf.NewVM(filter(info, self))
+	vm, err := bpf.NewVM(filter(info, self, kill))
 	must.OK(t, err)
 	listed = map[uint32]bool{}
 	for _, names := range [][]string{allowed, opening} {

@@ -3,6 +3,7 @@ package worker
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -60,18 +62,10 @@ type slot struct{ proc *process }
 
 // NewPool returns a pool whose workers start when they are first needed.
 func NewPool(c Config) *Pool {
-	if c.Workers <= 0 {
-		c.Workers = runtime.GOMAXPROCS(0) // respects a container's limit
-	}
-	if c.Memory <= 0 {
-		c.Memory = DefaultMemory
-	}
-	if c.Stall <= 0 {
-		c.Stall = 20 * time.Second
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Workers = cmp.Or(max(c.Workers, 0), runtime.GOMAXPROCS(0)) // respects a container's limit
+	c.Memory = cmp.Or(max(c.Memory, 0), DefaultMemory)
+	c.Stall = cmp.Or(max(c.Stall, 0), 20*time.Second)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	p := &Pool{config: c, slots: make(chan *slot, c.Workers), closed: make(chan struct{})}
 	for range c.Workers {
 		p.slots <- &slot{}
@@ -300,9 +294,9 @@ func withTimeout(ctx context.Context, limit time.Duration, says string) (context
 
 // ended returns why a context has ended, for people.
 func ended(ctx context.Context) error {
-	var f *fault.Error
+	f, ok := errors.AsType[*fault.Error](context.Cause(ctx))
 	switch {
-	case errors.As(context.Cause(ctx), &f):
+	case ok:
 		return f
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &fault.Error{Code: fault.TooSlow, Message: "reading it took longer than is allowed", Err: ctx.Err()}
@@ -535,42 +529,28 @@ func (p *process) autopsy(ctx context.Context, c Config, err error) error {
 	if ours, ok := errors.AsType[errOurs](err); ok {
 		return ours.error
 	}
-	words := p.stderr.String()
-	cause := fmt.Errorf("worker %s: %w: %s", p.cmd.ProcessState, err, words)
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx)
 	case err == nil:
 		return nil
+	}
+	words := p.stderr.String()
+	f := &fault.Error{Code: fault.WorkerCrashed, Message: crashed, Err: fmt.Errorf("worker %s: %w: %s", p.cmd.ProcessState, err, words)}
+	switch {
 	// Checked first, since a Go process that is out of memory may hang while it reports
 	// that.
-	case p.cmd.ProcessState.ExitCode() == exitMemory,
-		bytes.Contains([]byte(words), []byte("out of memory")),
-		bytes.Contains([]byte(words), []byte("cannot allocate memory")):
-		return &fault.Error{
-			Code:    fault.TooMuchMemory,
-			Message: fmt.Sprintf("reading it needs more than the %d MB of memory that a worker may use; the file is damaged or hostile", c.Memory>>20),
-			Err:     cause,
-		}
+	case p.cmd.ProcessState.ExitCode() == exitMemory, strings.Contains(words, "out of memory"), strings.Contains(words, "cannot allocate memory"):
+		f.Code = fault.TooMuchMemory
+		f.Message = fmt.Sprintf("reading it needs more than the %d MB of memory that a worker may use; the file is damaged or hostile", c.Memory>>20)
 	case p.stalled.Load():
-		return &fault.Error{
-			Code:    fault.TooSlow,
-			Message: fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: make the PDF again, or without the page at fault", c.Stall),
-			Err:     cause,
-		}
+		f.Code = fault.TooSlow
+		f.Message = fmt.Sprintf("its reader made no progress for %v and was stopped; the file is damaged, hostile or too complicated: make the PDF again, or without the page at fault", c.Stall)
 	case killed(p.cmd.ProcessState) && !errors.As(err, new(errRogue)):
-		return &fault.Error{
-			Code:    fault.WorkerStopped,
-			Message: "its reader was killed from outside, or the machine has no memory left; the file is not the cause, so try again",
-			Err:     cause,
-		}
-	default:
-		return &fault.Error{
-			Code:    fault.WorkerCrashed,
-			Message: crashed,
-			Err:     cause,
-		}
+		f.Code = fault.WorkerStopped
+		f.Message = "its reader was killed from outside, or the machine has no memory left; the file is not the cause, so try again"
 	}
+	return f
 }
 
 // killed reports whether a process was killed from outside. A worker that a document

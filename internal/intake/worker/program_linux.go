@@ -9,6 +9,7 @@ import (
 
 	"github.com/elastic/go-seccomp-bpf/arch"
 	"github.com/landlock-lsm/go-landlock/landlock"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,11 +45,9 @@ func become(encoded string) error {
 		}
 	}
 	if haveSeccomp() {
-		info, err := arch.GetInfo("")
-		if err == nil {
-			err = load(filterWith(info, os.Getpid(), refuse(syscall.EPERM), starting...))
-		}
-		if err != nil {
+		if err := load(func(info *arch.Info) []bpf.Instruction {
+			return filter(info, os.Getpid(), refuse(syscall.EPERM), starting...)
+		}); err != nil {
 			return fmt.Errorf("refusing system calls: %w", err)
 		}
 	}

@@ -108,13 +108,10 @@ func answer(filter []bpf.Instruction, info *arch.Info, with bpf.RetConstant, nam
 	return filter
 }
 
-// filter returns the filter of the process self: it allows what is allowed and kills the
-// process for everything else, system calls of other architectures included.
-func filter(info *arch.Info, self int) []bpf.Instruction { return filterWith(info, self, kill) }
-
-// filterWith returns the filter that allows what is allowed and some system calls more, and
-// gives all others an answer.
-func filterWith(info *arch.Info, self int, others bpf.RetConstant, more ...string) []bpf.Instruction {
+// filter returns the filter of the process self: it allows what is allowed and some system
+// calls more, gives all others an answer, and kills the process for those of other
+// architectures.
+func filter(info *arch.Info, self int, others bpf.RetConstant, more ...string) []bpf.Instruction {
 	f := answer(begin(info, kill), info, allow, allowed...)
 	f = answer(f, info, allow, opening...)
 	f = answer(f, info, allow, more...)
@@ -152,9 +149,13 @@ func shut(info *arch.Info) []bpf.Instruction {
 	return append(answer(begin(info, kill), info, refuse(syscall.EPERM), opening...), allow)
 }
 
-// load puts all threads of the process under a filter, for ever.
-func load(filter []bpf.Instruction) error {
-	raw, err := bpf.Assemble(filter)
+// load puts all threads of the process under a filter for this architecture, for ever.
+func load(filter func(info *arch.Info) []bpf.Instruction) error {
+	info, err := arch.GetInfo("")
+	if err != nil {
+		return err
+	}
+	raw, err := bpf.Assemble(filter(info))
 	if err != nil {
 		return err
 	}
@@ -187,11 +188,7 @@ var haveSeccomp = sync.OnceValue(seccomp.Supported)
 // threads. Where the kernel lacks support, confine does nothing; see Sandbox.
 func confine(folders ...string) error {
 	if haveSeccomp() {
-		info, err := arch.GetInfo("")
-		if err == nil {
-			err = load(filter(info, os.Getpid()))
-		}
-		if err != nil {
+		if err := load(func(info *arch.Info) []bpf.Instruction { return filter(info, os.Getpid(), kill) }); err != nil {
 			return fmt.Errorf("refusing system calls: %w", err)
 		}
 	}
@@ -208,11 +205,7 @@ func confineFiles(folders ...string) error {
 		return nil
 	}
 	// Landlock may be missing, or too old to know of every way to change a file.
-	info, err := arch.GetInfo("")
-	if err == nil {
-		err = load(shut(info))
-	}
-	if err != nil {
+	if err := load(shut); err != nil {
 		return fmt.Errorf("refusing to open files: %w", err)
 	}
 	return nil
@@ -321,14 +314,13 @@ var tryNamespaces = sync.OnceValue(func() bool {
 
 // parts returns what confines workers on this machine, and what of it is missing.
 func parts() (there, missing []string) {
-	switch abi, err := ll.LandlockGetABIVersion(); {
-	case err != nil || abi <= 0:
+	if abi, err := ll.LandlockGetABIVersion(); err != nil || abi <= 0 {
 		missing = append(missing, "Landlock (until compiled code is loaded, a worker can open files)")
-	case abi < 3:
+	} else {
 		there = append(there, fmt.Sprintf("landlock %d", abi))
-		missing = append(missing, "Landlock of ABI 3, Linux 6.2 (until compiled code is loaded, a worker can cut files that it may open)")
-	default:
-		there = append(there, fmt.Sprintf("landlock %d", abi))
+		if abi < 3 {
+			missing = append(missing, "Landlock of ABI 3, Linux 6.2 (until compiled code is loaded, a worker can cut files that it may open)")
+		}
 	}
 	if haveSeccomp() {
 		there = append(there, "seccomp")

@@ -328,15 +328,10 @@ func result(h Handler, c *Call, args []byte) (out outcome) {
 	if err == nil {
 		return outcome{}
 	}
-	var r retire
-	out.Retire = errors.As(err, &r)
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		f = &fault.Error{
-			Code:    fault.WorkerCrashed,
-			Message: crashed,
-			Err:     err,
-		}
+	_, out.Retire = errors.AsType[retire](err)
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		f = &fault.Error{Code: fault.WorkerCrashed, Message: crashed, Err: err}
 		out.Retire = true
 	}
 	out.Code, out.Message = f.Code, f.Message
