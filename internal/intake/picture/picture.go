@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 
 	"golang.org/x/image/webp"
 
@@ -161,26 +162,22 @@ func Turned(img *image.Gray, orientation int) *image.Gray {
 	if orientation >= 5 {
 		ow, oh = h, w
 	}
+	// What is at the right of the stored picture, and at its bottom, comes first.
+	fromRight := slices.Contains([]int{2, 3, 7, 8}, orientation)
+	fromBottom := slices.Contains([]int{3, 4, 6, 7}, orientation)
 	out := image.NewGray(image.Rect(0, 0, ow, oh))
 	for y := range oh {
 		row := out.Pix[y*out.Stride : y*out.Stride+ow]
 		for x := range row {
 			sx, sy := x, y
-			switch orientation {
-			case 2:
-				sx = w - 1 - x
-			case 3:
-				sx, sy = w-1-x, h-1-y
-			case 4:
-				sy = h - 1 - y
-			case 5:
+			if orientation >= 5 {
 				sx, sy = y, x
-			case 6:
-				sx, sy = y, h-1-x
-			case 7:
-				sx, sy = w-1-y, h-1-x
-			case 8:
-				sx, sy = w-1-y, x
+			}
+			if fromRight {
+				sx = w - 1 - sx
+			}
+			if fromBottom {
+				sy = h - 1 - sy
 			}
 			row[x] = img.Pix[sy*img.Stride+sx]
 		}
@@ -196,17 +193,10 @@ func orientation(b []byte) int {
 			break
 		}
 		if data := b[at+4 : at+2+size]; kind == 0xE1 && magic.Begins(data, "Exif\x00\x00") {
-			data = data[6:]
-			if !magic.TIFF(data) || len(data) < 8 {
-				return 1
-			}
-			order := orderOf(data)
-			d, err := directory(data, order.Uint32(data[4:]))
-			if err != nil {
-				return 1
-			}
-			if v := d.first(tagOrientation); v >= 1 && v <= 8 {
-				return int(v)
+			if data = data[6:]; magic.TIFF(data) && len(data) >= 8 {
+				if d, err := directory(data, orderOf(data).Uint32(data[4:])); err == nil {
+					return int(d.first(tagOrientation)) // others than the eight turn nothing
+				}
 			}
 			return 1
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"io"
 
 	"golang.org/x/image/tiff"
 
@@ -62,11 +61,8 @@ var errDirectory = errors.New("a directory of it is damaged")
 
 // directory reads the directory at an offset. The file begins with its mark.
 func directory(b []byte, at uint32) (*tags, error) {
-	if len(b) < 8 {
-		return nil, errDirectory
-	}
 	d := &tags{b: b, order: orderOf(b), v: map[uint16]entry{}}
-	if uint64(at)+2 > uint64(len(b)) {
+	if len(b) < 8 || uint64(at)+2 > uint64(len(b)) {
 		return nil, errDirectory
 	}
 	n := int(d.order.Uint16(b[at:]))
@@ -169,10 +165,10 @@ func (f *File) tiff(page int) (*image.Gray, error) {
 		}
 		return Turned(img, turn), nil
 	}
-	// The decoder takes the first directory: the header names this one instead.
-	head := bytes.Clone(f.b[:8])
-	d.order.PutUint32(head[4:], f.pages[page])
-	img, err := tiff.Decode(&behind{head: head, b: f.b})
+	// The decoder takes the first directory: the header, which is not needed any more, names
+	// this one instead.
+	d.order.PutUint32(f.b[4:], f.pages[page])
+	img, err := tiff.Decode(bytes.NewReader(f.b))
 	if err != nil {
 		return nil, damaged(err)
 	}
@@ -188,10 +184,8 @@ func (d *tags) jpegs(w, h int) (*image.Gray, error) {
 	wide, high := w, int(d.first(tagRows))
 	if _, tiled := d.v[tagTiles]; tiled {
 		offsets, sizes = d.numbers(tagTiles), d.numbers(tagTileSizes)
-		if wide = int(d.first(tagTileWidth)); wide < 1 || wide > MaxSide {
-			return nil, errDirectory
-		}
-		if high = int(d.first(tagTileHeight)); high < 1 || high > MaxSide {
+		wide, high = int(d.first(tagTileWidth)), int(d.first(tagTileHeight))
+		if wide < 1 || wide > MaxSide || high < 1 || high > MaxSide {
 			return nil, errDirectory
 		}
 	} else if high <= 0 || high > h {
@@ -236,33 +230,4 @@ func (d *tags) jpegs(w, h int) (*image.Gray, error) {
 		}
 	}
 	return out, nil
-}
-
-// behind is a file with another head.
-type behind struct {
-	head, b []byte
-	at      int64
-}
-
-func (r *behind) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 || off >= int64(len(r.b)) {
-		return 0, io.EOF
-	}
-	n := copy(p, r.b[off:])
-	if off < int64(len(r.head)) {
-		copy(p[:n], r.head[off:])
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (r *behind) Read(p []byte) (int, error) {
-	n, err := r.ReadAt(p, r.at)
-	r.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
 }
