@@ -40,7 +40,7 @@ func main() {
 	}
 	r := intake.New(intake.Config{Workers: 1})
 	defer r.Close()
-	whole, damaged := &result{kind: "files"}, &result{kind: "damaged copies"}
+	whole, damaged := &result{kind: "files", declined: map[string]int{}}, &result{kind: "damaged copies", declined: map[string]int{}}
 	for _, dir := range pflag.Args() {
 		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.EqualFold(filepath.Ext(path), ".pdf") {
@@ -79,7 +79,7 @@ type result struct {
 
 func (c *result) compare(r *intake.Reader, name string, data []byte, pages int, list bool) {
 	c.files++
-	took := false
+	before := c.taken
 	why := map[string]int{}
 	err := r.Judge(context.Background(), intake.File{Name: name, ReaderAt: bytes.NewReader(data), Size: int64(len(data))}, 0, pages, func(v pdf.Verdict) {
 		if v.Page > 0 {
@@ -93,22 +93,17 @@ func (c *result) compare(r *intake.Reader, name string, data []byte, pages int, 
 		case v.Differs != "":
 			c.taken++
 			c.differing++
-			took = true
 			fmt.Printf("%s, page %d: %s\n", name, v.Page, v.Differs)
 		default:
 			c.taken++
 			c.exact++
-			took = true
 		}
 	})
 	if err != nil {
 		c.failed++ // PDFium fails; what counts is that the fast reader does not
 	}
-	if took {
+	if c.taken > before {
 		c.some++
-	}
-	if c.declined == nil {
-		c.declined = map[string]int{}
 	}
 	for w, n := range why {
 		c.declined[w] += n

@@ -34,6 +34,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -85,7 +86,9 @@ func main() {
 			o.kinds = append(o.kinds, degrade.Kind(k))
 		}
 	}
-	if err := run(o); err != nil {
+	var err error
+	load.Main("bench/scan", func() { err = run(o) })
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -111,29 +114,10 @@ type score struct {
 }
 
 func (s *score) add(o score) {
-	s.Pages += o.Pages
-	s.Bills += o.Bills
-	s.Whole += o.Whole
-	s.Figures += o.Figures
-	s.Right += o.Right
-	s.Wrong += o.Wrong
-	s.Styles += o.Styles
-	s.StylesRight += o.StylesRight
-	s.Numbers += o.Numbers
-	s.Named += o.Named
-	s.Misnamed += o.Misnamed
-	s.Reconciled += o.Reconciled
-	s.False += o.False
-	s.Silent += o.Silent
-	s.Confirmed += o.Confirmed
-	s.Chosen += o.Chosen
-	s.Loose += o.Loose
-	s.Planted += o.Planted
-	s.Fit += o.Fit
-	s.Found += o.Found
-	s.Told += o.Told
-	s.Took += o.Took
-	s.Spent += o.Spent
+	sum, of := reflect.ValueOf(s).Elem(), reflect.ValueOf(o)
+	for i := range sum.NumField() {
+		sum.Field(i).SetInt(sum.Field(i).Int() + of.Field(i).Int())
+	}
 }
 
 // job is one bill in one kind of picture.
@@ -161,10 +145,7 @@ type bench struct {
 }
 
 func run(o options) error {
-	second, err := tesseract.Find(o.second)
-	if err != nil {
-		return err
-	}
+	second := load.Must(tesseract.Find(o.second))
 	ctx := context.Background()
 	config := intake.Config{Second: second, Workers: o.workers, PageTime: time.Hour, Time: time.Hour, Stall: time.Hour, Log: slog.Default()}
 	b := &bench{options: o, draw: intake.New(config), reader: intake.New(config), scores: map[degrade.Kind]*score{}}
@@ -172,31 +153,18 @@ func run(o options) error {
 	defer b.reader.Close()
 	var file []byte
 	if o.bol != "" {
-		if file, err = os.ReadFile(o.bol); err != nil {
-			return err
-		}
+		file = load.Must(os.ReadFile(o.bol))
 	} else {
-		s, err := sample.New(o.sample)
-		if err != nil {
-			return err
-		}
 		var buf bytes.Buffer
-		if err := s.WritePDF(&buf); err != nil {
-			return err
-		}
+		load.Check(load.Must(sample.New(o.sample)).WritePDF(&buf))
 		file = buf.Bytes()
 	}
 	b.doc = intake.File{Name: "bol.pdf", ReaderAt: bytes.NewReader(file), Size: int64(len(file))}
-	if b.truth, err = b.draw.Bills(ctx, []intake.File{b.doc}, nil); err != nil {
-		return err
-	}
+	b.truth = load.Must(b.draw.Bills(ctx, []intake.File{b.doc}, nil))
 	for _, k := range o.kinds {
 		b.scores[k] = &score{}
 	}
-	done, err := b.resume()
-	if err != nil {
-		return err
-	}
+	done := b.resume()
 	jobs := make(chan job)
 	errs := make(chan error, o.workers)
 	for range o.workers {
@@ -218,6 +186,7 @@ func run(o options) error {
 		}
 	}
 	close(jobs)
+	var err error
 	for range o.workers {
 		err = errors.Join(err, <-errs)
 	}
@@ -234,14 +203,12 @@ func run(o options) error {
 }
 
 // resume takes the results of a run before.
-func (b *bench) resume() (done map[string]bool, err error) {
+func (b *bench) resume() (done map[string]bool) {
 	done = map[string]bool{}
 	if b.results == "" {
-		return done, nil
+		return done
 	}
-	if b.kept, err = os.OpenFile(b.results, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
-		return nil, err
-	}
+	b.kept = load.Must(os.OpenFile(b.results, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600))
 	in := bufio.NewScanner(b.kept)
 	for in.Scan() {
 		var r result
@@ -250,7 +217,8 @@ func (b *bench) resume() (done map[string]bool, err error) {
 			done[r.Bill+" "+string(r.Kind)] = true
 		}
 	}
-	return done, in.Err()
+	load.Check(in.Err())
+	return done
 }
 
 func (b *bench) table() {
