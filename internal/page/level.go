@@ -189,12 +189,7 @@ func (p *Page) Level() (*Page, Plane) {
 
 func near(a, b, by float32) bool { return abs(a-b) <= by }
 
-func abs(v float32) float32 {
-	if v < 0 {
-		return -v
-	}
-	return v
-}
+func abs(v float32) float32 { return max(v, -v) }
 
 // Order sorts words into reading order: words whose baselines differ by less than a
 // third of the font's size are on one line.

@@ -20,7 +20,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"math"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -57,15 +56,9 @@ type Config struct {
 
 // NewReader returns a Reader. The workers of the pool must serve Handlers.
 func NewReader(pool *worker.Pool, c Config) *Reader {
-	if c.Time <= 0 {
-		c.Time = 3 * time.Minute
-	}
-	if c.Pages <= 0 {
-		c.Pages = 20_000
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Time = cmp.Or(max(c.Time, 0), 3*time.Minute)
+	c.Pages = cmp.Or(max(c.Pages, 0), 20_000)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	return &Reader{pool: pool, config: c}
 }
 
@@ -122,14 +115,14 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 	if err != nil {
 		return 0, fmt.Errorf("reading a PDF: %w", err)
 	}
-	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, fast: true, many: manyFast}
+	j := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, fast: true}
 	if !r.config.PDFium {
 		if err := j.run(); err != nil && !j.givesUp(err) {
 			return 0, err
 		}
 	}
 	if j.read+j.skipped < j.pages || j.pages == 0 {
-		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, done: j.done, many: manyPages}
+		rest := &job{reader: r, ctx: ctx, src: part, args: args, before: before, each: each, wanted: wanted, counted: counted, done: j.done}
 		if err := rest.run(); err != nil {
 			return 0, err
 		}
@@ -198,7 +191,6 @@ type job struct {
 	wanted  func(number int) bool // which pages of the file are read; nil for all
 	counted func(int)             // is told how many pages there are; may be nil
 	fast    bool                  // without PDFium
-	many    int                   // the number of pages from which it pays to start another worker
 
 	helpers sync.WaitGroup
 
@@ -218,11 +210,11 @@ type job struct {
 type span struct{ next, end int }
 
 // A second worker need not run yet to be worth while for documents of more bytes or
-// pages: reading so many takes about as long as its start.
+// pages: reading so many takes about as long as its start. Without PDFium it never is: one
+// worker reads on all processors.
 const (
 	ManyBytes = 1 << 20
 	manyPages = 64
-	manyFast  = math.MaxInt // without PDFium never: one worker reads on all processors
 )
 
 // help takes another worker for the document, if one is idle, and if it runs or may be
@@ -387,7 +379,7 @@ func (j *job) take(own *span, pages int) (first, count int, err error) {
 		if own.next == own.end {
 			return 0, 0, nil
 		}
-		j.help(own.end-own.next > j.many)
+		j.help(!j.fast && own.end-own.next > manyPages)
 	}
 	first = own.next
 	half := (own.end - own.next) / 2
@@ -489,9 +481,8 @@ func onPage[T any](src io.ReaderAt, size int64, number int, do func(part *io.Sec
 
 // pagesOf returns the number of pages of a document that lacks the requested page.
 func pagesOf(err error) int {
-	var f *fault.Error
 	var details struct{ Pages int }
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		if raw, ok := f.Details.(json.RawMessage); ok && json.Unmarshal(raw, &details) == nil {
 			return max(details.Pages, 0)
 		}
@@ -505,7 +496,7 @@ func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, wi
 	if err := r.ask(ctx, part, method, pictureArgs{Page: number, Width: width}, p.Take); err != nil {
 		return nil, err
 	}
-	if len(p.PNG) == 0 || !(p.PageWidth > 0) {
+	if p.PNG == nil { // it comes after the size
 		return nil, errWire
 	}
 	return p, nil

@@ -300,8 +300,6 @@ type document struct {
 
 // PDFium's FPDF_GetLastError.
 const (
-	errFile     = 2
-	errFormat   = 3
 	errPassword = 4
 	errSecurity = 5
 )

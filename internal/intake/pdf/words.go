@@ -585,9 +585,4 @@ func (l *reading) stamp(at page.Box, text string) {
 	l.note(page.Stamp, at, text, stampMessage(text))
 }
 
-func abs(v float32) float32 {
-	if v < 0 {
-		return -v
-	}
-	return v
-}
+func abs(v float32) float32 { return max(v, -v) }
