@@ -18,15 +18,10 @@ func (p Plane) Back(b Box) Box {
 	if p == (Plane{}) || b == (Box{}) {
 		return b
 	}
-	out := Box{X0: math.MaxFloat32, Y0: math.MaxFloat32, X1: -math.MaxFloat32, Y1: -math.MaxFloat32}
-	for _, x := range [2]float32{b.X0, b.X1} {
-		for _, y := range [2]float32{b.Y0, b.Y1} {
-			u, v := float64(x), float64(y)*p.Tall
-			px, py := float32(u*p.Cos-v*p.Sin), float32(u*p.Sin+v*p.Cos)
-			out = Box{X0: min(out.X0, px), Y0: min(out.Y0, py), X1: max(out.X1, px), Y1: max(out.Y1, py)}
-		}
-	}
-	return out
+	return b.Around(func(x, y float32) (float32, float32) {
+		u, v := float64(x), float64(y)*p.Tall
+		return float32(u*p.Cos - v*p.Sin), float32(u*p.Sin + v*p.Cos)
+	})
 }
 
 // The tangent of the greatest angle at which a page is read, a little over five degrees,

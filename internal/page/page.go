@@ -32,6 +32,18 @@ func (b Box) Meets(o Box) bool {
 	return b.X0 < o.X1 && o.X0 < b.X1 && b.Y0 < o.Y1 && o.Y0 < b.Y1
 }
 
+// Around returns the smallest box around where a function moves the corners to.
+func (b Box) Around(move func(x, y float32) (float32, float32)) Box {
+	out := Box{X0: math.MaxFloat32, Y0: math.MaxFloat32, X1: -math.MaxFloat32, Y1: -math.MaxFloat32}
+	for _, x := range [2]float32{b.X0, b.X1} {
+		for _, y := range [2]float32{b.Y0, b.Y1} {
+			px, py := move(x, y)
+			out = Box{min(out.X0, px), min(out.Y0, py), max(out.X1, px), max(out.Y1, py)}
+		}
+	}
+	return out
+}
+
 // Round returns the box with its corners rounded to hundredths of a point:
 // finer than any printer, and short in JSON.
 func (b Box) Round() Box {

@@ -188,10 +188,10 @@ func (r *Reader) Read(s *Sheet, width float32, alive func() error) (*page.Page, 
 		p.Words = append(p.Words, words...)
 		p.Notes = append(p.Notes, notes...)
 	}
-	inReadingOrder(p.Words)
-	if len(p.Notes) > maxNotes {
-		p.Notes = p.Notes[:maxNotes]
-	}
+	slices.SortStableFunc(p.Words, func(a, b page.Word) int {
+		return cmp.Or(cmp.Compare(a.Base, b.Base), cmp.Compare(a.Box.X0, b.Box.X0))
+	})
+	p.Notes = p.Notes[:min(len(p.Notes), maxNotes)]
 	return p, nil
 }
 
@@ -206,21 +206,11 @@ func (s *Sheet) Back(p *page.Page) {
 		dx, dy := float64(x)-mx, float64(y)-my
 		return float32(mx + dx*cos - dy*sin), float32(my + dx*sin + dy*cos)
 	}
-	box := func(b page.Box) page.Box {
-		out := page.Box{X0: math.MaxFloat32, Y0: math.MaxFloat32, X1: -math.MaxFloat32, Y1: -math.MaxFloat32}
-		for _, x := range [2]float32{b.X0, b.X1} {
-			for _, y := range [2]float32{b.Y0, b.Y1} {
-				px, py := at(x, y)
-				out = page.Box{X0: min(out.X0, px), Y0: min(out.Y0, py), X1: max(out.X1, px), Y1: max(out.Y1, py)}
-			}
-		}
-		return out
-	}
 	for i := range p.Words {
 		w := &p.Words[i]
 		x, y := at(w.Box.X0, w.Base)
 		left := w.Box.X0
-		w.Box, w.Base = box(w.Box), y
+		w.Box, w.Base = w.Box.Around(at), y
 		for j, e := range w.Edges {
 			w.Edges[j] = x + (e-left)*float32(cos)
 		}
@@ -232,20 +222,12 @@ func (s *Sheet) Back(p *page.Page) {
 		p.Rules[i] = page.Box{X0: x - w, Y0: y - h, X1: x + w, Y1: y + h}
 	}
 	for i := range p.Notes {
-		p.Notes[i].Box = box(p.Notes[i].Box).Round()
+		p.Notes[i].Box = p.Notes[i].Box.Around(at).Round()
 	}
 }
 
 // leastAngle is the smallest angle by which a picture is turned.
 const leastAngle = 1e-4
-
-// inReadingOrder sorts words from top to bottom, and those of one baseline from left to
-// right.
-func inReadingOrder(words []page.Word) {
-	slices.SortStableFunc(words, func(a, b page.Word) int {
-		return cmp.Or(cmp.Compare(a.Base, b.Base), cmp.Compare(a.Box.X0, b.Box.X0))
-	})
-}
 
 // Bounds of a page.
 const (

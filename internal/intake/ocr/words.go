@@ -40,9 +40,8 @@ const widest = 1600
 // readLine reads a line of text.
 func readLine(r *recognise.Reading, gray *image.Gray, m *mask, l *line) *text {
 	t := &text{line: l}
-	pieces := l.parts()
 	var plain []char
-	for _, p := range pieces {
+	for _, p := range l.parts() {
 		t.chars = append(t.chars, readPart(r, gray, m, l, p, true)...)
 		if l.ruled {
 			plain = append(plain, readPart(r, gray, m, l, p, false)...)
@@ -317,11 +316,8 @@ func (t *text) words(scale float32) (out []page.Word, notes []page.Note) {
 			w = w[:len(w)-1]
 		}
 		if slices.ContainsFunc(w, func(c char) bool { return !strings.ContainsRune("|[]_ ", c.Rune) }) { // what is left of rulings
-			word, note := t.word(w, left, right, scale)
-			out = append(out, word)
-			if note.Kind != "" {
-				notes = append(notes, note)
-			}
+			word, doubts := t.word(w, left, right, scale)
+			out, notes = append(out, word), append(notes, doubts...)
 		}
 	}
 	for i := 1; i < len(t.chars); i++ {
@@ -432,19 +428,14 @@ func (t *text) parts(chars []char, i int) bool {
 	return false
 }
 
-// word makes a word of some characters.
-func (t *text) word(chars []char, left, right, scale float32) (page.Word, page.Note) {
+// word makes a word of some characters, with a note if it is doubtful.
+func (t *text) word(chars []char, left, right, scale float32) (page.Word, []page.Note) {
 	w := page.Word{Base: t.base * scale, Size: t.tall / 0.7 * scale}
 	w.Box = page.Box{X0: left * scale, Y0: w.Base - 0.78*w.Size, X1: max(right, left+1) * scale, Y1: w.Base + 0.22*w.Size}
 	var b strings.Builder
 	var doubts []string
 	digits := false
-	kept := chars[:0:0]
-	for _, c := range chars {
-		if c.Rune != ' ' && !unicode.IsControl(c.Rune) {
-			kept = append(kept, c)
-		}
-	}
+	kept := slices.DeleteFunc(slices.Clone(chars), func(c char) bool { return c.Rune == ' ' || unicode.IsControl(c.Rune) })
 	for i, c := range kept {
 		b.WriteRune(c.Rune)
 		digits = digits || unicode.IsDigit(c.Rune)
@@ -453,20 +444,17 @@ func (t *text) word(chars []char, left, right, scale float32) (page.Word, page.N
 			edge = min(max((kept[i-1].x+c.x)/2, left), right)
 		}
 		w.Edges = append(w.Edges, edge*scale)
+		g := page.Glyph{Sure: c.Sure, Other: c.Other, OtherSure: c.OtherSure}
+		if c.Other == recognise.NoChar {
+			g.Other = page.NoGlyph
+		}
+		w.Glyphs = append(w.Glyphs, g)
 		if i > 0 && t.parts(kept, i) {
 			w.Joints = append(w.Joints, i)
 		}
 	}
 	w.Edges = append(w.Edges, w.Box.X1)
 	w.Text = b.String()
-	for _, c := range kept {
-		g := page.Glyph{Sure: c.Sure, Other: c.Other, OtherSure: c.OtherSure}
-		if c.Other == recognise.NoChar {
-			g.Other = page.NoGlyph
-		}
-		w.Glyphs = append(w.Glyphs, g)
-	}
-	note := page.Note{}
 	for i, c := range kept {
 		if c.Sure >= doubtful || !digits {
 			continue
@@ -480,14 +468,14 @@ func (t *text) word(chars []char, left, right, scale float32) (page.Word, page.N
 			doubts = append(doubts, fmt.Sprintf("%q", maybe))
 		}
 	}
+	var says string
 	switch {
 	case len(doubts) > 0:
-		if len(doubts) > 3 {
-			doubts = doubts[:3]
-		}
-		note = page.Note{Kind: page.Doubt, Box: w.Box.Round(), Text: w.Text, Message: fmt.Sprintf("%q was read from the picture, and it may be %s", w.Text, strings.Join(doubts, " or "))}
+		says = fmt.Sprintf("%q was read from the picture, and it may be %s", w.Text, strings.Join(doubts[:min(len(doubts), 3)], " or "))
 	case t.differs != "" && digits:
-		note = page.Note{Kind: page.Doubt, Box: w.Box.Round(), Text: w.Text, Message: fmt.Sprintf("%q was read from the picture, close to a ruling line; it may be another text: %q", w.Text, t.differs)}
+		says = fmt.Sprintf("%q was read from the picture, close to a ruling line; it may be another text: %q", w.Text, t.differs)
+	default:
+		return w, nil
 	}
-	return w, note
+	return w, []page.Note{{Kind: page.Doubt, Box: w.Box.Round(), Text: w.Text, Message: says}}
 }
