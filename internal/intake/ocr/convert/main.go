@@ -17,6 +17,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"tallyman/internal/intake/ocr/recognise"
@@ -108,20 +109,23 @@ type writer struct {
 	err error
 }
 
+// fail keeps the first error.
+func (w *writer) fail(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+}
+
 // next returns the next operation of one of some kinds.
 func (w *writer) next(ops ...string) *node {
 	for w.at < len(w.g.nodes) {
 		n := w.g.nodes[w.at]
 		w.at++
-		for _, op := range ops {
-			if n.op == op {
-				return n
-			}
+		if slices.Contains(ops, n.op) {
+			return n
 		}
 	}
-	if w.err == nil {
-		w.err = fmt.Errorf("the model has no further %v", ops)
-	}
+	w.fail("the model has no further %v", ops)
 	return &node{op: ops[0], inputs: []string{"", "", "", "", ""}}
 }
 
@@ -140,9 +144,7 @@ func (w *writer) scalar(n *node) float32 {
 			return c[0]
 		}
 	}
-	if w.err == nil {
-		w.err = fmt.Errorf("%s has no constant", n.op)
-	}
+	w.fail("%s has no constant", n.op)
 	return 0
 }
 
@@ -151,16 +153,13 @@ func (w *writer) conv(outs int) (weights, bias []float32) {
 	n := w.next("Conv")
 	weights, bias = w.constant(n, 1), w.constant(n, 2)
 	if len(weights) == 0 || len(weights)%outs != 0 {
-		if w.err == nil {
-			w.err = fmt.Errorf("a convolution has %d weights for %d outputs", len(weights), outs)
-		}
+		w.fail("a convolution has %d weights for %d outputs", len(weights), outs)
 		weights = make([]float32, outs)
 	}
-	weights = append([]float32(nil), weights...)
 	if bias == nil {
 		bias = make([]float32, outs)
 	}
-	return weights, append([]float32(nil), bias...)
+	return slices.Clone(weights), slices.Clone(bias)
 }
 
 // normed is conv with the normalisation after it folded in.
@@ -169,9 +168,7 @@ func (w *writer) normed(outs int) (weights, bias []float32) {
 	n := w.next("BatchNormalization")
 	scale, shift, mean, variance := w.constant(n, 1), w.constant(n, 2), w.constant(n, 3), w.constant(n, 4)
 	if len(variance) != outs {
-		if w.err == nil {
-			w.err = fmt.Errorf("a normalisation has %d channels, not %d", len(variance), outs)
-		}
+		w.fail("a normalisation has %d channels, not %d", len(variance), outs)
 		return
 	}
 	per := len(weights) / outs
@@ -194,9 +191,7 @@ func (w *writer) linear(outs int) (weights, bias []float32) {
 	}
 	from, b := w.constant(n, 1), w.constant(w.next("Add"), 1)
 	if len(b) != outs || len(from)%outs != 0 {
-		if w.err == nil {
-			w.err = fmt.Errorf("a product has %d outputs, not %d", len(b), outs)
-		}
+		w.fail("a product has %d outputs, not %d", len(b), outs)
 		return make([]float32, outs), make([]float32, outs)
 	}
 	ins := len(from) / outs
@@ -231,8 +226,8 @@ func (w *writer) floats(v ...float32) {
 func (w *writer) halves(v []float32) {
 	for _, f := range v {
 		h, ok := half(f)
-		if !ok && w.err == nil {
-			w.err = fmt.Errorf("the weight %g has no place in 16 bits", f)
+		if !ok {
+			w.fail("the weight %g has no place in 16 bits", f)
 		}
 		w.out = binary.LittleEndian.AppendUint16(w.out, h)
 	}
