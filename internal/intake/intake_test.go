@@ -49,11 +49,7 @@ func file(name string, content []byte) intake.File {
 }
 
 // invented returns a sample, or fails the test.
-func invented(t testing.TB, o sample.Options) *sample.Sample {
-	t.Helper()
-	s := shipments.Sample(t, o)
-	return s
-}
+var invented = shipments.Sample
 
 // read reads one PDF, or fails the test.
 func read(t testing.TB, r *intake.Reader, pdf []byte) *bol.Document {
@@ -67,6 +63,14 @@ func read(t testing.TB, r *intake.Reader, pdf []byte) *bol.Document {
 func unmatched(t testing.TB, d *bol.Document) string {
 	t.Helper()
 	return string(must.Written(t, func(w io.Writer) error { return sheet.WriteCSV(w, sheet.Make(d, nil)) }))
+}
+
+// sheetIs fails the test unless the load sheet of a document without orders is that of a sample.
+func sheetIs(t testing.TB, d *bol.Document, s *sample.Sample) {
+	t.Helper()
+	if got, want := unmatched(t, d), string(must.Written(t, s.WriteUnmatched)); got != want {
+		t.Errorf("the sheet: %s", differing(got, want))
+	}
 }
 
 // differing returns the first line in which two texts differ.

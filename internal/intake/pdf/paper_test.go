@@ -54,15 +54,7 @@ func (m *maker) page(entries, content string) {
 func (m *maker) done(catalog string) []byte {
 	m.objects[0] = "<</Type/Catalog/Pages 2 0 R/OCProperties<</OCGs[5 0 R 6 0 R]/D<</OFF[6 0 R]>>>>" + catalog + ">>"
 	m.objects[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", strings.Join(m.pages, " "), len(m.pages))
-	var b bytes.Buffer
-	b.WriteString("%PDF-1.7\n")
-	table := fmt.Sprintf("xref\n0 %d\n0000000000 65535 f \n", len(m.objects)+1)
-	for i, o := range m.objects {
-		table += fmt.Sprintf("%010d 00000 n \n", b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
-	}
-	fmt.Fprintf(&b, "%strailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table, len(m.objects)+1, b.Len())
-	return b.Bytes()
+	return pdf.Assembled(m.objects...)
 }
 
 // at prints a text in 10 points of Courier, whose characters are 6 points wide.

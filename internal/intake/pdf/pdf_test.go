@@ -43,8 +43,7 @@ func realDocument(tb testing.TB) []byte {
 func sampleDocument(tb testing.TB, bills int) []byte {
 	tb.Helper()
 	s := shipments.Sample(tb, sample.Options{Bills: bills, Lines: 5 * bills, Seed: 1})
-	b := must.Written(tb, s.WritePDF)
-	return b
+	return must.Written(tb, s.WritePDF)
 }
 
 func newPool(tb testing.TB, workers int) *worker.Pool {
@@ -76,31 +75,16 @@ func read(tb testing.TB, r *pdf.Reader, doc []byte) ([]page.Page, error) {
 
 // document builds a PDF of pages, each given by its dictionary entries and its content.
 func document(pages ...[2]string) []byte {
-	var b bytes.Buffer
-	var offsets []int
-	object := func(body string) {
-		offsets = append(offsets, b.Len())
-		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", len(offsets), body)
-	}
-	b.WriteString("%PDF-1.4\n")
-	object("<</Type/Catalog/Pages 2 0 R>>")
-	var kids strings.Builder
-	for i := range pages {
-		fmt.Fprintf(&kids, "%d 0 R ", 4+2*i)
-	}
-	object(fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids.String(), len(pages)))
-	object("<</Type/Font/Subtype/Type1/BaseFont/Courier>>")
+	kids := ""
+	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Courier>>"}
 	for i, p := range pages {
-		object(fmt.Sprintf("<</Type/Page/Parent 2 0 R/Resources<</Font<</F 3 0 R>>>>/Contents %d 0 R %s>>", 5+2*i, p[0]))
-		object(fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(p[1]), p[1]))
+		kids += fmt.Sprintf("%d 0 R ", 4+2*i)
+		objects = append(objects,
+			fmt.Sprintf("<</Type/Page/Parent 2 0 R/Resources<</Font<</F 3 0 R>>>>/Contents %d 0 R %s>>", 5+2*i, p[0]),
+			fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(p[1]), p[1]))
 	}
-	start := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
-	for _, o := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
-	}
-	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, start)
-	return b.Bytes()
+	objects[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids, len(pages))
+	return pdf.Assembled(objects...)
 }
 
 const letter = "/MediaBox[0 0 612 792]"

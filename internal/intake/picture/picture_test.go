@@ -33,23 +33,16 @@ func drawn(w, h int) *image.Gray {
 	return img
 }
 
-func encoded(t testing.TB, encode func(w io.Writer) error) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, encode(&b))
-	return b.Bytes()
-}
-
 func asJPEG(t testing.TB, img image.Image) []byte {
-	return encoded(t, func(w io.Writer) error { return jpeg.Encode(w, img, nil) })
+	return must.Written(t, func(w io.Writer) error { return jpeg.Encode(w, img, nil) })
 }
 
 func asPNG(t testing.TB, img image.Image) []byte {
-	return encoded(t, func(w io.Writer) error { return png.Encode(w, img) })
+	return must.Written(t, func(w io.Writer) error { return png.Encode(w, img) })
 }
 
 func asTIFF(t testing.TB, img image.Image) []byte {
-	return encoded(t, func(w io.Writer) error { return tiff.Encode(w, img, &tiff.Options{Compression: tiff.Deflate}) })
+	return must.Written(t, func(w io.Writer) error { return tiff.Encode(w, img, &tiff.Options{Compression: tiff.Deflate}) })
 }
 
 func open(t testing.TB, b []byte) *File {
