@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -458,8 +457,8 @@ func Fates(files []File, errs []error) error {
 	if first < 0 {
 		return nil
 	}
-	var f *fault.Error
-	if len(files) == 1 || !errors.As(errs[first], &f) {
+	f, ok := errors.AsType[*fault.Error](errs[first])
+	if len(files) == 1 || !ok {
 		return errs[first]
 	}
 	all := *f
@@ -554,20 +553,11 @@ func serveOrders(c *worker.Call, args []byte) error {
 func (r *Reader) Orders(ctx context.Context, f File, dialect *orders.Dialect) (*orders.Table, error) {
 	ctx, cancel := worker.WithTimeout(ctx, r.time)
 	defer cancel()
-	args, err := json.Marshal(ordersArgs{Name: f.Name, Size: f.Size, Limits: r.orders, Dialect: dialect})
-	if err != nil {
-		return nil, fmt.Errorf("reading orders: %w", err)
-	}
-	lease, err := r.pool.LeaseBare(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer lease.Release()
 	var t *orders.Table
 	rows := r.orders.OrDefaults().Rows
-	err = lease.Call(ctx, worker.Request{
+	args := ordersArgs{Name: f.Name, Size: f.Size, Limits: r.orders, Dialect: dialect}
+	err := r.pool.Call(ctx, true, args, worker.Request{
 		Method: methodOrders,
-		Args:   args,
 		Source: f,
 		Most:   r.replies,
 		Reply: func(payload []byte) error {

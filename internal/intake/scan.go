@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -227,18 +226,8 @@ func (r *Reader) call(ctx context.Context, method string, f File, args scanArgs,
 	ctx, cancel := worker.WithTimeout(ctx, max(r.time, r.page))
 	defer cancel()
 	args.Size = f.Size
-	encoded, err := json.Marshal(args)
-	if err != nil {
-		return 0, fmt.Errorf("reading a picture: %w", err)
-	}
-	lease, err := r.pool.LeaseBare(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer lease.Release()
-	err = lease.Call(ctx, worker.Request{
+	err = r.pool.Call(ctx, true, args, worker.Request{
 		Method: method,
-		Args:   encoded,
 		Source: f,
 		Most:   r.replies,
 		Reply: func(payload []byte) error {
@@ -281,15 +270,10 @@ func (r *Reader) scanned(ctx context.Context, f File, pages int, wanted func(num
 
 // scannedPicture reads a page of a picture.
 func (r *Reader) scannedPicture(ctx context.Context, f File, number int) (*pdf.Scanned, error) {
-	s := &pdf.Scanned{}
-	_, err := r.call(ctx, methodScan, f, scanArgs{Page: number}, func(payload []byte) error { return s.Take(payload, number) })
-	if err == nil {
-		err = s.Whole()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return pdf.Receive(number, func(reply func(payload []byte) error) error {
+		_, err := r.call(ctx, methodScan, f, scanArgs{Page: number}, reply)
+		return err
+	})
 }
 
 // shown returns the picture of a page of a picture.
@@ -298,9 +282,7 @@ func (r *Reader) shown(ctx context.Context, f File, number, width int) (*pdf.Pic
 		return nil, fault.New(fault.BadRequest, "the width of a picture must be between %d and %d pixels, not %d", pdf.MinWidth, pdf.MaxWidth, width)
 	}
 	out := &pdf.Picture{}
-	pages, err := r.call(ctx, methodShow, f, scanArgs{Page: number, Width: width}, func(payload []byte) error {
-		return out.Take(payload)
-	})
+	pages, err := r.call(ctx, methodShow, f, scanArgs{Page: number, Width: width}, out.Take)
 	switch {
 	case err != nil:
 		return nil, err

@@ -391,7 +391,7 @@ func (l *loaded) judge(s *survey) (changed bool) {
 	for i := range s.texts {
 		if s.texts[i].hidden {
 			changed = true
-			l.p.do(l.p.look.setActive, uint64(s.texts[i].handle), 0)
+			l.p.do(l.p.look.setActive, uint64(s.texts[i].handle), off)
 		}
 	}
 	return changed
@@ -427,24 +427,23 @@ func (l *loaded) compare(s *survey, index map[uint32]int) {
 		return
 	}
 	// The same without the objects that may cover text shows how much they cover.
-	l.uncover(s, true)
+	l.cover(s, off)
 	if !l.measure(s, glyphs, groups, v, func(g *glyph, _, ink int) { g.alone = ink }) {
 		unsure("there is not enough memory")
 		return
 	}
-	l.uncover(s, false)
+	l.cover(s, on)
 	l.settle(s, glyphs)
 }
 
-// uncover takes the objects that may cover text off the page, or puts them back.
-func (l *loaded) uncover(s *survey, off bool) {
-	var on uint64 = 1
-	if off {
-		on = 0
-	}
+// Whether an object is on the page, for PDFium.
+const off, on uint64 = 0, 1
+
+// cover puts the objects that may cover text on the page, or takes them off.
+func (l *loaded) cover(s *survey, flag uint64) {
 	for _, a := range s.areas {
 		if a.handle != 0 {
-			l.p.do(l.p.look.setActive, a.handle, on)
+			l.p.do(l.p.look.setActive, a.handle, flag)
 		}
 	}
 }
@@ -457,9 +456,9 @@ func (l *loaded) measure(s *survey, glyphs []glyph, groups int, v view, tell fun
 		return false
 	}
 	for g := 1; g <= groups; g++ {
-		l.activate(s, glyphs, g, false)
+		l.activate(s, glyphs, g, off)
 		without := l.render(v, 0)
-		l.activate(s, glyphs, g, true)
+		l.activate(s, glyphs, g, on)
 		if without == nil {
 			all.free()
 			return false
@@ -599,11 +598,7 @@ func grouped(glyphs []glyph, texts int, width, height float32) int {
 }
 
 // activate puts the texts of a group on the page, or takes them off.
-func (l *loaded) activate(s *survey, glyphs []glyph, group int, on bool) {
-	var flag uint64
-	if on {
-		flag = 1
-	}
+func (l *loaded) activate(s *survey, glyphs []glyph, group int, flag uint64) {
 	last := -1
 	for _, g := range glyphs {
 		if g.group == group && g.text != last {

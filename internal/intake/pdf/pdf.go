@@ -505,14 +505,5 @@ func (r *Reader) picture(ctx context.Context, part *io.SectionReader, number, wi
 // ask has a worker do what a method says with a page of one PDF of a file.
 func (r *Reader) ask(ctx context.Context, part *io.SectionReader, method string, args pictureArgs, reply func([]byte) error) error {
 	args.Size = part.Size()
-	encoded, err := json.Marshal(args)
-	if err != nil {
-		return fmt.Errorf("reading a page: %w", err)
-	}
-	lease, err := r.pool.Lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer lease.Release()
-	return lease.Call(ctx, worker.Request{Method: method, Args: encoded, Source: part, Reply: reply})
+	return r.pool.Call(ctx, false, args, worker.Request{Method: method, Source: part, Reply: reply})
 }

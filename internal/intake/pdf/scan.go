@@ -21,7 +21,9 @@ import (
 // It has no limit of time but that of the context. It fails with the codes of Picture.
 func (r *Reader) Scan(ctx context.Context, src io.ReaderAt, size int64, number int) (*Scanned, error) {
 	s, err := onPage(src, size, number, func(part *io.SectionReader, number int) (*Scanned, error) {
-		return r.scan(ctx, part, number)
+		return Receive(number, func(reply func([]byte) error) error {
+			return r.ask(ctx, part, methodScan, pictureArgs{Page: number}, reply)
+		})
 	})
 	if s != nil {
 		s.Page.Number = number
@@ -34,58 +36,47 @@ type Scanned struct {
 	Page page.Page
 	// Strip are its words with digits, for a second reader.
 	Strip *ocr.Strip
-	parts int
 }
 
-// Take takes one of the two replies of a worker that reads a picture: the page of that
-// number, and the strip.
-func (s *Scanned) Take(payload []byte, number int) (err error) {
-	switch s.parts++; s.parts {
-	case 1:
-		if s.Page, err = ParsePage(payload); err != nil || s.Page.Number != number {
+// Receive returns what a worker replies to a call that reads the page of that number from its
+// picture: the page, and the strip.
+func Receive(number int, call func(reply func(payload []byte) error) error) (*Scanned, error) {
+	s := &Scanned{}
+	parts := 0
+	err := call(func(payload []byte) (err error) {
+		switch parts++; parts {
+		case 1:
+			if s.Page, err = ParsePage(payload); err != nil || s.Page.Number != number {
+				return errWire
+			}
+			s.Page.Twice = false // a worker has one reader
+			for i := range s.Page.Words {
+				s.Page.Words[i].Second = nil
+			}
+		case 2:
+			if s.Strip, err = ocr.ParseStrip(payload, len(s.Page.Words)); err != nil {
+				return errWire
+			}
+		default:
 			return errWire
 		}
-		s.Page.Twice = false // a worker has one reader
-		for i := range s.Page.Words {
-			s.Page.Words[i].Second = nil
-		}
-	case 2:
-		if s.Strip, err = ocr.ParseStrip(payload, len(s.Page.Words)); err != nil {
-			return errWire
-		}
-	default:
-		return errWire
+		return nil
+	})
+	if err == nil && parts != 2 {
+		err = errWire
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// Whole fails unless both replies came.
-func (s *Scanned) Whole() error {
-	if s.parts != 2 {
-		return errWire
-	}
-	return nil
-}
-
-// Send sends the two replies that Scanned takes.
+// Send sends the two replies that Receive takes.
 func Send(c *worker.Call, p *page.Page, s *ocr.Strip) error {
 	if err := c.Reply(AppendPage(nil, p)); err != nil {
 		return err
 	}
 	return c.Reply(s.Append(nil))
-}
-
-// scan reads a page of one PDF of a file.
-func (r *Reader) scan(ctx context.Context, part *io.SectionReader, number int) (*Scanned, error) {
-	read := &Scanned{}
-	err := r.ask(ctx, part, methodScan, pictureArgs{Page: number}, func(payload []byte) error { return read.Take(payload, number) })
-	if err == nil {
-		err = read.Whole()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return read, nil
 }
 
 // scanDots is how many pixels a page is rendered with for each inch, unless it is very large.

@@ -273,6 +273,20 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 	return err
 }
 
+// Call waits for a free worker and has it run a method with arguments, which it gets as JSON;
+// see LeaseBare for bare, and Lease.Call.
+func (p *Pool) Call(ctx context.Context, bare bool, args any, r Request) (err error) {
+	if r.Args, err = json.Marshal(args); err != nil {
+		return fmt.Errorf("calling a worker: %w", err)
+	}
+	l, err := p.lease(ctx, bare)
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	return l.Call(ctx, r)
+}
+
 // WithTimeout returns a context whose calls fail with fault.TooSlow, and a message that
 // names the limit, when the time is over.
 func WithTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
