@@ -49,7 +49,7 @@ func (m *mask) lines(rules []span, scale float32) []*line {
 		ha := a.y1 - a.y0
 		best, nearest := -1, 1<<30
 		for b := a.y0 / band; b <= (a.y1-1)/band; b++ {
-			from, _ := slices.BinarySearchFunc(bands[b], i, func(e, t int) int { return cmp.Compare(e, t) })
+			from, _ := slices.BinarySearch(bands[b], i)
 			for _, j := range bands[b][min(from+1, len(bands[b])):] {
 				o := pieces[j]
 				gap := o.x0 - a.x1

@@ -29,12 +29,11 @@ func flattened(img *image.Gray, wide float64) *image.Gray {
 			break
 		}
 	}
-	if f := wide / max(top, bottom); f < 1 {
-		w, h = w*f, h*f
-	} else {
-		f := max(top, bottom) / w
-		w, h = w*f, h*f
+	f := wide / max(top, bottom)
+	if f >= 1 {
+		f = max(top, bottom) / w
 	}
+	w, h = w*f, h*f
 	return projected(img, q, int(w+0.5), int(h+0.5))
 }
 
@@ -90,19 +89,15 @@ func paper(img *image.Gray) (q [4]point, ok bool) {
 			// Across the edge, from outside inward.
 			p, found := point{}, false
 			for d := -14; d <= 14; d++ {
-				px, py := x, y
 				in := float64(d)
-				if i >= 1 && i <= 2 {
+				if i == 1 || i == 2 && flat {
 					in = -in
 				}
+				px, py := x, y
 				if flat {
-					py = y + in
+					py += in
 				} else {
-					if i == 1 {
-						px = x - float64(d)
-					} else {
-						px = x + float64(d)
-					}
+					px += in
 				}
 				ix, iy := int(px+0.5), int(py+0.5)
 				if ix < 0 || iy < 0 || ix >= w || iy >= h {
@@ -244,8 +239,7 @@ func fitted(pts []point, flat bool) [2]point {
 			x, y := get(p)
 			offs = append(offs, math.Abs(y-a*x-b))
 		}
-		sorted := slices.Clone(offs)
-		slices.Sort(sorted)
+		sorted := slices.Sorted(slices.Values(offs))
 		most := max(0.6, 2*sorted[len(sorted)/2])
 		keep = keep[:0]
 		for i, p := range pts {

@@ -39,10 +39,7 @@ const (
 func (s *Sheet) Strip(p *page.Page) *Strip {
 	out := &Strip{}
 	scale := float32(s.Gray.Rect.Dx()) / p.Width
-	type row struct {
-		from image.Rectangle
-		to   image.Rectangle
-	}
+	type row struct{ from, to image.Rectangle }
 	var rows []row
 	for i := range p.Words {
 		w := &p.Words[i]

@@ -30,7 +30,7 @@ type Verdict struct {
 func (r *Reader) Judge(ctx context.Context, src io.ReaderAt, size int64, first, pages int, each func(Verdict)) error {
 	ctx, cancel := worker.WithTimeout(ctx, r.config.Time)
 	defer cancel()
-	lease, err := r.pool.Lease(ctx)
+	lease, err := r.pool.Lease(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (r *Reader) readPart(ctx context.Context, part *io.SectionReader, before in
 
 // run has workers read all pages that are not done.
 func (j *job) run() error {
-	lease, err := j.lease()
+	lease, err := j.reader.pool.Lease(j.ctx, j.fast)
 	if err != nil {
 		return err
 	}
@@ -158,13 +158,6 @@ func (j *job) run() error {
 		j.reader.counts.pages(j.read, true)
 	}
 	return j.err
-}
-
-func (j *job) lease() (*worker.Lease, error) {
-	if j.fast {
-		return j.reader.pool.LeaseBare(j.ctx)
-	}
-	return j.reader.pool.Lease(j.ctx)
 }
 
 // givesUp reports whether the fast reader failed in a way that is not the document's

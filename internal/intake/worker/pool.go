@@ -77,7 +77,7 @@ func NewPool(c Config) *Pool {
 func (p *Pool) Restarts() int64 { return p.restarts.Load() }
 
 // Warm starts up to n idle workers now, so that the first calls need not wait. See
-// LeaseBare for bare.
+// Lease for bare.
 func (p *Pool) Warm(n int, bare bool) {
 	for range min(n, cap(p.slots)) {
 		select {
@@ -110,16 +110,11 @@ type Lease struct {
 	bare bool
 }
 
-// Lease waits for a free worker. The caller must Release it. It fails with
-// fault.Cancelled if the context ends first.
-func (p *Pool) Lease(ctx context.Context) (*Lease, error) { return p.lease(ctx, false) }
-
-// LeaseBare is Lease for methods that need nothing of what Settings.Prepare prepares.
-// A worker that has to be started for them does without, and starts in a fraction of
-// the time.
-func (p *Pool) LeaseBare(ctx context.Context) (*Lease, error) { return p.lease(ctx, true) }
-
-func (p *Pool) lease(ctx context.Context, bare bool) (_ *Lease, err error) {
+// Lease waits for a free worker. The caller must Release it. With bare it is for methods
+// that need nothing of what Settings.Prepare prepares: a worker that has to be started for
+// them does without, and starts in a fraction of the time. It fails with fault.Cancelled if
+// the context ends first.
+func (p *Pool) Lease(ctx context.Context, bare bool) (_ *Lease, err error) {
 	select {
 	case <-p.closed:
 		return nil, errors.New("the worker pool is closed")
@@ -142,7 +137,7 @@ func (p *Pool) lease(ctx context.Context, bare bool) (_ *Lease, err error) {
 }
 
 // TryLease returns a worker if one is idle and nobody waits for it, else nil. Unless
-// start is set it returns none that would have to be started. See LeaseBare for bare.
+// start is set it returns none that would have to be started. See Lease for bare.
 func (p *Pool) TryLease(bare, start bool) *Lease {
 	select {
 	case <-p.closed:
@@ -274,12 +269,12 @@ func (l *Lease) Call(ctx context.Context, r Request) (err error) {
 }
 
 // Call waits for a free worker and has it run a method with arguments, which it gets as JSON;
-// see LeaseBare for bare, and Lease.Call.
+// see Lease for bare, and Lease.Call.
 func (p *Pool) Call(ctx context.Context, bare bool, args any, r Request) (err error) {
 	if r.Args, err = json.Marshal(args); err != nil {
 		return fmt.Errorf("calling a worker: %w", err)
 	}
-	l, err := p.lease(ctx, bare)
+	l, err := p.Lease(ctx, bare)
 	if err != nil {
 		return err
 	}

@@ -332,7 +332,7 @@ func TestAProgramOfAWorkerHoldsNeitherACallNorThePool(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l, err := p.Lease(ctx)
+		l, err := p.Lease(ctx, false)
 		if err != nil {
 			done <- err
 			return
@@ -490,7 +490,7 @@ func TestAWorkerInheritsNoOpenFiles(t *testing.T) {
 func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	cache := prey(t)
 	p := pool(t, worker.Config{Workers: 1, Cache: cache})
-	lease, err := p.Lease(context.Background())
+	lease, err := p.Lease(context.Background(), false)
 	must.OK(t, err)
 	defer lease.Release()
 	ask := func(method string) (found string) {
@@ -511,7 +511,7 @@ func TestASealedWorkerLosesTheFolderOfCompiledCode(t *testing.T) {
 	}
 	// One that prepares nothing never has it.
 	bare := pool(t, worker.Config{Workers: 1, Cache: cache})
-	lease, err = bare.LeaseBare(context.Background())
+	lease, err = bare.Lease(context.Background(), true)
 	must.OK(t, err)
 	defer lease.Release()
 	if got := ask("peek"); !strings.Contains(got, "not permitted") {

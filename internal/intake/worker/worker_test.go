@@ -182,7 +182,7 @@ const never = 1000 * time.Hour
 // call makes one call and returns the replies, put together.
 func call(ctx context.Context, t *testing.T, p *worker.Pool, method, args string, src io.ReaderAt) (string, error) {
 	t.Helper()
-	l, err := p.Lease(ctx)
+	l, err := p.Lease(ctx, false)
 	if err != nil {
 		return "", err
 	}
@@ -325,7 +325,7 @@ func TestAllMemoryAtOnceIsRefusedByTheKernel(t *testing.T) {
 // A worker that was taken over must not fill its parent's memory.
 func TestTheParentBoundsWhatWorkersSend(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
-	l, err := p.Lease(t.Context())
+	l, err := p.Lease(t.Context(), false)
 	must.OK(t, err)
 	got := 0
 	err = l.Call(t.Context(), worker.Request{Method: "flood", Most: 1 << 20, Reply: func(b []byte) error {
@@ -365,7 +365,7 @@ func TestACancelledCallEndsAtOnceAndItsWorkerWithIt(t *testing.T) {
 		if code == fault.TooSlow {
 			end = fault.New(fault.TooSlow, "too long: %w", end)
 		}
-		l, err := p.Lease(ctx)
+		l, err := p.Lease(ctx, false)
 		must.OK(t, err)
 		// The worker replies once, and then hangs.
 		err = l.Call(ctx, worker.Request{Method: "hang", Reply: func([]byte) error { cancel(end); return nil }})
@@ -381,7 +381,7 @@ func TestACancelledCallEndsAtOnceAndItsWorkerWithIt(t *testing.T) {
 
 func TestACallersOwnErrorsComeBack(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 1})
-	l, err := p.Lease(t.Context())
+	l, err := p.Lease(t.Context(), false)
 	must.OK(t, err)
 	defer l.Release()
 	mine := errors.New("mine")
@@ -407,7 +407,7 @@ func TestAPanicInAFunctionOfTheRequestEndsTheWorker(t *testing.T) {
 	before, err := call(t.Context(), t, p, "pid", "", nil)
 	must.OK(t, err)
 	func() {
-		l, err := p.Lease(t.Context())
+		l, err := p.Lease(t.Context(), false)
 		must.OK(t, err)
 		defer l.Release()
 		defer func() {
@@ -427,7 +427,7 @@ func TestAPanicInAFunctionOfTheRequestEndsTheWorker(t *testing.T) {
 
 func TestLeasesAreBounded(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 2})
-	a, err := p.Lease(t.Context())
+	a, err := p.Lease(t.Context(), false)
 	must.OK(t, err)
 	b := p.TryLease(false, true)
 	if b == nil {
@@ -438,11 +438,11 @@ func TestLeasesAreBounded(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := p.Lease(ctx); fault.CodeOf(err) != fault.TooSlow {
+	if _, err := p.Lease(ctx, false); fault.CodeOf(err) != fault.TooSlow {
 		t.Errorf("waiting for a worker ends with %v", err)
 	}
 	a.Release()
-	c, err := p.Lease(t.Context())
+	c, err := p.Lease(t.Context(), false)
 	must.OK(t, err)
 	b.Release()
 	c.Release()
@@ -452,9 +452,9 @@ func TestLeasesAreBounded(t *testing.T) {
 // a method needs it.
 func TestWorkersThatPreparedNothing(t *testing.T) {
 	p := pool(t, worker.Config{Workers: 2})
-	ask := func(lease func(context.Context) (*worker.Lease, error)) (bare, pid string) {
+	ask := func(needsNothing bool) (bare, pid string) {
 		t.Helper()
-		l, err := lease(t.Context())
+		l, err := p.Lease(t.Context(), needsNothing)
 		must.OK(t, err)
 		defer l.Release()
 		for method, to := range map[string]*string{"bare": &bare, "pid": &pid} {
@@ -467,14 +467,14 @@ func TestWorkersThatPreparedNothing(t *testing.T) {
 		t.Fatal("a worker is lent that had to be started")
 	}
 	p.Warm(1, true)
-	bare, light := ask(p.LeaseBare)
+	bare, light := ask(true)
 	if bare != "true" {
 		t.Error("the worker that prepared nothing is not used")
 	}
-	if _, pid := ask(p.LeaseBare); pid != light {
+	if _, pid := ask(true); pid != light {
 		t.Error("a worker that prepared nothing is not used again")
 	}
-	bare, full := ask(p.Lease)
+	bare, full := ask(false)
 	if bare != "false" || full == light {
 		t.Error("a worker that prepared nothing is used where it is not enough")
 	}
@@ -486,12 +486,12 @@ func TestWorkersThatPreparedNothing(t *testing.T) {
 		t.Error("the worker that prepared nothing is lent")
 	}
 	// The only free slot has a worker that prepared nothing.
-	if bare, pid := ask(p.Lease); bare != "false" || pid == light || pid == full {
+	if bare, pid := ask(false); bare != "false" || pid == light || pid == full {
 		t.Errorf("bare %s: worker %s, %s, %s", bare, light, full, pid)
 	}
 	l.Release()
 	// Without a free slot a prepared worker does.
-	if bare, _ := ask(p.LeaseBare); bare != "false" {
+	if bare, _ := ask(true); bare != "false" {
 		t.Error("a prepared worker is ended for a method that needs less")
 	}
 }
@@ -525,7 +525,7 @@ func TestAClosedPoolRefuses(t *testing.T) {
 	p.Warm(2, false)
 	p.Close()
 	p.Close()
-	if _, err := p.Lease(t.Context()); err == nil {
+	if _, err := p.Lease(t.Context(), false); err == nil {
 		t.Error("a closed pool lends workers")
 	}
 	if p.TryLease(false, true) != nil {
