@@ -215,24 +215,21 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 	default:
 		decline("a kind of font file")
 	}
-	f.load = func(code uint32) (*glyph, error) {
+	shape := func(code uint32) (g glyph, r rune, err error) {
 		id, r, err := find(int(code))
-		if err != nil {
-			return nil, err
+		if err == nil {
+			g, err = out.box(id)
 		}
-		g, err := out.box(id)
+		return g, r, err
+	}
+	f.load = func(code uint32) (*glyph, error) {
+		g, r, err := shape(code)
 		if err != nil {
 			return nil, err
 		}
 		return g.of(code, r, widths, unicodes)
 	}
-	f.metrics(&desc, out, func(code uint32) (g glyph, err error) {
-		id, _, err := find(int(code))
-		if err == nil {
-			g, err = out.box(id)
-		}
-		return g, err
-	})
+	f.metrics(&desc, out, shape)
 }
 
 // of returns the glyph for a code of a simple font, with the font's width and characters;
@@ -257,7 +254,7 @@ func (g glyph) of(code uint32, r rune, widths *[256]int, unicodes *toUnicode) (*
 
 // metrics sets ascent and descent: those of the descriptor, else those of the file. shape
 // returns the box of a code's glyph.
-func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (glyph, error)) {
+func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (glyph, rune, error)) {
 	f.ascent, f.descent = desc.ascent, desc.descent
 	box := desc.box
 	if box == [4]int{} {
@@ -267,7 +264,7 @@ func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (
 		f.ascent, f.descent = box[3], box[1]
 		// Those of A and g count, if the font has them.
 		for _, code := range []uint32{'A', 'g'} {
-			g, err := shape(code)
+			g, _, err := shape(code)
 			if err == errNoGlyph {
 				// PDFium takes the box of the mark for missing characters.
 				if mark, err := out.box(0); err == nil && mark.bottom == mark.top {
@@ -514,12 +511,12 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) {
 		}
 		return &g, nil
 	}
-	f.metrics(&desc, out, func(code uint32) (glyph, error) {
+	f.metrics(&desc, out, func(code uint32) (glyph, rune, error) {
 		g, err := f.glyph(code)
 		if err != nil {
-			return glyph{}, err
+			return glyph{}, 0, err
 		}
-		return *g, nil
+		return *g, 0, nil
 	})
 }
 

@@ -11,14 +11,12 @@ import (
 
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/shipments"
 )
 
 // All read the same pages at once, so that they need the same fonts at the same time.
 func TestADocumentIsReadSeveralTimesAtOnce(t *testing.T) {
-	s, err := sample.New(sample.Options{Bills: 5, Lines: 20, Seed: 1})
-	must.OK(t, err)
-	var file bytes.Buffer
-	must.OK(t, s.WritePDF(&file))
+	file := must.Written(t, shipments.Sample(t, sample.Options{Bills: 5, Lines: 20, Seed: 1}).WritePDF)
 	read := func(d *Document) (all []Page) {
 		for number := range d.Pages() {
 			p, err := d.Page(number, true)
@@ -32,7 +30,7 @@ func TestADocumentIsReadSeveralTimesAtOnce(t *testing.T) {
 		return all
 	}
 	open := func() *Document {
-		d, err := Open(bytes.NewReader(file.Bytes()), int64(file.Len()))
+		d, err := Open(bytes.NewReader(file), int64(len(file)))
 		must.OK(t, err)
 		return d
 	}

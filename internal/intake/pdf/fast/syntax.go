@@ -167,10 +167,7 @@ func number(w []byte) (n int, f float32, whole bool, err error) {
 		}
 	}
 	if i == len(w) {
-		if digits == 0 {
-			return 0, 0, false, declined("number")
-		}
-		if n > 1<<31-1 {
+		if digits == 0 || n > 1<<31-1 {
 			return 0, 0, false, declined("number")
 		}
 		if minus {
@@ -218,19 +215,15 @@ func (x *lexer) name() (any, error) {
 	}
 	var out []byte
 	for i := 0; i < len(n); i++ {
-		if n[i] == '#' && i+2 < len(n) {
-			hi, lo := nibble(n[i+1]), nibble(n[i+2])
-			if hi < 0 || lo < 0 {
+		c := n[i]
+		if c == '#' {
+			if i+2 >= len(n) || nibble(n[i+1]) < 0 || nibble(n[i+2]) < 0 {
 				return nil, declined("name")
 			}
-			out = append(out, byte(hi<<4|lo))
+			c = byte(nibble(n[i+1])<<4 | nibble(n[i+2]))
 			i += 2
-			continue
 		}
-		if n[i] == '#' {
-			return nil, declined("name")
-		}
-		out = append(out, n[i])
+		out = append(out, c)
 	}
 	return name(out), nil
 }

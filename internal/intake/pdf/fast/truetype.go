@@ -46,9 +46,7 @@ func parseTrueType(b []byte) (*trueType, error) {
 	if len(b) < 12 {
 		return nil, errFont
 	}
-	switch string(b[:4]) {
-	case "\x00\x01\x00\x00", "true":
-	default:
+	if kind := string(b[:4]); kind != "\x00\x01\x00\x00" && kind != "true" {
 		return nil, declined("a kind of font file")
 	}
 	tables := map[string][]byte{}
