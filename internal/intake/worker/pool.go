@@ -363,41 +363,42 @@ func (s *slot) start(p *Pool, bare bool) error {
 			env = append(env, name+"="+v)
 		}
 	}
-	keepFiles()
-	apart := !p.together.Load()
-	proc, err := launch(exe, env, apart, p.config.Yield)
-	if apart && denied(err) {
-		p.together.Store(true)
-		proc, err = launch(exe, env, false, p.config.Yield)
-	}
+	proc := &process{bare: bare, stderr: &tail{}}
+	var err error
+	proc.cmd, err = launch(exe, env, &p.together, p.config.Yield, func(cmd *exec.Cmd) (err error) {
+		cmd.Stderr = proc.stderr
+		if proc.stdin, err = cmd.StdinPipe(); err == nil {
+			proc.stdout, err = cmd.StdoutPipe()
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("starting a worker: %w", err)
 	}
-	proc.bare = bare
+	proc.out = frameWriter{bufio.NewWriterSize(proc.stdin, 64<<10)}
+	proc.in = frameReader{r: bufio.NewReaderSize(proc.stdout, 64<<10)}
 	s.proc = proc
 	return nil
 }
 
-// launch starts a worker, in namespaces of its own if apart is set.
-func launch(exe string, env []string, apart, yield bool) (*process, error) {
-	cmd := exec.Command(exe)
-	cmd.Args, cmd.Env, cmd.WaitDelay = []string{argv0}, env, waitDelay
-	isolate(cmd, apart)
-	proc := &process{cmd: cmd, stderr: &tail{}}
-	cmd.Stderr = proc.stderr
-	var err error
-	if proc.stdin, err = cmd.StdinPipe(); err != nil {
-		return nil, err
+// launch starts a process, which connect has connected: in namespaces of its own unless the
+// kernel refuses them, which together keeps.
+func launch(exe string, env []string, together *atomic.Bool, yield bool, connect func(*exec.Cmd) error) (*exec.Cmd, error) {
+	keepFiles()
+	for {
+		apart := !together.Load()
+		cmd := exec.Command(exe)
+		cmd.Args, cmd.Env, cmd.WaitDelay = []string{argv0}, env, waitDelay
+		isolate(cmd, apart)
+		if err := connect(cmd); err != nil {
+			return nil, err
+		}
+		err := spawn(cmd, yield)
+		if !apart || !denied(err) {
+			return cmd, err
+		}
+		together.Store(true)
 	}
-	if proc.stdout, err = cmd.StdoutPipe(); err != nil {
-		return nil, err
-	}
-	if err := spawn(cmd, yield); err != nil {
-		return nil, err
-	}
-	proc.out = frameWriter{bufio.NewWriterSize(proc.stdin, 64<<10)}
-	proc.in = frameReader{r: bufio.NewReaderSize(proc.stdout, 64<<10)}
-	return proc, nil
 }
 
 // waitDelay is how long an ended worker may go on writing to its standard error, which a

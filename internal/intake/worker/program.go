@@ -51,33 +51,20 @@ func (p *Program) Run(ctx context.Context, input []byte) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Time)
 	defer cancel()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	for {
-		apart := !ranTogether.Load()
-		out, err := p.run(ctx, stop, encoded, input, apart)
-		if apart && denied(err) {
-			ranTogether.Store(true)
-			continue
-		}
-		return out, err
-	}
-}
-
-func (p *Program) run(ctx context.Context, end context.CancelCauseFunc, encoded, input []byte, apart bool) ([]byte, error) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Args, cmd.WaitDelay = []string{argv0}, waitDelay
-	cmd.Env = []string{envWorker + "=" + program, envProgram + "=" + string(encoded)}
-	isolate(cmd, apart)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	out, words := &bounded{most: p.Most, end: end}, &tail{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), out, words
-	keepFiles()
-	if err := spawn(cmd, false); err != nil {
+	env := []string{envWorker + "=" + program, envProgram + "=" + string(encoded)}
+	cmd, err := launch("/proc/self/exe", env, &ranTogether, false, func(cmd *exec.Cmd) error {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), out, words
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	// Before Wait, after which the process group may be another's.
 	stop := context.AfterFunc(ctx, func() { killAll(cmd.Process) })
-	err := cmd.Wait()
+	err = cmd.Wait()
 	stop()
 	switch {
 	case errors.Is(context.Cause(ctx), errTooMuch):
