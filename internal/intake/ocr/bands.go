@@ -160,22 +160,22 @@ func (b *band) edges(cx, from, to int) (top, bottom int) {
 		}
 		return n*2 >= x1-x0
 	}
-	top, bottom = from, to
-	for top < to && !full(top) {
-		top++
+	top = edge(from, to, -1, b.img.Rect.Dy(), full)
+	return top, edge(to-1, top-1, 1, b.img.Rect.Dy(), full) + 1
+}
+
+// edge returns the last of the lines or columns of pixels in a direction that is full, near that
+// at a place: it lies further back, up to an end, or further on, up to the edge of the picture.
+func edge(at, end, way, size int, full func(int) bool) int {
+	from := at
+	for at != end && !full(at) {
+		at -= way
 	}
-	for top == from && from > 0 && full(from-1) {
-		from--
-		top--
+	for at == from && at+way >= 0 && at+way < size && full(at+way) {
+		from += way
+		at = from
 	}
-	for bottom > top && !full(bottom-1) {
-		bottom--
-	}
-	for bottom == to && to < b.img.Rect.Dy() && full(to) {
-		to++
-		bottom++
-	}
-	return top, bottom
+	return at
 }
 
 // steady returns the median of each value and the two on both sides of it.
@@ -250,15 +250,7 @@ func (b *band) ends(x, way int) int {
 		}
 		return n*2 >= b.bottom[i]-b.top[i]
 	}
-	at, end := x, x-way*b.cell
-	for at != end && !full(at) {
-		at -= way
-	}
-	for at == x && x+way >= 0 && x+way < b.img.Rect.Dx() && full(x+way) {
-		x += way
-		at += way
-	}
-	return at
+	return edge(x, x-way*b.cell, way, b.img.Rect.Dx(), full)
 }
 
 // solid reports whether the edges of a band are straight, and dark all along: those of a row

@@ -143,18 +143,12 @@ type Reader struct {
 	m *recognise.Recogniser
 }
 
-// New returns a Reader. It unpacks the weights of the recogniser, which takes some tens of
-// milliseconds and 10 MB.
-func New() (*Reader, error) {
+// Shared returns one Reader for the whole process, made when it is first asked for: that unpacks
+// the weights of the recogniser, which takes some tens of milliseconds and 10 MB.
+var Shared = sync.OnceValues(func() (*Reader, error) {
 	m, err := recognise.New()
-	if err != nil {
-		return nil, err
-	}
-	return &Reader{m}, nil
-}
-
-// Shared returns one Reader for the whole process, made when it is first asked for.
-var Shared = sync.OnceValues(New)
+	return &Reader{m}, err
+})
 
 // Read reads the words and ruling lines of a sheet. width is the width of the page in
 // points; its height follows. The result lies level, in points of the sheet. alive is
