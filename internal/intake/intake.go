@@ -121,9 +121,9 @@ func Compiled(dir string) Cache {
 func RunIfWorker() {
 	worker.Main(func(s worker.Settings) map[string]worker.Handler {
 		handlers := pdf.Handlers(s)
-		handlers[methodOrders] = serveOrders
-		handlers[methodScan] = serveScan
-		handlers[methodShow] = serveShow
+		handlers[methodOrders] = worker.Decoded(serveOrders)
+		handlers[methodScan] = worker.Decoded(serveScan)
+		handlers[methodShow] = worker.Decoded(serveShow)
 		return handlers
 	})
 }
@@ -515,11 +515,7 @@ type ordersReply struct {
 // rowsPerReply bounds the rows of one reply.
 const rowsPerReply = 2000
 
-func serveOrders(c *worker.Call, args []byte) error {
-	var a ordersArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
+func serveOrders(c *worker.Call, a ordersArgs) error {
 	t, err := orders.Read(context.Background(), c.Source(a.Size), a.Size, a.Name, a.Limits, a.Dialect)
 	if err != nil {
 		return err

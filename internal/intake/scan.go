@@ -297,39 +297,35 @@ func (r *Reader) shown(ctx context.Context, f File, number, width int) (*pdf.Pic
 // opened opens the picture of a call, replies with the number of its pages, and returns the
 // page that is wanted, flat, upright and level, with what reads it; nil if there is no such
 // page.
-func opened(c *worker.Call, args []byte) (*ocr.Sheet, *ocr.Reader, scanArgs, error) {
-	var a scanArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return nil, nil, a, err
-	}
+func opened(c *worker.Call, a scanArgs) (*ocr.Sheet, *ocr.Reader, error) {
 	f, err := picture.Open(io.NewSectionReader(c.Source(a.Size), 0, a.Size), a.Size)
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	count, err := json.Marshal(f.Pages())
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	if err := c.Reply(count); err != nil || a.Page < 1 || a.Page > f.Pages() {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	img, err := f.Gray(a.Page - 1)
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	if err := c.Alive(); err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	reader, err := ocr.Shared()
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	sheet, err := reader.Upright(ocr.Prepare(ocr.Flattened(img)), c.Alive)
-	return sheet, reader, a, err
+	return sheet, reader, err
 }
 
-func serveScan(c *worker.Call, args []byte) error {
-	sheet, reader, a, err := opened(c, args)
+func serveScan(c *worker.Call, a scanArgs) error {
+	sheet, reader, err := opened(c, a)
 	if err != nil || sheet == nil {
 		return err
 	}
@@ -341,8 +337,8 @@ func serveScan(c *worker.Call, args []byte) error {
 	return pdf.Send(c, p, sheet.Strip(p))
 }
 
-func serveShow(c *worker.Call, args []byte) error {
-	sheet, _, a, err := opened(c, args)
+func serveShow(c *worker.Call, a scanArgs) error {
+	sheet, _, err := opened(c, a)
 	if err != nil || sheet == nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,11 +25,7 @@ const (
 const pagesPerReader = 4
 
 // serveFast reads what can be read without PDFium, several pages at once.
-func serveFast(c *worker.Call, args []byte) error {
-	var a readArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
+func serveFast(c *worker.Call, a readArgs) error {
 	d, err := openFast(c.Source(a.Size), a.Size)
 	var declined *fast.Declined
 	if errors.As(err, &declined) {

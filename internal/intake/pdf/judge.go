@@ -98,11 +98,7 @@ func (r *Reader) check(ctx context.Context, src *io.SectionReader, pages int) {
 }
 
 // serveJudge reads pages with both readers.
-func serveJudge(p *pdfium, c *worker.Call, args []byte) error {
-	var a readArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
+func serveJudge(p *pdfium, c *worker.Call, a readArgs) error {
 	src := c.Source(a.Size)
 	reply := func(v Verdict) error {
 		b, err := json.Marshal(v)

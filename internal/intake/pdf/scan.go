@@ -85,8 +85,8 @@ const scanDots = 300
 // maxScan bounds the pixels of a page that is rendered to be read.
 const maxScan = 16 << 20
 
-func serveScan(p *pdfium, c *worker.Call, args []byte) error {
-	doc, l, a, err := loadOne(p, c, args)
+func serveScan(p *pdfium, c *worker.Call, a pictureArgs) error {
+	doc, l, err := loadOne(p, c, a)
 	if err != nil {
 		return err
 	}

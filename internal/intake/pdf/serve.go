@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -52,7 +51,7 @@ type pictureArgs struct {
 // at once, so that it is ready for the first call.
 func Handlers(s worker.Settings) map[string]worker.Handler {
 	if s.Bare {
-		return map[string]worker.Handler{methodFast: serveFast}
+		return map[string]worker.Handler{methodFast: worker.Decoded(serveFast)}
 	}
 	var p *pdfium
 	var startErr error
@@ -65,12 +64,12 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 			return err
 		})
 	})
-	with := func(serve func(*pdfium, *worker.Call, []byte) error) worker.Handler {
+	with := func(serve worker.Handler) worker.Handler {
 		return func(c *worker.Call, args []byte) error {
 			if err := startErr; err != nil {
 				return worker.Retire(&fault.Error{Code: fault.Internal, Message: "the PDF engine does not start", Err: err})
 			}
-			err := caught(func() error { return serve(p, c, args) })
+			err := caught(func() error { return serve(c, args) })
 			if t, ok := errors.AsType[trap](err); ok {
 				return worker.Retire(p.trapped(t))
 			}
@@ -78,11 +77,11 @@ func Handlers(s worker.Settings) map[string]worker.Handler {
 		}
 	}
 	return map[string]worker.Handler{
-		methodFast:    serveFast,
-		methodRead:    with(serveRead),
-		methodJudge:   with(serveJudge),
-		methodPicture: with(servePicture),
-		methodScan:    with(serveScan),
+		methodFast:    worker.Decoded(serveFast),
+		methodRead:    with(worker.Decoded(func(c *worker.Call, a readArgs) error { return serveRead(p, c, a) })),
+		methodJudge:   with(worker.Decoded(func(c *worker.Call, a readArgs) error { return serveJudge(p, c, a) })),
+		methodPicture: with(worker.Decoded(func(c *worker.Call, a pictureArgs) error { return servePicture(p, c, a) })),
+		methodScan:    with(worker.Decoded(func(c *worker.Call, a pictureArgs) error { return serveScan(p, c, a) })),
 	}
 }
 
@@ -106,11 +105,7 @@ func (p *pdfium) trapped(t trap) error {
 // PDFium keeps what it has read, so its memory would grow with the document.
 const reopenAfter = 32 << 20
 
-func serveRead(p *pdfium, c *worker.Call, args []byte) error {
-	var a readArgs
-	if err := json.Unmarshal(args, &a); err != nil {
-		return err
-	}
+func serveRead(p *pdfium, c *worker.Call, a readArgs) error {
 	source, err := openPack(p, c.Source(a.Size), a.Size)
 	if err != nil {
 		return err
@@ -312,8 +307,8 @@ func looksLike(head []byte) string {
 // maxPixels is the greatest number of pixels of a picture.
 const maxPixels = 40 << 20
 
-func servePicture(p *pdfium, c *worker.Call, args []byte) error {
-	doc, l, a, err := loadOne(p, c, args)
+func servePicture(p *pdfium, c *worker.Call, a pictureArgs) error {
+	doc, l, err := loadOne(p, c, a)
 	if err != nil {
 		return err
 	}
@@ -341,28 +336,25 @@ func replyPNG(c *worker.Call, img image.Image) error {
 }
 
 // loadOne opens a source and loads the page of it that the arguments name.
-func loadOne(p *pdfium, c *worker.Call, args []byte) (_ *document, _ *loaded, a pictureArgs, err error) {
-	if err := json.Unmarshal(args, &a); err != nil {
-		return nil, nil, a, err
-	}
+func loadOne(p *pdfium, c *worker.Call, a pictureArgs) (*document, *loaded, error) {
 	source, err := openPack(p, c.Source(a.Size), a.Size)
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	if a.Page < 1 || a.Page > source.pages {
 		source.doc.close()
-		return nil, nil, a, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages})
+		return nil, nil, fault.New(fault.NoSuchPage, "there is no page %d: the document has %d", a.Page, source.pages).With(map[string]int{"pages": source.pages})
 	}
 	doc, of, err := source.page(a.Page)
 	if err != nil {
-		return nil, nil, a, err
+		return nil, nil, err
 	}
 	l, err := doc.load(of)
 	if damaged, ok := errors.AsType[errDamaged](err); ok {
 		doc.close()
-		return nil, nil, a, fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why)
+		return nil, nil, fault.New(fault.DamagedPDF, "page %d: %s", a.Page, damaged.why)
 	}
-	return doc, l, a, err
+	return doc, l, err
 }
 
 // picture renders the page, upright, on white.

@@ -70,6 +70,17 @@ type Settings struct {
 // is not used again.
 type Handler func(c *Call, args []byte) error
 
+// Decoded returns a Handler of a method whose arguments are JSON; see Pool.Call.
+func Decoded[A any](serve func(c *Call, args A) error) Handler {
+	return func(c *Call, args []byte) error {
+		var a A
+		if err := json.Unmarshal(args, &a); err != nil {
+			return err
+		}
+		return serve(c, a)
+	}
+}
+
 // Call is a call, from the handler's side. Its methods, and those of its source, may be
 // called by several goroutines at once. The handler must wait for them.
 type Call struct {
