@@ -1,6 +1,9 @@
 package fast
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // cff is a font file in the Compact Font Format (Adobe TN 5176).
 type cff struct {
@@ -69,7 +72,7 @@ func (r *cffReader) index() [][]byte {
 }
 
 // cffDict reads the entries of a dictionary. Operators of two bytes are 1200 and more.
-func cffDict(b []byte) (map[int][]float64, bool) {
+func cffDict(b []byte) map[int][]float64 {
 	out := map[int][]float64{}
 	var operands []float64
 	for i := 0; i < len(b); {
@@ -78,9 +81,7 @@ func cffDict(b []byte) (map[int][]float64, bool) {
 		switch {
 		case c <= 21:
 			if c == 12 {
-				if i >= len(b) {
-					return nil, false
-				}
+				sound(i < len(b))
 				c = 1200 + int(b[i])
 				i++
 			}
@@ -94,26 +95,20 @@ func cffDict(b []byte) (map[int][]float64, bool) {
 			i += 4
 		case c == 30:
 			v, n, ok := cffReal(b[i:])
-			if !ok {
-				return nil, false
-			}
+			sound(ok)
 			operands = append(operands, v)
 			i += n
 		case c >= 32 && c <= 254:
 			v, n, ok := operand(b[i-1:])
-			if !ok {
-				return nil, false
-			}
+			sound(ok)
 			operands = append(operands, v)
 			i += n - 1
 		default:
-			return nil, false
+			sound(false)
 		}
-		if len(operands) > 64 {
-			return nil, false
-		}
+		sound(len(operands) <= 64)
 	}
-	return out, true
+	return out
 }
 
 func cffReal(b []byte) (v float64, n int, ok bool) {
@@ -144,26 +139,27 @@ func cffReal(b []byte) (v float64, n int, ok bool) {
 	return 0, 0, false
 }
 
+// sound declines a font that does not hold what it must.
+func sound(ok bool) {
+	if !ok {
+		panic(failed{errFont})
+	}
+}
+
 // ordinary reports whether a font's matrix makes 1000 units of an em.
 func ordinary(m []float64) bool {
 	return len(m) == 6 && abs(m[0]-0.001) < 1e-8 && m[1] == 0 && m[2] == 0 && abs(m[3]-0.001) < 1e-8 && m[4] == 0 && m[5] == 0
 }
 
-func parseCFF(b []byte) (*cff, error) {
-	if len(b) < 4 || b[0] != 1 {
-		return nil, errFont
-	}
+func parseCFF(b []byte) (f *cff, err error) {
+	defer caught(&err)
+	sound(len(b) >= 4 && b[0] == 1)
 	r := &cffReader{b: b, i: int(b[2])}
 	names := r.index()
 	tops := r.index()
-	f := &cff{strings: r.index(), global: r.index()}
-	if r.bad || len(names) != 1 || len(tops) != 1 {
-		return nil, errFont
-	}
-	top, ok := cffDict(tops[0])
-	if !ok {
-		return nil, errFont
-	}
+	f = &cff{strings: r.index(), global: r.index()}
+	sound(!r.bad && len(names) == 1 && len(tops) == 1)
+	top := cffDict(tops[0])
 	number := func(d map[int][]float64, key, usual int) int {
 		if v := d[key]; len(v) == 1 && v[0] == math.Trunc(v[0]) && abs(v[0]) < 1<<30 {
 			return int(v[0])
@@ -171,10 +167,10 @@ func parseCFF(b []byte) (*cff, error) {
 		return usual
 	}
 	if m, ok := top[1207]; ok && !ordinary(m) {
-		return nil, declined("a font's matrix")
+		decline("a font's matrix")
 	}
 	if number(top, 1206, 2) != 2 {
-		return nil, declined("a kind of font file")
+		decline("a kind of font file")
 	}
 	_, f.cid = top[1230]
 	if v := top[5]; len(v) == 4 {
@@ -183,63 +179,45 @@ func parseCFF(b []byte) (*cff, error) {
 		}
 	}
 	r.i = number(top, 17, -1)
-	if f.glyphs = r.index(); r.bad || len(f.glyphs) == 0 {
-		return nil, errFont
-	}
-	private := func(d map[int][]float64) bool {
-		v := d[18]
-		if len(v) != 2 {
-			f.private = append(f.private, nil)
-			return len(v) == 0
-		}
-		size, at := int(v[0]), int(v[1])
-		if size < 0 || at < 0 || at > len(b) || size > len(b)-at {
-			return false
-		}
-		p, ok := cffDict(b[at : at+size])
-		if !ok {
-			return false
-		}
-		r := &cffReader{b: b}
+	f.glyphs = r.index()
+	sound(!r.bad && len(f.glyphs) > 0)
+	private := func(d map[int][]float64) {
 		var subrs [][]byte
-		if from := number(p, 19, 0); from != 0 {
-			r.i = at + from
-			subrs = r.index()
+		if v := d[18]; len(v) > 0 {
+			sound(len(v) == 2)
+			size, at := int(v[0]), int(v[1])
+			sound(size >= 0 && at >= 0 && at <= len(b) && size <= len(b)-at)
+			if from := number(cffDict(b[at:at+size]), 19, 0); from != 0 {
+				r := &cffReader{b: b, i: at + from}
+				subrs = r.index()
+				sound(!r.bad)
+			}
 		}
 		f.private = append(f.private, subrs)
-		return !r.bad
 	}
+	if f.cid {
+		f.parseFDs(b, number(top, 1236, -1), number(top, 1237, -1), private)
+	} else {
+		private(top)
+	}
+	f.parseCharset(b, number(top, 15, 0))
 	if !f.cid {
-		if !private(top) {
-			return nil, errFont
-		}
-	} else if err := f.parseFDs(b, number(top, 1236, -1), number(top, 1237, -1), private); err != nil {
-		return nil, err
-	}
-	if err := f.parseCharset(b, number(top, 15, 0)); err != nil {
-		return nil, err
-	}
-	if !f.cid {
-		return f, f.parseEncoding(b, number(top, 16, 0))
+		f.parseEncoding(b, number(top, 16, 0))
 	}
 	return f, nil
 }
 
 // parseFDs reads the private data of a font with CIDs.
-func (f *cff) parseFDs(b []byte, array, selects int, private func(map[int][]float64) bool) error {
+func (f *cff) parseFDs(b []byte, array, selects int, private func(map[int][]float64)) {
 	r := &cffReader{b: b, i: array}
 	for _, b := range r.index() {
-		d, ok := cffDict(b)
-		if !ok || !private(d) {
-			return errFont
-		}
+		d := cffDict(b)
+		private(d)
 		if m, ok := d[1207]; ok && !(len(m) == 6 && (m[0] == 1 && m[3] == 1 || m[0] == 0.001 && m[3] == 0.001) && m[1] == 0 && m[2] == 0) {
-			return declined("a font's matrix")
+			decline("a font's matrix")
 		}
 	}
-	if r.bad || len(f.private) == 0 || len(f.private) > 255 {
-		return errFont
-	}
+	sound(!r.bad && len(f.private) > 0 && len(f.private) <= 255)
 	f.selects = make([]byte, len(f.glyphs))
 	r.i = selects
 	switch r.uint(1) {
@@ -253,41 +231,29 @@ func (f *cff) parseFDs(b []byte, array, selects int, private func(map[int][]floa
 		for range n {
 			fd := r.uint(1)
 			to := r.uint(2)
-			if r.bad || to > len(f.selects) || from > to {
-				return errFont
-			}
+			sound(!r.bad && to <= len(f.selects) && from <= to)
 			for i := from; i < to; i++ {
 				f.selects[i] = byte(fd)
 			}
 			from = to
 		}
 	default:
-		return errFont
+		sound(false)
 	}
-	if r.bad {
-		return errFont
-	}
-	for _, fd := range f.selects {
-		if int(fd) >= len(f.private) {
-			return errFont
-		}
-	}
-	return nil
+	sound(!r.bad && int(slices.Max(f.selects)) < len(f.private))
 }
 
-func (f *cff) parseCharset(b []byte, at int) error {
+func (f *cff) parseCharset(b []byte, at int) {
 	n := len(f.glyphs)
 	f.charset = make([]int, 1, n)
 	switch {
 	case at == 0 && !f.cid:
-		if n > 229 {
-			return errFont
-		}
+		sound(n <= 229)
 		for i := 1; i < n; i++ {
 			f.charset = append(f.charset, i)
 		}
 	case at <= 2:
-		return declined("a font's characters")
+		decline("a font's characters")
 	default:
 		r := &cffReader{b: b, i: at}
 		format := r.uint(1)
@@ -300,15 +266,13 @@ func (f *cff) parseCharset(b []byte, at int) error {
 			case 2:
 				left = r.uint(2)
 			default:
-				return errFont
+				sound(false)
 			}
 			for i := 0; i <= left && len(f.charset) < n; i++ {
 				f.charset = append(f.charset, first+i)
 			}
 		}
-		if r.bad {
-			return errFont
-		}
+		sound(!r.bad)
 	}
 	if f.cid {
 		f.byCID = make(map[int]int, n)
@@ -317,7 +281,7 @@ func (f *cff) parseCharset(b []byte, at int) error {
 				f.byCID[c] = g
 			}
 		}
-		return nil
+		return
 	}
 	f.names = make(map[string]int, n)
 	for g := range f.charset {
@@ -326,18 +290,17 @@ func (f *cff) parseCharset(b []byte, at int) error {
 			f.names[s] = g
 		}
 	}
-	return nil
 }
 
-func (f *cff) parseEncoding(b []byte, at int) error {
+func (f *cff) parseEncoding(b []byte, at int) {
 	switch at {
 	case 0:
 		for code, n := range standardEncoding {
 			f.encoding[code] = f.names[n]
 		}
-		return nil
+		return
 	case 1:
-		return declined("an encoding")
+		decline("an encoding")
 	}
 	r := &cffReader{b: b, i: at}
 	format := r.uint(1)
@@ -347,24 +310,19 @@ func (f *cff) parseEncoding(b []byte, at int) error {
 		first, left := r.uint(1), 0
 		if format&0x7F == 1 {
 			left = r.uint(1)
-		} else if format&0x7F != 0 {
-			return errFont
+		} else {
+			sound(format&0x7F == 0)
 		}
 		for i := 0; i <= left; i++ {
-			if first+i > 255 || g >= len(f.glyphs) {
-				return errFont
-			}
+			sound(first+i <= 255 && g < len(f.glyphs))
 			f.encoding[first+i] = g
 			g++
 		}
 	}
 	if format&0x80 != 0 {
-		return declined("an encoding")
+		decline("an encoding")
 	}
-	if r.bad {
-		return errFont
-	}
-	return nil
+	sound(!r.bad)
 }
 
 func (f *cff) bounds() ([4]int, int, int) { return f.bbox, f.bbox[3], f.bbox[1] }
