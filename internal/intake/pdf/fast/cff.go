@@ -348,6 +348,7 @@ func (f *cff) ofCID(cid int) (int, bool) {
 }
 
 func (f *cff) box(id int) (g glyph, err error) {
+	defer caught(&err)
 	if id < 0 || id >= len(f.glyphs) {
 		return g, errNoGlyph
 	}
@@ -356,12 +357,8 @@ func (f *cff) box(id int) (g glyph, err error) {
 		fd = int(f.selects[id])
 	}
 	c := &charstring{global: f.global, local: f.private[fd]}
-	if err := c.run(f.glyphs[id], 0); err != nil {
-		return g, err
-	}
-	if !c.ended {
-		return g, errFont
-	}
+	c.run(f.glyphs[id], 0)
+	sound(c.ended)
 	return c.pen.glyph(), nil
 }
 
@@ -458,34 +455,26 @@ func operand(b []byte) (v float64, n int, ok bool) {
 	return float64(-(c-251)*256 - int(b[1]) - 108), 2, true
 }
 
-func (c *charstring) run(b []byte, depth int) error {
-	if depth > 10 {
-		return errFont
-	}
+func (c *charstring) run(b []byte, depth int) {
+	sound(depth <= 10)
 	for i := 0; i < len(b) && !c.ended; {
 		if c.steps++; c.steps > maxSteps {
-			return declined("a large outline")
+			decline("a large outline")
 		}
 		op := int(b[i])
 		i++
 		switch {
 		case op == 28:
-			if i+2 > len(b) {
-				return errFont
-			}
+			sound(i+2 <= len(b))
 			c.stack = append(c.stack, float64(i16(b, i)))
 			i += 2
 		case op >= 32 && op <= 254:
 			v, n, ok := operand(b[i-1:])
-			if !ok {
-				return errFont
-			}
+			sound(ok)
 			c.stack = append(c.stack, v)
 			i += n - 1
 		case op == 255:
-			if i+4 > len(b) {
-				return errFont
-			}
+			sound(i+4 <= len(b))
 			c.stack = append(c.stack, float64(int32(u32(b, i)))/65536)
 			i += 4
 		case op == 10, op == 29:
@@ -494,19 +483,13 @@ func (c *charstring) run(b []byte, depth int) error {
 				subrs = c.global
 			}
 			n := len(c.stack)
-			if n == 0 {
-				return errFont
-			}
+			sound(n != 0)
 			k := int(c.stack[n-1]) + bias(subrs)
 			c.stack = c.stack[:n-1]
-			if k < 0 || k >= len(subrs) {
-				return errFont
-			}
-			if err := c.run(subrs[k], depth+1); err != nil {
-				return err
-			}
+			sound(k >= 0 && k < len(subrs))
+			c.run(subrs[k], depth+1)
 		case op == 11:
-			return nil
+			return
 		case op == 19, op == 20: // hints
 			c.width(len(c.stack)%2 == 1)
 			c.hints += len(c.stack) / 2
@@ -514,21 +497,14 @@ func (c *charstring) run(b []byte, depth int) error {
 			i += (c.hints + 7) / 8
 		default:
 			if op == 12 {
-				if i >= len(b) {
-					return errFont
-				}
+				sound(i < len(b))
 				op = 1200 + int(b[i])
 				i++
 			}
-			if err := c.draw(op); err != nil {
-				return err
-			}
+			c.draw(op)
 		}
-		if len(c.stack) > maxStack {
-			return errFont
-		}
+		sound(len(c.stack) <= maxStack)
 	}
-	return nil
 }
 
 // width drops the width before the first operands.
@@ -539,7 +515,7 @@ func (c *charstring) width(there bool) {
 	c.begun = true
 }
 
-func (c *charstring) draw(op int) error {
+func (c *charstring) draw(op int) {
 	p := &c.pen
 	n := len(c.stack)
 	defer func() { c.stack = c.stack[:0] }()
@@ -547,36 +523,31 @@ func (c *charstring) draw(op int) error {
 	case 1, 3, 18, 23: // stems
 		c.width(n%2 == 1)
 		c.hints += len(c.stack) / 2
-		return nil
+		return
 	case 21: // rmoveto
 		c.width(n > 2)
-		if len(c.stack) != 2 {
-			return errFont
-		}
+		sound(len(c.stack) == 2)
 		p.move(c.stack[0], c.stack[1])
-		return nil
+		return
 	case 22, 4: // hmoveto, vmoveto
 		c.width(n > 1)
-		if len(c.stack) != 1 {
-			return errFont
-		}
+		sound(len(c.stack) == 1)
 		if op == 22 {
 			p.move(c.stack[0], 0)
 		} else {
 			p.move(0, c.stack[0])
 		}
-		return nil
+		return
 	case 14: // endchar
 		c.width(n == 1 || n == 5)
 		if len(c.stack) != 0 {
-			return declined("an outline of two glyphs")
+			decline("an outline of two glyphs")
 		}
 		c.ended = true
-		return nil
+		return
 	}
-	if need, known := operands[op]; !c.begun || known && (n < need.least || (n-need.least)%need.step > need.more) {
-		return errFont
-	}
+	need, known := operands[op]
+	sound(c.begun && (!known || n >= need.least && (n-need.least)%need.step <= need.more))
 	s := c.stack
 	switch op {
 	case 5, 25: // rlineto, rlinecurve
@@ -645,9 +616,8 @@ func (c *charstring) draw(op int) error {
 			p.curve(s[6], s[7], s[8], s[9], -dx, s[10])
 		}
 	default:
-		return declined("an outline's operator")
+		decline("an outline's operator")
 	}
-	return nil
 }
 
 // operands says how many operands the operators for lines and curves take: a least number and

@@ -42,59 +42,43 @@ func u32(b []byte, at int) int {
 	return int(binary.BigEndian.Uint32(b[at:]))
 }
 
-func parseTrueType(b []byte) (*trueType, error) {
-	if len(b) < 12 {
-		return nil, errFont
-	}
+func parseTrueType(b []byte) (t *trueType, err error) {
+	defer caught(&err)
+	sound(len(b) >= 12)
 	if kind := string(b[:4]); kind != "\x00\x01\x00\x00" && kind != "true" {
-		return nil, declined("a kind of font file")
+		decline("a kind of font file")
 	}
 	tables := map[string][]byte{}
 	n := u16(b, 4)
-	if n > 64 || 12+16*n > len(b) {
-		return nil, errFont
-	}
+	sound(n <= 64 && 12+16*n <= len(b))
 	for i := range n {
 		r := b[12+16*i:]
 		at, size := u32(r, 8), u32(r, 12)
-		if at > len(b) || size > len(b)-at {
-			return nil, errFont
-		}
+		sound(at <= len(b) && size <= len(b)-at)
 		tag := string(r[:4])
-		if _, twice := tables[tag]; twice {
-			return nil, errFont
-		}
+		_, twice := tables[tag]
+		sound(!twice)
 		tables[tag] = b[at : at+size]
 	}
 	head, maxp, hhea := tables["head"], tables["maxp"], tables["hhea"]
-	if len(head) < 54 || len(maxp) < 6 || len(hhea) < 36 {
-		return nil, errFont
-	}
-	t := &trueType{
+	sound(len(head) >= 54 && len(maxp) >= 6 && len(hhea) >= 36)
+	t = &trueType{
 		unit: u16(head, 18), glyphs: u16(maxp, 4), long: i16(head, 50) == 1,
 		loca: tables["loca"], glyf: tables["glyf"], hmtx: tables["hmtx"],
 		metrics: u16(hhea, 34),
 	}
-	if t.unit < 16 || t.unit > 16384 || i16(head, 50)>>1 != 0 || t.metrics == 0 || t.metrics > t.glyphs {
-		return nil, errFont
-	}
+	sound(t.unit >= 16 && t.unit <= 16384 && i16(head, 50)>>1 == 0 && t.metrics != 0 && t.metrics <= t.glyphs)
 	size := 2
 	if t.long {
 		size = 4
 	}
-	if len(t.loca) < (t.glyphs+1)*size || len(t.hmtx) < 4*t.metrics+2*(t.glyphs-t.metrics) {
-		return nil, errFont
-	}
+	sound(len(t.loca) >= (t.glyphs+1)*size && len(t.hmtx) >= 4*t.metrics+2*(t.glyphs-t.metrics))
 	for i := range t.bbox {
 		t.bbox[i] = t.scale(i16(head, 36+2*i))
 	}
 	t.ascent, t.descent = t.scale(i16(hhea, 4)), t.scale(i16(hhea, 6))
-	if t.ascent == 0 && t.descent == 0 {
-		return nil, errFont
-	}
-	if err := t.parseMaps(tables["cmap"]); err != nil {
-		return nil, err
-	}
+	sound(t.ascent != 0 || t.descent != 0)
+	t.parseMaps(tables["cmap"])
 	t.parseNames(tables["post"])
 	return t, nil
 }
@@ -108,20 +92,16 @@ func thousandths(v, unit int) int { return (v*1000 + unit/2) / unit }
 
 func (t *trueType) bounds() ([4]int, int, int) { return t.bbox, t.ascent, t.descent }
 
-func (t *trueType) parseMaps(b []byte) error {
+func (t *trueType) parseMaps(b []byte) {
 	if len(b) < 4 {
-		return nil
+		return
 	}
 	n := u16(b, 2)
-	if n > 32 || 4+8*n > len(b) {
-		return errFont
-	}
+	sound(n <= 32 && 4+8*n <= len(b))
 	for i := range n {
 		r := b[4+8*i:]
 		at := u32(r, 4)
-		if at+6 > len(b) {
-			return errFont
-		}
+		sound(at+6 <= len(b))
 		m := charMap{platform: u16(r, 0), encoding: u16(r, 2), b: b[at:], format: u16(b, at)}
 		length := u16(m.b, 2)
 		switch m.format {
@@ -130,22 +110,17 @@ func (t *trueType) parseMaps(b []byte) error {
 				continue // FreeType ignores it
 			}
 		case 4:
-			if length < 16 || len(m.b) < 16 {
-				return errFont
-			}
+			sound(length >= 16 && len(m.b) >= 16)
 		case 6:
-			if len(m.b) < 10+2*u16(m.b, 8) {
-				return errFont
-			}
+			sound(len(m.b) >= 10+2*u16(m.b, 8))
 		case 12:
 		case 14:
 			continue // variants of characters
 		default:
-			return declined("a kind of font file")
+			decline("a kind of font file")
 		}
 		t.maps = append(t.maps, m)
 	}
-	return nil
 }
 
 // index returns the glyph of a code, 0 if there is none.
@@ -344,6 +319,7 @@ func (t *trueType) simple(desc *descriptor, enc *encoding) func(code int) (int, 
 
 // box returns the bounds of a glyph's points and its width.
 func (t *trueType) box(id int) (g glyph, err error) {
+	defer caught(&err)
 	if id < 0 || id >= t.glyphs {
 		return g, errNoGlyph
 	}
@@ -353,14 +329,14 @@ func (t *trueType) box(id int) (g glyph, err error) {
 	if id >= t.metrics {
 		bearing = i16(t.hmtx, 4*t.metrics+2*(id-t.metrics))
 	}
-	data, err := t.outline(id)
-	if err != nil || len(data) == 0 {
-		return g, err
+	data := t.outline(id)
+	if len(data) == 0 {
+		return g, nil
 	}
-	points, budget := []point(nil), 1<<14
-	points, err = t.points(id, 0, &budget)
-	if err != nil || len(points) == 0 {
-		return g, err
+	budget := 1 << 14
+	points := t.points(id, 0, &budget)
+	if len(points) == 0 {
+		return g, nil
 	}
 	// The outline is shifted so that it begins at the bearing of the table of widths.
 	shift := float32(bearing - i16(data, 2))
@@ -374,59 +350,47 @@ func (t *trueType) box(id int) (g glyph, err error) {
 	return g, nil
 }
 
-func (t *trueType) outline(id int) ([]byte, error) {
+func (t *trueType) outline(id int) []byte {
 	var from, to int
 	if t.long {
 		from, to = u32(t.loca, 4*id), u32(t.loca, 4*id+4)
 	} else {
 		from, to = 2*u16(t.loca, 2*id), 2*u16(t.loca, 2*id+2)
 	}
-	if from > to || to > len(t.glyf) {
-		return nil, errFont
-	}
-	return t.glyf[from:to], nil
+	sound(from <= to && to <= len(t.glyf))
+	return t.glyf[from:to]
 }
 
 // points returns the points of a glyph, in units of the font.
-func (t *trueType) points(id, depth int, budget *int) ([]point, error) {
-	if depth > 6 || id >= t.glyphs {
-		return nil, errFont
+func (t *trueType) points(id, depth int, budget *int) []point {
+	sound(depth <= 6 && id < t.glyphs)
+	b := t.outline(id)
+	if len(b) == 0 {
+		return nil
 	}
-	b, err := t.outline(id)
-	if err != nil || len(b) == 0 {
-		return nil, err
-	}
-	if len(b) < 10 {
-		return nil, errFont
-	}
+	sound(len(b) >= 10)
 	n := i16(b, 0)
 	if n < 0 {
 		return t.composite(b[10:], depth, budget)
 	}
 	if n == 0 {
-		return nil, nil
+		return nil
 	}
 	ends := b[10:]
-	if len(ends) < 2*n+2 {
-		return nil, errFont
-	}
+	sound(len(ends) >= 2*n+2)
 	count := u16(ends, 2*n-2) + 1
 	if *budget -= count; *budget < 0 {
-		return nil, declined("a large outline")
+		decline("a large outline")
 	}
 	at := 2*n + 2 + u16(ends, 2*n)
 	flags := make([]byte, 0, count)
 	for len(flags) < count {
-		if at >= len(ends) {
-			return nil, errFont
-		}
+		sound(at < len(ends))
 		f := ends[at]
 		at++
 		repeat := 1
 		if f&8 != 0 {
-			if at >= len(ends) {
-				return nil, errFont
-			}
+			sound(at < len(ends))
 			repeat += int(ends[at])
 			at++
 		}
@@ -435,14 +399,12 @@ func (t *trueType) points(id, depth int, budget *int) ([]point, error) {
 		}
 	}
 	points := make([]point, count)
-	axis := func(short, same byte, set func(i, v int)) error {
+	axis := func(short, same byte, set func(i, v int)) {
 		v := 0
 		for i, f := range flags {
 			switch {
 			case f&short != 0:
-				if at >= len(ends) {
-					return errFont
-				}
+				sound(at < len(ends))
 				d := int(ends[at])
 				at++
 				if f&same == 0 {
@@ -450,38 +412,29 @@ func (t *trueType) points(id, depth int, budget *int) ([]point, error) {
 				}
 				v += d
 			case f&same == 0:
-				if at+2 > len(ends) {
-					return errFont
-				}
+				sound(at+2 <= len(ends))
 				v += i16(ends, at)
 				at += 2
 			}
 			set(i, v)
 		}
-		return nil
 	}
-	if err := axis(2, 16, func(i, v int) { points[i].x = float32(v) }); err != nil {
-		return nil, err
-	}
-	if err := axis(4, 32, func(i, v int) { points[i].y = float32(v) }); err != nil {
-		return nil, err
-	}
-	return points, nil
+	axis(2, 16, func(i, v int) { points[i].x = float32(v) })
+	axis(4, 32, func(i, v int) { points[i].y = float32(v) })
+	return points
 }
 
 // composite returns the points of a glyph made of others.
-func (t *trueType) composite(b []byte, depth int, budget *int) ([]point, error) {
+func (t *trueType) composite(b []byte, depth int, budget *int) []point {
 	var all []point
 	for more := true; more; {
-		if len(b) < 4 {
-			return nil, errFont
-		}
+		sound(len(b) >= 4)
 		flags, id := u16(b, 0), u16(b, 2)
 		b = b[4:]
 		const words, offsets, scaled, further, two, four = 1, 2, 8, 32, 64, 128
 		more = flags&further != 0
 		if flags&offsets == 0 {
-			return nil, declined("an outline joined at points")
+			decline("an outline joined at points")
 		}
 		size := 1 // bytes of a number of the place
 		if flags&words != 0 {
@@ -496,9 +449,7 @@ func (t *trueType) composite(b []byte, depth int, budget *int) ([]point, error) 
 		case flags&four != 0:
 			n = 4
 		}
-		if len(b) < 2*size+2*n {
-			return nil, errFont
-		}
+		sound(len(b) >= 2*size+2*n)
 		m := identity
 		if size == 2 {
 			m.e, m.f = float32(i16(b, 0)), float32(i16(b, 2))
@@ -517,19 +468,15 @@ func (t *trueType) composite(b []byte, depth int, budget *int) ([]point, error) 
 		b = b[2*size+2*n:]
 		const scaledOffset = 0x800
 		if flags&scaledOffset != 0 && (m.a != 1 || m.d != 1) {
-			return nil, declined("an outline with a scaled place")
+			decline("an outline with a scaled place")
 		}
-		part, err := t.points(id, depth+1, budget)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range part {
+		for _, p := range t.points(id, depth+1, budget) {
 			x, y := m.point(p.x, p.y)
 			all = append(all, point{x, y})
 		}
 		if len(all) > 1<<14 {
-			return nil, declined("a large outline")
+			decline("a large outline")
 		}
 	}
-	return all, nil
+	return all
 }

@@ -33,38 +33,34 @@ func parseReal(b []byte) (float64, bool) {
 	return v, err == nil
 }
 
-func parseType1(b []byte) (*type1, error) {
+func parseType1(b []byte) (f *type1, err error) {
+	defer caught(&err)
 	if bytes.HasPrefix(b, []byte{0x80}) {
-		return nil, declined("a kind of font file")
+		decline("a kind of font file")
 	}
 	mark := []byte("eexec")
 	i := bytes.Index(b, mark)
-	if i < 0 || !bytes.HasPrefix(b, []byte("%!")) {
-		return nil, errFont
-	}
+	sound(i >= 0 && bytes.HasPrefix(b, []byte("%!")))
 	open, secret := b[:i], b[i+len(mark):]
 	for len(secret) > 0 && isSpace(secret[0]) {
 		secret = secret[1:]
 	}
-	if len(secret) < 8 {
-		return nil, errFont
-	}
+	sound(len(secret) >= 8)
 	isHex := true
 	for _, c := range secret[:4] {
 		isHex = isHex && nibble(c) >= 0
 	}
 	if isHex {
-		return nil, declined("a kind of font file")
+		decline("a kind of font file")
 	}
-	f := &type1{names: map[string]int{}, subrs: map[int][]byte{}}
-	if err := f.parseOpen(open); err != nil {
-		return nil, err
-	}
-	return f, f.parseSecret(decrypted(secret, 55665, 4))
+	f = &type1{names: map[string]int{}, subrs: map[int][]byte{}}
+	f.parseOpen(open)
+	f.parseSecret(decrypted(secret, 55665, 4))
+	return f, nil
 }
 
 // parseOpen reads the part that is not encrypted.
-func (f *type1) parseOpen(b []byte) error {
+func (f *type1) parseOpen(b []byte) {
 	numbers := func(key string, n int) []float64 {
 		i := bytes.Index(b, []byte(key))
 		if i < 0 {
@@ -90,29 +86,25 @@ func (f *type1) parseOpen(b []byte) error {
 		return out
 	}
 	if m := numbers("/FontMatrix", 6); !ordinary(m) {
-		return declined("a font's matrix")
+		decline("a font's matrix")
 	}
 	for i, v := range numbers("/FontBBox", 4) {
 		f.bbox[i] = int(v)
 	}
 	i := bytes.Index(b, []byte("/Encoding"))
-	if i < 0 {
-		return errFont
-	}
+	sound(i >= 0)
 	x := &lexer{b: b, i: i + len("/Encoding")}
 	first, err := x.next()
-	if err != nil {
-		return errFont
-	}
+	sound(err == nil)
 	if first == keyword("StandardEncoding") {
 		f.encoding = standardEncoding
-		return nil
+		return
 	}
 	// dup 65 /A put
 	for {
 		o, err := x.next()
 		if err != nil || o == keyword("readonly") || o == keyword("def") {
-			return nil
+			return
 		}
 		if o != keyword("dup") {
 			continue
@@ -123,7 +115,7 @@ func (f *type1) parseOpen(b []byte) error {
 		c, ok1 := code.(int)
 		g, ok2 := n.(name)
 		if err1 != nil || err2 != nil || err3 != nil || !ok1 || !ok2 || k != keyword("put") || c < 0 || c > 255 {
-			return declined("an encoding")
+			decline("an encoding")
 		}
 		if g != ".notdef" {
 			f.encoding[c] = string(g)
@@ -132,7 +124,7 @@ func (f *type1) parseOpen(b []byte) error {
 }
 
 // parseSecret reads the part that was encrypted: subroutines and glyphs.
-func (f *type1) parseSecret(b []byte) error {
+func (f *type1) parseSecret(b []byte) {
 	skip := 4
 	number := func(b []byte) (int, []byte, bool) {
 		b = bytes.TrimLeft(b, " \r\n\t")
@@ -146,14 +138,12 @@ func (f *type1) parseSecret(b []byte) error {
 	if i := bytes.Index(b, []byte("/lenIV")); i >= 0 {
 		v, _, ok := number(b[i+len("/lenIV"):])
 		if !ok || v > 16 {
-			return declined("a font's encryption")
+			decline("a font's encryption")
 		}
 		skip = v
 	}
 	at := bytes.Index(b, []byte("/CharStrings"))
-	if at < 0 {
-		return errFont
-	}
+	sound(at >= 0)
 	// program reads the length of a program, the word RD or -|, one space and it.
 	program := func(b []byte) (code, rest []byte, ok bool) {
 		n, b, ok := number(b)
@@ -180,9 +170,7 @@ func (f *type1) parseSecret(b []byte) error {
 				continue
 			}
 			code, after, ok := program(after)
-			if !ok {
-				return errFont
-			}
+			sound(ok)
 			if _, twice := f.subrs[n]; !twice {
 				f.subrs[n] = code
 			}
@@ -202,24 +190,16 @@ func (f *type1) parseSecret(b []byte) error {
 		}
 		glyph := string(rest[:n])
 		code, after, ok := program(rest[n:])
-		if !ok {
-			return errFont
-		}
-		if _, twice := f.names[glyph]; twice {
-			return errFont
-		}
+		sound(ok)
+		_, twice := f.names[glyph]
+		sound(!twice)
 		f.names[glyph] = len(f.glyphs) + 1 // 0 means none
 		f.order = append(f.order, glyph)
 		f.glyphs = append(f.glyphs, code)
 		rest = after
-		if len(f.glyphs) > 1<<14 {
-			return errFont
-		}
+		sound(len(f.glyphs) <= 1<<14)
 	}
-	if len(f.glyphs) == 0 {
-		return errFont
-	}
-	return nil
+	sound(len(f.glyphs) != 0)
 }
 
 func (f *type1) bounds() ([4]int, int, int) { return f.bbox, f.bbox[3], f.bbox[1] }
@@ -231,6 +211,7 @@ func (f *type1) builtIn(code int) int { return f.names[f.encoding[code&0xFF]] }
 func (f *type1) nameOf(g int) string { return f.order[g-1] }
 
 func (f *type1) box(id int) (g glyph, err error) {
+	defer caught(&err)
 	if id == 0 {
 		id = f.names[".notdef"]
 	}
@@ -238,12 +219,8 @@ func (f *type1) box(id int) (g glyph, err error) {
 		return g, errNoGlyph
 	}
 	c := &type1Charstring{subrs: f.subrs}
-	if err := c.run(f.glyphs[id-1], 0); err != nil {
-		return g, err
-	}
-	if !c.ended {
-		return g, errFont
-	}
+	c.run(f.glyphs[id-1], 0)
+	sound(c.ended)
 	return c.pen.glyph(), nil
 }
 
@@ -258,72 +235,53 @@ type type1Charstring struct {
 	steps int
 }
 
-func (c *type1Charstring) run(b []byte, depth int) error {
-	if depth > 10 {
-		return errFont
-	}
+func (c *type1Charstring) run(b []byte, depth int) {
+	sound(depth <= 10)
 	for i := 0; i < len(b) && !c.ended; {
 		if c.steps++; c.steps > maxSteps || len(c.stack) > maxStack {
-			return declined("a large outline")
+			decline("a large outline")
 		}
 		op := int(b[i])
 		i++
 		switch {
 		case op >= 32 && op <= 254:
 			v, n, ok := operand(b[i-1:])
-			if !ok {
-				return errFont
-			}
+			sound(ok)
 			c.stack = append(c.stack, v)
 			i += n - 1
 			continue
 		case op == 255:
-			if i+4 > len(b) {
-				return errFont
-			}
+			sound(i+4 <= len(b))
 			c.stack = append(c.stack, float64(int32(u32(b, i))))
 			i += 4
 			continue
 		case op == 10: // callsubr
 			n := len(c.stack)
-			if n == 0 {
-				return errFont
-			}
+			sound(n != 0)
 			sub, ok := c.subrs[int(c.stack[n-1])]
 			c.stack = c.stack[:n-1]
-			if !ok {
-				return errFont
-			}
-			if err := c.run(sub, depth+1); err != nil {
-				return err
-			}
+			sound(ok)
+			c.run(sub, depth+1)
 			continue
 		case op == 11: // return
-			return nil
+			return
 		case op == 12:
-			if i >= len(b) {
-				return errFont
-			}
+			sound(i < len(b))
 			op = 1200 + int(b[i])
 			i++
 		}
-		if err := c.draw(op); err != nil {
-			return err
-		}
+		c.draw(op)
 	}
-	return nil
 }
 
 // type1Operands is how many operands operators need.
 var type1Operands = map[int]int{13: 2, 1207: 4, 21: 2, 22: 1, 4: 1, 5: 2, 6: 1, 7: 1, 8: 6, 30: 4, 31: 4, 1212: 2}
 
-func (c *type1Charstring) draw(op int) error {
+func (c *type1Charstring) draw(op int) {
 	p := &c.pen
 	s := c.stack
 	n := len(s)
-	if n < type1Operands[op] {
-		return errFont
-	}
+	sound(n >= type1Operands[op])
 	move := func(dx, dy float64) {
 		if c.flex == 0 {
 			p.move(dx, dy)
@@ -335,19 +293,13 @@ func (c *type1Charstring) draw(op int) error {
 	}
 	switch op {
 	case 1212: // div
-		if s[n-1] == 0 {
-			return errFont
-		}
+		sound(s[n-1] != 0)
 		c.stack = append(s[:n-2], s[n-2]/s[n-1])
-		return nil
+		return
 	case 1216: // callothersubr
-		if n < 2 {
-			return errFont
-		}
+		sound(n >= 2)
 		which, count := int(s[n-1]), int(s[n-2])
-		if count < 0 || count > n-2 {
-			return errFont
-		}
+		sound(count >= 0 && count <= n-2)
 		args := s[n-2-count : n-2]
 		c.stack = s[:n-2-count]
 		c.ps = c.ps[:0]
@@ -364,25 +316,21 @@ func (c *type1Charstring) draw(op int) error {
 				p.add()
 			}
 		case 0:
-			if c.flex != 8 || count != 3 {
-				return errFont
-			}
+			sound(c.flex == 8 && count == 3)
 			c.flex = 0
 			c.ps = append(c.ps, args[2], args[1])
 		case 3:
 			c.ps = append(c.ps, 3)
 		default:
-			return declined("an outline's operator")
+			decline("an outline's operator")
 		}
-		return nil
+		return
 	case 1217: // pop
 		k := len(c.ps)
-		if k == 0 {
-			return errFont
-		}
+		sound(k != 0)
 		c.stack = append(c.stack, c.ps[k-1])
 		c.ps = c.ps[:k-1]
-		return nil
+		return
 	case 13: // hsbw
 		p.x, p.y = s[0], 0
 	case 1207: // sbw
@@ -412,10 +360,9 @@ func (c *type1Charstring) draw(op int) error {
 	case 14:
 		c.ended = true
 	case 1206:
-		return declined("an outline of two glyphs")
+		decline("an outline of two glyphs")
 	default:
-		return declined("an outline's operator")
+		decline("an outline's operator")
 	}
 	c.stack = c.stack[:0]
-	return nil
 }
