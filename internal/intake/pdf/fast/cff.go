@@ -140,11 +140,7 @@ func cffReal(b []byte) (v float64, n int, ok bool) {
 }
 
 // sound declines a font that does not hold what it must.
-func sound(ok bool) {
-	if !ok {
-		panic(failed{errFont})
-	}
-}
+func sound(ok bool) { expect(ok, "a damaged font") }
 
 // ordinary reports whether a font's matrix makes 1000 units of an em.
 func ordinary(m []float64) bool {
@@ -169,9 +165,7 @@ func parseCFF(b []byte) (f *cff, err error) {
 	if m, ok := top[1207]; ok && !ordinary(m) {
 		decline("a font's matrix")
 	}
-	if number(top, 1206, 2) != 2 {
-		decline("a kind of font file")
-	}
+	expect(number(top, 1206, 2) == 2, "a kind of font file")
 	_, f.cid = top[1230]
 	if v := top[5]; len(v) == 4 {
 		for i := range f.bbox {
@@ -319,9 +313,7 @@ func (f *cff) parseEncoding(b []byte, at int) {
 			g++
 		}
 	}
-	if format&0x80 != 0 {
-		decline("an encoding")
-	}
+	expect(format&0x80 == 0, "an encoding")
 	sound(!r.bad)
 }
 
@@ -540,9 +532,7 @@ func (c *charstring) draw(op int) {
 		return
 	case 14: // endchar
 		c.width(n == 1 || n == 5)
-		if len(c.stack) != 0 {
-			decline("an outline of two glyphs")
-		}
+		expect(len(c.stack) == 0, "an outline of two glyphs")
 		c.ended = true
 		return
 	}

@@ -22,11 +22,7 @@ func (d *Document) toUnicode(o any) (_ *toUnicode, err error) {
 	if v == nil {
 		return nil, nil
 	}
-	check := func(ok bool) {
-		if !ok {
-			decline("a map to Unicode")
-		}
-	}
+	check := func(ok bool) { expect(ok, "a map to Unicode") }
 	s, ok := v.(stream)
 	check(ok)
 	u := &toUnicode{map[uint32][]rune{}}

@@ -282,24 +282,17 @@ func (in *interpreter) do(op []byte, operands []argument) {
 	n := len(operands)
 	if want, ok := numbers(op); ok {
 		var v [6]float32
-		if n != want || !floats(v[:n], operands) {
-			decline("operands")
-		}
+		expect(n == want && floats(v[:n], operands), "operands")
 		in.simple(op, v)
 		return
-	}
-	expect := func(ok bool) {
-		if !ok {
-			decline("operands")
-		}
 	}
 	switch string(op) {
 	case "d", "ri", "MP", "DP", "CS", "SC", "SCN":
 	case "gs":
-		expect(n == 1)
+		expect(n == 1, "operands")
 		in.graphics(operands[0].object)
 	case "cs":
-		expect(n == 1)
+		expect(n == 1, "operands")
 		in.plain = in.space(operands[0].object)
 		in.fill = tone{} // black
 		if in.plain == spaceOther || in.plain == spaceNearCMYK {
@@ -322,29 +315,29 @@ func (in *interpreter) do(op []byte, operands []argument) {
 		}
 		in.area(area{box: box})
 	case "Tf":
-		expect(n == 2 && operands[1].kind == aNumber)
+		expect(n == 2 && operands[1].kind == aNumber, "operands")
 		in.size = operands[1].number
 		in.font = in.loadFont(operands[0].object)
 	case "Tj", "'", "\"":
 		if op[0] == '"' {
 			var v [2]float32
-			expect(n == 3 && floats(v[:], operands[:2]))
+			expect(n == 3 && floats(v[:], operands[:2]), "operands")
 			in.wordSpace, in.charSpace = v[0], v[1]
 			operands = operands[2:]
 		}
-		expect(len(operands) == 1)
+		expect(len(operands) == 1, "operands")
 		if op[0] != 'T' {
 			in.move(0, -in.leading)
 		}
 		in.show(operands)
 	case "TJ":
-		expect(n == 1 && operands[0].kind == aList)
+		expect(n == 1 && operands[0].kind == aList, "operands")
 		in.show(operands[0].list)
 	case "Do":
-		expect(n == 1)
+		expect(n == 1, "operands")
 		in.paint(operands[0].object)
 	case "BMC", "BDC":
-		expect(n > 0)
+		expect(n > 0, "operands")
 		in.mark(operands)
 	default:
 		decline("an operator")
@@ -369,9 +362,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) {
 	case "cm":
 		in.ctm = matrix{v[0], v[1], v[2], v[3], v[4], v[5]}.then(in.ctm)
 	case "q":
-		if len(in.saved) == maxStates {
-			decline("nesting")
-		}
+		expect(len(in.saved) != maxStates, "nesting")
 		in.saved = append(in.saved, in.state)
 	case "Q":
 		if n := len(in.saved); n > 0 {
@@ -422,9 +413,7 @@ func (in *interpreter) simple(op []byte, v [6]float32) {
 		in.leading = v[0]
 	case "Tr":
 		in.mode = int(v[0])
-		if in.mode < 0 || in.mode > 7 || float32(in.mode) != v[0] {
-			decline("a way of drawing text")
-		}
+		expect(in.mode >= 0 && in.mode <= 7 && float32(in.mode) == v[0], "a way of drawing text")
 	case "Ts":
 		in.rise = v[0]
 	case "Td":
@@ -445,17 +434,13 @@ func (in *interpreter) simple(op []byte, v [6]float32) {
 		in.color(spaceCMYK, v[:4])
 	case "EMC":
 		n := len(in.marks)
-		if n == 0 {
-			decline("marks")
-		}
+		expect(n != 0, "marks")
 		if in.marks[n-1] {
 			in.layered--
 		}
 		in.marks = in.marks[:n-1]
 	}
-	if len(in.path) > maxOperators {
-		decline("too many points")
-	}
+	expect(len(in.path) <= maxOperators, "too many points")
 	if in.tracer != nil {
 		in.trace(op)
 	}
@@ -514,17 +499,13 @@ func (in *interpreter) move(x, y float32) {
 // mark begins marked content (ISO 32000-1, 14.6).
 func (in *interpreter) mark(operands []argument) {
 	tag, ok := operands[0].object.(name)
-	if !ok || len(in.marks) == maxStates {
-		decline("marks")
-	}
+	expect(ok && len(in.marks) != maxStates, "marks")
 	if len(operands) > 1 {
 		o := operands[1].object
 		if n, ok := o.(name); ok {
 			o = in.lookup("Properties", n)
 		}
-		if need(in.d.f.dict(o))["ActualText"] != nil {
-			decline("replaced text")
-		}
+		expect(need(in.d.f.dict(o))["ActualText"] == nil, "replaced text")
 	}
 	layer := tag == "OC"
 	in.marks = append(in.marks, layer)
@@ -536,18 +517,14 @@ func (in *interpreter) mark(operands []argument) {
 // lookup returns a resource, nil if there is none of that kind and name.
 func (in *interpreter) lookup(kind name, operand any) any {
 	n, ok := operand.(name)
-	if !ok {
-		decline("operands")
-	}
+	expect(ok, "operands")
 	return need(in.d.f.dict(in.resources[kind]))[n]
 }
 
 // graphics sets parameters of the graphics state (ISO 32000-1, 8.4.5).
 func (in *interpreter) graphics(o any) {
 	g := need(in.d.f.dict(in.lookup("ExtGState", o)))
-	if g == nil {
-		decline("a missing resource")
-	}
+	expect(g != nil, "a missing resource")
 	for key, o := range g {
 		v := need(in.d.f.get(o))
 		switch key {
@@ -669,9 +646,7 @@ func (in *interpreter) paintPath(op []byte, fill, stroke bool) {
 	in.path, in.clipNext, in.curved, in.subpaths = in.path[:0], false, false, 0
 	in.z++
 	if len(path) == 0 {
-		if clips {
-			decline("an empty clip")
-		}
+		expect(!clips, "an empty clip")
 		return
 	}
 	x, y := in.ctm.point(path[0].x, path[0].y)
@@ -692,9 +667,7 @@ func (in *interpreter) paintPath(op []byte, fill, stroke bool) {
 		(len(path) == 4 || c[4] == c[0])
 	if clips {
 		// Only a rectangle shows everything within its bounds.
-		if len(in.clips) >= 64 {
-			decline("too many clips")
-		}
+		expect(len(in.clips) < 64, "too many clips")
 		in.clips = append(in.clips[:len(in.clips):len(in.clips)], clip{box: box, other: !rectangle})
 	}
 	if fill {
@@ -737,9 +710,7 @@ func (in *interpreter) area(a area) {
 	if !(box.left <= in.box.right && in.box.left <= box.right && box.bottom <= in.box.top && in.box.bottom <= box.top) {
 		return
 	}
-	if len(in.areas) == maxAreas {
-		decline("too many areas")
-	}
+	expect(len(in.areas) != maxAreas, "too many areas")
 	a.z = in.z
 	in.areas = append(in.areas, a)
 }
@@ -747,9 +718,7 @@ func (in *interpreter) area(a area) {
 // paint paints an external object: a picture or a form.
 func (in *interpreter) paint(o any) {
 	s, ok := need(in.d.f.get(in.lookup("XObject", o))).(stream)
-	if !ok {
-		decline("a missing resource")
-	}
+	expect(ok, "a missing resource")
 	switch need(in.d.f.name(s.dict["Subtype"])) {
 	case "Image":
 		in.image()
@@ -902,18 +871,14 @@ func (in *interpreter) inlineImage(x *lexer) {
 	case name("Fl"), name("FlateDecode"):
 		r := bytes.NewReader(rest)
 		z, err := zlib.NewReader(r)
-		if err != nil {
-			decline("damaged data")
-		}
+		expect(err == nil, "damaged data")
 		if n, err := io.Copy(io.Discard, io.LimitReader(z, maxStream)); err != nil || n == maxStream {
 			decline("damaged data")
 		}
 		x.i += len(rest) - r.Len()
 	case name("A85"), name("ASCII85Decode"):
 		end := bytes.Index(rest, []byte("~>"))
-		if end < 0 {
-			decline("damaged data")
-		}
+		expect(end >= 0, "damaged data")
 		x.i += end + 2
 	default:
 		decline("a picture in the content")

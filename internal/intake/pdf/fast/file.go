@@ -32,8 +32,14 @@ func need[T any](v T, err error) T {
 	return v
 }
 
-// decline ends likewise.
+// decline ends likewise, and so does expect unless what it expects is so.
 func decline(why string) { panic(failed{declined(why)}) }
+
+func expect(ok bool, why string) {
+	if !ok {
+		decline(why)
+	}
+}
 
 // caught sets the error with which need ended a function that defers it.
 func caught(err *error) {
@@ -92,9 +98,7 @@ func newFile(src io.ReaderAt, size int64, objects map[int]entry, total *atomic.I
 
 func openFile(src io.ReaderAt, size int64) *file {
 	f := newFile(src, size, map[int]entry{}, new(atomic.Int64))
-	if !bytes.HasPrefix(need(f.read(0, 8)), []byte("%PDF-")) {
-		decline("no header at the beginning")
-	}
+	expect(bytes.HasPrefix(need(f.read(0, 8)), []byte("%PDF-")), "no header at the beginning")
 	const end = 1024
 	from := max(0, size-end)
 	tail := need(f.read(from, int(size-from)))
@@ -102,9 +106,7 @@ func openFile(src io.ReaderAt, size int64) *file {
 	x := &lexer{b: tail, i: i + len("startxref")}
 	at, err := x.next()
 	n, ok := at.(int)
-	if i < 0 || err != nil || !ok {
-		decline("no table of objects")
-	}
+	expect(i >= 0 && err == nil && ok, "no table of objects")
 	f.sections(int64(n))
 	return f
 }
@@ -151,34 +153,26 @@ func (f *file) parse(at int64, read func(*lexer) error) (int, error) {
 func (f *file) sections(at int64) {
 	size := 0
 	for n := 0; ; n++ {
-		if n == maxSections {
-			decline("too many revisions")
-		}
+		expect(n != maxSections, "too many revisions")
 		section := f.tableStream
 		if string(need(f.read(at, 4))) == "xref" {
 			section = f.table
 		}
 		trailer := section(at)
-		if trailer["Encrypt"] != nil {
-			decline("encryption")
-		}
+		expect(trailer["Encrypt"] == nil, "encryption")
 		if n == 0 {
 			f.trailer = trailer
 			size, _ = trailer["Size"].(int)
 		}
 		prev, ok := trailer["Prev"].(int)
 		if !ok {
-			if trailer["Prev"] != nil {
-				decline("table of objects")
-			}
+			expect(trailer["Prev"] == nil, "table of objects")
 			break
 		}
 		at = int64(prev)
 	}
 	for num := range f.objects {
-		if num >= size {
-			decline("an object beyond the table's size")
-		}
+		expect(num < size, "an object beyond the table's size")
 	}
 }
 
@@ -187,9 +181,7 @@ func (f *file) add(num int, e entry) {
 	if _, ok := f.objects[num]; ok {
 		return
 	}
-	if len(f.objects) >= maxObjects || num < 0 || num >= 8*maxObjects {
-		decline("too many objects")
-	}
+	expect(len(f.objects) < maxObjects && num >= 0 && num < 8*maxObjects, "too many objects")
 	f.objects[num] = e
 }
 
@@ -229,14 +221,10 @@ func (f *file) table(at int64) dict {
 		for i := 0; i < count; {
 			some := min(count-i, 4096)
 			b := need(f.read(at, some*line))
-			if len(b) < some*line {
-				decline("table of objects")
-			}
+			expect(len(b) >= some*line, "table of objects")
 			for ; len(b) > 0; b = b[line:] {
 				e, ok := entryOf(b[:line])
-				if !ok {
-					decline("table of objects")
-				}
+				expect(ok, "table of objects")
 				if e.free {
 					free = append(free, first+i)
 				} else {
@@ -294,27 +282,19 @@ func entryOf(b []byte) (e entry, ok bool) {
 // tableStream reads a section that is a stream (ISO 32000-1, 7.5.8).
 func (f *file) tableStream(at int64) dict {
 	st, ok := need(f.indirect(at, -1)).(stream)
-	if !ok || st.dict["Type"] != name("XRef") {
-		decline("table of objects")
-	}
+	expect(ok && st.dict["Type"] == name("XRef"), "table of objects")
 	data := need(f.data(st, nil))
 	var w [3]int
 	widths, _ := st.dict["W"].([]any)
-	if len(widths) != 3 {
-		decline("table of objects")
-	}
+	expect(len(widths) == 3, "table of objects")
 	row := 0
 	for i := range w {
 		w[i], ok = widths[i].(int)
-		if !ok || w[i] < 0 || w[i] > 8 {
-			decline("table of objects")
-		}
+		expect(ok && w[i] >= 0 && w[i] <= 8, "table of objects")
 		row += w[i]
 	}
 	size, ok := st.dict["Size"].(int)
-	if !ok || row == 0 {
-		decline("table of objects")
-	}
+	expect(ok && row != 0, "table of objects")
 	index, ok := st.dict["Index"].([]any)
 	if !ok {
 		index = []any{0, size}
@@ -322,9 +302,7 @@ func (f *file) tableStream(at int64) dict {
 	for i := 0; i+1 < len(index); i += 2 {
 		first, ok1 := index[i].(int)
 		count, ok2 := index[i+1].(int)
-		if !ok1 || !ok2 || first < 0 || count < 0 || count > len(data)/row {
-			decline("table of objects")
-		}
+		expect(ok1 && ok2 && first >= 0 && count >= 0 && count <= len(data)/row, "table of objects")
 		for n := range count {
 			var v [3]int64
 			b := data[:row]
@@ -345,9 +323,7 @@ func (f *file) tableStream(at int64) dict {
 			case 1:
 				e.at, e.gen = v[1], int(v[2])
 			case 2:
-				if v[1] <= 0 || v[1] >= 8*maxObjects {
-					decline("table of objects")
-				}
+				expect(v[1] > 0 && v[1] < 8*maxObjects, "table of objects")
 				e.within = int(v[1])
 			default:
 				decline("table of objects")

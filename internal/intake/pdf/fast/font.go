@@ -147,17 +147,13 @@ func (d *Document) descriptor(o any) (out descriptor) {
 	}
 	box := need(d.f.array(fd["FontBBox"]))
 	for i := range box {
-		if len(box) != 4 {
-			decline("a font's box")
-		}
+		expect(len(box) == 4, "a font's box")
 		out.box[i] = need(d.f.int(box[i]))
 	}
 	for _, key := range []name{"FontFile", "FontFile2", "FontFile3"} {
 		o := need(d.f.get(fd[key]))
 		if s, ok := o.(stream); ok {
-			if out.kind != "" {
-				decline("a font with two files")
-			}
+			expect(out.kind == "", "a font with two files")
 			out.file, out.kind = s, key
 			out.subtype = need(d.f.name(s.dict["Subtype"]))
 		}
@@ -205,9 +201,7 @@ func (d *Document) simpleFont(f *font, fd dict, kind name, unicodes *toUnicode) 
 		out, find = tt, tt.simple(&desc, &enc)
 	case desc.kind == "FontFile3" && desc.subtype == "Type1C" && kind != "TrueType":
 		cf := need(parseCFF(data))
-		if cf.cid {
-			decline("a CID font as a simple one")
-		}
+		expect(!cf.cid, "a CID font as a simple one")
 		out, find = cf, named(&desc, &enc, cf)
 	case desc.kind == "FontFile" && kind != "TrueType":
 		t1 := need(parseType1(data))
@@ -287,13 +281,9 @@ func (f *font) metrics(desc *descriptor, out outlines, shape func(code uint32) (
 
 // clamp bounds ascent and descent by the font's box, as PDFium does.
 func (f *font) clamp(box [4]int) {
-	if f.ascent == 0 && f.descent == 0 {
-		decline("a font without ascent and descent")
-	}
+	expect(f.ascent != 0 || f.descent != 0, "a font without ascent and descent")
 	f.ascent, f.descent = min(f.ascent, box[3]), max(f.descent, box[1])
-	if f.ascent <= f.descent {
-		decline("a font without ascent and descent")
-	}
+	expect(f.ascent > f.descent, "a font without ascent and descent")
 }
 
 const noWidth = 0xFFFF
@@ -317,9 +307,7 @@ func (d *Document) widths(fd dict, desc *descriptor) *[256]int {
 			*to = need(d.f.int(fd[key]))
 		}
 	}
-	if first < 0 || first > 255 {
-		decline("a font's widths")
-	}
+	expect(first >= 0 && first <= 255, "a font's widths")
 	if last == 0 || last >= first+len(list) {
 		last = first + len(list) - 1
 	}
@@ -353,9 +341,7 @@ func (d *Document) encoding(o any) (e encoding) {
 			case int:
 				code = o
 			case name:
-				if code < 0 || code > 255 {
-					decline("an encoding")
-				}
+				expect(code >= 0 && code <= 255, "an encoding")
 				e.names[code] = o
 				code++
 			default:
@@ -365,9 +351,7 @@ func (d *Document) encoding(o any) (e encoding) {
 	default:
 		decline("an encoding")
 	}
-	if e.base != "" && table(e.base) == nil {
-		decline("an encoding")
-	}
+	expect(e.base == "" || table(e.base) != nil, "an encoding")
 	return e
 }
 
@@ -449,16 +433,10 @@ func dingbat(n string) bool {
 // wideFont opens a font whose codes have two bytes (ISO 32000-1, 9.7).
 func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) {
 	f.wide = true
-	if need(d.f.get(fd["Encoding"])) != name("Identity-H") {
-		decline("a composite font's encoding")
-	}
-	if unicodes == nil {
-		decline("a composite font without Unicode")
-	}
+	expect(need(d.f.get(fd["Encoding"])) == name("Identity-H"), "a composite font's encoding")
+	expect(unicodes != nil, "a composite font without Unicode")
 	kids := need(d.f.array(fd["DescendantFonts"]))
-	if len(kids) != 1 {
-		decline("a composite font")
-	}
+	expect(len(kids) == 1, "a composite font")
 	cid := need(d.f.dict(kids[0]))
 	kind := need(d.f.name(cid["Subtype"]))
 	desc := d.descriptor(cid["FontDescriptor"])
@@ -472,18 +450,14 @@ func (d *Document) wideFont(f *font, fd dict, unicodes *toUnicode) {
 	}
 	widths := d.wideWidths(cid["W"])
 	toGlyph := d.cidToGID(cid["CIDToGIDMap"])
-	if desc.kind == "" {
-		decline("a font that is not embedded")
-	}
+	expect(desc.kind != "", "a font that is not embedded")
 	data := d.fontFile(desc.file)
 	var out outlines
 	switch {
 	case desc.kind == "FontFile2" && kind == "CIDFontType2":
 		out = need(parseTrueType(data))
 	case desc.kind == "FontFile3" && desc.subtype == "CIDFontType0C" && kind == "CIDFontType0":
-		if cid["CIDToGIDMap"] != nil {
-			decline("a composite font")
-		}
+		expect(cid["CIDToGIDMap"] == nil, "a composite font")
 		cf := need(parseCFF(data))
 		out = cf
 		if cf.cid {
@@ -532,9 +506,7 @@ func (d *Document) wideWidths(o any) map[int]int {
 	}
 	for i := 0; i < len(list); {
 		first, err := d.f.int(list[i])
-		if err != nil || i+1 >= len(list) {
-			decline("a font's widths")
-		}
+		expect(err == nil && i+1 < len(list), "a font's widths")
 		next := need(d.f.get(list[i+1]))
 		if ws, ok := next.([]any); ok {
 			for k, o := range ws {
@@ -544,9 +516,7 @@ func (d *Document) wideWidths(o any) map[int]int {
 			continue
 		}
 		last, err := d.f.int(next)
-		if err != nil || i+2 >= len(list) || last < first || last > 0xFFFF {
-			decline("a font's widths")
-		}
+		expect(err == nil && i+2 < len(list) && last >= first && last <= 0xFFFF, "a font's widths")
 		w := need(d.f.int(list[i+2]))
 		for c := first; c <= last; c++ {
 			set(c, w)
@@ -568,9 +538,7 @@ func (d *Document) cidToGID(o any) func(cid int) (int, bool) {
 			return u16(b, 2*cid), true
 		}
 	}
-	if v != nil && v != name("Identity") {
-		decline("a composite font")
-	}
+	expect(v == nil || v == name("Identity"), "a composite font")
 	return func(cid int) (int, bool) { return cid, true }
 }
 

@@ -75,24 +75,18 @@ func Open(src io.ReaderAt, size int64) (d *Document, err error) {
 	f := openFile(src, size)
 	d = &Document{f: f, embedded: &fontFiles{data: map[int][]byte{}}, fonts: map[int]*font{}, forms: map[int]*form{}}
 	root := need(f.dict(f.trailer["Root"]))
-	if root["Type"] != name("Catalog") {
-		decline("the catalog")
-	}
+	expect(root["Type"] == name("Catalog"), "the catalog")
 	names := need(f.dict(root["Names"]))
 	attached := need(f.dict(names["EmbeddedFiles"]))
 	list := need(f.array(attached["Names"]))
 	d.attached = len(list) > 0 || attached["Kids"] != nil || root["Collection"] != nil
 	prefs := need(f.dict(root["ViewerPreferences"]))
-	if prefs["Direction"] != nil && prefs["Direction"] != name("L2R") {
-		decline("right to left")
-	}
+	expect(prefs["Direction"] == nil || prefs["Direction"] == name("L2R"), "right to left")
 	if _, ok := root["Pages"].(ref); !ok {
 		decline("the page tree")
 	}
 	d.walk(need(f.dict(root["Pages"])), root["Pages"], leaf{}, 0)
-	if len(d.pages) == 0 {
-		decline("no pages")
-	}
+	expect(len(d.pages) != 0, "no pages")
 	return d, nil
 }
 
@@ -111,9 +105,7 @@ const maxPages = 100_000
 // walk adds the pages below a node of the page tree (ISO 32000-1, 7.7.3). at is the
 // node's reference.
 func (d *Document) walk(node dict, at any, l leaf, depth int) {
-	if depth > maxNesting || len(d.pages) >= maxPages {
-		decline("the page tree")
-	}
+	expect(depth <= maxNesting && len(d.pages) < maxPages, "the page tree")
 	f := d.f
 	if node["Resources"] != nil {
 		l.resources = need(f.dict(node["Resources"]))
@@ -131,9 +123,7 @@ func (d *Document) walk(node dict, at any, l leaf, depth int) {
 	}
 	switch need(f.name(node["Type"])) {
 	case "Page":
-		if node["Kids"] != nil {
-			decline("the page tree")
-		}
+		expect(node["Kids"] == nil, "the page tree")
 		if node["UserUnit"] != nil {
 			if unit, err := f.float(node["UserUnit"]); err != nil || unit != 1 {
 				decline("a page's unit")
@@ -156,9 +146,7 @@ func (d *Document) walk(node dict, at any, l leaf, depth int) {
 			d.walk(kid, k, l, depth+1)
 			f.forget(k)
 		}
-		if len(d.pages)-before != count {
-			decline("the page tree")
-		}
+		expect(len(d.pages)-before == count, "the page tree")
 	default:
 		decline("the page tree")
 	}
@@ -173,9 +161,7 @@ func (d *Document) box(a []any) (b rect, ok bool) {
 	if v == nil {
 		return b, false
 	}
-	if len(v) != 4 {
-		decline("a page's box")
-	}
+	expect(len(v) == 4, "a page's box")
 	if b = upright(v); b.empty() {
 		decline("a page's box")
 	}
@@ -185,15 +171,11 @@ func (d *Document) box(a []any) (b rect, ok bool) {
 // visible returns the visible box of a page.
 func (d *Document) visible(l *leaf) rect {
 	box, ok := d.box(l.media)
-	if !ok {
-		decline("a page's box")
-	}
+	expect(ok, "a page's box")
 	if crop, ok := d.box(l.crop); ok {
 		box = box.intersect(crop)
 	}
-	if box.empty() || box.right-box.left >= 1e5 || box.top-box.bottom >= 1e5 {
-		decline("a page's box")
-	}
+	expect(!box.empty() && box.right-box.left < 1e5 && box.top-box.bottom < 1e5, "a page's box")
 	return box
 }
 
@@ -201,9 +183,7 @@ func (d *Document) visible(l *leaf) rect {
 // The next page overwrites its Chars and All. It has rules if ruled is true.
 func (d *Document) Page(number int, ruled bool) (_ *Page, err error) {
 	defer caught(&err)
-	if number == 0 && d.attached {
-		decline("attached files")
-	}
+	expect(number > 0 || !d.attached, "attached files")
 	l := &d.pages[number]
 	box := d.visible(l)
 	d.annotations(l.annots)
@@ -239,9 +219,7 @@ func (d *Document) Page(number int, ruled bool) (_ *Page, err error) {
 // annotations declines a page with annotations that draw.
 func (d *Document) annotations(o any) {
 	list := need(d.f.array(o))
-	if len(list) > 4096 {
-		decline("annotations")
-	}
+	expect(len(list) <= 4096, "annotations")
 	for _, o := range list {
 		a := need(d.f.dict(o))
 		if kind := need(d.f.name(a["Subtype"])); kind != "Link" && kind != "Popup" {
@@ -266,13 +244,9 @@ func (d *Document) contents(o any) []byte {
 			s := need(d.f.get(o))
 			d.f.forget(o)
 			st, ok := s.(stream)
-			if !ok {
-				decline("a page's content")
-			}
+			expect(ok, "a page's content")
 			d.other = need(d.f.data(st, d.other))
-			if len(all)+len(d.other) > maxStream {
-				decline("too much data")
-			}
+			expect(len(all)+len(d.other) <= maxStream, "too much data")
 			all = append(append(all, d.other...), ' ')
 		}
 		d.buf = all

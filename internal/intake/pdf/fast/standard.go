@@ -87,20 +87,14 @@ func StandardNames() []string {
 
 // standardFont opens a standard font that is not embedded.
 func standardFont(f *font, base, kind name, desc *descriptor, enc *encoding, widths *[256]int, unicodes *toUnicode) {
-	if kind == "MMType1" {
-		decline("a font that is not embedded")
-	}
+	expect(kind != "MMType1", "a font that is not embedded")
 	n := string(base)
 	if alias, ok := aliases()[n]; ok {
 		n = alias
 	}
 	s := standards()[n]
-	if s == nil {
-		decline("a font that is not embedded")
-	}
-	if desc.flags&flagSymbolic != 0 {
-		decline("a symbolic font that is not embedded")
-	}
+	expect(s != nil, "a font that is not embedded")
+	expect(desc.flags&flagSymbolic == 0, "a symbolic font that is not embedded")
 	f.ascent, f.descent = s.ascent, s.descent
 	if desc.box != [4]int{} {
 		f.ascent, f.descent = desc.ascent, desc.descent

@@ -31,9 +31,7 @@ type placed struct {
 // show shows strings, and moves by the numbers between them (ISO 32000-1, 9.4.3).
 func (in *interpreter) show(list []argument) {
 	f := in.font
-	if f == nil {
-		decline("text without a font")
-	}
+	expect(f != nil, "text without a font")
 	in.z++
 	// The position moves before the text by what is before the first string that is not
 	// empty.
@@ -59,9 +57,7 @@ func (in *interpreter) show(list []argument) {
 	for i := range list {
 		most += len(list[i].text)
 	}
-	if in.chars+most > maxChars {
-		decline("too many characters")
-	}
+	expect(in.chars+most <= maxChars, "too many characters")
 	t := in.newText(most)
 	t.z, t.font, t.size = in.z, f, in.size
 	to := matrix{in.scale, 0, 0, 1, 0, 0}.then(in.text).then(in.ctm)
@@ -78,9 +74,7 @@ func (in *interpreter) show(list []argument) {
 			kern += o.number
 			continue
 		}
-		if o.kind != aText {
-			decline("operands")
-		}
+		expect(o.kind == aText, "operands")
 		s := o.text
 		if len(s) == 0 {
 			continue
@@ -93,9 +87,7 @@ func (in *interpreter) show(list []argument) {
 		step := 1
 		if f.wide {
 			step = 2
-			if len(s)%2 == 1 {
-				decline("half a character")
-			}
+			expect(len(s)%2 != 1, "half a character")
 		}
 		for i := 0; i < len(s); i += step {
 			code := uint32(s[i])
@@ -128,9 +120,7 @@ func (in *interpreter) show(list []argument) {
 	if abs(t.bounds.right-t.bounds.left) < 0.01 {
 		return // only spaces
 	}
-	if in.size == 0 {
-		decline("a font without a size")
-	}
+	expect(in.size != 0, "a font without a size")
 	in.judge(t)
 	in.texts = append(in.texts, t)
 }
@@ -202,9 +192,7 @@ func (in *interpreter) judge(t *text) {
 
 // survey declines the page if there is a doubt whether all text on it is visible.
 func (in *interpreter) survey() {
-	if len(in.texts)*len(in.areas) > maxPairs {
-		decline("too many areas")
-	}
+	expect(len(in.texts)*len(in.areas) <= maxPairs, "too many areas")
 	for _, t := range in.texts {
 		if t.doubt != "" {
 			decline(t.doubt)

@@ -24,8 +24,6 @@ type charMap struct {
 	format             int
 }
 
-var errFont = declined("a damaged font")
-
 func u16(b []byte, at int) int {
 	if at < 0 || at+2 > len(b) {
 		return 0
@@ -433,9 +431,7 @@ func (t *trueType) composite(b []byte, depth int, budget *int) []point {
 		b = b[4:]
 		const words, offsets, scaled, further, two, four = 1, 2, 8, 32, 64, 128
 		more = flags&further != 0
-		if flags&offsets == 0 {
-			decline("an outline joined at points")
-		}
+		expect(flags&offsets != 0, "an outline joined at points")
 		size := 1 // bytes of a number of the place
 		if flags&words != 0 {
 			size = 2
@@ -474,9 +470,7 @@ func (t *trueType) composite(b []byte, depth int, budget *int) []point {
 			x, y := m.point(p.x, p.y)
 			all = append(all, point{x, y})
 		}
-		if len(all) > 1<<14 {
-			decline("a large outline")
-		}
+		expect(len(all) <= 1<<14, "a large outline")
 	}
 	return all
 }

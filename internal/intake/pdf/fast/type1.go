@@ -50,9 +50,7 @@ func parseType1(b []byte) (f *type1, err error) {
 	for _, c := range secret[:4] {
 		isHex = isHex && nibble(c) >= 0
 	}
-	if isHex {
-		decline("a kind of font file")
-	}
+	expect(!isHex, "a kind of font file")
 	f = &type1{names: map[string]int{}, subrs: map[int][]byte{}}
 	f.parseOpen(open)
 	f.parseSecret(decrypted(secret, 55665, 4))
@@ -114,9 +112,7 @@ func (f *type1) parseOpen(b []byte) {
 		k, err3 := x.next()
 		c, ok1 := code.(int)
 		g, ok2 := n.(name)
-		if err1 != nil || err2 != nil || err3 != nil || !ok1 || !ok2 || k != keyword("put") || c < 0 || c > 255 {
-			decline("an encoding")
-		}
+		expect(err1 == nil && err2 == nil && err3 == nil && ok1 && ok2 && k == keyword("put") && c >= 0 && c <= 255, "an encoding")
 		if g != ".notdef" {
 			f.encoding[c] = string(g)
 		}
@@ -137,9 +133,7 @@ func (f *type1) parseSecret(b []byte) {
 	}
 	if i := bytes.Index(b, []byte("/lenIV")); i >= 0 {
 		v, _, ok := number(b[i+len("/lenIV"):])
-		if !ok || v > 16 {
-			decline("a font's encryption")
-		}
+		expect(ok && v <= 16, "a font's encryption")
 		skip = v
 	}
 	at := bytes.Index(b, []byte("/CharStrings"))
