@@ -614,9 +614,7 @@ func (in *interpreter) color(s space, v []float32) {
 	for i := range v {
 		v[i] = min(max(v[i], 0), 1)
 	}
-	if s != spaceOther && len(v) != s.components {
-		decline("operands")
-	}
+	expect(s == spaceOther || len(v) == s.components, "operands")
 	near := s.near
 	var luminance float32
 	switch s.components {
@@ -797,9 +795,7 @@ func (d *Document) loadForm(s stream) *form {
 	fm.resources = need(d.f.dict(s.dict["Resources"]))
 	m := need(d.f.floats(s.dict["Matrix"]))
 	b, err := d.f.floats(s.dict["BBox"])
-	if err != nil || len(b) != 4 || m != nil && len(m) != 6 {
-		decline("a form")
-	}
+	expect(err == nil && len(b) == 4 && (m == nil || len(m) == 6), "a form")
 	if m != nil {
 		fm.matrix = matrix{m[0], m[1], m[2], m[3], m[4], m[5]}
 	}
@@ -864,9 +860,7 @@ func (in *interpreter) inlineImage(x *lexer) {
 		case nil:
 			n = 1
 		}
-		if n == 0 || w <= 0 || h <= 0 || w > 1<<16 || h > 1<<16 || bits <= 0 || bits > 16 {
-			decline("a picture in the content")
-		}
+		expect(n > 0 && w > 0 && h > 0 && w <= 1<<16 && h <= 1<<16 && bits > 0 && bits <= 16, "a picture in the content")
 		x.i += (w*n*bits + 7) / 8 * h
 	case name("Fl"), name("FlateDecode"):
 		r := bytes.NewReader(rest)

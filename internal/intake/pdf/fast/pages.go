@@ -82,9 +82,8 @@ func Open(src io.ReaderAt, size int64) (d *Document, err error) {
 	d.attached = len(list) > 0 || attached["Kids"] != nil || root["Collection"] != nil
 	prefs := need(f.dict(root["ViewerPreferences"]))
 	expect(prefs["Direction"] == nil || prefs["Direction"] == name("L2R"), "right to left")
-	if _, ok := root["Pages"].(ref); !ok {
-		decline("the page tree")
-	}
+	_, ok := root["Pages"].(ref)
+	expect(ok, "the page tree")
 	d.walk(need(f.dict(root["Pages"])), root["Pages"], leaf{}, 0)
 	expect(len(d.pages) != 0, "no pages")
 	return d, nil
@@ -136,13 +135,10 @@ func (d *Document) walk(node dict, at any, l leaf, depth int) {
 		count := need(f.int(node["Count"]))
 		before := len(d.pages)
 		for _, k := range kids {
-			if _, ok := k.(ref); !ok {
-				decline("the page tree")
-			}
+			_, ok := k.(ref)
+			expect(ok, "the page tree")
 			kid := need(f.dict(k))
-			if kid["Parent"] != at { // by which PDFium looks for what a page inherits
-				decline("the page tree")
-			}
+			expect(kid["Parent"] == at, "the page tree") // by which PDFium looks for what a page inherits
 			d.walk(kid, k, l, depth+1)
 			f.forget(k)
 		}
@@ -222,9 +218,8 @@ func (d *Document) annotations(o any) {
 	expect(len(list) <= 4096, "annotations")
 	for _, o := range list {
 		a := need(d.f.dict(o))
-		if kind := need(d.f.name(a["Subtype"])); kind != "Link" && kind != "Popup" {
-			decline("annotations")
-		}
+		kind := need(d.f.name(a["Subtype"]))
+		expect(kind == "Link" || kind == "Popup", "annotations")
 	}
 }
 

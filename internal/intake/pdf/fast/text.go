@@ -39,9 +39,7 @@ func (in *interpreter) show(list []argument) {
 	var initial float32
 	for ; first < len(list); first++ {
 		o := &list[first]
-		if o.kind != aText && o.kind != aNumber {
-			decline("operands")
-		}
+		expect(o.kind == aText || o.kind == aNumber, "operands")
 		if len(o.text) > 0 {
 			break
 		}
@@ -297,9 +295,7 @@ func (in *interpreter) characters(texts []*text, into []Char) []Char {
 		close := 0.07 * abs(t.size) * m.distance() * 1.01
 		for _, g := range t.glyphs {
 			c.X, c.Y = m.point(g.x, 0)
-			if !t.blank && near(recent[:], g, t, c, close) {
-				decline("text printed twice")
-			}
+			expect(t.blank || !near(recent[:], g, t, c, close), "text printed twice")
 			recent[len(out)%len(recent)] = drawn{t.font, g.code, c.X, c.Y}
 			box := t.box(g)
 			c.Left, c.Bottom, c.Right, c.Top = box.left, box.bottom, box.right, box.top
@@ -307,9 +303,7 @@ func (in *interpreter) characters(texts []*text, into []Char) []Char {
 				if g.left == g.right && g.bottom == g.top && !t.blank && !unicode.IsSpace(r) && !unicode.IsControl(r) {
 					decline("a character that draws nothing")
 				}
-				if r >= firstRightToLeft && unicode.In(r, rightToLeft...) {
-					decline("right to left")
-				}
+				expect(r < firstRightToLeft || !unicode.In(r, rightToLeft...), "right to left")
 				c.Rune = r
 				out = append(out, c)
 			}
