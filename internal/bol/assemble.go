@@ -65,9 +65,9 @@ func (r *Reader) Add(file int, p page.Page) error {
 			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
 		}
 		r.readings = append(r.readings, reading)
-		if reading.known {
-			r.bills[reading.bill.Number.Text] = true
-			r.lines += len(reading.bill.Lines)
+		if reading.Known {
+			r.bills[reading.Bill.Number.Text] = true
+			r.lines += len(reading.Bill.Lines)
 		}
 	}
 	r.pages++
@@ -76,12 +76,12 @@ func (r *Reader) Add(file int, p page.Page) error {
 
 // size is what a reading counts for maxKept.
 func (r *reading) size() int {
-	b := &r.bill
-	n := len(b.Lines) + len(r.notes)
-	if r.loose != nil {
-		n += len(r.loose.Words)
+	b := &r.Bill
+	n := len(b.Lines) + len(r.Notes)
+	if r.Loose != nil {
+		n += len(r.Loose.Words)
 	}
-	for _, p := range r.problems {
+	for _, p := range r.Problems {
 		n += 1 + len(p.Text)/256
 	}
 	for _, vs := range b.texts() {
@@ -110,7 +110,7 @@ func (r *Reader) Pages(files []File) *Pages {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	slices.SortFunc(r.readings, func(a, b *reading) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.page, b.page), cmp.Compare(a.part, b.part))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Page, b.Page), cmp.Compare(a.Part, b.Part))
 	})
 	return &Pages{Files: files, readings: slices.Clone(r.readings), forms: r.forms}
 }
@@ -144,13 +144,13 @@ func (p *Pages) Document() (*Document, error) {
 	var groups [][]*reading
 	group := map[string]int{}
 	for _, rd := range readings {
-		for _, n := range rd.notes {
-			n.Bill = rd.bill.Number.Text
+		for _, n := range rd.Notes {
+			n.Bill = rd.Bill.Number.Text
 			d.Problems = append(d.Problems, n)
 		}
 		switch {
-		case again[rd.file], rd.read:
-		case rd.free:
+		case again[rd.File], rd.Read:
+		case rd.Free:
 			if p, of := repeats(groups, rd, p.Files); p != nil {
 				d.Problems = append(d.Problems, *p)
 				if of != nil {
@@ -161,11 +161,11 @@ func (p *Pages) Document() (*Document, error) {
 				}
 			}
 			groups = append(groups, []*reading{rd})
-		case rd.damage != "":
-			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.damage))
-		case rd.blank:
+		case rd.Damage != "":
+			d.Problems = append(d.Problems, rd.about(DamagedPage, rd.Damage))
+		case rd.Blank:
 			message := "the page has no text: it is blank, or a picture that could not be read"
-			switch rd.scan {
+			switch rd.Scan {
 			case page.Recognised:
 				message = "the page is a picture in which no text was found"
 			case page.TextLayer:
@@ -174,16 +174,16 @@ func (p *Pages) Document() (*Document, error) {
 			d.Problems = append(d.Problems, rd.about(NoTextOnPage, message))
 		case rd.unreadable():
 			d.Problems = append(d.Problems, rd.about(NoTextOnPage, "the page is a picture with a few words over it, such as a stamp; what the picture shows cannot be read"))
-		case !rd.known && len(rd.problems) > 0:
-			d.Problems = append(d.Problems, rd.problems...)
-		case !rd.known:
-			p := rd.about(NotABill, cmp.Or(rd.hint, "the page is not a bill of lading in a known layout"))
-			p.Text = rd.text
+		case !rd.Known && len(rd.Problems) > 0:
+			d.Problems = append(d.Problems, rd.Problems...)
+		case !rd.Known:
+			p := rd.about(NotABill, cmp.Or(rd.Hint, "the page is not a bill of lading in a known layout"))
+			p.Text = rd.Text
 			d.Problems = append(d.Problems, p)
-		case rd.bill.Number.Text == "":
+		case rd.Bill.Number.Text == "":
 			groups = append(groups, []*reading{rd})
 		default:
-			number := rd.bill.Number.Text
+			number := rd.Bill.Number.Text
 			i, ok := group[number]
 			if !ok {
 				i = len(groups)
@@ -202,22 +202,22 @@ func (p *Pages) Document() (*Document, error) {
 	most := decimals{}
 	d.most = most
 	for _, rd := range readings {
-		if rd.free {
+		if rd.Free {
 			continue
 		}
 		for _, f := range Fields {
-			most[f] = max(most[f], rd.bill.sum(f).places)
+			most[f] = max(most[f], rd.Bill.sum(f).places)
 		}
 	}
 	for _, g := range groups {
-		if g[0].free {
-			b := g[0].bill
-			if g[0].scan == page.Recognised {
-				b.Optical, b.Twice = true, g[0].twice
+		if g[0].Free {
+			b := g[0].Bill
+			if g[0].Scan == page.Recognised {
+				b.Optical, b.Twice = true, g[0].Twice
 				b.vouch()
 			}
 			d.Bills = append(d.Bills, &b)
-			for _, p := range g[0].problems {
+			for _, p := range g[0].Problems {
 				p.Bill = b.Number.Text
 				d.Problems = append(d.Problems, p)
 			}
@@ -243,7 +243,7 @@ func (d *Document) sort() {
 // readings adds what a person should know of how values were read from pictures: whether by
 // one reader, which figures were chosen, and which texts of bills that are proved are not.
 func (d *Document) readings(all []*reading) {
-	i := slices.IndexFunc(all, func(r *reading) bool { return r.scan == page.Recognised && !r.blank && !r.twice })
+	i := slices.IndexFunc(all, func(r *reading) bool { return r.Scan == page.Recognised && !r.Blank && !r.Twice })
 	if i >= 0 {
 		d.Problems = append(d.Problems, all[i].about(OneReader, "the pictures were read by one reader, since the second one is not there or failed, so nothing that was read of them is proved; install tesseract to have them read twice"))
 	}
@@ -337,20 +337,20 @@ func (b *Bill) Unsettled() []Value {
 // and that one if it says the same. Bills of pictures with the same figures are told as well if
 // one of them has no number: they may be two bills, or one that was photographed twice.
 func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, of []*reading) {
-	number := rd.bill.Number.Text
+	number := rd.Bill.Number.Text
 	for _, g := range groups {
-		if number == "" || g[0].bill.Number.Text != number {
+		if number == "" || g[0].Bill.Number.Text != number {
 			continue
 		}
 		about := rd.about(DifferingPage, fmt.Sprintf("%s is there twice, first on %s, and they differ; both were counted", rd.called(), where(g[0], rd, files)))
-		if g[0].free && (g[0].content() == rd.content() || g[0].countsSame(rd)) {
+		if g[0].Free && (g[0].content() == rd.content() || g[0].countsSame(rd)) {
 			about, of = rd.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", rd.called(), where(g[0], rd, files))), g
 		}
-		about.Bill = rd.bill.Number.Text
+		about.Bill = rd.Bill.Number.Text
 		return &about, of
 	}
 	for _, g := range groups {
-		if (number == "" || g[0].bill.Number.Text == "") && g[0].countsSame(rd) {
+		if (number == "" || g[0].Bill.Number.Text == "") && g[0].countsSame(rd) {
 			about := rd.about(DifferingPage, fmt.Sprintf("%s has the same figures as %s on %s, and may be a copy of it; both were counted", rd.called(), g[0].called(), where(g[0], rd, files)))
 			about.Bill = number
 			return &about, nil
@@ -363,33 +363,33 @@ func repeats(groups [][]*reading, rd *reading, files []File) (p *Problem, of []*
 // one of them is proved: then they are pictures of one bill, whatever was misread beside them.
 // Totals may be missing in the other.
 func (r *reading) countsSame(o *reading) bool {
-	if r.scan != page.Recognised || o.scan != page.Recognised || !r.proved() && !o.proved() {
+	if r.Scan != page.Recognised || o.Scan != page.Recognised || !r.proved() && !o.proved() {
 		return false
 	}
 	for _, f := range Fields {
-		a, b := totalOf(&r.bill.Printed, f).Text, totalOf(&o.bill.Printed, f).Text
+		a, b := totalOf(&r.Bill.Printed, f).Text, totalOf(&o.Bill.Printed, f).Text
 		if a != b && a != "" && b != "" {
 			return false
 		}
 	}
-	return slices.EqualFunc(r.bill.Lines, o.bill.Lines, func(x, y Line) bool {
+	return slices.EqualFunc(r.Bill.Lines, o.Bill.Lines, func(x, y Line) bool {
 		return !slices.ContainsFunc(Fields[:], func(f Field) bool { return cellOf(&x, f).Text != cellOf(&y, f).Text })
 	})
 }
 
 // proved reports whether the totals of a bill that was read freely prove it.
 func (r *reading) proved() bool {
-	return r.bill.Free != nil && r.bill.Free.Outcome == form.Reconciled
+	return r.Bill.Free != nil && r.Bill.Free.Outcome == form.Reconciled
 }
 
 func (r *reading) about(kind ProblemKind, message string) Problem {
-	return Problem{Kind: kind, File: r.file, Page: r.page, Message: message}
+	return Problem{Kind: kind, File: r.File, Page: r.Page, Message: message}
 }
 
 // unreadable reports whether the page is no more than a picture, with a stamp or a
 // fax machine's line over it.
 func (r *reading) unreadable() bool {
-	return !r.known && (r.scan == page.Picture || r.scan == page.TextLayer)
+	return !r.Known && (r.Scan == page.Picture || r.Scan == page.TextLayer)
 }
 
 // nothing returns the fault of a document without bills.
@@ -397,38 +397,38 @@ func nothing(readings []*reading) error {
 	var blank, damaged, other []int
 	for _, r := range readings {
 		switch {
-		case r.damage != "":
-			damaged = append(damaged, r.page)
-		case r.blank || r.unreadable():
-			blank = append(blank, r.page)
+		case r.Damage != "":
+			damaged = append(damaged, r.Page)
+		case r.Blank || r.unreadable():
+			blank = append(blank, r.Page)
 		default:
-			other = append(other, r.page)
+			other = append(other, r.Page)
 		}
 	}
 	advice := "is it the right document?"
 	poor := ""
 	for _, r := range readings {
-		for _, n := range r.notes {
+		for _, n := range r.Notes {
 			switch {
 			case n.Kind == Attachment:
 				advice = n.Message
 			case n.Kind == PoorPicture && poor == "":
-				poor = fmt.Sprintf("; page %d: %s", r.page, n.Message)
+				poor = fmt.Sprintf("; page %d: %s", r.Page, n.Message)
 			}
 		}
 	}
 	details := map[string][]int{"pages_without_text": blank, "damaged_pages": damaged, "other_pages": other}
 	for _, r := range readings {
-		if r.hint != "" {
-			return fault.New(fault.UnreadForm, "no line of a bill could be read; page %d: %s", r.page, r.hint).With(details)
+		if r.Hint != "" {
+			return fault.New(fault.UnreadForm, "no line of a bill could be read; page %d: %s", r.Page, r.Hint).With(details)
 		}
 	}
 	switch {
 	case len(other) > 0:
 		message := "no bill of lading in a known layout was found"
 		for _, r := range readings {
-			if r.text != "" {
-				message += fmt.Sprintf("; page %d begins %s", r.page, text.Quote(r.text))
+			if r.Text != "" {
+				message += fmt.Sprintf("; page %d begins %s", r.Page, text.Quote(r.Text))
 				break
 			}
 		}
@@ -436,11 +436,11 @@ func nothing(readings []*reading) error {
 	case len(blank) > 0:
 		return fault.New(fault.NoText, "there is no text on %s, and none could be read in a picture there; print the bills to PDF from the billing system, or scan them again%s", pageList(blank), poor).With(details)
 	default:
-		i := slices.IndexFunc(readings, func(r *reading) bool { return r.damage != "" })
+		i := slices.IndexFunc(readings, func(r *reading) bool { return r.Damage != "" })
 		if i < 0 {
 			return fault.New(fault.DamagedPDF, "the PDF has no pages; print or send it again").With(details)
 		}
-		return fault.New(fault.DamagedPDF, "%s cannot be read (%s); print or send it again", pageList(damaged), readings[i].damage).With(details)
+		return fault.New(fault.DamagedPDF, "%s cannot be read (%s); print or send it again", pageList(damaged), readings[i].Damage).With(details)
 	}
 }
 
@@ -475,8 +475,8 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 	// A page that does not say which it is comes last; its n less one is the
 	// greatest of all.
 	pages = slices.Clone(pages)
-	slices.SortStableFunc(pages, func(a, b *reading) int { return cmp.Compare(uint(a.n-1), uint(b.n-1)) })
-	number := pages[0].bill.Number.Text
+	slices.SortStableFunc(pages, func(a, b *reading) int { return cmp.Compare(uint(a.N-1), uint(b.N-1)) })
+	number := pages[0].Bill.Number.Text
 	var problems []Problem
 	add := func(p Problem) {
 		p.Bill = number
@@ -484,25 +484,25 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 	}
 
 	kept, m, there := once(pages, files, add)
-	bill := kept[0].bill
+	bill := kept[0].Bill
 	b := &bill
 	// Appending must not overwrite what the page keeps.
 	b.Lines, b.Instructions, b.Notes = slices.Clip(b.Lines), slices.Clip(b.Instructions), slices.Clip(b.Notes)
 	for i, r := range kept {
-		b.Sheets = append(b.Sheets, Sheet{File: r.file, Page: r.page, N: r.n, M: r.m, Columns: r.columns})
+		b.Sheets = append(b.Sheets, Sheet{File: r.File, Page: r.Page, N: r.N, M: r.M, Columns: r.Columns})
 		if i > 0 {
-			b.Lines = append(b.Lines, r.bill.Lines...)
-			takeTotals(&b.Printed, &r.bill.Printed)
+			b.Lines = append(b.Lines, r.Bill.Lines...)
+			takeTotals(&b.Printed, &r.Bill.Printed)
 			// Most of these are printed on every page of a bill.
-			before := &kept[i-1].bill
-			if !sameText(before.Instructions, r.bill.Instructions) {
-				b.Instructions = append(b.Instructions, r.bill.Instructions...)
+			before := &kept[i-1].Bill
+			if !sameText(before.Instructions, r.Bill.Instructions) {
+				b.Instructions = append(b.Instructions, r.Bill.Instructions...)
 			}
-			if !sameText(before.Notes, r.bill.Notes) {
-				b.Notes = append(b.Notes, r.bill.Notes...)
+			if !sameText(before.Notes, r.Bill.Notes) {
+				b.Notes = append(b.Notes, r.Bill.Notes...)
 			}
 		}
-		for _, p := range r.problems {
+		for _, p := range r.Problems {
 			add(p)
 		}
 	}
@@ -523,8 +523,8 @@ func assemble(pages []*reading, files []File, most decimals) (*Bill, []Problem) 
 		absent = fmt.Sprintf("%s of %d %s missing", pageList(missing), m, are)
 	}
 	b.absent = absent
-	b.Optical = slices.ContainsFunc(kept, func(r *reading) bool { return r.scan == page.Recognised })
-	b.Twice = b.Optical && !slices.ContainsFunc(kept, func(r *reading) bool { return r.scan == page.Recognised && !r.twice })
+	b.Optical = slices.ContainsFunc(kept, func(r *reading) bool { return r.Scan == page.Recognised })
+	b.Twice = b.Optical && !slices.ContainsFunc(kept, func(r *reading) bool { return r.Scan == page.Recognised && !r.Twice })
 	b.reconcile(absent, most)
 	return b, problems
 }
@@ -539,23 +539,23 @@ func once(pages []*reading, files []File, add func(Problem)) (kept []*reading, m
 	seen := map[content]*reading{}
 	there = map[int]*reading{}
 	for _, r := range pages {
-		m = max(m, r.m)
-		page := fmt.Sprintf("page %d of %d of %s", r.n, r.m, r.called())
-		first := there[r.n]
-		c := content{r.n, ""}
+		m = max(m, r.M)
+		page := fmt.Sprintf("page %d of %d of %s", r.N, r.M, r.called())
+		first := there[r.N]
+		c := content{r.N, ""}
 		if len(pages) > 1 {
 			c.text = r.content()
 		}
-		if r.n == 0 {
+		if r.N == 0 {
 			// Two pages of a bill are equal only if they have no totals, which are on
 			// one page.
 			page = "a page of " + r.called()
-			if first = seen[c]; r.bill.Printed == (Totals{}) {
+			if first = seen[c]; r.Bill.Printed == (Totals{}) {
 				first = nil
 			}
 		}
 		if first == nil {
-			there[r.n] = r
+			there[r.N] = r
 		} else if seen[c] != nil {
 			add(r.about(DuplicatePage, fmt.Sprintf("%s is there twice, first on %s; it was counted once", page, where(first, r, files))))
 			continue
@@ -576,17 +576,17 @@ func (r *reading) content() string {
 		b.WriteString(text)
 		b.WriteByte('\t')
 	}
-	for i := range r.bill.Lines {
-		l := &r.bill.Lines[i]
+	for i := range r.Bill.Lines {
+		l := &r.Bill.Lines[i]
 		for _, v := range Values(&l.Cells) {
 			cell(v.Text)
 		}
 	}
-	for _, v := range Values(&r.bill.Printed) {
+	for _, v := range Values(&r.Bill.Printed) {
 		cell(v.Text)
 	}
-	for i := range r.problems {
-		cell(r.problems[i].Text)
+	for i := range r.Problems {
+		cell(r.Problems[i].Text)
 	}
 	return b.String()
 }
@@ -597,25 +597,25 @@ func sameText(a, b []Value) bool {
 
 // called returns the name of a page's bill for people.
 func (r *reading) called() string {
-	if r.bill.Number.Text == "" {
+	if r.Bill.Number.Text == "" {
 		return "a bill without a number"
 	}
-	return "bill " + r.bill.Number.Text
+	return "bill " + r.Bill.Number.Text
 }
 
 // where returns the name of page k for a problem on page r.
 func where(k, r *reading, files []File) string {
-	if k.file == r.file {
-		return fmt.Sprintf("page %d of the document", k.page)
+	if k.File == r.File {
+		return fmt.Sprintf("page %d of the document", k.Page)
 	}
-	if k.file >= len(files) || r.file >= len(files) || files[k.file].Name == "" {
-		return fmt.Sprintf("page %d of document %d", k.page, k.file+1)
+	if k.File >= len(files) || r.File >= len(files) || files[k.File].Name == "" {
+		return fmt.Sprintf("page %d of document %d", k.Page, k.File+1)
 	}
-	name := filepath.Base(files[k.file].Name)
-	if name == filepath.Base(files[r.file].Name) {
-		return fmt.Sprintf("page %d of document %d, which is called %s as well", k.page, k.file+1, name)
+	name := filepath.Base(files[k.File].Name)
+	if name == filepath.Base(files[r.File].Name) {
+		return fmt.Sprintf("page %d of document %d, which is called %s as well", k.Page, k.File+1, name)
 	}
-	return fmt.Sprintf("page %d of %s", k.page, name)
+	return fmt.Sprintf("page %d of %s", k.Page, name)
 }
 
 // takeTotals takes the totals of another page. The foot is filled on the last page

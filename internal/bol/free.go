@@ -23,8 +23,8 @@ func (r *Reader) Unclaimed(file int) []int {
 	defer r.mu.Unlock()
 	var out []int
 	for _, rd := range r.readings {
-		if rd.file == file && rd.unclaimed() {
-			out = append(out, rd.page)
+		if rd.File == file && rd.unclaimed() {
+			out = append(out, rd.Page)
 		}
 	}
 	slices.Sort(out)
@@ -32,7 +32,7 @@ func (r *Reader) Unclaimed(file int) []int {
 }
 
 func (r *reading) unclaimed() bool {
-	return !r.known && !r.free && !r.blank && r.damage == "" && len(r.problems) == 0 && !r.unreadable()
+	return !r.Known && !r.Free && !r.Blank && r.Damage == "" && len(r.Problems) == 0 && !r.unreadable()
 }
 
 // Unknown returns those of some pages that have text and that no known layout claims.
@@ -50,16 +50,16 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 	r.mu.Lock()
 	pictures := true
 	for _, rd := range r.readings {
-		if rd.file != file {
+		if rd.File != file {
 			continue
 		}
-		pictures = pictures && (rd.scan != page.Printed || rd.damage != "")
+		pictures = pictures && (rd.Scan != page.Printed || rd.Damage != "")
 		if rd.unclaimed() {
-			at[rd.page] = rd
+			at[rd.Page] = rd
 		}
 	}
 	r.mu.Unlock()
-	bills, hints := freely(pages, forms, at, func(rd *reading) string { return fmt.Sprintf("page %d", rd.page) })
+	bills, hints := freely(pages, forms, at, func(rd *reading) string { return fmt.Sprintf("page %d", rd.Page) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	grows := func(rd *reading) error {
@@ -69,11 +69,11 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 		return nil
 	}
 	for n, hint := range hints {
-		at[n].hint = hint
+		at[n].Hint = hint
 	}
 	for i := range pages {
 		if rd := at[pages[i].Number]; pictures && rd != nil {
-			rd.loose = &pages[i]
+			rd.Loose = &pages[i]
 			if err := grows(rd); err != nil {
 				return err
 			}
@@ -81,17 +81,17 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 	}
 	r.forms = forms
 	for _, own := range bills {
-		for _, l := range own.bill.Free.Pages {
+		for _, l := range own.Bill.Free.Pages {
 			if rd := at[l.Page]; rd != nil {
-				rd.read = true
+				rd.Read = true
 			}
 		}
 		r.readings = append(r.readings, own)
 		if err := grows(own); err != nil {
 			return err
 		}
-		r.bills[own.bill.Number.Text] = true
-		r.lines += len(own.bill.Lines)
+		r.bills[own.Bill.Number.Text] = true
+		r.lines += len(own.Bill.Lines)
 	}
 	return nil
 }
@@ -113,23 +113,23 @@ func freely(pages []page.Page, forms []form.Form, of map[int]*reading, name func
 		if first < 0 {
 			continue
 		}
-		own := &reading{page: b.Pages[first].Page, known: true, free: true, bill: freeBill(b)}
+		own := &reading{Page: b.Pages[first].Page, Known: true, Free: true, Bill: freeBill(b)}
 		for _, l := range b.Pages {
-			if rd := of[l.Page]; rd != nil && rd.scan == page.Recognised {
-				own.twice = rd.twice && (own.twice || own.scan != page.Recognised)
-				own.scan = page.Recognised
+			if rd := of[l.Page]; rd != nil && rd.Scan == page.Recognised {
+				own.Twice = rd.Twice && (own.Twice || own.Scan != page.Recognised)
+				own.Scan = page.Recognised
 			}
 		}
-		if own.scan == page.Recognised {
-			own.bill.freeSights(pages, chosen)
+		if own.Scan == page.Recognised {
+			own.Bill.freeSights(pages, chosen)
 		}
 		own = own.moved(func(file, number int) (int, int) {
 			if rd := of[number]; rd != nil {
-				return rd.file, rd.page
+				return rd.File, rd.Page
 			}
 			return file, number
 		})
-		own.problems = own.freeProblems(b, of, name)
+		own.Problems = own.freeProblems(b, of, name)
 		bills = append(bills, own)
 	}
 	return bills, hints
@@ -149,7 +149,7 @@ func (r *reading) freeProblems(b *form.Bill, of map[int]*reading, name func(*rea
 		out = append(out, r.about(NoNumber, "no number of the bill was found"))
 	}
 	if is, right := form.VICS(b.Number.Text); is && !right {
-		number := &r.bill.Number
+		number := &r.Bill.Number
 		out = append(out, Problem{
 			Kind: DoubtfulNumber, File: number.File, Page: number.Page, Box: number.Box, Text: b.Number.Text,
 			Message: fmt.Sprintf("the number %s has 17 digits, and its last one is not their check digit", b.Number.Text),

@@ -167,7 +167,7 @@ func check(t *testing.T, pages []page.Page) {
 func nothingIsLost(t *testing.T, p *page.Page) {
 	words := joined(usable(p.Words, &room{}))
 	v := newVocabulary(Layouts)
-	r := &reading{page: p.Number}
+	r := &reading{Page: p.Number}
 	s := scan{reading: r, sheet: p, words: words, vocabulary: v, found: v.find(words), layout: &Straight}
 	forms := framesOf(&Straight.Table, s.places)
 	if p.Damage != "" || len(forms) != 1 {
@@ -187,10 +187,10 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 			said[c]++
 		}
 	}
-	for v := range s.bill.values() {
+	for v := range s.Bill.values() {
 		count(v.Text)
 	}
-	for _, p := range s.problems {
+	for _, p := range s.Problems {
 		count(p.Text)
 	}
 	top, bottom := s.region()
@@ -205,7 +205,7 @@ func nothingIsLost(t *testing.T, p *page.Page) {
 	}
 	for c, n := range said {
 		if n < 0 {
-			t.Fatalf("%q is lost %d times of the table's words %q\nproblems %s", c, -n, there, kindsOf(s.problems))
+			t.Fatalf("%q is lost %d times of the table's words %q\nproblems %s", c, -n, there, kindsOf(s.Problems))
 		}
 	}
 }

@@ -23,16 +23,16 @@ const maxJoined = 300
 func (p *Pages) joined(again map[int]bool) []*reading {
 	files := make([]pictures, len(p.Files))
 	for _, rd := range p.readings {
-		if rd.file >= len(files) {
+		if rd.File >= len(files) {
 			return p.readings
 		}
-		f := &files[rd.file]
+		f := &files[rd.File]
 		switch {
-		case rd.free:
+		case rd.Free:
 			f.bills = append(f.bills, rd)
-		case rd.scan == page.Printed && rd.damage == "":
+		case rd.Scan == page.Printed && rd.Damage == "":
 			f.printed = true
-		case rd.loose != nil:
+		case rd.Loose != nil:
 			f.pages = append(f.pages, rd)
 		}
 	}
@@ -65,7 +65,7 @@ func (p *Pages) joined(again map[int]bool) []*reading {
 // MayContinue reports whether the pages are pictures that no known layout claims: they may be
 // pages of a bill that has others in other files.
 func (p *Pages) MayContinue() bool {
-	return slices.ContainsFunc(p.readings, func(rd *reading) bool { return rd.loose != nil })
+	return slices.ContainsFunc(p.readings, func(rd *reading) bool { return rd.Loose != nil })
 }
 
 // Shows reports whether a bill of the document has pages in a file.
@@ -89,7 +89,7 @@ func (f *pictures) whole() bool { return len(f.bills) > 0 && provedLines(f.bills
 func provedLines(bills []*reading) (n int) {
 	for _, rd := range bills {
 		if rd.proved() {
-			n += len(rd.bill.Lines)
+			n += len(rd.Bill.Lines)
 		}
 	}
 	return n
@@ -97,7 +97,7 @@ func provedLines(bills []*reading) (n int) {
 
 func allLines(bills []*reading) (n int) {
 	for _, rd := range bills {
-		n += len(rd.bill.Lines)
+		n += len(rd.Bill.Lines)
 	}
 	return n
 }
@@ -112,14 +112,14 @@ func (p *Pages) join(readings []*reading, files []pictures, run []int) []*readin
 	of := map[int]*reading{}
 	for _, i := range run {
 		for _, rd := range files[i].pages {
-			numbered := *rd.loose
+			numbered := *rd.Loose
 			numbered.Number = len(pages) + 1
 			pages = append(pages, numbered)
 			of[numbered.Number] = rd
 		}
 	}
 	bills, hints := freely(pages, p.forms, of, func(rd *reading) string {
-		return fmt.Sprintf("page %d of document %d, %s,", rd.page, rd.file+1, filepath.Base(p.Files[rd.file].Name))
+		return fmt.Sprintf("page %d of document %d, %s,", rd.Page, rd.File+1, filepath.Base(p.Files[rd.File].Name))
 	})
 	for _, part := range parts(bills) {
 		var alone []*reading
@@ -129,20 +129,20 @@ func (p *Pages) join(readings []*reading, files []pictures, run []int) []*readin
 		if !part.certain() || provedLines(part.bills) <= provedLines(alone) && provedLines(alone) > 0 {
 			continue
 		}
-		readings = slices.DeleteFunc(readings, func(rd *reading) bool { return rd.free && part.files[rd.file] })
+		readings = slices.DeleteFunc(readings, func(rd *reading) bool { return rd.Free && part.files[rd.File] })
 		for n, rd := range of {
-			if !part.files[rd.file] {
+			if !part.files[rd.File] {
 				continue
 			}
 			copied := *rd
-			copied.hint = hints[n]
-			copied.read = slices.ContainsFunc(part.bills, func(own *reading) bool {
-				return slices.ContainsFunc(own.bill.Free.Pages, func(l form.Leaf) bool { return l.File == rd.file && l.Page == rd.page })
+			copied.Hint = hints[n]
+			copied.Read = slices.ContainsFunc(part.bills, func(own *reading) bool {
+				return slices.ContainsFunc(own.Bill.Free.Pages, func(l form.Leaf) bool { return l.File == rd.File && l.Page == rd.Page })
 			})
 			readings[slices.Index(readings, rd)] = &copied
 		}
 		for _, own := range part.bills {
-			at := slices.IndexFunc(readings, func(rd *reading) bool { return rd.file == own.file && rd.page == own.page })
+			at := slices.IndexFunc(readings, func(rd *reading) bool { return rd.File == own.File && rd.Page == own.Page })
 			readings = slices.Insert(readings, at+1, own)
 		}
 	}
@@ -180,7 +180,7 @@ func parts(bills []*reading) (out []joint) {
 // files are those of the pages of a bill.
 func (r *reading) files() map[int]bool {
 	out := map[int]bool{}
-	for _, l := range r.bill.Free.Pages {
+	for _, l := range r.Bill.Free.Pages {
 		out[l.File] = true
 	}
 	return out
@@ -190,7 +190,7 @@ func (r *reading) files() map[int]bool {
 // its pages.
 func (t *joint) certain() bool {
 	return !slices.ContainsFunc(t.bills, func(own *reading) bool {
-		f := own.bill.Free
+		f := own.Bill.Free
 		return len(own.files()) > 1 && !own.proved() && slices.ContainsFunc(f.Pages, func(l form.Leaf) bool {
 			return l.Number == "" || l.Number != f.Pages[0].Number
 		})

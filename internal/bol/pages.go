@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"tallyman/internal/form"
-	"tallyman/internal/page"
 )
 
 // Pages are pages that were read, but not yet combined to bills. They are what to store
@@ -47,31 +46,31 @@ func (p *Pages) Append(more *Pages) {
 // moved returns the reading with its places in other files and pages.
 func (r *reading) moved(place func(file, page int) (int, int)) *reading {
 	m := *r
-	m.file, m.page = place(r.file, r.page)
-	m.bill.Lines = slices.Clone(r.bill.Lines)
-	m.bill.Sheets = slices.Clone(r.bill.Sheets)
-	for i := range m.bill.Sheets {
-		s := &m.bill.Sheets[i]
+	m.File, m.Page = place(r.File, r.Page)
+	m.Bill.Lines = slices.Clone(r.Bill.Lines)
+	m.Bill.Sheets = slices.Clone(r.Bill.Sheets)
+	for i := range m.Bill.Sheets {
+		s := &m.Bill.Sheets[i]
 		s.File, s.Page = place(s.File, s.Page)
 	}
-	for _, vs := range m.bill.texts() {
+	for _, vs := range m.Bill.texts() {
 		*vs = slices.Clone(*vs)
 	}
-	for v := range m.bill.values() {
+	for v := range m.Bill.values() {
 		if v.Page > 0 {
 			v.File, v.Page = place(v.File, v.Page)
 		}
 	}
-	for i := range m.bill.Lines {
-		l := &m.bill.Lines[i]
+	for i := range m.Bill.Lines {
+		l := &m.Bill.Lines[i]
 		l.File, l.Page = place(l.File, l.Page)
 	}
-	if m.bill.Free != nil {
-		m.bill.Free = m.bill.Free.Moved(place)
+	if m.Bill.Free != nil {
+		m.Bill.Free = m.Bill.Free.Moved(place)
 	}
-	m.problems = slices.Clone(r.problems)
-	m.notes = slices.Clone(r.notes)
-	for _, ps := range [][]Problem{m.problems, m.notes} {
+	m.Problems = slices.Clone(r.Problems)
+	m.Notes = slices.Clone(r.Notes)
+	for _, ps := range [][]Problem{m.Problems, m.Notes} {
 		for i := range ps {
 			ps[i].File, ps[i].Page = place(ps[i].File, ps[i].Page)
 		}
@@ -79,8 +78,8 @@ func (r *reading) moved(place func(file, page int) (int, int)) *reading {
 	return &m
 }
 
-// storedVersion changes with stored: gob drops in silence what another version names
-// differently.
+// storedVersion changes with stored and reading: gob drops in silence what another version
+// names differently.
 const storedVersion = 7
 
 // stored is the encoded form of Pages.
@@ -89,33 +88,12 @@ type stored struct {
 	Files    []File
 	Keep     bool
 	Forms    []form.Form
-	Readings []storedReading
-}
-
-type storedReading struct {
-	File, Page   int
-	Part         int
-	Damage       string
-	Blank, Known bool
-	Free, Read   bool
-	Hint         string
-	N, M         int
-	Text         string
-	Bill         Bill
-	Columns      []Place
-	Problems     []Problem
-	Scan         page.Scan
-	Twice        bool
-	Notes        []Problem
-	Loose        *page.Page
+	Readings []*reading
 }
 
 // Encode writes the pages for DecodePages.
 func (p *Pages) Encode(w io.Writer) error {
-	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Forms: p.forms, Readings: make([]storedReading, len(p.readings))}
-	for i, r := range p.readings {
-		s.Readings[i] = storedReading{r.file, r.page, r.part, r.damage, r.blank, r.known, r.free, r.read, r.hint, r.n, r.m, r.text, r.bill, r.columns, r.problems, r.scan, r.twice, r.notes, r.loose}
-	}
+	s := stored{Version: storedVersion, Files: p.Files, Keep: p.Keep, Forms: p.forms, Readings: p.readings}
 	if err := gob.NewEncoder(w).Encode(s); err != nil {
 		return fmt.Errorf("encoding pages: %w", err)
 	}
@@ -132,12 +110,5 @@ func DecodePages(b []byte) (*Pages, error) {
 	if s.Version != storedVersion {
 		return nil, fmt.Errorf("decoding pages: they are of version %d, not %d", s.Version, storedVersion)
 	}
-	p := &Pages{Files: s.Files, Keep: s.Keep, forms: s.Forms, readings: make([]*reading, len(s.Readings))}
-	for i, r := range s.Readings {
-		p.readings[i] = &reading{
-			file: r.File, page: r.Page, part: r.Part, damage: r.Damage, blank: r.Blank, known: r.Known, free: r.Free, read: r.Read, hint: r.Hint, n: r.N, m: r.M,
-			text: r.Text, bill: r.Bill, columns: r.Columns, problems: r.Problems, scan: r.Scan, twice: r.Twice, notes: r.Notes, loose: r.Loose,
-		}
-	}
-	return p, nil
+	return &Pages{Files: s.Files, Keep: s.Keep, forms: s.Forms, readings: s.Readings}, nil
 }

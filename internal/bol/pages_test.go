@@ -54,11 +54,11 @@ func files(v reflect.Value, found map[int]int) {
 }
 
 func fullReading() *reading {
-	r := &reading{file: 0, page: 1, known: true, n: 1, m: 1, text: "x", columns: []Place{{"style", page.Box{X1: 1}}}}
-	full(reflect.ValueOf(&r.bill).Elem())
+	r := &reading{File: 0, Page: 1, Known: true, N: 1, M: 1, Text: "x", Columns: []Place{{"style", page.Box{X1: 1}}}}
+	full(reflect.ValueOf(&r.Bill).Elem())
 	// A page's reading has neither of these; its bill gets them.
-	r.bill.Sheets, r.bill.Verdict = nil, Verdict{}
-	r.problems = []Problem{{Kind: UnreadRow, Page: 1, Message: "m"}}
+	r.Bill.Sheets, r.Bill.Verdict = nil, Verdict{}
+	r.Problems = []Problem{{Kind: UnreadRow, Page: 1, Message: "m"}}
 	return r
 }
 
@@ -84,18 +84,18 @@ func TestAppendedPagesKeepApart(t *testing.T) {
 	var all Pages
 	all.Append(a)
 	all.Append(b)
-	if len(all.Files) != 2 || len(all.readings) != 2 || all.readings[1].file != 1 || all.readings[1].problems[0].File != 1 {
+	if len(all.Files) != 2 || len(all.readings) != 2 || all.readings[1].File != 1 || all.readings[1].Problems[0].File != 1 {
 		t.Fatalf("got %+v", all)
 	}
 	for i, r := range all.readings {
 		found := map[int]int{}
-		files(reflect.ValueOf(r.bill), found)
+		files(reflect.ValueOf(r.Bill), found)
 		if len(found) != 1 || found[i] == 0 {
 			t.Errorf("values of file %d have the files %v", i, found)
 		}
 	}
 	found := map[int]int{}
-	files(reflect.ValueOf(b.readings[0].bill), found)
+	files(reflect.ValueOf(b.readings[0].Bill), found)
 	if len(found) != 1 || found[0] == 0 {
 		t.Errorf("appending changed the appended pages: files %v", found)
 	}

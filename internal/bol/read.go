@@ -15,37 +15,37 @@ import (
 	"tallyman/internal/text"
 )
 
-// reading is the result of reading one page.
+// reading is the result of reading one page. All of it is stored; see Pages.Encode.
 type reading struct {
-	file, page int
-	part       int // the index of the form on the page
-	damage     string
-	blank      bool   // the page has no words
-	known      bool   // the page has a known layout
-	free       bool   // it is a whole bill, of one page or more, that was read freely
-	read       bool   // the page is part of such a bill
-	hint       string // what free reading found on a page that is part of none
-	// loose is the page if it is a picture that no known layout claims, of a file of pictures:
+	File, Page int
+	Part       int // the index of the form on the page
+	Damage     string
+	Blank      bool   // the page has no words
+	Known      bool   // the page has a known layout
+	Free       bool   // it is a whole bill, of one page or more, that was read freely
+	Read       bool   // the page is part of such a bill
+	Hint       string // what free reading found on a page that is part of none
+	// Loose is the page if it is a picture that no known layout claims, of a file of pictures:
 	// its bill may go on in the next file.
-	loose    *page.Page
-	n, m     int // "Page n of m", 0 if it does not say
-	text     string
-	bill     Bill // fields, lines and totals of this page alone
-	columns  []Place
-	problems []Problem
-	scan     page.Scan
-	twice    bool      // two readers read the picture
-	notes    []Problem // of the page itself, whether it is read or not
+	Loose    *page.Page
+	N, M     int // "Page n of m", 0 if it does not say
+	Text     string
+	Bill     Bill // fields, lines and totals of this page alone
+	Columns  []Place
+	Problems []Problem
+	Scan     page.Scan
+	Twice    bool      // two readers read the picture
+	Notes    []Problem // of the page itself, whether it is read or not
 }
 
 // readPage reads one page, which can have several forms: it returns a reading for each.
 // It never fails: what cannot be read is among the problems.
 func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*reading {
-	r := &reading{file: file, page: p.Number, damage: p.Damage, scan: p.Scan, twice: p.Twice}
+	r := &reading{File: file, Page: p.Number, Damage: p.Damage, Scan: p.Scan, Twice: p.Twice}
 	for _, n := range p.Notes {
 		note := r.about(noteKinds[n.Kind], n.Message)
 		note.Box, note.Text = n.Box.Round(), n.Text
-		r.notes = append(r.notes, note)
+		r.Notes = append(r.Notes, note)
 	}
 	if p.Scan == page.Recognised {
 		v = v.loosely()
@@ -53,8 +53,8 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 	in := rooms.Get().(*room)
 	defer in.leave()
 	words := usable(p.Words, in)
-	r.blank = len(words) == 0
-	if r.damage != "" || r.blank {
+	r.Blank = len(words) == 0
+	if r.Damage != "" || r.Blank {
 		return []*reading{r}
 	}
 	out, found := v.readWords(r, p, layouts, words)
@@ -71,14 +71,14 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 		inReadingOrder(all)
 		again := *r
 		out, _ := v.readWords(&again, p, layouts, all)
-		if out != nil && !slices.ContainsFunc(out, func(r *reading) bool { return r.bill.Number.Text == "" || len(r.bill.Lines) == 0 }) {
+		if out != nil && !slices.ContainsFunc(out, func(r *reading) bool { return r.Bill.Number.Text == "" || len(r.Bill.Lines) == 0 }) {
 			return out
 		}
 	}
-	r.text = excerpt(words)
+	r.Text = excerpt(words)
 	for _, l := range layouts {
 		if v.mostOf(l, found) {
-			r.problems = []Problem{r.about(UnreadPage, "the page is a "+l.Name+", but the headings of its table are not where they should be; its lines cannot be read")}
+			r.Problems = []Problem{r.about(UnreadPage, "the page is a "+l.Name+", but the headings of its table are not where they should be; its lines cannot be read")}
 		}
 	}
 	return []*reading{r}
@@ -97,7 +97,7 @@ func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, word
 		forms, unsure := l.real(framesOf(&l.Table, v.in(found)), v.in(found))
 		if len(forms) > 0 {
 			if unsure {
-				r.problems = append(r.problems, r.about(UnreadPage, "the page has the headings of a second table without the rest of its form; its lines cannot be read"))
+				r.Problems = append(r.Problems, r.about(UnreadPage, "the page has the headings of a second table without the rest of its form; its lines cannot be read"))
 			}
 			return v.readForms(r, p, l, forms, words, found, lies), found
 		}
@@ -119,7 +119,7 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 	var out []*reading
 	for i, f := range forms {
 		s := scan{
-			reading: &reading{file: r.file, page: r.page, part: i, known: true, scan: r.scan, twice: r.twice}, sheet: p, plane: lies,
+			reading: &reading{File: r.File, Page: r.Page, Part: i, Known: true, Scan: r.Scan, Twice: r.Twice}, sheet: p, plane: lies,
 			words: words, vocabulary: v, found: found, layout: l, located: f,
 		}
 		if len(forms) > 1 {
@@ -129,7 +129,7 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 			s.found = v.find(s.words)
 			own, _ := l.real(framesOf(&l.Table, s.places), s.places)
 			if len(own) != 1 {
-				r.problems = append(r.problems, r.about(UnreadPage, "the page has several forms, and one of them cannot be told from the others; its lines cannot be read"))
+				r.Problems = append(r.Problems, r.about(UnreadPage, "the page has several forms, and one of them cannot be told from the others; its lines cannot be read"))
 				continue
 			}
 			s.located = own[0]
@@ -139,16 +139,16 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 		out = append(out, s.reading)
 	}
 	if len(rest) > 0 && v.someOf(l, v.find(rest)) {
-		r.problems = append(r.problems, r.about(UnreadPage, "the page has another "+l.Name+" beside what was read, but the headings of its table are not where they should be; its lines cannot be read"))
+		r.Problems = append(r.Problems, r.about(UnreadPage, "the page has another "+l.Name+" beside what was read, but the headings of its table are not where they should be; its lines cannot be read"))
 	}
 	if len(forms) == maxForms {
-		r.problems = append(r.problems, r.about(UnreadPage, fmt.Sprintf("the page has more than %d forms; what follows is not read", maxForms-1)))
+		r.Problems = append(r.Problems, r.about(UnreadPage, fmt.Sprintf("the page has more than %d forms; what follows is not read", maxForms-1)))
 	}
 	if len(out) == 0 {
 		return []*reading{r}
 	}
-	out[0].problems = append(out[0].problems, r.problems...)
-	out[0].notes = r.notes
+	out[0].Problems = append(out[0].Problems, r.Problems...)
+	out[0].Notes = r.Notes
 	return out
 }
 
@@ -452,7 +452,7 @@ func (s *scan) read() {
 		s.strip(&s.layout.Strips[i])
 	}
 	s.table()
-	s.bill.Lines = slices.Clone(s.bill.Lines) // which is as short as it can be
+	s.Bill.Lines = slices.Clone(s.Bill.Lines) // which is as short as it can be
 }
 
 // within returns the words that begin in a box and are not taken.
@@ -512,11 +512,11 @@ func (s *scan) area(a *Area) {
 	}
 	switch a.Name {
 	case pageOfArea:
-		s.n, s.m = pageOf(page.Seen(s.value(words).Text))
+		s.N, s.M = pageOf(page.Seen(s.value(words).Text))
 	case "number":
-		s.bill.Number = s.billNumber(words)
+		s.Bill.Number = s.billNumber(words)
 	default:
-		s.set(&s.bill.FieldsOf, fieldIndex[a.Name], words)
+		s.set(&s.Bill.FieldsOf, fieldIndex[a.Name], words)
 	}
 }
 
@@ -611,7 +611,7 @@ func (s *scan) total(a *Area) {
 		// The rest of it may even be what the lines add up to.
 		s.problem(UnreadTotal, n.Value, "the total of %s has %s instead of %d, so it may be cut off: %s", a.Name, text.Count(have, "decimal"), a.Decimals, text.Quote(n.Text))
 	}
-	*totalOf(&s.bill.Printed, Field(a.Name)) = n
+	*totalOf(&s.Bill.Printed, Field(a.Name)) = n
 }
 
 // strip reads a grid of one row.
@@ -639,6 +639,6 @@ func (s *scan) strip(g *Grid) {
 		}
 	}
 	for i, c := range g.Columns {
-		s.set(&s.bill.FieldsOf, fieldIndex[c.Name], cells[i])
+		s.set(&s.Bill.FieldsOf, fieldIndex[c.Name], cells[i])
 	}
 }

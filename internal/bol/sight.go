@@ -287,7 +287,7 @@ func sighted(words []page.Word, n *Number, figure func(text string) bool) {
 
 // look says how a figure of so many decimals was read, if the page is a picture.
 func (s *scan) look(n *Number, decimals int) {
-	if s.scan == page.Recognised {
+	if s.Scan == page.Recognised {
 		sighted(s.sheet.Words, n, func(text string) bool { return fits(text, decimals) })
 	}
 }
@@ -295,7 +295,7 @@ func (s *scan) look(n *Number, decimals int) {
 // lookText says how a text was read, if the page is a picture. The number of a bill begins
 // with a letter.
 func (s *scan) lookText(v *Value, number bool) {
-	if s.scan == page.Recognised {
+	if s.Scan == page.Recognised {
 		textSighted(s.sheet.Words, v, number)
 	}
 }

@@ -14,7 +14,7 @@ func (s *scan) table() {
 	top, bottom := s.region()
 	for i, c := range g.columns {
 		box := page.Box{X0: g.edges[i], Y0: top, X1: g.edges[i+1], Y1: bottom}
-		s.columns = append(s.columns, Place{c.Name, s.onPage(box)})
+		s.Columns = append(s.Columns, Place{c.Name, s.onPage(box)})
 	}
 	var words, other []*word
 	for _, w := range g.rejoined(s.words) {
@@ -103,7 +103,7 @@ func (t *table) end() {
 	if t.cells == nil {
 		return
 	}
-	l := Line{File: t.file, Page: t.page}
+	l := Line{File: t.File, Page: t.Page}
 	filled := 0
 	for i, c := range t.columns {
 		words := t.cells[i]
@@ -135,7 +135,7 @@ func (t *table) end() {
 	case reason != "":
 		t.problem(UnreadRow, whole, "a row of the table cannot be read (%s): %s", reason, text.Quote(whole.Text))
 	default:
-		t.bill.Lines = append(t.bill.Lines, l)
+		t.Bill.Lines = append(t.Bill.Lines, l)
 	}
 	t.cells = nil
 }

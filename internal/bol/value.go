@@ -12,7 +12,7 @@ func (s *scan) value(words []*word) Value {
 	if len(words) == 0 {
 		return Value{}
 	}
-	v := Value{File: s.file, Page: s.page, Text: words[0].Text, Box: words[0].Box}
+	v := Value{File: s.File, Page: s.Page, Text: words[0].Text, Box: words[0].Box}
 	if len(words) > 1 {
 		n := 0
 		for _, w := range words {
@@ -116,8 +116,8 @@ func decimalsOf(number string) int {
 func hasDigit(text string) bool { return strings.ContainsAny(text, "0123456789") }
 
 func (s *scan) problem(kind ProblemKind, at Value, format string, args ...any) {
-	s.problems = append(s.problems, Problem{
-		Kind: kind, File: s.file, Page: s.page, Box: at.Box, Text: at.Text,
+	s.Problems = append(s.Problems, Problem{
+		Kind: kind, File: s.File, Page: s.Page, Box: at.Box, Text: at.Text,
 		Message: fmt.Sprintf(format, args...),
 	})
 }
