@@ -12,9 +12,11 @@ import (
 // vocabulary has the phrases that layouts search on a page. One pass over the page's
 // words finds all of them.
 type vocabulary struct {
-	index map[string]int   // the phrases, by their text
-	words [][]string       // of each phrase, its words as key makes them
-	first map[string][]int // the phrases by their first word
+	index map[string]int // the phrases, by their text
+	// labels are those of each layout.
+	labels map[*Layout][]Label
+	words  [][]string       // of each phrase, its words as key makes them
+	first  map[string][]int // the phrases by their first word
 	// begins has, for each first byte of a first word, a bit for each length of such a
 	// word, up to 31.
 	begins [256]uint32
@@ -50,9 +52,11 @@ func fold(text string) string {
 }
 
 func newVocabulary(layouts []*Layout) *vocabulary {
-	v := &vocabulary{index: map[string]int{}, first: map[string][]int{}}
+	v := &vocabulary{index: map[string]int{}, labels: map[*Layout][]Label{}, first: map[string][]int{}}
 	for _, l := range layouts {
-		for _, text := range l.phrases() {
+		v.labels[l] = l.labels()
+		for _, phrase := range l.phrases() {
+			text := phrase.Text
 			if _, ok := v.index[text]; ok {
 				continue
 			}
@@ -175,29 +179,16 @@ func (v *vocabulary) mayBegin(text string) bool {
 	return lengths&(1<<min(n, 31)) != 0 || lengths != 0 && strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// mostOf reports whether most of a layout's phrases were found.
-func (v *vocabulary) mostOf(l *Layout, found [][]place) bool {
+// foundOf returns how many of a layout's phrases were found, and how many there are.
+func (v *vocabulary) foundOf(l *Layout, found [][]place) (n, all int) {
 	phrases := map[string]bool{}
-	n := 0
-	for _, text := range l.phrases() {
-		if !phrases[text] && len(found[v.index[text]]) > 0 {
+	for _, p := range l.phrases() {
+		if !phrases[p.Text] && len(found[v.index[p.Text]]) > 0 {
 			n++
 		}
-		phrases[text] = true
+		phrases[p.Text] = true
 	}
-	return 2*n > len(phrases)
-}
-
-// someOf reports whether so many of a layout's phrases were found that it is no
-// accident: as many headings and labels as a table needs headings.
-func (v *vocabulary) someOf(l *Layout, found [][]place) bool {
-	n := 0
-	for text, i := range v.index {
-		if slices.Contains(l.phrases(), text) && len(found[i]) > 0 {
-			n++
-		}
-	}
-	return n >= l.Table.Need
+	return n, len(phrases)
 }
 
 // next returns the word with the given key that follows word i in the same size, or -1.

@@ -86,24 +86,32 @@ type Area struct {
 	Decimals int
 }
 
-// phrases returns the texts of all headings and labels.
-func (l *Layout) phrases() []string {
-	var all []string
-	for _, g := range append([]Grid{l.Table}, l.Strips...) {
-		for _, c := range g.Columns {
-			if c.Heading != "" {
-				all = append(all, c.Heading)
-			}
+// labels returns the headings of the grid.
+func (g *Grid) labels() (all []Label) {
+	for _, c := range g.Columns {
+		if c.Heading != "" {
+			all = append(all, Label{c.Heading, c.X, g.Y})
 		}
-	}
-	for _, a := range append(slices.Clone(l.Foot), l.Areas...) {
-		all = append(all, a.Label.Text)
-	}
-	for _, p := range l.Printed {
-		all = append(all, p.Text)
 	}
 	return all
 }
+
+// labels returns what is printed around the table beside values: the headings of the strips and
+// the labels of foot and areas.
+func (l *Layout) labels() (all []Label) {
+	for i := range l.Strips {
+		all = append(all, l.Strips[i].labels()...)
+	}
+	for _, areas := range [2][]Area{l.Foot, l.Areas} {
+		for i := range areas {
+			all = append(all, areas[i].Label)
+		}
+	}
+	return all
+}
+
+// phrases returns all that the form itself prints, and where.
+func (l *Layout) phrases() []Label { return slices.Concat(l.Table.labels(), l.labels(), l.Printed) }
 
 // Layouts are the known forms, in the order in which they are tried.
 var Layouts = []*Layout{&Straight}

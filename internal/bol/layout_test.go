@@ -38,14 +38,8 @@ var manifest = Layout{
 func TestALayoutIsData(t *testing.T) {
 	p := &typist{advance: 0.5}
 	p.page.Width, p.page.Height = 400, 300
-	label := func(l Label) { p.put(l.X, l.Y, 5, l.Text) }
-	for _, g := range append([]Grid{manifest.Table}, manifest.Strips...) {
-		for _, c := range g.Columns {
-			label(Label{c.Heading, c.X, g.Y})
-		}
-	}
-	for _, a := range append(slices.Clone(manifest.Foot), manifest.Areas...) {
-		label(a.Label)
+	for _, l := range manifest.phrases() {
+		p.put(l.X, l.Y, 5, l.Text)
 	}
 	for _, v := range []struct {
 		x, y float32

@@ -77,7 +77,7 @@ func readPage(file int, p *page.Page, layouts []*Layout, v *vocabulary) []*readi
 	}
 	r.Text = excerpt(words)
 	for _, l := range layouts {
-		if v.mostOf(l, found) {
+		if n, all := v.foundOf(l, found); 2*n > all {
 			r.Problems = []Problem{r.about(UnreadPage, "the page is a "+l.Name+", but the headings of its table are not where they should be; its lines cannot be read")}
 		}
 	}
@@ -107,7 +107,7 @@ func (v *vocabulary) readWords(r *reading, p *page.Page, layouts []*Layout, word
 
 // readForms reads the forms of one layout that were found on a page.
 func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []located, words []*word, found [][]place, lies page.Plane) []*reading {
-	if tall := l.tallness(forms[0].frame, v.in(found)); math.Abs(tall-1) > 0.01 {
+	if tall := v.tallness(l, forms[0].frame, found); math.Abs(tall-1) > 0.01 {
 		words, lies = flattened(words, lies, tall)
 		found = v.find(words)
 		if again, _ := l.real(framesOf(&l.Table, v.in(found)), v.in(found)); len(again) == len(forms) {
@@ -138,8 +138,11 @@ func (v *vocabulary) readForms(r *reading, p *page.Page, l *Layout, forms []loca
 		s.read()
 		out = append(out, s.reading)
 	}
-	if len(rest) > 0 && v.someOf(l, v.find(rest)) {
-		r.Problems = append(r.Problems, r.about(UnreadPage, "the page has another "+l.Name+" beside what was read, but the headings of its table are not where they should be; its lines cannot be read"))
+	if len(rest) > 0 {
+		// As many headings and labels as a table needs headings are no accident.
+		if n, _ := v.foundOf(l, v.find(rest)); n >= l.Table.Need {
+			r.Problems = append(r.Problems, r.about(UnreadPage, "the page has another "+l.Name+" beside what was read, but the headings of its table are not where they should be; its lines cannot be read"))
+		}
 	}
 	if len(forms) == maxForms {
 		r.Problems = append(r.Problems, r.about(UnreadPage, fmt.Sprintf("the page has more than %d forms; what follows is not read", maxForms-1)))
@@ -348,22 +351,11 @@ func (s *scan) claim() {
 		s.take(h.place)
 	}
 	s.placeFoot()
-	take := func(l Label) {
-		if p, ok := s.label(l); ok {
-			s.take(p)
-		}
-	}
-	for _, l := range s.layout.Printed {
-		take(l)
-	}
-	for _, g := range s.layout.Strips {
-		for _, c := range g.Columns {
-			take(Label{c.Heading, c.X, g.Y})
-		}
-	}
-	for _, areas := range [2][]Area{s.layout.Foot, s.layout.Areas} {
-		for i := range areas {
-			take(areas[i].Label)
+	for _, labels := range [2][]Label{s.labels[s.layout], s.layout.Printed} {
+		for _, l := range labels {
+			if p, ok := s.label(l); ok {
+				s.take(p)
+			}
 		}
 	}
 }

@@ -101,17 +101,9 @@ func (t *typist) row(n int, c cells) {
 
 // form prints the constant text of every page, the bill's number and "Page 1 of 1".
 func (t *typist) form(number string) *typist {
-	var labels []Label
-	for _, g := range append([]Grid{Straight.Table}, Straight.Strips...) {
-		for _, c := range g.Columns {
-			labels = append(labels, Label{c.Heading, c.X, g.Y})
-		}
-	}
-	for _, a := range append(slices.Clone(Straight.Foot), Straight.Areas...) {
-		labels = append(labels, a.Label)
-	}
-	for i, l := range append(labels, Straight.Printed...) {
-		if !slices.Contains(labels[:min(i, len(labels))], l) {
+	labels := Straight.phrases()
+	for i, l := range labels {
+		if !slices.Contains(labels[:i], l) {
 			t.label(l)
 		}
 	}

@@ -159,28 +159,20 @@ func (g *grid) rejoined(words []*word) []*word {
 
 // tallness returns the ratio of height to width of a point of the form on a page: the
 // median according to the labels above the table.
-func (l *Layout) tallness(f frame, places func(string) []place) float64 {
+func (v *vocabulary) tallness(l *Layout, f frame, found [][]place) float64 {
 	_, bottom := f.at(0, l.Table.Y)
 	var all []float64
-	see := func(x, y float32, text string) {
-		if l.Table.Y-y < 30 {
-			return
+	for _, label := range v.labels[l] {
+		if l.Table.Y-label.Y < 30 {
+			continue
 		}
-		px, _ := f.at(x, y)
-		for _, p := range places(text) {
-			r := float64((bottom - p.y) / ((l.Table.Y - y) * f.k))
+		px, _ := f.at(label.X, label.Y)
+		for _, p := range v.in(found)(label.Text) {
+			r := float64((bottom - p.y) / ((l.Table.Y - label.Y) * f.k))
 			if near(p.x, px, stray*f.k) && r > 0.5 && r < 2 {
 				all = append(all, r)
 			}
 		}
-	}
-	for _, g := range l.Strips {
-		for _, c := range g.Columns {
-			see(c.X, g.Y, c.Heading)
-		}
-	}
-	for i := range l.Areas {
-		see(l.Areas[i].Label.X, l.Areas[i].Label.Y, l.Areas[i].Label.Text)
 	}
 	if len(all) < 4 {
 		return 1
