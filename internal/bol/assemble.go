@@ -61,8 +61,8 @@ func (r *Reader) Add(file int, p page.Page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, reading := range readings {
-		if r.kept += reading.size(); r.kept > r.most {
-			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+		if err := r.keep(reading); err != nil {
+			return err
 		}
 		r.readings = append(r.readings, reading)
 		if reading.Known {
@@ -71,6 +71,14 @@ func (r *Reader) Add(file int, p page.Page) error {
 		}
 	}
 	r.pages++
+	return nil
+}
+
+// keep counts a reading, or what was added to it, against the most that is kept.
+func (r *Reader) keep(rd *reading) error {
+	if r.kept += rd.size(); r.kept > r.most {
+		return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
+	}
 	return nil
 }
 

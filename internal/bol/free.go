@@ -7,7 +7,6 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"tallyman/internal/fault"
 	"tallyman/internal/form"
 	"tallyman/internal/page"
 )
@@ -62,19 +61,13 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 	bills, hints := freely(pages, forms, at, func(rd *reading) string { return fmt.Sprintf("page %d", rd.Page) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	grows := func(rd *reading) error {
-		if r.kept += rd.size(); r.kept > r.most {
-			return fault.New(fault.TooLarge, "there is more text on its pages than any document of bills has; the file is damaged or hostile")
-		}
-		return nil
-	}
 	for n, hint := range hints {
 		at[n].Hint = hint
 	}
 	for i := range pages {
 		if rd := at[pages[i].Number]; pictures && rd != nil {
 			rd.Loose = &pages[i]
-			if err := grows(rd); err != nil {
+			if err := r.keep(rd); err != nil {
 				return err
 			}
 		}
@@ -87,7 +80,7 @@ func (r *Reader) Free(file int, pages []page.Page, forms []form.Form) error {
 			}
 		}
 		r.readings = append(r.readings, own)
-		if err := grows(own); err != nil {
+		if err := r.keep(own); err != nil {
 			return err
 		}
 		r.bills[own.Bill.Number.Text] = true
