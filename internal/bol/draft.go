@@ -76,7 +76,7 @@ func (b *Bill) field(name string) (table any, index int, ok bool) {
 
 // printed returns the values of a field of a table.
 func printed(table any, index int) []Value {
-	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
+	switch v := fieldAt(table, index).(type) {
 	case *Value:
 		return []Value{*v}
 	case *Number:
@@ -188,7 +188,7 @@ func namesOf[Table any]() []string {
 // assign sets a field of a table, and notes what was there. at is the place of a field that
 // was empty.
 func assign(c *change, table any, index int, name, text string, at Value) (was string, err error) {
-	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
+	switch v := fieldAt(table, index).(type) {
 	case *Value:
 		was = v.Text
 		*v = v.saying(text, at)

@@ -69,10 +69,9 @@ type Totals = TotalsOf[Number]
 
 // indexes returns the index in the table of each row, by its name.
 func indexes[Table any]() map[string]int {
-	t := reflect.TypeFor[Table]()
-	out := make(map[string]int, t.NumField())
-	for i := range t.NumField() {
-		out[t.Field(i).Tag.Get("json")] = i
+	out := map[string]int{}
+	for i, name := range namesOf[Table]() {
+		out[name] = i
 	}
 	return out
 }
@@ -83,20 +82,22 @@ var (
 	totalIndex = indexes[Totals]()
 )
 
-// totalOf returns the total of that name.
-func totalOf(t *Totals, f Field) *Number {
-	return reflect.ValueOf(t).Elem().Field(totalIndex[string(f)]).Addr().Interface().(*Number)
+// fieldAt returns the field with an index of a table: a *Value, *[]Value or *Number. The table is
+// given by its address.
+func fieldAt(table any, index int) any {
+	return reflect.ValueOf(table).Elem().Field(index).Addr().Interface()
 }
 
+// totalOf returns the total of that name.
+func totalOf(t *Totals, f Field) *Number { return fieldAt(t, totalIndex[string(f)]).(*Number) }
+
 // cellOf returns the cell of a line that is summed for a total.
-func cellOf(l *Line, f Field) *Number {
-	return reflect.ValueOf(&l.Cells).Elem().Field(cellIndex[columnOf(f)]).Addr().Interface().(*Number)
-}
+func cellOf(l *Line, f Field) *Number { return fieldAt(&l.Cells, cellIndex[columnOf(f)]).(*Number) }
 
 // set fills the field with an index of a table with the value, values or number of the
 // words.
 func (s *scan) set(table any, index int, words []*word) {
-	switch v := reflect.ValueOf(table).Elem().Field(index).Addr().Interface().(type) {
+	switch v := fieldAt(table, index).(type) {
 	case *Value:
 		*v = s.value(words)
 	case *[]Value:
@@ -180,44 +181,33 @@ func (b *Bill) values() iter.Seq[*Value] {
 
 // Check fails if no field has a name in the layout, or if a field's kind does not suit
 // its place.
-func (l *Layout) Check() error {
-	known := func(what string, names map[string]int, got ...string) error {
-		for _, name := range got {
-			if _, ok := names[name]; !ok {
-				return fmt.Errorf("layout %q: there is no %s called %q", l.Name, what, name)
-			}
+func (l *Layout) Check() (err error) {
+	known := func(what string, names map[string]int, name string) {
+		if _, ok := names[name]; !ok && err == nil {
+			err = fmt.Errorf("layout %q: there is no %s called %q", l.Name, what, name)
 		}
-		return nil
 	}
 	for _, c := range l.Table.Columns {
-		if err := known("column of a table", cellIndex, c.Name); err != nil {
-			return err
-		}
-		if kind := reflect.TypeFor[Cells]().Field(cellIndex[c.Name]).Type; c.Number != (kind == reflect.TypeFor[Number]()) {
-			return fmt.Errorf("layout %q: only numbers stand in columns of numbers; column %q is wrong", l.Name, c.Name)
+		known("column of a table", cellIndex, c.Name)
+		kind := reflect.TypeFor[Cells]().Field(cellIndex[c.Name]).Type
+		if err == nil && c.Number != (kind == reflect.TypeFor[Number]()) {
+			err = fmt.Errorf("layout %q: only numbers stand in columns of numbers; column %q is wrong", l.Name, c.Name)
 		}
 	}
 	for _, g := range l.Strips {
 		for _, c := range g.Columns {
-			if err := known("field", fieldIndex, c.Name); err != nil {
-				return err
-			}
+			known("field", fieldIndex, c.Name)
 		}
 	}
 	for _, a := range l.Foot {
-		if err := known("total", totalIndex, a.Name); err != nil {
-			return err
-		}
+		known("total", totalIndex, a.Name)
 	}
 	for _, a := range l.Areas {
-		if a.Name == pageOfArea {
-			continue
-		}
-		if err := known("field", fieldIndex, a.Name); err != nil {
-			return err
+		if a.Name != pageOfArea {
+			known("field", fieldIndex, a.Name)
 		}
 	}
-	return nil
+	return err
 }
 
 // pageOfArea is the name of the area of "Page n of m", which is not a field.

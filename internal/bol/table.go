@@ -111,7 +111,7 @@ func (t *table) end() {
 			filled++
 		}
 		t.set(&l.Cells, cellIndex[c.Name], words)
-		if n := t.cell(&l, c); n != nil {
+		if n, ok := fieldAt(&l.Cells, cellIndex[c.Name]).(*Number); ok {
 			t.look(n, c.Decimals)
 		}
 		if c.Name == "style" && strayed(words) {
@@ -138,16 +138,6 @@ func (t *table) end() {
 		t.Bill.Lines = append(t.Bill.Lines, l)
 	}
 	t.cells = nil
-}
-
-// cell returns the cell of a column of numbers; nil for others.
-func (t *table) cell(l *Line, c Column) *Number {
-	for _, f := range Fields {
-		if c.Number && c.Name == columnOf(f) {
-			return cellOf(l, f)
-		}
-	}
-	return nil
 }
 
 // strayed reports whether one of the words of a cell came from another place: it is
