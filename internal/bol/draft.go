@@ -102,15 +102,15 @@ func (b *Bill) Amended() bool { return b.change != nil }
 // until the draft is finished.
 type Draft struct {
 	doc  Document
-	own  map[int]bool          // bills that were copied
-	gone map[int]map[int]bool  // lines that were removed, by bill
-	used map[int]map[int]*Line // lines of the finished document, by bill and index
-	said []Value               // what people corrected or confirmed, where it was read
+	own  map[int]bool     // bills that were copied
+	gone map[[2]int]bool  // lines that were removed, by bill and index
+	used map[[2]int]*Line // lines of the finished document
+	said []Value          // what people corrected or confirmed, where it was read
 }
 
 // Draft returns a draft of the document, which does not change.
 func (d *Document) Draft() *Draft {
-	f := &Draft{doc: *d, own: map[int]bool{}, gone: map[int]map[int]bool{}}
+	f := &Draft{doc: *d, own: map[int]bool{}, gone: map[[2]int]bool{}, used: map[[2]int]*Line{}}
 	f.doc.Bills = slices.Clone(d.Bills)
 	return f
 }
@@ -256,14 +256,11 @@ func (f *Draft) AddLine(bill int, cells map[string]string, place Value) (line in
 // RemoveLine removes what is no line of a bill.
 func (f *Draft) RemoveLine(bill, line int) {
 	f.bill(bill).change.added = true
-	if f.gone[bill] == nil {
-		f.gone[bill] = map[int]bool{}
-	}
-	f.gone[bill][line] = true
+	f.gone[[2]int{bill, line}] = true
 }
 
 // Removed reports whether a line was removed.
-func (f *Draft) Removed(bill, line int) bool { return f.gone[bill][line] }
+func (f *Draft) Removed(bill, line int) bool { return f.gone[[2]int{bill, line}] }
 
 // Line returns a line as it is in the draft.
 func (f *Draft) Line(bill, line int) *Line { return &f.doc.Bills[bill].Lines[line] }
@@ -286,17 +283,12 @@ func (f *Draft) Finish() (*Document, func(bill, line int) *Line) {
 		b := f.doc.Bills[i]
 		all := b.Lines
 		b.Lines = make([]Line, 0, len(all))
-		moved := map[int]*Line{}
 		for j := range all {
-			if !f.gone[i][j] {
+			if !f.Removed(i, j) {
 				b.Lines = append(b.Lines, all[j])
-				moved[j] = &b.Lines[len(b.Lines)-1]
+				f.used[[2]int{i, j}] = &b.Lines[len(b.Lines)-1]
 			}
 		}
-		if f.used == nil {
-			f.used = map[int]map[int]*Line{}
-		}
-		f.used[i] = moved
 		switch changed := len(b.change.was) > 0 || b.change.added || slices.ContainsFunc(b.Lines, func(l Line) bool { return l.change != nil }); {
 		case !changed:
 			b.change = nil // it was only accepted
@@ -309,7 +301,7 @@ func (f *Draft) Finish() (*Document, func(bill, line int) *Line) {
 	f.settle()
 	return &f.doc, func(bill, line int) *Line {
 		if f.own[bill] {
-			return f.used[bill][line]
+			return f.used[[2]int{bill, line}]
 		}
 		return &f.doc.Bills[bill].Lines[line]
 	}
@@ -349,10 +341,7 @@ func (b *Bill) compare(most decimals) {
 		}
 		printed, sum := b.PrintedTotal(c.Field), b.sum(c.Field)
 		off := printed.Amount().Sub(sum.amount)
-		c.Printed, c.Sum, c.Unit, c.Difference = printed.Plain(), sum.text(), units[c.Field], ""
-		if !off.IsZero() {
-			c.Difference = off.String()
-		}
+		c.Printed, c.Sum, c.Unit, c.Difference = printed.Plain(), sum.text(), units[c.Field], differenceOf(off)
 		if off.Abs().LessThanOrEqual(sum.slack(c.Field, &printed, most)) || off.Abs().LessThanOrEqual(b.converted(c.Field)) {
 			if c.State == Differs {
 				c.State = Proved

@@ -1,6 +1,7 @@
 package bol
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -246,20 +247,21 @@ func freeBill(f *form.Bill) Bill {
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		l := Line{Page: r.Page, Box: r.Box}
-		l.Cartons = figure(r.Cell(form.Packages), "")
-		l.Pieces = figure(r.Cell(form.Pieces), "")
-		l.Weight = figure(r.Cell(form.Weight), "")
-		l.Volume = figure(r.Cell(form.Volume), "")
+		for _, f := range Fields {
+			*cellOf(&l, f) = figure(r.Cell(formFields[f]), "")
+		}
 		l.Style = value(r.Cell(form.Style))
 		l.Style.Text = page.Seen(l.Style.Text)
 		l.OrderNumber = value(r.Cell(form.PO))
 		l.Description = value(r.Cell(form.Description))
 		b.Lines = append(b.Lines, l)
 	}
-	totals := map[form.Field]*Number{form.Packages: &b.Printed.Cartons, form.Pieces: &b.Printed.Pieces, form.Weight: &b.Printed.Weight, form.Volume: &b.Printed.Cube}
 	for _, c := range f.Checks {
-		if n := totals[c.Field]; n != nil && c.Role == t.Role && c.Total.Text != "" && n.Text == "" {
-			*n = figure(&c.Total, c.Unit)
+		for _, f := range Fields {
+			n := totalOf(&b.Printed, f)
+			if formFields[f] == c.Field && c.Role == t.Role && c.Total.Text != "" && n.Text == "" {
+				*n = figure(&c.Total, c.Unit)
+			}
 		}
 	}
 	b.Verdict = freeVerdict(f)
@@ -273,24 +275,24 @@ func freeBill(f *form.Bill) Bill {
 	return b
 }
 
+// formFields are the names that the fields have in package form.
+var formFields = map[Field]form.Field{Cartons: form.Packages, Pieces: form.Pieces, Weight: form.Weight, Cube: form.Volume}
+
 // freeVerdict is the verdict on a bill that was read freely.
 func freeVerdict(f *form.Bill) Verdict {
 	v := Verdict{Outcome: Outcome(f.Outcome), Reason: f.Reason, Checks: []Check{}}
-	names := map[form.Field]Field{form.Packages: Cartons, form.Volume: Cube}
 	for _, c := range f.Checks {
-		check := Check{Field: Field(c.Field), Printed: c.Printed, Sum: c.Sum, State: State(c.State), Unit: string(c.Unit)}
-		if name, ok := names[c.Field]; ok {
-			check.Field = name
+		check := Check{Field: Field(c.Field), Printed: c.Printed, Sum: c.Sum, State: State(c.State)}
+		for name, of := range formFields {
+			if of == c.Field {
+				check.Field = name
+			}
 		}
-		if check.Unit == "" {
-			check.Unit = units[check.Field]
-		}
+		check.Unit = cmp.Or(string(c.Unit), units[check.Field])
 		if c.Printed != "" && c.Printed != c.Sum {
 			p, _ := decimal.NewFromString(c.Printed)
 			s, _ := decimal.NewFromString(c.Sum)
-			if off := p.Sub(s); !off.IsZero() {
-				check.Difference = off.String()
-			}
+			check.Difference = differenceOf(p.Sub(s))
 		}
 		v.Checks = append(v.Checks, check)
 	}
@@ -394,14 +396,9 @@ func (b *Bill) Tables() []form.Table {
 		cells = add(cells, form.Weight, l.Weight.Value, &l.Weight, Weight)
 		t.Rows[i] = form.Row{Cells: cells, File: l.File, Page: l.Page, Box: l.Box}
 	}
-	var cells []form.Cell
-	for f, of := range map[form.Field]Field{form.Packages: Cartons, form.Pieces: Pieces, form.Weight: Weight, form.Volume: Cube} {
-		n := totalOf(&b.Printed, of)
-		cells = add(cells, f, n.Value, n, of)
+	for _, f := range Fields {
+		n := totalOf(&b.Printed, f)
+		t.Totals.Cells = add(t.Totals.Cells, formFields[f], n.Value, n, f)
 	}
-	slices.SortFunc(cells, func(a, b form.Cell) int {
-		return slices.Index(form.Figures[:], a.Field) - slices.Index(form.Figures[:], b.Field)
-	})
-	t.Totals = form.Row{Cells: cells}
 	return []form.Table{t}
 }

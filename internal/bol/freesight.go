@@ -306,9 +306,9 @@ func (b *Bill) freeSights(pages []page.Page, chosen map[spot]Number) {
 	proved = proved && all
 	for i := range t.Rows {
 		l, r := &b.Lines[i], &t.Rows[i]
-		for f, n := range map[form.Field]*Number{form.Packages: &l.Cartons, form.Pieces: &l.Pieces, form.Weight: &l.Weight, form.Volume: &l.Volume} {
-			if c := r.Cell(f); c != nil {
-				look(&n.Value, c.Text, true)
+		for _, f := range Fields {
+			if c := r.Cell(formFields[f]); c != nil {
+				look(&cellOf(l, f).Value, c.Text, true)
 			}
 		}
 		look(&l.Style, l.Style.Text, false)

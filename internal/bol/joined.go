@@ -2,6 +2,7 @@ package bol
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -83,21 +84,16 @@ type pictures struct {
 }
 
 // whole reports whether a file needs no other one: it has bills, and all of them are proved.
-func (f *pictures) whole() bool { return len(f.bills) > 0 && provedLines(f.bills) == allLines(f.bills) }
+func (f *pictures) whole() bool {
+	return len(f.bills) > 0 && !slices.ContainsFunc(f.bills, func(rd *reading) bool { return !rd.proved() && len(rd.Bill.Lines) > 0 })
+}
 
-// provedLines is the number of lines of those bills that their totals prove, allLines that of all.
+// provedLines is the number of lines of those bills that their totals prove.
 func provedLines(bills []*reading) (n int) {
 	for _, rd := range bills {
 		if rd.proved() {
 			n += len(rd.Bill.Lines)
 		}
-	}
-	return n
-}
-
-func allLines(bills []*reading) (n int) {
-	for _, rd := range bills {
-		n += len(rd.Bill.Lines)
 	}
 	return n
 }
@@ -166,9 +162,7 @@ func parts(bills []*reading) (out []joint) {
 			}
 			if meets {
 				t.bills = append(slices.Clone(o.bills), t.bills...)
-				for i := range o.files {
-					t.files[i] = true
-				}
+				maps.Copy(t.files, o.files)
 			}
 			return meets
 		})

@@ -109,6 +109,14 @@ func (c Check) String() string {
 	return fmt.Sprintf("%s: the lines add up to %s, the bill prints %s", c.Field, sum, printed)
 }
 
+// differenceOf returns what a check says of by how much a total is off.
+func differenceOf(off decimal.Decimal) string {
+	if off.IsZero() {
+		return ""
+	}
+	return off.String()
+}
+
 // Rounding returns the difference of a proved total, for example "≈ rounding, 0.3 lb";
 // "" if there is none.
 func (c Check) Rounding() string {
@@ -190,9 +198,7 @@ func (b *Bill) reconcile(absent string, most decimals) {
 		switch {
 		case printed.Valid:
 			off := printed.Amount().Sub(sum.amount)
-			if !off.IsZero() {
-				c.Difference = off.String()
-			}
+			c.Difference = differenceOf(off)
 			c.State = Proved
 			if off.Abs().GreaterThan(sum.slack(f, printed, most)) {
 				c.State = Differs
@@ -262,14 +268,9 @@ func (b *Bill) vouch() {
 // loose returns the figures of a bill, and its number, that were read from a picture and are
 // neither confirmed nor chosen.
 func (b *Bill) loose() []Value {
-	var out []Value
+	out := slices.DeleteFunc(b.figures(), func(v Value) bool { return !v.Doubtful() })
 	if b.Number.Text == "" || b.Number.Doubtful() {
 		out = append(out, b.Number)
-	}
-	for _, v := range b.figures() {
-		if v.Doubtful() {
-			out = append(out, v)
-		}
 	}
 	return out
 }
