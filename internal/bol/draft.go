@@ -22,33 +22,28 @@ type change struct {
 }
 
 func (c *change) clone() *change {
-	n := &change{was: map[string]string{}}
-	if c != nil {
-		maps.Copy(n.was, c.was)
-		n.added = c.added
-	}
+	n := &change{was: map[string]string{}, added: c != nil && c.added}
+	maps.Copy(n.was, c.read())
 	return n
 }
 
-// Was returns what was read where people corrected the line, by the names of its cells.
-func (l *Line) Was() map[string]string {
-	if l.change == nil {
+// read returns what was read where people corrected something.
+func (c *change) read() map[string]string {
+	if c == nil {
 		return nil
 	}
-	return l.change.was
+	return c.was
 }
+
+// Was returns what was read where people corrected the line, by the names of its cells.
+func (l *Line) Was() map[string]string { return l.change.read() }
 
 // Added reports whether people added the line: it was not read.
 func (l *Line) Added() bool { return l.change != nil && l.change.added }
 
 // Was returns what was read where people corrected fields and totals of the bill, by their
 // names; those of totals begin with "total_".
-func (b *Bill) Was() map[string]string {
-	if b.change == nil {
-		return nil
-	}
-	return b.change.was
-}
+func (b *Bill) Was() map[string]string { return b.change.read() }
 
 // Confirmed reports whether people said of a cell of the line that it is right as it was read.
 func (l *Line) Confirmed(name string) bool {

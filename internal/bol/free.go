@@ -156,13 +156,13 @@ func (r *reading) freeProblems(b *form.Bill, of map[int]*reading, name func(*rea
 }
 
 // Bills of a free form are converted to the units of the sheet: pounds and cubic feet.
-var factors = map[form.Unit]decimal.Decimal{
-	form.Kilograms:   decimal.RequireFromString("2.20462262185"),
-	form.CubicMetres: decimal.RequireFromString("35.3146667215"),
+var factors = map[form.Unit]struct {
+	by       decimal.Decimal
+	decimals int32 // of a converted figure
+}{
+	form.Kilograms:   {decimal.RequireFromString("2.20462262185"), 1},
+	form.CubicMetres: {decimal.RequireFromString("35.3146667215"), 2},
 }
-
-// decimalsOfUnits are how many decimals a converted figure gets.
-var decimalsOfUnits = map[form.Unit]int32{form.Kilograms: 1, form.CubicMetres: 2}
 
 // conversions says which units were converted; "" if none.
 func conversions(b *form.Bill) string {
@@ -212,13 +212,10 @@ func freeBill(f *form.Bill) Bill {
 		if n.Text == "" || c.Figure == "" {
 			return n
 		}
-		if c.Unit != "" {
-			unit = c.Unit
-		}
 		n.Text = c.Figure
-		if factor, ok := factors[unit]; ok {
+		if factor, ok := factors[cmp.Or(c.Unit, unit)]; ok {
 			d, _ := decimal.NewFromString(c.Figure)
-			n.Text = d.Mul(factor).StringFixed(decimalsOfUnits[unit])
+			n.Text = d.Mul(factor.by).StringFixed(factor.decimals)
 		}
 		n.Valid = isNumber(n.Text)
 		return n

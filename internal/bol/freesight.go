@@ -183,6 +183,7 @@ func choiceOf(b *form.Bill, pages, likely []page.Page, chosen map[spot]Number) c
 // numbersOf returns cells of a column of figures as they were read from pictures or chosen
 // already, and their words; nil if one of them is not one word that is the figure alone.
 func numbersOf(cells []*form.Cell, pages, likely []page.Page, chosen map[spot]Number) (numbers []*Number, at []spot) {
+	var pageWords [][]page.Word
 	decimals := map[int]int{}
 	for _, c := range cells {
 		i := slices.IndexFunc(pages, func(p page.Page) bool { return p.Number == c.Page })
@@ -208,7 +209,7 @@ func numbersOf(cells []*form.Cell, pages, likely []page.Page, chosen map[spot]Nu
 			return nil, nil
 		}
 		decimals[decimalsOf(as.Text)]++
-		numbers, at = append(numbers, &n), append(at, spot{c.Page, word})
+		numbers, at, pageWords = append(numbers, &n), append(at, spot{c.Page, word}), append(pageWords, pages[i].Words)
 	}
 	// The format of the column is that of most of its figures.
 	usual := -1
@@ -218,8 +219,7 @@ func numbersOf(cells []*form.Cell, pages, likely []page.Page, chosen map[spot]Nu
 		}
 	}
 	for k, n := range numbers {
-		i := slices.IndexFunc(pages, func(p page.Page) bool { return p.Number == at[k].page })
-		sighted(pages[i].Words, n, func(text string) bool { return isNumber(text) && (usual < 0 || decimalsOf(text) == usual) })
+		sighted(pageWords[k], n, func(text string) bool { return isNumber(text) && (usual < 0 || decimalsOf(text) == usual) })
 		if before, ok := chosen[at[k]]; ok {
 			n.Text, n.Valid = before.Text, true
 			n.Sight.Agreed, n.Sight.Guesses = true, []Guess{{before.Text, 0}}
@@ -325,17 +325,23 @@ func (b *Bill) freeSights(pages []page.Page, chosen map[spot]Number) {
 	}
 }
 
-// readPart is readIn of a value that is a part of a word, such as the number that stands close to
-// its label.
-func (s *Sight) readPart(w *page.Word, v *Value, printed string, figure bool) {
-	n := Number{Value: Value{Text: printed, Page: v.Page, Box: v.Box}}
-	words := []page.Word{*w}
-	if n.Valid = isNumber(printed); figure && n.Valid {
+// sightOf says how a text was read at a place of a picture: as a figure, if it has to be one and
+// is, or as a text.
+func sightOf(words []page.Word, text string, at page.Box, figure bool) *Sight {
+	n := Number{Value: Value{Text: text, Page: 1, Box: at}, Valid: isNumber(text)}
+	if figure && n.Valid {
 		sighted(words, &n, isNumber)
 	} else {
 		textSighted(words, &n.Value, false)
 	}
-	s.Second, s.Doubts, s.Agreed = n.Sight.Second, n.Sight.Doubts, n.Sight.Agreed
+	return n.Sight
+}
+
+// readPart is readIn of a value that is a part of a word, such as the number that stands close to
+// its label.
+func (s *Sight) readPart(w *page.Word, v *Value, printed string, figure bool) {
+	read := sightOf([]page.Word{*w}, printed, v.Box, figure)
+	s.Second, s.Doubts, s.Agreed = read.Second, read.Doubts, read.Agreed
 	if printed != v.Text {
 		s.Doubts = nil
 	}
@@ -361,17 +367,12 @@ func (s *Sight) readIn(p *page.Page, v *Value, printed string, figure bool) {
 			read += w.Text
 			continue
 		}
-		n := Number{Value: Value{Text: w.Text, Page: 1, Box: w.Box}}
-		if n.Valid = isNumber(w.Text); figure && n.Valid {
-			sighted(p.Words, &n, isNumber)
-		} else {
-			textSighted(p.Words, &n.Value, false)
-		}
-		for _, d := range n.Sight.Doubts {
+		part := sightOf(p.Words, w.Text, w.Box, figure)
+		for _, d := range part.Doubts {
 			s.Doubts = append(s.Doubts, from+d)
 		}
-		read += strings.Join(n.Sight.Second, "/")
-		sure = sure && n.Sight.Agreed
+		read += strings.Join(part.Second, "/")
+		sure = sure && part.Agreed
 	}
 	if read != "" {
 		s.Second = []string{read}

@@ -9,22 +9,20 @@ import (
 )
 
 // slant returns the tangent of the angle at which the rows of a page go down to the right.
-func slant(words []*word) float64 {
+func slant(words []*word) float64 { return page.Slant(printedOf(words)) }
+
+func printedOf(words []*word) []*page.Word {
 	printed := make([]*page.Word, len(words))
 	for i, w := range words {
 		printed[i] = w.Word
 	}
-	return page.Slant(printed)
+	return printed
 }
 
 // turned returns the words in a plane where rows that go down to the right at the angle
 // with that tangent are level.
 func turned(words []*word, tan float64) ([]*word, page.Plane) {
-	printed := make([]*page.Word, len(words))
-	for i, w := range words {
-		printed[i] = w.Word
-	}
-	printed, p := page.Turn(printed, tan)
+	printed, p := page.Turn(printedOf(words), tan)
 	out := make([]*word, len(words))
 	for i, w := range words {
 		out[i] = &word{Word: printed[i], taken: w.taken}
