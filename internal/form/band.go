@@ -145,7 +145,7 @@ func (s *leaf) bandOf(hits []*hit) *band {
 	}
 	figures, labels := 0, 0
 	for _, h := range b.columns {
-		if h.field.isFigure() || h.field == quantity {
+		if h.field.IsFigure() || h.field == quantity {
 			figures++
 		}
 		if h.labelled {

@@ -223,7 +223,7 @@ func (r *reading) doubt(all []*reading) string {
 	}
 	why := ""
 	if r.lost != "" {
-		why = "figures were found under " + r.lost.words() + " that do not fit into its rows for certain"
+		why = "figures were found under " + r.lost.Words() + " that do not fit into its rows for certain"
 	}
 	for _, o := range all {
 		if o != r && o.verdict.outcome == Reconciled && o.contradicts(r) {

@@ -67,8 +67,8 @@ func (p *part) shareHeading(q *part, c int) {
 		}
 	}
 	switch {
-	case named.field.isFigure() && figures > 0 && texts > 0:
-	case named.field.isFigure() && figures == 0:
+	case named.field.IsFigure() && figures > 0 && texts > 0:
+	case named.field.IsFigure() && figures == 0:
 		named.field = Other
 	default:
 		one.field, one.unit = named.field, named.unit
@@ -145,7 +145,7 @@ func decide(parts []*part) {
 			}
 		case differ >= 0:
 			p := parts[differ]
-			p.unread = append(p.unread, Cell{Field: f, Text: fmt.Sprintf("%d columns of %s", len(double), f.words()), Page: p.leaf.number})
+			p.unread = append(p.unread, Cell{Field: f, Text: fmt.Sprintf("%d columns of %s", len(double), f.Words()), Page: p.leaf.number})
 		}
 	}
 }

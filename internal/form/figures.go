@@ -65,7 +65,7 @@ func (p *part) figures() *figures {
 			text, box := textOf(d.cells[c])
 			plain, beside, ok := numberIn(text, d.cells[c][0].comma)
 			cell := Cell{Field: col.field, Text: text, Page: d.page, Box: box, Unit: col.unit}
-			if col.field.isFigure() {
+			if col.field.IsFigure() {
 				switch {
 				case ok && row.has(col.field):
 					cell.Field = Other
@@ -84,7 +84,7 @@ func (p *part) figures() *figures {
 					cell.Field = Other
 				}
 			}
-			if ok && d.total && !col.field.isFigure() && !col.uncounted {
+			if ok && d.total && !col.field.IsFigure() && !col.uncounted {
 				// What is added up is a figure, whatever stands over it.
 				p.unread = append(p.unread, cell)
 			}
@@ -122,7 +122,7 @@ func (r *figureRow) has(f Field) bool {
 
 // hasText reports whether a row says what it counts.
 func (r *figureRow) hasText() bool {
-	return slices.ContainsFunc(r.cells, func(c Cell) bool { return !c.Field.isFigure() && c.Field != PackSize })
+	return slices.ContainsFunc(r.cells, func(c Cell) bool { return !c.Field.IsFigure() && c.Field != PackSize })
 }
 
 func (r *figureRow) figure(f Field) (Cell, bool) {

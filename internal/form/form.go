@@ -88,12 +88,6 @@ var Fields = []Field{Packages, PackageType, Pieces, Pallets, UnitType, Weight, N
 // Units are the units that a column can have.
 var Units = []Unit{Pounds, Kilograms, CubicFeet, CubicMetres}
 
-// IsFigure reports whether the column is one that is added up.
-func (f Field) IsFigure() bool { return f.isFigure() }
-
-// Words names the field for people.
-func (f Field) Words() string { return f.words() }
-
 // Suits reports whether the unit is one of the field; "" is one of all.
 func (u Unit) Suits(f Field) bool { return u == "" || u.suits(f) }
 
@@ -154,7 +148,7 @@ func (f *Form) Check() (flaws []Flaw) {
 				wrong("columns", i, "the heading of a column %s", why)
 			}
 		}
-		if c.Field.isFigure() {
+		if c.Field.IsFigure() {
 			figures++
 		}
 		switch {
@@ -203,7 +197,7 @@ func (f *Form) Check() (flaws []Flaw) {
 	}
 	for field, kind := range f.Totals {
 		switch {
-		case !field.isFigure() || !of[field]:
+		case !field.IsFigure() || !of[field]:
 			wrong("totals", 0, "the form has no column of figures %q", field)
 		case !slices.Contains(TotalKinds, kind):
 			wrong("totals", 0, "a total that is no sum is one of %s, not %q", list(TotalKinds), kind)

@@ -73,7 +73,7 @@ func (s *leaf) hitAt(i, j int) *hit {
 		next := l.words[i+1]
 		if _, _, is := next.number(); is && next.Box.X0 > last.Box.X1-1 && next.Box.X0-last.Box.X1 < 0.9*last.Size && !s.ruledBetween(last, next) {
 			// … unless the number was printed over the headings.
-			if best.labelled = true; !best.field.isFigure() && best.field != quantity {
+			if best.labelled = true; !best.field.IsFigure() && best.field != quantity {
 				return nil
 			}
 		}

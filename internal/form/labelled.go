@@ -21,7 +21,7 @@ func (s *leaf) labelledRows(inRows map[*word]bool) *figures {
 				continue
 			}
 			n := lexicon().after(t.key)
-			if n == nil || n.entry == nil || !n.entry.field.isFigure() && n.entry.field != quantity {
+			if n == nil || n.entry == nil || !n.entry.field.IsFigure() && n.entry.field != quantity {
 				continue
 			}
 			if c, w := s.figureAfter(li, t.word); w != nil {

@@ -62,7 +62,8 @@ const (
 // Figures are the fields that are added up, in the order in which they are reported.
 var Figures = [...]Field{Packages, Pieces, Pallets, Weight, NetWeight, Volume}
 
-func (f Field) isFigure() bool { return slices.Contains(Figures[:], f) }
+// IsFigure reports whether the column is one that is added up.
+func (f Field) IsFigure() bool { return slices.Contains(Figures[:], f) }
 
 // State is what is known of a figure.
 type State string

@@ -141,7 +141,7 @@ func (st *strip) fits(g *grid) bool {
 		if len(words) == 0 {
 			continue
 		}
-		if text, _ := textOf(words); g.columns[c].field.isFigure() {
+		if text, _ := textOf(words); g.columns[c].field.IsFigure() {
 			if _, _, ok := numberIn(text, words[0].comma); !ok {
 				return false
 			}

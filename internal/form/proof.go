@@ -102,21 +102,21 @@ func (e *evidence) prove() verdict {
 			strongest = max(strongest, c.Bits)
 		case Differs:
 			if c.Kind != "" {
-				differ = append(differ, fmt.Sprintf("%s: %s, the document prints %s", c.Field.words(), c.Kind.of(c), c.Printed))
+				differ = append(differ, fmt.Sprintf("%s: %s, the document prints %s", c.Field.Words(), c.Kind.of(c), c.Printed))
 				continue
 			}
-			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.words(), c.Sum, c.Printed))
+			differ = append(differ, fmt.Sprintf("%s: the lines add up to %s, the document prints %s", c.Field.Words(), c.Sum, c.Printed))
 		default:
 			if c.Kind == NoTotal {
-				none = append(none, c.Field.words())
+				none = append(none, c.Field.Words())
 				continue
 			}
 			if c.Kind != "" && c.State == NotPrinted {
 				continue // it agrees
 			}
-			open = append(open, c.Field.words())
+			open = append(open, c.Field.Words())
 			if c.State == Unproved {
-				off = append(off, c.Field.words())
+				off = append(off, c.Field.Words())
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (e *evidence) prove() verdict {
 	case odd != "":
 		v.outcome, v.reason = NothingProves, odd
 	case alone != "":
-		v.outcome, v.reason = NothingProves, "a total of "+alone.words()+" is printed, and no line has a figure for it"
+		v.outcome, v.reason = NothingProves, "a total of "+alone.Words()+" is printed, and no line has a figure for it"
 	case len(differ) > 0:
 		v.outcome, v.reason = NothingProves, strings.Join(differ, "; ")
 	case !printed:
@@ -221,7 +221,7 @@ func (e *evidence) odd() string {
 		for _, r := range t.lines() {
 			for _, f := range []Field{Packages, Pieces, Pallets} {
 				if c, ok := r.figure(f); ok && strings.Contains(strings.TrimRight(strings.TrimRight(c.Figure, "0"), "."), ".") {
-					return fmt.Sprintf("%s are counted as %s", f.words(), c.Text)
+					return fmt.Sprintf("%s are counted as %s", f.Words(), c.Text)
 				}
 			}
 			switch {
@@ -379,8 +379,8 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 	return c, false
 }
 
-// words names a field for people.
-func (f Field) words() string { return strings.ReplaceAll(string(f), "_", " ") }
+// Words names the field for people.
+func (f Field) Words() string { return strings.ReplaceAll(string(f), "_", " ") }
 
 // noSum compares a total that a learnt form says is no sum. What agrees proves nothing, so
 // the column stays one without a printed total.

@@ -149,7 +149,7 @@ func (p *part) add(strips []*strip) {
 			anchors++
 		}
 		for c := range g.columns {
-			if g.columns[c].field.isFigure() && len(st.cells[c]) > 0 {
+			if g.columns[c].field.IsFigure() && len(st.cells[c]) > 0 {
 				if text, _ := textOf(st.cells[c]); hasDigit(text) {
 					most[c]++
 				}
@@ -246,7 +246,7 @@ func (st *strip) groups(row *strip, below []*strip, g *grid) bool {
 // apart reports whether two strips fill different columns of figures.
 func apart(a, b *strip, g *grid) bool {
 	for c := range g.columns {
-		if g.columns[c].field.isFigure() && len(a.cells[c]) > 0 && len(b.cells[c]) > 0 {
+		if g.columns[c].field.IsFigure() && len(a.cells[c]) > 0 && len(b.cells[c]) > 0 {
 			return false
 		}
 	}
@@ -256,7 +256,7 @@ func apart(a, b *strip, g *grid) bool {
 // leaveOut notes the figures of a strip that belong to no row.
 func (p *part) leaveOut(st *strip) {
 	for c, words := range st.cells {
-		if f := p.grid.columns[c].field; f.isFigure() && len(words) > 0 {
+		if f := p.grid.columns[c].field; f.IsFigure() && len(words) > 0 {
 			text, box := textOf(words)
 			if _, _, ok := numberIn(text, words[0].comma); ok {
 				p.unread = append(p.unread, Cell{Field: f, Text: text, Page: p.leaf.number, Box: box})
@@ -283,7 +283,7 @@ func (p *part) row(strips []*strip) {
 		for _, st := range strips {
 			for _, w := range st.cells[c] {
 				if d.total && slices.Contains(label, w) {
-					if _, _, ok := w.number(); !ok || !p.grid.columns[c].field.isFigure() {
+					if _, _, ok := w.number(); !ok || !p.grid.columns[c].field.IsFigure() {
 						continue
 					}
 				}

@@ -17,7 +17,7 @@ func divide(hits []*hit) (rest, parents []*hit) {
 				best = p
 			}
 		}
-		if best == nil || !best.field.isFigure() && best.field != quantity {
+		if best == nil || !best.field.IsFigure() && best.field != quantity {
 			return nil
 		}
 		return best

@@ -47,7 +47,7 @@ func (s *leaf) strips(g *grid) []*strip {
 		before := -1
 		for i, w := range st.words {
 			c := g.of(w)
-			if i > 0 && before >= 0 && c == before+1 && g.columns[c].field.isFigure() && !g.columns[before].field.isFigure() &&
+			if i > 0 && before >= 0 && c == before+1 && g.columns[c].field.IsFigure() && !g.columns[before].field.IsFigure() &&
 				!hasDigit(w.Text) && w.Box.X0-st.words[i-1].Box.X1 < 0.75*w.Size {
 				c = before // a long text runs on up to the figure
 			}
@@ -56,7 +56,7 @@ func (s *leaf) strips(g *grid) []*strip {
 			}
 		}
 		for c := range g.columns {
-			if g.columns[c].field.isFigure() && len(st.cells[c]) > 0 {
+			if g.columns[c].field.IsFigure() && len(st.cells[c]) > 0 {
 				text, _ := textOf(st.cells[c])
 				if _, _, ok := numberIn(text, st.cells[c][0].comma); ok {
 					st.figures++
@@ -93,7 +93,7 @@ func (g *grid) mayCross(ph []*word) bool {
 		}
 		figures := func(c int, w *word) bool {
 			_, _, ok := w.number()
-			return ok && (g.columns[c].field.isFigure() || g.columns[c].field == PackSize)
+			return ok && (g.columns[c].field.IsFigure() || g.columns[c].field == PackSize)
 		}
 		if b != a+1 || !figures(a, ph[i-1]) && !figures(b, ph[i]) {
 			return false
@@ -184,7 +184,7 @@ func totalLabel(words []*word) (ok, grand bool) {
 func (st *strip) bare(g *grid) bool {
 	for c, words := range st.cells {
 		f := g.columns[c].field
-		if len(words) > 0 && !f.isFigure() && f != PackSize && f != Other {
+		if len(words) > 0 && !f.IsFigure() && f != PackSize && f != Other {
 			return false
 		}
 	}

@@ -470,7 +470,7 @@ func (l *Lesson) table(p *part, checks []Check) {
 // sentence says what a column adds up to: "weight: 4 lines add up to 4,114.4, printed
 // 4,114.4". named adds which table that is.
 func (c Check) sentence(named bool) string {
-	what := c.Field.words()
+	what := c.Field.Words()
 	if named {
 		what += " (" + string(c.Role) + ")"
 	}

@@ -128,7 +128,7 @@ func fieldsOf(words []*word) []Field {
 func (t *figures) settle(labels []labelled) {
 	for c := range t.columns {
 		was := t.columns[c].field
-		if !t.columns[c].open || !was.isFigure() {
+		if !t.columns[c].open || !was.IsFigure() {
 			continue
 		}
 		sum, lines, _ := t.sum(was)
