@@ -14,7 +14,7 @@ type band struct {
 	box       page.Box // of all storeys
 	base      float32  // of the lowest storey
 	size      float32
-	strangers []page.Box // texts between the headings that the lexicon does not have
+	strangers []*hit // texts between the headings that the lexicon does not have
 }
 
 // findBands finds the headings of a page, and the bands that they make.
@@ -113,9 +113,6 @@ func (s *leaf) bandOf(hits []*hit) *band {
 	// one says what the lower ones count.
 	hits, parents := divide(hits)
 	for _, h := range hits {
-		if h.field == kind || h.field == quantity {
-			continue
-		}
 		if h.field != Pallets && h.field != Packages {
 			continue
 		}
@@ -286,7 +283,7 @@ func (s *leaf) findStrangers(b *band) {
 			if slices.ContainsFunc(b.columns, func(h *hit) bool { return overlap(h.box, box) > 0 }) {
 				continue
 			}
-			b.strangers = append(b.strangers, box)
+			b.strangers = append(b.strangers, &hit{entry: entry{field: Other}, box: box})
 		}
 	}
 }

@@ -57,12 +57,12 @@ func (g *group) best(forms []Form) *reading {
 		}
 	}
 	if taught == nil || len(taught.used) == 0 {
-		best.compare(all)
+		best.doubted(best.doubt(all))
 		return best
 	}
 	// Each may put the other in doubt.
 	doubt := taught.doubt(all)
-	best.compare(append(all, taught))
+	best.doubted(best.doubt(append(all, taught)))
 	taught.doubted(doubt)
 	if doubt == "" && best.verdict.holds() && best.verdict.rank() > taught.verdict.rank() {
 		return best
@@ -143,13 +143,9 @@ func (g *group) billOf(best *reading) (*Bill, []Remark) {
 	}
 	planes := map[int]page.Plane{}
 	for _, s := range g.pages {
-		if s.plane != (page.Plane{}) {
-			planes[s.number] = s.plane
-		}
+		planes[s.number] = s.plane
 	}
-	if len(planes) > 0 {
-		b.unturn(planes)
-	}
+	b.unturn(planes)
 	return b, rest
 }
 
@@ -210,13 +206,8 @@ func (r *reading) same(o *reading) bool {
 	return true
 }
 
-// compare takes a proof back that another reading puts in doubt: one that is proved as well
-// and differs, or one that has a column of figures more, which was lost here.
-func (r *reading) compare(all []*reading) {
-	r.doubted(r.doubt(all))
-}
-
-// doubt says for people why another reading puts a proof in doubt; "" if none does.
+// doubt says for people why another reading puts a proof in doubt: one that is proved as well
+// and differs, or one that has a column of figures more, which was lost here; "" if none does.
 func (r *reading) doubt(all []*reading) string {
 	if !r.verdict.holds() {
 		return ""

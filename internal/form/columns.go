@@ -41,27 +41,11 @@ type grid struct {
 	none        []page.Box // rows that the form says are none
 }
 
-// slot is a place in the order of columns: a heading, or a text that may be one.
-type slot struct {
-	box       page.Box
-	field     Field
-	second    Field
-	unit      Unit
-	uncounted bool
-	open      bool
-}
-
 // gridOf returns the columns under a band. The rows are searched down to limit.
 func (s *leaf) gridOf(b *band, limit float32, how axis) *grid {
 	g := &grid{top: b.base, bottom: limit, size: b.size, left: 0, right: s.width}
-	var slots []slot
-	for _, h := range b.columns {
-		slots = append(slots, slot{h.box, h.field, h.second, h.unit, h.uncounted, h.open})
-	}
-	for _, box := range b.strangers {
-		slots = append(slots, slot{box: box, field: Other})
-	}
-	slices.SortStableFunc(slots, func(a, b slot) int { return cmp.Compare(a.box.X0+a.box.X1, b.box.X0+b.box.X1) })
+	slots := slices.Concat(b.columns, b.strangers)
+	slices.SortStableFunc(slots, func(a, b *hit) int { return cmp.Compare(a.box.X0+a.box.X1, b.box.X0+b.box.X1) })
 	lines := s.uprights(b, limit)
 	first, last := slots[0].box, slots[len(slots)-1].box
 	// A vertical line beside the outermost headings ends the table in any case.
@@ -173,7 +157,7 @@ func (s *leaf) reach(b *band, limit, from, to float32) (x0, x1 float32, ok bool)
 }
 
 // upright is a vertical line, or several that stand one over the other.
-type upright struct{ x, top, bottom float32 }
+type upright struct{ x, bottom float32 }
 
 // uprights returns the vertical lines that go on below a band.
 func (s *leaf) uprights(b *band, limit float32) []upright {
@@ -193,8 +177,8 @@ func (s *leaf) uprights(b *band, limit float32) []upright {
 		same := slices.Clone(rules[i:j])
 		slices.SortFunc(same, func(a, b page.Box) int { return cmp.Compare(a.Y0, b.Y0) })
 		// Only what goes on from the headings downwards belongs to the table.
-		u := upright{x: (same[0].X0 + same[0].X1) / 2, top: same[0].Y0, bottom: same[0].Y1}
-		if u.top <= b.base+3*b.size {
+		u := upright{x: (same[0].X0 + same[0].X1) / 2, bottom: same[0].Y1}
+		if same[0].Y0 <= b.base+3*b.size {
 			for _, r := range same[1:] {
 				if r.Y0 > u.bottom+6 {
 					break

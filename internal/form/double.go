@@ -152,10 +152,6 @@ func decide(parts []*part) {
 
 // figure returns the number of a cell.
 func (d *draft) figure(c int) (plain string, ok bool) {
-	if len(d.cells[c]) == 0 {
-		return "", false
-	}
-	text, _ := textOf(d.cells[c])
-	plain, _, ok = numberIn(text, d.cells[c][0].comma)
+	plain, _, ok = numberOf(d.cells[c])
 	return plain, ok
 }

@@ -23,8 +23,6 @@ type figures struct {
 type figureRow struct {
 	cells []Cell
 	total bool
-	grand bool
-	page  int
 	draft *draft
 }
 
@@ -56,7 +54,7 @@ func (p *part) figures() *figures {
 		}
 	}()
 	for _, d := range p.rows {
-		row := figureRow{total: d.total, grand: d.grand, page: d.page, draft: d}
+		row := figureRow{total: d.total, draft: d}
 		figures := 0
 		for c, col := range p.grid.columns {
 			if d.cells[c] == nil {
@@ -94,12 +92,10 @@ func (p *part) figures() *figures {
 			}
 			row.cells = append(row.cells, cell)
 		}
-		switch {
-		case figures == 0 && d.total:
-			t.blank = true
-		case figures == 0:
-		default:
+		if figures > 0 {
 			t.rows = append(t.rows, row)
+		} else if d.total {
+			t.blank = true
 		}
 	}
 	// The last row, if it alone has no text, is one of totals without a label.
@@ -146,12 +142,10 @@ func (t *figures) lines() (out []*figureRow) {
 
 // fields returns the figures that the lines of a table have.
 func (t *figures) fields() (out []Field) {
+	lines := t.lines()
 	for _, f := range Figures {
-		for _, r := range t.lines() {
-			if _, ok := r.figure(f); ok {
-				out = append(out, f)
-				break
-			}
+		if slices.ContainsFunc(lines, func(r *figureRow) bool { return r.has(f) }) {
+			out = append(out, f)
 		}
 	}
 	return out
@@ -216,7 +210,7 @@ func (t *figures) table(checks []Check) Table {
 			}
 			continue
 		}
-		out.Rows = append(out.Rows, Row{Cells: cells, Page: row.page, Box: box})
+		out.Rows = append(out.Rows, Row{Cells: cells, Page: row.draft.page, Box: box})
 	}
 	// The total that was compared counts; it may also stand elsewhere.
 	for _, c := range checks {

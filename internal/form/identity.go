@@ -70,7 +70,7 @@ func (s *leaf) identify() {
 	var all []found
 	marks := map[*word]bool{} // the words of labels
 	for i, l := range s.lines {
-		text := lineText(l)
+		text, _ := textOf(l.words)
 		if m := pageOf.FindStringSubmatch(text); m != nil && s.m == 0 {
 			n, _ := strconv.Atoi(m[1])
 			of, _ := strconv.Atoi(m[2])
@@ -174,11 +174,6 @@ var titleKinds = map[string]bool{"STRAIGHT": true, "UNIFORM": true, "MULTIMODAL"
 
 func validNumber(text string) bool {
 	return hasDigit(text) && len(text) >= 3 && len(text) <= 40 && !dateShape.MatchString(text) && strings.Count(text, " ") <= 1
-}
-
-func lineText(l *line) string {
-	text, _ := textOf(l.words)
-	return text
 }
 
 // spells reports whether the tokens of a line from j on are those of a label, close

@@ -46,7 +46,7 @@ func (s *leaf) labelledRows(inRows map[*word]bool) *figures {
 			if k+1 < len(starts) {
 				end = starts[k+1]
 			}
-			row := figureRow{page: s.number, draft: &draft{page: s.number}}
+			row := figureRow{draft: &draft{page: s.number}}
 			for _, o := range all {
 				if o.y < y || o.y >= end || !near(o.x, f.x, 120) {
 					continue

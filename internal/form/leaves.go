@@ -1,7 +1,6 @@
 package form
 
 import (
-	"iter"
 	"slices"
 
 	"tallyman/internal/page"
@@ -84,7 +83,7 @@ func gutter(p *page.Page) (x float32, ok bool) {
 			best = i
 		}
 	}
-	if best < 0 || !slices.Contains(free, true) {
+	if best < 0 {
 		return 0, false
 	}
 	return first + step*(float32(best)+0.5), true
@@ -92,51 +91,39 @@ func gutter(p *page.Page) (x float32, ok bool) {
 
 // unturn leads all places of a bill back from the planes in which its pages were read.
 func (b *Bill) unturn(planes map[int]page.Plane) {
-	for c := range b.cells() {
-		c.Box = planes[c.Page].Back(c.Box)
-	}
-	for i := range b.Tables {
-		for j := range b.Tables[i].Rows {
-			r := &b.Tables[i].Rows[j]
-			r.Box = planes[r.Page].Back(r.Box)
-		}
-	}
-	for i := range b.Pages {
-		for j := range b.Pages[i].Columns {
-			b.Pages[i].Columns[j].Box = planes[b.Pages[i].Page].Back(b.Pages[i].Columns[j].Box)
+	b.places(func(_, number *int, box *page.Box) { *box = planes[*number].Back(*box) })
+	for _, l := range b.Pages {
+		for i := range l.Columns {
+			l.Columns[i].Box = planes[l.Page].Back(l.Columns[i].Box)
 		}
 	}
 }
 
-// cells returns all cells of the bill.
-func (b *Bill) cells() iter.Seq[*Cell] {
-	return func(yield func(*Cell) bool) {
-		all := []*Cell{&b.Number}
-		add := func(cells []Cell) {
-			for i := range cells {
-				all = append(all, &cells[i])
-			}
+// places calls each with the place of every cell and row of the bill.
+func (b *Bill) places(each func(file, number *int, box *page.Box)) {
+	cell := func(c *Cell) { each(&c.File, &c.Page, &c.Box) }
+	cells := func(all []Cell) {
+		for i := range all {
+			cell(&all[i])
 		}
-		for i := range b.Parties {
-			add(b.Parties[i].Lines)
+	}
+	cell(&b.Number)
+	for i := range b.Parties {
+		cells(b.Parties[i].Lines)
+	}
+	for i := range b.References {
+		cell(&b.References[i].Cell)
+	}
+	for i := range b.Tables {
+		for j := range b.Tables[i].Rows {
+			r := &b.Tables[i].Rows[j]
+			each(&r.File, &r.Page, &r.Box)
+			cells(r.Cells)
 		}
-		for i := range b.References {
-			all = append(all, &b.References[i].Cell)
-		}
-		for i := range b.Tables {
-			for j := range b.Tables[i].Rows {
-				add(b.Tables[i].Rows[j].Cells)
-			}
-			add(b.Tables[i].Totals.Cells)
-		}
-		for i := range b.Checks {
-			all = append(all, &b.Checks[i].Total)
-		}
-		for _, c := range all {
-			if !yield(c) {
-				return
-			}
-		}
+		cells(b.Tables[i].Totals.Cells)
+	}
+	for i := range b.Checks {
+		cell(&b.Checks[i].Total)
 	}
 }
 
@@ -156,17 +143,11 @@ func (b *Bill) Moved(place func(file, page int) (int, int)) *Bill {
 			t.Rows[j].Cells = slices.Clone(t.Rows[j].Cells)
 		}
 	}
-	for c := range m.cells() {
-		if c.Page > 0 {
-			c.File, c.Page = place(c.File, c.Page)
+	m.places(func(file, number *int, _ *page.Box) {
+		if *number > 0 {
+			*file, *number = place(*file, *number)
 		}
-	}
-	for i := range m.Tables {
-		for j := range m.Tables[i].Rows {
-			r := &m.Tables[i].Rows[j]
-			r.File, r.Page = place(r.File, r.Page)
-		}
-	}
+	})
 	for i := range m.Pages {
 		m.Pages[i].File, m.Pages[i].Page = place(m.Pages[i].File, m.Pages[i].Page)
 	}

@@ -40,6 +40,15 @@ func (w *word) number() (plain, beside string, ok bool) {
 	return numberIn(w.Text, w.comma)
 }
 
+// numberOf returns the number of a cell; ok is false if the cell is empty or not a number.
+func numberOf(cell []*word) (plain, beside string, ok bool) {
+	if len(cell) == 0 {
+		return "", "", false
+	}
+	text, _ := textOf(cell)
+	return numberIn(text, cell[0].comma)
+}
+
 // numberIn returns the number of a text in whose page commas part decimals, or points.
 func numberIn(text string, comma bool) (plain, beside string, ok bool) {
 	if comma {

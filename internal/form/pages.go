@@ -138,16 +138,15 @@ func (st *strip) fits(g *grid) bool {
 	}
 	texts, figures := 0, 0
 	for c, words := range st.cells {
-		if len(words) == 0 {
-			continue
-		}
-		if text, _ := textOf(words); g.columns[c].field.IsFigure() {
-			if _, _, ok := numberIn(text, words[0].comma); !ok {
-				return false
-			}
-			figures++
-		} else {
+		_, _, ok := numberOf(words)
+		switch {
+		case len(words) == 0:
+		case !g.columns[c].field.IsFigure():
 			texts++
+		case !ok:
+			return false
+		default:
+			figures++
 		}
 	}
 	return texts > 0 && figures > 0 || figures > 1

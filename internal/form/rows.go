@@ -14,9 +14,7 @@ const maxRows = 600
 type draft struct {
 	cells [][]*word // by column; nil if empty
 	total bool      // it has the label of a total
-	grand bool      // … of all
 	part  bool      // … of a page, which does not say whether it is the only one
-	base  float32
 	page  int
 	box   page.Box
 }
@@ -162,7 +160,7 @@ func (p *part) add(strips []*strip) {
 		}
 		return
 	}
-	if slices.Max(most) <= 1 && anchors > 0 {
+	if slices.Max(most) <= 1 {
 		for i := 1; i < len(strips); i++ {
 			if strips[i].closes(strips[i-1], g) {
 				p.row(strips[:i])
@@ -257,8 +255,8 @@ func apart(a, b *strip, g *grid) bool {
 func (p *part) leaveOut(st *strip) {
 	for c, words := range st.cells {
 		if f := p.grid.columns[c].field; f.IsFigure() && len(words) > 0 {
-			text, box := textOf(words)
-			if _, _, ok := numberIn(text, words[0].comma); ok {
+			if _, _, ok := numberOf(words); ok {
+				text, box := textOf(words)
 				p.unread = append(p.unread, Cell{Field: f, Text: text, Page: p.leaf.number, Box: box})
 			}
 		}
@@ -271,11 +269,8 @@ func (p *part) row(strips []*strip) {
 	var label []*word
 	for _, st := range strips {
 		if st.total {
-			d.total, d.grand = true, d.grand || st.grand
+			d.total = true
 			label = append(label, st.label...)
-		}
-		if st.figures > 0 || d.base == 0 {
-			d.base = st.base
 		}
 	}
 	for c := range p.grid.columns {

@@ -56,9 +56,8 @@ func (s *leaf) strips(g *grid) []*strip {
 			}
 		}
 		for c := range g.columns {
-			if g.columns[c].field.IsFigure() && len(st.cells[c]) > 0 {
-				text, _ := textOf(st.cells[c])
-				if _, _, ok := numberIn(text, st.cells[c][0].comma); ok {
+			if g.columns[c].field.IsFigure() {
+				if _, _, ok := numberOf(st.cells[c]); ok {
 					st.figures++
 				}
 			}
