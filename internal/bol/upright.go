@@ -100,15 +100,7 @@ func goOn(a, b *word) bool {
 }
 
 func together(a, b *word) *word {
-	n := *a.Word
-	n.Text += b.Text
-	n.Box = n.Box.Union(b.Box)
-	at := len(a.Edges) - 1
-	n.Edges = append(slices.Clone(a.Edges[:at]), b.Edges...)
-	n.Joints = append(slices.Clone(a.Joints), at)
-	for _, j := range b.Joints {
-		n.Joints = append(n.Joints, at+j)
-	}
+	n := a.Join(*b.Word)
 	return &word{Word: &n, taken: a.taken, pieces: append(a.parts(), b.parts()...)}
 }
 

@@ -170,14 +170,7 @@ func whole(words []*word) []*word {
 			if gap < 0.06*w.Size && gap > -0.35*w.Size && near(w.Size, last.Size, 0.05*w.Size) && near(w.Base, last.Base, 0.05*w.Size) &&
 				hasLetter(last.Text) == hasLetter(w.Text) && last.Box.X0 < w.Box.X0-0.3*w.Size && len(last.Edges) > 0 && len(w.Edges) > 0 {
 				j := *last
-				at := len(last.Edges) - 1
-				j.Text += w.Text
-				j.Edges = append(slices.Clone(last.Edges[:at]), w.Edges...)
-				j.Joints = append(slices.Clone(last.Joints), at)
-				for _, k := range w.Joints {
-					j.Joints = append(j.Joints, at+k)
-				}
-				j.Box = last.Box.Union(w.Box)
+				j.Word = last.Join(w.Word)
 				out[n-1] = &j
 				continue
 			}

@@ -6,7 +6,10 @@
 // grows downward.
 package page
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Box is a rectangle in points, X0 ≤ X1 and Y0 ≤ Y1.
 type Box struct {
@@ -108,6 +111,20 @@ func (w Word) Split(i int) (Word, Word) {
 		}
 	}
 	return l, r
+}
+
+// Join returns the word that goes on with another one, as if the file had not cut it. Both have
+// Edges.
+func (w Word) Join(next Word) Word {
+	at := len(w.Edges) - 1
+	w.Text += next.Text
+	w.Box = w.Box.Union(next.Box)
+	w.Edges = append(slices.Clone(w.Edges[:at]), next.Edges...)
+	w.Joints = append(slices.Clone(w.Joints), at)
+	for _, j := range next.Joints {
+		w.Joints = append(w.Joints, at+j)
+	}
+	return w
 }
 
 // MaxRules bounds the rules that are read of one page.
