@@ -368,17 +368,15 @@ func (s *leaf) gridAt(at fit, limit float32) *grid {
 	return g
 }
 
-// partsOf reads the tables of a page that has the headings of a learnt form, and those
-// under other headings of the page; nil if it does not have them.
-func (s *leaf) partsOf(f *Form) (parts []*part) {
+// partsOf reads the tables of a page: those under the headings of a learnt form, unless it is nil,
+// and those under other headings, in one way. whole says that lines part all columns of these, and
+// taught that the page has the headings of the form.
+func (s *leaf) partsOf(f *Form, how axis) (parts []*part, whole, taught bool) {
 	var own []fit
 	for _, at := range s.fits {
 		if at.form == f {
 			own = append(own, at)
 		}
-	}
-	if len(own) == 0 {
-		return nil
 	}
 	others := slices.DeleteFunc(slices.Clone(s.bands), func(b *band) bool {
 		return slices.ContainsFunc(own, func(at fit) bool {
@@ -402,12 +400,15 @@ func (s *leaf) partsOf(f *Form) (parts []*part) {
 	for _, at := range own {
 		parts = append(parts, s.partOf(s.gridAt(at, limit(at.box, at.base))))
 	}
+	whole = true
 	for _, b := range others {
-		if p := s.partOf(s.gridOf(b, limit(b.box, b.base), byRules)); len(p.rows) > 0 || len(p.unread) > 0 {
+		g := s.gridOf(b, limit(b.box, b.base), how)
+		whole = whole && g.whole
+		if p := s.partOf(g); len(p.rows) > 0 || len(p.unread) > 0 {
 			parts = append(parts, p)
 		}
 	}
-	return parts
+	return parts, whole, len(own) > 0
 }
 
 // rule returns what a learnt form says of a row, "" if it says nothing.

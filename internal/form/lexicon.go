@@ -170,7 +170,7 @@ var lexicon = sync.OnceValue(func() *node {
 	return root
 })
 
-// totalWords begin the label of a total; totalTails may follow before the name of a field.
+// totalWords begin the label of a total.
 var (
 	totalWords = map[string]bool{"TOTAL": true, "TOTALS": true, "SUBTOTAL": true, "SUBTOTALS": true, "GRAND": true, "TTL": true, "GESAMT": true, "SUMME": true, "TOTALE": true, "TOTALES": true}
 	subWords   = map[string]bool{"SUB": true, "PAGE": true, "GRAND": true}

@@ -123,6 +123,11 @@ func (a amount) plus(b amount) amount {
 	return amount{new(big.Int).Add(a.at(places), b.at(places)), places}
 }
 
+func (a amount) compare(b amount) int {
+	places := max(a.places, b.places)
+	return a.at(places).Cmp(b.at(places))
+}
+
 // String returns the amount with its places.
 func (a amount) String() string {
 	s := a.n.String()

@@ -15,22 +15,10 @@ func (g *group) read(how axis, f *Form) *reading {
 	parts := make([][]*part, len(g.pages))
 	for i, s := range g.pages {
 		r.excess = cmp.Or(r.excess, s.excess)
-		if parts[i] = s.partsOf(f); parts[i] != nil {
-			continue
-		}
-		r.unread = append(r.unread, s.lost...)
-		for j, b := range s.bands {
-			limit := s.height
-			for _, next := range s.bands[j+1:] {
-				if next.box.Y0 > b.base && overlap(next.box, b.box) > 0 {
-					limit = min(limit, next.box.Y0)
-				}
-			}
-			grid := s.gridOf(b, limit, how)
-			r.whole = r.whole && grid.whole
-			if p := s.partOf(grid); len(p.rows) > 0 || len(p.unread) > 0 {
-				parts[i] = append(parts[i], p)
-			}
+		var whole, taught bool
+		parts[i], whole, taught = s.partsOf(f, how)
+		if r.whole = r.whole && whole; !taught {
+			r.unread = append(r.unread, s.lost...)
 		}
 	}
 	for i, s := range g.pages {

@@ -26,11 +26,7 @@ const (
 )
 
 // equal reports whether a printed figure is a sum.
-func equal(c Cell, sum amount) bool {
-	a := amountOf(c.Figure)
-	places := max(a.places, sum.places)
-	return a.at(places).Cmp(sum.at(places)) == 0
-}
+func equal(c Cell, sum amount) bool { return amountOf(c.Figure).compare(sum) == 0 }
 
 // rounded reports whether rounding each line by half its last printed digit can explain
 // that a total differs from the sum (DESIGN.md §3): never for what is counted. Such a total
@@ -210,12 +206,7 @@ func (e *evidence) odd() string {
 	more := func(r *figureRow, a, b Field) bool {
 		x, is := r.figure(a)
 		y, too := r.figure(b)
-		if !is || !too {
-			return false
-		}
-		p, q := amountOf(x.Figure), amountOf(y.Figure)
-		places := max(p.places, q.places)
-		return p.at(places).Cmp(q.at(places)) > 0
+		return is && too && amountOf(x.Figure).compare(amountOf(y.Figure)) > 0
 	}
 	for _, t := range e.tables {
 		for _, r := range t.lines() {
@@ -361,7 +352,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 				return c, true
 			}
 		}
-		if other.at(max(other.places, sum.places)).Cmp(sum.at(max(other.places, sum.places))) == 0 && (n > 1 || lines > 1) {
+		if other.compare(sum) == 0 && (n > 1 || lines > 1) {
 			prove(Cell{Figure: other.String()}, bits)
 			return c, true
 		}
@@ -390,11 +381,8 @@ func (e *evidence) noSum(t *figures, f Field, kind TotalKind, c Check, used map[
 	case MaxTotal:
 		largest := amount{new(big.Int), 0}
 		for _, r := range t.lines() {
-			if cell, ok := r.figure(f); ok {
-				a := amountOf(cell.Figure)
-				if places := max(a.places, largest.places); a.at(places).Cmp(largest.at(places)) > 0 {
-					largest = a
-				}
+			if cell, ok := r.figure(f); ok && amountOf(cell.Figure).compare(largest) > 0 {
+				largest = amountOf(cell.Figure)
 			}
 		}
 		c.Sum = largest.String()
