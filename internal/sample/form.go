@@ -2,6 +2,7 @@ package sample
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tallyman/internal/fault"
@@ -30,10 +31,8 @@ const (
 var OtherForms = []Form{VICS, Packing, Short}
 
 func (f Form) check() error {
-	for _, known := range append(OtherForms, Straight, House) {
-		if f == known {
-			return nil
-		}
+	if f == Straight || f == House || slices.Contains(OtherForms, f) {
+		return nil
 	}
 	return fault.New(fault.BadRequest, "%q is not a form of the sample; choose vics, packing, short or house, or leave it out", string(f))
 }
@@ -68,24 +67,17 @@ func (r rowsOf) on(p, n int) (from, to int) {
 var (
 	vicsOrders  = rowsOf{6, 24}
 	vicsCarrier = rowsOf{4, 10}
-	packingRows = rowsOf{13, 17}
-	shortRows   = rowsOf{24, 40}
+	// lineRows are the rows of the forms that have one table.
+	lineRows = map[Form]rowsOf{Straight: {RowsPerPage, RowsPerPage}, Packing: {13, 17}, Short: {24, 40}, House: {22, 34}}
 )
 
 // pages returns the number of pages of a bill in the form.
 func (f Form) pages(b *Bill) int {
 	n := len(b.Lines)
-	switch f {
-	case VICS:
+	if f == VICS {
 		return max(vicsOrders.pages(n), vicsCarrier.pages(len(b.freight())))
-	case Packing:
-		return packingRows.pages(n)
-	case Short:
-		return shortRows.pages(n)
-	case House:
-		return houseRows.pages(n)
 	}
-	return max(1, (n+RowsPerPage-1)/RowsPerPage)
+	return lineRows[f].pages(n)
 }
 
 // haul is what the other forms print about the carrier.

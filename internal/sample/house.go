@@ -4,8 +4,6 @@ import "fmt"
 
 const houseLeft, housePitch = 40, 14
 
-var houseRows = rowsOf{22, 34}
-
 // houseColumns are those of a house's own list, whose headings no lexicon has.
 var houseColumns = []column{
 	{"packages", 60, right, []string{"LAATIKOT"}},
@@ -36,7 +34,7 @@ func (d *drawing) house(p Page) {
 	d.pdf.Line(houseLeft, y+4, houseLeft+w, y+4)
 	y += 18
 	table := truth.Tables[0]
-	from, to := houseRows.on(p.N, len(table.Rows))
+	from, to := lineRows[House].on(p.N, len(table.Rows))
 	total := func(label string, cells map[string]string) {
 		d.write(houseLeft+62, y, 90, left, t.face, label)
 		t.row(y, 0, cells)

@@ -1,6 +1,9 @@
 package sample
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 const packingLeft, packingPitch = 30, 24
 
@@ -52,12 +55,10 @@ func (d *drawing) packing(p Page) {
 	top := y
 	y += 24
 	table := truth.Tables[0]
-	from, to := packingRows.on(p.N, len(table.Rows))
+	from, to := lineRows[Packing].on(p.N, len(table.Rows))
 	for i := from; i < to; i++ {
 		row := map[string]string{"no": fmt.Sprint(i + 1), "hs": "6302.31", "origin": "IN"}
-		for field, text := range table.Rows[i] {
-			row[field] = text
-		}
+		maps.Copy(row, table.Rows[i])
 		row["description"] = b.Lines[i].Description + "\n" + b.shade(i)
 		t.row(y+10, 0, row)
 		t.row(y+20, 1, row)

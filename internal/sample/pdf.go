@@ -18,18 +18,12 @@ import (
 
 // WritePDF writes the document. fpdf builds it in memory first: about 80 kB per page.
 func (s *Sample) WritePDF(w io.Writer) error {
-	pages := s.Pages
-	if pages == nil {
-		pages = s.BillPages()
-	}
 	d, err := newDrawing()
-	if err == nil {
-		d.form, d.look = s.form, s.look
-	}
 	if err != nil {
 		return fmt.Errorf("beginning the sample's PDF: %w", err)
 	}
-	for _, p := range pages {
+	d.form, d.look = s.form, s.look
+	for _, p := range s.pages() {
 		d.page(p)
 	}
 	if err := d.pdf.Output(w); err != nil {

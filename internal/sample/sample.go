@@ -141,6 +141,14 @@ func (s *Sample) BillPages() []Page {
 	return pages
 }
 
+// pages returns the pages of the document.
+func (s *Sample) pages() []Page {
+	if s.Pages != nil {
+		return s.Pages
+	}
+	return s.BillPages()
+}
+
 // Lines returns the number of lines of all bills.
 func (s *Sample) Lines() int {
 	n := 0

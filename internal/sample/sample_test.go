@@ -21,11 +21,16 @@ func invented(t *testing.T, o Options) *Sample {
 	return s
 }
 
-// rows reads what a Write method writes as CSV with a header, each row by the
-// names of its columns.
+// rows reads what a Write method writes as named does.
 func rows(t *testing.T, write func(io.Writer) error) []map[string]string {
 	t.Helper()
-	records := must.CSV(t, bytes.NewReader(must.Written(t, write)))
+	return named(t, must.Written(t, write))
+}
+
+// named reads CSV with a header, each row by the names of its columns.
+func named(t *testing.T, file []byte) []map[string]string {
+	t.Helper()
+	records := must.CSV(t, bytes.NewReader(file))
 	var out []map[string]string
 	for _, r := range records[1:] {
 		row := map[string]string{}

@@ -21,26 +21,6 @@ var sheetHeader = strings.Split("RTS ID,RTS Status,Load #,Wave #,Routed Date,Rea
 	"Cancel Date,BOL Cube,Final Cube,Burlington Cube,Pallet,Individual Pieces,Total Pieces,"+
 	"Individual Weight,Total Weight,Invoice No.,Style,Release,Assigned Trucking Co.", ",")
 
-// The columns of the load sheet that have a source, counted from 0.
-const (
-	colOrderDate      = 9
-	colShipTo         = 11
-	colPurchaseOrder  = 12
-	colCartons        = 13
-	colStartDate      = 14
-	colCancelDate     = 15
-	colCube           = 16
-	colFinalCube      = 17
-	colBurlingtonCube = 18
-	colPallet         = 19
-	colPieces         = 20
-	colTotalPieces    = 21
-	colWeight         = 22
-	colTotalWeight    = 23
-	colInvoiceNo      = 24
-	colStyle          = 25
-)
-
 // WriteOrders writes the order export: CSV, UTF-8, comma, and CRLF as real
 // exports have it.
 func (s *Sample) WriteOrders(w io.Writer) error {
@@ -152,36 +132,40 @@ func writeSheet(w io.Writer, rows []sheetRow, merged bool) error {
 		}
 	}
 	for _, r := range rows {
-		cells := make([]string, len(sheetHeader))
-		cells[colCartons] = strconv.Itoa(r.line.Cartons)
-		cells[colPieces] = strconv.Itoa(r.line.Pieces)
-		cells[colWeight] = plain(tenths(r.line.Weight))
-		cells[colStyle] = r.line.Style
-		cells[colInvoiceNo] = r.bill.Number
-		cells[colCube] = plain(hundredths(r.bill.Cube))
+		cells := map[string]string{} // those that have a source
+		cells["Cartons"] = strconv.Itoa(r.line.Cartons)
+		cells["Individual Pieces"] = strconv.Itoa(r.line.Pieces)
+		cells["Individual Weight"] = plain(tenths(r.line.Weight))
+		cells["Style"] = r.line.Style
+		cells["Invoice No."] = r.bill.Number
+		cells["BOL Cube"] = plain(hundredths(r.bill.Cube))
 		if r.order != nil {
-			cells[colOrderDate] = r.order.InvoiceDate
-			cells[colShipTo] = r.order.ShipTo
-			cells[colPurchaseOrder] = r.order.OrderNo
-			cells[colStartDate] = r.order.DeliveryDate
-			cells[colCancelDate] = r.order.CancelDate
+			cells["Order Date"] = r.order.InvoiceDate
+			cells["Ship To Name"] = r.order.ShipTo
+			cells["Purchase Order No."] = r.order.OrderNo
+			cells["Start Date"] = r.order.DeliveryDate
+			cells["Cancel Date"] = r.order.CancelDate
 		}
 		if !seen[r.bill] {
 			seen[r.bill] = true
-			cells[colTotalPieces] = strconv.Itoa(r.bill.Pieces)
-			cells[colTotalWeight] = plain(tenths(r.bill.Weight))
+			cells["Total Pieces"] = strconv.Itoa(r.bill.Pieces)
+			cells["Total Weight"] = plain(tenths(r.bill.Weight))
 			if merged {
 				// A pallet is 80 cubic feet: 8,000 hundredths.
 				pallets := (r.bill.Cube + 7999) / 8000
-				cells[colPallet] = strconv.Itoa(pallets)
+				cells["Pallet"] = strconv.Itoa(pallets)
 				if strings.Contains(strings.ToLower(shipTo[r.bill]), "burlington") {
-					cells[colBurlingtonCube] = strconv.Itoa(93 * pallets)
+					cells["Burlington Cube"] = strconv.Itoa(93 * pallets)
 				} else if shipTo[r.bill] != "" {
-					cells[colFinalCube] = strconv.Itoa(130 * pallets)
+					cells["Final Cube"] = strconv.Itoa(130 * pallets)
 				}
 			}
 		}
-		c.Write(cells)
+		row := make([]string, len(sheetHeader))
+		for i, name := range sheetHeader {
+			row[i] = cells[name]
+		}
+		c.Write(row)
 	}
 	c.Flush()
 	return c.Error()

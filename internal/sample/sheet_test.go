@@ -80,14 +80,7 @@ func TestTheSheetsOfTheRealBillsAreTheRealSheets(t *testing.T) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the real sample is not here")
 	}
-	read := func(name string) []byte {
-		b := must.Read(t, filepath.Join(dir, name))
-		return b
-	}
-	records := func(name string) [][]string {
-		r := must.CSV(t, bytes.NewReader(read(name)))
-		return r[1:]
-	}
+	read := func(name string) []byte { return must.Read(t, filepath.Join(dir, name)) }
 	// units returns a decimal number without its point.
 	units := func(v string) int {
 		n, err := strconv.Atoi(strings.ReplaceAll(v, ".", ""))
@@ -95,18 +88,20 @@ func TestTheSheetsOfTheRealBillsAreTheRealSheets(t *testing.T) {
 		return n
 	}
 	s := &Sample{}
-	for _, r := range records(UnmatchedName) {
-		if r[colTotalPieces] != "" {
+	for _, r := range named(t, read(UnmatchedName)) {
+		if r["Total Pieces"] != "" {
 			s.Bills = append(s.Bills, &Bill{
-				Number: r[colInvoiceNo], Cube: units(r[colCube]), Pieces: units(r[colTotalPieces]), Weight: units(r[colTotalWeight]),
+				Number: r["Invoice No."], Cube: units(r["BOL Cube"]),
+				Pieces: units(r["Total Pieces"]), Weight: units(r["Total Weight"]),
 			})
 		}
 		b := s.Bills[len(s.Bills)-1]
 		b.Lines = append(b.Lines, Line{
-			Style: r[colStyle], Cartons: units(r[colCartons]), Pieces: units(r[colPieces]), Weight: units(r[colWeight]),
+			Style: r["Style"], Cartons: units(r["Cartons"]),
+			Pieces: units(r["Individual Pieces"]), Weight: units(r["Individual Weight"]),
 		})
 	}
-	for _, r := range records(OrdersName) {
+	for _, r := range must.CSV(t, bytes.NewReader(read(OrdersName)))[1:] {
 		s.Orders = append(s.Orders, Order{r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]})
 	}
 	for name, write := range map[string]func(io.Writer) error{

@@ -50,7 +50,7 @@ func (d *drawing) short(p Page) {
 		y += 26
 	}
 	table := truth.Tables[0]
-	from, to := shortRows.on(p.N, len(table.Rows))
+	from, to := lineRows[Short].on(p.N, len(table.Rows))
 	for _, row := range table.Rows[from:to] {
 		t.row(y, 0, row)
 		y += shortPitch

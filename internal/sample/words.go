@@ -16,10 +16,7 @@ func (s *Sample) WordPages() ([]page.Page, error) {
 	if s.form != Straight {
 		return nil, fmt.Errorf("the words of the form %s are only in its PDF", s.form)
 	}
-	pages := s.Pages
-	if pages == nil {
-		pages = s.BillPages()
-	}
+	pages := s.pages()
 	d := &drawing{pdf: fpdf.New("P", "pt", "Letter", ""), encode: func(s string) string { return s }}
 	out := make([]page.Page, len(pages))
 	for i, p := range pages {
