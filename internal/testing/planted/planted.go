@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"unicode/utf8"
 
 	"tallyman/internal/page"
 )
@@ -45,6 +46,15 @@ func OtherDigit(r *rand.Rand, text string) string {
 		}
 	}
 	return ""
+}
+
+// Cut takes the first or the last characters of a word of more than one away.
+func Cut(r *rand.Rand, w *page.Word) {
+	first, last := w.Split(1 + r.IntN(utf8.RuneCountInString(w.Text)-1))
+	*w = first
+	if r.IntN(2) == 0 {
+		*w = last
+	}
 }
 
 // About describes a word of the page with index p for people.

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -37,9 +38,9 @@ var kinds = []kind{
 	{"a total is lost", (*trial).loseTotal, false},
 	{"a row is dropped", (*trial).dropRow, false},
 	{"a row is doubled", (*trial).doubleRow, false},
-	{"a row takes the place of another", (*trial).replaceRow, false},
+	{"a row takes the place of another", two((*trial).replaceRow), false},
 	{"a row is shifted", (*trial).shiftRow, false},
-	{"two rows are swapped", (*trial).swapRows, false},
+	{"two rows are swapped", two((*trial).swapRows), false},
 	{"a figure is in the neighbouring column", (*trial).moveFigure, false},
 	{"two figures of a row are swapped", (*trial).swapFigures, false},
 	{"a column is shifted by a row", (*trial).shiftColumn, false},
@@ -49,9 +50,37 @@ var kinds = []kind{
 	{"a page is lost", (*trial).losePage, false},
 	{"a page is doubled", (*trial).doublePage, false},
 	{"two pages are swapped", (*trial).swapPages, false},
-	{"texts of two rows are swapped", (*trial).swapTexts, false},
-	{"two figures of a column are swapped", (*trial).swapInColumn, false},
-	{"two figures of a column change and cancel out", (*trial).cancel, false},
+	{"texts of two rows are swapped", two((*trial).swapTexts), false},
+	{"two figures of a column are swapped", inColumn((*trial).swap), false},
+	{"two figures of a column change and cancel out", inColumn((*trial).cancel), false},
+}
+
+// two plants an error in two rows of a table.
+func two(plant func(t *trial, r, o *row) string) func(*trial) string {
+	return func(t *trial) string {
+		r := t.row()
+		o := t.other(r)
+		if o == nil {
+			return ""
+		}
+		return plant(t, r, o)
+	}
+}
+
+// inColumn plants an error in two figures of a column.
+func inColumn(plant func(t *trial, p, i, j int) string) func(*trial) string {
+	return func(t *trial) string {
+		r := t.row()
+		o, f := t.other(r), t.field(r)
+		if o == nil {
+			return ""
+		}
+		j, ok := o.figures[f]
+		if !ok {
+			return ""
+		}
+		return plant(t, r.page, r.figures[f], j)
+	}
 }
 
 // words returns the words of a page, to be changed.
@@ -101,12 +130,7 @@ func (t *trial) siblings(r *row) (all []*row, at int) {
 			all = append(all, o)
 		}
 	}
-	slices.SortFunc(all, func(a, b *row) int {
-		if a.base < b.base {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b *row) int { return cmp.Compare(a.base, b.base) })
 	return all, slices.Index(all, r)
 }
 
@@ -169,15 +193,10 @@ func (t *trial) otherDigit(p, i int, about string) string {
 func (t *trial) cutFigure() string {
 	p, i, about := t.figure()
 	w := &t.words(p)[i]
-	n := utf8.RuneCountInString(w.Text)
-	if n < 2 {
+	if utf8.RuneCountInString(w.Text) < 2 {
 		return ""
 	}
-	l, r := w.Split(1 + t.IntN(n-1))
-	*w = l
-	if t.IntN(2) == 0 {
-		*w = r
-	}
+	planted.Cut(t.Rand, w)
 	return about + " to " + w.Text
 }
 
@@ -259,12 +278,7 @@ func (t *trial) doubleRow() string {
 	return what
 }
 
-func (t *trial) replaceRow() string {
-	r := t.row()
-	o := t.other(r)
-	if o == nil {
-		return ""
-	}
+func (t *trial) replaceRow(r, o *row) string {
 	words := t.words(r.page)
 	var again []page.Word
 	for _, i := range r.words {
@@ -285,12 +299,7 @@ func (t *trial) shiftRow() string {
 	return fmt.Sprintf("%s by %.2f", t.about(r), dy)
 }
 
-func (t *trial) swapRows() string {
-	r := t.row()
-	o := t.other(r)
-	if o == nil {
-		return ""
-	}
+func (t *trial) swapRows(r, o *row) string {
 	d := o.base - r.base
 	t.move(r, d)
 	t.move(o, -d)
@@ -336,25 +345,7 @@ func (t *trial) swapFigures() string {
 	return t.swap(r.page, r.figures[from], r.figures[to])
 }
 
-func (t *trial) swapInColumn() string {
-	r := t.row()
-	o, f := t.other(r), t.field(r)
-	if o == nil {
-		return ""
-	}
-	j, ok := o.figures[f]
-	if !ok {
-		return ""
-	}
-	return t.swap(r.page, r.figures[f], j)
-}
-
-func (t *trial) swapTexts() string {
-	r := t.row()
-	o := t.other(r)
-	if o == nil {
-		return ""
-	}
+func (t *trial) swapTexts(r, o *row) string {
 	words := t.words(r.page)
 	i := planted.Pick(t.Rand, r.words)
 	if _, ok := number(words[i].Text); ok {
@@ -518,18 +509,9 @@ func (t *trial) swapPages() string {
 }
 
 // cancel raises a digit of a figure and lowers the same digit of another.
-func (t *trial) cancel() string {
-	r := t.row()
-	o, f := t.other(r), t.field(r)
-	if o == nil {
-		return ""
-	}
-	j, ok := o.figures[f]
-	if !ok {
-		return ""
-	}
-	words := t.words(r.page)
-	a, b := &words[r.figures[f]], &words[j]
+func (t *trial) cancel(p, i, j int) string {
+	words := t.words(p)
+	a, b := &words[i], &words[j]
 	if decimals(a.Text) != decimals(b.Text) {
 		return ""
 	}
@@ -540,7 +522,7 @@ func (t *trial) cancel() string {
 		return ""
 	}
 	*c, *d = *c+1, *d-1
-	what := planted.About(r.page, *a) + " and " + planted.About(r.page, *b)
+	what := planted.About(p, *a) + " and " + planted.About(p, *b)
 	a.Text, b.Text = string(x), string(y)
 	return what
 }

@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"context"
 	"os"
 	"testing"
 
@@ -64,15 +63,21 @@ func sound(t *testing.T, r *Result, documents []Document) {
 	}
 }
 
-func TestNoErrorInAnyFormIsProved(t *testing.T) {
+// invented are documents of some forms.
+func invented(t *testing.T, seeds int, forms ...sample.Form) (documents []Document) {
+	t.Helper()
 	l := NewLibrary()
 	defer l.Close()
-	var documents []Document
-	for _, f := range sample.OtherForms {
-		some, err := l.Invented(context.Background(), f, 3)
+	for _, f := range forms {
+		some, err := l.Invented(t.Context(), f, seeds)
 		must.OK(t, err)
 		documents = append(documents, some...)
 	}
+	return documents
+}
+
+func TestNoErrorInAnyFormIsProved(t *testing.T) {
+	documents := invented(t, 3, sample.OtherForms...)
 	r := run(t, Options{Seed: 3, Errors: 440}, Free, documents)
 	sound(t, r, documents)
 	if n := r.Total(); n[Right] < 30 || n[Told] < 150 {
@@ -82,14 +87,7 @@ func TestNoErrorInAnyFormIsProved(t *testing.T) {
 
 // A learnt form proves no error either, and reads documents that nothing else does.
 func TestNoErrorInALearntFormIsProved(t *testing.T) {
-	l := NewLibrary()
-	defer l.Close()
-	var documents []Document
-	for _, f := range []sample.Form{sample.House, sample.Packing, sample.Short} {
-		some, err := l.Invented(context.Background(), f, 2)
-		must.OK(t, err)
-		documents = append(documents, some...)
-	}
+	documents := invented(t, 2, sample.House, sample.Packing, sample.Short)
 	learnt, err := Learnt(documents)
 	must.OK(t, err)
 	r := run(t, Options{Seed: 4, Errors: 300}, learnt, documents)

@@ -152,16 +152,6 @@ func (t *trial) hideWord() string {
 	return what
 }
 
-// cut removes the first or the last characters of a word.
-func (t *trial) cut(w *page.Word) {
-	n := utf8.RuneCountInString(w.Text)
-	l, r := w.Split(1 + t.IntN(n-1))
-	*w = l
-	if t.IntN(2) == 0 {
-		*w = r
-	}
-}
-
 // figure chooses a figure of a line or, one time in five, a total.
 func (t *trial) figure() (p, i int, ok bool) {
 	if t.IntN(5) == 0 {
@@ -196,7 +186,7 @@ func (t *trial) cutNumber() string {
 	}
 	w := &t.words(p)[i]
 	before := planted.About(p, *w)
-	t.cut(w)
+	planted.Cut(t.Rand, w)
 	if r, ok := t.rowOf(p, *w); ok && w.Box.X0 > 540 {
 		b, n := t.like(r.bill), tenths(w.Text)
 		only := len(t.paper.Bills) == 1 && len(b.Lines) == 1
@@ -223,7 +213,7 @@ func (t *trial) cutText() string {
 	}
 	w := &t.words(r.page)[cell[0]]
 	before := planted.About(r.page, *w)
-	t.cut(w)
+	planted.Cut(t.Rand, w)
 	return before + " to " + w.Text
 }
 
