@@ -209,7 +209,7 @@ func judge(bills []Bill, err error, b *base) (worst Outcome, wrong string) {
 	}
 	if worst == Right {
 		seen := texts(bills, b.Truth)
-		for k := range seen {
+		for _, k := range slices.Sorted(maps.Keys(seen)) {
 			if seen[k] > b.texts[k] {
 				worse(Text, fmt.Sprintf("read %q", k))
 			}
