@@ -177,11 +177,8 @@ func TestABillInTwoDocuments(t *testing.T) {
 // Two copies of a page are the same only if everything on them is, including what could
 // not be read.
 func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
-	good := newTypist().form("G1")
-	good.row(0, plain)
-	bad := newTypist().form("G1")
-	bad.row(0, plain)
-	bad.row(1, with(func(c *cells) { c.pieces = "4O" }))
+	good := newTypist().form("G1").row(0, plain)
+	bad := newTypist().form("G1").row(0, plain).row(1, with(func(c *cells) { c.pieces = "4O" }))
 	d := documentOf(t, good.done(), bad.done())
 	var kinds []string
 	for _, p := range d.Problems {

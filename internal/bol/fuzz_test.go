@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/planted"
 )
 
 // bits returns the bytes of a fuzzer's input one by one, and zeros after its end.
@@ -72,11 +73,7 @@ func (b *bits) change(w *page.Word) {
 	switch b.byte() % 8 {
 	case 0, 1:
 		dx, dy := b.float(0), b.float(0)
-		w.Box = page.Box{X0: w.Box.X0 + dx, Y0: w.Box.Y0 + dy, X1: w.Box.X1 + dx, Y1: w.Box.Y1 + dy}
-		w.Base += dy
-		for i := range w.Edges {
-			w.Edges[i] += dx
-		}
+		planted.Move(w, dx, dy)
 	case 2, 3:
 		w.Text = b.text()
 		advance := w.Size * 0.55

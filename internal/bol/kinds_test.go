@@ -8,6 +8,7 @@ import (
 
 	"tallyman/internal/page"
 	"tallyman/internal/testing/paper"
+	"tallyman/internal/testing/planted"
 )
 
 // billRows are the rows of a bill. All figures differ, so that a cell in a wrong row
@@ -131,8 +132,7 @@ func TestFormsOfARowComeBeforeThoseBelow(t *testing.T) {
 	// The second form of the first row stands a little higher than the first.
 	pages := []page.Page{sheetOf("T20411").done(), sheetOf("T20412").done(), sheetOf("T20413").done()}
 	for i := range pages[1].Words {
-		w := &pages[1].Words[i]
-		w.Base, w.Box.Y0, w.Box.Y1 = w.Base-30, w.Box.Y0-30, w.Box.Y1-30
+		planted.Move(&pages[1].Words[i], 0, -30)
 	}
 	d := documentOf(t, laid(paper.Lay{Up: 3, Columns: 2}, pages...))
 	sameBills(t, d, "T20411", "T20412", "T20413")
@@ -163,11 +163,7 @@ func cut(p page.Page, text string, i int, gap float32) page.Page {
 			continue
 		}
 		l, r := w.Split(i)
-		r.Edges = slices.Clone(r.Edges)
-		for j := range r.Edges {
-			r.Edges[j] += gap * w.Size
-		}
-		r.Box.X0, r.Box.X1 = r.Box.X0+gap*w.Size, r.Box.X1+gap*w.Size
+		planted.Move(&r, gap*w.Size, 0)
 		p.Words = append(append(slices.Clone(p.Words[:n]), l, r), p.Words[n+1:]...)
 		break
 	}
@@ -205,12 +201,7 @@ func TestTextInTwoLayersIsReadOnce(t *testing.T) {
 		for _, dy := range []float32{-2, -1, 0, 0.5, 1, 2} {
 			p := sheetOf("T20417").done()
 			for _, w := range slices.Clone(p.Words) {
-				w.Box = page.Box{X0: w.Box.X0 + dx, Y0: w.Box.Y0 + dy, X1: w.Box.X1 + dx, Y1: w.Box.Y1 + dy}
-				w.Base += dy
-				w.Edges = slices.Clone(w.Edges)
-				for i := range w.Edges {
-					w.Edges[i] += dx
-				}
+				planted.Move(&w, dx, dy)
 				p.Words = append(p.Words, w)
 			}
 			page.Order(p.Words)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/planted"
 )
 
 // fullPage is a page with every field filled.
@@ -356,8 +357,7 @@ func TestTheFoot(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newTypist().form("G24024")
-			p.row(0, plain)
+			p := newTypist().form("G24024").row(0, plain)
 			p.foot(tt.printed.cartons, tt.printed.pieces, tt.printed.weight, tt.printed.cube)
 			if tt.more != nil {
 				tt.more(p)
@@ -373,11 +373,10 @@ func TestTheFoot(t *testing.T) {
 
 func TestATableOfAnotherHeight(t *testing.T) {
 	for _, dy := range []float32{-100, 150} {
-		p := newTypist().form("G24024")
-		p.foot("9", "99", "9.9", "9.99")
+		p := newTypist().form("G24024").foot("9", "99", "9.9", "9.99")
 		for i := range p.page.Words {
 			if w := &p.page.Words[i]; w.Base > 600 && w.Base < 740 {
-				w.Base, w.Box.Y0, w.Box.Y1 = w.Base+dy, w.Box.Y0+dy, w.Box.Y1+dy
+				planted.Move(w, 0, dy)
 			}
 		}
 		n := int((250 + dy) / pitch)
@@ -412,8 +411,7 @@ func TestAPageWithoutItsFoot(t *testing.T) {
 }
 
 func TestPagesThatAreNoBills(t *testing.T) {
-	good := newTypist().form("G24024")
-	good.row(0, plain)
+	good := newTypist().form("G24024").row(0, plain)
 	words := func(texts ...string) page.Page {
 		p := newTypist()
 		for i, text := range texts {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/planted"
 )
 
 // plain is an ordinary line.
@@ -82,6 +83,16 @@ func TestLinesAreReadByPosition(t *testing.T) {
 // of one.
 func TestCellsThatRunTogetherAreCut(t *testing.T) {
 	const y = firstRow
+	// printed prints texts, each at its x and in one object or, where "|" parts it, in several.
+	printed := func(texts ...any) func(*typist) {
+		return func(p *typist) {
+			for i := 0; i < len(texts); i += 2 {
+				p.put9(float32(texts[i].(float64)), y, strings.Split(texts[i+1].(string), "|")...)
+			}
+		}
+	}
+	described := func(text string) func(*typist) { return printed(399.6, text, 557.2, "22.0") }
+	each := func(text string) string { return strings.Join(strings.Split(text, ""), "|") }
 	tests := []struct {
 		name    string
 		advance float32
@@ -89,144 +100,102 @@ func TestCellsThatRunTogetherAreCut(t *testing.T) {
 		want    cells           // of description, volume and weight
 		unread  string          // or the text of a row that cannot be read
 	}{
-		{"description and volume, two objects", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT", "2.03"); p.put9(557.2, y, "22.0") },
+		{"description and volume, two objects", 0.549, described("0-9M BOYS 3 PC SS PANT|2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
-		{"description and volume, one object", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+		{"description and volume, one object", 0.549, described("0-9M BOYS 3 PC SS PANT2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
-		{"description and volume, one object in Courier", 0.6,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+		{"description and volume, one object in Courier", 0.6, described("0-9M BOYS 3 PC SS PANT2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
 		{"description and volume, one object, the last word in the volume's column", 0.6,
-			func(p *typist) { p.put9(399.6, y, "QUEEN SHEET SET 400 TC116.94"); p.put9(557.2, y, "22.0") },
+			described("QUEEN SHEET SET 400 TC116.94"),
 			cells{desc: "QUEEN SHEET SET 400 TC", vol: "116.94", wgt: "22.0"}, ""},
-		{"a description that ends in digits, two objects", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE 6/12", "2.03"); p.put9(557.2, y, "22.0") },
+		{"a description that ends in digits, two objects", 0.549, described("KNIT MITTENS SIZE 6/12|2.03"),
 			cells{desc: "KNIT MITTENS SIZE 6/12", vol: "2.03", wgt: "22.0"}, ""},
-		{"a description that ends in a number, two objects", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE   12", "2.03"); p.put9(557.2, y, "22.0") },
+		{"a description that ends in a number, two objects", 0.549, described("KNIT MITTENS SIZE   12|2.03"),
 			cells{desc: "KNIT MITTENS SIZE 12", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description that ends in a number, one object: the volume begins at its edge", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNITTED MITTEN SIZE 122.03"); p.put9(557.2, y, "22.0") },
+			described("KNITTED MITTEN SIZE 122.03"),
 			cells{desc: "KNITTED MITTEN SIZE 12", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description that ends in digits, one object: the volume may begin in two places", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE  PK12.03"); p.put9(557.2, y, "22.0") },
+			described("KNIT MITTENS SIZE  PK12.03"),
 			cells{}, "2 D95487LA 48 629493 KNIT MITTENS SIZE PK12.03 22.0"},
 		{"a description that ends in more digits, one object: only one place is near the edge", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNIT MITTENS SIZE X4122.03"); p.put9(557.2, y, "22.0") },
+			described("KNIT MITTENS SIZE X4122.03"),
 			cells{desc: "KNIT MITTENS SIZE X412", vol: "2.03", wgt: "22.0"}, ""},
-		{"a volume of several digits, one object", 0.549,
-			func(p *typist) { p.put9(399.6, y, `30x40" GIRLS PRINT BLA151.74`); p.put9(557.2, y, "22.0") },
+		{"a volume of several digits, one object", 0.549, described(`30x40" GIRLS PRINT BLA151.74`),
 			cells{desc: `30x40" GIRLS PRINT BLA`, vol: "151.74", wgt: "22.0"}, ""},
-		{"a volume of several digits, one object in Courier", 0.6,
-			func(p *typist) { p.put9(399.6, y, `30x40" GIRLS PRINT BLA151.74`); p.put9(557.2, y, "22.0") },
+		{"a volume of several digits, one object in Courier", 0.6, described(`30x40" GIRLS PRINT BLA151.74`),
 			cells{desc: `30x40" GIRLS PRINT BLA`, vol: "151.74", wgt: "22.0"}, ""},
-		{"a volume that begins a little early, one object", 4.8 / 9.0,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+		{"a volume that begins a little early, one object", 4.8 / 9.0, described("0-9M BOYS 3 PC SS PANT2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
 		{"a number that begins too early may be of the description, one object", 4.8 / 9.0,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3PC SS PANT2.03"); p.put9(557.2, y, "22.0") },
+			described("0-9M BOYS 3PC SS PANT2.03"),
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3PC SS PANT2.03 22.0"},
 		{"numbers that are set from the right", 0.549,
-			func(p *typist) {
-				p.put9(399.6, y, "0-9M BOYS")
-				p.put9(538-9*4.941, y, "10,037.42")
-				p.put9(577-8*4.941, y, "16,123.4")
-			},
+			printed(399.6, "0-9M BOYS", 538-9*4.941, "10,037.42", 577-8*4.941, "16,123.4"),
 			cells{desc: "0-9M BOYS", vol: "10,037.42", wgt: "16,123.4"}, ""},
 		{"numbers that are set from the right, in Courier", 0.6,
-			func(p *typist) {
-				p.put9(399.6, y, "0-9M BOYS 3 PC")
-				p.put9(538-8*5.4, y, "1,037.42")
-				p.put9(577-8*5.4, y, "16,123.4")
-			},
+			printed(399.6, "0-9M BOYS 3 PC", 538-8*5.4, "1,037.42", 577-8*5.4, "16,123.4"),
 			cells{desc: "0-9M BOYS 3 PC", vol: "1,037.42", wgt: "16,123.4"}, ""},
 		{"numbers that are set from the right, against the description", 0.6,
-			func(p *typist) {
-				p.put9(399.6, y, "GIRLS MITTENS SIZE", "231.59")
-				p.put9(577-6*5.4, y, "2629.1")
-			},
+			printed(399.6, "GIRLS MITTENS SIZE|231.59", 577-6*5.4, "2629.1"),
 			cells{desc: "GIRLS MITTENS SIZE", vol: "231.59", wgt: "2629.1"}, ""},
 		{"a volume that is printed a little left of its column", 0.549,
-			func(p *typist) {
-				p.put9(399.6, y, "0-9M BOYS 3 PC")
-				p.put9(505.5, y, "58.64")
-				p.put9(557.2, y, "22.0")
-			},
+			printed(399.6, "0-9M BOYS 3 PC", 505.5, "58.64", 557.2, "22.0"),
 			cells{desc: "0-9M BOYS 3 PC", vol: "58.64", wgt: "22.0"}, ""},
 		{"a volume a little left of its column, and near the description", 0.549,
-			func(p *typist) {
-				p.put9(399.6, y, "0-9M BOYS 3 PC SS PA")
-				p.put9(504.5, y, "58.64")
-				p.put9(557.2, y, "22.0")
-			},
+			printed(399.6, "0-9M BOYS 3 PC SS PA", 504.5, "58.64", 557.2, "22.0"),
 			cells{desc: "0-9M BOYS 3 PC SS PA", vol: "58.64", wgt: "22.0"}, ""},
 		{"a number of the description that ends in the volume's column", 0.6,
-			func(p *typist) { p.put9(399.6, y, "STORAGE BIN     10.50"); p.put9(557.2, y, "22.0") },
-			cells{desc: "STORAGE BIN 10.50", wgt: "22.0"}, ""},
+			described("STORAGE BIN     10.50"), cells{desc: "STORAGE BIN 10.50", wgt: "22.0"}, ""},
 		{"a number that begins a character early may be of the description in part", 0.549,
-			func(p *typist) { p.put9(399.6, y, "KNITTED MITTENS SIZE 12.03"); p.put9(557.2, y, "22.0") },
+			described("KNITTED MITTENS SIZE 12.03"),
 			cells{}, "2 D95487LA 48 629493 KNITTED MITTENS SIZE 12.03 22.0"},
-		{"a volume under one, one object", 0.549,
-			func(p *typist) { p.put9(399.6, y, "OS GIRLS 4PK MITTENSSS.81"); p.put9(557.2, y, "22.0") },
+		{"a volume under one, one object", 0.549, described("OS GIRLS 4PK MITTENSSS.81"),
 			cells{desc: "OS GIRLS 4PK MITTENSSS", vol: ".81", wgt: "22.0"}, ""},
-		{"a sign may belong to either", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PAN-2.03"); p.put9(557.2, y, "22.0") },
+		{"a sign may belong to either", 0.549, described("0-9M BOYS 3 PC SS PAN-2.03"),
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PAN-2.03 22.0"},
-		{"volume and weight, two objects", 0.549,
-			func(p *typist) { p.put9(511.2, y, "4,410.30", "1984.0") },
+		{"volume and weight, two objects", 0.549, printed(511.2, "4,410.30|1984.0"),
 			cells{vol: "4,410.30", wgt: "1984.0"}, ""},
-		{"volume and weight, one object", 0.549,
-			func(p *typist) { p.put9(511.2, y, "4,410.301984.0") },
+		{"volume and weight, one object", 0.549, printed(511.2, "4,410.301984.0"),
 			cells{vol: "4,410.30", wgt: "1984.0"}, ""},
-		{"all three, two objects each", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT", "441.39", "2629.1") },
+		{"all three, two objects each", 0.549, printed(399.6, "0-9M BOYS 3 PC SS PANT|441.39|2629.1"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "441.39", wgt: "2629.1"}, ""},
 		{"customer's style and description, two objects", 0.549,
-			func(p *typist) { p.put9(316.2, y, "12345678901234567", "0-9M BOYS"); p.put9(511.2, y, "2.03") },
+			printed(316.2, "12345678901234567|0-9M BOYS", 511.2, "2.03"),
 			cells{cust: "12345678901234567", desc: "0-9M BOYS", vol: "2.03"}, ""},
 		{"a text object for each character gives no hint", 0.549,
-			func(p *typist) {
-				p.put9(399.6, y, strings.Split("0-9M BOYS 3 PC SS PANTALOON", "")...)
-				p.put9(530, y, "2.03")
-			},
+			printed(399.6, each("0-9M BOYS 3 PC SS PANTALOON"), 530.0, "2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANTALOON", vol: "2.03"}, ""},
-		{"a text object for each character, in Courier", 0.6,
-			func(p *typist) {
-				p.put9(399.6, y, strings.Split("0-9M BOYS 3 PC SS PANT2.03", "")...)
-				p.put9(557.2, y, "22.0")
-			},
+		{"a text object for each character, in Courier", 0.6, described(each("0-9M BOYS 3 PC SS PANT2.03")),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
-		{"a description of several objects", 0.6,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PA", "NT", "2.03"); p.put9(557.2, y, "22.0") },
+		{"a description of several objects", 0.6, described("0-9M BOYS 3 PC SS PA|NT|2.03"),
 			cells{desc: "0-9M BOYS 3 PC SS PANT", vol: "2.03", wgt: "22.0"}, ""},
 		{"a description is printed over the volume", 0.6,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORT S"); p.put9(511.2, y, "2.86") },
+			printed(399.6, "0-9M GIRLS 3PK SHORT S", 511.2, "2.86"),
 			cells{desc: "0-9M GIRLS 3PK SHORT S", vol: "2.86"}, ""},
 		{"a description that ends in a number is printed over the volume", 0.6,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SIZES 4"); p.put9(511.2, y, "2.86") },
+			printed(399.6, "0-9M GIRLS 3PK SIZES 4", 511.2, "2.86"),
 			cells{desc: "0-9M GIRLS 3PK SIZES 4", vol: "2.86"}, ""},
 		{"a long description is printed over the volume", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLEEVESHIRT"); p.put9(511.2, y, "2.86") },
+			printed(399.6, "0-9M GIRLS 3PK SHORTSLEEVESHIRT", 511.2, "2.86"),
 			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVESHIRT", vol: "2.86"}, ""},
-		{"a long description over an empty volume", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLEEVES AND"); p.put9(557.2, y, "22.0") },
+		{"a long description over an empty volume", 0.549, described("0-9M GIRLS 3PK SHORTSLEEVES AND"),
 			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVES AND", wgt: "22.0"}, ""},
 		{"a long description of several objects over an empty volume", 0.6,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLE", "EVES"); p.put9(557.2, y, "22.0") },
+			described("0-9M GIRLS 3PK SHORTSLE|EVES"),
 			cells{desc: "0-9M GIRLS 3PK SHORTSLEEVES", wgt: "22.0"}, ""},
 		{"text at the beginning of the volume's column is the volume", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT"); p.put9(511.2, y, "N/A") },
+			printed(399.6, "0-9M BOYS 3 PC SS PANT", 511.2, "N/A"),
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PANT N/A"},
 		{"a minus before the volume is not the end of the description", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M BOYS 3 PC SS PANT"); p.put9(511.2, y, "- 2.03") },
+			printed(399.6, "0-9M BOYS 3 PC SS PANT", 511.2, "- 2.03"),
 			cells{}, "2 D95487LA 48 629493 0-9M BOYS 3 PC SS PANT - 2.03"},
 		{"digits where the volume is may be the volume", 0.549,
-			func(p *typist) { p.put9(399.6, y, "0-9M GIRLS 3PK SHORTSLEEVES 2X") },
+			printed(399.6, "0-9M GIRLS 3PK SHORTSLEEVES 2X"),
 			cells{}, "2 D95487LA 48 629493 0-9M GIRLS 3PK SHORTSLEEVES 2X"},
 		{"characters that are printed over each other can be lost", 0.549,
-			func(p *typist) { p.put9(399.6, y, "STORAGE BIN 10.50 GAL.", "81") },
+			printed(399.6, "STORAGE BIN 10.50 GAL.|81"),
 			cells{}, "2 D95487LA 48 629493 STORAGE BIN 10.50 GAL.81"},
 	}
 	for _, tt := range tests {
@@ -358,10 +327,7 @@ func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newTypist().form("G24024")
-			p.row(0, plain)
-			p.row(1, tt.row)
-			p.row(2, plain)
+			p := newTypist().form("G24024").row(0, plain).row(1, tt.row).row(2, plain)
 			b, problems := oneBill(t, p)
 			if len(b.Lines) != 2 || len(problems) != 1 {
 				t.Fatalf("%d lines, problems: %s", len(b.Lines), kindsOf(problems))
@@ -381,9 +347,7 @@ func TestRowsThatCannotBeReadAreReported(t *testing.T) {
 }
 
 func TestALongTextGoesOnInTheNextRow(t *testing.T) {
-	p := newTypist().form("G24024")
-	p.row(0, plain)
-	p.row(1, cells{desc: "WITH 2 FREE HATS", cust: "778-12"})
+	p := newTypist().form("G24024").row(0, plain).row(1, cells{desc: "WITH 2 FREE HATS", cust: "778-12"})
 	p.row(2, cells{desc: "AND SOCKS"})
 	p.row(3, plain)
 	b, problems := oneBill(t, p)
@@ -408,9 +372,7 @@ func TestATextThatBelongsToNoLineIsReported(t *testing.T) {
 		row  int
 	}{{"before the first line", 0}, {"far below the last line", 5}} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newTypist().form("G24024")
-			p.row(2, plain)
-			p.row(tt.row, cells{desc: "CONTINUED"})
+			p := newTypist().form("G24024").row(2, plain).row(tt.row, cells{desc: "CONTINUED"})
 			b, problems := oneBill(t, p)
 			if len(b.Lines) != 1 || cellsOf(&b.Lines[0]) != plain || kindsOf(problems) != "text_in_table: CONTINUED" {
 				t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
@@ -421,9 +383,7 @@ func TestATextThatBelongsToNoLineIsReported(t *testing.T) {
 
 // The continuation of a row that cannot be read is reported with it.
 func TestTheRestOfARowThatCannotBeRead(t *testing.T) {
-	p := newTypist().form("G24024")
-	p.row(0, plain)
-	p.row(1, with(func(c *cells) { c.pieces = "4O" }))
+	p := newTypist().form("G24024").row(0, plain).row(1, with(func(c *cells) { c.pieces = "4O" }))
 	p.row(2, cells{desc: "AND SOCKS"})
 	b, problems := oneBill(t, p)
 	if len(b.Lines) != 1 || cellsOf(&b.Lines[0]) != plain || !strings.HasSuffix(kindsOf(problems), " 22.0 AND SOCKS") {
@@ -433,9 +393,7 @@ func TestTheRestOfARowThatCannotBeRead(t *testing.T) {
 
 // A row that may hold a number does not continue the row above.
 func TestATornRowIsReported(t *testing.T) {
-	p := newTypist().form("G24024")
-	p.row(0, plain)
-	p.row(1, cells{desc: "KNIT MITTENS SIZE  PK12.03"})
+	p := newTypist().form("G24024").row(0, plain).row(1, cells{desc: "KNIT MITTENS SIZE  PK12.03"})
 	b, problems := oneBill(t, p)
 	if len(b.Lines) != 1 || cellsOf(&b.Lines[0]) != plain || kindsOf(problems) != "unread_row: KNIT MITTENS SIZE PK12.03" {
 		t.Errorf("lines %+v, problems: %s", b.Lines, kindsOf(problems))
@@ -465,12 +423,7 @@ func TestEveryRowOfTheTableIsRead(t *testing.T) {
 				for j := range p.page.Words[from:] {
 					w := &p.page.Words[from+j]
 					dy := float32(i)*(tt.pitch-pitch) + tt.shake*float32((i+j)%3-1)
-					w.Base, w.Box.Y0, w.Box.Y1 = w.Base+dy, w.Box.Y0+dy, w.Box.Y1+dy
-					dx := tt.shake * float32((i*2+j)%3-1)
-					w.Box.X0, w.Box.X1 = w.Box.X0+dx, w.Box.X1+dx
-					for k := range w.Edges {
-						w.Edges[k] += dx
-					}
+					planted.Move(w, tt.shake*float32((i*2+j)%3-1), dy)
 				}
 			}
 			p.foot("2", "48", "22.0", "2.03")
@@ -521,10 +474,7 @@ func TestJunkAmongTheLines(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newTypist().form("G24024")
-			p.row(0, plain)
-			p.row(1, plain)
-			p.foot("4", "96", "44.0", "4.06")
+			p := newTypist().form("G24024").row(0, plain).row(1, plain).foot("4", "96", "44.0", "4.06")
 			tt.put(p)
 			b, problems := oneBill(t, p)
 			if len(b.Lines) != 2 || cellsOf(&b.Lines[0]) != plain || cellsOf(&b.Lines[1]) != plain || kindsOf(problems) != tt.problems {

@@ -87,7 +87,7 @@ const (
 
 // row prints the cells of the nth row, from 0, as the order system does: cartons,
 // pieces and weight right-aligned to seven characters.
-func (t *typist) row(n int, c cells) {
+func (t *typist) row(n int, c cells) *typist {
 	y := float32(firstRow + pitch*float64(n))
 	t.put9(14.4, y, fmt.Sprintf("%7s", c.cartons))
 	t.put9(55.2, y, c.style)
@@ -97,6 +97,7 @@ func (t *typist) row(n int, c cells) {
 	t.put9(399.6, y, c.desc)
 	t.put9(511.2, y, c.vol)
 	t.put9(542.4, y, fmt.Sprintf("%7s", c.wgt))
+	return t
 }
 
 // form prints the constant text of every page, the bill's number and "Page 1 of 1".
