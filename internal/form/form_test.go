@@ -58,23 +58,30 @@ func readAll(drawings ...*drawing) Result {
 	return Read(pages)
 }
 
+// fourLines are styles with their packages, pieces and weights.
+var fourLines = [][4]string{{"A-100", "24", "1,152", "310.5"}, {"A-101", "7", "336", "88.0"}, {"B-200", "113", "5,424", "1,460.2"}, {"B-201", "9", "432", "101.3"}}
+
+// changes are the texts that a test changes.
+type changes map[string]string
+
+// of returns a text, or what stands in its place.
+func (c changes) of(key, text string) string {
+	if changed, ok := c[key]; ok {
+		return changed
+	}
+	return text
+}
+
 // packing is a packing list with four lines and totals, whose figures a test may change.
-func packing(change map[string]string) *drawing {
+func packing(change changes) *drawing {
 	d := sheet(1).put(240, 40, "PACKING LIST").put(60, 60, "Packing List No: PL-4711").
 		put(60, 90, "SHIP TO:").put(60, 102, "Harbour Goods Ltd").put(60, 114, "12 Pier Road")
-	cell := func(key, text string) string {
-		if c, ok := change[key]; ok {
-			return c
-		}
-		return text
-	}
 	d.row(200, 60, "STYLE", 160, "DESCRIPTION", 330, "CARTONS", 400, "PIECES", 470, "GROSS WEIGHT")
 	d.row(211, 470, "(LBS)")
-	lines := [][4]string{{"A-100", "24", "1,152", "310.5"}, {"A-101", "7", "336", "88.0"}, {"B-200", "113", "5,424", "1,460.2"}, {"B-201", "9", "432", "101.3"}}
-	for i, l := range lines {
-		d.row(float32(230+14*i), 60, l[0], 160, "Knitted goods", 330, cell(fmt.Sprint("cartons", i), l[1]), 400, cell(fmt.Sprint("pieces", i), l[2]), 470, cell(fmt.Sprint("weight", i), l[3]))
+	for i, l := range fourLines {
+		d.row(float32(230+14*i), 60, l[0], 160, "Knitted goods", 330, change.of(fmt.Sprint("cartons", i), l[1]), 400, change.of(fmt.Sprint("pieces", i), l[2]), 470, change.of(fmt.Sprint("weight", i), l[3]))
 	}
-	return d.row(300, 60, "TOTAL", 330, cell("cartons", "153"), 400, cell("pieces", "7,344"), 470, cell("weight", "1,960.0"))
+	return d.row(300, 60, "TOTAL", 330, change.of("cartons", "153"), 400, change.of("pieces", "7,344"), 470, change.of("weight", "1,960.0"))
 }
 
 func TestAPackingListIsProvedByItsTotals(t *testing.T) {

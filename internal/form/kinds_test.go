@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/page"
+	"tallyman/internal/testing/planted"
 )
 
 // The kinds of layouts that were misread once, each as small as shows it.
@@ -13,7 +14,7 @@ import (
 // goods draws rows with so many cells, and returns the baseline below them. Figures are
 // those of the packing list above: packages, pieces, weight.
 func (d *drawing) goods(y float32, at ...int) float32 {
-	for i, l := range [][4]string{{"A-100", "24", "1,152", "310.5"}, {"A-101", "7", "336", "88.0"}, {"B-200", "113", "5,424", "1,460.2"}, {"B-201", "9", "432", "101.3"}} {
+	for i, l := range fourLines {
 		for j, x := range at {
 			d.put(float32(x), y+float32(14*i), l[j])
 		}
@@ -216,11 +217,7 @@ func TestTwoBillsSideBySideAreTwo(t *testing.T) {
 		if w.Text == "PL-4711" {
 			w.Text = "PL-4712"
 		}
-		w.Box.X0, w.Box.X1 = w.Box.X0+612, w.Box.X1+612
-		w.Edges = slices.Clone(w.Edges)
-		for i := range w.Edges {
-			w.Edges[i] += 612
-		}
+		planted.Move(&w, 612, 0)
 		two.Words = append(two.Words, w)
 	}
 	bills := readAll(two).Bills

@@ -12,20 +12,14 @@ import (
 
 // foreign is a document with headings that no lexicon has, and with totals. Figures and the
 // headings' places can be changed.
-func foreign(change map[string]string, right float32) *drawing {
+func foreign(change changes, right float32) *drawing {
 	d := sheet(1).put(60, 60, "Packing List No: PL-"+fmt.Sprint(right))
-	cell := func(key, text string) string {
-		if c, ok := change[key]; ok {
-			return c
-		}
-		return text
-	}
 	at := func(x int) int { return x + int(right) }
 	d.row(200, at(60), "TUOTE", at(330), "LAATIKOT", at(400), "KAPPALEET", at(470), "PAINO")
-	for i, l := range [][4]string{{"A-100", "24", "1,152", "310.5"}, {"A-101", "7", "336", "88.0"}, {"B-200", "113", "5,424", "1,460.2"}, {"B-201", "9", "432", "101.3"}} {
-		d.row(float32(230+14*i), at(60), l[0], at(330), cell(fmt.Sprint("packages", i), l[1]), at(400), cell(fmt.Sprint("pieces", i), l[2]), at(470), cell(fmt.Sprint("weight", i), l[3]))
+	for i, l := range fourLines {
+		d.row(float32(230+14*i), at(60), l[0], at(330), change.of(fmt.Sprint("packages", i), l[1]), at(400), change.of(fmt.Sprint("pieces", i), l[2]), at(470), change.of(fmt.Sprint("weight", i), l[3]))
 	}
-	return d.row(300, at(60), cell("label", "YHT"), at(330), cell("packages", "153"), at(400), cell("pieces", "7,344"), at(470), cell("weight", "1,960.0"))
+	return d.row(300, at(60), change.of("label", "YHT"), at(330), change.of("packages", "153"), at(400), change.of("pieces", "7,344"), at(470), change.of("weight", "1,960.0"))
 }
 
 // columns are those of foreign, in points of its page.

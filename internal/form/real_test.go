@@ -2,59 +2,42 @@ package form_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"tallyman/internal/bol"
 	"tallyman/internal/form"
-	"tallyman/internal/intake/pdf"
-	"tallyman/internal/intake/worker"
+	"tallyman/internal/intake"
 	"tallyman/internal/page"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/proof"
 )
 
 func TestMain(m *testing.M) {
-	worker.Main(pdf.Handlers)
+	intake.RunIfWorker()
 	os.Exit(m.Run())
 }
 
-// pagesOf reads documents as the product reads those of no known form.
-func pagesOf(tb testing.TB, names ...string) map[string][]page.Page {
+// library reads documents as the product reads those of no known form.
+func library(tb testing.TB) *proof.Library {
+	l := proof.NewLibrary()
+	tb.Cleanup(l.Close)
+	return l
+}
+
+// realPages are those of the real document.
+func realPages(tb testing.TB) []page.Page {
 	tb.Helper()
-	cache, _ := os.UserCacheDir()
-	pool := worker.NewPool(worker.Config{Workers: 1, Cache: cache + "/tallyman", Stall: 1000 * time.Hour})
-	defer pool.Close()
-	r := pdf.NewReader(pool, pdf.Config{Time: 1000 * time.Hour})
-	out := map[string][]page.Page{}
-	for _, name := range names {
-		doc, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			tb.Skip("the documents are not beside this checkout")
-		}
-		must.OK(tb, err)
-		var mu sync.Mutex
-		err = r.ReadRuled(context.Background(), bytes.NewReader(doc), int64(len(doc)), func(int) bool { return true }, func(p page.Page) error {
-			mu.Lock()
-			defer mu.Unlock()
-			out[name] = append(out[name], p)
-			return nil
-		})
-		if err != nil {
-			tb.Fatal(name, err)
-		}
-		slices.SortFunc(out[name], func(a, b page.Page) int { return a.Number - b.Number })
+	documents, err := library(tb).Known(tb.Context(), real+"bol.pdf", 0)
+	must.OK(tb, err)
+	if len(documents) == 0 {
+		tb.Skip("the documents are not beside this checkout")
 	}
-	return out
+	return documents[0].Pages
 }
 
 const real = "../../../shared/testdata/midas-2025-07-10/"
@@ -62,9 +45,8 @@ const real = "../../../shared/testdata/midas-2025-07-10/"
 // The real document, read as if nobody had described its form: each line must be right,
 // or its bill not be called reconciled.
 func TestTheRealDocumentWithoutItsForm(t *testing.T) {
-	pages := pagesOf(t, real+"bol.pdf")[real+"bol.pdf"]
-	raw := must.Read(t, real+"expected-unmatched.csv")
-	rows := must.CSV(t, bytes.NewReader(raw))
+	pages := realPages(t)
+	rows := must.CSV(t, bytes.NewReader(must.Read(t, real+"expected-unmatched.csv")))
 	at := func(name string) int { return slices.Index(rows[0], name) }
 	want := map[string][]string{}
 	for _, r := range rows[1:] {
@@ -109,29 +91,17 @@ func TestTheRealDocumentWithoutItsForm(t *testing.T) {
 
 // Documents from other people's generators, with their truth; see the README there.
 func TestOtherPeoplesLayouts(t *testing.T) {
-	truths, err := filepath.Glob("../../../shared/testdata/layouts/*/truth.json")
-	if err != nil || len(truths) == 0 {
+	documents, err := library(t).Folder(t.Context(), "../../../shared/testdata/layouts")
+	must.OK(t, err)
+	if len(documents) == 0 {
 		t.Skip("the layouts are not beside this checkout")
 	}
-	var names []string
-	for _, name := range truths {
-		names = append(names, filepath.Join(filepath.Dir(name), "bol.pdf"))
-	}
-	pages := pagesOf(t, names...)
 	missed := 0
-	for i, name := range truths {
-		raw := must.Read(t, name)
-		var truth struct {
-			Layout, Expected string
-			Bills            []struct {
-				Tables []struct{ Rows []map[string]string }
-			}
-		}
-		must.OK(t, json.Unmarshal(raw, &truth))
-		bills := form.Read(pages[names[i]]).Bills
+	for _, d := range documents {
+		truth := d.Truth
 		outcome := "no lines"
 		var got []form.Row
-		for _, b := range bills {
+		for _, b := range form.Read(d.Pages).Bills {
 			outcome = string(b.Outcome)
 			for _, table := range b.Tables {
 				got = append(got, table.Rows...)
@@ -186,7 +156,7 @@ func trim(figure string) string {
 // BenchmarkFreeReading reports how many times as long as the known form free reading takes
 // for the same pages, words in and bills out.
 func BenchmarkFreeReading(b *testing.B) {
-	pages := pagesOf(b, real+"bol.pdf")[real+"bol.pdf"]
+	pages := realPages(b)
 	var known, free time.Duration
 	for b.Loop() {
 		start := time.Now()
