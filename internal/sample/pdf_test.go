@@ -213,13 +213,9 @@ func TestPrintAffectsOnlyThePDF(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
-	for name, same := range map[string]bool{
-		OrdersName:    bytes.Equal(must.Written(t, s.WriteOrders), must.Written(t, untouched.WriteOrders)),
-		ExpectedName:  bytes.Equal(must.Written(t, s.WriteExpected), must.Written(t, untouched.WriteExpected)),
-		UnmatchedName: bytes.Equal(must.Written(t, s.WriteUnmatched), must.Written(t, untouched.WriteUnmatched)),
-	} {
-		if !same {
-			t.Errorf("%s follows what only the PDF says", name)
+	for i, f := range s.outputs() {
+		if f.name != PDFName && !bytes.Equal(must.Written(t, f.write), must.Written(t, untouched.outputs()[i].write)) {
+			t.Errorf("%s follows what only the PDF says", f.name)
 		}
 	}
 }
@@ -288,11 +284,9 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 
 func TestAWriterThatFailsIsReported(t *testing.T) {
 	s := invented(t, Options{Bills: 60, Lines: 300})
-	for name, write := range map[string]func(io.Writer) error{
-		PDFName: s.WritePDF, OrdersName: s.WriteOrders, ExpectedName: s.WriteExpected, UnmatchedName: s.WriteUnmatched,
-	} {
-		if err := write(&fullDisk{5000}); !errors.Is(err, errFull) {
-			t.Errorf("%s: the error is %v", name, err)
+	for _, f := range s.outputs() {
+		if err := f.write(&fullDisk{5000}); !errors.Is(err, errFull) {
+			t.Errorf("%s: the error is %v", f.name, err)
 		}
 	}
 }
