@@ -136,10 +136,7 @@ func TestABillInTwoDocuments(t *testing.T) {
 	one, two := part{"G1", "1/2", []string{"A"}, 0}.page(), part{"G1", "2/2", []string{"B"}, 2}.page()
 	r := NewReader()
 	for file, pages := range [][]page.Page{{one}, {two, one}} {
-		for i, p := range pages {
-			p.Number = i + 1
-			must.OK(t, r.Add(file, p))
-		}
+		addTo(t, r, file, pages)
 	}
 	if pages, bills, lines := r.Progress(); pages != 3 || bills != 1 || lines != 3 {
 		t.Errorf("it has read %d pages, %d bills, %d lines", pages, bills, lines)
@@ -192,17 +189,16 @@ func TestARowThatCannotBeReadIsNotLostWithACopy(t *testing.T) {
 // Making a document does not change another one of the same pages.
 func TestDocumentsShareNothing(t *testing.T) {
 	pagesOf := func(parts ...part) *Pages {
-		r := NewReader()
-		for i, part := range parts {
+		var pages []page.Page
+		for _, part := range parts {
 			p := part.page()
-			p.Number = i + 1
 			for j, style := range part.styles { // each line has a note, too
 				w := page.Word{Text: style, Size: 8, Base: 680 + 12*float32(j), Box: page.Box{X0: 20, Y0: 672, X1: 60, Y1: 682}}
 				p.Words = append(p.Words, w)
 			}
-			must.OK(t, r.Add(0, p))
+			pages = append(pages, p)
 		}
-		return r.Pages([]File{{"a.pdf", len(parts)}})
+		return readerOf(t, pages...).Pages([]File{{"a.pdf", len(parts)}})
 	}
 	documentOf := func(p *Pages) *Document {
 		d, err := p.Document()
@@ -240,12 +236,7 @@ func TestADocumentWithoutBillsSaysWhy(t *testing.T) {
 		{"nothing", nil, fault.DamagedPDF, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewReader()
-			for i, p := range tt.pages {
-				p.Number = i + 1
-				must.OK(t, r.Add(0, p))
-			}
-			d, err := r.Document([]File{{"a.pdf", len(tt.pages)}})
+			d, err := readerOf(t, tt.pages...).Document([]File{{"a.pdf", len(tt.pages)}})
 			if d != nil || fault.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %v and %v, want %s and %q", d, err, tt.code, tt.says)
 			}

@@ -79,8 +79,7 @@ type Bill struct {
 	// Verdict is the outcome of the reconciliation.
 	Verdict Verdict
 	// Free is what was read of a bill of no known form, by a learnt form or freely; nil for
-	// others. Lines
-	// and Printed are a view of it, in pounds and cubic feet.
+	// others. Lines and Printed are a view of it, in pounds and cubic feet.
 	Free *form.Bill
 	// Optical says that pages of the bill are pictures whose text was recognised. It is
 	// reconciled only if each figure is confirmed or chosen, since a misreading can stand in a

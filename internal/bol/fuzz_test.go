@@ -10,7 +10,6 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/page"
-	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/planted"
 )
 
@@ -108,12 +107,11 @@ func clone(p page.Page) page.Page {
 
 // check reads pages and ends the test if the result is impossible.
 func check(t *testing.T, pages []page.Page) {
-	r := NewReader()
 	for i := range pages {
 		pages[i].Number = i + 1
 		nothingIsLost(t, &pages[i])
-		must.OK(t, r.Add(0, pages[i]))
 	}
+	r := readerOf(t, pages...)
 	d, err := r.Document([]File{{"a.pdf", len(pages)}})
 	if err != nil {
 		if code := fault.CodeOf(err); code != fault.NoBills && code != fault.NoText && code != fault.DamagedPDF {

@@ -12,9 +12,8 @@ import (
 	"tallyman/internal/testing/must"
 )
 
-// picture is a page of a packing list as two readers read it from a picture: what it says of
-// itself, whether it has headings, its lines and its total.
-func picture(says string, headed bool, rows ...string) page.Page {
+// list is a page of a packing list: what it says of itself, its headings, its lines and its total.
+func list(says string, headings []string, rows ...string) page.Page {
 	ty := newTypist()
 	ty.put9(240, 40, "PACKING LIST")
 	for i, text := range strings.Split(says, "|") {
@@ -26,13 +25,20 @@ func picture(says string, headed bool, rows ...string) page.Page {
 			ty.put9(xs[i], y, text)
 		}
 	}
-	if headed {
-		row(200, "STYLE", "CARTONS", "PIECES", "WEIGHT")
-	}
+	row(200, headings...)
 	for i, r := range rows {
 		row(230+14*float32(i), strings.Fields(r)...)
 	}
-	return readTwice(ty.done(), nil, nil)
+	return ty.done()
+}
+
+// picture is such a page as two readers read it from a picture, with headings or without.
+func picture(says string, headed bool, rows ...string) page.Page {
+	var headings []string
+	if headed {
+		headings = styled
+	}
+	return readTwice(list(says, headings, rows...), nil, nil)
 }
 
 const (
@@ -41,6 +47,7 @@ const (
 )
 
 var (
+	styled    = []string{"STYLE", "CARTONS", "PIECES", "WEIGHT"}
 	twoOfFour = []string{"A-100 24 1,152 310.5", "A-101 7 336 88.0"}
 	theOthers = []string{"B-200 113 5,424 1,460.2", "B-201 9 432 101.3"}
 )
@@ -51,16 +58,16 @@ func secondPicture() page.Page {
 	return picture(listed+"2 of 2", true, append(slices.Clone(theOthers), sum)...)
 }
 
+// unclaimed are those of the pages of a file that no known layout claims.
+func unclaimed(r *Reader, file int, pages []page.Page) []page.Page {
+	return slices.DeleteFunc(pages, func(p page.Page) bool { return !slices.Contains(r.Unclaimed(file), p.Number) })
+}
+
 // storedFile reads a file as a service does that stores what it read.
 func storedFile(t *testing.T, name string, pages ...page.Page) *Pages {
 	t.Helper()
-	r := NewReader()
-	for i := range pages {
-		pages[i].Number = i + 1
-		must.OK(t, r.Add(0, pages[i]))
-	}
-	unknown := slices.DeleteFunc(pages, func(p page.Page) bool { return !slices.Contains(r.Unclaimed(0), p.Number) })
-	must.OK(t, r.Free(0, unknown, nil))
+	r := readerOf(t, pages...)
+	must.OK(t, r.Free(0, unclaimed(r, 0, pages), nil))
 	read := r.Pages([]File{{Name: name, Pages: len(pages)}})
 	read.Keep = read.MayContinue()
 	var b bytes.Buffer
@@ -158,12 +165,8 @@ func TestABillGoesOnInTheNextPicture(t *testing.T) {
 			for i, pages := range c.files {
 				files = append(files, File{Name: fmt.Sprintf("photo%d.jpg", i+1), Pages: len(pages)})
 				alone = append(alone, storedFile(t, files[i].Name, slices.Clone(pages)...))
-				for j := range pages {
-					pages[j].Number = j + 1
-					must.OK(t, r.Add(i, pages[j]))
-				}
-				unknown := slices.DeleteFunc(pages, func(p page.Page) bool { return !slices.Contains(r.Unclaimed(i), p.Number) })
-				must.OK(t, r.Free(i, unknown, nil))
+				addTo(t, r, i, pages)
+				must.OK(t, r.Free(i, unclaimed(r, i, pages), nil))
 			}
 			together, err := r.Document(files)
 			must.OK(t, err)

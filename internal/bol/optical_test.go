@@ -82,6 +82,15 @@ func TestLabelsAreFoundInPicturesThoughTheyAreGluedOrMisread(t *testing.T) {
 	}
 }
 
+// withPieces is a document in which somebody sets the pieces of the first line.
+func withPieces(t *testing.T, d *Document, pieces string) (*Document, func(bill, line int) *Line) {
+	t.Helper()
+	draft := d.Draft()
+	_, err := draft.SetCell(0, 0, "pieces", pieces)
+	must.OK(t, err)
+	return draft.Finish()
+}
+
 // What one reader read is never reconciled: not if it adds up, not if it does not, and not
 // after somebody corrected it. Somebody has to accept it.
 func TestNothingReadFromAPictureIsReconciled(t *testing.T) {
@@ -96,10 +105,7 @@ func TestNothingReadFromAPictureIsReconciled(t *testing.T) {
 	if reason := wrong.Bills[0].Verdict.Reason; !strings.Contains(reason, "pieces: the lines add up to 79, the bill prints 84") {
 		t.Errorf("the difference is not told: %s", reason)
 	}
-	draft := wrong.Draft()
-	_, err := draft.SetCell(0, 0, "pieces", "48")
-	must.OK(t, err)
-	corrected, _ := draft.Finish()
+	corrected, _ := withPieces(t, wrong, "48")
 	if b := corrected.Bills[0]; b.Verdict.Outcome != Unproved || !b.Held() {
 		t.Errorf("after a correction it is %s", b.Verdict.Outcome)
 	}
@@ -107,8 +113,7 @@ func TestNothingReadFromAPictureIsReconciled(t *testing.T) {
 		t.Errorf("accepted: %d lines held", accepted.Held())
 	}
 	// It is the same after it was stored.
-	r := NewReader()
-	must.OK(t, r.Add(0, opticalPage(t, nil)))
+	r := readerOf(t, opticalPage(t, nil))
 	var b strings.Builder
 	must.OK(t, r.Pages([]File{{Name: "a", Pages: 1}}).Encode(&b))
 	pages, err := DecodePages([]byte(b.String()))
@@ -176,11 +181,7 @@ func TestConfirmedReadingsAreSettled(t *testing.T) {
 	if now, _ = draft.Finish(); !now.Bills[0].Confirmed("total_pieces") || now.Bills[0].Confirmed("total_cartons") {
 		t.Error("the total is not confirmed")
 	}
-	draft = d.Draft()
-	if _, err := draft.SetCell(0, 0, "pieces", "47"); err != nil {
-		t.Fatal(err)
-	}
-	if _, find := draft.Finish(); find(0, 0).Confirmed("pieces") {
+	if _, find := withPieces(t, d, "47"); find(0, 0).Confirmed("pieces") {
 		t.Error("what was corrected is called confirmed")
 	}
 }

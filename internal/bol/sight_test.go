@@ -158,22 +158,14 @@ func TestCorrectionsOfWhatTwoReadersRead(t *testing.T) {
 	if d.Bills[0].Verdict.Outcome != Unproved {
 		t.Fatal("it is proved before")
 	}
-	draft := d.Draft()
-	if _, err := draft.SetCell(0, 0, "pieces", "48"); err != nil {
-		t.Fatal(err)
-	}
-	corrected, _ := draft.Finish()
+	corrected, _ := withPieces(t, d, "48")
 	if b := corrected.Bills[0]; b.Verdict.Outcome != Reconciled || !b.Amended() {
 		t.Errorf("after the correction: %s, %s", b.Verdict.Outcome, b.Verdict.Reason)
 	}
 	if d.Bills[0].Lines[0].Pieces.Text != "43" {
 		t.Error("the document before the correction changed")
 	}
-	draft = d.Draft()
-	if _, err := draft.SetCell(0, 0, "pieces", "47"); err != nil {
-		t.Fatal(err)
-	}
-	if wrong, _ := draft.Finish(); wrong.Bills[0].Verdict.Outcome != Unproved {
+	if wrong, _ := withPieces(t, d, "47"); wrong.Bills[0].Verdict.Outcome != Unproved {
 		t.Error("a wrong correction is proved")
 	}
 }

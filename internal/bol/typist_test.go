@@ -161,14 +161,26 @@ func (t *typist) done() page.Page {
 // documentOf reads pages of one document, numbered from 1.
 func documentOf(tb testing.TB, pages ...page.Page) *Document {
 	tb.Helper()
-	r := NewReader()
-	for i, p := range pages {
-		p.Number = i + 1
-		must.OK(tb, r.Add(0, p))
-	}
-	d, err := r.Document([]File{{Name: "bol.pdf", Pages: len(pages)}})
+	d, err := readerOf(tb, pages...).Document([]File{{Name: "bol.pdf", Pages: len(pages)}})
 	must.OK(tb, err)
 	return d
+}
+
+// readerOf is a reader that has read pages of one document.
+func readerOf(tb testing.TB, pages ...page.Page) *Reader {
+	tb.Helper()
+	r := NewReader()
+	addTo(tb, r, 0, pages)
+	return r
+}
+
+// addTo numbers the pages of a file from 1, and adds them.
+func addTo(tb testing.TB, r *Reader, file int, pages []page.Page) {
+	tb.Helper()
+	for i := range pages {
+		pages[i].Number = i + 1
+		must.OK(tb, r.Add(file, pages[i]))
+	}
 }
 
 // oneBill reads a page that is one bill.
