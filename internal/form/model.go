@@ -121,42 +121,37 @@ func (r *Row) Cell(f Field) *Cell {
 // MarshalJSON returns an object with a member for each field; cells of several columns
 // with one meaning are a list. Handling units have two names, since forms have.
 func (r Row) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	member := func(name Field, v any) error {
-		value, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		b.WriteString(`"` + string(name) + `":`)
-		b.Write(value)
-		return nil
+	type member struct {
+		name  Field
+		value any
 	}
+	var members []member
 	var others []Cell
 	for _, c := range r.Cells {
 		if c.Field == Other {
 			others = append(others, c)
 			continue
 		}
-		if err := member(c.Field, c); err != nil {
-			return nil, err
-		}
-		if c.Field == Pallets {
-			if err := member(handlingUnits, c); err != nil {
-				return nil, err
-			}
+		if members = append(members, member{c.Field, c}); c.Field == Pallets {
+			members = append(members, member{handlingUnits, c})
 		}
 	}
 	if others != nil {
-		if err := member(Other, others); err != nil {
+		members = append(members, member{Other, others})
+	}
+	b := []byte{'{'}
+	for i, m := range members {
+		value, err := json.Marshal(m.value)
+		if err != nil {
 			return nil, err
 		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `"`+string(m.name)+`":`...)
+		b = append(b, value...)
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(b, '}'), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.

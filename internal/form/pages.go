@@ -43,8 +43,9 @@ func (g *group) read(how axis, f *Form) *reading {
 	}
 	r.parts = parts
 	prints := map[string]int{}
-	seen := map[int]bool{}
+	seen, m := map[int]bool{}, 0
 	for i, s := range g.pages {
+		m = max(m, s.m)
 		var tables []*figures
 		for _, p := range parts[i] {
 			tables = append(tables, p.figures())
@@ -68,10 +69,6 @@ func (g *group) read(how axis, f *Form) *reading {
 		for k, t := range tables {
 			r.add(parts[i][k], t)
 		}
-	}
-	m := 0
-	for _, s := range g.pages {
-		m = max(m, s.m)
 	}
 	for n := 1; n <= m; n++ {
 		if !seen[n] {
