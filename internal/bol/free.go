@@ -321,8 +321,8 @@ func nameAndAddress(party []form.Cell, value func(*form.Cell) Value) (out []Valu
 	return out
 }
 
-// Held reports whether the bill's lines stay out of the sheet until somebody accepts
-// them: it is of no known form or was read from pictures, and nothing proves what was read. A bill without totals
+// Held reports whether the bill's lines stay out of the sheet until somebody accepts them: it is of
+// no known form or was read from pictures, and nothing proves what was read. A bill without totals
 // counts if it was read by a learnt form that is trusted.
 func (b *Bill) Held() bool { return b.Doubtful() && !b.Accepted }
 

@@ -5,8 +5,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,9 +63,9 @@ func NewLibrary() *Library {
 func (l *Library) Close() { l.pool.Close() }
 
 // Pages reads the pages of a PDF.
-func (l *Library) Pages(ctx context.Context, src io.ReaderAt, size int64) (pages []page.Page, err error) {
+func (l *Library) Pages(ctx context.Context, doc []byte) (pages []page.Page, err error) {
 	var turn sync.Mutex
-	err = l.reader.ReadRuled(ctx, src, size, func(int) bool { return true }, func(p page.Page) error {
+	err = l.reader.ReadRuled(ctx, bytes.NewReader(doc), int64(len(doc)), func(int) bool { return true }, func(p page.Page) error {
 		turn.Lock()
 		defer turn.Unlock()
 		pages = append(pages, p)
@@ -86,7 +87,7 @@ func (l *Library) Invented(ctx context.Context, f sample.Form, seeds int) ([]Doc
 		if err := s.WritePDF(&b); err != nil {
 			return nil, err
 		}
-		pages, err := l.Pages(ctx, bytes.NewReader(b.Bytes()), int64(b.Len()))
+		pages, err := l.Pages(ctx, b.Bytes())
 		if err != nil {
 			return nil, fmt.Errorf("reading the invented document %d of the form %q: %w", seed, f, err)
 		}
@@ -121,16 +122,11 @@ func (l *Library) Folder(ctx context.Context, dir string) ([]Document, error) {
 }
 
 func (l *Library) file(ctx context.Context, name string) ([]page.Page, error) {
-	f, err := os.Open(name)
+	doc, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	pages, err := l.Pages(ctx, f, info.Size())
+	pages, err := l.Pages(ctx, doc)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -143,10 +139,10 @@ const partPages = 2
 // Known returns a document of the known form whose truth is what the known form's reader
 // reads, and some of its parts. It returns none if there is no such file.
 func (l *Library) Known(ctx context.Context, name string, parts int) ([]Document, error) {
-	if _, err := os.Stat(name); err != nil {
+	pages, err := l.file(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	pages, err := l.file(ctx, name)
 	if err != nil {
 		return nil, err
 	}

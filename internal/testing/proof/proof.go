@@ -196,8 +196,7 @@ type base struct {
 	rows   []row
 	totals []figure
 	// texts are the rows of the proved bills as read without an error.
-	texts  map[string]int
-	proved bool
+	texts map[string]int
 }
 
 // Run plants errors in the documents in turn.
@@ -233,7 +232,7 @@ func Run(o Options, documents []Document, read Reader) (*Result, error) {
 		if len(b.rows) == 0 || d.Whole {
 			continue
 		}
-		if b.proved = s.Proved > 0; b.proved {
+		if s.Proved > 0 {
 			proved = append(proved, b)
 		} else {
 			others = append(others, b)
