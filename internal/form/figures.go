@@ -99,14 +99,9 @@ func (p *part) figures() *figures {
 		}
 	}
 	// The last row, if it alone has no text, is one of totals without a label.
-	if n := len(t.rows); n > 2 && !t.rows[n-1].total && !t.rows[n-1].hasText() {
-		all := true
-		for i := range t.rows[:n-1] {
-			all = all && (t.rows[i].total || t.rows[i].hasText())
-		}
-		if all {
-			t.rows[n-1].total = true
-		}
+	isBare := func(r figureRow) bool { return !r.total && !r.hasText() }
+	if n := len(t.rows); n > 2 && slices.IndexFunc(t.rows, isBare) == n-1 {
+		t.rows[n-1].total = true
 	}
 	return t
 }

@@ -84,6 +84,13 @@ func packing(change changes) *drawing {
 	return d.row(300, 60, "TOTAL", 330, change.of("cartons", "153"), 400, change.of("pieces", "7,344"), 470, change.of("weight", "1,960.0"))
 }
 
+// open is the packing list without its totals.
+func open() *drawing {
+	d := packing(nil)
+	d.Words = d.Words[:len(d.Words)-4]
+	return d
+}
+
 func TestAPackingListIsProvedByItsTotals(t *testing.T) {
 	r := readAll(packing(nil))
 	if len(r.Bills) != 1 {
@@ -138,9 +145,7 @@ func TestATotalThatDiffersIsToldOnlyOfWhatIsProvedOtherwise(t *testing.T) {
 }
 
 func TestADocumentWithoutTotalsIsUnchecked(t *testing.T) {
-	d := packing(nil)
-	d.Words = d.Words[:len(d.Words)-4]
-	if b := readAll(d).Bills[0]; b.Outcome != Unchecked || len(b.Tables[0].Rows) != 4 || b.Tables[0].Rows[0].Cell(Pieces).State != NotPrinted {
+	if b := readAll(open()).Bills[0]; b.Outcome != Unchecked || len(b.Tables[0].Rows) != 4 || b.Tables[0].Rows[0].Cell(Pieces).State != NotPrinted {
 		t.Errorf("it is %s (%s): %+v", b.Outcome, b.Reason, b.Tables)
 	}
 }
@@ -163,17 +168,12 @@ func TestOneLineRepeatedAsItsTotalProvesNothing(t *testing.T) {
 }
 
 func TestTotalsStandInManyPlaces(t *testing.T) {
-	base := func() *drawing {
-		d := packing(nil)
-		d.Words = d.Words[:len(d.Words)-4]
-		return d
-	}
 	for name, d := range map[string]*drawing{
-		"a row without a label":  base().row(300, 330, "153", 400, "7,344", 470, "1,960.0"),
-		"the label to the right": base().row(300, 330, "153", 400, "7,344", 470, "1,960.0").put(530, 300, "TOTALS"),
-		"labels with figures":    base().put(60, 330, "Total cartons: 153").put(60, 345, "Total pieces: 7,344").put(60, 360, "Total gross weight: 1,960.0 LBS"),
-		"labels behind figures":  base().put(60, 330, "153 TOTAL CARTONS").put(200, 330, "7,344 TOTAL PIECES").put(360, 330, "TOTAL WEIGHT 1,960.0"),
-		"one sentence":           base().put(60, 330, "Total 153 cartons, total 7,344 pieces, total weight 1,960.0 lbs"),
+		"a row without a label":  open().row(300, 330, "153", 400, "7,344", 470, "1,960.0"),
+		"the label to the right": open().row(300, 330, "153", 400, "7,344", 470, "1,960.0").put(530, 300, "TOTALS"),
+		"labels with figures":    open().put(60, 330, "Total cartons: 153").put(60, 345, "Total pieces: 7,344").put(60, 360, "Total gross weight: 1,960.0 LBS"),
+		"labels behind figures":  open().put(60, 330, "153 TOTAL CARTONS").put(200, 330, "7,344 TOTAL PIECES").put(360, 330, "TOTAL WEIGHT 1,960.0"),
+		"one sentence":           open().put(60, 330, "Total 153 cartons, total 7,344 pieces, total weight 1,960.0 lbs"),
 	} {
 		if b := readAll(d).Bills; len(b) != 1 || b[0].Outcome != Reconciled || len(b[0].Tables[0].Rows) != 4 {
 			t.Errorf("%s: %s (%s) %+v", name, b[0].Outcome, b[0].Reason, b[0].Tables)
@@ -189,11 +189,6 @@ func TestPagesOfOneBill(t *testing.T) {
 		if last {
 			d.row(102, 60, "TOTAL", 330, "196", 400, "9,408", 470, "2,512.8")
 		}
-		return d
-	}
-	open := func() *drawing {
-		d := packing(nil)
-		d.Words = d.Words[:len(d.Words)-4]
 		return d
 	}
 	t.Run("a page without headings continues the columns", func(t *testing.T) {

@@ -22,14 +22,11 @@ func (g *group) read(how axis, f *Form) *reading {
 		}
 	}
 	for i, s := range g.pages {
-		if len(s.bands) > 0 || parts[i] != nil {
-			continue
+		if len(s.bands) == 0 && parts[i] == nil {
+			if p := borrow(s, i, parts); p != nil {
+				parts[i] = append(parts[i], p)
+			}
 		}
-		if p := borrow(s, i, parts); p != nil {
-			parts[i] = append(parts[i], p)
-		}
-	}
-	for i, s := range g.pages {
 		if len(parts[i]) == 0 {
 			if t := s.labelledRows(r.inRows); t != nil {
 				r.tables = append(r.tables, t)

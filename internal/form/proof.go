@@ -254,14 +254,9 @@ func (e *evidence) ambiguous() bool {
 
 // counts reports whether a table has lines of one of the fields.
 func (e *evidence) counts(fields []Field) bool {
-	for _, t := range e.tables {
-		for _, f := range t.fields() {
-			if slices.Contains(fields, f) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.tables, func(t *figures) bool {
+		return slices.ContainsFunc(t.fields(), func(f Field) bool { return slices.Contains(fields, f) })
+	})
 }
 
 // check proves one column of one table. printed is true if there is a total for it.

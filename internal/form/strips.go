@@ -38,10 +38,8 @@ func (s *leaf) strips(g *grid) []*strip {
 		}
 		for _, ph := range phrases(st.words, 0.5) {
 			first, last := g.of(ph[0]), g.of(ph[len(ph)-1])
-			if first != last {
-				if !g.mayCross(ph) {
-					st.across++
-				}
+			if first != last && !g.mayCross(ph) {
+				st.across++
 			}
 		}
 		before := -1

@@ -150,10 +150,7 @@ func (l *line) findMargins() {
 		if len(tokens) == 0 || !margins[tokens[0]] || len(ph) > 8 {
 			continue
 		}
-		numbers := strings.HasPrefix(tokens[0], "CONT")
-		for _, w := range ph {
-			numbers = numbers || hasDigit(w.Text)
-		}
+		numbers := strings.HasPrefix(tokens[0], "CONT") || slices.ContainsFunc(ph, func(w *word) bool { return hasDigit(w.Text) })
 		for _, w := range ph {
 			w.margin = numbers
 		}
