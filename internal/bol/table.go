@@ -1,6 +1,7 @@
 package bol
 
 import (
+	"cmp"
 	"fmt"
 
 	"tallyman/internal/page"
@@ -122,10 +123,7 @@ func (t *table) end() {
 	l.Box = whole.Box
 	l.Style.Text = page.Seen(l.Style.Text)
 	t.lookText(&l.Style, false)
-	reason := t.torn
-	if reason == "" {
-		reason = unreadable(&l)
-	}
+	reason := cmp.Or(t.torn, unreadable(&l))
 	switch {
 	case t.torn == "" && l.Style.Text == "" && l.figures() == 0:
 		t.problem(TextInTable, whole, "a text in the table belongs to no line: %s", text.Quote(whole.Text))
