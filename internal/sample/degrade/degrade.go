@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -177,11 +178,7 @@ func Make(page image.Image, k Kind, seed uint64) ([]byte, error) {
 func gray(page image.Image) *image.Gray {
 	b := page.Bounds()
 	img := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			img.Pix[y*img.Stride+x] = color.GrayModel.Convert(page.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y
-		}
-	}
+	draw.Draw(img, img.Rect, page, b.Min, draw.Src)
 	return img
 }
 
