@@ -130,7 +130,10 @@ func (f *Form) Check() (flaws []Flaw) {
 	wrong := func(part string, index int, format string, args ...any) {
 		flaws = append(flaws, Flaw{part, index, fmt.Sprintf(format, args...)})
 	}
-	if why := wrongName(f.Name); why != "" {
+	switch why := wrongText(f.Name); {
+	case strings.TrimSpace(f.Name) == "":
+		wrong("name", 0, "the name of a form is empty")
+	case why != "":
 		wrong("name", 0, "the name of a form %s", why)
 	}
 	if len(f.Columns) > maxFormColumns {
@@ -214,14 +217,7 @@ func (f *Form) Check() (flaws []Flaw) {
 	return flaws
 }
 
-// wrongName says what is wrong with the name of a form; "" if nothing is.
-func wrongName(name string) string {
-	if strings.TrimSpace(name) == "" {
-		return "is empty"
-	}
-	return wrongText(name)
-}
-
+// wrongText says what is wrong with a text of a form; "" if nothing is.
 func wrongText(s string) string {
 	switch {
 	case utf8.RuneCountInString(s) > maxFormText:
