@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -73,13 +72,13 @@ func ColumnKey(name string) string { return fold(name) }
 // ignored if the key is "". The name loses every other meaning.
 func (d Dialect) With(name, key string) Dialect {
 	next := Dialect{Columns: map[string][]string{}}
-	other := func(n string) bool { return !SameColumn(n, name) }
-	for _, k := range slices.Sorted(maps.Keys(d.Columns)) {
-		if names := keep(d.Columns[k], other); len(names) > 0 {
+	same := func(n string) bool { return SameColumn(n, name) }
+	for k := range d.Columns {
+		if names := slices.DeleteFunc(slices.Clone(d.Columns[k]), same); len(names) > 0 {
 			next.Columns[k] = names
 		}
 	}
-	next.Ignored = keep(d.Ignored, other)
+	next.Ignored = slices.DeleteFunc(slices.Clone(d.Ignored), same)
 	if key == "" {
 		next.Ignored = append(next.Ignored, name)
 	} else {
@@ -88,19 +87,8 @@ func (d Dialect) With(name, key string) Dialect {
 	return next
 }
 
-func keep(list []string, wanted func(string) bool) (kept []string) {
-	for _, s := range list {
-		if wanted(s) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
-
-// vocabulary knows what names of columns mean. The zero value knows the product's names.
-type vocabulary struct {
-	own map[string]nameRank // by the folded name
-}
+// vocabulary knows what names of columns mean, by the folded name, beside the product's names.
+type vocabulary map[string]nameRank
 
 // ignored is the field of a column that is not read.
 const ignored = numFields
@@ -117,9 +105,9 @@ func (d *Dialect) kept() []string {
 // one. A key that is no meaning has no effect.
 func (d *Dialect) vocabulary() vocabulary {
 	if d == nil {
-		return vocabulary{}
+		return nil
 	}
-	w := vocabulary{own: map[string]nameRank{}}
+	w := vocabulary{}
 	for f := range numFields {
 		names := d.Columns[f.key()]
 		for i, name := range names {
@@ -134,15 +122,15 @@ func (d *Dialect) vocabulary() vocabulary {
 
 func (w vocabulary) add(name string, n nameRank) {
 	if folded := fold(name); folded != "" {
-		if _, ok := w.own[folded]; !ok {
-			w.own[folded] = n
+		if _, ok := w[folded]; !ok {
+			w[folded] = n
 		}
 	}
 }
 
 // meaning returns the meaning of a folded name.
 func (w vocabulary) meaning(folded string) (nameRank, bool) {
-	if n, ok := w.own[folded]; ok {
+	if n, ok := w[folded]; ok {
 		return n, true
 	}
 	n, ok := byName()[folded]
@@ -166,13 +154,6 @@ var DateOrders = []DateOrder{AnyOrder, MonthFirst, DayFirst, YearFirst}
 
 // order returns the order that is said, false if each column decides.
 func (o DateOrder) order() (order, bool) {
-	switch o {
-	case MonthFirst:
-		return monthFirst, true
-	case DayFirst:
-		return dayFirst, true
-	case YearFirst:
-		return yearFirst, true
-	}
-	return 0, false
+	i := slices.Index([]DateOrder{monthFirst: MonthFirst, dayFirst: DayFirst, yearFirst: YearFirst}, o)
+	return order(max(i, 0)), i >= 0
 }
