@@ -347,14 +347,8 @@ func (c *collector) checkWidth(number int, cells []grid.Cell) (leaveOut bool, er
 		}
 		return false, nil
 	}
-	filled := 0
-	for _, cell := range cells {
-		if strings.TrimFunc(cell.Text, grid.Blank) != "" {
-			filled++
-		}
-	}
 	switch {
-	case filled == 0:
+	case allBlank(texts(cells)):
 		return true, nil
 	case len(cells) == 1:
 		c.troubles.add(RowLeftOut, number, -1, cells[0].Text, "")

@@ -154,12 +154,7 @@ func (c *collector) choose() []Note {
 		if len(others) == 0 {
 			continue
 		}
-		filled := 0 // cells with a value in the column that is read
-		for i := range c.rows {
-			if *c.rows[i].field(f) != "" {
-				filled++
-			}
-		}
+		filled := c.filled[f] // in the column that is read
 		for _, o := range others {
 			n := 0
 			for _, v := range o.values {
