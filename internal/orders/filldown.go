@@ -17,15 +17,11 @@ var orderFields = [...]field{invoiceDate, shipTo, orderNo, deliveryDate, cancelD
 // written that way: if some orders repeat a value that others omit, the value is
 // missing, and a note says that instead.
 func fillDown(rows []Row) []Note {
-	var notes []Note
-	if n, ok := fillBills(rows); ok {
-		notes = append(notes, n)
-	}
-	return append(notes, fillOrders(rows)...)
+	return append(fillBills(rows), fillOrders(rows)...)
 }
 
 // fillBills copies bill numbers to later rows with a style and no bill number.
-func fillBills(rows []Row) (Note, bool) {
+func fillBills(rows []Row) []Note {
 	var blank found
 	repeated := false
 	last := ""
@@ -40,12 +36,12 @@ func fillBills(rows []Row) (Note, bool) {
 		}
 	}
 	if blank.n == 0 {
-		return Note{}, false
+		return nil
 	}
 	if repeated {
-		return Note{Kind: FilledDown, Row: blank.row(),
+		return []Note{{Kind: FilledDown, Row: blank.row(),
 			Message: fmt.Sprintf("the bill number is missing in %s, though other rows repeat it; it was left empty", blank.where()),
-			Action:  "fill it in, and give the export again"}, true
+			Action:  "fill it in, and give the export again"}}
 	}
 	last = ""
 	for i := range rows {
@@ -56,8 +52,8 @@ func fillBills(rows []Row) (Note, bool) {
 			r.InvoiceNo = last
 		}
 	}
-	return Note{Kind: FilledDown, Info: true, Row: blank.row(),
-		Message: fmt.Sprintf("the bill number stands on the first row of each bill only; it was filled in on %s below", text.Count(blank.n, "row"))}, true
+	return []Note{{Kind: FilledDown, Info: true, Row: blank.row(),
+		Message: fmt.Sprintf("the bill number stands on the first row of each bill only; it was filled in on %s below", text.Count(blank.n, "row"))}}
 }
 
 // fillOrders copies the values of an order's first row to its other rows: those of the
