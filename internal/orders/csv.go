@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,7 +13,10 @@ import (
 )
 
 // delimiters are tried in this order.
-var delimiters = []rune{',', ';', '\t', '|', '^'}
+var (
+	delimiters     = []rune{',', ';', '\t', '|', '^'}
+	delimiterNames = [...]string{"comma", "semicolon", "tab", "pipe", "caret"}
+)
 
 // readCSV reads a text, with the first delimiter that gives a header.
 func readCSV(ctx context.Context, d decoded, o options) (*Table, error) {
@@ -43,7 +47,7 @@ func readCSV(ctx context.Context, d decoded, o options) (*Table, error) {
 			if err != nil {
 				return nil, err
 			}
-			return table(fmt.Sprintf("CSV, %s, %s", delimiterName(comma), d.encoding), c)
+			return table(fmt.Sprintf("CSV, %s, %s", c.delimiter, d.encoding), c)
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -88,17 +92,8 @@ func cutSep(text string) (comma rune, rest string, ok bool) {
 }
 
 func delimiterName(comma rune) string {
-	switch comma {
-	case ',':
-		return "comma"
-	case ';':
-		return "semicolon"
-	case '\t':
-		return "tab"
-	case '|':
-		return "pipe"
-	case '^':
-		return "caret"
+	if i := slices.Index(delimiters, comma); i >= 0 {
+		return delimiterNames[i]
 	}
 	return fmt.Sprintf("%q", comma)
 }
