@@ -53,11 +53,9 @@ func guessCharset(data string) (best, other *charset, unknown bool) {
 		other = &charsets[closest]
 	}
 	if first == 0 {
-		unknown = scores[0] < 2*n // negative without the bonus
-	} else {
-		unknown = scores[first] < 0
+		scores[0] -= 2 * n // without the bonus
 	}
-	return best, other, unknown
+	return best, other, scores[first] < 0
 }
 
 // sameIn reports whether a text reads the same in two character sets.
