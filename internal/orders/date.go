@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"tallyman/internal/orders/grid"
 	"tallyman/internal/page"
 )
 
@@ -79,7 +80,7 @@ func day(y, m, d int) (time.Time, bool) {
 // writtenDate for a text that is not a date in any order.
 func parseDate(text string) writtenDate {
 	s, timed := text, false
-	if !digitsOnly(s) {
+	if !grid.DigitsOnly(s) {
 		if len(s) > 64 {
 			return writtenDate{}
 		}
@@ -108,10 +109,6 @@ func midnight(s string) bool {
 	return strings.Trim(clock, "0:.") == ""
 }
 
-func digitsOnly(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
-}
-
 // number parses a group of digits; it returns -1 if there are too many.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
@@ -135,7 +132,7 @@ func (w writtenDate) possible() bool {
 // month or the day is lost where a spreadsheet took it for a number), 20251219,
 // 121925, and the serial number of a day, 46010.
 func parseDigits(s string) (writtenDate, bool) {
-	if !digitsOnly(s) {
+	if !grid.DigitsOnly(s) {
 		return writtenDate{}, false
 	}
 	whole := s
@@ -180,7 +177,7 @@ func parseSeparated(s string) (writtenDate, bool) {
 	}
 	var w writtenDate
 	for i, p := range parts {
-		if !digitsOnly(p) || len(p) > 4 || len(p) == 3 {
+		if !grid.DigitsOnly(p) || len(p) > 4 || len(p) == 3 {
 			return w, false
 		}
 		w.figures[i] = number(p)
@@ -277,14 +274,14 @@ func parseNamed(s string) (writtenDate, bool) {
 // one, in whatever zone. It removes the decimals of a number: 46010.5 is noon, and
 // 12192025.0 is how a program wrote 12192025.
 func withoutTime(s string) string {
-	if whole, fraction, ok := strings.Cut(s, "."); ok && digitsOnly(whole) && digitsOnly(fraction) &&
+	if whole, fraction, ok := strings.Cut(s, "."); ok && grid.DigitsOnly(whole) && grid.DigitsOnly(fraction) &&
 		(len(whole) == 5 || strings.Trim(fraction, "0") == "") && len(whole) > 2 {
 		return whole
 	}
 	at := strings.IndexByte(s, ':')
 	if at < 0 {
 		// 20251219T000000Z
-		if d, t, ok := strings.Cut(s, "T"); ok && len(d) == 8 && digitsOnly(d) && len(strings.TrimRight(t, "Zz")) == 6 && digitsOnly(strings.TrimRight(t, "Zz")) {
+		if d, t, ok := strings.Cut(s, "T"); ok && len(d) == 8 && grid.DigitsOnly(d) && len(strings.TrimRight(t, "Zz")) == 6 && grid.DigitsOnly(strings.TrimRight(t, "Zz")) {
 			return d
 		}
 		return s

@@ -3,6 +3,7 @@ package orders
 import (
 	"strings"
 
+	"tallyman/internal/orders/grid"
 	"tallyman/internal/page"
 )
 
@@ -41,7 +42,7 @@ func isQuantity(text string) bool {
 }
 
 func plainQuantity(s string) bool {
-	return digitsOnly(s) && s[0] != '0'
+	return grid.DigitsOnly(s) && s[0] != '0'
 }
 
 // units are words after a quantity that do not change it, as a dozen would.
@@ -75,7 +76,7 @@ func figures(s string, dots bool) (whole, fraction string, ok bool) {
 		thousands, decimal = ".", ","
 	}
 	whole, fraction, _ = strings.Cut(s, decimal)
-	if fraction != "" && !digitsOnly(fraction) {
+	if fraction != "" && !grid.DigitsOnly(fraction) {
 		return "", "", false
 	}
 	for _, sep := range []string{thousands, "'", " "} {
@@ -84,13 +85,13 @@ func figures(s string, dots bool) (whole, fraction string, ok bool) {
 		}
 		groups := strings.Split(whole, sep)
 		for i, g := range groups {
-			if !digitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 {
+			if !grid.DigitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 {
 				return "", "", false
 			}
 		}
 		whole = strings.Join(groups, "")
 	}
-	return whole, fraction, digitsOnly(whole)
+	return whole, fraction, grid.DigitsOnly(whole)
 }
 
 // Dots reports whether dots separate thousands in the columns of cartons and of pieces.
@@ -117,16 +118,16 @@ func dots(rows []Row, of func(*Row) string) bool {
 		}
 		s = withoutUnit(page.Seen(s))
 		if !strings.Contains(s, ".") {
-			plain = plain || digitsOnly(s)
+			plain = plain || grid.DigitsOnly(s)
 			continue
 		}
 		whole, fraction, _ := strings.Cut(s, ",")
 		for i, g := range strings.Split(strings.TrimPrefix(whole, "+"), ".") {
-			if !digitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 || i == 0 && g[0] == '0' {
+			if !grid.DigitsOnly(g) || i > 0 && len(g) != 3 || len(g) > 3 || i == 0 && g[0] == '0' {
 				return false
 			}
 		}
-		if fraction != "" && !digitsOnly(fraction) {
+		if fraction != "" && !grid.DigitsOnly(fraction) {
 			return false
 		}
 		dotted = true
