@@ -12,7 +12,7 @@ import (
 // they are simple enough: an exact VLOOKUP of a text or a cell in columns of a sheet of
 // the workbook, by which exports often get names of customers.
 type lookups struct {
-	wb      grid.Workbook
+	wb      *grid.Workbook
 	columns map[sheetColumn]map[int]grid.Cell // the cells of columns, by row
 	tables  map[lookupTable]map[grid.Cell]grid.Cell
 }
@@ -50,7 +50,7 @@ func (l *lookups) compute(ctx context.Context, sheet int, formula string) (strin
 	table := lookupTable{sheet: sheet, key: columnNumber(m[6]), first: 1, last: 1 << 30}
 	if name := strings.ReplaceAll(m[4], "''", "'") + m[5]; name != "" {
 		table.sheet = -1
-		for i, s := range l.wb.Sheets() {
+		for i, s := range l.wb.Sheets {
 			if strings.EqualFold(s.Name, name) {
 				table.sheet = i
 			}

@@ -231,11 +231,11 @@ func readLayer(ctx context.Context, r io.ReaderAt, size int64, o options, layers
 	}
 }
 
-func readOpened(ctx context.Context, wb grid.Workbook, err error, encoding string, g *guess, o options) (*Table, error) {
+func readOpened(ctx context.Context, wb *grid.Workbook, err error, encoding string, g *guess, o options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readWorkbook(ctx, wb.Format()+encoding, wb, g, o)
+	return readWorkbook(ctx, wb.Format+encoding, wb, g, o)
 }
 
 // readUnpacked reads a file from an archive.

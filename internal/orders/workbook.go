@@ -10,25 +10,20 @@ import (
 )
 
 // readWorkbook reads all visible sheets with a header.
-func readWorkbook(ctx context.Context, format string, wb grid.Workbook, g *guess, o options) (*Table, error) {
+func readWorkbook(ctx context.Context, format string, wb *grid.Workbook, g *guess, o options) (*Table, error) {
 	var closest *collector
 	var read []*collector
 	rows := 0
-	all := wb.Sheets()
 	l := &lookups{wb: wb, columns: map[sheetColumn]map[int]grid.Cell{}, tables: map[lookupTable]map[grid.Cell]grid.Cell{}}
-	from1904 := false
-	if wb, ok := wb.(interface{ Date1904() bool }); ok {
-		from1904 = wb.Date1904()
-	}
 	for _, hidden := range []bool{false, true} {
 		if hidden && len(read) > 0 {
 			break
 		}
-		for i, s := range all {
+		for i, s := range wb.Sheets {
 			if s.Hidden != hidden {
 				continue
 			}
-			c := &collector{lim: o.Limits, words: o.words, keep: o.kept, sheet: s.Name, guess: g, from1904: from1904,
+			c := &collector{lim: o.Limits, words: o.words, keep: o.kept, sheet: s.Name, guess: g, from1904: wb.Date1904,
 				compute: func(formula string) (string, bool) { return l.compute(ctx, i, formula) }}
 			err := wb.Read(ctx, i, c)
 			if hidden {

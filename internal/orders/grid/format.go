@@ -17,9 +17,13 @@ type NumberFormat struct {
 	text string
 }
 
-// BuiltinFormat returns the number formats that workbooks use by number only, according
-// to ECMA-376 part 1, 18.8.30 (numFmt). Times of day without a date are numbers here.
-func BuiltinFormat(id int) NumberFormat {
+// FormatOf returns the number format with a number: one of the workbook's own, or one of those
+// that workbooks use by number only, according to ECMA-376 part 1, 18.8.30 (numFmt). Times of
+// day without a date are numbers here.
+func FormatOf(own map[int]NumberFormat, id int) NumberFormat {
+	if f, ok := own[id]; ok {
+		return f
+	}
 	switch {
 	case id >= 14 && id <= 17, id == 22,
 		id >= 27 && id <= 31, id == 36, id >= 50 && id <= 54, id == 57, id == 58: // East Asian dates
@@ -155,10 +159,9 @@ func DigitsOnly(s string) bool {
 // ISODate returns the date of a cell of type d, such as 2025-07-10T00:00:00, as
 // MMDDYYYY. Other texts stay as they are.
 func ISODate(s string) Cell {
-	if len(s) >= len(time.DateOnly) && (len(s) == len(time.DateOnly) || s[len(time.DateOnly)] == 'T') {
-		if d, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)]); err == nil {
-			return Cell{d.Format("01022006"), Date}
-		}
+	day, _, _ := strings.Cut(s, "T")
+	if d, err := time.Parse(time.DateOnly, day); err == nil {
+		return Cell{d.Format("01022006"), Date}
 	}
 	return Cell{Text: s}
 }

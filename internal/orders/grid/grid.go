@@ -57,15 +57,17 @@ type Sheet struct {
 }
 
 // Workbook is an opened workbook.
-type Workbook interface {
-	// Format returns the name of the file's format for people: "XLSX".
-	Format() string
-	// Sheets returns the worksheets, in the order of their tabs. The only table of a
+type Workbook struct {
+	// Format is the name of the file's format for people: "XLSX".
+	Format string
+	// Sheets are the worksheets, in the order of their tabs. The only table of a
 	// file without tabs has no name.
-	Sheets() []Sheet
+	Sheets []Sheet
+	// Date1904 is true if the workbook counts days from 1904.
+	Date1904 bool
 	// Read passes the rows of the i-th sheet to rows, until Add returns an error, which
 	// Read returns. Its other errors are of package fault, or that of ctx.
-	Read(ctx context.Context, i int, rows Rows) error
+	Read func(ctx context.Context, i int, rows Rows) error
 }
 
 // ErrStop is returned by Rows.Add when it needs no more rows, and then by

@@ -32,17 +32,18 @@ const (
 
 // page is the text of a page, with the places where its tables begin.
 type page struct {
+	grid.Workbook
 	text   string
 	lim    grid.Limits
-	sheets []grid.Sheet
 	starts []int
 }
 
 // Open finds the tables of a page. Its errors are faults, grid.NotRead for a page
 // without a table and fault.TooLarge for one with too many or nested too deep, or that
 // of ctx. The only table of a page has no name.
-func Open(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
-	p := &page{text: text, lim: lim}
+func Open(ctx context.Context, text string, lim grid.Limits) (*grid.Workbook, error) {
+	p := &page{Workbook: grid.Workbook{Format: "HTML table"}, text: text, lim: lim}
+	p.Read = p.read
 	s := newScanner(ctx, text)
 	for depth := 0; ; {
 		typ, err := s.next()
@@ -64,22 +65,18 @@ func Open(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, err
 				maxTables, maxDepth, grid.SaveAsXLSX)
 		}
 		p.starts = append(p.starts, s.offset)
-		p.sheets = append(p.sheets, grid.Sheet{Name: fmt.Sprintf("table %d", len(p.starts))})
+		p.Sheets = append(p.Sheets, grid.Sheet{Name: fmt.Sprintf("table %d", len(p.starts))})
 	}
 	switch len(p.starts) {
 	case 0:
 		return nil, grid.NotRead("an HTML page without a table")
 	case 1:
-		p.sheets[0].Name = ""
+		p.Sheets[0].Name = ""
 	}
-	return p, nil
+	return &p.Workbook, nil
 }
 
-func (p *page) Format() string { return "HTML table" }
-
-func (p *page) Sheets() []grid.Sheet { return p.sheets }
-
-func (p *page) Read(ctx context.Context, i int, rows grid.Rows) error {
+func (p *page) read(ctx context.Context, i int, rows grid.Rows) error {
 	t := &table{lim: p.lim, rows: rows, scanner: newScanner(ctx, p.text[p.starts[i]:])}
 	return t.read()
 }

@@ -20,7 +20,7 @@ import (
 // Open opens an OLE compound file, which may be an XLS workbook or another kind of
 // document. Its errors are faults: grid.Damaged, grid.Locked, grid.OldXLS, or
 // grid.NotOrders for other files; or that of ctx.
-func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid.Workbook, error) {
+func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (*grid.Workbook, error) {
 	doc, err := mscfb.New(io.NewSectionReader(r, 0, size))
 	if err != nil {
 		return nil, grid.Because(err, grid.Damaged("it begins like an old Office file, but is cut off or broken"))
@@ -49,7 +49,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid
 	return nil, grid.NotOrders("an old Office file that is not a workbook")
 }
 
-func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limits) (grid.Workbook, error) {
+func openBook(ctx context.Context, stream *mscfb.File, size int64, lim grid.Limits) (*grid.Workbook, error) {
 	if stream.Size > size {
 		return nil, grid.Damaged("it declares contents that are larger than the file")
 	}
@@ -101,23 +101,22 @@ const (
 
 // workbook is a workbook in the binary format of Excel 5 to 2003 ([MS-XLS]).
 type workbook struct {
-	data     []byte // the stream of records
-	version  uint16
-	page     *charmap.Charmap
-	date1904 bool
-	formats  []grid.NumberFormat // by style (XF)
-	shared   grid.StringTable
-
-	list    []grid.Sheet
-	offsets []uint32 // where each listed sheet begins
+	grid.Workbook
+	data    []byte // the stream of records
+	version uint16
+	page    *charmap.Charmap
+	formats []grid.NumberFormat // by style (XF)
+	shared  grid.StringTable
+	offsets []uint32 // where each sheet begins
 	left    int64    // bytes of sheets that may still be read
 }
 
 // OpenStream opens the records of a workbook of Excel 5 that is not in a compound file.
 // Its errors are those of Open.
-func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workbook, error) {
-	wb := &workbook{data: data, page: charmap.Windows1252, left: lim.Unpacked}
-	custom := map[uint16]grid.NumberFormat{}
+func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (*grid.Workbook, error) {
+	wb := &workbook{Workbook: grid.Workbook{Format: "XLS"}, data: data, page: charmap.Windows1252, left: lim.Unpacked}
+	wb.Read = wb.read
+	custom := map[int]grid.NumberFormat{}
 	var styles []uint16
 	r := &records{data: data}
 	version, _, err := r.bof()
@@ -136,16 +135,12 @@ func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workboo
 		switch rec.id {
 		case recEOF:
 			for _, id := range styles {
-				f, ok := custom[id]
-				if !ok {
-					f = grid.BuiltinFormat(int(id))
-				}
-				wb.formats = append(wb.formats, f)
+				wb.formats = append(wb.formats, grid.FormatOf(custom, int(id)))
 			}
-			if len(wb.list) == 0 {
+			if len(wb.Sheets) == 0 {
 				return nil, grid.Damaged("it has no sheets")
 			}
-			return wb, nil
+			return &wb.Workbook, nil
 		case recFilePass:
 			return nil, grid.Locked()
 		case recCodePage:
@@ -155,9 +150,9 @@ func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workboo
 				}
 			}
 		case rec1904:
-			wb.date1904 = rec.u16(0) == 1
+			wb.Date1904 = rec.u16(0) == 1
 		case recFormat:
-			id := rec.u16(0)
+			id := int(rec.u16(0))
 			size := 2
 			if wb.version == biff5 {
 				size = 1
@@ -169,7 +164,7 @@ func OpenStream(ctx context.Context, data []byte, lim grid.Limits) (grid.Workboo
 			if rec.u8(5) != 0 {
 				break // a chart, a macro sheet or a module
 			}
-			wb.list = append(wb.list, grid.Sheet{Name: wb.text(&rec, 6, 1), Hidden: rec.u8(4)&3 != 0})
+			wb.Sheets = append(wb.Sheets, grid.Sheet{Name: wb.text(&rec, 6, 1), Hidden: rec.u8(4)&3 != 0})
 			wb.offsets = append(wb.offsets, rec.u32(0))
 		case recSST:
 			r.join(&rec)
@@ -211,13 +206,6 @@ func (wb *workbook) readStrings(rec record) error {
 	return nil
 }
 
-func (wb *workbook) Format() string { return "XLS" }
-
-// Date1904 reports whether the workbook counts days from 1904.
-func (wb *workbook) Date1904() bool { return wb.date1904 }
-
-func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
-
 // xlsCell is a cell as stored in its record. There can be millions, and most are in
 // columns that are not read.
 type xlsCell struct {
@@ -235,9 +223,9 @@ const (
 	cellUncomputed // a formula
 )
 
-func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
+func (wb *workbook) read(ctx context.Context, i int, c grid.Rows) error {
 	if int64(wb.offsets[i]) > int64(len(wb.data)) {
-		return grid.Damaged("sheet %s is missing", grid.Quoted(wb.list[i].Name))
+		return grid.Damaged("sheet %s is missing", grid.Quoted(wb.Sheets[i].Name))
 	}
 	r := &records{data: wb.data, pos: int(wb.offsets[i])}
 	_, kind, err := r.bof()
@@ -247,7 +235,7 @@ func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
 	// In workbooks that Excel 97 writes for Excel 95, the sheets name the version of
 	// Excel 97.
 	if kind != 0x10 {
-		return grid.Damaged("another record is where sheet %s should begin", grid.Quoted(wb.list[i].Name))
+		return grid.Damaged("another record is where sheet %s should begin", grid.Quoted(wb.Sheets[i].Name))
 	}
 	start := r.pos
 	cells, own, err := wb.readCells(ctx, r)
@@ -397,13 +385,13 @@ func (wb *workbook) show(cell xlsCell, own []string) (grid.Cell, bool) {
 	case cellUncomputed:
 		return grid.Cell{Text: "0", Kind: grid.Uncomputed}, true
 	case cellError:
-		return grid.Cell{Text: errorText(byte(cell.bits)), Kind: grid.Error}, true
+		return grid.Cell{Text: cmp.Or(errorTexts[cell.bits], "#ERROR!"), Kind: grid.Error}, true
 	}
 	var format grid.NumberFormat
 	if int(cell.style) < len(wb.formats) {
 		format = wb.formats[cell.style]
 	}
-	return format.Show(math.Float64frombits(cell.bits), wb.date1904), true
+	return format.Show(math.Float64frombits(cell.bits), wb.Date1904), true
 }
 
 // rk unpacks a number from 30 bits: an integer or the top of a float64, perhaps
@@ -419,23 +407,5 @@ func rk(bits uint32) float64 {
 	return v
 }
 
-// errorText returns what a cell with an error shows ([MS-XLS] 2.5.10, BErr).
-func errorText(code byte) string {
-	switch code {
-	case 0x00:
-		return "#NULL!"
-	case 0x07:
-		return "#DIV/0!"
-	case 0x0F:
-		return "#VALUE!"
-	case 0x17:
-		return "#REF!"
-	case 0x1D:
-		return "#NAME?"
-	case 0x24:
-		return "#NUM!"
-	case 0x2A:
-		return "#N/A"
-	}
-	return "#ERROR!"
-}
+// errorTexts are what cells with an error show ([MS-XLS] 2.5.10, BErr).
+var errorTexts = map[uint64]string{0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}

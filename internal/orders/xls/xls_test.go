@@ -260,7 +260,7 @@ func TestXLSHiddenSheets(t *testing.T) {
 	data[i+8] = 1
 	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
 	must.OK(t, err)
-	if got := wb.Sheets(); !slices.Equal(got, []grid.Sheet{{Name: "Orders", Hidden: true}}) {
+	if got := wb.Sheets; !slices.Equal(got, []grid.Sheet{{Name: "Orders", Hidden: true}}) {
 		t.Errorf("the sheets are %+v", got)
 	}
 }

@@ -14,13 +14,13 @@ import (
 
 // ods is an OpenDocument spreadsheet: an archive, or one flat text.
 type ods struct {
+	grid.Workbook
 	open func(context.Context) (*scanner, error)
 	lim  grid.Limits
-	list []grid.Sheet
 }
 
 // openODS opens an archive with a part content.xml.
-func openODS(ctx context.Context, p *pkg) (grid.Workbook, error) {
+func openODS(ctx context.Context, p *pkg) (*grid.Workbook, error) {
 	const content, manifest = "content.xml", "META-INF/manifest.xml"
 	if p.has(manifest) {
 		m, err := p.open(ctx, manifest)
@@ -45,8 +45,9 @@ func openODS(ctx context.Context, p *pkg) (grid.Workbook, error) {
 	})
 }
 
-func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*scanner, error)) (*ods, error) {
-	doc := &ods{open: open, lim: lim}
+func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*scanner, error)) (*grid.Workbook, error) {
+	doc := &ods{Workbook: grid.Workbook{Format: "ODS"}, open: open, lim: lim}
+	doc.Read = doc.read
 	x, err := open(ctx)
 	if err != nil {
 		return nil, err
@@ -64,10 +65,10 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 		case "tracked-changes": // contain deleted cells
 			return x.skip()
 		case "table":
-			if len(doc.list) == maxSheets {
+			if len(doc.Sheets) == maxSheets {
 				return tooManySheets()
 			}
-			doc.list = append(doc.list, grid.Sheet{Name: attr(t, "name"), Hidden: hidden[attr(t, "style-name")]})
+			doc.Sheets = append(doc.Sheets, grid.Sheet{Name: attr(t, "name"), Hidden: hidden[attr(t, "style-name")]})
 			return x.skip()
 		}
 		return nil
@@ -78,17 +79,13 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 	if !spreadsheet {
 		return nil, grid.NotOrders("an OpenDocument file that is no spreadsheet")
 	}
-	if len(doc.list) == 0 {
+	if len(doc.Sheets) == 0 {
 		return nil, grid.Damaged("it has no sheets")
 	}
-	return doc, nil
+	return &doc.Workbook, nil
 }
 
-func (doc *ods) Format() string { return "ODS" }
-
-func (doc *ods) Sheets() []grid.Sheet { return doc.list }
-
-func (doc *ods) Read(ctx context.Context, i int, rows grid.Rows) error {
+func (doc *ods) read(ctx context.Context, i int, rows grid.Rows) error {
 	x, err := doc.open(ctx)
 	if err != nil {
 		return err
@@ -109,24 +106,19 @@ type sheetODS struct {
 // table finds the i-th table and reads its rows.
 func (s *sheetODS) table(i int) error {
 	for {
-		tok, err := s.x.next()
+		t, err := s.x.start()
+		switch {
+		case err != nil:
+		case t.Name.Local == "table" && i == 0:
+			return s.rows()
+		case t.Name.Local == "table":
+			i--
+			err = s.x.skip()
+		case t.Name.Local == "tracked-changes":
+			err = s.x.skip()
+		}
 		if err != nil {
 			return err
-		}
-		t, ok := tok.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		switch {
-		case t.Name.Local == "tracked-changes", t.Name.Local == "table" && i > 0:
-			if t.Name.Local == "table" {
-				i--
-			}
-			if err := s.x.skip(); err != nil {
-				return err
-			}
-		case t.Name.Local == "table":
-			return s.rows()
 		}
 	}
 }

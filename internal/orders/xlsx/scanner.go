@@ -129,6 +129,16 @@ func (s *scanner) starts(read func(t xml.StartElement, at int64) error) error {
 	}
 }
 
+// start moves after the next start tag.
+func (s *scanner) start() (t xml.StartElement, err error) {
+	for found := false; !found && err == nil; {
+		var tok xml.Token
+		tok, err = s.next()
+		t, found = tok.(xml.StartElement)
+	}
+	return t, err
+}
+
 // children reads to the end of the element whose start tag was read. It calls read with
 // the start tag of each element in it, which read must read to its end.
 func (s *scanner) children(read func(xml.StartElement) error) error {
@@ -192,27 +202,17 @@ func (s *scanner) text(dst []byte, most int, deep bool) ([]byte, error) {
 // and that of its runs, but not its phonetic text.
 func (s *scanner) rich(dst []byte, most int) ([]byte, error) {
 	start := len(dst)
-	for depth := 1; depth > 0; {
-		tok, err := s.next()
-		if err != nil {
-			return dst, err
+	var read func(xml.StartElement) error
+	read = func(t xml.StartElement) (err error) {
+		switch t.Name.Local {
+		case "t":
+			dst, err = s.text(dst, max(0, most-(len(dst)-start)), false)
+			return err
+		case "rPh":
+			return s.skip()
 		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "t":
-				dst, err = s.text(dst, max(0, most-(len(dst)-start)), false)
-			case "rPh":
-				err = s.skip()
-			default:
-				depth++
-			}
-			if err != nil {
-				return dst, err
-			}
-		case xml.EndElement:
-			depth--
-		}
+		return s.children(read)
 	}
-	return dst, nil
+	err := s.children(read)
+	return dst, err
 }

@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -20,17 +21,16 @@ import (
 // damaged workbook would lose rows in silence, and it does not distinguish dates from
 // numbers without loading the whole sheet.
 type workbook struct {
-	pkg      *pkg
-	list     []grid.Sheet
-	paths    []string // of the parts, one for each of the list
-	date1904 bool
-	formats  []grid.NumberFormat // by style
+	grid.Workbook
+	pkg     *pkg
+	paths   []string            // of the parts, one for each sheet
+	formats []grid.NumberFormat // by style
 
 	stringsPart string            // "" if there is none
 	shared      *grid.StringTable // once they are needed
 }
 
-func openWorkbook(ctx context.Context, p *pkg, main string) (*workbook, error) {
+func openWorkbook(ctx context.Context, p *pkg, main string) (*grid.Workbook, error) {
 	var doc struct {
 		XMLName xml.Name `xml:"workbook"`
 		Pr      struct {
@@ -49,7 +49,8 @@ func openWorkbook(ctx context.Context, p *pkg, main string) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	wb := &workbook{pkg: p, date1904: xmlBool(doc.Pr.Date1904)}
+	wb := &workbook{Workbook: grid.Workbook{Format: "XLSX", Date1904: xmlBool(doc.Pr.Date1904)}, pkg: p}
+	wb.Read = wb.read
 	sheets := map[string]string{}
 	for _, r := range rels {
 		switch {
@@ -68,13 +69,13 @@ func openWorkbook(ctx context.Context, p *pkg, main string) (*workbook, error) {
 		if !ok {
 			continue // a chart, a dialog or a macro
 		}
-		wb.list = append(wb.list, grid.Sheet{Name: s.Name, Hidden: strings.HasSuffix(strings.ToLower(s.State), "hidden")})
+		wb.Sheets = append(wb.Sheets, grid.Sheet{Name: s.Name, Hidden: strings.HasSuffix(strings.ToLower(s.State), "hidden")})
 		wb.paths = append(wb.paths, part)
 	}
-	if len(wb.list) == 0 {
+	if len(wb.Sheets) == 0 {
 		return nil, grid.Damaged("it has no sheets")
 	}
-	return wb, nil
+	return &wb.Workbook, nil
 }
 
 func (wb *workbook) readStyles(ctx context.Context, part string) error {
@@ -96,23 +97,12 @@ func (wb *workbook) readStyles(ctx context.Context, part string) error {
 	}
 	wb.formats = make([]grid.NumberFormat, len(doc.Cells))
 	for i, xf := range doc.Cells {
-		f, ok := custom[xf.Format]
-		if !ok {
-			f = grid.BuiltinFormat(xf.Format)
-		}
-		wb.formats[i] = f
+		wb.formats[i] = grid.FormatOf(custom, xf.Format)
 	}
 	return nil
 }
 
-func (wb *workbook) Format() string { return "XLSX" }
-
-// Date1904 reports whether the workbook counts days from 1904.
-func (wb *workbook) Date1904() bool { return wb.date1904 }
-
-func (wb *workbook) Sheets() []grid.Sheet { return wb.list }
-
-func (wb *workbook) Read(ctx context.Context, i int, c grid.Rows) error {
+func (wb *workbook) read(ctx context.Context, i int, c grid.Rows) error {
 	p, err := wb.pkg.open(ctx, wb.paths[i])
 	if err != nil {
 		return err
@@ -180,39 +170,24 @@ type sheetReader struct {
 	cells    []grid.Cell
 }
 
+// errEnough ends the reading of a sheet after its rows: what follows is layout.
+var errEnough = errors.New("the rows were read")
+
 func (s *sheetReader) rows() error {
-	began, inData := false, false
-	for {
-		tok, err := s.x.next()
-		if err == io.EOF && began {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			switch {
-			case !began && t.Name.Local != "worksheet":
-				return errors.New("it is no worksheet")
-			case !began:
-				began = true
-			case t.Name.Local == "sheetData":
-				inData = true
-			case inData && t.Name.Local == "row":
-				err = s.readRow(t)
-			default:
-				err = s.x.skip()
-			}
-			if err != nil {
-				return err
-			}
-		case xml.EndElement:
-			if t.Name.Local == "sheetData" {
-				return nil // what follows is layout
-			}
-		}
+	t, err := s.x.start()
+	if err != nil {
+		return err
 	}
+	if t.Name.Local != "worksheet" {
+		return errors.New("it is no worksheet")
+	}
+	err = s.x.named("sheetData", func(xml.StartElement) error {
+		return cmp.Or(s.x.named("row", s.readRow), errEnough)
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // maxRow is more than the rows of any spreadsheet (1,048,576 in Excel), but small
@@ -330,7 +305,7 @@ func (s *sheetReader) value(raw, typ, styleID string) (grid.Cell, error) {
 	if !format.Date && len(raw) > 15 && grid.DigitsOnly(raw) {
 		return grid.Cell{Text: raw, Kind: grid.Number}, nil // more digits than a number keeps
 	}
-	return format.Show(v, s.wb.date1904), nil
+	return format.Show(v, s.wb.Date1904), nil
 }
 
 // parseColumn reads the column of a cell's name: 0 for A1.

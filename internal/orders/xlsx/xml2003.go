@@ -12,9 +12,9 @@ import (
 // xml2003 is a workbook in one XML text, a format of Excel 2002 that many web systems
 // write (SpreadsheetML 2003).
 type xml2003 struct {
+	grid.Workbook
 	text    string
 	lim     grid.Limits
-	list    []grid.Sheet
 	starts  []int64 // of the sheets in the text
 	formats map[string]grid.NumberFormat
 }
@@ -22,15 +22,16 @@ type xml2003 struct {
 // OpenText opens a workbook that is one XML text in UTF-8, whatever encoding it
 // declares: an Excel 2003 XML workbook or a flat OpenDocument spreadsheet. Its
 // errors are those of Open.
-func OpenText(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
+func OpenText(ctx context.Context, text string, lim grid.Limits) (*grid.Workbook, error) {
 	if strings.Contains(text[:min(len(text), 4096)], "urn:oasis:names:tc:opendocument") {
 		return newODS(ctx, lim, func(ctx context.Context) (*scanner, error) { return newTextScanner(ctx, text), nil })
 	}
 	return openXML2003(ctx, text, lim)
 }
 
-func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbook, error) {
-	wb := &xml2003{text: text, lim: lim, formats: map[string]grid.NumberFormat{}}
+func openXML2003(ctx context.Context, text string, lim grid.Limits) (*grid.Workbook, error) {
+	wb := &xml2003{Workbook: grid.Workbook{Format: "Excel 2003 XML"}, text: text, lim: lim, formats: map[string]grid.NumberFormat{}}
+	wb.Read = wb.read
 	x := newTextScanner(ctx, text)
 	style := ""
 	err := x.starts(func(t xml.StartElement, at int64) error {
@@ -40,15 +41,15 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 		case "NumberFormat":
 			wb.formats[style] = format2003(attr(t, "Format"))
 		case "Worksheet":
-			if len(wb.list) == maxSheets {
+			if len(wb.Sheets) == maxSheets {
 				return tooManySheets()
 			}
-			wb.list = append(wb.list, grid.Sheet{Name: attr(t, "Name")})
+			wb.Sheets = append(wb.Sheets, grid.Sheet{Name: attr(t, "Name")})
 			wb.starts = append(wb.starts, at)
 		case "Visible": // an option of the sheet, after its cells
 			state, err := x.text(nil, 64, false)
-			if n := len(wb.list); n > 0 {
-				wb.list[n-1].Hidden = strings.HasSuffix(string(state), "Hidden")
+			if n := len(wb.Sheets); n > 0 {
+				wb.Sheets[n-1].Hidden = strings.HasSuffix(string(state), "Hidden")
 			}
 			return err
 		}
@@ -57,10 +58,10 @@ func openXML2003(ctx context.Context, text string, lim grid.Limits) (grid.Workbo
 	if err != nil {
 		return nil, err
 	}
-	if len(wb.list) == 0 {
+	if len(wb.Sheets) == 0 {
 		return nil, grid.Damaged("it has no sheets")
 	}
-	return wb, nil
+	return &wb.Workbook, nil
 }
 
 // format2003 returns the meaning of a format's code, or of its English name.
@@ -75,11 +76,7 @@ func format2003(code string) grid.NumberFormat {
 	return grid.ParseFormat(code)
 }
 
-func (wb *xml2003) Format() string { return "Excel 2003 XML" }
-
-func (wb *xml2003) Sheets() []grid.Sheet { return wb.list }
-
-func (wb *xml2003) Read(ctx context.Context, i int, rows grid.Rows) error {
+func (wb *xml2003) read(ctx context.Context, i int, rows grid.Rows) error {
 	s := &sheet2003{wb: wb, x: newTextScanner(ctx, wb.text[wb.starts[i]:]), c: rows}
 	return s.x.broken(s.rows())
 }

@@ -45,7 +45,7 @@ type pkg struct {
 // Open opens a ZIP archive that should be an XLSX workbook. Its errors are faults:
 // grid.Damaged, grid.Locked, grid.NotRead or grid.NotOrders for other archives,
 // fault.TooLarge for what unpacks to more than lim allows; or that of ctx.
-func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (grid.Workbook, error) {
+func Open(ctx context.Context, r io.ReaderAt, size int64, lim grid.Limits) (*grid.Workbook, error) {
 	zr, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are never used as paths
 		return nil, grid.Damaged("it begins as one, but is cut off or broken (%w)", err)
