@@ -42,12 +42,13 @@ func wrapped(s string) string {
 	return b
 }
 
-func join[T ~string](names []T) string {
-	texts := make([]string, len(names))
-	for i, n := range names {
-		texts[i] = string(n)
+func join[T ~string](names []T) string { return strings.Join(texts(names), ", ") }
+
+func texts[T ~string](names []T) (list []string) {
+	for _, n := range names {
+		list = append(list, string(n))
 	}
-	return strings.Join(texts, ", ")
+	return list
 }
 
 // FormNamed returns the index of the learnt form of a name, -1 if there is none.
@@ -139,11 +140,7 @@ func (p *Profile) changed() *Profile {
 
 // forms decodes the list of learnt forms.
 func (d *decoder) forms(key string, n *node) (list []form.Form) {
-	if !d.kind(key, n, aList) {
-		return nil
-	}
-	if len(n.list) > form.MaxForms {
-		d.wrong(n.line, "%s has more than %d forms", key, form.MaxForms)
+	if !d.entries(key, n, aList, form.MaxForms, "forms") {
 		return nil
 	}
 	for i, e := range n.list {
@@ -210,11 +207,7 @@ func part(name string, i int) string { return name + "/" + strconv.Itoa(i) }
 
 // tables decodes a list of tables that have some keys.
 func (d *decoder) tables(key string, n *node, keys ...string) (list []*node) {
-	if !d.kind(key, n, aList) {
-		return nil
-	}
-	if len(n.list) > mostEntries {
-		d.wrong(n.line, "%s has more than %d entries", key, mostEntries)
+	if !d.entries(key, n, aList, mostEntries, "entries") {
 		return nil
 	}
 	for _, e := range n.list {
@@ -222,7 +215,7 @@ func (d *decoder) tables(key string, n *node, keys ...string) (list []*node) {
 			continue
 		}
 		for _, k := range e.keys {
-			if !known(keys, k) {
+			if !slices.Contains(keys, k) {
 				d.wrong(e.table[k].line, "%s: there is no %s; there are: %s", key, quote(k), strings.Join(keys, ", "))
 			}
 		}

@@ -210,11 +210,8 @@ func CheckMapped(mappings, header []string) error {
 
 // meanings lists the meanings of columns for people.
 func meanings() string {
-	var list []string
-	for _, m := range orders.Meanings() {
-		list = append(list, m.Name)
-	}
-	return strings.Join(list, ", ")
+	all := orders.Meanings()
+	return text.List(all, len(all), func(m orders.Meaning) string { return m.Name })
 }
 
 // JSON returns the settings as JSON.
@@ -270,6 +267,3 @@ func wrongColumn(s string) string {
 	}
 	return ""
 }
-
-// known reports whether a name is one of a list.
-func known(list []string, name string) bool { return slices.Contains(list, name) }

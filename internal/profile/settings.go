@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/sheet"
+	"tallyman/internal/text"
 )
 
 // setting is one setting. Reading, checking and writing profiles follow from settings.
@@ -39,7 +40,7 @@ var settings = []setting{
 each column's own dates; "month first", "day first" and "year first" say it. Dates
 as 2025-12-19 or with the month's name are read in any case.`,
 		at:      func(p *Profile) any { return &p.Sheet.Dates },
-		options: optionsOf(orders.DateOrders),
+		options: texts(orders.DateOrders),
 	},
 	{
 		key:     "orders.ignored",
@@ -155,13 +156,6 @@ LTL eBOL description ` + sheet.EBOLVersion + `. Each is used only where the bill
 	},
 }
 
-func optionsOf(list []orders.DateOrder) (names []string) {
-	for _, o := range list {
-		names = append(names, string(o))
-	}
-	return names
-}
-
 func meaningKeys() (keys []string) {
 	for _, m := range orders.Meanings() {
 		keys = append(keys, m.Key)
@@ -240,7 +234,7 @@ func siblings(prefix string) (names []string) {
 	for _, s := range settings {
 		if rest, ok := strings.CutPrefix(s.key, prefix); ok {
 			name, _, _ := strings.Cut(rest, ".")
-			if !known(names, prefix+name) {
+			if !slices.Contains(names, prefix+name) {
 				names = append(names, prefix+name)
 			}
 		}
@@ -253,7 +247,7 @@ func (d *decoder) value(s *setting, n *node, to any) {
 	switch to := to.(type) {
 	case *orders.DateOrder:
 		if text, ok := d.text(s.key, n); ok {
-			if !known(s.options, text) {
+			if !slices.Contains(s.options, text) {
 				d.wrong(n.line, "%s must be one of %s, not %s", s.key, quoted(s.options), quote(text))
 				return
 			}
@@ -266,7 +260,7 @@ func (d *decoder) value(s *setting, n *node, to any) {
 	case *[]string:
 		*to = append([]string{}, d.texts(s.key, n)...)
 		for _, text := range *to {
-			if s.options != nil && !known(s.options, text) {
+			if s.options != nil && !slices.Contains(s.options, text) {
 				d.wrong(d.entry(s.key, text), "%s: there is no %s; there are: %s", s.key, quote(text), quoted(s.options))
 			}
 		}
@@ -294,6 +288,18 @@ func (d *decoder) value(s *setting, n *node, to any) {
 	}
 }
 
+// entries reports whether a value is a list or a table of so many entries at most.
+func (d *decoder) entries(key string, n *node, want kind, most int, what string) bool {
+	if !d.kind(key, n, want) {
+		return false
+	}
+	if max(len(n.list), len(n.keys)) > most {
+		d.wrong(n.line, "%s has more than %d %s", key, most, what)
+		return false
+	}
+	return true
+}
+
 // kind reports whether a value has the right kind.
 func (d *decoder) kind(key string, n *node, want kind) bool {
 	if n.kind != want {
@@ -315,16 +321,12 @@ func (d *decoder) text(key string, n *node) (string, bool) {
 }
 
 func (d *decoder) texts(key string, n *node) (list []string) {
-	if !d.kind(key, n, aList) {
-		return nil
-	}
-	if len(n.list) > mostEntries {
-		d.wrong(n.line, "%s has more than %d entries", key, mostEntries)
+	if !d.entries(key, n, aList, mostEntries, "entries") {
 		return nil
 	}
 	for _, e := range n.list {
 		if text, ok := d.text(key, e); ok {
-			if known(list, text) {
+			if slices.Contains(list, text) {
 				d.wrong(e.line, "%s: %s stands twice", key, quote(text))
 				continue
 			}
@@ -337,16 +339,12 @@ func (d *decoder) texts(key string, n *node) (list []string) {
 
 // each decodes the entries of a table of texts.
 func (d *decoder) each(s *setting, n *node, value func(k string, v *node)) {
-	if !d.kind(s.key, n, aTable) {
-		return
-	}
-	if len(n.keys) > mostEntries {
-		d.wrong(n.line, "%s has more than %d entries", s.key, mostEntries)
+	if !d.entries(s.key, n, aTable, mostEntries, "entries") {
 		return
 	}
 	for _, k := range n.keys {
 		v := n.table[k]
-		if s.options != nil && !known(s.options, k) {
+		if s.options != nil && !slices.Contains(s.options, k) {
 			d.wrong(v.line, "%s: there is no %s; there are: %s", s.key, quote(k), strings.Join(s.options, ", "))
 			continue
 		}
@@ -395,11 +393,7 @@ func (d *decoder) whole(key string, n *node, to *int) {
 // byName decodes the list of ship-tos with another cube.
 func (d *decoder) byName(key string, n *node) (list []sheet.ByName) {
 	list = []sheet.ByName{}
-	if !d.kind(key, n, aList) {
-		return list
-	}
-	if len(n.list) > mostEntries {
-		d.wrong(n.line, "%s has more than %d entries", key, mostEntries)
+	if !d.entries(key, n, aList, mostEntries, "entries") {
 		return list
 	}
 	for _, e := range n.list {
@@ -434,7 +428,7 @@ func checkByName(p *Profile, d *decoder) {
 	const key = "pallets.by_name"
 	for i, b := range p.Sheet.ByName {
 		line := d.entry(key, strconv.Itoa(i))
-		if !known(sheet.FinalCubeColumns, b.Column) {
+		if !slices.Contains(sheet.FinalCubeColumns, b.Column) {
 			d.wrong(line, "%s: column must be one of %s, not %s", key, quoted(sheet.FinalCubeColumns), quote(b.Column))
 		}
 		for _, before := range p.Sheet.ByName[:i] {
@@ -503,7 +497,7 @@ func checkSheetColumns(p *Profile, d *decoder) {
 		d.wrong(d.lines[key], "%s is empty; a sheet has columns", key)
 	}
 	for _, name := range p.Sheet.Columns {
-		if _, constant := p.Sheet.Constants[name]; !constant && !known(sheet.Columns[:], name) {
+		if _, constant := p.Sheet.Constants[name]; !constant && !slices.Contains(sheet.Columns[:], name) {
 			d.wrong(d.entry(key, name), "%s: the product has no column %s, and the constants have none either; there are: %s", key, quote(name), strings.Join(sheet.Columns[:], ", "))
 		}
 	}
@@ -527,7 +521,7 @@ func checkHeadings(p *Profile, d *decoder) {
 		of[heading] = name
 	}
 	for name := range p.Sheet.Headings {
-		if !known(p.Sheet.Columns, name) {
+		if !slices.Contains(p.Sheet.Columns, name) {
 			d.wrong(d.entry(key, name), "%s: %s is not among sheet.columns", key, quote(name))
 		}
 	}
@@ -539,7 +533,7 @@ func checkConstants(p *Profile, d *decoder) {
 		switch {
 		case sheet.HasSource(name):
 			d.wrong(d.entry(key, name), "%s: %s is filled in from bills and orders, so it can have no constant", key, quote(name))
-		case !known(p.Sheet.Columns, name):
+		case !slices.Contains(p.Sheet.Columns, name):
 			d.wrong(d.entry(key, name), "%s: %s is not among sheet.columns", key, quote(name))
 		}
 	}
@@ -557,10 +551,4 @@ func checkEBOL(p *Profile, d *decoder) {
 }
 
 // quoted returns texts in quotation marks, for a sentence.
-func quoted(list []string) string {
-	q := make([]string, len(list))
-	for i, s := range list {
-		q[i] = strconv.Quote(s)
-	}
-	return strings.Join(q, ", ")
-}
+func quoted(list []string) string { return text.List(list, len(list), strconv.Quote) }
