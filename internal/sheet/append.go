@@ -71,6 +71,9 @@ type growing struct {
 	bill, style int // columns of the file
 	width       int
 	there       map[key][]key // what the file has, by bill and style
+	// header and last are numbers of rows: of the header, and of the last row of a bill. below is
+	// that of the first row after it that has something, 0 if there is none.
+	header, last, below int
 }
 
 // header reports whether a row is the header of a file, and returns what it says.
@@ -129,13 +132,35 @@ func grown(k key) key {
 	return k
 }
 
-// see takes a row of the file.
-func (g *growing) see(k key) { g.there[k.product()] = append(g.there[k.product()], k) }
+// row takes the n-th row of a file, from 1: the header, as long as g is nil, or a row below it.
+// It reports whether those that follow matter.
+func (s *Sheet) row(g *growing, n int, cells []string) (_ *growing, more bool) {
+	if g == nil {
+		if g, ok := s.header(cells); ok {
+			g.header, g.last = n, n
+			return g, true
+		}
+		return nil, n < headerRows
+	}
+	k := g.keyOf(cells)
+	switch {
+	case k.bill != "" || k.style != "":
+		g.there[k.product()] = append(g.there[k.product()], k)
+		g.last, g.below = n, 0
+	case g.below == 0 && strings.Join(cells, "") != "":
+		g.below = n
+	}
+	return g, true
+}
 
 // missing returns the rows of the sheet that the file does not have. Of several of one bill
 // and style, those with the same quantities are there first; what people corrected takes
-// the place of the others.
-func (g *growing) missing() (rows []int, a Appended) {
+// the place of the others. It fails with fault.BadRequest for a file with other rows below.
+func (g *growing) missing() (rows []int, a Appended, err error) {
+	if g.below > 0 {
+		return nil, a, fault.New(fault.BadRequest,
+			"row %d stands below the rows of bills and is none, such as a row of sums: remove it, or put it elsewhere", g.below)
+	}
 	var products []key
 	ours := map[key][]int{}
 	for i := range g.sheet.Rows {
@@ -164,7 +189,7 @@ func (g *growing) missing() (rows []int, a Appended) {
 			a.Missing = append(a.Missing, g.columns[i].heading)
 		}
 	}
-	return rows, a
+	return rows, a, nil
 }
 
 func (g *growing) keyAt(i int) key {
@@ -184,10 +209,6 @@ func (s *Sheet) errHeader() error {
 		return fault.New(fault.BadRequest, "the profile's sheet lacks the bill number or the style, by which rows are found again")
 	}
 	return fault.New(fault.MissingColumns, "none of its first %d rows has the headings %s", headerRows, strings.Join(names, " and "))
-}
-
-func errBelow(row int) error {
-	return fault.New(fault.BadRequest, "row %d stands below the rows of bills and is none, such as a row of sums: remove it, or put it elsewhere", row)
 }
 
 func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
@@ -212,7 +233,6 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 	}
 	var g *growing
 	var comma rune
-	var records [][]string
 	var wrong error
 	for _, comma = range ",;\t" {
 		r := csv.NewReader(strings.NewReader(text))
@@ -222,24 +242,8 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 			wrong = err
 			continue
 		}
-		for i, record := range all[:min(len(all), headerRows)] {
-			if found, ok := s.header(record); ok {
-				g, records = found, all[i+1:]
-				last := 0
-				for n, record := range records {
-					k := g.keyOf(record)
-					if k.bill != "" || k.style != "" {
-						g.see(k)
-						last = n + 1
-					}
-				}
-				for n, record := range records[last:] {
-					if strings.Join(record, "") != "" {
-						return nil, Appended{}, errBelow(i + 2 + last + n)
-					}
-				}
-				break
-			}
+		for i, more := 0, true; more && i < len(all); i++ {
+			g, more = s.row(g, i+1, all[i])
 		}
 		if g != nil {
 			break
@@ -251,7 +255,10 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 		}
 		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is no CSV that can be read to its end: %w", wrong)
 	}
-	rows, a := g.missing()
+	rows, a, err := g.missing()
+	if err != nil {
+		return nil, a, err
+	}
 	if len(rows) == 0 {
 		return file, a, nil
 	}
@@ -296,24 +303,8 @@ func (s *Sheet) newGrowing() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err := writeWorkbook(&b, func(f *excelize.File) error {
-		if err := f.SetSheetName("Sheet1", tabName); err != nil {
-			return err
-		}
-		st := &styles{file: f, made: map[styleKey]int{}}
-		columns := s.columns()
-		headings := make([]string, len(columns))
-		for i := range columns {
-			headings[i] = columns[i].heading
-		}
-		return st.tab(tabName, headings, widths(s), len(s.Rows), nil, func(i int, values []any) (err error) {
-			for col := range columns {
-				if values[col], err = st.cell(columns[col].kind(), columns[col].cell(&s.Rows[i]), columns[col].day(s.dates), unmarked); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	err := writeWorkbook(&b, tabName, func(st *styles) error {
+		return st.rows(s, nil, func(int, int) mark { return unmarked })
 	})
 	return b.Bytes(), err
 }
@@ -336,66 +327,48 @@ func (s *Sheet) appendXLSX(file []byte) ([]byte, Appended, error) {
 	}
 	defer f.Close()
 	for _, name := range f.GetSheetList() {
-		g, header, last, err := s.worksheet(f, name)
+		g, err := s.worksheet(f, name)
 		if err != nil {
 			return nil, Appended{}, err
 		}
 		if g == nil {
 			continue
 		}
-		rows, a := g.missing()
-		if len(rows) == 0 {
+		rows, a, err := g.missing()
+		switch {
+		case err != nil:
+			return nil, a, err
+		case len(rows) == 0:
 			return file, a, nil
-		}
-		if last+len(rows) > mostRows {
+		case g.last+len(rows) > mostRows:
 			return nil, Appended{}, fault.New(fault.TooLarge, "with the new rows it would have more than %d; begin another", mostRows)
 		}
-		b, err := g.extend(f, file, name, header, last, rows)
+		b, err := g.extend(f, file, name, rows)
 		return b, a, err
 	}
 	return nil, Appended{}, s.errHeader()
 }
 
-// worksheet reads a worksheet. g is nil if it has no header. header and last are numbers of
-// rows: of the header and of the last row of a bill.
-func (s *Sheet) worksheet(f *excelize.File, name string) (g *growing, header, last int, err error) {
+// worksheet reads a worksheet. It returns nil if that has no header.
+func (s *Sheet) worksheet(f *excelize.File, name string) (g *growing, err error) {
 	rows, err := f.Rows(name)
 	if err != nil {
-		return nil, 0, 0, nil // a chart
+		return nil, nil // a chart
 	}
 	defer rows.Close()
-	below := 0
-	for n := 1; rows.Next(); n++ {
+	for n, more := 1, true; more && rows.Next(); n++ {
 		cells, err := rows.Columns(excelize.Options{RawCellValue: true})
 		if err != nil {
-			return nil, 0, 0, errWorkbook(err)
+			return nil, errWorkbook(err)
 		}
-		if g == nil {
-			if found, ok := s.header(cells); ok {
-				g, header, last = found, n, n
-			} else if n >= headerRows {
-				return nil, 0, 0, nil
-			}
-			continue
-		}
-		k := g.keyOf(cells)
-		switch {
-		case k.bill != "" || k.style != "":
-			g.see(k)
-			last, below = n, 0
-		case below == 0 && strings.Join(cells, "") != "":
-			below = n
-		}
+		g, more = s.row(g, n, cells)
 	}
-	if below > 0 {
-		return nil, 0, 0, errBelow(below)
-	}
-	return g, header, last, nil
+	return g, nil
 }
 
 // extend adds rows to a worksheet of a workbook. The parts of the file that do not change are
 // copied as they are.
-func (g *growing) extend(f *excelize.File, file []byte, name string, header, last int, rows []int) ([]byte, error) {
+func (g *growing) extend(f *excelize.File, file []byte, name string, rows []int) ([]byte, error) {
 	from, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, errWorkbook(err)
@@ -408,18 +381,18 @@ func (g *growing) extend(f *excelize.File, file []byte, name string, header, las
 	if err != nil {
 		return nil, errWorkbook(err)
 	}
-	fresh, err := g.insert(f, old, header, last, rows)
+	fresh, err := g.insert(f, old, rows)
 	if err != nil {
 		return nil, err
 	}
 	changed := map[string][]byte{part: fresh}
 	if book, err := readPart(from, workbookPart); err == nil {
 		// The area of the filter also is a hidden name.
-		changed[workbookPart] = lengthen(book, "name", last, last+len(rows), name)
+		changed[workbookPart] = lengthen(book, "name", g.last, g.last+len(rows), name)
 	}
 	for _, table := range related(from, part, "/table") {
 		if b, err := readPart(from, table); err == nil {
-			changed[table] = lengthen(b, "ref", last, last+len(rows), "")
+			changed[table] = lengthen(b, "ref", g.last, g.last+len(rows), "")
 		}
 	}
 	var b bytes.Buffer
@@ -448,7 +421,7 @@ func (g *growing) extend(f *excelize.File, file []byte, name string, header, las
 
 // insert returns the XML of a worksheet with further rows below the last one. What is there
 // keeps its bytes, but rows below that are empty give way.
-func (g *growing) insert(f *excelize.File, old []byte, header, last int, rows []int) ([]byte, error) {
+func (g *growing) insert(f *excelize.File, old []byte, rows []int) ([]byte, error) {
 	d := xml.NewDecoder(bytes.NewReader(old))
 	styles := map[int]string{} // of the last cell with a value, by column
 	row, column, style, prefix := 0, 0, "", ""
@@ -477,10 +450,10 @@ func (g *growing) insert(f *excelize.File, old []byte, header, last int, rows []
 				if n, err := strconv.Atoi(attribute(t, "r")); err == nil {
 					row = n
 				}
-				if row > last && begin < 0 {
+				if row > g.last && begin < 0 {
 					begin = at
 				}
-				if row > last+len(rows) && end < 0 {
+				if row > g.last+len(rows) && end < 0 {
 					end = at
 				}
 			case "c":
@@ -490,7 +463,7 @@ func (g *growing) insert(f *excelize.File, old []byte, header, last int, rows []
 				}
 				style = attribute(t, "s")
 			case "v", "is", "f":
-				if inData && row > header && row <= last {
+				if inData && row > g.header && row <= g.last {
 					styles[column-1] = style
 				}
 			}
@@ -516,7 +489,7 @@ func (g *growing) insert(f *excelize.File, old []byte, header, last int, rows []
 	var b bytes.Buffer
 	b.Write(old[:begin])
 	for n, i := range rows {
-		number := last + 1 + n
+		number := g.last + 1 + n
 		fmt.Fprintf(&b, `<%srow r="%d">`, prefix, number)
 		cells := make([]string, g.width)
 		for k, at := range g.at {
@@ -539,7 +512,7 @@ func (g *growing) insert(f *excelize.File, old []byte, header, last int, rows []
 	}
 	b.Write(old[end:])
 	// The used area, and that of the filter, if it ended with the rows.
-	return lengthen(b.Bytes(), "element", last, last+len(rows), ""), nil
+	return lengthen(b.Bytes(), "element", g.last, g.last+len(rows), ""), nil
 }
 
 // cell returns the XML of a cell: a number or a day as such, if the cells above are, else a

@@ -16,10 +16,7 @@ func WriteCSV(w io.Writer, s *Sheet) error {
 	columns := s.columns()
 	cells := make([]string, len(columns))
 	return writeCSV(w, func(row func(cells []string) error) error {
-		for i := range columns {
-			cells[i] = columns[i].heading
-		}
-		if err := row(cells); err != nil {
+		if err := row(headings(columns)); err != nil {
 			return err
 		}
 		for i := range s.Rows {

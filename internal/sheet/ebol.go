@@ -225,7 +225,7 @@ type drafter struct {
 
 func (r *Rules) draft(b *bol.Bill, rows map[*bol.Line]*Row) EBOLDraft {
 	d := &drafter{rules: r, bill: b, EBOLDraft: EBOLDraft{
-		Bill: b.Number.Text, Outcome: b.Verdict.Outcome, Carrier: b.ShippedVia.Text, Pages: viewLeaves(b.Sheets),
+		Bill: b.Number.Text, Outcome: b.Verdict.Outcome, Carrier: b.ShippedVia.Text, Pages: each(b.Sheets, viewLeaf),
 		Missing: []EBOLMissing{}, FromProfile: []string{}, Calculated: []EBOLNote{}, Rounded: []EBOLRounded{}, Findings: []Finding{},
 	}}
 	if b.Held() {
@@ -271,13 +271,11 @@ func (d *drafter) fill(request object) {
 		if !known && f.Path == "bol.isTest" {
 			constant, known = "true", true // a draft is a test until the profile says otherwise
 		}
-		in, path := []object{request}, f.Path
 		if rest, ok := strings.CutPrefix(f.Path, "lineItems."); ok {
-			in, path = items, rest
-			d.set(in, "commodities.handlingUnits[0].lineItems[*].", path, f, constant, known)
-			continue
+			d.set(items, "commodities.handlingUnits[0].lineItems[*].", rest, f, constant, known)
+		} else {
+			d.set([]object{request}, "", f.Path, f, constant, known)
 		}
-		d.set(in, "", path, f, constant, known)
 	}
 }
 
@@ -556,9 +554,4 @@ func texts(values []bol.Value) (list []string) {
 }
 
 // EBOLPaths returns the paths of EBOLFields.
-func EBOLPaths() (paths []string) {
-	for _, f := range EBOLFields {
-		paths = append(paths, f.Path)
-	}
-	return paths
-}
+func EBOLPaths() []string { return each(EBOLFields, func(f EBOLField) string { return f.Path }) }

@@ -405,11 +405,7 @@ func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
 		if len(vs) == 0 {
 			continue
 		}
-		words := make([]string, len(vs))
-		for j, v := range vs {
-			words[j] = v.Text
-		}
-		text := strings.Join(words, " / ")
+		text := strings.Join(each(vs, func(v bol.Value) string { return v.Text }), " / ")
 		j, ok := same[text]
 		if !ok {
 			j = len(all)

@@ -33,7 +33,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
 		Unproved: doc.Count(bol.Unproved), Held: doc.Held(), Amended: amendedBills(doc),
 	})
-	j.member("files", viewFiles(doc.Files))
+	j.member("files", each(doc.Files, func(f bol.File) FileView { return FileView(f) }))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
 	j.members("problems", len(doc.Problems), func(i int) any {
 		p := &doc.Problems[i]
@@ -45,7 +45,11 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 	j.member("columns", Columns)
 	j.members("rows", len(s.Rows), func(i int) any {
 		r := &s.Rows[i]
-		return RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Export: exportOf(r.Order), Cells: viewCells(&r.Cells), Was: viewWas(r.Was)}
+		view := RowView{Bill: r.bill, Line: r.line, OrderRow: orderRow(r.Order), Cells: viewCells(&r.Cells), Was: viewWas(r.Was)}
+		if r.Order != nil {
+			view.Export = r.Order.Export
+		}
+		return view
 	})
 	j.member("routing", s.Routing(time.Time{}))
 	if len(s.Amendments) > 0 {

@@ -365,11 +365,7 @@ var routingColumns = []struct {
 	{"Earliest Cancel Date", date, func(g *RoutingGroup, _ *RoutingPart) string { return g.CancelDate }, true},
 	{"Bill Numbers", textual, func(_ *RoutingGroup, p *RoutingPart) string { return strings.Join(p.Numbers, ", ") }, false},
 	{"Warnings", textual, func(g *RoutingGroup, _ *RoutingPart) string {
-		texts := make([]string, len(g.Warnings))
-		for i, w := range g.Warnings {
-			texts[i] = w.Text
-		}
-		return strings.Join(texts, "; ")
+		return strings.Join(each(g.Warnings, func(w RoutingWarning) string { return w.Text }), "; ")
 	}, true},
 }
 

@@ -92,6 +92,10 @@ type shownColumn struct {
 	constant string
 }
 
+func headings(columns []shownColumn) []string {
+	return each(columns, func(c shownColumn) string { return c.heading })
+}
+
 // cell returns the text of the column in a row.
 func (c *shownColumn) cell(r *Row) string {
 	if c.at < 0 {

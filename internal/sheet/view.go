@@ -343,12 +343,13 @@ func viewValue(v bol.Value) *ValueView {
 	return &view
 }
 
-func viewValues(vs []bol.Value) []ValueView {
-	views := make([]ValueView, len(vs))
-	for i, v := range vs {
-		views[i] = viewText(v)
+// each returns what a function makes of each element, never nil.
+func each[S, T any](list []S, of func(S) T) []T {
+	made := make([]T, len(list))
+	for i, e := range list {
+		made[i] = of(e)
 	}
-	return views
+	return made
 }
 
 // viewNumber returns nil for an empty cell.
@@ -366,31 +367,22 @@ func viewField(_ string, field any) any {
 	case *bol.Number:
 		return viewNumber(*field)
 	case *[]bol.Value:
-		return viewValues(*field)
+		return each(*field, viewText)
 	default:
 		return viewValue(*field.(*bol.Value))
 	}
 }
 
 func viewVerdict(v bol.Verdict) VerdictView {
-	view := VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: make([]CheckView, len(v.Checks))}
-	for i, c := range v.Checks {
-		view.Checks[i] = CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum),
+	return VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: each(v.Checks, func(c bol.Check) CheckView {
+		view := CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum),
 			State: c.State, Difference: figure(c.Difference), Unit: c.Unit}
 		if c.State == bol.Proved || c.State == bol.Differs {
 			ok := c.State == bol.Proved
-			view.Checks[i].OK = &ok
+			view.OK = &ok
 		}
-	}
-	return view
-}
-
-// exportOf returns the name of an order row's export, "" if there is one export only.
-func exportOf(o *orders.Row) string {
-	if o == nil {
-		return ""
-	}
-	return o.Export
+		return view
+	})}
 }
 
 func orderRow(o *orders.Row) *int {
@@ -403,7 +395,7 @@ func orderRow(o *orders.Row) *int {
 func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	view := BillView{
 		Verdict: viewVerdict(b.Verdict),
-		Pages:   viewLeaves(b.Sheets),
+		Pages:   each(b.Sheets, viewLeaf),
 		Lines:   make([]LineView, len(b.Lines)),
 		Form:    b.Form(), Outcome: b.Verdict.Outcome, Held: b.Held(), Accepted: b.Accepted,
 		Amended: b.Amended(), Was: b.Was(),
@@ -430,21 +422,7 @@ func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	return view
 }
 
-func viewLeaves(sheets []bol.Sheet) []LeafView {
-	views := make([]LeafView, len(sheets))
-	for i, s := range sheets {
-		views[i] = LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M}
-	}
-	return views
-}
-
-func viewFiles(files []bol.File) []FileView {
-	views := make([]FileView, len(files))
-	for i, f := range files {
-		views[i] = FileView(f)
-	}
-	return views
-}
+func viewLeaf(s bol.Sheet) LeafView { return LeafView{File: s.File, Page: s.Page, N: s.N, M: s.M} }
 
 // viewOrders returns nil without an order export.
 func viewOrders(t *orders.Table) *OrdersView {

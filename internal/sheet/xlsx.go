@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -54,12 +55,12 @@ func WriteXLSX(w io.Writer, s *Sheet) error {
 	if err := fits(s); err != nil {
 		return err
 	}
-	return writeWorkbook(w, func(f *excelize.File) error { return compose(f, s) })
+	return writeWorkbook(w, tabName, func(st *styles) error { return st.compose(s) })
 }
 
-// writeWorkbook writes the workbook that a function fills.
-func writeWorkbook(w io.Writer, fill func(f *excelize.File) error) error {
-	f, err := workbook(fill)
+// writeWorkbook writes the workbook that a function fills, with the name of its first worksheet.
+func writeWorkbook(w io.Writer, first string, fill func(st *styles) error) error {
+	f, err := workbook(first, fill)
 	if err != nil {
 		return fmt.Errorf("make the workbook: %w", err)
 	}
@@ -75,15 +76,15 @@ func writeWorkbook(w io.Writer, fill func(f *excelize.File) error) error {
 }
 
 // workbook makes the workbook that a function fills.
-func workbook(fill func(f *excelize.File) error) (*excelize.File, error) {
+func workbook(first string, fill func(st *styles) error) (*excelize.File, error) {
 	// excelize moves large worksheets into temporary files, where a killed process
 	// would leave people's data. This directory exists on no system, so they stay in
 	// memory.
 	f := excelize.NewFile(excelize.Options{TmpDir: "\x00"})
 	const epoch = "2000-01-01T00:00:00Z" // fixed, so that the same sheet gives the same bytes
-	err := f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch})
+	err := errors.Join(f.SetDocProps(&excelize.DocProperties{Creator: "Tallyman", Created: epoch, Modified: epoch}), f.SetSheetName("Sheet1", first))
 	if err == nil {
-		err = fill(f)
+		err = fill(&styles{file: f, made: map[styleKey]int{}})
 	}
 	if err != nil {
 		f.Close() // cannot fail without files
@@ -229,48 +230,28 @@ func (st *styles) get(k styleKey) (int, error) {
 }
 
 // compose fills the workbook of a sheet that fits.
-func compose(f *excelize.File, s *Sheet) error {
-	if err := f.SetSheetName("Sheet1", tabName); err != nil {
-		return err
-	}
-	st := &styles{file: f, made: map[styleKey]int{}}
-	rows := marksOf(s)
+func (st *styles) compose(s *Sheet) error {
+	marks := marksOf(s)
 	columns := s.columns()
-	headings := make([]string, len(columns))
-	for i := range columns {
-		headings[i] = columns[i].heading
-	}
 	if err := st.notes(s, columns); err != nil {
 		return err
 	}
-	err := st.tab(tabName, headings, widths(s), len(s.Rows), addable(columns), func(i int, values []any) (err error) {
-		for col := range columns {
-			m := rows[i]
-			if _, amended := s.Rows[i].Was[columns[col].at]; amended {
-				m = changed
-			}
-			if values[col], err = st.cell(columns[col].kind(), columns[col].cell(&s.Rows[i]), columns[col].day(s.dates), m); err != nil {
-				return err
-			}
+	err := st.rows(s, addable(columns), func(row, at int) mark {
+		if _, amended := s.Rows[row].Was[at]; amended {
+			return changed
 		}
-		return nil
+		return marks[row]
 	})
 	if err != nil {
-		return err
-	}
-	if _, err := f.NewSheet(checkTab); err != nil {
 		return err
 	}
 	ofBill := map[int][]int{}
 	for i := range s.Rows {
 		ofBill[s.Rows[i].bill] = append(ofBill[s.Rows[i].bill], i)
 	}
-	err = st.tab(checkTab, checkColumns[:], checkWidths[:], min(len(s.Findings), mostRows-1), nil, func(i int, values []any) error {
-		id, err := st.get(styleKey{format: textFormat, wrap: true})
-		for col, cell := range checkCells(&s.Findings[i], ofBill) {
-			values[col] = excelize.Cell{StyleID: id, Value: cell}
-		}
-		return err
+	err = st.texts(checkTab, checkColumns[:], checkWidths[:], min(len(s.Findings), mostRows-1), func(i int) []string {
+		cells := checkCells(&s.Findings[i], ofBill)
+		return cells[:]
 	})
 	if err != nil {
 		return err
@@ -278,12 +259,35 @@ func compose(f *excelize.File, s *Sheet) error {
 	if err := st.routing(s.Routing(time.Time{})); err != nil || len(s.Amendments) == 0 {
 		return err
 	}
-	if _, err := f.NewSheet(changesTab); err != nil {
+	return st.texts(changesTab, changesColumns[:], changesWidths[:], len(s.Amendments), func(i int) []string {
+		cells := changesCells(&s.Amendments[i])
+		return cells[:]
+	})
+}
+
+// rows writes the worksheet of the sheet's rows. marked returns the mark of a cell, by its row and
+// the index of its column in Columns.
+func (st *styles) rows(s *Sheet, add []bool, marked func(row, at int) mark) error {
+	columns := s.columns()
+	return st.tab(tabName, headings(columns), widths(s), len(s.Rows), add, func(i int, values []any) (err error) {
+		for col := range columns {
+			c := &columns[col]
+			if values[col], err = st.cell(c.kind(), c.cell(&s.Rows[i]), c.day(s.dates), marked(i, c.at)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// texts adds a worksheet with n rows of texts.
+func (st *styles) texts(name string, header []string, widths []int, n int, row func(i int) []string) error {
+	if _, err := st.file.NewSheet(name); err != nil {
 		return err
 	}
-	return st.tab(changesTab, changesColumns[:], changesWidths[:], len(s.Amendments), nil, func(i int, values []any) error {
+	return st.tab(name, header, widths, n, nil, func(i int, values []any) error {
 		id, err := st.get(styleKey{format: textFormat, wrap: true})
-		for col, cell := range changesCells(&s.Amendments[i]) {
+		for col, cell := range row(i) {
 			values[col] = excelize.Cell{StyleID: id, Value: cell}
 		}
 		return err
@@ -342,12 +346,7 @@ func addable(columns []shownColumn) []bool {
 
 // WriteXLSX writes the routing as a workbook of its own, as Sheet.WriteXLSX does.
 func (r *Routing) WriteXLSX(w io.Writer) error {
-	return writeWorkbook(w, func(f *excelize.File) error {
-		if err := f.SetSheetName("Sheet1", routeTab); err != nil {
-			return err
-		}
-		return (&styles{file: f, made: map[styleKey]int{}}).routing(r)
-	})
+	return writeWorkbook(w, routeTab, func(st *styles) error { return st.routing(r) })
 }
 
 // routing writes the worksheet of the routing. Texts that are too long for a cell are
@@ -452,44 +451,34 @@ func (st *styles) tab(name string, header []string, widths []int, n int, add []b
 			return err
 		}
 	}
-	// Programs that read row by row rely on the dimension.
-	if err := f.SetSheetDimension(name, whole); err != nil {
-		return err
-	}
-	if err := f.SetHeaderFooter(name, &excelize.HeaderFooterOptions{OddFooter: "&L&A&R&P / &N"}); err != nil {
-		return err
-	}
 	landscape, onePage, unbounded := "landscape", 1, 0
-	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &landscape, FitToWidth: &onePage, FitToHeight: &unbounded}); err != nil {
-		return err
-	}
-	// Without this spreadsheets ignore that a page holds all columns.
-	fit := true
-	if err := f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &fit}); err != nil {
-		return err
-	}
 	side, end := 0.25, 0.5 // inches
-	if err := f.SetPageMargins(name, &excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &end, Bottom: &end}); err != nil {
+	fit := true
+	err = errors.Join(
+		// Programs that read row by row rely on the dimension.
+		f.SetSheetDimension(name, whole),
+		f.SetHeaderFooter(name, &excelize.HeaderFooterOptions{OddFooter: "&L&A&R&P / &N"}),
+		f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &landscape, FitToWidth: &onePage, FitToHeight: &unbounded}),
+		// Without this spreadsheets ignore that a page holds all columns.
+		f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &fit}),
+		f.SetPageMargins(name, &excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &end, Bottom: &end}),
+	)
+	if err != nil {
 		return err
 	}
 	sw, err := f.NewStreamWriter(name)
 	if err != nil {
 		return err
 	}
-	if err := f.AutoFilter(name, filtered, nil); err != nil {
-		return err
-	}
-	if err := f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}); err != nil {
-		return err
-	}
-	// Numbers of invoices and orders are text on purpose, so Excel need not warn about
-	// each.
-	if err := f.AddIgnoredErrors(name, whole, excelize.IgnoredErrorsNumberStoredAsText); err != nil {
-		return err
-	}
-	if err := sw.SetPanes(&excelize.Panes{
-		Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft",
-	}); err != nil {
+	err = errors.Join(
+		f.AutoFilter(name, filtered, nil),
+		f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + name + "'!$1:$1", Scope: name}),
+		// Numbers of invoices and orders are text on purpose, so Excel need not warn about
+		// each.
+		f.AddIgnoredErrors(name, whole, excelize.IgnoredErrorsNumberStoredAsText),
+		sw.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}),
+	)
+	if err != nil {
 		return err
 	}
 	// From the last to the first: the library writes the newest first, and the format

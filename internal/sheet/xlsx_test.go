@@ -307,7 +307,7 @@ func TestALargeWorkbookIsMadeInMemory(t *testing.T) {
 	for i := range s.Rows {
 		s.Rows[i].Cells[shipToName] = strings.Repeat("x", mostChars)
 	}
-	f, err := workbook(func(f *excelize.File) error { return compose(f, s) })
+	f, err := workbook(tabName, func(st *styles) error { return st.compose(s) })
 	must.OK(t, err)
 	defer f.Close()
 	files, err := os.ReadDir(os.TempDir())
