@@ -280,17 +280,13 @@ func (a *Amendment) checkTexts() error {
 	for name, cell := range a.Cells {
 		texts = append(texts, name, cell)
 	}
-	if a.Bill != nil {
-		texts = append(texts, a.Bill.Number)
-	}
 	nths := []int{}
 	if a.Bill != nil {
-		nths = append(nths, a.Bill.Nth)
+		texts, nths = append(texts, a.Bill.Number), append(nths, a.Bill.Nth)
 	}
 	for _, k := range []*LineKey{a.Line, a.Order} {
 		if k != nil {
-			texts = append(texts, k.Bill, k.Style, k.Cartons, k.Pieces)
-			nths = append(nths, k.Nth)
+			texts, nths = append(texts, k.Bill, k.Style, k.Cartons, k.Pieces), append(nths, k.Nth)
 		}
 	}
 	if a.Window != nil {
@@ -530,12 +526,12 @@ func (a *amender) fill(s *Sheet) {
 			r.Was[at] = was
 		}
 	}
-	of := map[*bol.Line]*Row{}
+	of := map[*bol.Line][]*Row{}
 	ofBill, ofShipTo := map[int][]*Row{}, map[string][]*Row{}
 	all := make([]*Row, len(s.Rows))
 	for i := range s.Rows {
 		r := &s.Rows[i]
-		of[r.Line], all[i] = r, r
+		of[r.Line], all[i] = []*Row{r}, r
 		ofBill[r.bill] = append(ofBill[r.bill], r)
 		name := normal(r.Cells[shipToName])
 		ofShipTo[name] = append(ofShipTo[name], r)
@@ -564,32 +560,25 @@ func (a *amender) fill(s *Sheet) {
 			continue
 		}
 		at, found := slices.Index(Columns[:], m.Column), 0
-		set := func(r *Row) {
+		rows := all
+		switch {
+		case m.Line != nil:
+			rows = of[a.lineAt(m.Line)]
+		case m.Bill != nil:
+			bill, _ := a.billOf(m.Bill) // it was found before
+			rows = ofBill[bill]
+		case m.ShipTo != "":
+			rows = ofShipTo[normal(m.ShipTo)]
+		}
+		for _, r := range rows {
+			if m.Window != nil && (r.Cells[startDate] != m.Window.Start || r.Cells[cancelDate] != m.Window.Cancel) {
+				continue
+			}
 			if found++; found == 1 {
 				m.Was = r.Cells[at]
 			}
 			note(r, at, r.Cells[at])
 			r.Cells[at] = m.Value
-		}
-		switch {
-		case m.Line != nil:
-			if r := of[a.lineAt(m.Line)]; r != nil {
-				set(r)
-			}
-		default:
-			rows := all
-			switch {
-			case m.Bill != nil:
-				bill, _ := a.billOf(m.Bill) // it was found before
-				rows = ofBill[bill]
-			case m.ShipTo != "":
-				rows = ofShipTo[normal(m.ShipTo)]
-			}
-			for _, r := range rows {
-				if m.Window == nil || r.Cells[startDate] == m.Window.Start && r.Cells[cancelDate] == m.Window.Cancel {
-					set(r)
-				}
-			}
 		}
 		if found == 0 {
 			m.lose("no row of the sheet is meant by it")
@@ -637,28 +626,18 @@ func (f *Finding) Key() FindingKey { return FindingKey{Kind: f.Kind, Where: f.Wh
 
 // What says for people what an amendment does.
 func (m *Amendment) What() string {
+	what := map[AmendmentKind]string{Correct: "Corrected ", Add: "Line added", Remove: "Line removed", Vouch: "Bill accepted",
+		Pair: "Paired with an order row", Unpair: "Taken apart from its order row", Fill: "Filled in ", Tick: "Checked"}[m.Kind]
 	switch m.Kind {
 	case Correct:
 		if m.Confirms() {
-			return "Confirmed " + fieldName(m.Field)
+			what = "Confirmed "
 		}
-		return "Corrected " + fieldName(m.Field)
-	case Add:
-		return "Line added"
-	case Remove:
-		return "Line removed"
-	case Vouch:
-		return "Bill accepted"
-	case Pair:
-		return "Paired with an order row"
-	case Unpair:
-		return "Taken apart from its order row"
+		return what + fieldName(m.Field)
 	case Fill:
-		return "Filled in " + m.Column
-	case Tick:
-		return "Checked"
+		return what + m.Column
 	}
-	return string(m.Kind)
+	return cmp.Or(what, string(m.Kind))
 }
 
 // Confirms reports whether an amendment that was applied says that a value is right as it was
