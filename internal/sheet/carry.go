@@ -56,9 +56,9 @@ func (r *Rules) Dialect() *orders.Dialect {
 func (r *Rules) CarryFault(name string, err error) error {
 	switch fault.CodeOf(err) {
 	case fault.MissingColumns:
-		var names []string
-		for _, k := range carriedKeys {
-			names = append(names, r.headings(Columns[k.at])[0])
+		names := make([]string, len(carriedKeys))
+		for i, k := range carriedKeys {
+			names[i] = r.headings(Columns[k.at])[0]
 		}
 		return fault.New(fault.MissingColumns, "%s: an earlier sheet has the headings %s in one row; give the CSV or the workbook as it was downloaded and filled in", name, strings.Join(names, ", "))
 	case fault.NoOrderRows:
@@ -153,11 +153,6 @@ func (r *Rules) kept(o *orders.Row) map[int]string {
 			i++
 		}
 	}
-	for at, v := range values {
-		if v == "" {
-			delete(values, at)
-		}
-	}
 	return values
 }
 
@@ -176,12 +171,11 @@ func (s *Sheet) lineKeys() []LineKey {
 				continue // it was removed
 			}
 			k := readKey(doc.Bills[p.bill], l)
-			keys[l] = LineKey{Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces}
+			named := LineKey{Bill: k.bill, Style: k.style, Cartons: k.cartons, Pieces: k.pieces}
 			if n > 0 {
-				named := keys[l]
 				named.Nth = n + 1
-				keys[l] = named
 			}
+			keys[l] = named
 		}
 	}
 	all := make([]LineKey, len(s.Rows))
