@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"tallyman/internal/fault"
@@ -27,11 +28,8 @@ var Formats = [...]Format{CSV, XLSX, JSON, EBOL}
 // ParseFormat returns the format of a name, in any case. For any other text, ""
 // included, it fails with a fault.BadRequest that lists the formats.
 func ParseFormat(name string) (Format, error) {
-	f := Format(strings.ToLower(name))
-	for _, known := range Formats {
-		if f == known {
-			return f, nil
-		}
+	if f := Format(strings.ToLower(name)); slices.Contains(Formats[:], f) {
+		return f, nil
 	}
 	return "", unknown(name)
 }
