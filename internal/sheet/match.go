@@ -276,17 +276,6 @@ func amounts(k key) (n [2]int64, ok bool) {
 	return n, true
 }
 
-// unmatched returns the entries with no order row.
-func unmatched(entries []entry) []entry {
-	var lonely []entry
-	for _, e := range entries {
-		if e.order == nil {
-			lonely = append(lonely, e)
-		}
-	}
-	return lonely
-}
-
 // report returns the result of the matching. The entries are in the order of the
 // sheet's rows, lonely in that of the document.
 func report(doc *bol.Document, table *orders.Table, entries, lonely []entry, unclaimed []*orders.Row) Match {

@@ -149,7 +149,7 @@ func (r Rules) Amended(doc *bol.Document, table *orders.Table, amendments []Amen
 		table, s.Notes = s.rules.named(table)
 		s.Orders = table
 		unclaimed := pair(doc, entries, table, amended.pairs(entries, table))
-		lonely := unmatched(entries)
+		lonely := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.order != nil })
 		s.dates = table.Calendar(s.rules.Dates)
 		s.Notes = append(append(s.Notes, s.dates.Notes()...), joinNotes(entries, arrangeBy(entries, s.dates))...)
 		s.Rows = s.fill(doc, entries, true)
