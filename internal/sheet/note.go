@@ -21,29 +21,24 @@ func joinNotes(entries []entry, open bool) []orders.Note {
 			Message: "the order of the sheet's rows depends on whether the day or the month comes first in the cancel dates, which nothing in their column says",
 			Action:  "check the order of the rows, or write the cancel dates as 2025-12-19 and give the export again"})
 	}
-	joined, differ := 0, 0
-	var first, firstDiffer *entry
+	var joined, differ []*entry
 	for i := range entries {
-		e := &entries[i]
-		if len(e.more) == 0 {
-			continue
-		}
-		if joined++; first == nil {
-			first = e
-		}
-		if what := difference(e); what != "" {
-			if differ++; firstDiffer == nil {
-				firstDiffer = e
+		if e := &entries[i]; len(e.more) > 0 {
+			joined = append(joined, e)
+			if difference(e) != "" {
+				differ = append(differ, e)
 			}
 		}
 	}
-	if joined > 0 {
+	if len(joined) > 0 {
+		first := joined[0]
 		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Info: true, Row: first.order.Number, Export: first.order.Export,
-			Message: fmt.Sprintf("lines matched by several order rows that add up to them, as sizes of a style do: %d, first order row %d and %d more", joined, first.order.Number, len(first.more))})
+			Message: fmt.Sprintf("lines matched by several order rows that add up to them, as sizes of a style do: %d, first order row %d and %d more", len(joined), first.order.Number, len(first.more))})
 	}
-	if differ > 0 {
-		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Row: firstDiffer.order.Number, Export: firstDiffer.order.Export,
-			Message: fmt.Sprintf("the order rows that add up to one line differ in other columns on %d lines, first in the %s from order row %d on; the first row's values are in the sheet", differ, difference(firstDiffer), firstDiffer.order.Number),
+	if len(differ) > 0 {
+		first := differ[0]
+		notes = append(notes, orders.Note{Kind: SeveralOrderRows, Row: first.order.Number, Export: first.order.Export,
+			Message: fmt.Sprintf("the order rows that add up to one line differ in other columns on %d lines, first in the %s from order row %d on; the first row's values are in the sheet", len(differ), difference(first), first.order.Number),
 			Action:  "check the order's values on these lines"})
 	}
 	return notes
@@ -53,17 +48,13 @@ func joinNotes(entries []entry, open bool) []orders.Note {
 // "" if there is none.
 func difference(e *entry) string {
 	for _, o := range e.more {
-		switch {
-		case o.ShipTo != e.order.ShipTo:
-			return "ship-to"
-		case o.OrderNo != e.order.OrderNo:
-			return "order number"
-		case o.InvoiceDate != e.order.InvoiceDate:
-			return "invoice date"
-		case o.DeliveryDate != e.order.DeliveryDate:
-			return "delivery date"
-		case o.CancelDate != e.order.CancelDate:
-			return "cancel date"
+		for _, c := range [...]struct{ name, first, other string }{
+			{"ship-to", e.order.ShipTo, o.ShipTo}, {"order number", e.order.OrderNo, o.OrderNo}, {"invoice date", e.order.InvoiceDate, o.InvoiceDate},
+			{"delivery date", e.order.DeliveryDate, o.DeliveryDate}, {"cancel date", e.order.CancelDate, o.CancelDate},
+		} {
+			if c.first != c.other {
+				return c.name
+			}
 		}
 	}
 	return ""
