@@ -30,36 +30,32 @@ func inventedCSV(t testing.TB, comma rune, eol string) string {
 	return strings.ReplaceAll(b.String(), "\n", eol)
 }
 
+// inventedTexts are the texts that inventedFile makes.
+var inventedTexts = map[string]struct {
+	before   string
+	comma    rune
+	eol      string
+	encoding encoding.Encoding
+}{
+	"invented.csv":       {"", ',', "\n", encoding.Nop},
+	"bom.csv":            {"", ',', "\r\n", unicode.UTF8BOM},
+	"cr.csv":             {"", ',', "\r", encoding.Nop},
+	"semicolon-1252.csv": {"", ';', "\r\n", charmap.Windows1252},
+	"sep.csv":            {"sep=;\r\n", ';', "\r\n", encoding.Nop},
+	"tab.txt":            {"", '\t', "\n", encoding.Nop},
+	"utf16le.txt":        {"", '\t', "\r\n", unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)},
+	"utf16be.txt":        {"", ',', "\r\n", unicode.UTF16(unicode.BigEndian, unicode.UseBOM)},
+	"utf16le-no-bom.txt": {"", ';', "\n", utf16LE},
+	"utf16be-no-bom.txt": {"", ',', "\n", utf16BE},
+}
+
 // inventedFile makes a file of the invented rows, of the kind that its name gives.
 func inventedFile(t testing.TB, name string) []byte {
 	t.Helper()
-	encode := func(e encoding.Encoding, text string) []byte {
-		b, err := e.NewEncoder().Bytes([]byte(text))
-		must.OK(t, err)
-		return b
+	if d, ok := inventedTexts[name]; ok {
+		return encode(t, d.encoding, d.before+inventedCSV(t, d.comma, d.eol))
 	}
-	little, big := unicode.LittleEndian, unicode.BigEndian
 	switch name {
-	case "invented.csv":
-		return []byte(inventedCSV(t, ',', "\n"))
-	case "bom.csv":
-		return []byte("\ufeff" + inventedCSV(t, ',', "\r\n"))
-	case "cr.csv":
-		return []byte(inventedCSV(t, ',', "\r"))
-	case "semicolon-1252.csv":
-		return encode(charmap.Windows1252, inventedCSV(t, ';', "\r\n"))
-	case "sep.csv":
-		return []byte("sep=;\r\n" + inventedCSV(t, ';', "\r\n"))
-	case "tab.txt":
-		return []byte(inventedCSV(t, '\t', "\n"))
-	case "utf16le.txt":
-		return encode(unicode.UTF16(little, unicode.UseBOM), inventedCSV(t, '\t', "\r\n"))
-	case "utf16be.txt":
-		return encode(unicode.UTF16(big, unicode.UseBOM), inventedCSV(t, ',', "\r\n"))
-	case "utf16le-no-bom.txt":
-		return encode(unicode.UTF16(little, unicode.IgnoreBOM), inventedCSV(t, ';', "\n"))
-	case "utf16be-no-bom.txt":
-		return encode(unicode.UTF16(big, unicode.IgnoreBOM), inventedCSV(t, ',', "\n"))
 	case "invented.xlsx":
 		return inventedXLSX(t, false)
 	case "invented-1904.xlsx":

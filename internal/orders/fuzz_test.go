@@ -21,8 +21,8 @@ func checkOutcome(t *testing.T, table *Table, err error) {
 		if table != nil {
 			t.Fatalf("a table comes with %v", err)
 		}
-		var f *fault.Error
-		if !errors.As(err, &f) {
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok {
 			t.Fatalf("%v is not a fault", err)
 		}
 		if f.Message == "" || !utf8.ValidString(f.Message) || len(f.Message) > 100_000 {

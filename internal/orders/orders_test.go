@@ -61,11 +61,8 @@ func wantRows(t testing.TB, got *Table, want []Row) {
 // wantFault checks the code, and that the message contains all of the texts.
 func wantFault(t testing.TB, err error, code fault.Code, texts ...string) {
 	t.Helper()
-	if err == nil {
-		t.Fatalf("no fault, want %s", code)
-	}
-	var f *fault.Error
-	if !errors.As(err, &f) {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
 		t.Fatalf("%v is not a fault, want %s", err, code)
 	}
 	if f.Code != code {
@@ -384,8 +381,7 @@ func sample(t testing.TB) []byte {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		t.Skip("there is no ../shared/testdata")
 	}
-	data := must.Read(t, filepath.Join(dir, "midas-2025-07-10", "orders.csv"))
-	return data
+	return must.Read(t, filepath.Join(dir, "midas-2025-07-10", "orders.csv"))
 }
 
 func TestSampleExport(t *testing.T) {

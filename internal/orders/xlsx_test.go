@@ -22,16 +22,13 @@ import (
 
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
-	data := must.Read(t, filepath.Join("testdata", name))
-	return data
+	return must.Read(t, filepath.Join("testdata", name))
 }
 
 // save returns the bytes of a workbook.
 func save(t testing.TB, f *excelize.File, opts ...excelize.Options) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, f.Write(&b, opts...))
-	return b.Bytes()
+	return must.Written(t, func(w io.Writer) error { return f.Write(w, opts...) })
 }
 
 // inventedXLSX writes the invented rows as in real workbooks: numbers as numbers, dates
@@ -95,10 +92,7 @@ func book(rows string) parts {
 const headerXML = `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="s"><v>2</v></c><c r="D1" t="s"><v>3</v></c><c r="E1" t="s"><v>4</v></c><c r="F1" t="s"><v>5</v></c></row>`
 
 func (p parts) with(name, content string) parts {
-	q := parts{}
-	for k, v := range p {
-		q[k] = v
-	}
+	q := maps.Clone(p)
 	q[name] = content
 	return q
 }
@@ -110,20 +104,23 @@ func (p parts) replace(name, old, new string) parts {
 	return p.with(name, strings.Replace(p[name], old, new, 1))
 }
 
-func sortedKeys(p parts) []string { return slices.Sorted(maps.Keys(p)) }
-
 func (p parts) zip(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	for _, name := range sortedKeys(p) {
+	p.write(t, w)
+	must.OK(t, w.Close())
+	return b.Bytes()
+}
+
+func (p parts) write(t testing.TB, w *zip.Writer) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(p)) {
 		f, err := w.Create(name)
 		must.OK(t, err)
 		_, err = io.WriteString(f, p[name])
 		must.OK(t, err)
 	}
-	must.OK(t, w.Close())
-	return b.Bytes()
 }
 
 const sheet1 = "xl/worksheets/sheet1.xml"
@@ -409,12 +406,7 @@ func TestZipBombs(t *testing.T) {
 			w := zip.NewWriter(&b)
 			p := book("")
 			delete(p, sheet1)
-			for _, name := range sortedKeys(p) {
-				f, err := w.Create(name)
-				must.OK(t, err)
-				_, err = io.WriteString(f, p[name])
-				must.OK(t, err)
-			}
+			p.write(t, w)
 			f, err := w.CreateRaw(&zip.FileHeader{Name: sheet1, Method: zip.Deflate, CRC32: sum.Sum32(),
 				CompressedSize64: uint64(packed.Len()), UncompressedSize64: uint64(tt.declared)})
 			must.OK(t, err)

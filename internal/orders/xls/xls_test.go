@@ -346,10 +346,8 @@ func TestFormulasWithoutAValue(t *testing.T) {
 		return rec(recFormula, row, col, uint16(0), v, uint16(0), uint32(0), uint16(0))
 	}
 	data := book8(nil, header8(), row8(1), formula(1, 4, 0), row8(2), formula(2, 4, math.Copysign(0, -1)), row8(3), formula(3, 4, 7))
-	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
+	got, err := readStream(t, data, grid.Limits{})
 	must.OK(t, err)
-	got := &rows{columns: 100}
-	must.OK(t, wb.Read(t.Context(), 0, got))
 	for i, want := range []grid.Kind{grid.Uncomputed, grid.Uncomputed, grid.Number} {
 		if kind := got.cells[i+1][4].Kind; kind != want {
 			t.Errorf("row %d: the kind is %d, want %d", i+2, kind, want)
@@ -361,10 +359,8 @@ func TestSheetsThatTellAnotherVersionThanTheirWorkbook(t *testing.T) {
 	data := book8(nil, header8(), row8(1))
 	i := bytes.LastIndex(data, bof(biff8, 0x10))
 	copy(data[i:], bof(biff5, 0x10))
-	wb, err := OpenStream(t.Context(), data, grid.DefaultLimits())
-	must.OK(t, err)
-	got := &rows{columns: 100}
-	if err := wb.Read(t.Context(), 0, got); err != nil || len(got.cells) != 2 || got.cells[1][0].Text != "G1" {
+	got, err := readStream(t, data, grid.Limits{})
+	if err != nil || len(got.cells) != 2 || got.cells[1][0].Text != "G1" {
 		t.Errorf("%v: %v", err, got.cells)
 	}
 }
