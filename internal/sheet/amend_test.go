@@ -2,15 +2,12 @@ package sheet
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/xuri/excelize/v2"
 
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
@@ -228,18 +225,15 @@ func TestPairsAreOneToOne(t *testing.T) {
 
 func TestATickHoldsForWhatWasSeenOnly(t *testing.T) {
 	first := amended()
-	i := slices.IndexFunc(first.Findings, func(f Finding) bool { return f.Kind == Mismatch })
-	seen := first.Findings[i].Key()
+	seen := findingOf(t, first, Mismatch).Key()
 	tick := Amendment{Kind: Tick, Finding: &seen, By: "Ann", Note: "called the shipper"}
 	s := amended(tick)
-	i = slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == Mismatch })
-	if f := s.Findings[i]; f.Open() || f.Checked == nil || f.Checked.By != "Ann" || f.Checked.Note == "" {
+	if f := findingOf(t, s, Mismatch); f.Open() || f.Checked == nil || f.Checked.By != "Ann" || f.Checked.Note == "" {
 		t.Errorf("%+v", f)
 	}
 	// Another figure makes another finding.
 	s = amended(tick, Amendment{Kind: Correct, Line: lineOf("A2", "RED", "1", "12"), Field: "pieces", Value: "13"})
-	i = slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == Mismatch })
-	if f := s.Findings[i]; !f.Open() || s.Amendments[0].State != Lost {
+	if f := findingOf(t, s, Mismatch); !f.Open() || s.Amendments[0].State != Lost {
 		t.Errorf("%+v, %+v", f, s.Amendments[0])
 	}
 	// A tick whose finding is gone makes no finding of its own.
@@ -291,22 +285,19 @@ func TestAmendmentsTravel(t *testing.T) {
 		Amendment{Kind: Correct, Line: lineOf("A2", "RED", "1", "12"), Field: "cartons", Value: "2", By: "Ann", At: time.Date(2025, 7, 10, 14, 0, 0, 0, time.UTC), Note: "seen"},
 		Amendment{Kind: Fill, Column: "Load #", Bill: &BillKey{Number: "A7"}, Value: "1"},
 	)
-	var b bytes.Buffer
-	must.OK(t, WriteJSON(&b, s))
-	var v View
-	must.OK(t, json.Unmarshal(b.Bytes(), &v))
+	b := jsonOf(t, s)
+	v := viewOf(t, b)
 	if !v.Bills[1].Amended || v.Bills[1].Lines[1].Was["cartons"] != "1" || v.Summary.Amended != 1 || v.Rows[2].Was["Cartons"] != "1" {
 		t.Errorf("%+v, %+v, %+v", v.Bills[1].Lines[1], v.Summary, v.Rows[2])
 	}
-	list, err := ParseAmendments(b.Bytes())
+	list, err := ParseAmendments(b)
 	must.OK(t, err)
 	again := amended(list...)
 	if !reflect.DeepEqual(again.Amendments, s.Amendments) || csvOf(t, again) != csvOf(t, s) {
 		t.Errorf("read back: %+v", again.Amendments)
 	}
-	var plain bytes.Buffer
-	must.OK(t, WriteJSON(&plain, amended()))
-	if list, err := ParseAmendments(plain.Bytes()); err != nil || len(list) != 0 || strings.Contains(plain.String(), "amend") {
+	plain := jsonOf(t, amended())
+	if list, err := ParseAmendments(plain); err != nil || len(list) != 0 || strings.Contains(string(plain), "amend") {
 		t.Errorf("without amendments: %v, %v", list, err)
 	}
 }
@@ -316,16 +307,11 @@ func TestTheWorkbookMarksWhatPeopleChanged(t *testing.T) {
 		Amendment{Kind: Correct, Line: lineOf("A2", "RED", "1", "12"), Field: "cartons", Value: "2", By: "Ann", At: time.Date(2025, 7, 10, 14, 0, 0, 0, time.UTC), Note: "seen"},
 		Amendment{Kind: Fill, Column: "Load #", Bill: &BillKey{Number: "A7"}, Value: "=1+1"},
 	)
-	var one, two bytes.Buffer
-	for _, b := range []*bytes.Buffer{&one, &two} {
-		must.OK(t, WriteXLSX(b, s))
-	}
-	if !bytes.Equal(one.Bytes(), two.Bytes()) {
+	one := xlsxOf(t, s)
+	if !bytes.Equal(one, xlsxOf(t, s)) {
 		t.Error("the same sheet gives other bytes")
 	}
-	f, err := excelize.OpenReader(&one)
-	must.OK(t, err)
-	defer f.Close()
+	f := opened(t, one)
 	comments, err := f.GetComments(tabName)
 	if err != nil || len(comments) != 1 || comments[0].Cell != "N4" || !strings.Contains(comments[0].Text, "Was 1") {
 		t.Errorf("notes: %+v, %v", comments, err)

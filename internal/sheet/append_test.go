@@ -116,9 +116,7 @@ func TestFilesThatDoNotGrow(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var b bytes.Buffer
-	must.OK(t, WriteXLSX(&b, monday()))
-	if _, _, err := tuesday().AppendTo(b.Bytes(), XLSX); fault.CodeOf(err) != fault.BadRequest || !strings.Contains(err.Error(), "row 4 stands below") {
+	if _, _, err := tuesday().AppendTo(xlsxOf(t, monday()), XLSX); fault.CodeOf(err) != fault.BadRequest || !strings.Contains(err.Error(), "row 4 stands below") {
 		t.Errorf("a workbook with sums: %v", err)
 	}
 }
@@ -126,21 +124,14 @@ func TestFilesThatDoNotGrow(t *testing.T) {
 // edited changes a workbook as a person does.
 func edited(t *testing.T, file []byte, edit func(f *excelize.File) error) []byte {
 	t.Helper()
-	f, err := excelize.OpenReader(bytes.NewReader(file))
-	must.OK(t, err)
-	defer f.Close()
+	f := opened(t, file)
 	must.OK(t, edit(f))
-	b, err := f.WriteToBuffer()
-	must.OK(t, err)
-	return b.Bytes()
+	return must.Written(t, func(w io.Writer) error { return f.Write(w) })
 }
 
 func cellsOf(t *testing.T, file []byte, name string, raw bool) [][]string {
 	t.Helper()
-	f, err := excelize.OpenReader(bytes.NewReader(file))
-	must.OK(t, err)
-	defer f.Close()
-	rows, err := f.GetRows(name, excelize.Options{RawCellValue: raw})
+	rows, err := opened(t, file).GetRows(name, excelize.Options{RawCellValue: raw})
 	must.OK(t, err)
 	return rows
 }
@@ -170,9 +161,7 @@ func TestAWorkbookGrowsWithoutDoubles(t *testing.T) {
 	got := cellsOf(t, all, tabName, false)
 	var want [][]string
 	for _, s := range []*Sheet{monday(), tuesday()} {
-		var one bytes.Buffer
-		must.OK(t, WriteXLSX(&one, s))
-		rows := cellsOf(t, one.Bytes(), tabName, false)
+		rows := cellsOf(t, xlsxOf(t, s), tabName, false)
 		if want == nil {
 			want = rows[:1]
 		}
@@ -252,9 +241,7 @@ func TestAWorkbookOfPeopleStaysTheirs(t *testing.T) {
 			t.Errorf("a new row is %q", row)
 		}
 	}
-	f, err := excelize.OpenReader(bytes.NewReader(all))
-	must.OK(t, err)
-	defer f.Close()
+	f := opened(t, all)
 	if formula, err := f.GetCellFormula(tabName, "A5"); err != nil || formula != "1+1" {
 		t.Errorf("the formula is %q, %v", formula, err)
 	}

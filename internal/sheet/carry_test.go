@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -18,18 +20,13 @@ import (
 // the heading.
 func filledIn(t *testing.T, s *Sheet, cell func(row int, heading, now string) string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, WriteCSV(&b, s))
-	rows := must.CSV(t, &b)
+	rows := must.CSV(t, strings.NewReader(csvOf(t, s)))
 	for i, row := range rows[1:] {
 		for j := range row {
 			row[j] = cell(i+2, rows[0][j], row[j])
 		}
 	}
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	w.WriteAll(rows)
-	return out.Bytes()
+	return must.Written(t, func(w io.Writer) error { return csv.NewWriter(w).WriteAll(rows) })
 }
 
 func earlier(t *testing.T, s *Sheet, data []byte) *orders.Table {
@@ -140,15 +137,10 @@ func TestAWorkbookWithOtherColumnsIsCarriedOver(t *testing.T) {
 	rules.Columns = []string{"Style", "Load #", "Individual Pieces", "Cartons", "Customer", "Invoice No."}
 	rules.Headings = map[string]string{"Style": "Item", "Load #": "Truck", "Cartons": "Boxes"}
 	s := rules.Amended(doc, table, nil)
-	var b bytes.Buffer
-	must.OK(t, WriteXLSX(&b, s))
-	f, err := excelize.OpenReader(&b)
-	must.OK(t, err)
-	f.SetCellValue(f.GetSheetName(0), "B2", 4711)
-	f.SetCellValue(f.GetSheetName(0), "E3", "ACME")
-	b.Reset()
-	must.OK(t, f.Write(&b))
-	list, values, lost := s.Carry(earlier(t, s, b.Bytes()))
+	b := edited(t, xlsxOf(t, s), func(f *excelize.File) error {
+		return errors.Join(f.SetCellValue(f.GetSheetName(0), "B2", 4711), f.SetCellValue(f.GetSheetName(0), "E3", "ACME"))
+	})
+	list, values, lost := s.Carry(earlier(t, s, b))
 	if values != 2 || len(lost) > 0 {
 		t.Errorf("%d values, %v", values, lost)
 	}

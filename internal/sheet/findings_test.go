@@ -2,7 +2,6 @@ package sheet
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -102,12 +101,10 @@ func TestProblemsOfADocumentAreStrictUnlessTheSheetIsRightAsItStands(t *testing.
 		doc := document(bill("G1", "1.00", "5", "1.0", line("1", "A", "5", "1.0")))
 		doc.Problems = []bol.Problem{{Kind: kind, Bill: "G1", Page: 1, Message: "look"}}
 		s := Make(doc, nil)
-		i := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == string(kind) })
-		if i < 0 || s.Findings[i].Severity != want {
+		f := findingOf(t, s, string(kind))
+		if f.Severity != want {
 			t.Errorf("%s gives %+v, want %s", kind, s.Findings, want)
-			continue
-		}
-		if strict := s.Findings[i].Severity.Strict(); strict == (want == Notice) {
+		} else if strict := f.Severity.Strict(); strict == (want == Notice) {
 			t.Errorf("%s: strict is %t", kind, strict)
 		}
 	}
@@ -210,8 +207,7 @@ func TestTheRowOfANoteIsSaidOnce(t *testing.T) {
 		orderTable := table(order("G1", "A", "1", "5", "ROSS", ""))
 		orderTable.Notes = []orders.Note{{Kind: "odd", Row: 23, Message: message}}
 		s := Make(doc, orderTable)
-		i := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == "odd" })
-		if got := s.Findings[i].String(); got != want {
+		if got := findingOf(t, s, "odd").String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

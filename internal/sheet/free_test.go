@@ -1,14 +1,12 @@
 package sheet
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
 
 	"tallyman/internal/bol"
 	"tallyman/internal/form"
-	"tallyman/internal/testing/must"
 )
 
 // freely returns a bill of a form that nobody described, with one line per order.
@@ -28,13 +26,8 @@ func freely(number string, outcome bol.Outcome, orders ...string) *bol.Bill {
 
 func TestLinesThatNothingProvesStayOutUntilSomebodyAcceptsThem(t *testing.T) {
 	doc := document(freely("B1", bol.Reconciled, "4500118821"), freely("B2", bol.Unproved, "4500118822", "4500118823"), freely("B3", bol.Unchecked, "4500118824"))
-	written := func(s *Sheet) string {
-		var b bytes.Buffer
-		must.OK(t, WriteCSV(&b, s))
-		return b.String()
-	}
 	s := Make(doc, nil)
-	if got := written(s); strings.Count(got, "\n") != 2 || !strings.Contains(got, "4500118821") || doc.Held() != 3 {
+	if got := csvOf(t, s); strings.Count(got, "\n") != 2 || !strings.Contains(got, "4500118821") || doc.Held() != 3 {
 		t.Errorf("%d lines are held:\n%s", doc.Held(), got)
 	}
 	if r := s.Rows[0].Cells; r[shipToName] != "Harbour Goods Ltd" || r[truckingCo] != "Copperline Freight" || r[purchaseOrderNo] != "4500118821" || r[cartons] != "12" {
@@ -54,7 +47,7 @@ func TestLinesThatNothingProvesStayOutUntilSomebodyAcceptsThem(t *testing.T) {
 		t.Errorf("the routing has %d bills", v.Total.Count)
 	}
 	accepted := s.Accept()
-	if got := written(accepted); strings.Count(got, "\n") != 5 {
+	if got := csvOf(t, accepted); strings.Count(got, "\n") != 5 {
 		t.Errorf("accepted, it is\n%s", got)
 	}
 	for _, f := range accepted.Findings {

@@ -1,7 +1,8 @@
 package sheet
 
 import (
-	"bytes"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,23 +70,31 @@ func table(rows ...orders.Row) *orders.Table {
 // column returns a column of the sheet by its name.
 func column(t *testing.T, s *Sheet, name string) []string {
 	t.Helper()
-	for col, n := range Columns {
-		if n != name {
-			continue
-		}
-		var cells []string
-		for i := range s.Rows {
-			cells = append(cells, s.Rows[i].Cells[col])
-		}
-		return cells
+	col := slices.Index(Columns[:], name)
+	if col < 0 {
+		t.Fatalf("no column %q", name)
 	}
-	t.Fatalf("no column %q", name)
-	return nil
+	return each(s.Rows, func(r Row) string { return r.Cells[col] })
 }
 
-func csvOf(t testing.TB, s *Sheet) string {
+// written returns a sheet in a format.
+func written(t testing.TB, s *Sheet, f Format) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, WriteCSV(&b, s))
-	return b.String()
+	return must.Written(t, func(w io.Writer) error { return Write(w, s, f) })
+}
+
+func csvOf(t testing.TB, s *Sheet) string { return string(written(t, s, CSV)) }
+
+func jsonOf(t testing.TB, s *Sheet) []byte { return written(t, s, JSON) }
+
+func xlsxOf(t testing.TB, s *Sheet) []byte { return written(t, s, XLSX) }
+
+// findingOf returns the first finding of a kind, and fails if there is none.
+func findingOf(t testing.TB, s *Sheet, kind string) *Finding {
+	t.Helper()
+	i := slices.IndexFunc(s.Findings, func(f Finding) bool { return f.Kind == kind })
+	if i < 0 {
+		t.Fatalf("no %s among the findings %+v", kind, s.Findings)
+	}
+	return &s.Findings[i]
 }

@@ -15,10 +15,7 @@ import (
 
 func routingCSV(t *testing.T, r *Routing) [][]string {
 	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, r.WriteCSV(&b))
-	rows := must.CSV(t, &b)
-	return rows
+	return must.CSV(t, bytes.NewReader(must.Written(t, r.WriteCSV)))
 }
 
 func TestTheSampleIsRoutedInGroupsThatHoldEveryBillOnce(t *testing.T) {
@@ -192,10 +189,7 @@ func TestTheRoutingIsTheSameInEveryFormat(t *testing.T) {
 	must.OK(t, r.WriteJSON(&b))
 	var alone Routing
 	must.OK(t, json.Unmarshal(b.Bytes(), &alone))
-	b.Reset()
-	var view View
-	must.OK(t, WriteJSON(&b, s))
-	must.OK(t, json.Unmarshal(b.Bytes(), &view))
+	view := viewOf(t, jsonOf(t, s))
 	if fmt.Sprintf("%+v", view.Routing) != fmt.Sprintf("%+v", &alone) || len(alone.Groups) != 3 {
 		t.Errorf("JSON has %+v, the sheet's %+v", alone, view.Routing)
 	}
@@ -204,8 +198,7 @@ func TestTheRoutingIsTheSameInEveryFormat(t *testing.T) {
 	must.OK(t, r.Write(&b, XLSX))
 	want := routingCSV(t, r)
 	for name, book := range map[string][]byte{"alone": b.Bytes(), "in the workbook": xlsxOf(t, s)} {
-		got, err := excelizeRows(t, book, routeTab)
-		must.OK(t, err)
+		got := cellsOf(t, book, routeTab, true)
 		if len(got) != len(want)+1 || got[len(want)][0] != totalLabel {
 			t.Fatalf("%s: %d rows and no total: %q", name, len(got), got)
 		}
@@ -235,8 +228,7 @@ func sameNumber(a, b string) bool {
 
 func TestTheWorkbookEndsWithTheSumsOfItsColumns(t *testing.T) {
 	s := routed()
-	rows, err := excelizeRows(t, xlsxOf(t, s), tabName)
-	must.OK(t, err)
+	rows := cellsOf(t, xlsxOf(t, s), tabName, true)
 	last := rows[len(rows)-1]
 	if len(rows) != len(s.Rows)+2 || last[0] != totalLabel {
 		t.Fatalf("the last row is %q", last)

@@ -1,8 +1,6 @@
 package sheet
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,10 +96,7 @@ S3,"East, 2",Burlington,1,100,ACME,03052025
 		t.Error("nothing says that ship-tos were renamed")
 	}
 
-	var b bytes.Buffer
-	must.OK(t, WriteJSON(&b, s))
-	var v View
-	must.OK(t, json.Unmarshal(b.Bytes(), &v))
+	v := viewOf(t, jsonOf(t, s))
 	if v.Profile == nil || v.Profile.Version != "abc" || len(v.Profile.Columns) != 7 ||
 		v.Profile.Columns[0] != (ShownView{"Style", "=Item", ""}) || v.Profile.Columns[1] != (ShownView{"Warehouse", "Warehouse", "East, 2"}) {
 		t.Errorf("the profile in JSON is %+v", v.Profile)
@@ -119,8 +114,7 @@ S3,"East, 2",Burlington,1,100,ACME,03052025
 }
 
 func TestWithoutAProfileJSONNamesNone(t *testing.T) {
-	var b bytes.Buffer
-	if err := WriteJSON(&b, Make(document(), nil)); err != nil || strings.Contains(b.String(), "profile") {
-		t.Errorf("%v, %s", err, b.String())
+	if b := string(jsonOf(t, Make(document(), nil))); strings.Contains(b, "profile") {
+		t.Error(b)
 	}
 }

@@ -22,8 +22,7 @@ func sampleFile(t testing.TB, name string) []byte {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the sample is not here")
 	}
-	b := must.Read(t, filepath.Join(dir, name))
-	return b
+	return must.Read(t, filepath.Join(dir, name))
 }
 
 func records(t testing.TB, b []byte) []map[string]string {

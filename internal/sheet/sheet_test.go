@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"cmp"
 	"math/rand"
 	"reflect"
 	"slices"
@@ -384,22 +385,8 @@ func checkOrder(t *testing.T, s *Sheet, seq map[*bol.Line]int) {
 	slices.SortFunc(rows, func(a, b Row) int { return seq[a.Line] - seq[b.Line] })
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		an, bn := strings.TrimSpace(a.Cells[shipToName]), strings.TrimSpace(b.Cells[shipToName])
-		less := func(x, y int64) int {
-			switch {
-			case x < y:
-				return -1
-			case x > y:
-				return 1
-			}
-			return 0
-		}
-		if c := less(earliest[an], earliest[bn]); c != 0 {
-			return c
-		}
-		if c := strings.Compare(an, bn); c != 0 {
-			return c
-		}
-		return less(instant(a.Cells[cancelDate]), instant(b.Cells[cancelDate]))
+		return cmp.Or(cmp.Compare(earliest[an], earliest[bn]), strings.Compare(an, bn),
+			cmp.Compare(instant(a.Cells[cancelDate]), instant(b.Cells[cancelDate])))
 	})
 	for i := range rows {
 		if rows[i].Line != s.Rows[i].Line {

@@ -13,13 +13,6 @@ import (
 	"tallyman/internal/testing/must"
 )
 
-func jsonOf(t testing.TB, s *Sheet) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, WriteJSON(&b, s))
-	return b.Bytes()
-}
-
 func viewOf(t testing.TB, b []byte) View {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(b))

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -30,20 +29,19 @@ func showcase() (*bol.Document, *orders.Table) {
 	return doc, table(o, p, order("G9", "X", "1", "1", "@ROSS", ""))
 }
 
-func xlsxOf(t testing.TB, s *Sheet) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, WriteXLSX(&b, s))
-	return b.Bytes()
-}
-
-func openXLSX(t *testing.T, b []byte) *excelize.File {
+func opened(t *testing.T, b []byte) *excelize.File {
 	t.Helper()
 	f, err := excelize.OpenReader(bytes.NewReader(b))
 	if err != nil {
 		t.Fatalf("the workbook does not open: %v", err)
 	}
 	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func openXLSX(t *testing.T, b []byte) *excelize.File {
+	t.Helper()
+	f := opened(t, b)
 	if tabs := f.GetSheetList(); !slices.Equal(tabs, []string{tabName, checkTab, routeTab}) {
 		t.Fatalf("the worksheets are %q", tabs)
 	}
@@ -121,22 +119,9 @@ func noFormula(t *testing.T, f *excelize.File, b []byte, rows int) {
 			}
 		}
 	}
-	if strings.Contains(strings.ReplaceAll(part(t, b, "xl/worksheets/sheet1.xml"), "<f>SUBTOTAL(109,", ""), "<f>") {
+	if strings.Contains(strings.ReplaceAll(parts(t, b)["xl/worksheets/sheet1.xml"], "<f>SUBTOTAL(109,", ""), "<f>") {
 		t.Error("the worksheet holds a formula")
 	}
-}
-
-// part returns a part of a workbook.
-func part(t *testing.T, b []byte, name string) string {
-	t.Helper()
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	must.OK(t, err)
-	p, err := z.Open(name)
-	must.OK(t, err)
-	defer p.Close()
-	text, err := io.ReadAll(p)
-	must.OK(t, err)
-	return string(text)
 }
 
 func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
@@ -163,7 +148,7 @@ func TestAWorkbookHasAFrozenFilteredBoldHeader(t *testing.T) {
 	if err != nil || !panes.Freeze || panes.YSplit != 1 || panes.XSplit != 0 {
 		t.Errorf("the panes are %+v, %v", panes, err)
 	}
-	xml := part(t, b, "xl/worksheets/sheet1.xml")
+	xml := parts(t, b)["xl/worksheets/sheet1.xml"]
 	for _, want := range []string{`<autoFilter ref="$A$1:$AB$4">`, `<dimension ref="A1:AB5">`, `fitToPage="true"`, `fitToWidth="1" orientation="landscape"`} {
 		if !strings.Contains(xml, want) {
 			t.Errorf("the worksheet has no %s", want)
@@ -319,15 +304,4 @@ func TestALargeWorkbookIsMadeInMemory(t *testing.T) {
 	if got, err := openXLSX(t, xlsxOf(t, s)).GetCellValue(tabName, name); err != nil || len(got) != mostChars {
 		t.Errorf("the last cell has %d characters (%v)", len(got), err)
 	}
-}
-
-// excelizeRows returns the raw values of a worksheet.
-func excelizeRows(t *testing.T, b []byte, tab string) ([][]string, error) {
-	t.Helper()
-	f, err := excelize.OpenReader(bytes.NewReader(b))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return f.GetRows(tab, excelize.Options{RawCellValue: true})
 }
