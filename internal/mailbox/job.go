@@ -102,7 +102,7 @@ func (m *Mailbox) run(ctx context.Context, jb *job) (err error) {
 	}
 	m.at("begun")
 	to := map[string]string{}
-	r := pairing.Record{At: now, Job: id, Outcome: jb.Outcome, To: "the answer to “" + jb.Take[0].From[0].subject + "”"}
+	r := jb.Record(now, id, "the answer to “"+jb.Take[0].From[0].subject+"”")
 	var files []string
 	if jb.BOL != nil && jb.Outcome == pairing.Done {
 		if files, err = m.make(ctx, jb, made); err != nil {
@@ -123,14 +123,6 @@ func (m *Mailbox) run(ctx context.Context, jb *job) (err error) {
 		to[name] = l.from
 		r.Files = append(r.Files, pairing.Named{Name: l.id, Sum: l.key})
 		jb.replies = append(jb.replies, &reply{key: l.key, to: l.from, path: filepath.Join(dir, name)})
-	}
-	if jb.BOL != nil {
-		r.BOL = &jb.BOL.Sum
-		for _, x := range jb.With {
-			if r.Orders = append(r.Orders, x.Sum); !slices.Contains(jb.Take, x) {
-				r.Bills = jb.BOL.Numbers // which the export need not wait for any more
-			}
-		}
 	}
 	b, err := json.Marshal(to)
 	if err != nil {

@@ -80,6 +80,20 @@ type Job[F any] struct {
 	Err     error       // of a failure
 }
 
+// Record returns the line of the journal about the job, without the files that it takes.
+func (jb *Job[F]) Record(at time.Time, id, to string) Record {
+	r := Record{At: at, Job: id, Outcome: jb.Outcome, To: to}
+	if jb.BOL != nil {
+		r.BOL = &jb.BOL.Sum
+		for _, x := range jb.With {
+			if r.Orders = append(r.Orders, x.Sum); !slices.Contains(jb.Take, x) {
+				r.Bills = jb.BOL.Numbers // which the export need not wait for any more
+			}
+		}
+	}
+	return r
+}
+
 // Situation is what Plan has to know besides the papers.
 type Situation[F any] struct {
 	Now time.Time

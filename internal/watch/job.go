@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 	if err := syncDirs(dir, f.own("jobs")); err != nil {
 		return err
 	}
-	r := pairing.Record{At: now, Job: id, Outcome: jb.Outcome, To: f.target(jb, now)}
+	r := jb.Record(now, id, f.target(jb, now))
 	for _, c := range jb.Take {
 		for _, e := range c.From {
 			if err := w.takeAway(e, filepath.Join(dir, takenName)); err != nil {
@@ -80,14 +79,6 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 			}
 			w.at("taken")
 			r.Files = append(r.Files, pairing.Named{Name: strings.ToValidUTF8(e.name, "�"), Sum: e.sum})
-		}
-	}
-	if jb.BOL != nil {
-		r.BOL = &jb.BOL.Sum
-		for _, x := range jb.With {
-			if r.Orders = append(r.Orders, x.Sum); !slices.Contains(jb.Take, x) {
-				r.Bills = jb.BOL.Numbers // which the export need not wait for any more
-			}
 		}
 	}
 	if err := syncDirs(filepath.Join(dir, madeName), filepath.Join(dir, takenName), f.dir); err != nil {
