@@ -9,6 +9,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 // headerRows is how many rows with content are searched for the header: exports have
@@ -71,18 +72,8 @@ type spare struct {
 // Wants reports whether Add uses the cells of a column, so that readers can omit the
 // others.
 func (c *collector) Wants(col int) bool {
-	if c.header == nil {
-		return true
-	}
-	if slices.Contains(c.cols[:], col) {
-		return true
-	}
-	for i := range c.spares {
-		if c.spares[i].col == col {
-			return true
-		}
-	}
-	return slices.Contains(c.kept, col)
+	return c.header == nil || slices.Contains(c.cols[:], col) || slices.Contains(c.kept, col) ||
+		slices.ContainsFunc(c.spares, func(s spare) bool { return s.col == col })
 }
 
 // InData reports whether the header was found.
@@ -239,11 +230,7 @@ func (c *collector) search(number int, cells []string) error {
 }
 
 func texts(cells []grid.Cell) []string {
-	t := make([]string, len(cells))
-	for i, c := range cells {
-		t[i] = c.Text
-	}
-	return t
+	return text.Each(cells, func(c grid.Cell) string { return c.Text })
 }
 
 func allBlank(cells []string) bool {

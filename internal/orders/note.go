@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tallyman/internal/orders/grid"
+	"tallyman/internal/text"
 )
 
 // NoteKind is the kind of a note. The kinds are part of the HTTP contract.
@@ -98,10 +99,7 @@ func (f *found) where() string {
 	if len(f.rows) == 1 {
 		return fmt.Sprintf("row %d and %d more", f.rows[0], f.n-1)
 	}
-	list := make([]string, len(f.rows))
-	for i, r := range f.rows {
-		list[i] = strconv.Itoa(r)
-	}
+	list := text.Each(f.rows, strconv.Itoa)
 	if more := f.n - len(f.rows); more > 0 {
 		return fmt.Sprintf("rows %s and %d more", strings.Join(list, ", "), more)
 	}
@@ -137,9 +135,5 @@ func labels(list []string) []string {
 
 // quoted returns texts for people: "A", "B".
 func quoted(list []string, and string) string {
-	q := make([]string, len(list))
-	for i, s := range list {
-		q[i] = strconv.Quote(s)
-	}
-	return strings.Join(q, and)
+	return strings.Join(text.Each(list, strconv.Quote), and)
 }

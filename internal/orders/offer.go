@@ -42,7 +42,7 @@ const (
 func offers(cells []string) (all []Offer) {
 	for col, cell := range cells {
 		if name := visible(cell); fold(name) != "" && len(name) <= 200 && len(all) < mostOffers {
-			all = append(all, Offer{Header: name, Column: grid.ColumnName(col), Samples: []string{}})
+			all = append(all, Offer{Header: name, Column: grid.ColumnName(col), Samples: []string{}, Confidence: Unclear})
 		}
 	}
 	return all
@@ -81,7 +81,8 @@ func (c *collector) sample(cells []string) {
 // only one column means it.
 func (c *collector) offered() []Offer {
 	all := c.closest.offers
-	candidates, _ := c.words.locate(headersOf(all))
+	headers := text.Each(all, func(o Offer) string { return o.Header })
+	candidates, _ := c.words.locate(headers)
 	mean := func(f field, at int, sure Confidence) {
 		all[at].Meaning, all[at].Confidence = f.key(), sure
 	}
@@ -98,14 +99,9 @@ func (c *collector) offered() []Offer {
 		if len(candidates[f]) > 0 {
 			continue
 		}
-		likely := c.words.likeliest(f, headersOf(all))
+		likely := c.words.likeliest(f, headers)
 		if at := slices.IndexFunc(all, func(o Offer) bool { return o.Header == likely && o.Meaning == "" }); likely != "" && at >= 0 {
 			mean(f, at, Likely)
-		}
-	}
-	for i := range all {
-		if all[i].Meaning == "" {
-			all[i].Confidence = Unclear
 		}
 	}
 	return all
@@ -132,12 +128,4 @@ func (d *MissingColumns) Compare(bills, styles func(string) bool) {
 		}
 		d.Columns[at].Meaning, d.Columns[at].Confidence = key, Likely
 	}
-}
-
-func headersOf(all []Offer) []string {
-	names := make([]string, len(all))
-	for i, o := range all {
-		names[i] = o.Header
-	}
-	return names
 }

@@ -102,10 +102,9 @@ func table(format string, sheets ...*collector) (*Table, error) {
 		return nil, fault.New(fault.NoOrderRows, "%sthe order export has a header but no rows; export the orders of these bills", in)
 	}
 	if len(sheets) > 1 {
-		names := make([]string, len(sheets))
-		for i, c := range sheets {
-			names[i] = fmt.Sprintf("%s (%s)", grid.Quoted(c.sheet), text.Count(len(c.rows), "row"))
-		}
+		names := text.Each(sheets, func(c *collector) string {
+			return fmt.Sprintf("%s (%s)", grid.Quoted(c.sheet), text.Count(len(c.rows), "row"))
+		})
 		t.Notes = append(t.Notes, Note{Kind: OtherSheets, Info: true,
 			Message: "several sheets of the workbook have the columns of an order export, and all were read: " + strings.Join(names, ", "),
 			Action:  "if one of them is a copy or is out of date, delete it from the workbook and give it again"})

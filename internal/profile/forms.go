@@ -9,6 +9,7 @@ import (
 
 	"tallyman/internal/fault"
 	"tallyman/internal/form"
+	"tallyman/internal/text"
 )
 
 // commentOfForms explains learnt forms in the file.
@@ -44,11 +45,8 @@ func wrapped(s string) string {
 
 func join[T ~string](names []T) string { return strings.Join(texts(names), ", ") }
 
-func texts[T ~string](names []T) (list []string) {
-	for _, n := range names {
-		list = append(list, string(n))
-	}
-	return list
+func texts[T ~string](names []T) []string {
+	return text.Each(names, func(n T) string { return string(n) })
 }
 
 // FormNamed returns the index of the learnt form of a name, -1 if there is none.

@@ -156,11 +156,8 @@ LTL eBOL description ` + sheet.EBOLVersion + `. Each is used only where the bill
 	},
 }
 
-func meaningKeys() (keys []string) {
-	for _, m := range orders.Meanings() {
-		keys = append(keys, m.Key)
-	}
-	return keys
+func meaningKeys() []string {
+	return text.Each(orders.Meanings(), func(m orders.Meaning) string { return m.Key })
 }
 
 // The limits of settings.

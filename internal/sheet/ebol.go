@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/text"
 )
 
 // EBOLVersion is the version of the description of electronic bills of lading that
@@ -225,7 +227,7 @@ type drafter struct {
 
 func (r *Rules) draft(b *bol.Bill, rows map[*bol.Line]*Row) EBOLDraft {
 	d := &drafter{rules: r, bill: b, EBOLDraft: EBOLDraft{
-		Bill: b.Number.Text, Outcome: b.Verdict.Outcome, Carrier: b.ShippedVia.Text, Pages: each(b.Sheets, viewLeaf),
+		Bill: b.Number.Text, Outcome: b.Verdict.Outcome, Carrier: b.ShippedVia.Text, Pages: text.Each(b.Sheets, viewLeaf),
 		Missing: []EBOLMissing{}, FromProfile: []string{}, Calculated: []EBOLNote{}, Rounded: []EBOLRounded{}, Findings: []Finding{},
 	}}
 	if b.Held() {
@@ -410,12 +412,7 @@ func (d *drafter) references(rows map[*bol.Line]*Row) object {
 		if r := rows[l]; r != nil && r.Order != nil {
 			po = strings.TrimSpace(r.Order.OrderNo)
 		}
-		for _, other := range []string{l.OrderNumber.Text, b.OrderNumber.Text} {
-			if po == "" {
-				po = other
-			}
-		}
-		if po == "" {
+		if po = cmp.Or(po, l.OrderNumber.Text, b.OrderNumber.Text); po == "" {
 			continue
 		}
 		if sums[po] == nil {
@@ -429,11 +426,11 @@ func (d *drafter) references(rows map[*bol.Line]*Row) object {
 	pos := []object{}
 	for i, po := range order {
 		at := fmt.Sprintf("referenceNumbers.po[%d].", i)
-		o := object{"number": po}
-		if s := sums[po]; s.allCartons {
+		o, s := object{"number": po}, sums[po]
+		if s.allCartons {
 			d.whole(o, at, "pieces", s.cartons)
 		}
-		if s := sums[po]; s.weighed {
+		if s.weighed {
 			d.whole(o, at, "weight", s.weight)
 			o["weightUnit"] = "Pounds"
 		}
@@ -554,4 +551,4 @@ func texts(values []bol.Value) (list []string) {
 }
 
 // EBOLPaths returns the paths of EBOLFields.
-func EBOLPaths() []string { return each(EBOLFields, func(f EBOLField) string { return f.Path }) }
+func EBOLPaths() []string { return text.Each(EBOLFields, func(f EBOLField) string { return f.Path }) }

@@ -405,7 +405,7 @@ func (f *finder) texts(kind string, of func(*bol.Bill) []bol.Value) {
 		if len(vs) == 0 {
 			continue
 		}
-		text := strings.Join(each(vs, func(v bol.Value) string { return v.Text }), " / ")
+		text := strings.Join(text.Each(vs, func(v bol.Value) string { return v.Text }), " / ")
 		j, ok := same[text]
 		if !ok {
 			j = len(all)

@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/orders"
 	"tallyman/internal/page"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/text"
 )
 
 func value(text string) bol.Value {
@@ -74,7 +75,7 @@ func column(t *testing.T, s *Sheet, name string) []string {
 	if col < 0 {
 		t.Fatalf("no column %q", name)
 	}
-	return each(s.Rows, func(r Row) string { return r.Cells[col] })
+	return text.Each(s.Rows, func(r Row) string { return r.Cells[col] })
 }
 
 // written returns a sheet in a format.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tallyman/internal/bol"
+	"tallyman/internal/text"
 )
 
 // WriteJSON writes the sheet as the JSON of a View, in UTF-8, with one bill or row per
@@ -33,7 +34,7 @@ func WriteJSON(w io.Writer, s *Sheet) error {
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
 		Unproved: doc.Count(bol.Unproved), Held: doc.Held(), Amended: amendedBills(doc),
 	})
-	j.member("files", each(doc.Files, func(f bol.File) FileView { return FileView(f) }))
+	j.member("files", text.Each(doc.Files, func(f bol.File) FileView { return FileView(f) }))
 	j.members("bills", len(doc.Bills), func(i int) any { return viewBill(doc.Bills[i], rowOf, s.Rows) })
 	j.members("problems", len(doc.Problems), func(i int) any {
 		p := &doc.Problems[i]

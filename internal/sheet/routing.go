@@ -36,14 +36,6 @@ var RoutingKeys = []string{
 	Columns[shipToName], Columns[startDate], Columns[cancelDate], Columns[purchaseOrderNo], Columns[orderDate], Columns[invoiceNo],
 }
 
-func defaultRouting() RoutingRules {
-	return RoutingRules{
-		Groups:   []string{Columns[shipToName], Columns[startDate], Columns[cancelDate]},
-		Within:   []string{Columns[purchaseOrderNo]},
-		NearDays: 3,
-	}
-}
-
 // Routing is what routing requests to retailers ask for (DESIGN.md §5). Every bill is in
 // exactly one part of one group, so the totals of all groups are those of all bills.
 type Routing struct {
@@ -365,7 +357,7 @@ var routingColumns = []struct {
 	{"Earliest Cancel Date", date, func(g *RoutingGroup, _ *RoutingPart) string { return g.CancelDate }, true},
 	{"Bill Numbers", textual, func(_ *RoutingGroup, p *RoutingPart) string { return strings.Join(p.Numbers, ", ") }, false},
 	{"Warnings", textual, func(g *RoutingGroup, _ *RoutingPart) string {
-		return strings.Join(each(g.Warnings, func(w RoutingWarning) string { return w.Text }), "; ")
+		return strings.Join(text.Each(g.Warnings, func(w RoutingWarning) string { return w.Text }), "; ")
 	}, true},
 }
 

@@ -65,8 +65,12 @@ func DefaultRules() Rules {
 		Columns:        slices.Clone(Columns[:]),
 		Headings:       map[string]string{},
 		Constants:      map[string]string{},
-		Routing:        defaultRouting(),
-		EBOL:           map[string]string{},
+		Routing: RoutingRules{
+			Groups:   []string{Columns[shipToName], Columns[startDate], Columns[cancelDate]},
+			Within:   []string{Columns[purchaseOrderNo]},
+			NearDays: 3,
+		},
+		EBOL: map[string]string{},
 	}
 }
 
@@ -93,7 +97,7 @@ type shownColumn struct {
 }
 
 func headings(columns []shownColumn) []string {
-	return each(columns, func(c shownColumn) string { return c.heading })
+	return text.Each(columns, func(c shownColumn) string { return c.heading })
 }
 
 // cell returns the text of the column in a row.
@@ -114,15 +118,9 @@ func (c *shownColumn) kind() kind {
 
 // shown returns the columns of CSV and XLSX.
 func (r *Rules) shown() []shownColumn {
-	list := make([]shownColumn, len(r.Columns))
-	for i, name := range r.Columns {
-		heading, ok := r.Headings[name]
-		if !ok {
-			heading = name
-		}
-		list[i] = shownColumn{at: slices.Index(Columns[:], name), name: name, heading: heading, constant: r.Constants[name]}
-	}
-	return list
+	return text.Each(r.Columns, func(name string) shownColumn {
+		return shownColumn{at: slices.Index(Columns[:], name), name: name, heading: r.headings(name)[0], constant: r.Constants[name]}
+	})
 }
 
 // columns returns the columns of CSV and XLSX, also of a zero Sheet.

@@ -10,6 +10,7 @@ import (
 	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/page"
+	"tallyman/internal/text"
 )
 
 // View is the JSON of a sheet: everything that a page needs to show the bills beside
@@ -343,15 +344,6 @@ func viewValue(v bol.Value) *ValueView {
 	return &view
 }
 
-// each returns what a function makes of each element, never nil.
-func each[S, T any](list []S, of func(S) T) []T {
-	made := make([]T, len(list))
-	for i, e := range list {
-		made[i] = of(e)
-	}
-	return made
-}
-
 // viewNumber returns nil for an empty cell.
 func viewNumber(n bol.Number) *NumberView {
 	v := viewValue(n.Value)
@@ -367,14 +359,14 @@ func viewField(_ string, field any) any {
 	case *bol.Number:
 		return viewNumber(*field)
 	case *[]bol.Value:
-		return each(*field, viewText)
+		return text.Each(*field, viewText)
 	default:
 		return viewValue(*field.(*bol.Value))
 	}
 }
 
 func viewVerdict(v bol.Verdict) VerdictView {
-	return VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: each(v.Checks, func(c bol.Check) CheckView {
+	return VerdictView{Outcome: v.Outcome, Reason: v.Reason, Checks: text.Each(v.Checks, func(c bol.Check) CheckView {
 		view := CheckView{Field: c.Field, Printed: figure(c.Printed), Sum: figure(c.Sum),
 			State: c.State, Difference: figure(c.Difference), Unit: c.Unit}
 		if c.State == bol.Proved || c.State == bol.Differs {
@@ -395,7 +387,7 @@ func orderRow(o *orders.Row) *int {
 func viewBill(b *bol.Bill, rowOf map[*bol.Line]int, rows []Row) BillView {
 	view := BillView{
 		Verdict: viewVerdict(b.Verdict),
-		Pages:   each(b.Sheets, viewLeaf),
+		Pages:   text.Each(b.Sheets, viewLeaf),
 		Lines:   make([]LineView, len(b.Lines)),
 		Form:    b.Form(), Outcome: b.Verdict.Outcome, Held: b.Held(), Accepted: b.Accepted,
 		Amended: b.Amended(), Was: b.Was(),
@@ -433,11 +425,9 @@ func viewOrders(t *orders.Table) *OrdersView {
 }
 
 func (s *Sheet) viewProfile() *ProfileView {
-	v := &ProfileView{Version: s.rules.Version, Columns: []ShownView{}}
-	for _, c := range s.columns() {
-		v.Columns = append(v.Columns, ShownView{c.name, c.heading, c.constant})
-	}
-	return v
+	return &ProfileView{Version: s.rules.Version, Columns: text.Each(s.columns(), func(c shownColumn) ShownView {
+		return ShownView{c.name, c.heading, c.constant}
+	})}
 }
 
 func viewCells(cells *[len(Columns)]string) []Cell {

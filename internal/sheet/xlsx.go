@@ -337,11 +337,7 @@ func changesCells(m *Amendment) [len(changesColumns)]string {
 // addable says which columns of the sheet can be added up. The cube of a bill is on each
 // of its rows.
 func addable(columns []shownColumn) []bool {
-	add := make([]bool, len(columns))
-	for i := range columns {
-		add[i] = columns[i].kind() == number && columns[i].at != bolCube
-	}
-	return add
+	return text.Each(columns, func(c shownColumn) bool { return c.kind() == number && c.at != bolCube })
 }
 
 // WriteXLSX writes the routing as a workbook of its own, as Sheet.WriteXLSX does.
@@ -378,12 +374,8 @@ func (st *styles) routing(r *Routing) error {
 	if len(rows) >= mostRows {
 		rows = rows[:mostRows-1]
 	}
-	if i, err := st.file.GetSheetIndex(routeTab); err != nil {
+	if _, err := st.file.NewSheet(routeTab); err != nil { // if it is not there
 		return err
-	} else if i < 0 {
-		if _, err := st.file.NewSheet(routeTab); err != nil {
-			return err
-		}
 	}
 	return st.tab(routeTab, header, widths, len(rows), add, func(i int, values []any) (err error) {
 		for col, cell := range rows[i] {
@@ -437,19 +429,14 @@ func (f *Finding) checkedBy() string {
 func (st *styles) tab(name string, header []string, widths []int, n int, add []bool, row func(i int, values []any) error) error {
 	f := st.file
 	totals := n > 0 && n+2 <= mostRows && slices.Contains(add, true)
-	area := func(rows int) (string, error) {
-		last, err := excelize.CoordinatesToCellName(len(header), rows)
-		return "A1:" + last, err
-	}
-	filtered, err := area(n + 1)
+	last, err := excelize.ColumnNumberToName(len(header))
 	if err != nil {
 		return err
 	}
+	filtered := fmt.Sprintf("A1:%s%d", last, n+1)
 	whole := filtered
 	if totals {
-		if whole, err = area(n + 2); err != nil {
-			return err
-		}
+		whole = fmt.Sprintf("A1:%s%d", last, n+2)
 	}
 	landscape, onePage, unbounded := "landscape", 1, 0
 	side, end := 0.25, 0.5 // inches

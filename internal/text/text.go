@@ -73,6 +73,15 @@ func List[T any](list []T, most int, each func(T) string) string {
 // Itself returns a text as it is, for List.
 func Itself(s string) string { return s }
 
+// Each returns what a function makes of each element, never nil.
+func Each[S, T any](list []S, of func(S) T) []T {
+	made := make([]T, len(list))
+	for i, e := range list {
+		made[i] = of(e)
+	}
+	return made
+}
+
 // Shorten returns at most a number of characters of a text, and "…" if it is longer.
 func Shorten(s string, most int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
