@@ -589,34 +589,29 @@ func (a *amender) fill(s *Sheet) {
 // tick notes on findings who looked at them: at a bill that nothing proves, whoever
 // accepted it.
 func (a *amender) tick(findings []Finding) {
-	notProved := map[int]*Finding{} // by bill
+	notProved := map[int][]*Finding{} // by bill
+	byKey := map[FindingKey][]*Finding{}
 	for i := range findings {
-		if f := &findings[i]; f.Kind == NotProved && len(f.Bills) == 1 {
-			notProved[f.Bills[0]] = f
+		f := &findings[i]
+		byKey[f.Key()] = append(byKey[f.Key()], f)
+		if f.Kind == NotProved && len(f.Bills) == 1 {
+			notProved[f.Bills[0]] = append(notProved[f.Bills[0]], f)
 		}
-	}
-	at := map[FindingKey][]int{}
-	for i := range findings {
-		k := findings[i].Key()
-		at[k] = append(at[k], i)
 	}
 	for i := range a.list {
 		m := &a.list[i]
-		if m.Kind == Vouch && m.State == Applied {
+		var some []*Finding
+		switch {
+		case m.Kind == Vouch && m.State == Applied:
 			bill, _ := a.billOf(m.Bill) // it was found before
-			if f := notProved[bill]; f != nil {
-				f.Checked = &Checked{By: cmp.Or(m.By, m.Key), At: m.At, Note: m.Note}
+			some = notProved[bill]
+		case m.Kind == Tick:
+			if some = byKey[*m.Finding]; len(some) == 0 {
+				m.lose("the sheet has no such finding any more")
 			}
 		}
-		if m.Kind != Tick {
-			continue
-		}
-		some := at[*m.Finding]
-		if len(some) == 0 {
-			m.lose("the sheet has no such finding any more")
-		}
-		for _, i := range some {
-			findings[i].Checked = &Checked{By: cmp.Or(m.By, m.Key), At: m.At, Note: m.Note}
+		for _, f := range some {
+			f.Checked = &Checked{By: cmp.Or(m.By, m.Key), At: m.At, Note: m.Note}
 		}
 	}
 }
