@@ -217,19 +217,14 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 		err := WriteCSV(&b, s)
 		return b.Bytes(), Appended{Added: len(s.Rows)}, err
 	}
-	const mark = "\ufeff"
-	text, western := strings.TrimPrefix(string(file), mark), false
+	text, western := strings.TrimPrefix(string(file), "\ufeff"), false
 	switch {
 	case strings.Contains(text, "\x00"):
 		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is no CSV in UTF-8; save it as CSV UTF-8")
 	case !utf8.ValidString(text):
 		// Excel writes Windows-1252.
 		western = true
-		b, err := charmap.Windows1252.NewDecoder().String(text)
-		if err != nil {
-			return nil, Appended{}, fault.New(fault.DamagedOrders, "its characters cannot be read; save it as CSV UTF-8")
-		}
-		text = b
+		text, _ = charmap.Windows1252.NewDecoder().String(text) // every byte is a character
 	}
 	var g *growing
 	var comma rune
