@@ -26,12 +26,12 @@ type group struct {
 // order row have the name "" and no date. when returns the day of a cancel date.
 func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 	type place struct {
-		group  int
+		group  *group
 		cancel int64
 		entry  entry
 	}
-	var groups []group
-	byName := make(map[string]int)
+	var groups []*group
+	byName := map[string]*group{}
 	places := make([]place, len(entries))
 	for i, e := range entries {
 		p := place{cancel: never, entry: e}
@@ -42,34 +42,26 @@ func arrange(entries []entry, when func(cancel string) (time.Time, bool)) {
 				p.cancel = day.Unix()
 			}
 		}
-		g, ok := byName[name]
-		if !ok {
-			g = len(groups)
-			byName[name] = g
-			groups = append(groups, group{name: name, earliest: never})
+		p.group = byName[name]
+		if p.group == nil {
+			p.group = &group{name: name, earliest: never}
+			byName[name] = p.group
+			groups = append(groups, p.group)
 		}
-		groups[g].earliest = min(groups[g].earliest, p.cancel)
-		p.group = g
+		p.group.earliest = min(p.group.earliest, p.cancel)
 		places[i] = p
 	}
 
 	// Ranks reduce comparisons of rows to numbers, however long the names are.
-	order := make([]int, len(groups))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(
-			cmp.Compare(groups[a].earliest, groups[b].earliest),
-			strings.Compare(groups[a].name, groups[b].name),
-		)
+	slices.SortFunc(groups, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.earliest, b.earliest), strings.Compare(a.name, b.name))
 	})
-	for rank, g := range order {
-		groups[g].rank = rank
+	for rank, g := range groups {
+		g.rank = rank
 	}
 	slices.SortFunc(places, func(a, b place) int {
 		return cmp.Or(
-			cmp.Compare(groups[a.group].rank, groups[b.group].rank),
+			cmp.Compare(a.group.rank, b.group.rank),
 			cmp.Compare(a.cancel, b.cancel),
 			cmp.Compare(a.entry.seq, b.entry.seq),
 		)
