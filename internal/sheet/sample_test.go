@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/orders"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/text"
 )
 
 // sampleFile reads a file of the sample. It skips the test only if there is no sample
@@ -39,31 +40,20 @@ func records(t testing.TB, b []byte) []map[string]string {
 	return rows
 }
 
-// thousands restores the commas that a bill prints.
-func thousands(s string) string {
-	whole, rest, _ := strings.Cut(s, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if rest != "" {
-		rest = "." + rest
-	}
-	return whole + rest
-}
-
 // sample makes the document and the order export of the sample from the sheet that is
-// expected before a merge, which has every figure of both that matters here.
+// expected before a merge, which has every figure of both that matters here. Bills print figures
+// with commas.
 func sample(t testing.TB) (*bol.Document, *orders.Table) {
 	t.Helper()
 	var bills []*bol.Bill
 	for _, r := range records(t, sampleFile(t, "expected-unmatched.csv")) {
 		if len(bills) == 0 || bills[len(bills)-1].Number.Text != r["Invoice No."] {
 			bills = append(bills, bill(r["Invoice No."],
-				thousands(r["BOL Cube"]), thousands(r["Total Pieces"]), thousands(r["Total Weight"])))
+				text.Figure(r["BOL Cube"]), text.Figure(r["Total Pieces"]), text.Figure(r["Total Weight"])))
 		}
 		b := bills[len(bills)-1]
 		b.Lines = append(b.Lines, line(
-			thousands(r["Cartons"]), r["Style"], thousands(r["Individual Pieces"]), thousands(r["Individual Weight"])))
+			text.Figure(r["Cartons"]), r["Style"], text.Figure(r["Individual Pieces"]), text.Figure(r["Individual Weight"])))
 	}
 	var rows []orders.Row
 	for _, r := range records(t, sampleFile(t, "orders.csv")) {
