@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -209,10 +210,7 @@ func (w vocabulary) locate(cells []string) (found [numFields][]candidate, keys i
 		for i > 0 && list[i-1].rank > n.rank {
 			i--
 		}
-		list = append(list, candidate{})
-		copy(list[i+1:], list[i:])
-		list[i] = candidate{col, n.rank, n.vague}
-		found[n.field] = list
+		found[n.field] = slices.Insert(list, i, candidate{col, n.rank, n.vague})
 	}
 	for f, list := range found {
 		if len(list) > 0 && known[f].key {
