@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -150,7 +151,7 @@ func (d decoded) guess() *guess {
 // if the text is the same in both.
 func (g *guess) otherwise(text string) (string, bool) {
 	b, ok := g.charset.encode(text)
-	if !ok || isASCII(b) {
+	if !ok || b == text { // it is ASCII
 		return "", false
 	}
 	if g.other == nil {
@@ -158,15 +159,6 @@ func (g *guess) otherwise(text string) (string, bool) {
 	}
 	other := g.other.decode(b)
 	return other, other != text
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // plausible reports whether a text may be a CSV: it has almost no control characters
@@ -189,10 +181,8 @@ func plausible(text string) bool {
 func byLabel(label string) *charset {
 	label = strings.ToLower(strings.TrimSpace(label))
 	for i := range charsets {
-		for _, l := range charsets[i].labels {
-			if l == label {
-				return &charsets[i]
-			}
+		if slices.Contains(charsets[i].labels, label) {
+			return &charsets[i]
 		}
 	}
 	return nil
