@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -144,20 +143,17 @@ func (wb *workbook) readStrings(ctx context.Context, most int) error {
 	defer p.Close()
 	x := newScanner(p)
 	table := &grid.StringTable{}
-	for {
-		tok, err := x.next()
-		if err == io.EOF {
-			wb.shared = table
-			return nil
-		}
-		if t, ok := tok.(xml.StartElement); ok && t.Name.Local == "si" {
+	err = x.starts(func(t xml.StartElement, _ int64) (err error) {
+		if t.Name.Local == "si" {
 			table.Text, err = x.rich(table.Text, most)
 			table.End()
 		}
-		if err != nil {
-			return p.broken(err)
-		}
+		return err
+	})
+	if err == nil {
+		wb.shared = table
 	}
+	return err
 }
 
 // sheetReader reads the rows of one sheet.
