@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -126,11 +125,7 @@ func TestColumnsThatAreNotKnownAreOfferedWithSamples(t *testing.T) {
 		"T2,PO-1,A2,36,3,Acme,13/07/2025," + strings.Repeat("x", 300) + "\n" +
 		"T3,,A3,12,1,Zeta,14/07/2025,\nT4,PO-2,A4,12,1,Zeta,14/07/2025,\n"
 	_, err := Read(t.Context(), strings.NewReader(export), int64(len(export)), "o.csv", Limits{}, nil)
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.MissingColumns {
-		t.Fatal(err)
-	}
-	d := f.Details.(MissingColumns)
+	d := wantFault(t, err, fault.MissingColumns).Details.(MissingColumns)
 	want := []Offer{
 		{"Num", "A", []string{"T1", "T2", "T3"}, "", Unclear},
 		{"P. O. #", "B", []string{"PO-1", "PO-2"}, "order_number", Known},
@@ -152,7 +147,7 @@ func TestColumnsThatAreNotKnownAreOfferedWithSamples(t *testing.T) {
 	}
 	wide := strings.Repeat("a column,", 5000) + "Style\n1\n"
 	_, err = Read(t.Context(), strings.NewReader(wide), int64(len(wide)), "o.csv", Limits{}, nil)
-	if !errors.As(err, &f) || len(f.Details.(MissingColumns).Columns) != mostOffers {
+	if f := wantFault(t, err, fault.MissingColumns); len(f.Details.(MissingColumns).Columns) != mostOffers {
 		t.Errorf("of 5001 columns: %v", err)
 	}
 }

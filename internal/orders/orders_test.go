@@ -58,8 +58,8 @@ func wantRows(t testing.TB, got *Table, want []Row) {
 	}
 }
 
-// wantFault checks the code, and that the message contains all of the texts.
-func wantFault(t testing.TB, err error, code fault.Code, texts ...string) {
+// wantFault checks the code, and that the message contains all of the texts. It returns the fault.
+func wantFault(t testing.TB, err error, code fault.Code, texts ...string) *fault.Error {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
@@ -76,6 +76,7 @@ func wantFault(t testing.TB, err error, code fault.Code, texts ...string) {
 	if strings.HasSuffix(f.Message, ".") {
 		t.Errorf("%q ends with a full stop", f.Message)
 	}
+	return f
 }
 
 func TestReadRefusesWhatIsNoOrderExport(t *testing.T) {
@@ -123,11 +124,9 @@ func TestReadRefusesWhatIsNoOrderExport(t *testing.T) {
 
 func TestMissingColumnsAreNamedWithTheirAcceptedNamesAndTheHeadersFound(t *testing.T) {
 	_, err := readBytes(t, []byte("Order list,,\n\nInvoice No;STYLE ;Count;\"Ship-to\nName\"\nG1;S;1;X\n"), Limits{})
-	wantFault(t, err, fault.MissingColumns,
+	f := wantFault(t, err, fault.MissingColumns,
 		`cartons ("Cartons*" or "Cartons"), pieces ("Pieces*" or "Individual Pieces")`,
 		`row 3 has: "Invoice No", "STYLE", "Count", "Ship-to Name"`)
-	var f *fault.Error
-	errors.As(err, &f)
 	d := f.Details.(MissingColumns)
 	if len(d.Columns) != 4 || d.Columns[3].Header != "Ship-to Name" || d.Columns[2].Meaning != "" {
 		t.Errorf("the columns are %+v", d.Columns)
