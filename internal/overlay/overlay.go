@@ -10,6 +10,7 @@ import (
 	"image/draw"
 	"image/png"
 	"math"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
@@ -130,14 +131,14 @@ func wrap(c *canvas, notes []note, width int) []note {
 	room := width - c.lineHeight
 	for _, n := range notes {
 		line := ""
-		for _, word := range bytes.Fields([]byte(n.text)) {
-			longer := string(word)
+		for word := range strings.FieldsSeq(n.text) {
+			longer := word
 			if line != "" {
 				longer = line + " " + longer
 			}
 			if line != "" && font.MeasureString(c.regular, longer).Ceil() > room {
 				out = append(out, note{line, n.color})
-				longer = string(word)
+				longer = word
 			}
 			line = longer
 		}
