@@ -147,13 +147,10 @@ func (j *Journal) apply(r Record) {
 	switch {
 	case r.Waits != nil:
 		j.since[*r.Waits] = r.At
-		return
 	case r.Gone != nil:
 		delete(j.since, *r.Gone)
-		return
 	case r.Sending != nil:
 		j.sending[*r.Sending] = r.At
-		return
 	case r.Sent != nil:
 		delete(j.sending, *r.Sent)
 		j.sent[*r.Sent] = r.At
@@ -163,8 +160,12 @@ func (j *Journal) apply(r Record) {
 		if r.Sender != "" {
 			j.senders[r.Sender] = append(j.senders[r.Sender], r.At)
 		}
-		return
+	default:
+		j.applyJob(r)
 	}
+}
+
+func (j *Journal) applyJob(r Record) {
 	j.jobs[r.Job] = r
 	for _, o := range r.Orders {
 		u := j.used[o]

@@ -150,8 +150,7 @@ func Plan[F any](bols, exports []*Paper[F], j *Journal, s Situation[F]) (jobs []
 			}
 			covered = covered && found
 		}
-		switch {
-		case !free, !over(b) && (len(with) == 0 || !covered && !s.Quiet):
+		if !free || !over(b) && (len(with) == 0 || !covered && !s.Quiet) {
 			continue
 		}
 		jb := &Job[F]{Outcome: Done, BOL: b, With: with, Take: []*Paper[F]{b}}
@@ -182,12 +181,7 @@ func Plan[F any](bols, exports []*Paper[F], j *Journal, s Situation[F]) (jobs []
 			jobs = append(jobs, Failure(x))
 		case !over(x):
 		case u != nil:
-			var missing []string
-			for _, n := range x.Numbers {
-				if !u.bills[n] {
-					missing = append(missing, n)
-				}
-			}
+			missing := slices.DeleteFunc(slices.Clone(x.Numbers), func(n string) bool { return u.bills[n] })
 			jobs = append(jobs, &Job[F]{Outcome: Done, Take: []*Paper[F]{x}, Why: "This order export was used for " + strings.Join(u.to, ", ") + ". No bills of lading came for " +
 				text.Count(len(missing), "bill") + " of it: " + text.List(missing, 20, text.Itself) + "."})
 		case j.done[x.Sum] != "":
