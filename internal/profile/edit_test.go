@@ -43,15 +43,7 @@ func comments(text string) (all []string) {
 }
 
 func TestRewritingAProfileKeepsItsOwnersComments(t *testing.T) {
-	parse := func(text string) *Profile {
-		t.Helper()
-		p, err := Parse([]byte(text))
-		if err != nil {
-			t.Fatal(err, text)
-		}
-		return p
-	}
-	own := form.Form{Name: "other \"one\"", Columns: parse(taught).Forms[0].Columns, Rows: []form.RowRule{{Begins: "", Is: form.TotalRow}}, Totals: map[form.Field]form.TotalKind{form.Packages: form.NoTotal}}
+	own := form.Form{Name: "other \"one\"", Columns: parsed(t, taught).Forms[0].Columns, Rows: []form.RowRule{{Begins: "", Is: form.TotalRow}}, Totals: map[form.Field]form.TotalKind{form.Packages: form.NoTotal}}
 	for name, change := range map[string]func(p *Profile){
 		"nothing":    func(*Profile) {},
 		"a form":     func(p *Profile) { p.Forms = append(p.Forms, own) },
@@ -64,10 +56,10 @@ func TestRewritingAProfileKeepsItsOwnersComments(t *testing.T) {
 			if !strings.Contains(text, "forms") && (name == "a proof" || name == "a name") {
 				continue
 			}
-			next := parse(text)
+			next := parsed(t, text)
 			change(next)
 			out := string(Rewrite([]byte(text), next))
-			if got := parse(out); string(got.JSON()) != string(next.JSON()) {
+			if got := parsed(t, out); string(got.JSON()) != string(next.JSON()) {
 				t.Errorf("%s: it says\n%s", name, out)
 			}
 			for _, c := range comments(text) {
@@ -84,7 +76,7 @@ func TestRewritingAProfileKeepsItsOwnersComments(t *testing.T) {
 		}
 	}
 	// The comments of a form go with it.
-	next := parse(taught)
+	next := parsed(t, taught)
 	next.Forms = nil
 	if out := string(Rewrite([]byte(taught), next)); strings.Contains(out, "harbour") || !strings.Contains(out, "# the pallets\n[pallets]\ncube = 65 # feet\n") {
 		t.Errorf("without the form it says\n%s", out)
@@ -94,10 +86,10 @@ func TestRewritingAProfileKeepsItsOwnersComments(t *testing.T) {
 		`{"pallets": {"cube": 65}}`, `orders = { columns = { cartons = "Boxes" } }`, "orders.ignored = [\"X\"]\norders.columns.cartons = \"Qty\"\n",
 		`forms = [{ name = "a", columns = [{ heading = "A", field = "packages", left = 0, right = 9 }, { heading = "B", field = "other", left = 9, right = 20 }] }]`,
 	} {
-		next := parse(text)
+		next := parsed(t, text)
 		next.Forms = append(next.Forms, own)
 		next.Orders = next.Orders.With("Num", "bill_number")
-		if got := parse(string(Rewrite([]byte(text), next))); string(got.JSON()) != string(next.JSON()) {
+		if got := parsed(t, string(Rewrite([]byte(text), next))); string(got.JSON()) != string(next.JSON()) {
 			t.Errorf("%s became\n%s", text, got.TOML())
 		}
 	}

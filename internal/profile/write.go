@@ -31,12 +31,9 @@ func (p *Profile) TOML() []byte {
 	d := Default()
 	for _, s := range settings {
 		value := s.at(p)
+		comment := "# " + strings.ReplaceAll(s.comment, "\n", "\n# ")
 		if forms, ok := value.(*[]form.Form); ok {
-			b.WriteByte('\n')
-			for line := range strings.Lines(s.comment) {
-				b.WriteString("# " + line)
-			}
-			b.WriteByte('\n')
+			b.WriteString("\n" + comment + "\n")
 			for i := range *forms {
 				b.WriteString("\n" + tomlOf(&(*forms)[i]))
 			}
@@ -52,9 +49,7 @@ func (p *Profile) TOML() []byte {
 			fmt.Fprintf(&b, "[%s]\n\n", of)
 			section = of
 		}
-		for line := range strings.Lines(s.comment) {
-			b.WriteString("# " + line)
-		}
+		b.WriteString(comment)
 		if def := literal(s.at(d)); !isTable && def != literal(value) && !strings.Contains(def, "\n") {
 			fmt.Fprintf(&b, " Default: %s", def)
 		}
