@@ -63,8 +63,8 @@ func measure(runs int, scale bool, file, export string) {
 	}
 
 	fmt.Printf("%s\n%s\n\n", load.Card(), file)
-	engine := newEngine(file)
-	defer engine.close()
+	once, end := engine(file)
+	defer end()
 	command := func(args ...string) func() cost {
 		args = append(append([]string{"sheet", "-q", "-o", os.DevNull}, args...), file)
 		return func() cost { return run(binary, args...) }
@@ -77,7 +77,7 @@ func measure(runs int, scale bool, file, export string) {
 	}
 	works := []*work{
 		{name: "pdftotext -layout", run: func() cost { return run("pdftotext", "-layout", file, os.DevNull) }},
-		{name: "warm engine: read, reconcile, write CSV", run: engine.once},
+		{name: "warm engine: read, reconcile, write CSV", run: once},
 		{name: "tallyman sheet, warm cache", limit: 1, run: command()},
 	}
 	if export != "" {
@@ -266,27 +266,20 @@ func pss(pid int) int64 {
 	return 0
 }
 
-// engine is a warm reader, like the service's.
-type engine struct {
-	reader *intake.Reader
-	file   intake.File
-	close  func()
-}
-
-func newEngine(name string) *engine {
+// engine returns a function that makes a sheet with a warm reader, like the service's, and one
+// that ends the reader.
+func engine(name string) (once func() cost, end func()) {
 	f := load.Must(os.Open(name))
-	info := load.Must(f.Stat())
-	e := &engine{reader: intake.New(intake.Config{}), file: intake.File{Name: name, ReaderAt: f, Size: info.Size()}}
-	e.close = func() {
-		e.reader.Close()
+	files := []intake.File{{Name: name, ReaderAt: f, Size: load.Must(f.Stat()).Size()}}
+	reader := intake.New(intake.Config{})
+	once = func() cost {
+		start := time.Now()
+		doc := load.Must(reader.Bills(context.Background(), files, nil))
+		load.Check(sheet.WriteCSV(io.Discard, sheet.Make(doc, nil)))
+		return cost{wall: time.Since(start)}
+	}
+	return once, func() {
+		reader.Close()
 		f.Close()
 	}
-	return e
-}
-
-func (e *engine) once() cost {
-	start := time.Now()
-	doc := load.Must(e.reader.Bills(context.Background(), []intake.File{e.file}, nil))
-	load.Check(sheet.WriteCSV(io.Discard, sheet.Make(doc, nil)))
-	return cost{wall: time.Since(start)}
 }
