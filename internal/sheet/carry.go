@@ -9,6 +9,7 @@ import (
 	"tallyman/internal/bol"
 	"tallyman/internal/fault"
 	"tallyman/internal/orders"
+	"tallyman/internal/text"
 )
 
 // An earlier sheet, as people filled it in, becomes amendments (DESIGN.md §11). It is read
@@ -56,9 +57,9 @@ func (r *Rules) Dialect() *orders.Dialect {
 func (r *Rules) CarryFault(name string, err error) error {
 	switch fault.CodeOf(err) {
 	case fault.MissingColumns:
-		names := make([]string, len(carriedKeys))
-		for i, k := range carriedKeys {
-			names[i] = r.headings(Columns[k.at])[0]
+		var names []string
+		for _, k := range carriedKeys {
+			names = append(names, r.headings(Columns[k.at])[0])
 		}
 		return fault.New(fault.MissingColumns, "%s: an earlier sheet has the headings %s in one row; give the CSV or the workbook as it was downloaded and filled in", name, strings.Join(names, ", "))
 	case fault.NoOrderRows:
@@ -178,11 +179,7 @@ func (s *Sheet) lineKeys() []LineKey {
 			keys[l] = named
 		}
 	}
-	all := make([]LineKey, len(s.Rows))
-	for i := range s.Rows {
-		all[i] = keys[&doc.Bills[s.Rows[i].bill].Lines[s.Rows[i].line]]
-	}
-	return all
+	return text.Each(s.Rows, func(r Row) LineKey { return keys[&doc.Bills[r.bill].Lines[r.line]] })
 }
 
 // readKey returns the key of a line as it was read, or added.

@@ -19,6 +19,7 @@ import (
 	"tallyman/internal/form"
 	"tallyman/internal/orders"
 	"tallyman/internal/testing/must"
+	"tallyman/internal/text"
 )
 
 // freight returns a bill as it is printed, whose addresses are in the forms that people use.
@@ -141,10 +142,7 @@ func TestADraftGuessesNothing(t *testing.T) {
 	b.Lines[1].Weight, b.Lines[1].Cartons = bol.Number{}, bol.Number{}
 	b.Printed.Cube = bol.Number{}
 	d := drafts(t, Make(document(b), nil)).Drafts[0]
-	var missing []string
-	for _, m := range d.Missing {
-		missing = append(missing, m.Path)
-	}
+	missing := text.Each(d.Missing, func(m EBOLMissing) string { return m.Path })
 	for _, path := range []string{
 		"origin.address1", "origin.city", "origin.stateProvince", "origin.country", "destination.city", "destination.country", "destination.address1",
 		"commodities.handlingUnits[0].count", "commodities.handlingUnits[0].lineItems[1].weight", "commodities.handlingUnits[0].lineItems[1].pieces",

@@ -478,11 +478,8 @@ func (f *finder) match() {
 	}
 	lines := grouped(m.UnmatchedLines, func(l LineRef) (int, bool) { return f.billOf(l.Row)[0], !nearLine[l.Row] })
 	for _, group := range lines {
-		n := Finding{Kind: LineWithoutOrder, Bills: f.billOf(group[0].Row)}
-		for _, l := range group {
-			n.Rows = append(n.Rows, l.Row)
-			n.Places = append(n.Places, f.lineAt(l.Row))
-		}
+		n := Finding{Kind: LineWithoutOrder, Bills: f.billOf(group[0].Row), Rows: text.Each(group, func(l LineRef) int { return l.Row })}
+		n.Places = text.Each(n.Rows, f.lineAt)
 		n.Text = fmt.Sprintf("%s no order row: %s", has(len(group), "line"), listed(group, func(l LineRef) string { return styleAndQuantities(l.Style, l.Cartons, l.Pieces) }))
 		f.add(n)
 	}
@@ -502,10 +499,7 @@ func (f *finder) match() {
 		return ofExport{i, o.Export}, !nearOrder[orderRow{o.Export, o.Number}]
 	})
 	for _, group := range rows {
-		n := Finding{Kind: OrderWithoutLine, Export: group[0].Export, OrderRows: make([]int, len(group))}
-		for i, o := range group {
-			n.OrderRows[i] = o.Number
-		}
+		n := Finding{Kind: OrderWithoutLine, Export: group[0].Export, OrderRows: text.Each(group, func(o OrderRef) int { return o.Number })}
 		if i, ok := numbers[normal(group[0].Bill)]; ok {
 			if f.s.Document.Bills[i].Held() {
 				continue // its lines are not in the sheet, which is said

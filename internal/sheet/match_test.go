@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tallyman/internal/text"
 )
 
 func TestKeysMatchWithoutRegardToCaseCommasAndSpaceAround(t *testing.T) {
@@ -163,10 +165,7 @@ func TestTheReportTellsOrderRowsOfTheSameTextsApart(t *testing.T) {
 	doc := document(bill("G1", "10", "12", "1", line("1", "RED", "12", "1")))
 	rows := table(order("G1", "RED", "1", "12", "A", ""), order("G1", "BLUE", "2", "4", "B", ""), order("g1", "RED", "1", "12.0", "C", ""), order("G1", "RED", "0001", "12", "D", ""))
 	s := Make(doc, rows)
-	var got []int
-	for _, o := range s.Match.UnmatchedOrders {
-		got = append(got, o.Nth)
-	}
+	got := text.Each(s.Match.UnmatchedOrders, func(o OrderRef) int { return o.Nth })
 	if want := []int{0, 2, 3}; !slices.Equal(got, want) {
 		t.Fatalf("the order rows that found nothing are %v of their texts, want %v", got, want)
 	}
