@@ -3,6 +3,8 @@ package report_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,45 +32,38 @@ func flawed(t *testing.T, amendments ...sheet.Amendment) *sheet.Sheet {
 	return sheet.DefaultRules().Amended(doc, nil, amendments)
 }
 
+func written(t *testing.T, s *sheet.Sheet, f report.Format) []byte {
+	t.Helper()
+	return must.Written(t, func(w io.Writer) error { return report.New(s, at).Write(w, f) })
+}
+
 var at = time.Date(2026, 11, 29, 5, 0, 0, 0, time.UTC)
 
 func TestTheReportSaysWhoCheckedAndAmendedWhat(t *testing.T) {
 	plain := flawed(t)
-	var finding *sheet.Finding
-	for i := range plain.Findings {
-		if plain.Findings[i].Severity == sheet.Error {
-			finding = &plain.Findings[i]
-			break
-		}
-	}
-	if finding == nil {
+	i := slices.IndexFunc(plain.Findings, func(f sheet.Finding) bool { return f.Severity == sheet.Error })
+	if i < 0 {
 		t.Fatal("the sample has no finding")
 	}
-	key := finding.Key()
+	key := plain.Findings[i].Key()
 	s := flawed(t,
 		sheet.Amendment{Kind: sheet.Tick, Finding: &key, By: "Ana", Note: "asked <b>the shipper</b>", At: at},
 		sheet.Amendment{Kind: sheet.Correct, Bill: &sheet.BillKey{Number: plain.Document.Bills[0].Number.Text}, Field: "store", Value: "77", By: "Luis"},
 		sheet.Amendment{Kind: sheet.Vouch, Bill: &sheet.BillKey{Number: "Z1"}})
 	r := report.New(s, at)
-	var page, again, paper bytes.Buffer
-	for _, w := range []struct {
-		to *bytes.Buffer
-		f  report.Format
-	}{{&page, report.HTML}, {&again, report.PDF}, {&paper, report.PDF}} {
-		must.OK(t, report.New(s, at).Write(w.to, w.f))
-	}
+	page, again, paper := string(written(t, s, report.HTML)), written(t, s, report.PDF), written(t, s, report.PDF)
 	for _, want := range []string{
 		"Checked by Ana, 2026-11-29 05:00 UTC: asked &lt;b&gt;the shipper&lt;/b&gt;", "monday &lt;1&gt;.pdf", "Corrected store: bill ",
 		"<td>77</td>", "Luis", "without effect: there is no bill Z1", "<p>12 bills with ", "1 of ",
 	} {
-		if !strings.Contains(page.String(), want) {
+		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
 	if t.Failed() {
-		t.Logf("%s", page.String())
+		t.Log(page)
 	}
-	if !bytes.Equal(again.Bytes(), paper.Bytes()) || !bytes.HasPrefix(paper.Bytes(), []byte("%PDF-")) {
+	if !bytes.Equal(again, paper) || !bytes.HasPrefix(paper, []byte("%PDF-")) {
 		t.Error("the same report gives other bytes")
 	}
 	if r.Items() < len(r.Groups) {
@@ -84,10 +79,8 @@ func TestTheReportSaysWhoCheckedAndAmendedWhat(t *testing.T) {
 }
 
 func TestNothingToCheckIsSaid(t *testing.T) {
-	var page bytes.Buffer
-	must.OK(t, report.New(sheet.Make(&bol.Document{}, nil), at).Write(&page, report.HTML))
-	if !strings.Contains(page.String(), "Nothing needs to be checked.") {
-		t.Errorf("%s", page.String())
+	if page := string(written(t, sheet.Make(&bol.Document{}, nil), report.HTML)); !strings.Contains(page, "Nothing needs to be checked.") {
+		t.Error(page)
 	}
 }
 
