@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // document is a PDF under construction: objects, numbered from 1 in the order in
@@ -28,37 +29,44 @@ func (d *document) add(format string, args ...any) int {
 
 // stream adds a stream. dict is the content of its dictionary besides its length.
 func (d *document) stream(dict string, data []byte) int {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "<< %s /Length %d >>\nstream\n", dict, len(data))
-	b.Write(data)
-	b.WriteString("\nendstream")
-	d.objects = append(d.objects, b.Bytes())
-	return len(d.objects)
+	return d.add("<< %s /Length %d >>\nstream\n%s\nendstream", dict, len(data), data)
 }
+
+// shown is the content of a page that shows a few words.
+func shown(words string) []byte {
+	return fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words)
+}
+
+// words adds such a content.
+func (d *document) words(words string) int { return d.stream("", shown(words)) }
 
 // next returns the number of the object that is added n objects from now, 0 for
 // the next one.
 func (d *document) next(n int) int { return len(d.objects) + 1 + n }
 
-// pages adds a page tree with one page for each content stream, and returns the
-// number of the catalog.
-func (d *document) pages(resources string, contents ...int) int {
-	tree := d.next(len(contents))
-	var kids bytes.Buffer
-	for _, c := range contents {
-		page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", tree, c, resources)
-		fmt.Fprintf(&kids, "%d 0 R ", page)
-	}
-	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", kids.Bytes(), len(contents))
+// page adds a page of a tree of pages.
+func (d *document) page(tree, content int, resources string) int {
+	return d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", tree, content, resources)
+}
+
+// pages adds a page tree that has one page, n times, and returns the number of the catalog.
+func (d *document) pages(resources string, content, n int) int {
+	tree := d.next(1)
+	page := d.page(tree, content, resources)
+	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Repeat(fmt.Sprintf("%d 0 R ", page), n), n)
 	return d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
+}
+
+// showing returns the document with one page of that content.
+func (d *document) showing(resources, content string) []byte {
+	return d.bytes(d.pages(resources, d.stream("", []byte(content)), 1), "")
 }
 
 // onePage is a PDF of one page. dict is the content of its stream's dictionary besides its
 // length.
 func onePage(dict string, data []byte) []byte {
 	var d document
-	content := d.stream(dict, data)
-	return d.bytes(d.pages(helvetica, content), "")
+	return d.bytes(d.pages(helvetica, d.stream(dict, data), 1), "")
 }
 
 // bytes returns the document. trailer is the content of the trailer besides its size
@@ -71,13 +79,17 @@ func (d *document) bytes(root int, trailer string) []byte {
 		offsets[i] = b.Len()
 		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
-	xref := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	return end(b.Bytes(), offsets, fmt.Appendf(nil, "\n<< /Size %d /Root %d 0 R %s >>\n", len(offsets)+1, root, trailer))
+}
+
+// end adds what ends a PDF: where its objects begin, and what follows the word trailer.
+func end(b []byte, offsets []int, trailer []byte) []byte {
+	xref := len(b)
+	b = fmt.Appendf(b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
 	for _, o := range offsets {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+		b = fmt.Appendf(b, "%010d 00000 n \n", o)
 	}
-	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root %d 0 R %s >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, root, trailer, xref)
-	return b.Bytes()
+	return fmt.Appendf(b, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref)
 }
 
 const helvetica = "/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
@@ -140,7 +152,6 @@ func RootFirst(pdf []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := len(offsets)
 	object := func(i int) []byte {
 		o := pdf[offsets[i]:at]
 		return o[:bytes.Index(o, []byte("endobj"))+len("endobj\n")]
@@ -156,15 +167,15 @@ func RootFirst(pdf []byte) ([]byte, error) {
 		}
 		return 3
 	}
-	order := make([]int, n-1)
+	order := make([]int, len(offsets))
 	for i := range order {
-		order[i] = i + 1
+		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(front(a), front(b)) })
 
 	var b bytes.Buffer
-	b.Write(pdf[:slices.Min(offsets[1:])])
-	moved := make([]int, n)
+	b.Write(pdf[:slices.Min(offsets)])
+	moved := make([]int, len(offsets))
 	led := false
 	for _, i := range order {
 		if front(i) == 3 && !led {
@@ -174,17 +185,11 @@ func RootFirst(pdf []byte) ([]byte, error) {
 		moved[i] = b.Len()
 		b.Write(object(i))
 	}
-	xref := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", n)
-	for _, o := range moved[1:] {
-		fmt.Fprintf(&b, "%010d 00000 n \n", o)
-	}
-	fmt.Fprintf(&b, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref)
-	return b.Bytes(), nil
+	return end(b.Bytes(), moved, trailer), nil
 }
 
 // crossReferences reads the plain cross-reference table of a PDF: where it begins,
-// where each object begins, and what follows the word trailer.
+// where each object from 1 on begins, and what follows the word trailer.
 func crossReferences(pdf []byte) (at int, offsets []int, trailer []byte, err error) {
 	at = bytes.LastIndex(pdf, []byte("\nxref\n"))
 	end := bytes.LastIndex(pdf, []byte("startxref"))
@@ -197,12 +202,12 @@ func crossReferences(pdf []byte) (at int, offsets []int, trailer []byte, err err
 		return 0, nil, nil, fmt.Errorf("its cross-reference table has several parts (%v)", err)
 	}
 	entries := bytes.Split(bytes.TrimSpace(table), []byte("\n"))[1:]
-	if len(entries) != n {
+	if len(entries) != n || n < 2 {
 		return 0, nil, nil, fmt.Errorf("its cross-reference table has %d entries, not %d", len(entries), n)
 	}
-	offsets = make([]int, n)
-	for i, e := range entries {
-		if _, err := fmt.Sscanf(string(e), "%d", &offsets[i]); err != nil {
+	offsets = make([]int, n-1)
+	for i := range offsets {
+		if _, err := fmt.Sscanf(string(entries[i+1]), "%d", &offsets[i]); err != nil {
 			return 0, nil, nil, fmt.Errorf("its cross-reference table: %w", err)
 		}
 	}

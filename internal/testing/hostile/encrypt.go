@@ -30,8 +30,8 @@ func EncryptedPDF(user, owner, words string) []byte {
 
 	number := d.next(0)
 	object := md5.Sum(append(file, byte(number), byte(number>>8), byte(number>>16), 0, 0))
-	content := d.stream("", crypt(object[:10], fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words)))
-	root := d.pages(helvetica, content)
+	content := d.stream("", crypt(object[:10], shown(words)))
+	root := d.pages(helvetica, content, 1)
 	lock := d.add("<< /Filter /Standard /V 1 /R 2 /P -4 /O <%X> /U <%X> >>", o, u)
 	return d.bytes(root, fmt.Sprintf("/Encrypt %d 0 R /ID [<%X> <%X>]", lock, id, id))
 }
@@ -39,8 +39,7 @@ func EncryptedPDF(user, owner, words string) []byte {
 // LockedPDF is a PDF that is encrypted by an unknown security handler.
 func LockedPDF() []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (locked) Tj ET"))
-	root := d.pages(helvetica, content)
+	root := d.pages(helvetica, d.words("locked"), 1)
 	lock := d.add("<< /Filter /Example.Lock /V 1 /R 2 /P -4 /O <00> /U <00> >>")
 	return d.bytes(root, fmt.Sprintf("/Encrypt %d 0 R /ID [<00> <00>]", lock))
 }

@@ -46,33 +46,26 @@ type mutator struct{ *rand.Rand }
 
 // The words of formats, and texts that are known to break readers.
 var (
-	pdfWords = words("obj", "endobj", "stream\n", "endstream", "xref", "trailer", "startxref", "%%EOF", "1 0 R", "9999999 0 R", "<<", ">>", "[", "]", "(", ")", "<", ">",
+	pdfWords = []string{"obj", "endobj", "stream\n", "endstream", "xref", "trailer", "startxref", "%%EOF", "1 0 R", "9999999 0 R", "<<", ">>", "[", "]", "(", ")", "<", ">",
 		"/Type /Page", "/Type /Pages", "/Type /ObjStm", "/Type /XRef", "/Kids [1 0 R]", "/Parent 1 0 R", "/Count -1", "/Count 999999999", "/Length 0", "/Length 99999999", "/Prev 0",
 		"/MediaBox [0 0 1e9 1e9]", "/MediaBox [0 0 0 0]", "/CropBox [9 9 -9 -9]", "/Rotate 45", "/UserUnit 1e6", "/Encrypt 1 0 R", "/W [8 8 8]", "/Size 2147483647", "/Root 1 0 R",
 		"/Filter /FlateDecode", "/Filter /LZWDecode", "/Filter /ASCII85Decode", "/Filter /RunLengthDecode", "/Filter /JBIG2Decode", "/Filter /JPXDecode", "/Filter /DCTDecode",
-		"/Filter /CCITTFaxDecode", "/DecodeParms << /Predictor 12 /Columns 99999999 >>", "/Subtype /Type3", "/Subtype /Type0", "/Encoding /Identity-H", "/ToUnicode 1 0 R")
-	contentWords = words("BT", "ET", "q", "Q", "cm", "Tj", "TJ", "Td", "Tm", "T*", "'", "\"", "Tf", "Tz", "TL", "Tc", "Tw", "Tr", "Ts", "re", "W n", "f", "S", "sh", "Do", "/F1", "/I1",
-		"BI /W 99999 /H 99999 /BPC 8 /CS /G ID ", "EI", "1e38", "-1e38", "0", "nan", "0 0 0 0 0 0 cm", "1e20 0 0 1e20 0 0 Tm", "(", ")", "<", ">", "<FFFF>", "[", "]", "\\ddd", "\x00", "%")
-	zipWords = words("PK\x01\x02", "PK\x03\x04", "PK\x05\x06", "PK\x06\x06", "PK\x07\x08", "\xFF\xFF\xFF\xFF", "../", "/", "\x00")
-	xmlWords = words("<", ">", "</", "/>", "&", ";", "<!DOCTYPE a [<!ENTITY a \"b\">]>", "<!ENTITY a SYSTEM \"file:///etc/passwd\">", "&a;", "&#0;", "&#x10FFFF;", "<![CDATA[", "]]>", "<!--", "-->",
+		"/Filter /CCITTFaxDecode", "/DecodeParms << /Predictor 12 /Columns 99999999 >>", "/Subtype /Type3", "/Subtype /Type0", "/Encoding /Identity-H", "/ToUnicode 1 0 R"}
+	contentWords = []string{"BT", "ET", "q", "Q", "cm", "Tj", "TJ", "Td", "Tm", "T*", "'", "\"", "Tf", "Tz", "TL", "Tc", "Tw", "Tr", "Ts", "re", "W n", "f", "S", "sh", "Do", "/F1", "/I1",
+		"BI /W 99999 /H 99999 /BPC 8 /CS /G ID ", "EI", "1e38", "-1e38", "0", "nan", "0 0 0 0 0 0 cm", "1e20 0 0 1e20 0 0 Tm", "(", ")", "<", ">", "<FFFF>", "[", "]", "\\ddd", "\x00", "%"}
+	zipWords = []string{"PK\x01\x02", "PK\x03\x04", "PK\x05\x06", "PK\x06\x06", "PK\x07\x08", "\xFF\xFF\xFF\xFF", "../", "/", "\x00"}
+	xmlWords = []string{"<", ">", "</", "/>", "&", ";", "<!DOCTYPE a [<!ENTITY a \"b\">]>", "<!ENTITY a SYSTEM \"file:///etc/passwd\">", "&a;", "&#0;", "&#x10FFFF;", "<![CDATA[", "]]>", "<!--", "-->",
 		"<?xml version=\"1.1\" encoding=\"UTF-16\"?>", "</sheetData>", "<row r=\"1048576\">", "<row r=\"0\">", "</row>", "<c r=\"XFD1\">", "<c r=\"A0\">", "<c r=\"ZZZZZZZ1\">", "</c>",
 		" t=\"s\"", " t=\"inlineStr\"", " t=\"e\"", " t=\"d\"", " s=\"-1\"", " s=\"4294967295\"", "<v>4294967295</v>", "<v>-1</v>", "<v>1e999</v>", "<v>NaN</v>", "<is><t>", "<si>", "</si>",
-		" count=\"4294967295\"", " r:id=\"rId9\"", " Target=\"../../../etc/passwd\"", " state=\"veryHidden\"", " date1904=\"1\"", "\xFF\xFE", "\xC3\x28", "\x00")
-	tableWords = words(`"`, `""`, `"""`, ",", ";", "\t", "\r", "\n", "\r\n", "\x00", "\xFF\xFE", "\xFE\xFF", "\xEF\xBB\xBF", "\xC3\x28", "\u202E", "\u00A0", "\u2028", "=1+1", "@SUM(A1)", "+1", "-1", "1,000",
-		"1e999", "NaN", "99999999999999999999", "Invoice No.", "Style", "Cartons*", "Pieces*", "Ship-to Name", "13/32/2025", "2025-02-30", "00000000")
+		" count=\"4294967295\"", " r:id=\"rId9\"", " Target=\"../../../etc/passwd\"", " state=\"veryHidden\"", " date1904=\"1\"", "\xFF\xFE", "\xC3\x28", "\x00"}
+	tableWords = []string{`"`, `""`, `"""`, ",", ";", "\t", "\r", "\n", "\r\n", "\x00", "\xFF\xFE", "\xFE\xFF", "\xEF\xBB\xBF", "\xC3\x28", "\u202E", "\u00A0", "\u2028", "=1+1", "@SUM(A1)", "+1", "-1", "1,000",
+		"1e999", "NaN", "99999999999999999999", "Invoice No.", "Style", "Cartons*", "Pieces*", "Ship-to Name", "13/32/2025", "2025-02-30", "00000000"}
 	// Numbers that break arithmetic.
 	numbers = []string{"0", "-1", "1", "255", "256", "65535", "65536", "2147483647", "2147483648", "4294967295", "4294967296", "9223372036854775807", "9223372036854775808", "99999999999999999999", "1e309", "-0.0", "0.00000000001"}
 )
 
-func words(all ...string) (out [][]byte) {
-	for _, w := range all {
-		out = append(out, []byte(w))
-	}
-	return out
-}
-
 // change makes a few changes.
-func (m mutator) change(document []byte, dictionary [][]byte) []byte {
+func (m mutator) change(document []byte, dictionary []string) []byte {
 	b := bytes.Clone(document)
 	for range 1 + m.IntN(6) {
 		if len(b) == 0 {
@@ -105,7 +98,7 @@ func (m mutator) change(document []byte, dictionary [][]byte) []byte {
 		case len(dictionary) > 0:
 			word := dictionary[m.IntN(len(dictionary))]
 			over := min(len(word)*m.IntN(2), len(b)-at)
-			b = slices.Replace(b, at, at+over, word...)
+			b = slices.Replace(b, at, at+over, []byte(word)...)
 		default:
 			b = slices.Insert(b, at, byte(m.IntN(256)))
 		}
@@ -172,16 +165,12 @@ func (m mutator) stream(pdf []byte) ([]byte, error) {
 	data := flate(m.change(plain, contentWords))
 
 	out := slices.Concat(pdf[:found[2]], strconv.AppendInt(nil, int64(len(data)), 10), pdf[found[3]:from], data, pdf[from+length:at])
-	moved := len(out) - at
-	xref := len(out) + 1
-	out = fmt.Appendf(out, "\nxref\n0 %d\n0000000000 65535 f \n", len(offsets))
-	for _, o := range offsets[1:] {
-		if o > from {
-			o += moved
+	for i := range offsets {
+		if offsets[i] > from {
+			offsets[i] += len(out) - at
 		}
-		out = fmt.Appendf(out, "%010d 00000 n \n", o)
 	}
-	return fmt.Appendf(out, "trailer%sstartxref\n%d\n%%%%EOF\n", trailer, xref), nil
+	return end(append(out, '\n'), offsets, trailer), nil
 }
 
 // parts changes the content of one or two parts of a zip archive, or removes a part,

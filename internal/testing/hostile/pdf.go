@@ -2,13 +2,14 @@ package hostile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 )
 
 // TextPDF is a valid PDF of one page with a few words in no layout.
 func TextPDF(words string) []byte {
-	return onePage("", fmt.Appendf(nil, "BT /F1 12 Tf 72 700 Td (%s) Tj ET", words))
+	return onePage("", shown(words))
 }
 
 // FormBomb is a PDF whose page draws a form that draws the next form width
@@ -17,13 +18,12 @@ func TextPDF(words string) []byte {
 func FormBomb(levels, width int) []byte {
 	var d document
 	form := d.stream("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << "+helvetica+" >>",
-		[]byte("BT /F1 12 Tf 72 700 Td (again) Tj ET"))
+		shown("again"))
 	for range levels {
 		form = d.stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /XObject << /X %d 0 R >> >>", form),
 			[]byte(strings.Repeat("/X Do ", width)))
 	}
-	content := d.stream("", []byte("/X Do"))
-	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", form), content), "")
+	return d.showing(fmt.Sprintf("/XObject << /X %d 0 R >>", form), "/X Do")
 }
 
 // FormLoop is a PDF with a form that draws itself.
@@ -32,8 +32,7 @@ func FormLoop() []byte {
 	form := d.next(0)
 	d.stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /XObject << /X %d 0 R >> >>", form),
 		[]byte("/X Do /X Do"))
-	content := d.stream("", []byte("/X Do"))
-	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", form), content), "")
+	return d.showing(fmt.Sprintf("/XObject << /X %d 0 R >>", form), "/X Do")
 }
 
 // PatternLoop is a PDF with a pattern that is painted with itself.
@@ -42,8 +41,7 @@ func PatternLoop() []byte {
 	pattern := d.next(0)
 	d.stream(fmt.Sprintf("/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 1 1] /XStep 0.001 /YStep 0.001 "+
 		"/Resources << /Pattern << /P %d 0 R >> >>", pattern), []byte("/Pattern cs /P scn 0 0 612 792 re f"))
-	content := d.stream("", []byte("/Pattern cs /P scn 0 0 612 792 re f"))
-	return d.bytes(d.pages(fmt.Sprintf("/Pattern << /P %d 0 R >>", pattern), content), "")
+	return d.showing(fmt.Sprintf("/Pattern << /P %d 0 R >>", pattern), "/Pattern cs /P scn 0 0 612 792 re f")
 }
 
 // Type3Loop is a PDF with a font whose letter is written in the same font.
@@ -54,17 +52,16 @@ func Type3Loop() []byte {
 	d.add("<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1000 1000] /FontMatrix [0.001 0 0 0.001 0 0] "+
 		"/CharProcs << /a %d 0 R >> /Encoding << /Type /Encoding /Differences [97 /a] >> /FirstChar 97 /LastChar 97 /Widths [1000] "+
 		"/Resources << /Font << /T %d 0 R >> >> >>", glyph, font)
-	content := d.stream("", []byte("BT /T 12 Tf 72 700 Td (aaaa) Tj ET"))
-	return d.bytes(d.pages(fmt.Sprintf("/Font << /T %d 0 R >>", font), content), "")
+	return d.showing(fmt.Sprintf("/Font << /T %d 0 R >>", font), "BT /T 12 Tf 72 700 Td (aaaa) Tj ET")
 }
 
 // PageTreeLoop is a PDF whose tree of pages has itself for a branch.
 func PageTreeLoop() []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (round) Tj ET"))
+	content := d.words("round")
 	tree := d.next(0)
 	d.add("<< /Type /Pages /Kids [%d 0 R %d 0 R] /Count 1000 /Parent %d 0 R >>", tree, tree+1, tree)
-	d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", tree, content, helvetica)
+	d.page(tree, content, helvetica)
 	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", tree)
 	return d.bytes(root, "")
 }
@@ -72,12 +69,12 @@ func PageTreeLoop() []byte {
 // PageTreeDeep is a PDF whose only page is that many levels deep.
 func PageTreeDeep(levels int) []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (deep) Tj ET"))
+	content := d.words("deep")
 	first := d.next(0)
 	for i := range levels {
 		d.add("<< /Type /Pages /Kids [%d 0 R] /Count 1 /Parent %d 0 R >>", d.next(1), first+i-1)
 	}
-	d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", first+levels-1, content, helvetica)
+	d.page(first+levels-1, content, helvetica)
 	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", first)
 	return d.bytes(root, "")
 }
@@ -93,10 +90,7 @@ func PageCount(n int) []byte {
 func ManyPages(n, blanks int) []byte {
 	var d document
 	content := d.stream("/Filter /FlateDecode", flateRun(" ", blanks))
-	page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", d.next(1), content, helvetica)
-	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Repeat(fmt.Sprintf("%d 0 R ", page), n), n)
-	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", d.next(-1))
-	return d.bytes(root, "")
+	return d.bytes(d.pages(helvetica, content, n), "")
 }
 
 // SpaceBomb is a PDF with a page whose content is n bytes of blanks, packed to a
@@ -153,10 +147,7 @@ func TableBomb(pages, n, perLine int) []byte {
 	}
 	b.WriteString("ET")
 	content := d.stream("/Filter /FlateDecode", flate(b.Bytes()))
-	page := d.add("<< /Type /Page /Parent %d 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << %s >> >>", d.next(1), content, helvetica)
-	d.add("<< /Type /Pages /Kids [%s] /Count %d >>", strings.Repeat(fmt.Sprintf("%d 0 R ", page), pages), pages)
-	root := d.add("<< /Type /Catalog /Pages %d 0 R >>", d.next(-1))
-	return d.bytes(root, "")
+	return d.bytes(d.pages(helvetica, content, pages), "")
 }
 
 // NumberBomb is a PDF with a page of n operands without an operator.
@@ -172,8 +163,7 @@ func ArrayBomb(n int) []byte {
 // DeepObject is a PDF whose catalog holds an array in an array, and so on.
 func DeepObject(n int) []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (deep) Tj ET"))
-	root := d.pages(helvetica, content)
+	root := d.pages(helvetica, d.words("deep"), 1)
 	d.objects[root-1] = bytes.Replace(d.objects[root-1], []byte(" >>"),
 		[]byte(" /Deep "+strings.Repeat("[", n)+strings.Repeat("]", n)+" >>"), 1)
 	return d.bytes(root, "")
@@ -203,20 +193,16 @@ func ImageBomb(filter string, side int) []byte {
 	}
 	picture := d.stream(fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /%s",
 		side, side, filter), data)
-	content := d.stream("", []byte("q 612 0 0 792 0 0 cm /X Do Q"))
-	return d.bytes(d.pages(fmt.Sprintf("/XObject << /X %d 0 R >>", picture), content), "")
+	return d.showing(fmt.Sprintf("/XObject << /X %d 0 R >>", picture), "q 612 0 0 792 0 0 cm /X Do Q")
 }
 
 // jpx is the beginning of a JPEG 2000 code stream of side times side pixels: SOC
 // and SIZ (ISO/IEC 15444-1, A.5.1), and then nothing.
 func jpx(side int) []byte {
 	b := []byte{0xFF, 0x4F, 0xFF, 0x51, 0, 47, 0, 0}
-	u32 := func(vs ...int) {
-		for _, v := range vs {
-			b = append(b, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
-		}
+	for _, v := range []int{side, side, 0, 0, side, side, 0, 0} {
+		b = binary.BigEndian.AppendUint32(b, uint32(v))
 	}
-	u32(side, side, 0, 0, side, side, 0, 0)
 	return append(b, 0, 3, 7, 1, 1, 7, 1, 1, 7, 1, 1, 0xFF, 0xD9)
 }
 
@@ -225,7 +211,7 @@ func jpx(side int) []byte {
 func jbig2(side int) []byte {
 	b := []byte{0, 0, 0, 0, 0x30, 0, 1, 0, 0, 0, 19}
 	for range 2 {
-		b = append(b, byte(side>>24), byte(side>>16), byte(side>>8), byte(side))
+		b = binary.BigEndian.AppendUint32(b, uint32(side))
 	}
 	return append(b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 }
@@ -245,15 +231,14 @@ func UnicodeBomb() []byte {
 	font := d.add("<< /Type /Font /Subtype /Type0 /BaseFont /Helvetica /Encoding /Identity-H /ToUnicode %d 0 R "+
 		"/DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Helvetica /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "+
 		"/FontDescriptor << /Type /FontDescriptor /FontName /Helvetica /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >> >>] >>", unicode)
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td <"+strings.Repeat("00410042", 1000)+"> Tj ET"))
-	return d.bytes(d.pages(fmt.Sprintf("/Font << /F1 %d 0 R >>", font), content), "")
+	return d.showing(fmt.Sprintf("/Font << /F1 %d 0 R >>", font),
+		"BT /F1 12 Tf 72 700 Td <"+strings.Repeat("00410042", 1000)+"> Tj ET")
 }
 
 // PrevLoop is a PDF whose cross-reference table names itself as the one before.
 func PrevLoop() []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (round) Tj ET"))
-	root := d.pages(helvetica, content)
+	root := d.pages(helvetica, d.words("round"), 1)
 	plain := d.bytes(root, "/Prev 0000000000")
 	at := bytes.LastIndex(plain, []byte("\nxref")) + 1
 	return bytes.Replace(plain, []byte("/Prev 0000000000"), fmt.Appendf(nil, "/Prev %010d", at), 1)
@@ -262,8 +247,7 @@ func PrevLoop() []byte {
 // XrefSize is a PDF whose cross-reference stream claims n entries.
 func XrefSize(n int) []byte {
 	var d document
-	content := d.stream("", []byte("BT /F1 12 Tf 72 700 Td (many) Tj ET"))
-	root := d.pages(helvetica, content)
+	root := d.pages(helvetica, d.words("many"), 1)
 	plain := d.bytes(root, "")
 	at := bytes.LastIndex(plain, []byte("\nxref")) + 1
 	b := bytes.Clone(plain[:at])
@@ -276,7 +260,7 @@ func LengthLoop() []byte {
 	var d document
 	content := d.next(0)
 	d.add("<< /Length %d 0 R >>\nstream\nBT /F1 12 Tf 72 700 Td (round) Tj ET\nendstream", content)
-	return d.bytes(d.pages(helvetica, content), "")
+	return d.bytes(d.pages(helvetica, content, 1), "")
 }
 
 // ObjectLoop is a PDF whose objects refer to each other and to nothing else.

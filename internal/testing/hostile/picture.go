@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"math"
 )
 
@@ -36,21 +37,25 @@ func Pictures() map[string][]byte {
 // PictureBomb returns a PNG file of black pixels, so that a few kilobytes unpack to all of
 // them; one that has more than 100 million ends after its header.
 func PictureBomb(w, h int) []byte {
-	var b bytes.Buffer
-	full := w*h <= 100_000_000
 	img := image.NewGray(image.Rect(0, 0, 8, 8))
-	if full {
+	if w*h <= 100_000_000 {
 		img = image.NewGray(image.Rect(0, 0, w, h))
 	}
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&b, img); err != nil {
-		panic(err) // a buffer takes all
-	}
-	out := b.Bytes()
+	out := encoded(encoder.Encode, img)
 	binary.BigEndian.PutUint32(out[16:], uint32(w))
 	binary.BigEndian.PutUint32(out[20:], uint32(h))
 	binary.BigEndian.PutUint32(out[29:], crc32.ChecksumIEEE(out[12:29]))
 	return out
+}
+
+// encoded returns a picture as a file.
+func encoded(encode func(io.Writer, image.Image) error, img image.Image) []byte {
+	var b bytes.Buffer
+	if err := encode(&b, img); err != nil {
+		panic(err) // a buffer takes all
+	}
+	return b.Bytes()
 }
 
 // directory returns a TIFF file of one directory of numbers, which names the next one.
@@ -89,11 +94,7 @@ func Photo() []byte {
 			img.SetGray(x, y, color.Gray{Y: uint8(v)})
 		}
 	}
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, img, nil); err != nil {
-		panic(err) // a buffer takes all
-	}
-	return b.Bytes()
+	return encoded(func(w io.Writer, img image.Image) error { return jpeg.Encode(w, img, nil) }, img)
 }
 
 // LargeJPEG returns a JPEG file that claims to be as large as the format allows.
@@ -115,9 +116,5 @@ func Dust(w, h int) []byte {
 			}
 		}
 	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		panic(err) // a buffer takes all
-	}
-	return b.Bytes()
+	return encoded(png.Encode, img)
 }

@@ -32,31 +32,26 @@ func workbook(dtd string, rows func(w io.Writer)) []byte {
 	const head = `<?xml version="1.0" encoding="UTF-8"?>`
 	const main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 	const rels = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-	part := func(name string, write func(w io.Writer)) {
+	part := func(name, content string) io.Writer {
 		w, err := z.Create(name)
 		if err != nil {
 			panic(err) // a buffer never fails
 		}
-		io.WriteString(w, head)
-		write(w)
+		io.WriteString(w, head+content)
+		return w
 	}
-	text := func(s string) func(io.Writer) {
-		return func(w io.Writer) { io.WriteString(w, s) }
-	}
-	part("[Content_Types].xml", text(`<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">`+
+	part("[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">`+
 		`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>`+
 		`<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>`+
-		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>`))
-	part("_rels/.rels", text(`<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`+
-		`<Relationship Id="r1" Type="`+rels+`/officeDocument" Target="xl/workbook.xml"/></Relationships>`))
-	part("xl/workbook.xml", text(`<workbook xmlns="`+main+`" xmlns:r="`+rels+`"><sheets><sheet name="Orders" sheetId="1" r:id="r1"/></sheets></workbook>`))
-	part("xl/_rels/workbook.xml.rels", text(`<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`+
-		`<Relationship Id="r1" Type="`+rels+`/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`))
-	part("xl/worksheets/sheet1.xml", func(w io.Writer) {
-		io.WriteString(w, dtd+`<worksheet xmlns="`+main+`"><sheetData>`)
-		rows(w)
-		io.WriteString(w, `</sheetData></worksheet>`)
-	})
+		`<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>`)
+	part("_rels/.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`+
+		`<Relationship Id="r1" Type="`+rels+`/officeDocument" Target="xl/workbook.xml"/></Relationships>`)
+	part("xl/workbook.xml", `<workbook xmlns="`+main+`" xmlns:r="`+rels+`"><sheets><sheet name="Orders" sheetId="1" r:id="r1"/></sheets></workbook>`)
+	part("xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`+
+		`<Relationship Id="r1" Type="`+rels+`/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`)
+	sheet := part("xl/worksheets/sheet1.xml", dtd+`<worksheet xmlns="`+main+`"><sheetData>`)
+	rows(sheet)
+	io.WriteString(sheet, `</sheetData></worksheet>`)
 	if err := z.Close(); err != nil {
 		panic(err)
 	}
