@@ -1,14 +1,12 @@
 package sessiontest
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/linear"
 )
 
 // Load is a random load of many clients on few sessions, so that their operations
@@ -561,69 +560,18 @@ func (h *History) Outcomes() map[string]int {
 // checkTimeout bounds the search for an order in one history.
 const checkTimeout = 5 * time.Minute
 
-// ErrNotLinearizable is the error of a history for which there is no order.
-var ErrNotLinearizable = errors.New("the history is not linearizable")
-
-// ErrUndecided is the error of a history that was too large for the checker on this
-// machine. It says nothing about the store: try a shorter history.
-var ErrUndecided = errors.New("no decision on the history")
+// The errors of Check; package linear says what they mean.
+var (
+	ErrNotLinearizable = linear.ErrNotLinearizable
+	ErrUndecided       = linear.ErrUndecided
+)
 
 // Check returns an error that wraps ErrUndecided, or ErrNotLinearizable if no order of the
 // operations explains the answers.
 func (h *History) Check() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	result, info := porcupine.CheckOperationsVerbose(model(), h.ops, checkTimeout)
-	switch result {
-	case porcupine.Ok:
-		return nil
-	case porcupine.Unknown:
-		return fmt.Errorf("%w: %d operations, within %v", ErrUndecided, len(h.ops), checkTimeout)
-	}
-	return fmt.Errorf("%w: %s", ErrNotLinearizable, h.explain(info))
-}
-
-// explain shows the operations around the place where every order fails.
-func (h *History) explain(info porcupine.LinearizationInfo) string {
-	var s strings.Builder
-	show := func(op porcupine.Operation) {
-		fmt.Fprintf(&s, "\n\t[%d, %d] client %d: %v -> %v", op.Call, op.Return, op.ClientId, op.Input, op.Output)
-	}
-	for _, partition := range info.PartialLinearizationsOperations() {
-		var longest []porcupine.Operation
-		for _, p := range partition {
-			if len(p) > len(longest) {
-				longest = p
-			}
-		}
-		placed := map[porcupine.Operation]bool{}
-		var k session.Key
-		for _, op := range longest {
-			placed[op] = true
-			if in := op.Input.(Op); in.Kind != Tick {
-				k = in.Key
-			}
-		}
-		var left []porcupine.Operation
-		for _, op := range h.ops {
-			if in := op.Input.(Op); !placed[op] && (in.Key == k || in.Kind == Tick) {
-				left = append(left, op)
-			}
-		}
-		if len(left) == 0 {
-			continue
-		}
-		slices.SortFunc(left, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
-		fmt.Fprintf(&s, "\nsession %q: after %d operations in an order that ends with", k.ID, len(longest))
-		for _, op := range longest[max(0, len(longest)-12):] {
-			show(op)
-		}
-		s.WriteString("\nnone of these can follow")
-		for _, op := range left[:min(len(left), 12)] {
-			show(op)
-		}
-	}
-	return s.String()
+	return model.Check(h.ops, checkTimeout)
 }
 
 // life is the model's state of one session ID according to DESIGN.md §6, or of a
@@ -863,36 +811,12 @@ func if_(l life, ok bool) []life {
 }
 
 // model describes DESIGN.md §6 to the checker.
-func model() porcupine.Model {
-	m := porcupine.NondeterministicModel{
-		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-			keys := map[session.Key][]porcupine.Operation{}
-			var ticks []porcupine.Operation
-			for _, op := range history {
-				if in := op.Input.(Op); in.Kind == Tick {
-					ticks = append(ticks, op)
-				} else {
-					keys[in.Key] = append(keys[in.Key], op)
-				}
-			}
-			var parts [][]porcupine.Operation
-			for k, ops := range keys {
-				if !isProfile(k) { // a profile does not expire
-					ops = append(ops, ticks...)
-				}
-				parts = append(parts, ops)
-			}
-			return parts
-		},
-		Init: func() []any { return []any{life{}} },
-		Step: func(state, input, output any) []any {
-			var next []any
-			for _, l := range step(state.(life), input.(Op), output.(Answer)) {
-				next = append(next, l)
-			}
-			return next
-		},
-		Equal: func(a, b any) bool { return a.(life).equal(b.(life)) },
-	}
-	return m.ToModel()
+var model = linear.Model[session.Key, life, Op, Answer]{
+	Step:  step,
+	Equal: life.equal,
+	Key:   func(op Op) session.Key { return op.Key },
+	Also:  func(k session.Key, op Op) bool { return op.Kind == Tick && !isProfile(k) }, // a profile does not expire
+	Show: func(op porcupine.Operation) string {
+		return fmt.Sprintf("client %d: %v -> %v", op.ClientId, op.Input, op.Output)
+	},
 }

@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/linear"
 	"tallyman/internal/testing/link"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/shipments"
@@ -276,7 +277,7 @@ func TestChaos(t *testing.T) {
 		round.Add(1)
 		turning.Unlock()
 		switch err := done.check(); {
-		case errors.Is(err, errUndecided) && most.Load() > 10:
+		case errors.Is(err, linear.ErrUndecided) && most.Load() > 10:
 			most.Store(most.Load() / 2)
 			order = append(order, bad)
 			faults++

@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"tallyman/internal/testing/api"
+	"tallyman/internal/testing/linear"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -78,25 +79,22 @@ func fileOf(f api.File) string { return fmt.Sprintf("%s:%d", f.Name, f.Size) }
 // sent is fileOf for an upload.
 func sent(p api.Part) string { return fileOf(api.File{Name: p.Name, Size: int64(len(p.Content))}) }
 
-func split(files string) []string {
-	if files == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(files, ";"), ";")
-}
-
 // world is the state of one session ID.
 type world struct {
 	api.State[string]
 	incarnation int // the request that began it
 	revision    int64
-	// pending are the incarnations of uploads under way and the first bills that they
-	// saw, "REQUEST=INCARNATION=BILL;" in order.
-	pending string
+	pending     map[int]noted // by the requests that are uploads under way
+}
+
+// noted is what an upload found when it began.
+type noted struct {
+	incarnation int
+	first       string // see world.first
 }
 
 func (w world) equal(o world) bool {
-	return w.Equal(o.State) && w.incarnation == o.incarnation && w.revision == o.revision && w.pending == o.pending
+	return w.Equal(o.State) && w.incarnation == o.incarnation && w.revision == o.revision && maps.Equal(w.pending, o.pending)
 }
 
 func (w world) removes(a told) bool {
@@ -131,28 +129,14 @@ func (w world) first() string {
 
 // note records what an upload found when it began.
 func (w world) note(id int) world {
-	all := append(split(w.pending), fmt.Sprintf("%d=%d=%s", id, w.incarnation, w.first()))
-	slices.Sort(all)
-	w.pending = strings.Join(all, ";") + ";"
+	w.pending = maps.Clone(w.pending)
+	w.pending[id] = noted{w.incarnation, w.first()}
 	return w
 }
 
-// noted returns the incarnation and the first bill of an upload.
-func (w world) noted(id int) (incarnation int, first string, ok bool) {
-	for _, p := range split(w.pending) {
-		if part := strings.Split(p, "="); part[0] == strconv.Itoa(id) {
-			incarnation, _ = strconv.Atoi(part[1])
-			return incarnation, part[2], true
-		}
-	}
-	return 0, "", false
-}
-
 func (w world) forget(id int) world {
-	all := slices.DeleteFunc(split(w.pending), func(p string) bool { return strings.HasPrefix(p, strconv.Itoa(id)+"=") })
-	if w.pending = strings.Join(all, ";"); w.pending != "" {
-		w.pending += ";"
-	}
+	w.pending = maps.Clone(w.pending)
+	delete(w.pending, id)
 	return w
 }
 
@@ -210,47 +194,26 @@ func sheetOf(lines map[string]int, merged bool) string {
 
 // step returns the worlds that an operation with that answer can lead to.
 func (m model) step(w world, o op, a told) []world {
-	if_ := func(w world, ok bool) []world {
-		if !ok {
-			return nil
-		}
-		return []world{w}
-	}
-	inc, first, pending := w.noted(o.id)
-	current := pending && w.Alive && inc == w.incarnation
-	replaced := current && first != "" && first != w.first()
+	was, pending := w.pending[o.id]
+	current := pending && w.Alive && was.incarnation == w.incarnation
+	replaced := current && was.first != "" && was.first != w.first()
+	empty := len(w.Bills) == 0
+	// The world after it, whether it can take effect, and whether the answer is right then.
+	next, can, right := w, true, true
 	switch o.kind {
 	case begin:
-		if a.unknown {
-			return []world{w, w.begun(o.id)}
-		}
-		return if_(w.begun(o.id), w.removes(a))
+		next, right = w.begun(o.id), w.removes(a)
 	case clearing:
-		if a.unknown {
-			return []world{w, w.ended()}
-		}
-		return if_(w.ended(), w.removes(a))
+		next, right = w.ended(), w.removes(a)
 	case open:
-		next := w
 		if !w.Alive {
 			next = w.begun(o.id)
 		}
 		next = next.note(o.id)
-		if a.unknown {
-			return []world{w, next}
-		}
-		return []world{next}
 	case look:
-		if a.unknown {
-			return append([]world{w}, if_(w.note(o.id), len(w.Bills) > 0)...)
-		}
-		return if_(w.note(o.id), len(w.Bills) > 0)
+		next, can = w.note(o.id), !empty
 	case attach:
-		next, may := w.attached(o), current && !(replaced && (o.orders || o.add))
-		if a.unknown {
-			return append([]world{w}, if_(next, may)...)
-		}
-		return if_(next, may)
+		next, can = w.attached(o), current && !(replaced && (o.orders || o.add))
 	case figures:
 		bills, seen := 0, map[string]bool{}
 		for _, f := range w.Bills {
@@ -258,33 +221,32 @@ func (m model) step(w world, o op, a told) []world {
 				bills, seen[letter] = bills+m[letter].Count, true
 			}
 		}
-		return if_(w.forget(o.id), current && a.bills == bills)
+		next, can, right = w.forget(o.id), current, a.bills == bills
 	case over:
-		return if_(w.forget(o.id), pending && !current)
+		next, can = w.forget(o.id), pending && !current
 	case changed:
-		return if_(w.forget(o.id), replaced)
+		next, can = w.forget(o.id), replaced
 	case amending:
-		next, may := w.amended(o), len(w.Bills) > 0 && (o.revision == 0 || o.revision == w.revision)
-		if a.unknown {
-			return append([]world{w}, if_(next, may)...)
-		}
-		return if_(next, may && "+"+a.list == next.Amended && a.revision == next.revision)
+		next, can = w.amended(o), !empty && (o.revision == 0 || o.revision == w.revision)
+		right = "+"+a.list == next.Amended && a.revision == next.revision
 	case stale:
-		return if_(w, w.Alive && o.revision != w.revision)
+		can = w.Alive && o.revision != w.revision
 	case listing:
-		if a.sheet == "none" {
-			return if_(w, len(w.Bills) == 0)
-		}
-		return if_(w, len(w.Bills) > 0 && a.list == strings.TrimPrefix(w.Amended, "+") && a.revision == w.revision)
+		right = empty == (a.sheet == "none") && (empty || a.list == strings.TrimPrefix(w.Amended, "+") && a.revision == w.revision)
 	case noBills:
-		return if_(w, len(w.Bills) == 0)
+		can = empty
 	case status:
-		return if_(w, a.exists == w.Alive && (!w.Alive || w.has(a.files)))
+		right = a.exists == w.Alive && (!w.Alive || w.has(a.files))
 	case download:
-		if a.sheet == "none" {
-			return if_(w, len(w.Bills) == 0)
-		}
-		return if_(w, len(w.Bills) > 0 && a.sheet == m.sheetOf(w.State))
+		right = empty == (a.sheet == "none") && (empty || a.sheet == m.sheetOf(w.State))
+	}
+	switch {
+	case a.unknown && can:
+		return []world{w, next}
+	case a.unknown:
+		return []world{w}
+	case can && right:
+		return []world{next}
 	}
 	return nil
 }
@@ -328,12 +290,6 @@ func (h *history) recordUntil(o op, a told, at int64, over bool) {
 	h.ops = append(h.ops, porcupine.Operation{Input: o, Output: a, Call: at, Return: end})
 }
 
-var (
-	errNotLinearizable = errors.New("the history is not linearizable")
-	// errUndecided says that the checker gave up. Record a smaller history.
-	errUndecided = errors.New("no decision")
-)
-
 // checkTime is the time after which the checker gives up on a history.
 const checkTime = time.Minute
 
@@ -349,67 +305,15 @@ func (h *history) full(most int) bool {
 func (h *history) check() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := porcupine.NondeterministicModel{
-		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
-			by := map[string][]porcupine.Operation{}
-			for _, o := range all {
-				sid := o.Input.(op).sid
-				by[sid] = append(by[sid], o)
-			}
-			return slices.Collect(maps.Values(by))
-		},
-		Init: func() []any { return []any{world{}} },
-		Step: func(state, input, output any) (next []any) {
-			for _, w := range h.model.step(state.(world), input.(op), output.(told)) {
-				next = append(next, w)
-			}
-			return next
-		},
-		Equal: func(a, b any) bool { return a.(world).equal(b.(world)) },
+	m := linear.Model[string, world, op, told]{
+		Init:  world{pending: map[int]noted{}},
+		Step:  h.model.step,
+		Equal: world.equal,
+		Key:   func(o op) string { return o.sid },
 	}
-	switch result, info := porcupine.CheckOperationsVerbose(m.ToModel(), h.ops, checkTime); result {
-	case porcupine.Ok:
-		return nil
-	case porcupine.Unknown:
-		return fmt.Errorf("%w on a history of %d operations, %d of unknown outcome", errUndecided, len(h.ops), h.unknown)
-	default:
-		return fmt.Errorf("%w: %s", errNotLinearizable, explain(h.ops, info))
+	err := m.Check(h.ops, checkTime)
+	if errors.Is(err, linear.ErrUndecided) {
+		return fmt.Errorf("%w, %d of unknown outcome", err, h.unknown)
 	}
-}
-
-// explain shows where every order fails.
-func explain(all []porcupine.Operation, info porcupine.LinearizationInfo) string {
-	var s strings.Builder
-	for _, partition := range info.PartialLinearizationsOperations() {
-		var longest []porcupine.Operation
-		for _, p := range partition {
-			if len(p) > len(longest) {
-				longest = p
-			}
-		}
-		placed := map[porcupine.Operation]bool{}
-		sid := ""
-		for _, o := range longest {
-			placed[o], sid = true, o.Input.(op).sid
-		}
-		var left []porcupine.Operation
-		for _, o := range all {
-			if !placed[o] && o.Input.(op).sid == sid {
-				left = append(left, o)
-			}
-		}
-		if len(left) == 0 {
-			continue
-		}
-		slices.SortFunc(left, func(a, b porcupine.Operation) int { return int(min(max(a.Return-b.Return, -1), 1)) })
-		fmt.Fprintf(&s, "\nsession %s: after %d operations, which end with", sid, len(longest))
-		for _, o := range longest[max(0, len(longest)-12):] {
-			fmt.Fprintf(&s, "\n\t[%d, %d] %+v -> %+v", o.Call, o.Return, o.Input, o.Output)
-		}
-		s.WriteString("\nnone of these can follow")
-		for _, o := range left[:min(len(left), 12)] {
-			fmt.Fprintf(&s, "\n\t[%d, %d] %+v -> %+v", o.Call, o.Return, o.Input, o.Output)
-		}
-	}
-	return s.String()
+	return err
 }

@@ -2,12 +2,11 @@ package cluster_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,42 +15,28 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/linear"
 )
 
-// jobOp is one operation on a job, and what it answered.
-type jobOp struct {
-	job string
-	// kind is "read", "delete" or, in the model's beginning, nothing else: jobs exist before
-	// their histories begin.
-	kind string
-	// saw is the state that was read, "gone" for 404; what a delete did, "cancelled" or
-	// "removed"; and "" if the answer is not known.
-	saw string
-}
+// jobOp is one operation on a job: kind is "read" or "delete", since jobs exist before their
+// histories begin. The answer is the state that was read, "gone" for 404; what a delete did,
+// "cancelled" or "removed"; and "" if it is not known.
+type jobOp struct{ job, kind string }
 
 // jobModel is what a job may be: open until it ends by itself, which may happen between any
 // two operations, or is cancelled; once it has ended it stays so, until it is removed.
-var jobModel = porcupine.NondeterministicModel{
-	Init: func() []any { return []any{"open"} },
-	Partition: func(h []porcupine.Operation) [][]porcupine.Operation {
-		by := map[string][]porcupine.Operation{}
-		for _, op := range h {
-			job := op.Input.(jobOp).job
-			by[job] = append(by[job], op)
-		}
-		return slices.Collect(maps.Values(by))
-	},
-	Step: func(state, input, output any) []any {
-		op := input.(jobOp)
-		op.saw = output.(string)
-		var next []any
-		may := []string{state.(string)}
+var jobModel = linear.Model[string, string, jobOp, string]{
+	Init:  "open",
+	Key:   func(op jobOp) string { return op.job },
+	Equal: func(a, b string) bool { return a == b },
+	Step: func(state string, op jobOp, saw string) (next []string) {
+		may := []string{state}
 		if state == "open" {
 			may = append(may, "done") // it ended just before
 		}
 		for _, s := range may {
 			switch {
-			case op.kind == "read" && (op.saw == "" || op.saw == s || s == "open" && (op.saw == "queued" || op.saw == "running")):
+			case op.kind == "read" && (saw == "" || saw == s || s == "open" && (saw == "queued" || saw == "running")):
 				next = append(next, s)
 			case op.kind == "delete":
 				after, did := "gone", "removed"
@@ -61,10 +46,10 @@ var jobModel = porcupine.NondeterministicModel{
 				case "gone":
 					after, did = "gone", "gone"
 				}
-				if op.saw == "" {
+				if saw == "" {
 					next = append(next, s) // it may have had no effect
 				}
-				if op.saw == "" || op.saw == did {
+				if saw == "" || saw == did {
 					next = append(next, after)
 				}
 			}
@@ -79,7 +64,7 @@ type jobHistory struct {
 	ops []porcupine.Operation
 }
 
-func (h *jobHistory) do(client int, op jobOp, do func() (saw string)) {
+func (h *jobHistory) do(op jobOp, do func() (saw string)) {
 	call := time.Now().UnixNano()
 	saw := do()
 	back := time.Now().UnixNano()
@@ -88,7 +73,7 @@ func (h *jobHistory) do(client int, op jobOp, do func() (saw string)) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: op, Output: saw, Call: call, Return: back})
+	h.ops = append(h.ops, porcupine.Operation{Input: op, Output: saw, Call: call, Return: back})
 }
 
 func TestTheModelOfJobsRefusesImpossibleHistories(t *testing.T) {
@@ -107,8 +92,8 @@ func TestTheModelOfJobsRefusesImpossibleHistories(t *testing.T) {
 		for i, s := range steps {
 			h = append(h, porcupine.Operation{Input: jobOp{job: "x", kind: s.kind}, Output: s.saw, Call: int64(2 * i), Return: int64(2*i + 1)})
 		}
-		if porcupine.CheckOperations(jobModel.ToModel(), h) {
-			t.Errorf("%s is accepted", name)
+		if err := jobModel.Check(h, checkTime); !errors.Is(err, linear.ErrNotLinearizable) {
+			t.Errorf("%s is accepted: %v", name, err)
 		}
 	}
 }
@@ -175,9 +160,9 @@ func TestJobsSurviveChaos(t *testing.T) {
 		}
 		return j.State
 	}
-	ask := func(client int, method, id string) (saw string) {
+	ask := func(method, id string) (saw string) {
 		kind := map[string]string{"GET": "read", "DELETE": "delete"}[method]
-		h.do(client, jobOp{job: id, kind: kind}, func() string {
+		h.do(jobOp{job: id, kind: kind}, func() string {
 			a, answered := c.ask(api.Request{Method: method, Path: "/jobs/" + id})
 			if answered && a.Status == http.StatusServiceUnavailable && method == "DELETE" {
 				answered = false
@@ -203,13 +188,13 @@ func TestJobsSurviveChaos(t *testing.T) {
 					jobs[id] = k
 					mu.Unlock()
 					for range 4 {
-						ask(client, "GET", id)
+						ask("GET", id)
 						time.Sleep(between(random, 1, 200))
 					}
 					if random.IntN(4) == 0 {
 						k.cancelled = true
-						ask(client, "DELETE", id)
-						ask(client, "GET", id)
+						ask("DELETE", id)
+						ask("GET", id)
 					}
 				}
 			})
@@ -225,7 +210,7 @@ func TestJobsSurviveChaos(t *testing.T) {
 	for id, k := range jobs {
 		var saw string
 		until(t, "the job "+id+" ends", func() bool {
-			saw = ask(9, "GET", id)
+			saw = ask("GET", id)
 			return t.Failed() || saw != "" && saw != "queued" && saw != "running"
 		})
 		if saw == "done" {
@@ -241,8 +226,8 @@ func TestJobsSurviveChaos(t *testing.T) {
 			t.Errorf("the job %s is %s", id, saw)
 		}
 	}
-	if !porcupine.CheckOperations(jobModel.ToModel(), h.ops) {
-		t.Error("the states of a job are not linearizable")
+	if err := jobModel.Check(h.ops, 0); err != nil {
+		t.Errorf("the states of a job: %v", err)
 	}
 	// One session per result: those of attempts that were cut off are cleared.
 	until(t, "no session of another attempt is left", func() bool {

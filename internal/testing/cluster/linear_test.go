@@ -15,6 +15,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/linear"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -323,7 +324,7 @@ func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 		all.Wait()
 		c.readAll(h, round)
 		switch err := h.check(); {
-		case errors.Is(err, errUndecided) && each > 1:
+		case errors.Is(err, linear.ErrUndecided) && each > 1:
 			each /= 2
 			rounds += 2 // repeat this round, with one more
 			t.Logf("round %d: %v; from now on %d requests of each client", round, err, each)
