@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"image/jpeg"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"unicode"
 
-	"github.com/xuri/excelize/v2"
 	"golang.org/x/image/tiff"
 
 	"tallyman/internal/magic"
@@ -62,30 +60,14 @@ func collect(paths []string, largest int64) (documents []document, leftOut []str
 
 // invented is an invented document: small, so that a small change alters much of it.
 type invented struct {
-	bills, orders, workbook, oldWorkbook []byte
+	load.Documents
+	workbook, oldWorkbook []byte
 }
 
 func invent(o sample.Options) invented {
-	s := load.Must(sample.New(o))
-	write := func(f func(io.Writer) error) []byte {
-		var out bytes.Buffer
-		load.Check(f(&out))
-		return out.Bytes()
-	}
-	d := invented{bills: write(s.WritePDF), orders: write(s.WriteOrders)}
-	rows := load.Must(csv.NewReader(bytes.NewReader(d.orders)).ReadAll())
-	d.oldWorkbook = hostile.OldWorkbook(rows)
-	d.workbook = write(func(w io.Writer) error {
-		f := excelize.NewFile()
-		defer f.Close()
-		for i, row := range rows {
-			if err := f.SetSheetRow("Sheet1", fmt.Sprint("A", i+1), &row); err != nil {
-				return err
-			}
-		}
-		return f.Write(w)
-	})
-	return d
+	d := load.Invent(o)
+	rows := load.Must(csv.NewReader(bytes.NewReader(d.Orders)).ReadAll())
+	return invented{d, load.Workbook(d.Orders), hostile.OldWorkbook(rows)}
 }
 
 // mutants returns n changed copies of each kind of invented document. They are made
@@ -99,7 +81,7 @@ func mutants(n int, seed uint64) (documents []document) {
 	for _, of := range []struct {
 		name    string
 		content []byte
-	}{{"bol.pdf", d.bills}, {"orders.csv", d.orders}, {"orders.xlsx", d.workbook}, {"orders.xls", d.oldWorkbook}, {"photo.jpg", hostile.Photo()}, {"photo.png", hostile.PictureBomb(300, 400)}, {"photo.tif", asTIFF(hostile.Photo())}} {
+	}{{"bol.pdf", d.Bills}, {"orders.csv", d.Orders}, {"orders.xlsx", d.workbook}, {"orders.xls", d.oldWorkbook}, {"photo.jpg", hostile.Photo()}, {"photo.png", hostile.PictureBomb(300, 400)}, {"photo.tif", asTIFF(hostile.Photo())}} {
 		for i := range uint64(n) {
 			documents = append(documents, document{fmt.Sprintf("mutants/%d-%d-%s", seed, i, of.name), func() ([]byte, error) {
 				return hostile.Mutant(of.content, seed<<32+i), nil

@@ -194,7 +194,7 @@ func TestEveryMisbehaviourIsFound(t *testing.T) {
 			if tt.want == overDeadline {
 				o.deadline = 3 * time.Second
 			}
-			r, err := try(t.Context(), s, proxy.URL, []document{{"bol.pdf", content(d.bills)}}, o)
+			r, err := try(t.Context(), s, proxy.URL, []document{{"bol.pdf", content(d.Bills)}}, o)
 			must.OK(t, err)
 			noticed := tt.want == "" && len(r.violations) == 0
 			for _, v := range r.violations {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyman/internal/intake"
@@ -78,7 +79,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	var mu sync.Mutex
 	for i := range o.warm {
 		all.Go(func() {
-			for j, b := range [][]byte{sound.bills, sound.workbook} {
+			for j, b := range [][]byte{sound.Bills, sound.workbook} {
 				warm := sender(document{name: "a sound document"}, b, -1-2*i-j)
 				warm.send(ctx)
 				mu.Lock()
@@ -95,31 +96,25 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	}
 
 	peak := load.Peak(s.PID())
-	next := 0
+	var next atomic.Int64
 	for range o.atOnce {
 		all.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				if i == len(documents) || ctx.Err() != nil || s.Fell() {
-					mu.Unlock()
+			for ctx.Err() == nil && !s.Fell() {
+				i := int(next.Add(1)) - 1
+				if i >= len(documents) {
 					return
 				}
-				next++
-				mu.Unlock()
-				content, err := documents[i].read()
-				if err != nil {
-					mu.Lock()
-					r.leftOut = append(r.leftOut, fmt.Sprintf("%s: %v", documents[i].name, err))
-					r.violations = append(r.violations, violation{document: documents[i].name, what: "it cannot be read", answer: err.Error()})
-					mu.Unlock()
-					continue
+				d := documents[i]
+				content, err := d.read()
+				sent := sender(d, content, i)
+				if err == nil {
+					sent.send(ctx)
 				}
-				sent := sender(documents[i], content, i)
-				sent.send(ctx)
 				mu.Lock()
-				r.add(documents[i], content, sent)
-				if r.documents%250 == 0 {
+				if err != nil {
+					r.leftOut = append(r.leftOut, fmt.Sprintf("%s: %v", d.name, err))
+					r.violations = append(r.violations, violation{d.name, "it cannot be read", err.Error()})
+				} else if r.add(d, content, sent); r.documents%250 == 0 {
 					fmt.Fprintf(os.Stderr, "%d of %d files after %v, %d violations\n", r.documents, len(documents), time.Since(r.began).Round(time.Second), len(r.violations))
 				}
 				mu.Unlock()

@@ -165,7 +165,7 @@ func (s *sender) send(ctx context.Context) {
 	}
 
 	s.session = id + "-orders"
-	if a := s.ask(ctx, another, http.MethodPost, "/upload", "application/json", api.Part{Name: "sound.pdf", Content: s.sound.bills}); a.err == nil && a.status != 200 {
+	if a := s.ask(ctx, another, http.MethodPost, "/upload", "application/json", api.Part{Name: "sound.pdf", Content: s.sound.Bills}); a.err == nil && a.status != 200 {
 		s.wrong(a, "a sound document was not accepted")
 	}
 	a = s.ask(ctx, asOrders, http.MethodPost, "/upload-csv", "application/json", as)

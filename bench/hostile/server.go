@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -96,27 +94,13 @@ func (s *server) look(ctx context.Context) (state, error) {
 	}
 	all, processes := load.Memory(s.PID())
 	now.workers, now.ofWorkers = processes-1, all-now.memory
-	if now.temporary, err = files(s.tmp); err != nil {
+	if now.temporary, err = load.Files(s.tmp); err != nil {
 		return state{}, err
 	}
-	contents, err := files(filepath.Join(s.data, "contents"))
+	contents, err := load.Files(filepath.Join(s.data, "contents"))
 	contents = slices.DeleteFunc(contents, func(path string) bool { return filepath.Base(path) == blob.ClaimName })
 	now.contents = len(contents)
 	return now, err
-}
-
-// files lists the files below a folder.
-func files(dir string) (all []string, err error) {
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted meanwhile
-		}
-		if err == nil && !e.IsDir() {
-			all = append(all, path)
-		}
-		return err
-	})
-	return all, err
 }
 
 // harm returns sentences about figures that are worse than before.
@@ -140,36 +124,29 @@ func (now state) harm(before state, growth float64) (out []string) {
 // settle waits until the server's figures are stable, for a first look.
 func (s *server) settle(ctx context.Context) (state, error) {
 	last := state{goroutines: -1}
-	for end := time.Now().Add(10 * time.Second); ; {
-		now, err := s.look(ctx)
-		if err != nil || now.goroutines == last.goroutines && now.open == last.open || time.Now().After(end) {
-			return now, err
-		}
+	return s.wait(ctx, 10*time.Second, func(now state) bool {
+		before := last
 		last = now
-		if err := pause(ctx); err != nil {
-			return now, err
-		}
-	}
+		return now.goroutines == before.goroutines && now.open == before.open
+	})
 }
 
 // rest waits, for a limited time, until the server is no worse than before.
 func (s *server) rest(ctx context.Context, before state, growth float64, patience time.Duration) (state, error) {
-	for end := time.Now().Add(patience); ; {
-		now, err := s.look(ctx)
-		if err != nil || len(now.harm(before, growth)) == 0 || time.Now().After(end) {
-			return now, err
-		}
-		if err := pause(ctx); err != nil {
-			return now, err
-		}
-	}
+	return s.wait(ctx, patience, func(now state) bool { return len(now.harm(before, growth)) == 0 })
 }
 
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(500 * time.Millisecond):
-		return nil
+// wait looks at the server again and again, until that is enough or the time is over.
+func (s *server) wait(ctx context.Context, most time.Duration, enough func(state) bool) (state, error) {
+	for end := time.Now().Add(most); ; {
+		now, err := s.look(ctx)
+		if err != nil || enough(now) || time.Now().After(end) {
+			return now, err
+		}
+		select {
+		case <-ctx.Done():
+			return now, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
 	}
 }

@@ -270,14 +270,11 @@ func size(c *cluster.Cluster, hc *http.Client, d load.Documents) {
 	}
 	after := bytes()
 	total, objects := 0.0, 0
-	load.Check(filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			if info, err := e.Info(); err == nil {
-				total, objects = total+float64(info.Size()), objects+1
-			}
+	for _, path := range load.Must(load.Files(filepath.Join(c.Servers.S3.Root, c.Bucket))) {
+		if info, err := os.Stat(path); err == nil {
+			total, objects = total+float64(info.Size()), objects+1
 		}
-		return nil
-	}))
+	}
 	fmt.Printf("  room of a session with bills and orders: database %.1f kB, bucket %.0f kB in 4 objects (%d sessions; %d objects in all)\n",
 		(after-before)/sessions/1000, total/float64(objects)*4/1000, sessions, objects)
 }

@@ -5,6 +5,7 @@ package load
 import (
 	"bufio"
 	"bytes"
+	"encoding/csv"
 	"fmt"
 	"net"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/xuri/excelize/v2"
 
 	"tallyman/internal/sample"
 )
@@ -26,6 +29,18 @@ func Invent(o sample.Options) Documents {
 	Check(s.WritePDF(&bills))
 	Check(s.WriteOrders(&orders))
 	return Documents{bills.Bytes(), orders.Bytes()}
+}
+
+// Workbook returns an order export as XLSX, all cells as texts.
+func Workbook(export []byte) []byte {
+	f := excelize.NewFile()
+	defer f.Close()
+	for i, row := range Must(csv.NewReader(bytes.NewReader(export)).ReadAll()) {
+		Check(f.SetSheetRow("Sheet1", "A"+strconv.Itoa(i+1), &row))
+	}
+	var b bytes.Buffer
+	Check(f.Write(&b))
+	return b.Bytes()
 }
 
 // Clients repeatedly runs a function in n goroutines for a time, and returns the runs
