@@ -269,15 +269,14 @@ func (s *sender) drawHere(ctx context.Context) {
 		return
 	}
 	a.code = string(fault.CodeOf(err))
-	switch {
-	case err != nil:
+	if err != nil {
 		a.says = err.Error()
 		if limited.Err() != nil {
 			s.wrong(a, overDeadline)
 		} else if !slices.Contains(undrawn, fault.CodeOf(err)) {
 			s.wrong(a, ours)
 		}
-	default:
+	} else {
 		a.status = 200
 		if _, err := png.Decode(bytes.NewReader(p.PNG)); err != nil {
 			s.wrong(a, "the picture is invalid: %v", err)

@@ -50,22 +50,22 @@ import (
 
 func main() {
 	load.RunIfBare()
-	long := pflag.Duration("time", 5*time.Minute, "how long A does its worst")
-	quiet := pflag.Duration("quiet", time.Minute, "how long B is measured alone")
-	limit := pflag.Int("limit", 0, "give the server so many `MB` of memory, and have A come for more")
-	only := pflag.StringSlice("only", nil, "have A do only what is `NAMED` so")
-	each := pflag.Bool("each", false, "measure each way on its own, for a part of the time")
-	args := pflag.StringSlice("serve", nil, "give the server these further `ARGUMENTS`")
+	var b bench
+	pflag.DurationVar(&b.long, "time", 5*time.Minute, "how long A does its worst")
+	pflag.DurationVar(&b.quiet, "quiet", time.Minute, "how long B is measured alone")
+	pflag.IntVar(&b.limit, "limit", 0, "give the server so many `MB` of memory, and have A come for more")
+	pflag.StringSliceVar(&b.only, "only", nil, "have A do only what is `NAMED` so")
+	pflag.BoolVar(&b.each, "each", false, "measure each way on its own, for a part of the time")
+	pflag.StringSliceVar(&b.args, "serve", nil, "give the server these further `ARGUMENTS`")
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if url, key, is := strings.Cut(os.Getenv(asA), " "); is {
-		load.Main("bench/owners: A", func() { load.Check(newOwner(url, key).harm(ctx, *long, *only)) })
+		load.Main("bench/owners: A", func() { load.Check(newOwner(url, key).harm(ctx, b.long, b.only)) })
 		return
 	}
 	var ok bool
-	b := &bench{long: *long, quiet: *quiet, limit: *limit, each: *each, only: *only, args: *args}
-	load.Main("bench/owners", func() { b.run(ctx, &ok) })
+	load.Main("bench/owners", func() { ok = b.run(ctx) })
 	if !ok {
 		os.Exit(1)
 	}
@@ -83,7 +83,8 @@ type bench struct {
 	files  files
 }
 
-func (m *bench) run(ctx context.Context, ok *bool) {
+// run measures, and reports whether all is as it must be.
+func (m *bench) run(ctx context.Context) (ok bool) {
 	dir := load.Must(os.MkdirTemp("", "tallyman-owners-"))
 	defer os.RemoveAll(dir)
 	built := load.Must(program.Path())
@@ -91,8 +92,7 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	load.Check(os.Mkdir(data, 0o700))
 	var secrets []string
 	for _, name := range []session.Owner{"a", "b", "watch"} {
-		secret := load.Must(keys.Open(data).Add(ctx, keys.Key{Name: name, Admin: name == "watch"}))
-		secrets = append(secrets, secret)
+		secrets = append(secrets, load.Must(keys.Open(data).Add(ctx, keys.Key{Name: name, Admin: name == "watch"})))
 	}
 	s := program.New(built, append([]string{"--data", data, "--cache", filepath.Join(dir, "cache")}, m.args...)...)
 	m.server = s
@@ -112,10 +112,8 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	}
 	load.Check(s.Start())
 	defer s.End(0)
-	a, b := newOwner(s.URL(), secrets[0]), newOwner(s.URL(), secrets[1])
-	m.a, m.b = a, b
-	m.files = newFiles()
-	files := m.files
+	m.a, m.b, m.files = newOwner(s.URL(), secrets[0]), newOwner(s.URL(), secrets[1]), newFiles()
+	a, b, files := m.a, m.b, m.files
 	fmt.Printf("%d processors, %s; documents of %d kB (86 pages) and %d kB (1 page)\n\n", runtime.NumCPU(), runtime.Version(), len(files.Usual.Bills)>>10, len(files.Small.Bills)>>10)
 	load.Check(b.leave(ctx, "kept", files.Usual))
 	load.Check(a.leave(ctx, "large", files.Large))
@@ -123,7 +121,7 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	before, _ := load.Memory(s.PID())
 	if m.each {
 		m.oneByOne(ctx, alone)
-		return
+		return false
 	}
 	bare := load.StartBare(load.BareAnswer{Body: []byte(`{"version":"bare"}` + "\n")})
 	client, _, _ := m.beside(ctx, bare.URL, m.quiet, m.only)
@@ -131,17 +129,17 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	peak := load.Peak(s.PID())
 	beside, words, share := m.beside(ctx, a.url, m.long, m.only)
 	most := peak()
-	*ok = compare(alone, client, beside) && failed.Load() == 0
+	ok = compare(alone, client, beside) && failed.Load() == 0
 	fmt.Printf("\nprocessor time while A did its worst: %s\n", share)
 	os.Stdout.Write(words)
 	b.answers.print("what B was answered")
 	if refused := b.answers.refused(); refused > 0 {
 		fmt.Printf("\n%d requests of B were refused\n", refused)
-		*ok = m.limit > 0 && *ok // memory may be short for everybody
+		ok = m.limit > 0 && ok // memory may be short for everybody
 	}
 	if n := b.untrue.Load(); n > 0 {
 		fmt.Printf("%d answers 503 to B had no Retry-After\n", n)
-		*ok = false
+		ok = false
 	}
 	// Sheets and documents are kept for a minute or so; then memory goes back.
 	for range 12 {
@@ -155,8 +153,9 @@ func (m *bench) run(ctx context.Context, ok *bool) {
 	if group != nil {
 		kills, max := group.outcome()
 		fmt.Printf("control group of %d MB: %d MB at most, %d processes killed for lack of memory\n", m.limit, max, kills)
-		*ok = *ok && kills == 0
+		ok = ok && kills == 0
 	}
+	return ok
 }
 
 // oneByOne measures B beside each way of A, and prints the ratios of the medians.

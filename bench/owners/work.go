@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,16 +30,9 @@ type files struct {
 }
 
 func newFiles() (f files) {
-	for _, d := range []struct {
-		to *load.Documents
-		o  sample.Options
-	}{
-		{&f.Small, sample.Options{Bills: 1, Lines: 4, Seed: 2}},
-		{&f.Usual, sample.Options{Bills: 83, Lines: 366, Seed: 1}},
-		{&f.Large, sample.Options{Bills: 500, Lines: 40_000, Seed: 3}},
-	} {
-		*d.to = load.Invent(d.o)
-	}
+	f.Small = load.Invent(sample.Options{Bills: 1, Lines: 4, Seed: 2})
+	f.Usual = load.Invent(sample.Options{Bills: 83, Lines: 366, Seed: 1})
+	f.Large = load.Invent(sample.Options{Bills: 500, Lines: 40_000, Seed: 3})
 	var rows bytes.Buffer
 	rows.WriteString("Invoice No.,Style,Cartons,Pieces\n")
 	for i := range 1_000_000 {
@@ -65,40 +57,20 @@ func newOwner(url, key string) *owner {
 }
 
 // answers counts answers by status and code.
-type answers struct {
-	mu sync.Mutex
-	m  map[string]int
-}
+type answers struct{ load.Counts }
 
-func (a *answers) add(name string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.m == nil {
-		a.m = map[string]int{}
-	}
-	a.m[name]++
-}
+func (a *answers) add(name string) { a.Add(name, 1) }
 
 func (a *answers) print(title string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	all := a.All()
 	fmt.Printf("\n%s\n", title)
-	for _, k := range slices.Sorted(maps.Keys(a.m)) {
-		fmt.Printf("  %-46s %9d\n", k, a.m[k])
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		fmt.Printf("  %-46s %9d\n", k, all[k])
 	}
 }
 
 // refused is the number of answers other than 200.
-func (a *answers) refused() (n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for k, v := range a.m {
-		if k != "200" {
-			n += v
-		}
-	}
-	return n
-}
+func (a *answers) refused() int { return a.Sum() - a.Get("200") }
 
 // digits are left out of what refuses requests, so that equal ones count together.
 var digits = regexp.MustCompile(`[0-9]+`)
@@ -125,10 +97,10 @@ func (o *owner) hear(ctx context.Context, r api.Request) (status, retry int, why
 	}
 	o.answers.add(name)
 	retry, _ = strconv.Atoi(a.Header.Get("Retry-After"))
-	if a.Status == http.StatusServiceUnavailable && retry < 1 {
-		o.untrue.Add(1)
-	}
 	if a.Status == http.StatusServiceUnavailable {
+		if retry < 1 {
+			o.untrue.Add(1)
+		}
 		var f struct{ Error string }
 		_ = a.Into(&f)
 		why, _, _ = strings.Cut(digits.ReplaceAllString(f.Error, "N"), ";")
@@ -176,15 +148,15 @@ type latencies struct {
 	of    map[string][]float64
 }
 
-// kinds are B's requests, in the order in which B makes them.
-func (o *owner) kinds(f files) []struct {
+// kind is a kind of requests.
+type kind struct {
 	name string
 	r    api.Request
-} {
-	return []struct {
-		name string
-		r    api.Request
-	}{
+}
+
+// kinds are B's requests, in the order in which B makes them.
+func kinds(f files) []kind {
+	return []kind{
 		{"new session", post("/new-session", "work", "", nil)},
 		{"status", get("/status", "kept")},
 		{"upload of 1 page", post("/upload", "work", pdfKind, f.Small.Bills)},
@@ -213,7 +185,7 @@ func (o *owner) leave(ctx context.Context, sid string, d load.Documents) error {
 // work makes all kinds of requests, one after the other, for a time.
 func (o *owner) work(ctx context.Context, f files, d time.Duration) *latencies {
 	l := &latencies{of: map[string][]float64{}}
-	kinds := o.kinds(f)
+	kinds := kinds(f)
 	for _, k := range kinds {
 		l.order = append(l.order, k.name)
 	}
@@ -351,12 +323,11 @@ func (o *owner) stream(ctx context.Context, i int) {
 
 // half sends half of an upload, and the rest byte by byte.
 func (o *owner) half(ctx context.Context, i int, f files) {
-	body := f.Usual.Bills
+	body, at := f.Usual.Bills, len(f.Usual.Bills)/2
 	c := o.open(fmt.Sprintf("POST /upload?_sid=half%%20%d HTTP/1.1\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\n\r\n", i, len(body)))
 	if c == nil {
 		return
 	}
-	c.Write(body[:len(body)/2])
-	at := len(body) / 2
+	c.Write(body[:at])
 	wait(ctx, c, 200*time.Millisecond, func() error { at++; _, err := c.Write(body[at-1 : at]); return err })
 }

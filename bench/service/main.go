@@ -76,8 +76,7 @@ func run() {
 	var targets []load.Target
 	text := newPoppler(dir, d)
 	if text != nil {
-		t := uploads(ctx, s, d, text)
-		targets = append(targets, t)
+		targets = append(targets, uploads(ctx, s, d, text))
 	}
 	for _, n := range []int{1, 4, 32} {
 		// What is beside it is measured before, in the middle and afterwards.
@@ -86,14 +85,12 @@ func run() {
 		stop := load.Peak(s.PID())
 		for part := range parts + 1 {
 			if text != nil {
-				took := text.times(5)
-				times = append(times, took...)
+				times = append(times, text.times(5)...)
 			}
 			if part == parts {
 				break
 			}
-			rate := load.Must(load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) }))
-			rates = append(rates, rate)
+			rates = append(rates, load.Must(load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })))
 		}
 		peak := stop()
 		rate := (rates[0] + rates[1]) / parts
@@ -112,8 +109,7 @@ func run() {
 		{"status of an empty session", 0.7, func(int, int) string { return "GET /status?_sid=n0.0" }},
 		{"status of a session with a sheet", 0.7, func(int, int) string { return "GET /status?_sid=full" }},
 	} {
-		t := beside(s, r, each)
-		targets = append(targets, t)
+		targets = append(targets, beside(s, r, each))
 	}
 	wrk(s.URL()+"/status?_sid=n0.0", each)
 	latency(ctx, s, d, each)

@@ -4,52 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
+
+	"tallyman/internal/testing/load"
 )
 
-// Counts counts things by kind, such as the traffic of links.
-type Counts struct {
-	mu sync.Mutex
-	m  map[string]int
-}
-
-// Add counts n of a kind.
-func (c *Counts) Add(what string, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.m == nil {
-		c.m = map[string]int{}
-	}
-	c.m[what] += n
-}
-
-// Get returns the count of a kind.
-func (c *Counts) Get(what string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.m[what]
-}
-
-// String returns all counts, for people.
-func (c *Counts) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return fmt.Sprint(c.m)
-}
-
-// Take returns the counts since the last call.
-func (c *Counts) Take() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.m
-	c.m = nil
-	return m
-}
+// Counts counts the traffic of links by kind.
+type Counts struct{ load.Counts }
 
 // http reads requests to S3.
 func (c *Counts) http(from io.Reader) {

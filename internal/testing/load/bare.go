@@ -2,7 +2,6 @@ package load
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -54,7 +53,7 @@ func StartBare(a BareAnswer) *Bare {
 	cmd.Stderr = os.Stderr
 	in, out := Must(cmd.StdinPipe()), Must(cmd.StdoutPipe())
 	Check(cmd.Start())
-	Must(in.Write(append(Must(json.Marshal(a)), '\n')))
+	Check(json.NewEncoder(in).Encode(a))
 	url, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		Fail("the bare handler does not start: %w", err)
@@ -76,13 +75,8 @@ func RunIfBare() {
 
 // serveBare serves the answer that standard input gives, until that ends.
 func serveBare() error {
-	in := bufio.NewReader(os.Stdin)
-	line, err := in.ReadBytes('\n')
-	if err != nil {
-		return err
-	}
 	var a BareAnswer
-	if err := json.NewDecoder(bytes.NewReader(line)).Decode(&a); err != nil {
+	if err := json.NewDecoder(os.Stdin).Decode(&a); err != nil {
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -90,7 +84,7 @@ func serveBare() error {
 		return err
 	}
 	go func() {
-		io.Copy(io.Discard, in) // the end of the program that measures
+		io.Copy(io.Discard, os.Stdin) // the end of the program that measures
 		os.Exit(0)
 	}()
 	fmt.Printf("http://%s\n", l.Addr())

@@ -73,7 +73,5 @@ func Busy() string {
 
 // Median returns the median of values, of which there must be one.
 func Median(values []float64) float64 {
-	s := slices.Clone(values)
-	slices.Sort(s)
-	return s[len(s)/2]
+	return slices.Sorted(slices.Values(values))[len(values)/2]
 }
