@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/url"
 	"testing"
 
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
@@ -14,12 +14,9 @@ import (
 func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	owners := []string{"a", "b", "c", "d"}
 	p, secrets, _ := keyed(t, owners...)
-	shipments.Mix(t, 12, func(r shipments.Request) (int, []byte, error) {
-		a, err := p.try(request{
-			method: r.Method, path: r.Path + "?_sid=" + url.QueryEscape(r.Sid), header: apiKey(secrets[owners[r.Owner]]),
-			kind: r.ContentType, body: bytes.NewReader(r.Body),
-		})
-		return a.status, a.body, err
+	shipments.Mix(t, 12, func(owner int, r api.Request) (api.Answer, error) {
+		r.Key, r.Client = secrets[owners[owner]], p.client
+		return r.Do(t.Context(), p.URL)
 	})
 }
 

@@ -70,11 +70,7 @@ func (a Answer) Into(v any) error { return json.Unmarshal(a.Body, v) }
 
 // Do makes the request at a server. An error means that its effect is unknown.
 func (r Request) Do(ctx context.Context, base string) (Answer, error) {
-	var body io.Reader
-	if r.Body != nil {
-		body = bytes.NewReader(r.Body)
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(cmp.Or(r.Base, base)), body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.Address(cmp.Or(r.Base, base)), bytes.NewReader(r.Body))
 	if err != nil {
 		return Answer{}, err
 	}

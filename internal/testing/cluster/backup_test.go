@@ -20,6 +20,7 @@ import (
 
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/s3test"
 )
@@ -62,7 +63,7 @@ func copyBucket(t testing.TB, server *s3test.Server, from, to string) (copied, g
 // session.
 func TestABackupDuringWorkIsRestoredElsewhere(t *testing.T) {
 	t.Parallel()
-	c := clients{t, start(t, cluster.Config{Replicas: 2}), &cluster.Counts{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 2}), &load.Counts{}}
 	docs := documents(t)
 	var ledger, passing ledger
 	var over atomic.Bool

@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/linear"
 	"tallyman/internal/testing/link"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/pgtest"
 	"tallyman/internal/testing/shipments"
 )
@@ -196,7 +197,7 @@ func TestChaos(t *testing.T) {
 		faults = 15 * len(harms) // 210
 	}
 	// The patience is shorter than in real use, so that stalled storage shows.
-	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &cluster.Counts{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &load.Counts{}}
 	docs := documents(t)
 	var ledger ledger
 

@@ -59,13 +59,11 @@ type op struct {
 
 // told is the answer to an operation.
 type told struct {
-	unknown bool // the outcome is unknown, or it failed before or after it took effect
-	exists  bool // status
-	// files are the files in status, each with ";", or the number and size of the
-	// removed files.
-	files   string
-	removed int
-	bytes   int64
+	unknown bool   // the outcome is unknown, or it failed before or after it took effect
+	exists  bool   // status
+	files   string // in status, with ";" between them
+	removed int    // the number of removed files
+	bytes   int64  // and their size
 	bills   int    // the number of bills in the answer to an upload
 	sheet   string // what a download holds, see sheetOf; "none" for 404, also of a list
 	// list are the amendments, each with ";", and revision is the session's.
@@ -108,14 +106,6 @@ func (w world) removes(a told) bool {
 		return a.removed == len(w.Files())+1 && a.bytes > bytes
 	}
 	return a.removed == len(w.Files()) && a.bytes == bytes
-}
-
-func (w world) has(files string) bool {
-	all := ""
-	for _, f := range w.Files() {
-		all += f + ";"
-	}
-	return all == files
 }
 
 // first is the first of the bills, "" if there are none. Each file has its own name, so
@@ -179,13 +169,8 @@ func (m model) sheetOf(s api.State[string]) string {
 }
 
 func sheetOf(lines map[string]int, merged bool) string {
-	var letters []string
-	for letter := range lines {
-		letters = append(letters, letter)
-	}
-	slices.Sort(letters)
 	var s strings.Builder
-	for _, letter := range letters {
+	for _, letter := range slices.Sorted(maps.Keys(lines)) {
 		fmt.Fprintf(&s, "%s%d ", letter, lines[letter])
 	}
 	fmt.Fprint(&s, merged)
@@ -236,7 +221,7 @@ func (m model) step(w world, o op, a told) []world {
 	case noBills:
 		can = empty
 	case status:
-		right = a.exists == w.Alive && (!w.Alive || w.has(a.files))
+		right = a.exists == w.Alive && (!w.Alive || a.files == strings.Join(w.Files(), ";"))
 	case download:
 		right = empty == (a.sheet == "none") && (empty || a.sheet == m.sheetOf(w.State))
 	}
@@ -265,29 +250,38 @@ type history struct {
 
 func newHistory(m model) *history { return &history{model: m, start: time.Now()} }
 
-// call begins a request: it returns its number and time.
-func (h *history) call() (id int, at int64) {
+// call is a request of a history.
+type call struct {
+	*history
+	sid string
+	id  int   // its number
+	at  int64 // its time
+}
+
+// call begins a request for a session.
+func (h *history) call(sid string) call {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ids++
-	return h.ids, int64(time.Since(h.start))
+	return call{h, sid, h.ids, int64(time.Since(h.start))}
 }
 
-// record adds an operation that was answered just now. If its outcome is unknown, it
-// may take effect at any time.
-func (h *history) record(o op, a told, at int64) { h.recordUntil(o, a, at, !a.unknown) }
+// record adds an operation of the request that was answered just now. If its outcome is
+// unknown, it may take effect at any time.
+func (k call) record(o op, a told) { k.recordUntil(o, a, !a.unknown) }
 
 // recordUntil adds an operation. over says that it has ended by now, even if its outcome
 // is unknown.
-func (h *history) recordUntil(o op, a told, at int64, over bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	end := int64(time.Since(h.start))
+func (k call) recordUntil(o op, a told, over bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	end := int64(time.Since(k.start))
 	if !over {
 		end = 1 << 62
-		h.unknown++
+		k.unknown++
 	}
-	h.ops = append(h.ops, porcupine.Operation{Input: o, Output: a, Call: at, Return: end})
+	o.sid, o.id = k.sid, k.id
+	k.ops = append(k.ops, porcupine.Operation{Input: o, Output: a, Call: k.at, Return: end})
 }
 
 // checkTime is the time after which the checker gives up on a history.

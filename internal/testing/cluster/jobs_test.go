@@ -2,11 +2,13 @@ package cluster_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/linear"
+	"tallyman/internal/testing/load"
 )
 
 // jobOp is one operation on a job: kind is "read" or "delete", since jobs exist before their
@@ -58,24 +61,6 @@ var jobModel = linear.Model[string, string, jobOp, string]{
 	},
 }
 
-// jobHistory records operations on jobs.
-type jobHistory struct {
-	mu  sync.Mutex
-	ops []porcupine.Operation
-}
-
-func (h *jobHistory) do(op jobOp, do func() (saw string)) {
-	call := time.Now().UnixNano()
-	saw := do()
-	back := time.Now().UnixNano()
-	if saw == "" {
-		back = math.MaxInt64 / 2 // perhaps it takes effect much later
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ops = append(h.ops, porcupine.Operation{Input: op, Output: saw, Call: call, Return: back})
-}
-
 func TestTheModelOfJobsRefusesImpossibleHistories(t *testing.T) {
 	type step struct{ kind, saw string }
 	for name, steps := range map[string][]step{
@@ -112,22 +97,17 @@ func TestJobsSurviveChaos(t *testing.T) {
 	if long() {
 		rounds = 60
 	}
-	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &cluster.Counts{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3, Patience: "1s"}), &load.Counts{}}
 	docs := documents(t)
 	random := rand.New(rand.NewPCG(7, 7))
-	var order []harm
-	for _, h := range harms {
-		if harmsOfJobs[h.name] {
-			order = append(order, h)
-		}
-	}
+	order := slices.DeleteFunc(slices.Clone(harms), func(h harm) bool { return !harmsOfJobs[h.name] })
 	type known struct {
-		letter, key string
-		cancelled   bool
+		letter    string
+		cancelled bool
 	}
-	h := &jobHistory{}
 	var mu sync.Mutex
 	jobs := map[string]*known{}
+	var history []porcupine.Operation
 	put := func(key, letter string) (id string) {
 		kind, body := api.Form(api.Part{Field: "file", Name: "bol.pdf", Content: docs[letter].Bills}, api.Part{Field: "file", Name: "orders.csv", Content: docs[letter].Orders})
 		for !t.Failed() {
@@ -155,21 +135,19 @@ func TestJobsSurviveChaos(t *testing.T) {
 			return "gone"
 		}
 		into(t, a, &j)
-		if j.Status != "" {
-			return j.Status
-		}
-		return j.State
+		return cmp.Or(j.Status, j.State)
 	}
 	ask := func(method, id string) (saw string) {
 		kind := map[string]string{"GET": "read", "DELETE": "delete"}[method]
-		h.do(jobOp{job: id, kind: kind}, func() string {
-			a, answered := c.ask(api.Request{Method: method, Path: "/jobs/" + id})
-			if answered && a.Status == http.StatusServiceUnavailable && method == "DELETE" {
-				answered = false
-			}
-			saw = state(a, answered)
-			return saw
-		})
+		call := time.Now().UnixNano()
+		saw = state(c.ask(api.Request{Method: method, Path: "/jobs/" + id}))
+		back := time.Now().UnixNano()
+		if saw == "" {
+			back = math.MaxInt64 / 2 // perhaps it takes effect much later
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		history = append(history, porcupine.Operation{Input: jobOp{job: id, kind: kind}, Output: saw, Call: call, Return: back})
 		return saw
 	}
 	for round := range rounds {
@@ -183,7 +161,7 @@ func TestJobsSurviveChaos(t *testing.T) {
 					if again := put(key, letter); again != id {
 						t.Errorf("one key made the jobs %s and %s", id, again)
 					}
-					k := &known{letter: letter, key: key}
+					k := &known{letter: letter}
 					mu.Lock()
 					jobs[id] = k
 					mu.Unlock()
@@ -226,7 +204,7 @@ func TestJobsSurviveChaos(t *testing.T) {
 			t.Errorf("the job %s is %s", id, saw)
 		}
 	}
-	if err := jobModel.Check(h.ops, 0); err != nil {
+	if err := jobModel.Check(history, 0); err != nil {
 		t.Errorf("the states of a job: %v", err)
 	}
 	// One session per result: those of attempts that were cut off are cleared.
@@ -243,5 +221,5 @@ func TestJobsSurviveChaos(t *testing.T) {
 	if ended == 0 {
 		t.Error("no job was done")
 	}
-	t.Logf("%d jobs, %d done, %d operations; %v", len(jobs), ended, len(h.ops), c.counts)
+	t.Logf("%d jobs, %d done, %d operations; %v", len(jobs), ended, len(history), c.counts)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
 	"tallyman/internal/testing/linear"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/shipments"
 )
 
@@ -33,7 +35,7 @@ func documents(t testing.TB) model {
 type clients struct {
 	t       testing.TB
 	cluster *cluster.Cluster
-	counts  *cluster.Counts
+	counts  *load.Counts
 }
 
 // loadKeys is the number of session IDs in a history.
@@ -43,29 +45,28 @@ const loadKeys = 3
 func (c clients) one(h *history, round int, random *rand.Rand) {
 	sid := fmt.Sprintf("round-%d-%d", round, random.IntN(loadKeys))
 	letter := []string{"T", "U", "V"}[random.IntN(3)]
-	id, at := h.call()
+	k := h.call(sid)
 	switch p := random.IntN(100); {
 	case p < 12:
 		path := []string{"/new-session", "/auto-reset"}[random.IntN(2)]
-		c.reset(h, op{kind: begin, sid: sid, id: id}, at, path)
+		c.reset(k, begin, path)
 	case p < 20:
-		c.reset(h, op{kind: clearing, sid: sid, id: id}, at, "/clear-session")
+		c.reset(k, clearing, "/clear-session")
 	case p < 45:
-		c.upload(h, sid, id, at, letter, random.IntN(3) == 0)
+		c.upload(k, letter, random.IntN(3) == 0)
 	case p < 60:
-		c.uploadOrders(h, sid, id, at, letter)
+		c.uploadOrders(k, letter)
 	case p < 68:
-		c.amend(h, sid, id, at, 0)
+		c.amend(k, 0)
 	case p < 76:
 		// Somebody amends what was there a moment ago.
-		if revision := c.list(h, sid, id, at); revision > 0 {
-			id, at := h.call()
-			c.amend(h, sid, id, at, revision)
+		if revision := c.list(k); revision > 0 {
+			c.amend(h.call(sid), revision)
 		}
 	case p < 90:
-		c.status(h, sid, id, at)
+		c.status(k)
 	default:
-		c.download(h, sid, id, at)
+		c.download(k)
 	}
 }
 
@@ -117,44 +118,40 @@ func (c clients) wrong(r string, a api.Answer) {
 	c.t.Errorf("%s: %d %s", r, a.Status, a.Body)
 }
 
-func (c clients) reset(h *history, o op, at int64, path string) {
-	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: o.sid})
+func (c clients) reset(k call, kind kind, path string) {
+	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: k.sid})
 	switch {
 	case !known:
-		h.record(o, told{unknown: true}, at)
+		k.record(op{kind: kind}, told{unknown: true})
 	case a.Status == 200:
 		var removed api.Removed
 		into(c.t, a, &removed)
-		h.record(o, told{removed: removed.Removed.Files, bytes: removed.Removed.Bytes}, at)
+		k.record(op{kind: kind}, told{removed: removed.Removed.Files, bytes: removed.Removed.Bytes})
 	case a.Status != 503: // nothing was done
 		c.wrong(path, a)
 	}
 }
 
-func (c clients) upload(h *history, sid string, id int, at int64, letter string, add bool) {
-	ship := h.model[letter]
-	file := api.Part{Name: fmt.Sprintf("%s-%d.pdf", letter, id), Content: ship.Bills}
+func (c clients) upload(k call, letter string, add bool) {
+	file := api.Part{Name: fmt.Sprintf("%s-%d.pdf", letter, k.id), Content: k.model[letter].Bills}
 	kind, body := api.Form(file)
 	path := "/upload"
 	if add {
 		path += "?mode=append"
 	}
-	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: sid, Kind: kind, Body: body})
-	first, second := op{kind: open, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: sent(file), add: add}
-	c.attached(h, first, second, at, a, known)
+	a, known := c.ask(api.Request{Method: "POST", Path: path, SID: k.sid, Kind: kind, Body: body})
+	c.attached(k, op{kind: open}, op{kind: attach, file: sent(file), add: add}, a, known)
 }
 
-func (c clients) uploadOrders(h *history, sid string, id int, at int64, letter string) {
-	ship := h.model[letter]
-	file := api.Part{Name: fmt.Sprintf("%s-%d.csv", letter, id), Content: ship.Orders}
+func (c clients) uploadOrders(k call, letter string) {
+	file := api.Part{Name: fmt.Sprintf("%s-%d.csv", letter, k.id), Content: k.model[letter].Orders}
 	kind, body := api.Form(file)
-	a, known := c.ask(api.Request{Method: "POST", Path: "/upload-csv", SID: sid, Kind: kind, Body: body})
+	a, known := c.ask(api.Request{Method: "POST", Path: "/upload-csv", SID: k.sid, Kind: kind, Body: body})
 	if known && a.Status == 400 && a.Code() == "no_bol" {
-		h.record(op{kind: noBills, sid: sid, id: id}, told{}, at)
+		k.record(op{kind: noBills}, told{})
 		return
 	}
-	first, second := op{kind: look, sid: sid, id: id}, op{kind: attach, sid: sid, id: id, file: sent(file), orders: true}
-	c.attached(h, first, second, at, a, known)
+	c.attached(k, op{kind: look}, op{kind: attach, file: sent(file), orders: true}, a, known)
 }
 
 // amendments is the answer of /amendments.
@@ -172,16 +169,16 @@ func (a amendments) told() told {
 }
 
 // list reads the amendments, and returns the session's revision, 0 if there are no bills.
-func (c clients) list(h *history, sid string, id int, at int64) int64 {
-	a, known := c.ask(api.Request{Method: "GET", Path: "/amendments", SID: sid})
+func (c clients) list(k call) int64 {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/amendments", SID: k.sid})
 	var said amendments
 	switch {
 	case !known || a.Status == 503:
 	case a.Status == 404:
-		h.record(op{kind: listing, sid: sid, id: id}, told{sheet: "none"}, at)
+		k.record(op{kind: listing}, told{sheet: "none"})
 	case a.Status == 200:
 		into(c.t, a, &said)
-		h.record(op{kind: listing, sid: sid, id: id}, said.told(), at)
+		k.record(op{kind: listing}, said.told())
 	default:
 		c.wrong("/amendments", a)
 	}
@@ -189,25 +186,24 @@ func (c clients) list(h *history, sid string, id int, at int64) int64 {
 }
 
 // amend adds an amendment, to a revision or to what is newest.
-func (c clients) amend(h *history, sid string, id int, at, revision int64) {
-	what := fmt.Sprintf("v%d", id)
+func (c clients) amend(k call, revision int64) {
+	what := fmt.Sprintf("v%d", k.id)
 	body := fmt.Sprintf(`{"revision": %d, "add": [{"kind": "fill", "ship_to": "nobody", "column": "Load #", "value": %q}]}`, revision, what)
-	a, known := c.ask(api.Request{Method: "POST", Path: "/amendments", SID: sid, Kind: "application/json", Body: []byte(body)})
-	o := op{kind: amending, sid: sid, id: id, file: what, revision: revision}
+	a, known := c.ask(api.Request{Method: "POST", Path: "/amendments", SID: k.sid, Kind: "application/json", Body: []byte(body)})
+	o := op{kind: amending, file: what, revision: revision}
 	switch {
 	case !known:
-		h.record(o, told{unknown: true}, at)
+		k.record(o, told{unknown: true})
 	case a.Status == 200:
 		var said amendments
 		into(c.t, a, &said)
-		h.record(o, said.told(), at)
+		k.record(o, said.told())
 		c.counts.Add("amended", 1)
 	case a.Status == 400 && a.Code() == "no_bol":
-		o.kind = noBills
-		h.record(o, told{}, at)
+		k.record(op{kind: noBills}, told{})
 	case a.Status == 409 && a.Code() == "changed":
-		if o.kind = stale; revision > 0 {
-			h.record(o, told{}, at)
+		if revision > 0 {
+			k.record(op{kind: stale, revision: revision}, told{})
 		}
 		c.counts.Add("amendments refused", 1)
 	case a.Code() == "session_superseded", a.Status == 503: // nothing was done
@@ -217,45 +213,39 @@ func (c clients) amend(h *history, sid string, id int, at, revision int64) {
 }
 
 // attached records the parts of an upload.
-func (c clients) attached(h *history, first, second op, at int64, a api.Answer, known bool) {
+func (c clients) attached(k call, first, second op, a api.Answer, known bool) {
 	switch {
 	case !known:
-		h.record(first, told{unknown: true}, at)
-		h.record(second, told{unknown: true}, at)
+		k.record(first, told{unknown: true})
+		k.record(second, told{unknown: true})
 	case a.Status == 200:
 		var said struct{ Bills int }
 		into(c.t, a, &said)
-		h.record(first, told{}, at)
-		h.record(second, told{}, at)
+		k.record(first, told{})
+		k.record(second, told{})
 		if !second.orders {
-			third := second
-			third.kind = figures
-			h.record(third, told{bills: said.Bills}, at)
+			k.record(op{kind: figures}, told{bills: said.Bills})
 		}
 	case a.Code() == "session_superseded":
-		h.record(first, told{}, at)
+		k.record(first, told{})
 		// It may have been there for a moment: first another upload replaced it, and then
 		// the reset came.
-		h.recordUntil(second, told{unknown: true}, at, true)
-		third := second
-		third.kind = over
-		h.record(third, told{}, at)
+		k.recordUntil(second, told{unknown: true}, true)
+		k.record(op{kind: over}, told{})
 		c.counts.Add("superseded", 1)
 	case a.Code() == "session_changed" && (second.orders || second.add):
-		h.record(first, told{}, at)
-		third := second
-		third.kind = changed
-		h.record(third, told{}, at)
+		k.record(first, told{})
+		k.record(op{kind: changed}, told{})
 		c.counts.Add("changed", 1)
 	case a.Status == 503: // it may have begun the session
-		h.recordUntil(first, told{unknown: true}, at, true)
+		k.recordUntil(first, told{unknown: true}, true)
 	default:
 		c.wrong("an upload", a)
 	}
 }
 
-func (c clients) status(h *history, sid string, id int, at int64) {
-	a, known := c.ask(api.Request{Method: "GET", Path: "/status", SID: sid})
+func (c clients) status(k call) {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/status", SID: k.sid})
 	if !known || a.Status == 503 {
 		return
 	}
@@ -265,22 +255,21 @@ func (c clients) status(h *history, sid string, id int, at int64) {
 	}
 	var said api.Status
 	into(c.t, a, &said)
-	got := told{exists: said.Exists}
+	var files []string
 	for _, f := range said.Uploaded() {
-		if f.Name == "amendments.json" {
-			continue // its size depends on the time
+		if f.Name != "amendments.json" { // its size depends on the time
+			files = append(files, fileOf(f))
 		}
-		got.files += fileOf(f) + ";"
 	}
-	h.record(op{kind: status, sid: sid, id: id}, got, at)
+	k.record(op{kind: status}, told{exists: said.Exists, files: strings.Join(files, ";")})
 }
 
-func (c clients) download(h *history, sid string, id int, at int64) {
-	a, known := c.ask(api.Request{Method: "GET", Path: "/download", SID: sid})
+func (c clients) download(k call) {
+	a, known := c.ask(api.Request{Method: "GET", Path: "/download", SID: k.sid})
 	switch {
 	case !known || a.Status == 503:
 	case a.Status == 404:
-		h.record(op{kind: download, sid: sid, id: id}, told{sheet: "none"}, at)
+		k.record(op{kind: download}, told{sheet: "none"})
 	case a.Status == 200:
 		lines, merged, err := shipments.Origin(a.Body)
 		if err != nil {
@@ -288,7 +277,7 @@ func (c clients) download(h *history, sid string, id int, at int64) {
 			return
 		}
 		c.counts.Add("downloads", 1)
-		h.record(op{kind: download, sid: sid, id: id}, told{sheet: sheetOf(lines, merged)}, at)
+		k.record(op{kind: download}, told{sheet: sheetOf(lines, merged)})
 	default:
 		c.wrong("/download", a)
 	}
@@ -297,14 +286,13 @@ func (c clients) download(h *history, sid string, id int, at int64) {
 // readAll reads all sessions of a history.
 func (c clients) readAll(h *history, round int) {
 	for i := range loadKeys {
-		id, at := h.call()
-		c.status(h, fmt.Sprintf("round-%d-%d", round, i), id, at)
+		c.status(h.call(fmt.Sprintf("round-%d-%d", round, i)))
 	}
 }
 
 func TestAnswersOfAllReplicasAreLinearizable(t *testing.T) {
 	t.Parallel()
-	c := clients{t, start(t, cluster.Config{Replicas: 3}), &cluster.Counts{}}
+	c := clients{t, start(t, cluster.Config{Replicas: 3}), &load.Counts{}}
 	docs := documents(t)
 	rounds, each := 16, 8
 	if long() {
@@ -354,7 +342,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 		steps []step
 	}{
 		{"an attach in its life", true, []step{
-			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},
+			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
 		{"an attach that landed in another life", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 2}, {op{kind: begin, id: 3}, told{}, 3, 4}, {op{kind: attach, id: 2, file: file}, told{}, 5, 6}}},
 		{"one that was superseded by a reset", true, []step{
@@ -383,7 +371,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: amending, id: 3, file: "v3"}, told{list: "v3;", revision: 3}, 3, 4}, {op{kind: listing, id: 4}, told{revision: 2}, 5, 6}}},
 		{"a cleared session that comes back", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4},
-			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}}},
+			{op{kind: clearing, id: 3}, told{removed: 1, bytes: 10}, 5, 6}, {op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}}},
 		{"an acknowledged file that is lost", false, []step{
 			{op{kind: open, id: 2}, told{}, 1, 4}, {op{kind: attach, id: 2, file: file}, told{}, 1, 4}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"a sheet of another document", false, []step{
@@ -394,7 +382,7 @@ func TestTheCheckerFindsBrokenRules(t *testing.T) {
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100}, {op{kind: status, id: 4}, told{exists: true}, 8, 9}}},
 		{"the same, visible and gone again", false, []step{
 			{op{kind: open, id: 2}, told{unknown: true}, 1, 100}, {op{kind: attach, id: 2, file: file}, told{unknown: true}, 1, 100},
-			{op{kind: status, id: 4}, told{exists: true, files: file + ";"}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
+			{op{kind: status, id: 4}, told{exists: true, files: file}, 8, 9}, {op{kind: status, id: 5}, told{exists: true}, 10, 11}}},
 	} {
 		h := newHistory(docs)
 		for _, s := range c.steps {

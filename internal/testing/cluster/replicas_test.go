@@ -6,12 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +21,7 @@ import (
 	"tallyman/internal/sample"
 	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/cluster"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/shipments"
 )
@@ -91,12 +92,13 @@ func TestTheWorkflowOverThreeReplicas(t *testing.T) {
 // stored counts the objects in the bucket.
 func stored(t testing.TB, c *cluster.Cluster) (n int) {
 	t.Helper()
-	filepath.WalkDir(filepath.Join(c.Servers.S3.Root, c.Bucket), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && blob.Key(d.Name()).Valid() {
+	all, err := load.Files(filepath.Join(c.Servers.S3.Root, c.Bucket))
+	must.OK(t, err)
+	for _, path := range all {
+		if blob.Key(filepath.Base(path)).Valid() {
 			n++
 		}
-		return nil
-	})
+	}
 	return n
 }
 
@@ -129,9 +131,9 @@ func TestNoDownloadHoldsALineOfAnotherDocument(t *testing.T) {
 	if long() {
 		rounds = 100
 	}
-	shipments.Mix(t, rounds, func(r shipments.Request) (int, []byte, error) {
-		a, err := try(c, api.Request{Method: r.Method, Path: r.Path, SID: r.Sid, Key: secrets[r.Owner], Kind: r.ContentType, Body: r.Body})
-		return a.Status, a.Body, err
+	shipments.Mix(t, rounds, func(owner int, r api.Request) (api.Answer, error) {
+		r.Key = secrets[owner]
+		return try(c, r)
 	})
 }
 
@@ -220,8 +222,7 @@ func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 	for i := range 25 {
 		ask(t, c, api.Request{Method: "POST", Path: "/new-session", SID: fmt.Sprintf("s%02d", i)})
 	}
-	seen := map[string]int{}
-	by := map[string]bool{}
+	n, by := 0, map[string]bool{}
 	for after := ""; ; {
 		var page struct {
 			All []struct {
@@ -236,17 +237,11 @@ func TestAListingContinuesOnAnotherReplica(t *testing.T) {
 		if page.Total != 25 {
 			t.Fatalf("%s", a.Body)
 		}
-		for _, s := range page.All {
-			seen[s.CreatedAt.String()]++
-		}
+		n += len(page.All)
 		if page.Next == nil {
 			break
 		}
 		after = *page.Next
-	}
-	n := 0
-	for _, times := range seen {
-		n += times
 	}
 	if n != 25 || len(by) != 3 {
 		t.Errorf("a listing of 25 sessions showed %d, over %v", n, by)
@@ -309,17 +304,12 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	// sets the last use of the others back by two hours in the database, since a replica
 	// may record a use late.
 	var kept sync.WaitGroup
-	stop := make(chan struct{})
+	var over atomic.Bool
 	kept.Go(func() {
-		for {
-			select {
-			case <-stop:
+		for ; !over.Load(); time.Sleep(50 * time.Millisecond) {
+			if a, err := try(c, api.Request{Method: "GET", Path: "/status", SID: "s0"}); err == nil && a.Status == 200 && !bytes.Contains(a.Body, []byte(`"session_exists":true`)) {
+				t.Errorf("a session that is used is gone: %s", a.Body)
 				return
-			case <-time.After(50 * time.Millisecond):
-				if a, err := try(c, api.Request{Method: "GET", Path: "/status", SID: "s0"}); err == nil && a.Status == 200 && !bytes.Contains(a.Body, []byte(`"session_exists":true`)) {
-					t.Errorf("a session that is used is gone: %s", a.Body)
-					return
-				}
 			}
 		}
 	})
@@ -349,7 +339,7 @@ func TestExpiryAndTheJanitorsOfAllReplicas(t *testing.T) {
 	until(t, "one session and its two contents are left", func() bool {
 		return live() == 1 && stored(t, c) == 2
 	})
-	close(stop)
+	over.Store(true)
 	kept.Wait()
 	if !exists("s0") {
 		t.Error("the session in use is gone")

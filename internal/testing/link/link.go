@@ -172,16 +172,13 @@ func (k *Link) wait() {
 
 func (k *Link) pass(client net.Conn) {
 	k.mu.Lock()
-	refuses := k.refuses || k.closed
+	refuses, target := k.refuses || k.closed, k.target
 	k.mu.Unlock()
 	if refuses {
 		client.(*net.TCPConn).SetLinger(0)
 		client.Close()
 		return
 	}
-	k.mu.Lock()
-	target := k.target
-	k.mu.Unlock()
 	server, err := net.Dial("tcp", target)
 	if err != nil {
 		client.Close()

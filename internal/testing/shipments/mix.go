@@ -9,16 +9,8 @@ import (
 	"time"
 
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
 )
-
-// Request is a request of a session, with the path of its route.
-type Request struct {
-	// Owner is the index of the key's owner, from 0 to MixOwners-1.
-	Owner             int
-	Method, Path, Sid string
-	ContentType       string
-	Body              []byte
-}
 
 // MixOwners is the number of owners that Mix needs.
 const MixOwners = 4
@@ -26,8 +18,9 @@ const MixOwners = 4
 // Mix makes 32 clients of 4 owners use the same session IDs at once, for that many
 // rounds each. Each owner's sessions x and y hold one document only; in the session
 // "mixed" its clients attach either, so that each sheet must be of one document or
-// the other. ask makes a request; its error fails the test.
-func Mix(t *testing.T, rounds int, ask func(Request) (status int, body []byte, err error)) {
+// the other. ask makes a request with the key of an owner, from 0 to MixOwners-1; its error
+// fails the test.
+func Mix(t *testing.T, rounds int, ask func(owner int, r api.Request) (api.Answer, error)) {
 	t.Helper()
 	small := sample.Options{Bills: 3, Lines: 12, Seed: 1}
 	ships := []Shipment{New(t, small, "T"), New(t, small, "U")}
@@ -39,22 +32,22 @@ func Mix(t *testing.T, rounds int, ask func(Request) (status int, body []byte, e
 			random := rand.New(rand.NewPCG(1, uint64(n)))
 			do := func(method, path, sid, kind string, body []byte) (int, []byte) {
 				for {
-					status, answer, err := ask(Request{owner, method, path, sid, kind, body})
+					a, err := ask(owner, api.Request{Method: method, Path: path, SID: sid, Kind: kind, Body: body})
 					if err != nil {
 						t.Error(err)
 						return 0, nil
 					}
 					requests.Add(1)
-					switch status {
+					switch a.Status {
 					case http.StatusServiceUnavailable: // busy: repeat it, like any client
 						retries.Add(1)
 						time.Sleep(time.Duration(random.IntN(50)) * time.Millisecond)
 						continue
 					case http.StatusOK, http.StatusNotFound, http.StatusConflict, http.StatusBadRequest:
 					default:
-						t.Errorf("%s %s: %d %s", method, path, status, answer)
+						t.Errorf("%s %s: %d %s", method, path, a.Status, a.Body)
 					}
-					return status, answer
+					return a.Status, a.Body
 				}
 			}
 			for range rounds {
