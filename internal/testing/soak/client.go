@@ -54,11 +54,11 @@ func (s *Soak) newClient(n int) (*client, error) {
 	c := &client{Soak: s, name: string(letter), hc: newHTTP(), random: rand.New(rand.NewPCG(s.o.Seed, uint64(n))), press: p}
 	for _, id := range names(n) {
 		c.named = append(c.named, newSession(id))
-		s.remember(id)
 	}
-	kept := fmt.Sprintf("kept by %d", n)
-	s.remember(kept)
-	c.kept = newSession(kept)
+	c.kept = newSession(fmt.Sprintf("kept by %d", n))
+	for _, own := range c.sessions() {
+		s.remember(own.id)
+	}
 	return c, nil
 }
 
@@ -121,6 +121,20 @@ func (c *client) one(ctx context.Context) {
 	if s == c.kept && n < 40 && c.random.IntN(5) > 0 {
 		n += 40 // check the session
 	}
+	// knowing does what depends on the session's content. If that is not known, or not as
+	// the operation needs it, it looks at the sheet.
+	knowing := func(do func(context.Context, *session, state), needs func(state) bool) func() {
+		return func() {
+			if st, ok := s.sure(); ok && needs(st) {
+				do(ctx, s, st)
+			} else {
+				c.look(ctx, s)
+			}
+		}
+	}
+	anything := func(state) bool { return true }
+	bills := func(st state) bool { return len(st.Bills) > 0 }
+	files := func(st state) bool { return len(st.Files()) > 0 }
 	for _, operation := range []struct {
 		below int
 		do    func()
@@ -145,17 +159,17 @@ func (c *client) one(ctx context.Context) {
 		{79, func() { c.routing(ctx, s) }},
 		{84, func() { c.status(ctx, s) }},
 		{86, func() { c.validate(ctx, s) }},
-		{91, func() { c.files(ctx, s) }},
+		{91, knowing(c.files, bills)},
 		{93, func() { c.picture(ctx, s) }},
 		{96, func() { c.watch(ctx, s) }},
 		{97, func() { c.process(ctx, s) }},
 		{99, func() { c.browse(ctx) }},
 		{100, func() { c.gone(ctx) }},
-		{106, func() { c.amend(ctx, s) }},
-		{108, func() { c.undo(ctx, s) }},
-		{110, func() { c.carry(ctx, s) }},
-		{113, func() { c.detach(ctx, s) }},
-		{116, func() { c.orderMore(ctx, s) }},
+		{106, knowing(c.amend, anything)},
+		{108, knowing(c.undo, bills)},
+		{110, knowing(c.carry, bills)},
+		{113, knowing(c.detach, files)},
+		{116, knowing(c.orderMore, bills)},
 		{118, func() { c.putJob(ctx) }},
 		{122, func() { c.checkJob(ctx) }},
 	} {
@@ -174,12 +188,7 @@ func (c *client) load() string {
 
 // amend fills in the load of one of the session's bills. A change whose outcome is unknown
 // is sent again, and made once.
-func (c *client) amend(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) amend(ctx context.Context, s *session, st state) {
 	number := "none"
 	if len(st.Bills) > 0 {
 		bills := st.Bills[c.random.IntN(len(st.Bills))].sample.Bills
@@ -196,12 +205,7 @@ func (c *client) amend(ctx context.Context, s *session) {
 }
 
 // undo undoes one of the session's amendments.
-func (c *client) undo(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok || len(st.Bills) == 0 {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) undo(ctx context.Context, s *session, _ state) {
 	revision, list, ok := c.amendments(ctx, s)
 	if !ok || len(list) == 0 {
 		return
@@ -221,39 +225,24 @@ type amendment struct{ ID, Value string }
 
 // amendments reads the session's amendments, which must be those that were made.
 func (c *client) amendments(ctx context.Context, s *session) (revision int64, list []amendment, ok bool) {
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/amendments", SID: s.id}, "no_sheet", "not_found")
-	switch a.outcome {
-	case refused:
-		c.found(s.seesNone(), s, "/amendments", a.Body)
-	case done:
-		var v struct {
-			Revision   int64
-			Amendments []amendment
-		}
-		if err := a.Into(&v); err != nil {
-			c.broken(s, "/amendments", a, err)
-			return 0, nil, false
-		}
-		agrees := func(st state) bool {
-			made := st.Amendments()
-			if len(st.Bills) == 0 || len(made) != len(v.Amendments) {
-				return false
-			}
-			for i, what := range made {
-				if !strings.HasSuffix(what, "="+v.Amendments[i].Value) {
-					return false
-				}
-			}
-			return true
-		}
-		if !s.narrow(agrees) {
-			c.found(lost, s, "/amendments", a.Body)
-			return 0, nil, false
-		}
-		c.report.count("lists of amendments compared")
-		return v.Revision, v.Amendments, true
+	var v struct {
+		Revision   int64
+		Amendments []amendment
 	}
-	return 0, nil, false
+	a, ok := c.read(ctx, s, "GET", "/amendments", &v, "no_sheet", "not_found")
+	if a.outcome == refused {
+		c.found(s.seesNone(), s, "/amendments", a.Body)
+	}
+	if !ok {
+		return 0, nil, false
+	}
+	says := func(what string, got amendment) bool { return strings.HasSuffix(what, "="+got.Value) }
+	if !s.narrow(func(st state) bool { return len(st.Bills) > 0 && slices.EqualFunc(st.Amendments(), v.Amendments, says) }) {
+		c.found(lost, s, "/amendments", a.Body)
+		return 0, nil, false
+	}
+	c.report.count("lists of amendments compared")
+	return v.Revision, v.Amendments, true
 }
 
 // change changes the session's amendments, under a name. If the outcome is unknown it tries
@@ -266,30 +255,21 @@ func (c *client) change(ctx context.Context, s *session, body any, name string, 
 	r := api.Request{Method: "POST", Path: "/amendments", SID: s.id, Kind: "application/json", Body: b, Once: name}
 	for range 3 {
 		a := c.ask(ctx, c.hc, r, "no_bol")
-		switch a.outcome {
-		case unknown:
-			s.mayHave(change)
-			continue
-		case done:
-			s.did(change)
-			if c.random.IntN(2) == 0 {
-				c.look(ctx, s)
-			}
-		case refused:
+		if s.took(a, change) && c.random.IntN(2) == 0 {
+			c.look(ctx, s)
+		}
+		if a.outcome == refused {
 			c.found(s.seesNone(), s, "/amendments", a.Body)
 		}
-		return
+		if a.outcome != unknown {
+			return
+		}
 	}
 }
 
 // carry fills in the loads on the session's sheet, as people do in a spreadsheet, and gives
 // it back.
-func (c *client) carry(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok || len(st.Bills) == 0 {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) carry(ctx context.Context, s *session, st state) {
 	load := c.load()
 	var what []string
 	for _, f := range st.Bills {
@@ -304,12 +284,7 @@ func (c *client) carry(ctx context.Context, s *session) {
 		// The server goes by the rows of the sheet, and so by its order.
 		return s.AmendedBy(inOrder(csvOf(s), what)...)
 	}
-	a := c.ask(ctx, c.hc, r)
-	switch a.outcome {
-	case unknown:
-		s.mayHave(change)
-	case done:
-		s.did(change)
+	if a := c.ask(ctx, c.hc, r); s.took(a, change) {
 		var v struct{ Lost []any }
 		if err := a.Into(&v); err != nil || len(v.Lost) > 0 {
 			c.found(wrong, s, "/carry", a.Body)
@@ -337,32 +312,18 @@ func inOrder(sheet []byte, what []string) (sorted []string) {
 }
 
 // detach takes one of the session's files away again.
-func (c *client) detach(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok || len(st.Files()) == 0 {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) detach(ctx context.Context, s *session, st state) {
 	f := st.Files()[c.random.IntN(len(st.Files()))]
 	a := c.ask(ctx, c.hc, api.Request{Method: "DELETE", Path: "/files", SID: s.id, Query: url.Values{"name": {f.name()}}}, "not_found")
-	switch a.outcome {
-	case unknown:
-		s.mayHave(without(f))
-	case done:
-		s.did(without(f))
-	case refused:
+	s.took(a, without(f))
+	if a.outcome == refused {
 		c.found(lost, s, "DELETE /files", a.Body)
 	}
 	c.look(ctx, s)
 }
 
 // orderMore adds the order export of a document of the session that has none yet.
-func (c *client) orderMore(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) orderMore(ctx context.Context, s *session, st state) {
 	for _, f := range st.Bills {
 		if slices.ContainsFunc(st.Orders, func(o file) bool { return o.Document == f.Document }) {
 			continue
@@ -386,6 +347,21 @@ func (c *client) broken(s *session, what string, a answer, err error) {
 	c.report.violated(unpromised, "client %s, %s: the answer to %s cannot be understood (%v): %.300q", c.name, s, what, err, a.Body)
 }
 
+// decode decodes an answer of status 200. It returns false if that is invalid.
+func (c *client) decode(s *session, what string, a answer, into any) bool {
+	err := a.Into(into)
+	if err != nil {
+		c.broken(s, what, a, err)
+	}
+	return err == nil
+}
+
+// read makes a request about a session and decodes its answer, if there is one.
+func (c *client) read(ctx context.Context, s *session, method, path string, into any, want ...string) (a answer, ok bool) {
+	a = c.ask(ctx, c.hc, api.Request{Method: method, Path: path, SID: s.id}, want...)
+	return a, a.outcome == done && c.decode(s, path, a, into)
+}
+
 // begin begins a session anew, by one of the routes for it.
 func (c *client) begin(ctx context.Context, s *session, path string) {
 	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: path, SID: s.id})
@@ -400,20 +376,18 @@ func (c *client) clear(ctx context.Context, s *session) {
 // clean empties the session if it has files.
 func (c *client) clean(ctx context.Context, s *session) {
 	const what = "/auto-clean-session"
-	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: what, SID: s.id})
+	var v struct {
+		Status string
+		api.Removed
+	}
+	a, ok := c.read(ctx, s, "POST", what, &v)
+	if ok {
+		c.found(s.seesRemoved(v.Removed.Removed.Files, v.Removed.Removed.Bytes), s, what, a.Body)
+	}
 	switch a.outcome {
 	case unknown:
 		s.mayHave(cleaned)
 	case done:
-		var v struct {
-			Status string
-			api.Removed
-		}
-		if err := a.Into(&v); err != nil {
-			c.broken(s, what, a, err)
-		} else {
-			c.found(s.seesRemoved(v.Removed.Removed.Files, v.Removed.Removed.Bytes), s, what, a.Body)
-		}
 		s.set(each(s.may, cleaned))
 		if v.Status == "cleaned" {
 			s.anew()
@@ -428,9 +402,7 @@ func (c *client) beginning(s *session, what string, a answer, change func(state)
 		s.mayHave(change)
 	case done:
 		var v api.Removed
-		if err := a.Into(&v); err != nil {
-			c.broken(s, what, a, err)
-		} else {
+		if c.decode(s, what, a, &v) {
 			c.found(s.seesRemoved(v.Removed.Files, v.Removed.Bytes), s, what, a.Body)
 		}
 		s.set([]state{change(state{})})
@@ -504,13 +476,12 @@ func (c *client) attached(s *session, what string, a answer, before, change func
 // added to them.
 func (c *client) upload(ctx context.Context, s *session, n int, add bool) {
 	docs := c.docs(n)
-	r := api.Request{Method: "POST", Path: "/upload", SID: s.id}
+	r := uploading(s.id, docs...)
 	change := replaced(docs...)
 	if st, ok := s.sure(); add && ok && len(st.Bills) < 6 {
 		r.Query = url.Values{"mode": {"append"}}
 		change = appended(docs...)
 	}
-	r.Kind, r.Body = pdfs(docs...)
 	c.attached(s, r.String(), c.ask(ctx, c.hc, r), state.Opened, change)
 	if c.random.IntN(2) == 0 {
 		c.look(ctx, s)
@@ -545,9 +516,7 @@ func (c *client) uploadBase64(ctx context.Context, s *session) {
 // are gone; if it came after, they are there; otherwise it was superseded.
 func (c *client) race(ctx context.Context, s *session) {
 	d := c.docs(1)
-	up := api.Request{Method: "POST", Path: "/upload", SID: s.id}
-	up.Kind, up.Body = pdfs(d...)
-	answered := make(chan answer)
+	up, answered := uploading(s.id, d...), make(chan answer)
 	go func() { answered <- c.ask(ctx, c.hc, up, "session_superseded") }()
 	sleep(ctx, time.Duration(c.random.Int64N(int64(40*time.Millisecond))))
 	path, change := "/new-session", state.Begun
@@ -595,17 +564,16 @@ func (c *client) race(ctx context.Context, s *session) {
 // order uploads the order export of one of the session's documents.
 func (c *client) order(ctx context.Context, s *session) {
 	st, ok := s.sure()
-	if !ok || len(st.Bills) == 0 {
-		if ok {
-			// Orders without bills are refused.
-			d := c.docs(1)[0]
-			a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/upload-csv", SID: s.id, Kind: "text/csv", Body: d.CSV}, "no_bol")
-			if a.outcome == done {
-				c.found(lost, s, "/upload-csv without bills", a.Body)
-			}
-			return
-		}
+	if !ok {
 		c.look(ctx, s)
+		return
+	}
+	if len(st.Bills) == 0 { // they are refused
+		d := c.docs(1)[0]
+		a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/upload-csv", SID: s.id, Kind: "text/csv", Body: d.CSV}, "no_bol")
+		if a.outcome == done {
+			c.found(lost, s, "/upload-csv without bills", a.Body)
+		}
 		return
 	}
 	f := file{st.Bills[c.random.IntN(len(st.Bills))].Document, []string{".csv", ".xlsx"}[c.random.IntN(2)]}
@@ -620,17 +588,10 @@ func (c *client) attachOrders(ctx context.Context, s *session, f file, add bool)
 		change, r.Query = alsoOrdered(f), url.Values{"mode": {"append"}}
 	}
 	r.Kind, r.Body = api.Form(api.Part{Name: f.name(), Content: f.content()})
-	a := c.ask(ctx, c.hc, r)
-	switch a.outcome {
-	case unknown:
-		s.mayHave(change)
-	case done:
-		s.did(change)
+	if a := c.ask(ctx, c.hc, r); s.took(a, change) {
 		var v struct{ Rows int }
-		if err := a.Into(&v); err != nil {
-			c.broken(s, r.String(), a, err)
-		} else if !s.narrow(func(st state) bool { return rowsOf(st) == v.Rows }) {
-			c.found(wrong, s, r.String(), a.Body)
+		if c.decode(s, r.String(), a, &v) {
+			c.found(s.expect(func(st state) bool { return rowsOf(st) == v.Rows }, wrong), s, r.String(), a.Body)
 		}
 	}
 	if c.random.IntN(2) == 0 {
@@ -674,31 +635,21 @@ func (c *client) routing(ctx context.Context, s *session) {
 }
 
 func (c *client) status(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/status", SID: s.id})
-	if a.outcome != done {
-		return
-	}
 	var v api.Status
-	if err := a.Into(&v); err != nil {
-		c.broken(s, "/status", a, err)
-		return
+	if a, ok := c.read(ctx, s, "GET", "/status", &v); ok {
+		c.found(s.seesFiles(v.Exists, v.Uploaded()), s, "/status", a.Body)
 	}
-	c.found(s.seesFiles(v.Exists, v.Uploaded()), s, "/status", a.Body)
 }
 
 // validate asks whether the session is clean, and compares the names of its files.
 func (c *client) validate(ctx context.Context, s *session) {
 	const what = "/validate-session"
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: what, SID: s.id})
-	if a.outcome != done {
-		return
-	}
 	var v struct {
 		Exists bool     `json:"directory_exists"`
 		Names  []string `json:"files_found"`
 	}
-	if err := a.Into(&v); err != nil {
-		c.broken(s, what, a, err)
+	a, ok := c.read(ctx, s, "GET", what, &v)
+	if !ok {
 		return
 	}
 	var files []api.File
@@ -712,12 +663,7 @@ func (c *client) validate(ctx context.Context, s *session) {
 }
 
 // files lists the files and downloads one of them, which must match the upload.
-func (c *client) files(ctx context.Context, s *session) {
-	st, ok := s.sure()
-	if !ok || len(st.Bills) == 0 {
-		c.look(ctx, s)
-		return
-	}
+func (c *client) files(ctx context.Context, s *session, st state) {
 	all := st.Files()
 	f := all[c.random.IntN(len(all))]
 	what := "/download-bol/" + f.name()
@@ -735,16 +681,12 @@ func (c *client) files(ctx context.Context, s *session) {
 
 // picture reads the session's view, as the page does, and a picture of a page.
 func (c *client) picture(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: "/view", SID: s.id})
-	if a.outcome != done {
-		return
-	}
 	var v struct {
 		Version string
 		Bills   []struct{}
 	}
-	if err := a.Into(&v); err != nil {
-		c.broken(s, "/view", a, err)
+	a, ok := c.read(ctx, s, "GET", "/view", &v)
+	if !ok {
 		return
 	}
 	if len(v.Bills) == 0 {
@@ -761,21 +703,14 @@ func (c *client) picture(ctx context.Context, s *session) {
 
 // process makes the server read the bills again.
 func (c *client) process(ctx context.Context, s *session) {
-	a := c.ask(ctx, c.hc, api.Request{Method: "POST", Path: "/process", SID: s.id}, "no_bol")
-	switch a.outcome {
-	case done:
-		var v struct {
-			Rows int `json:"row_count"`
-		}
-		if err := a.Into(&v); err != nil {
-			c.broken(s, "/process", a, err)
-		} else if !s.narrow(func(st state) bool { _, lines := countOf(st); return lines == v.Rows }) {
-			c.found(wrong, s, "/process", a.Body)
-		}
-	case refused:
-		if a.code == "no_bol" {
-			c.found(s.seesNone(), s, "/process", a.Body)
-		}
+	var v struct {
+		Rows int `json:"row_count"`
+	}
+	a, ok := c.read(ctx, s, "POST", "/process", &v, "no_bol")
+	if ok {
+		c.found(s.expect(func(st state) bool { _, lines := countOf(st); return lines == v.Rows }, wrong), s, "/process", a.Body)
+	} else if a.code == "no_bol" {
+		c.found(s.seesNone(), s, "/process", a.Body)
 	}
 }
 
@@ -801,8 +736,7 @@ func (c *client) convert(ctx context.Context) {
 		var v struct {
 			CSV string `json:"csv_data"`
 		}
-		if err := a.Into(&v); err != nil {
-			c.broken(s, way.path, a, err)
+		if !c.decode(s, way.path, a, &v) {
 			return
 		}
 		sheet = []byte(v.CSV)
@@ -829,9 +763,7 @@ func (c *client) browse(ctx context.Context) {
 	s := newSession(v.SessionID)
 	s.set([]state{state{}.Begun()})
 	d := c.docs(1)
-	r := api.Request{Method: "POST", Path: "/upload"}
-	r.Kind, r.Body = pdfs(d...)
-	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, r), state.Opened, replaced(d...))
+	c.attached(s, "/upload by the cookie", c.ask(ctx, browser, uploading("", d...)), state.Opened, replaced(d...))
 	if a := c.ask(ctx, browser, api.Request{Method: "GET", Path: "/download"}, "no_sheet"); a.outcome == done {
 		c.report.count("downloads compared")
 		c.found(s.seesCSV(a.Body), s, "/download by the cookie", a.Body)
@@ -893,25 +825,18 @@ func (c *client) watch(run context.Context, s *session) {
 		Type, Kind   string
 		Bills, Lines int
 	}
-	events := make(chan event, 100)
-	go func() {
-		defer close(events)
-		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				var e event
-				if json.Unmarshal([]byte(data), &e) == nil {
-					select {
-					case events <- e:
-					default: // more than needed
-					}
-				}
-			}
+	lines := bufio.NewScanner(resp.Body)
+	next := func() (e event, ok bool) {
+		for !ok && lines.Scan() {
+			data, is := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+			ok = is && json.Unmarshal(data, &e) == nil
 		}
-	}()
+		return e, ok
+	}
 	excused := func() bool {
 		return run.Err() != nil || c.trouble.since(down, began) || c.trouble.since(crowded, began)
 	}
-	first, ok := <-events
+	first, ok := next()
 	if !ok && excused() {
 		return
 	}
@@ -919,14 +844,13 @@ func (c *client) watch(run context.Context, s *session) {
 		c.report.violated(string(wrong), "client %s, %s: its events began with %+v", c.name, s, first)
 	}
 	d := c.docs(1)
-	up := api.Request{Method: "POST", Path: "/upload", SID: s.id}
-	up.Kind, up.Body = pdfs(d...)
+	up := uploading(s.id, d...)
 	a := c.ask(ctx, c.hc, up)
 	c.attached(s, up.String(), a, state.Opened, replaced(d...))
 	if a.outcome != done {
 		return
 	}
-	for e := range events {
+	for e, ok := next(); ok; e, ok = next() {
 		if e.Type == "attached" && e.Kind == "bol" && e.Bills == d[0].Bills() && e.Lines == d[0].Lines() {
 			c.report.count("uploads that events reported")
 			return

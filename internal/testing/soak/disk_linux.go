@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"tallyman/internal/testing/smalldisk"
 )
 
 // inPrivate is set in the environment of a process that may mount private disks.
@@ -20,17 +22,12 @@ const inPrivate = "TALLYMAN_SOAK_PRIVATE"
 // process is already that program.
 func Privately() (code int, started bool, err error) {
 	if os.Getenv(inPrivate) != "" {
-		return 0, false, syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+		return 0, false, smalldisk.Private()
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), inPrivate+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	if os.Getuid() != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	smalldisk.Isolate(cmd)
 	// The program must end with this process. The kernel watches the thread that
 	// started it.
 	runtime.LockOSThread()
@@ -47,7 +44,7 @@ func Privately() (code int, started bool, err error) {
 		}
 	}()
 	err = cmd.Wait()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), true, nil
 	}
 	return 0, true, err
@@ -56,7 +53,7 @@ func Privately() (code int, started bool, err error) {
 // SmallDisk mounts a disk of a few megabytes at a directory, until the returned
 // function is called or this process ends.
 func SmallDisk(dir string, megabytes int) (unmount func() error, err error) {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
+	if err := smalldisk.Mount(dir, fmt.Sprintf("%dm", megabytes)); err != nil {
 		return nil, fmt.Errorf("mounting a small disk at %s: %w", dir, err)
 	}
 	return func() error { return syscall.Unmount(dir, syscall.MNT_DETACH) }, nil

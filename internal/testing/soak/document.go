@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/xuri/excelize/v2"
-
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/load"
 )
 
 // Document is an invented PDF of bills with its order export. The numbers of its
@@ -27,12 +26,7 @@ type Document struct {
 
 // XLSX returns the orders as a workbook. It is made on the first call.
 func (d *Document) XLSX() []byte {
-	d.once.Do(func() {
-		var err error
-		if d.xlsx, err = workbook(d.sample.Orders); err != nil {
-			panic(err) // a buffer never fails
-		}
-	})
+	d.once.Do(func() { d.xlsx = load.Workbook(d.CSV) })
 	return d.xlsx
 }
 
@@ -104,24 +98,6 @@ func (p *press) next() *Document {
 	}
 	d.PDF, d.CSV = pdf.Bytes(), csv.Bytes()
 	return d
-}
-
-// workbook writes orders as XLSX, all cells as texts.
-func workbook(orders []sample.Order) ([]byte, error) {
-	f := excelize.NewFile()
-	defer f.Close()
-	rows := [][]string{{"Invoice No.", "Style", "Cartons*", "Pieces*", "Invoice Date", "Ship-to Name", "Order No.", "Delivery Date", "Cancel Date"}}
-	for _, o := range orders {
-		rows = append(rows, []string{o.InvoiceNo, o.Style, o.Cartons, o.Pieces, o.InvoiceDate, o.ShipTo, o.OrderNo, o.DeliveryDate, o.CancelDate})
-	}
-	for i, row := range rows {
-		if err := f.SetSheetRow("Sheet1", "A"+strconv.Itoa(i+1), &row); err != nil {
-			return nil, err
-		}
-	}
-	var b bytes.Buffer
-	err := f.Write(&b)
-	return b.Bytes(), err
 }
 
 // together is the sheet of some bills with some order exports as package sample calculates

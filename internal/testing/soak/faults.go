@@ -67,11 +67,11 @@ func (s *Soak) faults() []fault {
 	return all
 }
 
-// later runs a slow fault beside others. The caller makes all random choices beforehand.
-func (s *Soak) later(do func(ctx context.Context, n int)) func(context.Context) error {
+// later runs a slow fault beside others. It makes no random choices, which are not for
+// concurrent use.
+func (s *Soak) later(do func(context.Context)) func(context.Context) error {
 	return func(ctx context.Context) error {
-		n := s.server.random.IntN(1 << 20)
-		s.background.Go(func() { do(ctx, n) })
+		s.background.Go(func() { do(ctx) })
 		return nil
 	}
 }
@@ -113,16 +113,13 @@ func (s *Soak) stopServer(ctx context.Context) error {
 }
 
 func (s *Soak) stopWorker(ctx context.Context) error {
-	if pid := s.server.worker(); pid != 0 {
-		return s.pause(ctx, pid, s.server.PID())
-	}
-	return errMissed
+	return s.pause(ctx, s.server.worker(), s.server.PID())
 }
 
 // pause stops a child of a process for a while.
 func (s *Soak) pause(ctx context.Context, pid, parent int) error {
 	if err := child.Signal(pid, parent, stopped); err != nil {
-		return errMissed // a worker that ended meanwhile
+		return errMissed // there is no worker, or it ended meanwhile
 	}
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(4*time.Second)))
 	child.Signal(pid, parent, continued)
@@ -158,8 +155,7 @@ func (s *Soak) fullDisk(ctx context.Context) error {
 // it.
 func (s *Soak) meets(ctx context.Context) bool {
 	d, sid := s.stray("no room")
-	kind, body := pdfs(d)
-	a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body})
+	a := s.ask(ctx, s.hc, uploading(sid, d))
 	if a.outcome == done {
 		s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	}
@@ -202,7 +198,7 @@ func (s *Soak) dial() (*net.TCPConn, error) {
 
 // slowHeader begins a request and never ends its header. The server closes the
 // connection.
-func (s *Soak) slowHeader(ctx context.Context, n int) {
+func (s *Soak) slowHeader(ctx context.Context) {
 	c, err := s.dial()
 	if err != nil {
 		return
@@ -228,22 +224,22 @@ func (s *Soak) slowHeader(ctx context.Context, n int) {
 
 // slowBody uploads a document whose last bytes come one by one: it is read and
 // attached like any other.
-func (s *Soak) slowBody(ctx context.Context, n int) {
+func (s *Soak) slowBody(ctx context.Context) {
 	d, sid := s.stray("slow")
-	kind, body := pdfs(d)
-	acknowledged := s.hooks.asks(api.Request{Path: "/upload", SID: sid, Body: body})
+	r := uploading(sid, d)
+	acknowledged := s.hooks.asks(r)
 	began := time.Now()
 	c, err := s.dial()
 	if err != nil {
 		return
 	}
 	defer c.Close()
-	fmt.Fprintf(c, "POST /upload?_sid=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", url.QueryEscape(sid), kind, len(body))
+	fmt.Fprintf(c, "POST /upload?_sid=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", url.QueryEscape(sid), r.Kind, len(r.Body))
 	const slow = 100
-	c.Write(body[:len(body)-slow])
+	c.Write(r.Body[:len(r.Body)-slow])
 	each := s.patience(10*time.Second) / slow
-	for i := len(body) - slow; i < len(body) && ctx.Err() == nil; i++ {
-		if _, err := c.Write(body[i : i+1]); err != nil {
+	for i := len(r.Body) - slow; i < len(r.Body) && ctx.Err() == nil; i++ {
+		if _, err := c.Write(r.Body[i : i+1]); err != nil {
 			break
 		}
 		sleep(ctx, each)
@@ -278,7 +274,7 @@ func (s *Soak) read(c net.Conn, method string) (answer, error) {
 
 // slowReader requests a sheet again and again on one connection, reads none of the
 // answers for a while, and then only a few.
-func (s *Soak) slowReader(ctx context.Context, n int) {
+func (s *Soak) slowReader(ctx context.Context) {
 	d, sid := s.stray("not read")
 	if a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: "application/pdf", Body: d.PDF}); a.outcome != done {
 		return
@@ -310,13 +306,13 @@ func (s *Soak) slowReader(ctx context.Context, n int) {
 // abort breaks an upload off in the middle of its body: nothing of it may stay.
 func (s *Soak) abort(ctx context.Context) error {
 	d, sid := s.stray("broken off")
-	kind, body := pdfs(d)
+	r := uploading(sid, d)
 	c, err := s.dial()
 	if err != nil {
 		return errMissed
 	}
-	fmt.Fprintf(c, "POST /upload?_sid=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", url.QueryEscape(sid), kind, len(body))
-	c.Write(body[:s.server.random.IntN(len(body)-1)])
+	fmt.Fprintf(c, "POST /upload?_sid=%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", url.QueryEscape(sid), r.Kind, len(r.Body))
+	c.Write(r.Body[:s.server.random.IntN(len(r.Body)-1)])
 	sleep(ctx, s.between(0, 50*time.Millisecond))
 	c.SetLinger(0) // as a reset, not an end
 	c.Close()

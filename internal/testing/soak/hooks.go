@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 
 	tallyman "tallyman/client"
 	"tallyman/internal/testing/api"
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/receiver"
 )
 
@@ -30,7 +30,7 @@ type hooks struct {
 	secrets map[string]string // by path; empty until the webhooks are made
 	// asked and promised count requests by the event that each makes: those that may have made
 	// it, and those that were acknowledged.
-	asked, promised map[string]int
+	asked, promised load.Counts
 	sessions        map[string]string // that each uploaded file went to, by name; "" if a cookie named it
 	jobs            map[string]bool   // acknowledged ones
 	got             map[string]event  // by webhook-id
@@ -56,8 +56,8 @@ var marked = regexp.MustCompile(`[A-Z]\d{6}\.(?:pdf|csv|xlsx)`)
 // newRecord returns hooks without a receiver.
 func newRecord(s *Soak) *hooks {
 	return &hooks{
-		s: s, secrets: map[string]string{}, asked: map[string]int{}, promised: map[string]int{}, sessions: map[string]string{},
-		jobs: map[string]bool{}, got: map[string]event{}, refused: map[string]bool{},
+		s: s, secrets: map[string]string{}, sessions: map[string]string{}, jobs: map[string]bool{},
+		got: map[string]event{}, refused: map[string]bool{},
 	}
 }
 
@@ -168,15 +168,8 @@ func (h *hooks) asks(r api.Request) (acknowledged func()) {
 		h.sessions[name] = r.SID
 	}
 	key := ready(cause, names[len(names)-1])
-	h.asked[key]++
-	return func() { h.promise(key) }
-}
-
-// promise records that an event must arrive.
-func (h *hooks) promise(key string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.promised[key]++
+	h.asked.Add(key, 1)
+	return func() { h.promised.Add(key, 1) }
 }
 
 // job records a job that was acknowledged.
@@ -188,10 +181,10 @@ func (h *hooks) job(id string) {
 
 // ended records that a job has ended, which is told once.
 func (h *hooks) ended(id, state string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	key := "job." + state + " " + id
-	h.promised[key], h.asked[key] = 1, 1
+	if key := "job." + state + " " + id; h.promised.Get(key) == 0 {
+		h.asked.Add(key, 1)
+		h.promised.Add(key, 1)
+	}
 }
 
 // ServeHTTP implements http.Handler: it receives an event.
@@ -258,7 +251,7 @@ func (h *hooks) take(e event) (refuse http.HandlerFunc) {
 func (h *hooks) missing() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	left := maps.Clone(h.promised)
+	left := h.promised.All()
 	for _, e := range h.got {
 		if key := e.key(); left[key] > 1 {
 			left[key]--
@@ -348,7 +341,7 @@ func (h *hooks) judge(listed []event) {
 		waits[e.key()][e.ID] = true
 	}
 	promised, arrived, pending, gone, foreign := 0, 0, 0, 0, 0
-	for key, n := range h.promised {
+	for key, n := range h.promised.All() {
 		promised += n
 		arrived += n - left[key]
 		onTheWay := min(left[key], len(waits[key]))
@@ -358,7 +351,7 @@ func (h *hooks) judge(listed []event) {
 			h.s.report.violatedBy(string(lost), n, "the event %q was promised, has not arrived, and is not on its way", key)
 		}
 	}
-	ids := map[string]int{}
+	asked, ids := h.asked.All(), map[string]int{}
 	for id, e := range h.got {
 		if why := h.foreign(e); why != "" {
 			foreign++
@@ -366,8 +359,8 @@ func (h *hooks) judge(listed []event) {
 			continue
 		}
 		key := e.key()
-		if ids[key]++; key != "" && ids[key] == h.asked[key]+1 {
-			h.s.report.violated(string(wrong), "the event %q came with %d webhook-ids after %d requests", key, ids[key], h.asked[key])
+		if ids[key]++; key != "" && ids[key] == asked[key]+1 {
+			h.s.report.violated(string(wrong), "the event %q came with %d webhook-ids after %d requests", key, ids[key], asked[key])
 		}
 	}
 	h.s.report.figure("events of webhooks", "%d promised, %d arrived, %d pending, lost %d, foreign %d; %d repeats", promised, arrived, pending, gone, foreign, h.repeats)

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,42 +29,35 @@ func (s *Soak) clearAll(ctx context.Context) error {
 	return nil
 }
 
-// leftFiles counts new files, after those of ended sessions have had time to go.
-func (s *Soak) leftFiles(known map[string]bool, when string, patience time.Duration) {
-	patience = s.o.within(patience)
-	if s.o.leak > 0 {
-		patience = s.o.leak
-	}
-	var left []string
+// leftovers waits until nothing is left, for some time, and returns what is.
+func leftovers[T any](o *Options, patience time.Duration, find func() ([]T, error)) ([]T, error) {
+	patience = cmp.Or(o.leak, o.within(patience))
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		now, err := s.server.files()
-		if err != nil {
-			s.report.violated(leakedFiles, "the data directory cannot be read: %v", err)
-			return
-		}
-		left = nil
-		for path := range now {
-			if !known[path] {
-				left = append(left, path)
-			}
-		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			break
+		if left, err := find(); err != nil || len(left) == 0 || time.Now().After(end) {
+			return left, err
 		}
 	}
-	slices.Sort(left)
-	s.report.violatedBy(leakedFiles, len(left), "%s there are %d files that no session names, such as %v", when, len(left), left[:min(5, len(left))])
+}
+
+// leftFiles counts new files, after those of ended sessions have had time to go.
+func (s *Soak) leftFiles(known []string, when string, patience time.Duration) {
+	left, err := leftovers(&s.o, patience, func() ([]string, error) {
+		now, err := s.server.files()
+		return slices.DeleteFunc(now, func(path string) bool { return slices.Contains(known, path) }), err
+	})
+	if err != nil {
+		s.report.violated(leakedFiles, "the data directory cannot be read: %v", err)
+	} else if len(left) > 0 {
+		slices.Sort(left)
+		s.report.violatedBy(leakedFiles, len(left), "%s there are %d files that no session names, such as %v", when, len(left), left[:min(5, len(left))])
+	}
 }
 
 // expire lets sessions expire, ends the server, and checks what is left.
-func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
+func (s *Soak) expire(ctx context.Context, known []string) error {
 	const n = 5
 	for i := range n {
-		kind, body := pdfs(s.strays.next())
-		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: fmt.Sprint("expires ", i), Kind: kind, Body: body})
+		a := s.ask(ctx, s.hc, uploading(fmt.Sprint("expires ", i), s.strays.next()))
 		if a.outcome != done {
 			return fmt.Errorf("uploading to a session that is to expire: %d %s", a.Status, a.Body)
 		}
@@ -93,25 +87,14 @@ func (s *Soak) expire(ctx context.Context, known map[string]bool) error {
 
 // processes counts processes of the program that do not belong to the server.
 func (s *Soak) processes(when string, server int) {
-	patience := s.o.within(10 * time.Second)
-	if s.o.leak > 0 {
-		patience = s.o.leak
-	}
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	stray, _ := leftovers(&s.o, 10*time.Second, func() ([]int, error) {
 		_, own := load.Family(server)
-		var stray []int
-		for _, pid := range load.Running(s.server.Program) {
-			if pid != server && !slices.ContainsFunc(own, func(p load.Process) bool { return server != 0 && p.PID == pid }) {
-				stray = append(stray, pid)
-			}
-		}
-		if len(stray) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			s.report.violatedBy(leakedProcesses, len(stray), "%s there are stray processes of the program: %v", when, stray)
-			return
-		}
+		return slices.DeleteFunc(load.Running(s.server.Program), func(pid int) bool {
+			return pid == server || slices.ContainsFunc(own, func(p load.Process) bool { return p.PID == pid })
+		}), nil
+	})
+	if len(stray) > 0 {
+		s.report.violatedBy(leakedProcesses, len(stray), "%s there are stray processes of the program: %v", when, stray)
 	}
 }
 

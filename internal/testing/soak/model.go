@@ -41,6 +41,13 @@ func billsOf(docs []*Document) (files []file) {
 	return files
 }
 
+func namesOf(files []file) (names []string) {
+	for _, f := range files {
+		names = append(names, f.name())
+	}
+	return names
+}
+
 // state is the possible content of a session.
 type state = api.State[file]
 
@@ -51,10 +58,7 @@ func textOf(s state) string {
 	if !s.Alive {
 		return "no session"
 	}
-	var names []string
-	for _, f := range s.Files() {
-		names = append(names, f.name())
-	}
+	names := namesOf(s.Files())
 	if s.Amended != "" {
 		names = append(names, s.Amended)
 	}
@@ -89,6 +93,17 @@ func csvOf(s state) []byte {
 
 // sheetOf is the expected CSV of the bills of documents.
 func sheetOf(docs ...*Document) []byte { return csvOf(holding(docs...)) }
+
+// numbersOf are the numbers of all bills, sorted.
+func numbersOf(s state) (numbers []string) {
+	for _, f := range s.Bills {
+		for _, b := range f.sample.Bills {
+			numbers = append(numbers, b.Number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
 
 // rowsOf is the number of all order rows.
 func rowsOf(s state) (n int) {
@@ -222,6 +237,25 @@ func (s *session) narrow(agrees func(state) bool) bool {
 	return true
 }
 
+// took records a change by the answer to it, and reports whether it was made.
+func (s *session) took(a answer, f func(state) state) bool {
+	switch a.outcome {
+	case unknown:
+		s.mayHave(f)
+	case done:
+		s.did(f)
+	}
+	return a.outcome == done
+}
+
+// expect is narrow, and returns the finding if no state agrees.
+func (s *session) expect(agrees func(state) bool, otherwise finding) finding {
+	if s.narrow(agrees) {
+		return ""
+	}
+	return otherwise
+}
+
 func (s *session) String() string {
 	var texts []string
 	for _, st := range s.may {
@@ -240,25 +274,38 @@ const (
 	wrong        finding = "wrong"        // neither, and yet not the expected answer
 )
 
-// judge classifies a sheet that no state of the session explains.
+// judge classifies a sheet that no state of the session explains. One with fewer lines than
+// any state has is one whose lines are lost.
 func (s *session) judge(rows [][]string) finding {
 	if len(rows) == 0 {
-		return wrong
+		return lost
 	}
 	column := slices.Index(rows[0], "Invoice No.")
 	if column < 0 {
-		return wrong
+		return lost
 	}
-	marks := map[string]bool{}
+	var numbers []string
 	for _, r := range rows[1:] {
-		if column < len(r) && len(r[column]) > 0 {
-			marks[r[column][:len(r[column])-1]] = true
+		if column < len(r) {
+			numbers = append(numbers, r[column])
 		}
 	}
-	return s.judgeMarks(marks)
+	return s.judgeMarks(marksOf(numbers), lost)
 }
 
-func (s *session) judgeMarks(marks map[string]bool) finding {
+// marksOf are the marks of the documents that have bills of these numbers.
+func marksOf(numbers []string) (marks []string) {
+	for _, n := range numbers {
+		if n != "" {
+			marks = append(marks, n[:len(n)-1])
+		}
+	}
+	return marks
+}
+
+// judgeMarks classifies an answer with files of these marks, otherwise if the session may
+// have all of them.
+func (s *session) judgeMarks(marks []string, otherwise finding) finding {
 	within := func(states []state) bool {
 		known := map[string]bool{}
 		for _, st := range states {
@@ -266,12 +313,7 @@ func (s *session) judgeMarks(marks map[string]bool) finding {
 				known[f.Mark] = true
 			}
 		}
-		for m := range marks {
-			if !known[m] {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(marks, func(m string) bool { return !known[m] })
 	}
 	switch {
 	case !within(append(slices.Clone(s.may), s.was...)):
@@ -279,7 +321,7 @@ func (s *session) judgeMarks(marks map[string]bool) finding {
 	case !within(s.may):
 		return lost
 	default:
-		return wrong
+		return otherwise
 	}
 }
 
@@ -292,24 +334,12 @@ func (s *session) seesCSV(body []byte) finding {
 	if err != nil {
 		return wrong
 	}
-	return s.asLost(s.judge(rows))
-}
-
-// asLost changes the finding about a sheet with fewer lines than any state has: the
-// missing lines are lost.
-func (s *session) asLost(f finding) finding {
-	if f == wrong {
-		return lost
-	}
-	return f
+	return s.judge(rows)
 }
 
 // seesNone checks an answer that says that there is no sheet.
 func (s *session) seesNone() finding {
-	if s.narrow(func(st state) bool { return len(st.Bills) == 0 }) {
-		return ""
-	}
-	return lost
+	return s.expect(func(st state) bool { return len(st.Bills) == 0 }, lost)
 }
 
 // seesXLSX checks a sheet as a workbook.
@@ -348,23 +378,10 @@ func (s *session) seesRouting(body []byte) finding {
 		}
 	}
 	slices.Sort(got)
-	if s.narrow(func(st state) bool {
-		var want []string
-		for _, d := range st.Bills {
-			for _, b := range d.sample.Bills {
-				want = append(want, b.Number)
-			}
-		}
-		slices.Sort(want)
-		return slices.Equal(got, want)
-	}) {
+	if s.narrow(func(st state) bool { return slices.Equal(got, numbersOf(st)) }) {
 		return ""
 	}
-	marks := map[string]bool{}
-	for _, n := range got {
-		marks[n[:max(0, len(n)-1)]] = true
-	}
-	return s.judgeMarks(marks)
+	return s.judgeMarks(marksOf(got), wrong)
 }
 
 // seesJSON checks a sheet as JSON, its rows, the numbers of its bills and the names
@@ -398,45 +415,21 @@ func (s *session) seesJSON(body []byte) finding {
 	if f := s.seesRows(rows); f != "" {
 		return f
 	}
-	marks, agreed := map[string]bool{}, s.narrow(func(st state) bool {
-		var names, numbers []string
-		for _, d := range st.Bills {
-			names = append(names, d.name())
-			for _, b := range d.sample.Bills {
-				numbers = append(numbers, b.Number)
-			}
-		}
-		if len(v.Files) != len(names) || len(v.Bills) != len(numbers) || (v.Orders != nil) != (len(st.Orders) > 0) {
-			return false
-		}
-		for i, f := range v.Files {
-			if f.Name != names[i] {
-				return false
-			}
-		}
-		for _, b := range v.Bills {
-			if !slices.Contains(numbers, b.Number.Text) {
-				return false
-			}
-		}
-		var exports []string
-		for _, f := range st.Orders {
-			exports = append(exports, f.name())
-		}
-		return v.Orders == nil || v.Orders.Name == strings.Join(exports, ", ")
-	})
-	if agreed {
-		return ""
-	}
+	var names, marks, numbers []string
 	for _, f := range v.Files {
-		marks[strings.TrimSuffix(f.Name, ".pdf")] = true
+		names, marks = append(names, f.Name), append(marks, strings.TrimSuffix(f.Name, ".pdf"))
 	}
 	for _, b := range v.Bills {
-		if n := len(b.Number.Text); n > 0 {
-			marks[b.Number.Text[:n-1]] = true
-		}
+		numbers = append(numbers, b.Number.Text)
 	}
-	return s.judgeMarks(marks)
+	slices.Sort(numbers)
+	if s.narrow(func(st state) bool {
+		return slices.Equal(names, namesOf(st.Bills)) && slices.Equal(numbers, numbersOf(st)) && (v.Orders != nil) == (len(st.Orders) > 0) &&
+			(v.Orders == nil || v.Orders.Name == strings.Join(namesOf(st.Orders), ", "))
+	}) {
+		return ""
+	}
+	return s.judgeMarks(append(marks, marksOf(numbers)...), wrong)
 }
 
 func (s *session) seesRows(rows [][]string) finding {
@@ -449,29 +442,15 @@ func (s *session) seesRows(rows [][]string) finding {
 	}) {
 		return ""
 	}
-	return s.asLost(s.judge(rows))
+	return s.judge(rows)
 }
 
 // sameRows compares a table of typed cells with one of texts.
 func sameRows(got, want [][]string) bool {
-	if len(got) != len(want) {
-		return false
-	}
-	for i, row := range want {
-		for j, cell := range row {
-			typed := ""
-			if j < len(got[i]) { // empty cells at the end may be left out
-				typed = got[i][j]
-			}
-			if !sameCell(typed, cell) {
-				return false
-			}
-		}
-		if len(got[i]) > len(row) {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(got, want, func(typed, texts []string) bool {
+		left := max(0, len(texts)-len(typed)) // empty cells at the end may be left out
+		return slices.EqualFunc(slices.Concat(typed, make([]string, left)), texts, sameCell)
+	})
 }
 
 // sameCell reports whether a cell of a workbook or of JSON is the cell of a CSV: the
@@ -512,34 +491,28 @@ func (s *session) sees(files []api.File, agrees func(state) bool) finding {
 	if s.narrow(agrees) {
 		return ""
 	}
-	marks := map[string]bool{}
+	var marks []string
 	for _, f := range files {
 		mark, _, _ := strings.Cut(f.Name, ".")
-		marks[mark] = true
+		marks = append(marks, mark)
 	}
-	return s.asLost(s.judgeMarks(marks))
+	return s.judgeMarks(marks, lost)
 }
 
 // seesFigures checks the figures in the answer to an upload of bills.
 func (s *session) seesFigures(bills, lines int) finding {
-	if s.narrow(func(st state) bool { b, l := countOf(st); return b == bills && l == lines }) {
-		return ""
-	}
-	return wrong
+	return s.expect(func(st state) bool { b, l := countOf(st); return b == bills && l == lines }, wrong)
 }
 
 // seesRemoved checks how many files were removed at the end of a session's life. It
 // is called before the change is recorded.
 func (s *session) seesRemoved(files int, size int64) finding {
-	if s.narrow(func(st state) bool {
+	return s.expect(func(st state) bool {
 		n, all := 0, int64(0)
 		for _, f := range filesOf(st) {
 			n, all = n+1, all+f.Size
 		}
 		// The bytes of amendments are not known.
 		return n == files && (all == size || st.Amended != "" && all < size)
-	}) {
-		return ""
-	}
-	return wrong
+	}, wrong)
 }

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tallyman/internal/testing/load"
 )
 
 // Report is the result of a run. It is safe for concurrent use.
@@ -15,12 +18,13 @@ type Report struct {
 	// Out receives violations as they happen; nil means no output.
 	Out io.Writer
 
-	mu         sync.Mutex
 	began      time.Time
-	operations map[string]int
-	faults     map[string]int
-	answers    map[string]int // 4xx and 5xx by status and code
-	counts     map[string]int
+	operations load.Counts
+	faults     load.Counts
+	answers    load.Counts // 4xx and 5xx by status and code
+	counts     load.Counts
+
+	mu         sync.Mutex
 	violations []string
 	many       int // violations in all
 	figures    []figure
@@ -46,20 +50,12 @@ var promises = []string{
 	string(contaminated), string(lost), string(wrong), leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, grown, unpromised, hangs, panics,
 }
 
-func newReport(out io.Writer) *Report {
-	return &Report{Out: out, began: time.Now(), operations: map[string]int{}, faults: map[string]int{}, answers: map[string]int{}, counts: map[string]int{}}
-}
+func newReport(out io.Writer) *Report { return &Report{Out: out, began: time.Now()} }
 
-func (r *Report) add(m map[string]int, name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m[name]++
-}
-
-func (r *Report) operation(name string) { r.add(r.operations, name) }
-func (r *Report) fault(name string)     { r.add(r.faults, name) }
-func (r *Report) answer(name string)    { r.add(r.answers, name) }
-func (r *Report) count(name string)     { r.add(r.counts, name) }
+func (r *Report) operation(name string) { r.operations.Add(name, 1) }
+func (r *Report) fault(name string)     { r.faults.Add(name, 1) }
+func (r *Report) answer(name string)    { r.answers.Add(name, 1) }
+func (r *Report) count(name string)     { r.counts.Add(name, 1) }
 
 // most bounds the number of violations that are kept and printed.
 const most = 200
@@ -69,9 +65,9 @@ const most = 200
 func (r *Report) violated(what, format string, args ...any) { r.violatedBy(what, 1, format, args...) }
 
 func (r *Report) violatedBy(what string, n int, format string, args ...any) {
+	r.counts.Add(what, n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.counts[what] += n
 	r.many++
 	if len(r.violations) >= most {
 		return
@@ -98,30 +94,14 @@ func (r *Report) Violations() []string {
 
 // Count returns the count of one of the summary's names.
 func (r *Report) Count(name string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range []map[string]int{r.counts, r.faults, r.operations, r.answers} {
-		if n, ok := m[name]; ok {
-			return n
-		}
-	}
-	return 0
+	return cmp.Or(r.counts.Get(name), r.faults.Get(name), r.operations.Get(name), r.answers.Get(name))
 }
 
 // Operations is the total number of operations.
-func (r *Report) Operations() int { return r.sum(r.operations) }
+func (r *Report) Operations() int { return r.operations.Sum() }
 
 // Faults is the total number of faults.
-func (r *Report) Faults() int { return r.sum(r.faults) }
-
-func (r *Report) sum(m map[string]int) (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, k := range m {
-		n += k
-	}
-	return n
-}
+func (r *Report) Faults() int { return r.faults.Sum() }
 
 // line describes the progress in a few words.
 func (r *Report) line() string {
@@ -137,7 +117,6 @@ func (r *Report) total() int {
 
 // Write writes the summary.
 func (r *Report) Write(w io.Writer) {
-	operations, faults := r.Operations(), r.Faults()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	section := func(title string, m map[string]int) {
@@ -149,22 +128,20 @@ func (r *Report) Write(w io.Writer) {
 			fmt.Fprintf(w, "  %-52s %9d\n", name, m[name])
 		}
 	}
-	fmt.Fprintf(w, "%-54s %9d\n", "operations", operations)
-	fmt.Fprintf(w, "%-54s %9d\n", "faults", faults)
+	fmt.Fprintf(w, "%-54s %9d\n", "operations", r.Operations())
+	fmt.Fprintf(w, "%-54s %9d\n", "faults", r.Faults())
+	others := r.counts.All()
 	for _, name := range promises {
-		fmt.Fprintf(w, "%-54s %9d\n", name, r.counts[name])
+		fmt.Fprintf(w, "%-54s %9d\n", name, others[name])
+		delete(others, name)
 	}
 	fmt.Fprintln(w)
 	for _, f := range r.figures {
 		fmt.Fprintf(w, "%-54s %s\n", f.name, f.value)
 	}
-	section("operations", r.operations)
-	section("faults", r.faults)
-	section("answers that were not 200", r.answers)
-	others := maps.Clone(r.counts)
-	for _, name := range promises {
-		delete(others, name)
-	}
+	section("operations", r.operations.All())
+	section("faults", r.faults.All())
+	section("answers that were not 200", r.answers.All())
 	section("beside that", others)
 	if r.many > 0 {
 		fmt.Fprintf(w, "\n%d violations; the first of them:\n  %s\n", r.many, strings.Join(r.violations[:min(len(r.violations), 20)], "\n  "))

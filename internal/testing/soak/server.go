@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,7 +45,7 @@ func newServer(s *Soak) (*server, error) {
 		random: rand.New(rand.NewPCG(s.o.Seed, 0xFA17)), report: s.report,
 		grace: s.o.within(5 * time.Second), document: s.o.within(time.Minute),
 	}
-	if err := makeDirs(v.data, v.temp); err != nil {
+	if err := errors.Join(os.MkdirAll(v.data, 0o700), os.MkdirAll(v.temp, 0o700)); err != nil {
 		return nil, err
 	}
 	var err error
@@ -130,28 +130,12 @@ func (v *server) worker() int {
 
 // files are the paths of the files in the data directory and in the directory for
 // temporary files. The database's own files are left out, since they come and go.
-func (v *server) files() (map[string]bool, error) {
-	found := map[string]bool{}
-	for _, dir := range []string{v.data, v.temp} {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // gone meanwhile
-			}
-			if err != nil || d.IsDir() {
-				return err
-			}
-			if name := d.Name(); filepath.Dir(path) == v.data &&
-				(strings.HasPrefix(name, "sessions.db") || name == "RESERVE" || name == "LOCK" || name == ballast) {
-				return nil
-			}
-			found[path] = true
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+func (v *server) files() ([]string, error) {
+	found, err := load.Files(v.data, v.temp)
+	return slices.DeleteFunc(found, func(path string) bool {
+		name := filepath.Base(path)
+		return filepath.Dir(path) == v.data && (strings.HasPrefix(name, "sessions.db") || name == "RESERVE" || name == "LOCK" || name == ballast)
+	}), err
 }
 
 // metrics returns measurements of the server by name, those without labels.

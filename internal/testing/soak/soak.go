@@ -24,8 +24,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,7 +110,6 @@ type Soak struct {
 	looks   atomic.Int64 // how often clients had to look after all their sessions, at each start for instance
 	clock   *wallClock   // of the process clockOf, once it was moved
 	proxy   *httptest.Server
-	target  atomic.Pointer[url.URL]
 	clockOf int
 	// background are faults that take long.
 	background sync.WaitGroup
@@ -172,8 +171,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return report, err
 	}
 	if o.between != nil {
+		target, err := url.Parse(s.server.url()) // the same after each start
+		if err != nil {
+			return report, err
+		}
 		s.proxy = httptest.NewServer(o.between(&httputil.ReverseProxy{
-			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.target.Load()) },
+			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
 			// A connection that breaks behind the proxy must break in front of it,
 			// too.
 			ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -197,11 +200,6 @@ func (s *Soak) start() error {
 	if err := s.server.Start(); err != nil {
 		return err
 	}
-	u, err := url.Parse(s.server.url())
-	if err != nil {
-		return err
-	}
-	s.target.Store(u)
 	s.looks.Add(1)
 	return nil
 }
@@ -296,12 +294,7 @@ func (s *Soak) steady(ctx context.Context, faults []fault, end time.Time) error 
 	sampling, stop := context.WithCancel(ctx)
 	samples := make(chan []reading)
 	go func() { samples <- s.sample(sampling, max(500*time.Millisecond, min(5*time.Second, whole/100))) }()
-	var gentle []fault
-	for _, f := range faults {
-		if !f.ends {
-			gentle = append(gentle, f)
-		}
-	}
+	gentle := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return f.ends })
 	err = s.harm(ctx, gentle, s.o.Faults-s.report.Faults(), end)
 	stop()
 	seen := <-samples
@@ -364,7 +357,7 @@ func (s *Soak) fell() error {
 }
 
 // finish clears the sessions, and checks what is left.
-func (s *Soak) finish(known map[string]bool) error {
+func (s *Soak) finish(known []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.within(8*time.Minute))
 	defer cancel()
 	for _, c := range s.clients {
@@ -392,12 +385,3 @@ func (s *Soak) finish(known map[string]bool) error {
 
 // LogPath is the path of the server's log in a run's directory.
 func LogPath(dir string) string { return filepath.Join(dir, "server.log") }
-
-func makeDirs(dirs ...string) error {
-	for _, d := range dirs {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -119,9 +119,16 @@ func send(w http.ResponseWriter, a *httptest.ResponseRecorder, body []byte) {
 	w.Write(body)
 }
 
-// isSheet reports whether a request is for a sheet as CSV.
-func isSheet(r *http.Request) bool {
-	return r.Method == http.MethodGet && (r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == "")
+// sheets changes the sheets that are downloaded as CSV.
+func sheets(change func(r *http.Request, sheet []byte) []byte) liar {
+	return func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		a := pass(next, r)
+		body := a.Body.Bytes()
+		if r.Method == http.MethodGet && (r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == "") && a.Code == http.StatusOK {
+			body = change(r, body)
+		}
+		send(w, a, body)
+	}
 }
 
 // Each of these breaks one promise on purpose, to show that a run can find
@@ -138,33 +145,24 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 		set  func(*testing.T, *Options)
 		want []string // the counts that must not be 0
 	}{
-		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
-			a := pass(next, r)
-			body := a.Body.Bytes()
-			if isSheet(r) && a.Code == http.StatusOK {
-				mu.Lock()
-				body, swapped = swapped, body
-				mu.Unlock()
-				if body == nil {
-					body = a.Body.Bytes()
-				}
+		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: sheets(func(_ *http.Request, own []byte) []byte {
+			mu.Lock()
+			defer mu.Unlock()
+			other := swapped
+			if swapped = own; other == nil {
+				return own
 			}
-			send(w, a, body)
-		}},
-		{name: "a client gets an earlier sheet of its session", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
-			a := pass(next, r)
-			body := a.Body.Bytes()
-			if isSheet(r) && a.Code == http.StatusOK {
-				mu.Lock()
-				if old := first[r.URL.Query().Get("_sid")]; old != nil {
-					body = old
-				} else {
-					first[r.URL.Query().Get("_sid")] = body
-				}
-				mu.Unlock()
+			return other
+		})},
+		{name: "a client gets an earlier sheet of its session", want: []string{string(lost)}, lie: sheets(func(r *http.Request, sheet []byte) []byte {
+			mu.Lock()
+			defer mu.Unlock()
+			sid := r.URL.Query().Get("_sid")
+			if first[sid] == nil {
+				first[sid] = sheet
 			}
-			send(w, a, body)
-		}},
+			return first[sid]
+		})},
 		{name: "an upload that was acknowledged is gone", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			a := pass(next, r)
 			if r.URL.Path == "/upload" && a.Code == http.StatusOK && n.Add(1)%3 == 0 {
@@ -172,14 +170,9 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 			}
 			send(w, a, a.Body.Bytes())
 		}},
-		{name: "the last line of a sheet is missing", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
-			a := pass(next, r)
-			body := a.Body.Bytes()
-			if isSheet(r) && a.Code == http.StatusOK {
-				body = body[:bytes.LastIndexByte(body[:len(body)-1], '\n')+1]
-			}
-			send(w, a, body)
-		}},
+		{name: "the last line of a sheet is missing", want: []string{string(lost)}, lie: sheets(func(_ *http.Request, sheet []byte) []byte {
+			return sheet[:bytes.LastIndexByte(sheet[:len(sheet)-1], '\n')+1]
+		})},
 		{name: "an error of the server's own", want: []string{unpromised}, lie: instead(500, `{"error":"Something went wrong.","code":"internal"}`)},
 		{name: "an answer that never comes", want: []string{hangs}, set: func(_ *testing.T, o *Options) { o.Deadline = time.Second }, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet && n.Add(1)%30 == 0 {
@@ -310,7 +303,7 @@ func TestInexplicableAnswersAreFound(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Soak{report: newReport(nil)}
 			began := time.Now()
-			if c.trouble != "" {
+			if c.trouble != calm {
 				s.trouble.begin(c.trouble)()
 				s.trouble.allow(c.trouble)
 			}

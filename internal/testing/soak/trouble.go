@@ -9,70 +9,62 @@ import (
 // answers.
 type trouble struct {
 	mu    sync.Mutex
-	kinds map[kind]*window
-	// allowed is the number of answers that each kind still excuses, where they can
-	// be counted.
-	allowed map[kind]int
+	kinds [kinds]window
+}
+
+// window is when there is trouble of one kind.
+type window struct {
+	open   int
+	closed time.Time // when the last one ended
+	// allowed is the number of answers that it still excuses, where they can be counted.
+	allowed int
 }
 
 // allow adds an excused answer of a kind.
 func (t *trouble) allow(k kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.allowed == nil {
-		t.allowed = map[kind]int{}
-	}
-	t.allowed[k]++
+	t.kinds[k].allowed++
 }
 
 // excuse consumes one excused answer, and reports whether there was one.
 func (t *trouble) excuse(k kind) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.allowed[k] == 0 {
+	if t.kinds[k].allowed == 0 {
 		return false
 	}
-	t.allowed[k]--
+	t.kinds[k].allowed--
 	return true
 }
 
 // kind is a kind of trouble.
-type kind string
+type kind int
 
-// The kinds that excuse something.
+// The kinds, and what they excuse.
 const (
-	down    kind = "the server is down"         // connections break and are refused
-	full    kind = "the disk is full"           // 507, and 503 storage_unavailable
-	harmed  kind = "a worker was killed"        // 503 worker_stopped
-	rogue   kind = "a worker sends nonsense"    // 422 worker_crashed
-	crowded kind = "there are many connections" // 503, and connections that are not accepted
-	jumped  kind = "the clock is wrong"         // events that were signed at another time
+	calm    kind = iota // nothing
+	down                // the server is down: connections break and are refused
+	full                // the disk is full: 507, and 503 storage_unavailable
+	harmed              // a worker was killed: 503 worker_stopped
+	rogue               // a worker sends nonsense: 422 worker_crashed
+	crowded             // there are many connections: 503, and connections that are not accepted
+	jumped              // the clock is wrong: events that were signed at another time
+	kinds               // how many there are
 )
 
 // lasting is how long a kind excuses requests after its end. A dead idle connection is
 // discovered a moment later, but a killed idle worker only by the next upload that uses
 // it.
-var lasting = map[kind]time.Duration{
+var lasting = [kinds]time.Duration{
 	down: time.Second, full: time.Second, harmed: time.Minute, rogue: time.Minute, crowded: 2 * time.Second, jumped: time.Minute,
-}
-
-type window struct {
-	open   int
-	closed time.Time // when the last one ended
 }
 
 // begin records the beginning of trouble. The returned function records the end.
 func (t *trouble) begin(k kind) (over func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.kinds == nil {
-		t.kinds = map[kind]*window{}
-	}
-	w := t.kinds[k]
-	if w == nil {
-		w = &window{}
-		t.kinds[k] = w
-	}
+	w := &t.kinds[k]
 	w.open++
 	return sync.OnceFunc(func() {
 		t.mu.Lock()
@@ -87,5 +79,5 @@ func (t *trouble) since(k kind, then time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.kinds[k]
-	return w != nil && (w.open > 0 || w.closed.Add(lasting[k]).After(then))
+	return w.open > 0 || w.closed.Add(lasting[k]).After(then)
 }

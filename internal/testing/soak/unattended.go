@@ -5,16 +5,17 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/csv"
-	"fmt"
-	"io/fs"
+	"io"
 	"mime"
 	"mime/multipart"
 	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/postoffice"
 )
 
@@ -47,7 +48,7 @@ func newUnattended(s *Soak) (*unattended, error) {
 			return nil, err
 		}
 	}
-	if err := makeDirs(u.folder); err != nil {
+	if err := os.MkdirAll(u.folder, 0o700); err != nil {
 		return nil, err
 	}
 	if u.office, err = postoffice.Open(postoffice.Options{}); err != nil {
@@ -135,12 +136,11 @@ func (u *unattended) finish(ctx context.Context) {
 		sleep(ctx, 100*time.Millisecond)
 	}
 	at := map[string][]string{}
-	err := filepath.WalkDir(u.folder, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			at[e.Name()] = append(at[e.Name()], path)
-		}
-		return err
-	})
+	all, err := load.Files(u.folder)
+	for _, path := range all {
+		name := filepath.Base(path)
+		at[name] = append(at[name], path)
+	}
 	if err != nil {
 		u.s.report.violated(unpromised, "the watched folder cannot be read: %v", err)
 	}
@@ -219,15 +219,9 @@ func (u *unattended) judge(of string, d *Document, got []byte, whole bool) {
 }
 
 func sameCSV(a, b []byte) bool {
-	rows := func(b []byte) [][]string {
-		all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
-		if err != nil {
-			return nil
-		}
-		return all
-	}
-	x, y := rows(a), rows(b)
-	return x != nil && fmt.Sprint(x) == fmt.Sprint(y)
+	x, err1 := csv.NewReader(bytes.NewReader(a)).ReadAll()
+	y, err2 := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	return err1 == nil && err2 == nil && slices.EqualFunc(x, y, slices.Equal)
 }
 
 func field(raw []byte, name string) string {
@@ -255,11 +249,11 @@ func attachedCSV(raw []byte) []byte {
 			return nil
 		}
 		if strings.HasSuffix(p.FileName(), ".csv") {
-			var b bytes.Buffer
-			if _, err := b.ReadFrom(base64.NewDecoder(base64.StdEncoding, p)); err != nil {
+			b, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, p))
+			if err != nil {
 				return nil
 			}
-			return b.Bytes()
+			return b
 		}
 	}
 }

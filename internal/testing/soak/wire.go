@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -132,24 +133,22 @@ func (s *Soak) judge(ctx context.Context, what string, began time.Time, a answer
 		complain(", which no fault explains")
 		a.outcome = unknown
 	default:
-		a.outcome = refused
-		for _, code := range want {
-			if a.code == code {
-				return a
-			}
+		if a.outcome = refused; !slices.Contains(want, a.code) {
+			complain(", which it should not be")
 		}
-		complain(", which it should not be")
 	}
 	return a
 }
 
-// pdfs returns documents as a form.
-func pdfs(docs ...*Document) (kind string, body []byte) {
+// uploading returns the request that uploads documents to a session.
+func uploading(sid string, docs ...*Document) api.Request {
 	var parts []api.Part
 	for _, f := range billsOf(docs) {
 		parts = append(parts, api.Part{Name: f.name(), Content: f.content()})
 	}
-	return api.Form(parts...)
+	r := api.Request{Method: "POST", Path: "/upload", SID: sid}
+	r.Kind, r.Body = api.Form(parts...)
+	return r
 }
 
 // newHTTP returns a client with separate connections.
@@ -177,13 +176,12 @@ func (s *Soak) probe(ctx context.Context, after string) error {
 
 func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration) error {
 	d, sid := s.stray("probe")
-	kind, body := pdfs(d)
-	want, last := sheetOf(d), ""
+	up, want, last := uploading(sid, d), sheetOf(d), ""
 	for end := time.Now().Add(most); time.Now().Before(end); {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/upload", SID: sid, Kind: kind, Body: body})
+		a := s.ask(ctx, s.hc, up)
 		if a.outcome == done {
 			a = s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 			if a.outcome == done {
