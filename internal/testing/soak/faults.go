@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -397,11 +396,7 @@ func (s *Soak) harmless(ctx context.Context, r api.Request) {
 
 // tolerate judges an answer that may be any 4xx.
 func (s *Soak) tolerate(ctx context.Context, what string, began time.Time, a answer, err error) {
-	var e struct{ Code string }
-	if err == nil && a.Status >= 400 && a.Status < 500 {
-		json.Unmarshal(a.Body, &e)
-	}
-	s.judge(ctx, what, began, a, err, []string{e.Code})
+	s.judge(ctx, what, began, a, err, []string{a.Code()})
 }
 
 // wrongRequests are requests that no client should send, with some of their allowed
@@ -476,11 +471,12 @@ func (s *Soak) flood(ctx context.Context) error {
 	over := s.trouble.begin(crowded)
 	defer over()
 	var open []net.Conn
-	defer func() {
+	end := func() {
 		for _, c := range open {
 			c.Close()
 		}
-	}()
+	}
+	defer end()
 	for i := range connections + 40 {
 		c, err := s.dial()
 		if err != nil {
@@ -492,10 +488,7 @@ func (s *Soak) flood(ctx context.Context) error {
 		}
 	}
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(2*time.Second)))
-	for _, c := range open {
-		c.Close()
-	}
-	open = nil
+	end()
 	over()
 	return s.probe(ctx, "a flood of connections")
 }
