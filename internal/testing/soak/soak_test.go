@@ -331,6 +331,30 @@ func TestAKilledWorkerExcusesOneAnswer(t *testing.T) {
 	}
 }
 
+// A mail whose orders are lost must not be excused by a rogue worker that had others.
+func TestARogueWorkerExcusesTheOrdersOfOneMail(t *testing.T) {
+	d := pressed(t, 'Y', 1)[0]
+	for _, c := range []struct {
+		name  string
+		harm  func(*trouble)
+		wrong int // of two sheets without orders
+	}{
+		{"no rogue worker", func(*trouble) {}, 2},
+		{"a rogue worker", func(r *trouble) { r.allow(rogue); r.begin(rogue)() }, 1},
+	} {
+		s := &Soak{report: newReport(nil)}
+		u, l := &unattended{s: s}, letter{d, time.Now()}
+		c.harm(&s.trouble)
+		for range 2 {
+			u.judge("the mail", d, sheetOf(d), l.unread(s))
+		}
+		u.judge("the mail", d, csvOf(holding(d).Ordered(file{d, ".csv"})), l.unread(s))
+		if got := s.report.Count(string(wrong)); got != c.wrong {
+			t.Errorf("%s: %d sheets are wrong, want %d", c.name, got, c.wrong)
+		}
+	}
+}
+
 func TestLeaksAtRestAreFound(t *testing.T) {
 	s := &Soak{o: Options{Growth: 10}, report: newReport(nil)}
 	before := rest{goroutines: 20, files: 10, children: 2, server: 50}

@@ -28,8 +28,14 @@ type unattended struct {
 	office *postoffice.Office
 
 	dropped map[string][]byte    // contents of files, by name
-	mailed  map[string]*Document // by Message-ID
+	mailed  map[string]letter    // by Message-ID
 	of      map[string]*Document // by mark
+}
+
+// letter is a mail with a document.
+type letter struct {
+	*Document
+	sent time.Time
 }
 
 // unattendedEvery is the pause between two arrivals, at most.
@@ -37,7 +43,7 @@ const unattendedEvery = time.Second
 
 // newUnattended makes the folder and the mailbox, and tells the server of them.
 func newUnattended(s *Soak) (*unattended, error) {
-	u := &unattended{s: s, folder: filepath.Join(s.o.Dir, "inbox"), dropped: map[string][]byte{}, mailed: map[string]*Document{}, of: map[string]*Document{}}
+	u := &unattended{s: s, folder: filepath.Join(s.o.Dir, "inbox"), dropped: map[string][]byte{}, mailed: map[string]letter{}, of: map[string]*Document{}}
 	var err error
 	if u.press, err = newPress('Y', s.o.Seed+888_888, 12); err != nil {
 		return nil, err
@@ -103,7 +109,7 @@ func (u *unattended) arrive(ctx context.Context, n int) error {
 	} else {
 		u.s.report.operation("a mail")
 		id := d.Mark + "@shipper.example"
-		u.mailed[id] = d
+		u.mailed[id] = letter{d, time.Now()}
 		if err := u.office.Deliver("INBOX", postoffice.Compose("ann@shipper.example", id, d.Mark,
 			postoffice.Attachment{Name: d.Mark + ".pdf", Content: d.PDF}, postoffice.Attachment{Name: "orders.csv", Content: d.CSV})); err != nil {
 			return err
@@ -165,7 +171,8 @@ func (u *unattended) finish(ctx context.Context) {
 			bad(lost, "%s has no sheet: %v", name, err)
 			continue
 		}
-		u.judge(name, u.of[mark], b, false)
+		// A clock that jumps can end the wait for orders that come by themselves.
+		u.judge(name, u.of[mark], b, func() bool { return true })
 	}
 	outcomes := map[string]int{}
 	for _, folder := range []string{"INBOX", "Done", "Failed"} {
@@ -185,7 +192,7 @@ func (u *unattended) finish(ctx context.Context) {
 		case before == nil:
 			answers[to] = a.Raw
 			if sheet := attachedCSV(a.Raw); sheet != nil {
-				u.judge("the mail "+to, u.mailed[to], sheet, true)
+				u.judge("the mail "+to, u.mailed[to].Document, sheet, u.mailed[to].unread(u.s))
 			}
 		case !bytes.Equal(before, a.Raw):
 			bad(wrong, "the mail %s has two answers", to)
@@ -200,9 +207,15 @@ func (u *unattended) finish(ctx context.Context) {
 	}
 }
 
-// judge compares a sheet with the one of a document. A clock that jumps can end the wait for
-// orders that come by themselves.
-func (u *unattended) judge(of string, d *Document, got []byte, whole bool) {
+// unread reports whether a rogue worker may have had the orders of a mail: they are refused
+// then, and the answer has the sheet of the bills alone.
+func (l letter) unread(s *Soak) func() bool {
+	return func() bool { return s.trouble.since(rogue, l.sent) && s.trouble.excuse(rogue) }
+}
+
+// judge compares a sheet with the one of a document. alone reports whether it may be the
+// sheet of the bills alone.
+func (u *unattended) judge(of string, d *Document, got []byte, alone func() bool) {
 	if d == nil {
 		u.s.report.violated(string(contaminated), "%s has a sheet, and nobody sent it", of)
 		return
@@ -210,7 +223,7 @@ func (u *unattended) judge(of string, d *Document, got []byte, whole bool) {
 	bills := []file{{d, ".pdf"}}
 	for _, orders := range [][]file{{{d, ".csv"}}, nil} {
 		want, err := together(bills, orders)
-		if err == nil && (orders != nil || !whole) && sameCSV(got, want) {
+		if err == nil && sameCSV(got, want) && (orders != nil || alone()) {
 			u.s.report.count("unattended sheets compared")
 			return
 		}
