@@ -18,11 +18,9 @@ import (
 func documents(t *testing.T) map[string][]byte {
 	t.Helper()
 	s := shipments.Sample(t, sample.Options{Bills: 2, Lines: 8, Seed: 1})
-	var bills, export bytes.Buffer
-	must.OK(t, s.WritePDF(&bills))
-	must.OK(t, s.WriteOrders(&export))
-	rows := must.CSV(t, bytes.NewReader(export.Bytes()))
-	return map[string][]byte{"PDF": bills.Bytes(), "CSV": export.Bytes(), "XLSX": hostile.ZipBomb(100), "XLS": hostile.OldWorkbook(rows)}
+	export := must.Written(t, s.WriteOrders)
+	rows := must.CSV(t, bytes.NewReader(export))
+	return map[string][]byte{"PDF": must.Written(t, s.WritePDF), "CSV": export, "XLSX": hostile.ZipBomb(100), "XLS": hostile.OldWorkbook(rows)}
 }
 
 func TestAMutantDiffersAndItsSeedDeterminesIt(t *testing.T) {

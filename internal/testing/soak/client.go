@@ -79,14 +79,13 @@ func (c *client) work(ctx context.Context) {
 	}
 }
 
-// sleep waits for a time, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
+// sleep waits for a time, or until ctx ends: then it returns false.
+func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
-	case <-t.C:
+	case <-time.After(d):
 	}
+	return ctx.Err() == nil
 }
 
 // sessions returns all sessions of the client.

@@ -38,10 +38,11 @@ func TestMissingAndForeignEventsAreFound(t *testing.T) {
 		{name: "one came again with other data", got: []event{a, b, ended, ready("1", "two", "B000001.pdf")}, want: string(wrong)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &Soak{report: newReport(nil), ids: map[string]bool{"one": true, "two": true}}
+			s := &Soak{report: newReport(nil)}
 			h := newRecord(s)
 			h.secrets["/sheets"] = "whsec_"
 			for sid, file := range map[string]string{"one": "A000001.pdf", "two": "B000001.pdf"} {
+				s.remember(sid)
 				h.asks(api.Request{Path: "/upload", SID: sid, Body: []byte(`filename="` + file + `"`)})()
 			}
 			h.job("job")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -16,9 +15,11 @@ import (
 
 // clearAll clears all sessions of the run.
 func (s *Soak) clearAll(ctx context.Context) error {
-	s.mu.Lock()
-	ids := slices.Sorted(maps.Keys(s.ids))
-	s.mu.Unlock()
+	var ids []string
+	for id := range s.ids.Range {
+		ids = append(ids, id.(string))
+	}
+	slices.Sort(ids)
 	for _, id := range ids {
 		a := s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: id})
 		if a.outcome != done {

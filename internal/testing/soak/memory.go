@@ -16,11 +16,7 @@ type reading struct {
 
 // sample measures at intervals until ctx ends.
 func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading) {
-	for {
-		sleep(ctx, every)
-		if ctx.Err() != nil {
-			return seen
-		}
+	for sleep(ctx, every) {
 		m, err := s.metrics(ctx)
 		if err != nil {
 			continue // it is stopped, or out of connections
@@ -31,6 +27,7 @@ func (s *Soak) sample(ctx context.Context, every time.Duration) (seen []reading)
 		}
 		seen = append(seen, reading{at: time.Now(), server: self.MB, workers: load.Sum(workers), heap: m["go_memstats_heap_inuse_bytes"] / (1 << 20)})
 	}
+	return seen
 }
 
 // slope fits a line through points by least squares: its slope, with its standard

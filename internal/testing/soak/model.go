@@ -211,9 +211,7 @@ func (s *session) anew() { s.was, s.lostTrack = nil, false }
 func (s *session) mayHave(fs ...func(state) state) {
 	states := slices.Clone(s.may)
 	for _, f := range fs {
-		if f != nil {
-			states = append(states, each(s.may, f)...)
-		}
+		states = append(states, each(s.may, f)...)
 	}
 	s.set(states)
 }

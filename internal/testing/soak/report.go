@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyman/internal/testing/load"
@@ -23,10 +24,10 @@ type Report struct {
 	faults     load.Counts
 	answers    load.Counts // 4xx and 5xx by status and code
 	counts     load.Counts
+	many       atomic.Int64 // violations in all
 
 	mu         sync.Mutex
 	violations []string
-	many       int // violations in all
 	figures    []figure
 }
 
@@ -66,9 +67,9 @@ func (r *Report) violated(what, format string, args ...any) { r.violatedBy(what,
 
 func (r *Report) violatedBy(what string, n int, format string, args ...any) {
 	r.counts.Add(what, n)
+	r.many.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.many++
 	if len(r.violations) >= most {
 		return
 	}
@@ -106,13 +107,7 @@ func (r *Report) Faults() int { return r.faults.Sum() }
 // line describes the progress in a few words.
 func (r *Report) line() string {
 	return fmt.Sprintf("%d operations, %d faults, contaminated %d, lost %d, violations %d",
-		r.Operations(), r.Faults(), r.Count(string(contaminated)), r.Count(string(lost)), r.total())
-}
-
-func (r *Report) total() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.many
+		r.Operations(), r.Faults(), r.Count(string(contaminated)), r.Count(string(lost)), r.many.Load())
 }
 
 // Write writes the summary.
@@ -143,7 +138,7 @@ func (r *Report) Write(w io.Writer) {
 	section("faults", r.faults.All())
 	section("answers that were not 200", r.answers.All())
 	section("beside that", others)
-	if r.many > 0 {
-		fmt.Fprintf(w, "\n%d violations; the first of them:\n  %s\n", r.many, strings.Join(r.violations[:min(len(r.violations), 20)], "\n  "))
+	if many := r.many.Load(); many > 0 {
+		fmt.Fprintf(w, "\n%d violations; the first of them:\n  %s\n", many, strings.Join(r.violations[:min(len(r.violations), 20)], "\n  "))
 	}
 }

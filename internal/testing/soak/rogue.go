@@ -3,6 +3,7 @@ package soak
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -120,11 +121,7 @@ func (s *Soak) jumpClock(ctx context.Context) error {
 	}
 	s.looks.Add(1)
 	sleep(ctx, s.between(100*time.Millisecond, s.patience(6*time.Second)))
-	err := s.probe(ctx, "a jump of the clock")
-	if back := s.clock.set(0); err == nil {
-		err = back
-	}
-	if err != nil {
+	if err := errors.Join(s.probe(ctx, "a jump of the clock"), s.clock.set(0)); err != nil {
 		return err
 	}
 	s.looks.Add(1)

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyman/internal/intake"
@@ -21,16 +21,15 @@ import (
 // server is the process and its directories.
 type server struct {
 	program.Server
-	data, temp, logPath string
-	more                []string      // arguments
-	random              *rand.Rand    // of the faults
-	grace               time.Duration // that it may take to end
-	document            time.Duration // that a document may take
+	data, temp string
+	more       []string      // arguments
+	random     *rand.Rand    // of the faults
+	grace      time.Duration // that it may take to end
+	document   time.Duration // that a document may take
 
 	report *Report
 	log    *os.File
-	mu     sync.Mutex
-	last   string // its last URL
+	last   atomic.Value // its last URL
 }
 
 // connections is the server's limit of connections.
@@ -41,7 +40,7 @@ const life = "24h"
 
 func newServer(s *Soak) (*server, error) {
 	v := &server{
-		data: filepath.Join(s.o.Dir, "data"), temp: filepath.Join(s.o.Dir, "tmp"), logPath: LogPath(s.o.Dir),
+		data: filepath.Join(s.o.Dir, "data"), temp: filepath.Join(s.o.Dir, "tmp"),
 		random: rand.New(rand.NewPCG(s.o.Seed, 0xFA17)), report: s.report,
 		grace: s.o.within(5 * time.Second), document: s.o.within(time.Minute),
 	}
@@ -49,7 +48,7 @@ func newServer(s *Soak) (*server, error) {
 		return nil, err
 	}
 	var err error
-	if v.log, err = os.OpenFile(v.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if v.log, err = os.OpenFile(LogPath(s.o.Dir), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return nil, err
 	}
 	v.Name, v.Program, v.Heard = "the server", s.o.Program, v.hear
@@ -80,11 +79,7 @@ func (v *server) Start() error {
 	if err := v.Server.Start(); err != nil {
 		return err
 	}
-	v.mu.Lock()
-	first := v.last == ""
-	v.last = v.URL()
-	v.mu.Unlock()
-	if first {
+	if first := v.last.Swap(v.URL()) == nil; first {
 		v.living(life)
 	}
 	return nil
@@ -92,9 +87,8 @@ func (v *server) Start() error {
 
 // url is the server's present or last URL.
 func (v *server) url() string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.last
+	last, _ := v.last.Load().(string)
+	return last
 }
 
 // hear keeps the log, and checks it for lines that must not be there.

@@ -114,26 +114,21 @@ type Soak struct {
 	// background are faults that take long.
 	background sync.WaitGroup
 
-	mu      sync.Mutex
-	ids     map[string]bool // of all sessions of the run
+	ids     sync.Map // of all sessions of the run
 	clients []*client
 }
 
 // remember records the ID of a session that is to be cleared in the end. It returns
 // false if the ID is known.
 func (s *Soak) remember(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := s.ids[id]
-	s.ids[id] = true
+	_, known := s.ids.LoadOrStore(id, true)
 	return !known
 }
 
 // knows reports whether a session is one of the run.
 func (s *Soak) knows(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ids[id]
+	_, known := s.ids.Load(id)
+	return known
 }
 
 // at is the server's address for clients.
@@ -152,7 +147,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.defaults(); err != nil {
 		return report, err
 	}
-	s := &Soak{o: o, report: report, hc: newHTTP(), ids: map[string]bool{}}
+	s := &Soak{o: o, report: report, hc: newHTTP()}
 	var err error
 	if s.strays, err = newPress('Z', o.Seed+999_999, 12); err != nil {
 		return report, err
@@ -189,10 +184,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	bounded, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err = s.run(bounded)
-	if ctx.Err() == nil && bounded.Err() != nil {
+	if bounded.Err() == nil {
+		return report, err
+	}
+	if ctx.Err() == nil {
 		report.violated(hangs, "the run was not over after %v", most)
 	}
-	return report, err
+	return report, nil // the error is that it ended early
 }
 
 // start starts the server.
@@ -208,10 +206,10 @@ func (s *Soak) start() error {
 func (s *Soak) run(ctx context.Context) error {
 	// The first start may have to compile the PDF engine.
 	if err := s.probeWithin(ctx, "the first start", s.o.within(s.o.Deadline+3*time.Minute)); err != nil {
-		return stillThere(ctx, err)
+		return err
 	}
 	if err := s.hooks.start(ctx); err != nil {
-		return stillThere(ctx, err)
+		return err
 	}
 	known, err := s.server.files()
 	if err != nil {
@@ -241,11 +239,11 @@ func (s *Soak) run(ctx context.Context) error {
 	faults := s.faults()
 	chaos := min(s.o.Faults, max(s.o.Faults*2/5, len(faults))) // each kind at least once
 	if err := s.harm(ctx, faults, chaos, begin.Add(s.o.Time*2/5)); err != nil {
-		return stillThere(ctx, err)
+		return err
 	}
 	if !s.o.brief {
 		if err := s.steady(ctx, faults, begin.Add(s.o.Time)); err != nil {
-			return stillThere(ctx, err)
+			return err
 		}
 	}
 	rest()
@@ -253,21 +251,9 @@ func (s *Soak) run(ctx context.Context) error {
 	return s.finish(known)
 }
 
-// stillThere returns the error, or nil if it only reports the end of the run.
-func stillThere(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
 // tell reports the progress once a minute.
 func (s *Soak) tell(ctx context.Context) {
-	for {
-		sleep(ctx, time.Minute)
-		if ctx.Err() != nil {
-			return
-		}
+	for sleep(ctx, time.Minute) {
 		if s.o.Progress != nil {
 			fmt.Fprintf(s.o.Progress, "%6v  %s, %s\n", time.Since(s.report.began).Round(time.Second), s.report.line(), s.server.memory())
 		}
@@ -321,8 +307,7 @@ func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) er
 		f := turn[0]
 		turn = turn[1:]
 		wait := max(0, time.Until(end)/time.Duration(n-i))
-		sleep(ctx, wait/2+time.Duration(s.server.random.Int64N(int64(wait)+1))/2)
-		if ctx.Err() != nil {
+		if !sleep(ctx, wait/2+time.Duration(s.server.random.Int64N(int64(wait)+1))/2) {
 			return ctx.Err()
 		}
 		if s.server.Fell() {
@@ -352,7 +337,7 @@ func (s *Soak) harm(ctx context.Context, kinds []fault, n int, end time.Time) er
 
 // fell is the error of a server that ended by itself: the run cannot continue.
 func (s *Soak) fell() error {
-	s.report.violated(panics, "the server ended by itself; its log is %s", s.server.logPath)
+	s.report.violated(panics, "the server ended by itself; its log is %s", LogPath(s.o.Dir))
 	return errors.New("the server ended by itself")
 }
 

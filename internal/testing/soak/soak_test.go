@@ -390,7 +390,7 @@ func TestTheSlopeOfALineIsExact(t *testing.T) {
 func TestWrongRequestsAreAnsweredInJSON(t *testing.T) {
 	o := options(t)
 	must.OK(t, o.defaults())
-	s := &Soak{o: o, report: newReport(nil), hc: newHTTP(), ids: map[string]bool{}}
+	s := &Soak{o: o, report: newReport(nil), hc: newHTTP()}
 	var err error
 	s.server, err = newServer(s)
 	must.OK(t, err)
