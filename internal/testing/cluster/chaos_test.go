@@ -168,10 +168,7 @@ var harms = []harm{
 		a.Kill()
 		b.Kill()
 		time.Sleep(between(random, 0, 300))
-		if err := a.Start(); err != nil {
-			return err
-		}
-		return b.Start()
+		return errors.Join(a.Start(), b.Start())
 	}},
 	{"S3 server killed and started", func(c *cluster.Cluster, random *rand.Rand) error {
 		c.Servers.S3.Kill()

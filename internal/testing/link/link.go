@@ -78,12 +78,15 @@ func New(target string, tap func(io.Reader)) (*Link, error) {
 	return k, nil
 }
 
-// Cut closes all connections, in the middle of whatever is under way.
-func (k *Link) Cut() {
+// locked does something while no other goroutine changes the link.
+func (k *Link) locked(do func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.cut()
+	do()
 }
+
+// Cut closes all connections, in the middle of whatever is under way.
+func (k *Link) Cut() { k.locked(k.cut) }
 
 func (k *Link) cut() {
 	for c := range k.open {
@@ -102,11 +105,7 @@ func (k *Link) Refuse(yes bool) {
 }
 
 // Lead passes the next connections on to another server, HOST:PORT.
-func (k *Link) Lead(target string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.target = target
-}
+func (k *Link) Lead(target string) { k.locked(func() { k.target = target }) }
 
 // Stall stops all traffic, with connections open, or resumes it.
 func (k *Link) Stall(yes bool) {
@@ -117,18 +116,10 @@ func (k *Link) Stall(yes bool) {
 }
 
 // Delay delays all traffic, in both directions.
-func (k *Link) Delay(d time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.delay = d
-}
+func (k *Link) Delay(d time.Duration) { k.locked(func() { k.delay = d }) }
 
 // Watch sets the filters of what goes to the server and what comes back; nil for none.
-func (k *Link) Watch(up, down Filter) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.up, k.down = up, down
-}
+func (k *Link) Watch(up, down Filter) { k.locked(func() { k.up, k.down = up, down }) }
 
 // Harm makes the link harm the next connections, as many as times says, all of them if it
 // is negative. Open connections are closed, so that clients do not continue to use them.

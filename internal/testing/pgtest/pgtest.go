@@ -128,15 +128,9 @@ func unprivileged() (*account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL does not run as root, and the user that Debian's package postgresql makes is missing: %w", err)
 	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &account{uint32(uid), uint32(gid)}, nil
+	var a account
+	_, err = fmt.Sscan(u.Uid+" "+u.Gid, &a.uid, &a.gid)
+	return &a, err
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }

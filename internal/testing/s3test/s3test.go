@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -110,7 +110,7 @@ func New(dir string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		Endpoint: "http://" + address, Access: "TEST" + random(8), Secret: random(20),
+		Endpoint: "http://" + address, Access: rand.Text(), Secret: rand.Text(),
 		Root: filepath.Join(dir, "buckets"), program: program, address: address,
 	}
 	if err := os.Mkdir(s.Root, 0o755); err != nil {
@@ -142,12 +142,6 @@ func freePort() (string, error) {
 	return l.Addr().String(), nil
 }
 
-func random(bytes int) string {
-	b := make([]byte, bytes)
-	rand.Read(b)
-	return hex.EncodeToString(b)
-}
-
 // Bucket makes a new bucket and returns its name. The server may be stopped.
 func (s *Server) Bucket(t testing.TB) string {
 	t.Helper()
@@ -158,7 +152,7 @@ func (s *Server) Bucket(t testing.TB) string {
 
 // NewBucket is Bucket without a test.
 func (s *Server) NewBucket() (string, error) {
-	name := "bucket-" + random(8)
+	name := "bucket-" + strings.ToLower(rand.Text())
 	return name, os.Mkdir(filepath.Join(s.Root, name), 0o755)
 }
 
