@@ -129,7 +129,7 @@ func (m *bench) run(ctx context.Context) (ok bool) {
 	peak := load.Peak(s.PID())
 	beside, words, share := m.beside(ctx, a.url, m.long, m.only)
 	most := peak()
-	ok = compare(alone, client, beside) && failed.Load() == 0
+	ok = compare(files, alone, client, beside) && failed.Load() == 0
 	fmt.Printf("\nprocessor time while A did its worst: %s\n", share)
 	os.Stdout.Write(words)
 	b.answers.print("what B was answered")
@@ -159,10 +159,10 @@ func (m *bench) run(ctx context.Context) (ok bool) {
 }
 
 // oneByOne measures B beside each way of A, and prints the ratios of the medians.
-func (m *bench) oneByOne(ctx context.Context, alone *latencies) {
+func (m *bench) oneByOne(ctx context.Context, alone latencies) {
 	ways := m.a.ways(m.files)
 	var names []string
-	beside := map[string]*latencies{}
+	beside := map[string]latencies{}
 	for _, w := range ways {
 		if len(m.only) > 0 && !slices.Contains(m.only, w.name) {
 			continue
@@ -177,11 +177,11 @@ func (m *bench) oneByOne(ctx context.Context, alone *latencies) {
 	for _, name := range names {
 		fmt.Printf(" %12s", name)
 	}
-	for _, kind := range alone.order {
-		quiet := at(alone.of[kind], 50)
-		fmt.Printf("\n%-48s %8.1f", kind, quiet)
+	for _, kind := range kinds(m.files) {
+		quiet := at(alone[kind.name], 50)
+		fmt.Printf("\n%-48s %8.1f", kind.name, quiet)
 		for _, name := range names {
-			fmt.Printf(" %12.1f", at(beside[name].of[kind], 50)/quiet)
+			fmt.Printf(" %12.1f", at(beside[name][kind.name], 50)/quiet)
 		}
 	}
 	fmt.Println()
@@ -189,7 +189,7 @@ func (m *bench) oneByOne(ctx context.Context, alone *latencies) {
 
 // beside has A do its worst to the server at a URL, while B works. It returns B's
 // latencies, what A says, and who used the processors.
-func (m *bench) beside(ctx context.Context, url string, long time.Duration, only []string) (l *latencies, words []byte, share string) {
+func (m *bench) beside(ctx context.Context, url string, long time.Duration, only []string) (l latencies, words []byte, share string) {
 	attack, end := context.WithTimeout(ctx, long)
 	defer end()
 	// A is another process, so that B does not wait for it in this one.
@@ -260,12 +260,13 @@ func (o *owner) harm(ctx context.Context, long time.Duration, only []string) err
 }
 
 // compare prints the latencies, and reports whether all of them are at most doubled.
-func compare(alone, client, beside *latencies) bool {
+func compare(f files, alone, client, beside latencies) bool {
 	ok := true
 	fmt.Printf("%-40s %20s %20s %20s %18s\n%40s %20s %20s %20s %6s %6s\n", "B's requests: median and 95 % in ms", "quiet", "beside A's client", "beside A", "ratio to",
 		"(number)", "", "at a bare handler", "", "quiet", "bare")
-	for _, kind := range alone.order {
-		q, c, s := alone.of[kind], client.of[kind], beside.of[kind]
+	for _, k := range kinds(f) {
+		kind := k.name
+		q, c, s := alone[kind], client[kind], beside[kind]
 		if len(q) == 0 || len(c) == 0 || len(s) == 0 {
 			fmt.Printf("%-40s %20s %20s %20s\n", kind, describe(q), describe(c), describe(s))
 			ok = false

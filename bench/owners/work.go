@@ -142,11 +142,8 @@ const (
 	csvKind = "text/csv"
 )
 
-// latencies are in milliseconds.
-type latencies struct {
-	order []string
-	of    map[string][]float64
-}
+// latencies are in milliseconds, by kind of requests.
+type latencies map[string][]float64
 
 // kind is a kind of requests.
 type kind struct {
@@ -183,17 +180,13 @@ func (o *owner) leave(ctx context.Context, sid string, d load.Documents) error {
 }
 
 // work makes all kinds of requests, one after the other, for a time.
-func (o *owner) work(ctx context.Context, f files, d time.Duration) *latencies {
-	l := &latencies{of: map[string][]float64{}}
-	kinds := kinds(f)
-	for _, k := range kinds {
-		l.order = append(l.order, k.name)
-	}
+func (o *owner) work(ctx context.Context, f files, d time.Duration) latencies {
+	l, kinds := latencies{}, kinds(f)
 	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; {
 		for _, k := range kinds {
 			began := time.Now()
 			if status, _ := o.ask(ctx, k.r); status == http.StatusOK {
-				l.of[k.name] = append(l.of[k.name], float64(time.Since(began).Microseconds())/1000)
+				l[k.name] = append(l[k.name], float64(time.Since(began).Microseconds())/1000)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
