@@ -114,7 +114,10 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 				if err != nil {
 					r.leftOut = append(r.leftOut, fmt.Sprintf("%s: %v", d.name, err))
 					r.violations = append(r.violations, violation{d.name, "it cannot be read", err.Error()})
-				} else if r.add(d, content, sent); r.documents%250 == 0 {
+				} else {
+					r.add(d, content, sent)
+				}
+				if r.documents%250 == 0 && err == nil {
 					fmt.Fprintf(os.Stderr, "%d of %d files after %v, %d violations\n", r.documents, len(documents), time.Since(r.began).Round(time.Second), len(r.violations))
 				}
 				mu.Unlock()
@@ -139,7 +142,7 @@ func try(ctx context.Context, s *server, through string, documents []document, o
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.warnings = maps.Clone(s.warnings)
+	r.warnings = s.warnings.All()
 	for _, line := range s.errors {
 		server("its log has an internal fault", line)
 	}

@@ -24,14 +24,15 @@ type server struct {
 	data string
 	tmp  string
 
-	mu       sync.Mutex
-	warnings map[string]int // messages of its log above the level of information, with their number
-	errors   []string       // lines of its log about internal faults
+	warnings load.Counts // messages of its log above the level of information
+
+	mu     sync.Mutex
+	errors []string // lines of its log about internal faults
 }
 
 // start starts the program and waits until it listens.
 func start(path, dir string, atOnce int) (*server, error) {
-	s := &server{data: filepath.Join(dir, "data"), tmp: filepath.Join(dir, "tmp"), warnings: map[string]int{}}
+	s := &server{data: filepath.Join(dir, "data"), tmp: filepath.Join(dir, "tmp")}
 	if err := os.Mkdir(s.tmp, 0o700); err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (s *server) hear(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if says.Level == "WARN" {
-		s.warnings[says.Msg+": "+says.Error]++
+		s.warnings.Add(says.Msg+": "+says.Error, 1)
 	} else if len(s.errors) < 100 {
 		s.errors = append(s.errors, line)
 	}
