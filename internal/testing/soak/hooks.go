@@ -32,7 +32,7 @@ type hooks struct {
 	// it, and those that were acknowledged.
 	asked, promised load.Counts
 	sessions        map[string]string // that each uploaded file went to, by name; "" if a cookie named it
-	jobs            map[string]bool   // acknowledged ones
+	jobs            sync.Map          // acknowledged ones
 	got             map[string]event  // by webhook-id
 	refused         map[string]bool   // by webhook-id
 	repeats         int
@@ -56,8 +56,7 @@ var marked = regexp.MustCompile(`[A-Z]\d{6}\.(?:pdf|csv|xlsx)`)
 // newRecord returns hooks without a receiver.
 func newRecord(s *Soak) *hooks {
 	return &hooks{
-		s: s, secrets: map[string]string{}, sessions: map[string]string{}, jobs: map[string]bool{},
-		got: map[string]event{}, refused: map[string]bool{},
+		s: s, secrets: map[string]string{}, sessions: map[string]string{}, got: map[string]event{}, refused: map[string]bool{},
 	}
 }
 
@@ -66,7 +65,6 @@ func newHooks(s *Soak) *hooks {
 	h := newRecord(s)
 	h.receiver = httptest.NewServer(h)
 	s.server.more = append(s.server.more, "--webhook-allow", h.receiver.URL, "--webhook-private", "127.0.0.1")
-	s.server.living(life)
 	return h
 }
 
@@ -170,13 +168,6 @@ func (h *hooks) asks(r api.Request) (acknowledged func()) {
 	key := ready(cause, names[len(names)-1])
 	h.asked.Add(key, 1)
 	return func() { h.promised.Add(key, 1) }
-}
-
-// job records a job that was acknowledged.
-func (h *hooks) job(id string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.jobs[id] = true
 }
 
 // ended records that a job has ended, which is told once.
@@ -376,7 +367,7 @@ func (h *hooks) foreign(e event) string {
 	case !slices.Contains(wanted[e.path], e.Type):
 		return "for which it does not ask"
 	case e.Type != "sheet.ready":
-		if !h.jobs[d.Job] {
+		if _, put := h.jobs.Load(d.Job); !put {
 			return "and nobody put the job"
 		}
 		return ""

@@ -45,7 +45,7 @@ func TestMissingAndForeignEventsAreFound(t *testing.T) {
 				s.remember(sid)
 				h.asks(api.Request{Path: "/upload", SID: sid, Body: []byte(`filename="` + file + `"`)})()
 			}
-			h.job("job")
+			h.jobs.Store("job", true)
 			h.ended("job", "done")
 			for _, e := range c.got {
 				if h.take(e) != nil { // the receiver refused it

@@ -47,7 +47,7 @@ func (c *client) sendJob(ctx context.Context, j *job) {
 		return
 	}
 	j.id = v.ID
-	c.hooks.job(j.id)
+	c.hooks.jobs.Store(j.id, true)
 	c.report.count("jobs put")
 }
 

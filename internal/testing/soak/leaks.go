@@ -67,7 +67,7 @@ func (s *Soak) expire(ctx context.Context, known []string) error {
 	s.end()
 	// A shorter life applies to existing sessions.
 	const short = time.Second
-	s.server.living(short.String())
+	s.server.life = short.String()
 	time.Sleep(short + 100*time.Millisecond)
 	if err := s.start(); err != nil {
 		return err

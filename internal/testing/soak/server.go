@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type server struct {
 	program.Server
 	data, temp string
 	more       []string      // arguments
+	life       string        // of sessions, from the next start on
 	random     *rand.Rand    // of the faults
 	grace      time.Duration // that it may take to end
 	document   time.Duration // that a document may take
@@ -35,13 +37,11 @@ type server struct {
 // connections is the server's limit of connections.
 const connections = 160
 
-// life is the life of sessions: longer than a run, until its end.
-const life = "24h"
-
 func newServer(s *Soak) (*server, error) {
 	v := &server{
 		data: filepath.Join(s.o.Dir, "data"), temp: filepath.Join(s.o.Dir, "tmp"),
 		random: rand.New(rand.NewPCG(s.o.Seed, 0xFA17)), report: s.report,
+		life:  "24h", // longer than a run, until its end
 		grace: s.o.within(5 * time.Second), document: s.o.within(time.Minute),
 	}
 	if err := errors.Join(os.MkdirAll(v.data, 0o700), os.MkdirAll(v.temp, 0o700)); err != nil {
@@ -53,36 +53,26 @@ func newServer(s *Soak) (*server, error) {
 	}
 	v.Name, v.Program, v.Heard = "the server", s.o.Program, v.hear
 	v.Env = []string{"TMPDIR=" + v.temp}
-	v.living(life)
 	return v, nil
 }
 
-// living sets the life of sessions, from the next start on.
-func (v *server) living(life string) {
-	at := "127.0.0.1:0"
-	if u := v.url(); u != "" { // at the same address as before
-		at = strings.TrimPrefix(u, "http://")
-	}
+// Start starts the server, from the second time on at the same address.
+func (v *server) Start() error {
+	at := cmp.Or(strings.TrimPrefix(v.url(), "http://"), "127.0.0.1:0")
 	v.Args = []string{
 		"--listen", at, "--data", v.data, "--cache", intake.CacheDir(), "--log", "json", "--grace", v.grace.String(),
 		"--workers", "2", "--timeout", v.document.String(), "--connections", strconv.Itoa(connections),
-		"--life", life, "--cookie-life", life,
+		"--life", v.life, "--cookie-life", v.life,
 		// What a kill leaves is looked for at the end. Few files are left then, of which
 		// orphans may be a large share.
 		"--orphan-age", "2s", "--sweep-share", "100",
 	}
 	v.Args = append(v.Args, v.more...)
-}
-
-// Start starts the server, from the second time on at the same address.
-func (v *server) Start() error {
-	if err := v.Server.Start(); err != nil {
-		return err
+	err := v.Server.Start()
+	if err == nil {
+		v.last.Store(v.URL())
 	}
-	if first := v.last.Swap(v.URL()) == nil; first {
-		v.living(life)
-	}
-	return nil
+	return err
 }
 
 // url is the server's present or last URL.

@@ -70,7 +70,6 @@ func newUnattended(s *Soak) (*unattended, error) {
 		return nil, err
 	}
 	s.server.more = []string{"--watch", u.folder, "--watch-format", "csv", "--watch-wait", "5s", "--mail", settings}
-	s.server.living(life)
 	return u, nil
 }
 
