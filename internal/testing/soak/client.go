@@ -336,7 +336,7 @@ func (c *client) orderMore(ctx context.Context, s *session, st state) {
 // found reports a finding about a session. "" means none.
 func (c *client) found(f finding, s *session, what string, body []byte) {
 	if f != "" {
-		c.report.violated(string(f), "client %s, %s: %s was answered %.400q", c.name, s, what, body)
+		c.report.violated(f, "client %s, %s: %s was answered %.400q", c.name, s, what, body)
 		s.lostTrack = true
 	}
 }
@@ -430,7 +430,7 @@ func (c *client) mint(ctx context.Context) {
 		return
 	}
 	if !c.remember(v.SessionID) {
-		c.report.violated(string(contaminated), "client %s: /new-session minted %q, which it had minted before", c.name, v.SessionID)
+		c.report.violated(contaminated, "client %s: /new-session minted %q, which it had minted before", c.name, v.SessionID)
 	}
 	c.minted = newSession(v.SessionID)
 	c.minted.set([]state{state{}.Begun()})
@@ -756,7 +756,7 @@ func (c *client) browse(ctx context.Context) {
 	}
 	var v figures
 	if err := a.Into(&v); err != nil || !c.remember(v.SessionID) {
-		c.report.violated(string(contaminated), "client %s: /new-session without a name was answered %.300q", c.name, a.Body)
+		c.report.violated(contaminated, "client %s: /new-session without a name was answered %.300q", c.name, a.Body)
 		return
 	}
 	s := newSession(v.SessionID)
@@ -840,7 +840,7 @@ func (c *client) watch(run context.Context, s *session) {
 		return
 	}
 	if first.Type != "state" || !s.narrow(func(st state) bool { b, l := countOf(st); return b == first.Bills && l == first.Lines }) {
-		c.report.violated(string(wrong), "client %s, %s: its events began with %+v", c.name, s, first)
+		c.report.violated(wrong, "client %s, %s: its events began with %+v", c.name, s, first)
 	}
 	d := c.docs(1)
 	up := uploading(s.id, d...)

@@ -254,7 +254,7 @@ func (s *Soak) slowBody(ctx context.Context) {
 	acknowledged()
 	b := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 	if b.outcome == done && !bytes.Equal(b.Body, sheetOf(d)) {
-		s.report.violated(string(wrong), "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.Body)
+		s.report.violated(wrong, "a slow upload of %s to %q gave the sheet %.300q", d.Mark, sid, b.Body)
 	}
 	s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 }
@@ -317,7 +317,7 @@ func (s *Soak) abort(ctx context.Context) error {
 	c.Close()
 	a := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid}, "no_sheet", "not_found")
 	if a.outcome == done {
-		s.report.violated(string(wrong), "an upload that was broken off is there: session %q, %.300q", sid, a.Body)
+		s.report.violated(wrong, "an upload that was broken off is there: session %q, %.300q", sid, a.Body)
 	}
 	return nil
 }
@@ -378,7 +378,7 @@ func (s *Soak) hostileOrders(ctx context.Context) error {
 	s.harmless(ctx, api.Request{Method: "POST", Path: "/upload-csv", SID: sid, Kind: "application/octet-stream", Body: attack()})
 	a := s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 	if a.outcome == done && !bytes.Equal(a.Body, sheetOf(d)) {
-		s.report.violated(string(wrong), "after a hostile order export the session %q has the sheet %.300q", sid, a.Body)
+		s.report.violated(wrong, "after a hostile order export the session %q has the sheet %.300q", sid, a.Body)
 	}
 	s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 	return nil

@@ -193,7 +193,7 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.s.trouble.since(jumped, time.Now()) {
 			h.s.report.count("events refused while the clock was wrong")
 		} else {
-			h.s.report.violated(string(wrong), "a request to the webhook %s: %v: %.300q", r.URL.Path, err, body)
+			h.s.report.violated(wrong, "a request to the webhook %s: %v: %.300q", r.URL.Path, err, body)
 		}
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -223,7 +223,7 @@ func (h *hooks) take(e event) (refuse http.HandlerFunc) {
 	before, known := h.got[e.ID]
 	switch n := len(h.got) + len(h.refused); {
 	case known && (before.path != e.path || string(before.Data) != string(e.Data)):
-		h.s.report.violated(string(wrong), "the event %s is %.300q, and was %.300q before", e.ID, e.Data, before.Data)
+		h.s.report.violated(wrong, "the event %s is %.300q, and was %.300q before", e.ID, e.Data, before.Data)
 	case known:
 		h.repeats++
 	case n%20 == 3 && !h.refused[e.ID]:
@@ -339,19 +339,19 @@ func (h *hooks) judge(listed []event) {
 		pending += onTheWay
 		if n := left[key] - onTheWay; n > 0 {
 			gone += n
-			h.s.report.violatedBy(string(lost), n, "the event %q was promised, has not arrived, and is not on its way", key)
+			h.s.report.violatedBy(lost, n, "the event %q was promised, has not arrived, and is not on its way", key)
 		}
 	}
 	asked, ids := h.asked.All(), map[string]int{}
 	for id, e := range h.got {
 		if why := h.foreign(e); why != "" {
 			foreign++
-			h.s.report.violated(string(contaminated), "%s has the event %s, %s: %s %.300s", e.path, id, why, e.Type, e.Data)
+			h.s.report.violated(contaminated, "%s has the event %s, %s: %s %.300s", e.path, id, why, e.Type, e.Data)
 			continue
 		}
 		key := e.key()
 		if ids[key]++; key != "" && ids[key] == asked[key]+1 {
-			h.s.report.violated(string(wrong), "the event %q came with %d webhook-ids after %d requests", key, ids[key], asked[key])
+			h.s.report.violated(wrong, "the event %q came with %d webhook-ids after %d requests", key, ids[key], asked[key])
 		}
 	}
 	h.s.report.figure("events of webhooks", "%d promised, %d arrived, %d pending, lost %d, foreign %d; %d repeats", promised, arrived, pending, gone, foreign, h.repeats)

@@ -27,15 +27,15 @@ func TestMissingAndForeignEventsAreFound(t *testing.T) {
 		{name: "all arrived", got: []event{a, b, ended}},
 		{name: "one came again", got: []event{a, b, ended, a}},
 		{name: "one waits for its next attempt", got: []event{a, ended}, listed: []event{b}},
-		{name: "one is gone", got: []event{a, ended}, want: string(lost)},
-		{name: "one of a job is gone", got: []event{a, b}, want: string(lost)},
-		{name: "another one waits", got: []event{a, ended}, listed: []event{a}, want: string(lost)},
-		{name: "one has another session's file", got: []event{a, b, ended, ready("4", "two", "A000001.pdf")}, want: string(contaminated)},
-		{name: "one is of an unknown session", got: []event{a, b, ended, ready("4", "three", "C000001.pdf")}, want: string(contaminated)},
-		{name: "one is of an unknown job", got: []event{a, b, ended, job("4", "other", "/jobs")}, want: string(contaminated)},
-		{name: "one came to the other webhook", got: []event{a, b, job("3", "job", "/sheets")}, want: string(contaminated)},
-		{name: "one came again with another ID", got: []event{a, b, ended, ready("4", "one", "A000001.pdf")}, want: string(wrong)},
-		{name: "one came again with other data", got: []event{a, b, ended, ready("1", "two", "B000001.pdf")}, want: string(wrong)},
+		{name: "one is gone", got: []event{a, ended}, want: lost},
+		{name: "one of a job is gone", got: []event{a, b}, want: lost},
+		{name: "another one waits", got: []event{a, ended}, listed: []event{a}, want: lost},
+		{name: "one has another session's file", got: []event{a, b, ended, ready("4", "two", "A000001.pdf")}, want: contaminated},
+		{name: "one is of an unknown session", got: []event{a, b, ended, ready("4", "three", "C000001.pdf")}, want: contaminated},
+		{name: "one is of an unknown job", got: []event{a, b, ended, job("4", "other", "/jobs")}, want: contaminated},
+		{name: "one came to the other webhook", got: []event{a, b, job("3", "job", "/sheets")}, want: contaminated},
+		{name: "one came again with another ID", got: []event{a, b, ended, ready("4", "one", "A000001.pdf")}, want: wrong},
+		{name: "one came again with other data", got: []event{a, b, ended, ready("1", "two", "B000001.pdf")}, want: wrong},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Soak{report: newReport(nil)}
@@ -53,7 +53,7 @@ func TestMissingAndForeignEventsAreFound(t *testing.T) {
 				}
 			}
 			h.judge(c.listed)
-			for _, what := range []string{string(lost), string(contaminated), string(wrong)} {
+			for _, what := range []string{lost, contaminated, wrong} {
 				if got := s.report.Count(what); got > 0 != (what == c.want) {
 					t.Errorf("%d are %s; the violations are %v", got, what, s.report.Violations())
 				}

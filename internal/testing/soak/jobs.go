@@ -43,7 +43,7 @@ func (c *client) sendJob(ctx context.Context, j *job) {
 		ID string `json:"job_id"`
 	}
 	if err := a.Into(&v); err != nil || v.ID == "" || j.id != "" && v.ID != j.id {
-		c.report.violated(string(wrong), "the job %s was put, and the answer is %.300q", j.id, a.Body)
+		c.report.violated(wrong, "the job %s was put, and the answer is %.300q", j.id, a.Body)
 		return
 	}
 	j.id = v.ID
@@ -65,7 +65,7 @@ func (c *client) checkJob(ctx context.Context) {
 	path := "/jobs/" + j.id
 	a := c.ask(ctx, c.hc, api.Request{Method: "GET", Path: path}, "not_found")
 	if a.outcome == refused {
-		c.report.violated(string(lost), "the job %s was acknowledged and is not there", j.id)
+		c.report.violated(lost, "the job %s was acknowledged and is not there", j.id)
 		c.jobs = c.jobs[1:]
 	}
 	if a.outcome != done {
@@ -76,7 +76,7 @@ func (c *client) checkJob(ctx context.Context) {
 		Error struct{ Code string }
 	}
 	if err := a.Into(&v); err != nil {
-		c.report.violated(string(wrong), "the job %s is described by %.300q", j.id, a.Body)
+		c.report.violated(wrong, "the job %s is described by %.300q", j.id, a.Body)
 		return
 	}
 	if v.State == "done" || v.State == "failed" {
@@ -92,14 +92,14 @@ func (c *client) checkJob(ctx context.Context) {
 		}
 		want := csvOf(holding(j.doc).Ordered(file{j.doc, ".csv"}))
 		if c.report.count("sheets of jobs compared"); !bytes.Equal(sheet.Body, want) {
-			c.report.violated(string(wrong), "the job %s of the document %s has the sheet %.300q", j.id, j.doc.Mark, sheet.Body)
+			c.report.violated(wrong, "the job %s of the document %s has the sheet %.300q", j.id, j.doc.Mark, sheet.Body)
 		}
 	case "failed":
 		if v.Error.Code != "worker_crashed" || !c.trouble.since(rogue, j.began) || !c.trouble.excuse(rogue) {
 			c.report.violated(unpromised, "the job %s failed: %.300q", j.id, a.Body)
 		}
 	default:
-		c.report.violated(string(wrong), "the job %s is %s, though nobody cancelled it", j.id, v.State)
+		c.report.violated(wrong, "the job %s is %s, though nobody cancelled it", j.id, v.State)
 	}
 	if gone := c.ask(ctx, c.hc, api.Request{Method: "DELETE", Path: path}, "not_found"); gone.outcome == done || gone.outcome == refused {
 		c.jobs = c.jobs[1:]

@@ -76,7 +76,7 @@ func (s *Soak) expire(ctx context.Context, known []string) error {
 	if m, err := s.metrics(ctx); err != nil {
 		return err
 	} else if live := m["tallyman_sessions_live"]; live != 0 {
-		s.report.violated(string(wrong), "%v sessions are live after all expired", live)
+		s.report.violated(wrong, "%v sessions are live after all expired", live)
 	}
 	s.processes("while the server runs again", s.server.PID())
 	s.hc.CloseIdleConnections()

@@ -262,8 +262,8 @@ func (s *session) String() string {
 	return fmt.Sprintf("session %q, which holds %s", s.id, strings.Join(texts, ", or "))
 }
 
-// finding is a fault of an answer.
-type finding string
+// finding is a fault of an answer, one of promises.
+type finding = string
 
 // The findings.
 const (

@@ -48,7 +48,7 @@ const (
 
 // promises are the counts that must be 0, in the order of the summary.
 var promises = []string{
-	string(contaminated), string(lost), string(wrong), leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, grown, unpromised, hangs, panics,
+	contaminated, lost, wrong, leakedFiles, leakedProcesses, leakedGoroutines, leakedFDs, grown, unpromised, hangs, panics,
 }
 
 func newReport(out io.Writer) *Report { return &Report{Out: out, began: time.Now()} }
@@ -107,7 +107,7 @@ func (r *Report) Faults() int { return r.faults.Sum() }
 // line describes the progress in a few words.
 func (r *Report) line() string {
 	return fmt.Sprintf("%d operations, %d faults, contaminated %d, lost %d, violations %d",
-		r.Operations(), r.Faults(), r.Count(string(contaminated)), r.Count(string(lost)), r.many.Load())
+		r.Operations(), r.Faults(), r.Count(contaminated), r.Count(lost), r.many.Load())
 }
 
 // Write writes the summary.

@@ -145,7 +145,7 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 		set  func(*testing.T, *Options)
 		want []string // the counts that must not be 0
 	}{
-		{name: "a client gets another's sheet", want: []string{string(contaminated)}, lie: sheets(func(_ *http.Request, own []byte) []byte {
+		{name: "a client gets another's sheet", want: []string{contaminated}, lie: sheets(func(_ *http.Request, own []byte) []byte {
 			mu.Lock()
 			defer mu.Unlock()
 			other := swapped
@@ -154,7 +154,7 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 			}
 			return other
 		})},
-		{name: "a client gets an earlier sheet of its session", want: []string{string(lost)}, lie: sheets(func(r *http.Request, sheet []byte) []byte {
+		{name: "a client gets an earlier sheet of its session", want: []string{lost}, lie: sheets(func(r *http.Request, sheet []byte) []byte {
 			mu.Lock()
 			defer mu.Unlock()
 			sid := r.URL.Query().Get("_sid")
@@ -163,14 +163,14 @@ func TestDeliberateFaultsAreFound(t *testing.T) {
 			}
 			return first[sid]
 		})},
-		{name: "an upload that was acknowledged is gone", want: []string{string(lost)}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		{name: "an upload that was acknowledged is gone", want: []string{lost}, lie: func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 			a := pass(next, r)
 			if r.URL.Path == "/upload" && a.Code == http.StatusOK && n.Add(1)%3 == 0 {
 				pass(next, httptest.NewRequestWithContext(r.Context(), http.MethodPost, "/clear-session?"+r.URL.RawQuery, nil))
 			}
 			send(w, a, a.Body.Bytes())
 		}},
-		{name: "the last line of a sheet is missing", want: []string{string(lost)}, lie: sheets(func(_ *http.Request, sheet []byte) []byte {
+		{name: "the last line of a sheet is missing", want: []string{lost}, lie: sheets(func(_ *http.Request, sheet []byte) []byte {
 			return sheet[:bytes.LastIndexByte(sheet[:len(sheet)-1], '\n')+1]
 		})},
 		{name: "an error of the server's own", want: []string{unpromised}, lie: instead(500, `{"error":"Something went wrong.","code":"internal"}`)},
@@ -349,7 +349,7 @@ func TestARogueWorkerExcusesTheOrdersOfOneMail(t *testing.T) {
 			u.judge("the mail", d, sheetOf(d), l.unread(s))
 		}
 		u.judge("the mail", d, csvOf(holding(d).Ordered(file{d, ".csv"})), l.unread(s))
-		if got := s.report.Count(string(wrong)); got != c.wrong {
+		if got := s.report.Count(wrong); got != c.wrong {
 			t.Errorf("%s: %d sheets are wrong, want %d", c.name, got, c.wrong)
 		}
 	}

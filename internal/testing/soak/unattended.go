@@ -149,7 +149,7 @@ func (u *unattended) finish(ctx context.Context) {
 	if err != nil {
 		u.s.report.violated(unpromised, "the watched folder cannot be read: %v", err)
 	}
-	bad := func(what finding, format string, args ...any) { u.s.report.violated(string(what), format, args...) }
+	bad := u.s.report.violated
 	for name, content := range u.dropped {
 		if len(at[name]) != 1 {
 			bad(lost, "the file %s lies in %q", name, at[name])
@@ -216,7 +216,7 @@ func (l letter) unread(s *Soak) func() bool {
 // sheet of the bills alone.
 func (u *unattended) judge(of string, d *Document, got []byte, alone func() bool) {
 	if d == nil {
-		u.s.report.violated(string(contaminated), "%s has a sheet, and nobody sent it", of)
+		u.s.report.violated(contaminated, "%s has a sheet, and nobody sent it", of)
 		return
 	}
 	bills := []file{{d, ".pdf"}}
@@ -227,7 +227,7 @@ func (u *unattended) judge(of string, d *Document, got []byte, alone func() bool
 			return
 		}
 	}
-	u.s.report.violated(string(wrong), "the sheet of %s is %.300q", of, got)
+	u.s.report.violated(wrong, "the sheet of %s is %.300q", of, got)
 }
 
 func sameCSV(a, b []byte) bool {

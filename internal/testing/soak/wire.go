@@ -186,7 +186,7 @@ func (s *Soak) probeWithin(ctx context.Context, after string, most time.Duration
 			a = s.ask(ctx, s.hc, api.Request{Method: "GET", Path: "/download", SID: sid})
 			if a.outcome == done {
 				if !bytes.Equal(a.Body, want) {
-					s.report.violated(string(wrong), "after %s the document %s uploaded to %q gave the sheet %.300q", after, d.Mark, sid, a.Body)
+					s.report.violated(wrong, "after %s the document %s uploaded to %q gave the sheet %.300q", after, d.Mark, sid, a.Body)
 				}
 				s.ask(ctx, s.hc, api.Request{Method: "POST", Path: "/clear-session", SID: sid})
 				return nil
