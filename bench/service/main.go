@@ -90,7 +90,8 @@ func run() {
 			if part == parts {
 				break
 			}
-			rates = append(rates, load.Must(load.Clients(n, each/parts, func(client, round int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) })))
+			run := func(client, _ int) error { return s.workflow(ctx, fmt.Sprint("w", client), d) }
+			rates = append(rates, load.Must(load.Clients(n, each/parts, run)))
 		}
 		peak := stop()
 		rate := (rates[0] + rates[1]) / parts

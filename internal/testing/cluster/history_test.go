@@ -217,7 +217,8 @@ func (m model) step(w world, o op, a told) []world {
 	case stale:
 		can = w.Alive && o.revision != w.revision
 	case listing:
-		right = empty == (a.sheet == "none") && (empty || a.list == strings.TrimPrefix(w.Amended, "+") && a.revision == w.revision)
+		right = empty == (a.sheet == "none") &&
+			(empty || a.list == strings.TrimPrefix(w.Amended, "+") && a.revision == w.revision)
 	case noBills:
 		can = empty
 	case status:

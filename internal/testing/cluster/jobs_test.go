@@ -147,7 +147,7 @@ func TestJobsSurviveChaos(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		history = append(history, porcupine.Operation{Input: jobOp{job: id, kind: kind}, Output: saw, Call: call, Return: back})
+		history = append(history, porcupine.Operation{Input: jobOp{id, kind}, Output: saw, Call: call, Return: back})
 		return saw
 	}
 	for round := range rounds {

@@ -422,7 +422,8 @@ func (s *session) seesJSON(body []byte) finding {
 	}
 	slices.Sort(numbers)
 	if s.narrow(func(st state) bool {
-		return slices.Equal(names, namesOf(st.Bills)) && slices.Equal(numbers, numbersOf(st)) && (v.Orders != nil) == (len(st.Orders) > 0) &&
+		return slices.Equal(names, namesOf(st.Bills)) && slices.Equal(numbers, numbersOf(st)) &&
+			(v.Orders != nil) == (len(st.Orders) > 0) &&
 			(v.Orders == nil || v.Orders.Name == strings.Join(namesOf(st.Orders), ", "))
 	}) {
 		return ""

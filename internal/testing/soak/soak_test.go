@@ -124,7 +124,8 @@ func sheets(change func(r *http.Request, sheet []byte) []byte) liar {
 	return func(next http.Handler, w http.ResponseWriter, r *http.Request) {
 		a := pass(next, r)
 		body := a.Body.Bytes()
-		if r.Method == http.MethodGet && (r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == "") && a.Code == http.StatusOK {
+		is := r.URL.Path == "/download" || r.URL.Path == "/download-bol" && r.URL.Query().Get("format") == ""
+		if is && r.Method == http.MethodGet && a.Code == http.StatusOK {
 			body = change(r, body)
 		}
 		send(w, a, body)
