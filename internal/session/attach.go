@@ -151,14 +151,11 @@ func (s *State) in(slot Slot) *[]Input {
 // new reading or were taken away. n is how many of these are in the slot.
 func changed(slot, files []Input, detach bool) (left []Input, n int) {
 	for _, in := range slot {
-		i := slices.IndexFunc(files, func(f Input) bool { return f.Content == in.Content })
-		switch {
-		case i < 0:
-		case detach:
+		if i := slices.IndexFunc(files, func(f Input) bool { return f.Content == in.Content }); i >= 0 {
 			n++
-			continue
-		default:
-			n++
+			if detach {
+				continue
+			}
 			f := files[i]
 			f.Name, f.Attached = in.Name, in.Attached
 			in = f

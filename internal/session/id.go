@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -70,7 +71,7 @@ func wrong(s string) string {
 	case s == "":
 		return "is empty"
 	case len(s) > MaxIDBytes:
-		return "is too long: " + number(len(s)) + " bytes"
+		return "is too long: " + strconv.Itoa(len(s)) + " bytes"
 	}
 	for i := 0; i < len(s); {
 		if c := s[i]; c >= 0x20 && c < 0x7f {
@@ -80,9 +81,9 @@ func wrong(s string) string {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return "is not valid UTF-8 at byte " + number(i+1)
+			return "is not valid UTF-8 at byte " + strconv.Itoa(i+1)
 		case r < 0x20 || r >= 0x7f && r <= 0x9f:
-			return "holds a control character at byte " + number(i+1)
+			return "holds a control character at byte " + strconv.Itoa(i+1)
 		}
 		i += n
 	}

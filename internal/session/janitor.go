@@ -127,9 +127,7 @@ func (j *Janitor) Expired(ctx context.Context) (Swept, error) {
 		if j.Gone != nil && len(x.Contents) > 0 {
 			j.Gone(x.Contents)
 		}
-		if err := j.Contents.Delete(ctx, x.Contents...); err != nil && first == nil {
-			first = err
-		}
+		first = cmp.Or(first, j.Contents.Delete(ctx, x.Contents...))
 		s.Steps++
 		s.Sessions += x.Sessions
 		s.Contents += len(x.Contents)
@@ -158,10 +156,7 @@ func (j *Janitor) Orphans(ctx context.Context) (Swept, error) {
 	if err != nil {
 		return s, err
 	}
-	share := j.Share
-	if share <= 0 {
-		share = DefaultShare
-	}
+	share := cmp.Or(max(j.Share, 0), DefaultShare)
 	stop := len(orphans) > fewOrphans && len(orphans)*100 > total*share
 	if j.Stopped != nil {
 		j.Stopped(stop, len(orphans))
@@ -174,14 +169,11 @@ func (j *Janitor) Orphans(ctx context.Context) (Swept, error) {
 	for step := range slices.Chunk(orphans, j.step()) {
 		start := time.Now()
 		for _, it := range step {
-			if err := j.Contents.Delete(ctx, it.Key); err != nil {
-				if first == nil {
-					first = err
-				}
-				continue
+			err := j.Contents.Delete(ctx, it.Key)
+			if first = cmp.Or(first, err); err == nil {
+				s.Contents++
+				s.Bytes += it.Size
 			}
-			s.Contents++
-			s.Bytes += it.Size
 		}
 		s.Steps++
 		if err := j.rest(ctx, start); err != nil {

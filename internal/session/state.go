@@ -1,14 +1,13 @@
 package session
 
 import (
+	"cmp"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/fault"
 )
-
-func number(n int) string { return strconv.Itoa(n) }
 
 // Kind says how a session is named, which decides how long it lives unused.
 type Kind string
@@ -24,6 +23,14 @@ const (
 // Valid reports whether k is one of the kinds.
 func (k Kind) Valid() bool { return k == Named || k == Cookie }
 
+// Check returns a fault with code fault.BadRequest if k is none of the kinds.
+func (k Kind) Check() error {
+	if !k.Valid() {
+		return fault.New(fault.BadRequest, "unknown kind of session %q", k)
+	}
+	return nil
+}
+
 // Lives are the times for which sessions live after their last use. They are
 // settings: a change also applies to existing sessions. Zero means the default.
 type Lives struct {
@@ -33,16 +40,10 @@ type Lives struct {
 
 // Of returns the life of sessions of a kind.
 func (l Lives) Of(k Kind) time.Duration {
-	switch {
-	case k == Cookie && l.Cookie > 0:
-		return l.Cookie
-	case k == Cookie:
-		return time.Hour
-	case l.Named > 0:
-		return l.Named
-	default:
-		return 24 * time.Hour
+	if k == Cookie {
+		return cmp.Or(max(l.Cookie, 0), time.Hour)
 	}
+	return cmp.Or(max(l.Named, 0), 24*time.Hour)
 }
 
 // Input is a file attached to a session.
@@ -138,14 +139,7 @@ type Removed struct {
 }
 
 // Remove returns what ending a session in this state removes.
-func (s State) Remove() Removed {
-	r := Removed{Contents: s.Contents()}
-	for _, in := range s.Inputs() {
-		r.Files++
-		r.Bytes += in.Content.Size
-	}
-	return r
-}
+func (s State) Remove() Removed { return s.lost(State{}) }
 
 // Add adds what another operation removed.
 func (r *Removed) Add(o Removed) {

@@ -73,6 +73,16 @@ func ErrFull() error {
 		With(RetryAfter{Seconds: 60})
 }
 
+// ErrBusy returns the fault of an operation for which the store has no room now; what says why.
+func ErrBusy(what string) *fault.Error {
+	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(RetryAfter{Seconds: 1})
+}
+
+// ErrClosed returns the fault of an operation on a store that was closed.
+func ErrClosed() error {
+	return fault.New(StorageUnavailable, "the session store is closed: the server is shutting down")
+}
+
 // Seconds returns whole seconds for a RetryAfter: not less than a time, from 1 to 300.
 func Seconds(d time.Duration) int {
 	return int(min(max((d+time.Second-1)/time.Second, 1), 300))

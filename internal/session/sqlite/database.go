@@ -171,23 +171,16 @@ func recoverAs(err *error) {
 	}
 }
 
-// close ends the connection. It checkpoints the log if it can.
+// close ends the connection, which is not used afterwards. It checkpoints the log if it can.
 func (db *database) close() (err error) {
 	defer recoverAs(&err)
-	if db.conn == nil {
-		return nil
-	}
 	for _, s := range []*sqlite3.Stmt{db.begin, db.commit, db.put, db.remove, db.use, db.probe, db.papers[ofProfiles], db.papers[ofWebhooks], db.task, db.untask} {
 		s.Close()
 	}
 	err = db.conn.Close()
-	db.conn = nil
 	db.log.forget()
 	return err
 }
-
-// errGone is returned by a database that was closed and could not be reopened.
-var errGone = errors.New("the connection to the database is closed")
 
 // row is the state of a session from seq on.
 type row struct {
@@ -219,9 +212,6 @@ func (w work) empty() bool {
 // apply commits all of the work or nothing. If it fails, the transaction was rolled
 // back where that was possible.
 func (db *database) apply(w work) (err error) {
-	if db.conn == nil {
-		return errGone
-	}
 	defer recoverAs(&err)
 	defer func() {
 		if err != nil && !db.conn.GetAutocommit() {
@@ -375,9 +365,6 @@ func scan(st *sqlite3.Stmt, key session.Key) (*session.State, error) {
 // checkpoint copies the log into the database file, so that the next commit begins the
 // log anew.
 func (db *database) checkpoint(mode sqlite3.CheckpointMode) (err error) {
-	if db.conn == nil {
-		return errGone
-	}
 	defer recoverAs(&err)
 	_, _, err = db.conn.WALCheckpoint("", mode)
 	if err == nil {
@@ -389,9 +376,6 @@ func (db *database) checkpoint(mode sqlite3.CheckpointMode) (err error) {
 // shrink returns up to n pages of the file to the file system, if a large part of it is
 // free.
 func (db *database) shrink(n int64) (err error) {
-	if db.conn == nil {
-		return errGone
-	}
 	defer recoverAs(&err)
 	free, err := pragma(db.conn, "freelist_count")
 	if err != nil || free < n {

@@ -48,14 +48,6 @@ func unsettled(err error) error {
 	}
 }
 
-func errClosed() error {
-	return fault.New(session.StorageUnavailable, "the session store is closed: the server is shutting down")
-}
-
-func errBusy(what string) error {
-	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
-}
-
 // openFault is the fault of a store that cannot be opened. It is for operators, so it
 // has the full cause.
 func openFault(dir string, err error) error {

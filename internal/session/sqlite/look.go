@@ -50,8 +50,7 @@ func Look(ctx context.Context, dir, scratch string) (_ *Seen, err error) {
 		if w, ok := errors.AsType[*scratchError](err); ok {
 			return nil, openFault(scratch, w.err)
 		}
-		var f *fault.Error
-		if errors.As(err, &f) || ctx.Err() != nil {
+		if _, ok := errors.AsType[*fault.Error](err); ok || ctx.Err() != nil {
 			return nil, blob.Fault("copy the session database", err)
 		}
 		return nil, openFault(dir, err)
@@ -80,7 +79,12 @@ func look(copied, dir string) (s *Seen, err error) {
 	if s.Schema, err = version(conn, dir, s.Known); err != nil {
 		return nil, err
 	}
-	if err := s.check(conn); err != nil {
+	if err := each(conn, "PRAGMA quick_check(10)", func(st *sqlite3.Stmt) error {
+		if said := st.ColumnText(0); said != "ok" {
+			s.Damage = append(s.Damage, said)
+		}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	if s.Schema == 0 || len(s.Damage) > 0 {
@@ -102,15 +106,6 @@ func look(copied, dir string) (s *Seen, err error) {
 		err = db.loadTasks(func(t queue.Task) { s.Contents = append(s.Contents, t.Contents...) })
 	}
 	return s, err
-}
-
-func (s *Seen) check(conn *sqlite3.Conn) error {
-	return each(conn, "PRAGMA quick_check(10)", func(st *sqlite3.Stmt) error {
-		if said := st.ColumnText(0); said != "ok" {
-			s.Damage = append(s.Damage, said)
-		}
-		return nil
-	})
 }
 
 // copyDatabase copies the database with its log as of one moment.

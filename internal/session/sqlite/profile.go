@@ -57,7 +57,7 @@ func (s *Store) readable(ctx context.Context) error {
 		return fault.Ended(err)
 	}
 	if s.closed.Load() {
-		return errClosed()
+		return session.ErrClosed()
 	}
 	return nil
 }
@@ -84,30 +84,27 @@ func (ps papers) ImportProfile(ctx context.Context, owner session.Owner, p sessi
 	return err
 }
 
-func (ps papers) write(ctx context.Context, owner session.Owner, p session.Profile, rule func(session.Profile, session.Profile) (session.Profile, error)) (next session.Profile, err error) {
+func (ps papers) write(ctx context.Context, owner session.Owner, p session.Profile, rule func(session.Profile, session.Profile) (session.Profile, error)) (session.Profile, error) {
 	if err := p.Check(owner); err != nil {
 		return session.Profile{}, err
 	}
 	p.Content = slices.Clone(p.Content)
 	at := paper{ps.shelf, owner}
-	err = ps.store.do(ctx, func(b *batch) (err error) {
+	return ask(ctx, ps.store.do, func(b *batch) (session.Profile, error) {
 		now, ok := b.papers[at]
 		if !ok {
 			now = ps.store.table.paper(at)
 		}
-		if next, err = rule(now, p); err != nil {
-			return err
+		next, err := rule(now, p)
+		if err != nil {
+			return session.Profile{}, err
 		}
 		if b.papers == nil {
 			b.papers = map[paper]session.Profile{}
 		}
 		b.papers[at] = next
-		return nil
+		return next, nil
 	})
-	if err != nil {
-		return session.Profile{}, err
-	}
-	return next, nil
 }
 
 // ProfileOwners implements session.Profiles.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -56,11 +57,7 @@ func (r *reserve) restore() {
 	if err == nil {
 		err = f.Sync()
 	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	r.there = err == nil
-	if err != nil {
+	if r.there = errors.Join(err, f.Close()) == nil; !r.there {
 		os.Remove(r.path)
 	}
 }

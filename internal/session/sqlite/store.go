@@ -178,13 +178,6 @@ func (s *Store) load(ctx context.Context) error {
 	})
 }
 
-func checkKind(k session.Kind) error {
-	if !k.Valid() {
-		return fault.New(fault.BadRequest, "unknown kind of session %q", k)
-	}
-	return nil
-}
-
 // now returns the time of an operation, to the millisecond.
 func (s *Store) now() time.Time { return s.settings.Now().UTC().Truncate(time.Millisecond) }
 
@@ -205,23 +198,29 @@ func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (se
 }
 
 // begin begins a session. Unless anew is true, it uses the one that is there, if any.
-func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (st session.State, removed session.Removed, err error) {
-	if err := errors.Join(key.Check(), checkKind(kind)); err != nil {
+func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (session.State, session.Removed, error) {
+	if err := errors.Join(key.Check(), kind.Check()); err != nil {
 		return session.State{}, session.Removed{}, err
 	}
-	err = s.do(ctx, func(b *batch) (err error) {
-		sl := b.at(key)
-		removed = session.Removed{}
-		if anew || !b.use(sl) {
-			if removed, err = b.begin(sl, kind); err != nil {
-				return err
-			}
+	return s.change(ctx, key, func(b *batch, sl *slot) (session.Removed, error) {
+		if !anew && b.use(sl) {
+			return session.Removed{}, nil
 		}
-		st = b.view(sl)
-		return nil
+		return b.begin(sl, kind)
+	})
+}
+
+// change decides about a session, and returns its state after that and what was removed.
+func (s *Store) change(ctx context.Context, key session.Key, decide func(*batch, *slot) (session.Removed, error)) (st session.State, removed session.Removed, err error) {
+	removed, err = ask(ctx, s.do, func(b *batch) (removed session.Removed, err error) {
+		sl := b.at(key)
+		if removed, err = decide(b, sl); err == nil {
+			st = b.view(sl)
+		}
+		return removed, err
 	})
 	if err != nil {
-		return session.State{}, session.Removed{}, err
+		return session.State{}, removed, err
 	}
 	return st, removed, nil
 }
@@ -231,15 +230,7 @@ func (s *Store) Clear(ctx context.Context, key session.Key) (session.Removed, er
 	if err := key.Check(); err != nil {
 		return session.Removed{}, err
 	}
-	var removed session.Removed
-	err := s.free(ctx, func(b *batch) error {
-		removed = b.end(b.at(key))
-		return nil
-	})
-	if err != nil {
-		return session.Removed{}, err
-	}
-	return removed, nil
+	return ask(ctx, s.free, func(b *batch) (session.Removed, error) { return b.end(b.at(key)), nil })
 }
 
 // Attach implements session.Store.
@@ -247,32 +238,24 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 	if err := errors.Join(key.Check(), a.Check()); err != nil {
 		return session.State{}, session.Removed{}, err
 	}
-	var st session.State
-	var removed session.Removed
-	err := s.do(ctx, func(b *batch) error {
-		sl := b.at(key)
+	return s.change(ctx, key, func(b *batch, sl *slot) (removed session.Removed, err error) {
 		// This is checked before the use is recorded: a failed attach records none.
 		if !b.alive(sl) {
-			return session.ErrSuperseded()
+			return removed, session.ErrSuperseded()
 		}
-		next, lost, err := sl.state.Attach(a, b.now)
+		next, removed, err := sl.state.Attach(a, b.now)
 		if err != nil {
-			return err
+			return removed, err
 		}
 		if err := b.claim(&next, sl.state); err != nil {
-			return err
+			return removed, err
 		}
 		if !b.use(sl) {
-			return session.ErrSuperseded()
+			return removed, session.ErrSuperseded()
 		}
-		sl.state, sl.changed, removed = &next, true, lost
-		st = b.view(sl)
-		return nil
+		sl.state, sl.changed = &next, true
+		return removed, nil
 	})
-	if err != nil {
-		return session.State{}, session.Removed{}, err
-	}
-	return st, removed, nil
 }
 
 // Import implements session.Importer.
@@ -280,15 +263,7 @@ func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, 
 	if err := st.Check(); err != nil {
 		return session.Removed{}, err
 	}
-	var removed session.Removed
-	err := s.do(ctx, func(b *batch) (err error) {
-		removed, err = b.take(b.at(st.Key), st)
-		return err
-	})
-	if err != nil {
-		return session.Removed{}, err
-	}
-	return removed, nil
+	return ask(ctx, s.do, func(b *batch) (session.Removed, error) { return b.take(b.at(st.Key), st) })
 }
 
 // Get implements session.Store.
@@ -329,11 +304,8 @@ func (s *Store) List(ctx context.Context, q session.Query) (session.Page, error)
 		first = first[:min(len(first), q.Limit)]
 	}
 	for i := range shardCount {
-		if err := ctx.Err(); err != nil {
-			return session.Page{}, fault.Ended(err)
-		}
-		if s.closed.Load() {
-			return session.Page{}, errClosed()
+		if err := s.readable(ctx); err != nil {
+			return session.Page{}, err
 		}
 		s.table.each(i, func(k session.Key, e *entry) bool {
 			if q.Owner != "" && k.Owner != q.Owner || !e.alive(now) {
@@ -386,13 +358,12 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 	s.sweep.Unlock()
 	if len(found) == 0 {
 		if s.closed.Load() {
-			return session.Expired{}, errClosed()
+			return session.Expired{}, session.ErrClosed()
 		}
 		return session.Expired{}, nil
 	}
-	var x session.Expired
-	err := s.free(ctx, func(b *batch) error {
-		x = session.Expired{More: more}
+	return ask(ctx, s.free, func(b *batch) (session.Expired, error) {
+		x := session.Expired{More: more}
 		for _, c := range found {
 			sl := b.at(c.key)
 			if sl.entry != c.entry || sl.changed {
@@ -402,21 +373,14 @@ func (s *Store) Expire(ctx context.Context, limit int) (session.Expired, error) 
 			x.Removed.Add(sl.state.Remove())
 			b.end(sl)
 		}
-		return nil
+		return x, nil
 	})
-	if err != nil {
-		return session.Expired{}, err
-	}
-	return x, nil
 }
 
 // Named implements session.Store.
 func (s *Store) Named(ctx context.Context, keys []blob.Key) ([]bool, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fault.Ended(err)
-	}
-	if s.closed.Load() {
-		return nil, errClosed()
+	if err := s.readable(ctx); err != nil {
+		return nil, err
 	}
 	if s.unsure.Load() {
 		return nil, unsettled(errors.New("a commit failed, and whether it took effect is not certain yet"))

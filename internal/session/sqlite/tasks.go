@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -89,15 +90,16 @@ func (b *batch) setTask(id queue.ID, t *queue.Task) {
 	b.tasks[id] = t
 }
 
-// eachOpen calls f for each task of a kind that has not ended.
-func (b *batch) eachOpen(kind queue.Kind, f func(*queue.Task)) {
-	for id, t := range b.store.table.open[kind] {
-		if _, changed := b.tasks[id]; !changed {
+// eachTask calls f for each task of a kind: those of the table's that are given, as long as
+// the batch does not change them, and all that it changes.
+func (b *batch) eachTask(given map[queue.ID]*queue.Task, kind queue.Kind, f func(*queue.Task)) {
+	for id, t := range given {
+		if _, changed := b.tasks[id]; !changed && t.Kind == kind {
 			f(t)
 		}
 	}
 	for _, t := range b.tasks {
-		if t != nil && t.Kind == kind && !t.State.Ended() {
+		if t != nil && t.Kind == kind {
 			f(t)
 		}
 	}
@@ -134,9 +136,7 @@ func (b *batch) publishTasks() {
 	for id, t := range b.tasks {
 		b.store.table.put(id, t)
 	}
-	for k, served := range b.turns {
-		b.store.turns[k] = served
-	}
+	maps.Copy(b.store.turns, b.turns)
 }
 
 func (db *database) applyTasks(w work) error {
@@ -203,8 +203,8 @@ func (q Tasks) Put(ctx context.Context, n queue.New) (t queue.Task, created bool
 // roomForTask fails if an owner has as many tasks as it may.
 func (b *batch) roomForTask(n queue.New) error {
 	open, kept := 0, 0
-	b.eachOpen(n.Kind, func(t *queue.Task) {
-		if t.Owner == n.Owner {
+	b.eachTask(b.store.table.open[n.Kind], n.Kind, func(t *queue.Task) {
+		if t.Owner == n.Owner && !t.State.Ended() {
 			open++
 		}
 	})
@@ -214,19 +214,11 @@ func (b *batch) roomForTask(n queue.New) error {
 	if n.MostKept == 0 {
 		return nil
 	}
-	count := func(t *queue.Task) {
-		if t != nil && t.Owner == n.Owner && t.Kind == n.Kind {
+	b.eachTask(b.store.table.tasks, n.Kind, func(t *queue.Task) {
+		if t.Owner == n.Owner {
 			kept++
 		}
-	}
-	for id, t := range b.store.table.tasks {
-		if _, changed := b.tasks[id]; !changed {
-			count(t)
-		}
-	}
-	for _, t := range b.tasks {
-		count(t)
-	}
+	})
 	if kept >= n.MostKept {
 		return queue.ErrTooMany(n.MostKept, false)
 	}
@@ -276,7 +268,7 @@ func (b *batch) nextTask(kind queue.Kind) (queue.Task, bool) {
 		next    *queue.Task
 	}
 	all := map[session.Owner]*owners{}
-	b.eachOpen(kind, func(t *queue.Task) {
+	b.eachTask(b.store.table.open[kind], kind, func(t *queue.Task) {
 		o := all[t.Owner]
 		if o == nil {
 			o = &owners{}

@@ -9,6 +9,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/session"
 	"tallyman/internal/turn"
 )
 
@@ -62,6 +63,20 @@ func (s *Store) free(ctx context.Context, decide func(*batch) error) error {
 	return s.await(ctx, &operation{decide: decide, frees: true, done: make(chan struct{})})
 }
 
+// ask carries out an operation by do or free, and returns its answer: that of decide's last
+// call, and nothing if it fails.
+func ask[T any](ctx context.Context, do func(context.Context, func(*batch) error) error, decide func(*batch) (T, error)) (T, error) {
+	var answer, none T
+	err := do(ctx, func(b *batch) (err error) {
+		answer, err = decide(b)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return answer, nil
+}
+
 func (s *Store) await(ctx context.Context, op *operation) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Ended(err)
@@ -86,13 +101,13 @@ func (s *Store) enqueue(op *operation) error {
 	s.closing.RLock()
 	defer s.closing.RUnlock()
 	if s.closed.Load() {
-		return errClosed()
+		return session.ErrClosed()
 	}
 	select {
 	case s.queue <- op:
 		return nil
 	default:
-		return errBusy("too many operations on sessions are waiting")
+		return session.ErrBusy("too many operations on sessions are waiting")
 	}
 }
 
