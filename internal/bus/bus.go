@@ -6,7 +6,11 @@
 // Subscribers are told when messages may have been missed, and then ask the store.
 package bus
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // MaxPayload is the largest payload in bytes. Larger ones are dropped.
 const MaxPayload = 4096
@@ -79,10 +83,7 @@ func (t *Topics) Subscribe(topic string, s Subscriber) (cancel func()) {
 // Deliver passes a payload to the subscribers of a topic.
 func (t *Topics) Deliver(topic string, payload []byte) {
 	t.mu.Lock()
-	var to []*Subscriber
-	for s := range t.m[topic] {
-		to = append(to, s)
-	}
+	to := slices.Collect(maps.Keys(t.m[topic]))
 	t.mu.Unlock()
 	for _, s := range to {
 		s.Message(payload)
@@ -94,9 +95,7 @@ func (t *Topics) Missed() {
 	t.mu.Lock()
 	var to []*Subscriber
 	for _, all := range t.m {
-		for s := range all {
-			to = append(to, s)
-		}
+		to = slices.AppendSeq(to, maps.Keys(all))
 	}
 	t.mu.Unlock()
 	for _, s := range to {
@@ -142,13 +141,7 @@ func (q *Queue) Put(m Message) {
 		if m.Passing {
 			return
 		}
-		kept := q.messages[:0]
-		for _, old := range q.messages {
-			if !old.Passing {
-				kept = append(kept, old)
-			}
-		}
-		q.messages = kept
+		q.messages = slices.DeleteFunc(q.messages, func(old Message) bool { return old.Passing })
 	}
 	if len(q.messages) >= queueMost {
 		q.lost = true

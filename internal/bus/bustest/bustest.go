@@ -26,13 +26,17 @@ type Inbox struct {
 
 // Subscribe subscribes an inbox to a topic until the test ends.
 func Subscribe(t testing.TB, b bus.Bus, topic string) *Inbox {
-	in := &Inbox{changed: make(chan struct{}, 1)}
-	cancel := b.Subscribe(topic, bus.Subscriber{
+	in, cancel := subscribe(b, topic)
+	t.Cleanup(cancel)
+	return in
+}
+
+func subscribe(b bus.Bus, topic string) (in *Inbox, cancel func()) {
+	in = &Inbox{changed: make(chan struct{}, 1)}
+	return in, b.Subscribe(topic, bus.Subscriber{
 		Message: func(p []byte) { in.change(func() { in.messages = append(in.messages, p) }) },
 		Missed:  func() { in.change(func() { in.missed++ }) },
 	})
-	t.Cleanup(cancel)
-	return in
 }
 
 func (in *Inbox) change(f func()) {
@@ -46,11 +50,7 @@ func (in *Inbox) change(f func()) {
 }
 
 // Len is the number of messages.
-func (in *Inbox) Len() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.messages)
-}
+func (in *Inbox) Len() int { return len(in.Messages()) }
 
 // Messages returns the messages.
 func (in *Inbox) Messages() [][]byte {
@@ -164,11 +164,8 @@ func Run(t *testing.T, open Opener) {
 	})
 	t.Run("a cancelled subscriber gets no more messages, and a message that is too large is not delivered", func(t *testing.T) {
 		all := start(t, 2)
-		in, stays := &Inbox{changed: make(chan struct{}, 1)}, Subscribe(t, all[1], "x")
-		cancel := all[1].Subscribe("x", bus.Subscriber{
-			Message: func(p []byte) { in.change(func() { in.messages = append(in.messages, p) }) },
-			Missed:  func() {},
-		})
+		in, cancel := subscribe(all[1], "x")
+		stays := Subscribe(t, all[1], "x")
 		all[0].Publish(bus.Message{Topic: "x", Payload: []byte("1")})
 		in.Until(t, "the first one arrives", func() bool { return in.Len() == 1 })
 		stays.Until(t, "the first one arrives", func() bool { return stays.Len() == 1 })
