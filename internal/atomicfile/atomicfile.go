@@ -213,12 +213,15 @@ func (f *File) Discard() {
 
 // Write makes a whole file of what a function writes; after an error of the function there
 // is none, or the one that was there. It fails with fault.Unwritable, as Create and Commit do.
-func Write(path string, write func(io.Writer) error) error {
+func Write(path string, write func(io.Writer) error) error { return writeAs(0, path, write) }
+
+func writeAs(mode fs.FileMode, path string, write func(io.Writer) error) error {
 	f, err := Create(path)
 	if err != nil {
 		return err
 	}
 	defer f.Discard()
+	f.mode = mode
 	if err := write(f); err != nil {
 		return err
 	}
@@ -233,15 +236,4 @@ func Of(b []byte) func(io.Writer) error {
 // WritePrivate writes a whole file. One that it replaces keeps its owner, and its mode if
 // that is closed to others; a new one can be read by its owner only, and if root writes
 // it that is the owner of the folder. It fails with fault.Unwritable, as Create and Commit do.
-func WritePrivate(path string, b []byte) error {
-	f, err := Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	f.mode = 0o600
-	if _, err := f.Write(b); err != nil {
-		return err
-	}
-	return f.Commit()
-}
+func WritePrivate(path string, b []byte) error { return writeAs(0o600, path, Of(b)) }

@@ -16,12 +16,7 @@ import (
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	f, err := Create(path)
-	must.OK(t, err)
-	defer f.Discard()
-	_, err = io.WriteString(f, text)
-	must.OK(t, err)
-	must.OK(t, f.Commit())
+	must.OK(t, Write(path, Of([]byte(text))))
 }
 
 func holds(t *testing.T, path, want string) {
