@@ -4,10 +4,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"tallyman/internal/atomicfile"
-	"tallyman/internal/blob"
 )
 
 // disk is the part of a file system that the store needs. Tests replace it with disks
@@ -55,5 +53,3 @@ func (osDisk) names(dir string) ([]string, error) {
 }
 
 func (osDisk) syncDir(dir string) error { return atomicfile.SyncDir(dir) }
-
-func newProbe(k blob.Key) io.Reader { return strings.NewReader(string(k)) }

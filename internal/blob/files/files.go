@@ -29,6 +29,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"tallyman/internal/atomicfile"
@@ -140,12 +141,7 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 	if err != nil {
 		return blob.Fault(doing, err)
 	}
-	closed := false
-	defer func() {
-		if !closed {
-			f.Close()
-		}
-	}()
+	defer f.Close() // after an error; the second time does nothing
 
 	buf := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buf)
@@ -181,7 +177,6 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 	if err := flush(ctx, f); err != nil {
 		return blob.Fault(doing, err)
 	}
-	closed = true
 	if err := f.Close(); err != nil {
 		return blob.Fault(doing, err)
 	}
@@ -270,9 +265,9 @@ func (s *Store) Open(ctx context.Context, ref blob.Ref) (blob.Reader, error) {
 		f.Close()
 		return nil, blob.Fault(doing, err)
 	}
-	if size := info.Size(); size != ref.Size {
+	if err := ref.Check(info.Size(), ref.SHA256); err != nil { // Read verifies the sum
 		f.Close()
-		return nil, fault.New(blob.Damaged, "a stored file has %d bytes instead of %d: it was damaged on disk; upload it again", size, ref.Size)
+		return nil, err
 	}
 	return blob.Checked(content{f, ref.Size}, ref), nil
 }
@@ -377,7 +372,7 @@ func (s *Store) items(keys []blob.Key) ([]blob.Item, error) {
 // Check implements blob.Store.
 func (s *Store) Check(ctx context.Context) error {
 	probe := blob.NewKey()
-	ref, err := s.Put(ctx, newProbe(probe))
+	ref, err := s.Put(ctx, strings.NewReader(string(probe)))
 	if err != nil {
 		return err
 	}

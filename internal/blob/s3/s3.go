@@ -409,9 +409,7 @@ func (s *Store) Delete(ctx context.Context, keys ...blob.Key) error {
 	for len(valid) > 0 {
 		n := min(batch, len(valid))
 		err := s.delete(ctx, valid[:n])
-		if err != nil && first == nil {
-			first = s.fault(ctx, "remove a stored file", err)
-		}
+		first = cmp.Or(first, s.fault(ctx, "remove a stored file", err))
 		if hopeless(err) {
 			break
 		}
@@ -454,9 +452,7 @@ func (s *Store) deleteEach(ctx context.Context, keys []blob.Key) error {
 	var first error
 	for _, k := range keys {
 		err := s.delete(ctx, []blob.Key{k})
-		if err != nil && first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
 		if hopeless(err) {
 			break
 		}

@@ -37,49 +37,44 @@ type spool struct {
 var buffers = sync.Pool{New: func() any { return new([inMemory]byte) }}
 
 // fill copies r until io.EOF, in pieces. The spool has one user.
-func fill(ctx context.Context, dir string, r io.Reader) (*spool, error) {
+func fill(ctx context.Context, dir string, r io.Reader) (_ *spool, err error) {
 	const doing = "store a file"
 	buf := buffers.Get().(*[inMemory]byte)
 	defer buffers.Put(buf)
 	s := &spool{}
 	s.users.Store(1)
+	defer func() {
+		if err != nil {
+			s.done()
+		}
+	}()
 	sum := sha256.New()
 	held := 0 // bytes of buf that are not in the file
 	for {
 		if err := ctx.Err(); err != nil {
-			s.done()
 			return nil, blob.Fault(doing, err)
 		}
 		n, rerr := r.Read(buf[held:])
 		sum.Write(buf[held : held+n])
 		held += n
 		s.size += int64(n)
+		ended := rerr == io.EOF
 		switch {
 		case s.size > maxSize:
-			s.done()
 			return nil, fault.New(fault.TooLarge, "a file of more than 5 GiB cannot be stored")
-		case rerr == io.EOF:
-			sum.Sum(s.sum[:0])
-			if s.file == nil {
-				s.ReaderAt = bytes.NewReader(bytes.Clone(buf[:held]))
-				return s, nil
-			}
-			if err := s.write(dir, buf[:held]); err != nil {
-				s.done()
-				return nil, blob.Fault(doing, err)
-			}
-			s.ReaderAt = s.file
-			return s, nil
-		case rerr != nil:
-			s.done()
+		case rerr != nil && !ended:
 			return nil, fmt.Errorf("reading what is to be stored: %w", rerr)
-		}
-		if held == len(buf) {
+		case ended && s.file == nil:
+			s.ReaderAt = bytes.NewReader(bytes.Clone(buf[:held]))
+		case ended, held == len(buf):
 			if err := s.write(dir, buf[:held]); err != nil {
-				s.done()
 				return nil, blob.Fault(doing, err)
 			}
-			held = 0
+			held, s.ReaderAt = 0, s.file
+		}
+		if ended {
+			sum.Sum(s.sum[:0])
+			return s, nil
 		}
 	}
 }
