@@ -155,17 +155,24 @@ func (d *Desk) drop(ctx context.Context, removed session.Removed) {
 	}()
 }
 
-// BillsSummary is the summary of an attached BOL file, for listings.
-type BillsSummary struct {
-	Pages      int `json:"pages"`
-	Bills      int `json:"bills"`
-	Lines      int `json:"lines"`
+// Figures are the figures of bills, in listings, answers and events.
+type Figures struct {
+	Pages int `json:"pages"`
+	Bills int `json:"bills"`
+	Lines int `json:"lines"`
+	// Reconciled, Mismatched, Unchecked and Unproved count bills. Held counts lines that stay
+	// out of the sheet until somebody accepts their bills, since nothing proves these.
 	Reconciled int `json:"reconciled"`
 	Mismatched int `json:"mismatched"`
 	Unchecked  int `json:"unchecked"`
 	Unproved   int `json:"unproved"`
-	Held       int `json:"held"` // lines that stay out of the sheet, since nothing proves their bills
-	Problems   int `json:"problems"`
+	Held       int `json:"held"`
+}
+
+// BillsSummary is the summary of an attached BOL file, for listings.
+type BillsSummary struct {
+	Figures
+	Problems int `json:"problems"`
 
 	Upload  string      `json:"upload,omitempty"`  // what Incoming.Once was told
 	Profile string      `json:"profile,omitempty"` // the version of the session's profile
@@ -308,12 +315,11 @@ func readFile(ctx context.Context, reader *intake.Reader, f intake.File, progres
 
 // Summary counts what was read from PDFs of bills.
 func Summary(doc *bol.Document) BillsSummary {
-	return BillsSummary{
+	return BillsSummary{Problems: len(doc.Problems), Figures: Figures{
 		Pages: doc.PageCount(), Bills: len(doc.Bills), Lines: doc.Lines(),
 		Reconciled: doc.Count(bol.Reconciled), Mismatched: doc.Count(bol.Mismatched), Unchecked: doc.Count(bol.Unchecked),
 		Unproved: doc.Count(bol.Unproved), Held: doc.Held(),
-		Problems: len(doc.Problems),
-	}
+	}}
 }
 
 // AttachOrders replaces the session's order exports, or with add adds one. It fails with NoBOL if the session

@@ -115,7 +115,7 @@ type jobAnswer struct {
 type jobResult struct {
 	// SessionID is the session that has the sheet; it can be used like any other.
 	SessionID string `json:"session_id"`
-	billFigures
+	desk.Figures
 	matchFigures
 	// Warnings are the findings that somebody should check, as sentences, and More the number
 	// of further ones.
@@ -137,7 +137,7 @@ func answerJob(j jobs.Job) jobAnswer {
 	switch j.State {
 	case "done":
 		a.Result = &jobResult{
-			SessionID: string(r.Session), billFigures: figuresOf(r.Bills),
+			SessionID: string(r.Session), Figures: r.Bills.Figures,
 			matchFigures: matchFigures{joinFigures{r.Rows, r.Matched, r.UnmatchedLines, r.UnmatchedOrders, r.NearMisses, r.State}, r.Reason},
 			Warnings:     append([]string{}, r.Findings...), More: r.More,
 		}

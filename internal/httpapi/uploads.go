@@ -28,29 +28,11 @@ type uploadAnswer struct {
 	// Filename is the name of the file, of the first if there were several.
 	Filename  string `json:"filename"`
 	SessionID string `json:"session_id"`
-	billFigures
+	desk.Figures
 	// Warnings are the findings that somebody should check, as sentences.
 	Warnings []string `json:"warnings"`
 	// FileSize is the size of the upload, in bytes.
 	FileSize int64 `json:"file_size"`
-}
-
-// billFigures are the figures of bills, in answers and events.
-type billFigures struct {
-	Pages int `json:"pages"`
-	Bills int `json:"bills"`
-	Lines int `json:"lines"`
-	// Reconciled, Mismatched, Unchecked and Unproved count bills. Held counts lines that
-	// stay out of the sheet until somebody accepts their bills.
-	Reconciled int `json:"reconciled"`
-	Mismatched int `json:"mismatched"`
-	Unchecked  int `json:"unchecked"`
-	Unproved   int `json:"unproved"`
-	Held       int `json:"held"`
-}
-
-func figuresOf(s desk.BillsSummary) billFigures {
-	return billFigures{s.Pages, s.Bills, s.Lines, s.Reconciled, s.Mismatched, s.Unchecked, s.Unproved, s.Held}
 }
 
 // The media types of PDFs and pictures that are sent as whole bodies. The content decides.
@@ -210,7 +192,7 @@ func (c *call) attachBills(rc body.Reception) (a uploadAnswer, err error) {
 	if err := c.emitSheet(webhook.SheetReady, "bol", st, s); err != nil {
 		return a, err
 	}
-	a.Status, a.SessionID, a.billFigures = "success", string(c.naming.id()), figuresOf(sum)
+	a.Status, a.SessionID, a.Figures = "success", string(c.naming.id()), sum.Figures
 	a.Warnings = append(warningsOf(s), got.Warnings...)
 	a.Message = fmt.Sprintf("PDF processed successfully: %s on %s, %d of %d bills reconciled",
 		text.Count(sum.Lines, "line"), text.Count(sum.Pages, "page"), sum.Reconciled, sum.Bills)

@@ -345,7 +345,7 @@ type sheetEvent struct {
 	Revision int64 `json:"revision"`
 	// Files are the names of the session's files.
 	Files []string `json:"files"`
-	billFigures
+	desk.Figures
 	// Orders are the figures of the order export, if there is one.
 	Orders *joinFigures `json:"orders,omitempty"`
 	// Findings counts what the list of findings has, by severity; ToCheck are those that need a
@@ -435,7 +435,7 @@ func (c *call) emitSheet(t webhook.Type, cause string, st session.State, s *shee
 	if s == nil {
 		return c.emit(t, e)
 	}
-	e.billFigures = figuresOf(desk.Summary(s.Document))
+	e.Figures = desk.Summary(s.Document).Figures
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		e.Findings[f.Severity]++
