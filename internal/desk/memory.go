@@ -90,20 +90,16 @@ func (m *memory) takeWithin(ctx context.Context, wait time.Duration, owner sessi
 		if late == nil {
 			late = m.wait(wait)
 		}
-		retry := time.NewTimer(time.Second)
 		resume := turn.Pause(ctx)
 		select {
 		case <-freed:
-		case <-retry.C:
+		case <-time.After(time.Second):
 		case <-ctx.Done():
-			retry.Stop()
 			return fault.Ended(ctx.Err())
 		case <-late:
-			retry.Stop()
 			return fault.New(fault.Busy, "the server's memory is taken by other documents; try again in %d seconds", int(memoryWait.Seconds())).
 				With(session.RetryAfter{Seconds: int(memoryWait.Seconds())})
 		}
-		retry.Stop()
 		resume()
 	}
 }
@@ -132,13 +128,21 @@ func (m *memory) giveWith(s *sheet.Sheet, owner session.Owner, n int64) {
 	runtime.AddCleanup(s, func(struct{}) { m.give(owner, n) }, struct{}{})
 }
 
-// held is memory that grows with what arrives, until it is given back as a whole.
+// held is memory that may grow with what arrives, until it is given back as a whole.
 type held struct {
 	memory *memory
 	owner  session.Owner
 
 	mu sync.Mutex
 	n  int64
+}
+
+// hold takes memory for an owner, as take does.
+func (m *memory) hold(ctx context.Context, owner session.Owner, n int64) (*held, error) {
+	if err := m.take(ctx, owner, n); err != nil {
+		return nil, err
+	}
+	return &held{memory: m, owner: owner, n: n}, nil
 }
 
 // heldStep is how much a held takes at a time, in bytes.
@@ -195,21 +199,16 @@ func (d *Desk) Workbook(ctx context.Context, owner session.Owner, rows int, writ
 		return nil, nil, err
 	}
 	defer leave()
-	n := int64(1+rows) * xlsxTakes
-	if err := d.memory.take(ctx, owner, n); err != nil {
+	room, err := d.memory.hold(ctx, owner, int64(1+rows)*xlsxTakes)
+	if err != nil {
 		return nil, nil, err
 	}
-	made := false
-	defer func() {
-		if !made {
-			d.memory.give(owner, n)
-		}
-	}()
+	defer room.end()
 	var out writer
 	if err := write(&out); err != nil {
 		return nil, nil, err
 	}
-	made = true
+	n := room.pass()
 	kept := min(n, int64(cap(out)))
 	d.memory.give(owner, n-kept)
 	return out, sync.OnceFunc(func() { d.memory.give(owner, kept) }), nil

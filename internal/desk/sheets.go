@@ -66,16 +66,9 @@ func (r reading) save(ctx context.Context, own *custody) (blob.Ref, error) {
 // program stored in a format which this one does not understand is replaced by reading
 // the file again, in its owner's turn; only Reread stores the new one.
 func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.Input) (*bol.Pages, *profile.Profile, error) {
-	b, err := blob.ReadAll(ctx, d.contents, in.Reading)
-	if err != nil {
-		return nil, nil, err
-	}
-	own, b, err := splitProfile(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	if pages, err := bol.DecodePages(b); err == nil {
-		return pages, own, nil
+	pages, own, err := d.storedPages(ctx, in)
+	if err != nil || pages != nil {
+		return pages, own, err
 	}
 	reader, leave, err := d.turn(ctx, owner)
 	if err != nil {
@@ -91,20 +84,26 @@ func (d *Desk) loadPages(ctx context.Context, owner session.Owner, in session.In
 func (d *Desk) storedBills(ctx context.Context, st session.State) *bol.Pages {
 	all := &bol.Pages{}
 	for _, in := range st.BOL {
-		b, err := blob.ReadAll(ctx, d.contents, in.Reading)
-		if err == nil {
-			_, b, err = splitProfile(b)
-		}
-		if err != nil {
-			return &bol.Pages{}
-		}
-		pages, err := bol.DecodePages(b)
-		if err != nil {
+		pages, _, err := d.storedPages(ctx, in)
+		if err != nil || pages == nil {
 			return &bol.Pages{}
 		}
 		all.Append(pages)
 	}
 	return all
+}
+
+// storedPages returns the reading of a file of bills as it is stored, and the profile before
+// it. Without an error, pages are nil if this version of the program does not understand them.
+func (d *Desk) storedPages(ctx context.Context, in session.Input) (pages *bol.Pages, own *profile.Profile, err error) {
+	b, err := blob.ReadAll(ctx, d.contents, in.Reading)
+	if err == nil {
+		own, b, err = splitProfile(b)
+	}
+	if err == nil {
+		pages, _ = bol.DecodePages(b)
+	}
+	return pages, own, err
 }
 
 func (d *Desk) loadOrders(ctx context.Context, ref blob.Ref) (*orders.Table, error) {
@@ -341,23 +340,17 @@ func (s *sheets) compose(ctx context.Context, d *Desk, st session.State, fresh m
 		return nil, err
 	}
 	defer leave()
-	n := takes(st)
-	if err := d.memory.take(ctx, st.Key.Owner, n); err != nil {
+	room, err := d.memory.hold(ctx, st.Key.Owner, takes(st))
+	if err != nil {
 		return nil, err
 	}
-	kept := false // not err, which a panic leaves nil here
-	defer func() {
-		if !kept {
-			d.memory.give(st.Key.Owner, n)
-		}
-	}()
+	defer room.end()
 	next, own, err := d.made(ctx, st, fresh)
 	if err != nil {
 		return nil, err
 	}
 	e := newEntry(st, next, own)
-	d.memory.giveWith(e.sheet, st.Key.Owner, n)
-	kept = true
+	d.memory.giveWith(e.sheet, st.Key.Owner, room.pass())
 	return e, nil
 }
 
@@ -408,19 +401,13 @@ func (d *Desk) Accepted(ctx context.Context, owner session.Owner, s *sheet.Sheet
 			return a, nil
 		}
 	}
-	n := int64(1+s.Document.Lines()) * linesTake
-	if err := d.memory.take(ctx, owner, n); err != nil {
+	room, err := d.memory.hold(ctx, owner, int64(1+s.Document.Lines())*linesTake)
+	if err != nil {
 		return nil, err
 	}
-	made := false
-	defer func() {
-		if !made {
-			d.memory.give(owner, n)
-		}
-	}()
+	defer room.end()
 	accepted = s.Accept()
-	d.memory.giveWith(accepted, owner, n)
-	made = true
+	d.memory.giveWith(accepted, owner, room.pass())
 	if _, again := d.sheets.accepted.Swap(of, weak.Make(accepted)); !again {
 		runtime.AddCleanup(s, func(of weak.Pointer[sheet.Sheet]) { d.sheets.accepted.Delete(of) }, of)
 	}
