@@ -433,10 +433,7 @@ func (a *attempt) noted(change func(*note)) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	change(&a.note)
-	b, err := json.Marshal(a.note)
-	if err != nil {
-		return nil
-	}
+	b, _ := json.Marshal(a.note) // which can always be written
 	return b
 }
 
@@ -448,7 +445,7 @@ func (a *attempt) run(ctx context.Context) (outcome string) {
 		return a.fail(ctx, fmt.Errorf("a job's payload cannot be read: %w", err))
 	}
 	_ = json.Unmarshal(a.task.Note, &a.note) // none at first
-	if before := a.note; a.task.Token > 1 && !before.Off {
+	if a.task.Token > 1 && !a.note.Off {
 		a.note.Lost++
 	}
 	a.note.Progress, a.note.Off = Progress{Files: len(p.Files)}, false
@@ -513,14 +510,7 @@ func (a *attempt) beat(ctx context.Context, stop context.CancelCauseFunc) {
 	t := time.NewTicker(a.Lease / 4)
 	defer t.Stop()
 	last := ""
-	for first := true; ; first = false {
-		if !first {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-			}
-		}
+	for {
 		now := time.Now()
 		noted := a.noted(func(*note) {})
 		err := a.Tasks.Extend(ctx, a.task.Hold(), a.Lease, noted)
@@ -534,6 +524,11 @@ func (a *attempt) beat(ctx context.Context, stop context.CancelCauseFunc) {
 		case fault.CodeOf(err) == queue.Lost || time.Now().After(held):
 			stop(queue.ErrLost())
 			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
 		}
 	}
 }
@@ -628,14 +623,12 @@ func resultOf(st session.State, s *sheet.Sheet) Result {
 // long as the claim may hold.
 func (a *attempt) finish(ctx context.Context, e queue.End, r Result) (string, error) {
 	var err error
-	if e.Result, err = json.Marshal(r); err != nil {
-		return "", fmt.Errorf("describing a job's result: %w", err)
-	}
-	if len(e.Result) > queue.MaxResult {
+	if e.Result, err = json.Marshal(r); err == nil && len(e.Result) > queue.MaxResult {
 		r.More, r.Findings, r.Details = r.More+len(r.Findings), nil, nil
-		if e.Result, err = json.Marshal(r); err != nil {
-			return "", fmt.Errorf("describing a job's result: %w", err)
-		}
+		e.Result, err = json.Marshal(r)
+	}
+	if err != nil {
+		return "", fmt.Errorf("describing a job's result: %w", err)
 	}
 	outcome := "done"
 	if e.State == queue.Dead {

@@ -20,6 +20,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -385,7 +386,7 @@ func (q Query) Page(all []Task) Page {
 	all = slices.DeleteFunc(all, func(t Task) bool {
 		return q.State != "" && t.State != q.State || q.Before != 0 && t.Seq >= q.Before
 	})
-	slices.SortFunc(all, func(a, b Task) int { return int(min(max(b.Seq-a.Seq, -1), 1)) })
+	slices.SortFunc(all, func(a, b Task) int { return cmp.Compare(b.Seq, a.Seq) })
 	n := min(len(all), q.Size())
 	return Page{Tasks: all[:n:n], More: len(all) > n}
 }
@@ -436,21 +437,15 @@ const (
 // Sweep removes expired tasks now and then, until ctx ends. It may run in any number of
 // processes.
 func Sweep(ctx context.Context, q Queue, log *slog.Logger) {
-	t := time.NewTicker(sweepEvery)
-	defer t.Stop()
 	for {
-		for {
-			n, err := q.Expire(ctx, sweepStep)
-			if err != nil && ctx.Err() == nil {
-				log.Error("sweep failed", "what", "expired tasks", "error", err)
-			}
-			if err != nil || n < sweepStep {
-				break
-			}
+		n, err := q.Expire(ctx, sweepStep)
+		if err != nil && ctx.Err() == nil {
+			log.Error("sweep failed", "what", "expired tasks", "error", err)
 		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
+		if err == nil && n >= sweepStep {
+			continue
+		}
+		if fault.Pause(ctx, sweepEvery) != nil {
 			return
 		}
 	}
